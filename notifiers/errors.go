@@ -1,0 +1,93 @@
+package notifiers
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"time"
+)
+
+// Reasons why an attempt failed, as they stand in the metric qase_relay_notifications_failed_total.
+const (
+	ReasonOther    = "other"            // anything else
+	ReasonClient   = "clientError"      // the receiver refuses this message or address
+	ReasonServer   = "serverError"      // the receiver, or the way to it, is at fault
+	ReasonAuth     = "authError"        // the receiver does not accept our credentials
+	ReasonRate     = "rateLimited"      // the receiver asks for patience
+	ReasonCanceled = "contextCanceled"  // we stopped
+	ReasonTimeout  = "deadlineExceeded" // no answer in time
+)
+
+// PermanentError says that the message will never be delivered by trying again. Its text tells the operator
+// what is wrong and, where that is known, what to do about it.
+type PermanentError struct {
+	Reason string // one of the Reason constants; empty means ReasonClient
+	Err    error
+}
+
+func (e *PermanentError) Error() string { return e.Err.Error() }
+func (e *PermanentError) Unwrap() error { return e.Err }
+
+// RetryAfterError says that the receiver does not want another attempt before After has passed.
+type RetryAfterError struct {
+	After  time.Duration
+	Reason string // one of the Reason constants; empty means ReasonRate
+	Err    error
+}
+
+func (e *RetryAfterError) Error() string { return e.Err.Error() }
+func (e *RetryAfterError) Unwrap() error { return e.Err }
+
+// transientError is a failure worth another attempt, with its reason.
+type transientError struct {
+	reason string
+	err    error
+}
+
+func (e *transientError) Error() string { return e.err.Error() }
+func (e *transientError) Unwrap() error { return e.err }
+
+// Reason returns the Reason constant for err.
+func Reason(err error) string {
+	var p *PermanentError
+	var r *RetryAfterError
+	var t *transientError
+	switch {
+	case errors.As(err, &p) && p.Reason != "":
+		return p.Reason
+	case p != nil:
+		return ReasonClient
+	case errors.As(err, &r) && r.Reason != "":
+		return r.Reason
+	case r != nil:
+		return ReasonRate
+	case errors.As(err, &t):
+		return t.reason
+	case errors.Is(err, context.DeadlineExceeded):
+		return ReasonTimeout
+	case errors.Is(err, context.Canceled):
+		return ReasonCanceled
+	}
+	return ReasonOther
+}
+
+// FieldError blames one key of a notifier's configuration.
+type FieldError struct {
+	Key string
+	Err error
+}
+
+func (e *FieldError) Error() string { return e.Key + ": " + e.Err.Error() }
+func (e *FieldError) Unwrap() error { return e.Err }
+
+// Field returns the key at fault.
+func (e *FieldError) Field() string { return e.Key }
+
+// redactURL takes the URL out of errors of net/http, since webhook URLs are secrets.
+func redactURL(err error) error {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		return ue.Err
+	}
+	return err
+}

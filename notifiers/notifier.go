@@ -1,0 +1,81 @@
+// Package notifiers sends messages to the outside world: one file for each kind of channel.
+//
+// A [Notifier] makes one attempt to send one message and says by its error whether to try again. Queues,
+// retries, rate limits and memory live elsewhere; nothing here keeps state between two calls but connections.
+// A new channel is one file with a [Kind] and one line in [Builtin].
+package notifiers
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// Notifier sends messages to one configured channel. Send may be called from many goroutines at once.
+type Notifier interface {
+	// Send makes one attempt and returns when the receiver has answered or ctx is done.
+	//
+	// A nil error means delivered. A [*PermanentError] means that trying again cannot help, a [*RetryAfterError]
+	// names the earliest moment for the next attempt, and any other error means: try again later. The receipt says
+	// what came back, and is filled as far as possible on errors too. No error and no receipt holds a secret.
+	Send(ctx context.Context, m *Message) (Receipt, error)
+}
+
+// Message is one rendered notification, the same bytes at every attempt.
+type Message struct {
+	// ID is the delivery's id. It never changes, so receivers can use it to drop what they already have.
+	ID string `json:"id"`
+	// Rule is the name of the rule that made the message.
+	Rule string `json:"rule"`
+	// Level is one of info, success, warning and error.
+	Level string `json:"level"`
+	// Title is one line of plain text. It holds no markup: each channel escapes all of it.
+	Title string `json:"title"`
+	// Body is Markdown (CommonMark with tables and strikethrough), in which values from the event are escaped.
+	// It may be empty.
+	Body string `json:"body,omitempty"`
+	// URL leads to the thing the message is about, or is empty.
+	URL string `json:"url,omitempty"`
+	// Options are the rendered message options of the kind (see [Kind]), a JSON object or nil.
+	Options json.RawMessage `json:"options,omitempty"`
+	// EventName and Project tell what caused the message, such as run.completed and WEB.
+	EventName string `json:"event_name,omitempty"`
+	Project   string `json:"project,omitempty"`
+	// Thread is a stable key of the thing the message is about, such as qase/WEB/run/7, or empty.
+	Thread string `json:"thread,omitempty"`
+	// CreatedAt is when the relay received the event.
+	CreatedAt time.Time `json:"created_at"`
+	// Event is the event as Qase sent it.
+	Event json.RawMessage `json:"-"`
+}
+
+// Receipt is what a channel answered.
+type Receipt struct {
+	// Status is the answer in the protocol's own words, such as "200 OK" or "250 2.0.0 queued".
+	Status string
+	// Response is the beginning of the answer's body, at most 4 KiB.
+	Response string
+}
+
+// Kind describes one type of notifier: what can be written for it in a rules file, and how it is made.
+type Kind struct {
+	// Type is the word in the rules file: slack, email, http.
+	Type string
+	// Summary is one line for people.
+	Summary string
+	// Config returns a pointer to a new configuration with its defaults set. Its yaml tags are the keys that a
+	// notifier of this type may have beside name and type. Fields tagged secret:"true" have a twin KEY_file.
+	Config func() any
+	// Options is a zero value of the struct of message options. A rule may set them for one message, a notifier
+	// for all of its messages. Every string in them is a template; the tag as:"…" says what the text becomes, and so
+	// how values from the event are escaped: text (the default: plain text in one line), markdown, url, header,
+	// address (mail addresses) or json (a body: JSON where it looks like JSON, plain text elsewhere).
+	// Allowed types are string, bool, []string and map[string]string, and any for a free structure.
+	Options any
+	// New checks the configuration and makes the notifier. defaults holds the message options set on the notifier
+	// that are no templates, as a JSON object or nil; a message's own Options come first. New does not touch the
+	// network. An error that has a Field() string method names the key at fault.
+	New func(config any, defaults json.RawMessage) (Notifier, error)
+	// Concurrency is how many messages may be on their way at once, unless the notifier sets it. Zero means 1.
+	Concurrency int
+}

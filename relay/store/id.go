@@ -1,0 +1,62 @@
+package store
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// ID identifies an event or a delivery. It holds the time of its making (milliseconds since 2020, 41 bits), the
+// number of the relay that made it (10 bits) and a counter (12 bits), so that ids grow with time and need no
+// coordination. Zero is no id.
+type ID int64
+
+const (
+	idEpoch     = 1577836800000 // 2020-01-01 in Unix milliseconds
+	nodeBits    = 10
+	counterBits = 12
+)
+
+// String returns the id as 13 characters of base 32, which sort as the ids do.
+func (id ID) String() string {
+	s := strconv.FormatInt(int64(id), 32)
+	return strings.Repeat("0", max(0, 13-len(s))) + s
+}
+
+// ParseID reads what String wrote.
+func ParseID(s string) (ID, error) {
+	n, err := strconv.ParseInt(s, 32, 64)
+	if err != nil || n <= 0 || len(s) != 13 {
+		return 0, fmt.Errorf("%q is not an id: want 13 characters such as 01f3k9q2m0g00", s)
+	}
+	return ID(n), nil
+}
+
+// Time returns when the id was made, to the millisecond.
+func (id ID) Time() time.Time {
+	return time.UnixMilli(int64(id)>>(nodeBits+counterBits) + idEpoch)
+}
+
+// FirstID returns the smallest id made at or after t.
+func FirstID(t time.Time) ID { return ID((t.UnixMilli() - idEpoch) << (nodeBits + counterBits)) }
+
+// IDs makes ids that grow, even when the clock does not. It may be used from many goroutines.
+type IDs struct {
+	node int64
+	mu   sync.Mutex
+	last int64 // time and counter of the last id, without the node
+}
+
+// NewIDs returns a maker of ids for one relay, whose number is between 0 and 1023.
+func NewIDs(node int) *IDs { return &IDs{node: int64(node) & (1<<nodeBits - 1)} }
+
+// Next returns an id for the given time. If the clock stands still or went back, it counts on from the last id.
+func (g *IDs) Next(now time.Time) ID {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.last = max(g.last+1, (now.UnixMilli()-idEpoch)<<counterBits)
+	ms, counter := g.last>>counterBits, g.last&(1<<counterBits-1)
+	return ID(ms<<(nodeBits+counterBits) | g.node<<counterBits | counter)
+}

@@ -1,0 +1,82 @@
+package rules
+
+import (
+	"encoding/json"
+	"net/netip"
+	"time"
+)
+
+// File is the text of one rules file.
+type File struct {
+	Name string // as the user wrote it, for messages
+	Data []byte
+}
+
+// Options are what Parse may reach. A nil function reaches nothing.
+type Options struct {
+	// Kinds are the known types of notifiers by name.
+	Kinds map[string]Kind
+	// LookupEnv reads an environment variable.
+	LookupEnv func(name string) (string, bool)
+	// ReadFile reads a file named by include: or by a KEY_file: twin, relative to the working directory.
+	ReadFile func(name string) ([]byte, error)
+	// Glob expands the patterns of include:.
+	Glob func(pattern string) ([]string, error)
+	// AllowUnset makes unset environment variables (and unreadable secret files) warnings; they expand to nothing.
+	AllowUnset bool
+}
+
+// Kind is a type of notifiers as the language sees it.
+type Kind struct {
+	// Config returns a pointer to a struct to decode a notifier's own keys into (see package notifiers).
+	Config func() any
+	// Options is a struct value with the message options (see package notifiers).
+	Options any
+	// Check makes sure that the configuration works. An error may have a Field() string method.
+	Check func(config any, defaults json.RawMessage) error
+}
+
+// Config is what a set of rules files says. It is not changed after Parse.
+type Config struct {
+	Settings  Settings
+	Sources   []Source
+	Notifiers []Notifier
+	Rules     *Set
+}
+
+// Settings are the general settings.
+type Settings struct {
+	QaseURL   string         // base of links into Qase, without a slash at its end
+	Location  *time.Location // for dates in messages; UTC unless set
+	Retention Retention
+}
+
+// Retention says for how long data is kept.
+type Retention struct {
+	Events time.Duration // events with all that belongs to them; default 30 days
+	Dead   time.Duration // events with dead deliveries; default 90 days
+}
+
+// Source is an address that Qase posts to.
+type Source struct {
+	Name      string
+	Secrets   [][32]byte // SHA-256 of each secret that is accepted
+	Projects  []string   // accepted project codes; none means all
+	AllowFrom []netip.Prefix
+}
+
+// Notifier is a configured way out.
+type Notifier struct {
+	Name     string
+	Type     string
+	Config   any             // as made by Kind.Config
+	Defaults json.RawMessage // its message options that are no templates, as a JSON object or nil
+	Retry    Retry
+}
+
+// Retry says how often a notifier tries again. Zero fields mean the relay's defaults.
+type Retry struct {
+	Initial time.Duration // longest wait before the second attempt
+	Max     time.Duration // longest wait between two attempts
+	For     time.Duration // after this long since the first attempt, give up
+}

@@ -1,0 +1,65 @@
+package rules
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Outcome is what one rule did with one event.
+type Outcome string
+
+// The outcomes of a rule.
+const (
+	Matched    Outcome = "matched"     // its notifications were made
+	NotMatched Outcome = "not_matched" // its condition was false
+	Failed     Outcome = "error"       // its condition could not be evaluated
+	Disabled   Outcome = "disabled"    // enabled: false
+	Stopped    Outcome = "stopped"     // an earlier rule with stop: true matched
+)
+
+// Decision is all that follows from one event.
+type Decision struct {
+	// Results has an entry for each rule, in file order, but for NotMatched ones beyond the first maxRecorded.
+	Results []Result `json:"results"`
+	// NotMatched counts all rules whose condition was false.
+	NotMatched    int            `json:"not_matched"`
+	Notifications []Notification `json:"-"`
+	Changes       []Change       `json:"-"`
+}
+
+// Result is what one rule did, and why.
+type Result struct {
+	Rule    string  `json:"rule"`
+	Outcome Outcome `json:"outcome"`
+	// Reason says why, where the outcome alone does not: the error, or the name of the rule that stopped it.
+	Reason string `json:"reason,omitempty"`
+	// Notes are what went wrong on the way without losing the notification, such as a template that failed.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// Notification is a rendered message and the notifier it goes to.
+type Notification struct {
+	Rule      string          `json:"rule"`
+	Notifier  string          `json:"notifier"`
+	Level     string          `json:"level"`
+	Title     string          `json:"title"`
+	Body      string          `json:"body,omitempty"`
+	URL       string          `json:"url,omitempty"`
+	Options   json.RawMessage `json:"options,omitempty"`
+	EntityKey string          `json:"-"` // notifications of one entity to one notifier keep their order
+}
+
+// State is what a decision may know beside the event. It is handed in, so that deciding stays pure.
+type State struct {
+	// Now is when the event was received.
+	Now time.Time
+	// Get returns the value kept under key, or nil. Deciding asks first for the keys that Set.Keys names.
+	Get func(key string) ([]byte, error)
+}
+
+// Change is a value to be kept, together with the decision.
+type Change struct {
+	Key     string
+	Value   []byte
+	Expires time.Time
+}

@@ -1,0 +1,210 @@
+package rules
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// MaxDepth is how deeply objects and arrays of an event may be nested.
+const MaxDepth = 64
+
+// Event is one webhook call from Qase. It is not changed after ParseEvent.
+type Event struct {
+	Source     string         // the source it came in by
+	Name       string         // event_name, such as run.completed
+	Timestamp  int64          // Unix seconds, as Qase says; when it does not, those of ReceivedAt
+	Payload    map[string]any // whole numbers are int, others float64
+	MemberID   int            // team_member_id; 0 is automation
+	Project    string         // project_code
+	Body       []byte         // as Qase sent it
+	ReceivedAt time.Time
+}
+
+// Type returns the part of the name before the dot: run.
+func (e *Event) Type() string { t, _, _ := strings.Cut(e.Name, "."); return t }
+
+// Action returns the part of the name after the dot: completed.
+func (e *Event) Action() string { _, a, _ := strings.Cut(e.Name, "."); return a }
+
+// Time returns when Qase says the event happened, in UTC.
+func (e *Event) Time() time.Time { return time.Unix(e.Timestamp, 0).UTC() }
+
+// EntityID returns the id of the thing the event is about as text: its hash for shared steps, its id for all else,
+// or "" if it has none.
+func (e *Event) EntityID() string {
+	if e.Type() == "shared_step" {
+		if id := idText(e.Payload["hash"]); id != "" {
+			return id
+		}
+	}
+	return idText(e.Payload["id"])
+}
+
+// EntityKey returns source/project/type/id of the thing the event is about, or "" if it has no id. Slashes and
+// percent signs within the parts are escaped, so that two things never share a key.
+func (e *Event) EntityKey() string {
+	id := e.EntityID()
+	if id == "" {
+		return ""
+	}
+	return keyEscape(e.Source) + "/" + keyEscape(e.Project) + "/" + keyEscape(e.Type()) + "/" + keyEscape(id)
+}
+
+func keyEscape(s string) string {
+	if len(s) > 200 {
+		s = s[:200]
+	}
+	if !strings.ContainsAny(s, "/%") {
+		return s
+	}
+	return strings.NewReplacer("%", "%25", "/", "%2F").Replace(s)
+}
+
+func idText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case int:
+		return strconv.Itoa(v)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return ""
+}
+
+// ParseEvent reads the body of a webhook call. Its errors are for the sender: they say what is wrong with the body.
+// Names and fields that Qase has not documented are fine, and so are wrong types of everything that the relay can do
+// without: it refuses only what is not JSON, has no event_name, or whose payload is not an object.
+func ParseEvent(source string, body []byte, receivedAt time.Time) (*Event, error) {
+	if err := checkDepth(body); err != nil {
+		return nil, err
+	}
+	envelope, err := decodeObject(body)
+	if err != nil {
+		return nil, err
+	}
+	name, _ := envelope["event_name"].(string)
+	if strings.TrimSpace(name) == "" {
+		return nil, errors.New(`"event_name" is missing, empty or not a string`)
+	}
+	payload, ok := envelope["payload"].(map[string]any)
+	if !ok {
+		return nil, errors.New(`"payload" is missing or not an object`)
+	}
+	ev := &Event{Source: source, Name: name, Payload: payload, Body: body, ReceivedAt: receivedAt}
+	ev.Project = idText(envelope["project_code"])
+	ev.MemberID = intOf(envelope["team_member_id"])
+	ev.Timestamp = receivedAt.Unix()
+	if t := intOf(envelope["timestamp"]); t > 0 {
+		ev.Timestamp = int64(t)
+	}
+	return ev, nil
+}
+
+func decodeObject(body []byte) (map[string]any, error) {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	var object map[string]any
+	if err := dec.Decode(&object); err != nil {
+		return nil, jsonError(err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("the body goes on after the JSON object")
+	}
+	if object == nil {
+		return nil, errors.New("the body is null, want a JSON object")
+	}
+	normalise(object)
+	return object, nil
+}
+
+func jsonError(err error) error {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.Is(err, io.EOF):
+		return errors.New("the body is empty, want a JSON object")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the body is not JSON: it ends in the middle")
+	case errors.As(err, &syntax):
+		return fmt.Errorf("the body is not JSON: %w (at byte %d)", syntax, syntax.Offset)
+	case errors.As(err, &kind):
+		return fmt.Errorf("the body is a JSON %s, want an object", kind.Value)
+	}
+	return fmt.Errorf("the body is not JSON: %w", err)
+}
+
+// normalise turns the numbers in v into int where they are whole and fit, and into float64 elsewhere, in place.
+func normalise(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, x := range v {
+			switch x.(type) {
+			case json.Number, map[string]any, []any:
+				v[k] = normalise(x)
+			}
+		}
+	case []any:
+		for i, x := range v {
+			v[i] = normalise(x)
+		}
+	case json.Number:
+		return number(string(v))
+	}
+	return v
+}
+
+// number reads a JSON number. 7.0 and 7e2 are whole. What is beyond float64 becomes its largest value, since expr and
+// JSON know no infinity.
+func number(s string) any {
+	if n, err := strconv.Atoi(s); err == nil {
+		return n
+	}
+	f, _ := strconv.ParseFloat(s, 64)
+	f = max(-math.MaxFloat64, min(f, math.MaxFloat64))
+	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+		return int(f)
+	}
+	return f
+}
+
+func intOf(v any) int {
+	switch v := v.(type) {
+	case int:
+		return v
+	case float64:
+		return int(max(math.MinInt32, min(v, math.MaxInt32)))
+	case string:
+		n, _ := strconv.Atoi(v)
+		return n
+	}
+	return 0
+}
+
+// checkDepth refuses JSON that is nested deeper than MaxDepth, before anything is built from it.
+func checkDepth(body []byte) error {
+	depth, quoted := 0, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > MaxDepth {
+				return fmt.Errorf("the body is nested more than %d levels deep", MaxDepth)
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return nil
+}
