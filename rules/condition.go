@@ -1,0 +1,168 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/types"
+	"github.com/expr-lang/expr/vm"
+)
+
+// Bounds on one condition. expr itself knows neither time nor context, so what could run away is bounded here.
+const (
+	maxConditionBytes = 4 << 10
+	maxConditionNodes = 500
+	maxRange          = 1000      // 1..1000
+	maxSteps          = 1_000_000 // elements looked at, times the size of the predicate
+	maxList           = 20_000    // elements of a list to be sorted, grouped, joined …
+	maxQuadratic      = 1000      // elements of a list that uniq compares with each other
+	memoryBudget      = 100_000   // elements created by map, filter, split …
+)
+
+// condition is a compiled when. It may be evaluated by many goroutines at once.
+type condition struct {
+	source  string
+	program *vm.Program
+}
+
+// conditionError is why an expression cannot be used, and where in its text.
+type conditionError struct {
+	at      offset // line 0: nowhere in particular
+	message string
+	hint    string
+}
+
+func (e *conditionError) Error() string { return e.message }
+
+// names are the variables that conditions and templates see, each with a value of its type.
+func names() map[string]any {
+	return map[string]any{
+		"event_name": "", "event_type": "", "event_action": "", "timestamp": 0, "time": time.Time{},
+		"payload": map[string]any{}, "team_member_id": 0, "project_code": "", "source": "",
+		"entity": map[string]any{}, "actor": map[string]any{}, "previous": any(nil),
+	}
+}
+
+// compileCondition compiles source so that missing and null fields never break it.
+func compileCondition(source string) (*condition, *conditionError) {
+	if strings.TrimSpace(source) == "" {
+		return nil, &conditionError{message: "the condition is empty", hint: "write an expression, or `true` for every event"}
+	}
+	if len(source) > maxConditionBytes {
+		return nil, &conditionError{message: fmt.Sprintf("the condition has %d bytes, more than %d", len(source), maxConditionBytes), hint: "split the rule"}
+	}
+	safe := &nilSafe{}
+	program, err := expr.Compile(source, expr.Env(environment()), expr.AsBool(), expr.MaxNodes(maxConditionNodes), expr.Patch(safe))
+	if safe.err != nil {
+		return nil, safe.err
+	}
+	if err != nil {
+		return nil, explainCompileError(err)
+	}
+	return &condition{source, program}, nil
+}
+
+// environment returns the types of all that a condition can name.
+func environment() types.Map {
+	env := types.Map{
+		"now":         types.TypeOf(func() time.Time { return time.Time{} }),
+		stepFunction:  types.TypeOf(func(...any) any { return nil }),
+		boundFunction: types.TypeOf(func(...any) any { return nil }),
+	}
+	for name, value := range names() {
+		env[name] = types.TypeOf(value)
+		if value == nil {
+			env[name] = types.Any
+		}
+	}
+	return env
+}
+
+// explainCompileError puts expr's errors into words for people who do not know it.
+func explainCompileError(err error) *conditionError {
+	var fe *file.Error
+	if !errors.As(err, &fe) {
+		text, hint := err.Error(), ""
+		if m := regexp.MustCompile(`expected bool, but got (\w+)`).FindStringSubmatch(text); m != nil {
+			text, hint = "the condition gives a value of type "+m[1]+", not true or false", "compare it with something, such as payload.failed > 0"
+		}
+		return &conditionError{message: text, hint: hint}
+	}
+	e := &conditionError{at: offset{fe.Line, fe.Column}, message: fe.Message}
+	switch name, unknown := strings.CutPrefix(fe.Message, "unknown name "); {
+	case unknown:
+		e.message = fmt.Sprintf("no variable or function %q", name)
+		e.hint = didYouMean(name, keysOf(names()))
+	case strings.HasPrefix(fe.Message, "unexpected token Operator(\"=\")"):
+		e.message, e.hint = "a single = is not an operator", "write == to compare"
+	case strings.Contains(fe.Message, "exceeds maximum allowed nodes"):
+		e.message, e.hint = fmt.Sprintf("the condition has more than %d parts", maxConditionNodes), "split the rule"
+	}
+	return e
+}
+
+func keysOf(m map[string]any) []string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	return keys
+}
+
+// machines are expr's virtual machines, kept for their stacks.
+type machines struct{ pool sync.Pool }
+
+// run evaluates c. The environment must hold everything of names(), and the functions now, stepFunction and boundFunction.
+func (ms *machines) run(c *condition, env map[string]any) (bool, error) {
+	machine, _ := ms.pool.Get().(*vm.VM)
+	if machine == nil {
+		machine = &vm.VM{MemoryBudget: memoryBudget}
+	}
+	out, err := machine.Run(c.program, env)
+	ms.pool.Put(machine)
+	if err != nil {
+		return false, runError(err)
+	}
+	matched, isBool := out.(bool)
+	if !isBool {
+		return false, fmt.Errorf("the condition gave %v, which is neither true nor false", shorten(fmt.Sprint(out), 40))
+	}
+	return matched, nil
+}
+
+// runError keeps the first line of expr's error, without its drawing.
+func runError(err error) error {
+	var fe *file.Error
+	if errors.As(err, &fe) {
+		return fmt.Errorf("%s (at %d:%d of the condition)", fe.Message, fe.Line, fe.Column+1)
+	}
+	first, _, _ := strings.Cut(err.Error(), "\n")
+	return errors.New(first)
+}
+
+// steps counts the work of the predicates of one condition.
+type steps struct{ done int }
+
+// count is called as stepFunction with the size of the predicate, for each element that it looks at.
+func (s *steps) count(args ...any) any {
+	size, _ := args[0].(int)
+	if s.done += size; s.done > maxSteps {
+		panic("the condition looks at too many elements")
+	}
+	return nil
+}
+
+// bound is called as boundFunction with a list and the most elements that it may have, and returns the list.
+func bound(args ...any) any {
+	list, _ := args[0].([]any)
+	if most, _ := args[1].(int); len(list) > most {
+		panic(fmt.Sprintf("a list of %d elements is too long here, the most is %d", len(list), most))
+	}
+	return args[0]
+}

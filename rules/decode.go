@@ -1,0 +1,223 @@
+package rules
+
+import (
+	"encoding"
+	"fmt"
+	"reflect"
+	"strconv"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// decoder turns nodes of one file into Go values, strictly: unknown and repeated keys and wrong types are problems,
+// and it goes on after each, so that the user sees them all.
+type decoder struct {
+	*source
+	o     Options
+	unset int // references to unset variables and unreadable files so far
+	depth int
+}
+
+// text is a scalar together with its place.
+type text struct {
+	s    string
+	node *yaml.Node // nil if it was not given
+}
+
+func (t text) given() bool { return t.node != nil }
+
+// raw is a node to be decoded later.
+type raw struct{ node *yaml.Node }
+
+// struct fields may have these types beside the plain ones.
+var (
+	textType     = reflect.TypeFor[text]()
+	rawType      = reflect.TypeFor[raw]()
+	durationType = reflect.TypeFor[time.Duration]()
+)
+
+// decode fills v, which must be settable, from n. what names the value for people, such as "notifiers[].port".
+func (d *decoder) decode(n *yaml.Node, v reflect.Value, what string) {
+	n = d.follow(n)
+	if n == nil {
+		return
+	}
+	d.depth++
+	defer func() { d.depth-- }()
+	switch {
+	case v.Type() == rawType:
+		v.Set(reflect.ValueOf(raw{n}))
+	case v.Type() == textType:
+		if s, ok := d.scalar(n, what); ok {
+			v.Set(reflect.ValueOf(text{s, n}))
+		}
+	case isScalar(v):
+		d.decodeScalar(n, v, what)
+	default:
+		d.decodeCompound(n, v, what)
+	}
+}
+
+// isScalar reports whether v, which is addressable, takes a single text.
+func isScalar(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.String, reflect.Bool, reflect.Int, reflect.Int64, reflect.Float64:
+		return true
+	}
+	_, ok := v.Addr().Interface().(encoding.TextUnmarshaler)
+	return ok
+}
+
+// follow resolves aliases and counts what is visited, since aliases can multiply a small file without end.
+func (d *decoder) follow(n *yaml.Node) *yaml.Node {
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	d.visited++
+	if d.depth > maxYAMLDepth || d.visited > maxNodes {
+		if d.visited <= maxNodes+1 {
+			d.report(n, Error, "the file is nested too deeply, or its aliases multiply too far", "write it out plainly")
+			d.visited = maxNodes + 1
+		}
+		return nil
+	}
+	return n
+}
+
+func (d *decoder) decodeCompound(n *yaml.Node, v reflect.Value, what string) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		d.decode(n, v.Elem(), what)
+	case reflect.Struct:
+		d.decodeStruct(n, v, what)
+	case reflect.Slice:
+		d.decodeSlice(n, v, what)
+	case reflect.Map:
+		d.decodeMap(n, v, what)
+	case reflect.Interface:
+		if x := d.any(n); x != nil {
+			v.Set(reflect.ValueOf(x))
+		}
+	default:
+		panic("rules: cannot decode into " + v.Type().String())
+	}
+}
+
+// scalar returns the expanded text of a scalar that is not null.
+func (d *decoder) scalar(n *yaml.Node, what string) (string, bool) {
+	switch {
+	case n.Kind != yaml.ScalarNode:
+		d.errorf(n, "%s must be text, not %s", what, describe(n))
+		return "", false
+	case n.Tag == "!!null":
+		d.report(n, Error, what+" has no value", "give it one, or remove the key")
+		return "", false
+	}
+	return d.expand(n), true
+}
+
+func (d *decoder) decodeScalar(n *yaml.Node, v reflect.Value, what string) {
+	before := d.unset
+	s, ok := d.scalar(n, what)
+	if !ok || s == "" && d.unset > before {
+		return
+	}
+	if err := setScalar(v, s); err != nil {
+		d.errorf(n, "%s: %v", what, err)
+	}
+}
+
+func setScalar(v reflect.Value, s string) error {
+	if v.Type() == durationType {
+		length, err := parseDuration(s)
+		v.SetInt(int64(length))
+		return err
+	}
+	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		return u.UnmarshalText([]byte(s))
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(s)
+	case reflect.Bool:
+		if s != "true" && s != "false" {
+			return fmt.Errorf("%s is neither true nor false", strconv.Quote(shorten(s, 40)))
+		}
+		v.SetBool(s == "true")
+	case reflect.Int, reflect.Int64:
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			return fmt.Errorf("%s is not a whole number", strconv.Quote(shorten(s, 40)))
+		}
+		v.SetInt(n)
+	case reflect.Float64:
+		f, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			return fmt.Errorf("%s is not a number", strconv.Quote(shorten(s, 40)))
+		}
+		v.SetFloat(f)
+	default:
+		panic("rules: cannot decode a scalar into " + v.Type().String())
+	}
+	return nil
+}
+
+func (d *decoder) decodeSlice(n *yaml.Node, v reflect.Value, what string) {
+	items := n.Content
+	elem := v.Type().Elem()
+	switch {
+	case n.Kind == yaml.ScalarNode && n.Tag != "!!null" && (elem == textType || elem.Kind() != reflect.Struct):
+		items = []*yaml.Node{n} // one value stands for a list of one
+	case n.Kind != yaml.SequenceNode:
+		d.errorf(n, "%s must be a list, not %s", what, describe(n))
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
+	for i, item := range items {
+		d.decode(item, v.Index(i), what+"[]")
+	}
+}
+
+func (d *decoder) decodeMap(n *yaml.Node, v reflect.Value, what string) {
+	v.Set(reflect.MakeMap(v.Type()))
+	for _, e := range d.entries(n, what) {
+		x := reflect.New(v.Type().Elem()).Elem()
+		d.decode(e.value, x, what+"."+e.key.Value)
+		v.SetMapIndex(reflect.ValueOf(e.key.Value), x)
+	}
+}
+
+// any turns n into plain Go values, with texts expanded.
+func (d *decoder) any(n *yaml.Node) any {
+	if n = d.follow(n); n == nil {
+		return nil
+	}
+	d.depth++
+	defer func() { d.depth-- }()
+	switch n.Kind {
+	case yaml.MappingNode:
+		m := map[string]any{}
+		for _, e := range d.entries(n, "") {
+			m[e.key.Value] = d.any(e.value)
+		}
+		return m
+	case yaml.SequenceNode:
+		list := make([]any, len(n.Content))
+		for i, item := range n.Content {
+			list[i] = d.any(item)
+		}
+		return list
+	}
+	s := d.expand(n)
+	switch n.Tag {
+	case "!!null":
+		return nil
+	case "!!bool":
+		return s == "true"
+	case "!!int", "!!float":
+		return number(s)
+	}
+	return s
+}

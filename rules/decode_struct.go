@@ -1,0 +1,187 @@
+package rules
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+func (d *decoder) decodeStruct(n *yaml.Node, v reflect.Value, what string) {
+	fields := structFields(v.Type())
+	rest := d.fillStruct(n, v, what)
+	for _, e := range rest {
+		d.unknownKey(e.key, what, fields.keys())
+	}
+}
+
+// fillStruct decodes the entries of n that v has fields for and returns the others.
+func (d *decoder) fillStruct(n *yaml.Node, v reflect.Value, what string) (rest []entry) {
+	fields := structFields(v.Type())
+	seen := map[string]*yaml.Node{}
+	for _, e := range d.entries(n, what) {
+		f, known := fields[e.key.Value]
+		if !known {
+			rest = append(rest, e)
+			continue
+		}
+		if seen[f.key] != nil {
+			d.errorf(e.key, "%s and %s_file are both set; keep one of them", f.key, f.key)
+		}
+		seen[f.key] = e.key
+		if f.fromFile {
+			d.decodeFile(e.value, v.Field(f.index), what+"."+e.key.Value)
+			continue
+		}
+		d.decode(e.value, v.Field(f.index), inside(what, e.key.Value))
+	}
+	return rest
+}
+
+func inside(what, key string) string {
+	if what == "" {
+		return key
+	}
+	return what + "." + key
+}
+
+// decodeFile sets a secret from the file that n names, without the line end after it.
+func (d *decoder) decodeFile(n *yaml.Node, v reflect.Value, what string) {
+	n = d.follow(n)
+	if n == nil {
+		return
+	}
+	name, ok := d.scalar(n, what)
+	if !ok || name == "" {
+		return
+	}
+	data, err := d.readFile(name)
+	if err != nil {
+		d.unset++
+		d.report(n, d.unsetSeverity(), fmt.Sprintf("%s: %v", what, err), "the path is relative to the folder the relay is started in")
+		return
+	}
+	secret := strings.TrimRight(string(data), "\r\n")
+	if v.Kind() == reflect.Slice {
+		d.setLines(v, secret)
+	} else if err := setScalar(v, secret); err != nil {
+		d.errorf(n, "%s: %v", what, err)
+	}
+}
+
+// setLines fills a list with the lines of a file that are not empty.
+func (d *decoder) setLines(v reflect.Value, lines string) {
+	for line := range strings.FieldsFuncSeq(lines, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		if v.Type().Elem() == textType {
+			v.Set(reflect.Append(v, reflect.ValueOf(text{line, d.root})))
+		}
+	}
+}
+
+func (d *decoder) readFile(name string) ([]byte, error) {
+	if d.o.ReadFile == nil {
+		return nil, fmt.Errorf("cannot read %s here", name)
+	}
+	return d.o.ReadFile(name)
+}
+
+func (d *decoder) unknownKey(key *yaml.Node, what string, known []string) {
+	place := ""
+	if what != "" {
+		place = " in " + what
+	}
+	d.report(key, Error, fmt.Sprintf("unknown key %q%s", key.Value, place), didYouMean(key.Value, known))
+}
+
+// entry is a key of a mapping with its value.
+type entry struct{ key, value *yaml.Node }
+
+// entries returns what a mapping holds, merge keys (<<) included. Repeated keys are problems; the first one counts.
+func (d *decoder) entries(n *yaml.Node, what string) []entry {
+	if n.Kind != yaml.MappingNode {
+		if what == "" {
+			what = "this"
+		}
+		d.errorf(n, "%s must be a mapping, not %s", what, describe(n))
+		return nil
+	}
+	var own, merged []entry
+	first := map[string]*yaml.Node{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		switch {
+		case key.Tag == "!!merge":
+			merged = append(merged, d.mergedEntries(value)...)
+		case key.Kind != yaml.ScalarNode:
+			d.errorf(key, "a key must be plain text, not %s", describe(key))
+		case first[key.Value] != nil:
+			d.report(key, Error, fmt.Sprintf("the key %q is repeated", key.Value), fmt.Sprintf("it stands in line %d already", first[key.Value].Line))
+		default:
+			first[key.Value] = key
+			own = append(own, entry{key, value})
+		}
+	}
+	for _, e := range merged {
+		if first[e.key.Value] == nil {
+			first[e.key.Value] = e.key
+			own = append(own, e)
+		}
+	}
+	return own
+}
+
+func (d *decoder) mergedEntries(n *yaml.Node) []entry {
+	d.depth++
+	defer func() { d.depth-- }()
+	if n = d.follow(n); n == nil {
+		return nil
+	}
+	if n.Kind != yaml.SequenceNode {
+		return d.entries(n, "<<")
+	}
+	var all []entry
+	for _, item := range n.Content {
+		if item = d.follow(item); item != nil {
+			all = append(all, d.entries(item, "<<")...)
+		}
+	}
+	return all
+}
+
+// field is one key of a struct.
+type field struct {
+	key      string
+	index    int
+	fromFile bool   // the key ends in _file: its value names the file that holds the secret
+	as       string // what a message option becomes
+}
+
+type fieldSet map[string]field
+
+func (f fieldSet) keys() []string {
+	var keys []string
+	for k := range f {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// structFields returns the keys of a struct type by its yaml tags. Secrets have a second key that ends in _file.
+func structFields(t reflect.Type) fieldSet {
+	fields := fieldSet{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if key == "" || key == "-" {
+			continue
+		}
+		fields[key] = field{key: key, index: i, as: f.Tag.Get("as")}
+		if f.Tag.Get("secret") == "true" {
+			fields[key+"_file"] = field{key: key, index: i, fromFile: true}
+		}
+	}
+	return fields
+}
