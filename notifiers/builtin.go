@@ -1,0 +1,8 @@
+package notifiers
+
+// Builtin returns the kinds of notifiers there are.
+func Builtin() []Kind {
+	return []Kind{
+		httpKind(),
+	}
+}

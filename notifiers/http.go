@@ -1,0 +1,156 @@
+package notifiers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// httpConfig is what can be written for a notifier of type http.
+type httpConfig struct {
+	// Longest time for one attempt, from dialling to the end of the answer. Default: 15s.
+	Timeout time.Duration `yaml:"timeout"`
+	// Signs every request as Standard Webhooks 1.0 says: "whsec_" and base64, or any other text as it is.
+	SigningSecret Secret `yaml:"signing_secret" secret:"true"`
+	// Hosts that a url from a rule may name; needed where an event chooses the host. *.example.com is every subdomain.
+	AllowHosts []string `yaml:"allow_hosts"`
+	// Lets a notifier with allow_hosts send to loopback and private addresses.
+	AllowPrivate bool `yaml:"allow_private"`
+}
+
+// httpOptions are the message options of type http.
+type httpOptions struct {
+	// Request method. Default: POST.
+	Method string `yaml:"method" json:"method,omitempty" as:"text"`
+	// Where the request goes, http:// or https://.
+	URL string `yaml:"url" json:"url,omitempty" as:"url"`
+	// Headers of the request; those of a rule are added to those of the notifier.
+	Headers map[string]string `yaml:"headers" json:"headers,omitempty" as:"header"`
+	// Body of the request. Default: a JSON object with delivery_id, rule, level, title, body, url and event.
+	Body string `yaml:"body" json:"body,omitempty" as:"json"`
+}
+
+func httpKind() Kind {
+	return Kind{
+		Type:        "http",
+		Summary:     "an HTTP request to any URL, signed if wanted",
+		Config:      func() any { return &httpConfig{Timeout: 15 * time.Second} },
+		Options:     httpOptions{},
+		New:         newHTTP,
+		Concurrency: 16,
+	}
+}
+
+// httpNotifier sends each message as one HTTP request.
+type httpNotifier struct {
+	config   httpConfig
+	defaults json.RawMessage
+	key      []byte // signs requests; nil for none
+	client   *http.Client
+}
+
+func newHTTP(config any, defaults json.RawMessage) (Notifier, error) {
+	c := *config.(*httpConfig)
+	if err := checkTimeout(c.Timeout); err != nil {
+		return nil, err
+	}
+	key, err := signingKey(c.SigningSecret)
+	if err != nil {
+		return nil, &FieldError{"signing_secret", err}
+	}
+	if err := checkAllowHosts(c.AllowHosts); err != nil {
+		return nil, &FieldError{"allow_hosts", err}
+	}
+	if err := checkHTTPDefaults(defaults); err != nil {
+		return nil, err
+	}
+	guard := dialGuard{publicOnly: len(c.AllowHosts) > 0 && !c.AllowPrivate}
+	return &httpNotifier{c, defaults, key, newHTTPClient(guard)}, nil
+}
+
+// Send makes one request. Any 2xx answer means delivered.
+func (n *httpNotifier) Send(ctx context.Context, m *Message) (Receipt, error) {
+	call, err := n.prepare(m)
+	if err != nil {
+		return Receipt{}, &PermanentError{Err: err}
+	}
+	attempt, cancel := context.WithTimeout(ctx, n.config.Timeout)
+	defer cancel()
+	req, err := call.request(attempt)
+	if err != nil {
+		return Receipt{}, &PermanentError{Err: err}
+	}
+	n.sign(req.Header, call.body, time.Now())
+	mask := n.masker(call)
+	doing := call.method + " " + call.url.Scheme + "://" + call.url.Host
+	a, err := exchange(n.client, req, maxReceipt)
+	if err != nil {
+		return Receipt{}, attemptError(ctx, doing, mask.error(err))
+	}
+	return a.receipt(mask), a.httpOutcome(doing)
+}
+
+// masker hides all that is secret in one call: the rest of the URL, the signing secret and headers that log in.
+func (n *httpNotifier) masker(call httpCall) masker {
+	secrets := append(urlSecrets(call.url.String()), n.config.SigningSecret.Value())
+	for name, value := range call.headers {
+		if loginHeader(name) {
+			_, credential, _ := strings.Cut(value, " ")
+			secrets = append(secrets, value, credential)
+		}
+	}
+	return newMasker(secrets...)
+}
+
+// loginHeader reports whether a header of this name is likely to hold a secret.
+func loginHeader(name string) bool {
+	name = strings.ToLower(name)
+	for _, word := range []string{"auth", "token", "secret", "key", "cookie", "password", "signature"} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// httpOutcome says what the answer's status means for the delivery.
+func (a answer) httpOutcome(doing string) error {
+	failed := fmt.Errorf("%s: the receiver answered %s", doing, a.status)
+	switch {
+	case a.code >= 200 && a.code < 300:
+		return nil
+	case a.code >= 300 && a.code < 400:
+		return &PermanentError{Err: fmt.Errorf("%w: redirects are not followed; write the final address as url%s",
+			failed, onHost(a.location))}
+	case a.code == http.StatusTooManyRequests:
+		return a.again(ReasonRate, failed)
+	case a.code == http.StatusRequestTimeout, a.code == http.StatusTooEarly, a.code >= 500:
+		return a.again(ReasonServer, failed)
+	case a.code == http.StatusUnauthorized, a.code == http.StatusForbidden:
+		return &PermanentError{ReasonAuth, fmt.Errorf("%w: check the credentials in headers or signing_secret", failed)}
+	case a.code == http.StatusNotFound, a.code == http.StatusGone:
+		return &PermanentError{Err: fmt.Errorf("%w: check the url", failed)}
+	}
+	return &PermanentError{Err: fmt.Errorf("%w: check the url, method, headers and body", failed)}
+}
+
+// onHost names the host that a redirect leads to: the rest of it may be secret.
+func onHost(location string) string {
+	u, err := url.Parse(location)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return " (it leads to " + u.Scheme + "://" + u.Host + ")"
+}
+
+func checkTimeout(d time.Duration) error {
+	if d <= 0 {
+		return &FieldError{"timeout", errors.New("must be more than zero, such as 15s")}
+	}
+	return nil
+}

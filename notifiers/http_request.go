@@ -1,0 +1,196 @@
+package notifiers
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// httpCall is all of a request but what changes from attempt to attempt.
+type httpCall struct {
+	id      string
+	method  string
+	url     *url.URL
+	headers map[string]string
+	body    []byte
+}
+
+// prepare makes the call for m. Its errors cannot be helped by trying again.
+func (n *httpNotifier) prepare(m *Message) (httpCall, error) {
+	o, err := mergeOptions[httpOptions](n.defaults, m.Options)
+	if err != nil {
+		return httpCall{}, err
+	}
+	call := httpCall{id: m.ID, headers: o.Headers}
+	if call.method, err = httpMethod(o.Method); err != nil {
+		return call, err
+	}
+	if call.url, err = httpURL(o.URL); err != nil {
+		return call, err
+	}
+	if err := n.checkHost(call.url, m.Options); err != nil {
+		return call, err
+	}
+	if err := checkHeaders(o.Headers); err != nil {
+		return call, err
+	}
+	call.body, err = httpBody(call.method, o.Body, m)
+	return call, err
+}
+
+// checkHost holds a URL that a rule gave against allow_hosts, if there are any.
+func (n *httpNotifier) checkHost(u *url.URL, own json.RawMessage) error {
+	o, err := mergeOptions[httpOptions](nil, own)
+	if err != nil || o.URL == "" || len(n.config.AllowHosts) == 0 {
+		return err
+	}
+	if !hostAllowed(n.config.AllowHosts, u.Hostname(), u.Host) {
+		return fmt.Errorf("url: the host %q is not in allow_hosts; add it there if messages may go to it", u.Host)
+	}
+	return nil
+}
+
+// request makes the HTTP request, but for the signature.
+func (c httpCall) request(ctx context.Context) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, c.method, c.url.String(), bytes.NewReader(c.body))
+	if err != nil {
+		return nil, fmt.Errorf("making the request: %w", redactURL(err))
+	}
+	req.Header.Set("User-Agent", userAgent)
+	if len(c.body) > 0 {
+		req.Header.Set("Content-Type", contentType(c.body))
+	}
+	for name, value := range c.headers {
+		req.Header.Set(name, oneLine(value))
+		if strings.EqualFold(name, "Host") {
+			req.Host = oneLine(value)
+		}
+	}
+	req.Header.Set("Webhook-Id", c.id)
+	return req, nil
+}
+
+func contentType(body []byte) string {
+	if json.Valid(body) {
+		return "application/json"
+	}
+	return "text/plain; charset=utf-8"
+}
+
+// httpBody returns the body a rule wrote, or the default one. GET and HEAD have none unless one is written.
+func httpBody(method, written string, m *Message) ([]byte, error) {
+	switch {
+	case written != "":
+		return []byte(written), nil
+	case method == http.MethodGet, method == http.MethodHead:
+		return nil, nil
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(struct {
+		DeliveryID string          `json:"delivery_id"`
+		Rule       string          `json:"rule"`
+		Level      string          `json:"level"`
+		Title      string          `json:"title"`
+		Body       string          `json:"body"`
+		URL        string          `json:"url"`
+		Event      json.RawMessage `json:"event"`
+	}{m.ID, m.Rule, m.Level, m.Title, m.Body, m.URL, m.Event})
+	if err != nil {
+		return nil, fmt.Errorf("writing the default body: %w", err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+func httpMethod(method string) (string, error) {
+	method = strings.ToUpper(strings.TrimSpace(method))
+	switch {
+	case method == "":
+		return http.MethodPost, nil
+	case !isToken(method), method == http.MethodConnect, method == http.MethodTrace:
+		return "", fmt.Errorf("method: %q is none; write one such as POST or PUT", method)
+	}
+	return method, nil
+}
+
+// httpURL parses an absolute http or https URL. Its errors do not quote it, since it may hold secrets.
+func httpURL(raw string) (*url.URL, error) {
+	if raw == "" {
+		return nil, errors.New("url: there is none; write where to send to, such as url: https://example.com/hook")
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, errors.New("url: not an address to send to; write one that begins with https:// or http:// and a host")
+	}
+	return u, nil
+}
+
+// checkHeaders refuses names that are no tokens (RFC 9110, section 5.6.2), which could smuggle in other headers, and
+// those that the request itself needs.
+func checkHeaders(headers map[string]string) error {
+	for name := range headers {
+		if !isToken(name) {
+			return fmt.Errorf("headers: %q is no header name; use letters, digits and -", name)
+		}
+		if reservedHeader(name) {
+			return fmt.Errorf("headers: %q is set by the relay; leave it out", name)
+		}
+	}
+	return nil
+}
+
+func reservedHeader(name string) bool {
+	return slices.Contains([]string{
+		"connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade",
+		"webhook-id", "webhook-timestamp", "webhook-signature",
+	}, strings.ToLower(name))
+}
+
+// isToken reports whether s is a token of RFC 9110, section 5.6.2.
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+		return !letter && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+	})
+}
+
+// checkHTTPDefaults checks the options set on the notifier as far as they are no templates.
+func checkHTTPDefaults(defaults json.RawMessage) error {
+	o, err := mergeOptions[httpOptions](nil, defaults)
+	if err != nil {
+		return err
+	}
+	if _, err := httpMethod(o.Method); err != nil {
+		return fieldError("method", err)
+	}
+	if o.URL != "" {
+		if _, err := httpURL(o.URL); err != nil {
+			return fieldError("url", err)
+		}
+	}
+	if err := checkHeaders(o.Headers); err != nil {
+		return fieldError("headers", err)
+	}
+	return nil
+}
+
+// fieldError blames key, which the text of err names already.
+func fieldError(key string, err error) error {
+	return &FieldError{key, errors.New(strings.TrimPrefix(err.Error(), key+": "))}
+}
+
+func checkAllowHosts(hosts []string) error {
+	for _, h := range hosts {
+		if h == "" || strings.ContainsAny(h, "/@ ?#") || strings.Contains(strings.TrimPrefix(h, "*."), "*") {
+			return fmt.Errorf("%q is no host; write one such as hooks.example.com or *.example.com", h)
+		}
+	}
+	return nil
+}
