@@ -1,0 +1,189 @@
+package admin
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+
+	"qaserelay/relay/store"
+)
+
+// Event is one stored event.
+type Event struct {
+	ID         string          `json:"id"`
+	Source     string          `json:"source"`
+	Event      string          `json:"event"` // event_name
+	Project    string          `json:"project"`
+	ReceivedAt time.Time       `json:"received_at"`
+	Body       json.RawMessage `json:"body,omitempty"`       // as Qase sent it; only when one event is shown
+	Decisions  json.RawMessage `json:"decisions,omitempty"`  // what each rule did; likewise
+	Deliveries []Delivery      `json:"deliveries,omitempty"` // likewise
+}
+
+// Delivery is one notification on its way.
+type Delivery struct {
+	ID        string          `json:"id"`
+	EventID   string          `json:"event_id"`
+	Event     string          `json:"event"` // event_name
+	Project   string          `json:"project"`
+	Rule      string          `json:"rule"`
+	Notifier  string          `json:"notifier"`
+	Title     string          `json:"title"`
+	State     store.State     `json:"state"`
+	Attempts  int             `json:"attempts"`
+	CreatedAt time.Time       `json:"created_at"`
+	UpdatedAt time.Time       `json:"updated_at"`
+	NextAt    *time.Time      `json:"next_at,omitempty"` // when it is due, if pending
+	Status    string          `json:"status,omitempty"`  // what the receiver said last
+	Error     string          `json:"error,omitempty"`
+	Message   json.RawMessage `json:"message,omitempty"` // only when one delivery is shown
+	Log       []Attempt       `json:"log,omitempty"`     // likewise
+}
+
+// Attempt is one try to send a delivery.
+type Attempt struct {
+	At       time.Time `json:"at"`
+	Seconds  float64   `json:"seconds"`
+	Status   string    `json:"status,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+	Error    string    `json:"error,omitempty"`
+	Response string    `json:"response,omitempty"`
+}
+
+func (s *server) event(w http.ResponseWriter, r *http.Request) {
+	id, ok := pathID(w, r)
+	if !ok {
+		return
+	}
+	stored, err := s.Store.Event(r.Context(), id)
+	if err != nil {
+		s.fail(w, "reading an event", err)
+		return
+	}
+	deliveries, err := s.Store.Deliveries(r.Context(), store.DeliveryFilter{Event: id, Limit: 1000})
+	if err != nil {
+		s.fail(w, "listing an event's deliveries", err)
+		return
+	}
+	answer := eventOf(stored)
+	for _, d := range deliveries {
+		answer.Deliveries = append(answer.Deliveries, deliveryOf(d))
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+func (s *server) delivery(w http.ResponseWriter, r *http.Request) {
+	id, ok := pathID(w, r)
+	if !ok {
+		return
+	}
+	stored, attempts, err := s.Store.Delivery(r.Context(), id)
+	if err != nil {
+		s.fail(w, "reading a delivery", err)
+		return
+	}
+	answer := deliveryOf(stored)
+	answer.Message = maskMessage(stored.Message)
+	for _, a := range attempts {
+		answer.Log = append(answer.Log, Attempt{At: a.At, Seconds: a.Took.Seconds(), Status: a.Status,
+			Reason: a.Reason, Error: a.Error, Response: a.Response})
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+func (s *server) retry(w http.ResponseWriter, r *http.Request) {
+	id, ok := pathID(w, r)
+	if !ok {
+		return
+	}
+	if _, _, err := s.Store.Delivery(r.Context(), id); err != nil {
+		s.fail(w, "reading a delivery", err)
+		return
+	}
+	n, err := s.Retry(r.Context(), []store.ID{id})
+	switch {
+	case err != nil:
+		s.fail(w, "retrying a delivery", err)
+	case n == 0:
+		writeError(w, http.StatusConflict, "only dead and pending deliveries can be retried")
+	default:
+		writeJSON(w, http.StatusOK, map[string]int{"retried": n})
+	}
+}
+
+func eventOf(e store.StoredEvent) Event {
+	return Event{ID: e.ID.String(), Source: e.Source, Event: e.Name, Project: e.Project, ReceivedAt: e.ReceivedAt,
+		Body: rawJSON(e.Body), Decisions: rawJSON(e.Decisions)}
+}
+
+func deliveryOf(d store.Delivery) Delivery {
+	v := Delivery{ID: d.ID.String(), EventID: d.EventID.String(), Event: d.EventName, Project: d.Project, Rule: d.Rule,
+		Notifier: d.Notifier, Title: d.Title, State: d.State, Attempts: d.Attempts, CreatedAt: d.CreatedAt,
+		UpdatedAt: d.UpdatedAt, Status: d.Status, Error: d.Error}
+	if d.State == store.Pending && !d.NextAt.IsZero() {
+		v.NextAt = &d.NextAt
+	}
+	return v
+}
+
+// rawJSON keeps JSON as it is. What is not JSON is left out.
+func rawJSON(b []byte) json.RawMessage {
+	if !json.Valid(b) {
+		return nil
+	}
+	return b
+}
+
+const masked = "<secret>"
+
+// maskMessage hides what may be secret in the options of a message: of a URL all but the host, of headers all but the
+// names.
+func maskMessage(message []byte) json.RawMessage {
+	var m map[string]json.RawMessage
+	var options map[string]json.RawMessage
+	if json.Unmarshal(message, &m) != nil {
+		return nil
+	}
+	if m["options"] == nil {
+		return message
+	}
+	if json.Unmarshal(m["options"], &options) != nil {
+		delete(m, "options")
+	}
+	for name, value := range options {
+		switch name {
+		case "url":
+			options[name] = maskURL(value)
+		case "headers":
+			options[name] = maskHeaders(value)
+		}
+	}
+	if options != nil {
+		m["options"] = encode(options)
+	}
+	return encode(m)
+}
+
+func maskURL(value json.RawMessage) json.RawMessage {
+	var text string
+	u, err := (*url.URL)(nil), json.Unmarshal(value, &text)
+	if err == nil {
+		u, err = url.Parse(text)
+	}
+	if err != nil || u.Host == "" {
+		return encode(masked)
+	}
+	return encode(u.Scheme + "://" + u.Host + "/…")
+}
+
+func maskHeaders(value json.RawMessage) json.RawMessage {
+	var headers map[string]any
+	if json.Unmarshal(value, &headers) != nil {
+		return encode(masked)
+	}
+	for name := range headers {
+		headers[name] = masked
+	}
+	return encode(headers)
+}

@@ -1,0 +1,88 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"qaserelay/relay/store"
+	"qaserelay/rules"
+)
+
+const (
+	// maxBatch is how many events go to disk in one step.
+	maxBatch = 512
+	// commitTimeout leaves time to answer the sender, who waits for 15 seconds, that the store did not take an event.
+	commitTimeout = 8 * time.Second
+)
+
+// call is one Accept that waits. Its receipt and err may be read when done is closed.
+type call struct {
+	event    *rules.Event
+	hash     [32]byte
+	done     chan struct{}
+	decision rules.Decision // of the last time that the event was decided about
+	receipt  store.Receipt
+	err      error
+}
+
+// commitAll puts on disk what waits in the inbox, until that is closed and empty. While one batch is written, the next
+// one gathers; so there is no delay when there is little to do, and few fsyncs when there is much.
+func (e *Engine) commitAll(ctx context.Context) {
+	for {
+		calls := e.inbox.take(maxBatch)
+		if len(calls) == 0 {
+			return
+		}
+		e.commit(ctx, calls)
+	}
+}
+
+// commit puts one batch on disk, answers its calls and wakes the lanes that have new work.
+func (e *Engine) commit(ctx context.Context, calls []*call) {
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	cfg := e.config.Load()
+	batch := make([]store.Event, len(calls))
+	for i, c := range calls {
+		batch[i] = e.storeEvent(cfg, c)
+	}
+	receipts, err := e.Store.Accept(ctx, batch, func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
+		return e.plan(cfg, calls[i], get)
+	})
+	if err == nil && len(receipts) != len(calls) {
+		err = fmt.Errorf("the store gave %d receipts for %d events", len(receipts), len(calls))
+	}
+	if errors.Is(err, store.ErrBroken) {
+		e.fail(fmt.Errorf("storing events: %w", err))
+	}
+	for i, c := range calls {
+		if c.err = err; err == nil {
+			c.receipt, c.err = receipts[i], receipts[i].Err
+		}
+	}
+	e.wake(calls)
+	for _, c := range calls {
+		e.Metrics.accepted(c)
+		close(c.done)
+	}
+}
+
+func (e *Engine) storeEvent(cfg *Config, c *call) store.Event {
+	ev := c.event
+	return store.Event{ID: e.IDs.Next(e.Now()), Source: ev.Source, Name: ev.Name, Project: ev.Project, Hash: c.hash,
+		Body: ev.Body, ReceivedAt: ev.ReceivedAt, Keys: cfg.Rules.Keys(ev)}
+}
+
+// wake tells the lanes that have new work from the calls.
+func (e *Engine) wake(calls []*call) {
+	lanes := *e.lanes.Load()
+	for _, c := range calls {
+		for _, name := range c.receipt.Pending {
+			if l := lanes[name]; l != nil {
+				l.poke()
+			}
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"qaserelay/relay/store"
+)
+
+// maxOutcomes is how many outcomes are written in one step.
+const maxOutcomes = 1024
+
+// outcome is what became of a delivery, and the lane it belongs to.
+type outcome struct {
+	store.Outcome
+	lane    *lane
+	moreDue bool // once it is written, the lane may have more to do
+}
+
+// finishAll writes outcomes, all that wait at once, until the outbox is closed and empty. Nothing is dropped while ctx
+// lasts: what is not written is tried again, since otherwise messages that were delivered would be sent once more.
+func (e *Engine) finishAll(ctx context.Context) {
+	for {
+		batch := e.outbox.take(maxOutcomes)
+		if len(batch) == 0 {
+			return
+		}
+		if !e.finish(ctx, batch) {
+			e.Logger.Error("outcomes were not written; these deliveries may be sent again", "count", len(batch))
+			continue
+		}
+		for _, o := range batch {
+			if o.moreDue {
+				o.lane.poke()
+			}
+		}
+	}
+}
+
+// finish writes one batch, as often as it takes.
+func (e *Engine) finish(ctx context.Context, batch []outcome) bool {
+	outcomes := make([]store.Outcome, len(batch))
+	for i, o := range batch {
+		outcomes[i] = o.Outcome
+	}
+	for trouble := (backoff{}); ctx.Err() == nil; trouble.sleep(ctx) {
+		err := e.Store.Finish(ctx, outcomes)
+		if err == nil {
+			return true
+		}
+		e.storeFailed(ctx, "writing outcomes", err)
+		if errors.Is(err, store.ErrBroken) || errors.Is(err, store.ErrClosed) {
+			return false
+		}
+	}
+	return false
+}
+
+// backoff waits longer with each failure, from 100 milliseconds to 5 seconds.
+type backoff struct{ wait time.Duration }
+
+func (b *backoff) reset() { b.wait = 0 }
+
+// sleep waits, or returns early when ctx is done.
+func (b *backoff) sleep(ctx context.Context) {
+	b.wait = max(100*time.Millisecond, min(2*b.wait, 5*time.Second))
+	timer := time.NewTimer(b.wait - rand.N(b.wait/4))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

@@ -1,0 +1,104 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"qaserelay/relay/store"
+)
+
+const (
+	purgeEvery   = time.Hour
+	backlogEvery = 15 * time.Second
+	checkEvery   = time.Second
+)
+
+// keepHouse deletes what is past its retention, keeps the backlog's metrics, and warns of deliveries that no notifier
+// takes, until ctx is done.
+func (e *Engine) keepHouse(ctx context.Context) {
+	purge, backlog := time.NewTicker(purgeEvery), time.NewTicker(backlogEvery)
+	defer purge.Stop()
+	defer backlog.Stop()
+	warned := map[string]bool{}
+	e.purge(ctx)
+	for {
+		e.lookAtBacklog(ctx, warned)
+		select {
+		case <-ctx.Done():
+			return
+		case <-purge.C:
+			e.purge(ctx)
+		case <-backlog.C:
+		}
+	}
+}
+
+func (e *Engine) purge(ctx context.Context) {
+	keep, now := e.config.Load().Settings.Retention, e.Now()
+	n, err := e.Store.Purge(ctx, before(now, keep.Events, 30), before(now, keep.Dead, 90))
+	if err != nil {
+		e.storeFailed(ctx, "deleting old events", err)
+	} else if n > 0 {
+		e.Logger.Info("deleted old events", "count", n)
+	}
+}
+
+// before returns the moment that long ago; zero means the given number of days.
+func before(now time.Time, age time.Duration, days int) time.Time {
+	if age <= 0 {
+		return now.AddDate(0, 0, -days)
+	}
+	return now.Add(-age)
+}
+
+func (e *Engine) lookAtBacklog(ctx context.Context, warned map[string]bool) {
+	backlog, err := e.RefreshBacklog(ctx)
+	if err != nil {
+		e.storeFailed(ctx, "counting the backlog", err)
+		return
+	}
+	outs := e.config.Load().Outs
+	for _, b := range backlog {
+		if _, known := outs[b.Notifier]; known || b.Pending == 0 {
+			delete(warned, b.Notifier)
+		} else if !warned[b.Notifier] {
+			warned[b.Notifier] = true
+			e.Logger.Warn("deliveries wait for a notifier that is not configured; they go out when it is back",
+				"notifier", b.Notifier, "pending", b.Pending)
+		}
+	}
+}
+
+// RefreshBacklog reads the backlog and brings its metrics up to date.
+func (e *Engine) RefreshBacklog(ctx context.Context) ([]store.Backlog, error) {
+	backlog, err := e.Store.Backlog(ctx)
+	if err == nil {
+		e.Metrics.setBacklog(backlog, e.config.Load(), e.Now())
+	}
+	return backlog, err
+}
+
+// health remembers for a moment whether the store can write, so that probes do not load it.
+type health struct {
+	mu      sync.Mutex
+	checked time.Time
+	err     error
+}
+
+// Ready returns nil if the engine takes events now, and otherwise why it does not.
+func (e *Engine) Ready(ctx context.Context) error {
+	if !e.inbox.accepting() {
+		return ErrStopping
+	}
+	h := &e.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if now := e.Now(); h.checked.IsZero() || now.Sub(h.checked) >= checkEvery || h.err != nil {
+		if err := e.Store.Check(ctx); err == nil || !errors.Is(err, context.Canceled) {
+			h.err, h.checked = err, now
+		}
+	}
+	return h.err
+}

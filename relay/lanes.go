@@ -1,0 +1,49 @@
+package relay
+
+import (
+	"context"
+	"maps"
+	"sync"
+)
+
+// runLanes keeps one lane running for each notifier of the configuration in force, until ctx is done and all of them
+// have ended.
+func (e *Engine) runLanes(ctx context.Context, c laneContexts) {
+	var running sync.WaitGroup
+	for {
+		e.adjustLanes(func(l *lane) {
+			var stopped context.Context
+			stopped, l.stop = context.WithCancel(ctx)
+			running.Go(func() { l.run(stopped, c) })
+		})
+		select {
+		case <-e.changed:
+		case <-ctx.Done():
+			running.Wait()
+			return
+		}
+	}
+}
+
+// adjustLanes starts the lanes that are missing and stops those that are no longer wanted. A lane that goes on uses
+// the notifier's new settings from its next message on.
+func (e *Engine) adjustLanes(start func(*lane)) {
+	old, outs := *e.lanes.Load(), e.config.Load().Outs
+	lanes := maps.Clone(old)
+	for name, l := range old {
+		out, wanted := outs[name]
+		if wanted && concurrency(&out) == l.workers {
+			l.out.Store(&out)
+			continue
+		}
+		delete(lanes, name)
+		l.stop()
+	}
+	for name, out := range outs {
+		if lanes[name] == nil {
+			lanes[name] = e.newLane(name, &out)
+			start(lanes[name])
+		}
+	}
+	e.lanes.Store(&lanes)
+}

@@ -1,0 +1,102 @@
+package relay
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"slices"
+
+	"qaserelay/notifiers"
+	"qaserelay/rules"
+)
+
+// Config is what the rules files say, with the notifiers made. It is not changed after Load.
+type Config struct {
+	*rules.Config
+	// Outs holds the notifiers by name. Every notifier that a rule names is in it.
+	Outs map[string]Out
+	read *reading
+}
+
+// Out is a way out: what the rules file says of a notifier, and the notifier itself.
+type Out struct {
+	Spec     rules.Notifier
+	Kind     notifiers.Kind
+	Notifier notifiers.Notifier
+}
+
+// LoadOptions say how Load reads. The zero value is right for a relay that is to run.
+type LoadOptions struct {
+	AllowUnset bool             // unset environment variables are warnings
+	Stdin      io.Reader        // the file "-"; nil means an empty one
+	Kinds      []notifiers.Kind // nil means notifiers.Builtin()
+}
+
+// Load reads the rules files that the patterns name and makes their notifiers, without touching the network. It finds
+// every problem at once; the config is nil if any of them is an error.
+func Load(patterns []string, o LoadOptions) (*Config, rules.Problems) {
+	read := newReading()
+	return load(patterns, o, read)
+}
+
+func load(patterns []string, o LoadOptions, read *reading) (*Config, rules.Problems) {
+	if o.Kinds == nil {
+		o.Kinds = notifiers.Builtin()
+	}
+	files, problems := read.all(patterns, o.Stdin)
+	if problems != nil {
+		return nil, problems
+	}
+	cfg, problems := rules.Parse(files, rules.Options{
+		Kinds:      Kinds(o.Kinds),
+		LookupEnv:  os.LookupEnv,
+		ReadFile:   read.file,
+		Glob:       read.glob,
+		AllowUnset: o.AllowUnset,
+	})
+	if cfg == nil || problems.Err() != nil {
+		return nil, problems
+	}
+	outs, more := makeOuts(cfg, o.Kinds)
+	problems = append(problems, more...)
+	if problems.Err() != nil {
+		return nil, problems
+	}
+	return &Config{Config: cfg, Outs: outs, read: read}, problems
+}
+
+// Kinds shows notifiers to the language of the rules.
+func Kinds(ks []notifiers.Kind) map[string]rules.Kind {
+	kinds := make(map[string]rules.Kind, len(ks))
+	for _, k := range ks {
+		kinds[k.Type] = rules.Kind{Config: k.Config, Options: k.Options,
+			Check: func(config any, defaults json.RawMessage) error {
+				_, err := k.New(config, defaults)
+				return err
+			}}
+	}
+	return kinds
+}
+
+// makeOuts makes the notifiers. The rules have checked each of them already, so a problem here is rare.
+func makeOuts(cfg *rules.Config, ks []notifiers.Kind) (map[string]Out, rules.Problems) {
+	outs, problems := make(map[string]Out, len(cfg.Notifiers)), rules.Problems{}
+	for _, spec := range cfg.Notifiers {
+		i := slices.IndexFunc(ks, func(k notifiers.Kind) bool { return k.Type == spec.Type })
+		if i < 0 {
+			problems = append(problems, failed("notifier "+spec.Name, "there is no type "+spec.Type, ""))
+			continue
+		}
+		n, err := ks[i].New(spec.Config, spec.Defaults)
+		if err != nil {
+			problems = append(problems, failed("notifier "+spec.Name, err.Error(), ""))
+			continue
+		}
+		outs[spec.Name] = Out{Spec: spec, Kind: ks[i], Notifier: n}
+	}
+	return outs, problems
+}
+
+func failed(what, message, hint string) rules.Problem {
+	return rules.Problem{File: what, Severity: rules.Error, Message: message, Hint: hint}
+}

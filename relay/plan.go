@@ -1,0 +1,82 @@
+package relay
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime/debug"
+
+	"qaserelay/notifiers"
+	"qaserelay/relay/store"
+	"qaserelay/rules"
+)
+
+// plan decides about the event of c. It may be called again for the same event. Only a failure to read the state is
+// an error; whatever goes wrong in the rules is in the decision, and the event is stored with it.
+func (e *Engine) plan(cfg *Config, c *call, get func(string) ([]byte, error)) (store.Plan, error) {
+	var readErr error
+	c.decision = e.safelyDecide(cfg, c.event, func(key string) ([]byte, error) {
+		value, err := get(key)
+		if err != nil && readErr == nil {
+			readErr = fmt.Errorf("reading the state for a decision: %w", err)
+		}
+		return value, err
+	})
+	if readErr != nil {
+		return store.Plan{}, readErr
+	}
+	plan, err := e.storePlan(c.event, c.decision)
+	if err != nil {
+		c.decision = failedDecision(err.Error())
+		plan.Decisions, err = json.Marshal(c.decision)
+		plan.Deliveries, plan.Changes = nil, nil
+	}
+	return plan, err
+}
+
+// safelyDecide turns a panic in the rules into a decision that says so.
+func (e *Engine) safelyDecide(cfg *Config, ev *rules.Event, get func(string) ([]byte, error)) (d rules.Decision) {
+	defer func() {
+		if r := recover(); r != nil {
+			e.Logger.Error("the rules panicked, the event is stored without notifications", "event", ev.Name,
+				"panic", r, "stack", string(debug.Stack()))
+			d = failedDecision(fmt.Sprintf("the rules panicked: %v", r))
+		}
+	}()
+	return e.decide(cfg.Rules, ev, rules.State{Now: ev.ReceivedAt, Get: get})
+}
+
+func failedDecision(reason string) rules.Decision {
+	return rules.Decision{Results: []rules.Result{{Outcome: rules.Failed, Reason: reason}}}
+}
+
+// storePlan turns a decision into what is put on disk.
+func (e *Engine) storePlan(ev *rules.Event, d rules.Decision) (plan store.Plan, err error) {
+	if plan.Decisions, err = json.Marshal(d); err != nil {
+		return plan, fmt.Errorf("encoding the decision: %w", err)
+	}
+	for _, n := range d.Notifications {
+		delivery, err := e.newDelivery(ev, n)
+		if err != nil {
+			return plan, fmt.Errorf("encoding the message of rule %s for %s: %w", n.Rule, n.Notifier, err)
+		}
+		plan.Deliveries = append(plan.Deliveries, delivery)
+	}
+	for _, c := range d.Changes {
+		plan.Changes = append(plan.Changes, store.Change(c))
+	}
+	return plan, nil
+}
+
+// newDelivery keeps the message as it will be sent at every attempt, but for the event, which is stored already.
+func (e *Engine) newDelivery(ev *rules.Event, n rules.Notification) (store.NewDelivery, error) {
+	id := e.IDs.Next(e.Now())
+	message, err := json.Marshal(notifiers.Message{ID: id.String(), Rule: n.Rule, Level: n.Level, Title: n.Title,
+		Body: n.Body, URL: n.URL, Options: n.Options, EventName: ev.Name, Project: ev.Project, Thread: n.EntityKey,
+		CreatedAt: ev.ReceivedAt})
+	d := store.NewDelivery{ID: id, Rule: n.Rule, Notifier: n.Notifier, OrderKey: n.EntityKey, Title: n.Title,
+		Message: message}
+	if e.DryRun {
+		d.Cancelled = "dry run"
+	}
+	return d, err
+}

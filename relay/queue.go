@@ -1,0 +1,71 @@
+package relay
+
+import "sync"
+
+// queue hands what many goroutines put in to one goroutine, which takes all that waits at once. It is closed until
+// open is called.
+type queue[T any] struct {
+	mu     sync.Mutex
+	more   sync.Cond
+	items  []T
+	spare  []T // the backing array of the batch before, to be filled again
+	isOpen bool
+	limit  int // how many items may wait; zero means any number
+}
+
+func newQueue[T any](limit int) *queue[T] {
+	q := &queue[T]{limit: limit}
+	q.more.L = &q.mu
+	return q
+}
+
+// put adds items in their order. It fails with ErrStopping when the queue is closed and ErrBusy when it is full.
+func (q *queue[T]) put(items ...T) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case !q.isOpen:
+		return ErrStopping
+	case q.limit > 0 && len(q.items)+len(items) > q.limit:
+		return ErrBusy
+	}
+	q.items = append(q.items, items...)
+	q.more.Signal()
+	return nil
+}
+
+// take waits for items and returns all there are, but not more than most, or nothing when the queue is closed and
+// empty. The slice may be used until the next call.
+func (q *queue[T]) take(most int) []T {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.items) == 0 && q.isOpen {
+		q.more.Wait()
+	}
+	n := min(most, len(q.items))
+	batch := q.items[:n:n]
+	clear(q.spare)
+	rest := append(q.spare[:0], q.items[n:]...)
+	q.items, q.spare = rest, batch
+	return batch
+}
+
+func (q *queue[T]) open() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.isOpen = true
+}
+
+// close lets nothing more in. What waits can still be taken.
+func (q *queue[T]) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.isOpen = false
+	q.more.Broadcast()
+}
+
+func (q *queue[T]) accepting() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.isOpen
+}

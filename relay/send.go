@@ -1,0 +1,32 @@
+package relay
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/relay/store"
+)
+
+// sendTimeout bounds one attempt, whatever the notifier does.
+const sendTimeout = time.Minute
+
+// send makes one attempt. A notifier that panics has failed, as one has that cannot be reached.
+func send(ctx context.Context, n notifiers.Notifier, d store.Delivery) (r notifiers.Receipt, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("notifier panicked: %v", p)
+		}
+	}()
+	var m notifiers.Message
+	if err := json.Unmarshal(d.Message, &m); err != nil {
+		return r, &notifiers.PermanentError{Reason: notifiers.ReasonOther,
+			Err: fmt.Errorf("reading the stored message: %w", err)}
+	}
+	m.ID, m.Event = d.ID.String(), d.EventBody
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	return n.Send(ctx, &m)
+}
