@@ -3,6 +3,7 @@ package notifiers
 // Builtin returns the kinds of notifiers there are.
 func Builtin() []Kind {
 	return []Kind{
+		slackKind(),
 		httpKind(),
 	}
 }

@@ -105,7 +105,7 @@ func (a answer) again(reason string, err error) error {
 
 // attemptError classifies an error that came instead of an answer. Permanent ones stay so; all others are worth
 // another attempt. outer is the context of the caller, as opposed to the one with our own timeout.
-func attemptError(outer context.Context, doing string, err error) error {
+func (m masker) attemptError(outer context.Context, doing string, err error) error {
 	var permanent *PermanentError
 	var timeout interface{ Timeout() bool }
 	switch {
@@ -116,5 +116,5 @@ func attemptError(outer context.Context, doing string, err error) error {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return &transientError{ReasonTimeout, fmt.Errorf("%s: no answer in time", doing)}
 	}
-	return &transientError{ReasonServer, fmt.Errorf("%s: %w", doing, err)}
+	return &transientError{ReasonServer, fmt.Errorf("%s: %w", doing, m.error(err))}
 }

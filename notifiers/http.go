@@ -90,7 +90,7 @@ func (n *httpNotifier) Send(ctx context.Context, m *Message) (Receipt, error) {
 	doing := call.method + " " + call.url.Scheme + "://" + call.url.Host
 	a, err := exchange(n.client, req, maxReceipt)
 	if err != nil {
-		return Receipt{}, attemptError(ctx, doing, mask.error(err))
+		return Receipt{}, mask.attemptError(ctx, doing, err)
 	}
 	return a.receipt(mask), a.httpOutcome(doing)
 }

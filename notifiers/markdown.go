@@ -1,0 +1,236 @@
+package notifiers
+
+import (
+	"bufio"
+	"bytes"
+	"net/url"
+	"strings"
+	"unicode"
+
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	extast "github.com/yuin/goldmark/extension/ast"
+	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/renderer/html"
+	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
+)
+
+// maxMarkdown is how many UTF-16 units of a body are read; no channel shows more.
+const maxMarkdown = 200_000
+
+// parseMarkdown reads CommonMark with tables, strikethrough and bare links, but without HTML: a tag is text like any
+// other. In the tree that it returns images are links, and links lead to the web or to a mailbox or are text.
+func parseMarkdown(body string) (ast.Node, []byte) {
+	source := []byte(cut(cleanText(body), maxMarkdown))
+	root := markdownParser().Parse(text.NewReader(source))
+	for _, n := range collect(root, func(n ast.Node) bool { return n.Kind() == ast.KindImage }) {
+		imageToLink(n.(*ast.Image))
+	}
+	isLink := func(n ast.Node) bool { return n.Kind() == ast.KindLink || n.Kind() == ast.KindAutoLink }
+	for _, n := range collect(root, isLink) {
+		checkLink(n, source)
+	}
+	return root, source
+}
+
+func markdownParser() parser.Parser {
+	return parser.NewParser(
+		parser.WithBlockParsers(
+			util.Prioritized(parser.NewSetextHeadingParser(), 100),
+			util.Prioritized(parser.NewThematicBreakParser(), 200),
+			util.Prioritized(parser.NewListParser(), 300),
+			util.Prioritized(parser.NewListItemParser(), 400),
+			util.Prioritized(parser.NewCodeBlockParser(), 500),
+			util.Prioritized(parser.NewATXHeadingParser(), 600),
+			util.Prioritized(parser.NewFencedCodeBlockParser(), 700),
+			util.Prioritized(parser.NewBlockquoteParser(), 800),
+			util.Prioritized(parser.NewParagraphParser(), 1000),
+		),
+		parser.WithInlineParsers(
+			util.Prioritized(parser.NewCodeSpanParser(), 100),
+			util.Prioritized(parser.NewLinkParser(), 200),
+			util.Prioritized(parser.NewAutoLinkParser(), 300),
+			util.Prioritized(parser.NewEmphasisParser(), 500),
+			util.Prioritized(extension.NewStrikethroughParser(), 500),
+			util.Prioritized(extension.NewLinkifyParser(), 999),
+		),
+		parser.WithParagraphTransformers(
+			util.Prioritized(parser.LinkReferenceParagraphTransformer, 100),
+			util.Prioritized(extension.NewTableParagraphTransformer(), 200),
+		),
+		parser.WithASTTransformers(util.Prioritized(extension.NewTableASTTransformer(), 0)),
+	)
+}
+
+// cleanText makes s valid UTF-8 with \n as line ends and without other control characters.
+func cleanText(s string) string {
+	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.ToValidUTF8(s, "\uFFFD"))
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// collect returns the nodes below root for which want is true, outer ones first.
+func collect(root ast.Node, want func(ast.Node) bool) []ast.Node {
+	var found []ast.Node
+	// The callback returns no error, and so does Walk.
+	_ = ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if entering && want(n) {
+			found = append(found, n)
+		}
+		return ast.WalkContinue, nil
+	})
+	return found
+}
+
+// imageToLink puts a link in the place of an image, since loading one tells its server who reads the message.
+// Within a link only its description stays.
+func imageToLink(image *ast.Image) {
+	parent := image.Parent()
+	if parent == nil {
+		return
+	}
+	for p := parent; p != nil; p = p.Parent() {
+		if p.Kind() == ast.KindLink {
+			moveChildren(image, parent)
+			parent.RemoveChild(parent, image)
+			return
+		}
+	}
+	link := ast.NewLink()
+	link.Destination = image.Destination
+	parent.InsertBefore(parent, image, link)
+	for c := image.FirstChild(); c != nil; c = image.FirstChild() {
+		link.AppendChild(link, c)
+	}
+	parent.RemoveChild(parent, image)
+}
+
+// moveChildren puts the children of n before it in parent.
+func moveChildren(n, parent ast.Node) {
+	for c := n.FirstChild(); c != nil; c = n.FirstChild() {
+		parent.InsertBefore(parent, n, c)
+	}
+}
+
+// checkLink cleans the destination of a link. A link that leads elsewhere becomes text that names where.
+func checkLink(n ast.Node, source []byte) {
+	parent := n.Parent()
+	if auto, ok := n.(*ast.AutoLink); ok {
+		link := ast.NewLink()
+		raw := string(auto.URL(source))
+		if auto.AutoLinkType == ast.AutoLinkEmail && !strings.HasPrefix(strings.ToLower(raw), "mailto:") {
+			raw = "mailto:" + raw
+		}
+		link.Destination = []byte(raw)
+		link.AppendChild(link, literal(string(auto.Label(source))))
+		parent.ReplaceChild(parent, n, link)
+		if clean, ok := cleanURL(raw); ok {
+			link.Destination = []byte(clean)
+			return
+		}
+		moveChildren(link, parent)
+		parent.RemoveChild(parent, link)
+		return
+	}
+	link := n.(*ast.Link)
+	raw := unescape(link.Destination)
+	if clean, ok := cleanURL(raw); ok {
+		link.Destination = []byte(clean)
+		return
+	}
+	moveChildren(link, parent)
+	if raw != "" {
+		parent.InsertBefore(parent, link, literal(" ("+raw+")"))
+	}
+	parent.RemoveChild(parent, link)
+}
+
+// literal is a node of text that holds no markup.
+func literal(s string) *ast.String {
+	n := ast.NewString([]byte(s))
+	n.SetRaw(true)
+	return n
+}
+
+// cleanURL returns raw in a form that is safe in any markup, and whether it leads to the web or to a mailbox.
+func cleanURL(raw string) (string, bool) {
+	u, err := url.Parse(strings.TrimSpace(raw))
+	if err != nil {
+		return "", false
+	}
+	switch {
+	case (u.Scheme == "http" || u.Scheme == "https") && u.Host != "":
+	case u.Scheme == "mailto" && u.Opaque != "":
+	default:
+		return "", false
+	}
+	return strings.NewReplacer(
+		" ", "%20", "<", "%3C", ">", "%3E", `"`, "%22", "|", "%7C", "`", "%60", `\`, "%5C", "\t", "%09",
+	).Replace(u.String()), true
+}
+
+// unescape resolves backslashes and entities the way the HTML renderer does, which writes &, <, > and " escaped.
+func unescape(segment []byte) string {
+	var b bytes.Buffer
+	w := bufio.NewWriter(&b)
+	html.NewWriter().Write(w, segment)
+	// A write to a bytes.Buffer does not fail.
+	_ = w.Flush()
+	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&quot;", `"`, "&amp;", "&").Replace(b.String())
+}
+
+// plainText is the text of n without any markup.
+func plainText(n ast.Node, source []byte) string {
+	var b strings.Builder
+	_ = ast.Walk(n, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering {
+			return ast.WalkContinue, nil
+		}
+		switch n := n.(type) {
+		case *ast.Text:
+			b.WriteString(textOf(n, source))
+			if n.SoftLineBreak() || n.HardLineBreak() {
+				b.WriteByte(' ')
+			}
+		case *ast.String:
+			b.Write(n.Value)
+		}
+		return ast.WalkContinue, nil
+	})
+	return b.String()
+}
+
+// textOf resolves the escapes of a piece of text, but in code, where there are none.
+func textOf(n *ast.Text, source []byte) string {
+	if n.IsRaw() || n.Parent() != nil && n.Parent().Kind() == ast.KindCodeSpan {
+		return string(n.Segment.Value(source))
+	}
+	return unescape(n.Segment.Value(source))
+}
+
+// linesOf is the content of a block of code.
+func linesOf(n ast.Node, source []byte) string {
+	var b strings.Builder
+	for i := range n.Lines().Len() {
+		segment := n.Lines().At(i)
+		b.Write(segment.Value(source))
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// tableCells returns the text of a table's cells, its header first, and how its columns are aligned.
+func tableCells(t *extast.Table, source []byte) (rows [][]string, align []extast.Alignment) {
+	for r := t.FirstChild(); r != nil; r = r.NextSibling() {
+		var row []string
+		for c := r.FirstChild(); c != nil; c = c.NextSibling() {
+			row = append(row, strings.TrimSpace(plainText(c, source)))
+		}
+		rows = append(rows, row)
+	}
+	return rows, t.Alignments
+}

@@ -1,0 +1,182 @@
+package notifiers
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/yuin/goldmark/ast"
+	extast "github.com/yuin/goldmark/extension/ast"
+)
+
+// maxDepth is how deep lists and quotes may nest; what lies deeper is shown without its markup.
+const maxDepth = 12
+
+// dialect says how a channel writes in text what Markdown means.
+type dialect struct {
+	text                 func(string) string // text without markup, so that it stays without
+	code                 func(string) string // a span of code
+	fence                func(string) string // a block of code
+	link                 func(url, label string) string
+	heading              func(level int, s string) string // s is inline markup without bold
+	bold, italic, strike string                           // stand before and after
+	quote                string                           // begins each line
+	rule                 string
+	wordBreak            string // separates a mark from a letter beside it
+}
+
+// textRenderer writes a Markdown tree as text in one dialect.
+type textRenderer struct {
+	dialect
+	source []byte
+	depth  int
+	inBold bool
+}
+
+// renderText turns Markdown into its top-level blocks, to be joined by empty lines.
+func renderText(d dialect, body string) []string {
+	root, source := parseMarkdown(body)
+	r := &textRenderer{dialect: d, source: source}
+	return r.blocks(root)
+}
+
+func (r *textRenderer) blocks(parent ast.Node) []string {
+	r.depth++
+	defer func() { r.depth-- }()
+	var out []string
+	for n := parent.FirstChild(); n != nil; n = n.NextSibling() {
+		if s := r.block(n); strings.TrimSpace(s) != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (r *textRenderer) block(n ast.Node) string {
+	if r.depth > maxDepth {
+		return r.text(strings.TrimSpace(plainText(n, r.source)))
+	}
+	switch n := n.(type) {
+	case *ast.Heading:
+		r.inBold = true
+		defer func() { r.inBold = false }()
+		return r.heading(n.Level, r.inline(n))
+	case *ast.Blockquote:
+		return indent(strings.Join(r.blocks(n), "\n\n"), r.quote, r.quote)
+	case *ast.List:
+		return r.list(n)
+	case *ast.CodeBlock, *ast.FencedCodeBlock:
+		return r.fence(linesOf(n, r.source))
+	case *ast.ThematicBreak:
+		return r.rule
+	case *extast.Table:
+		return r.fence(alignTable(tableCells(n, r.source)))
+	}
+	return r.inline(n)
+}
+
+func (r *textRenderer) list(l *ast.List) string {
+	var items []string
+	number := l.Start
+	for n := l.FirstChild(); n != nil; n = n.NextSibling() {
+		bullet := "• "
+		if l.IsOrdered() {
+			bullet = strconv.Itoa(number) + ". "
+			number++
+		} else if l.Parent() != nil && l.Parent().Kind() == ast.KindListItem {
+			bullet = "◦ "
+		}
+		items = append(items, indent(strings.Join(r.blocks(n), "\n"), bullet, "    "))
+	}
+	return strings.Join(items, "\n")
+}
+
+// inline writes the children of n.
+func (r *textRenderer) inline(n ast.Node) string {
+	var b strings.Builder
+	marked := false
+	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+		s, mark := r.span(c)
+		if (mark && endsWord(b.String())) || (marked && startsWord(s)) {
+			b.WriteString(r.wordBreak)
+		}
+		b.WriteString(s)
+		marked = mark && s != ""
+	}
+	return b.String()
+}
+
+// span writes one inline node and says whether it begins and ends with a mark.
+func (r *textRenderer) span(n ast.Node) (s string, mark bool) {
+	switch n := n.(type) {
+	case *ast.Text:
+		s = r.text(textOf(n, r.source))
+		if n.SoftLineBreak() || n.HardLineBreak() {
+			s += "\n"
+		}
+		return s, false
+	case *ast.String:
+		return r.text(string(n.Value)), false
+	case *ast.CodeSpan:
+		return r.code(plainText(n, r.source)), true
+	case *ast.Link:
+		return r.link(string(n.Destination), plainText(n, r.source)), false
+	case *extast.Strikethrough:
+		return around(r.strike, r.inline(n)), true
+	case *ast.Emphasis:
+		return r.emphasis(n), true
+	}
+	return r.inline(n), false
+}
+
+func (r *textRenderer) emphasis(n *ast.Emphasis) string {
+	if n.Level == 1 {
+		return around(r.italic, r.inline(n))
+	}
+	if r.inBold {
+		return r.inline(n)
+	}
+	r.inBold = true
+	defer func() { r.inBold = false }()
+	return around(r.bold, r.inline(n))
+}
+
+// around puts a mark around each line of s, since marks do not reach over line ends.
+func around(mark, s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		if strings.TrimSpace(line) != "" {
+			lines[i] = mark + line + mark
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// indent puts first before the first line of s and rest before the others that are not empty.
+func indent(s, first, rest string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		switch {
+		case i == 0:
+			lines[i] = first + lines[i]
+		case lines[i] != "" || strings.TrimSpace(rest) != "":
+			lines[i] = rest + lines[i]
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func endsWord(s string) bool {
+	r, _ := utf8.DecodeLastRuneInString(s)
+	return isWord(r)
+}
+
+func startsWord(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return isWord(r)
+}
+
+func isWord(r rune) bool {
+	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))
+}

@@ -1,0 +1,136 @@
+package notifiers
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/slack-go/slack"
+)
+
+// Slack's limits, below what it documents (https://docs.slack.dev/reference/block-kit/blocks): a section holds 3000
+// characters, and all blocks together about 13,200 (slackapi/bolt-js#2509).
+const (
+	slackSection = 3000
+	slackBlocks  = 11_000
+	slackText    = 4000
+	slackTitle   = 1500
+	slackContext = 900
+)
+
+// slackMessage lays a message out: the top-level text holds title and mentions, since it is what Slack shows in
+// notifications and where mentions notify; below it stand body and origin beside a bar in the level's colour.
+func slackMessage(m *Message, o slackOptions) *slack.WebhookMessage {
+	no := false
+	var blocks []slack.Block
+	for _, s := range slackSections(renderText(slackDialect(), m.Body)) {
+		blocks = append(blocks, slack.NewSectionBlock(mrkdwnObject(s), nil, nil))
+	}
+	blocks = append(blocks, slack.NewContextBlock("", mrkdwnObject(slackOrigin(m))))
+	return &slack.WebhookMessage{
+		Channel: oneLine(o.Channel),
+		Text:    slackTop(m, o.Mention),
+		Attachments: []slack.Attachment{{
+			Color:    levelColor(m.Level),
+			Fallback: cutMrkdwn(slackEscape(oneLine(m.Title)), slackTitle),
+			Blocks:   slack.Blocks{BlockSet: blocks},
+		}},
+		UnfurlLinks: &no,
+		UnfurlMedia: &no,
+	}
+}
+
+// mrkdwnObject is text in which only our own markup means something: Slack makes no links of its own.
+func mrkdwnObject(s string) *slack.TextBlockObject {
+	o := slack.NewTextBlockObject(slack.MarkdownType, s, false, false)
+	o.Verbatim = true
+	return o
+}
+
+// slackTop is the title, linked and bold, and who is mentioned.
+func slackTop(m *Message, mentions []string) string {
+	title := cutMrkdwn(slackNeutral(oneLine(m.Title)), slackTitle)
+	if title == "" {
+		title = "(no title)"
+	}
+	if clean, ok := cleanURL(m.URL); ok && len(clean) <= slackURL {
+		title = "<" + slackEscape(clean) + "|" + title + ">"
+	}
+	top := "*" + title + "*"
+	for _, who := range mentions {
+		if s := slackMention(who); s != "" && units(top)+units(s) < slackText {
+			top += " " + s
+		}
+	}
+	return top
+}
+
+// slackMention is the markup that mentions who, or plain text where Slack knows no such name.
+func slackMention(who string) string {
+	who = oneLine(who)
+	switch {
+	case who == "@here", who == "@channel", who == "@everyone":
+		return "<!" + who[1:] + ">"
+	case isSlackID(who, "UW"):
+		return "<@" + who + ">"
+	case isSlackID(who, "S"):
+		return "<!subteam^" + who + ">"
+	case strings.Trim(who, "@") == "":
+		return ""
+	}
+	return slackNeutral("@" + cut(strings.TrimLeft(who, "@"), 100))
+}
+
+// isSlackID reports whether s looks like an id with one of these first letters. Short ones need a digit, so that a
+// name in capitals is none.
+func isSlackID(s, first string) bool {
+	if !regexp.MustCompile(`^[A-Z][A-Z0-9]+$`).MatchString(s) || !strings.ContainsRune(first, rune(s[0])) {
+		return false
+	}
+	return len(s) >= 9 || strings.ContainsAny(s, "0123456789")
+}
+
+// slackOrigin is the small line below a message.
+func slackOrigin(m *Message) string {
+	parts := []string{slackNeutral(m.Level)}
+	for _, s := range m.origin() {
+		parts = append(parts, slackNeutral(cut(s, 200)))
+	}
+	line := cutMrkdwn(strings.Join(parts, " · "), slackContext)
+	if clean, ok := cleanURL(m.URL); ok && len(clean) <= slackURL {
+		line += " · <" + slackEscape(clean) + "|Open>"
+	}
+	return line
+}
+
+// slackSections packs the blocks of a body into as few sections as its limits allow, and cuts what is too much.
+func slackSections(blocks []string) []string {
+	var sections []string
+	current, left := "", slackBlocks-slackContext-slackURL
+	for _, b := range blocks {
+		if current != "" && units(current)+2+units(b) <= slackSection {
+			current += "\n\n" + b
+			continue
+		}
+		sections, current = appendFilled(sections, current), b
+		for units(current) > slackSection && len(sections) < 10 {
+			head, tail := splitMrkdwn(current, slackSection)
+			sections, current = append(sections, head), tail
+		}
+	}
+	sections = appendFilled(sections, current)
+	for i, s := range sections {
+		if n := units(s); n <= left {
+			left -= n
+			continue
+		}
+		return append(sections[:i:i], appendFilled(nil, cutMrkdwn(s, left))...)
+	}
+	return sections
+}
+
+func appendFilled(list []string, s string) []string {
+	if strings.TrimSpace(s) == "" {
+		return list
+	}
+	return append(list, s)
+}
