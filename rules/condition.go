@@ -140,7 +140,11 @@ func (ms *machines) run(c *condition, env map[string]any) (bool, error) {
 func runError(err error) error {
 	var fe *file.Error
 	if errors.As(err, &fe) {
-		return fmt.Errorf("%s (at %d:%d of the condition)", fe.Message, fe.Line, fe.Column+1)
+		message := fe.Message
+		if kind, ok := strings.CutPrefix(message, "invalid operation: bool("); ok {
+			message = "a value of type " + strings.TrimSuffix(kind, ")") + " stands where true or false is needed"
+		}
+		return fmt.Errorf("%s (at %d:%d of the condition)", message, fe.Line, fe.Column+1)
 	}
 	first, _, _ := strings.Cut(err.Error(), "\n")
 	return errors.New(first)

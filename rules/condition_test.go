@@ -113,7 +113,7 @@ func TestConditions(t *testing.T) {
 func TestConditionsThatFailSayWhy(t *testing.T) {
 	for when, want := range map[string]string{
 		`payload.title > 3`:       "invalid operation: string > int",
-		`payload.failed`:          "bool(int)",
+		`payload.failed`:          "true or false is needed",
 		`payload.failed and true`: "int",
 		`any(payload.many, any(payload.many, any(payload.many, false)))`: "too many elements",
 		`len(uniq(payload.many)) > 0`:                                    "too long",

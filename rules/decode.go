@@ -30,6 +30,9 @@ func (t text) given() bool { return t.node != nil }
 // raw is a node to be decoded later.
 type raw struct{ node *yaml.Node }
 
+// isMapping is false for what was reported as no mapping already.
+func (r raw) isMapping() bool { return r.node != nil && r.node.Kind == yaml.MappingNode }
+
 // struct fields may have these types beside the plain ones.
 var (
 	textType     = reflect.TypeFor[text]()
@@ -168,7 +171,7 @@ func (d *decoder) decodeSlice(n *yaml.Node, v reflect.Value, what string) {
 	items := n.Content
 	elem := v.Type().Elem()
 	switch {
-	case n.Kind == yaml.ScalarNode && n.Tag != "!!null" && (elem == textType || elem.Kind() != reflect.Struct):
+	case n.Kind == yaml.ScalarNode && n.Tag != "!!null" && (elem == textType || elem == rawType || elem.Kind() != reflect.Struct):
 		items = []*yaml.Node{n} // one value stands for a list of one
 	case n.Kind != yaml.SequenceNode:
 		d.errorf(n, "%s must be a list, not %s", what, describe(n))

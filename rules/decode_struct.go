@@ -9,30 +9,33 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
+// decodeStruct fills the fields of v. A field At of type raw takes the node itself.
 func (d *decoder) decodeStruct(n *yaml.Node, v reflect.Value, what string) {
-	fields := structFields(v.Type())
-	rest := d.fillStruct(n, v, what)
+	if at := v.FieldByName("At"); at.IsValid() {
+		at.Set(reflect.ValueOf(raw{n}))
+	}
+	rest := d.fill(d.entries(n, what), v, what)
 	for _, e := range rest {
-		d.unknownKey(e.key, what, fields.keys())
+		d.unknownKey(e.key, what, structFields(v.Type()).keys())
 	}
 }
 
-// fillStruct decodes the entries of n that v has fields for and returns the others.
-func (d *decoder) fillStruct(n *yaml.Node, v reflect.Value, what string) (rest []entry) {
+// fill decodes the entries that v has fields for and returns the others.
+func (d *decoder) fill(entries []entry, v reflect.Value, what string) (rest []entry) {
 	fields := structFields(v.Type())
-	seen := map[string]*yaml.Node{}
-	for _, e := range d.entries(n, what) {
+	seen := map[string]bool{}
+	for _, e := range entries {
 		f, known := fields[e.key.Value]
 		if !known {
 			rest = append(rest, e)
 			continue
 		}
-		if seen[f.key] != nil {
+		if seen[f.key] {
 			d.errorf(e.key, "%s and %s_file are both set; keep one of them", f.key, f.key)
 		}
-		seen[f.key] = e.key
+		seen[f.key] = true
 		if f.fromFile {
-			d.decodeFile(e.value, v.Field(f.index), what+"."+e.key.Value)
+			d.decodeFile(e.value, v.Field(f.index), inside(what, e.key.Value))
 			continue
 		}
 		d.decode(e.value, v.Field(f.index), inside(what, e.key.Value))

@@ -1,5 +1,245 @@
 package rules
 
+import (
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
 // Parse reads rules files and all that they include. It finds every problem at once; the config is nil if any of
 // them is an error.
-func Parse(files []File, o Options) (*Config, Problems) { return nil, nil }
+func Parse(files []File, o Options) (*Config, Problems) {
+	b := &builder{o: o, opened: map[string]bool{}}
+	for _, f := range files {
+		b.open(f)
+	}
+	config := b.build()
+	b.problems.sort()
+	if b.problems.Err() != nil {
+		return nil, b.problems
+	}
+	return config, b.problems
+}
+
+// What a rules file holds, as it is written.
+type (
+	fileSpec struct {
+		Include   []text          `yaml:"include"`
+		Settings  *settingsSpec   `yaml:"settings"`
+		Sources   []sourceSpec    `yaml:"sources"`
+		People    []personSpec    `yaml:"people"`
+		Notifiers []raw           `yaml:"notifiers"`
+		Templates map[string]text `yaml:"templates"`
+		Rules     []ruleSpec      `yaml:"rules"`
+	}
+	settingsSpec struct {
+		At        raw  `yaml:"-"`
+		QaseURL   text `yaml:"qase_url"`
+		Timezone  text `yaml:"timezone"`
+		Retention struct {
+			Events time.Duration `yaml:"events"`
+			Dead   time.Duration `yaml:"dead"`
+		} `yaml:"retention"`
+	}
+	personSpec struct {
+		At       raw  `yaml:"-"`
+		Name     text `yaml:"name"`
+		Email    text `yaml:"email"`
+		MemberID int  `yaml:"member_id"`
+		Slack    text `yaml:"slack"`
+		Team     text `yaml:"team"`
+	}
+)
+
+// builder makes a Config from files. Things are looked up over all files, so it goes kind by kind.
+type builder struct {
+	o        Options
+	problems Problems
+	opened   map[string]bool // cleaned names of files
+	visited  int
+	files    []*openFile
+
+	settings  Settings
+	people    []Person
+	templates *templates
+	kinds     map[string]*notifierInfo // by notifier name
+	previous  bool                     // something asks for the previous run
+}
+
+// openFile is one decoded file.
+type openFile struct {
+	*decoder
+	spec fileSpec
+}
+
+// open decodes a file and those that it includes, each once.
+func (b *builder) open(f File) {
+	name := filepath.Clean(f.Name)
+	if b.opened[name] {
+		return
+	}
+	b.opened[name] = true
+	src := newSource(f, &b.problems)
+	if src.root == nil {
+		return
+	}
+	file := &openFile{decoder: &decoder{source: src, o: b.o}}
+	file.visited = b.visited
+	file.decode(src.root, reflect.ValueOf(&file.spec).Elem(), "")
+	b.visited = file.visited
+	b.files = append(b.files, file)
+	for _, pattern := range file.spec.Include {
+		b.include(file, pattern)
+	}
+}
+
+// include opens the files that a pattern names, relative to the file that it stands in.
+func (b *builder) include(from *openFile, pattern text) {
+	if !pattern.given() {
+		return
+	}
+	full := pattern.s
+	if !filepath.IsAbs(full) {
+		full = filepath.Join(filepath.Dir(from.name), full)
+	}
+	matches := []string{full}
+	if strings.ContainsAny(full, "*?[") && b.o.Glob != nil {
+		found, err := b.o.Glob(full)
+		if err != nil {
+			from.errorf(pattern.node, "include: %q is not a pattern: %v", pattern.s, err)
+			return
+		}
+		if len(found) == 0 {
+			from.report(pattern.node, Warning, fmt.Sprintf("include: no file matches %q", pattern.s), "paths are relative to this file")
+		}
+		matches = found
+	}
+	for _, name := range matches {
+		data, err := from.readFile(name)
+		if err != nil {
+			from.report(pattern.node, Error, fmt.Sprintf("include: %v", err), "paths are relative to this file")
+			continue
+		}
+		b.open(File{Name: name, Data: data})
+	}
+}
+
+func (b *builder) build() *Config {
+	b.buildSettings()
+	b.buildPeople()
+	set := &Set{settings: b.settings, people: newPeople(b.people)}
+	b.buildTemplates(set)
+	config := &Config{Settings: b.settings, Sources: b.buildSources(), Notifiers: b.buildNotifiers(), Rules: set}
+	set.rules = b.buildRules()
+	set.usesPrevious = b.previous
+	set.defaults = compileDefaults(set)
+	return config
+}
+
+// Defaults of the settings.
+const (
+	defaultQaseURL         = "https://app.qase.io"
+	defaultEventsRetention = 30 * 24 * time.Hour
+	defaultDeadRetention   = 90 * 24 * time.Hour
+)
+
+func (b *builder) buildSettings() {
+	b.settings = Settings{
+		QaseURL: defaultQaseURL, Location: time.UTC,
+		Retention: Retention{Events: defaultEventsRetention, Dead: defaultDeadRetention},
+	}
+	var first *openFile
+	for _, f := range b.files {
+		spec := f.spec.Settings
+		switch {
+		case spec == nil:
+		case first != nil:
+			f.report(spec.At.node, Error, "settings stand in two files", "keep those in "+first.name)
+		default:
+			first = f
+			b.takeSettings(f, spec)
+		}
+	}
+}
+
+func (b *builder) takeSettings(f *openFile, spec *settingsSpec) {
+	if t := spec.QaseURL; t.given() && t.s != "" {
+		if u, err := url.Parse(t.s); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+			f.errorf(t.node, "settings.qase_url: %q is not a URL such as %s", t.s, defaultQaseURL)
+		}
+		b.settings.QaseURL = strings.TrimRight(t.s, "/")
+	}
+	if t := spec.Timezone; t.given() && t.s != "" {
+		location, err := time.LoadLocation(t.s)
+		if err != nil {
+			f.report(t.node, Error, fmt.Sprintf("settings.timezone: no time zone %q", t.s), "names are like Europe/Berlin or UTC")
+			return
+		}
+		b.settings.Location = location
+	}
+	if d := spec.Retention.Events; d > 0 {
+		b.settings.Retention.Events = d
+	}
+	if d := spec.Retention.Dead; d > 0 {
+		b.settings.Retention.Dead = d
+	}
+}
+
+func (b *builder) buildPeople() {
+	seen := map[string]*yaml.Node{}
+	for _, f := range b.files {
+		for _, spec := range f.spec.People {
+			if !spec.At.isMapping() {
+				continue
+			}
+			p := Person{spec.Name.s, spec.Email.s, spec.MemberID, spec.Slack.s, spec.Team.s}
+			if p.Name == "" && p.Email == "" {
+				f.errorf(spec.At.node, "a person needs a name or an email")
+			}
+			for _, key := range []string{"email " + strings.ToLower(p.Email), "member_id " + plainText(p.MemberID)} {
+				if key == "email " || key == "member_id 0" {
+					continue
+				}
+				if first := seen[key]; first != nil {
+					f.report(spec.At.node, Error, "two people have the same "+key, fmt.Sprintf("the first stands in line %d", first.Line))
+				}
+				seen[key] = spec.At.node
+			}
+			b.people = append(b.people, p)
+		}
+	}
+}
+
+// buildTemplates gathers the partials and checks each as it would be used in a body.
+func (b *builder) buildTemplates(set *Set) {
+	partials := map[string]string{}
+	where := map[string]*openFile{}
+	for _, f := range b.files {
+		for name, t := range f.spec.Templates {
+			if where[name] != nil {
+				f.report(t.node, Error, fmt.Sprintf("the template %q stands in two files", name), "the other is "+where[name].name)
+			}
+			where[name], partials[name] = f, t.s
+			b.note(t.s)
+		}
+	}
+	b.templates = newTemplates(partials, functions(set.settings.Location, set.people))
+	for name, f := range where {
+		t := f.spec.Templates[name]
+		if _, err := b.templates.compile(name, t.s, formMarkdown); err != nil {
+			f.templateProblem(t, err)
+		}
+	}
+}
+
+// note remembers what the texts of rules ask for.
+func (b *builder) note(text string) { b.previous = b.previous || strings.Contains(text, "previous") }
+
+func (f *openFile) templateProblem(t text, err *templateError) {
+	f.reportInside(t.node, offset{max(1, err.line), 0}, Error, err.message, err.hint)
+}

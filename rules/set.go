@@ -1,11 +1,66 @@
 package rules
 
+import (
+	"encoding/json"
+	"time"
+)
+
+// maxRecorded is up to how many rules a decision names each one that did not match.
+const maxRecorded = 100
+
+// nowKey is where a template's dot holds the moment of the decision.
+const nowKey = "_now"
+
 // Set is a compiled set of rules. It is not changed after it was made, and may be used from many goroutines.
 type Set struct {
-	rules []*rule
+	rules        []*rule
+	settings     Settings
+	people       *people
+	defaults     map[string]*defaultMessage
+	usesPrevious bool // some rule asks for the previous run
+	machines     machines
 }
 
-type rule struct{ name string }
+// rule is one compiled rule.
+type rule struct {
+	name        string
+	description string
+	enabled     bool
+	when        *condition
+	level       string    // empty for the default
+	title, body *compiled // nil for the default
+	targets     []*target
+	stop        bool
+}
+
+// target is one notifier that a rule sends to, with the options of the message.
+type target struct {
+	notifier string
+	options  []option
+	static   json.RawMessage // the rendered options, if no event changes them
+}
+
+// RuleInfo describes a rule for people.
+type RuleInfo struct {
+	Name        string   `json:"name"`
+	Description string   `json:"description,omitempty"`
+	Enabled     bool     `json:"enabled"`
+	When        string   `json:"when"`
+	Notifiers   []string `json:"notifiers"`
+	Stop        bool     `json:"stop,omitempty"`
+}
+
+// Rules describes the rules in file order.
+func (s *Set) Rules() []RuleInfo {
+	infos := make([]RuleInfo, len(s.rules))
+	for i, r := range s.rules {
+		infos[i] = RuleInfo{Name: r.name, Description: r.description, Enabled: r.enabled, When: r.when.source, Stop: r.stop, Notifiers: []string{}}
+		for _, t := range r.targets {
+			infos[i].Notifiers = append(infos[i].Notifiers, t.notifier)
+		}
+	}
+	return infos
+}
 
 // Names returns the names of the rules in file order.
 func (s *Set) Names() []string {
@@ -17,7 +72,145 @@ func (s *Set) Names() []string {
 }
 
 // Keys returns the keys whose values Decide will ask for first when it is given ev.
-func (s *Set) Keys(ev *Event) []string { return nil }
+func (s *Set) Keys(ev *Event) []string {
+	if key := ev.EntityKey(); key != "" {
+		return []string{entityPrefix + key}
+	}
+	return nil
+}
 
-// Decide says what follows from ev.
-func (s *Set) Decide(ev *Event, st State) Decision { return Decision{} }
+// Decide says what follows from ev: what each rule did and why, the notifications, and what to remember. It is pure: the same
+// event and state give the same decision. Where State.Get fails, nothing counts as known; whoever handed it in knows of the failure
+// and drops the decision.
+func (s *Set) Decide(ev *Event, st State) Decision {
+	v := s.view(ev, st)
+	d := Decision{Results: make([]Result, 0, min(len(s.rules), maxRecorded)), Changes: v.changes}
+	stopped := ""
+	for _, r := range s.rules {
+		result := Result{Rule: r.name}
+		switch {
+		case !r.enabled:
+			result.Outcome = Disabled
+		case stopped != "":
+			result.Outcome, result.Reason = Stopped, "the rule "+stopped+" stops here"
+		default:
+			s.evaluate(r, v, &result)
+		}
+		if result.Outcome == Matched {
+			result.Notes = s.notify(r, v, &d)
+			if r.stop {
+				stopped = r.name
+			}
+		}
+		d.record(result)
+	}
+	return d
+}
+
+// record keeps a result, but of rules that did not match only the first maxRecorded.
+func (d *Decision) record(r Result) {
+	if r.Outcome == NotMatched {
+		if d.NotMatched++; d.NotMatched > maxRecorded {
+			return
+		}
+	}
+	d.Results = append(d.Results, r)
+}
+
+func (s *Set) evaluate(r *rule, v *view, result *Result) {
+	v.steps.done = 0
+	matched, err := s.machines.run(r.when, v.dot)
+	switch {
+	case err != nil:
+		result.Outcome, result.Reason = Failed, err.Error()
+	case matched:
+		result.Outcome = Matched
+	default:
+		result.Outcome = NotMatched
+	}
+}
+
+// notify adds the notifications of a rule that matched, and returns what went wrong on the way.
+func (s *Set) notify(r *rule, v *view, d *Decision) []string {
+	if len(r.targets) == 0 {
+		return nil
+	}
+	m, notes := s.render(r, v)
+	for _, t := range r.targets {
+		options, failed := t.renderOptions(v.dot)
+		notes = append(notes, failed...)
+		d.Notifications = append(d.Notifications, Notification{
+			Rule: r.name, Notifier: t.notifier, Level: m.level, Title: m.title, Body: m.body,
+			URL: v.url, Options: options, EntityKey: v.entityKey,
+		})
+	}
+	return notes
+}
+
+// view is an event as conditions and templates see it.
+type view struct {
+	event     *Event
+	dot       map[string]any
+	steps     steps
+	entityKey string
+	url       string
+	changes   []Change
+}
+
+// view gathers all that is known about ev, and what is to be remembered of it.
+func (s *Set) view(ev *Event, st State) *view {
+	v := &view{event: ev, entityKey: ev.EntityKey()}
+	actor := s.people.actor(ev)
+	entity := s.entity(v, st, actor)
+	v.url, _ = entity["url"].(string)
+	v.dot = map[string]any{
+		"event_name": ev.Name, "event_type": ev.Type(), "event_action": ev.Action(),
+		"timestamp": int(ev.Timestamp), "time": ev.Time().In(s.settings.Location),
+		"payload": ev.Payload, "team_member_id": ev.MemberID, "project_code": ev.Project, "source": ev.Source,
+		"entity": entity, "actor": actor, "previous": nil,
+		nowKey: st.Now, "now": func() time.Time { return st.Now },
+		stepFunction: v.steps.count, boundFunction: bound,
+	}
+	s.history(v, st, entity)
+	return v
+}
+
+// entity recalls and updates what is known of the thing the event is about.
+func (s *Set) entity(v *view, st State, actor map[string]any) map[string]any {
+	if v.entityKey == "" {
+		return (&memory{Fields: v.event.Payload}).entity(v.event, &s.settings)
+	}
+	key := entityPrefix + v.entityKey
+	m := recall(st.get(key))
+	if m.learn(v.event, actor) {
+		if data := m.encode(); data != nil {
+			v.changes = append(v.changes, Change{key, data, st.Now.Add(memoryTime)})
+		}
+	}
+	return m.entity(v.event, &s.settings)
+}
+
+// history looks up the previous run where a rule asks for it, and keeps a finished run for the next one.
+func (s *Set) history(v *view, st State, entity map[string]any) {
+	if v.event.Type() != "run" || v.entityKey == "" {
+		return
+	}
+	key := finishedKey(v.event, entity)
+	if s.usesPrevious || v.event.Name == "run.completed" { // whose default message compares
+		v.dot["previous"] = previousRun(st.get(key), s.settings.Location)
+	}
+	if v.event.Name == "run.completed" {
+		v.changes = append(v.changes, Change{key, finished(v.event, entity), st.Now.Add(memoryTime)})
+	}
+}
+
+func (st State) get(key string) []byte {
+	if st.Get == nil {
+		return nil
+	}
+	data, err := st.Get(key)
+	if err != nil {
+		return nil
+	}
+	return data
+}

@@ -1,0 +1,226 @@
+package rules
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// Bounds on what is remembered.
+const (
+	memoryTime     = 90 * 24 * time.Hour // entities that nothing happened to for this long are forgotten
+	maxRemembered  = 4 << 10             // bytes of one field, as JSON
+	maxEntityBytes = 32 << 10            // bytes of one entity
+)
+
+// Prefixes of the keys of what is remembered.
+const (
+	entityPrefix   = "entity:"
+	finishedPrefix = "finished:"
+)
+
+// memory is what is kept about one entity.
+type memory struct {
+	Fields    map[string]any   `json:"fields"`
+	StartedAt int64            `json:"started_at,omitempty"` // Unix seconds
+	CreatedBy map[string]any   `json:"created_by,omitempty"`
+	Reviewers []map[string]any `json:"reviewers,omitempty"`
+	Seen      int64            `json:"seen"` // Unix seconds of the event that was written last
+}
+
+// recall reads what is kept about an entity. What cannot be read counts as nothing known.
+func recall(data []byte) *memory {
+	m := &memory{}
+	if len(data) > 0 {
+		if err := json.Unmarshal(data, m); err != nil {
+			m = &memory{}
+		}
+		for k, v := range m.Fields {
+			m.Fields[k] = wholeNumbers(v)
+		}
+		for _, person := range append(m.Reviewers, m.CreatedBy) {
+			for k, v := range person {
+				person[k] = wholeNumbers(v)
+			}
+		}
+	}
+	if m.Fields == nil {
+		m.Fields = map[string]any{}
+	}
+	return m
+}
+
+// wholeNumbers turns float64 that are whole into int, in place, as in events.
+func wholeNumbers(v any) any {
+	switch v := v.(type) {
+	case float64:
+		if v == float64(int(v)) {
+			return int(v)
+		}
+	case map[string]any:
+		for k, x := range v {
+			v[k] = wholeNumbers(x)
+		}
+	case []any:
+		for i, x := range v {
+			v[i] = wholeNumbers(x)
+		}
+	}
+	return v
+}
+
+// learn takes in an event and reports whether that is worth writing down.
+func (m *memory) learn(ev *Event, actor map[string]any) bool {
+	changed := false
+	for key, value := range ev.Payload {
+		if old, known := m.Fields[key]; !known || !reflect.DeepEqual(old, value) {
+			m.Fields[key] = value
+			changed = true
+		}
+	}
+	if ev.Name == "run.started" || ev.Action() == "created" {
+		m.StartedAt, m.CreatedBy, changed = ev.Timestamp, creator(ev, actor), true
+	}
+	if reviewer, ok := ev.Payload["reviewer"].(map[string]any); ok {
+		m.review(ev.Action(), reviewer)
+		delete(m.Fields, "reviewer")
+		changed = true
+	}
+	changed = changed || ev.ReceivedAt.Unix()-m.Seen > 24*3600
+	if changed {
+		m.Seen = ev.ReceivedAt.Unix()
+	}
+	return changed
+}
+
+func creator(ev *Event, actor map[string]any) map[string]any {
+	by := map[string]any{"member_id": ev.MemberID, "name": actor["name"]}
+	if email := actor["email"]; email != nil {
+		by["email"] = email
+	}
+	return by
+}
+
+// review adds a reviewer or takes one away.
+func (m *memory) review(action string, reviewer map[string]any) {
+	kept := m.Reviewers[:0:0]
+	for _, one := range m.Reviewers {
+		if !sameUser(one, reviewer) {
+			kept = append(kept, one)
+		}
+	}
+	if action == "reviewer_added" {
+		kept = append(kept, reviewer)
+	}
+	m.Reviewers = kept
+}
+
+func sameUser(a, b map[string]any) bool {
+	x, y := plainText(a["email"]), plainText(b["email"])
+	if x == "" && y == "" {
+		return plainText(a["name"]) == plainText(b["name"])
+	}
+	return strings.EqualFold(x, y)
+}
+
+// encode returns what is to be kept, without fields that are too large.
+func (m *memory) encode() []byte {
+	fields := map[string]json.RawMessage{}
+	total := 0
+	for key, value := range m.Fields {
+		if text := jsonText(value); len(text) <= maxRemembered && total+len(text) <= maxEntityBytes {
+			fields[key] = json.RawMessage(text)
+			total += len(text)
+		}
+	}
+	data, err := json.Marshal(struct {
+		Fields    map[string]json.RawMessage `json:"fields"`
+		StartedAt int64                      `json:"started_at,omitempty"`
+		CreatedBy map[string]any             `json:"created_by,omitempty"`
+		Reviewers []map[string]any           `json:"reviewers,omitempty"`
+		Seen      int64                      `json:"seen"`
+	}{fields, m.StartedAt, m.CreatedBy, m.Reviewers, m.Seen})
+	if err != nil {
+		return nil
+	}
+	return data
+}
+
+// entity returns what conditions and templates see.
+func (m *memory) entity(ev *Event, settings *Settings) map[string]any {
+	entity := make(map[string]any, len(m.Fields)+6)
+	for key, value := range m.Fields {
+		entity[key] = value
+	}
+	entity["url"] = entityURL(settings.QaseURL, ev.Name, ev.Project, ev.EntityID(), entity)
+	if title, _ := entity["title"].(string); strings.TrimSpace(title) == "" {
+		entity["title"] = fallbackTitle(ev)
+	}
+	entity["started_at"], entity["created_by"] = nil, nil
+	if m.StartedAt > 0 {
+		entity["started_at"] = time.Unix(m.StartedAt, 0).In(settings.Location)
+	}
+	if m.CreatedBy != nil {
+		entity["created_by"] = m.CreatedBy
+	}
+	reviewers := make([]any, len(m.Reviewers))
+	for i, one := range m.Reviewers {
+		reviewers[i] = one
+	}
+	entity["reviewers"] = reviewers
+	return entity
+}
+
+// fallbackTitle names a thing whose title is not known: "Run 7".
+func fallbackTitle(ev *Event) string {
+	kind := strings.ReplaceAll(ev.Type(), "_", " ")
+	if kind == "" {
+		kind = "event"
+	}
+	title := strings.ToUpper(kind[:1]) + kind[1:]
+	if id := ev.EntityID(); id != "" {
+		if ev.Type() == "shared_step" {
+			id = shorten(id, 8)
+		}
+		title += " " + id
+	}
+	return oneLine(title)
+}
+
+// finishedKey is the key of the last finished run of the same project, plan and environment.
+func finishedKey(ev *Event, entity map[string]any) string {
+	plan, _ := entity["plan"].(map[string]any)
+	parts := []string{ev.Source, ev.Project, idText(plan["id"]), plainText(entity["environment"])}
+	for i, part := range parts {
+		parts[i] = keyEscape(part)
+	}
+	return finishedPrefix + strings.Join(parts, "/")
+}
+
+// finished is what is kept of a run that has ended, for previous.
+func finished(ev *Event, entity map[string]any) []byte {
+	kept := map[string]any{"finished_at": ev.Timestamp}
+	for key, value := range entity {
+		switch value.(type) {
+		case int, float64, bool, string:
+			if len(plainText(value)) <= maxRemembered {
+				kept[key] = value
+			}
+		}
+	}
+	return []byte(jsonText(kept))
+}
+
+// previousRun reads what finished wrote, or returns nil.
+func previousRun(data []byte, location *time.Location) any {
+	var run map[string]any
+	if len(data) == 0 || json.Unmarshal(data, &run) != nil || run == nil {
+		return nil
+	}
+	wholeNumbers(run)
+	if t, ok := run["finished_at"].(int); ok {
+		run["finished_at"] = time.Unix(int64(t), 0).In(location)
+	}
+	return run
+}

@@ -1,0 +1,251 @@
+package rules
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// notifierSpec is what every notifier may have, whatever its type.
+type notifierSpec struct {
+	Name  text `yaml:"name"`
+	Type  text `yaml:"type"`
+	Retry struct {
+		Initial time.Duration `yaml:"initial"`
+		Max     time.Duration `yaml:"max"`
+		For     time.Duration `yaml:"for"`
+	} `yaml:"retry"`
+}
+
+// notifierInfo is what rules need to know of a notifier.
+type notifierInfo struct {
+	kind       Kind
+	templates  []option // its own message options that depend on the event
+	allowHosts bool     // it says which hosts a URL made from an event may have
+}
+
+func (b *builder) buildNotifiers() []Notifier {
+	b.kinds = map[string]*notifierInfo{}
+	names := uniqueNames{}
+	var all []Notifier
+	for _, f := range b.files {
+		for _, r := range f.spec.Notifiers {
+			if r.node == nil {
+				continue
+			}
+			n, info := b.notifier(f, r.node, names)
+			if n.Name != "" && b.kinds[n.Name] == nil {
+				b.kinds[n.Name] = info // even a faulty one, so that rules that name it are not blamed too
+			}
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// notifier decodes one notifier: the common keys, then those of its type, then its message options.
+func (b *builder) notifier(f *openFile, node *yaml.Node, names uniqueNames) (Notifier, *notifierInfo) {
+	var spec notifierSpec
+	entries := f.entries(node, "notifiers[]")
+	rest := f.fill(entries, reflect.ValueOf(&spec).Elem(), "notifiers[]")
+	n := Notifier{Name: spec.Name.s, Type: spec.Type.s, Retry: Retry{spec.Retry.Initial, spec.Retry.Max, spec.Retry.For}}
+	if f.checkName(spec.Name, node, "notifier", plainName) {
+		names.add(f, spec.Name, "notifier")
+	}
+	kind, known := b.o.Kinds[n.Type]
+	if !known {
+		b.unknownType(f, spec.Type, node)
+		return n, &notifierInfo{}
+	}
+	before, _ := b.problems.Count()
+	unset := f.unset
+	n.Config = kind.Config()
+	rest = f.fill(rest, reflect.ValueOf(n.Config).Elem(), "notifiers[]")
+	info := &notifierInfo{kind: kind, allowHosts: hasAllowedHosts(n.Config)}
+	n.Defaults = b.notifierOptions(f, rest, info, n)
+	if after, _ := b.problems.Count(); after == before && f.unset == unset {
+		b.checkNotifier(f, node, entries, n)
+	}
+	return n, info
+}
+
+func (b *builder) unknownType(f *openFile, t text, node *yaml.Node) {
+	types := slices.Collect(maps.Keys(b.o.Kinds))
+	if !t.given() {
+		f.report(node, Error, "a notifier needs a type", didYouMean("", types))
+		return
+	}
+	f.report(t.node, Error, fmt.Sprintf("no notifier type %q", t.s), didYouMean(t.s, types))
+}
+
+// notifierOptions takes the message options set on a notifier: those that are no templates become its defaults, the others are
+// rendered with each message.
+func (b *builder) notifierOptions(f *openFile, entries []entry, info *notifierInfo, n Notifier) json.RawMessage {
+	fields := structFields(reflect.TypeOf(info.kind.Options))
+	static := map[string]any{}
+	for _, e := range entries {
+		field, known := fields[e.key.Value]
+		if !known {
+			all := append(fields.keys(), structFields(reflect.TypeOf(n.Config).Elem()).keys()...)
+			f.unknownKey(e.key, "the notifier "+n.Name+" (type "+n.Type+")", append(all, "name", "type", "retry"))
+			continue
+		}
+		b.splitOption(b.option(f, e, field, info), static, info)
+	}
+	return encodeOptions(static)
+}
+
+// splitOption puts an option where it belongs. A map may have entries of both sorts.
+func (b *builder) splitOption(o option, static map[string]any, info *notifierInfo) {
+	if isStatic(o.value) {
+		if value, err := renderOption(o.value, nil); err == nil && value != nil {
+			static[o.key] = value
+		}
+		return
+	}
+	entries, isMap := o.value.(map[string]optionValue)
+	if !isMap {
+		info.templates = append(info.templates, o)
+		return
+	}
+	fixed, changing := map[string]any{}, map[string]optionValue{}
+	for key, value := range entries {
+		if c, ok := value.(*compiled); ok && c.tmpl == nil {
+			fixed[key] = c.static
+		} else {
+			changing[key] = value
+		}
+	}
+	static[o.key] = fixed
+	info.templates = append(info.templates, option{o.key, changing})
+}
+
+// checkNotifier asks the type whether the whole configuration works.
+func (b *builder) checkNotifier(f *openFile, node *yaml.Node, entries []entry, n Notifier) {
+	kind := b.o.Kinds[n.Type]
+	if kind.Check == nil {
+		return
+	}
+	err := kind.Check(n.Config, n.Defaults)
+	if err == nil {
+		return
+	}
+	var blame interface{ Field() string }
+	at := node
+	if errors.As(err, &blame) {
+		for _, e := range entries {
+			if e.key.Value == blame.Field() || e.key.Value == blame.Field()+"_file" {
+				at = e.value
+			}
+		}
+	}
+	f.errorf(at, "the notifier %s: %v", n.Name, err)
+}
+
+// hasAllowedHosts reports whether a configuration has allow_hosts set.
+func hasAllowedHosts(config any) bool {
+	v := reflect.ValueOf(config).Elem()
+	field, known := structFields(v.Type())["allow_hosts"]
+	return known && v.Field(field.index).Len() > 0
+}
+
+// option decodes one message option and compiles its templates.
+func (b *builder) option(f *openFile, e entry, field field, info *notifierInfo) option {
+	as := form(field.as)
+	if as == "" {
+		as = formText
+	}
+	c := &optionCompiler{builder: b, file: f, key: e.key.Value, as: as, info: info}
+	kind := reflect.TypeOf(info.kind.Options).Field(field.index).Type
+	switch {
+	case kind.Kind() == reflect.Interface:
+		return option{e.key.Value, c.free(e.value)}
+	case kind == reflect.TypeFor[[]string]():
+		return option{e.key.Value, c.list(e.value)}
+	case kind == reflect.TypeFor[map[string]string]():
+		return option{e.key.Value, c.mapping(e.value)}
+	case kind.Kind() == reflect.String:
+		var t text
+		f.decode(e.value, reflect.ValueOf(&t).Elem(), e.key.Value)
+		return option{e.key.Value, c.text(t)}
+	}
+	v := reflect.New(kind).Elem()
+	f.decode(e.value, v, e.key.Value)
+	return option{e.key.Value, v.Interface()}
+}
+
+// optionCompiler turns the nodes of one option into an optionValue.
+type optionCompiler struct {
+	*builder
+	file *openFile
+	key  string
+	as   form
+	info *notifierInfo
+}
+
+func (c *optionCompiler) text(t text) optionValue {
+	if !t.given() {
+		return &compiled{}
+	}
+	c.note(t.s)
+	if c.as == formURL && hostIsTemplated(t.s) && !c.info.allowHosts {
+		c.file.report(t.node, Error, "the host of this URL comes from a template, and so from the event",
+			"list the hosts it may have: allow_hosts: [hooks.example.com] on the notifier")
+	}
+	out, err := c.templates.compile(c.key, t.s, c.as)
+	if err != nil {
+		c.file.templateProblem(t, err)
+		return &compiled{}
+	}
+	return out
+}
+
+func (c *optionCompiler) list(n *yaml.Node) optionValue {
+	var texts []text
+	c.file.decode(n, reflect.ValueOf(&texts).Elem(), c.key)
+	values := make([]optionValue, len(texts))
+	for i, t := range texts {
+		values[i] = c.text(t)
+	}
+	return values
+}
+
+func (c *optionCompiler) mapping(n *yaml.Node) optionValue {
+	var texts map[string]text
+	c.file.decode(n, reflect.ValueOf(&texts).Elem(), c.key)
+	values := make(map[string]optionValue, len(texts))
+	for key, t := range texts {
+		values[key] = c.text(t)
+	}
+	return values
+}
+
+// free compiles every text of a structure of any shape.
+func (c *optionCompiler) free(n *yaml.Node) optionValue {
+	if n = c.file.follow(n); n == nil {
+		return nil
+	}
+	switch {
+	case n.Kind == yaml.MappingNode:
+		values := map[string]optionValue{}
+		for _, e := range c.file.entries(n, c.key) {
+			values[e.key.Value] = c.free(e.value)
+		}
+		return values
+	case n.Kind == yaml.SequenceNode:
+		values := make([]optionValue, len(n.Content))
+		for i, item := range n.Content {
+			values[i] = c.free(item)
+		}
+		return values
+	case n.Tag == "!!str":
+		return c.text(text{c.file.expand(n), n})
+	}
+	return c.file.any(n)
+}

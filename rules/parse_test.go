@@ -1,0 +1,227 @@
+package rules
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Stand-ins for the types of notifiers, which live in a package of their own.
+type (
+	chatConfig struct {
+		Token   testSecret    `yaml:"token" secret:"true"`
+		Timeout time.Duration `yaml:"timeout"`
+		Tries   int           `yaml:"tries"`
+	}
+	chatOptions struct {
+		Channel string   `yaml:"channel"`
+		Mention []string `yaml:"mention"`
+		Loud    bool     `yaml:"loud"`
+		Blocks  any      `yaml:"blocks"`
+	}
+	hookConfig struct {
+		AllowHosts []string `yaml:"allow_hosts"`
+	}
+	hookOptions struct {
+		URL     string            `yaml:"url" as:"url"`
+		Headers map[string]string `yaml:"headers" as:"header"`
+		Body    string            `yaml:"body" as:"json"`
+		To      []string          `yaml:"to" as:"address"`
+	}
+	testSecret struct{ value *string }
+)
+
+func (s *testSecret) UnmarshalText(b []byte) error { v := string(b); s.value = &v; return nil }
+
+type badKey struct{ key, text string }
+
+func (e badKey) Error() string { return e.text }
+func (e badKey) Field() string { return e.key }
+
+func testOptions() Options {
+	env := map[string]string{"TOKEN": "xoxb-1", "EMPTY": "", "SECRET": "s3cret"}
+	return Options{
+		Kinds: map[string]Kind{
+			"chat": {
+				Config: func() any { return &chatConfig{Timeout: time.Second} }, Options: chatOptions{},
+				Check: func(config any, _ json.RawMessage) error {
+					if config.(*chatConfig).Tries > 9 {
+						return badKey{"tries", "at most 9 tries"}
+					}
+					return nil
+				},
+			},
+			"hook": {Config: func() any { return &hookConfig{} }, Options: hookOptions{}},
+		},
+		LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		ReadFile: func(name string) ([]byte, error) {
+			switch name {
+			case "token.txt":
+				return []byte("from-file\n"), nil
+			case "dir/more.yaml":
+				return []byte("rules:\n  - {name: included, when: \"true\", notify: [qa]}\n"), nil
+			}
+			return nil, errors.New("open " + name + ": no such file")
+		},
+	}
+}
+
+const goodFile = `
+include: [more.yaml]
+settings: {qase_url: "https://qase.example.com/", timezone: Europe/Berlin, retention: {events: 7d}}
+sources:
+  - {name: qase, secrets: ["${SECRET}", old], projects: [WEB], allow_from: [203.0.113.7, 198.51.100.0/24]}
+people:
+  - {name: Bob Bar, email: bob@bar.io, member_id: 40, slack: U024BE7LH, team: qa}
+notifiers:
+  - {name: qa, type: chat, token: "${TOKEN}", timeout: 1m30s, channel: "#qa"}
+  - {name: filed, type: chat, token_file: token.txt}
+  - name: ops
+    type: hook
+    url: https://ops.example.com/hook?run={{ .payload.id }}
+    headers: {Authorization: "Bearer ${TOKEN}", X-Run: "{{ .payload.id }}"}
+templates:
+  counts: "{{ .payload.failed }} of {{ .payload.cases }} failed"
+rules:
+  - name: failed
+    when: event_name == "run.completed" && payload.failed > 0
+    level: error
+    title: '{{ template "counts" . }}'
+    body: "**{{ .entity.title }}** in {{ .project_code }}"
+    notify:
+      - qa
+      - {notifier: ops, headers: {X-Rule: "{{ .rule }}"}, body: '{"n": {{ .payload.failed }}, "t": "{{ .entity.title }}", "x": {{ .payload.missing }}}'}
+  - name: short
+    when: event_type == "run"
+    notify: qa
+`
+
+func mustParse(t testing.TB, text string) *Config {
+	t.Helper()
+	config, problems := Parse([]File{{"dir/rules.yaml", []byte(text)}}, testOptions())
+	if len(problems) > 0 {
+		t.Fatalf("problems:\n%v", problems)
+	}
+	return config
+}
+
+func TestAGoodFileIsUnderstoodWhole(t *testing.T) {
+	c := mustParse(t, goodFile)
+	if got := strings.Join(c.Rules.Names(), " "); got != "failed short included" {
+		t.Errorf("rules: %s", got)
+	}
+	if c.Settings.QaseURL != "https://qase.example.com" || c.Settings.Location.String() != "Europe/Berlin" ||
+		c.Settings.Retention != (Retention{7 * 24 * time.Hour, 90 * 24 * time.Hour}) {
+		t.Errorf("settings: %+v", c.Settings)
+	}
+	if s := c.Sources[0]; s.Name != "qase" || len(s.Secrets) != 2 || len(s.AllowFrom) != 2 || s.AllowFrom[0].String() != "203.0.113.7/32" {
+		t.Errorf("source: %+v", s)
+	}
+	qa, filed := c.Notifiers[0].Config.(*chatConfig), c.Notifiers[1].Config.(*chatConfig)
+	if *qa.Token.value != "xoxb-1" || qa.Timeout != 90*time.Second || *filed.Token.value != "from-file" || filed.Timeout != time.Second {
+		t.Errorf("notifiers: %v %v", *qa.Token.value, *filed.Token.value)
+	}
+	if got := string(c.Notifiers[0].Defaults); got != `{"channel":"#qa"}` {
+		t.Errorf("defaults of qa: %s", got)
+	}
+	if got := string(c.Notifiers[2].Defaults); got != `{"headers":{"Authorization":"Bearer xoxb-1"}}` {
+		t.Errorf("defaults of ops: %s", got)
+	}
+}
+
+func TestEveryProblemIsFoundAtOnceWithItsPlace(t *testing.T) {
+	text, err := os.ReadFile("testdata/problems.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, problems := Parse([]File{{"problems.yaml", text}}, testOptions())
+	if config != nil {
+		t.Error("a file with errors gave a config")
+	}
+	var got strings.Builder
+	for _, p := range problems {
+		got.WriteString(p.Error() + "\n")
+	}
+	golden(t, "testdata/problems.golden", got.String())
+}
+
+// golden compares got with a file, or writes the file when UPDATE_GOLDEN is set.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(name)
+	if err != nil || string(want) != got {
+		t.Errorf("%s differs (UPDATE_GOLDEN=1 writes it anew); got:\n%s", name, got)
+	}
+}
+
+func TestWholeFilesThatCannotBeRead(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                      "the file is empty",
+		"- a":                   "expected a mapping",
+		"rules: [":              "not valid YAML",
+		"a: 1\n---\nb: 2\n":     "second document",
+		"rules:\n\t- name: x\n": "not valid YAML",
+		"notifiers: [{name: x, type: chat, blocks: &a [*a]}]\n": "nested too deeply",
+		"<<: {{a: b}: c}\n": "a key must be plain text",
+		"rules: 5":          "must be a list",
+	} {
+		_, problems := Parse([]File{{"r.yaml", []byte(text)}}, testOptions())
+		if !strings.Contains(problems.Error(), want) {
+			t.Errorf("%q: got %v, want %q", text, problems, want)
+		}
+	}
+}
+
+func TestUnsetVariablesAreWarningsWhereNothingIsSent(t *testing.T) {
+	o := testOptions()
+	o.AllowUnset = true
+	text := "sources: [{name: qase, secrets: [\"${NOPE}\"]}]\nnotifiers: [{name: qa, type: chat, token_file: nope}]\nrules: [{name: a, when: \"true\", notify: qa}]\n"
+	config, problems := Parse([]File{{"r.yaml", []byte(text)}}, o)
+	if errs, warnings := problems.Count(); config == nil || errs != 0 || warnings != 2 {
+		t.Errorf("got %v", problems)
+	}
+	o.AllowUnset = false
+	if config, problems = Parse([]File{{"r.yaml", []byte(text)}}, o); config != nil {
+		t.Errorf("got %v", problems)
+	}
+}
+
+func TestWithoutSourcesTheSecretComesFromTheEnvironment(t *testing.T) {
+	text := []byte("notifiers: [{name: qa, type: chat}]\nrules: [{name: a, when: \"true\", notify: qa}]\n")
+	o := testOptions()
+	if _, problems := Parse([]File{{"r.yaml", text}}, o); !strings.Contains(problems.Error(), SecretVariable) {
+		t.Errorf("got %v", problems)
+	}
+	o.LookupEnv = func(string) (string, bool) { return "s", true }
+	config, problems := Parse([]File{{"r.yaml", text}}, o)
+	if len(problems) > 0 || config.Sources[0].Name != "qase" || len(config.Sources[0].Secrets) != 1 {
+		t.Errorf("got %v", problems)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(goodFile))
+	if text, err := os.ReadFile("testdata/problems.yaml"); err == nil {
+		f.Add(text)
+	}
+	f.Add([]byte("a: &a {x: *a}\nrules: [*a]"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		config, problems := Parse([]File{{"r.yaml", text}}, testOptions())
+		if (config == nil) != (problems.Err() != nil) {
+			t.Errorf("config and errors disagree: %v", problems)
+		}
+		for _, p := range problems {
+			if p.Message == "" || p.File == "" {
+				t.Errorf("an empty problem: %+v", p)
+			}
+		}
+	})
+}

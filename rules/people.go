@@ -1,0 +1,128 @@
+package rules
+
+import (
+	"strings"
+)
+
+// Person is someone in the people directory.
+type Person struct {
+	Name     string
+	Email    string
+	MemberID int    // team_member_id in events; 0 is nobody
+	Slack    string // member id, such as U024BE7LH
+	Team     string
+}
+
+// people is the directory. It is not changed after it was made.
+type people struct {
+	byEmail  map[string]*Person // in lower case
+	byMember map[int]*Person
+	byName   map[string]*Person // in lower case
+}
+
+func newPeople(all []Person) *people {
+	p := &people{map[string]*Person{}, map[int]*Person{}, map[string]*Person{}}
+	for i := range all {
+		one := &all[i]
+		p.byEmail[strings.ToLower(one.Email)] = one
+		p.byMember[one.MemberID] = one
+		p.byName[strings.ToLower(one.Name)] = one
+	}
+	delete(p.byEmail, "")
+	delete(p.byMember, 0)
+	delete(p.byName, "")
+	return p
+}
+
+// find looks somebody up by a user object of an event, an e-mail address, a member id or a name. It returns nil for
+// those who are not in the directory.
+func (p *people) find(v any) *Person {
+	switch v := v.(type) {
+	case int:
+		return p.byMember[v]
+	case string:
+		if one := p.byEmail[strings.ToLower(v)]; one != nil {
+			return one
+		}
+		return p.byName[strings.ToLower(v)]
+	case map[string]any:
+		for _, key := range []string{"email", "member_id", "name"} {
+			if one := p.find(v[key]); one != nil {
+				return one
+			}
+		}
+	}
+	return nil
+}
+
+// nameOf returns the name of somebody as the directory knows it, or else as the event does.
+func (p *people) nameOf(v any) string {
+	if one := p.find(v); one != nil && one.Name != "" {
+		return one.Name
+	}
+	user, isObject := v.(map[string]any)
+	if !isObject {
+		return plainText(v)
+	}
+	if name := plainText(user["name"]); name != "" {
+		return name
+	}
+	return plainText(user["email"])
+}
+
+// mention returns somebody as a value that each channel writes in its own way of calling people.
+func (p *people) mention(v any) any {
+	m := mentionValue{name: p.nameOf(v)}
+	if one := p.find(v); one != nil {
+		m.slack = one.Slack
+	}
+	return m
+}
+
+// actor describes who caused ev: the member of the directory, else the event's own user object, else what little is
+// known. The fields are name, email, member_id, slack, team and automation.
+func (p *people) actor(ev *Event) map[string]any {
+	actor := map[string]any{"member_id": ev.MemberID, "automation": false}
+	user := eventUser(ev)
+	for _, key := range []string{"name", "email"} {
+		if text, _ := user[key].(string); text != "" {
+			actor[key] = text
+		}
+	}
+	one := p.byMember[ev.MemberID]
+	if one == nil && user != nil {
+		one = p.find(user)
+	}
+	if one != nil {
+		for key, text := range map[string]string{"name": one.Name, "email": one.Email, "slack": one.Slack, "team": one.Team} {
+			if text != "" {
+				actor[key] = text
+			}
+		}
+	}
+	if actor["name"] == nil {
+		actor["name"] = nameOfUnknown(ev.MemberID, actor["email"])
+	}
+	actor["automation"] = ev.MemberID == 0 && user == nil
+	return actor
+}
+
+func nameOfUnknown(memberID int, email any) string {
+	switch {
+	case email != nil:
+		return plainText(email)
+	case memberID == 0:
+		return "automation"
+	}
+	return "member " + plainText(memberID)
+}
+
+// eventUser returns the user object of an event that says who acted: created_by, updated_by, merged_by and so on.
+func eventUser(ev *Event) map[string]any {
+	for _, key := range []string{"updated_by", "created_by", "commented_by", "merged_by", "declined_by", "deleted_by", "resolved_by", "reopened_by"} {
+		if user, ok := ev.Payload[key].(map[string]any); ok {
+			return user
+		}
+	}
+	return nil
+}
