@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"qaserelay/rules/catalog"
+)
+
+func newCatalog(c *console) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "catalog [EVENT]",
+		Short: "Show the events that Qase sends",
+		Long: `Lists the events that Qase sends. With a name: its fields with their types, what is odd about it,
+and an example as Qase sends it.`,
+		Example: `  qase-relay catalog
+  qase-relay catalog run.completed
+  qase-relay catalog run.completed --json`,
+		Args: argsBetween(0, 1, "EVENT"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return listCatalog(c, asJSON)
+			}
+			ev, err := lookupEvent(args[0])
+			if err != nil {
+				return wrong(err)
+			}
+			if asJSON {
+				return c.writeJSON(ev)
+			}
+			return showEvent(c, ev)
+		},
+		ValidArgsFunction: completeEvent,
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func completeEvent(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	for _, ev := range catalog.All() {
+		if len(args) == 0 {
+			names = append(names, ev.Name+"\t"+ev.Label)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+func lookupEvent(name string) (catalog.Event, error) {
+	if ev, ok := catalog.Lookup(name); ok {
+		return ev, nil
+	}
+	err := fmt.Errorf("Qase has no event %q", name)
+	if advice := catalog.Hint(name); advice != "" {
+		return catalog.Event{}, hint(err, "%s", advice)
+	}
+	return catalog.Event{}, hint(err, "all events: qase-relay catalog")
+}
+
+func listCatalog(c *console, asJSON bool) error {
+	events := catalog.All()
+	if asJSON {
+		return c.writeJSON(events)
+	}
+	wide := 0
+	for _, ev := range events {
+		wide = max(wide, len(ev.Name))
+	}
+	entity := ""
+	for _, ev := range events {
+		if ev.Entity != entity {
+			entity = ev.Entity
+			c.out.Printf("%s\n", c.out.bold(entity))
+		}
+		for i, line := range wrap(ev.Summary, c.out.columns-wide-4) {
+			if i == 0 {
+				c.out.Printf("  %-*s  %s\n", wide, ev.Name, line)
+				continue
+			}
+			c.out.Printf("  %-*s  %s\n", wide, "", line)
+		}
+	}
+	c.out.Printf("\n%s\n", c.out.dim(plural(len(events), "event")+". Fields and an example of one: qase-relay catalog run.completed"))
+	return nil
+}
+
+func showEvent(c *console, ev catalog.Event) error {
+	c.out.Printf("%s\n", c.out.bold(ev.Name))
+	printWrapped(c.out, "  ", ev.Summary)
+	if ev.Label != "" {
+		printWrapped(c.out, "  ", fmt.Sprintf("In the settings of Qase: %q.", ev.Label))
+	}
+	if !ev.Documented {
+		printWrapped(c.out, "  ", "Qase does not document its payload.")
+	}
+	c.out.Printf("\n%s\n", c.out.bold("Fields of payload"))
+	if err := printFields(c.out, ev.Fields); err != nil {
+		return err
+	}
+	if len(ev.Quirks) > 0 {
+		c.out.Printf("\n%s\n", c.out.bold("Good to know"))
+		for _, q := range ev.Quirks {
+			printWrapped(c.out, "  - ", q)
+		}
+	}
+	var example bytes.Buffer
+	if err := json.Indent(&example, ev.Example, "  ", "  "); err != nil {
+		return fmt.Errorf("example of %s: %w", ev.Name, err)
+	}
+	c.out.Printf("\n%s\n  %s\n", c.out.bold("Example"), example.String())
+	c.out.Printf("\n%s\n", c.out.dim("Post it to a relay: qase-relay send "+ev.Name))
+	return nil
+}
+
+func printFields(s *screen, fields []catalog.Field) error {
+	t := tabwriter.NewWriter(s, 0, 0, 2, ' ', 0)
+	for _, f := range fields {
+		kind := f.Type
+		if f.Nullable {
+			kind += " or null"
+		}
+		if _, err := fmt.Fprintf(t, "  %s\t%s\t%s\n", f.Name, kind, f.Note); err != nil {
+			return fmt.Errorf("printing the fields: %w", err)
+		}
+	}
+	return t.Flush()
+}
+
+// printWrapped prints text behind a first indent, and its further lines below the text.
+func printWrapped(s *screen, indent, text string) {
+	for _, line := range wrap(text, s.columns-len(indent)) {
+		s.Printf("%s%s\n", indent, line)
+		indent = strings.Repeat(" ", len(indent))
+	}
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"qaserelay/relay"
+	"qaserelay/rules"
+)
+
+const defaultRules = "rules.yaml"
+
+type checkFlags struct {
+	format string
+	json   bool
+	strict bool
+}
+
+func newCheck(c *console) *cobra.Command {
+	var f checkFlags
+	cmd := &cobra.Command{
+		Use:   "check [FILE…]",
+		Short: "Look for every mistake in rules files",
+		Long: `Reads rules files as serve does, without starting anything, and prints every problem at once with its
+place and what to do. Several files are checked as one configuration, as serve reads them; - is standard input.
+
+Exits with 0 if the rules can be used, with 1 if not (with --strict: or if there are warnings), and with 2 if there is
+nothing to read. A variable that is not set is a warning here and an error for serve.`,
+		Example: `  qase-relay check
+  qase-relay check rules.yaml 'teams/*.yaml'
+  qase-relay check --format github      in a GitHub workflow
+  cat rules.yaml | qase-relay check -`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				args = []string{defaultRules}
+			}
+			return check(c, args, f)
+		},
+		ValidArgsFunction: completeYAML,
+	}
+	cmd.Flags().StringVar(&f.format, "format", "text", "text, json or github (annotations in a workflow)")
+	cmd.Flags().BoolVar(&f.json, "json", false, "the same as --format json")
+	cmd.Flags().BoolVar(&f.strict, "strict", false, "fail on warnings too")
+	return cmd
+}
+
+func check(c *console, files []string, f checkFlags) error {
+	if f.json {
+		f.format = "json"
+	}
+	if err := readable(files); err != nil {
+		return err
+	}
+	cfg, problems := relay.Load(files, relay.LoadOptions{AllowUnset: true, Stdin: c.in})
+	if err := report(c, strings.Join(files, ", "), cfg, problems, f); err != nil {
+		return err
+	}
+	errs, warnings := problems.Count()
+	if errs > 0 || f.strict && warnings > 0 {
+		return &exitError{code: exitWrong}
+	}
+	return nil
+}
+
+func report(c *console, name string, cfg *relay.Config, problems rules.Problems, f checkFlags) error {
+	switch f.format {
+	case "text":
+		printProblems(c.out, problems)
+		c.out.Printf("%s\n", verdict(name, problems, countsOf(cfg)))
+	case "github":
+		printForGitHub(c.out, problems)
+		c.out.Printf("%s\n", verdict(name, problems, countsOf(cfg)))
+	case "json":
+		return c.writeJSON(newCheckResult(cfg, problems))
+	default:
+		return hint(fmt.Errorf("unknown format %q", f.format), "text, json or github")
+	}
+	return nil
+}
+
+type checkResult struct {
+	OK       bool           `json:"ok"`
+	Errors   int            `json:"errors"`
+	Warnings int            `json:"warnings"`
+	Counts   counts         `json:"counts"`
+	Problems rules.Problems `json:"problems"`
+}
+
+func newCheckResult(cfg *relay.Config, problems rules.Problems) checkResult {
+	errs, warnings := problems.Count()
+	if problems == nil {
+		problems = rules.Problems{}
+	}
+	return checkResult{OK: errs == 0, Errors: errs, Warnings: warnings, Counts: countsOf(cfg), Problems: problems}
+}
+
+// readable makes sure that each file that is named without a pattern is there.
+func readable(files []string) error {
+	for _, name := range files {
+		if name == "-" || strings.ContainsAny(name, "*?[") {
+			continue
+		}
+		_, err := os.Stat(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return hint(fmt.Errorf("there is no file %s", name), "write a first one with: qase-relay init %s", name)
+		case err != nil:
+			return fmt.Errorf("reading rules: %w", err)
+		}
+	}
+	return nil
+}
+
+func completeYAML(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emersion/go-message/mail"
+	"github.com/emersion/go-smtp"
+)
+
+// arrival is a message as a receiver got it.
+type arrival struct {
+	channel string   // Slack, Mail or HTTP
+	via     string   // how it came, such as chat.postMessage
+	to      string   // who or where
+	facts   []string // further lines above the message, such as From
+	title   string
+	body    string
+	colour  string // of Slack's bar
+	id      string // the delivery's id, where the channel carries it
+}
+
+// receivers stand in for Slack, a mail server and a web service, on free loopback ports.
+type receivers struct {
+	web      *http.Server
+	webLn    net.Listener
+	smtp     *smtp.Server
+	smtpLn   net.Listener
+	arrivals chan arrival
+}
+
+func newReceivers() (*receivers, error) {
+	r := &receivers{arrivals: make(chan arrival, 64)}
+	var err error
+	if r.webLn, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return nil, fmt.Errorf("listening for the stand-in of Slack: %w", err)
+	}
+	if r.smtpLn, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return nil, errors.Join(fmt.Errorf("listening for the stand-in of a mail server: %w", err), r.webLn.Close())
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /slack/api/chat.postMessage", r.slackAPI)
+	mux.HandleFunc("POST /slack/webhook", r.slackWebhook)
+	mux.HandleFunc("POST /tracker/issues", r.hook)
+	r.web = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	r.smtp = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &mailSession{arrivals: r.arrivals}, nil }))
+	r.smtp.Domain = "localhost"
+	r.smtp.ErrorLog = discardLog{}
+	return r, nil
+}
+
+// run serves until ctx is done.
+func (r *receivers) run(ctx context.Context) {
+	var servers sync.WaitGroup
+	servers.Go(func() { _ = r.web.Serve(r.webLn) })
+	servers.Go(func() { _ = r.smtp.Serve(r.smtpLn) })
+	<-ctx.Done()
+	_ = errors.Join(r.web.Close(), r.smtp.Close())
+	servers.Wait()
+}
+
+func (r *receivers) webURL(path string) string { return "http://" + r.webLn.Addr().String() + path }
+
+// slackMessage is what the Web API and incoming webhooks of Slack have in common.
+type slackMessage struct {
+	Channel     string            `json:"channel"`
+	Text        string            `json:"text"`
+	Blocks      []slackBlock      `json:"blocks"`
+	Attachments []slackAttachment `json:"attachments"`
+}
+
+type slackAttachment struct {
+	Color  string       `json:"color"`
+	Text   string       `json:"text"`
+	Blocks []slackBlock `json:"blocks"`
+}
+
+type slackBlock struct {
+	Type     string          `json:"type"`
+	Text     json.RawMessage `json:"text"`
+	Elements []slackBlock    `json:"elements"`
+	Fields   []slackBlock    `json:"fields"`
+}
+
+// string returns the text of a block and of what is in it.
+func (b slackBlock) string() string {
+	var parts []string
+	var object struct{ Text string }
+	var plain string
+	if json.Unmarshal(b.Text, &object) == nil && object.Text != "" {
+		parts = append(parts, object.Text)
+	} else if json.Unmarshal(b.Text, &plain) == nil && plain != "" {
+		parts = append(parts, plain)
+	}
+	for _, inner := range append(b.Fields, b.Elements...) {
+		parts = append(parts, inner.string())
+	}
+	return strings.Join(parts, "\n")
+}
+
+func (m slackMessage) arrival() arrival {
+	a := arrival{channel: "Slack", to: m.Channel, title: m.Text}
+	var parts []string
+	blocks := m.Blocks
+	for _, at := range m.Attachments {
+		a.colour = at.Color
+		parts = append(parts, at.Text)
+		blocks = append(blocks, at.Blocks...)
+	}
+	for _, b := range blocks {
+		parts = append(parts, b.string())
+	}
+	a.body = strings.TrimSpace(strings.Join(parts, "\n"))
+	return a
+}
+
+func (r *receivers) slackAPI(w http.ResponseWriter, req *http.Request) {
+	var m slackMessage
+	if strings.HasPrefix(req.Header.Get("Content-Type"), "application/json") {
+		_ = json.NewDecoder(io.LimitReader(req.Body, 1<<20)).Decode(&m)
+	} else {
+		m.Channel, m.Text = req.PostFormValue("channel"), req.PostFormValue("text")
+		_ = json.Unmarshal([]byte(req.PostFormValue("blocks")), &m.Blocks)
+		_ = json.Unmarshal([]byte(req.PostFormValue("attachments")), &m.Attachments)
+	}
+	a := m.arrival()
+	a.via = "chat.postMessage"
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = fmt.Fprintf(w, `{"ok":true,"channel":"C0DEMO","ts":"%d.000100"}`, time.Now().Unix())
+	r.arrivals <- a
+}
+
+func (r *receivers) slackWebhook(w http.ResponseWriter, req *http.Request) {
+	var m slackMessage
+	_ = json.NewDecoder(io.LimitReader(req.Body, 1<<20)).Decode(&m)
+	a := m.arrival()
+	a.via, a.to = "incoming webhook", "the webhook's own channel"
+	_, _ = io.WriteString(w, "ok")
+	r.arrivals <- a
+}
+
+func (r *receivers) hook(w http.ResponseWriter, req *http.Request) {
+	body, _ := io.ReadAll(io.LimitReader(req.Body, 1<<20))
+	a := arrival{channel: "HTTP", via: req.Method, to: req.URL.Path, id: req.Header.Get("webhook-id")}
+	a.facts = []string{"webhook-id: " + a.id}
+	if sig := req.Header.Get("webhook-signature"); sig != "" {
+		a.facts = append(a.facts, "webhook-signature: "+sig)
+	}
+	a.body = string(body)
+	w.WriteHeader(http.StatusNoContent)
+	r.arrivals <- a
+}
+
+// mailSession takes one mail after the other.
+type mailSession struct {
+	arrivals   chan<- arrival
+	recipients []string
+}
+
+func (s *mailSession) Reset()                               { s.recipients = nil }
+func (s *mailSession) Logout() error                        { return nil }
+func (s *mailSession) Mail(string, *smtp.MailOptions) error { return nil }
+
+func (s *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
+	s.recipients = append(s.recipients, to)
+	return nil
+}
+
+func (s *mailSession) Data(r io.Reader) error {
+	m, err := mail.CreateReader(r)
+	if err != nil {
+		return fmt.Errorf("reading the mail: %w", err)
+	}
+	a := arrival{channel: "Mail", via: "SMTP", to: strings.Join(s.recipients, ", ")}
+	a.title, _ = m.Header.Subject()
+	for _, name := range []string{"From", "To", "Message-Id"} {
+		if text, err := m.Header.Text(name); err == nil && text != "" {
+			a.facts = append(a.facts, name+": "+text)
+		}
+	}
+	for part, err := m.NextPart(); err == nil && a.body == ""; part, err = m.NextPart() {
+		if kind := part.Header.Get("Content-Type"); kind == "" || strings.HasPrefix(kind, "text/plain") {
+			text, _ := io.ReadAll(io.LimitReader(part.Body, 1<<20))
+			a.body = strings.TrimSpace(strings.ReplaceAll(string(text), "\r\n", "\n"))
+		}
+	}
+	s.arrivals <- a
+	return nil
+}
+
+// discardLog keeps the mail server from writing to the screen when the demo closes it.
+type discardLog struct{}
+
+func (discardLog) Printf(string, ...any) {}
+func (discardLog) Println(...any)        {}

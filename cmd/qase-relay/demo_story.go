@@ -1,0 +1,63 @@
+package main
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// scene is one event of the demo.
+type scene struct {
+	say     string // what happens in Qase
+	event   string // as Qase sends it
+	matches []string
+	sends   int // messages that have to arrive
+}
+
+func story() []scene {
+	return []scene{
+		{
+			say: "The nightly run starts. No rule wants that, but the relay remembers title, plan and environment.",
+			event: `{"event_name":"run.started","payload":{"id":7,"title":"Nightly regression","description":null,
+				"plan":{"id":3,"title":"Checkout"},"cases_count":14,"environment":"staging"},"team_member_id":12,"project_code":"WEB"}`,
+		},
+		{
+			say: "It ends with failures. This event carries no title; the message has it from the one before.",
+			event: `{"event_name":"run.completed","payload":{"id":7,"cases":14,"passed":10,"failed":3,"blocked":1,
+				"duration":1800},"team_member_id":12,"project_code":"WEB"}`,
+			matches: []string{"failed-run"}, sends: 1,
+		},
+		{
+			say: "Somebody aborts a run of which the relay has not seen the start.",
+			event: `{"event_name":"run.aborted","payload":{"id":8,"cases":20,"passed":5,"untested":15,"failed":0,
+				"blocked":0,"skipped":0,"duration":60},"team_member_id":40,"project_code":"WEB"}`,
+			matches: []string{"aborted-run"}, sends: 1,
+		},
+		{
+			say: "Ana writes a test case that needs a review …",
+			event: `{"event_name":"review.created","payload":{"id":5,"title":"Check out with an expired card","case_id":25,
+				"project":"WEB","created_by":{"email":"ana@example.com","name":"Ana López"},"created":"2026-01-01 01:30:00"},
+				"team_member_id":12,"project_code":"WEB"}`,
+		},
+		{
+			say: "… and asks Bob, whose address comes from the event.",
+			event: `{"event_name":"review.reviewer_added","payload":{"id":5,"reviewer":{"email":"bob@example.com",
+				"name":"Bob Bar"}},"team_member_id":12,"project_code":"WEB"}`,
+			matches: []string{"review-needs-you"}, sends: 1,
+		},
+		{
+			say: "A critical defect goes to two places. Its title tries to ping everybody and to add markup.",
+			event: `{"event_name":"defect.created","payload":{"id":31,"title":"<!channel> \"Pay\" does *nothing* & hangs",
+				"severity":"critical","actual_result":"Nothing happens.","attachments":[]},"team_member_id":12,"project_code":"WEB"}`,
+			matches: []string{"bad-defect"}, sends: 2,
+		},
+	}
+}
+
+// body returns the event as it is posted: it happens at now.
+func (s scene) body(now time.Time) []byte {
+	var e map[string]any
+	_ = decodeNumbers([]byte(s.event), &e) // a test reads every scene
+	e["timestamp"] = now.Unix()
+	body, _ := json.Marshal(e)
+	return body
+}

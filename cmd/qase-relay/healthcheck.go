@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+const defaultAdminURL = "http://127.0.0.1:9090"
+
+func newHealthcheck(c *console) *cobra.Command {
+	var base string
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "healthcheck [--url URL]",
+		Short: "Ask a running relay whether it is ready",
+		Long: `Asks a running relay whether it is ready to take events, and exits with 0 if it is and 1 if not.
+Made for HEALTHCHECK in containers that have no curl.`,
+		Example: `  qase-relay healthcheck
+  qase-relay healthcheck --url http://10.0.0.5:9090`,
+		Args: argsBetween(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+			defer cancel()
+			return healthcheck(ctx, c, base)
+		},
+	}
+	cmd.Flags().StringVar(&base, "url", defaultAdminURL, "admin or public address of the relay")
+	cmd.Flags().DurationVar(&timeout, "timeout", 5*time.Second, "how long to wait for the answer")
+	return cmd
+}
+
+func healthcheck(ctx context.Context, c *console, base string) error {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" {
+		return hint(fmt.Errorf("--url %q is not a URL", base), "for example %s", defaultAdminURL)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.JoinPath("readyz").String(), nil)
+	if err != nil {
+		return fmt.Errorf("asking %s: %w", base, err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return wrong(fmt.Errorf("no answer from %s: %w", u.Host, errors.Unwrap(err)))
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+	said := printable(strings.TrimSpace(string(body)))
+	if resp.StatusCode != http.StatusOK {
+		return wrong(fmt.Errorf("not ready: %s: %s", resp.Status, said))
+	}
+	c.out.Printf("ready\n")
+	return nil
+}

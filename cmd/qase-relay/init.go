@@ -1,0 +1,69 @@
+package main
+
+import (
+	"crypto/rand"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// starterRules is what init writes, once @SECRET@ in it is replaced.
+//
+//go:embed starter.yaml
+var starterRules string
+
+func newInit(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use:   "init [FILE]",
+		Short: "Write a commented first rules file",
+		Long: `Writes a commented rules file to start from, by default ` + defaultRules + `.
+It never overwrites a file: if there is one, it exits with 1.`,
+		Example: `  qase-relay init
+  qase-relay init teams/qa.yaml`,
+		Args: argsBetween(0, 1, "FILE"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return initFile(c, args[0])
+			}
+			return initFile(c, defaultRules)
+		},
+		ValidArgsFunction: completeYAML,
+	}
+}
+
+func initFile(c *console, name string) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return wrong(hint(fmt.Errorf("%s is there already; nothing was written", name), "look for mistakes in it with: qase-relay check %s\n       or write to another file: qase-relay init other.yaml", name))
+	}
+	if err != nil {
+		return fmt.Errorf("writing the starter rules: %w", err)
+	}
+	secret := rand.Text()
+	_, err = f.WriteString(strings.ReplaceAll(starterRules, "@SECRET@", secret))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	c.out.Printf("wrote %s\n\nNext:\n", name)
+	for _, step := range nextSteps(name, secret) {
+		c.out.Printf("  %s\n      %s\n", c.out.bold(step[0]), c.out.dim(step[1]))
+	}
+	return nil
+}
+
+func nextSteps(name, secret string) [][2]string {
+	flag := ""
+	if name != defaultRules {
+		flag = " --rules " + name
+	}
+	return [][2]string{
+		{"qase-relay check " + name, "look for mistakes"},
+		{"qase-relay serve --dry-run" + flag, "run it without sending anything"},
+		{"qase-relay send run.completed --set payload.failed=3 --secret " + secret, "post an event to it, from another terminal"},
+	}
+}

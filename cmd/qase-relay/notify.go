@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"qaserelay/notifiers"
+	"qaserelay/relay"
+	"qaserelay/relay/store"
+	"qaserelay/rules/catalog"
+)
+
+type notifyFlags struct {
+	rules   []string
+	sets    []string
+	title   string
+	body    string
+	level   string
+	timeout time.Duration
+	json    bool
+}
+
+func newNotify(c *console) *cobra.Command {
+	var f notifyFlags
+	cmd := &cobra.Command{
+		Use:   "notify NOTIFIER",
+		Short: "Send a test message through one notifier now",
+		Long: `Sends a test message through one notifier of the rules file, once and without a relay, and says what came back.
+Options that rules give per message are set by --set: a mail needs --set to=ADDRESS if its notifier has none.
+
+Exits with 1 if the message was not delivered.`,
+		Example: `  qase-relay notify qa-slack
+  qase-relay notify qa-slack --set channel=#qa-alerts
+  qase-relay notify mail --set to=you@example.com`,
+		Args: argsBetween(0, 1, "NOTIFIER"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return notify(cmd.Context(), c, strings.Join(args, ""), f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.rules, "rules", []string{defaultRules}, "rules `FILE` or pattern (repeatable)")
+	flags.StringArrayVar(&f.sets, "set", nil, "message option `KEY=VALUE`, such as channel=#qa; lists by commas (repeatable)")
+	flags.StringVar(&f.title, "title", "A test message from qase-relay", "title of the message")
+	flags.StringVar(&f.body, "body", "If you can read this, **it works**.", "body of the message, in Markdown")
+	flags.StringVar(&f.level, "level", "info", "info, success, warning or error")
+	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait for the answer")
+	flags.BoolVar(&f.json, "json", false, "print JSON")
+	return cmd
+}
+
+func notify(ctx context.Context, c *console, name string, f notifyFlags) error {
+	if err := readable(f.rules); err != nil {
+		return err
+	}
+	if !slices.Contains([]string{"info", "success", "warning", "error"}, f.level) {
+		return hint(fmt.Errorf("unknown level %q", f.level), "info, success, warning or error")
+	}
+	cfg, problems := relay.Load(f.rules, relay.LoadOptions{AllowUnset: true, Stdin: c.in})
+	printProblems(c.err, problems)
+	if hasErrors(problems) {
+		return errors.New("the rules cannot be used")
+	}
+	out, err := findNotifier(cfg, name)
+	if err != nil {
+		return err
+	}
+	options, err := messageOptions(out.Kind.Options, f.sets)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	m := &notifiers.Message{ID: store.NewIDs(0).Next(now).String(), Rule: "test", Level: f.level, Title: f.title, Body: f.body,
+		URL: cfg.Settings.QaseURL, Options: options, EventName: "test", Thread: "qase-relay/test", CreatedAt: now,
+		Event: json.RawMessage(`{"event_name":"test","payload":{}}`)}
+	ctx, cancel := context.WithTimeout(ctx, f.timeout)
+	defer cancel()
+	receipt, err := out.Notifier.Send(ctx, m)
+	return tellReceipt(c, out, newTrial(time.Since(now), receipt, err), f.json)
+}
+
+func findNotifier(cfg *relay.Config, name string) (relay.Out, error) {
+	names := slices.Sorted(maps.Keys(cfg.Outs))
+	all := "the rules file has: " + strings.Join(names, ", ")
+	if len(names) == 0 {
+		all = "the rules file has no notifiers"
+	}
+	if name == "" {
+		return relay.Out{}, hint(errors.New("say which notifier to try"), "%s", all)
+	}
+	out, ok := cfg.Outs[name]
+	if ok {
+		return out, nil
+	}
+	err := fmt.Errorf("there is no notifier %q", name)
+	if near := catalog.Nearest(name, names); near != "" {
+		return out, wrong(hint(err, "did you mean %q? %s", near, all))
+	}
+	return out, wrong(hint(err, "%s", all))
+}
+
+// messageOptions turns KEY=VALUE pairs into the message options of a kind of notifier.
+func messageOptions(kind any, sets []string) (json.RawMessage, error) {
+	if len(sets) == 0 {
+		return nil, nil
+	}
+	fields, values := map[string]reflect.Type{}, map[string]any{}
+	for _, f := range reflect.VisibleFields(reflect.TypeOf(kind)) {
+		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		fields[key] = f.Type
+	}
+	for _, set := range sets {
+		key, text, ok := strings.Cut(set, "=")
+		kind, known := fields[key]
+		if !ok || !known {
+			return nil, hint(fmt.Errorf("--set %s: no such option", set), "KEY=VALUE with one of: %s", strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
+		}
+		value, err := optionValue(kind, text)
+		if err != nil {
+			return nil, fmt.Errorf("--set %s: %w", key, err)
+		}
+		values[key] = value
+	}
+	return json.Marshal(values)
+}
+
+func optionValue(kind reflect.Type, text string) (any, error) {
+	switch {
+	case kind.Kind() == reflect.String:
+		return text, nil
+	case kind.Kind() == reflect.Slice && !strings.HasPrefix(text, "["):
+		return strings.Split(text, ","), nil
+	}
+	return decoded(text)
+}
+
+// trial is what came of a test message.
+type trial struct {
+	Delivered bool    `json:"delivered"`
+	Status    string  `json:"status,omitempty"`
+	Response  string  `json:"response,omitempty"`
+	Millis    float64 `json:"took_ms"`
+	Failure   string  `json:"error,omitempty"`
+	Again     string  `json:"again,omitempty"` // never, later or a time to wait
+
+	took time.Duration
+}
+
+func newTrial(took time.Duration, r notifiers.Receipt, err error) trial {
+	t := trial{Delivered: err == nil, Status: r.Status, Response: r.Response, took: took, Millis: float64(took.Microseconds()) / 1000}
+	if err == nil {
+		return t
+	}
+	t.Failure, t.Again = err.Error(), "later"
+	var permanent *notifiers.PermanentError
+	var wait *notifiers.RetryAfterError
+	switch {
+	case errors.As(err, &permanent):
+		t.Again = "never"
+	case errors.As(err, &wait):
+		t.Again = wait.After.String()
+	}
+	return t
+}
+
+func tellReceipt(c *console, out relay.Out, t trial, asJSON bool) error {
+	if asJSON {
+		if err := c.writeJSON(t); err != nil {
+			return err
+		}
+		if t.Delivered {
+			return nil
+		}
+		return &exitError{code: exitWrong}
+	}
+	took := t.took.Round(time.Millisecond)
+	if t.Delivered {
+		c.out.Printf("%s a test message through %s (%s) in %v\n", c.out.good("delivered"), out.Spec.Name, out.Spec.Type, took)
+		printAnswer(c.out, t)
+		return nil
+	}
+	printAnswer(c.err, t)
+	err := fmt.Errorf("%s (%s) did not deliver, after %v: %s", out.Spec.Name, out.Spec.Type, took, printable(t.Failure))
+	switch t.Again {
+	case "never":
+		return wrong(hint(err, "trying again would not help: a relay would keep this as a dead letter at once"))
+	case "later":
+		return wrong(hint(err, "this may pass: a relay would try again"))
+	}
+	return wrong(hint(err, "the receiver asks for patience: a relay would try again after %s", t.Again))
+}
+
+func printAnswer(s *screen, t trial) {
+	if t.Status != "" {
+		s.Printf("  answer: %s\n", printable(t.Status))
+	}
+	if body := strings.TrimSpace(printable(t.Response)); body != "" {
+		for _, line := range wrap(body, s.columns-4) {
+			s.Printf("  %s\n", s.dim("| "+line))
+		}
+	}
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"qaserelay/rules/catalog"
+)
+
+const envPrefix = "QASE_RELAY_"
+
+// run executes one command line and returns its exit code. Whatever went wrong is on the console by then.
+func run(ctx context.Context, args []string, c *console) int {
+	root := newRoot(c)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitFine
+	}
+	var exit *exitError
+	if errors.As(err, &exit) && exit.err == nil {
+		return exit.code
+	}
+	c.err.Printf("%s %v\n", c.err.bad("error:"), err)
+	var advice *hintError
+	if errors.As(err, &advice) {
+		c.err.Printf("%s %s\n", c.err.dim(" hint:"), advice.hint)
+	}
+	if exit != nil {
+		return exit.code
+	}
+	return exitUsage
+}
+
+func newRoot(c *console) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "qase-relay",
+		Short: "Tells people what happened in Qase",
+		Long: `qase-relay takes webhook events from Qase, decides by rules in a YAML file who should know,
+and tells them by Slack, mail or HTTP.
+
+Every flag has a twin in the environment: --admin-token is ` + envPrefix + `ADMIN_TOKEN.
+Exit codes: 0 fine, 1 the thing asked about is wrong, 2 wrong usage or could not run.`,
+		Example: `  qase-relay demo           see it work, without accounts and network
+  qase-relay init           write a first rules.yaml
+  qase-relay check          look for mistakes in it
+  qase-relay serve          run the relay`,
+		Version:           version(),
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Args:              knownCommand,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return noCommand(cmd) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return flagsFromEnv(cmd.Flags(), os.LookupEnv) },
+	}
+	root.SetIn(c.in)
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	root.SetVersionTemplate("{{.DisplayName}} {{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommandGroupID("more")
+	root.SetCompletionCommandGroupID("more")
+	root.AddGroup(&cobra.Group{ID: "run", Title: "Run it:"}, &cobra.Group{ID: "try", Title: "Try it out:"}, &cobra.Group{ID: "more", Title: "More:"})
+	addCommands(root, "run", newServe(c), newInit(c), newCheck(c), newHealthcheck(c))
+	addCommands(root, "try", newDemo(c), newSend(c), newNotify(c), newCatalog(c))
+	addCommands(root, "more", newVersion(c))
+	return root
+}
+
+func addCommands(root *cobra.Command, group string, cmds ...*cobra.Command) {
+	for _, cmd := range cmds {
+		cmd.GroupID = group
+		cmd.DisableFlagsInUseLine = true
+		root.AddCommand(cmd)
+	}
+}
+
+func noCommand(cmd *cobra.Command) error {
+	cmd.SetOut(cmd.ErrOrStderr())
+	if err := cmd.Help(); err != nil {
+		return err
+	}
+	return &exitError{code: exitUsage}
+}
+
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("unknown command %q", args[0])
+	var names []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	if near := catalog.Nearest(args[0], names); near != "" {
+		return hint(err, "did you mean %q? All commands: qase-relay --help", near)
+	}
+	return hint(err, "all commands: qase-relay --help")
+}
+
+// argsBetween is cobra.RangeArgs with a message for people.
+func argsBetween(low, high int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < low:
+			return hint(fmt.Errorf("%s: %s is missing", cmd.Name(), what), "for example\n%s", cmd.Example)
+		case len(args) > high:
+			return hint(fmt.Errorf("%s: do not know what to do with %q", cmd.Name(), args[high]), "usage: %s", cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+func flagError(cmd *cobra.Command, err error) error {
+	help := cmd.CommandPath() + " --help"
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return hint(err, "see %s", help)
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if near := catalog.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+		return hint(err, "did you mean --%s? All flags: %s", near, help)
+	}
+	return hint(err, "all flags: %s", help)
+}
+
+// flagsFromEnv sets the flags that are not on the command line from their environment twins. Lists are separated
+// by commas there; an empty variable counts as not set.
+func flagsFromEnv(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
+	var errs []error
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := envName(f.Name)
+		value, ok := lookup(name)
+		if f.Changed || !ok || value == "" || f.Name == "help" || f.Name == "version" {
+			return
+		}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			errs = append(errs, list.Replace(strings.Split(value, ",")))
+			return
+		}
+		if err := f.Value.Set(value); err != nil {
+			errs = append(errs, fmt.Errorf("%s=%q: %w", name, value, err))
+		}
+	})
+	return errors.Join(errs...)
+}
+
+func envName(flag string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}

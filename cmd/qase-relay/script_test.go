@@ -1,0 +1,273 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// patience is how long a test waits for something that is about to happen.
+const patience = 15 * time.Second
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"qase-relay": main})
+}
+
+// TestScript runs the program as a person meets it. Beside the usual commands, scripts have:
+//
+//	relay ARGS…       start a relay on free ports; sets $HOOK and $ADMIN
+//	stop SIGNAL CODE  send it a signal and wait until it ends with this code
+//	logged REGEX      wait until it has logged a line like this, after those found before
+//	receiver          start a web server; sets $RECEIVER
+//	received REGEX    wait until it got a body like this, after those found before
+//	get URL           print what a GET returns, the status first
+//	taken             listen on a port; sets $TAKEN to the address
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata/script",
+		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(env *testscript.Env) error {
+			s := &scriptWorld{receivedLines: newLines()}
+			env.Values[worldKey{}] = s
+			env.Setenv("NO_PROXY", "*")
+			env.Defer(s.end)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"relay": startRelay, "stop": stopRelay, "logged": awaitLog, "receiver": startReceiver, "received": awaitBody,
+			"get": getURL, "taken": takePort,
+		},
+	})
+}
+
+type worldKey struct{}
+
+// scriptWorld is what runs beside one script.
+type scriptWorld struct {
+	relay         *process
+	receiver      *httptest.Server
+	receivedLines *lines
+	taken         []net.Listener
+}
+
+func (s *scriptWorld) end() {
+	if s.relay != nil {
+		s.relay.kill()
+	}
+	if s.receiver != nil {
+		s.receiver.Close()
+	}
+	for _, ln := range s.taken {
+		_ = ln.Close()
+	}
+}
+
+func worldOf(ts *testscript.TestScript) *scriptWorld { return ts.Value(worldKey{}).(*scriptWorld) }
+
+func startRelay(ts *testscript.TestScript, _ bool, args []string) {
+	s := worldOf(ts)
+	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, args...)
+	p, err := startProcess(processOptions{dir: ts.MkAbs("."), args: args, env: []string{
+		"QASE_WEBHOOK_SECRET=" + ts.Getenv("QASE_WEBHOOK_SECRET"), "RECEIVER=" + ts.Getenv("RECEIVER"), "NO_PROXY=*"}})
+	ts.Check(err)
+	s.relay = p
+	started, ok := p.log.await(`msg="relay started".* admin=(\S+)`)
+	if !ok {
+		p.kill()
+		ts.Fatalf("the relay did not start:\n%s", p.log.text())
+	}
+	ts.Setenv("ADMIN", started[1])
+	taking, ok := p.log.await(`msg="taking events".* url=(\S+)`)
+	if !ok {
+		ts.Fatalf("the relay takes no events:\n%s", p.log.text())
+	}
+	ts.Setenv("HOOK", taking[1])
+}
+
+func stopRelay(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: stop SIGNAL CODE")
+	}
+	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP}
+	p := worldOf(ts).relay
+	ts.Check(p.cmd.Process.Signal(signals[args[0]]))
+	if args[1] == "-" {
+		return
+	}
+	code := p.wait()
+	if strconv.Itoa(code) != args[1] {
+		ts.Fatalf("the relay ended with %d, want %s:\n%s", code, args[1], p.log.text())
+	}
+	ts.Logf("%s", p.log.text())
+}
+
+func awaitLog(ts *testscript.TestScript, _ bool, args []string) {
+	p := worldOf(ts).relay
+	if _, ok := p.log.await(strings.Join(args, " ")); !ok {
+		ts.Fatalf("not logged:\n%s", p.log.text())
+	}
+}
+
+func startReceiver(ts *testscript.TestScript, _ bool, _ []string) {
+	s := worldOf(ts)
+	s.receiver = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		s.receivedLines.add(string(body))
+	}))
+	ts.Setenv("RECEIVER", s.receiver.URL)
+}
+
+func awaitBody(ts *testscript.TestScript, neg bool, args []string) {
+	s := worldOf(ts)
+	if neg {
+		if regexp.MustCompile(args[0]).MatchString(s.receivedLines.text()) {
+			ts.Fatalf("was received:\n%s", s.receivedLines.text())
+		}
+		return
+	}
+	if _, ok := s.receivedLines.await(args[0]); !ok {
+		ts.Fatalf("not received; there is:\n%s", s.receivedLines.text())
+	}
+}
+
+func getURL(ts *testscript.TestScript, _ bool, args []string) {
+	resp, err := http.Get(args[0])
+	ts.Check(err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	_, err = fmt.Fprintf(ts.Stdout(), "%s\n%s\n", resp.Status, body)
+	ts.Check(err)
+}
+
+func takePort(ts *testscript.TestScript, _ bool, _ []string) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	s := worldOf(ts)
+	s.taken = append(s.taken, ln)
+	ts.Setenv("TAKEN", ln.Addr().String())
+}
+
+// process is a relay in a process of its own.
+type process struct {
+	cmd  *exec.Cmd
+	log  *lines
+	done chan struct{}
+}
+
+type processOptions struct {
+	dir  string
+	args []string
+	env  []string
+}
+
+func startProcess(o processOptions) (*process, error) {
+	p := &process{cmd: exec.Command("qase-relay", o.args...), log: newLines(), done: make(chan struct{})}
+	p.cmd.Dir = o.dir
+	p.cmd.Env = append(os.Environ(), o.env...)
+	stderr, err := p.cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		defer close(p.done)
+		in := bufio.NewScanner(stderr)
+		for in.Scan() {
+			p.log.add(in.Text())
+		}
+		p.log.end()
+		_ = p.cmd.Wait()
+	}()
+	return p, nil
+}
+
+// wait returns the exit code, after killing the process if it does not end.
+func (p *process) wait() int {
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		p.kill()
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.done
+}
+
+// lines collects text of which somebody waits for a part.
+type lines struct {
+	mu    sync.Mutex
+	all   []string
+	seen  int // lines that await has passed
+	ended bool
+	more  chan struct{} // closed when there is more
+}
+
+func newLines() *lines { return &lines{more: make(chan struct{})} }
+
+func (l *lines) add(line string) { l.change(func() { l.all = append(l.all, line) }) }
+func (l *lines) end()            { l.change(func() { l.ended = true }) }
+
+func (l *lines) change(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f()
+	close(l.more)
+	l.more = make(chan struct{})
+}
+
+func (l *lines) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.all, "\n")
+}
+
+// await returns the first match of pattern in a line that was not passed before.
+func (l *lines) await(pattern string) ([]string, bool) {
+	want, late := regexp.MustCompile(pattern), time.After(patience)
+	for {
+		match, more := l.look(want)
+		if match != nil || more == nil {
+			return match, match != nil
+		}
+		select {
+		case <-more:
+		case <-late:
+			return nil, false
+		}
+	}
+}
+
+func (l *lines) look(want *regexp.Regexp) (match []string, more <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.seen < len(l.all) {
+		l.seen++
+		if match = want.FindStringSubmatch(l.all[l.seen-1]); match != nil {
+			return match, nil
+		}
+	}
+	if l.ended {
+		return nil, nil
+	}
+	return nil, l.more
+}

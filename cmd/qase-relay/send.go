@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"qaserelay/rules/catalog"
+)
+
+const defaultSendTo = "http://127.0.0.1:8080/webhooks/qase"
+
+type sendFlags struct {
+	to          string
+	secret      string
+	sets        []string
+	file        string
+	count       int
+	concurrency int
+	timeout     time.Duration
+	json        bool
+}
+
+func newSend(c *console) *cobra.Command {
+	var f sendFlags
+	cmd := &cobra.Command{
+		Use:   "send EVENT | --file FILE",
+		Short: "Post an event to a relay, as Qase would",
+		Long: `Posts an example from the catalogue to a relay, as Qase would, and says what came back.
+
+--set changes a field by its path. Numbers, true, false and null are taken as such, what begins with { or [ as JSON,
+anything else as text. The timestamp is now, unless --set or --file say otherwise. With --count, each copy has an id of
+its own, since a relay drops what it has seen before.
+
+Exits with 1 if any event was refused, and with 2 if the relay could not be reached.`,
+		Example: `  qase-relay send run.completed --set payload.failed=3 --set project_code=WEB
+  qase-relay send run.completed --count 1000 --concurrency 8
+  qase-relay send --file event.json --to http://127.0.0.1:8080/webhooks/qase --secret s3cret`,
+		Args: argsBetween(0, 1, "EVENT"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return send(cmd.Context(), c, strings.Join(args, ""), f)
+		},
+		ValidArgsFunction: completeEvent,
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.to, "to", defaultSendTo, "webhook address of the relay")
+	flags.StringVar(&f.secret, "secret", "", "secret of the source (default $QASE_WEBHOOK_SECRET)")
+	flags.StringArrayVar(&f.sets, "set", nil, "`PATH=VALUE` to change in the event, such as payload.failed=3 (repeatable)")
+	flags.StringVar(&f.file, "file", "", "post the JSON in this file instead of an example; - is standard input")
+	flags.IntVar(&f.count, "count", 1, "how many copies to post")
+	flags.IntVar(&f.concurrency, "concurrency", 1, "how many to post at the same time")
+	flags.DurationVar(&f.timeout, "timeout", 15*time.Second, "how long to wait for one answer")
+	flags.BoolVar(&f.json, "json", false, "print JSON")
+	return cmd
+}
+
+func send(ctx context.Context, c *console, event string, f sendFlags) error {
+	if f.count < 1 || f.concurrency < 1 {
+		return errors.New("--count and --concurrency must be at least 1")
+	}
+	draft, err := newDraft(c, event, f)
+	if err != nil {
+		return err
+	}
+	if f.secret == "" {
+		f.secret = os.Getenv("QASE_WEBHOOK_SECRET")
+	}
+	p, err := newPoster(f)
+	if err != nil {
+		return err
+	}
+	if f.count > 1 {
+		return sendMany(ctx, c, p, draft, f)
+	}
+	body, err := draft.copy(0, time.Now())
+	if err != nil {
+		return err
+	}
+	return sendOne(ctx, c, p, body, f.json)
+}
+
+// newDraft makes the event to post from the catalogue or from a file, with all that --set changes.
+func newDraft(c *console, event string, f sendFlags) (*draft, error) {
+	switch {
+	case event == "" && f.file == "":
+		return nil, hint(errors.New("say which event to post"), "for example: qase-relay send run.completed (all events: qase-relay catalog)")
+	case event != "" && f.file != "":
+		return nil, fmt.Errorf("%s and --file at once: post either an example or a file", event)
+	case f.file != "":
+		return draftFromFile(c.in, f.file, f.sets)
+	}
+	known, err := lookupEvent(event)
+	if err != nil {
+		return nil, wrong(err)
+	}
+	d, err := draftFromExample(known, f.sets)
+	if err == nil {
+		warnOfUnknownFields(c.err, known, f.sets)
+	}
+	return d, err
+}
+
+// warnOfUnknownFields tells about fields that the event does not have. They are posted all the same: rules can match them.
+func warnOfUnknownFields(s *screen, known catalog.Event, sets []string) {
+	var names []string
+	for _, field := range known.Fields {
+		names = append(names, field.Name)
+	}
+	for _, set := range sets {
+		path, _, _ := strings.Cut(set, "=")
+		name, ok := strings.CutPrefix(path, "payload.")
+		if _, found := known.Field(name); !ok || found || !known.Documented {
+			continue
+		}
+		advice := ""
+		if near := catalog.Nearest(name, names); near != "" {
+			advice = fmt.Sprintf(" (did you mean payload.%s?)", near)
+		}
+		s.Printf("%s Qase documents no field %s for %s%s; posting it all the same\n", s.warn("note:"), path, known.Name, advice)
+	}
+}
+
+func sendOne(ctx context.Context, c *console, p *poster, body []byte, asJSON bool) error {
+	a := p.post(ctx, body)
+	if asJSON {
+		if err := c.writeJSON(a); err != nil {
+			return err
+		}
+		return a.exit(nil)
+	}
+	if a.err != nil || !a.accepted() {
+		return a.exit(a.explain(p.to))
+	}
+	note := ""
+	if a.Duplicate {
+		note = c.out.warn("  duplicate: the relay had this very body before; nothing is sent twice")
+	}
+	c.out.Printf("%s  event %s  %s%s\n", c.out.good(a.Status), a.EventID, c.out.dim(a.took.Round(10*time.Microsecond).String()), note)
+	return nil
+}

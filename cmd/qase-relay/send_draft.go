@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"qaserelay/rules/catalog"
+)
+
+// draft is an event to post, of which copies can be made that differ.
+type draft struct {
+	raw     []byte         // posted as it is when it is the only copy
+	event   map[string]any // numbers are json.Number
+	fixTime bool           // the timestamp was given and stays
+}
+
+func draftFromExample(ev catalog.Event, sets []string) (*draft, error) {
+	d := &draft{}
+	if err := decodeNumbers(ev.Example, &d.event); err != nil {
+		return nil, fmt.Errorf("example of %s: %w", ev.Name, err)
+	}
+	return d, d.apply(sets)
+}
+
+// draftFromFile takes a file as it is. It has to be JSON only if something in it is to be changed.
+func draftFromFile(stdin io.Reader, name string, sets []string) (*draft, error) {
+	read := func() ([]byte, error) { return os.ReadFile(name) }
+	if name == "-" {
+		read = func() ([]byte, error) { return io.ReadAll(stdin) }
+	}
+	data, err := read()
+	if err != nil {
+		return nil, fmt.Errorf("reading the event: %w", err)
+	}
+	d := &draft{raw: data, fixTime: true}
+	if len(sets) == 0 {
+		return d, nil
+	}
+	if err := d.decode(); err != nil {
+		return nil, err
+	}
+	d.raw = nil
+	return d, d.apply(sets)
+}
+
+func (d *draft) decode() error {
+	if err := decodeNumbers(d.raw, &d.event); err != nil {
+		return fmt.Errorf("the event is no JSON object: %w", err)
+	}
+	if d.event == nil {
+		return errors.New("the event is null, not a JSON object")
+	}
+	return nil
+}
+
+func decodeNumbers(data []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	return dec.Decode(v)
+}
+
+// copy returns the body of the n-th copy, from 0. Copies have ids of their own, so that no relay takes them for the same.
+func (d *draft) copy(n int, now time.Time) ([]byte, error) {
+	if n == 0 && d.raw != nil {
+		return d.raw, nil
+	}
+	if d.event == nil {
+		if err := d.decode(); err != nil {
+			return nil, err
+		}
+	}
+	event := maps.Clone(d.event)
+	if !d.fixTime {
+		event["timestamp"] = now.Unix()
+	}
+	if n > 0 {
+		event["payload"] = numbered(event["payload"], n)
+	}
+	return json.Marshal(event)
+}
+
+// numbered returns payload with n added to its id, or to its hash, which stands for the id of shared steps.
+func numbered(payload any, n int) any {
+	fields, ok := payload.(map[string]any)
+	if !ok {
+		return payload
+	}
+	fields = maps.Clone(fields)
+	if hash, ok := fields["hash"].(string); ok {
+		fields["hash"] = fmt.Sprintf("%s-%d", hash, n)
+		return fields
+	}
+	id, _ := fields["id"].(json.Number)
+	base, _ := id.Int64()
+	fields["id"] = base + int64(n)
+	return fields
+}
+
+func (d *draft) apply(sets []string) error {
+	for _, set := range sets {
+		path, value, ok := strings.Cut(set, "=")
+		if !ok || path == "" {
+			return hint(fmt.Errorf("--set %q has no value", set), "for example --set payload.failed=3")
+		}
+		keys := strings.Split(path, ".")
+		if err := knownEnvelope(keys[0], path); err != nil {
+			return err
+		}
+		v, err := typed(value)
+		if err != nil {
+			return fmt.Errorf("--set %s: %w", path, err)
+		}
+		if err := setPath(d.event, keys, v); err != nil {
+			return fmt.Errorf("--set %s: %w", path, err)
+		}
+		d.fixTime = d.fixTime || path == "timestamp"
+	}
+	return nil
+}
+
+func knownEnvelope(key, path string) error {
+	var names []string
+	for _, f := range catalog.Envelope() {
+		names = append(names, f.Name)
+	}
+	if slices.Contains(names, key) {
+		return nil
+	}
+	advice := "payload." + path
+	if near := catalog.Nearest(key, names); near != "" {
+		advice = near + strings.TrimPrefix(path, key)
+	}
+	return hint(fmt.Errorf("--set %s: an event has no field %s", path, key), "did you mean %s? Beside payload there are: %s", advice, strings.Join(names, ", "))
+}
+
+// typed reads a value as a person would mean it.
+func typed(text string) (any, error) {
+	switch {
+	case text == "true", text == "false", text == "null", isNumber(text), isQuoted(text):
+		return decoded(text)
+	case strings.HasPrefix(text, "{"), strings.HasPrefix(text, "["):
+		return decoded(text)
+	}
+	return text, nil
+}
+
+func isQuoted(text string) bool { return strings.HasPrefix(text, `"`) && json.Valid([]byte(text)) }
+
+func decoded(text string) (any, error) {
+	if !json.Valid([]byte(text)) {
+		return nil, fmt.Errorf("%s begins like JSON but is not", text)
+	}
+	var v any
+	err := decodeNumbers([]byte(text), &v)
+	return v, err
+}
+
+func isNumber(text string) bool {
+	return text != "" && (text[0] == '-' || text[0] >= '0' && text[0] <= '9') && json.Valid([]byte(text))
+}
+
+// setPath sets what keys lead to, and makes the objects on the way.
+func setPath(at any, keys []string, value any) error {
+	key, last := keys[0], len(keys) == 1
+	switch at := at.(type) {
+	case map[string]any:
+		if last {
+			at[key] = value
+			return nil
+		}
+		if at[key] == nil {
+			at[key] = map[string]any{}
+		}
+		return setPath(at[key], keys[1:], value)
+	case []any:
+		i, err := strconv.Atoi(key)
+		if err != nil || i < 0 || i >= len(at) {
+			return fmt.Errorf("%q is no index into a list of %d", key, len(at))
+		}
+		if last {
+			at[i] = value
+			return nil
+		}
+		return setPath(at[i], keys[1:], value)
+	}
+	return fmt.Errorf("what is above %q is no object", key)
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// sendMany posts many copies at once and sums up what came back.
+func sendMany(ctx context.Context, c *console, p *poster, d *draft, f sendFlags) error {
+	if _, err := d.copy(1, time.Now()); err != nil {
+		return err
+	}
+	t := newTally(f.count)
+	bar := newProgress(c.err, f)
+	start := time.Now()
+	var workers sync.WaitGroup
+	for range min(f.concurrency, f.count) {
+		workers.Go(func() {
+			for n, ok := t.take(); ok && ctx.Err() == nil; n, ok = t.take() {
+				body, err := d.copy(n, time.Now())
+				if err != nil {
+					t.add(answer{err: err})
+					continue
+				}
+				t.add(p.post(ctx, body))
+			}
+		})
+	}
+	finished := make(chan struct{})
+	go func() { workers.Wait(); close(finished) }()
+	bar.watch(t, finished)
+	sum := t.sum(time.Since(start))
+	if f.json {
+		if err := c.writeJSON(sum); err != nil {
+			return err
+		}
+	} else {
+		sum.print(c.out)
+	}
+	return t.verdict(p.to, f.json)
+}
+
+// tally counts answers. It may be used from many goroutines.
+type tally struct {
+	mu       sync.Mutex
+	want     int
+	taken    int
+	done     int
+	dups     int
+	statuses map[string]int
+	took     []time.Duration
+	reached  bool
+	failed   *answer // the first that was not accepted
+}
+
+func newTally(want int) *tally { return &tally{want: want, statuses: map[string]int{}} }
+
+// take returns the number of the next copy.
+func (t *tally) take() (int, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.taken == t.want {
+		return 0, false
+	}
+	t.taken++
+	return t.taken - 1, true
+}
+
+func (t *tally) add(a answer) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.done++
+	t.took = append(t.took, a.took)
+	if a.Duplicate {
+		t.dups++
+	}
+	if a.Code != 0 {
+		t.reached = true
+		t.statuses[a.Status]++
+	} else {
+		t.statuses["no answer"]++
+	}
+	if (a.err != nil || !a.accepted()) && t.failed == nil {
+		t.failed = &a
+	}
+}
+
+func (t *tally) progress() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.done
+}
+
+// verdict returns the error that the command ends with.
+func (t *tally) verdict(to string, quiet bool) error {
+	switch {
+	case t.failed == nil && t.done < t.want:
+		return wrong(fmt.Errorf("stopped after %d of %d", t.done, t.want))
+	case t.failed == nil:
+		return nil
+	}
+	code := exitWrong
+	if !t.reached {
+		code = exitUsage
+	}
+	if quiet {
+		return &exitError{code: code}
+	}
+	return &exitError{code: code, err: t.failed.explain(to)}
+}
+
+// summary is what came of many posts.
+type summary struct {
+	Sent       int            `json:"sent"`
+	Duplicates int            `json:"duplicates"`
+	Seconds    float64        `json:"seconds"`
+	Rate       float64        `json:"per_second"`
+	Statuses   map[string]int `json:"statuses"`
+	P50        float64        `json:"p50_ms"`
+	P90        float64        `json:"p90_ms"`
+	P99        float64        `json:"p99_ms"`
+	Max        float64        `json:"max_ms"`
+}
+
+func (t *tally) sum(took time.Duration) summary {
+	slices.Sort(t.took)
+	s := summary{Sent: t.done, Duplicates: t.dups, Seconds: took.Seconds(), Statuses: t.statuses}
+	s.Rate = float64(t.done) / max(took.Seconds(), 1e-9)
+	s.P50, s.P90, s.P99, s.Max = quantile(t.took, 50), quantile(t.took, 90), quantile(t.took, 99), quantile(t.took, 100)
+	return s
+}
+
+// quantile returns the nearest-rank percentile of sorted times in milliseconds.
+func quantile(sorted []time.Duration, percent int) float64 {
+	if len(sorted) == 0 {
+		return 0
+	}
+	rank := (len(sorted)*percent + 99) / 100
+	return float64(sorted[max(rank, 1)-1].Microseconds()) / 1000
+}
+
+func (s summary) print(out *screen) {
+	out.Printf("posted %s in %.2f s: %s\n", plural(s.Sent, "event"), s.Seconds, out.bold(fmt.Sprintf("%.0f a second", s.Rate)))
+	for _, status := range slices.Sorted(maps.Keys(s.Statuses)) {
+		out.Printf("  %6d  %s\n", s.Statuses[status], status)
+	}
+	if s.Duplicates > 0 {
+		out.Printf("  %6d  of them duplicates, which the relay sends only once\n", s.Duplicates)
+	}
+	out.Printf("answered within  p50 %.1f ms  p90 %.1f ms  p99 %.1f ms  max %.1f ms\n", s.P50, s.P90, s.P99, s.Max)
+}
+
+// progress is a bar on a terminal, and nothing elsewhere.
+type progress struct {
+	s    *screen
+	want int
+}
+
+func newProgress(s *screen, f sendFlags) *progress { return &progress{s: s, want: f.count} }
+
+// watch draws until finished is closed.
+func (p *progress) watch(t *tally, finished <-chan struct{}) {
+	if !p.s.terminal {
+		<-finished
+		return
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		p.draw(t.progress())
+		select {
+		case <-finished:
+			p.s.Printf("\r\x1b[K")
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (p *progress) draw(done int) {
+	wide := min(40, p.s.columns-24)
+	full := wide * done / p.want
+	p.s.Printf("\r%s%s %d/%d", p.s.good(strings.Repeat("█", full)), p.s.dim(strings.Repeat("░", wide-full)), done, p.want)
+}

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"qaserelay/relay"
+	"qaserelay/relay/admin"
+	"qaserelay/relay/ingest"
+	"qaserelay/relay/store"
+	"qaserelay/rules"
+	"qaserelay/rules/catalog"
+)
+
+const (
+	// lastCalls is how long webhook calls that are being answered may take once the relay was told to stop.
+	lastCalls = 300 * time.Millisecond
+	// adminStop is the same for the admin address.
+	adminStop = time.Second
+)
+
+// serviceOptions are what a relay runs with.
+type serviceOptions struct {
+	rules       []string
+	load        relay.LoadOptions
+	listen      string
+	adminListen string
+	adminToken  string
+	storeURL    string
+	dryRun      bool
+	maxBody     int64
+	logger      *slog.Logger
+	reloads     <-chan os.Signal // ask for the rules to be read again
+}
+
+// service is a whole relay: the engine, its doors, and what keeps the rules fresh. serve and demo both run one.
+type service struct {
+	o        serviceOptions
+	engine   *relay.Engine
+	store    store.Store
+	reloader *relay.Reloader
+	public   *http.Server
+	admin    *http.Server
+	publicLn net.Listener
+	adminLn  net.Listener
+}
+
+// newService opens the doors and the store for rules that are loaded. Nothing runs yet. The caller must call run, or
+// close if it does not.
+func newService(ctx context.Context, cfg *relay.Config, o serviceOptions) (*service, error) {
+	if err := admin.CheckAddress(o.adminListen, o.adminToken); err != nil {
+		return nil, fmt.Errorf("--admin-listen %s: %w", o.adminListen, err)
+	}
+	s := &service{o: o}
+	var err error
+	if s.publicLn, err = listen("--listen", o.listen); err != nil {
+		return nil, err
+	}
+	if s.adminLn, err = listen("--admin-listen", o.adminListen); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	if s.store, err = store.Open(ctx, o.storeURL, o.logger); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the store: %w", err), s.close())
+	}
+	s.assemble(cfg)
+	return s, nil
+}
+
+// assemble joins the parts.
+func (s *service) assemble(cfg *relay.Config) {
+	facts := buildFacts()
+	metrics := relay.NewMetrics(relay.MetricsOptions{Version: facts.Version, Revision: facts.Revision, Known: isKnownEvent})
+	s.engine = relay.New(relay.Options{Store: s.store, Config: cfg, DryRun: s.o.dryRun, Logger: s.o.logger, Metrics: metrics})
+	s.reloader = relay.NewReloader(relay.ReloadOptions{Patterns: s.o.rules, Load: s.o.load, Config: cfg, Apply: s.engine.Reload, Logger: s.o.logger, Metrics: metrics})
+	s.public = ingest.Server("", ingest.New(ingest.Options{
+		Accept:  s.accept,
+		Sources: func() []rules.Source { return s.engine.Config().Sources },
+		Ready:   s.engine.Ready,
+		Observe: metrics.Ingested,
+		MaxBody: s.o.maxBody,
+		Logger:  s.o.logger,
+	}))
+	s.admin = newAdminServer(s, metrics)
+}
+
+func isKnownEvent(name string) bool {
+	_, ok := catalog.Lookup(name)
+	return ok
+}
+
+func (s *service) accept(ctx context.Context, ev *rules.Event) (id string, duplicate bool, err error) {
+	r, err := s.engine.Accept(ctx, ev)
+	return r.ID.String(), r.Duplicate, err
+}
+
+// run serves until ctx is done or something fails that the relay cannot live without. It returns when all is on disk and
+// nothing of it runs any more, within 10 seconds of ctx.
+func (s *service) run(ctx context.Context) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopEngine()
+	var engine, others sync.WaitGroup
+	engine.Go(func() {
+		if err := s.engine.Run(engineCtx); err != nil {
+			fail(&exitError{code: exitWrong, err: err})
+		}
+	})
+	others.Go(func() { serveHTTP(s.public, s.publicLn, fail) })
+	others.Go(func() { serveHTTP(s.admin, s.adminLn, fail) })
+	others.Go(func() { s.keepRulesFresh(ctx) })
+
+	<-ctx.Done()
+	s.o.logger.Info("stopping: no more events are taken, messages on their way may arrive")
+	shutdown(s.public, lastCalls)
+	stopEngine()
+	engine.Wait()
+	shutdown(s.admin, adminStop)
+	others.Wait()
+	err := s.store.Close()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	if err != nil {
+		return fmt.Errorf("closing the store: %w", err)
+	}
+	s.o.logger.Info("stopped")
+	return nil
+}
+
+// close gives back what newService had opened before it failed.
+func (s *service) close() error {
+	var errs []error
+	if s.publicLn != nil {
+		errs = append(errs, s.publicLn.Close())
+	}
+	if s.adminLn != nil {
+		errs = append(errs, s.adminLn.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// keepRulesFresh reads the rules again when a file changes or a signal asks for it, until ctx is done.
+func (s *service) keepRulesFresh(ctx context.Context) {
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		if err := s.reloader.Watch(ctx); err != nil {
+			s.o.logger.Warn("changed rules are only read on SIGHUP", "error", err)
+		}
+	})
+	defer watch.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.o.reloads:
+			_ = s.reloader.Reload() // it has logged what is wrong
+		}
+	}
+}
+
+func serveHTTP(server *http.Server, ln net.Listener, fail context.CancelCauseFunc) {
+	if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		fail(fmt.Errorf("serving on %s: %w", ln.Addr(), err))
+	}
+}
+
+// shutdown lets calls end that are being answered, and then cuts what is left.
+func shutdown(server *http.Server, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	if server.Shutdown(ctx) != nil {
+		_ = server.Close() // a client who still holds on gets no answer either way
+	}
+}
+
+func listen(flag, addr string) (net.Listener, error) {
+	ln, err := net.Listen("tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, hint(fmt.Errorf("%s %s: the address is in use by another program", flag, addr), "is another relay running? %s HOST:PORT chooses another address", flag)
+	case errors.Is(err, syscall.EACCES):
+		return nil, hint(fmt.Errorf("%s %s: not allowed", flag, addr), "ports below 1024 need special rights; choose another one")
+	case err != nil:
+		return nil, fmt.Errorf("%s %s: %w", flag, addr, errors.Unwrap(err))
+	}
+	return ln, nil
+}
+
+// baseURL is the address under which this machine reaches a listener.
+func baseURL(ln net.Listener) string {
+	host, port, err := net.SplitHostPort(ln.Addr().String())
+	if err != nil {
+		return "http://" + ln.Addr().String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// webhookURL is where Qase posts for a source.
+func (s *service) webhookURL(source string) string {
+	return strings.TrimSuffix(baseURL(s.publicLn), "/") + "/webhooks/" + source
+}

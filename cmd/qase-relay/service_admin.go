@@ -1,0 +1,45 @@
+package main
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+
+	"qaserelay/relay"
+	"qaserelay/relay/admin"
+	"qaserelay/relay/ingest"
+	"qaserelay/rules"
+)
+
+func newAdminServer(s *service, metrics *relay.Metrics) *http.Server {
+	return ingest.Server("", admin.New(admin.Options{
+		Store:   s.store,
+		Metrics: metrics.Handler(),
+		Ready:   s.engine.Ready,
+		Reload:  s.reloader.Reload,
+		Status:  s.status,
+		Retry:   s.engine.Retry,
+		Token:   s.o.adminToken,
+		Logger:  s.o.logger,
+	}))
+}
+
+// status tells the admin API what runs.
+func (s *service) status() admin.Status {
+	last, cfg := s.reloader.Status(), s.engine.Config()
+	st := admin.Status{Version: version(), DryRun: s.o.dryRun, LoadedAt: last.LoadedAt}
+	if hasErrors(last.Problems) {
+		st.LoadError = onlyErrors(last.Problems).Error()
+	}
+	for _, name := range cfg.Rules.Names() {
+		st.Rules = append(st.Rules, admin.Rule{Name: name})
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Outs)) {
+		st.Notifiers = append(st.Notifiers, admin.Notifier{Name: name, Type: cfg.Outs[name].Spec.Type, Configured: true})
+	}
+	return st
+}
+
+func onlyErrors(problems rules.Problems) rules.Problems {
+	return slices.DeleteFunc(slices.Clone(problems), func(p rules.Problem) bool { return p.Severity != rules.Error })
+}
