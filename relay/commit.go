@@ -72,7 +72,7 @@ func (e *Engine) commit(ctx context.Context, calls []*call) {
 func (e *Engine) storeEvent(cfg *Config, c *call) store.Event {
 	ev := c.event
 	return store.Event{ID: e.IDs.Next(e.Now()), Source: ev.Source, Name: ev.Name, Project: ev.Project, Hash: c.hash,
-		Body: ev.Body, ReceivedAt: ev.ReceivedAt, Keys: cfg.Rules.Keys(ev)}
+		Body: ev.Body, ReceivedAt: ev.ReceivedAt, Keys: e.safelyKeys(cfg, ev)}
 }
 
 // wake tells the lanes that have new work from the calls.

@@ -45,6 +45,16 @@ func (e *Engine) safelyDecide(cfg *Config, ev *rules.Event, get func(string) ([]
 	return e.decide(cfg.Rules, ev, rules.State{Now: ev.ReceivedAt, Get: get})
 }
 
+// safelyKeys names what the decision will ask for. Without it, each key is read when it is asked for.
+func (e *Engine) safelyKeys(cfg *Config, ev *rules.Event) (keys []string) {
+	defer func() {
+		if r := recover(); r != nil {
+			e.Logger.Error("the rules panicked", "event", ev.Name, "panic", r, "stack", string(debug.Stack()))
+		}
+	}()
+	return cfg.Rules.Keys(ev)
+}
+
 func failedDecision(reason string) rules.Decision {
 	return rules.Decision{Results: []rules.Result{{Outcome: rules.Failed, Reason: reason}}}
 }

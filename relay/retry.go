@@ -43,8 +43,7 @@ func (r Retry) Next(attempt int, since time.Duration, err error, random float64)
 	if doubled := float64(r.Initial) * math.Pow(2, float64(max(attempt, 1)-1)); doubled < ceiling {
 		ceiling = doubled
 	}
-	random = max(0, min(random, 1))
-	wait = min(r.Max, time.Duration(ceiling*(0.1+0.9*random)))
+	wait = max(0, min(time.Duration(ceiling*(0.1+0.9*random)), r.Max))
 	var later *notifiers.RetryAfterError
 	if errors.As(err, &later) {
 		wait = max(wait, min(later.After, max(time.Hour, r.Max)))

@@ -1,0 +1,261 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/relay/store"
+	"qaserelay/rules"
+)
+
+func TestAFreshDeliveryIsSentAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sent := make(chan time.Time, 1)
+		r := newRig(t, map[string]sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+			sent <- time.Now()
+			return notifiers.Receipt{Status: "204 No Content"}, nil
+		}})
+		time.Sleep(10 * time.Second)
+		accepted := time.Now()
+		r.accept(t, "7", "a")
+		if wait := (<-sent).Sub(accepted); wait != 0 {
+			t.Errorf("sent %v after it was accepted", wait)
+		}
+		synctest.Wait()
+		d, attempts := r.delivery(t, "a")
+		if d.State != store.Delivered || len(attempts) != 1 || attempts[0].Status != "204 No Content" {
+			t.Errorf("got %s with %+v", d.State, attempts)
+		}
+	})
+}
+
+func TestTheMessageIsWholeAtEveryAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var first, second *notifiers.Message
+		r := newRig(t, map[string]sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+			first, second = second, m
+			if first == nil {
+				return notifiers.Receipt{}, errors.New("not now")
+			}
+			return notifiers.Receipt{}, nil
+		}})
+		ev := event(t, "7", "a")
+		if _, err := r.Accept(t.Context(), ev); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		d, _ := r.delivery(t, "a")
+		if fmt.Sprint(*first) != fmt.Sprint(*second) {
+			t.Errorf("first %+v, then %+v", *first, *second)
+		}
+		if second.ID != d.ID.String() || second.Thread != "qase/WEB/run/7" || second.EventName != "run.completed" ||
+			second.Project != "WEB" || string(second.Event) != string(ev.Body) || second.Rule != "all" {
+			t.Errorf("got %+v", *second)
+		}
+	})
+}
+
+func TestDeliveriesOfOneEntityKeepTheirOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got arrivals
+		failures := 3
+		r := newRig(t, map[string]sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+			if m.Title == "7-0" && failures > 0 {
+				failures--
+				return notifiers.Receipt{}, errors.New("503 Service Unavailable")
+			}
+			got.add(m.Title)
+			return notifiers.Receipt{}, nil
+		}})
+		for i := range 20 {
+			r.accept(t, "7", fmt.Sprintf("7-%d", i))
+			r.accept(t, "8", fmt.Sprintf("8-%d", i))
+		}
+		synctest.Wait()
+		if slices.ContainsFunc(got.list(), func(s string) bool { return s[0] == '7' }) || len(got.list()) != 20 {
+			t.Errorf("while the first of 7 fails, arrived %v", got.list())
+		}
+		time.Sleep(5*time.Second + 10*time.Second + 20*time.Second + time.Second)
+		next := map[byte]int{}
+		for _, title := range got.list() {
+			if want := fmt.Sprintf("%c-%d", title[0], next[title[0]]); title != want {
+				t.Fatalf("got %s instead of %s in %v", title, want, got.list())
+			}
+			next[title[0]]++
+		}
+		if len(got.list()) != 40 {
+			t.Errorf("%d of 40 arrived", len(got.list()))
+		}
+	})
+}
+
+func TestADeadDeliveryLetsTheOnesBehindItPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got arrivals
+		r := newRig(t, map[string]sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+			got.add(m.Title)
+			if m.Title == "bad" {
+				return notifiers.Receipt{Status: "404 Not Found"}, &notifiers.PermanentError{Err: errors.New("no such hook")}
+			}
+			return notifiers.Receipt{}, nil
+		}})
+		r.accept(t, "7", "bad")
+		r.accept(t, "7", "good")
+		synctest.Wait()
+		d, attempts := r.delivery(t, "bad")
+		if d.State != store.Dead || d.Error != "no such hook" || attempts[0].Reason != notifiers.ReasonClient {
+			t.Errorf("the bad one is %s: %q, %+v", d.State, d.Error, attempts)
+		}
+		if want := []string{"bad", "good"}; !slices.Equal(got.list(), want) {
+			t.Errorf("arrived %v, want %v", got.list(), want)
+		}
+	})
+}
+
+func TestRetriesWaitLongerEachTimeAndEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got arrivals
+		r := newRig(t, map[string]sender{"ops": got.always(errors.New("503 Service Unavailable"))})
+		r.accept(t, "7", "a")
+		time.Sleep(30 * time.Hour)
+		at := got.times()
+		for i, want := range []time.Duration{0, 5 * time.Second, 15 * time.Second, 35 * time.Second, 75 * time.Second} {
+			if off := at[i] - want; off < 0 || off > time.Second {
+				t.Errorf("attempt %d came after %v, want %v", i+1, at[i], want)
+			}
+		}
+		d, attempts := r.delivery(t, "a")
+		want := fmt.Sprintf("gave up after %s and %d attempts: 503 Service Unavailable", roughly(at[len(at)-1]), len(at))
+		if d.State != store.Dead || d.Error != want {
+			t.Errorf("it is %s: %q, want %q", d.State, d.Error, want)
+		}
+		if len(attempts) != len(at) || at[len(at)-1] < 24*time.Hour {
+			t.Errorf("%d of %d attempts are recorded, the last after %v", len(attempts), len(at), at[len(at)-1])
+		}
+	})
+}
+
+func TestRetryAfterIsHonoured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got arrivals
+		r := newRig(t, map[string]sender{"ops": got.always(
+			&notifiers.RetryAfterError{After: 2 * time.Minute, Err: errors.New("429 Too Many Requests")})})
+		r.accept(t, "7", "a")
+		time.Sleep(3 * time.Minute)
+		if at := got.times(); len(at) != 2 || at[1] < 2*time.Minute || at[1] > 2*time.Minute+time.Second {
+			t.Errorf("attempts came after %v", at)
+		}
+	})
+}
+
+func TestANotifiersOwnRetryIsUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got arrivals
+		r := newRig(t, map[string]sender{"ops": got.always(errors.New("no"))}, func(o *Options) {
+			out := o.Config.Outs["ops"]
+			out.Spec.Retry = rules.Retry{Initial: time.Second, Max: time.Second, For: 5 * time.Second}
+			o.Config.Outs["ops"] = out
+		})
+		r.accept(t, "7", "a")
+		time.Sleep(time.Minute)
+		if d, _ := r.delivery(t, "a"); d.State != store.Dead || len(got.list()) > 7 {
+			t.Errorf("it is %s after %v", d.State, got.times())
+		}
+	})
+}
+
+func TestANotifierThatPanicsHasFailedAnAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		panics := true
+		r := newRig(t, map[string]sender{"ops": func(context.Context, *notifiers.Message) (notifiers.Receipt, error) {
+			if panics {
+				panics = false
+				panic("nil map")
+			}
+			return notifiers.Receipt{}, nil
+		}})
+		r.accept(t, "7", "a")
+		time.Sleep(time.Minute)
+		d, attempts := r.delivery(t, "a")
+		if d.State != store.Delivered || len(attempts) != 2 || attempts[0].Error != "notifier panicked: nil map" ||
+			attempts[0].Reason != notifiers.ReasonOther {
+			t.Errorf("it is %s after %+v", d.State, attempts)
+		}
+	})
+}
+
+func TestASlowNotifierDelaysNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got arrivals
+		r := newRig(t, map[string]sender{"quick": got.always(nil), "slow": hangs})
+		for i := range 100 {
+			r.accept(t, "", fmt.Sprint(i))
+		}
+		synctest.Wait()
+		if n := len(got.list()); n != 100 {
+			t.Errorf("%d of 100 arrived at the quick one", n)
+		}
+	})
+}
+
+func hangs(ctx context.Context, _ *notifiers.Message) (notifiers.Receipt, error) {
+	<-ctx.Done()
+	return notifiers.Receipt{}, ctx.Err()
+}
+
+func TestOutcomesAreWrittenInBatchesAndNeverLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got arrivals
+		var r *rig
+		r = newRig(t, map[string]sender{"ops": func(context.Context, *notifiers.Message) (notifiers.Receipt, error) {
+			r.memory.setFails(errors.New("database is locked")) // from the first message on
+			got.add("")
+			return notifiers.Receipt{}, nil
+		}})
+		r.memory.slow = time.Millisecond
+		for i := range 30 {
+			go func() { _, _ = r.Accept(t.Context(), event(t, "", fmt.Sprint(i))) }()
+		}
+		time.Sleep(time.Minute)
+		sent := len(got.list())
+		r.memory.setFails(nil)
+		time.Sleep(time.Minute)
+		if sent == 0 || !strings.Contains(r.logs.String(), "database is locked") {
+			t.Errorf("%d were sent; log:\n%s", sent, r.logs)
+		}
+		stored, _ := r.memory.Deliveries(t.Context(), store.DeliveryFilter{})
+		for _, d := range stored {
+			if d.State != store.Delivered || d.Attempts != 1 {
+				t.Errorf("%s is %s after %d attempts", d.Title, d.State, d.Attempts)
+			}
+		}
+		if len(r.memory.finishes) > 3 {
+			t.Errorf("%d outcomes took writes of %v", len(stored), r.memory.finishes)
+		}
+	})
+}
+
+func TestRetryByHandIsSentAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got arrivals
+		r := newRig(t, map[string]sender{"ops": got.always(&notifiers.PermanentError{Err: errors.New("no")})})
+		r.accept(t, "7", "a")
+		synctest.Wait()
+		d, _ := r.delivery(t, "a")
+		before := time.Now()
+		if n, err := r.Retry(t.Context(), []store.ID{d.ID}); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		synctest.Wait()
+		if len(got.list()) != 2 || time.Now() != before {
+			t.Errorf("sent %d times", len(got.list()))
+		}
+	})
+}

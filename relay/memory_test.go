@@ -1,0 +1,243 @@
+package relay
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"qaserelay/relay/store"
+)
+
+// memory is a store without a disk, for tests in fake time: what the engine does around it is the same.
+type memory struct {
+	mu       sync.Mutex
+	events   []store.StoredEvent
+	hashes   map[[32]byte]store.ID
+	values   map[string][]byte
+	rows     []*store.Delivery
+	attempts map[store.ID][]store.Attempt
+	batches  []int // sizes of Accept calls that worked
+	finishes []int // sizes of Finish calls that worked
+	fails    error // if set, everything fails with it
+	getFails error
+	slow     time.Duration // how long a commit takes
+}
+
+func newMemory() *memory {
+	return &memory{hashes: map[[32]byte]store.ID{}, values: map[string][]byte{}, attempts: map[store.ID][]store.Attempt{}}
+}
+
+func (m *memory) setFails(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fails = err
+}
+
+func (m *memory) get(key string) ([]byte, error) { return m.values[key], m.getFails }
+
+func (m *memory) Accept(_ context.Context, batch []store.Event, decide store.Decide) ([]store.Receipt, error) {
+	time.Sleep(m.slow)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fails != nil {
+		return nil, m.fails
+	}
+	receipts := make([]store.Receipt, len(batch))
+	for i, e := range batch {
+		if first, seen := m.hashes[e.Hash]; seen {
+			receipts[i] = store.Receipt{ID: first, Duplicate: true}
+			continue
+		}
+		if _, err := decide(i, m.get); err != nil { // called twice, as when a transaction is repeated
+			receipts[i].Err = err
+			continue
+		}
+		plan, err := decide(i, m.get)
+		receipts[i] = store.Receipt{ID: e.ID, Err: err}
+		m.hashes[e.Hash] = e.ID
+		m.events = append(m.events, store.StoredEvent{ID: e.ID, Source: e.Source, Name: e.Name, Project: e.Project,
+			Body: e.Body, ReceivedAt: e.ReceivedAt, Decisions: plan.Decisions})
+		for _, c := range plan.Changes {
+			m.values[c.Key] = c.Value
+		}
+		for _, d := range plan.Deliveries {
+			receipts[i].Pending = append(receipts[i].Pending, m.add(e, d)...)
+		}
+	}
+	m.batches = append(m.batches, len(batch))
+	return receipts, nil
+}
+
+func (m *memory) add(e store.Event, d store.NewDelivery) []string {
+	now := time.Now()
+	row := &store.Delivery{ID: d.ID, EventID: e.ID, EventName: e.Name, Project: e.Project, Rule: d.Rule,
+		Notifier: d.Notifier, OrderKey: d.OrderKey, Title: d.Title, State: store.Pending, NextAt: now, CreatedAt: now,
+		FirstAt: now, Message: d.Message, EventBody: e.Body}
+	if d.Cancelled != "" {
+		row.State, row.Error = store.Cancelled, d.Cancelled
+	}
+	m.rows = append(m.rows, row)
+	m.park(row.Notifier, row.OrderKey)
+	return []string{d.Notifier}
+}
+
+func unfinished(d *store.Delivery) bool { return d.State == store.Pending || d.State == store.Sending }
+
+// park lets only the first unfinished delivery of a key be due.
+func (m *memory) park(notifier, key string) {
+	if key == "" {
+		return
+	}
+	first := true
+	for _, d := range m.rows {
+		if d.Notifier != notifier || d.OrderKey != key || !unfinished(d) {
+			continue
+		}
+		parked := d.CreatedAt.Add(store.OrderWait)
+		switch {
+		case !first:
+			d.NextAt = parked
+		case d.NextAt.Equal(parked) && d.Attempts == 0:
+			d.NextAt = d.CreatedAt
+		}
+		first = false
+	}
+}
+
+func (m *memory) Claim(_ context.Context, notifier string, limit int) ([]store.Delivery, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fails != nil {
+		return nil, m.fails
+	}
+	var claimed []store.Delivery
+	for _, d := range m.rows {
+		if d.Notifier != notifier || d.State != store.Pending || len(claimed) == limit {
+			continue
+		}
+		behind := d.OrderKey != "" && slices.ContainsFunc(claimed, func(c store.Delivery) bool { return c.OrderKey == d.OrderKey })
+		if !d.NextAt.After(time.Now()) || behind {
+			d.State = store.Sending
+			d.Lease++
+			claimed = append(claimed, *d)
+		}
+	}
+	return claimed, nil
+}
+
+func (m *memory) NextDue(_ context.Context, notifier string) (due time.Time, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range m.rows {
+		if d.Notifier == notifier && d.State == store.Pending && (due.IsZero() || d.NextAt.Before(due)) {
+			due = d.NextAt
+		}
+	}
+	return due, m.fails
+}
+
+func (m *memory) Finish(_ context.Context, outcomes []store.Outcome) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fails != nil {
+		return m.fails
+	}
+	for _, o := range outcomes {
+		i := slices.IndexFunc(m.rows, func(d *store.Delivery) bool { return d.ID == o.ID })
+		if d := m.rows[i]; d.Lease == o.Lease && d.State == store.Sending {
+			d.State, d.NextAt = o.State, o.NextAt
+			if o.Attempt != nil {
+				d.Attempts++
+				d.Status, d.Error = o.Attempt.Status, o.Attempt.Error
+				m.attempts[d.ID] = append(m.attempts[d.ID], *o.Attempt)
+			}
+			m.park(d.Notifier, d.OrderKey)
+		}
+	}
+	m.finishes = append(m.finishes, len(outcomes))
+	return nil
+}
+
+func (m *memory) Retry(_ context.Context, ids []store.ID) (n int, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range m.rows {
+		if slices.Contains(ids, d.ID) && (d.State == store.Dead || d.State == store.Pending) {
+			d.State, d.NextAt, d.FirstAt, d.Attempts = store.Pending, time.Now(), time.Now(), 0
+			n++
+		}
+	}
+	return n, nil
+}
+
+func (m *memory) Get(_ context.Context, key string) ([]byte, error) { return m.get(key) }
+
+func (m *memory) Event(_ context.Context, id store.ID) (store.StoredEvent, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range m.events {
+		if e.ID == id {
+			return e, nil
+		}
+	}
+	return store.StoredEvent{}, store.ErrNotFound
+}
+
+func (m *memory) Delivery(_ context.Context, id store.ID) (store.Delivery, []store.Attempt, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range m.rows {
+		if d.ID == id {
+			return *d, slices.Clone(m.attempts[id]), nil
+		}
+	}
+	return store.Delivery{}, nil, store.ErrNotFound
+}
+
+func (m *memory) Events(context.Context, store.EventFilter) ([]store.StoredEvent, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.events), nil
+}
+
+func (m *memory) Deliveries(context.Context, store.DeliveryFilter) (list []store.Delivery, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range m.rows {
+		list = append(list, *d)
+	}
+	return list, nil
+}
+
+func (m *memory) Backlog(context.Context) ([]store.Backlog, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	counts := map[string]store.Backlog{}
+	for _, d := range m.rows {
+		b := counts[d.Notifier]
+		b.Notifier = d.Notifier
+		if unfinished(d) {
+			b.Pending++
+			if b.Oldest.IsZero() {
+				b.Oldest = d.CreatedAt
+			}
+		}
+		if d.State == store.Dead {
+			b.Dead++
+		}
+		counts[d.Notifier] = b
+	}
+	return slices.Collect(maps.Values(counts)), m.fails
+}
+
+func (m *memory) Purge(context.Context, time.Time, time.Time) (int, error) { return 0, nil }
+
+func (m *memory) Check(context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.fails
+}
+
+func (m *memory) Close() error { return nil }

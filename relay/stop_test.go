@@ -1,0 +1,140 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/relay/store"
+)
+
+func TestStoppingLetsMessagesArriveAndHandsBackTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got arrivals
+		r := newRig(t, map[string]sender{"ops": func(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+			select {
+			case <-time.After(5 * time.Second):
+				got.add(m.Title)
+				return notifiers.Receipt{}, nil
+			case <-ctx.Done():
+				return notifiers.Receipt{}, ctx.Err()
+			}
+		}})
+		for i := range 50 {
+			r.accept(t, "", fmt.Sprint(i))
+		}
+		synctest.Wait()
+		start := time.Now()
+		if err := r.stop(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if took := time.Since(start); took != 5*time.Second {
+			t.Errorf("stopping took %v", took)
+		}
+		states := r.states(t)
+		if states[store.Delivered] != 4 || states[store.Pending] != 46 || len(got.list()) != 4 {
+			t.Errorf("left behind %v, arrived %d", states, len(got.list()))
+		}
+	})
+}
+
+func TestStoppingCutsOffWhatTakesTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, map[string]sender{"ops": hangs})
+		r.accept(t, "7", "a")
+		r.accept(t, "7", "b")
+		synctest.Wait()
+		start := time.Now()
+		if err := r.stop(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if took := time.Since(start); took != 8*time.Second {
+			t.Errorf("stopping took %v", took)
+		}
+		d, attempts := r.delivery(t, "a")
+		if d.State != store.Pending || len(attempts) != 1 || attempts[0].Reason != notifiers.ReasonCanceled {
+			t.Errorf("a is %s after %+v", d.State, attempts)
+		}
+		if d, attempts = r.delivery(t, "b"); d.State != store.Pending || len(attempts) != 0 {
+			t.Errorf("b is %s after %+v", d.State, attempts)
+		}
+	})
+}
+
+func TestStoppingWithAStoreThatFailsIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, map[string]sender{"ops": hangs})
+		r.accept(t, "7", "a")
+		synctest.Wait()
+		r.memory.setFails(context.DeadlineExceeded)
+		start := time.Now()
+		if err := r.stop(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("stopping took %v", took)
+		}
+		if !strings.Contains(r.logs.String(), "outcomes were not written") {
+			t.Errorf("the log does not say so:\n%s", r.logs)
+		}
+	})
+}
+
+func TestARemovedNotifierEndsAndItsDeliveriesWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got arrivals
+		slow := func(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+			time.Sleep(5 * time.Second)
+			got.add(m.Title)
+			return notifiers.Receipt{}, nil
+		}
+		r := newRig(t, map[string]sender{"ops": slow})
+		for i := range 50 {
+			r.accept(t, "", fmt.Sprint(i))
+		}
+		synctest.Wait()
+		r.Reload(configOf(map[string]sender{"other": got.always(nil)}))
+		time.Sleep(5 * time.Minute)
+		if states := r.states(t); states[store.Delivered] != 4 || states[store.Pending] != 46 {
+			t.Errorf("without the notifier: %v", states)
+		}
+		if n := strings.Count(r.logs.String(), "deliveries wait for a notifier that is not configured"); n != 1 {
+			t.Errorf("the log warns %d times:\n%s", n, r.logs)
+		}
+		r.Reload(configOf(map[string]sender{"ops": got.always(nil)}))
+		synctest.Wait()
+		if states := r.states(t); states[store.Delivered] != 50 {
+			t.Errorf("with the notifier again: %v", states)
+		}
+	})
+}
+
+func TestAChangedNotifierIsUsedFromTheNextMessageOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var before, after arrivals
+		r := newRig(t, map[string]sender{"ops": before.always(nil)})
+		r.accept(t, "7", "a")
+		synctest.Wait()
+		r.Reload(configOf(map[string]sender{"ops": after.always(nil)}))
+		synctest.Wait()
+		r.accept(t, "7", "b")
+		synctest.Wait()
+		if len(before.list()) != 1 || len(after.list()) != 1 {
+			t.Errorf("the old one got %v, the new one %v", before.list(), after.list())
+		}
+	})
+}
+
+func (r *rig) states(t *testing.T) map[store.State]int {
+	t.Helper()
+	counts := map[store.State]int{}
+	list, _ := r.memory.Deliveries(t.Context(), store.DeliveryFilter{})
+	for _, d := range list {
+		counts[d.State]++
+	}
+	return counts
+}
