@@ -231,6 +231,8 @@ func (c *optionCompiler) free(n *yaml.Node) optionValue {
 	if n = c.file.follow(n); n == nil {
 		return nil
 	}
+	c.file.depth++
+	defer func() { c.file.depth-- }()
 	switch {
 	case n.Kind == yaml.MappingNode:
 		values := map[string]optionValue{}

@@ -148,20 +148,6 @@ func TestEveryProblemIsFoundAtOnceWithItsPlace(t *testing.T) {
 	golden(t, "testdata/problems.golden", got.String())
 }
 
-// golden compares got with a file, or writes the file when UPDATE_GOLDEN is set.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(name)
-	if err != nil || string(want) != got {
-		t.Errorf("%s differs (UPDATE_GOLDEN=1 writes it anew); got:\n%s", name, got)
-	}
-}
-
 func TestWholeFilesThatCannotBeRead(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                      "the file is empty",

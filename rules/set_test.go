@@ -1,0 +1,275 @@
+package rules
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// world is what is remembered from one decision to the next.
+type world struct {
+	kept map[string][]byte
+	now  time.Time
+}
+
+func newWorld() *world {
+	return &world{kept: map[string][]byte{}, now: time.Date(2026, 4, 21, 12, 0, 0, 0, time.UTC)}
+}
+
+func (w *world) decide(t testing.TB, c *Config, name, payload string) Decision {
+	t.Helper()
+	body := fmt.Sprintf(`{"event_name":%q,"timestamp":%d,"payload":%s,"team_member_id":40,"project_code":"WEB"}`, name, w.now.Unix(), payload)
+	ev, err := ParseEvent("qase", []byte(body), w.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := c.Rules.Decide(ev, State{Now: w.now, Get: func(key string) ([]byte, error) { return w.kept[key], nil }})
+	for _, change := range d.Changes {
+		w.kept[change.Key] = change.Value
+	}
+	w.now = w.now.Add(time.Minute)
+	return d
+}
+
+// rulesFile returns a file with some notifiers and the given rules.
+func rulesFile(rules string) string {
+	return `
+sources: [{name: qase, secrets: [s]}]
+people: [{name: Bob Bar, email: bob@bar.io, member_id: 40, slack: U024BE7LH}]
+notifiers:
+  - {name: qa, type: chat, channel: "#qa"}
+  - {name: ops, type: hook, url: "https://ops.example.com/hook"}
+templates:
+  counts: "{{ .payload.failed }} of {{ .payload.cases }} failed"
+rules:
+` + rules
+}
+
+func outcomes(d Decision) string {
+	var parts []string
+	for _, r := range d.Results {
+		parts = append(parts, r.Rule+"="+string(r.Outcome))
+	}
+	return strings.Join(parts, " ")
+}
+
+func TestEveryRuleSeesEveryEventUntilOneStops(t *testing.T) {
+	c := mustParse(t, rulesFile(`
+  - {name: a, when: 'payload.failed > 0', notify: [qa, ops]}
+  - {name: off, enabled: false, when: 'true', notify: [qa]}
+  - {name: broken, when: 'payload.title > 3', notify: [qa]}
+  - {name: last, when: 'event_type == "run"', stop: true, notify: [qa]}
+  - {name: never, when: 'true', notify: [qa]}
+`))
+	d := newWorld().decide(t, c, "run.completed", `{"id":2,"failed":3,"cases":14,"title":"x"}`)
+	if got := outcomes(d); got != "a=matched off=disabled broken=error last=matched never=stopped" {
+		t.Errorf("outcomes: %s", got)
+	}
+	if len(d.Notifications) != 3 || d.Notifications[1].Notifier != "ops" || d.Notifications[0].EntityKey != "qase/WEB/run/2" {
+		t.Errorf("notifications: %+v", d.Notifications)
+	}
+	if r := d.Results[2]; !strings.Contains(r.Reason, "string > int") {
+		t.Errorf("reason: %q", r.Reason)
+	}
+	if r := d.Results[4]; !strings.Contains(r.Reason, "last") {
+		t.Errorf("reason: %q", r.Reason)
+	}
+}
+
+func TestTitleBodyAndOptionsAreRenderedAndEscapedForWhereTheyGo(t *testing.T) {
+	c := mustParse(t, rulesFile(`
+  - name: a
+    when: 'true'
+    title: "{{ .entity.title }}: {{ template \"counts\" . }}"
+    body: "**{{ .entity.title }}** {{ link \"open\" .entity.url }} {{ mention .actor }}"
+    notify:
+      - notifier: qa
+        channel: "#qa-{{ .payload.id }}"
+        mention: ["{{ .actor.email }}", "{{ .payload.nobody }}"]
+        loud: true
+        blocks: [{type: section, text: "{{ .entity.title }}", n: 3}]
+      - notifier: ops
+        url: "https://ops.example.com/r/{{ .payload.title }}?t={{ .payload.title }}"
+        headers: {X-Title: "{{ .payload.title }}"}
+        to: ["{{ .payload.title }}@x.io"]
+        body: '{"in": "{{ .payload.title }}", "value": {{ .payload.title }}, "n": {{ .payload.id }}, "nil": {{ .payload.nope }}, "all": {{ json .payload.tags }}, "part": "{{ template "counts" . }}"}'
+`))
+	d := newWorld().decide(t, c, "run.completed", `{"id":2,"failed":3,"cases":14,"title":"a*b\r\nX: \"<!channel>\" & [x](y)","tags":["q\"1"]}`)
+	if notes := d.Results[0].Notes; len(notes) > 0 {
+		t.Fatalf("notes: %v", notes)
+	}
+	n := d.Notifications[0]
+	if n.Title != `a*b  X: "<!channel>" & [x](y): 3 of 14 failed` {
+		t.Errorf("title: %q", n.Title)
+	}
+	wantBody := "**a\\*b\\\nX: \"\\<!channel\\>\" & \\[x\\](y)** [open](<https://app.qase.io/run/WEB/dashboard/2>) [Bob Bar](mention:U024BE7LH)"
+	if n.Body != wantBody {
+		t.Errorf("body:\n%s\nwant\n%s", n.Body, wantBody)
+	}
+	if got, want := string(n.Options), `{"blocks":[{"n":3,"text":"a*b  X: \"<!channel>\" & [x](y)","type":"section"}],"channel":"#qa-2","loud":true,"mention":["bob@bar.io"]}`; got != want {
+		t.Errorf("options of chat:\n%s\nwant\n%s", got, want)
+	}
+	var options struct {
+		URL     string
+		Headers map[string]string
+		To      []string
+		Body    string
+	}
+	if err := json.Unmarshal(d.Notifications[1].Options, &options); err != nil {
+		t.Fatal(err)
+	}
+	if want := "https://ops.example.com/r/a%2Ab%0D%0AX%3A%20%22%3C%21channel%3E%22%20%26%20%5Bx%5D%28y%29?t=a%2Ab%0D%0AX%3A%20%22%3C%21channel%3E%22%20%26%20%5Bx%5D%28y%29"; options.URL != want {
+		t.Errorf("url: %s", options.URL)
+	}
+	if strings.ContainsAny(options.Headers["X-Title"], "\r\n") || options.To[0] != "a*bX!channel&xy@x.io" {
+		t.Errorf("headers %q, to %q", options.Headers, options.To)
+	}
+	if want := `{"in": "a*b\r\nX: \"<!channel>\" & [x](y)", "value": "a*b\r\nX: \"<!channel>\" & [x](y)", "n": 2, "nil": null, "all": ["q\"1"], "part": "3 of 14 failed"}`; options.Body != want {
+		t.Errorf("body: %s", options.Body)
+	}
+}
+
+func TestATemplateThatFailsIsReplacedByTheDefaultAndNoted(t *testing.T) {
+	c := mustParse(t, rulesFile(`
+  - {name: a, when: 'true', title: '{{ .payload.id.deeper }}', body: '{{ range .payload.id }}{{ end }}{{ index .payload "id" | splitList 3 4 }}', notify: [{notifier: qa, channel: '{{ .payload.id.x }}'}]}
+  - {name: loop, when: 'true', body: '{{ range .payload.many }}{{ range $.payload.many }}{{ range $.payload.many }}{{ end }}{{ end }}{{ end }}', notify: [qa]}
+`))
+	d := newWorld().decide(t, c, "run.completed", `{"id":2,"failed":3,"cases":14,"many":[1`+strings.Repeat(",1", 99)+`]}`)
+	if n := d.Notifications[0]; !strings.Contains(n.Title, "Run 2") || n.Body == "" || n.Options != nil {
+		t.Errorf("notification: %+v", n)
+	}
+	notes := strings.Join(d.Results[0].Notes, "\n")
+	for _, want := range []string{`title: the template failed, so the default message was used: line 1 at {{ .payload.id.deeper }}: a number has no field "deeper"`, "body:", "channel for qa"} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("notes lack %q:\n%s", want, notes)
+		}
+	}
+	if notes := strings.Join(d.Results[1].Notes, "\n"); !strings.Contains(notes, "did not end after") {
+		t.Errorf("notes of the endless template: %q", notes)
+	}
+}
+
+func TestAnEntityIsRemembered(t *testing.T) {
+	c := mustParse(t, rulesFile(`
+  - {name: a, when: 'event_name == "run.completed" and entity.environment == "staging" and entity.plan.title == "Smoke"', title: '{{ .entity.title }} by {{ .entity.created_by.name }}, {{ ago .entity.started_at }}', notify: [qa]}
+  - {name: r, when: 'any(entity.reviewers, .email == "amy@x.io")', title: '{{ range .entity.reviewers }}{{ .name }};{{ end }}', notify: [qa]}
+`))
+	w := newWorld()
+	w.decide(t, c, "run.started", `{"id":7,"title":"Nightly","environment":"staging","plan":{"id":3,"title":"Smoke"},"cases_count":14}`)
+	d := w.decide(t, c, "run.completed", `{"id":7,"failed":1,"cases":14}`)
+	if len(d.Notifications) != 1 || d.Notifications[0].Title != "Nightly by Bob Bar, 1 min ago" {
+		t.Errorf("got %+v", d.Notifications)
+	}
+	if d = w.decide(t, c, "run.completed", `{"id":8,"failed":1,"cases":14}`); len(d.Notifications) != 0 {
+		t.Errorf("another run: %+v", d.Notifications)
+	}
+	for _, name := range []string{"reviewer_added", "reviewer_added"} {
+		w.decide(t, c, "review."+name, `{"id":2,"reviewer":{"email":"amy@x.io","name":"Amy"}}`)
+	}
+	d = w.decide(t, c, "review.reviewer_added", `{"id":2,"reviewer":{"email":"zoe@x.io","name":"Zoe"}}`)
+	if len(d.Notifications) != 1 || d.Notifications[0].Title != "Amy;Zoe;" {
+		t.Errorf("reviewers: %+v", d.Notifications)
+	}
+	if d = w.decide(t, c, "review.reviewer_removed", `{"id":2,"reviewer":{"email":"AMY@x.io"}}`); len(d.Notifications) != 0 {
+		t.Errorf("after removal: %+v", d.Notifications)
+	}
+}
+
+func TestPreviousIsTheLastFinishedRunOfTheSamePlanAndEnvironment(t *testing.T) {
+	c := mustParse(t, rulesFile(`
+  - {name: turned-red, when: 'previous.failed == 0 and payload.failed > 0', title: 'after {{ .previous.title }}', notify: [qa]}
+`))
+	w := newWorld()
+	run := func(id int, environment string, failed int) Decision {
+		w.decide(t, c, "run.started", fmt.Sprintf(`{"id":%d,"title":"N%d","environment":%q,"plan":{"id":3}}`, id, id, environment))
+		return w.decide(t, c, "run.completed", fmt.Sprintf(`{"id":%d,"failed":%d,"cases":14}`, id, failed))
+	}
+	if d := run(1, "staging", 0); len(d.Notifications) != 0 {
+		t.Errorf("the first run has no previous: %+v", d.Notifications)
+	}
+	if d := run(2, "prod", 5); len(d.Notifications) != 0 {
+		t.Errorf("another environment: %+v", d.Notifications)
+	}
+	if d := run(3, "staging", 2); len(d.Notifications) != 1 || d.Notifications[0].Title != "after N1" {
+		t.Errorf("turned red: %+v", d.Notifications)
+	}
+	if d := run(4, "staging", 2); len(d.Notifications) != 0 {
+		t.Errorf("still red: %+v", d.Notifications)
+	}
+}
+
+func TestTheActorIsFoundInThePayloadOrTheDirectory(t *testing.T) {
+	c := mustParse(t, rulesFile("  - {name: a, when: 'true', title: '{{ .actor.name }} {{ .actor.email }} {{ .actor.slack }}', notify: [qa]}\n"))
+	w := newWorld()
+	if d := w.decide(t, c, "run.deleted", `{"id":1}`); d.Notifications[0].Title != "Bob Bar bob@bar.io U024BE7LH" {
+		t.Errorf("got %q", d.Notifications[0].Title)
+	}
+}
+
+func TestDecideTwiceGivesTheSame(t *testing.T) {
+	c := mustParse(t, goodFile)
+	a := newWorld().decide(t, c, "run.completed", `{"id":2,"failed":3,"cases":14}`)
+	b := newWorld().decide(t, c, "run.completed", `{"id":2,"failed":3,"cases":14}`)
+	x, _ := json.Marshal(a.Notifications)
+	y, _ := json.Marshal(b.Notifications)
+	if string(x) != string(y) || len(x) < 10 {
+		t.Errorf("\n%s\n%s", x, y)
+	}
+}
+
+func TestEscapedMarkdownIsLegible(t *testing.T) {
+	for in, want := range map[string]string{
+		"Nightly regression":        "Nightly regression",
+		"Test run 2022/04/21":       "Test run 2022/04/21",
+		"a_b_c and _x_":             "a_b_c and \\_x\\_",
+		"# head":                    "\\# head",
+		"1. one":                    "1\\. one",
+		"3 of 14":                   "3 of 14",
+		"- item\n\n    code":        "\\- item\\\ncode",
+		"a & b &amp; c":             "a & b \\&amp; c",
+		"<b>":                       "\\<b\\>",
+		"| a | b":                   "\\| a \\| b",
+		"":                          "",
+		"bob@bar.io https://x.io/":  "bob@bar.io https://x.io/",
+		"tab\tand\u2028line\u0085x": "tab and\\\nline\\\nx",
+	} {
+		if got := escapeMarkdown(in); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+}
+
+func BenchmarkDecide(b *testing.B) {
+	for _, n := range []int{10, 1000} {
+		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
+			var rules strings.Builder
+			for i := range n {
+				fmt.Fprintf(&rules, "  - {name: r%d, when: 'event_name == \"run.completed\" and payload.failed > %d', notify: [qa]}\n", i, i*10)
+			}
+			c := mustParse(b, rulesFile(rules.String()))
+			ev, err := ParseEvent("qase", []byte(`{"event_name":"run.completed","timestamp":1650540194,"payload":{"id":2,"cases":14,"passed":10,"failed":3,"blocked":1,"duration":90000},"team_member_id":40,"project_code":"WEB"}`), time.Unix(1650540200, 0))
+			if err != nil {
+				b.Fatal(err)
+			}
+			state := State{Now: ev.ReceivedAt}
+			b.ReportAllocs()
+			for b.Loop() {
+				if d := c.Rules.Decide(ev, state); len(d.Notifications) != 1 {
+					b.Fatal(len(d.Notifications))
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkParseEvent(b *testing.B) {
+	body := []byte(`{"event_name":"run.completed","timestamp":1650540194,"payload":{"id":2,"cases":14,"passed":10,"failed":3,"blocked":1,"duration":90000},"team_member_id":40,"project_code":"WEB"}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := ParseEvent("qase", body, time.Time{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
