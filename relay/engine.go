@@ -82,6 +82,7 @@ func New(o Options) *Engine {
 		changed: make(chan struct{}, 1), decide: (*rules.Set).Decide}
 	e.config.Store(o.Config)
 	e.lanes.Store(&map[string]*lane{})
+	e.Metrics.refresh = e.refreshMetrics
 	return e
 }
 

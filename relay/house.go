@@ -5,18 +5,15 @@ import (
 	"errors"
 	"sync"
 	"time"
-
-	"qaserelay/relay/store"
 )
 
 const (
 	purgeEvery   = time.Hour
-	backlogEvery = 15 * time.Second
+	backlogEvery = time.Minute
 	checkEvery   = time.Second
 )
 
-// keepHouse deletes what is past its retention, keeps the backlog's metrics, and warns of deliveries that no notifier
-// takes, until ctx is done.
+// keepHouse deletes what is past its retention, and warns of deliveries that no notifier takes, until ctx is done.
 func (e *Engine) keepHouse(ctx context.Context) {
 	purge, backlog := time.NewTicker(purgeEvery), time.NewTicker(backlogEvery)
 	defer purge.Stop()
@@ -54,7 +51,7 @@ func before(now time.Time, age time.Duration, days int) time.Time {
 }
 
 func (e *Engine) lookAtBacklog(ctx context.Context, warned map[string]bool) {
-	backlog, err := e.RefreshBacklog(ctx)
+	backlog, err := e.Store.Backlog(ctx)
 	if err != nil {
 		e.storeFailed(ctx, "counting the backlog", err)
 		return
@@ -71,13 +68,14 @@ func (e *Engine) lookAtBacklog(ctx context.Context, warned map[string]bool) {
 	}
 }
 
-// RefreshBacklog reads the backlog and brings its metrics up to date.
-func (e *Engine) RefreshBacklog(ctx context.Context) ([]store.Backlog, error) {
+// refreshMetrics reads the backlog for a scrape. When that fails, the scrape shows the one before.
+func (e *Engine) refreshMetrics(ctx context.Context) {
 	backlog, err := e.Store.Backlog(ctx)
-	if err == nil {
-		e.Metrics.setBacklog(backlog, e.config.Load(), e.Now())
+	if err != nil {
+		e.storeFailed(ctx, "counting the backlog", err)
+		return
 	}
-	return backlog, err
+	e.Metrics.setBacklog(backlog, e.config.Load(), e.Now())
 }
 
 // health remembers for a moment whether the store can write, so that probes do not load it.

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -40,11 +41,12 @@ type Metrics struct {
 	reloadOK  prometheus.Gauge
 	reloadAt  prometheus.Gauge
 	projects  labelLimit
+	refresh   func(context.Context) // brings the backlog up to date; set by the engine
 }
 
 // NewMetrics returns metrics that all stand at zero.
 func NewMetrics(o MetricsOptions) *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry(), known: o.Known}
+	m := &Metrics{registry: prometheus.NewRegistry(), known: o.Known, refresh: func(context.Context) {}}
 	if m.known == nil {
 		m.known = func(string) bool { return false }
 	}
