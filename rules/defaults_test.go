@@ -1,0 +1,196 @@
+package rules
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+
+	"qaserelay/rules/catalog"
+)
+
+// TestDefaultMessages writes down the message of each event, for the catalogue's examples and for the scenes, to be read.
+func TestDefaultMessages(t *testing.T) {
+	files := map[string]*strings.Builder{}
+	show := func(name string, s scene) {
+		file := s.Event
+		if _, known := catalog.Lookup(file); !known {
+			file = "unknown"
+		}
+		if files[file] == nil {
+			files[file] = &strings.Builder{}
+		}
+		n := s.play(t)
+		fmt.Fprintf(files[file], "=== %s\nlevel: %s\ntitle: %s\nurl:   %s\n\n%s\n\n", name, n.Level, n.Title, n.URL, n.Body)
+		readsWell(t, s.Event+": "+name, n)
+	}
+	for _, e := range catalog.All() {
+		show("example", scene{call: call{Event: e.Name}})
+	}
+	for _, s := range readScenes(t) {
+		show(s.Name, s)
+	}
+	for file, got := range files {
+		golden(t, filepath.Join("testdata", "defaults", file+".golden"), got.String())
+	}
+}
+
+func TestDefaultMessagesTakeAnyPayload(t *testing.T) {
+	values := []any{nil, "", "text", 3, -1, 0.5, 1e300, true, []any{}, []any{1}, []any{map[string]any{"name": 1}}, map[string]any{}, map[string]any{"title": []any{}, "name": map[string]any{}, "email": 7}}
+	elsewhere := []catalog.Field{{Name: "title"}, {Name: "plan"}, {Name: "environment"}, {Name: "reviewers"}, {Name: "case_id"}, {Name: "cases"}, {Name: "cases_count"}, {Name: "hash"}}
+	for _, e := range catalog.All() {
+		readsWell(t, e.Name+" with nothing", scene{call: call{Event: e.Name, Payload: map[string]any{}}}.play(t))
+		var example struct{ Payload map[string]any }
+		if err := json.Unmarshal(e.Example, &example); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range append(e.Fields, elsewhere...) {
+			for _, value := range values {
+				payload := maps.Clone(example.Payload)
+				payload[f.Name] = value
+				n := scene{call: call{Event: e.Name, Payload: payload}}.play(t)
+				readsWell(t, fmt.Sprintf("%s with %s: %v", e.Name, f.Name, value), n)
+			}
+		}
+	}
+}
+
+func TestEveryEventHasADefaultMessage(t *testing.T) {
+	_, events := defaultSources()
+	for _, e := range catalog.All() {
+		if _, ok := events[e.Name]; !ok {
+			t.Errorf("no default message for %s", e.Name)
+		}
+	}
+	for name, m := range events {
+		if _, known := catalog.Lookup(name); !known && name != "*" {
+			t.Errorf("a default message for %s, which the catalogue does not know", name)
+		}
+		if m.Level == "" || m.Title == "" || m.Body == "" {
+			t.Errorf("%s: a part is missing: %+v", name, m)
+		}
+	}
+}
+
+// clumsy finds what a gap in a template leaves behind.
+var clumsy = regexp.MustCompile(`<no value>|<nil>|%!|\(\)|\( |“”|[^\n> ]  |  [^\n ]|^ *·|· *·|·\s*$|·\n|: ·|: \n|:$|\b1 cases|\bmap\[| ,| \.|\n\n\n`)
+
+func readsWell(t *testing.T, name string, n Notification) {
+	t.Helper()
+	for part, text := range map[string]string{"title": n.Title, "body": n.Body} {
+		if at := clumsy.FindString(text); at != "" {
+			t.Errorf("%s: the %s reads badly at %q: %q", name, part, at, text)
+		}
+		if text == "" || !utf8.ValidString(text) || text != strings.TrimSpace(text) {
+			t.Errorf("%s: the %s is empty, has spaces around it or broken characters: %q", name, part, text)
+		}
+	}
+	if strings.ContainsAny(n.Title, "\r\n") {
+		t.Errorf("%s: the title has more than one line: %q", name, n.Title)
+	}
+}
+
+// scene is an event, what happened before it, and how long before.
+type scene struct {
+	Name    string        `yaml:"name"`
+	Given   []call        `yaml:"given"`
+	Advance time.Duration `yaml:"advance"`
+	call    `yaml:",inline"`
+}
+
+// call is one event. Without a payload it is the catalogue's example.
+type call struct {
+	Event   string         `yaml:"event"`
+	Payload map[string]any `yaml:"payload"`
+	Member  *int           `yaml:"member"`
+}
+
+func readScenes(t *testing.T) []scene {
+	t.Helper()
+	text, err := os.Open(filepath.Join("testdata", "defaults", "scenes.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer text.Close()
+	var scenes []scene
+	dec := yaml.NewDecoder(text)
+	dec.KnownFields(true)
+	if err := dec.Decode(&scenes); err != nil {
+		t.Fatal(err)
+	}
+	return scenes
+}
+
+// play decides one event after the other, each with what those before left, and returns the notification of the last.
+func (s scene) play(t *testing.T) Notification {
+	t.Helper()
+	set, err := oneRule()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, now := map[string][]byte{}, time.Unix(1650540000, 0)
+	decide := func(c call) Notification {
+		d := set.Decide(c.parse(t, now), State{Now: now, Get: func(key string) ([]byte, error) { return kept[key], nil }})
+		for _, change := range d.Changes {
+			kept[change.Key] = change.Value
+		}
+		if len(d.Notifications) != 1 || len(d.Results[0].Notes) > 0 {
+			t.Fatalf("%s %v: %d notifications, results %+v", c.Event, c.Payload, len(d.Notifications), d.Results)
+		}
+		return d.Notifications[0]
+	}
+	for _, c := range s.Given {
+		decide(c)
+	}
+	now = now.Add(s.Advance)
+	return decide(s.call)
+}
+
+func (c call) parse(t *testing.T, now time.Time) *Event {
+	t.Helper()
+	envelope := map[string]any{"event_name": c.Event, "payload": c.Payload, "timestamp": now.Unix(), "team_member_id": 40, "project_code": "WEB"}
+	if c.Payload == nil {
+		example, _ := catalog.Lookup(c.Event)
+		if err := json.Unmarshal(example.Example, &envelope); err != nil {
+			t.Fatalf("%s: %v", c.Event, err)
+		}
+	}
+	if c.Member != nil {
+		envelope["team_member_id"] = *c.Member
+	}
+	body, err := json.Marshal(envelope)
+	if err != nil {
+		t.Fatalf("%s: %v", c.Event, err)
+	}
+	ev, err := ParseEvent("qase", body, now)
+	if err != nil {
+		t.Fatalf("%s: %v", c.Event, err)
+	}
+	return ev
+}
+
+// oneRule is a set with a rule for every event, which has no message of its own.
+var oneRule = sync.OnceValues(func() (*Set, error) {
+	text := `
+settings: {qase_url: "https://app.qase.io"}
+sources: [{name: qase, secrets: [secret]}]
+people: [{name: Jane Roe, email: jane@example.com, member_id: 41}]
+notifiers: [{name: out, type: test}]
+rules: [{name: everything, when: "true", notify: [out]}]
+`
+	kind := Kind{Config: func() any { return &struct{}{} }, Options: struct{}{}, Check: func(any, json.RawMessage) error { return nil }}
+	config, problems := Parse([]File{{"rules.yaml", []byte(text)}}, Options{Kinds: map[string]Kind{"test": kind}})
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	return config.Rules, nil
+})
