@@ -57,33 +57,19 @@ func check(c *console, files []string, f checkFlags) error {
 		return err
 	}
 	cfg, problems := relay.Load(files, relay.LoadOptions{AllowUnset: true, Stdin: c.in})
-	if err := report(c, strings.Join(files, ", "), cfg, problems, f); err != nil {
+	r := newCheckResult(strings.Join(files, ", "), cfg, problems)
+	if err := r.report(c, f.format); err != nil {
 		return err
 	}
-	errs, warnings := problems.Count()
-	if errs > 0 || f.strict && warnings > 0 {
+	if !r.OK || f.strict && r.Warnings > 0 {
 		return &exitError{code: exitWrong}
 	}
 	return nil
 }
 
-func report(c *console, name string, cfg *relay.Config, problems rules.Problems, f checkFlags) error {
-	switch f.format {
-	case "text":
-		printProblems(c.out, problems)
-		c.out.Printf("%s\n", verdict(name, problems, countsOf(cfg)))
-	case "github":
-		printForGitHub(c.out, problems)
-		c.out.Printf("%s\n", verdict(name, problems, countsOf(cfg)))
-	case "json":
-		return c.writeJSON(newCheckResult(cfg, problems))
-	default:
-		return hint(fmt.Errorf("unknown format %q", f.format), "text, json or github")
-	}
-	return nil
-}
-
+// checkResult is what there is to say about rules files.
 type checkResult struct {
+	Name     string         `json:"name"`
 	OK       bool           `json:"ok"`
 	Errors   int            `json:"errors"`
 	Warnings int            `json:"warnings"`
@@ -91,12 +77,27 @@ type checkResult struct {
 	Problems rules.Problems `json:"problems"`
 }
 
-func newCheckResult(cfg *relay.Config, problems rules.Problems) checkResult {
+func newCheckResult(name string, cfg *relay.Config, problems rules.Problems) checkResult {
 	errs, warnings := problems.Count()
 	if problems == nil {
 		problems = rules.Problems{}
 	}
-	return checkResult{OK: errs == 0, Errors: errs, Warnings: warnings, Counts: countsOf(cfg), Problems: problems}
+	return checkResult{Name: name, OK: errs == 0, Errors: errs, Warnings: warnings, Counts: countsOf(cfg), Problems: problems}
+}
+
+func (r checkResult) report(c *console, format string) error {
+	switch format {
+	case "text":
+		printProblems(c.out, r.Problems)
+	case "github":
+		printForGitHub(c.out, r.Problems)
+	case "json":
+		return c.writeJSON(r)
+	default:
+		return hint(fmt.Errorf("unknown format %q", format), "text, json or github")
+	}
+	c.out.Printf("%s\n", r.verdict())
+	return nil
 }
 
 // readable makes sure that each file that is named without a pattern is there.

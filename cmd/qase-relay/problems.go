@@ -61,7 +61,15 @@ func blank(text string) string {
 }
 
 // verdict is the closing line: what was wrong, or what is there.
-func verdict(name string, problems rules.Problems, found counts) string {
+func (r checkResult) verdict() string {
+	if r.Errors+r.Warnings > 0 {
+		return faults(r.Problems)
+	}
+	return fmt.Sprintf("%s: %s, %s, no problems", r.Name, plural(r.Counts.Rules, "rule"), plural(r.Counts.Notifiers, "notifier"))
+}
+
+// faults counts what is wrong, in words.
+func faults(problems rules.Problems) string {
 	errs, warnings := problems.Count()
 	var parts []string
 	if errs > 0 {
@@ -70,10 +78,7 @@ func verdict(name string, problems rules.Problems, found counts) string {
 	if warnings > 0 {
 		parts = append(parts, plural(warnings, "warning"))
 	}
-	if len(parts) > 0 {
-		return strings.Join(parts, ", ")
-	}
-	return fmt.Sprintf("%s: %s, %s, no problems", name, plural(found.Rules, "rule"), plural(found.Notifiers, "notifier"))
+	return strings.Join(parts, ", ")
 }
 
 // printForGitHub writes the problems as workflow commands, which GitHub shows beside the lines.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -30,12 +31,13 @@ func TestMain(m *testing.M) {
 // TestScript runs the program as a person meets it. Beside the usual commands, scripts have:
 //
 //	relay ARGS…       start a relay on free ports; sets $HOOK and $ADMIN
-//	stop SIGNAL CODE  send it a signal and wait until it ends with this code
+//	end SIGNAL CODE   send it a signal and wait until it ends with this code
 //	logged REGEX      wait until it has logged a line like this, after those found before
 //	receiver          start a web server; sets $RECEIVER
 //	received REGEX    wait until it got a body like this, after those found before
 //	get URL           print what a GET returns, the status first
 //	taken             listen on a port; sets $TAKEN to the address
+//	exitcode N CMD…   run a command that has to end with N
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
@@ -48,8 +50,8 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"relay": startRelay, "stop": stopRelay, "logged": awaitLog, "receiver": startReceiver, "received": awaitBody,
-			"get": getURL, "taken": takePort,
+			"relay": startRelay, "end": stopRelay, "logged": awaitLog, "receiver": startReceiver, "received": awaitBody,
+			"get": getURL, "taken": takePort, "exitcode": exitCode,
 		},
 	})
 }
@@ -100,7 +102,7 @@ func startRelay(ts *testscript.TestScript, _ bool, args []string) {
 
 func stopRelay(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 2 {
-		ts.Fatalf("usage: stop SIGNAL CODE")
+		ts.Fatalf("usage: end SIGNAL CODE")
 	}
 	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP}
 	p := worldOf(ts).relay
@@ -124,8 +126,12 @@ func awaitLog(ts *testscript.TestScript, _ bool, args []string) {
 
 func startReceiver(ts *testscript.TestScript, _ bool, _ []string) {
 	s := worldOf(ts)
-	s.receiver = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	s.receiver = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
+		if r.URL.Path == "/gone" {
+			w.WriteHeader(http.StatusGone)
+			return
+		}
 		s.receivedLines.add(string(body))
 	}))
 	ts.Setenv("RECEIVER", s.receiver.URL)
@@ -152,6 +158,20 @@ func getURL(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	_, err = fmt.Fprintf(ts.Stdout(), "%s\n%s\n", resp.Status, body)
 	ts.Check(err)
+}
+
+func exitCode(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
 }
 
 func takePort(ts *testscript.TestScript, _ bool, _ []string) {

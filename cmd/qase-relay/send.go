@@ -75,13 +75,13 @@ func send(ctx context.Context, c *console, event string, f sendFlags) error {
 		return err
 	}
 	if f.count > 1 {
-		return sendMany(ctx, c, p, draft, f)
+		return sendMany(ctx, c, p, draft)
 	}
 	body, err := draft.copy(0, time.Now())
 	if err != nil {
 		return err
 	}
-	return sendOne(ctx, c, p, body, f.json)
+	return sendOne(ctx, c, p, body)
 }
 
 // newDraft makes the event to post from the catalogue or from a file, with all that --set changes.
@@ -125,9 +125,9 @@ func warnOfUnknownFields(s *screen, known catalog.Event, sets []string) {
 	}
 }
 
-func sendOne(ctx context.Context, c *console, p *poster, body []byte, asJSON bool) error {
+func sendOne(ctx context.Context, c *console, p *poster, body []byte) error {
 	a := p.post(ctx, body)
-	if asJSON {
+	if p.json {
 		if err := c.writeJSON(a); err != nil {
 			return err
 		}

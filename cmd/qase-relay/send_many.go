@@ -11,15 +11,15 @@ import (
 )
 
 // sendMany posts many copies at once and sums up what came back.
-func sendMany(ctx context.Context, c *console, p *poster, d *draft, f sendFlags) error {
+func sendMany(ctx context.Context, c *console, p *poster, d *draft) error {
 	if _, err := d.copy(1, time.Now()); err != nil {
 		return err
 	}
-	t := newTally(f.count)
-	bar := newProgress(c.err, f)
+	t := newTally(p.count)
+	bar := &progress{s: c.err, want: p.count}
 	start := time.Now()
 	var workers sync.WaitGroup
-	for range min(f.concurrency, f.count) {
+	for range min(p.concurrency, p.count) {
 		workers.Go(func() {
 			for n, ok := t.take(); ok && ctx.Err() == nil; n, ok = t.take() {
 				body, err := d.copy(n, time.Now())
@@ -35,14 +35,14 @@ func sendMany(ctx context.Context, c *console, p *poster, d *draft, f sendFlags)
 	go func() { workers.Wait(); close(finished) }()
 	bar.watch(t, finished)
 	sum := t.sum(time.Since(start))
-	if f.json {
+	if p.json {
 		if err := c.writeJSON(sum); err != nil {
 			return err
 		}
 	} else {
 		sum.print(c.out)
 	}
-	return t.verdict(p.to, f.json)
+	return t.verdict(p.to, p.json)
 }
 
 // tally counts answers. It may be used from many goroutines.
@@ -160,8 +160,6 @@ type progress struct {
 	s    *screen
 	want int
 }
-
-func newProgress(s *screen, f sendFlags) *progress { return &progress{s: s, want: f.count} }
 
 // watch draws until finished is closed.
 func (p *progress) watch(t *tally, finished <-chan struct{}) {

@@ -17,10 +17,8 @@ import (
 
 // poster posts events to one address. It may be used from many goroutines.
 type poster struct {
-	to      string
-	secret  string
-	timeout time.Duration
-	client  *http.Client
+	sendFlags
+	client *http.Client
 }
 
 func newPoster(f sendFlags) (*poster, error) {
@@ -32,7 +30,7 @@ func newPoster(f sendFlags) (*poster, error) {
 		return nil, hint(fmt.Errorf("--to %s names no source", f.to), "the address ends in /webhooks/SOURCE, for example %s", u.JoinPath("webhooks/qase"))
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: f.concurrency, Proxy: http.ProxyFromEnvironment}
-	return &poster{to: f.to, secret: f.secret, timeout: f.timeout, client: &http.Client{
+	return &poster{sendFlags: f, client: &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
