@@ -4,6 +4,7 @@ package notifiers
 func Builtin() []Kind {
 	return []Kind{
 		slackKind(),
+		emailKind(),
 		httpKind(),
 	}
 }

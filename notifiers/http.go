@@ -154,3 +154,16 @@ func checkTimeout(d time.Duration) error {
 	}
 	return nil
 }
+
+// Preview returns the body of the request.
+func (n *httpNotifier) Preview(m *Message) ([]byte, error) {
+	o, err := mergeOptions[httpOptions](n.defaults, m.Options)
+	if err != nil {
+		return nil, err
+	}
+	method, err := httpMethod(o.Method)
+	if err != nil {
+		return nil, err
+	}
+	return httpBody(method, o.Body, m)
+}

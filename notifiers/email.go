@@ -1,0 +1,199 @@
+package notifiers
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/mail"
+	"slices"
+	"strings"
+	"time"
+)
+
+// emailConfig is what can be written for a notifier of type email.
+type emailConfig struct {
+	// Name or address of the mail server.
+	Host string `yaml:"host"`
+	// Port of the mail server. Default: 587, or 465 for tls: implicit, or 25 for tls: none.
+	Port int `yaml:"port"`
+	// Name to log in with; empty for no login.
+	Username string `yaml:"username"`
+	// Password to log in with, or for xoauth2 the access token.
+	Password Secret `yaml:"password" secret:"true"`
+	// How the connection is encrypted: starttls, implicit or none. Default: starttls.
+	TLS string `yaml:"tls"`
+	// How to log in: auto, plain, login, cram-md5, scram-sha-1, scram-sha-256, xoauth2 or none. Default: auto.
+	Auth string `yaml:"auth"`
+	// Sender of the mails, such as "Qase <qase@example.com>".
+	From string `yaml:"from"`
+	// Name by which we greet the mail server. Default: the name of this host.
+	Hello string `yaml:"hello"`
+	// Longest time for one attempt. Default: 30s.
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// emailOptions are the message options of type email.
+type emailOptions struct {
+	// Recipients.
+	To []string `yaml:"to" json:"to,omitempty" as:"address"`
+	// Recipients of a copy.
+	Cc []string `yaml:"cc" json:"cc,omitempty" as:"address"`
+	// Recipients that the others do not see.
+	Bcc []string `yaml:"bcc" json:"bcc,omitempty" as:"address"`
+	// Where answers go. Default: the sender.
+	ReplyTo []string `yaml:"reply_to" json:"reply_to,omitempty" as:"address"`
+	// Subject of the mail. Default: the title.
+	Subject string `yaml:"subject" json:"subject,omitempty" as:"text"`
+}
+
+const emailConcurrency = 4
+
+func emailKind() Kind {
+	return Kind{
+		Type:    "email",
+		Summary: "a mail, as text and HTML, by an SMTP server",
+		Config: func() any {
+			return &emailConfig{TLS: "starttls", Auth: "auto", Timeout: 30 * time.Second}
+		},
+		Options:     emailOptions{},
+		New:         newEmail,
+		Concurrency: emailConcurrency,
+	}
+}
+
+// emailNotifier sends mails over a few connections to one server, which stay open for a while.
+type emailNotifier struct {
+	config    emailConfig
+	from      *mail.Address
+	defaults  json.RawMessage
+	tlsConfig *tls.Config
+	mask      masker
+	pool      smtpPool
+}
+
+func newEmail(config any, defaults json.RawMessage) (Notifier, error) {
+	c := *config.(*emailConfig)
+	from, err := c.check()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkEmailDefaults(defaults); err != nil {
+		return nil, err
+	}
+	if c.Port == 0 {
+		c.Port = map[string]int{"starttls": 587, "implicit": 465, "none": 25}[c.TLS]
+	}
+	password := c.Password.Value()
+	return &emailNotifier{
+		config:    c,
+		from:      from,
+		defaults:  defaults,
+		tlsConfig: &tls.Config{ServerName: c.Host, MinVersion: tls.VersionTLS12},
+		mask:      newMasker(password, "\x00"+c.Username+"\x00"+password),
+	}, nil
+}
+
+func (c emailConfig) check() (from *mail.Address, err error) {
+	if c.Host == "" || strings.ContainsAny(c.Host, " /@\r\n") {
+		return nil, &FieldError{"host", errors.New("write the name of the mail server, such as smtp.example.com")}
+	}
+	if c.Port < 0 || c.Port > 65535 {
+		return nil, &FieldError{"port", errors.New("not a port; write one such as 587")}
+	}
+	if from, err = mail.ParseAddress(c.From); err != nil {
+		return nil, &FieldError{"from", fmt.Errorf("%q is no mail address; write one such as Qase <qase@example.com>", c.From)}
+	}
+	if strings.ContainsAny(c.Hello, " \r\n") {
+		return nil, &FieldError{"hello", errors.New("not the name of a host")}
+	}
+	for _, check := range []error{c.checkTLS(), c.checkAuth(), checkTimeout(c.Timeout)} {
+		if check != nil {
+			return nil, check
+		}
+	}
+	return from, nil
+}
+
+func (c emailConfig) checkTLS() error {
+	if modes := []string{"starttls", "implicit", "none"}; !slices.Contains(modes, c.TLS) {
+		return &FieldError{"tls", fmt.Errorf("%q is none of %s", c.TLS, strings.Join(modes, ", "))}
+	}
+	return nil
+}
+
+func (c emailConfig) checkAuth() error {
+	modes := []string{"auto", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256", "xoauth2", "none"}
+	switch {
+	case !slices.Contains(modes, c.Auth):
+		return &FieldError{"auth", fmt.Errorf("%q is none of %s", c.Auth, strings.Join(modes, ", "))}
+	case c.Username == "" && c.Auth != "auto" && c.Auth != "none":
+		return &FieldError{"username", fmt.Errorf("missing; auth: %s needs one", c.Auth)}
+	case c.Username != "" && c.Auth != "none" && !c.Password.IsSet():
+		return &FieldError{"password", errors.New("missing; username needs one (or write auth: none)")}
+	case c.TLS == "none" && showsPassword(c.Auth) && !isLoopback(c.Host):
+		return &FieldError{"auth", fmt.Errorf("%s would show the password to the network; write tls: starttls or implicit", c.Auth)}
+	}
+	return nil
+}
+
+// showsPassword reports whether a way to log in sends the password as it is.
+func showsPassword(auth string) bool { return auth == "plain" || auth == "login" || auth == "xoauth2" }
+
+// isLoopback reports whether host is this machine.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// checkEmailDefaults checks the addresses set on the notifier as far as they are no templates.
+func checkEmailDefaults(defaults json.RawMessage) error {
+	o, err := mergeOptions[emailOptions](nil, defaults)
+	if err != nil {
+		return err
+	}
+	for key, list := range map[string][]string{"to": o.To, "cc": o.Cc, "bcc": o.Bcc, "reply_to": o.ReplyTo} {
+		if _, bad := parseAddresses(list); len(bad) > 0 {
+			return &FieldError{key, fmt.Errorf("%q is no mail address", bad[0])}
+		}
+	}
+	return nil
+}
+
+// Send sends the mail in one transaction. Recipients that the server refuses do not keep it from the others, and are
+// named in the receipt: also those refused only for now, since another attempt would reach the others twice. If all
+// are refused, it is an error.
+func (n *emailNotifier) Send(ctx context.Context, m *Message) (Receipt, error) {
+	letter, err := n.compose(m)
+	if err != nil {
+		return Receipt{}, &PermanentError{Err: err}
+	}
+	attempt, cancel := context.WithTimeout(ctx, n.config.Timeout)
+	defer cancel()
+	s, err := n.session(attempt)
+	if err != nil {
+		return Receipt{}, n.failure(ctx, attempt, err)
+	}
+	result, err := s.send(attempt, letter)
+	if s.reusable(err) {
+		n.pool.put(s)
+	} else {
+		s.close()
+	}
+	receipt := result.receipt(n.mask, letter.notes)
+	if result.delivered {
+		return receipt, nil
+	}
+	return receipt, n.failure(ctx, attempt, err)
+}
+
+// Preview returns the mail as the server would get it.
+func (n *emailNotifier) Preview(m *Message) ([]byte, error) {
+	letter, err := n.compose(m)
+	if err != nil {
+		return nil, err
+	}
+	return letter.data, nil
+}

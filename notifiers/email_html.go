@@ -1,0 +1,131 @@
+package notifiers
+
+import (
+	"bytes"
+	_ "embed" // the layout
+	"fmt"
+	"html"
+	"html/template"
+	"strings"
+
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	extast "github.com/yuin/goldmark/extension/ast"
+	"github.com/yuin/goldmark/renderer"
+	mdhtml "github.com/yuin/goldmark/renderer/html"
+	"github.com/yuin/goldmark/util"
+)
+
+//go:embed email.html
+var emailLayout string
+
+// mailHTML is the mail for readers of HTML. Styles are inline, since some readers drop style sheets.
+func mailHTML(m *Message) (string, error) {
+	layout, err := template.New("email").Parse(emailLayout)
+	if err != nil {
+		return "", fmt.Errorf("reading the layout of mails: %w", err)
+	}
+	body, err := bodyHTML(m.Body)
+	if err != nil {
+		return "", err
+	}
+	link, _ := cleanURL(m.URL)
+	var b bytes.Buffer
+	err = layout.Execute(&b, struct {
+		Level, Color, Title, URL, Origin string
+		Body                             template.HTML
+	}{
+		oneLine(m.Level), levelColor(m.Level), cut(oneLine(m.Title), maxMailTitle), link,
+		strings.Join(m.origin(), " · "), body,
+	})
+	if err != nil {
+		return "", fmt.Errorf("writing the HTML of the mail: %w", err)
+	}
+	return b.String(), nil
+}
+
+// bodyHTML renders Markdown with inline styles. The result is safe: the tree holds no HTML and no other links than
+// to the web and to mailboxes.
+func bodyHTML(body string) (template.HTML, error) {
+	root, source := parseMarkdown(body)
+	for _, n := range collect(root, func(ast.Node) bool { return true }) {
+		if style, class := nodeStyle(n); style != "" {
+			n.SetAttributeString("style", []byte(style))
+			n.SetAttributeString("class", []byte(class))
+		}
+	}
+	r := renderer.NewRenderer(renderer.WithNodeRenderers(
+		util.Prioritized(mailNodes{}, 100),
+		util.Prioritized(extension.NewTableHTMLRenderer(), 500),
+		util.Prioritized(extension.NewStrikethroughHTMLRenderer(), 500),
+		util.Prioritized(mdhtml.NewRenderer(mdhtml.WithHardWraps()), 1000),
+	))
+	var b bytes.Buffer
+	if err := r.Render(&b, source, root); err != nil {
+		return "", fmt.Errorf("rendering the body: %w", err)
+	}
+	return template.HTML(b.String()), nil //nolint:gosec // see above: everything in it is escaped
+}
+
+const mono = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:13px;"
+
+// nodeStyle is the look of a node: its inline style, and the class by which the style sheet makes it dark.
+func nodeStyle(n ast.Node) (style, class string) {
+	switch n := n.(type) {
+	case *ast.Paragraph:
+		return "margin:0 0 14px;", "t"
+	case *ast.Heading:
+		return fmt.Sprintf("margin:18px 0 8px;font-size:%dpx;line-height:1.3;", max(20-2*n.Level, 15)), "t"
+	case *ast.List:
+		return "margin:0 0 14px;padding:0 0 0 24px;", "t"
+	case *ast.ListItem:
+		return "margin:0 0 4px;", "t"
+	case *ast.Blockquote:
+		return "margin:0 0 14px;padding:2px 0 2px 14px;border-left:3px solid #cbd5e1;color:#475569;", "q"
+	case *ast.CodeSpan:
+		return mono + "background:#f1f5f9;border-radius:4px;padding:1px 5px;", "c"
+	case *ast.ThematicBreak:
+		return "border:0;border-top:1px solid #e2e8f0;margin:18px 0;", "l"
+	case *extast.Table:
+		return "border-collapse:collapse;margin:0 0 14px;font-size:14px;", "t"
+	case *extast.TableCell:
+		style = "border-bottom:1px solid #e2e8f0;padding:6px 12px 6px 0;vertical-align:top;"
+		if n.Alignment != extast.AlignNone {
+			style += "text-align:" + n.Alignment.String() + ";"
+		} else {
+			style += "text-align:left;"
+		}
+		return style, "l"
+	}
+	return "", ""
+}
+
+// mailNodes renders the nodes whose standard form knows no style.
+type mailNodes struct{}
+
+// RegisterFuncs implements [renderer.NodeRenderer].
+func (r mailNodes) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {
+	reg.Register(ast.KindLink, r.link)
+	reg.Register(ast.KindCodeBlock, r.code)
+	reg.Register(ast.KindFencedCodeBlock, r.code)
+}
+
+// link writes a link whose destination parseMarkdown has made clean.
+func (mailNodes) link(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+	if !entering {
+		_, _ = w.WriteString("</a>")
+		return ast.WalkContinue, nil
+	}
+	url := html.EscapeString(string(n.(*ast.Link).Destination))
+	_, _ = w.WriteString(`<a href="` + url + `" class="a" style="color:#1d4ed8;text-decoration:underline;">`)
+	return ast.WalkContinue, nil
+}
+
+func (mailNodes) code(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+	if entering {
+		_, _ = w.WriteString(`<pre class="c" style="` + mono + `background:#f1f5f9;border-radius:6px;padding:12px 14px;` +
+			`margin:0 0 14px;overflow-x:auto;white-space:pre-wrap;line-height:1.45;">` +
+			html.EscapeString(linesOf(n, source)) + "</pre>\n")
+	}
+	return ast.WalkSkipChildren, nil
+}

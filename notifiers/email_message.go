@@ -1,0 +1,169 @@
+package notifiers
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	netmail "net/mail"
+	"slices"
+	"strings"
+
+	"github.com/wneessen/go-mail"
+)
+
+// Titles are cut in mails: a subject is one line in a list.
+const (
+	maxSubject   = 250
+	maxMailTitle = 1000
+)
+
+// letter is a mail ready to be handed to a server.
+type letter struct {
+	from       string   // the envelope's sender, in angle brackets
+	recipients []string // the envelope's recipients, in angle brackets
+	data       []byte   // header and body (RFC 5322)
+	notes      []string // what was left out
+}
+
+// compose writes the mail for m, the same bytes at every attempt.
+func (n *emailNotifier) compose(m *Message) (letter, error) {
+	o, err := mergeOptions[emailOptions](n.defaults, m.Options)
+	if err != nil {
+		return letter{}, err
+	}
+	msg := mail.NewMsg(mail.WithNoDefaultUserAgent(), mail.WithBoundary(boundary(m)))
+	msg.FromMailAddress(n.from)
+	l := letter{from: envelope(n.from)}
+	to := l.address("to", o.To)
+	cc := l.address("cc", o.Cc)
+	bcc := l.address("bcc", o.Bcc)
+	replyTo := l.address("reply_to", o.ReplyTo)
+	l.recipients = envelopes(to, cc, bcc)
+	if len(l.recipients) == 0 {
+		return l, noRecipient(l.notes)
+	}
+	msg.ToMailAddress(to...)
+	msg.CcMailAddress(cc...)
+	if len(replyTo) > 0 {
+		msg.ReplyToMailAddress(replyTo...)
+	}
+	n.head(msg, m, o.Subject)
+	if err := writeBodies(msg, m); err != nil {
+		return l, err
+	}
+	var b bytes.Buffer
+	if _, err := msg.WriteTo(&b); err != nil {
+		return l, fmt.Errorf("writing the mail: %w", err)
+	}
+	l.data = b.Bytes()
+	return l, nil
+}
+
+// address parses a list of addresses and notes those that are none.
+func (l *letter) address(key string, list []string) []*netmail.Address {
+	good, bad := parseAddresses(list)
+	for _, s := range bad {
+		l.notes = append(l.notes, fmt.Sprintf("%s: left out %q, which is no mail address", key, cut(oneLine(s), 100)))
+	}
+	return good
+}
+
+func noRecipient(notes []string) error {
+	if len(notes) == 0 {
+		return errors.New("to: there is no recipient; write one on the notifier or in the rule, such as to: [qa@example.com]")
+	}
+	return fmt.Errorf("there is no valid recipient: %s", strings.Join(notes, "; "))
+}
+
+// head sets the header fields but for the addresses.
+func (n *emailNotifier) head(msg *mail.Msg, m *Message, subject string) {
+	if subject = oneLine(subject); subject == "" {
+		subject = oneLine(m.Title)
+	}
+	msg.Subject(cut(subject, maxSubject))
+	msg.SetDateWithValue(m.CreatedAt)
+	_, domain, _ := strings.Cut(n.from.Address, "@")
+	msg.SetMessageIDWithValue(oneLine(m.ID) + "@" + domain)
+	msg.SetGenHeader("Auto-Submitted", "auto-generated")
+}
+
+// writeBodies adds the text, and as the better alternative the HTML (RFC 2046, section 5.1.4).
+func writeBodies(msg *mail.Msg, m *Message) error {
+	page, err := mailHTML(m)
+	if err != nil {
+		return err
+	}
+	msg.SetBodyString(mail.TypeTextPlain, mailText(m))
+	msg.AddAlternativeString(mail.TypeTextHTML, page)
+	return nil
+}
+
+// boundary is the line between the parts, which cannot be foreseen by who writes one of them.
+func boundary(m *Message) string {
+	sum := sha256.Sum256([]byte(m.ID + "\n" + m.Title + "\n" + m.Body))
+	return hex.EncodeToString(sum[:20])
+}
+
+// parseAddresses splits a list into mail addresses and what is none. Empty entries are neither.
+func parseAddresses(list []string) (good []*netmail.Address, bad []string) {
+	for _, s := range list {
+		if strings.TrimSpace(s) == "" {
+			continue
+		}
+		a, err := netmail.ParseAddress(s)
+		if err != nil || strings.ContainsAny(a.Address, "\r\n") {
+			bad = append(bad, s)
+			continue
+		}
+		good = append(good, a)
+	}
+	return good, bad
+}
+
+// envelope is the address as it stands in an SMTP command.
+func envelope(a *netmail.Address) string { return (&netmail.Address{Address: a.Address}).String() }
+
+// envelopes lists each recipient once.
+func envelopes(lists ...[]*netmail.Address) []string {
+	var out []string
+	for _, a := range slices.Concat(lists...) {
+		if e := envelope(a); !slices.ContainsFunc(out, func(o string) bool { return strings.EqualFold(o, e) }) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// mailText is the mail for readers of plain text.
+func mailText(m *Message) string {
+	title := cut(oneLine(m.Title), maxMailTitle)
+	parts := []string{title + "\n" + strings.Repeat("=", min(max(columns(title), 3), 72))}
+	parts = append(parts, renderText(plainDialect(), m.Body)...)
+	if clean, ok := cleanURL(m.URL); ok {
+		parts = append(parts, "Open: "+clean)
+	}
+	origin := append([]string{oneLine(m.Level)}, m.origin()...)
+	parts = append(parts, "-- \n"+strings.Join(origin, " · "))
+	return strings.Join(parts, "\n\n") + "\n"
+}
+
+// plainDialect is text for people, without markup.
+func plainDialect() dialect {
+	return dialect{
+		text:  func(s string) string { return s },
+		code:  func(s string) string { return "`" + s + "`" },
+		fence: func(s string) string { return indent(s, "    ", "    ") },
+		link: func(url, label string) string {
+			if label == "" || label == url || "mailto:"+label == url {
+				return strings.TrimPrefix(url, "mailto:")
+			}
+			return label + " <" + url + ">"
+		},
+		heading: func(level int, s string) string {
+			return s + "\n" + strings.Repeat("-", min(max(columns(s), 3), 72))
+		},
+		strike: "~", quote: "> ", rule: strings.Repeat("-", 40),
+	}
+}

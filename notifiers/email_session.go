@@ -1,0 +1,136 @@
+package notifiers
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/textproto"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wneessen/go-mail/smtp"
+)
+
+// maxSMTPAnswers is how much a mail server may say in one attempt, its certificates included.
+const maxSMTPAnswers = 256 << 10
+
+// smtpSession is one connection to a mail server, logged in. One goroutine at a time may use it.
+type smtpSession struct {
+	conn   *limitedConn
+	client *smtp.Client
+	expiry *time.Timer // closes the session while it is in the pool
+}
+
+// session returns an idle session that still works, or a new one.
+func (n *emailNotifier) session(ctx context.Context) (*smtpSession, error) {
+	for s := n.pool.take(); s != nil; s = n.pool.take() {
+		stop := s.conn.follow(ctx)
+		err := s.client.Noop()
+		if stop() && err == nil {
+			return s, nil
+		}
+		s.close()
+	}
+	return n.dial(ctx)
+}
+
+// dial connects, encrypts and logs in.
+func (n *emailNotifier) dial(ctx context.Context) (*smtpSession, error) {
+	addr := net.JoinHostPort(n.config.Host, strconv.Itoa(n.config.Port))
+	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to %s: %w", addr, err)
+	}
+	s := &smtpSession{conn: &limitedConn{Conn: raw}}
+	stop := s.conn.follow(ctx)
+	defer stop()
+	if err := n.greet(s); err != nil {
+		s.close()
+		return nil, fmt.Errorf("greeting %s: %w", addr, err)
+	}
+	if err := n.login(s.client); err != nil {
+		s.close()
+		return nil, fmt.Errorf("logging in to %s: %w", addr, err)
+	}
+	return s, nil
+}
+
+// greet says hello and encrypts the connection as configured.
+func (n *emailNotifier) greet(s *smtpSession) error {
+	var conn net.Conn = s.conn
+	if n.config.TLS == "implicit" {
+		conn = tls.Client(conn, n.tlsConfig)
+	}
+	client, err := smtp.NewClient(conn, n.config.Host)
+	if err != nil {
+		return err
+	}
+	s.client = client
+	if err := client.Hello(n.config.hello()); err != nil {
+		return err
+	}
+	if n.config.TLS != "starttls" {
+		return nil
+	}
+	if ok, _ := client.Extension("STARTTLS"); !ok {
+		return &PermanentError{Err: errors.New("the server offers no STARTTLS; write tls: implicit, or tls: none for a server you trust the way to")}
+	}
+	return client.StartTLS(n.tlsConfig)
+}
+
+// hello is how we call ourselves.
+func (c emailConfig) hello() string {
+	if c.Hello != "" {
+		return c.Hello
+	}
+	if name, err := os.Hostname(); err == nil && name != "" && !strings.ContainsAny(name, " \r\n") {
+		return name
+	}
+	return "localhost"
+}
+
+// close drops the connection. A transaction that was not finished does not take place.
+func (s *smtpSession) close() { _ = s.conn.Close() }
+
+// quit ends an idle session politely and within a second.
+func (s *smtpSession) quit() {
+	_ = s.conn.SetDeadline(time.Now().Add(time.Second))
+	_ = s.client.Quit()
+	s.close()
+}
+
+// reusable reports whether the session can carry another mail after one that ended with err.
+func (s *smtpSession) reusable(err error) bool {
+	var reply *textproto.Error
+	if err != nil && (!errors.As(err, &reply) || reply.Code == 421) {
+		return false
+	}
+	return s.client.Reset() == nil
+}
+
+// limitedConn is a connection that gives up after maxSMTPAnswers bytes of answers.
+type limitedConn struct {
+	net.Conn
+	left int
+}
+
+var errTalkative = errors.New("the server does not stop talking")
+
+func (c *limitedConn) Read(p []byte) (int, error) {
+	if c.left <= 0 {
+		return 0, errTalkative
+	}
+	n, err := c.Conn.Read(p[:min(len(p), c.left)])
+	c.left -= n
+	return n, err
+}
+
+// follow makes the connection end with ctx, until stop is called; stop reports whether it still stands.
+func (c *limitedConn) follow(ctx context.Context) (stop func() bool) {
+	c.left = maxSMTPAnswers
+	return context.AfterFunc(ctx, func() { _ = c.Conn.Close() })
+}
