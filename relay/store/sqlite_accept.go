@@ -1,0 +1,151 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// Accept implements Store.
+func (s *SQLite) Accept(ctx context.Context, batch []Event, decide Decide) ([]Receipt, error) {
+	if len(batch) == 0 {
+		return nil, nil
+	}
+	var receipts []Receipt
+	err := s.writer.do(&op{ctx: ctx, rows: 4 * len(batch), run: func(t *tx) (err error) {
+		receipts, err = t.accept(batch, decide)
+		return err
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("storing events: %w", err)
+	}
+	return receipts, nil
+}
+
+func (t *tx) accept(batch []Event, decide Decide) ([]Receipt, error) {
+	if err := t.loadKeys(batch); err != nil {
+		return nil, err
+	}
+	receipts := make([]Receipt, len(batch))
+	for i := range batch {
+		var err error
+		if receipts[i], err = t.acceptOne(i, &batch[i], decide); err != nil {
+			return nil, err
+		}
+	}
+	return receipts, nil
+}
+
+// acceptOne marks the body as seen first, and takes the mark back when decide fails. The mark that it replaced, if
+// any, had expired.
+func (t *tx) acceptOne(i int, ev *Event, decide Decide) (Receipt, error) {
+	first, again, err := t.firstSeen(ev)
+	if err != nil || again {
+		return Receipt{ID: first, Duplicate: again}, err
+	}
+	plan, failed, err := t.plan(i, decide)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if failed != nil {
+		_, err := t.exec("DELETE FROM dedupe WHERE hash = ?", ev.Hash[:])
+		return Receipt{Err: failed}, wrap(err, "forgetting a body")
+	}
+	if err := t.insertEvent(ev, plan.Decisions); err != nil {
+		return Receipt{}, err
+	}
+	r := Receipt{ID: ev.ID}
+	for j := range plan.Deliveries {
+		d := &plan.Deliveries[j]
+		if err := t.insertDelivery(ev.ID, d); err != nil {
+			return Receipt{}, err
+		}
+		if d.Cancelled == "" && !slices.Contains(r.Pending, d.Notifier) {
+			r.Pending = append(r.Pending, d.Notifier)
+		}
+	}
+	for _, c := range plan.Changes {
+		t.keys.set(c)
+	}
+	return r, nil
+}
+
+// firstSeen remembers the body. When there was an event with it within DedupeWindow, it returns that one's id and
+// true. (The id may be the event's own, if a caller comes again after its context ended.)
+func (t *tx) firstSeen(ev *Event) (first ID, again bool, err error) {
+	const remember = `INSERT INTO dedupe (hash, event_id, expires_at) VALUES (?1, ?2, ?3)
+		ON CONFLICT (hash) DO UPDATE SET event_id = excluded.event_id, expires_at = excluded.expires_at
+		WHERE dedupe.expires_at <= ?4`
+	n, err := t.exec(remember, ev.Hash[:], ev.ID, t.now+DedupeWindow.Milliseconds(), t.now)
+	if err != nil {
+		return 0, false, fmt.Errorf("remembering a body: %w", err)
+	}
+	if n == 1 {
+		return ev.ID, false, nil
+	}
+	const find = "SELECT event_id FROM dedupe WHERE hash = ?"
+	err = t.query(context.Background(), find, []any{ev.Hash[:]}, func(r row) error {
+		first = r.id(0)
+		return nil
+	})
+	return first, true, wrap(err, "looking for an earlier event")
+}
+
+// plan calls decide. failed is an error or a panic of decide, err a failure to read what it asked for.
+func (t *tx) plan(i int, decide Decide) (p Plan, failed, err error) {
+	get := func(key string) (value []byte, e error) {
+		if value, e = t.getKey(key); e != nil {
+			err = e
+		}
+		return value, e
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			failed = fmt.Errorf("deciding about an event: panic: %v", r)
+		}
+	}()
+	p, failed = decide(i, get)
+	return p, failed, err
+}
+
+func (t *tx) insertEvent(ev *Event, decisions []byte) error {
+	const q = "INSERT INTO events (id, source, name, project, received_at, decisions, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+	_, err := t.exec(q, ev.ID, ev.Source, ev.Name, ev.Project, ev.ReceivedAt.UnixMilli(), decisions, ev.Body)
+	return wrap(err, "storing an event")
+}
+
+// insertDelivery stores a delivery that is due now, or after OrderWait when an earlier one of its order key is
+// unfinished.
+func (t *tx) insertDelivery(event ID, d *NewDelivery) error {
+	if d.Cancelled != "" {
+		const q = `INSERT INTO deliveries (id, event_id, rule, notifier, order_key, title, state, unfinished, created_at, first_at, updated_at, error, message)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'cancelled', 0, ?7, ?7, ?7, ?8, ?9)`
+		_, err := t.exec(q, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, t.now, d.Cancelled, d.Message)
+		return wrap(err, "storing a cancelled delivery")
+	}
+	const q = `INSERT INTO deliveries (id, event_id, rule, notifier, order_key, title, state, unfinished, created_at, first_at, updated_at, message, next_at)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', 1, ?7, ?7, ?7, ?8, CASE WHEN ?5 <> '' AND EXISTS (
+			SELECT 1 FROM deliveries INDEXED BY deliveries_lane
+			WHERE unfinished = 1 AND notifier = ?4 AND order_key = ?5) THEN ?7 + ?9 ELSE ?7 END)`
+	_, err := t.exec(q, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, t.now, d.Message, OrderWait.Milliseconds())
+	return wrap(err, "storing a delivery")
+}
+
+func wrap(err error, doing string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// never is the expiry of what has none.
+const never = math.MaxInt64
+
+func expiry(t time.Time) int64 {
+	if t.IsZero() {
+		return never
+	}
+	return t.UnixMilli()
+}

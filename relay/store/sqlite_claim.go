@@ -1,0 +1,125 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// maxFollowers is how many waiting deliveries of one order key are claimed behind a due one.
+const maxFollowers = 32
+
+// deliveryColumns are what scanDelivery reads, from deliveries d and events e.
+const deliveryColumns = `d.id, d.event_id, e.name, e.project, d.rule, d.notifier, d.order_key, d.title, d.state,
+	d.attempts, d.lease, d.next_at, d.created_at, d.first_at, d.updated_at, d.status, d.error, d.message`
+
+func scanDelivery(r row) Delivery {
+	return Delivery{
+		ID: r.id(0), EventID: r.id(1), EventName: r.str(2), Project: r.str(3), Rule: r.str(4), Notifier: r.str(5),
+		OrderKey: r.str(6), Title: r.str(7), State: State(r.str(8)), Attempts: int(r.int(9)), Lease: r.int(10),
+		NextAt: r.time(11), CreatedAt: r.time(12), FirstAt: r.time(13), UpdatedAt: r.time(14), Status: r.str(15),
+		Error: r.str(16), Message: r.bytes(17),
+	}
+}
+
+// Claim implements Store. When the caller has gone before the answer, the deliveries are handed back.
+func (s *SQLite) Claim(ctx context.Context, notifier string, limit int) ([]Delivery, error) {
+	var claimed []Delivery
+	claim := func(t *tx) (err error) {
+		claimed, err = t.claim(notifier, limit)
+		return err
+	}
+	unclaim := func(t *tx) error {
+		for _, d := range claimed {
+			if _, err := t.handBack(d.ID, d.Lease, time.UnixMilli(t.now)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := s.writer.do(&op{ctx: ctx, rows: limit, run: claim, undo: unclaim}); err != nil {
+		return nil, fmt.Errorf("claiming deliveries for %s: %w", notifier, err)
+	}
+	return claimed, nil
+}
+
+func (t *tx) claim(notifier string, limit int) ([]Delivery, error) {
+	claimed, err := t.due(notifier, limit)
+	if err != nil {
+		return nil, err
+	}
+	if claimed, err = t.addFollowers(claimed, limit); err != nil {
+		return nil, err
+	}
+	const q = "UPDATE deliveries SET state = 'sending', next_at = NULL, lease = ?2, updated_at = ?3 WHERE id = ?1"
+	for i := range claimed {
+		d := &claimed[i]
+		d.State, d.NextAt, d.UpdatedAt = Sending, time.Time{}, time.UnixMilli(t.now).UTC()
+		d.Lease++
+		if _, err := t.exec(q, d.ID, d.Lease, t.now); err != nil {
+			return nil, wrap(err, "marking a delivery as sending")
+		}
+	}
+	return claimed, nil
+}
+
+// due returns the notifier's due deliveries, the first due first.
+func (t *tx) due(notifier string, limit int) (due []Delivery, err error) {
+	const q = "SELECT " + deliveryColumns + `, e.body
+		FROM deliveries d INDEXED BY deliveries_due JOIN events e ON e.id = d.event_id
+		WHERE d.unfinished = 1 AND d.notifier = ? AND d.next_at <= ? ORDER BY d.next_at, d.id LIMIT ?`
+	err = t.query(context.Background(), q, []any{notifier, t.now, limit}, func(r row) error {
+		due = append(due, scanDelivery(r))
+		due[len(due)-1].EventBody = r.bytes(18)
+		return nil
+	})
+	return due, wrap(err, "reading due deliveries")
+}
+
+// addFollowers puts the deliveries of one order key together, in order, and adds those that wait behind them.
+func (t *tx) addFollowers(heads []Delivery, limit int) ([]Delivery, error) {
+	lanes := make([][]Delivery, 0, len(heads))
+	index := map[string]int{}
+	for _, d := range heads {
+		i, ok := index[d.OrderKey]
+		if !ok || d.OrderKey == "" {
+			i = len(lanes)
+			index[d.OrderKey], lanes = i, append(lanes, nil)
+		}
+		lanes[i] = append(lanes[i], d)
+	}
+	room := limit - len(heads)
+	all := make([]Delivery, 0, len(heads))
+	for _, lane := range lanes {
+		slices.SortFunc(lane, func(a, b Delivery) int { return int(a.ID - b.ID) })
+		if lane[0].OrderKey != "" && room > 0 {
+			more, err := t.followers(lane, min(room, maxFollowers))
+			if err != nil {
+				return nil, err
+			}
+			lane, room = append(lane, more...), room-len(more)
+		}
+		all = append(all, lane...)
+	}
+	return all, nil
+}
+
+// followers returns the pending deliveries behind a lane, up to the first that is being sent, since the rest waits
+// for that one.
+func (t *tx) followers(lane []Delivery, limit int) (behind []Delivery, err error) {
+	const q = "SELECT " + deliveryColumns + `, e.body
+		FROM deliveries d INDEXED BY deliveries_lane JOIN events e ON e.id = d.event_id
+		WHERE d.unfinished = 1 AND d.notifier = ? AND d.order_key = ? AND d.id > ? ORDER BY d.id LIMIT ?`
+	last, free := lane[len(lane)-1], true
+	args := []any{last.Notifier, last.OrderKey, last.ID, limit}
+	err = t.query(context.Background(), q, args, func(r row) error {
+		d := scanDelivery(r)
+		d.EventBody = r.bytes(18)
+		if free = free && d.State == Pending; free {
+			behind = append(behind, d)
+		}
+		return nil
+	})
+	return behind, wrap(err, "reading followers")
+}

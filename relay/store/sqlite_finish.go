@@ -1,0 +1,204 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxResponse is how much of a receiver's answer is kept, in bytes.
+const maxResponse = 4 << 10
+
+// retrySlice is how many deliveries one transaction of Retry takes.
+const retrySlice = 500
+
+// lane is an order key of a notifier.
+type lane struct{ notifier, key string }
+
+// Finish implements Store.
+func (s *SQLite) Finish(ctx context.Context, outcomes []Outcome) error {
+	if len(outcomes) == 0 {
+		return nil
+	}
+	for i := range outcomes {
+		if st := outcomes[i].State; st != Delivered && st != Dead && st != Pending {
+			return fmt.Errorf("recording outcomes: a delivery cannot become %q by an attempt", st)
+		}
+	}
+	err := s.writer.do(&op{ctx: ctx, rows: 2 * len(outcomes), run: func(t *tx) error { return t.finish(outcomes) }})
+	return wrap(err, "recording outcomes")
+}
+
+// finish records attempts and ends first, so that what is handed back sees who is still before it.
+func (t *tx) finish(outcomes []Outcome) error {
+	ended := map[lane]bool{}
+	for i := range outcomes {
+		if o := &outcomes[i]; o.Attempt != nil || o.State != Pending {
+			l, ok, err := t.finishOne(o)
+			if err != nil {
+				return err
+			}
+			if ok && o.State != Pending && l.key != "" {
+				ended[l] = true
+			}
+		}
+	}
+	for i := range outcomes {
+		if o := &outcomes[i]; o.Attempt == nil && o.State == Pending {
+			if _, err := t.handBack(o.ID, o.Lease, o.NextAt); err != nil {
+				return err
+			}
+		}
+	}
+	for l := range ended {
+		if err := t.promote(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finishOne records one outcome and returns the lane of the delivery, or false when the lease is an old one.
+func (t *tx) finishOne(o *Outcome) (l lane, found bool, err error) {
+	a := o.Attempt
+	tried := 1
+	if a == nil {
+		a, tried = &Attempt{}, 0
+	}
+	// Two statements, since a column that is named is written to its indexes even if it stays the same.
+	const again = `UPDATE deliveries SET state = ?3, next_at = ?8,
+		status = ?4, error = ?5, attempts = attempts + ?6, updated_at = ?7
+		WHERE id = ?1 AND lease = ?2 AND state = 'sending' RETURNING notifier, order_key`
+	const end = `UPDATE deliveries SET state = ?3, unfinished = 0,
+		status = ?4, error = ?5, attempts = attempts + ?6, updated_at = ?7
+		WHERE id = ?1 AND lease = ?2 AND state = 'sending' RETURNING notifier, order_key`
+	args := []any{o.ID, o.Lease, o.State, a.Status, a.Error, tried, t.now}
+	query := end
+	if o.State == Pending {
+		query, args = again, append(args, dueAt(o.NextAt, t.now))
+	}
+	err = t.query(context.Background(), query, args, func(r row) error {
+		l, found = lane{r.str(0), r.str(1)}, true
+		return nil
+	})
+	if err != nil || !found || o.Attempt == nil {
+		return l, found, wrap(err, "recording an outcome")
+	}
+	return l, true, t.insertAttempt(o)
+}
+
+func (t *tx) insertAttempt(o *Outcome) error {
+	const q = `INSERT INTO attempts (delivery_id, lease, at, took, status, reason, error, response)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+	a := o.Attempt
+	response := a.Response
+	if len(response) > maxResponse {
+		response = strings.ToValidUTF8(response[:maxResponse], "")
+	}
+	_, err := t.exec(q, o.ID, o.Lease, a.At.UnixMilli(), int64(a.Took), a.Status, a.Reason, a.Error, response)
+	return wrap(err, "recording an attempt")
+}
+
+// handBack makes a claimed delivery pending again, as if it had not been claimed. Behind an earlier one of its order
+// key it waits, and at least for a second, so that it does not come round at once when its wait is over.
+func (t *tx) handBack(id ID, lease int64, next time.Time) (int64, error) {
+	const q = `UPDATE deliveries SET state = 'pending', updated_at = ?4, next_at =
+			CASE WHEN order_key <> '' AND EXISTS (SELECT 1 FROM deliveries b INDEXED BY deliveries_lane
+				WHERE b.unfinished = 1 AND b.notifier = deliveries.notifier AND b.order_key = deliveries.order_key AND b.id < ?1)
+			THEN max(created_at + ?5, ?4 + 1000) ELSE ?3 END
+		WHERE id = ?1 AND lease = ?2 AND state = 'sending'`
+	n, err := t.exec(q, id, lease, dueAt(next, t.now), t.now, OrderWait.Milliseconds())
+	return n, wrap(err, "handing a delivery back")
+}
+
+// promote makes the first unfinished delivery of a lane due, if it waits for its turn. One that was tried before
+// waits for something else.
+func (t *tx) promote(l lane) error {
+	const q = `UPDATE deliveries SET next_at = ?3 WHERE id = (
+			SELECT id FROM deliveries INDEXED BY deliveries_lane
+			WHERE unfinished = 1 AND notifier = ?1 AND order_key = ?2 ORDER BY id LIMIT 1)
+		AND state = 'pending' AND attempts = 0 AND next_at > ?3`
+	_, err := t.exec(q, l.notifier, l.key, t.now)
+	return wrap(err, "letting the next delivery go")
+}
+
+// Check implements Store.
+func (s *SQLite) Check(ctx context.Context) error {
+	err := s.writer.do(&op{ctx: ctx, rows: 1, run: func(t *tx) error {
+		_, err := t.exec("INSERT INTO probe (id, at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET at = ?1", t.now)
+		return err
+	}})
+	return wrap(err, "writing to the store")
+}
+
+// Retry implements Store. It works in slices, so that a long list disturbs nobody.
+func (s *SQLite) Retry(ctx context.Context, ids []ID) (int, error) {
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	total := 0
+	for slice := range slices.Chunk(ids, retrySlice) {
+		var n int
+		err := s.writer.do(&op{ctx: ctx, rows: len(slice), run: func(t *tx) (err error) {
+			n, err = t.retry(slice)
+			return err
+		}})
+		if err != nil {
+			return total, fmt.Errorf("retrying deliveries: %w", err)
+		}
+		total += n
+	}
+	return total, nil
+}
+
+func (t *tx) retry(ids []ID) (total int, err error) {
+	const q = `UPDATE deliveries SET state = 'pending', unfinished = 1, attempts = 0, first_at = ?2, next_at = ?2, updated_at = ?2
+		WHERE id = ?1 AND state IN ('dead', 'pending')`
+	for _, id := range ids {
+		n, err := t.exec(q, id, t.now)
+		if err != nil {
+			return 0, wrap(err, "retrying a delivery")
+		}
+		total += int(n)
+	}
+	return total, nil
+}
+
+// recoverSending hands back what a process that ended was sending. It reads only the heads of deliveries_due, where
+// those are.
+func recoverSending(c *conn, now time.Time) error {
+	const q = `WITH RECURSIVE n (notifier) AS (
+			SELECT (SELECT min(notifier) FROM deliveries INDEXED BY deliveries_due WHERE unfinished = 1)
+			UNION ALL
+			SELECT (SELECT min(d.notifier) FROM deliveries d INDEXED BY deliveries_due WHERE d.unfinished = 1 AND d.notifier > n.notifier)
+			FROM n WHERE n.notifier IS NOT NULL)
+		SELECT d.id, d.lease FROM n CROSS JOIN deliveries d INDEXED BY deliveries_due
+		ON d.unfinished = 1 AND d.notifier = n.notifier AND d.next_at IS NULL`
+	var sending []Outcome
+	err := c.query(context.Background(), q, nil, func(r row) error {
+		sending = append(sending, Outcome{ID: r.id(0), Lease: r.int(1), State: Pending})
+		return nil
+	})
+	if err != nil || len(sending) == 0 {
+		return wrap(err, "looking for interrupted deliveries")
+	}
+	if _, err := c.exec("BEGIN IMMEDIATE"); err != nil {
+		return wrap(err, "starting to recover interrupted deliveries")
+	}
+	t := &tx{conn: c, now: now.UnixMilli()}
+	if err = t.finish(sending); err == nil {
+		_, err = c.exec("COMMIT")
+	}
+	if err != nil {
+		c.rollback()
+	}
+	return wrap(err, "recovering interrupted deliveries")
+}
+
+// dueAt returns when a pending delivery is due, in milliseconds: now, if nobody says.
+func dueAt(next time.Time, now int64) int64 {
+	if next.IsZero() {
+		return now
+	}
+	return next.UnixMilli()
+}

@@ -1,0 +1,120 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+const (
+	purgeSlice = 500 // events or rows of one step
+	freePages  = 200 // pages given back to the file system in one step
+)
+
+// Purge implements Store. Each step is one op, so that others come between. Space is given back as long as more than
+// a tenth of the file is free; the rest will be used again.
+func (s *SQLite) Purge(ctx context.Context, events, dead time.Time) (total int, err error) {
+	p := purge{before: FirstID(events), deadBefore: FirstID(dead)}
+	for !p.done {
+		if err := s.step(ctx, p.slice); err != nil {
+			return total, fmt.Errorf("purging events: %w", err)
+		}
+		total += p.purged
+	}
+	for _, q := range []string{
+		"DELETE FROM dedupe WHERE hash IN (SELECT hash FROM dedupe WHERE expires_at <= ? LIMIT ?)",
+		"DELETE FROM kv WHERE key IN (SELECT key FROM kv WHERE expires_at <= ? LIMIT ?)",
+	} {
+		if err := s.purgeExpired(ctx, q); err != nil {
+			return total, fmt.Errorf("purging what has expired: %w", err)
+		}
+	}
+	for more := true; more && err == nil; {
+		err = s.step(ctx, func(t *tx) (err error) {
+			more, err = t.giveBack()
+			return err
+		})
+	}
+	return total, wrap(err, "giving space back")
+}
+
+func (s *SQLite) step(ctx context.Context, run func(*tx) error) error {
+	return s.writer.do(&op{ctx: ctx, rows: purgeSlice, run: run})
+}
+
+func (s *SQLite) purgeExpired(ctx context.Context, query string) error {
+	for n := int64(purgeSlice); n == purgeSlice; {
+		err := s.step(ctx, func(t *tx) (err error) {
+			n, err = t.exec(query, t.now, purgeSlice)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// purge walks through the events from the oldest to the newest.
+type purge struct {
+	before, deadBefore ID
+	at                 ID // what is not newer was looked at
+	purged             int
+	done               bool
+}
+
+// slice looks at the next events and deletes those that may go, with all that belongs to them. p changes
+// only when that succeeds, since it may be repeated.
+func (p *purge) slice(t *tx) error {
+	const end = "SELECT max(id) FROM (SELECT id FROM events WHERE id > ? AND id < ? ORDER BY id LIMIT ?)"
+	var last ID
+	err := t.query(context.Background(), end, []any{p.at, p.before, purgeSlice}, func(r row) error {
+		last = r.id(0)
+		return nil
+	})
+	if err != nil || last == 0 {
+		p.purged, p.done = 0, err == nil
+		return err
+	}
+	n, err := t.purgeRange(p.at, last, p.deadBefore)
+	if err == nil {
+		p.at, p.purged = last, n
+	}
+	return err
+}
+
+// purgeRange deletes the events after one id and up to another that have no unfinished and no young dead deliveries.
+func (t *tx) purgeRange(after, last, deadBefore ID) (int, error) {
+	const events = `DELETE FROM events WHERE id > ?1 AND id <= ?2 AND NOT EXISTS (
+		SELECT 1 FROM deliveries d WHERE d.event_id = events.id
+		AND (d.unfinished = 1 OR (d.state = 'dead' AND d.event_id >= ?3)))`
+	const orphans = `event_id > ?1 AND event_id <= ?2 AND NOT EXISTS (SELECT 1 FROM events e WHERE e.id = event_id)`
+	const attempts = "DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE " + orphans + ")"
+	const deliveries = "DELETE FROM deliveries WHERE " + orphans
+	n, err := t.exec(events, after, last, deadBefore)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := t.exec(attempts, after, last); err != nil {
+		return 0, fmt.Errorf("deleting attempts: %w", err)
+	}
+	if _, err := t.exec(deliveries, after, last); err != nil {
+		return 0, fmt.Errorf("deleting deliveries: %w", err)
+	}
+	return int(n), nil
+}
+
+// giveBack shortens the file and reports whether there is more to do.
+func (t *tx) giveBack() (more bool, err error) {
+	const q = "SELECT f.freelist_count, p.page_count FROM pragma_freelist_count f, pragma_page_count p"
+	var free, pages int64
+	err = t.query(context.Background(), q, nil, func(r row) error {
+		free, pages = r.int(0), r.int(1)
+		return nil
+	})
+	if err != nil || free <= pages/10 {
+		return false, err
+	}
+	_, err = t.exec(fmt.Sprintf("PRAGMA incremental_vacuum(%d)", freePages))
+	return true, err
+}

@@ -1,0 +1,223 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// groupRows is about how many rows one transaction writes at most, so that nobody waits long for it.
+const groupRows = 1000
+
+// op is one call that writes. run executes it inside a transaction and may run again in another one, so it starts
+// its results afresh; the caller reads them only when the answer has come.
+type op struct {
+	ctx    context.Context
+	rows   int // about how many it writes
+	run    func(*tx) error
+	undo   func(*tx) error // what to do when it happened after its caller had gone; nil is nothing
+	answer chan error
+	over   atomic.Bool // answered, or the caller has gone
+}
+
+// tx is the transaction of one group.
+type tx struct {
+	*conn
+	now  int64 // milliseconds
+	keys overlay
+}
+
+// writer owns the connection that writes. Its loop takes groups of ops into transactions.
+type writer struct {
+	conn  *conn
+	now   func() time.Time
+	queue queue
+	done  chan struct{} // closed when the loop has ended
+
+	mu     sync.Mutex // held during a transaction, and by whoever must have none beside
+	broken chan struct{}
+	breaks sync.Once
+	commit func() error  // ends a transaction; a field so that a test can fail it
+	grown  func(c *conn) // called after each group
+}
+
+func newWriter(c *conn, now func() time.Time) *writer {
+	w := &writer{conn: c, now: now, done: make(chan struct{}), broken: make(chan struct{}), grown: func(*conn) {}}
+	w.queue.wake = make(chan struct{}, 1)
+	w.commit = func() error {
+		_, err := c.exec("COMMIT")
+		return err
+	}
+	return w
+}
+
+// do queues an op and waits for its answer. When the context ends first, the op may still happen.
+func (w *writer) do(o *op) error {
+	o.answer = make(chan error, 1)
+	if err := o.ctx.Err(); err != nil {
+		return err
+	}
+	if !w.queue.push(o) {
+		return ErrClosed
+	}
+	select {
+	case err := <-o.answer:
+		return err
+	case <-o.ctx.Done():
+		if o.over.CompareAndSwap(false, true) {
+			return o.ctx.Err()
+		}
+		return <-o.answer
+	}
+}
+
+// loop runs until stop, and what was queued by then.
+func (w *writer) loop() {
+	defer close(w.done)
+	for group := w.queue.take(groupRows); group != nil; group = w.queue.take(groupRows) {
+		w.serve(group)
+		w.grown(w.conn)
+	}
+}
+
+// stop refuses new ops and waits for the queued ones.
+func (w *writer) stop() {
+	w.queue.close()
+	<-w.done
+}
+
+// serve runs a group as one transaction. When that fails, each op runs alone, so that a bad one harms no other.
+func (w *writer) serve(group []*op) {
+	err := w.transact(group)
+	for _, o := range group {
+		if err != nil && len(group) > 1 {
+			w.reply(o, w.transact([]*op{o}))
+		} else {
+			w.reply(o, err)
+		}
+	}
+}
+
+func (w *writer) reply(o *op, err error) {
+	if o.over.CompareAndSwap(false, true) {
+		o.answer <- err
+	} else if err == nil && o.undo != nil {
+		w.queue.again(&op{ctx: context.Background(), run: o.undo, answer: make(chan error, 1)})
+	}
+}
+
+func (w *writer) transact(group []*op) (err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.isBroken() {
+		return ErrBroken
+	}
+	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
+		return fmt.Errorf("starting a transaction: %w", err)
+	}
+	t := &tx{conn: w.conn, now: w.now().UnixMilli()}
+	for _, o := range group {
+		if o.over.Load() {
+			continue
+		}
+		if err := o.run(t); err != nil {
+			w.conn.rollback()
+			return w.judge(err)
+		}
+	}
+	if err := t.saveKeys(); err != nil {
+		w.conn.rollback()
+		return w.judge(err)
+	}
+	if err := w.commit(); err != nil {
+		w.conn.rollback()
+		return w.judge(fmt.Errorf("committing: %w", err))
+	}
+	return nil
+}
+
+// judge closes broken when the disk did not confirm a write. After that, the pages in the memory of the operating
+// system may differ from the disk without anybody being told (a second fsync would succeed).
+func (w *writer) judge(err error) error {
+	if code := resultCode(err); code != codeFsync && code != codeDirFsync {
+		return err
+	}
+	w.breaks.Do(func() { close(w.broken) })
+	return errors.Join(ErrBroken, err)
+}
+
+func (w *writer) isBroken() bool {
+	select {
+	case <-w.broken:
+		return true
+	default:
+		return false
+	}
+}
+
+// queue holds ops that wait for the writer.
+type queue struct {
+	mu     sync.Mutex
+	ops    []*op
+	closed bool
+	wake   chan struct{} // holds one token when there may be something to do
+}
+
+// push adds an op, unless the queue is closed.
+func (q *queue) push(o *op) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return false
+	}
+	q.ops = append(q.ops, o)
+	q.signal()
+	return true
+}
+
+// again adds an op from the writer itself, also to a closed queue.
+func (q *queue) again(o *op) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.ops = append(q.ops, o)
+	q.signal()
+}
+
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.signal()
+}
+
+func (q *queue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take waits for ops and returns the first ones, of about so many rows. It returns nil when the queue is closed and
+// empty.
+func (q *queue) take(rows int) []*op {
+	for {
+		q.mu.Lock()
+		n := 0
+		for sum := 0; n < len(q.ops) && (n == 0 || sum+q.ops[n].rows <= rows); n++ {
+			sum += q.ops[n].rows
+		}
+		group, closed := q.ops[:n:n], q.closed
+		q.ops = q.ops[n:]
+		q.mu.Unlock()
+		if n > 0 {
+			return group
+		}
+		if closed {
+			return nil
+		}
+		<-q.wake
+	}
+}
