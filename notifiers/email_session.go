@@ -25,11 +25,11 @@ type smtpSession struct {
 	expiry *time.Timer // closes the session while it is in the pool
 }
 
-// session returns an idle session that still works, or a new one.
+// session returns an idle session that still works and has forgotten the last mail, or a new one.
 func (n *emailNotifier) session(ctx context.Context) (*smtpSession, error) {
 	for s := n.pool.take(); s != nil; s = n.pool.take() {
 		stop := s.conn.follow(ctx)
-		err := s.client.Noop()
+		err := s.client.Reset()
 		if stop() && err == nil {
 			return s, nil
 		}
@@ -106,10 +106,7 @@ func (s *smtpSession) quit() {
 // reusable reports whether the session can carry another mail after one that ended with err.
 func (s *smtpSession) reusable(err error) bool {
 	var reply *textproto.Error
-	if err != nil && (!errors.As(err, &reply) || reply.Code == 421) {
-		return false
-	}
-	return s.client.Reset() == nil
+	return err == nil || errors.As(err, &reply) && reply.Code != 421
 }
 
 // limitedConn is a connection that gives up after maxSMTPAnswers bytes of answers.

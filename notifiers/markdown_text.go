@@ -92,32 +92,61 @@ func (r *textRenderer) list(l *ast.List) string {
 	return strings.Join(items, "\n")
 }
 
-// inline writes the children of n.
+// inline writes the children of n. Adjacent pieces of text are one to the dialect, since what a character means
+// depends on its neighbours.
 func (r *textRenderer) inline(n ast.Node) string {
 	var b strings.Builder
+	var literal string
 	marked := false
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+		if s, ok := r.literal(c); ok {
+			literal += s
+			continue
+		}
+		r.flush(&b, literal, marked)
+		literal = ""
 		s, mark := r.span(c)
-		if (mark && endsWord(b.String())) || (marked && startsWord(s)) {
+		if mark && endsWord(b.String()) {
 			b.WriteString(r.wordBreak)
 		}
 		b.WriteString(s)
-		marked = mark && s != ""
+		marked = mark
 	}
+	r.flush(&b, literal, marked)
 	return b.String()
 }
 
-// span writes one inline node and says whether it begins and ends with a mark.
-func (r *textRenderer) span(n ast.Node) (s string, mark bool) {
+// flush writes text, which follows a mark or does not.
+func (r *textRenderer) flush(b *strings.Builder, literal string, marked bool) {
+	if marked && startsWord(literal) {
+		b.WriteString(r.wordBreak)
+	}
+	for i, line := range strings.Split(literal, "\n") {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(r.text(line))
+	}
+}
+
+// literal returns the text of a node that is nothing else.
+func (r *textRenderer) literal(n ast.Node) (string, bool) {
 	switch n := n.(type) {
 	case *ast.Text:
-		s = r.text(textOf(n, r.source))
+		s := textOf(n, r.source)
 		if n.SoftLineBreak() || n.HardLineBreak() {
 			s += "\n"
 		}
-		return s, false
+		return s, true
 	case *ast.String:
-		return r.text(string(n.Value)), false
+		return string(n.Value), true
+	}
+	return "", false
+}
+
+// span writes one inline node that is more than text, and says whether it begins and ends with a mark.
+func (r *textRenderer) span(n ast.Node) (s string, mark bool) {
+	switch n := n.(type) {
 	case *ast.CodeSpan:
 		return r.code(plainText(n, r.source)), true
 	case *ast.Link:

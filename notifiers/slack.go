@@ -113,12 +113,15 @@ func (n *slackNotifier) Preview(m *Message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(slackMessage(m, o)); err != nil {
+	b, err := json.MarshalIndent(slackMessage(m, o), "", "  ")
+	if err != nil {
 		return nil, fmt.Errorf("writing the Slack message: %w", err)
 	}
-	return []byte(b.String()), nil
+	return append(readableJSON(b), '\n'), nil
+}
+
+// readableJSON writes & < > as themselves again, which the encoder of blocks does not.
+func readableJSON(b []byte) []byte {
+	// A backslash that stands for itself comes first, so that what follows it is left alone.
+	return []byte(strings.NewReplacer(`\\`, `\\`, `\u0026`, "&", `\u003c`, "<", `\u003e`, ">").Replace(string(b)))
 }

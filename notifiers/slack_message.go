@@ -17,16 +17,24 @@ const (
 	slackContext = 900
 )
 
+// slackPost is a message as an incoming webhook takes it. chat.postMessage gets the same as form values.
+type slackPost struct {
+	Channel     string             `json:"channel,omitempty"`
+	Text        string             `json:"text"`
+	Attachments []slack.Attachment `json:"attachments"`
+	UnfurlLinks bool               `json:"unfurl_links"`
+	UnfurlMedia bool               `json:"unfurl_media"`
+}
+
 // slackMessage lays a message out: the top-level text holds title and mentions, since it is what Slack shows in
 // notifications and where mentions notify; below it stand body and origin beside a bar in the level's colour.
-func slackMessage(m *Message, o slackOptions) *slack.WebhookMessage {
-	no := false
+func slackMessage(m *Message, o slackOptions) slackPost {
 	var blocks []slack.Block
 	for _, s := range slackSections(renderText(slackDialect(), m.Body)) {
 		blocks = append(blocks, slack.NewSectionBlock(mrkdwnObject(s), nil, nil))
 	}
 	blocks = append(blocks, slack.NewContextBlock("", mrkdwnObject(slackOrigin(m))))
-	return &slack.WebhookMessage{
+	return slackPost{
 		Channel: oneLine(o.Channel),
 		Text:    slackTop(m, o.Mention),
 		Attachments: []slack.Attachment{{
@@ -34,8 +42,6 @@ func slackMessage(m *Message, o slackOptions) *slack.WebhookMessage {
 			Fallback: cutMrkdwn(slackEscape(oneLine(m.Title)), slackTitle),
 			Blocks:   slack.Blocks{BlockSet: blocks},
 		}},
-		UnfurlLinks: &no,
-		UnfurlMedia: &no,
 	}
 }
 

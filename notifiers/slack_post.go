@@ -17,7 +17,7 @@ import (
 const maxSlackAnswer = 1 << 20
 
 // postWebhook posts to an incoming webhook, whose answer is 200 and "ok", or a word that says what is wrong.
-func (n *slackNotifier) postWebhook(outer, ctx context.Context, post *slack.WebhookMessage) (Receipt, error) {
+func (n *slackNotifier) postWebhook(outer, ctx context.Context, post slackPost) (Receipt, error) {
 	const doing = "posting to the Slack webhook"
 	body, err := json.Marshal(post)
 	if err != nil {
@@ -44,7 +44,7 @@ func (n *slackNotifier) postWebhook(outer, ctx context.Context, post *slack.Webh
 }
 
 // postMessage calls chat.postMessage.
-func (n *slackNotifier) postMessage(outer, ctx context.Context, post *slack.WebhookMessage) (Receipt, error) {
+func (n *slackNotifier) postMessage(outer, ctx context.Context, post slackPost) (Receipt, error) {
 	doing := "posting to " + post.Channel
 	recorder := &slackRecorder{client: n.client}
 	api := slack.New(n.config.Token.Value(), slack.OptionAPIURL(n.config.APIURL), slack.OptionHTTPClient(recorder))
