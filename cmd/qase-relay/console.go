@@ -77,7 +77,7 @@ func (s *screen) level(level, text string) string {
 
 // runeColumns is how many columns a terminal gives to r.
 func runeColumns(r rune) int {
-	if unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf) {
+	if unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf, unicode.Cc) {
 		return 0
 	}
 	switch width.LookupRune(r).Kind() {
@@ -125,14 +125,4 @@ func cutAt(s string, limit int) int {
 		}
 	}
 	return len(s)
-}
-
-// printable replaces what could steer a terminal, since events come from outside.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
-			return r
-		}
-		return '\uFFFD'
-	}, s)
 }

@@ -23,11 +23,11 @@ func story() []scene {
 		{
 			say: "It ends with failures. This event carries no title; the message has it from the one before.",
 			event: `{"event_name":"run.completed","payload":{"id":7,"cases":14,"passed":10,"failed":3,"blocked":1,
-				"duration":1800},"team_member_id":12,"project_code":"WEB"}`,
+				"duration":1800000},"team_member_id":12,"project_code":"WEB"}`,
 			matches: []string{"failed-run"}, sends: 1,
 		},
 		{
-			say: "Somebody aborts a run of which the relay has not seen the start.",
+			say: "Bob aborts a run of which the relay has not seen the start. Slack tells him, for the rules know his Slack id.",
 			event: `{"event_name":"run.aborted","payload":{"id":8,"cases":20,"passed":5,"untested":15,"failed":0,
 				"blocked":0,"skipped":0,"duration":60},"team_member_id":40,"project_code":"WEB"}`,
 			matches: []string{"aborted-run"}, sends: 1,
