@@ -5,25 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"text/template"
 	"time"
 )
 
 // comparisons are text/template's own, but numbers of different types compare, and a comparison with nil is false
 // (ne is true) and no error, as in conditions.
-func comparisons() template.FuncMap {
-	order := func(accept func(int) bool) func(a, b any) (bool, error) {
-		return func(a, b any) (bool, error) {
+func comparisons() map[string]function {
+	order := func(accept func(int) bool) function {
+		return two(func(a, b any) (any, error) {
 			if a == nil || b == nil {
 				return false, nil
 			}
 			c, err := compareValues(a, b)
 			return err == nil && accept(c), err
-		}
+		})
 	}
-	return template.FuncMap{
+	return map[string]function{
 		"eq": equalsAny,
-		"ne": func(a, b any) bool { return !equalValues(a, b) },
+		"ne": two(func(a, b any) (any, error) { return !equalValues(a, b), nil }),
 		"lt": order(func(c int) bool { return c < 0 }),
 		"le": order(func(c int) bool { return c <= 0 }),
 		"gt": order(func(c int) bool { return c > 0 }),
@@ -31,12 +30,12 @@ func comparisons() template.FuncMap {
 	}
 }
 
-func equalsAny(a any, others ...any) (bool, error) {
-	if len(others) == 0 {
-		return false, errors.New("eq needs something to compare with")
+func equalsAny(_ *run, args []any) (any, error) {
+	if len(args) < 2 {
+		return false, errors.New("eq needs two values to compare")
 	}
-	for _, b := range others {
-		if equalValues(a, b) {
+	for _, b := range args[1:] {
+		if equalValues(args[0], b) {
 			return true, nil
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"text/template"
 	"time"
 	"unicode"
 )
@@ -18,23 +17,17 @@ type (
 	jsonValue    struct{ text string } // JSON that is to stand as it is
 )
 
-// escapers are the functions that the rewriter puts behind every printed value, one for each form.
-func escapers() template.FuncMap {
-	funcs := template.FuncMap{}
-	for as, escape := range map[form]func(any) string{
-		formText:       func(v any) string { return oneLine(plainText(v)) },
-		formMarkdown:   markdownText,
-		formURL:        func(v any) string { return strings.TrimSpace(oneLine(plainText(v))) },
-		formURLRest:    func(v any) string { return strings.ReplaceAll(url.QueryEscape(plainText(v)), "+", "%20") },
-		formHeader:     func(v any) string { return oneLine(plainText(v)) },
-		formAddress:    addressText,
-		formJSON:       jsonText,
-		formJSONString: func(v any) string { s := jsonText(plainText(v)); return s[1 : len(s)-1] },
-		formPlain:      plainText,
-	} {
-		funcs["_"+string(as)] = escape
-	}
-	return funcs
+// escapers write a printed value, one for each form.
+var escapers = map[form]func(any) string{
+	formText:       func(v any) string { return oneLine(plainText(v)) },
+	formMarkdown:   markdownText,
+	formURL:        func(v any) string { return strings.TrimSpace(oneLine(plainText(v))) },
+	formURLRest:    func(v any) string { return strings.ReplaceAll(url.QueryEscape(plainText(v)), "+", "%20") },
+	formHeader:     func(v any) string { return oneLine(plainText(v)) },
+	formAddress:    addressText,
+	formJSON:       jsonText,
+	formJSONString: func(v any) string { s := jsonText(plainText(v)); return s[1 : len(s)-1] },
+	formPlain:      plainText,
 }
 
 // plainText is a value as people write it.

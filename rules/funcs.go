@@ -1,12 +1,14 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
+	"net/url"
 	"reflect"
+	"slices"
 	"strings"
-	"text/template"
 	"time"
 
 	"github.com/Masterminds/sprig/v3"
@@ -14,50 +16,88 @@ import (
 
 // sprigNames are the functions taken from sprig: they touch nothing outside, change none of their arguments, and
 // their results are no larger than a small multiple of what they are given.
-const sprigNames = `trim upper lower title untitle substr trunc trimAll trimSuffix trimPrefix nospace initials
-	swapcase snakecase camelcase kebabcase wrap contains hasPrefix hasSuffix quote squote indent nindent replace abbrev
-	atoi int int64 float64 toStrings split splitList splitn add add1 sub div mod mul max min ceil floor round
-	join sortAlpha default empty coalesce all any compact ternary b64enc b64dec sha256sum
+const sprigNames = `untitle trimAll trimSuffix trimPrefix nospace
+	swapcase snakecase camelcase kebabcase wrap contains hasPrefix hasSuffix quote squote
+	atoi int int64 float64 toStrings split splitList splitn div mod max min ceil floor round
+	join sortAlpha empty all any compact ternary b64enc b64dec sha256sum
 	list dict get hasKey pluck keys pick omit values append prepend first rest last initial reverse uniq without has concat dig chunk
 	regexMatch regexFind regexFindAll regexReplaceAll regexReplaceAllLiteral regexSplit kindOf kindIs typeOf deepEqual`
 
 // functions returns all that templates can call. location is the time zone of dates.
-func functions(location *time.Location, people *people) template.FuncMap {
+func functions(location *time.Location, people *people) map[string]function {
 	all := sprig.HermeticTxtFuncMap()
-	funcs := template.FuncMap{}
+	funcs := map[string]function{}
 	for _, name := range strings.Fields(sprigNames) {
 		funcs[name] = forgiving(all[name])
 	}
-	maps.Copy(funcs, escapers())
 	maps.Copy(funcs, comparisons())
-	maps.Copy(funcs, template.FuncMap{
-		"_get": getField, "_call": callMethod, "_ago": agoText,
-		"ago":         func(any) string { return "" }, // the rewriter puts _ago in its place
-		"index":       indexInto,
-		"len":         length,
-		"print":       func(args ...any) (string, error) { return bounded(joinPlain(args, "")) },
-		"println":     func(args ...any) (string, error) { return bounded(joinPlain(args, " ") + "\n") },
-		"printf":      formatted,
-		"toString":    plainText,
-		"json":        func(v any) jsonValue { return jsonValue{jsonText(v)} },
-		"toJson":      func(v any) jsonValue { return jsonValue{jsonText(v)} },
-		"link":        makeLink,
-		"plural":      plural,
-		"percent":     percent,
-		"duration":    durationText,
-		"runDuration": runDuration,
-		"date":        func(layout string, v any) string { return dateText(layout, v, location) },
-		"person":      func(v any) string { return people.nameOf(v) },
-		"mention":     people.mention,
+	maps.Copy(funcs, timeFunctions(location))
+	maps.Copy(funcs, textFunctions())
+	maps.Copy(funcs, arithmetic())
+	maps.Copy(funcs, map[string]function{
+		"and":      nil, // and and or are the translator's own
+		"or":       nil,
+		"not":      one(func(v any) any { return !truth(v) }),
+		"index":    func(_ *run, args []any) (any, error) { return indexInto(args) },
+		"len":      one2(length),
+		"print":    func(_ *run, args []any) (any, error) { return bounded(joinPlain(args, "")) },
+		"println":  func(_ *run, args []any) (any, error) { return bounded(joinPlain(args, " ") + "\n") },
+		"printf":   formatted,
+		"urlquery": one(func(v any) any { return url.QueryEscape(plainText(v)) }),
+		"toString": one(func(v any) any { return plainText(v) }),
+		"default":  two(func(fallback, v any) (any, error) { return firstTrue([]any{v, fallback}), nil }),
+		"coalesce": func(_ *run, args []any) (any, error) { return firstTrue(args), nil },
+		"json":     one(func(v any) any { return jsonValue{jsonText(v)} }),
+		"toJson":   one(func(v any) any { return jsonValue{jsonText(v)} }),
+		"link":     two(func(text, address any) (any, error) { return makeLink(text, address), nil }),
+		"plural":   plural,
+		"percent":  two(func(part, whole any) (any, error) { return percent(part, whole), nil }),
+		"person":   one(func(v any) any { return people.nameOf(v) }),
+		"mention":  one(people.mention),
 	})
 	return funcs
 }
 
-// forgiving makes a function take nil for anything, and numbers for text; what it cannot do with nil gives nil.
-func forgiving(fn any) any {
+// one makes a function of one argument.
+func one(fn func(any) any) function {
+	return one2(func(v any) (any, error) { return fn(v), nil })
+}
+
+func one2(fn func(any) (any, error)) function {
+	return func(_ *run, args []any) (any, error) {
+		if len(args) != 1 {
+			return nil, fmt.Errorf("got %d arguments, want 1", len(args))
+		}
+		return fn(args[0])
+	}
+}
+
+// two makes a function of two arguments.
+func two(fn func(a, b any) (any, error)) function {
+	return func(_ *run, args []any) (any, error) {
+		if len(args) != 2 {
+			return nil, fmt.Errorf("got %d arguments, want 2", len(args))
+		}
+		return fn(args[0], args[1])
+	}
+}
+
+// firstTrue returns the first value that is not empty, or nil.
+func firstTrue(args []any) any {
+	for _, v := range args {
+		if truth(v) {
+			return v
+		}
+	}
+	return nil
+}
+
+// forgiving makes a function of any signature callable: it takes nil for anything, and numbers for text; what it cannot do with
+// nil gives nil.
+func forgiving(fn any) function {
 	f := reflect.ValueOf(fn)
-	return func(args ...any) (result any, err error) {
-		hasNil := false
+	return func(_ *run, args []any) (result any, err error) {
+		hasNil := slices.Contains(args, nil)
 		defer func() {
 			if p := recover(); p != nil {
 				err = fmt.Errorf("%v", p)
@@ -66,23 +106,49 @@ func forgiving(fn any) any {
 				result, err = nil, nil
 			}
 		}()
+		if n := f.Type().NumIn(); len(args) < n-1 || !f.Type().IsVariadic() && len(args) != n {
+			return nil, fmt.Errorf("got %d arguments, want %d", len(args), n)
+		}
 		in := make([]reflect.Value, len(args))
 		for i, arg := range args {
-			hasNil = hasNil || arg == nil
 			in[i] = argument(parameter(f.Type(), i), arg)
-		}
-		if n := f.Type().NumIn(); len(args) < n-1 || !f.Type().IsVariadic() && len(args) != n {
-			return nil, fmt.Errorf("wrong number of arguments: got %d, want %d", len(args), n)
 		}
 		out := f.Call(in)
 		if len(out) == 2 && !out[1].IsNil() {
 			return nil, out[1].Interface().(error)
 		}
-		if s, isText := out[0].Interface().(string); isText {
-			return bounded(s)
-		}
-		return out[0].Interface(), nil
+		return plainValue(out[0])
 	}
+}
+
+// plainValue turns what a function returned into the types that templates work with.
+func plainValue(v reflect.Value) (any, error) {
+	if v.Kind() == reflect.Interface {
+		v = v.Elem()
+	}
+	switch v.Kind() {
+	case reflect.Invalid:
+		return nil, nil
+	case reflect.String:
+		return bounded(v.String())
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32:
+		return int(v.Int()), nil
+	case reflect.Int64:
+		if d, isDuration := v.Interface().(time.Duration); isDuration {
+			return d, nil
+		}
+		return int(v.Int()), nil
+	case reflect.Slice:
+		if list, plain := v.Interface().([]any); plain {
+			return list, nil
+		}
+		list := make([]any, v.Len())
+		for i := range list {
+			list[i] = v.Index(i).Interface()
+		}
+		return list, nil
+	}
+	return v.Interface(), nil
 }
 
 func parameter(f reflect.Type, i int) reflect.Type {
@@ -138,75 +204,6 @@ func bounded(s string) (string, error) {
 	return s, nil
 }
 
-// getField reads v.a.b.c; through nil it gives nil.
-func getField(v any, path ...string) (any, error) {
-	for _, name := range path {
-		switch x := v.(type) {
-		case nil:
-			return nil, nil
-		case map[string]any:
-			v = x[name]
-		case time.Time, time.Duration:
-			got, err := callMethod(x, name)
-			if err != nil {
-				return nil, err
-			}
-			v = got
-		default:
-			return nil, fmt.Errorf("%s has no field %q", describeValue(v), name)
-		}
-	}
-	return v, nil
-}
-
-// callMethod calls a method of a time or a duration.
-func callMethod(v any, name string, args ...any) (any, error) {
-	switch v.(type) {
-	case nil:
-		return nil, nil
-	case time.Time, time.Duration:
-	default:
-		return nil, fmt.Errorf("%s has no method %q", describeValue(v), name)
-	}
-	m := reflect.ValueOf(v).MethodByName(name)
-	if !m.IsValid() || m.Type().NumOut() != 1 || m.Type().NumIn() != len(args) {
-		return nil, fmt.Errorf("a %T has no %q with %d arguments", v, name, len(args))
-	}
-	return forgiving(m.Interface()).(func(...any) (any, error))(args...)
-}
-
-// indexInto is the index of text/template that gives nil for what is not there.
-func indexInto(v any, keys ...any) any {
-	for _, key := range keys {
-		switch x := v.(type) {
-		case map[string]any:
-			v = x[plainText(key)]
-		case []any:
-			i, ok := key.(int)
-			if !ok || i < 0 || i >= len(x) {
-				return nil
-			}
-			v = x[i]
-		default:
-			return nil
-		}
-	}
-	return v
-}
-
-func length(v any) (int, error) {
-	r := reflect.ValueOf(v)
-	switch r.Kind() {
-	case reflect.Invalid:
-		return 0, nil
-	case reflect.String:
-		return len([]rune(r.String())), nil
-	case reflect.Slice, reflect.Map:
-		return r.Len(), nil
-	}
-	return 0, fmt.Errorf("%s has no length", describeValue(v))
-}
-
 func joinPlain(args []any, separator string) string {
 	parts := make([]string, len(args))
 	for i, arg := range args {
@@ -215,14 +212,26 @@ func joinPlain(args []any, separator string) string {
 	return strings.Join(parts, separator)
 }
 
-func formatted(format string, args ...any) (string, error) {
-	for i, arg := range args {
-		switch arg.(type) {
+func formatted(_ *run, args []any) (any, error) {
+	format, isText := firstOf(args).(string)
+	if !isText {
+		return nil, errors.New("printf needs a format")
+	}
+	values := slices.Clone(args[1:])
+	for i, v := range values {
+		switch v.(type) {
 		case nil, linkValue, mentionValue, jsonValue:
-			args[i] = plainText(arg)
+			values[i] = plainText(v)
 		}
 	}
-	return bounded(fmt.Sprintf(format, args...))
+	return bounded(fmt.Sprintf(format, values...))
+}
+
+func firstOf(args []any) any {
+	if len(args) == 0 {
+		return nil
+	}
+	return args[0]
 }
 
 func makeLink(text, address any) any {
@@ -234,18 +243,21 @@ func makeLink(text, address any) any {
 }
 
 // plural gives "1 case" and "3 cases". Without a plural it adds an s.
-func plural(n any, one string, many ...string) string {
-	word := one + "s"
-	if len(many) > 0 {
-		word = many[0]
+func plural(_ *run, args []any) (any, error) {
+	if len(args) < 2 || len(args) > 3 {
+		return nil, errors.New(`plural needs a number and a word, and may have the word's plural: plural 3 "case" "cases"`)
 	}
-	if number := plainText(n); number != "1" {
-		if number == "" {
-			number = "0"
-		}
-		return number + " " + word
+	number, word := plainText(args[0]), plainText(args[1])
+	switch {
+	case number == "1":
+		return "1 " + word, nil
+	case number == "":
+		number = "0"
 	}
-	return "1 " + one
+	if len(args) == 3 {
+		return number + " " + plainText(args[2]), nil
+	}
+	return number + " " + word + "s", nil
 }
 
 // percent gives "21 %", or "" where there is no whole.

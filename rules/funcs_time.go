@@ -1,9 +1,28 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
+
+// timeFunctions are those about times and durations.
+func timeFunctions(location *time.Location) map[string]function {
+	return map[string]function{
+		"ago": func(r *run, args []any) (any, error) {
+			if len(args) != 1 {
+				return nil, errors.New("ago needs a time")
+			}
+			return agoText(r.now, args[0]), nil
+		},
+		"date":     two(func(layout, t any) (any, error) { return dateText(plainText(layout), t, location), nil }),
+		"duration": one(func(v any) any { return durationText(v) }),
+		"runDuration": one(func(v any) any {
+			dot, _ := v.(map[string]any)
+			return runDuration(dot)
+		}),
+	}
+}
 
 // durationText writes a number of seconds or a time.Duration for people.
 func durationText(v any) string {
@@ -75,17 +94,11 @@ func dateText(layout string, v any, location *time.Location) string {
 	return t.In(location).Format(layout)
 }
 
-// agoText writes how long before the event's arrival a moment was. Outside of a message's own dot there is no such arrival; there it
-// gives the date.
-func agoText(dot, v any) string {
+// agoText writes how long before the event's arrival a moment was.
+func agoText(now time.Time, v any) string {
 	t, ok := toTime(v)
 	if !ok {
 		return ""
-	}
-	root, _ := dot.(map[string]any)
-	now, ok := root[nowKey].(time.Time)
-	if !ok {
-		return t.Format("2006-01-02 15:04 MST")
 	}
 	if age := now.Sub(t); age >= time.Second {
 		return humanDuration(age) + " ago"

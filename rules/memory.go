@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Bounds on what is remembered.
@@ -178,7 +180,8 @@ func fallbackTitle(ev *Event) string {
 	if kind == "" {
 		kind = "event"
 	}
-	title := strings.ToUpper(kind[:1]) + kind[1:]
+	first, size := utf8.DecodeRuneInString(kind)
+	title := string(unicode.ToUpper(first)) + kind[size:]
 	if id := ev.EntityID(); id != "" {
 		if ev.Type() == "shared_step" {
 			id = shorten(id, 8)

@@ -49,7 +49,7 @@ func renderOption(v optionValue, dot map[string]any) (any, error) {
 func isStatic(v optionValue) bool {
 	switch v := v.(type) {
 	case *compiled:
-		return v.tmpl == nil
+		return v.body == nil
 	case []optionValue:
 		for _, item := range v {
 			if !isStatic(item) {

@@ -116,7 +116,7 @@ func (b *builder) splitOption(o option, static map[string]any, info *notifierInf
 	}
 	fixed, changing := map[string]any{}, map[string]optionValue{}
 	for key, value := range entries {
-		if c, ok := value.(*compiled); ok && c.tmpl == nil {
+		if c, ok := value.(*compiled); ok && c.body == nil {
 			fixed[key] = c.static
 		} else {
 			changing[key] = value
