@@ -37,6 +37,7 @@ const (
 // templates compiles the templates of a set. The partials are there in every form.
 type templates struct {
 	funcs    map[string]function
+	known    map[string]any // the names of funcs, as the parser wants them
 	partials map[string]string
 	bodies   map[string]*body // compiled partials, by form and name
 }
@@ -57,7 +58,11 @@ type templateError struct {
 func (e *templateError) Error() string { return e.message }
 
 func newTemplates(partials map[string]string, funcs map[string]function) *templates {
-	return &templates{funcs: funcs, partials: partials, bodies: map[string]*body{}}
+	known := make(map[string]any, len(funcs))
+	for name := range funcs {
+		known[name] = true
+	}
+	return &templates{funcs: funcs, known: known, partials: partials, bodies: map[string]*body{}}
 }
 
 // isTemplate reports whether text has anything to render.
@@ -88,11 +93,7 @@ func (ts *templates) parse(name, text string, as form, chain []string) (*body, *
 	if len(text) > maxTemplateBytes {
 		return nil, &templateError{message: fmt.Sprintf("the template has %d bytes, more than %d", len(text), maxTemplateBytes)}
 	}
-	known := map[string]any{}
-	for f := range ts.funcs {
-		known[f] = true
-	}
-	trees, err := parse.Parse(name, text, "", "", known)
+	trees, err := parse.Parse(name, text, "", "", ts.known)
 	if err != nil {
 		return nil, ts.explain(err)
 	}
