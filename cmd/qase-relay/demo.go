@@ -67,7 +67,7 @@ func demo(ctx context.Context, c *console, keep bool) (err error) {
 	defer receiving.Wait()
 	defer stopReceivers()
 
-	d := &stage{c: c, receivers: r, secret: rand.Text(), keep: keep}
+	d := &stage{c: c, receivers: r, secret: rand.Text(), keep: keep, started: make(chan struct{})}
 	if d.service, d.rules, err = newDemoService(ctx, c, d, dir); err != nil {
 		return err
 	}
@@ -76,7 +76,11 @@ func demo(ctx context.Context, c *console, keep bool) (err error) {
 	var relaying sync.WaitGroup
 	var relayErr error
 	relaying.Go(func() { relayErr = d.service.run(relayCtx); stopRelay() })
-	err = d.play(relayCtx)
+	select {
+	case <-d.started:
+		err = d.play(relayCtx)
+	case <-relayCtx.Done():
+	}
 	stopRelay()
 	relaying.Wait()
 	return cmp.Or(err, relayErr)
@@ -99,8 +103,8 @@ func newDemoService(ctx context.Context, c *console, d *stage, dir string) (*ser
 		return nil, nil, errors.New("the rules of the demo cannot be used")
 	}
 	s, err := newService(ctx, cfg, serviceOptions{rules: []string{name}, listen: "127.0.0.1:0", adminListen: "127.0.0.1:0",
-		storeURL: "sqlite:" + filepath.Join(dir, "relay.db"),
-		logger:   slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+		storeURL: "sqlite:" + filepath.Join(dir, "relay.db"), started: func(*service) { close(d.started) },
+		logger: slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 	return s, cfg.Rules.Names(), err
 }
 
@@ -112,6 +116,7 @@ type stage struct {
 	rules     []string
 	secret    string
 	keep      bool
+	started   chan struct{}
 	arrived   int
 }
 

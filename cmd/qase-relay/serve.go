@@ -79,11 +79,11 @@ func serve(ctx context.Context, c *console, f serveFlags) error {
 	notifyReloads(reloads)
 	defer signal.Stop(reloads)
 	s, err := newService(ctx, cfg, serviceOptions{rules: f.rules, load: load, listen: f.listen, adminListen: f.adminListen,
-		adminToken: f.adminToken, storeURL: f.store, dryRun: f.dryRun, maxBody: int64(f.maxBody), logger: logger, reloads: reloads})
+		adminToken: f.adminToken, storeURL: f.store, dryRun: f.dryRun, maxBody: int64(f.maxBody), logger: logger, reloads: reloads,
+		started: func(s *service) { announce(s, cfg, f) }})
 	if err != nil {
 		return err
 	}
-	announce(s, cfg, f)
 	return s.run(ctx)
 }
 

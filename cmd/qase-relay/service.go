@@ -40,6 +40,7 @@ type serviceOptions struct {
 	maxBody     int64
 	logger      *slog.Logger
 	reloads     <-chan os.Signal // ask for the rules to be read again
+	started     func(*service)   // is called once events are taken
 }
 
 // service is a whole relay: the engine, its doors, and what keeps the rules fresh. serve and demo both run one.
@@ -115,10 +116,12 @@ func (s *service) run(ctx context.Context) error {
 			fail(&exitError{code: exitWrong, err: err})
 		}
 	})
+	s.awaitEngine(ctx)
 	others.Go(func() { serveHTTP(s.public, s.publicLn, fail) })
 	others.Go(func() { serveHTTP(s.admin, s.adminLn, fail) })
 	others.Go(func() { s.keepRulesFresh(ctx) })
 
+	s.o.started(s)
 	<-ctx.Done()
 	s.o.logger.Info("stopping: no more events are taken, messages on their way may arrive")
 	shutdown(s.public, lastCalls)
@@ -135,6 +138,15 @@ func (s *service) run(ctx context.Context) error {
 	}
 	s.o.logger.Info("stopped")
 	return nil
+}
+
+// awaitEngine returns when the engine takes events, so that no early caller is turned away.
+func (s *service) awaitEngine(ctx context.Context) {
+	look := time.NewTicker(2 * time.Millisecond)
+	defer look.Stop()
+	for errors.Is(s.engine.Ready(ctx), relay.ErrStopping) && ctx.Err() == nil {
+		<-look.C
+	}
 }
 
 // close gives back what newService had opened before it failed.

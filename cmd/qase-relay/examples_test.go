@@ -1,0 +1,151 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"qaserelay/relay"
+	"qaserelay/rules"
+)
+
+// TestEachExampleDoesWhatItSays loads the rules of each example, puts its events through them in their order, and compares what
+// would be sent with expected.txt. UPDATE_EXPECTED=1 writes these files.
+func TestEachExampleDoesWhatItSays(t *testing.T) {
+	folders, err := filepath.Glob(filepath.Join(root(), "examples", "*"))
+	if err != nil || len(folders) == 0 {
+		t.Fatalf("found no examples: %v", err)
+	}
+	for _, dir := range folders {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			for name, value := range map[string]string{
+				"QASE_WEBHOOK_SECRET": "example", "SLACK_TOKEN": "xoxb-example", "SMTP_PASSWORD": "example",
+				"OPS_SECRET": "whsec_ZXhhbXBsZS1leGFtcGxlLWV4YW1wbGUtMTIz",
+			} {
+				t.Setenv(name, value)
+			}
+			got := playExample(t, dir)
+			name := filepath.Join(dir, "expected.txt")
+			if os.Getenv("UPDATE_EXPECTED") != "" {
+				if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+			if _, err := os.Stat(filepath.Join(dir, "README.md")); err != nil {
+				t.Errorf("an example answers a question: %v", err)
+			}
+		})
+	}
+}
+
+func playExample(t *testing.T, dir string) string {
+	t.Helper()
+	cfg := loadClean(t, filepath.Join(dir, "rules.yaml"))
+	events, err := filepath.Glob(filepath.Join(dir, "events", "*.json"))
+	if err != nil || len(events) == 0 {
+		t.Fatalf("found no events: %v", err)
+	}
+	memory := map[string][]byte{}
+	var out strings.Builder
+	for _, name := range events {
+		body, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(&out, filepath.Base(name))
+		out.WriteString(decideExample(t, cfg, memory, body))
+	}
+	return out.String()
+}
+
+// decideExample returns what is sent for one event, and remembers what the rules want to be remembered.
+func decideExample(t *testing.T, cfg *relay.Config, memory map[string][]byte, body []byte) string {
+	t.Helper()
+	ev, err := rules.ParseEvent(cfg.Sources[0].Name, body, time.Unix(1767225600, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func(key string) ([]byte, error) { return memory[key], nil }
+	d := cfg.Rules.Decide(ev, rules.State{Now: ev.ReceivedAt, Get: get})
+	for _, c := range d.Changes {
+		memory[c.Key] = c.Value
+	}
+	for _, r := range d.Results {
+		if r.Outcome == rules.Failed || len(r.Notes) > 0 {
+			t.Errorf("%s: rule %s: %s %v", ev.Name, r.Rule, r.Reason, r.Notes)
+		}
+	}
+	if len(d.Notifications) == 0 {
+		return "  nothing is sent\n"
+	}
+	var out strings.Builder
+	for _, n := range d.Notifications {
+		fmt.Fprintf(&out, "  %s → %s, %s: %s\n", n.Rule, n.Notifier, n.Level, n.Title)
+		if len(n.Options) > 0 {
+			fmt.Fprintf(&out, "    %s\n", compact(t, n.Options))
+		}
+	}
+	return out.String()
+}
+
+func compact(t *testing.T, data json.RawMessage) string {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(data, &v); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(out.String())
+}
+
+// loadClean loads a rules file in which nothing may be wrong.
+func loadClean(t *testing.T, name string) *relay.Config {
+	t.Helper()
+	cfg, problems := relay.Load([]string{name}, relay.LoadOptions{})
+	for _, p := range problems {
+		t.Error(p)
+	}
+	if cfg == nil {
+		t.FailNow()
+	}
+	return cfg
+}
+
+func TestTheRulesThatComeWithItAreRight(t *testing.T) {
+	starter := filepath.Join(t.TempDir(), "starter.yaml")
+	if err := os.WriteFile(starter, []byte(starterRules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]counts{
+		starter: {Rules: 3, Notifiers: 1, Sources: 1},
+		filepath.Join(root(), "rules.example.yaml"): {Rules: 6, Notifiers: 5, Sources: 1},
+	} {
+		if got := countsOf(loadClean(t, name)); got != want {
+			t.Errorf("%s has %+v, want %+v", filepath.Base(name), got, want)
+		}
+	}
+}
+
+func TestEachSceneOfTheDemoIsAnEvent(t *testing.T) {
+	for i, s := range story() {
+		if _, err := rules.ParseEvent("qase", s.body(time.Unix(1767225600, 0)), time.Unix(1767225600, 0)); err != nil {
+			t.Errorf("scene %d: %v", i+1, err)
+		}
+	}
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"qaserelay/rules"
+)
+
+func TestValuesAreTakenAsAPersonMeansThem(t *testing.T) {
+	for text, want := range map[string]any{
+		"3": json.Number("3"), "-1.5": json.Number("-1.5"), "1e3": json.Number("1e3"), "true": true, "null": nil, "staging": "staging",
+		"": "", "007": "007", "1.2.3": "1.2.3", `"3"`: "3", `"`: `"`, `["a"]`: []any{"a"}, `{"id":1}`: map[string]any{"id": json.Number("1")},
+	} {
+		got, err := typed(text)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("typed(%q) = %#v, %v, want %#v", text, got, err, want)
+		}
+	}
+	if _, err := typed(`{"id":`); err == nil {
+		t.Error("broken JSON is taken as text")
+	}
+}
+
+func TestPathsReachIntoObjectsAndLists(t *testing.T) {
+	event := map[string]any{"payload": map[string]any{"steps": []any{map[string]any{"action": "old"}}, "title": "x"}}
+	for path, ok := range map[string]bool{
+		"payload.steps.0.action": true, "payload.plan.title": true, "payload.steps.1.action": false, "payload.steps.x": false, "payload.title.x": false,
+	} {
+		if err := setPath(event, strings.Split(path, "."), "new"); (err == nil) != ok {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if got, _ := json.Marshal(event); string(got) != `{"payload":{"plan":{"title":"new"},"steps":[{"action":"new"}],"title":"x"}}` {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestCopiesOfAnEventDiffer(t *testing.T) {
+	now := time.Unix(1767225600, 0)
+	for name, d := range map[string]*draft{
+		"an id counts up":              {event: map[string]any{"payload": map[string]any{"id": json.Number("7")}}},
+		"a hash gets a number":         {event: map[string]any{"payload": map[string]any{"hash": "abc"}}},
+		"without an id it gets one":    {event: map[string]any{"payload": map[string]any{}}},
+		"a file is changed as well":    {raw: []byte(`{"payload":{"id":1}}`), fixTime: true},
+		"an id that is text is passed": {event: map[string]any{"payload": map[string]any{"id": "seven"}}},
+	} {
+		seen := map[string]bool{}
+		for n := range 3 {
+			body, err := d.copy(n, now)
+			if err != nil || seen[string(body)] {
+				t.Errorf("%s: copy %d is %s, %v", name, n, body, err)
+			}
+			seen[string(body)] = true
+		}
+	}
+}
+
+func TestWorkflowCommandsAreEscaped(t *testing.T) {
+	var out strings.Builder
+	printForGitHub(&screen{Writer: &out}, rules.Problems{{File: "a,b:c.yaml", Line: 3, Severity: rules.Warning, Message: "100%\r\nsure", Hint: "no"}})
+	if want := "::warning file=a%2Cb%3Ac.yaml,line=3,title=qase-relay::100%25%0D%0Asure%0Ano\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+func TestTheCaretStandsUnderItsColumn(t *testing.T) {
+	for name, p := range map[string]rules.Problem{
+		"plain":       {Line: 1, Col: 3, Source: "ab!c"},
+		"after a tab": {Line: 1, Col: 3, Source: "\ta!"},
+		"wide":        {Line: 1, Col: 3, Source: "日本!"},
+		"long":        {Line: 1, Col: 301, Source: strings.Repeat("x", 300) + "!" + strings.Repeat("y", 300)},
+	} {
+		var out strings.Builder
+		printExcerpt(&screen{Writer: &out}, p)
+		source, caret, _ := strings.Cut(out.String(), "\n")
+		before, _, _ := strings.Cut(source, "!")
+		space, _, _ := strings.Cut(caret, "^")
+		if columns(before) != columns(space) || strings.Count(before, "\t") != strings.Count(space, "\t") {
+			t.Errorf("%s: got\n%s", name, out.String())
+		}
+		if columns(source) > 140 {
+			t.Errorf("%s: %d columns are more than a person reads", name, columns(source))
+		}
+	}
+}
+
+func TestTextIsWrappedByWhatItTakesOnAScreen(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		limit int
+		want  []string
+	}{
+		{"one two three", 10, []string{"one two", "three"}},
+		{"short\n\nlast\n", 10, []string{"short", "", "last"}},
+		{"日本語日本語 日本", 10, []string{"日本語日本", "語 日本"}},
+		{"averyverylongword", 10, []string{"averyveryl", "ongword"}},
+	} {
+		if got := wrap(c.text, c.limit); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("wrap(%q, %d) = %q, want %q", c.text, c.limit, got, c.want)
+		}
+	}
+}
+
+func TestTextFromOutsideCannotSteerTheTerminal(t *testing.T) {
+	if got := printable("a\x1b[31mb\u202ec\r\nd\u009b"); strings.ContainsAny(got, "\x1b\u202e\r\u009b") || !strings.Contains(got, "b") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestSlackMarkupIsShownAsSlackShowsIt(t *testing.T) {
+	s := &screen{}
+	for markup, want := range map[string]string{
+		"*<https://q/1|Run &lt;1&gt;>* failed <@U024BE7LH> <!here>": "Run <1> https://q/1 failed @Bob Bar @here",
+		"*a \u2060*\u2060b\u2060*\u2060 c*":                         "a *b* c",
+		"<https://q/1|Run> and <https://q/1|Open>":                  "Run and Open https://q/1",
+		"2 * 3 * 4": "2 * 3 * 4",
+	} {
+		if got := s.embolden(readableMrkdwn(markup)); got != want {
+			t.Errorf("%q is shown as %q, want %q", markup, got, want)
+		}
+	}
+}
+
+func TestPercentilesAreOfTheNearestRank(t *testing.T) {
+	var took []time.Duration
+	for n := range 100 {
+		took = append(took, time.Duration(n+1)*time.Millisecond)
+	}
+	for percent, want := range map[int]float64{50: 50, 90: 90, 99: 99, 100: 100} {
+		if got := quantile(took, percent); got != want {
+			t.Errorf("p%d = %v, want %v", percent, got, want)
+		}
+	}
+	if got := quantile(nil, 99); got != 0 {
+		t.Errorf("of nothing: %v", got)
+	}
+}
+
+func TestFlagsHaveTwinsInTheEnvironment(t *testing.T) {
+	env := map[string]string{"QASE_RELAY_RULES": "a.yaml,b.yaml", "QASE_RELAY_LISTEN": ":1", "QASE_RELAY_DRY_RUN": "true", "QASE_RELAY_MAX_BODY": "2MiB"}
+	var f serveFlags
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags.StringArrayVar(&f.rules, "rules", []string{defaultRules}, "")
+	flags.StringVar(&f.listen, "listen", "", "")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "")
+	flags.Var(&f.maxBody, "max-body", "")
+	if err := flags.Parse([]string{"--listen", ":2"}); err != nil {
+		t.Fatal(err)
+	}
+	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+	if err := flagsFromEnv(flags, lookup); err != nil {
+		t.Fatal(err)
+	}
+	want := serveFlags{rules: []string{"a.yaml", "b.yaml"}, listen: ":2", dryRun: true, maxBody: 2 << 20}
+	if !reflect.DeepEqual(f, want) {
+		t.Errorf("got %+v, want %+v", f, want)
+	}
+}
+
+func TestSizesAreReadAndWritten(t *testing.T) {
+	for text, want := range map[string]string{"1048576": "1MiB", "512KiB": "512KiB", "2 MiB": "2MiB", "1000": "1000", "0": "", "-1": "", "1GB": "", "9999999MiB": ""} {
+		var b byteSize
+		err := b.Set(text)
+		if want == "" && err == nil || want != "" && (err != nil || b.String() != want) {
+			t.Errorf("%q: %v, %v, want %q", text, b.String(), err, want)
+		}
+	}
+}
+
+func TestColourIsForTerminalsOnly(t *testing.T) {
+	f, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if s := newScreen(f); s.colour || s.bold("x") != "x" || s.columns != 80 {
+		t.Errorf("a file is taken for a terminal: %+v", s)
+	}
+}
