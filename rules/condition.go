@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
 )
@@ -28,6 +30,7 @@ const (
 // condition is a compiled when. It may be evaluated by many goroutines at once.
 type condition struct {
 	source  string
+	tree    ast.Node // as it was written
 	program *vm.Program
 }
 
@@ -65,7 +68,11 @@ func compileCondition(source string) (*condition, *conditionError) {
 	if err != nil {
 		return nil, explainCompileError(err)
 	}
-	return &condition{source, program}, nil
+	tree, err := parser.Parse(source)
+	if err != nil {
+		return nil, explainCompileError(err)
+	}
+	return &condition{source, tree.Node, program}, nil
 }
 
 // environment returns the types of all that a condition can name.

@@ -136,6 +136,7 @@ func (b *builder) build() *Config {
 	b.buildTemplates(set)
 	config := &Config{Settings: b.settings, Sources: b.buildSources(), Notifiers: b.buildNotifiers(), Rules: set}
 	set.rules = b.buildRules()
+	set.index.build(set.rules)
 	set.usesPrevious = b.previous
 	set.defaults = compileDefaults(set)
 	return config

@@ -14,6 +14,7 @@ const nowKey = "_now"
 // Set is a compiled set of rules. It is not changed after it was made, and may be used from many goroutines.
 type Set struct {
 	rules        []*rule
+	index        index
 	settings     Settings
 	people       *people
 	defaults     map[string]*defaultMessage
@@ -85,17 +86,15 @@ func (s *Set) Keys(ev *Event) []string {
 func (s *Set) Decide(ev *Event, st State) Decision {
 	v := s.view(ev, st)
 	d := Decision{Results: make([]Result, 0, min(len(s.rules), maxRecorded)), Changes: v.changes}
+	numbers := s.index.all
+	if len(s.rules) > maxRecorded {
+		numbers = v.candidates
+		d.NotMatched = len(s.rules) - len(numbers)
+	}
 	stopped := ""
-	for _, r := range s.rules {
-		result := Result{Rule: r.name}
-		switch {
-		case !r.enabled:
-			result.Outcome = Disabled
-		case stopped != "":
-			result.Outcome, result.Reason = Stopped, "the rule "+stopped+" stops here"
-		default:
-			s.evaluate(r, v, &result)
-		}
+	for _, i := range numbers {
+		r := s.rules[i]
+		result := s.result(r, stopped, v.isCandidate(i), v)
 		if result.Outcome == Matched {
 			result.Notes = s.notify(r, v, &d)
 			if r.stop {
@@ -105,6 +104,20 @@ func (s *Set) Decide(ev *Event, st State) Decision {
 		d.record(result)
 	}
 	return d
+}
+
+// result says what one rule does. candidate is false for rules that cannot match this kind of event.
+func (s *Set) result(r *rule, stopped string, candidate bool, v *view) Result {
+	result := Result{Rule: r.name, Outcome: NotMatched}
+	switch {
+	case !r.enabled:
+		result.Outcome = Disabled
+	case stopped != "":
+		result.Outcome, result.Reason = Stopped, "the rule "+stopped+" stops here"
+	case candidate:
+		s.evaluate(r, v, &result)
+	}
+	return result
 }
 
 // record keeps a result, but of rules that did not match only the first maxRecorded.
@@ -125,8 +138,6 @@ func (s *Set) evaluate(r *rule, v *view, result *Result) {
 		result.Outcome, result.Reason = Failed, err.Error()
 	case matched:
 		result.Outcome = Matched
-	default:
-		result.Outcome = NotMatched
 	}
 }
 
@@ -155,11 +166,21 @@ type view struct {
 	entityKey string
 	url       string
 	changes   []Change
+	// candidates are the numbers of the rules that can match and have not been passed yet.
+	candidates []int
+}
+
+// isCandidate reports whether the i-th rule can match. It is asked in the order of the rules.
+func (v *view) isCandidate(i int) bool {
+	for len(v.candidates) > 0 && v.candidates[0] < i {
+		v.candidates = v.candidates[1:]
+	}
+	return len(v.candidates) > 0 && v.candidates[0] == i
 }
 
 // view gathers all that is known about ev, and what is to be remembered of it.
 func (s *Set) view(ev *Event, st State) *view {
-	v := &view{event: ev, entityKey: ev.EntityKey()}
+	v := &view{event: ev, entityKey: ev.EntityKey(), candidates: s.index.candidates(ev)}
 	actor := s.people.actor(ev)
 	entity := s.entity(v, st, actor)
 	v.url, _ = entity["url"].(string)

@@ -1,0 +1,214 @@
+package rules
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/vm/runtime"
+)
+
+// facts are names whose values are fixed before an event is looked at: event_name and what follows from it,
+// project_code, source. A name that is not there may have any value.
+type facts map[string]any
+
+// factsOf returns what follows from the name of an event.
+func factsOf(eventName string) facts {
+	ev := Event{Name: eventName}
+	return facts{"event_name": ev.Name, "event_type": ev.Type(), "event_action": ev.Action()}
+}
+
+// folder evaluates as much of an expression as the facts decide, in the semantics of nilSafe. What it takes for known holds
+// for every event that agrees with the facts, or evaluating it fails for that event.
+type folder struct {
+	facts facts
+	vars  map[string]folded
+}
+
+// folded is the value of a node, if it is known.
+type folded struct {
+	value any
+	known bool
+}
+
+func known(v any) folded { return folded{v, true} }
+
+// canMatch reports whether a condition can be true for an event that agrees with the facts.
+func canMatch(tree ast.Node, f facts) bool {
+	v := (&folder{facts: f}).fold(tree)
+	return !v.known || v.value == true
+}
+
+func (f *folder) fold(n ast.Node) folded {
+	switch n := n.(type) {
+	case *ast.BoolNode:
+		return known(n.Value)
+	case *ast.IntegerNode:
+		return known(n.Value)
+	case *ast.FloatNode:
+		return known(n.Value)
+	case *ast.StringNode:
+		return known(n.Value)
+	case *ast.NilNode:
+		return known(nil)
+	case *ast.IdentifierNode:
+		return f.name(n.Value)
+	case *ast.UnaryNode:
+		return f.unary(n)
+	case *ast.BinaryNode:
+		return f.binary(n)
+	case *ast.ConditionalNode:
+		return f.choice(n)
+	case *ast.VariableDeclaratorNode:
+		return f.let(n)
+	case *ast.ArrayNode:
+		return f.list(n)
+	case *ast.BuiltinNode:
+		return f.builtin(n)
+	}
+	return folded{}
+}
+
+func (f *folder) name(name string) folded {
+	if v, bound := f.vars[name]; bound {
+		return v
+	}
+	v, fixed := f.facts[name]
+	return folded{v, fixed}
+}
+
+func (f *folder) unary(n *ast.UnaryNode) folded {
+	v := f.fold(n.Node)
+	if (n.Operator == "not" || n.Operator == "!") && v.known {
+		return known(v.value == false || v.value == nil)
+	}
+	return folded{}
+}
+
+func (f *folder) choice(n *ast.ConditionalNode) folded {
+	switch cond := f.fold(n.Cond); {
+	case !cond.known:
+		return folded{}
+	case cond.value == true:
+		return f.fold(n.Exp1)
+	}
+	return f.fold(n.Exp2)
+}
+
+func (f *folder) let(n *ast.VariableDeclaratorNode) folded {
+	inner := &folder{facts: f.facts, vars: map[string]folded{n.Name: f.fold(n.Value)}}
+	for name, v := range f.vars {
+		if name != n.Name {
+			inner.vars[name] = v
+		}
+	}
+	return inner.fold(n.Expr)
+}
+
+func (f *folder) list(n *ast.ArrayNode) folded {
+	list := make([]any, len(n.Nodes))
+	for i, item := range n.Nodes {
+		v := f.fold(item)
+		if !v.known {
+			return folded{}
+		}
+		list[i] = v.value
+	}
+	return known(list)
+}
+
+func (f *folder) builtin(n *ast.BuiltinNode) folded {
+	if len(n.Arguments) != 1 {
+		return folded{}
+	}
+	text, isText := f.fold(n.Arguments[0]).value.(string)
+	switch {
+	case isText && n.Name == "lower":
+		return known(strings.ToLower(text))
+	case isText && n.Name == "upper":
+		return known(strings.ToUpper(text))
+	}
+	return folded{}
+}
+
+func (f *folder) binary(n *ast.BinaryNode) folded {
+	left := f.fold(n.Left)
+	switch n.Operator {
+	case "and", "&&":
+		return f.both(left, n.Right, false)
+	case "or", "||":
+		return f.both(left, n.Right, true)
+	case "??":
+		if left.known && left.value == nil {
+			return f.fold(n.Right)
+		}
+		return left
+	case "in":
+		return f.in(left, n.Right)
+	}
+	right := f.fold(n.Right)
+	if !left.known || !right.known {
+		return folded{}
+	}
+	return compareKnown(n.Operator, left.value, right.value)
+}
+
+// both folds and (deciding is false) and or (deciding is true): one side that decides is enough.
+func (f *folder) both(left folded, rightNode ast.Node, deciding bool) folded {
+	decides := func(v folded) bool { return v.known && (v.value == true) == deciding }
+	right := f.fold(rightNode)
+	switch {
+	case decides(left), decides(right):
+		return known(deciding)
+	case left.known && right.known:
+		return known(!deciding)
+	}
+	return folded{}
+}
+
+// in folds x in [a, b, …], where one element that equals x is enough.
+func (f *folder) in(left folded, list ast.Node) folded {
+	array, isArray := list.(*ast.ArrayNode)
+	if !isArray || !left.known {
+		return folded{}
+	}
+	all := true
+	for _, item := range array.Nodes {
+		v := f.fold(item)
+		if v.known && runtime.Equal(left.value, v.value) {
+			return known(true)
+		}
+		all = all && v.known
+	}
+	if all {
+		return known(false)
+	}
+	return folded{}
+}
+
+func compareKnown(operator string, left, right any) folded {
+	switch operator {
+	case "==":
+		return known(runtime.Equal(left, right))
+	case "!=":
+		return known(!runtime.Equal(left, right))
+	}
+	a, ok1 := left.(string)
+	b, ok2 := right.(string)
+	if !ok1 || !ok2 {
+		return folded{}
+	}
+	switch operator {
+	case "contains":
+		return known(strings.Contains(a, b))
+	case "startsWith":
+		return known(strings.HasPrefix(a, b))
+	case "endsWith":
+		return known(strings.HasSuffix(a, b))
+	case "matches":
+		if re, err := regexp.Compile(b); err == nil {
+			return known(re.MatchString(a))
+		}
+	}
+	return folded{}
+}
