@@ -19,6 +19,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"qaserelay/relay/store"
+	"qaserelay/rules"
 )
 
 // Options are what the door works with. All but Token and Logger are needed.
@@ -51,9 +52,7 @@ type Status struct {
 }
 
 // Rule is one rule in force.
-type Rule struct {
-	Name string `json:"name"`
-}
+type Rule = rules.RuleInfo
 
 // Notifier is one configured way out, and what it has before it.
 type Notifier struct {

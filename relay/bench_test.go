@@ -1,0 +1,167 @@
+package relay_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"qaserelay/notifiers"
+)
+
+// Every event below matches one rule and makes one delivery.
+
+// holding is a kind of notifier that never ends, so that deliveries stay recorded and cost nothing more.
+func holding() notifiers.Kind {
+	type config struct{}
+	return notifiers.Kind{Type: "holding", Config: func() any { return new(config) }, Options: struct{}{},
+		New: func(any, json.RawMessage) (notifiers.Notifier, error) { return holder{}, nil }}
+}
+
+type holder struct{}
+
+func (holder) Send(ctx context.Context, _ *notifiers.Message) (notifiers.Receipt, error) {
+	<-ctx.Done()
+	return notifiers.Receipt{}, ctx.Err()
+}
+
+// bare does the least that can be called taking a webhook: it reads, decodes and answers.
+func bare(w http.ResponseWriter, r *http.Request) {
+	text, err := io.ReadAll(r.Body)
+	var event map[string]any
+	if err != nil || json.Unmarshal(text, &event) != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusAccepted)
+	_, _ = io.WriteString(w, `{"event_id":"01f3k9q2m0g00"}`+"\n")
+}
+
+// BenchmarkAcceptHTTP compares taking events durably with a handler that only decodes them, both over 64 keep-alive
+// connections, in turns.
+func BenchmarkAcceptHTTP(b *testing.B) {
+	m := start(b, b.TempDir(), `
+sources: [{name: qase, secrets: [s3cret]}]
+notifiers: [{name: ops, type: holding}]
+rules: [{name: done, when: event_name == "run.completed" && payload.failed > 0, notify: [ops]}]
+`, holding())
+	bareURL, closers := m.listen(b, http.HandlerFunc(bare), nil)
+	defer func() { _ = closers[0]() }()
+	load := &load{connections: 64}
+	var took, bareTook time.Duration
+	var calls []time.Duration
+	const turns = 8
+	for b.Loop() {
+		for range turns {
+			d, l := load.run(b, m.hook, 50)
+			took, calls = took+d, append(calls, l...)
+			d, _ = load.run(b, bareURL, 50)
+			bareTook += d
+		}
+	}
+	slices.Sort(calls)
+	events := float64(len(calls))
+	b.ReportMetric(events/took.Seconds(), "events/s")
+	b.ReportMetric(events/bareTook.Seconds(), "bare/s")
+	b.ReportMetric(bareTook.Seconds()/took.Seconds(), "ratio")
+	b.ReportMetric(calls[len(calls)/2].Seconds()*1000, "p50-ms")
+	b.ReportMetric(calls[len(calls)*99/100].Seconds()*1000, "p99-ms")
+	b.ReportMetric(0, "ns/op")
+}
+
+// load posts events over many connections. Each event is of its own run.
+type load struct {
+	connections int
+	next        atomic.Int64
+}
+
+// run posts each times as many events as there are connections, and returns how long it all took, and each call.
+func (l *load) run(b *testing.B, url string, each int) (time.Duration, []time.Duration) {
+	b.Helper()
+	var clients sync.WaitGroup
+	calls := make([]time.Duration, l.connections*each)
+	connections := make([]*rawClient, l.connections)
+	for i := range connections {
+		connections[i] = dial(b, url)
+	}
+	start := time.Now()
+	for i, c := range connections {
+		clients.Go(func() {
+			for j := range each {
+				begin := time.Now()
+				status, err := c.post(body(int(l.next.Add(1)), "Nightly"))
+				if err != nil || status != http.StatusAccepted {
+					b.Errorf("got %d, %v", status, err)
+					return
+				}
+				calls[i*each+j] = time.Since(begin)
+			}
+		})
+	}
+	clients.Wait()
+	return time.Since(start), calls
+}
+
+// BenchmarkFullWay measures events from the webhook to their recorded arrival at a receiver: how many come in, how
+// many arrive, and what waits at the end.
+func BenchmarkFullWay(b *testing.B) {
+	r := receive(b, nil)
+	m := start(b, b.TempDir(), rulesFor(r.url))
+	load := &load{connections: 16}
+	events := 0
+	var accepting, arriving time.Duration
+	backlog := 0
+	for b.Loop() {
+		begin := time.Now()
+		load.run(b, m.hook, 1000)
+		accepting += time.Since(begin)
+		events += 16 * 1000
+		backlog = max(backlog, events-r.count())
+		eventually(b, "all events arrive", func() bool { return r.count() >= events && pending(b, m) == 0 })
+		arriving += time.Since(begin)
+	}
+	b.ReportMetric(float64(events)/arriving.Seconds(), "events/s")
+	b.ReportMetric(float64(events)/accepting.Seconds(), "accepted/s")
+	b.ReportMetric(float64(backlog), "backlog")
+	b.ReportMetric(0, "ns/op")
+}
+
+func pending(b *testing.B, m *machine) (n int) {
+	backlog, err := m.store.Backlog(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, x := range backlog {
+		n += x.Pending
+	}
+	return n
+}
+
+// BenchmarkFreshEvent measures how long a single event takes from the call to the receiver.
+func BenchmarkFreshEvent(b *testing.B) {
+	r := receive(b, nil)
+	m := start(b, b.TempDir(), rulesFor(r.url))
+	c := dial(b, m.hook)
+	var took []time.Duration
+	for b.Loop() {
+		begin, n := time.Now(), len(took)
+		if status, err := c.post(body(n, fmt.Sprint(n))); err != nil || status != http.StatusAccepted {
+			b.Fatal(status, err)
+		}
+		eventually(b, "it arrives", func() bool { return r.count() > n })
+		r.mu.Lock()
+		took = append(took, r.at[n].Sub(begin))
+		r.mu.Unlock()
+	}
+	slices.Sort(took)
+	b.ReportMetric(took[len(took)/2].Seconds()*1000, "p50-ms")
+	b.ReportMetric(took[len(took)*99/100].Seconds()*1000, "p99-ms")
+	b.ReportMetric(0, "ns/op")
+}
