@@ -1,0 +1,20 @@
+# docker build -t qase-relay . && docker run -p 8080:8080 -v "$PWD/rules.yaml:/etc/qase-relay/rules.yaml:ro" -v qase-relay:/data qase-relay
+FROM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /out/qase-relay ./cmd/qase-relay && mkdir /out/data
+
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build /out/qase-relay /qase-relay
+COPY --from=build --chown=65532:65532 /out/data /data
+USER 65532:65532
+ENV QASE_RELAY_RULES=/etc/qase-relay/rules.yaml \
+    QASE_RELAY_STORE=sqlite:///data/relay.db
+VOLUME /data
+EXPOSE 8080
+HEALTHCHECK --interval=15s --timeout=6s CMD ["/qase-relay", "healthcheck"]
+ENTRYPOINT ["/qase-relay"]
+CMD ["serve"]
