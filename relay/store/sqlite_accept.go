@@ -125,12 +125,31 @@ func (t *tx) insertDelivery(event ID, d *NewDelivery) error {
 		_, err := t.exec(q, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, t.now, d.Cancelled, d.Message)
 		return wrap(err, "storing a cancelled delivery")
 	}
+	next := t.now
+	if busy, err := t.isBusy(d.Notifier, d.OrderKey); err != nil {
+		return err
+	} else if busy {
+		next += OrderWait.Milliseconds()
+	}
 	const q = `INSERT INTO deliveries (id, event_id, rule, notifier, order_key, title, state, unfinished, created_at, first_at, updated_at, message, next_at)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', 1, ?7, ?7, ?7, ?8, CASE WHEN ?5 <> '' AND EXISTS (
-			SELECT 1 FROM deliveries INDEXED BY deliveries_lane
-			WHERE unfinished = 1 AND notifier = ?4 AND order_key = ?5) THEN ?7 + ?9 ELSE ?7 END)`
-	_, err := t.exec(q, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, t.now, d.Message, OrderWait.Milliseconds())
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', 1, ?7, ?7, ?7, ?8, ?9)`
+	_, err := t.exec(q, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, t.now, d.Message, next)
 	return wrap(err, "storing a delivery")
+}
+
+// isBusy reports whether a delivery of this order key is unfinished. (As a part of the INSERT, this would make SQLite
+// build a table for the new row each time.)
+func (t *tx) isBusy(notifier, key string) (busy bool, err error) {
+	if key == "" {
+		return false, nil
+	}
+	const q = `SELECT 1 FROM deliveries INDEXED BY deliveries_lane
+		WHERE unfinished = 1 AND notifier = ? AND order_key = ? LIMIT 1`
+	err = t.query(context.Background(), q, []any{notifier, key}, func(row) error {
+		busy = true
+		return nil
+	})
+	return busy, wrap(err, "looking for an earlier delivery")
 }
 
 func wrap(err error, doing string) error {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -45,11 +46,12 @@ func (s *SQLite) Claim(ctx context.Context, notifier string, limit int) ([]Deliv
 }
 
 func (t *tx) claim(notifier string, limit int) ([]Delivery, error) {
-	claimed, err := t.due(notifier, limit)
+	heads, err := t.due(notifier, limit)
 	if err != nil {
 		return nil, err
 	}
-	if claimed, err = t.addFollowers(claimed, limit); err != nil {
+	claimed, err := t.addFollowers(heads, limit)
+	if err != nil {
 		return nil, err
 	}
 	const q = "UPDATE deliveries SET state = 'sending', next_at = NULL, lease = ?2, updated_at = ?3 WHERE id = ?1"
@@ -60,58 +62,76 @@ func (t *tx) claim(notifier string, limit int) ([]Delivery, error) {
 		if _, err := t.exec(q, d.ID, d.Lease, t.now); err != nil {
 			return nil, wrap(err, "marking a delivery as sending")
 		}
+		t.lanes[d.ID] = lane{d.Notifier, d.OrderKey}
 	}
 	return claimed, nil
 }
 
+// head is a due delivery.
+type head struct {
+	Delivery
+	followed bool // there are later ones of its order key
+}
+
 // due returns the notifier's due deliveries, the first due first.
-func (t *tx) due(notifier string, limit int) (due []Delivery, err error) {
-	const q = "SELECT " + deliveryColumns + `, e.body
+func (t *tx) due(notifier string, limit int) (due []head, err error) {
+	const q = "SELECT " + deliveryColumns + `, e.body, d.order_key <> '' AND EXISTS (
+			SELECT 1 FROM deliveries f INDEXED BY deliveries_lane
+			WHERE f.unfinished = 1 AND f.notifier = d.notifier AND f.order_key = d.order_key AND f.id > d.id)
 		FROM deliveries d INDEXED BY deliveries_due JOIN events e ON e.id = d.event_id
 		WHERE d.unfinished = 1 AND d.notifier = ? AND d.next_at <= ? ORDER BY d.next_at, d.id LIMIT ?`
 	err = t.query(context.Background(), q, []any{notifier, t.now, limit}, func(r row) error {
-		due = append(due, scanDelivery(r))
-		due[len(due)-1].EventBody = r.bytes(18)
+		d := head{scanDelivery(r), r.int(19) == 1}
+		d.EventBody = r.bytes(18)
+		due = append(due, d)
 		return nil
 	})
 	return due, wrap(err, "reading due deliveries")
 }
 
 // addFollowers puts the deliveries of one order key together, in order, and adds those that wait behind them.
-func (t *tx) addFollowers(heads []Delivery, limit int) ([]Delivery, error) {
-	lanes := make([][]Delivery, 0, len(heads))
-	index := map[string]int{}
-	for _, d := range heads {
-		i, ok := index[d.OrderKey]
-		if !ok || d.OrderKey == "" {
-			i = len(lanes)
-			index[d.OrderKey], lanes = i, append(lanes, nil)
-		}
-		lanes[i] = append(lanes[i], d)
-	}
-	room := limit - len(heads)
+func (t *tx) addFollowers(heads []head, limit int) ([]Delivery, error) {
 	all := make([]Delivery, 0, len(heads))
-	for _, lane := range lanes {
-		slices.SortFunc(lane, func(a, b Delivery) int { return int(a.ID - b.ID) })
-		if lane[0].OrderKey != "" && room > 0 {
-			more, err := t.followers(lane, min(room, maxFollowers))
+	room := limit - len(heads)
+	for _, ds := range byLane(heads) {
+		for _, d := range ds {
+			all = append(all, d.Delivery)
+		}
+		if last := ds[len(ds)-1]; last.followed && room > 0 {
+			more, err := t.followers(last.Delivery, min(room, maxFollowers))
 			if err != nil {
 				return nil, err
 			}
-			lane, room = append(lane, more...), room-len(more)
+			all, room = append(all, more...), room-len(more)
 		}
-		all = append(all, lane...)
 	}
 	return all, nil
 }
 
-// followers returns the pending deliveries behind a lane, up to the first that is being sent, since the rest waits
-// for that one.
-func (t *tx) followers(lane []Delivery, limit int) (behind []Delivery, err error) {
+// byLane splits due deliveries by order key, in the order of their first ones. Within a key they are sorted by id.
+func byLane(heads []head) [][]head {
+	lanes := make([][]head, 0, len(heads))
+	index := map[string]int{}
+	for i, d := range heads {
+		at, known := index[d.OrderKey]
+		if d.OrderKey == "" || !known {
+			index[d.OrderKey] = len(lanes)
+			lanes = append(lanes, heads[i:i+1:i+1])
+			continue
+		}
+		lanes[at] = append(lanes[at], d)
+		slices.SortFunc(lanes[at], func(a, b head) int { return cmp.Compare(a.ID, b.ID) })
+	}
+	return lanes
+}
+
+// followers returns the pending deliveries behind the last claimed one of an order key, up to the first that is being sent,
+// since the rest waits for that one.
+func (t *tx) followers(last Delivery, limit int) (behind []Delivery, err error) {
 	const q = "SELECT " + deliveryColumns + `, e.body
 		FROM deliveries d INDEXED BY deliveries_lane JOIN events e ON e.id = d.event_id
 		WHERE d.unfinished = 1 AND d.notifier = ? AND d.order_key = ? AND d.id > ? ORDER BY d.id LIMIT ?`
-	last, free := lane[len(lane)-1], true
+	free := true
 	args := []any{last.Notifier, last.OrderKey, last.ID, limit}
 	err = t.query(context.Background(), q, args, func(r row) error {
 		d := scanDelivery(r)

@@ -36,13 +36,19 @@ func (t *tx) finish(outcomes []Outcome) error {
 	ended := map[lane]bool{}
 	for i := range outcomes {
 		if o := &outcomes[i]; o.Attempt != nil || o.State != Pending {
-			l, ok, err := t.finishOne(o)
+			found, err := t.finishOne(o)
 			if err != nil {
 				return err
 			}
-			if ok && o.State != Pending && l.key != "" {
-				ended[l] = true
+			if !found || o.State == Pending {
+				delete(t.lanes, o.ID)
+				continue
 			}
+			l, err := t.laneOf(o.ID)
+			if err != nil {
+				return err
+			}
+			ended[l] = true
 		}
 	}
 	for i := range outcomes {
@@ -60,33 +66,45 @@ func (t *tx) finish(outcomes []Outcome) error {
 	return nil
 }
 
-// finishOne records one outcome and returns the lane of the delivery, or false when the lease is an old one.
-func (t *tx) finishOne(o *Outcome) (l lane, found bool, err error) {
+// laneOf returns the lane of a delivery that ends. It is remembered from the claim.
+func (t *tx) laneOf(id ID) (l lane, err error) {
+	if l, ok := t.lanes[id]; ok {
+		delete(t.lanes, id)
+		return l, nil
+	}
+	const q = "SELECT notifier, order_key FROM deliveries WHERE id = ?"
+	err = t.query(context.Background(), q, []any{id}, func(r row) error {
+		l = lane{r.str(0), r.str(1)}
+		return nil
+	})
+	return l, wrap(err, "reading a delivery's order key")
+}
+
+// finishOne records one outcome and reports whether the delivery still has its lease.
+func (t *tx) finishOne(o *Outcome) (found bool, err error) {
 	a := o.Attempt
 	tried := 1
 	if a == nil {
 		a, tried = &Attempt{}, 0
 	}
-	// Two statements, since a column that is named is written to its indexes even if it stays the same.
+	// Two statements, since a column that is named is written to its indexes even if it stays the same. No RETURNING:
+	// it makes a table for the answer each time.
 	const again = `UPDATE deliveries SET state = ?3, next_at = ?8,
 		status = ?4, error = ?5, attempts = attempts + ?6, updated_at = ?7
-		WHERE id = ?1 AND lease = ?2 AND state = 'sending' RETURNING notifier, order_key`
+		WHERE id = ?1 AND lease = ?2 AND state = 'sending'`
 	const end = `UPDATE deliveries SET state = ?3, unfinished = 0,
 		status = ?4, error = ?5, attempts = attempts + ?6, updated_at = ?7
-		WHERE id = ?1 AND lease = ?2 AND state = 'sending' RETURNING notifier, order_key`
+		WHERE id = ?1 AND lease = ?2 AND state = 'sending'`
 	args := []any{o.ID, o.Lease, o.State, a.Status, a.Error, tried, t.now}
 	query := end
 	if o.State == Pending {
 		query, args = again, append(args, dueAt(o.NextAt, t.now))
 	}
-	err = t.query(context.Background(), query, args, func(r row) error {
-		l, found = lane{r.str(0), r.str(1)}, true
-		return nil
-	})
-	if err != nil || !found || o.Attempt == nil {
-		return l, found, wrap(err, "recording an outcome")
+	n, err := t.exec(query, args...)
+	if err != nil || n == 0 || o.Attempt == nil {
+		return n == 1, wrap(err, "recording an outcome")
 	}
-	return l, true, t.insertAttempt(o)
+	return true, t.insertAttempt(o)
 }
 
 func (t *tx) insertAttempt(o *Outcome) error {
@@ -109,6 +127,7 @@ func (t *tx) handBack(id ID, lease int64, next time.Time) (int64, error) {
 				WHERE b.unfinished = 1 AND b.notifier = deliveries.notifier AND b.order_key = deliveries.order_key AND b.id < ?1)
 			THEN max(created_at + ?5, ?4 + 1000) ELSE ?3 END
 		WHERE id = ?1 AND lease = ?2 AND state = 'sending'`
+	delete(t.lanes, id)
 	n, err := t.exec(q, id, lease, dueAt(next, t.now), t.now, OrderWait.Milliseconds())
 	return n, wrap(err, "handing a delivery back")
 }
@@ -116,6 +135,9 @@ func (t *tx) handBack(id ID, lease int64, next time.Time) (int64, error) {
 // promote makes the first unfinished delivery of a lane due, if it waits for its turn. One that was tried before
 // waits for something else.
 func (t *tx) promote(l lane) error {
+	if l.key == "" {
+		return nil
+	}
 	const q = `UPDATE deliveries SET next_at = ?3 WHERE id = (
 			SELECT id FROM deliveries INDEXED BY deliveries_lane
 			WHERE unfinished = 1 AND notifier = ?1 AND order_key = ?2 ORDER BY id LIMIT 1)
@@ -185,7 +207,7 @@ func recoverSending(c *conn, now time.Time) error {
 	if _, err := c.exec("BEGIN IMMEDIATE"); err != nil {
 		return wrap(err, "starting to recover interrupted deliveries")
 	}
-	t := &tx{conn: c, now: now.UnixMilli()}
+	t := &tx{conn: c, now: now.UnixMilli(), lanes: map[ID]lane{}}
 	if err = t.finish(sending); err == nil {
 		_, err = c.exec("COMMIT")
 	}

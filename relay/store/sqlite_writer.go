@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,8 +27,9 @@ type op struct {
 // tx is the transaction of one group.
 type tx struct {
 	*conn
-	now  int64 // milliseconds
-	keys overlay
+	now   int64 // milliseconds
+	keys  overlay
+	lanes map[ID]lane // the writer's
 }
 
 // writer owns the connection that writes. Its loop takes groups of ops into transactions.
@@ -36,6 +38,7 @@ type writer struct {
 	now   func() time.Time
 	queue queue
 	done  chan struct{} // closed when the loop has ended
+	lanes map[ID]lane   // of deliveries that are being sent; they never change, so a rollback does not matter
 
 	mu     sync.Mutex // held during a transaction, and by whoever must have none beside
 	broken chan struct{}
@@ -45,7 +48,8 @@ type writer struct {
 }
 
 func newWriter(c *conn, now func() time.Time) *writer {
-	w := &writer{conn: c, now: now, done: make(chan struct{}), broken: make(chan struct{}), grown: func(*conn) {}}
+	w := &writer{conn: c, now: now, lanes: map[ID]lane{}, grown: func(*conn) {}}
+	w.done, w.broken = make(chan struct{}), make(chan struct{})
 	w.queue.wake = make(chan struct{}, 1)
 	w.commit = func() error {
 		_, err := c.exec("COMMIT")
@@ -80,6 +84,7 @@ func (w *writer) loop() {
 	for group := w.queue.take(groupRows); group != nil; group = w.queue.take(groupRows) {
 		w.serve(group)
 		w.grown(w.conn)
+		runtime.Gosched() // let those who were answered come again, so that groups are large
 	}
 }
 
@@ -118,7 +123,7 @@ func (w *writer) transact(group []*op) (err error) {
 	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("starting a transaction: %w", err)
 	}
-	t := &tx{conn: w.conn, now: w.now().UnixMilli()}
+	t := &tx{conn: w.conn, now: w.now().UnixMilli(), lanes: w.lanes}
 	for _, o := range group {
 		if o.over.Load() {
 			continue

@@ -1,0 +1,138 @@
+package store
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// BenchmarkAccept stores events with bodies of 1 KiB, each with one delivery, one key read and one key changed, from
+// many callers at once. An operation is one event on disk.
+func BenchmarkAccept(b *testing.B) {
+	for _, waiters := range []int{1, 16, 64, 256} {
+		b.Run(fmt.Sprintf("waiters=%d", waiters), func(b *testing.B) {
+			l := newLoad(b)
+			b.ResetTimer()
+			l.acceptAll(b.N, waiters)
+			l.report(b)
+		})
+	}
+}
+
+// BenchmarkCycle is BenchmarkAccept with each delivery claimed and its outcome recorded. An operation is one event
+// whose delivery is recorded as delivered.
+func BenchmarkCycle(b *testing.B) {
+	for _, waiters := range []int{16, 64, 256} {
+		b.Run(fmt.Sprintf("waiters=%d", waiters), func(b *testing.B) {
+			l := newLoad(b)
+			b.ResetTimer()
+			var wg sync.WaitGroup
+			wg.Go(func() { l.acceptAll(b.N, waiters) })
+			l.deliverAll(b.N)
+			wg.Wait()
+			l.report(b)
+		})
+	}
+}
+
+// load makes work for a store.
+type load struct {
+	testing.TB
+	store *SQLite
+	ids   *IDs
+	count atomic.Int64
+	fresh chan struct{}
+	body  []byte
+
+	commits, pages atomic.Int64
+}
+
+func newLoad(tb testing.TB) *load {
+	s := openTest(tb, filepath.Join(tb.TempDir(), "relay.db"), nil)
+	tb.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	l := &load{TB: tb, store: s, ids: NewIDs(0), fresh: make(chan struct{}, 1), body: bytes.Repeat([]byte("x"), 1024)}
+	commit := s.writer.commit
+	s.writer.commit = func() error { l.commits.Add(1); return commit() }
+	grown := s.writer.grown
+	s.writer.grown = func(c *conn) {
+		before := s.keeper.written.Load()
+		grown(c)
+		l.pages.Add(max(0, s.keeper.written.Load()-before))
+	}
+	return l
+}
+
+func (l *load) report(b *testing.B) {
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(float64(b.N)/float64(l.commits.Load()), "events/commit")
+	b.ReportMetric(float64(l.pages.Load())/float64(b.N), "pages/event")
+}
+
+func (l *load) acceptAll(n, waiters int) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range waiters {
+		wg.Go(func() {
+			for next.Add(1) <= int64(n) {
+				l.accept()
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func (l *load) accept() {
+	n := l.count.Add(1)
+	key := fmt.Sprintf("entity/WEB/run/%d", n/4)
+	body := fmt.Appendf(nil, `{"n":%d,"x":"%s"}`, n, l.body)
+	ev := Event{
+		ID: l.ids.Next(time.Now()), Source: "qase", Name: "run.completed", Project: "WEB", Body: body,
+		Hash: sha256.Sum256(body), ReceivedAt: time.Now(), Keys: []string{key},
+	}
+	rs, err := l.store.Accept(l.Context(), []Event{ev}, func(_ int, get func(string) ([]byte, error)) (Plan, error) {
+		_, err := get(key)
+		return Plan{
+			Decisions:  l.body[:300],
+			Deliveries: []NewDelivery{{ID: ev.ID + 1<<22, Rule: "failed-run", Notifier: "slack", OrderKey: key, Title: "3 failed", Message: l.body[:600]}},
+			Changes:    []Change{{Key: key, Value: l.body[:300], Expires: ev.ReceivedAt.Add(time.Hour)}},
+		}, err
+	})
+	if err != nil || rs[0].Err != nil {
+		l.Error(err, rs)
+	}
+	select {
+	case l.fresh <- struct{}{}:
+	default:
+	}
+}
+
+// deliverAll claims and finishes until n deliveries are done, as a lane of the relay does.
+func (l *load) deliverAll(n int) {
+	for n > 0 {
+		ds, err := l.store.Claim(l.Context(), "slack", 256)
+		if err != nil {
+			l.Fatal(err)
+		}
+		if len(ds) == 0 {
+			<-l.fresh
+			continue
+		}
+		os := make([]Outcome, len(ds))
+		for i, d := range ds {
+			os[i] = Outcome{ID: d.ID, Lease: d.Lease, State: Delivered, Attempt: &Attempt{At: time.Now(), Status: "200 OK", Response: "ok"}}
+		}
+		if err := l.store.Finish(l.Context(), os); err != nil {
+			l.Fatal(err)
+		}
+		n -= len(ds)
+	}
+}
