@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -89,23 +88,6 @@ func addressText(v any) string {
 		}
 		return r
 	}, plainText(v))
-}
-
-// jsonText is a value as JSON.
-func jsonText(v any) string {
-	switch x := v.(type) {
-	case jsonValue:
-		return x.text
-	case linkValue, mentionValue, time.Duration:
-		v = plainText(x)
-	}
-	var out strings.Builder
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return `""`
-	}
-	return strings.TrimSuffix(out.String(), "\n")
 }
 
 // markdownText is a value as Markdown in which it reads as it is.

@@ -128,25 +128,33 @@ func sameUser(a, b map[string]any) bool {
 
 // encode returns what is to be kept, without fields that are too large.
 func (m *memory) encode() []byte {
-	fields := map[string]json.RawMessage{}
+	fields := make(map[string]any, len(m.Fields))
 	total := 0
-	for key, value := range m.Fields {
-		if text := jsonText(value); len(text) <= maxRemembered && total+len(text) <= maxEntityBytes {
-			fields[key] = json.RawMessage(text)
+	for _, key := range sortedKeys(m.Fields) {
+		if text := jsonText(m.Fields[key]); len(text) <= maxRemembered && total+len(text) <= maxEntityBytes {
+			fields[key] = jsonValue{text}
 			total += len(text)
 		}
 	}
-	data, err := json.Marshal(struct {
-		Fields    map[string]json.RawMessage `json:"fields"`
-		StartedAt int64                      `json:"started_at,omitempty"`
-		CreatedBy map[string]any             `json:"created_by,omitempty"`
-		Reviewers []map[string]any           `json:"reviewers,omitempty"`
-		Seen      int64                      `json:"seen"`
-	}{fields, m.StartedAt, m.CreatedBy, m.Reviewers, m.Seen})
-	if err != nil {
-		return nil
+	kept := map[string]any{"fields": fields, "seen": int(m.Seen)}
+	if m.StartedAt != 0 {
+		kept["started_at"] = int(m.StartedAt)
 	}
-	return data
+	if m.CreatedBy != nil {
+		kept["created_by"] = m.CreatedBy
+	}
+	if len(m.Reviewers) > 0 {
+		kept["reviewers"] = m.reviewers()
+	}
+	return appendJSON(make([]byte, 0, total+200), kept)
+}
+
+func (m *memory) reviewers() []any {
+	list := make([]any, len(m.Reviewers))
+	for i, one := range m.Reviewers {
+		list[i] = one
+	}
+	return list
 }
 
 // entity returns what conditions and templates see.
@@ -166,11 +174,7 @@ func (m *memory) entity(ev *Event, settings *Settings) map[string]any {
 	if m.CreatedBy != nil {
 		entity["created_by"] = m.CreatedBy
 	}
-	reviewers := make([]any, len(m.Reviewers))
-	for i, one := range m.Reviewers {
-		reviewers[i] = one
-	}
-	entity["reviewers"] = reviewers
+	entity["reviewers"] = m.reviewers()
 	return entity
 }
 
@@ -203,7 +207,7 @@ func finishedKey(ev *Event, entity map[string]any) string {
 
 // finished is what is kept of a run that has ended, for previous.
 func finished(ev *Event, entity map[string]any) []byte {
-	kept := map[string]any{"finished_at": ev.Timestamp}
+	kept := map[string]any{"finished_at": int(ev.Timestamp)}
 	for key, value := range entity {
 		switch value.(type) {
 		case int, float64, bool, string:

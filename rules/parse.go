@@ -69,6 +69,10 @@ type builder struct {
 	templates *templates
 	kinds     map[string]*notifierInfo // by notifier name
 	previous  bool                     // something asks for the previous run
+
+	current    *rule // whose templates are being compiled
+	conditions []lintItem
+	lintItems  []lintItem
 }
 
 // openFile is one decoded file.
@@ -139,6 +143,7 @@ func (b *builder) build() *Config {
 	set.index.build(set.rules)
 	set.usesPrevious = b.previous
 	set.defaults = compileDefaults(set)
+	b.lint(set, config.Sources)
 	return config
 }
 

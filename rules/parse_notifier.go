@@ -203,6 +203,7 @@ func (c *optionCompiler) text(t text) optionValue {
 		c.file.templateProblem(t, err)
 		return &compiled{}
 	}
+	c.lintLater(lintItem{file: c.file, text: t, as: c.as, c: out})
 	return out
 }
 

@@ -48,7 +48,11 @@ func (b *builder) rule(f *openFile, spec *ruleSpec) *rule {
 		name: spec.Name.s, description: spec.Description.s, level: spec.Level.s, stop: spec.Stop,
 		enabled: spec.Enabled == nil || *spec.Enabled,
 	}
-	r.when = b.condition(f, spec)
+	b.current = r
+	defer func() { b.current = nil }()
+	if r.when = b.condition(f, spec); r.when != nil {
+		b.conditions = append(b.conditions, lintItem{file: f, text: spec.When, rule: r})
+	}
 	if spec.Level.given() && !isLevel(r.level) {
 		levels := []string{levelInfo, levelSuccess, levelWarning, levelError}
 		f.report(spec.Level.node, Error, fmt.Sprintf("no level %q", r.level), didYouMean(r.level, levels))
@@ -93,6 +97,7 @@ func (b *builder) template(f *openFile, t text, name string, as form) *compiled 
 	if err != nil {
 		f.templateProblem(t, err)
 	}
+	b.lintLater(lintItem{file: f, text: t, as: as, c: c})
 	return c
 }
 

@@ -3,6 +3,7 @@ package rules
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -102,7 +103,7 @@ rules:
 func mustParse(t testing.TB, text string) *Config {
 	t.Helper()
 	config, problems := Parse([]File{{"dir/rules.yaml", []byte(text)}}, testOptions())
-	if len(problems) > 0 {
+	if problems.Err() != nil {
 		t.Fatalf("problems:\n%v", problems)
 	}
 	return config
@@ -210,4 +211,33 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestTheCatalogueAdvises(t *testing.T) {
+	text, err := os.ReadFile("testdata/advice.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, problems := Parse([]File{{"advice.yaml", text}}, testOptions())
+	if config == nil {
+		t.Errorf("advice must not keep a file from being used:\n%v", problems.Err())
+	}
+	golden(t, "testdata/advice.golden", problems.Error()+"\n")
+}
+
+func BenchmarkParse(b *testing.B) {
+	for _, n := range []int{10, 1000, 10_000} {
+		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
+			var rules strings.Builder
+			for i := range n {
+				fmt.Fprintf(&rules, "  - {name: r%d, when: 'event_name == \"run.completed\" and payload.failed > %d', title: '{{ .entity.title }}: {{ .payload.failed }}', notify: [qa]}\n", i, i)
+			}
+			text := []byte(rulesFile(rules.String()))
+			for b.Loop() {
+				if _, problems := Parse([]File{{"r.yaml", text}}, testOptions()); problems.Err() != nil {
+					b.Fatal(problems)
+				}
+			}
+		})
+	}
 }

@@ -85,12 +85,14 @@ func (s *Set) Keys(ev *Event) []string {
 // and drops the decision.
 func (s *Set) Decide(ev *Event, st State) Decision {
 	v := s.view(ev, st)
-	d := Decision{Results: make([]Result, 0, min(len(s.rules), maxRecorded)), Changes: v.changes}
+	v.candidates = s.index.candidates(ev)
+	d := Decision{Changes: v.changes}
 	numbers := s.index.all
 	if len(s.rules) > maxRecorded {
 		numbers = v.candidates
 		d.NotMatched = len(s.rules) - len(numbers)
 	}
+	d.Results = make([]Result, 0, min(len(numbers), maxRecorded))
 	stopped := ""
 	for _, i := range numbers {
 		r := s.rules[i]
@@ -180,7 +182,7 @@ func (v *view) isCandidate(i int) bool {
 
 // view gathers all that is known about ev, and what is to be remembered of it.
 func (s *Set) view(ev *Event, st State) *view {
-	v := &view{event: ev, entityKey: ev.EntityKey(), candidates: s.index.candidates(ev)}
+	v := &view{event: ev, entityKey: ev.EntityKey()}
 	actor := s.people.actor(ev)
 	entity := s.entity(v, st, actor)
 	v.url, _ = entity["url"].(string)

@@ -1,0 +1,196 @@
+package rules
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr/ast"
+
+	"qaserelay/rules/catalog"
+)
+
+// The lint holds a rule against the catalogue: names of events, and names and types of the fields that are left to look at in
+// each event that the rule can match. It only advises, since Qase adds events and fields.
+
+// finding is one piece of advice about a text, with its place there.
+type finding struct {
+	at      offset
+	message string
+	hint    string
+}
+
+// conditionLint gathers the findings about one condition.
+type conditionLint struct {
+	tree     ast.Node
+	source   string
+	matching []*eventSchema // the known events that it can match
+	findings []finding
+}
+
+// lintCondition returns the findings about a condition and the known events that it can match.
+func lintCondition(c *condition, sources []Source) ([]finding, []*eventSchema) {
+	l := &conditionLint{tree: c.tree, source: c.source}
+	for _, e := range knownSchemas().events {
+		if canMatch(c.tree, factsOf(e.name)) {
+			l.matching = append(l.matching, e)
+		}
+	}
+	l.constants(sources)
+	if len(l.findings) == 0 && !l.canEverMatch() {
+		l.add(c.tree, "this can never be true", "look for parts that contradict each other")
+	}
+	l.fields()
+	slices.SortStableFunc(l.findings, func(a, b finding) int {
+		return cmp.Or(cmp.Compare(a.at.line, b.at.line), cmp.Compare(a.at.col, b.at.col))
+	})
+	return l.findings, l.matching
+}
+
+// canEverMatch reports whether any event, known or not, can match. The names of unknown events are made from those that the
+// condition mentions; where it looks for parts of names, there may always be one.
+func (l *conditionLint) canEverMatch() bool {
+	if len(l.matching) > 0 {
+		return true
+	}
+	types, actions, partial := []string{"other"}, []string{"other"}, false
+	tree := l.tree
+	ast.Walk(&tree, visitor(func(n ast.Node) {
+		switch n := n.(type) {
+		case *ast.StringNode:
+			kind, action, _ := strings.Cut(n.Value, ".")
+			types, actions = append(types, kind), append(actions, kind, action)
+		case *ast.BinaryNode:
+			partial = partial || slices.Contains([]string{"startsWith", "endsWith", "contains", "matches"}, n.Operator)
+		}
+	}))
+	if partial && canMatch(l.tree, facts{}) || len(types) > 100 {
+		return true
+	}
+	for _, kind := range types {
+		for _, action := range actions {
+			if canMatch(l.tree, factsOf(kind+"."+action)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (l *conditionLint) add(n ast.Node, message, hint string) {
+	l.findings = append(l.findings, finding{place(l.source, n.Location().From), message, hint})
+}
+
+// place turns an offset in characters into a line and a column.
+func place(source string, at int) offset {
+	o := offset{line: 1}
+	for _, r := range source {
+		if at == 0 {
+			break
+		}
+		at--
+		if o.col++; r == '\n' {
+			o.line, o.col = o.line+1, 0
+		}
+	}
+	return o
+}
+
+// constants looks at what event_name and the like are compared with.
+func (l *conditionLint) constants(sources []Source) {
+	tree := l.tree
+	ast.Walk(&tree, visitor(func(n ast.Node) {
+		b, isBinary := n.(*ast.BinaryNode)
+		if !isBinary {
+			return
+		}
+		name, isName := b.Left.(*ast.IdentifierNode)
+		values := b.Right
+		if !isName {
+			name, isName = b.Right.(*ast.IdentifierNode)
+			values = b.Left
+		}
+		if isName && (b.Operator == "==" || b.Operator == "!=" || b.Operator == "in") {
+			for _, value := range texts(values) {
+				l.constant(name.Value, value, sources)
+			}
+		}
+	}))
+}
+
+func texts(n ast.Node) []*ast.StringNode {
+	switch n := n.(type) {
+	case *ast.StringNode:
+		return []*ast.StringNode{n}
+	case *ast.ArrayNode:
+		var all []*ast.StringNode
+		for _, item := range n.Nodes {
+			all = append(all, texts(item)...)
+		}
+		return all
+	}
+	return nil
+}
+
+func (l *conditionLint) constant(name string, value *ast.StringNode, sources []Source) {
+	switch name {
+	case "event_name":
+		if _, known := knownSchemas().byName[value.Value]; !known {
+			l.add(value, fmt.Sprintf("no event %q", value.Value), catalog.Hint(value.Value))
+		}
+	case "event_type":
+		l.oneOf(value, "type of events", partsOf(0))
+	case "event_action":
+		l.oneOf(value, "action of events", partsOf(1))
+	case "source":
+		var names []string
+		for _, s := range sources {
+			names = append(names, s.Name)
+		}
+		l.oneOf(value, "source", names)
+	case "project_code":
+		l.project(value, sources)
+	}
+}
+
+// partsOf returns the types (0) or actions (1) of the known events.
+func partsOf(part int) []string {
+	var parts []string
+	for _, name := range knownSchemas().names() {
+		if p := strings.SplitN(name, ".", 2)[part]; !slices.Contains(parts, p) {
+			parts = append(parts, p)
+		}
+	}
+	return parts
+}
+
+func (l *conditionLint) oneOf(value *ast.StringNode, what string, names []string) {
+	if !slices.Contains(names, value.Value) {
+		l.add(value, fmt.Sprintf("no %s %q", what, value.Value), didYouMean(value.Value, names))
+	}
+}
+
+// project looks at a project code, where the sources say which ones they take.
+func (l *conditionLint) project(value *ast.StringNode, sources []Source) {
+	var codes []string
+	for _, s := range sources {
+		if len(s.Projects) == 0 {
+			return
+		}
+		codes = append(codes, s.Projects...)
+	}
+	if len(codes) > 0 && !slices.Contains(codes, value.Value) {
+		l.add(value, fmt.Sprintf("no source takes events of the project %q", value.Value), didYouMean(value.Value, codes))
+	}
+}
+
+// visitor is a function as a visitor of nodes.
+type visitor func(ast.Node)
+
+// Visit implements ast.Visitor.
+func (v visitor) Visit(n *ast.Node) { v(*n) }
+
+// column counts characters up to a byte of s.
+func column(s string, at int) int { return utf8.RuneCountInString(s[:min(at, len(s))]) }
