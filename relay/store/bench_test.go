@@ -2,8 +2,10 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -17,6 +19,7 @@ func BenchmarkAccept(b *testing.B) {
 	for _, waiters := range []int{1, 16, 64, 256} {
 		b.Run(fmt.Sprintf("waiters=%d", waiters), func(b *testing.B) {
 			l := newLoad(b)
+			l.measure()
 			b.ResetTimer()
 			l.acceptAll(b.N, waiters)
 			l.report(b)
@@ -30,6 +33,7 @@ func BenchmarkCycle(b *testing.B) {
 	for _, waiters := range []int{16, 64, 256} {
 		b.Run(fmt.Sprintf("waiters=%d", waiters), func(b *testing.B) {
 			l := newLoad(b)
+			l.measure()
 			b.ResetTimer()
 			var wg sync.WaitGroup
 			wg.Go(func() { l.acceptAll(b.N, waiters) })
@@ -59,7 +63,17 @@ func newLoad(tb testing.TB) *load {
 			tb.Error(err)
 		}
 	})
-	l := &load{TB: tb, store: s, ids: NewIDs(0), fresh: make(chan struct{}, 1), body: bytes.Repeat([]byte("x"), 1024)}
+	return newLoadOn(tb, s)
+}
+
+// newLoadOn also works without a test.
+func newLoadOn(tb testing.TB, s *SQLite) *load {
+	return &load{TB: tb, store: s, ids: NewIDs(0), fresh: make(chan struct{}, 1), body: bytes.Repeat([]byte("x"), 1024)}
+}
+
+// measure counts commits and written pages; report reports them.
+func (l *load) measure() {
+	s := l.store
 	commit := s.writer.commit
 	s.writer.commit = func() error { l.commits.Add(1); return commit() }
 	grown := s.writer.grown
@@ -68,7 +82,6 @@ func newLoad(tb testing.TB) *load {
 		grown(c)
 		l.pages.Add(max(0, s.keeper.written.Load()-before))
 	}
-	return l
 }
 
 func (l *load) report(b *testing.B) {
@@ -90,15 +103,15 @@ func (l *load) acceptAll(n, waiters int) {
 	wg.Wait()
 }
 
-func (l *load) accept() {
+func (l *load) accept() ID {
 	n := l.count.Add(1)
 	key := fmt.Sprintf("entity/WEB/run/%d", n/4)
-	body := fmt.Appendf(nil, `{"n":%d,"x":"%s"}`, n, l.body)
+	body := fmt.Appendf(nil, `{"pid":%d,"n":%d,"x":"%s"}`, os.Getpid(), n, l.body)
 	ev := Event{
 		ID: l.ids.Next(time.Now()), Source: "qase", Name: "run.completed", Project: "WEB", Body: body,
 		Hash: sha256.Sum256(body), ReceivedAt: time.Now(), Keys: []string{key},
 	}
-	rs, err := l.store.Accept(l.Context(), []Event{ev}, func(_ int, get func(string) ([]byte, error)) (Plan, error) {
+	rs, err := l.store.Accept(context.Background(), []Event{ev}, func(_ int, get func(string) ([]byte, error)) (Plan, error) {
 		_, err := get(key)
 		return Plan{
 			Decisions:  l.body[:300],
@@ -107,20 +120,21 @@ func (l *load) accept() {
 		}, err
 	})
 	if err != nil || rs[0].Err != nil {
-		l.Error(err, rs)
+		panic(fmt.Sprint(err, rs))
 	}
 	select {
 	case l.fresh <- struct{}{}:
 	default:
 	}
+	return rs[0].ID
 }
 
 // deliverAll claims and finishes until n deliveries are done, as a lane of the relay does.
 func (l *load) deliverAll(n int) {
 	for n > 0 {
-		ds, err := l.store.Claim(l.Context(), "slack", 256)
+		ds, err := l.store.Claim(context.Background(), "slack", 256)
 		if err != nil {
-			l.Fatal(err)
+			panic(err)
 		}
 		if len(ds) == 0 {
 			<-l.fresh
@@ -130,8 +144,8 @@ func (l *load) deliverAll(n int) {
 		for i, d := range ds {
 			os[i] = Outcome{ID: d.ID, Lease: d.Lease, State: Delivered, Attempt: &Attempt{At: time.Now(), Status: "200 OK", Response: "ok"}}
 		}
-		if err := l.store.Finish(l.Context(), os); err != nil {
-			l.Fatal(err)
+		if err := l.store.Finish(context.Background(), os); err != nil {
+			panic(err)
 		}
 		n -= len(ds)
 	}

@@ -77,6 +77,7 @@ func (s *SQLite) start() error {
 	s.writer = newWriter(c, s.now)
 	s.readers = newReaders(s.path)
 	s.keeper = newCheckpointer(cc, s.writer, s.log)
+	s.writer.grown = s.keeper.count
 	go s.writer.loop()
 	go s.keeper.loop()
 	return nil
@@ -124,9 +125,9 @@ func connectWriter(path string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = checkLibrary(c)
+	_, err = fileVersion(c, path, len(migrations()))
 	if err == nil {
-		_, err = fileVersion(c, path, len(migrations()))
+		err = checkLibrary(c)
 	}
 	if err == nil {
 		err = configure(c, pragmas(forWriting()))

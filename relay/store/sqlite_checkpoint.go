@@ -30,7 +30,6 @@ type checkpointer struct {
 func newCheckpointer(c *conn, w *writer, log *slog.Logger) *checkpointer {
 	k := &checkpointer{conn: c, writer: w, log: log}
 	k.wake, k.quit, k.done = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
-	w.grown = k.count
 	return k
 }
 
@@ -70,12 +69,17 @@ func (k *checkpointer) count(c *conn) {
 func (k *checkpointer) checkpoint() error {
 	k.written.Store(0)
 	frames, err := k.move("PRAGMA wal_checkpoint(PASSIVE)")
-	if err != nil || frames < restartPages {
-		return err
+	if err == nil && frames >= restartPages {
+		err = k.restart()
 	}
+	return err
+}
+
+// restart moves everything while the writer waits, so that the log begins anew.
+func (k *checkpointer) restart() error {
 	k.writer.mu.Lock()
 	defer k.writer.mu.Unlock()
-	_, err = k.move("PRAGMA wal_checkpoint(RESTART)")
+	_, err := k.move("PRAGMA wal_checkpoint(RESTART)")
 	return err
 }
 

@@ -27,22 +27,25 @@ func scanDelivery(r row) Delivery {
 // Claim implements Store. When the caller has gone before the answer, the deliveries are handed back.
 func (s *SQLite) Claim(ctx context.Context, notifier string, limit int) ([]Delivery, error) {
 	var claimed []Delivery
-	claim := func(t *tx) (err error) {
-		claimed, err = t.claim(notifier, limit)
-		return err
-	}
-	unclaim := func(t *tx) error {
-		for _, d := range claimed {
-			if _, err := t.handBack(d.ID, d.Lease, time.UnixMilli(t.now)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if err := s.writer.do(&op{ctx: ctx, rows: limit, run: claim, undo: unclaim}); err != nil {
+	if err := s.writer.do(claimOp(ctx, &claimed, notifier, limit)); err != nil {
 		return nil, fmt.Errorf("claiming deliveries for %s: %w", notifier, err)
 	}
 	return claimed, nil
+}
+
+func claimOp(ctx context.Context, claimed *[]Delivery, notifier string, limit int) *op {
+	claim := func(t *tx) (err error) {
+		*claimed, err = t.claim(notifier, limit)
+		return err
+	}
+	undo := func(t *tx) error {
+		back := make([]Outcome, len(*claimed))
+		for i, d := range *claimed {
+			back[i] = Outcome{ID: d.ID, Lease: d.Lease, State: Pending}
+		}
+		return t.finish(back)
+	}
+	return &op{ctx: ctx, rows: limit, run: claim, undo: undo}
 }
 
 func (t *tx) claim(notifier string, limit int) ([]Delivery, error) {

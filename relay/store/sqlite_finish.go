@@ -53,7 +53,7 @@ func (t *tx) finish(outcomes []Outcome) error {
 	}
 	for i := range outcomes {
 		if o := &outcomes[i]; o.Attempt == nil && o.State == Pending {
-			if _, err := t.handBack(o.ID, o.Lease, o.NextAt); err != nil {
+			if err := t.handBack(o.ID, o.Lease, o.NextAt); err != nil {
 				return err
 			}
 		}
@@ -121,15 +121,15 @@ func (t *tx) insertAttempt(o *Outcome) error {
 
 // handBack makes a claimed delivery pending again, as if it had not been claimed. Behind an earlier one of its order
 // key it waits, and at least for a second, so that it does not come round at once when its wait is over.
-func (t *tx) handBack(id ID, lease int64, next time.Time) (int64, error) {
+func (t *tx) handBack(id ID, lease int64, next time.Time) error {
 	const q = `UPDATE deliveries SET state = 'pending', updated_at = ?4, next_at =
 			CASE WHEN order_key <> '' AND EXISTS (SELECT 1 FROM deliveries b INDEXED BY deliveries_lane
 				WHERE b.unfinished = 1 AND b.notifier = deliveries.notifier AND b.order_key = deliveries.order_key AND b.id < ?1)
 			THEN max(created_at + ?5, ?4 + 1000) ELSE ?3 END
 		WHERE id = ?1 AND lease = ?2 AND state = 'sending'`
 	delete(t.lanes, id)
-	n, err := t.exec(q, id, lease, dueAt(next, t.now), t.now, OrderWait.Milliseconds())
-	return n, wrap(err, "handing a delivery back")
+	_, err := t.exec(q, id, lease, dueAt(next, t.now), t.now, OrderWait.Milliseconds())
+	return wrap(err, "handing a delivery back")
 }
 
 // promote makes the first unfinished delivery of a lane due, if it waits for its turn. One that was tried before

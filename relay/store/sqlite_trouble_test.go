@@ -1,0 +1,202 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// limitPages makes the disk of a store full at so many pages, or gives it room again.
+func limitPages(t *testing.T, s *SQLite, pages int64) {
+	t.Helper()
+	s.writer.mu.Lock()
+	defer s.writer.mu.Unlock()
+	if err := s.writer.conn.run(fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func pageCount(t *testing.T, s *SQLite) (pages int64) {
+	t.Helper()
+	if err := s.list(t.Context(), query{"PRAGMA page_count", nil}, func(r row) { pages = r.int(0) }); err != nil {
+		t.Fatal(err)
+	}
+	return pages
+}
+
+func TestAFullDiskFailsCallsAndTheStoreRecovers(t *testing.T) {
+	l := newLoad(t)
+	l.acceptAll(10, 1)
+	limitPages(t, l.store, pageCount(t, l.store)+4)
+	body := []byte(strings.Repeat("x", 100<<10))
+	big := Event{ID: l.ids.Next(time.Now()), Body: body, ReceivedAt: time.Now()}
+	nothing := planned(Plan{})
+	for range 3 {
+		_, err := l.store.Accept(t.Context(), []Event{big}, nothing)
+		if resultCode(err) != 13 || errors.Is(err, ErrBroken) {
+			t.Fatalf("got %v, want that the disk is full", err)
+		}
+	}
+	if _, err := l.store.Event(t.Context(), big.ID); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a part of the event was stored: %v", err)
+	}
+	if err := l.store.Check(t.Context()); err != nil {
+		t.Errorf("what needs no room: %v", err)
+	}
+	limitPages(t, l.store, 1<<30)
+	rs, err := l.store.Accept(t.Context(), []Event{big}, nothing)
+	if err != nil || rs[0].Duplicate {
+		t.Fatalf("with room again: %v %v", rs, err)
+	}
+}
+
+func TestAnOpThatFailsDoesNotFailItsNeighbours(t *testing.T) {
+	l := newLoad(t)
+	l.acceptAll(1, 1)
+	limitPages(t, l.store, pageCount(t, l.store)+8)
+	var big error
+	group := []*op{}
+	ran := map[string]int{}
+	for _, name := range []string{"first", "big", "last"} {
+		ev := Event{ID: l.ids.Next(time.Now()), Hash: [32]byte{name[0]}, ReceivedAt: time.Now()}
+		if name == "big" {
+			ev.Body = make([]byte, 100<<10)
+		}
+		group = append(group, &op{ctx: context.Background(), answer: make(chan error, 1), run: func(t *tx) error {
+			ran[name]++
+			_, err := t.accept([]Event{ev}, planned(Plan{Changes: []Change{{Key: name, Value: []byte(name)}}}))
+			return err
+		}})
+	}
+	l.store.writer.serve(group)
+	if err := errors.Join(<-group[0].answer, <-group[2].answer); err != nil {
+		t.Errorf("the neighbours: %v", err)
+	}
+	if big = <-group[1].answer; resultCode(big) != 13 {
+		t.Errorf("the bad one: %v", big)
+	}
+	if ran["first"] != 2 || ran["big"] != 2 || ran["last"] != 1 {
+		t.Errorf("ran %v", ran)
+	}
+	for name, want := range map[string]string{"first": "first", "big": "", "last": "last"} {
+		if v, err := l.store.Get(t.Context(), name); err != nil || string(v) != want {
+			t.Errorf("key %s: %q %v", name, v, err)
+		}
+	}
+}
+
+// ioError is an error of SQLite as the driver gives it.
+type ioError int
+
+func (e ioError) Error() string { return fmt.Sprintf("disk I/O error (%d)", int(e)) }
+
+func (e ioError) Code() int { return int(e) }
+
+func TestAFailedSyncBreaksTheStoreForGood(t *testing.T) {
+	for _, code := range []int{codeFsync, codeDirFsync} {
+		s := openTest(t, filepath.Join(t.TempDir(), "relay.db"), nil)
+		commit := s.writer.commit
+		s.writer.commit = func() error { return ioError(code) }
+		var wg sync.WaitGroup
+		for range 5 {
+			wg.Go(func() {
+				if err := s.Check(t.Context()); !errors.Is(err, ErrBroken) {
+					t.Errorf("got %v, want ErrBroken", err)
+				}
+			})
+		}
+		wg.Wait()
+		<-s.Broken()
+		s.writer.mu.Lock()
+		s.writer.commit = commit
+		s.writer.mu.Unlock()
+		if err := s.Check(t.Context()); !errors.Is(err, ErrBroken) {
+			t.Errorf("afterwards: got %v, want ErrBroken", err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAnotherWriteErrorDoesNotBreakTheStore(t *testing.T) {
+	s := openTest(t, filepath.Join(t.TempDir(), "relay.db"), nil)
+	defer func() { _ = s.Close() }()
+	commit := s.writer.commit
+	s.writer.commit = func() error {
+		s.writer.commit = commit
+		return ioError(10 | 3<<8) // SQLITE_IOERR_WRITE
+	}
+	if err := s.Check(t.Context()); resultCode(err) != 10|3<<8 || errors.Is(err, ErrBroken) {
+		t.Errorf("got %v", err)
+	}
+	if err := s.Check(t.Context()); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+func TestAClaimWhoseCallerHasGoneIsHandedBack(t *testing.T) {
+	l := newLoad(t)
+	l.acceptAll(6, 1)
+	var claimed []Delivery
+	o := claimOp(t.Context(), &claimed, "slack", 10)
+	if err := l.store.writer.transact([]*op{o}); err != nil || len(claimed) != 6 {
+		t.Fatalf("claimed %d, %v", len(claimed), err)
+	}
+	o.over.Store(true) // as do does when the context ends
+	l.store.writer.reply(o, nil)
+	ds, err := l.store.Claim(t.Context(), "slack", 10)
+	if err != nil || len(ds) != 6 {
+		t.Fatalf("claimed %d again, %v", len(ds), err)
+	}
+	if ds[0].Lease != 2 || ds[0].Attempts != 0 {
+		t.Errorf("lease %d, attempts %d", ds[0].Lease, ds[0].Attempts)
+	}
+}
+
+func TestCheckpointsBeginTheLogAnew(t *testing.T) {
+	l := newLoad(t)
+	c, err := connectReady(l.store.path, forCheckpoints())
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := newCheckpointer(c, l.store.writer, l.store.log)
+	defer func() { _ = c.close() }()
+	l.acceptAll(50, 4)
+	if err := k.checkpoint(); err != nil {
+		t.Fatal(err)
+	}
+	long, err := k.move("PRAGMA wal_checkpoint(PASSIVE)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.restart(); err != nil {
+		t.Fatal(err)
+	}
+	l.acceptAll(1, 1)
+	if short, err := k.move("PRAGMA wal_checkpoint(PASSIVE)"); err != nil || short >= long {
+		t.Errorf("the log has %d pages, before %d (%v)", short, long, err)
+	}
+}
+
+func TestTheCheckpointerWakesWhenEnoughWasWritten(t *testing.T) {
+	l := newLoad(t)
+	l.acceptAll(1, 1)
+	l.store.writer.mu.Lock()
+	defer l.store.writer.mu.Unlock()
+	k := newCheckpointer(nil, l.store.writer, l.store.log)
+	k.count(l.store.writer.conn)
+	if len(k.wake) != 0 {
+		t.Error("awake after a few pages")
+	}
+	k.written.Store(passivePages)
+	k.count(l.store.writer.conn)
+	if len(k.wake) != 1 {
+		t.Error("asleep after many pages")
+	}
+}
