@@ -73,15 +73,19 @@ const mono = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;f
 func nodeStyle(n ast.Node) (style, class string) {
 	switch n := n.(type) {
 	case *ast.Paragraph:
-		return "margin:0 0 14px;", "t"
+		return "margin:0 0 " + below(n, "14px") + ";", "t"
 	case *ast.Heading:
-		return fmt.Sprintf("margin:18px 0 8px;font-size:%dpx;line-height:1.3;", max(20-2*n.Level, 15)), "t"
+		top := "18px"
+		if n.PreviousSibling() == nil {
+			top = "0"
+		}
+		return fmt.Sprintf("margin:%s 0 8px;font-size:%dpx;line-height:1.3;", top, max(20-2*n.Level, 15)), "t"
 	case *ast.List:
-		return "margin:0 0 14px;padding:0 0 0 24px;", "t"
+		return "margin:0 0 " + below(n, "14px") + ";padding:0 24px;", "t"
 	case *ast.ListItem:
 		return "margin:0 0 4px;", "t"
 	case *ast.Blockquote:
-		return "margin:0 0 14px;padding:2px 0 2px 14px;border-left:3px solid #cbd5e1;color:#475569;", "q"
+		return "margin:0 0 " + below(n, "14px") + ";padding:2px 0 2px 14px;border-left:3px solid #cbd5e1;color:#475569;", "q"
 	case *ast.CodeSpan:
 		return mono + "background:#f1f5f9;border-radius:4px;padding:1px 5px;", "c"
 	case *ast.ThematicBreak:
@@ -98,6 +102,19 @@ func nodeStyle(n ast.Node) (style, class string) {
 		return style, "l"
 	}
 	return "", ""
+}
+
+// below is the space below n: little within a list, none at the end of a quote.
+func below(n ast.Node, space string) string {
+	switch n.Parent().(type) {
+	case *ast.ListItem:
+		return "4px"
+	case *ast.Blockquote:
+		if n.NextSibling() == nil {
+			return "0"
+		}
+	}
+	return space
 }
 
 // mailNodes renders the nodes whose standard form knows no style.

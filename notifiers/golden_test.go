@@ -112,14 +112,20 @@ func goldenMessages() map[string]*Message {
 		}
 	}
 	set := map[string]*Message{
-		"plain":    testMessage(to),
-		"rich":     testMessage(to, func(m *Message) { m.Body = richBody }),
-		"hostile":  testMessage(to, func(m *Message) { m.Title = "<!channel> *x* _y_ `z` <b>\r\nBcc: evil@x.io"; m.Body = hostileBody }),
-		"no-body":  testMessage(to, func(m *Message) { m.Body = "" }),
-		"no-url":   testMessage(to, func(m *Message) { m.URL = "" }),
-		"bad-url":  testMessage(to, func(m *Message) { m.URL = "javascript:alert(1)" }),
-		"unicode":  testMessage(to, func(m *Message) { m.Title = "👩‍👩‍👧 Prüfung 日本語 \u200f"; m.Body = "🏳️‍🌈 e\u0301 \xff ﷽ **粗体**字" }),
-		"rtl":      testMessage(to, func(m *Message) { m.Title = "הבדיקה נכשלה 7"; m.Body = "שלוש **בדיקות** נכשלו\n\n- אחת\n- שתיים" }),
+		"plain":   testMessage(to),
+		"rich":    testMessage(to, func(m *Message) { m.Body = richBody }),
+		"hostile": testMessage(to, func(m *Message) { m.Title = "<!channel> *x* _y_ `z` <b>\r\nBcc: evil@x.io"; m.Body = hostileBody }),
+		"no-body": testMessage(to, func(m *Message) { m.Body = "" }),
+		"no-url":  testMessage(to, func(m *Message) { m.URL = "" }),
+		"bad-url": testMessage(to, func(m *Message) { m.URL = "javascript:alert(1)" }),
+		"unicode": testMessage(to, func(m *Message) {
+			m.Title = "👩‍👩‍👧 Prüfung 日本語 \u200f"
+			m.Body = "🏳️‍🌈 e\u0301 \xff ﷽ **粗体**字"
+		}),
+		"rtl": testMessage(to, func(m *Message) {
+			m.Title = "הבדיקה נכשלה 7"
+			m.Body = "שלוש **בדיקות** נכשלו\n\n- אחת\n- שתיים"
+		}),
 		"mentions": testMessage(func(m *Message) { m.Options = mention }, func(m *Message) { m.URL = "" }),
 	}
 	for _, level := range []string{"info", "success", "warning", "error"} {

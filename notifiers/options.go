@@ -27,15 +27,19 @@ func mergeOptions[T any](defaults, own json.RawMessage) (T, error) {
 	return o, nil
 }
 
-// oneLine makes s valid UTF-8 in a single line: white space becomes one space, control characters go.
-func oneLine(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && !unicode.IsSpace(r) {
+// oneLine is cleanText in a single line: white space becomes one space.
+func oneLine(s string) string { return strings.Join(strings.Fields(cleanText(s)), " ") }
+
+// cleanText makes s valid UTF-8 with \n as line ends, without other control characters and without those that
+// make text read from right to left which does not.
+func cleanText(s string) string {
+	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.ToValidUTF8(s, "\uFFFD"))
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' || r >= '\u202A' && r <= '\u202E' {
 			return -1
 		}
 		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-	return strings.Join(strings.Fields(s), " ")
+	}, s)
 }
 
 // cut shortens s to at most limit UTF-16 units, with a mark where something is missing.

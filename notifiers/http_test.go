@@ -1,0 +1,312 @@
+package notifiers
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+)
+
+const (
+	testSigning = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	testPath    = "/hooks/T0PSECRETPATH"
+	testBearer  = "bearer-s3cr3t-value"
+)
+
+// testHTTP is a notifier that posts to base.
+func testHTTP(t *testing.T, base string, edit ...func(*httpConfig)) Notifier {
+	t.Helper()
+	c := &httpConfig{Timeout: 10 * time.Second, SigningSecret: NewSecret(testSigning)}
+	for _, e := range edit {
+		e(c)
+	}
+	defaults, err := json.Marshal(httpOptions{
+		URL:     base + testPath + "?sig=querys3cret",
+		Headers: map[string]string{"Authorization": "Bearer " + testBearer},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := newHTTP(c, defaults)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// server serves requests until the test ends.
+func server(t *testing.T, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func httpChannel() channel {
+	var answers []answerCase
+	add := func(want string, codes ...int) {
+		for _, code := range codes {
+			answers = append(answers, answerCase{name: fmt.Sprint(code), want: want, make: func(t *testing.T) Notifier {
+				return testHTTP(t, server(t, echo(code, nil)))
+			}})
+		}
+	}
+	add("delivered", 200, 201, 202, 204, 299)
+	add("never", 300, 301, 302, 304, 307, 308, 400, 401, 403, 404, 405, 409, 410, 413, 415, 422)
+	add("again", 408, 425, 429, 500, 501, 502, 503, 504, 599)
+	later := func(name string, code int, value string, after time.Duration) {
+		answers = append(answers, answerCase{name: name, want: "not before", after: after, make: func(t *testing.T) Notifier {
+			return testHTTP(t, server(t, echo(code, http.Header{"Retry-After": {value}})))
+		}})
+	}
+	later("429 with seconds", 429, "7", 7*time.Second)
+	later("503 with seconds", 503, "120", 2*time.Minute)
+	later("408 with seconds", 408, "30", 30*time.Second)
+	later("429 with a date", 429, time.Now().Add(10*time.Minute).UTC().Format(http.TimeFormat), 10*time.Minute)
+	later("429 with far too many seconds", 429, "99999999999999999999", time.Hour)
+	later("429 with a date far away", 429, "Fri, 31 Dec 2999 23:59:59 GMT", time.Hour)
+	again := func(name, value string) {
+		answers = append(answers, answerCase{name: name, want: "again", reason: ReasonRate, make: func(t *testing.T) Notifier {
+			return testHTTP(t, server(t, echo(429, http.Header{"Retry-After": {value}})))
+		}})
+	}
+	again("429 with a date in the past", "Fri, 31 Dec 1999 23:59:59 GMT")
+	again("429 with a negative number", "-5")
+	again("429 with nonsense", "soon")
+	again("429 with no number", "NaN")
+	answers = append(answers,
+		answerCase{name: "redirect to a secret place", want: "never", says: "https://other.example", make: func(t *testing.T) Notifier {
+			return testHTTP(t, server(t, echo(302, http.Header{"Location": {"https://other.example/?t=" + testBearer}})))
+		}},
+		answerCase{name: "200 with an endless body", want: "delivered", make: func(t *testing.T) Notifier {
+			return testHTTP(t, server(t, endless(200)))
+		}},
+		answerCase{name: "500 with an endless body", want: "again", make: func(t *testing.T) Notifier {
+			return testHTTP(t, server(t, endless(500)))
+		}},
+		answerCase{name: "200 with a body that drips", want: "delivered", make: func(t *testing.T) Notifier {
+			return testHTTP(t, server(t, drip(200)), func(c *httpConfig) { c.Timeout = 200 * time.Millisecond })
+		}},
+	)
+	return channel{
+		name:    "http",
+		secrets: []string{testSigning, testPath, testBearer, "querys3cret"},
+		answers: answers,
+		at: func(t *testing.T, addr string, timeout time.Duration) Notifier {
+			return testHTTP(t, "http://"+addr, func(c *httpConfig) { c.Timeout = timeout })
+		},
+		accepting: func(t *testing.T, seen func(string)) Notifier {
+			return testHTTP(t, server(t, func(_ http.ResponseWriter, r *http.Request) { seen(r.Header.Get("webhook-id")) }))
+		},
+	}
+}
+
+// echo answers with all that was sent, secrets included.
+func echo(code int, header http.Header) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		for k, v := range header {
+			w.Header()[k] = v
+		}
+		w.WriteHeader(code)
+		fmt.Fprintf(w, "%s %s %v %s ", r.URL, r.RequestURI, r.Header, testSigning)
+		_, _ = io.Copy(w, r.Body)
+	}
+}
+
+func endless(code int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(code)
+		for {
+			if _, err := w.Write([]byte(strings.Repeat("x", 4000) + testBearer)); err != nil {
+				return
+			}
+		}
+	}
+}
+
+func drip(code int) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(code)
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-r.Context().Done():
+				return
+			case <-tick.C:
+				_, _ = w.Write([]byte("."))
+				w.(http.Flusher).Flush()
+			}
+		}
+	}
+}
+
+func TestHTTPRequest(t *testing.T) {
+	type seen struct {
+		method, path, host, body string
+		header                   http.Header
+	}
+	tests := map[string]struct {
+		options string
+		check   func(seen) bool
+	}{
+		"the default is a signed POST of the event": {`{}`, func(s seen) bool {
+			return s.method == "POST" && s.header.Get("Content-Type") == "application/json" &&
+				s.header.Get("User-Agent") == "qase-relay" && strings.Contains(s.body, `"timestamp":1763894000,"payload":{"id":7`)
+		}},
+		"a rule's body that is JSON": {`{"body":"{\"a\":1}","method":"put"}`, func(s seen) bool {
+			return s.method == "PUT" && s.body == `{"a":1}` && s.header.Get("Content-Type") == "application/json"
+		}},
+		"a rule's body that is text": {`{"body":"a=1"}`, func(s seen) bool {
+			return s.body == "a=1" && strings.HasPrefix(s.header.Get("Content-Type"), "text/plain")
+		}},
+		"headers of a rule join those of the notifier": {`{"headers":{"X-One":"1","Content-Type":"x/y","Host":"h.example"}}`, func(s seen) bool {
+			return s.header.Get("X-One") == "1" && s.header.Get("Authorization") != "" &&
+				s.header.Get("Content-Type") == "x/y" && s.host == "h.example"
+		}},
+		"a line end in a header's value is a space": {`{"headers":{"X-One":"a\r\nX-Two: b"}}`, func(s seen) bool {
+			return s.header.Get("X-One") == "a X-Two: b" && s.header.Get("X-Two") == ""
+		}},
+		"GET has no body": {`{"method":"GET"}`, func(s seen) bool { return s.method == "GET" && s.body == "" }},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var got seen
+			n := testHTTP(t, server(t, func(_ http.ResponseWriter, r *http.Request) {
+				b, _ := io.ReadAll(r.Body)
+				got = seen{r.Method, r.URL.Path, r.Host, string(b), r.Header}
+				wh, _ := standardwebhooks.NewWebhook(testSigning)
+				if err := wh.Verify(b, r.Header); err != nil {
+					t.Errorf("signature: %v", err)
+				}
+			}))
+			if _, err := n.Send(t.Context(), testMessage(func(m *Message) { m.Options = json.RawMessage(tt.options) })); err != nil {
+				t.Fatal(err)
+			}
+			if !tt.check(got) {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+func TestHTTPSignatureIsThatOfTheStandard(t *testing.T) {
+	h := http.Header{"Webhook-Id": {"msg_p5jXN8AQM9LWM0D4loKWxJek"}}
+	n, err := newHTTP(&httpConfig{Timeout: 1, SigningSecret: NewSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.(*httpNotifier).sign(h, []byte(`{"test": 2432232314}`), time.Unix(1614265330, 0))
+	if got := h.Get("webhook-signature"); got != "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" {
+		t.Errorf("got %s", got)
+	}
+	raw, err := newHTTP(&httpConfig{Timeout: 1, SigningSecret: NewSecret("any text")}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	raw.(*httpNotifier).sign(h, []byte("x"), now)
+	wh, _ := standardwebhooks.NewWebhookRaw([]byte("any text"))
+	if err := wh.Verify([]byte("x"), h); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHTTPRefusesWhatCannotBeSent(t *testing.T) {
+	base := server(t, echo(200, nil))
+	port := base[strings.LastIndex(base, ":"):]
+	hosts := func(private bool, h ...string) func(*httpConfig) {
+		return func(c *httpConfig) { c.AllowHosts, c.AllowPrivate = h, private }
+	}
+	tests := map[string]struct {
+		options string
+		edit    func(*httpConfig)
+		says    string
+	}{
+		"no url":                        {`{"url":""}`, nil, ""},
+		"another scheme":                {`{"url":"file:///etc/passwd"}`, nil, "https://"},
+		"no host":                       {`{"url":"https:///x"}`, nil, "host"},
+		"a header name with a line end": {`{"headers":{"X\r\nY":"1"}}`, nil, "header name"},
+		"a header of ours":              {`{"headers":{"Webhook-Signature":"1"}}`, nil, "set by the relay"},
+		"a method that is none":         {`{"method":"PO ST"}`, nil, "method"},
+		"cloud metadata":                {`{"url":"http://169.254.169.254/latest"}`, nil, "metadata"},
+		"cloud metadata, mapped":        {`{"url":"http://[::ffff:169.254.169.254]/"}`, nil, "metadata"},
+		"cloud metadata, as a number":   {`{"url":"http://[64:ff9b::a9fe:a9fe]/"}`, nil, "metadata"},
+		"link-local":                    {`{"url":"http://[fe80::1%25lo]/"}`, nil, "metadata"},
+		"a host that is not allowed":    {`{"url":"http://127.0.0.1` + port + `/"}`, hosts(true, "hooks.example.com"), "allow_hosts"},
+		"an allowed host, but private":  {`{"url":"http://127.0.0.1` + port + `/"}`, hosts(false, "127.0.0.1"), "allow_private"},
+		"localhost by name":             {`{"url":"http://localhost` + port + `/"}`, hosts(false, "localhost"), "allow_private"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			c := &httpConfig{Timeout: 5 * time.Second}
+			if tt.edit != nil {
+				tt.edit(c)
+			}
+			n, err := newHTTP(c, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = n.Send(t.Context(), testMessage(func(m *Message) { m.Options = json.RawMessage(tt.options) }))
+			if outcome(err) != "never" || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("got %s: %v", outcome(err), err)
+			}
+		})
+	}
+	n := testHTTP(t, base, hosts(true, "127.0.0.1"))
+	if _, err := n.Send(t.Context(), testMessage(func(m *Message) { m.Options = json.RawMessage(`{"url":"` + base + `/x"}`) })); err != nil {
+		t.Errorf("an allowed private host: %v", err)
+	}
+}
+
+func TestHTTPConfigErrorsNameTheKey(t *testing.T) {
+	tests := map[string]struct {
+		config   httpConfig
+		defaults string
+	}{
+		"timeout":        {httpConfig{}, ""},
+		"signing_secret": {httpConfig{Timeout: 1, SigningSecret: NewSecret("whsec_!!secret!!")}, ""},
+		"allow_hosts":    {httpConfig{Timeout: 1, AllowHosts: []string{"https://x"}}, ""},
+		"url":            {httpConfig{Timeout: 1}, `{"url":"ftp://x/secret"}`},
+		"method":         {httpConfig{Timeout: 1}, `{"method":"A B"}`},
+		"headers":        {httpConfig{Timeout: 1}, `{"headers":{"A B":"x"}}`},
+	}
+	for key, tt := range tests {
+		_, err := newHTTP(&tt.config, json.RawMessage(tt.defaults))
+		checkField(t, err, key)
+	}
+}
+
+// checkField fails unless err blames key and holds no secret.
+func checkField(t *testing.T, err error, key string) {
+	t.Helper()
+	var fe *FieldError
+	if !errors.As(err, &fe) || fe.Field() != key || strings.Contains(err.Error(), "secret!!") || strings.Contains(err.Error(), "/secret") {
+		t.Errorf("%s: got %v", key, err)
+	}
+}
+
+func TestHostIsTemplated(t *testing.T) {
+	for template, want := range map[string]bool{
+		"https://hooks.example.com/x":             false,
+		"https://hooks.example.com/{{ .rule }}":   false,
+		"https://hooks.example.com?q={{ .rule }}": false,
+		"https://hooks.example.com{{ .rule }}":    true,
+		"https://{{ .payload.host }}/x":           true,
+		"{{ .payload.url }}":                      true,
+		"https:/{{ .payload.url }}":               true,
+		"https://user:{{ .p }}@example.com/":      true,
+		"":                                        false,
+	} {
+		if got := HostIsTemplated(template); got != want {
+			t.Errorf("%s: got %v", template, got)
+		}
+	}
+}
