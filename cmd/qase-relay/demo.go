@@ -142,9 +142,21 @@ func (d *stage) play(ctx context.Context) error {
 	}
 	d.close(time.Since(start))
 	if d.keep {
-		<-ctx.Done()
+		d.watch(ctx)
 	}
 	return nil
+}
+
+// watch shows whatever else arrives, until ctx is done.
+func (d *stage) watch(ctx context.Context) {
+	for {
+		select {
+		case a := <-d.receivers.arrivals:
+			d.c.out.printArrival("info", a)
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // perform posts one event and shows what comes of it.

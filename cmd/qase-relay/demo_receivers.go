@@ -24,8 +24,6 @@ type arrival struct {
 	facts   []string // further lines above the message, such as From
 	title   string
 	body    string
-	colour  string // of Slack's bar
-	id      string // the delivery's id, where the channel carries it
 }
 
 // receivers stand in for Slack, a mail server and a web service, on free loopback ports.
@@ -78,7 +76,6 @@ type slackMessage struct {
 }
 
 type slackAttachment struct {
-	Color  string       `json:"color"`
 	Text   string       `json:"text"`
 	Blocks []slackBlock `json:"blocks"`
 }
@@ -111,7 +108,6 @@ func (m slackMessage) arrival() arrival {
 	var parts []string
 	blocks := m.Blocks
 	for _, at := range m.Attachments {
-		a.colour = at.Color
 		parts = append(parts, at.Text)
 		blocks = append(blocks, at.Blocks...)
 	}
@@ -149,8 +145,7 @@ func (r *receivers) slackWebhook(w http.ResponseWriter, req *http.Request) {
 
 func (r *receivers) hook(w http.ResponseWriter, req *http.Request) {
 	body, _ := io.ReadAll(io.LimitReader(req.Body, 1<<20))
-	a := arrival{channel: "HTTP", via: req.Method, to: req.URL.Path, id: req.Header.Get("webhook-id")}
-	a.facts = []string{"webhook-id: " + a.id}
+	a := arrival{channel: "HTTP", via: req.Method, to: req.URL.Path, facts: []string{"webhook-id: " + req.Header.Get("webhook-id")}}
 	if sig := req.Header.Get("webhook-signature"); sig != "" {
 		a.facts = append(a.facts, "webhook-signature: "+sig)
 	}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func readme(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root(), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestTheFirstRuleOfTheReadmeIsRight(t *testing.T) {
+	t.Setenv("QASE_WEBHOOK_SECRET", "s")
+	t.Setenv("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/T0/B0/x")
+	_, after, _ := strings.Cut(readme(t), "```yaml\n")
+	text, _, _ := strings.Cut(after, "```")
+	name := filepath.Join(t.TempDir(), defaultRules)
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := countsOf(loadClean(t, name)); got != (counts{Rules: 1, Notifiers: 1, Sources: 1}) {
+		t.Errorf("it holds %+v", got)
+	}
+}
+
+func TestTheReadmeNamesEachCommandAndLeadsNowhereElse(t *testing.T) {
+	text := readme(t)
+	_, section, _ := strings.Cut(text, "## Commands")
+	section, _, _ = strings.Cut(section, "\n## ")
+	for _, cmd := range newRoot(&console{}).Commands() {
+		if !strings.Contains(section, "`"+cmd.Name()) && cmd.Name() != "help" {
+			t.Errorf("the table of commands lacks %s", cmd.Name())
+		}
+	}
+	for _, link := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(text, -1) {
+		if strings.HasPrefix(link[1], "https://") {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(root(), link[1])); err != nil {
+			t.Errorf("a link leads nowhere: %s", link[1])
+		}
+	}
+}
+
+func TestEachCommandHelps(t *testing.T) {
+	for _, cmd := range newRoot(&console{}).Commands() {
+		if cmd.Name() == "help" || cmd.Name() == "completion" {
+			continue
+		}
+		if cmd.Short == "" || cmd.Example == "" || strings.HasSuffix(cmd.Short, ".") {
+			t.Errorf("%s: a short line without a full stop, and an example, help people", cmd.Name())
+		}
+	}
+}
