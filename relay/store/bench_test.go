@@ -44,6 +44,53 @@ func BenchmarkCycle(b *testing.B) {
 	}
 }
 
+// BenchmarkPending measures what must not grow with the backlog, or little: a start, a claim that finds nothing, and
+// counting what is pending.
+func BenchmarkPending(b *testing.B) {
+	for _, pending := range []int{1000, 100000} {
+		b.Run(fmt.Sprintf("pending=%d", pending), func(b *testing.B) {
+			l := newLoad(b)
+			l.acceptAll(pending, 256)
+			if _, err := l.store.Claim(context.Background(), "slack", 256); err != nil {
+				b.Fatal(err)
+			}
+			b.Run("open", func(b *testing.B) { l.benchmarkOpen(b) })
+			b.Run("backlog", func(b *testing.B) {
+				for b.Loop() {
+					if _, err := l.store.Backlog(context.Background()); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+			b.Run("idle-claim", func(b *testing.B) {
+				for b.Loop() {
+					if _, err := l.store.Claim(context.Background(), "nobody", 256); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+			b.Run("next-due", func(b *testing.B) {
+				for b.Loop() {
+					if _, err := l.store.NextDue(context.Background(), "slack"); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		})
+	}
+}
+
+func (l *load) benchmarkOpen(b *testing.B) {
+	for b.Loop() {
+		b.StopTimer()
+		if err := l.store.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		l.store = openTest(b, l.store.path, nil)
+	}
+}
+
 // load makes work for a store.
 type load struct {
 	testing.TB
@@ -57,13 +104,13 @@ type load struct {
 }
 
 func newLoad(tb testing.TB) *load {
-	s := openTest(tb, filepath.Join(tb.TempDir(), "relay.db"), nil)
+	l := newLoadOn(tb, openTest(tb, filepath.Join(tb.TempDir(), "relay.db"), nil))
 	tb.Cleanup(func() {
-		if err := s.Close(); err != nil {
+		if err := l.store.Close(); err != nil {
 			tb.Error(err)
 		}
 	})
-	return newLoadOn(tb, s)
+	return l
 }
 
 // newLoadOn also works without a test.
