@@ -92,9 +92,13 @@ func (m *Metrics) histogram(name, help string, labels ...string) *prometheus.His
 	return h
 }
 
-// Handler serves the metrics in Prometheus' formats.
+// Handler serves the metrics in Prometheus' formats, with the backlog as it is now.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+	scrape := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m.refresh(r.Context())
+		scrape.ServeHTTP(w, r)
+	})
 }
 
 // Ingested counts one webhook call. It is what package ingest calls.
