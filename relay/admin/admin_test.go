@@ -1,0 +1,329 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"qaserelay/relay/store"
+	"qaserelay/rules"
+)
+
+// desk is a running admin server over a real store with five events. Each has a delivery: four wait, that of the third
+// is dead.
+type desk struct {
+	url        string
+	store      store.Store
+	events     []store.ID
+	deliveries []store.ID
+	ready      error
+	reload     error
+	reloads    int
+	token      string
+}
+
+const message = `{"id":"x","rule":"r","level":"info","title":"<b> & c","options":{"url":"https://user:pw@hooks.example.com/T0/s3cret?key=s3cret",` +
+	`"headers":{"X-Key":"s3cret","Authorization":"Bearer s3cret"},"method":"POST"},"created_at":"2026-01-02T03:04:05Z"}`
+
+func open(t *testing.T, token string) *desk {
+	t.Helper()
+	d := &desk{token: token}
+	var err error
+	if d.store, err = store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "relay.db"), nil); err != nil {
+		t.Fatal(err)
+	}
+	d.fill(t)
+	server := httptest.NewServer(New(Options{
+		Store:   d.store,
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics 1\n") }),
+		Ready:   func(context.Context) error { return d.ready },
+		Reload:  func() error { d.reloads++; return d.reload },
+		Status: func() Status {
+			return Status{Version: "1.2.3", Rules: []Rule{{Name: "done", When: "true", Enabled: true}},
+				Notifiers: []Notifier{{Name: "ops", Type: "http", Configured: true}, {Name: "idle", Type: "email", Configured: true}}}
+		},
+		Retry: d.store.Retry,
+		Token: token,
+	}))
+	t.Cleanup(func() { server.Close(); _ = d.store.Close() })
+	d.url = server.URL
+	return d
+}
+
+func (d *desk) fill(t *testing.T) {
+	t.Helper()
+	ids, start := store.NewIDs(0), time.Now().Add(-time.Minute)
+	for i := range 5 {
+		at := start.Add(time.Duration(i) * time.Second)
+		e := store.Event{ID: ids.Next(at), Source: "qase", Name: "run.completed", Project: []string{"WEB", "API"}[i%2],
+			Hash: [32]byte{byte(i)}, Body: fmt.Appendf(nil, `{"event_name":"run.completed","payload":{"id":%d}}`, i), ReceivedAt: at}
+		delivery := ids.Next(at)
+		_, err := d.store.Accept(t.Context(), []store.Event{e}, func(int, func(string) ([]byte, error)) (store.Plan, error) {
+			return store.Plan{Decisions: []byte(`{"results":[{"rule":"done","outcome":"matched"}],"not_matched":0}`),
+				Deliveries: []store.NewDelivery{{ID: delivery, Rule: "done", Notifier: []string{"ops", "gone"}[i%2], Title: fmt.Sprint("title ", i),
+					Message: []byte(message)}}}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.events, d.deliveries = append(d.events, e.ID), append(d.deliveries, delivery)
+	}
+	claimed, err := d.store.Claim(t.Context(), "ops", 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range claimed {
+		o := store.Outcome{ID: c.ID, Lease: c.Lease, State: store.Pending}
+		if c.ID == d.deliveries[2] {
+			o.State = store.Dead
+			o.Attempt = &store.Attempt{At: time.Now(), Took: 1500 * time.Millisecond, Status: "404 Not Found", Reason: "clientError",
+				Error: "no such hook", Response: "nope"}
+		}
+		if err := d.store.Finish(t.Context(), []store.Outcome{o}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// call returns the status and the answer, as text and as JSON if it is.
+func (d *desk) call(t *testing.T, method, path string, headers ...string) (int, string, map[string]any) {
+	t.Helper()
+	req, err := http.NewRequest(method, d.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer map[string]any
+	_ = json.Unmarshal(text, &answer) // some answers are plain text
+	return resp.StatusCode, string(text), answer
+}
+
+func TestEveryAddressAnswers(t *testing.T) {
+	d := open(t, "")
+	event, delivery := d.events[2].String(), d.deliveries[2].String()
+	cases := []struct {
+		name, method, path string
+		status             int
+		has                string // part of the answer
+	}{
+		{"the first page lists the others", "GET", "/", 200, "/api/v1/deliveries"},
+		{"metrics", "GET", "/metrics", 200, "metrics 1"},
+		{"alive", "GET", "/healthz", 200, `"ok"`},
+		{"alive, as Prometheus says it", "GET", "/-/healthy", 200, `"ok"`},
+		{"ready", "GET", "/readyz", 200, `"ok"`},
+		{"ready, as Prometheus says it", "GET", "/-/ready", 200, `"ok"`},
+		{"status", "GET", "/api/v1/status", 200, `"version":"1.2.3"`},
+		{"rules", "GET", "/api/v1/rules", 200, `"name":"done"`},
+		{"notifiers with what they have before them", "GET", "/api/v1/notifiers", 200, `{"name":"ops","type":"http","configured":true,"pending":2,"dead":1,"oldest_pending_at":`},
+		{"notifiers that are idle", "GET", "/api/v1/notifiers", 200, `{"name":"idle","type":"email","configured":true,"pending":0,"dead":0}`},
+		{"notifiers that are gone but awaited", "GET", "/api/v1/notifiers", 200, `{"name":"gone","configured":false,"pending":2,"dead":0,`},
+		{"events", "GET", "/api/v1/events", 200, `"event":"run.completed","project":"API"`},
+		{"one event", "GET", "/api/v1/events/" + event, 200, `"outcome":"matched"`},
+		{"one event as Qase sent it", "GET", "/api/v1/events/" + event, 200, `"payload":{"id":2}`},
+		{"one event's deliveries", "GET", "/api/v1/events/" + event, 200, `"id":"` + delivery},
+		{"deliveries", "GET", "/api/v1/deliveries", 200, `"state":"dead"`},
+		{"one delivery's message", "GET", "/api/v1/deliveries/" + delivery, 200, `"title":"<b> & c"`},
+		{"one delivery's attempts", "GET", "/api/v1/deliveries/" + delivery, 200, `"seconds":1.5,"status":"404 Not Found","reason":"clientError","error":"no such hook","response":"nope"`},
+		{"an event that does not exist", "GET", "/api/v1/events/" + store.ID(7).String(), 404, "error"},
+		{"a delivery that does not exist", "GET", "/api/v1/deliveries/" + store.ID(7).String(), 404, "error"},
+		{"an id that is none", "GET", "/api/v1/events/seven", 404, "want 13 characters"},
+		{"retrying a delivery that does not exist", "POST", "/api/v1/deliveries/" + store.ID(7).String() + "/retry", 404, "error"},
+		{"retrying a dead delivery", "POST", "/api/v1/deliveries/" + delivery + "/retry", 200, `"retried":1`},
+		{"a state that there is not", "GET", "/api/v1/deliveries?state=lost", 400, "pending, sending, delivered, dead, cancelled"},
+		{"a parameter that there is not", "GET", "/api/v1/events?name=x", 400, "source, project, event, before, limit"},
+		{"a limit that is too large", "GET", "/api/v1/events?limit=501", 400, "from 1 to 500"},
+		{"a limit that is no number", "GET", "/api/v1/deliveries?limit=all", 400, "from 1 to 500"},
+		{"a cursor that is no id", "GET", "/api/v1/deliveries?before=x", 400, "before:"},
+		{"an address that there is not", "GET", "/api/v2/events", 404, "error"},
+		{"a path with dots", "GET", "/api/../metrics", 404, "error"},
+		{"a post where none is", "POST", "/api/v1/events", 405, "GET"},
+		{"a get where only a post is", "GET", "/-/reload", 405, "POST"},
+		{"a post to a probe", "POST", "/healthz", 405, "GET"},
+		{"webhooks are not taken here", "POST", "/webhooks/qase", 404, "error"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			status, text, answer := d.call(t, c.method, c.path)
+			if status != c.status || !strings.Contains(text, c.has) {
+				t.Errorf("got %d %s; want %d with %s", status, text, c.status, c.has)
+			}
+			if _, isText := answer["error"].(string); status >= 400 && !isText {
+				t.Errorf("the error is not JSON: %s", text)
+			}
+		})
+	}
+}
+
+func TestListsAreFilteredAndPaged(t *testing.T) {
+	d := open(t, "")
+	for query, want := range map[string]string{
+		"events?project=WEB":                                    "4 2 0",
+		"events?project=API&limit=1":                            "3 +",
+		"events?source=other":                                   "",
+		"events?event=run.completed&limit=5":                    "4 3 2 1 0",
+		"events?before=" + d.events[2].String():                 "1 0",
+		"deliveries?state=dead":                                 "2",
+		"deliveries?notifier=gone":                              "3 1",
+		"deliveries?rule=done&limit=2":                          "4 3 +",
+		"deliveries?event=" + d.events[1].String():              "1",
+		"deliveries?limit=4&before=" + d.deliveries[4].String(): "3 2 1 0",
+	} {
+		_, text, answer := d.call(t, "GET", "/api/v1/"+query)
+		kind, ids := "events", d.events
+		if strings.HasPrefix(query, "deliveries") {
+			kind, ids = "deliveries", d.deliveries
+		}
+		got := []string{}
+		for _, row := range answer[kind].([]any) {
+			for i, id := range ids {
+				if row.(map[string]any)["id"] == id.String() {
+					got = append(got, fmt.Sprint(i))
+				}
+			}
+		}
+		if next, more := answer["next"]; more {
+			last := answer[kind].([]any)[len(got)-1].(map[string]any)["id"]
+			if got = append(got, "+"); next != last {
+				t.Errorf("%s: next is %v, want %v", query, next, last)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: got %v, want %q: %s", query, got, want, text)
+		}
+	}
+}
+
+func TestSecretsAreNeverShown(t *testing.T) {
+	d := open(t, "")
+	_, text, _ := d.call(t, "GET", "/api/v1/deliveries/"+d.deliveries[2].String())
+	for _, secret := range []string{"s3cret", "pw@", "/T0"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("the answer holds %q: %s", secret, text)
+		}
+	}
+	for _, shown := range []string{"https://hooks.example.com/…", `"X-Key":"<secret>"`, `"method":"POST"`} {
+		if !strings.Contains(text, shown) {
+			t.Errorf("the answer lacks %q: %s", shown, text)
+		}
+	}
+}
+
+func TestMaskingWithstandsOddMessages(t *testing.T) {
+	for message, want := range map[string]string{
+		`{"title":"a"}`:                            `{"title":"a"}`,
+		`{"options":"s3cret"}`:                     `{}`,
+		`{"options":{"url":7}}`:                    `{"options":{"url":"<secret>"}}`,
+		`{"options":{"url":"s3cret"}}`:             `{"options":{"url":"<secret>"}}`,
+		`{"options":{"url":"https://[s3cret"}}`:    `{"options":{"url":"<secret>"}}`,
+		`{"options":{"headers":["s3cret"]}}`:       `{"options":{"headers":"<secret>"}}`,
+		`{"options":{"headers":{"a":["s3cret"]}}}`: `{"options":{"headers":{"a":"<secret>"}}}`,
+		`s3cret`: ``,
+	} {
+		if got := strings.TrimSpace(string(maskMessage([]byte(message)))); got != want {
+			t.Errorf("%s became %s, want %s", message, got, want)
+		}
+	}
+}
+
+func TestAllButHealthNeedsTheToken(t *testing.T) {
+	d := open(t, "t0ken")
+	for path, open := range map[string]bool{
+		"/healthz": true, "/readyz": true, "/-/healthy": true, "/-/ready": true,
+		"/": false, "/metrics": false, "/api/v1/events": false, "/nothing": false, "/-/reload": false,
+	} {
+		want := map[bool]int{true: 200, false: 401}[open]
+		for _, auth := range []string{"", "Bearer wrong", "Basic t0ken", "t0ken", "Bearer"} {
+			if status, text, _ := d.call(t, "GET", path, "Authorization", auth); status != want {
+				t.Errorf("%s with %q: %d %s", path, auth, status, text)
+			}
+		}
+	}
+	if status, text, _ := d.call(t, "GET", "/api/v1/events", "Authorization", "bearer t0ken"); status != 200 {
+		t.Errorf("with the token: %d %s", status, text)
+	}
+	if status, _, _ := d.call(t, "POST", "/-/reload"); status != 401 || d.reloads != 0 {
+		t.Errorf("reload without the token: %d", status)
+	}
+}
+
+func TestReload(t *testing.T) {
+	d := open(t, "")
+	if status, text, _ := d.call(t, "POST", "/-/reload"); status != 200 || d.reloads != 1 {
+		t.Errorf("good rules: %d %s", status, text)
+	}
+	d.reload = rules.Problems{{File: "rules.yaml", Line: 14, Col: 9, Severity: rules.Error, Message: `no event "run.complete"`}}
+	status, _, answer := d.call(t, "POST", "/-/reload")
+	if problems, _ := answer["problems"].([]any); status != 422 || len(problems) != 1 || !strings.Contains(fmt.Sprint(answer["error"]), "rules.yaml:14:9") {
+		t.Errorf("bad rules: %d %v", status, answer)
+	}
+	d.reload = errors.New("out of memory")
+	if status, text, _ := d.call(t, "POST", "/-/reload"); status != 500 {
+		t.Errorf("another failure: %d %s", status, text)
+	}
+	if status, text, _ := d.call(t, "POST", "/-/reload", "Sec-Fetch-Site", "cross-site"); status != 403 || d.reloads != 3 {
+		t.Errorf("from another site's page: %d %s", status, text)
+	}
+	if status, text, _ := d.call(t, "POST", "/-/reload", "Origin", "https://evil.example"); status != 403 || d.reloads != 3 {
+		t.Errorf("from an older browser: %d %s", status, text)
+	}
+}
+
+func TestReadinessSaysWhy(t *testing.T) {
+	d := open(t, "")
+	d.ready = errors.New("disk full")
+	status, _, answer := d.call(t, "GET", "/-/ready")
+	if status != 503 || answer["error"] != "not ready: disk full" {
+		t.Errorf("got %d %v", status, answer)
+	}
+	if status, _, _ := d.call(t, "GET", "/-/healthy"); status != 200 {
+		t.Errorf("alive although not ready: %d", status)
+	}
+}
+
+func TestAStoreThatCannotReadIsToldSo(t *testing.T) {
+	d := open(t, "")
+	_ = d.store.Close()
+	for _, path := range []string{"events", "deliveries", "notifiers", "events/" + d.events[0].String(), "deliveries/" + d.deliveries[0].String()} {
+		if status, text, answer := d.call(t, "GET", "/api/v1/"+path); status != 503 || answer["error"] == nil {
+			t.Errorf("%s: %d %s", path, status, text)
+		}
+	}
+}
+
+func TestCheckAddress(t *testing.T) {
+	for addr, ok := range map[string]bool{
+		"127.0.0.1:9090": true, "127.9.9.9:1": true, "[::1]:9090": true, "localhost:9090": true, "[::ffff:127.0.0.1]:9090": true,
+		":9090": false, "0.0.0.0:9090": false, "[::]:9090": false, "192.0.2.1:9090": false, "relay.example.com:9090": false,
+		"9090": false, "": false,
+	} {
+		if err := CheckAddress(addr, ""); (err == nil) != ok {
+			t.Errorf("%q without a token: %v", addr, err)
+		}
+	}
+	if err := CheckAddress("0.0.0.0:9090", "t0ken"); err != nil {
+		t.Errorf("with a token: %v", err)
+	}
+	if err := CheckAddress("9090", "t0ken"); err == nil {
+		t.Error("an address without a port passed, since there is a token")
+	}
+}
