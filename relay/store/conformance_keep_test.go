@@ -179,10 +179,10 @@ func keepCases() map[string]func(*fixture) {
 		},
 		"a purge of thousands goes on to the end": func(f *fixture) {
 			var batch []Event
-			for range 1700 {
+			for range 1100 {
 				batch = append(batch, f.event())
 			}
-			keep := 1234
+			keep := 777
 			d := f.delivery("n", "")
 			_, err := f.Accept(f.Context(), batch, func(i int, _ func(string) ([]byte, error)) (Plan, error) {
 				if i == keep {
@@ -192,7 +192,7 @@ func keepCases() map[string]func(*fixture) {
 			})
 			f.check(err)
 			f.advance(time.Hour)
-			f.equal("purged", purge(f, time.Minute, time.Minute), 1699)
+			f.equal("purged", purge(f, time.Minute, time.Minute), 1099)
 			evs, err := f.Events(f.Context(), EventFilter{})
 			f.check(err)
 			f.equal("left", len(evs), 1)

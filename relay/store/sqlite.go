@@ -97,7 +97,7 @@ func (s *SQLite) shutdown() error {
 // permissions of the process.
 func claimFile(path string) (*fileLock, error) {
 	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeFolder(dir); err != nil {
 		return nil, fmt.Errorf("making the folder of the store: %w", err)
 	}
 	lock, err := lockDatabase(path)
@@ -117,6 +117,25 @@ func claimFile(path string) (*fileLock, error) {
 		return nil, errors.Join(fmt.Errorf("creating the store: %w", err), lock.release())
 	}
 	return lock, nil
+}
+
+// makeFolder is os.MkdirAll for names that survive a power loss.
+func makeFolder(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case err == nil && !info.IsDir():
+		return fmt.Errorf("%s is not a folder", dir)
+	case !errors.Is(err, os.ErrNotExist):
+		return err
+	}
+	parent := filepath.Dir(dir)
+	if err := makeFolder(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return syncDir(parent)
 }
 
 // connectWriter opens the file as ours: nothing in it is changed before it was looked at.

@@ -54,7 +54,7 @@ func (k *checkpointer) stop() error {
 	return k.conn.close()
 }
 
-// count is called by the writer after each group.
+// count is called by the writer after each transaction.
 func (k *checkpointer) count(c *conn) {
 	pages, _, err := c.raw.(sqlite.DBStatus).Status(sqlite.DBStatusCacheWrite, true)
 	if err != nil || k.written.Add(int64(pages)) < passivePages {

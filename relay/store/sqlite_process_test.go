@@ -64,7 +64,7 @@ func child(t *testing.T, path string) (*exec.Cmd, *bufio.Reader) {
 func TestNothingConfirmedIsLostWhenTheProcessIsKilled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "relay.db")
 	confirmed := map[ID]bool{}
-	for _, enough := range []int{400, 800} {
+	for _, enough := range []int{150, 300} {
 		cmd, out := child(t, path)
 		for killed := false; ; {
 			line, err := out.ReadString('\n')

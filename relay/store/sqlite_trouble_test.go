@@ -159,6 +159,27 @@ func TestAClaimWhoseCallerHasGoneIsHandedBack(t *testing.T) {
 	}
 }
 
+func TestAClaimThatWasRolledBackHandsNothingBack(t *testing.T) {
+	l := newLoad(t)
+	l.acceptAll(3, 1)
+	w := l.store.writer
+	var gone []Delivery
+	o := claimOp(t.Context(), &gone, "slack", 10)
+	bad := &op{ctx: t.Context(), run: func(*tx) error { return errors.New("a bad op") }}
+	if err := w.transact([]*op{o, bad}); err == nil || len(gone) != 3 {
+		t.Fatalf("claimed %d, %v", len(gone), err)
+	}
+	o.over.Store(true)
+	ds, err := l.store.Claim(t.Context(), "slack", 10)
+	if err != nil || len(ds) != 3 || ds[0].Lease != gone[0].Lease {
+		t.Fatalf("claimed %v, %v", ds, err)
+	}
+	w.reply(o, w.transact([]*op{o}))
+	if again, err := l.store.Claim(t.Context(), "slack", 10); err != nil || len(again) != 0 {
+		t.Errorf("claimed %d that others are sending, %v", len(again), err)
+	}
+}
+
 func TestCheckpointsBeginTheLogAnew(t *testing.T) {
 	l := newLoad(t)
 	c, err := connectReady(l.store.path, forCheckpoints())

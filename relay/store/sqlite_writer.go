@@ -22,6 +22,7 @@ type op struct {
 	undo   func(*tx) error // what to do when it happened after its caller had gone; nil is nothing
 	answer chan error
 	over   atomic.Bool // answered, or the caller has gone
+	ran    bool        // in the last transaction; the writer's
 }
 
 // tx is the transaction of one group.
@@ -44,7 +45,7 @@ type writer struct {
 	broken chan struct{}
 	breaks sync.Once
 	commit func() error  // ends a transaction; a field so that a test can fail it
-	grown  func(c *conn) // called after each group
+	grown  func(c *conn) // called after each transaction
 }
 
 func newWriter(c *conn, now func() time.Time) *writer {
@@ -83,7 +84,6 @@ func (w *writer) loop() {
 	defer close(w.done)
 	for group := w.queue.take(groupRows); group != nil; group = w.queue.take(groupRows) {
 		w.serve(group)
-		w.grown(w.conn)
 		runtime.Gosched() // let those who were answered come again, so that groups are large
 	}
 }
@@ -109,7 +109,7 @@ func (w *writer) serve(group []*op) {
 func (w *writer) reply(o *op, err error) {
 	if o.over.CompareAndSwap(false, true) {
 		o.answer <- err
-	} else if err == nil && o.undo != nil {
+	} else if err == nil && o.ran && o.undo != nil {
 		w.queue.again(&op{ctx: context.Background(), run: o.undo, answer: make(chan error, 1)})
 	}
 }
@@ -125,7 +125,7 @@ func (w *writer) transact(group []*op) (err error) {
 	}
 	t := &tx{conn: w.conn, now: w.now().UnixMilli(), lanes: w.lanes}
 	for _, o := range group {
-		if o.over.Load() {
+		if o.ran = !o.over.Load(); !o.ran {
 			continue
 		}
 		if err := o.run(t); err != nil {
@@ -141,6 +141,7 @@ func (w *writer) transact(group []*op) (err error) {
 		w.conn.rollback()
 		return w.judge(fmt.Errorf("committing: %w", err))
 	}
+	w.grown(w.conn)
 	return nil
 }
 

@@ -54,7 +54,8 @@ type Store interface {
 	NextDue(ctx context.Context, notifier string) (time.Time, error)
 	// Finish records what became of claimed deliveries, in one transaction.
 	Finish(ctx context.Context, outcomes []Outcome) error
-	// Retry makes dead or pending deliveries due now, with a fresh allowance of attempts, and returns how many it found.
+	// Retry makes dead or pending deliveries due now, whatever is before them, with a fresh allowance of attempts, and
+	// returns how many it found.
 	Retry(ctx context.Context, ids []ID) (int, error)
 
 	// Get returns the value kept under key, or nil.
@@ -91,7 +92,8 @@ type Event struct {
 	Keys []string
 }
 
-// Decide says what follows from the i-th event of a batch. get returns the value kept under a key, or nil.
+// Decide says what follows from the i-th event of a batch. get returns the value kept under a key, or nil; the value
+// must not be changed in place.
 type Decide func(i int, get func(key string) ([]byte, error)) (Plan, error)
 
 // Plan is what follows from one event.
@@ -117,7 +119,7 @@ type NewDelivery struct {
 type Change struct {
 	Key     string
 	Value   []byte    // nil deletes the key
-	Expires time.Time // when the value may be forgotten
+	Expires time.Time // when the value is forgotten; zero is never
 }
 
 // Receipt says what became of one event of a batch.
