@@ -42,6 +42,7 @@ type Config struct {
 	Sources   []Source
 	Notifiers []Notifier
 	Rules     *Set
+	Tests     []Test
 }
 
 // Settings are the general settings.

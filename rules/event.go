@@ -1,11 +1,8 @@
 package rules
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -83,9 +80,6 @@ func idText(v any) string {
 // Names and fields that Qase has not documented are fine, and so are wrong types of everything that the relay can do
 // without: it refuses only what is not JSON, has no event_name, or whose payload is not an object.
 func ParseEvent(source string, body []byte, receivedAt time.Time) (*Event, error) {
-	if err := checkDepth(body); err != nil {
-		return nil, err
-	}
 	envelope, err := decodeObject(body)
 	if err != nil {
 		return nil, err
@@ -109,56 +103,15 @@ func ParseEvent(source string, body []byte, receivedAt time.Time) (*Event, error
 }
 
 func decodeObject(body []byte) (map[string]any, error) {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
-	var object map[string]any
-	if err := dec.Decode(&object); err != nil {
-		return nil, jsonError(err)
+	v, err := decodeJSON(body)
+	if err != nil {
+		return nil, fmt.Errorf("the body is not JSON: %w", err)
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("the body goes on after the JSON object")
+	object, ok := v.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("the body is %s, want an object in JSON", describeValue(v))
 	}
-	if object == nil {
-		return nil, errors.New("the body is null, want a JSON object")
-	}
-	normalise(object)
 	return object, nil
-}
-
-func jsonError(err error) error {
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	switch {
-	case errors.Is(err, io.EOF):
-		return errors.New("the body is empty, want a JSON object")
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the body is not JSON: it ends in the middle")
-	case errors.As(err, &syntax):
-		return fmt.Errorf("the body is not JSON: %w (at byte %d)", syntax, syntax.Offset)
-	case errors.As(err, &kind):
-		return fmt.Errorf("the body is a JSON %s, want an object", kind.Value)
-	}
-	return fmt.Errorf("the body is not JSON: %w", err)
-}
-
-// normalise turns the numbers in v into int where they are whole and fit, and into float64 elsewhere, in place.
-func normalise(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for k, x := range v {
-			switch x.(type) {
-			case json.Number, map[string]any, []any:
-				v[k] = normalise(x)
-			}
-		}
-	case []any:
-		for i, x := range v {
-			v[i] = normalise(x)
-		}
-	case json.Number:
-		return number(string(v))
-	}
-	return v
 }
 
 // number reads a JSON number. 7.0 and 7e2 are whole. What is beyond float64 becomes its largest value, since expr and
@@ -186,25 +139,4 @@ func intOf(v any) int {
 		return n
 	}
 	return 0
-}
-
-// checkDepth refuses JSON that is nested deeper than MaxDepth, before anything is built from it.
-func checkDepth(body []byte) error {
-	depth, quoted := 0, false
-	for i := 0; i < len(body); i++ {
-		switch c := body[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > MaxDepth {
-				return fmt.Errorf("the body is nested more than %d levels deep", MaxDepth)
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return nil
 }

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"encoding/json"
 	"reflect"
 	"strings"
 	"time"
@@ -24,52 +23,31 @@ const (
 
 // memory is what is kept about one entity.
 type memory struct {
-	Fields    map[string]any   `json:"fields"`
-	StartedAt int64            `json:"started_at,omitempty"` // Unix seconds
-	CreatedBy map[string]any   `json:"created_by,omitempty"`
-	Reviewers []map[string]any `json:"reviewers,omitempty"`
-	Seen      int64            `json:"seen"` // Unix seconds of the event that was written last
+	Fields    map[string]any
+	StartedAt int64 // Unix seconds
+	CreatedBy map[string]any
+	Reviewers []any // user objects
+	Seen      int64 // Unix seconds of the event that was written last
 }
 
-// recall reads what is kept about an entity. What cannot be read counts as nothing known.
+// recall reads what encode wrote. What cannot be read counts as nothing known.
 func recall(data []byte) *memory {
-	m := &memory{}
-	if len(data) > 0 {
-		if err := json.Unmarshal(data, m); err != nil {
-			m = &memory{}
-		}
-		for k, v := range m.Fields {
-			m.Fields[k] = wholeNumbers(v)
-		}
-		for _, person := range append(m.Reviewers, m.CreatedBy) {
-			for k, v := range person {
-				person[k] = wholeNumbers(v)
-			}
-		}
+	m := &memory{Fields: map[string]any{}}
+	if len(data) == 0 {
+		return m
 	}
-	if m.Fields == nil {
-		m.Fields = map[string]any{}
+	v, err := decodeJSON(data)
+	kept, ok := v.(map[string]any)
+	if err != nil || !ok {
+		return m
 	}
+	if fields, ok := kept["fields"].(map[string]any); ok {
+		m.Fields = fields
+	}
+	m.StartedAt, m.Seen = int64(intOf(kept["started_at"])), int64(intOf(kept["seen"]))
+	m.CreatedBy, _ = kept["created_by"].(map[string]any)
+	m.Reviewers, _ = kept["reviewers"].([]any)
 	return m
-}
-
-// wholeNumbers turns float64 that are whole into int, in place, as in events.
-func wholeNumbers(v any) any {
-	switch v := v.(type) {
-	case float64:
-		if v == float64(int(v)) {
-			return int(v)
-		}
-	case map[string]any:
-		for k, x := range v {
-			v[k] = wholeNumbers(x)
-		}
-	case []any:
-		for i, x := range v {
-			v[i] = wholeNumbers(x)
-		}
-	}
-	return v
 }
 
 // learn takes in an event and reports whether that is worth writing down.
@@ -108,7 +86,7 @@ func creator(ev *Event, actor map[string]any) map[string]any {
 func (m *memory) review(action string, reviewer map[string]any) {
 	kept := m.Reviewers[:0:0]
 	for _, one := range m.Reviewers {
-		if !sameUser(one, reviewer) {
+		if user, _ := one.(map[string]any); !sameUser(user, reviewer) {
 			kept = append(kept, one)
 		}
 	}
@@ -144,17 +122,9 @@ func (m *memory) encode() []byte {
 		kept["created_by"] = m.CreatedBy
 	}
 	if len(m.Reviewers) > 0 {
-		kept["reviewers"] = m.reviewers()
+		kept["reviewers"] = m.Reviewers
 	}
 	return appendJSON(make([]byte, 0, total+200), kept)
-}
-
-func (m *memory) reviewers() []any {
-	list := make([]any, len(m.Reviewers))
-	for i, one := range m.Reviewers {
-		list[i] = one
-	}
-	return list
 }
 
 // entity returns what conditions and templates see.
@@ -174,7 +144,7 @@ func (m *memory) entity(ev *Event, settings *Settings) map[string]any {
 	if m.CreatedBy != nil {
 		entity["created_by"] = m.CreatedBy
 	}
-	entity["reviewers"] = m.reviewers()
+	entity["reviewers"] = append([]any{}, m.Reviewers...)
 	return entity
 }
 
@@ -221,11 +191,11 @@ func finished(ev *Event, entity map[string]any) []byte {
 
 // previousRun reads what finished wrote, or returns nil.
 func previousRun(data []byte, location *time.Location) any {
-	var run map[string]any
-	if len(data) == 0 || json.Unmarshal(data, &run) != nil || run == nil {
+	v, err := decodeJSON(data)
+	run, ok := v.(map[string]any)
+	if err != nil || !ok {
 		return nil
 	}
-	wholeNumbers(run)
 	if t, ok := run["finished_at"].(int); ok {
 		run["finished_at"] = time.Unix(int64(t), 0).In(location)
 	}

@@ -36,6 +36,7 @@ type (
 		Notifiers []raw           `yaml:"notifiers"`
 		Templates map[string]text `yaml:"templates"`
 		Rules     []ruleSpec      `yaml:"rules"`
+		Tests     []testSpec      `yaml:"tests"`
 	}
 	settingsSpec struct {
 		At        raw  `yaml:"-"`
@@ -144,6 +145,7 @@ func (b *builder) build() *Config {
 	set.usesPrevious = b.previous
 	set.defaults = compileDefaults(set)
 	b.lint(set, config.Sources)
+	config.Tests = b.buildTests(config)
 	return config
 }
 
