@@ -16,7 +16,7 @@ import (
 )
 
 // maxMarkdown is how many UTF-16 units of a body are read; no channel shows more.
-const maxMarkdown = 200_000
+const maxMarkdown = 100_000
 
 // parseMarkdown reads CommonMark with tables, strikethrough and bare links, but without HTML: a tag is text like any
 // other. In the tree that it returns images are links, and links lead to the web or to a mailbox or are text.
@@ -164,6 +164,9 @@ func cleanURL(raw string) (string, bool) {
 
 // unescape resolves backslashes and entities the way the HTML renderer does, which writes &, <, > and " escaped.
 func unescape(segment []byte) string {
+	if !bytes.ContainsAny(segment, "\\&\x00") {
+		return string(segment)
+	}
 	var b bytes.Buffer
 	w := bufio.NewWriter(&b)
 	html.NewWriter().Write(w, segment)

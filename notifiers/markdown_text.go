@@ -10,8 +10,8 @@ import (
 	extast "github.com/yuin/goldmark/extension/ast"
 )
 
-// maxDepth is how deep lists and quotes may nest; what lies deeper is shown without its markup.
-const maxDepth = 12
+// maxDepth is how deep markup may nest; what lies deeper is shown without it.
+const maxDepth = 16
 
 // dialect says how a channel writes in text what Markdown means.
 type dialect struct {
@@ -95,16 +95,20 @@ func (r *textRenderer) list(l *ast.List) string {
 // inline writes the children of n. Adjacent pieces of text are one to the dialect, since what a character means
 // depends on its neighbours.
 func (r *textRenderer) inline(n ast.Node) string {
-	var b strings.Builder
-	var literal string
+	if r.depth > maxDepth {
+		return r.text(oneLine(plainText(n, r.source)))
+	}
+	r.depth++
+	defer func() { r.depth-- }()
+	var b, literal strings.Builder
 	marked := false
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
 		if s, ok := r.literal(c); ok {
-			literal += s
+			literal.WriteString(s)
 			continue
 		}
-		r.flush(&b, literal, marked)
-		literal = ""
+		r.flush(&b, literal.String(), marked)
+		literal.Reset()
 		s, mark := r.span(c)
 		if mark && endsWord(b.String()) {
 			b.WriteString(r.wordBreak)
@@ -112,7 +116,7 @@ func (r *textRenderer) inline(n ast.Node) string {
 		b.WriteString(s)
 		marked = mark
 	}
-	r.flush(&b, literal, marked)
+	r.flush(&b, literal.String(), marked)
 	return b.String()
 }
 

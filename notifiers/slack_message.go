@@ -1,7 +1,6 @@
 package notifiers
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -15,6 +14,7 @@ const (
 	slackText    = 4000
 	slackTitle   = 1500
 	slackContext = 900
+	slackBody    = 3 * slackBlocks // of the Markdown, whose URLs and marks may not show
 )
 
 // slackPost is a message as an incoming webhook takes it. chat.postMessage gets the same as form values.
@@ -30,7 +30,7 @@ type slackPost struct {
 // notifications and where mentions notify; below it stand body and origin beside a bar in the level's colour.
 func slackMessage(m *Message, o slackOptions) slackPost {
 	var blocks []slack.Block
-	for _, s := range slackSections(renderText(slackDialect(), m.Body)) {
+	for _, s := range slackSections(renderText(slackDialect(), cut(m.Body, slackBody))) {
 		blocks = append(blocks, slack.NewSectionBlock(mrkdwnObject(s), nil, nil))
 	}
 	blocks = append(blocks, slack.NewContextBlock("", mrkdwnObject(slackOrigin(m))))
@@ -39,7 +39,7 @@ func slackMessage(m *Message, o slackOptions) slackPost {
 		Text:    slackTop(m, o.Mention),
 		Attachments: []slack.Attachment{{
 			Color:    levelColor(m.Level),
-			Fallback: cutMrkdwn(slackEscape(oneLine(m.Title)), slackTitle),
+			Fallback: cutMrkdwn(slackEscape(cut(oneLine(m.Title), slackTitle)), slackTitle),
 			Blocks:   slack.Blocks{BlockSet: blocks},
 		}},
 	}
@@ -54,7 +54,7 @@ func mrkdwnObject(s string) *slack.TextBlockObject {
 
 // slackTop is the title, linked and bold, and who is mentioned.
 func slackTop(m *Message, mentions []string) string {
-	title := cutMrkdwn(slackNeutral(oneLine(m.Title)), slackTitle)
+	title := cutMrkdwn(slackNeutral(cut(oneLine(m.Title), slackTitle)), slackTitle)
 	if title == "" {
 		title = "(no title)"
 	}
@@ -63,7 +63,11 @@ func slackTop(m *Message, mentions []string) string {
 	}
 	top := "*" + title + "*"
 	for _, who := range mentions {
-		if s := slackMention(who); s != "" && units(top)+units(s) < slackText {
+		s := slackMention(who)
+		if units(top)+units(s) >= slackText {
+			break
+		}
+		if s != "" {
 			top += " " + s
 		}
 	}
@@ -89,10 +93,11 @@ func slackMention(who string) string {
 // isSlackID reports whether s looks like an id with one of these first letters. Short ones need a digit, so that a
 // name in capitals is none.
 func isSlackID(s, first string) bool {
-	if !regexp.MustCompile(`^[A-Z][A-Z0-9]+$`).MatchString(s) || !strings.ContainsRune(first, rune(s[0])) {
+	if s == "" || !strings.ContainsRune(first, rune(s[0])) {
 		return false
 	}
-	return len(s) >= 9 || strings.ContainsAny(s, "0123456789")
+	other := strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+	return other == "" && (len(s) >= 9 || strings.ContainsAny(s, "0123456789"))
 }
 
 // slackOrigin is the small line below a message.
@@ -113,6 +118,9 @@ func slackSections(blocks []string) []string {
 	var sections []string
 	current, left := "", slackBlocks-slackContext-slackURL
 	for _, b := range blocks {
+		if len(sections) > slackBlocks/slackSection*2 {
+			break
+		}
 		if current != "" && units(current)+2+units(b) <= slackSection {
 			current += "\n\n" + b
 			continue
