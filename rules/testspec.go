@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -229,45 +228,4 @@ func (t *testBuilder) adviseOnField(event string, key *yaml.Node) {
 func (t *testBuilder) advise(n *yaml.Node, message, hint string) {
 	t.file.report(n, Warning, message, hint)
 	t.test.advice = append(t.test.advice, message+" ("+hint+")")
-}
-
-// knownOptions returns the message options that an expectation may name: those of one notifier, or of all.
-func (b *builder) knownOptions(notifier string) map[string]optionShape {
-	shapes := map[string]optionShape{}
-	for name, info := range b.kinds {
-		if notifier == "" || notifier == name {
-			addShapes(shapes, info.kind)
-		}
-	}
-	return shapes
-}
-
-// effectiveOptions returns the options with which a message goes out: its own over those of the notifier.
-func (c *Config) effectiveOptions(n *Notification) map[string]any {
-	all := map[string]any{}
-	i := slices.IndexFunc(c.Notifiers, func(one Notifier) bool { return one.Name == n.Notifier })
-	if i >= 0 {
-		mergeOptions(all, c.Notifiers[i].Defaults)
-	}
-	mergeOptions(all, n.Options)
-	return all
-}
-
-// mergeOptions puts options over others: maps entry by entry, all else whole.
-func mergeOptions(into map[string]any, options json.RawMessage) {
-	own, err := decodeObject(options)
-	if err != nil {
-		return
-	}
-	for key, value := range own {
-		theirs, ok1 := into[key].(map[string]any)
-		mine, ok2 := value.(map[string]any)
-		if !ok1 || !ok2 {
-			into[key] = value
-			continue
-		}
-		for k, v := range mine {
-			theirs[k] = v
-		}
-	}
 }
