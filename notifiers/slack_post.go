@@ -45,7 +45,7 @@ func (n *slackNotifier) postWebhook(outer, ctx context.Context, post slackPost) 
 
 // postMessage calls chat.postMessage.
 func (n *slackNotifier) postMessage(outer, ctx context.Context, post slackPost) (Receipt, error) {
-	doing := "posting to " + post.Channel
+	doing := "posting to " + cut(post.Channel, 100)
 	recorder := &slackRecorder{client: n.client}
 	api := slack.New(n.config.Token.Value(), slack.OptionAPIURL(n.config.APIURL), slack.OptionHTTPClient(recorder))
 	_, _, err := api.PostMessageContext(ctx, post.Channel,
