@@ -19,7 +19,7 @@ func (c *Config) compare(expected []expectation, d Decision) []TestFailure {
 	}
 	for n := range p.sent {
 		if p.taken[n] == nobody {
-			failures = append(failures, TestFailure{Kind: Unexpected, Got: p.sent[n].Notification})
+			failures = append(failures, TestFailure{Kind: Unexpected, Got: p.sent[n].shown()})
 		}
 	}
 	return failures
@@ -35,7 +35,7 @@ func (c *Config) failure(p *pairing, i int, d Decision) TestFailure {
 		return f
 	}
 	p.taken[n] = i
-	f.Kind, f.Got, f.Fields = Different, p.sent[n].Notification, e.diff(p.sent[n])
+	f.Kind, f.Got, f.Fields = Different, p.sent[n].shown(), e.diff(p.sent[n])
 	return f
 }
 

@@ -188,7 +188,7 @@ func (t *testBuilder) partMatcher(n *yaml.Node, what string) (m matcher) {
 		Contains []text `yaml:"contains"`
 		Matches  []text `yaml:"matches"`
 	}
-	before, _ := t.problems.Count()
+	before := len(t.problems)
 	t.file.decode(n, reflect.ValueOf(&spec).Elem(), what)
 	for _, part := range spec.Contains {
 		m.contains = append(m.contains, part.s)
@@ -201,7 +201,7 @@ func (t *testBuilder) partMatcher(n *yaml.Node, what string) (m matcher) {
 		}
 		m.matches = append(m.matches, pattern)
 	}
-	if after, _ := t.problems.Count(); after == before && m.isExact() {
+	if len(t.problems) == before && m.isExact() {
 		t.file.report(n, Error, what+" says nothing", "write a text, {contains: TEXT} or {matches: REGEX}")
 	}
 	return m

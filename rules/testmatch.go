@@ -202,6 +202,20 @@ func (e *expectation) diff(n sent) []FieldDiff {
 // secretHeader finds fields whose value may be a secret, which nothing prints.
 var secretHeader = regexp.MustCompile(`(?i)^headers\..*(auth|cookie|token|secret|passw|key)`)
 
+// shown is the notification for people: without what may hold a secret.
+func (n sent) shown() *Notification {
+	shown := *n.Notification
+	options, err := decodeObject(n.Options)
+	if err != nil {
+		return &shown
+	}
+	delete(options, "url")
+	headers, _ := options["headers"].(map[string]any)
+	maps.DeleteFunc(headers, func(name string, _ any) bool { return secretHeader.MatchString("headers." + name) })
+	shown.Options = encodeOptions(options)
+	return &shown
+}
+
 // String names the expectation for people.
 func (e *expectation) String() string {
 	return fmt.Sprintf("%s → %s", orAny(e.rule, "any rule"), orAny(e.notifier, "any notifier"))

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"qaserelay/rules"
+)
+
+type testFlags struct {
+	run         string
+	junit       string
+	coverage    bool
+	coverageMin float64 // negative if not asked for
+	json        bool
+}
+
+func newTest(c *console) *cobra.Command {
+	var f testFlags
+	cmd := &cobra.Command{
+		Use:   "test [FILE…]",
+		Short: "Run the tests in rules files",
+		Long: `Runs the tests under tests: in rules files. Each lets events happen and says what has to be sent for the last of
+them; nothing is really sent. Without FILE it takes ` + defaultRules + ` and all *_test.yaml beside it. With NAME.yaml it takes
+NAME_test.yaml too, if there is one, and NAME_test.yaml that includes no file brings NAME.yaml. Several files are one
+configuration, as serve reads them.
+
+The clock of a test starts on Monday, 5 January 2026, 09:00 UTC, and events are a second apart unless they say at or
+advance. Variables that are not set and secret files that are not there do no harm.
+
+Exits with 0 if all tests pass, with 1 if one fails or the files are wrong, and with 2 if nothing could be run.`,
+		Example: `  qase-relay test
+  qase-relay test --run 'aborted' rules.yaml
+  qase-relay test --junit report.xml --coverage-min 90      in a pipeline`,
+		RunE:              func(_ *cobra.Command, args []string) error { return test(c, args, f) },
+		ValidArgsFunction: completeYAML,
+	}
+	cmd.Flags().StringVar(&f.run, "run", "", "only the tests whose name matches this regular expression")
+	cmd.Flags().StringVar(&f.junit, "junit", "", "also write the results to this file, as JUnit XML")
+	cmd.Flags().BoolVar(&f.coverage, "coverage", false, "say which rules no test makes fire")
+	cmd.Flags().Float64Var(&f.coverageMin, "coverage-min", -1, "fail if tests make fewer `percent` of the rules fire")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	return cmd
+}
+
+func test(c *console, args []string, f testFlags) error {
+	filter, err := regexp.Compile(f.run)
+	if err != nil {
+		return hint(fmt.Errorf("--run %q: %w", f.run, err), "it takes a regular expression, such as 'aborted|failed'")
+	}
+	if f.coverageMin > 100 {
+		return hint(fmt.Errorf("--coverage-min %v: there are no more than 100 percent", f.coverageMin), "write a number from 0 to 100")
+	}
+	files, err := testFiles(args, c.in)
+	if err != nil {
+		return err
+	}
+	r := newTestReport(files, filter)
+	if f.run != "" && len(r.Tests) == 0 && r.total > 0 {
+		return hint(fmt.Errorf("--run %q: no test has such a name", f.run), "there are %s; see their names with: qase-relay test", plural(r.total, "test"))
+	}
+	if f.junit != "" {
+		if err := r.writeJUnit(f.junit); err != nil {
+			return fmt.Errorf("writing the JUnit report: %w", err)
+		}
+	}
+	enough := r.Coverage.Percent >= f.coverageMin && (r.total > 0 || f.coverageMin < 0)
+	if f.json {
+		err = c.writeJSON(r)
+	} else {
+		r.print(c.out, f)
+	}
+	if err == nil && (!r.OK || !enough) {
+		return &exitError{code: exitWrong}
+	}
+	return err
+}
+
+// testReport is what came of a run of tests.
+type testReport struct {
+	OK       bool               `json:"ok"`
+	Passed   int                `json:"passed"`
+	Failed   int                `json:"failed"`
+	Tests    []rules.TestResult `json:"tests"`
+	Coverage testCoverage       `json:"coverage"`
+	Problems rules.Problems     `json:"problems"` // what keeps the files from being used
+
+	files string // their names
+	total int    // the tests there are, whatever was chosen
+}
+
+type testCoverage struct {
+	rules.Coverage
+	Percent float64 `json:"percent"`
+}
+
+func newTestReport(files []rules.File, filter *regexp.Regexp) *testReport {
+	r := &testReport{Tests: []rules.TestResult{}, Problems: rules.Problems{}}
+	var names []string
+	for _, f := range files {
+		names = append(names, f.Name)
+	}
+	r.files = strings.Join(names, ", ")
+	cfg, problems := rules.Parse(files, testOptions())
+	if cfg == nil {
+		for _, p := range problems {
+			if p.Severity == rules.Error {
+				r.Problems = append(r.Problems, p)
+			}
+		}
+		return r
+	}
+	r.total, r.Tests = len(cfg.Tests), cfg.RunTests(filter)
+	for _, t := range r.Tests {
+		if t.Passed {
+			r.Passed++
+		} else {
+			r.Failed++
+		}
+	}
+	r.OK = r.Failed == 0
+	coverage := cfg.Coverage(r.Tests)
+	r.Coverage = testCoverage{coverage, coverage.Percent()}
+	return r
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"qaserelay/notifiers"
+	"qaserelay/relay"
+	"qaserelay/rules"
+)
+
+// testOptions read rules as check does: nothing is sent, so secrets may be missing.
+func testOptions() rules.Options {
+	return rules.Options{
+		Kinds:      relay.Kinds(notifiers.Builtin()),
+		LookupEnv:  os.LookupEnv,
+		ReadFile:   os.ReadFile,
+		Glob:       filepath.Glob,
+		AllowUnset: true,
+	}
+}
+
+// testFiles reads the files that args name, and those that belong to them.
+func testFiles(args []string, stdin io.Reader) ([]rules.File, error) {
+	t := &testFileReader{stdin: stdin, seen: map[string]bool{}}
+	if len(args) == 0 {
+		args = []string{defaultRules}
+		beside, err := filepath.Glob("*" + testSuffix + ".y*ml")
+		if err != nil {
+			return nil, fmt.Errorf("looking for tests: %w", err)
+		}
+		args = append(args, beside...)
+	}
+	if err := readable(args); err != nil {
+		return nil, err
+	}
+	for _, arg := range args {
+		if err := t.add(arg, len(args) == 1); err != nil {
+			return nil, err
+		}
+	}
+	return t.files, nil
+}
+
+// testSuffix ends the names of files with tests, before the extension.
+const testSuffix = "_test"
+
+type testFileReader struct {
+	stdin io.Reader
+	seen  map[string]bool
+	files []rules.File
+}
+
+// add reads what a name or pattern stands for. A file of tests that is alone brings the rules it is about.
+func (t *testFileReader) add(pattern string, alone bool) error {
+	names := []string{pattern}
+	if strings.ContainsAny(pattern, "*?[") {
+		var err error
+		if names, err = filepath.Glob(pattern); err != nil || len(names) == 0 {
+			return hint(fmt.Errorf("no file matches %s", pattern), "quote the pattern, or name a file")
+		}
+		alone = false
+	}
+	for _, name := range names {
+		ext := filepath.Ext(name)
+		base := strings.TrimSuffix(name, ext)
+		about, isTest := strings.CutSuffix(base, testSuffix)
+		switch {
+		case name == "-" || ext != ".yaml" && ext != ".yml":
+		case !isTest:
+			if err := t.read(name); err != nil {
+				return err
+			}
+			name = base + testSuffix + ext
+			if !isFile(name) {
+				continue
+			}
+		case alone && isFile(about+ext):
+			if err := t.bring(name, about+ext); err != nil {
+				return err
+			}
+		}
+		if err := t.read(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bring reads the rules that a file of tests is about, unless it says itself where they are.
+func (t *testFileReader) bring(name, about string) error {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return fmt.Errorf("reading tests: %w", err)
+	}
+	if !rules.IncludesNone(data) {
+		return nil
+	}
+	return t.read(about)
+}
+
+func (t *testFileReader) read(name string) error {
+	if t.seen[name] {
+		return nil
+	}
+	t.seen[name] = true
+	var data []byte
+	var err error
+	if name == "-" {
+		data, err = io.ReadAll(t.stdin)
+	} else {
+		data, err = os.ReadFile(name)
+	}
+	if err != nil {
+		return fmt.Errorf("reading rules: %w", err)
+	}
+	t.files = append(t.files, rules.File{Name: name, Data: data})
+	return nil
+}
+
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
+}
