@@ -147,14 +147,22 @@ func (ms *machines) run(c *condition, env map[string]any) (bool, error) {
 func runError(err error) error {
 	var fe *file.Error
 	if errors.As(err, &fe) {
-		message := fe.Message
-		if kind, ok := strings.CutPrefix(message, "invalid operation: bool("); ok {
-			message = "a value of type " + strings.TrimSuffix(kind, ")") + " stands where true or false is needed"
-		}
-		return fmt.Errorf("%s (at %d:%d of the condition)", message, fe.Line, fe.Column+1)
+		return fmt.Errorf("%s (at %d:%d of the condition)", describeFailure(fe.Message), fe.Line, fe.Column+1)
 	}
 	first, _, _ := strings.Cut(err.Error(), "\n")
 	return errors.New(first)
+}
+
+// describeFailure puts what expr says of a failure while running into words for people.
+func describeFailure(message string) string {
+	kind, noBool := strings.CutPrefix(message, "invalid operation: bool(")
+	if !noBool {
+		kind, noBool = strings.CutPrefix(strings.TrimSuffix(message, ", not bool"), "interface conversion: interface {} is ")
+	}
+	if !noBool {
+		return message
+	}
+	return "a value of type " + strings.TrimSuffix(kind, ")") + " stands where true or false is needed"
 }
 
 // steps counts the work of the predicates of one condition.

@@ -1,0 +1,64 @@
+package rules
+
+import "time"
+
+// Explanation says what follows from one event, and why: what Decide says of it, and behind that the value of each part of each
+// condition. It holds no secrets, so it can be shown.
+type Explanation struct {
+	Event   string    `json:"event"` // event_name
+	Project string    `json:"project"`
+	Source  string    `json:"source"`
+	Now     time.Time `json:"now"` // the moment of the decision
+	// EntityKey is source/project/type/id of what the event is about, or empty.
+	EntityKey string `json:"entity_key,omitempty"`
+	// Entity, Actor and Previous are what conditions and templates see beside the event. Previous is nil where no rule asks for it.
+	Entity   map[string]any `json:"entity"`
+	Actor    map[string]any `json:"actor"`
+	Previous any            `json:"previous"`
+	// Rules are in file order, all of them.
+	Rules []ExplainedRule `json:"rules"`
+}
+
+// ExplainedRule is what one rule did, and why.
+type ExplainedRule struct {
+	Result
+	// Condition is taken apart for every rule, also for those that were disabled or stopped.
+	Condition *Trace `json:"condition"`
+	// Notifications are what the rule sends, with what may be secret in their options hidden.
+	Notifications []Notification `json:"notifications,omitempty"`
+}
+
+// Explain says what Decide says of ev, with the reasons. It is for people who ask, and much slower than Decide.
+func (s *Set) Explain(ev *Event, st State) Explanation {
+	d := s.Decide(ev, st)
+	results := make(map[string]Result, len(d.Results))
+	for _, r := range d.Results {
+		results[r.Rule] = r
+	}
+	v := s.view(ev, st)
+	x := Explanation{
+		Event: ev.Name, Project: ev.Project, Source: ev.Source, Now: st.Now, EntityKey: v.entityKey,
+		Entity: v.dot["entity"].(map[string]any), Actor: v.dot["actor"].(map[string]any), Previous: v.dot["previous"],
+		Rules: make([]ExplainedRule, len(s.rules)),
+	}
+	for i, r := range s.rules {
+		result, recorded := results[r.name]
+		if !recorded {
+			result = Result{Rule: r.name, Outcome: NotMatched}
+		}
+		x.Rules[i] = ExplainedRule{Result: result, Condition: r.when.trace(v), Notifications: d.shownFor(r.name)}
+	}
+	return x
+}
+
+// shownFor returns the notifications of one rule as they may be shown.
+func (d *Decision) shownFor(rule string) []Notification {
+	var shown []Notification
+	for _, n := range d.Notifications {
+		if n.Rule == rule {
+			n.Options = maskOptions(n.Options)
+			shown = append(shown, n)
+		}
+	}
+	return shown
+}

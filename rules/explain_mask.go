@@ -1,0 +1,45 @@
+package rules
+
+import (
+	"encoding/json"
+	"net/url"
+)
+
+// hidden stands in the place of what may be secret.
+const hidden = "<secret>"
+
+// maskOptions hides what may be secret in rendered message options: of URLs all but the host, of headers all but the names.
+func maskOptions(options json.RawMessage) json.RawMessage {
+	var values map[string]any
+	if len(options) == 0 || json.Unmarshal(options, &values) != nil {
+		return nil
+	}
+	for key, value := range values {
+		switch text, isText := value.(string); {
+		case key == "headers":
+			values[key] = maskValues(value)
+		case key == "url" && isText:
+			values[key] = maskURL(text)
+		}
+	}
+	return encodeOptions(values)
+}
+
+func maskValues(v any) any {
+	headers, isMap := v.(map[string]any)
+	if !isMap {
+		return hidden
+	}
+	for name := range headers {
+		headers[name] = hidden
+	}
+	return headers
+}
+
+func maskURL(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return hidden
+	}
+	return u.Scheme + "://" + u.Host + "/…"
+}

@@ -1,0 +1,347 @@
+package rules
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+)
+
+// sketch writes a trace in lines, indented by depth.
+func sketch(t *Trace, indent string) string {
+	value := string(t.Value)
+	switch t.State {
+	case Skipped:
+		value = "…"
+	case Broken:
+		value = "! " + t.Error
+	case Evaluated:
+	}
+	line := strings.TrimRight(indent+t.Text+" → "+value, " ")
+	if t.Hint != "" {
+		line += " (" + t.Hint + ")"
+	}
+	line += "\n"
+	for _, part := range t.Parts {
+		line += sketch(part, indent+"  ")
+	}
+	return line
+}
+
+func explainOne(t testing.TB, when, event, payload string) ExplainedRule {
+	t.Helper()
+	c := mustParse(t, rulesFile("  - name: r\n    notify: [qa]\n    when: "+quoteYAML(when)+"\n"))
+	return explainEvent(t, c, event, payload).Rules[0]
+}
+
+func quoteYAML(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+func explainEvent(t testing.TB, c *Config, event, payload string) Explanation {
+	t.Helper()
+	now := time.Unix(1767225600, 0)
+	body := fmt.Sprintf(`{"event_name":%q,"timestamp":%d,"payload":%s,"team_member_id":40,"project_code":"WEB"}`, event, now.Unix(), payload)
+	ev, err := ParseEvent("qase", []byte(body), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Rules.Explain(ev, State{Now: now})
+}
+
+func TestAConditionIsTakenApart(t *testing.T) {
+	const payload = `{"id":2,"failed":3,"cases":14,"title":null,"on":true,"text":"x","tags":["a","b"],"plan":{"id":1}}`
+	for name, c := range map[string]struct{ when, want string }{
+		"and": {`event_name == "run.completed" and payload.failed > 5`, `
+event_name == "run.completed" and payload.failed > 5 → false
+  event_name == "run.completed" → true
+  payload.failed > 5 → false
+    payload.failed → 3`},
+		"and that is decided early": {`event_name == "run.started" && payload.failed > 0 && payload.on`, `
+event_name == "run.started" && payload.failed > 0 && payload.on → false
+  event_name == "run.started" → false
+    event_name → "run.completed"
+  payload.failed > 0 → …
+    payload.failed → …
+  payload.on → …`},
+		"or": {`(payload.on or payload.failed > 0) and not (payload.failed in [3, 4])`, `
+(payload.on or payload.failed > 0) and not (payload.failed in [3, 4]) → false
+  payload.on or payload.failed > 0 → true
+    payload.on → true
+    payload.failed > 0 → …
+      payload.failed → …
+  not (payload.failed in [3, 4]) → false
+    payload.failed in [3, 4] → true
+      payload.failed → 3`},
+		"not in, as it is written": {`project_code  not in ['WEB',"API"]`, `
+project_code not in ['WEB',"API"] → false
+  project_code → "WEB"`},
+		"ternary": {`payload.on ? payload.failed > 3 : payload.cases > 3`, `
+payload.on ? payload.failed > 3 : payload.cases > 3 → false
+  payload.on → true
+  payload.failed > 3 → false
+    payload.failed → 3
+  payload.cases > 3 → …
+    payload.cases → …`},
+		"if": {`if payload.failed > 3 { true } else { payload.on }`, `
+if payload.failed > 3 { true } else { payload.on } → true
+  payload.failed > 3 → false
+    payload.failed → 3
+  payload.on → true`},
+		"what stands for nil": {`(payload.missing ?? payload.failed) == 3 and (payload.failed ?? payload.cases) > 1`, `
+(payload.missing ?? payload.failed) == 3 and (payload.failed ?? payload.cases) > 1 → true
+  (payload.missing ?? payload.failed) == 3 → true
+    payload.missing ?? payload.failed → 3
+      payload.missing → null
+      payload.failed → 3
+  (payload.failed ?? payload.cases) > 1 → true
+    payload.failed ?? payload.cases → 3
+      payload.failed → 3
+      payload.cases → …`},
+		"let": {`let rate = payload.failed * 100 / payload.cases; rate > 50`, `
+let rate = payload.failed * 100 / payload.cases; rate > 50 → false
+  rate = payload.failed * 100 / payload.cases → 21.428571428571427
+    payload.failed * 100 → 300
+      payload.failed → 3
+    payload.cases → 14
+  rate > 50 → false
+    rate → 21.428571428571427`},
+		"predicates and functions": {`any(payload.tags, # == "c") or len(payload.tags) > 2 or upper(payload.text) == "Y"`, `
+any(payload.tags, # == "c") or len(payload.tags) > 2 or upper(payload.text) == "Y" → false
+  any(payload.tags, # == "c") → false
+    payload.tags → ["a","b"]
+  len(payload.tags) > 2 → false
+    len(payload.tags) → 2
+      payload.tags → ["a","b"]
+  upper(payload.text) == "Y" → false
+    upper(payload.text) → "X"
+      payload.text → "x"`},
+		"calls, pipes, indexes and chained comparisons": {`time < now() and payload.tags[0] == (payload.text | upper()) or 1 < len(payload.tags) < 3`, `
+time < now() and payload.tags[0] == (payload.text | upper()) or 1 < len(payload.tags) < 3 → true
+  time < now() and payload.tags[0] == (payload.text | upper()) → false
+    time < now() → false
+      time → "2026-01-01T00:00:00Z"
+      now() → "2026-01-01T00:00:00Z"
+    payload.tags[0] == (payload.text | upper()) → …
+      payload.tags[0] → …
+      payload.text | upper() → …
+        payload.text → …
+  1 < len(payload.tags) < 3 → true
+    1 < len(payload.tags) → true
+      len(payload.tags) → 2
+        payload.tags → ["a","b"]
+    len(payload.tags) < 3 → true
+      len(payload.tags) → 2
+        payload.tags → ["a","b"]`},
+		"a failure, and what it kept from being looked at": {`payload.on and payload.text > 3 and payload.failed > 0`, `
+payload.on and payload.text > 3 and payload.failed > 0 → !
+  payload.on → true
+  payload.text > 3 → ! invalid operation: string > int
+    payload.text → "x"
+  payload.failed > 0 → …
+    payload.failed → …`},
+		"a part that is neither true nor false": {`payload.text and payload.on`, `
+payload.text and payload.on → ! a value of type string stands where true or false is needed
+  payload.text → "x"
+  payload.on → …`},
+		"a whole that is neither true nor false": {`payload.text`, `
+payload.text → ! a value of type string stands where true or false is needed`},
+		"alone and missing": {`payload.nothing`, `
+payload.nothing → null (payload.nothing is missing in run.completed)`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := sketch(explainOne(t, c.when, "run.completed", payload).Condition, "")
+			if want := strings.TrimPrefix(c.want, "\n") + "\n"; got != want {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+}
+
+func TestValuesThatSurpriseAreExplained(t *testing.T) {
+	for _, c := range []struct{ when, event, payload, want string }{
+		{`payload.title == "Nightly"`, "run.completed", `{"id":2}`, `payload.title is missing in run.completed; entity.title has it, from an earlier event`},
+		{`payload.fialed > 0`, "run.completed", `{"id":2,"failed":3}`, `payload.fialed is missing in run.completed; did you mean "failed"?`},
+		{`payload.plan.title == "Smoke"`, "run.started", `{"id":2,"plan":null}`, `payload.plan is null in this event`},
+		{`payload.failed > 0`, "run.completed", `{"id":2}`, `payload.failed is missing in run.completed this time, though it can be there`},
+		{`payload.x > 0`, "odd.event", `{"id":2}`, `payload.x is missing in this event`},
+		{`entity.environment == "staging"`, "run.completed", `{"id":2}`, `nothing that is known of this run has entity.environment; it may come with another event`},
+		{`entity.titel == "x"`, "run.completed", `{"id":2}`, `entity.titel is in no event of this kind; did you mean "title"?`},
+		{`previous.failed == 0`, "run.completed", `{"id":2}`, `no earlier finished run of the same project, plan and environment is known`},
+		{`previous.failed == 0`, "defect.created", `{"id":2}`, `only events of runs have a previous run`},
+		{`actor.team == "qa"`, "run.completed", `{"id":2}`, `actor.team is not known of the member 40; it can be written under people:`},
+		{`project_code == "web"`, "run.completed", `{"id":2}`, `they differ in upper and lower case only`},
+		{`payload.failed == "3"`, "run.completed", `{"id":2,"failed":3}`, `payload.failed is a number and "3" is text: they are never equal`},
+		{`event_name == "run.complete"`, "run.completed", `{"id":2}`, `did you mean "run.completed"?`},
+	} {
+		rule := explainOne(t, c.when, c.event, c.payload)
+		if got := sketch(rule.Condition, ""); !strings.Contains(got, "("+c.want+")\n") {
+			t.Errorf("%s with %s %s: want %q in\n%s", c.when, c.event, c.payload, c.want, got)
+		}
+	}
+	for _, when := range []string{`payload.title == nil`, `(payload.title ?? "") == ""`} {
+		if got := sketch(explainOne(t, when, "run.completed", `{"id":2}`).Condition, ""); strings.Contains(got, "missing") {
+			t.Errorf("%s asks for what is missing, and needs no explanation:\n%s", when, got)
+		}
+	}
+}
+
+func TestEachRuleIsExplained(t *testing.T) {
+	c := mustParse(t, rulesFile(`
+  - {name: hidden, when: 'event_name == "run.started" and payload.failed > 0', notify: [qa]}
+  - {name: off, enabled: false, when: 'payload.failed > 0', notify: [qa]}
+  - {name: broken, when: 'payload.text > 3', notify: [qa]}
+  - name: last
+    when: event_type == "run"
+    stop: true
+    title: '{{ .payload.text }}'
+    notify: [{notifier: ops, url: "https://ops.example.com/{{ .payload.id }}?key=s3cret", headers: {X-Key: "s3cret{{ .payload.id }}"}}, qa]
+  - {name: never, when: 'true', notify: [qa]}
+`))
+	x := explainEvent(t, c, "run.completed", `{"id":2,"failed":3,"text":"Nightly","environment":"staging"}`)
+	got := ""
+	for _, r := range x.Rules {
+		got += fmt.Sprintf("%s %s %q %s %s\n", r.Rule, r.Outcome, r.Reason, r.Condition.State, r.Condition.Value)
+	}
+	want := `hidden not_matched "" evaluated false
+off disabled "" evaluated true
+broken error "invalid operation: string > int (at 1:14 of the condition)" failed 
+last matched "" evaluated true
+never stopped "the rule last stops here" evaluated true
+`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	sent := x.Rules[3].Notifications
+	if len(sent) != 2 || sent[0].Title != "Nightly" || string(sent[0].Options) != `{"headers":{"X-Key":"<secret>"},"url":"https://ops.example.com/…"}` {
+		t.Errorf("notifications: %+v %s", sent, sent[0].Options)
+	}
+	if x.EntityKey != "qase/WEB/run/2" || x.Entity["environment"] != "staging" || x.Actor["name"] != "Bob Bar" || x.Event != "run.completed" {
+		t.Errorf("what is known: %+v", x)
+	}
+	if _, err := json.Marshal(x); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAFailedTemplateIsExplained(t *testing.T) {
+	c := mustParse(t, rulesFile(`  - {name: r, when: 'true', title: '{{ .payload.tags | first | upper }}', notify: [qa]}`))
+	r := explainEvent(t, c, "run.completed", `{"id":2,"tags":5}`).Rules[0]
+	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "title: the template failed") || len(r.Notifications) != 1 {
+		t.Errorf("got %+v", r)
+	}
+}
+
+func TestRulesBeyondThoseRecordedAreExplained(t *testing.T) {
+	var many strings.Builder
+	for n := range 3 * maxRecorded {
+		fmt.Fprintf(&many, "  - {name: r%d, when: 'payload.id == %d', notify: [qa]}\n", n, n)
+	}
+	x := explainEvent(t, mustParse(t, rulesFile(many.String())), "run.completed", `{"id":250}`)
+	for n, r := range x.Rules {
+		if want := n == 250; (r.Outcome == Matched) != want || string(r.Condition.Value) != fmt.Sprint(want) {
+			t.Errorf("%s: %s, %s", r.Rule, r.Outcome, r.Condition.Value)
+		}
+	}
+}
+
+func TestValuesThatJSONDoesNotKnowAreShown(t *testing.T) {
+	for when, want := range map[string]string{
+		`payload.failed / payload.zero > 1`:               `payload.failed / payload.zero → "+Inf"`,
+		`len(groupBy(payload.tags, len(#))) > 1`:          `groupBy(payload.tags, len(#)) → "map[1:[a b]]"`,
+		`payload.failed > 0 or payload.tags[9] == "none"`: `payload.tags[9] → …`,
+	} {
+		if got := sketch(explainOne(t, when, "odd.event", `{"id":2,"failed":3,"zero":0,"tags":["a","b"]}`).Condition, ""); !strings.Contains(got, want) {
+			t.Errorf("%s: want %q in\n%s", when, want, got)
+		}
+	}
+}
+
+// TestExplainNeverDisagreesWithDecide holds traces against decisions, on random conditions and events.
+func TestExplainNeverDisagreesWithDecide(t *testing.T) {
+	g := generator{rand.New(rand.NewPCG(3, 4))}
+	counted := map[Outcome]int{}
+	for range 1500 {
+		source := g.condition(g.IntN(4))
+		if g.IntN(10) == 0 {
+			source = "(" + source + ") and payload.failed > " + g.text() // fails where it is reached
+		}
+		compiled, cerr := compileCondition(source)
+		if cerr != nil {
+			continue
+		}
+		s := &Set{people: newPeople(nil), settings: Settings{Location: time.UTC}, rules: []*rule{{name: "r", enabled: true, when: compiled}}}
+		s.index.build(s.rules)
+		name, project := g.pick("run.completed", "run.started", "review.created", "odd.one"), g.pick("WEB", "API", "")
+		body := fmt.Sprintf(`{"event_name":%q,"project_code":%q,"payload":{"id":1,"title":%s,"failed":3,"on":true,"tags":["WEB","run"]}}`, name, project, g.text())
+		ev, err := ParseEvent("qase", []byte(body), time.Unix(0, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := s.Decide(ev, State{}).Results[0]
+		got := s.Explain(ev, State{}).Rules[0]
+		counted[want.Outcome]++
+		if got.Outcome != want.Outcome || got.Reason != want.Reason {
+			t.Fatalf("%s: explained as %s, decided as %s", source, got.Outcome, want.Outcome)
+		}
+		if err := contradiction(got); err != nil {
+			t.Fatalf("%s on %s: %v\n%s", source, body, err, sketch(got.Condition, ""))
+		}
+	}
+	if counted[Matched] < 200 || counted[NotMatched] < 200 || counted[Failed] < 10 {
+		t.Errorf("%v: this proves little", counted)
+	}
+}
+
+// contradiction says where a trace does not fit its outcome, or itself.
+func contradiction(r ExplainedRule) error {
+	root := r.Condition
+	switch {
+	case root.Text == "" || strings.Contains(root.Error, "taken apart"):
+		return fmt.Errorf("not taken apart: %s", root.Error)
+	case r.Outcome == Matched && (root.State != Evaluated || root.value != true):
+		return fmt.Errorf("matched, but the trace says %s", root.Value)
+	case r.Outcome == NotMatched && (root.State == Evaluated && root.value == true || root.State == Skipped):
+		return fmt.Errorf("not matched, but the trace says %s", root.Value)
+	}
+	return consistent(root)
+}
+
+// consistent holds the parts of evaluated chains against their value.
+func consistent(t *Trace) error {
+	for _, part := range t.Parts {
+		if t.State == Skipped && part.State != Skipped {
+			return fmt.Errorf("%q was skipped, but not %q in it", t.Text, part.Text)
+		}
+		if t.State == Evaluated && part.State == Broken {
+			return fmt.Errorf("%q has a value, but not %q in it", t.Text, part.Text)
+		}
+		if err := consistent(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func FuzzExplain(f *testing.F) {
+	for _, source := range []string{`payload.a > 0 and (let x = event_name; x in ["a"])`, `if true { payload.a } else { 1 < time.Hour() < 3 }`,
+		`payload.a?.b[payload.c:2] ?? [1, payload.d] | len() == {"a": payload.e}.a`, "payload\n.a // x\n == `b`", `first(payload.tags).name matches "^" + entity.title`} {
+		f.Add(source)
+	}
+	ev, err := ParseEvent("qase", []byte(`{"event_name":"run.completed","payload":{"id":1,"a":2,"tags":["x"]}}`), time.Unix(0, 0))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, source string) {
+		compiled, cerr := compileCondition(source)
+		if cerr != nil {
+			return
+		}
+		s := &Set{people: newPeople(nil), settings: Settings{Location: time.UTC}, rules: []*rule{{name: "r", enabled: true, when: compiled}}}
+		s.index.build(s.rules)
+		r := s.Explain(ev, State{}).Rules[0]
+		if err := contradiction(r); err != nil && r.Outcome == Matched {
+			t.Errorf("%q: %v", source, err)
+		}
+	})
+}
