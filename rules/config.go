@@ -54,8 +54,9 @@ type Settings struct {
 
 // Retention says for how long data is kept.
 type Retention struct {
-	Events time.Duration // events with all that belongs to them; default 30 days
-	Dead   time.Duration // events with dead deliveries; default 90 days
+	Events   time.Duration // events with all that belongs to them; default 30 days
+	Dead     time.Duration // events with dead deliveries; default 90 days
+	Entities time.Duration // what is remembered of a thing to which nothing happens; default 90 days
 }
 
 // Source is an address that Qase posts to.
@@ -64,6 +65,16 @@ type Source struct {
 	Secrets   [][32]byte // SHA-256 of each secret that is accepted
 	Projects  []string   // accepted project codes; none means all
 	AllowFrom []netip.Prefix
+	APIURL    string  // base of the Qase API, without a slash at its end
+	apiToken  *string // behind a pointer, so that nothing prints it
+}
+
+// APIToken returns the token for the Qase API, or "" if the source has none.
+func (s *Source) APIToken() string {
+	if s.apiToken == nil {
+		return ""
+	}
+	return *s.apiToken
 }
 
 // Notifier is a configured way out.

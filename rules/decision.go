@@ -55,6 +55,11 @@ type State struct {
 	Now time.Time
 	// Get returns the value kept under key, or nil. Deciding asks first for the keys that Set.Keys names.
 	Get func(key string) ([]byte, error)
+	// Fetched are fields of the thing that the event is about, found out elsewhere. They count where no event has told them.
+	// started_at is in Unix seconds.
+	Fetched map[string]any
+	// Member is the user behind team_member_id, found out elsewhere: an object with name and email, or nil.
+	Member map[string]any
 }
 
 // Change is a value to be kept, together with the decision.

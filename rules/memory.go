@@ -10,9 +10,8 @@ import (
 
 // Bounds on what is remembered.
 const (
-	memoryTime     = 90 * 24 * time.Hour // entities that nothing happened to for this long are forgotten
-	maxRemembered  = 4 << 10             // bytes of one field, as JSON
-	maxEntityBytes = 32 << 10            // bytes of one entity
+	maxRemembered  = 4 << 10  // bytes of one field, as JSON
+	maxEntityBytes = 32 << 10 // bytes of one entity
 )
 
 // Prefixes of the keys of what is remembered.
@@ -48,6 +47,21 @@ func recall(data []byte) *memory {
 	m.CreatedBy, _ = kept["created_by"].(map[string]any)
 	m.Reviewers, _ = kept["reviewers"].([]any)
 	return m
+}
+
+// adopt takes in what was found out elsewhere, where nothing is known yet.
+func (m *memory) adopt(fetched map[string]any) (changed bool) {
+	for key, value := range fetched {
+		switch {
+		case key == "started_at":
+			if at, _ := value.(int); m.StartedAt == 0 && at > 0 {
+				m.StartedAt, changed = int64(at), true
+			}
+		case m.Fields[key] == nil && value != nil:
+			m.Fields[key], changed = value, true
+		}
+	}
+	return changed
 }
 
 // learn takes in an event and reports whether that is worth writing down.

@@ -1,8 +1,8 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
-	"net/url"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -43,8 +43,9 @@ type (
 		QaseURL   text `yaml:"qase_url"`
 		Timezone  text `yaml:"timezone"`
 		Retention struct {
-			Events time.Duration `yaml:"events"`
-			Dead   time.Duration `yaml:"dead"`
+			Events   time.Duration `yaml:"events"`
+			Dead     time.Duration `yaml:"dead"`
+			Entities time.Duration `yaml:"entities"`
 		} `yaml:"retention"`
 	}
 	personSpec struct {
@@ -154,12 +155,13 @@ const (
 	defaultQaseURL         = "https://app.qase.io"
 	defaultEventsRetention = 30 * 24 * time.Hour
 	defaultDeadRetention   = 90 * 24 * time.Hour
+	defaultMemory          = 90 * 24 * time.Hour
 )
 
 func (b *builder) buildSettings() {
 	b.settings = Settings{
 		QaseURL: defaultQaseURL, Location: time.UTC,
-		Retention: Retention{Events: defaultEventsRetention, Dead: defaultDeadRetention},
+		Retention: Retention{defaultEventsRetention, defaultDeadRetention, defaultMemory},
 	}
 	var first *openFile
 	for _, f := range b.files {
@@ -177,10 +179,7 @@ func (b *builder) buildSettings() {
 
 func (b *builder) takeSettings(f *openFile, spec *settingsSpec) {
 	if t := spec.QaseURL; t.given() && t.s != "" {
-		if u, err := url.Parse(t.s); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-			f.errorf(t.node, "settings.qase_url: %q is not a URL such as %s", t.s, defaultQaseURL)
-		}
-		b.settings.QaseURL = strings.TrimRight(t.s, "/")
+		b.settings.QaseURL = f.baseURL(t, "settings.qase_url", defaultQaseURL)
 	}
 	if t := spec.Timezone; t.given() && t.s != "" {
 		location, err := time.LoadLocation(t.s)
@@ -190,12 +189,10 @@ func (b *builder) takeSettings(f *openFile, spec *settingsSpec) {
 		}
 		b.settings.Location = location
 	}
-	if d := spec.Retention.Events; d > 0 {
-		b.settings.Retention.Events = d
-	}
-	if d := spec.Retention.Dead; d > 0 {
-		b.settings.Retention.Dead = d
-	}
+	keep, given := &b.settings.Retention, spec.Retention
+	keep.Events = cmp.Or(given.Events, keep.Events)
+	keep.Dead = cmp.Or(given.Dead, keep.Dead)
+	keep.Entities = cmp.Or(given.Entities, keep.Entities)
 }
 
 func (b *builder) buildPeople() {

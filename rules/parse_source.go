@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"regexp"
 	"strings"
 
@@ -19,7 +20,12 @@ type sourceSpec struct {
 	Secrets   []text `yaml:"secrets" secret:"true"`
 	Projects  []text `yaml:"projects"`
 	AllowFrom []text `yaml:"allow_from"`
+	APIToken  string `yaml:"api_token" secret:"true"`
+	APIURL    text   `yaml:"api_url"`
 }
+
+// defaultAPIURL is where the Qase API is.
+const defaultAPIURL = "https://api.qase.io/v1"
 
 var (
 	sourceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
@@ -52,7 +58,7 @@ func (b *builder) buildSources() []Source {
 // implicitSource is the source of files that name none, so that three lines can be a whole file.
 func (b *builder) implicitSource() []Source {
 	f := b.files[0]
-	s := Source{Name: "qase"}
+	s := Source{Name: "qase", APIURL: defaultAPIURL}
 	value, set := "", false
 	if b.o.LookupEnv != nil {
 		value, set = b.o.LookupEnv(SecretVariable)
@@ -67,7 +73,13 @@ func (b *builder) implicitSource() []Source {
 }
 
 func (f *openFile) source(spec *sourceSpec) Source {
-	s := Source{Name: spec.Name.s}
+	s := Source{Name: spec.Name.s, APIURL: defaultAPIURL}
+	if spec.APIToken != "" {
+		s.apiToken = &spec.APIToken
+	}
+	if spec.APIURL.given() && spec.APIURL.s != "" {
+		s.APIURL = f.baseURL(spec.APIURL, "api_url", defaultAPIURL)
+	}
 	for _, t := range spec.Secrets {
 		switch {
 		case t.s != "":
@@ -88,6 +100,14 @@ func (f *openFile) source(spec *sourceSpec) Source {
 		}
 	}
 	return s
+}
+
+// baseURL reads the URL that others are built on.
+func (f *openFile) baseURL(t text, key, example string) string {
+	if u, err := url.Parse(t.s); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		f.errorf(t.node, "%s: %q is not a URL such as %s", key, t.s, example)
+	}
+	return strings.TrimRight(t.s, "/")
 }
 
 // refersToVariable reports whether an empty text is the fault of the environment, which has been reported.

@@ -115,7 +115,7 @@ func TestAGoodFileIsUnderstoodWhole(t *testing.T) {
 		t.Errorf("rules: %s", got)
 	}
 	if c.Settings.QaseURL != "https://qase.example.com" || c.Settings.Location.String() != "Europe/Berlin" ||
-		c.Settings.Retention != (Retention{7 * 24 * time.Hour, 90 * 24 * time.Hour}) {
+		c.Settings.Retention != (Retention{7 * 24 * time.Hour, 90 * 24 * time.Hour, 90 * 24 * time.Hour}) {
 		t.Errorf("settings: %+v", c.Settings)
 	}
 	if s := c.Sources[0]; s.Name != "qase" || len(s.Secrets) != 2 || len(s.AllowFrom) != 2 || s.AllowFrom[0].String() != "203.0.113.7/32" {

@@ -79,11 +79,14 @@ func (p *people) mention(v any) any {
 	return m
 }
 
-// actor describes who caused ev: the member of the directory, else the event's own user object, else what little is
-// known. The fields are name, email, member_id, slack, team and automation.
-func (p *people) actor(ev *Event) map[string]any {
+// actor describes who caused ev: the member of the directory, else the event's own user object, else the member that
+// was found out elsewhere, else what little is known. The fields are name, email, member_id, slack, team and automation.
+func (p *people) actor(ev *Event, member map[string]any) map[string]any {
 	actor := map[string]any{"member_id": ev.MemberID, "automation": false}
 	user := eventUser(ev)
+	if user == nil {
+		user = member
+	}
 	for _, key := range []string{"name", "email"} {
 		if text, _ := user[key].(string); text != "" {
 			actor[key] = text

@@ -80,6 +80,24 @@ func (s *Set) Keys(ev *Event) []string {
 	return nil
 }
 
+// EntityKey returns the key under which Decide keeps what it knows of the thing that ev is about, or "" if ev has no
+// id or no rule can match it, so that nothing need be found out.
+func (s *Set) EntityKey(ev *Event) string {
+	if key := ev.EntityKey(); key != "" && len(s.index.candidates(ev)) > 0 {
+		return entityPrefix + key
+	}
+	return ""
+}
+
+// KnowsPerson reports whether the people directory has somebody with this member id.
+func (s *Set) KnowsPerson(memberID int) bool { return s.people.byMember[memberID] != nil }
+
+// Knows reports whether what is kept under the key of EntityKey has a title.
+func Knows(kept []byte) bool {
+	title, _ := recall(kept).Fields["title"].(string)
+	return title != ""
+}
+
 // Decide says what follows from ev: what each rule did and why, the notifications, and what to remember. It is pure: the same
 // event and state give the same decision. Where State.Get fails, nothing counts as known; whoever handed it in knows of the failure
 // and drops the decision.
@@ -183,7 +201,7 @@ func (v *view) isCandidate(i int) bool {
 // view gathers all that is known about ev, and what is to be remembered of it.
 func (s *Set) view(ev *Event, st State) *view {
 	v := &view{event: ev, entityKey: ev.EntityKey()}
-	actor := s.people.actor(ev)
+	actor := s.people.actor(ev, st.Member)
 	entity := s.entity(v, st, actor)
 	v.url, _ = entity["url"].(string)
 	v.dot = map[string]any{
@@ -205,9 +223,10 @@ func (s *Set) entity(v *view, st State, actor map[string]any) map[string]any {
 	}
 	key := entityPrefix + v.entityKey
 	m := recall(st.get(key))
-	if m.learn(v.event, actor) {
+	adopted := m.adopt(st.Fetched)
+	if m.learn(v.event, actor) || adopted {
 		if data := m.encode(); data != nil {
-			v.changes = append(v.changes, Change{key, data, st.Now.Add(memoryTime)})
+			v.changes = append(v.changes, Change{key, data, st.Now.Add(s.settings.Retention.Entities)})
 		}
 	}
 	return m.entity(v.event, &s.settings)
@@ -223,7 +242,7 @@ func (s *Set) history(v *view, st State, entity map[string]any) {
 		v.dot["previous"] = previousRun(st.get(key), s.settings.Location)
 	}
 	if v.event.Name == "run.completed" {
-		v.changes = append(v.changes, Change{key, finished(v.event, entity), st.Now.Add(memoryTime)})
+		v.changes = append(v.changes, Change{key, finished(v.event, entity), st.Now.Add(s.settings.Retention.Entities)})
 	}
 }
 
