@@ -63,6 +63,7 @@ func nextSteps(name, secret string) [][2]string {
 	}
 	return [][2]string{
 		{"qase-relay check " + name, "look for mistakes"},
+		{"qase-relay test " + name, "run the tests that are in it"},
 		{"qase-relay serve --dry-run" + flag, "run it without sending anything"},
 		{"qase-relay send run.completed --set payload.failed=3 --secret " + secret, "post an event to it, from another terminal"},
 	}
