@@ -47,7 +47,7 @@ func mailHTML(m *Message) (string, error) {
 // bodyHTML renders Markdown with inline styles. The result is safe: the tree holds no HTML and no other links than
 // to the web and to mailboxes.
 func bodyHTML(body string) (template.HTML, error) {
-	root, source := parseMarkdown(body)
+	root, source := parseMarkdown(body, false)
 	for _, n := range collect(root, func(ast.Node) bool { return true }) {
 		if style, class := nodeStyle(n); style != "" {
 			n.SetAttributeString("style", []byte(style))

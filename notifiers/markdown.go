@@ -18,9 +18,13 @@ import (
 // maxMarkdown is how many UTF-16 units of a body are read; no channel shows more.
 const maxMarkdown = 100_000
 
-// parseMarkdown reads CommonMark with tables, strikethrough and bare links, but without HTML: a tag is text like any
-// other. In the tree that it returns images are links, and links lead to the web or to a mailbox or are text.
-func parseMarkdown(body string) (ast.Node, []byte) {
+// mentionScheme begins the destination of a link that mentions somebody. Rules write such links, events cannot.
+const mentionScheme = "mention:"
+
+// parseMarkdown reads CommonMark with tables and strikethrough, but without HTML: a tag is text like any other. A bare URL is
+// text too, since it may come from the event. In the tree that it returns images are links, and links lead to the web, to a mailbox or
+// (if mentions are wanted) to somebody, or are text.
+func parseMarkdown(body string, mentions bool) (ast.Node, []byte) {
 	source := []byte(cut(cleanText(body), maxMarkdown))
 	root := markdownParser().Parse(text.NewReader(source))
 	for _, n := range collect(root, func(n ast.Node) bool { return n.Kind() == ast.KindImage }) {
@@ -28,6 +32,13 @@ func parseMarkdown(body string) (ast.Node, []byte) {
 	}
 	isLink := func(n ast.Node) bool { return n.Kind() == ast.KindLink || n.Kind() == ast.KindAutoLink }
 	for _, n := range collect(root, isLink) {
+		if link, ok := n.(*ast.Link); ok && bytes.HasPrefix(link.Destination, []byte(mentionScheme)) {
+			if !mentions {
+				link.Parent().InsertBefore(link.Parent(), link, literal("@"))
+				unwrap(link)
+			}
+			continue
+		}
 		checkLink(n, source)
 	}
 	return root, source
@@ -52,7 +63,6 @@ func markdownParser() parser.Parser {
 			util.Prioritized(parser.NewAutoLinkParser(), 300),
 			util.Prioritized(parser.NewEmphasisParser(), 500),
 			util.Prioritized(extension.NewStrikethroughParser(), 500),
-			util.Prioritized(extension.NewLinkifyParser(), 999),
 		),
 		parser.WithParagraphTransformers(
 			util.Prioritized(parser.LinkReferenceParagraphTransformer, 100),
@@ -84,8 +94,7 @@ func imageToLink(image *ast.Image) {
 	}
 	for p := parent; p != nil; p = p.Parent() {
 		if p.Kind() == ast.KindLink {
-			moveChildren(image, parent)
-			parent.RemoveChild(parent, image)
+			unwrap(image)
 			return
 		}
 	}
@@ -96,6 +105,13 @@ func imageToLink(image *ast.Image) {
 		link.AppendChild(link, c)
 	}
 	parent.RemoveChild(parent, image)
+}
+
+// unwrap puts the children of n in its place.
+func unwrap(n ast.Node) {
+	parent := n.Parent()
+	moveChildren(n, parent)
+	parent.RemoveChild(parent, n)
 }
 
 // moveChildren puts the children of n before it in parent.
@@ -121,8 +137,7 @@ func checkLink(n ast.Node, source []byte) {
 			link.Destination = []byte(clean)
 			return
 		}
-		moveChildren(link, parent)
-		parent.RemoveChild(parent, link)
+		unwrap(link)
 		return
 	}
 	link := n.(*ast.Link)

@@ -19,6 +19,7 @@ type dialect struct {
 	code                 func(string) string // a span of code
 	fence                func(string) string // a block of code
 	link                 func(url, label string) string
+	mention              func(id string) string           // nil where a mention is no more than a name
 	heading              func(level int, s string) string // s is inline markup without bold
 	bold, italic, strike string                           // stand before and after
 	quote                string                           // begins each line
@@ -36,7 +37,7 @@ type textRenderer struct {
 
 // renderText turns Markdown into its top-level blocks, to be joined by empty lines.
 func renderText(d dialect, body string) []string {
-	root, source := parseMarkdown(body)
+	root, source := parseMarkdown(body, d.mention != nil)
 	r := &textRenderer{dialect: d, source: source}
 	return r.blocks(root)
 }
@@ -154,6 +155,9 @@ func (r *textRenderer) span(n ast.Node) (s string, mark bool) {
 	case *ast.CodeSpan:
 		return r.code(plainText(n, r.source)), true
 	case *ast.Link:
+		if id, ok := strings.CutPrefix(string(n.Destination), mentionScheme); ok {
+			return r.mention(id), false
+		}
 		return r.link(string(n.Destination), plainText(n, r.source)), false
 	case *extast.Strikethrough:
 		return around(r.strike, r.inline(n)), true

@@ -27,7 +27,7 @@ type slackOptions struct {
 	// Where a bot token posts: a channel such as #qa, or its id. An incoming webhook has its own channel.
 	Channel string `yaml:"channel" json:"channel,omitempty" as:"text"`
 	// Who is mentioned: member ids (U…), user groups (S…), @here, @channel, @everyone; other text is written as @text.
-	Mention []string `yaml:"mention" json:"mention,omitempty" as:"text"`
+	Mention []string `yaml:"mention" json:"mention,omitempty" as:"mention"`
 }
 
 func slackKind() Kind {

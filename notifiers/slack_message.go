@@ -1,9 +1,11 @@
 package notifiers
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/slack-go/slack"
+	"github.com/yuin/goldmark/ast"
 )
 
 // Slack's limits, below what it documents (https://docs.slack.dev/reference/block-kit/blocks): a section holds 3000
@@ -36,7 +38,7 @@ func slackMessage(m *Message, o slackOptions) slackPost {
 	blocks = append(blocks, slack.NewContextBlock("", mrkdwnObject(slackOrigin(m))))
 	return slackPost{
 		Channel: oneLine(o.Channel),
-		Text:    slackTop(m, o.Mention),
+		Text:    slackTop(m, append(o.Mention, bodyMentions(m.Body)...)),
 		Attachments: []slack.Attachment{{
 			Color:    levelColor(m.Level),
 			Fallback: cutMrkdwn(slackEscape(cut(oneLine(m.Title), slackTitle)), slackTitle),
@@ -72,6 +74,22 @@ func slackTop(m *Message, mentions []string) string {
 		}
 	}
 	return top
+}
+
+// bodyMentions returns who is mentioned within a body. Slack shows mentions in an attachment, but only those in the top-level text
+// notify anybody.
+func bodyMentions(body string) []string {
+	if !strings.Contains(body, mentionScheme) {
+		return nil
+	}
+	root, _ := parseMarkdown(cut(body, slackBody), true)
+	var ids []string
+	for _, n := range collect(root, func(n ast.Node) bool { return n.Kind() == ast.KindLink }) {
+		if id, ok := strings.CutPrefix(string(n.(*ast.Link).Destination), mentionScheme); ok && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // slackMention is the markup that mentions who, or plain text where Slack knows no such name.

@@ -30,6 +30,7 @@ func slackDialect() dialect {
 			return fence + "\n" + slackEscape(strings.ReplaceAll(s, "`", "`"+joiner)) + "\n" + fence
 		},
 		link:    slackLink,
+		mention: slackMention,
 		heading: func(_ int, s string) string { return around("*", s) },
 		bold:    "*", italic: "_", strike: "~",
 		quote: "> ", rule: "──────────", wordBreak: breaker,

@@ -29,6 +29,14 @@ var escapers = map[form]func(any) string{
 	formPlain:      plainText,
 }
 
+// escaper returns what writes a value in a form.
+func (ts *templates) escaper(as form) func(any) string {
+	if as == formMention {
+		return ts.people.mentionText
+	}
+	return escapers[as]
+}
+
 // plainText is a value as people write it.
 func plainText(v any) string {
 	switch v := v.(type) {

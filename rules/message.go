@@ -24,7 +24,7 @@ type defaultMessage struct{ level, title, body *compiled }
 // fault of the program.
 func compileDefaults(s *Set) map[string]*defaultMessage {
 	partials, sources := defaultSources()
-	ts := newTemplates(partials, functions(s.settings.Location, s.people))
+	ts := newTemplates(partials, s.settings.Location, s.people)
 	part := func(name, text string, as form) *compiled {
 		c, err := ts.compile(name, text, as)
 		if err != nil {

@@ -233,7 +233,7 @@ func (b *builder) buildTemplates(set *Set) {
 			b.note(t.s)
 		}
 	}
-	b.templates = newTemplates(partials, functions(set.settings.Location, set.people))
+	b.templates = newTemplates(partials, set.settings.Location, set.people)
 	for name, f := range where {
 		t := f.spec.Templates[name]
 		if _, err := b.templates.compile(name, t.s, formMarkdown); err != nil {

@@ -19,7 +19,7 @@ type (
 	}
 	chatOptions struct {
 		Channel string   `yaml:"channel"`
-		Mention []string `yaml:"mention"`
+		Mention []string `yaml:"mention" as:"mention"`
 		Loud    bool     `yaml:"loud"`
 		Blocks  any      `yaml:"blocks"`
 	}

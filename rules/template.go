@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"text/template/parse"
+	"time"
 )
 
 // Bounds on one template.
@@ -27,6 +28,7 @@ const (
 	formURL      form = "url"      // a URL
 	formHeader   form = "header"   // the value of an HTTP header
 	formAddress  form = "address"  // mail addresses
+	formMention  form = "mention"  // somebody who is called: a chat's id, or a name
 	formJSON     form = "json"     // a body: JSON where it looks like JSON, plain text elsewhere
 	formPlain    form = "plain"    // plain text of many lines
 
@@ -38,6 +40,7 @@ const (
 type templates struct {
 	funcs    map[string]function
 	known    map[string]any // the names of funcs, as the parser wants them
+	people   *people
 	partials map[string]string
 	bodies   map[string]*body // compiled partials, by form and name
 }
@@ -57,12 +60,13 @@ type templateError struct {
 
 func (e *templateError) Error() string { return e.message }
 
-func newTemplates(partials map[string]string, funcs map[string]function) *templates {
+func newTemplates(partials map[string]string, location *time.Location, people *people) *templates {
+	funcs := functions(location, people)
 	known := make(map[string]any, len(funcs))
 	for name := range funcs {
 		known[name] = true
 	}
-	return &templates{funcs: funcs, known: known, partials: partials, bodies: map[string]*body{}}
+	return &templates{funcs: funcs, known: known, people: people, partials: partials, bodies: map[string]*body{}}
 }
 
 // isTemplate reports whether text has anything to render.

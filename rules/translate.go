@@ -143,7 +143,7 @@ func (t *translator) action(n *parse.ActionNode) step {
 			return err
 		}
 	}
-	escape := escapers[formAfter(t.literal, t.form)]
+	escape := t.escaper(formAfter(t.literal, t.form))
 	t.literal += "x"
 	return func(r *run) error {
 		v, err := value(r)
