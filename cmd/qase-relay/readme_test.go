@@ -44,6 +44,12 @@ func TestTheReadmeNamesEachCommandAndLeadsNowhereElse(t *testing.T) {
 		if strings.HasPrefix(link[1], "https://") {
 			continue
 		}
+		if anchor, ok := strings.CutPrefix(link[1], "#"); ok {
+			if heading := "# " + strings.ReplaceAll(anchor, "-", " "); !strings.Contains(strings.ToLower(text), heading) {
+				t.Errorf("no heading for %s", link[1])
+			}
+			continue
+		}
 		if _, err := os.Stat(filepath.Join(root(), link[1])); err != nil {
 			t.Errorf("a link leads nowhere: %s", link[1])
 		}
