@@ -100,7 +100,7 @@ type load struct {
 	fresh chan struct{}
 	body  []byte
 
-	commits, pages atomic.Int64
+	commits, pages, committing atomic.Int64
 }
 
 func newLoad(tb testing.TB) *load {
@@ -122,7 +122,12 @@ func newLoadOn(tb testing.TB, s *SQLite) *load {
 func (l *load) measure() {
 	s := l.store
 	commit := s.writer.commit
-	s.writer.commit = func() error { l.commits.Add(1); return commit() }
+	s.writer.commit = func() error {
+		l.commits.Add(1)
+		start := time.Now()
+		defer func() { l.committing.Add(int64(time.Since(start))) }()
+		return commit()
+	}
 	grown := s.writer.grown
 	s.writer.grown = func(c *conn) {
 		before := s.keeper.written.Load()
@@ -135,6 +140,7 @@ func (l *load) report(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 	b.ReportMetric(float64(b.N)/float64(l.commits.Load()), "events/commit")
 	b.ReportMetric(float64(l.pages.Load())/float64(b.N), "pages/event")
+	b.ReportMetric(float64(l.committing.Load())/1e3/float64(b.N), "commit-µs/event")
 }
 
 func (l *load) acceptAll(n, waiters int) {
