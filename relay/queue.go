@@ -8,7 +8,6 @@ type queue[T any] struct {
 	mu     sync.Mutex
 	more   sync.Cond
 	items  []T
-	spare  []T // the backing array of the batch before, to be filled again
 	isOpen bool
 	limit  int // how many items may wait; zero means any number
 }
@@ -35,7 +34,7 @@ func (q *queue[T]) put(items ...T) error {
 }
 
 // take waits for items and returns all there are, but not more than most, or nothing when the queue is closed and
-// empty. The slice may be used until the next call.
+// empty. The batch is the caller's: a store whose call timed out may still read from it.
 func (q *queue[T]) take(most int) []T {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -44,9 +43,9 @@ func (q *queue[T]) take(most int) []T {
 	}
 	n := min(most, len(q.items))
 	batch := q.items[:n:n]
-	clear(q.spare)
-	rest := append(q.spare[:0], q.items[n:]...)
-	q.items, q.spare = rest, batch
+	if q.items = q.items[n:]; len(q.items) == 0 {
+		q.items = nil
+	}
 	return batch
 }
 
