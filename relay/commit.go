@@ -21,6 +21,8 @@ const (
 type call struct {
 	event    *rules.Event
 	hash     [32]byte
+	entity   map[string]any // what the Qase API says of the thing that the event is about, or nil
+	member   map[string]any // and of who caused it
 	done     chan struct{}
 	decision rules.Decision // of the last time that the event was decided about
 	receipt  store.Receipt
@@ -65,6 +67,9 @@ func (e *Engine) commit(ctx context.Context, calls []*call) {
 	e.wake(calls)
 	for _, c := range calls {
 		e.Metrics.accepted(c)
+		if c.err == nil && !c.receipt.Duplicate {
+			e.drift.note(c.event, c.receipt.ID, e.Metrics.drifted)
+		}
 		close(c.done)
 	}
 }

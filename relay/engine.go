@@ -59,6 +59,8 @@ type Engine struct {
 	decide  func(*rules.Set, *rules.Event, rules.State) rules.Decision
 	fail    context.CancelCauseFunc // ends Run
 	health  health
+	enrich  *enricher
+	drift   driftLog
 }
 
 // New returns an engine that starts to work when Run is called.
@@ -80,6 +82,7 @@ func New(o Options) *Engine {
 	}
 	e := &Engine{Options: o, inbox: newQueue[*call](maxWaiting), outbox: newQueue[outcome](0),
 		changed: make(chan struct{}, 1), decide: (*rules.Set).Decide}
+	e.enrich = newEnricher(o.Store, o.Logger, o.Now)
 	e.config.Store(o.Config)
 	e.lanes.Store(&map[string]*lane{})
 	e.Metrics.refresh = e.refreshMetrics
@@ -96,6 +99,7 @@ type Receipt struct {
 // the event may be stored nevertheless; the sender's next try is then a duplicate.
 func (e *Engine) Accept(ctx context.Context, ev *rules.Event) (Receipt, error) {
 	c := &call{event: ev, hash: bodyHash(ev), done: make(chan struct{})}
+	c.entity, c.member = e.enrich.find(ctx, e.Config(), ev)
 	if err := e.inbox.put(c); err != nil {
 		return Receipt{}, err
 	}
@@ -150,6 +154,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer cutWrites()
 
 	var committer, writer, keeper sync.WaitGroup
+	defer e.enrich.stop()
 	e.inbox.open()
 	e.outbox.open()
 	committer.Go(func() { e.commitAll(writes) })

@@ -63,7 +63,7 @@ func NewMetrics(o MetricsOptions) *Metrics {
 	m.oldest = m.gauge("oldest_pending_seconds", "Age of the oldest unfinished delivery.", "notifier")
 	m.lastEvent = m.gauge("source_last_event_timestamp_seconds", "When a project last sent an event.",
 		"source", "project")
-	m.drift = m.counter("schema_drift_total", "Events with names that Qase has not documented.", "event", "field")
+	m.drift = m.counter("schema_drift_total", "Events (field is empty) and fields that the catalogue does not have.", "event", "field")
 	m.reloadOK = m.gauge("config_last_reload_successful", "Whether the last load of the rules worked.").With(nil)
 	m.reloadAt = m.gauge("config_last_reload_success_timestamp_seconds", "When rules were last loaded.").With(nil)
 	m.gauge("build_info", "What is running.", "version", "revision", "goversion").
@@ -125,7 +125,6 @@ func (m *Metrics) accepted(c *call) {
 	}
 	if !m.known(name) {
 		name = "other"
-		m.drift.WithLabelValues(name, "").Inc()
 	}
 	m.events.WithLabelValues(c.event.Source, name, outcome).Inc()
 	if outcome != "accepted" {
@@ -139,6 +138,9 @@ func (m *Metrics) accepted(c *call) {
 	project := m.projects.bound(c.event.Source, c.event.Project)
 	m.lastEvent.WithLabelValues(c.event.Source, project).Set(float64(c.event.ReceivedAt.Unix()))
 }
+
+// drifted counts something that is not in the catalogue. The drift log bounds how many sorts there are.
+func (m *Metrics) drifted(event, field string) { m.drift.WithLabelValues(event, field).Inc() }
 
 func (m *Metrics) attempted(o *Out, took time.Duration, err error) {
 	m.attempts.WithLabelValues(o.Spec.Name, o.Spec.Type).Inc()

@@ -14,7 +14,7 @@ import (
 // an error; whatever goes wrong in the rules is in the decision, and the event is stored with it.
 func (e *Engine) plan(cfg *Config, c *call, get func(string) ([]byte, error)) (store.Plan, error) {
 	var readErr error
-	c.decision = e.safelyDecide(cfg, c.event, func(key string) ([]byte, error) {
+	c.decision = e.safelyDecide(cfg, c, func(key string) ([]byte, error) {
 		value, err := get(key)
 		if err != nil && readErr == nil {
 			readErr = fmt.Errorf("reading the state for a decision: %w", err)
@@ -34,15 +34,15 @@ func (e *Engine) plan(cfg *Config, c *call, get func(string) ([]byte, error)) (s
 }
 
 // safelyDecide turns a panic in the rules into a decision that says so.
-func (e *Engine) safelyDecide(cfg *Config, ev *rules.Event, get func(string) ([]byte, error)) (d rules.Decision) {
+func (e *Engine) safelyDecide(cfg *Config, c *call, get func(string) ([]byte, error)) (d rules.Decision) {
 	defer func() {
 		if r := recover(); r != nil {
-			e.Logger.Error("the rules panicked, the event is stored without notifications", "event", ev.Name,
+			e.Logger.Error("the rules panicked, the event is stored without notifications", "event", c.event.Name,
 				"panic", r, "stack", string(debug.Stack()))
 			d = failedDecision(fmt.Sprintf("the rules panicked: %v", r))
 		}
 	}()
-	return e.decide(cfg.Rules, ev, rules.State{Now: ev.ReceivedAt, Get: get})
+	return e.decide(cfg.Rules, c.event, rules.State{Now: c.event.ReceivedAt, Get: get, Fetched: c.entity, Member: c.member})
 }
 
 // safelyKeys names what the decision will ask for. Without it, each key is read when it is asked for.

@@ -99,7 +99,7 @@ func (m *machine) ingestOptions(metrics *relay.Metrics) ingest.Options {
 
 func (m *machine) adminOptions(metrics *relay.Metrics) admin.Options {
 	return admin.Options{Store: m.store, Metrics: metrics.Handler(), Ready: m.engine.Ready, Reload: m.reloader.Reload,
-		Retry: m.engine.Retry, Status: func() admin.Status {
+		Retry: m.engine.Retry, Drift: func() any { return m.engine.Drift() }, Status: func() admin.Status {
 			return admin.Status{Rules: m.engine.Config().Rules.Rules(), Notifiers: []admin.Notifier{{Name: "ops", Type: "http", Configured: true}}}
 		}}
 }

@@ -103,3 +103,32 @@ func (e *eventSchema) siblings(path []string) []string {
 	slices.Sort(names)
 	return names
 }
+
+// Drift tells what of an event the catalogue does not have: whether the event is known, and the paths of unknown fields
+// in its payload. Of events whose payload is not documented, and within objects of which the catalogue lists nothing, any field is fine.
+func Drift(ev *Event) (known bool, fields []string) {
+	e := knownSchemas().byName[ev.Name]
+	if e == nil {
+		return false, nil
+	}
+	if !e.documented {
+		return true, nil
+	}
+	for name, value := range ev.Payload {
+		if _, listed := e.fields[name]; !listed {
+			fields = append(fields, name)
+			continue
+		}
+		inner, isObject := value.(map[string]any)
+		if !isObject || !e.listsWithin(name) {
+			continue
+		}
+		for key := range inner {
+			if _, listed := e.fields[name+"."+key]; !listed {
+				fields = append(fields, name+"."+key)
+			}
+		}
+	}
+	slices.Sort(fields)
+	return true, fields
+}

@@ -19,6 +19,7 @@ func newAdminServer(s *service, metrics *relay.Metrics) *http.Server {
 		Reload:  s.reloader.Reload,
 		Status:  s.status,
 		Retry:   s.engine.Retry,
+		Drift:   func() any { return s.engine.Drift() },
 		Token:   s.o.adminToken,
 		Logger:  s.o.logger,
 	}))
@@ -31,9 +32,7 @@ func (s *service) status() admin.Status {
 	if hasErrors(last.Problems) {
 		st.LoadError = onlyErrors(last.Problems).Error()
 	}
-	for _, name := range cfg.Rules.Names() {
-		st.Rules = append(st.Rules, admin.Rule{Name: name})
-	}
+	st.Rules = cfg.Rules.Rules()
 	for _, name := range slices.Sorted(maps.Keys(cfg.Outs)) {
 		st.Notifiers = append(st.Notifiers, admin.Notifier{Name: name, Type: cfg.Outs[name].Spec.Type, Configured: true})
 	}

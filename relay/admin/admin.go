@@ -35,6 +35,8 @@ type Options struct {
 	Status func() Status
 	// Retry makes dead or pending deliveries due now, and returns how many of them there were.
 	Retry func(ctx context.Context, ids []store.ID) (int, error)
+	// Drift lists what arrived and is not in the catalogue; it becomes JSON as it is.
+	Drift func() any
 	// Token is asked of everyone, but for health checks; empty asks nobody.
 	Token string
 	// Logger gets what went wrong within; nil logs nothing.
@@ -101,6 +103,7 @@ func (s *server) routes(r *mux.Router) {
 	get(r, "/api/v1/deliveries/{id}", s.delivery)
 	get(r, "/api/v1/rules", s.rules)
 	get(r, "/api/v1/notifiers", s.notifiers)
+	get(r, "/api/v1/drift", s.drift)
 	r.HandleFunc("/api/v1/deliveries/{id}/retry", s.retry).Methods(http.MethodPost)
 	r.HandleFunc("/-/reload", s.reload).Methods(http.MethodPost)
 }
@@ -153,6 +156,10 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
+func (s *server) drift(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, map[string]any{"drift": s.Drift()})
+}
+
 func (s *server) index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = io.WriteString(w, `qase-relay
@@ -168,5 +175,6 @@ GET  /api/v1/deliveries/ID     one delivery: message and attempts
 POST /api/v1/deliveries/ID/retry
 GET  /api/v1/rules
 GET  /api/v1/notifiers         with what each has before it
+GET  /api/v1/drift             events and fields that the catalogue does not have
 `)
 }

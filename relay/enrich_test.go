@@ -1,0 +1,141 @@
+package relay_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// qaseAPI is a stand-in for the Qase API. It counts questions, and may hold its answers back.
+type qaseAPI struct {
+	*httptest.Server
+	asked  atomic.Int64
+	hold   chan struct{}
+	status atomic.Int64
+}
+
+func newQaseAPI(t *testing.T) *qaseAPI {
+	q := &qaseAPI{hold: make(chan struct{})}
+	close(q.hold)
+	q.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q.asked.Add(1)
+		select {
+		case <-q.hold:
+		case <-r.Context().Done():
+			return
+		}
+		if s := int(q.status.Load()); s != 0 {
+			w.WriteHeader(s)
+			return
+		}
+		if r.Header.Get("Token") != "t0ken" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		answers := map[string]string{
+			"/v1/run/WEB/7":  `{"id":7,"title":"Nightly","start_time":"2026-01-01 00:00:00","plan_id":3,"environment":{"title":"staging"}}`,
+			"/v1/author/40":  `{"id":40,"name":"Bob Bar","email":"bob@bar.io"}`,
+			"/v1/run/WEB/77": `{"id":77,"title":"Late"}`,
+		}
+		answer, known := answers[r.URL.Path]
+		if !known {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		fmt.Fprintf(w, `{"status":true,"result":%s}`, answer)
+	}))
+	t.Cleanup(q.Close)
+	return q
+}
+
+// asks returns a relay whose source may ask the stand-in.
+func (q *qaseAPI) asks(t *testing.T, r *receiver) *machine {
+	return start(t, t.TempDir(), fmt.Sprintf(`
+sources: [{name: qase, secrets: [s3cret], api_token: t0ken, api_url: %q}]
+notifiers: [{name: ops, type: http, url: %q}]
+rules:
+  - {name: done, when: event_name == "run.completed", title: "{{ .entity.title }} on {{ .entity.environment }} by {{ .actor.name }}", notify: [ops]}
+`, q.URL+"/v1", r.url))
+}
+
+func completed(run, n int) string {
+	return fmt.Sprintf(`{"event_name":"run.completed","timestamp":%d,"payload":{"id":%d,"cases":14,"failed":3},"team_member_id":40,"project_code":"WEB"}`, 1767225600+n, run)
+}
+
+func titles(r *receiver) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return strings.Join(r.titles, "; ")
+}
+
+func TestWhatAnEventLeavesOutIsAskedOfQaseOnce(t *testing.T) {
+	q, r := newQaseAPI(t), receive(t, nil)
+	m := q.asks(t, r)
+	for n := range 3 {
+		m.post(t, completed(7, n))
+	}
+	eventually(t, "three messages arrive", func() bool { return r.count() == 3 })
+	if got := titles(r); got != strings.Repeat("Nightly on staging by Bob Bar; ", 2)+"Nightly on staging by Bob Bar" {
+		t.Errorf("titles: %s", got)
+	}
+	if n := q.asked.Load(); n != 2 {
+		t.Errorf("Qase was asked %d times, want once for the run and once for the member", n)
+	}
+	m.post(t, completed(8, 9)) // Qase does not know it
+	eventually(t, "the fourth message arrives", func() bool { return r.count() == 4 })
+	if got := titles(r); !strings.HasSuffix(got, "; Run 8 on  by Bob Bar") {
+		t.Errorf("titles: %s", got)
+	}
+}
+
+func TestAQaseAPIThatFailsIsLeftAloneAndNothingIsLost(t *testing.T) {
+	q, r := newQaseAPI(t), receive(t, nil)
+	q.status.Store(http.StatusInternalServerError)
+	m := q.asks(t, r)
+	for n := range 20 {
+		if status, _ := m.post(t, completed(100+n, n)); status != http.StatusAccepted {
+			t.Fatalf("status %d", status)
+		}
+	}
+	eventually(t, "all messages arrive", func() bool { return r.count() == 20 })
+	if n := q.asked.Load(); n > 4 {
+		t.Errorf("a failing API was asked %d times", n)
+	}
+}
+
+func TestASlowQaseAPIDoesNotKeepQaseWaiting(t *testing.T) {
+	q, r := newQaseAPI(t), receive(t, nil)
+	q.hold = make(chan struct{})
+	m := q.asks(t, r)
+	m.post(t, completed(77, 1))
+	eventually(t, "the message arrives without the answer", func() bool { return r.count() == 1 })
+	if got := titles(r); got != "Run 77 on  by member 40" {
+		t.Errorf("titles: %s", got)
+	}
+	close(q.hold)
+	eventually(t, "a later event has the answer", func() bool {
+		m.post(t, completed(77, int(q.asked.Add(1))+10))
+		return strings.Contains(titles(r), "Late on  by Bob Bar")
+	})
+}
+
+func TestWhatTheCatalogueDoesNotHaveIsCounted(t *testing.T) {
+	r := receive(t, nil)
+	m := start(t, t.TempDir(), rulesFor(r.url))
+	m.post(t, `{"event_name":"run.completed","payload":{"id":1,"flaky":2},"project_code":"WEB"}`)
+	m.post(t, `{"event_name":"goal.reached","payload":{"id":1},"project_code":"WEB"}`)
+	_, answer := m.get(t, "/api/v1/drift")
+	text, err := json.Marshal(answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"event":"goal.reached"`, `"event":"run.completed","example_event_id":"`, `"field":"flaky"`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the list lacks %s: %s", want, text)
+		}
+	}
+}
