@@ -121,7 +121,7 @@ func warnOfUnknownFields(s *screen, known catalog.Event, sets []string) {
 		if near := catalog.Nearest(name, names); near != "" {
 			advice = fmt.Sprintf(" (did you mean payload.%s?)", near)
 		}
-		s.Printf("%s Qase documents no field %s for %s%s; posting it all the same\n", s.warn("note:"), path, known.Name, advice)
+		s.Printf("%s Qase documents no field %s for %s%s; taking it all the same\n", s.warn("note:"), path, known.Name, advice)
 	}
 }
 

@@ -1,0 +1,293 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"qaserelay/rules"
+	"qaserelay/rules/catalog"
+)
+
+type explainFlags struct {
+	rules  []string
+	event  string
+	name   string
+	sets   []string
+	given  []string
+	at     string
+	source string
+	only   []string
+	json   bool
+
+	id, url, token string
+	timeout        time.Duration
+}
+
+func newExplain(c *console) *cobra.Command {
+	var f explainFlags
+	cmd := &cobra.Command{
+		Use:   "explain --event FILE | --event-name NAME | --id EVENT_ID",
+		Short: "Say what each rule does with an event, and why",
+		Long: `Says for one event what each rule does with it: whether it matches, the value of each part of its condition, what kept it from
+sending, and the messages. Nothing is sent. The event is a file, or an example from the catalogue with changes as in send.
+
+What earlier events said, entity and previous, is known of those in --given only. With --id it asks a running relay instead, and
+shows what was decided when the event came, and what became of each delivery.
+
+Exits with 0 if it could explain, with 1 if the rules are wrong or the relay has no such event, and with 2 for wrong usage.`,
+		Example: `  qase-relay explain --event-name run.completed --set payload.failed=3
+  qase-relay explain --event event.json --rule failed-run
+  qase-relay explain --given started.json --event completed.json --at 2026-01-05T09:00:00Z
+  qase-relay explain --id 06bq1xk2zv8c0`,
+		Args: argsBetween(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.id != "" {
+				return explainStored(cmd.Context(), c, f)
+			}
+			return explain(c, f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.event, "event", "", "`FILE` with the event as Qase sends it; - is standard input")
+	flags.StringVar(&f.name, "event-name", "", "take the catalogue's example of the event `NAME`")
+	flags.StringArrayVar(&f.sets, "set", nil, "`PATH=VALUE` to change in the event, such as payload.failed=3 (repeatable)")
+	flags.StringArrayVar(&f.given, "given", nil, "`FILE` with an event that came before, or the name of one (repeatable)")
+	flags.StringVar(&f.at, "at", "", "when the event comes, such as 2026-01-05T09:00:00Z (default now)")
+	flags.StringVar(&f.source, "source", "", "`NAME` of the source that it comes by (default the first one)")
+	flags.StringArrayVar(&f.rules, "rules", []string{defaultRules}, "rules `FILE` or pattern (repeatable)")
+	flags.StringArrayVar(&f.only, "rule", nil, "show only the rule of this `NAME` (repeatable)")
+	flags.BoolVar(&f.json, "json", false, "print JSON")
+	flags.StringVar(&f.id, "id", "", "ask a relay what it decided about the event `EVENT_ID`")
+	flags.StringVar(&f.url, "url", defaultAdminURL, "admin address of the relay to ask")
+	flags.StringVar(&f.token, "token", "", "its --admin-token")
+	flags.DurationVar(&f.timeout, "timeout", 15*time.Second, "how long to wait for its answer")
+	_ = cmd.RegisterFlagCompletionFunc("event-name", completeEvent)
+	return cmd
+}
+
+func explain(c *console, f explainFlags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	cfg, err := readRules(c, f.rules)
+	if err != nil {
+		return err
+	}
+	x, err := f.explanation(c, cfg)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return c.writeJSON(x)
+	}
+	printExplanation(c.out, x, len(f.only) > 0)
+	return nil
+}
+
+// explanation lets the given events happen, and explains the one that is asked about.
+func (f *explainFlags) explanation(c *console, cfg *rules.Config) (x rules.Explanation, err error) {
+	r := rehearsal{}
+	if r.source, err = chooseSource(cfg, f.source); err != nil {
+		return x, err
+	}
+	if err := knownRules(cfg.Rules.Names(), f.only); err != nil {
+		return x, err
+	}
+	if r.at, err = f.moment(); err != nil {
+		return x, err
+	}
+	memory := map[string][]byte{}
+	st := rules.State{Now: r.at, Get: func(key string) ([]byte, error) { return memory[key], nil }}
+	for _, given := range f.given {
+		ev, err := r.read(c, given)
+		if err != nil {
+			return x, fmt.Errorf("--given %s: %w", given, err)
+		}
+		for _, change := range cfg.Rules.Decide(ev, st).Changes {
+			memory[change.Key] = change.Value
+		}
+	}
+	r.name, r.sets = f.name, f.sets
+	ev, err := r.read(c, f.event)
+	if err != nil {
+		return x, err
+	}
+	x = cfg.Rules.Explain(ev, st)
+	x.Rules = slices.DeleteFunc(x.Rules, func(r rules.ExplainedRule) bool { return len(f.only) > 0 && !slices.Contains(f.only, r.Rule) })
+	return x, nil
+}
+
+func (f *explainFlags) check() error {
+	switch {
+	case f.event == "" && f.name == "":
+		return hint(errors.New("say which event to explain"), "--event FILE, --event-name run.completed, or --id EVENT_ID for one that a relay has taken")
+	case f.event != "" && f.name != "":
+		return errors.New("--event and --event-name at once: explain either a file or an example")
+	case f.event == "-" && slices.Contains(f.rules, "-"):
+		return errors.New("the event and the rules cannot both come from standard input")
+	}
+	return readable(f.rules)
+}
+
+func (f *explainFlags) moment() (time.Time, error) {
+	if f.at == "" {
+		return time.Now().UTC(), nil
+	}
+	at, err := time.Parse(time.RFC3339, f.at)
+	if err != nil {
+		return at, hint(fmt.Errorf("--at %q is not a time", f.at), "write it like 2026-01-05T09:00:00Z or 2026-01-05T09:00:00+01:00")
+	}
+	return at.UTC(), nil
+}
+
+// rehearsal says what event to make: a changed example if it has a name, and where and when it comes in.
+type rehearsal struct {
+	name   string
+	sets   []string
+	source string
+	at     time.Time
+}
+
+// read makes the event of a file, or of the catalogue.
+func (r rehearsal) read(c *console, file string) (*rules.Event, error) {
+	if _, known := catalog.Lookup(file); known && !isFile(file) {
+		r.name = file
+	}
+	d, err := r.draft(c, file)
+	if err != nil {
+		return nil, err
+	}
+	body, err := d.copy(0, r.at)
+	if err != nil {
+		return nil, err
+	}
+	ev, err := rules.ParseEvent(r.source, body, r.at)
+	if err != nil {
+		return nil, wrong(fmt.Errorf("a relay would refuse this event: %w", err))
+	}
+	if _, known := catalog.Lookup(ev.Name); !known {
+		warnOfUnknownEvent(c.err, ev.Name)
+	}
+	return ev, nil
+}
+
+func (r rehearsal) draft(c *console, file string) (*draft, error) {
+	if r.name == "" {
+		return draftFromFile(c.in, file, r.sets)
+	}
+	known, ok := catalog.Lookup(r.name)
+	if ok {
+		warnOfUnknownFields(c.err, known, r.sets)
+		return draftFromExample(known, r.sets)
+	}
+	d := &draft{event: map[string]any{"event_name": r.name, "payload": map[string]any{}, "project_code": "WEB", "team_member_id": 0}}
+	return d, d.apply(r.sets)
+}
+
+func warnOfUnknownEvent(s *screen, name string) {
+	advice := ""
+	if hint := catalog.Hint(name); hint != "" {
+		advice = " (" + hint + ")"
+	}
+	s.Printf("%s the catalogue knows no event %q%s; explaining it all the same\n", s.warn("note:"), printable(name), advice)
+}
+
+// readRules reads rules for looking at them: variables may be unset, and no notifier is made.
+func readRules(c *console, patterns []string) (*rules.Config, error) {
+	var files []rules.File
+	for _, pattern := range patterns {
+		found, err := readPattern(c.in, pattern)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, found...)
+	}
+	cfg, problems := rules.Parse(files, testOptions())
+	if cfg == nil {
+		printProblems(c.err, onlyErrors(problems))
+		return nil, wrong(errors.New("the rules cannot be used"))
+	}
+	return cfg, nil
+}
+
+// readPattern reads the files that a name or pattern stands for; - is stdin.
+func readPattern(stdin io.Reader, pattern string) ([]rules.File, error) {
+	if pattern == "-" {
+		data, err := io.ReadAll(stdin)
+		if err != nil {
+			return nil, fmt.Errorf("reading rules: %w", err)
+		}
+		return []rules.File{{Name: pattern, Data: data}}, nil
+	}
+	names := []string{pattern}
+	if strings.ContainsAny(pattern, "*?[") {
+		var err error
+		if names, err = filepath.Glob(pattern); err != nil || len(names) == 0 {
+			return nil, hint(fmt.Errorf("no file matches %s", pattern), "quote the pattern, or name a file")
+		}
+	}
+	var files []rules.File
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("reading rules: %w", err)
+		}
+		files = append(files, rules.File{Name: name, Data: data})
+	}
+	return files, nil
+}
+
+// chooseSource returns the name of the source that an event comes by.
+func chooseSource(cfg *rules.Config, name string) (string, error) {
+	var known []string
+	for _, s := range cfg.Sources {
+		known = append(known, s.Name)
+	}
+	switch {
+	case name == "" && len(known) > 0:
+		return known[0], nil
+	case slices.Contains(known, name):
+		return name, nil
+	}
+	return "", hint(fmt.Errorf("--source: there is no source %q", name), "the rules have: %s", strings.Join(known, ", "))
+}
+
+func knownRules(known, asked []string) error {
+	for _, name := range asked {
+		if slices.Contains(known, name) {
+			continue
+		}
+		err := fmt.Errorf("--rule: there is no rule %q", name)
+		if near := catalog.Nearest(name, known); near != "" {
+			return hint(err, "did you mean %q?", near)
+		}
+		return hint(err, "the rules are: %s", strings.Join(known, ", "))
+	}
+	return nil
+}
+
+// explainStored shows what a relay recorded about an event.
+func explainStored(ctx context.Context, c *console, f explainFlags) error {
+	if f.event != "" || f.name != "" || len(f.sets)+len(f.given) > 0 || f.at != "" || f.source != "" {
+		return hint(errors.New("--id is about an event as it came, so nothing of it can be chosen"), "leave out --event, --event-name, --set, --given, --at and --source")
+	}
+	ctx, cancel := context.WithTimeout(ctx, f.timeout)
+	defer cancel()
+	ev, err := askForEvent(ctx, f)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return c.writeJSON(ev)
+	}
+	return printStored(c.out, ev, f.only)
+}

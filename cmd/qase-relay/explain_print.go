@@ -1,0 +1,223 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"qaserelay/rules"
+)
+
+// printExplanation shows each rule with the parts of its condition, and closes with what would be sent. some is set if only some of the
+// rules are shown.
+func printExplanation(s *screen, x rules.Explanation, some bool) {
+	about := []string{}
+	if title, _ := x.Entity["title"].(string); title != "" {
+		about = append(about, fmt.Sprintf("%q", title))
+	}
+	about = append(about, "project "+x.Project, "source "+x.Source, "by "+fmt.Sprint(x.Actor["name"]), x.Now.Format("2006-01-02 15:04:05 MST"))
+	s.Printf("%s  %s\n", s.bold(printable(x.Event)), s.dim(printable(strings.Join(about, " · "))))
+	for _, r := range x.Rules {
+		s.Printf("\n%s\n", verdictLine(s, r.Result, r.Condition))
+		printTrace(s, r.Condition)
+		for _, note := range r.Notes {
+			printNote(s, note)
+		}
+		for _, n := range r.Notifications {
+			printMessage(s, n)
+		}
+	}
+	s.Printf("\n")
+	for _, line := range sentences(s, closing(x.Rules, some), 0) {
+		s.Printf("%s\n", s.bold(line))
+	}
+}
+
+// verdictLine says what one rule did. condition is nil if only the decision is known.
+func verdictLine(s *screen, r rules.Result, condition *rules.Trace) string {
+	name := s.bold(printable(r.Rule))
+	besides := ""
+	if condition != nil && string(condition.Value) == "true" {
+		besides = ", though its condition is true"
+	}
+	switch r.Outcome {
+	case rules.Matched:
+		return s.good("✓") + " " + name + "  " + s.good("matched")
+	case rules.NotMatched:
+		return s.dim("·") + " " + name + "  did not match"
+	case rules.Failed:
+		return s.bad("✗") + " " + name + "  " + s.bad("error:") + " " + printable(r.Reason)
+	case rules.Disabled:
+		return s.dim("-") + " " + name + "  disabled" + besides
+	case rules.Stopped:
+		return s.dim("-") + " " + name + "  stopped: " + printable(r.Reason) + besides
+	}
+	return s.warn("-") + " " + name + "  " + printable(strings.TrimSuffix(string(r.Outcome)+": "+r.Reason, ": "))
+}
+
+func printNote(s *screen, note string) {
+	for i, line := range sentences(s, note, 10) {
+		mark := "      "
+		if i == 0 {
+			mark = "note: "
+		}
+		s.Printf("    %s%s\n", s.warn(mark), line)
+	}
+}
+
+// sentences wraps text behind an indent for people, and leaves it in one line for programs that look for it.
+func sentences(s *screen, text string, indent int) []string {
+	if !s.terminal {
+		return []string{printable(text)}
+	}
+	return wrap(printable(text), s.columns-indent)
+}
+
+// row is a line of a printed trace.
+type row struct {
+	text, value string
+	paint       func(string) string
+	below       string // the tree in front of lines below the text
+	hint        string
+}
+
+func printTrace(s *screen, t *rules.Trace) {
+	limit, wide := 100, 0
+	if s.terminal {
+		limit = max(s.columns-20, 30)
+	}
+	rows := traceRows(s, t, "", "")
+	for i := range rows {
+		rows[i].text = cutLine(printable(rows[i].text), limit)
+		wide = max(wide, columns(rows[i].text))
+	}
+	for _, r := range rows {
+		s.Printf("    %s%s   %s\n", r.text, strings.Repeat(" ", wide-columns(r.text)), r.paint(r.value))
+		if r.hint == "" {
+			continue
+		}
+		mark := "↳ "
+		for _, line := range sentences(s, r.hint, columns(r.below)+6) {
+			s.Printf("    %s%s\n", r.below, s.dim(mark+line))
+			mark = "  "
+		}
+	}
+}
+
+// traceRows lays a trace out as a tree. first stands in front of its own line, further in front of those below.
+func traceRows(s *screen, t *rules.Trace, first, further string) []row {
+	value, paint := traceValue(s, t)
+	rows := []row{{text: first + t.Text, value: value, paint: paint, below: further, hint: t.Hint}}
+	if t.State == rules.Skipped {
+		return rows // so was all that it is made of
+	}
+	for i, part := range t.Parts {
+		if i == len(t.Parts)-1 {
+			rows = append(rows, traceRows(s, part, further+"└ ", further+"  ")...)
+		} else {
+			rows = append(rows, traceRows(s, part, further+"├ ", further+"│ ")...)
+		}
+	}
+	return rows
+}
+
+func traceValue(s *screen, t *rules.Trace) (string, func(string) string) {
+	switch {
+	case t.State == rules.Skipped:
+		return "(not looked at)", s.dim
+	case t.Error != "":
+		return "error: " + printable(t.Error), s.bad
+	case t.State == rules.Broken:
+		return "error", s.bad
+	}
+	switch text := string(t.Value); text {
+	case "true":
+		return text, s.good
+	case "false":
+		return text, s.warn
+	case "null":
+		return "nil", s.warn
+	default:
+		return cutLine(printable(text), 60), func(text string) string { return text }
+	}
+}
+
+// printMessage shows a message as it would be handed to its notifier.
+func printMessage(s *screen, n rules.Notification) {
+	s.Printf("    %s %s\n", s.good("→"), s.bold(printable(n.Notifier)))
+	field := func(name, text string) {
+		if text == "" {
+			return
+		}
+		for _, line := range wrap(printable(text), s.columns-15) {
+			s.Printf("%s\n", strings.TrimRight("      "+s.dim(fmt.Sprintf("%-8s", name))+" "+line, " "))
+			name = ""
+		}
+	}
+	field("level", n.Level)
+	field("title", n.Title)
+	field("body", n.Body)
+	field("url", n.URL)
+	field("options", strings.Join(optionLines(n.Options), "\n"))
+}
+
+// optionLines writes each option as key: value, texts as they are and all else as JSON.
+func optionLines(options json.RawMessage) []string {
+	var values map[string]json.RawMessage
+	if json.Unmarshal(options, &values) != nil {
+		return nil
+	}
+	var lines []string
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		text := string(values[key])
+		_ = json.Unmarshal(values[key], &text) // what is no text stays JSON
+		lines = append(lines, key+": "+text)
+	}
+	return lines
+}
+
+// closing says what would be sent, or in one sentence why nothing.
+func closing(all []rules.ExplainedRule, some bool) string {
+	var sent []string
+	for _, r := range all {
+		for _, n := range r.Notifications {
+			sent = append(sent, r.Rule+" → "+n.Notifier)
+		}
+	}
+	if len(sent) > 0 {
+		return fmt.Sprintf("%s would be sent: %s.", plural(len(sent), "message"), strings.Join(sent, ", "))
+	}
+	return "Nothing would be sent" + map[bool]string{true: " by what is shown"}[some] + ": " + whyNothing(all) + "."
+}
+
+func whyNothing(all []rules.ExplainedRule) string {
+	if len(all) == 0 {
+		return "there are no rules"
+	}
+	by := map[rules.Outcome][]string{}
+	for _, r := range all {
+		isTrue := r.Condition != nil && string(r.Condition.Value) == "true"
+		if isTrue || r.Outcome == rules.Failed || r.Outcome == rules.Matched {
+			by[r.Outcome] = append(by[r.Outcome], r.Rule)
+		}
+	}
+	var reasons []string
+	add := func(o rules.Outcome, one, many string) {
+		if names := by[o]; len(names) > 0 {
+			reasons = append(reasons, strings.Join(names, ", ")+" "+map[bool]string{true: one, false: many}[len(names) == 1])
+		}
+	}
+	add(rules.Matched, "matches but notifies nobody", "match but notify nobody")
+	add(rules.Stopped, "is stopped by an earlier rule", "are stopped by an earlier rule")
+	add(rules.Disabled, "is disabled", "are disabled")
+	add(rules.Failed, "cannot be evaluated", "cannot be evaluated")
+	if len(by[rules.Matched]) == 0 && len(reasons) > 0 {
+		return "no other condition is true, and " + strings.Join(reasons, ", ")
+	}
+	if len(reasons) == 0 {
+		return "no condition is true for this event"
+	}
+	return strings.Join(reasons, ", ")
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"syscall"
+
+	"qaserelay/relay/admin"
+	"qaserelay/relay/store"
+	"qaserelay/rules"
+)
+
+// maxStoredAnswer is far above the largest event with its decisions.
+const maxStoredAnswer = 64 << 20
+
+// askForEvent gets one stored event from the admin address of a relay.
+func askForEvent(ctx context.Context, f explainFlags) (*admin.Event, error) {
+	base, err := url.Parse(f.url)
+	if err != nil || base.Host == "" {
+		return nil, hint(fmt.Errorf("--url %q is not a URL", f.url), "for example %s", defaultAdminURL)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath("api/v1/events", url.PathEscape(f.id)).String(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("asking %s: %w", f.url, err)
+	}
+	if f.token != "" {
+		req.Header.Set("Authorization", "Bearer "+f.token)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, hint(fmt.Errorf("nothing listens at %s", f.url), "--url is the admin address of a relay; serve logs it when it starts")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("no answer from %s: %w", base.Host, errors.Unwrap(err))
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxStoredAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("reading the answer of %s: %w", base.Host, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, refusedToTell(resp, f.id, reason(string(data)))
+	}
+	var ev admin.Event
+	if err := json.Unmarshal(data, &ev); err != nil {
+		return nil, hint(fmt.Errorf("the answer of %s is not that of a relay: %w", base.Host, err), "--url is the admin address, not the public one")
+	}
+	return &ev, nil
+}
+
+func refusedToTell(resp *http.Response, id, said string) error {
+	err := fmt.Errorf("the relay answered %s: %s", resp.Status, printable(said))
+	switch resp.StatusCode {
+	case http.StatusNotFound:
+		return wrong(hint(fmt.Errorf("the relay has no event %s", printable(id)),
+			"ids stand in the answer to Qase and in the list of events; events are dropped after settings.retention"))
+	case http.StatusUnauthorized:
+		return hint(err, "give the relay's --admin-token by --token or in QASE_RELAY_TOKEN")
+	}
+	return err
+}
+
+// printStored shows what was decided when the event came, and what became of it.
+func printStored(s *screen, ev *admin.Event, only []string) error {
+	var d rules.Decision
+	if err := json.Unmarshal(ev.Decisions, &d); err != nil {
+		return fmt.Errorf("reading what the relay decided: %w", err)
+	}
+	s.Printf("%s  %s\n", s.bold(printable(ev.Event)), s.dim(printable(fmt.Sprintf("event %s · project %s · source %s · received %s",
+		ev.ID, ev.Project, ev.Source, ev.ReceivedAt.Format("2006-01-02 15:04:05 MST")))))
+	slices.Reverse(ev.Deliveries) // they are listed newest first
+	listed := 0
+	for _, r := range d.Results {
+		if r.Outcome == rules.NotMatched {
+			listed++
+		}
+		if len(only) > 0 && !slices.Contains(only, r.Rule) {
+			continue
+		}
+		s.Printf("\n%s\n", verdictLine(s, r, nil))
+		for _, note := range r.Notes {
+			printNote(s, note)
+		}
+		for _, delivery := range ev.Deliveries {
+			if delivery.Rule == r.Rule {
+				printDelivery(s, delivery)
+			}
+		}
+	}
+	if more := d.NotMatched - listed; more > 0 && len(only) == 0 {
+		s.Printf("\n%s and %s more that did not match\n", s.dim("·"), plural(more, "rule"))
+	}
+	printFootnotes(s, ev)
+	return nil
+}
+
+func printDelivery(s *screen, d admin.Delivery) {
+	state := string(d.State)
+	switch d.State {
+	case store.Delivered:
+		state = s.good(state)
+	case store.Dead:
+		state = s.bad(state)
+	case store.Pending, store.Sending, store.Cancelled:
+		state = s.warn(state)
+	}
+	s.Printf("    %s %s  %s after %s  %s\n", s.good("→"), s.bold(printable(d.Notifier)), state, plural(d.Attempts, "attempt"), s.dim("delivery "+d.ID))
+	for _, line := range sentences(s, d.Title, 6) {
+		s.Printf("      %s\n", line)
+	}
+	if d.Error != "" {
+		for _, line := range sentences(s, d.Error, 6) {
+			s.Printf("      %s\n", s.bad(line))
+		}
+	}
+	if d.NextAt != nil {
+		s.Printf("      next attempt at %s\n", d.NextAt.Format("2006-01-02 15:04:05 MST"))
+	}
+}
+
+func printFootnotes(s *screen, ev *admin.Event) {
+	sum := "nothing was to be sent"
+	if n := len(ev.Deliveries); n > 0 {
+		sum = plural(n, "delivery")
+		if n > 1 {
+			sum = fmt.Sprintf("%d deliveries", n)
+		}
+	}
+	s.Printf("\n%s\n", s.bold(strings.ToUpper(sum[:1])+sum[1:]+"."))
+	for _, line := range []string{
+		"These are the decisions of that time. What today's rules would do, with the value of each condition: save the body and explain --event FILE.",
+		"The same body again within 24 hours is a duplicate: it gets this id too, sends nothing, and is not recorded.",
+	} {
+		for _, part := range sentences(s, line, 0) {
+			s.Printf("%s\n", s.dim(part))
+		}
+	}
+}
