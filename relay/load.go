@@ -1,7 +1,9 @@
 package relay
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -57,7 +59,7 @@ func load(patterns []string, o LoadOptions, read *reading) (*Config, rules.Probl
 	if cfg == nil || problems.Err() != nil {
 		return nil, problems
 	}
-	outs, more := makeOuts(cfg, o.Kinds)
+	outs, more := makeOuts(cfg, o)
 	problems = append(problems, more...)
 	if problems.Err() != nil {
 		return nil, problems
@@ -79,8 +81,9 @@ func Kinds(ks []notifiers.Kind) map[string]rules.Kind {
 }
 
 // makeOuts makes the notifiers. The rules have checked each of them already, so a problem here is rare.
-func makeOuts(cfg *rules.Config, ks []notifiers.Kind) (map[string]Out, rules.Problems) {
-	outs, problems := make(map[string]Out, len(cfg.Notifiers)), rules.Problems{}
+// Where variables may be unset, a notifier that needs one is there but cannot send; the warning has been given.
+func makeOuts(cfg *rules.Config, o LoadOptions) (map[string]Out, rules.Problems) {
+	ks, outs, problems := o.Kinds, make(map[string]Out, len(cfg.Notifiers)), rules.Problems{}
 	for _, spec := range cfg.Notifiers {
 		i := slices.IndexFunc(ks, func(k notifiers.Kind) bool { return k.Type == spec.Type })
 		if i < 0 {
@@ -88,6 +91,9 @@ func makeOuts(cfg *rules.Config, ks []notifiers.Kind) (map[string]Out, rules.Pro
 			continue
 		}
 		n, err := ks[i].New(spec.Config, spec.Defaults)
+		if err != nil && o.AllowUnset {
+			n, err = unusable{err}, nil
+		}
 		if err != nil {
 			problems = append(problems, failed("notifier "+spec.Name, err.Error(), ""))
 			continue
@@ -95,6 +101,14 @@ func makeOuts(cfg *rules.Config, ks []notifiers.Kind) (map[string]Out, rules.Pro
 		outs[spec.Name] = Out{Spec: spec, Kind: ks[i], Notifier: n}
 	}
 	return outs, problems
+}
+
+// unusable stands for a notifier that lacks a secret.
+type unusable struct{ err error }
+
+// Send implements notifiers.Notifier.
+func (u unusable) Send(context.Context, *notifiers.Message) (notifiers.Receipt, error) {
+	return notifiers.Receipt{}, &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: fmt.Errorf("not configured: %w", u.err)}
 }
 
 func failed(what, message, hint string) rules.Problem {

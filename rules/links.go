@@ -5,25 +5,31 @@ import (
 	"strings"
 )
 
-// entityURL returns the page in the Qase web app about a thing, or "" without a project code. Where the app is known to have no
+// thing is what an event is about. name is that of the event, or just the type of the thing; fields is what is known of it.
+type thing struct {
+	name, project, id string
+	fields            map[string]any
+}
+
+// url returns the page in the Qase web app about a thing, or "" without a project code. Where the app is known to have no
 // page for its kind, or none that can be told from what is known, that is the nearest one: the list it was deleted
 // from, the test case that a review is about, the run that a result belongs to, or the project.
 //
-// base is Settings.QaseURL. name is the name of the event, or just the type of the thing; fields is what is known of it.
-// Code, id and fields come from events: whatever they hold stays within its part of the path.
-func entityURL(base, name, project, id string, fields map[string]any) string {
+// base is Settings.QaseURL. Code, id and fields come from events: whatever they hold stays within its part of the path.
+func (t thing) url(base string) string {
+	project, id := t.project, t.id
 	if !isPathPart(project) {
 		return ""
 	}
-	kind, action, _ := strings.Cut(name, ".")
+	kind, action, _ := strings.Cut(t.name, ".")
 	if action == "deleted" || !isPathPart(id) {
 		id = ""
 	}
 	switch kind {
 	case "result":
-		kind, id = "run", firstID(fields, "run_id", "run")
+		kind, id = "run", firstID(t.fields, "run_id", "run")
 	case "review":
-		kind, id = "case", firstID(fields, "case_id")
+		kind, id = "case", firstID(t.fields, "case_id")
 	}
 	return base + entityPath(kind, url.PathEscape(project), id)
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestEntityURL(t *testing.T) {
+func TestEveryThingHasAPage(t *testing.T) {
 	const base = "https://app.qase.io"
 	tests := []struct {
 		name, event, project, id string
@@ -42,7 +42,7 @@ func TestEntityURL(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := entityURL(base, tt.event, tt.project, tt.id, tt.fields)
+			got := thing{tt.event, tt.project, tt.id, tt.fields}.url(base)
 			if got != base+tt.want {
 				t.Errorf("got  %s\nwant %s", got, base+tt.want)
 			}
@@ -52,7 +52,7 @@ func TestEntityURL(t *testing.T) {
 		})
 	}
 	for _, project := range []string{"", ".", ".."} {
-		if got := entityURL(base, "run.completed", project, "7", nil); got != "" {
+		if got := (thing{"run.completed", project, "7", nil}).url(base); got != "" {
 			t.Errorf("project %q: got %s, want nothing", project, got)
 		}
 	}

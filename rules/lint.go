@@ -15,13 +15,6 @@ import (
 // The lint holds a rule against the catalogue: names of events, and names and types of the fields that are left to look at in
 // each event that the rule can match. It only advises, since Qase adds events and fields.
 
-// finding is one piece of advice about a text, with its place there.
-type finding struct {
-	at      offset
-	message string
-	hint    string
-}
-
 // conditionLint gathers the findings about one condition.
 type conditionLint struct {
 	tree     ast.Node

@@ -147,7 +147,7 @@ func (m *memory) entity(ev *Event, settings *Settings) map[string]any {
 	for key, value := range m.Fields {
 		entity[key] = value
 	}
-	entity["url"] = entityURL(settings.QaseURL, ev.Name, ev.Project, ev.EntityID(), entity)
+	entity["url"] = thing{ev.Name, ev.Project, ev.EntityID(), entity}.url(settings.QaseURL)
 	if title, _ := entity["title"].(string); strings.TrimSpace(title) == "" {
 		entity["title"] = fallbackTitle(ev)
 	}

@@ -246,5 +246,5 @@ func (b *builder) buildTemplates(set *Set) {
 func (b *builder) note(text string) { b.previous = b.previous || strings.Contains(text, "previous") }
 
 func (f *openFile) templateProblem(t text, err *templateError) {
-	f.reportInside(t.node, offset{max(1, err.line), 0}, Error, err.message, err.hint)
+	f.reportInside(t.node, Error, finding{offset{max(1, err.line), 0}, err.message, err.hint})
 }

@@ -40,7 +40,7 @@ func (f *openFile) advise(n *yaml.Node, findings []finding) {
 			f.report(n, Warning, one.message, one.hint)
 			continue
 		}
-		f.reportInside(n, one.at, Warning, one.message, one.hint)
+		f.reportInside(n, Warning, one)
 	}
 }
 

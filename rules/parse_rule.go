@@ -82,7 +82,7 @@ func (b *builder) condition(f *openFile, spec *ruleSpec) *condition {
 	case err.at.line == 0:
 		f.report(spec.When.node, Error, err.message, err.hint)
 	default:
-		f.reportInside(spec.When.node, err.at, Error, err.message, err.hint)
+		f.reportInside(spec.When.node, Error, finding(*err))
 	}
 	return c
 }

@@ -111,9 +111,10 @@ func (s *source) errorf(n *yaml.Node, format string, args ...any) {
 	s.report(n, Error, fmt.Sprintf(format, args...), "")
 }
 
-// reportInside reports a problem at a line (from 1) and column (from 0, in characters) within the text of a scalar.
-func (s *source) reportInside(n *yaml.Node, at offset, severity Severity, message, hint string) {
-	p := Problem{File: s.name, Severity: severity, Message: message, Hint: hint, Line: n.Line, Col: n.Column}
+// reportInside reports a finding within the text of a scalar.
+func (s *source) reportInside(n *yaml.Node, severity Severity, f finding) {
+	at := f.at
+	p := Problem{File: s.name, Severity: severity, Message: f.message, Hint: f.hint, Line: n.Line, Col: n.Column}
 	switch n.Style &^ yaml.TaggedStyle {
 	case yaml.LiteralStyle:
 		p.Line += at.line
@@ -154,6 +155,13 @@ func (s *source) unfold(n *yaml.Node, at offset) (line, col int) {
 		rest -= width + 1
 	}
 	return n.Line, n.Column
+}
+
+// finding is something to be said about a text, with its place there.
+type finding struct {
+	at      offset
+	message string
+	hint    string
 }
 
 // offset is a place within a text: line from 1, column from 0 in characters.

@@ -36,7 +36,6 @@ type translator struct {
 	scope   []string // names of the variables that can be seen, by slot; "" where one has gone
 	visible int      // slots in scope
 	slots   int
-	loops   int
 	err     *templateError
 }
 

@@ -13,7 +13,8 @@ const (
 
 // Purge implements Store. Each step is one op, so that others come between. Space is given back as long as more than
 // a tenth of the file is free; the rest will be used again.
-func (s *SQLite) Purge(ctx context.Context, events, dead time.Time) (total int, err error) {
+func (s *SQLite) Purge(ctx context.Context, events, dead time.Time) (int, error) {
+	total := 0
 	p := purge{before: FirstID(events), deadBefore: FirstID(dead)}
 	for !p.done {
 		if err := s.step(ctx, p.slice); err != nil {
@@ -29,13 +30,20 @@ func (s *SQLite) Purge(ctx context.Context, events, dead time.Time) (total int, 
 			return total, fmt.Errorf("purging what has expired: %w", err)
 		}
 	}
-	for more := true; more && err == nil; {
-		err = s.step(ctx, func(t *tx) (err error) {
+	return total, s.giveBack(ctx)
+}
+
+func (s *SQLite) giveBack(ctx context.Context) error {
+	for more := true; more; {
+		err := s.step(ctx, func(t *tx) (err error) {
 			more, err = t.giveBack()
 			return err
 		})
+		if err != nil { // the step may still run, so more must not be read
+			return fmt.Errorf("giving space back: %w", err)
+		}
 	}
-	return total, wrap(err, "giving space back")
+	return nil
 }
 
 func (s *SQLite) step(ctx context.Context, run func(*tx) error) error {
