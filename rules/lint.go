@@ -19,17 +19,21 @@ import (
 type conditionLint struct {
 	tree     ast.Node
 	source   string
-	matching []*eventSchema // the known events that it can match
+	matching []match // the known events that it can match
 	findings []finding
+}
+
+// match is an event that a condition can match, by the name that leads there.
+type match struct {
+	name string
+	*eventSchema
 }
 
 // lintCondition returns the findings about a condition and the known events that it can match.
 func lintCondition(c *condition, sources []Source) ([]finding, []*eventSchema) {
 	l := &conditionLint{tree: c.tree, source: c.source}
 	for _, e := range knownSchemas().events {
-		if canMatch(c.tree, factsOf(e.name)) {
-			l.matching = append(l.matching, e)
-		}
+		l.try(e.name, e)
 	}
 	l.constants(sources)
 	if len(l.findings) == 0 && !l.canEverMatch() {
@@ -39,7 +43,18 @@ func lintCondition(c *condition, sources []Source) ([]finding, []*eventSchema) {
 	slices.SortStableFunc(l.findings, func(a, b finding) int {
 		return cmp.Or(cmp.Compare(a.at.line, b.at.line), cmp.Compare(a.at.col, b.at.col))
 	})
-	return l.findings, l.matching
+	var events []*eventSchema
+	for _, m := range l.matching {
+		events = append(events, m.eventSchema)
+	}
+	return l.findings, events
+}
+
+// try adds an event to those that the condition can match, if it can.
+func (l *conditionLint) try(name string, e *eventSchema) {
+	if e != nil && canMatch(l.tree, factsOf(name)) {
+		l.matching = append(l.matching, match{name, e})
+	}
 }
 
 // canEverMatch reports whether any event, known or not, can match. The names of unknown events are made from those that the
@@ -132,6 +147,8 @@ func (l *conditionLint) constant(name string, value *ast.StringNode, sources []S
 	case "event_name":
 		if _, known := knownSchemas().byName[value.Value]; !known {
 			l.add(value, fmt.Sprintf("no event %q", value.Value), catalog.Hint(value.Value))
+			// The rest is looked at as if the name were right, so that all is said at once.
+			l.try(value.Value, knownSchemas().byName[catalog.Suggest(value.Value)])
 		}
 	case "event_type":
 		l.oneOf(value, "type of events", partsOf(0))

@@ -33,7 +33,7 @@ func (l *conditionLint) fields() {
 				uses[u.node] = known
 				order = append(order, known)
 			}
-			known.events = append(known.events, e)
+			known.events = append(known.events, e.eventSchema)
 		}}
 		c.collect(l.tree)
 	}
