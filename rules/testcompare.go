@@ -28,7 +28,7 @@ func (c *Config) compare(expected []expectation, d Decision) []TestFailure {
 // failure is about an expectation that nothing meets. A notification that is left over and comes near is what differs.
 func (c *Config) failure(p *pairing, i int, d Decision) TestFailure {
 	e := &p.expected[i]
-	f := TestFailure{Kind: Missing, Expected: e.String(), Line: e.line}
+	f := TestFailure{Kind: Missing, Expected: e.String(), Line: e.line, rule: e.rule}
 	n := p.nearest(e)
 	if n == nobody {
 		f.Reason = c.whyMissing(e, d)

@@ -192,7 +192,10 @@ func (e *expectation) diff(n sent) []FieldDiff {
 			d.Exact = &f.want.exact
 		}
 		if secretHeader.MatchString(d.Field) {
-			d.Got, d.Exact = "(hidden)", nil
+			d.Got, d.Exact = hidden, nil
+		}
+		if option, _ := n.options["url"].(string); f.key == "url" && option != "" {
+			d.Got = maskURL(option)
 		}
 		diffs = append(diffs, d)
 	}
@@ -205,14 +208,7 @@ var secretHeader = regexp.MustCompile(`(?i)^headers\..*(auth|cookie|token|secret
 // shown is the notification for people: without what may hold a secret.
 func (n sent) shown() *Notification {
 	shown := *n.Notification
-	options, err := decodeObject(n.Options)
-	if err != nil {
-		return &shown
-	}
-	delete(options, "url")
-	headers, _ := options["headers"].(map[string]any)
-	maps.DeleteFunc(headers, func(name string, _ any) bool { return secretHeader.MatchString("headers." + name) })
-	shown.Options = encodeOptions(options)
+	shown.Options = maskOptions(n.Options)
 	return &shown
 }
 

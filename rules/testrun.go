@@ -26,12 +26,16 @@ type TestFailure struct {
 	// What was expected, as RULE → NOTIFIER, and the line it stands in. Empty for what is unexpected.
 	Expected string `json:"expected,omitempty"`
 	Line     int    `json:"line,omitempty"`
-	// Reason says why nothing of the kind was sent, for what is missing.
+	// Reason says why nothing of the kind was sent, where something is missing.
 	Reason string `json:"reason,omitempty"`
+	// Condition is that of the rule taken apart, where it did not match.
+	Condition *Trace `json:"condition,omitempty"`
 	// Fields are those that differ, for what is different.
 	Fields []FieldDiff `json:"fields,omitempty"`
 	// Got is what was sent. Nil for what is missing.
 	Got *Notification `json:"got,omitempty"`
+
+	rule string // that was expected
 }
 
 // FailureKind says in which way a test failed.
@@ -58,11 +62,13 @@ func (c *Config) RunTests(filter *regexp.Regexp) []TestResult {
 
 func (c *Config) runTest(t *Test) TestResult {
 	kept := testMemory{}
-	var d Decision
-	for _, ev := range t.events {
-		d = c.Rules.Decide(ev, kept.state(ev.ReceivedAt))
-		kept.keep(d.Changes)
+	last := len(t.events) - 1
+	for _, ev := range t.events[:last] {
+		kept.keep(c.Rules.Decide(ev, kept.state(ev.ReceivedAt)).Changes)
 	}
+	ev := t.events[last]
+	state := kept.state(ev.ReceivedAt)
+	d := c.Rules.Decide(ev, state)
 	r := TestResult{Name: t.Name, File: t.File, Line: t.Line, Notes: slices.Clone(t.advice), Matched: []string{}}
 	for _, result := range d.Results {
 		switch result.Outcome {
@@ -76,8 +82,28 @@ func (c *Config) runTest(t *Test) TestResult {
 		}
 	}
 	r.Failures = c.compare(t.expect, d)
+	c.explainMissing(r.Failures, ev, state)
 	r.Passed = len(r.Failures) == 0
 	return r
+}
+
+// explainMissing takes the conditions apart that were expected to be true.
+func (c *Config) explainMissing(failures []TestFailure, ev *Event, state State) {
+	var all []ExplainedRule
+	for i := range failures {
+		f := &failures[i]
+		if f.Kind != Missing || f.rule == "" {
+			continue
+		}
+		if all == nil {
+			all = c.Rules.Explain(ev, state).Rules
+		}
+		for _, r := range all {
+			if r.Rule == f.rule && (r.Outcome == NotMatched || r.Outcome == Failed) {
+				f.Condition = r.Condition
+			}
+		}
+	}
 }
 
 // testMemory is what is remembered from one event of a test to the next, as the store does it.
@@ -167,7 +193,7 @@ func (c *Config) whyMissing(e *expectation, d Decision) string {
 	case Matched:
 		return whyNotSent(e, r)
 	}
-	return "the rule does not match: " + oneLine(r.when.source)
+	return "the rule does not match"
 }
 
 // whyNotSent says why a rule that matched has not sent what e expects.

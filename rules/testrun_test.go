@@ -53,14 +53,14 @@ func TestWhatIsSentIsHeldAgainstWhatIsExpected(t *testing.T) {
 		{"or as text", both(`blocks: {contains: section}`), "ok"},
 		{"what is not there is the empty text", both(`blocks.1.text: ""`), "ok"},
 		{"headers of both are there", loud + `, expect: [{headers.X-Run: 7, headers: {X-Env: prod}}, {rule: loud}]`, "ok"},
-		{"secrets in them are not shown", loud + `, expect: [{notifier: ops, headers.X-Token: a}, {notifier: qa}]`, `(different; any rule → ops; headers.X-Token: "a", got (hidden))`},
+		{"secrets in them are not shown", loud + `, expect: [{notifier: ops, headers.X-Token: a}, {notifier: qa}]`, `(different; any rule → ops; headers.X-Token: "a", got <secret>)`},
 		{"the body may be an option", loud + `, expect: [{notifier: ops, body: '{"n": 3}'}, {notifier: qa}]`, "ok"},
 		{"or that of the message", loud + `, expect: [{notifier: ops, body: {contains: "a*b"}}, {notifier: qa}]`, "ok"},
 		{"the url may be an option", loud + `, expect: [{notifier: ops, url: "https://ops.example.com/hook"}, {notifier: qa}]`, "ok"},
 		{"what nobody expects fails", loud + `, expect: [{notifier: ops}]`, "(unexpected; loud → qa)"},
 		{"nothing is expected", `event: run.completed, expect: []`, "ok"},
 		{"and something is sent", loud + `, expect: []`, "(unexpected; loud → qa)(unexpected; loud → ops)"},
-		{"a condition that is false", `event: run.completed, expect: [{rule: loud}]`, `(missing; loud → any notifier; the rule does not match: event_name == "run.completed" && payload.failed > 0)`},
+		{"a condition that is false", `event: run.completed, expect: [{rule: loud}]`, `(missing; loud → any notifier; the rule does not match)`},
 		{"a rule that is switched off", `event: run.completed, expect: [{rule: off}]`, "(missing; off → any notifier; the rule is disabled)"},
 		{"a rule behind one that stops", `event: run.aborted, expect: [{rule: two}, {rule: two}, {rule: late}]`, "(missing; late → any notifier; the rule is not reached: the rule two stops here)"},
 		{"a rule that notifies others", loud + `, expect: [{notifier: qa}, {notifier: ops}, {rule: loud, notifier: ops}]`, "(missing; loud → ops; the rule matches, but all that it sends is expected already)"},
@@ -74,6 +74,14 @@ func TestWhatIsSentIsHeldAgainstWhatIsExpected(t *testing.T) {
 		if got := strings.TrimPrefix(summary(config.RunTests(nil)), "x="); got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)
 		}
+	}
+}
+
+func TestAConditionThatShouldHaveMatchedIsTakenApart(t *testing.T) {
+	config := mustParse(t, testedRules+"  - {name: x, given: [{event: run.started}], event: run.completed, expect: [{rule: loud}, {rule: off}]}\n")
+	f := config.RunTests(nil)[0].Failures
+	if f[0].Condition == nil || len(f[0].Condition.Parts) != 2 || string(f[0].Condition.Value) != "false" || f[1].Condition != nil {
+		t.Errorf("got %+v", f)
 	}
 }
 
@@ -108,7 +116,7 @@ notifiers: [{name: ops, type: hook, url: "https://ops.example.com/{{ .payload.id
 rules: [{name: a, when: 'true', notify: [ops]}]
 tests: [{name: x, event: run.completed, expect: []}]
 `)
-	if got := string(config.RunTests(nil)[0].Failures[0].Got.Options); got != `{"headers":{"X-Run":"2"}}` {
+	if got := string(config.RunTests(nil)[0].Failures[0].Got.Options); got != `{"headers":{"Authorization":"<secret>","X-Run":"<secret>"},"url":"https://ops.example.com/…"}` {
 		t.Errorf("got %s", got)
 	}
 }

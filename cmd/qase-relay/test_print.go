@@ -2,8 +2,8 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 
 	"qaserelay/rules"
@@ -65,13 +65,17 @@ func printFailure(s *screen, f rules.TestFailure) {
 	switch f.Kind {
 	case rules.Missing:
 		s.Printf("    %s: %s (expected in line %d)\n      %s\n", s.bad("missing"), printable(f.Expected), f.Line, printable(f.Reason))
+		if f.Condition != nil {
+			printTrace(deeper(s), f.Condition)
+		}
 	case rules.Different:
 		s.Printf("    %s: %s (expected in line %d)\n", s.bad("different"), printable(f.Expected), f.Line)
 		for _, d := range f.Fields {
 			printFieldDiff(s, d)
 		}
 	case rules.Unexpected:
-		printUnexpected(s, f.Got)
+		s.Printf("    %s: a message of %s\n", s.bad("unexpected"), printable(f.Got.Rule))
+		printMessage(deeper(s), *f.Got)
 	}
 }
 
@@ -116,19 +120,20 @@ func marked(mark string, lines []string) []string {
 	return out
 }
 
-func printUnexpected(s *screen, n *rules.Notification) {
-	s.Printf("    %s: %s → %s\n", s.bad("unexpected"), printable(n.Rule), printable(n.Notifier))
-	s.Printf("      level    %s\n      title    %s\n", n.Level, printable(n.Title))
-	for i, line := range wrap(printable(n.Body), s.columns-15) {
-		switch {
-		case i == 0 && line != "":
-			s.Printf("      body     %s\n", line)
-		case line != "":
-			s.Printf("               %s\n", line)
-		}
+// deeper is a screen whose lines are indented a little more. Each write has to be a line.
+func deeper(s *screen) *screen {
+	inner := *s
+	inner.Writer, inner.columns = indented{s.Writer}, s.columns-2
+	return &inner
+}
+
+type indented struct{ io.Writer }
+
+func (w indented) Write(line []byte) (int, error) {
+	out := line
+	if len(bytes.TrimSpace(line)) > 0 {
+		out = append([]byte("  "), line...)
 	}
-	var options bytes.Buffer
-	if len(n.Options) > 2 && json.Compact(&options, n.Options) == nil {
-		s.Printf("      options  %s\n", printable(options.String()))
-	}
+	_, err := w.Writer.Write(out)
+	return len(line), err
 }
