@@ -69,7 +69,7 @@ Exit codes: 0 fine, 1 the thing asked about is wrong, 2 wrong usage or could not
 	root.AddGroup(&cobra.Group{ID: "run", Title: "Run it:"}, &cobra.Group{ID: "try", Title: "Try it out:"}, &cobra.Group{ID: "more", Title: "More:"})
 	addCommands(root, "run", newServe(c), newInit(c), newCheck(c), newTest(c), newHealthcheck(c))
 	addCommands(root, "try", newDemo(c), newExplain(c), newSend(c), newNotify(c), newCatalog(c))
-	addCommands(root, "more", newVersion(c))
+	addCommands(root, "more", newSchema(c), newVersion(c))
 	return root
 }
 

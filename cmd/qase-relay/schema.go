@@ -1,0 +1,31 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"qaserelay/rules"
+)
+
+func newSchema(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of rules files, for editors",
+		Long: `Prints the JSON Schema (draft 7) of rules files, by which editors complete keys, show what they mean, and mark slips.
+
+With the YAML language server, which many editors have, a first line in the rules file names it:
+
+  # yaml-language-server: $schema=rules.schema.json
+
+What the schema cannot know, such as names, conditions and templates, is found by qase-relay check.`,
+		Example: `  qase-relay schema > rules.schema.json`,
+		Args:    argsBetween(0, 0, ""),
+		RunE: func(*cobra.Command, []string) error {
+			if _, err := c.out.Write(rules.JSONSchema()); err != nil {
+				return fmt.Errorf("printing the schema: %w", err)
+			}
+			return nil
+		},
+	}
+}
