@@ -133,6 +133,14 @@ time < now() and payload.tags[0] == (payload.text | upper()) or 1 < len(payload.
     len(payload.tags) < 3 → true
       len(payload.tags) → 2
         payload.tags → ["a","b"]`},
+		"the middle of a chain that was decided early": {`1 < payload.none < 3 or payload.on`, `
+1 < payload.none < 3 or payload.on → true
+  1 < payload.none < 3 → false
+    1 < payload.none → false
+      payload.none → null (payload.none is missing in run.completed)
+    payload.none < 3 → …
+      payload.none → …
+  payload.on → true`},
 		"a failure, and what it kept from being looked at": {`payload.on and payload.text > 3 and payload.failed > 0`, `
 payload.on and payload.text > 3 and payload.failed > 0 → !
   payload.on → true

@@ -154,8 +154,13 @@ func messageOf(err error) string {
 	return runError(err).Error()
 }
 
-// finish writes the value down for people and programs.
+// finish writes the value down for people and programs. Parts are finished after those that they belong to.
 func (p *Trace) finish() {
+	if p.State == Skipped {
+		for _, part := range p.Parts { // the middle of 1 < x < 3 has a value by its other place
+			part.State = Skipped
+		}
+	}
 	if p.State != Evaluated {
 		return
 	}
