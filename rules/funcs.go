@@ -16,12 +16,11 @@ import (
 
 // sprigNames are the functions taken from sprig: they touch nothing outside, change none of their arguments, and
 // their results are no larger than a small multiple of what they are given.
-const sprigNames = `untitle trimAll trimSuffix trimPrefix nospace
-	swapcase snakecase camelcase kebabcase wrap contains hasPrefix hasSuffix quote squote
-	atoi int int64 float64 toStrings split splitList splitn div mod max min ceil floor round
-	join sortAlpha empty all any compact ternary b64enc b64dec sha256sum
-	list dict get hasKey pluck keys pick omit values append prepend first rest last initial reverse uniq without has concat dig chunk
-	regexMatch regexFind regexFindAll regexReplaceAll regexReplaceAllLiteral regexSplit kindOf kindIs typeOf deepEqual`
+const sprigNames = `untitle trimAll trimSuffix trimPrefix nospace swapcase snakecase camelcase kebabcase wrap quote squote
+	atoi int int64 float64 toStrings split splitList splitn div mod max min ceil floor round join sortAlpha
+	all any compact b64enc b64dec sha256sum dict get hasKey pluck keys pick omit values append prepend first
+	rest last initial reverse uniq without concat dig chunk regexMatch regexFind regexFindAll regexReplaceAll
+	regexReplaceAllLiteral regexSplit typeOf deepEqual`
 
 // functions returns all that templates can call. location is the time zone of dates.
 func functions(location *time.Location, people *people) map[string]function {
@@ -34,6 +33,7 @@ func functions(location *time.Location, people *people) map[string]function {
 	maps.Copy(funcs, timeFunctions(location))
 	maps.Copy(funcs, textFunctions())
 	maps.Copy(funcs, arithmetic())
+	maps.Copy(funcs, basics())
 	maps.Copy(funcs, map[string]function{
 		"and":      nil, // and and or are the translator's own
 		"or":       nil,

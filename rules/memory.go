@@ -2,6 +2,7 @@ package rules
 
 import (
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -12,6 +13,7 @@ import (
 const (
 	maxRemembered  = 4 << 10  // bytes of one field, as JSON
 	maxEntityBytes = 32 << 10 // bytes of one entity
+	maxShortText   = 200      // bytes of a text of a finished run, such as its title
 )
 
 // Prefixes of the keys of what is remembered.
@@ -120,25 +122,30 @@ func sameUser(a, b map[string]any) bool {
 
 // encode returns what is to be kept, without fields that are too large.
 func (m *memory) encode() []byte {
-	fields := make(map[string]any, len(m.Fields))
-	total := 0
+	out := append(make([]byte, 0, 512), `{"fields":{`...)
+	first := len(out)
 	for _, key := range sortedKeys(m.Fields) {
-		if text := jsonText(m.Fields[key]); len(text) <= maxRemembered && total+len(text) <= maxEntityBytes {
-			fields[key] = jsonValue{text}
-			total += len(text)
+		before := len(out)
+		if before > first {
+			out = append(out, ',')
+		}
+		out = append(appendJSONString(out, key), ':')
+		start := len(out)
+		if out = appendJSON(out, m.Fields[key]); len(out)-start > maxRemembered || len(out) > maxEntityBytes {
+			out = out[:before]
 		}
 	}
-	kept := map[string]any{"fields": fields, "seen": int(m.Seen)}
+	out = strconv.AppendInt(append(out, `},"seen":`...), m.Seen, 10)
 	if m.StartedAt != 0 {
-		kept["started_at"] = int(m.StartedAt)
+		out = strconv.AppendInt(append(out, `,"started_at":`...), m.StartedAt, 10)
 	}
 	if m.CreatedBy != nil {
-		kept["created_by"] = m.CreatedBy
+		out = appendJSON(append(out, `,"created_by":`...), m.CreatedBy)
 	}
 	if len(m.Reviewers) > 0 {
-		kept["reviewers"] = m.Reviewers
+		out = appendJSON(append(out, `,"reviewers":`...), m.Reviewers)
 	}
-	return appendJSON(make([]byte, 0, total+200), kept)
+	return append(out, '}')
 }
 
 // entity returns what conditions and templates see.
@@ -191,16 +198,22 @@ func finishedKey(ev *Event, entity map[string]any) string {
 
 // finished is what is kept of a run that has ended, for previous.
 func finished(ev *Event, entity map[string]any) []byte {
-	kept := map[string]any{"finished_at": int(ev.Timestamp)}
-	for key, value := range entity {
-		switch value.(type) {
-		case int, float64, bool, string:
-			if len(plainText(value)) <= maxRemembered {
-				kept[key] = value
+	out := strconv.AppendInt(append(make([]byte, 0, 256), `{"finished_at":`...), ev.Timestamp, 10)
+	for _, key := range sortedKeys(entity) {
+		value := entity[key]
+		switch v := value.(type) {
+		case int, float64, bool:
+		case string:
+			if len(v) > maxShortText {
+				continue
 			}
+		default:
+			continue
 		}
+		out = append(appendJSONString(append(out, ','), key), ':')
+		out = appendJSON(out, value)
 	}
-	return []byte(jsonText(kept))
+	return append(out, '}')
 }
 
 // previousRun reads what finished wrote, or returns nil.

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -156,7 +155,7 @@ func sortedKeys(m map[string]any) []string {
 	for key := range m {
 		keys = append(keys, key)
 	}
-	slices.SortFunc(keys, cmp.Compare[string])
+	slices.Sort(keys)
 	return keys
 }
 
