@@ -74,7 +74,11 @@ func (s *SQLite) start() error {
 	if err != nil {
 		return errors.Join(err, c.close())
 	}
-	s.writer = newWriter(c, s.now)
+	rc, err := connectReady(s.path, forReading())
+	if err != nil {
+		return errors.Join(err, cc.close(), c.close())
+	}
+	s.writer = newWriter(c, rc, s.now)
 	s.readers = newReaders(s.path)
 	s.keeper = newCheckpointer(cc, s.writer, s.log)
 	s.writer.grown = s.keeper.count
@@ -86,7 +90,7 @@ func (s *SQLite) start() error {
 // shutdown closes the writer's connection last, which takes the log into the file and removes it.
 func (s *SQLite) shutdown() error {
 	s.writer.stop()
-	errs := []error{s.keeper.stop(), s.readers.close(), s.writer.conn.close(), s.lock.release()}
+	errs := []error{s.keeper.stop(), s.readers.close(), s.writer.reader.close(), s.writer.conn.close(), s.lock.release()}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("closing %s: %w", s.path, err)
 	}

@@ -24,52 +24,66 @@ func (s *SQLite) Accept(ctx context.Context, batch []Event, decide Decide) ([]Re
 	return receipts, nil
 }
 
+// accept marks all bodies as seen, and then stores each event while the next ones are being decided about.
 func (t *tx) accept(batch []Event, decide Decide) ([]Receipt, error) {
-	if err := t.loadKeys(batch); err != nil {
-		return nil, err
-	}
 	receipts := make([]Receipt, len(batch))
 	for i := range batch {
-		var err error
-		if receipts[i], err = t.acceptOne(i, &batch[i], decide); err != nil {
+		first, again, err := t.firstSeen(&batch[i])
+		if err != nil {
+			return nil, err
+		}
+		receipts[i] = Receipt{ID: first, Duplicate: again}
+	}
+	d := t.startDeciding(receipts, decide)
+	defer d.stop()
+	for p := range d.decided {
+		if p.err != nil {
+			return nil, p.err
+		}
+		if err := t.storeOne(&batch[p.i], &receipts[p.i], p); err != nil {
 			return nil, err
 		}
 	}
+	shareFailures(receipts)
 	return receipts, nil
 }
 
-// acceptOne marks the body as seen first, and takes the mark back when decide fails. The mark that it replaced, if
-// any, had expired.
-func (t *tx) acceptOne(i int, ev *Event, decide Decide) (Receipt, error) {
-	first, again, err := t.firstSeen(ev)
-	if err != nil || again {
-		return Receipt{ID: first, Duplicate: again}, err
-	}
-	plan, failed, err := t.plan(i, decide)
-	if err != nil {
-		return Receipt{}, err
-	}
-	if failed != nil {
+// storeOne stores an event and its plan. When deciding failed, it takes back the mark that the body was seen; the mark that this one
+// replaced, if any, had expired.
+func (t *tx) storeOne(ev *Event, r *Receipt, p decided) error {
+	if p.failed != nil {
+		r.Err = p.failed
 		_, err := t.exec("DELETE FROM dedupe WHERE hash = ?", ev.Hash[:])
-		return Receipt{Err: failed}, wrap(err, "forgetting a body")
+		return wrap(err, "forgetting a body")
 	}
-	if err := t.insertEvent(ev, plan.Decisions); err != nil {
-		return Receipt{}, err
+	if err := t.insertEvent(ev, p.plan.Decisions); err != nil {
+		return err
 	}
-	r := Receipt{ID: ev.ID}
-	for j := range plan.Deliveries {
-		d := &plan.Deliveries[j]
+	for j := range p.plan.Deliveries {
+		d := &p.plan.Deliveries[j]
 		if err := t.insertDelivery(ev.ID, d); err != nil {
-			return Receipt{}, err
+			return err
 		}
 		if d.Cancelled == "" && !slices.Contains(r.Pending, d.Notifier) {
 			r.Pending = append(r.Pending, d.Notifier)
 		}
 	}
-	for _, c := range plan.Changes {
-		t.keys.set(c)
+	return nil
+}
+
+// shareFailures gives the error of an event that could not be decided about to its duplicates in the same batch.
+func shareFailures(receipts []Receipt) {
+	failed := map[ID]error{}
+	for _, r := range receipts {
+		if r.Err != nil {
+			failed[r.ID] = r.Err
+		}
 	}
-	return r, nil
+	for i := range receipts {
+		if err := failed[receipts[i].ID]; err != nil {
+			receipts[i] = Receipt{Err: err}
+		}
+	}
 }
 
 // firstSeen remembers the body. When there was an event with it within DedupeWindow, it returns that one's id and
@@ -91,23 +105,6 @@ func (t *tx) firstSeen(ev *Event) (first ID, again bool, err error) {
 		return nil
 	})
 	return first, true, wrap(err, "looking for an earlier event")
-}
-
-// plan calls decide. failed is an error or a panic of decide, err a failure to read what it asked for.
-func (t *tx) plan(i int, decide Decide) (p Plan, failed, err error) {
-	get := func(key string) (value []byte, e error) {
-		if value, e = t.getKey(key); e != nil {
-			err = e
-		}
-		return value, e
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			failed = fmt.Errorf("deciding about an event: panic: %v", r)
-		}
-	}()
-	p, failed = decide(i, get)
-	return p, failed, err
 }
 
 func (t *tx) insertEvent(ev *Event, decisions []byte) error {

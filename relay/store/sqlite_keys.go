@@ -25,37 +25,6 @@ func (o *overlay) set(c Change) {
 	o.values[c.Key] = keyValue{c.Value, expiry(c.Expires), true}
 }
 
-// loadKeys reads ahead what the events will ask for.
-func (t *tx) loadKeys(batch []Event) error {
-	for i := range batch {
-		for _, key := range batch[i].Keys {
-			if _, err := t.getKey(key); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// getKey returns a value as this transaction sees it. An expired one is gone, whether or not it was purged.
-func (t *tx) getKey(key string) ([]byte, error) {
-	kv, ok := t.keys.values[key]
-	if !ok {
-		var err error
-		if kv.value, kv.expires, err = readKey(context.Background(), t.conn, key); err != nil {
-			return nil, wrap(err, "reading a key")
-		}
-		if t.keys.values == nil {
-			t.keys.values = map[string]keyValue{}
-		}
-		t.keys.values[key] = kv
-	}
-	if kv.expires <= t.now {
-		return nil, nil
-	}
-	return kv.value, nil
-}
-
 // saveKeys writes what was changed.
 func (t *tx) saveKeys() error {
 	const put = `INSERT INTO kv (key, value, expires_at) VALUES (?1, ?2, ?3)

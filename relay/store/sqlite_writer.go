@@ -28,18 +28,20 @@ type op struct {
 // tx is the transaction of one group.
 type tx struct {
 	*conn
-	now   int64 // milliseconds
-	keys  overlay
-	lanes map[ID]lane // the writer's
+	reader *conn // sees what was committed before this transaction
+	now    int64 // milliseconds
+	keys   overlay
+	lanes  map[ID]lane // the writer's
 }
 
 // writer owns the connection that writes. Its loop takes groups of ops into transactions.
 type writer struct {
-	conn  *conn
-	now   func() time.Time
-	queue queue
-	done  chan struct{} // closed when the loop has ended
-	lanes map[ID]lane   // of deliveries that are being sent; they never change, so a rollback does not matter
+	conn   *conn
+	reader *conn // for what a transaction reads of the past
+	now    func() time.Time
+	queue  queue
+	done   chan struct{} // closed when the loop has ended
+	lanes  map[ID]lane   // of deliveries that are being sent; they never change, so a rollback does not matter
 
 	mu     sync.Mutex // held during a transaction, and by whoever must have none beside
 	broken chan struct{}
@@ -48,8 +50,8 @@ type writer struct {
 	grown  func(c *conn) // called after each transaction
 }
 
-func newWriter(c *conn, now func() time.Time) *writer {
-	w := &writer{conn: c, now: now, lanes: map[ID]lane{}, grown: func(*conn) {}}
+func newWriter(c, reader *conn, now func() time.Time) *writer {
+	w := &writer{conn: c, reader: reader, now: now, lanes: map[ID]lane{}, grown: func(*conn) {}}
 	w.done, w.broken = make(chan struct{}), make(chan struct{})
 	w.queue.wake = make(chan struct{}, 1)
 	w.commit = func() error {
@@ -123,7 +125,7 @@ func (w *writer) transact(group []*op) (err error) {
 	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("starting a transaction: %w", err)
 	}
-	t := &tx{conn: w.conn, now: w.now().UnixMilli(), lanes: w.lanes}
+	t := &tx{conn: w.conn, reader: w.reader, now: w.now().UnixMilli(), lanes: w.lanes}
 	for _, o := range group {
 		if o.ran = !o.over.Load(); !o.ran {
 			continue

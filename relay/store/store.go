@@ -88,7 +88,7 @@ type Event struct {
 	Hash       [32]byte // SHA-256 of source and body, for dedupe
 	Body       []byte   // as Qase sent it
 	ReceivedAt time.Time
-	// Keys are read ahead of decide, since it will ask for them.
+	// Keys may be read ahead of decide, since it will ask for them.
 	Keys []string
 }
 
