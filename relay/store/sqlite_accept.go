@@ -36,12 +36,14 @@ func (t *tx) accept(batch []Event, decide Decide) ([]Receipt, error) {
 	}
 	d := t.startDeciding(receipts, decide)
 	defer d.stop()
-	for p := range d.decided {
-		if p.err != nil {
-			return nil, p.err
-		}
-		if err := t.storeOne(&batch[p.i], &receipts[p.i], p); err != nil {
-			return nil, err
+	for chunk := range d.chunks {
+		for _, p := range chunk {
+			if p.err != nil {
+				return nil, p.err
+			}
+			if err := t.storeOne(&batch[p.i], &receipts[p.i], p); err != nil {
+				return nil, err
+			}
 		}
 	}
 	shareFailures(receipts)

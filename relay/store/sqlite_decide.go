@@ -3,18 +3,22 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
-// planAhead is how many events may be decided about before they are stored.
-const planAhead = 16
+// Events are handed over in chunks, since each handing over costs more than a small event; and only so many chunks wait to be stored.
+const (
+	chunkSize  = 8
+	chunkAhead = 4
+)
 
 // decider decides about the events of a batch on a goroutine of its own, in their order, so that deciding and writing share the time.
 // It reads keys with its own connection, which sees them as they were before the transaction, and keeps what the
 // transaction changes in the overlay; that is written at the end of the transaction. Whoever starts it calls stop.
 type decider struct {
-	tx      *tx
-	decided chan decided
-	quit    chan struct{}
+	tx     *tx
+	chunks chan []decided
+	quit   chan struct{}
 }
 
 // decided is what is to be stored of the i-th event: its plan, or why deciding failed. err is a failure of the store.
@@ -27,7 +31,7 @@ type decided struct {
 
 // startDeciding begins to decide about the events that are no duplicates.
 func (t *tx) startDeciding(receipts []Receipt, decide Decide) *decider {
-	d := &decider{tx: t, decided: make(chan decided, planAhead), quit: make(chan struct{})}
+	d := &decider{tx: t, chunks: make(chan []decided, chunkAhead), quit: make(chan struct{})}
 	var fresh []int
 	for i, r := range receipts {
 		if !r.Duplicate {
@@ -39,16 +43,20 @@ func (t *tx) startDeciding(receipts []Receipt, decide Decide) *decider {
 }
 
 func (d *decider) run(fresh []int, decide Decide) {
-	defer close(d.decided)
-	for _, i := range fresh {
-		p := d.plan(i, decide)
-		if p.failed == nil && p.err == nil {
-			for _, c := range p.plan.Changes {
-				d.tx.keys.set(c)
+	defer close(d.chunks)
+	for part := range slices.Chunk(fresh, chunkSize) {
+		chunk := make([]decided, 0, len(part))
+		for _, i := range part {
+			p := d.plan(i, decide)
+			if p.failed == nil && p.err == nil {
+				for _, c := range p.plan.Changes {
+					d.tx.keys.set(c)
+				}
 			}
+			chunk = append(chunk, p)
 		}
 		select {
-		case d.decided <- p:
+		case d.chunks <- chunk:
 		case <-d.quit:
 			return
 		}
@@ -58,7 +66,7 @@ func (d *decider) run(fresh []int, decide Decide) {
 // stop makes the goroutine end, and waits for it.
 func (d *decider) stop() {
 	close(d.quit)
-	for range d.decided {
+	for range d.chunks {
 	}
 }
 

@@ -67,10 +67,8 @@ func deliveryIndex(f DeliveryFilter) (index string, states []string, err error) 
 	case f.Event != 0:
 		index = " INDEXED BY deliveries_event"
 	case index != "":
-	case f.Rule != "":
-		index = " INDEXED BY deliveries_rule"
-	case f.Notifier != "":
-		index = " INDEXED BY deliveries_notifier"
+	case f.Rule != "" || f.Notifier != "":
+		index = " INDEXED BY deliveries_list"
 	}
 	return index, states, nil
 }

@@ -22,11 +22,8 @@ func (s *SQLite) Purge(ctx context.Context, events, dead time.Time) (int, error)
 		}
 		total += p.purged
 	}
-	for _, q := range []string{
-		"DELETE FROM dedupe WHERE hash IN (SELECT hash FROM dedupe WHERE expires_at <= ? LIMIT ?)",
-		"DELETE FROM kv WHERE key IN (SELECT key FROM kv WHERE expires_at <= ? LIMIT ?)",
-	} {
-		if err := s.purgeExpired(ctx, q); err != nil {
+	for _, table := range []keyed{{"dedupe", "hash", []byte{}}, {"kv", "key", ""}} {
+		if err := s.purgeExpired(ctx, table); err != nil {
 			return total, fmt.Errorf("purging what has expired: %w", err)
 		}
 	}
@@ -50,17 +47,46 @@ func (s *SQLite) step(ctx context.Context, run func(*tx) error) error {
 	return s.writer.do(&op{ctx: ctx, rows: purgeSlice, run: run})
 }
 
-func (s *SQLite) purgeExpired(ctx context.Context, query string) error {
-	for n := int64(purgeSlice); n == purgeSlice; {
-		err := s.step(ctx, func(t *tx) (err error) {
-			n, err = t.exec(query, t.now, purgeSlice)
+// keyed is a table whose rows expire. They are found by reading all of it now and then, since an index by time
+// would cost every event more.
+type keyed struct {
+	table, key string
+	first      any // sorts before every key
+}
+
+// purgeExpired walks through a table by its key and deletes what has expired.
+func (s *SQLite) purgeExpired(ctx context.Context, k keyed) error {
+	end := fmt.Sprintf("SELECT max(%[2]s) FROM (SELECT %[2]s FROM %[1]s WHERE %[2]s > ? ORDER BY %[2]s LIMIT ?)", k.table, k.key)
+	expired := fmt.Sprintf("DELETE FROM %[1]s WHERE %[2]s > ? AND %[2]s <= ? AND expires_at <= ?", k.table, k.key)
+	for at := k.first; at != nil; {
+		last := make(chan any, 1)
+		err := s.step(ctx, func(t *tx) error {
+			var next any
+			err := t.query(context.Background(), end, []any{at, purgeSlice}, func(r row) error {
+				next = r[0]
+				return nil
+			})
+			if err == nil && next != nil {
+				_, err = t.exec(expired, at, next, t.now)
+			}
+			offer(last, next)
 			return err
 		})
 		if err != nil {
 			return err
 		}
+		at = <-last
 	}
 	return nil
+}
+
+// offer puts the newest value into a channel for one.
+func offer(c chan any, v any) {
+	select {
+	case <-c:
+	default:
+	}
+	c <- v
 }
 
 // purge walks through the events from the oldest to the newest.
