@@ -91,22 +91,33 @@ func httpBody(method, written string, m *Message) ([]byte, error) {
 	case method == http.MethodGet, method == http.MethodHead:
 		return nil, nil
 	}
+	return defaultBody(m)
+}
+
+// defaultBody writes the event as it came in, byte for byte: the relay has made sure that it is JSON.
+func defaultBody(m *Message) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(struct {
-		DeliveryID string          `json:"delivery_id"`
-		Rule       string          `json:"rule"`
-		Level      string          `json:"level"`
-		Title      string          `json:"title"`
-		Body       string          `json:"body"`
-		URL        string          `json:"url"`
-		Event      json.RawMessage `json:"event"`
-	}{m.ID, m.Rule, m.Level, m.Title, m.Body, m.URL, m.Event})
+		DeliveryID string `json:"delivery_id"`
+		Rule       string `json:"rule"`
+		Level      string `json:"level"`
+		Title      string `json:"title"`
+		Body       string `json:"body"`
+		URL        string `json:"url"`
+	}{m.ID, m.Rule, m.Level, m.Title, m.Body, m.URL})
 	if err != nil {
 		return nil, fmt.Errorf("writing the default body: %w", err)
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	b.Truncate(b.Len() - len("}\n"))
+	b.WriteString(`,"event":`)
+	if len(m.Event) == 0 {
+		b.WriteString("null")
+	}
+	b.Write(bytes.TrimSpace(m.Event))
+	b.WriteByte('}')
+	return b.Bytes(), nil
 }
 
 func httpMethod(method string) (string, error) {

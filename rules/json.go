@@ -35,8 +35,9 @@ func appendJSON(out []byte, v any) []byte {
 		}
 		return append(out, ']')
 	case map[string]any:
+		var buffer [24]string
 		out = append(out, '{')
-		for i, key := range sortedKeys(v) {
+		for i, key := range sortKeys(buffer[:0], v) {
 			if i > 0 {
 				out = append(out, ',')
 			}

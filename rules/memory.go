@@ -124,7 +124,8 @@ func sameUser(a, b map[string]any) bool {
 func (m *memory) encode() []byte {
 	out := append(make([]byte, 0, 512), `{"fields":{`...)
 	first := len(out)
-	for _, key := range sortedKeys(m.Fields) {
+	var buffer [24]string
+	for _, key := range sortKeys(buffer[:0], m.Fields) {
 		before := len(out)
 		if before > first {
 			out = append(out, ',')
@@ -199,7 +200,8 @@ func finishedKey(ev *Event, entity map[string]any) string {
 // finished is what is kept of a run that has ended, for previous.
 func finished(ev *Event, entity map[string]any) []byte {
 	out := strconv.AppendInt(append(make([]byte, 0, 256), `{"finished_at":`...), ev.Timestamp, 10)
-	for _, key := range sortedKeys(entity) {
+	var buffer [24]string
+	for _, key := range sortKeys(buffer[:0], entity) {
 		value := entity[key]
 		switch v := value.(type) {
 		case int, float64, bool:

@@ -150,8 +150,10 @@ func each(v any, yield func(key, value any) bool) {
 	}
 }
 
-func sortedKeys(m map[string]any) []string {
-	keys := make([]string, 0, len(m))
+func sortedKeys(m map[string]any) []string { return sortKeys(nil, m) }
+
+// sortKeys appends the keys of m in order to a buffer, which the caller may have on its stack.
+func sortKeys(keys []string, m map[string]any) []string {
 	for key := range m {
 		keys = append(keys, key)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -63,6 +64,9 @@ Exits with 2 if it cannot start, and with 1 if the disk fails while it runs.`,
 
 func serve(ctx context.Context, c *console, f serveFlags) error {
 	ignoreSizeSignal()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(relay.GCPercent)
+	}
 	logger, err := newLogger(c.err, f)
 	if err != nil {
 		return err
