@@ -67,6 +67,7 @@ func (e *Engine) commit(ctx context.Context, calls []*call) {
 	e.wake(calls)
 	for _, c := range calls {
 		e.Metrics.accepted(c)
+		e.logDecision(c)
 		if c.err == nil && !c.receipt.Duplicate {
 			e.drift.note(c.event, c.receipt.ID, e.Metrics.drifted)
 		}

@@ -64,6 +64,7 @@ type Engine struct {
 	health  health
 	enrich  *enricher
 	drift   driftLog
+	quiet   quietLog
 }
 
 // New returns an engine that starts to work when Run is called.

@@ -145,6 +145,7 @@ func (l *lane) sendGroup(ctx, sends context.Context, group []store.Delivery) {
 			return
 		}
 		o := l.attempt(sends, d)
+		l.engine.logAttempt(d, o)
 		l.report(d, o)
 		if o.State == store.Pending {
 			l.handBack(group[i+1:])

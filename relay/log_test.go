@@ -1,0 +1,91 @@
+package relay
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/rules"
+)
+
+// logLines returns the lines of the log that hold text.
+func (r *rig) logLines(text string) (lines []string) {
+	for line := range strings.Lines(r.logs.String()) {
+		if strings.Contains(line, text) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func TestADeadDeliveryIsLoggedWithoutItsMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got arrivals
+		r := newRig(t, map[string]sender{"ops": got.always(&notifiers.PermanentError{Err: errors.New("no such channel")})})
+		for _, title := range []string{"our plans", "more plans"} {
+			r.accept(t, title, title)
+		}
+		time.Sleep(time.Second)
+		d, _ := r.delivery(t, "our plans")
+		dead := r.logLines("a delivery is dead")
+		if len(dead) != 2 || !strings.Contains(r.logs.String(), "delivery="+d.ID.String()) {
+			t.Fatalf("got %q", r.logs.String())
+		}
+		for _, want := range []string{"level=WARN", "rule=all", "notifier=ops", "attempts=1", "reason=clientError", "no such channel"} {
+			if !strings.Contains(dead[0], want) {
+				t.Errorf("no %s in %s", want, dead[0])
+			}
+		}
+		if strings.Contains(r.logs.String(), "plans") {
+			t.Errorf("the log holds a message: %s", r.logs.String())
+		}
+	})
+}
+
+func TestFailedAttemptsAreLoggedNowAndThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got arrivals
+		r := newRig(t, map[string]sender{"ops": got.always(errors.New("503"))})
+		for _, entity := range []string{"1", "2", "3"} {
+			r.accept(t, entity, entity)
+		}
+		time.Sleep(time.Second)
+		if lines := r.logLines("an attempt failed"); len(lines) != 1 || !strings.Contains(lines[0], "more_like_this=0") {
+			t.Errorf("at first: %q", lines)
+		}
+		time.Sleep(20 * time.Second)
+		lines := r.logLines("an attempt failed")
+		if len(lines) < 2 || !strings.Contains(lines[0], "level=INFO") || strings.Contains(lines[1], "more_like_this=0") {
+			t.Errorf("later: %q", lines)
+		}
+	})
+}
+
+func TestWhatFailsInARuleIsLoggedOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.decide = func(*rules.Set, *rules.Event, rules.State) rules.Decision {
+			return rules.Decision{Results: []rules.Result{
+				{Rule: "bad-when", Outcome: rules.Failed, Reason: "string > int"},
+				{Rule: "bad-title", Outcome: rules.Matched, Notes: []string{"title: the template failed"}},
+				{Rule: "fine", Outcome: rules.Matched},
+			}}
+		}
+		for _, title := range []string{"a", "b", "c", "d"} {
+			r.accept(t, "7", title)
+			time.Sleep(25 * time.Second)
+		}
+		for rule, want := range map[string]string{"bad-when": "string > int", "bad-title": "the template failed"} {
+			lines := r.logLines("rule=" + rule)
+			if len(lines) != 2 || !strings.Contains(lines[0], want) || !strings.Contains(lines[1], "more_like_this=2") {
+				t.Errorf("%s: got %q", rule, lines)
+			}
+		}
+		if lines := r.logLines("rule=fine"); len(lines) != 0 {
+			t.Errorf("got %q", lines)
+		}
+	})
+}
