@@ -14,14 +14,15 @@ const MaxDepth = 64
 
 // Event is one webhook call from Qase. It is not changed after ParseEvent.
 type Event struct {
-	Source     string         // the source it came in by
-	Name       string         // event_name, such as run.completed
-	Timestamp  int64          // Unix seconds, as Qase says; when it does not, those of ReceivedAt
-	Payload    map[string]any // whole numbers are int, others float64
-	MemberID   int            // team_member_id; 0 is automation
-	Project    string         // project_code
-	Body       []byte         // as Qase sent it
-	ReceivedAt time.Time
+	Source      string         // the source it came in by
+	Name        string         // event_name, such as run.completed
+	Timestamp   int64          // Unix seconds, as Qase says; when it does not, those of ReceivedAt
+	Payload     map[string]any // whole numbers are int, others float64; numbers that came as text are numbers where they should be
+	MemberID    int            // team_member_id; 0 is automation if MemberKnown
+	MemberKnown bool           // team_member_id was a number
+	Project     string         // project_code
+	Body        []byte         // as Qase sent it
+	ReceivedAt  time.Time
 }
 
 // Type returns the part of the name before the dot: run.
@@ -94,7 +95,8 @@ func ParseEvent(source string, body []byte, receivedAt time.Time) (*Event, error
 	}
 	ev := &Event{Source: source, Name: name, Payload: payload, Body: body, ReceivedAt: receivedAt}
 	ev.Project = idText(envelope["project_code"])
-	ev.MemberID = intOf(envelope["team_member_id"])
+	ev.MemberID, ev.MemberKnown = wholeNumber(envelope["team_member_id"])
+	correctTypes(ev)
 	ev.Timestamp = receivedAt.Unix()
 	if t := intOf(envelope["timestamp"]); t > 0 {
 		ev.Timestamp = int64(t)
@@ -128,15 +130,38 @@ func number(s string) any {
 	return f
 }
 
-func intOf(v any) int {
+// wholeNumber reads a number, or text that is one.
+func wholeNumber(v any) (n int, ok bool) {
 	switch v := v.(type) {
 	case int:
-		return v
+		return v, true
 	case float64:
-		return int(max(math.MinInt32, min(v, math.MaxInt32)))
+		return int(max(math.MinInt32, min(v, math.MaxInt32))), true
 	case string:
-		n, _ := strconv.Atoi(v)
-		return n
+		n, err := strconv.Atoi(v)
+		return n, err == nil
 	}
-	return 0
+	return 0, false
+}
+
+func intOf(v any) int { n, _ := wholeNumber(v); return n }
+
+// correctTypes makes numbers of whole numbers that came as text in fields that the catalogue calls integers, since a
+// condition that compares text with a number fails. Body stays as it came.
+func correctTypes(ev *Event) {
+	schema := knownSchemas().byName[ev.Name]
+	if schema == nil {
+		return
+	}
+	for _, path := range schema.integers {
+		object, last := ev.Payload, len(path)-1
+		for _, key := range path[:last] {
+			object, _ = object[key].(map[string]any)
+		}
+		if text, isText := object[path[last]].(string); isText {
+			if n, err := strconv.Atoi(strings.TrimSpace(text)); err == nil {
+				object[path[last]] = n
+			}
+		}
+	}
 }

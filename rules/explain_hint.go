@@ -124,7 +124,10 @@ func (h *hinter) missingActor(path []string) string {
 		return ""
 	}
 	whole := "actor." + strings.Join(path, ".")
-	if id := h.view.event.MemberID; id != 0 {
+	switch id := h.view.event.MemberID; {
+	case !h.view.event.MemberKnown:
+		return whole + " is not known: the event has no team_member_id, so it does not say who did this"
+	case id != 0:
 		return fmt.Sprintf("%s is not known of the member %d; it can be written under people:", whole, id)
 	}
 	return whole + " is not known: automation did this"

@@ -130,20 +130,22 @@ func (p *people) actor(ev *Event, member map[string]any) map[string]any {
 		}
 	}
 	if actor["name"] == nil {
-		actor["name"] = nameOfUnknown(ev.MemberID, actor["email"])
+		actor["name"] = nameOfUnknown(ev, actor["email"])
 	}
-	actor["automation"] = ev.MemberID == 0 && user == nil
+	actor["automation"] = ev.MemberKnown && ev.MemberID == 0 && user == nil
 	return actor
 }
 
-func nameOfUnknown(memberID int, email any) string {
+func nameOfUnknown(ev *Event, email any) string {
 	switch {
 	case email != nil:
 		return plainText(email)
-	case memberID == 0:
+	case !ev.MemberKnown:
+		return "somebody"
+	case ev.MemberID == 0:
 		return "automation"
 	}
-	return "member " + plainText(memberID)
+	return "member " + plainText(ev.MemberID)
 }
 
 // eventUser returns the user object of an event that says who acted: created_by, updated_by, merged_by and so on.

@@ -14,6 +14,7 @@ type eventSchema struct {
 	documented bool
 	fields     map[string]catalog.Field // by path, without []
 	top        []string                 // the names at the top of the payload
+	integers   [][]string               // the paths of the integers that are in no list
 }
 
 // schemas are those of all known events, and of the things that they are about.
@@ -42,6 +43,9 @@ var knownSchemas = sync.OnceValue(func() *schemas {
 			entity[path] = true
 			if !strings.Contains(path, ".") {
 				one.top = append(one.top, path)
+			}
+			if f.Type == "integer" && path == f.Name {
+				one.integers = append(one.integers, strings.Split(path, "."))
 			}
 		}
 		s.events = append(s.events, one)
