@@ -60,8 +60,16 @@ func emailKind() Kind {
 		},
 		Options:     emailOptions{},
 		New:         newEmail,
+		Missing:     emailMissing,
 		Concurrency: emailConcurrency,
 	}
+}
+
+func emailMissing(_ any, options map[string]bool) (what, hint string) {
+	if options["to"] || options["cc"] || options["bcc"] {
+		return "", ""
+	}
+	return "has nobody to write to", "add to: [someone@example.com] here or on the notifier"
 }
 
 // emailNotifier sends mails over a few connections to one server, which stay open for a while.

@@ -42,8 +42,16 @@ func httpKind() Kind {
 		Config:      func() any { return &httpConfig{Timeout: 15 * time.Second} },
 		Options:     httpOptions{},
 		New:         newHTTP,
+		Missing:     httpMissing,
 		Concurrency: 16,
 	}
+}
+
+func httpMissing(_ any, options map[string]bool) (what, hint string) {
+	if options["url"] {
+		return "", ""
+	}
+	return "has no address to send to", "add url: https://example.com/hook here or on the notifier"
 }
 
 // httpNotifier sends each message as one HTTP request.

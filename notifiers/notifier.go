@@ -76,6 +76,9 @@ type Kind struct {
 	// that are no templates, as a JSON object or nil; a message's own Options come first. New does not touch the
 	// network. An error that has a Field() string method names the key at fault.
 	New func(config any, defaults json.RawMessage) (Notifier, error)
+	// Missing says what a message lacks that has only the given options, its own and the notifier's together, and how
+	// to add it; both are "" if it can be sent. A nil Missing means that nothing can be missing.
+	Missing func(config any, options map[string]bool) (what, hint string)
 	// Concurrency is how many messages may be on their way at once, unless the notifier sets it. Zero means 1.
 	Concurrency int
 }

@@ -39,8 +39,16 @@ func slackKind() Kind {
 		},
 		Options:     slackOptions{},
 		New:         newSlack,
+		Missing:     slackMissing,
 		Concurrency: 2,
 	}
+}
+
+func slackMissing(config any, options map[string]bool) (what, hint string) {
+	if !config.(*slackConfig).Token.IsSet() || options["channel"] {
+		return "", ""
+	}
+	return "has no channel to post to", `add channel: "#qa" here or on the notifier`
 }
 
 // slackNotifier posts messages with a bot token or to an incoming webhook.

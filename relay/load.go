@@ -71,7 +71,7 @@ func load(patterns []string, o LoadOptions, read *reading) (*Config, rules.Probl
 func Kinds(ks []notifiers.Kind) map[string]rules.Kind {
 	kinds := make(map[string]rules.Kind, len(ks))
 	for _, k := range ks {
-		kinds[k.Type] = rules.Kind{Config: k.Config, Options: k.Options,
+		kinds[k.Type] = rules.Kind{Config: k.Config, Options: k.Options, Missing: k.Missing,
 			Check: func(config any, defaults json.RawMessage) error {
 				_, err := k.New(config, defaults)
 				return err

@@ -34,6 +34,9 @@ type Kind struct {
 	Options any
 	// Check makes sure that the configuration works. An error may have a Field() string method.
 	Check func(config any, defaults json.RawMessage) error
+	// Missing says what a message with these options lacks, such as "has nobody to write to", and how to add it; both
+	// are "" if nothing is missing. It may be nil.
+	Missing func(config any, options map[string]bool) (what, hint string)
 }
 
 // Config is what a set of rules files says. It is not changed after Parse.

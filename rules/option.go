@@ -3,6 +3,7 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // option is one message option of a target: a text, a list, a map or a free structure whose texts may be templates.
@@ -64,6 +65,21 @@ func isStatic(v optionValue) bool {
 		}
 	}
 	return true
+}
+
+// isEmptyOption reports whether v is nothing for every event.
+func isEmptyOption(v optionValue) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case *compiled:
+		return v == nil || v.body == nil && v.static == ""
+	case []optionValue:
+		return !slices.ContainsFunc(v, func(item optionValue) bool { return !isEmptyOption(item) })
+	case map[string]optionValue:
+		return len(v) == 0
+	}
+	return false
 }
 
 // renderOptions renders a target's options to a JSON object, or nil if there are none. An option whose template fails is

@@ -26,8 +26,11 @@ type notifierSpec struct {
 // notifierInfo is what rules need to know of a notifier.
 type notifierInfo struct {
 	kind       Kind
-	templates  []option // its own message options that depend on the event
-	allowHosts bool     // it says which hosts a URL made from an event may have
+	templates  []option        // its own message options that depend on the event
+	allowHosts bool            // it says which hosts a URL made from an event may have
+	config     any             // as made by kind.Config
+	given      map[string]bool // its own message options that are not empty
+	unsure     bool            // it has faults or unset variables, so nothing can be said of what it lacks
 }
 
 func (b *builder) buildNotifiers() []Notifier {
@@ -63,15 +66,15 @@ func (b *builder) notifier(f *openFile, node *yaml.Node, names uniqueNames) (Not
 		b.unknownType(f, spec.Type, node)
 		return n, &notifierInfo{}
 	}
-	before, _ := b.problems.Count()
-	unset := f.unset
+	before, unset := len(b.problems), f.unset
 	n.Config = kind.Config()
 	rest = f.fill(rest, reflect.ValueOf(n.Config).Elem(), "notifiers[]")
-	info := &notifierInfo{kind: kind, allowHosts: hasAllowedHosts(n.Config)}
+	info := &notifierInfo{kind: kind, allowHosts: hasAllowedHosts(n.Config), config: n.Config, given: map[string]bool{}}
 	n.Defaults = b.notifierOptions(f, rest, info, n)
-	if after, _ := b.problems.Count(); after == before && f.unset == unset {
+	if len(b.problems) == before && f.unset == unset {
 		b.checkNotifier(f, node, entries, n)
 	}
+	info.unsure = len(b.problems) > before || f.unset > unset
 	return n, info
 }
 
@@ -96,7 +99,9 @@ func (b *builder) notifierOptions(f *openFile, entries []entry, info *notifierIn
 			f.unknownKey(e.key, "the notifier "+n.Name+" (type "+n.Type+")", append(all, "name", "type", "retry"))
 			continue
 		}
-		b.splitOption(b.option(f, e, field, info), static, info)
+		o := b.option(f, e, field, info)
+		info.given[o.key] = !isEmptyOption(o.value)
+		b.splitOption(o, static, info)
 	}
 	return encodeOptions(static)
 }

@@ -119,6 +119,7 @@ func (b *builder) target(f *openFile, node *yaml.Node) *target {
 	if info == nil {
 		return nil
 	}
+	before, unset := len(b.problems), f.unset
 	t := &target{notifier: spec.Notifier.s}
 	fields := structFields(reflect.TypeOf(info.kind.Options))
 	for _, e := range rest {
@@ -129,9 +130,26 @@ func (b *builder) target(f *openFile, node *yaml.Node) *target {
 		}
 		t.options = append(t.options, b.option(f, e, field, info))
 	}
+	if len(b.problems) == before && f.unset == unset && !info.unsure {
+		f.checkTarget(node, t, info)
+	}
 	t.options = inherit(t.options, info.templates)
 	t.freeze()
 	return t
+}
+
+// checkTarget reports a message that could never be delivered, whatever the event.
+func (f *openFile) checkTarget(node *yaml.Node, t *target, info *notifierInfo) {
+	if info.kind.Missing == nil {
+		return
+	}
+	given := maps.Clone(info.given)
+	for _, o := range t.options {
+		given[o.key] = !isEmptyOption(o.value)
+	}
+	if what, hint := info.kind.Missing(info.config, given); what != "" {
+		f.report(node, Error, "the notifier "+t.notifier+" "+what, hint)
+	}
 }
 
 // lookUp finds a notifier by name. It returns nil if there is none, or if it is too faulty to be used.

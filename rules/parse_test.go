@@ -56,6 +56,15 @@ func testOptions() Options {
 				},
 			},
 			"hook": {Config: func() any { return &hookConfig{} }, Options: hookOptions{}},
+			"post": {
+				Config: func() any { return &hookConfig{} }, Options: hookOptions{},
+				Missing: func(_ any, options map[string]bool) (what, hint string) {
+					if options["to"] {
+						return "", ""
+					}
+					return "has nobody to write to", "add to: [someone@example.com] here or on the notifier"
+				},
+			},
 		},
 		LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		ReadFile: func(name string) ([]byte, error) {
