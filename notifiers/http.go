@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // httpConfig is what can be written for a notifier of type http.
@@ -100,35 +102,26 @@ func (n *httpNotifier) Send(ctx context.Context, m *Message) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, mask.attemptError(ctx, doing, err)
 	}
-	return a.receipt(mask), a.httpOutcome(doing)
+	receipt := a.receipt(mask)
+	return receipt, a.httpOutcome(doing, receipt.Response)
 }
 
-// masker hides all that is secret in one call: the rest of the URL, the signing secret and headers that log in.
+// masker hides all that may be secret in one call: the rest of the URL, the signing secret, and the headers but those
+// that never log in, since services choose names of their own for the ones that do.
 func (n *httpNotifier) masker(call httpCall) masker {
 	secrets := append(urlSecrets(call.url.String()), n.config.SigningSecret.Value())
 	for name, value := range call.headers {
-		if loginHeader(name) {
+		if !slices.Contains([]string{"Content-Type", "Accept", "User-Agent", "Host"}, http.CanonicalHeaderKey(name)) {
 			_, credential, _ := strings.Cut(value, " ")
-			secrets = append(secrets, value, credential)
+			secrets = append(secrets, value, oneLine(value), credential)
 		}
 	}
 	return newMasker(secrets...)
 }
 
-// loginHeader reports whether a header of this name is likely to hold a secret.
-func loginHeader(name string) bool {
-	name = strings.ToLower(name)
-	for _, word := range []string{"auth", "token", "secret", "key", "cookie", "password", "signature"} {
-		if strings.Contains(name, word) {
-			return true
-		}
-	}
-	return false
-}
-
-// httpOutcome says what the answer's status means for the delivery.
-func (a answer) httpOutcome(doing string) error {
-	failed := fmt.Errorf("%s: the receiver answered %s", doing, a.status)
+// httpOutcome says what the answer's status means for the delivery, and how the receiver put it. said is without secrets.
+func (a answer) httpOutcome(doing, said string) error {
+	failed := fmt.Errorf("%s: the receiver answered %s%s", doing, a.status, quoted(said))
 	switch {
 	case a.code >= 200 && a.code < 300:
 		return nil
@@ -145,6 +138,28 @@ func (a answer) httpOutcome(doing string) error {
 		return &PermanentError{Err: fmt.Errorf("%w: check the url", failed)}
 	}
 	return &PermanentError{Err: fmt.Errorf("%w: check the url, method, headers and body", failed)}
+}
+
+// maxQuote is how many characters of a receiver's text stand in an error.
+const maxQuote = 200
+
+// quoted is the beginning of what a receiver said, as one line to be appended. Pages for browsers are left out.
+func quoted(said string) string {
+	said = strings.Join(strings.Fields(said), " ")
+	if said == "" || strings.HasPrefix(said, "<") && !strings.HasPrefix(said, "<secret>") {
+		return ""
+	}
+	if runes := []rune(said); len(runes) > maxQuote {
+		said = string(runes[:maxQuote-1]) + "…"
+	}
+	return " (“" + strings.Map(printableRune, said) + "”)"
+}
+
+func printableRune(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return unicode.ReplacementChar
 }
 
 // onHost names the host that a redirect leads to: the rest of it may be secret.

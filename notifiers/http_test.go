@@ -210,3 +210,30 @@ func TestHostIsTemplated(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatTheReceiverSaidIsInTheErrorWithoutAnyHeader(t *testing.T) {
+	options := json.RawMessage(`{"headers":{"X-Team":"rule-s3cr3t","Accept":"text/plain"}}`)
+	for name, tt := range map[string]struct{ says, want string }{
+		"one line, and masked": {"no\n  such   X: rule-s3cr3t " + testBearer, "(“no such X: <secret> <secret>”)"},
+		"JSON as it is":        {`{"error": "field \"summary\" is missing"}`, `(“{"error": "field \"summary\" is missing"}”)`},
+		"what is no secret":    {"text/plain is not taken", "(“text/plain is not taken”)"},
+		"its beginning":        {strings.Repeat("long ", 100), strings.Repeat("long ", 39) + "long…”)"},
+		"what could steer":     {"a\x1b[31mb", "(“a\uFFFD[31mb”)"},
+		"a page for browsers":  {"<html>Bad", "answered 400 Bad Request: check"},
+		"nothing":              {" \n", "answered 400 Bad Request: check"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base := server(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusBadRequest)
+				_, _ = io.WriteString(w, tt.says)
+			})
+			receipt, err := testHTTP(t, base).Send(t.Context(), testMessage(func(m *Message) { m.Options = options }))
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+			if strings.Contains(receipt.Response, "s3cr3t") {
+				t.Errorf("the receipt holds a header: %s", receipt.Response)
+			}
+		})
+	}
+}
