@@ -125,6 +125,9 @@ func (l *conditionLint) constants(sources []Source) {
 				l.constant(name.Value, value, sources)
 			}
 		}
+		if text, isText := b.Right.(*ast.StringNode); isText && isName && b.Left == ast.Node(name) {
+			l.partOfName(name.Value, b.Operator, text)
+		}
 	}))
 }
 
@@ -163,6 +166,36 @@ func (l *conditionLint) constant(name string, value *ast.StringNode, sources []S
 	case "project_code":
 		l.project(value, sources)
 	}
+}
+
+// partWords say what an operator asks of a name.
+var partWords = map[string]string{"startsWith": "begins with", "endsWith": "ends with", "contains": "contains", "matches": "matches"}
+
+// partSubjects say what it is asked of.
+var partSubjects = map[string]string{"event_name": "known event", "event_type": "type of events", "event_action": "action of events"}
+
+// partOfName looks at what event_name and the like are to begin with, end with, contain or match.
+func (l *conditionLint) partOfName(name, operator string, part *ast.StringNode) {
+	word, isPart := partWords[operator]
+	subject, isName := partSubjects[name]
+	if !isPart || !isName {
+		return
+	}
+	for _, e := range knownSchemas().events {
+		if v := compareKnown(operator, factsOf(e.name)[name], part.Value); !v.known || v.value == true {
+			return
+		}
+	}
+	words := partsOf(0)
+	meant, action, _ := strings.Cut(strings.Trim(part.Value, "^$*.\\()"), ".")
+	if name == "event_action" || operator == "endsWith" {
+		words, meant = partsOf(1), cmp.Or(action, meant)
+	}
+	hint := ""
+	if best := catalog.Nearest(meant, words); best != "" && best != meant {
+		hint = fmt.Sprintf("did you mean %q?", best)
+	}
+	l.add(part, fmt.Sprintf("no %s %s %q", subject, word, part.Value), hint)
 }
 
 // partsOf returns the types (0) or actions (1) of the known events.

@@ -1,24 +1,27 @@
 package rules
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/expr-lang/expr/ast"
-
-	"qaserelay/rules/catalog"
 )
 
 // use is one reading of a field in a condition, with the known events that it is left to be read for.
 type use struct {
 	node   ast.Node
-	root   string // payload or entity
-	path   []string
 	events []*eventSchema
 	// against is what the field is compared with by operator, if that is a constant.
 	operator string
 	against  ast.Node
+	truth    bool // the field stands where true or false is needed
+	spot
+}
+
+// spot is where a value is: the name at its beginning and the path from there.
+type spot struct {
+	root string // payload, entity, actor or previous; "" for anywhere else
+	path []string
+	item bool // it is an item of the list there
 }
 
 // fields checks each field that the condition reads, in each event where what the name of the event decides leaves it to be read.
@@ -35,7 +38,7 @@ func (l *conditionLint) fields() {
 			}
 			known.events = append(known.events, e.eventSchema)
 		}}
-		c.collect(l.tree)
+		c.collect(l.tree, true)
 	}
 	for _, u := range order {
 		message, hint := u.judge()
@@ -49,70 +52,113 @@ func (l *conditionLint) fields() {
 type useCollector struct {
 	folder
 	found func(use)
+	item  spot // of the items that the predicate around looks at
 }
 
-func (c *useCollector) collect(n ast.Node) {
+// collect looks at n, which stands where true or false is needed if truth says so.
+func (c *useCollector) collect(n ast.Node, truth bool) {
 	if c.fold(n).known {
 		return
 	}
-	if root, path, ok := fieldOf(n); ok {
-		c.found(use{node: n, root: root, path: path})
+	if p, ok := spotOf(n, c.item); ok && len(p.path) > 0 {
+		c.found(use{node: n, spot: p, truth: truth})
 		return
 	}
 	switch n := n.(type) {
 	case *ast.BinaryNode:
-		c.operands(n)
+		c.operands(n, truth)
 	case *ast.UnaryNode:
-		c.collect(n.Node)
+		c.collect(n.Node, n.Operator == "not" || n.Operator == "!")
 	case *ast.ConditionalNode:
-		c.branches(n)
+		c.branches(n, truth)
 	case *ast.VariableDeclaratorNode:
-		c.collect(n.Value)
-		c.collect(n.Expr)
+		c.collect(n.Value, false)
+		c.collect(n.Expr, truth)
 	case *ast.BuiltinNode:
-		for _, arg := range n.Arguments {
-			c.collect(arg)
-		}
+		c.builtin(n)
 	case *ast.CallNode:
-		for _, arg := range n.Arguments {
-			c.collect(arg)
-		}
-	case *ast.PredicateNode:
-		c.collect(n.Node)
+		c.all(n.Arguments)
 	case *ast.ChainNode:
-		c.collect(n.Node)
+		c.collect(n.Node, false)
 	case *ast.MemberNode:
-		c.collect(n.Node)
+		c.collect(n.Node, false)
 	case *ast.ArrayNode:
-		for _, item := range n.Nodes {
-			c.collect(item)
-		}
+		c.all(n.Nodes)
 	}
+}
+
+func (c *useCollector) all(nodes []ast.Node) {
+	for _, n := range nodes {
+		c.collect(n, false)
+	}
+}
+
+// deciders are the functions whose predicate gives true or false.
+var deciders = []string{"all", "none", "any", "one", "filter", "find", "findIndex", "findLast", "findLastIndex", "count"}
+
+// builtin looks at the arguments of a function, and within a predicate at the fields of the items.
+func (c *useCollector) builtin(n *ast.BuiltinNode) {
+	for _, arg := range n.Arguments {
+		predicate, isPredicate := arg.(*ast.PredicateNode)
+		if !isPredicate {
+			c.collect(arg, false)
+			continue
+		}
+		outer := c.item
+		c.item = c.listOf(n.Arguments[0])
+		c.collect(predicate.Node, slices.Contains(deciders, n.Name))
+		c.item = outer
+	}
+}
+
+// keepers are the functions that give some items of their list, unchanged.
+var keepers = []string{"filter", "sort", "sortBy", "reverse", "uniq", "take"}
+
+// listOf is where the items of a list are.
+func (c *useCollector) listOf(n ast.Node) spot {
+	for {
+		call, isCall := n.(*ast.BuiltinNode)
+		if !isCall || !slices.Contains(keepers, call.Name) {
+			break
+		}
+		n = call.Arguments[0]
+	}
+	p, ok := spotOf(n, c.item)
+	if !ok || len(p.path) == 0 {
+		return spot{}
+	}
+	return p
 }
 
 // operands notes what a field is compared with.
-func (c *useCollector) operands(n *ast.BinaryNode) {
+func (c *useCollector) operands(n *ast.BinaryNode, truth bool) {
 	for _, side := range [][2]ast.Node{{n.Left, n.Right}, {n.Right, n.Left}} {
-		if root, path, ok := fieldOf(side[0]); ok && isConstant(side[1]) {
-			c.found(use{node: side[0], root: root, path: path, operator: n.Operator, against: side[1]})
+		if p, ok := spotOf(side[0], c.item); ok && len(p.path) > 0 && isConstant(side[1]) {
+			c.found(use{node: side[0], spot: p, operator: n.Operator, against: side[1]})
 			return
 		}
 	}
-	c.collect(n.Left)
-	c.collect(n.Right)
+	switch n.Operator {
+	case "and", "&&", "or", "||":
+		truth = true
+	case "??":
+	default:
+		truth = false
+	}
+	c.collect(n.Left, truth)
+	c.collect(n.Right, truth)
 }
 
-func (c *useCollector) branches(n *ast.ConditionalNode) {
+func (c *useCollector) branches(n *ast.ConditionalNode, truth bool) {
 	cond := c.fold(n.Cond)
-	switch {
-	case !cond.known:
-		c.collect(n.Cond)
-		c.collect(n.Exp1)
-		c.collect(n.Exp2)
-	case cond.value == true:
-		c.collect(n.Exp1)
-	default:
-		c.collect(n.Exp2)
+	if !cond.known {
+		c.collect(n.Cond, true)
+	}
+	if !cond.known || cond.value == true {
+		c.collect(n.Exp1, truth)
+	}
+	if !cond.known || cond.value != true {
+		c.collect(n.Exp2, truth)
 	}
 }
 
@@ -126,154 +172,51 @@ func isConstant(n ast.Node) bool {
 	return false
 }
 
-// fieldOf reads payload.a.b and entity.a.b. Indexes of arrays are passed over.
+// roots are the names whose fields are known.
+var roots = []string{"payload", "entity", "actor", "previous"}
+
+// fieldOf reads payload.a.b, entity.a.b and the like. Indexes of arrays are passed over.
 func fieldOf(n ast.Node) (root string, path []string, ok bool) {
+	p, ok := spotOf(n, spot{})
+	return p.root, p.path, ok && len(p.path) > 0
+}
+
+// spotOf reads payload.a.b and, within a predicate about the items of a list, .b and #.b.
+func spotOf(n ast.Node, item spot) (spot, bool) {
+	var p spot
 	for {
 		switch x := n.(type) {
 		case *ast.ChainNode:
 			n = x.Node
 		case *ast.MemberNode:
-			switch property := x.Property.(type) {
-			case *ast.StringNode:
-				path = append(path, property.Value)
-			case *ast.IntegerNode:
+			property, isName := x.Property.(*ast.StringNode)
+			switch {
+			case isName:
+				p.path = append(p.path, property.Value)
+			case !isNumber(x.Property):
+				return spot{}, false
 			default:
-				return "", nil, false
+				p.item = p.item || len(p.path) == 0
 			}
 			n = x.Node
-		case *ast.IdentifierNode:
-			slices.Reverse(path)
-			return x.Value, path, len(path) > 0 && (x.Value == "payload" || x.Value == "entity")
-		default:
-			return "", nil, false
-		}
-	}
-}
-
-// judge says what is wrong with the use of a field, or "".
-func (u *use) judge() (message, hint string) {
-	if u.root == "entity" {
-		return judgeEntity(u.path, u.events)
-	}
-	if message, hint = judgePayload(u.path, u.events); message != "" || u.against == nil {
-		return message, hint
-	}
-	for _, e := range u.events {
-		if f, _ := e.has(u.path); f.Type != "" && !fits(f.Type, u.operator, u.against) {
-			return fmt.Sprintf("payload.%s is %s in %s, but it is compared with %s", strings.Join(u.path, "."), withArticle(f.Type), e.name, u.against), typeHint(f)
-		}
-	}
-	return "", ""
-}
-
-// maxNamed is how many events a rule may match and still be taken to mean each of them.
-const maxNamed = 3
-
-// judgePayload says which of the events do not have a field, if that is worth saying: none has it, or the events are few.
-func judgePayload(path []string, events []*eventSchema) (message, hint string) {
-	var lacking, having []*eventSchema
-	for _, e := range events {
-		if _, ok := e.has(path); ok {
-			having = append(having, e)
-		} else {
-			lacking = append(lacking, e)
-		}
-	}
-	full := "payload." + strings.Join(path, ".")
-	switch {
-	case len(lacking) == 0, len(having) > 0 && len(events) > maxNamed:
-		return "", ""
-	case len(having) == 0 && len(events) > maxNamed:
-		return "no event that gets here has " + full, fieldHint(path, events)
-	}
-	names := make([]string, len(lacking))
-	for i, e := range lacking {
-		names[i] = e.name
-	}
-	return full + " is not in " + strings.Join(names, ", "), fieldHint(path, lacking)
-}
-
-// fieldHint says what may have been meant by a field that is not there: another field, or that of an earlier event.
-func fieldHint(path []string, events []*eventSchema) string {
-	var near []string
-	for _, e := range events {
-		near = append(near, e.siblings(path)...)
-	}
-	slices.Sort(near)
-	near = slices.Compact(near)
-	last := path[len(path)-1]
-	if best := catalog.Nearest(last, near); best != "" {
-		return didYouMean(last, near)
-	}
-	kind, _, _ := strings.Cut(events[0].name, ".")
-	if full := strings.Join(path, "."); knownSchemas().entities[kind][full] {
-		return "entity." + full + " has it, from an earlier event"
-	}
-	return didYouMean(last, near)
-}
-
-// judgeEntity says whether a field of the entity can come from any event of the things that the events are about.
-func judgeEntity(path []string, events []*eventSchema) (message, hint string) {
-	var candidates []string
-	for _, e := range events {
-		kind, _, _ := strings.Cut(e.name, ".")
-		known := knownSchemas().entities[kind]
-		if !e.documented || known[strings.Join(path, ".")] || len(path) > 1 {
-			return "", ""
-		}
-		for name := range known {
-			if !strings.Contains(name, ".") {
-				candidates = append(candidates, name)
+		case *ast.BuiltinNode:
+			if x.Name != "first" && x.Name != "last" || len(x.Arguments) != 1 {
+				return spot{}, false
 			}
+			p.item = p.item || len(p.path) == 0
+			n = x.Arguments[0]
+		case *ast.PointerNode:
+			if x.Name != "" || item.root == "" || len(p.path) == 0 {
+				return spot{}, false
+			}
+			slices.Reverse(p.path)
+			return spot{item.root, append(slices.Clip(item.path), p.path...), p.item}, true
+		case *ast.IdentifierNode:
+			slices.Reverse(p.path)
+			p.root = x.Value
+			return p, slices.Contains(roots, x.Value)
+		default:
+			return spot{}, false
 		}
 	}
-	if len(candidates) == 0 {
-		return "", ""
-	}
-	slices.Sort(candidates)
-	candidates = slices.Compact(candidates)
-	return "entity." + strings.Join(path, ".") + " is in no event of this kind", didYouMean(path[len(path)-1], candidates)
-}
-
-// fits reports whether comparing a field of the given type with a constant makes sense.
-func fits(kind, operator string, against ast.Node) bool {
-	if list, isList := against.(*ast.ArrayNode); isList {
-		against = list.Nodes[0]
-	}
-	switch operator {
-	case "==", "!=", "in", "<", "<=", ">", ">=":
-	case "contains", "startsWith", "endsWith", "matches":
-		return kind == "string"
-	default:
-		return true
-	}
-	if operator == "in" && (kind == "array" || kind == "object") {
-		return true
-	}
-	switch against.(type) {
-	case *ast.StringNode:
-		return kind == "string"
-	case *ast.IntegerNode, *ast.FloatNode:
-		return kind == "integer"
-	case *ast.BoolNode:
-		return kind == "boolean"
-	}
-	return true
-}
-
-func withArticle(kind string) string {
-	if strings.ContainsRune("aeiou", rune(kind[0])) {
-		return "an " + kind
-	}
-	return "a " + kind
-}
-
-func typeHint(f catalog.Field) string {
-	switch f.Type {
-	case "object":
-		return "compare one of its fields"
-	case "array":
-		return "use len(…) or any(…, …)"
-	}
-	return "compare it with " + withArticle(f.Type)
 }

@@ -11,11 +11,19 @@ import (
 	"qaserelay/rules/catalog"
 )
 
-// shape is where a value in a template comes from: the message's own dot, or a path within payload or entity. The zero
+// shape is where a value in a template comes from: the message's own dot, or a path within payload, entity and the like. The zero
 // shape is anything else.
 type shape struct {
-	root string // "." for the message's own dot, else payload or entity
+	root string // "." for the message's own dot, else one of roots
 	path []string
+}
+
+// items is the shape of what range gives of a value: the items of a list are where the list is.
+func (s shape) items() shape {
+	if len(s.path) == 0 {
+		return shape{}
+	}
+	return s
 }
 
 // templateLint gathers the findings about one template.
@@ -61,7 +69,7 @@ func (l *templateLint) list(list *parse.ListNode, dot shape) {
 		case *parse.WithNode:
 			l.branch(&n.BranchNode, dot, func(s shape) shape { return s })
 		case *parse.RangeNode:
-			l.branch(&n.BranchNode, dot, func(s shape) shape { return s })
+			l.branch(&n.BranchNode, dot, shape.items)
 		case *parse.TemplateNode:
 			l.partialCall(n, dot)
 		}
@@ -192,7 +200,10 @@ func (l *templateLint) readTop(n parse.Node, names_ []string) shape {
 		l.add(n, "there is no ."+first, didYouMean(first, known))
 		return shape{}
 	}
-	if first != "payload" && first != "entity" {
+	if !slices.Contains(roots, first) {
+		if len(rest) > 0 && first != "time" {
+			l.add(n, "there is no ."+strings.Join(names_, "."), "."+first+" has no fields")
+		}
 		return shape{}
 	}
 	s := shape{first, rest}
@@ -206,13 +217,8 @@ func (l *templateLint) judge(n parse.Node, s shape) {
 	if len(l.events) == 0 {
 		return
 	}
-	var message, hint string
-	if s.root == "entity" {
-		message, hint = judgeEntity(s.path, l.events)
-	} else {
-		message, hint = judgePayload(s.path, l.events)
-	}
-	if message == "" || l.guarded && l.someHas(s) {
+	message, hint := spot{root: s.root, path: s.path}.judgePath(l.events)
+	if message == "" || l.guarded && s.root == "payload" && l.someHas(s) {
 		return
 	}
 	l.add(n, strings.Replace(message, s.root+".", "."+s.root+".", 1), strings.Replace(hint, "entity.", ".entity.", 1))

@@ -21,26 +21,51 @@ type eventSchema struct {
 type schemas struct {
 	events   []*eventSchema
 	byName   map[string]*eventSchema
-	entities map[string]map[string]bool // by type: the fields of all its events, by path
+	entities map[string]*eventSchema // by type: the fields of all its events, and what the relay adds
+	actor    *eventSchema
+	previous *eventSchema // what is kept of a finished run
+}
+
+// typeTime is the type of moments that the relay adds.
+const typeTime = "time"
+
+// entityFields are what an entity has beside the fields of its events.
+var entityFields = map[string]string{
+	"id": "", "title": "string", "url": "string", "started_at": typeTime,
+	"created_by": "object", "created_by.name": "string", "created_by.email": "string", "created_by.member_id": "integer",
+	"reviewers": "array", "reviewers.name": "string", "reviewers.email": "string",
+}
+
+// actorFields are what people.actor can fill in.
+var actorFields = map[string]string{
+	"name": "string", "email": "string", "member_id": "integer", "slack": "string", "team": "string", "automation": "boolean",
+}
+
+// fixedSchema returns what is known of something that the relay makes up itself.
+func fixedSchema(name string, types map[string]string) *eventSchema {
+	s := &eventSchema{name: name, documented: true, fields: map[string]catalog.Field{}}
+	for path, kind := range types {
+		s.fields[path] = catalog.Field{Name: path, Type: kind}
+	}
+	return s
 }
 
 // knownSchemas is the catalogue in this form.
 var knownSchemas = sync.OnceValue(func() *schemas {
-	s := &schemas{byName: map[string]*eventSchema{}, entities: map[string]map[string]bool{}}
+	s := &schemas{byName: map[string]*eventSchema{}, entities: map[string]*eventSchema{}, actor: fixedSchema("actor", actorFields)}
 	for _, e := range catalog.All() {
 		one := &eventSchema{name: e.Name, documented: e.Documented, fields: map[string]catalog.Field{}}
 		entity := s.entities[e.Entity]
 		if entity == nil {
-			entity = map[string]bool{"id": true, "title": true, "url": true, "started_at": true, "created_by": true, "reviewers": true}
-			for _, path := range []string{"created_by.name", "created_by.email", "created_by.member_id", "reviewers.name", "reviewers.email"} {
-				entity[path] = true
-			}
+			entity = fixedSchema(e.Entity, entityFields)
+			entity.documented = false
 			s.entities[e.Entity] = entity
 		}
+		entity.documented = entity.documented || e.Documented
 		for _, f := range e.Fields {
 			path := strings.ReplaceAll(f.Name, "[]", "")
 			one.fields[path] = f
-			entity[path] = true
+			entity.learn(path, f)
 			if !strings.Contains(path, ".") {
 				one.top = append(one.top, path)
 			}
@@ -51,8 +76,28 @@ var knownSchemas = sync.OnceValue(func() *schemas {
 		s.events = append(s.events, one)
 		s.byName[e.Name] = one
 	}
+	s.previous = previousSchema(s.entities["run"])
 	return s
 })
+
+// learn adds a field of an event to those of its entity. Where events disagree, nothing is known of its type.
+func (e *eventSchema) learn(path string, f catalog.Field) {
+	if old, there := e.fields[path]; there && old.Type != f.Type {
+		f.Type = ""
+	}
+	e.fields[path] = f
+}
+
+// previousSchema is what finished keeps of a run: its numbers, texts, and what is true or false.
+func previousSchema(run *eventSchema) *eventSchema {
+	s := fixedSchema("previous", map[string]string{"finished_at": typeTime})
+	for path, f := range run.fields {
+		if !strings.Contains(path, ".") && f.Type != "object" && f.Type != "array" && f.Type != typeTime {
+			s.fields[path] = f
+		}
+	}
+	return s
+}
 
 // names returns the names of all known events.
 func (s *schemas) names() []string {
@@ -75,8 +120,11 @@ func (e *eventSchema) has(path []string) (catalog.Field, bool) {
 		if !ok {
 			continue
 		}
-		if parent.Type == "object" || parent.Type == "array" {
+		switch parent.Type {
+		case "object", "array":
 			return catalog.Field{}, !e.listsWithin(strings.Join(path[:n], "."))
+		case "", typeTime:
+			return catalog.Field{}, true
 		}
 		return parent, false
 	}
