@@ -35,7 +35,7 @@ func (r *reading) all(patterns []string, stdin io.Reader) (files []rules.File, p
 		case err != nil:
 			problems = append(problems, failed(pattern, err.Error(), ""))
 		case len(names) == 0:
-			problems = append(problems, failed(pattern, "no file matches", "quote the pattern, or name a file"))
+			problems = append(problems, failed(pattern, "no file matches", ""))
 		}
 		for _, name := range names {
 			data, err := r.one(name, stdin)

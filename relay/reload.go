@@ -88,7 +88,7 @@ func (r *Reloader) reload() error {
 	}
 	if err := problems.Err(); err != nil {
 		r.o.Metrics.Reloaded(false, r.status.TriedAt)
-		r.o.Logger.Error("the rules could not be loaded, the old ones stay in force")
+		r.o.Logger.Error("the rules could not be loaded, the old ones stay in force", "first", firstError(problems))
 		return err
 	}
 	r.o.Apply(cfg)
@@ -96,6 +96,16 @@ func (r *Reloader) reload() error {
 	r.o.Metrics.Reloaded(true, r.status.TriedAt)
 	r.o.Logger.Info("rules loaded", "rules", len(cfg.Rules.Names()), "notifiers", len(cfg.Outs))
 	return nil
+}
+
+// firstError tells the first of the problems that keep rules from being used, and where it is.
+func firstError(problems rules.Problems) string {
+	for _, p := range problems {
+		if p.Severity == rules.Error {
+			return p.Place() + ": " + p.Message
+		}
+	}
+	return ""
 }
 
 // safeLoad turns a panic into a problem: a running relay outlives any file.

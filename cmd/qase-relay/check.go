@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -73,7 +74,7 @@ type checkResult struct {
 	OK       bool           `json:"ok"`
 	Errors   int            `json:"errors"`
 	Warnings int            `json:"warnings"`
-	Counts   counts         `json:"counts"`
+	Counts   *counts        `json:"counts"` // null if the rules cannot be used
 	Problems rules.Problems `json:"problems"`
 }
 
@@ -82,7 +83,12 @@ func newCheckResult(name string, cfg *relay.Config, problems rules.Problems) che
 	if problems == nil {
 		problems = rules.Problems{}
 	}
-	return checkResult{Name: name, OK: errs == 0, Errors: errs, Warnings: warnings, Counts: countsOf(cfg), Problems: problems}
+	r := checkResult{Name: name, OK: errs == 0, Errors: errs, Warnings: warnings, Problems: problems}
+	if cfg != nil {
+		all := countsOf(cfg)
+		r.Counts = &all
+	}
+	return r
 }
 
 func (r checkResult) report(c *console, format string) error {
@@ -100,10 +106,16 @@ func (r checkResult) report(c *console, format string) error {
 	return nil
 }
 
-// readable makes sure that each file that is named without a pattern is there.
+// readable makes sure that there is something to read: each file that is named, and one or more for each pattern.
 func readable(files []string) error {
 	for _, name := range files {
-		if name == "-" || strings.ContainsAny(name, "*?[") {
+		if name == "-" {
+			continue
+		}
+		if strings.ContainsAny(name, "*?[") {
+			if found, err := filepath.Glob(name); err != nil || len(found) == 0 {
+				return fmt.Errorf("no file matches %s", name)
+			}
 			continue
 		}
 		_, err := os.Stat(name)

@@ -56,9 +56,17 @@ func (d *stage) verdict(a answer, decision rules.Decision) []string {
 
 func (d *stage) close(took time.Duration) {
 	out := d.c.out
-	out.Printf("%s %s in, %s out, in %.1f s. Nothing left this machine.\n\n", out.good("Done:"), plural(len(story()), "event"), plural(d.arrived, "message"), took.Seconds())
+	out.Printf("%s %s in, %s out, in %s. Nothing left this machine.\n\n", out.good("Done:"), plural(len(story()), "event"), plural(d.arrived, "message"), inWords(took))
 	if d.keep {
-		out.Printf("It keeps running until Ctrl-C. Post an event of your own:\n  %s\n\n", out.bold("qase-relay send run.completed --set payload.failed=3 --to "+d.service.webhookURL("qase")+" --secret "+d.secret))
+		out.Printf("It keeps running until Ctrl-C. Post an event of your own:\n  %s\n\n", out.bold(program()+" send run.completed --set payload.failed=3 --to "+d.service.webhookURL("qase")+" --secret "+d.secret))
 	}
-	out.Printf("Next:\n  %-28s write a first rules.yaml\n  %-28s run it without sending anything\n", "qase-relay init", "qase-relay serve --dry-run")
+	first, second := program()+" init", program()+" serve --dry-run"
+	out.Printf("Next:\n  %-*s  write a first rules.yaml\n  %s  run it without sending anything\n", len(second), first, second)
+}
+
+func inWords(took time.Duration) string {
+	if took < time.Second {
+		return fmt.Sprintf("%d ms", took.Milliseconds())
+	}
+	return fmt.Sprintf("%.1f s", took.Seconds())
 }

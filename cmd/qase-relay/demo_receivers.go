@@ -147,7 +147,7 @@ func (r *receivers) hook(w http.ResponseWriter, req *http.Request) {
 	body, _ := io.ReadAll(io.LimitReader(req.Body, 1<<20))
 	a := arrival{channel: "HTTP", via: req.Method, to: req.URL.Path, facts: []string{"webhook-id: " + req.Header.Get("webhook-id")}}
 	if sig := req.Header.Get("webhook-signature"); sig != "" {
-		a.facts = append(a.facts, "webhook-signature: "+sig)
+		a.facts = append(a.facts, "webhook-timestamp: "+req.Header.Get("webhook-timestamp"), "webhook-signature: "+sig)
 	}
 	a.body = string(body)
 	w.WriteHeader(http.StatusNoContent)

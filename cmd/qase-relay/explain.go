@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -41,7 +40,8 @@ func newExplain(c *console) *cobra.Command {
 sending, and the messages. Nothing is sent. The event is a file, or an example from the catalogue with changes as in send.
 
 What earlier events said, entity and previous, is known of those in --given only. With --id it asks a running relay instead, and
-shows what was decided when the event came, and what became of each delivery.
+shows what was decided when the event came, and what became of each delivery; below, if the rules file is here, what it makes of the
+event today.
 
 Exits with 0 if it could explain, with 1 if the rules are wrong or the relay has no such event, and with 2 for wrong usage.`,
 		Example: `  qase-relay explain --event-name run.completed --set payload.failed=3
@@ -121,9 +121,13 @@ func (f *explainFlags) explanation(c *console, cfg *rules.Config) (x rules.Expla
 	if err != nil {
 		return x, err
 	}
-	x = cfg.Rules.Explain(ev, st)
+	return f.chosen(cfg.Rules.Explain(ev, st)), nil
+}
+
+// chosen leaves out the rules that nobody asks about.
+func (f *explainFlags) chosen(x rules.Explanation) rules.Explanation {
 	x.Rules = slices.DeleteFunc(x.Rules, func(r rules.ExplainedRule) bool { return len(f.only) > 0 && !slices.Contains(f.only, r.Rule) })
-	return x, nil
+	return x
 }
 
 func (f *explainFlags) check() error {
@@ -175,7 +179,7 @@ func (r rehearsal) read(c *console, file string) (*rules.Event, error) {
 		return nil, wrong(fmt.Errorf("a relay would refuse this event: %w", err))
 	}
 	if _, known := catalog.Lookup(ev.Name); !known {
-		warnOfUnknownEvent(c.err, ev.Name)
+		warnOfUnknownEvent(c.err, ev.Name, "explaining")
 	}
 	return ev, nil
 }
@@ -189,16 +193,15 @@ func (r rehearsal) draft(c *console, file string) (*draft, error) {
 		warnOfUnknownFields(c.err, known, r.sets)
 		return draftFromExample(known, r.sets)
 	}
-	d := &draft{event: map[string]any{"event_name": r.name, "payload": map[string]any{}, "project_code": "WEB", "team_member_id": 0}}
-	return d, d.apply(r.sets)
+	return draftFromNothing(r.name, r.sets)
 }
 
-func warnOfUnknownEvent(s *screen, name string) {
+func warnOfUnknownEvent(s *screen, name, doing string) {
 	advice := ""
 	if hint := catalog.Hint(name); hint != "" {
 		advice = " (" + hint + ")"
 	}
-	s.Printf("%s the catalogue knows no event %q%s; explaining it all the same\n", s.warn("note:"), printable(name), advice)
+	s.Printf("%s the catalogue knows no event %q%s; %s it all the same\n", s.warn("note:"), printable(name), advice, doing)
 }
 
 // readRules reads rules for looking at them: variables may be unset, and no notifier is made.
@@ -232,7 +235,7 @@ func readPattern(stdin io.Reader, pattern string) ([]rules.File, error) {
 	if strings.ContainsAny(pattern, "*?[") {
 		var err error
 		if names, err = filepath.Glob(pattern); err != nil || len(names) == 0 {
-			return nil, hint(fmt.Errorf("no file matches %s", pattern), "quote the pattern, or name a file")
+			return nil, fmt.Errorf("no file matches %s", pattern)
 		}
 	}
 	var files []rules.File
@@ -273,21 +276,4 @@ func knownRules(known, asked []string) error {
 		return hint(err, "the rules are: %s", strings.Join(known, ", "))
 	}
 	return nil
-}
-
-// explainStored shows what a relay recorded about an event.
-func explainStored(ctx context.Context, c *console, f explainFlags) error {
-	if f.event != "" || f.name != "" || len(f.sets)+len(f.given) > 0 || f.at != "" || f.source != "" {
-		return hint(errors.New("--id is about an event as it came, so nothing of it can be chosen"), "leave out --event, --event-name, --set, --given, --at and --source")
-	}
-	ctx, cancel := context.WithTimeout(ctx, f.timeout)
-	defer cancel()
-	ev, err := askForEvent(ctx, f)
-	if err != nil {
-		return err
-	}
-	if f.json {
-		return c.writeJSON(ev)
-	}
-	return printStored(c.out, ev, f.only)
 }

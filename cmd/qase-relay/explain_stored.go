@@ -20,6 +20,27 @@ import (
 // maxStoredAnswer is far above the largest event with its decisions.
 const maxStoredAnswer = 64 << 20
 
+// explainStored shows what a relay recorded about an event.
+func explainStored(ctx context.Context, c *console, f explainFlags) error {
+	if f.event != "" || f.name != "" || len(f.sets)+len(f.given) > 0 || f.at != "" || f.source != "" {
+		return hint(errors.New("--id is about an event as it came, so nothing of it can be chosen"), "leave out --event, --event-name, --set, --given, --at and --source")
+	}
+	ctx, cancel := context.WithTimeout(ctx, f.timeout)
+	defer cancel()
+	ev, err := askForEvent(ctx, f)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return c.writeJSON(ev)
+	}
+	if err := printStored(c.out, ev, f.only); err != nil {
+		return err
+	}
+	printToday(c, ev, f)
+	return nil
+}
+
 // askForEvent gets one stored event from the admin address of a relay.
 func askForEvent(ctx context.Context, f explainFlags) (*admin.Event, error) {
 	base, err := url.Parse(f.url)
@@ -134,12 +155,38 @@ func printFootnotes(s *screen, ev *admin.Event) {
 		}
 	}
 	s.Printf("\n%s\n", s.bold(strings.ToUpper(sum[:1])+sum[1:]+"."))
-	for _, line := range []string{
-		"These are the decisions of that time. What today's rules would do, with the value of each condition: save the body and explain --event FILE.",
-		"The same body again within 24 hours is a duplicate: it gets this id too, sends nothing, and is not recorded.",
-	} {
-		for _, part := range sentences(s, line, 0) {
-			s.Printf("%s\n", s.dim(part))
+	for _, line := range sentences(s, "The same body again within 24 hours is a duplicate: it gets this id too, sends nothing, and is not recorded.", 0) {
+		s.Printf("%s\n", s.dim(line))
+	}
+}
+
+// printToday shows what the rules at hand make of a stored event, with the value of each condition. Without rules there is only
+// a word on how to get that.
+func printToday(c *console, stored *admin.Event, f explainFlags) {
+	files := strings.Join(f.rules, ", ")
+	say := func(text string) {
+		for _, line := range sentences(c.out, text, 0) {
+			c.out.Printf("%s\n", c.out.dim(line))
 		}
 	}
+	if readable(f.rules) != nil {
+		say("These are the decisions of that time. With --rules FILE it also shows what rules make of the event today, with the value of each condition.")
+		return
+	}
+	cfg, err := readRules(c, f.rules)
+	if err != nil {
+		say(fmt.Sprintf("What %s makes of it today cannot be told: %v.", files, err))
+		return
+	}
+	ev, err := rules.ParseEvent(stored.Source, stored.Body, stored.ReceivedAt)
+	if err != nil {
+		say(fmt.Sprintf("The stored body cannot be read: %v.", err))
+		return
+	}
+	x := f.chosen(cfg.Rules.Explain(ev, rules.State{Now: stored.ReceivedAt}))
+	if len(x.Rules) == 0 {
+		return
+	}
+	c.out.Printf("\n%s\n\n", c.out.bold(fmt.Sprintf("Today, by %s, and without what earlier events said:", files)))
+	printExplanation(c.out, x, len(f.only) > 0)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,7 @@ func newInit(c *console) *cobra.Command {
 		Use:   "init [FILE]",
 		Short: "Write a commented first rules file",
 		Long: `Writes a commented rules file to start from, by default ` + defaultRules + `.
-It never overwrites a file: if there is one, it exits with 1.`,
+It never overwrites a file: if there is one, it exits with 1. Folders that are missing are made.`,
 		Example: `  qase-relay init
   qase-relay init teams/qa.yaml`,
 		Args: argsBetween(0, 1, "FILE"),
@@ -37,6 +38,9 @@ It never overwrites a file: if there is one, it exits with 1.`,
 }
 
 func initFile(c *console, name string) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return fmt.Errorf("making the folder of %s: %w", name, err)
+	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return wrong(hint(fmt.Errorf("%s is there already; nothing was written", name), "look for mistakes in it with: qase-relay check %s\n       or write to another file: qase-relay init other.yaml", name))
@@ -57,14 +61,14 @@ func initFile(c *console, name string) error {
 }
 
 func nextSteps(name, secret string) [][2]string {
-	flag := ""
+	flag, me := "", program()
 	if name != defaultRules {
 		flag = " --rules " + name
 	}
 	return [][2]string{
-		{"qase-relay check " + name, "look for mistakes"},
-		{"qase-relay test " + name, "run the tests that are in it"},
-		{"qase-relay serve --dry-run" + flag, "run it without sending anything"},
-		{"qase-relay send run.completed --set payload.failed=3 --secret " + secret, "post an event to it, from another terminal"},
+		{me + " check " + name, "look for mistakes"},
+		{me + " test " + name, "run the tests that are in it"},
+		{me + " serve --dry-run" + flag, "run it without sending anything"},
+		{me + " send run.completed --set payload.failed=3 --secret " + secret, "post an event to it, from another terminal"},
 	}
 }

@@ -6,16 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"gopkg.in/yaml.v3"
 
 	"qaserelay/notifiers"
 	"qaserelay/relay"
 	"qaserelay/relay/store"
+	"qaserelay/rules"
 	"qaserelay/rules/catalog"
 )
 
@@ -65,10 +68,11 @@ func notify(ctx context.Context, c *console, name string, f notifyFlags) error {
 		return hint(fmt.Errorf("unknown level %q", f.level), "info, success, warning or error")
 	}
 	cfg, problems := relay.Load(f.rules, relay.LoadOptions{AllowUnset: true, Stdin: c.in})
-	printProblems(c.err, problems)
 	if hasErrors(problems) {
+		printProblems(c.err, onlyErrors(problems))
 		return errors.New("the rules cannot be used")
 	}
+	printProblems(c.err, aboutNotifier(problems, name))
 	out, err := findNotifier(cfg, name)
 	if err != nil {
 		return err
@@ -85,6 +89,33 @@ func notify(ctx context.Context, c *console, name string, f notifyFlags) error {
 	defer cancel()
 	receipt, err := out.Notifier.Send(ctx, m)
 	return tellReceipt(c, out, newTrial(time.Since(now), receipt, err), f.json)
+}
+
+// aboutNotifier returns the problems on the lines where the notifier of this name is written. What was read from
+// standard input cannot be looked at again, so of that there are none.
+func aboutNotifier(problems rules.Problems, name string) rules.Problems {
+	return slices.DeleteFunc(problems, func(p rules.Problem) bool {
+		var file struct{ Notifiers []yaml.Node }
+		data, err := os.ReadFile(p.File)
+		if err != nil || yaml.Unmarshal(data, &file) != nil {
+			return true
+		}
+		for _, n := range file.Notifiers {
+			var one struct{ Name string }
+			if n.Decode(&one) == nil && one.Name == name && n.Line <= p.Line && p.Line <= lastLine(&n) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func lastLine(n *yaml.Node) int {
+	last := n.Line
+	for _, inner := range n.Content {
+		last = max(last, lastLine(inner))
+	}
+	return last
 }
 
 func findNotifier(cfg *relay.Config, name string) (relay.Out, error) {

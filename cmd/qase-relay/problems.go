@@ -88,7 +88,11 @@ func printForGitHub(s *screen, problems rules.Problems) {
 		if p.Hint != "" {
 			message += "\n" + p.Hint
 		}
-		fields := []string{"file=" + gitHubProperty(p.File)}
+		file := p.File
+		if file == "-" {
+			file = "stdin"
+		}
+		fields := []string{"file=" + gitHubProperty(file)}
 		if p.Line > 0 {
 			fields = append(fields, fmt.Sprintf("line=%d", p.Line))
 		}

@@ -70,7 +70,18 @@ Exit codes: 0 fine, 1 the thing asked about is wrong, 2 wrong usage or could not
 	addCommands(root, "run", newServe(c), newInit(c), newCheck(c), newTest(c), newHealthcheck(c))
 	addCommands(root, "try", newDemo(c), newExplain(c), newSend(c), newNotify(c), newCatalog(c))
 	addCommands(root, "more", newSchema(c), newVersion(c))
+	refuseUnknownShells(root)
 	return root
+}
+
+// refuseUnknownShells makes `completion tcsh` wrong usage; cobra prints its help, as if that were a script.
+func refuseUnknownShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			cmd.Args, cmd.RunE = knownCommand, func(cmd *cobra.Command, _ []string) error { return noCommand(cmd) }
+		}
+	}
 }
 
 func addCommands(root *cobra.Command, group string, cmds ...*cobra.Command) {
@@ -101,9 +112,9 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 		}
 	}
 	if near := catalog.Nearest(args[0], names); near != "" {
-		return hint(err, "did you mean %q? All commands: qase-relay --help", near)
+		return hint(err, "did you mean %q? All commands: %s --help", near, cmd.CommandPath())
 	}
-	return hint(err, "all commands: qase-relay --help")
+	return hint(err, "all commands: %s --help", cmd.CommandPath())
 }
 
 // argsBetween is cobra.RangeArgs with a message for people.

@@ -35,7 +35,7 @@ func newSend(c *console) *cobra.Command {
 
 --set changes a field by its path. Numbers, true, false and null are taken as such, what begins with { or [ as JSON,
 anything else as text. The timestamp is now, unless --set or --file say otherwise. With --count, each copy has an id of
-its own, since a relay drops what it has seen before.
+its own, from a random one on, since a relay drops what it has seen before.
 
 Exits with 1 if any event was refused, and with 2 if the relay could not be reached.`,
 		Example: `  qase-relay send run.completed --set payload.failed=3 --set project_code=WEB
@@ -48,10 +48,10 @@ Exits with 1 if any event was refused, and with 2 if the relay could not be reac
 		ValidArgsFunction: completeEvent,
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.to, "to", defaultSendTo, "webhook address of the relay")
+	flags.StringVar(&f.to, "to", defaultSendTo, "webhook address of the relay, a `URL`")
 	flags.StringVar(&f.secret, "secret", "", "secret of the source (default $QASE_WEBHOOK_SECRET)")
 	flags.StringArrayVar(&f.sets, "set", nil, "`PATH=VALUE` to change in the event, such as payload.failed=3 (repeatable)")
-	flags.StringVar(&f.file, "file", "", "post the JSON in this file instead of an example; - is standard input")
+	flags.StringVar(&f.file, "file", "", "post the JSON in this `FILE` instead of an example; - is standard input")
 	flags.IntVar(&f.count, "count", 1, "how many copies to post")
 	flags.IntVar(&f.concurrency, "concurrency", 1, "how many to post at the same time")
 	flags.DurationVar(&f.timeout, "timeout", 15*time.Second, "how long to wait for one answer")
@@ -94,9 +94,10 @@ func newDraft(c *console, event string, f sendFlags) (*draft, error) {
 	case f.file != "":
 		return draftFromFile(c.in, f.file, f.sets)
 	}
-	known, err := lookupEvent(event)
-	if err != nil {
-		return nil, wrong(err)
+	known, ok := catalog.Lookup(event)
+	if !ok {
+		warnOfUnknownEvent(c.err, event, "posting")
+		return draftFromNothing(event, f.sets)
 	}
 	d, err := draftFromExample(known, f.sets)
 	if err == nil {

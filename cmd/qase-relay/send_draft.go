@@ -31,6 +31,12 @@ func draftFromExample(ev catalog.Event, sets []string) (*draft, error) {
 	return d, d.apply(sets)
 }
 
+// draftFromNothing makes an event that the catalogue does not know.
+func draftFromNothing(name string, sets []string) (*draft, error) {
+	d := &draft{event: map[string]any{"event_name": name, "payload": map[string]any{"id": json.Number("1")}, "project_code": "WEB", "team_member_id": 0}}
+	return d, d.apply(sets)
+}
+
 // draftFromFile takes a file as it is. It has to be JSON only if something in it is to be changed.
 func draftFromFile(stdin io.Reader, name string, sets []string) (*draft, error) {
 	read := func() ([]byte, error) { return os.ReadFile(name) }

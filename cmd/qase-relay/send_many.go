@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ func sendMany(ctx context.Context, c *console, p *poster, d *draft) error {
 	if _, err := d.copy(1, time.Now()); err != nil {
 		return err
 	}
+	base := 1 + rand.IntN(1<<30) // so that two runs within a second do not post the same
 	t := newTally(p.count)
 	bar := &progress{s: c.err, want: p.count}
 	start := time.Now()
@@ -22,7 +24,7 @@ func sendMany(ctx context.Context, c *console, p *poster, d *draft) error {
 	for range min(p.concurrency, p.count) {
 		workers.Go(func() {
 			for n, ok := t.take(); ok && ctx.Err() == nil; n, ok = t.take() {
-				body, err := d.copy(n, time.Now())
+				body, err := d.copy(base+n, time.Now())
 				if err != nil {
 					t.add(answer{err: err})
 					continue

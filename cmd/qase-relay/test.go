@@ -38,10 +38,11 @@ Exits with 0 if all tests pass, with 1 if one fails or the files are wrong, and 
 		RunE:              func(_ *cobra.Command, args []string) error { return test(c, args, f) },
 		ValidArgsFunction: completeYAML,
 	}
-	cmd.Flags().StringVar(&f.run, "run", "", "only the tests whose name matches this regular expression")
-	cmd.Flags().StringVar(&f.junit, "junit", "", "also write the results to this file, as JUnit XML")
+	cmd.Flags().StringVar(&f.run, "run", "", "only the tests whose name matches this regular expression, `REGEX`")
+	cmd.Flags().StringVar(&f.junit, "junit", "", "also write the results to this `FILE`, as JUnit XML")
 	cmd.Flags().BoolVar(&f.coverage, "coverage", false, "say which rules no test makes fire")
-	cmd.Flags().Float64Var(&f.coverageMin, "coverage-min", -1, "fail if tests make fewer `percent` of the rules fire")
+	cmd.Flags().Float64Var(&f.coverageMin, "coverage-min", -1, "fail if the tests make fewer `PERCENT` of the rules fire")
+	cmd.Flags().Lookup("coverage-min").DefValue = "" // what stands for none is not worth showing
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }
@@ -99,6 +100,7 @@ type testCoverage struct {
 
 func newTestReport(files []rules.File, filter *regexp.Regexp) *testReport {
 	r := &testReport{Tests: []rules.TestResult{}, Problems: rules.Problems{}}
+	r.Coverage.Missing = []string{}
 	var names []string
 	for _, f := range files {
 		names = append(names, f.Name)

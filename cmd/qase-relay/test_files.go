@@ -60,7 +60,7 @@ func (t *testFileReader) add(pattern string, alone bool) error {
 	if strings.ContainsAny(pattern, "*?[") {
 		var err error
 		if names, err = filepath.Glob(pattern); err != nil || len(names) == 0 {
-			return hint(fmt.Errorf("no file matches %s", pattern), "quote the pattern, or name a file")
+			return fmt.Errorf("no file matches %s", pattern)
 		}
 		alone = false
 	}

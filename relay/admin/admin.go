@@ -122,7 +122,7 @@ func CheckAddress(addr, token string) error {
 	if token != "" || host == "localhost" || err == nil && ip.Unmap().IsLoopback() {
 		return nil
 	}
-	return fmt.Errorf("admin address %s can be reached by other machines: set a token, or listen on 127.0.0.1", addr)
+	return fmt.Errorf("admin address %s can be reached by other machines: set a token (--admin-token), or listen on 127.0.0.1", addr)
 }
 
 // askToken lets only those through who know the token.
