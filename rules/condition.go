@@ -34,15 +34,6 @@ type condition struct {
 	program *vm.Program
 }
 
-// conditionError is why an expression cannot be used, and where in its text.
-type conditionError struct {
-	at      offset // line 0: nowhere in particular
-	message string
-	hint    string
-}
-
-func (e *conditionError) Error() string { return e.message }
-
 // names are the variables that conditions and templates see, each with a value of its type.
 func names() map[string]any {
 	return map[string]any{
@@ -52,25 +43,26 @@ func names() map[string]any {
 	}
 }
 
-// compileCondition compiles source so that missing and null fields never break it.
-func compileCondition(source string) (*condition, *conditionError) {
+// compileCondition compiles source so that missing and null fields never break it, or says all that is wrong with it.
+func compileCondition(source string) (*condition, []finding) {
 	if strings.TrimSpace(source) == "" {
-		return nil, &conditionError{message: "the condition is empty", hint: "write an expression, or `true` for every event"}
+		return nil, []finding{{message: "the condition is empty", hint: "write an expression, or `true` for every event"}}
 	}
 	if len(source) > maxConditionBytes {
-		return nil, &conditionError{message: fmt.Sprintf("the condition has %d bytes, more than %d", len(source), maxConditionBytes), hint: "split the rule"}
+		return nil, []finding{{message: fmt.Sprintf("the condition has %d bytes, more than %d", len(source), maxConditionBytes), hint: "split the rule"}}
 	}
 	safe := &nilSafe{}
 	program, err := expr.Compile(source, expr.Env(environment()), expr.AsBool(), expr.MaxNodes(maxConditionNodes), expr.Patch(safe))
 	if safe.err != nil {
-		return nil, safe.err
+		safe.err.at = place(source, safe.from)
+		return nil, conditionFaults(source, *safe.err)
 	}
 	if err != nil {
-		return nil, explainCompileError(err)
+		return nil, conditionFaults(source, *explainCompileError(err))
 	}
 	tree, err := parser.Parse(source)
 	if err != nil {
-		return nil, explainCompileError(err)
+		return nil, []finding{*explainCompileError(err)}
 	}
 	return &condition{source, tree.Node, program}, nil
 }
@@ -92,26 +84,16 @@ func environment() types.Map {
 }
 
 // explainCompileError puts expr's errors into words for people who do not know it.
-func explainCompileError(err error) *conditionError {
+func explainCompileError(err error) *finding {
 	var fe *file.Error
 	if !errors.As(err, &fe) {
 		text, hint := err.Error(), ""
 		if m := regexp.MustCompile(`expected bool, but got (\w+)`).FindStringSubmatch(text); m != nil {
-			text, hint = "the condition gives a value of type "+m[1]+", not true or false", "compare it with something, such as payload.failed > 0"
+			text, hint = "the condition is "+typeInWords(m[1])+", not true or false", "compare it with something, such as payload.failed > 0"
 		}
-		return &conditionError{message: text, hint: hint}
+		return &finding{message: text, hint: hint}
 	}
-	e := &conditionError{at: offset{fe.Line, fe.Column}, message: fe.Message}
-	switch name, unknown := strings.CutPrefix(fe.Message, "unknown name "); {
-	case unknown:
-		e.message = fmt.Sprintf("no variable or function %q", name)
-		e.hint = didYouMean(name, keysOf(names()))
-	case strings.HasPrefix(fe.Message, "unexpected token Operator(\"=\")"):
-		e.message, e.hint = "a single = is not an operator", "write == to compare"
-	case strings.Contains(fe.Message, "exceeds maximum allowed nodes"):
-		e.message, e.hint = fmt.Sprintf("the condition has more than %d parts", maxConditionNodes), "split the rule"
-	}
-	return e
+	return &finding{at: offset{fe.Line, fe.Column}, message: fe.Message}
 }
 
 func keysOf(m map[string]any) []string {

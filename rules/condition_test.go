@@ -133,24 +133,24 @@ func TestConditionsThatFailSayWhy(t *testing.T) {
 func TestConditionsThatCannotBeUsed(t *testing.T) {
 	for when, want := range map[string]string{
 		``:                        "empty",
-		`payload.failed >`:        "unexpected token EOF",
+		`payload.failed >`:        "ends where a value is needed",
 		`event_nam == "x"`:        `no variable or function "event_nam"`,
 		`payload.failed = 3`:      "single =",
-		`"text"`:                  "gives a value of type string",
-		`1 + 2`:                   "gives a value of type int",
+		`"text"`:                  "the condition is text, not true or false",
+		`1 + 2`:                   "the condition is a number, not true or false",
 		`title matches "("`:       "title",
 		`event_name matches "("`:  "missing closing",
 		`__step(1)`:               "no variable",
 		`$env["payload"] == nil`:  "no variable",
 		`repeat("x", 100) == ""`:  "repeat",
 		`payload.id in 1..100000`: "range",
-		`event_name == 5`:         "mismatch",
+		`event_name == 5`:         "event_name is text, 5 is a number",
 		strings.Repeat("true and ", 400) + "true": "more than 500 parts",
 		strings.Repeat(" ", 5000) + "x":           "bytes",
 	} {
-		_, err := compileCondition(when)
-		if err == nil || !strings.Contains(err.message, want) {
-			t.Errorf("%.60s: got %v, want %q", when, err, want)
+		_, faults := compileCondition(when)
+		if len(faults) == 0 || !strings.Contains(faults[0].message, want) {
+			t.Errorf("%.60s: got %v, want %q", when, faults, want)
 		}
 	}
 }

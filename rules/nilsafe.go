@@ -23,7 +23,8 @@ const (
 type nilSafe struct {
 	made  map[ast.Node]kind // what is known of the nodes put in
 	temps int
-	err   *conditionError
+	err   *finding // the first part that is refused
+	from  int      // where it begins, in characters
 }
 
 // kind says what is known of a value.
@@ -60,7 +61,7 @@ func (v *nilSafe) Visit(node *ast.Node) {
 
 func (v *nilSafe) refuse(n ast.Node, message, hint string) {
 	if v.err == nil {
-		v.err = &conditionError{at: offset{1, n.Location().From}, message: message, hint: hint}
+		v.err, v.from = &finding{message: message, hint: hint}, n.Location().From
 	}
 }
 

@@ -76,13 +76,9 @@ func (b *builder) condition(f *openFile, spec *ruleSpec) *condition {
 		return nil
 	}
 	b.note(spec.When.s)
-	c, err := compileCondition(spec.When.s)
-	switch {
-	case err == nil:
-	case err.at.line == 0:
-		f.report(spec.When.node, Error, err.message, err.hint)
-	default:
-		f.reportInside(spec.When.node, Error, finding(*err))
+	c, faults := compileCondition(spec.When.s)
+	for _, fault := range faults {
+		f.reportInside(spec.When.node, Error, fault)
 	}
 	return c
 }

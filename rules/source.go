@@ -111,8 +111,12 @@ func (s *source) errorf(n *yaml.Node, format string, args ...any) {
 	s.report(n, Error, fmt.Sprintf(format, args...), "")
 }
 
-// reportInside reports a finding within the text of a scalar.
+// reportInside reports a finding within the text of a scalar, or about the whole of it.
 func (s *source) reportInside(n *yaml.Node, severity Severity, f finding) {
+	if f.at.line == 0 {
+		s.report(n, severity, f.message, f.hint)
+		return
+	}
 	at := f.at
 	p := Problem{File: s.name, Severity: severity, Message: f.message, Hint: f.hint, Line: n.Line, Col: n.Column}
 	switch n.Style &^ yaml.TaggedStyle {
