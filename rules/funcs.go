@@ -58,6 +58,11 @@ func functions(location *time.Location, people *people) map[string]function {
 	return funcs
 }
 
+// TemplateFunctions returns the names of all that templates can call, sorted.
+func TemplateFunctions() []string {
+	return slices.Sorted(maps.Keys(functions(time.UTC, newPeople(nil))))
+}
+
 // one makes a function of one argument.
 func one(fn func(any) any) function {
 	return one2(func(v any) (any, error) { return fn(v), nil })

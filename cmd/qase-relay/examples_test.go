@@ -3,8 +3,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -148,4 +151,70 @@ func TestEachSceneOfTheDemoIsAnEvent(t *testing.T) {
 			t.Errorf("scene %d: %v", i+1, err)
 		}
 	}
+}
+
+// What cannot work without being set up is commented out there; to take the mark away must be all there is to it.
+func TestWhatIsCommentedOutInTheExampleIsRight(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join(root(), "rules.example.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, line := range regexp.MustCompile(`(?m)^ *# [a-z_]+: .*$`).FindAllString(string(data), -1) {
+		name := filepath.Join(t.TempDir(), defaultRules)
+		if err := os.MkdirAll(filepath.Join(filepath.Dir(name), "rules.d"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(filepath.Dir(name), "rules.d", "more.yaml"), []byte("people: []\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Replace(string(data), line, strings.Replace(line, "# ", "", 1), 1)
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, problems := relay.Load([]string{name}, relay.LoadOptions{AllowUnset: true}); hasErrors(problems) {
+			t.Errorf("%s: %v", strings.TrimSpace(line), problems)
+		}
+		found++
+	}
+	if found < 6 {
+		t.Errorf("only %d lines are commented out", found)
+	}
+}
+
+func TestTheExampleHasEveryKey(t *testing.T) {
+	example, err := os.ReadFile(filepath.Join(root(), "rules.example.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := os.ReadFile(filepath.Join(root(), "rules", "rules.schema.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tree any
+	if err := json.Unmarshal(schema, &tree); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range schemaKeys(tree) {
+		if !regexp.MustCompile(`\b`+key+`:`).Match(example) && !strings.HasSuffix(key, "_file") {
+			t.Errorf("rules.example.yaml lacks %s", key)
+		}
+	}
+}
+
+func schemaKeys(at any) (keys []string) {
+	switch at := at.(type) {
+	case map[string]any:
+		for name, inner := range at {
+			if properties, isObject := inner.(map[string]any); isObject && name == "properties" {
+				keys = slices.AppendSeq(keys, maps.Keys(properties))
+			}
+			keys = append(keys, schemaKeys(inner)...)
+		}
+	case []any:
+		for _, inner := range at {
+			keys = append(keys, schemaKeys(inner)...)
+		}
+	}
+	return keys
 }

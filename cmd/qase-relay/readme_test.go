@@ -2,10 +2,14 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"qaserelay/rules"
 )
 
 func readme(t *testing.T) string {
@@ -53,6 +57,33 @@ func TestTheReadmeNamesEachCommandAndLeadsNowhereElse(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(root(), link[1])); err != nil {
 			t.Errorf("a link leads nowhere: %s", link[1])
 		}
+	}
+}
+
+func TestTheReadmeShowsTheDemoAsItIs(t *testing.T) {
+	_, excerpt, _ := strings.Cut(readme(t), "```\n2  run.completed")
+	excerpt, _, _ = strings.Cut("2  run.completed"+excerpt, "```")
+	out, err := exec.Command("qase-relay", "demo").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	inexact := regexp.MustCompile(`(?m)\d+\.\d ms$|[ \t]+$`)
+	if !strings.Contains(inexact.ReplaceAllString(string(out), ""), inexact.ReplaceAllString(excerpt, "")) {
+		t.Errorf("the demo shows:\n%s", out)
+	}
+}
+
+func TestTheReadmeNamesEachTemplateFunction(t *testing.T) {
+	_, section, _ := strings.Cut(readme(t), "### Functions in templates")
+	_, section, _ = strings.Cut(section, "|---|---|")
+	section, _, _ = strings.Cut(section, "\n#")
+	var listed []string
+	for _, name := range regexp.MustCompile("`([A-Za-z0-9]+)[^`]*`").FindAllStringSubmatch(section, -1) {
+		listed = append(listed, name[1])
+	}
+	slices.Sort(listed)
+	if want := rules.TemplateFunctions(); !slices.Equal(listed, want) {
+		t.Errorf("got %v, want %v", listed, want)
 	}
 }
 
