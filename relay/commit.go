@@ -25,6 +25,7 @@ type call struct {
 	member   map[string]any // and of who caused it
 	done     chan struct{}
 	decision rules.Decision // of the last time that the event was decided about
+	plan     store.Plan     // likewise
 	receipt  store.Receipt
 	err      error
 }
@@ -50,8 +51,12 @@ func (e *Engine) commit(ctx context.Context, calls []*call) {
 	for i, c := range calls {
 		batch[i] = e.storeEvent(cfg, c)
 	}
+	promised := promises{}
 	receipts, err := e.Store.Accept(ctx, batch, func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
-		return e.plan(cfg, calls[i], get)
+		plan, err := e.plan(cfg, calls[i], get)
+		promised.ask(e, calls[i], plan.Deliveries)
+		calls[i].plan = plan
+		return plan, err
 	})
 	if err == nil && len(receipts) != len(calls) {
 		err = fmt.Errorf("the store gave %d receipts for %d events", len(receipts), len(calls))
@@ -66,6 +71,7 @@ func (e *Engine) commit(ctx context.Context, calls []*call) {
 	}
 	e.wake(calls)
 	for _, c := range calls {
+		e.handOver(c)
 		e.Metrics.accepted(c)
 		e.logDecision(c)
 		if c.err == nil && !c.receipt.Duplicate {

@@ -25,6 +25,10 @@ type lane struct {
 	fresh   chan struct{}       // there may be new work
 	work    chan []store.Delivery
 	stop    context.CancelFunc // set by runLanes
+
+	caughtUp atomic.Bool // the last claim left nothing that is due
+	giving   sync.Mutex  // guards ended and what is given from outside
+	ended    bool
 }
 
 // laneContexts end in this order when the engine stops.
@@ -35,7 +39,7 @@ type laneContexts struct {
 
 func (e *Engine) newLane(name string, out *Out) *lane {
 	l := &lane{engine: e, name: name, workers: concurrency(out), fresh: make(chan struct{}, 1)}
-	l.work = make(chan []store.Delivery, l.batchSize())
+	l.work = make(chan []store.Delivery, 4*l.batchSize())
 	l.out.Store(out)
 	return l
 }
@@ -61,7 +65,7 @@ func (l *lane) run(ctx context.Context, c laneContexts) {
 		})
 	}
 	l.feed(ctx, c.writes)
-	close(l.work)
+	l.end()
 	workers.Wait()
 }
 
@@ -76,6 +80,7 @@ func (l *lane) feed(ctx, writes context.Context) {
 			continue
 		}
 		trouble.reset()
+		l.caughtUp.Store(len(batch) < l.batchSize())
 		l.handOut(ctx, batch)
 		if len(batch) < l.batchSize() {
 			l.rest(ctx)

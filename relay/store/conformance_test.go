@@ -15,7 +15,7 @@ type place func(t *testing.T, now func() time.Time) (open func() Store)
 // testStore runs everything that every store promises.
 func testStore(t *testing.T, p place) {
 	groups := map[string]map[string]func(*fixture){
-		"accept": acceptCases(), "keys": keyCases(), "order": orderCases(), "deliver": deliverCases(),
+		"accept": acceptCases(), "keys": keyCases(), "order": orderCases(), "deliver": deliverCases(), "hand over": handOverCases(), "abandoned": abandonedCases(),
 		"list": listCases(), "keep": keepCases(),
 	}
 	for group, cases := range groups {

@@ -17,7 +17,7 @@ func (s *SQLite) Accept(ctx context.Context, batch []Event, decide Decide) ([]Re
 	err := s.writer.do(&op{ctx: ctx, rows: 4 * len(batch), run: func(t *tx) (err error) {
 		receipts, err = t.accept(batch, decide)
 		return err
-	}})
+	}, undo: func(t *tx) error { return t.handBackAll(receipts) }})
 	if err != nil {
 		return nil, fmt.Errorf("storing events: %w", err)
 	}
@@ -63,11 +63,26 @@ func (t *tx) storeOne(ev *Event, r *Receipt, p decided) error {
 	}
 	for j := range p.plan.Deliveries {
 		d := &p.plan.Deliveries[j]
-		if err := t.insertDelivery(ev.ID, d); err != nil {
+		state, err := t.insertDelivery(ev.ID, d)
+		switch {
+		case err != nil:
 			return err
-		}
-		if d.Cancelled == "" && !slices.Contains(r.Pending, d.Notifier) {
+		case state == Sending:
+			r.Claimed = append(r.Claimed, d.ID)
+		case state == Pending && !slices.Contains(r.Pending, d.Notifier):
 			r.Pending = append(r.Pending, d.Notifier)
+		}
+	}
+	return nil
+}
+
+// handBackAll gives back what was claimed for a caller who had gone.
+func (t *tx) handBackAll(receipts []Receipt) error {
+	for _, r := range receipts {
+		for _, id := range r.Claimed {
+			if err := t.handBack(id, firstLease, time.UnixMilli(t.now)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -115,25 +130,37 @@ func (t *tx) insertEvent(ev *Event, decisions []byte) error {
 	return wrap(err, "storing an event")
 }
 
-// insertDelivery stores a delivery that is due now, or after OrderWait when an earlier one of its order key is
-// unfinished.
-func (t *tx) insertDelivery(event ID, d *NewDelivery) error {
+// firstLease is the lease of a delivery that is claimed as it is made.
+const firstLease = 1
+
+// insertDelivery stores a delivery and returns its state. It is due now, or after OrderWait when an earlier one of its order key is
+// unfinished, or being sent already.
+func (t *tx) insertDelivery(event ID, d *NewDelivery) (State, error) {
 	if d.Cancelled != "" {
 		const q = `INSERT INTO deliveries (id, event_id, rule, notifier, order_key, title, state, unfinished, created_at, first_at, updated_at, error, message)
 			VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'cancelled', 0, ?7, ?7, ?7, ?8, ?9)`
 		_, err := t.exec(q, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, t.now, d.Cancelled, d.Message)
-		return wrap(err, "storing a cancelled delivery")
+		return Cancelled, wrap(err, "storing a cancelled delivery")
+	}
+	busy, err := t.isBusy(d.Notifier, d.OrderKey)
+	if err != nil {
+		return "", err
+	}
+	if d.Claim && !busy {
+		const q = `INSERT INTO deliveries (id, event_id, rule, notifier, order_key, title, state, unfinished, created_at, first_at, updated_at, message, lease)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'sending', 1, ?7, ?7, ?7, ?8, ?9)`
+		_, err := t.exec(q, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, t.now, d.Message, firstLease)
+		t.lanes[d.ID] = lane{d.Notifier, d.OrderKey}
+		return Sending, wrap(err, "storing a claimed delivery")
 	}
 	next := t.now
-	if busy, err := t.isBusy(d.Notifier, d.OrderKey); err != nil {
-		return err
-	} else if busy {
+	if busy {
 		next += OrderWait.Milliseconds()
 	}
 	const q = `INSERT INTO deliveries (id, event_id, rule, notifier, order_key, title, state, unfinished, created_at, first_at, updated_at, message, next_at)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', 1, ?7, ?7, ?7, ?8, ?9)`
-	_, err := t.exec(q, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, t.now, d.Message, next)
-	return wrap(err, "storing a delivery")
+	_, err = t.exec(q, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, t.now, d.Message, next)
+	return Pending, wrap(err, "storing a delivery")
 }
 
 // isBusy reports whether a delivery of this order key is unfinished. (As a part of the INSERT, this would make SQLite

@@ -111,6 +111,9 @@ type NewDelivery struct {
 	OrderKey string // deliveries of one order key to one notifier keep their order; empty means no order
 	Title    string // for lists
 	Message  []byte // JSON, kept as it is
+	// Claim asks for the delivery at once, as Store.Claim would give it, with lease 1. It is given unless one of its order key is
+	// unfinished.
+	Claim bool
 	// Cancelled is set for a rehearsal: the reason why the delivery is recorded but never sent.
 	Cancelled string
 }
@@ -128,6 +131,8 @@ type Receipt struct {
 	Duplicate bool
 	// Pending names the notifiers that have new work from this event.
 	Pending []string
+	// Claimed are the new deliveries that the caller now has to finish.
+	Claimed []ID
 	Err     error // decide failed for this event; nothing of it is stored
 }
 
