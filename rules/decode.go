@@ -17,6 +17,7 @@ type decoder struct {
 	o     Options
 	unset int // references to unset variables and unreadable files so far
 	depth int
+	meant map[*yaml.Node]string // unknown keys, and what each seems to mean
 }
 
 // text is a scalar together with its place.

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"qaserelay/rules/catalog"
 )
 
 // decodeStruct fills the fields of v. A field At of type raw takes the node itself.
@@ -96,6 +98,31 @@ func (d *decoder) unknownKey(key *yaml.Node, what string, known []string) {
 		place = " in " + what
 	}
 	d.report(key, Error, fmt.Sprintf("unknown key %q%s", key.Value, place), didYouMean(key.Value, known))
+	if d.meant == nil {
+		d.meant = map[*yaml.Node]string{}
+	}
+	d.meant[key] = catalog.Nearest(key.Value, known)
+}
+
+// misspelt reports whether a mapping has one of the keys misspelt, so that it is not to be missed as well.
+func (d *decoder) misspelt(n *yaml.Node, keys ...string) bool {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if slices.Contains(keys, d.meant[n.Content[i]]) {
+			return true
+		}
+	}
+	return false
+}
+
+// foundMisspelt reports the first of some entries that seems to be the key, misspelt, as an unknown key of what.
+func (d *decoder) foundMisspelt(entries []entry, key, what string) bool {
+	for _, e := range entries {
+		if catalog.Nearest(e.key.Value, []string{key}) != "" {
+			d.unknownKey(e.key, what, []string{key})
+			return true
+		}
+	}
+	return false
 }
 
 // entry is a key of a mapping with its value.

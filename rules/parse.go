@@ -203,7 +203,7 @@ func (b *builder) buildPeople() {
 				continue
 			}
 			p := Person{spec.Name.s, spec.Email.s, spec.MemberID, spec.Slack.s, spec.Team.s}
-			if p.Name == "" && p.Email == "" {
+			if p.Name == "" && p.Email == "" && !f.misspelt(spec.At.node, "name", "email") {
 				f.errorf(spec.At.node, "a person needs a name or an email")
 			}
 			for _, key := range []string{"email " + strings.ToLower(p.Email), "member_id " + plainText(p.MemberID)} {

@@ -58,12 +58,14 @@ func (b *builder) notifier(f *openFile, node *yaml.Node, names uniqueNames) (Not
 	entries := f.entries(node, "notifiers[]")
 	rest := f.fill(entries, reflect.ValueOf(&spec).Elem(), "notifiers[]")
 	n := Notifier{Name: spec.Name.s, Type: spec.Type.s, Retry: Retry{spec.Retry.Initial, spec.Retry.Max, spec.Retry.For}}
-	if f.checkName(spec.Name, node, "notifier", plainName) {
-		names.add(f, spec.Name, "notifier")
-	}
+	defer func() { // last, since an unknown key may be the name misspelt
+		if f.checkName(spec.Name, node, "notifier", plainName) {
+			names.add(f, spec.Name, "notifier")
+		}
+	}()
 	kind, known := b.o.Kinds[n.Type]
 	if !known {
-		b.unknownType(f, spec.Type, node)
+		b.unknownType(f, spec.Type, node, rest)
 		return n, &notifierInfo{}
 	}
 	before, unset := len(b.problems), f.unset
@@ -78,13 +80,16 @@ func (b *builder) notifier(f *openFile, node *yaml.Node, names uniqueNames) (Not
 	return n, info
 }
 
-func (b *builder) unknownType(f *openFile, t text, node *yaml.Node) {
+func (b *builder) unknownType(f *openFile, t text, node *yaml.Node, rest []entry) {
 	types := slices.Collect(maps.Keys(b.o.Kinds))
-	if !t.given() {
+	if t.given() {
+		f.report(t.node, Error, fmt.Sprintf("no notifier type %q", t.s), didYouMean(t.s, types))
+	} else if !hasKey(node, "type") && !f.foundMisspelt(rest, "type", "a notifier") {
 		f.report(node, Error, "a notifier needs a type", didYouMean("", types))
-		return
 	}
-	f.report(t.node, Error, fmt.Sprintf("no notifier type %q", t.s), didYouMean(t.s, types))
+	if !hasKey(node, "name") { // the other keys cannot be judged without a type
+		f.foundMisspelt(rest, "name", "a notifier")
+	}
 }
 
 // notifierOptions takes the message options set on a notifier: those that are no templates become its defaults, the others are

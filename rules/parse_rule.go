@@ -64,7 +64,7 @@ func (b *builder) rule(f *openFile, spec *ruleSpec) *rule {
 			r.targets = append(r.targets, t)
 		}
 	}
-	if len(spec.Notify) == 0 && !r.stop && spec.Name.given() {
+	if len(spec.Notify) == 0 && !r.stop && spec.Name.given() && !f.misspelt(spec.At.node, "notify", "stop") {
 		f.report(spec.Name.node, Warning, fmt.Sprintf("the rule %q notifies nobody", r.name), "add notify: [NOTIFIER]")
 	}
 	return r
@@ -72,6 +72,9 @@ func (b *builder) rule(f *openFile, spec *ruleSpec) *rule {
 
 func (b *builder) condition(f *openFile, spec *ruleSpec) *condition {
 	if !spec.When.given() {
+		if hasKey(spec.At.node, "when") || f.misspelt(spec.At.node, "when") {
+			return nil
+		}
 		f.report(spec.At.node, Error, fmt.Sprintf("the rule %q has no when", spec.Name.s), "say which events it is for, such as when: event_name == \"run.completed\"")
 		return nil
 	}
@@ -111,7 +114,13 @@ func (b *builder) target(f *openFile, node *yaml.Node) *target {
 	} else {
 		f.decode(node, reflect.ValueOf(&spec.Notifier).Elem(), "notify[]")
 	}
-	info := b.lookUp(f, spec.Notifier, node)
+	if !spec.Notifier.given() && node.Kind == yaml.MappingNode && !hasKey(node, "notifier") {
+		if !f.foundMisspelt(rest, "notifier", "an entry of notify") {
+			f.report(node, Error, "an entry of notify needs a notifier", "write {notifier: NAME, …}")
+		}
+		return nil
+	}
+	info := b.lookUp(f, spec.Notifier)
 	if info == nil {
 		return nil
 	}
@@ -149,11 +158,9 @@ func (f *openFile) checkTarget(node *yaml.Node, t *target, info *notifierInfo) {
 }
 
 // lookUp finds a notifier by name. It returns nil if there is none, or if it is too faulty to be used.
-func (b *builder) lookUp(f *openFile, name text, node *yaml.Node) *notifierInfo {
+func (b *builder) lookUp(f *openFile, name text) *notifierInfo {
 	info := b.kinds[name.s]
 	switch {
-	case !name.given() && node.Kind == yaml.MappingNode:
-		f.report(node, Error, "an entry of notify needs a notifier", "write {notifier: NAME, …}")
 	case !name.given():
 	case info == nil:
 		known := slices.Collect(maps.Keys(b.kinds))

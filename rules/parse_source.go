@@ -88,7 +88,8 @@ func (f *openFile) source(spec *sourceSpec) Source {
 			f.report(t.node, Error, "a secret of the source "+spec.Name.s+" is empty", "put in the secret that you gave to the webhook in Qase")
 		}
 	}
-	if len(spec.Secrets) == 0 && !(f.unset > 0 && hasKey(spec.At.node, "secrets_file")) {
+	reported := f.unset > 0 && hasKey(spec.At.node, "secrets_file") || f.misspelt(spec.At.node, "secrets", "secrets_file")
+	if len(spec.Secrets) == 0 && !reported {
 		f.report(spec.At.node, Error, fmt.Sprintf("the source %q has no secrets", spec.Name.s), `add secrets: ["${QASE_WEBHOOK_SECRET}"]`)
 	}
 	for _, t := range spec.Projects {
@@ -140,6 +141,7 @@ func (f *openFile) prefix(t text) (netip.Prefix, bool) {
 // checkName reports a name that is missing or cannot be used.
 func (f *openFile) checkName(name text, at *yaml.Node, what string, pattern *regexp.Regexp) bool {
 	switch {
+	case !name.given() && (hasKey(at, "name") || f.misspelt(at, "name")): // reported
 	case !name.given():
 		f.errorf(at, "a %s needs a name", what)
 	case !pattern.MatchString(name.s):
