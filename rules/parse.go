@@ -52,7 +52,7 @@ type (
 		At       raw  `yaml:"-"`
 		Name     text `yaml:"name"`
 		Email    text `yaml:"email"`
-		MemberID int  `yaml:"member_id"`
+		MemberID *int `yaml:"member_id"`
 		Slack    text `yaml:"slack"`
 		Team     text `yaml:"team"`
 	}
@@ -145,7 +145,7 @@ func (b *builder) build() *Config {
 	set.index.build(set.rules)
 	set.usesPrevious = b.previous
 	set.defaults = compileDefaults(set)
-	b.lint(set, config.Sources)
+	b.lint(config)
 	config.Tests = b.buildTests(config)
 	return config
 }
@@ -202,7 +202,7 @@ func (b *builder) buildPeople() {
 			if !spec.At.isMapping() {
 				continue
 			}
-			p := Person{spec.Name.s, spec.Email.s, spec.MemberID, spec.Slack.s, spec.Team.s}
+			p := Person{spec.Name.s, spec.Email.s, f.memberID(spec), spec.Slack.s, spec.Team.s}
 			if p.Name == "" && p.Email == "" && !f.misspelt(spec.At.node, "name", "email") {
 				f.errorf(spec.At.node, "a person needs a name or an email")
 			}
@@ -218,6 +218,17 @@ func (b *builder) buildPeople() {
 			b.people = append(b.people, p)
 		}
 	}
+}
+
+// memberID returns the member_id of a person, or 0 if it is not given.
+func (f *openFile) memberID(spec personSpec) int {
+	if spec.MemberID == nil {
+		return 0
+	}
+	if *spec.MemberID <= 0 {
+		f.report(spec.At.node, Error, fmt.Sprintf("nobody has the member_id %d", *spec.MemberID), "0 is automation; leave it out if it is not known")
+	}
+	return *spec.MemberID
 }
 
 // buildTemplates gathers the partials and checks each as it would be used in a body.

@@ -12,13 +12,15 @@ type lintItem struct {
 }
 
 // lint advises on everything that could be compiled.
-func (b *builder) lint(set *Set, sources []Source) {
+func (b *builder) lint(config *Config) {
+	set := config.Rules
 	matching := map[*rule][]*eventSchema{}
 	for _, c := range b.conditions {
-		findings, events := lintCondition(c.rule.when, sources)
+		findings, events := lintCondition(c.rule.when, config.Sources)
 		matching[c.rule] = events
 		c.file.advise(c.text.node, findings)
 	}
+	b.overlaps(config, matching)
 	examples := map[string]map[string]any{}
 	for _, item := range b.lintItems {
 		events, ofRule := matching[item.rule], item.rule != nil
