@@ -2,6 +2,7 @@ package rules
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 )
@@ -40,9 +41,12 @@ func (l *conditionLint) fields() {
 		}}
 		c.collect(l.tree, true)
 	}
+	wrong := map[string]bool{}
 	for _, u := range order {
 		message, hint := u.judge()
-		if message != "" {
+		// What is wrong with a list is not told of its items again.
+		if list := u.root + "." + strings.Join(u.path[:len(u.path)-1], "."); message != "" && !wrong[list] {
+			wrong[u.String()] = true
 			l.add(u.node, message, hint)
 		}
 	}
