@@ -48,12 +48,12 @@ func (ts *templates) lintTemplate(text string, events []*eventSchema) []finding 
 
 // run looks at a template whose dot has the given shape.
 func (l *templateLint) run(text string, dot shape) {
-	trees, err := parse.Parse("", text, "", "", l.known)
-	if err != nil || trees[""] == nil {
+	tree, err := l.tree("", text)
+	if err != nil || tree == nil {
 		return // reported by compile
 	}
 	l.vars = map[string]shape{"$": dot}
-	l.list(trees[""].Root, dot)
+	l.list(tree.Root, dot)
 }
 
 func (l *templateLint) list(list *parse.ListNode, dot shape) {

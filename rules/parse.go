@@ -246,16 +246,16 @@ func (b *builder) buildTemplates(set *Set) {
 	}
 	b.templates = newTemplates(partials, set.settings.Location, set.people)
 	for name, f := range where {
-		t := f.spec.Templates[name]
-		if _, err := b.templates.compile(name, t.s, formMarkdown); err != nil {
-			f.templateProblem(t, err)
-		}
+		f.reportFaults(f.spec.Templates[name].node, b.templates.check(name))
 	}
 }
 
 // note remembers what the texts of rules ask for.
 func (b *builder) note(text string) { b.previous = b.previous || strings.Contains(text, "previous") }
 
-func (f *openFile) templateProblem(t text, err *templateError) {
-	f.reportInside(t.node, Error, finding{offset{max(1, err.line), 0}, err.message, err.hint})
+// reportFaults reports what is wrong within a text.
+func (f *openFile) reportFaults(n *yaml.Node, faults []finding) {
+	for _, fault := range faults {
+		f.reportInside(n, Error, fault)
+	}
 }

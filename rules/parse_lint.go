@@ -7,8 +7,8 @@ type lintItem struct {
 	file *openFile
 	text text
 	as   form
-	c    *compiled
-	rule *rule // nil for templates of notifiers
+	c    *compiled // nil for a faulty one, whose fields can be judged all the same
+	rule *rule     // nil for templates of notifiers
 }
 
 // lint advises on everything that could be compiled.
@@ -28,7 +28,7 @@ func (b *builder) lint(config *Config) {
 			events = knownSchemas().events
 		}
 		findings := b.templates.lintTemplate(item.text.s, events)
-		if len(findings) == 0 {
+		if len(findings) == 0 && item.c != nil {
 			findings = set.rehearse(item, events, examples)
 		}
 		item.file.advise(item.text.node, findings)
@@ -48,7 +48,7 @@ func (f *openFile) advise(n *yaml.Node, findings []finding) {
 
 // lintLater keeps a template for lint.
 func (b *builder) lintLater(item lintItem) {
-	if item.c != nil && item.c.body != nil {
+	if item.c == nil || item.c.body != nil {
 		item.rule = b.current
 		b.lintItems = append(b.lintItems, item)
 	}

@@ -208,12 +208,12 @@ func (c *optionCompiler) text(t text) optionValue {
 		c.file.report(t.node, Error, "the host of this URL comes from a template, and so from the event",
 			"list the hosts it may have: allow_hosts: [hooks.example.com] on the notifier")
 	}
-	out, err := c.templates.compile(c.key, t.s, c.as)
-	if err != nil {
-		c.file.templateProblem(t, err)
-		return &compiled{}
-	}
+	out, faults := c.templates.compile(c.key, t.s, c.as)
+	c.file.reportFaults(t.node, faults)
 	c.lintLater(lintItem{file: c.file, text: t, as: c.as, c: out})
+	if out == nil {
+		return &compiled{body: &body{}}
+	}
 	return out
 }
 

@@ -80,9 +80,7 @@ func (b *builder) condition(f *openFile, spec *ruleSpec) *condition {
 	}
 	b.note(spec.When.s)
 	c, faults := compileCondition(spec.When.s)
-	for _, fault := range faults {
-		f.reportInside(spec.When.node, Error, fault)
-	}
+	f.reportFaults(spec.When.node, faults)
 	return c
 }
 
@@ -92,10 +90,8 @@ func (b *builder) template(f *openFile, t text, name string, as form) *compiled 
 		return nil
 	}
 	b.note(t.s)
-	c, err := b.templates.compile(name, t.s, as)
-	if err != nil {
-		f.templateProblem(t, err)
-	}
+	c, faults := b.templates.compile(name, t.s, as)
+	f.reportFaults(t.node, faults)
 	b.lintLater(lintItem{file: f, text: t, as: as, c: c})
 	return c
 }

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"text/template/parse"
 	"time"
@@ -51,15 +50,6 @@ type compiled struct {
 	body   *body
 }
 
-// templateError is why a template cannot be used, and in which line (from 1, 0 for nowhere in particular) of its text.
-type templateError struct {
-	line    int
-	message string
-	hint    string
-}
-
-func (e *templateError) Error() string { return e.message }
-
 func newTemplates(partials map[string]string, location *time.Location, people *people) *templates {
 	funcs := functions(location, people)
 	known := make(map[string]any, len(funcs))
@@ -72,19 +62,26 @@ func newTemplates(partials map[string]string, location *time.Location, people *p
 // isTemplate reports whether text has anything to render.
 func isTemplate(text string) bool { return strings.Contains(text, "{{") }
 
-// compile parses text, which is to become the given form.
-func (ts *templates) compile(name, text string, as form) (*compiled, *templateError) {
+// compile parses text, which is to become the given form. It returns nil if the template cannot be used, with all that is
+// wrong with it; that is nothing if the fault is in a partial, which is told where that stands.
+func (ts *templates) compile(name, text string, as form) (*compiled, []finding) {
 	if !isTemplate(text) {
 		return &compiled{static: text}, nil
 	}
 	if as == formJSON && !looksLikeJSON(text) {
 		as = formPlain
 	}
-	b, err := ts.parse(name, text, as, nil)
-	if err != nil {
-		return nil, err
+	b, faults := ts.parse(name, text, as, nil)
+	if b == nil {
+		return nil, faults
 	}
 	return &compiled{body: b}, nil
+}
+
+// check returns what is wrong with a partial, as it would be used in a body.
+func (ts *templates) check(name string) []finding {
+	_, faults := ts.parse(name, ts.partials[name], formMarkdown, []string{name})
+	return faults
 }
 
 func looksLikeJSON(text string) bool {
@@ -92,65 +89,61 @@ func looksLikeJSON(text string) bool {
 	return strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "{{") || strings.HasPrefix(text, "[") || strings.HasPrefix(text, `"`)
 }
 
-// parse parses text and translates it. chain holds the partials on the way to it.
-func (ts *templates) parse(name, text string, as form, chain []string) (*body, *templateError) {
+// parse parses text and translates it. chain holds the partials on the way to it; the first one is that which is checked.
+func (ts *templates) parse(name, text string, as form, chain []string) (*body, []finding) {
 	if len(text) > maxTemplateBytes {
-		return nil, &templateError{message: fmt.Sprintf("the template has %d bytes, more than %d", len(text), maxTemplateBytes)}
+		return nil, []finding{{message: fmt.Sprintf("the template has %d bytes, more than %d", len(text), maxTemplateBytes)}}
 	}
-	trees, err := parse.Parse(name, text, "", "", ts.known)
+	tree, err := ts.tree(name, text)
 	if err != nil {
-		return nil, ts.explain(err)
+		return nil, templateFaults(text, err)
 	}
-	tree := trees[name]
-	if len(trees) > 1 || tree == nil {
-		return nil, &templateError{message: "define and block are not available here", hint: "put shared parts under templates:"}
+	if tree == nil {
+		return nil, []finding{{message: "define and block are not available here", hint: "put shared parts under templates:"}}
 	}
-	t := &translator{templates: ts, tree: tree, form: as, chain: chain}
+	t := &translator{templates: ts, tree: tree, text: text, form: as, chain: chain}
 	return t.translate()
 }
 
-// partial returns a partial in the given form.
-func (ts *templates) partial(name string, as form, chain []string) (*body, *templateError) {
-	text, known := ts.partials[name]
-	if !known {
-		return nil, &templateError{message: fmt.Sprintf("no template %q", name), hint: didYouMean(name, slices.Collect(maps.Keys(ts.partials)))}
+// tree parses text, whatever functions it names. It returns nil if text defines templates of its own.
+func (ts *templates) tree(name, text string) (*parse.Tree, error) {
+	t, all := parse.New(name), map[string]*parse.Tree{}
+	t.Mode = parse.SkipFuncCheck
+	if _, err := t.Parse(text, "", "", all, ts.known); err != nil {
+		return nil, err
 	}
-	if slices.Contains(chain, name) {
-		hint := "the chain is " + strings.Join(append(chain, name), " → ")
-		return nil, &templateError{message: fmt.Sprintf("the template %q calls itself", name), hint: hint}
+	if len(all) > 1 {
+		return nil, nil
 	}
-	key := string(as) + " " + name
-	if b := ts.bodies[key]; b != nil {
-		return b, nil
-	}
-	b, err := ts.parse(name, text, as, append(slices.Clip(chain), name))
-	if err != nil && !strings.Contains(err.message, "calls itself") {
-		err = &templateError{message: fmt.Sprintf("the template %q is broken: %s", name, err.message)}
-	}
-	ts.bodies[key] = b
-	return b, err
+	return all[name], nil
 }
 
-var (
-	parseErrorLine  = regexp.MustCompile(`^template: .*?:(\d+): (.*)$`)
-	unknownFunction = regexp.MustCompile(`^function "(.*)" not defined$`)
-)
-
-// explain turns an error of the parser into place, fault and hint.
-func (ts *templates) explain(err error) *templateError {
-	e := &templateError{message: err.Error()}
-	if m := parseErrorLine.FindStringSubmatch(e.message); m != nil {
-		e.line, _ = strconv.Atoi(m[1])
-		e.message = m[2]
+// partial returns a partial in the given form. It returns nil if the partial cannot be used; the fault is nil if it is
+// told elsewhere, where the partial stands.
+func (ts *templates) partial(name string, as form, chain []string) (*body, *finding) {
+	text, known := ts.partials[name]
+	if !known {
+		return nil, &finding{message: fmt.Sprintf("no template %q", name), hint: didYouMean(name, slices.Collect(maps.Keys(ts.partials)))}
 	}
-	if m := unknownFunction.FindStringSubmatch(e.message); m != nil {
-		e.message = fmt.Sprintf("no template function %q", m[1])
-		e.hint = didYouMean(m[1], slices.Collect(maps.Keys(ts.funcs)))
-		if _, isName := names()[m[1]]; isName {
-			e.hint = "in templates names begin with a dot: ." + m[1]
+	if slices.Contains(chain, name) {
+		if name != chain[0] {
+			return nil, nil
+		}
+		hint := "the chain is " + strings.Join(append(slices.Clip(chain), name), " → ")
+		return nil, &finding{message: fmt.Sprintf("the template %q calls itself", name), hint: hint}
+	}
+	key := string(as) + " " + name
+	if b, done := ts.bodies[key]; done && b != nil {
+		return b, nil
+	}
+	b, faults := ts.parse(name, text, as, append(slices.Clip(chain), name))
+	ts.bodies[key] = b
+	for _, f := range faults {
+		if len(chain) > 0 && f.message == fmt.Sprintf("the template %q calls itself", chain[0]) {
+			return nil, &f
 		}
 	}
-	return e
+	return b, nil
 }
 
 // urlHost matches the beginning of a URL that has its whole host.

@@ -30,34 +30,31 @@ type function func(r *run, args []any) (any, error)
 type translator struct {
 	*templates
 	tree    *parse.Tree
+	text    string
 	form    form
 	chain   []string
 	literal string   // the literal text so far
 	scope   []string // names of the variables that can be seen, by slot; "" where one has gone
 	visible int      // slots in scope
 	slots   int
-	err     *templateError
+	faults  []finding
+	broken  bool // a partial cannot be used, which is told elsewhere
 }
 
-func (t *translator) translate() (*body, *templateError) {
+func (t *translator) translate() (*body, []finding) {
 	t.declare("$")
 	steps := t.list(t.tree.Root)
-	if t.err != nil {
-		return nil, t.err
+	if t.broken || len(t.faults) > 0 {
+		return nil, t.faults
 	}
 	return &body{steps, t.slots}, nil
 }
 
-// fail notes the first thing that cannot be translated.
+// fail notes something that cannot be translated.
 func (t *translator) fail(n parse.Node, message, hint string) {
-	if t.err == nil {
-		t.err = &templateError{t.line(n), message, hint}
+	if len(t.faults) < maxFaults {
+		t.faults = append(t.faults, finding{placeOfByte(t.text, int(n.Position())), message, hint})
 	}
-}
-
-func (t *translator) line(n parse.Node) int {
-	line, _ := t.place(n)
-	return line
 }
 
 // place returns the line of n, from 1, and its text.
@@ -222,9 +219,12 @@ func (t *translator) call(n *parse.TemplateNode) step {
 	if n.Pipe != nil {
 		value = t.pipe(n.Pipe)
 	}
-	partial, err := t.partial(n.Name, formAfter(t.literal, t.form), t.chain)
-	if err != nil {
-		t.fail(n, err.message, err.hint)
+	partial, fault := t.partial(n.Name, formAfter(t.literal, t.form), t.chain)
+	if _, known := t.partials[n.Name]; fault != nil && (!known || len(t.chain) > 0) {
+		t.fail(n, fault.message, fault.hint)
+	}
+	if partial == nil {
+		t.broken = true
 		return nil
 	}
 	return func(r *run) error {

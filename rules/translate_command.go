@@ -34,7 +34,10 @@ func (t *translator) function(c *parse.CommandNode, name string, args []operand)
 	if name == "and" || name == "or" {
 		return shortCircuit(name == "or", args)
 	}
-	fn := t.funcs[name]
+	fn, known := t.funcs[name]
+	if !known {
+		t.fail(c.Args[0], fmt.Sprintf("no template function %q", name), t.meantByFunction(name))
+	}
 	return func(r *run) (any, error) {
 		got, err := r.evaluate(args)
 		if err != nil {
