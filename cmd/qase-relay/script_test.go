@@ -25,7 +25,7 @@ import (
 const patience = 15 * time.Second
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"qase-relay": main})
+	testscript.Main(m, map[string]func(){"qase-relay": main, "bare-handler": bareHandler})
 }
 
 // TestScript runs the program as a person meets it. Beside the usual commands, scripts have:
