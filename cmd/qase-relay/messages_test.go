@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-message/mail"
+
+	"qaserelay/notifiers"
+	"qaserelay/relay"
+	"qaserelay/rules"
+	"qaserelay/rules/catalog"
+)
+
+var updateMessages = flag.Bool("update-messages", false, "write the golden messages anew")
+
+// TestEveryEventArrivesInEveryChannel shows how the example of each event arrives by default, in the words of each channel: the JSON
+// for Slack, the mail's headers and text, and the body for HTTP. Its HTML is kept by package notifiers.
+func TestEveryEventArrivesInEveryChannel(t *testing.T) {
+	config, problems := rules.Parse([]rules.File{{Name: "rules.yaml", Data: []byte(`
+sources: [{name: qase, secrets: [s]}]
+people: [{name: Ana López, email: ana@example.com, member_id: 40, slack: U024BE7LH}]
+notifiers:
+  - {name: slack, type: slack, token: t, channel: "#qa"}
+  - {name: email, type: email, host: localhost, tls: none, from: Qase <qase@example.com>, to: [qa@example.com]}
+  - {name: http, type: http, url: "http://127.0.0.1/"}
+rules: [{name: everything, when: "true", notify: [slack, email, http]}]
+`)}}, rules.Options{Kinds: relay.Kinds(notifiers.Builtin())})
+	if err := problems.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range catalog.All() {
+		t.Run(e.Name, func(t *testing.T) {
+			got := arrivals(t, config, e.Example)
+			file := filepath.Join("testdata", "messages", e.Name+".txt")
+			if *updateMessages {
+				if err := os.WriteFile(file, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s is out of date (-update-messages writes it anew); got:\n%s", file, got)
+			}
+		})
+	}
+}
+
+// arrivals decides about an event and writes down what each notifier would send.
+func arrivals(t *testing.T, config *rules.Config, body []byte) []byte {
+	t.Helper()
+	at := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
+	ev, err := rules.ParseEvent("qase", body, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	for i, n := range config.Rules.Decide(ev, rules.State{Now: at}).Notifications {
+		m := &notifiers.Message{ID: "0pakhhu2g0001", Rule: n.Rule, Level: n.Level, Title: n.Title, Body: n.Body, URL: n.URL, Options: n.Options,
+			EventName: ev.Name, Project: ev.Project, Thread: n.EntityKey, CreatedAt: at, Event: ev.Body}
+		sent, err := notifiers.Preview(n.Notifier, m, config.Notifiers[i].Defaults)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&out, "=== %s\n\n%s\n\n", n.Notifier, legible(t, n.Notifier, sent))
+	}
+	return out.Bytes()
+}
+
+// legible is a message as a person can read it.
+func legible(t *testing.T, notifier string, sent []byte) string {
+	t.Helper()
+	if notifier != "email" {
+		var pretty bytes.Buffer
+		if err := json.Indent(&pretty, sent, "", "  "); err != nil {
+			t.Fatal(err)
+		}
+		return pretty.String()
+	}
+	m, err := mail.CreateReader(bytes.NewReader(sent))
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject, err := m.Header.Subject()
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := m.NextPart()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	if _, err := text.ReadFrom(part.Body); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("To: %s\nSubject: %s\n\n%s", m.Header.Get("To"), subject, strings.TrimSpace(strings.ReplaceAll(text.String(), "\r\n", "\n")))
+}
