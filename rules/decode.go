@@ -113,7 +113,7 @@ func (d *decoder) decodeCompound(n *yaml.Node, v reflect.Value, what string) {
 func (d *decoder) scalar(n *yaml.Node, what string) (string, bool) {
 	switch {
 	case n.Kind != yaml.ScalarNode:
-		d.errorf(n, "%s must be text, not %s", what, describe(n))
+		d.report(n, Error, fmt.Sprintf("%s must be text, not %s", what, describe(n)), templateHint(n))
 		return "", false
 	case n.Tag == "!!null":
 		d.report(n, Error, what+" has no value", "give it one, or remove the key")
@@ -129,7 +129,11 @@ func (d *decoder) decodeScalar(n *yaml.Node, v reflect.Value, what string) {
 		return
 	}
 	if err := setScalar(v, s); err != nil {
-		d.errorf(n, "%s: %v", what, err)
+		hint := ""
+		if v.Kind() == reflect.Bool {
+			hint = "write true or false"
+		}
+		d.report(n, Error, fmt.Sprintf("%s: %v", what, err), hint)
 	}
 }
 
@@ -172,10 +176,13 @@ func (d *decoder) decodeSlice(n *yaml.Node, v reflect.Value, what string) {
 	items := n.Content
 	elem := v.Type().Elem()
 	switch {
+	case templateHint(n) != "" && elem == textType:
+		d.report(n, Error, what+" must be text, not a mapping", bareTemplateHint)
+		return
 	case n.Kind == yaml.ScalarNode && n.Tag != "!!null" && (elem == textType || elem == rawType || elem.Kind() != reflect.Struct):
 		items = []*yaml.Node{n} // one value stands for a list of one
 	case n.Kind != yaml.SequenceNode:
-		d.errorf(n, "%s must be a list, not %s", what, describe(n))
+		d.report(n, Error, fmt.Sprintf("%s must be a list, not %s", what, describe(n)), templateHint(n))
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -81,6 +82,7 @@ func idText(v any) string {
 // Names and fields that Qase has not documented are fine, and so are wrong types of everything that the relay can do
 // without: it refuses only what is not JSON, has no event_name, or whose payload is not an object.
 func ParseEvent(source string, body []byte, receivedAt time.Time) (*Event, error) {
+	body = bytes.TrimPrefix(body, []byte("\uFEFF")) // some programs put it in front of what they write; it is no JSON
 	envelope, err := decodeObject(body)
 	if err != nil {
 		return nil, err

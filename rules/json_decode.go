@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -104,11 +105,24 @@ func (d *jsonDecoder) value(depth int) (any, error) {
 	case c == '-' || '0' <= c && c <= '9':
 		return d.number()
 	}
+	if d.at < len(d.text) && d.isFirst(d.at) {
+		return nil, errNoJSON
+	}
 	return nil, d.fault("a value cannot begin like this")
 }
 
+// errNoJSON is said of a text of another kind, such as HTML or plain words.
+var errNoJSON = errors.New("it does not begin like JSON")
+
+// isFirst reports whether nothing stands in front of a byte.
+func (d *jsonDecoder) isFirst(at int) bool { return len(bytes.TrimSpace(d.text[:at])) == 0 }
+
 func (d *jsonDecoder) literal(word string) error {
+	start := d.at
 	for i := range len(word) {
+		if d.at < len(d.text) && d.text[d.at] != word[i] && d.isFirst(start) {
+			return errNoJSON
+		}
 		if d.at >= len(d.text) || d.text[d.at] != word[i] {
 			return d.fault("this is not " + word)
 		}

@@ -66,7 +66,11 @@ func TestBodiesThatCannotBeTakenSayWhy(t *testing.T) {
 		`null`:                            "the body is nothing, want an object",
 		`{"event_name":"x"} {}`:           "something follows the end",
 		`{event_name:"x"}`:                `a key must be text in double quotes: 'e' (at byte 2)`,
-		`event=1`:                         `a value cannot begin like this: 'e' (at byte 1)`,
+		`event=1`:                         "it does not begin like JSON",
+		" nojson":                         "it does not begin like JSON",
+		"<html>":                          "it does not begin like JSON",
+		"nul":                             "it ends in the middle",
+		`{"a": nil}`:                      "this is not null",
 		`{"payload":{}}`:                  `"event_name" is missing`,
 		`{"event_name":7}`:                `"event_name" is missing`,
 		`{"event_name":"x"}`:              `"payload" is missing`,
@@ -77,5 +81,13 @@ func TestBodiesThatCannotBeTakenSayWhy(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40s: got %v, want %q", body, err, want)
 		}
+	}
+}
+
+func TestAByteOrderMarkIsNoPartOfTheBody(t *testing.T) {
+	const body = `{"event_name": "run.completed", "payload": {}}`
+	ev, err := ParseEvent("qase", []byte("\uFEFF"+body), newWorld().now)
+	if err != nil || string(ev.Body) != body {
+		t.Errorf("got %v, %v", ev, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 // them is an error.
 func Parse(files []File, o Options) (*Config, Problems) {
 	b := &builder{o: o, opened: map[string]bool{}}
+	for _, f := range files {
+		b.given = append(b.given, filepath.Clean(f.Name))
+	}
 	for _, f := range files {
 		b.open(f)
 	}
@@ -62,6 +66,7 @@ type (
 type builder struct {
 	o        Options
 	problems Problems
+	given    []string        // cleaned names of the files that may hold everything: those not there by include, and what tests include
 	opened   map[string]bool // cleaned names of files
 	visited  int
 	files    []*openFile
@@ -98,10 +103,33 @@ func (b *builder) open(f File) {
 	file.visited = b.visited
 	file.decode(src.root, reflect.ValueOf(&file.spec).Elem(), "")
 	b.visited = file.visited
+	if !slices.Contains(b.given, name) {
+		file.checkIncluded()
+	}
 	b.files = append(b.files, file)
 	for _, pattern := range file.spec.Include {
 		b.include(file, pattern)
 	}
+}
+
+// checkIncluded reports what cannot stand in an included file, so that one file says where events come from and messages go.
+func (f *openFile) checkIncluded() {
+	for i := 0; i+1 < len(f.root.Content); i += 2 {
+		key := f.root.Content[i]
+		if slices.Contains([]string{"settings", "sources", "notifiers"}, key.Value) {
+			f.report(key, Error, "an included file cannot hold "+key.Value, "move them to the file that includes this one; people, templates, rules and tests may stay")
+		}
+	}
+}
+
+// onlyTests reports whether a file has nothing to say of its own beside tests, so that what it includes are the rules in full.
+func (f *openFile) onlyTests() bool {
+	for i := 0; i+1 < len(f.root.Content); i += 2 {
+		if key := f.root.Content[i].Value; key != "include" && key != "tests" {
+			return false
+		}
+	}
+	return true
 }
 
 // include opens the files that a pattern names, relative to the file that it stands in.
@@ -130,6 +158,9 @@ func (b *builder) include(from *openFile, pattern text) {
 		if err != nil {
 			from.report(pattern.node, Error, fmt.Sprintf("include: %v", err), "paths are relative to this file")
 			continue
+		}
+		if from.onlyTests() && slices.Contains(b.given, filepath.Clean(from.name)) {
+			b.given = append(b.given, filepath.Clean(name))
 		}
 		b.open(File{Name: name, Data: data})
 	}

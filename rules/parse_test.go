@@ -160,19 +160,43 @@ func TestEveryProblemIsFoundAtOnceWithItsPlace(t *testing.T) {
 
 func TestWholeFilesThatCannotBeRead(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                      "the file is empty",
+		"":                      "r.yaml:1:1: error: the file is empty",
 		"- a":                   "expected a mapping",
 		"rules: [":              "not valid YAML",
 		"a: 1\n---\nb: 2\n":     "second document",
-		"rules:\n\t- name: x\n": "not valid YAML",
-		"notifiers: [{name: x, type: chat, blocks: &a [*a]}]\n": "nested too deeply",
-		"<<: {{a: b}: c}\n": "a key must be plain text",
-		"rules: 5":          "must be a list",
+		"rules:\n\t- name: x\n": "r.yaml:2:2: error: not valid YAML",
+		"rules:\n  - name: x\n    title: {{ .payload.title }} failed\n": `r.yaml:3:5: error: not valid YAML: did not find expected key (put {{ … }} in quotes`,
+		"rules:\n  - name: x\n    when: \"run\" in event_name\n":        "YAML takes the first quotes for the whole value",
+		"rules:\n  - name: x: y\n":                                      "put a value that holds a colon in quotes",
+		"\xff\xfer\x00u\x00l\x00e\x00":                                  "r.yaml:1:1: error: the file is not UTF-8 text",
+		"rules: []\n# caf\xe9":                                          "r.yaml:2:1: error: the file is not UTF-8 text",
+		"\uFEFFruels: []":                                               `r.yaml:1:1: error: unknown key "ruels"`,
+		"notifiers: [{name: x, type: chat, blocks: &a [*a]}]\n":         "nested too deeply",
+		"<<: {{a: b}: c}\n":                                             "a key must be plain text",
+		"rules: 5":                                                      "must be a list",
 	} {
 		_, problems := Parse([]File{{"r.yaml", []byte(text)}}, testOptions())
 		if !strings.Contains(problems.Error(), want) {
 			t.Errorf("%q: got %v, want %q", text, problems, want)
 		}
+	}
+}
+
+func TestIncludedFilesHoldNoNotifiers(t *testing.T) {
+	o := testOptions()
+	more := "sources: [{name: other, secrets: [x]}]\nnotifiers: [{name: qa, type: chat}]\nrules: [{name: a, when: \"true\", notify: qa}]\n"
+	o.ReadFile = func(string) ([]byte, error) { return []byte(more), nil }
+	main := File{"main.yaml", []byte("include: [more.yaml]\nsources: [{name: qase, secrets: [x]}]\n")}
+	_, problems := Parse([]File{main}, o)
+	const want = "more.yaml:1:1: error: an included file cannot hold sources"
+	if errs, _ := problems.Count(); errs != 2 || !strings.Contains(problems.Error(), want) {
+		t.Errorf("got %v, want %q", problems, want)
+	}
+	if _, problems = Parse([]File{{"more_test.yaml", []byte("include: [more.yaml]\ntests: []\n")}}, o); problems.Err() != nil {
+		t.Errorf("tests include all that they are about: %v", problems)
+	}
+	if _, problems = Parse([]File{main, {"more.yaml", []byte(more)}}, o); problems.Err() != nil {
+		t.Errorf("a file that is given as well may hold everything: %v", problems)
 	}
 }
 

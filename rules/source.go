@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -33,8 +34,14 @@ func newSource(f File, problems *Problems) *source {
 		s.report(nil, Error, fmt.Sprintf("the file has %d bytes, more than %d", len(f.Data), maxFileBytes), "split it, with include:")
 		return s
 	}
-	s.lines = strings.Split(string(f.Data), "\n")
-	root, err := parseYAML(string(f.Data))
+	text := strings.TrimPrefix(string(f.Data), "\uFEFF")
+	s.lines = strings.Split(text, "\n")
+	if line := s.notText(); line > 0 {
+		p := Problem{File: s.name, Severity: Error, Line: line, Col: 1, Message: "the file is not UTF-8 text", Hint: "save it as UTF-8"}
+		*s.problems = append(*s.problems, p)
+		return s
+	}
+	root, err := parseYAML(text)
 	if err != nil {
 		s.syntaxError(err)
 		return s
@@ -48,6 +55,11 @@ func newSource(f File, problems *Problems) *source {
 		s.root = root
 	}
 	return s
+}
+
+// notText returns the first line that is not UTF-8 or holds a NUL, as text in UTF-16 does, or 0.
+func (s *source) notText() int {
+	return slices.IndexFunc(s.lines, func(line string) bool { return !utf8.ValidString(line) || strings.ContainsRune(line, 0) }) + 1
 }
 
 // parseYAML returns the only document's content, or nil if there is none. yaml.v3 can panic on odd input.
@@ -75,22 +87,6 @@ func parseYAML(text string) (root *yaml.Node, err error) {
 	return doc.Content[0], nil
 }
 
-// syntaxError reports an error of the YAML parser, which has a line in its text and no column.
-func (s *source) syntaxError(err error) {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	p := Problem{File: s.name, Severity: Error, Message: "not valid YAML: " + text}
-	if m := regexp.MustCompile(`^line (\d+): (.*)`).FindStringSubmatch(text); m != nil {
-		p.Line, _ = strconv.Atoi(m[1])
-		p.Message = "not valid YAML: " + m[2]
-	}
-	p.Source = s.line(p.Line)
-	p.Hint = "look at the indentation, colons and quotes here and on the lines before"
-	if strings.Contains(p.Source, "\t") {
-		p.Hint = "YAML is indented with spaces, never with tabs"
-	}
-	*s.problems = append(*s.problems, p)
-}
-
 func (s *source) line(n int) string {
 	if n < 1 || n > len(s.lines) {
 		return ""
@@ -98,8 +94,9 @@ func (s *source) line(n int) string {
 	return strings.TrimRight(s.lines[n-1], "\r")
 }
 
+// report reports something about a node, or with nil about the whole file.
 func (s *source) report(n *yaml.Node, severity Severity, message, hint string) {
-	p := Problem{File: s.name, Severity: severity, Message: message, Hint: hint}
+	p := Problem{File: s.name, Severity: severity, Message: message, Hint: hint, Line: 1, Col: 1}
 	if n != nil {
 		p.Line, p.Col = n.Line, n.Column
 	}
