@@ -84,11 +84,8 @@ type emailNotifier struct {
 
 func newEmail(config any, defaults json.RawMessage) (Notifier, error) {
 	c := *config.(*emailConfig)
-	from, err := c.check()
-	if err != nil {
-		return nil, err
-	}
-	if err := checkEmailDefaults(defaults); err != nil {
+	from, faults := c.check()
+	if err := errors.Join(append(faults, checkEmailDefaults(defaults))...); err != nil {
 		return nil, err
 	}
 	if c.Port == 0 {
@@ -104,25 +101,22 @@ func newEmail(config any, defaults json.RawMessage) (Notifier, error) {
 	}, nil
 }
 
-func (c emailConfig) check() (from *mail.Address, err error) {
+// check returns the sender, and all that is wrong.
+func (c emailConfig) check() (from *mail.Address, faults []error) {
 	if c.Host == "" || strings.ContainsAny(c.Host, " /@\r\n") {
-		return nil, &FieldError{"host", errors.New("write the name of the mail server, such as smtp.example.com")}
+		faults = append(faults, &FieldError{"host", errors.New("write the name of the mail server, such as smtp.example.com")})
 	}
 	if c.Port < 0 || c.Port > 65535 {
-		return nil, &FieldError{"port", errors.New("not a port; write one such as 587")}
+		faults = append(faults, &FieldError{"port", errors.New("not a port; write one such as 587")})
 	}
-	if from, err = mail.ParseAddress(c.From); err != nil {
-		return nil, &FieldError{"from", fmt.Errorf("%q is no mail address; write one such as Qase <qase@example.com>", c.From)}
+	from, err := mail.ParseAddress(c.From)
+	if err != nil {
+		faults = append(faults, &FieldError{"from", fmt.Errorf("%q is no mail address; write one such as Qase <qase@example.com>", c.From)})
 	}
 	if strings.ContainsAny(c.Hello, " \r\n") {
-		return nil, &FieldError{"hello", errors.New("not the name of a host")}
+		faults = append(faults, &FieldError{"hello", errors.New("not the name of a host")})
 	}
-	for _, check := range []error{c.checkTLS(), c.checkAuth(), checkTimeout(c.Timeout)} {
-		if check != nil {
-			return nil, check
-		}
-	}
-	return from, nil
+	return from, append(faults, c.checkTLS(), c.checkAuth(), checkTimeout(c.Timeout))
 }
 
 func (c emailConfig) checkTLS() error {

@@ -66,17 +66,15 @@ type httpNotifier struct {
 
 func newHTTP(config any, defaults json.RawMessage) (Notifier, error) {
 	c := *config.(*httpConfig)
-	if err := checkTimeout(c.Timeout); err != nil {
-		return nil, err
-	}
+	faults := []error{checkTimeout(c.Timeout), checkHTTPDefaults(defaults)}
 	key, err := signingKey(c.SigningSecret)
 	if err != nil {
-		return nil, &FieldError{"signing_secret", err}
+		faults = append(faults, &FieldError{"signing_secret", err})
 	}
 	if err := checkAllowHosts(c.AllowHosts); err != nil {
-		return nil, &FieldError{"allow_hosts", err}
+		faults = append(faults, &FieldError{"allow_hosts", err})
 	}
-	if err := checkHTTPDefaults(defaults); err != nil {
+	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
 	guard := dialGuard{publicOnly: len(c.AllowHosts) > 0 && !c.AllowPrivate}

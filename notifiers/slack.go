@@ -77,22 +77,24 @@ func newSlack(config any, defaults json.RawMessage) (Notifier, error) {
 	return &slackNotifier{c, defaults, newHTTPClient(dialGuard{}), newMasker(secrets...)}, nil
 }
 
+// check returns all that is wrong, joined.
 func (c slackConfig) check() error {
+	var faults []error
 	switch {
 	case c.WebhookURL.IsSet() && c.Token.IsSet():
-		return &FieldError{"webhook_url", errors.New("there is a token too; write one of them")}
+		faults = append(faults, &FieldError{"webhook_url", errors.New("there is a token too; write one of them")})
 	case !c.WebhookURL.IsSet() && !c.Token.IsSet():
-		return &FieldError{"token", errors.New("missing; write a bot token here, or a webhook_url")}
+		faults = append(faults, &FieldError{"token", errors.New("missing; write a bot token here, or a webhook_url")})
 	}
 	if c.WebhookURL.IsSet() {
 		if _, err := httpURL(c.WebhookURL.Value()); err != nil {
-			return fieldError("webhook_url", errors.New("not a URL; write one such as https://hooks.slack.com/services/…"))
+			faults = append(faults, fieldError("webhook_url", errors.New("not a URL; write one such as https://hooks.slack.com/services/…")))
 		}
 	}
 	if _, err := httpURL(c.APIURL); err != nil {
-		return &FieldError{"api_url", errors.New("not a URL; write one such as https://slack.com/api/")}
+		faults = append(faults, &FieldError{"api_url", errors.New("not a URL; write one such as https://slack.com/api/")})
 	}
-	return checkTimeout(c.Timeout)
+	return errors.Join(append(faults, checkTimeout(c.Timeout))...)
 }
 
 // Send posts the message. It is delivered when Slack says ok, and not by the HTTP status alone.

@@ -143,19 +143,28 @@ func (b *builder) checkNotifier(f *openFile, node *yaml.Node, entries []entry, n
 		return
 	}
 	err := kind.Check(n.Config, n.Defaults)
-	if err == nil {
-		return
+	faults := []error{err}
+	if joined, isJoined := err.(interface{ Unwrap() []error }); isJoined {
+		faults = joined.Unwrap()
 	}
+	for _, fault := range faults {
+		if fault != nil {
+			f.errorf(blamed(node, entries, fault), "the notifier %s: %v", n.Name, fault)
+		}
+	}
+}
+
+// blamed returns the value of the key that an error names, or else the whole notifier.
+func blamed(node *yaml.Node, entries []entry, err error) *yaml.Node {
 	var blame interface{ Field() string }
-	at := node
 	if errors.As(err, &blame) {
 		for _, e := range entries {
 			if e.key.Value == blame.Field() || e.key.Value == blame.Field()+"_file" {
-				at = e.value
+				return e.value
 			}
 		}
 	}
-	f.errorf(at, "the notifier %s: %v", n.Name, err)
+	return node
 }
 
 // hasAllowedHosts reports whether a configuration has allow_hosts set.

@@ -49,10 +49,14 @@ func testOptions() Options {
 			"chat": {
 				Config: func() any { return &chatConfig{Timeout: time.Second} }, Options: chatOptions{},
 				Check: func(config any, _ json.RawMessage) error {
+					var faults []error
 					if config.(*chatConfig).Tries > 9 {
-						return badKey{"tries", "at most 9 tries"}
+						faults = append(faults, badKey{"tries", "at most 9 tries"})
 					}
-					return nil
+					if config.(*chatConfig).Timeout > time.Hour {
+						faults = append(faults, badKey{"timeout", "at most 1h"})
+					}
+					return errors.Join(faults...)
 				},
 			},
 			"hook": {Config: func() any { return &hookConfig{} }, Options: hookOptions{}},
