@@ -20,11 +20,14 @@ import (
 const (
 	maxConditionBytes = 4 << 10
 	maxConditionNodes = 500
-	maxRange          = 1000      // 1..1000
-	maxSteps          = 1_000_000 // elements looked at, times the size of the predicate
-	maxList           = 20_000    // elements of a list to be sorted, grouped, joined …
-	maxQuadratic      = 1000      // elements of a list that uniq compares with each other
-	memoryBudget      = 100_000   // elements created by map, filter, split …
+	maxRange          = 1000     // 1..1000
+	maxSteps          = 250_000  // elements looked at, times the size of the predicate
+	maxList           = 20_000   // elements of a list to be sorted, grouped, joined …
+	maxQuadratic      = 1000     // elements of a list that uniq compares with each other
+	maxText           = 1 << 20  // bytes of a text that is searched
+	maxPattern        = 64 << 10 // bytes of a text that is matched with a pattern, or split
+	maxPart           = 100      // characters that are put into a text many times
+	memoryBudget      = 100_000  // elements created by map, filter, split …
 )
 
 // condition is a compiled when. It may be evaluated by many goroutines at once.
@@ -73,6 +76,7 @@ func environment() types.Map {
 		"now":         types.TypeOf(func() time.Time { return time.Time{} }),
 		stepFunction:  types.TypeOf(func(...any) any { return nil }),
 		boundFunction: types.TypeOf(func(...any) any { return nil }),
+		textFunction:  types.TypeOf(func(...any) any { return nil }),
 	}
 	for name, value := range names() {
 		env[name] = types.TypeOf(value)
@@ -107,7 +111,7 @@ func keysOf(m map[string]any) []string {
 // machines are expr's virtual machines, kept for their stacks.
 type machines struct{ pool sync.Pool }
 
-// run evaluates c. The environment must hold everything of names(), and the functions now, stepFunction and boundFunction.
+// run evaluates c. The environment must hold everything of names(), and the functions now, stepFunction, boundFunction and textFunction.
 func (ms *machines) run(c *condition, env map[string]any) (bool, error) {
 	machine, _ := ms.pool.Get().(*vm.VM)
 	if machine == nil {
@@ -157,6 +161,22 @@ func (s *steps) count(args ...any) any {
 		panic("the condition looks at too many elements")
 	}
 	return nil
+}
+
+// text is called as textFunction with a text, the most bytes that it may have, and how many of them make a step. It
+// returns the text.
+func (s *steps) text(args ...any) any {
+	text, isText := args[0].(string)
+	if !isText {
+		return args[0]
+	}
+	most, _ := args[1].(int)
+	perStep, _ := args[2].(int)
+	if len(text) > most {
+		panic(fmt.Sprintf("a text of %d bytes is too long here, the most is %d", len(text), most))
+	}
+	s.count(len(text) / perStep)
+	return text
 }
 
 // bound is called as boundFunction with a list and the most elements that it may have, and returns the list.

@@ -16,7 +16,8 @@ func evalEnv(t testing.TB, payload string) map[string]any {
 	env["event_name"], env["event_type"], env["event_action"] = ev.Name, ev.Type(), ev.Action()
 	env["payload"], env["project_code"], env["team_member_id"] = ev.Payload, ev.Project, ev.MemberID
 	env["now"] = func() time.Time { return time.Unix(1650540200, 0).UTC() }
-	env[stepFunction], env[boundFunction] = (&steps{}).count, bound
+	s := &steps{}
+	env[stepFunction], env[textFunction], env[boundFunction] = s.count, s.text, bound
 	return env
 }
 

@@ -12,6 +12,7 @@ import (
 const (
 	stepFunction  = "__step"  // counts the elements that predicates look at
 	boundFunction = "__bound" // refuses lists that are too long
+	textFunction  = "__text"  // counts the work on texts, and refuses those that are too long
 )
 
 // nilSafe rewrites an expression so that a missing or null field never breaks it: reading through nil gives nil, a
@@ -180,7 +181,12 @@ func (v *nilSafe) binary(node *ast.Node, n *ast.BinaryNode) {
 		v.equal(node, n, false)
 	case "!=":
 		v.equal(node, n, true)
+	case "contains", "startsWith", "endsWith":
+		n.Left = v.boundText(n.Left, maxText, 64)
+	case "matches":
+		n.Left = v.boundText(n.Left, maxPattern, 4)
 	case "in":
+		n.Right = v.boundList(n.Right, maxList)
 		v.guard(node, []*ast.Node{&n.Left}, false)
 	case "+", "-", "*", "/", "%", "**", "^":
 		v.guard(node, []*ast.Node{&n.Left, &n.Right}, nil)

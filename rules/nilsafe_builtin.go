@@ -30,24 +30,75 @@ func (v *nilSafe) builtin(node *ast.Node, n *ast.BuiltinNode) {
 	case "int", "float", "abs", "ceil", "floor", "round", "date", "duration":
 		v.guard(node, []*ast.Node{&n.Arguments[0]}, nil)
 	}
-	v.boundLists(n)
+	v.boundWork(n)
 }
 
-// boundLists refuses, while running, lists that are too long for functions whose work is not counted element by element.
-func (v *nilSafe) boundLists(n *ast.BuiltinNode) {
-	most := maxList
+// boundWork refuses, while running, lists and texts that are too long for functions whose work is not counted element by element.
+func (v *nilSafe) boundWork(n *ast.BuiltinNode) {
+	first := &n.Arguments[0]
 	switch n.Name {
 	case "uniq":
-		most = maxQuadratic
-	case "sort", "sortBy", "groupBy", "flatten", "concat", "mean", "median", "sum", "reduce", "join":
-	default:
-		return
+		*first = v.boundList(*first, maxQuadratic)
+	case "sort", "sortBy", "groupBy", "flatten", "concat", "mean", "median", "sum", "reduce", "min", "max":
+		*first = v.boundList(*first, maxList)
+	case "join", "replace":
+		v.boundParts(n)
+		*first = v.boundList(v.boundText(*first, maxText, 4), maxList)
+	case "split", "splitAfter":
+		*first = v.boundText(*first, maxPattern, 4)
+	case "lower", "upper", "trim", "trimPrefix", "trimSuffix", "indexOf", "lastIndexOf", "hasPrefix", "hasSuffix", "fromJSON", "toBase64", "fromBase64":
+		*first = v.boundText(*first, maxText, 16)
 	}
-	list := n.Arguments[0]
-	n.Arguments[0] = at(list, &ast.CallNode{
-		Callee:    at(list, &ast.IdentifierNode{Value: boundFunction}),
-		Arguments: []ast.Node{list, at(list, &ast.IntegerNode{Value: most})},
-	})
+}
+
+// boundParts allows only short constants for what is put into a text many times.
+func (v *nilSafe) boundParts(n *ast.BuiltinNode) {
+	for _, arg := range n.Arguments[1:] {
+		if s, constant := arg.(*ast.StringNode); !constant && n.Name != "replace" || constant && len(s.Value) > maxPart {
+			v.refuse(n, fmt.Sprintf("%s needs a text in quotes of at most %d characters here", n.Name, maxPart), "")
+		} else if _, number := arg.(*ast.IntegerNode); !constant && !number {
+			v.refuse(n, fmt.Sprintf("%s needs a text in quotes of at most %d characters here", n.Name, maxPart), "")
+		}
+	}
+}
+
+// boundList makes a list that is too long fail. What is written in the condition is short enough, but not what it is made of.
+func (v *nilSafe) boundList(list ast.Node, most int) ast.Node {
+	switch n := list.(type) {
+	case *ast.ArrayNode:
+		for i := range n.Nodes {
+			if v.kindOf(n.Nodes[i]) == maybeNil {
+				n.Nodes[i] = v.boundList(n.Nodes[i], most)
+			}
+		}
+		return list
+	case *ast.StringNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.MapNode:
+		return list
+	}
+	return v.bounded(list, boundFunction, most)
+}
+
+// boundText makes a text that is too long fail, and counts a step for every so many bytes of it. The names of
+// an event are short enough.
+func (v *nilSafe) boundText(s ast.Node, most, perStep int) ast.Node {
+	switch s.(type) {
+	case *ast.StringNode, *ast.IdentifierNode:
+		if v.kindOf(s) != maybeNil {
+			return s
+		}
+	}
+	return v.bounded(s, textFunction, most, perStep)
+}
+
+// bounded passes a value through one of our functions.
+func (v *nilSafe) bounded(value ast.Node, function string, limits ...int) ast.Node {
+	args := []ast.Node{value}
+	for _, limit := range limits {
+		args = append(args, at(value, &ast.IntegerNode{Value: limit}))
+	}
+	call := at(value, &ast.CallNode{Callee: at(value, &ast.IdentifierNode{Value: function}), Arguments: args})
+	v.made[call] = v.kindOf(value)
+	return call
 }
 
 // predicate counts each element that it looks at.

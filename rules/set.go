@@ -210,7 +210,7 @@ func (s *Set) view(ev *Event, st State) *view {
 		"payload": ev.Payload, "team_member_id": ev.MemberID, "project_code": ev.Project, "source": ev.Source,
 		"entity": entity, "actor": actor, "previous": nil,
 		nowKey: st.Now, "now": func() time.Time { return st.Now },
-		stepFunction: v.steps.count, boundFunction: bound,
+		stepFunction: v.steps.count, boundFunction: bound, textFunction: v.steps.text,
 	}
 	s.history(v, st, entity)
 	return v
