@@ -12,7 +12,7 @@ import (
 // The write-ahead log is moved into the file in the background after every passivePages. While others write, that
 // cannot catch up and the log cannot start again from its beginning; from restartPages on, the writer waits for it.
 const (
-	passivePages = 16 << 20 / pageSize
+	passivePages = 32 << 20 / pageSize
 	restartPages = 96 << 20 / pageSize
 )
 

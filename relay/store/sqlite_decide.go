@@ -8,8 +8,8 @@ import (
 
 // Events are handed over in chunks, since each handing over costs more than a small event; and only so many chunks wait to be stored.
 const (
-	chunkSize  = 8
-	chunkAhead = 4
+	chunkSize  = 2
+	chunkAhead = 8
 )
 
 // decider decides about the events of a batch on a goroutine of its own, in their order, so that deciding and writing share the time.
