@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	_ "time/tzdata" // settings.timezone works where the machine has no time zones
 )
 
 func main() {
