@@ -137,10 +137,10 @@ func goldenMessages() map[string]*Message {
 func TestRenderedMessagesAreAsTheyWere(t *testing.T) {
 	for name, m := range goldenMessages() {
 		for _, kind := range []string{"slack", "email", "http"} {
+			if kind == "email" && strings.Contains(string(m.Options), "channel") {
+				continue // a message for chats, without anybody to mail it to
+			}
 			t.Run(kind+"/"+name, func(t *testing.T) {
-				if kind == "email" && strings.Contains(string(m.Options), "channel") {
-					t.Skip("has no recipient")
-				}
 				got, err := Preview(kind, m, nil)
 				if err != nil {
 					t.Fatal(err)
