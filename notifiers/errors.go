@@ -38,6 +38,13 @@ type RetryAfterError struct {
 func (e *RetryAfterError) Error() string { return e.Err.Error() }
 func (e *RetryAfterError) Unwrap() error { return e.Err }
 
+// GoneError says that the receiver is gone for good (HTTP 410): the message is kept, and the notifier pauses until somebody has
+// looked at it.
+type GoneError struct{ Err error }
+
+func (e *GoneError) Error() string { return e.Err.Error() }
+func (e *GoneError) Unwrap() error { return e.Err }
+
 // transientError is a failure worth another attempt, with its reason.
 type transientError struct {
 	reason string

@@ -47,6 +47,33 @@ type Message struct {
 	CreatedAt time.Time `json:"created_at"`
 	// Event is the event as Qase sent it.
 	Event json.RawMessage `json:"-"`
+	// Memory is what the notifier can keep from one message to another; nil where there is none, as in a preview.
+	Memory Memory `json:"-"`
+}
+
+// Memory keeps small values of one notifier on disk, through restarts and for all relays that share a store. It may be
+// used from many goroutines.
+type Memory interface {
+	// Get returns the value kept under key, or nil.
+	Get(ctx context.Context, key string) ([]byte, error)
+	// Swap sets the value of a key, or deletes it if value is nil, provided that it is still old (nil: there is none).
+	// It reports whether it did. The value is forgotten after the given time; zero is never.
+	Swap(ctx context.Context, key string, old, value []byte, keep time.Duration) (bool, error)
+}
+
+// Prober is a Notifier that can be tried without sending anything.
+type Prober interface {
+	// Probe verifies the credentials and, as far as the service allows it, the places that messages go to. options
+	// are message options in use that are no templates, such as channels. It returns a sentence on what was found; its errors are like
+	// those of Send.
+	Probe(ctx context.Context, options []json.RawMessage) (string, error)
+}
+
+// Rate is how many messages one target takes: so many in a time, of which some may come at once.
+type Rate struct {
+	Messages int // zero means no limit
+	Per      time.Duration
+	Burst    int // zero means 1
 }
 
 // Receipt is what a channel answered.
@@ -81,4 +108,9 @@ type Kind struct {
 	Missing func(config any, options map[string]bool) (what, hint string)
 	// Concurrency is how many messages may be on their way at once, unless the notifier sets it. Zero means 1.
 	Concurrency int
+	// Rate is how many messages a target takes, unless the notifier sets it.
+	Rate Rate
+	// Target names what the rate counts, such as a channel, by the notifier's own message options and those of a message.
+	// A nil Target counts all messages of the notifier together.
+	Target func(defaults, options json.RawMessage) string
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,14 +22,16 @@ type SQLiteOptions struct {
 // transaction, so that one fsync serves them all, and while the disk works the next ones gather. Reads have
 // connections of their own and see what is committed. Another goroutine moves the write-ahead log into the file.
 type SQLite struct {
-	path    string
-	now     func() time.Time
-	log     *slog.Logger
-	lock    *fileLock
-	writer  *writer
-	readers *readers
-	keeper  *checkpointer
-	close   func() error
+	path                        string
+	now                         func() time.Time
+	log                         *slog.Logger
+	lock                        *fileLock
+	writer                      *writer
+	readers                     *readers
+	keeper                      *checkpointer
+	rates                       rates
+	unfinished, unfinishedBytes atomic.Int64 // kept by the writer
+	close                       func() error
 }
 
 // OpenSQLite opens the database at path, which it makes if need be: the folder for its owner only (0700), and the

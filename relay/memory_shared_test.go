@@ -1,0 +1,51 @@
+package relay
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"qaserelay/relay/store"
+)
+
+// Swap implements store.Store.
+func (m *memory) Swap(_ context.Context, key string, old []byte, c store.Change) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if now := m.values[key]; m.fails != nil || (now == nil) != (old == nil) || !bytes.Equal(now, old) {
+		return false, m.fails
+	}
+	if c.Value == nil {
+		delete(m.values, key)
+	} else {
+		m.values[key] = c.Value
+	}
+	return true, nil
+}
+
+// Reserve implements store.Store.
+func (m *memory) Reserve(context.Context, string, store.Rate, time.Duration) (time.Duration, error) {
+	return 0, m.fails
+}
+
+// Node implements store.Store.
+func (m *memory) Node() int { return 0 }
+
+// Holds implements store.Store.
+func (m *memory) Holds() bool { return true }
+
+// Wakes implements store.Store.
+func (m *memory) Wakes() <-chan string { return nil }
+
+// Load implements store.Store.
+func (m *memory) Load() (l store.Load) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range m.rows {
+		if d.State == store.Pending || d.State == store.Sending {
+			l.Deliveries++
+			l.Bytes += int64(len(d.Message))
+		}
+	}
+	return l
+}

@@ -1,0 +1,185 @@
+package store
+
+import (
+	"time"
+)
+
+// Event is an event on its way in.
+type Event struct {
+	ID         ID
+	Source     string
+	Name       string   // event_name
+	Project    string   // project_code
+	Hash       [32]byte // SHA-256 of source and body, for dedupe
+	Body       []byte   // as Qase sent it
+	ReceivedAt time.Time
+	// Keys may be read ahead of decide, since it will ask for them.
+	Keys []string
+	// ReplayOf is the event that this one repeats because a person asked for it, or zero. A replay is no duplicate of anything, and
+	// nothing is a duplicate of it.
+	ReplayOf ID
+}
+
+// Decide says what follows from the i-th event of a batch. get returns the value kept under a key, or nil; the value
+// must not be changed in place.
+type Decide func(i int, get func(key string) ([]byte, error)) (Plan, error)
+
+// Plan is what follows from one event.
+type Plan struct {
+	Decisions  []byte // JSON, kept with the event as it is
+	Deliveries []NewDelivery
+	Changes    []Change
+}
+
+// NewDelivery is a delivery to be made.
+type NewDelivery struct {
+	ID       ID
+	Rule     string
+	Notifier string
+	OrderKey string // deliveries of one order key to one notifier keep their order; empty means no order
+	Title    string // for lists
+	Message  []byte // JSON, kept as it is
+	// Wait is how long it waits at most for an earlier delivery of its order key. Zero means OrderWait.
+	Wait time.Duration
+	// FallbackFor is the delivery that this one stands in for, or zero.
+	FallbackFor ID
+	// Claim asks for the delivery at once, as Store.Claim would give it, with lease 1. It is given unless one of its order key is
+	// unfinished.
+	Claim bool
+	// Cancelled is set for a rehearsal: the reason why the delivery is recorded but never sent.
+	Cancelled string
+}
+
+// Change sets the value of a key.
+type Change struct {
+	Key     string
+	Value   []byte    // nil deletes the key
+	Expires time.Time // when the value is forgotten; zero is never
+}
+
+// Receipt says what became of one event of a batch.
+type Receipt struct {
+	ID        ID // the id of the first event with this body, if it is a duplicate
+	Duplicate bool
+	// Pending names the notifiers that have new work from this event.
+	Pending []string
+	// Claimed are the new deliveries that the caller now has to finish.
+	Claimed []ID
+	Err     error // decide failed for this event; nothing of it is stored
+}
+
+// State is where a delivery stands.
+type State string
+
+// The states of a delivery.
+const (
+	Pending   State = "pending"
+	Sending   State = "sending"
+	Delivered State = "delivered"
+	Dead      State = "dead"
+	Cancelled State = "cancelled"
+)
+
+// Delivery is one notification on its way to one notifier.
+type Delivery struct {
+	ID        ID
+	EventID   ID
+	EventName string
+	Project   string
+	Rule      string
+	Notifier  string
+	OrderKey  string
+	Title     string
+	State     State
+	Attempts  int       // made since it was created or last retried by hand
+	Lease     int64     // changes with every claim; Finish ignores an outcome of an older one
+	NextAt    time.Time // when it is due, if pending
+	CreatedAt time.Time
+	FirstAt   time.Time // when its allowance of attempts began
+	UpdatedAt time.Time
+	// FallbackFor is the dead delivery that this one stands in for, or zero.
+	FallbackFor ID
+	Status      string // of the last attempt, such as "503 Service Unavailable"
+	Error       string // of the last attempt, or why it was cancelled
+	Message     []byte // JSON, as planned
+	EventBody   []byte // filled by Claim and Delivery
+}
+
+// Outcome says what became of one claimed delivery.
+type Outcome struct {
+	ID    ID
+	Lease int64
+	// State is delivered, dead, or pending for another attempt or a hand-back.
+	State State
+	// NextAt is when a pending delivery is due again.
+	NextAt time.Time
+	// Attempt is what was tried, or nil when the delivery is handed back untried.
+	Attempt *Attempt
+	// Fallback is made in the same transaction, for the same event, if the delivery was still ours.
+	Fallback *NewDelivery
+}
+
+// Attempt is one try to send a delivery.
+type Attempt struct {
+	At       time.Time
+	Took     time.Duration
+	Status   string // the receiver's answer in its protocol's words
+	Reason   string // why it failed, in one word, as in the metrics; empty if it did not
+	Error    string
+	Response string // the beginning of the answer, at most 4 KiB
+}
+
+// StoredEvent is an event as it is kept.
+type StoredEvent struct {
+	ID         ID
+	Source     string
+	Name       string
+	Project    string
+	Body       []byte
+	ReceivedAt time.Time
+	Decisions  []byte // JSON, as planned
+	Deliveries []ID   // filled by Event
+	ReplayOf   ID     // the event that this one repeats, or zero
+}
+
+// EventFilter selects events. Zero fields select all.
+type EventFilter struct {
+	Source, Name, Project string
+	Before                ID // only older ones than this, for paging; FirstID makes one of a time
+	After                 ID // only newer ones than this
+	OldestFirst           bool
+	Limit                 int // at most 1000; zero means 50
+}
+
+// DeliveryFilter selects deliveries. Zero fields select all.
+type DeliveryFilter struct {
+	State          State
+	Rule, Notifier string
+	EventName      string
+	Project        string
+	Event          ID
+	Before         ID  // only older ones than this, for paging
+	After          ID  // only newer ones than this
+	Limit          int // at most 1000; zero means 50
+}
+
+// Backlog counts what one notifier has before it, and what has died.
+type Backlog struct {
+	Notifier string
+	Pending  int // pending or sending
+	Dead     int
+	Oldest   time.Time // when the oldest unfinished one was created, or zero
+}
+
+// Load counts what is unfinished, on all notifiers together.
+type Load struct {
+	Deliveries int   // pending or sending
+	Bytes      int64 // of their messages
+}
+
+// Rate is how much one receiver takes: so many messages in a time, of which some may come at once.
+type Rate struct {
+	Messages int
+	Per      time.Duration
+	Burst    int // zero means 1
+}
