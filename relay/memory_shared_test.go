@@ -3,6 +3,7 @@ package relay
 import (
 	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"qaserelay/relay/store"
@@ -26,6 +27,20 @@ func (m *memory) Swap(_ context.Context, key string, old []byte, c store.Change)
 // Reserve implements store.Store.
 func (m *memory) Reserve(context.Context, string, store.Rate, time.Duration) (time.Duration, error) {
 	return 0, m.fails
+}
+
+// Cancel implements store.Store.
+func (m *memory) Cancel(_ context.Context, ids []store.ID, why string) (n int, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range m.rows {
+		if slices.Contains(ids, d.ID) && (d.State == store.Dead || d.State == store.Pending) {
+			d.State, d.Error, d.NextAt = store.Cancelled, why, time.Time{}
+			m.park(d.Notifier, d.OrderKey)
+			n++
+		}
+	}
+	return n, nil
 }
 
 // Node implements store.Store.

@@ -93,6 +93,24 @@ func deliverCases() map[string]func(*fixture) {
 			f.equal("claimed", f.claim(), []ID{dead, waiting})
 			f.equal("lease", f.get(dead).Lease, 2)
 		},
+		"a person can cancel a dead or a waiting delivery, and the next one of its entity goes": func(f *fixture) {
+			dead, first, next, done := f.put(""), f.put("k"), f.put("k"), f.put("")
+			f.claim()
+			f.finish(Dead, time.Time{}, dead)
+			f.finish(Delivered, time.Time{}, done)
+			f.finish(Pending, f.now().Add(time.Minute), first)
+			f.handBack(time.Time{}, next)
+			n, err := f.Cancel(f.Context(), []ID{dead, first, done, dead, 12345}, "not wanted")
+			f.check(err)
+			f.equal("found", n, 2)
+			d := f.get(first)
+			f.equal("cancelled", []any{d.State, d.Error, d.NextAt.IsZero()}, []any{Cancelled, "not wanted", true})
+			f.equal("ended", []State{f.get(dead).State, f.get(done).State}, []State{Cancelled, Delivered})
+			f.equal("next", f.claim(), []ID{next})
+			n, err = f.Cancel(f.Context(), []ID{next}, "too late")
+			f.check(err)
+			f.equal("being sent", n, 0)
+		},
 		"many can be retried at once": func(f *fixture) {
 			var ids []ID
 			var p Plan

@@ -158,8 +158,9 @@ type DeliveryFilter struct {
 	EventName      string
 	Project        string
 	Event          ID
-	Before         ID  // only older ones than this, for paging
-	After          ID  // only newer ones than this
+	Before         ID // only older ones than this, for paging
+	After          ID // only newer ones than this
+	OldestFirst    bool
 	Limit          int // at most 1000; zero means 50
 }
 

@@ -57,6 +57,8 @@ type Store interface {
 	// Retry makes dead or pending deliveries due now, whatever is before them, with a fresh allowance of attempts, and
 	// returns how many it found.
 	Retry(ctx context.Context, ids []ID) (int, error)
+	// Cancel makes dead or pending deliveries cancelled for the given reason, lets those go that waited for them, and returns how many it found.
+	Cancel(ctx context.Context, ids []ID, why string) (int, error)
 
 	// Get returns the value kept under key, or nil.
 	Get(ctx context.Context, key string) ([]byte, error)
