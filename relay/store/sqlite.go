@@ -77,11 +77,16 @@ func (s *SQLite) start() error {
 	if err != nil {
 		return errors.Join(err, c.close())
 	}
+	seen, err := recallSightings(c, s.now())
+	if err != nil {
+		return errors.Join(err, cc.close(), c.close())
+	}
 	rc, err := connectReady(s.path, forReading())
 	if err != nil {
 		return errors.Join(err, cc.close(), c.close())
 	}
 	s.writer = newWriter(c, rc, s.now)
+	s.writer.seen = seen
 	s.readers = newReaders(s.path)
 	s.keeper = newCheckpointer(cc, s.writer, s.log)
 	s.writer.grown = s.keeper.count

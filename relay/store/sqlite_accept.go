@@ -50,13 +50,12 @@ func (t *tx) accept(batch []Event, decide Decide) ([]Receipt, error) {
 	return receipts, nil
 }
 
-// storeOne stores an event and its plan. When deciding failed, it takes back the mark that the body was seen; the mark that this one
-// replaced, if any, had expired.
+// storeOne stores an event and its plan. When deciding failed, the body was not seen.
 func (t *tx) storeOne(ev *Event, r *Receipt, p decided) error {
 	if p.failed != nil {
 		r.Err = p.failed
-		_, err := t.exec("DELETE FROM dedupe WHERE hash = ?", ev.Hash[:dedupeBytes])
-		return wrap(err, "forgetting a body")
+		delete(t.seen, hashOf(ev))
+		return nil
 	}
 	if err := t.insertEvent(ev, p.plan.Decisions); err != nil {
 		return err
@@ -103,33 +102,10 @@ func shareFailures(receipts []Receipt) {
 	}
 }
 
-// dedupeBytes is how much of a body's SHA-256 is kept: half of it tells bodies apart as surely, and fills fewer pages.
-const dedupeBytes = 16
-
-// firstSeen remembers the body. When there was an event with it within DedupeWindow, it returns that one's id and
-// true. (The id may be the event's own, if a caller comes again after its context ended.)
-func (t *tx) firstSeen(ev *Event) (first ID, again bool, err error) {
-	const remember = `INSERT INTO dedupe (hash, event_id, expires_at) VALUES (?1, ?2, ?3)
-		ON CONFLICT (hash) DO UPDATE SET event_id = excluded.event_id, expires_at = excluded.expires_at
-		WHERE dedupe.expires_at <= ?4`
-	n, err := t.exec(remember, ev.Hash[:dedupeBytes], ev.ID, t.now+DedupeWindow.Milliseconds(), t.now)
-	if err != nil {
-		return 0, false, fmt.Errorf("remembering a body: %w", err)
-	}
-	if n == 1 {
-		return ev.ID, false, nil
-	}
-	const find = "SELECT event_id FROM dedupe WHERE hash = ?"
-	err = t.query(context.Background(), find, []any{ev.Hash[:dedupeBytes]}, func(r row) error {
-		first = r.id(0)
-		return nil
-	})
-	return first, true, wrap(err, "looking for an earlier event")
-}
-
 func (t *tx) insertEvent(ev *Event, decisions []byte) error {
-	const q = "INSERT INTO events (id, source, name, project, received_at, decisions, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
-	_, err := t.exec(q, ev.ID, ev.Source, ev.Name, ev.Project, ev.ReceivedAt.UnixMilli(), decisions, ev.Body)
+	const q = "INSERT INTO events (id, source, name, project, received_at, decisions, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+	h := hashOf(ev)
+	_, err := t.exec(q, ev.ID, ev.Source, ev.Name, ev.Project, ev.ReceivedAt.UnixMilli(), decisions, ev.Body, h[:])
 	return wrap(err, "storing an event")
 }
 

@@ -56,9 +56,13 @@ func pragmas(u use) []pragma {
 	}
 }
 
-// configure sets the pragmas and reads each back, since SQLite ignores silently what it cannot do.
+// configure sets the pragmas and reads each back, since SQLite ignores silently what it cannot do. What is right already is
+// left alone: setting auto_vacuum writes to the file each time, which must not be full for that.
 func configure(c *conn, want []pragma) error {
 	for _, p := range want {
+		if got, err := readPragma(c, p.name); err == nil && got == p.value {
+			continue
+		}
 		if err := c.run("PRAGMA " + p.name + " = " + p.value); err != nil {
 			return fmt.Errorf("setting %s: %w", p.name, err)
 		}

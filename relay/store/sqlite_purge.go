@@ -125,6 +125,9 @@ func (t *tx) purgeRange(after, last, deadBefore ID) (int, error) {
 	const orphans = `event_id > ?1 AND event_id <= ?2 AND NOT EXISTS (SELECT 1 FROM events e WHERE e.id = event_id)`
 	const attempts = "DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE " + orphans + ")"
 	const deliveries = "DELETE FROM deliveries WHERE " + orphans
+	if err := t.keepSeenOf(after, last); err != nil {
+		return 0, err
+	}
 	n, err := t.exec(events, after, last, deadBefore)
 	if err != nil {
 		return 0, err

@@ -16,7 +16,7 @@ const applicationID = 0x5152454c
 //
 // A delivery that is sending has no next_at, so deliveries_due holds those first, and a start finds them without
 // reading the backlog.
-func migrations() []string { return []string{schema1} }
+func migrations() []string { return []string{schema1, schema2} }
 
 const schema1 = `
 CREATE TABLE events (
@@ -88,6 +88,17 @@ CREATE TABLE probe (
 	id INTEGER PRIMARY KEY CHECK (id = 1),
 	at INTEGER NOT NULL
 ) STRICT;
+`
+
+// schema2 keeps each event's hash with it, so that the newest ones need not be in the table dedupe yet (see sightings).
+const schema2 = `
+ALTER TABLE events ADD COLUMN hash BLOB;
+DROP INDEX events_list;
+CREATE INDEX events_list ON events (id, source, name, project, hash);
+CREATE TABLE marks (
+	name  TEXT PRIMARY KEY,
+	value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 `
 
 // migrate brings the file to the version that this program knows, in one transaction, so that a crash leaves either

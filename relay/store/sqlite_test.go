@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +54,7 @@ func TestOpenSQLiteRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ path, want string }{
 		"a file of a newer release": {
 			closedStore(t, "PRAGMA user_version = 99"),
-			"has version 99, and this program knows versions up to 1; start the newer release",
+			"has version 99, and this program knows versions up to " + strconv.Itoa(len(migrations())) + "; start the newer release",
 		},
 		"a database of another program": {
 			closedStore(t, "PRAGMA application_id = 7; PRAGMA journal_mode = DELETE"), "is a database of another program",

@@ -32,6 +32,10 @@ type tx struct {
 	now    int64 // milliseconds
 	keys   overlay
 	lanes  map[ID]lane // the writer's
+
+	sightings *sightings            // the writer's
+	seen      map[bodyHash]sighting // in this transaction
+	moved     int                   // how many of those that are moving were put into the table
 }
 
 // writer owns the connection that writes. Its loop takes groups of ops into transactions.
@@ -42,6 +46,7 @@ type writer struct {
 	queue  queue
 	done   chan struct{} // closed when the loop has ended
 	lanes  map[ID]lane   // of deliveries that are being sent; they never change, so a rollback does not matter
+	seen   sightings
 
 	mu     sync.Mutex // held during a transaction, and by whoever must have none beside
 	broken chan struct{}
@@ -125,7 +130,7 @@ func (w *writer) transact(group []*op) (err error) {
 	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("starting a transaction: %w", err)
 	}
-	t := &tx{conn: w.conn, reader: w.reader, now: w.now().UnixMilli(), lanes: w.lanes}
+	t := &tx{conn: w.conn, reader: w.reader, now: w.now().UnixMilli(), lanes: w.lanes, sightings: &w.seen}
 	for _, o := range group {
 		if o.ran = !o.over.Load(); !o.ran {
 			continue
@@ -135,7 +140,7 @@ func (w *writer) transact(group []*op) (err error) {
 			return w.judge(err)
 		}
 	}
-	if err := t.saveKeys(); err != nil {
+	if err := t.save(); err != nil {
 		w.conn.rollback()
 		return w.judge(err)
 	}
@@ -143,8 +148,17 @@ func (w *writer) transact(group []*op) (err error) {
 		w.conn.rollback()
 		return w.judge(fmt.Errorf("committing: %w", err))
 	}
+	w.seen.learn(t)
 	w.grown(w.conn)
 	return nil
+}
+
+// save writes what was gathered during the transaction.
+func (t *tx) save() error {
+	if err := t.saveKeys(); err != nil {
+		return err
+	}
+	return t.moveSeen()
 }
 
 // judge closes broken when the disk did not confirm a write. After that, the pages in the memory of the operating

@@ -1,0 +1,144 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"math"
+	"slices"
+	"time"
+)
+
+// A body's hash is random, so a table by hash would cost each event a page of its own to write. The newest hashes are therefore
+// kept in memory, from where they move into the table together, neighbours with neighbours: a page takes several then. What is in memory
+// only is found again at a start by reading the hashes of the newest events.
+
+// seenAtOnce is how many hashes move into the table together. At most about twice as many are in memory, some 100 bytes each.
+const seenAtOnce = 1 << 15
+
+// bodyHash is half of a body's SHA-256, which tells bodies apart as surely and fills fewer pages.
+type bodyHash [16]byte
+
+func hashOf(ev *Event) bodyHash { return bodyHash(ev.Hash[:16]) }
+
+// sighting is the event that brought a body first.
+type sighting struct {
+	event ID
+	at    int64 // milliseconds
+}
+
+// fresh reports whether the body still counts as seen.
+func (s sighting) fresh(now int64) bool { return now-s.at < DedupeWindow.Milliseconds() }
+
+// sightings is what was seen. It changes only when a transaction has ended well, so that it says what the disk does.
+type sightings struct {
+	young  map[bodyHash]sighting
+	moving map[bodyHash]sighting // on its way into the table
+	order  []bodyHash            // what of moving is not in the table yet, by hash
+}
+
+// firstSeen remembers the body. When there was an event with it within DedupeWindow, it returns that one's id and
+// true. (The id may be the event's own, if a caller comes again after its context ended.)
+func (t *tx) firstSeen(ev *Event) (first ID, again bool, err error) {
+	h := hashOf(ev)
+	for _, known := range []map[bodyHash]sighting{t.seen, t.sightings.young, t.sightings.moving} {
+		if s, ok := known[h]; ok && s.fresh(t.now) {
+			return s.event, true, nil
+		}
+	}
+	const find = "SELECT event_id FROM dedupe WHERE hash = ? AND expires_at > ?"
+	err = t.query(context.Background(), find, []any{h[:], t.now}, func(r row) error {
+		first, again = r.id(0), true
+		return nil
+	})
+	if err != nil || again {
+		return first, again, wrap(err, "looking for an earlier event")
+	}
+	if t.seen == nil {
+		t.seen = map[bodyHash]sighting{}
+	}
+	t.seen[h] = sighting{ev.ID, t.now}
+	return ev.ID, false, nil
+}
+
+// moveSeen puts the next hashes into the table, twice as many as are new.
+func (t *tx) moveSeen() error {
+	next := t.sightings.order[:min(2*len(t.seen), len(t.sightings.order))]
+	for _, h := range next {
+		if err := t.keepSeen(h, t.sightings.moving[h]); err != nil {
+			return err
+		}
+	}
+	t.moved = len(next)
+	if t.moved == 0 || t.moved < len(t.sightings.order) {
+		return nil
+	}
+	return t.mark(markDeduped, int64(t.oldestUnmoved()-1))
+}
+
+func (t *tx) keepSeen(h bodyHash, s sighting) error {
+	const q = `INSERT INTO dedupe (hash, event_id, expires_at) VALUES (?1, ?2, ?3)
+		ON CONFLICT (hash) DO UPDATE SET event_id = excluded.event_id, expires_at = excluded.expires_at`
+	_, err := t.exec(q, h[:], s.event, s.at+DedupeWindow.Milliseconds())
+	return wrap(err, "remembering a body")
+}
+
+// oldestUnmoved returns the first event whose hash stays in memory, when all that is moving has moved.
+func (t *tx) oldestUnmoved() ID {
+	oldest := ID(math.MaxInt64)
+	for _, known := range []map[bodyHash]sighting{t.seen, t.sightings.young} {
+		for _, s := range known {
+			oldest = min(oldest, s.event)
+		}
+	}
+	return oldest
+}
+
+// learn takes over what a transaction has seen and moved.
+func (s *sightings) learn(t *tx) {
+	if s.order = s.order[t.moved:]; len(s.order) == 0 {
+		s.moving = nil
+	}
+	if s.young == nil {
+		s.young = make(map[bodyHash]sighting, len(t.seen))
+	}
+	maps.Copy(s.young, t.seen)
+	if len(s.young) < seenAtOnce || s.moving != nil {
+		return
+	}
+	s.moving, s.young = s.young, nil
+	s.order = slices.SortedFunc(maps.Keys(s.moving), func(a, b bodyHash) int { return bytes.Compare(a[:], b[:]) })
+}
+
+// markDeduped is the mark of the event up to which all hashes are in the table.
+const markDeduped = "deduped"
+
+// mark keeps a number.
+func (t *tx) mark(name string, value int64) error {
+	const q = "INSERT INTO marks (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+	_, err := t.exec(q, name, value)
+	return wrap(err, "keeping a mark")
+}
+
+// recallSightings reads the hashes that are not in the table and still count.
+func recallSightings(c *conn, now time.Time) (s sightings, err error) {
+	const q = `SELECT id, hash FROM events INDEXED BY events_list WHERE hash IS NOT NULL
+		AND id > max(?, coalesce((SELECT value FROM marks WHERE name = ?), 0))`
+	s.young = map[bodyHash]sighting{}
+	oldest := FirstID(now.Add(-DedupeWindow))
+	err = c.query(context.Background(), q, []any{oldest, markDeduped}, func(r row) error {
+		if h := r.bytes(1); len(h) == len(bodyHash{}) {
+			s.young[bodyHash(h)] = sighting{r.id(0), r.id(0).Time().UnixMilli()}
+		}
+		return nil
+	})
+	return s, wrap(err, "reading the bodies that were seen")
+}
+
+// keepSeenOf puts the hashes of events that are about to be deleted into the table, if they still count.
+func (t *tx) keepSeenOf(after, last ID) error {
+	const q = `INSERT OR REPLACE INTO dedupe (hash, event_id, expires_at)
+		SELECT hash, id, received_at + ?4 FROM events WHERE id > ?1 AND id <= ?2 AND hash IS NOT NULL AND received_at + ?4 > ?3`
+	_, err := t.exec(q, after, last, t.now, DedupeWindow.Milliseconds())
+	return wrap(err, "remembering bodies")
+}
