@@ -21,6 +21,7 @@ const (
 type call struct {
 	event    *rules.Event
 	hash     [32]byte
+	replayOf store.ID       // the stored event that it repeats, or zero
 	entity   map[string]any // what the Qase API says of the thing that the event is about, or nil
 	member   map[string]any // and of who caused it
 	done     chan struct{}
@@ -74,7 +75,7 @@ func (e *Engine) commit(ctx context.Context, calls []*call) {
 		e.handOver(c)
 		e.Metrics.accepted(c)
 		e.logDecision(c)
-		if c.err == nil && !c.receipt.Duplicate {
+		if c.err == nil && !c.receipt.Duplicate && c.replayOf == 0 {
 			e.drift.note(c.event, c.receipt.ID, e.Metrics.drifted)
 		}
 		close(c.done)
@@ -84,7 +85,7 @@ func (e *Engine) commit(ctx context.Context, calls []*call) {
 func (e *Engine) storeEvent(cfg *Config, c *call) store.Event {
 	ev := c.event
 	return store.Event{ID: e.IDs.Next(e.Now()), Source: ev.Source, Name: ev.Name, Project: ev.Project, Hash: c.hash,
-		Body: ev.Body, ReceivedAt: ev.ReceivedAt, Keys: e.safelyKeys(cfg, ev)}
+		Body: ev.Body, ReceivedAt: ev.ReceivedAt, Keys: e.safelyKeys(cfg, ev), ReplayOf: c.replayOf}
 }
 
 // wake tells the lanes that have new work from the calls.

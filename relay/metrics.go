@@ -50,7 +50,7 @@ func NewMetrics(o MetricsOptions) *Metrics {
 	if m.known == nil {
 		m.known = func(string) bool { return false }
 	}
-	m.events = m.counter("events_total", "Events by what became of them: accepted, duplicate or failed.",
+	m.events = m.counter("events_total", "Events by what became of them: accepted, duplicate, replayed or failed.",
 		"source", "event", "outcome")
 	m.decisions = m.counter("rule_decisions_total", "What rules did with events.", "rule", "outcome")
 	m.attempts = m.counter("notifications_total", "Attempts to send a notification.", "notifier", "type")
@@ -122,18 +122,23 @@ func (m *Metrics) accepted(c *call) {
 		outcome = "failed"
 	case c.receipt.Duplicate:
 		outcome = "duplicate"
+	case c.replayOf != 0:
+		outcome = "replayed"
 	}
 	if !m.known(name) {
 		name = "other"
 	}
 	m.events.WithLabelValues(c.event.Source, name, outcome).Inc()
-	if outcome != "accepted" {
+	if outcome != "accepted" && outcome != "replayed" {
 		return
 	}
 	for _, r := range c.decision.Results {
 		if r.Rule != "" {
 			m.decisions.WithLabelValues(r.Rule, string(r.Outcome)).Inc()
 		}
+	}
+	if outcome == "replayed" {
+		return
 	}
 	project := m.projects.bound(c.event.Source, c.event.Project)
 	m.lastEvent.WithLabelValues(c.event.Source, project).Set(float64(c.event.ReceivedAt.Unix()))

@@ -30,6 +30,9 @@ func (e *Engine) plan(cfg *Config, c *call, get func(string) ([]byte, error)) (s
 		plan.Decisions, err = json.Marshal(c.decision)
 		plan.Deliveries, plan.Changes = nil, nil
 	}
+	if c.replayOf != 0 { // newer events may have told otherwise
+		plan.Changes = nil
+	}
 	return plan, err
 }
 

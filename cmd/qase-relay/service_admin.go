@@ -19,6 +19,7 @@ func newAdminServer(s *service, metrics *relay.Metrics) *http.Server {
 		Reload:  s.reloader.Reload,
 		Status:  s.status,
 		Retry:   s.engine.Retry,
+		Replay:  s.engine.Replay,
 		Drift:   func() any { return s.engine.Drift() },
 		Token:   s.o.adminToken,
 		Logger:  s.o.logger,

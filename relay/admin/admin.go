@@ -18,6 +18,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"qaserelay/relay"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 )
@@ -35,6 +36,8 @@ type Options struct {
 	Status func() Status
 	// Retry makes dead or pending deliveries due now, and returns how many of them there were.
 	Retry func(ctx context.Context, ids []store.ID) (int, error)
+	// Replay decides about stored events again, and sends what follows unless it is dry.
+	Replay func(ctx context.Context, ids []store.ID, dry bool) []relay.Replay
 	// Drift lists what arrived and is not in the catalogue; it becomes JSON as it is.
 	Drift func() any
 	// Token is asked of everyone, but for health checks; empty asks nobody.
@@ -75,12 +78,7 @@ func New(o Options) http.Handler {
 	}
 	s := &server{o}
 	open := mux.NewRouter().SkipClean(true).UseEncodedPath()
-	for _, path := range []string{"/healthz", "/-/healthy"} {
-		get(open, path, s.healthy)
-	}
-	for _, path := range []string{"/readyz", "/-/ready"} {
-		get(open, path, s.ready)
-	}
+	s.openRoutes(open)
 	closed := mux.NewRouter().SkipClean(true).UseEncodedPath()
 	s.routes(closed)
 	for _, r := range []*mux.Router{open, closed} {
@@ -91,6 +89,16 @@ func New(o Options) http.Handler {
 	cross.SetDenyHandler(http.HandlerFunc(crossOrigin))
 	open.NotFoundHandler = s.askToken(cross.Handler(closed))
 	return open
+}
+
+// openRoutes are those that ask for no token.
+func (s *server) openRoutes(r *mux.Router) {
+	for _, path := range []string{"/healthz", "/-/healthy"} {
+		get(r, path, s.healthy)
+	}
+	for _, path := range []string{"/readyz", "/-/ready"} {
+		get(r, path, s.ready)
+	}
 }
 
 func (s *server) routes(r *mux.Router) {
@@ -104,12 +112,21 @@ func (s *server) routes(r *mux.Router) {
 	get(r, "/api/v1/rules", s.rules)
 	get(r, "/api/v1/notifiers", s.notifiers)
 	get(r, "/api/v1/drift", s.drift)
-	r.HandleFunc("/api/v1/deliveries/{id}/retry", s.retry).Methods(http.MethodPost)
-	r.HandleFunc("/-/reload", s.reload).Methods(http.MethodPost)
+	get(r, "/api/v1/openapi.json", describe)
+	post(r, "/api/v1/events/replay", s.replayMany)
+	post(r, "/api/v1/events/{id}/replay", s.replayOne)
+	post(r, "/api/v1/deliveries/retry", s.retryMany)
+	post(r, "/api/v1/deliveries/{id}/retry", s.retryOne)
+	post(r, "/api/v1/deliveries/{id}/cancel", s.cancel)
+	post(r, "/-/reload", s.reload)
 }
 
 func get(r *mux.Router, path string, h http.HandlerFunc) {
 	r.HandleFunc(path, h).Methods(http.MethodGet, http.MethodHead)
+}
+
+func post(r *mux.Router, path string, h http.HandlerFunc) {
+	r.HandleFunc(path, h).Methods(http.MethodPost)
 }
 
 // CheckAddress returns an error if listening on addr would show the relay to others than this machine without a token.
@@ -167,12 +184,17 @@ func (s *server) index(w http.ResponseWriter, _ *http.Request) {
 GET  /metrics                  for Prometheus
 GET  /healthz  /readyz         is it alive, does it take events
 POST /-/reload                 load the rules again
+GET  /api/v1/openapi.json      describes all that follows
 GET  /api/v1/status            version and rules in force
-GET  /api/v1/events            filters: source project event before limit
+GET  /api/v1/events            filters: source project event rule notifier state since until
 GET  /api/v1/events/ID         one event: decisions and deliveries
-GET  /api/v1/deliveries        filters: state rule notifier event before limit
+POST /api/v1/events/ID/replay  decide about it again, by the rules in force
+POST /api/v1/events/replay     the same for {"ids": [...]}
+GET  /api/v1/deliveries        filters: state rule notifier project event since until
 GET  /api/v1/deliveries/ID     one delivery: message and attempts
 POST /api/v1/deliveries/ID/retry
+POST /api/v1/deliveries/retry  the same for {"ids": [...]} or {"state": "dead", ...}
+POST /api/v1/deliveries/ID/cancel
 GET  /api/v1/rules
 GET  /api/v1/notifiers         with what each has before it
 GET  /api/v1/drift             events and fields that the catalogue does not have

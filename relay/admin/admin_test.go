@@ -150,7 +150,7 @@ func TestEveryAddressAnswers(t *testing.T) {
 		{"retrying a delivery that does not exist", "POST", "/api/v1/deliveries/" + store.ID(7).String() + "/retry", 404, "error"},
 		{"retrying a dead delivery", "POST", "/api/v1/deliveries/" + delivery + "/retry", 200, `"retried":1`},
 		{"a state that there is not", "GET", "/api/v1/deliveries?state=lost", 400, "pending, sending, delivered, dead, cancelled"},
-		{"a parameter that there is not", "GET", "/api/v1/events?name=x", 400, "source, project, event, before, limit"},
+		{"a parameter that there is not", "GET", "/api/v1/events?name=x", 400, "source, project, event, rule, notifier, state, since, until, before, after, order, limit"},
 		{"a limit that is too large", "GET", "/api/v1/events?limit=501", 400, "from 1 to 500"},
 		{"a limit that is no number", "GET", "/api/v1/deliveries?limit=all", 400, "from 1 to 500"},
 		{"a cursor that is no id", "GET", "/api/v1/deliveries?before=x", 400, "before:"},

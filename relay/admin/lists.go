@@ -1,64 +1,128 @@
 package admin
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
-	"strings"
-
-	"github.com/gorilla/mux"
 
 	"qaserelay/relay/store"
 )
 
-// maxLimit is how long a page may be.
-const maxLimit = 500
-
-// EventPage is a page of events, newest first.
+// EventPage is a page of events, newest first unless the question said order=asc.
 type EventPage struct {
 	Events []Event `json:"events"`
-	Next   string  `json:"next,omitempty"` // what to pass as before for the next page; empty on the last
+	Next   string  `json:"next,omitempty"` // what to pass as before (or after, if oldest first) for the next page; empty on the last
 }
 
-// DeliveryPage is a page of deliveries, newest first.
+// DeliveryPage is a page of deliveries, in the same way.
 type DeliveryPage struct {
 	Deliveries []Delivery `json:"deliveries"`
 	Next       string     `json:"next,omitempty"`
 }
 
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
-	q := newQuery(r.URL.Query(), "source", "project", "event", "before", "limit")
-	limit := q.limit()
-	f := store.EventFilter{Source: q.text("source"), Project: q.text("project"), Name: q.text("event"),
-		Before: q.id("before"), Limit: limit + 1}
+	q := newQuery(r.URL.Query(), "source", "project", "event", "rule", "notifier", "state", "since", "until", "before", "after", "order", "limit")
+	limit, span := q.limit(), q.span()
+	f := eventFilter{source: q.text("source"), deliveries: store.DeliveryFilter{Project: q.text("project"), EventName: q.text("event"),
+		Rule: q.text("rule"), Notifier: q.text("notifier"), State: q.state(), Before: span.before, After: span.after, OldestFirst: span.oldestFirst}}
 	if q.refuse(w) {
 		return
 	}
-	found, err := s.Store.Events(r.Context(), f)
+	found, next, err := s.findEvents(r.Context(), f, limit)
 	if err != nil {
 		s.fail(w, "listing events", err)
 		return
 	}
-	page := EventPage{Events: []Event{}}
-	for _, e := range found[:min(limit, len(found))] {
-		listed := eventOf(e)
-		listed.Body, listed.Decisions = nil, nil
+	page := EventPage{Events: []Event{}, Next: idText(next)}
+	for _, e := range found {
+		listed, err := s.outline(r.Context(), e)
+		if err != nil {
+			s.fail(w, "listing an event's deliveries", err)
+			return
+		}
 		page.Events = append(page.Events, listed)
-	}
-	if len(found) > limit {
-		page.Next = found[limit-1].ID.String()
 	}
 	writeJSON(w, http.StatusOK, page)
 }
 
+// outline is an event as it stands in a list: without its body, but with what became of it in short.
+func (s *server) outline(ctx context.Context, e store.StoredEvent) (Event, error) {
+	listed := eventOf(e)
+	listed.Body, listed.Decisions = nil, nil
+	if len(listed.Matched) == 0 {
+		return listed, nil
+	}
+	deliveries, err := s.Store.Deliveries(ctx, store.DeliveryFilter{Event: e.ID, Limit: 1000})
+	listed.countStates(deliveries)
+	return listed, err
+}
+
+// eventFilter selects events by themselves, and by what deliveries they have.
+type eventFilter struct {
+	source     string
+	deliveries store.DeliveryFilter
+}
+
+// findEvents returns a page of events, and where the next one begins, or zero.
+func (s *server) findEvents(ctx context.Context, f eventFilter, limit int) (found []store.StoredEvent, next store.ID, err error) {
+	d := f.deliveries
+	if d.Rule != "" || d.Notifier != "" || d.State != "" {
+		return s.findByDelivery(ctx, f, limit)
+	}
+	found, err = s.Store.Events(ctx, store.EventFilter{Source: f.source, Name: d.EventName, Project: d.Project,
+		Before: d.Before, After: d.After, OldestFirst: d.OldestFirst, Limit: limit + 1})
+	if len(found) > limit {
+		found, next = found[:limit], found[limit-1].ID
+	}
+	return found, next, err
+}
+
+// findByDelivery goes through the deliveries, in their order, and returns their events, each once. Ids of events and deliveries are of
+// one sort, so a page can begin at either.
+func (s *server) findByDelivery(ctx context.Context, f eventFilter, limit int) (found []store.StoredEvent, next store.ID, err error) {
+	d, seen := f.deliveries, map[store.ID]bool{}
+	d.Limit = maxLimit
+	for {
+		page, err := s.Store.Deliveries(ctx, d)
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, one := range page {
+			if seen[one.EventID] {
+				next = one.ID
+				continue
+			}
+			if len(found) == limit {
+				return found, next, nil
+			}
+			seen[one.EventID], next = true, one.ID
+			ev, err := s.Store.Event(ctx, one.EventID)
+			switch {
+			case errors.Is(err, store.ErrNotFound): // deleted a moment ago
+			case err != nil:
+				return nil, 0, err
+			case f.source == "" || f.source == ev.Source:
+				found = append(found, ev)
+			}
+		}
+		if len(page) < d.Limit {
+			return found, 0, nil
+		}
+		if d.OldestFirst {
+			d.After = next
+		} else {
+			d.Before = next
+		}
+	}
+}
+
 func (s *server) deliveries(w http.ResponseWriter, r *http.Request) {
-	q := newQuery(r.URL.Query(), "state", "rule", "notifier", "event", "before", "limit")
-	limit := q.limit()
-	f := store.DeliveryFilter{State: q.state(), Rule: q.text("rule"), Notifier: q.text("notifier"),
-		Event: q.id("event"), Before: q.id("before"), Limit: limit + 1}
+	q := newQuery(r.URL.Query(), "state", "rule", "notifier", "project", "event", "since", "until", "before", "after", "order", "limit")
+	limit, span := q.limit(), q.span()
+	f := store.DeliveryFilter{State: q.state(), Rule: q.text("rule"), Notifier: q.text("notifier"), Project: q.text("project"),
+		Before: span.before, After: span.after, OldestFirst: span.oldestFirst, Limit: limit + 1}
+	f.EventName, f.Event = nameOrID(q.text("event"))
 	if q.refuse(w) {
 		return
 	}
@@ -75,6 +139,22 @@ func (s *server) deliveries(w http.ResponseWriter, r *http.Request) {
 		page.Next = found[limit-1].ID.String()
 	}
 	writeJSON(w, http.StatusOK, page)
+}
+
+// nameOrID tells the id of an event from the name of one, which has a dot.
+func nameOrID(text string) (name string, id store.ID) {
+	if id, err := store.ParseID(text); err == nil {
+		return "", id
+	}
+	return text, 0
+}
+
+// idText is empty for no id.
+func idText(id store.ID) string {
+	if id == 0 {
+		return ""
+	}
+	return id.String()
 }
 
 func (s *server) rules(w http.ResponseWriter, _ *http.Request) {
@@ -107,74 +187,4 @@ func orEmpty[T any](list []T) []T {
 		return []T{}
 	}
 	return list
-}
-
-// query reads parameters and collects what is wrong with them.
-type query struct {
-	values url.Values
-	errs   []error
-}
-
-func newQuery(values url.Values, allowed ...string) *query {
-	q := &query{values: values}
-	for name := range values {
-		if !slices.Contains(allowed, name) {
-			q.errs = append(q.errs, fmt.Errorf("no parameter %q: there are %s", name, strings.Join(allowed, ", ")))
-		}
-	}
-	return q
-}
-
-func (q *query) text(name string) string { return q.values.Get(name) }
-
-func (q *query) id(name string) store.ID {
-	text := q.values.Get(name)
-	if text == "" {
-		return 0
-	}
-	id, err := store.ParseID(text)
-	if err != nil {
-		q.errs = append(q.errs, fmt.Errorf("%s: %w", name, err))
-	}
-	return id
-}
-
-func (q *query) limit() int {
-	text := q.values.Get("limit")
-	if text == "" {
-		return 50
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > maxLimit {
-		q.errs = append(q.errs, fmt.Errorf("limit: want a number from 1 to %d, not %q", maxLimit, text))
-		return 1
-	}
-	return n
-}
-
-func (q *query) state() store.State {
-	states := []string{"pending", "sending", "delivered", "dead", "cancelled"}
-	text := q.values.Get("state")
-	if text != "" && !slices.Contains(states, text) {
-		q.errs = append(q.errs, fmt.Errorf("state: want one of %s, not %q", strings.Join(states, ", "), text))
-	}
-	return store.State(text)
-}
-
-// refuse answers 400 if anything was wrong, and reports whether it did.
-func (q *query) refuse(w http.ResponseWriter) bool {
-	if err := errors.Join(q.errs...); err != nil {
-		writeError(w, http.StatusBadRequest, err.Error())
-		return true
-	}
-	return false
-}
-
-// pathID reads the id in the path, or answers 404.
-func pathID(w http.ResponseWriter, r *http.Request) (store.ID, bool) {
-	id, err := store.ParseID(mux.Vars(r)["id"])
-	if err != nil {
-		writeError(w, http.StatusNotFound, err.Error())
-	}
-	return id, err == nil
 }

@@ -7,38 +7,45 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/rules"
 )
 
 // Event is one stored event.
 type Event struct {
-	ID         string          `json:"id"`
-	Source     string          `json:"source"`
-	Event      string          `json:"event"` // event_name
-	Project    string          `json:"project"`
-	ReceivedAt time.Time       `json:"received_at"`
-	Body       json.RawMessage `json:"body,omitempty"`       // as Qase sent it; only when one event is shown
-	Decisions  json.RawMessage `json:"decisions,omitempty"`  // what each rule did; likewise
-	Deliveries []Delivery      `json:"deliveries,omitempty"` // likewise
+	ID         string    `json:"id"`
+	Source     string    `json:"source"`
+	Event      string    `json:"event"` // event_name
+	Project    string    `json:"project"`
+	ReceivedAt time.Time `json:"received_at"`
+	ReplayOf   string    `json:"replay_of,omitempty"` // the event that this one repeats
+	Matched    []string  `json:"matched,omitempty"`   // rules that matched
+	// States counts its deliveries by state.
+	States     map[store.State]int `json:"states,omitempty"`
+	Body       json.RawMessage     `json:"body,omitempty"`       // as Qase sent it; only when one event is shown
+	Decisions  json.RawMessage     `json:"decisions,omitempty"`  // what each rule did; likewise
+	Deliveries []Delivery          `json:"deliveries,omitempty"` // likewise
 }
 
 // Delivery is one notification on its way.
 type Delivery struct {
-	ID        string          `json:"id"`
-	EventID   string          `json:"event_id"`
-	Event     string          `json:"event"` // event_name
-	Project   string          `json:"project"`
-	Rule      string          `json:"rule"`
-	Notifier  string          `json:"notifier"`
-	Title     string          `json:"title"`
-	State     store.State     `json:"state"`
-	Attempts  int             `json:"attempts"`
-	CreatedAt time.Time       `json:"created_at"`
-	UpdatedAt time.Time       `json:"updated_at"`
-	NextAt    *time.Time      `json:"next_at,omitempty"` // when it is due, if pending
-	Status    string          `json:"status,omitempty"`  // what the receiver said last
-	Error     string          `json:"error,omitempty"`
-	Message   json.RawMessage `json:"message,omitempty"` // only when one delivery is shown
-	Log       []Attempt       `json:"log,omitempty"`     // likewise
+	ID      string `json:"id"`
+	EventID string `json:"event_id"`
+	// FallbackFor is the dead delivery that this one stands in for.
+	FallbackFor string          `json:"fallback_for,omitempty"`
+	Event       string          `json:"event"` // event_name
+	Project     string          `json:"project"`
+	Rule        string          `json:"rule"`
+	Notifier    string          `json:"notifier"`
+	Title       string          `json:"title"`
+	State       store.State     `json:"state"`
+	Attempts    int             `json:"attempts"`
+	CreatedAt   time.Time       `json:"created_at"`
+	UpdatedAt   time.Time       `json:"updated_at"`
+	NextAt      *time.Time      `json:"next_at,omitempty"` // when it is due, if pending
+	Status      string          `json:"status,omitempty"`  // what the receiver said last
+	Error       string          `json:"error,omitempty"`
+	Message     json.RawMessage `json:"message,omitempty"` // only when one delivery is shown
+	Log         []Attempt       `json:"log,omitempty"`     // likewise
 }
 
 // Attempt is one try to send a delivery.
@@ -67,6 +74,7 @@ func (s *server) event(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer := eventOf(stored)
+	answer.countStates(deliveries)
 	for _, d := range deliveries {
 		answer.Deliveries = append(answer.Deliveries, deliveryOf(d))
 	}
@@ -92,34 +100,31 @@ func (s *server) delivery(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-func (s *server) retry(w http.ResponseWriter, r *http.Request) {
-	id, ok := pathID(w, r)
-	if !ok {
-		return
+func eventOf(e store.StoredEvent) Event {
+	v := Event{ID: e.ID.String(), Source: e.Source, Event: e.Name, Project: e.Project, ReceivedAt: e.ReceivedAt, ReplayOf: idText(e.ReplayOf),
+		Body: rawJSON(e.Body), Decisions: rawJSON(e.Decisions)}
+	var decided struct{ Results []rules.Result }
+	_ = json.Unmarshal(e.Decisions, &decided) // what cannot be read has matched nothing
+	for _, r := range decided.Results {
+		if r.Outcome == rules.Matched {
+			v.Matched = append(v.Matched, r.Rule)
+		}
 	}
-	if _, _, err := s.Store.Delivery(r.Context(), id); err != nil {
-		s.fail(w, "reading a delivery", err)
-		return
-	}
-	n, err := s.Retry(r.Context(), []store.ID{id})
-	switch {
-	case err != nil:
-		s.fail(w, "retrying a delivery", err)
-	case n == 0:
-		writeError(w, http.StatusConflict, "only dead and pending deliveries can be retried")
-	default:
-		writeJSON(w, http.StatusOK, map[string]int{"retried": n})
-	}
+	return v
 }
 
-func eventOf(e store.StoredEvent) Event {
-	return Event{ID: e.ID.String(), Source: e.Source, Event: e.Name, Project: e.Project, ReceivedAt: e.ReceivedAt,
-		Body: rawJSON(e.Body), Decisions: rawJSON(e.Decisions)}
+func (e *Event) countStates(deliveries []store.Delivery) {
+	for _, d := range deliveries {
+		if e.States == nil {
+			e.States = map[store.State]int{}
+		}
+		e.States[d.State]++
+	}
 }
 
 func deliveryOf(d store.Delivery) Delivery {
 	v := Delivery{ID: d.ID.String(), EventID: d.EventID.String(), Event: d.EventName, Project: d.Project, Rule: d.Rule,
-		Notifier: d.Notifier, Title: d.Title, State: d.State, Attempts: d.Attempts, CreatedAt: d.CreatedAt,
+		Notifier: d.Notifier, FallbackFor: idText(d.FallbackFor), Title: d.Title, State: d.State, Attempts: d.Attempts, CreatedAt: d.CreatedAt,
 		UpdatedAt: d.UpdatedAt, Status: d.Status, Error: d.Error}
 	if d.State == store.Pending && !d.NextAt.IsZero() {
 		v.NextAt = &d.NextAt

@@ -1,0 +1,127 @@
+package admin
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gorilla/mux"
+
+	"qaserelay/relay"
+)
+
+// description is openapi.json, as far as it is held against the program.
+type description struct {
+	Paths      map[string]map[string]operation
+	Components struct {
+		Schemas map[string]struct {
+			Properties map[string]any
+			Required   []string
+		}
+	}
+}
+
+type operation struct {
+	Summary    string
+	Parameters []struct{ Name, In string }
+	Responses  map[string]any
+}
+
+func readDescription(t *testing.T) (d description) {
+	t.Helper()
+	if err := json.Unmarshal(openAPI, &d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestEveryRouteIsDescribedAndEveryDescribedOneIsThere(t *testing.T) {
+	d := open(t, "")
+	described, routed := []string{}, []string{}
+	for path, operations := range readDescription(t).Paths {
+		for method, op := range operations {
+			described = append(described, strings.ToUpper(method)+" "+path)
+			if op.Summary == "" || len(op.Responses) == 0 {
+				t.Errorf("%s %s has no summary or no answers", method, path)
+			}
+		}
+	}
+	s := &server{Options: Options{Metrics: http.NotFoundHandler()}}
+	for _, add := range []func(*mux.Router){s.routes, s.openRoutes} {
+		r := mux.NewRouter()
+		add(r)
+		if err := r.Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {
+			path, _ := route.GetPathTemplate()
+			methods, err := route.GetMethods()
+			for _, method := range methods {
+				if method != http.MethodHead {
+					routed = append(routed, method+" "+path)
+				}
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slices.Sort(described)
+	slices.Sort(routed)
+	if !slices.Equal(described, routed) {
+		t.Errorf("described: %q\nrouted:    %q", described, routed)
+	}
+	if status, text, _ := d.call(t, "GET", "/api/v1/openapi.json"); status != 200 || text != string(openAPI) {
+		t.Errorf("got %d %s", status, text)
+	}
+}
+
+// The lists name the parameters that they take when they are asked for another.
+func TestEveryParameterOfAListIsDescribed(t *testing.T) {
+	d, described := open(t, ""), readDescription(t)
+	for _, path := range []string{"/api/v1/events", "/api/v1/deliveries"} {
+		var names []string
+		for _, p := range described.Paths[path]["get"].Parameters {
+			names = append(names, p.Name)
+		}
+		_, _, answer := d.call(t, "GET", path+"?x=y")
+		_, told, _ := strings.Cut(answer["error"].(string), "there are ")
+		taken := strings.Split(told, ", ")
+		slices.Sort(names)
+		slices.Sort(taken)
+		if !slices.Equal(names, taken) {
+			t.Errorf("%s takes %q, but describes %q", path, taken, names)
+		}
+	}
+}
+
+func TestEveryFieldOfAnAnswerIsDescribed(t *testing.T) {
+	schemas := readDescription(t).Components.Schemas
+	for name, answer := range map[string]any{
+		"Event": Event{}, "EventPage": EventPage{}, "Delivery": Delivery{}, "DeliveryPage": DeliveryPage{}, "Attempt": Attempt{}, "Status": Status{},
+		"Rule": Rule{}, "Notifier": Notifier{}, "Choice": Choice{}, "Replay": Replay{}, "Drift": relay.Drift{},
+	} {
+		var has, needs []string
+		for _, f := range reflect.VisibleFields(reflect.TypeOf(answer)) {
+			key, how, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if key == "" || key == "-" {
+				continue
+			}
+			has = append(has, key)
+			if how == "" {
+				needs = append(needs, key)
+			}
+		}
+		described := []string{}
+		for key := range schemas[name].Properties {
+			described = append(described, key)
+		}
+		slices.Sort(has)
+		slices.Sort(described)
+		slices.Sort(needs)
+		slices.Sort(schemas[name].Required)
+		if !slices.Equal(has, described) || !slices.Equal(needs, schemas[name].Required) {
+			t.Errorf("%s: has %q, of which always %q; described are %q and %q", name, has, needs, described, schemas[name].Required)
+		}
+	}
+}
