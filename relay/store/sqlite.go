@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -22,16 +21,17 @@ type SQLiteOptions struct {
 // transaction, so that one fsync serves them all, and while the disk works the next ones gather. Reads have
 // connections of their own and see what is committed. Another goroutine moves the write-ahead log into the file.
 type SQLite struct {
-	path                        string
-	now                         func() time.Time
-	log                         *slog.Logger
-	lock                        *fileLock
-	writer                      *writer
-	readers                     *readers
-	keeper                      *checkpointer
-	rates                       rates
-	unfinished, unfinishedBytes atomic.Int64 // kept by the writer
-	close                       func() error
+	path      string
+	now       func() time.Time
+	log       *slog.Logger
+	lock      *fileLock
+	writer    *writer
+	readers   *readers
+	keeper    *checkpointer
+	rates     rates
+	counts    *counts
+	searching sync.Mutex // held by a search for the oldest deliveries
+	close     func() error
 }
 
 // OpenSQLite opens the database at path, which it makes if need be: the folder for its owner only (0700), and the
@@ -51,6 +51,7 @@ func OpenSQLite(ctx context.Context, path string, opts SQLiteOptions) (_ *SQLite
 	if s.lock, err = claimFile(path); err != nil {
 		return nil, err
 	}
+	s.warnOfFileSystem(fileSystemOf(path))
 	if err := s.start(); err != nil {
 		return nil, errors.Join(err, s.lock.release())
 	}
@@ -73,6 +74,9 @@ func (s *SQLite) start() error {
 	if err := recoverSending(c, s.now()); err != nil {
 		return errors.Join(err, c.close())
 	}
+	if s.counts, err = loadCounts(c); err != nil {
+		return errors.Join(err, c.close())
+	}
 	cc, err := connectReady(s.path, forCheckpoints())
 	if err != nil {
 		return errors.Join(err, c.close())
@@ -87,6 +91,7 @@ func (s *SQLite) start() error {
 	}
 	s.writer = newWriter(c, rc, s.now)
 	s.writer.seen = seen
+	s.writer.counts = s.counts
 	s.readers = newReaders(s.path)
 	s.keeper = newCheckpointer(cc, s.writer, s.log)
 	s.writer.grown = s.keeper.count

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -28,6 +29,10 @@ func (s *SQLite) Accept(ctx context.Context, batch []Event, decide Decide) ([]Re
 func (t *tx) accept(batch []Event, decide Decide) ([]Receipt, error) {
 	receipts := make([]Receipt, len(batch))
 	for i := range batch {
+		if batch[i].ReplayOf != 0 {
+			receipts[i].ID = batch[i].ID
+			continue
+		}
 		first, again, err := t.firstSeen(&batch[i])
 		if err != nil {
 			return nil, err
@@ -54,7 +59,9 @@ func (t *tx) accept(batch []Event, decide Decide) ([]Receipt, error) {
 func (t *tx) storeOne(ev *Event, r *Receipt, p decided) error {
 	if p.failed != nil {
 		r.Err = p.failed
-		delete(t.seen, hashOf(ev))
+		if ev.ReplayOf == 0 {
+			delete(t.seen, hashOf(ev))
+		}
 		return nil
 	}
 	if err := t.insertEvent(ev, p.plan.Decisions); err != nil {
@@ -103,43 +110,44 @@ func shareFailures(receipts []Receipt) {
 }
 
 func (t *tx) insertEvent(ev *Event, decisions []byte) error {
-	const q = "INSERT INTO events (id, source, name, project, received_at, decisions, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-	h := hashOf(ev)
-	_, err := t.exec(q, ev.ID, ev.Source, ev.Name, ev.Project, ev.ReceivedAt.UnixMilli(), decisions, ev.Body, h[:])
+	const q = `INSERT INTO events (id, source, name, project, received_at, decisions, body, hash, replay_of)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	var hash []byte // a replay has none
+	if h := hashOf(ev); ev.ReplayOf == 0 {
+		hash = h[:]
+	}
+	_, err := t.exec(q, ev.ID, ev.Source, ev.Name, ev.Project, ev.ReceivedAt.UnixMilli(), decisions, ev.Body, hash, optional(ev.ReplayOf))
 	return wrap(err, "storing an event")
 }
 
 // firstLease is the lease of a delivery that is claimed as it is made.
 const firstLease = 1
 
-// insertDelivery stores a delivery and returns its state. It is due now, or after OrderWait when an earlier one of its order key is
+// insertDelivery stores a delivery and returns its state. It is due now, or after its wait when an earlier one of its order key is
 // unfinished, or being sent already.
 func (t *tx) insertDelivery(event ID, d *NewDelivery) (State, error) {
-	if d.Cancelled != "" {
-		const q = `INSERT INTO deliveries (id, event_id, rule, notifier, order_key, title, state, unfinished, created_at, first_at, updated_at, error, message)
-			VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'cancelled', 0, ?7, ?7, ?7, ?8, ?9)`
-		_, err := t.exec(q, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, t.now, d.Cancelled, d.Message)
-		return Cancelled, wrap(err, "storing a cancelled delivery")
+	state, next, lease := Cancelled, any(nil), 0
+	if d.Cancelled == "" {
+		busy, err := t.isBusy(d.Notifier, d.OrderKey)
+		switch {
+		case err != nil:
+			return "", err
+		case busy:
+			state, next = Pending, t.now+cmp.Or(d.Wait, OrderWait).Milliseconds()
+		case d.Claim:
+			state, lease = Sending, firstLease
+			t.lanes[d.ID] = held{lane{d.Notifier, d.OrderKey}, int64(len(d.Message))}
+		default:
+			state, next = Pending, t.now
+		}
 	}
-	busy, err := t.isBusy(d.Notifier, d.OrderKey)
-	if err != nil {
-		return "", err
-	}
-	if d.Claim && !busy {
-		const q = `INSERT INTO deliveries (id, event_id, rule, notifier, order_key, title, state, unfinished, created_at, first_at, updated_at, message, lease)
-			VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'sending', 1, ?7, ?7, ?7, ?8, ?9)`
-		_, err := t.exec(q, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, t.now, d.Message, firstLease)
-		t.lanes[d.ID] = lane{d.Notifier, d.OrderKey}
-		return Sending, wrap(err, "storing a claimed delivery")
-	}
-	next := t.now
-	if busy {
-		next += OrderWait.Milliseconds()
-	}
-	const q = `INSERT INTO deliveries (id, event_id, rule, notifier, order_key, title, state, unfinished, created_at, first_at, updated_at, message, next_at)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', 1, ?7, ?7, ?7, ?8, ?9)`
-	_, err = t.exec(q, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, t.now, d.Message, next)
-	return Pending, wrap(err, "storing a delivery")
+	t.count(d.Notifier).enter(state, d.ID, int64(len(d.Message)))
+	const q = `INSERT INTO deliveries (id, event_id, rule, notifier, order_key, title, state, unfinished, next_at, lease,
+			created_at, first_at, updated_at, error, message, fallback_for, wait)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7 <> 'cancelled', ?8, ?9, ?10, ?10, ?10, ?11, ?12, ?13, ?14)`
+	_, err := t.exec(q, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, state, next, lease,
+		t.now, d.Cancelled, d.Message, optional(d.FallbackFor), optional(d.Wait.Milliseconds()))
+	return state, wrap(err, "storing a delivery")
 }
 
 // isBusy reports whether a delivery of this order key is unfinished. (As a part of the INSERT, this would make SQLite

@@ -26,23 +26,21 @@ func (s *SQLite) Cancel(ctx context.Context, ids []ID, why string) (int, error) 
 
 // cancel lets each lane go on when all are cancelled, so that none of them becomes due in between.
 func (t *tx) cancel(ids []ID, why string) (total int, err error) {
-	const q = `UPDATE deliveries SET state = 'cancelled', unfinished = 0, next_at = NULL, error = ?2, updated_at = ?3
-		WHERE id = ?1 AND state IN ('dead', 'pending')`
 	ended := map[lane]bool{}
 	for _, id := range ids {
-		n, err := t.exec(q, id, why, t.now)
-		if err != nil {
-			return 0, wrap(err, "cancelling a delivery")
-		}
-		if n == 0 {
-			continue
-		}
-		total++
-		l, err := t.laneOf(id)
+		state, h, err := t.look(id)
 		if err != nil {
 			return 0, err
 		}
-		ended[l] = true
+		if state != Dead && state != Pending {
+			continue
+		}
+		if err := t.cancelOne(id, why); err != nil {
+			return 0, err
+		}
+		t.count(h.notifier).leave(state, h.message)
+		ended[h.lane] = true
+		total++
 	}
 	for l := range ended {
 		if err := t.promote(l); err != nil {
@@ -50,4 +48,10 @@ func (t *tx) cancel(ids []ID, why string) (total int, err error) {
 		}
 	}
 	return total, nil
+}
+
+func (t *tx) cancelOne(id ID, why string) error {
+	const q = "UPDATE deliveries SET state = 'cancelled', unfinished = 0, next_at = NULL, error = ?2, updated_at = ?3 WHERE id = ?1"
+	_, err := t.exec(q, id, why, t.now)
+	return wrap(err, "cancelling a delivery")
 }

@@ -13,14 +13,14 @@ const maxFollowers = 32
 
 // deliveryColumns are what scanDelivery reads, from deliveries d and events e.
 const deliveryColumns = `d.id, d.event_id, e.name, e.project, d.rule, d.notifier, d.order_key, d.title, d.state,
-	d.attempts, d.lease, d.next_at, d.created_at, d.first_at, d.updated_at, d.status, d.error, d.message`
+	d.attempts, d.lease, d.next_at, d.created_at, d.first_at, d.updated_at, d.status, d.error, d.message, d.fallback_for`
 
 func scanDelivery(r row) Delivery {
 	return Delivery{
 		ID: r.id(0), EventID: r.id(1), EventName: r.str(2), Project: r.str(3), Rule: r.str(4), Notifier: r.str(5),
 		OrderKey: r.str(6), Title: r.str(7), State: State(r.str(8)), Attempts: int(r.int(9)), Lease: r.int(10),
 		NextAt: r.time(11), CreatedAt: r.time(12), FirstAt: r.time(13), UpdatedAt: r.time(14), Status: r.str(15),
-		Error: r.str(16), Message: r.bytes(17),
+		Error: r.str(16), Message: r.bytes(17), FallbackFor: r.id(18),
 	}
 }
 
@@ -65,7 +65,7 @@ func (t *tx) claim(notifier string, limit int) ([]Delivery, error) {
 		if _, err := t.exec(q, d.ID, d.Lease, t.now); err != nil {
 			return nil, wrap(err, "marking a delivery as sending")
 		}
-		t.lanes[d.ID] = lane{d.Notifier, d.OrderKey}
+		t.lanes[d.ID] = held{lane{d.Notifier, d.OrderKey}, int64(len(d.Message))}
 	}
 	return claimed, nil
 }
@@ -84,8 +84,8 @@ func (t *tx) due(notifier string, limit int) (due []head, err error) {
 		FROM deliveries d INDEXED BY deliveries_due JOIN events e ON e.id = d.event_id
 		WHERE d.unfinished = 1 AND d.notifier = ? AND d.next_at <= ? ORDER BY d.next_at, d.id LIMIT ?`
 	err = t.query(context.Background(), q, []any{notifier, t.now, limit}, func(r row) error {
-		d := head{scanDelivery(r), r.int(19) == 1}
-		d.EventBody = r.bytes(18)
+		d := head{scanDelivery(r), r.int(20) == 1}
+		d.EventBody = r.bytes(19)
 		due = append(due, d)
 		return nil
 	})
@@ -138,7 +138,7 @@ func (t *tx) followers(last Delivery, limit int) (behind []Delivery, err error) 
 	args := []any{last.Notifier, last.OrderKey, last.ID, limit}
 	err = t.query(context.Background(), q, args, func(r row) error {
 		d := scanDelivery(r)
-		d.EventBody = r.bytes(18)
+		d.EventBody = r.bytes(19)
 		if free = free && d.State == Pending; free {
 			behind = append(behind, d)
 		}

@@ -107,6 +107,10 @@ func (c *conn) bind(args []any) []driver.NamedValue {
 		switch v := a.(type) {
 		case ID:
 			a = int64(v)
+		case optional:
+			if a = nil; v != 0 {
+				a = int64(v)
+			}
 		case int:
 			a = int64(v)
 		case State:
@@ -116,6 +120,9 @@ func (c *conn) bind(args []any) []driver.NamedValue {
 	}
 	return c.args
 }
+
+// optional is a number that is kept as NULL when it is zero.
+type optional int64
 
 func (c *conn) close() error {
 	for _, st := range c.stmts {

@@ -17,6 +17,12 @@ const retrySlice = 500
 // lane is an order key of a notifier.
 type lane struct{ notifier, key string }
 
+// held is what is remembered of a delivery that is being sent.
+type held struct {
+	lane
+	message int64 // its size in bytes
+}
+
 // Finish implements Store.
 func (s *SQLite) Finish(ctx context.Context, outcomes []Outcome) error {
 	if len(outcomes) == 0 {
@@ -36,19 +42,9 @@ func (t *tx) finish(outcomes []Outcome) error {
 	ended := map[lane]bool{}
 	for i := range outcomes {
 		if o := &outcomes[i]; o.Attempt != nil || o.State != Pending {
-			found, err := t.finishOne(o)
-			if err != nil {
+			if err := t.endOrRepeat(o, ended); err != nil {
 				return err
 			}
-			if !found || o.State == Pending {
-				delete(t.lanes, o.ID)
-				continue
-			}
-			l, err := t.laneOf(o.ID)
-			if err != nil {
-				return err
-			}
-			ended[l] = true
 		}
 	}
 	for i := range outcomes {
@@ -66,18 +62,64 @@ func (t *tx) finish(outcomes []Outcome) error {
 	return nil
 }
 
-// laneOf returns the lane of a delivery that ends. It is remembered from the claim.
-func (t *tx) laneOf(id ID) (l lane, err error) {
-	if l, ok := t.lanes[id]; ok {
-		delete(t.lanes, id)
-		return l, nil
+// endOrRepeat records the outcome of an attempt, and adds the lane of a delivery that has ended.
+func (t *tx) endOrRepeat(o *Outcome, ended map[lane]bool) error {
+	found, err := t.finishOne(o)
+	if err != nil {
+		return err
 	}
-	const q = "SELECT notifier, order_key FROM deliveries WHERE id = ?"
+	if !found || o.State == Pending {
+		delete(t.lanes, o.ID)
+		return nil
+	}
+	h, err := t.letGo(o.ID)
+	if err != nil {
+		return err
+	}
+	ended[h.lane] = true
+	n := t.count(h.notifier)
+	n.leave(Sending, h.message)
+	n.enter(o.State, o.ID, h.message)
+	if o.Fallback == nil {
+		return nil
+	}
+	return t.insertFallback(o)
+}
+
+// letGo returns what is remembered of a delivery that ends.
+func (t *tx) letGo(id ID) (h held, err error) {
+	if h, ok := t.lanes[id]; ok {
+		delete(t.lanes, id)
+		return h, nil
+	}
+	_, h, err = t.look(id)
+	return h, err
+}
+
+// look reads the state of a delivery, empty if there is none, and what would be remembered of it.
+func (t *tx) look(id ID) (state State, h held, err error) {
+	const q = "SELECT state, notifier, order_key, length(message) FROM deliveries WHERE id = ?"
 	err = t.query(context.Background(), q, []any{id}, func(r row) error {
-		l = lane{r.str(0), r.str(1)}
+		state, h = State(r.str(0)), held{lane{r.str(1), r.str(2)}, r.int(3)}
 		return nil
 	})
-	return l, wrap(err, "reading a delivery's order key")
+	return state, h, wrap(err, "reading the state of a delivery")
+}
+
+// insertFallback stores the delivery that takes the place of one that has ended. Nobody could take it from here, so it is not claimed.
+func (t *tx) insertFallback(o *Outcome) error {
+	var event ID
+	err := t.query(context.Background(), "SELECT event_id FROM deliveries WHERE id = ?", []any{o.ID}, func(r row) error {
+		event = r.id(0)
+		return nil
+	})
+	if err != nil {
+		return wrap(err, "reading the event of a delivery")
+	}
+	d := *o.Fallback
+	d.Claim = false
+	_, err = t.insertDelivery(event, &d)
+	return err
 }
 
 // finishOne records one outcome and reports whether the delivery still has its lease.
@@ -125,7 +167,7 @@ func (t *tx) handBack(id ID, lease int64, next time.Time) error {
 	const q = `UPDATE deliveries SET state = 'pending', updated_at = ?4, next_at =
 			CASE WHEN order_key <> '' AND EXISTS (SELECT 1 FROM deliveries b INDEXED BY deliveries_lane
 				WHERE b.unfinished = 1 AND b.notifier = deliveries.notifier AND b.order_key = deliveries.order_key AND b.id < ?1)
-			THEN max(created_at + ?5, ?4 + 1000) ELSE ?3 END
+			THEN max(created_at + coalesce(wait, ?5), ?4 + 1000) ELSE ?3 END
 		WHERE id = ?1 AND lease = ?2 AND state = 'sending'`
 	delete(t.lanes, id)
 	_, err := t.exec(q, id, lease, dueAt(next, t.now), t.now, OrderWait.Milliseconds())
@@ -174,16 +216,30 @@ func (s *SQLite) Retry(ctx context.Context, ids []ID) (int, error) {
 }
 
 func (t *tx) retry(ids []ID) (total int, err error) {
-	const q = `UPDATE deliveries SET state = 'pending', unfinished = 1, attempts = 0, first_at = ?2, next_at = ?2, updated_at = ?2
-		WHERE id = ?1 AND state IN ('dead', 'pending')`
 	for _, id := range ids {
-		n, err := t.exec(q, id, t.now)
+		found, err := t.retryOne(id)
 		if err != nil {
-			return 0, wrap(err, "retrying a delivery")
+			return 0, err
 		}
-		total += int(n)
+		if found {
+			total++
+		}
 	}
 	return total, nil
+}
+
+func (t *tx) retryOne(id ID) (found bool, err error) {
+	state, h, err := t.look(id)
+	if err != nil || (state != Dead && state != Pending) {
+		return false, err
+	}
+	n := t.count(h.notifier)
+	n.leave(state, h.message)
+	n.enter(Pending, id, h.message)
+	const q = `UPDATE deliveries SET state = 'pending', unfinished = 1, attempts = 0, first_at = ?2, next_at = ?2, updated_at = ?2
+		WHERE id = ?1`
+	_, err = t.exec(q, id, t.now)
+	return true, wrap(err, "retrying a delivery")
 }
 
 // recoverSending hands back what a process that ended was sending. It reads only the heads of deliveries_due, where
@@ -207,7 +263,7 @@ func recoverSending(c *conn, now time.Time) error {
 	if _, err := c.exec("BEGIN IMMEDIATE"); err != nil {
 		return wrap(err, "starting to recover interrupted deliveries")
 	}
-	t := &tx{conn: c, now: now.UnixMilli(), lanes: map[ID]lane{}}
+	t := &tx{conn: c, now: now.UnixMilli(), lanes: map[ID]held{}}
 	if err = t.finish(sending); err == nil {
 		_, err = c.exec("COMMIT")
 	}

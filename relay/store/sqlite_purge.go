@@ -135,10 +135,23 @@ func (t *tx) purgeRange(after, last, deadBefore ID) (int, error) {
 	if _, err := t.exec(attempts, after, last); err != nil {
 		return 0, fmt.Errorf("deleting attempts: %w", err)
 	}
+	if err := t.countPurged(orphans, after, last); err != nil {
+		return 0, err
+	}
 	if _, err := t.exec(deliveries, after, last); err != nil {
 		return 0, fmt.Errorf("deleting deliveries: %w", err)
 	}
 	return int(n), nil
+}
+
+// countPurged counts the dead deliveries that are about to be deleted.
+func (t *tx) countPurged(which string, after, last ID) error {
+	q := "SELECT notifier, count(*) FROM deliveries WHERE state = 'dead' AND " + which + " GROUP BY notifier"
+	err := t.query(context.Background(), q, []any{after, last}, func(r row) error {
+		t.count(r.str(0)).dead -= int(r.int(1))
+		return nil
+	})
+	return wrap(err, "counting dead deliveries")
 }
 
 // giveBack shortens the file and reports whether there is more to do.

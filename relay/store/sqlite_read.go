@@ -119,7 +119,7 @@ func (s *SQLite) Event(ctx context.Context, id ID) (StoredEvent, error) {
 func (s *SQLite) Delivery(ctx context.Context, id ID) (Delivery, []Attempt, error) {
 	var d Delivery
 	q := query{"SELECT " + deliveryColumns + ", e.body FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id = ?", []any{id}}
-	err := s.list(ctx, q, func(r row) { d = scanDelivery(r); d.EventBody = r.bytes(18) })
+	err := s.list(ctx, q, func(r row) { d = scanDelivery(r); d.EventBody = r.bytes(19) })
 	if err != nil {
 		return Delivery{}, nil, fmt.Errorf("reading delivery %s: %w", id, err)
 	}
@@ -134,11 +134,11 @@ func (s *SQLite) Delivery(ctx context.Context, id ID) (Delivery, []Attempt, erro
 	return d, as, wrap(err, "reading a delivery's attempts")
 }
 
-const eventColumns = "e.id, e.source, e.name, e.project, e.body, e.received_at, e.decisions"
+const eventColumns = "e.id, e.source, e.name, e.project, e.body, e.received_at, e.decisions, e.replay_of"
 
 func scanEvent(r row) StoredEvent {
 	return StoredEvent{
 		ID: r.id(0), Source: r.str(1), Name: r.str(2), Project: r.str(3), Body: r.bytes(4), ReceivedAt: r.time(5),
-		Decisions: r.bytes(6),
+		Decisions: r.bytes(6), ReplayOf: r.id(7),
 	}
 }

@@ -16,7 +16,7 @@ const applicationID = 0x5152454c
 //
 // A delivery that is sending has no next_at, so deliveries_due holds those first, and a start finds them without
 // reading the backlog.
-func migrations() []string { return []string{schema1, schema2} }
+func migrations() []string { return []string{schema1, schema2, schema3} }
 
 const schema1 = `
 CREATE TABLE events (
@@ -99,6 +99,29 @@ CREATE TABLE marks (
 	name  TEXT PRIMARY KEY,
 	value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+`
+
+// schema3 adds replays, fallbacks, the bound on waiting in order (in milliseconds, NULL is OrderWait), and counts of what is
+// unfinished or dead. The list of deliveries has their events too, so that it can be filtered by what is known of those.
+const schema3 = `
+ALTER TABLE events ADD COLUMN replay_of INTEGER;
+ALTER TABLE deliveries ADD COLUMN fallback_for INTEGER;
+ALTER TABLE deliveries ADD COLUMN wait INTEGER CHECK (wait > 0);
+
+DROP INDEX deliveries_list;
+CREATE INDEX deliveries_list ON deliveries (id, notifier, rule, event_id);
+
+CREATE TABLE counts (
+	notifier   TEXT PRIMARY KEY,
+	unfinished INTEGER NOT NULL CHECK (unfinished >= 0),
+	bytes      INTEGER NOT NULL CHECK (bytes >= 0), -- of the messages of the unfinished ones
+	dead       INTEGER NOT NULL CHECK (dead >= 0),
+	since      INTEGER NOT NULL -- no unfinished one has a smaller id
+) STRICT, WITHOUT ROWID;
+INSERT INTO counts
+SELECT notifier, sum(unfinished), sum(unfinished * coalesce(length(message), 0)), sum(state = 'dead'),
+	coalesce(min(CASE unfinished WHEN 1 THEN id END), 0)
+FROM deliveries WHERE unfinished = 1 OR state = 'dead' GROUP BY notifier;
 `
 
 // migrate brings the file to the version that this program knows, in one transaction, so that a crash leaves either

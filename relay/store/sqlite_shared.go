@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"maps"
 	"sync"
 	"time"
 )
@@ -42,6 +43,7 @@ func (s *SQLite) Reserve(_ context.Context, key string, r Rate, most time.Durati
 type rates struct {
 	mu   sync.Mutex
 	next map[string]time.Time
+	full int // how many keys there may be before the free ones are forgotten
 }
 
 func (x *rates) reserve(key string, r Rate, most time.Duration, now time.Time) time.Duration {
@@ -50,9 +52,7 @@ func (x *rates) reserve(key string, r Rate, most time.Duration, now time.Time) t
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.next == nil {
-		x.next = map[string]time.Time{}
-	}
+	x.forgetFree(now)
 	step := r.Per / time.Duration(r.Messages)
 	at := x.next[key]
 	if at.Before(now) {
@@ -66,7 +66,23 @@ func (x *rates) reserve(key string, r Rate, most time.Duration, now time.Time) t
 	return wait
 }
 
+// forgetFree makes room when there are twice as many keys as were in use the last time. A key whose next place is free is as good as
+// none.
+func (x *rates) forgetFree(now time.Time) {
+	if x.next == nil {
+		x.next = map[string]time.Time{}
+	}
+	if len(x.next) < max(x.full, fewRates) {
+		return
+	}
+	maps.DeleteFunc(x.next, func(_ string, at time.Time) bool { return !at.After(now) })
+	x.full = 2 * len(x.next)
+}
+
+// fewRates is how many keys are kept whether or not they are in use.
+const fewRates = 256
+
 // Load implements Store.
 func (s *SQLite) Load() Load {
-	return Load{Deliveries: int(s.unfinished.Load()), Bytes: s.unfinishedBytes.Load()}
+	return Load{Deliveries: int(s.counts.unfinished.Load()), Bytes: s.counts.bytes.Load()}
 }

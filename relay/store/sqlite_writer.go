@@ -31,11 +31,14 @@ type tx struct {
 	reader *conn // sees what was committed before this transaction
 	now    int64 // milliseconds
 	keys   overlay
-	lanes  map[ID]lane // the writer's
+	lanes  map[ID]held // the writer's
 
 	sightings *sightings            // the writer's
 	seen      map[bodyHash]sighting // in this transaction
 	moved     int                   // how many of those that are moving were put into the table
+
+	counts  *counts // the writer's
+	counted map[string]*counting
 }
 
 // writer owns the connection that writes. Its loop takes groups of ops into transactions.
@@ -45,8 +48,9 @@ type writer struct {
 	now    func() time.Time
 	queue  queue
 	done   chan struct{} // closed when the loop has ended
-	lanes  map[ID]lane   // of deliveries that are being sent; they never change, so a rollback does not matter
 	seen   sightings
+	lanes  map[ID]held // of deliveries that are being sent; they never change, so a rollback does not matter
+	counts *counts     // as committed
 
 	mu     sync.Mutex // held during a transaction, and by whoever must have none beside
 	broken chan struct{}
@@ -56,7 +60,7 @@ type writer struct {
 }
 
 func newWriter(c, reader *conn, now func() time.Time) *writer {
-	w := &writer{conn: c, reader: reader, now: now, lanes: map[ID]lane{}, grown: func(*conn) {}}
+	w := &writer{conn: c, reader: reader, now: now, lanes: map[ID]held{}, grown: func(*conn) {}}
 	w.done, w.broken = make(chan struct{}), make(chan struct{})
 	w.queue.wake = make(chan struct{}, 1)
 	w.commit = func() error {
@@ -130,7 +134,7 @@ func (w *writer) transact(group []*op) (err error) {
 	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("starting a transaction: %w", err)
 	}
-	t := &tx{conn: w.conn, reader: w.reader, now: w.now().UnixMilli(), lanes: w.lanes, sightings: &w.seen}
+	t := &tx{conn: w.conn, reader: w.reader, now: w.now().UnixMilli(), lanes: w.lanes, sightings: &w.seen, counts: w.counts}
 	for _, o := range group {
 		if o.ran = !o.over.Load(); !o.ran {
 			continue
@@ -149,6 +153,7 @@ func (w *writer) transact(group []*op) (err error) {
 		return w.judge(fmt.Errorf("committing: %w", err))
 	}
 	w.seen.learn(t)
+	w.counts.apply(t.counted)
 	w.grown(w.conn)
 	return nil
 }
@@ -156,6 +161,9 @@ func (w *writer) transact(group []*op) (err error) {
 // save writes what was gathered during the transaction.
 func (t *tx) save() error {
 	if err := t.saveKeys(); err != nil {
+		return err
+	}
+	if err := t.saveCounts(); err != nil {
 		return err
 	}
 	return t.moveSeen()
