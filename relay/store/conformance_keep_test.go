@@ -51,6 +51,64 @@ func listCases() map[string]func(*fixture) {
 				f.equal(fmt.Sprintf("%+v", filter), got, want)
 			}
 		},
+		"events are listed between two, and oldest first": func(f *fixture) {
+			var ids []ID
+			for range 5 {
+				ev := f.event()
+				f.accept(ev, Plan{})
+				ids = append(ids, ev.ID)
+			}
+			for filter, want := range map[EventFilter][]ID{
+				{After: ids[2]}:                                  {ids[4], ids[3]},
+				{After: ids[0], Before: ids[3]}:                  {ids[2], ids[1]},
+				{OldestFirst: true}:                              ids,
+				{OldestFirst: true, Limit: 2}:                    ids[:2],
+				{OldestFirst: true, After: ids[1], Limit: 2}:     ids[2:4],
+				{OldestFirst: true, After: ids[1], Source: "no"}: {},
+			} {
+				evs, err := f.Events(f.Context(), filter)
+				f.check(err)
+				got := []ID{}
+				for _, ev := range evs {
+					got = append(got, ev.ID)
+				}
+				f.equal(fmt.Sprintf("%+v", filter), got, want)
+			}
+		},
+		"deliveries are filtered by what is known of their events": func(f *fixture) {
+			var ids []ID
+			for _, name := range []string{"x", "y"} {
+				for _, project := range []string{"A", "B"} {
+					ev, d := f.event(), f.delivery("n", "")
+					ev.Name, ev.Project = name, project
+					f.accept(ev, Plan{Deliveries: []NewDelivery{d}})
+					ids = append(ids, d.ID)
+				}
+			}
+			f.claim()
+			f.finish(Dead, time.Time{}, ids[3])
+			for filter, want := range map[DeliveryFilter][]ID{
+				{EventName: "x"}:                                  {ids[1], ids[0]},
+				{Project: "B"}:                                    {ids[3], ids[1]},
+				{EventName: "y", Project: "A"}:                    {ids[2]},
+				{EventName: "y", State: Dead}:                     {ids[3]},
+				{Project: "A", State: Dead}:                       {},
+				{Project: "A", Rule: "r", Notifier: "n"}:          {ids[2], ids[0]},
+				{Project: "A", After: ids[0]}:                     {ids[2]},
+				{After: ids[0], Before: ids[3]}:                   {ids[2], ids[1]},
+				{After: ids[0], OldestFirst: true, Limit: 2}:      {ids[1], ids[2]},
+				{Project: "A", State: Sending, Event: 1}:          {},
+				{Project: "A", State: Sending, OldestFirst: true}: {ids[0], ids[2]},
+			} {
+				ds, err := f.Deliveries(f.Context(), filter)
+				f.check(err)
+				got := []ID{}
+				for _, d := range ds {
+					got = append(got, d.ID)
+				}
+				f.equal(fmt.Sprintf("%+v", filter), got, want)
+			}
+		},
 		"deliveries are filtered by state, rule, notifier and event": func(f *fixture) {
 			events := map[State]ID{}
 			for _, s := range []State{Pending, Sending, Delivered, Dead, Cancelled} {

@@ -16,7 +16,8 @@ type place func(t *testing.T, now func() time.Time) (open func() Store)
 func testStore(t *testing.T, p place) {
 	groups := map[string]map[string]func(*fixture){
 		"accept": acceptCases(), "keys": keyCases(), "order": orderCases(), "deliver": deliverCases(), "hand over": handOverCases(), "abandoned": abandonedCases(),
-		"list": listCases(), "keep": keepCases(),
+		"list": listCases(), "keep": keepCases(), "fallback": fallbackCases(), "wait": waitCases(), "replay": replayCases(),
+		"shared": sharedCases(), "rate": rateCases(), "load": loadCases(),
 	}
 	for group, cases := range groups {
 		for name, run := range cases {

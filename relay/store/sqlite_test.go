@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,11 +15,15 @@ import (
 )
 
 func TestSQLiteKeepsWhatEveryStorePromises(t *testing.T) {
-	testStore(t, func(t *testing.T, now func() time.Time) func() Store {
-		path := filepath.Join(t.TempDir(), "data", "relay.db")
-		return func() Store { return openTest(t, path, now) }
-	})
+	testStore(t, sqlitePlace)
 }
+
+func sqlitePlace(t *testing.T, now func() time.Time) func() Store {
+	path := filepath.Join(t.TempDir(), "data", "relay.db")
+	return func() Store { return openTest(t, path, now) }
+}
+
+func newSQLiteFixture(t *testing.T) *fixture { return newFixture(t, sqlitePlace) }
 
 func openTest(t testing.TB, path string, now func() time.Time) *SQLite {
 	t.Helper()
@@ -193,6 +198,20 @@ func TestIDsGrowAndReadBack(t *testing.T) {
 	for _, s := range []string{"", "0", "000000000000!", "0000000000000", fmt.Sprint(int64(last))} {
 		if _, err := ParseID(s); err == nil {
 			t.Errorf("%q was read", s)
+		}
+	}
+}
+
+func TestAStoreOnANetworkFileSystemIsWarnedAbout(t *testing.T) {
+	for magic, want := range map[uint32]string{0x6969: "NFS", 0xFE534D42: "SMB", 0x01021997: "9p", 0x65735546: "FUSE", 0xEF53: "", 0x01021994: ""} {
+		var log strings.Builder
+		s := &SQLite{path: "data/relay.db", log: slog.New(slog.NewTextHandler(&log, nil))}
+		s.warnOfFileSystem(networkFileSystem(magic))
+		if got := log.String(); (want == "") != (got == "") || !strings.Contains(got, want) {
+			t.Errorf("%#x: %s", magic, got)
+		}
+		if want != "" && !strings.Contains(log.String(), "put --store on a local disk") {
+			t.Errorf("%#x does not say what to do: %s", magic, log.String())
 		}
 	}
 }

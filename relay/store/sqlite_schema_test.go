@@ -1,0 +1,112 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// version1 makes a file as the first version wrote it: an event with a delivery in each state, one of them waiting behind another.
+func version1(t *testing.T, at time.Time) (path string, event ID) {
+	t.Helper()
+	path, event = filepath.Join(t.TempDir(), "relay.db"), FirstID(at)
+	c, err := connect(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := at.UnixMilli()
+	script := fmt.Sprintf(`INSERT INTO events (id, source, name, project, received_at, decisions, body)
+		VALUES (%[1]d, 'qase', 'run.completed', 'WEB', %[2]d, CAST('[1]' AS BLOB), CAST('{"n":1}' AS BLOB));
+		INSERT INTO deliveries (id, event_id, rule, notifier, order_key, title, state, unfinished, next_at, lease, created_at, first_at, updated_at, message)
+		SELECT %[1]d + column1, %[1]d, 'r', column2, column3, 't', column4, column4 IN ('pending', 'sending'), column5, 1, %[2]d + column1, %[2]d, %[2]d, column6
+		FROM (VALUES (1, 'n', 'k', 'sending', NULL, CAST('12345' AS BLOB)), (2, 'n', 'k', 'pending', %[2]d + 3600000, CAST('1234567890' AS BLOB)),
+			(3, 'n', '', 'dead', NULL, x'01'), (4, 'n', '', 'delivered', NULL, x'01'), (5, 'm', '', 'dead', NULL, NULL), (6, 'm', '', 'cancelled', NULL, x'01'));
+		INSERT INTO kv (key, value, expires_at) VALUES ('k', x'76', %[2]d + 3600000);
+		INSERT INTO dedupe (hash, event_id, expires_at) VALUES (zeroblob(16), %[1]d, %[2]d + 3600000);
+		PRAGMA application_id = %[3]d; PRAGMA user_version = 1`, event, now, applicationID)
+	err = errors.Join(configure(c, pragmas(forWriting())), c.run(schema1), c.run(script), c.close())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path, event
+}
+
+func TestAFileOfTheFirstVersionIsBroughtUp(t *testing.T) {
+	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	path, event := version1(t, at)
+	f := &fixture{T: t, ids: NewIDs(1)}
+	f.clock.Store(at.Add(time.Second).UnixMilli())
+	s := openTest(t, path, f.now)
+	f.Store = s
+	defer func() { f.check(s.Close()) }()
+
+	f.equal("load", s.Load(), Load{2, 15})
+	b, err := s.Backlog(t.Context())
+	f.check(err)
+	f.equal("backlog", b, []Backlog{{Notifier: "m", Dead: 1}, {Notifier: "n", Pending: 2, Dead: 1, Oldest: at.Add(time.Millisecond)}})
+	ev, err := s.Event(t.Context(), event)
+	f.check(err)
+	f.equal("event", fmt.Sprintf("%s %s %d %v", ev.Body, ev.Decisions, len(ev.Deliveries), ev.ReplayOf), `{"n":1} [1] 6 0000000000000`)
+	f.equal("a body that was seen", f.accept(Event{ID: f.ids.Next(f.now()), Body: []byte("x")}, Plan{}), Receipt{ID: event, Duplicate: true})
+	v, err := s.Get(t.Context(), "k")
+	f.check(err)
+	f.equal("key", string(v), "v")
+	f.equal("claimed", f.claim(), []ID{event + 1, event + 2})
+	f.finish(Pending, f.now().Add(2*OrderWait), event+1)
+	f.handBack(time.Time{}, event+2)
+	f.equal("waits for OrderWait", f.get(event+2).NextAt, at.Add(OrderWait+2*time.Millisecond))
+	ds, err := s.Deliveries(t.Context(), DeliveryFilter{Project: "WEB", Notifier: "n"})
+	f.check(err)
+	f.equal("listed", len(ds), 4)
+	version, err := fileVersion(s.writer.conn, path, len(migrations()))
+	f.check(err)
+	f.equal("version", version, len(migrations()))
+}
+
+// A file of any version has the tables that a new one has.
+func TestEveryVersionBecomesTheSame(t *testing.T) {
+	path, _ := version1(t, time.Now())
+	old, fresh := openTest(t, path, nil), openTest(t, filepath.Join(t.TempDir(), "relay.db"), nil)
+	defer func() { _, _ = old.Close(), fresh.Close() }()
+	tables := func(s *SQLite) (list []string) {
+		const q = "SELECT m.name || ' ' || c.name || ' ' || c.type || ' ' || c.\"notnull\" FROM sqlite_schema m, pragma_table_xinfo(m.name) c ORDER BY 1"
+		if err := s.list(t.Context(), query{q, nil}, func(r row) { list = append(list, r.str(0)) }); err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	if got, want := fmt.Sprint(tables(old)), fmt.Sprint(tables(fresh)); got != want || got == "[]" {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestAMigrationThatFailsChangesNothing(t *testing.T) {
+	path, _ := version1(t, time.Now())
+	c, err := connect(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(c.run("CREATE TABLE counts (x)"), c.close()); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := OpenSQLite(t.Context(), path, SQLiteOptions{}); err == nil {
+		_ = s.Close()
+		t.Fatal("opened")
+	}
+	c, err = connect(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.close() }()
+	if err := c.run("DROP TABLE counts"); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := fileVersion(c, path, 9); err != nil || v != 1 {
+		t.Errorf("version %d (%v)", v, err)
+	}
+	if err := migrate(c, path); err != nil {
+		t.Errorf("once more: %v", err)
+	}
+}
