@@ -96,7 +96,8 @@ type Kind struct {
 	// Options is a zero value of the struct of message options. A rule may set them for one message, a notifier
 	// for all of its messages. Every string in them is a template; the tag as:"…" says what the text becomes, and so
 	// how values from the event are escaped: text (the default: plain text in one line), markdown, url, header,
-	// address (mail addresses), mention (who is called) or json (a body: JSON where it looks like JSON, plain text elsewhere).
+	// address (mail addresses), mention (who is called), blocks (Slack's Block Kit) or json (a body: JSON where it looks like JSON,
+	// plain text elsewhere). A list of mentions arrives as ids of Slack, "Name <address>", addresses and mere names.
 	// Allowed types are string, bool, []string and map[string]string, and any for a free structure.
 	Options any
 	// New checks the configuration and makes the notifier. defaults holds the message options set on the notifier
@@ -106,6 +107,8 @@ type Kind struct {
 	// Missing says what a message lacks that has only the given options, its own and the notifier's together, and how
 	// to add it; both are "" if it can be sent. A nil Missing means that nothing can be missing.
 	Missing func(config any, options map[string]bool) (what, hint string)
+	// Advise judges one message option as it is written, with its templates, for those who check a rules file. It may be nil.
+	Advise func(config any, option string, value any) []Advice
 	// Concurrency is how many messages may be on their way at once, unless the notifier sets it. Zero means 1.
 	Concurrency int
 	// Rate is how many messages a target takes, unless the notifier sets it.
@@ -113,4 +116,11 @@ type Kind struct {
 	// Target names what the rate counts, such as a channel, by the notifier's own message options and those of a message.
 	// A nil Target counts all messages of the notifier together.
 	Target func(defaults, options json.RawMessage) string
+}
+
+// Advice is something to be said of a message option.
+type Advice struct {
+	Path          []string // leads within the option to what it is about; empty for the whole
+	Wrong         bool     // no such message could be sent; otherwise it is only doubtful
+	Message, Hint string
 }

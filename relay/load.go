@@ -75,9 +75,25 @@ func Kinds(ks []notifiers.Kind) map[string]rules.Kind {
 			Check: func(config any, defaults json.RawMessage) error {
 				_, err := k.New(config, defaults)
 				return err
-			}}
+			},
+			Advise: advise(k),
+		}
 	}
 	return kinds
+}
+
+// advise puts what a kind of notifiers says of an option into the words of the rules.
+func advise(k notifiers.Kind) func(config any, option string, value any) []rules.Advice {
+	if k.Advise == nil {
+		return nil
+	}
+	return func(config any, option string, value any) []rules.Advice {
+		var all []rules.Advice
+		for _, a := range k.Advise(config, option, value) {
+			all = append(all, rules.Advice(a))
+		}
+		return all
+	}
 }
 
 // makeOuts makes the notifiers. The rules have checked each of them already, so a problem here is rare.

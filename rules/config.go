@@ -37,6 +37,15 @@ type Kind struct {
 	// Missing says what a message with these options lacks, such as "has nobody to write to", and how to add it; both
 	// are "" if nothing is missing. It may be nil.
 	Missing func(config any, options map[string]bool) (what, hint string)
+	// Advise judges one message option as it is written, with its templates. It may be nil.
+	Advise func(config any, key string, value any) []Advice
+}
+
+// Advice is something to be said of a message option.
+type Advice struct {
+	Path          []string // leads within the option to what it is about; empty for the whole
+	Wrong         bool     // no such message could be sent; otherwise it is only doubtful
+	Message, Hint string
 }
 
 // Config is what a set of rules files says. It is not changed after Parse.

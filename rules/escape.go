@@ -12,8 +12,8 @@ import (
 // Values of functions that are more than text. Each form writes them in its own way.
 type (
 	linkValue    struct{ text, url string }
-	mentionValue struct{ name, slack string }
-	jsonValue    struct{ text string } // JSON that is to stand as it is
+	mentionValue struct{ name, slack, call string } // call is as people.mentionText writes it, or empty
+	jsonValue    struct{ text string }              // JSON that is to stand as it is
 )
 
 // escapers write a printed value, one for each form.
@@ -27,6 +27,8 @@ var escapers = map[form]func(any) string{
 	formJSON:       jsonText,
 	formJSONString: func(v any) string { s := jsonText(plainText(v)); return s[1 : len(s)-1] },
 	formPlain:      plainText,
+	formLink:       func(v any) string { return strings.TrimSpace(oneLine(plainText(v))) },
+	formMrkdwn:     mrkdwnText,
 }
 
 // escaper returns what writes a value in a form.

@@ -12,13 +12,38 @@ type option struct {
 	value optionValue
 }
 
-// optionValue is what an option holds: *compiled, []optionValue, map[string]optionValue, or a plain value.
+// optionValue is what an option holds: *compiled, []optionValue, map[string]optionValue, callList, or a plain value.
 type optionValue any
+
+// callList is a list of who is to be called.
+type callList struct {
+	texts  []optionValue
+	people *people
+}
+
+// render returns all who are meant, each once.
+func (l callList) render(dot map[string]any) (any, error) {
+	texts, err := renderOption(l.texts, dot)
+	if err != nil {
+		return nil, err
+	}
+	calls := []any{}
+	for _, text := range texts.([]any) {
+		for _, call := range l.people.callees(plainText(text)) {
+			if !slices.Contains(calls, any(call)) {
+				calls = append(calls, call)
+			}
+		}
+	}
+	return calls, nil
+}
 
 // renderOption fills in the templates of v. Texts of a list that come out empty are left out.
 func renderOption(v optionValue, dot map[string]any) (any, error) {
 	switch v := v.(type) {
 	case *compiled:
+		return v.render(dot)
+	case callList:
 		return v.render(dot)
 	case []optionValue:
 		list := make([]any, 0, len(v))
@@ -51,6 +76,8 @@ func isStatic(v optionValue) bool {
 	switch v := v.(type) {
 	case *compiled:
 		return v.body == nil
+	case callList:
+		return isStatic(v.texts)
 	case []optionValue:
 		for _, item := range v {
 			if !isStatic(item) {
@@ -74,6 +101,8 @@ func isEmptyOption(v optionValue) bool {
 		return true
 	case *compiled:
 		return v == nil || v.body == nil && v.static == ""
+	case callList:
+		return isEmptyOption(v.texts)
 	case []optionValue:
 		return !slices.ContainsFunc(v, func(item optionValue) bool { return !isEmptyOption(item) })
 	case map[string]optionValue:

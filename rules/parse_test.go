@@ -21,7 +21,7 @@ type (
 		Channel string   `yaml:"channel"`
 		Mention []string `yaml:"mention" as:"mention"`
 		Loud    bool     `yaml:"loud"`
-		Blocks  any      `yaml:"blocks"`
+		Blocks  any      `yaml:"blocks" as:"blocks"`
 	}
 	hookConfig struct {
 		AllowHosts []string `yaml:"allow_hosts"`
@@ -57,6 +57,13 @@ func testOptions() Options {
 						faults = append(faults, badKey{"timeout", "at most 1h"})
 					}
 					return errors.Join(faults...)
+				},
+				Advise: func(_ any, key string, value any) []Advice {
+					list, _ := value.([]any)
+					if key != "blocks" || len(list) != 2 {
+						return nil
+					}
+					return []Advice{{Message: "two"}, {Path: []string{"1", "text", "text"}, Wrong: true, Message: fmt.Sprint(list[1]), Hint: "one"}}
 				},
 			},
 			"hook": {Config: func() any { return &hookConfig{} }, Options: hookOptions{}},

@@ -1,9 +1,6 @@
 package rules
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
 // Person is someone in the people directory.
 type Person struct {
@@ -18,22 +15,26 @@ type Person struct {
 type people struct {
 	byEmail  map[string]*Person // in lower case
 	byMember map[int]*Person
-	byName   map[string]*Person // in lower case
+	byName   map[string]*Person   // in lower case
+	byTeam   map[string][]*Person // in lower case
 	bySlack  map[string]bool
 }
 
 func newPeople(all []Person) *people {
-	p := &people{map[string]*Person{}, map[int]*Person{}, map[string]*Person{}, map[string]bool{}}
+	p := &people{map[string]*Person{}, map[int]*Person{}, map[string]*Person{}, map[string][]*Person{}, map[string]bool{}}
 	for i := range all {
 		one := &all[i]
 		p.byEmail[strings.ToLower(one.Email)] = one
 		p.byMember[one.MemberID] = one
 		p.byName[strings.ToLower(one.Name)] = one
+		p.byName[strings.ToLower(callName(one.Name))] = one
+		p.byTeam[strings.ToLower(one.Team)] = append(p.byTeam[strings.ToLower(one.Team)], one)
 		p.bySlack[one.Slack] = one.Slack != ""
 	}
 	delete(p.byEmail, "")
 	delete(p.byMember, 0)
 	delete(p.byName, "")
+	delete(p.byTeam, "")
 	return p
 }
 
@@ -72,38 +73,6 @@ func (p *people) nameOf(v any) string {
 	}
 	return plainText(user["email"])
 }
-
-// mention returns somebody as a value that each channel writes in its own way of calling people.
-func (p *people) mention(v any) any {
-	m := mentionValue{name: p.nameOf(v)}
-	if one := p.find(v); one != nil {
-		m.slack = one.Slack
-	}
-	return m
-}
-
-// mentionText writes who is to be called. Only the directory and the text of the rule itself can name an id or a group such as
-// @channel: what an event says is taken for a name, unless the directory knows it.
-func (p *people) mentionText(v any) string {
-	m, isMention := v.(mentionValue)
-	if !isMention {
-		m = p.mention(v).(mentionValue)
-	}
-	if m.slack != "" {
-		return m.slack
-	}
-	if text, isText := v.(string); isText && p.bySlack[text] {
-		return text
-	}
-	name := strings.TrimLeft(strings.TrimSpace(oneLine(m.name)), "@")
-	if chatID.MatchString(name) {
-		return "“" + name + "”"
-	}
-	return name
-}
-
-// chatID matches what a chat could take for one of its ids.
-var chatID = regexp.MustCompile(`^[A-Z][A-Z0-9]{2,}$`)
 
 // actor describes who caused ev: the member of the directory, else the event's own user object, else the member that
 // was found out elsewhere, else what little is known. The fields are name, email, member_id, slack, team and automation.

@@ -108,7 +108,7 @@ func TestTitleBodyAndOptionsAreRenderedAndEscapedForWhereTheyGo(t *testing.T) {
 	if n.Body != wantBody {
 		t.Errorf("body:\n%s\nwant\n%s", n.Body, wantBody)
 	}
-	if got, want := string(n.Options), `{"blocks":[{"n":3,"text":"a*b  X: \"<!channel>\" & [x](y)","type":"section"}],"channel":"#qa-2","loud":true,"mention":["U024BE7LH"]}`; got != want {
+	if got, want := string(n.Options), `{"blocks":[{"n":3,"text":"a*b\nX: \"&lt;!channel&gt;\" &amp; [x](y)","type":"section"}],"channel":"#qa-2","loud":true,"mention":["U024BE7LH"]}`; got != want {
 		t.Errorf("options of chat:\n%s\nwant\n%s", got, want)
 	}
 	var options struct {
@@ -211,15 +211,16 @@ func TestTheActorIsFoundInThePayloadOrTheDirectory(t *testing.T) {
 func TestAnEventCannotCallAnybodyWhomTheDirectoryDoesNotKnow(t *testing.T) {
 	c := mustParse(t, rulesFile("  - {name: a, when: 'true', notify: [{notifier: qa, mention: ['@here', '{{ .payload.who }}', '{{ .actor.slack }}', '{{ mention .actor }}']}]}\n"))
 	for who, want := range map[string]string{
-		"@channel": "channel", " @@everyone": "everyone", "U999ZZZ99": "“U999ZZZ99”", "S0123": "“S0123”",
-		"BOB@bar.io": "U024BE7LH", "Amy": "Amy", "U024BE7LH": "U024BE7LH",
+		"@channel": "@here “channel” U024BE7LH", " @@everyone": "@here “everyone” U024BE7LH", "U999ZZZ99": "@here “U999ZZZ99” U024BE7LH",
+		"S0123": "@here “S0123” U024BE7LH", "BOB@bar.io": "@here U024BE7LH", "Amy": "@here Amy U024BE7LH", "U024BE7LH": "@here U024BE7LH",
+		"eve@x.io": "@here eve@x.io U024BE7LH", "a,@channel,U999ZZZ99": "@here a@channelU999ZZZ99 U024BE7LH", "": "@here U024BE7LH",
 	} {
 		d := newWorld().decide(t, c, "run.deleted", fmt.Sprintf(`{"id":1,"who":%q}`, who))
 		var options struct{ Mention []string }
 		if err := json.Unmarshal(d.Notifications[0].Options, &options); err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Join(options.Mention, " "); got != "@here "+want+" U024BE7LH U024BE7LH" {
+		if got := strings.Join(options.Mention, " "); got != want {
 			t.Errorf("%q: got %q", who, got)
 		}
 	}

@@ -30,7 +30,10 @@ const (
 	formMention  form = "mention"  // somebody who is called: a chat's id, or a name
 	formJSON     form = "json"     // a body: JSON where it looks like JSON, plain text elsewhere
 	formPlain    form = "plain"    // plain text of many lines
+	formBlocks   form = "blocks"   // Slack's Block Kit: each text in it has a form of its own
 
+	formMrkdwn     form = "mrkdwn"      // Slack's markup
+	formLink       form = "link"        // a URL that people follow, and the relay does not
 	formURLRest    form = "url_rest"    // what follows the host of a URL
 	formJSONString form = "json_string" // what stands within a JSON string
 )
@@ -159,7 +162,7 @@ func hostIsTemplated(text string) bool {
 // within the host of a URL or behind it.
 func formAfter(literal string, as form) form {
 	switch {
-	case as == formURL && urlHost.MatchString(literal):
+	case (as == formURL || as == formLink) && urlHost.MatchString(literal):
 		return formURLRest
 	case as == formJSON && endsInString(literal):
 		return formJSONString

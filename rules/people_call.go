@@ -1,0 +1,172 @@
+package rules
+
+import (
+	"net/mail"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"qaserelay/rules/catalog"
+)
+
+// Whoever is to be called ends up as one text: a chat's id, "Name <address>", an address, or a name. The id comes from the directory
+// or from the rule's own text; of an address a channel may find out the id; a name is only written.
+
+// mention returns somebody as a value that each channel writes in its own way of calling people.
+func (p *people) mention(v any) any {
+	m := mentionValue{name: p.nameOf(v)}
+	if one := p.find(v); one != nil {
+		m.slack, m.call = one.Slack, one.call()
+	}
+	return m
+}
+
+// call is the best that is known to call somebody by.
+func (one *Person) call() string {
+	name := callName(one.Name)
+	switch {
+	case one.Slack != "":
+		return one.Slack
+	case one.Email == "" || name == one.Email:
+		return name
+	case name == "":
+		return one.Email
+	}
+	return name + " <" + one.Email + ">"
+}
+
+// mentionText writes who is to be called. Only the directory and the text of the rule itself can name an id, a team or a group
+// such as @channel: what an event says is one person of the directory, an address, or a mere name.
+func (p *people) mentionText(v any) string {
+	switch v := v.(type) {
+	case mentionValue:
+		if v.call != "" {
+			return v.call
+		}
+		return p.harmless(v.name)
+	case []any:
+		calls := make([]string, len(v))
+		for i, one := range v {
+			calls[i] = p.mentionText(one)
+		}
+		return strings.Join(calls, ",")
+	case string:
+		if p.bySlack[v] {
+			return v
+		}
+	case map[string]any:
+		if one := p.find(v); one == nil && isAddress(plainText(v["email"])) {
+			return (&Person{Name: p.harmless(plainText(v["name"])), Email: plainText(v["email"])}).call()
+		}
+	}
+	if one := p.find(v); one != nil {
+		return one.call()
+	}
+	return p.harmless(p.nameOf(v))
+}
+
+// harmless is a name from an event as it is written, so that it calls nobody else.
+func (p *people) harmless(name string) string {
+	name = callName(name)
+	group := slices.Contains(callGroups, "@"+strings.ToLower(name))
+	if chatID.MatchString(name) || group || p.byTeam[strings.ToLower(name)] != nil {
+		return "“" + name + "”"
+	}
+	return name
+}
+
+// callName is a name without the signs that have a meaning in a list of who is to be called.
+func callName(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if strings.ContainsRune(",;<>\"", r) {
+			return -1
+		}
+		return r
+	}, oneLine(name))
+	return strings.TrimSpace(strings.TrimLeft(strings.TrimSpace(name), "@"))
+}
+
+// chatID matches what a chat could take for one of its ids.
+var chatID = regexp.MustCompile(`^[A-Z][A-Z0-9]{2,}$`)
+
+// callGroups are called by no more than their names.
+var callGroups = []string{"@here", "@channel", "@everyone"}
+
+// isAddress reports whether s is a mail address and nothing else.
+func isAddress(s string) bool {
+	a, err := mail.ParseAddress(s)
+	return err == nil && a.Address == s && !strings.ContainsAny(s, ` ,;<>"`)
+}
+
+// callees returns who is meant by a text of a rule, once the values of the event are in it: names, addresses, member ids and teams
+// of the directory, ids and groups of a chat, several with commas between them.
+func (p *people) callees(text string) []string {
+	text = strings.TrimSpace(oneLine(text))
+	if calls, known := p.known(text); known || !strings.Contains(text, ",") {
+		return calls
+	}
+	var calls []string
+	for part := range strings.SplitSeq(text, ",") {
+		one, _ := p.known(strings.TrimSpace(part))
+		calls = append(calls, one...)
+	}
+	return calls
+}
+
+// known returns who is meant by a name of a rule, and whether it says who that is.
+func (p *people) known(name string) (calls []string, known bool) {
+	bare := strings.TrimPrefix(name, "@")
+	if bare == "" {
+		return nil, true
+	}
+	if one := p.named(bare); one != nil {
+		return []string{one.call()}, true
+	}
+	for _, member := range p.byTeam[strings.ToLower(bare)] {
+		calls = append(calls, member.call())
+	}
+	if len(calls) > 0 {
+		return calls, true
+	}
+	return []string{name}, callable(name)
+}
+
+// named finds a person by what a rule says: a name, an address or a member id.
+func (p *people) named(name string) *Person {
+	if one := p.find(name); one != nil {
+		return one
+	}
+	id, err := strconv.Atoi(name)
+	if err != nil {
+		return nil
+	}
+	return p.byMember[id]
+}
+
+// callable reports whether a chat can call somebody by this, and not only write it.
+func callable(call string) bool {
+	_, err := mail.ParseAddress(call)
+	return err == nil || chatID.MatchString(call) || slices.Contains(callGroups, call)
+}
+
+// uncallable says what to do about a name of a rule by which nobody can be called.
+func (p *people) uncallable(name string) (message, hint string) {
+	bare := strings.TrimPrefix(name, "@")
+	if p.find(bare) != nil {
+		return "of " + bare + " neither slack nor email is known, so the name is only written", "add slack: U… to this person"
+	}
+	var names []string
+	for _, one := range p.byName {
+		names = append(names, one.Name)
+	}
+	for _, team := range p.byTeam {
+		names = append(names, team[0].Team)
+	}
+	slices.Sort(names)
+	hint = "write an e-mail address, an id of the chat (U…, S…), @here, @channel, or a name or team of people:"
+	if best := catalog.Nearest(bare, names); best != "" {
+		hint = `did you mean "` + best + `"?`
+	}
+	return `nobody is known as "` + shorten(name, 60) + `", so the name is only written`, hint
+}
