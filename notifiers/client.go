@@ -22,9 +22,9 @@ const maxRetryAfter = time.Hour
 const userAgent = "qase-relay"
 
 // newHTTPClient returns a client with its own pool of connections. It follows no redirects, since those would take
-// the message and its secrets elsewhere, and uses no proxy, since then the proxy's address would be guarded.
+// the message and its secrets elsewhere, and uses no proxy but one that it is given by a route.
 func newHTTPClient(g dialGuard) *http.Client {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Control: g.control}
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Control: g.control, Resolver: g.resolver}
 	return &http.Client{
 		Transport: &http.Transport{
 			DialContext:            dialer.DialContext,

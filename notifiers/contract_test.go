@@ -27,7 +27,7 @@ type channel struct {
 type answerCase struct {
 	name  string
 	make  func(t *testing.T) Notifier
-	want  string // delivered, again, not before, never
+	want  string // delivered, again, not before, never, gone
 	after time.Duration
 	// reason, if any, is the Reason; says is part of the error's text.
 	reason, says string
@@ -41,9 +41,12 @@ func channels() []channel {
 func outcome(err error) string {
 	var p *PermanentError
 	var r *RetryAfterError
+	var g *GoneError
 	switch {
 	case err == nil:
 		return "delivered"
+	case errors.As(err, &g):
+		return "gone"
 	case errors.As(err, &p):
 		return "never"
 	case errors.As(err, &r):

@@ -59,7 +59,10 @@ func Reason(err error) string {
 	var p *PermanentError
 	var r *RetryAfterError
 	var t *transientError
+	var g *GoneError
 	switch {
+	case errors.As(err, &g):
+		return ReasonClient
 	case errors.As(err, &p) && p.Reason != "":
 		return p.Reason
 	case p != nil:

@@ -1,7 +1,9 @@
 package notifiers
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -15,6 +17,7 @@ import (
 type dialGuard struct {
 	// publicOnly refuses all of the IANA special-purpose addresses too: loopback, private and the like.
 	publicOnly bool
+	resolver   *net.Resolver // nil is the system's
 }
 
 // control is a [net.Dialer.Control] function. Its errors are permanent.
@@ -23,16 +26,36 @@ func (g dialGuard) control(network, address string, _ syscall.RawConn) error {
 	if err != nil {
 		return &PermanentError{Err: fmt.Errorf("refused to connect over %s: %w", network, err)}
 	}
-	if isMetadata(ap.Addr()) {
+	return g.check(ap.Addr())
+}
+
+// check refuses an address. Its errors are permanent.
+func (g dialGuard) check(a netip.Addr) error {
+	if isMetadata(a) {
 		return &PermanentError{Err: fmt.Errorf("refused to connect to %s: link-local and cloud metadata addresses "+
-			"are never sent to; write a URL with another host", ap.Addr())}
+			"are never sent to; write a URL with another host", a)}
 	}
 	if !g.publicOnly {
 		return nil
 	}
-	if err := ssrf.New(ssrf.WithAnyPort()).SafeAddr(ap.Addr().Unmap()); err != nil {
+	if err := ssrf.New(ssrf.WithAnyPort()).SafeAddr(a.Unmap()); err != nil {
 		return &PermanentError{Err: fmt.Errorf("refused to connect to %s: with allow_hosts, loopback and private "+
-			"addresses are only sent to with allow_private: true", ap.Addr())}
+			"addresses are only sent to with allow_private: true", a)}
+	}
+	return nil
+}
+
+// checkName refuses a host that a proxy is to connect to, if any of its addresses is refused. A name that cannot be resolved here
+// passes: behind many proxies only they can, and so it is up to them what they connect to.
+func (g dialGuard) checkName(ctx context.Context, host string) error {
+	addrs, err := g.resolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return ctx.Err()
+	}
+	for _, a := range addrs {
+		if err := g.check(a); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -40,6 +40,11 @@ func (n *httpNotifier) prepare(m *Message) (httpCall, error) {
 	if err := checkHeaders(o.Headers); err != nil {
 		return call, err
 	}
+	if ways := n.config.authWays(); len(ways) > 0 {
+		if err := checkOneLogin(ways[0], o); err != nil {
+			return call, err
+		}
+	}
 	call.body, err = httpBody(call.method, o.Body, m)
 	return call, err
 }

@@ -1,8 +1,11 @@
 package notifiers
 
 import (
+	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -22,7 +25,7 @@ const (
 // testHTTP is a notifier that posts to base.
 func testHTTP(t *testing.T, base string, edit ...func(*httpConfig)) Notifier {
 	t.Helper()
-	c := &httpConfig{Timeout: 10 * time.Second, SigningSecret: NewSecret(testSigning)}
+	c := &httpConfig{Timeout: 10 * time.Second, SigningSecret: []Secret{NewSecret(testSigning)}}
 	for _, e := range edit {
 		e(c)
 	}
@@ -99,7 +102,7 @@ func TestHTTPRequest(t *testing.T) {
 
 func TestHTTPSignatureIsThatOfTheStandard(t *testing.T) {
 	h := http.Header{"Webhook-Id": {"msg_p5jXN8AQM9LWM0D4loKWxJek"}}
-	n, err := newHTTP(&httpConfig{Timeout: 1, SigningSecret: NewSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}, nil)
+	n, err := newHTTP(&httpConfig{Timeout: 1, SigningSecret: []Secret{NewSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +110,7 @@ func TestHTTPSignatureIsThatOfTheStandard(t *testing.T) {
 	if got := h.Get("webhook-signature"); got != "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" {
 		t.Errorf("got %s", got)
 	}
-	raw, err := newHTTP(&httpConfig{Timeout: 1, SigningSecret: NewSecret("any text")}, nil)
+	raw, err := newHTTP(&httpConfig{Timeout: 1, SigningSecret: []Secret{NewSecret("any text")}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,6 +119,60 @@ func TestHTTPSignatureIsThatOfTheStandard(t *testing.T) {
 	wh, _ := standardwebhooks.NewWebhookRaw([]byte("any text"))
 	if err := wh.Verify([]byte("x"), h); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestEachSecretSignsWhileTheyAreChanged(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := newHTTP(&httpConfig{Timeout: 1, SigningSecret: []Secret{
+		NewSecret(testSigning), NewSecret("the old one"),
+		NewSecret("whsk_" + base64.StdEncoding.EncodeToString(private)),
+		NewSecret("whsk_" + base64.StdEncoding.EncodeToString(private.Seed())),
+	}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, now := []byte(`{"a":1}`), time.Now()
+	h := http.Header{"Webhook-Id": {"msg_1"}}
+	n.(*httpNotifier).sign(h, body, now)
+	knowsNew, _ := standardwebhooks.NewWebhook(testSigning)
+	knowsOld, _ := standardwebhooks.NewWebhookRaw([]byte("the old one"))
+	knowsOther, _ := standardwebhooks.NewWebhookRaw([]byte("another one"))
+	if err := errors.Join(knowsNew.Verify(body, h), knowsOld.Verify(body, h)); err != nil {
+		t.Error(err)
+	}
+	if knowsOther.Verify(body, h) == nil || knowsNew.Verify([]byte(`{"a":2}`), h) == nil {
+		t.Error("a signature fits what it should not")
+	}
+	signatures := strings.Split(h.Get("Webhook-Signature"), " ")
+	if len(signatures) != 4 || signatures[2] != signatures[3] {
+		t.Fatalf("got %q", signatures)
+	}
+	encoded, ok := strings.CutPrefix(signatures[2], "v1a,")
+	signature, err := base64.StdEncoding.DecodeString(encoded)
+	if signed := fmt.Appendf(nil, "msg_1.%d.%s", now.Unix(), body); !ok || err != nil || !ed25519.Verify(public, signed, signature) {
+		t.Errorf("the ed25519 signature %q: %v", signatures[2], err)
+	}
+}
+
+func TestAPageInPlaceOfAnAnswerIsNoted(t *testing.T) {
+	for name, tt := range map[string]struct {
+		says  string
+		noted bool
+	}{
+		"a page":          {"<!DOCTYPE html><title>Log in</title>" + strings.Repeat("x", 2*maxReceipt), true},
+		"a page in parts": {"\n  <html><body>", true},
+		"JSON":            {`{"html":"<html>"}`, false},
+		"nothing":         {"", false},
+	} {
+		n := testHTTP(t, server(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, tt.says) }))
+		r, err := n.Send(t.Context(), testMessage())
+		if err != nil || strings.HasPrefix(r.Response, "note: ") != tt.noted || len(r.Response) > maxReceipt {
+			t.Errorf("%s: %q, %v", name, r.Response[:min(len(r.Response), 100)], err)
+		}
 	}
 }
 
@@ -172,7 +229,7 @@ func TestHTTPConfigErrorsNameTheKey(t *testing.T) {
 		defaults string
 	}{
 		"timeout":        {httpConfig{}, ""},
-		"signing_secret": {httpConfig{Timeout: 1, SigningSecret: NewSecret("whsec_!!secret!!")}, ""},
+		"signing_secret": {httpConfig{Timeout: 1, SigningSecret: []Secret{NewSecret("whsec_!!secret!!")}}, ""},
 		"allow_hosts":    {httpConfig{Timeout: 1, AllowHosts: []string{"https://x"}}, ""},
 		"url":            {httpConfig{Timeout: 1}, `{"url":"ftp://x/secret"}`},
 		"method":         {httpConfig{Timeout: 1}, `{"method":"A B"}`},

@@ -179,7 +179,7 @@ func (d *decoder) decodeSlice(n *yaml.Node, v reflect.Value, what string) {
 	case templateHint(n) != "" && elem == textType:
 		d.report(n, Error, what+" must be text, not a mapping", bareTemplateHint)
 		return
-	case n.Kind == yaml.ScalarNode && n.Tag != "!!null" && (elem == textType || elem == rawType || elem.Kind() != reflect.Struct):
+	case n.Kind == yaml.ScalarNode && n.Tag != "!!null" && (elem == rawType || elem.Kind() != reflect.Struct || takesText(elem)):
 		items = []*yaml.Node{n} // one value stands for a list of one
 	case n.Kind != yaml.SequenceNode:
 		d.report(n, Error, fmt.Sprintf("%s must be a list, not %s", what, describe(n)), templateHint(n))
@@ -189,6 +189,11 @@ func (d *decoder) decodeSlice(n *yaml.Node, v reflect.Value, what string) {
 	for i, item := range items {
 		d.decode(item, v.Index(i), what+"[]")
 	}
+}
+
+// takesText reports whether a struct type is written as a single text.
+func takesText(t reflect.Type) bool {
+	return t == textType || reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
 func (d *decoder) decodeMap(n *yaml.Node, v reflect.Value, what string) {

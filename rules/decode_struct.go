@@ -79,9 +79,13 @@ func (d *decoder) decodeFile(n *yaml.Node, v reflect.Value, what string) {
 // setLines fills a list with the lines of a file that are not empty.
 func (d *decoder) setLines(v reflect.Value, lines string) {
 	for line := range strings.FieldsFuncSeq(lines, func(r rune) bool { return r == '\n' || r == '\r' }) {
-		if v.Type().Elem() == textType {
-			v.Set(reflect.Append(v, reflect.ValueOf(text{line, d.root})))
+		elem := reflect.New(v.Type().Elem()).Elem()
+		if elem.Type() == textType {
+			elem.Set(reflect.ValueOf(text{line, d.root}))
+		} else if err := setScalar(elem, line); err != nil {
+			continue
 		}
+		v.Set(reflect.Append(v, elem))
 	}
 }
 

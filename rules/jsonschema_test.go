@@ -2,7 +2,6 @@ package rules
 
 import (
 	"bytes"
-	"encoding"
 	"encoding/json"
 	"maps"
 	"reflect"
@@ -123,7 +122,7 @@ func (g *schemaMaker) key(t reflect.Type, path string) js {
 
 func (g *schemaMaker) value(t reflect.Type, path string) js {
 	switch {
-	case t == textType || reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
+	case takesText(t):
 		return text7()
 	case t == reflect.TypeFor[time.Duration]():
 		return js{"type": []string{"string", "integer"}, "minimum": 0, "maximum": 0, "pattern": `^(0|([0-9]+(\.[0-9]*)?(ms|s|m|h|d|w))+)$|\$\{`}
@@ -134,7 +133,7 @@ func (g *schemaMaker) value(t reflect.Type, path string) js {
 	case reflect.Struct:
 		return g.object(t, path)
 	case reflect.Slice:
-		if t.Elem().Kind() == reflect.Struct && t.Elem() != textType {
+		if t.Elem().Kind() == reflect.Struct && !takesText(t.Elem()) {
 			return js{"type": "array", "items": g.value(t.Elem(), path+"[]")}
 		}
 		return listOf(g.value(t.Elem(), path+"[]"))

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -152,19 +151,6 @@ func (b *builder) checkNotifier(f *openFile, node *yaml.Node, entries []entry, n
 			f.errorf(blamed(node, entries, fault), "the notifier %s: %v", n.Name, fault)
 		}
 	}
-}
-
-// blamed returns the value of the key that an error names, or else the whole notifier.
-func blamed(node *yaml.Node, entries []entry, err error) *yaml.Node {
-	var blame interface{ Field() string }
-	if errors.As(err, &blame) {
-		for _, e := range entries {
-			if e.key.Value == blame.Field() || e.key.Value == blame.Field()+"_file" {
-				return e.value
-			}
-		}
-	}
-	return node
 }
 
 // hasAllowedHosts reports whether a configuration has allow_hosts set.

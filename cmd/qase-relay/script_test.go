@@ -128,8 +128,8 @@ func startReceiver(ts *testscript.TestScript, _ bool, _ []string) {
 	s := worldOf(ts)
 	s.receiver = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		if r.URL.Path == "/gone" {
-			w.WriteHeader(http.StatusGone)
+		if r.URL.Path == "/absent" {
+			w.WriteHeader(http.StatusNotFound)
 			return
 		}
 		s.receivedLines.add(string(body))

@@ -1,0 +1,62 @@
+package notifiers
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+)
+
+// tlsConfig is how a notifier and its server prove to each other who they are.
+type tlsConfig struct {
+	// Certificates (PEM) of the authorities to trust, in place of the system's; a server's own if it has signed itself.
+	CA string `yaml:"ca" secret:"true"`
+	// Certificate (PEM) to show to the server, with those that lead to its authority.
+	Cert string `yaml:"cert" secret:"true"`
+	// Private key (PEM) of cert.
+	Key Secret `yaml:"key" secret:"true"`
+	// Name that the server's certificate is for. Default: the host of the address.
+	ServerName string `yaml:"server_name"`
+	// true trusts any certificate, and so whoever answers; for tests alone.
+	InsecureSkipVerify bool `yaml:"insecure_skip_verify"`
+}
+
+// client makes the configuration of connections. Keys in its errors begin with prefix, such as "tls.".
+func (c tlsConfig) client(prefix string) (*tls.Config, error) {
+	config := &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		ServerName:         c.ServerName,
+		InsecureSkipVerify: c.InsecureSkipVerify, //nolint:gosec // the operator asks for it
+	}
+	if c.CA != "" {
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM([]byte(c.CA)) {
+			return nil, &FieldError{prefix + "ca", errors.New("holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)")}
+		}
+	}
+	switch {
+	case c.InsecureSkipVerify && c.CA != "":
+		return nil, &FieldError{prefix + "insecure_skip_verify", errors.New("makes no sense beside ca; keep one of them")}
+	case c.Cert == "" && !c.Key.IsSet():
+		return config, nil
+	case c.Cert == "":
+		return nil, &FieldError{prefix + "cert", errors.New("missing; key needs one")}
+	case !c.Key.IsSet():
+		return nil, &FieldError{prefix + "key", errors.New("missing; cert needs one")}
+	}
+	pair, err := tls.X509KeyPair([]byte(c.Cert), []byte(c.Key.Value()))
+	if err != nil {
+		return nil, &FieldError{prefix + "cert", errors.New("cert and key are no pair in PEM form; write the two files that were made together")}
+	}
+	config.Certificates = []tls.Certificate{pair}
+	return config, nil
+}
+
+// explainTrust adds to an error what to do about a certificate that nobody vouches for.
+func explainTrust(err error) error {
+	var unknown x509.UnknownAuthorityError
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	return fmt.Errorf("%w: if this is the right server, name the authority of its certificate in tls: {ca_file: …}", redactURL(err))
+}
