@@ -90,12 +90,9 @@ func (e *Engine) storeEvent(cfg *Config, c *call) store.Event {
 
 // wake tells the lanes that have new work from the calls.
 func (e *Engine) wake(calls []*call) {
-	lanes := *e.lanes.Load()
 	for _, c := range calls {
 		for _, name := range c.receipt.Pending {
-			if l := lanes[name]; l != nil {
-				l.poke()
-			}
+			e.pokeLane(name)
 		}
 	}
 }

@@ -35,7 +35,17 @@ func (e *Engine) finishAll(ctx context.Context) {
 			if o.moreDue {
 				o.lane.poke()
 			}
+			if o.Fallback != nil {
+				e.pokeLane(o.Fallback.Notifier)
+			}
 		}
+	}
+}
+
+// pokeLane tells a notifier's lane, if there is one, that there may be work for it.
+func (e *Engine) pokeLane(notifier string) {
+	if l := (*e.lanes.Load())[notifier]; l != nil {
+		l.poke()
 	}
 }
 

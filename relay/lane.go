@@ -199,6 +199,9 @@ func (l *lane) handBack(ds []store.Delivery) {
 // report passes an outcome to the writer, which outlives every lane.
 func (l *lane) report(d store.Delivery, o store.Outcome) {
 	moreDue := o.State == store.Pending || d.OrderKey != ""
+	if o.State == store.Dead {
+		o.Fallback = l.engine.fallback(d)
+	}
 	if err := l.engine.outbox.put(outcome{o, l, moreDue}); err != nil {
 		panic(fmt.Sprintf("the outcome writer ended before lane %s: %v", l.name, err))
 	}

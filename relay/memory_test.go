@@ -46,7 +46,7 @@ func (m *memory) Accept(_ context.Context, batch []store.Event, decide store.Dec
 	}
 	receipts := make([]store.Receipt, len(batch))
 	for i, e := range batch {
-		if first, seen := m.hashes[e.Hash]; seen {
+		if first, seen := m.hashes[e.Hash]; seen && e.ReplayOf == 0 {
 			receipts[i] = store.Receipt{ID: first, Duplicate: true}
 			continue
 		}
@@ -56,9 +56,11 @@ func (m *memory) Accept(_ context.Context, batch []store.Event, decide store.Dec
 		}
 		plan, err := decide(i, m.get)
 		receipts[i] = store.Receipt{ID: e.ID, Err: err}
-		m.hashes[e.Hash] = e.ID
+		if e.ReplayOf == 0 {
+			m.hashes[e.Hash] = e.ID
+		}
 		m.events = append(m.events, store.StoredEvent{ID: e.ID, Source: e.Source, Name: e.Name, Project: e.Project,
-			Body: e.Body, ReceivedAt: e.ReceivedAt, Decisions: plan.Decisions})
+			Body: e.Body, ReceivedAt: e.ReceivedAt, Decisions: plan.Decisions, ReplayOf: e.ReplayOf})
 		for _, c := range plan.Changes {
 			m.values[c.Key] = c.Value
 		}
@@ -74,7 +76,7 @@ func (m *memory) add(e store.Event, d store.NewDelivery) []string {
 	now := time.Now()
 	row := &store.Delivery{ID: d.ID, EventID: e.ID, EventName: e.Name, Project: e.Project, Rule: d.Rule,
 		Notifier: d.Notifier, OrderKey: d.OrderKey, Title: d.Title, State: store.Pending, NextAt: now, CreatedAt: now,
-		FirstAt: now, Message: d.Message, EventBody: e.Body}
+		FirstAt: now, Message: d.Message, EventBody: e.Body, FallbackFor: d.FallbackFor}
 	if d.Cancelled != "" {
 		row.State, row.Error = store.Cancelled, d.Cancelled
 	}
@@ -154,6 +156,9 @@ func (m *memory) Finish(_ context.Context, outcomes []store.Outcome) error {
 				m.attempts[d.ID] = append(m.attempts[d.ID], *o.Attempt)
 			}
 			m.park(d.Notifier, d.OrderKey)
+			if o.Fallback != nil {
+				m.add(store.Event{ID: d.EventID, Name: d.EventName, Project: d.Project, Body: d.EventBody}, *o.Fallback)
+			}
 		}
 	}
 	m.finishes = append(m.finishes, len(outcomes))

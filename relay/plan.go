@@ -24,7 +24,7 @@ func (e *Engine) plan(cfg *Config, c *call, get func(string) ([]byte, error)) (s
 	if readErr != nil {
 		return store.Plan{}, readErr
 	}
-	plan, err := e.storePlan(c.event, c.decision)
+	plan, err := e.storePlan(cfg, c.event, c.decision)
 	if err != nil {
 		c.decision = failedDecision(err.Error())
 		plan.Decisions, err = json.Marshal(c.decision)
@@ -63,12 +63,12 @@ func failedDecision(reason string) rules.Decision {
 }
 
 // storePlan turns a decision into what is put on disk.
-func (e *Engine) storePlan(ev *rules.Event, d rules.Decision) (plan store.Plan, err error) {
+func (e *Engine) storePlan(cfg *Config, ev *rules.Event, d rules.Decision) (plan store.Plan, err error) {
 	if plan.Decisions, err = json.Marshal(d); err != nil {
 		return plan, fmt.Errorf("encoding the decision: %w", err)
 	}
 	for _, n := range d.Notifications {
-		delivery, err := e.newDelivery(ev, n)
+		delivery, err := e.newDelivery(cfg, ev, n)
 		if err != nil {
 			return plan, fmt.Errorf("encoding the message of rule %s for %s: %w", n.Rule, n.Notifier, err)
 		}
@@ -81,13 +81,13 @@ func (e *Engine) storePlan(ev *rules.Event, d rules.Decision) (plan store.Plan, 
 }
 
 // newDelivery keeps the message as it will be sent at every attempt, but for the event, which is stored already.
-func (e *Engine) newDelivery(ev *rules.Event, n rules.Notification) (store.NewDelivery, error) {
+func (e *Engine) newDelivery(cfg *Config, ev *rules.Event, n rules.Notification) (store.NewDelivery, error) {
 	id := e.IDs.Next(e.Now())
-	message, err := json.Marshal(notifiers.Message{ID: id.String(), Rule: n.Rule, Level: n.Level, Title: n.Title,
+	message, err := json.Marshal(storedMessage{notifiers.Message{ID: id.String(), Rule: n.Rule, Level: n.Level, Title: n.Title,
 		Body: n.Body, URL: n.URL, Options: n.Options, EventName: ev.Name, Project: ev.Project, Thread: n.EntityKey,
-		CreatedAt: ev.ReceivedAt})
+		CreatedAt: ev.ReceivedAt}, n.Fallbacks})
 	d := store.NewDelivery{ID: id, Rule: n.Rule, Notifier: n.Notifier, OrderKey: n.EntityKey, Title: n.Title,
-		Message: message}
+		Message: message, Wait: cfg.Settings.OrderWait}
 	if e.DryRun {
 		d.Cancelled = "dry run"
 	}

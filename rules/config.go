@@ -62,6 +62,17 @@ type Settings struct {
 	QaseURL   string         // base of links into Qase, without a slash at its end
 	Location  *time.Location // for dates in messages; UTC unless set
 	Retention Retention
+	// OrderWait is how long a delivery waits at most for an earlier one of its entity; default 1 hour.
+	OrderWait time.Duration
+	Backlog   Backlog
+	// MinFreeDisk is how many bytes have to be free on the file system of the store for events to be taken; default 64 MiB.
+	MinFreeDisk int64
+}
+
+// Backlog says how much may be unfinished for events to be taken.
+type Backlog struct {
+	Deliveries int   // default 1,000,000
+	Bytes      int64 // of their messages; default 10 GiB
 }
 
 // Retention says for how long data is kept.
@@ -96,6 +107,7 @@ type Notifier struct {
 	Config   any             // as made by Kind.Config
 	Defaults json.RawMessage // its message options that are no templates, as a JSON object or nil
 	Retry    Retry
+	Fallback []string // notifiers that its messages go to when they die, one after another
 }
 
 // Retry says how often a notifier tries again. Zero fields mean the relay's defaults.

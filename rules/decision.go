@@ -39,14 +39,22 @@ type Result struct {
 
 // Notification is a rendered message and the notifier it goes to.
 type Notification struct {
-	Rule      string          `json:"rule"`
-	Notifier  string          `json:"notifier"`
-	Level     string          `json:"level"`
-	Title     string          `json:"title"`
-	Body      string          `json:"body,omitempty"`
-	URL       string          `json:"url,omitempty"`
-	Options   json.RawMessage `json:"options,omitempty"`
-	EntityKey string          `json:"-"` // notifications of one entity to one notifier keep their order
+	Rule     string          `json:"rule"`
+	Notifier string          `json:"notifier"`
+	Level    string          `json:"level"`
+	Title    string          `json:"title"`
+	Body     string          `json:"body,omitempty"`
+	URL      string          `json:"url,omitempty"`
+	Options  json.RawMessage `json:"options,omitempty"`
+	// Fallbacks are where the message goes when it dies, one after another.
+	Fallbacks []Fallback `json:"fallback,omitempty"`
+	EntityKey string     `json:"-"` // notifications of one entity to one notifier keep their order
+}
+
+// Fallback is a notifier that stands in for another, with the options that the message has there.
+type Fallback struct {
+	Notifier string          `json:"notifier"`
+	Options  json.RawMessage `json:"options,omitempty"`
 }
 
 // State is what a decision may know beside the event. It is handed in, so that deciding stays pure.

@@ -56,7 +56,7 @@ func (d *Decision) shownFor(rule string) []Notification {
 	var shown []Notification
 	for _, n := range d.Notifications {
 		if n.Rule == rule {
-			n.Options = maskOptions(n.Options)
+			n.Options, n.Fallbacks = maskOptions(n.Options), maskFallbacks(n.Fallbacks)
 			shown = append(shown, n)
 		}
 	}

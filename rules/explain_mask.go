@@ -25,6 +25,14 @@ func maskOptions(options json.RawMessage) json.RawMessage {
 	return encodeOptions(values)
 }
 
+func maskFallbacks(all []Fallback) []Fallback {
+	var masked []Fallback
+	for _, f := range all {
+		masked = append(masked, Fallback{f.Notifier, maskOptions(f.Options)})
+	}
+	return masked
+}
+
 func maskValues(v any) any {
 	headers, isMap := v.(map[string]any)
 	if !isMap {

@@ -179,6 +179,7 @@ func (g *schemaMaker) notifier() js {
 func (g *schemaMaker) target() js {
 	properties := g.options(func(t reflect.Type, path string) js { return g.key(t, path) })
 	properties["notifier"] = describe7(text7(), "Name of a notifier.")
+	properties["fallback"] = describe7(listOf(text7()), "Notifiers that the message goes to when it dies, one after another; [] for none. Default: those of the notifier.")
 	return js{"type": "object", "additionalProperties": false, "required": []string{"notifier"}, "properties": properties}
 }
 
@@ -197,6 +198,7 @@ func (g *schemaMaker) expectation() js {
 	for _, field := range messageFields() {
 		properties[field] = describe7(maps.Clone(matcher), "The "+field+" of the message: a text to the letter, or {contains: …} or {matches: …}.")
 	}
+	properties["fallback"] = describe7(js{"$ref": "#/definitions/matcher"}, "Notifiers that the message goes to when it dies.")
 	properties["rule"] = describe7(text7(), "Rule that makes the message; any, if it is not given.")
 	properties["notifier"] = describe7(text7(), "Notifier that it goes to; any, if it is not given.")
 	return js{"type": "object", "additionalProperties": false, "properties": properties,

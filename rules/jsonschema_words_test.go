@@ -49,6 +49,12 @@ func schemaWords() map[string]word {
 		"settings.retention.dead":     "Events with deliveries that failed for good. Default: 90d.",
 		"settings.retention.entities": "What is remembered of a run, a defect and so on to which nothing happens. Default: 90d.",
 
+		"settings.order_wait":         "How long a delivery waits at most for an earlier one of the same run, defect and so on, before it passes it. Default: 1h.",
+		"settings.backlog":            "How much may be unfinished. At a limit, Qase is told to come again.",
+		"settings.backlog.deliveries": "Deliveries that wait or are on their way. Default: 1000000.",
+		"settings.backlog.bytes":      "Size of their messages, such as 500MB. Default: 10GiB.",
+		"settings.min_free_disk":      "Free space that the file system of a SQLite store needs for events to be taken, such as 1GiB. Default: 64MiB.",
+
 		"sources[].name":       "Last part of the address: POST /webhooks/NAME.",
 		"sources[].secrets":    "Secrets given to the webhook in Qase; any one of them is accepted.",
 		"sources[].projects":   "Codes of the projects that are accepted. Default: all.",
@@ -64,6 +70,7 @@ func schemaWords() map[string]word {
 
 		"notifiers[].name":          "Name by which rules call it.",
 		"notifiers[].type":          "What it is. The type decides which other keys there are.",
+		"notifiers[].fallback":      "Notifiers that its messages go to when they die, one after another, unless a rule says otherwise.",
 		"notifiers[].retry.initial": "Longest wait before the second attempt. Default: 5s.",
 		"notifiers[].retry.max":     "Longest wait between two attempts. Default: 1h.",
 		"notifiers[].retry.for":     "Gives up so long after the first attempt. Default: 24h.",

@@ -1,13 +1,11 @@
 package rules
 
 import (
-	"cmp"
 	"fmt"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 
 	"gopkg.in/yaml.v3"
 )
@@ -41,16 +39,6 @@ type (
 		Templates map[string]text `yaml:"templates"`
 		Rules     []ruleSpec      `yaml:"rules"`
 		Tests     []testSpec      `yaml:"tests"`
-	}
-	settingsSpec struct {
-		At        raw  `yaml:"-"`
-		QaseURL   text `yaml:"qase_url"`
-		Timezone  text `yaml:"timezone"`
-		Retention struct {
-			Events   time.Duration `yaml:"events"`
-			Dead     time.Duration `yaml:"dead"`
-			Entities time.Duration `yaml:"entities"`
-		} `yaml:"retention"`
 	}
 	personSpec struct {
 		At       raw  `yaml:"-"`
@@ -179,51 +167,6 @@ func (b *builder) build() *Config {
 	b.lint(config)
 	config.Tests = b.buildTests(config)
 	return config
-}
-
-// Defaults of the settings.
-const (
-	defaultQaseURL         = "https://app.qase.io"
-	defaultEventsRetention = 30 * 24 * time.Hour
-	defaultDeadRetention   = 90 * 24 * time.Hour
-	defaultMemory          = 90 * 24 * time.Hour
-)
-
-func (b *builder) buildSettings() {
-	b.settings = Settings{
-		QaseURL: defaultQaseURL, Location: time.UTC,
-		Retention: Retention{defaultEventsRetention, defaultDeadRetention, defaultMemory},
-	}
-	var first *openFile
-	for _, f := range b.files {
-		spec := f.spec.Settings
-		switch {
-		case spec == nil:
-		case first != nil:
-			f.report(spec.At.node, Error, "settings stand in two files", "keep those in "+first.name)
-		default:
-			first = f
-			b.takeSettings(f, spec)
-		}
-	}
-}
-
-func (b *builder) takeSettings(f *openFile, spec *settingsSpec) {
-	if t := spec.QaseURL; t.given() && t.s != "" {
-		b.settings.QaseURL = f.baseURL(t, "settings.qase_url", defaultQaseURL)
-	}
-	if t := spec.Timezone; t.given() && t.s != "" {
-		location, err := time.LoadLocation(t.s)
-		if err != nil {
-			f.report(t.node, Error, fmt.Sprintf("settings.timezone: no time zone %q", t.s), "names are like Europe/Berlin or UTC")
-			return
-		}
-		b.settings.Location = location
-	}
-	keep, given := &b.settings.Retention, spec.Retention
-	keep.Events = cmp.Or(given.Events, keep.Events)
-	keep.Dead = cmp.Or(given.Dead, keep.Dead)
-	keep.Entities = cmp.Or(given.Entities, keep.Entities)
 }
 
 func (b *builder) buildPeople() {

@@ -13,9 +13,10 @@ import (
 
 // notifierSpec is what every notifier may have, whatever its type.
 type notifierSpec struct {
-	Name  text `yaml:"name"`
-	Type  text `yaml:"type"`
-	Retry struct {
+	Name     text   `yaml:"name"`
+	Type     text   `yaml:"type"`
+	Fallback []text `yaml:"fallback"`
+	Retry    struct {
 		Initial time.Duration `yaml:"initial"`
 		Max     time.Duration `yaml:"max"`
 		For     time.Duration `yaml:"for"`
@@ -29,6 +30,7 @@ type notifierInfo struct {
 	allowHosts bool            // it says which hosts a URL made from an event may have
 	config     any             // as made by kind.Config
 	given      map[string]bool // its own message options that are not empty
+	fallback   fallbackList    // where its messages go when they die
 	unsure     bool            // it has faults or unset variables, so nothing can be said of what it lacks
 }
 
@@ -48,6 +50,7 @@ func (b *builder) buildNotifiers() []Notifier {
 			all = append(all, n)
 		}
 	}
+	b.checkFallbacks(all)
 	return all
 }
 
@@ -70,7 +73,8 @@ func (b *builder) notifier(f *openFile, node *yaml.Node, names uniqueNames) (Not
 	before, unset := len(b.problems), f.unset
 	n.Config = kind.Config()
 	rest = f.fill(rest, reflect.ValueOf(n.Config).Elem(), "notifiers[]")
-	info := &notifierInfo{kind: kind, allowHosts: hasAllowedHosts(n.Config), config: n.Config, given: map[string]bool{}}
+	info := &notifierInfo{kind: kind, allowHosts: hasAllowedHosts(n.Config), config: n.Config, given: map[string]bool{},
+		fallback: fallbackList{f, spec.Fallback}}
 	n.Defaults = b.notifierOptions(f, rest, info, n)
 	if len(b.problems) == before && f.unset == unset {
 		b.checkNotifier(f, node, entries, n)
@@ -100,7 +104,7 @@ func (b *builder) notifierOptions(f *openFile, entries []entry, info *notifierIn
 		field, known := fields[e.key.Value]
 		if !known {
 			all := append(fields.keys(), structFields(reflect.TypeOf(n.Config).Elem()).keys()...)
-			f.unknownKey(e.key, "the notifier "+n.Name+" (type "+n.Type+")", append(all, "name", "type", "retry"))
+			f.unknownKey(e.key, "the notifier "+n.Name+" (type "+n.Type+")", append(all, "name", "type", "retry", "fallback"))
 			continue
 		}
 		o := b.option(f, e, field, info)

@@ -102,7 +102,8 @@ func (b *builder) target(f *openFile, node *yaml.Node) *target {
 		return nil
 	}
 	var spec struct {
-		Notifier text `yaml:"notifier"`
+		Notifier text   `yaml:"notifier"`
+		Fallback []text `yaml:"fallback"`
 	}
 	var rest []entry
 	if node.Kind == yaml.MappingNode {
@@ -126,7 +127,7 @@ func (b *builder) target(f *openFile, node *yaml.Node) *target {
 	for _, e := range rest {
 		field, known := fields[e.key.Value]
 		if !known {
-			f.unknownKey(e.key, "a message to "+t.notifier, append(fields.keys(), "notifier"))
+			f.unknownKey(e.key, "a message to "+t.notifier, append(fields.keys(), "notifier", "fallback"))
 			continue
 		}
 		t.options = append(t.options, b.option(f, e, field, info))
@@ -136,6 +137,7 @@ func (b *builder) target(f *openFile, node *yaml.Node) *target {
 	}
 	t.options = inherit(t.options, info.templates)
 	t.freeze()
+	t.fallbacks = b.fallbacks(f, node, t.notifier, spec.Fallback)
 	return t
 }
 

@@ -39,6 +39,8 @@ type target struct {
 	notifier string
 	options  []option
 	static   json.RawMessage // the rendered options, if no event changes them
+	// fallbacks are where the message goes when it dies, one after another.
+	fallbacks []*target
 }
 
 // RuleInfo describes a rule for people.
@@ -169,10 +171,11 @@ func (s *Set) notify(r *rule, v *view, d *Decision) []string {
 	m, notes := s.render(r, v)
 	for _, t := range r.targets {
 		options, failed := t.renderOptions(v.dot)
-		notes = append(notes, failed...)
+		fallbacks, alsoFailed := t.renderFallbacks(v.dot)
+		notes = append(append(notes, failed...), alsoFailed...)
 		d.Notifications = append(d.Notifications, Notification{
 			Rule: r.name, Notifier: t.notifier, Level: m.level, Title: m.title, Body: m.body,
-			URL: v.url, Options: options, EntityKey: v.entityKey,
+			URL: v.url, Options: options, Fallbacks: fallbacks, EntityKey: v.entityKey,
 		})
 	}
 	return notes

@@ -88,7 +88,7 @@ const (
 
 // knownOptions returns the message options of one notifier, or of all if it is "".
 func (t *testBuilder) knownOptions(notifier string) map[string]optionShape {
-	shapes := map[string]optionShape{}
+	shapes := map[string]optionShape{"fallback": shapeList}
 	for name, info := range t.kinds {
 		if info.kind.Options == nil || notifier != "" && notifier != name {
 			continue

@@ -111,6 +111,12 @@ func (n sent) values(field string) []any {
 		values = append(values, option)
 	}
 	switch field {
+	case "fallback":
+		names := []any{}
+		for _, f := range n.Fallbacks {
+			names = append(names, f.Notifier)
+		}
+		return []any{names}
 	case "level":
 		return append(values, n.Level)
 	case "title":
@@ -208,7 +214,7 @@ var secretHeader = regexp.MustCompile(`(?i)^headers\..*(auth|cookie|token|secret
 // shown is the notification for people: without what may hold a secret.
 func (n sent) shown() *Notification {
 	shown := *n.Notification
-	shown.Options = maskOptions(n.Options)
+	shown.Options, shown.Fallbacks = maskOptions(n.Options), maskFallbacks(n.Fallbacks)
 	return &shown
 }
 

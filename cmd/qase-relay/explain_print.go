@@ -161,6 +161,18 @@ func printMessage(s *screen, n rules.Notification) {
 	field("body", n.Body)
 	field("url", n.URL)
 	field("options", strings.Join(optionLines(n.Options), "\n"))
+	if len(n.Fallbacks) > 0 {
+		s.Printf("      %s %s\n", s.dim("if it dies:"), printable(standIns(n.Fallbacks)))
+	}
+}
+
+// standIns names where a message goes when it dies.
+func standIns(all []rules.Fallback) string {
+	var names []string
+	for _, f := range all {
+		names = append(names, f.Notifier)
+	}
+	return strings.Join(names, ", then ")
 }
 
 // optionLines writes each option as key: value, texts as they are and all else as JSON.

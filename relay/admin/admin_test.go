@@ -237,7 +237,9 @@ func TestMaskingWithstandsOddMessages(t *testing.T) {
 		`{"options":{"url":"https://[s3cret"}}`:    `{"options":{"url":"<secret>"}}`,
 		`{"options":{"headers":["s3cret"]}}`:       `{"options":{"headers":"<secret>"}}`,
 		`{"options":{"headers":{"a":["s3cret"]}}}`: `{"options":{"headers":{"a":"<secret>"}}}`,
-		`s3cret`: ``,
+		`{"fallback":[{"notifier":"b","options":{"url":"https://h/s3cret"}},{"options":7}]}`: `{"fallback":[{"notifier":"b","options":{"url":"https://h/…"}},{}]}`,
+		`{"fallback":"s3cret"}`: `{"fallback":"<secret>"}`,
+		`s3cret`:                ``,
 	} {
 		if got := strings.TrimSpace(string(maskMessage([]byte(message)))); got != want {
 			t.Errorf("%s became %s, want %s", message, got, want)

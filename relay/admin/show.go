@@ -3,7 +3,6 @@ package admin
 import (
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"time"
 
 	"qaserelay/relay/store"
@@ -138,57 +137,4 @@ func rawJSON(b []byte) json.RawMessage {
 		return nil
 	}
 	return b
-}
-
-const masked = "<secret>"
-
-// maskMessage hides what may be secret in the options of a message: of a URL all but the host, of headers all but the
-// names.
-func maskMessage(message []byte) json.RawMessage {
-	var m map[string]json.RawMessage
-	var options map[string]json.RawMessage
-	if json.Unmarshal(message, &m) != nil {
-		return nil
-	}
-	if m["options"] == nil {
-		return message
-	}
-	if json.Unmarshal(m["options"], &options) != nil {
-		delete(m, "options")
-	}
-	for name, value := range options {
-		switch name {
-		case "url":
-			options[name] = maskURL(value)
-		case "headers":
-			options[name] = maskHeaders(value)
-		}
-	}
-	if options != nil {
-		m["options"] = encode(options)
-	}
-	return encode(m)
-}
-
-func maskURL(value json.RawMessage) json.RawMessage {
-	var text string
-	u, err := (*url.URL)(nil), json.Unmarshal(value, &text)
-	if err == nil {
-		u, err = url.Parse(text)
-	}
-	if err != nil || u.Host == "" {
-		return encode(masked)
-	}
-	return encode(u.Scheme + "://" + u.Host + "/…")
-}
-
-func maskHeaders(value json.RawMessage) json.RawMessage {
-	var headers map[string]any
-	if json.Unmarshal(value, &headers) != nil {
-		return encode(masked)
-	}
-	for name := range headers {
-		headers[name] = masked
-	}
-	return encode(headers)
 }

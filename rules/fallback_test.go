@@ -1,0 +1,142 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// fallbackFile has notifiers and the notify entries of one rule.
+func fallbackFile(notifiers, notify string) string {
+	return "sources: [{name: qase, secrets: [s]}]\nnotifiers:\n" + notifiers + "rules:\n  - {name: r, when: event_name == \"run.completed\", notify: " + notify + "}\n"
+}
+
+func TestWhereAMessageGoesWhenItDies(t *testing.T) {
+	cases := []struct{ name, notifiers, notify, want string }{
+		{"nowhere, unless somebody says so", "", "[a]", "a"},
+		{"where the entry says, in its order", "", "[{notifier: a, fallback: [c, b]}]", "a > c > b"},
+		{"one name stands for a list of one", "", "[{notifier: a, fallback: b}]", "a > b"},
+		{"where the notifier says", "  - {name: d, type: chat, fallback: [b, c]}\n", "[d]", "d > b > c"},
+		{"where the entry says, whatever the notifier says", "  - {name: d, type: chat, fallback: [b]}\n", "[{notifier: d, fallback: [c]}]", "d > c"},
+		{"nowhere, if the entry says so", "  - {name: d, type: chat, fallback: [b]}\n", "[{notifier: d, fallback: []}]", "d"},
+		{"and on to where the last one's messages go", "  - {name: d, type: chat, fallback: [c]}\n  - {name: e, type: chat, fallback: [b, d]}\n", "[e]", "e > b > d > c"},
+		{"but never twice to one", "  - {name: d, type: chat, fallback: [a]}\n", "[{notifier: a, fallback: [b, d]}]", "a > b > d"},
+		{"each entry for itself", "", "[{notifier: a, fallback: [b]}, {notifier: b, fallback: [a]}]", "a > b, b > a"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			three := "  - {name: a, type: chat}\n  - {name: b, type: chat}\n  - {name: c, type: hook}\n"
+			d := newWorld().decide(t, mustParse(t, fallbackFile(three+c.notifiers, c.notify)), "run.completed", `{"id": 1}`)
+			var got []string
+			for _, n := range d.Notifications {
+				way := n.Notifier
+				for _, f := range n.Fallbacks {
+					way += " > " + f.Notifier
+				}
+				got = append(got, way)
+			}
+			if strings.Join(got, ", ") != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAFallbackHasTheOptionsOfItsNotifierForTheEvent(t *testing.T) {
+	c := mustParse(t, fallbackFile(`
+  - {name: a, type: chat, channel: "#a"}
+  - {name: b, type: hook, url: "https://b.example/{{ .payload.id }}", headers: {X-Fixed: "1", X-Run: "{{ .payload.id }}"}}
+`[1:], `[{notifier: a, channel: "#{{ .payload.id }}", fallback: [b]}]`))
+	n := newWorld().decide(t, c, "run.completed", `{"id": 7}`).Notifications[0]
+	if got, want := fmt.Sprintf("%s %s", n.Options, n.Fallbacks[0].Options), `{"channel":"#7"} {"headers":{"X-Run":"7"},"url":"https://b.example/7"}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestFallbacksThatCannotWorkAreErrors(t *testing.T) {
+	cases := []struct{ name, notifiers, notify, want string }{
+		{"an unknown name", "", "[{notifier: a, fallback: [bb]}]", `no notifier "bb" (did you mean "b"?)`},
+		{"an unknown name on a notifier", "  - {name: d, type: chat, fallback: [bb]}\n", "[a]", `no notifier "bb" (did you mean "b"?)`},
+		{"the notifier itself", "", "[{notifier: a, fallback: [a]}]", "the notifier a cannot be its own fallback (name another one)"},
+		{"the notifier itself, on the notifier", "  - {name: d, type: chat, fallback: [a, d]}\n", "[a]", "the notifier d cannot be its own fallback (name another one)"},
+		{"one twice", "", "[{notifier: a, fallback: [b, b]}]", "b stands twice in this fallback (leave one out)"},
+		{"a circle", "  - {name: d, type: chat, fallback: [e]}\n  - {name: e, type: chat, fallback: [b, d]}\n", "[a]",
+			"the fallbacks go in a circle: d → e → b → d (leave one of them out)"},
+		{"one that lacks an option of the message", "", "[{notifier: a, fallback: [mail]}]",
+			"the fallback mail has nobody to write to (a fallback has only the options of its notifier; add to: [someone@example.com] on the notifier)"},
+		{"one that lacks it, on a notifier", "  - {name: d, type: chat, fallback: [mail]}\n", "[d]",
+			"the fallback mail has nobody to write to (a fallback has only the options of its notifier; add to: [someone@example.com] on the notifier)"},
+		{"nothing that is a name", "", "[{notifier: a, fallback: {to: b}}]", "notify[].fallback must be a list, not a mapping"},
+		{"a misspelt key", "", "[{notifier: a, falback: [b]}]", `unknown key "falback" in a message to a (did you mean "fallback"?)`},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			three := "  - {name: a, type: chat}\n  - {name: b, type: chat}\n  - {name: mail, type: post}\n"
+			_, problems := Parse([]File{{"rules.yaml", []byte(fallbackFile(three+c.notifiers, c.notify))}}, testOptions())
+			if len(problems) != 1 || !strings.HasSuffix(strings.TrimSpace(problems.Error()), c.want) {
+				t.Errorf("got %v, want %s", problems, c.want)
+			}
+		})
+	}
+}
+
+func TestAFallbackIsNotSentUnlessTheMessageDies(t *testing.T) {
+	c := mustParse(t, fallbackFile("  - {name: a, type: chat}\n  - {name: b, type: chat}\n", "[{notifier: a, fallback: [b]}]")+`
+tests:
+  - {name: the message is there, event: run.completed, expect: [{rule: r, notifier: a, fallback: [b]}]}
+  - {name: one of its fallbacks, event: run.completed, expect: [{fallback: b}]}
+  - {name: the fallback is sent nothing, event: run.completed, expect: [{notifier: a}, {notifier: b}]}
+  - {name: another fallback, event: run.completed, expect: [{notifier: a, fallback: []}]}
+`)
+	var got []string
+	for _, r := range c.RunTests(nil) {
+		got = append(got, fmt.Sprint(r.Passed))
+		if !r.Passed && r.Failures[0].Kind == Different {
+			got = append(got, fmt.Sprint(r.Failures[0].Fields))
+		}
+	}
+	if strings.Join(got, " ") != `true true false false [{fallback [] ["b"] <nil>}]` {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestTheOptionsOfAFallbackAreShownWithoutSecrets(t *testing.T) {
+	c := mustParse(t, fallbackFile("  - {name: a, type: chat}\n  - {name: b, type: hook, url: \"https://b.example/{{ .payload.id }}\"}\n", "[{notifier: a, fallback: [b]}]"))
+	x := explainEvent(t, c, "run.completed", `{"id": 7}`)
+	if got := jsonText(x.Rules[0].Notifications[0].Fallbacks); got != `[{"notifier":"b","options":{"url":"https://b.example/…"}}]` {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestSettingsOfTheQueue(t *testing.T) {
+	s := mustParse(t, "sources: [{name: qase, secrets: [s]}]\nrules: [{name: r, when: \"true\", stop: true}]").Settings
+	if got, want := fmt.Sprint(s.OrderWait, s.Backlog, s.MinFreeDisk), "1h0m0s {1000000 10737418240} 67108864"; got != want {
+		t.Errorf("by default %s, want %s", got, want)
+	}
+	s = mustParse(t, "sources: [{name: qase, secrets: [s]}]\nsettings: {order_wait: 5m, backlog: {deliveries: 1000, bytes: 1.5GiB}, min_free_disk: 500MB}\nrules: [{name: r, when: \"true\", stop: true}]").Settings
+	if got, want := fmt.Sprint(s.OrderWait, s.Backlog, s.MinFreeDisk), "5m0s {1000 1610612736} 500000000"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestSizes(t *testing.T) {
+	for text, want := range map[string]string{
+		"0": "0", "1024": "1024", "10B": "10", "3kB": "3000", "3KB": "3000", "2MB": "2000000", "64MiB": "67108864", "1GiB": "1073741824", "1TB": "1000000000000",
+		"":            `"" is not a size: write it like 500MB, 64MiB or 10GiB`,
+		"-1":          `"-1" is not a size: write it like 500MB, 64MiB or 10GiB`,
+		"1mb":         `"1mb" is not a size: write it like 500MB, 64MiB or 10GiB`,
+		"1.2.3GB":     `"1.2.3GB" is not a size: write it like 500MB, 64MiB or 10GiB`,
+		"99999999TiB": `"99999999TiB" is too much`,
+	} {
+		var s size
+		got := ""
+		if err := s.UnmarshalText([]byte(text)); err != nil {
+			got = err.Error()
+		} else {
+			got = fmt.Sprint(int64(s))
+		}
+		if got != want {
+			t.Errorf("%q: got %s, want %s", text, got, want)
+		}
+	}
+}
