@@ -45,6 +45,9 @@ func (e *Engine) commitAll(ctx context.Context) {
 
 // commit puts one batch on disk, answers its calls and wakes the lanes that have new work.
 func (e *Engine) commit(ctx context.Context, calls []*call) {
+	if e.refuse(calls) {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	cfg := e.config.Load()

@@ -62,6 +62,7 @@ type Engine struct {
 	decide  func(*rules.Set, *rules.Event, rules.State) rules.Decision
 	fail    context.CancelCauseFunc // ends Run
 	health  health
+	room    room
 	enrich  *enricher
 	drift   driftLog
 	quiet   quietLog

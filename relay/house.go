@@ -90,6 +90,9 @@ func (e *Engine) Ready(ctx context.Context) error {
 	if !e.inbox.accepting() {
 		return ErrStopping
 	}
+	if err := e.hasRoom(); err != nil {
+		return err
+	}
 	h := &e.health
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -50,7 +51,7 @@ func NewMetrics(o MetricsOptions) *Metrics {
 	if m.known == nil {
 		m.known = func(string) bool { return false }
 	}
-	m.events = m.counter("events_total", "Events by what became of them: accepted, duplicate, replayed or failed.",
+	m.events = m.counter("events_total", "Events by what became of them: accepted, duplicate, replayed, refused (the backlog is at its limit, or the disk full) or failed.",
 		"source", "event", "outcome")
 	m.decisions = m.counter("rule_decisions_total", "What rules did with events.", "rule", "outcome")
 	m.attempts = m.counter("notifications_total", "Attempts to send a notification.", "notifier", "type")
@@ -118,6 +119,8 @@ func (m *Metrics) Reloaded(ok bool, at time.Time) {
 func (m *Metrics) accepted(c *call) {
 	outcome, name := "accepted", c.event.Name
 	switch {
+	case errors.Is(c.err, ErrFull):
+		outcome = "refused"
 	case c.err != nil:
 		outcome = "failed"
 	case c.receipt.Duplicate:

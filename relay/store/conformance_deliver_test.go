@@ -110,6 +110,7 @@ func deliverCases() map[string]func(*fixture) {
 			n, err = f.Cancel(f.Context(), []ID{next}, "too late")
 			f.check(err)
 			f.equal("being sent", n, 0)
+			f.equal("unfinished", f.Load(), Load{1, int64(len(f.get(next).Message))})
 		},
 		"many can be retried at once": func(f *fixture) {
 			var ids []ID
