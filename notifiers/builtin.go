@@ -6,5 +6,12 @@ func Builtin() []Kind {
 		slackKind(),
 		emailKind(),
 		httpKind(),
+		teamsKind(),
+		discordKind(),
+		telegramKind(),
+		googleKind(),
+		mattermostKind(),
+		pagerKind(),
+		ntfyKind(),
 	}
 }

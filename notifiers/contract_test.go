@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -34,7 +35,7 @@ type answerCase struct {
 }
 
 func channels() []channel {
-	return []channel{httpChannel(), slackWebhookChannel(), slackTokenChannel(), emailChannel()}
+	return append(serviceChannels(), httpChannel(), slackWebhookChannel(), slackTokenChannel(), emailChannel())
 }
 
 // outcome names what err means for the delivery.
@@ -258,11 +259,14 @@ func TestManySendsAtOnceAllArriveUnderTheirOwnID(t *testing.T) {
 
 func TestKindsAreWhole(t *testing.T) {
 	for _, k := range Builtin() {
-		if k.Summary == "" || k.Concurrency < 1 || k.New == nil || k.Options == nil || k.Config() == k.Config() {
+		if k.Summary == "" || k.Concurrency < 1 || k.New == nil || k.Options == nil || k.Config() == k.Config() || k.Sample() == k.Sample() {
 			t.Errorf("%+v", k)
 		}
-		if _, err := k.New(k.Config(), []byte(`{"to": 3, "mention": 3, "method": 3}`)); err == nil {
-			t.Errorf("%s takes options of the wrong type", k.Type)
+		for i := range reflect.TypeOf(k.Options).NumField() {
+			key, _, _ := strings.Cut(reflect.TypeOf(k.Options).Field(i).Tag.Get("json"), ",")
+			if _, err := k.New(k.Sample(), []byte(`{"`+key+`": 3}`)); err == nil {
+				t.Errorf("%s takes %s of the wrong type", k.Type, key)
+			}
 		}
 	}
 }

@@ -58,6 +58,9 @@ func emailKind() Kind {
 		Config: func() any {
 			return &emailConfig{TLS: "starttls", Auth: "auto", Timeout: 30 * time.Second}
 		},
+		Sample: func() any {
+			return &emailConfig{Host: "localhost", From: "Qase <qase@example.com>", TLS: "none", Auth: "none", Timeout: time.Second}
+		},
 		Options:     emailOptions{},
 		New:         newEmail,
 		Missing:     emailMissing,

@@ -136,21 +136,46 @@ func goldenMessages() map[string]*Message {
 
 func TestRenderedMessagesAreAsTheyWere(t *testing.T) {
 	for name, m := range goldenMessages() {
-		for _, kind := range []string{"slack", "email", "http"} {
+		for _, kind := range kindTypes() {
 			if kind == "email" && strings.Contains(string(m.Options), "channel") {
 				continue // a message for chats, without anybody to mail it to
 			}
 			t.Run(kind+"/"+name, func(t *testing.T) {
-				got, err := Preview(kind, m, nil)
+				got, err := Preview(kind, m, goldenDefaults(kind))
 				if err != nil {
 					t.Fatal(err)
 				}
-				again, err := Preview(kind, m, nil)
+				again, err := Preview(kind, m, goldenDefaults(kind))
 				if err != nil || !bytes.Equal(got, again) {
 					t.Errorf("a second rendering differs (%v)", err)
 				}
-				golden(t, filepath.Join("golden", kind, name+map[string]string{"slack": ".json", "email": ".eml", "http": ".json"}[kind]), got)
+				golden(t, filepath.Join("golden", kind, name+suffixOf(kind)), got)
 			})
 		}
 	}
+}
+
+func kindTypes() (types []string) {
+	for _, k := range Builtin() {
+		types = append(types, k.Type)
+	}
+	return types
+}
+
+func suffixOf(kind string) string {
+	if kind == "email" {
+		return ".eml"
+	}
+	return ".json"
+}
+
+// goldenDefaults are the options that a notifier of a kind needs.
+func goldenDefaults(kind string) json.RawMessage {
+	switch kind {
+	case "telegram":
+		return json.RawMessage(`{"chat_id":"-1001234567890"}`)
+	case "ntfy":
+		return json.RawMessage(`{"topic":"qa"}`)
+	}
+	return nil
 }

@@ -50,6 +50,7 @@ func httpKind() Kind {
 		Type:        "http",
 		Summary:     "an HTTP request to any URL, signed if wanted",
 		Config:      func() any { return &httpConfig{Timeout: 15 * time.Second} },
+		Sample:      func() any { return &httpConfig{Timeout: time.Second} },
 		Options:     httpOptions{},
 		New:         newHTTP,
 		Missing:     httpMissing,

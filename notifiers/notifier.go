@@ -93,6 +93,8 @@ type Kind struct {
 	// Config returns a pointer to a new configuration with its defaults set. Its yaml tags are the keys that a
 	// notifier of this type may have beside name and type. Fields tagged secret:"true" have a twin KEY_file.
 	Config func() any
+	// Sample returns a pointer to a configuration that New takes, made up where there is no default: for previews.
+	Sample func() any
 	// Options is a zero value of the struct of message options. A rule may set them for one message, a notifier
 	// for all of its messages. Every string in them is a template; the tag as:"…" says what the text becomes, and so
 	// how values from the event are escaped: text (the default: plain text in one line), markdown, url, header,

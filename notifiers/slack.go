@@ -37,6 +37,9 @@ func slackKind() Kind {
 		Config: func() any {
 			return &slackConfig{APIURL: "https://slack.com/api/", Timeout: 10 * time.Second}
 		},
+		Sample: func() any {
+			return &slackConfig{Token: NewSecret("preview"), APIURL: "https://slack.com/api/", Timeout: time.Second}
+		},
 		Options:     slackOptions{},
 		New:         newSlack,
 		Missing:     slackMissing,

@@ -1,0 +1,273 @@
+package notifiers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Discord's limits in characters (https://discord.com/developers/docs/resources/message#embed-object-embed-limits). All
+// texts of an embed together have 6000.
+const (
+	discordTitle   = 256
+	discordBody    = 4000
+	discordContent = 2000
+	discordURL     = 2000
+	discordName    = 80
+)
+
+// discordConfig is what can be written for a notifier of type discord.
+type discordConfig struct {
+	// URL of a webhook, from the channel's settings under Integrations.
+	WebhookURL Secret `yaml:"webhook_url" secret:"true"`
+	// Longest time for one attempt. Default: 10s.
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// discordOptions are the message options of type discord.
+type discordOptions struct {
+	// Id of a thread in the webhook's channel to post in. Default: the channel itself.
+	ThreadID string `yaml:"thread_id" json:"thread_id,omitempty" as:"text"`
+	// Who is mentioned: user ids (digits), roles (& and digits), @here, @everyone; other text is written as @text.
+	Mention []string `yaml:"mention" json:"mention,omitempty" as:"mention"`
+	// Name that the message comes from. Default: that of the webhook.
+	Username string `yaml:"username" json:"username,omitempty" as:"text"`
+}
+
+func discordKind() Kind {
+	return Kind{
+		Type:    "discord",
+		Summary: "a message in a Discord channel, by webhook",
+		Config:  func() any { return &discordConfig{Timeout: 10 * time.Second} },
+		Sample: func() any {
+			return &discordConfig{WebhookURL: NewSecret("https://discord.com/api/webhooks/1/preview"), Timeout: time.Second}
+		},
+		Options:     discordOptions{},
+		New:         newDiscord,
+		Concurrency: 2,
+		Rate:        Rate{Messages: 5, Per: 2 * time.Second, Burst: 5}, // what the answers' X-RateLimit headers say
+	}
+}
+
+// discordNotifier posts to a webhook.
+type discordNotifier struct {
+	*service
+	config   discordConfig
+	defaults json.RawMessage
+}
+
+func newDiscord(config any, defaults json.RawMessage) (Notifier, error) {
+	c := *config.(*discordConfig)
+	_, err := mergeOptions[discordOptions](nil, defaults)
+	err = errors.Join(err, checkTimeout(c.Timeout), checkWebhookURL("webhook_url", c.WebhookURL,
+		"Discord shows under Edit Channel, Integrations, Webhooks: https://discord.com/api/webhooks/…"))
+	if err != nil {
+		return nil, err
+	}
+	return &discordNotifier{newService("Discord", "webhook_url", c.Timeout, urlSecrets(c.WebhookURL.Value())...), c, defaults}, nil
+}
+
+// Send posts the message and waits until Discord has kept it.
+func (n *discordNotifier) Send(ctx context.Context, m *Message) (Receipt, error) {
+	post, thread, err := n.compose(m)
+	if err != nil {
+		return Receipt{}, &PermanentError{Err: err}
+	}
+	query := map[string]string{"wait": "true"}
+	if thread != "" {
+		query["thread_id"] = thread
+	}
+	return n.deliver(ctx, serviceCall{
+		doing: "posting to the Discord webhook", url: withQuery(n.config.WebhookURL.Value(), query), body: post,
+	}, readDiscord)
+}
+
+// Preview returns the message as Discord would get it.
+func (n *discordNotifier) Preview(m *Message) ([]byte, error) {
+	post, _, err := n.compose(m)
+	return previewJSON(post, err)
+}
+
+// Probe asks Discord for the webhook itself.
+func (n *discordNotifier) Probe(ctx context.Context, _ []json.RawMessage) (string, error) {
+	var hook struct {
+		Name      string `json:"name"`
+		ChannelID string `json:"channel_id"`
+	}
+	_, err := n.deliver(ctx, serviceCall{doing: "asking for the Discord webhook", method: http.MethodGet, url: n.config.WebhookURL.Value()},
+		func(a answer) verdict {
+			if v := readDiscord(a); v.fate != byStatus || a.code != http.StatusOK {
+				return v
+			}
+			if json.Unmarshal(a.body, &hook) != nil || hook.ChannelID == "" {
+				return verdict{fate: strange}
+			}
+			return verdict{}
+		})
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("the webhook “%s” posts to the channel %s", oneLine(hook.Name), oneLine(hook.ChannelID)), nil
+}
+
+// withQuery adds parameters to a URL that was checked.
+func withQuery(raw string, parameters map[string]string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return raw
+	}
+	q := u.Query()
+	for key, value := range parameters {
+		q.Set(key, value)
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// readDiscord knows Discord's error codes (https://discord.com/developers/docs/topics/opcodes-and-status-codes#json).
+func readDiscord(a answer) verdict {
+	var said struct {
+		Message    string  `json:"message"`
+		Code       int     `json:"code"`
+		RetryAfter float64 `json:"retry_after"` // seconds
+		Errors     json.RawMessage
+	}
+	if json.Unmarshal(a.body, &said) != nil && a.code == http.StatusOK {
+		return verdict{fate: strange, detail: string(a.body)}
+	}
+	v := verdict{detail: strings.TrimSpace(said.Message + " " + string(said.Errors)), after: seconds(said.RetryAfter)}
+	switch said.Code {
+	case 10015:
+		v.fate, v.reason, v.advice = gone, ReasonAuth, "the webhook was deleted; make a new one and put its URL into webhook_url"
+	case 50027:
+		v.fate, v.reason, v.advice = never, ReasonAuth, "put the webhook's whole URL into webhook_url"
+	case 10003, 10008, 50083, 160005:
+		v.fate, v.advice = never, "check thread_id: the thread has to be in the webhook's channel, and open"
+	case 220001, 220002, 220003:
+		v.fate, v.advice = never, "the webhook's channel is a forum; write the thread_id of one of its posts"
+	case 50006, 50035:
+		v.fate, v.advice = never, "Discord does not take this message; change its title, body or options"
+	}
+	return v
+}
+
+// discordPost is a message as a webhook takes it.
+type discordPost struct {
+	Content         string          `json:"content,omitempty"`
+	Username        string          `json:"username,omitempty"`
+	Embeds          []discordEmbed  `json:"embeds"`
+	AllowedMentions discordMentions `json:"allowed_mentions"`
+}
+
+type discordEmbed struct {
+	Title       string        `json:"title"`
+	URL         string        `json:"url,omitempty"`
+	Description string        `json:"description,omitempty"`
+	Color       int           `json:"color"`
+	Footer      discordFooter `json:"footer"`
+	Timestamp   *time.Time    `json:"timestamp,omitempty"`
+}
+
+type discordFooter struct {
+	Text string `json:"text"`
+}
+
+// discordMentions names all who may be mentioned: nobody but them is, whatever the texts hold.
+type discordMentions struct {
+	Parse []string `json:"parse"`
+	Users []string `json:"users,omitempty"`
+	Roles []string `json:"roles,omitempty"`
+}
+
+// compose lays a message out, and returns the thread that it goes to.
+func (n *discordNotifier) compose(m *Message) (discordPost, string, error) {
+	o, err := mergeOptions[discordOptions](n.defaults, m.Options)
+	if err != nil {
+		return discordPost{}, "", err
+	}
+	thread := oneLine(o.ThreadID)
+	if strings.Trim(thread, "0123456789") != "" {
+		return discordPost{}, "", fmt.Errorf("thread_id: %q is none; write the digits that Discord shows under Copy Thread ID", cut(thread, 100))
+	}
+	markup := discordMarkup()
+	embed := discordEmbed{
+		Title:       fitText(titleLine(m, discordTitle), discordTitle, discordText),
+		URL:         messageURL(m, discordURL),
+		Description: fitLines(richLines(cut(m.Body, 4*discordBody)), markup.write, func(s string) bool { return units(s) <= discordBody }),
+		Color:       colorNumber(m.Level),
+		Footer:      discordFooter{inert(originLine(m), false)},
+	}
+	if !m.CreatedAt.IsZero() {
+		at := m.CreatedAt.UTC()
+		embed.Timestamp = &at
+	}
+	post := discordPost{Username: cut(oneLine(o.Username), discordName), Embeds: []discordEmbed{embed}}
+	post.mention(o.Mention)
+	return post, thread, nil
+}
+
+// mention calls people and roles above the embed, within which Discord tells nobody.
+func (p *discordPost) mention(all []string) {
+	p.AllowedMentions.Parse = []string{}
+	for _, who := range all {
+		who = oneLine(who)
+		var s string
+		switch id, isRole := strings.CutPrefix(who, "&"); {
+		case who == "@here", who == "@everyone":
+			s = who
+			if !slices.Contains(p.AllowedMentions.Parse, "everyone") {
+				p.AllowedMentions.Parse = append(p.AllowedMentions.Parse, "everyone")
+			}
+		case isRole && isSnowflake(id):
+			s = "<@&" + id + ">"
+			p.AllowedMentions.Roles = appendNew(p.AllowedMentions.Roles, id)
+		case isSnowflake(who):
+			s = "<@" + who + ">"
+			p.AllowedMentions.Users = appendNew(p.AllowedMentions.Users, who)
+		case strings.Trim(who, "@") != "":
+			s = discordText("@" + cut(strings.TrimLeft(who, "@"), 100))
+		}
+		if units(p.Content)+units(s) >= discordContent || len(p.AllowedMentions.Users) > 100 || len(p.AllowedMentions.Roles) > 100 {
+			return
+		}
+		p.Content = strings.TrimSpace(p.Content + " " + s)
+	}
+}
+
+func appendNew(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}
+
+// isSnowflake reports whether s is an id as Discord makes them.
+func isSnowflake(s string) bool { return regexp.MustCompile(`^[0-9]{15,20}$`).MatchString(s) }
+
+// discordMarkup is Discord's Markdown (https://support.discord.com/hc/en-us/articles/210298617), which links to no mailbox.
+func discordMarkup() richMarkup {
+	m := markdownMarkup(discordText)
+	run := m.run
+	m.run = func(r richRun, s string) string {
+		if address, isMail := strings.CutPrefix(r.url, "mailto:"); isMail {
+			r.url = ""
+			if address != r.text {
+				return run(r, s) + " (" + discordText(address) + ")"
+			}
+		}
+		return run(r, s)
+	}
+	return m
+}
+
+// discordText is text without any meaning to Discord.
+func discordText(s string) string {
+	return strings.NewReplacer("<", `\<`, ">", `\>`).Replace(escapeMarks(inert(s, false)))
+}

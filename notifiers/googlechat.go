@@ -1,0 +1,237 @@
+package notifiers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Google Chat takes messages of up to 32,000 bytes (https://developers.google.com/workspace/chat/create-messages).
+const (
+	googleBytes    = 28_000
+	googleTitle    = 500
+	googleURL      = 1000
+	googleThread   = 1000
+	googleMentions = 2000
+)
+
+// googleConfig is what can be written for a notifier of type googlechat.
+type googleConfig struct {
+	// URL of a webhook, from the space's menu under Apps & integrations.
+	WebhookURL Secret `yaml:"webhook_url" secret:"true"`
+	// Longest time for one attempt. Default: 10s.
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// googleOptions are the message options of type googlechat.
+type googleOptions struct {
+	// Messages with the same text here stand in one thread. Default: each in its own.
+	Thread string `yaml:"thread" json:"thread,omitempty" as:"text"`
+	// Who is mentioned: user ids (digits) or @all; other text is written as @text.
+	Mention []string `yaml:"mention" json:"mention,omitempty" as:"mention"`
+}
+
+func googleKind() Kind {
+	return Kind{
+		Type:    "googlechat",
+		Summary: "a card in a Google Chat space, by webhook",
+		Config:  func() any { return &googleConfig{Timeout: 10 * time.Second} },
+		Sample: func() any {
+			return &googleConfig{WebhookURL: NewSecret("https://chat.googleapis.com/v1/spaces/preview/messages?key=k&token=t"), Timeout: time.Second}
+		},
+		Options:     googleOptions{},
+		New:         newGoogle,
+		Concurrency: 2,
+		Rate:        Rate{Messages: 1, Per: time.Second, Burst: 1}, // https://developers.google.com/workspace/chat/limits
+	}
+}
+
+// googleNotifier posts to a webhook.
+type googleNotifier struct {
+	*service
+	config   googleConfig
+	defaults json.RawMessage
+}
+
+func newGoogle(config any, defaults json.RawMessage) (Notifier, error) {
+	c := *config.(*googleConfig)
+	_, err := mergeOptions[googleOptions](nil, defaults)
+	err = errors.Join(err, checkTimeout(c.Timeout), checkWebhookURL("webhook_url", c.WebhookURL,
+		"the space shows under Apps & integrations, Webhooks: https://chat.googleapis.com/v1/spaces/…"))
+	if err != nil {
+		return nil, err
+	}
+	return &googleNotifier{newService("Google Chat", "webhook_url", c.Timeout, urlSecrets(c.WebhookURL.Value())...), c, defaults}, nil
+}
+
+// Send posts the message; one whose thread is gone begins a new one.
+func (n *googleNotifier) Send(ctx context.Context, m *Message) (Receipt, error) {
+	post, err := n.compose(m)
+	if err != nil {
+		return Receipt{}, &PermanentError{Err: err}
+	}
+	url := n.config.WebhookURL.Value()
+	if post.Thread != nil {
+		url = withQuery(url, map[string]string{"messageReplyOption": "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD"})
+	}
+	return n.deliver(ctx, serviceCall{doing: "posting to the Google Chat webhook", url: url, body: post}, readGoogle)
+}
+
+// Preview returns the message as Google Chat would get it.
+func (n *googleNotifier) Preview(m *Message) ([]byte, error) {
+	post, err := n.compose(m)
+	return previewJSON(post, err)
+}
+
+// readGoogle knows the errors of Google's APIs (https://cloud.google.com/apis/design/errors).
+func readGoogle(a answer) verdict {
+	var said struct {
+		Name  string `json:"name"`
+		Error struct {
+			Message string `json:"message"`
+			Status  string `json:"status"`
+		} `json:"error"`
+	}
+	err := json.Unmarshal(a.body, &said)
+	if a.code == http.StatusOK && (err != nil || said.Name == "") {
+		return verdict{fate: strange, detail: string(a.body)}
+	}
+	v := verdict{detail: strings.TrimSpace(said.Error.Status + " " + said.Error.Message)}
+	switch a.code {
+	case http.StatusBadRequest:
+		v.advice = "Google Chat does not take this message; change its title, body or options, or check webhook_url"
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
+		v.reason, v.advice = ReasonAuth, "make a new webhook in the space and put its whole URL, with key and token, into webhook_url"
+	}
+	return v
+}
+
+// googlePost is a message as the API has it.
+type googlePost struct {
+	Text         string         `json:"text,omitempty"`
+	FallbackText string         `json:"fallbackText"`
+	Cards        []googleCard   `json:"cardsV2"`
+	Thread       *googleThreads `json:"thread,omitempty"`
+}
+
+type googleThreads struct {
+	Key string `json:"threadKey"`
+}
+
+type googleCard struct {
+	ID   string `json:"cardId"`
+	Card struct {
+		Sections []googleSection `json:"sections"`
+	} `json:"card"`
+}
+
+type googleSection struct {
+	Widgets []googleWidget `json:"widgets"`
+}
+
+// googleWidget has one of its fields.
+type googleWidget struct {
+	Paragraph *googleText    `json:"textParagraph,omitempty"`
+	Buttons   *googleButtons `json:"buttonList,omitempty"`
+}
+
+type googleText struct {
+	Text string `json:"text"`
+}
+
+type googleButtons struct {
+	Buttons []googleButton `json:"buttons"`
+}
+
+type googleButton struct {
+	Text    string `json:"text"`
+	OnClick struct {
+		Link struct {
+			URL string `json:"url"`
+		} `json:"openLink"`
+	} `json:"onClick"`
+}
+
+// compose lays a message out as a card: the linked title with a dot in the level's colour, the body, where it comes from, and a
+// button. Mentions stand above it, since cards have none.
+func (n *googleNotifier) compose(m *Message) (googlePost, error) {
+	o, err := mergeOptions[googleOptions](n.defaults, m.Options)
+	if err != nil {
+		return googlePost{}, err
+	}
+	post := googlePost{Text: googleMentionsOf(o.Mention), FallbackText: inert(titleLine(m, googleTitle), true)}
+	if key := cut(oneLine(o.Thread), googleThread); key != "" {
+		post.Thread = &googleThreads{key}
+	}
+	title := googleEscape(titleLine(m, googleTitle))
+	link := messageURL(m, googleURL)
+	if link != "" {
+		title = `<a href="` + escapeTags(link) + `">` + title + "</a>"
+	}
+	head := googleWidget{Paragraph: &googleText{`<font color="` + levelColor(m.Level) + `">●</font> <b>` + title + "</b>"}}
+	foot := []googleWidget{{Paragraph: &googleText{`<font color="#64748b">` + googleEscape(originLine(m)) + "</font>"}}}
+	if link != "" {
+		button := googleButton{Text: "Open in Qase"}
+		button.OnClick.Link.URL = link
+		foot = append(foot, googleWidget{Buttons: &googleButtons{[]googleButton{button}}})
+	}
+	return fitLines(richLines(cut(m.Body, googleBytes)), func(lines []richLine) googlePost {
+		widgets := []googleWidget{head}
+		if body := googleMarkup().write(lines); strings.TrimSpace(body) != "" {
+			widgets = append(widgets, googleWidget{Paragraph: &googleText{body}})
+		}
+		whole := post
+		whole.Cards = []googleCard{{ID: "qase"}}
+		whole.Cards[0].Card.Sections = []googleSection{{append(widgets, foot...)}}
+		return whole
+	}, func(p googlePost) bool {
+		b, err := plainJSON(p, "")
+		return err != nil || len(b) <= googleBytes
+	}), nil
+}
+
+// googleMentionsOf calls people in the text of a message. What is no mention has the meaning of < taken, which is all that
+// makes mentions and links there.
+func googleMentionsOf(all []string) string {
+	var calls string
+	for _, who := range all {
+		who = oneLine(who)
+		var s string
+		switch {
+		case who == "@all":
+			s = "<users/all>"
+		case who != "" && len(who) <= 40 && strings.Trim(who, "0123456789") == "":
+			s = "<users/" + who + ">"
+		case strings.Trim(who, "@") != "":
+			s = slackNeutral(inert("@"+cut(strings.TrimLeft(who, "@"), 100), true))
+			s = strings.NewReplacer("&lt;", "‹", "&gt;", "›", "&amp;", "&").Replace(s)
+		}
+		if units(calls)+units(s) >= googleMentions {
+			break
+		}
+		calls = strings.TrimSpace(calls + " " + s)
+	}
+	return calls
+}
+
+// googleMarkup is the HTML of cards (https://developers.google.com/workspace/chat/format-messages#card-formatting), which has no
+// code and no quotes.
+func googleMarkup() richMarkup {
+	m := htmlMarkup(googleEscape)
+	run := m.run
+	m.run = func(r richRun, s string) string {
+		if r.code {
+			r.code, s = false, "`"+s+"`"
+		}
+		return run(r, s)
+	}
+	m.pre = func(lines []string) string { return googleEscape(keepSpaces(strings.Join(lines, "\n"), true)) }
+	m.quote = prefixed("│ ")
+	return m
+}
+
+// googleEscape is text without any meaning to a card of Google Chat.
+func googleEscape(s string) string { return escapeTags(inert(s, true)) }

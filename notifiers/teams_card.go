@@ -1,0 +1,178 @@
+package notifiers
+
+import (
+	"regexp"
+	"strings"
+)
+
+// The card is made of rich text blocks, since these hold text and styles as data: unlike in text blocks, nothing in them is markup
+// (https://adaptivecards.io/explorer/RichTextBlock.html). Only mentions need a text block.
+type (
+	teamsPost struct {
+		Type        string            `json:"type"`
+		Attachments []teamsAttachment `json:"attachments"`
+	}
+	teamsAttachment struct {
+		ContentType string    `json:"contentType"`
+		Content     teamsCard `json:"content"`
+	}
+	teamsCard struct {
+		Schema  string         `json:"$schema"`
+		Type    string         `json:"type"`
+		Version string         `json:"version"`
+		Body    []teamsElement `json:"body"`
+		Actions []teamsAction  `json:"actions,omitempty"`
+		Teams   teamsLayout    `json:"msteams"`
+	}
+	teamsLayout struct {
+		Width    string         `json:"width"`
+		Entities []teamsMention `json:"entities,omitempty"`
+	}
+	teamsMention struct {
+		Type      string         `json:"type"`
+		Text      string         `json:"text"`
+		Mentioned teamsMentioned `json:"mentioned"`
+	}
+	teamsMentioned struct {
+		ID   string `json:"id"`
+		Name string `json:"name"`
+	}
+	teamsElement struct {
+		Type    string         `json:"type"`
+		Style   string         `json:"style,omitempty"`
+		Bleed   bool           `json:"bleed,omitempty"`
+		Spacing string         `json:"spacing,omitempty"`
+		Text    string         `json:"text,omitempty"`
+		Wrap    bool           `json:"wrap,omitempty"`
+		Inlines []teamsRun     `json:"inlines,omitempty"`
+		Items   []teamsElement `json:"items,omitempty"`
+	}
+	teamsRun struct {
+		Type     string       `json:"type"`
+		Text     string       `json:"text"`
+		Size     string       `json:"size,omitempty"`
+		Weight   string       `json:"weight,omitempty"`
+		Font     string       `json:"fontType,omitempty"`
+		Italic   bool         `json:"italic,omitempty"`
+		Strike   bool         `json:"strikethrough,omitempty"`
+		IsSubtle bool         `json:"isSubtle,omitempty"`
+		Select   *teamsAction `json:"selectAction,omitempty"`
+	}
+	teamsAction struct {
+		Type  string `json:"type"`
+		Title string `json:"title,omitempty"`
+		URL   string `json:"url"`
+	}
+)
+
+// teamsMessage lays a message out: the linked title on the level's colour, mentions, the body, where it comes from, and a button.
+func teamsMessage(m *Message, o teamsOptions) teamsPost {
+	link := messageURL(m, teamsURL)
+	title := richRun{text: titleLine(m, teamsTitle), bold: true, url: link}
+	head := teamsLine(richLine{runs: []richRun{title}})
+	head.Inlines[0].Size = "Medium"
+	foot := teamsLine(richLine{runs: []richRun{{text: originLine(m)}}})
+	foot.Inlines[0].Size, foot.Inlines[0].IsSubtle, foot.Spacing = "Small", true, "Medium"
+	card := teamsCard{
+		Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Type: "AdaptiveCard", Version: "1.4",
+		Teams: teamsLayout{Width: "Full"},
+	}
+	top := []teamsElement{{Type: "Container", Style: teamsStyle(m.Level), Bleed: true, Items: []teamsElement{head}}}
+	if calls, entities := teamsMentionsOf(o.Mention); len(entities) > 0 {
+		top = append(top, teamsElement{Type: "TextBlock", Text: calls, Wrap: true})
+		card.Teams.Entities = entities
+	}
+	if link != "" {
+		card.Actions = []teamsAction{{Type: "Action.OpenUrl", Title: "Open in Qase", URL: link}}
+	}
+	return fitLines(richLines(cut(m.Body, 2*teamsBytes)), func(lines []richLine) teamsPost {
+		whole := card
+		whole.Body = append(top[:len(top):len(top)], append(teamsLines(lines), foot)...)
+		return teamsPost{"message", []teamsAttachment{{"application/vnd.microsoft.card.adaptive", whole}}}
+	}, func(p teamsPost) bool {
+		b, err := plainJSON(p, "")
+		return err != nil || len(b) <= teamsBytes
+	})
+}
+
+// teamsStyle is the colour of the container that stands for a level.
+func teamsStyle(level string) string {
+	switch level {
+	case "success":
+		return "good"
+	case "warning":
+		return "warning"
+	case "error":
+		return "attention"
+	}
+	return "accent"
+}
+
+func teamsLines(lines []richLine) []teamsElement {
+	var elements []teamsElement
+	for i, line := range lines {
+		e := teamsLine(line)
+		if len(e.Inlines) == 0 {
+			continue
+		}
+		if i > 0 && !line.apart {
+			e.Spacing = "None"
+		}
+		elements = append(elements, e)
+	}
+	return elements
+}
+
+// teamsLine writes one line: how a line end within a run shows differs from app to app.
+func teamsLine(line richLine) teamsElement {
+	e := teamsElement{Type: "RichTextBlock"}
+	if line.quote && len(line.runs) > 0 {
+		e.Inlines = append(e.Inlines, teamsRun{Type: "TextRun", Text: "│ ", IsSubtle: true})
+	}
+	for i, r := range line.runs {
+		run := teamsRun{Type: "TextRun", Text: teamsText(r.text), Italic: r.italic, Strike: r.strike, IsSubtle: line.quote}
+		if line.pre || i == 0 {
+			run.Text = keepSpaces(run.Text, line.pre)
+		}
+		if r.bold {
+			run.Weight = "Bolder"
+		}
+		if r.code || line.pre {
+			run.Font = "Monospace"
+		}
+		if r.url != "" && len(r.url) <= teamsURL {
+			run.Select = &teamsAction{Type: "Action.OpenUrl", URL: r.url}
+		}
+		e.Inlines = append(e.Inlines, run)
+	}
+	return e
+}
+
+// keepSpaces makes spaces hold that stand at the beginning of s, or all of them.
+func keepSpaces(s string, all bool) string {
+	if all {
+		return strings.NewReplacer(" ", "\u00A0", "\t", "\u00A0\u00A0\u00A0\u00A0").Replace(s)
+	}
+	rest := strings.TrimLeft(s, " ")
+	return strings.Repeat("\u00A0", len(s)-len(rest)) + rest
+}
+
+// teamsText is text without any meaning to Teams: {{DATE(…)}} is a function of cards even in runs, and <at> is a mention.
+func teamsText(s string) string {
+	return strings.NewReplacer("{{", "{"+joiner+"{", "<", "<"+joiner).Replace(inert(s, false))
+}
+
+// teamsMentionsOf writes who is mentioned, and the entities by which Teams knows them.
+func teamsMentionsOf(all []string) (text string, entities []teamsMention) {
+	id := regexp.MustCompile(`^[^\s<>@]+@[^\s<>@]+$|^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+	var calls []string
+	for _, who := range all {
+		who = oneLine(who)
+		at := "<at>" + who + "</at>"
+		if id.MatchString(who) && len(who) <= 200 && len(entities) < teamsMentions {
+			calls = append(calls, at)
+			entities = append(entities, teamsMention{"mention", at, teamsMentioned{who, who}})
+		}
+	}
+	return strings.Join(calls, " "), entities
+}

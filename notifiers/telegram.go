@@ -1,0 +1,247 @@
+package notifiers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Telegram's limit (https://core.telegram.org/bots/api#sendmessage) is 4096 characters without the markup; ours is with it.
+const (
+	telegramText  = 4096
+	telegramTitle = 300
+	telegramURL   = 1000
+)
+
+// telegramConfig is what can be written for a notifier of type telegram.
+type telegramConfig struct {
+	// Token of the bot, from @BotFather.
+	Token Secret `yaml:"token" secret:"true"`
+	// Base URL of the Bot API, for a server of one's own. Default: https://api.telegram.org/.
+	APIURL string `yaml:"api_url"`
+	// Longest time for one attempt. Default: 10s.
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// telegramOptions are the message options of type telegram.
+type telegramOptions struct {
+	// Chat to write to: its id, such as -1001234567890, or the @name of a public channel.
+	ChatID string `yaml:"chat_id" json:"chat_id,omitempty" as:"text"`
+	// Topic of a forum to write to, by its number. Default: the general one.
+	Topic string `yaml:"topic" json:"topic,omitempty" as:"text"`
+	// true sends without a sound.
+	Silent bool `yaml:"silent" json:"silent,omitempty"`
+}
+
+func telegramKind() Kind {
+	return Kind{
+		Type:    "telegram",
+		Summary: "a message in a Telegram chat, by a bot",
+		Config: func() any {
+			return &telegramConfig{APIURL: "https://api.telegram.org/", Timeout: 10 * time.Second}
+		},
+		Sample: func() any {
+			return &telegramConfig{Token: NewSecret("1:preview"), APIURL: "https://api.telegram.org/", Timeout: time.Second}
+		},
+		Options:     telegramOptions{},
+		New:         newTelegram,
+		Missing:     telegramMissing,
+		Concurrency: 4,
+		Rate:        Rate{Messages: 1, Per: time.Second, Burst: 1}, // https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
+		Target:      func(defaults, own json.RawMessage) string { return telegramChat(defaults, own) },
+	}
+}
+
+func telegramMissing(_ any, options map[string]bool) (what, hint string) {
+	if options["chat_id"] {
+		return "", ""
+	}
+	return "has no chat to write to", `add chat_id: "-1001234567890" here or on the notifier`
+}
+
+// telegramChat is the chat that a message goes to; the limits are for each.
+func telegramChat(defaults, own json.RawMessage) string {
+	o, err := mergeOptions[telegramOptions](defaults, own)
+	if err != nil {
+		return ""
+	}
+	return oneLine(o.ChatID)
+}
+
+// telegramNotifier writes as a bot.
+type telegramNotifier struct {
+	*service
+	config   telegramConfig
+	defaults json.RawMessage
+}
+
+func newTelegram(config any, defaults json.RawMessage) (Notifier, error) {
+	c := *config.(*telegramConfig)
+	o, err := mergeOptions[telegramOptions](nil, defaults)
+	faults := []error{err, checkTimeout(c.Timeout), checkAPIURL("api_url", c.APIURL, "https://api.telegram.org/")}
+	if !regexp.MustCompile(`^[0-9]+:[A-Za-z0-9_-]+$`).MatchString(c.Token.Value()) {
+		faults = append(faults, &FieldError{"token", errors.New("not a bot's token; write the one that @BotFather gave, such as 110201543:AAH…")})
+	}
+	if o.ChatID == "" {
+		o.ChatID = "0" // comes with the message
+	}
+	if err := errors.Join(append(faults, o.check())...); err != nil {
+		return nil, err
+	}
+	_, secret, _ := strings.Cut(c.Token.Value(), ":")
+	return &telegramNotifier{newService("Telegram", "api_url", c.Timeout, c.Token.Value(), secret), c, defaults}, nil
+}
+
+// check returns what is wrong with where a message goes.
+func (o telegramOptions) check() error {
+	if !regexp.MustCompile(`^(-?[0-9]{1,20}|@[A-Za-z0-9_]{1,64})$`).MatchString(o.ChatID) {
+		return &FieldError{"chat_id", fmt.Errorf("%q is no chat; write an id such as -1001234567890, or the @name of a public channel", cut(o.ChatID, 100))}
+	}
+	if !regexp.MustCompile(`^[0-9]{0,18}$`).MatchString(o.Topic) {
+		return &FieldError{"topic", fmt.Errorf("%q is no number of a topic", cut(o.Topic, 100))}
+	}
+	return nil
+}
+
+// Send calls sendMessage.
+func (n *telegramNotifier) Send(ctx context.Context, m *Message) (Receipt, error) {
+	post, err := n.compose(m)
+	if err != nil {
+		return Receipt{}, &PermanentError{Err: err}
+	}
+	return n.deliver(ctx, serviceCall{doing: "writing to the Telegram chat " + post.ChatID, url: n.method("sendMessage"), body: post}, readTelegram)
+}
+
+// Preview returns the message as Telegram would get it.
+func (n *telegramNotifier) Preview(m *Message) ([]byte, error) {
+	post, err := n.compose(m)
+	return previewJSON(post, err)
+}
+
+// Probe asks who the bot is, and whether it knows the chats.
+func (n *telegramNotifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
+	var me, chat struct {
+		Result struct{ Username, Title, Type string }
+	}
+	if err := n.ask(ctx, "asking Telegram who the bot is", "getMe", nil, &me); err != nil {
+		return "", err
+	}
+	found := "the bot is @" + oneLine(me.Result.Username)
+	var chats []string
+	for _, o := range append([]json.RawMessage{n.defaults}, options...) {
+		if id := telegramChat(n.defaults, o); id != "" {
+			chats = appendNew(chats, id)
+		}
+	}
+	for _, id := range chats {
+		if err := n.ask(ctx, "asking for the Telegram chat "+id, "getChat", map[string]string{"chat_id": id}, &chat); err != nil {
+			return found, err
+		}
+		found += fmt.Sprintf("; the chat %s is %s “%s”", id, oneLine(chat.Result.Type), oneLine(chat.Result.Title+chat.Result.Username))
+	}
+	return found, nil
+}
+
+// ask calls a method that changes nothing.
+func (n *telegramNotifier) ask(ctx context.Context, doing, method string, body, result any) error {
+	_, err := n.deliver(ctx, serviceCall{doing: doing, url: n.method(method), body: body}, func(a answer) verdict {
+		// What cannot be read is no answer of Telegram's, and readTelegram says so.
+		_ = json.Unmarshal(a.body, result)
+		return readTelegram(a)
+	})
+	return err
+}
+
+// method is the address of a method. It holds the token.
+func (n *telegramNotifier) method(name string) string {
+	return withSlash(n.config.APIURL) + "bot" + n.config.Token.Value() + "/" + name
+}
+
+// readTelegram reads what Telegram says (https://core.telegram.org/bots/api#making-requests).
+func readTelegram(a answer) verdict {
+	var said struct {
+		OK          bool   `json:"ok"`
+		Description string `json:"description"`
+		Parameters  struct {
+			Migrated   int64   `json:"migrate_to_chat_id"`
+			RetryAfter float64 `json:"retry_after"` // seconds
+		} `json:"parameters"`
+	}
+	err := json.Unmarshal(a.body, &said)
+	v := verdict{detail: said.Description, after: seconds(said.Parameters.RetryAfter)}
+	is := func(words ...string) bool {
+		for _, w := range words {
+			if strings.Contains(strings.ToLower(said.Description), w) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case a.code == http.StatusOK && (err != nil || !said.OK):
+		v.fate = strange
+	case said.Parameters.Migrated != 0:
+		v.advice = fmt.Sprintf("the group has become a supergroup; write chat_id: %q", strconv.FormatInt(said.Parameters.Migrated, 10))
+	case a.code == http.StatusUnauthorized, a.code == http.StatusNotFound && is("not found"):
+		v.reason, v.advice = ReasonAuth, "put the bot's token from @BotFather into token, and check api_url"
+	case is("blocked by the user", "user is deactivated", "initiate conversation"):
+		v.reason, v.advice = ReasonClient, "whoever is to get it has to open the bot and press Start"
+	case is("kicked", "not a member", "chat not found", "have no rights", "not enough rights", "need administrator"):
+		v.reason, v.advice = ReasonClient, "check chat_id, and add the bot to the chat with the right to write there"
+	case is("thread not found", "topic_closed"):
+		v.advice = "check topic: the number of an open topic of this chat"
+	case a.code == http.StatusBadRequest:
+		v.advice = "Telegram does not take this message; change its title, body or options"
+	}
+	return v
+}
+
+// telegramPost is what sendMessage takes.
+type telegramPost struct {
+	ChatID             string `json:"chat_id"`
+	Topic              int    `json:"message_thread_id,omitempty"`
+	Text               string `json:"text"`
+	ParseMode          string `json:"parse_mode"`
+	Silent             bool   `json:"disable_notification,omitempty"`
+	LinkPreviewOptions struct {
+		IsDisabled bool `json:"is_disabled"`
+	} `json:"link_preview_options"`
+}
+
+// compose lays a message out: the linked title, the body, and where it comes from.
+func (n *telegramNotifier) compose(m *Message) (telegramPost, error) {
+	o, err := mergeOptions[telegramOptions](n.defaults, m.Options)
+	if err != nil {
+		return telegramPost{}, err
+	}
+	o.ChatID, o.Topic = oneLine(o.ChatID), oneLine(o.Topic)
+	if err := o.check(); err != nil {
+		return telegramPost{}, err
+	}
+	post := telegramPost{ChatID: o.ChatID, ParseMode: "HTML", Silent: o.Silent}
+	post.Topic, _ = strconv.Atoi(o.Topic) // checked: digits or none
+	post.LinkPreviewOptions.IsDisabled = true
+	title := telegramEscape(titleLine(m, telegramTitle))
+	if link := messageURL(m, telegramURL); link != "" {
+		title = `<a href="` + escapeTags(link) + `">` + title + "</a>"
+	}
+	head := levelEmoji(m.Level) + " <b>" + title + "</b>"
+	foot := "<i>" + telegramEscape(originLine(m)) + "</i>"
+	markup := htmlMarkup(telegramEscape)
+	post.Text = fitLines(richLines(cut(m.Body, 4*telegramText)), func(lines []richLine) string {
+		if body := markup.write(lines); strings.TrimSpace(body) != "" {
+			return head + "\n\n" + body + "\n\n" + foot
+		}
+		return head + "\n" + foot
+	}, func(s string) bool { return units(s) <= telegramText })
+	return post, nil
+}
+
+// telegramEscape is text without any meaning to Telegram, which makes links of names too.
+func telegramEscape(s string) string { return escapeTags(inert(s, true)) }
