@@ -31,7 +31,7 @@ type googleOptions struct {
 	// Messages with the same text here stand in one thread. Default: each in its own.
 	Thread string `yaml:"thread" json:"thread,omitempty" as:"text"`
 	// Who is mentioned: user ids (digits) or @all; other text is written as @text.
-	Mention []string `yaml:"mention" json:"mention,omitempty" as:"mention"`
+	Mention []string `yaml:"mention" json:"mention,omitempty" as:"call"`
 }
 
 func googleKind() Kind {

@@ -98,8 +98,9 @@ type Kind struct {
 	// Options is a zero value of the struct of message options. A rule may set them for one message, a notifier
 	// for all of its messages. Every string in them is a template; the tag as:"…" says what the text becomes, and so
 	// how values from the event are escaped: text (the default: plain text in one line), markdown, url, header,
-	// address (mail addresses), mention (who is called), blocks (Slack's Block Kit) or json (a body: JSON where it looks like JSON,
-	// plain text elsewhere). A list of mentions arrives as ids of Slack, "Name <address>", addresses and mere names.
+	// address (mail addresses), mention (who is called), call (who is called where events can only name people), link (a URL for
+	// people), blocks (Slack's Block Kit) or json (a body: JSON where it looks like JSON, plain text elsewhere). A list of mentions
+	// arrives as ids of Slack, "Name <address>", addresses and mere names.
 	// Allowed types are string, bool, []string and map[string]string, and any for a free structure.
 	Options any
 	// New checks the configuration and makes the notifier. defaults holds the message options set on the notifier

@@ -44,7 +44,7 @@ type ntfyOptions struct {
 	// Tags beside that of the level; names of emoji become emoji.
 	Tags []string `yaml:"tags" json:"tags,omitempty" as:"text"`
 	// Where a tap on the notification leads. Default: the thing that the event is about.
-	Click string `yaml:"click" json:"click,omitempty" as:"url"`
+	Click string `yaml:"click" json:"click,omitempty" as:"link"`
 }
 
 func ntfyKind() Kind {

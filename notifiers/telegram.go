@@ -129,7 +129,7 @@ func (n *telegramNotifier) Probe(ctx context.Context, options []json.RawMessage)
 	var me, chat struct {
 		Result struct{ Username, Title, Type string }
 	}
-	if err := n.ask(ctx, "asking Telegram who the bot is", "getMe", nil, &me); err != nil {
+	if err := n.ask(ctx, serviceCall{doing: "asking Telegram who the bot is", url: n.method("getMe")}, &me); err != nil {
 		return "", err
 	}
 	found := "the bot is @" + oneLine(me.Result.Username)
@@ -140,7 +140,8 @@ func (n *telegramNotifier) Probe(ctx context.Context, options []json.RawMessage)
 		}
 	}
 	for _, id := range chats {
-		if err := n.ask(ctx, "asking for the Telegram chat "+id, "getChat", map[string]string{"chat_id": id}, &chat); err != nil {
+		c := serviceCall{doing: "asking for the Telegram chat " + id, url: n.method("getChat"), body: map[string]string{"chat_id": id}}
+		if err := n.ask(ctx, c, &chat); err != nil {
 			return found, err
 		}
 		found += fmt.Sprintf("; the chat %s is %s “%s”", id, oneLine(chat.Result.Type), oneLine(chat.Result.Title+chat.Result.Username))
@@ -149,8 +150,8 @@ func (n *telegramNotifier) Probe(ctx context.Context, options []json.RawMessage)
 }
 
 // ask calls a method that changes nothing.
-func (n *telegramNotifier) ask(ctx context.Context, doing, method string, body, result any) error {
-	_, err := n.deliver(ctx, serviceCall{doing: doing, url: n.method(method), body: body}, func(a answer) verdict {
+func (n *telegramNotifier) ask(ctx context.Context, c serviceCall, result any) error {
+	_, err := n.deliver(ctx, c, func(a answer) verdict {
 		// What cannot be read is no answer of Telegram's, and readTelegram says so.
 		_ = json.Unmarshal(a.body, result)
 		return readTelegram(a)

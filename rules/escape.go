@@ -33,8 +33,11 @@ var escapers = map[form]func(any) string{
 
 // escaper returns what writes a value in a form.
 func (ts *templates) escaper(as form) func(any) string {
-	if as == formMention {
+	switch as {
+	case formMention:
 		return ts.people.mentionText
+	case formCall:
+		return ts.people.callText
 	}
 	return escapers[as]
 }

@@ -76,6 +76,21 @@ func (p *people) harmless(name string) string {
 	return name
 }
 
+// callText is the name of somebody for a chat whose ids the directory does not know: it calls nobody.
+func (p *people) callText(v any) string {
+	if m, isMention := v.(mentionValue); isMention {
+		v = m.name
+	}
+	name := p.harmless(p.nameOf(v))
+	if strings.EqualFold(name, "all") || numericID.MatchString(name) {
+		return "“" + name + "”"
+	}
+	return name
+}
+
+// numericID matches what a chat with numbers for ids could take for one.
+var numericID = regexp.MustCompile(`^[&!#]*[0-9]+$`)
+
 // callName is a name without the signs that have a meaning in a list of who is to be called.
 func callName(name string) string {
 	name = strings.Map(func(r rune) rune {

@@ -160,3 +160,19 @@ func FuzzAValueInSlackMarkupIsText(f *testing.F) {
 		}
 	})
 }
+
+func TestAnEventCallsNobodyInAChatWhoseIDsAreNotKnown(t *testing.T) {
+	p := newPeople([]Person{{Name: "Bob Bar", Email: "bob@bar.io", MemberID: 40, Slack: "U024BE7LH"}})
+	for _, c := range []struct {
+		value any
+		want  string
+	}{
+		{"bob@bar.io", "Bob Bar"}, {40, "Bob Bar"}, {mentionValue{name: "Bob Bar", call: "U024BE7LH"}, "Bob Bar"},
+		{"@here", "“here”"}, {"@all", "“all”"}, {"everyone", "“everyone”"}, {"U024BE7LA", "“U024BE7LA”"},
+		{"123456789012345678", "“123456789012345678”"}, {"&12", "“&12”"}, {"@eve", "eve"}, {nil, ""}, {"a\nb, <c>", "a b c"},
+	} {
+		if got := p.callText(c.value); got != c.want {
+			t.Errorf("%v: got %s, want %s", c.value, got, c.want)
+		}
+	}
+}

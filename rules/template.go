@@ -28,6 +28,7 @@ const (
 	formHeader   form = "header"   // the value of an HTTP header
 	formAddress  form = "address"  // mail addresses
 	formMention  form = "mention"  // somebody who is called: a chat's id, or a name
+	formCall     form = "call"     // somebody who is called by what the rule writes; what an event says is only a name
 	formJSON     form = "json"     // a body: JSON where it looks like JSON, plain text elsewhere
 	formPlain    form = "plain"    // plain text of many lines
 	formBlocks   form = "blocks"   // Slack's Block Kit: each text in it has a form of its own
