@@ -108,6 +108,10 @@ type Notifier struct {
 	Defaults json.RawMessage // its message options that are no templates, as a JSON object or nil
 	Retry    Retry
 	Fallback []string // notifiers that its messages go to when they die, one after another
+	// Concurrency is how many messages may be on their way at once; zero means what the type has.
+	Concurrency int
+	// Rate is how many messages one target may get; without Messages it is what the type has.
+	Rate Rate
 }
 
 // Retry says how often a notifier tries again. Zero fields mean the relay's defaults.
@@ -115,4 +119,11 @@ type Retry struct {
 	Initial time.Duration // longest wait before the second attempt
 	Max     time.Duration // longest wait between two attempts
 	For     time.Duration // after this long since the first attempt, give up
+}
+
+// Rate is so many messages in a time, of which some may come at once.
+type Rate struct {
+	Messages int
+	Per      time.Duration
+	Burst    int // zero means 1
 }

@@ -21,6 +21,9 @@ type notifierSpec struct {
 		Max     time.Duration `yaml:"max"`
 		For     time.Duration `yaml:"for"`
 	} `yaml:"retry"`
+	Concurrency concurrency `yaml:"concurrency"`
+	Rate        Rate        `yaml:"rate"`
+	Burst       burst       `yaml:"burst"`
 }
 
 // notifierInfo is what rules need to know of a notifier.
@@ -59,7 +62,12 @@ func (b *builder) notifier(f *openFile, node *yaml.Node, names uniqueNames) (Not
 	var spec notifierSpec
 	entries := f.entries(node, "notifiers[]")
 	rest := f.fill(entries, reflect.ValueOf(&spec).Elem(), "notifiers[]")
-	n := Notifier{Name: spec.Name.s, Type: spec.Type.s, Retry: Retry{spec.Retry.Initial, spec.Retry.Max, spec.Retry.For}}
+	n := Notifier{Name: spec.Name.s, Type: spec.Type.s, Retry: Retry{spec.Retry.Initial, spec.Retry.Max, spec.Retry.For},
+		Concurrency: int(spec.Concurrency), Rate: spec.Rate}
+	n.Rate.Burst = int(spec.Burst)
+	if n.Rate.Burst > 0 && n.Rate.Messages == 0 {
+		f.errorf(valueOf(entries, "burst"), "burst says nothing without a rate; add one, such as rate: 60/m")
+	}
 	defer func() { // last, since an unknown key may be the name misspelt
 		if f.checkName(spec.Name, node, "notifier", plainName) {
 			names.add(f, spec.Name, "notifier")
@@ -104,7 +112,7 @@ func (b *builder) notifierOptions(f *openFile, entries []entry, info *notifierIn
 		field, known := fields[e.key.Value]
 		if !known {
 			all := append(fields.keys(), structFields(reflect.TypeOf(n.Config).Elem()).keys()...)
-			f.unknownKey(e.key, "the notifier "+n.Name+" (type "+n.Type+")", append(all, "name", "type", "retry", "fallback"))
+			f.unknownKey(e.key, "the notifier "+n.Name+" (type "+n.Type+")", append(all, structFields(reflect.TypeFor[notifierSpec]()).keys()...))
 			continue
 		}
 		o := b.option(f, e, field, info)
@@ -155,6 +163,16 @@ func (b *builder) checkNotifier(f *openFile, node *yaml.Node, entries []entry, n
 			f.errorf(blamed(node, entries, fault), "the notifier %s: %v", n.Name, fault)
 		}
 	}
+}
+
+// valueOf returns the value of a key, or nil.
+func valueOf(entries []entry, key string) *yaml.Node {
+	for _, e := range entries {
+		if e.key.Value == key {
+			return e.value
+		}
+	}
+	return nil
 }
 
 // hasAllowedHosts reports whether a configuration has allow_hosts set.
