@@ -47,7 +47,7 @@ type Options struct {
 	Metrics *Metrics         // nil means new ones that nobody reads
 	Now     func() time.Time // nil means time.Now
 	Rand    func() float64   // the jitter of retries, from 0 to 1; nil means math/rand
-	IDs     *store.IDs       // nil means those of relay number 0
+	IDs     *store.IDs       // nil means those of the store's Node
 }
 
 // Engine accepts events and sends what follows from them. Its methods may be called from many goroutines, but Run
@@ -83,7 +83,7 @@ func New(o Options) *Engine {
 		o.Rand = rand.Float64
 	}
 	if o.IDs == nil {
-		o.IDs = store.NewIDs(0)
+		o.IDs = store.NewIDs(o.Store.Node())
 	}
 	e := &Engine{Options: o, inbox: newQueue[*call](maxWaiting), outbox: newQueue[outcome](0),
 		changed: make(chan struct{}, 1), decide: (*rules.Set).Decide}
@@ -139,13 +139,32 @@ func (e *Engine) Reload(c *Config) {
 	}
 }
 
-// Retry makes dead or pending deliveries due now, and returns how many of them there were.
+// Retry makes dead or pending deliveries due now, and returns how many of them there were. Notifiers whose receivers failed or are gone
+// try them with one message.
 func (e *Engine) Retry(ctx context.Context, ids []store.ID) (int, error) {
 	n, err := e.Store.Retry(ctx, ids)
 	for _, l := range *e.lanes.Load() {
 		l.poke()
+		err = errors.Join(err, l.tryNow(ctx))
 	}
 	return n, err
+}
+
+// listen wakes lanes for which another relay has stored work, until ctx is done.
+func (e *Engine) listen(ctx context.Context) {
+	for wakes := e.Store.Wakes(); wakes != nil; {
+		select {
+		case <-ctx.Done():
+			return
+		case name, open := <-wakes:
+			if !open {
+				return
+			}
+			if l := (*e.lanes.Load())[name]; l != nil {
+				l.poke()
+			}
+		}
+	}
 }
 
 // Run works until ctx is done, and then takes no more events, finishes the ones it has, lets messages on their way
@@ -158,20 +177,21 @@ func (e *Engine) Run(ctx context.Context) error {
 	writes, cutWrites := outlive(ctx, stopLimit)
 	defer cutWrites()
 
-	var committer, writer, keeper sync.WaitGroup
+	var committer, writer, others sync.WaitGroup
 	defer e.enrich.stop()
 	e.inbox.open()
 	e.outbox.open()
 	committer.Go(func() { e.commitAll(writes) })
 	writer.Go(func() { e.finishAll(writes) })
-	keeper.Go(func() { e.keepHouse(ctx) })
+	others.Go(func() { e.keepHouse(ctx) })
+	others.Go(func() { e.listen(ctx) })
 	defer context.AfterFunc(ctx, e.inbox.close)()
 
 	e.runLanes(ctx, laneContexts{sends: sends, writes: writes})
 	committer.Wait()
 	e.outbox.close()
 	writer.Wait()
-	keeper.Wait()
+	others.Wait()
 	if cause := context.Cause(ctx); errors.Is(cause, store.ErrBroken) {
 		return cause
 	}

@@ -21,7 +21,7 @@ func (p promises) ask(e *Engine, c *call, deliveries []store.NewDelivery) {
 	for i := range deliveries {
 		d := &deliveries[i]
 		l := lanes[d.Notifier]
-		if l == nil || d.Cancelled != "" || !l.caughtUp.Load() || p[l]+len(l.work) >= cap(l.work) {
+		if l == nil || d.Cancelled != "" || !l.takes(p[l]+1) {
 			continue
 		}
 		d.Claim = true
@@ -58,6 +58,12 @@ func (e *Engine) give(d store.Delivery) {
 	}
 }
 
+// takes reports whether the lane would send so many more at once. With a rate, each has to wait for its place first.
+func (l *lane) takes(more int) bool {
+	return l.caughtUp.Load() && l.pace.holds()+more <= l.mostHeld() && l.out.Load().rate().Messages == 0 &&
+		l.gate.isClosed() && l.engine.Store.Holds()
+}
+
 // offer reports whether the lane takes a delivery that is claimed already.
 func (l *lane) offer(d store.Delivery) bool {
 	l.giving.Lock()
@@ -65,18 +71,20 @@ func (l *lane) offer(d store.Delivery) bool {
 	if l.ended {
 		return false
 	}
+	l.pace.claimed(1)
 	select {
 	case l.work <- []store.Delivery{d}:
 		return true
 	default:
+		l.pace.release(1)
 		return false
 	}
 }
 
-// end lets nothing more in.
+// end lets nothing more in, and hands back what nobody took.
 func (l *lane) end() {
 	l.giving.Lock()
 	defer l.giving.Unlock()
 	l.ended = true
-	close(l.work)
+	l.handBackQueued()
 }

@@ -70,6 +70,7 @@ func (e *Engine) lookAtBacklog(ctx context.Context, warned map[string]bool) {
 
 // refreshMetrics reads the backlog for a scrape. When that fails, the scrape shows the one before.
 func (e *Engine) refreshMetrics(ctx context.Context) {
+	e.Metrics.setStates(e.NotifierStates())
 	backlog, err := e.Store.Backlog(ctx)
 	if err != nil {
 		e.storeFailed(ctx, "counting the backlog", err)

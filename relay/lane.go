@@ -12,20 +12,22 @@ import (
 	"qaserelay/relay/store"
 )
 
-// maxSleep is how long a lane rests at most before it looks for work that another relay has stored.
-const maxSleep = time.Second
-
 // lane sends the deliveries of one notifier. It claims a batch while the one before is being sent, so that the
-// receiver is kept busy. Deliveries of one entity go one after another, in their order.
+// receiver is kept busy, but no more than it sends in a moment. Deliveries of one entity go one after another, in their order.
 type lane struct {
 	engine  *Engine
 	name    string
 	workers int
 	out     atomic.Pointer[Out] // as of the last reload
-	fresh   chan struct{}       // there may be new work
+	gate    *gate
+	pace    pace
+	quiet   quietTargets
+	fresh   chan struct{} // there may be new work
 	work    chan []store.Delivery
+	running sync.WaitGroup     // workers, and what waits for its place in the rate
 	stop    context.CancelFunc // set by runLanes
 
+	lookedAt time.Time   // by followPause
 	caughtUp atomic.Bool // the last claim left nothing that is due
 	giving   sync.Mutex  // guards ended and what is given from outside
 	ended    bool
@@ -39,12 +41,19 @@ type laneContexts struct {
 
 func (e *Engine) newLane(name string, out *Out) *lane {
 	l := &lane{engine: e, name: name, workers: concurrency(out), fresh: make(chan struct{}, 1)}
-	l.work = make(chan []store.Delivery, 4*l.batchSize())
+	l.work = make(chan []store.Delivery, 2*l.mostHeld())
+	l.gate = newGate(e.Now, l.logState)
+	l.pace.init(l.workers)
 	l.out.Store(out)
 	return l
 }
 
-func concurrency(o *Out) int { return max(1, o.Kind.Concurrency) }
+func concurrency(o *Out) int {
+	if o.Spec.Concurrency > 0 {
+		return o.Spec.Concurrency
+	}
+	return max(1, o.Kind.Concurrency)
+}
 
 // poke tells the lane that there may be work for it.
 func (l *lane) poke() {
@@ -56,125 +65,90 @@ func (l *lane) poke() {
 
 // run sends until ctx is done, lets messages on their way arrive, and hands back what was claimed beyond them.
 func (l *lane) run(ctx context.Context, c laneContexts) {
-	var workers sync.WaitGroup
 	for range l.workers {
-		workers.Go(func() {
-			for group := range l.work {
-				l.sendGroup(ctx, c.sends, group)
-			}
-		})
+		l.running.Go(func() { l.serve(ctx, c) })
 	}
 	l.feed(ctx, c.writes)
+	l.running.Wait()
 	l.end()
-	workers.Wait()
 }
 
-// feed claims what is due and gives it to the workers.
-func (l *lane) feed(ctx, writes context.Context) {
-	var trouble backoff
-	for ctx.Err() == nil {
-		batch, err := l.engine.Store.Claim(writes, l.name, l.batchSize())
-		if err != nil {
-			l.engine.storeFailed(writes, "claiming deliveries for "+l.name, err)
-			trouble.sleep(ctx)
-			continue
-		}
-		trouble.reset()
-		l.caughtUp.Store(len(batch) < l.batchSize())
-		l.handOut(ctx, batch)
-		if len(batch) < l.batchSize() {
-			l.rest(ctx)
-		}
-	}
-}
-
-func (l *lane) batchSize() int { return max(32, 4*l.workers) }
-
-// handOut gives a batch to the workers, the deliveries of one entity together.
-func (l *lane) handOut(ctx context.Context, batch []store.Delivery) {
-	for _, group := range byOrderKey(batch) {
-		select {
-		case l.work <- group:
-		case <-ctx.Done():
-			l.handBack(group)
-		}
-	}
-}
-
-// byOrderKey splits a batch into deliveries that have to be sent one after another. The groups are in the order of
-// their first deliveries.
-func byOrderKey(batch []store.Delivery) [][]store.Delivery {
-	groups := make([][]store.Delivery, 0, len(batch))
-	at := make(map[string]int, len(batch))
-	for i, d := range batch {
-		g, known := at[d.OrderKey]
-		if d.OrderKey == "" || !known {
-			at[d.OrderKey] = len(groups)
-			groups = append(groups, batch[i:i+1:i+1])
-			continue
-		}
-		groups[g] = append(groups[g], d)
-	}
-	return groups
-}
-
-// rest waits until there may be something to do.
-func (l *lane) rest(ctx context.Context) {
+func (l *lane) serve(ctx context.Context, c laneContexts) {
 	for {
-		sleep := maxSleep
-		due, err := l.engine.Store.NextDue(ctx, l.name)
-		if err == nil && !due.IsZero() {
-			sleep = min(sleep, due.Sub(l.engine.Now())+time.Millisecond)
-		}
-		if sleep <= 0 {
-			return
-		}
-		timer := time.NewTimer(sleep)
 		select {
+		case group := <-l.work:
+			l.sendGroup(ctx, c, group)
 		case <-ctx.Done():
-			timer.Stop()
 			return
-		case <-l.fresh:
-			timer.Stop()
-			return
-		case <-timer.C:
 		}
 	}
 }
 
 // sendGroup sends deliveries one after another. When one has to be tried again, the others wait behind it.
-func (l *lane) sendGroup(ctx, sends context.Context, group []store.Delivery) {
-	for i, d := range group {
-		if ctx.Err() != nil {
-			l.handBack(group[i:])
+func (l *lane) sendGroup(ctx context.Context, c laneContexts, group []store.Delivery) {
+	for len(group) > 0 {
+		if !l.engine.Store.Holds() {
+			l.pace.release(len(group)) // they may be another relay's by now
 			return
 		}
-		o := l.attempt(sends, d)
-		l.engine.logAttempt(d, o)
-		l.report(d, o)
-		if o.State == store.Pending {
-			l.handBack(group[i+1:])
+		leave, open := l.gate.enter()
+		if !open || ctx.Err() != nil {
+			if open {
+				leave(0, context.Canceled)
+			}
+			l.handBack(group, time.Time{})
+			return
+		}
+		o, err := l.attempt(c.sends, group[0])
+		l.learn(c.writes, group[0], o, err)
+		if leave(group[0].ID, err) {
+			l.rememberPause(c.writes)
+		}
+		l.report(group[0], o)
+		switch group = group[1:]; {
+		case o.State == store.Pending:
+			l.handBack(group, time.Time{})
+			return
+		case len(group) > 0 && l.out.Load().rate().Messages > 0:
+			l.pass(ctx, group)
 			return
 		}
 	}
 }
 
+func (l *lane) rememberPause(ctx context.Context) {
+	if err := l.keepPause(ctx); err != nil {
+		l.engine.storeFailed(ctx, "keeping a pause", err)
+	}
+}
+
+// learn takes from an attempt how fast the receiver is, and how much patience it wants.
+func (l *lane) learn(ctx context.Context, d store.Delivery, o store.Outcome, err error) {
+	l.engine.logAttempt(d, o)
+	l.pace.sent(o.Attempt.Took)
+	var later *notifiers.RetryAfterError
+	if errors.As(err, &later) && notifiers.Reason(err) == notifiers.ReasonRate && o.State == store.Pending {
+		l.beQuiet(ctx, d, o.NextAt.Sub(l.engine.Now()))
+	}
+}
+
 // attempt sends one delivery and says what is to become of it.
-func (l *lane) attempt(ctx context.Context, d store.Delivery) store.Outcome {
+func (l *lane) attempt(ctx context.Context, d store.Delivery) (store.Outcome, error) {
 	e, out := l.engine, l.out.Load()
 	start := e.Now()
-	receipt, err := send(ctx, out.Notifier, d)
+	receipt, err := send(ctx, out.Notifier, d, notes{e.Store, e.Now, d.Notifier})
 	end := e.Now()
 	o := store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Delivered}
 	o.Attempt = &store.Attempt{At: start, Took: end.Sub(start), Status: receipt.Status, Response: receipt.Response}
 	e.Metrics.attempted(out, o.Attempt.Took, err)
 	if err == nil {
-		return o
+		return o, nil
 	}
 	o.Attempt.Reason, o.Attempt.Error = notifiers.Reason(err), err.Error()
-	if ctx.Err() != nil { // we broke it off ourselves
+	var gone *notifiers.GoneError
+	if ctx.Err() != nil || errors.As(err, &gone) { // we broke it off ourselves, or it waits for a person
 		o.State, o.NextAt = store.Pending, end
-		return o
+		return o, err
 	}
 	since := end.Sub(d.FirstAt)
 	if d.Attempts == 0 {
@@ -183,16 +157,16 @@ func (l *lane) attempt(ctx context.Context, d store.Delivery) store.Outcome {
 	wait, again := retryOf(out.Spec.Retry).Next(d.Attempts+1, since, err, e.Rand())
 	if !again {
 		o.State, o.Attempt.Error = store.Dead, giveUp(err, d.Attempts+1, since)
-		return o
+		return o, err
 	}
 	o.State, o.NextAt = store.Pending, end.Add(wait)
-	return o
+	return o, err
 }
 
-// handBack returns deliveries untried. They keep their places.
-func (l *lane) handBack(ds []store.Delivery) {
+// handBack returns deliveries untried. They keep their places, or are due at the given time.
+func (l *lane) handBack(ds []store.Delivery, next time.Time) {
 	for _, d := range ds {
-		l.report(d, store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Pending})
+		l.report(d, store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Pending, NextAt: next})
 	}
 }
 
@@ -205,6 +179,7 @@ func (l *lane) report(d store.Delivery, o store.Outcome) {
 	if err := l.engine.outbox.put(outcome{o, l, moreDue}); err != nil {
 		panic(fmt.Sprintf("the outcome writer ended before lane %s: %v", l.name, err))
 	}
+	l.pace.release(1)
 }
 
 // storeFailed logs why a store call failed, and ends the engine if the store cannot recover.

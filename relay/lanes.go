@@ -11,11 +11,11 @@ import (
 func (e *Engine) runLanes(ctx context.Context, c laneContexts) {
 	var running sync.WaitGroup
 	for {
-		e.adjustLanes(func(l *lane) {
+		for _, l := range e.adjustLanes(c.writes) {
 			var stopped context.Context
 			stopped, l.stop = context.WithCancel(ctx)
 			running.Go(func() { l.run(stopped, c) })
-		})
+		}
 		select {
 		case <-e.changed:
 		case <-ctx.Done():
@@ -25,15 +25,18 @@ func (e *Engine) runLanes(ctx context.Context, c laneContexts) {
 	}
 }
 
-// adjustLanes starts the lanes that are missing and stops those that are no longer wanted. A lane that goes on uses
-// the notifier's new settings from its next message on.
-func (e *Engine) adjustLanes(start func(*lane)) {
+// adjustLanes returns lanes that are missing and stops those that are no longer wanted. A lane that goes on uses the
+// notifier's new settings from its next message on, which may go out even if the receiver failed before.
+func (e *Engine) adjustLanes(writes context.Context) (missing []*lane) {
 	old, outs := *e.lanes.Load(), e.config.Load().Outs
 	lanes := maps.Clone(old)
 	for name, l := range old {
 		out, wanted := outs[name]
 		if wanted && concurrency(&out) == l.workers {
 			l.out.Store(&out)
+			if err := l.tryNow(writes); err != nil {
+				e.storeFailed(writes, "ending a pause", err)
+			}
 			continue
 		}
 		delete(lanes, name)
@@ -42,8 +45,9 @@ func (e *Engine) adjustLanes(start func(*lane)) {
 	for name, out := range outs {
 		if lanes[name] == nil {
 			lanes[name] = e.newLane(name, &out)
-			start(lanes[name])
+			missing = append(missing, lanes[name])
 		}
 	}
 	e.lanes.Store(&lanes)
+	return missing
 }

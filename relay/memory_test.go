@@ -177,7 +177,11 @@ func (m *memory) Retry(_ context.Context, ids []store.ID) (n int, _ error) {
 	return n, nil
 }
 
-func (m *memory) Get(_ context.Context, key string) ([]byte, error) { return m.get(key) }
+func (m *memory) Get(_ context.Context, key string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.get(key)
+}
 
 func (m *memory) Event(_ context.Context, id store.ID) (store.StoredEvent, error) {
 	m.mu.Lock()

@@ -39,6 +39,7 @@ type Metrics struct {
 	oldest    *prometheus.GaugeVec
 	lastEvent *prometheus.GaugeVec
 	drift     *prometheus.CounterVec
+	states    *prometheus.GaugeVec
 	reloadOK  prometheus.Gauge
 	reloadAt  prometheus.Gauge
 	projects  labelLimit
@@ -62,6 +63,8 @@ func NewMetrics(o MetricsOptions) *Metrics {
 	m.pending = m.gauge("deliveries_pending", "Deliveries that wait or are on their way.", "notifier")
 	m.dead = m.gauge("deliveries_dead", "Dead letters.", "notifier")
 	m.oldest = m.gauge("oldest_pending_seconds", "Age of the oldest unfinished delivery.", "notifier")
+	m.states = m.gauge("notifier_state", "1 for the state that the notifier is in: closed (messages go out), open, half-open or paused.",
+		"notifier", "state")
 	m.lastEvent = m.gauge("source_last_event_timestamp_seconds", "When a project last sent an event.",
 		"source", "project")
 	m.drift = m.counter("schema_drift_total", "Events (field is empty) and fields that the catalogue does not have.", "event", "field")
@@ -173,6 +176,17 @@ func (m *Metrics) setBacklog(backlog []store.Backlog, cfg *Config, now time.Time
 		if !b.Oldest.IsZero() {
 			oldest.Set(max(0, now.Sub(b.Oldest).Seconds()))
 		}
+	}
+}
+
+// setStates replaces the gauges of the notifiers' states.
+func (m *Metrics) setStates(states map[string]NotifierState) {
+	m.states.Reset()
+	for name, s := range states {
+		for _, state := range notifierStates() {
+			m.states.WithLabelValues(name, state).Set(0)
+		}
+		m.states.WithLabelValues(name, s.State).Set(1)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 const sendTimeout = time.Minute
 
 // send makes one attempt. A notifier that panics has failed, as one has that cannot be reached.
-func send(ctx context.Context, n notifiers.Notifier, d store.Delivery) (r notifiers.Receipt, err error) {
+func send(ctx context.Context, n notifiers.Notifier, d store.Delivery, memory notifiers.Memory) (r notifiers.Receipt, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("notifier panicked: %v", p)
@@ -25,7 +25,7 @@ func send(ctx context.Context, n notifiers.Notifier, d store.Delivery) (r notifi
 		return r, &notifiers.PermanentError{Reason: notifiers.ReasonOther,
 			Err: fmt.Errorf("reading the stored message: %w", err)}
 	}
-	m.ID, m.Event = d.ID.String(), d.EventBody
+	m.ID, m.Event, m.Memory = d.ID.String(), d.EventBody, memory
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	return n.Send(ctx, &m)

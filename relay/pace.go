@@ -1,0 +1,96 @@
+package relay
+
+import (
+	"sync"
+	"time"
+)
+
+// moment is how long a claimed delivery may wait in a lane before it is sent. What has to wait longer is left in the store, where another
+// relay may take it.
+const moment = 2 * time.Second
+
+// pace counts what a lane holds, and measures how fast it sends. Its methods may be called from many goroutines.
+type pace struct {
+	workers int
+	freed   chan struct{} // half of the window is free again
+
+	mu     sync.Mutex
+	held   int           // claimed, and not yet reported
+	wanted int           // freed gets a token when no more than this is held
+	took   time.Duration // by an attempt, as a running mean
+	moved  time.Time     // when an attempt ended, or the first of those held was claimed
+}
+
+func (p *pace) init(workers int) { p.workers, p.freed = workers, make(chan struct{}, 1) }
+
+func (p *pace) claimed(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held == 0 {
+		p.moved = time.Now()
+	}
+	p.held += n
+}
+
+func (p *pace) release(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held -= n; p.held <= p.wanted {
+		p.wanted = -1
+		select {
+		case p.freed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// sent notes how long an attempt took.
+func (p *pace) sent(took time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.moved = time.Now()
+	if p.took == 0 {
+		p.took = took
+	}
+	p.took += (took - p.took) / 8
+}
+
+// window is about how many deliveries go out in a moment. While none does, it is as many as there are workers.
+func (p *pace) window() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.isStalled():
+		return p.workers
+	case p.took == 0:
+		return 8 * p.workers
+	}
+	return p.workers * max(1, int(moment/p.took))
+}
+
+// room returns how much of a window is free: nothing until half of it is, so that claims are few and large.
+func (p *pace) room(window int) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held > window/2 {
+		p.wanted = window / 2
+		return 0
+	}
+	p.wanted = -1
+	return window - p.held
+}
+
+// stalled reports whether nothing has moved for longer than a moment.
+func (p *pace) stalled() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.isStalled()
+}
+
+func (p *pace) isStalled() bool { return p.held > 0 && time.Since(p.moved) > moment }
+
+func (p *pace) holds() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.held
+}

@@ -1,0 +1,155 @@
+package relay
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"qaserelay/relay/store"
+)
+
+// longestLine is how far ahead a delivery may be given its place.
+const longestLine = 24 * time.Hour
+
+// rate returns how much a target takes, or no messages if there is no limit. It is a little less than what is allowed, since messages
+// may take different times to arrive.
+func (o *Out) rate() store.Rate {
+	r := store.Rate(o.Kind.Rate)
+	if o.Spec.Rate.Messages > 0 {
+		r = store.Rate(o.Spec.Rate)
+	}
+	r.Per += r.Per / 20
+	return r
+}
+
+// target names what the rate counts for a delivery.
+func (o *Out) target(d store.Delivery) string {
+	var m struct {
+		Options json.RawMessage `json:"options"`
+	}
+	if o.Kind.Target == nil || json.Unmarshal(d.Message, &m) != nil {
+		return ""
+	}
+	return o.Kind.Target(o.Spec.Defaults, m.Options)
+}
+
+// step is the time from one message to the next.
+func step(r store.Rate) time.Duration { return r.Per / time.Duration(r.Messages) }
+
+// pass gives a group to the workers when its first message may go out. If that is not within a moment, it hands the group back.
+func (l *lane) pass(ctx context.Context, group []store.Delivery) {
+	wait, ok := l.place(ctx, group[0])
+	switch {
+	case !ok:
+		l.handBack(group, l.engine.Now().Add(wait))
+	case wait <= 0:
+		l.give(ctx, group)
+	default:
+		l.running.Go(func() {
+			timer := time.NewTimer(wait)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+				l.give(ctx, group)
+			case <-ctx.Done():
+				l.handBack(group, time.Time{})
+			}
+		})
+	}
+}
+
+// give gives a group to the workers, unless its target has become quiet. There is room for all that a lane holds.
+func (l *lane) give(ctx context.Context, group []store.Delivery) {
+	if until := l.quiet.until(l.out.Load().target(group[0]), l.engine.Now()); !until.IsZero() {
+		l.handBack(group, until)
+		return
+	}
+	select {
+	case l.work <- group:
+	case <-ctx.Done():
+		l.handBack(group, time.Time{})
+	}
+}
+
+// place takes the delivery's place in the rate and returns how long to wait for it, or when it is to try again if that is more than a moment.
+//
+// All relays on the store share three rates for each target. The first one counts what is sent. By the second, those that come
+// anew line up: each that cannot be sent in a moment gets a due time of its own, in the order of their coming, so that it is claimed only once more. By
+// the third, those line up again that found no place when their time had come, since the target wanted patience.
+func (l *lane) place(ctx context.Context, d store.Delivery) (wait time.Duration, ok bool) {
+	out := l.out.Load()
+	rate, suffix := out.rate(), l.name
+	if rate.Messages == 0 {
+		return 0, true
+	}
+	if out.Kind.Target != nil {
+		suffix += "/" + out.target(d)
+	}
+	if out.Kind.Target != nil && d.Lease == 1 {
+		if wait, ok = l.reserve(ctx, "line/"+suffix, rate, longestLine); !ok || wait > moment {
+			return wait, false
+		}
+	}
+	if wait, ok = l.reserve(ctx, "rate/"+suffix, rate, moment); ok {
+		return wait, true
+	}
+	if out.Kind.Target == nil {
+		l.gate.rest(wait) // nothing else could go out
+		return wait, false
+	}
+	more, _ := l.reserve(ctx, "again/"+suffix, rate, longestLine)
+	return wait + more, false
+}
+
+// reserve takes a place that is at most so far away, and reports whether it could.
+func (l *lane) reserve(ctx context.Context, key string, r store.Rate, most time.Duration) (time.Duration, bool) {
+	wait, err := l.engine.Store.Reserve(ctx, key, r, most)
+	if err != nil {
+		l.engine.storeFailed(ctx, "taking a place in the rate of "+l.name, err)
+		return moment, false
+	}
+	return wait, wait <= most
+}
+
+// beQuiet lets nothing out for a time: to the target that wants patience, or if the rate does not tell targets apart, to all.
+func (l *lane) beQuiet(ctx context.Context, d store.Delivery, wait time.Duration) {
+	out := l.out.Load()
+	rate := out.rate()
+	if out.Kind.Target == nil || rate.Messages == 0 {
+		l.gate.rest(wait)
+		return
+	}
+	target := out.target(d)
+	l.quiet.set(target, l.engine.Now().Add(wait))
+	// A place that takes up the whole time, so that others on the store wait too.
+	whole := store.Rate{Messages: 1, Per: wait + time.Duration(max(rate.Burst, 1)-1)*step(rate)}
+	l.reserve(ctx, "rate/"+l.name+"/"+target, whole, longestLine)
+}
+
+// quietTargets are those that want no message before a time. The zero value is ready, and may be used from many goroutines.
+type quietTargets struct {
+	mu     sync.Mutex
+	before map[string]time.Time
+}
+
+func (q *quietTargets) set(target string, until time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.before == nil {
+		q.before = map[string]time.Time{}
+	}
+	q.before[target] = until
+}
+
+// until returns when the target may get messages again, or the zero time if it may now.
+func (q *quietTargets) until(target string, now time.Time) time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	until, quiet := q.before[target]
+	if quiet && !now.Before(until) {
+		delete(q.before, target)
+		return time.Time{}
+	}
+	return until
+}
