@@ -50,7 +50,16 @@ func (l *lane) room(writes context.Context) (int, time.Duration) {
 	if l.pace.stalled() {
 		l.handBackQueued() // others may be idle
 	}
-	return l.gate.room(l.pace.room(l.window()))
+	most := l.pace.room(l.window())
+	out := l.out.Load()
+	if rate := out.rate(); rate.Messages > 0 && out.Kind.Target == nil {
+		places, wait := l.pace.places(step(rate))
+		if places == 0 {
+			return 0, wait
+		}
+		most = min(most, places)
+	}
+	return l.gate.room(most)
 }
 
 // mostHeld is how many deliveries a lane holds at most, so that its memory is bounded.
@@ -60,14 +69,10 @@ func (l *lane) mostHeld() int { return max(64, 16*l.workers) }
 func (l *lane) window() int {
 	out := l.out.Load()
 	window := min(l.mostHeld(), l.pace.window())
-	rate := out.rate()
-	switch {
-	case rate.Messages == 0:
-		return window
-	case out.Kind.Target != nil: // most may have to wait, since their targets are full
+	if out.Kind.Target != nil && out.rate().Messages > 0 { // most may have to wait, since their targets are full
 		return min(window, max(8, 2*l.workers))
 	}
-	return min(window, max(1, int(moment/(rate.Per/time.Duration(rate.Messages)))+rate.Burst))
+	return window
 }
 
 // byOrderKey splits a batch into deliveries that have to be sent one after another. The groups are in the order of

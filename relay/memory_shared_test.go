@@ -25,8 +25,18 @@ func (m *memory) Swap(_ context.Context, key string, old []byte, c store.Change)
 }
 
 // Reserve implements store.Store.
-func (m *memory) Reserve(context.Context, string, store.Rate, time.Duration) (time.Duration, error) {
-	return 0, m.fails
+func (m *memory) Reserve(_ context.Context, key string, r store.Rate, most time.Duration) (time.Duration, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	step, now, at := r.Per/time.Duration(r.Messages), time.Now(), m.places[key]
+	if at.Before(now) {
+		at = now
+	}
+	wait := max(0, at.Sub(now)-time.Duration(max(r.Burst, 1)-1)*step)
+	if wait <= most {
+		m.places[key] = at.Add(step)
+	}
+	return wait, m.fails
 }
 
 // Cancel implements store.Store.
@@ -44,13 +54,13 @@ func (m *memory) Cancel(_ context.Context, ids []store.ID, why string) (n int, _
 }
 
 // Node implements store.Store.
-func (m *memory) Node() int { return 0 }
+func (m *memory) Node() int { return m.node }
 
 // Holds implements store.Store.
-func (m *memory) Holds() bool { return true }
+func (m *memory) Holds() bool { return !m.lost.Load() }
 
 // Wakes implements store.Store.
-func (m *memory) Wakes() <-chan string { return nil }
+func (m *memory) Wakes() <-chan string { return m.wakes }
 
 // Load implements store.Store.
 func (m *memory) Load() (l store.Load) {

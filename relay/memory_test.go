@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"qaserelay/relay/store"
@@ -22,11 +23,16 @@ type memory struct {
 	finishes []int // sizes of Finish calls that worked
 	fails    error // if set, everything fails with it
 	getFails error
-	slow     time.Duration // how long a commit takes
+	slow     time.Duration        // how long a commit takes
+	places   map[string]time.Time // the next ones of each rate
+	claims   []int                // sizes of Claim calls
+	node     int
+	lost     atomic.Bool // Holds is false
+	wakes    chan string
 }
 
 func newMemory() *memory {
-	return &memory{hashes: map[[32]byte]store.ID{}, values: map[string][]byte{}, attempts: map[store.ID][]store.Attempt{}}
+	return &memory{hashes: map[[32]byte]store.ID{}, values: map[string][]byte{}, places: map[string]time.Time{}, attempts: map[store.ID][]store.Attempt{}}
 }
 
 func (m *memory) setFails(err error) {
@@ -126,6 +132,7 @@ func (m *memory) Claim(_ context.Context, notifier string, limit int) ([]store.D
 			claimed = append(claimed, *d)
 		}
 	}
+	m.claims = append(m.claims, len(claimed))
 	return claimed, nil
 }
 

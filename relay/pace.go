@@ -19,6 +19,7 @@ type pace struct {
 	wanted int           // freed gets a token when no more than this is held
 	took   time.Duration // by an attempt, as a running mean
 	moved  time.Time     // when an attempt ended, or the first of those held was claimed
+	next   time.Time     // the next place in the rate is not before
 }
 
 func (p *pace) init(workers int) { p.workers, p.freed = workers, make(chan struct{}, 1) }
@@ -78,6 +79,24 @@ func (p *pace) room(window int) int {
 	}
 	p.wanted = -1
 	return window - p.held
+}
+
+// expect notes how far the next place in the rate is away.
+func (p *pace) expect(wait time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.next = time.Now().Add(wait)
+}
+
+// places returns how many places there are within a moment, as far as is known here, and if none, when there will be.
+func (p *pace) places(step time.Duration) (int, time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	spare := moment - max(0, time.Until(p.next))
+	if spare < 0 {
+		return 0, -spare
+	}
+	return 1 + int(spare/step), 0
 }
 
 // stalled reports whether nothing has moved for longer than a moment.

@@ -91,12 +91,15 @@ func (l *lane) place(ctx context.Context, d store.Delivery) (wait time.Duration,
 			return wait, false
 		}
 	}
-	if wait, ok = l.reserve(ctx, "rate/"+suffix, rate, moment); ok {
-		return wait, true
-	}
+	wait, ok = l.reserve(ctx, "rate/"+suffix, rate, moment)
 	if out.Kind.Target == nil {
-		l.gate.rest(wait) // nothing else could go out
-		return wait, false
+		if l.pace.expect(wait); ok {
+			l.pace.expect(wait + step(rate))
+		}
+		return wait, ok
+	}
+	if ok {
+		return wait, true
 	}
 	more, _ := l.reserve(ctx, "again/"+suffix, rate, longestLine)
 	return wait + more, false

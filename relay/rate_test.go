@@ -1,0 +1,224 @@
+package relay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/relay/store"
+	"qaserelay/rules"
+)
+
+// channels is a receiver like Slack: it takes one message a second and channel, and answers more with 429. The channel is
+// the title up to the first dash.
+type channels struct {
+	arrivals
+	mu      sync.Mutex
+	last    map[string]time.Time
+	refused int
+}
+
+func (c *channels) send(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	channel, _, _ := strings.Cut(m.Title, "-")
+	if time.Since(c.last[channel]) < time.Second {
+		c.refused++
+		return notifiers.Receipt{}, &notifiers.RetryAfterError{After: 30 * time.Second, Err: errors.New("ratelimited")}
+	}
+	if c.last == nil {
+		c.last = map[string]time.Time{}
+	}
+	c.last[channel] = time.Now()
+	c.add(m.Title)
+	return notifiers.Receipt{}, nil
+}
+
+// perChannel limits the notifier ops to one message a second and channel.
+func perChannel(o *Options) {
+	out := o.Config.Outs["ops"]
+	out.Kind.Concurrency = 2
+	out.Kind.Rate = notifiers.Rate{Messages: 1, Per: time.Second}
+	out.Kind.Target = func(_, options json.RawMessage) string {
+		var m struct{ Channel string }
+		_ = json.Unmarshal(options, &m) // the test wrote it
+		return m.Channel
+	}
+	o.Config.Outs["ops"] = out
+}
+
+// channelRig is a rig whose messages go to the channel in their titles.
+func channelRig(t *testing.T, send sender, adjust ...func(*Options)) *rig {
+	r := newRig(t, map[string]sender{"ops": send}, append([]func(*Options){perChannel}, adjust...)...)
+	decide := r.decide
+	r.decide = func(set *rules.Set, ev *rules.Event, state rules.State) rules.Decision {
+		d := decide(set, ev, state)
+		for i := range d.Notifications {
+			channel, _, _ := strings.Cut(d.Notifications[i].Title, "-")
+			d.Notifications[i].Options, _ = json.Marshal(map[string]string{"channel": channel})
+		}
+		return d
+	}
+	return r
+}
+
+func TestAChannelGetsOneMessageASecondAndNoneIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &channels{}
+		r := channelRig(t, c.send)
+		for i := range 500 {
+			r.accept(t, "", fmt.Sprintf("busy-%03d", i))
+		}
+		time.Sleep(3 * time.Second) // nothing of the backlog is before it
+		quiet := time.Now()
+		r.accept(t, "", "quiet-0")
+		synctest.Wait()
+		if !slices.Contains(c.list(), "quiet-0") {
+			t.Errorf("after %v, the quiet channel still waits for the busy one", time.Since(quiet))
+		}
+		time.Sleep(500*1050*time.Millisecond + 5*time.Second)
+		got := slices.DeleteFunc(c.list(), func(s string) bool { return s == "quiet-0" })
+		if len(got) != 500 || !slices.IsSorted(got) {
+			t.Errorf("%d of 500 arrived, in order: %v", len(got), slices.IsSorted(got))
+		}
+		if c.refused > 0 {
+			t.Errorf("%d were refused", c.refused)
+		}
+		if n := sum(r.memory.claims); n > 2*501+20 {
+			t.Errorf("501 deliveries were claimed %d times", n)
+		}
+	})
+}
+
+func sum(ns []int) (total int) {
+	for _, n := range ns {
+		total += n
+	}
+	return total
+}
+
+func TestAFreshMessageGoesBehindTheBacklogOfItsChannel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &channels{}
+		r := channelRig(t, c.send)
+		for i := range 50 {
+			r.accept(t, "", fmt.Sprintf("busy-%03d", i))
+		}
+		time.Sleep(20 * time.Second)
+		r.accept(t, "", "busy-050")
+		time.Sleep(2 * time.Minute)
+		if got := c.list(); len(got) != 51 || got[50] != "busy-050" {
+			t.Errorf("arrived %v", got)
+		}
+	})
+}
+
+func TestMessagesOfOneEntityKeepTheirOrderUnderARate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &channels{}
+		r := channelRig(t, c.send)
+		for i := range 60 {
+			r.accept(t, fmt.Sprint(i%2), fmt.Sprintf("busy-%03d", i))
+		}
+		time.Sleep(3 * time.Minute)
+		last := map[int]int{}
+		for _, title := range c.list() {
+			var n int
+			_, _ = fmt.Sscanf(title, "busy-%d", &n) // the test wrote it
+			if n < last[n%2] {
+				t.Errorf("%d came after %d", n, last[n%2])
+			}
+			last[n%2] = n
+		}
+		if len(c.list()) != 60 || c.refused > 0 {
+			t.Errorf("%d of 60 arrived, %d were refused", len(c.list()), c.refused)
+		}
+		if n := sum(r.memory.claims); n > 60*6 {
+			t.Errorf("60 deliveries were claimed %d times", n)
+		}
+	})
+}
+
+func TestAChannelThatWantsPatienceWaitsAsAWholeAndOthersDoNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &channels{}
+		r := channelRig(t, c.send)
+		c.last = map[string]time.Time{"busy": time.Now()} // somebody else has just posted there
+		for i := range 20 {
+			r.accept(t, "", fmt.Sprintf("busy-%03d", i))
+		}
+		r.accept(t, "", "other-0")
+		time.Sleep(29 * time.Second)
+		if got := c.list(); !slices.Equal(got, []string{"other-0"}) {
+			t.Errorf("within the time that was asked for, arrived %v", got)
+		}
+		if c.refused != 1 {
+			t.Errorf("%d were refused, want 1", c.refused)
+		}
+		time.Sleep(time.Minute)
+		if len(c.list()) != 21 || c.refused != 1 {
+			t.Errorf("later %d of 21 arrived, %d were refused", len(c.list()), c.refused)
+		}
+		if n := sum(r.memory.claims); n > 21*5 {
+			t.Errorf("21 deliveries were claimed %d times", n)
+		}
+	})
+}
+
+func TestANotifiersRateBoundsItAsAWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got arrivals
+		r := newRig(t, map[string]sender{"ops": got.always(nil)}, func(o *Options) {
+			out := o.Config.Outs["ops"]
+			out.Spec.Rate = rules.Rate{Messages: 60, Per: time.Minute, Burst: 5}
+			o.Config.Outs["ops"] = out
+		})
+		for i := range 100 {
+			r.accept(t, "", fmt.Sprintf("%03d", i))
+		}
+		time.Sleep(time.Minute)
+		if n := len(got.list()); n < 55 || n > 65 {
+			t.Errorf("%d went out in a minute", n)
+		}
+		if n := sum(r.memory.claims); n > 70 {
+			t.Errorf("%d were claimed to send %d", n, len(got.list()))
+		}
+		if at := got.times(); len(at) > 5 && (at[4] != 0 || at[5] == 0) {
+			t.Errorf("the first six went out after %v", at[:6])
+		}
+	})
+}
+
+func TestANotifierThatWantsPatienceWaitsAsAWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got arrivals
+		refuse := true
+		r := newRig(t, map[string]sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+			got.add(m.Title)
+			if refuse {
+				refuse = false
+				return notifiers.Receipt{}, &notifiers.RetryAfterError{After: time.Minute, Err: errors.New("429 Too Many Requests")}
+			}
+			return notifiers.Receipt{}, nil
+		}})
+		r.accept(t, "", "first")
+		synctest.Wait()
+		r.accept(t, "", "second")
+		time.Sleep(59 * time.Second)
+		if n := len(got.list()); n != 1 {
+			t.Errorf("%d went out in the time that was asked for", n)
+		}
+		time.Sleep(5 * time.Second)
+		if d, _ := r.delivery(t, "second"); d.State != store.Delivered || len(got.list()) != 3 {
+			t.Errorf("the second is %s, arrived %v", d.State, got.list())
+		}
+	})
+}
