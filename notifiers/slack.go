@@ -44,7 +44,18 @@ func slackKind() Kind {
 		New:         newSlack,
 		Missing:     slackMissing,
 		Concurrency: 2,
+		Rate:        Rate{Messages: 1, Per: time.Second}, // https://docs.slack.dev/apis/web-api/rate-limits
+		Target:      slackTarget,
 	}
+}
+
+// slackTarget names the channel, of which Slack takes one message a second. All messages of a webhook go to one channel.
+func slackTarget(defaults, options json.RawMessage) string {
+	o, err := mergeOptions[slackOptions](defaults, options)
+	if err != nil {
+		return "" // Send says so
+	}
+	return oneLine(o.Channel)
 }
 
 func slackMissing(config any, options map[string]bool) (what, hint string) {

@@ -20,6 +20,7 @@ func newAdminServer(s *service, metrics *relay.Metrics) *http.Server {
 		Status:  s.status,
 		Retry:   s.engine.Retry,
 		Replay:  s.engine.Replay,
+		Resume:  s.engine.Resume,
 		Drift:   func() any { return s.engine.Drift() },
 		Token:   s.o.adminToken,
 		Logger:  s.o.logger,
@@ -34,8 +35,18 @@ func (s *service) status() admin.Status {
 		st.LoadError = onlyErrors(last.Problems).Error()
 	}
 	st.Rules = cfg.Rules.Rules()
+	states := s.engine.NotifierStates()
+	st.States = map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Outs)) {
-		st.Notifiers = append(st.Notifiers, admin.Notifier{Name: name, Type: cfg.Outs[name].Spec.Type, Configured: true})
+		n := admin.Notifier{Name: name, Type: cfg.Outs[name].Spec.Type, Configured: true}
+		if state, runs := states[name]; runs {
+			n.State, n.Why, n.Since = state.State, state.Why, &state.Since
+			if !state.NextTry.IsZero() {
+				n.NextTry = &state.NextTry
+			}
+			st.States[name] = state.State
+		}
+		st.Notifiers = append(st.Notifiers, n)
 	}
 	return st
 }

@@ -38,6 +38,8 @@ type Options struct {
 	Retry func(ctx context.Context, ids []store.ID) (int, error)
 	// Replay decides about stored events again, and sends what follows unless it is dry.
 	Replay func(ctx context.Context, ids []store.ID, dry bool) []relay.Replay
+	// Resume lets one message of a notifier try a receiver that was gone or failed. relay.ErrNoNotifier says that there is none of that name.
+	Resume func(ctx context.Context, notifier string) error
 	// Drift lists what arrived and is not in the catalogue; it becomes JSON as it is.
 	Drift func() any
 	// Token is asked of everyone, but for health checks; empty asks nobody.
@@ -48,12 +50,13 @@ type Options struct {
 
 // Status tells what a relay runs on.
 type Status struct {
-	Version   string     `json:"version"`
-	DryRun    bool       `json:"dry_run"`
-	LoadedAt  time.Time  `json:"rules_loaded_at"`
-	LoadError string     `json:"rules_error,omitempty"` // why the last try to load the rules failed
-	Rules     []Rule     `json:"-"`
-	Notifiers []Notifier `json:"-"`
+	Version   string            `json:"version"`
+	DryRun    bool              `json:"dry_run"`
+	LoadedAt  time.Time         `json:"rules_loaded_at"`
+	LoadError string            `json:"rules_error,omitempty"`     // why the last try to load the rules failed
+	States    map[string]string `json:"notifier_states,omitempty"` // closed, open, half-open or paused
+	Rules     []Rule            `json:"-"`
+	Notifiers []Notifier        `json:"-"`
 }
 
 // Rule is one rule in force.
@@ -67,6 +70,10 @@ type Notifier struct {
 	Pending    int        `json:"pending"`
 	Dead       int        `json:"dead"`
 	Oldest     *time.Time `json:"oldest_pending_at,omitempty"`
+	State      string     `json:"state,omitempty"`       // closed: messages go out; open, half-open or paused: they wait
+	Since      *time.Time `json:"state_since,omitempty"` // when they began or ceased to go out
+	Why        string     `json:"why,omitempty"`         // they wait
+	NextTry    *time.Time `json:"next_try_at,omitempty"` // when the next one may go out, if not now
 }
 
 type server struct{ Options }
@@ -118,6 +125,7 @@ func (s *server) routes(r *mux.Router) {
 	post(r, "/api/v1/deliveries/retry", s.retryMany)
 	post(r, "/api/v1/deliveries/{id}/retry", s.retryOne)
 	post(r, "/api/v1/deliveries/{id}/cancel", s.cancel)
+	post(r, "/api/v1/notifiers/{name}/resume", s.resume)
 	post(r, "/-/reload", s.reload)
 }
 
@@ -196,7 +204,8 @@ POST /api/v1/deliveries/ID/retry
 POST /api/v1/deliveries/retry  the same for {"ids": [...]} or {"state": "dead", ...}
 POST /api/v1/deliveries/ID/cancel
 GET  /api/v1/rules
-GET  /api/v1/notifiers         with what each has before it
+GET  /api/v1/notifiers         whether each works, and what it has before it
+POST /api/v1/notifiers/NAME/resume  try a receiver that was gone or failed
 GET  /api/v1/drift             events and fields that the catalogue does not have
 `)
 }

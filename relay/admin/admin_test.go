@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"qaserelay/relay"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 )
@@ -51,6 +52,12 @@ func open(t *testing.T, token string) *desk {
 				Notifiers: []Notifier{{Name: "ops", Type: "http", Configured: true}, {Name: "idle", Type: "email", Configured: true}}}
 		},
 		Retry: d.store.Retry,
+		Resume: func(_ context.Context, name string) error {
+			if name != "ops" {
+				return relay.ErrNoNotifier
+			}
+			return nil
+		},
 		Token: token,
 	}))
 	t.Cleanup(func() { server.Close(); _ = d.store.Close() })
@@ -159,6 +166,8 @@ func TestEveryAddressAnswers(t *testing.T) {
 		{"a post where none is", "POST", "/api/v1/events", 405, "GET"},
 		{"a get where only a post is", "GET", "/-/reload", 405, "POST"},
 		{"a post to a probe", "POST", "/healthz", 405, "GET"},
+		{"resuming a notifier", "POST", "/api/v1/notifiers/ops/resume", 200, "the next message"},
+		{"resuming a notifier that there is not", "POST", "/api/v1/notifiers/oops/resume", 404, "no notifier of that name"},
 		{"webhooks are not taken here", "POST", "/webhooks/qase", 404, "error"},
 	}
 	for _, c := range cases {

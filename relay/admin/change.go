@@ -6,8 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
+	"github.com/gorilla/mux"
+
+	"qaserelay/relay"
 	"qaserelay/relay/store"
 )
 
@@ -50,6 +54,22 @@ func (s *server) retryOne(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusConflict, "only dead and pending deliveries can be retried")
 	default:
 		writeJSON(w, http.StatusOK, map[string]int{"retried": n})
+	}
+}
+
+// resume lets a notifier try its receiver now. It changes nothing where messages go out already.
+func (s *server) resume(w http.ResponseWriter, r *http.Request) {
+	name, err := url.PathUnescape(mux.Vars(r)["name"])
+	if err == nil {
+		err = s.Resume(r.Context(), name)
+	}
+	switch {
+	case errors.Is(err, relay.ErrNoNotifier):
+		writeError(w, http.StatusNotFound, err.Error())
+	case err != nil:
+		s.fail(w, "resuming a notifier", err)
+	default:
+		writeJSON(w, http.StatusOK, map[string]string{"status": "the next message tries the receiver"})
 	}
 }
 
