@@ -100,6 +100,18 @@ func TestThePathOfOneEventExists(t *testing.T) {
 	}
 }
 
+// countParams leaves out a context, which says nothing about what a function does.
+func countParams(f *ast.FuncDecl) int {
+	n := f.Type.Params.NumFields()
+	if n == 0 {
+		return 0
+	}
+	if s, ok := f.Type.Params.List[0].Type.(*ast.SelectorExpr); ok && s.Sel.Name == "Context" {
+		n--
+	}
+	return n
+}
+
 func TestFilesAndFunctionsStayShort(t *testing.T) {
 	const maxLines, maxFunc, maxParams = 300, 50, 4
 	eachFile(t, func(name string, file *ast.File, pos *token.FileSet) {
@@ -114,7 +126,7 @@ func TestFilesAndFunctionsStayShort(t *testing.T) {
 			if n := pos.Position(f.End()).Line - pos.Position(f.Pos()).Line + 1; n > maxFunc {
 				t.Errorf("%s: %s has %d lines, more than %d", name, f.Name.Name, n, maxFunc)
 			}
-			if n := f.Type.Params.NumFields(); n > maxParams {
+			if n := countParams(f); n > maxParams {
 				t.Errorf("%s: %s has %d parameters, more than %d: make a struct", name, f.Name.Name, n, maxParams)
 			}
 		}
