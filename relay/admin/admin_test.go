@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -29,6 +30,22 @@ type desk struct {
 	reload     error
 	reloads    int
 	token      string
+	replayed   string // what was asked for last
+}
+
+// replay stands in for the engine: the first event has gone, all others match a rule more.
+func (d *desk) replay(_ context.Context, ids []store.ID, dry bool) []relay.Replay {
+	var all []relay.Replay
+	d.replayed = fmt.Sprint(ids, dry)
+	for i, id := range ids {
+		r := relay.Replay{Event: id, New: store.ID(100 + i), Matched: []string{"done", "new"}, Gained: []string{"new"},
+			Messages: []relay.ReplayedMessage{{ID: store.ID(200 + i), Rule: "new", Notifier: "ops", Title: "t"}}}
+		if id == d.events[0] {
+			r = relay.Replay{Event: id, Err: store.ErrNotFound}
+		}
+		all = append(all, r)
+	}
+	return all
 }
 
 const message = `{"id":"x","rule":"r","level":"info","title":"<b> & c","options":{"url":"https://user:pw@hooks.example.com/T0/s3cret?key=s3cret",` +
@@ -58,7 +75,8 @@ func open(t *testing.T, token string) *desk {
 			}
 			return nil
 		},
-		Token: token,
+		Replay: d.replay,
+		Token:  token,
 	}))
 	t.Cleanup(func() { server.Close(); _ = d.store.Close() })
 	d.url = server.URL
@@ -160,6 +178,8 @@ func TestEveryAddressAnswers(t *testing.T) {
 		{"a parameter that there is not", "GET", "/api/v1/events?name=x", 400, "source, project, event, rule, notifier, state, since, until, before, after, order, limit"},
 		{"a limit that is too large", "GET", "/api/v1/events?limit=501", 400, "from 1 to 500"},
 		{"a limit that is no number", "GET", "/api/v1/deliveries?limit=all", 400, "from 1 to 500"},
+		{"an order that there is not", "GET", "/api/v1/events?order=up", 400, "want desc (newest first) or asc"},
+		{"a time that is none", "GET", "/api/v1/deliveries?since=yesterday", 400, "since: want a time such as"},
 		{"a cursor that is no id", "GET", "/api/v1/deliveries?before=x", 400, "before:"},
 		{"an address that there is not", "GET", "/api/v2/events", 404, "error"},
 		{"a path with dots", "GET", "/api/../metrics", 404, "error"},
@@ -186,16 +206,38 @@ func TestEveryAddressAnswers(t *testing.T) {
 func TestListsAreFilteredAndPaged(t *testing.T) {
 	d := open(t, "")
 	for query, want := range map[string]string{
-		"events?project=WEB":                                    "4 2 0",
-		"events?project=API&limit=1":                            "3 +",
-		"events?source=other":                                   "",
-		"events?event=run.completed&limit=5":                    "4 3 2 1 0",
-		"events?before=" + d.events[2].String():                 "1 0",
-		"deliveries?state=dead":                                 "2",
-		"deliveries?notifier=gone":                              "3 1",
-		"deliveries?rule=done&limit=2":                          "4 3 +",
-		"deliveries?event=" + d.events[1].String():              "1",
-		"deliveries?limit=4&before=" + d.deliveries[4].String(): "3 2 1 0",
+		"events?project=WEB":                                      "4 2 0",
+		"events?project=API&limit=1":                              "3 +",
+		"events?source=other":                                     "",
+		"events?event=run.completed&limit=5":                      "4 3 2 1 0",
+		"events?before=" + d.events[2].String():                   "1 0",
+		"deliveries?state=dead":                                   "2",
+		"deliveries?notifier=gone":                                "3 1",
+		"deliveries?rule=done&limit=2":                            "4 3 +",
+		"deliveries?event=" + d.events[1].String():                "1",
+		"deliveries?limit=4&before=" + d.deliveries[4].String():   "3 2 1 0",
+		"events?order=asc&limit=2":                                "0 1 +",
+		"events?order=asc&after=" + d.events[2].String():          "3 4",
+		"events?after=" + d.events[2].String():                    "4 3",
+		"events?since=" + madeAt(d, 3):                            "4 3",
+		"events?until=" + madeAt(d, 3):                            "2 1 0",
+		"events?since=" + madeAt(d, 1) + "&until=" + madeAt(d, 3): "2 1",
+		"events?until=2019-01-01T00:00:00Z":                       "",
+		"events?since=2019-01-01T00:00:00%2B01:00&limit=5":        "4 3 2 1 0",
+		"events?state=dead":                                       "2",
+		"events?notifier=gone":                                    "3 1",
+		"events?notifier=ops&rule=done&limit=2":                   "4 2",
+		"events?notifier=ops&order=asc&project=WEB":               "0 2 4",
+		"events?rule=done&source=other":                           "",
+		"events?rule=done&project=API":                            "3 1",
+		"events?rule=other":                                       "",
+		"deliveries?event=run.completed&limit=2":                  "4 3 +",
+		"deliveries?event=run.aborted":                            "",
+		"deliveries?project=API":                                  "3 1",
+		"deliveries?order=asc&limit=2":                            "0 1 +",
+		"deliveries?order=asc&after=" + d.deliveries[3].String():  "4",
+		"deliveries?since=" + madeAt(d, 3):                        "4 3",
+		"deliveries?until=" + madeAt(d, 1):                        "0",
 	} {
 		_, text, answer := d.call(t, "GET", "/api/v1/"+query)
 		kind, ids := "events", d.events
@@ -210,7 +252,7 @@ func TestListsAreFilteredAndPaged(t *testing.T) {
 				}
 			}
 		}
-		if next, more := answer["next"]; more {
+		if next, more := answer["next"]; more && strings.Contains(want, "+") {
 			last := answer[kind].([]any)[len(got)-1].(map[string]any)["id"]
 			if got = append(got, "+"); next != last {
 				t.Errorf("%s: next is %v, want %v", query, next, last)
@@ -337,4 +379,9 @@ func TestCheckAddress(t *testing.T) {
 	if err := CheckAddress("9090", "t0ken"); err == nil {
 		t.Error("an address without a port passed, since there is a token")
 	}
+}
+
+// madeAt is when the i-th event was made, in a query.
+func madeAt(d *desk, i int) string {
+	return url.QueryEscape(d.events[i].Time().UTC().Format(time.RFC3339Nano))
 }
