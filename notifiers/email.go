@@ -1,6 +1,7 @@
 package notifiers
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -23,9 +24,15 @@ type emailConfig struct {
 	Username string `yaml:"username"`
 	// Password to log in with, or for xoauth2 the access token.
 	Password Secret `yaml:"password" secret:"true"`
+	// Gets the tokens to log in with, in place of a password. With it auth is xoauth2.
+	OAuth2 *oauth2Config `yaml:"oauth2"`
 	// How the connection is encrypted: starttls, implicit or none. Default: starttls.
 	TLS string `yaml:"tls"`
-	// How to log in: auto, plain, login, cram-md5, scram-sha-1, scram-sha-256, xoauth2 or none. Default: auto.
+	// Certificates (PEM) of the authorities to trust, in place of the system's; the server's own if it has signed itself.
+	TLSCA string `yaml:"tls_ca" secret:"true"`
+	// Name that the server's certificate is for. Default: host.
+	TLSServerName string `yaml:"tls_server_name"`
+	// How to log in. Default: auto, the safest way that the server offers.
 	Auth string `yaml:"auth"`
 	// Sender of the mails, such as "Qase <qase@example.com>".
 	From string `yaml:"from"`
@@ -47,6 +54,9 @@ type emailOptions struct {
 	ReplyTo []string `yaml:"reply_to" json:"reply_to,omitempty" as:"address"`
 	// Subject of the mail. Default: the title.
 	Subject string `yaml:"subject" json:"subject,omitempty" as:"text"`
+	// Mails of the same key stand together, under the subject of the first unless there is one. Default: the thing that the event is
+	// about, each under its own title. none keeps each mail for itself.
+	Thread string `yaml:"thread" json:"thread,omitempty" as:"text"`
 }
 
 const emailConcurrency = 4
@@ -81,27 +91,31 @@ type emailNotifier struct {
 	from      *mail.Address
 	defaults  json.RawMessage
 	tlsConfig *tls.Config
+	tokens    *tokenCache // nil without oauth2
 	mask      masker
 	pool      smtpPool
 }
 
 func newEmail(config any, defaults json.RawMessage) (Notifier, error) {
 	c := *config.(*emailConfig)
+	if c.OAuth2 != nil && c.Auth == "auto" {
+		c.Auth = "xoauth2"
+	}
 	from, faults := c.check()
-	if err := errors.Join(append(faults, checkEmailDefaults(defaults))...); err != nil {
+	trust, err := tlsConfig{CA: c.TLSCA, ServerName: cmp.Or(c.TLSServerName, c.Host)}.client("tls_")
+	if err := errors.Join(append(faults, checkEmailDefaults(defaults), err)...); err != nil {
 		return nil, err
 	}
 	if c.Port == 0 {
 		c.Port = map[string]int{"starttls": 587, "implicit": 465, "none": 25}[c.TLS]
 	}
 	password := c.Password.Value()
-	return &emailNotifier{
-		config:    c,
-		from:      from,
-		defaults:  defaults,
-		tlsConfig: &tls.Config{ServerName: c.Host, MinVersion: tls.VersionTLS12},
-		mask:      newMasker(password, "\x00"+c.Username+"\x00"+password),
-	}, nil
+	n := &emailNotifier{config: c, from: from, defaults: defaults, tlsConfig: trust, mask: newMasker(password, "\x00"+c.Username+"\x00"+password)}
+	if c.OAuth2 != nil {
+		n.tokens = newTokenCache(c.OAuth2, newHTTPClient(dialGuard{}))
+		n.mask = newMasker(c.OAuth2.secrets()...)
+	}
+	return n, nil
 }
 
 // check returns the sender, and all that is wrong.
@@ -119,6 +133,9 @@ func (c emailConfig) check() (from *mail.Address, faults []error) {
 	if strings.ContainsAny(c.Hello, " \r\n") {
 		faults = append(faults, &FieldError{"hello", errors.New("not the name of a host")})
 	}
+	if c.OAuth2 != nil {
+		faults = append(faults, c.OAuth2.check()...)
+	}
 	return from, append(faults, c.checkTLS(), c.checkAuth(), checkTimeout(c.Timeout))
 }
 
@@ -130,13 +147,17 @@ func (c emailConfig) checkTLS() error {
 }
 
 func (c emailConfig) checkAuth() error {
-	modes := []string{"auto", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256", "xoauth2", "none"}
+	modes := append([]string{"auto", "plain", "login", "xoauth2", "none"}, lowered(secretive())...)
 	switch {
 	case !slices.Contains(modes, c.Auth):
 		return &FieldError{"auth", fmt.Errorf("%q is none of %s", c.Auth, strings.Join(modes, ", "))}
+	case c.OAuth2 != nil && c.Password.IsSet():
+		return &FieldError{"oauth2", errors.New("password is set too; keep one of them")}
+	case c.OAuth2 != nil && c.Auth != "xoauth2":
+		return &FieldError{"auth", errors.New("oauth2 needs xoauth2; write that, or leave auth out")}
 	case c.Username == "" && c.Auth != "auto" && c.Auth != "none":
 		return &FieldError{"username", fmt.Errorf("missing; auth: %s needs one", c.Auth)}
-	case c.Username != "" && c.Auth != "none" && !c.Password.IsSet():
+	case c.Username != "" && c.Auth != "none" && c.OAuth2 == nil && !c.Password.IsSet():
 		return &FieldError{"password", errors.New("missing; username needs one (or write auth: none)")}
 	case c.TLS == "none" && showsPassword(c.Auth) && !isLoopback(c.Host):
 		return &FieldError{"auth", fmt.Errorf("%s would show the password to the network; write tls: starttls or implicit", c.Auth)}
@@ -167,36 +188,9 @@ func checkEmailDefaults(defaults json.RawMessage) error {
 	return nil
 }
 
-// Send sends the mail in one transaction. Recipients that the server refuses do not keep it from the others, and are
-// named in the receipt: also those refused only for now, since another attempt would reach the others twice. If all
-// are refused, it is an error.
-func (n *emailNotifier) Send(ctx context.Context, m *Message) (Receipt, error) {
-	letter, err := n.compose(m)
-	if err != nil {
-		return Receipt{}, &PermanentError{Err: err}
-	}
-	attempt, cancel := context.WithTimeout(ctx, n.config.Timeout)
-	defer cancel()
-	s, err := n.session(attempt)
-	if err != nil {
-		return Receipt{}, n.failure(ctx, attempt, err)
-	}
-	result, err := s.send(attempt, letter)
-	if s.reusable(err) {
-		n.pool.put(s)
-	} else {
-		s.close()
-	}
-	receipt := result.receipt(n.mask, letter.notes)
-	if result.delivered {
-		return receipt, nil
-	}
-	return receipt, n.failure(ctx, attempt, err)
-}
-
 // Preview returns the mail as the server would get it.
 func (n *emailNotifier) Preview(m *Message) ([]byte, error) {
-	letter, err := n.compose(m)
+	letter, err := n.compose(context.Background(), m)
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ func mailHTML(m *Message) (string, error) {
 		Level, Color, Title, URL, Origin string
 		Body                             template.HTML
 	}{
-		oneLine(m.Level), levelColor(m.Level), cut(oneLine(m.Title), maxMailTitle), link,
+		oneLine(m.Level), levelColor(m.Level), cut(mailTitle(m), maxMailTitle), link,
 		strings.Join(m.origin(), " · "), body,
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package notifiers
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -28,7 +29,7 @@ type letter struct {
 }
 
 // compose writes the mail for m, the same bytes at every attempt.
-func (n *emailNotifier) compose(m *Message) (letter, error) {
+func (n *emailNotifier) compose(ctx context.Context, m *Message) (letter, error) {
 	o, err := mergeOptions[emailOptions](n.defaults, m.Options)
 	if err != nil {
 		return letter{}, err
@@ -49,7 +50,8 @@ func (n *emailNotifier) compose(m *Message) (letter, error) {
 	if len(replyTo) > 0 {
 		msg.ReplyToMailAddress(replyTo...)
 	}
-	n.head(msg, m, o.Subject)
+	n.head(msg, m, o.subject(ctx, m))
+	n.thread(msg, o.threadKey(m))
 	if err := writeBodies(msg, m); err != nil {
 		return l, err
 	}
@@ -77,16 +79,23 @@ func noRecipient(notes []string) error {
 	return fmt.Errorf("there is no valid recipient: %s", strings.Join(notes, "; "))
 }
 
-// head sets the header fields but for the addresses.
+// head sets the header fields but for the addresses. The last ones keep programs from answering (RFC 3834, section 5; MS-OXCMAIL).
 func (n *emailNotifier) head(msg *mail.Msg, m *Message, subject string) {
-	if subject = oneLine(subject); subject == "" {
-		subject = oneLine(m.Title)
-	}
-	msg.Subject(cut(subject, maxSubject))
+	msg.Subject(subject)
 	msg.SetDateWithValue(m.CreatedAt)
-	_, domain, _ := strings.Cut(n.from.Address, "@")
-	msg.SetMessageIDWithValue(oneLine(m.ID) + "@" + domain)
+	msg.SetMessageIDWithValue(oneLine(m.ID) + "@" + n.domain())
+	msg.SetGenHeader("List-Id", n.listID(m.Rule))
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
+	msg.SetGenHeader("Precedence", "bulk")
+	msg.SetGenHeader("X-Auto-Response-Suppress", "All")
+}
+
+// mailTitle is the title, or what else says what the mail is about.
+func mailTitle(m *Message) string {
+	if title := oneLine(m.Title); title != "" {
+		return title
+	}
+	return strings.Join(append([]string{"Qase"}, m.origin()...), " · ")
 }
 
 // writeBodies adds the text, and as the better alternative the HTML (RFC 2046, section 5.1.4).
@@ -138,7 +147,7 @@ func envelopes(lists ...[]*netmail.Address) []string {
 
 // mailText is the mail for readers of plain text.
 func mailText(m *Message) string {
-	title := cut(oneLine(m.Title), maxMailTitle)
+	title := cut(mailTitle(m), maxMailTitle)
 	parts := []string{title + "\n" + strings.Repeat("=", min(max(columns(title), 3), 72))}
 	parts = append(parts, renderText(plainDialect(), m.Body)...)
 	if clean, ok := cleanURL(m.URL); ok {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,6 +23,8 @@ import (
 type mailServer struct {
 	port  int
 	roots *x509.CertPool
+
+	certificate []byte // its own, in DER
 
 	onMail func() error
 	onRcpt func(to string) error
@@ -43,11 +46,11 @@ type gotMail struct {
 // serveMail starts s with the security of tlsMode.
 func serveMail(t *testing.T, s *mailServer, tlsMode string) *mailServer {
 	t.Helper()
-	srv := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) {
+	srv := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.sessions++
-		return &mailSession{server: s}, nil
+		return &mailSession{server: s, conn: c}, nil
 	}))
 	srv.Domain, srv.AllowInsecureAuth, srv.EnableSMTPUTF8, srv.ErrorLog = "localhost", true, true, silent{}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -57,6 +60,7 @@ func serveMail(t *testing.T, s *mailServer, tlsMode string) *mailServer {
 	s.port = l.Addr().(*net.TCPAddr).Port
 	if tlsMode != "none" {
 		srv.TLSConfig, s.roots = selfSigned(t)
+		s.certificate = srv.TLSConfig.Certificates[0].Certificate[0]
 	}
 	if tlsMode == "implicit" {
 		l = tls.NewListener(l, srv.TLSConfig)
@@ -80,6 +84,7 @@ func (s *mailServer) mails() []gotMail {
 
 type mailSession struct {
 	server *mailServer
+	conn   *smtp.Conn
 	mail   gotMail
 }
 
@@ -135,8 +140,16 @@ func (s *mailSession) Auth(mech string) (sasl.Server, error) {
 		}
 		return s.server.login(user, password)
 	}
-	if mech == sasl.Login {
+	switch {
+	case mech == sasl.Login:
 		return &loginServer{check: check}, nil
+	case mech == "CRAM-MD5":
+		return &cramServer{check: check}, nil
+	case mech == "XOAUTH2":
+		return &xoauth2Server{check: check}, nil
+	case strings.HasPrefix(mech, "SCRAM-"):
+		state, _ := s.conn.TLSConnectionState()
+		return &scramServer{mechanism: mech, state: &state, check: check}, nil
 	}
 	return sasl.NewPlainServer(check), nil
 }

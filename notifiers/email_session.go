@@ -23,19 +23,36 @@ type smtpSession struct {
 	conn   *limitedConn
 	client *smtp.Client
 	expiry *time.Timer // closes the session while it is in the pool
+	handed bool        // the server may have the mail
 }
 
-// session returns an idle session that still works and has forgotten the last mail, or a new one.
-func (n *emailNotifier) session(ctx context.Context) (*smtpSession, error) {
+// maxReset is how long an idle session may take to show that it still works.
+const maxReset = 5 * time.Second
+
+// idle returns a session from the pool that still works and has forgotten the last mail, or nil.
+func (n *emailNotifier) idle(ctx context.Context) *smtpSession {
 	for s := n.pool.take(); s != nil; s = n.pool.take() {
-		stop := s.conn.follow(ctx)
+		soon, cancel := context.WithTimeout(ctx, maxReset)
+		stop := s.conn.follow(soon)
 		err := s.client.Reset()
-		if stop() && err == nil {
-			return s, nil
+		alive := stop()
+		cancel()
+		if alive && err == nil {
+			s.handed = false
+			return s
 		}
 		s.close()
 	}
-	return n.dial(ctx)
+	return nil
+}
+
+// release gives a session back after a mail that ended with err.
+func (n *emailNotifier) release(s *smtpSession, err error) {
+	if s.reusable(err) {
+		n.pool.put(s)
+	} else {
+		s.close()
+	}
 }
 
 // dial connects, encrypts and logs in.
@@ -52,7 +69,7 @@ func (n *emailNotifier) dial(ctx context.Context) (*smtpSession, error) {
 		s.close()
 		return nil, fmt.Errorf("greeting %s: %w", addr, err)
 	}
-	if err := n.login(s.client); err != nil {
+	if err := n.login(ctx, s.client); err != nil {
 		s.close()
 		return nil, fmt.Errorf("logging in to %s: %w", addr, err)
 	}

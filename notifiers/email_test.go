@@ -88,7 +88,7 @@ func TestOneRefusedRecipientDoesNotStopTheOthers(t *testing.T) {
 		"all are taken": {`{"to":["a@x.io"],"cc":["B <b@x.io>"],"bcc":["c@x.io","A@x.io"]}`, nil, "delivered", []string{"a@x.io", "b@x.io", "c@x.io"}, ""},
 		"one is unknown": {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 550}, "delivered", []string{"b@x.io"},
 			"refused: a@x.io (550"},
-		"one is busy":                   {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 450}, "delivered", []string{"b@x.io"}, "refused: a@x.io (450"},
+		"one is busy":                   {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 450}, "delivered", []string{"b@x.io"}, "refused for now: a@x.io (450"},
 		"all are unknown":               {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 550, "b@x.io": 550}, "never", nil, ""},
 		"one is unknown, one is busy":   {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 550, "b@x.io": 450}, "again", nil, ""},
 		"one is no address":             {`{"to":["a@x.io","nobody at all"]}`, nil, "delivered", []string{"a@x.io"}, `left out "nobody at all"`},

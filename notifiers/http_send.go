@@ -35,14 +35,14 @@ func (n *httpNotifier) try(outer, attempt context.Context, call httpCall) (r Rec
 	}
 	cached, err := n.authorize(attempt, req.Header)
 	if err != nil {
-		return Receipt{}, false, n.tokenError(outer, attempt, err)
+		return Receipt{}, false, newMasker(n.secrets()...).tokenError(outer, attempt, err)
 	}
 	n.sign(req.Header, call.body, time.Now())
 	mask := n.masker(call.url, req.Header)
 	doing := call.method + " " + call.url.Scheme + "://" + call.url.Host
 	a, err := exchange(n.client, req, maxReceipt)
 	if err != nil {
-		return Receipt{}, false, mask.attemptError(outer, doing, explainTrust(err))
+		return Receipt{}, false, mask.attemptError(outer, doing, explainTrust(err, "tls: {ca_file: …}"))
 	}
 	if stale = cached && a.code == http.StatusUnauthorized; stale {
 		n.tokens.forget(attempt, req.Header.Get("Authorization"))
@@ -73,7 +73,7 @@ func (n *httpNotifier) secrets() []string {
 		secrets = append(secrets, b.Password.Value(), b.Username+":"+b.Password.Value())
 	}
 	if o := n.config.OAuth2; o != nil {
-		secrets = append(secrets, o.ClientSecret.Value(), o.ClientID+":"+o.ClientSecret.Value())
+		secrets = append(secrets, o.secrets()...)
 	}
 	return secrets
 }

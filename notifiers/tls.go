@@ -52,11 +52,11 @@ func (c tlsConfig) client(prefix string) (*tls.Config, error) {
 	return config, nil
 }
 
-// explainTrust adds to an error what to do about a certificate that nobody vouches for.
-func explainTrust(err error) error {
+// explainTrust adds to an error what to do about a certificate that nobody vouches for: to write key.
+func explainTrust(err error, key string) error {
 	var unknown x509.UnknownAuthorityError
 	if !errors.As(err, &unknown) {
 		return err
 	}
-	return fmt.Errorf("%w: if this is the right server, name the authority of its certificate in tls: {ca_file: …}", redactURL(err))
+	return fmt.Errorf("%w: if this is the right server, name the authority of its certificate in %s", redactURL(err), key)
 }

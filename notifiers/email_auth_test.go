@@ -1,0 +1,344 @@
+package notifiers
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/md5"
+	"crypto/pbkdf2"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"hash"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// passwordCheck is what a server does with a login; the password is the one that it knows where the mechanism does not send it.
+type passwordCheck func(identity, user, password string) error
+
+func wrongPassword() error { return smtpError(535, "wrong password") }
+
+// cramServer is the server side of CRAM-MD5 (RFC 2195).
+type cramServer struct {
+	check passwordCheck
+	asked bool
+}
+
+func (c *cramServer) Next(response []byte) ([]byte, bool, error) {
+	const challenge = "<1896.697170952@localhost>"
+	if !c.asked {
+		c.asked = true
+		return []byte(challenge), false, nil
+	}
+	user, digest, _ := strings.Cut(string(response), " ")
+	mac := hmac.New(md5.New, []byte(testPassword))
+	mac.Write([]byte(challenge))
+	if digest != hex.EncodeToString(mac.Sum(nil)) {
+		return nil, true, wrongPassword()
+	}
+	return nil, true, c.check("", user, testPassword)
+}
+
+// xoauth2Server is the server side of XOAUTH2: it says why it refuses before it does.
+type xoauth2Server struct {
+	check  passwordCheck
+	failed error
+}
+
+func (x *xoauth2Server) Next(response []byte) ([]byte, bool, error) {
+	if x.failed != nil {
+		return nil, true, x.failed
+	}
+	user, token, ok := strings.Cut(strings.TrimSuffix(string(response), "\x01\x01"), "\x01auth=Bearer ")
+	if !ok {
+		return nil, true, smtpError(501, "no token")
+	}
+	if x.failed = x.check("", strings.TrimPrefix(user, "user="), token); x.failed != nil {
+		return []byte(`{"status":"400","schemes":"Bearer"}`), false, nil
+	}
+	return nil, true, nil
+}
+
+// scramServer is the server side of SCRAM (RFC 5802), bound to its connection with PLUS (RFC 9266).
+type scramServer struct {
+	mechanism string
+	state     *tls.ConnectionState
+	check     passwordCheck
+
+	step          int
+	binding, bare string
+	first, user   string
+}
+
+func (s *scramServer) Next(response []byte) ([]byte, bool, error) {
+	s.step++
+	switch s.step {
+	case 1:
+		return nil, false, nil // no initial response came: ask for it
+	case 2:
+		return s.challenge(string(response))
+	case 3:
+		return s.verify(string(response))
+	}
+	return nil, true, s.check("", s.user, testPassword)
+}
+
+func (s *scramServer) challenge(message string) ([]byte, bool, error) {
+	flag, bare, _ := strings.Cut(message, ",,")
+	s.binding, s.bare = flag+",,", bare
+	if plus := strings.HasSuffix(s.mechanism, "-PLUS"); plus != strings.HasPrefix(flag, "p=") {
+		return nil, true, smtpError(501, "the wrong binding")
+	}
+	if flag == "p=tls-exporter" {
+		key, err := s.state.ExportKeyingMaterial("EXPORTER-Channel-Binding", nil, 32)
+		if err != nil {
+			return nil, true, err
+		}
+		s.binding += string(key)
+	}
+	user, nonce, _ := strings.Cut(bare, ",r=")
+	s.user = strings.TrimPrefix(user, "n=")
+	s.first = "r=" + nonce + "server,s=" + base64.StdEncoding.EncodeToString([]byte("salt")) + ",i=4096"
+	return []byte(s.first), false, nil
+}
+
+func (s *scramServer) verify(final string) ([]byte, bool, error) {
+	without, proof, _ := strings.Cut(final, ",p=")
+	if bound, _, _ := strings.Cut(strings.TrimPrefix(without, "c="), ","); bound != base64.StdEncoding.EncodeToString([]byte(s.binding)) {
+		return nil, true, smtpError(535, "not bound to this connection")
+	}
+	h := sha256.New
+	if strings.HasPrefix(s.mechanism, "SCRAM-SHA-1") {
+		h = sha1.New
+	}
+	salted, err := pbkdf2.Key(h, testPassword, []byte("salt"), 4096, h().Size())
+	if err != nil {
+		return nil, true, err
+	}
+	message := s.bare + "," + s.first + "," + without
+	key := mac(h, salted, "Client Key")
+	signature := mac(h, digest(h, key), message)
+	for i := range signature {
+		signature[i] ^= key[i]
+	}
+	if base64.StdEncoding.EncodeToString(signature) != proof {
+		return nil, true, wrongPassword()
+	}
+	return []byte("v=" + base64.StdEncoding.EncodeToString(mac(h, mac(h, salted, "Server Key"), message))), false, nil
+}
+
+func mac(h func() hash.Hash, key []byte, message string) []byte {
+	m := hmac.New(h, key)
+	m.Write([]byte(message))
+	return m.Sum(nil)
+}
+
+func digest(h func() hash.Hash, b []byte) []byte {
+	d := h()
+	d.Write(b)
+	return d.Sum(nil)
+}
+
+func TestEveryLoginWorksOverEverySecurity(t *testing.T) {
+	for _, mode := range []string{"starttls", "implicit", "none"} {
+		for _, auth := range []string{"PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS", "XOAUTH2"} {
+			if mode == "none" && strings.HasSuffix(auth, "-PLUS") {
+				continue // there is nothing to be bound to
+			}
+			t.Run(mode+"/"+auth, func(t *testing.T) {
+				t.Parallel()
+				var logins atomic.Int32
+				s := serveMail(t, &mailServer{mechs: []string{auth}, login: func(user, password string) error {
+					logins.Add(1)
+					if user != "user" || password != testPassword {
+						return wrongPassword()
+					}
+					return nil
+				}}, mode)
+				configured := func(c *emailConfig) { c.TLS, c.Auth = mode, strings.ToLower(auth) }
+				if r, err := testEmail(t, s.port, s.roots, configured).Send(t.Context(), mailTo(`{"to":["a@x.io"]}`)); err != nil {
+					t.Fatalf("%+v: %v", r, err)
+				}
+				if len(s.mails()) != 1 || logins.Load() != 1 {
+					t.Errorf("%d mails, %d logins", len(s.mails()), logins.Load())
+				}
+				n := testEmail(t, s.port, s.roots, configured, func(c *emailConfig) { c.Password = NewSecret("wr0ng-s3cret") })
+				r, err := n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`))
+				if outcome(err) != "never" || Reason(err) != ReasonAuth || !strings.Contains(err.Error(), "check username, password") {
+					t.Errorf("a wrong password: %s, %s: %v", outcome(err), Reason(err), err)
+				}
+				noSecrets(t, channel{secrets: []string{"wr0ng-s3cret"}}, r, err)
+			})
+		}
+	}
+}
+
+func TestAutoTakesTheSafestLogin(t *testing.T) {
+	all := []string{"PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS", "XOAUTH2"}
+	for name, tt := range map[string]struct {
+		config    emailConfig
+		offered   []string
+		encrypted bool
+		want      string
+	}{
+		"all, encrypted":             {emailConfig{Auth: "auto"}, all, true, "SCRAM-SHA-256-PLUS"},
+		"all, not encrypted":         {emailConfig{Auth: "auto"}, all, false, "SCRAM-SHA-256"},
+		"without PLUS":               {emailConfig{Auth: "auto"}, all[:5], true, "SCRAM-SHA-256"},
+		"without SCRAM":              {emailConfig{Auth: "auto"}, all[:3], true, "PLAIN"},
+		"without SCRAM, in the open": {emailConfig{Auth: "auto"}, all[:3], false, "CRAM-MD5"},
+		"PLAIN in the open":          {emailConfig{Auth: "auto"}, all[:2], false, ""},
+		"PLAIN to this machine":      {emailConfig{Auth: "auto", Host: "localhost"}, all[:2], false, "PLAIN"},
+		"as configured":              {emailConfig{Auth: "cram-md5"}, all, true, "CRAM-MD5"},
+		"not offered":                {emailConfig{Auth: "scram-sha-1"}, all[:3], true, ""},
+		"a token is never a guess":   {emailConfig{Auth: "auto"}, []string{"XOAUTH2"}, true, ""},
+	} {
+		if got, err := tt.config.mechanism(tt.offered, tt.encrypted); got != tt.want || (err == nil) != (got != "") {
+			t.Errorf("%s: got %q: %v", name, got, err)
+		}
+	}
+}
+
+func TestMailsLogInByTokensOfAnEndpoint(t *testing.T) {
+	var given atomic.Int32
+	want := testAccess + "-1"
+	s := serveMail(t, &mailServer{mechs: []string{"XOAUTH2", "PLAIN"}, login: func(user, token string) error {
+		if user != "user" || token != want {
+			return smtpError(535, "the token is not valid: "+token)
+		}
+		return nil
+	}}, "starttls")
+	endpoint := tokenEndpoint(t, &given)
+	withTokens := func(url string) func(*emailConfig) {
+		return func(c *emailConfig) {
+			var h httpConfig
+			oauth2To(url)(&h)
+			c.TLS, c.Password, c.OAuth2 = "starttls", Secret{}, h.OAuth2
+		}
+	}
+	n := testEmail(t, s.port, s.roots, withTokens(endpoint))
+	send := func() (Receipt, error) { return n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`)) }
+	for range 2 {
+		if _, err := send(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.pool.expire(n.pool.idle[0])
+	want = testAccess + "-2"
+	r, err := send()
+	noSecrets(t, channel{secrets: []string{testAccess}}, r, err)
+	if outcome(err) != "again" || Reason(err) != ReasonAuth {
+		t.Errorf("a token that was good before: %s, %s: %v", outcome(err), Reason(err), err)
+	}
+	if _, err := send(); err != nil || given.Load() != 2 {
+		t.Errorf("after %d tokens: %v", given.Load(), err)
+	}
+	n = testEmail(t, s.port, s.roots, withTokens(server(t, echoForm(401, nil))))
+	r, err = send()
+	if outcome(err) != "never" || Reason(err) != ReasonAuth || !strings.Contains(err.Error(), "oauth2.client_id") {
+		t.Errorf("a client that is refused: %s: %v", outcome(err), err)
+	}
+	noSecrets(t, channel{secrets: []string{testClientSecret}}, r, err)
+	n = testEmail(t, s.port, s.roots, withTokens(server(t, echoForm(503, http.Header{"Retry-After": {"60"}}))))
+	if _, err = send(); outcome(err) != "not before" {
+		t.Errorf("an endpoint that is busy: %s: %v", outcome(err), err)
+	}
+}
+
+func TestAServerCannotMakeUsHashForever(t *testing.T) {
+	b64 := base64.StdEncoding.EncodeToString
+	for name, tt := range map[string]struct{ count, want string }{
+		"far too often":    {"2000000000", "which is too much"},
+		"without a number": {"99999999999999999999999", "which is too much"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, port, _ := net.SplitHostPort(listen(t, func(c net.Conn) {
+				say := func(line string) string {
+					_, _ = c.Write([]byte(line + "\r\n"))
+					buf := make([]byte, 4096)
+					n, _ := c.Read(buf)
+					return string(bytes.TrimSpace(buf[:n]))
+				}
+				say("220 hi")
+				say("250-hi\r\n250 AUTH SCRAM-SHA-256")
+				first, _ := base64.StdEncoding.DecodeString(say("334 "))
+				_, nonce, _ := strings.Cut(string(first), ",r=")
+				say("334 " + b64([]byte("r="+nonce+"x,s="+b64([]byte("salt"))+",i="+tt.count)))
+				say("501 as you like")
+			}))
+			var p int
+			fmt.Sscan(port, &p)
+			start := time.Now()
+			_, err := testEmail(t, p, nil).Send(t.Context(), mailTo(`{"to":["a@x.io"]}`))
+			if outcome(err) != "never" || Reason(err) != ReasonAuth || !strings.Contains(err.Error(), tt.want) || time.Since(start) > 3*time.Second {
+				t.Errorf("%s after %s: %v", outcome(err), time.Since(start), err)
+			}
+		})
+	}
+}
+
+func TestAServerThatSignedItselfIsTrustedByItsCertificate(t *testing.T) {
+	for _, mode := range []string{"starttls", "implicit"} {
+		s := serveMail(t, &mailServer{}, mode)
+		own := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.certificate}))
+		for name, tt := range map[string]struct {
+			ca, name   string
+			want, says string
+		}{
+			"its certificate":              {own, "", "delivered", ""},
+			"its certificate, by its name": {own, "localhost", "delivered", ""},
+			"another name":                 {own, "other.example", "again", "other.example"},
+			"another certificate":          {testPEM(t).ca, "", "again", "tls_ca_file"},
+			"the system's authorities":     {"", "", "again", "tls_ca_file"},
+		} {
+			t.Run(mode+"/"+name, func(t *testing.T) {
+				c := emailKind().Config().(*emailConfig)
+				c.Host, c.Port, c.From, c.TLS, c.TLSCA, c.TLSServerName = "127.0.0.1", s.port, "q@x.io", mode, tt.ca, tt.name
+				n, err := newEmail(c, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`))
+				if outcome(err) != tt.want || err != nil && !strings.Contains(err.Error(), tt.says) {
+					t.Errorf("got %s: %v", outcome(err), err)
+				}
+			})
+		}
+	}
+	c := emailKind().Config().(*emailConfig)
+	c.Host, c.From, c.TLSCA = "h", "q@x.io", "secret!!"
+	_, err := newEmail(c, nil)
+	checkField(t, err, "tls_ca")
+}
+
+func TestEmailLoginsThatCannotBeAreBlamedOnTheirKey(t *testing.T) {
+	for name, tt := range map[string]struct {
+		edit func(*emailConfig)
+		key  string
+	}{
+		"a password too":   {func(*emailConfig) {}, "oauth2"},
+		"another login":    {func(c *emailConfig) { c.Password = Secret{}; c.Auth = "plain" }, "auth"},
+		"no user":          {func(c *emailConfig) { c.Password = Secret{}; c.Username = "" }, "username"},
+		"in the open":      {func(c *emailConfig) { c.Password = Secret{}; c.TLS = "none" }, "auth"},
+		"no client secret": {func(c *emailConfig) { c.Password = Secret{}; c.OAuth2.ClientSecret = Secret{} }, "oauth2.client_secret"},
+	} {
+		var h httpConfig
+		oauth2To("https://login.example.com/token")(&h)
+		c := emailKind().Config().(*emailConfig)
+		c.Host, c.From, c.Username, c.Password, c.OAuth2 = "smtp.example.com", "a@x.io", "u", NewSecret("p"), h.OAuth2
+		tt.edit(c)
+		_, err := newEmail(c, nil)
+		var field *FieldError
+		if !errors.As(err, &field) || field.Field() != tt.key {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
