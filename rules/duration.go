@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// ParseDuration reads a duration as it is written in rules files, such as 90s, 1h30m, 26h, 7d and 2w.
+func ParseDuration(s string) (time.Duration, error) { return parseDuration(s) }
+
 // parseDuration reads durations such as 90s, 1h30m, 26h, 7d and 2w.
 func parseDuration(s string) (time.Duration, error) {
 	units := map[string]time.Duration{

@@ -27,8 +27,8 @@ type explainFlags struct {
 	only   []string
 	json   bool
 
-	id, url, token string
-	timeout        time.Duration
+	id string
+	clientFlags
 }
 
 func newExplain(c *console) *cobra.Command {
@@ -67,9 +67,7 @@ Exits with 0 if it could explain, with 1 if the rules are wrong or the relay has
 	flags.StringArrayVar(&f.only, "rule", nil, "show only the rule of this `NAME` (repeatable)")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	flags.StringVar(&f.id, "id", "", "ask a relay what it decided about the event `EVENT_ID`")
-	flags.StringVar(&f.url, "url", defaultAdminURL, "admin address of the relay to ask")
-	flags.StringVar(&f.token, "token", "", "its --admin-token")
-	flags.DurationVar(&f.timeout, "timeout", 15*time.Second, "how long to wait for its answer")
+	f.add(flags)
 	_ = cmd.RegisterFlagCompletionFunc("event-name", completeEvent)
 	return cmd
 }

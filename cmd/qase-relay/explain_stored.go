@@ -5,29 +5,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"syscall"
 
 	"qaserelay/relay/admin"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 )
 
-// maxStoredAnswer is far above the largest event with its decisions.
-const maxStoredAnswer = 64 << 20
-
 // explainStored shows what a relay recorded about an event.
 func explainStored(ctx context.Context, c *console, f explainFlags) error {
 	if f.event != "" || f.name != "" || len(f.sets)+len(f.given) > 0 || f.at != "" || f.source != "" {
 		return hint(errors.New("--id is about an event as it came, so nothing of it can be chosen"), "leave out --event, --event-name, --set, --given, --at and --source")
 	}
-	ctx, cancel := context.WithTimeout(ctx, f.timeout)
-	defer cancel()
-	ev, err := askForEvent(ctx, f)
+	ev, err := askForEvent(ctx, f.clientFlags, f.id)
 	if err != nil {
 		return err
 	}
@@ -42,50 +34,14 @@ func explainStored(ctx context.Context, c *console, f explainFlags) error {
 }
 
 // askForEvent gets one stored event from the admin address of a relay.
-func askForEvent(ctx context.Context, f explainFlags) (*admin.Event, error) {
-	base, err := url.Parse(f.url)
-	if err != nil || base.Host == "" {
-		return nil, hint(fmt.Errorf("--url %q is not a URL", f.url), "for example %s", defaultAdminURL)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath("api/v1/events", url.PathEscape(f.id)).String(), nil)
+func askForEvent(ctx context.Context, f clientFlags, id string) (*admin.Event, error) {
+	c, err := newClient(f)
 	if err != nil {
-		return nil, fmt.Errorf("asking %s: %w", f.url, err)
-	}
-	if f.token != "" {
-		req.Header.Set("Authorization", "Bearer "+f.token)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		return nil, hint(fmt.Errorf("nothing listens at %s", f.url), "--url is the admin address of a relay; serve logs it when it starts")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("no answer from %s: %w", base.Host, errors.Unwrap(err))
-	}
-	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxStoredAnswer))
-	if err != nil {
-		return nil, fmt.Errorf("reading the answer of %s: %w", base.Host, err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, refusedToTell(resp, f.id, reason(string(data)))
+		return nil, err
 	}
 	var ev admin.Event
-	if err := json.Unmarshal(data, &ev); err != nil {
-		return nil, hint(fmt.Errorf("the answer of %s is not that of a relay: %w", base.Host, err), "--url is the admin address, not the public one")
-	}
-	return &ev, nil
-}
-
-func refusedToTell(resp *http.Response, id, said string) error {
-	err := fmt.Errorf("the relay answered %s: %s", resp.Status, printable(said))
-	switch resp.StatusCode {
-	case http.StatusNotFound:
-		return wrong(hint(fmt.Errorf("the relay has no event %s", printable(id)),
-			"ids stand in the answer to Qase and in the list of events; events are dropped after settings.retention"))
-	case http.StatusUnauthorized:
-		return hint(err, "give the relay's --admin-token by --token or in QASE_RELAY_TOKEN")
-	}
-	return err
+	err = c.get(ctx, "events/"+url.PathEscape(id), nil, &ev)
+	return &ev, aboutOne(err, "event", id)
 }
 
 // printStored shows what was decided when the event came, and what became of it.

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// maxAnswer is far above the largest event with its decisions.
+const maxAnswer = 64 << 20
+
+// clientFlags say where a running relay is, and who asks.
+type clientFlags struct {
+	url, token string
+	timeout    time.Duration
+}
+
+func (f *clientFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.url, "url", defaultAdminURL, "admin address of the relay to ask")
+	flags.StringVar(&f.token, "token", "", "its --admin-token")
+	flags.DurationVar(&f.timeout, "timeout", 15*time.Second, "how long to wait for one answer")
+}
+
+// client asks the admin API of a running relay. Its errors say what to do.
+type client struct {
+	clientFlags
+	base *url.URL
+}
+
+func newClient(f clientFlags) (*client, error) {
+	base, err := url.Parse(f.url)
+	if err != nil || base.Host == "" {
+		return nil, hint(fmt.Errorf("--url %q is not a URL", f.url), "for example %s", defaultAdminURL)
+	}
+	return &client{f, base.JoinPath("api/v1")}, nil
+}
+
+// get decodes the answer at path, below /api/v1, into v.
+func (c *client) get(ctx context.Context, path string, query url.Values, v any) error {
+	return c.exchange(ctx, question{method: http.MethodGet, path: path, query: query}, v)
+}
+
+// post sends body as JSON, and decodes the answer into v.
+func (c *client) post(ctx context.Context, path string, body, v any) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encoding the question: %w", err)
+	}
+	return c.exchange(ctx, question{method: http.MethodPost, path: path, body: data}, v)
+}
+
+// question is one request to the admin API.
+type question struct {
+	method, path string
+	query        url.Values
+	body         []byte
+}
+
+func (c *client) exchange(ctx context.Context, q question, v any) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	answer, err := c.open(ctx, q)
+	if err != nil {
+		return err
+	}
+	defer answer.Close()
+	data, err := io.ReadAll(io.LimitReader(answer, maxAnswer))
+	if err != nil {
+		return c.noAnswer(err)
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return hint(fmt.Errorf("the answer of %s is not that of a relay: %w", c.base.Host, err), "--url is the admin address, not the public one")
+	}
+	return nil
+}
+
+// open returns the body of an answer that is not an error. The caller has to close it.
+func (c *client) open(ctx context.Context, q question) (io.ReadCloser, error) {
+	u := c.base.JoinPath(q.path)
+	u.RawQuery = q.query.Encode()
+	req, err := http.NewRequestWithContext(ctx, q.method, u.String(), bytes.NewReader(q.body))
+	if err != nil {
+		return nil, fmt.Errorf("asking %s: %w", c.url, err)
+	}
+	if q.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, c.noAnswer(errors.Unwrap(err))
+	}
+	if resp.StatusCode != http.StatusOK {
+		defer resp.Body.Close()
+		said, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // the status is what counts
+		return nil, refusal(resp, reason(string(said)))
+	}
+	return resp.Body, nil
+}
+
+func (c *client) noAnswer(err error) error {
+	var lookup *net.DNSError
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return hint(fmt.Errorf("nothing listens at %s", c.url), "--url is the admin address of a relay; serve logs it when it starts")
+	case errors.Is(err, context.DeadlineExceeded):
+		return hint(fmt.Errorf("no answer from %s in time", c.base.Host), "is this the admin address of a relay? --timeout waits longer")
+	case errors.As(err, &lookup):
+		return hint(fmt.Errorf("there is no host %s", lookup.Name), "look at the address in --url")
+	}
+	return fmt.Errorf("no answer from %s: %w", c.base.Host, err)
+}
+
+// refusedError is an answer that is an error.
+type refusedError struct {
+	code int
+	err  error
+}
+
+func (e *refusedError) Error() string { return e.err.Error() }
+func (e *refusedError) Unwrap() error { return e.err }
+
+func refusal(resp *http.Response, said string) error {
+	err := fmt.Errorf("the relay answered %s: %s", resp.Status, printable(said))
+	switch resp.StatusCode {
+	case http.StatusUnauthorized:
+		err = hint(err, "give the relay's --admin-token by --token or in QASE_RELAY_TOKEN")
+	case http.StatusConflict:
+		err = wrong(errors.New(printable(said)))
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		err = hint(err, "--url is the admin address, not the public one; is the relay older than this program?")
+	case http.StatusServiceUnavailable:
+		err = hint(err, "the relay could not read or write its store; try again, and look at its log")
+	}
+	return &refusedError{resp.StatusCode, err}
+}
+
+// aboutOne makes the 404 of a question about one event or delivery say that there is none.
+func aboutOne(err error, what, id string) error {
+	var refused *refusedError
+	if !errors.As(err, &refused) || refused.code != http.StatusNotFound {
+		return err
+	}
+	advice := "ids stand in the list of deliveries: qase-relay deliveries list"
+	if what == "event" {
+		advice = "ids stand in the answer to Qase and in the list of events; events are dropped after settings.retention"
+	}
+	return wrong(hint(fmt.Errorf("the relay has no %s %s", what, printable(id)), "%s", advice))
+}
