@@ -113,6 +113,7 @@ func (s *server) routes(r *mux.Router) {
 	get(r, "/metrics", s.Metrics.ServeHTTP)
 	get(r, "/api/v1/status", s.status)
 	get(r, "/api/v1/events", s.events)
+	get(r, "/api/v1/events/export", s.export)
 	get(r, "/api/v1/events/{id}", s.event)
 	get(r, "/api/v1/deliveries", s.deliveries)
 	get(r, "/api/v1/deliveries/{id}", s.delivery)
@@ -195,6 +196,7 @@ POST /-/reload                 load the rules again
 GET  /api/v1/openapi.json      describes all that follows
 GET  /api/v1/status            version and rules in force
 GET  /api/v1/events            filters: source project event rule notifier state since until
+GET  /api/v1/events/export     with bodies, the oldest first; filters: source project event since until after limit decided
 GET  /api/v1/events/ID         one event: decisions and deliveries
 POST /api/v1/events/ID/replay  decide about it again, by the rules in force
 POST /api/v1/events/replay     the same for {"ids": [...]}

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"qaserelay/relay/admin"
+	"qaserelay/relay/store"
+)
+
+func newDeliveries(c *console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "deliveries",
+		Short: "List deliveries of a running relay, show why one failed, retry or cancel them",
+		Long: `Asks a running relay at its admin address what became of messages: which wait, which were delivered and which are dead, with
+every attempt and what the receiver answered. Dead ones can be sent again, waiting ones cancelled.`,
+		Example: `  qase-relay deliveries list --state dead --since 7d
+  qase-relay deliveries show 06bq1xk2zv8c0
+  qase-relay deliveries retry --dead --notifier qa-slack
+  qase-relay deliveries cancel 06bq1xk2zv8c0`,
+		Args: knownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return noCommand(cmd) },
+	}
+	for _, sub := range []*cobra.Command{newDeliveriesList(c), newDeliveriesShow(c), newDeliveriesRetry(c), newDeliveriesCancel(c)} {
+		sub.DisableFlagsInUseLine = true
+		cmd.AddCommand(sub)
+	}
+	return cmd
+}
+
+// deliveryFlags choose deliveries.
+type deliveryFlags struct {
+	clientFlags
+	windowFlags
+	state, rule, notifier, project, event string
+}
+
+func (f *deliveryFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.state, "state", "", "only in this `STATE`: pending, sending, delivered, dead or cancelled")
+	flags.StringVar(&f.rule, "rule", "", "only those of the rule of this `NAME`")
+	flags.StringVar(&f.notifier, "notifier", "", "only to the notifier of this `NAME`")
+	flags.StringVar(&f.project, "project", "", "only about the project with this `CODE`")
+	flags.StringVar(&f.event, "event", "", "only about the event with this id, or events of this `NAME`")
+	f.windowFlags.add(flags)
+	f.clientFlags.add(flags)
+}
+
+func (f *deliveryFlags) listing() (listing, error) {
+	q := url.Values{}
+	setAll(q, map[string]string{"state": f.state, "rule": f.rule, "notifier": f.notifier, "project": f.project})
+	name := "event_name"
+	if _, err := store.ParseID(f.event); err == nil {
+		name = "event"
+	}
+	setAll(q, map[string]string{name: f.event})
+	return listing{"deliveries", q}, f.windowFlags.query(q)
+}
+
+func newDeliveriesList(c *console) *cobra.Command {
+	var f deliveryFlags
+	var page listFlags
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List deliveries, the newest first",
+		Example: `  qase-relay deliveries list --state dead
+  qase-relay deliveries list --rule failed-run --since 2h --json`,
+		Args: argsBetween(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error { return listDeliveries(cmd.Context(), c, f, page) },
+	}
+	f.add(cmd.Flags())
+	page.add(cmd.Flags())
+	return cmd
+}
+
+func listDeliveries(ctx context.Context, c *console, f deliveryFlags, page listFlags) error {
+	cl, err := newClient(f.clientFlags)
+	if err != nil {
+		return err
+	}
+	l, err := f.listing()
+	if err != nil {
+		return err
+	}
+	found, err := page.collect(ctx, cl, l)
+	if err != nil {
+		return err
+	}
+	if page.json {
+		return c.writeJSON(found.Deliveries)
+	}
+	printDeliveries(c.out, found.Deliveries)
+	found.footer(c.out)
+	return nil
+}
+
+func newDeliveriesShow(c *console) *cobra.Command {
+	var f clientFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show one delivery with its message and every attempt",
+		Long: `Shows one delivery: its message, and every attempt with what the receiver answered. Exits with 1 if it is dead, or
+if there is none.`,
+		Example: `  qase-relay deliveries show 06bq1xk2zv8c0`,
+		Args:    argsBetween(1, 1, "the id of a delivery"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := askForDelivery(cmd.Context(), f, args[0])
+			if err != nil {
+				return err
+			}
+			return tellDelivery(c, d, asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	f.add(cmd.Flags())
+	return cmd
+}
+
+func askForDelivery(ctx context.Context, f clientFlags, id string) (*admin.Delivery, error) {
+	c, err := newClient(f)
+	if err != nil {
+		return nil, err
+	}
+	var d admin.Delivery
+	err = c.get(ctx, "deliveries/"+url.PathEscape(id), nil, &d)
+	return &d, aboutOne(err, "delivery", id)
+}
+
+func tellDelivery(c *console, d *admin.Delivery, asJSON bool) error {
+	if asJSON {
+		if err := c.writeJSON(d); err != nil {
+			return err
+		}
+	} else {
+		printOneDelivery(c.out, d)
+	}
+	if d.State == store.Dead {
+		return &exitError{code: exitWrong}
+	}
+	return nil
+}
+
+func newDeliveriesCancel(c *console) *cobra.Command {
+	var f clientFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "cancel ID…",
+		Short:   "Cancel deliveries that wait or are dead, so that they are never sent",
+		Example: `  qase-relay deliveries cancel 06bq1xk2zv8c0`,
+		Args:    argsBetween(1, maxPage, "the id of a delivery"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return changeDeliveries(cmd.Context(), c, f, change{verb: "cancel", done: "cancelled", ids: args, json: asJSON})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	f.add(cmd.Flags())
+	return cmd
+}
+
+// change is what a person wants done with some deliveries.
+type change struct {
+	verb, done string // retry, retried
+	ids        []string
+	json       bool
+}
+
+// changeDeliveries does it for each id, and shows what is new. What cannot be done is told, and does not stop the others.
+func changeDeliveries(ctx context.Context, c *console, f clientFlags, w change) error {
+	cl, err := newClient(f)
+	if err != nil {
+		return err
+	}
+	changed, failed := []admin.Delivery{}, false
+	for _, id := range w.ids {
+		path := "deliveries/" + url.PathEscape(id)
+		err := aboutOne(cl.post(ctx, path+"/"+w.verb, struct{}{}, &struct{}{}), "delivery", id)
+		var exit *exitError
+		switch {
+		case errors.As(err, &exit):
+			c.err.Printf("%s %s: %v\n", c.err.bad("error:"), printable(id), err)
+			failed = true
+			continue
+		case err != nil:
+			return err
+		}
+		var d admin.Delivery
+		if err := cl.get(ctx, path, nil, &d); err != nil {
+			return fmt.Errorf("it is %s, but: %w", w.done, err)
+		}
+		d.Message, d.Log = nil, nil
+		changed = append(changed, d)
+	}
+	if err := w.tell(c, changed); err != nil || !failed {
+		return err
+	}
+	return &exitError{code: exitWrong}
+}
+
+func (w change) tell(c *console, changed []admin.Delivery) error {
+	if w.json {
+		return c.writeJSON(changed)
+	}
+	if len(changed) > 0 {
+		printDeliveries(c.out, changed)
+	}
+	c.out.Printf("%s %s\n", w.done, nDeliveries(len(changed)))
+	return nil
+}
+
+func nDeliveries(n int) string {
+	if n == 1 {
+		return "1 delivery"
+	}
+	return fmt.Sprintf("%d deliveries", n)
+}

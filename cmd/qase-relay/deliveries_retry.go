@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"qaserelay/relay/admin"
+	"qaserelay/relay/store"
+)
+
+func newDeliveriesRetry(c *console) *cobra.Command {
+	var f deliveryFlags
+	var dead, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "retry ID… | --dead",
+		Short: "Send dead deliveries again, or waiting ones now",
+		Long: `Makes dead or waiting deliveries due now, with a fresh allowance of attempts. They keep their ids, by which receivers drop
+what they have already. --dead is all that are dead; filters narrow that down, and --state pending takes those that wait.
+
+Exits with 1 if one of the ids cannot be retried, since there is none or it is neither dead nor pending.`,
+		Example: `  qase-relay deliveries retry 06bq1xk2zv8c0
+  qase-relay deliveries retry --dead
+  qase-relay deliveries retry --dead --notifier qa-slack --since 2h`,
+		Args: argsBetween(0, maxPage, ""),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.checkRetry(args, dead); err != nil {
+				return err
+			}
+			if len(args) > 0 {
+				return changeDeliveries(cmd.Context(), c, f.clientFlags, change{verb: "retry", done: "retried", ids: args, json: asJSON})
+			}
+			return retryChosen(cmd.Context(), c, f, asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&dead, "dead", false, "all that are dead, or those of them that the filters choose")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	f.add(cmd.Flags())
+	return cmd
+}
+
+// checkRetry makes sure that it is clear what to retry, and that nobody retries everything by mistake.
+func (f *deliveryFlags) checkRetry(ids []string, dead bool) error {
+	filtered := f.rule+f.notifier+f.project+f.event+f.since+f.until+f.state != ""
+	switch {
+	case len(ids) > 0 && (dead || filtered):
+		return errors.New("ids and a filter at once: retry either some by their ids, or all that a filter chooses")
+	case len(ids) == 0 && !dead && !filtered:
+		return hint(errors.New("say which deliveries to retry"), "ids, or --dead for all that are dead; see them first: qase-relay deliveries list --state dead")
+	case dead && f.state != "" && f.state != string(store.Dead):
+		return fmt.Errorf("--dead and --state %s at once", f.state)
+	case f.state == "":
+		f.state = string(store.Dead)
+	}
+	if f.state != string(store.Dead) && f.state != string(store.Pending) {
+		return fmt.Errorf("--state %s: only dead and pending deliveries can be retried", f.state)
+	}
+	return nil
+}
+
+// retryChosen retries page by page, so that no answer takes long, however many there are.
+func retryChosen(ctx context.Context, c *console, f deliveryFlags, asJSON bool) error {
+	cl, err := newClient(f.clientFlags)
+	if err != nil {
+		return err
+	}
+	l, err := f.listing()
+	if err != nil {
+		return err
+	}
+	w, retried := change{verb: "retry", done: "retried", json: asJSON}, []admin.Delivery{}
+	for before, more := "", true; more; more = before != "" {
+		p, err := l.page(ctx, cl, before, maxPage)
+		if err == nil && len(p.Deliveries) > 0 {
+			err = cl.post(ctx, "deliveries/retry", map[string][]string{"ids": idsOf(p.Deliveries)}, &struct{}{})
+		}
+		if err != nil {
+			return errors.Join(w.tell(c, retried), err)
+		}
+		retried, before = append(retried, asPending(p.Deliveries)...), p.Next
+	}
+	return w.tell(c, retried)
+}
+
+func idsOf(list []admin.Delivery) []string {
+	ids := make([]string, len(list))
+	for i, d := range list {
+		ids[i] = d.ID
+	}
+	return ids
+}
+
+// asPending shows deliveries as a retry leaves them.
+func asPending(list []admin.Delivery) []admin.Delivery {
+	for i := range list {
+		list[i].State, list[i].Attempts, list[i].Status, list[i].Error = store.Pending, 0, "", ""
+	}
+	return list
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"qaserelay/relay/admin"
+)
+
+func newEvents(c *console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "events",
+		Short: "List events that a running relay has taken, show what became of one, replay or export them",
+		Long: `Asks a running relay at its admin address which events it has taken, what each rule did with one, and what became of its
+messages. An event can be replayed: decided about again by the rules of today, and sent. All of a time can be exported as JSON
+lines, for backtest and for other programs.`,
+		Example: `  qase-relay events list --project WEB --since 2h
+  qase-relay events show 06bq1xk2zv8c0
+  qase-relay events replay 06bq1xk2zv8c0
+  qase-relay events export --since 7d --output events.jsonl`,
+		Args: knownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return noCommand(cmd) },
+	}
+	for _, sub := range []*cobra.Command{newEventsList(c), newEventsShow(c), newEventsReplay(c), newEventsExport(c)} {
+		sub.DisableFlagsInUseLine = true
+		cmd.AddCommand(sub)
+	}
+	return cmd
+}
+
+// eventFlags choose events.
+type eventFlags struct {
+	windowFlags
+	source, project, event string
+}
+
+func (f *eventFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.source, "source", "", "only those of the source of this `NAME`")
+	flags.StringVar(&f.project, "project", "", "only those of the project with this `CODE`")
+	flags.StringVar(&f.event, "event", "", "only events of this `NAME`, such as run.completed")
+	f.windowFlags.add(flags)
+}
+
+func (f *eventFlags) listing() (listing, error) {
+	q := url.Values{}
+	setAll(q, map[string]string{"source": f.source, "project": f.project, "event": f.event})
+	return listing{"events", q}, f.windowFlags.query(q)
+}
+
+func newEventsList(c *console) *cobra.Command {
+	var at clientFlags
+	var f eventFlags
+	var page listFlags
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List events, the newest first",
+		Example: `  qase-relay events list --event run.completed --limit 10
+  qase-relay events list --since 2026-01-31T09:00:00Z --json`,
+		Args: argsBetween(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cl, err := newClient(at)
+			if err != nil {
+				return err
+			}
+			l, err := f.listing()
+			if err != nil {
+				return err
+			}
+			found, err := page.collect(cmd.Context(), cl, l)
+			if err != nil {
+				return err
+			}
+			if page.json {
+				return c.writeJSON(found.Events)
+			}
+			printEvents(c.out, found.Events)
+			found.footer(c.out)
+			return nil
+		},
+	}
+	f.add(cmd.Flags())
+	page.add(cmd.Flags())
+	at.add(cmd.Flags())
+	_ = cmd.RegisterFlagCompletionFunc("event", completeEvent)
+	return cmd
+}
+
+func printEvents(s *screen, list []admin.Event) {
+	if len(list) == 0 {
+		s.Printf("no events\n")
+		return
+	}
+	now := time.Now()
+	t := &table{s: s, header: []string{"ID", "RECEIVED", "", "SOURCE", "PROJECT", "EVENT"}}
+	for _, ev := range list {
+		t.add("", plainCell(ev.ID), plainCell(ev.ReceivedAt.Local().Format(time.DateTime)), cell{ago(ev.ReceivedAt, now), s.dim},
+			plainCell(ev.Source), plainCell(ev.Project), cell{ev.Event, s.bold})
+	}
+	t.print()
+}
+
+func newEventsShow(c *console) *cobra.Command {
+	var at clientFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show one event: what each rule did with it, its deliveries and its body",
+		Long: `Shows one event: what each rule did with it when it came, what became of its messages, and its body. With the value of each
+condition, by the rules at hand: qase-relay explain --id ID. Exits with 1 if there is none.`,
+		Example: `  qase-relay events show 06bq1xk2zv8c0`,
+		Args:    argsBetween(1, 1, "the id of an event"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ev, err := askForEvent(cmd.Context(), at, args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return c.writeJSON(ev)
+			}
+			return printOneEvent(c.out, ev)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	at.add(cmd.Flags())
+	return cmd
+}
+
+func printOneEvent(s *screen, ev *admin.Event) error {
+	if err := printStored(s, ev, nil); err != nil {
+		return err
+	}
+	var body bytes.Buffer
+	if err := json.Indent(&body, ev.Body, "  ", "  "); err != nil {
+		return fmt.Errorf("reading the body: %w", err)
+	}
+	s.Printf("\n%s\n  %s\n", s.bold("As Qase sent it"), printable(body.String()))
+	s.Printf("\n%s\n", s.dim("Why it matched or not: "+program()+" explain --id "+ev.ID))
+	return nil
+}
