@@ -52,12 +52,7 @@ func (f *deliveryFlags) add(flags *pflag.FlagSet) {
 
 func (f *deliveryFlags) listing() (listing, error) {
 	q := url.Values{}
-	setAll(q, map[string]string{"state": f.state, "rule": f.rule, "notifier": f.notifier, "project": f.project})
-	name := "event_name"
-	if _, err := store.ParseID(f.event); err == nil {
-		name = "event"
-	}
-	setAll(q, map[string]string{name: f.event})
+	setAll(q, map[string]string{"state": f.state, "rule": f.rule, "notifier": f.notifier, "project": f.project, "event": f.event})
 	return listing{"deliveries", q}, f.windowFlags.query(q)
 }
 

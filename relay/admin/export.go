@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -33,12 +34,12 @@ type Exported struct {
 
 // Decided is what followed from an event when it came.
 type Decided struct {
-	Matched  []string  `json:"matched"` // the rules
-	Messages []Message `json:"messages"`
+	Matched  []string         `json:"matched"` // the rules
+	Messages []DecidedMessage `json:"messages"`
 }
 
-// Message is where a message of a rule went.
-type Message struct {
+// DecidedMessage is where a message of a rule went.
+type DecidedMessage struct {
 	Rule     string `json:"rule"`
 	Notifier string `json:"notifier"`
 	Title    string `json:"title"`
@@ -115,14 +116,14 @@ func (s *server) addDecided(r *http.Request, found []store.StoredEvent, page []E
 // DecidedOf says what followed from an event. deliveries reads those of the event; it is called only where a rule
 // matched. Deliveries that stand in for a dead one are left out: no rule asked for them.
 func DecidedOf(e store.StoredEvent, deliveries func() ([]store.Delivery, error)) (*Decided, error) {
-	d := &Decided{Matched: matched(e.Decisions), Messages: []Message{}}
+	d := &Decided{Matched: matched(e.Decisions), Messages: []DecidedMessage{}}
 	if len(d.Matched) == 0 {
 		return d, nil
 	}
 	list, err := deliveries()
 	for _, one := range slices.Backward(list) {
 		if one.FallbackFor == 0 {
-			d.Messages = append(d.Messages, Message{one.Rule, one.Notifier, one.Title})
+			d.Messages = append(d.Messages, DecidedMessage{one.Rule, one.Notifier, one.Title})
 		}
 	}
 	return d, err
@@ -139,4 +140,17 @@ func matched(decisions []byte) []string {
 		}
 	}
 	return names
+}
+
+// time reads a moment; without one it is zero.
+func (q *query) time(name string) time.Time {
+	text := q.values.Get(name)
+	if text == "" {
+		return time.Time{}
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		q.errs = append(q.errs, fmt.Errorf("%s: want a time such as 2026-01-31T09:00:00Z, not %q", name, text))
+	}
+	return at
 }

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"qaserelay/rules"
+)
+
+type backtestFlags struct {
+	historyFlags
+	events   string
+	against  []string
+	examples int
+	json     bool
+}
+
+func newBacktest(c *console) *cobra.Command {
+	var f backtestFlags
+	cmd := &cobra.Command{
+		Use:   "backtest [FILE…]",
+		Short: "Run stored events through a candidate rules file, and say what would change",
+		Long: `Runs events that a relay has stored through the rules in FILE (default ` + defaultRules + `), by the same code as serve, and sends nothing. It
+says what these rules would have sent, and what differs from what was decided when the events came: where a rule matches that did
+not, or no longer does, and which messages are more or fewer. --against compares with another rules file instead.
+
+Events come from a running relay, from a file (--events, as events export writes it; - is standard input), or from a store that no
+relay uses (--store). What events say of the same thing is remembered from the first one on, as in a relay; what came before it is
+not known, so begin a little earlier than what you want to know.
+
+Exits with 0 whatever differs, with 1 if the rules are wrong, and with 2 if the events cannot be read.`,
+		Example: `  qase-relay backtest --since 7d
+  qase-relay backtest new.yaml --since 30d --project WEB --token "$TOKEN"
+  qase-relay backtest new.yaml --against rules.yaml --events events.jsonl`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.onlyFromCommandLine(cmd)
+			if len(args) == 0 {
+				args = []string{defaultRules}
+			}
+			return backtest(cmd.Context(), c, args, f)
+		},
+		ValidArgsFunction: completeYAML,
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.events, "events", "", "take the events from this `FILE` of JSON lines")
+	flags.StringArrayVar(&f.against, "against", nil, "compare with this rules `FILE` or pattern, instead of what was decided (repeatable)")
+	flags.StringVar(&f.source, "source", "", "only events of the source of this `NAME`")
+	flags.StringVar(&f.project, "project", "", "only events of the project with this `CODE`")
+	flags.IntVar(&f.examples, "examples", 3, "how many examples to show of each kind")
+	flags.BoolVar(&f.json, "json", false, "print JSON")
+	f.addStore(flags)
+	f.windowFlags.add(flags)
+	f.clientFlags.add(flags)
+	return cmd
+}
+
+func backtest(ctx context.Context, c *console, files []string, f backtestFlags) error {
+	if err := f.check(files); err != nil {
+		return err
+	}
+	candidate, err := readRules(c, files)
+	if err != nil {
+		return err
+	}
+	r := newReport(strings.Join(files, ", "), f.examples)
+	t := &trialRun{report: r, now: newBench(candidate.Rules)}
+	if len(candidate.Sources) > 0 {
+		t.source = candidate.Sources[0].Name
+	}
+	if len(f.against) > 0 {
+		before, err := readRules(c, f.against)
+		if err != nil {
+			return err
+		}
+		t.before, r.Against = newBench(before.Rules), strings.Join(f.against, ", ")
+	}
+	events, err := f.history(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := t.run(ctx, c.err, events); err != nil {
+		return err
+	}
+	if r.finish(); f.json {
+		return c.writeJSON(r)
+	}
+	r.print(c.out)
+	return nil
+}
+
+func (f *backtestFlags) check(files []string) error {
+	stdin := 0
+	for _, name := range slices.Concat(files, f.against, []string{f.events}) {
+		if name == "-" {
+			stdin++
+		}
+	}
+	switch {
+	case stdin > 1:
+		return errors.New("rules and events cannot both come from standard input")
+	case f.events != "" && f.store != "":
+		return errors.New("--events and --store at once: take the events from one of them")
+	case f.examples < 0:
+		return errors.New("--examples must not be negative")
+	}
+	if err := readable(files); err != nil {
+		return err
+	}
+	if err := readable(f.against); err != nil {
+		return fmt.Errorf("--against: %w", err)
+	}
+	return nil
+}
+
+// history returns the events to run. What was decided about them is only asked for where it is compared with.
+func (f *backtestFlags) history(ctx context.Context, c *console) (history, error) {
+	if f.events != "" {
+		return f.fromFile(f.events, c.in)
+	}
+	if f.since == "" {
+		f.since = "7d"
+	}
+	f.decided = len(f.against) == 0
+	return f.read(ctx)
+}
+
+// bench decides by one set of rules, and remembers as a relay would.
+type bench struct {
+	rules  *rules.Set
+	memory *keptMemory
+}
+
+func newBench(set *rules.Set) *bench { return &bench{set, newKeptMemory()} }
+
+func (b *bench) decide(ev *rules.Event) rules.Decision {
+	d := b.rules.Decide(ev, rules.State{Now: ev.ReceivedAt, Get: func(key string) ([]byte, error) { return b.memory.get(key, ev.ReceivedAt), nil }})
+	b.memory.keep(d.Changes)
+	return d
+}

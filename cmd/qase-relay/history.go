@@ -1,0 +1,222 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"qaserelay/relay/admin"
+	"qaserelay/relay/store"
+)
+
+// historyPage is how many events are read at once: few enough that nobody else notices.
+const historyPage = 200
+
+// history gives stored events, the oldest first, until one cannot be read.
+type history = iter.Seq2[admin.Exported, error]
+
+// historyFlags say which events to read, and from where.
+type historyFlags struct {
+	clientFlags
+	eventFlags
+	store   string // empty: a running relay
+	decided bool   // with what followed from them
+}
+
+func (f *historyFlags) addStore(flags *pflag.FlagSet) {
+	flags.StringVar(&f.store, "store", "", "read this store, a `URL` such as sqlite:data/relay.db, instead of asking a relay")
+}
+
+// onlyFromCommandLine forgets a store from the environment, where it is that of serve.
+func (f *historyFlags) onlyFromCommandLine(cmd *cobra.Command) {
+	if !cmd.Flags().Changed("store") {
+		f.store = ""
+	}
+}
+
+// read returns the events of a store, or of a running relay.
+func (f *historyFlags) read(ctx context.Context) (history, error) {
+	filter, err := f.filter()
+	if err != nil {
+		return nil, err
+	}
+	if f.store != "" {
+		return f.fromStore(ctx, filter), nil
+	}
+	c, err := newClient(f.clientFlags)
+	if err != nil {
+		return nil, err
+	}
+	return f.fromRelay(ctx, c), nil
+}
+
+func (f *historyFlags) filter() (store.EventFilter, error) {
+	since, until, err := f.windowFlags.read(time.Now())
+	filter := store.EventFilter{Source: f.source, Project: f.project, Name: f.event, OldestFirst: true, Limit: historyPage}
+	if !since.IsZero() {
+		filter.After = store.FirstID(since) - 1
+	}
+	if !until.IsZero() {
+		filter.Before = store.FirstID(until)
+	}
+	return filter, err
+}
+
+func (f *historyFlags) fromRelay(ctx context.Context, c *client) history {
+	return func(yield func(admin.Exported, error) bool) {
+		l, err := f.listing()
+		l.query.Set("limit", strconv.Itoa(historyPage))
+		l.query.Set("decided", strconv.FormatBool(f.decided))
+		for more := true; more && err == nil; {
+			var page admin.ExportPage
+			if err = c.get(ctx, "events/export", l.query, &page); err != nil {
+				break
+			}
+			for _, e := range page.Events {
+				if !yield(e, nil) {
+					return
+				}
+			}
+			l.query.Set("after", page.Next)
+			more = page.Next != ""
+		}
+		if err != nil {
+			yield(admin.Exported{}, err)
+		}
+	}
+}
+
+func (f *historyFlags) fromStore(ctx context.Context, filter store.EventFilter) history {
+	return func(yield func(admin.Exported, error) bool) {
+		s, err := openToRead(ctx, f.store)
+		if err != nil {
+			yield(admin.Exported{}, err)
+			return
+		}
+		defer s.Close()
+		for {
+			page, err := s.Events(ctx, filter)
+			for _, e := range page {
+				x, err := f.exported(ctx, s, e)
+				if !yield(x, err) || err != nil {
+					return
+				}
+				filter.After = e.ID
+			}
+			if err != nil {
+				yield(admin.Exported{}, fmt.Errorf("reading the store: %w", err))
+			}
+			if err != nil || len(page) < historyPage {
+				return
+			}
+		}
+	}
+}
+
+func (f *historyFlags) exported(ctx context.Context, s store.Store, e store.StoredEvent) (x admin.Exported, err error) {
+	x = admin.ExportedOf(e)
+	if f.decided {
+		x.Decided, err = admin.DecidedOf(e, func() ([]store.Delivery, error) {
+			return s.Deliveries(ctx, store.DeliveryFilter{Event: e.ID, Limit: 1000})
+		})
+	}
+	return x, err
+}
+
+// openToRead opens a store that is there, for reading. A file that no relay holds is needed for SQLite.
+func openToRead(ctx context.Context, url string) (store.Store, error) {
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		if _, err := os.Stat(strings.TrimPrefix(path, "//")); err != nil {
+			return nil, hint(fmt.Errorf("--store %s: %w", url, errors.Unwrap(err)), "name the store of a relay, such as sqlite:data/relay.db")
+		}
+	}
+	s, err := store.Open(ctx, url, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, hint(fmt.Errorf("opening the store: %w", err), "if a relay runs on it, ask that one: leave out --store, and say where it is by --url")
+	}
+	return s, nil
+}
+
+// fromFile reads an export, or events as Qase sends them, one a line.
+func (f *historyFlags) fromFile(name string, stdin io.Reader) (history, error) {
+	since, until, err := f.windowFlags.read(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return func(yield func(admin.Exported, error) bool) {
+		in := stdin
+		if name != "-" {
+			file, err := os.Open(name)
+			if err != nil {
+				yield(admin.Exported{}, fmt.Errorf("reading events: %w", err))
+				return
+			}
+			defer file.Close()
+			in = file
+		}
+		for e, err := range readLines(in) {
+			if err != nil {
+				yield(e, fmt.Errorf("%s: %w", name, err))
+				return
+			}
+			chosen := (f.project == "" || e.Project == f.project) && !e.ReceivedAt.Before(since) && (until.IsZero() || e.ReceivedAt.Before(until))
+			if chosen && !yield(e, nil) {
+				return
+			}
+		}
+	}, nil
+}
+
+func readLines(in io.Reader) history {
+	return func(yield func(admin.Exported, error) bool) {
+		lines := bufio.NewReaderSize(in, 1<<20)
+		for number := 1; ; number++ {
+			line, err := lines.ReadBytes('\n')
+			if line = bytes.TrimSpace(line); len(line) > 0 {
+				e, err := readLine(line)
+				if err != nil {
+					err = fmt.Errorf("line %d: %w", number, err)
+				}
+				if !yield(e, err) || err != nil {
+					return
+				}
+			}
+			if err != nil {
+				if !errors.Is(err, io.EOF) {
+					yield(admin.Exported{}, err)
+				}
+				return
+			}
+		}
+	}
+}
+
+// readLine reads one event of an export. A line without a body is itself one, as Qase sends it.
+func readLine(line []byte) (e admin.Exported, err error) {
+	if err = json.Unmarshal(line, &e); err != nil {
+		return e, fmt.Errorf("no event in JSON: %w", err)
+	}
+	if e.Body == nil {
+		e.Body = line
+		var sent struct {
+			Project   string `json:"project_code"`
+			Timestamp int64  `json:"timestamp"`
+		}
+		_ = json.Unmarshal(line, &sent) // what is missing is not known
+		e.Project, e.ReceivedAt = sent.Project, time.Unix(sent.Timestamp, 0)
+	}
+	return e, nil
+}
