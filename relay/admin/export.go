@@ -1,14 +1,12 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"qaserelay/relay/store"
-	"qaserelay/rules"
 )
 
 // maxExport is from how many bytes of bodies on a page of an export takes no further event.
@@ -34,29 +32,16 @@ type Exported struct {
 
 // Decided is what followed from an event when it came.
 type Decided struct {
-	Matched  []string         `json:"matched"` // the rules
-	Messages []DecidedMessage `json:"messages"`
-}
-
-// DecidedMessage is where a message of a rule went.
-type DecidedMessage struct {
-	Rule     string `json:"rule"`
-	Notifier string `json:"notifier"`
-	Title    string `json:"title"`
+	Matched  []string  `json:"matched"` // the rules
+	Messages []Message `json:"messages"`
 }
 
 // export answers a page of events with their bodies, the oldest first.
 func (s *server) export(w http.ResponseWriter, r *http.Request) {
 	q := newQuery(r.URL.Query(), "source", "project", "event", "since", "until", "after", "limit", "decided")
-	limit := q.limit()
+	limit, span := q.limit(), q.span()
 	f := store.EventFilter{Source: q.text("source"), Project: q.text("project"), Name: q.text("event"),
-		After: q.id("after"), OldestFirst: true, Limit: limit + 1}
-	if since := q.time("since"); !since.IsZero() {
-		f.After = max(f.After, store.FirstID(since)-1)
-	}
-	if until := q.time("until"); !until.IsZero() {
-		f.Before = store.FirstID(until)
-	}
+		Before: span.before, After: span.after, OldestFirst: true, Limit: limit + 1}
 	if q.refuse(w) {
 		return
 	}
@@ -67,7 +52,7 @@ func (s *server) export(w http.ResponseWriter, r *http.Request) {
 	}
 	page := newExportPage(found, limit)
 	if q.text("decided") == "true" {
-		err = s.addDecided(r, found, page.Events)
+		err = s.addDecided(r.Context(), found, page.Events)
 	}
 	if err != nil {
 		s.fail(w, "reading what was decided", err)
@@ -92,65 +77,32 @@ func newExportPage(found []store.StoredEvent, limit int) ExportPage {
 
 // ExportedOf returns an event as other programs take it, without what was decided.
 func ExportedOf(e store.StoredEvent) Exported {
-	x := Exported{ID: e.ID.String(), ReceivedAt: e.ReceivedAt, Source: e.Source, Project: e.Project, Event: e.Name, Body: rawJSON(e.Body)}
-	if e.ReplayOf != 0 {
-		x.ReplayOf = e.ReplayOf.String()
-	}
-	return x
+	return Exported{ID: e.ID.String(), ReceivedAt: e.ReceivedAt, Source: e.Source, Project: e.Project, Event: e.Name,
+		ReplayOf: idText(e.ReplayOf), Body: rawJSON(e.Body)}
 }
 
-// addDecided says of each event what followed from it. Only where a rule matched are there messages to be read.
-func (s *server) addDecided(r *http.Request, found []store.StoredEvent, page []Exported) error {
+// addDecided says of each event what followed from it.
+func (s *server) addDecided(ctx context.Context, found []store.StoredEvent, page []Exported) (err error) {
 	for i := range page {
-		d, err := DecidedOf(found[i], func() ([]store.Delivery, error) {
-			return s.Store.Deliveries(r.Context(), store.DeliveryFilter{Event: found[i].ID, Limit: 1000})
-		})
-		if err != nil {
+		if page[i].Decided, err = DecidedOf(ctx, s.Store, found[i]); err != nil {
 			return err
 		}
-		page[i].Decided = d
 	}
 	return nil
 }
 
-// DecidedOf says what followed from an event. deliveries reads those of the event; it is called only where a rule
-// matched. Deliveries that stand in for a dead one are left out: no rule asked for them.
-func DecidedOf(e store.StoredEvent, deliveries func() ([]store.Delivery, error)) (*Decided, error) {
-	d := &Decided{Matched: matched(e.Decisions), Messages: []DecidedMessage{}}
+// DecidedOf says what followed from an event. Only where a rule matched are there deliveries to be read. Those that stand in
+// for a dead one are left out: no rule asked for them.
+func DecidedOf(ctx context.Context, s store.Store, e store.StoredEvent) (*Decided, error) {
+	d := &Decided{Matched: orEmpty(eventOf(e).Matched), Messages: []Message{}}
 	if len(d.Matched) == 0 {
 		return d, nil
 	}
-	list, err := deliveries()
-	for _, one := range slices.Backward(list) {
+	list, err := s.Deliveries(ctx, store.DeliveryFilter{Event: e.ID, OldestFirst: true, Limit: 1000})
+	for _, one := range list {
 		if one.FallbackFor == 0 {
-			d.Messages = append(d.Messages, DecidedMessage{one.Rule, one.Notifier, one.Title})
+			d.Messages = append(d.Messages, Message{Rule: one.Rule, Notifier: one.Notifier, Title: one.Title})
 		}
 	}
 	return d, err
-}
-
-// matched names the rules that matched, by the decision that is kept with an event.
-func matched(decisions []byte) []string {
-	var d rules.Decision
-	_ = json.Unmarshal(decisions, &d) // what cannot be read has matched nothing
-	names := []string{}
-	for _, r := range d.Results {
-		if r.Outcome == rules.Matched {
-			names = append(names, r.Rule)
-		}
-	}
-	return names
-}
-
-// time reads a moment; without one it is zero.
-func (q *query) time(name string) time.Time {
-	text := q.values.Get(name)
-	if text == "" {
-		return time.Time{}
-	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		q.errs = append(q.errs, fmt.Errorf("%s: want a time such as 2026-01-31T09:00:00Z, not %q", name, text))
-	}
-	return at
 }

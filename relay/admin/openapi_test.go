@@ -79,7 +79,7 @@ func TestEveryRouteIsDescribedAndEveryDescribedOneIsThere(t *testing.T) {
 // The lists name the parameters that they take when they are asked for another.
 func TestEveryParameterOfAListIsDescribed(t *testing.T) {
 	d, described := open(t, ""), readDescription(t)
-	for _, path := range []string{"/api/v1/events", "/api/v1/deliveries"} {
+	for _, path := range []string{"/api/v1/events", "/api/v1/events/export", "/api/v1/deliveries"} {
 		var names []string
 		for _, p := range described.Paths[path]["get"].Parameters {
 			names = append(names, p.Name)
@@ -100,6 +100,7 @@ func TestEveryFieldOfAnAnswerIsDescribed(t *testing.T) {
 	for name, answer := range map[string]any{
 		"Event": Event{}, "EventPage": EventPage{}, "Delivery": Delivery{}, "DeliveryPage": DeliveryPage{}, "Attempt": Attempt{}, "Status": Status{},
 		"Rule": Rule{}, "Notifier": Notifier{}, "Choice": Choice{}, "Replay": Replay{}, "Drift": relay.Drift{},
+		"ExportPage": ExportPage{}, "Exported": Exported{}, "Decided": Decided{}, "Message": Message{},
 	} {
 		var has, needs []string
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(answer)) {

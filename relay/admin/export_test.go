@@ -1,0 +1,86 @@
+package admin
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"qaserelay/relay/store"
+)
+
+func (d *desk) exported(t *testing.T, query string) ExportPage {
+	t.Helper()
+	status, text, _ := d.call(t, "GET", "/api/v1/events/export"+query)
+	var page ExportPage
+	if err := json.Unmarshal([]byte(text), &page); err != nil || status != 200 {
+		t.Fatalf("%s: %d %s", query, status, text)
+	}
+	return page
+}
+
+func TestAnExportIsPagedFromTheOldestOn(t *testing.T) {
+	d := open(t, "")
+	var got []string
+	query := "?limit=2"
+	for more := true; more; {
+		page := d.exported(t, query)
+		for _, e := range page.Events {
+			got = append(got, e.ID)
+		}
+		query, more = "?limit=2&after="+page.Next, page.Next != ""
+	}
+	var want []string
+	for _, id := range d.events {
+		want = append(want, id.String())
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestAnExportHoldsWhatIsAskedFor(t *testing.T) {
+	d := open(t, "")
+	middle := d.events[2].Time().UTC().Format(time.RFC3339Nano)
+	for query, want := range map[string][]int{
+		"?project=WEB":                       {0, 2, 4},
+		"?event=run.aborted":                 {},
+		"?source=qase&since=" + middle:       {2, 3, 4},
+		"?until=" + middle:                   {0, 1},
+		"?after=" + d.events[3].String():     {4},
+		"?since=2100-01-01T00:00:00Z":        {},
+		"?project=API&limit=1&decided=false": {1},
+	} {
+		page, got := d.exported(t, query), []int{}
+		for _, e := range page.Events {
+			got = append(got, slices.IndexFunc(d.events, func(id store.ID) bool { return id.String() == e.ID }))
+			if !strings.Contains(string(e.Body), `"event_name":"run.completed"`) || e.Event != "run.completed" || e.Decided != nil {
+				t.Errorf("%s: got %+v", query, e)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v", query, got, want)
+		}
+	}
+}
+
+func TestAnExportSaysWhatFollowedIfAsked(t *testing.T) {
+	d := open(t, "")
+	first := d.exported(t, "?limit=1&decided=true").Events[0].Decided
+	if first == nil || !slices.Equal(first.Matched, []string{"done"}) || !slices.Equal(first.Messages, []Message{{Rule: "done", Notifier: "ops", Title: "title 0"}}) {
+		t.Errorf("got %+v", first)
+	}
+}
+
+func TestAPageOfLongEventsIsShorter(t *testing.T) {
+	d := open(t, "")
+	found, err := d.store.Events(t.Context(), store.EventFilter{OldestFirst: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found[1].Body = []byte(`"` + strings.Repeat("x", maxExport) + `"`)
+	if page := newExportPage(found, 500); len(page.Events) != 2 || page.Next != found[1].ID.String() {
+		t.Errorf("got %d events, next %s", len(page.Events), page.Next)
+	}
+}
