@@ -129,9 +129,7 @@ func (f *historyFlags) fromStore(ctx context.Context, filter store.EventFilter) 
 func (f *historyFlags) exported(ctx context.Context, s store.Store, e store.StoredEvent) (x admin.Exported, err error) {
 	x = admin.ExportedOf(e)
 	if f.decided {
-		x.Decided, err = admin.DecidedOf(e, func() ([]store.Delivery, error) {
-			return s.Deliveries(ctx, store.DeliveryFilter{Event: e.ID, Limit: 1000})
-		})
+		x.Decided, err = admin.DecidedOf(ctx, s, e)
 	}
 	return x, err
 }
