@@ -51,6 +51,9 @@ func printOneDelivery(s *screen, d *admin.Delivery) {
 	state := stateCell(s, d.State)
 	s.Printf("%s  %s after %s\n", s.bold("delivery "+d.ID), state.paint(state.text), plural(d.Attempts, "attempt"))
 	s.Printf("%s\n", s.dim(printable(fmt.Sprintf("rule %s → notifier %s · event %s %s · project %s", d.Rule, d.Notifier, d.Event, d.EventID, d.Project))))
+	if d.FallbackFor != "" {
+		s.Printf("stands in for delivery %s, which is dead\n", d.FallbackFor)
+	}
 	s.Printf("made %s\n", exactly(d.CreatedAt, now))
 	if d.NextAt != nil {
 		s.Printf("next attempt %s\n", exactly(*d.NextAt, now))

@@ -2,15 +2,18 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"qaserelay/relay/admin"
+	"qaserelay/relay/store"
 )
 
 func newEvents(c *console) *cobra.Command {
@@ -57,10 +60,12 @@ func newEventsList(c *console) *cobra.Command {
 	var at clientFlags
 	var f eventFlags
 	var page listFlags
+	var state, rule, notifier string
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List events, the newest first",
 		Example: `  qase-relay events list --event run.completed --limit 10
+  qase-relay events list --state dead
   qase-relay events list --since 2026-01-31T09:00:00Z --json`,
 		Args: argsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -72,6 +77,7 @@ func newEventsList(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			setAll(l.query, map[string]string{"state": state, "rule": rule, "notifier": notifier})
 			found, err := page.collect(cmd.Context(), cl, l)
 			if err != nil {
 				return err
@@ -84,6 +90,9 @@ func newEventsList(c *console) *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&state, "state", "", "only with a delivery in this `STATE`: pending, sending, delivered, dead or cancelled")
+	cmd.Flags().StringVar(&rule, "rule", "", "only with a delivery that the rule of this `NAME` made")
+	cmd.Flags().StringVar(&notifier, "notifier", "", "only with a delivery to the notifier of this `NAME`")
 	f.add(cmd.Flags())
 	page.add(cmd.Flags())
 	at.add(cmd.Flags())
@@ -97,12 +106,32 @@ func printEvents(s *screen, list []admin.Event) {
 		return
 	}
 	now := time.Now()
-	t := &table{s: s, header: []string{"ID", "RECEIVED", "", "SOURCE", "PROJECT", "EVENT"}}
+	t := &table{s: s, header: []string{"ID", "RECEIVED", "", "SOURCE", "PROJECT", "EVENT", "DELIVERIES", "MATCHED"}}
 	for _, ev := range list {
 		t.add("", plainCell(ev.ID), plainCell(ev.ReceivedAt.Local().Format(time.DateTime)), cell{ago(ev.ReceivedAt, now), s.dim},
-			plainCell(ev.Source), plainCell(ev.Project), cell{ev.Event, s.bold})
+			plainCell(ev.Source), plainCell(ev.Project), cell{ev.Event, s.bold}, statesCell(s, ev), plainCell(matchedRules(ev)))
 	}
 	t.print()
+}
+
+// statesCell counts an event's deliveries by state, in the colour of the worst.
+func statesCell(s *screen, ev admin.Event) cell {
+	var parts []string
+	worst := store.Delivered
+	for _, state := range []store.State{store.Delivered, store.Pending, store.Sending, store.Cancelled, store.Dead} {
+		if n := ev.States[state]; n > 0 {
+			parts, worst = append(parts, fmt.Sprintf("%d %s", n, state)), state
+		}
+	}
+	return cell{strings.Join(parts, ", "), stateCell(s, worst).paint}
+}
+
+func matchedRules(ev admin.Event) string {
+	prefix := ""
+	if ev.ReplayOf != "" {
+		prefix = "replay of " + ev.ReplayOf + ": "
+	}
+	return prefix + cmp.Or(strings.Join(ev.Matched, ", "), "no rule")
 }
 
 func newEventsShow(c *console) *cobra.Command {
@@ -132,6 +161,9 @@ condition, by the rules at hand: qase-relay explain --id ID. Exits with 1 if the
 }
 
 func printOneEvent(s *screen, ev *admin.Event) error {
+	if ev.ReplayOf != "" {
+		s.Printf("a replay of event %s\n", ev.ReplayOf)
+	}
 	if err := printStored(s, ev, nil); err != nil {
 		return err
 	}

@@ -4,14 +4,92 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
+
+	"qaserelay/relay/admin"
 )
 
+// replayFlags say how to replay.
+type replayFlags struct {
+	clientFlags
+	rehearse bool
+	json     bool
+}
+
 func newEventsReplay(c *console) *cobra.Command {
-	var at clientFlags
-	cmd := &cobra.Command{Use: "replay ID…", Short: "Decide about events again, by the rules in force, and send what follows",
-		RunE: func(cmd *cobra.Command, args []string) error { return replayEvents(cmd.Context(), c, at, args) }}
-	at.add(cmd.Flags())
+	var f replayFlags
+	cmd := &cobra.Command{
+		Use:   "replay ID…",
+		Short: "Decide about events again, by the rules in force, and send what follows",
+		Long: `Decides about stored events again, by the rules that the relay has now, and sends what follows. Each replay is an event of its own,
+with new deliveries, so receivers do not take them for those of the first time. --rehearse only says what would follow.
+
+Exits with 1 if one of them could not be replayed.`,
+		Example: `  qase-relay events replay --rehearse 06bq1xk2zv8c0
+  qase-relay events replay 06bq1xk2zv8c0 06bq1xk2zv8c2`,
+		Args: argsBetween(1, 1000, "the id of an event"),
+		RunE: func(cmd *cobra.Command, args []string) error { return replayEvents(cmd.Context(), c, f, args) },
+	}
+	cmd.Flags().BoolVar(&f.rehearse, "rehearse", false, "store and send nothing")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	f.add(cmd.Flags())
 	return cmd
 }
 
-func replayEvents(context.Context, *console, clientFlags, []string) error { return nil }
+func replayEvents(ctx context.Context, c *console, f replayFlags, ids []string) error {
+	cl, err := newClient(f.clientFlags)
+	if err != nil {
+		return err
+	}
+	var answer admin.Replays
+	question := map[string]any{"ids": ids, "dry_run": f.rehearse}
+	if err := cl.post(ctx, "events/replay", question, &answer); err != nil {
+		return err
+	}
+	failed := 0
+	for _, r := range answer.Replays {
+		if r.Error != "" {
+			failed++
+		}
+		if !f.json {
+			printReplay(c, r)
+		}
+	}
+	if f.json {
+		if err := c.writeJSON(answer.Replays); err != nil {
+			return err
+		}
+	}
+	if failed > 0 {
+		return &exitError{code: exitWrong}
+	}
+	return nil
+}
+
+func printReplay(c *console, r admin.Replay) {
+	s := c.out
+	if r.Error != "" {
+		c.err.Printf("%s %s: %s\n", c.err.bad("error:"), printable(r.EventID), printable(r.Error))
+		return
+	}
+	head := s.bold("event "+r.EventID) + "  would be replayed"
+	if r.ReplayID != "" {
+		head = s.bold("event "+r.EventID) + "  replayed as " + s.bold("event "+r.ReplayID)
+	}
+	s.Printf("%s\n", head)
+	for _, m := range r.Messages {
+		delivery := ""
+		if m.ID != "" {
+			delivery = "  " + s.dim("delivery "+m.ID)
+		}
+		s.Printf("  %s %s → %s%s\n      %s\n", s.good("→"), printable(m.Rule), s.bold(printable(m.Notifier)), delivery, printable(m.Title))
+	}
+	if len(r.Messages) == 0 {
+		s.Printf("  nothing to send\n")
+	}
+	for _, rule := range r.Gained {
+		s.Printf("  %s %s newly matches\n", s.good("+"), printable(rule))
+	}
+	for _, rule := range r.Lost {
+		s.Printf("  %s %s matches no more\n", s.bad("-"), printable(rule))
+	}
+}
