@@ -130,6 +130,7 @@ func startReceiver(ts *testscript.TestScript, _ bool, _ []string) {
 		body, _ := io.ReadAll(r.Body)
 		if r.URL.Path == "/absent" {
 			w.WriteHeader(http.StatusNotFound)
+			_, _ = io.WriteString(w, "no such hook")
 			return
 		}
 		s.receivedLines.add(string(body))
