@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"qaserelay/relay/store"
@@ -31,20 +32,34 @@ type call struct {
 	err      error
 }
 
+// batchesAtOnce lets one batch be decided about while the one before is written.
+const batchesAtOnce = 2
+
 // commitAll puts on disk what waits in the inbox, until that is closed and empty. While one batch is written, the next
 // one gathers; so there is no delay when there is little to do, and few fsyncs when there is much.
 func (e *Engine) commitAll(ctx context.Context) {
+	var commits sync.WaitGroup
+	defer commits.Wait()
+	room := make(chan struct{}, batchesAtOnce)
 	for {
+		room <- struct{}{}
 		calls := e.inbox.take(maxBatch)
 		if len(calls) == 0 {
 			return
 		}
-		e.commit(ctx, calls)
+		began := make(chan struct{})
+		commits.Go(func() {
+			e.commit(ctx, calls, sync.OnceFunc(func() { close(began) }))
+			<-room
+		})
+		<-began // so that batches are stored in their order
 	}
 }
 
-// commit puts one batch on disk, answers its calls and wakes the lanes that have new work.
-func (e *Engine) commit(ctx context.Context, calls []*call) {
+// commit puts one batch on disk, answers its calls and wakes the lanes that have new work. It calls begun when the store has begun to
+// decide about the batch, after which the next one cannot overtake it.
+func (e *Engine) commit(ctx context.Context, calls []*call, begun func()) {
+	defer begun()
 	if e.refuse(calls) {
 		return
 	}
@@ -57,6 +72,7 @@ func (e *Engine) commit(ctx context.Context, calls []*call) {
 	}
 	promised := promises{}
 	receipts, err := e.Store.Accept(ctx, batch, func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
+		begun()
 		plan, err := e.plan(cfg, calls[i], get)
 		promised.ask(e, calls[i], plan.Deliveries)
 		calls[i].plan = plan

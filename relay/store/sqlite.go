@@ -25,6 +25,7 @@ type SQLite struct {
 	now       func() time.Time
 	log       *slog.Logger
 	lock      *fileLock
+	ahead     *ahead
 	writer    *writer
 	readers   *readers
 	keeper    *checkpointer
@@ -89,8 +90,8 @@ func (s *SQLite) start() error {
 	if err != nil {
 		return errors.Join(err, cc.close(), c.close())
 	}
-	s.writer = newWriter(c, rc, s.now)
-	s.writer.seen = seen
+	s.ahead = &ahead{reader: rc, now: s.now, sightings: seen}
+	s.writer = newWriter(c, s.ahead, s.now)
 	s.writer.counts = s.counts
 	s.readers = newReaders(s.path)
 	s.keeper = newCheckpointer(cc, s.writer, s.log)
@@ -103,7 +104,7 @@ func (s *SQLite) start() error {
 // shutdown closes the writer's connection last, which takes the log into the file and removes it.
 func (s *SQLite) shutdown() error {
 	s.writer.stop()
-	errs := []error{s.keeper.stop(), s.readers.close(), s.writer.reader.close(), s.writer.conn.close(), s.lock.release()}
+	errs := []error{s.keeper.stop(), s.readers.close(), s.ahead.close(), s.writer.conn.close(), s.lock.release()}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("closing %s: %w", s.path, err)
 	}

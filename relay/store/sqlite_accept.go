@@ -9,66 +9,55 @@ import (
 	"time"
 )
 
-// Accept implements Store.
-func (s *SQLite) Accept(ctx context.Context, batch []Event, decide Decide) ([]Receipt, error) {
+// Accept implements Store. The batch is decided about here, while earlier ones are being written.
+func (s *SQLite) Accept(ctx context.Context, batch []Event, decide Decide) (receipts []Receipt, err error) {
 	if len(batch) == 0 {
 		return nil, nil
 	}
-	var receipts []Receipt
-	err := s.writer.do(&op{ctx: ctx, rows: 4 * len(batch), run: func(t *tx) (err error) {
-		receipts, err = t.accept(batch, decide)
+	f := &flight{batch: batch, decide: decide}
+	o := &op{ctx: ctx, rows: 4 * len(batch), drop: func() { s.ahead.drop(f) }}
+	o.run = func(t *tx) (err error) {
+		receipts, err = t.accept(f)
 		return err
-	}, undo: func(t *tx) error { return t.handBackAll(receipts) }})
+	}
+	o.undo = func(t *tx) error { return t.handBackAll(receipts) }
+	if err = ctx.Err(); err == nil {
+		err = s.ahead.queue(f, func() { s.writer.push(o) })
+	}
+	if err == nil {
+		err = s.writer.await(o)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("storing events: %w", err)
 	}
 	return receipts, nil
 }
 
-// accept marks all bodies as seen, and then stores each event while the next ones are being decided about.
-func (t *tx) accept(batch []Event, decide Decide) ([]Receipt, error) {
-	receipts := make([]Receipt, len(batch))
-	for i := range batch {
-		if batch[i].ReplayOf != 0 {
-			receipts[i].ID = batch[i].ID
-			continue
-		}
-		first, again, err := t.firstSeen(&batch[i])
-		if err != nil {
+// accept stores what was decided.
+func (t *tx) accept(f *flight) ([]Receipt, error) {
+	if err := t.ahead.again(f); err != nil {
+		return nil, err
+	}
+	t.flights = append(t.flights, f)
+	receipts := slices.Clone(f.receipts)
+	for _, v := range f.plans {
+		if err := t.storeOne(&f.batch[v.i], v.plan, &receipts[v.i]); err != nil {
 			return nil, err
 		}
-		receipts[i] = Receipt{ID: first, Duplicate: again}
 	}
-	d := t.startDeciding(receipts, decide)
-	defer d.stop()
-	for chunk := range d.chunks {
-		for _, p := range chunk {
-			if p.err != nil {
-				return nil, p.err
-			}
-			if err := t.storeOne(&batch[p.i], &receipts[p.i], p); err != nil {
-				return nil, err
-			}
-		}
+	for _, key := range f.keys.order {
+		t.keys.put(key, f.keys.values[key])
 	}
-	shareFailures(receipts)
 	return receipts, nil
 }
 
-// storeOne stores an event and its plan. When deciding failed, the body was not seen.
-func (t *tx) storeOne(ev *Event, r *Receipt, p decided) error {
-	if p.failed != nil {
-		r.Err = p.failed
-		if ev.ReplayOf == 0 {
-			delete(t.seen, hashOf(ev))
-		}
-		return nil
-	}
-	if err := t.insertEvent(ev, p.plan.Decisions); err != nil {
+// storeOne stores an event and its plan.
+func (t *tx) storeOne(ev *Event, p Plan, r *Receipt) error {
+	if err := t.insertEvent(ev, p.Decisions); err != nil {
 		return err
 	}
-	for j := range p.plan.Deliveries {
-		d := &p.plan.Deliveries[j]
+	for j := range p.Deliveries {
+		d := &p.Deliveries[j]
 		state, err := t.insertDelivery(ev.ID, d)
 		switch {
 		case err != nil:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,6 +85,30 @@ func (c *conn) query(ctx context.Context, query string, args []any, each func(ro
 			return err
 		}
 	}
+}
+
+// sixteen is a list of so many arguments, for queryMany.
+const (
+	sixteen = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	atOnce  = 16
+)
+
+// queryMany runs a query that ends with sixteen for all values, so many at a time, since that costs less than one by one.
+func (c *conn) queryMany(query string, args, values []any, each func(row)) error {
+	for chunk := range slices.Chunk(values, atOnce) {
+		all := append(slices.Clone(args), chunk...)
+		for len(all) < len(args)+atOnce {
+			all = append(all, nil)
+		}
+		err := c.query(context.Background(), query, all, func(r row) error {
+			each(r)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rollback ends a transaction if there is still one; some failures end it by themselves.

@@ -6,107 +6,166 @@ import (
 	"slices"
 )
 
-// Events are handed over in chunks, since each handing over costs more than a small event; and only so many chunks wait to be stored.
-const (
-	chunkSize  = 2
-	chunkAhead = 8
-)
-
-// decider decides about the events of a batch on a goroutine of its own, in their order, so that deciding and writing share the time.
-// It reads keys with its own connection, which sees them as they were before the transaction, and keeps what the
-// transaction changes in the overlay; that is written at the end of the transaction. Whoever starts it calls stop.
-type decider struct {
-	tx     *tx
-	chunks chan []decided
-	quit   chan struct{}
-}
-
-// decided is what is to be stored of the i-th event: its plan, or why deciding failed. err is a failure of the store.
-type decided struct {
-	i      int
-	plan   Plan
-	failed error
-	err    error
-}
-
-// startDeciding begins to decide about the events that are no duplicates.
-func (t *tx) startDeciding(receipts []Receipt, decide Decide) *decider {
-	d := &decider{tx: t, chunks: make(chan []decided, chunkAhead), quit: make(chan struct{})}
-	var fresh []int
-	for i, r := range receipts {
-		if !r.Duplicate {
-			fresh = append(fresh, i)
+// decide makes the receipts and plans of f. Its caller holds a.deciding.
+func (a *ahead) decide(f *flight) error {
+	f.now = a.now().UnixMilli()
+	f.receipts, f.plans, f.keys, f.read = make([]Receipt, len(f.batch)), nil, changes{}, map[string]keyValue{}
+	// What is in the air is noted before the past is read: a batch that lands meanwhile may be missed in the past, but not here.
+	before, known, losses := a.look(f)
+	// One read transaction for the batch costs less than one for each query. Without it everything is read all the same.
+	if _, err := a.reader.exec("BEGIN"); err == nil {
+		defer a.reader.rollback()
+	}
+	if err := a.findDuplicates(f, known); err != nil {
+		return err
+	}
+	if err := a.readAhead(f); err != nil {
+		return err
+	}
+	for i := range f.batch {
+		if f.receipts[i].Duplicate {
+			continue
+		}
+		if err := a.plan(f, i, before); err != nil {
+			return err
 		}
 	}
-	go d.run(fresh, decide)
-	return d
+	shareFailures(f.receipts)
+	a.takeOff(f, losses)
+	return nil
 }
 
-func (d *decider) run(fresh []int, decide Decide) {
-	defer close(d.chunks)
-	// One read transaction for the batch costs less than one for each key. Without it the keys are read all the same.
-	if _, err := d.tx.reader.exec("BEGIN"); err == nil {
-		defer d.tx.reader.rollback()
-	}
-	for part := range slices.Chunk(fresh, chunkSize) {
-		chunk := make([]decided, 0, len(part))
-		for _, i := range part {
-			p := d.plan(i, decide)
-			if p.failed == nil && p.err == nil {
-				for _, c := range p.plan.Changes {
-					d.tx.keys.set(c)
-				}
+// look returns the flights, newest first, the events that brought bodies of f first, as far as memory knows, and how many flights
+// have failed so far.
+func (a *ahead) look(f *flight) (before []*flight, known map[bodyHash]ID, losses int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	before = slices.Clone(a.flights)
+	slices.Reverse(before)
+	known = map[bodyHash]ID{}
+	for i := range f.batch {
+		h := hashOf(&f.batch[i])
+		if s, ok := a.sightings.find(h); ok && s.fresh(f.now) {
+			known[h] = s.event
+		}
+		for _, b := range before {
+			if s, ok := b.seen[h]; ok {
+				known[h] = s.event
 			}
-			chunk = append(chunk, p)
-		}
-		select {
-		case d.chunks <- chunk:
-		case <-d.quit:
-			return
 		}
 	}
+	return before, known, a.losses
 }
 
-// stop makes the goroutine end, and waits for it.
-func (d *decider) stop() {
-	close(d.quit)
-	for range d.chunks {
+// findDuplicates tells the events whose bodies came before, and remembers the others.
+func (a *ahead) findDuplicates(f *flight, known map[bodyHash]ID) error {
+	if err := a.findInTable(f, known); err != nil {
+		return err
 	}
+	f.seen = make(map[bodyHash]sighting, len(f.batch))
+	for i := range f.batch {
+		ev, h := &f.batch[i], hashOf(&f.batch[i])
+		first, again := known[h]
+		if s, ok := f.seen[h]; ok {
+			first, again = s.event, true
+		}
+		if again && ev.ReplayOf == 0 {
+			f.receipts[i] = Receipt{ID: first, Duplicate: true}
+			continue
+		}
+		f.receipts[i].ID = ev.ID
+		if ev.ReplayOf == 0 {
+			f.seen[h] = sighting{ev.ID, f.now}
+		}
+	}
+	return nil
 }
 
-// plan calls decide.
-func (d *decider) plan(i int, decide Decide) (p decided) {
-	p.i = i
-	get := func(key string) ([]byte, error) {
-		value, err := d.tx.getKey(key)
-		if err != nil {
-			p.err = err
+// findInTable adds to known what the table knows.
+func (a *ahead) findInTable(f *flight, known map[bodyHash]ID) error {
+	const q = "SELECT hash, event_id FROM dedupe WHERE expires_at > ? AND hash IN " + sixteen
+	var unknown []any
+	for i := range f.batch {
+		if h := hashOf(&f.batch[i]); known[h] == 0 {
+			unknown = append(unknown, h[:])
 		}
-		return value, err
 	}
+	err := a.reader.queryMany(q, []any{f.now}, unknown, func(r row) {
+		known[bodyHash(r.bytes(0))] = r.id(1)
+	})
+	return wrap(err, "looking for earlier events")
+}
+
+// readAhead reads the keys that decide will ask for.
+func (a *ahead) readAhead(f *flight) error {
+	const q = "SELECT key, value, expires_at FROM kv WHERE key IN " + sixteen
+	var unknown []any
+	for i := range f.batch {
+		for _, key := range f.batch[i].Keys {
+			if _, known := f.read[key]; !known && !f.receipts[i].Duplicate {
+				f.read[key] = keyValue{}
+				unknown = append(unknown, key)
+			}
+		}
+	}
+	err := a.reader.queryMany(q, nil, unknown, func(r row) {
+		f.read[r.str(0)] = keyValue{append([]byte{}, r.bytes(1)...), r.int(2)}
+	})
+	return wrap(err, "reading keys")
+}
+
+// plan calls decide for the i-th event. The error is a failure to read.
+func (a *ahead) plan(f *flight, i int, before []*flight) (readErr error) {
+	p, err := safely(func() (Plan, error) {
+		return f.decide(i, func(key string) ([]byte, error) {
+			value, err := a.get(f, before, key)
+			if err != nil {
+				readErr = err
+			}
+			return value, err
+		})
+	})
+	if err != nil || readErr != nil {
+		if f.batch[i].ReplayOf == 0 {
+			delete(f.seen, hashOf(&f.batch[i]))
+		}
+		f.receipts[i].Err = err
+		return readErr
+	}
+	for _, c := range p.Changes {
+		f.keys.set(c)
+	}
+	f.plans = append(f.plans, verdict{i, p})
+	return nil
+}
+
+// safely turns a panic into an error.
+func safely(decide func() (Plan, error)) (p Plan, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			p.failed = fmt.Errorf("deciding about an event: panic: %v", r)
+			err = fmt.Errorf("deciding about an event: panic: %v", r)
 		}
 	}()
-	p.plan, p.failed = decide(i, get)
-	return p
+	return decide()
 }
 
-// getKey returns a value as this transaction sees it. An expired one is gone, whether or not it was purged.
-func (t *tx) getKey(key string) ([]byte, error) {
-	kv, ok := t.keys.values[key]
-	if !ok {
-		var err error
-		if kv.value, kv.expires, err = readKey(context.Background(), t.reader, key); err != nil {
-			return nil, wrap(err, "reading a key")
-		}
-		if t.keys.values == nil {
-			t.keys.values = map[string]keyValue{}
-		}
-		t.keys.values[key] = kv
+// get returns a value as it will be when all flights before have landed. An expired one is gone, whether or not it was purged.
+func (a *ahead) get(f *flight, before []*flight, key string) ([]byte, error) {
+	kv, changed := f.keys.values[key]
+	for i := 0; !changed && i < len(before); i++ {
+		kv, changed = before[i].keys.values[key]
 	}
-	if kv.expires <= t.now {
+	if !changed {
+		var known bool
+		if kv, known = f.read[key]; !known {
+			var err error
+			if kv.value, kv.expires, err = readKey(context.Background(), a.reader, key); err != nil {
+				return nil, wrap(err, "reading a key")
+			}
+			f.read[key] = kv
+		}
+	}
+	if kv.expires <= f.now {
 		return nil, nil
 	}
 	return kv.value, nil

@@ -2,34 +2,34 @@ package store
 
 import "context"
 
-// overlay holds the keys that a transaction has read or changed, so that each is read and written once however many
-// events touch it.
-type overlay struct {
+// changes are the keys that a batch or a transaction changes, so that each is written once however many events touch it.
+type changes struct {
 	values map[string]keyValue
-	dirty  []string // changed keys, in the order of their first change
+	order  []string // of their first change
 }
 
 type keyValue struct {
 	value   []byte // nil if there is none
 	expires int64
-	dirty   bool
 }
 
-func (o *overlay) set(c Change) {
+func (o *changes) set(c Change) { o.put(c.Key, keyValue{c.Value, expiry(c.Expires)}) }
+
+func (o *changes) put(key string, kv keyValue) {
 	if o.values == nil {
 		o.values = map[string]keyValue{}
 	}
-	if !o.values[c.Key].dirty {
-		o.dirty = append(o.dirty, c.Key)
+	if _, known := o.values[key]; !known {
+		o.order = append(o.order, key)
 	}
-	o.values[c.Key] = keyValue{c.Value, expiry(c.Expires), true}
+	o.values[key] = kv
 }
 
 // saveKeys writes what was changed.
 func (t *tx) saveKeys() error {
 	const put = `INSERT INTO kv (key, value, expires_at) VALUES (?1, ?2, ?3)
 		ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at`
-	for _, key := range t.keys.dirty {
+	for _, key := range t.keys.order {
 		var err error
 		if kv := t.keys.values[key]; kv.value == nil {
 			_, err = t.exec("DELETE FROM kv WHERE key = ?", key)
@@ -43,7 +43,22 @@ func (t *tx) saveKeys() error {
 	return nil
 }
 
-// readKey returns the committed value, not nil if there is one, even an empty one.
+// getKey returns a value as this transaction will leave it.
+func (t *tx) getKey(key string) ([]byte, error) {
+	kv, changed := t.keys.values[key]
+	if !changed {
+		var err error
+		if kv.value, kv.expires, err = readKey(context.Background(), t.conn, key); err != nil {
+			return nil, wrap(err, "reading a key")
+		}
+	}
+	if kv.expires <= t.now {
+		return nil, nil
+	}
+	return kv.value, nil
+}
+
+// readKey returns the value, not nil if there is one, even an empty one.
 func readKey(ctx context.Context, c *conn, key string) (value []byte, expires int64, err error) {
 	err = c.query(ctx, "SELECT value, expires_at FROM kv WHERE key = ?", []any{key}, func(r row) error {
 		value, expires = append([]byte{}, r.bytes(0)...), r.int(1)

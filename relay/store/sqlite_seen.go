@@ -30,40 +30,30 @@ type sighting struct {
 // fresh reports whether the body still counts as seen.
 func (s sighting) fresh(now int64) bool { return now-s.at < DedupeWindow.Milliseconds() }
 
-// sightings is what was seen. It changes only when a transaction has ended well, so that it says what the disk does.
+// sightings is what was seen by transactions that have ended well.
 type sightings struct {
 	young  map[bodyHash]sighting
 	moving map[bodyHash]sighting // on its way into the table
 	order  []bodyHash            // what of moving is not in the table yet, by hash
 }
 
-// firstSeen remembers the body. When there was an event with it within DedupeWindow, it returns that one's id and
-// true. (The id may be the event's own, if a caller comes again after its context ended.)
-func (t *tx) firstSeen(ev *Event) (first ID, again bool, err error) {
-	h := hashOf(ev)
-	for _, known := range []map[bodyHash]sighting{t.seen, t.sightings.young, t.sightings.moving} {
-		if s, ok := known[h]; ok && s.fresh(t.now) {
-			return s.event, true, nil
-		}
+// find returns the newest sighting that memory has of a body.
+func (s *sightings) find(h bodyHash) (sighting, bool) {
+	if one, ok := s.young[h]; ok {
+		return one, true
 	}
-	const find = "SELECT event_id FROM dedupe WHERE hash = ? AND expires_at > ?"
-	err = t.query(context.Background(), find, []any{h[:], t.now}, func(r row) error {
-		first, again = r.id(0), true
-		return nil
-	})
-	if err != nil || again {
-		return first, again, wrap(err, "looking for an earlier event")
-	}
-	if t.seen == nil {
-		t.seen = map[bodyHash]sighting{}
-	}
-	t.seen[h] = sighting{ev.ID, t.now}
-	return ev.ID, false, nil
+	one, ok := s.moving[h]
+	return one, ok
 }
 
-// moveSeen puts the next hashes into the table, twice as many as are new.
+// moveSeen puts the next hashes into the table, twice as many as are new. Only the writer changes the sightings, so it may read
+// them without a lock.
 func (t *tx) moveSeen() error {
-	next := t.sightings.order[:min(2*len(t.seen), len(t.sightings.order))]
+	fresh := 0
+	for _, f := range t.flights {
+		fresh += len(f.seen)
+	}
+	next := t.sightings.order[:min(2*fresh, len(t.sightings.order))]
 	for _, h := range next {
 		if err := t.keepSeen(h, t.sightings.moving[h]); err != nil {
 			return err
@@ -86,8 +76,11 @@ func (t *tx) keepSeen(h bodyHash, s sighting) error {
 // oldestUnmoved returns the first event whose hash stays in memory, when all that is moving has moved.
 func (t *tx) oldestUnmoved() ID {
 	oldest := ID(math.MaxInt64)
-	for _, known := range []map[bodyHash]sighting{t.seen, t.sightings.young} {
-		for _, s := range known {
+	for _, s := range t.sightings.young {
+		oldest = min(oldest, s.event)
+	}
+	for _, f := range t.flights {
+		for _, s := range f.seen {
 			oldest = min(oldest, s.event)
 		}
 	}
@@ -100,9 +93,11 @@ func (s *sightings) learn(t *tx) {
 		s.moving = nil
 	}
 	if s.young == nil {
-		s.young = make(map[bodyHash]sighting, len(t.seen))
+		s.young = map[bodyHash]sighting{}
 	}
-	maps.Copy(s.young, t.seen)
+	for _, f := range t.flights {
+		maps.Copy(s.young, f.seen)
+	}
 	if len(s.young) < seenAtOnce || s.moving != nil {
 		return
 	}

@@ -20,22 +20,29 @@ type op struct {
 	rows   int // about how many it writes
 	run    func(*tx) error
 	undo   func(*tx) error // what to do when it happened after its caller had gone; nil is nothing
+	drop   func()          // called when it will not happen; nil is nothing
 	answer chan error
 	over   atomic.Bool // answered, or the caller has gone
 	ran    bool        // in the last transaction; the writer's
 }
 
+func (o *op) dropped() {
+	if o.drop != nil {
+		o.drop()
+	}
+}
+
 // tx is the transaction of one group.
 type tx struct {
 	*conn
-	reader *conn // sees what was committed before this transaction
-	now    int64 // milliseconds
-	keys   overlay
-	lanes  map[ID]held // the writer's
+	now   int64 // milliseconds
+	keys  changes
+	lanes map[ID]held // the writer's
 
-	sightings *sightings            // the writer's
-	seen      map[bodyHash]sighting // in this transaction
-	moved     int                   // how many of those that are moving were put into the table
+	ahead     *ahead
+	flights   []*flight  // stored in this transaction
+	sightings *sightings // the ahead's
+	moved     int        // how many of those that are moving were put into the table
 
 	counts  *counts // the writer's
 	counted map[string]*counting
@@ -44,13 +51,12 @@ type tx struct {
 // writer owns the connection that writes. Its loop takes groups of ops into transactions.
 type writer struct {
 	conn   *conn
-	reader *conn // for what a transaction reads of the past
 	now    func() time.Time
 	queue  queue
 	done   chan struct{} // closed when the loop has ended
-	seen   sightings
-	lanes  map[ID]held // of deliveries that are being sent; they never change, so a rollback does not matter
-	counts *counts     // as committed
+	lanes  map[ID]held   // of deliveries that are being sent; they never change, so a rollback does not matter
+	ahead  *ahead
+	counts *counts // as committed
 
 	mu     sync.Mutex // held during a transaction, and by whoever must have none beside
 	broken chan struct{}
@@ -59,8 +65,8 @@ type writer struct {
 	grown  func(c *conn) // called after each transaction
 }
 
-func newWriter(c, reader *conn, now func() time.Time) *writer {
-	w := &writer{conn: c, reader: reader, now: now, lanes: map[ID]held{}, grown: func(*conn) {}}
+func newWriter(c *conn, a *ahead, now func() time.Time) *writer {
+	w := &writer{conn: c, ahead: a, now: now, lanes: map[ID]held{}, grown: func(*conn) {}}
 	w.done, w.broken = make(chan struct{}), make(chan struct{})
 	w.queue.wake = make(chan struct{}, 1)
 	w.commit = func() error {
@@ -72,13 +78,22 @@ func newWriter(c, reader *conn, now func() time.Time) *writer {
 
 // do queues an op and waits for its answer. When the context ends first, the op may still happen.
 func (w *writer) do(o *op) error {
-	o.answer = make(chan error, 1)
 	if err := o.ctx.Err(); err != nil {
 		return err
 	}
+	w.push(o)
+	return w.await(o)
+}
+
+// push queues an op, or answers at once that the store is closed.
+func (w *writer) push(o *op) {
+	o.answer = make(chan error, 1)
 	if !w.queue.push(o) {
-		return ErrClosed
+		w.reply(o, ErrClosed)
 	}
+}
+
+func (w *writer) await(o *op) error {
 	select {
 	case err := <-o.answer:
 		return err
@@ -118,6 +133,9 @@ func (w *writer) serve(group []*op) {
 }
 
 func (w *writer) reply(o *op, err error) {
+	if err != nil {
+		o.dropped()
+	}
 	if o.over.CompareAndSwap(false, true) {
 		o.answer <- err
 	} else if err == nil && o.ran && o.undo != nil {
@@ -134,9 +152,10 @@ func (w *writer) transact(group []*op) (err error) {
 	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("starting a transaction: %w", err)
 	}
-	t := &tx{conn: w.conn, reader: w.reader, now: w.now().UnixMilli(), lanes: w.lanes, sightings: &w.seen, counts: w.counts}
+	t := &tx{conn: w.conn, now: w.now().UnixMilli(), lanes: w.lanes, ahead: w.ahead, sightings: &w.ahead.sightings, counts: w.counts}
 	for _, o := range group {
 		if o.ran = !o.over.Load(); !o.ran {
+			o.dropped()
 			continue
 		}
 		if err := o.run(t); err != nil {
@@ -152,7 +171,7 @@ func (w *writer) transact(group []*op) (err error) {
 		w.conn.rollback()
 		return w.judge(fmt.Errorf("committing: %w", err))
 	}
-	w.seen.learn(t)
+	w.ahead.landed(t)
 	w.counts.apply(t.counted)
 	w.grown(w.conn)
 	return nil
