@@ -10,10 +10,11 @@ import (
 )
 
 // Accept implements Store. The batch is decided about here, while earlier ones are being written.
-func (s *SQLite) Accept(ctx context.Context, batch []Event, decide Decide) (receipts []Receipt, err error) {
+func (s *SQLite) Accept(ctx context.Context, batch []Event, decide Decide) ([]Receipt, error) {
 	if len(batch) == 0 {
 		return nil, nil
 	}
+	var receipts []Receipt // written by the writer until it has answered
 	f := &flight{batch: batch, decide: decide}
 	o := &op{ctx: ctx, rows: 4 * len(batch), drop: func() { s.ahead.drop(f) }}
 	o.run = func(t *tx) (err error) {
@@ -21,16 +22,23 @@ func (s *SQLite) Accept(ctx context.Context, batch []Event, decide Decide) (rece
 		return err
 	}
 	o.undo = func(t *tx) error { return t.handBackAll(receipts) }
-	if err = ctx.Err(); err == nil {
-		err = s.ahead.queue(f, func() { s.writer.push(o) })
-	}
+	err := ctx.Err()
 	if err == nil {
+		o.answer = make(chan error, 1)
+		go s.queue(f, o) // not waited for beyond ctx: deciding is not ours, and may take long
 		err = s.writer.await(o)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("storing events: %w", err)
 	}
 	return receipts, nil
+}
+
+// queue decides about f, and hands it to the writer.
+func (s *SQLite) queue(f *flight, o *op) {
+	if err := s.ahead.queue(f, func() { s.writer.push(o) }); err != nil {
+		s.writer.reply(o, err)
+	}
 }
 
 // accept stores what was decided.

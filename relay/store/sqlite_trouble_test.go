@@ -235,3 +235,33 @@ func TestTheCheckpointerWakesWhenEnoughWasWritten(t *testing.T) {
 		t.Error("asleep after many pages")
 	}
 }
+
+func TestWhatIsCommittedForACallerWhoHasGoneBecomesDue(t *testing.T) {
+	s := openTest(t, filepath.Join(t.TempDir(), "relay.db"), nil)
+	ids := NewIDs(0)
+	d := NewDelivery{ID: ids.Next(time.Now()), Notifier: "n", OrderKey: "k", Message: []byte("{}"), Claim: true}
+	ctx, cancel := context.WithCancel(t.Context())
+	returned := make(chan error, 1)
+	commit := s.writer.commit
+	s.writer.commit = func() error {
+		s.writer.commit = commit
+		cancel()
+		if err := <-returned; !errors.Is(err, context.Canceled) {
+			t.Errorf("the caller hears %v", err)
+		}
+		return commit()
+	}
+	go func() {
+		_, err := s.Accept(ctx, []Event{{ID: ids.Next(time.Now()), ReceivedAt: time.Now()}}, planned(Plan{Deliveries: []NewDelivery{d}}))
+		returned <- err
+	}()
+	<-ctx.Done()
+	for range 2 { // behind the event, and behind the handing back
+		if err := s.Check(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ds, err := s.Claim(t.Context(), "n", 10); err != nil || len(ds) != 1 || ds[0].ID != d.ID {
+		t.Errorf("claimed %v %v, want the delivery", ds, err)
+	}
+}

@@ -78,6 +78,7 @@ func newWriter(c *conn, a *ahead, now func() time.Time) *writer {
 
 // do queues an op and waits for its answer. When the context ends first, the op may still happen.
 func (w *writer) do(o *op) error {
+	o.answer = make(chan error, 1)
 	if err := o.ctx.Err(); err != nil {
 		return err
 	}
@@ -87,7 +88,6 @@ func (w *writer) do(o *op) error {
 
 // push queues an op, or answers at once that the store is closed.
 func (w *writer) push(o *op) {
-	o.answer = make(chan error, 1)
 	if !w.queue.push(o) {
 		w.reply(o, ErrClosed)
 	}
