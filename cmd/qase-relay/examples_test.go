@@ -98,6 +98,9 @@ func decideExample(t *testing.T, cfg *relay.Config, memory map[string][]byte, bo
 		if len(n.Options) > 0 {
 			fmt.Fprintf(&out, "    %s\n", compact(t, n.Options))
 		}
+		for _, f := range n.Fallbacks {
+			fmt.Fprintf(&out, "    if it dies: %s %s\n", f.Notifier, f.Options)
+		}
 	}
 	return out.String()
 }
