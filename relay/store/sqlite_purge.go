@@ -7,8 +7,9 @@ import (
 )
 
 const (
-	purgeSlice = 500 // events or rows of one step
-	freePages  = 200 // pages given back to the file system in one step
+	purgeSlice = 500     // events or rows of one step
+	purgeBytes = 4 << 20 // of events in one step
+	freePages  = 200     // pages given back to the file system in one step
 )
 
 // Purge implements Store. Each step is one op, so that others come between. Space is given back as long as more than
@@ -100,12 +101,7 @@ type purge struct {
 // slice looks at the next events and deletes those that may go, with all that belongs to them. p changes
 // only when that succeeds, since it may be repeated.
 func (p *purge) slice(t *tx) error {
-	const end = "SELECT max(id) FROM (SELECT id FROM events WHERE id > ? AND id < ? ORDER BY id LIMIT ?)"
-	var last ID
-	err := t.query(context.Background(), end, []any{p.at, p.before, purgeSlice}, func(r row) error {
-		last = r.id(0)
-		return nil
-	})
+	last, err := t.purgeEnd(p.at, p.before)
 	if err != nil || last == 0 {
 		p.purged, p.done = 0, err == nil
 		return err
@@ -115,6 +111,21 @@ func (p *purge) slice(t *tx) error {
 		p.at, p.purged = last, n
 	}
 	return err
+}
+
+// purgeEnd returns the last event of the next step, or 0 when there is none.
+func (t *tx) purgeEnd(after, before ID) (last ID, err error) {
+	const q = `SELECT id, coalesce(length(body), 0) + coalesce(length(decisions), 0) FROM events
+		WHERE id > ? AND id < ? ORDER BY id LIMIT ?`
+	size := int64(0)
+	err = t.query(context.Background(), q, []any{after, before, purgeSlice}, func(r row) error {
+		if size < purgeBytes {
+			last = r.id(0)
+		}
+		size += r.int(1)
+		return nil
+	})
+	return last, err
 }
 
 // purgeRange deletes the events after one id and up to another that have no unfinished and no young dead deliveries.
