@@ -144,7 +144,11 @@ func (n *telegramNotifier) Probe(ctx context.Context, options []json.RawMessage)
 		if err := n.ask(ctx, c, &chat); err != nil {
 			return found, err
 		}
-		found += fmt.Sprintf("; the chat %s is %s “%s”", id, oneLine(chat.Result.Type), oneLine(chat.Result.Title+chat.Result.Username))
+		name := chat.Result.Title
+		if name == "" {
+			name = "@" + chat.Result.Username
+		}
+		found += fmt.Sprintf("; the chat %s is the %s “%s”", id, oneLine(chat.Result.Type), oneLine(name))
 	}
 	return found, nil
 }

@@ -22,7 +22,7 @@ import (
 var updateMessages = flag.Bool("update-messages", false, "write the golden messages anew")
 
 // TestEveryEventArrivesInEveryChannel shows how the example of each event arrives by default, in the words of each channel: the JSON
-// for Slack, the mail's headers and text, and the body for HTTP. Its HTML is kept by package notifiers.
+// for Slack and Teams, the mail's headers and text, and the body for HTTP. Its HTML is kept by package notifiers.
 func TestEveryEventArrivesInEveryChannel(t *testing.T) {
 	config, problems := rules.Parse([]rules.File{{Name: "rules.yaml", Data: []byte(`
 sources: [{name: qase, secrets: [s]}]
@@ -31,7 +31,8 @@ notifiers:
   - {name: slack, type: slack, token: t, channel: "#qa"}
   - {name: email, type: email, host: localhost, tls: none, from: Qase <qase@example.com>, to: [qa@example.com]}
   - {name: http, type: http, url: "http://127.0.0.1/"}
-rules: [{name: everything, when: "true", notify: [slack, email, http]}]
+  - {name: teams, type: teams, webhook_url: "https://example.com/workflow"}
+rules: [{name: everything, when: "true", notify: [slack, email, http, teams]}]
 `)}}, rules.Options{Kinds: relay.Kinds(notifiers.Builtin())})
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)

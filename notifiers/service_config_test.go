@@ -1,0 +1,65 @@
+package notifiers
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+)
+
+func TestConfigErrorsOfServicesNameTheKey(t *testing.T) {
+	hook := NewSecret("https://hooks.example.com/s3cret")
+	token := NewSecret("110201543:AAHt0kens3cret")
+	for name, c := range map[string]struct {
+		kind     Kind
+		config   any
+		defaults string
+		key      string
+	}{
+		"teams without an address":      {teamsKind(), &teamsConfig{Timeout: 1}, ``, "webhook_url"},
+		"teams without time":            {teamsKind(), &teamsConfig{WebhookURL: hook}, ``, "timeout"},
+		"discord with half an address":  {discordKind(), &discordConfig{WebhookURL: NewSecret("discord.com/s3cret"), Timeout: 1}, ``, "webhook_url"},
+		"google chat with none":         {googleKind(), &googleConfig{Timeout: 1}, ``, "webhook_url"},
+		"mattermost with none":          {mattermostKind(), &mattermostConfig{Timeout: 1}, ``, "webhook_url"},
+		"telegram without a token":      {telegramKind(), &telegramConfig{APIURL: "https://x/", Timeout: 1}, ``, "token"},
+		"telegram with half a token":    {telegramKind(), &telegramConfig{Token: NewSecret("AAHt0kens3cret"), APIURL: "https://x/", Timeout: 1}, ``, "token"},
+		"telegram with an odd API":      {telegramKind(), &telegramConfig{Token: token, APIURL: "https://x/?a=b", Timeout: 1}, ``, "api_url"},
+		"telegram with an odd chat":     {telegramKind(), &telegramConfig{Token: token, APIURL: "https://x/", Timeout: 1}, `{"chat_id":"QA team"}`, "chat_id"},
+		"telegram with an odd topic":    {telegramKind(), &telegramConfig{Token: token, APIURL: "https://x/", Timeout: 1}, `{"topic":"general"}`, "topic"},
+		"pagerduty without a key":       {pagerKind(), &pagerConfig{APIURL: "https://x/", Timeout: 1}, ``, "routing_key"},
+		"ntfy with two ways to log in":  {ntfyKind(), &ntfyConfig{Server: "https://x/", Token: hook, Username: "u", Password: hook, Timeout: 1}, ``, "token"},
+		"ntfy without a password":       {ntfyKind(), &ntfyConfig{Server: "https://x/", Username: "u", Timeout: 1}, ``, "username"},
+		"ntfy with an odd topic":        {ntfyKind(), &ntfyConfig{Server: "https://x/", Timeout: 1}, `{"topic":"a b"}`, "topic"},
+		"ntfy with an odd priority":     {ntfyKind(), &ntfyConfig{Server: "https://x/", Timeout: 1}, `{"priority":"urgent!"}`, "priority"},
+		"ntfy without a server":         {ntfyKind(), &ntfyConfig{Timeout: 1}, ``, "server"},
+		"pagerduty with an odd address": {pagerKind(), &pagerConfig{RoutingKey: hook, APIURL: "events", Timeout: 1}, ``, "api_url"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := c.kind.New(c.config, json.RawMessage(c.defaults))
+			checkField(t, err, c.key)
+		})
+	}
+}
+
+func TestWhatCanBeTriedWithoutSending(t *testing.T) {
+	for name, c := range map[string]struct {
+		service serviceChannel
+		says    string
+		found   string
+		fails   bool
+	}{
+		"telegram":               {telegramService(), `{"ok":true,"result":{"username":"qase_bot","title":"QA","type":"group"}}`, "the bot is @qase_bot; the chat -1001234567890 is the group “QA”", false},
+		"telegram, wrong token":  {telegramService(), `{"ok":false,"description":"Unauthorized"}`, "", true},
+		"mattermost":             {mattermostService(), `{"status":"OK"}`, "the server is up; whether it knows the webhook shows with the first message", false},
+		"mattermost, other page": {mattermostService(), maintenance, "", true},
+		"ntfy":                   {ntfyService(), `{"healthy":true}`, "the server is well and knows the credentials; whether they may write to the topic shows with the first message", false},
+		"ntfy, not well":         {ntfyService(), `{"healthy":false}`, "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := c.service.make(t, server(t, slackSays(200, c.says, "")), 10*time.Second)
+			found, err := n.(Prober).Probe(t.Context(), nil)
+			if found != c.found || (err != nil) != c.fails {
+				t.Errorf("%q, %v", found, err)
+			}
+		})
+	}
+}
