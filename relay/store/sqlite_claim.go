@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -96,7 +95,8 @@ func (t *tx) due(notifier string, limit int) (due []head, err error) {
 func (t *tx) addFollowers(heads []head, limit int) ([]Delivery, error) {
 	all := make([]Delivery, 0, len(heads))
 	room := limit - len(heads)
-	for _, ds := range byLane(heads) {
+	lanes := byLane(heads, func(h head) string { return h.OrderKey }, func(a, b head) int { return cmp.Compare(a.ID, b.ID) })
+	for _, ds := range lanes {
 		for _, d := range ds {
 			all = append(all, d.Delivery)
 		}
@@ -109,23 +109,6 @@ func (t *tx) addFollowers(heads []head, limit int) ([]Delivery, error) {
 		}
 	}
 	return all, nil
-}
-
-// byLane splits due deliveries by order key, in the order of their first ones. Within a key they are sorted by id.
-func byLane(heads []head) [][]head {
-	lanes := make([][]head, 0, len(heads))
-	index := map[string]int{}
-	for i, d := range heads {
-		at, known := index[d.OrderKey]
-		if d.OrderKey == "" || !known {
-			index[d.OrderKey] = len(lanes)
-			lanes = append(lanes, heads[i:i+1:i+1])
-			continue
-		}
-		lanes[at] = append(lanes[at], d)
-		slices.SortFunc(lanes[at], func(a, b head) int { return cmp.Compare(a.ID, b.ID) })
-	}
-	return lanes
 }
 
 // followers returns the pending deliveries behind the last claimed one of an order key, up to the first that is being sent,

@@ -14,9 +14,6 @@ const maxResponse = 4 << 10
 // retrySlice is how many deliveries one transaction of Retry takes.
 const retrySlice = 500
 
-// lane is an order key of a notifier.
-type lane struct{ notifier, key string }
-
 // held is what is remembered of a delivery that is being sent.
 type held struct {
 	lane

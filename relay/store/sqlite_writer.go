@@ -32,6 +32,8 @@ func (o *op) dropped() {
 	}
 }
 
+func (o *op) size() int { return o.rows }
+
 // tx is the transaction of one group.
 type tx struct {
 	*conn
@@ -52,7 +54,7 @@ type tx struct {
 type writer struct {
 	conn   *conn
 	now    func() time.Time
-	queue  queue
+	queue  queue[*op]
 	done   chan struct{} // closed when the loop has ended
 	lanes  map[ID]held   // of deliveries that are being sent; they never change, so a rollback does not matter
 	ahead  *ahead
@@ -204,69 +206,5 @@ func (w *writer) isBroken() bool {
 		return true
 	default:
 		return false
-	}
-}
-
-// queue holds ops that wait for the writer.
-type queue struct {
-	mu     sync.Mutex
-	ops    []*op
-	closed bool
-	wake   chan struct{} // holds one token when there may be something to do
-}
-
-// push adds an op, unless the queue is closed.
-func (q *queue) push(o *op) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
-		return false
-	}
-	q.ops = append(q.ops, o)
-	q.signal()
-	return true
-}
-
-// again adds an op from the writer itself, also to a closed queue.
-func (q *queue) again(o *op) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.ops = append(q.ops, o)
-	q.signal()
-}
-
-func (q *queue) close() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.closed = true
-	q.signal()
-}
-
-func (q *queue) signal() {
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
-}
-
-// take waits for ops and returns the first ones, of about so many rows. It returns nil when the queue is closed and
-// empty.
-func (q *queue) take(rows int) []*op {
-	for {
-		q.mu.Lock()
-		n := 0
-		for sum := 0; n < len(q.ops) && (n == 0 || sum+q.ops[n].rows <= rows); n++ {
-			sum += q.ops[n].rows
-		}
-		group, closed := q.ops[:n:n], q.closed
-		q.ops = q.ops[n:]
-		q.mu.Unlock()
-		if n > 0 {
-			return group
-		}
-		if closed {
-			return nil
-		}
-		<-q.wake
 	}
 }

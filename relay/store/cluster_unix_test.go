@@ -1,0 +1,196 @@
+//go:build unix
+
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// cluster is a PostgreSQL server of the tests' own, on a free port of the loopback.
+type cluster struct {
+	dir, bin string
+	port     int
+	settings []string
+	server   *exec.Cmd
+	as       *syscall.Credential // who runs it, when we are root; the server refuses to be
+	stopped  chan struct{}
+}
+
+// newCluster starts a server for a test, or skips the test where none is installed, unless the environment requires it.
+func newCluster(tb testing.TB, settings ...string) *cluster {
+	tb.Helper()
+	c, err := startCluster(settings...)
+	if errors.Is(err, errNoServer) && os.Getenv("QASE_RELAY_TEST_REQUIRE") != "postgres" {
+		tb.Skip(err)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(c.remove)
+	return c
+}
+
+// schema makes an empty schema and returns its URL.
+func (c *cluster) schema(tb testing.TB, name string) string {
+	tb.Helper()
+	c.exec(tb, fmt.Sprintf("CREATE SCHEMA %s", name))
+	return c.url(name)
+}
+
+// exec runs a statement, as an operator would.
+func (c *cluster) exec(tb testing.TB, sql string) {
+	tb.Helper()
+	conn, err := pgx.Connect(context.Background(), c.url("public"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	_, err = conn.Exec(context.Background(), sql)
+	if err := errors.Join(err, conn.Close(context.Background())); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// errNoServer says that PostgreSQL is not installed.
+var errNoServer = errors.New("no initdb in PATH or /usr/lib/postgresql/*/bin; install PostgreSQL to run this test (apt-get install postgresql)")
+
+// startCluster makes a server that keeps what it is told, unless settings say otherwise.
+func startCluster(settings ...string) (c *cluster, err error) {
+	c = &cluster{settings: settings}
+	if c.bin, err = findServer(); err != nil {
+		return nil, err
+	}
+	if c.dir, err = os.MkdirTemp("", "relay-postgres-"); err != nil {
+		return nil, err
+	}
+	if err = c.init(); err == nil {
+		err = c.start()
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(c.dir))
+	}
+	return c, nil
+}
+
+func findServer() (folder string, err error) {
+	if path, err := exec.LookPath("initdb"); err == nil {
+		return filepath.Dir(path), nil
+	}
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if err != nil || len(found) == 0 {
+		return "", errNoServer
+	}
+	return filepath.Dir(slices.Max(found)), nil
+}
+
+func (c *cluster) init() error {
+	if os.Getuid() == 0 {
+		if err := c.dropRoot(); err != nil {
+			return err
+		}
+	}
+	out, err := c.command("initdb", "-D", filepath.Join(c.dir, "data"), "-U", "relay", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("making a cluster: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// dropRoot chooses who runs the server.
+func (c *cluster) dropRoot() error {
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
+		gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
+		c.as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		return errors.Join(err1, err2, os.Chown(c.dir, int(uid), int(gid)))
+	}
+	return errors.New("the server cannot be run by root, and there is neither a user postgres nor nobody")
+}
+
+func (c *cluster) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(c.bin, name), args...)
+	cmd.Dir = c.dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.as}
+	return cmd
+}
+
+// start returns when the server answers. A second start uses the same port and data.
+func (c *cluster) start() error {
+	if c.port == 0 {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		c.port = ln.Addr().(*net.TCPAddr).Port
+		if err := ln.Close(); err != nil {
+			return err
+		}
+	}
+	args := []string{"-D", filepath.Join(c.dir, "data"), "-p", strconv.Itoa(c.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=" + c.dir}
+	for _, s := range append([]string{"max_connections=300", "log_min_messages=error"}, c.settings...) {
+		args = append(args, "-c", s)
+	}
+	var log strings.Builder
+	c.server = c.command("postgres", args...)
+	c.server.Stderr = &log
+	endWithUs(c.server.SysProcAttr)
+	if err := c.server.Start(); err != nil {
+		return err
+	}
+	c.stopped = make(chan struct{})
+	go func(cmd *exec.Cmd, stopped chan struct{}) { _ = cmd.Wait(); close(stopped) }(c.server, c.stopped)
+	return c.await(&log)
+}
+
+func (c *cluster) await(log fmt.Stringer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for {
+		select {
+		case <-c.stopped:
+			return fmt.Errorf("the server ended: %s", log)
+		case <-ctx.Done():
+			return errors.New("the server does not answer")
+		case <-look.C:
+		}
+		if conn, err := pgx.Connect(ctx, c.url("public")); err == nil {
+			return conn.Close(ctx)
+		}
+	}
+}
+
+// stop ends the server as an operator does (SIGINT) or as a crash does (SIGQUIT).
+func (c *cluster) stop(s syscall.Signal) {
+	_ = c.server.Process.Signal(s)
+	<-c.stopped
+}
+
+// remove ends the server and deletes its data.
+func (c *cluster) remove() {
+	c.stop(syscall.SIGQUIT)
+	_ = os.RemoveAll(c.dir)
+}
+
+func (c *cluster) url(schema string) string {
+	return fmt.Sprintf("postgres://relay:secret@127.0.0.1:%d/postgres?sslmode=disable&search_path=%s", c.port, schema)
+}

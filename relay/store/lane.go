@@ -1,0 +1,23 @@
+package store
+
+import "slices"
+
+// lane is an order key of a notifier.
+type lane struct{ notifier, key string }
+
+// byLane splits due deliveries by order key, in the order of their first ones. Within a key they are sorted.
+func byLane[H any](heads []H, key func(H) string, order func(a, b H) int) [][]H {
+	lanes := make([][]H, 0, len(heads))
+	index := map[string]int{}
+	for i, h := range heads {
+		at, known := index[key(h)]
+		if key(h) == "" || !known {
+			index[key(h)] = len(lanes)
+			lanes = append(lanes, heads[i:i+1:i+1])
+			continue
+		}
+		lanes[at] = append(lanes[at], h)
+		slices.SortFunc(lanes[at], order)
+	}
+	return lanes
+}

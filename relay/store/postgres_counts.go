@@ -1,0 +1,54 @@
+package store
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// pgCounts is the load: what other relays have added, as of the last heartbeat, and what this one has.
+type pgCounts struct {
+	others, otherBytes atomic.Int64
+	own, ownBytes      atomic.Int64
+}
+
+// countSum is how one transaction changes the load.
+type countSum struct{ deliveries, bytes int64 }
+
+// addLoad takes over the sum when the transaction has been committed.
+func (t *pgTx) addLoad(sum *countSum) {
+	t.after = append(t.after, func(committed bool) {
+		if committed {
+			t.store.counts.own.Add(sum.deliveries)
+			t.store.counts.ownBytes.Add(sum.bytes)
+		}
+	})
+}
+
+// Load implements Store. What other relays do is seen within seconds.
+func (s *Postgres) Load() Load {
+	c := &s.counts
+	return Load{
+		Deliveries: int(max(0, c.others.Load()+c.own.Load())),
+		Bytes:      max(0, c.otherBytes.Load()+c.ownBytes.Load()),
+	}
+}
+
+// Backlog implements Store. It reads what was counted when it changed, and the oldest delivery of each notifier from an index.
+func (s *Postgres) Backlog(ctx context.Context) ([]Backlog, error) {
+	const q = `SELECT c.notifier, c.unfinished, c.dead, coalesce((
+			SELECT d.created_at FROM deliveries d WHERE d.state IN ('pending', 'sending') AND d.notifier = c.notifier ORDER BY d.id LIMIT 1), 0)
+		FROM (SELECT notifier, sum(unfinished)::bigint AS unfinished, sum(dead)::bigint AS dead FROM counts GROUP BY notifier) c
+		WHERE c.unfinished <> 0 OR c.dead <> 0 ORDER BY c.notifier`
+	var list []Backlog
+	err := s.list(ctx, query{q, nil}, func(rows pgx.Rows) error {
+		var b Backlog
+		var oldest int64
+		err := rows.Scan(&b.Notifier, &b.Pending, &b.Dead, &oldest)
+		b.Oldest = fromMillis(oldest)
+		list = append(list, b)
+		return err
+	})
+	return list, wrap(err, "counting the backlog")
+}
