@@ -82,7 +82,7 @@ func (s *Postgres) Events(ctx context.Context, f EventFilter) (list []StoredEven
 	w.equal("e.source", clean(f.Source))
 	w.equal("e.name", clean(f.Name))
 	w.equal("e.project", clean(f.Project))
-	w.ids("e.id", f.After, f.Before)
+	w.between("e.id", f.After, f.Before)
 	q := w.query("SELECT "+eventColumnsPG+" FROM events e", "e.id", f.OldestFirst, f.Limit)
 	err = s.list(ctx, q, func(rows pgx.Rows) error {
 		ev, err := scanEventPG(rows)
@@ -109,7 +109,7 @@ func (s *Postgres) Deliveries(ctx context.Context, f DeliveryFilter) (list []Del
 	if f.Event != 0 {
 		w.add("d.event_id = ?", f.Event)
 	}
-	w.ids("d.id", f.After, f.Before)
+	w.between("d.id", f.After, f.Before)
 	q := w.query("SELECT "+deliveryColumnsPG+" FROM deliveries d JOIN events e ON e.id = d.event_id", "d.id", f.OldestFirst, f.Limit)
 	err = s.list(ctx, q, func(rows pgx.Rows) error {
 		var d Delivery
@@ -118,16 +118,6 @@ func (s *Postgres) Deliveries(ctx context.Context, f DeliveryFilter) (list []Del
 		return err
 	})
 	return list, wrap(err, "listing deliveries")
-}
-
-// ids adds nothing for no id.
-func (w *where) ids(column string, after, before ID) {
-	if after != 0 {
-		w.add(column+" > ?", after)
-	}
-	if before != 0 {
-		w.add(column+" < ?", before)
-	}
 }
 
 // query makes a page of PostgreSQL, whose parameters have numbers.

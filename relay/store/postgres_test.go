@@ -5,16 +5,16 @@ package store
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 )
 
 func TestPostgresKeepsWhatEveryStorePromises(t *testing.T) {
-	c := newCluster(t, "fsync=off")
-	var n atomic.Int64
+	s := newSchemas(t, newCluster(t, "fsync=off"))
 	testStore(t, func(t *testing.T, now func() time.Time) func() Store {
-		url := c.schema(t, fmt.Sprintf("case%d", n.Add(1)))
+		url := s.take(t)
 		return func() Store { return openPostgres(t, url, now) }
 	})
 }
@@ -26,4 +26,37 @@ func openPostgres(tb testing.TB, url string, now func() time.Time) *Postgres {
 		tb.Fatal(err)
 	}
 	return s
+}
+
+// schemas lends schemas to tests and empties them in between, which is quicker than making new tables.
+type schemas struct {
+	*cluster
+	free chan string
+}
+
+func newSchemas(tb testing.TB, c *cluster) *schemas {
+	s := &schemas{c, make(chan string, runtime.GOMAXPROCS(0))}
+	for i := range cap(s.free) {
+		name := fmt.Sprintf("shared%d", i)
+		if err := openPostgres(tb, c.schema(tb, name), nil).Close(); err != nil {
+			tb.Fatal(err)
+		}
+		s.free <- name
+	}
+	return s
+}
+
+// take returns the URL of an empty schema, which is the test's until its end.
+func (s *schemas) take(t *testing.T) string {
+	t.Helper()
+	name := <-s.free
+	t.Cleanup(func() {
+		var empty strings.Builder
+		for _, table := range strings.Fields("events dedupe deliveries attempts kv rates replicas counts probe") {
+			fmt.Fprintf(&empty, "DELETE FROM %s.%s;", name, table)
+		}
+		s.exec(t, empty.String())
+		s.free <- name
+	})
+	return s.url(name)
 }
