@@ -54,7 +54,7 @@ Exits with 2 if it cannot start, and with 1 if the disk fails while it runs.`,
 	flags.StringVar(&f.listen, "listen", ":8080", "public address, where Qase posts events")
 	flags.StringVar(&f.adminListen, "admin-listen", "127.0.0.1:9090", "address of metrics, health and the admin API")
 	flags.StringVar(&f.adminToken, "admin-token", "", "bearer token of the admin address; needed unless it is loopback")
-	flags.StringVar(&f.store, "store", "sqlite:data/relay.db", "where events and deliveries are kept: sqlite:PATH")
+	flags.StringVar(&f.store, "store", "sqlite:data/relay.db", "where events and deliveries are kept: sqlite:PATH for one relay, or postgres://USER:PASSWORD@HOST:5432/DATABASE for many")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "decide and record, but send nothing")
 	flags.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -126,11 +126,14 @@ func announce(s *service, cfg *relay.Config, f serveFlags) {
 	}
 }
 
+// withoutPassword keeps of a store's address what tells stores apart. Parameters may hold a password too.
 func withoutPassword(storeURL string) string {
 	u, err := url.Parse(storeURL)
-	if err != nil || u.User == nil {
-		return storeURL
+	if err != nil {
+		scheme, _, _ := strings.Cut(storeURL, ":")
+		return scheme + ":…"
 	}
+	u.RawQuery = ""
 	return u.Redacted()
 }
 
