@@ -33,8 +33,8 @@ func (s *Postgres) Accept(ctx context.Context, batch []Event, decide Decide) ([]
 type intake struct {
 	*pgTx
 	arrivals []*arrival
-	keys     overlay
-	locked   map[string]bool // keys
+	read     map[string]keyValue // all of them are locked
+	keys     changes
 }
 
 // arrival is one event of an intake.
@@ -47,7 +47,7 @@ type arrival struct {
 }
 
 func (t *pgTx) acceptGroup(group []*pgOp) error {
-	in := &intake{pgTx: t, locked: map[string]bool{}}
+	in := &intake{pgTx: t, read: map[string]keyValue{}}
 	for _, o := range group {
 		if o.accept == nil {
 			t.probe()
@@ -97,21 +97,17 @@ func (in *intake) readKeys(keys []string) {
 	if len(keys) == 0 {
 		return
 	}
-	if in.keys.values == nil {
-		in.keys.values = map[string]keyValue{}
-	}
 	names := make([][]byte, len(keys))
 	for i, key := range keys {
 		names[i] = []byte(key)
-		in.locked[key] = true
-		in.keys.values[key] = keyValue{}
+		in.read[key] = keyValue{}
 	}
 	in.lock(lockKeys, keys)
 	in.queueRows(func(rows pgx.Rows) error {
 		var key, value []byte
 		var expires int64
 		err := rows.Scan(&key, &value, &expires)
-		in.keys.values[string(key)] = keyValue{value: value, expires: expires}
+		in.read[string(key)] = keyValue{value, expires}
 		return err
 	}, "SELECT key, value, expires_at FROM kv WHERE key = ANY ($1)", names)
 }
@@ -239,14 +235,19 @@ func (in *intake) decideOne(a *arrival) (err error) {
 // get returns a value as this transaction sees it. A key that was not announced is locked and read now, for which another relay may have to
 // try again.
 func (in *intake) get(key string) ([]byte, error) {
-	if _, known := in.keys.values[key]; !known {
+	kv, known := in.keys.values[key]
+	if !known {
+		kv, known = in.read[key]
+	}
+	if !known {
 		in.readKeys([]string{key})
 		if err := in.send(); err != nil {
 			return nil, wrap(err, "reading a key")
 		}
+		kv = in.read[key]
 	}
-	if kv := in.keys.values[key]; kv.expires > in.now {
-		return kv.value, nil
+	if kv.expires <= in.now {
+		return nil, nil
 	}
-	return nil, nil
+	return kv.value, nil
 }

@@ -36,8 +36,8 @@ func (in *intake) save() {
 // lockChanged locks the keys that are changed without having been read.
 func (in *intake) lockChanged() {
 	var late []string
-	for _, key := range in.keys.dirty {
-		if !in.locked[key] {
+	for _, key := range in.keys.order {
+		if _, locked := in.read[key]; !locked {
 			late = append(late, key)
 		}
 	}
@@ -65,10 +65,10 @@ func (in *intake) saveEvents() {
 
 // saveKeys queues the changed keys, in their order, since other transactions may write some of them too.
 func (in *intake) saveKeys() {
-	slices.Sort(in.keys.dirty)
+	slices.Sort(in.keys.order)
 	var gone, keys, values [][]byte
 	var expires []int64
-	for _, key := range in.keys.dirty {
+	for _, key := range in.keys.order {
 		if kv := in.keys.values[key]; kv.value == nil {
 			gone = append(gone, []byte(key))
 		} else {
