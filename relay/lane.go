@@ -88,7 +88,7 @@ func (l *lane) serve(ctx context.Context, c laneContexts) {
 func (l *lane) sendGroup(ctx context.Context, c laneContexts, group []store.Delivery) {
 	for len(group) > 0 {
 		if !l.engine.Store.Holds() {
-			l.pace.release(len(group)) // they may be another relay's by now
+			l.handBack(group, time.Time{}) // which changes nothing if they are another relay's by now
 			return
 		}
 		leave, open := l.gate.enter()

@@ -25,7 +25,7 @@ func (s *Postgres) Finish(ctx context.Context, outcomes []Outcome) error {
 // workGroup does what is to be done with deliveries. Claims come last: they never wait for another transaction, but others wait for them.
 func (t *pgTx) workGroup(group []*pgOp) error {
 	var outcomes []*Outcome
-	var changes []*change
+	var changes []*pgChange
 	var claims []*claim
 	for _, o := range group {
 		for i := range o.outcomes {
@@ -49,7 +49,7 @@ func (t *pgTx) workGroup(group []*pgOp) error {
 }
 
 // lockWork locks the lanes of all deliveries that will change, after it has found out which they are.
-func (t *pgTx) lockWork(outcomes []*Outcome, changes []*change) error {
+func (t *pgTx) lockWork(outcomes []*Outcome, changes []*pgChange) error {
 	lanes := map[ID]lane{}
 	var unknown []int64
 	for _, o := range outcomes {
@@ -263,8 +263,8 @@ func shorten(response string) string {
 	return response
 }
 
-// change is one call of Retry or Cancel, or a slice of it.
-type change struct {
+// pgChange is one call of Retry or Cancel, or a slice of it.
+type pgChange struct {
 	ids    []ID
 	cancel bool
 	why    string
@@ -273,17 +273,17 @@ type change struct {
 
 // Retry implements Store. It works in slices, so that a long list disturbs nobody.
 func (s *Postgres) Retry(ctx context.Context, ids []ID) (int, error) {
-	n, err := s.changeAll(ctx, change{ids: ids})
+	n, err := s.changeAll(ctx, pgChange{ids: ids})
 	return n, wrap(err, "retrying deliveries")
 }
 
 // Cancel implements Store, in slices as Retry does.
 func (s *Postgres) Cancel(ctx context.Context, ids []ID, why string) (int, error) {
-	n, err := s.changeAll(ctx, change{ids: ids, cancel: true, why: why})
+	n, err := s.changeAll(ctx, pgChange{ids: ids, cancel: true, why: why})
 	return n, wrap(err, "cancelling deliveries")
 }
 
-func (s *Postgres) changeAll(ctx context.Context, all change) (total int, err error) {
+func (s *Postgres) changeAll(ctx context.Context, all pgChange) (total int, err error) {
 	ids := slices.Compact(slices.Sorted(slices.Values(all.ids)))
 	for slice := range slices.Chunk(ids, retrySlice) {
 		c := all
@@ -297,7 +297,7 @@ func (s *Postgres) changeAll(ctx context.Context, all change) (total int, err er
 }
 
 // change queues a change by a person. When deliveries are cancelled, those that waited for them go.
-func (t *pgTx) change(c *change) {
+func (t *pgTx) change(c *pgChange) {
 	ids := make([]int64, len(c.ids))
 	for i, id := range c.ids {
 		ids[i] = int64(id)

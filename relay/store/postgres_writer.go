@@ -33,7 +33,7 @@ type pgOp struct {
 	rows     int // about how many it writes
 	accept   *acceptance
 	outcomes []Outcome
-	change   *change
+	change   *pgChange
 	claim    *claim
 	answer   chan error
 	over     atomic.Bool // answered, or the caller has gone

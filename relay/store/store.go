@@ -87,7 +87,8 @@ type Store interface {
 	// Node is the number of this relay among those that use the store at this time, from 0 to 1023.
 	Node() int
 	// Holds reports whether what was claimed here is still ours for some seconds. When it is false, because the store could not be
-	// reached for long, another relay may have taken it over, and what is not sent yet must not be.
+	// reached for long, another relay may have taken it over, and what is not sent yet must not be. It is to be
+	// handed back by Finish, which ignores what is another relay's by now.
 	Holds() bool
 	// Wakes gives names of notifiers for which another relay has stored work; it is nil where there can be no other.
 	Wakes() <-chan string
