@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -190,12 +191,17 @@ func (m *Metrics) setStates(states map[string]NotifierState) {
 	}
 }
 
-// labelLimit bounds how many projects of one source become labels. Only the committer uses it.
-type labelLimit struct{ seen map[[2]string]bool }
+// labelLimit bounds how many projects of one source become labels. It may be used from many goroutines.
+type labelLimit struct {
+	mu   sync.Mutex
+	seen map[[2]string]bool
+}
 
 const maxProjects = 1000
 
 func (l *labelLimit) bound(source, project string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	key := [2]string{source, project}
 	if l.seen[key] {
 		return project

@@ -78,7 +78,8 @@ func (e *Engine) freeDisk() int64 {
 	return e.room.free
 }
 
-// refuse answers all calls if there is no room for them, and reports whether it did.
+// refuse answers all calls if there is no room for them, and reports whether it did. What is being stored is not counted yet, so
+// the limits hold to about two batches.
 func (e *Engine) refuse(calls []*call) bool {
 	err := e.hasRoom()
 	if err == nil {

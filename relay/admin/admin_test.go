@@ -222,6 +222,8 @@ func TestListsAreFilteredAndPaged(t *testing.T) {
 		"events?since=" + madeAt(d, 3):                            "4 3",
 		"events?until=" + madeAt(d, 3):                            "2 1 0",
 		"events?since=" + madeAt(d, 1) + "&until=" + madeAt(d, 3): "2 1",
+		"events?since=1h&limit=5":                                 "4 3 2 1 0",
+		"events?until=1h":                                         "",
 		"events?until=2019-01-01T00:00:00Z":                       "",
 		"events?since=2019-01-01T00:00:00%2B01:00&limit=5":        "4 3 2 1 0",
 		"events?state=dead":                                       "2",

@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"qaserelay/relay/store"
+	"qaserelay/rules"
 )
 
 // maxLimit is how long a page may be.
@@ -96,12 +97,17 @@ func (s *span) read(since, until string) error {
 	return errors.Join(err1, err2)
 }
 
+// moment reads a time, or how long ago it was.
 func moment(name, text string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339, text)
-	if err != nil && text != "" {
-		return t, fmt.Errorf("%s: want a time such as 2026-01-02T15:04:05Z, not %q", name, text)
+	if err == nil || text == "" {
+		return t, nil
 	}
-	return t, nil
+	ago, err := rules.ParseDuration(text)
+	if err != nil {
+		return t, fmt.Errorf("%s: want a time such as 2026-01-02T15:04:05Z, or how long ago, such as 24h or 7d, not %q", name, text)
+	}
+	return time.Now().Add(-ago), nil
 }
 
 func (q *query) state() store.State {
