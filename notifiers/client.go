@@ -45,6 +45,7 @@ type answer struct {
 	status     string // such as "200 OK"
 	retryAfter time.Duration
 	location   string
+	header     http.Header
 	body       []byte // its beginning
 	bodyErr    error  // why the body could not be read
 }
@@ -63,6 +64,7 @@ func exchange(client *http.Client, req *http.Request, limit int64) (answer, erro
 		status:     statusText(resp.StatusCode),
 		retryAfter: parseRetryAfter(resp.Header.Get("Retry-After"), time.Now()),
 		location:   resp.Header.Get("Location"),
+		header:     resp.Header,
 		body:       body,
 		bodyErr:    err,
 	}, nil

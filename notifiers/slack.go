@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -26,8 +27,21 @@ type slackConfig struct {
 type slackOptions struct {
 	// Where a bot token posts: a channel such as #qa, or its id. An incoming webhook has its own channel.
 	Channel string `yaml:"channel" json:"channel,omitempty" as:"text"`
-	// Who is mentioned: member ids (U…), user groups (S…), @here, @channel, @everyone; other text is written as @text.
+	// Who gets the message in person, in place of a channel: a person or team of people:, an e-mail address, or a member id (U…). Several
+	// get it together. Needs a bot token.
+	DM []string `yaml:"dm" json:"dm,omitempty" as:"mention"`
+	// Who is mentioned: people and teams of people:, e-mail addresses, member ids (U…), user groups (S…), @here, @channel, @everyone; other
+	// text is written as @text. Addresses are looked up in Slack with a bot token that has the scope users:read.email.
 	Mention []string `yaml:"mention" json:"mention,omitempty" as:"mention"`
+	// Messages of the same key in a channel make one thread: the first begins it, the others are replies. Needs a bot token.
+	Thread string `yaml:"thread" json:"thread,omitempty" as:"text"`
+	// Shows a reply in the channel too.
+	Broadcast bool `yaml:"broadcast" json:"broadcast,omitempty"`
+	// The earlier message of the same key in the channel is changed, in place of a new one. With thread of the same key the text is also
+	// a reply below it. Needs a bot token.
+	Update string `yaml:"update" json:"update,omitempty" as:"text"`
+	// Block Kit blocks in place of the usual layout, with templates in their texts. Title and body remain for notifications.
+	Blocks any `yaml:"blocks" json:"blocks,omitempty" as:"blocks"`
 }
 
 func slackKind() Kind {
@@ -43,26 +57,49 @@ func slackKind() Kind {
 		Options:     slackOptions{},
 		New:         newSlack,
 		Missing:     slackMissing,
+		Advise:      slackAdvise,
 		Concurrency: 2,
 		Rate:        Rate{Messages: 1, Per: time.Second}, // https://docs.slack.dev/apis/web-api/rate-limits
 		Target:      slackTarget,
 	}
 }
 
+func slackMissing(config any, options map[string]bool) (what, hint string) {
+	if !config.(*slackConfig).Token.IsSet() || options["channel"] || options["dm"] {
+		return "", ""
+	}
+	return "has no channel to post to", `add channel: "#qa" here or on the notifier, or dm: somebody@example.com`
+}
+
 // slackTarget names the channel, of which Slack takes one message a second. All messages of a webhook go to one channel.
 func slackTarget(defaults, options json.RawMessage) string {
-	o, err := mergeOptions[slackOptions](defaults, options)
+	o, err := readSlackOptions(defaults, options)
 	if err != nil {
 		return "" // Send says so
 	}
-	return oneLine(o.Channel)
+	return o.target()
 }
 
-func slackMissing(config any, options map[string]bool) (what, hint string) {
-	if !config.(*slackConfig).Token.IsSet() || options["channel"] {
-		return "", ""
+// readSlackOptions reads a message's options over those of the notifier. A channel of the message comes before somebody to
+// write to on the notifier.
+func readSlackOptions(defaults, own json.RawMessage) (slackOptions, error) {
+	o, err := mergeOptions[slackOptions](defaults, own)
+	if err != nil {
+		return o, err
 	}
-	return "has no channel to post to", `add channel: "#qa" here or on the notifier`
+	if mine, err := mergeOptions[slackOptions](nil, own); err == nil && mine.Channel != "" && mine.DM == nil {
+		o.DM = nil
+	}
+	o.Channel, o.Thread, o.Update = oneLine(o.Channel), oneLine(o.Thread), oneLine(o.Update)
+	return o, nil
+}
+
+// target names where a message goes, as it is written: a channel in small letters without #, or who it is for.
+func (o slackOptions) target() string {
+	if o.DM != nil {
+		return "@" + strings.Join(slices.Sorted(slices.Values(o.DM)), ",")
+	}
+	return strings.ToLower(strings.TrimPrefix(o.Channel, "#"))
 }
 
 // slackNotifier posts messages with a bot token or to an incoming webhook.
@@ -71,6 +108,7 @@ type slackNotifier struct {
 	defaults json.RawMessage
 	client   *http.Client
 	mask     masker
+	keys     *keyLocks
 }
 
 func newSlack(config any, defaults json.RawMessage) (Notifier, error) {
@@ -78,7 +116,7 @@ func newSlack(config any, defaults json.RawMessage) (Notifier, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	if _, err := mergeOptions[slackOptions](nil, defaults); err != nil {
+	if _, err := readSlackOptions(nil, defaults); err != nil {
 		return nil, err
 	}
 	if !strings.HasSuffix(c.APIURL, "/") {
@@ -88,7 +126,7 @@ func newSlack(config any, defaults json.RawMessage) (Notifier, error) {
 	if c.WebhookURL.IsSet() {
 		secrets = append(secrets, urlSecrets(c.WebhookURL.Value())...)
 	}
-	return &slackNotifier{c, defaults, newHTTPClient(dialGuard{}), newMasker(secrets...)}, nil
+	return &slackNotifier{c, defaults, newHTTPClient(dialGuard{}), newMasker(secrets...), &keyLocks{}}, nil
 }
 
 // check returns all that is wrong, joined.
@@ -113,31 +151,38 @@ func (c slackConfig) check() error {
 
 // Send posts the message. It is delivered when Slack says ok, and not by the HTTP status alone.
 func (n *slackNotifier) Send(ctx context.Context, m *Message) (Receipt, error) {
-	o, err := mergeOptions[slackOptions](n.defaults, m.Options)
+	o, err := readSlackOptions(n.defaults, m.Options)
 	if err != nil {
 		return Receipt{}, &PermanentError{Err: err}
 	}
-	o.Channel = oneLine(o.Channel)
-	attempt, cancel := context.WithTimeout(ctx, n.config.Timeout)
-	defer cancel()
-	post := slackMessage(m, o)
 	if n.config.WebhookURL.IsSet() {
-		return n.postWebhook(ctx, attempt, post)
+		attempt, cancel := context.WithTimeout(ctx, n.config.Timeout)
+		defer cancel()
+		return n.postWebhook(attempt, slackMessage(m, o.forWebhook()))
 	}
-	if o.Channel == "" {
-		return Receipt{}, &PermanentError{Err: errors.New(
-			`channel: there is none; write one on the notifier or in the rule, such as channel: "#qa"`)}
-	}
-	return n.postMessage(ctx, attempt, post)
+	return n.sendByToken(ctx, m, o)
 }
 
-// Preview returns the message as Slack would get it.
+// forWebhook is what an incoming webhook can do of o: post to its channel, and mention those who were to get the message in person.
+func (o slackOptions) forWebhook() slackOptions {
+	return slackOptions{Mention: append(slices.Clip(o.DM), o.Mention...), Blocks: o.Blocks}
+}
+
+// Preview returns the message as Slack would get it, as far as that can be known without asking Slack.
 func (n *slackNotifier) Preview(m *Message) ([]byte, error) {
-	o, err := mergeOptions[slackOptions](n.defaults, m.Options)
+	o, err := readSlackOptions(n.defaults, m.Options)
 	if err != nil {
 		return nil, err
 	}
-	b, err := json.MarshalIndent(slackMessage(m, o), "", "  ")
+	post := slackMessage(m, o)
+	if post.Channel = o.Channel; o.DM != nil {
+		names := make([]string, len(o.DM))
+		for i, who := range o.DM {
+			names[i] = slackName(who)
+		}
+		post.Channel = strings.Join(names, ", ")
+	}
+	b, err := json.MarshalIndent(post, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("writing the Slack message: %w", err)
 	}

@@ -23,28 +23,36 @@ const (
 type slackPost struct {
 	Channel     string             `json:"channel,omitempty"`
 	Text        string             `json:"text"`
-	Attachments []slack.Attachment `json:"attachments"`
+	Blocks      []slackBlock       `json:"blocks,omitempty"`
+	Attachments []slack.Attachment `json:"attachments,omitempty"`
+	Parse       string             `json:"parse"` // none: Slack makes no links of its own
 	UnfurlLinks bool               `json:"unfurl_links"`
 	UnfurlMedia bool               `json:"unfurl_media"`
 }
 
 // slackMessage lays a message out: the top-level text holds title and mentions, since it is what Slack shows in
-// notifications and where mentions notify; below it stand body and origin beside a bar in the level's colour.
+// notifications and where mentions notify; below it stand body and origin beside a bar in the level's colour, which says at a glance
+// what a header or an emoji would have to be read for. The title is the link and not a button, since to press a button also
+// calls the app, and Slack complains of apps that do not answer.
 func slackMessage(m *Message, o slackOptions) slackPost {
+	mentions := append(slices.Clip(o.Mention), bodyMentions(m.Body)...)
+	post := slackPost{Text: slackTop(m, mentions), Parse: "none"}
+	if post.Blocks = slackOwnBlocks(o.Blocks, mentions); post.Blocks != nil {
+		body := strings.Join(renderText(slackDialect(), cut(m.Body, slackBody)), "\n\n")
+		post.Text = cutMrkdwn(post.Text+"\n"+body, 2*slackText)
+		return post
+	}
 	var blocks []slack.Block
 	for _, s := range slackSections(renderText(slackDialect(), cut(m.Body, slackBody))) {
 		blocks = append(blocks, slack.NewSectionBlock(mrkdwnObject(s), nil, nil))
 	}
 	blocks = append(blocks, slack.NewContextBlock("", mrkdwnObject(slackOrigin(m))))
-	return slackPost{
-		Channel: oneLine(o.Channel),
-		Text:    slackTop(m, append(o.Mention, bodyMentions(m.Body)...)),
-		Attachments: []slack.Attachment{{
-			Color:    levelColor(m.Level),
-			Fallback: cutMrkdwn(slackEscape(cut(oneLine(m.Title), slackTitle)), slackTitle),
-			Blocks:   slack.Blocks{BlockSet: blocks},
-		}},
-	}
+	post.Attachments = []slack.Attachment{{
+		Color:    levelColor(m.Level),
+		Fallback: cutMrkdwn(slackEscape(cut(oneLine(m.Title), slackTitle)), slackTitle),
+		Blocks:   slack.Blocks{BlockSet: blocks},
+	}}
+	return post
 }
 
 // mrkdwnObject is text in which only our own markup means something: Slack makes no links of its own.
@@ -63,17 +71,22 @@ func slackTop(m *Message, mentions []string) string {
 	if clean, ok := cleanURL(m.URL); ok && len(clean) <= slackURL {
 		title = "<" + slackEscape(clean) + "|" + title + ">"
 	}
-	top := "*" + title + "*"
+	return "*" + title + "*" + slackMentions(mentions, slackText-slackTitle-slackURL)
+}
+
+// slackMentions writes mentions, each behind a space, as far as there is room for them.
+func slackMentions(mentions []string, room int) string {
+	var all strings.Builder
 	for _, who := range mentions {
 		s := slackMention(who)
-		if units(top)+units(s) >= slackText {
+		if room -= 1 + units(s); room < 0 {
 			break
 		}
 		if s != "" {
-			top += " " + s
+			all.WriteString(" " + s)
 		}
 	}
-	return top
+	return all.String()
 }
 
 // bodyMentions returns who is mentioned within a body. Slack shows mentions in an attachment, but only those in the top-level text
@@ -90,32 +103,6 @@ func bodyMentions(body string) []string {
 		}
 	}
 	return ids
-}
-
-// slackMention is the markup that mentions who, or plain text where Slack knows no such name.
-func slackMention(who string) string {
-	who = oneLine(who)
-	switch {
-	case who == "@here", who == "@channel", who == "@everyone":
-		return "<!" + who[1:] + ">"
-	case isSlackID(who, "UW"):
-		return "<@" + who + ">"
-	case isSlackID(who, "S"):
-		return "<!subteam^" + who + ">"
-	case strings.Trim(who, "@") == "":
-		return ""
-	}
-	return slackNeutral("@" + cut(strings.TrimLeft(who, "@"), 100))
-}
-
-// isSlackID reports whether s looks like an id with one of these first letters. Short ones need a digit, so that a
-// name in capitals is none.
-func isSlackID(s, first string) bool {
-	if s == "" || !strings.ContainsRune(first, rune(s[0])) {
-		return false
-	}
-	other := strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
-	return other == "" && (len(s) >= 9 || strings.ContainsAny(s, "0123456789"))
 }
 
 // slackOrigin is the small line below a message.

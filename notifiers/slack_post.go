@@ -17,7 +17,7 @@ import (
 const maxSlackAnswer = 1 << 20
 
 // postWebhook posts to an incoming webhook, whose answer is 200 and "ok", or a word that says what is wrong.
-func (n *slackNotifier) postWebhook(outer, ctx context.Context, post slackPost) (Receipt, error) {
+func (n *slackNotifier) postWebhook(ctx context.Context, post any) (Receipt, error) {
 	const doing = "posting to the Slack webhook"
 	body, err := json.Marshal(post)
 	if err != nil {
@@ -31,40 +31,75 @@ func (n *slackNotifier) postWebhook(outer, ctx context.Context, post slackPost) 
 	req.Header.Set("User-Agent", userAgent)
 	a, err := exchange(n.client, req, maxReceipt)
 	if err != nil {
-		return Receipt{}, n.mask.attemptError(outer, doing, err)
+		return Receipt{}, n.mask.attemptError(ctx, doing, err)
 	}
 	word := strings.TrimSpace(string(a.body))
 	switch {
 	case a.code == http.StatusOK && word == "ok":
 		return a.receipt(n.mask), nil
 	case a.bodyErr != nil:
-		return a.receipt(n.mask), n.mask.attemptError(outer, doing+": reading the answer", a.bodyErr)
+		return a.receipt(n.mask), n.mask.attemptError(ctx, doing+": reading the answer", a.bodyErr)
 	}
-	return a.receipt(n.mask), n.slackFailure(doing, a, slackCode(word), "")
+	return a.receipt(n.mask), n.slackFailure(doing, a, slackRefusal{code: slackCode(word)})
 }
 
-// postMessage calls chat.postMessage.
-func (n *slackNotifier) postMessage(outer, ctx context.Context, post slackPost) (Receipt, error) {
-	doing := "posting to " + cut(post.Channel, 100)
+// slackPlace is a channel or conversation as Slack's methods take it, and as people know it.
+type slackPlace struct{ channel, name string }
+
+// slackSent is where a message stands.
+type slackSent struct{ channel, ts string }
+
+// postMessage calls chat.postMessage. below is the first message of the thread that it replies in, if any.
+func (n *slackNotifier) postMessage(ctx context.Context, to slackPlace, post slackPost, below ...slack.MsgOption) (sent slackSent, r Receipt, err error) {
+	r, err = n.call(ctx, slackDeed{"posting to", to.name}, func(api *slack.Client) (err error) {
+		sent.channel, sent.ts, err = api.PostMessageContext(ctx, to.channel, append(post.options(),
+			append(below, slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())...)...)
+		return err
+	})
+	return sent, r, err
+}
+
+// updateMessage calls chat.update for a message that stands somewhere.
+func (n *slackNotifier) updateMessage(ctx context.Context, at slackSent, name string, post slackPost) (Receipt, error) {
+	return n.call(ctx, slackDeed{"changing the message in", name}, func(api *slack.Client) error {
+		_, _, _, err := api.UpdateMessageContext(ctx, at.channel, at.ts, post.options()...)
+		return err
+	})
+}
+
+// options gives blocks and attachments even if there are none, since a change keeps those that it does not speak of.
+func (p slackPost) options() []slack.MsgOption {
+	blocks := make([]slack.Block, len(p.Blocks))
+	for i, b := range p.Blocks {
+		blocks[i] = b
+	}
+	return []slack.MsgOption{slack.MsgOptionText(p.Text, false), slack.MsgOptionBlocks(blocks...),
+		slack.MsgOptionAttachments(append([]slack.Attachment{}, p.Attachments...)...), slack.MsgOptionParse(false)}
+}
+
+// slackDeed says for people what a method does, and where.
+type slackDeed struct{ doing, place string }
+
+func (d slackDeed) String() string { return strings.TrimSpace(d.doing + " " + cut(d.place, 100)) }
+
+// call runs one method of the Web API.
+func (n *slackNotifier) call(ctx context.Context, deed slackDeed, method func(*slack.Client) error) (Receipt, error) {
 	recorder := &slackRecorder{client: n.client}
-	api := slack.New(n.config.Token.Value(), slack.OptionAPIURL(n.config.APIURL), slack.OptionHTTPClient(recorder))
-	_, _, err := api.PostMessageContext(ctx, post.Channel,
-		slack.MsgOptionText(post.Text, false),
-		slack.MsgOptionAttachments(post.Attachments...),
-		slack.MsgOptionDisableLinkUnfurl(),
-		slack.MsgOptionDisableMediaUnfurl())
+	err := method(slack.New(n.config.Token.Value(), slack.OptionAPIURL(n.config.APIURL), slack.OptionHTTPClient(recorder)))
 	a := recorder.answer
 	receipt := a.receipt(n.mask)
+	refusal := slackRefusal{place: deed.place, code: slackCode(string(a.body))}
 	var refused slack.SlackErrorResponse
 	switch {
 	case err == nil:
 		return receipt, nil
 	case a.code == 0 || a.bodyErr != nil:
-		return receipt, n.mask.attemptError(outer, doing, err)
+		return receipt, n.mask.attemptError(ctx, deed.String(), err)
 	case a.code == http.StatusOK && errors.As(err, &refused):
-		return receipt, n.slackFailure(doing, a, refused.Err, strings.Join(refused.ResponseMetadata.Messages, "; "))
+		refusal.code, refusal.needed = refused.Err, refused.Needed
+		refusal.detail = strings.Join(refused.ResponseMetadata.Messages, "; ")
 	}
-	return receipt, n.slackFailure(doing, a, slackCode(string(a.body)), "")
+	return receipt, n.slackFailure(deed.String(), a, refusal)
 }
 
 // slackRecorder is the HTTP client of one call. It keeps the answer, of which the library's errors tell too little.
@@ -72,6 +107,9 @@ type slackRecorder struct {
 	client *http.Client
 	answer answer
 }
+
+// slackScopes is the header in which Slack lists what a token may do.
+const slackScopes = "X-Oauth-Scopes"
 
 // Do sends req and hands the answer on.
 func (r *slackRecorder) Do(req *http.Request) (*http.Response, error) {
@@ -87,7 +125,7 @@ func (r *slackRecorder) Do(req *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{
 		StatusCode: a.code, Status: a.status, Request: req, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(body),
+		Header: http.Header{"Content-Type": {"application/json"}, slackScopes: {a.header.Get(slackScopes)}}, Body: io.NopCloser(body),
 	}, nil
 }
 

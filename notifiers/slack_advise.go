@@ -1,0 +1,137 @@
+package notifiers
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// slackAdvise judges a message option as it is written: what an incoming webhook cannot do, and blocks that Slack would refuse.
+func slackAdvise(config any, option string, value any) []Advice {
+	c := config.(*slackConfig)
+	if c.WebhookURL.IsSet() && !c.Token.IsSet() {
+		if a := webhookAdvice(option, value); a.Message != "" {
+			return []Advice{a}
+		}
+	}
+	if option == "blocks" {
+		return adviseBlocks(value)
+	}
+	return nil
+}
+
+// webhookAdvice says what an incoming webhook makes of an option that needs a bot token.
+func webhookAdvice(option string, value any) Advice {
+	const hint = "write a bot token in place of webhook_url"
+	does := map[string]string{
+		"channel":   "posts to its own channel, whatever is written here",
+		"dm":        "cannot write to a person: the message goes to its channel and mentions them",
+		"thread":    "knows no threads: each message stands for itself",
+		"broadcast": "knows no threads: each message stands for itself",
+		"update":    "cannot change a message: each one is posted anew",
+	}[option]
+	if does != "" {
+		return Advice{Message: option + ": an incoming webhook " + does, Hint: hint}
+	}
+	if option == "mention" && slices.ContainsFunc(texts(value), func(s string) bool { _, address := splitAddress(s); return address != "" }) {
+		return Advice{Message: "mention: an incoming webhook cannot look up an address: who has no slack: in people: is not notified", Hint: hint + ", or add slack: to people:"}
+	}
+	return Advice{}
+}
+
+// texts returns a text, or those of a list.
+func texts(value any) []string {
+	list, isList := value.([]any)
+	if !isList {
+		list = []any{value}
+	}
+	var all []string
+	for _, one := range list {
+		if s, ok := one.(string); ok {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// slackBlockTypes are the blocks that messages can have (https://docs.slack.dev/reference/block-kit/blocks).
+var slackBlockTypes = []string{
+	"actions", "alert", "auth_provider", "call", "card", "carousel", "container", "context", "context_actions", "data_table", "data_visualization",
+	"divider", "file", "header", "image", "input", "layout", "markdown", "plan", "rich_text", "section", "table", "task_card", "video",
+}
+
+// adviseBlocks judges blocks. Of texts with templates only the running relay knows the length, and cuts it.
+func adviseBlocks(value any) []Advice {
+	list, isList := value.([]any)
+	if !isList {
+		return []Advice{{Wrong: true, Message: "blocks must be a list", Hint: "write - {type: section, text: {type: mrkdwn, text: …}}"}}
+	}
+	var all []Advice
+	if len(list) > maxSlackBlocks {
+		all = append(all, Advice{Path: []string{strconv.Itoa(maxSlackBlocks)}, Wrong: true,
+			Message: fmt.Sprintf("there are %d blocks, and Slack takes %d", len(list), maxSlackBlocks), Hint: "put several lines into one section"})
+	}
+	for i, one := range list {
+		all = append(all, adviseBlock([]string{strconv.Itoa(i)}, one)...)
+	}
+	return all
+}
+
+func adviseBlock(path []string, value any) []Advice {
+	block, isMapping := value.(map[string]any)
+	kind, _ := block["type"].(string)
+	switch {
+	case !isMapping:
+		return []Advice{{Path: path, Wrong: true, Message: "a block must be a mapping", Hint: "write {type: section, text: {type: mrkdwn, text: …}}"}}
+	case kind == "":
+		return []Advice{{Path: path, Wrong: true, Message: "a block needs a type", Hint: "such as section, header, context or divider"}}
+	case strings.Contains(kind, "{{"):
+		return nil
+	case !slices.Contains(slackBlockTypes, kind):
+		return []Advice{{Path: append(path, "type"), Message: "Slack may know no block " + strconv.Quote(kind), Hint: "known are " + strings.Join(slackBlockTypes, ", ")}}
+	}
+	all := adviseTexts(path, block, slackSection)
+	if !isWhole(kind, block) {
+		missing := map[string]string{"image": "image_url", "context": "elements", "actions": "elements", "rich_text": "elements"}[kind]
+		if missing == "" {
+			missing = "text"
+		}
+		all = append(all, Advice{Path: path, Wrong: true, Message: "a block " + kind + " needs " + missing, Hint: "Slack refuses it without"})
+	}
+	return all
+}
+
+// adviseTexts finds what is wrong with the texts of an object whose own text may have so many characters.
+func adviseTexts(path []string, object map[string]any, limit int) []Advice {
+	kind, _ := object["type"].(string)
+	if text, isText := object["text"].(string); isText {
+		return adviseText(append(slices.Clip(path), "text"), kind, text, limit)
+	}
+	var all []Advice
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		at, limit := append(slices.Clip(path), key), textLimit(kind, key)
+		if inner, isObject := object[key].(map[string]any); isObject {
+			all = append(all, adviseTexts(at, inner, limit)...)
+		}
+		list, _ := object[key].([]any)
+		for i, one := range list {
+			if inner, isObject := one.(map[string]any); isObject {
+				all = append(all, adviseTexts(append(slices.Clip(at), strconv.Itoa(i)), inner, limit)...)
+			}
+		}
+	}
+	return all
+}
+
+func adviseText(path []string, kind, text string, limit int) []Advice {
+	objectType := map[string]string{"section": "mrkdwn", "header": "plain_text", "button": "plain_text"}[kind]
+	switch {
+	case objectType != "":
+		return []Advice{{Path: path, Wrong: true, Message: "the text of a " + kind + " must be an object", Hint: "write text: {type: " + objectType + ", text: …}"}}
+	case kind != "markdown" && !strings.Contains(text, "{{") && units(text) > limit:
+		return []Advice{{Path: path, Message: fmt.Sprintf("the text has %d characters; Slack takes %d, and the rest is cut", units(text), limit), Hint: "split it"}}
+	}
+	return nil
+}
