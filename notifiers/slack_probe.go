@@ -87,13 +87,10 @@ func (p *slackProbe) channels(ctx context.Context, channels []string) (string, e
 	if len(channels) == 0 {
 		return "", nil
 	}
-	seesAll := p.may("channels:read") && p.may("groups:read")
 	in := map[string]bool{}
-	if err := p.memberships(ctx, in); err != nil {
-		if code := slackErrorCode(err); code != "missing_scope" {
-			return "", err
-		}
-		seesAll = false
+	seesAll, err := p.memberships(ctx, in)
+	if err != nil && slackErrorCode(err) != "missing_scope" {
+		return "", err
 	}
 	var inside, outside []string
 	for _, c := range channels {
@@ -119,8 +116,8 @@ func (p *slackProbe) channels(ctx context.Context, channels []string) (string, e
 	return "", &PermanentError{Err: p.mask.error(fmt.Errorf("the app is not in %s, or there is no such channel: invite it there: /invite @%s", missing, oneLine(p.user)))}
 }
 
-// memberships notes the ids and names, in small letters, of the channels that the app is in, as far as it may see them.
-func (p *slackProbe) memberships(ctx context.Context, in map[string]bool) error {
+// memberships notes the ids and names, in small letters, of the channels that the app is in, and reports whether these are all.
+func (p *slackProbe) memberships(ctx context.Context, in map[string]bool) (all bool, err error) {
 	query := slack.GetConversationsForUserParameters{Limit: 1000, ExcludeArchived: true}
 	if p.may("channels:read") {
 		query.Types = append(query.Types, "public_channel")
@@ -130,7 +127,7 @@ func (p *slackProbe) memberships(ctx context.Context, in map[string]bool) error 
 	}
 	for range maxProbePages {
 		if len(query.Types) == 0 {
-			return nil
+			return false, nil
 		}
 		_, err := p.call(ctx, slackDeed{doing: "listing the app's channels"}, func(api *slack.Client) error {
 			page, next, err := api.GetConversationsForUserContext(ctx, &query)
@@ -141,8 +138,8 @@ func (p *slackProbe) memberships(ctx context.Context, in map[string]bool) error 
 			return err
 		})
 		if err != nil || query.Cursor == "" {
-			return err
+			return err == nil && len(query.Types) == 2, err
 		}
 	}
-	return nil
+	return false, nil
 }

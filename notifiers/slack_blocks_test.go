@@ -1,0 +1,172 @@
+package notifiers
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestBlocksKeepWithinTheLimits(t *testing.T) {
+	text := func(kind, s string) map[string]any { return map[string]any{"type": kind, "text": s} }
+	many := func(n int, one any) []any {
+		all := make([]any, n)
+		for i := range all {
+			all[i] = one
+		}
+		return all
+	}
+	long := strings.Repeat("<https://e.x/|word> & ", 2000)
+	for name, blocks := range map[string]any{
+		"a long section":        []any{map[string]any{"type": "section", "text": text("mrkdwn", long)}},
+		"a long header":         []any{map[string]any{"type": "header", "text": text("plain_text", long)}},
+		"a long markdown block": []any{map[string]any{"type": "markdown", "text": long}},
+		"long fields":           []any{map[string]any{"type": "section", "fields": many(30, text("mrkdwn", long))}},
+		"many elements":         []any{map[string]any{"type": "context", "elements": many(30, text("mrkdwn", "x"))}},
+		"many buttons":          []any{map[string]any{"type": "actions", "elements": many(40, map[string]any{"type": "button", "text": text("plain_text", long)})}},
+		"many blocks":           many(70, map[string]any{"type": "divider"}),
+		"many long sections":    many(70, map[string]any{"type": "section", "text": text("mrkdwn", long)}),
+		"one that is no list":   map[string]any{"type": "header", "text": text("plain_text", long)},
+		"code":                  []any{map[string]any{"type": "section", "text": text("mrkdwn", "```\n"+strings.Repeat("x < y\n", 2000)+"```")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			post := slackMessage(testMessage(), slackOptions{Blocks: blocks, Mention: []string{"U1"}})
+			total := 0
+			for _, b := range post.Blocks {
+				total += checkTexts(t, map[string]any(b), slackSection)
+			}
+			if len(post.Blocks) < 2 || len(post.Blocks) > maxSlackBlocks || total > 12_000 || len(post.Attachments) > 0 {
+				t.Errorf("%d blocks of %d characters", len(post.Blocks), total)
+			}
+			if last, _ := json.Marshal(post.Blocks); name != "many elements" && name != "many buttons" && !strings.Contains(string(last), "…") {
+				t.Errorf("nothing says that something is missing: %s", last)
+			}
+		})
+	}
+}
+
+// checkTexts fails for texts and lists that are too long, and returns how long all texts are together.
+func checkTexts(t *testing.T, object map[string]any, limit int) int {
+	t.Helper()
+	total := 0
+	kind, _ := object["type"].(string)
+	if s, isText := object["text"].(string); isText {
+		if n := units(s); n == 0 || n > limit && kind != "markdown" || strings.Count(s, fence)%2 == 1 || strings.Count(s, "<") != strings.Count(s, ">") && kind == "mrkdwn" && !strings.Contains(s, fence) {
+			t.Errorf("a %s of %d characters, of which there may be %d: %q", kind, n, limit, s[max(0, len(s)-60):])
+		}
+		return units(s)
+	}
+	for key, v := range object {
+		switch v := v.(type) {
+		case map[string]any:
+			total += checkTexts(t, v, textLimit(kind, key))
+		case []any:
+			if len(v) == 0 || len(v) > listLimit(kind, key) {
+				t.Errorf("%d %s in a %s", len(v), key, kind)
+			}
+			for _, one := range v {
+				if inner, isObject := one.(map[string]any); isObject {
+					total += checkTexts(t, inner, textLimit(kind, key))
+				}
+			}
+		}
+	}
+	return total
+}
+
+func TestBlocksOfWhichNothingIsLeftGiveTheUsualLayout(t *testing.T) {
+	for _, blocks := range []string{`[]`, `null`, `"x"`, `[{"type":""}]`, `[{"type":"section","text":{"type":"mrkdwn","text":" "}}]`, `[1,"x",null,[]]`} {
+		var o slackOptions
+		if err := json.Unmarshal([]byte(`{"mention":["U1"],"blocks":`+blocks+`}`), &o); err != nil {
+			t.Fatal(err)
+		}
+		if post := slackMessage(testMessage(), o); len(post.Blocks) > 0 || len(post.Attachments) != 1 {
+			t.Errorf("%s: %+v", blocks, post)
+		}
+	}
+}
+
+func TestAChangedMessageLosesItsOldBlocks(t *testing.T) {
+	slack, memory := newFakeSlack(t), newTestMemory()
+	n := slack.notifier("")
+	mustSend(t, n, slackTitled(memory, "a", `{"channel":"#qa","update":"k","blocks":[{"type":"divider","x_new":1}]}`))
+	if form := slack.messages[0].form; form.Get("blocks") != `[{"type":"divider","x_new":1}]` || form.Get("attachments") != "[]" && form.Get("attachments") != "" || form.Get("parse") != "none" {
+		t.Errorf("posted %v", form)
+	}
+	mustSend(t, n, slackTitled(memory, "b", `{"channel":"#qa","update":"k"}`))
+	if form := slack.messages[0].form; form.Get("blocks") != "[]" || !strings.Contains(form.Get("attachments"), "section") {
+		t.Errorf("changed to %v", form)
+	}
+	mustSend(t, n, slackTitled(memory, "c", `{"channel":"#qa","update":"k","blocks":[{"type":"divider"}]}`))
+	if form := slack.messages[0].form; form.Get("blocks") != `[{"type":"divider"}]` || form.Get("attachments") != "[]" {
+		t.Errorf("changed to %v", form)
+	}
+}
+
+func TestWhatIsSaidOfOptionsAsTheyAreWritten(t *testing.T) {
+	token, webhook := &slackConfig{Token: NewSecret("xoxb-1")}, &slackConfig{WebhookURL: NewSecret("https://hooks.example.com/x")}
+	many := `[` + strings.Repeat(`{"type":"divider"},`, 51) + `{"type":"divider"}]`
+	for _, c := range []struct {
+		config       *slackConfig
+		option, json string
+		want         string
+	}{
+		{token, "thread", `"k"`, ""},
+		{token, "dm", `["bob@bar.io"]`, ""},
+		{webhook, "thread", `"k"`, "warning : thread: an incoming webhook knows no threads: each message stands for itself"},
+		{webhook, "update", `"k"`, "warning : update: an incoming webhook cannot change a message: each one is posted anew"},
+		{webhook, "broadcast", `true`, "warning : broadcast: an incoming webhook knows no threads: each message stands for itself"},
+		{webhook, "dm", `"x"`, "warning : dm: an incoming webhook cannot write to a person: the message goes to its channel and mentions them"},
+		{webhook, "channel", `"#qa"`, "warning : channel: an incoming webhook posts to its own channel, whatever is written here"},
+		{webhook, "mention", `["@here","bob@bar.io"]`, "warning : mention: an incoming webhook cannot look up an address: who has no slack: in people: is not notified"},
+		{webhook, "mention", `["@here","{{ .actor.email }}"]`, ""},
+		{webhook, "blocks", `[{"type":"divider"}]`, ""},
+		{token, "blocks", `"x"`, "error : blocks must be a list"},
+		{token, "blocks", `[1]`, "error 0: a block must be a mapping"},
+		{token, "blocks", `[{"type":"divider"},{"text":"x"}]`, "error 1: a block needs a type"},
+		{token, "blocks", `[{"type":"sektion"}]`, `warning 0.type: Slack may know no block "sektion"`},
+		{token, "blocks", `[{"type":"{{ .level }}"}]`, ""},
+		{token, "blocks", many, "error 50: there are 52 blocks, and Slack takes 50"},
+		{token, "blocks", `[{"type":"section"}]`, "error 0: a block section needs text"},
+		{token, "blocks", `[{"type":"image","alt_text":"x"}]`, "error 0: a block image needs image_url"},
+		{token, "blocks", `[{"type":"header","text":"x"}]`, "error 0.text: the text of a header must be an object"},
+		{token, "blocks", `[{"type":"header","text":{"type":"plain_text","text":"` + strings.Repeat("x", 151) + `"}}]`, "warning 0.text.text: the text has 151 characters; Slack takes 150, and the rest is cut"},
+		{token, "blocks", `[{"type":"section","fields":[{"type":"mrkdwn","text":"` + strings.Repeat("x", 2001) + `"}]}]`, "warning 0.fields.0.text: the text has 2001 characters; Slack takes 2000, and the rest is cut"},
+		{token, "blocks", `[{"type":"section","text":{"type":"mrkdwn","text":"{{ .body }}` + strings.Repeat("x", 3001) + `"}}]`, ""},
+	} {
+		var value any
+		if err := json.Unmarshal([]byte(c.json), &value); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, a := range slackAdvise(c.config, c.option, value) {
+			got = append(got, fmt.Sprintf("%s %s: %s", map[bool]string{true: "error", false: "warning"}[a.Wrong], strings.Join(a.Path, "."), a.Message))
+			if a.Hint == "" {
+				t.Errorf("%s says not what to do", a.Message)
+			}
+		}
+		if strings.Join(got, "\n") != c.want {
+			t.Errorf("%s %.80s: got %q, want %q", c.option, c.json, got, c.want)
+		}
+	}
+}
+
+func FuzzBlocksStayWithinTheLimits(f *testing.F) {
+	f.Add(testBlocks)
+	f.Add(`[{"type":"section","text":{"type":"mrkdwn","text":"&<"}}]`)
+	f.Fuzz(func(t *testing.T, blocks string) {
+		var o slackOptions
+		if json.Unmarshal([]byte(blocks), &o.Blocks) != nil {
+			return
+		}
+		post := slackMessage(testMessage(), o)
+		b, err := json.Marshal(post)
+		if err != nil || len(post.Blocks) > maxSlackBlocks || len(post.Blocks)+len(post.Attachments) == 0 {
+			t.Errorf("%d blocks: %v", len(post.Blocks), err)
+		}
+		if again, _ := json.Marshal(slackMessage(testMessage(), o)); string(b) != string(again) {
+			t.Error("a second rendering differs")
+		}
+	})
+}
