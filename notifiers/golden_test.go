@@ -103,22 +103,6 @@ const hostileBody = "<!channel> <@U1> <!here|x> <script>alert(1)</script> <img s
 	"```\n``\u0060 <!channel> &amp; </code>\n```\n\n" +
 	"- [link](mailto:a@b.io) [bad](mailto:) [u](https://user:pw@host/<x>)\n\x00\x07 bell\u202e rtl override\n"
 
-// testBlocks are blocks as a rule makes them, with what is new, empty, too long or no link.
-const testBlocks = `[
-	{"type":"header","text":{"type":"plain_text","text":"Nightly & <b> failed","emoji":true}},
-	{"type":"section","text":{"type":"mrkdwn","text":"*3* of 40 &lt;failed&gt; <https://app.qase.io/run/WEB/dashboard/7|the run>"},"expand":true,
-	 "fields":[{"type":"mrkdwn","text":"*Plan*\nCheckout"},{"type":"mrkdwn","text":" "},{"type":"plain_text","text":"a_b & c"}],
-	 "accessory":{"type":"button","text":{"type":"plain_text","text":"Open the run in Qase, and look at each of the three cases that failed, one by one"},"url":"https://app.qase.io/run/WEB/dashboard/7?a=1&b=2"}},
-	{"type":"section","text":{"type":"mrkdwn","text":""}},
-	{"type":"divider"},
-	{"type":"context","elements":[{"type":"mrkdwn","text":"","x_new":1},{"type":"image","image_url":"javascript:alert(1)","alt_text":"x"}]},
-	{"type":"actions","elements":[{"type":"button","text":{"type":"plain_text","text":"Bad"},"url":"javascript:alert(1)"}]},
-	{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"a "},{"type":"text","text":" "},{"type":"text","text":"b","style":{"bold":true}}]}]},
-	{"type":"table","rows":[[{"type":"raw_text","text":"a"},{"type":"raw_text","text":""}]]},
-	{"type":"of_tomorrow","x_new":{"deep":[1,2.5,true,null]}},
-	{"type":"context","elements":[{"type":"mrkdwn","text":"kept","verbatim":false}]}
-]`
-
 // goldenMessages are the messages that every channel must render well.
 func goldenMessages() map[string]*Message {
 	mention := json.RawMessage(`{"mention":["U024BE7LH","@here","SAZ94GDB8","bob@bar.io","<!channel>"],"channel":"#qa"}`)
@@ -144,9 +128,6 @@ func goldenMessages() map[string]*Message {
 		}),
 		"mentions": testMessage(func(m *Message) { m.Options = mention }, func(m *Message) { m.URL = "" }),
 	}
-	set["blocks"] = testMessage(func(m *Message) {
-		m.Options = json.RawMessage(`{"channel":"#qa","mention":["U024BE7LH","Ana <ana@bar.io>"],"blocks":` + testBlocks + `}`)
-	})
 	for _, level := range []string{"info", "success", "warning", "error"} {
 		set["level-"+level] = testMessage(to, func(m *Message) { m.Level = level })
 	}

@@ -116,8 +116,12 @@ func newSlack(config any, defaults json.RawMessage) (Notifier, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	if _, err := readSlackOptions(nil, defaults); err != nil {
+	o, err := readSlackOptions(nil, defaults)
+	if err != nil {
 		return nil, err
+	}
+	if _, isList := o.Blocks.([]any); o.Blocks != nil && !isList {
+		return nil, &FieldError{"blocks", errors.New("not a list; write - {type: section, …}")}
 	}
 	if !strings.HasSuffix(c.APIURL, "/") {
 		c.APIURL += "/"

@@ -78,6 +78,9 @@ func (f *blockFitter) object(written map[string]any, limit int) (fit map[string]
 			fit[key] = v
 		}
 	}
+	if _, leads := written["url"]; leads && fit["url"] == nil {
+		return nil, false // a button that leads nowhere
+	}
 	return fit, isWhole(kind, fit)
 }
 

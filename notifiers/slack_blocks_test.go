@@ -7,6 +7,32 @@ import (
 	"testing"
 )
 
+// testBlocks are blocks as a rule makes them, with what is new, empty, too long or no link.
+const testBlocks = `[
+	{"type":"header","text":{"type":"plain_text","text":"Nightly & <b> failed","emoji":true}},
+	{"type":"section","text":{"type":"mrkdwn","text":"*3* of 40 &lt;failed&gt; <https://app.qase.io/run/WEB/dashboard/7|the run>"},"expand":true,
+	 "fields":[{"type":"mrkdwn","text":"*Plan*\nCheckout"},{"type":"mrkdwn","text":" "},{"type":"plain_text","text":"a_b & c"}],
+	 "accessory":{"type":"button","text":{"type":"plain_text","text":"Open the run in Qase, and look at each of the three cases that failed, one by one"},"url":"https://app.qase.io/run/WEB/dashboard/7?a=1&b=2"}},
+	{"type":"section","text":{"type":"mrkdwn","text":""}},
+	{"type":"divider"},
+	{"type":"context","elements":[{"type":"mrkdwn","text":"","x_new":1},{"type":"image","image_url":"javascript:alert(1)","alt_text":"x"}]},
+	{"type":"actions","elements":[{"type":"button","text":{"type":"plain_text","text":"Bad"},"url":"javascript:alert(1)"}]},
+	{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"a "},{"type":"text","text":" "},{"type":"text","text":"b","style":{"bold":true}}]}]},
+	{"type":"table","rows":[[{"type":"raw_text","text":"a"},{"type":"raw_text","text":""}]]},
+	{"type":"of_tomorrow","x_new":{"deep":[1,2.5,true,null]}},
+	{"type":"context","elements":[{"type":"mrkdwn","text":"kept","verbatim":false}]}
+]`
+
+func TestBlocksAreAsTheyWere(t *testing.T) {
+	got, err := Preview("slack", testMessage(func(m *Message) {
+		m.Options = json.RawMessage(`{"channel":"#qa","mention":["U024BE7LH","Ana <ana@bar.io>"],"blocks":` + testBlocks + `}`)
+	}), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "golden/slack/blocks.json", got)
+}
+
 func TestBlocksKeepWithinTheLimits(t *testing.T) {
 	text := func(kind, s string) map[string]any { return map[string]any{"type": kind, "text": s} }
 	many := func(n int, one any) []any {

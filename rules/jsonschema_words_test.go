@@ -37,7 +37,7 @@ func schemaWords() map[string]word {
 		"include":   "More files, as paths or patterns relative to this file.",
 		"settings":  "General settings.",
 		"sources":   "Addresses that Qase posts to: POST /webhooks/NAME. Without it there is one named qase, whose secret is $QASE_WEBHOOK_SECRET.",
-		"people":    "Who stands behind an e-mail address or a member id of Qase.",
+		"people":    "Who stands behind an e-mail address or a member id of Qase, and how Slack calls them.",
 		"notifiers": "Ways out.",
 		"templates": "Parts that messages share: {{ template \"NAME\" . }}.",
 		"rules":     "Each event meets each rule, in this order.",
@@ -67,7 +67,7 @@ func schemaWords() map[string]word {
 		"people[].email":     "E-mail address in Qase.",
 		"people[].member_id": "team_member_id in events.",
 		"people[].slack":     "Member id in Slack, such as U024BE7LH.",
-		"people[].team":      "Team, for conditions: actor.team.",
+		"people[].team":      "Team, for conditions (actor.team), and for mention: and dm:, which call all of it by this name.",
 
 		"notifiers[].name":          "Name by which rules call it.",
 		"notifiers[].type":          "What it is. The type decides which other keys there are.",
