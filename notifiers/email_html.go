@@ -35,13 +35,24 @@ func mailHTML(m *Message) (string, error) {
 		Level, Color, Title, URL, Origin string
 		Body                             template.HTML
 	}{
-		oneLine(m.Level), levelColor(m.Level), cut(mailTitle(m), maxMailTitle), link,
+		oneLine(m.Level), mailColor(m.Level), cut(mailTitle(m), maxMailTitle), link,
 		strings.Join(m.origin(), " · "), body,
 	})
 	if err != nil {
 		return "", fmt.Errorf("writing the HTML of the mail: %w", err)
 	}
 	return b.String(), nil
+}
+
+// mailColor is the colour of a level, dark enough for small white text on it and for small text in it on white (WCAG 2.2, 1.4.3).
+func mailColor(level string) string {
+	switch level {
+	case "success":
+		return "#15803d"
+	case "warning":
+		return "#b45309"
+	}
+	return levelColor(level)
 }
 
 // bodyHTML renders Markdown with inline styles. The result is safe: the tree holds no HTML and no other links than

@@ -219,3 +219,17 @@ func testEmail(t *testing.T, port int, roots *x509.CertPool, edit ...func(*email
 func smtpError(code int, text string) *smtp.SMTPError {
 	return &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode{code / 100, 1, 1}, Message: text + " " + testPassword}
 }
+
+// dripping says these lines as speak does, and then one digit at a time.
+func dripping(lines []string) func(net.Conn) {
+	return func(c net.Conn) {
+		speak(c, lines)
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for range tick.C {
+			if _, err := io.WriteString(c, "2"); err != nil {
+				return
+			}
+		}
+	}
+}

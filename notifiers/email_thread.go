@@ -47,14 +47,17 @@ func (n *emailNotifier) thread(msg *mail.Msg, key string) {
 // subject too; so in a thread that a rule asks for, all have the subject of the first.
 func (o emailOptions) subject(ctx context.Context, m *Message) string {
 	if written := oneLine(o.Subject); written != "" {
-		return cut(written, maxSubject)
+		return headerText(written)
 	}
-	own := cut(mailTitle(m), maxSubject)
+	own := headerText(mailTitle(m))
 	if key := oneLine(o.Thread); m.Memory != nil && key != "" && key != "none" {
 		return firstSubject(ctx, m.Memory, key, own)
 	}
 	return own
 }
+
+// headerText is text for a header: cut, and without what would be decoded there (RFC 2047, section 2).
+func headerText(s string) string { return cut(strings.ReplaceAll(s, "=?", "= ?"), maxSubject) }
 
 // firstSubject returns the subject of the first mail of a thread, which is own if there was none. A mail is not held up by a memory that
 // fails: then it has its own.

@@ -25,7 +25,7 @@ const mentionScheme = "mention:"
 // text too, since it may come from the event. In the tree that it returns images are links, and links lead to the web, to a mailbox or
 // (if mentions are wanted) to somebody, or are text.
 func parseMarkdown(body string, mentions bool) (ast.Node, []byte) {
-	source := []byte(cut(cleanText(body), maxMarkdown))
+	source := []byte(shallow(cut(cleanText(body), maxMarkdown)))
 	root := markdownParser().Parse(text.NewReader(source))
 	for _, n := range collect(root, func(n ast.Node) bool { return n.Kind() == ast.KindImage }) {
 		imageToLink(n.(*ast.Image))
@@ -42,6 +42,38 @@ func parseMarkdown(body string, mentions bool) (ast.Node, []byte) {
 		checkLink(n, source)
 	}
 	return root, source
+}
+
+// maxNesting is how deep quotes and lists can stand in each other in one line. The parser's work grows with the square of the depth.
+const maxNesting = 32
+
+// shallow makes text of what would be nested deeper than maxNesting.
+func shallow(body string) string {
+	lines := strings.SplitAfter(body, "\n")
+	for i, line := range lines {
+		if at := deepest(line); at >= 0 {
+			lines[i] = line[:at] + "\\" + line[at:]
+		}
+	}
+	return strings.Join(lines, "")
+}
+
+// deepest returns where the marker of a quote or list stands that is one too many, or -1.
+func deepest(line string) int {
+	depth := 0
+	for i, r := range line {
+		if !strings.ContainsRune("> \t-*+.)0123456789", r) {
+			break
+		}
+		spaced := i+1 < len(line) && (line[i+1] == ' ' || line[i+1] == '\t')
+		if r == '>' || spaced && strings.ContainsRune("-*+.)", r) {
+			depth++
+		}
+		if depth > maxNesting {
+			return i
+		}
+	}
+	return -1
 }
 
 func markdownParser() parser.Parser {
