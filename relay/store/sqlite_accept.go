@@ -48,35 +48,38 @@ func (t *tx) accept(f *flight) ([]Receipt, error) {
 	}
 	t.flights = append(t.flights, f)
 	receipts := slices.Clone(f.receipts)
+	busy, err := t.busyLanes(f)
+	if err != nil {
+		return nil, err
+	}
+	var events, deliveries []any
 	for _, v := range f.plans {
-		if err := t.storeOne(&f.batch[v.i], v.plan, &receipts[v.i]); err != nil {
-			return nil, err
+		ev, r := &f.batch[v.i], &receipts[v.i]
+		events = append(events, eventRow(ev, v.plan.Decisions)...)
+		for j := range v.plan.Deliveries {
+			d := &v.plan.Deliveries[j]
+			deliveries = append(deliveries, t.deliveryRow(ev.ID, d, r.add(d, busy))...)
 		}
 	}
 	for _, key := range f.keys.order {
 		t.keys.put(key, f.keys.values[key])
 	}
-	return receipts, nil
+	if err := t.insert(t.into.events, events); err != nil {
+		return nil, err
+	}
+	return receipts, t.insert(t.into.deliveries, deliveries)
 }
 
-// storeOne stores an event and its plan.
-func (t *tx) storeOne(ev *Event, p Plan, r *Receipt) error {
-	if err := t.insertEvent(ev, p.Decisions); err != nil {
-		return err
+// add notes a new delivery of the event and returns the state it begins in.
+func (r *Receipt) add(d *NewDelivery, busy map[lane]bool) start {
+	s := startOf(d, busy)
+	switch {
+	case s.state == Sending:
+		r.Claimed = append(r.Claimed, d.ID)
+	case s.state == Pending && !slices.Contains(r.Pending, d.Notifier):
+		r.Pending = append(r.Pending, d.Notifier)
 	}
-	for j := range p.Deliveries {
-		d := &p.Deliveries[j]
-		state, err := t.insertDelivery(ev.ID, d)
-		switch {
-		case err != nil:
-			return err
-		case state == Sending:
-			r.Claimed = append(r.Claimed, d.ID)
-		case state == Pending && !slices.Contains(r.Pending, d.Notifier):
-			r.Pending = append(r.Pending, d.Notifier)
-		}
-	}
-	return nil
+	return s
 }
 
 // handBackAll gives back what was claimed for a caller who had gone.
@@ -106,60 +109,83 @@ func shareFailures(receipts []Receipt) {
 	}
 }
 
-func (t *tx) insertEvent(ev *Event, decisions []byte) error {
-	const q = `INSERT INTO events (id, source, name, project, received_at, decisions, body, hash, replay_of)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+func eventRow(ev *Event, decisions []byte) []any {
 	var hash []byte // a replay has none
 	if h := hashOf(ev); ev.ReplayOf == 0 {
 		hash = h[:]
 	}
-	_, err := t.exec(q, ev.ID, ev.Source, ev.Name, ev.Project, ev.ReceivedAt.UnixMilli(), decisions, ev.Body, hash, optional(ev.ReplayOf))
-	return wrap(err, "storing an event")
+	return []any{ev.ID, ev.Source, ev.Name, ev.Project, ev.ReceivedAt.UnixMilli(), decisions, ev.Body, hash, optional(ev.ReplayOf)}
 }
 
 // firstLease is the lease of a delivery that is claimed as it is made.
 const firstLease = 1
 
-// insertDelivery stores a delivery and returns its state. It is due now, or after its wait when an earlier one of its order key is
-// unfinished, or being sent already.
-func (t *tx) insertDelivery(event ID, d *NewDelivery) (State, error) {
-	state, next, lease := Cancelled, any(nil), 0
-	if d.Cancelled == "" {
-		busy, err := t.isBusy(d.Notifier, d.OrderKey)
-		switch {
-		case err != nil:
-			return "", err
-		case busy:
-			state, next = Pending, t.now+cmp.Or(d.Wait, OrderWait).Milliseconds()
-		case d.Claim:
-			state, lease = Sending, firstLease
-			t.lanes[d.ID] = held{lane{d.Notifier, d.OrderKey}, int64(len(d.Message))}
-		default:
-			state, next = Pending, t.now
-		}
-	}
-	t.count(d.Notifier).enter(state, d.ID, int64(len(d.Message)))
-	const q = `INSERT INTO deliveries (id, event_id, rule, notifier, order_key, title, state, unfinished, next_at, lease,
-			created_at, first_at, updated_at, error, message, fallback_for, wait)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7 <> 'cancelled', ?8, ?9, ?10, ?10, ?10, ?11, ?12, ?13, ?14)`
-	_, err := t.exec(q, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, state, next, lease,
-		t.now, d.Cancelled, d.Message, optional(d.FallbackFor), optional(d.Wait.Milliseconds()))
-	return state, wrap(err, "storing a delivery")
+// start is how a delivery begins.
+type start struct {
+	state State
+	waits bool // for an earlier one of its order key
 }
 
-// isBusy reports whether a delivery of this order key is unfinished. (As a part of the INSERT, this would make SQLite
-// build a table for the new row each time.)
-func (t *tx) isBusy(notifier, key string) (busy bool, err error) {
-	if key == "" {
-		return false, nil
+// startOf says how a delivery begins: being sent, or due now, or waiting when an earlier one of its order key is unfinished.
+// busy has the lanes with unfinished deliveries, to which it adds.
+func startOf(d *NewDelivery, busy map[lane]bool) start {
+	l := lane{d.Notifier, d.OrderKey}
+	waits := d.OrderKey != "" && busy[l]
+	switch {
+	case d.Cancelled != "":
+		return start{state: Cancelled}
+	case d.OrderKey != "":
+		busy[l] = true
 	}
-	const q = `SELECT 1 FROM deliveries INDEXED BY deliveries_lane
-		WHERE unfinished = 1 AND notifier = ? AND order_key = ? LIMIT 1`
-	err = t.query(context.Background(), q, []any{notifier, key}, func(row) error {
-		busy = true
-		return nil
-	})
-	return busy, wrap(err, "looking for an earlier delivery")
+	if d.Claim && !waits {
+		return start{state: Sending}
+	}
+	return start{Pending, waits}
+}
+
+// deliveryRow counts a new delivery and returns its row.
+func (t *tx) deliveryRow(event ID, d *NewDelivery, s start) []any {
+	size := int64(len(d.Message))
+	next, lease, unfinished := any(nil), 0, 1
+	switch s.state {
+	case Cancelled:
+		unfinished = 0
+	case Sending:
+		lease = firstLease
+		t.lanes[d.ID] = held{lane{d.Notifier, d.OrderKey}, size}
+	case Pending:
+		due := t.now
+		if s.waits {
+			due += cmp.Or(d.Wait, OrderWait).Milliseconds()
+		}
+		next = due
+	}
+	t.count(d.Notifier).enter(s.state, d.ID, size)
+	return []any{d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, s.state, unfinished, next, lease,
+		t.now, t.now, t.now, d.Cancelled, d.Message, optional(d.FallbackFor), optional(d.Wait.Milliseconds())}
+}
+
+// busyLanes returns which lanes of new deliveries have unfinished ones.
+func (t *tx) busyLanes(f *flight) (map[lane]bool, error) {
+	var lanes []any
+	for _, v := range f.plans {
+		for j := range v.plan.Deliveries {
+			if d := &v.plan.Deliveries[j]; d.OrderKey != "" && d.Cancelled == "" {
+				lanes = append(lanes, d.Notifier, d.OrderKey)
+			}
+		}
+	}
+	return t.busyOf(lanes)
+}
+
+// busyOf returns which of the lanes, given as notifier and order key in turns, have unfinished deliveries.
+func (t *tx) busyOf(lanes []any) (map[lane]bool, error) {
+	const q = `SELECT column1, column2 FROM (VALUES (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?))
+		WHERE EXISTS (SELECT 1 FROM deliveries INDEXED BY deliveries_lane
+			WHERE unfinished = 1 AND notifier = column1 AND order_key = column2)`
+	busy := map[lane]bool{}
+	err := t.queryMany(q, nil, lanes, func(r row) { busy[lane{r.str(0), r.str(1)}] = true })
+	return busy, wrap(err, "looking for earlier deliveries")
 }
 
 func wrap(err error, doing string) error {

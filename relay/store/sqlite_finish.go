@@ -115,8 +115,11 @@ func (t *tx) insertFallback(o *Outcome) error {
 	}
 	d := *o.Fallback
 	d.Claim = false
-	_, err = t.insertDelivery(event, &d)
-	return err
+	busy, err := t.busyOf([]any{d.Notifier, d.OrderKey})
+	if err != nil {
+		return err
+	}
+	return t.insert(t.into.deliveries, t.deliveryRow(event, &d, startOf(&d, busy)))
 }
 
 // finishOne records one outcome and reports whether the delivery still has its lease.

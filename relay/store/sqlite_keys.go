@@ -27,20 +27,16 @@ func (o *changes) put(key string, kv keyValue) {
 
 // saveKeys writes what was changed.
 func (t *tx) saveKeys() error {
-	const put = `INSERT INTO kv (key, value, expires_at) VALUES (?1, ?2, ?3)
-		ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at`
+	rows := make([]any, 0, 3*len(t.keys.order))
 	for _, key := range t.keys.order {
-		var err error
-		if kv := t.keys.values[key]; kv.value == nil {
-			_, err = t.exec("DELETE FROM kv WHERE key = ?", key)
-		} else {
-			_, err = t.exec(put, key, kv.value, kv.expires)
-		}
-		if err != nil {
-			return wrap(err, "keeping a key")
+		kv := t.keys.values[key]
+		if kv.value != nil {
+			rows = append(rows, key, kv.value, kv.expires)
+		} else if _, err := t.exec("DELETE FROM kv WHERE key = ?", key); err != nil {
+			return wrap(err, "forgetting a key")
 		}
 	}
-	return nil
+	return t.insert(t.into.keys, rows)
 }
 
 // getKey returns a value as this transaction will leave it.

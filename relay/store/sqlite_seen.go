@@ -54,23 +54,19 @@ func (t *tx) moveSeen() error {
 		fresh += len(f.seen)
 	}
 	next := t.sightings.order[:min(2*fresh, len(t.sightings.order))]
+	rows := make([]any, 0, 3*len(next))
 	for _, h := range next {
-		if err := t.keepSeen(h, t.sightings.moving[h]); err != nil {
-			return err
-		}
+		s := t.sightings.moving[h]
+		rows = append(rows, h[:], s.event, s.at+DedupeWindow.Milliseconds())
+	}
+	if err := t.insert(t.into.seen, rows); err != nil {
+		return err
 	}
 	t.moved = len(next)
 	if t.moved == 0 || t.moved < len(t.sightings.order) {
 		return nil
 	}
 	return t.mark(markDeduped, int64(t.oldestUnmoved()-1))
-}
-
-func (t *tx) keepSeen(h bodyHash, s sighting) error {
-	const q = `INSERT INTO dedupe (hash, event_id, expires_at) VALUES (?1, ?2, ?3)
-		ON CONFLICT (hash) DO UPDATE SET event_id = excluded.event_id, expires_at = excluded.expires_at`
-	_, err := t.exec(q, h[:], s.event, s.at+DedupeWindow.Milliseconds())
-	return wrap(err, "remembering a body")
 }
 
 // oldestUnmoved returns the first event whose hash stays in memory, when all that is moving has moved.

@@ -48,6 +48,7 @@ type tx struct {
 
 	counts  *counts // the writer's
 	counted map[string]*counting
+	into    *inserts
 }
 
 // writer owns the connection that writes. Its loop takes groups of ops into transactions.
@@ -59,6 +60,7 @@ type writer struct {
 	lanes  map[ID]held   // of deliveries that are being sent; they never change, so a rollback does not matter
 	ahead  *ahead
 	counts *counts // as committed
+	into   inserts
 
 	mu     sync.Mutex // held during a transaction, and by whoever must have none beside
 	broken chan struct{}
@@ -68,7 +70,7 @@ type writer struct {
 }
 
 func newWriter(c *conn, a *ahead, now func() time.Time) *writer {
-	w := &writer{conn: c, ahead: a, now: now, lanes: map[ID]held{}, grown: func(*conn) {}}
+	w := &writer{conn: c, ahead: a, now: now, lanes: map[ID]held{}, into: newInserts(), grown: func(*conn) {}}
 	w.done, w.broken = make(chan struct{}), make(chan struct{})
 	w.queue.wake = make(chan struct{}, 1)
 	w.commit = func() error {
@@ -154,7 +156,7 @@ func (w *writer) transact(group []*op) (err error) {
 	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("starting a transaction: %w", err)
 	}
-	t := &tx{conn: w.conn, now: w.now().UnixMilli(), lanes: w.lanes, ahead: w.ahead, sightings: &w.ahead.sightings, counts: w.counts}
+	t := &tx{conn: w.conn, now: w.now().UnixMilli(), lanes: w.lanes, ahead: w.ahead, sightings: &w.ahead.sightings, counts: w.counts, into: &w.into}
 	for _, o := range group {
 		if o.ran = !o.over.Load(); !o.ran {
 			o.dropped()
