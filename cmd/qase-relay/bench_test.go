@@ -92,11 +92,11 @@ func awaitPort(b *testing.B, address string) {
 	b.Fatalf("nothing listens on %s", address)
 }
 
-func freeAddress(b *testing.B) string {
-	b.Helper()
+func freeAddress(tb testing.TB) string {
+	tb.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer func() { _ = ln.Close() }()
 	return ln.Addr().String()

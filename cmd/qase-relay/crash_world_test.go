@@ -1,0 +1,269 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+// soak is how long the tests that break things go on: as many minutes as QASE_RELAY_SOAK says, or until they have done what they do in
+// a normal run.
+func soak(t *testing.T) time.Duration {
+	t.Helper()
+	text := os.Getenv("QASE_RELAY_SOAK")
+	if text == "" {
+		return 0
+	}
+	minutes, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		t.Fatalf("QASE_RELAY_SOAK=%s: want a number of minutes", text)
+	}
+	return time.Duration(minutes * float64(time.Minute))
+}
+
+// crashWorld is a receiver, a rules file, and writers that post to relays at addresses that stay the same over all starts.
+type crashWorld struct {
+	dir   string
+	addrs []string
+	args  []string // of serve, on all relays
+	book  *crashBook
+}
+
+// crashOptions say how a world differs from one relay that posts straight to its receiver.
+type crashOptions struct {
+	relays   int                          // zero is one
+	via      func(receiver string) string // the address that relays post to
+	notifier string                       // further keys of the notifier
+	args     []string                     // of serve
+}
+
+func newCrashWorld(t *testing.T, o crashOptions) *crashWorld {
+	t.Helper()
+	w := &crashWorld{dir: t.TempDir(), args: o.args, book: newCrashBook()}
+	for range max(o.relays, 1) {
+		w.addrs = append(w.addrs, freeAddress(t))
+	}
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var message struct {
+			Event struct{ Payload struct{ ID int } }
+		}
+		if err := json.NewDecoder(r.Body).Decode(&message); err != nil {
+			t.Errorf("the receiver got no JSON: %v", err)
+		}
+		w.book.deliver(r.Context(), arrivalNote{event: message.Event.Payload.ID, delivery: r.Header.Get("webhook-id"), at: time.Now()})
+	}))
+	receiver.Config.SetKeepAlivesEnabled(o.via == nil)
+	t.Cleanup(receiver.Close)
+	url := receiver.URL
+	if o.via != nil {
+		url = o.via(url)
+	}
+	rules := fmt.Sprintf(`
+sources: [{name: qase, secrets: [s]}]
+notifiers: [{name: ops, type: http, url: %q%s}]
+rules: [{name: all, when: 'event_name == "run.completed"', notify: [ops]}]
+`, url, o.notifier)
+	if err := os.WriteFile(filepath.Join(w.dir, defaultRules), []byte(rules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// start starts the relay of this number.
+func (w *crashWorld) start(t *testing.T, number int) *process {
+	t.Helper()
+	args := append([]string{"serve", "--listen", w.addrs[number], "--admin-listen", "127.0.0.1:0"}, w.args...)
+	p, err := startProcess(processOptions{dir: w.dir, env: []string{"NO_PROXY=*"}, args: args})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.kill)
+	if _, ok := p.log.await(`msg="taking events"`); !ok {
+		t.Fatalf("the relay did not start:\n%s", p.log.text())
+	}
+	w.book.started()
+	return p
+}
+
+// startWriting posts events from many writers, until stop is called.
+func (w *crashWorld) startWriting(ctx context.Context) (stop func()) {
+	writing, cancel := context.WithCancel(ctx)
+	var writers sync.WaitGroup
+	for n := range crashWriters {
+		writers.Go(func() { w.write(writing, n) })
+	}
+	return func() { cancel(); writers.Wait() }
+}
+
+// write posts events until ctx is done. What was not acknowledged is posted again, to any relay.
+func (w *crashWorld) write(ctx context.Context, writer int) {
+	var posters []*poster
+	for _, addr := range w.addrs {
+		p, err := newPoster(sendFlags{to: "http://" + addr + "/webhooks/qase", secret: "s", timeout: 15 * time.Second, concurrency: 1})
+		if err != nil {
+			panic(err)
+		}
+		posters = append(posters, p)
+	}
+	for n := 1; ctx.Err() == nil; n++ {
+		id := writer*1_000_000 + n
+		body := fmt.Appendf(nil, `{"event_name":"run.completed","payload":{"id":%d,"failed":1},"project_code":"WEB"}`, id)
+		for ctx.Err() == nil {
+			up := w.book.up()
+			a := posters[rand.IntN(len(posters))].post(ctx, body)
+			if a.err == nil && a.accepted() {
+				w.book.acknowledge(id)
+				break
+			}
+			if ctx.Err() == nil {
+				w.book.refuse(a)
+			}
+			select {
+			case <-up:
+			case <-time.After(50 * time.Millisecond):
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
+// arrivalNote is one message as the receiver got it.
+type arrivalNote struct {
+	event    int
+	delivery string // its webhook-id
+	at       time.Time
+}
+
+// crashBook is what was acknowledged and what arrived.
+type crashBook struct {
+	mu       sync.Mutex
+	acked    map[int]bool
+	arrived  map[int][]arrivalNote
+	messages int
+	refused  map[string]int // answers that were none or no 202, by status
+	gate     chan struct{}  // messages are answered when it is closed; nil is at once
+	changed  chan struct{}  // closed at every change
+	nextUp   chan struct{}  // closed at the next start
+}
+
+func newCrashBook() *crashBook {
+	return &crashBook{acked: map[int]bool{}, arrived: map[int][]arrivalNote{}, refused: map[string]int{},
+		changed: make(chan struct{}), nextUp: make(chan struct{})}
+}
+
+func (b *crashBook) change(f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f()
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+func (b *crashBook) acknowledge(id int) { b.change(func() { b.acked[id] = true }) }
+func (b *crashBook) refuse(a answer) {
+	b.change(func() { b.refused[cmp.Or(a.Status, "no answer")]++ })
+}
+
+// deliver notes a message, and holds its sender while the gate is shut.
+func (b *crashBook) deliver(ctx context.Context, n arrivalNote) {
+	var gate chan struct{}
+	b.change(func() {
+		b.arrived[n.event], gate = append(b.arrived[n.event], n), b.gate
+		b.messages++
+	})
+	if gate != nil {
+		select {
+		case <-gate:
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (b *crashBook) started() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	close(b.nextUp)
+	b.nextUp = make(chan struct{})
+}
+
+// up returns a channel that is closed at the next start of a relay.
+func (b *crashBook) up() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.nextUp
+}
+
+// awaitAcks waits for n more acknowledgements.
+func (b *crashBook) awaitAcks(ctx context.Context, n int) bool {
+	b.mu.Lock()
+	want := len(b.acked) + n
+	b.mu.Unlock()
+	return b.await(ctx, func() bool { return len(b.acked) >= want })
+}
+
+func (b *crashBook) awaitDeliveries(ctx context.Context) bool {
+	return b.await(ctx, func() bool { return b.missing() == 0 })
+}
+
+// await waits until met, which is called with the book locked.
+func (b *crashBook) await(ctx context.Context, met func() bool) bool {
+	for {
+		b.mu.Lock()
+		done, changed := met(), b.changed
+		b.mu.Unlock()
+		if done {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// missing counts what was acknowledged and has not arrived. The book has to be locked.
+func (b *crashBook) missing() int {
+	n := 0
+	for id := range b.acked {
+		if len(b.arrived[id]) == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// checkRepeats makes sure that whatever came twice can be recognised by its webhook-id, and came twice because something broke
+// just after the first time.
+func (b *crashBook) checkRepeats(t *testing.T, broken []time.Time) (repeats int) {
+	t.Helper()
+	const near = 5 * time.Second
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for event, notes := range b.arrived {
+		for i, n := range notes[1:] {
+			repeats++
+			if n.delivery != notes[0].delivery || n.delivery == "" {
+				t.Errorf("event %d came as delivery %s and as %s", event, notes[0].delivery, n.delivery)
+			}
+			explained := false
+			for _, at := range broken {
+				explained = explained || notes[i].at.Before(at.Add(time.Second)) && notes[i].at.After(at.Add(-near))
+			}
+			if broken != nil && !explained {
+				t.Errorf("event %d came again, though nothing broke within %v of %v", event, near, notes[i].at)
+			}
+		}
+	}
+	return repeats
+}
