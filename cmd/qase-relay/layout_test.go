@@ -27,15 +27,16 @@ type pkg struct {
 // mayImport says for each package what else of ours it may import, outside its tests.
 func mayImport() map[string][]string {
 	return map[string][]string{
-		"rules/catalog":  {},
-		"rules":          {"rules/catalog"},
-		"notifiers":      {},
-		"relay/store":    {},
-		"relay":          {"relay/store", "rules", "rules/catalog", "notifiers"},
-		"relay/ingest":   {"relay", "relay/store", "rules", "rules/catalog"},
-		"relay/admin":    {"relay", "relay/store", "relay/console", "rules", "rules/catalog", "notifiers"},
-		"relay/console":  {"relay", "relay/store", "rules", "rules/catalog", "notifiers"},
-		"cmd/qase-relay": {"relay", "relay/store", "relay/ingest", "relay/admin", "relay/console", "rules", "rules/catalog", "notifiers"},
+		"rules/catalog":      {},
+		"rules":              {"rules/catalog"},
+		"notifiers":          {},
+		"relay/store":        {},
+		"relay/store/pgtest": {}, // only for tests
+		"relay":              {"relay/store", "rules", "rules/catalog", "notifiers"},
+		"relay/ingest":       {"relay", "relay/store", "rules", "rules/catalog"},
+		"relay/admin":        {"relay", "relay/store", "relay/console", "rules", "rules/catalog", "notifiers"},
+		"relay/console":      {"relay", "relay/store", "rules", "rules/catalog", "notifiers"},
+		"cmd/qase-relay":     {"relay", "relay/store", "relay/ingest", "relay/admin", "relay/console", "rules", "rules/catalog", "notifiers"},
 	}
 }
 

@@ -9,10 +9,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"qaserelay/relay/store/pgtest"
 )
 
 func TestPostgresKeepsWhatEveryStorePromises(t *testing.T) {
-	s := newSchemas(t, newCluster(t, "fsync=off"))
+	s := newSchemas(t, pgtest.New(t, "fsync=off"))
 	testStore(t, func(t *testing.T, now func() time.Time) func() Store {
 		url := s.take(t)
 		return func() Store { return openPostgres(t, url, now) }
@@ -30,15 +32,15 @@ func openPostgres(tb testing.TB, url string, now func() time.Time) *Postgres {
 
 // schemas lends schemas to tests and empties them in between, which is quicker than making new tables.
 type schemas struct {
-	*cluster
+	*pgtest.Cluster
 	free chan string
 }
 
-func newSchemas(tb testing.TB, c *cluster) *schemas {
+func newSchemas(tb testing.TB, c *pgtest.Cluster) *schemas {
 	s := &schemas{c, make(chan string, runtime.GOMAXPROCS(0))}
 	for i := range cap(s.free) {
 		name := fmt.Sprintf("shared%d", i)
-		if err := openPostgres(tb, c.schema(tb, name), nil).Close(); err != nil {
+		if err := openPostgres(tb, c.Schema(tb, name), nil).Close(); err != nil {
 			tb.Fatal(err)
 		}
 		s.free <- name
@@ -55,8 +57,8 @@ func (s *schemas) take(t *testing.T) string {
 		for _, table := range strings.Fields("events dedupe deliveries attempts kv rates replicas counts probe") {
 			fmt.Fprintf(&empty, "DELETE FROM %s.%s;", name, table)
 		}
-		s.exec(t, empty.String())
+		s.Exec(t, empty.String())
 		s.free <- name
 	})
-	return s.url(name)
+	return s.URL(name)
 }

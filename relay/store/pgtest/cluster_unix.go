@@ -1,6 +1,6 @@
 //go:build unix
 
-package store
+package pgtest
 
 import (
 	"context"
@@ -21,8 +21,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// cluster is a PostgreSQL server of the tests' own, on a free port of the loopback.
-type cluster struct {
+// Cluster is a PostgreSQL server of the tests' own, on a free port of the loopback.
+type Cluster struct {
 	dir, bin string
 	port     int
 	settings []string
@@ -31,8 +31,8 @@ type cluster struct {
 	stopped  chan struct{}
 }
 
-// newCluster starts a server for a test, or skips the test where none is installed, unless the environment requires it.
-func newCluster(tb testing.TB, settings ...string) *cluster {
+// New starts a server for a test, or skips the test where none is installed, unless the environment requires it.
+func New(tb testing.TB, settings ...string) *Cluster {
 	tb.Helper()
 	c, err := startCluster(settings...)
 	if errors.Is(err, errNoServer) && os.Getenv("QASE_RELAY_TEST_REQUIRE") != "postgres" {
@@ -45,17 +45,17 @@ func newCluster(tb testing.TB, settings ...string) *cluster {
 	return c
 }
 
-// schema makes an empty schema and returns its URL.
-func (c *cluster) schema(tb testing.TB, name string) string {
+// Schema makes an empty schema and returns its URL.
+func (c *Cluster) Schema(tb testing.TB, name string) string {
 	tb.Helper()
-	c.exec(tb, fmt.Sprintf("CREATE SCHEMA %s", name))
-	return c.url(name)
+	c.Exec(tb, fmt.Sprintf("CREATE SCHEMA %s", name))
+	return c.URL(name)
 }
 
-// exec runs a statement, as an operator would.
-func (c *cluster) exec(tb testing.TB, sql string) {
+// Exec runs a statement, as an operator would.
+func (c *Cluster) Exec(tb testing.TB, sql string) {
 	tb.Helper()
-	conn, err := pgx.Connect(context.Background(), c.url("public"))
+	conn, err := pgx.Connect(context.Background(), c.URL("public"))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -69,8 +69,8 @@ func (c *cluster) exec(tb testing.TB, sql string) {
 var errNoServer = errors.New("no initdb in PATH or /usr/lib/postgresql/*/bin; install PostgreSQL to run this test (apt-get install postgresql)")
 
 // startCluster makes a server that keeps what it is told, unless settings say otherwise.
-func startCluster(settings ...string) (c *cluster, err error) {
-	c = &cluster{settings: settings}
+func startCluster(settings ...string) (c *Cluster, err error) {
+	c = &Cluster{settings: settings}
 	if c.bin, err = findServer(); err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func startCluster(settings ...string) (c *cluster, err error) {
 		return nil, err
 	}
 	if err = c.init(); err == nil {
-		err = c.start()
+		err = c.Start()
 	}
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(c.dir))
@@ -97,7 +97,7 @@ func findServer() (folder string, err error) {
 	return filepath.Dir(slices.Max(found)), nil
 }
 
-func (c *cluster) init() error {
+func (c *Cluster) init() error {
 	if os.Getuid() == 0 {
 		if err := c.dropRoot(); err != nil {
 			return err
@@ -111,7 +111,7 @@ func (c *cluster) init() error {
 }
 
 // dropRoot chooses who runs the server.
-func (c *cluster) dropRoot() error {
+func (c *Cluster) dropRoot() error {
 	for _, name := range []string{"postgres", "nobody"} {
 		u, err := user.Lookup(name)
 		if err != nil {
@@ -125,15 +125,15 @@ func (c *cluster) dropRoot() error {
 	return errors.New("the server cannot be run by root, and there is neither a user postgres nor nobody")
 }
 
-func (c *cluster) command(name string, args ...string) *exec.Cmd {
+func (c *Cluster) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(c.bin, name), args...)
 	cmd.Dir = c.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.as}
 	return cmd
 }
 
-// start returns when the server answers. A second start uses the same port and data.
-func (c *cluster) start() error {
+// Start returns when the server answers. A second start uses the same port and data.
+func (c *Cluster) Start() error {
 	if c.port == 0 {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -160,7 +160,7 @@ func (c *cluster) start() error {
 	return c.await(&log)
 }
 
-func (c *cluster) await(log fmt.Stringer) error {
+func (c *Cluster) await(log fmt.Stringer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	look := time.NewTicker(20 * time.Millisecond)
@@ -173,24 +173,28 @@ func (c *cluster) await(log fmt.Stringer) error {
 			return errors.New("the server does not answer")
 		case <-look.C:
 		}
-		if conn, err := pgx.Connect(ctx, c.url("public")); err == nil {
+		if conn, err := pgx.Connect(ctx, c.URL("public")); err == nil {
 			return conn.Close(ctx)
 		}
 	}
 }
 
-// stop ends the server as an operator does (SIGINT) or as a crash does (SIGQUIT).
-func (c *cluster) stop(s syscall.Signal) {
+// Stop ends the server as an operator does (SIGINT) or as a crash does (SIGQUIT).
+func (c *Cluster) Stop(s syscall.Signal) {
 	_ = c.server.Process.Signal(s)
 	<-c.stopped
 }
 
 // remove ends the server and deletes its data.
-func (c *cluster) remove() {
-	c.stop(syscall.SIGQUIT)
+func (c *Cluster) remove() {
+	c.Stop(syscall.SIGQUIT)
 	_ = os.RemoveAll(c.dir)
 }
 
-func (c *cluster) url(schema string) string {
+// URL is where the tables of a schema are.
+func (c *Cluster) URL(schema string) string {
 	return fmt.Sprintf("postgres://relay:secret@127.0.0.1:%d/postgres?sslmode=disable&search_path=%s", c.port, schema)
 }
+
+// Address is where the server listens.
+func (c *Cluster) Address() string { return fmt.Sprintf("127.0.0.1:%d", c.port) }

@@ -1,0 +1,2 @@
+// Package pgtest runs a PostgreSQL server for tests. Only tests use it.
+package pgtest
