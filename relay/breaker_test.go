@@ -1,0 +1,259 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/relay/store"
+)
+
+// faulty is a receiver that answers with an error until it is mended.
+type faulty struct {
+	arrivals
+	err atomic.Pointer[error]
+}
+
+func failing(err error) *faulty {
+	f := &faulty{}
+	f.set(err)
+	return f
+}
+
+func (f *faulty) set(err error) { f.err.Store(&err) }
+
+func (f *faulty) send(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+	f.add(m.Title)
+	return notifiers.Receipt{}, *f.err.Load()
+}
+
+func (r *rig) acceptMany(t *testing.T, n int) {
+	t.Helper()
+	for i := range n {
+		r.accept(t, "", fmt.Sprintf("%03d", i))
+	}
+}
+
+func TestAReceiverThatFailsGetsABreak(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := failing(errors.New("503 Service Unavailable"))
+		r := newRig(t, map[string]sender{"ops": f.send})
+		r.acceptMany(t, 100)
+		synctest.Wait()
+		if n := len(f.list()); n < breakAfter || n > breakAfter+8 {
+			t.Errorf("%d attempts were made before the break", n)
+		}
+		state := r.NotifierStates()["ops"]
+		if state.State != NotifierOpen || state.Why != "503 Service Unavailable" || time.Until(state.NextTry) != firstBreak {
+			t.Errorf("the state is %+v", state)
+		}
+		before, claims := len(f.list()), sum(r.memory.claims)
+		time.Sleep(firstBreak - time.Second)
+		if len(f.list()) != before || sum(r.memory.claims) != claims {
+			t.Errorf("in the break, %d attempts and %d claims were made", len(f.list())-before, sum(r.memory.claims)-claims)
+		}
+		time.Sleep(10 * time.Minute) // breaks of 30 s, 1 min, 2 min, 4 min, 5 min
+		if n := len(f.list()) - before; n < 4 || n > 5 {
+			t.Errorf("%d attempts were made to see whether it works", n)
+		}
+		f.set(nil)
+		time.Sleep(longestBreak + time.Minute)
+		if states := r.states(t); states[store.Delivered] != 100 {
+			t.Errorf("when it worked again, there were %v", states)
+		}
+		if state := r.NotifierStates()["ops"]; state.State != NotifierClosed || state.Why != "" {
+			t.Errorf("the state is %+v", state)
+		}
+		for _, line := range []string{"the receiver fails, so the notifier's deliveries wait", "the receiver works again"} {
+			if n := strings.Count(r.logs.String(), line); n != 1 {
+				t.Errorf("%q stands in the log %d times", line, n)
+			}
+		}
+	})
+}
+
+func TestABreakCostsDeliveriesNoAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := failing(errors.New("503 Service Unavailable"))
+		r := newRig(t, map[string]sender{"ops": f.send})
+		r.acceptMany(t, 100)
+		time.Sleep(time.Minute)
+		untried := 0
+		list, _ := r.memory.Deliveries(t.Context(), store.DeliveryFilter{})
+		for _, d := range list {
+			if d.Attempts == 0 && d.State == store.Pending {
+				untried++
+			}
+		}
+		if untried < 80 {
+			t.Errorf("%d of 100 are untried", untried)
+		}
+	})
+}
+
+func TestWhatOpensTheCircuit(t *testing.T) {
+	plain := errors.New("no")
+	cases := []struct {
+		name string
+		err  error
+		open bool
+	}{
+		{"an error that says nothing", plain, true},
+		{"credentials that are not accepted", &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: plain}, true},
+		{"a failing receiver that names a time", &notifiers.RetryAfterError{After: time.Second, Reason: notifiers.ReasonServer, Err: plain}, true},
+		{"messages that are refused", &notifiers.PermanentError{Err: plain}, false},
+		{"messages that could not be read", &notifiers.PermanentError{Reason: notifiers.ReasonOther, Err: plain}, false},
+		{"a wish for patience", &notifiers.RetryAfterError{After: time.Millisecond, Err: plain}, false},
+		{"success", nil, false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, map[string]sender{"ops": failing(c.err).send})
+				r.acceptMany(t, 30)
+				synctest.Wait()
+				if state := r.NotifierStates()["ops"].State; (state == NotifierOpen) != c.open {
+					t.Errorf("the state is %s", state)
+				}
+			})
+		})
+	}
+}
+
+func TestASingleBadMessageDoesNotOpenTheCircuit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := failing(errors.New("500 Internal Server Error"))
+		r := newRig(t, map[string]sender{"ops": f.send})
+		r.accept(t, "7", "bad")
+		time.Sleep(20 * time.Hour)
+		if n := len(f.list()); n < breakAfter {
+			t.Fatalf("only %d attempts were made", n)
+		}
+		if state := r.NotifierStates()["ops"].State; state != NotifierClosed {
+			t.Errorf("the state is %s", state)
+		}
+	})
+}
+
+func TestAPersonsRetryTriesAFailingReceiverAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := failing(errors.New("503 Service Unavailable"))
+		r := newRig(t, map[string]sender{"ops": f.send})
+		r.acceptMany(t, 100)
+		synctest.Wait()
+		f.set(nil)
+		d, _ := r.delivery(t, "050")
+		if _, err := r.Retry(t.Context(), []store.ID{d.ID}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(6 * time.Second)
+		if states := r.states(t); states[store.Delivered] != 100 {
+			t.Errorf("a moment later there are %v", states)
+		}
+	})
+}
+
+func gone() error { return &notifiers.GoneError{Err: errors.New("410 Gone")} }
+
+func TestAReceiverThatIsGonePausesItsNotifier(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := failing(gone())
+		r := newRig(t, map[string]sender{"ops": f.send})
+		r.acceptMany(t, 50)
+		time.Sleep(59 * time.Minute)
+		if n := len(f.list()); n > 8 {
+			t.Errorf("%d attempts were made before the pause", n)
+		}
+		if states := r.states(t); states[store.Pending] != 50 {
+			t.Errorf("in the pause there are %v", states)
+		}
+		before := len(f.list())
+		time.Sleep(48 * time.Hour)
+		if n := len(f.list()) - before; n < 47 || n > 49 {
+			t.Errorf("in two days of pause, %d attempts were made", n)
+		}
+		if states := r.states(t); states[store.Pending] != 50 {
+			t.Errorf("after two days of pause there are %v", states)
+		}
+		if n := strings.Count(r.logs.String(), "the receiver is gone, so the notifier pauses"); n != 1 {
+			t.Errorf("the log says so %d times", n)
+		}
+		f.set(nil)
+		if err := r.Resume(t.Context(), "ops"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		if states := r.states(t); states[store.Delivered] != 50 {
+			t.Errorf("after resuming there are %v", states)
+		}
+		if b, _ := r.memory.Get(t.Context(), pauseKey("ops")); b != nil {
+			t.Errorf("kept of the pause is still %s", b)
+		}
+		if err := r.Resume(t.Context(), "other"); !errors.Is(err, ErrNoNotifier) {
+			t.Errorf("resuming one that there is not: %v", err)
+		}
+	})
+}
+
+func TestAPauseOutlastsTheProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := failing(gone())
+		r := newRig(t, map[string]sender{"ops": f.send})
+		r.acceptMany(t, 20)
+		synctest.Wait()
+		if err := r.stop(); err != nil {
+			t.Fatal(err)
+		}
+		before := len(f.list())
+		again := newRig(t, map[string]sender{"ops": f.send}, func(o *Options) { o.Store = r.memory })
+		time.Sleep(50 * time.Minute)
+		if n := len(f.list()) - before; n != 0 {
+			t.Errorf("after the restart, %d attempts were made", n)
+		}
+		if state := again.NotifierStates()["ops"]; state.State != NotifierPaused || state.Why != "410 Gone" {
+			t.Errorf("the state is %+v", state)
+		}
+		time.Sleep(11 * time.Minute)
+		if n := len(f.list()) - before; n != 1 {
+			t.Errorf("after an hour, %d attempts were made", n)
+		}
+	})
+}
+
+func TestAReloadEndsAPauseIfTheReceiverIsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, map[string]sender{"ops": failing(gone()).send})
+		r.acceptMany(t, 20)
+		synctest.Wait()
+		var got arrivals
+		r.Reload(configOf(map[string]sender{"ops": got.always(nil)}))
+		time.Sleep(2 * time.Second)
+		if states := r.states(t); states[store.Delivered] != 20 {
+			t.Errorf("after the reload there are %v", states)
+		}
+	})
+}
+
+func TestAnotherRelaysResumeEndsThePauseHere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := failing(gone())
+		r := newRig(t, map[string]sender{"ops": f.send}, func(o *Options) { o.Store.(*memory).wakes = make(chan string) })
+		r.acceptMany(t, 20)
+		synctest.Wait()
+		f.set(nil)
+		kept, _ := r.memory.Get(t.Context(), pauseKey("ops"))
+		if done, err := r.memory.Swap(t.Context(), pauseKey("ops"), kept, store.Change{}); !done || err != nil {
+			t.Fatal(done, err)
+		}
+		time.Sleep(pauseLook + 2*time.Second)
+		if states := r.states(t); states[store.Delivered] != 20 {
+			t.Errorf("there are %v", states)
+		}
+	})
+}

@@ -1,0 +1,125 @@
+package relay
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/relay/store"
+)
+
+func TestARelayThatLostItsStoreSendsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got arrivals
+		var r *rig
+		r = newRig(t, map[string]sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+			got.add(m.Title)
+			r.memory.lost.Store(true)
+			time.Sleep(time.Second)
+			return notifiers.Receipt{}, nil
+		}})
+		r.acceptMany(t, 50)
+		time.Sleep(time.Minute)
+		sent := len(got.list())
+		if sent == 0 || sent > 4 {
+			t.Errorf("%d went out, while 4 were on their way", sent)
+		}
+		if states := r.states(t); states[store.Delivered] != sent || states[store.Sending] == 0 {
+			t.Errorf("%d went out, but there are %v", sent, states)
+		}
+		claims := len(r.memory.claims)
+		time.Sleep(time.Minute)
+		if len(r.memory.claims) != claims {
+			t.Errorf("it claimed %d times", len(r.memory.claims)-claims)
+		}
+	})
+}
+
+func TestWordOfAnotherRelaysWorkWakesTheLane(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got arrivals
+		r := newRig(t, map[string]sender{"ops": got.always(nil)}, func(o *Options) { o.Store.(*memory).wakes = make(chan string) })
+		time.Sleep(10*time.Second + 500*time.Millisecond)
+		e := event(t, "7", "a")
+		_, err := r.memory.Accept(t.Context(), []store.Event{{ID: r.IDs.Next(time.Now()), Body: e.Body}},
+			func(int, func(string) ([]byte, error)) (store.Plan, error) {
+				return store.Plan{Deliveries: []store.NewDelivery{{ID: r.IDs.Next(time.Now()), Notifier: "ops", Message: []byte(`{"title":"a"}`)}}}, nil
+			})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := time.Now()
+		r.memory.wakes <- "nobody"
+		r.memory.wakes <- "ops"
+		synctest.Wait()
+		if len(got.list()) != 1 || time.Now() != before {
+			t.Errorf("arrived %v after %v", got.list(), time.Since(before))
+		}
+	})
+}
+
+func TestIDsBearTheNumberOfTheRelay(t *testing.T) {
+	m := newMemory()
+	m.node = 5
+	e := New(Options{Store: m, Config: configOf(nil)})
+	if id := e.IDs.Next(time.Now()); int64(id)>>12&1023 != 5 {
+		t.Errorf("the id %d is not of relay 5", id)
+	}
+}
+
+func TestANotifierHasAMemoryOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var found []string
+		remember := func(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+			old, err := m.Memory.Get(ctx, "thread")
+			if err != nil {
+				return notifiers.Receipt{}, err
+			}
+			found = append(found, string(old))
+			_, err = m.Memory.Swap(ctx, "thread", old, []byte(m.Title), time.Hour)
+			return notifiers.Receipt{}, err
+		}
+		r := newRig(t, map[string]sender{"ops": remember})
+		for _, title := range []string{"a", "b"} {
+			r.accept(t, "7", title)
+			synctest.Wait()
+		}
+		if len(found) != 2 || found[0] != "" || found[1] != "a" {
+			t.Errorf("found %q", found)
+		}
+		if b, _ := r.memory.Get(t.Context(), "notifier/ops/thread"); string(b) != "b" {
+			t.Errorf("kept is %q", b)
+		}
+	})
+}
+
+func TestAStalledLaneHoldsNoMoreThanItSends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, map[string]sender{"ops": hangs})
+		r.acceptMany(t, 100)
+		time.Sleep(5 * time.Second)
+		if states := r.states(t); states[store.Sending] > 4 {
+			t.Errorf("with 4 messages on their way, there are %v", states)
+		}
+	})
+}
+
+func TestAClockThatWentBackStallsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got arrivals
+		var back time.Duration
+		r := newRig(t, map[string]sender{"ops": got.always(nil)}, func(o *Options) {
+			o.Now = func() time.Time { return time.Now().Add(-back).Round(0) }
+		})
+		r.accept(t, "", "before")
+		synctest.Wait()
+		back = time.Hour
+		r.accept(t, "", "after")
+		time.Sleep(2 * time.Second)
+		if len(got.list()) != 2 {
+			t.Errorf("arrived %v", got.list())
+		}
+	})
+}
