@@ -30,7 +30,7 @@ func (l *lane) feed(ctx, writes context.Context) {
 			continue
 		}
 		trouble.reset()
-		l.pace.claimed(len(batch))
+		l.pace.claimed(batch...)
 		l.caughtUp.Store(len(batch) < room)
 		for _, group := range byOrderKey(batch) {
 			l.pass(ctx, group)
@@ -62,8 +62,8 @@ func (l *lane) room(writes context.Context) (int, time.Duration) {
 	return l.gate.room(most)
 }
 
-// mostHeld is how many deliveries a lane holds at most, so that its memory is bounded.
-func (l *lane) mostHeld() int { return max(64, 16*l.workers) }
+// mostHeld is how many deliveries a lane holds at most: enough to keep the receiver busy while the disk is slow.
+func (l *lane) mostHeld() int { return max(64, 64*l.workers) }
 
 // window is how many deliveries the lane may hold: about what it sends in a moment.
 func (l *lane) window() int {

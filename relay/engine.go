@@ -45,7 +45,7 @@ type Options struct {
 	DryRun  bool             // decide and record, send nothing
 	Logger  *slog.Logger     // nil logs nothing
 	Metrics *Metrics         // nil means new ones that nobody reads
-	Now     func() time.Time // nil means time.Now
+	Now     func() time.Time // nil means store.Clock()
 	Rand    func() float64   // the jitter of retries, from 0 to 1; nil means math/rand
 	IDs     *store.IDs       // nil means those of the store's Node
 }
@@ -77,7 +77,7 @@ func New(o Options) *Engine {
 		o.Metrics = NewMetrics(MetricsOptions{})
 	}
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = store.Clock()
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Float64

@@ -71,7 +71,7 @@ func (l *lane) offer(d store.Delivery) bool {
 	if l.ended {
 		return false
 	}
-	l.pace.claimed(1)
+	l.pace.claimed(d)
 	select {
 	case l.work <- []store.Delivery{d}:
 		return true

@@ -3,11 +3,16 @@ package relay
 import (
 	"sync"
 	"time"
+
+	"qaserelay/relay/store"
 )
 
 // moment is how long a claimed delivery may wait in a lane before it is sent. What has to wait longer is left in the store, where another
 // relay may take it.
 const moment = 2 * time.Second
+
+// maxHeldBytes is about how much a lane holds in memory.
+const maxHeldBytes = 32 << 20
 
 // pace counts what a lane holds, and measures how fast it sends. Its methods may be called from many goroutines.
 type pace struct {
@@ -18,19 +23,23 @@ type pace struct {
 	held   int           // claimed, and not yet reported
 	wanted int           // freed gets a token when no more than this is held
 	took   time.Duration // by an attempt, as a running mean
+	size   int           // of a delivery in bytes, likewise
 	moved  time.Time     // when an attempt ended, or the first of those held was claimed
 	next   time.Time     // the next place in the rate is not before
 }
 
 func (p *pace) init(workers int) { p.workers, p.freed = workers, make(chan struct{}, 1) }
 
-func (p *pace) claimed(n int) {
+func (p *pace) claimed(ds ...store.Delivery) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.held == 0 {
 		p.moved = time.Now()
 	}
-	p.held += n
+	p.held += len(ds)
+	for _, d := range ds {
+		p.size += (len(d.EventBody) + len(d.Message) - p.size) / 8
+	}
 }
 
 func (p *pace) release(n int) {
@@ -56,7 +65,7 @@ func (p *pace) sent(took time.Duration) {
 	p.took += (took - p.took) / 8
 }
 
-// window is about how many deliveries go out in a moment. While none does, it is as many as there are workers.
+// window is about how many deliveries go out in a moment, but no more than there is memory for. While none does, it is as many as there are workers.
 func (p *pace) window() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -66,7 +75,7 @@ func (p *pace) window() int {
 	case p.took == 0:
 		return 8 * p.workers
 	}
-	return p.workers * max(1, int(moment/p.took))
+	return max(1, min(p.workers*max(1, int(moment/p.took)), maxHeldBytes/max(1, p.size)))
 }
 
 // room returns how much of a window is free: nothing until half of it is, so that claims are few and large.

@@ -62,6 +62,9 @@ func FuzzRetryNext(f *testing.F) {
 		if wait < 0 || wait > ceiling {
 			t.Errorf("wait %v is not between 0 and %v", wait, ceiling)
 		}
+		if asked := min(err.After, ceiling); again && wait < asked {
+			t.Errorf("wait %v, but the receiver asked for %v", wait, asked)
+		}
 		if again && wait == 0 && initial > 10 && most > 10 {
 			t.Error("another attempt without any wait")
 		}

@@ -13,7 +13,7 @@ import (
 
 // SQLiteOptions are settings of a SQLite store.
 type SQLiteOptions struct {
-	Now    func() time.Time // the clock; nil is time.Now
+	Now    func() time.Time // the clock; nil is Clock()
 	Logger *slog.Logger     // where trouble in the background goes; nil is nowhere
 }
 
@@ -41,7 +41,7 @@ type SQLite struct {
 func OpenSQLite(ctx context.Context, path string, opts SQLiteOptions) (_ *SQLite, err error) {
 	s := &SQLite{path: path, now: opts.Now, log: opts.Logger}
 	if s.now == nil {
-		s.now = time.Now
+		s.now = Clock()
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
