@@ -40,7 +40,7 @@ func (e *Engine) handOver(c *call) {
 			if n.ID == id {
 				e.give(store.Delivery{ID: n.ID, EventID: c.receipt.ID, EventName: c.event.Name, Project: c.event.Project,
 					Rule: n.Rule, Notifier: n.Notifier, OrderKey: n.OrderKey, Title: n.Title, State: store.Sending, Lease: 1,
-					CreatedAt: now, FirstAt: now, UpdatedAt: now, Message: n.Message, EventBody: c.event.Body})
+					CreatedAt: now, FirstAt: now, UpdatedAt: now, Message: n.Message, EventBody: c.event.Body, Decoded: n.Decoded})
 			}
 		}
 	}

@@ -83,11 +83,11 @@ func (e *Engine) storePlan(cfg *Config, ev *rules.Event, d rules.Decision) (plan
 // newDelivery keeps the message as it will be sent at every attempt, but for the event, which is stored already.
 func (e *Engine) newDelivery(cfg *Config, ev *rules.Event, n rules.Notification) (store.NewDelivery, error) {
 	id := e.IDs.Next(e.Now())
-	message, err := json.Marshal(storedMessage{notifiers.Message{ID: id.String(), Rule: n.Rule, Level: n.Level, Title: n.Title,
-		Body: n.Body, URL: n.URL, Options: n.Options, EventName: ev.Name, Project: ev.Project, Thread: n.EntityKey,
-		CreatedAt: ev.ReceivedAt}, n.Fallbacks})
+	m := notifiers.Message{ID: id.String(), Rule: n.Rule, Level: n.Level, Title: n.Title, Body: n.Body, URL: n.URL, Options: n.Options,
+		EventName: ev.Name, Project: ev.Project, Thread: n.EntityKey, CreatedAt: ev.ReceivedAt.UTC().Round(0)}
+	message, err := json.Marshal(storedMessage{m, n.Fallbacks})
 	d := store.NewDelivery{ID: id, Rule: n.Rule, Notifier: n.Notifier, OrderKey: n.EntityKey, Title: n.Title,
-		Message: message, Wait: cfg.Settings.OrderWait}
+		Message: message, Decoded: &m, Wait: cfg.Settings.OrderWait}
 	if e.DryRun {
 		d.Cancelled = "dry run"
 	}

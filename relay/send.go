@@ -20,8 +20,8 @@ func send(ctx context.Context, n notifiers.Notifier, d store.Delivery, memory no
 			err = fmt.Errorf("notifier panicked: %v", p)
 		}
 	}()
-	var m notifiers.Message
-	if err := json.Unmarshal(d.Message, &m); err != nil {
+	m, err := messageOf(d)
+	if err != nil {
 		return r, &notifiers.PermanentError{Reason: notifiers.ReasonOther,
 			Err: fmt.Errorf("reading the stored message: %w", err)}
 	}
@@ -29,4 +29,13 @@ func send(ctx context.Context, n notifiers.Notifier, d store.Delivery, memory no
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	return n.Send(ctx, &m)
+}
+
+// messageOf returns the message of a delivery. Where it was just made, there is no need to read it again.
+func messageOf(d store.Delivery) (m notifiers.Message, err error) {
+	if made, ok := d.Decoded.(*notifiers.Message); ok {
+		return *made, nil
+	}
+	err = json.Unmarshal(d.Message, &m)
+	return m, err
 }
