@@ -157,20 +157,10 @@ func (l *load) acceptAll(n, waiters int) {
 }
 
 func (l *load) accept() ID {
-	n := l.count.Add(1)
-	key := fmt.Sprintf("entity/WEB/run/%d", n/4)
-	body := fmt.Appendf(nil, `{"pid":%d,"n":%d,"x":"%s"}`, os.Getpid(), n, l.body)
-	ev := Event{
-		ID: l.ids.Next(time.Now()), Source: "qase", Name: "run.completed", Project: "WEB", Body: body,
-		Hash: sha256.Sum256(body), ReceivedAt: time.Now(), Keys: []string{key},
-	}
+	ev, p := l.next()
 	rs, err := l.store.Accept(context.Background(), []Event{ev}, func(_ int, get func(string) ([]byte, error)) (Plan, error) {
-		_, err := get(key)
-		return Plan{
-			Decisions:  l.body[:300],
-			Deliveries: []NewDelivery{{ID: ev.ID + 1<<22, Rule: "failed-run", Notifier: "slack", OrderKey: key, Title: "3 failed", Message: l.body[:600]}},
-			Changes:    []Change{{Key: key, Value: l.body[:300], Expires: ev.ReceivedAt.Add(time.Hour)}},
-		}, err
+		_, err := get(ev.Keys[0])
+		return p, err
 	})
 	if err != nil || rs[0].Err != nil {
 		panic(fmt.Sprint(err, rs))
@@ -180,6 +170,22 @@ func (l *load) accept() ID {
 	default:
 	}
 	return rs[0].ID
+}
+
+// next makes an event and what follows from it.
+func (l *load) next() (Event, Plan) {
+	n := l.count.Add(1)
+	key := fmt.Sprintf("entity/WEB/run/%d", n/4)
+	body := fmt.Appendf(nil, `{"pid":%d,"n":%d,"x":"%s"}`, os.Getpid(), n, l.body)
+	ev := Event{
+		ID: l.ids.Next(time.Now()), Source: "qase", Name: "run.completed", Project: "WEB", Body: body,
+		Hash: sha256.Sum256(body), ReceivedAt: time.Now(), Keys: []string{key},
+	}
+	return ev, Plan{
+		Decisions:  l.body[:300],
+		Deliveries: []NewDelivery{{ID: ev.ID + 1<<22, Rule: "failed-run", Notifier: "slack", OrderKey: key, Title: "3 failed", Message: l.body[:600]}},
+		Changes:    []Change{{Key: key, Value: l.body[:300], Expires: ev.ReceivedAt.Add(time.Hour)}},
+	}
 }
 
 // deliverAll claims and finishes until n deliveries are done, as a lane of the relay does.

@@ -84,6 +84,23 @@ func (c *counts) get(notifier string) count {
 	return c.of[notifier]
 }
 
+// many reports whether a notifier, or all together, has many deliveries in a state.
+func (c *counts) many(s State, notifier string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	sum := 0
+	for name, n := range c.of {
+		switch {
+		case notifier != "" && notifier != name:
+		case s == Dead:
+			sum += n.dead
+		case s == Pending:
+			sum += n.unfinished
+		}
+	}
+	return sum > fewUnfinished
+}
+
 // apply takes over what a transaction has committed.
 func (c *counts) apply(changes map[string]*counting) {
 	c.mu.Lock()

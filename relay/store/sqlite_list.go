@@ -28,7 +28,7 @@ func (s *SQLite) Events(ctx context.Context, f EventFilter) (list []StoredEvent,
 
 // Deliveries implements Store.
 func (s *SQLite) Deliveries(ctx context.Context, f DeliveryFilter) (list []Delivery, err error) {
-	index, states, err := deliveryIndex(f)
+	index, states, err := deliveryIndex(f, s.counts.many(f.State, f.Notifier))
 	if err != nil {
 		return nil, err
 	}
@@ -49,8 +49,9 @@ func (s *SQLite) Deliveries(ctx context.Context, f DeliveryFilter) (list []Deliv
 }
 
 // deliveryIndex chooses the index that leaves the least to read, and the conditions that select the state. They are
-// constants, because SQLite uses a partial index only when it can prove its condition.
-func deliveryIndex(f DeliveryFilter) (index string, states []string, err error) {
+// constants, because SQLite uses a partial index only when it can prove its condition. Where there are many in that state, its index, which
+// does not know rules and events, would lead to a row for each of them.
+func deliveryIndex(f DeliveryFilter, many bool) (index string, states []string, err error) {
 	switch f.State {
 	case "":
 	case Pending:
@@ -69,7 +70,7 @@ func deliveryIndex(f DeliveryFilter) (index string, states []string, err error) 
 	switch {
 	case f.Event != 0:
 		index = " INDEXED BY deliveries_event"
-	case index != "":
+	case index != "" && !(many && (f.Rule != "" || f.EventName != "" || f.Project != "")):
 	case f.Rule != "" || f.Notifier != "" || f.EventName != "" || f.Project != "":
 		index = " INDEXED BY deliveries_list"
 	}
