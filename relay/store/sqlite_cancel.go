@@ -32,7 +32,7 @@ func (t *tx) cancel(ids []ID, why string) (total int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if state != Dead && state != Pending {
+		if byCancel.from(state) == nil {
 			continue
 		}
 		if err := t.cancelOne(id, why); err != nil {

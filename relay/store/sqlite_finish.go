@@ -25,8 +25,9 @@ func (s *SQLite) Finish(ctx context.Context, outcomes []Outcome) error {
 	if len(outcomes) == 0 {
 		return nil
 	}
+	allowed := byOutcome.from(Sending)
 	for i := range outcomes {
-		if st := outcomes[i].State; st != Delivered && st != Dead && st != Pending {
+		if st := outcomes[i].State; !slices.Contains(allowed, st) {
 			return fmt.Errorf("recording outcomes: a delivery cannot become %q by an attempt", st)
 		}
 	}
@@ -175,7 +176,7 @@ func (t *tx) handBack(id ID, lease int64, next time.Time) error {
 }
 
 // promote makes the first unfinished delivery of a lane due, if it waits for its turn. One that was tried before
-// waits for something else.
+// waits for something else, unless it was handed back to wait for its turn since.
 func (t *tx) promote(l lane) error {
 	if l.key == "" {
 		return nil
@@ -183,8 +184,8 @@ func (t *tx) promote(l lane) error {
 	const q = `UPDATE deliveries SET next_at = ?3 WHERE id = (
 			SELECT id FROM deliveries INDEXED BY deliveries_lane
 			WHERE unfinished = 1 AND notifier = ?1 AND order_key = ?2 ORDER BY id LIMIT 1)
-		AND state = 'pending' AND attempts = 0 AND next_at > ?3`
-	_, err := t.exec(q, l.notifier, l.key, t.now)
+		AND state = 'pending' AND next_at > ?3 AND (attempts = 0 OR next_at = created_at + coalesce(wait, ?4))`
+	_, err := t.exec(q, l.notifier, l.key, t.now, OrderWait.Milliseconds())
 	return wrap(err, "letting the next delivery go")
 }
 
@@ -230,7 +231,7 @@ func (t *tx) retry(ids []ID) (total int, err error) {
 
 func (t *tx) retryOne(id ID) (found bool, err error) {
 	state, h, err := t.look(id)
-	if err != nil || (state != Dead && state != Pending) {
+	if err != nil || byRetry.from(state) == nil {
 		return false, err
 	}
 	n := t.count(h.notifier)

@@ -2,14 +2,16 @@
 //
 // A delivery moves through named states:
 //
-//	          claim              nil error
-//	pending ─────────▶ sending ─────────────▶ delivered
-//	   ▲                  │ │
-//	   │  again, later    │ │ never, or given up
-//	   └──────────────────┘ └───────────────▶ dead
+//	        ── made    ──▶ pending | sending | cancelled
+//	pending ── claim   ──▶ sending
+//	sending ── outcome ──▶ delivered | pending | dead
+//	pending ── retry   ──▶ pending
+//	dead    ── retry   ──▶ pending
+//	pending ── cancel  ──▶ cancelled
+//	dead    ── cancel  ──▶ cancelled
 //
-// A delivery may also become cancelled, from pending or dead, by a person or because the relay only rehearses
-// (dry run). A dead one becomes pending again when a person asks for it.
+// It is made as sending for a caller who takes it at once, and as cancelled when the relay only rehearses (dry run). Its outcome is pending when
+// it is tried again later, or handed back untried. A person retries and cancels.
 //
 // The deliveries of one order key to one notifier go out in the order of their events: only the first unfinished one is due, the others
 // carry a due time of OrderWait from their making and become due when the one before them ends. So a claim is one

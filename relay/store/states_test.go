@@ -1,0 +1,49 @@
+package store
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestThePackageCommentShowsTheTransitions(t *testing.T) {
+	var want strings.Builder
+	for _, tr := range transitions() {
+		to := make([]string, len(tr.to))
+		for i, s := range tr.to {
+			to[i] = string(s)
+		}
+		fmt.Fprintf(&want, "//\t%-7s ── %-7s ──▶ %s\n", tr.from, tr.by, strings.Join(to, " | "))
+	}
+	text, err := os.ReadFile("store.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	comment, _, _ := strings.Cut(string(text), "\npackage store")
+	if !strings.Contains(comment, want.String()) {
+		t.Errorf("the package comment has to show\n%s", want.String())
+	}
+}
+
+func TestTheTableKnowsEveryStateAndNoOther(t *testing.T) {
+	s := openTest(t, t.TempDir()+"/relay.db", nil)
+	defer func() { _ = s.Close() }()
+	var check string
+	const q = "SELECT sql FROM sqlite_schema WHERE name = 'deliveries'"
+	if err := s.list(t.Context(), query{q, nil}, func(r row) { check = r.str(0) }); err != nil {
+		t.Fatal(err)
+	}
+	known := map[State]bool{}
+	for _, tr := range transitions() {
+		for _, to := range tr.to {
+			known[to] = true
+			if !strings.Contains(check, "'"+string(to)+"'") {
+				t.Errorf("the table does not know %q", to)
+			}
+		}
+	}
+	if len(known) != 5 {
+		t.Errorf("there are %d states, want 5", len(known))
+	}
+}
