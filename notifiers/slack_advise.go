@@ -57,9 +57,11 @@ func texts(value any) []string {
 }
 
 // slackBlockTypes are the blocks that messages can have (https://docs.slack.dev/reference/block-kit/blocks).
-var slackBlockTypes = []string{
-	"actions", "alert", "auth_provider", "call", "card", "carousel", "container", "context", "context_actions", "data_table", "data_visualization",
-	"divider", "file", "header", "image", "input", "layout", "markdown", "plan", "rich_text", "section", "table", "task_card", "video",
+func slackBlockTypes() []string {
+	return []string{
+		"actions", "alert", "auth_provider", "call", "card", "carousel", "container", "context", "context_actions", "data_table", "data_visualization",
+		"divider", "file", "header", "image", "input", "layout", "markdown", "plan", "rich_text", "section", "table", "task_card", "video",
+	}
 }
 
 // adviseBlocks judges blocks. Of texts with templates only the running relay knows the length, and cuts it.
@@ -89,8 +91,8 @@ func adviseBlock(path []string, value any) []Advice {
 		return []Advice{{Path: path, Wrong: true, Message: "a block needs a type", Hint: "such as section, header, context or divider"}}
 	case strings.Contains(kind, "{{"):
 		return nil
-	case !slices.Contains(slackBlockTypes, kind):
-		return []Advice{{Path: append(path, "type"), Message: "Slack may know no block " + strconv.Quote(kind), Hint: "known are " + strings.Join(slackBlockTypes, ", ")}}
+	case !slices.Contains(slackBlockTypes(), kind):
+		return []Advice{{Path: append(path, "type"), Message: "Slack may know no block " + strconv.Quote(kind), Hint: "known are " + strings.Join(slackBlockTypes(), ", ")}}
 	}
 	all := adviseTexts(path, block, slackSection)
 	if !isWhole(kind, block) {

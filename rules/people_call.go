@@ -169,7 +169,7 @@ func callable(call string) bool {
 func (p *people) uncallable(name string) (message, hint string) {
 	bare := strings.TrimPrefix(name, "@")
 	if p.find(bare) != nil {
-		return "of " + bare + " neither slack nor email is known, so the name is only written", "add slack: U… to this person"
+		return "of " + bare + " neither slack nor email is known, so nobody is called", "add slack: U… to this person"
 	}
 	var names []string
 	for _, one := range p.byName {
@@ -183,5 +183,5 @@ func (p *people) uncallable(name string) (message, hint string) {
 	if best := catalog.Nearest(bare, names); best != "" {
 		hint = `did you mean "` + best + `"?`
 	}
-	return `nobody is known as "` + shorten(name, 60) + `", so the name is only written`, hint
+	return `nobody is known as "` + shorten(name, 60) + `", so nobody is called`, hint
 }
