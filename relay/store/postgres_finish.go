@@ -42,6 +42,13 @@ func (t *pgTx) workGroup(group []*pgOp) error {
 		return err
 	}
 	t.finish(outcomes)
+	t.after = append(t.after, func(committed bool) {
+		for _, o := range group {
+			if committed && !o.orphans {
+				t.store.held.finish(o.outcomes)
+			}
+		}
+	})
 	for _, c := range changes {
 		t.change(c)
 	}
@@ -125,11 +132,6 @@ func (t *pgTx) finish(outcomes []*Outcome) {
 	t.handBack(back)
 	t.promote(done)
 	t.fallBack(done)
-	t.after = append(t.after, func(committed bool) {
-		if committed {
-			t.store.held.finish(outcomes)
-		}
-	})
 }
 
 // record queues the outcomes of attempts, and ends without any.

@@ -200,7 +200,7 @@ func (s *Postgres) recoverFrom(ctx context.Context, q string, arg int64) error {
 		})
 		if err == nil && len(back) > 0 {
 			s.log.Info("taking over deliveries that another relay was sending, or whose claim was not confirmed", "count", len(back))
-			err = s.Finish(ctx, back)
+			err = s.work.do(&pgOp{ctx: ctx, rows: 2 * len(back), outcomes: back, orphans: true})
 		}
 		if err != nil || len(back) < retrySlice {
 			return wrap(err, "recovering interrupted deliveries")
@@ -257,7 +257,7 @@ func (h *heldSet) drop(id ID) {
 	delete(h.gone, id)
 }
 
-func (h *heldSet) finish(outcomes []*Outcome) {
+func (h *heldSet) finish(outcomes []Outcome) {
 	for _, o := range outcomes {
 		h.drop(o.ID)
 	}

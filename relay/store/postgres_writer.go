@@ -33,6 +33,7 @@ type pgOp struct {
 	rows     int // about how many it writes
 	accept   *acceptance
 	outcomes []Outcome
+	orphans  bool // the outcomes are of what nobody may send any more, though somebody here may still have it
 	change   *pgChange
 	claim    *claim
 	answer   chan error

@@ -1,0 +1,79 @@
+//go:build unix
+
+package store
+
+import (
+	"context"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestPostgresComesBackAfterTheDatabase(t *testing.T) {
+	c := newCluster(t)
+	f := newFixture(t, func(t *testing.T, now func() time.Time) func() Store {
+		return func() Store { return openPostgres(t, c.schema(t, "relay"), now) }
+	})
+	before := f.put("")
+	for _, how := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT} {
+		c.stop(how)
+		for what, call := range map[string]func() error{
+			"accept": func() error { _, err := f.Accept(f.Context(), []Event{f.event()}, planned(Plan{})); return err },
+			"claim":  func() error { _, err := f.Claim(f.Context(), "n", 1); return err },
+			"get":    func() error { _, err := f.Get(f.Context(), "k"); return err },
+			"check":  func() error { return f.Check(f.Context()) },
+		} {
+			if err := call(); err == nil || strings.Contains(err.Error(), "secret") {
+				t.Errorf("%s while the database is away: %v", what, err)
+			}
+		}
+		f.check(c.start())
+		f.check(f.Check(f.Context()))
+		f.equal("an event from before", f.get(before).State, Pending)
+		f.put("")
+	}
+	f.equal("claimed", len(f.claim()), 3)
+}
+
+func TestOpenPostgresRefuses(t *testing.T) {
+	c := newCluster(t, "fsync=off")
+	newer, foreign, bare := c.schema(t, "newer"), c.schema(t, "other"), c.schema(t, "bare")
+	if err := openPostgres(t, newer, nil).Close(); err != nil {
+		t.Fatal(err)
+	}
+	c.exec(t, "UPDATE newer.qase_relay SET version = 99; CREATE TABLE other.events (id int); CREATE ROLE guest LOGIN; GRANT USAGE ON SCHEMA bare TO guest")
+	for name, try := range map[string]struct{ url, want string }{
+		"tables of a newer release":         {newer, "the tables have version 99, and this program knows versions up to 1; start the newer release"},
+		"tables of another program":         {foreign, "tables of another program"},
+		"a schema that is not there":        {c.url("missing"), "CREATE SCHEMA"},
+		"a user who may not make tables":    {strings.Replace(bare, "//relay:", "//guest:", 1), "may not make tables"},
+		"a server that is not there":        {"postgres://relay:secret@" + closedPort(t) + "/postgres", "connect"},
+		"a port that is none":               {"postgres://relay:secret@127.0.0.1:x/postgres", "want postgres://USER:PASSWORD@HOST"},
+		"an escape in a password":           {"postgres://relay:sec%ret@127.0.0.1/postgres", "want postgres://USER:PASSWORD@HOST"},
+		"a parameter that cannot be":        {"postgres://relay:secret@127.0.0.1/postgres?sslmode=secretive", "want postgres://USER:PASSWORD@HOST"},
+		"a database that is not there":      {strings.Replace(newer, "/postgres?", "/nowhere?", 1), `database "nowhere" does not exist`},
+		"a parameter of the pool that is 0": {newer + "&pool_max_conns=0", "want postgres://USER:PASSWORD@HOST"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Open(t.Context(), try.url, nil)
+			if err == nil || !strings.Contains(err.Error(), try.want) {
+				t.Fatalf("got %v, want ...%s...", err, try.want)
+			}
+			if strings.Contains(err.Error(), "secret@") || strings.Contains(err.Error(), ":secret") || strings.Contains(err.Error(), "sec%ret") {
+				t.Errorf("the password shows: %v", err)
+			}
+		})
+	}
+}
+
+// closedPort is an address where nobody listens.
+func closedPort(t *testing.T) string {
+	ln, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	return ln.Addr().String()
+}
