@@ -1,11 +1,8 @@
 package store
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -88,17 +85,15 @@ func (l *load) benchmarkOpen(b *testing.B) {
 		}
 		b.StartTimer()
 		l.store = openTest(b, l.store.path, nil)
+		l.to = l.store
 	}
 }
 
 // load makes work for a store.
 type load struct {
 	testing.TB
+	*traffic
 	store *SQLite
-	ids   *IDs
-	count atomic.Int64
-	fresh chan struct{}
-	body  []byte
 
 	commits, pages, committing atomic.Int64
 }
@@ -115,7 +110,7 @@ func newLoad(tb testing.TB) *load {
 
 // newLoadOn also works without a test.
 func newLoadOn(tb testing.TB, s *SQLite) *load {
-	return &load{TB: tb, store: s, ids: NewIDs(0), fresh: make(chan struct{}, 1), body: bytes.Repeat([]byte("x"), 1024)}
+	return &load{TB: tb, traffic: newTraffic(s, new(atomic.Int64)), store: s}
 }
 
 // measure counts commits and written pages; report reports them.
@@ -141,71 +136,4 @@ func (l *load) report(b *testing.B) {
 	b.ReportMetric(float64(b.N)/float64(l.commits.Load()), "events/commit")
 	b.ReportMetric(float64(l.pages.Load())/float64(b.N), "pages/event")
 	b.ReportMetric(float64(l.committing.Load())/1e3/float64(b.N), "commit-µs/event")
-}
-
-func (l *load) acceptAll(n, waiters int) {
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range waiters {
-		wg.Go(func() {
-			for next.Add(1) <= int64(n) {
-				l.accept()
-			}
-		})
-	}
-	wg.Wait()
-}
-
-func (l *load) accept() ID {
-	ev, p := l.next()
-	rs, err := l.store.Accept(context.Background(), []Event{ev}, func(_ int, get func(string) ([]byte, error)) (Plan, error) {
-		_, err := get(ev.Keys[0])
-		return p, err
-	})
-	if err != nil || rs[0].Err != nil {
-		panic(fmt.Sprint(err, rs))
-	}
-	select {
-	case l.fresh <- struct{}{}:
-	default:
-	}
-	return rs[0].ID
-}
-
-// next makes an event and what follows from it.
-func (l *load) next() (Event, Plan) {
-	n := l.count.Add(1)
-	key := fmt.Sprintf("entity/WEB/run/%d", n/4)
-	body := fmt.Appendf(nil, `{"pid":%d,"n":%d,"x":"%s"}`, os.Getpid(), n, l.body)
-	ev := Event{
-		ID: l.ids.Next(time.Now()), Source: "qase", Name: "run.completed", Project: "WEB", Body: body,
-		Hash: sha256.Sum256(body), ReceivedAt: time.Now(), Keys: []string{key},
-	}
-	return ev, Plan{
-		Decisions:  l.body[:300],
-		Deliveries: []NewDelivery{{ID: ev.ID + 1<<22, Rule: "failed-run", Notifier: "slack", OrderKey: key, Title: "3 failed", Message: l.body[:600]}},
-		Changes:    []Change{{Key: key, Value: l.body[:300], Expires: ev.ReceivedAt.Add(time.Hour)}},
-	}
-}
-
-// deliverAll claims and finishes until n deliveries are done, as a lane of the relay does.
-func (l *load) deliverAll(n int) {
-	for n > 0 {
-		ds, err := l.store.Claim(context.Background(), "slack", 256)
-		if err != nil {
-			panic(err)
-		}
-		if len(ds) == 0 {
-			<-l.fresh
-			continue
-		}
-		os := make([]Outcome, len(ds))
-		for i, d := range ds {
-			os[i] = Outcome{ID: d.ID, Lease: d.Lease, State: Delivered, Attempt: &Attempt{At: time.Now(), Status: "200 OK", Response: "ok"}}
-		}
-		if err := l.store.Finish(context.Background(), os); err != nil {
-			panic(err)
-		}
-		n -= len(ds)
-	}
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"qaserelay/relay/store/pgtest"
 )
 
 // relays are several stores on one schema, with the clock of the database.
@@ -73,7 +75,7 @@ func idsOf(ds []Delivery) (ids []ID) {
 }
 
 func TestPostgresRelays(t *testing.T) {
-	s := newSchemas(t, newCluster(t, "fsync=off"))
+	s := newSchemas(t, pgtest.New(t, "fsync=off"))
 	for name, run := range map[string]func(*relays){
 		"relays have numbers of their own": func(r *relays) {
 			numbers := map[int]bool{}

@@ -9,16 +9,18 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"qaserelay/relay/store/pgtest"
 )
 
 func TestPostgresComesBackAfterTheDatabase(t *testing.T) {
-	c := newCluster(t)
+	c := pgtest.New(t)
 	f := newFixture(t, func(t *testing.T, now func() time.Time) func() Store {
-		return func() Store { return openPostgres(t, c.schema(t, "relay"), now) }
+		return func() Store { return openPostgres(t, c.Schema(t, "relay"), now) }
 	})
 	before := f.put("")
 	for _, how := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT} {
-		c.stop(how)
+		c.Stop(how)
 		for what, call := range map[string]func() error{
 			"accept": func() error { _, err := f.Accept(f.Context(), []Event{f.event()}, planned(Plan{})); return err },
 			"claim":  func() error { _, err := f.Claim(f.Context(), "n", 1); return err },
@@ -29,7 +31,7 @@ func TestPostgresComesBackAfterTheDatabase(t *testing.T) {
 				t.Errorf("%s while the database is away: %v", what, err)
 			}
 		}
-		f.check(c.start())
+		f.check(c.Start())
 		f.check(f.Check(f.Context()))
 		f.equal("an event from before", f.get(before).State, Pending)
 		f.put("")
@@ -38,16 +40,16 @@ func TestPostgresComesBackAfterTheDatabase(t *testing.T) {
 }
 
 func TestOpenPostgresRefuses(t *testing.T) {
-	c := newCluster(t, "fsync=off")
-	newer, foreign, bare := c.schema(t, "newer"), c.schema(t, "other"), c.schema(t, "bare")
+	c := pgtest.New(t, "fsync=off")
+	newer, foreign, bare := c.Schema(t, "newer"), c.Schema(t, "other"), c.Schema(t, "bare")
 	if err := openPostgres(t, newer, nil).Close(); err != nil {
 		t.Fatal(err)
 	}
-	c.exec(t, "UPDATE newer.qase_relay SET version = 99; CREATE TABLE other.events (id int); CREATE ROLE guest LOGIN; GRANT USAGE ON SCHEMA bare TO guest")
+	c.Exec(t, "UPDATE newer.qase_relay SET version = 99; CREATE TABLE other.events (id int); CREATE ROLE guest LOGIN; GRANT USAGE ON SCHEMA bare TO guest")
 	for name, try := range map[string]struct{ url, want string }{
 		"tables of a newer release":         {newer, "the tables have version 99, and this program knows versions up to 1; start the newer release"},
 		"tables of another program":         {foreign, "tables of another program"},
-		"a schema that is not there":        {c.url("missing"), "CREATE SCHEMA"},
+		"a schema that is not there":        {c.URL("missing"), "CREATE SCHEMA"},
 		"a user who may not make tables":    {strings.Replace(bare, "//relay:", "//guest:", 1), "may not make tables"},
 		"a server that is not there":        {"postgres://relay:secret@" + closedPort(t) + "/postgres", "connect"},
 		"a port that is none":               {"postgres://relay:secret@127.0.0.1:x/postgres", "want postgres://USER:PASSWORD@HOST"},
