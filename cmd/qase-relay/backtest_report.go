@@ -135,7 +135,7 @@ func (r *report) change(c eventChange) {
 	}
 }
 
-// changeWhere leaves out messages of rules that match only now, or did only before, since those are told of already.
+// changeWhere keeps the change of a message only if its rule matches both now and before; of the others, the rule tells already.
 func (r *report) changeWhere(rules []string, c eventChange) {
 	if slices.Contains(rules, c.Rule) {
 		r.change(c)

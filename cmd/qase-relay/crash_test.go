@@ -24,14 +24,15 @@ func TestKilledUnderLoadEveryAcknowledgedEventIsDelivered(t *testing.T) {
 	stopWriting := w.startWriting(ctx)
 	defer stopWriting()
 	p, start := w.start(t, 0), time.Now()
-	var kills []time.Time
+	var kills []outage
 	for len(kills) < crashKills || time.Since(start) < long {
 		if !w.book.awaitAcks(ctx, 1+rand.IntN(2*crashAcks)) {
 			t.Fatalf("the relay takes no events any more:\n%s", p.log.text())
 		}
-		kills = append(kills, time.Now())
+		killed := time.Now()
 		p.kill()
 		p = w.start(t, 0)
+		kills = append(kills, outage{killed, time.Now()})
 	}
 	w.book.awaitAcks(ctx, crashAcks)
 	stopWriting()
@@ -56,9 +57,9 @@ func (w *crashWorld) settle(ctx context.Context, t *testing.T) {
 }
 
 // tell logs how it went, and explains what came twice.
-func (w *crashWorld) tell(t *testing.T, broken []time.Time) {
+func (w *crashWorld) tell(t *testing.T, outages []outage) {
 	t.Helper()
-	repeats := w.book.checkRepeats(t, broken)
+	repeats := w.book.checkRepeats(t, outages)
 	t.Logf("broken %d times: %d events acknowledged, %d messages, %d of them again, all with the webhook-id of the first; not accepted: %v",
-		len(broken), len(w.book.acked), w.book.messages, repeats, w.book.refused)
+		len(outages), len(w.book.acked), w.book.messages, repeats, w.book.refused)
 }

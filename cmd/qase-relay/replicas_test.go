@@ -32,15 +32,16 @@ func TestReplicasKilledAtRandomDeliverEveryAcknowledgedEvent(t *testing.T) {
 	}
 	stopWriting := w.startWriting(ctx)
 	defer stopWriting()
-	start, kills := time.Now(), []time.Time(nil)
+	start, kills := time.Now(), []outage(nil)
 	for len(kills) < leastKills || time.Since(start) < long {
 		if !w.book.awaitAcks(ctx, 1+rand.IntN(2*crashAcks)) {
 			t.Fatalf("the relays take no events any more:\n%s", ps[0].log.text())
 		}
 		n := rand.IntN(relays)
-		kills = append(kills, time.Now())
+		killed := time.Now()
 		ps[n].kill()
 		ps[n] = w.start(t, n)
+		kills = append(kills, outage{killed, time.Now()})
 	}
 	w.book.awaitAcks(ctx, crashAcks)
 	stopWriting()
@@ -126,7 +127,7 @@ func TestWithoutItsDatabaseARelayAsksForPatienceAndGoesOnByItself(t *testing.T) 
 	p, start := w.start(t, 0), time.Now()
 	stopWriting := w.startWriting(ctx)
 	defer stopWriting()
-	var broken []time.Time
+	var outages []outage
 	breaks := []struct {
 		name       string
 		away, back func()
@@ -146,18 +147,18 @@ func TestWithoutItsDatabaseARelayAsksForPatienceAndGoesOnByItself(t *testing.T) 
 			t.Fatalf("before %s: no events are taken:\n%s", b.name, p.log.text())
 		}
 		asked := w.book.askedForPatience()
-		broken = append(broken, time.Now())
+		away := time.Now()
 		b.away()
 		if !w.book.await(ctx, func() bool { return w.book.refused[unavailable] > asked }) {
 			t.Fatalf("%s, and nobody is asked for patience: %v", b.name, w.book.refused)
 		}
 		b.back()
-		broken = append(broken, time.Now())
+		outages = append(outages, outage{away, time.Now()})
 	}
 	w.book.awaitAcks(ctx, crashAcks)
 	stopWriting()
 	w.settle(ctx, t)
-	w.tell(t, broken)
+	w.tell(t, outages)
 	for status, n := range w.book.refused {
 		if status != unavailable {
 			t.Errorf("Qase got %q %d times, want %s only:\n%s", status, n, unavailable, p.log.text())
