@@ -49,6 +49,8 @@ func TestKilledUnderLoadEveryAcknowledgedEventIsDelivered(t *testing.T) {
 // settle waits until all that was acknowledged has arrived.
 func (w *crashWorld) settle(ctx context.Context, t *testing.T) {
 	t.Helper()
+	start := time.Now()
+	defer func() { t.Logf("all had arrived after %v", time.Since(start)) }()
 	if !w.book.awaitDeliveries(ctx) {
 		w.book.mu.Lock()
 		defer w.book.mu.Unlock()

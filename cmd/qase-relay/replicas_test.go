@@ -24,7 +24,7 @@ func TestReplicasKilledAtRandomDeliverEveryAcknowledgedEvent(t *testing.T) {
 	const relays, leastKills = 3, 4
 	w := newCrashWorld(t, crashOptions{relays: relays, args: []string{"--store", pgtest.New(t).Schema(t, "killed")}})
 	long := soak(t)
-	ctx, stop := context.WithTimeout(t.Context(), 2*takeover+long)
+	ctx, stop := context.WithTimeout(t.Context(), 4*takeover+long)
 	defer stop()
 	var ps []*process
 	for n := range relays {
@@ -64,7 +64,7 @@ func TestAFrozenReplicaWakesUpFenced(t *testing.T) {
 	const events, atOnce = 24, 4
 	w := newCrashWorld(t, crashOptions{relays: 2, notifier: fmt.Sprintf(", concurrency: %d", atOnce),
 		args: []string{"--store", pgtest.New(t).Schema(t, "frozen")}})
-	ctx, stop := context.WithTimeout(t.Context(), 2*takeover)
+	ctx, stop := context.WithTimeout(t.Context(), 4*takeover)
 	defer stop()
 	frozen := w.start(t, 0)
 	gate := make(chan struct{})
@@ -122,7 +122,7 @@ func TestWithoutItsDatabaseARelayAsksForPatienceAndGoesOnByItself(t *testing.T) 
 	url := strings.Replace(db.Schema(t, "broken"), db.Address(), way.ln.Addr().String(), 1)
 	w := newCrashWorld(t, crashOptions{args: []string{"--store", url}})
 	long := soak(t)
-	ctx, stop := context.WithTimeout(t.Context(), 3*takeover+long)
+	ctx, stop := context.WithTimeout(t.Context(), 4*takeover+long)
 	defer stop()
 	p, start := w.start(t, 0), time.Now()
 	stopWriting := w.startWriting(ctx)
