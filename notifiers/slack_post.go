@@ -62,19 +62,30 @@ func (n *slackNotifier) postMessage(ctx context.Context, to slackPlace, post sla
 // updateMessage calls chat.update for a message that stands somewhere.
 func (n *slackNotifier) updateMessage(ctx context.Context, at slackSent, name string, post slackPost) (Receipt, error) {
 	return n.call(ctx, slackDeed{"changing the message in", name}, func(api *slack.Client) error {
-		_, _, _, err := api.UpdateMessageContext(ctx, at.channel, at.ts, post.options()...)
+		_, _, _, err := api.UpdateMessageContext(ctx, at.channel, at.ts, post.changes()...)
 		return err
 	})
 }
 
-// options gives blocks and attachments even if there are none, since a change keeps those that it does not speak of.
+// options gives what there is of the message.
 func (p slackPost) options() []slack.MsgOption {
-	blocks := make([]slack.Block, len(p.Blocks))
-	for i, b := range p.Blocks {
-		blocks[i] = b
+	options := []slack.MsgOption{slack.MsgOptionText(p.Text, false), slack.MsgOptionParse(false)}
+	if len(p.Blocks) > 0 {
+		blocks := make([]slack.Block, len(p.Blocks))
+		for i, b := range p.Blocks {
+			blocks[i] = b
+		}
+		options = append(options, slack.MsgOptionBlocks(blocks...))
 	}
-	return []slack.MsgOption{slack.MsgOptionText(p.Text, false), slack.MsgOptionBlocks(blocks...),
-		slack.MsgOptionAttachments(append([]slack.Attachment{}, p.Attachments...)...), slack.MsgOptionParse(false)}
+	if len(p.Attachments) > 0 {
+		options = append(options, slack.MsgOptionAttachments(p.Attachments...))
+	}
+	return options
+}
+
+// changes is options with empty lists for what there is not, since a change keeps what it does not speak of.
+func (p slackPost) changes() []slack.MsgOption {
+	return append([]slack.MsgOption{slack.MsgOptionBlocks(), slack.MsgOptionAttachments([]slack.Attachment{}...)}, p.options()...)
 }
 
 // slackDeed says for people what a method does, and where.
