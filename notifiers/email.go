@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html/template"
 	"net"
 	"net/mail"
 	"slices"
@@ -91,6 +92,7 @@ type emailNotifier struct {
 	from      *mail.Address
 	defaults  json.RawMessage
 	tlsConfig *tls.Config
+	layout    *template.Template
 	tokens    *tokenCache // nil without oauth2
 	mask      masker
 	pool      smtpPool
@@ -109,8 +111,13 @@ func newEmail(config any, defaults json.RawMessage) (Notifier, error) {
 	if c.Port == 0 {
 		c.Port = map[string]int{"starttls": 587, "implicit": 465, "none": 25}[c.TLS]
 	}
+	layout, err := template.New("email").Parse(emailLayout)
+	if err != nil {
+		return nil, fmt.Errorf("reading the layout of mails: %w", err)
+	}
 	password := c.Password.Value()
-	n := &emailNotifier{config: c, from: from, defaults: defaults, tlsConfig: trust, mask: newMasker(password, "\x00"+c.Username+"\x00"+password)}
+	n := &emailNotifier{config: c, from: from, defaults: defaults, tlsConfig: trust, layout: layout}
+	n.mask = newMasker(password, "\x00"+c.Username+"\x00"+password)
 	if c.OAuth2 != nil {
 		n.tokens = newTokenCache(c.OAuth2, newHTTPClient(dialGuard{}))
 		n.mask = newMasker(c.OAuth2.secrets()...)

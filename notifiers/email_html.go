@@ -20,18 +20,14 @@ import (
 var emailLayout string
 
 // mailHTML is the mail for readers of HTML. Styles are inline, since some readers drop style sheets.
-func mailHTML(m *Message) (string, error) {
-	layout, err := template.New("email").Parse(emailLayout)
-	if err != nil {
-		return "", fmt.Errorf("reading the layout of mails: %w", err)
-	}
+func (n *emailNotifier) mailHTML(m *Message) (string, error) {
 	body, err := bodyHTML(m.Body)
 	if err != nil {
 		return "", err
 	}
 	link, _ := cleanURL(m.URL)
 	var b bytes.Buffer
-	err = layout.Execute(&b, struct {
+	err = n.layout.Execute(&b, struct {
 		Level, Color, Title, URL, Origin string
 		Body                             template.HTML
 	}{

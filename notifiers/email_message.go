@@ -52,7 +52,7 @@ func (n *emailNotifier) compose(ctx context.Context, m *Message) (letter, error)
 	}
 	n.head(msg, m, o.subject(ctx, m))
 	n.thread(msg, o.threadKey(m))
-	if err := writeBodies(msg, m); err != nil {
+	if err := n.writeBodies(msg, m); err != nil {
 		return l, err
 	}
 	var b bytes.Buffer
@@ -99,8 +99,8 @@ func mailTitle(m *Message) string {
 }
 
 // writeBodies adds the text, and as the better alternative the HTML (RFC 2046, section 5.1.4).
-func writeBodies(msg *mail.Msg, m *Message) error {
-	page, err := mailHTML(m)
+func (n *emailNotifier) writeBodies(msg *mail.Msg, m *Message) error {
+	page, err := n.mailHTML(m)
 	if err != nil {
 		return err
 	}

@@ -44,12 +44,14 @@ type gotMail struct {
 }
 
 // serveMail starts s with the security of tlsMode.
-func serveMail(t *testing.T, s *mailServer, tlsMode string) *mailServer {
+func serveMail(t testing.TB, s *mailServer, tlsMode string) *mailServer {
 	t.Helper()
 	srv := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.sessions++
+		if _, secured := c.TLSConnectionState(); !secured || tlsMode != "starttls" { // after STARTTLS it is the same connection
+			s.sessions++
+		}
 		return &mailSession{server: s, conn: c}, nil
 	}))
 	srv.Domain, srv.AllowInsecureAuth, srv.EnableSMTPUTF8, srv.ErrorLog = "localhost", true, true, silent{}
@@ -173,7 +175,7 @@ func (l *loginServer) Next(response []byte) (challenge []byte, done bool, err er
 	return nil, true, l.check("", l.user, string(response))
 }
 
-func selfSigned(t *testing.T) (*tls.Config, *x509.CertPool) {
+func selfSigned(t testing.TB) (*tls.Config, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -200,7 +202,7 @@ func selfSigned(t *testing.T) (*tls.Config, *x509.CertPool) {
 const testPassword = "p4ssw0rd-s3cret"
 
 // testEmail is a notifier for the server at port of this machine.
-func testEmail(t *testing.T, port int, roots *x509.CertPool, edit ...func(*emailConfig)) *emailNotifier {
+func testEmail(t testing.TB, port int, roots *x509.CertPool, edit ...func(*emailConfig)) *emailNotifier {
 	t.Helper()
 	c := emailKind().Config().(*emailConfig)
 	c.Host, c.Port, c.From, c.TLS = "127.0.0.1", port, "Qase <qase@example.com>", "none"
