@@ -187,6 +187,7 @@ func (m *model) endOld() {
 		if x.state == Sending {
 			lease--
 		}
+		m.advance(time.Millisecond) // a moment after it was made or ended
 		fallback := m.new()
 		m.check(m.Finish(m.Context(), []Outcome{{ID: x.ID, Lease: lease, State: Dead, Attempt: &Attempt{At: m.now()}, Fallback: &fallback}}))
 	}

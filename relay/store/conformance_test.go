@@ -17,7 +17,7 @@ func testStore(t *testing.T, p place) {
 	groups := map[string]map[string]func(*fixture){
 		"accept": acceptCases(), "keys": keyCases(), "order": orderCases(), "deliver": deliverCases(), "hand over": handOverCases(), "abandoned": abandonedCases(),
 		"list": listCases(), "keep": keepCases(), "fallback": fallbackCases(), "wait": waitCases(), "replay": replayCases(),
-		"shared": sharedCases(), "rate": rateCases(), "load": loadCases(), "states": stateCases(),
+		"shared": sharedCases(), "rate": rateCases(), "load": loadCases(), "states": stateCases(), "clock": clockCases(),
 	}
 	for group, cases := range groups {
 		for name, run := range cases {

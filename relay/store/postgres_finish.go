@@ -203,7 +203,7 @@ func (t *pgTx) handBack(back []*Outcome) {
 	t.queue(`UPDATE deliveries d SET state = 'pending', holder = NULL, updated_at = $4::bigint, next_at =
 			CASE WHEN d.order_key <> '' AND (SELECT 1 FROM deliveries b WHERE b.state IN ('pending', 'sending')
 				AND b.notifier = d.notifier AND b.order_key = d.order_key AND b.seq < d.seq LIMIT 1) IS NOT NULL
-			THEN greatest(d.created_at + d.wait, $4::bigint + 1000) ELSE o.next_at END
+			THEN greatest(least(d.created_at, $4::bigint) + d.wait, $4::bigint + 1000) ELSE o.next_at END
 		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS o (id, lease, next_at)
 		WHERE d.id = o.id AND d.lease = o.lease AND d.state = 'sending'`, ids, leases, nexts, t.now)
 }
@@ -233,7 +233,7 @@ func (t *pgTx) promoteAfter(ids []int64) {
 				AND e.updated_at = $2 AND e.state IN ('delivered', 'dead', 'cancelled')) l
 			CROSS JOIN LATERAL (SELECT f.id FROM deliveries f WHERE f.state IN ('pending', 'sending')
 				AND f.notifier = l.notifier AND f.order_key = l.order_key ORDER BY f.seq LIMIT 1) h
-		WHERE d.id = h.id AND d.state = 'pending' AND d.attempts = 0 AND d.next_at > $2`, ids, t.now)
+		WHERE d.id = h.id AND d.state = 'pending' AND d.next_at > $2 AND (d.attempts = 0 OR d.next_at = d.created_at + d.wait)`, ids, t.now)
 }
 
 // fallBack queues making the deliveries that take the place of those that have ended. Nobody could take them from here, so they are not

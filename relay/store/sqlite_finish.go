@@ -168,7 +168,7 @@ func (t *tx) handBack(id ID, lease int64, next time.Time) error {
 	const q = `UPDATE deliveries SET state = 'pending', updated_at = ?4, next_at =
 			CASE WHEN order_key <> '' AND EXISTS (SELECT 1 FROM deliveries b INDEXED BY deliveries_lane
 				WHERE b.unfinished = 1 AND b.notifier = deliveries.notifier AND b.order_key = deliveries.order_key AND b.id < ?1)
-			THEN max(created_at + coalesce(wait, ?5), ?4 + 1000) ELSE ?3 END
+			THEN max(min(created_at, ?4) + coalesce(wait, ?5), ?4 + 1000) ELSE ?3 END
 		WHERE id = ?1 AND lease = ?2 AND state = 'sending'`
 	delete(t.lanes, id)
 	_, err := t.exec(q, id, lease, dueAt(next, t.now), t.now, OrderWait.Milliseconds())
