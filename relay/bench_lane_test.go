@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"net/http"
@@ -35,7 +36,7 @@ func benchmarkLane(b *testing.B, latency time.Duration) {
 	sent := 0
 	for b.Loop() {
 		dir := b.TempDir()
-		fillStore(b, dir, laneMessages)
+		fillStore(b, dir, "ops", laneMessages)
 		r.n.Store(0)
 		m := start(b, dir, "sources: [{name: qase, secrets: [s3cret]}]\nnotifiers: [{name: ops, type: http, url: \""+url+"\", concurrency: 16}]\n"+
 			"rules: [{name: none, when: \"false\", notify: [ops]}]\n")
@@ -73,8 +74,8 @@ func (c *slowCounter) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	c.n.Add(1)
 }
 
-// fillStore leaves a store in dir with so many deliveries to ops, each of its own run.
-func fillStore(b testing.TB, dir string, n int) {
+// fillStore leaves a store in dir with so many deliveries to a notifier, each of its own run.
+func fillStore(b testing.TB, dir, notifier string, n int) {
 	b.Helper()
 	s, err := store.Open(b.Context(), "sqlite:"+filepath.Join(dir, "relay.db"), nil)
 	if err != nil {
@@ -85,10 +86,10 @@ func fillStore(b testing.TB, dir string, n int) {
 		batch := make([]store.Event, min(500, n-from))
 		for i := range batch {
 			batch[i] = store.Event{ID: ids.Next(time.Now()), Source: "qase", Name: "run.completed", Project: "WEB",
-				Hash: [32]byte{byte(from + i), byte((from + i) >> 8), byte((from + i) >> 16)}, Body: []byte(finishedRun(from + i)), ReceivedAt: time.Now()}
+				Hash: sha256.Sum256(fmt.Append([]byte(notifier), from+i)), Body: []byte(finishedRun(from + i)), ReceivedAt: time.Now()}
 		}
 		if _, err := s.Accept(b.Context(), batch, func(i int, _ func(string) ([]byte, error)) (store.Plan, error) {
-			return store.Plan{Decisions: []byte("{}"), Deliveries: []store.NewDelivery{{ID: ids.Next(time.Now()), Rule: "done", Notifier: "ops",
+			return store.Plan{Decisions: []byte("{}"), Deliveries: []store.NewDelivery{{ID: ids.Next(time.Now()), Rule: "done", Notifier: notifier,
 				OrderKey: fmt.Sprint("qase/WEB/run/", from+i), Title: "3 failed", Message: []byte(storedMessage)}}}, nil
 		}); err != nil {
 			b.Fatal(err)
