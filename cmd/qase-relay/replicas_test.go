@@ -34,7 +34,7 @@ func TestReplicasKilledAtRandomDeliverEveryAcknowledgedEvent(t *testing.T) {
 	defer stopWriting()
 	start, kills := time.Now(), []outage(nil)
 	for len(kills) < leastKills || time.Since(start) < long {
-		if !w.book.awaitAcks(ctx, 1+rand.IntN(2*crashAcks)) {
+		if !w.book.awaitAcks(ctx, 1+rand.IntN(crashAcks)) {
 			t.Fatalf("the relays take no events any more:\n%s", ps[0].log.text())
 		}
 		n := rand.IntN(relays)
