@@ -44,7 +44,7 @@ CREATE TABLE deliveries (
 	notifier   TEXT NOT NULL,
 	order_key  TEXT NOT NULL,
 	title      TEXT NOT NULL,
-	state      TEXT NOT NULL CHECK (state IN ('pending', 'sending', 'delivered', 'dead', 'cancelled')),
+	state      TEXT NOT NULL CHECK (state = 'pending' OR state = 'sending' OR state = 'delivered' OR state = 'dead' OR state = 'cancelled'), -- IN would make a table each time
 	unfinished INTEGER NOT NULL CHECK (unfinished = (state IN ('pending', 'sending'))),
 	next_at    INTEGER CHECK ((next_at IS NOT NULL) = (state = 'pending')),
 	attempts   INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
