@@ -52,7 +52,12 @@ func httpPatience() []answerCase {
 	later("429 with seconds", 429, "7", 7*time.Second)
 	later("503 with seconds", 503, "120", 2*time.Minute)
 	later("408 with seconds", 408, "30", 30*time.Second)
-	later("429 with a date", 429, time.Now().Add(10*time.Minute).UTC().Format(http.TimeFormat), 10*time.Minute)
+	answers = append(answers, answerCase{name: "429 with a date", want: "not before", after: 10 * time.Minute, make: func(t *testing.T) Notifier {
+		return testHTTP(t, server(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", time.Now().Add(10*time.Minute).UTC().Format(http.TimeFormat))
+			w.WriteHeader(http.StatusTooManyRequests)
+		}))
+	}})
 	later("429 with far too many seconds", 429, "99999999999999999999", time.Hour)
 	later("429 with a date far away", 429, "Fri, 31 Dec 2999 23:59:59 GMT", time.Hour)
 	again := func(name, value string) {
