@@ -124,7 +124,14 @@ type unusable struct{ err error }
 
 // Send implements notifiers.Notifier.
 func (u unusable) Send(context.Context, *notifiers.Message) (notifiers.Receipt, error) {
-	return notifiers.Receipt{}, &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: fmt.Errorf("not configured: %w", u.err)}
+	return notifiers.Receipt{}, u.refuse()
+}
+
+// Probe implements notifiers.Prober.
+func (u unusable) Probe(context.Context, []json.RawMessage) (string, error) { return "", u.refuse() }
+
+func (u unusable) refuse() error {
+	return &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: fmt.Errorf("not configured: %w", u.err)}
 }
 
 func failed(what, message, hint string) rules.Problem {

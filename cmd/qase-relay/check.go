@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,9 +19,11 @@ import (
 const defaultRules = "rules.yaml"
 
 type checkFlags struct {
-	format string
-	json   bool
-	strict bool
+	format  string
+	json    bool
+	strict  bool
+	online  bool
+	timeout time.Duration
 }
 
 func newCheck(c *console) *cobra.Command {
@@ -30,37 +34,52 @@ func newCheck(c *console) *cobra.Command {
 		Long: `Reads rules files as serve does, without starting anything, and prints every problem at once with its
 place and what to do. Several files are checked as one configuration, as serve reads them; - is standard input.
 
-Exits with 0 if the rules can be used, with 1 if not (with --strict: or if there are warnings), and with 2 if there is
-nothing to read. A variable that is not set is a warning here and an error for serve.`,
+With --online it then tries each notifier without sending anything: whether the credentials are taken, the server is there, and the
+channels or recipients that are written in the rules exist, as far as the service tells.
+
+Exits with 0 if the rules can be used, with 1 if not (with --strict: or if there are warnings; with --online: or if a notifier
+fails), and with 2 if there is nothing to read. A variable that is not set is a warning here and an error for serve.`,
 		Example: `  qase-relay check
   qase-relay check rules.yaml 'teams/*.yaml'
+  qase-relay check --online             try the notifiers too, without sending anything
   qase-relay check --format github      in a GitHub workflow
   cat rules.yaml | qase-relay check -`,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				args = []string{defaultRules}
 			}
-			return check(c, args, f)
+			return check(cmd.Context(), c, args, f)
 		},
 		ValidArgsFunction: completeYAML,
 	}
 	cmd.Flags().StringVar(&f.format, "format", "text", "text, json or github (annotations in a workflow)")
 	cmd.Flags().BoolVar(&f.json, "json", false, "the same as --format json")
 	cmd.Flags().BoolVar(&f.strict, "strict", false, "fail on warnings too")
+	cmd.Flags().BoolVar(&f.online, "online", false, "try each notifier as well, without sending anything")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 10*time.Second, "with --online: how long each notifier may take")
 	return cmd
 }
 
-func check(c *console, files []string, f checkFlags) error {
+func check(ctx context.Context, c *console, files []string, f checkFlags) error {
 	if f.json {
 		f.format = "json"
+	}
+	if f.timeout <= 0 {
+		return hint(errors.New("--timeout must be more than zero"), "such as 10s")
 	}
 	if err := readable(files); err != nil {
 		return err
 	}
 	cfg, problems := relay.Load(files, relay.LoadOptions{AllowUnset: true, Stdin: c.in})
 	r := newCheckResult(strings.Join(files, ", "), cfg, problems)
+	if f.online && cfg != nil {
+		r.tryOnline(ctx, cfg, f.timeout)
+	}
 	if err := r.report(c, f.format); err != nil {
 		return err
+	}
+	if f.online && cfg == nil {
+		c.err.Printf("the notifiers were not tried, since the rules cannot be used\n")
 	}
 	if !r.OK || f.strict && r.Warnings > 0 {
 		return &exitError{code: exitWrong}
@@ -76,6 +95,7 @@ type checkResult struct {
 	Warnings int            `json:"warnings"`
 	Counts   *counts        `json:"counts"` // null if the rules cannot be used
 	Problems rules.Problems `json:"problems"`
+	Online   []attempt      `json:"online,omitempty"` // what came of trying the notifiers, if that was asked for
 }
 
 func newCheckResult(name string, cfg *relay.Config, problems rules.Problems) checkResult {
@@ -103,6 +123,7 @@ func (r checkResult) report(c *console, format string) error {
 		return hint(fmt.Errorf("unknown format %q", format), "text, json or github")
 	}
 	c.out.Printf("%s\n", r.verdict())
+	r.reportOnline(c.out, format)
 	return nil
 }
 

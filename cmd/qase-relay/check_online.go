@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/relay"
+	"qaserelay/rules"
+)
+
+// maxAttempts is how many notifiers are tried at once.
+const maxAttempts = 8
+
+// attempt is what came of trying one notifier without sending anything.
+type attempt struct {
+	Notifier string  `json:"notifier"`
+	Type     string  `json:"type"`
+	Outcome  string  `json:"outcome"` // ok, failed, or untried if it cannot be tried without sending
+	Said     string  `json:"said"`
+	Millis   float64 `json:"took_ms"`
+}
+
+// Outcomes of an attempt.
+const (
+	attemptOK      = "ok"
+	attemptFailed  = "failed"
+	attemptUntried = "untried"
+)
+
+// tryOnline tries all notifiers, in the order of the file. If one fails, the result is not OK.
+func (r *checkResult) tryOnline(ctx context.Context, cfg *relay.Config, timeout time.Duration) {
+	r.Online = make([]attempt, len(cfg.Notifiers))
+	var all sync.WaitGroup
+	free := make(chan struct{}, maxAttempts)
+	for i, spec := range cfg.Notifiers {
+		free <- struct{}{}
+		all.Go(func() {
+			defer func() { <-free }()
+			limited, cancel := context.WithTimeout(ctx, timeout)
+			defer cancel()
+			r.Online[i] = tryNotifier(limited, cfg.Outs[spec.Name], cfg.Rules.FixedOptions(spec.Name))
+		})
+	}
+	all.Wait()
+	for i, a := range r.Online {
+		if name, missing := unsetIn(r.Problems, a.Notifier); missing && a.Outcome == attemptOK {
+			r.Online[i].Outcome, r.Online[i].Said = attemptFailed, name
+		}
+		r.OK = r.OK && r.Online[i].Outcome != attemptFailed
+	}
+}
+
+func tryNotifier(ctx context.Context, out relay.Out, options []json.RawMessage) attempt {
+	a := attempt{Notifier: out.Spec.Name, Type: out.Spec.Type, Outcome: attemptUntried}
+	prober, can := out.Notifier.(notifiers.Prober)
+	if !can {
+		a.Said = "cannot be tried without sending; to send a test message: " + program() + " notify " + out.Spec.Name
+		return a
+	}
+	start := time.Now()
+	said, err := prober.Probe(ctx, options)
+	a.Millis = float64(time.Since(start).Microseconds()) / 1000
+	if err == nil {
+		a.Outcome, a.Said = attemptOK, said
+		return a
+	}
+	a.Outcome, a.Said = attemptFailed, err.Error()
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		a.Said = fmt.Sprintf("no answer within %v; check the address, or give it longer with --timeout", time.Since(start).Round(time.Second/10))
+	}
+	return a
+}
+
+// unsetIn says which variable is not set that a notifier is written with.
+func unsetIn(problems rules.Problems, notifier string) (what string, missing bool) {
+	for _, p := range aboutNotifier(slices.Clone(problems), notifier) {
+		if strings.HasSuffix(p.Message, "is not set") {
+			return p.Message, true
+		}
+	}
+	return "", false
+}
+
+// reportOnline prints a line for each notifier, and how many failed.
+func (r checkResult) reportOnline(s *screen, format string) {
+	if len(r.Online) == 0 {
+		return
+	}
+	count, wide := map[string]int{}, 0
+	for _, a := range r.Online {
+		count[a.Outcome]++
+		wide = max(wide, columns(printable(a.Notifier)))
+	}
+	for _, a := range r.Online {
+		a.print(s, wide)
+		if format == "github" && a.Outcome == attemptFailed {
+			s.Printf("::error title=qase-relay::%s\n", gitHubData("the notifier "+a.Notifier+" failed: "+a.Said))
+		}
+	}
+	s.Printf("%s tried: %d ok, %d failed", plural(count[attemptOK]+count[attemptFailed], "notifier"), count[attemptOK], count[attemptFailed])
+	if n := count[attemptUntried]; n > 0 {
+		s.Printf(", %d not tried", n)
+	}
+	s.Printf("\n")
+}
+
+func (a attempt) print(s *screen, wide int) {
+	mark := map[string]string{attemptOK: s.good("ok  "), attemptFailed: s.bad("FAIL"), attemptUntried: s.dim("-   ")}[a.Outcome]
+	name := printable(a.Notifier)
+	said := strings.Join(strings.Fields(printable(a.Said)), " ")
+	for i, line := range sentences(s, said, wide+8) {
+		if i > 0 {
+			mark, name = "    ", ""
+		}
+		s.Printf("%s  %s%s  %s\n", mark, s.bold(name), strings.Repeat(" ", wide-columns(name)), line)
+	}
+}
