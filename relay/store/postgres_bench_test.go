@@ -4,11 +4,15 @@ package store
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"qaserelay/relay/store/pgtest"
 )
@@ -37,6 +41,67 @@ func BenchmarkAcceptPostgres(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkPendingPostgres measures what must not grow with the backlog: accepting, claiming a batch, counting what is pending, and a start.
+// QASE_RELAY_BENCH_PENDING says how many wait.
+func BenchmarkPendingPostgres(b *testing.B) {
+	pending := 20_000
+	if n, err := strconv.Atoi(os.Getenv("QASE_RELAY_BENCH_PENDING")); err == nil {
+		pending = n
+	}
+	c := pgtest.New(b, "shared_buffers=512MB", "max_wal_size=4GB")
+	url := c.Schema(b, "relay")
+	s := openPostgres(b, url, nil)
+	b.Run("accept/pending=0", func(b *testing.B) { b.ReportMetric(acceptRate(b, []Store{s}, 64), "events/s") })
+	fillPending(b, s, pending)
+	b.Run(fmt.Sprintf("accept/pending=%d", pending), func(b *testing.B) { b.ReportMetric(acceptRate(b, []Store{s}, 64), "events/s") })
+	b.Run("claim", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := s.Claim(b.Context(), "slack", 64); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("backlog", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := s.Backlog(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("open", func(b *testing.B) {
+		for b.Loop() {
+			if err := openPostgres(b, url, nil).Close(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// fillPending makes events of long ago with one pending delivery each, as Accept would.
+func fillPending(b *testing.B, s *Postgres, n int) {
+	b.Helper()
+	for _, q := range []string{
+		`INSERT INTO events SELECT i, 'qase', 'run.completed', 'WEB', 0, 0, repeat('d', 300)::bytea, repeat('b', 1024)::bytea FROM generate_series(1, $1::bigint) i`,
+		`INSERT INTO deliveries (id, event_id, fallback_for, rule, notifier, order_key, title, state, next_at, wait, lease, created_at, first_at, updated_at, error, message)
+			SELECT i, i, 0, 'failed-run', 'slack', 'run/' || i, '3 failed', 'pending', i, 3600000, 0, i, i, i, '', repeat('m', 600)::bytea FROM generate_series(1, $1::bigint) i`,
+		`INSERT INTO counts SELECT 1023, 0, 'slack', $1::bigint, 0, 600 * $1::bigint`,
+	} {
+		err := pgx.BeginFunc(b.Context(), s.pool, func(tx pgx.Tx) error {
+			_, err := tx.Exec(b.Context(), "SET LOCAL statement_timeout = 0")
+			if err == nil {
+				_, err = tx.Exec(b.Context(), q, n)
+			}
+			return err
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

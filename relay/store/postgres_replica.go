@@ -168,11 +168,18 @@ func (s *Postgres) beatOnce(ctx context.Context) error {
 	s.me.others.Store(others)
 	s.counts.others.Store(deliveries)
 	s.counts.otherBytes.Store(bytes)
-	middle := start.Add(time.Since(start) / 2)
-	if s.clock == nil {
-		s.offset.Store(int64(time.UnixMilli(at).Sub(middle)))
-	}
+	s.setClock(time.UnixMilli(at), start)
 	return nil
+}
+
+// setClock learns what time the database had between start and now. What is known already stays, unless that is certainly wrong.
+func (s *Postgres) setClock(database, start time.Time) {
+	half := time.Since(start) / 2
+	offset := database.Sub(start.Add(half))
+	known := time.Duration(s.offset.Load())
+	if s.clock == nil && (known == 0 || (offset-known).Abs() > half+time.Millisecond) {
+		s.offset.Store(int64(offset))
+	}
 }
 
 // recover hands back what relays were sending that have ended or are dead, and what this one has claimed without knowing.
