@@ -110,7 +110,7 @@ func (c *claim) arrange() {
 // claimedColumns are what claim.scan reads.
 const claimedColumns = ` RETURNING ` + deliveryColumnsPG + `, e.body, d.seq, t.next_at,
 	d.order_key <> '' AND (SELECT 1 FROM deliveries f WHERE f.state IN ('pending', 'sending')
-		AND f.notifier = d.notifier AND f.order_key = d.order_key AND f.seq > d.seq LIMIT 1) IS NOT NULL`
+		AND f.notifier = d.notifier AND f.order_key = d.order_key AND f.seq > d.seq ORDER BY f.seq LIMIT 1) IS NOT NULL`
 
 const claimDue = `WITH t AS (
 		SELECT id, next_at FROM deliveries WHERE state = 'pending' AND notifier = $1 AND next_at <= $2

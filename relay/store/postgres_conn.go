@@ -56,13 +56,14 @@ func because(err error) string {
 }
 
 // prepareSession sets what every connection needs. Confirmed means on disk; a relay that was stopped in the middle of a
-// transaction holds nobody up for long; and a plan that was made while tables were small must suit large ones too.
+// transaction holds nobody up for long; and a plan suits the tables as they are, not as they were when it was made first.
 func prepareSession(ctx context.Context, c *pgx.Conn) error {
 	const q = `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local');
 		SET idle_in_transaction_session_timeout = '5s';
 		SET statement_timeout = '15s';
 		SET lock_timeout = '8s';
 		SET jit = off;
+		SET plan_cache_mode = force_custom_plan;
 		SET enable_seqscan = off;
 		SET enable_hashjoin = off;
 		SET enable_mergejoin = off`

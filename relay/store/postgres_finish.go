@@ -201,7 +201,7 @@ func (t *pgTx) handBack(back []*Outcome) {
 	}
 	t.queue(`UPDATE deliveries d SET state = 'pending', holder = NULL, updated_at = $4::bigint, next_at =
 			CASE WHEN d.order_key <> '' AND (SELECT 1 FROM deliveries b WHERE b.state IN ('pending', 'sending')
-				AND b.notifier = d.notifier AND b.order_key = d.order_key AND b.seq < d.seq LIMIT 1) IS NOT NULL
+				AND b.notifier = d.notifier AND b.order_key = d.order_key AND b.seq < d.seq ORDER BY b.seq LIMIT 1) IS NOT NULL
 			THEN greatest(least(d.created_at, $4::bigint) + d.wait, $4::bigint + 1000) ELSE o.next_at END
 		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS o (id, lease, next_at)
 		WHERE d.id = o.id AND d.lease = o.lease AND d.state = 'sending'`, ids, leases, nexts, t.now)

@@ -210,7 +210,7 @@ const insertDeliveries = `WITH made AS (
 			CASE WHEN state = 'sending' THEN $16::bigint END, $15, $15, $15
 		FROM (SELECT b.*, CASE WHEN reason <> '' THEN 'cancelled' WHEN claim AND NOT busy THEN 'sending' ELSE 'pending' END AS state
 			FROM (SELECT n.*, n.order_key <> '' AND (NOT n.lead OR (
-					SELECT 1 FROM deliveries d WHERE d.state IN ('pending', 'sending') AND d.notifier = n.notifier AND d.order_key = n.order_key LIMIT 1
+					SELECT 1 FROM deliveries d WHERE d.state IN ('pending', 'sending') AND d.notifier = n.notifier AND d.order_key = n.order_key ORDER BY d.seq LIMIT 1
 				) IS NOT NULL) AS busy
 				FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[],
 					$10::text[], $11::text[], $12::bytea[], $13::boolean[], $14::boolean[]) WITH ORDINALITY
