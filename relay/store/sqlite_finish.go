@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -52,12 +53,25 @@ func (t *tx) finish(outcomes []Outcome) error {
 			}
 		}
 	}
+	if err := t.saveAttempts(); err != nil {
+		return err
+	}
+	return t.promoteAll(ended)
+}
+
+// promoteAll lets the next deliveries of lanes go. Most lanes have none, which one query tells of several.
+func (t *tx) promoteAll(ended map[lane]bool) error {
+	var lanes []any
 	for l := range ended {
-		if err := t.promote(l); err != nil {
-			return err
+		if l.key != "" {
+			lanes = append(lanes, l.notifier, l.key)
 		}
 	}
-	return nil
+	busy, err := t.busyOf(lanes)
+	for l := range busy {
+		err = errors.Join(err, t.promote(l))
+	}
+	return err
 }
 
 // endOrRepeat records the outcome of an attempt, and adds the lane of a delivery that has ended.
@@ -147,19 +161,27 @@ func (t *tx) finishOne(o *Outcome) (found bool, err error) {
 	if err != nil || n == 0 || o.Attempt == nil {
 		return n == 1, wrap(err, "recording an outcome")
 	}
-	return true, t.insertAttempt(o)
+	t.attempts = append(t.attempts, attemptRow(o)...)
+	return true, nil
 }
 
-func (t *tx) insertAttempt(o *Outcome) error {
-	const q = `INSERT INTO attempts (delivery_id, lease, at, took, status, reason, error, response)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+func attemptRow(o *Outcome) []any {
 	a := o.Attempt
 	response := a.Response
 	if len(response) > maxResponse {
 		response = strings.ToValidUTF8(response[:maxResponse], "")
 	}
-	_, err := t.exec(q, o.ID, o.Lease, a.At.UnixMilli(), int64(a.Took), a.Status, a.Reason, a.Error, response)
-	return wrap(err, "recording an attempt")
+	return []any{o.ID, o.Lease, a.At.UnixMilli(), int64(a.Took), a.Status, a.Reason, a.Error, response}
+}
+
+// saveAttempts writes the attempts that were gathered.
+func (t *tx) saveAttempts() error {
+	rows := t.attempts
+	if len(rows) == 0 {
+		return nil
+	}
+	t.attempts = nil
+	return t.insert(t.into.attempts, rows)
 }
 
 // handBack makes a claimed delivery pending again, as if it had not been claimed. Behind an earlier one of its order
@@ -178,9 +200,6 @@ func (t *tx) handBack(id ID, lease int64, next time.Time) error {
 // promote makes the first unfinished delivery of a lane due, if it waits for its turn. One that was tried before
 // waits for something else, unless it was handed back to wait for its turn since.
 func (t *tx) promote(l lane) error {
-	if l.key == "" {
-		return nil
-	}
 	const q = `UPDATE deliveries SET next_at = ?3 WHERE id = (
 			SELECT id FROM deliveries INDEXED BY deliveries_lane
 			WHERE unfinished = 1 AND notifier = ?1 AND order_key = ?2 ORDER BY id LIMIT 1)

@@ -33,7 +33,7 @@ func (c *conn) insert(in into, args []any) error {
 }
 
 // inserts are the statements that fill the tables of which each event has rows.
-type inserts struct{ events, deliveries, keys, seen into }
+type inserts struct{ events, deliveries, attempts, keys, seen into }
 
 func newInserts() inserts {
 	return inserts{
@@ -41,6 +41,8 @@ func newInserts() inserts {
 			(id, source, name, project, received_at, decisions, body, hash, replay_of)`, 9, ""),
 		deliveries: newInto("storing deliveries", `INSERT INTO deliveries (id, event_id, rule, notifier, order_key, title, state,
 			unfinished, next_at, lease, created_at, first_at, updated_at, error, message, fallback_for, wait)`, 17, ""),
+		attempts: newInto("recording attempts", `INSERT INTO attempts
+			(delivery_id, lease, at, took, status, reason, error, response)`, 8, ""),
 		keys: newInto("keeping keys", "INSERT INTO kv (key, value, expires_at)", 3,
 			" ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at"),
 		seen: newInto("remembering bodies", "INSERT INTO dedupe (hash, event_id, expires_at)", 3,

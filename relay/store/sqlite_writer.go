@@ -49,6 +49,8 @@ type tx struct {
 	counts  *counts // the writer's
 	counted map[string]*counting
 	into    *inserts
+
+	attempts []any // rows to be written
 }
 
 // writer owns the connection that writes. Its loop takes groups of ops into transactions.
