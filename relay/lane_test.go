@@ -171,6 +171,32 @@ func TestANotifiersOwnRetryIsUsed(t *testing.T) {
 	})
 }
 
+func TestWaitingForItsTurnCostsADeliveryNoTimeForRetries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		failures := 2
+		r := newRig(t, map[string]sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+			if m.Title == "slow" {
+				time.Sleep(50 * time.Second)
+				return notifiers.Receipt{}, nil
+			}
+			if failures--; failures >= 0 {
+				return notifiers.Receipt{}, errors.New("no")
+			}
+			return notifiers.Receipt{}, nil
+		}}, func(o *Options) {
+			out := o.Config.Outs["ops"]
+			out.Spec.Retry = rules.Retry{Initial: time.Second, Max: time.Second, For: 10 * time.Second}
+			o.Config.Outs["ops"] = out
+		})
+		r.accept(t, "7", "slow")
+		r.accept(t, "7", "b")
+		time.Sleep(2 * time.Minute)
+		if d, _ := r.delivery(t, "b"); d.State != store.Delivered || d.Attempts != 3 {
+			t.Errorf("it is %s after %d attempts: %s", d.State, d.Attempts, d.Error)
+		}
+	})
+}
+
 func TestANotifierThatPanicsHasFailedAnAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		panics := true

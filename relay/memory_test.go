@@ -158,7 +158,9 @@ func (m *memory) Finish(_ context.Context, outcomes []store.Outcome) error {
 		if d := m.rows[i]; d.Lease == o.Lease && d.State == store.Sending {
 			d.State, d.NextAt = o.State, o.NextAt
 			if o.Attempt != nil {
-				d.Attempts++
+				if d.Attempts++; d.Attempts == 1 {
+					d.FirstAt = time.Now()
+				}
 				d.Status, d.Error = o.Attempt.Status, o.Attempt.Error
 				m.attempts[d.ID] = append(m.attempts[d.ID], *o.Attempt)
 			}

@@ -78,6 +78,20 @@ func deliverCases() map[string]func(*fixture) {
 			f.equal("attempts", []int{d.Attempts, len(as)}, []int{0, 0})
 			f.equal("due", d.NextAt, f.now().Add(time.Second))
 		},
+		"the allowance of attempts begins with the first attempt, not when it was made or handed back": func(f *fixture) {
+			id := f.put("")
+			f.claim()
+			f.handBack(f.now().Add(48*time.Hour), id)
+			f.advance(48 * time.Hour)
+			first := f.now()
+			for range 2 {
+				f.claim()
+				f.finish(Pending, f.now().Add(time.Hour), id)
+				f.equal("began", f.get(id).FirstAt, first)
+				f.advance(time.Hour)
+			}
+			f.equal("made", f.get(id).CreatedAt, first.Add(-48*time.Hour))
+		},
 		"a person can retry a dead or a waiting delivery, with a fresh allowance": func(f *fixture) {
 			dead, waiting, done := f.put(""), f.put(""), f.put("")
 			f.claim()

@@ -47,6 +47,17 @@ func fallbackCases() map[string]func(*fixture) {
 			f.equal("not made", errors.Is(err, ErrNotFound), true)
 			f.equal("state", f.get(id).State, Sending)
 		},
+		"an outcome that is told twice makes one fallback, also in the same millisecond": func(f *fixture) {
+			id := f.put("k")
+			f.claim()
+			first, again := die(f, id, 1), die(f, id, 1)
+			ev, err := f.Event(f.Context(), f.get(id).EventID)
+			f.check(err)
+			f.equal("deliveries of the event", ev.Deliveries, []ID{id, first.ID})
+			_, _, err = f.Delivery(f.Context(), again.ID)
+			f.equal("not made again", errors.Is(err, ErrNotFound), true)
+			f.equal("unfinished", f.Load().Deliveries, 1)
+		},
 		"a fallback waits for earlier ones of its order key": func(f *fixture) {
 			id := f.put("k")
 			before := f.delivery("mail", "k")

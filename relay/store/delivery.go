@@ -97,7 +97,7 @@ type Delivery struct {
 	Lease     int64     // changes with every claim; Finish ignores an outcome of an older one
 	NextAt    time.Time // when it is due, if pending
 	CreatedAt time.Time
-	FirstAt   time.Time // when its allowance of attempts began
+	FirstAt   time.Time // when its first attempt was recorded; before that, when it was made or retried by hand
 	UpdatedAt time.Time
 	// FallbackFor is the dead delivery that this one stands in for, or zero.
 	FallbackFor ID

@@ -170,7 +170,8 @@ func (t *pgTx) record(done []*Outcome) {
 
 const recordOutcomes = `WITH done AS (
 		UPDATE deliveries d SET state = o.state, next_at = o.next_at, holder = NULL, status = o.status, error = o.error,
-			attempts = d.attempts + o.tried, updated_at = $12
+			attempts = d.attempts + o.tried, updated_at = $12,
+			first_at = CASE WHEN d.attempts = 0 AND o.tried = 1 THEN $12 ELSE d.first_at END
 		FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[])
 			AS o (id, lease, state, next_at, tried, at, took, status, reason, error, response)
 		WHERE d.id = o.id AND d.lease = o.lease AND d.state = 'sending'

@@ -199,8 +199,8 @@ func (t *pgTx) holdAsked(asked []*newRow) {
 	})
 }
 
-// insertDeliveries stores deliveries in the order of their lists, counts them, and returns what they have become. The subquery with OFFSET is
-// computed once for each, not at each mention.
+// insertDeliveries stores deliveries in the order of their lists, counts them, and returns what they have become. That a parent has ended in this
+// transaction is told by xmin, since times are too coarse for it. The subquery with OFFSET is computed once for each, not at each mention.
 const insertDeliveries = `WITH made AS (
 		INSERT INTO deliveries (id, event_id, fallback_for, wait, rule, notifier, order_key, title, error, message,
 			state, next_at, lease, holder, created_at, first_at, updated_at)
@@ -216,7 +216,8 @@ const insertDeliveries = `WITH made AS (
 					$10::text[], $11::text[], $12::bytea[], $13::boolean[], $14::boolean[]) WITH ORDINALITY
 				AS n (id, event_id, fallback_for, wait, parent, parent_lease, rule, notifier, order_key, title, reason, message, lead, claim, place)
 				WHERE n.parent = 0 OR (
-					(SELECT 1 FROM deliveries p WHERE p.id = n.parent AND p.lease = n.parent_lease AND p.state <> 'sending' AND p.updated_at = $15) IS NOT NULL
+					(SELECT 1 FROM deliveries p WHERE p.id = n.parent AND p.lease = n.parent_lease AND p.state NOT IN ('pending', 'sending')
+						AND p.xmin = pg_current_xact_id()::xid) IS NOT NULL
 					AND (SELECT 1 FROM deliveries m WHERE m.id = n.id) IS NULL)
 				OFFSET 0) b
 			OFFSET 0) s

@@ -147,10 +147,10 @@ func (t *tx) finishOne(o *Outcome) (found bool, err error) {
 	// Two statements, since a column that is named is written to its indexes even if it stays the same. No RETURNING:
 	// it makes a table for the answer each time.
 	const again = `UPDATE deliveries SET state = ?3, next_at = ?8,
-		status = ?4, error = ?5, attempts = attempts + ?6, updated_at = ?7
+		status = ?4, error = ?5, attempts = attempts + ?6, updated_at = ?7, first_at = iif(attempts = 0 AND ?6 = 1, ?7, first_at)
 		WHERE id = ?1 AND lease = ?2 AND state = 'sending'`
 	const end = `UPDATE deliveries SET state = ?3, unfinished = 0,
-		status = ?4, error = ?5, attempts = attempts + ?6, updated_at = ?7
+		status = ?4, error = ?5, attempts = attempts + ?6, updated_at = ?7, first_at = iif(attempts = 0 AND ?6 = 1, ?7, first_at)
 		WHERE id = ?1 AND lease = ?2 AND state = 'sending'`
 	args := []any{o.ID, o.Lease, o.State, a.Status, a.Error, tried, t.now}
 	query := end
