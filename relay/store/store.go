@@ -46,8 +46,10 @@ const DedupeWindow = 24 * time.Hour
 type Store interface {
 	// Accept stores a batch of events in one transaction. For each event that was not seen within DedupeWindow it calls decide,
 	// in the order of the batch, and stores the plan with the event; the changes of one plan are seen by the next
-	// event's decide. decide may be called again when the transaction has to be repeated, so it must be pure. An error from decide is given to
-	// that event alone. The receipts are in the order of the batch.
+	// event's decide. decide may be called again, after a batch before it failed or when the transaction has to be repeated, so it must be pure. An error from
+	// decide is given to that event alone. The receipts are in the order of the batch.
+	//
+	// A call that begins once the decide of another was called knows what that one changes, even if it is not on disk yet, and is stored after it.
 	Accept(ctx context.Context, batch []Event, decide Decide) ([]Receipt, error)
 	// Claim marks up to limit due deliveries of one notifier as sending and returns them, the first due first. Behind
 	// each one it may return deliveries of the same order key that wait for it, in their order.
@@ -65,7 +67,7 @@ type Store interface {
 	// Get returns the value kept under key, or nil.
 	Get(ctx context.Context, key string) ([]byte, error)
 	// Swap sets the value of a key, or deletes it if value is nil, provided that it is still old (nil: there is none).
-	// It reports whether it did. A zero expires is never.
+	// It reports whether it did. A zero expires is never. It is for keys that no plan changes.
 	Swap(ctx context.Context, key string, old []byte, c Change) (bool, error)
 	// Reserve takes the next place in a rate, which all relays on this store share, and returns how long to wait for it. A
 	// place more than most away is not taken, and the answer is the wait all the same.
