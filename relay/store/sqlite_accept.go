@@ -52,13 +52,14 @@ func (t *tx) accept(f *flight) ([]Receipt, error) {
 	if err != nil {
 		return nil, err
 	}
-	var events, deliveries []any
+	events := make([]any, 0, t.into.events.columns*len(f.plans))
+	deliveries := make([]any, 0, t.into.deliveries.columns*len(f.plans))
 	for _, v := range f.plans {
 		ev, r := &f.batch[v.i], &receipts[v.i]
-		events = append(events, eventRow(ev, v.plan.Decisions)...)
+		events = appendEvent(events, ev, v.plan.Decisions)
 		for j := range v.plan.Deliveries {
 			d := &v.plan.Deliveries[j]
-			deliveries = append(deliveries, t.deliveryRow(ev.ID, d, r.add(d, busy))...)
+			deliveries = t.appendDelivery(deliveries, ev.ID, d, r.add(d, busy))
 		}
 	}
 	for _, key := range f.keys.order {
@@ -109,12 +110,12 @@ func shareFailures(receipts []Receipt) {
 	}
 }
 
-func eventRow(ev *Event, decisions []byte) []any {
+func appendEvent(rows []any, ev *Event, decisions []byte) []any {
 	var hash []byte // a replay has none
 	if h := hashOf(ev); ev.ReplayOf == 0 {
 		hash = h[:]
 	}
-	return []any{ev.ID, ev.Source, ev.Name, ev.Project, ev.ReceivedAt.UnixMilli(), decisions, ev.Body, hash, optional(ev.ReplayOf)}
+	return append(rows, ev.ID, ev.Source, ev.Name, ev.Project, ev.ReceivedAt.UnixMilli(), decisions, ev.Body, hash, optional(ev.ReplayOf))
 }
 
 // firstLease is the lease of a delivery that is claimed as it is made.
@@ -143,8 +144,8 @@ func startOf(d *NewDelivery, busy map[lane]bool) start {
 	return start{Pending, waits}
 }
 
-// deliveryRow counts a new delivery and returns its row.
-func (t *tx) deliveryRow(event ID, d *NewDelivery, s start) []any {
+// appendDelivery counts a new delivery and appends its row.
+func (t *tx) appendDelivery(rows []any, event ID, d *NewDelivery, s start) []any {
 	size := int64(len(d.Message))
 	next, lease, unfinished := any(nil), 0, 1
 	switch s.state {
@@ -161,8 +162,8 @@ func (t *tx) deliveryRow(event ID, d *NewDelivery, s start) []any {
 		next = due
 	}
 	t.count(d.Notifier).enter(s.state, d.ID, size)
-	return []any{d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, s.state, unfinished, next, lease,
-		t.now, t.now, t.now, d.Cancelled, d.Message, optional(d.FallbackFor), optional(d.Wait.Milliseconds())}
+	return append(rows, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, s.state, unfinished, next, lease,
+		t.now, t.now, t.now, d.Cancelled, d.Message, optional(d.FallbackFor), optional(d.Wait.Milliseconds()))
 }
 
 // busyLanes returns which lanes of new deliveries have unfinished ones.

@@ -134,7 +134,7 @@ func (t *tx) insertFallback(o *Outcome) error {
 	if err != nil {
 		return err
 	}
-	return t.insert(t.into.deliveries, t.deliveryRow(event, &d, startOf(&d, busy)))
+	return t.insert(t.into.deliveries, t.appendDelivery(nil, event, &d, startOf(&d, busy)))
 }
 
 // finishOne records one outcome and reports whether the delivery still has its lease.
@@ -161,17 +161,17 @@ func (t *tx) finishOne(o *Outcome) (found bool, err error) {
 	if err != nil || n == 0 || o.Attempt == nil {
 		return n == 1, wrap(err, "recording an outcome")
 	}
-	t.attempts = append(t.attempts, attemptRow(o)...)
+	t.attempts = appendAttempt(t.attempts, o)
 	return true, nil
 }
 
-func attemptRow(o *Outcome) []any {
+func appendAttempt(rows []any, o *Outcome) []any {
 	a := o.Attempt
 	response := a.Response
 	if len(response) > maxResponse {
 		response = strings.ToValidUTF8(response[:maxResponse], "")
 	}
-	return []any{o.ID, o.Lease, a.At.UnixMilli(), int64(a.Took), a.Status, a.Reason, a.Error, response}
+	return append(rows, o.ID, o.Lease, a.At.UnixMilli(), int64(a.Took), a.Status, a.Reason, a.Error, response)
 }
 
 // saveAttempts writes the attempts that were gathered.
@@ -260,37 +260,6 @@ func (t *tx) retryOne(id ID) (found bool, err error) {
 		WHERE id = ?1`
 	_, err = t.exec(q, id, t.now)
 	return true, wrap(err, "retrying a delivery")
-}
-
-// recoverSending hands back what a process that ended was sending. It reads only the heads of deliveries_due, where
-// those are.
-func recoverSending(c *conn, now time.Time) error {
-	const q = `WITH RECURSIVE n (notifier) AS (
-			SELECT (SELECT min(notifier) FROM deliveries INDEXED BY deliveries_due WHERE unfinished = 1)
-			UNION ALL
-			SELECT (SELECT min(d.notifier) FROM deliveries d INDEXED BY deliveries_due WHERE d.unfinished = 1 AND d.notifier > n.notifier)
-			FROM n WHERE n.notifier IS NOT NULL)
-		SELECT d.id, d.lease FROM n CROSS JOIN deliveries d INDEXED BY deliveries_due
-		ON d.unfinished = 1 AND d.notifier = n.notifier AND d.next_at IS NULL`
-	var sending []Outcome
-	err := c.query(context.Background(), q, nil, func(r row) error {
-		sending = append(sending, Outcome{ID: r.id(0), Lease: r.int(1), State: Pending})
-		return nil
-	})
-	if err != nil || len(sending) == 0 {
-		return wrap(err, "looking for interrupted deliveries")
-	}
-	if _, err := c.exec("BEGIN IMMEDIATE"); err != nil {
-		return wrap(err, "starting to recover interrupted deliveries")
-	}
-	t := &tx{conn: c, now: now.UnixMilli(), lanes: map[ID]held{}}
-	if err = t.finish(sending); err == nil {
-		_, err = c.exec("COMMIT")
-	}
-	if err != nil {
-		c.rollback()
-	}
-	return wrap(err, "recovering interrupted deliveries")
 }
 
 // dueAt returns when a pending delivery is due, in milliseconds: now, if nobody says.
