@@ -2,6 +2,7 @@ package notifiers
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -25,4 +26,86 @@ func Preview(kind string, m *Message, defaults json.RawMessage) ([]byte, error) 
 // previewer is a notifier that can show what it would send. All of the built-in ones are.
 type previewer interface {
 	Preview(m *Message) ([]byte, error)
+	// picture reads what Preview returned for m.
+	picture(m *Message, sent []byte) (*Picture, error)
+}
+
+// Picture is how a message looks to its receiver. It is read from what is sent, so the two cannot differ, and holds no secrets. Its
+// texts are plain, without any markup, and may hold anything that an event does.
+type Picture struct {
+	Channel string // what the notifier is for people: Slack, Mail, HTTP
+	Level   string
+	// Facts stand above the message: where it goes, and the header of a mail or a request.
+	Facts []Fact
+	// Top stands above the box that Lines are in, or is empty.
+	Top   []Line
+	Lines []Line
+	// Color is that of the box or of the bar beside it, such as #dc2626; empty if there is none.
+	Color   string
+	Buttons []Run
+	// Page is the mail's own HTML, as it is sent. Everything else has none.
+	Page string
+}
+
+// Fact is a name and a value, such as To and an address. The name may be empty.
+type Fact struct{ Name, Text string }
+
+// Line is a line of a message.
+type Line struct {
+	Runs    []Run
+	Apart   bool // there is space above it
+	Heading bool
+	Small   bool
+	Quote   bool
+	Pre     bool // it is code, and keeps its spaces
+}
+
+// Run is a piece of a line in one style.
+type Run struct {
+	Text                       string
+	URL                        string // where it leads, http, https or mailto; or empty
+	Bold, Italic, Strike, Code bool
+	Mention                    bool // it calls somebody
+}
+
+// Draw returns the picture of m as n would send it, without a network.
+func Draw(n Notifier, m *Message) (*Picture, error) {
+	p, can := n.(previewer)
+	if !can {
+		return nil, errors.New("this notifier cannot show its messages")
+	}
+	sent, err := p.Preview(m)
+	if err != nil {
+		return nil, err
+	}
+	picture, err := p.picture(m, sent)
+	if err != nil {
+		return nil, fmt.Errorf("reading the message: %w", err)
+	}
+	picture.Level = m.Level
+	return picture, nil
+}
+
+// plainLine is a line in one style, unless its text is empty.
+func plainLine(text string, style Run) []Line {
+	if text == "" {
+		return nil
+	}
+	style.Text = visible(text)
+	return []Line{{Runs: []Run{style}}}
+}
+
+// plainLines are the lines of a text without markup.
+func plainLines(text string) []Line {
+	var lines []Line
+	apart := false
+	for _, l := range splitLines(text) {
+		if l == "" {
+			apart = len(lines) > 0
+			continue
+		}
+		lines = append(lines, Line{Runs: []Run{{Text: visible(l)}}, Apart: apart})
+		apart = false
+	}
+	return lines
 }

@@ -178,6 +178,9 @@ func (n *slackNotifier) Preview(m *Message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n.config.WebhookURL.IsSet() {
+		o = o.forWebhook()
+	}
 	post := slackMessage(m, o)
 	if post.Channel = o.Channel; o.DM != nil {
 		names := make([]string, len(o.DM))

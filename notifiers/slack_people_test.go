@@ -160,7 +160,7 @@ func TestAnIncomingWebhookDoesWhatItCan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o, _ := readSlackOptions(nil, m.Options); slackMessage(m, o.forWebhook()).Text != "*a* @Bob <@U1> <!here>" || !strings.Contains(string(b), `"channel": "@Bob, U1"`) {
+	if !strings.Contains(string(b), `"text": "*a* @Bob <@U1> <!here>"`) || strings.Contains(string(b), `"channel"`) {
 		t.Errorf("got %s", b)
 	}
 }

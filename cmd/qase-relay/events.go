@@ -164,7 +164,7 @@ func printOneEvent(s *screen, ev *admin.Event) error {
 	if ev.ReplayOf != "" {
 		s.Printf("a replay of event %s\n", ev.ReplayOf)
 	}
-	if err := printStored(s, ev, nil); err != nil {
+	if err := printStored(s, ev, nil, nil); err != nil {
 		return err
 	}
 	var body bytes.Buffer

@@ -27,6 +27,9 @@ type explainFlags struct {
 	only   []string
 	json   bool
 
+	preview bool
+	html    string // where the pictures go
+
 	id string
 	clientFlags
 }
@@ -43,13 +46,20 @@ What earlier events said, entity and previous, is known of those in --given only
 shows what was decided when the event came, and what became of each delivery; below, if the rules file is here, what it makes of the
 event today.
 
+With --preview each message stands there as it will look: the text, colours, links and buttons of a Slack message, the header and text of
+a mail, a request with its header and body. With --html it also writes pages to be looked at in a browser, the mail's own HTML among them.
+
 Exits with 0 if it could explain, with 1 if the rules are wrong or the relay has no such event, and with 2 for wrong usage.`,
 		Example: `  qase-relay explain --event-name run.completed --set payload.failed=3
+  qase-relay explain --event-name run.completed --set payload.failed=3 --preview
   qase-relay explain --event event.json --rule failed-run
   qase-relay explain --given started.json --event completed.json --at 2026-01-05T09:00:00Z
   qase-relay explain --id 06bq1xk2zv8c0`,
 		Args: argsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.json && (f.preview || f.html != "") {
+				return errors.New("--json is for programs, --preview and --html are for people: choose one")
+			}
 			if f.id != "" {
 				return explainStored(cmd.Context(), c, f)
 			}
@@ -66,6 +76,8 @@ Exits with 0 if it could explain, with 1 if the rules are wrong or the relay has
 	flags.StringArrayVar(&f.rules, "rules", []string{defaultRules}, "rules `FILE` or pattern (repeatable)")
 	flags.StringArrayVar(&f.only, "rule", nil, "show only the rule of this `NAME` (repeatable)")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
+	flags.BoolVar(&f.preview, "preview", false, "show each message as it will look")
+	flags.StringVar(&f.html, "html", "", "write each message as a page into `DIR`, with an index.html, and show it")
 	flags.StringVar(&f.id, "id", "", "ask a relay what it decided about the event `EVENT_ID`")
 	f.add(flags)
 	_ = cmd.RegisterFlagCompletionFunc("event-name", completeEvent)
@@ -80,46 +92,52 @@ func explain(c *console, f explainFlags) error {
 	if err != nil {
 		return err
 	}
-	x, err := f.explanation(c, cfg)
+	x, ev, err := f.explanation(c, cfg)
 	if err != nil {
 		return err
 	}
 	if f.json {
 		return c.writeJSON(x)
 	}
-	printExplanation(c.out, x, len(f.only) > 0)
-	return nil
+	p := explanationPrinter{s: c.out, some: len(f.only) > 0}
+	g := f.newGallery(c, cfg, ev)
+	if g == nil {
+		p.print(x)
+		return nil
+	}
+	p.draw = func(n rules.Notification) { g.show(n, x.Now) }
+	p.print(x)
+	return g.write()
 }
 
 // explanation lets the given events happen, and explains the one that is asked about.
-func (f *explainFlags) explanation(c *console, cfg *rules.Config) (x rules.Explanation, err error) {
+func (f *explainFlags) explanation(c *console, cfg *rules.Config) (x rules.Explanation, ev *rules.Event, err error) {
 	r := rehearsal{}
 	if r.source, err = chooseSource(cfg, f.source); err != nil {
-		return x, err
+		return x, nil, err
 	}
 	if err := knownRules(cfg.Rules.Names(), f.only); err != nil {
-		return x, err
+		return x, nil, err
 	}
 	if r.at, err = f.moment(); err != nil {
-		return x, err
+		return x, nil, err
 	}
 	memory := map[string][]byte{}
 	st := rules.State{Now: r.at, Get: func(key string) ([]byte, error) { return memory[key], nil }}
 	for _, given := range f.given {
 		ev, err := r.read(c, given)
 		if err != nil {
-			return x, fmt.Errorf("--given %s: %w", given, err)
+			return x, nil, fmt.Errorf("--given %s: %w", given, err)
 		}
 		for _, change := range cfg.Rules.Decide(ev, st).Changes {
 			memory[change.Key] = change.Value
 		}
 	}
 	r.name, r.sets = f.name, f.sets
-	ev, err := r.read(c, f.event)
-	if err != nil {
-		return x, err
+	if ev, err = r.read(c, f.event); err != nil {
+		return x, nil, err
 	}
-	return f.chosen(cfg.Rules.Explain(ev, st)), nil
+	return f.chosen(cfg.Rules.Explain(ev, st)), ev, nil
 }
 
 // chosen leaves out the rules that nobody asks about.

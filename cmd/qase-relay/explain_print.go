@@ -10,9 +10,16 @@ import (
 	"qaserelay/rules"
 )
 
-// printExplanation shows each rule with the parts of its condition, and closes with what would be sent. some is set if only some of the
-// rules are shown.
-func printExplanation(s *screen, x rules.Explanation, some bool) {
+// explanationPrinter shows explanations.
+type explanationPrinter struct {
+	s    *screen
+	some bool                     // only some of the rules are shown
+	draw func(rules.Notification) // shows a message; nil shows what is handed to its notifier
+}
+
+// print shows each rule with the parts of its condition, and closes with what would be sent.
+func (p explanationPrinter) print(x rules.Explanation) {
+	s := p.s
 	about := []string{}
 	if title, _ := x.Entity["title"].(string); title != "" {
 		about = append(about, fmt.Sprintf("%q", title))
@@ -26,13 +33,22 @@ func printExplanation(s *screen, x rules.Explanation, some bool) {
 			printNote(s, note)
 		}
 		for _, n := range r.Notifications {
-			printMessage(s, n)
+			p.message(n)
 		}
 	}
 	s.Printf("\n")
-	for _, line := range sentences(s, closing(x.Rules, some), 0) {
+	for _, line := range sentences(s, closing(x.Rules, p.some), 0) {
 		s.Printf("%s\n", s.bold(line))
 	}
+}
+
+func (p explanationPrinter) message(n rules.Notification) {
+	if p.draw == nil {
+		printMessage(p.s, n)
+		return
+	}
+	p.s.Printf("    %s %s\n", p.s.good("→"), p.s.bold(printable(n.Notifier)))
+	p.draw(n)
 }
 
 // verdictLine says what one rule did. condition is nil if only the decision is known.

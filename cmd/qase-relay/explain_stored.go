@@ -26,8 +26,15 @@ func explainStored(ctx context.Context, c *console, f explainFlags) error {
 	if f.json {
 		return c.writeJSON(ev)
 	}
-	if err := printStored(c.out, ev, f.only); err != nil {
+	g, err := f.storedGallery(ctx, c, ev)
+	if err != nil {
 		return err
+	}
+	if err := printStored(c.out, ev, f.only, g); err != nil {
+		return err
+	}
+	if g != nil {
+		return g.write()
 	}
 	printToday(c, ev, f)
 	return nil
@@ -44,8 +51,33 @@ func askForEvent(ctx context.Context, f clientFlags, id string) (*admin.Event, e
 	return &ev, aboutOne(err, "event", id)
 }
 
-// printStored shows what was decided when the event came, and what became of it.
-func printStored(s *screen, ev *admin.Event, only []string) error {
+// storedGallery draws the messages that a relay keeps, if they are asked for.
+func (f *explainFlags) storedGallery(ctx context.Context, c *console, stored *admin.Event) (*gallery, error) {
+	if !f.preview && f.html == "" {
+		return nil, nil
+	}
+	ev, err := rules.ParseEvent(stored.Source, stored.Body, stored.ReceivedAt)
+	if err != nil {
+		return nil, fmt.Errorf("reading the stored event: %w", err)
+	}
+	var cfg *rules.Config
+	if readable(f.rules) == nil {
+		if cfg, err = readRules(c, f.rules); err != nil {
+			return nil, err
+		}
+	}
+	for i, d := range stored.Deliveries {
+		whole, err := askForDelivery(ctx, f.clientFlags, d.ID)
+		if err != nil {
+			return nil, err
+		}
+		stored.Deliveries[i].Message = whole.Message
+	}
+	return f.newGallery(c, cfg, ev), nil
+}
+
+// printStored shows what was decided when the event came, and what became of it. g draws the messages; it may be nil.
+func printStored(s *screen, ev *admin.Event, only []string, g *gallery) error {
 	var d rules.Decision
 	if err := json.Unmarshal(ev.Decisions, &d); err != nil {
 		return fmt.Errorf("reading what the relay decided: %w", err)
@@ -68,6 +100,7 @@ func printStored(s *screen, ev *admin.Event, only []string) error {
 		for _, delivery := range ev.Deliveries {
 			if delivery.Rule == r.Rule {
 				printDelivery(s, delivery)
+				g.showDelivery(delivery)
 			}
 		}
 	}
@@ -144,5 +177,5 @@ func printToday(c *console, stored *admin.Event, f explainFlags) {
 		return
 	}
 	c.out.Printf("\n%s\n\n", c.out.bold(fmt.Sprintf("Today, by %s, and without what earlier events said:", files)))
-	printExplanation(c.out, x, len(f.only) > 0)
+	explanationPrinter{s: c.out, some: len(f.only) > 0}.print(x)
 }

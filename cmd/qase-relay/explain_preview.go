@@ -1,0 +1,120 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/relay/admin"
+	"qaserelay/rules"
+)
+
+// previewID stands in a previewed message in the place of the delivery's id, which is made when the event comes.
+const previewID = "preview"
+
+// gallery draws messages, and keeps their pages if they are to be written.
+type gallery struct {
+	c     *console
+	specs map[string]rules.Notifier
+	event *rules.Event
+	dir   string // where the pages go; empty for nowhere
+	pages []galleryPage
+}
+
+// newGallery returns the gallery that the flags ask for, or nil. cfg is nil if there are no rules at hand.
+func (f *explainFlags) newGallery(c *console, cfg *rules.Config, ev *rules.Event) *gallery {
+	if !f.preview && f.html == "" {
+		return nil
+	}
+	g := &gallery{c: c, specs: map[string]rules.Notifier{}, event: ev, dir: f.html}
+	if cfg != nil {
+		for _, spec := range cfg.Notifiers {
+			g.specs[spec.Name] = spec
+		}
+	}
+	return g
+}
+
+// show prints the picture of a message that would be sent at the given time.
+func (g *gallery) show(n rules.Notification, at time.Time) {
+	g.draw(n.Notifier, &notifiers.Message{
+		ID: previewID, Rule: n.Rule, Level: n.Level, Title: n.Title, Body: n.Body, URL: n.URL, Options: n.Options,
+		EventName: g.event.Name, Project: g.event.Project, Thread: n.EntityKey, CreatedAt: at, Event: g.event.Body,
+	})
+	if len(n.Fallbacks) > 0 {
+		g.c.out.Printf("      %s %s\n", g.c.out.dim("if it dies:"), printable(standIns(n.Fallbacks)))
+	}
+}
+
+// showDelivery prints the picture of a message that a relay keeps. A nil gallery draws nothing.
+func (g *gallery) showDelivery(d admin.Delivery) {
+	if g == nil {
+		return
+	}
+	var m notifiers.Message
+	if err := json.Unmarshal(d.Message, &m); err != nil {
+		g.say(fmt.Sprintf("the stored message cannot be read: %v", err))
+		return
+	}
+	m.Event = g.event.Body
+	g.draw(d.Notifier, &m)
+}
+
+func (g *gallery) draw(notifier string, m *notifiers.Message) {
+	spec, known := g.specs[notifier]
+	if !known {
+		g.say("no picture: the rules at hand have no notifier " + notifier)
+		return
+	}
+	n, note, err := made(spec)
+	if err == nil {
+		err = g.drawWith(n, notifier, m)
+	}
+	if err != nil {
+		g.say(fmt.Sprintf("no picture: %v", err))
+		return
+	}
+	if note != "" {
+		g.say(note)
+	}
+}
+
+func (g *gallery) drawWith(n notifiers.Notifier, notifier string, m *notifiers.Message) error {
+	p, err := notifiers.Draw(n, m)
+	if err != nil {
+		return err
+	}
+	g.c.out.printPicture(p)
+	page, err := p.HTML()
+	g.pages = append(g.pages, galleryPage{Rule: m.Rule, Notifier: notifier, Picture: p, html: page})
+	return err
+}
+
+func (g *gallery) say(what string) {
+	for _, line := range sentences(g.c.out, what, 6) {
+		g.c.out.Printf("      %s\n", g.c.out.dim(line))
+	}
+}
+
+// made makes a notifier as the rules have it. Where it lacks a secret here, one is made up, with a note if that could show.
+func made(spec rules.Notifier) (n notifiers.Notifier, note string, err error) {
+	kinds := notifiers.Builtin()
+	i := slices.IndexFunc(kinds, func(k notifiers.Kind) bool { return k.Type == spec.Type })
+	if i < 0 {
+		return nil, "", errors.New("there is no type " + spec.Type)
+	}
+	n, lacks := kinds[i].New(spec.Config, spec.Defaults)
+	if lacks == nil {
+		return n, "", nil
+	}
+	n, err = kinds[i].New(kinds[i].Sample(), spec.Defaults)
+	if spec.Type == "email" || spec.Type == "http" {
+		first, _, _ := strings.Cut(lacks.Error(), "\n")
+		note = "made up here are the sender and what else the notifier itself brings, since it is not complete: " + first
+	}
+	return n, note, err
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"bytes"
+	_ "embed" // the layout
+	"fmt"
+	"html/template"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"qaserelay/notifiers"
+)
+
+//go:embed gallery.html
+var galleryLayout string
+
+// galleryPage is the picture of one message.
+type galleryPage struct {
+	Rule, Notifier string
+	Picture        *notifiers.Picture
+	File           string // its name, once it has one
+	html           string
+}
+
+// write writes the pages and an index of them, and prints where they are.
+func (g *gallery) write() error {
+	if g.dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(g.dir, 0o755); err != nil {
+		return fmt.Errorf("making the directory for the pictures: %w", err)
+	}
+	for i := range g.pages {
+		p := &g.pages[i]
+		p.File = fmt.Sprintf("%02d-%s-%s.html", i+1, fileWord(p.Rule), fileWord(p.Notifier))
+		if err := g.writeFile(p.File, p.html); err != nil {
+			return err
+		}
+	}
+	index, err := g.index()
+	if err != nil {
+		return err
+	}
+	return g.writeFile("index.html", index)
+}
+
+func (g *gallery) writeFile(name, text string) error {
+	path := filepath.Join(g.dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		return fmt.Errorf("writing a picture: %w", err)
+	}
+	g.c.out.Printf("%s\n", path)
+	return nil
+}
+
+// index is a page with all pictures.
+func (g *gallery) index() (string, error) {
+	layout, err := template.New("index").Parse(galleryLayout)
+	if err != nil {
+		return "", fmt.Errorf("reading the layout of the index: %w", err)
+	}
+	var b bytes.Buffer
+	err = layout.Execute(&b, struct {
+		Event string
+		Pages []galleryPage
+	}{g.event.Name, g.pages})
+	if err != nil {
+		return "", fmt.Errorf("writing the index: %w", err)
+	}
+	return b.String(), nil
+}
+
+// fileWord is a name as part of a file name.
+func fileWord(name string) string {
+	word := regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(name), "-")
+	return strings.Trim(word[:min(len(word), 40)], "-")
+}

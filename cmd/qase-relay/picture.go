@@ -1,0 +1,167 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"qaserelay/notifiers"
+)
+
+// printPicture shows a message as its receiver sees it. Behind links stands where they lead, once for each address.
+func (s *screen) printPicture(p *notifiers.Picture) {
+	w := &pictureWriter{s: s, wide: min(s.columns, 110) - 8, last: map[string]*notifiers.Run{}}
+	rule := s.level(p.Level, "┃") + " "
+	w.note(p.Top)
+	w.note(p.Lines)
+	w.note([]notifiers.Line{{Runs: p.Buttons}})
+	for i, f := range p.Facts {
+		w.fact(p, f, i == 0)
+	}
+	w.lines(p.Top, "  ")
+	w.lines(p.Lines, rule)
+	for i := range p.Buttons {
+		b := &p.Buttons[i]
+		line := painted(nil, "[ "+b.Text+" ]", "1")
+		w.print(append(line, w.address(b)...), rule)
+	}
+}
+
+// pictureWriter prints a picture.
+type pictureWriter struct {
+	s    *screen
+	wide int
+	last map[string]*notifiers.Run // the last run that leads to an address
+}
+
+// glyph is a character and how it is painted, as the codes of a terminal.
+type glyph struct {
+	r     rune
+	paint string
+}
+
+func painted(to []glyph, words, paint string) []glyph {
+	for _, r := range printable(words) {
+		to = append(to, glyph{r, paint})
+	}
+	return to
+}
+
+func (w *pictureWriter) note(lines []notifiers.Line) {
+	for i := range lines {
+		for j := range lines[i].Runs {
+			w.last[lines[i].Runs[j].URL] = &lines[i].Runs[j]
+		}
+	}
+}
+
+// fact prints a line above the message. The first one names the channel.
+func (w *pictureWriter) fact(p *notifiers.Picture, f notifiers.Fact, first bool) {
+	var line []glyph
+	if first {
+		line = painted(line, p.Channel+"  ", "1")
+	}
+	if f.Name != "" {
+		line = painted(line, f.Name+": ", "2")
+	}
+	paint := ""
+	if f.Name == "Subject" {
+		paint = "1"
+	}
+	line = painted(line, strings.Join(strings.Fields(f.Text), " "), paint)
+	w.print(line, "  ")
+}
+
+func (w *pictureWriter) lines(lines []notifiers.Line, margin string) {
+	for i, l := range lines {
+		if l.Apart && i > 0 {
+			w.print(nil, margin)
+		}
+		var line []glyph
+		if l.Quote {
+			line = painted(line, "│ ", "2")
+		}
+		for j := range l.Runs {
+			line = append(line, w.run(l, &lines[i].Runs[j])...)
+		}
+		if l.Pre {
+			w.printWhole(line, margin)
+			continue
+		}
+		w.print(line, margin)
+	}
+}
+
+func (w *pictureWriter) run(l notifiers.Line, r *notifiers.Run) []glyph {
+	var codes []string
+	for code, on := range map[string]bool{"1": r.Bold || r.Mention || l.Heading, "2": l.Small, "3": r.Italic, "4": r.URL != "", "9": r.Strike, "36": r.Code, "34": r.Mention} {
+		if on {
+			codes = append(codes, code)
+		}
+	}
+	slices.Sort(codes)
+	line := painted(nil, r.Text, strings.Join(codes, ";"))
+	if r.Code && !l.Pre && !w.s.colour {
+		line = painted(painted(nil, "`", ""), r.Text+"`", "")
+	}
+	return append(line, w.address(r)...)
+}
+
+// address is where r leads, if it is the last to lead there and its text does not say so.
+func (w *pictureWriter) address(r *notifiers.Run) []glyph {
+	if r.URL == "" || w.last[r.URL] != r || strings.TrimPrefix(r.URL, "mailto:") == r.Text {
+		return nil
+	}
+	return painted(nil, " "+r.URL, "2")
+}
+
+// print wraps a line.
+func (w *pictureWriter) print(line []glyph, margin string) {
+	for {
+		n := fitting(line, w.wide)
+		w.printWhole(line[:n], margin)
+		if line = line[n:]; len(line) == 0 {
+			return
+		}
+		for len(line) > 0 && line[0].r == ' ' {
+			line = line[1:]
+		}
+	}
+}
+
+// fitting is how many glyphs go into a line: up to a space, if there is one.
+func fitting(line []glyph, wide int) int {
+	space, used := 0, 0
+	for i, g := range line {
+		if g.r == ' ' && i > 0 && line[i-1].r != ' ' {
+			space = i
+		}
+		if used += runeColumns(g.r); used <= max(wide, 10) {
+			continue
+		}
+		if space > 0 {
+			return space
+		}
+		return max(i, 1)
+	}
+	return len(line)
+}
+
+// printWhole prints a line without wrapping it, the colours only where they are wanted.
+func (w *pictureWriter) printWhole(line []glyph, margin string) {
+	var b strings.Builder
+	paint := ""
+	for _, g := range line {
+		if g.paint != paint && w.s.colour {
+			b.WriteString("\x1b[0m")
+			if g.paint != "" {
+				b.WriteString("\x1b[" + g.paint + "m")
+			}
+		}
+		paint = g.paint
+		b.WriteRune(g.r)
+	}
+	if paint != "" && w.s.colour {
+		b.WriteString("\x1b[0m")
+	}
+	w.s.Printf("%s\n", strings.TrimRight("      "+margin+b.String(), " "))
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/relay"
+	"qaserelay/rules"
+	"qaserelay/rules/catalog"
+)
+
+var picturesInto = flag.String("pictures", "", "write the pictures of all events as pages into this directory")
+
+// everyNotifier is a rules file with a notifier of each kind, which all get each event.
+const everyNotifier = `
+sources: [{name: qase, secrets: [s]}]
+people: [{name: Ana López, email: ana@example.com, member_id: 40, slack: U024BE7LH}]
+notifiers:
+  - {name: slack, type: slack, token: t, channel: "#qa", mention: ["{{ .actor.email }}"]}
+  - {name: email, type: email, host: localhost, tls: none, from: Qase <qase@example.com>, to: [qa@example.com]}
+  - {name: http, type: http, url: "http://127.0.0.1/hook?key=s3cret", headers: {X-Key: s3cret, Accept: application/json}, bearer: s3cret}
+  - {name: teams, type: teams, webhook_url: "https://example.com/s3cret", mention: [qa-lead@example.com]}
+  - {name: discord, type: discord, webhook_url: "https://example.com/s3cret", mention: ["@here"]}
+  - {name: telegram, type: telegram, token: "1:s3cret", chat_id: "-100123"}
+  - {name: space, type: googlechat, webhook_url: "https://example.com/s3cret"}
+  - {name: mattermost, type: mattermost, webhook_url: "https://example.com/s3cret", mention: ["@qa-lead"]}
+  - {name: pager, type: pagerduty, routing_key: 00000000000000000000000000s3cret}
+  - {name: phones, type: ntfy, topic: qa, token: s3cret}
+rules: [{name: everything, when: "true", notify: [slack, email, http, teams, discord, telegram, space, mattermost, pager, phones]}]
+`
+
+// TestEveryEventHasAPictureInEveryChannel draws the example of each event as each kind of notifier would send it.
+func TestEveryEventHasAPictureInEveryChannel(t *testing.T) {
+	for _, e := range catalog.All() {
+		var out bytes.Buffer
+		g := drawn(t, &screen{Writer: &out, columns: 80}, e.Example)
+		if len(g.pages) != len(notifiers.Builtin()) {
+			t.Errorf("%s: %d pictures:\n%s", e.Name, len(g.pages), &out)
+		}
+		for _, p := range g.pages {
+			if strings.Contains(p.html, "s3cret") || regexp.MustCompile(`(?i)<script|<link|<img|@import|url\(|ZgotmplZ`).MatchString(p.html) {
+				t.Errorf("%s, %s: a secret, a script or something from elsewhere:\n%s", e.Name, p.Notifier, p.html)
+			}
+			if *picturesInto != "" {
+				writePicture(t, e.Name+"-"+p.Notifier+".html", p.html)
+			}
+		}
+		if strings.Contains(out.String(), "s3cret") {
+			t.Errorf("%s: a secret:\n%s", e.Name, &out)
+		}
+	}
+}
+
+func writePicture(t *testing.T, name, page string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(*picturesInto, name), []byte(page), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPicturesOnATerminal keeps how some events look, plain and in colour, wide and narrow.
+func TestPicturesOnATerminal(t *testing.T) {
+	comment := `{"event_name":"review.commented","team_member_id":40,"project_code":"WEB","payload":{"id":2,"title":"Login <b>*works*</b>","comment":"Please see\n<!channel> \u001b[31mred\u202e and https://evil.example/"}}`
+	run, _ := catalog.Lookup("run.completed")
+	defect, _ := catalog.Lookup("defect.created")
+	for name, tt := range map[string]struct {
+		event  []byte
+		screen screen
+	}{
+		"run.completed":    {run.Example, screen{columns: 80}},
+		"defect.created":   {defect.Example, screen{columns: 40}},
+		"review.commented": {[]byte(comment), screen{columns: 80}},
+		"in colour":        {[]byte(comment), screen{columns: 80, colour: true, terminal: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			tt.screen.Writer = &out
+			g := drawn(t, &tt.screen, tt.event)
+			for _, p := range g.pages {
+				if strings.Contains(p.html, "<!channel>") || strings.Contains(p.html, "<b>*works") {
+					t.Errorf("%s: what an event says is markup:\n%s", p.Notifier, p.html)
+				}
+			}
+			file := filepath.Join("testdata", "pictures", strings.ReplaceAll(name, " ", "-")+".txt")
+			if *updateMessages {
+				if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil || !bytes.Equal(out.Bytes(), want) {
+				t.Errorf("%s is out of date (-update-messages writes it anew); got:\n%s", file, &out)
+			}
+		})
+	}
+}
+
+// drawn decides about an event by everyNotifier and draws what is sent.
+func drawn(t *testing.T, s *screen, body []byte) *gallery {
+	t.Helper()
+	cfg, problems := rules.Parse([]rules.File{{Name: "rules.yaml", Data: []byte(everyNotifier)}}, rules.Options{Kinds: relay.Kinds(notifiers.Builtin())})
+	if err := problems.Err(); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
+	ev, err := rules.ParseEvent("qase", body, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := explainFlags{preview: true}
+	g := f.newGallery(&console{out: s}, cfg, ev)
+	for _, n := range cfg.Rules.Decide(ev, rules.State{Now: at}).Notifications {
+		s.Printf("    → %s\n", n.Notifier)
+		g.show(n, at)
+	}
+	return g
+}
+
+func TestATerminalIsFilledToItsWidth(t *testing.T) {
+	long := notifiers.Line{Runs: []notifiers.Run{{Text: strings.Repeat("word ", 40)}, {Text: strings.Repeat("日", 60)}}}
+	for _, wide := range []int{20, 40, 80, 200} {
+		var out bytes.Buffer
+		s := &screen{Writer: &out, columns: wide}
+		s.printPicture(&notifiers.Picture{Channel: "Slack", Lines: []notifiers.Line{long}})
+		lines := strings.Split(out.String(), "\n")
+		if i := slices.IndexFunc(lines, func(l string) bool { return columns(l) > max(wide, 20) }); i >= 0 {
+			t.Errorf("%d columns: %q", wide, lines[i])
+		}
+	}
+	if fmt.Sprint(fitting(nil, 10)) != "0" {
+		t.Error("an empty line is not empty")
+	}
+}

@@ -1,0 +1,244 @@
+package notifiers
+
+import (
+	"encoding/json"
+	"html"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// picture implements previewer.
+func (n *slackNotifier) picture(_ *Message, sent []byte) (*Picture, error) {
+	var post struct {
+		Channel, Text string
+		Blocks        []slackBlock
+		Attachments   []struct {
+			Color  string
+			Blocks []slackBlock
+		}
+	}
+	if err := json.Unmarshal(sent, &post); err != nil {
+		return nil, err
+	}
+	where := post.Channel
+	if where == "" {
+		where = "the webhook's channel"
+	}
+	p := &Picture{Channel: "Slack", Facts: []Fact{{"", where}}}
+	if len(post.Blocks) == 0 {
+		p.Top = mrkdwnLines(post.Text)
+	}
+	p.Top = append(p.Top, p.slackBlocks(post.Blocks)...)
+	for _, a := range post.Attachments {
+		p.Color = a.Color
+		p.Lines = append(p.Lines, p.slackBlocks(a.Blocks)...)
+	}
+	return p, nil
+}
+
+// slackBlocks reads Block Kit. Buttons go to those of the picture; of what is not known here, all texts are shown.
+func (p *Picture) slackBlocks(blocks []slackBlock) []Line {
+	var lines []Line
+	for _, b := range blocks {
+		some := p.slackBlock(b)
+		if len(some) > 0 {
+			some[0].Apart = len(lines) > 0
+		}
+		lines = append(lines, some...)
+	}
+	return lines
+}
+
+func (p *Picture) slackBlock(b slackBlock) []Line {
+	switch b.BlockType() {
+	case "divider":
+		return plainLine("──────────", Run{})
+	case "header":
+		lines := blockTexts(b["text"])
+		for i := range lines {
+			lines[i].Heading = true
+		}
+		return lines
+	case "context":
+		return contextLine(b)
+	case "markdown":
+		text, _ := b["text"].(string)
+		return markdownLines(text)
+	case "image":
+		alt, _ := b["alt_text"].(string)
+		return plainLine("[image: "+oneLine(alt)+"]", Run{Italic: true})
+	case "actions":
+		elements, _ := b["elements"].([]any)
+		for _, e := range elements {
+			p.button(e)
+		}
+		return nil
+	}
+	p.button(b["accessory"])
+	return append(blockTexts(b["text"]), append(blockTexts(b["fields"]), blockTexts(b["elements"])...)...)
+}
+
+// contextLine puts the elements of a context in one small line.
+func contextLine(b slackBlock) []Line {
+	lines := blockTexts(b["elements"])
+	for i := range lines {
+		lines[i].Small = true
+		if i > 0 {
+			lines[0].Runs = append(append(lines[0].Runs, Run{Text: "  "}), lines[i].Runs...)
+		}
+	}
+	return lines[:min(len(lines), 1)]
+}
+
+func (p *Picture) button(v any) {
+	b, _ := v.(map[string]any)
+	text, _ := b["text"].(map[string]any)
+	label, _ := text["text"].(string)
+	if b["type"] != "button" || label == "" {
+		return
+	}
+	url, _ := b["url"].(string)
+	p.Buttons = append(p.Buttons, Run{Text: label, URL: url})
+}
+
+// blockTexts reads all text objects within v.
+func blockTexts(v any) []Line {
+	switch v := v.(type) {
+	case []any:
+		var lines []Line
+		for _, one := range v {
+			lines = append(lines, blockTexts(one)...)
+		}
+		return lines
+	case map[string]any:
+		text, isText := v["text"].(string)
+		switch {
+		case isText && v["type"] == "mrkdwn":
+			return mrkdwnLines(text)
+		case isText:
+			return plainLines(text)
+		}
+		return append(blockTexts(v["text"]), blockTexts(v["elements"])...)
+	}
+	return nil
+}
+
+// mrkdwnLines reads Slack's markup.
+func mrkdwnLines(text string) []Line {
+	var lines []Line
+	apart := false
+	for i, part := range strings.Split(text, fence) {
+		for _, l := range splitLines(strings.TrimPrefix(part, "\n")) {
+			if l == "" {
+				apart = len(lines) > 0
+				continue
+			}
+			line := Line{Pre: i%2 == 1, Apart: apart}
+			apart = false
+			if line.Pre {
+				line.Runs = []Run{{Text: slackPlain(l)}}
+			} else {
+				l, line.Quote = strings.CutPrefix(l, "> ")
+				line.Runs = mrkdwnRuns(l)
+			}
+			lines = append(lines, line)
+		}
+		apart = apart || i%2 == 1
+	}
+	return lines
+}
+
+// mrkdwnRuns reads one line.
+func mrkdwnRuns(s string) []Run {
+	r := &mrkdwnReader{before: ' '}
+	for s != "" {
+		c, size := utf8.DecodeRuneInString(s)
+		rest := s[size:]
+		switch {
+		case c == '<' && strings.Contains(rest, ">"):
+			var inside string
+			inside, rest, _ = strings.Cut(rest, ">")
+			r.angle(inside)
+		case c == '`' && strings.Contains(rest, "`"):
+			var code string
+			code, rest, _ = strings.Cut(rest, "`")
+			r.add(Run{Text: slackPlain(code), Code: true})
+		case !r.marks(c, rest):
+			r.text.WriteRune(c)
+		}
+		r.before, s = c, rest
+	}
+	r.flush()
+	return r.runs
+}
+
+// mrkdwnReader gathers the runs of one line.
+type mrkdwnReader struct {
+	runs   []Run
+	style  Run
+	text   strings.Builder
+	before rune
+}
+
+// marks takes c, in front of rest, for the beginning or the end of a style, if it is one.
+func (r *mrkdwnReader) marks(c rune, rest string) bool {
+	style := map[rune]*bool{'*': &r.style.Bold, '_': &r.style.Italic, '~': &r.style.Strike}[c]
+	after, _ := utf8.DecodeRuneInString(rest)
+	literal := r.before == []rune(joiner)[0] || strings.HasPrefix(rest, joiner)
+	switch {
+	case style == nil, literal:
+		return false
+	case *style && isWord(after):
+		return false
+	case !*style && (isWord(r.before) || rest == "" || unicode.IsSpace(after) || !strings.ContainsRune(rest, c)):
+		return false
+	}
+	r.flush()
+	*style = !*style
+	return true
+}
+
+// angle reads what stands between < and >: a link or a mention.
+func (r *mrkdwnReader) angle(inside string) {
+	target, label, _ := strings.Cut(inside, "|")
+	switch {
+	case strings.HasPrefix(target, "@"), strings.HasPrefix(target, "#"):
+		r.add(Run{Text: target, Mention: true})
+	case strings.HasPrefix(target, "!"):
+		r.add(Run{Text: "@" + strings.TrimPrefix(target[1:], "subteam^"), Mention: true})
+	default:
+		url := html.UnescapeString(target)
+		if label == "" {
+			label = strings.TrimPrefix(target, "mailto:")
+		}
+		clean, ok := cleanURL(url)
+		if !ok {
+			clean = ""
+		}
+		r.add(Run{Text: slackPlain(label), URL: clean})
+	}
+}
+
+// add appends a run in the style that is open.
+func (r *mrkdwnReader) add(run Run) {
+	r.flush()
+	run.Bold, run.Italic, run.Strike = r.style.Bold, r.style.Italic, r.style.Strike
+	r.runs = append(r.runs, run)
+}
+
+func (r *mrkdwnReader) flush() {
+	if text := slackPlain(r.text.String()); text != "" {
+		run := r.style
+		run.Text = text
+		r.runs = append(r.runs, run)
+	}
+	r.text.Reset()
+}
+
+// slackPlain is text as Slack shows it.
+func slackPlain(s string) string {
+	s = regexp.MustCompile(`&(?:amp|lt|gt);`).ReplaceAllStringFunc(s, html.UnescapeString)
+	return visible(s)
+}

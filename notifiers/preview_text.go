@@ -1,0 +1,135 @@
+package notifiers
+
+import (
+	"encoding/xml"
+	"regexp"
+	"strings"
+)
+
+// visible leaves out the marks that only keep apps from guessing at links and markup.
+func visible(s string) string { return strings.NewReplacer(joiner, "", breaker, "").Replace(s) }
+
+func splitLines(s string) []string { return strings.Split(strings.TrimRight(s, "\n"), "\n") }
+
+// markdownLines reads the Markdown of chats.
+func markdownLines(text string) []Line {
+	var lines []Line
+	for _, l := range richLines(text) {
+		line := Line{Apart: l.apart, Quote: l.quote, Pre: l.pre}
+		for _, r := range l.runs {
+			line.Runs = append(line.Runs, withMentions(Run{Text: visible(r.text), URL: r.url, Bold: r.bold, Italic: r.italic, Strike: r.strike, Code: r.code})...)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// withMentions splits a run at the mentions of Discord, Google Chat and Mattermost. What only looks like one was kept from that by
+// a mark, which is gone by now; that it then looks like one here does no harm.
+func withMentions(r Run) []Run {
+	if r.Code {
+		return []Run{r}
+	}
+	var runs []Run
+	rest := r.Text
+	for _, at := range regexp.MustCompile(`<@&?[0-9]+>|<users/[0-9a-z]+>|@(?:here|everyone|channel|all)\b`).FindAllString(r.Text, -1) {
+		before, after, _ := strings.Cut(rest, at)
+		call := r
+		call.Text, call.Mention = "@"+strings.Trim(strings.TrimPrefix(at, "<users/"), "<@&>"), true
+		if r.Text = before; before != "" {
+			runs = append(runs, r)
+		}
+		runs, rest = append(runs, call), after
+	}
+	if r.Text = rest; rest != "" {
+		runs = append(runs, r)
+	}
+	return runs
+}
+
+// htmlLines reads the few tags that chats know. What is not well-formed is shown as it is.
+func htmlLines(text string) []Line {
+	w := &htmlReader{}
+	d := xml.NewDecoder(strings.NewReader("<all>" + text + "</all>"))
+	d.Strict, d.Entity = false, xml.HTMLEntity
+	for {
+		token, err := d.Token()
+		switch t := token.(type) {
+		case xml.StartElement:
+			w.tag(t, true)
+		case xml.EndElement:
+			w.tag(xml.StartElement{Name: t.Name}, false)
+		case xml.CharData:
+			w.text(string(t))
+		}
+		if err != nil {
+			break
+		}
+	}
+	if len(w.lines) == 0 {
+		return plainLines(text)
+	}
+	return w.lines
+}
+
+// htmlReader gathers lines.
+type htmlReader struct {
+	lines []Line
+	style Run
+	line  Line // its flags are those of the lines to come
+	open  bool // the last line goes on
+	gap   bool // an empty line came
+}
+
+func (r *htmlReader) tag(t xml.StartElement, begins bool) {
+	switch t.Name.Local {
+	case "b":
+		r.style.Bold = begins
+	case "i":
+		r.style.Italic = begins
+	case "s":
+		r.style.Strike = begins
+	case "code":
+		r.style.Code = begins
+	case "pre":
+		r.line.Pre = begins
+	case "blockquote":
+		r.line.Quote = begins
+	case "a":
+		r.style.URL = ""
+		for _, a := range t.Attr {
+			if clean, ok := cleanURL(a.Value); ok && a.Name.Local == "href" {
+				r.style.URL = clean
+			}
+		}
+	}
+}
+
+func (r *htmlReader) text(s string) {
+	for i, part := range strings.Split(visible(s), "\n") {
+		if i > 0 {
+			r.gap = !r.open && len(r.lines) > 0
+			r.open = false
+		}
+		if part == "" {
+			continue
+		}
+		if !r.open {
+			line := r.line
+			line.Apart = r.gap
+			r.lines, r.open, r.gap = append(r.lines, line), true, false
+		}
+		run := r.style
+		run.Text = part
+		last := &r.lines[len(r.lines)-1]
+		last.Runs = append(last.Runs, run)
+	}
+}
+
+// smallLast makes the line at the end, where a message says where it comes from, a small one.
+func smallLast(lines []Line) []Line {
+	if n := len(lines); n > 0 {
+		lines[n-1].Small = true
+	}
+	return lines
+}
