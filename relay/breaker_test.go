@@ -85,7 +85,7 @@ func TestABreakCostsDeliveriesNoAttempts(t *testing.T) {
 		r.acceptMany(t, 100)
 		time.Sleep(time.Minute)
 		untried := 0
-		list, _ := r.memory.Deliveries(t.Context(), store.DeliveryFilter{})
+		list, _, _ := r.memory.Deliveries(t.Context(), store.DeliveryFilter{})
 		for _, d := range list {
 			if d.Attempts == 0 && d.State == store.Pending {
 				untried++

@@ -87,7 +87,7 @@ func TestADeadDeliveryGoesToItsFallbacks(t *testing.T) {
 // family says what became of each delivery, in the order of their making.
 func (r *rig) family(t *testing.T) string {
 	t.Helper()
-	list, err := r.memory.Deliveries(t.Context(), store.DeliveryFilter{})
+	list, _, err := r.memory.Deliveries(t.Context(), store.DeliveryFilter{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestAFallbackIsAMessageOfItsOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		list, _ := r.memory.Deliveries(t.Context(), store.DeliveryFilter{})
+		list, _, _ := r.memory.Deliveries(t.Context(), store.DeliveryFilter{})
 		for i, name := range []string{"a", "b"} {
 			if want := list[i].ID.String() + " " + ev.EntityKey() + " " + string(ev.Body); ids[name] != want {
 				t.Errorf("%s got %s, want %s", name, ids[name], want)

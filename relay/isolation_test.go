@@ -64,7 +64,7 @@ rules:
 // held returns how many deliveries the lanes hold.
 func (m *machine) held(tb testing.TB) int {
 	tb.Helper()
-	list, err := m.store.Deliveries(tb.Context(), store.DeliveryFilter{State: store.Sending, Limit: 1000})
+	list, _, err := m.store.Deliveries(tb.Context(), store.DeliveryFilter{State: store.Sending, Limit: 1000})
 	if err != nil {
 		tb.Fatal(err)
 	}

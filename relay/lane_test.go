@@ -256,7 +256,7 @@ func TestOutcomesAreWrittenInBatchesAndNeverLost(t *testing.T) {
 		if sent == 0 || !strings.Contains(r.logs.String(), "database is locked") {
 			t.Errorf("%d were sent; log:\n%s", sent, r.logs)
 		}
-		stored, _ := r.memory.Deliveries(t.Context(), store.DeliveryFilter{})
+		stored, _, _ := r.memory.Deliveries(t.Context(), store.DeliveryFilter{})
 		for _, d := range stored {
 			if d.State != store.Delivered || d.Attempts != 1 {
 				t.Errorf("%s is %s after %d attempts", d.Title, d.State, d.Attempts)

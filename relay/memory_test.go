@@ -214,19 +214,19 @@ func (m *memory) Delivery(_ context.Context, id store.ID) (store.Delivery, []sto
 	return store.Delivery{}, nil, store.ErrNotFound
 }
 
-func (m *memory) Events(context.Context, store.EventFilter) ([]store.StoredEvent, error) {
+func (m *memory) Events(context.Context, store.EventFilter) ([]store.StoredEvent, store.ID, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Clone(m.events), nil
+	return slices.Clone(m.events), 0, nil
 }
 
-func (m *memory) Deliveries(context.Context, store.DeliveryFilter) (list []store.Delivery, _ error) {
+func (m *memory) Deliveries(context.Context, store.DeliveryFilter) (list []store.Delivery, _ store.ID, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, d := range m.rows {
 		list = append(list, *d)
 	}
-	return list, nil
+	return list, 0, nil
 }
 
 func (m *memory) Backlog(context.Context) ([]store.Backlog, error) {

@@ -94,7 +94,7 @@ func (r *rig) accept(t *testing.T, entity, title string) Receipt {
 // delivery returns the delivery with this title.
 func (r *rig) delivery(t *testing.T, title string) (store.Delivery, []store.Attempt) {
 	t.Helper()
-	list, _ := r.memory.Deliveries(t.Context(), store.DeliveryFilter{})
+	list, _, _ := r.memory.Deliveries(t.Context(), store.DeliveryFilter{})
 	for _, d := range list {
 		if d.Title == title {
 			d, attempts, _ := r.memory.Delivery(t.Context(), d.ID)

@@ -132,7 +132,7 @@ func TestAChangedNotifierIsUsedFromTheNextMessageOn(t *testing.T) {
 func (r *rig) states(t *testing.T) map[store.State]int {
 	t.Helper()
 	counts := map[store.State]int{}
-	list, _ := r.memory.Deliveries(t.Context(), store.DeliveryFilter{})
+	list, _, _ := r.memory.Deliveries(t.Context(), store.DeliveryFilter{})
 	for _, d := range list {
 		counts[d.State]++
 	}

@@ -108,18 +108,17 @@ func (f *historyFlags) fromStore(ctx context.Context, filter store.EventFilter) 
 		}
 		defer s.Close()
 		for {
-			page, err := s.Events(ctx, filter)
+			page, next, err := s.Events(ctx, filter)
 			for _, e := range page {
 				x, err := f.exported(ctx, s, e)
 				if !yield(x, err) || err != nil {
 					return
 				}
-				filter.After = e.ID
 			}
 			if err != nil {
 				yield(admin.Exported{}, fmt.Errorf("reading the store: %w", err))
 			}
-			if err != nil || len(page) < historyPage {
+			if filter.After = next; err != nil || next == 0 {
 				return
 			}
 		}

@@ -155,8 +155,8 @@ func (c *Choice) read() ([]store.ID, store.DeliveryFilter, error) {
 // retryAll retries what a filter selects, page by page, from the newest to the oldest; what dies again meanwhile is not met twice.
 func (s *server) retryAll(r *http.Request, f store.DeliveryFilter) (total int, err error) {
 	for f.Limit = maxLimit; ; {
-		page, err := s.Store.Deliveries(r.Context(), f)
-		if err != nil || len(page) == 0 {
+		page, next, err := s.Store.Deliveries(r.Context(), f)
+		if err != nil {
 			return total, err
 		}
 		ids := make([]store.ID, len(page))
@@ -164,10 +164,10 @@ func (s *server) retryAll(r *http.Request, f store.DeliveryFilter) (total int, e
 			ids[i] = d.ID
 		}
 		n, err := s.Retry(r.Context(), ids)
-		if total += n; err != nil {
+		total += n
+		if f.Before = next; err != nil || next == 0 {
 			return total, err
 		}
-		f.Before = ids[len(ids)-1]
 	}
 }
 

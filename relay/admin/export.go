@@ -41,16 +41,16 @@ func (s *server) export(w http.ResponseWriter, r *http.Request) {
 	q := newQuery(r.URL.Query(), "source", "project", "event", "since", "until", "after", "limit", "decided")
 	limit, span := q.limit(), q.span()
 	f := store.EventFilter{Source: q.text("source"), Project: q.text("project"), Name: q.text("event"),
-		Before: span.before, After: span.after, OldestFirst: true, Limit: limit + 1}
+		Before: span.before, After: span.after, OldestFirst: true, Limit: limit}
 	if q.refuse(w) {
 		return
 	}
-	found, err := s.Store.Events(r.Context(), f)
+	found, next, err := s.Store.Events(r.Context(), f)
 	if err != nil {
 		s.fail(w, "exporting events", err)
 		return
 	}
-	page := newExportPage(found, limit)
+	page := newExportPage(found, next)
 	if q.text("decided") == "true" {
 		err = s.addDecided(r.Context(), found, page.Events)
 	}
@@ -61,16 +61,14 @@ func (s *server) export(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, page)
 }
 
-func newExportPage(found []store.StoredEvent, limit int) ExportPage {
-	page, size := ExportPage{Events: []Exported{}}, 0
-	for _, e := range found[:min(limit, len(found))] {
+func newExportPage(found []store.StoredEvent, next store.ID) ExportPage {
+	page, size := ExportPage{Events: []Exported{}, Next: idText(next)}, 0
+	for i, e := range found {
 		page.Events = append(page.Events, ExportedOf(e))
-		if size += len(e.Body); size > maxExport {
+		if size += len(e.Body); size > maxExport && i+1 < len(found) {
+			page.Next = idText(e.ID)
 			break
 		}
-	}
-	if n := len(page.Events); n < len(found) {
-		page.Next = page.Events[n-1].ID
 	}
 	return page
 }
@@ -98,7 +96,7 @@ func DecidedOf(ctx context.Context, s store.Store, e store.StoredEvent) (*Decide
 	if len(d.Matched) == 0 {
 		return d, nil
 	}
-	list, err := s.Deliveries(ctx, store.DeliveryFilter{Event: e.ID, OldestFirst: true, Limit: 1000})
+	list, _, err := s.Deliveries(ctx, store.DeliveryFilter{Event: e.ID, OldestFirst: true, Limit: 1000})
 	for _, one := range list {
 		if one.FallbackFor == 0 {
 			d.Messages = append(d.Messages, Message{Rule: one.Rule, Notifier: one.Notifier, Title: one.Title})

@@ -75,7 +75,7 @@ func TestAnExportSaysWhatFollowedIfAsked(t *testing.T) {
 
 func TestAPageOfLongEventsIsShorter(t *testing.T) {
 	d := open(t, "")
-	found, err := d.store.Events(t.Context(), store.EventFilter{OldestFirst: true})
+	found, _, err := d.store.Events(t.Context(), store.EventFilter{OldestFirst: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,9 @@ import (
 // EventPage is a page of events, newest first unless the question said order=asc.
 type EventPage struct {
 	Events []Event `json:"events"`
-	Next   string  `json:"next,omitempty"` // what to pass as before (or after, if oldest first) for the next page; empty on the last
+	// Next is what to pass as before (or after, if oldest first) for the next page. It is empty on the last. A page that would take long to fill
+	// ends early, with few events or none, and has a next one all the same.
+	Next string `json:"next,omitempty"`
 }
 
 // DeliveryPage is a page of deliveries, in the same way.
@@ -53,7 +55,7 @@ func (s *server) outline(ctx context.Context, e store.StoredEvent) (Event, error
 	if len(listed.Matched) == 0 {
 		return listed, nil
 	}
-	deliveries, err := s.Store.Deliveries(ctx, store.DeliveryFilter{Event: e.ID, Limit: 1000})
+	deliveries, _, err := s.Store.Deliveries(ctx, store.DeliveryFilter{Event: e.ID, Limit: 1000})
 	listed.countStates(deliveries)
 	return listed, err
 }
@@ -64,18 +66,14 @@ type eventFilter struct {
 	deliveries store.DeliveryFilter
 }
 
-// findEvents returns a page of events, and where the next one begins, or zero.
+// findEvents returns a page of events, and behind which id the next one begins, or zero.
 func (s *server) findEvents(ctx context.Context, f eventFilter, limit int) (found []store.StoredEvent, next store.ID, err error) {
 	d := f.deliveries
 	if d.Rule != "" || d.Notifier != "" || d.State != "" {
 		return s.findByDelivery(ctx, f, limit)
 	}
-	found, err = s.Store.Events(ctx, store.EventFilter{Source: f.source, Name: d.EventName, Project: d.Project,
-		Before: d.Before, After: d.After, OldestFirst: d.OldestFirst, Limit: limit + 1})
-	if len(found) > limit {
-		found, next = found[:limit], found[limit-1].ID
-	}
-	return found, next, err
+	return s.Store.Events(ctx, store.EventFilter{Source: f.source, Name: d.EventName, Project: d.Project,
+		Before: d.Before, After: d.After, OldestFirst: d.OldestFirst, Limit: limit})
 }
 
 // findByDelivery goes through the deliveries, in their order, and returns their events, each once. Ids of events and deliveries are of
@@ -84,7 +82,7 @@ func (s *server) findByDelivery(ctx context.Context, f eventFilter, limit int) (
 	d, seen := f.deliveries, map[store.ID]bool{}
 	d.Limit = maxLimit
 	for {
-		page, err := s.Store.Deliveries(ctx, d)
+		page, more, err := s.Store.Deliveries(ctx, d)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -106,8 +104,8 @@ func (s *server) findByDelivery(ctx context.Context, f eventFilter, limit int) (
 				found = append(found, ev)
 			}
 		}
-		if len(page) < d.Limit {
-			return found, 0, nil
+		if next = more; len(page) < d.Limit || next == 0 {
+			return found, next, nil
 		}
 		if d.OldestFirst {
 			d.After = next
@@ -121,22 +119,19 @@ func (s *server) deliveries(w http.ResponseWriter, r *http.Request) {
 	q := newQuery(r.URL.Query(), "state", "rule", "notifier", "project", "event", "since", "until", "before", "after", "order", "limit")
 	limit, span := q.limit(), q.span()
 	f := store.DeliveryFilter{State: q.state(), Rule: q.text("rule"), Notifier: q.text("notifier"), Project: q.text("project"),
-		Before: span.before, After: span.after, OldestFirst: span.oldestFirst, Limit: limit + 1}
+		Before: span.before, After: span.after, OldestFirst: span.oldestFirst, Limit: limit}
 	f.EventName, f.Event = nameOrID(q.text("event"))
 	if q.refuse(w) {
 		return
 	}
-	found, err := s.Store.Deliveries(r.Context(), f)
+	found, next, err := s.Store.Deliveries(r.Context(), f)
 	if err != nil {
 		s.fail(w, "listing deliveries", err)
 		return
 	}
-	page := DeliveryPage{Deliveries: []Delivery{}}
-	for _, d := range found[:min(limit, len(found))] {
+	page := DeliveryPage{Deliveries: []Delivery{}, Next: idText(next)}
+	for _, d := range found {
 		page.Deliveries = append(page.Deliveries, deliveryOf(d))
-	}
-	if len(found) > limit {
-		page.Next = found[limit-1].ID.String()
 	}
 	writeJSON(w, http.StatusOK, page)
 }

@@ -67,7 +67,7 @@ func (s *server) event(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, "reading an event", err)
 		return
 	}
-	deliveries, err := s.Store.Deliveries(r.Context(), store.DeliveryFilter{Event: id, Limit: 1000})
+	deliveries, _, err := s.Store.Deliveries(r.Context(), store.DeliveryFilter{Event: id, Limit: 1000})
 	if err != nil {
 		s.fail(w, "listing an event's deliveries", err)
 		return

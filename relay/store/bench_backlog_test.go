@@ -106,7 +106,7 @@ func (l *load) claimed99(n int) float64 {
 func (l *load) reads() map[string]func() error {
 	ctx, s := context.Background(), l.store
 	list := func(f DeliveryFilter) func() error {
-		return func() error { _, err := s.Deliveries(ctx, f); return err }
+		return func() error { _, _, err := s.Deliveries(ctx, f); return err }
 	}
 	return map[string]func() error{
 		"backlog":         func() error { _, err := s.Backlog(ctx); return err },

@@ -35,7 +35,7 @@ func fallbackCases() map[string]func(*fixture) {
 			ev, err := f.Event(f.Context(), ds[0].EventID)
 			f.check(err)
 			f.equal("deliveries of the event", ev.Deliveries, []ID{id, d.ID})
-			list, err := f.Deliveries(f.Context(), DeliveryFilter{Notifier: "mail"})
+			list, _, err := f.Deliveries(f.Context(), DeliveryFilter{Notifier: "mail"})
 			f.check(err)
 			f.equal("listed", list[0].FallbackFor, id)
 		},
@@ -144,7 +144,7 @@ func replayCases() map[string]func(*fixture) {
 				f.equal("repeats", got.ReplayOf, first.ID)
 			}
 			f.equal("claimed", len(f.claim()), 2)
-			list, err := f.Events(f.Context(), EventFilter{})
+			list, _, err := f.Events(f.Context(), EventFilter{})
 			f.check(err)
 			f.equal("listed", []ID{list[0].ReplayOf, list[1].ReplayOf, list[2].ReplayOf}, []ID{first.ID, first.ID, 0})
 		},

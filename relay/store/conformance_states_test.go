@@ -257,7 +257,7 @@ func (m *model) compare() {
 		want.Deliveries -= b.Pending
 	}
 	m.equal("what the backlog leaves out", want.Deliveries, 0)
-	all, err := m.Deliveries(m.Context(), DeliveryFilter{Limit: 1000})
+	all, _, err := m.Deliveries(m.Context(), DeliveryFilter{Limit: 1000})
 	m.check(err)
 	m.equal("deliveries", len(all), len(m.order))
 }

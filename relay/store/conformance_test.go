@@ -114,7 +114,11 @@ func planned(p Plan) Decide {
 // claim claims for notifier n and returns the deliveries' ids.
 func (f *fixture) claim() (ids []ID) {
 	f.Helper()
-	for _, d := range f.claimAll() {
+	return idsOf(f.claimAll())
+}
+
+func idsOf(ds []Delivery) (ids []ID) {
+	for _, d := range ds {
 		ids = append(ids, d.ID)
 	}
 	return ids

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -77,57 +78,88 @@ func (s *Postgres) Delivery(ctx context.Context, id ID) (d Delivery, as []Attemp
 }
 
 // Events implements Store.
-func (s *Postgres) Events(ctx context.Context, f EventFilter) (list []StoredEvent, err error) {
+func (s *Postgres) Events(ctx context.Context, f EventFilter) (list []StoredEvent, next ID, err error) {
 	var w where
 	w.equal("e.source", clean(f.Source))
 	w.equal("e.name", clean(f.Name))
 	w.equal("e.project", clean(f.Project))
-	w.between("e.id", f.After, f.Before)
-	q := w.query("SELECT "+eventColumnsPG+" FROM events e", "e.id", f.OldestFirst, f.Limit)
-	err = s.list(ctx, q, func(rows pgx.Rows) error {
-		ev, err := scanEventPG(rows)
-		list = append(list, ev)
-		return err
-	})
-	return list, wrap(err, "listing events")
+	p := pager[StoredEvent]{limit: pageLimit(f.Limit), id: func(ev StoredEvent) ID { return ev.ID }}
+	if len(w.conds) > 0 {
+		p.reach = func(sp span, n int) (ID, error) { return s.reach(ctx, "events e", "e.id", where{}, sp, n) }
+	}
+	p.read = func(sp span, limit int) (part []StoredEvent, err error) {
+		w := w.within("e.id", sp)
+		q := w.query("SELECT "+eventColumnsPG+" FROM events e", "e.id", sp.oldestFirst, " LIMIT ?", limit)
+		err = s.list(ctx, q, func(rows pgx.Rows) error {
+			ev, err := scanEventPG(rows)
+			part = append(part, ev)
+			return err
+		})
+		return part, err
+	}
+	list, next, err = p.page(span{f.After, f.Before, f.OldestFirst}, standardLooks())
+	return list, next, wrap(err, "listing events")
 }
 
 // Deliveries implements Store.
-func (s *Postgres) Deliveries(ctx context.Context, f DeliveryFilter) (list []Delivery, err error) {
+func (s *Postgres) Deliveries(ctx context.Context, f DeliveryFilter) (list []Delivery, next ID, err error) {
 	var w where
 	switch f.State {
 	case "":
 	case Pending, Sending, Delivered, Dead, Cancelled:
 		w.conds = append(w.conds, "d.state = '"+string(f.State)+"'") // a constant, so that an index of this state will do
 	default:
-		return nil, fmt.Errorf("listing deliveries: there is no state %q", f.State)
+		return nil, 0, fmt.Errorf("listing deliveries: there is no state %q", f.State)
 	}
+	along := where{conds: slices.Clone(w.conds)}
 	w.equal("d.rule", clean(f.Rule))
 	w.equal("d.notifier", clean(f.Notifier))
 	w.equal("e.name", clean(f.EventName))
 	w.equal("e.project", clean(f.Project))
-	if f.Event != 0 {
+	p := pager[Delivery]{limit: pageLimit(f.Limit), id: func(d Delivery) ID { return d.ID }}
+	switch {
+	case f.Event != 0:
 		w.add("d.event_id = ?", f.Event)
+	case len(w.conds) == 0, f.State == Sending, f.State == Pending && s.Load().Deliveries <= fewUnfinished:
+	case f.State == Dead, f.State == Cancelled: // they have an index in the order of ids
+		p.reach = func(sp span, n int) (ID, error) { return s.reach(ctx, "deliveries d", "d.id", along, sp, n) }
+	default:
+		p.reach = func(sp span, n int) (ID, error) { return s.reach(ctx, "deliveries d", "d.id", where{}, sp, n) }
 	}
-	w.between("d.id", f.After, f.Before)
-	q := w.query("SELECT "+deliveryColumnsPG+" FROM deliveries d JOIN events e ON e.id = d.event_id", "d.id", f.OldestFirst, f.Limit)
+	p.read = func(sp span, limit int) ([]Delivery, error) {
+		return s.readDeliveries(ctx, w.within("d.id", sp), sp.oldestFirst, limit)
+	}
+	list, next, err = p.page(span{f.After, f.Before, f.OldestFirst}, standardLooks())
+	return list, next, wrap(err, "listing deliveries")
+}
+
+func (s *Postgres) readDeliveries(ctx context.Context, w where, oldestFirst bool, limit int) (list []Delivery, err error) {
+	q := w.query("SELECT "+deliveryColumnsPG+" FROM deliveries d JOIN events e ON e.id = d.event_id", "d.id", oldestFirst, " LIMIT ?", limit)
 	err = s.list(ctx, q, func(rows pgx.Rows) error {
 		var d Delivery
 		err := scanDeliveryPG(rows, &d)
 		list = append(list, d)
 		return err
 	})
-	return list, wrap(err, "listing deliveries")
+	return list, err
 }
 
-// query makes a page of PostgreSQL, whose parameters have numbers.
-func (w *where) query(text, id string, oldestFirst bool, limit int) query {
+// reach returns the id of the n-th row of a span, or zero. It reads an index and nothing else.
+func (s *Postgres) reach(ctx context.Context, from, column string, conds where, sp span, n int) (id ID, err error) {
+	w := conds.within(column, sp)
+	q := w.query("SELECT "+column+" FROM "+from, column, sp.oldestFirst, " LIMIT 1 OFFSET ?", n-1)
+	err = s.list(ctx, q, func(rows pgx.Rows) error { return rows.Scan(&id) })
+	return id, err
+}
+
+// query makes a query of PostgreSQL, whose parameters have numbers, in the order of an id.
+func (w *where) query(text, id string, oldestFirst bool, tail string, n int) query {
 	order := " DESC"
 	if oldestFirst {
 		order = ""
 	}
-	text += w.text() + " ORDER BY " + id + order + " LIMIT ?"
-	args := append(w.args, pageLimit(limit))
+	text += w.text() + " ORDER BY " + id + order + tail
+	args := append(w.args, n)
 	for i := range args {
 		text = strings.Replace(text, "?", "$"+strconv.Itoa(i+1), 1)
 	}

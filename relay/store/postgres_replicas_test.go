@@ -73,13 +73,6 @@ func (r *relays) end(p *Postgres, d Delivery) {
 	r.check(p.Finish(r.Context(), []Outcome{{ID: d.ID, Lease: d.Lease, State: Delivered, Attempt: &Attempt{At: time.Now()}}}))
 }
 
-func idsOf(ds []Delivery) (ids []ID) {
-	for _, d := range ds {
-		ids = append(ids, d.ID)
-	}
-	return ids
-}
-
 func TestPostgresRelays(t *testing.T) {
 	s := newSchemas(t, pgtest.New(t, "fsync=off"))
 	for name, run := range map[string]func(*relays){
@@ -141,7 +134,7 @@ func (r *relays) acceptTheSame() {
 	for body, set := range ids {
 		r.equal("ids of "+body, len(set), 1)
 	}
-	evs, err := r.Events(r.Context(), EventFilter{Limit: 1000})
+	evs, _, err := r.Events(r.Context(), EventFilter{Limit: 1000})
 	r.check(err)
 	r.equal("events", len(evs), bodies)
 }

@@ -3,78 +3,111 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
-const (
-	defaultLimit = 50
-	maxLimit     = 1000
-)
-
 // Events implements Store. The inner query reads only the narrow index, whatever it filters by.
-func (s *SQLite) Events(ctx context.Context, f EventFilter) (list []StoredEvent, err error) {
+func (s *SQLite) Events(ctx context.Context, f EventFilter) (list []StoredEvent, next ID, err error) {
+	const index = " INDEXED BY events_list"
 	var w where
 	w.equal("source", f.Source)
 	w.equal("name", f.Name)
 	w.equal("project", f.Project)
-	w.between("id", f.After, f.Before)
-	order := idOrder(f.OldestFirst)
-	inner := "SELECT id FROM events INDEXED BY events_list" + w.text() + order + " LIMIT ?"
-	q := query{"SELECT " + eventColumns + " FROM events e WHERE e.id IN (" + inner + ")" + order,
-		append(w.args, pageLimit(f.Limit))}
-	err = s.list(ctx, q, func(r row) { list = append(list, scanEvent(r)) })
-	return list, wrap(err, "listing events")
+	p := pager[StoredEvent]{limit: pageLimit(f.Limit), id: func(ev StoredEvent) ID { return ev.ID }}
+	if len(w.conds) > 0 {
+		p.reach = func(sp span, n int) (ID, error) { return s.reach(ctx, "events"+index, nil, sp, n) }
+	}
+	p.read = func(sp span, limit int) (part []StoredEvent, err error) {
+		w, order := w.within("id", sp), idOrder(sp.oldestFirst)
+		inner := "SELECT id FROM events" + index + w.text() + order + " LIMIT ?"
+		q := query{"SELECT " + eventColumns + " FROM events e WHERE e.id IN (" + inner + ")" + order, append(w.args, limit)}
+		err = s.list(ctx, q, func(r row) { part = append(part, scanEvent(r)) })
+		return part, err
+	}
+	list, next, err = p.page(span{f.After, f.Before, f.OldestFirst}, standardLooks())
+	return list, next, wrap(err, "listing events")
 }
 
 // Deliveries implements Store.
-func (s *SQLite) Deliveries(ctx context.Context, f DeliveryFilter) (list []Delivery, err error) {
-	index, states, err := deliveryIndex(f, s.counts.many(f.State, f.Notifier))
+func (s *SQLite) Deliveries(ctx context.Context, f DeliveryFilter) (list []Delivery, next ID, err error) {
+	sc, err := scanOf(f, s.counts.many(f.State, f.Notifier))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	w := where{conds: states}
+	w := where{conds: sc.conds}
 	w.equal("rule", f.Rule)
 	w.equal("notifier", f.Notifier)
 	if f.Event != 0 {
 		w.add("event_id = ?", f.Event)
 	}
-	w.between("id", f.After, f.Before)
 	w.ofEvent(f.EventName, f.Project)
-	order := idOrder(f.OldestFirst)
-	inner := "SELECT id FROM deliveries" + index + w.text() + order + " LIMIT ?"
-	q := query{"SELECT " + deliveryColumns + " FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id IN (" + inner + ")" + order,
-		append(w.args, pageLimit(f.Limit))}
-	err = s.list(ctx, q, func(r row) { list = append(list, scanDelivery(r)) })
-	return list, wrap(err, "listing deliveries")
+	p := pager[Delivery]{limit: pageLimit(f.Limit), id: func(d Delivery) ID { return d.ID }}
+	if sc.along != "" {
+		p.reach = func(sp span, n int) (ID, error) { return s.reach(ctx, "deliveries"+sc.along, sc.alongConds, sp, n) }
+	}
+	p.read = func(sp span, limit int) (part []Delivery, err error) {
+		w, order := w.within("id", sp), idOrder(sp.oldestFirst)
+		inner := "SELECT id FROM deliveries" + sc.index + w.text() + order + " LIMIT ?"
+		q := query{"SELECT " + deliveryColumns + " FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id IN (" + inner + ")" + order,
+			append(w.args, limit)}
+		err = s.list(ctx, q, func(r row) { part = append(part, scanDelivery(r)) })
+		return part, err
+	}
+	list, next, err = p.page(span{f.After, f.Before, f.OldestFirst}, standardLooks())
+	return list, next, wrap(err, "listing deliveries")
 }
 
-// deliveryIndex chooses the index that leaves the least to read, and the conditions that select the state. They are
-// constants, because SQLite uses a partial index only when it can prove its condition. Where there are many in that state, its index, which
-// does not know rules and events, would lead to a row for each of them.
-func deliveryIndex(f DeliveryFilter, many bool) (index string, states []string, err error) {
+// reach returns the id of the n-th row of a span, or zero. It reads a narrow index and nothing else.
+func (s *SQLite) reach(ctx context.Context, from string, conds []string, sp span, n int) (id ID, err error) {
+	w := (&where{conds: conds}).within("id", sp)
+	q := query{"SELECT id FROM " + from + w.text() + idOrder(sp.oldestFirst) + " LIMIT 1 OFFSET ?", append(w.args, n-1)}
+	err = s.list(ctx, q, func(r row) { id = r.id(0) })
+	return id, err
+}
+
+// scan is how deliveries are looked through.
+type scan struct {
+	index string   // to use
+	conds []string // that select the state: constants, because SQLite uses a partial index only when it can prove its condition
+	// along is the index whose rows are counted to look at so many at a time, in the order of ids, and alongConds its condition. It is empty
+	// where there are few.
+	along      string
+	alongConds []string
+}
+
+// scanOf chooses what leaves the least to read. Where there are many in a state, its index, which does not know rules and events, would lead to
+// a row for each of them, and that of what is due is in no order of ids.
+func scanOf(f DeliveryFilter, many bool) (sc scan, err error) {
+	const byList = " INDEXED BY deliveries_list"
 	switch f.State {
 	case "":
 	case Pending:
-		index, states = " INDEXED BY deliveries_due", []string{"unfinished = 1", "next_at IS NOT NULL"}
+		sc.index, sc.conds = " INDEXED BY deliveries_due", []string{"unfinished = 1", "next_at IS NOT NULL"}
 	case Sending:
-		index, states = " INDEXED BY deliveries_due", []string{"unfinished = 1", "next_at IS NULL"}
+		sc.index, sc.conds = " INDEXED BY deliveries_due", []string{"unfinished = 1", "next_at IS NULL"}
 	case Dead:
-		index, states = " INDEXED BY deliveries_dead", []string{"state = 'dead'"}
+		sc.index, sc.conds = " INDEXED BY deliveries_dead", []string{"state = 'dead'"}
 	case Cancelled:
-		index, states = " INDEXED BY deliveries_cancelled", []string{"state = 'cancelled'"}
+		sc.index, sc.conds = " INDEXED BY deliveries_cancelled", []string{"state = 'cancelled'"}
 	case Delivered:
-		states = []string{"state = 'delivered'"}
+		sc.conds = []string{"state = 'delivered'"}
 	default:
-		return "", nil, fmt.Errorf("listing deliveries: there is no state %q", f.State)
+		return sc, fmt.Errorf("listing deliveries: there is no state %q", f.State)
 	}
+	other := f.Rule != "" || f.EventName != "" || f.Project != ""
 	switch {
 	case f.Event != 0:
-		index = " INDEXED BY deliveries_event"
-	case index != "" && !(many && (f.Rule != "" || f.EventName != "" || f.Project != "")):
-	case f.Rule != "" || f.Notifier != "" || f.EventName != "" || f.Project != "":
-		index = " INDEXED BY deliveries_list"
+		sc.index = " INDEXED BY deliveries_event"
+	case f.State == Cancelled:
+		sc.along, sc.alongConds = sc.index, sc.conds
+	case sc.index != "" && !(many && (other || f.State == Pending)):
+	case other || f.Notifier != "":
+		sc.index, sc.along = byList, byList
+	case f.State != "":
+		sc.index, sc.along = " NOT INDEXED", byList
 	}
-	return index, states, nil
+	return sc, nil
 }
 
 // idOrder sorts by the first column, which is the id.
@@ -83,13 +116,6 @@ func idOrder(oldestFirst bool) string {
 		return " ORDER BY 1"
 	}
 	return " ORDER BY 1 DESC"
-}
-
-func pageLimit(n int) int {
-	if n <= 0 {
-		return defaultLimit
-	}
-	return min(n, maxLimit)
 }
 
 // where collects the conditions of a filter.
@@ -117,6 +143,13 @@ func (w *where) between(column string, after, before ID) {
 	if before != 0 {
 		w.add(column+" < ?", before)
 	}
+}
+
+// within returns the conditions with those of a span added.
+func (w *where) within(column string, s span) where {
+	both := where{slices.Clone(w.conds), slices.Clone(w.args)}
+	both.between(column, s.after, s.before)
+	return both
 }
 
 // ofEvent selects deliveries by what is known of their events.

@@ -107,7 +107,7 @@ func checkAll(t *testing.T, path string, confirmed map[ID]bool) {
 			t.Fatalf("delivery %s is %s with %d attempts (%v)", d.ID, d.State, len(as), err)
 		}
 	}
-	if sending, err := s.Deliveries(t.Context(), DeliveryFilter{State: Sending}); err != nil || len(sending) != 0 {
+	if sending, _, err := s.Deliveries(t.Context(), DeliveryFilter{State: Sending}); err != nil || len(sending) != 0 {
 		t.Errorf("%d are still being sent (%v)", len(sending), err)
 	}
 	var verdict string

@@ -57,7 +57,7 @@ func TestAFileOfTheFirstVersionIsBroughtUp(t *testing.T) {
 	f.finish(Pending, f.now().Add(2*OrderWait), event+1)
 	f.handBack(time.Time{}, event+2)
 	f.equal("waits for OrderWait", f.get(event+2).NextAt, at.Add(OrderWait+2*time.Millisecond))
-	ds, err := s.Deliveries(t.Context(), DeliveryFilter{Project: "WEB", Notifier: "n"})
+	ds, _, err := s.Deliveries(t.Context(), DeliveryFilter{Project: "WEB", Notifier: "n"})
 	f.check(err)
 	f.equal("listed", len(ds), 4)
 	version, err := fileVersion(s.writer.conn, path, len(migrations()))

@@ -76,10 +76,11 @@ type Store interface {
 	Event(ctx context.Context, id ID) (StoredEvent, error)
 	// Delivery returns one delivery with its attempts, or ErrNotFound.
 	Delivery(ctx context.Context, id ID) (Delivery, []Attempt, error)
-	// Events lists events, newest first.
-	Events(ctx context.Context, f EventFilter) ([]StoredEvent, error)
-	// Deliveries lists deliveries, newest first, without their events' bodies.
-	Deliveries(ctx context.Context, f DeliveryFilter) ([]Delivery, error)
+	// Events lists events, newest first. next is what to ask on from, as Before or with OldestFirst as After, or zero on the last page. Where little
+	// matches, a page ends early rather than take long: it may have fewer than Limit, or none, and there is a next one all the same.
+	Events(ctx context.Context, f EventFilter) (list []StoredEvent, next ID, err error)
+	// Deliveries lists deliveries, newest first, without their events' bodies, in pages as Events does.
+	Deliveries(ctx context.Context, f DeliveryFilter) (list []Delivery, next ID, err error)
 	// Backlog returns, for each notifier that has any, how many deliveries are unfinished or dead.
 	Backlog(ctx context.Context) ([]Backlog, error)
 	// Purge deletes what is older than the given moments, in steps short enough not to disturb other writers, and expired keys and
