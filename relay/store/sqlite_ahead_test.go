@@ -60,7 +60,7 @@ func TestDecisionsNeverKnowOfWhatWasNotStored(t *testing.T) {
 	if failed.Load() == 0 || s.ahead.lost != 0 || len(s.ahead.flights) != 0 {
 		t.Errorf("%d calls failed, %d flights are lost, %d in the air", failed.Load(), s.ahead.lost, len(s.ahead.flights))
 	}
-	list, err := s.Events(t.Context(), EventFilter{Limit: maxLimit})
+	list, _, err := s.Events(t.Context(), EventFilter{Limit: maxLimit})
 	if err != nil || len(list) != int(stored.Load()) {
 		t.Errorf("%d events are stored, want %d (%v)", len(list), stored.Load(), err)
 	}
