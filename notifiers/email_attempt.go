@@ -53,8 +53,9 @@ func (n *emailNotifier) Send(ctx context.Context, m *Message) (Receipt, error) {
 func (n *emailNotifier) transmit(ctx context.Context, l letter, recipients []string) (mailResult, error) {
 	if s := n.idle(ctx); s != nil {
 		result, err := s.send(ctx, l, recipients)
-		n.release(s, err)
-		if s.handed || s.reusable(err) || ctx.Err() != nil {
+		final := s.handed || s.reusable(err) || ctx.Err() != nil
+		n.release(s, err) // from here on it may be another mail's
+		if final {
 			return result, err
 		}
 	}

@@ -41,6 +41,16 @@ func (m *memory) setFails(err error) {
 	m.fails = err
 }
 
+// claimed returns how often Claim was called, and for how many deliveries in all.
+func (m *memory) claimed() (calls, deliveries int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, n := range m.claims {
+		deliveries += n
+	}
+	return len(m.claims), deliveries
+}
+
 func (m *memory) get(key string) ([]byte, error) { return m.values[key], m.getFails }
 
 func (m *memory) Accept(_ context.Context, batch []store.Event, decide store.Decide) ([]store.Receipt, error) {
