@@ -38,6 +38,9 @@ func channels() []channel {
 	return append(serviceChannels(), httpChannel(), slackWebhookChannel(), slackTokenChannel(), emailChannel())
 }
 
+// patience is how long a test waits for what ends at once unless it hangs. The machine may be busy.
+const patience = 20 * time.Second
+
 // outcome names what err means for the delivery.
 func outcome(err error) string {
 	var p *PermanentError
@@ -67,7 +70,7 @@ func TestEveryAnswerMeansWhatItShould(t *testing.T) {
 				}
 				noSecrets(t, c, receipt, err)
 				var later *RetryAfterError
-				if errors.As(err, &later) && (later.After > a.after || later.After < a.after-5*time.Second) {
+				if errors.As(err, &later) && (later.After > a.after || later.After < a.after/2) {
 					t.Errorf("not before %s, want %s", later.After, a.after)
 				}
 				if err != nil && !strings.Contains(err.Error(), a.says) {
@@ -154,7 +157,7 @@ func TestAHungReceiverEndsWithTheTimeout(t *testing.T) {
 			if outcome(err) != "again" || Reason(err) != ReasonTimeout {
 				t.Errorf("got %s, %s: %v", outcome(err), Reason(err), err)
 			}
-			if took := time.Since(start); took > 3*time.Second {
+			if took := time.Since(start); took > patience {
 				t.Errorf("took %s", took)
 			}
 			noSecrets(t, c, receipt, err)
@@ -173,7 +176,7 @@ func TestSendStopsWithItsContext(t *testing.T) {
 			if outcome(err) != "again" || Reason(err) != ReasonCanceled {
 				t.Errorf("got %s, %s: %v", outcome(err), Reason(err), err)
 			}
-			if took := time.Since(start); took > 3*time.Second {
+			if took := time.Since(start); took > patience {
 				t.Errorf("took %s", took)
 			}
 			noSecrets(t, c, receipt, err)

@@ -52,12 +52,9 @@ func httpPatience() []answerCase {
 	later("429 with seconds", 429, "7", 7*time.Second)
 	later("503 with seconds", 503, "120", 2*time.Minute)
 	later("408 with seconds", 408, "30", 30*time.Second)
-	answers = append(answers, answerCase{name: "429 with a date", want: "not before", after: 10 * time.Minute, make: func(t *testing.T) Notifier {
-		return testHTTP(t, server(t, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Retry-After", time.Now().Add(10*time.Minute).UTC().Format(http.TimeFormat))
-			w.WriteHeader(http.StatusTooManyRequests)
-		}))
-	}})
+	answers = append(answers, untilDate(answerCase{name: "429 with a date", want: "not before", make: func(t *testing.T) Notifier {
+		return testHTTP(t, server(t, dated))
+	}}))
 	later("429 with far too many seconds", 429, "99999999999999999999", time.Hour)
 	later("429 with a date far away", 429, "Fri, 31 Dec 2999 23:59:59 GMT", time.Hour)
 	again := func(name, value string) {
@@ -85,7 +82,7 @@ func httpBodies() []answerCase {
 			return testHTTP(t, server(t, endless(500)))
 		}},
 		answerCase{name: "200 with a body that drips", want: "delivered", make: func(t *testing.T) Notifier {
-			return testHTTP(t, server(t, drip(200)), func(c *httpConfig) { c.Timeout = 200 * time.Millisecond })
+			return testHTTP(t, server(t, drip(200)), func(c *httpConfig) { c.Timeout = 2 * time.Second })
 		}},
 	}
 }

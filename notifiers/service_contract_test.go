@@ -87,9 +87,6 @@ func (s serviceChannel) answer(name, want, says string, h http.HandlerFunc) answ
 
 // commonAnswers are those that mean the same for every service.
 func (s serviceChannel) commonAnswers() []answerCase {
-	dated := func(w http.ResponseWriter, r *http.Request) {
-		slackSays(429, "", time.Now().Add(7*time.Second).UTC().Format(http.TimeFormat))(w, r)
-	}
 	byStatus := map[bool]string{true: "delivered", false: "again"}[s.unread]
 	return []answerCase{
 		s.answer("taken", "delivered", "", slackSays(200, s.ok, "")),
@@ -106,7 +103,7 @@ func (s serviceChannel) commonAnswers() []answerCase {
 		s.answer("425", "again", "", slackSays(425, "", "")),
 		s.answer("429", "again", "", slackSays(429, maintenance, "")),
 		s.answer("429 with seconds", "not before", "", slackSays(429, "", "7")),
-		s.answer("429 with a date", "not before", "", dated),
+		untilDate(s.answer("429 with a date", "not before", "", dated)),
 		s.answer("500 with HTML", "again", "", slackSays(500, maintenance, "")),
 		s.answer("503 with seconds", "not before", "", slackSays(503, "", "7")),
 		s.answer("an echo of all that came", "again", "", echo(500, nil)),

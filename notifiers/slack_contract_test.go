@@ -21,6 +21,18 @@ func slackSays(code int, body string, retryAfter string) http.HandlerFunc {
 	}
 }
 
+// dated asks for patience for ten minutes, as a date, which is in whole seconds. It is made when the answer is, so that it does not matter
+// how busy the machine is.
+func dated(w http.ResponseWriter, r *http.Request) {
+	slackSays(http.StatusTooManyRequests, "", time.Now().Add(10*time.Minute).UTC().Format(http.TimeFormat))(w, r)
+}
+
+// untilDate is a case that dated answers.
+func untilDate(a answerCase) answerCase {
+	a.after = 10 * time.Minute
+	return a
+}
+
 func slackWebhookChannel() channel {
 	const html = "<!DOCTYPE html><html>We are down for maintenance</html>"
 	at := func(name, want string, h http.HandlerFunc, says string) answerCase {
@@ -71,7 +83,6 @@ func slackTokenChannel() channel {
 			return slackToken(t, server(t, h), 10*time.Second)
 		}}
 	}
-	date := time.Now().Add(7 * time.Second).UTC().Format(http.TimeFormat)
 	return channel{
 		name:    "slack token",
 		secrets: []string{testToken},
@@ -82,7 +93,7 @@ func slackTokenChannel() channel {
 			at("200 with an endless body", "again", endless(200), ""),
 			at("429", "again", slackSays(429, "", ""), ""),
 			at("429 with seconds", "not before", slackSays(429, `{"ok":false,"error":"ratelimited"}`, "7"), ""),
-			at("429 with a date", "not before", slackSays(429, "", date), ""),
+			untilDate(at("429 with a date", "not before", dated, "")),
 			at("500", "again", slackSays(500, `{"ok":false,"error":"invalid_auth"}`, ""), ""),
 			at("503", "not before", slackSays(503, "", "7"), ""),
 			at("404", "never", slackSays(404, "", ""), "api_url"),

@@ -141,9 +141,10 @@ func refuse(client, _ *net.TCPConn) { reset(client) }
 // swallow takes all and answers nothing, until the client has enough.
 func swallow(client, _ *net.TCPConn) { _, _ = io.Copy(io.Discard, client) }
 
-// exchange lets a request through, and returns the answer to it. The server closes after each.
+// exchange lets a request through, and returns the answer to it. The server closes after each, and when the client goes without asking
+// for anything, as one does that has opened a connection to spare.
 func exchange(client, server *net.TCPConn) []byte {
-	go func() { _, _ = io.Copy(server, client) }() // ends when the connection is closed after the treatment
+	go func() { _, _ = io.Copy(server, client); _ = server.CloseWrite() }() // ends when the connection is closed after the treatment
 	answer, _ := io.ReadAll(server)
 	return answer
 }

@@ -21,8 +21,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// patience is how long a test waits for something that is about to happen.
-const patience = 15 * time.Second
+// patience is how long a test waits for something that is about to happen, on a machine that may be busy.
+const patience = time.Minute
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"qase-relay": main, "bare-handler": bareHandler})
@@ -38,6 +38,7 @@ func TestMain(m *testing.M) {
 //	get URL           print what a GET returns, the status first
 //	taken             listen on a port; sets $TAKEN to the address
 //	exitcode N CMD…   run a command that has to end with N
+//	until REGEX CMD…  run a command until it prints a line like this
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
@@ -51,7 +52,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"relay": startRelay, "end": stopRelay, "logged": awaitLog, "receiver": startReceiver, "received": awaitBody,
-			"get": getURL, "taken": takePort, "exitcode": exitCode,
+			"get": getURL, "taken": takePort, "exitcode": exitCode, "until": untilPrinted,
 		},
 	})
 }
@@ -172,6 +173,18 @@ func exitCode(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+func untilPrinted(ts *testscript.TestScript, _ bool, args []string) {
+	want := regexp.MustCompile("(?m)" + args[0])
+	for start := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if out := ts.ReadFile("stdout"); want.MatchString(out) {
+			return
+		} else if time.Since(start) > patience {
+			ts.Fatalf("never printed; there is:\n%s", out)
+		}
 	}
 }
 

@@ -22,7 +22,10 @@ func (f *fixture) putBig(n int) {
 func (f *fixture) fileSize() int64 {
 	f.Helper()
 	s := f.Store.(*SQLite)
-	f.check(s.keeper.restart())
+	c, err := connectReady(s.path, forCheckpoints()) // the store's own is in use by its checkpointer
+	f.check(err)
+	f.check(newCheckpointer(c, s.writer, s.log).restart())
+	f.check(c.close())
 	info, err := os.Stat(s.path)
 	f.check(err)
 	return info.Size()
