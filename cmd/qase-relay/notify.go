@@ -88,7 +88,11 @@ func notify(ctx context.Context, c *console, name string, f notifyFlags) error {
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
 	receipt, err := out.Notifier.Send(ctx, m)
-	return tellReceipt(c, out, newTrial(time.Since(now), receipt, err), f.json)
+	t := newTrial(time.Since(now), receipt, err)
+	if t.Delivered {
+		t.Said = meaning(out, t)
+	}
+	return tellReceipt(c, out, t, f.json)
 }
 
 // aboutNotifier returns the problems on the lines where the notifier of this name is written. What was read from
@@ -176,11 +180,12 @@ func optionValue(kind reflect.Type, text string) (any, error) {
 // trial is what came of a test message.
 type trial struct {
 	Delivered bool    `json:"delivered"`
+	Said      string  `json:"said,omitempty"` // what the answer means, if it was delivered
 	Status    string  `json:"status,omitempty"`
 	Response  string  `json:"response,omitempty"`
 	Millis    float64 `json:"took_ms"`
 	Failure   string  `json:"error,omitempty"`
-	Again     string  `json:"again,omitempty"` // never, later or a time to wait
+	Again     string  `json:"again,omitempty"` // never, gone, later or a time to wait
 
 	took time.Duration
 }
@@ -193,7 +198,10 @@ func newTrial(took time.Duration, r notifiers.Receipt, err error) trial {
 	t.Failure, t.Again = err.Error(), "later"
 	var permanent *notifiers.PermanentError
 	var wait *notifiers.RetryAfterError
+	var gone *notifiers.GoneError
 	switch {
+	case errors.As(err, &gone):
+		t.Again = "gone"
 	case errors.As(err, &permanent):
 		t.Again = "never"
 	case errors.As(err, &wait):
@@ -215,6 +223,9 @@ func tellReceipt(c *console, out relay.Out, t trial, asJSON bool) error {
 	took := t.took.Round(time.Millisecond)
 	if t.Delivered {
 		c.out.Printf("%s a test message through %s (%s) in %v\n", c.out.good("delivered"), out.Spec.Name, out.Spec.Type, took)
+		for _, line := range sentences(c.out, t.Said, 2) {
+			c.out.Printf("  %s\n", line)
+		}
 		printAnswer(c.out, t)
 		return nil
 	}
@@ -223,6 +234,8 @@ func tellReceipt(c *console, out relay.Out, t trial, asJSON bool) error {
 	switch t.Again {
 	case "never":
 		return wrong(hint(err, "trying again would not help: a relay would keep this as a dead letter at once"))
+	case "gone":
+		return wrong(hint(err, "the receiver says that it is gone for good: a relay would keep this, and pause the notifier"))
 	case "later":
 		return wrong(hint(err, "this may pass: a relay would try again"))
 	}
