@@ -145,7 +145,7 @@ func mrkdwnLines(text string) []Line {
 			}
 			lines = append(lines, line)
 		}
-		apart = apart || i%2 == 1
+		apart = i%2 == 0 && strings.HasSuffix(part, "\n\n")
 	}
 	return lines
 }

@@ -17,33 +17,38 @@ func markdownLines(text string) []Line {
 	for _, l := range richLines(text) {
 		line := Line{Apart: l.apart, Quote: l.quote, Pre: l.pre}
 		for _, r := range l.runs {
-			line.Runs = append(line.Runs, withMentions(Run{Text: visible(r.text), URL: r.url, Bold: r.bold, Italic: r.italic, Strike: r.strike, Code: r.code})...)
+			run := Run{Text: r.text, URL: r.url, Bold: r.bold, Italic: r.italic, Strike: r.strike, Code: r.code}
+			if l.pre || r.code {
+				run.Text = visible(r.text)
+				line.Runs = append(line.Runs, run)
+				continue
+			}
+			line.Runs = append(line.Runs, withMentions(run)...)
 		}
 		lines = append(lines, line)
 	}
 	return lines
 }
 
-// withMentions splits a run at the mentions of Discord, Google Chat and Mattermost. What only looks like one was kept from that by
-// a mark, which is gone by now; that it then looks like one here does no harm.
+// withMentions splits a run at the mentions of Discord, Google Chat and Mattermost. What only looks like one is kept from that by a
+// joiner behind its @.
 func withMentions(r Run) []Run {
-	if r.Code {
-		return []Run{r}
-	}
 	var runs []Run
-	rest := r.Text
-	for _, at := range regexp.MustCompile(`<@&?[0-9]+>|<users/[0-9a-z]+>|@(?:here|everyone|channel|all)\b`).FindAllString(r.Text, -1) {
-		before, after, _ := strings.Cut(rest, at)
-		call := r
-		call.Text, call.Mention = "@"+strings.Trim(strings.TrimPrefix(at, "<users/"), "<@&>"), true
-		if r.Text = before; before != "" {
-			runs = append(runs, r)
+	add := func(text string, mention bool) {
+		if text != "" {
+			one := r
+			one.Text, one.Mention = visible(text), mention
+			runs = append(runs, one)
 		}
-		runs, rest = append(runs, call), after
 	}
-	if r.Text = rest; rest != "" {
-		runs = append(runs, r)
+	rest := r.Text
+	for _, call := range regexp.MustCompile(`<@&?[0-9]+>|<users/[0-9a-z]+>|@[a-z0-9][a-z0-9._-]*`).FindAllString(r.Text, -1) {
+		before, after, _ := strings.Cut(rest, call)
+		add(before, false)
+		add("@"+strings.Trim(strings.TrimPrefix(call, "<users/"), "<@&>"), true)
+		rest = after
 	}
+	add(rest, false)
 	return runs
 }
 
