@@ -50,7 +50,11 @@ func mailFacts(h mail.Header) ([]Fact, error) {
 		}
 		var all []string
 		for _, a := range list {
-			all = append(all, strings.TrimSpace(a.Name+" <"+a.Address+">"))
+			who := a.Address
+			if a.Name != "" {
+				who = a.Name + " <" + a.Address + ">"
+			}
+			all = append(all, who)
 		}
 		if len(all) > 0 {
 			facts = append(facts, Fact{name, strings.Join(all, ", ")})
@@ -149,7 +153,7 @@ func (n *ntfyNotifier) picture(m *Message, sent []byte) (*Picture, error) {
 	if own := post.Tags[min(1, len(post.Tags)):]; len(own) > 0 {
 		p.Facts = append(p.Facts, Fact{"Tags", visible(strings.Join(own, ", "))})
 	}
-	p.Lines = append(plainLine(levelEmoji(m.Level)+" "+post.Title, Run{Bold: true}), smallLast(plainLines(post.Message))...)
+	p.Lines = append(plainLine(levelEmoji(m.Level)+" "+post.Title, Run{Bold: true}), apart(smallLast(plainLines(post.Message)), nil)...)
 	for _, a := range post.Actions {
 		p.Buttons = append(p.Buttons, Run{Text: a.Label, URL: a.URL})
 	}

@@ -94,6 +94,16 @@ func (s *Set) EntityKey(ev *Event) string {
 // KnowsPerson reports whether the people directory has somebody with this member id.
 func (s *Set) KnowsPerson(memberID int) bool { return s.people.byMember[memberID] != nil }
 
+// SlackName returns the name of the person in the directory with this member id of Slack, or "".
+func (s *Set) SlackName(id string) string {
+	for _, one := range s.people.byName {
+		if one.Slack == id && id != "" {
+			return one.Name
+		}
+	}
+	return ""
+}
+
 // Knows reports whether what is kept under the key of EntityKey has a title.
 func Knows(kept []byte) bool {
 	title, _ := recall(kept).Fields["title"].(string)

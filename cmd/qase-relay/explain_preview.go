@@ -20,6 +20,7 @@ const previewID = "preview"
 type gallery struct {
 	c     *console
 	specs map[string]rules.Notifier
+	rules *rules.Set // knows the people; nil if there are no rules at hand
 	event *rules.Event
 	dir   string // where the pages go; empty for nowhere
 	pages []galleryPage
@@ -32,6 +33,7 @@ func (f *explainFlags) newGallery(c *console, cfg *rules.Config, ev *rules.Event
 	}
 	g := &gallery{c: c, specs: map[string]rules.Notifier{}, event: ev, dir: f.html}
 	if cfg != nil {
+		g.rules = cfg.Rules
 		for _, spec := range cfg.Notifiers {
 			g.specs[spec.Name] = spec
 		}
@@ -88,10 +90,23 @@ func (g *gallery) drawWith(n notifiers.Notifier, notifier string, m *notifiers.M
 	if err != nil {
 		return err
 	}
+	g.nameMentions(p.Top)
+	g.nameMentions(p.Lines)
 	g.c.out.printPicture(p)
 	page, err := p.HTML()
 	g.pages = append(g.pages, galleryPage{Rule: m.Rule, Notifier: notifier, Picture: p, html: page})
 	return err
+}
+
+// nameMentions writes names for ids, as Slack does.
+func (g *gallery) nameMentions(lines []notifiers.Line) {
+	for _, l := range lines {
+		for i, r := range l.Runs {
+			if name := g.rules.SlackName(strings.TrimPrefix(r.Text, "@")); r.Mention && name != "" {
+				l.Runs[i].Text = "@" + name
+			}
+		}
+	}
 }
 
 func (g *gallery) say(what string) {
