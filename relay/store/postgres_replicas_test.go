@@ -7,8 +7,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"qaserelay/relay/store/pgtest"
 )
 
 // relays are several stores on one schema, with the clock of the database.
@@ -73,8 +71,7 @@ func (r *relays) end(p *Postgres, d Delivery) {
 	r.check(p.Finish(r.Context(), []Outcome{{ID: d.ID, Lease: d.Lease, State: Delivered, Attempt: &Attempt{At: time.Now()}}}))
 }
 
-func TestPostgresRelays(t *testing.T) {
-	s := newSchemas(t, pgtest.New(t, "fsync=off"))
+func testRelays(t *testing.T, s *schemas) {
 	for name, run := range map[string]func(*relays){
 		"relays have numbers of their own": func(r *relays) {
 			numbers := map[int]bool{}

@@ -13,12 +13,19 @@ import (
 	"qaserelay/relay/store/pgtest"
 )
 
-func TestPostgresKeepsWhatEveryStorePromises(t *testing.T) {
-	s := newSchemas(t, pgtest.New(t, "fsync=off"))
-	testStore(t, func(t *testing.T, now func() time.Time) func() Store {
-		url := s.take(t)
-		return func() Store { return openPostgres(t, url, now) }
+// TestPostgres runs all on one server, since that takes a while to make.
+func TestPostgres(t *testing.T) {
+	c := pgtest.New(t, "fsync=off")
+	s := newSchemas(t, c)
+	t.Run("keeps what every store promises", func(t *testing.T) {
+		testStore(t, func(t *testing.T, now func() time.Time) func() Store {
+			url := s.take(t)
+			return func() Store { return openPostgres(t, url, now) }
+		})
 	})
+	t.Run("is shared by relays", func(t *testing.T) { testRelays(t, s) })
+	t.Run("is not opened where it would do harm", func(t *testing.T) { testRefusals(t, c) })
+	t.Run("comes back after the database", func(t *testing.T) { testRestarts(t, c) })
 }
 
 func openPostgres(tb testing.TB, url string, now func() time.Time) *Postgres {

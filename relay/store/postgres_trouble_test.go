@@ -13,8 +13,8 @@ import (
 	"qaserelay/relay/store/pgtest"
 )
 
-func TestPostgresComesBackAfterTheDatabase(t *testing.T) {
-	c := pgtest.New(t)
+// testRestarts stops the server, as operators do and as crashes do.
+func testRestarts(t *testing.T, c *pgtest.Cluster) {
 	f := newFixture(t, func(t *testing.T, now func() time.Time) func() Store {
 		return func() Store { return openPostgres(t, c.Schema(t, "relay"), now) }
 	})
@@ -39,8 +39,7 @@ func TestPostgresComesBackAfterTheDatabase(t *testing.T) {
 	f.equal("claimed", len(f.claim()), 3)
 }
 
-func TestOpenPostgresRefuses(t *testing.T) {
-	c := pgtest.New(t, "fsync=off")
+func testRefusals(t *testing.T, c *pgtest.Cluster) {
 	newer, foreign, bare := c.Schema(t, "newer"), c.Schema(t, "other"), c.Schema(t, "bare")
 	if err := openPostgres(t, newer, nil).Close(); err != nil {
 		t.Fatal(err)
