@@ -11,7 +11,7 @@ import (
 )
 
 // TestTheWorstConditionsEndSoon runs what costs most on the largest event that is taken: each ends, with a result or an
-// error, before anybody notices. The best of some runs counts, since the machine may be busy.
+// error, before anybody notices. What counts is the processor's time, and the best of some runs, since the machine may be busy.
 func TestTheWorstConditionsEndSoon(t *testing.T) {
 	numbers := "[" + strings.Repeat("1,", 200_000) + "1]"
 	text := strings.Repeat("a", 600_000)
@@ -42,9 +42,9 @@ func TestTheWorstConditionsEndSoon(t *testing.T) {
 		for tries := 0; tries < 30 && best > limit; tries++ {
 			s := &steps{}
 			env[stepFunction], env[textFunction] = s.count, s.text
-			start := time.Now()
+			start := processorTime(t)
 			_, _ = new(machines).run(c, env) // an error is fine here
-			best = min(best, time.Since(start))
+			best = min(best, processorTime(t)-start)
 		}
 		if best > limit {
 			t.Errorf("%s took %s, more than %s", when, best, limit)
