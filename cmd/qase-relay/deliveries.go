@@ -90,7 +90,7 @@ func listDeliveries(ctx context.Context, c *console, f deliveryFlags, page listF
 	}
 	printDeliveries(c.out, found.Deliveries)
 	found.footer(c.out)
-	return nil
+	return tellWaits(ctx, cl, c.out, found.Deliveries)
 }
 
 func newDeliveriesShow(c *console) *cobra.Command {
@@ -104,11 +104,19 @@ if there is none.`,
 		Example: `  qase-relay deliveries show 06bq1xk2zv8c0`,
 		Args:    argsBetween(1, 1, "the id of a delivery"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := askForDelivery(cmd.Context(), f, args[0])
+			cl, err := newClient(f)
 			if err != nil {
 				return err
 			}
-			return tellDelivery(c, d, asJSON)
+			d, err := askForDelivery(cmd.Context(), cl, args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON || d.State != store.Pending {
+				return tellDelivery(c, d, asJSON)
+			}
+			printOneDelivery(c.out, d)
+			return tellWaits(cmd.Context(), cl, c.out, []admin.Delivery{*d})
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -116,13 +124,9 @@ if there is none.`,
 	return cmd
 }
 
-func askForDelivery(ctx context.Context, f clientFlags, id string) (*admin.Delivery, error) {
-	c, err := newClient(f)
-	if err != nil {
-		return nil, err
-	}
+func askForDelivery(ctx context.Context, c *client, id string) (*admin.Delivery, error) {
 	var d admin.Delivery
-	err = c.get(ctx, "deliveries/"+url.PathEscape(id), nil, &d)
+	err := c.get(ctx, "deliveries/"+url.PathEscape(id), nil, &d)
 	return &d, aboutOne(err, "delivery", id)
 }
 

@@ -43,7 +43,7 @@ func newRoot(c *console) *cobra.Command {
 		Use:   "qase-relay",
 		Short: "Tells people what happened in Qase",
 		Long: `qase-relay takes webhook events from Qase, decides by rules in a YAML file who should know,
-and tells them by Slack, mail or HTTP.
+and tells them by Slack, mail, HTTP and others.
 
 Every flag has a twin in the environment: --admin-token is ` + envPrefix + `ADMIN_TOKEN.
 Exit codes: 0 fine, 1 the thing asked about is wrong, 2 wrong usage or could not run.`,

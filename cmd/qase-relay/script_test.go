@@ -134,6 +134,10 @@ func startReceiver(ts *testscript.TestScript, _ bool, _ []string) {
 			_, _ = io.WriteString(w, "no such hook")
 			return
 		}
+		if r.URL.Path == "/gone" {
+			w.WriteHeader(http.StatusGone)
+			return
+		}
 		s.receivedLines.add(string(body))
 	}))
 	ts.Setenv("RECEIVER", s.receiver.URL)
