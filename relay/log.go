@@ -62,7 +62,7 @@ func (e *Engine) logAttempt(d store.Delivery, o store.Outcome) {
 	}
 	args = append(args, "next", o.NextAt)
 	if skipped, due := e.quiet.due("notifier "+d.Notifier, e.Now(), retryLogEvery); due {
-		e.Logger.Info("an attempt failed, it will be tried again", append(args, "more_like_this", skipped)...)
+		e.Logger.Info("an attempt failed, it will be tried again", moreLikeThis(args, skipped)...)
 	} else {
 		e.Logger.Debug("an attempt failed, it will be tried again", args...)
 	}
@@ -83,7 +83,16 @@ func (e *Engine) logDecision(c *call) {
 			continue
 		}
 		if skipped, due := e.quiet.due("rule "+r.Rule, e.Now(), ruleLogEvery); due {
-			e.Logger.Warn(message, "rule", r.Rule, "event", c.receipt.ID.String(), "event_name", c.event.Name, "why", why, "more_like_this", skipped)
+			args := []any{"rule", r.Rule, "event", c.receipt.ID.String(), "event_name", c.event.Name, "why", why}
+			e.Logger.Warn(message, moreLikeThis(args, skipped)...)
 		}
 	}
+}
+
+// moreLikeThis says how many lines were held back, if any.
+func moreLikeThis(args []any, skipped int) []any {
+	if skipped == 0 {
+		return args
+	}
+	return append(args, "more_like_this", skipped)
 }

@@ -53,12 +53,12 @@ func TestFailedAttemptsAreLoggedNowAndThen(t *testing.T) {
 			r.accept(t, entity, entity)
 		}
 		time.Sleep(time.Second)
-		if lines := r.logLines("an attempt failed"); len(lines) != 1 || !strings.Contains(lines[0], "more_like_this=0") {
+		if lines := r.logLines("an attempt failed"); len(lines) != 1 || strings.Contains(lines[0], "more_like_this") {
 			t.Errorf("at first: %q", lines)
 		}
 		time.Sleep(20 * time.Second)
 		lines := r.logLines("an attempt failed")
-		if len(lines) < 2 || !strings.Contains(lines[0], "level=INFO") || strings.Contains(lines[1], "more_like_this=0") {
+		if len(lines) < 2 || !strings.Contains(lines[0], "level=INFO") || !strings.Contains(lines[1], "more_like_this=") {
 			t.Errorf("later: %q", lines)
 		}
 	})

@@ -130,7 +130,7 @@ func (l *lane) logState(from, to NotifierState) {
 	case to.State == NotifierOpen && from.State == NotifierClosed:
 		log.Warn("the receiver fails, so the notifier's deliveries wait", args...)
 	case to.State == NotifierClosed:
-		log.Info("the receiver works again", "notifier", l.name, "after", to.Since.Sub(from.Since))
+		log.Info("the receiver works again", "notifier", l.name, "after", to.Since.Sub(from.Since).Round(time.Millisecond))
 	default:
 		log.Debug("the notifier's state changed", append(args, "state", to.State)...)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,11 +56,24 @@ func (e *Engine) lacks(s *rules.Settings) string {
 	case most.Deliveries > 0 && load.Deliveries >= most.Deliveries:
 		return fmt.Sprintf("%d deliveries are unfinished, and settings.backlog.deliveries is %d", load.Deliveries, most.Deliveries)
 	case most.Bytes > 0 && load.Bytes >= most.Bytes:
-		return fmt.Sprintf("unfinished deliveries have %d bytes, and settings.backlog.bytes is %d", load.Bytes, most.Bytes)
+		return fmt.Sprintf("unfinished deliveries have %s, and settings.backlog.bytes is %s", inBytes(load.Bytes), inBytes(most.Bytes))
 	case free < s.MinFreeDisk:
-		return fmt.Sprintf("%d bytes are free on the file system of the store, and settings.min_free_disk is %d", free, s.MinFreeDisk)
+		return fmt.Sprintf("%s are free on the file system of the store, and settings.min_free_disk is %s", inBytes(free), inBytes(s.MinFreeDisk))
 	}
 	return ""
+}
+
+// inBytes writes a size as people do, rounded to a tenth of its unit.
+func inBytes(n int64) string {
+	for _, u := range []struct {
+		size int64
+		name string
+	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if n >= u.size {
+			return strings.TrimSuffix(fmt.Sprintf("%.1f", float64(n)/float64(u.size)), ".0") + " " + u.name
+		}
+	}
+	return fmt.Sprintf("%d bytes", n)
 }
 
 // freeDisk returns how much is free, or very much where that cannot be known.

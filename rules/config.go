@@ -65,14 +65,14 @@ type Settings struct {
 	// OrderWait is how long a delivery waits at most for an earlier one of its entity; default 1 hour.
 	OrderWait time.Duration
 	Backlog   Backlog
-	// MinFreeDisk is how many bytes have to be free on the file system of the store for events to be taken; default 64 MiB.
+	// MinFreeDisk is how many bytes have to be free on the file system of the store for events to be taken; 64 MiB unless written.
 	MinFreeDisk int64
 }
 
-// Backlog says how much may be unfinished for events to be taken.
+// Backlog says how much may be unfinished for events to be taken. Zero is no limit.
 type Backlog struct {
-	Deliveries int   // default 1,000,000
-	Bytes      int64 // of their messages; default 10 GiB
+	Deliveries int   // 1,000,000 unless written
+	Bytes      int64 // of their messages; 10 GiB unless written
 }
 
 // Retention says for how long data is kept.

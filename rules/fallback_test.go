@@ -117,6 +117,10 @@ func TestSettingsOfTheQueue(t *testing.T) {
 	if got, want := fmt.Sprint(s.OrderWait, s.Backlog, s.MinFreeDisk), "5m0s {1000 1610612736} 500000000"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+	s = mustParse(t, "sources: [{name: qase, secrets: [s]}]\nsettings: {backlog: {deliveries: 0, bytes: 0}, min_free_disk: 0}\nrules: [{name: r, when: \"true\", stop: true}]").Settings
+	if got, want := fmt.Sprint(s.Backlog, s.MinFreeDisk), "{0 0} 0"; got != want {
+		t.Errorf("without limits %s, want %s", got, want)
+	}
 }
 
 func TestSizes(t *testing.T) {

@@ -51,10 +51,10 @@ func schemaWords() map[string]word {
 		"settings.retention.entities": "What is remembered of a run, a defect and so on to which nothing happens. Default: 90d.",
 
 		"settings.order_wait":         "How long a delivery waits at most for an earlier one of the same run, defect and so on, before it passes it. Default: 1h.",
-		"settings.backlog":            "How much may be unfinished. At a limit, Qase is told to come again.",
+		"settings.backlog":            "How much may be unfinished. At a limit, Qase is told to come again. 0 is no limit.",
 		"settings.backlog.deliveries": "Deliveries that wait or are on their way. Default: 1000000.",
 		"settings.backlog.bytes":      "Size of their messages, such as 500MB. Default: 10GiB.",
-		"settings.min_free_disk":      "Free space that the file system of a SQLite store needs for events to be taken, such as 1GiB. Default: 64MiB.",
+		"settings.min_free_disk":      "Free space that the file system of a SQLite store needs for events to be taken, such as 1GiB; 0 takes them always. Default: 64MiB.",
 
 		"sources[].name":       "Last part of the address: POST /webhooks/NAME.",
 		"sources[].secrets":    "Secrets given to the webhook in Qase; any one of them is accepted.",

@@ -68,6 +68,10 @@ func (b *builder) notifier(f *openFile, node *yaml.Node, names uniqueNames) (Not
 	if n.Rate.Burst > 0 && n.Rate.Messages == 0 {
 		f.errorf(valueOf(entries, "burst"), "burst says nothing without a rate; add one, such as rate: 60/m")
 	}
+	if r := n.Retry; r.Initial > 0 && r.Max > 0 && r.Initial > r.Max {
+		f.report(valueOf(entries, "retry"), Warning, "retry.initial is longer than retry.max, so no wait is longer than retry.max",
+			"write the longest wait before the second attempt as initial, and the longest of all as max")
+	}
 	defer func() { // last, since an unknown key may be the name misspelt
 		if f.checkName(spec.Name, node, "notifier", plainName) {
 			names.add(f, spec.Name, "notifier")

@@ -18,10 +18,10 @@ type settingsSpec struct {
 	} `yaml:"retention"`
 	OrderWait time.Duration `yaml:"order_wait"`
 	Backlog   struct {
-		Deliveries int  `yaml:"deliveries"`
-		Bytes      size `yaml:"bytes"`
+		Deliveries *int  `yaml:"deliveries"`
+		Bytes      *size `yaml:"bytes"`
 	} `yaml:"backlog"`
-	MinFreeDisk size `yaml:"min_free_disk"`
+	MinFreeDisk *size `yaml:"min_free_disk"`
 }
 
 // Defaults of the settings.
@@ -74,10 +74,16 @@ func (b *builder) takeSettings(f *openFile, spec *settingsSpec) {
 	keep.Entities = cmp.Or(given.Entities, keep.Entities)
 	s := &b.settings
 	s.OrderWait = cmp.Or(spec.OrderWait, s.OrderWait)
-	s.Backlog.Deliveries = cmp.Or(spec.Backlog.Deliveries, s.Backlog.Deliveries)
-	s.Backlog.Bytes = cmp.Or(int64(spec.Backlog.Bytes), s.Backlog.Bytes)
-	s.MinFreeDisk = cmp.Or(int64(spec.MinFreeDisk), s.MinFreeDisk)
+	if n := spec.Backlog.Deliveries; n != nil {
+		s.Backlog.Deliveries = *n
+	}
+	if n := spec.Backlog.Bytes; n != nil {
+		s.Backlog.Bytes = int64(*n)
+	}
+	if n := spec.MinFreeDisk; n != nil {
+		s.MinFreeDisk = int64(*n)
+	}
 	if s.Backlog.Deliveries < 0 {
-		f.errorf(spec.At.node, "settings.backlog.deliveries cannot be negative")
+		f.errorf(spec.At.node, "settings.backlog.deliveries cannot be negative; 0 is no limit")
 	}
 }

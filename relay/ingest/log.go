@@ -28,8 +28,12 @@ func newQuietLog(l *slog.Logger) *quietLog {
 }
 
 func (q *quietLog) warn(kind, message string, args ...any) {
-	if skipped, due := q.due(kind, time.Now()); due {
-		q.logger.Warn(message, append(args, "more_like_this", skipped)...)
+	skipped, due := q.due(kind, time.Now())
+	if skipped > 0 {
+		args = append(args, "more_like_this", skipped)
+	}
+	if due {
+		q.logger.Warn(message, args...)
 	}
 }
 
