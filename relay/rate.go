@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"sync"
 	"time"
 
@@ -124,7 +125,7 @@ func (l *lane) beQuiet(ctx context.Context, d store.Delivery, wait time.Duration
 		return
 	}
 	target := out.target(d)
-	l.quiet.set(target, l.engine.Now().Add(wait))
+	l.quiet.set(target, l.engine.Now(), wait)
 	// A place that takes up the whole time, so that others on the store wait too.
 	whole := store.Rate{Messages: 1, Per: wait + time.Duration(max(rate.Burst, 1)-1)*step(rate)}
 	l.reserve(ctx, "rate/"+l.name+"/"+target, whole, longestLine)
@@ -136,13 +137,15 @@ type quietTargets struct {
 	before map[string]time.Time
 }
 
-func (q *quietTargets) set(target string, until time.Time) {
+// set makes a target quiet, and forgets those that are so no more: events can name ever new ones.
+func (q *quietTargets) set(target string, now time.Time, wait time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.before == nil {
 		q.before = map[string]time.Time{}
 	}
-	q.before[target] = until
+	maps.DeleteFunc(q.before, func(_ string, until time.Time) bool { return !now.Before(until) })
+	q.before[target] = now.Add(wait)
 }
 
 // until returns when the target may get messages again, or the zero time if it may now.

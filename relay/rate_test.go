@@ -215,3 +215,17 @@ func TestANotifierThatWantsPatienceWaitsAsAWhole(t *testing.T) {
 		}
 	})
 }
+
+func TestTargetsThatAreQuietNoMoreAreForgotten(t *testing.T) {
+	var q quietTargets
+	now := time.Now()
+	for i := range 100 {
+		q.set(fmt.Sprint("channel ", i), now.Add(time.Duration(i)*time.Second), time.Second)
+	}
+	if len(q.before) != 1 {
+		t.Errorf("%d targets are remembered", len(q.before))
+	}
+	if !q.until("channel 99", now).Equal(now.Add(100 * time.Second)) {
+		t.Error("the one that is quiet is forgotten")
+	}
+}
