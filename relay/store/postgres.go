@@ -59,7 +59,7 @@ func OpenPostgres(ctx context.Context, url string, opts PostgresOptions) (*Postg
 	}
 	if err := s.start(ctx); err != nil {
 		s.pool.Close()
-		return nil, fmt.Errorf("opening the store %s: %w", redact(url), err)
+		return nil, fmt.Errorf("store %s: %w", redact(url), advise(err))
 	}
 	s.close = sync.OnceValue(s.shutdown)
 	return s, nil

@@ -55,6 +55,15 @@ func because(err error) string {
 	return ""
 }
 
+// advise says what to look at when there is no connection.
+func advise(err error) error {
+	var none *pgconn.ConnectError
+	if !errors.As(err, &none) {
+		return err
+	}
+	return fmt.Errorf("no connection: is the server up, and are host, port, user, password and database of the address right? %w", err)
+}
+
 // prepareSession sets what every connection needs. Confirmed means on disk; a relay that was stopped in the middle of a
 // transaction holds nobody up for long; and a plan suits the tables as they are, not as they were when it was made first.
 func prepareSession(ctx context.Context, c *pgx.Conn) error {

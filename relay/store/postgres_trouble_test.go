@@ -50,7 +50,7 @@ func testRefusals(t *testing.T, c *pgtest.Cluster) {
 		"tables of another program":         {foreign, "tables of another program"},
 		"a schema that is not there":        {c.URL("missing"), "CREATE SCHEMA"},
 		"a user who may not make tables":    {strings.Replace(bare, "//relay:", "//guest:", 1), "may not make tables"},
-		"a server that is not there":        {"postgres://relay:secret@" + closedPort(t) + "/postgres", "connect"},
+		"a server that is not there":        {"postgres://relay:secret@" + closedPort(t) + "/postgres", "no connection: is the server up"},
 		"a port that is none":               {"postgres://relay:secret@127.0.0.1:x/postgres", "want postgres://USER:PASSWORD@HOST"},
 		"an escape in a password":           {"postgres://relay:sec%ret@127.0.0.1/postgres", "want postgres://USER:PASSWORD@HOST"},
 		"a parameter that cannot be":        {"postgres://relay:secret@127.0.0.1/postgres?sslmode=secretive", "want postgres://USER:PASSWORD@HOST"},
