@@ -66,8 +66,12 @@ func (f *explainFlags) storedGallery(ctx context.Context, c *console, stored *ad
 			return nil, err
 		}
 	}
+	cl, err := newClient(f.clientFlags)
+	if err != nil {
+		return nil, err
+	}
 	for i, d := range stored.Deliveries {
-		whole, err := askForDelivery(ctx, f.clientFlags, d.ID)
+		whole, err := askForDelivery(ctx, cl, d.ID)
 		if err != nil {
 			return nil, err
 		}
