@@ -85,11 +85,11 @@ func (s *Postgres) Events(ctx context.Context, f EventFilter) (list []StoredEven
 	w.equal("e.project", clean(f.Project))
 	p := pager[StoredEvent]{limit: pageLimit(f.Limit), id: func(ev StoredEvent) ID { return ev.ID }}
 	if len(w.conds) > 0 {
-		p.reach = func(sp span, n int) (ID, error) { return s.reach(ctx, "events e", "e.id", where{}, sp, n) }
+		p.reach = func(sp span, n int) (ID, error) { return s.reach(ctx, walk{"events e", "e.id", where{}}, sp, n) }
 	}
 	p.read = func(sp span, limit int) (part []StoredEvent, err error) {
 		w := w.within("e.id", sp)
-		q := w.query("SELECT "+eventColumnsPG+" FROM events e", "e.id", sp.oldestFirst, " LIMIT ?", limit)
+		q := w.query("SELECT "+eventColumnsPG+" FROM events e", inOrder("e.id", sp.oldestFirst)+" LIMIT ?", limit)
 		err = s.list(ctx, q, func(rows pgx.Rows) error {
 			ev, err := scanEventPG(rows)
 			part = append(part, ev)
@@ -122,9 +122,9 @@ func (s *Postgres) Deliveries(ctx context.Context, f DeliveryFilter) (list []Del
 		w.add("d.event_id = ?", f.Event)
 	case len(w.conds) == 0, f.State == Sending, f.State == Pending && s.Load().Deliveries <= fewUnfinished:
 	case f.State == Dead, f.State == Cancelled: // they have an index in the order of ids
-		p.reach = func(sp span, n int) (ID, error) { return s.reach(ctx, "deliveries d", "d.id", along, sp, n) }
+		p.reach = func(sp span, n int) (ID, error) { return s.reach(ctx, walk{"deliveries d", "d.id", along}, sp, n) }
 	default:
-		p.reach = func(sp span, n int) (ID, error) { return s.reach(ctx, "deliveries d", "d.id", where{}, sp, n) }
+		p.reach = func(sp span, n int) (ID, error) { return s.reach(ctx, walk{"deliveries d", "d.id", where{}}, sp, n) }
 	}
 	p.read = func(sp span, limit int) ([]Delivery, error) {
 		return s.readDeliveries(ctx, w.within("d.id", sp), sp.oldestFirst, limit)
@@ -134,7 +134,7 @@ func (s *Postgres) Deliveries(ctx context.Context, f DeliveryFilter) (list []Del
 }
 
 func (s *Postgres) readDeliveries(ctx context.Context, w where, oldestFirst bool, limit int) (list []Delivery, err error) {
-	q := w.query("SELECT "+deliveryColumnsPG+" FROM deliveries d JOIN events e ON e.id = d.event_id", "d.id", oldestFirst, " LIMIT ?", limit)
+	q := w.query("SELECT "+deliveryColumnsPG+" FROM deliveries d JOIN events e ON e.id = d.event_id", inOrder("d.id", oldestFirst)+" LIMIT ?", limit)
 	err = s.list(ctx, q, func(rows pgx.Rows) error {
 		var d Delivery
 		err := scanDeliveryPG(rows, &d)
@@ -144,21 +144,30 @@ func (s *Postgres) readDeliveries(ctx context.Context, w where, oldestFirst bool
 	return list, err
 }
 
+// walk is what a list looks along: a table, its id, and the conditions that an index in the order of ids knows.
+type walk struct {
+	table, id string
+	conds     where
+}
+
 // reach returns the id of the n-th row of a span, or zero. It reads an index and nothing else.
-func (s *Postgres) reach(ctx context.Context, from, column string, conds where, sp span, n int) (id ID, err error) {
-	w := conds.within(column, sp)
-	q := w.query("SELECT "+column+" FROM "+from, column, sp.oldestFirst, " LIMIT 1 OFFSET ?", n-1)
+func (s *Postgres) reach(ctx context.Context, along walk, sp span, n int) (id ID, err error) {
+	w := along.conds.within(along.id, sp)
+	q := w.query("SELECT "+along.id+" FROM "+along.table, inOrder(along.id, sp.oldestFirst)+" LIMIT 1 OFFSET ?", n-1)
 	err = s.list(ctx, q, func(rows pgx.Rows) error { return rows.Scan(&id) })
 	return id, err
 }
 
-// query makes a query of PostgreSQL, whose parameters have numbers, in the order of an id.
-func (w *where) query(text, id string, oldestFirst bool, tail string, n int) query {
-	order := " DESC"
+func inOrder(id string, oldestFirst bool) string {
 	if oldestFirst {
-		order = ""
+		return " ORDER BY " + id
 	}
-	text += w.text() + " ORDER BY " + id + order + tail
+	return " ORDER BY " + id + " DESC"
+}
+
+// query makes a query of PostgreSQL, whose parameters have numbers. n is the parameter of the tail.
+func (w *where) query(text, tail string, n int) query {
+	text += w.text() + tail
 	args := append(w.args, n)
 	for i := range args {
 		text = strings.Replace(text, "?", "$"+strconv.Itoa(i+1), 1)
