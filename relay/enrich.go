@@ -58,10 +58,15 @@ type asking struct {
 }
 
 func newEnricher(s store.Store, logger *slog.Logger, now func() time.Time) *enricher {
-	x := &enricher{store: s, logger: logger, now: now, client: &http.Client{Timeout: askTimeout},
+	x := &enricher{store: s, logger: logger, now: now, client: askingClient(),
 		answers: map[string]*answer{}, sources: map[string]*asking{}}
 	x.ctx, x.cancel = context.WithCancel(context.Background())
 	return x
+}
+
+// askingClient follows no redirects, since those would take the token elsewhere.
+func askingClient() *http.Client {
+	return &http.Client{Timeout: askTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 // find returns what is known of the thing that ev is about, and of who caused it, beyond what events have told. Mostly that is nothing,
@@ -126,7 +131,7 @@ func (x *enricher) ask(source, key string, question func(context.Context) (map[s
 		s = &asking{limit: rate.NewLimiter(rate.Every(time.Minute/askPerMinute), askBurst)}
 		x.sources[source] = s
 	}
-	if now.Before(s.rests) || !s.limit.AllowN(now, 1) {
+	if x.ctx.Err() != nil || now.Before(s.rests) || !s.limit.AllowN(now, 1) {
 		return nil
 	}
 	if len(x.answers) >= maxAnswers {
@@ -171,6 +176,8 @@ func (x *enricher) rest(source string, wait time.Duration, err error) {
 
 // stop breaks off the questions that are on their way, and waits until they have ended.
 func (x *enricher) stop() {
-	x.cancel()
+	x.mu.Lock()
+	x.cancel() // no question begins after it
+	x.mu.Unlock()
 	x.asked.Wait()
 }

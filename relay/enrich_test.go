@@ -107,6 +107,20 @@ func TestAQaseAPIThatFailsIsLeftAloneAndNothingIsLost(t *testing.T) {
 	}
 }
 
+func TestTheTokenGoesNowhereElse(t *testing.T) {
+	elsewhere := make(chan string, 10)
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { elsewhere <- r.Header.Get("Token") }))
+	defer other.Close()
+	q := newQaseAPI(t)
+	q.Config.Handler = http.RedirectHandler(strings.Replace(other.URL, "127.0.0.1", "localhost", 1), http.StatusFound)
+	r := receive(t, nil)
+	q.asks(t, r).post(t, completed(7, 1))
+	eventually(t, "the message arrives", func() bool { return r.count() == 1 })
+	if len(elsewhere) != 0 {
+		t.Errorf("a redirect was followed, with the token %q", <-elsewhere)
+	}
+}
+
 func TestASlowQaseAPIDoesNotKeepQaseWaiting(t *testing.T) {
 	q, r := newQaseAPI(t), receive(t, nil)
 	q.hold = make(chan struct{})
