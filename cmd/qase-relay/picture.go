@@ -83,7 +83,7 @@ func (w *pictureWriter) lines(lines []notifiers.Line, margin string) {
 		for j := range l.Runs {
 			line = append(line, w.run(l, &lines[i].Runs[j])...)
 		}
-		if l.Pre {
+		if l.Pre && !w.s.terminal { // who reads it by a program looks for whole lines
 			w.printWhole(line, margin)
 			continue
 		}
