@@ -21,7 +21,7 @@ func answers(w http.ResponseWriter, r *http.Request) {
 	said := map[string]string{
 		"/api/chat.postMessage": `{"ok":true,"channel":"C0123","ts":"1.2"}`, "/slack": "ok", "/mattermost": "ok",
 		"/discord": `{"id":"99","channel_id":"456"}`, "/bot1:s3cret/sendMessage": `{"ok":true,"result":{"message_id":7,"chat":{"id":-100123,"title":"QA"}}}`,
-		"/space": `{"name":"spaces/A/messages/B"}`, "/ntfy/": `{"id":"x","topic":"qa","event":"message"}`,
+		"/cut": `{"id":"99","conte` + strings.Repeat("x", 8000) + `"}`, "/space": `{"name":"spaces/A/messages/B"}`, "/ntfy/": `{"id":"x","topic":"qa","event":"message"}`,
 		"/pager/v2/enqueue": `{"status":"success","message":"Event processed","dedup_key":"qase-relay/test"}`,
 	}[r.URL.Path]
 	switch r.URL.Path {
@@ -63,6 +63,7 @@ func TestNotifySaysInWordsWhatCameBack(t *testing.T) {
 		"http":          {"http", `url: URL/hook`, exitFine, `the receiver has taken it\n  answer: 200 OK`},
 		"teams":         {"teams", `webhook_url: URL/teams`, exitFine, `the workflow has taken it; whether it posts(.|\n)*answer: 202 Accepted`},
 		"discord":       {"discord", `webhook_url: URL/discord`, exitFine, `to the channel 456, as message 99`},
+		"a long answer": {"discord", `webhook_url: URL/cut`, exitFine, `it is posted; the answer is too long`},
 		"telegram":      {"telegram", `token: "1:s3cret", chat_id: "-100123", api_url: URL`, exitFine, `to the chat “QA”, as message 7`},
 		"googlechat":    {"googlechat", `webhook_url: URL/space`, exitFine, `Google Chat has posted it`},
 		"mattermost":    {"mattermost", `webhook_url: URL/mattermost`, exitFine, `Mattermost has posted it`},

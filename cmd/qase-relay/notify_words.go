@@ -21,7 +21,9 @@ func meaning(out relay.Out, t trial) string {
 			Chat      struct{ Title, Username string }
 		}
 	}
-	_ = json.Unmarshal([]byte(t.Response), &said) // what is no JSON tells no more
+	if json.Unmarshal([]byte(t.Response), &said) != nil && (out.Spec.Type == "discord" || out.Spec.Type == "telegram") {
+		return "it is posted; the answer is too long to be told here" // of a longer message, it holds all of it
+	}
 	switch out.Spec.Type {
 	case "slack":
 		if said.Channel == "" {
