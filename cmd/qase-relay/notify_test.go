@@ -21,7 +21,7 @@ func answers(w http.ResponseWriter, r *http.Request) {
 	said := map[string]string{
 		"/api/chat.postMessage": `{"ok":true,"channel":"C0123","ts":"1.2"}`, "/slack": "ok", "/mattermost": "ok",
 		"/discord": `{"id":"99","channel_id":"456"}`, "/bot1:s3cret/sendMessage": `{"ok":true,"result":{"message_id":7,"chat":{"id":-100123,"title":"QA"}}}`,
-		"/cut": `{"id":"99","conte` + strings.Repeat("x", 8000) + `"}`, "/space": `{"name":"spaces/A/messages/B"}`, "/ntfy/": `{"id":"x","topic":"qa","event":"message"}`,
+		"/cut": `{"id":"99","channel_id":"456","content":"` + strings.Repeat("x", 8000) + `"}`, "/space": `{"name":"spaces/A/messages/B"}`, "/ntfy/": `{"id":"x","topic":"qa","event":"message"}`,
 		"/pager/v2/enqueue": `{"status":"success","message":"Event processed","dedup_key":"qase-relay/test"}`,
 	}[r.URL.Path]
 	switch r.URL.Path {
