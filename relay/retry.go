@@ -15,7 +15,7 @@ import (
 type Retry struct {
 	Initial time.Duration // longest wait before the second attempt; default 5 seconds
 	Max     time.Duration // longest wait between two attempts; default 1 hour
-	For     time.Duration // after this long, give up; default 24 hours
+	For     time.Duration // so long after the first attempt, give up; default 24 hours
 }
 
 // retryOf fills the defaults into what a notifier says.
