@@ -111,6 +111,7 @@ func (m *machine) listen(tb testing.TB, h http.Handler, closers []func() error) 
 		tb.Fatal(err)
 	}
 	server := ingest.Server("", h)
+	server.ReadHeaderTimeout, server.ReadTimeout, server.WriteTimeout = patience, patience, patience // both ends are on one machine, which may be busy
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ln) }()
 	return "http://" + ln.Addr().String(), append(closers, func() error { _ = server.Close(); return <-ended })
@@ -146,6 +147,7 @@ func (m *machine) get(tb testing.TB, path string) (int, map[string]any) {
 
 func do(tb testing.TB, req *http.Request) (int, map[string]any) {
 	tb.Helper()
+	req.Close = true // or a connection that was idle might be to a machine that had this port before
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		tb.Fatal(err)
@@ -162,12 +164,15 @@ func do(tb testing.TB, req *http.Request) (int, map[string]any) {
 	return resp.StatusCode, answer
 }
 
+// patience is how long a test waits for what happens at once on a machine that is not busy.
+const patience = time.Minute
+
 // eventually waits for what other goroutines and processes bring about.
 func eventually(tb testing.TB, what string, happened func() bool) {
 	tb.Helper()
 	for start := time.Now(); !happened(); time.Sleep(time.Millisecond) {
-		if time.Since(start) > 10*time.Second {
-			tb.Fatalf("in 10 seconds it did not happen that %s", what)
+		if time.Since(start) > patience {
+			tb.Fatalf("in %s it did not happen that %s", patience, what)
 		}
 	}
 }
