@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/mail"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -75,6 +76,7 @@ func emailKind() Kind {
 		Options:     emailOptions{},
 		New:         newEmail,
 		Missing:     emailMissing,
+		Advise:      emailAdvise,
 		Concurrency: emailConcurrency,
 	}
 }
@@ -84,6 +86,25 @@ func emailMissing(_ any, options map[string]bool) (what, hint string) {
 		return "", ""
 	}
 	return "has nobody to write to", "add to: [someone@example.com] here or on the notifier"
+}
+
+// emailAdvise tells of recipients that are no mail addresses, as far as they stand in the rules and do not come from an event.
+func emailAdvise(_ any, option string, value any) []Advice {
+	if !slices.Contains([]string{"to", "cc", "bcc", "reply_to"}, option) {
+		return nil
+	}
+	var all []Advice
+	for i, s := range texts(value) {
+		if _, bad := parseAddresses([]string{s}); len(bad) == 0 || strings.Contains(s, "{{") || strings.Contains(s, "${") {
+			continue
+		}
+		a := Advice{Wrong: true, Message: fmt.Sprintf("%s: %q is no mail address", option, s), Hint: "write " + option + ": [bob@example.com, ann@example.com]"}
+		if _, isList := value.([]any); isList {
+			a.Path = []string{strconv.Itoa(i)}
+		}
+		all = append(all, a)
+	}
+	return all
 }
 
 // emailNotifier sends mails over a few connections to one server, which stay open for a while.
