@@ -42,7 +42,7 @@ Exits with 0 if all tests pass, with 1 if one fails or the files are wrong, and 
 	cmd.Flags().StringVar(&f.junit, "junit", "", "also write the results to this `FILE`, as JUnit XML")
 	cmd.Flags().BoolVar(&f.coverage, "coverage", false, "say which rules no test makes fire")
 	cmd.Flags().Float64Var(&f.coverageMin, "coverage-min", -1, "fail if the tests make fewer `PERCENT` of the rules fire")
-	cmd.Flags().Lookup("coverage-min").DefValue = "" // what stands for none is not worth showing
+	cmd.Flags().Lookup("coverage-min").DefValue = "0" // what stands for none is not worth showing
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }
