@@ -55,6 +55,9 @@ func (q *quietLog) due(kind string, now time.Time) (skipped int, due bool) {
 }
 
 func (h *Handler) logRefusal(r *http.Request, why *refusal) {
-	h.log.warn(why.kind, "webhook call refused", "status", why.status, "why", why.public, "detail", why.private,
-		"path", r.URL.Path, "from", r.RemoteAddr)
+	args := []any{"status", why.status, "why", why.public}
+	if why.private != "" {
+		args = append(args, "detail", why.private)
+	}
+	h.log.warn(why.kind, "webhook call refused", append(args, "path", r.URL.Path, "from", r.RemoteAddr)...)
 }
