@@ -49,8 +49,8 @@ func (a *ahead) queue(f *flight, push func()) error {
 	if a.closed {
 		return ErrClosed
 	}
-	if !a.mustWait(f) {
-		if err := a.decide(f); err != nil {
+	if wait, losses := a.mustWait(f); !wait {
+		if err := a.decide(f, losses); err != nil {
 			return err
 		}
 	}
@@ -66,14 +66,14 @@ func (a *ahead) close() error {
 	return a.reader.close()
 }
 
-// mustWait reports whether a batch before f has to be decided about again, and so f later.
-func (a *ahead) mustWait(f *flight) bool {
+// mustWait reports whether a batch before f has to be decided about again, and so f later, and how many flights have failed so far.
+func (a *ahead) mustWait(f *flight) (wait bool, losses int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.lost > 0 {
 		a.loseOne(f)
 	}
-	return f.lost
+	return f.lost, a.losses
 }
 
 func (a *ahead) loseOne(f *flight) {
@@ -86,17 +86,17 @@ func (a *ahead) loseOne(f *flight) {
 // again decides anew about a flight that is lost. The writer calls it when all before it is stored or has failed.
 func (a *ahead) again(f *flight) error {
 	a.mu.Lock()
-	lost := f.lost
+	lost, losses := f.lost, a.losses
 	a.mu.Unlock()
 	if !lost {
 		return nil
 	}
 	a.deciding.Lock()
 	defer a.deciding.Unlock()
-	return a.decide(f)
+	return a.decide(f, losses)
 }
 
-// takeOff adds f to the flights, unless one failed that f knows of.
+// takeOff adds f to the flights, unless one has failed since there were so many losses: f may know of it, or not of those behind it.
 func (a *ahead) takeOff(f *flight, losses int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

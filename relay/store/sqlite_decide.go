@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// decide makes the receipts and plans of f. Its caller holds a.deciding.
-func (a *ahead) decide(f *flight) error {
+// decide makes the receipts and plans of f. After more losses than these, it has to be decided about again. Its caller holds a.deciding.
+func (a *ahead) decide(f *flight, losses int) error {
 	f.now = a.now().UnixMilli()
 	f.receipts, f.plans, f.keys, f.read = make([]Receipt, len(f.batch)), nil, changes{}, map[string]keyValue{}
 	// What is in the air is noted before the past is read: a batch that lands meanwhile may be missed in the past, but not here.
-	before, known, losses := a.look(f)
+	before, known := a.look(f)
 	// One read transaction for the batch costs less than one for each query. Without it everything is read all the same.
 	if _, err := a.reader.exec("BEGIN"); err == nil {
 		defer a.reader.rollback()
@@ -35,9 +35,8 @@ func (a *ahead) decide(f *flight) error {
 	return nil
 }
 
-// look returns the flights, newest first, the events that brought bodies of f first, as far as memory knows, and how many flights
-// have failed so far.
-func (a *ahead) look(f *flight) (before []*flight, known map[bodyHash]ID, losses int) {
+// look returns the flights, newest first, and the events that brought bodies of f first, as far as memory knows.
+func (a *ahead) look(f *flight) (before []*flight, known map[bodyHash]ID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	before = slices.Clone(a.flights)
@@ -54,7 +53,7 @@ func (a *ahead) look(f *flight) (before []*flight, known map[bodyHash]ID, losses
 			}
 		}
 	}
-	return before, known, a.losses
+	return before, known
 }
 
 // findDuplicates tells the events whose bodies came before, and remembers the others.
