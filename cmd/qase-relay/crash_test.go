@@ -62,6 +62,7 @@ func (w *crashWorld) settle(ctx context.Context, t *testing.T) {
 func (w *crashWorld) tell(t *testing.T, outages []outage) {
 	t.Helper()
 	repeats := w.book.checkRepeats(t, outages)
+	n := w.book.count()
 	t.Logf("broken %d times: %d events acknowledged, %d messages, %d of them again, all with the webhook-id of the first; not accepted: %v",
-		len(outages), len(w.book.acked), w.book.messages, repeats, w.book.refused)
+		len(outages), n.acked, n.messages, repeats, n.refused)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -173,6 +174,18 @@ func (b *crashBook) change(f func()) {
 func (b *crashBook) acknowledge(id int) { b.change(func() { b.acked[id] = true }) }
 func (b *crashBook) refuse(a answer) {
 	b.change(func() { b.refused[cmp.Or(a.Status, "no answer")]++ })
+}
+
+// bookCount is what was counted by now. Receivers may still count on.
+type bookCount struct {
+	acked, messages int
+	refused         map[string]int
+}
+
+func (b *crashBook) count() bookCount {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return bookCount{len(b.acked), b.messages, maps.Clone(b.refused)}
 }
 
 // deliver notes a message, and holds its sender while the gate is shut.

@@ -71,14 +71,14 @@ func TestAFrozenReplicaWakesUpFenced(t *testing.T) {
 	w.book.change(func() { w.book.gate = gate })
 	w.post(ctx, t, 0, events)
 	if !w.book.await(ctx, func() bool { return w.book.messages == atOnce }) {
-		t.Fatalf("%d messages are on their way, want %d", w.book.messages, atOnce)
+		t.Fatalf("%d messages are on their way, want %d", w.book.count().messages, atOnce)
 	}
 	frozen.stop(syscall.SIGSTOP)
 	t.Cleanup(func() { frozen.stop(syscall.SIGCONT) })
 	w.book.change(func() { w.book.gate = nil })
 	other := w.start(t, 1)
 	if !w.book.await(ctx, func() bool { return w.book.messages == events+atOnce }) {
-		t.Fatalf("the other relay did not take over: %d messages\n%s", w.book.messages, other.log.text())
+		t.Fatalf("the other relay did not take over: %d messages\n%s", w.book.count().messages, other.log.text())
 	}
 	close(gate)
 	frozen.stop(syscall.SIGCONT)
@@ -92,8 +92,8 @@ func TestAFrozenReplicaWakesUpFenced(t *testing.T) {
 			t.Errorf("a relay ended with %d:\n%s", p.cmd.ProcessState.ExitCode(), p.log.text())
 		}
 	}
-	if repeats := w.book.checkRepeats(t, nil); repeats != atOnce || w.book.messages != 2*events+atOnce {
-		t.Errorf("%d of %d messages came again, want the %d that were on their way", repeats, w.book.messages, atOnce)
+	if repeats, messages := w.book.checkRepeats(t, nil), w.book.count().messages; repeats != atOnce || messages != 2*events+atOnce {
+		t.Errorf("%d of %d messages came again, want the %d that were on their way", repeats, messages, atOnce)
 	}
 }
 
@@ -104,7 +104,7 @@ func (w *crashWorld) post(ctx context.Context, t *testing.T, relay, upTo int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for id := len(w.book.acked) + 1; id <= upTo; id++ {
+	for id := w.book.count().acked + 1; id <= upTo; id++ {
 		body := fmt.Appendf(nil, `{"event_name":"run.completed","payload":{"id":%d,"failed":1},"project_code":"WEB"}`, id)
 		if a := p.post(ctx, body); a.err != nil || !a.accepted() {
 			t.Fatalf("event %d was not accepted: %s %v", id, a.Status, a.err)
@@ -150,7 +150,7 @@ func TestWithoutItsDatabaseARelayAsksForPatienceAndGoesOnByItself(t *testing.T) 
 		away := time.Now()
 		b.away()
 		if !w.book.await(ctx, func() bool { return w.book.refused[unavailable] > asked }) {
-			t.Fatalf("%s, and nobody is asked for patience: %v", b.name, w.book.refused)
+			t.Fatalf("%s, and nobody is asked for patience: %v", b.name, w.book.count().refused)
 		}
 		b.back()
 		outages = append(outages, outage{away, time.Now()})
@@ -159,7 +159,7 @@ func TestWithoutItsDatabaseARelayAsksForPatienceAndGoesOnByItself(t *testing.T) 
 	stopWriting()
 	w.settle(ctx, t)
 	w.tell(t, outages)
-	for status, n := range w.book.refused {
+	for status, n := range w.book.count().refused {
 		if status != unavailable {
 			t.Errorf("Qase got %q %d times, want %s only:\n%s", status, n, unavailable, p.log.text())
 		}
