@@ -43,7 +43,7 @@ func (l *traffic) accept() ID {
 		_, err := get(ev.Keys[0])
 		return p, err
 	})
-	if err != nil || rs[0].Err != nil {
+	if err != nil || rs[0].Err != nil || rs[0].Duplicate {
 		panic(fmt.Sprint(err, rs))
 	}
 	select {
