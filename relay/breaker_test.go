@@ -160,6 +160,28 @@ func TestAPersonsRetryTriesAFailingReceiverAtOnce(t *testing.T) {
 	})
 }
 
+func TestAPersonsRetryLeavesOtherNotifiersAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mended, other := failing(gone()), failing(gone())
+		r := newRig(t, map[string]sender{"mended": mended.send, "other": other.send})
+		r.acceptMany(t, 20)
+		synctest.Wait()
+		mended.set(nil)
+		before := r.NotifierStates()["other"]
+		if _, err := r.Retry(t.Context(), []store.ID{r.idOf(t, "mended", "007")}); err != nil {
+			t.Fatal(err)
+		}
+		tries := len(other.list())
+		time.Sleep(6 * time.Second)
+		if state := r.NotifierStates()["mended"].State; state != NotifierClosed {
+			t.Errorf("the notifier of the delivery is %s", state)
+		}
+		if state := r.NotifierStates()["other"]; state != before || len(other.list()) != tries {
+			t.Errorf("the other notifier was %+v, and is %+v after %d more attempts", before, state, len(other.list())-tries)
+		}
+	})
+}
+
 func gone() error { return &notifiers.GoneError{Err: errors.New("410 Gone")} }
 
 func TestAReceiverThatIsGonePausesItsNotifier(t *testing.T) {

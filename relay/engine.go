@@ -83,7 +83,7 @@ func New(o Options) *Engine {
 		o.Rand = rand.Float64
 	}
 	if o.IDs == nil {
-		o.IDs = store.NewIDs(o.Store.Node())
+		o.IDs = store.IDsOf(o.Store.Node)
 	}
 	e := &Engine{Options: o, inbox: newQueue[*call](maxWaiting), outbox: newQueue[outcome](0),
 		changed: make(chan struct{}, 1), decide: (*rules.Set).Decide}
@@ -139,13 +139,20 @@ func (e *Engine) Reload(c *Config) {
 	}
 }
 
-// Retry makes dead or pending deliveries due now, and returns how many of them there were. Notifiers whose receivers failed or are gone
-// try them with one message.
+// Retry makes dead or pending deliveries due now, and returns how many of them there were. Those of their notifiers whose receivers failed
+// or are gone try them with one message; the others go on waiting.
 func (e *Engine) Retry(ctx context.Context, ids []store.ID) (int, error) {
+	concerned, err := e.Store.NotifiersOf(ctx, ids) // now, since once they are due they may end at any time
+	if err != nil {
+		return 0, err
+	}
 	n, err := e.Store.Retry(ctx, ids)
-	for _, l := range *e.lanes.Load() {
-		l.poke()
-		err = errors.Join(err, l.tryNow(ctx))
+	lanes := *e.lanes.Load()
+	for _, name := range concerned {
+		if l := lanes[name]; l != nil {
+			l.poke()
+			err = errors.Join(err, l.tryNow(ctx))
+		}
 	}
 	return n, err
 }

@@ -39,6 +39,19 @@ func (m *memory) Reserve(_ context.Context, key string, r store.Rate, most time.
 	return wait, m.fails
 }
 
+// NotifiersOf implements store.Store.
+func (m *memory) NotifiersOf(_ context.Context, ids []store.ID) (names []string, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range m.rows {
+		if slices.Contains(ids, d.ID) && (d.State == store.Dead || d.State == store.Pending) {
+			names = append(names, d.Notifier)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), m.fails
+}
+
 // Cancel implements store.Store.
 func (m *memory) Cancel(_ context.Context, ids []store.ID, why string) (n int, _ error) {
 	m.mu.Lock()

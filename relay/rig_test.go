@@ -94,15 +94,21 @@ func (r *rig) accept(t *testing.T, entity, title string) Receipt {
 // delivery returns the delivery with this title.
 func (r *rig) delivery(t *testing.T, title string) (store.Delivery, []store.Attempt) {
 	t.Helper()
+	d, attempts, _ := r.memory.Delivery(t.Context(), r.idOf(t, "", title))
+	return d, attempts
+}
+
+// idOf finds a delivery by its title, and by its notifier if one is named.
+func (r *rig) idOf(t *testing.T, notifier, title string) store.ID {
+	t.Helper()
 	list, _, _ := r.memory.Deliveries(t.Context(), store.DeliveryFilter{})
 	for _, d := range list {
-		if d.Title == title {
-			d, attempts, _ := r.memory.Delivery(t.Context(), d.ID)
-			return d, attempts
+		if d.Title == title && (notifier == "" || d.Notifier == notifier) {
+			return d.ID
 		}
 	}
 	t.Fatalf("there is no delivery %q", title)
-	return store.Delivery{}, nil
+	return 0
 }
 
 // arrivals collects what a receiver got, and when.

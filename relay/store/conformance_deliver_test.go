@@ -126,6 +126,24 @@ func deliverCases() map[string]func(*fixture) {
 			f.equal("being sent", n, 0)
 			f.equal("unfinished", f.Load(), Load{1, int64(len(f.get(next).Message))})
 		},
+		"the notifiers of dead and pending deliveries are named once": func(f *fixture) {
+			dead, done := f.put(""), f.put("")
+			f.claim()
+			f.finish(Dead, time.Time{}, dead)
+			f.finish(Delivered, time.Time{}, done)
+			ids := []ID{dead, done, 12345}
+			var p Plan
+			for i := range 40 {
+				p.Deliveries = append(p.Deliveries, f.delivery([]string{"a", "b"}[i%2], ""))
+				ids = append(ids, p.Deliveries[i].ID)
+			}
+			f.accept(f.event(), p)
+			for want, of := range map[string][]ID{"[a b n]": ids, "[b]": ids[4:5], "[]": {done, 12345}} {
+				names, err := f.NotifiersOf(f.Context(), of)
+				f.check(err)
+				f.equal("names", names, want)
+			}
+		},
 		"many can be retried at once": func(f *fixture) {
 			var ids []ID
 			var p Plan

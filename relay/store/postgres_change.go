@@ -27,6 +27,18 @@ func (s *Postgres) Cancel(ctx context.Context, ids []ID, why string) (int, error
 	return n, wrap(err, "cancelling deliveries")
 }
 
+// NotifiersOf implements Store.
+func (s *Postgres) NotifiersOf(ctx context.Context, ids []ID) (names []string, err error) {
+	const q = "SELECT DISTINCT notifier FROM deliveries WHERE state IN ('dead', 'pending') AND id = ANY ($1) ORDER BY notifier"
+	err = s.list(ctx, query{q, []any{int64s(ids)}}, func(rows pgx.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		names = append(names, name)
+		return err
+	})
+	return names, wrap(err, "reading the notifiers of deliveries")
+}
+
 func (s *Postgres) changeAll(ctx context.Context, all pgChange) (total int, err error) {
 	ids := slices.Compact(slices.Sorted(slices.Values(all.ids)))
 	for slice := range slices.Chunk(ids, retrySlice) {
@@ -42,9 +54,8 @@ func (s *Postgres) changeAll(ctx context.Context, all pgChange) (total int, err 
 
 // change queues a change by a person. When deliveries are cancelled, those that waited for them go.
 func (t *pgTx) change(c *pgChange) {
-	ids := make([]int64, len(c.ids))
-	for i, id := range c.ids {
-		ids[i] = int64(id)
+	ids := int64s(c.ids)
+	for _, id := range c.ids {
 		t.store.bell.note(t.lanes[id].notifier)
 	}
 	sum := &countSum{}
@@ -57,6 +68,15 @@ func (t *pgTx) change(c *pgChange) {
 		t.queue(retryDeliveries, args...).QueryRow(scan)
 	}
 	t.addLoad(sum)
+}
+
+// int64s gives ids as PostgreSQL takes them.
+func int64s(ids []ID) []int64 {
+	list := make([]int64, len(ids))
+	for i, id := range ids {
+		list[i] = int64(id)
+	}
+	return list
 }
 
 // What retryDeliveries and cancelDeliveries have in common: which are found, and how the counts change.

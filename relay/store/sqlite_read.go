@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -97,6 +98,20 @@ func (s *SQLite) NextDue(ctx context.Context, notifier string) (due time.Time, e
 		WHERE unfinished = 1 AND notifier = ? AND next_at IS NOT NULL`
 	err = s.list(ctx, query{q, []any{notifier}}, func(r row) { due = r.time(0) })
 	return due, wrap(err, "reading when the next delivery is due")
+}
+
+// NotifiersOf implements Store.
+func (s *SQLite) NotifiersOf(ctx context.Context, ids []ID) (names []string, err error) {
+	const q = "SELECT DISTINCT notifier FROM deliveries WHERE (state = 'dead' OR state = 'pending') AND id IN " + sixteen
+	values := make([]any, len(ids))
+	for i, id := range ids {
+		values[i] = id
+	}
+	err = s.readers.read(ctx, func(_ context.Context, c *conn) error {
+		return c.queryMany(q, nil, values, func(r row) { names = append(names, r.str(0)) })
+	})
+	slices.Sort(names)
+	return slices.Compact(names), wrap(err, "reading the notifiers of deliveries")
 }
 
 // Event implements Store.

@@ -61,6 +61,8 @@ type Store interface {
 	// Retry makes dead or pending deliveries due now, whatever is before them, with a fresh allowance of attempts, and
 	// returns how many it found.
 	Retry(ctx context.Context, ids []ID) (int, error)
+	// NotifiersOf names, in their order, the notifiers of those of these deliveries that are dead or pending.
+	NotifiersOf(ctx context.Context, ids []ID) ([]string, error)
 	// Cancel makes dead or pending deliveries cancelled for the given reason, lets those go that waited for them, and returns how many it found.
 	Cancel(ctx context.Context, ids []ID, why string) (int, error)
 
@@ -89,7 +91,8 @@ type Store interface {
 	// Check reports whether the store can write now, by writing.
 	Check(ctx context.Context) error
 
-	// Node is the number of this relay among those that use the store at this time, from 0 to 1023.
+	// Node is the number of this relay among those that use the store at this time, from 0 to 1023. It is another one after the relay was
+	// out of reach for so long that its number was given away.
 	Node() int
 	// Holds reports whether what was claimed here is still ours for some seconds. When it is false, because the store could not be
 	// reached for long, another relay may have taken it over, and what is not sent yet must not be. It is to be
