@@ -64,8 +64,10 @@ func TestIDsBearTheNumberOfTheRelay(t *testing.T) {
 	m := newMemory()
 	m.node = 5
 	e := New(Options{Store: m, Config: configOf(nil)})
-	if id := e.IDs.Next(time.Now()); int64(id)>>12&1023 != 5 {
-		t.Errorf("the id %d is not of relay 5", id)
+	for _, m.node = range []int{5, 3} {
+		if id := e.IDs.Next(time.Now()); int64(id)>>12&1023 != int64(m.node) {
+			t.Errorf("the id %d is not of relay %d", id, m.node)
+		}
 	}
 }
 

@@ -44,19 +44,28 @@ func FirstID(t time.Time) ID { return ID((t.UnixMilli() - idEpoch) << (nodeBits 
 
 // IDs makes ids that grow, even when the clock does not. It may be used from many goroutines.
 type IDs struct {
-	node int64
-	mu   sync.Mutex
-	last int64 // time and counter of the last id, without the node
+	number func() int
+	mu     sync.Mutex
+	node   int64 // of the last id
+	last   int64 // time and counter of the last id, without the node
 }
 
 // NewIDs returns a maker of ids for one relay, whose number is between 0 and 1023.
-func NewIDs(node int) *IDs { return &IDs{node: int64(node) & (1<<nodeBits - 1)} }
+func NewIDs(node int) *IDs { return IDsOf(func() int { return node }) }
 
-// Next returns an id for the given time. If the clock stands still or went back, it counts on from the last id.
+// IDsOf is NewIDs for a relay whose number may change, as that of a Store does.
+func IDsOf(node func() int) *IDs { return &IDs{number: node} }
+
+// Next returns an id for the given time. If the clock stands still or went back, it counts on from the last id, and if the relay has another
+// number than before, from the next millisecond, so that ids grow even if the number is smaller.
 func (g *IDs) Next(now time.Time) ID {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	const maxCounter = 1<<counterBits - 1
+	if node := int64(g.number()) & (1<<nodeBits - 1); node != g.node {
+		g.node, g.last = node, g.last|maxCounter
+	}
 	g.last = max(g.last+1, (now.UnixMilli()-idEpoch)<<counterBits)
-	ms, counter := g.last>>counterBits, g.last&(1<<counterBits-1)
+	ms, counter := g.last>>counterBits, g.last&maxCounter
 	return ID(ms<<(nodeBits+counterBits) | g.node<<counterBits | counter)
 }

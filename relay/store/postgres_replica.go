@@ -58,29 +58,39 @@ func (s *Postgres) Holds() bool {
 // register takes a number that is free, and a new session.
 func (s *Postgres) register(ctx context.Context) error {
 	start := time.Now()
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	var j joining
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", s.lockName(lockNodes, "")); err != nil {
 			return err
 		}
-		node, err := s.freeNode(ctx, tx)
-		if err != nil {
+		if j.node, err = s.freeNode(ctx, tx); err != nil {
 			return err
 		}
-		const take = `INSERT INTO replicas (node, session, beat_at, ended) VALUES ($1, nextval('sessions'), ` + dbNow + `, false)
-			ON CONFLICT (node) DO UPDATE SET session = excluded.session, beat_at = excluded.beat_at, ended = false RETURNING session`
-		var session int64
-		if err := tx.QueryRow(ctx, take, node).Scan(&session); err != nil {
-			return err
-		}
-		s.me.node.Store(node)
-		s.me.session.Store(session)
-		return s.readOwnLoad(ctx, tx)
+		return j.take(ctx, tx)
 	})
 	if err != nil {
 		return fmt.Errorf("joining the relays that use the store: %w", err)
 	}
+	s.me.node.Store(j.node) // not before the commit, since until then the number may be another relay's
+	s.me.session.Store(j.session)
+	s.counts.own.Store(j.deliveries)
+	s.counts.ownBytes.Store(j.bytes)
 	s.me.beat.Store(&start)
 	return s.beatOnce(ctx)
+}
+
+// joining is what a relay is to become.
+type joining struct{ node, session, deliveries, bytes int64 }
+
+// take makes the number ours. We begin to count from what those who had it before have left.
+func (j *joining) take(ctx context.Context, tx pgx.Tx) error {
+	const number = `INSERT INTO replicas (node, session, beat_at, ended) VALUES ($1, nextval('sessions'), ` + dbNow + `, false)
+		ON CONFLICT (node) DO UPDATE SET session = excluded.session, beat_at = excluded.beat_at, ended = false RETURNING session`
+	if err := tx.QueryRow(ctx, number, j.node).Scan(&j.session); err != nil {
+		return err
+	}
+	const load = "SELECT coalesce(sum(unfinished), 0)::bigint, coalesce(sum(bytes), 0)::bigint FROM counts WHERE node = $1"
+	return tx.QueryRow(ctx, load, j.node).Scan(&j.deliveries, &j.bytes)
 }
 
 // freeNode prefers the number that this relay had before.
@@ -93,16 +103,6 @@ func (s *Postgres) freeNode(ctx context.Context, tx pgx.Tx) (node int64, err err
 		return 0, fmt.Errorf("all %d numbers are taken; wait a minute, or run fewer relays on this store", nodes)
 	}
 	return node, err
-}
-
-// readOwnLoad begins to count from what those who had our number before have left.
-func (s *Postgres) readOwnLoad(ctx context.Context, tx pgx.Tx) error {
-	const q = "SELECT coalesce(sum(unfinished), 0)::bigint, coalesce(sum(bytes), 0)::bigint FROM counts WHERE node = $1"
-	var deliveries, bytes int64
-	err := tx.QueryRow(ctx, q, s.me.node.Load()).Scan(&deliveries, &bytes)
-	s.counts.own.Store(deliveries)
-	s.counts.ownBytes.Store(bytes)
-	return err
 }
 
 // unregister ends the session, so that other relays may take over at once.

@@ -12,12 +12,13 @@ import (
 // relays are several stores on one schema, with the clock of the database.
 type relays struct {
 	*fixture
+	url string
 	all []*Postgres
 }
 
 func newRelays(t *testing.T, s *schemas, n int) *relays {
 	url := s.take(t)
-	r := &relays{}
+	r := &relays{url: url}
 	r.fixture = newFixture(t, func(t *testing.T, _ func() time.Time) func() Store {
 		return func() Store { return r.add(t, url) }
 	})
@@ -43,11 +44,17 @@ func (r *relays) beat() {
 	}
 }
 
+// run runs a statement beside the relays.
+func (r *relays) run(sql string, args ...any) {
+	r.Helper()
+	_, err := r.all[0].pool.Exec(r.Context(), sql, args...)
+	r.check(err)
+}
+
 // kill makes a relay dead for the others, as if its heart had not beaten for a minute.
 func (r *relays) kill(p *Postgres) {
 	r.Helper()
-	_, err := r.all[0].pool.Exec(r.Context(), "UPDATE replicas SET beat_at = beat_at - 60000 WHERE session = $1", p.me.session.Load())
-	r.check(err)
+	r.run("UPDATE replicas SET beat_at = beat_at - 60000 WHERE session = $1", p.me.session.Load())
 	long := time.Now().Add(-time.Minute)
 	p.me.beat.Store(&long)
 }
@@ -85,6 +92,7 @@ func testRelays(t *testing.T, s *schemas) {
 		"what all store and send at the same time keeps its order":           (*relays).keepOrder,
 		"what a dead relay was sending is taken over, in order":              (*relays).takeOver,
 		"a relay that was taken for dead sends nothing and joins again":      (*relays).comeBack,
+		"a relay whose number was given away makes its ids with another":     (*relays).loseNumber,
 		"a claim whose commit nobody confirmed is handed back":               (*relays).unsure,
 		"a rate is shared by all":                                            (*relays).shareRate,
 		"a relay hears of work that another one has stored":                  (*relays).hear,
@@ -194,6 +202,25 @@ func (r *relays) comeBack() {
 	r.check(p.Finish(r.Context(), []Outcome{{ID: id, Lease: ds[0].Lease, State: Pending}}))
 	r.equal("holds after that", p.Holds(), true)
 	r.equal("claimed by another one", idsOf(r.claimOf(r.all[2])), []ID{id})
+}
+
+func (r *relays) loseNumber() {
+	p := r.all[1]
+	p.quit()
+	p.background.Wait() // it does not come back before the other one is there
+	maker, node, now := IDsOf(p.Node), p.Node(), time.Now()
+	before := maker.Next(now)
+	r.kill(p)
+	r.kill(p)
+	r.run("INSERT INTO replicas SELECT n, -n, " + dbNow + ", true FROM generate_series(3, 1023) n") // so that none is left but that one
+	heir := r.add(r.T, r.url)
+	r.Cleanup(func() { r.check(heir.Close()) })
+	r.equal("the heir's number", heir.Node(), node)
+	r.run("DELETE FROM replicas WHERE node = 3")
+	r.check(p.beatOrJoin(r.Context()))
+	after := maker.Next(now)
+	r.equal("the number of the one that came back, and of its ids", []any{p.Node(), int64(after) >> counterBits & (nodes - 1)}, []any{3, 3})
+	r.equal("ids grow", after > before, true)
 }
 
 func (r *relays) unsure() {

@@ -179,9 +179,11 @@ func TestAtLeast(t *testing.T) {
 }
 
 func TestIDsGrowAndReadBack(t *testing.T) {
-	g, now := NewIDs(1023), time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	node, now := 0, time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	g := IDsOf(func() int { return node })
 	last := ID(0)
 	for i := range 10000 {
+		node = 1023 - i/1000
 		id := g.Next(now.Add(-time.Duration(i) * time.Millisecond))
 		if id <= last {
 			t.Fatalf("%d after %d", id, last)
