@@ -16,8 +16,26 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// maxAnswer is far above the largest event with its decisions.
-const maxAnswer = 64 << 20
+const (
+	// maxAnswer is far above the largest event with its decisions.
+	maxAnswer = 64 << 20
+	// connectTimeout is how long a connection may take to come about, however long the answer may take.
+	connectTimeout = 10 * time.Second
+	// shortAnswer is how long a question about one thing, or one page of a list, waits for its answer, and longAnswer one about many, for which
+	// the relay takes as long at most.
+	shortAnswer = 15 * time.Second
+	longAnswer  = 10 * time.Minute
+)
+
+// newHTTPClient returns a client for relays. How long an answer may take is said by the context of each request. Redirects are not followed: no
+// relay sends any, and the token is for none but the relay.
+func newHTTPClient() *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: connectTimeout}).DialContext,
+			TLSHandshakeTimeout: connectTimeout},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
 
 // clientFlags say where a running relay is, and who asks.
 type clientFlags struct {
@@ -25,16 +43,20 @@ type clientFlags struct {
 	timeout    time.Duration
 }
 
-func (f *clientFlags) add(flags *pflag.FlagSet) {
+func (f *clientFlags) add(flags *pflag.FlagSet) { f.addWaiting(flags, shortAnswer) }
+
+// addWaiting adds the flags with another default for how long to wait.
+func (f *clientFlags) addWaiting(flags *pflag.FlagSet, timeout time.Duration) {
 	flags.StringVar(&f.url, "url", defaultAdminURL, "admin address of the relay to ask")
 	flags.StringVar(&f.token, "token", "", "its --admin-token")
-	flags.DurationVar(&f.timeout, "timeout", 15*time.Second, "how long to wait for one answer")
+	flags.DurationVar(&f.timeout, "timeout", timeout, "how long to wait for one answer")
 }
 
 // client asks the admin API of a running relay. Its errors say what to do.
 type client struct {
 	clientFlags
 	base *url.URL
+	http *http.Client
 }
 
 func newClient(f clientFlags) (*client, error) {
@@ -42,7 +64,7 @@ func newClient(f clientFlags) (*client, error) {
 	if err != nil || base.Host == "" {
 		return nil, hint(fmt.Errorf("--url %q is not a URL", f.url), "for example %s", defaultAdminURL)
 	}
-	return &client{f, base.JoinPath("api/v1")}, nil
+	return &client{f, base.JoinPath("api/v1"), newHTTPClient()}, nil
 }
 
 // get decodes the answer at path, below /api/v1, into v.
@@ -98,7 +120,7 @@ func (c *client) open(ctx context.Context, q question) (io.ReadCloser, error) {
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, c.noAnswer(errors.Unwrap(err))
 	}
@@ -112,7 +134,10 @@ func (c *client) open(ctx context.Context, q question) (io.ReadCloser, error) {
 
 func (c *client) noAnswer(err error) error {
 	var lookup *net.DNSError
+	var dial *net.OpError
 	switch {
+	case errors.As(err, &dial) && dial.Op == "dial" && dial.Timeout():
+		return hint(fmt.Errorf("no connection to %s in time", c.base.Host), "is that machine there, and does a firewall let this one through?")
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return hint(fmt.Errorf("nothing listens at %s", c.url), "--url is the admin address of a relay; serve logs it when it starts")
 	case errors.Is(err, context.DeadlineExceeded):
@@ -134,14 +159,16 @@ func (e *refusedError) Unwrap() error { return e.err }
 
 func refusal(resp *http.Response, said string) error {
 	err := fmt.Errorf("the relay answered %s: %s", resp.Status, printable(said))
-	switch resp.StatusCode {
-	case http.StatusUnauthorized:
+	switch code := resp.StatusCode; {
+	case code >= 300 && code < 400:
+		err = hint(err, "redirects are not followed: give the final address as --url")
+	case code == http.StatusUnauthorized:
 		err = hint(err, "give the relay's --admin-token by --token or in QASE_RELAY_TOKEN")
-	case http.StatusConflict:
+	case code == http.StatusConflict:
 		err = wrong(errors.New(printable(said)))
-	case http.StatusNotFound, http.StatusMethodNotAllowed:
+	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed:
 		err = hint(err, "--url is the admin address, not the public one; is the relay older than this program?")
-	case http.StatusServiceUnavailable:
+	case code == http.StatusServiceUnavailable:
 		err = hint(err, "the relay could not read or write its store; try again, and look at its log")
 	}
 	return &refusedError{resp.StatusCode, err}

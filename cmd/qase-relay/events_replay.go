@@ -31,7 +31,7 @@ Exits with 1 if one of them could not be replayed.`,
 	}
 	cmd.Flags().BoolVar(&f.rehearse, "rehearse", false, "store and send nothing")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
-	f.add(cmd.Flags())
+	f.addWaiting(cmd.Flags(), longAnswer)
 	return cmd
 }
 

@@ -46,7 +46,7 @@ func healthcheck(ctx context.Context, c *console, base string) error {
 	if err != nil {
 		return fmt.Errorf("asking %s: %w", base, err)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := newHTTPClient().Do(req)
 	if err != nil {
 		return wrong(fmt.Errorf("no answer from %s: %w", u.Host, errors.Unwrap(err)))
 	}

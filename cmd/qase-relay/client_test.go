@@ -1,0 +1,79 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestCommandsWaitAsLongAsTheirAnswerMayTake(t *testing.T) {
+	for command, want := range map[string]time.Duration{
+		"events list": shortAnswer, "events export": shortAnswer, "deliveries list": shortAnswer, "deliveries retry": shortAnswer,
+		"events replay": longAnswer, "healthcheck": 5 * time.Second,
+	} {
+		cmd, _, err := newRoot(&console{}).Find(strings.Fields(command))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := cmd.Flags().GetDuration("timeout"); got != want || err != nil {
+			t.Errorf("%s waits for %s, %v", command, got, err)
+		}
+	}
+}
+
+func TestNoQuestionWaitsForEver(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // connections come about, but nobody ever reads them
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	c, err := newClient(clientFlags{url: "http://" + silent.Addr().String(), timeout: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.get(t.Context(), "events", nil, &struct{}{}); err == nil || !strings.Contains(err.Error(), "no answer from "+c.base.Host+" in time") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheTokenDoesNotFollowRedirects(t *testing.T) {
+	asked := make(chan string, 1)
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.Header.Get("Authorization") }))
+	defer other.Close()
+	moved := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
+	defer moved.Close()
+	c, err := newClient(clientFlags{url: moved.URL, token: "s3cret", timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said *hintError
+	if err := c.get(t.Context(), "events", nil, &struct{}{}); !errors.As(err, &said) || !strings.Contains(said.hint, "final address") {
+		t.Errorf("got %v", err)
+	}
+	select {
+	case token := <-asked:
+		t.Errorf("the other server was asked with the token %q", token)
+	default:
+	}
+}
+
+func TestAMachineThatIsNotThereIsToldFromOneThatDoesNotAnswer(t *testing.T) {
+	c, err := newClient(clientFlags{url: "http://10.0.0.5:9090"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, err := range map[string]error{
+		"no connection to 10.0.0.5:9090 in time": &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded},
+		"no answer from 10.0.0.5:9090: bad luck": &net.OpError{Op: "dial", Err: errors.New("bad luck")},
+	} {
+		if got := fmt.Sprint(c.noAnswer(err)); !strings.Contains(strings.ReplaceAll(got, "dial: ", ""), want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
