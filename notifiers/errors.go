@@ -45,6 +45,13 @@ type GoneError struct{ Err error }
 func (e *GoneError) Error() string { return e.Err.Error() }
 func (e *GoneError) Unwrap() error { return e.Err }
 
+// DoubtfulError is an answer of which nobody knows whether it will come again. Trying again may help, but if it has not soon, it will not;
+// until then, later messages about the same thing wait.
+type DoubtfulError struct{ Err error }
+
+func (e *DoubtfulError) Error() string { return e.Err.Error() }
+func (e *DoubtfulError) Unwrap() error { return e.Err }
+
 // transientError is a failure worth another attempt, with its reason.
 type transientError struct {
 	reason string

@@ -18,6 +18,10 @@ type Retry struct {
 	For     time.Duration // so long after the first attempt, give up; default 24 hours
 }
 
+// doubtFor is how long an answer is tried again at most of which nobody knows whether it will come again: long enough for a restart or a
+// short trouble over there, and much shorter than what waits behind it is held up otherwise.
+const doubtFor = 15 * time.Minute
+
 // retryOf fills the defaults into what a notifier says.
 func retryOf(r rules.Retry) Retry {
 	return Retry{
@@ -36,7 +40,8 @@ func retryOf(r rules.Retry) Retry {
 func (r Retry) Next(attempt int, since time.Duration, err error, random float64) (wait time.Duration, again bool) {
 	r = retryOf(rules.Retry(r))
 	var permanent *notifiers.PermanentError
-	if errors.As(err, &permanent) || since > r.For {
+	var doubtful *notifiers.DoubtfulError
+	if errors.As(err, &permanent) || since > r.For || errors.As(err, &doubtful) && since > doubtFor {
 		return 0, false
 	}
 	ceiling := float64(r.Max)

@@ -14,6 +14,7 @@ func TestRetryNext(t *testing.T) {
 	after := func(d time.Duration) error {
 		return fmt.Errorf("sending: %w", &notifiers.RetryAfterError{After: d, Err: plain})
 	}
+	doubtful := &notifiers.RetryAfterError{After: time.Second, Err: &notifiers.DoubtfulError{Err: plain}}
 	own := Retry{Initial: time.Second, Max: 10 * time.Second, For: time.Minute}
 	cases := []struct {
 		name    string
@@ -34,6 +35,9 @@ func TestRetryNext(t *testing.T) {
 		{"after its time it gives up", own, 9, time.Minute + 1, plain, 1, 0, false},
 		{"after a day it gives up", Retry{}, 31, 24*time.Hour + 1, plain, 1, 0, false},
 		{"a permanent error is never tried again", Retry{}, 1, 0, &notifiers.PermanentError{Err: plain}, 1, 0, false},
+		{"a doubtful answer is tried again", Retry{}, 9, 15 * time.Minute, doubtful, 1, 1280 * time.Second, true},
+		{"but not for long", Retry{}, 9, 15*time.Minute + 1, doubtful, 1, 0, false},
+		{"and not for longer than the notifier wants", own, 9, time.Minute + 1, doubtful, 1, 0, false},
 		{"a receiver's later time is kept", Retry{}, 1, 0, after(30 * time.Second), 1, 30 * time.Second, true},
 		{"a receiver's sooner time does not shorten the wait", Retry{}, 4, 0, after(time.Second), 1, 40 * time.Second, true},
 		{"a receiver cannot ask for more than an hour", own, 1, 0, after(24 * time.Hour), 1, time.Hour, true},
