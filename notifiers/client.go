@@ -118,5 +118,20 @@ func (m masker) attemptError(outer context.Context, doing string, err error) err
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return &transientError{ReasonTimeout, fmt.Errorf("%s: no answer in time", doing)}
 	}
-	return &transientError{ReasonServer, fmt.Errorf("%s: %w", doing, m.error(err))}
+	return &transientError{ReasonServer, fmt.Errorf("%s: %w", doing, m.error(plainly(err)))}
+}
+
+// plainly says in words what the network libraries say in terms of their own.
+func plainly(err error) error {
+	err = redactURL(err)
+	text := strings.ReplaceAll(err.Error(), "net/http: HTTP/1.x transport connection broken: ", "")
+	switch {
+	case errors.Is(err, io.EOF):
+		text = strings.TrimSuffix(text, "EOF") + "the connection was closed before there was an answer"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		text = strings.TrimSuffix(text, "unexpected EOF") + "the connection was closed in the middle of the answer"
+	case text == err.Error():
+		return err
+	}
+	return errors.New(text)
 }

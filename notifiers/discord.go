@@ -134,12 +134,13 @@ func withQuery(raw string, parameters map[string]string) string {
 // readDiscord knows Discord's error codes (https://discord.com/developers/docs/topics/opcodes-and-status-codes#json).
 func readDiscord(a answer) verdict {
 	var said struct {
+		ID         string  `json:"id"` // of the message, or of the webhook
 		Message    string  `json:"message"`
 		Code       int     `json:"code"`
 		RetryAfter float64 `json:"retry_after"` // seconds
 		Errors     json.RawMessage
 	}
-	if json.Unmarshal(a.body, &said) != nil && a.code == http.StatusOK {
+	if err := json.Unmarshal(a.body, &said); a.code == http.StatusOK && (err != nil || said.ID == "") {
 		return verdict{fate: strange, detail: string(a.body)}
 	}
 	v := verdict{detail: strings.TrimSpace(said.Message + " " + string(said.Errors)), after: seconds(said.RetryAfter)}

@@ -40,7 +40,7 @@ func TestDiscordWaitsForTheMessageAndPostsInTheThread(t *testing.T) {
 }
 
 func TestDiscordTellsWhereAWebhookPosts(t *testing.T) {
-	n := discordService().make(t, server(t, slackSays(200, `{"name":"Qase","channel_id":"456"}`, "")), 10*time.Second)
+	n := discordService().make(t, server(t, slackSays(200, `{"id":"1","name":"Qase","channel_id":"456"}`, "")), 10*time.Second)
 	if found, err := n.(Prober).Probe(t.Context(), nil); err != nil || found != "the webhook “Qase” posts to the channel 456" {
 		t.Errorf("%q, %v", found, err)
 	}

@@ -72,7 +72,7 @@ func smtpBreaks() []answerCase {
 	}
 	return []answerCase{
 		raw("421 as a greeting", "again", "421", "421 busy"),
-		raw("554 as a greeting", "never", "554", "554 go away"),
+		raw("554 as a greeting", "never", "check host and port", "554 go away"),
 		raw("drops after it took the mail", "delivered", "", "220 hi", "250 hi", "250 ok", "250 ok", "354 go", "DATA", "250 2.0.0 queued as X1"),
 		raw("drops before it took the mail", "again", "", "220 hi", "250 hi", "250 ok", "250 ok", "354 go", "DATA"),
 		raw("drops within the mail", "again", "", "220 hi", "250 hi", "250 ok", "250 ok", "354 go"),

@@ -100,10 +100,10 @@ func (s *smtpSession) data(l letter) (string, error) {
 	s.handed = true
 	// Closing the writer would end the mail, and so the server would take a part of it for the whole.
 	if _, err := w.Write(l.data); err != nil {
-		return "", fmt.Errorf("sending the mail: %w", err)
+		return "", fmt.Errorf("handing it over: %w", err)
 	}
 	if err := w.Close(); err != nil {
-		return "", fmt.Errorf("sending the mail: %w", err)
+		return "", fmt.Errorf("handing it over: %w", err)
 	}
 	if dc, ok := w.(*smtp.DataCloser); ok {
 		return "250 " + dc.ServerResponse(), nil

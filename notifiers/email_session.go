@@ -67,13 +67,22 @@ func (n *emailNotifier) dial(ctx context.Context) (*smtpSession, error) {
 	defer stop()
 	if err := n.greet(s); err != nil {
 		s.close()
-		return nil, fmt.Errorf("greeting %s: %w", addr, err)
+		return nil, fmt.Errorf("greeting %s: %w", addr, turnedAway(err))
 	}
 	if err := n.login(ctx, s.client); err != nil {
 		s.close()
 		return nil, fmt.Errorf("logging in to %s: %w", addr, err)
 	}
 	return s, nil
+}
+
+// turnedAway tells what to do about a server that refuses us before it knows what we want.
+func turnedAway(err error) error {
+	var reply *textproto.Error
+	if errors.As(err, &reply) && reply.Code >= 500 {
+		return &PermanentError{Err: fmt.Errorf("%w: check host and port, and that the server takes mail from this machine", err)}
+	}
+	return err
 }
 
 // greet says hello and encrypts the connection as configured.

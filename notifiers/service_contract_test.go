@@ -91,7 +91,7 @@ func (s serviceChannel) commonAnswers() []answerCase {
 	return []answerCase{
 		s.answer("taken", "delivered", "", slackSays(200, s.ok, "")),
 		s.answer("200 with an endless body", byStatus, "", endless(200)),
-		s.answer("200 with HTML", byStatus, "", slackSays(200, maintenance, "")),
+		s.answer("200 with HTML", "again", "form", slackSays(200, maintenance, "")),
 		s.answer("302", "never", "redirects", slackSays(302, "", "")),
 		s.answer("400 with nothing", "never", "400", slackSays(400, "", "")),
 		s.answer("401 with HTML", "never", "401", slackSays(401, maintenance, "")),
@@ -149,6 +149,8 @@ func discordService() serviceChannel {
 		answers: func(at answerAt) []answerCase {
 			return []answerCase{
 				at(204, "", "delivered", ""),
+				at(200, "{}", "again", "not in the form"),
+				at(200, "null", "again", "not in the form"),
 				at(429, `{"message":"You are being rate limited.","retry_after":6.5,"global":false}`, "not before", "rate limited"),
 				at(404, `{"message":"Unknown Webhook","code":10015}`, "gone", "deleted"),
 				at(401, `{"message":"Invalid Webhook Token","code":50027}`, "never", "whole URL"),

@@ -115,7 +115,7 @@ func adviseTexts(path []string, object map[string]any, limit int) []Advice {
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		at, limit := append(slices.Clip(path), key), textLimit(kind, key)
 		if inner, isObject := object[key].(map[string]any); isObject {
-			all = append(all, adviseTexts(at, inner, limit)...)
+			all = append(append(all, adviseTextType(at, kind, inner)...), adviseTexts(at, inner, limit)...)
 		}
 		list, _ := object[key].([]any)
 		for i, one := range list {
@@ -125,6 +125,17 @@ func adviseTexts(path []string, object map[string]any, limit int) []Advice {
 		}
 	}
 	return all
+}
+
+// adviseTextType judges the type of a text object that stands under text of an object of some kind.
+func adviseTextType(at []string, kind string, text map[string]any) []Advice {
+	takes := map[string][]string{"section": {"mrkdwn", "plain_text"}, "header": {"plain_text"}, "button": {"plain_text"}}[kind]
+	written, _ := text["type"].(string)
+	if at[len(at)-1] != "text" || takes == nil || strings.Contains(written, "{{") || slices.Contains(takes, written) {
+		return nil
+	}
+	return []Advice{{Path: append(slices.Clone(at), "type"), Wrong: true,
+		Message: fmt.Sprintf("the text of a %s cannot be of type %q", kind, written), Hint: "write type: " + strings.Join(takes, " or ")}}
 }
 
 func adviseText(path []string, kind, text string, limit int) []Advice {

@@ -78,6 +78,9 @@ func (f *blockFitter) object(written map[string]any, limit int) (fit map[string]
 			fit[key] = v
 		}
 	}
+	if kind == "image" && fit["alt_text"] == nil { // Slack takes none without
+		fit["alt_text"] = "image"
+	}
 	if _, leads := written["url"]; leads && fit["url"] == nil {
 		return nil, false // a button that leads nowhere
 	}

@@ -101,6 +101,14 @@ func checkTexts(t *testing.T, object map[string]any, limit int) int {
 	return total
 }
 
+func TestAnImageWhoseTextIsEmptyKeepsOne(t *testing.T) {
+	blocks := []any{map[string]any{"type": "image", "image_url": "https://example.com/a.png", "alt_text": ""}}
+	post := slackMessage(testMessage(), slackOptions{Blocks: blocks})
+	if len(post.Blocks) != 1 || post.Blocks[0]["alt_text"] != "image" {
+		t.Errorf("%v", post.Blocks)
+	}
+}
+
 func TestBlocksOfWhichNothingIsLeftGiveTheUsualLayout(t *testing.T) {
 	for _, blocks := range []string{`[]`, `null`, `"x"`, `[{"type":""}]`, `[{"type":"section","text":{"type":"mrkdwn","text":" "}}]`, `[1,"x",null,[]]`} {
 		var o slackOptions
@@ -156,6 +164,10 @@ func TestWhatIsSaidOfOptionsAsTheyAreWritten(t *testing.T) {
 		{token, "blocks", many, "error 50: there are 52 blocks, and Slack takes 50"},
 		{token, "blocks", `[{"type":"section"}]`, "error 0: a block section needs text"},
 		{token, "blocks", `[{"type":"image","alt_text":"x"}]`, "error 0: a block image needs image_url"},
+		{token, "blocks", `[{"type":"header","text":{"type":"mrkdwn","text":"x"}}]`, `error 0.text.type: the text of a header cannot be of type "mrkdwn"`},
+		{token, "blocks", `[{"type":"section","text":{"type":"markdwn","text":"x"}}]`, `error 0.text.type: the text of a section cannot be of type "markdwn"`},
+		{token, "blocks", `[{"type":"section","text":{"type":"{{ .level }}","text":"x"}}]`, ""},
+		{token, "blocks", `[{"type":"actions","elements":[{"type":"button","text":{"type":"mrkdwn","text":"x"}}]}]`, `error 0.elements.0.text.type: the text of a button cannot be of type "mrkdwn"`},
 		{token, "blocks", `[{"type":"header","text":"x"}]`, "error 0.text: the text of a header must be an object"},
 		{token, "blocks", `[{"type":"header","text":{"type":"plain_text","text":"` + strings.Repeat("x", 151) + `"}}]`, "warning 0.text.text: the text has 151 characters; Slack takes 150, and the rest is cut"},
 		{token, "blocks", `[{"type":"section","fields":[{"type":"mrkdwn","text":"` + strings.Repeat("x", 2001) + `"}]}]`, "warning 0.fields.0.text: the text has 2001 characters; Slack takes 2000, and the rest is cut"},

@@ -69,7 +69,8 @@ func (r slackRefusal) places() []slackClass {
 			restricted_action_thread_only_channel restricted_action_non_threadable_channel restricted_action_thread_locked`},
 		{ReasonClient, "switch on the Messages Tab in the App Home of the app, or write a channel", "messages_tab_disabled"},
 		{ReasonClient, "write a channel or member that exists",
-			"user_not_found users_not_found user_disabled user_not_visible cannot_dm_bot not_enough_users users_list_not_supplied"},
+			"user_not_found user_disabled user_not_visible cannot_dm_bot not_enough_users users_list_not_supplied"},
+		{ReasonClient, "nobody in the workspace has that address, so correct it", "users_not_found"},
 		{ReasonClient, "at most 8 people can get a message together; write a channel", "too_many_users"},
 		{ReasonClient, "these people share no channel with each other; write to each of them, or to a channel", "invalid_user_combination"},
 	}

@@ -33,6 +33,15 @@ func untilDate(a answerCase) answerCase {
 	return a
 }
 
+// halfAnswer promises more than it says, and hangs up.
+func halfAnswer(says string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Length", "1000")
+		_, _ = io.WriteString(w, says)
+	}
+}
+
 func slackWebhookChannel() channel {
 	const html = "<!DOCTYPE html><html>We are down for maintenance</html>"
 	at := func(name, want string, h http.HandlerFunc, says string) answerCase {
@@ -91,6 +100,10 @@ func slackTokenChannel() channel {
 			at("ok", "delivered", slackSays(200, `{"ok":true,"channel":"C1","ts":"1.2"}`, ""), ""),
 			at("ok with a long echo", "delivered", slackSays(200, `{"ok":true,"channel":"C1","ts":"1.2","message":{"text":"`+strings.Repeat("x", 20000)+`"}}`, ""), ""),
 			at("200 with HTML", "again", slackSays(200, "<html>maintenance</html>", ""), "maintenance"),
+			at("200 with null", "again", slackSays(200, "null", ""), "not in the form"),
+			at("200 with an empty object", "again", slackSays(200, "{}", ""), "not in the form"),
+			at("200 that is not ok", "again", slackSays(200, `{"ok":false}`, ""), "not in the form"),
+			at("200 with half an answer", "again", halfAnswer(`x`), "in the middle of the answer"),
 			at("200 with an endless body", "again", endless(200), ""),
 			at("429", "again", slackSays(429, "", ""), ""),
 			at("429 with seconds", "not before", slackSays(429, `{"ok":false,"error":"ratelimited"}`, "7"), ""),

@@ -102,15 +102,23 @@ func (n *slackNotifier) call(ctx context.Context, deed slackDeed, method func(*s
 	refusal := slackRefusal{place: deed.place, code: slackCode(string(a.body))}
 	var refused slack.SlackErrorResponse
 	switch {
-	case err == nil:
+	case err == nil && slackOK(a.body):
 		return receipt, nil
-	case a.code == 0 || a.bodyErr != nil:
+	case a.bodyErr != nil:
+		return receipt, n.mask.attemptError(ctx, deed.String()+": reading the answer", a.bodyErr)
+	case a.code == 0:
 		return receipt, n.mask.attemptError(ctx, deed.String(), err)
 	case a.code == http.StatusOK && errors.As(err, &refused):
 		refusal.code, refusal.needed = refused.Err, refused.Needed
 		refusal.detail = strings.Join(refused.ResponseMetadata.Messages, "; ")
 	}
 	return receipt, n.slackFailure(deed.String(), a, refusal)
+}
+
+// slackOK reports whether an answer says that it was done. The library takes any that names no error for that, even null.
+func slackOK(body []byte) bool {
+	var said struct{ OK bool }
+	return json.Unmarshal(body, &said) == nil && said.OK
 }
 
 // slackRecorder is the HTTP client of one call. It keeps the answer, of which the library's errors tell too little.

@@ -99,6 +99,9 @@ func readTeams(a answer) verdict {
 		if a.code < 300 && strings.Contains(text, "Webhook message delivery failed") {
 			return verdict{fate: again, detail: text, advice: "webhook_url is that of a connector, which are retired; make a workflow"}
 		}
+		if a.code < 300 && a.isPage() { // of a login or a proxy: a workflow has none
+			return verdict{fate: strange}
+		}
 		return verdict{}
 	}
 	v := verdict{detail: strings.TrimSpace(said.Error.Code + " " + said.Error.Message)}

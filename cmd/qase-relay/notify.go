@@ -205,7 +205,7 @@ func newTrial(took time.Duration, r notifiers.Receipt, err error) trial {
 	case errors.As(err, &permanent):
 		t.Again = "never"
 	case errors.As(err, &wait):
-		t.Again = wait.After.String()
+		t.Again = (wait.After + time.Second - 1).Truncate(time.Second).String()
 	}
 	return t
 }

@@ -104,7 +104,7 @@ func tellProblems(c *console, logger *slog.Logger, f serveFlags, problems rules.
 	if !hasErrors(problems) {
 		return nil
 	}
-	return hint(fmt.Errorf("the rules cannot be used: %s", faults(problems)), "mend %s and start again", problems[0].Place())
+	return hint(fmt.Errorf("the rules cannot be used: %s", faults(problems)), "mend %s and start again", onlyErrors(problems)[0].Place())
 }
 
 func slogLevel(s rules.Severity) slog.Level {
