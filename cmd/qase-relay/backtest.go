@@ -29,8 +29,8 @@ func newBacktest(c *console) *cobra.Command {
 says what these rules would have sent, and what differs from what was decided when the events came: where a rule matches that did
 not, or no longer does, and which messages are more or fewer. --against compares with another rules file instead.
 
-Events come from a running relay, from a file (--events, as events export writes it; - is standard input), or from a store that no
-relay uses (--store). What events say of the same thing is remembered from the first one on, as in a relay; what came before it is
+Events come from a running relay, from a file (--events, as events export writes it; - is standard input), or from a store (--store), in
+which nothing changes even if a relay uses it. What events say of the same thing is remembered from the first one on, as in a relay; what came before it is
 not known, so begin a little earlier than what you want to know.
 
 Exits with 0 whatever differs, with 1 if the rules are wrong, and with 2 if the events cannot be read.`,

@@ -21,10 +21,10 @@ func newEventsExport(c *console) *cobra.Command {
 		Short: "Write stored events as JSON lines, the oldest first",
 		Long: `Writes stored events, one a line and the oldest first: id, received_at, source, project, event_name and body, the event as Qase
 sent it; with --decided also what followed from it. It reads page by page from a running relay, which takes events meanwhile; with
---store it reads a store that no relay uses, and with PostgreSQL any.`,
+--store it reads a store itself, beside the relay that uses it or without one.`,
 		Example: `  qase-relay events export --since 7d --output events.jsonl
   qase-relay events export --project WEB --event run.completed | jq .body.payload
-  qase-relay events export --store sqlite:data/relay.db >events.jsonl      the relay is stopped`,
+  qase-relay events export --store sqlite:data/relay.db >events.jsonl      also while the relay is stopped`,
 		Args: argsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.onlyFromCommandLine(cmd)

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"log/slog"
 	"os"
 	"strconv"
 	"strings"
@@ -125,7 +124,7 @@ func (f *historyFlags) fromStore(ctx context.Context, filter store.EventFilter) 
 	}
 }
 
-func (f *historyFlags) exported(ctx context.Context, s store.Store, e store.StoredEvent) (x admin.Exported, err error) {
+func (f *historyFlags) exported(ctx context.Context, s store.Reader, e store.StoredEvent) (x admin.Exported, err error) {
 	x = admin.ExportedOf(e)
 	if f.decided {
 		x.Decided, err = admin.DecidedOf(ctx, s, e)
@@ -133,14 +132,14 @@ func (f *historyFlags) exported(ctx context.Context, s store.Store, e store.Stor
 	return x, err
 }
 
-// openToRead opens a store that is there, for reading. A file that no relay holds is needed for SQLite.
-func openToRead(ctx context.Context, url string) (store.Store, error) {
+// openToRead opens a store that is there, beside the relay that may use it.
+func openToRead(ctx context.Context, url string) (store.Reader, error) {
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
 		if _, err := os.Stat(strings.TrimPrefix(path, "//")); err != nil {
 			return nil, hint(fmt.Errorf("--store %s: %w", url, errors.Unwrap(err)), "name the store of a relay, such as sqlite:data/relay.db")
 		}
 	}
-	s, err := store.Open(ctx, url, slog.New(slog.DiscardHandler))
+	s, err := store.OpenToRead(ctx, url)
 	if err != nil {
 		return nil, hint(fmt.Errorf("opening the store: %w", err), "if a relay runs on it, ask that one: leave out --store, and say where it is by --url")
 	}

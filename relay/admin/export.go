@@ -91,7 +91,7 @@ func (s *server) addDecided(ctx context.Context, found []store.StoredEvent, page
 
 // DecidedOf says what followed from an event. Only where a rule matched are there deliveries to be read. Those that stand in
 // for a dead one are left out: no rule asked for them.
-func DecidedOf(ctx context.Context, s store.Store, e store.StoredEvent) (*Decided, error) {
+func DecidedOf(ctx context.Context, s store.Reader, e store.StoredEvent) (*Decided, error) {
 	d := &Decided{Matched: orEmpty(eventOf(e).Matched), Messages: []Message{}}
 	if len(d.Matched) == 0 {
 		return d, nil

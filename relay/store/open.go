@@ -11,18 +11,31 @@ import (
 // unless it begins with a slash (sqlite:///var/lib/qase-relay/relay.db), or postgres://USER:PASSWORD@HOST:PORT/DATABASE, with the
 // parameters of libpq (sslmode, search_path, …; what is missing comes from PGHOST and its like) and pool_max_conns.
 func Open(ctx context.Context, url string, logger *slog.Logger) (Store, error) {
-	scheme, path, ok := strings.Cut(url, ":")
-	if ok && (scheme == "postgres" || scheme == "postgresql") {
+	if isPostgres(url) {
 		return OpenPostgres(ctx, url, PostgresOptions{Logger: logger})
 	}
-	if !ok || scheme != "sqlite" {
-		return nil, fmt.Errorf("store %q: unknown kind of store; supported is sqlite:FILE, such as sqlite:data/relay.db or sqlite:///var/lib/qase-relay/relay.db, and postgres://USER:PASSWORD@HOST:5432/DATABASE", redact(url))
+	path, err := sqlitePath(url)
+	if err != nil {
+		return nil, err
+	}
+	return OpenSQLite(ctx, path, SQLiteOptions{Logger: logger})
+}
+
+func isPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres:") || strings.HasPrefix(url, "postgresql:")
+}
+
+// sqlitePath returns the file that url names.
+func sqlitePath(url string) (string, error) {
+	path, ok := strings.CutPrefix(url, "sqlite:")
+	if !ok {
+		return "", fmt.Errorf("store %q: unknown kind of store; supported is sqlite:FILE, such as sqlite:data/relay.db or sqlite:///var/lib/qase-relay/relay.db, and postgres://USER:PASSWORD@HOST:5432/DATABASE", redact(url))
 	}
 	path = strings.TrimPrefix(path, "//")
 	if path == "" || strings.ContainsAny(path, "?#\x00") {
-		return nil, fmt.Errorf("store %q: want sqlite:FILE, such as sqlite:data/relay.db", url)
+		return "", fmt.Errorf("store %q: want sqlite:FILE, such as sqlite:data/relay.db", url)
 	}
-	return OpenSQLite(ctx, path, SQLiteOptions{Logger: logger})
+	return path, nil
 }
 
 // redact keeps the scheme only: the rest may hold a password.

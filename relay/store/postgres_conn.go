@@ -23,6 +23,37 @@ const (
 
 // newPool prepares connections to the database and opens none yet. Its errors never show the URL, which may hold a password.
 func newPool(ctx context.Context, where string) (*pgxpool.Pool, error) {
+	cfg, err := poolConfig(where)
+	if err != nil {
+		return nil, err
+	}
+	if c := cfg.ConnConfig; c.ValidateConnect == nil { // of several hosts, the one that can write
+		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	cfg.AfterConnect = prepareSession
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	return pool, wrap(err, "preparing connections")
+}
+
+// newReadPool is newPool for sessions that cannot write, on any of several hosts.
+func newReadPool(ctx context.Context, where string) (*pgxpool.Pool, error) {
+	cfg, err := poolConfig(where)
+	if err != nil {
+		return nil, err
+	}
+	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		if err := prepareSession(ctx, c); err != nil {
+			return err
+		}
+		_, err := c.Exec(ctx, "SET default_transaction_read_only = on")
+		return wrap(err, "preparing a session")
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	return pool, wrap(err, "preparing connections")
+}
+
+// poolConfig reads the address, and sets what it leaves open.
+func poolConfig(where string) (*pgxpool.Config, error) {
 	cfg, err := pgxpool.ParseConfig(where)
 	if err != nil {
 		return nil, fmt.Errorf("store %s: the address cannot be read%s; want postgres://USER:PASSWORD@HOST:5432/DATABASE", redact(where), because(err))
@@ -35,15 +66,10 @@ func newPool(ctx context.Context, where string) (*pgxpool.Pool, error) {
 	if c.ConnectTimeout == 0 || c.ConnectTimeout > time.Minute {
 		c.ConnectTimeout = connectTimeout
 	}
-	if c.ValidateConnect == nil { // of several hosts, the one that can write
-		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-	}
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "qase-relay"
 	}
-	cfg.AfterConnect = prepareSession
-	pool, err := pgxpool.NewWithConfig(ctx, cfg)
-	return pool, wrap(err, "preparing connections")
+	return cfg, nil
 }
 
 // because says what is wrong with an address, where that shows nothing of it.

@@ -18,14 +18,19 @@ func TestPostgres(t *testing.T) {
 	c := pgtest.New(t, "fsync=off")
 	s := newSchemas(t, c)
 	t.Run("keeps what every store promises", func(t *testing.T) {
-		testStore(t, func(t *testing.T, now func() time.Time) func() Store {
-			url := s.take(t)
-			return func() Store { return openPostgres(t, url, now) }
-		})
+		testStore(t, func(t *testing.T, now func() time.Time) func() Store { return postgresPlace(s.take(t))(t, now) })
 	})
 	t.Run("is shared by relays", func(t *testing.T) { testRelays(t, s) })
 	t.Run("is not opened where it would do harm", func(t *testing.T) { testRefusals(t, c) })
+	t.Run("is read by who is no relay", func(t *testing.T) { testPostgresReader(t, s) })
+	t.Run("is not read where there is nothing to read", func(t *testing.T) { testPostgresReaderRefusals(t, c) })
 	t.Run("comes back after the database", func(t *testing.T) { testRestarts(t, c) })
+}
+
+func postgresPlace(url string) place {
+	return func(t *testing.T, now func() time.Time) func() Store {
+		return func() Store { return openPostgres(t, url, now) }
+	}
 }
 
 func openPostgres(tb testing.TB, url string, now func() time.Time) *Postgres {

@@ -93,7 +93,7 @@ func (s *SQLite) start() error {
 	s.ahead = &ahead{reader: rc, now: s.now, sightings: seen}
 	s.writer = newWriter(c, s.ahead, s.now)
 	s.writer.counts = s.counts
-	s.readers = newReaders(s.path)
+	s.readers = newReaders(func() (*conn, error) { return connectReady(s.path, forReading()) })
 	s.keeper = newCheckpointer(cc, s.writer, s.log)
 	s.writer.grown = s.keeper.count
 	go s.writer.loop()

@@ -33,8 +33,11 @@ type prepared interface {
 }
 
 // connect opens a connection and sets nothing yet: what it finds may not be ours.
-func connect(path string) (*conn, error) {
-	name := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "_pragma=busy_timeout(5000)&_dqs=0"}
+func connect(path string) (*conn, error) { return connectAs(path, "rwc") }
+
+// connectAs does so in a mode of SQLite's URIs: ro can change nothing in the file.
+func connectAs(path, mode string) (*conn, error) {
+	name := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "mode=" + mode + "&_pragma=busy_timeout(5000)&_dqs=0"}
 	raw, err := new(sqlite.Driver).Open(name.String())
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)

@@ -15,13 +15,13 @@ const (
 
 // readers is a small pool of connections that only read.
 type readers struct {
-	path   string
+	open   func() (*conn, error)
 	free   chan *conn // maxReaders entries; nil is one that was not opened yet
 	closed chan struct{}
 }
 
-func newReaders(path string) *readers {
-	p := &readers{path: path, free: make(chan *conn, maxReaders), closed: make(chan struct{})}
+func newReaders(open func() (*conn, error)) *readers {
+	p := &readers{open: open, free: make(chan *conn, maxReaders), closed: make(chan struct{})}
 	for range maxReaders {
 		p.free <- nil
 	}
@@ -42,7 +42,7 @@ func (p *readers) read(ctx context.Context, f func(ctx context.Context, c *conn)
 	}
 	defer func() { p.free <- c }()
 	if c == nil {
-		fresh, err := connectReady(p.path, forReading())
+		fresh, err := p.open()
 		if err != nil {
 			return err
 		}

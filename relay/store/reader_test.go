@@ -1,0 +1,117 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// everything lists all that a reader gives.
+func everything(t *testing.T, r Reader) string {
+	t.Helper()
+	evs, _, err := r.Events(t.Context(), EventFilter{Limit: 1000})
+	ds, _, err2 := r.Deliveries(t.Context(), DeliveryFilter{Limit: 1000})
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(evs, ds)
+}
+
+func TestAFileIsReadBesideItsRelayAndNothingChanges(t *testing.T) {
+	f := newSQLiteFixture(t)
+	path := f.Store.(*SQLite).path
+	sending, dead := f.put("k"), f.put("")
+	f.claim()
+	f.finish(Dead, time.Time{}, dead)
+	f.put("k")
+	r, err := OpenToRead(t.Context(), "sqlite:"+path)
+	f.check(err)
+	before := stateOfFile(t, path)
+	f.equal("read", everything(t, r), everything(t, f.Store))
+	for _, s := range []State{Pending, Sending, Dead} {
+		list, _, err := r.Deliveries(t.Context(), DeliveryFilter{State: s, Notifier: "n"})
+		f.check(err)
+		f.equal(string(s), len(list), 1)
+	}
+	f.equal("the file and its log", stateOfFile(t, path) == before, true)
+
+	f.finish(Delivered, time.Time{}, sending) // the lease is still good
+	f.equal("the relay goes on", f.get(sending).State, Delivered)
+	f.equal("and is read further", everything(t, r), everything(t, f.Store))
+	f.check(r.Close())
+	f.reopen()
+	_, _, err = r.Events(t.Context(), EventFilter{})
+	f.equal("closed", errors.Is(err, ErrClosed), true)
+}
+
+func TestWhatAProcessLeftWhenItWasKilledIsReadAsItIs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "relay.db")
+	cmd, out := child(t, path)
+	for range 50 {
+		if _, err := out.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // reports the signal
+	before := stateOfFile(t, path)
+	var seen []string
+	for range 2 {
+		r, err := OpenToRead(t.Context(), "sqlite:"+path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen = append(seen, everything(t, r))
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if stateOfFile(t, path) != before || seen[0] != seen[1] || strings.Count(seen[0], "run.completed") < 50 {
+		t.Errorf("reading changed the file, or read %d bytes and then %d", len(seen[0]), len(seen[1]))
+	}
+}
+
+// stateOfFile is all that is in a database and its log.
+func stateOfFile(t *testing.T, path string) string {
+	t.Helper()
+	file, err := os.ReadFile(path)
+	log, err2 := os.ReadFile(path + "-wal")
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	return string(file) + string(log)
+}
+
+func TestOpenToReadRefuses(t *testing.T) {
+	old, _ := version1(t, time.Now())
+	empty, missing := filepath.Join(t.TempDir(), "empty.db"), filepath.Join(t.TempDir(), "missing.db")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ path, want string }{
+		"a file of an older release": {old, fmt.Sprintf("has version 1, and this program reads version %d: a relay of this release brings it up", len(migrations()))},
+		"a file of a newer release":  {closedStore(t, "PRAGMA user_version = 99"), "start the newer release"},
+		"a file of another program":  {closedStore(t, "PRAGMA application_id = 7"), "is a database of another program"},
+		"an empty file":              {empty, "no relay has used it yet"},
+		"a file that is not there":   {missing, "unable to open database file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before, _ := os.ReadFile(c.path)
+			if _, err := OpenToRead(t.Context(), "sqlite:"+c.path); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("got %v, want ...%s...", err, c.want)
+			}
+			if after, _ := os.ReadFile(c.path); string(after) != string(before) {
+				t.Error("the file was changed")
+			}
+		})
+	}
+	if _, err := os.Stat(missing); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file that was not there: %v", err)
+	}
+}
