@@ -18,6 +18,8 @@ import (
 const (
 	discordTitle   = 256
 	discordBody    = 4000
+	discordTexts   = 5900 // all texts of an embed, with some to spare
+	discordFields  = 1500
 	discordContent = 2000
 	discordURL     = 2000
 	discordName    = 80
@@ -168,12 +170,19 @@ type discordPost struct {
 }
 
 type discordEmbed struct {
-	Title       string        `json:"title"`
-	URL         string        `json:"url,omitempty"`
-	Description string        `json:"description,omitempty"`
-	Color       int           `json:"color"`
-	Footer      discordFooter `json:"footer"`
-	Timestamp   *time.Time    `json:"timestamp,omitempty"`
+	Title       string         `json:"title"`
+	URL         string         `json:"url,omitempty"`
+	Description string         `json:"description,omitempty"`
+	Color       int            `json:"color"`
+	Fields      []discordField `json:"fields,omitempty"`
+	Footer      discordFooter  `json:"footer"`
+	Timestamp   *time.Time     `json:"timestamp,omitempty"`
+}
+
+type discordField struct {
+	Name   string `json:"name"`
+	Value  string `json:"value"`
+	Inline bool   `json:"inline"`
 }
 
 type discordFooter struct {
@@ -197,14 +206,15 @@ func (n *discordNotifier) compose(m *Message) (discordPost, string, error) {
 	if strings.Trim(thread, "0123456789") != "" {
 		return discordPost{}, "", fmt.Errorf("thread_id: %q is none; write the digits that Discord shows under Copy Thread ID", cut(thread, 100))
 	}
-	markup := discordMarkup()
 	embed := discordEmbed{
-		Title:       fitText(titleLine(m, discordTitle), discordTitle, discordText),
-		URL:         messageURL(m, discordURL),
-		Description: fitLines(richLines(cut(m.Body, 4*discordBody)), markup.write, func(s string) bool { return units(s) <= discordBody }),
-		Color:       colorNumber(m.Level),
-		Footer:      discordFooter{inert(originLine(m), false)},
+		Title:  fitText(titleLine(m, discordTitle), discordTitle, discordText),
+		URL:    messageURL(m, discordURL),
+		Color:  colorNumber(m.Level),
+		Fields: discordFieldsOf(m),
+		Footer: discordFooter{inert(originLine(m), false)},
 	}
+	room := min(discordBody, discordTexts-units(embed.Title)-units(embed.Footer.Text)-unitsOf(embed.Fields))
+	embed.Description = fitLines(richLines(cut(m.Body, 4*discordBody)), discordMarkup().write, func(s string) bool { return units(s) <= room })
 	if !m.CreatedAt.IsZero() {
 		at := m.CreatedAt.UTC()
 		embed.Timestamp = &at
@@ -212,6 +222,23 @@ func (n *discordNotifier) compose(m *Message) (discordPost, string, error) {
 	post := discordPost{Username: cut(oneLine(o.Username), discordName), Embeds: []discordEmbed{embed}}
 	post.mention(o.Mention)
 	return post, thread, nil
+}
+
+// discordFieldsOf lays fields out side by side. Their texts together have at most discordFields characters.
+func discordFieldsOf(m *Message) []discordField {
+	return fitFields(m, func(fields []richField) (written []discordField) {
+		for _, f := range fields {
+			written = append(written, discordField{discordText(f.name), discordMarkup().line(f.value), true})
+		}
+		return written
+	}, func(written []discordField) bool { return unitsOf(written) <= discordFields })
+}
+
+func unitsOf(fields []discordField) (n int) {
+	for _, f := range fields {
+		n += units(f.Name) + units(f.Value)
+	}
+	return n
 }
 
 // mention calls people and roles above the embed, within which Discord tells nobody.

@@ -30,14 +30,29 @@ func (n *emailNotifier) mailHTML(m *Message) (string, error) {
 	err = n.layout.Execute(&b, struct {
 		Level, Color, Title, URL, Origin string
 		Body                             template.HTML
+		Fields                           []mailField
 	}{
 		oneLine(m.Level), mailColor(m.Level), cut(mailTitle(m), maxMailTitle), link,
-		strings.Join(m.origin(), " · "), body,
+		strings.Join(m.origin(), " · "), body, mailTable(m),
 	})
 	if err != nil {
 		return "", fmt.Errorf("writing the HTML of the mail: %w", err)
 	}
 	return b.String(), nil
+}
+
+// mailField is a row of the table below the body.
+type mailField struct {
+	Name  string
+	Value template.HTML
+}
+
+func mailTable(m *Message) (rows []mailField) {
+	for _, f := range m.richFields(fieldText) {
+		value := htmlMarkup(escapeTags).line(f.value)
+		rows = append(rows, mailField{f.name, template.HTML(value)}) //nolint:gosec // all texts in it are escaped
+	}
+	return rows
 }
 
 // mailColor is the colour of a level, dark enough for small white text on it and for small text in it on white (WCAG 2.2, 1.4.3).

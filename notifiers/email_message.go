@@ -111,7 +111,7 @@ func (n *emailNotifier) writeBodies(msg *mail.Msg, m *Message) error {
 
 // boundary is the line between the parts, which cannot be foreseen by who writes one of them.
 func boundary(m *Message) string {
-	sum := sha256.Sum256([]byte(m.ID + "\n" + m.Title + "\n" + m.Body))
+	sum := sha256.Sum256([]byte(m.ID + "\n" + m.Title + "\n" + m.wholeBody()))
 	return hex.EncodeToString(sum[:20])
 }
 
@@ -150,12 +150,24 @@ func mailText(m *Message) string {
 	title := cut(mailTitle(m), maxMailTitle)
 	parts := []string{title + "\n" + strings.Repeat("=", min(max(columns(title), 3), 72))}
 	parts = append(parts, renderText(plainDialect(), m.Body)...)
+	if fields := mailFields(m); fields != "" {
+		parts = append(parts, fields)
+	}
 	if clean, ok := cleanURL(m.URL); ok {
 		parts = append(parts, "Open: "+clean)
 	}
 	origin := append([]string{oneLine(m.Level)}, m.origin()...)
 	parts = append(parts, "-- \n"+strings.Join(origin, " · "))
 	return strings.Join(parts, "\n\n") + "\n"
+}
+
+// mailFields is one line of plain text for each field.
+func mailFields(m *Message) string {
+	var lines []string
+	for _, f := range m.richFields(fieldText) {
+		lines = append(lines, f.name+": "+plainMarkup(cleanText).line(f.value))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // plainDialect is text for people, without markup.

@@ -103,6 +103,9 @@ const hostileBody = "<!channel> <@U1> <!here|x> <script>alert(1)</script> <img s
 	"```\n``\u0060 <!channel> &amp; </code>\n```\n\n" +
 	"- [link](mailto:a@b.io) [bad](mailto:) [u](https://user:pw@host/<x>)\n\x00\x07 bell\u202e rtl override\n"
 
+// testFields are fields as rules make them: what comes from an event is escaped.
+var testFields = []Field{{"Plan", "Smoke \\*all\\*"}, {"Environment", "Staging"}, {"Project", "WEB"}, {"By", "Bob Bar"}, {"Took", "1 h 12 min"}}
+
 // goldenMessages are the messages that every channel must render well.
 func goldenMessages() map[string]*Message {
 	mention := json.RawMessage(`{"mention":["U024BE7LH","@here","SAZ94GDB8","bob@bar.io","<!channel>"],"channel":"#qa"}`)
@@ -112,9 +115,16 @@ func goldenMessages() map[string]*Message {
 		}
 	}
 	set := map[string]*Message{
-		"plain":   testMessage(to),
-		"rich":    testMessage(to, func(m *Message) { m.Body = richBody }),
-		"hostile": testMessage(to, func(m *Message) { m.Title = "<!channel> *x* _y_ `z` <b>\r\nBcc: evil@x.io"; m.Body = hostileBody }),
+		"plain":       testMessage(to),
+		"rich":        testMessage(to, func(m *Message) { m.Body = richBody }),
+		"hostile":     testMessage(to, func(m *Message) { m.Title = "<!channel> *x* _y_ `z` <b>\r\nBcc: evil@x.io"; m.Body = hostileBody }),
+		"fields":      testMessage(to, func(m *Message) { m.Fields = testFields }),
+		"only-fields": testMessage(to, func(m *Message) { m.Body = ""; m.Fields = testFields[:1] }),
+		"hostile-fields": testMessage(to, func(m *Message) {
+			for _, line := range strings.Split(hostileBody, "\n") {
+				m.Fields = append(m.Fields, Field{line, line})
+			}
+		}),
 		"no-body": testMessage(to, func(m *Message) { m.Body = "" }),
 		"no-url":  testMessage(to, func(m *Message) { m.URL = "" }),
 		"bad-url": testMessage(to, func(m *Message) { m.URL = "javascript:alert(1)" }),

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -134,8 +135,24 @@ type googleSection struct {
 
 // googleWidget has one of its fields.
 type googleWidget struct {
-	Paragraph *googleText    `json:"textParagraph,omitempty"`
-	Buttons   *googleButtons `json:"buttonList,omitempty"`
+	Paragraph *googleText     `json:"textParagraph,omitempty"`
+	Labelled  *googleLabelled `json:"decoratedText,omitempty"`
+	Columns   *googleColumns  `json:"columns,omitempty"`
+	Buttons   *googleButtons  `json:"buttonList,omitempty"`
+}
+
+type googleLabelled struct {
+	Label string `json:"topLabel"`
+	Text  string `json:"text"`
+	Wrap  bool   `json:"wrapText"`
+}
+
+type googleColumns struct {
+	Items []googleColumn `json:"columnItems"`
+}
+
+type googleColumn struct {
+	Widgets []googleWidget `json:"widgets"`
 }
 
 type googleText struct {
@@ -155,8 +172,8 @@ type googleButton struct {
 	} `json:"onClick"`
 }
 
-// compose lays a message out as a card: the linked title with a dot in the level's colour, the body, where it comes from, and a
-// button. Mentions stand above it, since cards have none.
+// compose lays a message out as a card: the linked title with a dot in the level's colour, the body, fields, where it comes from,
+// and a button. Mentions stand above it, since cards have none.
 func (n *googleNotifier) compose(m *Message) (googlePost, error) {
 	o, err := mergeOptions[googleOptions](n.defaults, m.Options)
 	if err != nil {
@@ -178,19 +195,36 @@ func (n *googleNotifier) compose(m *Message) (googlePost, error) {
 		button.OnClick.Link.URL = link
 		foot = append(foot, googleWidget{Buttons: &googleButtons{[]googleButton{button}}})
 	}
+	fields := fitFields(m, googleFields, func(widgets []googleWidget) bool { return jsonBytes(widgets) <= googleBytes/2 })
 	return fitLines(richLines(cut(m.Body, googleBytes)), func(lines []richLine) googlePost {
 		widgets := []googleWidget{head}
 		if body := googleMarkup().write(lines); strings.TrimSpace(body) != "" {
 			widgets = append(widgets, googleWidget{Paragraph: &googleText{body}})
 		}
+		widgets = append(widgets, fields...)
 		whole := post
 		whole.Cards = []googleCard{{ID: "qase"}}
 		whole.Cards[0].Card.Sections = []googleSection{{append(widgets, foot...)}}
 		return whole
-	}, func(p googlePost) bool {
-		b, err := plainJSON(p, "")
-		return err != nil || len(b) <= googleBytes
-	}), nil
+	}, func(p googlePost) bool { return jsonBytes(p) <= googleBytes }), nil
+}
+
+// googleFields lays fields out two in a row, each a small name with its value below.
+func googleFields(fields []richField) []googleWidget {
+	var widgets []googleWidget
+	for pair := range slices.Chunk(fields, 2) {
+		var row []googleColumn
+		for _, f := range pair {
+			text := googleLabelled{Label: inert(f.name, true), Text: googleMarkup().line(f.value), Wrap: true}
+			row = append(row, googleColumn{[]googleWidget{{Labelled: &text}}})
+		}
+		if len(row) == 1 {
+			widgets = append(widgets, row[0].Widgets...)
+			continue
+		}
+		widgets = append(widgets, googleWidget{Columns: &googleColumns{row}})
+	}
+	return widgets
 }
 
 // googleMentionsOf calls people in the text of a message. What is no mention has the meaning of < taken, which is all that

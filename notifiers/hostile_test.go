@@ -34,6 +34,7 @@ func FuzzEventTextIsNoMailHeader(f *testing.F) {
 		}
 		m := testMessage(func(m *Message) {
 			m.Title, m.Body, m.Rule, m.Level, m.Project, m.EventName, m.URL, m.Options = s, s, s, s, s, s, s, options
+			m.Fields = []Field{{s, s}, {"Plan", s}}
 		})
 		l, err := n.(*emailNotifier).compose(t.Context(), m)
 		if err != nil {
@@ -87,7 +88,9 @@ func FuzzEventTextStaysInItsPlaceInARequest(f *testing.F) {
 		if err != nil {
 			t.Skip()
 		}
-		call, err := n.(*httpNotifier).prepare(testMessage(func(m *Message) { m.Title, m.Body, m.Rule, m.URL, m.Options = s, s, s, s, options }))
+		call, err := n.(*httpNotifier).prepare(testMessage(func(m *Message) {
+			m.Title, m.Body, m.Rule, m.URL, m.Options, m.Fields = s, s, s, s, options, []Field{{s, s}}
+		}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,6 +169,7 @@ func TestOddMessagesBecomeGoodMails(t *testing.T) {
 		"a table of one MiB":  {func(m *Message) { m.Body = "|a|b|\n|-|-|\n" + strings.Repeat("|x|y|\n", 1<<20/6) }, []string{"x"}},
 		"a code without end":  {func(m *Message) { m.Body = "```\n" + long }, []string{"word"}},
 		"dashes of 1 MiB":     {func(m *Message) { m.Body = strings.Repeat("-", 1<<20) }, nil},
+		"fields of 1 MiB":     {func(m *Message) { m.Fields = []Field{{"Plan", long}, {long, "x"}} }, []string{"Plan: word", " …"}},
 		"a list in every way": {func(m *Message) { m.Body = strings.Repeat("- ", 1<<19) }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -220,6 +224,7 @@ func readMail(t *testing.T, data string) (text, page string) {
 
 func TestHTTPTakesAnyMessage(t *testing.T) {
 	for name, edit := range map[string]func(*Message){
+		"fields of 1 MiB": func(m *Message) { m.Fields = manyFields(strings.Repeat("é", 1<<15)) },
 		"a body of 1 MiB": func(m *Message) { m.Body = strings.Repeat("é", 1<<19) },
 		"no title":        func(m *Message) { m.Title = "" },
 		"broken text":     func(m *Message) { m.Title = "a\xff" },

@@ -114,7 +114,7 @@ func defaultBody(m *Message) ([]byte, error) {
 		Title      string `json:"title"`
 		Body       string `json:"body"`
 		URL        string `json:"url"`
-	}{m.ID, m.Rule, m.Level, m.Title, m.Body, m.URL})
+	}{m.ID, m.Rule, m.Level, m.Title, m.wholeBody(), m.URL})
 	if err != nil {
 		return nil, fmt.Errorf("writing the default body: %w", err)
 	}

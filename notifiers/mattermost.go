@@ -16,6 +16,8 @@ const (
 	mattermostTitle      = 1000
 	mattermostText       = 4000
 	mattermostURL        = 1000
+	mattermostFields     = 3000 // of JSON
+	mattermostFooter     = 250
 )
 
 // mattermostConfig is what can be written for a notifier of type mattermost.
@@ -138,34 +140,57 @@ type mattermostPost struct {
 }
 
 type mattermostAttachmentShape struct {
-	Fallback string `json:"fallback"`
-	Color    string `json:"color"`
-	Text     string `json:"text"`
+	Fallback string            `json:"fallback"`
+	Color    string            `json:"color"`
+	Text     string            `json:"text"`
+	Fields   []mattermostField `json:"fields,omitempty"`
+	Footer   string            `json:"footer,omitempty"` // plain text
 }
 
-// compose lays a message out: title and mentions as text, since notifications show it; below it body and origin beside a bar in the
-// level's colour.
+type mattermostField struct {
+	Title string `json:"title"`
+	Value string `json:"value"`
+	Short bool   `json:"short"` // two in a row
+}
+
+// compose lays a message out: title and mentions as text, since notifications show it; below it body, fields and origin beside a bar in
+// the level's colour.
 func (n *mattermostNotifier) compose(m *Message) (mattermostPost, error) {
 	o, err := mergeOptions[mattermostOptions](n.defaults, m.Options)
 	if err != nil {
 		return mattermostPost{}, err
 	}
 	post := mattermostPost{Channel: oneLine(o.Channel), Text: mattermostTop(m, o.Mention)}
-	foot := "*" + mattermostEscape(originLine(m)) + "*"
+	shape := mattermostAttachmentShape{
+		Fallback: fitText(titleLine(m, mattermostTitle), mattermostTitle, mattermostEscape), Color: levelColor(m.Level),
+		Fields: mattermostFieldsOf(m), Footer: inert(cut(originLine(m), mattermostFooter), true),
+	}
 	markup := markdownMarkup(mattermostEscape)
 	return fitLines(richLines(cut(m.Body, 2*mattermostAttachment)), func(lines []richLine) mattermostPost {
-		text := foot
-		if body := markup.write(lines); strings.TrimSpace(body) != "" {
-			text = body + "\n\n" + foot
-		}
-		whole := post
-		whole.Attachments = []mattermostAttachmentShape{{fitText(titleLine(m, mattermostTitle), mattermostTitle, mattermostEscape), levelColor(m.Level), text}}
+		whole, attachment := post, shape
+		attachment.Text = strings.TrimSpace(markup.write(lines))
+		whole.Attachments = []mattermostAttachmentShape{attachment}
 		return whole
-	}, func(p mattermostPost) bool {
-		// As the server counts: with its own encoder, which writes < > & as six characters.
-		b, err := json.Marshal(p.Attachments)
-		return err != nil || units(string(b)) <= mattermostAttachment
-	}), nil
+	}, func(p mattermostPost) bool { return mattermostUnits(p.Attachments) <= mattermostAttachment }), nil
+}
+
+func mattermostFieldsOf(m *Message) []mattermostField {
+	markup := markdownMarkup(mattermostEscape)
+	return fitFields(m, func(fields []richField) (written []mattermostField) {
+		for _, f := range fields {
+			written = append(written, mattermostField{mattermostEscape(f.name), markup.line(f.value), true})
+		}
+		return written
+	}, func(written []mattermostField) bool { return mattermostUnits(written) <= mattermostFields })
+}
+
+// mattermostUnits counts as the server does: with its own encoder, which writes < > & as six characters.
+func mattermostUnits(v any) int {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return 0 // the shapes are ours
+	}
+	return units(string(b))
 }
 
 // mattermostTop is the title, linked and bold, and who is mentioned.

@@ -34,6 +34,8 @@ type Message struct {
 	// Body is Markdown (CommonMark with tables and strikethrough), in which values from the event are escaped.
 	// It may be empty.
 	Body string `json:"body,omitempty"`
+	// Fields belong to the body, below it.
+	Fields []Field `json:"fields,omitempty"`
 	// URL leads to the thing the message is about, or is empty.
 	URL string `json:"url,omitempty"`
 	// Options are the rendered message options of the kind (see [Kind]), a JSON object or nil.
@@ -49,6 +51,12 @@ type Message struct {
 	Event json.RawMessage `json:"-"`
 	// Memory is what the notifier can keep from one message to another; nil where there is none, as in a preview.
 	Memory Memory `json:"-"`
+}
+
+// Field is a named value, such as Plan: Smoke. Name and value are Markdown in one line, as escaped as a body.
+type Field struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // Memory keeps small values of one notifier on disk, through restarts and for all relays that share a store. It may be

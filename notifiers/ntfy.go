@@ -240,7 +240,7 @@ func (n *ntfyNotifier) compose(m *Message) (ntfyPost, error) {
 	}
 	foot := inert(originLine(m), false)
 	post.Message = foot
-	if body := plainBody(m.Body, ntfyMessage-len("\n\n")-len(foot)); strings.TrimSpace(body) != "" {
+	if body := plainBody(m.wholeBody(), ntfyMessage-len("\n\n")-len(foot)); strings.TrimSpace(body) != "" {
 		post.Message = body + "\n\n" + foot
 	}
 	return post, nil

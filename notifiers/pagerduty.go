@@ -225,7 +225,7 @@ func pagerDetails(o pagerOptions, m *Message) *pagerPayload {
 	if !m.CreatedAt.IsZero() {
 		p.Timestamp = m.CreatedAt.UTC().Format(time.RFC3339)
 	}
-	for name, value := range map[string]string{"rule": oneLine(m.Rule), "project": oneLine(m.Project), "body": plainBody(m.Body, pagerBody)} {
+	for name, value := range map[string]string{"rule": oneLine(m.Rule), "project": oneLine(m.Project), "body": plainBody(m.wholeBody(), pagerBody)} {
 		if value != "" {
 			p.Details[name] = value
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Preview returns what a notifier of this kind would send for m, without a network: the JSON of a chat's message, a
@@ -58,6 +59,10 @@ type Line struct {
 	Small   bool
 	Quote   bool
 	Pre     bool // it is code, and keeps its spaces
+	// Cells stand side by side, each of some lines, in place of Runs.
+	Cells [][]Line
+	// Named lines have two cells: a name, which is short, and beside it the value.
+	Named bool
 }
 
 // Run is a piece of a line in one style.
@@ -84,6 +89,20 @@ func Draw(n Notifier, m *Message) (*Picture, error) {
 	}
 	picture.Level = m.Level
 	return picture, nil
+}
+
+// inRows puts cells side by side, so many in a row.
+func inRows(cells [][]Line, many int) []Line {
+	var rows []Line
+	for row := range slices.Chunk(cells, many) {
+		rows = append(rows, Line{Cells: row})
+	}
+	return rows
+}
+
+// labelled is a name with a value below it.
+func labelled(name string, value []Line) []Line {
+	return append(plainLine(name, Run{Bold: true}), value...)
 }
 
 // plainLine is a line in one style, unless its text is empty.

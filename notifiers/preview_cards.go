@@ -44,6 +44,16 @@ func (p *Picture) teamsElement(e teamsElement) {
 			line.Runs = append(line.Runs, Run{Text: "@" + call[1], Mention: true}, Run{Text: " "})
 		}
 		p.Lines = append(p.Lines, line)
+	case "ColumnSet":
+		row := Line{Named: true, Apart: e.Spacing == "Medium"}
+		for _, column := range e.Columns {
+			inner := Picture{}
+			for _, item := range column.Items {
+				inner.teamsElement(item)
+			}
+			row.Cells = append(row.Cells, inner.Lines)
+		}
+		p.Lines = append(p.Lines, row)
 	default:
 		p.Lines = append(p.Lines, teamsPicture(e, e.Spacing != "None" && len(p.Lines) > 0))
 	}
@@ -77,6 +87,7 @@ func (n *discordNotifier) picture(_ *Message, sent []byte) (*Picture, error) {
 		Embeds            []struct {
 			Title, URL, Description string
 			Color                   int
+			Fields                  []discordField
 			Footer                  struct{ Text string }
 		}
 	}
@@ -93,7 +104,12 @@ func (n *discordNotifier) picture(_ *Message, sent []byte) (*Picture, error) {
 				title[i].Runs[j].URL = e.URL
 			}
 		}
-		p.Lines = append(title, apart(markdownLines(e.Description), apart(smallLast(plainLine(e.Footer.Text, Run{})), nil))...)
+		var cells [][]Line
+		for _, f := range e.Fields {
+			cells = append(cells, labelled(f.Name, markdownLines(f.Value)))
+		}
+		foot := apart(smallLast(plainLine(e.Footer.Text, Run{})), nil)
+		p.Lines = append(title, apart(markdownLines(e.Description), apart(inRows(cells, 3), foot))...)
 	}
 	return p, nil
 }
@@ -118,7 +134,12 @@ func (n *mattermostNotifier) picture(_ *Message, sent []byte) (*Picture, error) 
 	}
 	p := &Picture{Channel: "Mattermost", Facts: []Fact{{"", where}}, Top: markdownLines(post.Text)}
 	for _, a := range post.Attachments {
-		p.Color, p.Lines = a.Color, append(p.Lines, smallLast(markdownLines(a.Text))...)
+		var cells [][]Line
+		for _, f := range a.Fields {
+			cells = append(cells, labelled(f.Title, markdownLines(f.Value)))
+		}
+		foot := apart(smallLast(plainLine(a.Footer, Run{})), nil)
+		p.Color, p.Lines = a.Color, append(markdownLines(a.Text), apart(inRows(cells, 2), foot)...)
 	}
 	return p, nil
 }
@@ -160,6 +181,22 @@ func (p *Picture) googleWidget(w googleWidget) {
 			lines = apart(lines, nil)
 		}
 		p.Lines = append(p.Lines, lines...)
+	}
+	if w.Labelled != nil {
+		p.Lines = append(p.Lines, Line{Cells: [][]Line{labelled(w.Labelled.Label, htmlLines(w.Labelled.Text))}})
+	}
+	if w.Columns != nil {
+		row := Line{Apart: len(p.Lines) > 0 && len(p.Lines[len(p.Lines)-1].Cells) == 0}
+		for _, column := range w.Columns.Items {
+			inner := Picture{}
+			for _, widget := range column.Widgets {
+				inner.googleWidget(widget)
+			}
+			for _, line := range inner.Lines {
+				row.Cells = append(row.Cells, line.Cells...)
+			}
+		}
+		p.Lines = append(p.Lines, row)
 	}
 	if w.Buttons == nil {
 		return

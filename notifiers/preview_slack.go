@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"html"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -15,8 +16,9 @@ func (n *slackNotifier) picture(_ *Message, sent []byte) (*Picture, error) {
 		Channel, Text string
 		Blocks        []slackBlock
 		Attachments   []struct {
-			Color  string
-			Blocks []slackBlock
+			Color   string
+			Blocks  []slackBlock
+			Actions []any
 		}
 	}
 	if err := json.Unmarshal(sent, &post); err != nil {
@@ -27,13 +29,13 @@ func (n *slackNotifier) picture(_ *Message, sent []byte) (*Picture, error) {
 		where = "the webhook's channel"
 	}
 	p := &Picture{Channel: "Slack", Facts: []Fact{{"", where}}}
-	if len(post.Blocks) == 0 {
-		p.Top = mrkdwnLines(post.Text)
-	}
-	p.Top = append(p.Top, p.slackBlocks(post.Blocks)...)
+	p.Top = p.slackBlocks(post.Blocks)
 	for _, a := range post.Attachments {
 		p.Color = a.Color
 		p.Lines = append(p.Lines, p.slackBlocks(a.Blocks)...)
+		for _, action := range a.Actions {
+			p.button(action)
+		}
 	}
 	return p, nil
 }
@@ -77,7 +79,17 @@ func (p *Picture) slackBlock(b slackBlock) []Line {
 		return nil
 	}
 	p.button(b["accessory"])
-	return append(blockTexts(b["text"]), append(blockTexts(b["fields"]), blockTexts(b["elements"])...)...)
+	return slices.Concat(blockTexts(b["text"]), fieldRows(b["fields"]), blockTexts(b["elements"]))
+}
+
+// fieldRows puts the fields of a section side by side.
+func fieldRows(v any) []Line {
+	fields, _ := v.([]any)
+	var cells [][]Line
+	for _, f := range fields {
+		cells = append(cells, blockTexts(f))
+	}
+	return inRows(cells, 2)
 }
 
 // contextLine puts the elements of a context in one small line.
@@ -94,8 +106,10 @@ func contextLine(b slackBlock) []Line {
 
 func (p *Picture) button(v any) {
 	b, _ := v.(map[string]any)
-	text, _ := b["text"].(map[string]any)
-	label, _ := text["text"].(string)
+	label, _ := b["text"].(string) // of an attachment
+	if text, isBlock := b["text"].(map[string]any); isBlock {
+		label, _ = text["text"].(string)
+	}
 	if b["type"] != "button" || label == "" {
 		return
 	}
@@ -118,7 +132,7 @@ func blockTexts(v any) []Line {
 		case isText && v["type"] == "mrkdwn":
 			return mrkdwnLines(text)
 		case isText:
-			return plainLines(text)
+			return plainLines(slackPlain(text))
 		}
 		return append(blockTexts(v["text"]), blockTexts(v["elements"])...)
 	}

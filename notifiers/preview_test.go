@@ -52,7 +52,7 @@ func TestPicturesShowWhatIsSent(t *testing.T) {
 			if err != nil || strings.Contains(page, "s3cret") || strings.Contains(said, "s3cret") || strings.Contains(page, "ZgotmplZ") || strings.Contains(page, "<script") {
 				t.Errorf("%s, %s: %v, %s", kind, name, err, page)
 			}
-			if name == "rich" || name == "hostile" || name == "mentions" && kind != "email" {
+			if name == "rich" || name == "fields" || name == "hostile" || name == "mentions" && kind != "email" {
 				golden(t, filepath.Join("golden", "pictures", kind+"-"+name+".txt"), []byte(said))
 			}
 		}
@@ -66,19 +66,29 @@ func written(p *Picture) string {
 	for _, f := range p.Facts {
 		fmt.Fprintf(&b, "fact %s: %s\n", f.Name, f.Text)
 	}
-	for _, part := range []struct {
-		name  string
-		lines []Line
-	}{{"top", p.Top}, {"line", p.Lines}, {"button", []Line{{Runs: p.Buttons}}}} {
-		for _, l := range part.lines {
-			b.WriteString(part.name + flags(l) + ": ")
-			for _, r := range l.Runs {
-				b.WriteString(flags(r) + r.Text)
-			}
-			b.WriteString("\n")
-		}
+	for _, l := range p.Top {
+		b.WriteString("top" + writtenLine(l) + "\n")
 	}
+	for _, l := range p.Lines {
+		b.WriteString("line" + writtenLine(l) + "\n")
+	}
+	b.WriteString("button" + writtenLine(Line{Runs: p.Buttons}) + "\n")
 	return b.String()
+}
+
+func writtenLine(l Line) string {
+	s := flags(l) + ": "
+	for _, r := range l.Runs {
+		s += flags(r) + r.Text
+	}
+	for _, cell := range l.Cells {
+		s += "{"
+		for _, one := range cell {
+			s += writtenLine(one)
+		}
+		s += " }"
+	}
+	return s
 }
 
 // flags lists the fields of v that are true, and an address.
@@ -139,8 +149,7 @@ func TestBlocksOfOnesOwnAreShown(t *testing.T) {
 fact : #qa
 top[heading]: Nightly
 top[apart]: [bold]3 failed
-top[apart]: one
-top: *two*
+top[apart]: {: one }{: *two* }
 top[apart]: ──────────
 top[apart]: [italic][image: a chart]
 top[apart small]: a  b

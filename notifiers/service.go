@@ -192,6 +192,15 @@ func plainJSON(v any, indent string) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// jsonBytes is how long v is in JSON, or 0 if it cannot be written, which is told when it is.
+func jsonBytes(v any) int {
+	b, err := plainJSON(v, "")
+	if err != nil {
+		return 0
+	}
+	return len(b)
+}
+
 // previewJSON is a message as people can read it.
 func previewJSON(message any, err error) ([]byte, error) {
 	if err != nil {

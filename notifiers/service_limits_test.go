@@ -31,7 +31,9 @@ func TestMessagesOfServicesKeepWithinTheirLimits(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				m := testMessage(func(m *Message) { m.Title, m.Body, m.Rule, m.Thread, m.Options = text, text, text, text, mentions })
+				m := testMessage(func(m *Message) {
+					m.Title, m.Body, m.Rule, m.Thread, m.Options, m.Fields = text, text, text, text, mentions, manyFields(text)
+				})
 				got, err := Preview(kind, m, goldenDefaults(kind))
 				if err != nil {
 					t.Fatal(err)
@@ -78,6 +80,13 @@ func checkServiceLimits(t *testing.T, kind string, got []byte) {
 		limit("description", units(at(post, "embeds", 0, "description")), 4096)
 		limit("footer", units(at(post, "embeds", 0, "footer", "text")), 2048)
 		limit("content", units(at(post, "content")), 2000)
+		total := units(at(post, "embeds", 0, "title")) + units(at(post, "embeds", 0, "description")) + units(at(post, "embeds", 0, "footer", "text"))
+		for _, f := range post["embeds"].([]any)[0].(map[string]any)["fields"].([]any) {
+			limit("the name of a field", units(at(f, "name")), 256)
+			limit("the value of a field", units(at(f, "value")), 1024)
+			total += units(at(f, "name")) + units(at(f, "value"))
+		}
+		limit("all texts", total, 6000)
 	case "telegram":
 		limit("text", units(at(post, "text")), 4096)
 	case "googlechat":
@@ -85,6 +94,12 @@ func checkServiceLimits(t *testing.T, kind string, got []byte) {
 	case "mattermost":
 		limit("text", units(at(post, "text")), 16_383)
 		limit("fallback", units(at(post, "attachments", 0, "fallback")), 1000)
+		limit("footer", units(at(post, "attachments", 0, "footer")), 300)
+		attachments, err := json.Marshal(post["attachments"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		limit("attachments", units(string(attachments)), 7900)
 	case "pagerduty":
 		limit("summary", units(at(post, "payload", "summary")), 1024)
 		limit("key", len(at(post, "dedup_key")), 255)

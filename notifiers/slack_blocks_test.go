@@ -115,7 +115,7 @@ func TestBlocksOfWhichNothingIsLeftGiveTheUsualLayout(t *testing.T) {
 		if err := json.Unmarshal([]byte(`{"mention":["U1"],"blocks":`+blocks+`}`), &o); err != nil {
 			t.Fatal(err)
 		}
-		if post := slackMessage(testMessage(), o); len(post.Blocks) > 0 || len(post.Attachments) != 1 {
+		if post := slackMessage(testMessage(), o); len(post.Blocks) != 2 || post.Blocks[0].BlockType() != "header" || len(post.Attachments) != 2 {
 			t.Errorf("%s: %+v", blocks, post)
 		}
 	}
@@ -129,7 +129,7 @@ func TestAChangedMessageLosesItsOldBlocks(t *testing.T) {
 		t.Errorf("posted %v", form)
 	}
 	mustSend(t, n, slackTitled(memory, "b", `{"channel":"#qa","update":"k"}`))
-	if form := slack.messages[0].form; form.Get("blocks") != "[]" || !strings.Contains(form.Get("attachments"), "section") {
+	if form := slack.messages[0].form; !strings.Contains(form.Get("blocks"), "header") || strings.Contains(form.Get("blocks"), "x_new") || !strings.Contains(form.Get("attachments"), "section") {
 		t.Errorf("changed to %v", form)
 	}
 	mustSend(t, n, slackTitled(memory, "c", `{"channel":"#qa","update":"k","blocks":[{"type":"divider"}]}`))

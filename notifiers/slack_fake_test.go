@@ -37,7 +37,11 @@ type fakeMessage struct {
 	edits               int
 }
 
-func (m *fakeMessage) text() string { return m.form.Get("text") }
+// title is the first line of the text: the title and who is mentioned.
+func (m *fakeMessage) title() string {
+	title, _, _ := strings.Cut(m.form.Get("text"), "\n")
+	return title
+}
 
 func newFakeSlack(t *testing.T) *fakeSlack {
 	return &fakeSlack{t: t, users: map[string]string{"bob@bar.io": "U0BOB", "ana@bar.io": "U0ANA"}, scopes: "chat:write",
@@ -80,6 +84,10 @@ func (f *fakeSlack) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *fakeSlack) answer(method string, form url.Values) map[string]any {
+	if refused := slackRefuses(form.Get("text"), form.Get("blocks"), form.Get("attachments")); refused != "" && strings.HasPrefix(method, "chat.") {
+		f.t.Errorf("Slack would answer %s", refused)
+		return no(refused)
+	}
 	switch method {
 	case "chat.postMessage":
 		return f.post(form)
@@ -160,7 +168,7 @@ func (f *fakeSlack) transcript() string {
 		if m.thread != "" {
 			out.WriteString("  ")
 		}
-		fmt.Fprintf(&out, "%s %s", m.channel, strings.Trim(m.text(), "*"))
+		fmt.Fprintf(&out, "%s %s", m.channel, strings.Trim(m.title(), "*"))
 		if m.broadcast {
 			out.WriteString(" (broadcast)")
 		}

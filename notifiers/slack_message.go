@@ -16,7 +16,11 @@ const (
 	slackText    = 4000
 	slackTitle   = 1500
 	slackContext = 900
-	slackBody    = 3 * slackBlocks // of the Markdown, whose URLs and marks may not show
+	// Of the Markdown, whose URLs and marks may not show.
+	slackMarkdown = 3 * slackBlocks
+	// Of all mentions, and of the value of a field.
+	slackMentioned = 1500
+	slackFieldText = 300
 )
 
 // slackPost is a message as an incoming webhook takes it. chat.postMessage gets the same as form values.
@@ -30,29 +34,76 @@ type slackPost struct {
 	UnfurlMedia bool               `json:"unfurl_media"`
 }
 
-// slackMessage lays a message out: the top-level text holds title and mentions, since it is what Slack shows in
-// notifications and where mentions notify; below it stand body and origin beside a bar in the level's colour, which says at a glance
-// what a header or an emoji would have to be read for. The title is the link and not a button, since to press a button also
-// calls the app, and Slack complains of apps that do not answer.
+// slackMessage lays a message out: a header and who is mentioned; below, beside a bar in the level's colour, the body, the fields
+// and a small line that says where it comes from; and a button. The top-level text says all that once more, since Slack shows it in
+// notifications, reads it aloud, and notifies who is mentioned there.
 func slackMessage(m *Message, o slackOptions) slackPost {
-	mentions := append(slices.Clip(o.Mention), bodyMentions(m.Body)...)
-	post := slackPost{Text: slackTop(m, mentions), Parse: "none"}
+	mentions := append(slices.Clip(o.Mention), bodyMentions(m.wholeBody())...)
+	post := slackPost{Text: slackFallback(m, mentions), Parse: "none"}
 	if post.Blocks = slackOwnBlocks(o.Blocks, mentions); post.Blocks != nil {
-		body := strings.Join(renderText(slackDialect(), cut(m.Body, slackBody)), "\n\n")
-		post.Text = cutMrkdwn(post.Text+"\n"+body, 2*slackText)
 		return post
 	}
+	post.Blocks = slackHead(m, mentions)
+	post.Attachments = slackAttachments(m)
+	return post
+}
+
+// slackHead is what stands above the bar.
+func slackHead(m *Message, mentions []string) []slackBlock {
+	title := fitText(titleLine(m, slackHeader), slackHeader, slackEscape)
+	blocks := []slackBlock{{"type": "header", "text": map[string]any{"type": "plain_text", "text": title, "emoji": false}}}
+	if line := strings.TrimSpace(slackMentions(mentions, slackMentioned)); line != "" {
+		blocks = append(blocks, slackBlock{"type": "section", "text": map[string]any{"type": "mrkdwn", "text": line, "verbatim": true}})
+	}
+	return blocks
+}
+
+// slackAttachments are what stands beside the bar, and the button. The button is one of the old kind, in an attachment of its own since
+// blocks go with no other fields: it only leads somewhere. A button of Block Kit also calls the app, and Slack
+// warns whoever presses it if the app does not answer (slackapi/node-slack-sdk#869).
+func slackAttachments(m *Message) []slack.Attachment {
+	color := levelColor(m.Level)
+	attachments := []slack.Attachment{{
+		Color:    color,
+		Fallback: fitText(titleLine(m, slackTitle), slackTitle, slackEscape),
+		Blocks:   slack.Blocks{BlockSet: slackBody(m)},
+	}}
+	if link := messageURL(m, slackURL); link != "" {
+		const label = "Open in Qase"
+		attachments = append(attachments, slack.Attachment{
+			Color: color, Fallback: label + ": " + slackEscape(link),
+			Actions: []slack.AttachmentAction{{Type: "button", Text: label, URL: link}},
+		})
+	}
+	return attachments
+}
+
+// slackBody is body, fields and origin.
+func slackBody(m *Message) []slack.Block {
+	fields, used := slackFields(m)
 	var blocks []slack.Block
-	for _, s := range slackSections(renderText(slackDialect(), cut(m.Body, slackBody))) {
+	room := slackBlocks - slackHeader - slackMentioned - slackContext - used
+	for _, s := range slackSections(renderText(slackDialect(), cut(m.Body, slackMarkdown)), room) {
 		blocks = append(blocks, slack.NewSectionBlock(mrkdwnObject(s), nil, nil))
 	}
-	blocks = append(blocks, slack.NewContextBlock("", mrkdwnObject(slackOrigin(m))))
-	post.Attachments = []slack.Attachment{{
-		Color:    levelColor(m.Level),
-		Fallback: cutMrkdwn(slackEscape(cut(oneLine(m.Title), slackTitle)), slackTitle),
-		Blocks:   slack.Blocks{BlockSet: blocks},
-	}}
-	return post
+	if len(fields) > 0 {
+		blocks = append(blocks, slack.NewSectionBlock(nil, fields, nil))
+	}
+	return append(blocks, slack.NewContextBlock("", mrkdwnObject(slackOrigin(m))))
+}
+
+// slackFields are the fields, each a name with its value below, and how long they are together.
+func slackFields(m *Message) (fields []*slack.TextBlockObject, used int) {
+	for _, f := range m.shownFields() {
+		name := slackNeutral(oneRichLine(f.Name, fieldName).text())
+		value := oneLine(strings.Join(renderText(slackDialect(), f.Value), " "))
+		if name == "" || value == "" {
+			continue
+		}
+		text := "*" + name + "*\n" + cutMrkdwn(value, slackFieldText)
+		fields, used = append(fields, mrkdwnObject(text)), used+units(text)
+	}
+	return fields, used
 }
 
 // mrkdwnObject is text in which only our own markup means something: Slack makes no links of its own.
@@ -60,6 +111,12 @@ func mrkdwnObject(s string) *slack.TextBlockObject {
 	o := slack.NewTextBlockObject(slack.MarkdownType, s, false, false)
 	o.Verbatim = true
 	return o
+}
+
+// slackFallback is the whole message as one text.
+func slackFallback(m *Message, mentions []string) string {
+	body := strings.Join(renderText(slackDialect(), cut(m.wholeBody(), 3*slackText)), "\n\n")
+	return cutMrkdwn(strings.TrimSpace(slackTop(m, mentions)+"\n"+body), slackText)
 }
 
 // slackTop is the title, linked and bold, and who is mentioned.
@@ -71,7 +128,7 @@ func slackTop(m *Message, mentions []string) string {
 	if clean, ok := cleanURL(m.URL); ok && len(clean) <= slackURL {
 		title = "<" + slackEscape(clean) + "|" + title + ">"
 	}
-	return "*" + title + "*" + slackMentions(mentions, slackText-slackTitle-slackURL)
+	return "*" + title + "*" + slackMentions(mentions, slackMentioned)
 }
 
 // slackMentions writes mentions, each behind a space, as far as there is room for them.
@@ -95,7 +152,7 @@ func bodyMentions(body string) []string {
 	if !strings.Contains(body, mentionScheme) {
 		return nil
 	}
-	root, _ := parseMarkdown(cut(body, slackBody), true)
+	root, _ := parseMarkdown(cut(body, slackMarkdown), true)
 	var ids []string
 	for _, n := range collect(root, func(n ast.Node) bool { return n.Kind() == ast.KindLink }) {
 		if id, ok := strings.CutPrefix(string(n.(*ast.Link).Destination), mentionScheme); ok && !slices.Contains(ids, id) {
@@ -111,17 +168,13 @@ func slackOrigin(m *Message) string {
 	for _, s := range m.origin() {
 		parts = append(parts, slackNeutral(cut(s, 200)))
 	}
-	line := cutMrkdwn(strings.Join(parts, " · "), slackContext)
-	if clean, ok := cleanURL(m.URL); ok && len(clean) <= slackURL {
-		line += " · <" + slackEscape(clean) + "|Open>"
-	}
-	return line
+	return cutMrkdwn(strings.Join(parts, " · "), slackContext)
 }
 
-// slackSections packs the blocks of a body into as few sections as its limits allow, and cuts what is too much.
-func slackSections(blocks []string) []string {
+// slackSections packs the blocks of a body into as few sections as Slack's limits allow, and cuts what is more than left.
+func slackSections(blocks []string, left int) []string {
 	var sections []string
-	current, left := "", slackBlocks-slackContext-slackURL
+	current := ""
 	for _, b := range blocks {
 		if len(sections) > slackBlocks/slackSection*2 {
 			break

@@ -17,7 +17,7 @@ func TestWhoIsMentionedIsFoundByAddress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := slack.messages[0].text(); got != "*a* <@U024BE7LH> <@U0BOB> <@U0ANA> @Eve @Zoe <!here>" {
+	if got := slack.messages[0].title(); got != "*a* <@U024BE7LH> <@U0BOB> <@U0ANA> @Eve @Zoe <!here>" {
 		t.Errorf("text: %s", got)
 	}
 	if want := "200 OK; Eve <eve@x.io> is not mentioned: looking up eve@x.io: Slack answered users_not_found"; !strings.HasPrefix(r.Status, want) {
@@ -61,11 +61,11 @@ func TestALookupThatFailsTakesNothingFromTheMessage(t *testing.T) {
 			n := slack.notifier(`{"channel":"#qa","mention":["Bob <bob@bar.io>"]}`)
 			slack.script["users.lookupByEmail"] = []string{answer}
 			r, err := n.Send(t.Context(), slackTitled(memory, "a", ""))
-			if err != nil || slack.messages[0].text() != "*a* @Bob" || !strings.Contains(r.Status, c.status) {
+			if err != nil || slack.messages[0].title() != "*a* @Bob" || !strings.Contains(r.Status, c.status) {
 				t.Errorf("%v, %s, status %q", err, slack.transcript(), r.Status)
 			}
 			mustSend(t, n, slackTitled(memory, "b", ""))
-			if got := slack.messages[1].text() == "*b* <@U0BOB>"; got != c.again {
+			if got := slack.messages[1].title() == "*b* <@U0BOB>"; got != c.again {
 				t.Errorf("asked again: %v", got)
 			}
 		})
@@ -160,7 +160,7 @@ func TestAnIncomingWebhookDoesWhatItCan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(b), `"text": "*a* @Bob <@U1> <!here>"`) || strings.Contains(string(b), `"channel"`) {
+	if !strings.Contains(string(b), `"text": "*a* @Bob <@U1> <!here>\n`) || strings.Contains(string(b), `"channel"`) {
 		t.Errorf("got %s", b)
 	}
 }

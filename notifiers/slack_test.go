@@ -85,44 +85,73 @@ func TestSlackMessagesKeepWithinItsLimits(t *testing.T) {
 			for i := range mentions {
 				mentions[i] = fmt.Sprintf("U%07d", i)
 			}
-			m := testMessage(func(m *Message) { m.Title, m.Body, m.Rule = text, text, text })
-			checkSlackLimits(t, slackMessage(m, slackOptions{Mention: mentions}))
+			m := testMessage(func(m *Message) { m.Title, m.Body, m.Rule, m.Fields = text, text, text, manyFields(text) })
+			post := slackMessage(m, slackOptions{Mention: mentions})
+			post.Blocks[1] = slackBlock{"type": "divider"} // mentions are markup
+			checkSlackLimits(t, post)
 		})
 	}
 }
 
+// manyFields are more fields than any channel shows.
+func manyFields(text string) []Field {
+	fields := make([]Field, 30)
+	for i := range fields {
+		fields[i] = Field{text, text}
+	}
+	return fields
+}
+
+// checkSlackLimits fails for a message that Slack would refuse, in which markup is broken or unsafe, or that is about too long.
 func checkSlackLimits(t *testing.T, post slackPost) {
 	t.Helper()
-	var a []struct {
-		Blocks []struct {
-			Type     string
-			Text     struct{ Text string }
-			Elements []struct{ Text string }
-		}
-	}
-	b, err := json.Marshal(post.Attachments)
+	blocks, err := json.Marshal(post.Blocks)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(b, &a); err != nil {
+	attachments, err := json.Marshal(post.Attachments)
+	if err != nil {
 		t.Fatal(err)
 	}
-	total := 0
-	for _, block := range a[0].Blocks {
-		text := block.Text.Text
-		if block.Type == "context" {
-			text = block.Elements[0].Text
-		}
-		n := units(text)
-		total += n
-		if n == 0 || n > slackSection || strings.Count(text, fence)%2 == 1 {
-			t.Errorf("a %s of %d characters and %d fences", block.Type, n, strings.Count(text, fence))
-		}
-		checkMrkdwn(t, text)
+	if refused := slackRefuses(post.Text, string(blocks), string(attachments)); refused != "" {
+		t.Errorf("Slack would answer %s to %s %s", refused, blocks, attachments)
 	}
-	if len(a[0].Blocks) > 50 || total > 12_000 || units(post.Text) > slackText || post.Text == "" {
-		t.Errorf("%d blocks of %d characters, text of %d", len(a[0].Blocks), total, units(post.Text))
+	total := checkTextsWithin(t, blocks) + checkTextsWithin(t, attachments)
+	if total > 11_500 || units(post.Text) > slackText || post.Text == "" {
+		t.Errorf("%d characters, text of %d", total, units(post.Text))
 	}
+}
+
+// checkTextsWithin counts the characters of all text objects.
+func checkTextsWithin(t *testing.T, doc []byte) (total int) {
+	t.Helper()
+	var tree any
+	if err := json.Unmarshal(doc, &tree); err != nil {
+		t.Fatal(err)
+	}
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, one := range v {
+				walk(one)
+			}
+		case map[string]any:
+			for _, one := range v {
+				walk(one)
+			}
+			text, isText := v["text"].(string)
+			if !isText || v["type"] == "button" {
+				return
+			}
+			if total += units(text); v["type"] == "mrkdwn" && strings.Count(text, fence)%2 == 1 {
+				t.Errorf("%d fences in %s", strings.Count(text, fence), text)
+			}
+			checkMrkdwn(t, text)
+		}
+	}
+	walk(tree)
+	return total
 }
 
 // checkMrkdwn fails if there is any <…> but our links, or a stray bracket.
@@ -148,7 +177,7 @@ func FuzzSlackTextIsNeverMarkup(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		m := testMessage(func(m *Message) { m.Title, m.Body, m.Rule, m.URL = s, s, s, "https://e.x/"+s })
+		m := testMessage(func(m *Message) { m.Title, m.Body, m.Rule, m.URL, m.Fields = s, s, s, "https://e.x/"+s, manyFields(s) })
 		post := slackMessage(m, slackOptions{})
 		checkMrkdwn(t, post.Text)
 		checkSlackLimits(t, post)

@@ -2,6 +2,7 @@ package notifiers
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -46,6 +47,8 @@ type (
 		Wrap    bool           `json:"wrap,omitempty"`
 		Inlines []teamsRun     `json:"inlines,omitempty"`
 		Items   []teamsElement `json:"items,omitempty"`
+		Columns []teamsElement `json:"columns,omitempty"`
+		Width   string         `json:"width,omitempty"`
 	}
 	teamsRun struct {
 		Type     string       `json:"type"`
@@ -65,7 +68,7 @@ type (
 	}
 )
 
-// teamsMessage lays a message out: the linked title on the level's colour, mentions, the body, where it comes from, and a button.
+// teamsMessage lays a message out: the linked title on the level's colour, mentions, the body, fields, where it comes from, and a button.
 func teamsMessage(m *Message, o teamsOptions) teamsPost {
 	link := messageURL(m, teamsURL)
 	title := richRun{text: titleLine(m, teamsTitle), bold: true, url: link}
@@ -85,14 +88,30 @@ func teamsMessage(m *Message, o teamsOptions) teamsPost {
 	if link != "" {
 		card.Actions = []teamsAction{{Type: "Action.OpenUrl", Title: "Open in Qase", URL: link}}
 	}
+	fields := fitFields(m, teamsFields, func(rows []teamsElement) bool { return jsonBytes(rows) <= teamsBytes/2 })
 	return fitLines(richLines(cut(m.Body, 2*teamsBytes)), func(lines []richLine) teamsPost {
 		whole := card
-		whole.Body = append(top[:len(top):len(top)], append(teamsLines(lines), foot)...)
+		whole.Body = slices.Concat(top, teamsLines(lines), fields, []teamsElement{foot})
 		return teamsPost{"message", []teamsAttachment{{"application/vnd.microsoft.card.adaptive", whole}}}
-	}, func(p teamsPost) bool {
-		b, err := plainJSON(p, "")
-		return err != nil || len(b) <= teamsBytes
-	})
+	}, func(p teamsPost) bool { return jsonBytes(p) <= teamsBytes })
+}
+
+// teamsFields lays fields out in rows of a narrow and a wide column: a set of facts would read its texts as Markdown.
+func teamsFields(fields []richField) []teamsElement {
+	var rows []teamsElement
+	for i, f := range fields {
+		name := teamsLine(richLine{runs: []richRun{{text: f.name}}})
+		name.Inlines[0].IsSubtle = true
+		row := teamsElement{Type: "ColumnSet", Spacing: "Small", Columns: []teamsElement{
+			{Type: "Column", Width: "100px", Items: []teamsElement{name}},
+			{Type: "Column", Width: "stretch", Items: []teamsElement{teamsLine(f.value)}},
+		}}
+		if i == 0 {
+			row.Spacing = "Medium"
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }
 
 // teamsStyle is the colour of the container that stands for a level.

@@ -239,7 +239,7 @@ func (n *telegramNotifier) compose(m *Message) (telegramPost, error) {
 	head := levelEmoji(m.Level) + " <b>" + title + "</b>"
 	foot := "<i>" + telegramEscape(originLine(m)) + "</i>"
 	markup := htmlMarkup(telegramEscape)
-	post.Text = fitLines(richLines(cut(m.Body, 4*telegramText)), func(lines []richLine) string {
+	post.Text = fitLines(richLines(cut(m.wholeBody(), 4*telegramText)), func(lines []richLine) string {
 		if body := markup.write(lines); strings.TrimSpace(body) != "" {
 			return head + "\n\n" + body + "\n\n" + foot
 		}

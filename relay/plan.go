@@ -83,8 +83,7 @@ func (e *Engine) storePlan(cfg *Config, ev *rules.Event, d rules.Decision) (plan
 // newDelivery keeps the message as it will be sent at every attempt, but for the event, which is stored already.
 func (e *Engine) newDelivery(cfg *Config, ev *rules.Event, n rules.Notification) (store.NewDelivery, error) {
 	id := e.IDs.Next(e.Now())
-	m := notifiers.Message{ID: id.String(), Rule: n.Rule, Level: n.Level, Title: n.Title, Body: n.Body, URL: n.URL, Options: n.Options,
-		EventName: ev.Name, Project: ev.Project, Thread: n.EntityKey, CreatedAt: ev.ReceivedAt.UTC().Round(0)}
+	m := NewMessage(id.String(), ev, n)
 	message, err := json.Marshal(storedMessage{m, n.Fallbacks})
 	d := store.NewDelivery{ID: id, Rule: n.Rule, Notifier: n.Notifier, OrderKey: n.EntityKey, Title: n.Title,
 		Message: message, Decoded: &m, Wait: cfg.Settings.OrderWait}
@@ -92,4 +91,17 @@ func (e *Engine) newDelivery(cfg *Config, ev *rules.Event, n rules.Notification)
 		d.Cancelled = "dry run"
 	}
 	return d, err
+}
+
+// NewMessage is the message by which a notifier tells of a notification about ev.
+func NewMessage(id string, ev *rules.Event, n rules.Notification) notifiers.Message {
+	m := notifiers.Message{ID: id, Rule: n.Rule, Level: n.Level, Title: n.Title, Body: n.Body, URL: n.URL, Options: n.Options,
+		EventName: ev.Name, Project: ev.Project, Thread: n.EntityKey, CreatedAt: ev.ReceivedAt.UTC().Round(0)}
+	if len(n.Fields) > 0 {
+		m.Fields = make([]notifiers.Field, len(n.Fields))
+	}
+	for i, f := range n.Fields {
+		m.Fields[i] = notifiers.Field(f)
+	}
+	return m
 }

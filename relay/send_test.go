@@ -16,7 +16,7 @@ func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
 	for name, n := range map[string]rules.Notification{
 		"a short one": {Rule: "r", Notifier: "n", Level: "error", Title: "t"},
 		"a whole one": {Rule: "r", Notifier: "n", Level: "info", Title: "a <b> & \u2028", Body: "**b**\n", URL: "https://example.com/?a=b&c",
-			EntityKey: "qase/WEB/run/7", Options: json.RawMessage(`{"channel":"#qa"}`)},
+			Fields: []rules.Field{{Name: "Plan", Value: `\*Smoke\*`}, {Name: "By", Value: "Bob"}}, EntityKey: "qase/WEB/run/7", Options: json.RawMessage(`{"channel":"#qa"}`)},
 	} {
 		made, err := e.newDelivery(&Config{Config: &rules.Config{}}, ev, n)
 		if err != nil {

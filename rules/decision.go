@@ -2,6 +2,7 @@ package rules
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -39,16 +40,48 @@ type Result struct {
 
 // Notification is a rendered message and the notifier it goes to.
 type Notification struct {
-	Rule     string          `json:"rule"`
-	Notifier string          `json:"notifier"`
-	Level    string          `json:"level"`
-	Title    string          `json:"title"`
-	Body     string          `json:"body,omitempty"`
-	URL      string          `json:"url,omitempty"`
-	Options  json.RawMessage `json:"options,omitempty"`
+	Rule     string `json:"rule"`
+	Notifier string `json:"notifier"`
+	Level    string `json:"level"`
+	Title    string `json:"title"`
+	// Body is Markdown, without Fields. In JSON, which is for people who read and test messages, it is FullBody.
+	Body string `json:"body,omitempty"`
+	// Fields belong to the default body; a body of the rule's own has none.
+	Fields  []Field         `json:"fields,omitempty"`
+	URL     string          `json:"url,omitempty"`
+	Options json.RawMessage `json:"options,omitempty"`
 	// Fallbacks are where the message goes when it dies, one after another.
 	Fallbacks []Fallback `json:"fallback,omitempty"`
 	EntityKey string     `json:"-"` // notifications of one entity to one notifier keep their order
+}
+
+// Field is a named value of a message, such as Plan: Smoke. Both are Markdown in one line.
+type Field struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// FullBody is the body as people read it where there is nothing better for fields: with all of them in one line at its end.
+func (n *Notification) FullBody() string {
+	if len(n.Fields) == 0 {
+		return n.Body
+	}
+	parts := make([]string, len(n.Fields))
+	for i, f := range n.Fields {
+		parts[i] = f.Name + ": " + f.Value
+	}
+	line := strings.Join(parts, " · ")
+	if n.Body == "" {
+		return line
+	}
+	return n.Body + "\n\n" + line
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (n Notification) MarshalJSON() ([]byte, error) {
+	type plain Notification
+	n.Body = n.FullBody()
+	return json.Marshal(plain(n))
 }
 
 // Fallback is a notifier that stands in for another, with the options that the message has there.

@@ -14,24 +14,28 @@ type messageSource struct {
 	Level string `yaml:"level"`
 	Title string `yaml:"title"`
 	Body  string `yaml:"body"`
+	// Fields names lists of fields.
+	Fields []string `yaml:"fields"`
 }
 
-// defaultSources returns the messages that rules without a level, title or body of their own send, by the name of the event
-// ("*" stands for every other), and the partials that they call. Both are shared: do not change them.
-func defaultSources() (partials map[string]string, events map[string]messageSource) {
-	d := loadDefaults()
-	return d.Templates, d.Events
+// fieldSource is the text of the template of one field.
+type fieldSource struct {
+	Name  string `yaml:"name"`
+	Value string `yaml:"value"`
 }
 
 //go:embed defaults.yaml
 var defaultsYAML []byte
 
+// defaults are the messages that rules without a level, title or body of their own send, by the name of the event ("*" stands for every
+// other), with the partials that they call and the lists of fields that they name.
 type defaults struct {
 	Templates map[string]string        `yaml:"templates"`
+	Fields    map[string][]fieldSource `yaml:"fields"`
 	Events    map[string]messageSource `yaml:"events"`
 }
 
-// loadDefaults panics on a file that cannot be read: it is part of the program, and a test reads it.
+// loadDefaults reads them once; they are shared, so nobody may change them. It panics on a file that cannot be read: it is part of the program, and a test reads it.
 var loadDefaults = sync.OnceValue(func() defaults {
 	var d defaults
 	dec := yaml.NewDecoder(bytes.NewReader(defaultsYAML))

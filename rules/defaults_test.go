@@ -30,7 +30,7 @@ func TestDefaultMessages(t *testing.T) {
 			files[file] = &strings.Builder{}
 		}
 		n := s.play(t)
-		fmt.Fprintf(files[file], "=== %s\nlevel: %s\ntitle: %s\nurl:   %s\n\n%s\n\n", name, n.Level, n.Title, n.URL, n.Body)
+		fmt.Fprintf(files[file], "=== %s\nlevel: %s\ntitle: %s\nurl:   %s\n\n%s\n\n", name, n.Level, n.Title, n.URL, n.FullBody())
 		readsWell(t, s.Event+": "+name, n)
 	}
 	for _, e := range catalog.All() {
@@ -65,18 +65,23 @@ func TestDefaultMessagesTakeAnyPayload(t *testing.T) {
 }
 
 func TestEveryEventHasADefaultMessage(t *testing.T) {
-	_, events := defaultSources()
+	d := loadDefaults()
 	for _, e := range catalog.All() {
-		if _, ok := events[e.Name]; !ok {
+		if _, ok := d.Events[e.Name]; !ok {
 			t.Errorf("no default message for %s", e.Name)
 		}
 	}
-	for name, m := range events {
+	for name, m := range d.Events {
 		if _, known := catalog.Lookup(name); !known && name != "*" {
 			t.Errorf("a default message for %s, which the catalogue does not know", name)
 		}
-		if m.Level == "" || m.Title == "" || m.Body == "" {
+		if m.Level == "" || m.Title == "" || len(m.Fields) == 0 {
 			t.Errorf("%s: a part is missing: %+v", name, m)
+		}
+		for _, list := range m.Fields {
+			if len(d.Fields[list]) == 0 {
+				t.Errorf("%s: there are no fields %q", name, list)
+			}
 		}
 	}
 }
@@ -86,12 +91,17 @@ var clumsy = regexp.MustCompile(`<no value>|<nil>|%!|\(\)|\( |“”|[^\n> ]  | 
 
 func readsWell(t *testing.T, name string, n Notification) {
 	t.Helper()
-	for part, text := range map[string]string{"title": n.Title, "body": n.Body} {
+	for part, text := range map[string]string{"title": n.Title, "body": n.FullBody()} {
 		if at := clumsy.FindString(text); at != "" {
 			t.Errorf("%s: the %s reads badly at %q: %q", name, part, at, text)
 		}
 		if text == "" || !utf8.ValidString(text) || text != strings.TrimSpace(text) {
 			t.Errorf("%s: the %s is empty, has spaces around it or broken characters: %q", name, part, text)
+		}
+	}
+	for _, f := range n.Fields {
+		if f.Value == "" || f.Value != strings.TrimSpace(f.Value) || strings.ContainsAny(f.Value, "\r\n") {
+			t.Errorf("%s: the field %s is empty, has spaces around it or more than one line: %q", name, f.Name, f.Value)
 		}
 	}
 	if strings.ContainsAny(n.Title, "\r\n") {

@@ -18,13 +18,22 @@ func isLevel(s string) bool {
 }
 
 // defaultMessage is what a rule without a level, title or body of its own sends.
-type defaultMessage struct{ level, title, body *compiled }
+type defaultMessage struct {
+	level, title, body *compiled
+	fields             []defaultField // belong to the body
+}
+
+// defaultField is one field, whose value is a template.
+type defaultField struct {
+	name  string
+	value *compiled
+}
 
 // compileDefaults compiles the default messages by event name. They are part of the program, so a fault in them is a
 // fault of the program.
 func compileDefaults(s *Set) map[string]*defaultMessage {
-	partials, sources := defaultSources()
-	ts := newTemplates(partials, s.settings.Location, s.people)
+	d := loadDefaults()
+	ts := newTemplates(d.Templates, s.settings.Location, s.people)
 	part := func(name, text string, as form) *compiled {
 		c, err := ts.compile(name, text, as)
 		if err != nil {
@@ -32,19 +41,32 @@ func compileDefaults(s *Set) map[string]*defaultMessage {
 		}
 		return c
 	}
-	messages := make(map[string]*defaultMessage, len(sources))
-	for name, source := range sources {
-		messages[name] = &defaultMessage{
+	lists := make(map[string][]defaultField, len(d.Fields))
+	for list, fields := range d.Fields {
+		for _, f := range fields {
+			lists[list] = append(lists[list], defaultField{f.Name, part(list+" field "+f.Name, f.Value, formMarkdown)})
+		}
+	}
+	messages := make(map[string]*defaultMessage, len(d.Events))
+	for name, source := range d.Events {
+		m := &defaultMessage{
 			level: part(name+" level", source.Level, formText),
 			title: part(name+" title", source.Title, formText),
 			body:  part(name+" body", source.Body, formMarkdown),
 		}
+		for _, list := range source.Fields {
+			m.fields = append(m.fields, lists[list]...)
+		}
+		messages[name] = m
 	}
 	return messages
 }
 
 // message is a rendered message before it is addressed.
-type message struct{ level, title, body string }
+type message struct {
+	level, title, body string
+	fields             []Field
+}
 
 // render makes the message of r for the event of v. What fails is replaced by the default and noted.
 func (s *Set) render(r *rule, v *view) (message, []string) {
@@ -56,17 +78,20 @@ func (s *Set) render(r *rule, v *view) (message, []string) {
 	var m message
 	v.dot["rule"], v.dot["level"] = r.name, r.level
 	if m.level = r.level; m.level == "" {
-		m.level = w.write("level", nil, fallback.level)
+		m.level, _ = w.write("level", nil, fallback.level)
 	}
 	if !isLevel(m.level) {
 		m.level = levelInfo
 	}
 	v.dot["level"] = m.level
-	m.title = strings.TrimSpace(oneLine(w.write("title", r.title, fallback.title)))
-	if m.title == "" {
+	title, _ := w.write("title", r.title, fallback.title)
+	if m.title = strings.TrimSpace(oneLine(title)); m.title == "" {
 		m.title = oneLine(v.event.Name)
 	}
-	m.body = strings.TrimSpace(w.write("body", r.body, fallback.body))
+	body, own := w.write("body", r.body, fallback.body)
+	if m.body = strings.TrimSpace(body); !own {
+		m.fields = w.fields(fallback.fields)
+	}
 	return m, w.notes
 }
 
@@ -77,17 +102,45 @@ type messageWriter struct {
 }
 
 // write renders own, or fallback if own is nil or fails.
-func (w *messageWriter) write(part string, own, fallback *compiled) string {
+func (w *messageWriter) write(part string, own, fallback *compiled) (text string, isOwn bool) {
 	if own != nil {
 		text, err := own.render(w.dot)
 		if err == nil {
-			return text
+			return text, true
 		}
 		w.notes = append(w.notes, fmt.Sprintf("%s: the template failed, so the default message was used: %v", part, err))
 	}
 	text, err := fallback.render(w.dot)
+	w.defaultFailed(part, err)
+	return text, false
+}
+
+func (w *messageWriter) defaultFailed(part string, err error) {
 	if err != nil {
 		w.notes = append(w.notes, fmt.Sprintf("%s: the default message failed: %v", part, err))
 	}
-	return text
+}
+
+// fields renders those that have something to say.
+func (w *messageWriter) fields(all []defaultField) []Field {
+	r := newRun(w.dot)
+	defer r.end()
+	r.out.Grow(120) // enough for most
+	fields := make([]Field, 0, len(all))
+	for _, f := range all {
+		text, err := r.render(f.value)
+		w.defaultFailed(f.name, err)
+		if value := markdownLine(text); value != "" {
+			fields = append(fields, Field{f.name, value})
+		}
+	}
+	return fields
+}
+
+// markdownLine writes Markdown in one line. Line ends in values from an event are hard breaks.
+func markdownLine(s string) string {
+	if strings.Contains(s, "\n") {
+		s = strings.NewReplacer("\\\n", " ", "\n", " ").Replace(s)
+	}
+	return strings.TrimSpace(s)
 }

@@ -31,14 +31,35 @@ func (c *compiled) render(dot map[string]any) (string, error) {
 	if c.body == nil {
 		return c.static, nil
 	}
+	r := newRun(dot)
+	defer r.end()
+	return r.render(c)
+}
+
+// newRun returns a run that nobody else uses until its end.
+func newRun(dot map[string]any) *run {
 	r := runs.Get().(*run)
-	defer runs.Put(r)
 	r.now, _ = dot[nowKey].(time.Time)
-	r.turns, r.out = 0, strings.Builder{}
-	if err := r.call(c.body, dot); err != nil {
+	r.dot, r.out = dot, strings.Builder{}
+	return r
+}
+
+func (r *run) end() {
+	r.dot, r.out = nil, strings.Builder{}
+	runs.Put(r)
+}
+
+// render executes one template after others of the same message: their texts share memory.
+func (r *run) render(c *compiled) (string, error) {
+	if c.body == nil {
+		return c.static, nil
+	}
+	begin := r.out.Len()
+	r.turns = 0
+	if err := r.call(c.body, r.dot); err != nil {
 		return "", err
 	}
-	return r.out.String(), nil
+	return r.out.String()[begin:], nil
 }
 
 // call runs b with a dot and variables of its own.

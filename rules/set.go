@@ -184,7 +184,7 @@ func (s *Set) notify(r *rule, v *view, d *Decision) []string {
 		fallbacks, alsoFailed := t.renderFallbacks(v.dot)
 		notes = append(append(notes, failed...), alsoFailed...)
 		d.Notifications = append(d.Notifications, Notification{
-			Rule: r.name, Notifier: t.notifier, Level: m.level, Title: m.title, Body: m.body,
+			Rule: r.name, Notifier: t.notifier, Level: m.level, Title: m.title, Body: m.body, Fields: m.fields,
 			URL: v.url, Options: options, Fallbacks: fallbacks, EntityKey: v.entityKey,
 		})
 	}

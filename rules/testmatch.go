@@ -124,7 +124,8 @@ func (n sent) values(field string) []any {
 	case "url":
 		return append(values, n.URL)
 	case "body":
-		return append(values, markdownEscape.ReplaceAllString(n.Body, "$1"), n.Body)
+		body := n.FullBody()
+		return append(values, markdownEscape.ReplaceAllString(body, "$1"), body)
 	}
 	if len(values) == 0 {
 		return []any{nil}

@@ -42,7 +42,7 @@ func (a arrival) lines(wide int) []string {
 	case "HTTP":
 		return jsonLines(text, wide)
 	case "Slack":
-		text = readableMrkdwn(printable(a.title) + "\n" + text)
+		text = readableMrkdwn(text)
 	case "Mail":
 		text = boldOn + "Subject: " + printable(a.title) + boldOff + "\n" + text
 	}

@@ -76,8 +76,12 @@ type slackMessage struct {
 }
 
 type slackAttachment struct {
-	Text   string       `json:"text"`
-	Blocks []slackBlock `json:"blocks"`
+	Text    string       `json:"text"`
+	Blocks  []slackBlock `json:"blocks"`
+	Actions []struct {
+		Text string `json:"text"`
+		URL  string `json:"url"`
+	} `json:"actions"`
 }
 
 type slackBlock struct {
@@ -87,7 +91,7 @@ type slackBlock struct {
 	Fields   []slackBlock    `json:"fields"`
 }
 
-// string returns the text of a block and of what is in it.
+// string returns the text of a block and of what is in it, as Slack's markup.
 func (b slackBlock) string() string {
 	var parts []string
 	var object struct{ Text string }
@@ -97,22 +101,39 @@ func (b slackBlock) string() string {
 	} else if json.Unmarshal(b.Text, &plain) == nil && plain != "" {
 		parts = append(parts, plain)
 	}
-	for _, inner := range append(b.Fields, b.Elements...) {
+	if b.Type == "header" { // in which stars are stars
+		return "*" + strings.ReplaceAll(strings.Join(parts, ""), "*", "\u2060*\u2060") + "*"
+	}
+	for _, f := range b.Fields {
+		name, value, _ := strings.Cut(f.string(), "\n")
+		parts = append(parts, fmt.Sprintf("%-14s %s", name, value))
+	}
+	for _, inner := range b.Elements {
 		parts = append(parts, inner.string())
 	}
 	return strings.Join(parts, "\n")
 }
 
+// arrival is what Slack shows of a message: where there are blocks, the text is for notifications.
 func (m slackMessage) arrival() arrival {
-	a := arrival{channel: "Slack", to: m.Channel, title: m.Text}
+	a := arrival{channel: "Slack", to: m.Channel}
 	var parts []string
-	blocks := m.Blocks
-	for _, at := range m.Attachments {
-		parts = append(parts, at.Text)
-		blocks = append(blocks, at.Blocks...)
+	if len(m.Blocks) == 0 {
+		parts = append(parts, m.Text)
 	}
-	for _, b := range blocks {
+	for _, b := range m.Blocks {
 		parts = append(parts, b.string())
+	}
+	for _, at := range m.Attachments {
+		if at.Text != "" {
+			parts = append(parts, at.Text)
+		}
+		for _, b := range at.Blocks {
+			parts = append(parts, b.string())
+		}
+		for _, button := range at.Actions {
+			parts = append(parts, "[ "+button.Text+" ] <"+button.URL+">")
+		}
 	}
 	a.body = strings.TrimSpace(strings.Join(parts, "\n"))
 	return a

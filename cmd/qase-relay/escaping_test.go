@@ -140,8 +140,9 @@ func messagesFor(t *testing.T, config *rules.Config, value string) []*notifiers.
 	}
 	var all []*notifiers.Message
 	for _, n := range config.Rules.Decide(ev, rules.State{Now: at}).Notifications {
-		all = append(all, &notifiers.Message{ID: "0pakhhu2g0001", Rule: n.Rule, Level: n.Level, Title: n.Title, Body: n.Body, URL: n.URL,
-			Options: n.Options, EventName: ev.Name, Project: ev.Project, Thread: n.EntityKey, CreatedAt: at, Event: json.RawMessage(`{}`)})
+		m := relay.NewMessage("0pakhhu2g0001", ev, n)
+		m.Event = json.RawMessage(`{}`)
+		all = append(all, &m)
 	}
 	if len(all) != 2*len(config.Notifiers) {
 		t.Fatalf("%d messages", len(all))

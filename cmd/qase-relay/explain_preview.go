@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/relay"
 	"qaserelay/relay/admin"
 	"qaserelay/rules"
 )
@@ -43,10 +44,9 @@ func (f *explainFlags) newGallery(c *console, cfg *rules.Config, ev *rules.Event
 
 // show prints the picture of a message that would be sent at the given time.
 func (g *gallery) show(n rules.Notification, at time.Time) {
-	g.draw(n.Notifier, &notifiers.Message{
-		ID: previewID, Rule: n.Rule, Level: n.Level, Title: n.Title, Body: n.Body, URL: n.URL, Options: n.Options,
-		EventName: g.event.Name, Project: g.event.Project, Thread: n.EntityKey, CreatedAt: at, Event: g.event.Body,
-	})
+	m := relay.NewMessage(previewID, g.event, n)
+	m.CreatedAt, m.Event = at, g.event.Body
+	g.draw(n.Notifier, &m)
 	if len(n.Fallbacks) > 0 {
 		g.c.out.Printf("      %s %s\n", g.c.out.dim("if it dies:"), printable(standIns(n.Fallbacks)))
 	}
@@ -101,6 +101,9 @@ func (g *gallery) drawWith(n notifiers.Notifier, notifier string, m *notifiers.M
 // nameMentions writes names for ids, as Slack does.
 func (g *gallery) nameMentions(lines []notifiers.Line) {
 	for _, l := range lines {
+		for _, cell := range l.Cells {
+			g.nameMentions(cell)
+		}
 		for i, r := range l.Runs {
 			if name := g.rules.SlackName(strings.TrimPrefix(r.Text, "@")); r.Mention && name != "" {
 				l.Runs[i].Text = "@" + name

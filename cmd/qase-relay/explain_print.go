@@ -174,7 +174,7 @@ func printMessage(s *screen, n rules.Notification) {
 	}
 	field("level", n.Level)
 	field("title", n.Title)
-	field("body", n.Body)
+	field("body", n.FullBody())
 	field("url", n.URL)
 	field("options", strings.Join(optionLines(n.Options), "\n"))
 	if len(n.Fallbacks) > 0 {

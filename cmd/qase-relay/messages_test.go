@@ -64,9 +64,9 @@ func arrivals(t *testing.T, config *rules.Config, body []byte) []byte {
 	}
 	var out bytes.Buffer
 	for i, n := range config.Rules.Decide(ev, rules.State{Now: at}).Notifications {
-		m := &notifiers.Message{ID: "0pakhhu2g0001", Rule: n.Rule, Level: n.Level, Title: n.Title, Body: n.Body, URL: n.URL, Options: n.Options,
-			EventName: ev.Name, Project: ev.Project, Thread: n.EntityKey, CreatedAt: at, Event: ev.Body}
-		sent, err := notifiers.Preview(n.Notifier, m, config.Notifiers[i].Defaults)
+		m := relay.NewMessage("0pakhhu2g0001", ev, n)
+		m.Event = ev.Body
+		sent, err := notifiers.Preview(n.Notifier, &m, config.Notifiers[i].Defaults)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -51,6 +51,9 @@ func (w *pictureWriter) note(lines []notifiers.Line) {
 		for j := range lines[i].Runs {
 			w.last[lines[i].Runs[j].URL] = &lines[i].Runs[j]
 		}
+		for _, cell := range lines[i].Cells {
+			w.note(cell)
+		}
 	}
 }
 
@@ -76,19 +79,64 @@ func (w *pictureWriter) lines(lines []notifiers.Line, margin string) {
 		if l.Apart && i > 0 {
 			w.print(nil, margin)
 		}
-		var line []glyph
-		if l.Quote {
-			line = painted(line, "│ ", "2")
+		if len(l.Cells) > 0 {
+			w.row(l, margin)
+			continue
 		}
-		for j := range l.Runs {
-			line = append(line, w.run(l, &lines[i].Runs[j])...)
-		}
+		line := w.line(l)
 		if l.Pre && !w.s.terminal { // who reads it by a program looks for whole lines
 			w.printWhole(line, margin)
 			continue
 		}
 		w.print(line, margin)
 	}
+}
+
+// row prints cells side by side.
+func (w *pictureWriter) row(l notifiers.Line, margin string) {
+	wide := min(30, w.wide/len(l.Cells))
+	if l.Named {
+		wide = 14
+	}
+	var rows [][]glyph
+	for i, cell := range l.Cells {
+		room := wide - 2
+		if i == len(l.Cells)-1 {
+			room = w.wide - i*wide
+		}
+		n := 0
+		for _, one := range cell {
+			for _, line := range wrapped(w.line(one), room) {
+				if n == len(rows) {
+					rows = append(rows, nil)
+				}
+				rows[n] = append(padded(rows[n], i*wide), line...)
+				n++
+			}
+		}
+	}
+	for _, row := range rows {
+		w.printWhole(row, margin)
+	}
+}
+
+// padded is a line with spaces at its end, up to so many columns.
+func padded(line []glyph, wide int) []glyph {
+	for _, g := range line {
+		wide -= runeColumns(g.r)
+	}
+	return painted(line, strings.Repeat(" ", max(wide, 0)), "")
+}
+
+func (w *pictureWriter) line(l notifiers.Line) []glyph {
+	var line []glyph
+	if l.Quote {
+		line = painted(line, "│ ", "2")
+	}
+	for i := range l.Runs {
+		line = append(line, w.run(l, &l.Runs[i])...)
+	}
+	return line
 }
 
 func (w *pictureWriter) run(l notifiers.Line, r *notifiers.Run) []glyph {
@@ -116,11 +164,18 @@ func (w *pictureWriter) address(r *notifiers.Run) []glyph {
 
 // print wraps a line.
 func (w *pictureWriter) print(line []glyph, margin string) {
+	for _, part := range wrapped(line, w.wide) {
+		w.printWhole(part, margin)
+	}
+}
+
+// wrapped splits a line into some that are not too wide.
+func wrapped(line []glyph, wide int) (parts [][]glyph) {
 	for {
-		n := fitting(line, w.wide)
-		w.printWhole(line[:n], margin)
+		n := fitting(line, wide)
+		parts = append(parts, line[:n:n])
 		if line = line[n:]; len(line) == 0 {
-			return
+			return parts
 		}
 		for len(line) > 0 && line[0].r == ' ' {
 			line = line[1:]
