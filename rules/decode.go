@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -41,7 +42,7 @@ var (
 	durationType = reflect.TypeFor[time.Duration]()
 )
 
-// decode fills v, which must be settable, from n. what names the value for people, such as "notifiers[].port".
+// decode fills v, which must be settable, from n. what names the value for people, such as "retry.max" or "a rule".
 func (d *decoder) decode(n *yaml.Node, v reflect.Value, what string) {
 	n = d.follow(n)
 	if n == nil {
@@ -92,8 +93,10 @@ func (d *decoder) follow(n *yaml.Node) *yaml.Node {
 func (d *decoder) decodeCompound(n *yaml.Node, v reflect.Value, what string) {
 	switch v.Kind() {
 	case reflect.Pointer:
-		v.Set(reflect.New(v.Type().Elem()))
-		d.decode(n, v.Elem(), what)
+		before, value := len(*d.problems), reflect.New(v.Type().Elem())
+		if d.decode(n, value.Elem(), what); len(*d.problems) == before || !isScalar(value.Elem()) {
+			v.Set(value)
+		}
 	case reflect.Struct:
 		d.decodeStruct(n, v, what)
 	case reflect.Slice:
@@ -175,20 +178,48 @@ func setScalar(v reflect.Value, s string) error {
 func (d *decoder) decodeSlice(n *yaml.Node, v reflect.Value, what string) {
 	items := n.Content
 	elem := v.Type().Elem()
+	takesOne := elem == rawType || elem.Kind() != reflect.Struct || takesText(elem)
 	switch {
 	case templateHint(n) != "" && elem == textType:
 		d.report(n, Error, what+" must be text, not a mapping", bareTemplateHint)
 		return
-	case n.Kind == yaml.ScalarNode && n.Tag != "!!null" && (elem == rawType || elem.Kind() != reflect.Struct || takesText(elem)):
+	case n.Kind == yaml.ScalarNode && n.Tag != "!!null" && takesOne:
 		items = []*yaml.Node{n} // one value stands for a list of one
 	case n.Kind != yaml.SequenceNode:
-		d.report(n, Error, fmt.Sprintf("%s must be a list, not %s", what, describe(n)), templateHint(n))
+		want := "a list"
+		if takesOne && elem != rawType {
+			want = "text or a list"
+		}
+		d.report(n, Error, fmt.Sprintf("%s must be %s, not %s", what, want, describe(n)), listHint(n, what))
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
 	for i, item := range items {
-		d.decode(item, v.Index(i), what+"[]")
+		d.decode(item, v.Index(i), itemOf(what))
 	}
+}
+
+// listHint says how to write a list in place of n.
+func listHint(n *yaml.Node, what string) string {
+	switch {
+	case templateHint(n) != "":
+		return templateHint(n)
+	case n.Tag == "!!null":
+		return "write what it holds, or remove the key"
+	case n.Kind == yaml.MappingNode && strings.HasPrefix(itemOf(what), "a "):
+		return "begin each with a dash: - name: …"
+	}
+	return ""
+}
+
+// itemOf names what a list holds, for people.
+func itemOf(list string) string {
+	items := map[string]string{"rules": "a rule", "notifiers": "a notifier", "sources": "a source", "people": "a person", "tests": "a test",
+		"expect": "an expectation", "given": "an earlier event"}
+	if item, known := items[list]; known {
+		return item
+	}
+	return "an entry of " + list
 }
 
 // takesText reports whether a struct type is written as a single text.

@@ -45,8 +45,9 @@ func (d *decoder) fill(entries []entry, v reflect.Value, what string) (rest []en
 	return rest
 }
 
+// inside names a key of what. Of an item of a list, the place says which one is meant.
 func inside(what, key string) string {
-	if what == "" {
+	if what == "" || strings.HasPrefix(what, "a ") || strings.HasPrefix(what, "an ") {
 		return key
 	}
 	return what + "." + key
@@ -138,7 +139,7 @@ func (d *decoder) entries(n *yaml.Node, what string) []entry {
 		if what == "" {
 			what = "this"
 		}
-		d.errorf(n, "%s must be a mapping, not %s", what, describe(n))
+		d.report(n, Error, fmt.Sprintf("%s must be a mapping, not %s", what, describe(n)), "write keys with values, such as {name: …}")
 		return nil
 	}
 	var own, merged []entry

@@ -66,7 +66,7 @@ func TestFallbacksThatCannotWorkAreErrors(t *testing.T) {
 			"the fallback mail has nobody to write to (a fallback has only the options of its notifier; add to: [someone@example.com] on the notifier)"},
 		{"one that lacks it, on a notifier", "  - {name: d, type: chat, fallback: [mail]}\n", "[d]",
 			"the fallback mail has nobody to write to (a fallback has only the options of its notifier; add to: [someone@example.com] on the notifier)"},
-		{"nothing that is a name", "", "[{notifier: a, fallback: {to: b}}]", "notify[].fallback must be a list, not a mapping"},
+		{"nothing that is a name", "", "[{notifier: a, fallback: {to: b}}]", "fallback must be text or a list, not a mapping"},
 		{"a misspelt key", "", "[{notifier: a, falback: [b]}]", `unknown key "falback" in a message to a (did you mean "fallback"?)`},
 	}
 	for _, c := range cases {

@@ -122,6 +122,8 @@ func (g *schemaMaker) key(t reflect.Type, path string) js {
 
 func (g *schemaMaker) value(t reflect.Type, path string) js {
 	switch {
+	case t == reflect.TypeFor[amount]():
+		return js{"type": []string{"integer", "string"}, "minimum": 0, "pattern": `^[+]?[0-9]+$|\$\{`}
 	case takesText(t):
 		return text7()
 	case t == reflect.TypeFor[time.Duration]():

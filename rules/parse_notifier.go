@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -60,8 +61,12 @@ func (b *builder) buildNotifiers() []Notifier {
 // notifier decodes one notifier: the common keys, then those of its type, then its message options.
 func (b *builder) notifier(f *openFile, node *yaml.Node, names uniqueNames) (Notifier, *notifierInfo) {
 	var spec notifierSpec
-	entries := f.entries(node, "notifiers[]")
-	rest := f.fill(entries, reflect.ValueOf(&spec).Elem(), "notifiers[]")
+	if !(raw{node}).isMapping() {
+		f.entries(node, itemOf("notifiers")) // reports it
+		return Notifier{}, &notifierInfo{}
+	}
+	entries := f.entries(node, itemOf("notifiers"))
+	rest := f.fill(entries, reflect.ValueOf(&spec).Elem(), itemOf("notifiers"))
 	n := Notifier{Name: spec.Name.s, Type: spec.Type.s, Retry: Retry{spec.Retry.Initial, spec.Retry.Max, spec.Retry.For},
 		Concurrency: int(spec.Concurrency), Rate: spec.Rate}
 	n.Rate.Burst = int(spec.Burst)
@@ -84,7 +89,7 @@ func (b *builder) notifier(f *openFile, node *yaml.Node, names uniqueNames) (Not
 	}
 	before, unset := len(b.problems), f.unset
 	n.Config = kind.Config()
-	rest = f.fill(rest, reflect.ValueOf(n.Config).Elem(), "notifiers[]")
+	rest = f.fill(rest, reflect.ValueOf(n.Config).Elem(), itemOf("notifiers"))
 	info := &notifierInfo{kind: kind, allowHosts: hasAllowedHosts(n.Config), config: n.Config, given: map[string]bool{},
 		fallback: fallbackList{f, spec.Fallback}}
 	n.Defaults = b.notifierOptions(f, rest, info, n)
@@ -164,7 +169,7 @@ func (b *builder) checkNotifier(f *openFile, node *yaml.Node, entries []entry, n
 	}
 	for _, fault := range faults {
 		if fault != nil {
-			f.errorf(blamed(node, entries, fault), "the notifier %s: %v", n.Name, fault)
+			f.errorf(blamed(node, entries, fault), "the notifier %s: %v", cmp.Or(n.Name, "of type "+n.Type), fault)
 		}
 	}
 }

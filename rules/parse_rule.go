@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 
 	"gopkg.in/yaml.v3"
 )
@@ -64,7 +65,8 @@ func (b *builder) rule(f *openFile, spec *ruleSpec) *rule {
 			r.targets = append(r.targets, t)
 		}
 	}
-	if len(spec.Notify) == 0 && !r.stop && spec.Name.given() && !f.misspelt(spec.At.node, "notify", "stop") {
+	reported := spec.Notify == nil && hasKey(spec.At.node, "notify")
+	if len(spec.Notify) == 0 && !reported && !r.stop && spec.Name.given() && !f.misspelt(spec.At.node, "notify", "stop") {
 		f.report(spec.Name.node, Warning, fmt.Sprintf("the rule %q notifies nobody", r.name), "add notify: [NOTIFIER]")
 	}
 	return r
@@ -75,13 +77,21 @@ func (b *builder) condition(f *openFile, spec *ruleSpec) *condition {
 		if hasKey(spec.At.node, "when") || f.misspelt(spec.At.node, "when") {
 			return nil
 		}
-		f.report(spec.At.node, Error, fmt.Sprintf("the rule %q has no when", spec.Name.s), "say which events it is for, such as when: event_name == \"run.completed\"")
+		f.report(spec.At.node, Error, "the rule "+quoted(spec.Name.s)+"has no when", "say which events it is for, such as when: event_name == \"run.completed\"")
 		return nil
 	}
 	b.note(spec.When.s)
 	c, faults := compileCondition(spec.When.s)
 	f.reportFaults(spec.When.node, faults)
 	return c
+}
+
+// quoted gives a name as part of a sentence, nothing if there is none.
+func quoted(name string) string {
+	if name == "" {
+		return ""
+	}
+	return strconv.Quote(name) + " "
 }
 
 // template compiles one template of a rule, or returns nil if it is not given.
@@ -107,9 +117,9 @@ func (b *builder) target(f *openFile, node *yaml.Node) *target {
 	}
 	var rest []entry
 	if node.Kind == yaml.MappingNode {
-		rest = f.fill(f.entries(node, "notify[]"), reflect.ValueOf(&spec).Elem(), "notify[]")
+		rest = f.fill(f.entries(node, itemOf("notify")), reflect.ValueOf(&spec).Elem(), itemOf("notify"))
 	} else {
-		f.decode(node, reflect.ValueOf(&spec.Notifier).Elem(), "notify[]")
+		f.decode(node, reflect.ValueOf(&spec.Notifier).Elem(), itemOf("notify"))
 	}
 	if !spec.Notifier.given() && node.Kind == yaml.MappingNode && !hasKey(node, "notifier") {
 		if !f.foundMisspelt(rest, "notifier", "an entry of notify") {

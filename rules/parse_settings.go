@@ -18,8 +18,8 @@ type settingsSpec struct {
 	} `yaml:"retention"`
 	OrderWait time.Duration `yaml:"order_wait"`
 	Backlog   struct {
-		Deliveries *int  `yaml:"deliveries"`
-		Bytes      *size `yaml:"bytes"`
+		Deliveries *amount `yaml:"deliveries"`
+		Bytes      *size   `yaml:"bytes"`
 	} `yaml:"backlog"`
 	MinFreeDisk *size `yaml:"min_free_disk"`
 }
@@ -75,15 +75,12 @@ func (b *builder) takeSettings(f *openFile, spec *settingsSpec) {
 	s := &b.settings
 	s.OrderWait = cmp.Or(spec.OrderWait, s.OrderWait)
 	if n := spec.Backlog.Deliveries; n != nil {
-		s.Backlog.Deliveries = *n
+		s.Backlog.Deliveries = int(*n)
 	}
 	if n := spec.Backlog.Bytes; n != nil {
 		s.Backlog.Bytes = int64(*n)
 	}
 	if n := spec.MinFreeDisk; n != nil {
 		s.MinFreeDisk = int64(*n)
-	}
-	if s.Backlog.Deliveries < 0 {
-		f.errorf(spec.At.node, "settings.backlog.deliveries cannot be negative; 0 is no limit")
 	}
 }

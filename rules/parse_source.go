@@ -37,6 +37,7 @@ func (b *builder) buildSources() []Source {
 	names := uniqueNames{}
 	found := false
 	for _, f := range b.files {
+		found = found || f.spec.Sources == nil && hasKey(f.root, "sources") // reported
 		for i := range f.spec.Sources {
 			found = true
 			spec := &f.spec.Sources[i]
@@ -88,9 +89,9 @@ func (f *openFile) source(spec *sourceSpec) Source {
 			f.report(t.node, Error, "a secret of the source "+spec.Name.s+" is empty", "put in the secret that you gave to the webhook in Qase")
 		}
 	}
-	reported := f.unset > 0 && hasKey(spec.At.node, "secrets_file") || f.misspelt(spec.At.node, "secrets", "secrets_file")
+	reported := spec.Secrets == nil && hasKey(spec.At.node, "secrets") || f.unset > 0 && hasKey(spec.At.node, "secrets_file") || f.misspelt(spec.At.node, "secrets", "secrets_file")
 	if len(spec.Secrets) == 0 && !reported {
-		f.report(spec.At.node, Error, fmt.Sprintf("the source %q has no secrets", spec.Name.s), `add secrets: ["${QASE_WEBHOOK_SECRET}"]`)
+		f.report(spec.At.node, Error, "the source "+quoted(spec.Name.s)+"has no secrets", `add secrets: ["${QASE_WEBHOOK_SECRET}"]`)
 	}
 	for _, t := range spec.Projects {
 		s.Projects = append(s.Projects, t.s)

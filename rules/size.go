@@ -27,3 +27,16 @@ func (s *size) UnmarshalText(text []byte) error {
 	}
 	return nil
 }
+
+// amount is how many of something there may be.
+type amount int
+
+// UnmarshalText reads a whole number that is not negative.
+func (a *amount) UnmarshalText(text []byte) error {
+	n, err := strconv.Atoi(string(text))
+	if err != nil || n < 0 {
+		return fmt.Errorf("%s: want a whole number; 0 is no limit", strconv.Quote(shorten(string(text), 40)))
+	}
+	*a = amount(n)
+	return nil
+}

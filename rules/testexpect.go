@@ -36,7 +36,7 @@ func (t *testBuilder) addExpectations(spec *testSpec) {
 		return
 	}
 	var entries []raw
-	t.file.decode(n, reflect.ValueOf(&entries).Elem(), "tests[].expect")
+	t.file.decode(n, reflect.ValueOf(&entries).Elem(), "expect")
 	for _, entry := range entries {
 		if entry.node != nil {
 			t.test.expect = append(t.test.expect, t.expectation(entry.node))
@@ -49,7 +49,7 @@ func (t *testBuilder) expectation(node *yaml.Node) expectation {
 		Rule     text `yaml:"rule"`
 		Notifier text `yaml:"notifier"`
 	}
-	const what = "tests[].expect[]"
+	what := itemOf("expect")
 	rest := t.file.fill(t.file.entries(node, what), reflect.ValueOf(&spec).Elem(), what)
 	e := expectation{line: node.Line, rule: spec.Rule.s, notifier: spec.Notifier.s}
 	t.knownName(spec.Rule, "rule", t.config.Rules.Names())
@@ -196,7 +196,7 @@ func (t *testBuilder) partMatcher(n *yaml.Node, what string) (m matcher) {
 	for _, part := range spec.Matches {
 		pattern, err := regexp.Compile(part.s)
 		if err != nil {
-			t.file.report(part.node, Error, fmt.Sprintf("%s.matches: %v", what, err), "the syntax is that of RE2: https://github.com/google/re2/wiki/Syntax")
+			t.file.report(part.node, Error, fmt.Sprintf("%s.matches: %s", what, strings.TrimPrefix(err.Error(), "error parsing regexp: ")), "the syntax is that of RE2: https://github.com/google/re2/wiki/Syntax")
 			continue
 		}
 		m.matches = append(m.matches, pattern)
