@@ -65,7 +65,7 @@ type Engine struct {
 	room    room
 	enrich  *enricher
 	drift   driftLog
-	quiet   quietLog
+	quiet   QuietLog
 }
 
 // New returns an engine that starts to work when Run is called.

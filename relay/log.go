@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"sync"
 	"time"
 
 	"qaserelay/notifiers"
@@ -16,38 +15,6 @@ const (
 	ruleLogEvery = time.Minute
 )
 
-// quietLog lets one line of each kind through per span, and counts those it holds back. There are as many kinds as
-// notifiers and rules. The zero value is ready, and may be used from many goroutines.
-type quietLog struct {
-	mu    sync.Mutex
-	kinds map[string]*quietKind
-}
-
-type quietKind struct {
-	next    time.Time
-	skipped int
-}
-
-// due reports whether a line of this kind may be written now, and how many were held back before it.
-func (q *quietLog) due(kind string, now time.Time, every time.Duration) (skipped int, due bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	k := q.kinds[kind]
-	if k == nil {
-		if q.kinds == nil {
-			q.kinds = map[string]*quietKind{}
-		}
-		k = &quietKind{}
-		q.kinds[kind] = k
-	}
-	if now.Before(k.next) {
-		k.skipped++
-		return 0, false
-	}
-	skipped, k.skipped, k.next = k.skipped, 0, now.Add(every)
-	return skipped, true
-}
-
 // logAttempt tells the operator of an attempt that failed: of each that was the last, of others only now and then. The
 // message itself is not logged, since it is the team's business.
 func (e *Engine) logAttempt(d store.Delivery, o store.Outcome) {
@@ -61,8 +28,8 @@ func (e *Engine) logAttempt(d store.Delivery, o store.Outcome) {
 		return
 	}
 	args = append(args, "next", o.NextAt)
-	if skipped, due := e.quiet.due("notifier "+d.Notifier, e.Now(), retryLogEvery); due {
-		e.Logger.Info("an attempt failed, it will be tried again", moreLikeThis(args, skipped)...)
+	if all, due := e.quiet.Admit(LogLine{"notifier " + d.Notifier, retryLogEvery}, e.Now(), args...); due {
+		e.Logger.Info("an attempt failed, it will be tried again", all...)
 	} else {
 		e.Logger.Debug("an attempt failed, it will be tried again", args...)
 	}
@@ -82,17 +49,9 @@ func (e *Engine) logDecision(c *call) {
 		default:
 			continue
 		}
-		if skipped, due := e.quiet.due("rule "+r.Rule, e.Now(), ruleLogEvery); due {
-			args := []any{"rule", r.Rule, "event", c.receipt.ID.String(), "event_name", c.event.Name, "why", why}
-			e.Logger.Warn(message, moreLikeThis(args, skipped)...)
+		args := []any{"rule", r.Rule, "event", c.receipt.ID.String(), "event_name", c.event.Name, "why", why}
+		if all, due := e.quiet.Admit(LogLine{"rule " + r.Rule, ruleLogEvery}, e.Now(), args...); due {
+			e.Logger.Warn(message, all...)
 		}
 	}
-}
-
-// moreLikeThis says how many lines were held back, if any.
-func moreLikeThis(args []any, skipped int) []any {
-	if skipped == 0 {
-		return args
-	}
-	return append(args, "more_like_this", skipped)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"qaserelay/relay"
 	"qaserelay/rules"
 )
 
@@ -37,7 +38,7 @@ type Options struct {
 type Handler struct {
 	o      Options
 	router *mux.Router
-	log    *quietLog
+	quiet  relay.QuietLog
 }
 
 // New returns the handler of the public address.
@@ -54,7 +55,7 @@ func New(o Options) *Handler {
 	if o.Ready == nil {
 		o.Ready = func(context.Context) error { return nil }
 	}
-	h := &Handler{o: o, log: newQuietLog(o.Logger), router: mux.NewRouter().SkipClean(true).UseEncodedPath()}
+	h := &Handler{o: o, router: mux.NewRouter().SkipClean(true).UseEncodedPath()}
 	h.router.HandleFunc("/webhooks/{source}", h.webhook)
 	h.router.HandleFunc("/healthz", h.healthz)
 	h.router.HandleFunc("/readyz", h.readyz)
@@ -78,7 +79,7 @@ func (h *Handler) webhook(w http.ResponseWriter, r *http.Request) {
 	status := http.StatusServiceUnavailable
 	defer func() {
 		if p := recover(); p != nil {
-			h.log.warn("panic", "taking an event panicked", "panic", p)
+			h.warn("panic", "taking an event panicked", "panic", p)
 			writeRefusal(w, storeRefusal())
 		}
 		h.o.Observe(status, time.Since(start))
@@ -168,7 +169,7 @@ func (h *Handler) healthz(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) readyz(w http.ResponseWriter, r *http.Request) {
 	err := h.o.Ready(r.Context())
 	if err != nil {
-		h.log.warn("not ready", "not ready", "error", err)
+		h.warn("not ready", "not ready", "error", err)
 	}
 	writeStatus(w, r, err)
 }

@@ -234,20 +234,6 @@ func TestRefusalsDoNotFloodTheLog(t *testing.T) {
 	}
 }
 
-func TestTheLogSaysHowManyLinesItLeftOut(t *testing.T) {
-	q := newQuietLog(slog.New(slog.DiscardHandler))
-	start := time.Now()
-	for i, want := range []struct {
-		skipped int
-		due     bool
-	}{{0, true}, {0, false}, {0, false}, {2, true}, {0, false}} {
-		now := start.Add(time.Duration(i) * 4 * time.Second)
-		if skipped, due := q.due("x", now); skipped != want.skipped || due != want.due {
-			t.Errorf("line %d: %d, %v", i, skipped, due)
-		}
-	}
-}
-
 func TestABodyThatNeverEndsIsGivenUp(t *testing.T) {
 	d := open(t, func(o *Options) { o.MaxBody = 1000 })
 	conn, err := net.Dial("tcp", strings.TrimPrefix(d.url, "http://"))
