@@ -1,0 +1,140 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"qaserelay/relay"
+	"qaserelay/relay/store"
+)
+
+// desk is a running admin server over a real store with five events. Each has a delivery: four wait, that of the third
+// is dead.
+type desk struct {
+	url        string
+	store      store.Store
+	events     []store.ID
+	deliveries []store.ID
+	ready      error
+	reload     error
+	reloads    int
+	token      string
+	replayed   string // what was asked for last
+}
+
+// replay stands in for the engine: the first event has gone, all others match a rule more.
+func (d *desk) replay(_ context.Context, ids []store.ID, dry bool) []relay.Replay {
+	var all []relay.Replay
+	d.replayed = fmt.Sprint(ids, dry)
+	for i, id := range ids {
+		r := relay.Replay{Event: id, New: store.ID(100 + i), Matched: []string{"done", "new"}, Gained: []string{"new"},
+			Messages: []relay.ReplayedMessage{{ID: store.ID(200 + i), Rule: "new", Notifier: "ops", Title: "t"}}}
+		if id == d.events[0] {
+			r = relay.Replay{Event: id, Err: store.ErrNotFound}
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+const message = `{"id":"x","rule":"r","level":"info","title":"<b> & c","options":{"url":"https://user:pw@hooks.example.com/T0/s3cret?key=s3cret",` +
+	`"headers":{"X-Key":"s3cret","Authorization":"Bearer s3cret"},"method":"POST"},"created_at":"2026-01-02T03:04:05Z"}`
+
+func open(t *testing.T, token string) *desk {
+	t.Helper()
+	d := &desk{token: token}
+	var err error
+	if d.store, err = store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "relay.db"), nil); err != nil {
+		t.Fatal(err)
+	}
+	d.fill(t)
+	server := httptest.NewServer(New(Options{
+		Store:   d.store,
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics 1\n") }),
+		Ready:   func(context.Context) error { return d.ready },
+		Reload:  func() error { d.reloads++; return d.reload },
+		Status: func() Status {
+			return Status{Version: "1.2.3", Rules: []Rule{{Name: "done", When: "true", Enabled: true}},
+				Notifiers: []Notifier{{Name: "ops", Type: "http", Configured: true}, {Name: "idle", Type: "email", Configured: true}}}
+		},
+		Retry: d.store.Retry,
+		Resume: func(_ context.Context, name string) error {
+			if name != "ops" {
+				return relay.ErrNoNotifier
+			}
+			return nil
+		},
+		Replay: d.replay,
+		Token:  token,
+	}))
+	t.Cleanup(func() { server.Close(); _ = d.store.Close() })
+	d.url = server.URL
+	return d
+}
+
+func (d *desk) fill(t *testing.T) {
+	t.Helper()
+	ids, start := store.NewIDs(0), time.Now().Add(-time.Minute)
+	for i := range 5 {
+		at := start.Add(time.Duration(i) * time.Second)
+		e := store.Event{ID: ids.Next(at), Source: "qase", Name: "run.completed", Project: []string{"WEB", "API"}[i%2],
+			Hash: [32]byte{byte(i)}, Body: fmt.Appendf(nil, `{"event_name":"run.completed","payload":{"id":%d}}`, i), ReceivedAt: at}
+		delivery := ids.Next(at)
+		_, err := d.store.Accept(t.Context(), []store.Event{e}, func(int, func(string) ([]byte, error)) (store.Plan, error) {
+			return store.Plan{Decisions: []byte(`{"results":[{"rule":"done","outcome":"matched"}],"not_matched":0}`),
+				Deliveries: []store.NewDelivery{{ID: delivery, Rule: "done", Notifier: []string{"ops", "gone"}[i%2], Title: fmt.Sprint("title ", i),
+					Message: []byte(message)}}}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.events, d.deliveries = append(d.events, e.ID), append(d.deliveries, delivery)
+	}
+	claimed, err := d.store.Claim(t.Context(), "ops", 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range claimed {
+		o := store.Outcome{ID: c.ID, Lease: c.Lease, State: store.Pending}
+		if c.ID == d.deliveries[2] {
+			o.State = store.Dead
+			o.Attempt = &store.Attempt{At: time.Now(), Took: 1500 * time.Millisecond, Status: "404 Not Found", Reason: "clientError",
+				Error: "no such hook", Response: "nope"}
+		}
+		if err := d.store.Finish(t.Context(), []store.Outcome{o}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// call returns the status and the answer, as text and as JSON if it is.
+func (d *desk) call(t *testing.T, method, path string, headers ...string) (int, string, map[string]any) {
+	t.Helper()
+	req, err := http.NewRequest(method, d.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer map[string]any
+	_ = json.Unmarshal(text, &answer) // some answers are plain text
+	return resp.StatusCode, string(text), answer
+}
