@@ -23,7 +23,7 @@ func textFunctions() map[string]function {
 			if len(args) != 3 {
 				return nil, errors.New("replace needs what to replace, by what, and where")
 			}
-			return bounded(strings.ReplaceAll(plainText(args[2]), plainText(args[0]), plainText(args[1])))
+			return clip(strings.ReplaceAll(plainText(args[2]), plainText(args[0]), plainText(args[1])), maxOutputBytes), nil
 		},
 	}
 }
@@ -80,5 +80,5 @@ func indent(n int, s string) (string, error) {
 		return "", fmt.Errorf("indent takes at most %d spaces", maxIndent)
 	}
 	pad := strings.Repeat(" ", n)
-	return bounded(pad + strings.ReplaceAll(s, "\n", "\n"+pad))
+	return clip(pad+strings.ReplaceAll(s, "\n", "\n"+pad), maxOutputBytes), nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 var parsePlace = regexp.MustCompile(`:(\d+):\d+$`)
@@ -21,6 +22,8 @@ type run struct {
 	out   strings.Builder
 	stack []any // arguments of the functions that are running
 	turns int
+	begin int  // of the text of this template in out
+	full  bool // more was printed than there may be
 }
 
 // runs keeps the stacks of past renderings.
@@ -54,12 +57,16 @@ func (r *run) render(c *compiled) (string, error) {
 	if c.body == nil {
 		return c.static, nil
 	}
-	begin := r.out.Len()
-	r.turns = 0
-	if err := r.call(c.body, r.dot); err != nil {
+	r.begin, r.turns, r.full = r.out.Len(), 0, false
+	err := r.call(c.body, r.dot)
+	switch text := r.out.String()[r.begin:]; {
+	case r.full && c.clips:
+		return clip(text, maxOutputBytes), nil
+	case err != nil:
 		return "", err
+	default:
+		return text, nil
 	}
-	return r.out.String()[begin:], nil
 }
 
 // call runs b with a dot and variables of its own.
@@ -85,11 +92,30 @@ func (r *run) steps(steps []step) error {
 }
 
 func (r *run) write(s string) error {
-	if r.out.Len()+len(s) > maxOutputBytes {
+	if left := r.begin + maxOutputBytes - r.out.Len(); len(s) > left {
+		r.full = true
+		r.out.WriteString(s[:left+1])
 		return tooLong()
 	}
 	r.out.WriteString(s)
 	return nil
+}
+
+// clip cuts a text that is too long with a mark, before a character or an escape that would be broken.
+func clip(s string, limit int) string {
+	const mark = " …"
+	if len(s) <= limit {
+		return s
+	}
+	n := limit - len(mark)
+	for !utf8.RuneStart(s[n]) {
+		n--
+	}
+	s = strings.TrimRight(s[:n], `\`)
+	if i := strings.LastIndexByte(s, '&'); i >= len(s)-8 && i >= 0 {
+		s = s[:i]
+	}
+	return s + mark
 }
 
 // evaluate puts the values of args on the stack. release takes them off again.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // world is what is remembered from one decision to the next.
@@ -148,6 +149,25 @@ func TestATemplateThatFailsIsReplacedByTheDefaultAndNoted(t *testing.T) {
 	}
 	if notes := strings.Join(d.Results[1].Notes, "\n"); !strings.Contains(notes, "did not end after") {
 		t.Errorf("notes of the endless template: %q", notes)
+	}
+}
+
+func TestATextThatIsTooLongIsCutWithAMark(t *testing.T) {
+	c := mustParse(t, rulesFile(`
+  - {name: own, when: 'true', title: '{{ .payload.title }}', body: 'Said: {{ .payload.description }}', notify: [qa]}
+  - {name: default, when: 'true', notify: [qa]}
+  - {name: endless, when: 'true', body: '{{ range list 1 2 3 4 5 6 7 8 9 }}{{ $.payload.description }}{{ end }}', notify: [qa]}
+`))
+	for name, long := range map[string]string{"letters": strings.Repeat("x", 400_000), "marks": strings.Repeat("*&", 200_000), "emoji": strings.Repeat("👩‍🚀", 40_000)} {
+		d := newWorld().decide(t, c, "run.started", `{"id":7,"title":"`+long+`","description":"`+long+`","cases_count":14}`)
+		for i, n := range d.Notifications {
+			if d.Results[i].Notes != nil || !utf8.ValidString(n.Title+n.Body) || !strings.HasSuffix(n.Title, " …") || n.Body == "" {
+				t.Errorf("%s, %s: %d bytes of title, %d of body, %v", name, n.Rule, len(n.Title), len(n.Body), d.Results[i].Notes)
+			}
+		}
+		if own := d.Notifications[0].Body; !strings.HasPrefix(own, "Said: ") || !strings.HasSuffix(own, " …") || len(own) > maxOutputBytes {
+			t.Errorf("%s: %d bytes of body, from %q to %q", name, len(own), own[:10], own[len(own)-10:])
+		}
 	}
 }
 

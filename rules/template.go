@@ -52,6 +52,7 @@ type templates struct {
 type compiled struct {
 	static string // the whole text, if there is nothing to render
 	body   *body
+	clips  bool // prints what fits, with a mark, where the whole is too long; otherwise that is an error
 }
 
 func newTemplates(partials map[string]string, location *time.Location, people *people) *templates {
@@ -79,7 +80,7 @@ func (ts *templates) compile(name, text string, as form) (*compiled, []finding) 
 	if b == nil {
 		return nil, faults
 	}
-	return &compiled{body: b}, nil
+	return &compiled{body: b, clips: slices.Contains([]form{formText, formMarkdown, formMrkdwn}, as)}, nil
 }
 
 // check returns what is wrong with a partial, as it would be used in a body.

@@ -106,8 +106,7 @@ func wrap(text string, limit int) []string {
 
 func wrapLine(line string, limit int) []string {
 	var lines []string
-	for columns(line) > limit {
-		cut := cutAt(line, limit)
+	for cut := cutAt(line, limit); cut < len(line); cut = cutAt(line, limit) { // looks at no more than it takes
 		if space := strings.LastIndexByte(line[:cut], ' '); space > 0 {
 			cut = space
 		}

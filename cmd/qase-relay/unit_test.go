@@ -106,6 +106,10 @@ func TestTextIsWrappedByWhatItTakesOnAScreen(t *testing.T) {
 			t.Errorf("wrap(%q, %d) = %q, want %q", c.text, c.limit, got, c.want)
 		}
 	}
+	long := strings.Repeat("x", 1<<20) // must not cost the square of its length
+	if lines := wrap(long, 64); len(lines) != 1<<14 || strings.Join(lines, "") != long {
+		t.Errorf("a long word becomes %d lines", len(lines))
+	}
 }
 
 func TestTextFromOutsideCannotSteerTheTerminal(t *testing.T) {
