@@ -32,7 +32,7 @@ func retryOf(r rules.Retry) Retry {
 }
 
 // Next returns how long to wait after a failed attempt, or false if there is to be no other. attempt counts from 1,
-// since is the time from the first attempt to now, random lies between 0 and 1.
+// since is the time from the first attempt to now, random lies between 0 and 1; anything else is 1.
 //
 // The wait is between a tenth and the whole of Initial doubled with each attempt, at most Max: full jitter, so that
 // what failed together does not come back together. A receiver that names a time is not tried before it, as long as
@@ -43,6 +43,9 @@ func (r Retry) Next(attempt int, since time.Duration, err error, random float64)
 	var doubtful *notifiers.DoubtfulError
 	if errors.As(err, &permanent) || since > r.For || errors.As(err, &doubtful) && since > doubtFor {
 		return 0, false
+	}
+	if !(random >= 0 && random <= 1) { // also if it is no number
+		random = 1
 	}
 	ceiling := float64(r.Max)
 	if doubled := float64(r.Initial) * math.Pow(2, float64(max(attempt, 1)-1)); doubled < ceiling {
