@@ -183,7 +183,8 @@ func (p *Picture) googleWidget(w googleWidget) {
 		p.Lines = append(p.Lines, lines...)
 	}
 	if w.Labelled != nil {
-		p.Lines = append(p.Lines, Line{Cells: [][]Line{labelled(w.Labelled.Label, htmlLines(w.Labelled.Text))}})
+		label := smallLast(plainLine(w.Labelled.Label, Run{}))
+		p.Lines = append(p.Lines, Line{Cells: [][]Line{append(label, htmlLines(w.Labelled.Text)...)}})
 	}
 	if w.Columns != nil {
 		row := Line{Apart: len(p.Lines) > 0 && len(p.Lines[len(p.Lines)-1].Cells) == 0}

@@ -17,7 +17,8 @@ import (
 
 // authorsURLs are all that the rules link to.
 func authorsURLs() []string {
-	return []string{"https://author.example/run", "https://app.qase.io/defect/ID/view/2"}
+	return []string{"https://author.example/run", "https://app.qase.io/defect/ID/view/2", "https://app.qase.io/run/ID/dashboard/2",
+		"https://app.qase.io/case/ID-25"}
 }
 
 // leaf is a text in a JSON document, with its path, in which every element of a list is [].

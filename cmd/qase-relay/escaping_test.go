@@ -126,9 +126,23 @@ func sendingsFor(t *testing.T, config *rules.Config, value string) []sending {
 
 func messagesFor(t *testing.T, config *rules.Config, value string) []*notifiers.Message {
 	t.Helper()
+	all := messagesOf(t, config, "defect.created", map[string]any{"id": 2, "title": value, "severity": value, "actual_result": value})
+	for _, e := range []struct {
+		name    string
+		payload map[string]any
+	}{
+		{"run.started", map[string]any{"id": 2, "title": value, "description": value, "plan": map[string]any{"title": value}, "environment": value}},
+		{"review.created", map[string]any{"id": 2, "case_id": 25, "title": value, "reviewers": []any{map[string]any{"name": value}, map[string]any{"name": value}}}},
+	} {
+		all = append(all, messagesOf(t, config, e.name, e.payload)[:len(config.Notifiers)]...) // those by default
+	}
+	return all
+}
+
+func messagesOf(t *testing.T, config *rules.Config, name string, payload map[string]any) []*notifiers.Message {
+	t.Helper()
 	body, err := json.Marshal(map[string]any{
-		"event_name": "defect.created", "timestamp": 1767225600, "team_member_id": 41, "project_code": "ID",
-		"payload": map[string]any{"id": 2, "title": value, "severity": value, "actual_result": value, "attachments": []any{}},
+		"event_name": name, "timestamp": 1767225600, "team_member_id": 41, "project_code": "ID", "payload": payload,
 	})
 	if err != nil {
 		t.Fatal(err)

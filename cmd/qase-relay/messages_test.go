@@ -70,6 +70,9 @@ func arrivals(t *testing.T, config *rules.Config, body []byte) []byte {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if whole, err := json.Marshal(n.FullBody()); n.Notifier == "http" && (err != nil || !bytes.Contains(sent, bytes.ReplaceAll(whole, []byte(`\u003e`), []byte(">")))) {
+			t.Errorf("the body is not the one that rules speak of: %s", sent)
+		}
 		fmt.Fprintf(&out, "=== %s\n\n%s\n\n", n.Notifier, legible(t, n.Notifier, sent))
 	}
 	return out.Bytes()

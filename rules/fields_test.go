@@ -1,0 +1,59 @@
+package rules
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestFieldsBelongToTheDefaultBody(t *testing.T) {
+	const line = `Plan: \*Smoke\* · Environment: Staging · Project: WEB · By: Bob Bar`
+	for _, c := range []struct{ name, message, body, fields string }{
+		{"a rule without a message has them", "", "", line},
+		{"so has one with only a title", `title: "own", `, "", line},
+		{"one with a body has none", `body: "own", `, "own", ""},
+		{"nor has one whose body is empty", `body: "{{ .payload.nothing }}", `, "", ""},
+		{"a body that fails is replaced by the default with its fields", `body: '{{ .payload.id.deeper }}', `, "", line},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			rule := fmt.Sprintf("  - {name: r, when: event_type == \"run\", %snotify: [qa]}\n", c.message)
+			n := newWorld().decide(t, mustParse(t, rulesFile(rule)), "run.updated", `{"id": 1, "plan": {"title": "*Smoke*"}, "environment": "Staging\n"}`).Notifications[0]
+			var fields []string
+			for _, f := range n.Fields {
+				fields = append(fields, f.Name+": "+f.Value)
+			}
+			if got := strings.Join(fields, " · "); got != c.fields || n.Body != c.body {
+				t.Errorf("got body %q and fields %q", n.Body, got)
+			}
+		})
+	}
+}
+
+func TestPeopleReadFieldsAsTheLastLineOfABody(t *testing.T) {
+	fields := []Field{{"Plan", "Smoke"}, {"By", "Bob"}}
+	for _, c := range []struct {
+		n    Notification
+		want string
+	}{
+		{Notification{Body: "**3** failed", Fields: fields}, "**3** failed\n\nPlan: Smoke · By: Bob"},
+		{Notification{Fields: fields}, "Plan: Smoke · By: Bob"},
+		{Notification{Body: "own"}, "own"},
+		{Notification{}, ""},
+	} {
+		written, err := json.Marshal(c.n)
+		var read struct{ Body string }
+		if err = errors.Join(err, json.Unmarshal(written, &read)); err != nil || c.n.FullBody() != c.want || read.Body != c.want {
+			t.Errorf("got %q, in JSON %q: %v", c.n.FullBody(), read.Body, err)
+		}
+	}
+}
+
+func TestAFieldIsOneLine(t *testing.T) {
+	for in, want := range map[string]string{"a": "a", " a ": "a", "a\\\nb": "a b", "a\\\\\\\nb": `a\\ b`, "a\n\nb": "a  b", "": ""} {
+		if got := markdownLine(in); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+}
