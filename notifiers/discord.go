@@ -269,13 +269,6 @@ func (p *discordPost) mention(all []string) {
 	}
 }
 
-func appendNew(list []string, s string) []string {
-	if slices.Contains(list, s) {
-		return list
-	}
-	return append(list, s)
-}
-
 // isSnowflake reports whether s is an id as Discord makes them.
 func isSnowflake(s string) bool { return regexp.MustCompile(`^[0-9]{15,20}$`).MatchString(s) }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -236,3 +237,11 @@ func checkAPIURL(key, url, example string) error {
 
 // withSlash is a base URL to which a path can be appended.
 func withSlash(base string) string { return strings.TrimSuffix(base, "/") + "/" }
+
+// appendNew appends s unless it is there.
+func appendNew(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}
