@@ -105,7 +105,7 @@ func (n *discordNotifier) Probe(ctx context.Context, _ []json.RawMessage) (strin
 	}
 	_, err := n.deliver(ctx, serviceCall{doing: "asking for the Discord webhook", method: http.MethodGet, url: n.config.WebhookURL.Value()},
 		func(a answer) verdict {
-			if v := readDiscord(a); v.fate != byStatus || a.code != http.StatusOK {
+			if v := readDiscord(a); v.fate != byStatus || a.code >= 300 {
 				return v
 			}
 			if json.Unmarshal(a.body, &hook) != nil || hook.ChannelID == "" {

@@ -44,6 +44,10 @@ func TestDiscordTellsWhereAWebhookPosts(t *testing.T) {
 	if found, err := n.(Prober).Probe(t.Context(), nil); err != nil || found != "the webhook “Qase” posts to the channel 456" {
 		t.Errorf("%q, %v", found, err)
 	}
+	n = discordService().make(t, server(t, slackSays(204, "", "")), 10*time.Second)
+	if found, err := n.(Prober).Probe(t.Context(), nil); outcome(err) != "again" {
+		t.Errorf("no answer: %q, %v", found, err)
+	}
 	n = discordService().make(t, server(t, slackSays(404, `{"code":10015}`, "")), 10*time.Second)
 	if _, err := n.(Prober).Probe(t.Context(), nil); outcome(err) != "gone" {
 		t.Errorf("got %v", err)

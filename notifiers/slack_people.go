@@ -16,6 +16,8 @@ import (
 const (
 	slackKnownFor   = 24 * time.Hour
 	slackUnknownFor = time.Hour
+	// Whoever cannot be written to is asked for again, since a person may have seen to it and sent the message again.
+	slackUnwrittenFor = time.Minute
 )
 
 // slackKeep is how long keys and conversations are kept without use.
@@ -31,6 +33,12 @@ const maxTogether = 8
 type slackUser struct {
 	ID  string `json:"id,omitempty"`
 	Why string `json:"why,omitempty"` // nobody was found
+	At  int64  `json:"at,omitempty"`  // Unix time of when nobody was found
+}
+
+// isKnown reports whether somebody was found, or nobody within the given time.
+func (u slackUser) isKnown(unknown time.Duration) bool {
+	return u.ID != "" || u.Why != "" && time.Since(time.Unix(u.At, 0)) < unknown
 }
 
 // findMentions turns the addresses among who into member ids, where Slack knows them. Others stay as they are, and are told in notes:
@@ -48,7 +56,7 @@ func (n *slackNotifier) findMentions(ctx context.Context, memory Memory, who []s
 		user := slackUser{Why: "too many to look up"}
 		if lookups++; lookups <= maxLookups {
 			var err error
-			if user, err = n.findUser(ctx, memory, address); err != nil {
+			if user, err = n.findUser(ctx, memory, address, slackUnknownFor); err != nil {
 				user.Why = err.Error()
 			}
 		}
@@ -62,14 +70,15 @@ func (n *slackNotifier) findMentions(ctx context.Context, memory Memory, who []s
 }
 
 // findUser finds the member who has an address. An error is worth another attempt; that there is nobody, or that the app may not look,
-// is none.
-func (n *slackNotifier) findUser(ctx context.Context, memory Memory, address string) (slackUser, error) {
+// is none; it is believed for the given time.
+func (n *slackNotifier) findUser(ctx context.Context, memory Memory, address string, unknown time.Duration) (slackUser, error) {
 	key := "user/" + strings.ToLower(address)
 	var user slackUser
 	old := recall(ctx, memory, key, &user)
-	if user != (slackUser{}) {
+	if user.isKnown(unknown) {
 		return user, nil
 	}
+	user = slackUser{}
 	_, err := n.call(ctx, slackDeed{"looking up", address}, func(api *slack.Client) error {
 		u, err := api.GetUserByEmailContext(ctx, address)
 		if err == nil {
@@ -81,7 +90,7 @@ func (n *slackNotifier) findUser(ctx context.Context, memory Memory, address str
 	var permanent *PermanentError
 	switch {
 	case errors.As(err, &permanent):
-		user.Why, keep = err.Error(), slackUnknownFor
+		user.Why, user.At, keep = err.Error(), time.Now().Unix(), slackUnknownFor
 	case err != nil:
 		return slackUser{}, err
 	}
@@ -128,7 +137,7 @@ func (n *slackNotifier) person(ctx context.Context, memory Memory, who string) (
 		return "", &PermanentError{Err: fmt.Errorf(
 			"dm: %s is nobody whom Slack can write to; write an e-mail address or a member id, or add the person to people: with slack: U…", slackName(who))}
 	}
-	user, err := n.findUser(ctx, memory, address)
+	user, err := n.findUser(ctx, memory, address, slackUnwrittenFor)
 	switch {
 	case err != nil:
 		return "", err

@@ -2,6 +2,7 @@ package notifiers
 
 import (
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -41,6 +42,26 @@ func TestWhoIsMentionedIsFoundByAddress(t *testing.T) {
 	mustSend(t, n, m)
 	if got := lookups(); got != 7 {
 		t.Errorf("%d lookups after a day, want 7", got)
+	}
+}
+
+func TestWhoeverCouldNotBeWrittenToIsAskedForAgain(t *testing.T) {
+	slack, memory := newFakeSlack(t), newTestMemory()
+	n, m := slack.notifier(""), slackTitled(memory, "a", `{"dm":["eve@x.io"]}`)
+	fails := func(when string) {
+		if _, err := n.Send(t.Context(), m); outcome(err) != "never" {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	fails("without an account")
+	slack.users["eve@x.io"] = "U0EVE"
+	fails("within a minute")
+	asked := memory.values["user/eve@x.io"]
+	asked.value = regexp.MustCompile(`"at":\d+`).ReplaceAll(asked.value, []byte(`"at":1`)) // that was long ago
+	memory.values["user/eve@x.io"] = asked
+	mustSend(t, n, m)
+	if got := slack.transcript(); got != "DU0EVE a\n" {
+		t.Errorf("got\n%s", got)
 	}
 }
 
