@@ -115,3 +115,20 @@ func TestOpenToReadRefuses(t *testing.T) {
 		t.Errorf("the file that was not there: %v", err)
 	}
 }
+
+// coded is an error of SQLite.
+type coded int
+
+func (c coded) Error() string { return "attempt to write" }
+func (c coded) Code() int     { return int(c) }
+
+func TestAUserWhoMayOnlyReadIsToldWhoMay(t *testing.T) {
+	for code, want := range map[coded]string{codeReadOnlyDir: "a.db: attempt to write; SQLite keeps files beside it, so read it as the user", codeFsync: "attempt to write"} {
+		if err := adviseReader("a.db", code); !errors.Is(err, code) || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("got %v, want %s…", err, want)
+		}
+	}
+	if err := adviseReader("a.db", nil); err != nil {
+		t.Error(err)
+	}
+}

@@ -211,6 +211,7 @@ const (
 	codeNotADatabase = 26
 	codeFsync        = 10 | 4<<8
 	codeDirFsync     = 10 | 5<<8
+	codeReadOnlyDir  = 8 | 6<<8
 )
 
 // resultCode returns SQLite's extended result code of an error, or 0.
