@@ -58,7 +58,7 @@ func slackKind() Kind {
 		New:         newSlack,
 		Missing:     slackMissing,
 		Advise:      slackAdvise,
-		Concurrency: 2,
+		Concurrency: 8,                                   // of many channels, each with its rate
 		Rate:        Rate{Messages: 1, Per: time.Second}, // https://docs.slack.dev/apis/web-api/rate-limits
 		Target:      slackTarget,
 	}

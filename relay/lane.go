@@ -22,6 +22,7 @@ type lane struct {
 	gate    *gate
 	pace    pace
 	quiet   quietTargets
+	spacing spacing
 	fresh   chan struct{} // there may be new work
 	work    chan []store.Delivery
 	running sync.WaitGroup     // workers, and what waits for its place in the rate
@@ -87,6 +88,7 @@ func (l *lane) serve(ctx context.Context, c laneContexts) {
 // sendGroup sends deliveries one after another. When one has to be tried again, the others wait behind it.
 func (l *lane) sendGroup(ctx context.Context, c laneContexts, group []store.Delivery) {
 	for len(group) > 0 {
+		l.space(ctx, group[0])
 		if !l.engine.Store.Holds() {
 			l.handBack(group, time.Time{}) // which changes nothing if they are another relay's by now
 			return

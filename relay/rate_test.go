@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,6 +69,24 @@ func channelRig(t *testing.T, send sender, adjust ...func(*Options)) *rig {
 		return d
 	}
 	return r
+}
+
+func TestNoneIsRefusedWhereAnswersComeLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, calls := &channels{}, atomic.Int64{}
+		r := channelRig(t, func(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+			receipt, err := c.send(ctx, m)
+			time.Sleep(time.Duration(calls.Add(1)*700%1900) * time.Millisecond) // more than two workers keep up with
+			return receipt, err
+		})
+		for i := range 60 {
+			r.accept(t, "", fmt.Sprintf("%s-%03d", []string{"one", "two", "three"}[i%3], i))
+		}
+		time.Sleep(3 * time.Minute)
+		if got := c.list(); len(got) != 60 || c.refused > 0 {
+			t.Errorf("%d of 60 arrived, and %d were refused", len(got), c.refused)
+		}
+	})
 }
 
 func TestAChannelGetsOneMessageASecondAndNoneIsRefused(t *testing.T) {

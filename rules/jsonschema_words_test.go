@@ -72,7 +72,7 @@ func schemaWords() map[string]word {
 		"notifiers[].name":          "Name by which rules call it.",
 		"notifiers[].type":          "What it is. The type decides which other keys there are.",
 		"notifiers[].fallback":      "Notifiers that its messages go to when they die, one after another, unless a rule says otherwise.",
-		"notifiers[].concurrency":   "How many messages may be on their way at once, from 1 to 64. Default: 16 for http, 4 for email, 2 for slack.",
+		"notifiers[].concurrency":   "How many messages may be on their way at once, from 1 to 64. Default: 16 for http, 4 for email, 8 for slack.",
 		"notifiers[].rate":          "How many messages may go out in a second, a minute or an hour: 1/s, 60/m, 500/h. For slack that is for each channel, by default 1/s; others have no limit by default.",
 		"notifiers[].burst":         "How many messages of the rate may go out at once. Default: 1.",
 		"notifiers[].retry.initial": "Longest wait before the second attempt. Default: 5s.",
