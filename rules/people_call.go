@@ -102,8 +102,8 @@ func callName(name string) string {
 	return strings.TrimSpace(strings.TrimLeft(strings.TrimSpace(name), "@"))
 }
 
-// chatID matches what a chat could take for one of its ids.
-var chatID = regexp.MustCompile(`^[A-Z][A-Z0-9]{2,}$`)
+// chatID matches what a chat could take for one of its ids, however short.
+var chatID = regexp.MustCompile(`^[A-Z]([A-Z0-9]{2,}|[0-9])$`)
 
 // callGroups are called by no more than their names.
 var callGroups = []string{"@here", "@channel", "@everyone"}

@@ -168,7 +168,7 @@ func TestAnEventCallsNobodyInAChatWhoseIDsAreNotKnown(t *testing.T) {
 		want  string
 	}{
 		{"bob@bar.io", "Bob Bar"}, {40, "Bob Bar"}, {mentionValue{name: "Bob Bar", call: "U024BE7LH"}, "Bob Bar"},
-		{"@here", "“here”"}, {"@all", "“all”"}, {"everyone", "“everyone”"}, {"U024BE7LA", "“U024BE7LA”"},
+		{"@here", "“here”"}, {"@all", "“all”"}, {"everyone", "“everyone”"}, {"U024BE7LA", "“U024BE7LA”"}, {"S0", "“S0”"}, {"JD", "JD"},
 		{"123456789012345678", "“123456789012345678”"}, {"&12", "“&12”"}, {"@eve", "eve"}, {nil, ""}, {"a\nb, <c>", "a b c"},
 	} {
 		if got := p.callText(c.value); got != c.want {
