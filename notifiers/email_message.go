@@ -10,6 +10,7 @@ import (
 	netmail "net/mail"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/wneessen/go-mail"
 )
@@ -122,13 +123,20 @@ func parseAddresses(list []string) (good []*netmail.Address, bad []string) {
 			continue
 		}
 		a, err := netmail.ParseAddress(s)
-		if err != nil || strings.ContainsAny(a.Address, "\r\n") {
+		if err != nil || !isSound(a.Address) {
 			bad = append(bad, s)
 			continue
 		}
 		good = append(good, a)
 	}
 	return good, bad
+}
+
+// isSound reports whether a parsed address can stand in a command and a header. Programs that read mails may decode encoded words (=?…?=) in
+// it, which can hide anything.
+func isSound(address string) bool {
+	domain := address[strings.LastIndexByte(address, '@')+1:]
+	return !strings.ContainsAny(domain, ` <>(),;"\?=`) && !strings.Contains(address, "=?") && !strings.ContainsFunc(address, unicode.IsControl)
 }
 
 // envelope is the address as it stands in an SMTP command.
