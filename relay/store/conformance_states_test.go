@@ -233,7 +233,9 @@ func (m *model) restart() {
 	m.reopen()
 	for _, x := range m.known {
 		if x.state == Sending {
-			x.state = Pending
+			lease := m.get(x.ID).Lease
+			m.equal("lease stays or was never written", lease == x.lease || lease == x.lease-1, true)
+			x.state, x.lease = Pending, lease
 		}
 	}
 }

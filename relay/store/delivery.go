@@ -94,7 +94,7 @@ type Delivery struct {
 	Title     string
 	State     State
 	Attempts  int       // made since it was created or last retried by hand
-	Lease     int64     // changes with every claim; Finish ignores an outcome of an older one
+	Lease     int64     // changes with every claim while the store is open; Finish ignores an outcome of an older one
 	NextAt    time.Time // when it is due, if pending
 	CreatedAt time.Time
 	FirstAt   time.Time // when its first attempt was recorded; before that, when it was made or retried by hand

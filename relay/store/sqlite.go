@@ -36,7 +36,7 @@ type SQLite struct {
 }
 
 // OpenSQLite opens the database at path, which it makes if need be: the folder for its owner only (0700), and the
-// file too (0600). Deliveries that were being sent when the last process ended become pending. It fails when another process
+// file too (0600). Deliveries that were being sent when the last process ended are pending. It fails when another process
 // uses the file, when the file is not ours, and when a newer release wrote it.
 func OpenSQLite(ctx context.Context, path string, opts SQLiteOptions) (_ *SQLite, err error) {
 	s := &SQLite{path: path, now: opts.Now, log: opts.Logger}
@@ -71,9 +71,6 @@ func (s *SQLite) start() error {
 	c, err := connectWriter(s.path)
 	if err != nil {
 		return err
-	}
-	if err := recoverSending(c, s.now()); err != nil {
-		return errors.Join(err, c.close())
 	}
 	if s.counts, err = loadCounts(c); err != nil {
 		return errors.Join(err, c.close())

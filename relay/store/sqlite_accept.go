@@ -147,22 +147,17 @@ func startOf(d *NewDelivery, busy map[lane]bool) start {
 // appendDelivery counts a new delivery and appends its row.
 func (t *tx) appendDelivery(rows []any, event ID, d *NewDelivery, s start) []any {
 	size := int64(len(d.Message))
-	next, lease, unfinished := any(nil), 0, 1
-	switch s.state {
-	case Cancelled:
-		unfinished = 0
-	case Sending:
-		lease = firstLease
-		t.lanes[d.ID] = held{lane{d.Notifier, d.OrderKey}, size}
-	case Pending:
-		due := t.now
-		if s.waits {
-			due += cmp.Or(d.Wait, OrderWait).Milliseconds()
-		}
-		next = due
+	state, next, unfinished := Pending, any(t.now), 1
+	switch {
+	case s.state == Cancelled:
+		state, next, unfinished = Cancelled, nil, 0
+	case s.state == Sending:
+		t.hold(d.ID, held{lane: lane{d.Notifier, d.OrderKey}, lease: firstLease, message: size})
+	case s.waits:
+		next = t.now + cmp.Or(d.Wait, OrderWait).Milliseconds()
 	}
 	t.count(d.Notifier).enter(s.state, d.ID, size)
-	return append(rows, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, s.state, unfinished, next, lease,
+	return append(rows, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, state, unfinished, next,
 		t.now, t.now, t.now, d.Cancelled, d.Message, optional(d.FallbackFor), optional(d.Wait.Milliseconds()))
 }
 

@@ -48,7 +48,11 @@ func claimOp(ctx context.Context, claimed *[]Delivery, notifier string, limit in
 }
 
 func (t *tx) claim(notifier string, limit int) ([]Delivery, error) {
-	heads, err := t.due(notifier, limit)
+	ids, err := t.due(notifier, limit)
+	if err != nil {
+		return nil, err
+	}
+	heads, err := t.heads(ids)
 	if err != nil {
 		return nil, err
 	}
@@ -56,17 +60,26 @@ func (t *tx) claim(notifier string, limit int) ([]Delivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	const q = "UPDATE deliveries SET state = 'sending', next_at = NULL, lease = ?2, updated_at = ?3 WHERE id = ?1"
 	for i := range claimed {
 		d := &claimed[i]
 		d.State, d.NextAt, d.UpdatedAt = Sending, time.Time{}, time.UnixMilli(t.now).UTC()
 		d.Lease++
-		if _, err := t.exec(q, d.ID, d.Lease, t.now); err != nil {
-			return nil, wrap(err, "marking a delivery as sending")
-		}
-		t.lanes[d.ID] = held{lane{d.Notifier, d.OrderKey}, int64(len(d.Message))}
+		t.hold(d.ID, held{lane: lane{d.Notifier, d.OrderKey}, lease: d.Lease, message: int64(len(d.Message))})
 	}
 	return claimed, nil
+}
+
+// due returns which deliveries of the notifier are due and not being sent, the first due first. It reads an index and nothing else.
+func (t *tx) due(notifier string, limit int) (due []ID, err error) {
+	const q = `SELECT id FROM deliveries INDEXED BY deliveries_due
+		WHERE unfinished = 1 AND notifier = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?`
+	err = t.query(context.Background(), q, []any{notifier, t.now, limit + t.sending.count(notifier) + len(t.claims)}, func(r row) error {
+		if _, held := t.held(r.id(0)); !held && len(due) < limit {
+			due = append(due, r.id(0))
+		}
+		return nil
+	})
+	return due, wrap(err, "looking for due deliveries")
 }
 
 // head is a due delivery.
@@ -75,20 +88,25 @@ type head struct {
 	followed bool // there are later ones of its order key
 }
 
-// due returns the notifier's due deliveries, the first due first.
-func (t *tx) due(notifier string, limit int) (due []head, err error) {
+// heads reads deliveries, in the order of their ids in the list.
+func (t *tx) heads(ids []ID) ([]head, error) {
 	const q = "SELECT " + deliveryColumns + `, e.body, d.order_key <> '' AND EXISTS (
 			SELECT 1 FROM deliveries f INDEXED BY deliveries_lane
 			WHERE f.unfinished = 1 AND f.notifier = d.notifier AND f.order_key = d.order_key AND f.id > d.id)
-		FROM deliveries d INDEXED BY deliveries_due JOIN events e ON e.id = d.event_id
-		WHERE d.unfinished = 1 AND d.notifier = ? AND d.next_at <= ? ORDER BY d.next_at, d.id LIMIT ?`
-	err = t.query(context.Background(), q, []any{notifier, t.now, limit}, func(r row) error {
-		d := head{scanDelivery(r), r.int(20) == 1}
-		d.EventBody = r.bytes(19)
-		due = append(due, d)
-		return nil
-	})
-	return due, wrap(err, "reading due deliveries")
+		FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id = ?`
+	heads := make([]head, 0, len(ids))
+	for _, id := range ids {
+		err := t.query(context.Background(), q, []any{id}, func(r row) error {
+			d := head{scanDelivery(r), r.int(20) == 1}
+			d.EventBody = r.bytes(19)
+			heads = append(heads, d)
+			return nil
+		})
+		if err != nil {
+			return nil, wrap(err, "reading due deliveries")
+		}
+	}
+	return heads, nil
 }
 
 // addFollowers puts the deliveries of one order key together, in order, and adds those that wait behind them.
@@ -122,7 +140,8 @@ func (t *tx) followers(last Delivery, limit int) (behind []Delivery, err error) 
 	err = t.query(context.Background(), q, args, func(r row) error {
 		d := scanDelivery(r)
 		d.EventBody = r.bytes(19)
-		if free = free && d.State == Pending; free {
+		_, held := t.held(d.ID)
+		if free = free && !held; free {
 			behind = append(behind, d)
 		}
 		return nil

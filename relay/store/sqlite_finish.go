@@ -15,12 +15,6 @@ const maxResponse = 4 << 10
 // retrySlice is how many deliveries one transaction of Retry takes.
 const retrySlice = 500
 
-// held is what is remembered of a delivery that is being sent.
-type held struct {
-	lane
-	message int64 // its size in bytes
-}
-
 // Finish implements Store.
 func (s *SQLite) Finish(ctx context.Context, outcomes []Outcome) error {
 	if len(outcomes) == 0 {
@@ -76,16 +70,12 @@ func (t *tx) promoteAll(ended map[lane]bool) error {
 
 // endOrRepeat records the outcome of an attempt, and adds the lane of a delivery that has ended.
 func (t *tx) endOrRepeat(o *Outcome, ended map[lane]bool) error {
-	found, err := t.finishOne(o)
-	if err != nil {
-		return err
+	h, ok := t.held(o.ID)
+	if !ok || h.lease != o.Lease {
+		return nil // it is no longer what this outcome is about
 	}
-	if !found || o.State == Pending {
-		delete(t.lanes, o.ID)
-		return nil
-	}
-	h, err := t.letGo(o.ID)
-	if err != nil {
+	t.letGo(o.ID)
+	if err := t.finishOne(o); err != nil || o.State == Pending {
 		return err
 	}
 	ended[h.lane] = true
@@ -98,23 +88,16 @@ func (t *tx) endOrRepeat(o *Outcome, ended map[lane]bool) error {
 	return t.insertFallback(o)
 }
 
-// letGo returns what is remembered of a delivery that ends.
-func (t *tx) letGo(id ID) (h held, err error) {
-	if h, ok := t.lanes[id]; ok {
-		delete(t.lanes, id)
-		return h, nil
-	}
-	_, h, err = t.look(id)
-	return h, err
-}
-
 // look reads the state of a delivery, empty if there is none, and what would be remembered of it.
 func (t *tx) look(id ID) (state State, h held, err error) {
 	const q = "SELECT state, notifier, order_key, length(message) FROM deliveries WHERE id = ?"
 	err = t.query(context.Background(), q, []any{id}, func(r row) error {
-		state, h = State(r.str(0)), held{lane{r.str(1), r.str(2)}, r.int(3)}
+		state, h = State(r.str(0)), held{lane: lane{r.str(1), r.str(2)}, message: r.int(3)}
 		return nil
 	})
+	if _, ok := t.held(id); ok {
+		state = Sending
+	}
 	return state, h, wrap(err, "reading the state of a delivery")
 }
 
@@ -137,8 +120,8 @@ func (t *tx) insertFallback(o *Outcome) error {
 	return t.insert(t.into.deliveries, t.appendDelivery(nil, event, &d, startOf(&d, busy)))
 }
 
-// finishOne records one outcome and reports whether the delivery still has its lease.
-func (t *tx) finishOne(o *Outcome) (found bool, err error) {
+// finishOne records one outcome.
+func (t *tx) finishOne(o *Outcome) error {
 	a := o.Attempt
 	tried := 1
 	if a == nil {
@@ -146,23 +129,22 @@ func (t *tx) finishOne(o *Outcome) (found bool, err error) {
 	}
 	// Two statements, since a column that is named is written to its indexes even if it stays the same. No RETURNING:
 	// it makes a table for the answer each time.
-	const again = `UPDATE deliveries SET state = ?3, next_at = ?8,
+	const again = `UPDATE deliveries SET next_at = ?8, lease = ?2,
 		status = ?4, error = ?5, attempts = attempts + ?6, updated_at = ?7, first_at = iif(attempts = 0 AND ?6 = 1, ?7, first_at)
-		WHERE id = ?1 AND lease = ?2 AND state = 'sending'`
-	const end = `UPDATE deliveries SET state = ?3, unfinished = 0,
+		WHERE id = ?1`
+	const end = `UPDATE deliveries SET state = ?3, unfinished = 0, next_at = NULL, lease = ?2,
 		status = ?4, error = ?5, attempts = attempts + ?6, updated_at = ?7, first_at = iif(attempts = 0 AND ?6 = 1, ?7, first_at)
-		WHERE id = ?1 AND lease = ?2 AND state = 'sending'`
+		WHERE id = ?1`
 	args := []any{o.ID, o.Lease, o.State, a.Status, a.Error, tried, t.now}
 	query := end
 	if o.State == Pending {
 		query, args = again, append(args, dueAt(o.NextAt, t.now))
 	}
-	n, err := t.exec(query, args...)
-	if err != nil || n == 0 || o.Attempt == nil {
-		return n == 1, wrap(err, "recording an outcome")
+	if _, err := t.exec(query, args...); err != nil || o.Attempt == nil {
+		return wrap(err, "recording an outcome")
 	}
 	t.attempts = appendAttempt(t.attempts, o)
-	return true, nil
+	return nil
 }
 
 func appendAttempt(rows []any, o *Outcome) []any {
@@ -187,18 +169,21 @@ func (t *tx) saveAttempts() error {
 // handBack makes a claimed delivery pending again, as if it had not been claimed. Behind an earlier one of its order
 // key it waits, and at least for a second, so that it does not come round at once when its wait is over.
 func (t *tx) handBack(id ID, lease int64, next time.Time) error {
-	const q = `UPDATE deliveries SET state = 'pending', updated_at = ?4, next_at =
+	const q = `UPDATE deliveries SET lease = ?2, updated_at = ?4, next_at =
 			CASE WHEN order_key <> '' AND EXISTS (SELECT 1 FROM deliveries b INDEXED BY deliveries_lane
 				WHERE b.unfinished = 1 AND b.notifier = deliveries.notifier AND b.order_key = deliveries.order_key AND b.id < ?1)
 			THEN max(min(created_at, ?4) + coalesce(wait, ?5), ?4 + 1000) ELSE ?3 END
-		WHERE id = ?1 AND lease = ?2 AND state = 'sending'`
-	delete(t.lanes, id)
+		WHERE id = ?1`
+	if h, ok := t.held(id); !ok || h.lease != lease {
+		return nil
+	}
+	t.letGo(id)
 	_, err := t.exec(q, id, lease, dueAt(next, t.now), t.now, OrderWait.Milliseconds())
 	return wrap(err, "handing a delivery back")
 }
 
-// promote makes the first unfinished delivery of a lane due, if it waits for its turn. One that was tried before
-// waits for something else, unless it was handed back to wait for its turn since.
+// promote makes the first unfinished delivery of a lane due, if it waits for its turn, even one that is being sent: it has to be due when the
+// process ends. One that was tried before waits for something else, unless it was handed back to wait for its turn since.
 func (t *tx) promote(l lane) error {
 	const q = `UPDATE deliveries SET next_at = ?3 WHERE id = (
 			SELECT id FROM deliveries INDEXED BY deliveries_lane

@@ -35,7 +35,8 @@ func (s *SQLite) Deliveries(ctx context.Context, f DeliveryFilter) (list []Deliv
 	if err != nil {
 		return nil, 0, err
 	}
-	w := where{conds: sc.conds}
+	w, sending := where{conds: sc.conds}, s.writer.sending.snapshot()
+	w.ofState(f.State, sending)
 	w.equal("rule", f.Rule)
 	w.equal("notifier", f.Notifier)
 	if f.Event != 0 {
@@ -51,7 +52,7 @@ func (s *SQLite) Deliveries(ctx context.Context, f DeliveryFilter) (list []Deliv
 		inner := "SELECT id FROM deliveries" + sc.index + w.text() + order + " LIMIT ?"
 		q := query{"SELECT " + deliveryColumns + " FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id IN (" + inner + ")" + order,
 			append(w.args, limit)}
-		err = s.list(ctx, q, func(r row) { part = append(part, scanDelivery(r)) })
+		err = s.list(ctx, q, func(r row) { part = append(part, sending.show(scanDelivery(r))) })
 		return part, err
 	}
 	list, next, err = p.page(span{f.After, f.Before, f.OldestFirst}, standardLooks())
@@ -85,7 +86,7 @@ func scanOf(f DeliveryFilter, many bool) (sc scan, err error) {
 	case Pending:
 		sc.index, sc.conds = " INDEXED BY deliveries_due", []string{"unfinished = 1", "next_at IS NOT NULL"}
 	case Sending:
-		sc.index, sc.conds = " INDEXED BY deliveries_due", []string{"unfinished = 1", "next_at IS NULL"}
+		sc.index, sc.conds = " NOT INDEXED", []string{"unfinished = 1"}
 	case Dead:
 		sc.index, sc.conds = " INDEXED BY deliveries_dead", []string{"state = 'dead'"}
 	case Cancelled:
@@ -132,6 +133,17 @@ func (w *where) add(cond string, arg any) {
 func (w *where) equal(column, value string) {
 	if value != "" {
 		w.add(column+" = ?", value)
+	}
+}
+
+// ofState tells what is being sent from what is pending, which are the same on disk.
+func (w *where) ofState(s State, sending flying) {
+	const ids = "IN (SELECT value FROM json_each(?))"
+	switch s {
+	case Pending:
+		w.add("id NOT "+ids, sending.list())
+	case Sending:
+		w.add("id "+ids, sending.list())
 	}
 }
 

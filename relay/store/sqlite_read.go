@@ -94,9 +94,14 @@ func (s *SQLite) Get(ctx context.Context, key string) (value []byte, err error) 
 
 // NextDue implements Store.
 func (s *SQLite) NextDue(ctx context.Context, notifier string) (due time.Time, err error) {
-	const q = `SELECT min(next_at) FROM deliveries INDEXED BY deliveries_due
-		WHERE unfinished = 1 AND notifier = ? AND next_at IS NOT NULL`
-	err = s.list(ctx, query{q, []any{notifier}}, func(r row) { due = r.time(0) })
+	const q = `SELECT id, next_at FROM deliveries INDEXED BY deliveries_due
+		WHERE unfinished = 1 AND notifier = ? AND next_at IS NOT NULL ORDER BY next_at, id LIMIT ?`
+	sending := s.writer.sending.snapshot()
+	err = s.list(ctx, query{q, []any{notifier, 1 + len(sending)}}, func(r row) {
+		if _, ok := sending[r.id(0)]; !ok && due.IsZero() {
+			due = r.time(1)
+		}
+	})
 	return due, wrap(err, "reading when the next delivery is due")
 }
 
@@ -133,8 +138,9 @@ func (s *SQLite) Event(ctx context.Context, id ID) (StoredEvent, error) {
 // Delivery implements Store.
 func (s *SQLite) Delivery(ctx context.Context, id ID) (Delivery, []Attempt, error) {
 	var d Delivery
+	sending := s.writer.sending.snapshot()
 	q := query{"SELECT " + deliveryColumns + ", e.body FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id = ?", []any{id}}
-	err := s.list(ctx, q, func(r row) { d = scanDelivery(r); d.EventBody = r.bytes(19) })
+	err := s.list(ctx, q, func(r row) { d = sending.show(scanDelivery(r)); d.EventBody = r.bytes(19) })
 	if err != nil {
 		return Delivery{}, nil, fmt.Errorf("reading delivery %s: %w", id, err)
 	}

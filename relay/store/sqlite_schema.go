@@ -14,9 +14,8 @@ const applicationID = 0x5152454c
 // Columns that change with every attempt (state, next_at, unfinished) are in as few indexes as can be: next_at in
 // deliveries_due alone. Indexes that begin with an id only ever grow at their end, which costs next to nothing.
 //
-// A delivery that is sending has no next_at, so deliveries_due holds those first, and a start finds them without
-// reading the backlog.
-func migrations() []string { return []string{schema1, schema2, schema3} }
+// A delivery that is being sent is pending here (see sending).
+func migrations() []string { return []string{schema1, schema2, schema3, schema4} }
 
 const schema1 = `
 CREATE TABLE events (
@@ -122,6 +121,14 @@ INSERT INTO counts
 SELECT notifier, sum(unfinished), sum(unfinished * coalesce(length(message), 0)), sum(state = 'dead'),
 	coalesce(min(CASE unfinished WHEN 1 THEN id END), 0)
 FROM deliveries WHERE unfinished = 1 OR state = 'dead' GROUP BY notifier;
+`
+
+// schema4 makes pending what was being sent when claims were still written: first those that are the first of their order keys.
+const schema4 = `
+UPDATE deliveries SET state = 'pending', next_at = updated_at + iif(order_key <> '' AND EXISTS (
+	SELECT 1 FROM deliveries b INDEXED BY deliveries_lane
+	WHERE b.unfinished = 1 AND b.notifier = deliveries.notifier AND b.order_key = deliveries.order_key AND b.id < deliveries.id), coalesce(wait, 3600000), 0)
+WHERE unfinished = 1 AND next_at IS NULL;
 `
 
 // migrate brings the file to the version that this program knows, in one transaction, so that a crash leaves either

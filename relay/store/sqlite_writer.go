@@ -37,9 +37,10 @@ func (o *op) size() int { return o.rows }
 // tx is the transaction of one group.
 type tx struct {
 	*conn
-	now   int64 // milliseconds
-	keys  changes
-	lanes map[ID]held // the writer's
+	now     int64 // milliseconds
+	keys    changes
+	sending *sending
+	claims  map[ID]held // as this transaction changes sending; without a lease, it forgets
 
 	ahead     *ahead
 	flights   []*flight  // stored in this transaction
@@ -55,14 +56,14 @@ type tx struct {
 
 // writer owns the connection that writes. Its loop takes groups of ops into transactions.
 type writer struct {
-	conn   *conn
-	now    func() time.Time
-	queue  queue[*op]
-	done   chan struct{} // closed when the loop has ended
-	lanes  map[ID]held   // of deliveries that are being sent; they never change, so a rollback does not matter
-	ahead  *ahead
-	counts *counts // as committed
-	into   inserts
+	conn    *conn
+	now     func() time.Time
+	queue   queue[*op]
+	done    chan struct{} // closed when the loop has ended
+	sending *sending
+	ahead   *ahead
+	counts  *counts // as committed
+	into    inserts
 
 	mu     sync.Mutex // held during a transaction, and by whoever must have none beside
 	broken chan struct{}
@@ -72,7 +73,7 @@ type writer struct {
 }
 
 func newWriter(c *conn, a *ahead, now func() time.Time) *writer {
-	w := &writer{conn: c, ahead: a, now: now, lanes: map[ID]held{}, into: newInserts(), grown: func(*conn) {}}
+	w := &writer{conn: c, ahead: a, now: now, sending: newSending(), into: newInserts(), grown: func(*conn) {}}
 	w.done, w.broken = make(chan struct{}), make(chan struct{})
 	w.queue.wake = make(chan struct{}, 1)
 	w.commit = func() error {
@@ -158,7 +159,7 @@ func (w *writer) transact(group []*op) (err error) {
 	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("starting a transaction: %w", err)
 	}
-	t := &tx{conn: w.conn, now: w.now().UnixMilli(), lanes: w.lanes, ahead: w.ahead, sightings: &w.ahead.sightings, counts: w.counts, into: &w.into}
+	t := &tx{conn: w.conn, now: w.now().UnixMilli(), sending: w.sending, ahead: w.ahead, sightings: &w.ahead.sightings, counts: w.counts, into: &w.into}
 	for _, o := range group {
 		if o.ran = !o.over.Load(); !o.ran {
 			o.dropped()
@@ -177,6 +178,7 @@ func (w *writer) transact(group []*op) (err error) {
 		w.conn.rollback()
 		return w.judge(fmt.Errorf("committing: %w", err))
 	}
+	w.sending.apply(t.claims)
 	w.ahead.landed(t)
 	w.counts.apply(t.counted)
 	w.grown(w.conn)

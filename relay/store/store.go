@@ -102,6 +102,6 @@ type Store interface {
 	Wakes() <-chan string
 	// Load returns how much is unfinished, without reading the store.
 	Load() Load
-	// Close waits for running calls and closes the store. Deliveries still in sending become pending at the next start.
+	// Close waits for running calls and closes the store. Deliveries still in sending are pending at the next start.
 	Close() error
 }

@@ -1,0 +1,108 @@
+package store
+
+import (
+	"maps"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// sending knows which deliveries are being sent. That is not on disk, where they are pending: only this process uses the file, and
+// when it has ended nothing is being sent any more. So a claim writes nothing, and a start has nothing to recover.
+//
+// The writer changes it, when a transaction is committed. Anybody may read it.
+type sending struct {
+	mu   sync.RWMutex
+	of   flying
+	each map[string]int // how many of each notifier
+}
+
+// held is what is remembered of a delivery that is being sent.
+type held struct {
+	lane
+	lease   int64 // one more than on disk, where it grows with the outcome
+	message int64 // its size in bytes
+	since   int64 // in milliseconds
+}
+
+func newSending() *sending { return &sending{of: flying{}, each: map[string]int{}} }
+
+// get returns what is remembered of a delivery.
+func (s *sending) get(id ID) (h held, ok bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	h, ok = s.of[id]
+	return h, ok
+}
+
+// count returns how many deliveries of a notifier are being sent.
+func (s *sending) count(notifier string) int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.each[notifier]
+}
+
+// snapshot returns all that is being sent at this moment.
+func (s *sending) snapshot() flying {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return maps.Clone(s.of)
+}
+
+// flying are deliveries that are being sent.
+type flying map[ID]held
+
+// show makes a delivery that was read look as it is: what is pending on disk may be on its way.
+func (f flying) show(d Delivery) Delivery {
+	if h, ok := f[d.ID]; ok && d.State == Pending {
+		d.State, d.Lease, d.NextAt, d.UpdatedAt = Sending, h.lease, time.Time{}, time.UnixMilli(h.since).UTC()
+	}
+	return d
+}
+
+// list returns the ids as a JSON array.
+func (f flying) list() string {
+	var b strings.Builder
+	for id := range f {
+		b.WriteByte(',')
+		b.WriteString(strconv.FormatInt(int64(id), 10))
+	}
+	return "[" + strings.TrimPrefix(b.String(), ",") + "]"
+}
+
+// apply takes over what a transaction has claimed and let go.
+func (s *sending) apply(changes map[ID]held) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, h := range changes {
+		if old, ok := s.of[id]; ok {
+			s.each[old.notifier]--
+			delete(s.of, id)
+		}
+		if h.lease != 0 {
+			s.of[id] = h
+			s.each[h.notifier]++
+		}
+	}
+}
+
+// held returns what is remembered of a delivery, as this transaction will leave it.
+func (t *tx) held(id ID) (held, bool) {
+	if h, changed := t.claims[id]; changed {
+		return h, h.lease != 0
+	}
+	return t.sending.get(id)
+}
+
+// hold remembers that a delivery is being sent.
+func (t *tx) hold(id ID, h held) {
+	if t.claims == nil {
+		t.claims = map[ID]held{}
+	}
+	h.since = t.now
+	t.claims[id] = h
+}
+
+// letGo forgets a delivery that is no longer being sent.
+func (t *tx) letGo(id ID) { t.hold(id, held{}) }
