@@ -9,8 +9,13 @@ import (
 	"qaserelay/relay/store"
 )
 
-// maxOutcomes is how many outcomes are written in one step.
-const maxOutcomes = 1024
+const (
+	// maxOutcomes is how many outcomes are written in one step.
+	maxOutcomes = 1024
+	// finishEvery is how long outcomes gather while there are many, so that a step writes as many as the disk would otherwise confirm one by one.
+	// Those that gather would be sent again if the process were killed.
+	finishEvery = 5 * time.Millisecond
+)
 
 // outcome is what became of a delivery, and the lane it belongs to.
 type outcome struct {
@@ -39,6 +44,7 @@ func (e *Engine) finishAll(ctx context.Context) {
 				e.pokeLane(o.Fallback.Notifier)
 			}
 		}
+		e.outbox.gather(maxOutcomes/2, finishEvery)
 	}
 }
 

@@ -1,6 +1,9 @@
 package relay
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // queue hands what many goroutines put in to one goroutine, which takes all that waits at once. It is closed until
 // open is called.
@@ -10,6 +13,7 @@ type queue[T any] struct {
 	items  []T
 	isOpen bool
 	limit  int // how many items may wait; zero means any number
+	wanted int // how many items gather waits for, or zero
 }
 
 func newQueue[T any](limit int) *queue[T] {
@@ -29,8 +33,29 @@ func (q *queue[T]) put(items ...T) error {
 		return ErrBusy
 	}
 	q.items = append(q.items, items...)
-	q.more.Signal()
+	if len(q.items) >= q.wanted {
+		q.more.Signal()
+	}
 	return nil
+}
+
+// gather waits for so long, for all that is put in meanwhile to be taken together. It returns early when there is enough, or the
+// queue is closed. Nobody else may take meanwhile.
+func (q *queue[T]) gather(enough int, wait time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.wanted = enough
+	timer := time.AfterFunc(wait, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.wanted = 0
+		q.more.Broadcast()
+	})
+	defer timer.Stop()
+	for q.wanted > 0 && len(q.items) < enough && q.isOpen {
+		q.more.Wait()
+	}
+	q.wanted = 0
 }
 
 // take waits for items and returns all there are, but not more than most, or nothing when the queue is closed and

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -88,25 +89,20 @@ type head struct {
 	followed bool // there are later ones of its order key
 }
 
-// heads reads deliveries, in the order of their ids in the list.
-func (t *tx) heads(ids []ID) ([]head, error) {
+// heads reads deliveries, in the order of their ids in the list. One query for all costs half of one for each.
+func (t *tx) heads(ids []ID) (heads []head, err error) {
 	const q = "SELECT " + deliveryColumns + `, e.body, d.order_key <> '' AND EXISTS (
 			SELECT 1 FROM deliveries f INDEXED BY deliveries_lane
 			WHERE f.unfinished = 1 AND f.notifier = d.notifier AND f.order_key = d.order_key AND f.id > d.id)
-		FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id = ?`
-	heads := make([]head, 0, len(ids))
-	for _, id := range ids {
-		err := t.query(context.Background(), q, []any{id}, func(r row) error {
-			d := head{scanDelivery(r), r.int(20) == 1}
-			d.EventBody = r.bytes(19)
-			heads = append(heads, d)
-			return nil
-		})
-		if err != nil {
-			return nil, wrap(err, "reading due deliveries")
-		}
-	}
-	return heads, nil
+		FROM json_each(?) j CROSS JOIN deliveries d ON d.id = j.value JOIN events e ON e.id = d.event_id`
+	heads = make([]head, 0, len(ids))
+	err = t.query(context.Background(), q, []any{idList(slices.Values(ids))}, func(r row) error {
+		d := head{scanDelivery(r), r.int(20) == 1}
+		d.EventBody = r.bytes(19)
+		heads = append(heads, d)
+		return nil
+	})
+	return heads, wrap(err, "reading due deliveries")
 }
 
 // addFollowers puts the deliveries of one order key together, in order, and adds those that wait behind them.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -141,9 +142,9 @@ func (w *where) ofState(s State, sending flying) {
 	const ids = "IN (SELECT value FROM json_each(?))"
 	switch s {
 	case Pending:
-		w.add("id NOT "+ids, sending.list())
+		w.add("id NOT "+ids, idList(maps.Keys(sending)))
 	case Sending:
-		w.add("id "+ids, sending.list())
+		w.add("id "+ids, idList(maps.Keys(sending)))
 	}
 }
 

@@ -1,6 +1,10 @@
 package store
 
-import "strings"
+import (
+	"iter"
+	"strconv"
+	"strings"
+)
 
 // into inserts rows of one table, several with each statement: that costs about half of inserting them one by one.
 type into struct {
@@ -48,4 +52,16 @@ func newInserts() inserts {
 		seen: newInto("remembering bodies", "INSERT INTO dedupe (hash, event_id, expires_at)", 3,
 			" ON CONFLICT (hash) DO UPDATE SET event_id = excluded.event_id, expires_at = excluded.expires_at"),
 	}
+}
+
+// idList is ids as a JSON array, for json_each: a list of any length in one argument.
+func idList(ids iter.Seq[ID]) string {
+	list := []byte{'['}
+	for id := range ids {
+		if len(list) > 1 {
+			list = append(list, ',')
+		}
+		list = strconv.AppendInt(list, int64(id), 10)
+	}
+	return string(append(list, ']'))
 }

@@ -2,8 +2,6 @@ package store
 
 import (
 	"maps"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -59,16 +57,6 @@ func (f flying) show(d Delivery) Delivery {
 		d.State, d.Lease, d.NextAt, d.UpdatedAt = Sending, h.lease, time.Time{}, time.UnixMilli(h.since).UTC()
 	}
 	return d
-}
-
-// list returns the ids as a JSON array.
-func (f flying) list() string {
-	var b strings.Builder
-	for id := range f {
-		b.WriteByte(',')
-		b.WriteString(strconv.FormatInt(int64(id), 10))
-	}
-	return "[" + strings.TrimPrefix(b.String(), ",") + "]"
 }
 
 // apply takes over what a transaction has claimed and let go.
