@@ -58,7 +58,10 @@ func exchange(client *http.Client, req *http.Request, limit int64) (answer, erro
 		return answer{}, err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, limit))
+	var body []byte
+	if resp.Body != http.NoBody {
+		body, err = io.ReadAll(io.LimitReader(resp.Body, limit))
+	}
 	return answer{
 		code:       resp.StatusCode,
 		status:     statusText(resp.StatusCode),
@@ -87,7 +90,9 @@ func (a answer) receipt(m masker) Receipt {
 // parseRetryAfter reads a Retry-After header, in seconds or as a date (RFC 9110, section 10.2.3), and returns a
 // duration from zero, for none, to maxRetryAfter.
 func parseRetryAfter(value string, now time.Time) time.Duration {
-	value = strings.TrimSpace(value)
+	if value = strings.TrimSpace(value); value == "" {
+		return 0
+	}
 	if seconds, err := strconv.ParseFloat(value, 64); err == nil && seconds >= 0 {
 		return time.Duration(min(seconds, maxRetryAfter.Seconds()) * float64(time.Second))
 	}

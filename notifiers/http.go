@@ -71,6 +71,7 @@ type httpNotifier struct {
 	defaults json.RawMessage
 	signers  []signer
 	tokens   *tokenCache // nil without oauth2
+	usual    httpCall    // for messages without options of their own; it has no URL if that is missing, or not as it should be
 	client   *http.Client
 	way      route
 }
@@ -106,6 +107,9 @@ func newHTTP(config any, defaults json.RawMessage) (Notifier, error) {
 	if c.OAuth2 != nil {
 		n.tokens = newTokenCache(c.OAuth2, route{tls: way.tls, proxy: way.proxy}.client())
 	}
+	if usual, err := n.address(nil); err == nil {
+		n.usual = usual
+	}
 	return n, nil
 }
 
@@ -134,9 +138,10 @@ func (n *httpNotifier) Preview(m *Message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	method, err := httpMethod(o.Method)
-	if err != nil {
+	call := httpCall{written: o.Body}
+	if call.method, err = httpMethod(o.Method); err != nil {
 		return nil, err
 	}
-	return httpBody(method, o.Body, m)
+	err = call.fill(m)
+	return call.body, err
 }

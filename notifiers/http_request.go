@@ -18,35 +18,46 @@ type httpCall struct {
 	method  string
 	url     *url.URL
 	headers map[string]string
+	written string // the body of a rule, if it wrote one
 	body    []byte
+	isJSON  bool // the body
 }
 
 // prepare makes the call for m. Its errors cannot be helped by trying again.
-func (n *httpNotifier) prepare(m *Message) (httpCall, error) {
-	o, err := mergeOptions[httpOptions](n.defaults, m.Options)
+func (n *httpNotifier) prepare(m *Message) (call httpCall, err error) {
+	if call = n.usual; len(m.Options) > 0 || call.url == nil {
+		if call, err = n.address(m.Options); err != nil {
+			return call, err
+		}
+	}
+	call.id = m.ID
+	err = call.fill(m)
+	return call, err
+}
+
+// address makes a call as far as it does not depend on the message but on these options of its own.
+func (n *httpNotifier) address(own json.RawMessage) (httpCall, error) {
+	o, err := mergeOptions[httpOptions](n.defaults, own)
 	if err != nil {
 		return httpCall{}, err
 	}
-	call := httpCall{id: m.ID, headers: o.Headers}
+	call := httpCall{headers: o.Headers, written: o.Body}
 	if call.method, err = httpMethod(o.Method); err != nil {
 		return call, err
 	}
 	if call.url, err = httpURL(o.URL); err != nil {
 		return call, err
 	}
-	if err := n.checkHost(call.url, m.Options); err != nil {
+	if err := n.checkHost(call.url, own); err != nil {
 		return call, err
 	}
 	if err := checkHeaders(o.Headers); err != nil {
 		return call, err
 	}
 	if ways := n.config.authWays(); len(ways) > 0 {
-		if err := checkOneLogin(ways[0], o); err != nil {
-			return call, err
-		}
+		return call, checkOneLogin(ways[0], o)
 	}
-	call.body, err = httpBody(call.method, o.Body, m)
-	return call, err
+	return call, nil
 }
 
 // checkHost holds a URL that a rule gave against allow_hosts, if there are any.
@@ -66,13 +77,14 @@ func (n *httpNotifier) checkHost(u *url.URL, own json.RawMessage) error {
 
 // request makes the HTTP request, but for the signature.
 func (c httpCall) request(ctx context.Context) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, c.method, c.url.String(), bytes.NewReader(c.body))
+	req, err := http.NewRequestWithContext(ctx, c.method, "", bytes.NewReader(c.body))
 	if err != nil {
 		return nil, fmt.Errorf("making the request: %w", redactURL(err))
 	}
+	req.URL, req.Host = c.url, strings.TrimSuffix(c.url.Host, ":")
 	req.Header.Set("User-Agent", userAgent)
 	if len(c.body) > 0 {
-		req.Header.Set("Content-Type", contentType(c.body))
+		req.Header.Set("Content-Type", c.contentType())
 	}
 	for name, value := range c.headers {
 		req.Header.Set(name, oneLine(value))
@@ -84,22 +96,24 @@ func (c httpCall) request(ctx context.Context) (*http.Request, error) {
 	return req, nil
 }
 
-func contentType(body []byte) string {
-	if json.Valid(body) {
+func (c httpCall) contentType() string {
+	if c.isJSON {
 		return "application/json"
 	}
 	return "text/plain; charset=utf-8"
 }
 
-// httpBody returns the body a rule wrote, or the default one. GET and HEAD have none unless one is written.
-func httpBody(method, written string, m *Message) ([]byte, error) {
+// fill gives the call the body that a rule wrote, or the default one. GET and HEAD have none unless one is written.
+func (c *httpCall) fill(m *Message) (err error) {
 	switch {
-	case written != "":
-		return []byte(written), nil
-	case method == http.MethodGet, method == http.MethodHead:
-		return nil, nil
+	case c.written != "":
+		c.body = []byte(c.written)
+		c.isJSON = json.Valid(c.body)
+	case c.method != http.MethodGet && c.method != http.MethodHead:
+		c.body, err = defaultBody(m)
+		c.isJSON = true
 	}
-	return defaultBody(m)
+	return err
 }
 
 // defaultBody writes the event as it came in, byte for byte: the relay has made sure that it is JSON.

@@ -38,11 +38,11 @@ func (n *httpNotifier) try(outer, attempt context.Context, call httpCall) (r Rec
 		return Receipt{}, false, newMasker(n.secrets()...).tokenError(outer, attempt, err)
 	}
 	n.sign(req.Header, call.body, time.Now())
-	doing := call.method + " " + call.url.Scheme + "://" + call.url.Host
 	a, err := exchange(n.client, req, maxReceipt)
 	if err == nil && len(a.body) == 0 && a.code >= 200 && a.code < 300 {
 		return Receipt{Status: a.status}, false, nil // nothing to be masked
 	}
+	doing := call.method + " " + call.url.Scheme + "://" + call.url.Host
 	mask := n.masker(call.url, req.Header)
 	if err != nil {
 		return Receipt{}, false, mask.attemptError(outer, doing, explainTrust(err, "tls: {ca_file: …}"))

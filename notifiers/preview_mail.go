@@ -102,7 +102,7 @@ func (n *httpNotifier) headerFacts(call httpCall) []Fact {
 	const hidden = "<secret>"
 	header := map[string]string{"Webhook-Id": call.id, "User-Agent": userAgent}
 	if len(call.body) > 0 {
-		header["Content-Type"] = contentType(call.body)
+		header["Content-Type"] = call.contentType()
 	}
 	for name, value := range call.headers {
 		header[http.CanonicalHeaderKey(name)] = hidden

@@ -3,11 +3,13 @@ package relay
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"qaserelay/notifiers"
 	"qaserelay/relay/store"
+	"qaserelay/rules"
 )
 
 // sendTimeout bounds one attempt, whatever the notifier does.
@@ -36,6 +38,74 @@ func messageOf(d store.Delivery) (m notifiers.Message, err error) {
 	if made, ok := d.Decoded.(*notifiers.Message); ok {
 		return *made, nil
 	}
-	err = json.Unmarshal(d.Message, &m)
+	if m, err = readMessage(d.Message); err != nil {
+		m = notifiers.Message{}
+		err = json.Unmarshal(d.Message, &m) // which takes more forms
+	}
 	return m, err
+}
+
+// readMessage reads a stored message: to encoding/json, that takes about as long as to the client to send it.
+func readMessage(stored []byte) (m notifiers.Message, err error) {
+	r := rules.NewJSONReader(stored)
+	err = r.Object(func(key string) (err error) {
+		switch key {
+		case "id":
+			m.ID, err = r.Text()
+		case "rule":
+			m.Rule, err = r.Text()
+		case "level":
+			m.Level, err = r.Text()
+		case "title":
+			m.Title, err = r.Text()
+		case "body":
+			m.Body, err = r.Text()
+		case "url":
+			m.URL, err = r.Text()
+		case "event_name":
+			m.EventName, err = r.Text()
+		case "project":
+			m.Project, err = r.Text()
+		case "thread":
+			m.Thread, err = r.Text()
+		case "options":
+			m.Options, err = r.Raw()
+		case "fields":
+			m.Fields, err = readFields(r)
+		case "created_at":
+			m.CreatedAt, err = readTime(r)
+		default:
+			_, err = r.Raw()
+		}
+		return err
+	})
+	return m, errors.Join(err, r.End())
+}
+
+func readFields(r *rules.JSONReader) (fields []notifiers.Field, err error) {
+	err = r.List(func() error {
+		var f notifiers.Field
+		err := r.Object(func(key string) (err error) {
+			switch key {
+			case "name":
+				f.Name, err = r.Text()
+			case "value":
+				f.Value, err = r.Text()
+			default:
+				_, err = r.Raw()
+			}
+			return err
+		})
+		fields = append(fields, f)
+		return err
+	})
+	return fields, err
+}
+
+func readTime(r *rules.JSONReader) (time.Time, error) {
+	s, err := r.Text()
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.Parse(time.RFC3339Nano, s)
 }

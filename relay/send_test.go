@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"qaserelay/notifiers"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 )
@@ -17,6 +18,8 @@ func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
 		"a short one": {Rule: "r", Notifier: "n", Level: "error", Title: "t"},
 		"a whole one": {Rule: "r", Notifier: "n", Level: "info", Title: "a <b> & \u2028", Body: "**b**\n", URL: "https://example.com/?a=b&c",
 			Fields: []rules.Field{{Name: "Plan", Value: `\*Smoke\*`}, {Name: "By", Value: "Bob"}}, EntityKey: "qase/WEB/run/7", Options: json.RawMessage(`{"channel":"#qa"}`)},
+		"a whole one but for options": {Rule: "r", Notifier: "n", Level: "info", Title: "ä", Body: "**b**\n", URL: "https://example.com/",
+			Fields: []rules.Field{{Name: "Plan", Value: "Smoke"}}, EntityKey: "k"},
 	} {
 		made, err := e.newDelivery(&Config{Config: &rules.Config{}}, ev, n)
 		if err != nil {
@@ -27,9 +30,46 @@ func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if name != "a short one" {
+			holdsAll(t, fresh)
+		}
 		d.Decoded = nil
 		if stored, err := messageOf(d); err != nil || !reflect.DeepEqual(fresh, stored) {
 			t.Errorf("%s: %v\nhanded over %+v\nstored      %+v", name, err, fresh, stored)
+		}
+	}
+}
+
+// FuzzReadMessage holds the reader of stored messages against encoding/json.
+func FuzzReadMessage(f *testing.F) {
+	f.Add("t", "**b**\n", `{"a":["b"]}`, "Plan", int64(1e18))
+	f.Add("<&>\u2028\"\\\b", "\xff\x00/", `null`, "", int64(0))
+	f.Fuzz(func(t *testing.T, title, body, options, field string, at int64) {
+		m := notifiers.Message{ID: "1", Title: title, Body: body, CreatedAt: time.Unix(0, at).UTC(), Fields: []notifiers.Field{{Name: field, Value: body}}}
+		if json.Valid([]byte(options)) {
+			m.Options = json.RawMessage(options)
+		}
+		stored, err := json.Marshal(storedMessage{Message: m, Fallbacks: []rules.Fallback{{Notifier: title}}})
+		if err != nil {
+			t.Skip(err)
+		}
+		var want notifiers.Message
+		if err := json.Unmarshal(stored, &want); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := readMessage(stored); err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("%s\ngot  %+v, %v\nwant %+v", stored, got, err, want)
+		}
+	})
+}
+
+// holdsAll makes sure that a message has something in each field that is stored, so that none is forgotten in a comparison.
+func holdsAll(t *testing.T, m notifiers.Message) {
+	t.Helper()
+	v := reflect.ValueOf(m)
+	for i := range v.NumField() {
+		if f := v.Type().Field(i); f.Tag.Get("json") != "-" && f.Name != "Options" && v.Field(i).IsZero() {
+			t.Errorf("the message has no %s", f.Name)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -25,13 +26,20 @@ func decodeJSON(text []byte) (any, error) {
 		return nil, errors.New("it is empty")
 	}
 	v, err := d.value(0)
+	if err == nil {
+		err = d.end()
+	}
 	if err != nil {
 		return nil, err
 	}
-	if d.space(); d.at < len(text) {
-		return nil, d.fault("something follows the end of it")
-	}
 	return v, nil
+}
+
+func (d *jsonDecoder) end() error {
+	if d.space(); d.at < len(d.text) {
+		return d.fault("something follows the end of it")
+	}
+	return nil
 }
 
 type jsonDecoder struct {
@@ -132,50 +140,63 @@ func (d *jsonDecoder) literal(word string) error {
 }
 
 func (d *jsonDecoder) object(depth int) (any, error) {
-	d.at++
 	object := map[string]any{}
-	if d.next() == '}' {
+	err := d.members(func(key string) (err error) {
+		object[key], err = d.value(depth + 1)
+		return err
+	})
+	return object, err
+}
+
+func (d *jsonDecoder) array(depth int) (any, error) {
+	list := []any{}
+	err := d.elements(func() error {
+		value, err := d.value(depth + 1)
+		list = append(list, value)
+		return err
+	})
+	return list, err
+}
+
+// members calls member with each key of an object, to read its value.
+func (d *jsonDecoder) members(member func(key string) error) error {
+	if d.at++; d.next() == '}' {
 		d.at++
-		return object, nil
+		return nil
 	}
 	for {
 		if d.next() != '"' {
-			return nil, d.fault("a key must be text in double quotes")
+			return d.fault("a key must be text in double quotes")
 		}
 		key, err := d.string()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if d.next() != ':' {
-			return nil, d.fault("a colon must follow a key")
+			return d.fault("a colon must follow a key")
 		}
 		d.at++
-		value, err := d.value(depth + 1)
-		if err != nil {
-			return nil, err
+		if err := member(key); err != nil {
+			return err
 		}
-		object[key] = value
 		if done, err := d.separator('}'); done || err != nil {
-			return object, err
+			return err
 		}
 	}
 }
 
-func (d *jsonDecoder) array(depth int) (any, error) {
-	d.at++
-	list := []any{}
-	if d.next() == ']' {
+// elements calls element in front of each element of an array, to read it.
+func (d *jsonDecoder) elements(element func() error) error {
+	if d.at++; d.next() == ']' {
 		d.at++
-		return list, nil
+		return nil
 	}
 	for {
-		value, err := d.value(depth + 1)
-		if err != nil {
-			return nil, err
+		if err := element(); err != nil {
+			return err
 		}
-		list = append(list, value)
 		if done, err := d.separator(']'); done || err != nil {
-			return list, err
+			return err
 		}
 	}
 }
@@ -193,7 +214,7 @@ func (d *jsonDecoder) separator(end byte) (done bool, err error) {
 	return false, d.fault("a comma or " + string(end) + " must follow a value")
 }
 
-// string reads text in quotes. Texts with escapes or broken UTF-8 go to encoding/json.
+// string reads text in quotes. Texts with unusual escapes or broken UTF-8 go to encoding/json.
 func (d *jsonDecoder) string() (string, error) {
 	start := d.at
 	plain := true
@@ -222,11 +243,33 @@ func (d *jsonDecoder) unquote(quoted []byte, plain bool) (string, error) {
 		}
 		return string(inner), nil
 	}
+	if s, ok := unescape(quoted[1 : len(quoted)-1]); ok {
+		return s, nil
+	}
 	var s string
 	if err := json.Unmarshal(quoted, &s); err != nil {
 		return "", fmt.Errorf("text before byte %d has an escape that means nothing", d.at+1)
 	}
 	return s, nil
+}
+
+// unescape takes text whose escapes are of one letter each; others, and broken UTF-8, it leaves.
+func unescape(inner []byte) (string, bool) {
+	out := make([]byte, 0, len(inner))
+	for len(inner) > 0 {
+		n := bytes.IndexByte(inner, '\\')
+		if n < 0 {
+			out = append(out, inner...)
+			break
+		}
+		of := strings.IndexByte(`"\/nrt`, inner[n+1])
+		if of < 0 {
+			return "", false
+		}
+		out = append(append(out, inner[:n]...), "\"\\/\n\r\t"[of])
+		inner = inner[n+2:]
+	}
+	return string(out), utf8.Valid(out)
 }
 
 // number reads a number: -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?
