@@ -118,8 +118,8 @@ func (c *httpCall) fill(m *Message) (err error) {
 
 // defaultBody writes the event as it came in, byte for byte: the relay has made sure that it is JSON.
 func defaultBody(m *Message) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
+	b := bytes.NewBuffer(make([]byte, 0, 256+2*len(m.Body)+len(m.Event)))
+	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(struct {
 		DeliveryID string `json:"delivery_id"`

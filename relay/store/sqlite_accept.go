@@ -155,6 +155,7 @@ func (t *tx) appendDelivery(rows []any, event ID, d *NewDelivery, s start) []any
 		t.hold(d.ID, held{lane: lane{d.Notifier, d.OrderKey}, lease: firstLease, message: size})
 	case s.waits:
 		next = t.now + cmp.Or(d.Wait, OrderWait).Milliseconds()
+		t.follow(lane{d.Notifier, d.OrderKey})
 	}
 	t.count(d.Notifier).enter(s.state, d.ID, size)
 	return append(rows, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, state, unfinished, next,

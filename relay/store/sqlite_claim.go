@@ -15,6 +15,20 @@ const maxFollowers = 32
 const deliveryColumns = `d.id, d.event_id, e.name, e.project, d.rule, d.notifier, d.order_key, d.title, d.state,
 	d.attempts, d.lease, d.next_at, d.created_at, d.first_at, d.updated_at, d.status, d.error, d.message, d.fallback_for`
 
+// claimColumns are what scanClaimed reads: what a caller who knows the notifier and sends the delivery needs. Each column costs, since every message is
+// read so.
+const claimColumns = `d.id, d.event_id, e.name, e.project, d.rule, d.order_key, d.title, d.attempts, d.lease, d.created_at, d.first_at,
+	d.message, d.fallback_for, e.body`
+
+// scanClaimed reads a delivery that is claimed by its row.
+func (t *tx) scanClaimed(r row, notifier string) Delivery {
+	return Delivery{
+		ID: r.id(0), EventID: r.id(1), EventName: r.str(2), Project: r.str(3), Rule: r.str(4), Notifier: notifier, OrderKey: r.str(5), Title: r.str(6),
+		State: Sending, Attempts: int(r.int(7)), Lease: r.int(8) + 1, CreatedAt: r.time(9), FirstAt: r.time(10), UpdatedAt: time.UnixMilli(t.now).UTC(),
+		Message: r.bytes(11), FallbackFor: r.id(12), EventBody: r.bytes(13),
+	}
+}
+
 func scanDelivery(r row) Delivery {
 	return Delivery{
 		ID: r.id(0), EventID: r.id(1), EventName: r.str(2), Project: r.str(3), Rule: r.str(4), Notifier: r.str(5),
@@ -53,7 +67,7 @@ func (t *tx) claim(notifier string, limit int) ([]Delivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	heads, err := t.heads(ids)
+	heads, err := t.heads(notifier, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -63,9 +77,12 @@ func (t *tx) claim(notifier string, limit int) ([]Delivery, error) {
 	}
 	for i := range claimed {
 		d := &claimed[i]
-		d.State, d.NextAt, d.UpdatedAt = Sending, time.Time{}, time.UnixMilli(t.now).UTC()
-		d.Lease++
 		t.hold(d.ID, held{lane: lane{d.Notifier, d.OrderKey}, lease: d.Lease, message: int64(len(d.Message))})
+	}
+	for _, h := range heads {
+		if h.followed {
+			t.follow(lane{notifier, h.OrderKey})
+		}
 	}
 	return claimed, nil
 }
@@ -90,16 +107,14 @@ type head struct {
 }
 
 // heads reads deliveries, in the order of their ids in the list. One query for all costs half of one for each.
-func (t *tx) heads(ids []ID) (heads []head, err error) {
-	const q = "SELECT " + deliveryColumns + `, e.body, d.order_key <> '' AND EXISTS (
+func (t *tx) heads(notifier string, ids []ID) (heads []head, err error) {
+	const q = "SELECT " + claimColumns + `, d.order_key <> '' AND EXISTS (
 			SELECT 1 FROM deliveries f INDEXED BY deliveries_lane
 			WHERE f.unfinished = 1 AND f.notifier = d.notifier AND f.order_key = d.order_key AND f.id > d.id)
 		FROM json_each(?) j CROSS JOIN deliveries d ON d.id = j.value JOIN events e ON e.id = d.event_id`
 	heads = make([]head, 0, len(ids))
 	err = t.query(context.Background(), q, []any{idList(slices.Values(ids))}, func(r row) error {
-		d := head{scanDelivery(r), r.int(20) == 1}
-		d.EventBody = r.bytes(19)
-		heads = append(heads, d)
+		heads = append(heads, head{t.scanClaimed(r, notifier), r.int(14) == 1})
 		return nil
 	})
 	return heads, wrap(err, "reading due deliveries")
@@ -128,14 +143,13 @@ func (t *tx) addFollowers(heads []head, limit int) ([]Delivery, error) {
 // followers returns the pending deliveries behind the last claimed one of an order key, up to the first that is being sent,
 // since the rest waits for that one.
 func (t *tx) followers(last Delivery, limit int) (behind []Delivery, err error) {
-	const q = "SELECT " + deliveryColumns + `, e.body
+	const q = "SELECT " + claimColumns + `
 		FROM deliveries d INDEXED BY deliveries_lane JOIN events e ON e.id = d.event_id
 		WHERE d.unfinished = 1 AND d.notifier = ? AND d.order_key = ? AND d.id > ? ORDER BY d.id LIMIT ?`
 	free := true
 	args := []any{last.Notifier, last.OrderKey, last.ID, limit}
 	err = t.query(context.Background(), q, args, func(r row) error {
-		d := scanDelivery(r)
-		d.EventBody = r.bytes(19)
+		d := t.scanClaimed(r, last.Notifier)
 		_, held := t.held(d.ID)
 		if free = free && !held; free {
 			behind = append(behind, d)

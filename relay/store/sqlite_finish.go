@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -58,22 +57,20 @@ func (t *tx) finish(outcomes []Outcome) error {
 	return t.promoteAll(ended)
 }
 
-// promoteAll lets the next deliveries of lanes go. Most lanes have none, which one query tells of several.
+// promoteAll lets the next deliveries of lanes go, in which others wait.
 func (t *tx) promoteAll(ended map[lane]bool) error {
-	var lanes []any
 	for l := range ended {
-		if l.key != "" {
-			lanes = append(lanes, l.notifier, l.key)
+		if !t.isFollowed(l) {
+			continue
+		}
+		if err := t.promote(l); err != nil {
+			return err
 		}
 	}
-	busy, err := t.busyOf(lanes)
-	for l := range busy {
-		err = errors.Join(err, t.promote(l))
-	}
-	return err
+	return nil
 }
 
-// endOrRepeat records the outcome of an attempt, and adds the lane of a delivery that has ended. One that was delivered without ado is
+// endOrRepeat records the outcome of an attempt, and adds the lane of one that has ended. One that was delivered without ado is
 // only added to well, by its status.
 func (t *tx) endOrRepeat(o *Outcome, ended map[lane]bool, well map[string][]ID) error {
 	h, ok := t.held(o.ID)
@@ -191,10 +188,12 @@ func (t *tx) handBack(id ID, lease int64, next time.Time) error {
 				WHERE b.unfinished = 1 AND b.notifier = deliveries.notifier AND b.order_key = deliveries.order_key AND b.id < ?1)
 			THEN max(min(created_at, ?4) + coalesce(wait, ?5), ?4 + 1000) ELSE ?3 END
 		WHERE id = ?1`
-	if h, ok := t.held(id); !ok || h.lease != lease {
+	h, ok := t.held(id)
+	if !ok || h.lease != lease {
 		return nil
 	}
 	t.letGo(id)
+	t.follow(h.lane)
 	_, err := t.exec(q, id, lease, dueAt(next, t.now), t.now, OrderWait.Milliseconds())
 	return wrap(err, "handing a delivery back")
 }

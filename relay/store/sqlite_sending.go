@@ -11,9 +11,16 @@ import (
 //
 // The writer changes it, when a transaction is committed. Anybody may read it.
 type sending struct {
-	mu   sync.RWMutex
-	of   flying
-	each map[string]int // how many of each notifier
+	mu    sync.RWMutex
+	of    flying
+	each  map[string]int     // how many of each notifier
+	lanes map[lane]laneState // of those with order keys
+}
+
+// laneState is what is remembered of a lane while some of it is being sent.
+type laneState struct {
+	sending  int
+	followed bool // others may be waiting in it
 }
 
 // held is what is remembered of a delivery that is being sent.
@@ -24,7 +31,9 @@ type held struct {
 	since   int64 // in milliseconds
 }
 
-func newSending() *sending { return &sending{of: flying{}, each: map[string]int{}} }
+func newSending() *sending {
+	return &sending{of: flying{}, each: map[string]int{}, lanes: map[lane]laneState{}}
+}
 
 // get returns what is remembered of a delivery.
 func (s *sending) get(id ID) (h held, ok bool) {
@@ -59,20 +68,46 @@ func (f flying) show(d Delivery) Delivery {
 	return d
 }
 
-// apply takes over what a transaction has claimed and let go.
-func (s *sending) apply(changes map[ID]held) {
+// apply takes over what a transaction has claimed and let go, and which lanes it has seen others waiting in.
+func (s *sending) apply(claims map[ID]held, followed map[lane]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for id, h := range changes {
+	for id, h := range claims {
 		if old, ok := s.of[id]; ok {
-			s.each[old.notifier]--
+			s.add(old, -1)
 			delete(s.of, id)
 		}
 		if h.lease != 0 {
 			s.of[id] = h
-			s.each[h.notifier]++
+			s.add(h, 1)
 		}
 	}
+	for l := range followed {
+		if state, ok := s.lanes[l]; ok {
+			state.followed = true
+			s.lanes[l] = state
+		}
+	}
+}
+
+func (s *sending) add(h held, n int) {
+	s.each[h.notifier] += n
+	if h.key == "" {
+		return
+	}
+	state := s.lanes[h.lane]
+	if state.sending += n; state.sending == 0 {
+		delete(s.lanes, h.lane)
+		return
+	}
+	s.lanes[h.lane] = state
+}
+
+// isFollowed reports whether others may be waiting in a lane of which something is being sent.
+func (s *sending) isFollowed(l lane) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.lanes[l].followed
 }
 
 // held returns what is remembered of a delivery, as this transaction will leave it.
@@ -94,3 +129,16 @@ func (t *tx) hold(id ID, h held) {
 
 // letGo forgets a delivery that is no longer being sent.
 func (t *tx) letGo(id ID) { t.hold(id, held{}) }
+
+// follow remembers that a delivery waits in a lane, for whoever ends what is being sent of it.
+func (t *tx) follow(l lane) {
+	if t.followed == nil {
+		t.followed = map[lane]bool{}
+	}
+	t.followed[l] = true
+}
+
+// isFollowed reports whether a delivery may be waiting in a lane of which one ends.
+func (t *tx) isFollowed(l lane) bool {
+	return l.key != "" && (t.followed[l] || t.sending.isFollowed(l))
+}

@@ -42,6 +42,8 @@ type tx struct {
 	sending *sending
 	claims  map[ID]held // as this transaction changes sending; without a lease, it forgets
 
+	followed map[lane]bool // in which deliveries were seen waiting
+
 	ahead     *ahead
 	flights   []*flight  // stored in this transaction
 	sightings *sightings // the ahead's
@@ -178,7 +180,7 @@ func (w *writer) transact(group []*op) (err error) {
 		w.conn.rollback()
 		return w.judge(fmt.Errorf("committing: %w", err))
 	}
-	w.sending.apply(t.claims)
+	w.sending.apply(t.claims, t.followed)
 	w.ahead.landed(t)
 	w.counts.apply(t.counted)
 	w.grown(w.conn)
