@@ -44,7 +44,9 @@ func (e *Engine) finishAll(ctx context.Context) {
 				e.pokeLane(o.Fallback.Notifier)
 			}
 		}
-		e.outbox.gather(maxOutcomes/2, finishEvery)
+		if len(batch) > 1 {
+			e.outbox.gather(maxOutcomes/2, finishEvery)
+		}
 	}
 }
 

@@ -89,8 +89,10 @@ func TestManyEventsAreReplayedInTheirOrder(t *testing.T) {
 		for i := range 2*replaySlice + 1 {
 			ids = append(ids, r.accept(t, "7", fmt.Sprint(i)).ID)
 		}
+		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		replays := r.Replay(t.Context(), ids, false)
+		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		sent := got.list()[len(ids):]
 		for i := range ids {

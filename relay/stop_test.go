@@ -106,6 +106,7 @@ func TestARemovedNotifierEndsAndItsDeliveriesWait(t *testing.T) {
 			t.Errorf("the log warns %d times:\n%s", n, r.logs)
 		}
 		r.Reload(configOf(map[string]sender{"ops": got.always(nil)}))
+		time.Sleep(time.Second)
 		synctest.Wait()
 		if states := r.states(t); states[store.Delivered] != 50 {
 			t.Errorf("with the notifier again: %v", states)
