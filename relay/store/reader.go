@@ -11,7 +11,7 @@ import (
 
 // Reader is what can be read of a store without taking part in it.
 type Reader interface {
-	// Events and Deliveries are those of Store.
+	// Events and Deliveries are those of Store. What a relay is sending from a file is pending here, since only that relay knows.
 	Events(ctx context.Context, f EventFilter) (list []StoredEvent, next ID, err error)
 	Deliveries(ctx context.Context, f DeliveryFilter) (list []Delivery, next ID, err error)
 	Close() error
@@ -47,7 +47,7 @@ func readSQLite(path string) (_ Reader, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &SQLite{path: path, now: Clock(), readers: newReaders(open)}
+	s := &SQLite{path: path, now: Clock(), readers: newReaders(open), sending: newSending()}
 	s.counts, err = loadCounts(c)
 	s.close = s.readers.close
 	if err = errors.Join(err, c.close()); err != nil {

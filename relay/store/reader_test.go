@@ -31,11 +31,10 @@ func TestAFileIsReadBesideItsRelayAndNothingChanges(t *testing.T) {
 	r, err := OpenToRead(t.Context(), "sqlite:"+path)
 	f.check(err)
 	before := stateOfFile(t, path)
-	f.equal("read", everything(t, r), everything(t, f.Store))
-	for _, s := range []State{Pending, Sending, Dead} {
+	for s, n := range map[State]int{Pending: 2, Sending: 0, Dead: 1} { // what is being sent only the relay knows
 		list, _, err := r.Deliveries(t.Context(), DeliveryFilter{State: s, Notifier: "n"})
 		f.check(err)
-		f.equal(string(s), len(list), 1)
+		f.equal(string(s), len(list), n)
 	}
 	f.equal("the file and its log", stateOfFile(t, path) == before, true)
 

@@ -31,6 +31,7 @@ type SQLite struct {
 	keeper    *checkpointer
 	rates     rates
 	counts    *counts
+	sending   *sending
 	searching sync.Mutex // held by a search for the oldest deliveries
 	close     func() error
 }
@@ -89,7 +90,7 @@ func (s *SQLite) start() error {
 	}
 	s.ahead = &ahead{reader: rc, now: s.now, sightings: seen}
 	s.writer = newWriter(c, s.ahead, s.now)
-	s.writer.counts = s.counts
+	s.writer.counts, s.sending = s.counts, s.writer.sending
 	s.readers = newReaders(func() (*conn, error) { return connectReady(s.path, forReading()) })
 	s.keeper = newCheckpointer(cc, s.writer, s.log)
 	s.writer.grown = s.keeper.count

@@ -36,7 +36,7 @@ func (s *SQLite) Deliveries(ctx context.Context, f DeliveryFilter) (list []Deliv
 	if err != nil {
 		return nil, 0, err
 	}
-	w, sending := where{conds: sc.conds}, s.writer.sending.snapshot()
+	w, sending := where{conds: sc.conds}, s.sending.snapshot()
 	w.ofState(f.State, sending)
 	w.equal("rule", f.Rule)
 	w.equal("notifier", f.Notifier)

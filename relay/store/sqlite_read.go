@@ -96,7 +96,7 @@ func (s *SQLite) Get(ctx context.Context, key string) (value []byte, err error) 
 func (s *SQLite) NextDue(ctx context.Context, notifier string) (due time.Time, err error) {
 	const q = `SELECT id, next_at FROM deliveries INDEXED BY deliveries_due
 		WHERE unfinished = 1 AND notifier = ? AND next_at IS NOT NULL ORDER BY next_at, id LIMIT ?`
-	sending := s.writer.sending.snapshot()
+	sending := s.sending.snapshot()
 	err = s.list(ctx, query{q, []any{notifier, 1 + len(sending)}}, func(r row) {
 		if _, ok := sending[r.id(0)]; !ok && due.IsZero() {
 			due = r.time(1)
@@ -138,7 +138,7 @@ func (s *SQLite) Event(ctx context.Context, id ID) (StoredEvent, error) {
 // Delivery implements Store.
 func (s *SQLite) Delivery(ctx context.Context, id ID) (Delivery, []Attempt, error) {
 	var d Delivery
-	sending := s.writer.sending.snapshot()
+	sending := s.sending.snapshot()
 	q := query{"SELECT " + deliveryColumns + ", e.body FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id = ?", []any{id}}
 	err := s.list(ctx, q, func(r row) { d = sending.show(scanDelivery(r)); d.EventBody = r.bytes(19) })
 	if err != nil {
