@@ -40,7 +40,8 @@ type modelled struct {
 	lease    int64
 	attempts int
 	made     time.Time
-	forced   bool // retried by a person, so that it need not wait for others
+	forced   bool // it need not wait for others, since a person has retried it
+	entitled bool // it was, when it was claimed; a start may find it so
 	back     bool // was dead, so that others went on without it
 }
 
@@ -136,7 +137,7 @@ func (m *model) taken(d Delivery, with []Delivery) {
 			m.Fatalf("%s overtakes %s", d.ID, b)
 		}
 	}
-	x.state, x.lease, x.forced = Sending, d.Lease, false
+	x.state, x.lease, x.forced, x.entitled = Sending, d.Lease, false, waited
 }
 
 // pick returns one in a state, or nil.
@@ -235,7 +236,7 @@ func (m *model) restart() {
 		if x.state == Sending {
 			lease := m.get(x.ID).Lease
 			m.equal("lease stays or was never written", lease == x.lease || lease == x.lease-1, true)
-			x.state, x.lease = Pending, lease
+			x.state, x.lease, x.forced = Pending, lease, x.entitled
 		}
 	}
 }
