@@ -20,12 +20,12 @@ import (
 // BenchmarkLane compares how fast a backlog is sent to a receiver on loopback with a client of net/http that posts the same body as
 // often, and keeps nothing. Both have 16 requests on their way; they take turns.
 func BenchmarkLane(b *testing.B) {
-	for _, latency := range []time.Duration{0, 2 * time.Millisecond} {
+	for _, latency := range []time.Duration{0, time.Millisecond, 5 * time.Millisecond} {
 		b.Run(fmt.Sprint("latency=", latency), func(b *testing.B) { benchmarkLane(b, latency) })
 	}
 }
 
-const laneMessages = 4000
+const laneMessages = 10_000
 
 func benchmarkLane(b *testing.B, latency time.Duration) {
 	defer debug.SetGCPercent(debug.SetGCPercent(relay.GCPercent))
