@@ -158,49 +158,6 @@ func (d *jsonDecoder) array(depth int) (any, error) {
 	return list, err
 }
 
-// members calls member with each key of an object, to read its value.
-func (d *jsonDecoder) members(member func(key string) error) error {
-	if d.at++; d.next() == '}' {
-		d.at++
-		return nil
-	}
-	for {
-		if d.next() != '"' {
-			return d.fault("a key must be text in double quotes")
-		}
-		key, err := d.string()
-		if err != nil {
-			return err
-		}
-		if d.next() != ':' {
-			return d.fault("a colon must follow a key")
-		}
-		d.at++
-		if err := member(key); err != nil {
-			return err
-		}
-		if done, err := d.separator('}'); done || err != nil {
-			return err
-		}
-	}
-}
-
-// elements calls element in front of each element of an array, to read it.
-func (d *jsonDecoder) elements(element func() error) error {
-	if d.at++; d.next() == ']' {
-		d.at++
-		return nil
-	}
-	for {
-		if err := element(); err != nil {
-			return err
-		}
-		if done, err := d.separator(']'); done || err != nil {
-			return err
-		}
-	}
-}
-
 // separator reads a comma, or the end of an object or array.
 func (d *jsonDecoder) separator(end byte) (done bool, err error) {
 	switch d.next() {

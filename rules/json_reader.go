@@ -43,3 +43,46 @@ func (r *JSONReader) Raw() ([]byte, error) {
 
 // End returns an error if there is more than space left.
 func (r *JSONReader) End() error { return r.d.end() }
+
+// members calls member with each key of an object, to read its value.
+func (d *jsonDecoder) members(member func(key string) error) error {
+	if d.at++; d.next() == '}' {
+		d.at++
+		return nil
+	}
+	for {
+		if d.next() != '"' {
+			return d.fault("a key must be text in double quotes")
+		}
+		key, err := d.string()
+		if err != nil {
+			return err
+		}
+		if d.next() != ':' {
+			return d.fault("a colon must follow a key")
+		}
+		d.at++
+		if err := member(key); err != nil {
+			return err
+		}
+		if done, err := d.separator('}'); done || err != nil {
+			return err
+		}
+	}
+}
+
+// elements calls element in front of each element of an array, to read it.
+func (d *jsonDecoder) elements(element func() error) error {
+	if d.at++; d.next() == ']' {
+		d.at++
+		return nil
+	}
+	for {
+		if err := element(); err != nil {
+			return err
+		}
+		if done, err := d.separator(']'); done || err != nil {
+			return err
+		}
+	}
+}
