@@ -58,6 +58,35 @@ func fallbackCases() map[string]func(*fixture) {
 			f.equal("not made again", errors.Is(err, ErrNotFound), true)
 			f.equal("unfinished", f.Load().Deliveries, 1)
 		},
+		"one that dies once more gets another fallback only if the one before has not arrived and cannot any more": func(f *fixture) {
+			for _, c := range []struct {
+				first, second State // what became of the fallback, and of its own fallback; empty is that there is none
+				made          int
+			}{
+				{Pending, "", 0}, {Sending, "", 0}, {Delivered, "", 0}, {Dead, "", 1}, {Cancelled, "", 1}, {Dead, Pending, 0}, {Dead, Delivered, 0},
+				{Dead, Dead, 1},
+			} {
+				id := f.put("")
+				f.claim()
+				heir := f.standIn(id, 1)
+				made := 2
+				if c.second == "" {
+					f.become(heir, c.first)
+				} else {
+					f.become(heir, Sending)
+					f.become(f.standIn(heir, 1), c.second)
+					made++
+				}
+				_, err := f.Retry(f.Context(), []ID{id})
+				f.check(err)
+				f.claim()
+				f.standIn(id, 2)
+				ev, err := f.Event(f.Context(), f.get(id).EventID)
+				f.check(err)
+				f.equal(fmt.Sprintf("deliveries after %s %s", c.first, c.second), len(ev.Deliveries), made+c.made)
+				f.equal("state", f.get(id).State, Dead)
+			}
+		},
 		"a fallback waits for earlier ones of its order key": func(f *fixture) {
 			id := f.put("k")
 			before := f.delivery("mail", "k")
@@ -75,6 +104,34 @@ func fallbackCases() map[string]func(*fixture) {
 			f.equal("state", f.get(d.ID).State, Cancelled)
 			f.equal("for", f.get(d.ID).FallbackFor, id)
 		},
+	}
+}
+
+// standIn lets a delivery die, with a fallback to a notifier of its own.
+func (f *fixture) standIn(id ID, lease int64) ID {
+	f.Helper()
+	d := f.delivery("", "")
+	d.FallbackFor, d.Notifier = id, d.ID.String()
+	f.check(f.Finish(f.Context(), []Outcome{{ID: id, Lease: lease, State: Dead, Attempt: &Attempt{At: f.now(), Error: "gone"}, Fallback: &d}}))
+	return d.ID
+}
+
+// become brings a fallback that is due to a state.
+func (f *fixture) become(id ID, s State) {
+	f.Helper()
+	switch s {
+	case Pending:
+		return
+	case Cancelled:
+		_, err := f.Cancel(f.Context(), []ID{id}, "not wanted")
+		f.check(err)
+		return
+	}
+	ds, err := f.Claim(f.Context(), id.String(), 1)
+	f.check(err)
+	f.equal("claimed", len(ds), 1)
+	if s == Delivered || s == Dead {
+		f.finish(s, time.Time{}, id)
 	}
 }
 

@@ -200,7 +200,8 @@ func (t *pgTx) holdAsked(asked []*newRow) {
 }
 
 // insertDeliveries stores deliveries in the order of their lists, counts them, and returns what they have become. That a parent has ended in this
-// transaction is told by xmin, since times are too coarse for it. The subquery with OFFSET is computed once for each, not at each mention.
+// transaction is told by xmin, since times are too coarse for it. One that a person retried, and that died once more, gets no second fallback if
+// one that stands in for it, or for such a one, has arrived or still may. The subquery with OFFSET is computed once for each, not at each mention.
 const insertDeliveries = `WITH made AS (
 		INSERT INTO deliveries (id, event_id, fallback_for, wait, rule, notifier, order_key, title, error, message,
 			state, next_at, lease, holder, created_at, first_at, updated_at)
@@ -218,7 +219,12 @@ const insertDeliveries = `WITH made AS (
 				WHERE n.parent = 0 OR (
 					(SELECT 1 FROM deliveries p WHERE p.id = n.parent AND p.lease = n.parent_lease AND p.state NOT IN ('pending', 'sending')
 						AND p.xmin = pg_current_xact_id()::xid) IS NOT NULL
-					AND (SELECT 1 FROM deliveries m WHERE m.id = n.id) IS NULL)
+					AND (SELECT 1 FROM deliveries m WHERE m.id = n.id) IS NULL
+					AND NOT EXISTS (WITH RECURSIVE heir AS (
+							SELECT d.id, d.event_id, d.state FROM deliveries p JOIN deliveries d ON d.event_id = p.event_id AND d.fallback_for = p.id WHERE p.id = n.parent
+							UNION ALL
+							SELECT d.id, d.event_id, d.state FROM heir h JOIN deliveries d ON d.event_id = h.event_id AND d.fallback_for = h.id)
+						SELECT 1 FROM heir WHERE state IN ('pending', 'sending', 'delivered')))
 				OFFSET 0) b
 			OFFSET 0) s
 		ORDER BY place

@@ -128,6 +128,9 @@ func (t *tx) insertFallback(o *Outcome) error {
 	if err != nil {
 		return wrap(err, "reading the event of a delivery")
 	}
+	if stoodIn, err := t.stoodIn(event, o.ID); err != nil || stoodIn {
+		return err
+	}
 	d := *o.Fallback
 	d.Claim = false
 	busy, err := t.busyOf([]any{d.Notifier, d.OrderKey})

@@ -56,7 +56,8 @@ type Store interface {
 	Claim(ctx context.Context, notifier string, limit int) ([]Delivery, error)
 	// NextDue returns when the notifier's next pending delivery is due, or the zero time when there is none.
 	NextDue(ctx context.Context, notifier string) (time.Time, error)
-	// Finish records what became of claimed deliveries, in one transaction.
+	// Finish records what became of claimed deliveries, in one transaction. A delivery that a person retried, and that dies once more, gets
+	// no fallback if an earlier one, or the fallback of that one, was delivered or is unfinished.
 	Finish(ctx context.Context, outcomes []Outcome) error
 	// Retry makes dead or pending deliveries due now, whatever is before them, with a fresh allowance of attempts, and
 	// returns how many it found.
