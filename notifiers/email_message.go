@@ -162,7 +162,7 @@ func mailText(m *Message) string {
 		parts = append(parts, fields)
 	}
 	if clean, ok := cleanURL(m.URL); ok {
-		parts = append(parts, "Open: "+clean)
+		parts = append(parts, "Open in Qase: "+clean)
 	}
 	origin := append([]string{oneLine(m.Level)}, m.origin()...)
 	parts = append(parts, "-- \n"+strings.Join(origin, " · "))
