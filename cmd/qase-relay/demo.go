@@ -117,6 +117,7 @@ type stage struct {
 	secret    string
 	keep      bool
 	started   chan struct{}
+	began     time.Time
 	arrived   int
 }
 
@@ -126,7 +127,7 @@ func (d *stage) play(ctx context.Context) error {
 		return err
 	}
 	d.open()
-	start := time.Now()
+	d.began = time.Now()
 	var failures []error
 	for i, s := range story() {
 		if err := d.perform(ctx, p, i+1, s); err != nil {
@@ -140,7 +141,7 @@ func (d *stage) play(ctx context.Context) error {
 	if len(failures) > 0 {
 		return wrong(fmt.Errorf("the demo did not go as it should: %w", errors.Join(failures...)))
 	}
-	d.close(time.Since(start))
+	d.close(time.Since(d.began))
 	if d.keep {
 		d.watch(ctx)
 	}
@@ -161,7 +162,7 @@ func (d *stage) watch(ctx context.Context) {
 
 // perform posts one event and shows what comes of it.
 func (d *stage) perform(ctx context.Context, p *poster, number int, s scene) error {
-	body := s.body(time.Now())
+	body := s.body(d.began)
 	d.announce(number, s, body)
 	a := p.post(ctx, body)
 	if a.err != nil || !a.accepted() {

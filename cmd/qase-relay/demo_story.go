@@ -7,8 +7,9 @@ import (
 
 // scene is one event of the demo.
 type scene struct {
-	say     string // what happens in Qase
-	event   string // as Qase sends it
+	say     string        // what happens in Qase
+	event   string        // as Qase sends it
+	ago     time.Duration // how long before the demo it happened
 	matches []string
 	sends   int // messages that have to arrive
 }
@@ -17,6 +18,7 @@ func story() []scene {
 	return []scene{
 		{
 			say: "The nightly run starts. No rule wants that, but the relay remembers title, plan and environment.",
+			ago: 30 * time.Minute,
 			event: `{"event_name":"run.started","payload":{"id":7,"title":"Nightly regression","description":null,
 				"plan":{"id":3,"title":"Checkout"},"cases_count":14,"environment":"staging"},"team_member_id":12,"project_code":"WEB"}`,
 		},
@@ -53,11 +55,11 @@ func story() []scene {
 	}
 }
 
-// body returns the event as it is posted: it happens at now.
+// body returns the event as it is posted in a demo that starts at now.
 func (s scene) body(now time.Time) []byte {
 	var e map[string]any
 	_ = decodeNumbers([]byte(s.event), &e) // a test reads every scene
-	e["timestamp"] = now.Unix()
+	e["timestamp"] = now.Add(-s.ago).Unix()
 	body, _ := json.Marshal(e)
 	return body
 }
