@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -24,7 +23,8 @@ const userAgent = "qase-relay"
 // newHTTPClient returns a client with its own pool of connections. It follows no redirects, since those would take
 // the message and its secrets elsewhere, and uses no proxy but one that it is given by a route.
 func newHTTPClient(g dialGuard) *http.Client {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Control: g.control, Resolver: g.resolver}
+	dialer := g.dialer()
+	dialer.Timeout, dialer.KeepAlive = 10*time.Second, 30*time.Second
 	return &http.Client{
 		Transport: &http.Transport{
 			DialContext:            dialer.DialContext,

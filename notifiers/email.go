@@ -115,6 +115,7 @@ type emailNotifier struct {
 	tlsConfig *tls.Config
 	layout    *template.Template
 	tokens    *tokenCache // nil without oauth2
+	guard     dialGuard
 	mask      masker
 	pool      smtpPool
 }

@@ -58,7 +58,7 @@ func (n *emailNotifier) release(s *smtpSession, err error) {
 // dial connects, encrypts and logs in.
 func (n *emailNotifier) dial(ctx context.Context) (*smtpSession, error) {
 	addr := net.JoinHostPort(n.config.Host, strconv.Itoa(n.config.Port))
-	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	raw, err := n.guard.dialer().DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", addr, err)
 	}

@@ -20,6 +20,9 @@ type dialGuard struct {
 	resolver   *net.Resolver // nil is the system's
 }
 
+// dialer connects only where the guard lets it.
+func (g dialGuard) dialer() *net.Dialer { return &net.Dialer{Control: g.control, Resolver: g.resolver} }
+
 // control is a [net.Dialer.Control] function. Its errors are permanent.
 func (g dialGuard) control(network, address string, _ syscall.RawConn) error {
 	ap, err := netip.ParseAddrPort(address)
@@ -33,7 +36,7 @@ func (g dialGuard) control(network, address string, _ syscall.RawConn) error {
 func (g dialGuard) check(a netip.Addr) error {
 	if isMetadata(a) {
 		return &PermanentError{Err: fmt.Errorf("refused to connect to %s: link-local and cloud metadata addresses "+
-			"are never sent to; write a URL with another host", a)}
+			"are never sent to; write another host", a)}
 	}
 	if !g.publicOnly {
 		return nil

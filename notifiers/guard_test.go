@@ -98,3 +98,46 @@ func TestNamesOfOtherAddressesAreConnectedTo(t *testing.T) {
 	}
 	resp.Body.Close()
 }
+
+func TestNoChannelConnectsToTheMetadataOfACloud(t *testing.T) {
+	const forbidden = "169.254.169.254:80"
+	for _, c := range channels() {
+		t.Run(c.name, func(t *testing.T) {
+			n := c.at(t, forbidden, patience)
+			receipt, err := n.Send(t.Context(), optionsFor(c.name))
+			refusesMetadata(t, "sending", err)
+			noSecrets(t, c, receipt, err)
+			if p, ok := n.(Prober); ok {
+				_, err := p.Probe(t.Context(), nil)
+				refusesMetadata(t, "probing", err)
+			}
+		})
+	}
+	token := oauth2To("http://" + forbidden + "/token")
+	t.Run("a token for http", func(t *testing.T) {
+		n := login(t, token, func(http.ResponseWriter, *http.Request) { t.Error("it was called without a token") })
+		_, err := n.Send(t.Context(), testMessage())
+		refusesMetadata(t, "sending", err)
+	})
+	t.Run("a token for email", func(t *testing.T) {
+		var h httpConfig
+		token(&h)
+		s := serveMail(t, &mailServer{mechs: []string{"XOAUTH2"}}, "starttls")
+		n := testEmail(t, s.port, s.roots, func(c *emailConfig) { c.TLS, c.Password, c.OAuth2 = "starttls", Secret{}, h.OAuth2 })
+		_, err := n.Send(t.Context(), optionsFor("email"))
+		refusesMetadata(t, "sending", err)
+	})
+	t.Run("a mail server by its name", func(t *testing.T) {
+		n := testEmail(t, 25, nil, func(c *emailConfig) { c.Host = "mail.example" })
+		n.guard.resolver = resolveTo(t, "fe80::1")
+		_, err := n.Send(t.Context(), optionsFor("email"))
+		refusesMetadata(t, "sending", err)
+	})
+}
+
+func refusesMetadata(t *testing.T, doing string, err error) {
+	t.Helper()
+	if outcome(err) != "never" || !strings.Contains(err.Error(), "metadata addresses are never sent to; write another host") {
+		t.Errorf("%s: %v", doing, err)
+	}
+}

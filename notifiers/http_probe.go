@@ -102,8 +102,7 @@ func (g dialGuard) dial(ctx context.Context, u *url.URL) (net.Conn, error) {
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080"}[u.Scheme]
 	}
-	dialer := &net.Dialer{Control: g.control, Resolver: g.resolver}
-	return dialer.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	return g.dialer().DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
 }
 
 // connect asks the proxy at the other end of conn for a way to the host of u (RFC 9110, section 9.3.6).
