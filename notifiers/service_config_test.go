@@ -2,6 +2,9 @@ package notifiers
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -59,6 +62,32 @@ func TestWhatCanBeTriedWithoutSending(t *testing.T) {
 			found, err := n.(Prober).Probe(t.Context(), nil)
 			if found != c.found || (err != nil) != c.fails {
 				t.Errorf("%q, %v", found, err)
+			}
+		})
+	}
+}
+
+func TestTelegramSaysWhichChatItIs(t *testing.T) {
+	for name, tt := range map[string]struct{ chat, want string }{
+		"a group":            {`{"type":"group","title":"QA"}`, "the group “QA”"},
+		"a large group":      {`{"type":"supergroup","title":"QA","username":"qa_team"}`, "the group “QA”"},
+		"a channel":          {`{"type":"channel","title":"QA news","username":"qa_news"}`, "the channel “QA news”"},
+		"a person":           {`{"type":"private","first_name":"Ann","last_name":"Lee"}`, "the private chat with “Ann Lee”"},
+		"a name alone":       {`{"type":"private","username":"ann"}`, "the private chat with “@ann”"},
+		"no type":            {`{"title":"QA"}`, "called “QA”"},
+		"nothing to call it": {`{}`, "there"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base := server(t, func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "/getMe") {
+					_, _ = io.WriteString(w, `{"ok":true,"result":{"username":"qase_bot","title":"no chat"}}`)
+					return
+				}
+				_, _ = io.WriteString(w, `{"ok":true,"result":`+tt.chat+`}`)
+			})
+			said, err := telegramService().make(t, base, patience).(Prober).Probe(t.Context(), nil)
+			if want := "; the chat -1001234567890 is " + tt.want; err != nil || !strings.HasSuffix(said, want) {
+				t.Errorf("%q, %v", said, err)
 			}
 		})
 	}

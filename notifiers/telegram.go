@@ -1,6 +1,7 @@
 package notifiers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -126,9 +127,7 @@ func (n *telegramNotifier) Preview(m *Message) ([]byte, error) {
 
 // Probe asks who the bot is, and whether it knows the chats.
 func (n *telegramNotifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
-	var me, chat struct {
-		Result struct{ Username, Title, Type string }
-	}
+	var me struct{ Result telegramChatInfo }
 	if err := n.ask(ctx, serviceCall{doing: "asking Telegram who the bot is", url: n.method("getMe")}, &me); err != nil {
 		return "", err
 	}
@@ -141,16 +140,36 @@ func (n *telegramNotifier) Probe(ctx context.Context, options []json.RawMessage)
 	}
 	for _, id := range chats {
 		c := serviceCall{doing: "asking for the Telegram chat " + id, url: n.method("getChat"), body: map[string]string{"chat_id": id}}
+		var chat struct{ Result telegramChatInfo }
 		if err := n.ask(ctx, c, &chat); err != nil {
 			return found, err
 		}
-		name := chat.Result.Title
-		if name == "" {
-			name = "@" + chat.Result.Username
-		}
-		found += fmt.Sprintf("; the chat %s is the %s “%s”", id, oneLine(chat.Result.Type), oneLine(name))
+		found += "; the chat " + id + " is " + chat.Result.words()
 	}
 	return found, nil
+}
+
+// telegramChatInfo is what Telegram tells of a chat or a bot (https://core.telegram.org/bots/api#chatfullinfo).
+type telegramChatInfo struct {
+	Type, Title, Username string
+	FirstName             string `json:"first_name"`
+	LastName              string `json:"last_name"`
+}
+
+// words says for people which chat it is.
+func (c telegramChatInfo) words() string {
+	name := oneLine(cmp.Or(c.Title, strings.TrimSpace(c.FirstName+" "+c.LastName)))
+	if name == "" && c.Username != "" {
+		name = "@" + oneLine(c.Username)
+	}
+	kind := map[string]string{"group": "the group", "supergroup": "the group", "channel": "the channel", "private": "the private chat with"}[c.Type]
+	switch {
+	case name == "":
+		return "there"
+	case kind == "":
+		return "called “" + name + "”"
+	}
+	return kind + " “" + name + "”"
 }
 
 // ask calls a method that changes nothing.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -18,7 +19,10 @@ func meaning(out relay.Out, t trial) string {
 		DedupKey  string `json:"dedup_key"`
 		Result    struct {
 			MessageID int `json:"message_id"`
-			Chat      struct{ Title, Username string }
+			Chat      struct {
+				Title, Username string
+				FirstName       string `json:"first_name"`
+			}
 		}
 	}
 	if json.Unmarshal([]byte(t.Response), &said) != nil && (out.Spec.Type == "discord" || out.Spec.Type == "telegram") {
@@ -37,7 +41,8 @@ func meaning(out relay.Out, t trial) string {
 	case "discord":
 		return fmt.Sprintf("Discord has posted it to the channel %s, as message %s", said.ChannelID, said.ID)
 	case "telegram":
-		return fmt.Sprintf("Telegram has posted it to the chat “%s”, as message %d", said.Result.Chat.Title+said.Result.Chat.Username, said.Result.MessageID)
+		chat := said.Result.Chat
+		return fmt.Sprintf("Telegram has posted it to the chat “%s”, as message %d", cmp.Or(chat.Title, chat.FirstName, chat.Username), said.Result.MessageID)
 	case "googlechat":
 		return "Google Chat has posted it to the webhook's space"
 	case "mattermost":
