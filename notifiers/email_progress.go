@@ -97,7 +97,18 @@ func (p progress) receipt(r mailResult, notes []string, m masker) Receipt {
 	return Receipt{
 		Status:   m.mask(cut(oneLine(r.answer), 500)),
 		Response: cutBytes(m.mask(strings.Join(notes, "\n")), maxReceipt),
+		Missed:   m.mask(cut(missed(notes), 500)),
 	}
+}
+
+// missed sums up in one line who does not get the mail.
+func missed(notes []string) string {
+	if len(notes) > 1 {
+		return fmt.Sprintf("not to all: %s, and %d more", oneLine(notes[0]), len(notes)-1)
+	} else if len(notes) == 1 {
+		return "not to all: " + oneLine(notes[0])
+	}
+	return ""
 }
 
 // unsent adds to an error that some have the mail in spite of it.

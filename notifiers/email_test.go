@@ -123,6 +123,9 @@ func TestOneRefusedRecipientDoesNotStopTheOthers(t *testing.T) {
 			if !strings.Contains(r.Response, tt.notes) {
 				t.Errorf("the receipt says %q", r.Response)
 			}
+			if tt.want == "delivered" && (tt.notes == "") != (r.Missed == "") || !strings.Contains(r.Missed, tt.notes) || strings.Contains(r.Missed, testPassword) {
+				t.Errorf("the receipt says that it missed %q", r.Missed)
+			}
 		})
 	}
 }

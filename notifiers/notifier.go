@@ -90,6 +90,8 @@ type Receipt struct {
 	Status string
 	// Response is the beginning of the answer's body, at most 4 KiB.
 	Response string
+	// Missed says in one line whom the message did not reach although it was delivered, such as a refused recipient, or is empty.
+	Missed string
 }
 
 // Kind describes one type of notifier: what can be written for it in a rules file, and how it is made.

@@ -144,6 +144,7 @@ func (l *lane) attempt(ctx context.Context, d store.Delivery) (store.Outcome, er
 	o.Attempt = &store.Attempt{At: start, Took: end.Sub(start), Status: receipt.Status, Response: receipt.Response}
 	e.Metrics.attempted(out, o.Attempt.Took, err)
 	if err == nil {
+		o.Attempt.Error = receipt.Missed
 		return o, nil
 	}
 	o.Attempt.Reason, o.Attempt.Error = notifiers.Reason(err), err.Error()

@@ -15,7 +15,7 @@ const (
 	ruleLogEvery = time.Minute
 )
 
-// logAttempt tells the operator of an attempt that failed: of each that was the last, of others only now and then. The
+// logAttempt tells the operator of an attempt that failed, in whole or in part: of each that was the last, of others only now and then. The
 // message itself is not logged, since it is the team's business.
 func (e *Engine) logAttempt(d store.Delivery, o store.Outcome) {
 	a := o.Attempt
@@ -23,9 +23,16 @@ func (e *Engine) logAttempt(d store.Delivery, o store.Outcome) {
 		return
 	}
 	args := []any{"delivery", d.ID.String(), "event", d.EventID.String(), "rule", d.Rule, "notifier", d.Notifier, "attempts", d.Attempts + 1, "reason", a.Reason, "error", a.Error}
-	if o.State == store.Dead {
+	switch o.State {
+	case store.Dead:
 		e.Logger.Warn("a delivery is dead", args...)
 		return
+	case store.Delivered:
+		if all, due := e.quiet.Admit(LogLine{"delivered by " + d.Notifier, ruleLogEvery}, e.Now(), args...); due {
+			e.Logger.Warn("a message did not reach all of its recipients", all...)
+		}
+		return
+	case store.Pending, store.Sending, store.Cancelled:
 	}
 	args = append(args, "next", o.NextAt)
 	if all, due := e.quiet.Admit(LogLine{"notifier " + d.Notifier, retryLogEvery}, e.Now(), args...); due {

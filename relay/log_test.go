@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/relay/store"
 	"qaserelay/rules"
 )
 
@@ -41,6 +43,23 @@ func TestADeadDeliveryIsLoggedWithoutItsMessage(t *testing.T) {
 		}
 		if strings.Contains(r.logs.String(), "plans") {
 			t.Errorf("the log holds a message: %s", r.logs.String())
+		}
+	})
+}
+
+func TestADeliveryThatMissedSomebodySaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, map[string]sender{"mail": func(context.Context, *notifiers.Message) (notifiers.Receipt, error) {
+			return notifiers.Receipt{Status: "250 OK", Missed: "not to all: bob@bar.io"}, nil
+		}})
+		r.accept(t, "7", "news")
+		time.Sleep(time.Second)
+		d, attempts := r.delivery(t, "news")
+		if d.State != store.Delivered || d.Error != "not to all: bob@bar.io" || len(attempts) != 1 || attempts[0].Reason != "" {
+			t.Errorf("got %+v, %+v", d, attempts)
+		}
+		if lines := r.logLines("did not reach all"); len(lines) != 1 || !strings.Contains(lines[0], "bob@bar.io") || r.logLines("failed") != nil {
+			t.Errorf("logged %q", r.logs.String())
 		}
 	})
 }

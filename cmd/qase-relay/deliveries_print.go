@@ -26,9 +26,9 @@ func printDeliveries(s *screen, list []admin.Delivery) {
 	t.print()
 }
 
-// trouble says what went wrong last with a delivery that has not arrived.
+// trouble says what went wrong last with a delivery that has not arrived, or not everywhere.
 func trouble(d admin.Delivery) string {
-	if d.State == store.Delivered || d.Error == "" {
+	if d.Error == "" {
 		return ""
 	}
 	return strings.TrimPrefix(d.Status+": "+d.Error, ": ")
@@ -49,10 +49,14 @@ func stateCell(s *screen, state store.State) cell {
 func printOneDelivery(s *screen, d *admin.Delivery) {
 	now := time.Now()
 	state := stateCell(s, d.State)
-	s.Printf("%s  %s after %s\n", s.bold("delivery "+d.ID), state.paint(state.text), plural(d.Attempts, "attempt"))
+	s.Printf("%s  %s after %s\n", s.bold("delivery "+d.ID), state.paint(state.text), attemptsOf(d))
 	s.Printf("%s\n", s.dim(printable(fmt.Sprintf("rule %s → notifier %s · event %s %s · project %s", d.Rule, d.Notifier, d.Event, d.EventID, d.Project))))
 	if d.FallbackFor != "" {
-		s.Printf("stands in for delivery %s, which is dead\n", d.FallbackFor)
+		s.Printf("stands in for delivery %s, which died\n", d.FallbackFor)
+	}
+	if f := d.Fallback; f != nil {
+		state := stateCell(s, f.State)
+		s.Printf("delivery %s to %s stands in for it: %s\n", f.ID, printable(f.Notifier), state.paint(state.text))
 	}
 	s.Printf("made %s\n", exactly(d.CreatedAt, now))
 	if d.NextAt != nil {
@@ -79,10 +83,19 @@ func printOneDelivery(s *screen, d *admin.Delivery) {
 	}
 }
 
+// attemptsOf counts all attempts, and tells how many of them were made since a person asked for more.
+func attemptsOf(d *admin.Delivery) string {
+	all := max(len(d.Log), d.Attempts)
+	if all == d.Attempts {
+		return plural(all, "attempt")
+	}
+	return fmt.Sprintf("%s, %d of them since it was last retried by hand", plural(all, "attempt"), d.Attempts)
+}
+
 func printAttempt(s *screen, a admin.Attempt, now time.Time) {
 	said := s.good(printable(a.Status))
-	if a.Error != "" {
-		said = s.bad(printable(strings.TrimSpace(a.Status + " " + map[bool]string{true: "(" + a.Reason + ")"}[a.Reason != ""])))
+	if a.Reason != "" { // otherwise it was delivered, if not to all
+		said = s.bad(printable(strings.TrimSpace(a.Status + " (" + a.Reason + ")")))
 	}
 	s.Printf("  %s  %s  %s\n", exactly(a.At, now), latency(a.Seconds), said)
 	for _, line := range sentences(s, a.Error, 4) {

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -45,6 +46,8 @@ type Delivery struct {
 	Error       string          `json:"error,omitempty"`
 	Message     json.RawMessage `json:"message,omitempty"` // only when one delivery is shown
 	Log         []Attempt       `json:"log,omitempty"`     // likewise
+	// Fallback is the delivery that stands in for this one, the last if there were several; likewise.
+	Fallback *Delivery `json:"fallback,omitempty"`
 }
 
 // Attempt is one try to send a delivery.
@@ -91,12 +94,28 @@ func (s *server) delivery(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer := deliveryOf(stored)
+	if answer.Fallback, err = s.fallbackOf(r.Context(), stored); err != nil {
+		s.fail(w, "looking for what stands in for a delivery", err)
+		return
+	}
 	answer.Message = maskMessage(stored.Message)
 	for _, a := range attempts {
 		answer.Log = append(answer.Log, Attempt{At: a.At, Seconds: a.Took.Seconds(), Status: a.Status,
 			Reason: a.Reason, Error: a.Error, Response: a.Response})
 	}
 	writeJSON(w, http.StatusOK, answer)
+}
+
+// fallbackOf returns the newest delivery that stands in for d, or nil.
+func (s *server) fallbackOf(ctx context.Context, d store.Delivery) (*Delivery, error) {
+	siblings, _, err := s.Store.Deliveries(ctx, store.DeliveryFilter{Event: d.EventID, Limit: maxLimit})
+	for _, one := range siblings {
+		if one.FallbackFor == d.ID {
+			found := deliveryOf(one)
+			return &found, nil
+		}
+	}
+	return nil, err
 }
 
 func eventOf(e store.StoredEvent) Event {

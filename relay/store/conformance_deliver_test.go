@@ -50,6 +50,13 @@ func deliverCases() map[string]func(*fixture) {
 			f.equal("state, attempts, error, due", []any{d.State, d.Attempts, d.Error, d.NextAt.IsZero()}, []any{Delivered, 2, "", true})
 			f.equal("updated", d.UpdatedAt, f.now())
 		},
+		"a delivery that did not reach all says so": func(f *fixture) {
+			id := f.put("")
+			f.claim()
+			f.report(Delivered, time.Time{}, &Attempt{At: f.now(), Status: "250 OK", Error: "not to all"}, []ID{id})
+			d := f.get(id)
+			f.equal("told", []any{d.State, d.Status, d.Error}, []any{Delivered, "250 OK", "not to all"})
+		},
 		"an outcome of an older lease is ignored": func(f *fixture) {
 			id := f.put("")
 			f.claim()

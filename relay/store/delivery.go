@@ -102,7 +102,7 @@ type Delivery struct {
 	// FallbackFor is the dead delivery that this one stands in for, or zero.
 	FallbackFor ID
 	Status      string // of the last attempt, such as "503 Service Unavailable"
-	Error       string // of the last attempt, or why it was cancelled
+	Error       string // of the last attempt, or why it was cancelled; of one that was delivered, whom it did not reach
 	Message     []byte // JSON, as planned
 	EventBody   []byte // filled by Claim and Delivery
 	Decoded     any    // what Message was made of, where the delivery was just made; never filled by a Store
@@ -128,7 +128,7 @@ type Attempt struct {
 	Took     time.Duration
 	Status   string // the receiver's answer in its protocol's words
 	Reason   string // why it failed, in one word, as in the metrics; empty if it did not
-	Error    string
+	Error    string // of one that delivered, whom it did not reach
 	Response string // the beginning of the answer, at most 4 KiB
 }
 
