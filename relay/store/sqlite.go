@@ -81,6 +81,9 @@ func (s *SQLite) start() error {
 		return errors.Join(err, c.close())
 	}
 	seen, err := recallSightings(c, s.now())
+	if err == nil {
+		s.rates.spent, err = lastSpent(c, s.now())
+	}
 	if err != nil {
 		return errors.Join(err, cc.close(), c.close())
 	}

@@ -126,3 +126,26 @@ func TestRatesForgetKeysThatAreFree(t *testing.T) {
 		t.Errorf("a key in use was forgotten: its wait is %v", wait)
 	}
 }
+
+func TestARateBeginsAsIfAMessageHadGoneOutBefore(t *testing.T) {
+	slack, slow := Rate{Messages: 1, Per: time.Second}, Rate{Messages: 1, Per: time.Hour}
+	f := newSQLiteFixture(t)
+	first := func(what, key string, r Rate, want time.Duration) {
+		t.Helper()
+		wait, err := f.Reserve(f.Context(), key, r, time.Hour)
+		f.check(err)
+		f.equal(what, wait, want)
+	}
+	first("in a new file", "a", slack, 0)
+	f.reopen()
+	first("in a file without deliveries", "a", slack, 0)
+	f.put("")
+	f.reopen()
+	f.advance(300 * time.Millisecond)
+	first("soon after it was opened", "a", slack, 700*time.Millisecond)
+	first("the one after that", "a", slack, 1700*time.Millisecond)
+	first("one of a burst", "b", Rate{Messages: 1, Per: time.Second, Burst: 2}, 0)
+	first("a slow rate", "c", slow, longestSpent-300*time.Millisecond)
+	f.advance(time.Minute)
+	first("later", "d", slack, 0)
+}

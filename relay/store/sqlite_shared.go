@@ -34,17 +34,22 @@ func (s *SQLite) Holds() bool { return true }
 // Wakes implements Store: there is nobody else to store work.
 func (s *SQLite) Wakes() <-chan string { return nil }
 
-// Reserve implements Store. Rates are kept in memory, since a file has one process: after a restart they begin anew.
+// Reserve implements Store. Rates are kept in memory, since a file has one process. What went out just before it was opened is not known, so in
+// a file with deliveries each rate begins as if one message had gone out at that moment.
 func (s *SQLite) Reserve(_ context.Context, key string, r Rate, most time.Duration) (time.Duration, error) {
 	return s.rates.reserve(key, r, most, s.now()), nil
 }
 
 // rates holds, for each key, when its next place would be if nothing came at once (the generic cell rate algorithm).
 type rates struct {
-	mu   sync.Mutex
-	next map[string]time.Time
-	full int // how many keys there may be before the free ones are forgotten
+	mu    sync.Mutex
+	next  map[string]time.Time
+	full  int       // how many keys there may be before the free ones are forgotten
+	spent time.Time // when one message of each key went out; zero is never
 }
+
+// longestSpent bounds how long a rate that nobody remembers keeps a message back. Of those that are slower, one may go out too early.
+const longestSpent = 10 * time.Second
 
 func (x *rates) reserve(key string, r Rate, most time.Duration, now time.Time) time.Duration {
 	if r.Messages <= 0 || r.Per <= 0 {
@@ -54,7 +59,10 @@ func (x *rates) reserve(key string, r Rate, most time.Duration, now time.Time) t
 	defer x.mu.Unlock()
 	x.forgetFree(now)
 	step := r.Per / time.Duration(r.Messages)
-	at := x.next[key]
+	at, known := x.next[key]
+	if !known && !x.spent.IsZero() {
+		at = x.spent.Add(min(step, longestSpent))
+	}
 	if at.Before(now) {
 		at = now
 	}
@@ -64,6 +72,15 @@ func (x *rates) reserve(key string, r Rate, most time.Duration, now time.Time) t
 	}
 	x.next[key] = at.Add(step)
 	return wait
+}
+
+// lastSpent returns when messages may have gone out last, if it is now that the file is opened, or zero if it has none.
+func lastSpent(c *conn, now time.Time) (at time.Time, err error) {
+	err = c.query(context.Background(), "SELECT 1 FROM deliveries LIMIT 1", nil, func(row) error {
+		at = now
+		return nil
+	})
+	return at, wrap(err, "looking whether there are deliveries")
 }
 
 // forgetFree makes room when there are twice as many keys as were in use the last time. A key whose next place is free is as good as
