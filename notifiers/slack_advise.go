@@ -95,7 +95,7 @@ func adviseBlock(path []string, value any) []Advice {
 		return []Advice{{Path: append(path, "type"), Message: "Slack may know no block " + strconv.Quote(kind), Hint: "known are " + strings.Join(slackBlockTypes(), ", ")}}
 	}
 	all := adviseTexts(path, block, slackSection)
-	if !isWhole(kind, block) {
+	if !isWhole(kind, withoutEmpty(block)) {
 		missing := map[string]string{"image": "image_url", "context": "elements", "actions": "elements", "rich_text": "elements"}[kind]
 		if missing == "" {
 			missing = "text"
@@ -105,19 +105,32 @@ func adviseBlock(path []string, value any) []Advice {
 	return all
 }
 
-// adviseTexts finds what is wrong with the texts of an object whose own text may have so many characters.
+// withoutEmpty leaves out empty lists, as sending does.
+func withoutEmpty(object map[string]any) map[string]any {
+	fit := maps.Clone(object)
+	maps.DeleteFunc(fit, func(_ string, v any) bool { list, isList := v.([]any); return isList && len(list) == 0 })
+	return fit
+}
+
+// adviseTexts finds what is wrong with the texts of an object whose own text may have so many characters, and what it lacks.
 func adviseTexts(path []string, object map[string]any, limit int) []Advice {
 	kind, _ := object["type"].(string)
 	if text, isText := object["text"].(string); isText {
 		return adviseText(append(slices.Clip(path), "text"), kind, text, limit)
 	}
 	var all []Advice
+	if alt, _ := object["alt_text"].(string); kind == "image" && alt == "" {
+		all = append(all, Advice{Path: path, Message: "an image without alt_text is read out as “image”", Hint: "say in alt_text what it shows; Slack takes none without"})
+	}
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		at, limit := append(slices.Clip(path), key), textLimit(kind, key)
 		if inner, isObject := object[key].(map[string]any); isObject {
 			all = append(append(all, adviseTextType(at, kind, inner)...), adviseTexts(at, inner, limit)...)
 		}
-		list, _ := object[key].([]any)
+		list, isList := object[key].([]any)
+		if isList && len(list) == 0 {
+			all = append(all, Advice{Path: at, Message: key + " is empty, and left out", Hint: "write what is to stand there, or remove it; Slack refuses an empty one"})
+		}
 		for i, one := range list {
 			if inner, isObject := one.(map[string]any); isObject {
 				all = append(all, adviseTexts(append(slices.Clip(at), strconv.Itoa(i)), inner, limit)...)
