@@ -129,6 +129,9 @@ type Kind struct {
 	// Target names what the rate counts, such as a channel, by the notifier's own message options and those of a message.
 	// A nil Target counts all messages of the notifier together.
 	Target func(defaults, options json.RawMessage) string
+	// Account returns what tells accounts apart at the service, such as a bot token: notifiers of one account share the rates of its targets. It
+	// may be a secret. A nil Account gives each notifier rates of its own.
+	Account func(config any) string
 }
 
 // Advice is something to be said of a message option.

@@ -61,6 +61,10 @@ func slackKind() Kind {
 		Concurrency: 8,                                   // of many channels, each with its rate
 		Rate:        Rate{Messages: 1, Per: time.Second}, // https://docs.slack.dev/apis/web-api/rate-limits
 		Target:      slackTarget,
+		Account: func(config any) string {
+			c := config.(*slackConfig)
+			return c.Token.Value() + c.WebhookURL.Value()
+		},
 	}
 }
 

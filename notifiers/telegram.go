@@ -56,6 +56,7 @@ func telegramKind() Kind {
 		Concurrency: 4,
 		Rate:        Rate{Messages: 1, Per: time.Second, Burst: 1}, // https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
 		Target:      func(defaults, own json.RawMessage) string { return telegramChat(defaults, own) },
+		Account:     func(config any) string { return config.(*telegramConfig).Token.Value() },
 	}
 }
 

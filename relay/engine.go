@@ -66,6 +66,7 @@ type Engine struct {
 	enrich  *enricher
 	drift   driftLog
 	quiet   QuietLog
+	spacing spacing
 }
 
 // New returns an engine that starts to work when Run is called.

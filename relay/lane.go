@@ -22,7 +22,6 @@ type lane struct {
 	gate    *gate
 	pace    pace
 	quiet   quietTargets
-	spacing spacing
 	fresh   chan struct{} // there may be new work
 	work    chan []store.Delivery
 	running sync.WaitGroup     // workers, and what waits for its place in the rate

@@ -25,6 +25,7 @@ type Out struct {
 	Spec     rules.Notifier
 	Kind     notifiers.Kind
 	Notifier notifiers.Notifier
+	account  string // a digest; empty where the notifier has an account of its own
 }
 
 // LoadOptions say how Load reads. The zero value is right for a relay that is to run.
@@ -114,7 +115,7 @@ func makeOuts(cfg *rules.Config, o LoadOptions) (map[string]Out, rules.Problems)
 			problems = append(problems, failed("notifier "+spec.Name, err.Error(), ""))
 			continue
 		}
-		outs[spec.Name] = Out{Spec: spec, Kind: ks[i], Notifier: n}
+		outs[spec.Name] = Out{Spec: spec, Kind: ks[i], Notifier: n, account: accountOf(ks[i], spec.Config)}
 	}
 	return outs, problems
 }

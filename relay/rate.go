@@ -1,12 +1,16 @@
 package relay
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"sync"
 	"time"
 
+	"qaserelay/notifiers"
 	"qaserelay/relay/store"
 )
 
@@ -33,6 +37,27 @@ func (o *Out) target(d store.Delivery) string {
 		return ""
 	}
 	return o.Kind.Target(o.Spec.Defaults, m.Options)
+}
+
+// accountOf is a digest of an account, by which it can be kept: an account may be a secret.
+func accountOf(k notifiers.Kind, config any) string {
+	if k.Account == nil {
+		return ""
+	}
+	account := k.Account(config)
+	if account == "" { // it is unset
+		return ""
+	}
+	return fmt.Sprintf("%s#%x", k.Type, sha256.Sum256([]byte(account)))[:len(k.Type)+1+32]
+}
+
+// line names the rate that a delivery has a place in: its notifier's, or that of the account, and there the target's.
+func (o *Out) line(d store.Delivery) string {
+	of := cmp.Or(o.account, o.Spec.Name)
+	if o.Kind.Target == nil {
+		return of
+	}
+	return of + "/" + o.target(d)
 }
 
 // step is the time from one message to the next.
@@ -80,19 +105,17 @@ func (l *lane) give(ctx context.Context, group []store.Delivery) {
 // the third, those line up again that found no place when their time had come, since the target wanted patience.
 func (l *lane) place(ctx context.Context, d store.Delivery) (wait time.Duration, ok bool) {
 	out := l.out.Load()
-	rate, suffix := out.rate(), l.name
+	rate := out.rate()
 	if rate.Messages == 0 {
 		return 0, true
 	}
-	if out.Kind.Target != nil {
-		suffix += "/" + out.target(d)
-	}
+	line := out.line(d)
 	if out.Kind.Target != nil && d.Lease == 1 {
-		if wait, ok = l.reserve(ctx, "line/"+suffix, rate, longestLine); !ok || wait > moment {
+		if wait, ok = l.reserve(ctx, "line/"+line, rate, longestLine); !ok || wait > moment {
 			return wait, false
 		}
 	}
-	wait, ok = l.reserve(ctx, "rate/"+suffix, rate, moment)
+	wait, ok = l.reserve(ctx, "rate/"+line, rate, moment)
 	if out.Kind.Target == nil {
 		if l.pace.expect(wait); ok {
 			l.pace.expect(wait + step(rate))
@@ -102,7 +125,7 @@ func (l *lane) place(ctx context.Context, d store.Delivery) (wait time.Duration,
 	if ok {
 		return wait, true
 	}
-	more, _ := l.reserve(ctx, "again/"+suffix, rate, longestLine)
+	more, _ := l.reserve(ctx, "again/"+line, rate, longestLine)
 	return wait + more, false
 }
 
@@ -124,11 +147,10 @@ func (l *lane) beQuiet(ctx context.Context, d store.Delivery, wait time.Duration
 		l.gate.rest(wait)
 		return
 	}
-	target := out.target(d)
-	l.quiet.set(target, l.engine.Now(), wait)
+	l.quiet.set(out.target(d), l.engine.Now(), wait)
 	// A place that takes up the whole time, so that others on the store wait too.
 	whole := store.Rate{Messages: 1, Per: wait + time.Duration(max(rate.Burst, 1)-1)*step(rate)}
-	l.reserve(ctx, "rate/"+l.name+"/"+target, whole, longestLine)
+	l.reserve(ctx, "rate/"+out.line(d), whole, longestLine)
 }
 
 // quietTargets are those that want no message before a time. The zero value is ready, and may be used from many goroutines.

@@ -43,22 +43,36 @@ func (c *channels) send(_ context.Context, m *notifiers.Message) (notifiers.Rece
 	return notifiers.Receipt{}, nil
 }
 
-// perChannel limits the notifier ops to one message a second and channel.
+// perChannel limits notifiers to one message a second and channel.
 func perChannel(o *Options) {
-	out := o.Config.Outs["ops"]
-	out.Kind.Concurrency = 2
-	out.Kind.Rate = notifiers.Rate{Messages: 1, Per: time.Second}
-	out.Kind.Target = func(_, options json.RawMessage) string {
-		var m struct{ Channel string }
-		_ = json.Unmarshal(options, &m) // the test wrote it
-		return m.Channel
+	for name, out := range o.Config.Outs {
+		out.Kind.Concurrency = 2
+		out.Kind.Rate = notifiers.Rate{Messages: 1, Per: time.Second}
+		out.Kind.Target = func(_, options json.RawMessage) string {
+			var m struct{ Channel string }
+			_ = json.Unmarshal(options, &m) // the test wrote it
+			return m.Channel
+		}
+		o.Config.Outs[name] = out
 	}
-	o.Config.Outs["ops"] = out
+}
+
+// oneAccount makes all notifiers ones of the same account.
+func oneAccount(o *Options) {
+	for name, out := range o.Config.Outs {
+		out.Kind.Account = func(any) string { return "token" }
+		out.account = accountOf(out.Kind, nil)
+		o.Config.Outs[name] = out
+	}
 }
 
 // channelRig is a rig whose messages go to the channel in their titles.
 func channelRig(t *testing.T, send sender, adjust ...func(*Options)) *rig {
-	r := newRig(t, map[string]sender{"ops": send}, append([]func(*Options){perChannel}, adjust...)...)
+	return channelsRig(t, map[string]sender{"ops": send}, adjust...)
+}
+
+func channelsRig(t *testing.T, senders map[string]sender, adjust ...func(*Options)) *rig {
+	r := newRig(t, senders, append([]func(*Options){perChannel}, adjust...)...)
 	decide := r.decide
 	r.decide = func(set *rules.Set, ev *rules.Event, state rules.State) rules.Decision {
 		d := decide(set, ev, state)
@@ -69,6 +83,27 @@ func channelRig(t *testing.T, send sender, adjust ...func(*Options)) *rig {
 		return d
 	}
 	return r
+}
+
+func TestNotifiersOfOneAccountShareItsRates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &channels{}
+		r := channelsRig(t, map[string]sender{"ops": c.send, "qa": c.send}, oneAccount)
+		for i := range 10 {
+			r.accept(t, "", fmt.Sprint("a-", i)) // to both
+		}
+		time.Sleep(25 * time.Second)
+		if c.refused > 0 || len(c.list()) != 20 {
+			t.Errorf("%d were refused, %d arrived", c.refused, len(c.list()))
+		}
+	})
+}
+
+func TestAnAccountIsKeptAsADigest(t *testing.T) {
+	account := accountOf(notifiers.Kind{Type: "slack", Account: func(any) string { return "xoxb-secret" }}, nil)
+	if !strings.HasPrefix(account, "slack#") || len(account) != len("slack#")+32 || strings.Contains(account, "secret") {
+		t.Errorf("got %q", account)
+	}
 }
 
 func TestNoneIsRefusedWhereAnswersComeLate(t *testing.T) {

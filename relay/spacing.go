@@ -9,26 +9,26 @@ import (
 	"qaserelay/relay/store"
 )
 
-// spacing keeps messages to one target apart when they go out. Places in the rate are apart already, but a message that has to wait for a
+// spacing keeps messages of one line apart when they go out. Places in the rate are apart already, but a message that has to wait for a
 // worker goes out after its place, and so would be too close to the next one. The zero value is ready, and may be used from many goroutines.
 type spacing struct {
 	mu   sync.Mutex
-	last map[string]time.Time // when the last message to a target goes out
+	next map[string]time.Time // when the next message of a line may go out
 }
 
-// take returns how long a message to the target has to wait, that comes at now and is to be so far behind the last one.
-func (s *spacing) take(target string, now time.Time, apart time.Duration) time.Duration {
+// take returns how long a message has to wait, that comes at now and keeps the next one so far away.
+func (s *spacing) take(line string, now time.Time, apart time.Duration) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at := s.last[target].Add(apart)
+	at := s.next[line]
 	if at.Before(now) {
 		at = now
 	}
-	if s.last == nil {
-		s.last = map[string]time.Time{}
+	if s.next == nil {
+		s.next = map[string]time.Time{}
 	}
-	maps.DeleteFunc(s.last, func(_ string, last time.Time) bool { return now.Sub(last) > apart }) // events can name ever new ones
-	s.last[target] = at
+	maps.DeleteFunc(s.next, func(_ string, next time.Time) bool { return next.Before(now) }) // events can name ever new ones
+	s.next[line] = at.Add(apart)
 	return at.Sub(now)
 }
 
@@ -41,7 +41,7 @@ func (l *lane) space(ctx context.Context, d store.Delivery) {
 		return
 	}
 	apart := step(rate)
-	wait := l.spacing.take(out.target(d), l.engine.Now(), apart-apart/100)
+	wait := l.engine.spacing.take(out.line(d), l.engine.Now(), apart-apart/100)
 	if wait <= 0 {
 		return
 	}
