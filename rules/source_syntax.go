@@ -17,17 +17,25 @@ func (s *source) syntaxError(err error) {
 		p.Message = "not valid YAML: " + m[2]
 	}
 	p.Hint = "look at the indentation, colons and quotes here and on the lines before"
-	switch line, hint := s.culprit(err); {
+	line, hint := s.culprit(err)
+	if line == 0 {
+		p.Line = max(p.Line, s.firstUnreadable())
+	}
+	switch {
 	case line > 0:
 		p.Line, p.Hint = line, hint
-	case strings.Contains(s.line(p.Line), "\t"):
+	case strings.Contains(indentation(s.line(p.Line)), "\t"):
 		p.Hint = "YAML is indented with spaces, never with tabs"
 	case strings.Contains(text, "mapping values are not allowed"):
 		p.Hint = "put a value that holds a colon in quotes, and look at the indentation"
 	}
 	p.Source = s.line(p.Line)
-	p.Col = len(p.Source) - len(strings.TrimLeft(p.Source, " \t")) + 1
+	p.Col = len(indentation(p.Source)) + 1
 	*s.problems = append(*s.problems, p)
+}
+
+func indentation(line string) string {
+	return line[:len(line)-len(strings.TrimLeft(line, " \t"))]
 }
 
 const bareTemplateHint = `put {{ … }} in quotes: "{{ … }}"`
@@ -63,6 +71,24 @@ func (s *source) culprit(err error) (line int, hint string) {
 		}
 	}
 	return 0, ""
+}
+
+// maxRead bounds in bytes what is read to find a line.
+const maxRead = 8 << 20
+
+// firstUnreadable returns the first line from which on no beginning of the file can be read, or 0 if that takes too long to find. For
+// a list whose entry stands too far to the left, the parser names the line where the list begins.
+func (s *source) firstUnreadable() int {
+	for n, left := len(s.lines)-1, maxRead; n > 0; n-- {
+		beginning := strings.Join(s.lines[:n], "\n")
+		if left -= len(beginning); left < 0 {
+			return 0
+		}
+		if _, err := parseYAML(beginning); err == nil {
+			return n + 1
+		}
+	}
+	return 0
 }
 
 // templateHint says what to do about a template without quotes, which YAML reads as a mapping within a mapping.

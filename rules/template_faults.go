@@ -55,7 +55,7 @@ func actionsOf(text string) (actions []action, faults []finding) {
 		from := at + i
 		length, message := actionLength(text[from+2:])
 		if at = from + 2 + length; message != "" {
-			faults = append(faults, finding{placeOfByte(text, from), message, "write what closes it"})
+			faults = append(faults, finding{placeOfByte(text, from), message, closing(message)})
 			continue
 		}
 		inside := strings.TrimSuffix(strings.TrimPrefix(text[from+2:at-2], "-"), "-")
@@ -65,7 +65,21 @@ func actionsOf(text string) (actions []action, faults []finding) {
 	}
 }
 
-const notClosed = "this {{ is not closed"
+const (
+	notClosed        = "this {{ is not closed"
+	commentNotClosed = "this comment is not closed"
+)
+
+// closing says what to write where something is not closed.
+func closing(message string) string {
+	switch message {
+	case notClosed:
+		return "write }} where it ends"
+	case commentNotClosed:
+		return "write */}} where it ends"
+	}
+	return "write the same quote at the end of the text"
+}
 
 // actionLength returns where the action that text begins within ends, behind }}, or why it does not and where to look on.
 func actionLength(text string) (length int, message string) {
@@ -74,7 +88,7 @@ func actionLength(text string) (length int, message string) {
 		if closed := strings.Index(text[max(end, 0):], "}}"); end >= 0 && closed >= 0 {
 			return end + closed + 2, ""
 		}
-		return len(text), "this comment is not closed"
+		return len(text), commentNotClosed
 	}
 	for i := 0; i < len(text); i++ {
 		switch {
