@@ -13,15 +13,18 @@ const (
 	checkEvery   = time.Second
 )
 
-// keepHouse deletes what is past its retention, and warns of deliveries that no notifier takes, until ctx is done.
+// keepHouse deletes what is past its retention, and warns of deliveries that no notifier takes, until ctx is done. First of all it
+// says how many wait from before, so that a person who starts a relay again sees that nothing was lost.
 func (e *Engine) keepHouse(ctx context.Context) {
 	purge, backlog := time.NewTicker(purgeEvery), time.NewTicker(backlogEvery)
 	defer purge.Stop()
 	defer backlog.Stop()
 	warned := map[string]bool{}
+	if pending := e.lookAtBacklog(ctx, warned); pending > 0 {
+		e.Logger.Info("deliveries wait from before the start", "pending", pending)
+	}
 	e.purge(ctx)
 	for {
-		e.lookAtBacklog(ctx, warned)
 		select {
 		case <-ctx.Done():
 			return
@@ -29,6 +32,7 @@ func (e *Engine) keepHouse(ctx context.Context) {
 			e.purge(ctx)
 		case <-backlog.C:
 		}
+		e.lookAtBacklog(ctx, warned)
 	}
 }
 
@@ -50,14 +54,16 @@ func before(now time.Time, age time.Duration, days int) time.Time {
 	return now.Add(-age)
 }
 
-func (e *Engine) lookAtBacklog(ctx context.Context, warned map[string]bool) {
+// lookAtBacklog returns how many deliveries are not finished.
+func (e *Engine) lookAtBacklog(ctx context.Context, warned map[string]bool) (pending int) {
 	backlog, err := e.Store.Backlog(ctx)
 	if err != nil {
 		e.storeFailed(ctx, "counting the backlog", err)
-		return
+		return 0
 	}
 	outs := e.config.Load().Outs
 	for _, b := range backlog {
+		pending += b.Pending
 		if _, known := outs[b.Notifier]; known || b.Pending == 0 {
 			delete(warned, b.Notifier)
 		} else if !warned[b.Notifier] {
@@ -66,6 +72,7 @@ func (e *Engine) lookAtBacklog(ctx context.Context, warned map[string]bool) {
 				"notifier", b.Notifier, "pending", b.Pending)
 		}
 	}
+	return pending
 }
 
 // refreshMetrics reads the backlog for a scrape. When that fails, the scrape shows the one before.

@@ -114,6 +114,24 @@ func TestARemovedNotifierEndsAndItsDeliveriesWait(t *testing.T) {
 	})
 }
 
+func TestAStartSaysHowManyDeliveriesWaitFromBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, map[string]sender{"ops": hangs})
+		for i := range 50 {
+			r.accept(t, "", fmt.Sprint(i))
+		}
+		synctest.Wait()
+		if err := r.stop(); err != nil || strings.Contains(r.logs.String(), "wait from before") {
+			t.Fatalf("Run: %v, and the log says:\n%s", err, r.logs)
+		}
+		next := newRig(t, map[string]sender{"ops": hangs}, func(o *Options) { o.Store = r.Store })
+		synctest.Wait()
+		if !strings.Contains(next.logs.String(), `msg="deliveries wait from before the start" pending=50`) {
+			t.Errorf("the log does not say so:\n%s", next.logs)
+		}
+	})
+}
+
 func TestAChangedNotifierIsUsedFromTheNextMessageOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var before, after arrivals
