@@ -193,17 +193,28 @@ func standIns(all []rules.Fallback) string {
 
 // optionLines writes each option as key: value, texts as they are and all else as JSON.
 func optionLines(options json.RawMessage) []string {
-	var values map[string]json.RawMessage
+	var values map[string]any
 	if json.Unmarshal(options, &values) != nil {
 		return nil
 	}
 	var lines []string
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		text := string(values[key])
-		_ = json.Unmarshal(values[key], &text) // what is no text stays JSON
+		text, ok := values[key].(string)
+		if !ok {
+			text = readableJSON(values[key])
+		}
 		lines = append(lines, key+": "+text)
 	}
 	return lines
+}
+
+// readableJSON writes < > & as they are, for people and not for web pages.
+func readableJSON(v any) string {
+	var text strings.Builder
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v) // it was JSON before
+	return strings.TrimSpace(text.String())
 }
 
 // closing says what would be sent, or in one sentence why nothing.

@@ -48,7 +48,8 @@ func healthcheck(ctx context.Context, c *console, base string) error {
 	}
 	resp, err := newHTTPClient().Do(req)
 	if err != nil {
-		return wrong(fmt.Errorf("no answer from %s: %w", u.Host, errors.Unwrap(err)))
+		asked := &client{clientFlags: clientFlags{url: base}, base: u}
+		return wrong(asked.noAnswer(errors.Unwrap(err)))
 	}
 	defer resp.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
