@@ -1,4 +1,4 @@
-# docker build -t qase-relay . && docker run -p 8080:8080 -v "$PWD/rules.yaml:/etc/qase-relay/rules.yaml:ro" -v qase-relay:/data qase-relay
+# docker build -t qase-relay . and then as in README.md, “Keep it running”.
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"qaserelay/notifiers"
 )
@@ -42,6 +45,42 @@ func TestTheReadmeNamesEachNotifierAndItsKeys(t *testing.T) {
 	for name := range rows {
 		t.Errorf("there is no type %s", name)
 	}
+}
+
+func TestTheReadmeSaysHowFastEachNotifierIs(t *testing.T) {
+	for _, k := range notifiers.Builtin() {
+		if k.Rate.Messages > 0 && !rateIn(readmeRow(t, "rate"), k) {
+			t.Errorf("rate: %s has another one: %+v", k.Type, k.Rate)
+		}
+		if want := fmt.Sprintf("`%s` %d", k.Type, k.Rate.Burst); k.Rate.Burst > 1 && !strings.Contains(readmeRow(t, "burst"), want) {
+			t.Errorf("burst: there is no %s", want)
+		}
+		others := k.Concurrency == 2
+		if row := readmeRow(t, "concurrency"); !others && !regexp.MustCompile("`"+k.Type+"`[^0-9]* "+strconv.Itoa(k.Concurrency)+`\b`).MatchString(row) {
+			t.Errorf("concurrency: %s has %d", k.Type, k.Concurrency)
+		}
+	}
+}
+
+// rateIn reports whether the row says the rate of a kind, in a second or in a minute.
+func rateIn(row string, k notifiers.Kind) bool {
+	in := func(per time.Duration, unit string) bool {
+		n := time.Duration(k.Rate.Messages) * per / k.Rate.Per
+		return strings.Contains(row, fmt.Sprintf("`%s` `%d/%s`", k.Type, n, unit))
+	}
+	return in(time.Second, "s") || in(time.Minute, "m")
+}
+
+// readmeRow returns the row of a table about a key that any notifier may have.
+func readmeRow(t *testing.T, key string) string {
+	t.Helper()
+	_, section, _ := strings.Cut(readme(t), "## Notifiers")
+	_, row, found := strings.Cut(section, "\n| `"+key+"` |")
+	if !found {
+		t.Fatalf("no row for %s", key)
+	}
+	row, _, _ = strings.Cut(row, "\n")
+	return row
 }
 
 // notifierRows returns the columns of the table behind the first one, by type.
