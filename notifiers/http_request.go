@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // httpCall is all of a request but what changes from attempt to attempt.
@@ -116,7 +117,7 @@ func (c *httpCall) fill(m *Message) (err error) {
 	return err
 }
 
-// defaultBody writes the event as it came in, byte for byte: the relay has made sure that it is JSON.
+// defaultBody writes the event as it came in, byte for byte: the relay has made sure that it is JSON, but for broken UTF-8.
 func defaultBody(m *Message) ([]byte, error) {
 	b := bytes.NewBuffer(make([]byte, 0, 256+2*len(m.Body)+len(m.Event)))
 	enc := json.NewEncoder(b)
@@ -137,9 +138,17 @@ func defaultBody(m *Message) ([]byte, error) {
 	if len(m.Event) == 0 {
 		b.WriteString("null")
 	}
-	b.Write(bytes.TrimSpace(m.Event))
+	b.Write(wholeUTF8(bytes.TrimSpace(m.Event)))
 	b.WriteByte('}')
 	return b.Bytes(), nil
+}
+
+// wholeUTF8 replaces each byte that is no UTF-8, of which JSON has to be (RFC 8259, section 8.1), by U+FFFD, as those do who read it leniently.
+func wholeUTF8(text []byte) []byte {
+	if utf8.Valid(text) {
+		return text
+	}
+	return []byte(string([]rune(string(text))))
 }
 
 func httpMethod(method string) (string, error) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"qaserelay/relay/store"
 )
@@ -82,5 +83,24 @@ func TestAPageOfLongEventsIsShorter(t *testing.T) {
 	found[1].Body = []byte(`"` + strings.Repeat("x", maxExport) + `"`)
 	if page := newExportPage(found, 500); len(page.Events) != 2 || page.Next != found[1].ID.String() {
 		t.Errorf("got %d events, next %s", len(page.Events), page.Next)
+	}
+}
+
+func TestAnswersAreUTF8WhateverCame(t *testing.T) {
+	d := open(t, "")
+	at := time.Now()
+	e := store.Event{ID: store.NewIDs(1).Next(at), Source: "qase", Name: "run.completed", Project: "ODD", ReceivedAt: at,
+		Hash: [32]byte{99}, Body: []byte("{\"payload\":{\"title\":\"a\xffb\"}}")}
+	none := func(int, func(string) ([]byte, error)) (store.Plan, error) { return store.Plan{}, nil }
+	if _, err := d.store.Accept(t.Context(), []store.Event{e}, none); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/api/v1/events/" + e.ID.String(), "/api/v1/events/export?project=ODD"} {
+		if _, text, _ := d.call(t, "GET", path); !utf8.ValidString(text) || !strings.Contains(text, "a\uFFFDb") {
+			t.Errorf("%s: got %q", path, text)
+		}
+	}
+	if kept, err := d.store.Event(t.Context(), e.ID); err != nil || string(kept.Body) != string(e.Body) {
+		t.Errorf("kept %q, %v", kept.Body, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"qaserelay/relay/store"
 	"qaserelay/rules"
@@ -150,10 +151,13 @@ func deliveryOf(d store.Delivery) Delivery {
 	return v
 }
 
-// rawJSON keeps JSON as it is. What is not JSON is left out.
+// rawJSON keeps JSON as it is, but for bytes that are no UTF-8. What is not JSON is left out.
 func rawJSON(b []byte) json.RawMessage {
-	if !json.Valid(b) {
+	switch {
+	case !json.Valid(b):
 		return nil
+	case !utf8.Valid(b):
+		return json.RawMessage(string([]rune(string(b))))
 	}
 	return b
 }
