@@ -29,7 +29,7 @@ and an example as Qase sends it.`,
 			}
 			ev, err := lookupEvent(args[0])
 			if err != nil {
-				return wrong(err)
+				return err
 			}
 			if asJSON {
 				return c.writeJSON(ev)

@@ -277,19 +277,14 @@ func chooseSource(cfg *rules.Config, name string) (string, error) {
 	case slices.Contains(known, name):
 		return name, nil
 	}
-	return "", hint(fmt.Errorf("--source: there is no source %q", name), "the rules have: %s", strings.Join(known, ", "))
+	return "", fmt.Errorf("--source: %w", unknownName("source", name, known))
 }
 
 func knownRules(known, asked []string) error {
 	for _, name := range asked {
-		if slices.Contains(known, name) {
-			continue
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("--rule: %w", unknownName("rule", name, known))
 		}
-		err := fmt.Errorf("--rule: there is no rule %q", name)
-		if near := catalog.Nearest(name, known); near != "" {
-			return hint(err, "did you mean %q?", near)
-		}
-		return hint(err, "the rules are: %s", strings.Join(known, ", "))
 	}
 	return nil
 }

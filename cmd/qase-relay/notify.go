@@ -19,7 +19,6 @@ import (
 	"qaserelay/relay"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
-	"qaserelay/rules/catalog"
 )
 
 type notifyFlags struct {
@@ -124,22 +123,16 @@ func lastLine(n *yaml.Node) int {
 
 func findNotifier(cfg *relay.Config, name string) (relay.Out, error) {
 	names := slices.Sorted(maps.Keys(cfg.Outs))
-	all := "the rules file has: " + strings.Join(names, ", ")
-	if len(names) == 0 {
-		all = "the rules file has no notifiers"
-	}
-	if name == "" {
-		return relay.Out{}, hint(errors.New("say which notifier to try"), "%s", all)
-	}
 	out, ok := cfg.Outs[name]
-	if ok {
+	switch {
+	case ok:
 		return out, nil
+	case name != "":
+		return out, unknownName("notifier", name, names)
+	case len(names) == 0:
+		return out, hint(errors.New("say which notifier to try"), "the rules file has no notifiers")
 	}
-	err := fmt.Errorf("there is no notifier %q", name)
-	if near := catalog.Nearest(name, names); near != "" {
-		return out, wrong(hint(err, "did you mean %q? %s", near, all))
-	}
-	return out, wrong(hint(err, "%s", all))
+	return out, hint(errors.New("say which notifier to try"), "the rules file has: %s", strings.Join(names, ", "))
 }
 
 // messageOptions turns KEY=VALUE pairs into the message options of a kind of notifier.
