@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"qaserelay/rules"
-	"qaserelay/rules/catalog"
 )
 
 type explainFlags struct {
@@ -42,9 +41,9 @@ func newExplain(c *console) *cobra.Command {
 		Long: `Says for one event what each rule does with it: whether it matches, the value of each part of its condition, what kept it from
 sending, and the messages. Nothing is sent. The event is a file, or an example from the catalogue with changes as in send.
 
-What earlier events said, entity and previous, is known of those in --given only. With --id it asks a running relay instead, and
-shows what was decided when the event came, and what became of each delivery; below, if the rules file is here, what it makes of the
-event today.
+What earlier events said, entity and previous, is known of those in --given only; an example named there is about the same run,
+defect … as the event. With --id it asks a running relay instead, and shows what was decided when the event came, and what became of
+each delivery; below, if the rules file is here, what it makes of the event today.
 
 With --preview each message stands there as it will look: the text, colours, links and buttons of a Slack message, the header and text of
 a mail, a request with its header and body. With --html it also writes pages to be looked at in a browser, the mail's own HTML among them.
@@ -52,6 +51,7 @@ a mail, a request with its header and body. With --html it also writes pages to 
 Exits with 0 if it could explain, with 1 if the rules are wrong or the relay has no such event, and with 2 for wrong usage.`,
 		Example: `  qase-relay explain --event-name run.completed --set payload.failed=3
   qase-relay explain --event-name run.completed --set payload.failed=3 --preview
+  qase-relay explain --given run.started --event-name run.completed --set payload.failed=3 --preview
   qase-relay explain --event event.json --rule failed-run
   qase-relay explain --given started.json --event completed.json --at 2026-01-05T09:00:00Z
   qase-relay explain --id 06bq1xk2zv8c0`,
@@ -122,20 +122,20 @@ func (f *explainFlags) explanation(c *console, cfg *rules.Config) (x rules.Expla
 	if r.at, err = f.moment(); err != nil {
 		return x, nil, err
 	}
+	if ev, err = (rehearsal{name: f.name, sets: f.sets, source: r.source, at: r.at}).read(c, f.event); err != nil {
+		return x, nil, err
+	}
 	memory := map[string][]byte{}
 	st := rules.State{Now: r.at, Get: func(key string) ([]byte, error) { return memory[key], nil }}
+	r.before = ev
 	for _, given := range f.given {
-		ev, err := r.read(c, given)
+		earlier, err := r.read(c, given)
 		if err != nil {
 			return x, nil, fmt.Errorf("--given %s: %w", given, err)
 		}
-		for _, change := range cfg.Rules.Decide(ev, st).Changes {
+		for _, change := range cfg.Rules.Decide(earlier, st).Changes {
 			memory[change.Key] = change.Value
 		}
-	}
-	r.name, r.sets = f.name, f.sets
-	if ev, err = r.read(c, f.event); err != nil {
-		return x, nil, err
 	}
 	return f.chosen(cfg.Rules.Explain(ev, st)), ev, nil
 }
@@ -167,57 +167,6 @@ func (f *explainFlags) moment() (time.Time, error) {
 		return at, hint(fmt.Errorf("--at %q is not a time", f.at), "write it like 2026-01-05T09:00:00Z or 2026-01-05T09:00:00+01:00")
 	}
 	return at.UTC(), nil
-}
-
-// rehearsal says what event to make: a changed example if it has a name, and where and when it comes in.
-type rehearsal struct {
-	name   string
-	sets   []string
-	source string
-	at     time.Time
-}
-
-// read makes the event of a file, or of the catalogue.
-func (r rehearsal) read(c *console, file string) (*rules.Event, error) {
-	if _, known := catalog.Lookup(file); known && !isFile(file) {
-		r.name = file
-	}
-	d, err := r.draft(c, file)
-	if err != nil {
-		return nil, err
-	}
-	body, err := d.copy(0, r.at)
-	if err != nil {
-		return nil, err
-	}
-	ev, err := rules.ParseEvent(r.source, body, r.at)
-	if err != nil {
-		return nil, wrong(fmt.Errorf("a relay would refuse this event: %w", err))
-	}
-	if _, known := catalog.Lookup(ev.Name); !known {
-		warnOfUnknownEvent(c.err, ev.Name, "explaining")
-	}
-	return ev, nil
-}
-
-func (r rehearsal) draft(c *console, file string) (*draft, error) {
-	if r.name == "" {
-		return draftFromFile(c.in, file, r.sets)
-	}
-	known, ok := catalog.Lookup(r.name)
-	if ok {
-		warnOfUnknownFields(c.err, known, r.sets)
-		return draftFromExample(known, r.sets)
-	}
-	return draftFromNothing(r.name, r.sets)
-}
-
-func warnOfUnknownEvent(s *screen, name, doing string) {
-	advice := ""
-	if hint := catalog.Hint(name); hint != "" {
-		advice = " (" + hint + ")"
-	}
-	s.Printf("%s the catalogue knows no event %q%s; %s it all the same\n", s.warn("note:"), printable(name), advice, doing)
 }
 
 // readRules reads rules for looking at them: variables may be unset, and no notifier is made.

@@ -123,7 +123,7 @@ func (s *service) run(ctx context.Context) error {
 
 	s.o.started(s)
 	<-ctx.Done()
-	s.o.logger.Info("stopping: no more events are taken, messages on their way may arrive")
+	s.o.logger.Info("stopping within 10 seconds: no more events are taken, messages on their way may arrive")
 	shutdown(s.public, lastCalls)
 	stopEngine()
 	engine.Wait()

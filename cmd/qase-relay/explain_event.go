@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"qaserelay/rules"
+	"qaserelay/rules/catalog"
+)
+
+// rehearsal says what event to make: a changed example if it has a name, and where and when it comes in.
+type rehearsal struct {
+	name   string
+	sets   []string
+	source string
+	at     time.Time
+	before *rules.Event // an example comes before this event and is about the same thing; nil if it is the event itself
+}
+
+// read makes the event of a file, or of the catalogue.
+func (r rehearsal) read(c *console, file string) (*rules.Event, error) {
+	if _, known := catalog.Lookup(file); known && !isFile(file) {
+		r.name, r.sets = file, r.sameThing(file)
+	}
+	d, err := r.draft(c, file)
+	if err != nil {
+		return nil, err
+	}
+	body, err := d.copy(0, r.at)
+	if err != nil {
+		return nil, err
+	}
+	ev, err := rules.ParseEvent(r.source, body, r.at)
+	if err != nil {
+		return nil, wrong(fmt.Errorf("a relay would refuse this event: %w", err))
+	}
+	if _, known := catalog.Lookup(ev.Name); !known {
+		warnOfUnknownEvent(c.err, ev.Name, "explaining")
+	}
+	return ev, nil
+}
+
+// sameThing makes the example of another event be about the run, defect … of the event that it comes before.
+func (r rehearsal) sameThing(name string) (sets []string) {
+	kind, _, _ := strings.Cut(name, ".")
+	if r.before == nil || r.before.Type() != kind || r.before.Name == name {
+		return r.sets
+	}
+	key := "id"
+	if kind == "shared_step" {
+		key = "hash"
+	}
+	if id, known := r.before.Payload[key]; known {
+		sets = append(sets, "payload."+key+"="+readableJSON(id))
+	}
+	if r.before.Project != "" {
+		sets = append(sets, "project_code="+readableJSON(r.before.Project))
+	}
+	return sets
+}
+
+func (r rehearsal) draft(c *console, file string) (*draft, error) {
+	if r.name == "" {
+		return draftFromFile(c.in, file, r.sets)
+	}
+	known, ok := catalog.Lookup(r.name)
+	if ok {
+		warnOfUnknownFields(c.err, known, r.sets)
+		return draftFromExample(known, r.sets)
+	}
+	return draftFromNothing(r.name, r.sets)
+}
+
+func warnOfUnknownEvent(s *screen, name, doing string) {
+	advice := ""
+	if hint := catalog.Hint(name); hint != "" {
+		advice = " (" + hint + ")"
+	}
+	s.Printf("%s the catalogue knows no event %q%s; %s it all the same\n", s.warn("note:"), printable(name), advice, doing)
+}
