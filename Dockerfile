@@ -12,7 +12,8 @@ COPY --from=build /out/qase-relay /qase-relay
 COPY --from=build --chown=65532:65532 /out/data /data
 USER 65532:65532
 ENV QASE_RELAY_RULES=/etc/qase-relay/rules.yaml \
-    QASE_RELAY_STORE=sqlite:///data/relay.db
+    QASE_RELAY_STORE=sqlite:///data/relay.db \
+    TMPDIR=/data
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=6s CMD ["/qase-relay", "healthcheck"]

@@ -44,6 +44,9 @@ Exits with 1 if the message was not delivered.`,
   qase-relay notify qa-slack --set channel=#qa-alerts
   qase-relay notify mail --set to=you@example.com`,
 		Args: argsBetween(0, 1, "NOTIFIER"),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return completeNotifier(f.rules, args), cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return notify(cmd.Context(), c, strings.Join(args, ""), f)
 		},
@@ -57,6 +60,18 @@ Exits with 1 if the message was not delivered.`,
 	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait for the answer")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
+}
+
+// completeNotifier returns the names of the notifiers in the rules files, with their types.
+func completeNotifier(patterns, args []string) (names []string) {
+	cfg, problems := relay.Load(patterns, relay.LoadOptions{AllowUnset: true})
+	if hasErrors(problems) || len(args) > 0 {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Outs)) {
+		names = append(names, name+"\t"+cfg.Outs[name].Spec.Type)
+	}
+	return names
 }
 
 func notify(ctx context.Context, c *console, name string, f notifyFlags) error {
