@@ -45,6 +45,8 @@ type Message struct {
 	Project   string `json:"project,omitempty"`
 	// Thread is a stable key of the thing the message is about, such as qase/WEB/run/7, or empty.
 	Thread string `json:"thread,omitempty"`
+	// Series is a stable key of what recurs, such as the runs of one plan in one environment when they end, or empty.
+	Series string `json:"series,omitempty"`
 	// CreatedAt is when the relay received the event.
 	CreatedAt time.Time `json:"created_at"`
 	// Event is the event as Qase sent it.

@@ -1,6 +1,7 @@
 package notifiers
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -36,7 +37,8 @@ type pagerConfig struct {
 type pagerOptions struct {
 	// What becomes of the alert: trigger, acknowledge or resolve. Default: a success resolves, all else triggers.
 	Action string `yaml:"action" json:"action,omitempty" as:"text"`
-	// Which alert it is: messages with the same key are about one. Default: the thing that the event is about, such as one run.
+	// Which alert it is: messages with the same key are about one. Default: for runs that end the plan and environment, so that the next
+	// green one resolves it; else, and without a plan, the thing that the event is about.
 	DedupKey string `yaml:"dedup_key" json:"dedup_key,omitempty" as:"text"`
 	// How bad it is: critical, error, warning or info. Default: by level.
 	Severity string `yaml:"severity" json:"severity,omitempty" as:"text"`
@@ -192,13 +194,7 @@ func pagerAction(o pagerOptions, m *Message) string {
 
 // pagerDedup is the alert's key. One that is too long keeps its beginning and gets a digest.
 func pagerDedup(o pagerOptions, m *Message) string {
-	key := oneLine(o.DedupKey)
-	if key == "" {
-		key = oneLine(m.Thread)
-	}
-	if key == "" {
-		key = m.ID
-	}
+	key := cmp.Or(oneLine(o.DedupKey), oneLine(m.Series), oneLine(m.Thread), m.ID)
 	if len(key) > pagerKey {
 		key = fmt.Sprintf("%s-%x", cutBytes(key, pagerKey-1-2*sha256.Size), sha256.Sum256([]byte(key)))
 	}

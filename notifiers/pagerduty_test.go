@@ -41,6 +41,18 @@ func TestWhatBecomesOfAnAlert(t *testing.T) {
 	}
 }
 
+func TestTheNextRunOfThePlanIsAboutTheSameAlert(t *testing.T) {
+	key := func(thread, series string) string {
+		return pagerDedup(pagerOptions{}, testMessage(func(m *Message) { m.Thread, m.Series = thread, series }))
+	}
+	if red, green := key("qase/WEB/run/7", "qase/WEB/plan/3/staging"), key("qase/WEB/run/8", "qase/WEB/plan/3/staging"); red != green {
+		t.Errorf("%s is not resolved by %s", red, green)
+	}
+	if own := pagerDedup(pagerOptions{DedupKey: "nightly"}, testMessage(func(m *Message) { m.Series = "s" })); own != "nightly" {
+		t.Errorf("a rule's own key became %s", own)
+	}
+}
+
 func TestPagerDutyRefusesWordsThatItDoesNotKnow(t *testing.T) {
 	for _, options := range []string{`{"action":"page"}`, `{"severity":"bad"}`} {
 		m := testMessage(func(m *Message) { m.Options = json.RawMessage(options) })

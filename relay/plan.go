@@ -96,7 +96,7 @@ func (e *Engine) newDelivery(cfg *Config, ev *rules.Event, n rules.Notification)
 // NewMessage is the message by which a notifier tells of a notification about ev.
 func NewMessage(id string, ev *rules.Event, n rules.Notification) notifiers.Message {
 	m := notifiers.Message{ID: id, Rule: n.Rule, Level: n.Level, Title: n.Title, Body: n.Body, URL: n.URL, Options: n.Options,
-		EventName: ev.Name, Project: ev.Project, Thread: n.EntityKey, CreatedAt: ev.ReceivedAt.UTC().Round(0)}
+		EventName: ev.Name, Project: ev.Project, Thread: n.EntityKey, Series: n.Series, CreatedAt: ev.ReceivedAt.UTC().Round(0)}
 	if len(n.Fields) > 0 {
 		m.Fields = make([]notifiers.Field, len(n.Fields))
 	}

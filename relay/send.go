@@ -68,6 +68,8 @@ func readMessage(stored []byte) (m notifiers.Message, err error) {
 			m.Project, err = r.Text()
 		case "thread":
 			m.Thread, err = r.Text()
+		case "series":
+			m.Series, err = r.Text()
 		case "options":
 			m.Options, err = r.Raw()
 		case "fields":

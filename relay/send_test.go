@@ -17,9 +17,9 @@ func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
 	for name, n := range map[string]rules.Notification{
 		"a short one": {Rule: "r", Notifier: "n", Level: "error", Title: "t"},
 		"a whole one": {Rule: "r", Notifier: "n", Level: "info", Title: "a <b> & \u2028", Body: "**b**\n", URL: "https://example.com/?a=b&c",
-			Fields: []rules.Field{{Name: "Plan", Value: `\*Smoke\*`}, {Name: "By", Value: "Bob"}}, EntityKey: "qase/WEB/run/7", Options: json.RawMessage(`{"channel":"#qa"}`)},
+			Fields: []rules.Field{{Name: "Plan", Value: `\*Smoke\*`}, {Name: "By", Value: "Bob"}}, EntityKey: "qase/WEB/run/7", Series: "qase/WEB/plan/3/", Options: json.RawMessage(`{"channel":"#qa"}`)},
 		"a whole one but for options": {Rule: "r", Notifier: "n", Level: "info", Title: "ä", Body: "**b**\n", URL: "https://example.com/",
-			Fields: []rules.Field{{Name: "Plan", Value: "Smoke"}}, EntityKey: "k"},
+			Fields: []rules.Field{{Name: "Plan", Value: "Smoke"}}, EntityKey: "k", Series: "s"},
 	} {
 		made, err := e.newDelivery(&Config{Config: &rules.Config{}}, ev, n)
 		if err != nil {

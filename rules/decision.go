@@ -53,6 +53,7 @@ type Notification struct {
 	// Fallbacks are where the message goes when it dies, one after another.
 	Fallbacks []Fallback `json:"fallback,omitempty"`
 	EntityKey string     `json:"-"` // notifications of one entity to one notifier keep their order
+	Series    string     `json:"-"` // of a run that has ended: a stable key of its project, plan and environment; empty without a plan
 }
 
 // Field is a named value of a message, such as Plan: Smoke. Both are Markdown in one line.

@@ -197,6 +197,20 @@ func finishedKey(ev *Event, entity map[string]any) string {
 	return finishedPrefix + strings.Join(parts, "/")
 }
 
+// seriesKey is one for all runs of the same project, plan and environment, for messages on how they ended. Runs of which no plan is known have nothing
+// in common.
+func seriesKey(ev *Event, entity map[string]any) string {
+	if ev.Name != "run.completed" && ev.Name != "run.aborted" {
+		return ""
+	}
+	plan, _ := entity["plan"].(map[string]any)
+	id := idText(plan["id"])
+	if id == "" {
+		return ""
+	}
+	return keyEscape(ev.Source) + "/" + keyEscape(ev.Project) + "/plan/" + keyEscape(id) + "/" + keyEscape(plainText(entity["environment"]))
+}
+
 // finished is what is kept of a run that has ended, for previous.
 func finished(ev *Event, entity map[string]any) []byte {
 	out := strconv.AppendInt(append(make([]byte, 0, 256), `{"finished_at":`...), ev.Timestamp, 10)

@@ -185,7 +185,7 @@ func (s *Set) notify(r *rule, v *view, d *Decision) []string {
 		notes = append(append(notes, failed...), alsoFailed...)
 		d.Notifications = append(d.Notifications, Notification{
 			Rule: r.name, Notifier: t.notifier, Level: m.level, Title: m.title, Body: m.body, Fields: m.fields,
-			URL: v.url, Options: options, Fallbacks: fallbacks, EntityKey: v.entityKey,
+			URL: v.url, Options: options, Fallbacks: fallbacks, EntityKey: v.entityKey, Series: v.series,
 		})
 	}
 	return notes
@@ -197,6 +197,7 @@ type view struct {
 	dot       map[string]any
 	steps     steps
 	entityKey string
+	series    string
 	url       string
 	changes   []Change
 	// candidates are the numbers of the rules that can match and have not been passed yet.
@@ -217,6 +218,7 @@ func (s *Set) view(ev *Event, st State) *view {
 	actor := s.people.actor(ev, st.Member)
 	entity := s.entity(v, st, actor)
 	v.url, _ = entity["url"].(string)
+	v.series = seriesKey(ev, entity)
 	v.dot = map[string]any{
 		"event_name": ev.Name, "event_type": ev.Type(), "event_action": ev.Action(),
 		"timestamp": int(ev.Timestamp), "time": ev.Time().In(s.settings.Location),
