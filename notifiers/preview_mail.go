@@ -106,7 +106,8 @@ func (n *httpNotifier) headerFacts(call httpCall) []Fact {
 	}
 	for name, value := range call.headers {
 		header[http.CanonicalHeaderKey(name)] = hidden
-		if name = http.CanonicalHeaderKey(name); name == "Content-Type" || name == "Accept" {
+		name = http.CanonicalHeaderKey(name)
+		if slices.Contains([]string{"Accept", "Accept-Language", "Content-Type", "User-Agent"}, name) {
 			header[name] = oneLine(value)
 		}
 	}

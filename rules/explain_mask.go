@@ -3,12 +3,14 @@ package rules
 import (
 	"encoding/json"
 	"net/url"
+	"slices"
+	"strings"
 )
 
 // hidden stands in the place of what may be secret.
 const hidden = "<secret>"
 
-// maskOptions hides what may be secret in rendered message options: of URLs all but the host, of headers all but the names.
+// maskOptions hides what may be secret in rendered message options: of URLs all but the host, of headers all but the names and what never logs in.
 func maskOptions(options json.RawMessage) json.RawMessage {
 	var values map[string]any
 	if len(options) == 0 || json.Unmarshal(options, &values) != nil {
@@ -38,10 +40,17 @@ func maskValues(v any) any {
 	if !isMap {
 		return hidden
 	}
-	for name := range headers {
-		headers[name] = hidden
+	for name, value := range headers {
+		if _, isText := value.(string); !isText || !isOpenHeader(name) {
+			headers[name] = hidden
+		}
 	}
 	return headers
+}
+
+// isOpenHeader reports whether a header says only what the request is like. Any other one may log in, whatever it is called.
+func isOpenHeader(name string) bool {
+	return slices.Contains([]string{"accept", "accept-language", "content-type", "user-agent"}, strings.ToLower(name))
 }
 
 func maskURL(text string) string {

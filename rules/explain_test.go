@@ -202,7 +202,7 @@ func TestEachRuleIsExplained(t *testing.T) {
     when: event_type == "run"
     stop: true
     title: '{{ .payload.text }}'
-    notify: [{notifier: ops, url: "https://ops.example.com/{{ .payload.id }}?key=s3cret", headers: {X-Key: "s3cret{{ .payload.id }}"}}, qa]
+    notify: [{notifier: ops, url: "https://ops.example.com/{{ .payload.id }}?key=s3cret", headers: {X-Key: "s3cret{{ .payload.id }}", Content-Type: text/x-run}}, qa]
   - {name: never, when: 'true', notify: [qa]}
 `))
 	x := explainEvent(t, c, "run.completed", `{"id":2,"failed":3,"text":"Nightly","environment":"staging"}`)
@@ -220,7 +220,7 @@ never stopped "the rule last stops here" evaluated true
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	sent := x.Rules[3].Notifications
-	if len(sent) != 2 || sent[0].Title != "Nightly" || string(sent[0].Options) != `{"headers":{"X-Key":"<secret>"},"url":"https://ops.example.com/…"}` {
+	if len(sent) != 2 || sent[0].Title != "Nightly" || string(sent[0].Options) != `{"headers":{"Content-Type":"text/x-run","X-Key":"<secret>"},"url":"https://ops.example.com/…"}` {
 		t.Errorf("notifications: %+v %s", sent, sent[0].Options)
 	}
 	if x.EntityKey != "qase/WEB/run/2" || x.Entity["environment"] != "staging" || x.Actor["name"] != "Bob Bar" || x.Event != "run.completed" {

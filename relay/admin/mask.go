@@ -3,6 +3,8 @@ package admin
 import (
 	"encoding/json"
 	"net/url"
+	"slices"
+	"strings"
 )
 
 const masked = "<secret>"
@@ -34,7 +36,7 @@ func maskFallbacks(value json.RawMessage) json.RawMessage {
 	return encode(fallbacks)
 }
 
-// maskOptions hides, in the options that stand in m, of a URL all but the host, and of headers all but the names.
+// maskOptions hides, in the options that stand in m, of a URL all but the host, and of headers all but the names and what never logs in.
 func maskOptions(m map[string]json.RawMessage) {
 	var options map[string]json.RawMessage
 	if m["options"] == nil {
@@ -72,8 +74,11 @@ func maskHeaders(value json.RawMessage) json.RawMessage {
 	if json.Unmarshal(value, &headers) != nil {
 		return encode(masked)
 	}
-	for name := range headers {
-		headers[name] = masked
+	open := []string{"accept", "accept-language", "content-type", "user-agent"}
+	for name, value := range headers {
+		if _, isText := value.(string); !isText || !slices.Contains(open, strings.ToLower(name)) {
+			headers[name] = masked
+		}
 	}
 	return encode(headers)
 }
