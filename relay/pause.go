@@ -126,7 +126,7 @@ func (l *lane) logState(from, to NotifierState) {
 	switch {
 	case to.State == NotifierPaused && from.State != NotifierPaused && from.State != NotifierHalfOpen:
 		log.Error("the receiver is gone, so the notifier pauses and its deliveries wait: correct its address in the rules file, "+
-			"or if it is right, POST /api/v1/notifiers/"+l.name+"/resume", args...)
+			"or if it is right: qase-relay deliveries retry --state pending --notifier "+l.name, args...)
 	case to.State == NotifierOpen && from.State == NotifierClosed:
 		log.Warn("the receiver fails, so the notifier's deliveries wait", args...)
 	case to.State == NotifierClosed:
