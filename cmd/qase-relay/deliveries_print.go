@@ -103,7 +103,7 @@ func printAttempt(s *screen, a admin.Attempt, now time.Time) {
 			s.Printf("    %s\n", line)
 		}
 	}
-	if a.Response != "" && !strings.Contains(a.Error, a.Response) {
+	if a.Response != "" && (a.Reason != "" || !strings.Contains(a.Error, a.Response)) {
 		printWrapped(s, "    answer: ", cutText(printable(a.Response), 500))
 	}
 }
