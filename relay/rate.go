@@ -28,6 +28,19 @@ func (o *Out) rate() store.Rate {
 	return r
 }
 
+// RateText is the rate as rules files have it, such as 60/m, or empty; each says that every target of its own has it, such as a channel.
+func (o *Out) RateText() (text string, each bool) {
+	r := o.Kind.Rate
+	if o.Spec.Rate.Messages > 0 {
+		r = notifiers.Rate(o.Spec.Rate)
+	}
+	unit := map[time.Duration]string{time.Second: "s", time.Minute: "m", time.Hour: "h"}[r.Per]
+	if r.Messages == 0 || unit == "" {
+		return "", false
+	}
+	return fmt.Sprintf("%d/%s", r.Messages, unit), o.Kind.Target != nil
+}
+
 // target names what the rate counts for a delivery.
 func (o *Out) target(d store.Delivery) string {
 	var m struct {

@@ -59,8 +59,12 @@ func printOneDelivery(s *screen, d *admin.Delivery) {
 		s.Printf("delivery %s to %s stands in for it: %s\n", f.ID, printable(f.Notifier), state.paint(state.text))
 	}
 	s.Printf("made %s\n", exactly(d.CreatedAt, now))
-	if d.NextAt != nil {
+	switch {
+	case d.NextAt == nil:
+	case d.NextAt.After(now):
 		s.Printf("next attempt %s\n", exactly(*d.NextAt, now))
+	default:
+		s.Printf("due since %s\n", exactly(*d.NextAt, now))
 	}
 	if d.State == store.Cancelled && d.Error != "" {
 		s.Printf("cancelled: %s\n", printable(d.Error))

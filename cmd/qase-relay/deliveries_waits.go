@@ -3,18 +3,19 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"qaserelay/relay/admin"
 	"qaserelay/relay/store"
 )
 
-// tellWaits says below pending deliveries which of their notifiers let nothing out now, why, and what ends that.
+// tellWaits says below pending deliveries which of their notifiers let nothing out now, or not all at once, why, and what ends that.
 func tellWaits(ctx context.Context, cl *client, s *screen, list []admin.Delivery) error {
-	waiting := map[string]string{} // one of its deliveries, by notifier
+	waiting := map[string]admin.Delivery{} // one of its deliveries, by notifier; the one that was tried least
 	for _, d := range list {
-		if d.State == store.Pending {
-			waiting[d.Notifier] = d.ID
+		if one, known := waiting[d.Notifier]; d.State == store.Pending && (!known || d.Attempts < one.Attempts) {
+			waiting[d.Notifier] = d
 		}
 	}
 	if len(waiting) == 0 {
@@ -25,16 +26,35 @@ func tellWaits(ctx context.Context, cl *client, s *screen, list []admin.Delivery
 		return err
 	}
 	for _, n := range answer.Notifiers {
-		id, why := waiting[n.Name], whyWaits(n, time.Now())
-		if id == "" || why == "" {
-			continue
-		}
-		s.Printf("\n%s %s\n", s.warn(printable(n.Name)+" sends nothing:"), printable(why))
-		if n.Configured {
-			s.Printf("  %s\n", s.dim("Try it now: "+program()+" deliveries retry "+id))
+		if d, ok := waiting[n.Name]; ok {
+			tellWait(s, n, d)
 		}
 	}
 	return nil
+}
+
+// tellWait says why a delivery to n waits, if it is not for its own failure.
+func tellWait(s *screen, n admin.Notifier, d admin.Delivery) {
+	if why := whyWaits(n, time.Now()); why != "" {
+		s.Printf("\n%s %s\n", s.warn(printable(n.Name)+" sends nothing:"), printable(why))
+		if n.Configured {
+			s.Printf("  %s\n", s.dim("Try it now: "+program()+" deliveries retry "+d.ID))
+		}
+		return
+	}
+	if n.Rate != "" && n.Pending > 1 && d.Attempts == 0 {
+		s.Printf("\n%s\n", s.dim(fmt.Sprintf("%s sends at most %s, and %d deliveries wait for it", printable(n.Name), rateWords(n), n.Pending)))
+	}
+}
+
+// rateWords puts a rate such as 60/m into words.
+func rateWords(n admin.Notifier) string {
+	count, unit, _ := strings.Cut(n.Rate, "/")
+	words := count + map[string]string{"s": " a second", "m": " a minute", "h": " an hour"}[unit]
+	if n.RateEach {
+		words += " and channel"
+	}
+	return words
 }
 
 // whyWaits says why a notifier lets nothing out, or nothing if it does.

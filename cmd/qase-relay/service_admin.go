@@ -38,7 +38,9 @@ func (s *service) status() admin.Status {
 	states := s.engine.NotifierStates()
 	st.States = map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Outs)) {
-		n := admin.Notifier{Name: name, Type: cfg.Outs[name].Spec.Type, Configured: true}
+		out := cfg.Outs[name]
+		n := admin.Notifier{Name: name, Type: out.Spec.Type, Configured: true}
+		n.Rate, n.RateEach = out.RateText()
 		if state, runs := states[name]; runs {
 			n.State, n.Why, n.Since = state.State, state.Why, &state.Since
 			if !state.NextTry.IsZero() {

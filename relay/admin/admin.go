@@ -74,6 +74,8 @@ type Notifier struct {
 	Since      *time.Time `json:"state_since,omitempty"` // when they began or ceased to go out
 	Why        string     `json:"why,omitempty"`         // they wait
 	NextTry    *time.Time `json:"next_try_at,omitempty"` // when the next one may go out, if not now
+	Rate       string     `json:"rate,omitempty"`        // how many go out at most, such as 60/m; empty is as many as can
+	RateEach   bool       `json:"rate_each,omitempty"`   // that is for each channel, chat or the like
 }
 
 type server struct{ Options }
