@@ -3,6 +3,7 @@ package relay
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,13 +52,17 @@ func FuzzReadMessage(f *testing.F) {
 		}
 		stored, err := json.Marshal(storedMessage{Message: m, Fallbacks: []rules.Fallback{{Notifier: title}}})
 		if err != nil {
-			t.Skip(err)
+			t.Fatal(err)
 		}
 		var want notifiers.Message
 		if err := json.Unmarshal(stored, &want); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := readMessage(stored); err != nil || !reflect.DeepEqual(got, want) {
+		got, err := readMessage(stored)
+		if err != nil && strings.Contains(err.Error(), "nested") { // encoding/json goes deeper
+			got, err = messageOf(store.Delivery{Message: stored})
+		}
+		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Fatalf("%s\ngot  %+v, %v\nwant %+v", stored, got, err, want)
 		}
 	})
