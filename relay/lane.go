@@ -87,7 +87,9 @@ func (l *lane) serve(ctx context.Context, c laneContexts) {
 // sendGroup sends deliveries one after another. When one has to be tried again, the others wait behind it.
 func (l *lane) sendGroup(ctx context.Context, c laneContexts, group []store.Delivery) {
 	for len(group) > 0 {
-		l.space(ctx, group[0])
+		if l.space(ctx, group[0]); l.waitsQuietly(group) {
+			return
+		}
 		if !l.engine.Store.Holds() {
 			l.handBack(group, time.Time{}) // which changes nothing if they are another relay's by now
 			return

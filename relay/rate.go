@@ -34,9 +34,12 @@ func (o *Out) RateText() (text string, each bool) {
 	if o.Spec.Rate.Messages > 0 {
 		r = notifiers.Rate(o.Spec.Rate)
 	}
-	unit := map[time.Duration]string{time.Second: "s", time.Minute: "m", time.Hour: "h"}[r.Per]
-	if r.Messages == 0 || unit == "" {
+	if r.Messages == 0 {
 		return "", false
+	}
+	unit := map[time.Duration]string{time.Second: "s", time.Minute: "m", time.Hour: "h"}[r.Per]
+	if unit == "" { // a service's own, such as 5 in 2 seconds
+		r.Messages, unit = r.Messages*int(time.Minute/r.Per), "m"
 	}
 	return fmt.Sprintf("%d/%s", r.Messages, unit), o.Kind.Target != nil
 }
@@ -100,8 +103,7 @@ func (l *lane) pass(ctx context.Context, group []store.Delivery) {
 
 // give gives a group to the workers, unless its target has become quiet. There is room for all that a lane holds.
 func (l *lane) give(ctx context.Context, group []store.Delivery) {
-	if until := l.quiet.until(l.out.Load().target(group[0]), l.engine.Now()); !until.IsZero() {
-		l.handBack(group, until)
+	if l.waitsQuietly(group) {
 		return
 	}
 	select {
@@ -109,6 +111,16 @@ func (l *lane) give(ctx context.Context, group []store.Delivery) {
 	case <-ctx.Done():
 		l.handBack(group, time.Time{})
 	}
+}
+
+// waitsQuietly hands a group back whose target wants no message now, and reports whether it did.
+func (l *lane) waitsQuietly(group []store.Delivery) bool {
+	until := l.quiet.until(l.out.Load().target(group[0]), l.engine.Now())
+	if until.IsZero() {
+		return false
+	}
+	l.handBack(group, until)
+	return true
 }
 
 // place takes the delivery's place in the rate and returns how long to wait for it, or when it is to try again if that is more than a moment.

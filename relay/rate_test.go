@@ -99,13 +99,6 @@ func TestNotifiersOfOneAccountShareItsRates(t *testing.T) {
 	})
 }
 
-func TestAnAccountIsKeptAsADigest(t *testing.T) {
-	account := accountOf(notifiers.Kind{Type: "slack", Account: func(any) string { return "xoxb-secret" }}, nil)
-	if !strings.HasPrefix(account, "slack#") || len(account) != len("slack#")+32 || strings.Contains(account, "secret") {
-		t.Errorf("got %q", account)
-	}
-}
-
 func TestNoneIsRefusedWhereAnswersComeLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, calls := &channels{}, atomic.Int64{}
