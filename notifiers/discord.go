@@ -20,6 +20,7 @@ const (
 	discordBody    = 4000
 	discordTexts   = 5900 // all texts of an embed, with some to spare
 	discordFields  = 1500
+	discordValue   = 1024
 	discordContent = 2000
 	discordURL     = 2000
 	discordName    = 80
@@ -231,7 +232,10 @@ func discordFieldsOf(m *Message) []discordField {
 			written = append(written, discordField{discordText(f.name), discordMarkup().line(f.value), true})
 		}
 		return written
-	}, func(written []discordField) bool { return unitsOf(written) <= discordFields })
+	}, func(written []discordField) bool {
+		long := func(f discordField) bool { return units(f.Value) > discordValue }
+		return unitsOf(written) <= discordFields && !slices.ContainsFunc(written, long)
+	})
 }
 
 func unitsOf(fields []discordField) (n int) {

@@ -53,3 +53,11 @@ func TestDiscordTellsWhereAWebhookPosts(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAFieldOfLinksIsNotTooLongForDiscord(t *testing.T) {
+	link := "[a](https://example.com/" + strings.Repeat("x", 150) + ") "
+	fields := discordFieldsOf(&Message{Fields: []Field{{"Links", strings.Repeat(link, 7)}}})
+	if len(fields) != 1 || fields[0].Value == "" || units(fields[0].Value) > 1024 {
+		t.Errorf("got %+v", fields)
+	}
+}

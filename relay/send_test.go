@@ -41,6 +41,18 @@ func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
 	}
 }
 
+func TestAMessageThatIsCutOffIsNoMessage(t *testing.T) {
+	whole := []byte(`{"id":"1","title":"a \\ \" b","options":{"a":["b\\"]},"fields":[{"name":"n","value":"v"}]}`)
+	if _, err := readMessage(whole); err != nil {
+		t.Fatal(err)
+	}
+	for n := range whole {
+		if m, err := readMessage(whole[:n:n]); err == nil {
+			t.Errorf("%s was read as %+v", whole[:n], m)
+		}
+	}
+}
+
 // FuzzReadMessage holds the reader of stored messages against encoding/json.
 func FuzzReadMessage(f *testing.F) {
 	f.Add("t", "**b**\n", `{"a":["b"]}`, "Plan", int64(1e18))

@@ -108,7 +108,7 @@ func clip(s string, limit int) string {
 		return s
 	}
 	n := limit - len(mark)
-	for !utf8.RuneStart(s[n]) {
+	for i := 0; i < utf8.UTFMax-1 && !utf8.RuneStart(s[n]); i++ { // what decodes base64 may be no text at all
 		n--
 	}
 	s = strings.TrimRight(s[:n], `\`)

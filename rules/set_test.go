@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -168,6 +170,16 @@ func TestATextThatIsTooLongIsCutWithAMark(t *testing.T) {
 		if own := d.Notifications[0].Body; !strings.HasPrefix(own, "Said: ") || !strings.HasSuffix(own, " …") || len(own) > maxOutputBytes {
 			t.Errorf("%s: %d bytes of body, from %q to %q", name, len(own), own[:10], own[len(own)-10:])
 		}
+	}
+}
+
+func TestWhatIsNoTextIsCutToo(t *testing.T) {
+	c := mustParse(t, rulesFile(`
+  - {name: own, when: 'true', title: '{{ b64dec .payload.d }}{{ b64dec .payload.d }}', body: '{{ print (b64dec .payload.d) (b64dec .payload.d) }}', notify: [qa]}
+`))
+	d := newWorld().decide(t, c, "run.started", `{"id":7,"d":"`+base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0x80}, 200_000))+`"}`)
+	if len(d.Notifications) != 1 || len(d.Notifications[0].Body) > maxOutputBytes {
+		t.Errorf("%d notifications", len(d.Notifications))
 	}
 }
 

@@ -9,7 +9,7 @@ func (t *tx) stoodIn(event, dead ID) (is bool, err error) {
 			SELECT id, state FROM deliveries INDEXED BY deliveries_event WHERE event_id = ?1 AND fallback_for = ?2
 			UNION ALL
 			SELECT d.id, d.state FROM heir h CROSS JOIN deliveries d INDEXED BY deliveries_event WHERE d.event_id = ?1 AND d.fallback_for = h.id)
-		SELECT 1 FROM heir WHERE state = 'pending' OR state = 'sending' OR state = 'delivered' LIMIT 1`
+		SELECT 1 FROM heir WHERE state = 'pending' OR state = 'delivered' LIMIT 1`
 	err = t.query(context.Background(), q, []any{event, dead}, func(row) error {
 		is = true
 		return nil

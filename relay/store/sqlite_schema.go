@@ -125,9 +125,9 @@ FROM deliveries WHERE unfinished = 1 OR state = 'dead' GROUP BY notifier;
 
 // schema4 makes pending what was being sent when claims were still written: first those that are the first of their order keys.
 const schema4 = `
-UPDATE deliveries SET state = 'pending', next_at = updated_at + iif(order_key <> '' AND EXISTS (
+UPDATE deliveries SET state = 'pending', next_at = iif(order_key <> '' AND EXISTS (
 	SELECT 1 FROM deliveries b INDEXED BY deliveries_lane
-	WHERE b.unfinished = 1 AND b.notifier = deliveries.notifier AND b.order_key = deliveries.order_key AND b.id < deliveries.id), coalesce(wait, 3600000), 0)
+	WHERE b.unfinished = 1 AND b.notifier = deliveries.notifier AND b.order_key = deliveries.order_key AND b.id < deliveries.id), max(created_at + coalesce(wait, 3600000), updated_at), updated_at)
 WHERE unfinished = 1 AND next_at IS NULL;
 `
 

@@ -21,7 +21,7 @@ func version1(t *testing.T, at time.Time) (path string, event ID) {
 		VALUES (%[1]d, 'qase', 'run.completed', 'WEB', %[2]d, CAST('[1]' AS BLOB), CAST('{"n":1}' AS BLOB));
 		INSERT INTO deliveries (id, event_id, rule, notifier, order_key, title, state, unfinished, next_at, lease, created_at, first_at, updated_at, message)
 		SELECT %[1]d + column1, %[1]d, 'r', column2, column3, 't', column4, column4 IN ('pending', 'sending'), column5, 1, %[2]d + column1, %[2]d, %[2]d, column6
-		FROM (VALUES (1, 'n', 'k', 'sending', NULL, CAST('12345' AS BLOB)), (2, 'n', 'k', 'pending', %[2]d + 3600000, CAST('1234567890' AS BLOB)),
+		FROM (VALUES (1, 'n', 'k', 'sending', NULL, CAST('12345' AS BLOB)), (2, 'n', 'k', 'sending', NULL, CAST('1234567890' AS BLOB)),
 			(3, 'n', '', 'dead', NULL, x'01'), (4, 'n', '', 'delivered', NULL, x'01'), (5, 'm', '', 'dead', NULL, NULL), (6, 'm', '', 'cancelled', NULL, x'01'));
 		INSERT INTO kv (key, value, expires_at) VALUES ('k', x'76', %[2]d + 3600000);
 		INSERT INTO dedupe (hash, event_id, expires_at) VALUES (zeroblob(16), %[1]d, %[2]d + 3600000);
@@ -53,6 +53,8 @@ func TestAFileOfTheFirstVersionIsBroughtUp(t *testing.T) {
 	v, err := s.Get(t.Context(), "k")
 	f.check(err)
 	f.equal("key", string(v), "v")
+	f.equal("the first is due", f.get(event+1).NextAt.After(f.now()), false)
+	f.equal("the second waits for it", f.get(event+2).NextAt, at.Add(OrderWait+2*time.Millisecond))
 	f.equal("claimed", f.claim(), []ID{event + 1, event + 2})
 	f.finish(Pending, f.now().Add(2*OrderWait), event+1)
 	f.handBack(time.Time{}, event+2)
