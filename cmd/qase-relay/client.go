@@ -139,9 +139,9 @@ func (c *client) noAnswer(err error) error {
 	case errors.As(err, &dial) && dial.Op == "dial" && dial.Timeout():
 		return hint(fmt.Errorf("no connection to %s in time", c.base.Host), "is that machine there, and does a firewall let this one through?")
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return hint(fmt.Errorf("nothing listens at %s", c.url), "--url is the admin address of a relay; serve logs it when it starts")
+		return hint(fmt.Errorf("nothing listens at %s", c.url), "--url is the address of a relay; serve logs it when it starts")
 	case errors.Is(err, context.DeadlineExceeded):
-		return hint(fmt.Errorf("no answer from %s in time", c.base.Host), "is this the admin address of a relay? --timeout waits longer")
+		return hint(fmt.Errorf("no answer from %s in time", c.base.Host), "is this the address of a relay? --timeout waits longer")
 	case errors.As(err, &lookup):
 		return hint(fmt.Errorf("there is no host %s", lookup.Name), "look at the address in --url")
 	}

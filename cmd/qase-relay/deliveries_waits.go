@@ -10,6 +10,9 @@ import (
 	"qaserelay/relay/store"
 )
 
+// inAMoment is how long a delivery may wait without a word, since it is about to go out.
+const inAMoment = 3 * time.Second
+
 // tellWaits says below pending deliveries which of their notifiers let nothing out now, or not all at once, why, and what ends that.
 func tellWaits(ctx context.Context, cl *client, s *screen, list []admin.Delivery) error {
 	waiting := map[string]admin.Delivery{} // one of its deliveries, by notifier; the one that was tried least
@@ -42,8 +45,9 @@ func tellWait(s *screen, n admin.Notifier, d admin.Delivery) {
 		}
 		return
 	}
-	if n.Rate != "" && n.Pending > 1 && d.Attempts == 0 {
-		s.Printf("\n%s\n", s.dim(fmt.Sprintf("%s sends at most %s, and %d deliveries wait for it", printable(n.Name), rateWords(n), n.Pending)))
+	if many := n.Pending > 1; n.Rate != "" && d.Attempts == 0 && (many || time.Since(d.CreatedAt) > inAMoment) {
+		wait := map[bool]string{true: fmt.Sprintf("%d deliveries wait", n.Pending), false: "1 delivery waits"}[many]
+		s.Printf("\n%s\n", s.dim(fmt.Sprintf("%s sends at most %s, and %s for it", printable(n.Name), rateWords(n), wait)))
 	}
 }
 
@@ -52,7 +56,7 @@ func rateWords(n admin.Notifier) string {
 	count, unit, _ := strings.Cut(n.Rate, "/")
 	words := count + map[string]string{"s": " a second", "m": " a minute", "h": " an hour"}[unit]
 	if n.RateEach {
-		words += " and channel"
+		words += " to each channel or chat"
 	}
 	return words
 }

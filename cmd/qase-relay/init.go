@@ -61,14 +61,17 @@ func initFile(c *console, name string) error {
 }
 
 func nextSteps(name, secret string) [][2]string {
-	flag, me := "", program()
+	flag, login, me := "", " --secret "+secret, program()
 	if name != defaultRules {
 		flag = " --rules " + name
+	}
+	if os.Getenv("QASE_WEBHOOK_SECRET") != "" { // it comes before the one in the file
+		login = ""
 	}
 	return [][2]string{
 		{me + " check " + name, "look for mistakes"},
 		{me + " test " + name, "run the tests that are in it"},
 		{me + " serve --dry-run" + flag, "run it without sending anything"},
-		{me + " send run.completed --set payload.failed=3 --secret " + secret, "post an event to it, from another terminal"},
+		{me + " send run.completed --set payload.failed=3" + login, "post an event to it, from another terminal"},
 	}
 }

@@ -73,7 +73,7 @@ func TestEachPackageHasOneCommentAndAName(t *testing.T) {
 func TestTheTopLevelStaysSmall(t *testing.T) {
 	known := []string{"README.md", "CHANGELOG.md", "LICENSE", "Dockerfile", "rules.example.yaml", "go.mod", "go.sum", "staticcheck.conf",
 		"cmd", "rules", "notifiers", "relay", "examples", "deploy"}
-	local := []string{"data", "rules.yaml", "qase-relay"} // made by running it here, and ignored by git
+	local := []string{"data", "rules.yaml", "rules.schema.json", "events.jsonl", "out", "qase-relay"} // made by running it here, and ignored by git
 	entries, err := os.ReadDir(root())
 	if err != nil {
 		t.Fatal(err)
