@@ -3,7 +3,7 @@ package notifiers
 import (
 	"context"
 	"errors"
-	"net/url"
+	"strings"
 	"time"
 )
 
@@ -52,20 +52,20 @@ type DoubtfulError struct{ Err error }
 func (e *DoubtfulError) Error() string { return e.Err.Error() }
 func (e *DoubtfulError) Unwrap() error { return e.Err }
 
-// transientError is a failure worth another attempt, with its reason.
-type transientError struct {
-	reason string
-	err    error
+// TransientError is a failure worth another attempt, with its reason.
+type TransientError struct {
+	Reason string
+	Err    error
 }
 
-func (e *transientError) Error() string { return e.err.Error() }
-func (e *transientError) Unwrap() error { return e.err }
+func (e *TransientError) Error() string { return e.Err.Error() }
+func (e *TransientError) Unwrap() error { return e.Err }
 
 // Reason returns the Reason constant for err.
 func Reason(err error) string {
 	var p *PermanentError
 	var r *RetryAfterError
-	var t *transientError
+	var t *TransientError
 	var g *GoneError
 	switch {
 	case errors.As(err, &g):
@@ -79,7 +79,7 @@ func Reason(err error) string {
 	case r != nil:
 		return ReasonRate
 	case errors.As(err, &t):
-		return t.reason
+		return t.Reason
 	case errors.Is(err, context.DeadlineExceeded):
 		return ReasonTimeout
 	case errors.Is(err, context.Canceled):
@@ -100,11 +100,7 @@ func (e *FieldError) Unwrap() error { return e.Err }
 // Field returns the key at fault.
 func (e *FieldError) Field() string { return e.Key }
 
-// redactURL takes the URL out of errors of net/http, since webhook URLs are secrets.
-func redactURL(err error) error {
-	var ue *url.Error
-	if errors.As(err, &ue) {
-		return ue.Err
-	}
-	return err
+// NewFieldError blames key, which the text of err names already.
+func NewFieldError(key string, err error) error {
+	return &FieldError{key, errors.New(strings.TrimPrefix(err.Error(), key+": "))}
 }

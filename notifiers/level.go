@@ -2,8 +2,8 @@ package notifiers
 
 import "strconv"
 
-// levelColor is the colour that stands for a level in every channel.
-func levelColor(level string) string {
+// LevelColor is the colour that stands for a level in every channel.
+func LevelColor(level string) string {
 	switch level {
 	case "success":
 		return "#16a34a"
@@ -15,17 +15,17 @@ func levelColor(level string) string {
 	return "#2563eb"
 }
 
-// colorNumber is levelColor as a number.
-func colorNumber(level string) int {
-	n, err := strconv.ParseInt(levelColor(level)[1:], 16, 32)
+// ColorNumber is LevelColor as a number.
+func ColorNumber(level string) int {
+	n, err := strconv.ParseInt(LevelColor(level)[1:], 16, 32)
 	if err != nil {
 		return 0 // the colours are ours
 	}
 	return int(n)
 }
 
-// levelEmoji is the sign that stands for a level where there is no colour.
-func levelEmoji(level string) string {
+// LevelEmoji is the sign that stands for a level where there is no colour.
+func LevelEmoji(level string) string {
 	switch level {
 	case "success":
 		return "✅"
@@ -37,11 +37,11 @@ func levelEmoji(level string) string {
 	return "ℹ️"
 }
 
-// origin names what caused a message: its rule, project and event, as far as they are known.
-func (m *Message) origin() []string {
+// Origin names what caused a message: its rule, project and event, as far as they are known.
+func (m *Message) Origin() []string {
 	var parts []string
 	for _, s := range []string{m.Rule, m.Project, m.EventName} {
-		if s = oneLine(s); s != "" {
+		if s = OneLine(s); s != "" {
 			parts = append(parts, s)
 		}
 	}

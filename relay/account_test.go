@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/builtin"
 )
 
 func TestAnAccountIsKeptAsADigest(t *testing.T) {
@@ -21,7 +22,7 @@ func TestAnAccountIsKeptAsADigest(t *testing.T) {
 
 func TestEveryRateHasWords(t *testing.T) {
 	words := map[string]string{}
-	for _, k := range notifiers.Builtin() {
+	for _, k := range builtin.Builtin() {
 		out := Out{Kind: k}
 		text, each := out.RateText()
 		if (text != "") != (k.Rate.Messages > 0) || each != (k.Target != nil && text != "") {

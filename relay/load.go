@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/builtin"
 	"qaserelay/rules"
 )
 
@@ -44,7 +45,7 @@ func Load(patterns []string, o LoadOptions) (*Config, rules.Problems) {
 
 func load(patterns []string, o LoadOptions, read *reading) (*Config, rules.Problems) {
 	if o.Kinds == nil {
-		o.Kinds = notifiers.Builtin()
+		o.Kinds = builtin.Builtin()
 	}
 	files, problems := read.all(patterns, o.Stdin)
 	if problems != nil {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/builtin"
 	"qaserelay/relay"
 	"qaserelay/relay/admin"
 	"qaserelay/relay/ingest"
@@ -43,7 +44,7 @@ func start(tb testing.TB, dir, rulesText string, kinds ...notifiers.Kind) *machi
 	if err := os.WriteFile(m.rules, []byte(rulesText), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	options := relay.LoadOptions{Kinds: append(notifiers.Builtin(), kinds...)}
+	options := relay.LoadOptions{Kinds: append(builtin.Builtin(), kinds...)}
 	cfg, problems := relay.Load([]string{m.rules}, options)
 	if err := problems.Err(); err != nil {
 		tb.Fatal(err)

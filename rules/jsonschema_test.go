@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/builtin"
 )
 
 // TestTheJSONSchemaIsFresh makes the schema from the types that files are decoded into and the words of jsonschema_words_test.go,
@@ -46,7 +47,7 @@ type schemaMaker struct {
 }
 
 func (g *schemaMaker) file() js {
-	g.kinds = notifiers.Builtin()
+	g.kinds = builtin.Builtin()
 	top := g.object(reflect.TypeFor[fileSpec](), "")
 	top["$schema"] = "http://json-schema.org/draft-07/schema#"
 	top["title"] = "Rules of qase-relay"

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/builtin"
 	"qaserelay/relay"
 	"qaserelay/rules"
 )
@@ -71,7 +72,7 @@ func FuzzEventTextIsOnlyText(f *testing.F) {
 	f.Cleanup(receiver.Close)
 	text := strings.ReplaceAll(strings.ReplaceAll(escapingRules, "SERVER", receiver.URL), "V }}", ".payload.title }}")
 	text = strings.NewReplacer(`link V "`, `link .payload.title "`).Replace(text)
-	config, problems := rules.Parse([]rules.File{{Name: "rules.yaml", Data: []byte(text)}}, rules.Options{Kinds: relay.Kinds(notifiers.Builtin())})
+	config, problems := rules.Parse([]rules.File{{Name: "rules.yaml", Data: []byte(text)}}, rules.Options{Kinds: relay.Kinds(builtin.Builtin())})
 	if err := problems.Err(); err != nil {
 		f.Fatal(err)
 	}
@@ -115,7 +116,7 @@ func sendingsFor(t *testing.T, config *rules.Config, value string) []sending {
 	var all []sending
 	for i, m := range messagesFor(t, config, value) {
 		n := config.Notifiers[i%len(config.Notifiers)]
-		sent, err := notifiers.Preview(n.Type, m, n.Defaults)
+		sent, err := builtin.Preview(n.Type, m, n.Defaults)
 		if err != nil {
 			t.Fatalf("%s: %v", n.Type, err)
 		}
@@ -178,7 +179,7 @@ func harmlessLike(value string) string {
 func checkRequest(t *testing.T, config *rules.Config, value string, asked **http.Request) {
 	t.Helper()
 	m := messagesFor(t, config, value)[len(config.Notifiers)+2]
-	kind := notifiers.Builtin()[2]
+	kind := builtin.Builtin()[2]
 	n, err := kind.New(config.Notifiers[2].Config, config.Notifiers[2].Defaults)
 	if err != nil {
 		t.Fatal(err)

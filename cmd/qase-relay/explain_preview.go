@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/builtin"
+	"qaserelay/notifiers/preview"
 	"qaserelay/relay"
 	"qaserelay/relay/admin"
 	"qaserelay/rules"
@@ -86,7 +88,7 @@ func (g *gallery) draw(notifier string, m *notifiers.Message) {
 }
 
 func (g *gallery) drawWith(n notifiers.Notifier, notifier string, m *notifiers.Message) error {
-	p, err := notifiers.Draw(n, m)
+	p, err := preview.Draw(n, m)
 	if err != nil {
 		return err
 	}
@@ -99,7 +101,7 @@ func (g *gallery) drawWith(n notifiers.Notifier, notifier string, m *notifiers.M
 }
 
 // nameMentions writes names for ids, as Slack does.
-func (g *gallery) nameMentions(lines []notifiers.Line) {
+func (g *gallery) nameMentions(lines []preview.Line) {
 	for _, l := range lines {
 		for _, cell := range l.Cells {
 			g.nameMentions(cell)
@@ -120,7 +122,7 @@ func (g *gallery) say(what string) {
 
 // made makes a notifier as the rules have it. Where it lacks a secret here, one is made up, with a note if that could show.
 func made(spec rules.Notifier) (n notifiers.Notifier, note string, err error) {
-	kinds := notifiers.Builtin()
+	kinds := builtin.Builtin()
 	i := slices.IndexFunc(kinds, func(k notifiers.Kind) bool { return k.Type == spec.Type })
 	if i < 0 {
 		return nil, "", errors.New("there is no type " + spec.Type)

@@ -10,7 +10,7 @@ import (
 	"regexp"
 	"strings"
 
-	"qaserelay/notifiers"
+	"qaserelay/notifiers/preview"
 )
 
 //go:embed gallery.html
@@ -19,7 +19,7 @@ var galleryLayout string
 // galleryPage is the picture of one message.
 type galleryPage struct {
 	Rule, Notifier string
-	Picture        *notifiers.Picture
+	Picture        *preview.Picture
 	File           string // its name, once it has one
 	html           string
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/emersion/go-message/mail"
 
-	"qaserelay/notifiers"
+	"qaserelay/notifiers/builtin"
 	"qaserelay/relay"
 	"qaserelay/rules"
 	"qaserelay/rules/catalog"
@@ -33,7 +33,7 @@ notifiers:
   - {name: http, type: http, url: "http://127.0.0.1/"}
   - {name: teams, type: teams, webhook_url: "https://example.com/workflow"}
 rules: [{name: everything, when: "true", notify: [slack, email, http, teams]}]
-`)}}, rules.Options{Kinds: relay.Kinds(notifiers.Builtin())})
+`)}}, rules.Options{Kinds: relay.Kinds(builtin.Builtin())})
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func arrivals(t *testing.T, config *rules.Config, body []byte) []byte {
 	for i, n := range config.Rules.Decide(ev, rules.State{Now: at}).Notifications {
 		m := relay.NewMessage("0pakhhu2g0001", ev, n)
 		m.Event = ev.Body
-		sent, err := notifiers.Preview(n.Notifier, &m, config.Notifiers[i].Defaults)
+		sent, err := builtin.Preview(n.Notifier, &m, config.Notifiers[i].Defaults)
 		if err != nil {
 			t.Fatal(err)
 		}

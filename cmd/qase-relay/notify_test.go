@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"qaserelay/notifiers"
+	"qaserelay/notifiers/builtin"
 )
 
 // answers are what services say when they take a message, by the path of the request.
@@ -91,7 +91,7 @@ func TestNotifySaysInWordsWhatCameBack(t *testing.T) {
 		})
 		tried[tt.kind] = true
 	}
-	for _, k := range notifiers.Builtin() {
+	for _, k := range builtin.Builtin() {
 		if !tried[k.Type] {
 			t.Errorf("%s was not tried", k.Type)
 		}

@@ -4,16 +4,16 @@ import (
 	"slices"
 	"strings"
 
-	"qaserelay/notifiers"
+	"qaserelay/notifiers/preview"
 )
 
 // printPicture shows a message as its receiver sees it. Behind links stands where they lead, once for each address.
-func (s *screen) printPicture(p *notifiers.Picture) {
-	w := &pictureWriter{s: s, wide: min(s.columns, 110) - 8, last: map[string]*notifiers.Run{}}
+func (s *screen) printPicture(p *preview.Picture) {
+	w := &pictureWriter{s: s, wide: min(s.columns, 110) - 8, last: map[string]*preview.Run{}}
 	rule := s.level(p.Level, "┃") + " "
 	w.note(p.Top)
 	w.note(p.Lines)
-	w.note([]notifiers.Line{{Runs: p.Buttons}})
+	w.note([]preview.Line{{Runs: p.Buttons}})
 	for i, f := range p.Facts {
 		w.fact(p, f, i == 0)
 	}
@@ -30,7 +30,7 @@ func (s *screen) printPicture(p *notifiers.Picture) {
 type pictureWriter struct {
 	s    *screen
 	wide int
-	last map[string]*notifiers.Run // the last run that leads to an address
+	last map[string]*preview.Run // the last run that leads to an address
 }
 
 // glyph is a character and how it is painted, as the codes of a terminal.
@@ -46,7 +46,7 @@ func painted(to []glyph, words, paint string) []glyph {
 	return to
 }
 
-func (w *pictureWriter) note(lines []notifiers.Line) {
+func (w *pictureWriter) note(lines []preview.Line) {
 	for i := range lines {
 		for j := range lines[i].Runs {
 			w.last[lines[i].Runs[j].URL] = &lines[i].Runs[j]
@@ -58,7 +58,7 @@ func (w *pictureWriter) note(lines []notifiers.Line) {
 }
 
 // fact prints a line above the message. The first one names the channel.
-func (w *pictureWriter) fact(p *notifiers.Picture, f notifiers.Fact, first bool) {
+func (w *pictureWriter) fact(p *preview.Picture, f preview.Fact, first bool) {
 	var line []glyph
 	if first {
 		line = painted(line, p.Channel+"  ", "1")
@@ -74,7 +74,7 @@ func (w *pictureWriter) fact(p *notifiers.Picture, f notifiers.Fact, first bool)
 	w.print(line, "  ")
 }
 
-func (w *pictureWriter) lines(lines []notifiers.Line, margin string) {
+func (w *pictureWriter) lines(lines []preview.Line, margin string) {
 	for i, l := range lines {
 		if l.Apart && i > 0 {
 			w.print(nil, margin)
@@ -93,7 +93,7 @@ func (w *pictureWriter) lines(lines []notifiers.Line, margin string) {
 }
 
 // row prints cells side by side.
-func (w *pictureWriter) row(l notifiers.Line, margin string) {
+func (w *pictureWriter) row(l preview.Line, margin string) {
 	wide := min(30, w.wide/len(l.Cells))
 	if l.Named {
 		wide = 14
@@ -128,7 +128,7 @@ func padded(line []glyph, wide int) []glyph {
 	return painted(line, strings.Repeat(" ", max(wide, 0)), "")
 }
 
-func (w *pictureWriter) line(l notifiers.Line) []glyph {
+func (w *pictureWriter) line(l preview.Line) []glyph {
 	var line []glyph
 	if l.Quote {
 		line = painted(line, "│ ", "2")
@@ -139,7 +139,7 @@ func (w *pictureWriter) line(l notifiers.Line) []glyph {
 	return line
 }
 
-func (w *pictureWriter) run(l notifiers.Line, r *notifiers.Run) []glyph {
+func (w *pictureWriter) run(l preview.Line, r *preview.Run) []glyph {
 	var codes []string
 	for code, on := range map[string]bool{"1": r.Bold || r.Mention || l.Heading, "2": l.Small, "3": r.Italic, "4": r.URL != "", "9": r.Strike, "36": r.Code, "34": r.Mention} {
 		if on {
@@ -155,7 +155,7 @@ func (w *pictureWriter) run(l notifiers.Line, r *notifiers.Run) []glyph {
 }
 
 // address is where r leads, if it is the last to lead there and its text does not say so.
-func (w *pictureWriter) address(r *notifiers.Run) []glyph {
+func (w *pictureWriter) address(r *preview.Run) []glyph {
 	if r.URL == "" || w.last[r.URL] != r || strings.TrimPrefix(r.URL, "mailto:") == r.Text {
 		return nil
 	}

@@ -11,7 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"qaserelay/notifiers"
+	"qaserelay/notifiers/builtin"
+	"qaserelay/notifiers/preview"
 	"qaserelay/relay"
 	"qaserelay/rules"
 	"qaserelay/rules/catalog"
@@ -42,7 +43,7 @@ func TestEveryEventHasAPictureInEveryChannel(t *testing.T) {
 	for _, e := range catalog.All() {
 		var out bytes.Buffer
 		g := drawn(t, &screen{Writer: &out, columns: 80}, e.Example)
-		if len(g.pages) != len(notifiers.Builtin()) {
+		if len(g.pages) != len(builtin.Builtin()) {
 			t.Errorf("%s: %d pictures:\n%s", e.Name, len(g.pages), &out)
 		}
 		for _, p := range g.pages {
@@ -106,7 +107,7 @@ func TestPicturesOnATerminal(t *testing.T) {
 // drawn decides about an event by everyNotifier and draws what is sent.
 func drawn(t *testing.T, s *screen, body []byte) *gallery {
 	t.Helper()
-	cfg, problems := rules.Parse([]rules.File{{Name: "rules.yaml", Data: []byte(everyNotifier)}}, rules.Options{Kinds: relay.Kinds(notifiers.Builtin())})
+	cfg, problems := rules.Parse([]rules.File{{Name: "rules.yaml", Data: []byte(everyNotifier)}}, rules.Options{Kinds: relay.Kinds(builtin.Builtin())})
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -125,12 +126,12 @@ func drawn(t *testing.T, s *screen, body []byte) *gallery {
 }
 
 func TestATerminalIsFilledToItsWidth(t *testing.T) {
-	long := notifiers.Line{Runs: []notifiers.Run{{Text: strings.Repeat("word ", 40)}, {Text: strings.Repeat("日", 60)}}}
+	long := preview.Line{Runs: []preview.Run{{Text: strings.Repeat("word ", 40)}, {Text: strings.Repeat("日", 60)}}}
 	for _, wide := range []int{20, 40, 80, 200} {
 		var out bytes.Buffer
 		s := &screen{Writer: &out, columns: wide, terminal: true}
-		code := notifiers.Line{Runs: long.Runs, Pre: true}
-		s.printPicture(&notifiers.Picture{Channel: "Slack", Facts: []notifiers.Fact{{Text: strings.Repeat("#qa ", 99)}}, Lines: []notifiers.Line{long, code}})
+		code := preview.Line{Runs: long.Runs, Pre: true}
+		s.printPicture(&preview.Picture{Channel: "Slack", Facts: []preview.Fact{{Text: strings.Repeat("#qa ", 99)}}, Lines: []preview.Line{long, code}})
 		lines := strings.Split(out.String(), "\n")
 		if i := slices.IndexFunc(lines, func(l string) bool { return columns(l) > max(wide, 20) }); i >= 0 {
 			t.Errorf("%d columns: %q", wide, lines[i])

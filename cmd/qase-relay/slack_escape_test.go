@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/builtin"
 	"qaserelay/relay"
 	"qaserelay/rules"
 )
@@ -50,7 +51,7 @@ func FuzzAnEventIsTextInSlack(f *testing.F) {
 		"a\n> b", "`x` ```y```", `"}}],"type":"x"`, "*b* _i_ ~s~", "&lt;!here&gt;", "x\u2028<!here>", "a, @channel, qa", "[x](https://evil.example)", "<#C1>", "javascript:alert(1)", ""} {
 		f.Add(s)
 	}
-	config, problems := rules.Parse([]rules.File{{Name: "rules.yaml", Data: []byte(hostileRules)}}, rules.Options{Kinds: relay.Kinds(notifiers.Builtin())})
+	config, problems := rules.Parse([]rules.File{{Name: "rules.yaml", Data: []byte(hostileRules)}}, rules.Options{Kinds: relay.Kinds(builtin.Builtin())})
 	if err := problems.Err(); err != nil {
 		f.Fatal(err)
 	}
@@ -67,7 +68,7 @@ func FuzzAnEventIsTextInSlack(f *testing.F) {
 		d := config.Rules.Decide(ev, rules.State{Now: at, Get: func(string) ([]byte, error) { return nil, nil }})
 		for _, n := range d.Notifications {
 			m := &notifiers.Message{ID: "1", Rule: n.Rule, Level: n.Level, Title: n.Title, Body: n.Body, Options: n.Options, CreatedAt: at}
-			sent, err := notifiers.Preview("slack", m, nil)
+			sent, err := builtin.Preview("slack", m, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"qaserelay/notifiers"
+	"qaserelay/notifiers/builtin"
 	"qaserelay/relay"
 	"qaserelay/rules"
 )
@@ -15,7 +15,7 @@ import (
 // testOptions read rules as check does: nothing is sent, so secrets may be missing.
 func testOptions() rules.Options {
 	return rules.Options{
-		Kinds:      relay.Kinds(notifiers.Builtin()),
+		Kinds:      relay.Kinds(builtin.Builtin()),
 		LookupEnv:  os.LookupEnv,
 		ReadFile:   os.ReadFile,
 		Glob:       filepath.Glob,

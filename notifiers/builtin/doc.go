@@ -1,0 +1,2 @@
+// Package builtin lists the kinds of notifiers there are.
+package builtin

@@ -1,0 +1,26 @@
+package builtin
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/preview"
+)
+
+// Preview returns what a notifier of this kind would send for m, without a network: the JSON of a chat's message, a
+// mail (RFC 5322), or the body of an HTTP request. defaults are the notifier's own message options, or nil. What
+// belongs to a configured notifier, such as the sender of a mail, is made up.
+func Preview(kind string, m *notifiers.Message, defaults json.RawMessage) ([]byte, error) {
+	for _, k := range Builtin() {
+		if k.Type != kind {
+			continue
+		}
+		n, err := k.New(k.Sample(), defaults)
+		if err != nil {
+			return nil, err
+		}
+		return n.(preview.Previewer).Preview(m)
+	}
+	return nil, fmt.Errorf("no notifier type %q", kind)
+}

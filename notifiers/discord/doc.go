@@ -1,0 +1,2 @@
+// Package discord sends messages to Discord.
+package discord

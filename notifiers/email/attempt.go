@@ -1,0 +1,109 @@
+package email
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/textproto"
+	"strings"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
+)
+
+// Send sends the mail to the recipients who do not have it yet. Those whom the server refuses do not keep it from the others, and are
+// named in the receipt. If some are refused for now while others have it, the next attempt is for those alone; without a memory there is
+// none, since it would reach the others twice. If nobody has it and all are refused for good, it is an error.
+func (n *EmailNotifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+	letter, err := n.compose(ctx, m)
+	if err != nil {
+		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
+	}
+	attempt, cancel := context.WithTimeout(ctx, n.config.Timeout)
+	defer cancel()
+	before, err := readProgress(attempt, m)
+	if err != nil {
+		return notifiers.Receipt{}, n.failure(ctx, attempt, fmt.Errorf("reading who has the mail: %w", err))
+	}
+	var result mailResult
+	if left := before.left(letter.recipients); len(left) > 0 {
+		result, err = n.transmit(attempt, letter, left)
+	}
+	var refused *refusedError
+	if errors.As(err, &refused) && len(before.Taken) > 0 {
+		err = nil // others have it, so this is how it ends for some, and no failure of the mail
+	}
+	if err != nil {
+		return before.receipt(result, letter.notes, n.mask), before.unsent(n.failure(ctx, attempt, err))
+	}
+	after := before
+	waiting := after.with(result)
+	receipt := after.receipt(result, letter.notes, n.mask)
+	if len(waiting) == 0 || m.Memory == nil {
+		before.forget(ctx, m)
+		return receipt, nil
+	}
+	if err := after.remember(ctx, m); err != nil {
+		return receipt, &notifiers.TransientError{Reason: notifiers.ReasonOther, Err: fmt.Errorf("remembering who has the mail: %w", n.mask.Error(err))}
+	}
+	err = fmt.Errorf("%d of %d recipients have the mail; refused for now: %s",
+		len(after.Taken), len(letter.recipients), strings.Join(refusals(waiting), "; "))
+	return receipt, &notifiers.TransientError{Reason: notifiers.ReasonServer, Err: n.mask.Error(err)}
+}
+
+// transmit sends the letter over an idle session or a new one. An idle one that turns out to be broken before the mail was handed over
+// is replaced.
+func (n *EmailNotifier) transmit(ctx context.Context, l letter, recipients []string) (mailResult, error) {
+	if s := n.idle(ctx); s != nil {
+		result, err := s.send(ctx, l, recipients)
+		final := s.handed || s.reusable(err) || ctx.Err() != nil
+		n.release(s, err) // from here on it may be another mail's
+		if final {
+			return result, err
+		}
+	}
+	s, err := n.dial(ctx)
+	if err != nil {
+		return mailResult{}, err
+	}
+	result, err := s.send(ctx, l, recipients)
+	n.release(s, err)
+	return result, err
+}
+
+// failure classifies the error of an attempt (RFC 5321, section 4.2.1): the server's 5yz answers are final, and its
+// 4yz answers and a broken connection are not.
+func (n *EmailNotifier) failure(outer, attempt context.Context, err error) error {
+	const doing = "sending the mail"
+	err = httpclient.ExplainTrust(err, "tls_ca_file")
+	var reply *textproto.Error
+	var permanent *notifiers.PermanentError
+	var later *notifiers.RetryAfterError
+	var passing *notifiers.TransientError
+	switch {
+	case errors.As(err, &permanent):
+		return &notifiers.PermanentError{Reason: permanent.Reason, Err: n.mask.Error(err)}
+	case attempt.Err() == nil && (errors.As(err, &later) || errors.As(err, &passing)):
+		return fmt.Errorf("%s: %w", doing, err)
+	case errors.As(err, &reply) && reply.Code >= 500:
+		return finalReply(reply.Code, n.mask.Error(err))
+	case reply != nil:
+		return &notifiers.TransientError{Reason: notifiers.ReasonServer, Err: n.mask.Error(err)}
+	case attempt.Err() != nil:
+		return n.mask.AttemptError(outer, doing, attempt.Err())
+	}
+	return n.mask.AttemptError(outer, doing, err)
+}
+
+// finalReply tells what to do about a 5yz answer.
+func finalReply(code int, err error) error {
+	switch code {
+	case 530, 534, 535, 538, 504:
+		return &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: fmt.Errorf("%w: check username, password and auth", err)}
+	case 550, 551, 553, 554:
+		return &notifiers.PermanentError{Err: fmt.Errorf("%w: check the addresses, and that the server lets us send from this sender", err)}
+	case 552, 523:
+		return &notifiers.PermanentError{Err: fmt.Errorf("%w: the mail is too big for the server, or the mailbox is full", err)}
+	}
+	return &notifiers.PermanentError{Err: err}
+}

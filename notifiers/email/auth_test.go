@@ -1,0 +1,213 @@
+package email
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"qaserelay/notifiers"
+	httpkind "qaserelay/notifiers/http"
+)
+
+func TestEveryLoginWorksOverEverySecurity(t *testing.T) {
+	for _, mode := range []string{"starttls", "implicit", "none"} {
+		for _, auth := range []string{"PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS", "XOAUTH2"} {
+			if mode == "none" && strings.HasSuffix(auth, "-PLUS") {
+				continue // there is nothing to be bound to
+			}
+			t.Run(mode+"/"+auth, func(t *testing.T) {
+				t.Parallel()
+				var logins atomic.Int32
+				s := serveMail(t, &mailServer{mechs: []string{auth}, login: func(user, password string) error {
+					logins.Add(1)
+					if user != "user" || password != testPassword {
+						return wrongPassword()
+					}
+					return nil
+				}}, mode)
+				configured := func(c *EmailConfig) { c.TLS, c.Auth = mode, strings.ToLower(auth) }
+				if r, err := testEmail(t, s.port, s.roots, configured).Send(t.Context(), mailTo(`{"to":["a@x.io"]}`)); err != nil {
+					t.Fatalf("%+v: %v", r, err)
+				}
+				if len(s.mails()) != 1 || logins.Load() != 1 {
+					t.Errorf("%d mails, %d logins", len(s.mails()), logins.Load())
+				}
+				n := testEmail(t, s.port, s.roots, configured, func(c *EmailConfig) { c.Password = notifiers.NewSecret("wr0ng-s3cret") })
+				r, err := n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`))
+				if outcome(err) != "never" || notifiers.Reason(err) != notifiers.ReasonAuth || !strings.Contains(err.Error(), "check username, password") {
+					t.Errorf("a wrong password: %s, %s: %v", outcome(err), notifiers.Reason(err), err)
+				}
+				noSecrets(t, channel{secrets: []string{"wr0ng-s3cret"}}, r, err)
+			})
+		}
+	}
+}
+
+func TestAutoTakesTheSafestLogin(t *testing.T) {
+	all := []string{"PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS", "XOAUTH2"}
+	for name, tt := range map[string]struct {
+		config    EmailConfig
+		offered   []string
+		encrypted bool
+		want      string
+	}{
+		"all, encrypted":             {EmailConfig{Auth: "auto"}, all, true, "SCRAM-SHA-256-PLUS"},
+		"all, not encrypted":         {EmailConfig{Auth: "auto"}, all, false, "SCRAM-SHA-256"},
+		"without PLUS":               {EmailConfig{Auth: "auto"}, all[:5], true, "SCRAM-SHA-256"},
+		"without SCRAM":              {EmailConfig{Auth: "auto"}, all[:3], true, "PLAIN"},
+		"without SCRAM, in the open": {EmailConfig{Auth: "auto"}, all[:3], false, "CRAM-MD5"},
+		"PLAIN in the open":          {EmailConfig{Auth: "auto"}, all[:2], false, ""},
+		"PLAIN to this machine":      {EmailConfig{Auth: "auto", Host: "localhost"}, all[:2], false, "PLAIN"},
+		"as configured":              {EmailConfig{Auth: "cram-md5"}, all, true, "CRAM-MD5"},
+		"not offered":                {EmailConfig{Auth: "scram-sha-1"}, all[:3], true, ""},
+		"a token is never a guess":   {EmailConfig{Auth: "auto"}, []string{"XOAUTH2"}, true, ""},
+	} {
+		if got, err := tt.config.mechanism(tt.offered, tt.encrypted); got != tt.want || (err == nil) != (got != "") {
+			t.Errorf("%s: got %q: %v", name, got, err)
+		}
+	}
+}
+
+func TestMailsLogInByTokensOfAnEndpoint(t *testing.T) {
+	var given atomic.Int32
+	want := testAccess + "-1"
+	s := serveMail(t, &mailServer{mechs: []string{"XOAUTH2", "PLAIN"}, login: func(user, token string) error {
+		if user != "user" || token != want {
+			return smtpError(535, "the token is not valid: "+token)
+		}
+		return nil
+	}}, "starttls")
+	endpoint := tokenEndpoint(t, &given)
+	withTokens := func(url string) func(*EmailConfig) {
+		return func(c *EmailConfig) {
+			var h httpkind.HTTPConfig
+			oauth2To(url)(&h)
+			c.TLS, c.Password, c.OAuth2 = "starttls", notifiers.Secret{}, h.OAuth2
+		}
+	}
+	n := testEmail(t, s.port, s.roots, withTokens(endpoint))
+	send := func() (notifiers.Receipt, error) { return n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`)) }
+	for range 2 {
+		if _, err := send(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.pool.expire(n.pool.idle[0])
+	want = testAccess + "-2"
+	r, err := send()
+	noSecrets(t, channel{secrets: []string{testAccess}}, r, err)
+	if outcome(err) != "again" || notifiers.Reason(err) != notifiers.ReasonAuth {
+		t.Errorf("a token that was good before: %s, %s: %v", outcome(err), notifiers.Reason(err), err)
+	}
+	if _, err := send(); err != nil || given.Load() != 2 {
+		t.Errorf("after %d tokens: %v", given.Load(), err)
+	}
+	n = testEmail(t, s.port, s.roots, withTokens(server(t, echoForm(401, nil))))
+	r, err = send()
+	if outcome(err) != "never" || notifiers.Reason(err) != notifiers.ReasonAuth || !strings.Contains(err.Error(), "oauth2.client_id") {
+		t.Errorf("a client that is refused: %s: %v", outcome(err), err)
+	}
+	noSecrets(t, channel{secrets: []string{testClientSecret}}, r, err)
+	n = testEmail(t, s.port, s.roots, withTokens(server(t, echoForm(503, http.Header{"Retry-After": {"60"}}))))
+	if _, err = send(); outcome(err) != "not before" {
+		t.Errorf("an endpoint that is busy: %s: %v", outcome(err), err)
+	}
+}
+
+func TestAServerCannotMakeUsHashForever(t *testing.T) {
+	b64 := base64.StdEncoding.EncodeToString
+	for name, tt := range map[string]struct{ count, want string }{
+		"far too often":    {"2000000000", "which is too much"},
+		"without a number": {"99999999999999999999999", "which is too much"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, port, _ := net.SplitHostPort(listen(t, func(c net.Conn) {
+				say := func(line string) string {
+					_, _ = c.Write([]byte(line + "\r\n"))
+					buf := make([]byte, 4096)
+					n, _ := c.Read(buf)
+					return string(bytes.TrimSpace(buf[:n]))
+				}
+				say("220 hi")
+				say("250-hi\r\n250 AUTH SCRAM-SHA-256")
+				first, _ := base64.StdEncoding.DecodeString(say("334 "))
+				_, nonce, _ := strings.Cut(string(first), ",r=")
+				say("334 " + b64([]byte("r="+nonce+"x,s="+b64([]byte("salt"))+",i="+tt.count)))
+				say("501 as you like")
+			}))
+			var p int
+			fmt.Sscan(port, &p)
+			start := time.Now()
+			_, err := testEmail(t, p, nil).Send(t.Context(), mailTo(`{"to":["a@x.io"]}`))
+			if outcome(err) != "never" || notifiers.Reason(err) != notifiers.ReasonAuth || !strings.Contains(err.Error(), tt.want) || time.Since(start) > patience {
+				t.Errorf("%s after %s: %v", outcome(err), time.Since(start), err)
+			}
+		})
+	}
+}
+
+func TestAServerThatSignedItselfIsTrustedByItsCertificate(t *testing.T) {
+	for _, mode := range []string{"starttls", "implicit"} {
+		s := serveMail(t, &mailServer{}, mode)
+		own := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.certificate}))
+		for name, tt := range map[string]struct {
+			ca, name   string
+			want, says string
+		}{
+			"its certificate":              {own, "", "delivered", ""},
+			"its certificate, by its name": {own, "localhost", "delivered", ""},
+			"another name":                 {own, "other.example", "again", "other.example"},
+			"another certificate":          {testPEM(t).ca, "", "again", "tls_ca_file"},
+			"the system's authorities":     {"", "", "again", "tls_ca_file"},
+		} {
+			t.Run(mode+"/"+name, func(t *testing.T) {
+				c := Kind().Config().(*EmailConfig)
+				c.Host, c.Port, c.From, c.TLS, c.TLSCA, c.TLSServerName = "127.0.0.1", s.port, "q@x.io", mode, tt.ca, tt.name
+				n, err := NewEmail(c, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`))
+				if outcome(err) != tt.want || err != nil && !strings.Contains(err.Error(), tt.says) {
+					t.Errorf("got %s: %v", outcome(err), err)
+				}
+			})
+		}
+	}
+	c := Kind().Config().(*EmailConfig)
+	c.Host, c.From, c.TLSCA = "h", "q@x.io", "secret!!"
+	_, err := NewEmail(c, nil)
+	checkField(t, err, "tls_ca")
+}
+
+func TestEmailLoginsThatCannotBeAreBlamedOnTheirKey(t *testing.T) {
+	for name, tt := range map[string]struct {
+		edit func(*EmailConfig)
+		key  string
+	}{
+		"a password too":   {func(*EmailConfig) {}, "oauth2"},
+		"another login":    {func(c *EmailConfig) { c.Password = notifiers.Secret{}; c.Auth = "plain" }, "auth"},
+		"no user":          {func(c *EmailConfig) { c.Password = notifiers.Secret{}; c.Username = "" }, "username"},
+		"in the open":      {func(c *EmailConfig) { c.Password = notifiers.Secret{}; c.TLS = "none" }, "auth"},
+		"no client secret": {func(c *EmailConfig) { c.Password = notifiers.Secret{}; c.OAuth2.ClientSecret = notifiers.Secret{} }, "oauth2.client_secret"},
+	} {
+		var h httpkind.HTTPConfig
+		oauth2To("https://login.example.com/token")(&h)
+		c := Kind().Config().(*EmailConfig)
+		c.Host, c.From, c.Username, c.Password, c.OAuth2 = "smtp.example.com", "a@x.io", "u", notifiers.NewSecret("p"), h.OAuth2
+		tt.edit(c)
+		_, err := NewEmail(c, nil)
+		var field *notifiers.FieldError
+		if !errors.As(err, &field) || field.Field() != tt.key {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,2 @@
+// Package email sends messages as mail.
+package email

@@ -1,0 +1,231 @@
+package email
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"net"
+	"net/mail"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
+	"qaserelay/notifiers/markup"
+)
+
+// EmailConfig is what can be written for a notifier of type email.
+type EmailConfig struct {
+	// Name or address of the mail server.
+	Host string `yaml:"host"`
+	// Port of the mail server. Default: 587, or 465 for tls: implicit, or 25 for tls: none.
+	Port int `yaml:"port"`
+	// Name to log in with; empty for no login.
+	Username string `yaml:"username"`
+	// Password to log in with, or for xoauth2 the access token.
+	Password notifiers.Secret `yaml:"password" secret:"true"`
+	// Gets the tokens to log in with, in place of a password. With it auth is xoauth2.
+	OAuth2 *httpclient.Oauth2Config `yaml:"oauth2"`
+	// How the connection is encrypted: starttls, implicit or none. Default: starttls.
+	TLS string `yaml:"tls"`
+	// Certificates (PEM) of the authorities to trust, in place of the system's; the server's own if it has signed itself.
+	TLSCA string `yaml:"tls_ca" secret:"true"`
+	// Name that the server's certificate is for. Default: host.
+	TLSServerName string `yaml:"tls_server_name"`
+	// How to log in. Default: auto, the safest way that the server offers.
+	Auth string `yaml:"auth"`
+	// Sender of the mails, such as "Qase <qase@example.com>".
+	From string `yaml:"from"`
+	// Name by which we greet the mail server. Default: the name of this host.
+	Hello string `yaml:"hello"`
+	// Longest time for one attempt. Default: 30s.
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// emailOptions are the message options of type email.
+type emailOptions struct {
+	// Recipients.
+	To []string `yaml:"to" json:"to,omitempty" as:"address"`
+	// Recipients of a copy.
+	Cc []string `yaml:"cc" json:"cc,omitempty" as:"address"`
+	// Recipients that the others do not see.
+	Bcc []string `yaml:"bcc" json:"bcc,omitempty" as:"address"`
+	// Where answers go. Default: the sender.
+	ReplyTo []string `yaml:"reply_to" json:"reply_to,omitempty" as:"address"`
+	// Subject of the mail. Default: the title.
+	Subject string `yaml:"subject" json:"subject,omitempty" as:"text"`
+	// Mails of the same key stand together, under the subject of the first unless there is one. Default: the thing that the event is
+	// about, each under its own title. none keeps each mail for itself.
+	Thread string `yaml:"thread" json:"thread,omitempty" as:"text"`
+}
+
+const EmailConcurrency = 4
+
+func Kind() notifiers.Kind {
+	return notifiers.Kind{
+		Type:    "email",
+		Summary: "a mail, as text and HTML, by an SMTP server",
+		Config: func() any {
+			return &EmailConfig{TLS: "starttls", Auth: "auto", Timeout: 30 * time.Second}
+		},
+		Sample: func() any {
+			return &EmailConfig{Host: "localhost", From: "Qase <qase@example.com>", TLS: "none", Auth: "none", Timeout: time.Second}
+		},
+		Options:     emailOptions{},
+		New:         NewEmail,
+		Missing:     emailMissing,
+		Advise:      emailAdvise,
+		Concurrency: EmailConcurrency,
+	}
+}
+
+func emailMissing(_ any, options map[string]bool) (what, hint string) {
+	if options["to"] || options["cc"] || options["bcc"] {
+		return "", ""
+	}
+	return "has nobody to write to", "add to: [someone@example.com] here or on the notifier"
+}
+
+// emailAdvise tells of recipients that are no mail addresses, as far as they stand in the rules and do not come from an event.
+func emailAdvise(_ any, option string, value any) []notifiers.Advice {
+	if !slices.Contains([]string{"to", "cc", "bcc", "reply_to"}, option) {
+		return nil
+	}
+	var all []notifiers.Advice
+	for i, s := range markup.Texts(value) {
+		if _, bad := parseAddresses([]string{s}); len(bad) == 0 || strings.Contains(s, "{{") || strings.Contains(s, "${") {
+			continue
+		}
+		a := notifiers.Advice{Wrong: true, Message: fmt.Sprintf("%s: %q is no mail address", option, s), Hint: "write " + option + ": [bob@example.com, ann@example.com]"}
+		if _, isList := value.([]any); isList {
+			a.Path = []string{strconv.Itoa(i)}
+		}
+		all = append(all, a)
+	}
+	return all
+}
+
+// EmailNotifier sends mails over a few connections to one server, which stay open for a while.
+type EmailNotifier struct {
+	config    EmailConfig
+	from      *mail.Address
+	defaults  json.RawMessage
+	TLSConfig *tls.Config
+	layout    *template.Template
+	tokens    *httpclient.TokenCache // nil without oauth2
+	Guard     httpclient.DialGuard
+	mask      httpclient.Masker
+	pool      smtpPool
+}
+
+func NewEmail(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
+	c := *config.(*EmailConfig)
+	if c.OAuth2 != nil && c.Auth == "auto" {
+		c.Auth = "xoauth2"
+	}
+	from, faults := c.check()
+	trust, err := httpclient.TLSConfig{CA: c.TLSCA, ServerName: cmp.Or(c.TLSServerName, c.Host)}.Client("tls_")
+	if err := errors.Join(append(faults, checkEmailDefaults(defaults), err)...); err != nil {
+		return nil, err
+	}
+	if c.Port == 0 {
+		c.Port = map[string]int{"starttls": 587, "implicit": 465, "none": 25}[c.TLS]
+	}
+	layout, err := template.New("email").Parse(emailLayout)
+	if err != nil {
+		return nil, fmt.Errorf("reading the layout of mails: %w", err)
+	}
+	password := c.Password.Value()
+	n := &EmailNotifier{config: c, from: from, defaults: defaults, TLSConfig: trust, layout: layout}
+	n.mask = httpclient.NewMasker(password, "\x00"+c.Username+"\x00"+password)
+	if c.OAuth2 != nil {
+		n.tokens = httpclient.NewTokenCache(c.OAuth2, httpclient.NewHTTPClient(httpclient.DialGuard{}))
+		n.mask = httpclient.NewMasker(c.OAuth2.Secrets()...)
+	}
+	return n, nil
+}
+
+// check returns the sender, and all that is wrong.
+func (c EmailConfig) check() (from *mail.Address, faults []error) {
+	if c.Host == "" || strings.ContainsAny(c.Host, " /@\r\n") {
+		faults = append(faults, &notifiers.FieldError{Key: "host", Err: errors.New("write the name of the mail server, such as smtp.example.com")})
+	}
+	if c.Port < 0 || c.Port > 65535 {
+		faults = append(faults, &notifiers.FieldError{Key: "port", Err: errors.New("not a port; write one such as 587")})
+	}
+	from, err := mail.ParseAddress(c.From)
+	if err != nil {
+		faults = append(faults, &notifiers.FieldError{Key: "from", Err: fmt.Errorf("%q is no mail address; write one such as Qase <qase@example.com>", c.From)})
+	}
+	if strings.ContainsAny(c.Hello, " \r\n") {
+		faults = append(faults, &notifiers.FieldError{Key: "hello", Err: errors.New("not the name of a host")})
+	}
+	if c.OAuth2 != nil {
+		faults = append(faults, c.OAuth2.Check()...)
+	}
+	return from, append(faults, c.checkTLS(), c.checkAuth(), httpclient.CheckTimeout(c.Timeout))
+}
+
+func (c EmailConfig) checkTLS() error {
+	if modes := []string{"starttls", "implicit", "none"}; !slices.Contains(modes, c.TLS) {
+		return &notifiers.FieldError{Key: "tls", Err: fmt.Errorf("%q is none of %s", c.TLS, strings.Join(modes, ", "))}
+	}
+	return nil
+}
+
+func (c EmailConfig) checkAuth() error {
+	modes := append([]string{"auto", "plain", "login", "xoauth2", "none"}, lowered(secretive())...)
+	switch {
+	case !slices.Contains(modes, c.Auth):
+		return &notifiers.FieldError{Key: "auth", Err: fmt.Errorf("%q is none of %s", c.Auth, strings.Join(modes, ", "))}
+	case c.OAuth2 != nil && c.Password.IsSet():
+		return &notifiers.FieldError{Key: "oauth2", Err: errors.New("password is set too; keep one of them")}
+	case c.OAuth2 != nil && c.Auth != "xoauth2":
+		return &notifiers.FieldError{Key: "auth", Err: errors.New("oauth2 needs xoauth2; write that, or leave auth out")}
+	case c.Username == "" && c.Auth != "auto" && c.Auth != "none":
+		return &notifiers.FieldError{Key: "username", Err: fmt.Errorf("missing; auth: %s needs one", c.Auth)}
+	case c.Username != "" && c.Auth != "none" && c.OAuth2 == nil && !c.Password.IsSet():
+		return &notifiers.FieldError{Key: "password", Err: errors.New("missing; username needs one (or write auth: none)")}
+	case c.TLS == "none" && showsPassword(c.Auth) && !isLoopback(c.Host):
+		return &notifiers.FieldError{Key: "auth", Err: fmt.Errorf("%s would show the password to the network; write tls: starttls or implicit", c.Auth)}
+	}
+	return nil
+}
+
+// showsPassword reports whether a way to log in sends the password as it is.
+func showsPassword(auth string) bool { return auth == "plain" || auth == "login" || auth == "xoauth2" }
+
+// isLoopback reports whether host is this machine.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// checkEmailDefaults checks the addresses set on the notifier as far as they are no templates.
+func checkEmailDefaults(defaults json.RawMessage) error {
+	o, err := notifiers.MergeOptions[emailOptions](nil, defaults)
+	if err != nil {
+		return err
+	}
+	for key, list := range map[string][]string{"to": o.To, "cc": o.Cc, "bcc": o.Bcc, "reply_to": o.ReplyTo} {
+		if _, bad := parseAddresses(list); len(bad) > 0 {
+			return &notifiers.FieldError{Key: key, Err: fmt.Errorf("%q is no mail address", bad[0])}
+		}
+	}
+	return nil
+}
+
+// Preview returns the mail as the server would get it.
+func (n *EmailNotifier) Preview(m *notifiers.Message) ([]byte, error) {
+	letter, err := n.compose(context.Background(), m)
+	if err != nil {
+		return nil, err
+	}
+	return letter.data, nil
+}

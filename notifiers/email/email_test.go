@@ -1,0 +1,282 @@
+package email
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-message/mail"
+
+	"qaserelay/notifiers"
+)
+
+// mailTo is a message with these message options.
+func mailTo(options string) *notifiers.Message {
+	return SharedTestMessage(func(m *notifiers.Message) { m.Options = json.RawMessage(options) })
+}
+
+func TestMailsGoOverEverySecurityAndLogin(t *testing.T) {
+	tests := map[string]struct {
+		tls, auth string
+		mechs     []string
+	}{
+		"starttls":          {"starttls", "auto", nil},
+		"starttls, login":   {"starttls", "login", []string{"LOGIN"}},
+		"implicit":          {"implicit", "auto", nil},
+		"implicit, plain":   {"implicit", "plain", nil},
+		"auto takes login":  {"implicit", "auto", []string{"LOGIN"}},
+		"none, to loopback": {"none", "auto", nil},
+		"none, no login":    {"none", "none", nil},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			logins := 0
+			s := serveMail(t, &mailServer{mechs: tt.mechs, login: func(user, password string) error {
+				logins++
+				if user != "user" || password != testPassword {
+					return smtpError(535, "bad")
+				}
+				return nil
+			}}, tt.tls)
+			n := testEmail(t, s.port, s.roots, func(c *EmailConfig) { c.TLS, c.Auth = tt.tls, tt.auth })
+			r, err := n.Send(t.Context(), mailTo(`{"to":["bob@bar.io"]}`))
+			if err != nil || !strings.HasPrefix(r.Status, "250 ") {
+				t.Fatalf("%+v: %v", r, err)
+			}
+			if len(s.mails()) != 1 || (logins == 1) == (tt.auth == "none") {
+				t.Errorf("%d mails, %d logins", len(s.mails()), logins)
+			}
+		})
+	}
+}
+
+func TestMailsStayHomeWithoutTheSecurityAskedFor(t *testing.T) {
+	plain := serveMail(t, &mailServer{}, "none")
+	n := testEmail(t, plain.port, nil, func(c *EmailConfig) { c.TLS = "starttls" })
+	if _, err := n.Send(t.Context(), mailTo(`{"to":["bob@bar.io"]}`)); outcome(err) != "never" || !strings.Contains(err.Error(), "tls: ") {
+		t.Errorf("no STARTTLS: %v", err)
+	}
+	unknown := serveMail(t, &mailServer{}, "implicit")
+	n = testEmail(t, unknown.port, nil, func(c *EmailConfig) { c.TLS = "implicit" })
+	if _, err := n.Send(t.Context(), mailTo(`{"to":["bob@bar.io"]}`)); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("a certificate of nobody: %v", err)
+	}
+}
+
+func TestAPasswordIsNotShownToTheNetwork(t *testing.T) {
+	c := EmailConfig{Host: "smtp.example.com", Auth: "auto"}
+	if got, err := c.mechanism([]string{"PLAIN", "LOGIN"}, false); err == nil {
+		t.Errorf("chose %s", got)
+	}
+	if got, err := c.mechanism([]string{"PLAIN", "CRAM-MD5"}, false); got != "CRAM-MD5" {
+		t.Errorf("chose %s: %v", got, err)
+	}
+}
+
+func TestOneRefusedRecipientDoesNotStopTheOthers(t *testing.T) {
+	tests := map[string]struct {
+		options string
+		refuse  map[string]int
+		want    string
+		reach   []string
+		notes   string
+	}{
+		"all are taken": {`{"to":["a@x.io"],"cc":["B <b@x.io>"],"bcc":["c@x.io","A@x.io"]}`, nil, "delivered", []string{"a@x.io", "b@x.io", "c@x.io"}, ""},
+		"one is unknown": {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 550}, "delivered", []string{"b@x.io"},
+			"refused: a@x.io (550"},
+		"one is busy":                   {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 450}, "delivered", []string{"b@x.io"}, "refused for now: a@x.io (450"},
+		"all are unknown":               {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 550, "b@x.io": 550}, "never", nil, ""},
+		"one is unknown, one is busy":   {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 550, "b@x.io": 450}, "again", nil, ""},
+		"one is no address":             {`{"to":["a@x.io","nobody at all"]}`, nil, "delivered", []string{"a@x.io"}, `left out "nobody at all"`},
+		"one is empty":                  {`{"to":["a@x.io",""]}`, nil, "delivered", []string{"a@x.io"}, ""},
+		"none is an address":            {`{"to":["nobody","a@x.io\r\nRCPT TO:<e@x.io>"]}`, nil, "never", nil, ""},
+		"there is none":                 {`{"cc":[""]}`, nil, "never", nil, ""},
+		"more than the server can take": {`{"to":["a@x.io","b@x.io","c@x.io"]}`, map[string]int{"c@x.io": 452}, "delivered", []string{"a@x.io", "b@x.io", "c@x.io"}, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			refused := map[string]bool{}
+			s := serveMail(t, &mailServer{onRcpt: func(to string) error {
+				code := tt.refuse[to]
+				if code == 0 || code == 452 && refused[to] {
+					return nil
+				}
+				refused[to] = true
+				return smtpError(code, "no")
+			}}, "none")
+			r, err := testEmail(t, s.port, nil).Send(t.Context(), mailTo(tt.options))
+			if got := outcome(err); got != tt.want {
+				t.Fatalf("got %s: %v", got, err)
+			}
+			var reached []string
+			for _, m := range s.mails() {
+				reached = append(reached, m.to...)
+			}
+			if !slices.Equal(reached, tt.reach) {
+				t.Errorf("reached %v, want %v", reached, tt.reach)
+			}
+			if !strings.Contains(r.Response, tt.notes) {
+				t.Errorf("the receipt says %q", r.Response)
+			}
+			if tt.want == "delivered" && (tt.notes == "") != (r.Missed == "") || !strings.Contains(r.Missed, tt.notes) || strings.Contains(r.Missed, testPassword) {
+				t.Errorf("the receipt says that it missed %q", r.Missed)
+			}
+		})
+	}
+}
+
+func TestAConnectionIsUsedAgainUntilItBreaks(t *testing.T) {
+	s := serveMail(t, &mailServer{}, "none")
+	n := testEmail(t, s.port, nil)
+	send := func() {
+		t.Helper()
+		if _, err := n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send()
+	send()
+	if s.sessions != 1 {
+		t.Errorf("%d connections for two mails", s.sessions)
+	}
+	n.pool.idle[0].conn.Close()
+	send()
+	if s.sessions != 2 || len(s.mails()) != 3 {
+		t.Errorf("%d connections, %d mails", s.sessions, len(s.mails()))
+	}
+	idle := n.pool.idle[0]
+	n.pool.expire(idle)
+	n.pool.expire(idle)
+	if len(n.pool.idle) != 0 {
+		t.Error("an expired connection stays")
+	}
+}
+
+func TestMailHeader(t *testing.T) {
+	n := testEmail(t, 25, nil, func(c *EmailConfig) { c.From = "Qäse <qase@mail.example.com>" })
+	m := mailTo(`{"to":["a@x.io"],"bcc":["hidden@x.io"],"reply_to":["r@x.io"],"subject":"Prüfung\r\nBcc: evil@x.io"}`)
+	data, err := n.Preview(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := mail.CreateReader(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"Subject": "Prüfung Bcc: evil@x.io", "Message-Id": "<" + m.ID + "@mail.example.com>",
+		"Auto-Submitted": "auto-generated", "To": "<a@x.io>", "Reply-To": "<r@x.io>", "Bcc": "",
+		"Date": m.CreatedAt.Format(time.RFC1123Z),
+	}
+	for key, value := range want {
+		if got, _ := r.Header.Text(key); got != value {
+			t.Errorf("%s: got %q, want %q", key, got, value)
+		}
+	}
+	if strings.Contains(string(data), "hidden@x.io") {
+		t.Error("the mail shows who gets a hidden copy")
+	}
+}
+
+func TestMailsOfAnySizeAreWhole(t *testing.T) {
+	for name, text := range map[string]string{
+		"words": strings.Repeat("word ", 20_000), "one line": strings.Repeat("x", 100_000),
+		"dots": strings.Repeat(".\n\n", 10_000), "quotes": strings.Repeat(">", 5_000) + " x", "lists": strings.Repeat("- ", 2_000) + "x",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serveMail(t, &mailServer{}, "none")
+			m := mailTo(`{"to":["a@x.io"]}`)
+			m.Title, m.Body = text, text
+			if _, err := testEmail(t, s.port, nil).Send(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			r, err := mail.CreateReader(strings.NewReader(s.mails()[0].data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				p, err := r.NextPart()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if b, err := io.ReadAll(p.Body); err != nil || len(b) < 5_000 && name != "lists" && name != "quotes" {
+					t.Errorf("a part of %d bytes: %v", len(b), err)
+				}
+			}
+		})
+	}
+}
+
+func TestEmailConfigErrorsNameTheKey(t *testing.T) {
+	for key, edit := range map[string]func(*EmailConfig){
+		"host":     func(c *EmailConfig) { c.Host = "" },
+		"port":     func(c *EmailConfig) { c.Port = 70000 },
+		"from":     func(c *EmailConfig) { c.From = "nobody" },
+		"hello":    func(c *EmailConfig) { c.Hello = "a b" },
+		"tls":      func(c *EmailConfig) { c.TLS = "ssl" },
+		"auth":     func(c *EmailConfig) { c.Auth = "plain"; c.TLS = "none" },
+		"username": func(c *EmailConfig) { c.Auth = "login"; c.Username = "" },
+		"password": func(c *EmailConfig) { c.Password = notifiers.Secret{} },
+		"timeout":  func(c *EmailConfig) { c.Timeout = -1 },
+	} {
+		c := Kind().Config().(*EmailConfig)
+		c.Host, c.From, c.Username, c.Password = "smtp.example.com", "a@x.io", "u", notifiers.NewSecret("p")
+		edit(c)
+		_, err := NewEmail(c, nil)
+		checkField(t, err, key)
+	}
+	c := &EmailConfig{Host: "h", From: "a@x.io", TLS: "starttls", Auth: "auto", Timeout: 1}
+	_, err := NewEmail(c, []byte(`{"cc":["nobody"]}`))
+	checkField(t, err, "cc")
+	n, err := NewEmail(c, nil)
+	if err != nil || n.(*EmailNotifier).config.Port != 587 {
+		t.Errorf("%v", err)
+	}
+}
+
+// checkHTML fails if there is any tag or attribute that we do not write ourselves.
+func checkHTML(t *testing.T, s string) {
+	t.Helper()
+	tag := regexp.MustCompile(`^</?(p|h[1-6]|ul|ol|li|blockquote|pre|code|em|strong|del|br|hr|a|table|thead|tbody|tr|th|td)` +
+		`( (style|class|start|href)="[^"<>]*")*>`)
+	link := regexp.MustCompile(`href="([^"]*)"`)
+	for rest := s; ; {
+		i := strings.IndexByte(rest, '<')
+		if i < 0 {
+			return
+		}
+		rest = rest[i:]
+		found := tag.FindString(rest)
+		if found == "" {
+			t.Fatalf("unsafe HTML %q in %q", rest[:min(len(rest), 80)], s)
+		}
+		if href := link.FindStringSubmatch(found); href != nil && !regexp.MustCompile(`^(https?://|mailto:)`).MatchString(href[1]) {
+			t.Fatalf("unsafe link %q", href[1])
+		}
+		rest = rest[len(found):]
+	}
+}
+
+func FuzzMailTextIsNeverHTML(f *testing.F) {
+	for _, s := range []string{richBody, hostileBody, `[x](<https://e.x/" onclick="y>)`, "```<script>\n</pre><script>", "<https://x/\"y>"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		body, err := bodyHTML(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkHTML(t, string(body))
+		if !strings.Contains(mailText(SharedTestMessage(func(m *notifiers.Message) { m.Body = s })), "failed-run") {
+			t.Error("the text has no footer")
+		}
+	})
+}

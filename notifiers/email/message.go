@@ -1,0 +1,201 @@
+package email
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	netmail "net/mail"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/wneessen/go-mail"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/markup"
+)
+
+// Titles are cut in mails: a subject is one line in a list.
+const (
+	maxSubject   = 250
+	maxMailTitle = 1000
+)
+
+// letter is a mail ready to be handed to a server.
+type letter struct {
+	from       string   // the envelope's sender, in angle brackets
+	recipients []string // the envelope's recipients, in angle brackets
+	data       []byte   // header and body (RFC 5322)
+	notes      []string // what was left out
+}
+
+// compose writes the mail for m, the same bytes at every attempt.
+func (n *EmailNotifier) compose(ctx context.Context, m *notifiers.Message) (letter, error) {
+	o, err := notifiers.MergeOptions[emailOptions](n.defaults, m.Options)
+	if err != nil {
+		return letter{}, err
+	}
+	msg := mail.NewMsg(mail.WithNoDefaultUserAgent(), mail.WithBoundary(boundary(m)))
+	msg.FromMailAddress(n.from)
+	l := letter{from: envelope(n.from)}
+	to := l.address("to", o.To)
+	cc := l.address("cc", o.Cc)
+	bcc := l.address("bcc", o.Bcc)
+	replyTo := l.address("reply_to", o.ReplyTo)
+	l.recipients = envelopes(to, cc, bcc)
+	if len(l.recipients) == 0 {
+		return l, noRecipient(l.notes)
+	}
+	msg.ToMailAddress(to...)
+	msg.CcMailAddress(cc...)
+	if len(replyTo) > 0 {
+		msg.ReplyToMailAddress(replyTo...)
+	}
+	n.head(msg, m, o.subject(ctx, m))
+	n.thread(msg, o.threadKey(m))
+	if err := n.writeBodies(msg, m); err != nil {
+		return l, err
+	}
+	var b bytes.Buffer
+	if _, err := msg.WriteTo(&b); err != nil {
+		return l, fmt.Errorf("writing the mail: %w", err)
+	}
+	l.data = b.Bytes()
+	return l, nil
+}
+
+// address parses a list of addresses and notes those that are none.
+func (l *letter) address(key string, list []string) []*netmail.Address {
+	good, bad := parseAddresses(list)
+	for _, s := range bad {
+		l.notes = append(l.notes, fmt.Sprintf("%s: left out %q, which is no mail address", key, notifiers.Cut(notifiers.OneLine(s), 100)))
+	}
+	return good
+}
+
+func noRecipient(notes []string) error {
+	if len(notes) == 0 {
+		return errors.New("to: there is no recipient; write one on the notifier or in the rule, such as to: [qa@example.com]")
+	}
+	return fmt.Errorf("there is no valid recipient: %s", strings.Join(notes, "; "))
+}
+
+// head sets the header fields but for the addresses. The last ones keep programs from answering (RFC 3834, section 5; MS-OXCMAIL).
+func (n *EmailNotifier) head(msg *mail.Msg, m *notifiers.Message, subject string) {
+	msg.Subject(subject)
+	msg.SetDateWithValue(m.CreatedAt)
+	msg.SetMessageIDWithValue(notifiers.OneLine(m.ID) + "@" + n.domain())
+	msg.SetGenHeader("List-Id", n.listID(m.Rule))
+	msg.SetGenHeader("Auto-Submitted", "auto-generated")
+	msg.SetGenHeader("Precedence", "bulk")
+	msg.SetGenHeader("X-Auto-Response-Suppress", "All")
+}
+
+// mailTitle is the title, or what else says what the mail is about.
+func mailTitle(m *notifiers.Message) string {
+	if title := notifiers.OneLine(m.Title); title != "" {
+		return title
+	}
+	return strings.Join(append([]string{"Qase"}, m.Origin()...), " · ")
+}
+
+// writeBodies adds the text, and as the better alternative the HTML (RFC 2046, section 5.1.4).
+func (n *EmailNotifier) writeBodies(msg *mail.Msg, m *notifiers.Message) error {
+	page, err := n.mailHTML(m)
+	if err != nil {
+		return err
+	}
+	msg.SetBodyString(mail.TypeTextPlain, mailText(m))
+	msg.AddAlternativeString(mail.TypeTextHTML, page)
+	return nil
+}
+
+// boundary is the line between the parts, which cannot be foreseen by who writes one of them.
+func boundary(m *notifiers.Message) string {
+	sum := sha256.Sum256([]byte(m.ID + "\n" + m.Title + "\n" + m.WholeBody()))
+	return hex.EncodeToString(sum[:20])
+}
+
+// parseAddresses splits a list into mail addresses and what is none. Empty entries are neither.
+func parseAddresses(list []string) (good []*netmail.Address, bad []string) {
+	for _, s := range list {
+		if strings.TrimSpace(s) == "" {
+			continue
+		}
+		a, err := netmail.ParseAddress(s)
+		if err != nil || !isSound(a.Address) {
+			bad = append(bad, s)
+			continue
+		}
+		good = append(good, a)
+	}
+	return good, bad
+}
+
+// isSound reports whether a parsed address can stand in a command and a header. Programs that read mails may decode encoded words (=?…?=) in
+// it, which can hide anything.
+func isSound(address string) bool {
+	domain := address[strings.LastIndexByte(address, '@')+1:]
+	return !strings.ContainsAny(domain, ` <>(),;"\?=`) && !strings.Contains(address, "=?") && !strings.ContainsFunc(address, unicode.IsControl)
+}
+
+// envelope is the address as it stands in an SMTP command.
+func envelope(a *netmail.Address) string { return (&netmail.Address{Address: a.Address}).String() }
+
+// envelopes lists each recipient once.
+func envelopes(lists ...[]*netmail.Address) []string {
+	var out []string
+	for _, a := range slices.Concat(lists...) {
+		if e := envelope(a); !slices.ContainsFunc(out, func(o string) bool { return strings.EqualFold(o, e) }) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// mailText is the mail for readers of plain text.
+func mailText(m *notifiers.Message) string {
+	title := notifiers.Cut(mailTitle(m), maxMailTitle)
+	parts := []string{title + "\n" + strings.Repeat("=", min(max(markup.Columns(title), 3), 72))}
+	parts = append(parts, markup.RenderText(plainDialect(), m.Body)...)
+	if fields := mailFields(m); fields != "" {
+		parts = append(parts, fields)
+	}
+	if clean, ok := markup.CleanURL(m.URL); ok {
+		parts = append(parts, "Open in Qase: "+clean)
+	}
+	origin := append([]string{notifiers.OneLine(m.Level)}, m.Origin()...)
+	parts = append(parts, "-- \n"+strings.Join(origin, " · "))
+	return strings.Join(parts, "\n\n") + "\n"
+}
+
+// mailFields is one line of plain text for each field.
+func mailFields(m *notifiers.Message) string {
+	var lines []string
+	for _, f := range markup.RichFields(m, notifiers.FieldText) {
+		lines = append(lines, f.Name+": "+markup.PlainMarkup(notifiers.CleanText).Line(f.Value))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// plainDialect is text for people, without markup.
+func plainDialect() markup.Dialect {
+	return markup.Dialect{
+		Text:  func(s string) string { return s },
+		Code:  func(s string) string { return "`" + s + "`" },
+		Fence: func(s string) string { return markup.Indent(s, "    ", "    ") },
+		Link: func(url, label string) string {
+			if label == "" || label == url || "mailto:"+label == url {
+				return strings.TrimPrefix(url, "mailto:")
+			}
+			return label + " <" + url + ">"
+		},
+		Heading: func(level int, s string) string {
+			return s + "\n" + strings.Repeat("-", min(max(markup.Columns(s), 3), 72))
+		},
+		Strike: "~", Quote: "> ", Rule: strings.Repeat("-", 40),
+	}
+}

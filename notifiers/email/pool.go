@@ -1,0 +1,55 @@
+package email
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// smtpIdle is how long a session stays open without a mail.
+const smtpIdle = 10 * time.Second
+
+// smtpPool holds the sessions that nobody uses, at most EmailConcurrency of them and each for smtpIdle. Its zero
+// value is ready, and it may be used from many goroutines.
+type smtpPool struct {
+	mu   sync.Mutex
+	idle []*smtpSession
+}
+
+// take returns the session that was used last, or nil.
+func (p *smtpPool) take() *smtpSession {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) == 0 {
+		return nil
+	}
+	s := p.idle[len(p.idle)-1]
+	p.idle = p.idle[:len(p.idle)-1]
+	s.expiry.Stop()
+	return s
+}
+
+// put keeps a session for the next mail.
+func (p *smtpPool) put(s *smtpSession) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) >= EmailConcurrency {
+		s.close()
+		return
+	}
+	s.expiry = time.AfterFunc(smtpIdle, func() { p.expire(s) })
+	p.idle = append(p.idle, s)
+}
+
+// expire ends a session, unless it was taken meanwhile.
+func (p *smtpPool) expire(s *smtpSession) {
+	p.mu.Lock()
+	i := slices.Index(p.idle, s)
+	if i >= 0 {
+		p.idle = slices.Delete(p.idle, i, i+1)
+	}
+	p.mu.Unlock()
+	if i >= 0 {
+		s.quit()
+	}
+}

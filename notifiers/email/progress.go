@@ -1,0 +1,123 @@
+package email
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
+)
+
+// mailMemory is how long it is remembered which recipients have a mail: longer than anybody tries again.
+const mailMemory = 60 * 24 * time.Hour
+
+// progress is how far one delivery has come in its attempts so far. It is remembered as soon as some recipients have the mail while
+// others may still get it, so that the next attempt is for those alone.
+type progress struct {
+	Taken   []string `json:"taken"`             // recipients that have the mail
+	Refused []string `json:"refused,omitempty"` // recipients that will not get it
+	Why     []string `json:"why,omitempty"`     // for each of those, in words
+
+	stored []byte // as it is in the memory
+}
+
+func progressKey(m *notifiers.Message) string { return "mail/" + m.ID }
+
+// readProgress returns what is remembered of a delivery. Without a memory that is nothing.
+func readProgress(ctx context.Context, m *notifiers.Message) (p progress, err error) {
+	if m.Memory == nil {
+		return p, nil
+	}
+	if p.stored, err = m.Memory.Get(ctx, progressKey(m)); err != nil || p.stored == nil {
+		return p, err
+	}
+	return p, json.Unmarshal(p.stored, &p)
+}
+
+// left are those of the recipients who may still get the mail.
+func (p progress) left(recipients []string) []string {
+	return slices.DeleteFunc(slices.Clone(recipients), func(r string) bool {
+		return slices.Contains(p.Taken, r) || slices.Contains(p.Refused, r)
+	})
+}
+
+// with adds what became of an attempt, and returns those that may get the mail in the next one.
+func (p *progress) with(r mailResult) (waiting []refusal) {
+	p.Taken = append(p.Taken, r.taken...)
+	for _, one := range r.refused {
+		if !one.final() {
+			waiting = append(waiting, one)
+			continue
+		}
+		p.Refused = append(p.Refused, one.recipient)
+		p.Why = append(p.Why, refusals([]refusal{one})[0])
+	}
+	return waiting
+}
+
+// remember keeps the progress, also when the attempt's time is over: without it the next attempt would reach some twice.
+func (p progress) remember(ctx context.Context, m *notifiers.Message) error {
+	value, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return p.swap(ctx, m, value)
+}
+
+// forget drops what was remembered of a delivery that is done. If that fails, it is forgotten in time.
+func (p progress) forget(ctx context.Context, m *notifiers.Message) {
+	if p.stored != nil {
+		_ = p.swap(ctx, m, nil)
+	}
+}
+
+func (p progress) swap(ctx context.Context, m *notifiers.Message, value []byte) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	done, err := m.Memory.Swap(ctx, progressKey(m), p.stored, value, mailMemory)
+	if err == nil && !done {
+		err = errors.New("another attempt was made at the same time")
+	}
+	return err
+}
+
+// receipt tells the server's word, and who does not get the mail. Those that are waiting are told apart only if they can be.
+func (p progress) receipt(r mailResult, notes []string, m httpclient.Masker) notifiers.Receipt {
+	notes = slices.Clone(notes)
+	for _, why := range p.Why {
+		notes = append(notes, "refused: "+why)
+	}
+	for _, one := range r.refused {
+		if !one.final() {
+			notes = append(notes, "refused for now: "+refusals([]refusal{one})[0])
+		}
+	}
+	return notifiers.Receipt{
+		Status:   m.Mask(notifiers.Cut(notifiers.OneLine(r.answer), 500)),
+		Response: notifiers.CutBytes(m.Mask(strings.Join(notes, "\n")), httpclient.MaxReceipt),
+		Missed:   m.Mask(notifiers.Cut(missed(notes), 500)),
+	}
+}
+
+// missed sums up in one line who does not get the mail.
+func missed(notes []string) string {
+	if len(notes) > 1 {
+		return fmt.Sprintf("not to all: %s, and %d more", notifiers.OneLine(notes[0]), len(notes)-1)
+	} else if len(notes) == 1 {
+		return "not to all: " + notifiers.OneLine(notes[0])
+	}
+	return ""
+}
+
+// unsent adds to an error that some have the mail in spite of it.
+func (p progress) unsent(err error) error {
+	if len(p.Taken) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w (%d recipients have the mail already, and will not get it again)", err, len(p.Taken))
+}

@@ -1,0 +1,139 @@
+package email
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/textproto"
+	"slices"
+	"strings"
+
+	"github.com/wneessen/go-mail/smtp"
+
+	"qaserelay/notifiers"
+)
+
+// mailResult is what became of one mail in one attempt. Recipients in neither list have not been reached.
+type mailResult struct {
+	taken   []string  // recipients for whom the server has the mail
+	refused []refusal // recipients that it does not take, for good or for now
+	answer  string    // the server's word at the end
+}
+
+// refusal is a recipient that the server does not take, and why.
+type refusal struct {
+	recipient string
+	err       *textproto.Error
+}
+
+// final reports whether another attempt would not help.
+func (r refusal) final() bool { return r.err.Code >= 500 }
+
+// send hands the letter over to these recipients. Those that are too many for one transaction (RFC 5321, section 4.5.3.1.10) get
+// another. The error is nil if somebody gets the mail; then those that a later transaction does not reach are refused.
+func (s *smtpSession) send(ctx context.Context, l letter, recipients []string) (mailResult, error) {
+	stop := s.conn.Follow(ctx)
+	defer stop()
+	var total mailResult
+	for left := recipients; len(left) > 0; {
+		part, err := s.transact(l, left)
+		if err != nil && len(total.taken) == 0 {
+			total.refused = append(total.refused, part.refused...)
+			return total, err
+		}
+		if err != nil {
+			return total.withUnsent(left, err), nil
+		}
+		total.taken, total.answer = append(total.taken, part.taken...), part.answer
+		left = nil
+		for _, r := range part.refused {
+			if r.err.Code == 452 {
+				left = append(left, r.recipient)
+				continue
+			}
+			total.refused = append(total.refused, r)
+		}
+	}
+	return total, nil
+}
+
+// withUnsent adds those that a later transaction did not reach.
+func (r mailResult) withUnsent(recipients []string, err error) mailResult {
+	reply := &textproto.Error{Code: 400, Msg: err.Error()}
+	errors.As(err, &reply)
+	for _, who := range recipients {
+		r.refused = append(r.refused, refusal{who, reply})
+	}
+	return r
+}
+
+// transact runs one mail transaction: all recipients first, then the mail for those that were accepted.
+func (s *smtpSession) transact(l letter, recipients []string) (r mailResult, err error) {
+	if err := s.client.Mail(l.from); err != nil {
+		return r, fmt.Errorf("naming the sender %s: %w", l.from, err)
+	}
+	for _, who := range recipients {
+		err := s.client.Rcpt(who)
+		var reply *textproto.Error
+		switch {
+		case err == nil:
+			r.taken = append(r.taken, who)
+			continue
+		case !errors.As(err, &reply), reply.Code == 421:
+			return mailResult{refused: r.refused}, fmt.Errorf("naming the recipient %s: %w", who, err)
+		}
+		r.refused = append(r.refused, refusal{who, reply})
+	}
+	if len(r.taken) == 0 {
+		return r, &refusedError{r.refused}
+	}
+	if r.answer, err = s.data(l); err != nil {
+		return mailResult{refused: r.refused}, err
+	}
+	return r, nil
+}
+
+// data sends the mail itself, and returns the server's word at its end.
+func (s *smtpSession) data(l letter) (string, error) {
+	w, err := s.client.Data()
+	if err != nil {
+		return "", fmt.Errorf("announcing the mail: %w", err)
+	}
+	s.handed = true
+	// Closing the writer would end the mail, and so the server would take a part of it for the whole.
+	if _, err := w.Write(l.data); err != nil {
+		return "", fmt.Errorf("handing it over: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return "", fmt.Errorf("handing it over: %w", err)
+	}
+	if dc, ok := w.(*smtp.DataCloser); ok {
+		return "250 " + dc.ServerResponse(), nil
+	}
+	return "250 OK", nil
+}
+
+// refusedError says that the server takes none of the recipients. It unwraps to the first refusal that may pass.
+type refusedError struct{ refused []refusal }
+
+func (e *refusedError) Error() string {
+	return "every recipient was refused: " + strings.Join(refusals(e.refused), "; ")
+}
+
+func (e *refusedError) Unwrap() error {
+	if i := slices.IndexFunc(e.refused, func(r refusal) bool { return !r.final() }); i >= 0 {
+		return e.refused[i].err
+	}
+	return e.refused[0].err
+}
+
+func refusals(list []refusal) []string {
+	out := make([]string, len(list))
+	for i, r := range list {
+		out[i] = fmt.Sprintf("%s (%s)", bare(r.recipient), notifiers.OneLine(r.err.Error()))
+	}
+	return out
+}
+
+// bare is an address without its angle brackets.
+func bare(recipient string) string { return strings.Trim(recipient, "<>") }

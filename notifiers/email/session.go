@@ -1,0 +1,136 @@
+package email
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/textproto"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wneessen/go-mail/smtp"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
+)
+
+// smtpSession is one connection to a mail server, logged in. One goroutine at a time may use it.
+type smtpSession struct {
+	conn   *httpclient.LimitedConn
+	client *smtp.Client
+	expiry *time.Timer // closes the session while it is in the pool
+	handed bool        // the server may have the mail
+}
+
+// maxReset is how long an idle session may take to show that it still works.
+const maxReset = 5 * time.Second
+
+// idle returns a session from the pool that still works and has forgotten the last mail, or nil.
+func (n *EmailNotifier) idle(ctx context.Context) *smtpSession {
+	for s := n.pool.take(); s != nil; s = n.pool.take() {
+		soon, cancel := context.WithTimeout(ctx, maxReset)
+		stop := s.conn.Follow(soon)
+		err := s.client.Reset()
+		alive := stop()
+		cancel()
+		if alive && err == nil {
+			s.handed = false
+			return s
+		}
+		s.close()
+	}
+	return nil
+}
+
+// release gives a session back after a mail that ended with err.
+func (n *EmailNotifier) release(s *smtpSession, err error) {
+	if s.reusable(err) {
+		n.pool.put(s)
+	} else {
+		s.close()
+	}
+}
+
+// dial connects, encrypts and logs in.
+func (n *EmailNotifier) dial(ctx context.Context) (*smtpSession, error) {
+	addr := net.JoinHostPort(n.config.Host, strconv.Itoa(n.config.Port))
+	raw, err := n.Guard.Dialer().DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to %s: %w", addr, err)
+	}
+	s := &smtpSession{conn: &httpclient.LimitedConn{Conn: raw}}
+	stop := s.conn.Follow(ctx)
+	defer stop()
+	if err := n.greet(s); err != nil {
+		s.close()
+		return nil, fmt.Errorf("greeting %s: %w", addr, turnedAway(err))
+	}
+	if err := n.login(ctx, s.client); err != nil {
+		s.close()
+		return nil, fmt.Errorf("logging in to %s: %w", addr, err)
+	}
+	return s, nil
+}
+
+// turnedAway tells what to do about a server that refuses us before it knows what we want.
+func turnedAway(err error) error {
+	var reply *textproto.Error
+	if errors.As(err, &reply) && reply.Code >= 500 {
+		return &notifiers.PermanentError{Err: fmt.Errorf("%w: check host and port, and that the server takes mail from this machine", err)}
+	}
+	return err
+}
+
+// greet says hello and encrypts the connection as configured.
+func (n *EmailNotifier) greet(s *smtpSession) error {
+	var conn net.Conn = s.conn
+	if n.config.TLS == "implicit" {
+		conn = tls.Client(conn, n.TLSConfig)
+	}
+	client, err := smtp.NewClient(conn, n.config.Host)
+	if err != nil {
+		return err
+	}
+	s.client = client
+	if err := client.Hello(n.config.hello()); err != nil {
+		return err
+	}
+	if n.config.TLS != "starttls" {
+		return nil
+	}
+	if ok, _ := client.Extension("STARTTLS"); !ok {
+		return &notifiers.PermanentError{Err: errors.New("the server offers no STARTTLS; write tls: implicit, or tls: none for a server you trust the way to")}
+	}
+	return client.StartTLS(n.TLSConfig)
+}
+
+// hello is how we call ourselves.
+func (c EmailConfig) hello() string {
+	if c.Hello != "" {
+		return c.Hello
+	}
+	if name, err := os.Hostname(); err == nil && name != "" && !strings.ContainsAny(name, " \r\n") {
+		return name
+	}
+	return "localhost"
+}
+
+// close drops the connection. A transaction that was not finished does not take place.
+func (s *smtpSession) close() { _ = s.conn.Close() }
+
+// quit ends an idle session politely and within a second.
+func (s *smtpSession) quit() {
+	_ = s.conn.SetDeadline(time.Now().Add(time.Second))
+	_ = s.client.Quit()
+	s.close()
+}
+
+// reusable reports whether the session can carry another mail after one that ended with err.
+func (s *smtpSession) reusable(err error) bool {
+	var reply *textproto.Error
+	return err == nil || errors.As(err, &reply) && reply.Code != 421
+}

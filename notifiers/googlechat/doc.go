@@ -1,0 +1,2 @@
+// Package googlechat sends messages to Google Chat.
+package googlechat

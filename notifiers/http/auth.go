@@ -1,0 +1,90 @@
+package http
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"golang.org/x/oauth2"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
+)
+
+// basicAuth is a name and a password to log in with (RFC 7617).
+type basicAuth struct {
+	// Name to log in with.
+	Username string `yaml:"username"`
+	// Password to log in with.
+	Password notifiers.Secret `yaml:"password" secret:"true"`
+}
+
+// checkAuth finds faults in how requests log in. There is at most one way.
+func (c HTTPConfig) checkAuth(defaults json.RawMessage) (faults []error) {
+	ways := c.authWays()
+	if len(ways) > 1 {
+		faults = append(faults, &notifiers.FieldError{Key: ways[1], Err: fmt.Errorf("%s is set too; keep one of them", ways[0])})
+	}
+	o, err := notifiers.MergeOptions[HTTPOptions](nil, defaults)
+	if err == nil && len(ways) > 0 {
+		if err := checkOneLogin(ways[0], o); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	if c.BasicAuth != nil && (c.BasicAuth.Username == "" || strings.Contains(c.BasicAuth.Username, ":")) {
+		faults = append(faults, &notifiers.FieldError{Key: "basic_auth.username", Err: errors.New("write a name without a colon")})
+	}
+	if c.OAuth2 != nil {
+		faults = append(faults, c.OAuth2.Check()...)
+	}
+	return faults
+}
+
+// authWays lists the keys by which requests log in.
+func (c HTTPConfig) authWays() (ways []string) {
+	if c.BasicAuth != nil {
+		ways = append(ways, "basic_auth")
+	}
+	if c.Bearer.IsSet() {
+		ways = append(ways, "bearer")
+	}
+	if c.OAuth2 != nil {
+		ways = append(ways, "oauth2")
+	}
+	return ways
+}
+
+// checkOneLogin refuses options that log in themselves beside the way that the notifier has.
+func checkOneLogin(way string, o HTTPOptions) error {
+	for name := range o.Headers {
+		if strings.EqualFold(name, "Authorization") {
+			return &notifiers.FieldError{Key: "headers", Err: fmt.Errorf("Authorization is set by %s; keep one of them", way)}
+		}
+	}
+	if u, err := httpclient.HTTPURL(o.URL); err == nil && u.User != nil {
+		return &notifiers.FieldError{Key: "url", Err: fmt.Errorf("it holds a name to log in with, and %s is set too; keep one of them", way)}
+	}
+	return nil
+}
+
+// authorize sets the Authorization header, if the notifier logs in. cached says that the login is a token from an earlier call, which
+// the receiver may have forgotten since.
+func (n *HTTPNotifier) authorize(ctx context.Context, h http.Header) (cached bool, err error) {
+	switch {
+	case n.config.BasicAuth != nil:
+		r := http.Request{Header: h}
+		r.SetBasicAuth(n.config.BasicAuth.Username, n.config.BasicAuth.Password.Value())
+	case n.config.Bearer.IsSet():
+		h.Set("Authorization", "Bearer "+n.config.Bearer.Value())
+	case n.tokens != nil:
+		var token *oauth2.Token
+		if token, cached, err = n.tokens.Get(ctx); err != nil {
+			return false, err
+		}
+		h.Set("Authorization", token.Type()+" "+token.AccessToken)
+	}
+	return cached, nil
+}

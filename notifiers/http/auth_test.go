@@ -1,0 +1,241 @@
+package http
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
+)
+
+const (
+	testClientSecret = "cl1ent-s3cret"
+	testAccess       = "t0ken-s3cret"
+)
+
+// login is what a receiver sees of the ways to log in.
+func login(t *testing.T, edit func(*HTTPConfig), serve http.HandlerFunc) notifiers.Notifier {
+	t.Helper()
+	c := &HTTPConfig{Timeout: 10 * time.Second}
+	edit(c)
+	n, err := NewHTTP(c, fmt.Appendf(nil, `{"url":%q}`, server(t, serve)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func oauth2To(url string) func(*HTTPConfig) {
+	return func(c *HTTPConfig) {
+		c.OAuth2 = &httpclient.Oauth2Config{
+			ClientID: "relay", ClientSecret: notifiers.NewSecret(testClientSecret), TokenURL: url,
+			Scopes: []string{"hooks.write", "runs"}, EndpointParams: map[string]string{"audience": "hooks"},
+		}
+	}
+}
+
+// tokenEndpoint gives out token-1, token-2 … for an hour each, and counts them.
+func tokenEndpoint(t *testing.T, given *atomic.Int32) string {
+	return server(t, func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		if user != "relay" || password != testClientSecret || r.FormValue("grant_type") != "client_credentials" ||
+			r.FormValue("scope") != "hooks.write runs" || r.FormValue("audience") != "hooks" {
+			t.Errorf("the token endpoint was asked %v as %s", r.Form, user)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"access_token":"%s-%d","token_type":"Bearer","expires_in":3600}`, testAccess, given.Add(1))
+	})
+}
+
+func TestHTTPLogsInAsConfigured(t *testing.T) {
+	for name, tt := range map[string]struct {
+		edit func(*HTTPConfig)
+		want string
+	}{
+		"not at all": {func(*HTTPConfig) {}, ""},
+		"with name and password": {func(c *HTTPConfig) {
+			c.BasicAuth = &basicAuth{Username: "u", Password: notifiers.NewSecret("pässword")}
+		}, "Basic dTpww6Rzc3dvcmQ="},
+		"with a token":               {func(c *HTTPConfig) { c.Bearer = notifiers.NewSecret(testAccess) }, "Bearer " + testAccess},
+		"with a token from endpoint": {oauth2To(tokenEndpoint(t, new(atomic.Int32))), "Bearer " + testAccess + "-1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got string
+			n := login(t, tt.edit, func(_ http.ResponseWriter, r *http.Request) { got = r.Header.Get("Authorization") })
+			for range 2 {
+				if _, err := n.Send(t.Context(), SharedTestMessage()); err != nil || got != tt.want {
+					t.Errorf("got %q, want %q: %v", got, tt.want, err)
+				}
+			}
+		})
+	}
+}
+
+func TestOneTokenServesManyRequestsUntilItIsRefused(t *testing.T) {
+	var given atomic.Int32
+	var refused sync.Map
+	n := login(t, oauth2To(tokenEndpoint(t, &given)), func(w http.ResponseWriter, r *http.Request) {
+		if _, bad := refused.Load(r.Header.Get("Authorization")); bad {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	})
+	sendAll := func() {
+		t.Helper()
+		var wg sync.WaitGroup
+		for range 16 {
+			wg.Go(func() {
+				if _, err := n.Send(t.Context(), SharedTestMessage()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	sendAll()
+	if given.Load() != 1 {
+		t.Errorf("%d tokens for 16 requests at once", given.Load())
+	}
+	refused.Store("Bearer "+testAccess+"-1", true)
+	sendAll()
+	if given.Load() != 2 {
+		t.Errorf("%d tokens after one was refused", given.Load())
+	}
+	refused.Store("Bearer "+testAccess+"-2", true)
+	refused.Store("Bearer "+testAccess+"-3", true)
+	if _, err := n.Send(t.Context(), SharedTestMessage()); outcome(err) != "never" || notifiers.Reason(err) != notifiers.ReasonAuth {
+		t.Errorf("a new token that is refused too: %s: %v", outcome(err), err)
+	}
+}
+
+func TestWhatTheTokenEndpointSaysIsClassed(t *testing.T) {
+	for name, tt := range map[string]struct {
+		serve        http.HandlerFunc
+		want, reason string
+		says         string
+	}{
+		"wrong secret":  {echoForm(401, nil), "never", notifiers.ReasonAuth, "check oauth2.client_id, client_secret"},
+		"no such scope": {echoForm(400, nil), "never", notifiers.ReasonAuth, "scopes"},
+		"not there":     {echoForm(404, nil), "never", notifiers.ReasonAuth, "check oauth2.token_url"},
+		"redirect":      {echoForm(302, http.Header{"Location": {"http://127.0.0.1/" + testClientSecret}}), "never", notifiers.ReasonAuth, "token_url"},
+		"down":          {echoForm(503, nil), "again", notifiers.ReasonServer, "503"},
+		"busy":          {echoForm(429, http.Header{"Retry-After": {"7"}}), "not before", notifiers.ReasonRate, "429"},
+		"an error as 200": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"error":"invalid_client"}`)
+		}, "never", notifiers.ReasonAuth, "invalid_client"},
+		"a page":   {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>log in") }, "again", notifiers.ReasonServer, "json"},
+		"drips":    {drip(200), "again", notifiers.ReasonTimeout, "no answer in time"},
+		"no end":   {endless(200), "again", notifiers.ReasonServer, "token_url"},
+		"no token": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }, "again", notifiers.ReasonServer, "access_token"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			endpoint := server(t, tt.serve)
+			n := login(t, func(c *HTTPConfig) {
+				oauth2To(endpoint)(c)
+				if name == "drips" {
+					c.Timeout = 300 * time.Millisecond
+				}
+			}, func(http.ResponseWriter, *http.Request) { t.Error("the receiver was called without a token") })
+			start := time.Now()
+			receipt, err := n.Send(t.Context(), SharedTestMessage())
+			if outcome(err) != tt.want || notifiers.Reason(err) != tt.reason || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("got %s, %s: %v", outcome(err), notifiers.Reason(err), err)
+			}
+			if took := time.Since(start); took > patience {
+				t.Errorf("took %s", took)
+			}
+			noSecrets(t, channel{secrets: []string{testClientSecret}}, receipt, err)
+		})
+	}
+}
+
+// echoForm answers with what was sent, secrets included.
+func echoForm(code int, header http.Header) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		for k, v := range header {
+			w.Header()[k] = v
+		}
+		w.WriteHeader(code)
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%s %v %s", body, r.Header, testClientSecret)
+	}
+}
+
+func TestHTTPShowsNoLoginInItsAnswers(t *testing.T) {
+	endpoint := tokenEndpoint(t, new(atomic.Int32))
+	for name, tt := range map[string]struct {
+		edit    func(*HTTPConfig)
+		secrets []string
+	}{
+		"basic":  {func(c *HTTPConfig) { c.BasicAuth = &basicAuth{"user", notifiers.NewSecret(testPassword)} }, []string{testPassword, "user:" + testPassword}},
+		"bearer": {func(c *HTTPConfig) { c.Bearer = notifiers.NewSecret(testBearer) }, []string{testBearer}},
+		"oauth2": {oauth2To(endpoint), []string{testAccess, testClientSecret}},
+		"keys": {func(c *HTTPConfig) {
+			c.SigningSecret = []notifiers.Secret{notifiers.NewSecret("0ld-s3cret"), notifiers.NewSecret(testSigning)}
+		},
+			[]string{"0ld-s3cret", testSigning}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, code := range []int{200, 400, 403, 410, 500} {
+				receipt, err := login(t, tt.edit, echo(code, nil)).Send(t.Context(), SharedTestMessage())
+				noSecrets(t, channel{secrets: tt.secrets}, receipt, err)
+				if receipt.Response == "" {
+					t.Error("the receiver said nothing")
+				}
+			}
+		})
+	}
+}
+
+func TestHTTPLoginsThatCannotBeAreBlamedOnTheirKey(t *testing.T) {
+	good := oauth2To("https://login.example.com/token")
+	for name, tt := range map[string]struct {
+		edit     func(*HTTPConfig)
+		defaults string
+		key      string
+	}{
+		"two ways":           {func(c *HTTPConfig) { c.BasicAuth = &basicAuth{Username: "u"}; c.Bearer = notifiers.NewSecret("x") }, ``, "bearer"},
+		"token and oauth2":   {func(c *HTTPConfig) { good(c); c.Bearer = notifiers.NewSecret("x") }, ``, "oauth2"},
+		"a header and a way": {func(c *HTTPConfig) { c.Bearer = notifiers.NewSecret("x") }, `{"headers":{"authorization":"secret!!"}}`, "headers"},
+		"a name in the url":  {func(c *HTTPConfig) { c.Bearer = notifiers.NewSecret("x") }, `{"url":"https://u:secret!!@x.io/"}`, "url"},
+		"no name":            {func(c *HTTPConfig) { c.BasicAuth = &basicAuth{} }, ``, "basic_auth.username"},
+		"no client":          {func(c *HTTPConfig) { good(c); c.OAuth2.ClientID = "" }, ``, "oauth2.client_id"},
+		"no client secret":   {func(c *HTTPConfig) { good(c); c.OAuth2.ClientSecret = notifiers.Secret{} }, ``, "oauth2.client_secret"},
+		"no endpoint":        {func(c *HTTPConfig) { good(c); c.OAuth2.TokenURL = "login/secret" }, ``, "oauth2.token_url"},
+		"no CA":              {func(c *HTTPConfig) { c.TLS.CA = "secret!!" }, ``, "tls.ca"},
+		"no key":             {func(c *HTTPConfig) { c.TLS.Cert = "x" }, ``, "tls.key"},
+		"no certificate":     {func(c *HTTPConfig) { c.TLS.Key = notifiers.NewSecret("x") }, ``, "tls.cert"},
+		"no pair":            {func(c *HTTPConfig) { c.TLS.Cert = "x"; c.TLS.Key = notifiers.NewSecret("secret!!") }, ``, "tls.cert"},
+		"CA and no check":    {func(c *HTTPConfig) { c.TLS.CA = testPEM(t).ca; c.TLS.InsecureSkipVerify = true }, ``, "tls.insecure_skip_verify"},
+		"no proxy":           {func(c *HTTPConfig) { c.ProxyURL = notifiers.NewSecret("ftp://u:secret!!@x") }, ``, "proxy_url"},
+		"an empty key":       {func(c *HTTPConfig) { c.SigningSecret = []notifiers.Secret{notifiers.NewSecret("")} }, ``, "signing_secret"},
+		"a short key":        {func(c *HTTPConfig) { c.SigningSecret = []notifiers.Secret{notifiers.NewSecret("whsk_c2VjcmV0ISE=")} }, ``, "signing_secret"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := &HTTPConfig{Timeout: 1}
+			tt.edit(c)
+			_, err := NewHTTP(c, json.RawMessage(tt.defaults))
+			checkField(t, err, tt.key)
+		})
+	}
+	n, err := NewHTTP(&HTTPConfig{Timeout: time.Second, Bearer: notifiers.NewSecret("x")}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = n.Send(t.Context(), SharedTestMessage(func(m *notifiers.Message) {
+		m.Options = json.RawMessage(`{"url":"http://127.0.0.1:1/","headers":{"Authorization":"mine"}}`)
+	}))
+	var field *notifiers.FieldError
+	if outcome(err) != "never" || !errors.As(err, &field) || field.Key != "headers" {
+		t.Errorf("a rule that logs in beside the notifier: %v", err)
+	}
+}

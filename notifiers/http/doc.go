@@ -1,0 +1,2 @@
+// Package http sends messages as HTTP requests of any form.
+package http

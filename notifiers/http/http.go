@@ -1,0 +1,135 @@
+package http
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
+)
+
+// HTTPConfig is what can be written for a notifier of type http.
+type HTTPConfig struct {
+	// Longest time for one attempt, from dialling to the end of the answer. Default: 15s.
+	Timeout time.Duration `yaml:"timeout"`
+	// Signs every request as Standard Webhooks 1.0 says: "whsec_" and base64, any other text as it is, or "whsk_" and the base64 of an
+	// ed25519 private key. With several, as while changing them, each signs.
+	SigningSecret []notifiers.Secret `yaml:"signing_secret" secret:"true"`
+	// Name and password to log in with. Of basic_auth, bearer and oauth2 there can be one.
+	BasicAuth *basicAuth `yaml:"basic_auth"`
+	// Token to log in with.
+	Bearer notifiers.Secret `yaml:"bearer" secret:"true"`
+	// Gets tokens to log in with, as a client of its own right.
+	OAuth2 *httpclient.Oauth2Config `yaml:"oauth2"`
+	// Whom to trust, and by what certificate to be trusted.
+	TLS httpclient.TLSConfig `yaml:"tls"`
+	// Proxy that requests go by: http://, https:// or socks5://, with name and password if it needs them.
+	ProxyURL notifiers.Secret `yaml:"proxy_url" secret:"true"`
+	// Hosts that a url from a rule may name; needed where an event chooses the host. *.example.com is every subdomain.
+	AllowHosts []string `yaml:"allow_hosts"`
+	// Lets a notifier with allow_hosts send to loopback and private addresses.
+	AllowPrivate bool `yaml:"allow_private"`
+}
+
+// HTTPOptions are the message options of type http.
+type HTTPOptions struct {
+	// Request method. Default: POST.
+	Method string `yaml:"method" json:"method,omitempty" as:"text"`
+	// Where the request goes, http:// or https://.
+	URL string `yaml:"url" json:"url,omitempty" as:"url"`
+	// Headers of the request; those of a rule are added to those of the notifier.
+	Headers map[string]string `yaml:"headers" json:"headers,omitempty" as:"header"`
+	// Body of the request. Default: a JSON object with delivery_id, rule, level, title, body, url and event.
+	Body string `yaml:"body" json:"body,omitempty" as:"json"`
+}
+
+func Kind() notifiers.Kind {
+	return notifiers.Kind{
+		Type:        "http",
+		Summary:     "an HTTP request to any URL, signed if wanted",
+		Config:      func() any { return &HTTPConfig{Timeout: 15 * time.Second} },
+		Sample:      func() any { return &HTTPConfig{Timeout: time.Second} },
+		Options:     HTTPOptions{},
+		New:         NewHTTP,
+		Missing:     httpMissing,
+		Concurrency: 16,
+	}
+}
+
+func httpMissing(_ any, options map[string]bool) (what, hint string) {
+	if options["url"] {
+		return "", ""
+	}
+	return "has no address to send to", "add url: https://example.com/hook here or on the notifier"
+}
+
+// HTTPNotifier sends each message as one HTTP request.
+type HTTPNotifier struct {
+	config   HTTPConfig
+	defaults json.RawMessage
+	signers  []signer
+	tokens   *httpclient.TokenCache // nil without oauth2
+	usual    httpCall               // for messages without options of their own; it has no URL if that is missing, or not as it should be
+	client   *http.Client
+	way      httpclient.Route
+}
+
+func NewHTTP(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
+	c := *config.(*HTTPConfig)
+	faults := append([]error{httpclient.CheckTimeout(c.Timeout), checkHTTPDefaults(defaults)}, c.checkAuth(defaults)...)
+	signers, err := signersOf(c.SigningSecret)
+	if err != nil {
+		faults = append(faults, &notifiers.FieldError{Key: "signing_secret", Err: err})
+	}
+	if err := checkAllowHosts(c.AllowHosts); err != nil {
+		faults = append(faults, &notifiers.FieldError{Key: "allow_hosts", Err: err})
+	}
+	way := httpclient.Route{Guard: httpclient.DialGuard{PublicOnly: len(c.AllowHosts) > 0 && !c.AllowPrivate}}
+	if way.TLS, err = c.TLS.Client("tls."); err != nil {
+		faults = append(faults, err)
+	}
+	if way.Proxy, err = proxyURL(c.ProxyURL.Value()); err != nil {
+		faults = append(faults, &notifiers.FieldError{Key: "proxy_url", Err: err})
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	n := &HTTPNotifier{config: c, defaults: defaults, signers: signers, client: way.Client(), way: way}
+	if c.OAuth2 != nil {
+		n.tokens = httpclient.NewTokenCache(c.OAuth2, httpclient.Route{TLS: way.TLS, Proxy: way.Proxy}.Client())
+	}
+	if usual, err := n.address(nil); err == nil {
+		n.usual = usual
+	}
+	return n, nil
+}
+
+// proxyURL parses the address of a proxy. Its errors do not quote it, since it may hold a password.
+func proxyURL(raw string) (*url.URL, error) {
+	if raw == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Hostname() == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) {
+		return nil, errors.New("not the address of a proxy; write one such as http://proxy.example.com:3128")
+	}
+	return u, nil
+}
+
+// Preview returns the body of the request.
+func (n *HTTPNotifier) Preview(m *notifiers.Message) ([]byte, error) {
+	o, err := notifiers.MergeOptions[HTTPOptions](n.defaults, m.Options)
+	if err != nil {
+		return nil, err
+	}
+	call := httpCall{written: o.Body}
+	if call.method, err = httpMethod(o.Method); err != nil {
+		return nil, err
+	}
+	err = call.fill(m)
+	return call.Body, err
+}

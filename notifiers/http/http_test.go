@@ -1,0 +1,299 @@
+package http
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
+)
+
+const (
+	testSigning = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	testPath    = "/hooks/T0PSECRETPATH"
+	testBearer  = "bearer-s3cr3t-value"
+)
+
+// testHTTP is a notifier that posts to base.
+func testHTTP(t *testing.T, base string, edit ...func(*HTTPConfig)) notifiers.Notifier {
+	t.Helper()
+	c := &HTTPConfig{Timeout: 10 * time.Second, SigningSecret: []notifiers.Secret{notifiers.NewSecret(testSigning)}}
+	for _, e := range edit {
+		e(c)
+	}
+	defaults, err := json.Marshal(HTTPOptions{
+		URL:     base + testPath + "?sig=querys3cret",
+		Headers: map[string]string{"Authorization": "Bearer " + testBearer},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := NewHTTP(c, defaults)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// server serves requests until the test ends.
+func server(t *testing.T, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func TestHTTPRequest(t *testing.T) {
+	type seen struct {
+		method, path, host, body string
+		header                   http.Header
+	}
+	tests := map[string]struct {
+		options string
+		check   func(seen) bool
+	}{
+		"the default is a signed POST of the event": {`{}`, func(s seen) bool {
+			return s.method == "POST" && s.header.Get("Content-Type") == "application/json" &&
+				s.header.Get("User-Agent") == "qase-relay" && strings.Contains(s.body, `"timestamp":1763894000,"payload":{"id":7`)
+		}},
+		"a rule's body that is JSON": {`{"body":"{\"a\":1}","method":"put"}`, func(s seen) bool {
+			return s.method == "PUT" && s.body == `{"a":1}` && s.header.Get("Content-Type") == "application/json"
+		}},
+		"a rule's body that is text": {`{"body":"a=1"}`, func(s seen) bool {
+			return s.body == "a=1" && strings.HasPrefix(s.header.Get("Content-Type"), "text/plain")
+		}},
+		"headers of a rule join those of the notifier": {`{"headers":{"X-One":"1","Content-Type":"x/y","Host":"h.example"}}`, func(s seen) bool {
+			return s.header.Get("X-One") == "1" && s.header.Get("Authorization") != "" &&
+				s.header.Get("Content-Type") == "x/y" && s.host == "h.example"
+		}},
+		"a line end in a header's value is a space": {`{"headers":{"X-One":"a\r\nX-Two: b"}}`, func(s seen) bool {
+			return s.header.Get("X-One") == "a X-Two: b" && s.header.Get("X-Two") == ""
+		}},
+		"GET has no body": {`{"method":"GET"}`, func(s seen) bool { return s.method == "GET" && s.body == "" }},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var got seen
+			n := testHTTP(t, server(t, func(_ http.ResponseWriter, r *http.Request) {
+				b, _ := io.ReadAll(r.Body)
+				got = seen{r.Method, r.URL.Path, r.Host, string(b), r.Header}
+				wh, _ := standardwebhooks.NewWebhook(testSigning)
+				if err := wh.Verify(b, r.Header); err != nil {
+					t.Errorf("signature: %v", err)
+				}
+			}))
+			if _, err := n.Send(t.Context(), SharedTestMessage(func(m *notifiers.Message) { m.Options = json.RawMessage(tt.options) })); err != nil {
+				t.Fatal(err)
+			}
+			if !tt.check(got) {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+func TestHTTPSignatureIsThatOfTheStandard(t *testing.T) {
+	h := http.Header{"Webhook-Id": {"msg_p5jXN8AQM9LWM0D4loKWxJek"}}
+	n, err := NewHTTP(&HTTPConfig{Timeout: 1, SigningSecret: []notifiers.Secret{notifiers.NewSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.(*HTTPNotifier).sign(h, []byte(`{"test": 2432232314}`), time.Unix(1614265330, 0))
+	if got := h.Get("webhook-signature"); got != "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" {
+		t.Errorf("got %s", got)
+	}
+	raw, err := NewHTTP(&HTTPConfig{Timeout: 1, SigningSecret: []notifiers.Secret{notifiers.NewSecret("any text")}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	raw.(*HTTPNotifier).sign(h, []byte("x"), now)
+	wh, _ := standardwebhooks.NewWebhookRaw([]byte("any text"))
+	if err := wh.Verify([]byte("x"), h); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEachSecretSignsWhileTheyAreChanged(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := NewHTTP(&HTTPConfig{Timeout: 1, SigningSecret: []notifiers.Secret{
+		notifiers.NewSecret(testSigning), notifiers.NewSecret("the old one"),
+		notifiers.NewSecret("whsk_" + base64.StdEncoding.EncodeToString(private)),
+		notifiers.NewSecret("whsk_" + base64.StdEncoding.EncodeToString(private.Seed())),
+	}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, now := []byte(`{"a":1}`), time.Now()
+	h := http.Header{"Webhook-Id": {"msg_1"}}
+	n.(*HTTPNotifier).sign(h, body, now)
+	knowsNew, _ := standardwebhooks.NewWebhook(testSigning)
+	knowsOld, _ := standardwebhooks.NewWebhookRaw([]byte("the old one"))
+	knowsOther, _ := standardwebhooks.NewWebhookRaw([]byte("another one"))
+	if err := errors.Join(knowsNew.Verify(body, h), knowsOld.Verify(body, h)); err != nil {
+		t.Error(err)
+	}
+	if knowsOther.Verify(body, h) == nil || knowsNew.Verify([]byte(`{"a":2}`), h) == nil {
+		t.Error("a signature fits what it should not")
+	}
+	signatures := strings.Split(h.Get("Webhook-Signature"), " ")
+	if len(signatures) != 4 || signatures[2] != signatures[3] {
+		t.Fatalf("got %q", signatures)
+	}
+	encoded, ok := strings.CutPrefix(signatures[2], "v1a,")
+	signature, err := base64.StdEncoding.DecodeString(encoded)
+	if signed := fmt.Appendf(nil, "msg_1.%d.%s", now.Unix(), body); !ok || err != nil || !ed25519.Verify(public, signed, signature) {
+		t.Errorf("the ed25519 signature %q: %v", signatures[2], err)
+	}
+}
+
+func TestAPageInPlaceOfAnAnswerIsNoted(t *testing.T) {
+	for name, tt := range map[string]struct {
+		says  string
+		noted bool
+	}{
+		"a page":          {"<!DOCTYPE html><title>Log in</title>" + strings.Repeat("x", 2*httpclient.MaxReceipt), true},
+		"a page in parts": {"\n  <html><body>", true},
+		"JSON":            {`{"html":"<html>"}`, false},
+		"nothing":         {"", false},
+	} {
+		n := testHTTP(t, server(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, tt.says) }))
+		r, err := n.Send(t.Context(), SharedTestMessage())
+		if err != nil || strings.HasPrefix(r.Response, "note: ") != tt.noted || len(r.Response) > httpclient.MaxReceipt {
+			t.Errorf("%s: %q, %v", name, r.Response[:min(len(r.Response), 100)], err)
+		}
+	}
+}
+
+func TestHTTPRefusesWhatCannotBeSent(t *testing.T) {
+	base := server(t, echo(200, nil))
+	port := base[strings.LastIndex(base, ":"):]
+	hosts := func(private bool, h ...string) func(*HTTPConfig) {
+		return func(c *HTTPConfig) { c.AllowHosts, c.AllowPrivate = h, private }
+	}
+	tests := map[string]struct {
+		options string
+		edit    func(*HTTPConfig)
+		says    string
+	}{
+		"no url":                        {`{"url":""}`, nil, ""},
+		"another scheme":                {`{"url":"file:///etc/passwd"}`, nil, "https://"},
+		"no host":                       {`{"url":"https:///x"}`, nil, "host"},
+		"a header name with a line end": {`{"url":"https://x.io","headers":{"X\r\nY":"1"}}`, nil, "header name"},
+		"a header of ours":              {`{"url":"https://x.io","headers":{"Webhook-Signature":"1"}}`, nil, "set by the relay"},
+		"a method that is none":         {`{"url":"https://x.io","method":"PO ST"}`, nil, "method"},
+		"cloud metadata":                {`{"url":"http://169.254.169.254/latest"}`, nil, "metadata"},
+		"cloud metadata, mapped":        {`{"url":"http://[::ffff:169.254.169.254]/"}`, nil, "metadata"},
+		"cloud metadata, as a number":   {`{"url":"http://[64:ff9b::a9fe:a9fe]/"}`, nil, "metadata"},
+		"link-local":                    {`{"url":"http://[fe80::1%25lo]/"}`, nil, "metadata"},
+		"a host that is not allowed":    {`{"url":"http://127.0.0.1` + port + `/"}`, hosts(true, "hooks.example.com"), "allow_hosts"},
+		"an allowed host, but private":  {`{"url":"http://127.0.0.1` + port + `/"}`, hosts(false, "127.0.0.1"), "allow_private"},
+		"localhost by name":             {`{"url":"http://localhost` + port + `/"}`, hosts(false, "localhost"), "allow_private"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			c := &HTTPConfig{Timeout: 5 * time.Second}
+			if tt.edit != nil {
+				tt.edit(c)
+			}
+			n, err := NewHTTP(c, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = n.Send(t.Context(), SharedTestMessage(func(m *notifiers.Message) { m.Options = json.RawMessage(tt.options) }))
+			if outcome(err) != "never" || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("got %s: %v", outcome(err), err)
+			}
+		})
+	}
+	n := testHTTP(t, base, hosts(true, "127.0.0.1"))
+	if _, err := n.Send(t.Context(), SharedTestMessage(func(m *notifiers.Message) { m.Options = json.RawMessage(`{"url":"` + base + `/x"}`) })); err != nil {
+		t.Errorf("an allowed private host: %v", err)
+	}
+}
+
+func TestHTTPConfigErrorsNameTheKey(t *testing.T) {
+	tests := map[string]struct {
+		config   HTTPConfig
+		defaults string
+	}{
+		"timeout":        {HTTPConfig{}, ""},
+		"signing_secret": {HTTPConfig{Timeout: 1, SigningSecret: []notifiers.Secret{notifiers.NewSecret("whsec_!!secret!!")}}, ""},
+		"allow_hosts":    {HTTPConfig{Timeout: 1, AllowHosts: []string{"https://x"}}, ""},
+		"url":            {HTTPConfig{Timeout: 1}, `{"url":"ftp://x/secret"}`},
+		"method":         {HTTPConfig{Timeout: 1}, `{"method":"A B"}`},
+		"headers":        {HTTPConfig{Timeout: 1}, `{"headers":{"A B":"x"}}`},
+	}
+	for key, tt := range tests {
+		_, err := NewHTTP(&tt.config, json.RawMessage(tt.defaults))
+		checkField(t, err, key)
+	}
+}
+
+// checkField fails unless err blames key and holds no secret.
+func checkField(t *testing.T, err error, key string) {
+	t.Helper()
+	var fe *notifiers.FieldError
+	if !errors.As(err, &fe) || fe.Field() != key || strings.Contains(err.Error(), "secret!!") || strings.Contains(err.Error(), "/secret") {
+		t.Errorf("%s: got %v", key, err)
+	}
+}
+
+func TestHostIsTemplated(t *testing.T) {
+	for template, want := range map[string]bool{
+		"https://hooks.example.com/x":             false,
+		"https://hooks.example.com/{{ .rule }}":   false,
+		"https://hooks.example.com?q={{ .rule }}": false,
+		"https://hooks.example.com{{ .rule }}":    true,
+		"https://{{ .payload.host }}/x":           true,
+		"{{ .payload.url }}":                      true,
+		"https:/{{ .payload.url }}":               true,
+		"https://user:{{ .p }}@example.com/":      true,
+		"":                                        false,
+	} {
+		if got := httpclient.HostIsTemplated(template); got != want {
+			t.Errorf("%s: got %v", template, got)
+		}
+	}
+}
+
+func TestWhatTheReceiverSaidIsInTheErrorWithoutAnyHeader(t *testing.T) {
+	options := json.RawMessage(`{"headers":{"X-Team":"rule-s3cr3t","Accept":"text/plain"}}`)
+	for name, tt := range map[string]struct{ says, want string }{
+		"one line, and masked": {"no\n  such   X: rule-s3cr3t " + testBearer, "(“no such X: <secret> <secret>”)"},
+		"JSON as it is":        {`{"error": "field \"summary\" is missing"}`, `(“{"error": "field \"summary\" is missing"}”)`},
+		"what is no secret":    {"text/plain is not taken", "(“text/plain is not taken”)"},
+		"its beginning":        {strings.Repeat("long ", 100), strings.Repeat("long ", 39) + "long…”)"},
+		"what could steer":     {"a\x1b[31mb", "(“a\uFFFD[31mb”)"},
+		"a page for browsers":  {"<html>Bad", "answered 400 Bad Request: check"},
+		"nothing":              {" \n", "answered 400 Bad Request: check"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base := server(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusBadRequest)
+				_, _ = io.WriteString(w, tt.says)
+			})
+			receipt, err := testHTTP(t, base).Send(t.Context(), SharedTestMessage(func(m *notifiers.Message) { m.Options = options }))
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+			if strings.Contains(receipt.Response, "s3cr3t") {
+				t.Errorf("the receipt holds a header: %s", receipt.Response)
+			}
+		})
+	}
+}

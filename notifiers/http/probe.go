@@ -1,0 +1,68 @@
+package http
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strings"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
+)
+
+// Probe connects to the hosts that are known, with TLS where the address says so, and gets a token if there is oauth2. It makes no
+// request to a receiver, since any might be acted on; so whether one takes basic_auth, bearer or a signature stays open.
+func (n *HTTPNotifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
+	attempt, cancel := context.WithTimeout(ctx, n.config.Timeout)
+	defer cancel()
+	mask := httpclient.NewMasker(n.secrets()...)
+	hosts, err := n.knownHosts(options)
+	if err != nil {
+		return "", &notifiers.PermanentError{Err: err}
+	}
+	var found []string
+	for _, u := range hosts {
+		said, err := n.way.Reach(attempt, u)
+		if err != nil {
+			return "", mask.AttemptError(ctx, "connecting to "+u.String(), httpclient.ExplainTrust(err, "tls: {ca_file: …}"))
+		}
+		found = append(found, said)
+	}
+	if n.tokens != nil {
+		if _, _, err := n.tokens.Get(attempt); err != nil {
+			return "", mask.TokenError(ctx, attempt, err)
+		}
+		found = append(found, "got a token for oauth2")
+	}
+	if len(found) == 0 {
+		return "nothing could be checked, since the url comes from events", nil
+	}
+	return strings.Join(found, "; ") + "; no request was made to a receiver", nil
+}
+
+// knownHosts lists scheme and host of the notifier's URL and of those of messages, each once.
+func (n *HTTPNotifier) knownHosts(options []json.RawMessage) ([]*url.URL, error) {
+	var all []*url.URL
+	for _, own := range append([]json.RawMessage{nil}, options...) {
+		o, err := notifiers.MergeOptions[HTTPOptions](n.defaults, own)
+		if err != nil {
+			return nil, err
+		}
+		if o.URL == "" {
+			continue
+		}
+		u, err := httpclient.HTTPURL(o.URL)
+		if err != nil {
+			return nil, err
+		}
+		if err := n.checkHost(u, own); err != nil {
+			return nil, err
+		}
+		host := &url.URL{Scheme: u.Scheme, Host: u.Host}
+		if !slices.ContainsFunc(all, func(other *url.URL) bool { return *other == *host }) {
+			all = append(all, host)
+		}
+	}
+	return all, nil
+}

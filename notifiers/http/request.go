@@ -1,0 +1,223 @@
+package http
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
+)
+
+// httpCall is all of a request but what changes from attempt to attempt.
+type httpCall struct {
+	id      string
+	method  string
+	url     *url.URL
+	headers map[string]string
+	written string // the body of a rule, if it wrote one
+	Body    []byte
+	isJSON  bool // the body
+}
+
+// Prepare makes the call for m. Its errors cannot be helped by trying again.
+func (n *HTTPNotifier) Prepare(m *notifiers.Message) (call httpCall, err error) {
+	if call = n.usual; len(m.Options) > 0 || call.url == nil {
+		if call, err = n.address(m.Options); err != nil {
+			return call, err
+		}
+	}
+	call.id = m.ID
+	err = call.fill(m)
+	return call, err
+}
+
+// address makes a call as far as it does not depend on the message but on these options of its own.
+func (n *HTTPNotifier) address(own json.RawMessage) (httpCall, error) {
+	o, err := notifiers.MergeOptions[HTTPOptions](n.defaults, own)
+	if err != nil {
+		return httpCall{}, err
+	}
+	call := httpCall{headers: o.Headers, written: o.Body}
+	if call.method, err = httpMethod(o.Method); err != nil {
+		return call, err
+	}
+	if call.url, err = httpclient.HTTPURL(o.URL); err != nil {
+		return call, err
+	}
+	if err := n.checkHost(call.url, own); err != nil {
+		return call, err
+	}
+	if err := checkHeaders(o.Headers); err != nil {
+		return call, err
+	}
+	if ways := n.config.authWays(); len(ways) > 0 {
+		return call, checkOneLogin(ways[0], o)
+	}
+	return call, nil
+}
+
+// checkHost holds a URL that a rule gave against allow_hosts, if there are any.
+func (n *HTTPNotifier) checkHost(u *url.URL, own json.RawMessage) error {
+	if len(n.config.AllowHosts) == 0 {
+		return nil
+	}
+	o, err := notifiers.MergeOptions[HTTPOptions](nil, own)
+	if err != nil || o.URL == "" {
+		return err
+	}
+	if !httpclient.HostAllowed(n.config.AllowHosts, u.Hostname(), u.Host) {
+		return fmt.Errorf("url: the host %q is not in allow_hosts; add it there if messages may go to it", u.Host)
+	}
+	return nil
+}
+
+// Request makes the HTTP request, but for the signature.
+func (c httpCall) Request(ctx context.Context) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, c.method, "", bytes.NewReader(c.Body))
+	if err != nil {
+		return nil, fmt.Errorf("making the request: %w", httpclient.RedactURL(err))
+	}
+	req.URL, req.Host = c.url, strings.TrimSuffix(c.url.Host, ":")
+	req.Header.Set("User-Agent", httpclient.UserAgent)
+	if len(c.Body) > 0 {
+		req.Header.Set("Content-Type", c.contentType())
+	}
+	for name, value := range c.headers {
+		req.Header.Set(name, notifiers.OneLine(value))
+		if strings.EqualFold(name, "Host") {
+			req.Host = notifiers.OneLine(value)
+		}
+	}
+	req.Header.Set("Webhook-Id", c.id)
+	return req, nil
+}
+
+func (c httpCall) contentType() string {
+	if c.isJSON {
+		return "application/json"
+	}
+	return "text/plain; charset=utf-8"
+}
+
+// fill gives the call the body that a rule wrote, or the default one. GET and HEAD have none unless one is written.
+func (c *httpCall) fill(m *notifiers.Message) (err error) {
+	switch {
+	case c.written != "":
+		c.Body = []byte(c.written)
+		c.isJSON = json.Valid(c.Body)
+	case c.method != http.MethodGet && c.method != http.MethodHead:
+		c.Body, err = DefaultBody(m)
+		c.isJSON = true
+	}
+	return err
+}
+
+// DefaultBody writes the event as it came in, byte for byte: the relay has made sure that it is JSON, but for broken UTF-8.
+func DefaultBody(m *notifiers.Message) ([]byte, error) {
+	b := bytes.NewBuffer(make([]byte, 0, 256+2*len(m.Body)+len(m.Event)))
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(struct {
+		DeliveryID string `json:"delivery_id"`
+		Rule       string `json:"rule"`
+		Level      string `json:"level"`
+		Title      string `json:"title"`
+		Body       string `json:"body"`
+		URL        string `json:"url"`
+	}{m.ID, m.Rule, m.Level, m.Title, m.WholeBody(), m.URL})
+	if err != nil {
+		return nil, fmt.Errorf("writing the default body: %w", err)
+	}
+	b.Truncate(b.Len() - len("}\n"))
+	b.WriteString(`,"event":`)
+	if len(m.Event) == 0 {
+		b.WriteString("null")
+	}
+	b.Write(wholeUTF8(bytes.TrimSpace(m.Event)))
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// wholeUTF8 replaces each byte that is no UTF-8, of which JSON has to be (RFC 8259, section 8.1), by U+FFFD, as those do who read it leniently.
+func wholeUTF8(text []byte) []byte {
+	if utf8.Valid(text) {
+		return text
+	}
+	return []byte(string([]rune(string(text))))
+}
+
+func httpMethod(method string) (string, error) {
+	method = strings.ToUpper(strings.TrimSpace(method))
+	switch {
+	case method == "":
+		return http.MethodPost, nil
+	case !isToken(method), method == http.MethodConnect, method == http.MethodTrace:
+		return "", fmt.Errorf("method: %q is none; write one such as POST or PUT", method)
+	}
+	return method, nil
+}
+
+// checkHeaders refuses names that are no tokens (RFC 9110, section 5.6.2), which could smuggle in other headers, and
+// those that the request itself needs.
+func checkHeaders(headers map[string]string) error {
+	for name := range headers {
+		if !isToken(name) {
+			return fmt.Errorf("headers: %q is no header name; use letters, digits and -", name)
+		}
+		if reservedHeader(name) {
+			return fmt.Errorf("headers: %q is set by the relay; leave it out", name)
+		}
+	}
+	return nil
+}
+
+func reservedHeader(name string) bool {
+	return slices.Contains([]string{
+		"connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade",
+		"webhook-id", "webhook-timestamp", "webhook-signature",
+	}, strings.ToLower(name))
+}
+
+// isToken reports whether s is a token of RFC 9110, section 5.6.2.
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+		return !letter && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+	})
+}
+
+// checkHTTPDefaults checks the options set on the notifier as far as they are no templates.
+func checkHTTPDefaults(defaults json.RawMessage) error {
+	o, err := notifiers.MergeOptions[HTTPOptions](nil, defaults)
+	if err != nil {
+		return err
+	}
+	if _, err := httpMethod(o.Method); err != nil {
+		return notifiers.NewFieldError("method", err)
+	}
+	if o.URL != "" {
+		if _, err := httpclient.HTTPURL(o.URL); err != nil {
+			return notifiers.NewFieldError("url", err)
+		}
+	}
+	if err := checkHeaders(o.Headers); err != nil {
+		return notifiers.NewFieldError("headers", err)
+	}
+	return nil
+}
+
+func checkAllowHosts(hosts []string) error {
+	for _, h := range hosts {
+		if h == "" || strings.ContainsAny(h, "/@ ?#") || strings.Contains(strings.TrimPrefix(h, "*."), "*") {
+			return fmt.Errorf("%q is no host; write one such as hooks.example.com or *.example.com", h)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package http
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
+)
+
+// Send makes one request. Any 2xx answer means delivered.
+func (n *HTTPNotifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+	call, err := n.Prepare(m)
+	if err != nil {
+		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
+	}
+	attempt, cancel := context.WithTimeout(ctx, n.config.Timeout)
+	defer cancel()
+	receipt, stale, err := n.try(ctx, attempt, call)
+	if stale {
+		receipt, _, err = n.try(ctx, attempt, call)
+	}
+	return receipt, err
+}
+
+// try makes the request once. outer is the caller's context, attempt the one with our timeout. stale says that the receiver does not
+// take a token that it took before, and that the next try has a new one.
+func (n *HTTPNotifier) try(outer, attempt context.Context, call httpCall) (r notifiers.Receipt, stale bool, err error) {
+	req, err := call.Request(attempt)
+	if err != nil {
+		return notifiers.Receipt{}, false, &notifiers.PermanentError{Err: err}
+	}
+	cached, err := n.authorize(attempt, req.Header)
+	if err != nil {
+		return notifiers.Receipt{}, false, httpclient.NewMasker(n.secrets()...).TokenError(outer, attempt, err)
+	}
+	n.sign(req.Header, call.Body, time.Now())
+	a, err := httpclient.Exchange(n.client, req, httpclient.MaxReceipt)
+	if err == nil && len(a.Body) == 0 && a.Code >= 200 && a.Code < 300 {
+		return notifiers.Receipt{Status: a.Status}, false, nil // nothing to be masked
+	}
+	doing := call.method + " " + call.url.Scheme + "://" + call.url.Host
+	mask := n.masker(call.url, req.Header)
+	if err != nil {
+		return notifiers.Receipt{}, false, mask.AttemptError(outer, doing, httpclient.ExplainTrust(err, "tls: {ca_file: …}"))
+	}
+	if stale = cached && a.Code == http.StatusUnauthorized; stale {
+		n.tokens.Forget(attempt, req.Header.Get("Authorization"))
+	}
+	r = a.Receipt(mask)
+	err = a.HTTPOutcome(doing, r.Response)
+	if err == nil && a.IsPage() {
+		r.Response = notifiers.CutBytes(pageNote+r.Response, httpclient.MaxReceipt)
+	}
+	return r, stale, err
+}
+
+// pageNote warns in a receipt: a page instead of an answer may be that of a login, a proxy or a mistyped URL.
+const pageNote = "note: the answer is a web page; if nothing arrives, make sure that the url is that of a hook\n"
+
+// secrets lists what the configuration hides.
+func (n *HTTPNotifier) secrets() []string {
+	secrets := append(httpclient.URLSecrets(n.config.ProxyURL.Value()), n.config.Bearer.Value())
+	for _, s := range n.config.SigningSecret {
+		secrets = append(secrets, s.Value())
+	}
+	if b := n.config.BasicAuth; b != nil {
+		secrets = append(secrets, b.Password.Value(), b.Username+":"+b.Password.Value())
+	}
+	if o := n.config.OAuth2; o != nil {
+		secrets = append(secrets, o.Secrets()...)
+	}
+	return secrets
+}
+
+// masker hides all that may be secret in one call: what the configuration hides, the rest of the URL, and the headers but those
+// that never log in, since services choose names of their own for the ones that do.
+func (n *HTTPNotifier) masker(u *url.URL, headers http.Header) httpclient.Masker {
+	open := []string{
+		"Content-Type", "Accept", "User-Agent", "Host", "Webhook-Id", "Webhook-Timestamp",
+	}
+	secrets := append(httpclient.URLSecrets(u.String()), n.secrets()...)
+	for name, values := range headers {
+		if !slices.Contains(open, name) {
+			_, credential, _ := strings.Cut(values[0], " ")
+			secrets = append(secrets, values[0], credential)
+		}
+	}
+	return httpclient.NewMasker(secrets...)
+}

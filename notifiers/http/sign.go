@@ -1,0 +1,94 @@
+package http
+
+import (
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"qaserelay/notifiers"
+)
+
+// signer makes one signature of Standard Webhooks over "id.timestamp.body", its version included.
+type signer func(content []byte) string
+
+// signersOf makes a signer of each secret.
+func signersOf(secrets []notifiers.Secret) ([]signer, error) {
+	var all []signer
+	for i, s := range secrets {
+		sign, err := newSigner(s.Value())
+		if err != nil {
+			return nil, fmt.Errorf("%s secret: %w", ordinal(i), err)
+		}
+		all = append(all, sign)
+	}
+	return all, nil
+}
+
+// ordinal names a place in a list.
+func ordinal(i int) string {
+	if names := []string{"first", "second", "third"}; i < len(names) {
+		return "the " + names[i]
+	}
+	return "the " + strconv.Itoa(i+1) + "th"
+}
+
+// newSigner reads a secret: after whsk_ comes the private key of an ed25519 pair, after whsec_ a shared key, both in base64. Any other
+// text is a shared key as it is.
+func newSigner(secret string) (signer, error) {
+	if encoded, ok := strings.CutPrefix(secret, "whsk_"); ok {
+		return newKeySigner(encoded)
+	}
+	key := []byte(secret)
+	if encoded, ok := strings.CutPrefix(secret, "whsec_"); ok {
+		var err error
+		if key, err = base64.StdEncoding.DecodeString(encoded); err != nil {
+			return nil, errors.New("after whsec_ comes base64; write the secret as the receiver shows it")
+		}
+	}
+	if len(key) == 0 {
+		return nil, errors.New("it is empty; write the secret as the receiver shows it")
+	}
+	return func(content []byte) string {
+		mac := hmac.New(sha256.New, key)
+		mac.Write(content)
+		return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	}, nil
+}
+
+// newKeySigner takes the seed of a private key, or the seed and the public key after it.
+func newKeySigner(encoded string) (signer, error) {
+	raw, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || len(raw) != ed25519.SeedSize && len(raw) != ed25519.PrivateKeySize {
+		return nil, errors.New("after whsk_ come the 32 or 64 bytes of an ed25519 private key in base64")
+	}
+	key := ed25519.NewKeyFromSeed(raw[:ed25519.SeedSize])
+	if len(raw) == ed25519.PrivateKeySize && !key.Equal(ed25519.PrivateKey(raw)) {
+		return nil, errors.New("the public half of the key after whsk_ does not belong to the private one")
+	}
+	return func(content []byte) string {
+		return "v1a," + base64.StdEncoding.EncodeToString(ed25519.Sign(key, content))
+	}, nil
+}
+
+// sign adds the time of this attempt and the signatures of Standard Webhooks 1.0, one by each secret, so that a receiver finds the one
+// that it knows while secrets are changed.
+func (n *HTTPNotifier) sign(h http.Header, body []byte, now time.Time) {
+	timestamp := strconv.FormatInt(now.Unix(), 10)
+	h.Set("Webhook-Timestamp", timestamp)
+	if len(n.signers) == 0 {
+		return
+	}
+	content := append([]byte(h.Get("Webhook-Id")+"."+timestamp+"."), body...)
+	signatures := make([]string, len(n.signers))
+	for i, sign := range n.signers {
+		signatures[i] = sign(content)
+	}
+	h.Set("Webhook-Signature", strings.Join(signatures, " "))
+}

@@ -1,0 +1,152 @@
+package httpclient
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"syscall"
+
+	"code.dny.dev/ssrf"
+
+	"qaserelay/notifiers"
+)
+
+// DialGuard decides after name resolution, and so safe from rebinding, which addresses may be connected to.
+// Link-local and cloud metadata addresses are always refused.
+type DialGuard struct {
+	// PublicOnly refuses all of the IANA special-purpose addresses too: loopback, private and the like.
+	PublicOnly bool
+	Resolver   *net.Resolver // nil is the system's
+}
+
+// Dialer connects only where the guard lets it.
+func (g DialGuard) Dialer() *net.Dialer { return &net.Dialer{Control: g.control, Resolver: g.Resolver} }
+
+// control is a [net.Dialer.Control] function. Its errors are permanent.
+func (g DialGuard) control(network, address string, _ syscall.RawConn) error {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return &notifiers.PermanentError{Err: fmt.Errorf("refused to connect over %s: %w", network, err)}
+	}
+	return g.check(ap.Addr())
+}
+
+// check refuses an address. Its errors are permanent.
+func (g DialGuard) check(a netip.Addr) error {
+	if isMetadata(a) {
+		return &notifiers.PermanentError{Err: fmt.Errorf("refused to connect to %s: link-local and cloud metadata addresses "+
+			"are never sent to; write another host", a)}
+	}
+	if !g.PublicOnly {
+		return nil
+	}
+	if err := ssrf.New(ssrf.WithAnyPort()).SafeAddr(a.Unmap()); err != nil {
+		return &notifiers.PermanentError{Err: fmt.Errorf("refused to connect to %s: with allow_hosts, loopback and private "+
+			"addresses are only sent to with allow_private: true", a)}
+	}
+	return nil
+}
+
+// checkName refuses a host that a proxy is to connect to, if any of its addresses is refused. A name that cannot be resolved here
+// passes: behind many proxies only they can, and so it is up to them what they connect to.
+func (g DialGuard) checkName(ctx context.Context, host string) error {
+	addrs, err := g.Resolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return ctx.Err()
+	}
+	for _, a := range addrs {
+		if err := g.check(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isMetadata reports whether a is link-local, multicast, or a well-known address of a cloud's metadata service,
+// also when it is an IPv4 address inside an IPv6 one.
+func isMetadata(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	if a.IsLinkLocalUnicast() || a.IsMulticast() || slices.Contains(metadataAddrs(), a.String()) {
+		return true
+	}
+	v4, ok := embeddedIPv4(a)
+	return ok && isMetadata(v4)
+}
+
+// metadataAddrs lists the metadata services that are not link-local.
+func metadataAddrs() []string {
+	return []string{
+		"100.100.100.200", // Alibaba Cloud
+		"168.63.129.16",   // Azure, the host's own services
+		"192.0.0.192",     // Oracle Cloud
+		"fd00:ec2::254",   // AWS
+		"fd20:ce::254",    // Google Cloud
+		"fd00:42::42",     // Scaleway
+	}
+}
+
+// embeddedIPv4 returns the IPv4 address that a translator would make of a: NAT64 (RFC 6052, RFC 8215), 6to4
+// (RFC 3056) and the IPv4-compatible form (RFC 4291).
+func embeddedIPv4(a netip.Addr) (netip.Addr, bool) {
+	if !a.Is6() {
+		return netip.Addr{}, false
+	}
+	b := a.As16()
+	for _, prefix := range []string{"64:ff9b::/96", "64:ff9b:1::/48", "::/96"} {
+		if netip.MustParsePrefix(prefix).Contains(a) {
+			return netip.AddrFrom4([4]byte(b[12:16])), true
+		}
+	}
+	if netip.MustParsePrefix("2002::/16").Contains(a) {
+		return netip.AddrFrom4([4]byte(b[2:6])), true
+	}
+	return netip.Addr{}, false
+}
+
+// HostIsTemplated reports whether the template of a URL lets anything but its author choose the host: whether an
+// action stands before the end of scheme and authority. Such a URL needs allow_hosts.
+func HostIsTemplated(urlTemplate string) bool {
+	static, _, templated := strings.Cut(urlTemplate, "{{")
+	if !templated {
+		return false
+	}
+	_, rest, ok := strings.Cut(static, "://")
+	return !ok || !strings.ContainsAny(rest, "/?#")
+}
+
+// HostAllowed reports whether host, with or without its port, is one of allowed. *.example.com stands for every
+// subdomain of example.com.
+func HostAllowed(allowed []string, host, hostPort string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return slices.ContainsFunc(allowed, func(a string) bool {
+		a = strings.ToLower(a)
+		if domain, ok := strings.CutPrefix(a, "*."); ok {
+			return strings.HasSuffix(host, "."+domain)
+		}
+		return a == host || a == strings.ToLower(hostPort)
+	})
+}
+
+// LimitedConn is a connection that gives up after maxSMTPAnswers bytes of answers.
+type LimitedConn struct {
+	net.Conn
+	left int
+}
+
+func (c *LimitedConn) Read(p []byte) (int, error) {
+	if c.left <= 0 {
+		return 0, errTalkative
+	}
+	n, err := c.Conn.Read(p[:min(len(p), c.left)])
+	c.left -= n
+	return n, err
+}
+
+// Follow makes the connection end with ctx, until stop is called; stop reports whether it still stands.
+func (c *LimitedConn) Follow(ctx context.Context) (stop func() bool) {
+	c.left = maxSMTPAnswers
+	return context.AfterFunc(ctx, func() { _ = c.Conn.Close() })
+}

@@ -1,0 +1,132 @@
+package httpclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+
+	"qaserelay/notifiers"
+)
+
+// Oauth2Config is how to get a token for a client of its own right (RFC 6749, section 4.4).
+type Oauth2Config struct {
+	// Name of the client at the token endpoint.
+	ClientID string `yaml:"client_id"`
+	// Secret of the client.
+	ClientSecret notifiers.Secret `yaml:"client_secret" secret:"true"`
+	// Address of the token endpoint.
+	TokenURL string `yaml:"token_url"`
+	// What the token is to be good for.
+	Scopes []string `yaml:"scopes"`
+	// More parameters of the request for a token, such as audience.
+	EndpointParams map[string]string `yaml:"endpoint_params"`
+}
+
+// Secrets lists what must not be shown.
+func (c Oauth2Config) Secrets() []string {
+	secret := c.ClientSecret.Value()
+	return []string{secret, c.ClientID + ":" + secret}
+}
+
+func (c Oauth2Config) Check() (faults []error) {
+	if c.ClientID == "" {
+		faults = append(faults, &notifiers.FieldError{Key: "oauth2.client_id", Err: errors.New("missing; write the name of the client at the token endpoint")})
+	}
+	if !c.ClientSecret.IsSet() {
+		faults = append(faults, &notifiers.FieldError{Key: "oauth2.client_secret", Err: errors.New("missing; write the secret of the client")})
+	}
+	if u, err := HTTPURL(c.TokenURL); err != nil || u.User != nil {
+		faults = append(faults, &notifiers.FieldError{Key: "oauth2.token_url", Err: errors.New("write the address of the token endpoint, such as https://login.example.com/token")})
+	}
+	return faults
+}
+
+// TokenCache keeps the token of one client until shortly before it expires. It may be used from many goroutines, of which one at a time
+// asks for a new token while the others wait.
+type TokenCache struct {
+	config clientcredentials.Config
+	client *http.Client
+	turn   chan struct{} // holds one element while somebody has the token in hand
+	token  *oauth2.Token
+}
+
+func NewTokenCache(c *Oauth2Config, client *http.Client) *TokenCache {
+	params := map[string][]string{}
+	for key, value := range c.EndpointParams {
+		params[key] = []string{value}
+	}
+	return &TokenCache{
+		config: clientcredentials.Config{
+			ClientID: c.ClientID, ClientSecret: c.ClientSecret.Value(), TokenURL: c.TokenURL,
+			Scopes: c.Scopes, EndpointParams: params,
+		},
+		client: client,
+		turn:   make(chan struct{}, 1),
+	}
+}
+
+// Get returns a token that is good for a while, and whether it was there before.
+func (c *TokenCache) Get(ctx context.Context) (token *oauth2.Token, cached bool, err error) {
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done():
+		return nil, false, ctx.Err()
+	}
+	if c.token.Valid() {
+		return c.token, true, nil
+	}
+	if token, err = c.config.Token(context.WithValue(ctx, oauth2.HTTPClient, c.client)); err != nil {
+		return nil, false, err
+	}
+	c.token = token
+	return token, false, nil
+}
+
+// Forget drops the token that a receiver did not take, unless it was replaced meanwhile.
+func (c *TokenCache) Forget(ctx context.Context, authorization string) {
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done():
+		return
+	}
+	if c.token != nil && strings.HasSuffix(authorization, " "+c.token.AccessToken) {
+		c.token = nil
+	}
+}
+
+// TokenError classifies the failure to get a token. outer is the context of the caller, attempt the one with our timeout.
+func (m Masker) TokenError(outer, attempt context.Context, err error) error {
+	const doing = "getting a token from oauth2.token_url"
+	var refused *oauth2.RetrieveError
+	switch {
+	case errors.As(err, &refused) && refused.Response != nil:
+	case attempt.Err() != nil:
+		return m.AttemptError(outer, doing, attempt.Err())
+	default:
+		return m.AttemptError(outer, doing, ExplainTrust(err, "tls: {ca_file: …}"))
+	}
+	a := Answer{
+		Code:       refused.Response.StatusCode,
+		Status:     statusText(refused.Response.StatusCode),
+		retryAfter: parseRetryAfter(refused.Response.Header.Get("Retry-After"), time.Now()),
+		Body:       refused.Body[:min(len(refused.Body), MaxReceipt)],
+	}
+	failed := fmt.Errorf("%s: it answered %s%s", doing, a.Status, quoted(a.Receipt(m).Response))
+	switch {
+	case a.Code == http.StatusTooManyRequests:
+		return a.Again(notifiers.ReasonRate, failed)
+	case a.Code == http.StatusRequestTimeout, a.Code == http.StatusTooEarly, a.Code >= 500:
+		return a.Again(notifiers.ReasonServer, failed)
+	case a.Code < 300, a.Code == http.StatusBadRequest, a.Code == http.StatusUnauthorized, a.Code == http.StatusForbidden:
+		return &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: fmt.Errorf("%w: check oauth2.client_id, client_secret and scopes", failed)}
+	}
+	return &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: fmt.Errorf("%w: check oauth2.token_url", failed)}
+}

@@ -1,0 +1,87 @@
+package httpclient
+
+import (
+	"encoding/base64"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// minSecret is the shortest text that is masked: masking shorter ones would garble every answer.
+const minSecret = 4
+
+// Masker replaces secrets in what others say, since servers like to echo what they were sent. The zero value
+// masks nothing. It may be used from many goroutines.
+type Masker struct{ words []string }
+
+// NewMasker masks each secret as it is, in base64 and as it stands in URLs.
+func NewMasker(secrets ...string) Masker {
+	var m Masker
+	for _, s := range secrets {
+		if len(s) < minSecret {
+			continue
+		}
+		m.words = append(m.words, s, base64.StdEncoding.EncodeToString([]byte(s)), url.QueryEscape(s), url.PathEscape(s))
+	}
+	slices.SortFunc(m.words, func(a, b string) int { return len(b) - len(a) })
+	m.words = slices.Compact(m.words)
+	return m
+}
+
+// URLSecrets lists the parts of a webhook URL that must not be shown: all but scheme and host.
+func URLSecrets(raw string) []string {
+	secrets := []string{raw}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return secrets
+	}
+	secrets = append(secrets, u.RequestURI(), u.RawQuery, strings.TrimPrefix(u.EscapedPath(), "/"))
+	if password, ok := u.User.Password(); ok {
+		secrets = append(secrets, password, u.User.String())
+	}
+	for _, values := range u.Query() {
+		secrets = append(secrets, values...)
+	}
+	return secrets
+}
+
+// Mask returns text without the secrets.
+func (m Masker) Mask(text string) string {
+	for _, w := range m.words {
+		text = strings.ReplaceAll(text, w, "<secret>")
+	}
+	return text
+}
+
+// maskCut is mask for text that was cut at its end, perhaps in the middle of a secret.
+func (m Masker) maskCut(text string) string {
+	text = m.Mask(text)
+	for _, w := range m.words {
+		for n := min(len(w)-1, len(text)); n >= minSecret; n-- {
+			if strings.HasSuffix(text, w[:n]) {
+				return text[:len(text)-n] + "<secret>"
+			}
+		}
+	}
+	return text
+}
+
+// Error returns err without URLs and secrets in its text. An error that holds one loses its chain, since the chain
+// would still print it.
+func (m Masker) Error(err error) error {
+	err = RedactURL(err)
+	if text := m.Mask(err.Error()); text != err.Error() {
+		return errors.New(text)
+	}
+	return err
+}
+
+// RedactURL takes the URL out of errors of net/http, since webhook URLs are secrets.
+func RedactURL(err error) error {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		return ue.Err
+	}
+	return err
+}

@@ -1,0 +1,64 @@
+package httpclient
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+
+	"qaserelay/notifiers"
+)
+
+// TLSConfig is how a notifier and its server prove to each other who they are.
+type TLSConfig struct {
+	// Certificates (PEM) of the authorities to trust, in place of the system's; a server's own if it has signed itself.
+	CA string `yaml:"ca" secret:"true"`
+	// Certificate (PEM) to show to the server, with those that lead to its authority.
+	Cert string `yaml:"cert" secret:"true"`
+	// Private key (PEM) of cert.
+	Key notifiers.Secret `yaml:"key" secret:"true"`
+	// Name that the server's certificate is for. Default: the host of the address.
+	ServerName string `yaml:"server_name"`
+	// true trusts any certificate, and so whoever answers; for tests alone.
+	InsecureSkipVerify bool `yaml:"insecure_skip_verify"`
+}
+
+// Client makes the configuration of connections. Keys in its errors begin with prefix, such as "tls.".
+func (c TLSConfig) Client(prefix string) (*tls.Config, error) {
+	config := &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		ServerName:         c.ServerName,
+		InsecureSkipVerify: c.InsecureSkipVerify, //nolint:gosec // the operator asks for it
+	}
+	if c.CA != "" {
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM([]byte(c.CA)) {
+			return nil, &notifiers.FieldError{Key: prefix + "ca", Err: errors.New("holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)")}
+		}
+	}
+	switch {
+	case c.InsecureSkipVerify && c.CA != "":
+		return nil, &notifiers.FieldError{Key: prefix + "insecure_skip_verify", Err: errors.New("makes no sense beside ca; keep one of them")}
+	case c.Cert == "" && !c.Key.IsSet():
+		return config, nil
+	case c.Cert == "":
+		return nil, &notifiers.FieldError{Key: prefix + "cert", Err: errors.New("missing; key needs one")}
+	case !c.Key.IsSet():
+		return nil, &notifiers.FieldError{Key: prefix + "key", Err: errors.New("missing; cert needs one")}
+	}
+	pair, err := tls.X509KeyPair([]byte(c.Cert), []byte(c.Key.Value()))
+	if err != nil {
+		return nil, &notifiers.FieldError{Key: prefix + "cert", Err: errors.New("cert and key are no pair in PEM form; write the two files that were made together")}
+	}
+	config.Certificates = []tls.Certificate{pair}
+	return config, nil
+}
+
+// ExplainTrust adds to an error what to do about a certificate that nobody vouches for: to write key.
+func ExplainTrust(err error, key string) error {
+	var unknown x509.UnknownAuthorityError
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	return fmt.Errorf("%w: if this is the right server, name the authority of its certificate in %s", RedactURL(err), key)
+}

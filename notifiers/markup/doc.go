@@ -1,0 +1,2 @@
+// Package markup turns Markdown into lines and writes them for channels.
+package markup

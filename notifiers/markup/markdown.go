@@ -1,0 +1,258 @@
+package markup
+
+import (
+	"bufio"
+	"bytes"
+	"strings"
+
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	extast "github.com/yuin/goldmark/extension/ast"
+	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/renderer/html"
+	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
+
+	"qaserelay/notifiers"
+)
+
+// maxMarkdown is how many UTF-16 units of a body are read; no channel shows more.
+const maxMarkdown = 100_000
+
+// MentionScheme begins the destination of a link that mentions somebody. Rules write such links, events cannot.
+const MentionScheme = "mention:"
+
+// ParseMarkdown reads CommonMark with tables and strikethrough, but without HTML: a tag is text like any other. A bare URL is
+// text too, since it may come from the event. In the tree that it returns images are links, and links lead to the web, to a mailbox or
+// (if mentions are wanted) to somebody, or are text.
+func ParseMarkdown(body string, mentions bool) (ast.Node, []byte) {
+	source := []byte(shallow(notifiers.Cut(notifiers.CleanText(body), maxMarkdown)))
+	root := markdownParser().Parse(text.NewReader(source))
+	for _, n := range Collect(root, func(n ast.Node) bool { return n.Kind() == ast.KindImage }) {
+		imageToLink(n.(*ast.Image))
+	}
+	isLink := func(n ast.Node) bool { return n.Kind() == ast.KindLink || n.Kind() == ast.KindAutoLink }
+	for _, n := range Collect(root, isLink) {
+		if link, ok := n.(*ast.Link); ok && bytes.HasPrefix(link.Destination, []byte(MentionScheme)) {
+			if !mentions {
+				link.Parent().InsertBefore(link.Parent(), link, literal("@"))
+				unwrap(link)
+			}
+			continue
+		}
+		checkLink(n, source)
+	}
+	return root, source
+}
+
+// maxNesting is how deep quotes and lists can stand in each other in one line. The parser's work grows with the square of the depth.
+const maxNesting = 32
+
+// shallow makes text of what would be nested deeper than maxNesting.
+func shallow(body string) string {
+	lines := strings.SplitAfter(body, "\n")
+	for i, line := range lines {
+		if at := deepest(line); at >= 0 {
+			lines[i] = line[:at] + "\\" + line[at:]
+		}
+	}
+	return strings.Join(lines, "")
+}
+
+// deepest returns where the marker of a quote or list stands that is one too many, or -1.
+func deepest(line string) int {
+	depth := 0
+	for i, r := range line {
+		if !strings.ContainsRune("> \t-*+.)0123456789", r) {
+			break
+		}
+		spaced := i+1 < len(line) && (line[i+1] == ' ' || line[i+1] == '\t')
+		if r == '>' || spaced && strings.ContainsRune("-*+.)", r) {
+			depth++
+		}
+		if depth > maxNesting {
+			return i
+		}
+	}
+	return -1
+}
+
+func markdownParser() parser.Parser {
+	return parser.NewParser(
+		parser.WithBlockParsers(
+			util.Prioritized(parser.NewSetextHeadingParser(), 100),
+			util.Prioritized(parser.NewThematicBreakParser(), 200),
+			util.Prioritized(parser.NewListParser(), 300),
+			util.Prioritized(parser.NewListItemParser(), 400),
+			util.Prioritized(parser.NewCodeBlockParser(), 500),
+			util.Prioritized(parser.NewATXHeadingParser(), 600),
+			util.Prioritized(parser.NewFencedCodeBlockParser(), 700),
+			util.Prioritized(parser.NewBlockquoteParser(), 800),
+			util.Prioritized(parser.NewParagraphParser(), 1000),
+		),
+		parser.WithInlineParsers(
+			util.Prioritized(parser.NewCodeSpanParser(), 100),
+			util.Prioritized(parser.NewLinkParser(), 200),
+			util.Prioritized(parser.NewAutoLinkParser(), 300),
+			util.Prioritized(parser.NewEmphasisParser(), 500),
+			util.Prioritized(extension.NewStrikethroughParser(), 500),
+		),
+		parser.WithParagraphTransformers(
+			util.Prioritized(parser.LinkReferenceParagraphTransformer, 100),
+			util.Prioritized(extension.NewTableParagraphTransformer(), 200),
+		),
+		parser.WithASTTransformers(util.Prioritized(extension.NewTableASTTransformer(), 0)),
+	)
+}
+
+// Collect returns the nodes below root for which want is true, outer ones first.
+func Collect(root ast.Node, want func(ast.Node) bool) []ast.Node {
+	var found []ast.Node
+	// The callback returns no error, and so does Walk.
+	_ = ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if entering && want(n) {
+			found = append(found, n)
+		}
+		return ast.WalkContinue, nil
+	})
+	return found
+}
+
+// imageToLink puts a link in the place of an image, since loading one tells its server who reads the message.
+// Within a link only its description stays.
+func imageToLink(image *ast.Image) {
+	parent := image.Parent()
+	if parent == nil {
+		return
+	}
+	for p := parent; p != nil; p = p.Parent() {
+		if p.Kind() == ast.KindLink {
+			unwrap(image)
+			return
+		}
+	}
+	link := ast.NewLink()
+	link.Destination = image.Destination
+	parent.InsertBefore(parent, image, link)
+	for c := image.FirstChild(); c != nil; c = image.FirstChild() {
+		link.AppendChild(link, c)
+	}
+	parent.RemoveChild(parent, image)
+}
+
+// unwrap puts the children of n in its place.
+func unwrap(n ast.Node) {
+	parent := n.Parent()
+	moveChildren(n, parent)
+	parent.RemoveChild(parent, n)
+}
+
+// moveChildren puts the children of n before it in parent.
+func moveChildren(n, parent ast.Node) {
+	for c := n.FirstChild(); c != nil; c = n.FirstChild() {
+		parent.InsertBefore(parent, n, c)
+	}
+}
+
+// checkLink cleans the destination of a link. A link that leads elsewhere becomes text that names where.
+func checkLink(n ast.Node, source []byte) {
+	parent := n.Parent()
+	if auto, ok := n.(*ast.AutoLink); ok {
+		link := ast.NewLink()
+		raw := string(auto.URL(source))
+		if auto.AutoLinkType == ast.AutoLinkEmail && !strings.HasPrefix(strings.ToLower(raw), "mailto:") {
+			raw = "mailto:" + raw
+		}
+		link.Destination = []byte(raw)
+		link.AppendChild(link, literal(string(auto.Label(source))))
+		parent.ReplaceChild(parent, n, link)
+		if clean, ok := CleanURL(raw); ok {
+			link.Destination = []byte(clean)
+			return
+		}
+		unwrap(link)
+		return
+	}
+	link := n.(*ast.Link)
+	raw := unescape(link.Destination)
+	if clean, ok := CleanURL(raw); ok {
+		link.Destination = []byte(clean)
+		return
+	}
+	moveChildren(link, parent)
+	if raw != "" {
+		parent.InsertBefore(parent, link, literal(" ("+raw+")"))
+	}
+	parent.RemoveChild(parent, link)
+}
+
+// literal is a node of text that holds no markup.
+func literal(s string) *ast.String {
+	n := ast.NewString([]byte(s))
+	n.SetRaw(true)
+	return n
+}
+
+// unescape resolves backslashes and entities the way the HTML renderer does, which writes &, <, > and " escaped.
+func unescape(segment []byte) string {
+	if !bytes.ContainsAny(segment, "\\&\x00") {
+		return string(segment)
+	}
+	var b bytes.Buffer
+	w := bufio.NewWriter(&b)
+	html.NewWriter().Write(w, segment)
+	// A write to a bytes.Buffer does not fail.
+	_ = w.Flush()
+	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&quot;", `"`, "&amp;", "&").Replace(b.String())
+}
+
+// PlainText is the text of n without any markup.
+func PlainText(n ast.Node, source []byte) string {
+	var b strings.Builder
+	_ = ast.Walk(n, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering {
+			return ast.WalkContinue, nil
+		}
+		switch n := n.(type) {
+		case *ast.Text:
+			b.WriteString(textOf(n, source))
+			if n.SoftLineBreak() || n.HardLineBreak() {
+				b.WriteByte(' ')
+			}
+		case *ast.String:
+			b.Write(n.Value)
+		}
+		return ast.WalkContinue, nil
+	})
+	return b.String()
+}
+
+// textOf resolves the escapes of a piece of text, but in code, where there are none.
+func textOf(n *ast.Text, source []byte) string {
+	if n.IsRaw() || n.Parent() != nil && n.Parent().Kind() == ast.KindCodeSpan {
+		return string(n.Segment.Value(source))
+	}
+	return unescape(n.Segment.Value(source))
+}
+
+// LinesOf is the content of a block of code.
+func LinesOf(n ast.Node, source []byte) string {
+	var b strings.Builder
+	for i := range n.Lines().Len() {
+		segment := n.Lines().At(i)
+		b.Write(segment.Value(source))
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// tableCells returns the text of a table's cells, its header first, and how its columns are aligned.
+func tableCells(t *extast.Table, source []byte) (rows [][]string, align []extast.Alignment) {
+	for r := t.FirstChild(); r != nil; r = r.NextSibling() {
+		var row []string
+		for c := r.FirstChild(); c != nil; c = c.NextSibling() {
+			row = append(row, strings.TrimSpace(PlainText(c, source)))
+		}
+		rows = append(rows, row)
+	}
+	return rows, t.Alignments
+}

@@ -1,0 +1,2 @@
+// Package mattermost sends messages to Mattermost.
+package mattermost

@@ -1,0 +1,234 @@
+package mattermost
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
+	markuppkg "qaserelay/notifiers/markup"
+)
+
+// Mattermost takes 16,383 characters of text, and old servers 7,900 of attachments as JSON.
+const (
+	mattermostAttachment = 7000
+	mattermostTitle      = 1000
+	mattermostText       = 4000
+	mattermostURL        = 1000
+	mattermostFields     = 3000 // of JSON
+	mattermostFooter     = 250
+)
+
+// MattermostConfig is what can be written for a notifier of type mattermost.
+type MattermostConfig struct {
+	// URL of an incoming webhook, from the server's menu under Integrations.
+	WebhookURL notifiers.Secret `yaml:"webhook_url" secret:"true"`
+	// Longest time for one attempt. Default: 10s.
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// mattermostOptions are the message options of type mattermost.
+type mattermostOptions struct {
+	// Channel to post in, such as town-square, or @name of a person. Default: that of the webhook.
+	Channel string `yaml:"channel" json:"channel,omitempty" as:"text"`
+	// Who is mentioned: @name of a person or group, @here, @channel, @all; other text is written as it is.
+	Mention []string `yaml:"mention" json:"mention,omitempty" as:"call"`
+}
+
+func Kind() notifiers.Kind {
+	return notifiers.Kind{
+		Type:    "mattermost",
+		Summary: "a message in a Mattermost channel, by incoming webhook",
+		Config:  func() any { return &MattermostConfig{Timeout: 10 * time.Second} },
+		Sample: func() any {
+			return &MattermostConfig{WebhookURL: notifiers.NewSecret("https://mattermost.example.com/hooks/preview"), Timeout: time.Second}
+		},
+		Options:     mattermostOptions{},
+		New:         newMattermost,
+		Concurrency: 2,
+		Rate:        notifiers.Rate{Messages: 10, Per: time.Second, Burst: 10}, // the server's default, RateLimitSettings.PerSec
+	}
+}
+
+// mattermostNotifier posts to an incoming webhook.
+type mattermostNotifier struct {
+	*httpclient.Service
+	config   MattermostConfig
+	defaults json.RawMessage
+}
+
+func newMattermost(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
+	c := *config.(*MattermostConfig)
+	_, err := notifiers.MergeOptions[mattermostOptions](nil, defaults)
+	err = errors.Join(err, httpclient.CheckTimeout(c.Timeout), httpclient.CheckWebhookURL("webhook_url", c.WebhookURL,
+		"Mattermost shows under Integrations, Incoming Webhooks: https://mattermost.example.com/hooks/…"))
+	if err != nil {
+		return nil, err
+	}
+	return &mattermostNotifier{httpclient.NewService("Mattermost", "webhook_url", c.Timeout, httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
+}
+
+// Send posts the message. It is delivered when Mattermost says ok, and not by the status alone.
+func (n *mattermostNotifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+	post, err := n.compose(m)
+	if err != nil {
+		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
+	}
+	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "posting to the Mattermost webhook", URL: n.config.WebhookURL.Value(), Body: post}, readMattermost)
+}
+
+// Preview returns the message as Mattermost would get it.
+func (n *mattermostNotifier) Preview(m *notifiers.Message) ([]byte, error) {
+	post, err := n.compose(m)
+	return httpclient.PreviewJSON(post, err)
+}
+
+// Probe asks whether the server is up. A webhook cannot be tried without posting.
+func (n *mattermostNotifier) Probe(ctx context.Context, _ []json.RawMessage) (string, error) {
+	base, _, _ := strings.Cut(n.config.WebhookURL.Value(), "/hooks/")
+	_, err := n.Deliver(ctx, httpclient.ServiceCall{Doing: "asking whether Mattermost is up", Method: http.MethodGet, URL: httpclient.WithSlash(base) + "api/v4/system/ping"},
+		func(a httpclient.Answer) httpclient.Verdict {
+			if a.Code == http.StatusOK && !json.Valid(a.Body) {
+				return httpclient.Verdict{Fate: httpclient.Strange}
+			}
+			return httpclient.Verdict{}
+		})
+	if err != nil {
+		return "", err
+	}
+	return "the server is up; whether it knows the webhook shows with the first message", nil
+}
+
+// readMattermost knows the ids of the server's errors.
+func readMattermost(a httpclient.Answer) httpclient.Verdict {
+	var said struct {
+		ID      string `json:"id"`
+		Message string `json:"message"`
+	}
+	if a.Code == http.StatusOK {
+		if strings.TrimSpace(string(a.Body)) != "ok" {
+			return httpclient.Verdict{Fate: httpclient.Strange, Detail: string(a.Body)}
+		}
+		return httpclient.Verdict{}
+	}
+	if json.Unmarshal(a.Body, &said) != nil {
+		return httpclient.Verdict{}
+	}
+	v := httpclient.Verdict{Detail: strings.TrimSpace(said.ID + " " + said.Message)}
+	is := func(part string) bool { return strings.HasPrefix(said.ID, "web.incoming_webhook."+part) }
+	switch {
+	case is("disabled"):
+		v.Fate, v.Reason, v.Advice = httpclient.Never, notifiers.ReasonAuth, "let an admin enable incoming webhooks in the System Console"
+	case is("invalid"), is("user"):
+		v.Reason, v.Advice = notifiers.ReasonAuth, "make a new incoming webhook and put its URL into webhook_url"
+	case is("channel_locked"):
+		v.Fate, v.Reason, v.Advice = httpclient.Never, notifiers.ReasonClient, "the webhook is locked to its channel; leave channel out"
+	case is("channel"), is("permissions"):
+		v.Fate, v.Reason, v.Advice = httpclient.Never, notifiers.ReasonClient, "check channel: the last part of the channel's address, in which the webhook's owner may post"
+	case is("text"), is("parse"):
+		v.Fate, v.Advice = httpclient.Never, "Mattermost does not take this message; change its title, body or options"
+	}
+	return v
+}
+
+// mattermostPost is a message as an incoming webhook takes it.
+type mattermostPost struct {
+	Channel     string                      `json:"channel,omitempty"`
+	Text        string                      `json:"text"`
+	Attachments []mattermostAttachmentShape `json:"attachments"`
+}
+
+type mattermostAttachmentShape struct {
+	Fallback string            `json:"fallback"`
+	Color    string            `json:"color"`
+	Text     string            `json:"text"`
+	Fields   []mattermostField `json:"fields,omitempty"`
+	Footer   string            `json:"footer,omitempty"` // plain text
+}
+
+type mattermostField struct {
+	Title string `json:"title"`
+	Value string `json:"value"`
+	Short bool   `json:"short"` // two in a row
+}
+
+// compose lays a message out: title and mentions as text, since notifications show it; below it body, fields and origin beside a bar in
+// the level's colour.
+func (n *mattermostNotifier) compose(m *notifiers.Message) (mattermostPost, error) {
+	o, err := notifiers.MergeOptions[mattermostOptions](n.defaults, m.Options)
+	if err != nil {
+		return mattermostPost{}, err
+	}
+	post := mattermostPost{Channel: notifiers.OneLine(o.Channel), Text: mattermostTop(m, o.Mention)}
+	shape := mattermostAttachmentShape{
+		Fallback: markuppkg.FitText(markuppkg.TitleLine(m, mattermostTitle), mattermostTitle, mattermostEscape), Color: notifiers.LevelColor(m.Level),
+		Fields: mattermostFieldsOf(m), Footer: markuppkg.Inert(notifiers.Cut(markuppkg.OriginLine(m), mattermostFooter), true),
+	}
+	markup := markuppkg.MarkdownMarkup(mattermostEscape)
+	return markuppkg.FitLines(markuppkg.RichLines(notifiers.Cut(m.Body, 2*mattermostAttachment)), func(lines []markuppkg.RichLine) mattermostPost {
+		whole, attachment := post, shape
+		attachment.Text = strings.TrimSpace(markup.Write(lines))
+		whole.Attachments = []mattermostAttachmentShape{attachment}
+		return whole
+	}, func(p mattermostPost) bool { return mattermostUnits(p.Attachments) <= mattermostAttachment }), nil
+}
+
+func mattermostFieldsOf(m *notifiers.Message) []mattermostField {
+	markup := markuppkg.MarkdownMarkup(mattermostEscape)
+	return markuppkg.FitFields(m, func(fields []markuppkg.RichField) (written []mattermostField) {
+		for _, f := range fields {
+			written = append(written, mattermostField{mattermostEscape(f.Name), markup.Line(f.Value), true})
+		}
+		return written
+	}, func(written []mattermostField) bool { return mattermostUnits(written) <= mattermostFields })
+}
+
+// mattermostUnits counts as the server does: with its own encoder, which writes < > & as six characters.
+func mattermostUnits(v any) int {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return 0 // the shapes are ours
+	}
+	return notifiers.Units(string(b))
+}
+
+// mattermostTop is the title, linked and bold, and who is mentioned.
+func mattermostTop(m *notifiers.Message, mentions []string) string {
+	top := markuppkg.FitText(markuppkg.TitleLine(m, mattermostTitle), mattermostTitle, mattermostEscape)
+	if link := markuppkg.MessageURL(m, mattermostURL); link != "" {
+		top = "[" + top + "](" + strings.NewReplacer("(", "%28", ")", "%29").Replace(link) + ")"
+	}
+	top = "**" + top + "**"
+	for _, who := range mentions {
+		s := mattermostMention(notifiers.OneLine(who))
+		if s == "" {
+			continue
+		}
+		if notifiers.Units(top)+notifiers.Units(s) >= mattermostText {
+			break
+		}
+		top += " " + s
+	}
+	return top
+}
+
+// mattermostMention is who itself where that is a name to call, or plain text.
+func mattermostMention(who string) string {
+	if regexp.MustCompile(`^@[a-z0-9][a-z0-9._-]{0,63}$`).MatchString(who) {
+		return who
+	}
+	return mattermostEscape(notifiers.Cut(who, 100))
+}
+
+// mattermostEscape is text without any meaning to Mattermost: its Markdown resolves entities, and makes emoji of :names:.
+func mattermostEscape(s string) string {
+	if s = markuppkg.Inert(s, true); strings.Count(s, ":") > 1 {
+		s = regexp.MustCompile(`:([A-Za-z0-9_+-]+:)`).ReplaceAllString(s, ":"+markuppkg.Joiner+"$1")
+	}
+	return markuppkg.EscapeMarks(strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s))
+}

@@ -1,0 +1,2 @@
+// Package ntfy sends messages to ntfy.
+package ntfy

@@ -1,0 +1,280 @@
+package ntfy
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
+	"qaserelay/notifiers/markup"
+)
+
+// ntfy's limits (https://docs.ntfy.sh/publish/#limitations): a message of more than 4096 bytes becomes an attachment.
+const (
+	ntfyMessage = 4000
+	ntfyTitle   = 250
+	ntfyTags    = 10
+	ntfyURL     = 1000
+)
+
+// NtfyConfig is what can be written for a notifier of type ntfy.
+type NtfyConfig struct {
+	// Base URL of the server. Default: https://ntfy.sh/.
+	Server string `yaml:"server"`
+	// Access token (tk_…), for topics that not everybody may write to.
+	Token notifiers.Secret `yaml:"token" secret:"true"`
+	// User and password, in place of a token.
+	Username string `yaml:"username"`
+	// Password of username.
+	Password notifiers.Secret `yaml:"password" secret:"true"`
+	// Longest time for one attempt. Default: 10s.
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// ntfyOptions are the message options of type ntfy.
+type ntfyOptions struct {
+	// Topic to publish to: letters, digits, _ and -. On a public server whoever knows it can read it.
+	Topic string `yaml:"topic" json:"topic,omitempty" as:"text"`
+	// How urgent it is: min, low, default, high or max, or 1 to 5. Default: high for an error, else default.
+	Priority string `yaml:"priority" json:"priority,omitempty" as:"text"`
+	// Tags beside that of the level; names of emoji become emoji.
+	Tags []string `yaml:"tags" json:"tags,omitempty" as:"text"`
+	// Where a tap on the notification leads. Default: the thing that the event is about.
+	Click string `yaml:"click" json:"click,omitempty" as:"link"`
+}
+
+func Kind() notifiers.Kind {
+	return notifiers.Kind{
+		Type:    "ntfy",
+		Summary: "a push notification to phones and desktops, by ntfy",
+		Config:  func() any { return &NtfyConfig{Server: "https://ntfy.sh/", Timeout: 10 * time.Second} },
+		Sample:  func() any { return &NtfyConfig{Server: "https://ntfy.sh/", Timeout: time.Second} },
+		Options: ntfyOptions{},
+		New:     newNtfy,
+		Missing: ntfyMissing,
+
+		Concurrency: 2,
+		Rate:        notifiers.Rate{Messages: 1, Per: 5 * time.Second, Burst: 60}, // https://docs.ntfy.sh/config/#rate-limiting
+	}
+}
+
+func ntfyMissing(_ any, options map[string]bool) (what, hint string) {
+	if options["topic"] {
+		return "", ""
+	}
+	return "has no topic to publish to", "add topic: a-name-hard-to-guess here or on the notifier"
+}
+
+// ntfyNotifier publishes to one server.
+type ntfyNotifier struct {
+	*httpclient.Service
+	config   NtfyConfig
+	defaults json.RawMessage
+}
+
+func newNtfy(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
+	c := *config.(*NtfyConfig)
+	o, err := notifiers.MergeOptions[ntfyOptions](nil, defaults)
+	faults := []error{err, httpclient.CheckTimeout(c.Timeout), httpclient.CheckAPIURL("server", c.Server, "https://ntfy.sh/")}
+	switch {
+	case c.Token.IsSet() && (c.Username != "" || c.Password.IsSet()):
+		faults = append(faults, &notifiers.FieldError{Key: "token", Err: errors.New("there is a username or password too; write one way to log in")})
+	case (c.Username != "") != c.Password.IsSet():
+		faults = append(faults, &notifiers.FieldError{Key: "username", Err: errors.New("a username needs a password, and a password a username")})
+	}
+	if o.Topic == "" {
+		o.Topic = "later" // comes with the message
+	}
+	if err := errors.Join(append(faults, o.check())...); err != nil {
+		return nil, err
+	}
+	basic := base64.StdEncoding.EncodeToString([]byte(c.Username + ":" + c.Password.Value()))
+	return &ntfyNotifier{httpclient.NewService("ntfy", "server", c.Timeout, c.Token.Value(), c.Password.Value(), basic), c, defaults}, nil
+}
+
+// check returns what is written wrong.
+func (o ntfyOptions) check() error {
+	if !regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`).MatchString(o.Topic) {
+		return &notifiers.FieldError{Key: "topic", Err: fmt.Errorf("%q is none; use up to 64 letters, digits, _ and -", notifiers.Cut(o.Topic, 100))}
+	}
+	if _, err := ntfyPriority(o.Priority, ""); err != nil {
+		return &notifiers.FieldError{Key: "priority", Err: err}
+	}
+	return nil
+}
+
+// Send publishes the message.
+func (n *ntfyNotifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+	post, err := n.compose(m)
+	if err != nil {
+		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
+	}
+	return n.Deliver(ctx, httpclient.ServiceCall{
+		Doing: "publishing to ntfy topic " + post.Topic, URL: httpclient.WithSlash(n.config.Server), Header: n.login(), Body: post,
+	}, readNtfy)
+}
+
+// Preview returns the message as the server would get it.
+func (n *ntfyNotifier) Preview(m *notifiers.Message) ([]byte, error) {
+	post, err := n.compose(m)
+	return httpclient.PreviewJSON(post, err)
+}
+
+// Probe asks whether the server is well, and whether it knows the credentials, if there are any.
+func (n *ntfyNotifier) Probe(ctx context.Context, _ []json.RawMessage) (string, error) {
+	var health struct {
+		Healthy bool `json:"healthy"`
+	}
+	read := func(a httpclient.Answer) httpclient.Verdict {
+		if a.Code == http.StatusOK && json.Unmarshal(a.Body, &health) != nil {
+			return httpclient.Verdict{Fate: httpclient.Strange, Detail: string(a.Body)}
+		}
+		return ntfyFailure(a)
+	}
+	base := httpclient.WithSlash(n.config.Server)
+	if _, err := n.Deliver(ctx, httpclient.ServiceCall{Doing: "asking whether the ntfy server is well", Method: http.MethodGet, URL: base + "v1/health"}, read); err != nil {
+		return "", err
+	}
+	if !health.Healthy {
+		return "", &notifiers.TransientError{Reason: notifiers.ReasonServer, Err: errors.New("the ntfy server says that it is not well")}
+	}
+	if len(n.login()) == 0 {
+		return "the server is well", nil
+	}
+	_, err := n.Deliver(ctx, httpclient.ServiceCall{
+		Doing: "logging in to the ntfy server", Method: http.MethodGet, URL: base + "v1/account", Header: n.login(),
+	}, ntfyFailure)
+	if err != nil {
+		return "", err
+	}
+	return "the server is well and knows the credentials; whether they may write to the topic shows with the first message", nil
+}
+
+// login is the header that says who we are, or nil.
+func (n *ntfyNotifier) login() map[string]string {
+	switch {
+	case n.config.Token.IsSet():
+		return map[string]string{"Authorization": "Bearer " + n.config.Token.Value()}
+	case n.config.Username != "":
+		pair := n.config.Username + ":" + n.config.Password.Value()
+		return map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(pair))}
+	}
+	return nil
+}
+
+// readNtfy reads the answer to a message.
+func readNtfy(a httpclient.Answer) httpclient.Verdict {
+	var said struct {
+		ID string `json:"id"`
+	}
+	if a.Code == http.StatusOK && (json.Unmarshal(a.Body, &said) != nil || said.ID == "") {
+		return httpclient.Verdict{Fate: httpclient.Strange, Detail: string(a.Body)}
+	}
+	return ntfyFailure(a)
+}
+
+// ntfyFailure reads the error in an answer, if there is one.
+func ntfyFailure(a httpclient.Answer) httpclient.Verdict {
+	var said struct {
+		Code  int    `json:"code"`
+		Error string `json:"error"`
+	}
+	// An answer that is no JSON has no error to read; its status says enough.
+	_ = json.Unmarshal(a.Body, &said)
+	v := httpclient.Verdict{Detail: said.Error}
+	switch a.Code {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		v.Advice = "check token, or username and password, and that they may write to the topic"
+	case http.StatusBadRequest:
+		v.Advice = "the server does not take this message; check topic, priority, tags and click"
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		v.Advice = "check server: the base URL of an ntfy server"
+	}
+	return v
+}
+
+// ntfyPost is a message in JSON (https://docs.ntfy.sh/publish/#publish-as-json).
+type ntfyPost struct {
+	Topic    string       `json:"topic"`
+	Title    string       `json:"title"`
+	Message  string       `json:"message"`
+	Priority int          `json:"priority"`
+	Tags     []string     `json:"tags,omitempty"`
+	Click    string       `json:"click,omitempty"`
+	Actions  []ntfyAction `json:"actions,omitempty"`
+}
+
+type ntfyAction struct {
+	Action string `json:"action"`
+	Label  string `json:"label"`
+	URL    string `json:"url"`
+}
+
+// compose lays a message out as plain text: not all of ntfy's apps show Markdown.
+func (n *ntfyNotifier) compose(m *notifiers.Message) (ntfyPost, error) {
+	o, err := notifiers.MergeOptions[ntfyOptions](n.defaults, m.Options)
+	if err != nil {
+		return ntfyPost{}, err
+	}
+	o.Topic, o.Priority = notifiers.OneLine(o.Topic), strings.ToLower(notifiers.OneLine(o.Priority))
+	if err := o.check(); err != nil {
+		return ntfyPost{}, err
+	}
+	post := ntfyPost{Topic: o.Topic, Title: markup.Inert(markup.TitleLine(m, ntfyTitle), false), Tags: []string{ntfyTag(m.Level)}}
+	// check has seen that it is one.
+	post.Priority, _ = ntfyPriority(o.Priority, m.Level)
+	for _, tag := range o.Tags {
+		if tag = notifiers.Cut(notifiers.OneLine(tag), 50); tag != "" && len(post.Tags) < ntfyTags {
+			post.Tags = append(post.Tags, markup.Inert(tag, false))
+		}
+	}
+	if post.Click = markup.MessageURL(m, ntfyURL); post.Click != "" {
+		post.Actions = []ntfyAction{{"view", "Open in Qase", post.Click}}
+	}
+	if click, ok := markup.CleanURL(o.Click); ok && len(click) <= ntfyURL {
+		post.Click = click
+	}
+	foot := markup.Inert(markup.OriginLine(m), false)
+	post.Message = foot
+	if body := markup.PlainBody(m.WholeBody(), ntfyMessage-len("\n\n")-len(foot)); strings.TrimSpace(body) != "" {
+		post.Message = body + "\n\n" + foot
+	}
+	return post, nil
+}
+
+// ntfyPriority is the number of a priority; where none is written, that of the level.
+func ntfyPriority(word, level string) (int, error) {
+	words := []string{"min", "low", "default", "high", "max"}
+	switch i := slices.Index(words, word); {
+	case i >= 0:
+		return i + 1, nil
+	case len(word) == 1 && word[0] >= '1' && word[0] <= '5':
+		return int(word[0] - '0'), nil
+	case word == "" && level == "error":
+		return 4, nil
+	case word == "":
+		return 3, nil
+	}
+	return 0, fmt.Errorf("%q is none; write min, low, default, high or max, or 1 to 5", notifiers.Cut(word, 100))
+}
+
+// ntfyTag is the emoji that stands for a level (https://docs.ntfy.sh/emojis/).
+func ntfyTag(level string) string {
+	switch level {
+	case "success":
+		return "white_check_mark"
+	case "warning":
+		return "warning"
+	case "error":
+		return "x"
+	}
+	return "information_source"
+}

@@ -1,0 +1,2 @@
+// Package pagerduty sends messages to PagerDuty.
+package pagerduty

@@ -1,0 +1,2 @@
+// Package preview draws what a channel shows of a message.
+package preview

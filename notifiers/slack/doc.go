@@ -1,0 +1,2 @@
+// Package slack sends messages to Slack.
+package slack

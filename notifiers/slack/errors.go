@@ -1,0 +1,88 @@
+package slack
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
+)
+
+// slackCode returns the error code in an answer, which is a single word or a JSON object, or nothing.
+func slackCode(body string) string {
+	body = strings.TrimSpace(body)
+	var object struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal([]byte(body), &object) == nil {
+		return object.Error
+	}
+	if regexp.MustCompile(`^[a-z][a-z0-9_]{1,80}$`).MatchString(body) {
+		return body
+	}
+	return ""
+}
+
+// slackRefusal is what Slack says in place of ok.
+type slackRefusal struct {
+	code   string // such as channel_not_found, or empty
+	detail string // what is wrong with the message, in Slack's words
+	needed string // the scope that is missing
+	place  string // where the message was to go, if it was for a channel or person
+}
+
+// slackError is a refusal with its code, for those who can do something about it.
+type slackError struct{ code, text string }
+
+func (e *slackError) Error() string { return e.text }
+
+// slackErrorCode returns the code in err, or nothing.
+func slackErrorCode(err error) string {
+	var refused *slackError
+	if errors.As(err, &refused) {
+		return refused.code
+	}
+	return ""
+}
+
+// slackFailure says what an answer that is no success means for the delivery.
+func (n *slackNotifier) slackFailure(doing string, a httpclient.Answer, r slackRefusal) error {
+	text := doing + ": Slack answered " + n.mask.Mask(cmp.Or(r.code, a.Status))
+	if r.detail != "" {
+		text += " (" + n.mask.Mask(notifiers.Cut(notifiers.OneLine(r.detail), 500)) + ")"
+	}
+	var failed error = &slackError{r.code, text}
+	class := r.class()
+	switch {
+	case a.Code == http.StatusTooManyRequests:
+		return a.Again(notifiers.ReasonRate, failed)
+	case a.Code >= 500, a.Code == http.StatusRequestTimeout, a.Code == http.StatusTooEarly:
+		return a.Again(notifiers.ReasonServer, failed)
+	case class.advice != "":
+		return &notifiers.PermanentError{Reason: class.reason, Err: fmt.Errorf("%w: %s", failed, n.mask.Mask(class.advice))}
+	case class.reason != "":
+		return a.Again(class.reason, failed)
+	case a.Code >= 300 && a.Code < 400:
+		return &notifiers.PermanentError{Err: fmt.Errorf("%w: redirects are not followed; write the final address as webhook_url or api_url", failed)}
+	case a.Code >= 400:
+		return &notifiers.PermanentError{Err: fmt.Errorf("%w: check webhook_url or api_url", failed)}
+	case r.code == "":
+		return a.Again(notifiers.ReasonServer, fmt.Errorf("%w, but not in the form of its API; it may be in maintenance", failed))
+	}
+	return a.Again(notifiers.ReasonOther, &notifiers.DoubtfulError{Err: failed}) // Slack adds codes, and says that some come only while it is in trouble
+}
+
+// slackGone reports whether err says that the message kept for a key can be used no more: it is deleted, can be changed no more
+// or not into this one, or its channel is no longer there for us.
+func slackGone(err error) bool {
+	return slices.Contains([]string{
+		"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found", "cannot_reply_to_message",
+		"channel_not_found", "is_archived", "is_inactive", "not_in_channel", "block_mismatch",
+	}, slackErrorCode(err))
+}

@@ -1,0 +1,64 @@
+package slack
+
+import (
+	"cmp"
+	"net/mail"
+	"strings"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/markup"
+)
+
+// slackMention is the markup that mentions who, or plain text where Slack knows no such name.
+func slackMention(who string) string {
+	who = notifiers.OneLine(who)
+	switch {
+	case who == "@here", who == "@channel", who == "@everyone":
+		return "<!" + who[1:] + ">"
+	case isSlackID(who, "UW"):
+		return "<@" + who + ">"
+	case isSlackID(who, "S"):
+		return "<!subteam^" + who + ">"
+	}
+	if name := slackName(who); name != "@" {
+		return markup.SlackNeutral(name)
+	}
+	return ""
+}
+
+// slackName is who is meant, for people to read.
+func slackName(who string) string {
+	if isSlackID(who, "UWS") {
+		return who
+	}
+	if name, address := splitAddress(who); address != "" {
+		who = cmp.Or(name, address)
+	}
+	return "@" + notifiers.Cut(strings.TrimLeft(notifiers.OneLine(who), "@ "), 100)
+}
+
+// splitAddress splits "Name <address>" and a mere address; address is empty if who is neither.
+func splitAddress(who string) (name, address string) {
+	if a, err := mail.ParseAddress(who); err == nil {
+		return a.Name, a.Address
+	}
+	open := strings.LastIndex(who, " <")
+	if open < 0 || !strings.HasSuffix(who, ">") {
+		return "", ""
+	}
+	a, err := mail.ParseAddress(who[open+1:])
+	if err != nil {
+		return "", ""
+	}
+	return who[:open], a.Address
+}
+
+// isSlackID reports whether s looks like an id with one of these first letters. Short ones need a digit, so that a
+// name in capitals is none.
+func isSlackID(s, first string) bool {
+	if s == "" || !strings.ContainsRune(first, rune(s[0])) {
+		return false
+	}
+	other := strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+	return other == "" && (len(s) >= 9 || strings.ContainsAny(s, "0123456789"))
+}

@@ -1,0 +1,36 @@
+package slack
+
+import (
+	"strings"
+	"testing"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/markup"
+)
+
+func TestAMentionInABodyNotifiesInSlackAndIsANameElsewhere(t *testing.T) {
+	m := &notifiers.Message{Title: "T", Body: `Ask [Bob *Bar*](mention:U024BE7LH), not \[Eve\](mention:U666) or [x](mention:U777"><b>).`}
+	post := slackMessage(m, slackOptions{Mention: []string{"@here"}})
+	if post.Text != "*T* <!here> <@U024BE7LH>" && !strings.HasPrefix(post.Text, "*T* <!here> <@U024BE7LH> ") {
+		t.Errorf("top-level text: %q", post.Text)
+	}
+	for _, bad := range []string{"<@U666", "<@U777"} {
+		if strings.Contains(post.Text, bad) {
+			t.Errorf("the text mentions somebody it should not: %q", post.Text)
+		}
+	}
+	body := strings.Join(markup.RenderText(slackDialect(), m.Body), "")
+	if !strings.Contains(body, "Ask <@U024BE7LH>, not [Eve](mention:U666)") {
+		t.Errorf("body: %q", body)
+	}
+	root, source := markup.ParseMarkdown(m.Body, false)
+	if got := markup.PlainText(root, source); !strings.Contains(got, "Ask @Bob Bar, not [Eve]") || strings.Contains(got, "U024BE7LH") {
+		t.Errorf("elsewhere: %q", got)
+	}
+}
+
+func TestABareURLIsText(t *testing.T) {
+	if got := strings.Join(markup.RenderText(slackDialect(), "see https://evil.example.com/x and www.example.com"), ""); strings.Contains(got, "<") {
+		t.Errorf("got %q", got)
+	}
+}

@@ -1,0 +1,96 @@
+package slack
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/markup"
+)
+
+// slackURL is the longest URL that is made a link.
+const slackURL = 1000
+
+// slackDialect is mrkdwn (https://docs.slack.dev/messaging/formatting-message-text).
+func slackDialect() markup.Dialect {
+	return markup.Dialect{
+		Text: markup.SlackNeutral,
+		Code: func(s string) string {
+			return "`" + markup.SlackEscape(strings.ReplaceAll(strings.ReplaceAll(s, "\n", " "), "`", "ˋ")) + "`"
+		},
+		Fence: func(s string) string {
+			return markup.Fence + "\n" + markup.SlackEscape(strings.ReplaceAll(s, "`", "`"+markup.Joiner)) + "\n" + markup.Fence
+		},
+		Link:    slackLink,
+		Mention: slackMention,
+		Heading: func(_ int, s string) string { return markup.Around("*", s) },
+		Bold:    "*", Italic: "_", Strike: "~",
+		Quote: "> ", Rule: "──────────", WordBreak: markup.Breaker,
+	}
+}
+
+// slackLink writes a link whose destination is clean already.
+func slackLink(url, label string) string {
+	label = markup.SlackNeutral(notifiers.Cut(notifiers.OneLine(label), 150))
+	switch {
+	case len(url) > slackURL:
+		return label + " (" + markup.SlackNeutral(notifiers.Cut(url, slackURL)) + ")"
+	case label == "" || label == markup.SlackNeutral(url):
+		return "<" + markup.SlackEscape(url) + ">"
+	}
+	return "<" + markup.SlackEscape(url) + "|" + label + ">"
+}
+
+// cutMrkdwn shortens s to at most limit UTF-16 units, with a mark. It cuts no link and no entity in two, and closes
+// a block of code.
+func cutMrkdwn(s string, limit int) string {
+	if notifiers.Units(s) <= limit {
+		return s
+	}
+	head := s[:safePrefix(s, limit-notifiers.Units(notifiers.Mark)-len("\n"+markup.Fence))]
+	if insideFence(head) {
+		return head + notifiers.Mark + "\n" + markup.Fence
+	}
+	return head + notifiers.Mark
+}
+
+// splitMrkdwn splits s, which is longer than limit, into a head that is not and the rest; at a line end, if there is
+// one in the head's second half. A block of code is closed in one and opened again in the other.
+func splitMrkdwn(s string, limit int) (head, tail string) {
+	n := safePrefix(s, limit-len("\n"+markup.Fence))
+	if i := strings.LastIndexByte(s[:n], '\n'); i > n/2 {
+		n = i
+	}
+	head, tail = s[:n], strings.TrimPrefix(s[n:], "\n")
+	if insideFence(head) {
+		return head + "\n" + markup.Fence, markup.Fence + "\n" + tail
+	}
+	return head, tail
+}
+
+// insideFence reports whether a block of code is open at the end of s. Backticks in text are never three in a row.
+func insideFence(s string) bool { return strings.Count(s, markup.Fence)%2 == 1 }
+
+// safePrefix is the length in bytes of a prefix of s with at most limit UTF-16 units that ends outside of <…>, &…;,
+// a fence and a character made of several runes.
+func safePrefix(s string, limit int) int {
+	n := notifiers.PrefixLen(s, max(limit, 0))
+	if i := strings.LastIndexByte(s[:n], '<'); i > strings.LastIndexByte(s[:n], '>') {
+		n = i
+	}
+	if i := strings.LastIndexByte(s[:n], '&'); i > strings.LastIndexByte(s[:n], ';') {
+		n = i
+	}
+	for n > 0 && n < len(s) && (s[n] == '`' || isExtension(s[n:])) {
+		_, size := utf8.DecodeLastRuneInString(s[:n])
+		n -= size
+	}
+	return n
+}
+
+// isExtension reports whether s begins with a rune that belongs to the one before it.
+func isExtension(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return unicode.In(r, unicode.Mn, unicode.Me, unicode.Variation_Selector) || r == '\u200D'
+}

@@ -1,0 +1,159 @@
+package slack
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
+)
+
+// maxSlackAnswer bounds what is read of an answer of the Web API, which repeats the whole message.
+const maxSlackAnswer = 1 << 20
+
+// postWebhook posts to an incoming webhook, whose answer is 200 and "ok", or a word that says what is wrong.
+func (n *slackNotifier) postWebhook(ctx context.Context, post any) (notifiers.Receipt, error) {
+	const doing = "posting to the Slack webhook"
+	body, err := json.Marshal(post)
+	if err != nil {
+		return notifiers.Receipt{}, &notifiers.PermanentError{Err: fmt.Errorf("writing the Slack message: %w", err)}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, n.config.WebhookURL.Value(), bytes.NewReader(body))
+	if err != nil {
+		return notifiers.Receipt{}, &notifiers.PermanentError{Err: fmt.Errorf("%s: %w", doing, n.mask.Error(err))}
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", httpclient.UserAgent)
+	a, err := httpclient.Exchange(n.client, req, httpclient.MaxReceipt)
+	if err != nil {
+		return notifiers.Receipt{}, n.mask.AttemptError(ctx, doing, err)
+	}
+	word := strings.TrimSpace(string(a.Body))
+	switch {
+	case a.Code == http.StatusOK && word == "ok":
+		return a.Receipt(n.mask), nil
+	case a.BodyErr != nil:
+		return a.Receipt(n.mask), n.mask.AttemptError(ctx, doing+": reading the answer", a.BodyErr)
+	}
+	return a.Receipt(n.mask), n.slackFailure(doing, a, slackRefusal{code: slackCode(word)})
+}
+
+// slackPlace is a channel or conversation as Slack's methods take it, and as people know it.
+type slackPlace struct{ channel, name string }
+
+// slackSent is where a message stands.
+type slackSent struct{ channel, ts string }
+
+// postMessage calls chat.postMessage. below is the first message of the thread that it replies in, if any.
+func (n *slackNotifier) postMessage(ctx context.Context, to slackPlace, post SlackPost, below ...slack.MsgOption) (sent slackSent, r notifiers.Receipt, err error) {
+	r, err = n.call(ctx, slackDeed{"posting to", to.name}, func(api *slack.Client) (err error) {
+		sent.channel, sent.ts, err = api.PostMessageContext(ctx, to.channel, append(post.options(),
+			append(below, slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())...)...)
+		return err
+	})
+	return sent, r, err
+}
+
+// updateMessage calls chat.update for a message that stands somewhere.
+func (n *slackNotifier) updateMessage(ctx context.Context, at slackSent, name string, post SlackPost) (notifiers.Receipt, error) {
+	return n.call(ctx, slackDeed{"changing the message in", name}, func(api *slack.Client) error {
+		_, _, _, err := api.UpdateMessageContext(ctx, at.channel, at.ts, post.changes()...)
+		return err
+	})
+}
+
+// options gives what there is of the message.
+func (p SlackPost) options() []slack.MsgOption {
+	options := []slack.MsgOption{slack.MsgOptionText(p.Text, false), slack.MsgOptionParse(false)}
+	if len(p.Blocks) > 0 {
+		blocks := make([]slack.Block, len(p.Blocks))
+		for i, b := range p.Blocks {
+			blocks[i] = b
+		}
+		options = append(options, slack.MsgOptionBlocks(blocks...))
+	}
+	if len(p.Attachments) > 0 {
+		options = append(options, slack.MsgOptionAttachments(p.Attachments...))
+	}
+	return options
+}
+
+// changes is options with empty lists for what there is not, since a change keeps what it does not speak of.
+func (p SlackPost) changes() []slack.MsgOption {
+	return append([]slack.MsgOption{slack.MsgOptionBlocks(), slack.MsgOptionAttachments([]slack.Attachment{}...)}, p.options()...)
+}
+
+// slackDeed says for people what a method does, and where.
+type slackDeed struct{ doing, place string }
+
+func (d slackDeed) String() string {
+	return strings.TrimSpace(d.doing + " " + notifiers.Cut(d.place, 100))
+}
+
+// call runs one method of the Web API.
+func (n *slackNotifier) call(ctx context.Context, deed slackDeed, method func(*slack.Client) error) (notifiers.Receipt, error) {
+	recorder := &slackRecorder{client: n.client}
+	err := method(slack.New(n.config.Token.Value(), slack.OptionAPIURL(n.config.APIURL), slack.OptionHTTPClient(recorder)))
+	a := recorder.answer
+	receipt := a.Receipt(n.mask)
+	refusal := slackRefusal{place: deed.place, code: slackCode(string(a.Body))}
+	var refused slack.SlackErrorResponse
+	switch {
+	case err == nil && slackOK(a.Body):
+		return receipt, nil
+	case a.BodyErr != nil:
+		return receipt, n.mask.AttemptError(ctx, deed.String()+": reading the answer", a.BodyErr)
+	case a.Code == 0:
+		return receipt, n.mask.AttemptError(ctx, deed.String(), err)
+	case a.Code == http.StatusOK && errors.As(err, &refused):
+		refusal.code, refusal.needed = refused.Err, refused.Needed
+		refusal.detail = strings.Join(refused.ResponseMetadata.Messages, "; ")
+	}
+	return receipt, n.slackFailure(deed.String(), a, refusal)
+}
+
+// slackOK reports whether an answer says that it was done. The library takes any that names no error for that, even null.
+func slackOK(body []byte) bool {
+	var said struct{ OK bool }
+	return json.Unmarshal(body, &said) == nil && said.OK
+}
+
+// slackRecorder is the HTTP client of one call. It keeps the answer, of which the library's errors tell too little.
+type slackRecorder struct {
+	client *http.Client
+	answer httpclient.Answer
+}
+
+// slackScopes is the header in which Slack lists what a token may do.
+const slackScopes = "X-Oauth-Scopes"
+
+// Do sends req and hands the answer on.
+func (r *slackRecorder) Do(req *http.Request) (*http.Response, error) {
+	req.Header.Set("User-Agent", httpclient.UserAgent)
+	a, err := httpclient.Exchange(r.client, req, maxSlackAnswer)
+	if err != nil {
+		return nil, err
+	}
+	r.answer = a
+	body := io.Reader(bytes.NewReader(a.Body))
+	if a.BodyErr != nil {
+		body = io.MultiReader(body, failingReader{a.BodyErr})
+	}
+	return &http.Response{
+		StatusCode: a.Code, Status: a.Status, Request: req, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {"application/json"}, slackScopes: {a.Header.Get(slackScopes)}}, Body: io.NopCloser(body),
+	}, nil
+}
+
+// failingReader fails with its error.
+type failingReader struct{ err error }
+
+func (r failingReader) Read([]byte) (int, error) { return 0, r.err }

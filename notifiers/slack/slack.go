@@ -1,0 +1,210 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
+)
+
+// SlackConfig is what can be written for a notifier of type slack: webhook_url or token.
+type SlackConfig struct {
+	// URL of an incoming webhook, which posts to the one channel it was made for.
+	WebhookURL notifiers.Secret `yaml:"webhook_url" secret:"true"`
+	// Bot token (xoxb-…) with the scope chat:write.
+	Token notifiers.Secret `yaml:"token" secret:"true"`
+	// Base URL of Slack's Web API, for GovSlack or a test server. Default: https://slack.com/api/.
+	APIURL string `yaml:"api_url"`
+	// Longest time for one attempt. Default: 10s.
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// slackOptions are the message options of type slack.
+type slackOptions struct {
+	// Where a bot token posts: a channel such as #qa, or its id. An incoming webhook has its own channel.
+	Channel string `yaml:"channel" json:"channel,omitempty" as:"text"`
+	// Who gets the message in person, in place of a channel: a person or team of people:, an e-mail address, or a member id (U…). Several
+	// get it together. Needs a bot token.
+	DM []string `yaml:"dm" json:"dm,omitempty" as:"mention"`
+	// Who is mentioned: people and teams of people:, e-mail addresses, member ids (U…), user groups (S…), @here, @channel, @everyone; other
+	// text is written as @text. Addresses are looked up in Slack with a bot token that has the scope users:read.email.
+	Mention []string `yaml:"mention" json:"mention,omitempty" as:"mention"`
+	// Messages of the same key in a channel make one thread: the first begins it, the others are replies. Needs a bot token.
+	Thread string `yaml:"thread" json:"thread,omitempty" as:"text"`
+	// Shows a reply in the channel too.
+	Broadcast bool `yaml:"broadcast" json:"broadcast,omitempty"`
+	// The earlier message of the same key in the channel is changed, in place of a new one. With thread of the same key the text is also
+	// a reply below it. Needs a bot token.
+	Update string `yaml:"update" json:"update,omitempty" as:"text"`
+	// Block Kit blocks in place of the usual layout, with templates in their texts. Title and body remain for notifications.
+	Blocks any `yaml:"blocks" json:"blocks,omitempty" as:"blocks"`
+}
+
+func Kind() notifiers.Kind {
+	return notifiers.Kind{
+		Type:    "slack",
+		Summary: "a message in a Slack channel, by bot token or incoming webhook",
+		Config: func() any {
+			return &SlackConfig{APIURL: "https://slack.com/api/", Timeout: 10 * time.Second}
+		},
+		Sample: func() any {
+			return &SlackConfig{Token: notifiers.NewSecret("preview"), APIURL: "https://slack.com/api/", Timeout: time.Second}
+		},
+		Options:     slackOptions{},
+		New:         NewSlack,
+		Missing:     slackMissing,
+		Advise:      slackAdvise,
+		Concurrency: 8,                                             // of many channels, each with its rate
+		Rate:        notifiers.Rate{Messages: 1, Per: time.Second}, // https://docs.slack.dev/apis/web-api/rate-limits
+		Target:      slackTarget,
+		Account: func(config any) string {
+			c := config.(*SlackConfig)
+			return c.Token.Value() + c.WebhookURL.Value()
+		},
+	}
+}
+
+func slackMissing(config any, options map[string]bool) (what, hint string) {
+	if !config.(*SlackConfig).Token.IsSet() || options["channel"] || options["dm"] {
+		return "", ""
+	}
+	return "has no channel to post to", `add channel: "#qa" here or on the notifier, or dm: somebody@example.com`
+}
+
+// slackTarget names the channel, of which Slack takes one message a second. All messages of a webhook go to one channel.
+func slackTarget(defaults, options json.RawMessage) string {
+	o, err := readSlackOptions(defaults, options)
+	if err != nil {
+		return "" // Send says so
+	}
+	return o.target()
+}
+
+// readSlackOptions reads a message's options over those of the notifier. A channel of the message comes before somebody to
+// write to on the notifier.
+func readSlackOptions(defaults, own json.RawMessage) (slackOptions, error) {
+	o, err := notifiers.MergeOptions[slackOptions](defaults, own)
+	if err != nil {
+		return o, err
+	}
+	if mine, err := notifiers.MergeOptions[slackOptions](nil, own); err == nil && mine.Channel != "" && mine.DM == nil {
+		o.DM = nil
+	}
+	o.Channel, o.Thread, o.Update = notifiers.OneLine(o.Channel), notifiers.OneLine(o.Thread), notifiers.OneLine(o.Update)
+	return o, nil
+}
+
+// target names where a message goes, as it is written: a channel in small letters without #, or who it is for.
+func (o slackOptions) target() string {
+	if o.DM != nil {
+		return "@" + strings.Join(slices.Sorted(slices.Values(o.DM)), ",")
+	}
+	return strings.ToLower(strings.TrimPrefix(o.Channel, "#"))
+}
+
+// slackNotifier posts messages with a bot token or to an incoming webhook.
+type slackNotifier struct {
+	config   SlackConfig
+	defaults json.RawMessage
+	client   *http.Client
+	mask     httpclient.Masker
+	keys     *keyLocks
+}
+
+func NewSlack(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
+	c := *config.(*SlackConfig)
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	o, err := readSlackOptions(nil, defaults)
+	if err != nil {
+		return nil, err
+	}
+	if _, isList := o.Blocks.([]any); o.Blocks != nil && !isList {
+		return nil, &notifiers.FieldError{Key: "blocks", Err: errors.New("not a list; write - {type: section, …}")}
+	}
+	if !strings.HasSuffix(c.APIURL, "/") {
+		c.APIURL += "/"
+	}
+	secrets := []string{c.Token.Value()}
+	if c.WebhookURL.IsSet() {
+		secrets = append(secrets, httpclient.URLSecrets(c.WebhookURL.Value())...)
+	}
+	return &slackNotifier{c, defaults, httpclient.NewHTTPClient(httpclient.DialGuard{}), httpclient.NewMasker(secrets...), &keyLocks{}}, nil
+}
+
+// check returns all that is wrong, joined.
+func (c SlackConfig) check() error {
+	var faults []error
+	switch {
+	case c.WebhookURL.IsSet() && c.Token.IsSet():
+		faults = append(faults, &notifiers.FieldError{Key: "webhook_url", Err: errors.New("there is a token too; write one of them")})
+	case !c.WebhookURL.IsSet() && !c.Token.IsSet():
+		faults = append(faults, &notifiers.FieldError{Key: "token", Err: errors.New("missing; write a bot token here, or a webhook_url")})
+	}
+	if c.WebhookURL.IsSet() {
+		if _, err := httpclient.HTTPURL(c.WebhookURL.Value()); err != nil {
+			faults = append(faults, notifiers.NewFieldError("webhook_url", errors.New("not a URL; write one such as https://hooks.slack.com/services/…")))
+		}
+	}
+	if _, err := httpclient.HTTPURL(c.APIURL); err != nil {
+		faults = append(faults, &notifiers.FieldError{Key: "api_url", Err: errors.New("not a URL; write one such as https://slack.com/api/")})
+	}
+	return errors.Join(append(faults, httpclient.CheckTimeout(c.Timeout))...)
+}
+
+// Send posts the message. It is delivered when Slack says ok, and not by the HTTP status alone.
+func (n *slackNotifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+	o, err := readSlackOptions(n.defaults, m.Options)
+	if err != nil {
+		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
+	}
+	if n.config.WebhookURL.IsSet() {
+		attempt, cancel := context.WithTimeout(ctx, n.config.Timeout)
+		defer cancel()
+		return n.postWebhook(attempt, slackMessage(m, o.forWebhook()))
+	}
+	return n.sendByToken(ctx, m, o)
+}
+
+// forWebhook is what an incoming webhook can do of o: post to its channel, and mention those who were to get the message in person.
+func (o slackOptions) forWebhook() slackOptions {
+	return slackOptions{Mention: append(slices.Clip(o.DM), o.Mention...), Blocks: o.Blocks}
+}
+
+// Preview returns the message as Slack would get it, as far as that can be known without asking Slack.
+func (n *slackNotifier) Preview(m *notifiers.Message) ([]byte, error) {
+	o, err := readSlackOptions(n.defaults, m.Options)
+	if err != nil {
+		return nil, err
+	}
+	if n.config.WebhookURL.IsSet() {
+		o = o.forWebhook()
+	}
+	post := slackMessage(m, o)
+	if post.Channel = o.Channel; o.DM != nil {
+		names := make([]string, len(o.DM))
+		for i, who := range o.DM {
+			names[i] = slackName(who)
+		}
+		post.Channel = strings.Join(names, ", ")
+	}
+	b, err := json.MarshalIndent(post, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("writing the Slack message: %w", err)
+	}
+	return append(readableJSON(b), '\n'), nil
+}
+
+// readableJSON writes & < > as themselves again, which the encoder of blocks does not.
+func readableJSON(b []byte) []byte {
+	// A backslash that stands for itself comes first, so that what follows it is left alone.
+	return []byte(strings.NewReplacer(`\\`, `\\`, `\u0026`, "&", `\u003c`, "<", `\u003e`, ">").Replace(string(b)))
+}

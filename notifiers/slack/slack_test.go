@@ -1,0 +1,190 @@
+package slack
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/markup"
+)
+
+const testToken = "xoxb-1234-tests3cret"
+
+func slackWebhook(t *testing.T, base string, timeout time.Duration) notifiers.Notifier {
+	return testSlack(t, &SlackConfig{WebhookURL: notifiers.NewSecret(base + "/services/T000/B000/hooks3cret"), APIURL: "https://slack.com/api/", Timeout: timeout})
+}
+
+func slackToken(t *testing.T, base string, timeout time.Duration) notifiers.Notifier {
+	return testSlack(t, &SlackConfig{Token: notifiers.NewSecret(testToken), APIURL: base + "/api", Timeout: timeout})
+}
+
+func testSlack(t *testing.T, c *SlackConfig) notifiers.Notifier {
+	t.Helper()
+	n, err := NewSlack(c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestSlackTokenNeedsAChannel(t *testing.T) {
+	_, err := slackToken(t, server(t, slackSays(200, "", "")), time.Second).Send(t.Context(), SharedTestMessage())
+	if outcome(err) != "never" || !strings.Contains(err.Error(), `channel: "#qa"`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSlackConfigErrorsNameTheKey(t *testing.T) {
+	for key, c := range map[string]SlackConfig{
+		"token":       {APIURL: "https://x/", Timeout: 1},
+		"webhook_url": {APIURL: "https://x/", Timeout: 1, Token: notifiers.NewSecret("t"), WebhookURL: notifiers.NewSecret("https://x/secret")},
+		"api_url":     {APIURL: "x", Timeout: 1, Token: notifiers.NewSecret("t")},
+		"timeout":     {APIURL: "https://x/", Token: notifiers.NewSecret("t")},
+	} {
+		_, err := NewSlack(&c, nil)
+		checkField(t, err, key)
+	}
+	_, err := NewSlack(&SlackConfig{WebhookURL: notifiers.NewSecret("x/secret"), APIURL: "https://x/", Timeout: 1}, nil)
+	checkField(t, err, "webhook_url")
+}
+
+func TestSlackMention(t *testing.T) {
+	for who, want := range map[string]string{
+		"U024BE7LH": "<@U024BE7LH>", "W012A3CDE": "<@W012A3CDE>", "SAZ94GDB8": "<!subteam^SAZ94GDB8>", "U1": "<@U1>",
+		"@here": "<!here>", "@channel": "<!channel>", "@everyone": "<!everyone>",
+		"bob@bar.io": "@bob@bar.io", "@Bob Bar": "@Bob Bar", "UWE": "@UWE", "here": "@here", "": "", " @ ": "",
+		"<!channel>": "@&lt;!channel&gt;", "U1> <!channel": "@U1&gt; &lt;!channel",
+	} {
+		if got := slackMention(who); got != want {
+			t.Errorf("%s: got %s, want %s", who, got, want)
+		}
+	}
+}
+
+func TestSlackMessagesKeepWithinItsLimits(t *testing.T) {
+	long := map[string]string{
+		"words":     strings.Repeat("word ", 20_000),
+		"lines":     strings.Repeat("a line\n\n", 12_000),
+		"one word":  strings.Repeat("x", 100_000),
+		"emoji":     strings.Repeat("👩‍👩‍👧", 10_000),
+		"code":      "```\n" + strings.Repeat("if a < b && c > d {\n", 5_000) + "```\n",
+		"table":     "|a|b|\n|-|-|\n" + strings.Repeat("|x|<y>|\n", 10_000),
+		"links":     strings.Repeat("[label](https://example.com/"+strings.Repeat("p", 500)+") ", 200),
+		"entities":  strings.Repeat("&lt;", 25_000),
+		"stars":     strings.Repeat("\\*", 25_000),
+		"quotes":    strings.Repeat(">", 5_000) + " deep",
+		"lists":     strings.Repeat("- ", 2_000) + "deep",
+		"emphasis":  strings.Repeat("*a _b ", 5_000),
+		"brackets":  strings.Repeat("[", 20_000),
+		"backticks": strings.Repeat("`", 20_000) + "x",
+	}
+	for name, text := range long {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mentions := make([]string, 3000)
+			for i := range mentions {
+				mentions[i] = fmt.Sprintf("U%07d", i)
+			}
+			m := SharedTestMessage(func(m *notifiers.Message) { m.Title, m.Body, m.Rule, m.Fields = text, text, text, manyFields(text) })
+			post := slackMessage(m, slackOptions{Mention: mentions})
+			post.Blocks[1] = slackBlock{"type": "divider"} // mentions are markup
+			checkSlackLimits(t, post)
+		})
+	}
+}
+
+// manyFields are more fields than any channel shows.
+func manyFields(text string) []notifiers.Field {
+	fields := make([]notifiers.Field, 30)
+	for i := range fields {
+		fields[i] = notifiers.Field{Name: text, Value: text}
+	}
+	return fields
+}
+
+// checkSlackLimits fails for a message that Slack would refuse, in which markup is broken or unsafe, or that is about too long.
+func checkSlackLimits(t *testing.T, post SlackPost) {
+	t.Helper()
+	blocks, err := json.Marshal(post.Blocks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	attachments, err := json.Marshal(post.Attachments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if refused := slackRefuses(post.Text, string(blocks), string(attachments)); refused != "" {
+		t.Errorf("Slack would answer %s to %s %s", refused, blocks, attachments)
+	}
+	total := checkTextsWithin(t, blocks) + checkTextsWithin(t, attachments)
+	if total > 11_500 || notifiers.Units(post.Text) > slackText || post.Text == "" {
+		t.Errorf("%d characters, text of %d", total, notifiers.Units(post.Text))
+	}
+}
+
+// checkTextsWithin counts the characters of all text objects.
+func checkTextsWithin(t *testing.T, doc []byte) (total int) {
+	t.Helper()
+	var tree any
+	if err := json.Unmarshal(doc, &tree); err != nil {
+		t.Fatal(err)
+	}
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, one := range v {
+				walk(one)
+			}
+		case map[string]any:
+			for _, one := range v {
+				walk(one)
+			}
+			text, isText := v["text"].(string)
+			if !isText || v["type"] == "button" {
+				return
+			}
+			if total += notifiers.Units(text); v["type"] == "mrkdwn" && strings.Count(text, markup.Fence)%2 == 1 {
+				t.Errorf("%d fences in %s", strings.Count(text, markup.Fence), text)
+			}
+			checkMrkdwn(t, text)
+		}
+	}
+	walk(tree)
+	return total
+}
+
+// checkMrkdwn fails if there is any <…> but our links, or a stray bracket.
+func checkMrkdwn(t *testing.T, s string) {
+	t.Helper()
+	for rest := s; ; {
+		i := strings.IndexByte(rest, '<')
+		if i < 0 {
+			return
+		}
+		rest = rest[i:]
+		end := strings.IndexByte(rest, '>')
+		if end < 0 || strings.ContainsAny(rest[1:end], "<\n") ||
+			!(strings.HasPrefix(rest, "<https://") || strings.HasPrefix(rest, "<http://") || strings.HasPrefix(rest, "<mailto:")) {
+			t.Fatalf("unsafe markup %q in %q", rest[:min(len(rest), 80)], s)
+		}
+		rest = rest[end:]
+	}
+}
+
+func FuzzSlackTextIsNeverMarkup(f *testing.F) {
+	for _, s := range []string{richBody, hostileBody, "a\n> b", "[<!here>](https://x/<!here>)", "<https://x|y>", "&#60;!here&#62;", "`<`", "![<](<)", "|<|\n|-|\n|>|"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		m := SharedTestMessage(func(m *notifiers.Message) {
+			m.Title, m.Body, m.Rule, m.URL, m.Fields = s, s, s, "https://e.x/"+s, manyFields(s)
+		})
+		post := slackMessage(m, slackOptions{})
+		checkMrkdwn(t, post.Text)
+		checkSlackLimits(t, post)
+	})
+}

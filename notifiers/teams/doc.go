@@ -1,0 +1,2 @@
+// Package teams sends messages to Microsoft Teams.
+package teams

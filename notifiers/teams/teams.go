@@ -1,0 +1,122 @@
+package teams
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
+)
+
+// Teams takes messages of up to 28 KB; what the workflow adds is unknown, so ours are smaller.
+const (
+	teamsBytes    = 24_000
+	teamsTitle    = 500
+	teamsURL      = 1000
+	teamsMentions = 20
+)
+
+// TeamsConfig is what can be written for a notifier of type teams.
+type TeamsConfig struct {
+	// URL of a workflow that begins with “When a Teams webhook request is received” and posts the card.
+	WebhookURL notifiers.Secret `yaml:"webhook_url" secret:"true"`
+	// Longest time for one attempt. Default: 15s.
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// teamsOptions are the message options of type teams.
+type teamsOptions struct {
+	// Who is mentioned: sign-in names (user principal names, such as bob@example.com) or object ids of Microsoft Entra.
+	Mention []string `yaml:"mention" json:"mention,omitempty" as:"address"`
+}
+
+func Kind() notifiers.Kind {
+	return notifiers.Kind{
+		Type:    "teams",
+		Summary: "a card in a Microsoft Teams channel or chat, by a workflow's webhook",
+		Config:  func() any { return &TeamsConfig{Timeout: 15 * time.Second} },
+		Sample: func() any {
+			return &TeamsConfig{WebhookURL: notifiers.NewSecret("https://example.logic.azure.com/workflows/preview"), Timeout: time.Second}
+		},
+		Options:     teamsOptions{},
+		New:         newTeams,
+		Concurrency: 2,
+		Rate:        notifiers.Rate{Messages: 60, Per: time.Minute, Burst: 4}, // https://learn.microsoft.com/en-us/connectors/teams/#limits
+	}
+}
+
+// teamsNotifier posts Adaptive Cards to a workflow.
+type teamsNotifier struct {
+	*httpclient.Service
+	config   TeamsConfig
+	defaults json.RawMessage
+}
+
+func newTeams(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
+	c := *config.(*TeamsConfig)
+	_, err := notifiers.MergeOptions[teamsOptions](nil, defaults)
+	err = errors.Join(err, httpclient.CheckTimeout(c.Timeout), httpclient.CheckWebhookURL("webhook_url", c.WebhookURL,
+		"Teams shows once the workflow “Send webhook alerts to a channel” is made"))
+	if err != nil {
+		return nil, err
+	}
+	return &teamsNotifier{httpclient.NewService("Teams", "webhook_url", c.Timeout, httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
+}
+
+// Send hands the card to the workflow. That it is accepted is all that Teams tells.
+func (n *teamsNotifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+	post, err := n.compose(m)
+	if err != nil {
+		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
+	}
+	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "posting to the Teams workflow", URL: n.config.WebhookURL.Value(), Body: post}, readTeams)
+}
+
+// Preview returns the message as the workflow would get it.
+func (n *teamsNotifier) Preview(m *notifiers.Message) ([]byte, error) {
+	post, err := n.compose(m)
+	return httpclient.PreviewJSON(post, err)
+}
+
+func (n *teamsNotifier) compose(m *notifiers.Message) (teamsPost, error) {
+	o, err := notifiers.MergeOptions[teamsOptions](n.defaults, m.Options)
+	if err != nil {
+		return teamsPost{}, err
+	}
+	return teamsMessage(m, o), nil
+}
+
+// readTeams knows the error codes of workflows (https://learn.microsoft.com/en-us/azure/logic-apps/).
+func readTeams(a httpclient.Answer) httpclient.Verdict {
+	var said struct {
+		Error struct {
+			Code    string `json:"code"`
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(a.Body, &said) != nil {
+		text := string(a.Body)
+		if a.Code < 300 && strings.Contains(text, "Webhook message delivery failed") {
+			return httpclient.Verdict{Fate: httpclient.Again, Detail: text, Advice: "webhook_url is that of a connector, which are retired; make a workflow"}
+		}
+		if a.Code < 300 && a.IsPage() { // of a login or a proxy: a workflow has none
+			return httpclient.Verdict{Fate: httpclient.Strange}
+		}
+		return httpclient.Verdict{}
+	}
+	v := httpclient.Verdict{Detail: strings.TrimSpace(said.Error.Code + " " + said.Error.Message)}
+	switch said.Error.Code {
+	case "WorkflowNotFound", "WorkflowTriggerNotFound", "WorkflowVersionNotFound":
+		v.Reason, v.Advice = notifiers.ReasonAuth, "the workflow was deleted; make a new one and put its URL into webhook_url"
+	case "WorkflowTriggerIsNotEnabled", "WorkflowNotEnabled":
+		v.Fate, v.Advice = httpclient.Never, "turn the workflow on, in Teams under Workflows"
+	case "DirectApiAuthorizationRequired", "SignatureMismatch", "AuthenticationFailed", "AuthorizationFailed":
+		v.Reason, v.Advice = notifiers.ReasonAuth, "put the workflow's whole URL into webhook_url, with its sig; the trigger has to let anyone call it"
+	case "TriggerInputSchemaMismatch":
+		v.Advice = "make the workflow from the template “Send webhook alerts to a channel”, which takes Adaptive Cards"
+	}
+	return v
+}

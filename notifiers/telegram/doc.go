@@ -1,0 +1,2 @@
+// Package telegram sends messages to Telegram.
+package telegram

@@ -1,0 +1,276 @@
+package telegram
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
+	markuppkg "qaserelay/notifiers/markup"
+)
+
+// Telegram's limit (https://core.telegram.org/bots/api#sendmessage) is 4096 characters without the markup; ours is with it.
+const (
+	telegramText  = 4096
+	telegramTitle = 300
+	telegramURL   = 1000
+)
+
+// TelegramConfig is what can be written for a notifier of type telegram.
+type TelegramConfig struct {
+	// Token of the bot, from @BotFather.
+	Token notifiers.Secret `yaml:"token" secret:"true"`
+	// Base URL of the Bot API, for a server of one's own. Default: https://api.telegram.org/.
+	APIURL string `yaml:"api_url"`
+	// Longest time for one attempt. Default: 10s.
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// telegramOptions are the message options of type telegram.
+type telegramOptions struct {
+	// Chat to write to: its id, such as -1001234567890, or the @name of a public channel.
+	ChatID string `yaml:"chat_id" json:"chat_id,omitempty" as:"text"`
+	// Topic of a forum to write to, by its number. Default: the general one.
+	Topic string `yaml:"topic" json:"topic,omitempty" as:"text"`
+	// true sends without a sound.
+	Silent bool `yaml:"silent" json:"silent,omitempty"`
+}
+
+func Kind() notifiers.Kind {
+	return notifiers.Kind{
+		Type:    "telegram",
+		Summary: "a message in a Telegram chat, by a bot",
+		Config: func() any {
+			return &TelegramConfig{APIURL: "https://api.telegram.org/", Timeout: 10 * time.Second}
+		},
+		Sample: func() any {
+			return &TelegramConfig{Token: notifiers.NewSecret("1:preview"), APIURL: "https://api.telegram.org/", Timeout: time.Second}
+		},
+		Options:     telegramOptions{},
+		New:         newTelegram,
+		Missing:     telegramMissing,
+		Concurrency: 4,
+		Rate:        notifiers.Rate{Messages: 1, Per: time.Second, Burst: 1}, // https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
+		Target:      func(defaults, own json.RawMessage) string { return telegramChat(defaults, own) },
+		Account:     func(config any) string { return config.(*TelegramConfig).Token.Value() },
+	}
+}
+
+func telegramMissing(_ any, options map[string]bool) (what, hint string) {
+	if options["chat_id"] {
+		return "", ""
+	}
+	return "has no chat to write to", `add chat_id: "-1001234567890" here or on the notifier`
+}
+
+// telegramChat is the chat that a message goes to; the limits are for each.
+func telegramChat(defaults, own json.RawMessage) string {
+	o, err := notifiers.MergeOptions[telegramOptions](defaults, own)
+	if err != nil {
+		return ""
+	}
+	return notifiers.OneLine(o.ChatID)
+}
+
+// telegramNotifier writes as a bot.
+type telegramNotifier struct {
+	*httpclient.Service
+	config   TelegramConfig
+	defaults json.RawMessage
+}
+
+func newTelegram(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
+	c := *config.(*TelegramConfig)
+	o, err := notifiers.MergeOptions[telegramOptions](nil, defaults)
+	faults := []error{err, httpclient.CheckTimeout(c.Timeout), httpclient.CheckAPIURL("api_url", c.APIURL, "https://api.telegram.org/")}
+	if !regexp.MustCompile(`^[0-9]+:[A-Za-z0-9_-]+$`).MatchString(c.Token.Value()) {
+		faults = append(faults, &notifiers.FieldError{Key: "token", Err: errors.New("not a bot's token; write the one that @BotFather gave, such as 110201543:AAH…")})
+	}
+	if o.ChatID == "" {
+		o.ChatID = "0" // comes with the message
+	}
+	if err := errors.Join(append(faults, o.check())...); err != nil {
+		return nil, err
+	}
+	_, secret, _ := strings.Cut(c.Token.Value(), ":")
+	return &telegramNotifier{httpclient.NewService("Telegram", "api_url", c.Timeout, c.Token.Value(), secret), c, defaults}, nil
+}
+
+// check returns what is wrong with where a message goes.
+func (o telegramOptions) check() error {
+	if !regexp.MustCompile(`^(-?[0-9]{1,20}|@[A-Za-z0-9_]{1,64})$`).MatchString(o.ChatID) {
+		return &notifiers.FieldError{Key: "chat_id", Err: fmt.Errorf("%q is no chat; write an id such as -1001234567890, or the @name of a public channel", notifiers.Cut(o.ChatID, 100))}
+	}
+	if !regexp.MustCompile(`^[0-9]{0,18}$`).MatchString(o.Topic) {
+		return &notifiers.FieldError{Key: "topic", Err: fmt.Errorf("%q is no number of a topic", notifiers.Cut(o.Topic, 100))}
+	}
+	return nil
+}
+
+// Send calls sendMessage.
+func (n *telegramNotifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+	post, err := n.compose(m)
+	if err != nil {
+		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
+	}
+	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "writing to the Telegram chat " + post.ChatID, URL: n.method("sendMessage"), Body: post}, readTelegram)
+}
+
+// Preview returns the message as Telegram would get it.
+func (n *telegramNotifier) Preview(m *notifiers.Message) ([]byte, error) {
+	post, err := n.compose(m)
+	return httpclient.PreviewJSON(post, err)
+}
+
+// Probe asks who the bot is, and whether it knows the chats.
+func (n *telegramNotifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
+	var me struct{ Result telegramChatInfo }
+	if err := n.ask(ctx, httpclient.ServiceCall{Doing: "asking Telegram who the bot is", URL: n.method("getMe")}, &me); err != nil {
+		return "", err
+	}
+	found := "the bot is @" + notifiers.OneLine(me.Result.Username)
+	var chats []string
+	for _, o := range append([]json.RawMessage{n.defaults}, options...) {
+		if id := telegramChat(n.defaults, o); id != "" {
+			chats = httpclient.AppendNew(chats, id)
+		}
+	}
+	for _, id := range chats {
+		c := httpclient.ServiceCall{Doing: "asking for the Telegram chat " + id, URL: n.method("getChat"), Body: map[string]string{"chat_id": id}}
+		var chat struct{ Result telegramChatInfo }
+		if err := n.ask(ctx, c, &chat); err != nil {
+			return found, err
+		}
+		found += "; the chat " + id + " is " + chat.Result.words()
+	}
+	return found, nil
+}
+
+// telegramChatInfo is what Telegram tells of a chat or a bot (https://core.telegram.org/bots/api#chatfullinfo).
+type telegramChatInfo struct {
+	Type, Title, Username string
+	FirstName             string `json:"first_name"`
+	LastName              string `json:"last_name"`
+}
+
+// words says for people which chat it is.
+func (c telegramChatInfo) words() string {
+	name := notifiers.OneLine(cmp.Or(c.Title, strings.TrimSpace(c.FirstName+" "+c.LastName)))
+	if name == "" && c.Username != "" {
+		name = "@" + notifiers.OneLine(c.Username)
+	}
+	kind := map[string]string{"group": "the group", "supergroup": "the group", "channel": "the channel", "private": "the private chat with"}[c.Type]
+	switch {
+	case name == "":
+		return "there"
+	case kind == "":
+		return "called “" + name + "”"
+	}
+	return kind + " “" + name + "”"
+}
+
+// ask calls a method that changes nothing.
+func (n *telegramNotifier) ask(ctx context.Context, c httpclient.ServiceCall, result any) error {
+	_, err := n.Deliver(ctx, c, func(a httpclient.Answer) httpclient.Verdict {
+		// What cannot be read is no answer of Telegram's, and readTelegram says so.
+		_ = json.Unmarshal(a.Body, result)
+		return readTelegram(a)
+	})
+	return err
+}
+
+// method is the address of a method. It holds the token.
+func (n *telegramNotifier) method(name string) string {
+	return httpclient.WithSlash(n.config.APIURL) + "bot" + n.config.Token.Value() + "/" + name
+}
+
+// readTelegram reads what Telegram says (https://core.telegram.org/bots/api#making-requests).
+func readTelegram(a httpclient.Answer) httpclient.Verdict {
+	var said struct {
+		OK          bool   `json:"ok"`
+		Description string `json:"description"`
+		Parameters  struct {
+			Migrated   int64   `json:"migrate_to_chat_id"`
+			RetryAfter float64 `json:"retry_after"` // seconds
+		} `json:"parameters"`
+	}
+	err := json.Unmarshal(a.Body, &said)
+	v := httpclient.Verdict{Detail: said.Description, After: httpclient.Seconds(said.Parameters.RetryAfter)}
+	is := func(words ...string) bool {
+		for _, w := range words {
+			if strings.Contains(strings.ToLower(said.Description), w) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case a.Code == http.StatusOK && (err != nil || !said.OK):
+		v.Fate = httpclient.Strange
+	case said.Parameters.Migrated != 0:
+		v.Advice = fmt.Sprintf("the group has become a supergroup; write chat_id: %q", strconv.FormatInt(said.Parameters.Migrated, 10))
+	case a.Code == http.StatusUnauthorized, a.Code == http.StatusNotFound && is("not found"):
+		v.Reason, v.Advice = notifiers.ReasonAuth, "put the bot's token from @BotFather into token, and check api_url"
+	case is("blocked by the user", "user is deactivated", "initiate conversation"):
+		v.Reason, v.Advice = notifiers.ReasonClient, "whoever is to get it has to open the bot and press Start"
+	case is("kicked", "not a member", "chat not found", "have no rights", "not enough rights", "need administrator"):
+		v.Reason, v.Advice = notifiers.ReasonClient, "check chat_id, and add the bot to the chat with the right to write there"
+	case is("thread not found", "topic_closed"):
+		v.Advice = "check topic: the number of an open topic of this chat"
+	case a.Code == http.StatusBadRequest:
+		v.Advice = "Telegram does not take this message; change its title, body or options"
+	}
+	return v
+}
+
+// telegramPost is what sendMessage takes.
+type telegramPost struct {
+	ChatID             string `json:"chat_id"`
+	Topic              int    `json:"message_thread_id,omitempty"`
+	Text               string `json:"text"`
+	ParseMode          string `json:"parse_mode"`
+	Silent             bool   `json:"disable_notification,omitempty"`
+	LinkPreviewOptions struct {
+		IsDisabled bool `json:"is_disabled"`
+	} `json:"link_preview_options"`
+}
+
+// compose lays a message out: the linked title, the body, and where it comes from.
+func (n *telegramNotifier) compose(m *notifiers.Message) (telegramPost, error) {
+	o, err := notifiers.MergeOptions[telegramOptions](n.defaults, m.Options)
+	if err != nil {
+		return telegramPost{}, err
+	}
+	o.ChatID, o.Topic = notifiers.OneLine(o.ChatID), notifiers.OneLine(o.Topic)
+	if err := o.check(); err != nil {
+		return telegramPost{}, err
+	}
+	post := telegramPost{ChatID: o.ChatID, ParseMode: "HTML", Silent: o.Silent}
+	post.Topic, _ = strconv.Atoi(o.Topic) // checked: digits or none
+	post.LinkPreviewOptions.IsDisabled = true
+	title := telegramEscape(markuppkg.TitleLine(m, telegramTitle))
+	if link := markuppkg.MessageURL(m, telegramURL); link != "" {
+		title = `<a href="` + markuppkg.EscapeTags(link) + `">` + title + "</a>"
+	}
+	head := notifiers.LevelEmoji(m.Level) + " <b>" + title + "</b>"
+	foot := "<i>" + telegramEscape(markuppkg.OriginLine(m)) + "</i>"
+	markup := markuppkg.HTMLMarkup(telegramEscape)
+	post.Text = markuppkg.FitLines(markuppkg.RichLines(notifiers.Cut(m.WholeBody(), 4*telegramText)), func(lines []markuppkg.RichLine) string {
+		if body := markup.Write(lines); strings.TrimSpace(body) != "" {
+			return head + "\n\n" + body + "\n\n" + foot
+		}
+		return head + "\n" + foot
+	}, func(s string) bool { return notifiers.Units(s) <= telegramText })
+	return post, nil
+}
+
+// telegramEscape is text without any meaning to Telegram, which makes links of names too.
+func telegramEscape(s string) string { return markuppkg.EscapeTags(markuppkg.Inert(s, true)) }

@@ -1,0 +1,78 @@
+package notifiers
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+const (
+	maxFields = 10
+	FieldName = 50
+	FieldText = 500
+)
+
+// Mark stands where text was cut.
+const Mark = " …"
+
+// OneLine is CleanText in a single line: white space becomes one space.
+func OneLine(s string) string { return strings.Join(strings.Fields(CleanText(s)), " ") }
+
+// CleanText makes s valid UTF-8 with \n as line ends, without other control characters and without those that
+// make text read from right to left which does not.
+func CleanText(s string) string {
+	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.ToValidUTF8(s, "\uFFFD"))
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' || r >= '\u202A' && r <= '\u202E' {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// Cut shortens s to at most limit UTF-16 units, with a mark where something is missing.
+func Cut(s string, limit int) string {
+	if Units(s) <= limit {
+		return s
+	}
+	return s[:PrefixLen(s, limit-Units(Mark))] + Mark
+}
+
+// Units counts UTF-16 code units, the strictest of the ways in which services count characters.
+func Units(s string) int {
+	n := 0
+	for _, r := range s {
+		n += runeUnits(r)
+	}
+	return n
+}
+
+// PrefixLen returns the length in bytes of the longest prefix of s with at most limit UTF-16 units.
+func PrefixLen(s string, limit int) int {
+	n := 0
+	for i, r := range s {
+		if n += runeUnits(r); n > limit {
+			return i
+		}
+	}
+	return len(s)
+}
+
+func runeUnits(r rune) int {
+	if n := utf16.RuneLen(r); n > 0 {
+		return n
+	}
+	return 1
+}
+
+// CutBytes shortens s to at most limit bytes, at a rune boundary.
+func CutBytes(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
+}
