@@ -21,6 +21,7 @@ import (
 	"qaserelay/notifiers/builtin"
 	"qaserelay/relay"
 	"qaserelay/relay/admin"
+	"qaserelay/relay/app"
 	"qaserelay/relay/ingest"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
@@ -50,7 +51,7 @@ func start(tb testing.TB, dir, rulesText string, kinds ...notifiers.Kind) *machi
 		tb.Fatal(err)
 	}
 	var err error
-	if m.store, err = store.Open(tb.Context(), "sqlite:"+filepath.Join(dir, "relay.db"), nil); err != nil {
+	if m.store, err = app.Open(tb.Context(), "sqlite:"+filepath.Join(dir, "relay.db"), nil); err != nil {
 		tb.Fatal(err)
 	}
 	metrics := relay.NewMetrics(relay.MetricsOptions{Version: "test"})

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"qaserelay/relay/admin"
+	"qaserelay/relay/app"
 	"qaserelay/relay/store"
 )
 
@@ -139,7 +140,7 @@ func openToRead(ctx context.Context, url string) (store.Reader, error) {
 			return nil, hint(fmt.Errorf("--store %s: %w", url, errors.Unwrap(err)), "name the store of a relay, such as sqlite:data/relay.db")
 		}
 	}
-	s, err := store.OpenToRead(ctx, url)
+	s, err := app.OpenToRead(ctx, url)
 	if err != nil {
 		return nil, hint(fmt.Errorf("opening the store: %w", err), "if a relay runs on it, ask that one: leave out --store, and say where it is by --url")
 	}

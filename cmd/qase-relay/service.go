@@ -15,6 +15,7 @@ import (
 
 	"qaserelay/relay"
 	"qaserelay/relay/admin"
+	"qaserelay/relay/app"
 	"qaserelay/relay/ingest"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
@@ -69,7 +70,7 @@ func newService(ctx context.Context, cfg *relay.Config, o serviceOptions) (*serv
 	if s.adminLn, err = listen("--admin-listen", o.adminListen); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	if s.store, err = store.Open(ctx, o.storeURL, o.logger); err != nil {
+	if s.store, err = app.Open(ctx, o.storeURL, o.logger); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the store: %w", err), s.close())
 	}
 	s.assemble(cfg)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"qaserelay/relay"
+	"qaserelay/relay/app"
 	"qaserelay/relay/store"
 )
 
@@ -51,7 +52,7 @@ func open(t *testing.T, token string) *desk {
 	t.Helper()
 	d := &desk{token: token}
 	var err error
-	if d.store, err = store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "relay.db"), nil); err != nil {
+	if d.store, err = app.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "relay.db"), nil); err != nil {
 		t.Fatal(err)
 	}
 	d.fill(t)

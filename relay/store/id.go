@@ -15,8 +15,8 @@ type ID int64
 
 const (
 	idEpoch     = 1577836800000 // 2020-01-01 in Unix milliseconds
-	nodeBits    = 10
-	counterBits = 12
+	NodeBits    = 10
+	CounterBits = 12
 )
 
 // String returns the id as 13 characters of base 32, which sort as the ids do.
@@ -36,11 +36,11 @@ func ParseID(s string) (ID, error) {
 
 // Time returns when the id was made, to the millisecond.
 func (id ID) Time() time.Time {
-	return time.UnixMilli(int64(id)>>(nodeBits+counterBits) + idEpoch)
+	return time.UnixMilli(int64(id)>>(NodeBits+CounterBits) + idEpoch)
 }
 
 // FirstID returns the smallest id made at or after t.
-func FirstID(t time.Time) ID { return ID((t.UnixMilli() - idEpoch) << (nodeBits + counterBits)) }
+func FirstID(t time.Time) ID { return ID((t.UnixMilli() - idEpoch) << (NodeBits + CounterBits)) }
 
 // IDs makes ids that grow, even when the clock does not. It may be used from many goroutines.
 type IDs struct {
@@ -61,11 +61,11 @@ func IDsOf(node func() int) *IDs { return &IDs{number: node} }
 func (g *IDs) Next(now time.Time) ID {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	const maxCounter = 1<<counterBits - 1
-	if node := int64(g.number()) & (1<<nodeBits - 1); node != g.node {
+	const maxCounter = 1<<CounterBits - 1
+	if node := int64(g.number()) & (1<<NodeBits - 1); node != g.node {
 		g.node, g.last = node, g.last|maxCounter
 	}
-	g.last = max(g.last+1, (now.UnixMilli()-idEpoch)<<counterBits)
-	ms, counter := g.last>>counterBits, g.last&maxCounter
-	return ID(ms<<(nodeBits+counterBits) | g.node<<counterBits | counter)
+	g.last = max(g.last+1, (now.UnixMilli()-idEpoch)<<CounterBits)
+	ms, counter := g.last>>CounterBits, g.last&maxCounter
+	return ID(ms<<(NodeBits+CounterBits) | g.node<<CounterBits | counter)
 }

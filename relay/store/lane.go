@@ -2,11 +2,11 @@ package store
 
 import "slices"
 
-// lane is an order key of a notifier.
-type lane struct{ notifier, key string }
+// Lane is an order key of a notifier.
+type Lane struct{ Notifier, Key string }
 
-// byLane splits due deliveries by order key, in the order of their first ones. Within a key they are sorted.
-func byLane[H any](heads []H, key func(H) string, order func(a, b H) int) [][]H {
+// ByLane splits due deliveries by order key, in the order of their first ones. Within a key they are sorted.
+func ByLane[H any](heads []H, key func(H) string, order func(a, b H) int) [][]H {
 	lanes := make([][]H, 0, len(heads))
 	index := map[string]int{}
 	for i, h := range heads {

@@ -1,20 +1,24 @@
-package store
+package store_test
 
 import (
 	"fmt"
 	"os"
 	"strings"
 	"testing"
+
+	"qaserelay/relay/store"
+	"qaserelay/relay/store/listing"
+	"qaserelay/relay/store/sqlite"
 )
 
 func TestThePackageCommentShowsTheTransitions(t *testing.T) {
 	var want strings.Builder
-	for _, tr := range transitions() {
-		to := make([]string, len(tr.to))
-		for i, s := range tr.to {
+	for _, tr := range store.Transitions() {
+		to := make([]string, len(tr.To))
+		for i, s := range tr.To {
 			to[i] = string(s)
 		}
-		fmt.Fprintf(&want, "//\t%-7s ── %-7s ──▶ %s\n", tr.from, tr.by, strings.Join(to, " | "))
+		fmt.Fprintf(&want, "//\t%-7s ── %-7s ──▶ %s\n", tr.From, tr.By, strings.Join(to, " | "))
 	}
 	text, err := os.ReadFile("store.go")
 	if err != nil {
@@ -31,12 +35,12 @@ func TestTheTableKnowsEveryStateAndNoOther(t *testing.T) {
 	defer func() { _ = s.Close() }()
 	var check string
 	const q = "SELECT sql FROM sqlite_schema WHERE name = 'deliveries'"
-	if err := s.list(t.Context(), query{q, nil}, func(r row) { check = r.str(0) }); err != nil {
+	if err := s.List(t.Context(), listing.Query{Text: q, Args: nil}, func(r sqlite.Row) { check = r.Str(0) }); err != nil {
 		t.Fatal(err)
 	}
-	known := map[State]bool{}
-	for _, tr := range transitions() {
-		for _, to := range tr.to {
+	known := map[store.State]bool{}
+	for _, tr := range store.Transitions() {
+		for _, to := range tr.To {
 			known[to] = true
 			if !strings.Contains(check, "'"+string(to)+"'") {
 				t.Errorf("the table does not know %q", to)

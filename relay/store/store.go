@@ -21,6 +21,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -105,4 +106,11 @@ type Store interface {
 	Load() Load
 	// Close waits for running calls and closes the store. Deliveries still in sending are pending at the next start.
 	Close() error
+}
+
+func Wrap(err error, doing string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", doing, err)
 }

@@ -1,0 +1,2 @@
+// Package app assembles the relay.
+package app

@@ -1,0 +1,41 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestOpenUnderstandsURLs(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for url, want := range map[string]string{
+		"sqlite:a/relay.db":                  "a/relay.db",
+		"sqlite://b/relay.db":                "b/relay.db",
+		"sqlite://" + dir + "/c d%/relay.db": "c d%/relay.db",
+		"sqlite:" + dir + "/e/relay.db":      "e/relay.db",
+	} {
+		s, err := Open(t.Context(), url, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", url, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, want)); err != nil {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	for url, want := range map[string]string{
+		"mysql://user:secret@host/db": "supported is sqlite:FILE",
+		"data/relay.db":               "supported is sqlite:FILE",
+		"sqlite:":                     "want sqlite:FILE",
+		"sqlite:a.db?mode=ro":         "want sqlite:FILE",
+	} {
+		_, err := Open(t.Context(), url, nil)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: got %v, want ...%s...", url, err, want)
+		}
+	}
+}

@@ -1,0 +1,56 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"qaserelay/relay/store"
+	"qaserelay/relay/store/postgres"
+	"qaserelay/relay/store/sqlite"
+)
+
+// Open opens the store that url names: sqlite:FILE or sqlite://FILE, where FILE is relative to the working folder
+// unless it begins with a slash (sqlite:///var/lib/qase-relay/relay.db), or postgres://USER:PASSWORD@HOST:PORT/DATABASE, with the
+// parameters of libpq (sslmode, search_path, …; what is missing comes from PGHOST and its like) and pool_max_conns.
+func Open(ctx context.Context, url string, logger *slog.Logger) (store.Store, error) {
+	if isPostgres(url) {
+		return postgres.OpenPostgres(ctx, url, postgres.PostgresOptions{Logger: logger})
+	}
+	path, err := sqlitePath(url)
+	if err != nil {
+		return nil, err
+	}
+	return sqlite.OpenSQLite(ctx, path, sqlite.SQLiteOptions{Logger: logger})
+}
+
+func isPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres:") || strings.HasPrefix(url, "postgresql:")
+}
+
+// sqlitePath returns the file that url names.
+func sqlitePath(url string) (string, error) {
+	path, ok := strings.CutPrefix(url, "sqlite:")
+	if !ok {
+		return "", fmt.Errorf("store %q: unknown kind of store; supported is sqlite:FILE, such as sqlite:data/relay.db or sqlite:///var/lib/qase-relay/relay.db, and postgres://USER:PASSWORD@HOST:5432/DATABASE", store.Redact(url))
+	}
+	path = strings.TrimPrefix(path, "//")
+	if path == "" || strings.ContainsAny(path, "?#\x00") {
+		return "", fmt.Errorf("store %q: want sqlite:FILE, such as sqlite:data/relay.db", url)
+	}
+	return path, nil
+}
+
+// OpenToRead opens a store that is there, and changes nothing in it: relays that use it go on undisturbed. It fails when there is none, and
+// when another release made its tables.
+func OpenToRead(ctx context.Context, url string) (store.Reader, error) {
+	if isPostgres(url) {
+		return postgres.ReadPostgres(ctx, url)
+	}
+	path, err := sqlitePath(url)
+	if err != nil {
+		return nil, err
+	}
+	return sqlite.ReadSQLite(path)
+}

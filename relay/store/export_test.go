@@ -1,0 +1,4 @@
+package store
+
+// Names for the tests outside the package.
+var Transitions = transitions

@@ -1,0 +1,2 @@
+// Package groupcommit gathers changes so that one transaction commits many.
+package groupcommit

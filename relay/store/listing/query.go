@@ -1,0 +1,77 @@
+package listing
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"qaserelay/relay/store"
+)
+
+// Query makes a query of PostgreSQL, whose parameters have numbers. n is the parameter of the tail.
+func (w *Where) Query(text, tail string, n int) Query {
+	text += w.Text() + tail
+	args := append(w.Args, n)
+	for i := range args {
+		text = strings.Replace(text, "?", "$"+strconv.Itoa(i+1), 1)
+	}
+	return Query{text, args}
+}
+
+// Where collects the conditions of a filter.
+type Where struct {
+	Conds []string
+	Args  []any
+}
+
+func (w *Where) Add(cond string, arg any) {
+	w.Conds, w.Args = append(w.Conds, cond), append(w.Args, arg)
+}
+
+// Equal adds nothing for an empty value.
+func (w *Where) Equal(column, value string) {
+	if value != "" {
+		w.Add(column+" = ?", value)
+	}
+}
+
+// between adds nothing for no id.
+func (w *Where) between(column string, after, before store.ID) {
+	if after != 0 {
+		w.Add(column+" > ?", after)
+	}
+	if before != 0 {
+		w.Add(column+" < ?", before)
+	}
+}
+
+// Within returns the conditions with those of a span added.
+func (w *Where) Within(column string, s Span) Where {
+	both := Where{slices.Clone(w.Conds), slices.Clone(w.Args)}
+	both.between(column, s.After, s.Before)
+	return both
+}
+
+// OfEvent selects deliveries by what is known of their events.
+func (w *Where) OfEvent(name, project string) {
+	var e Where
+	e.Equal("e.name", name)
+	e.Equal("e.project", project)
+	if len(e.Conds) > 0 {
+		w.Conds = append(w.Conds, "EXISTS (SELECT 1 FROM events e INDEXED BY events_list WHERE e.id = event_id AND "+strings.Join(e.Conds, " AND ")+")")
+		w.Args = append(w.Args, e.Args...)
+	}
+}
+
+func (w *Where) Text() string {
+	if len(w.Conds) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(w.Conds, " AND ")
+}
+
+// Query is a statement with its arguments.
+type Query struct {
+	Text string
+	Args []any
+}

@@ -1,0 +1,148 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"qaserelay/relay/store"
+	"qaserelay/relay/store/listing"
+)
+
+// claim is one call of Claim.
+type claim struct {
+	notifier string
+	limit    int
+	claimed  []store.Delivery
+	heads    []pgHead
+	followed []pgHead
+}
+
+// pgHead is a claimed delivery with its place.
+type pgHead struct {
+	store.Delivery
+	seq      int64
+	due      int64
+	followed bool // there are later ones of its order key
+}
+
+// Claim implements Store. When the caller has gone before the answer, the deliveries are handed back.
+func (s *Postgres) Claim(ctx context.Context, notifier string, limit int) ([]store.Delivery, error) {
+	c := &claim{notifier: clean(notifier), limit: limit}
+	if err := s.work.do(&pgOp{ctx: ctx, rows: limit, claim: c}); err != nil {
+		return nil, fmt.Errorf("claiming deliveries for %s: %w", notifier, err)
+	}
+	return c.claimed, nil
+}
+
+// claimAll claims what is due, and then what waits behind it. It takes no row that another transaction works on, so it waits for nobody.
+func (t *pgTx) claimAll(claims []*claim) error {
+	if len(claims) == 0 {
+		return nil
+	}
+	for _, c := range claims {
+		c.claimed, c.heads, c.followed = nil, nil, nil
+		t.queueRows(func(rows pgx.Rows) error { return c.scan(rows, &c.heads) },
+			claimDue, c.notifier, t.now, c.limit, t.store.Me.Session.Load())
+	}
+	if err := t.send(); err != nil {
+		return store.Wrap(err, "marking deliveries as sending")
+	}
+	for _, c := range claims {
+		t.claimFollowers(c)
+	}
+	t.after = append(t.after, func(committed bool) {
+		for _, c := range claims {
+			if committed {
+				c.arrange()
+				t.store.Held.addAll(c.claimed)
+			}
+		}
+	})
+	return nil
+}
+
+// claimFollowers queues the claiming of what waits behind the last due one of each order key.
+func (t *pgTx) claimFollowers(c *claim) {
+	var keys []string
+	var lasts []int64
+	for _, ds := range c.lanes() {
+		if last := ds[len(ds)-1]; last.followed {
+			keys, lasts = append(keys, last.OrderKey), append(lasts, last.seq)
+		}
+	}
+	room := c.limit - len(c.heads)
+	if len(keys) == 0 || room <= 0 {
+		return
+	}
+	t.queueRows(func(rows pgx.Rows) error { return c.scan(rows, &c.followed) },
+		claimBehind, c.notifier, t.now, room, t.store.Me.Session.Load(), keys, lasts, min(room, store.MaxFollowers))
+}
+
+func (c *claim) scan(rows pgx.Rows, into *[]pgHead) error {
+	var h pgHead
+	err := scanDeliveryPG(rows, &h.Delivery, &h.EventBody, &h.seq, &h.due, &h.followed)
+	*into = append(*into, h)
+	return err
+}
+
+// lanes returns the due deliveries by order key, in the order of their first ones.
+func (c *claim) lanes() [][]pgHead {
+	slices.SortFunc(c.heads, func(a, b pgHead) int { return cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.seq, b.seq)) })
+	return store.ByLane(c.heads, func(h pgHead) string { return h.OrderKey }, func(a, b pgHead) int { return cmp.Compare(a.seq, b.seq) })
+}
+
+// arrange puts the deliveries of one order key together, in their order.
+func (c *claim) arrange() {
+	slices.SortFunc(c.followed, func(a, b pgHead) int { return cmp.Compare(a.seq, b.seq) })
+	behind := map[string][]pgHead{}
+	for _, h := range c.followed {
+		behind[h.OrderKey] = append(behind[h.OrderKey], h)
+	}
+	for _, ds := range c.lanes() {
+		for _, h := range append(ds, behind[ds[0].OrderKey]...) {
+			c.claimed = append(c.claimed, h.Delivery)
+		}
+	}
+}
+
+// claimedColumns are what claim.scan reads.
+const claimedColumns = ` RETURNING ` + deliveryColumnsPG + `, e.body, d.seq, t.next_at,
+	d.order_key <> '' AND (SELECT 1 FROM deliveries f WHERE f.state IN ('pending', 'sending')
+		AND f.notifier = d.notifier AND f.order_key = d.order_key AND f.seq > d.seq ORDER BY f.seq LIMIT 1) IS NOT NULL`
+
+const claimDue = `WITH t AS (
+		SELECT id, next_at FROM deliveries WHERE state = 'pending' AND notifier = $1 AND next_at <= $2
+		ORDER BY next_at, seq LIMIT $3 FOR UPDATE SKIP LOCKED)
+	UPDATE deliveries d SET state = 'sending', next_at = NULL, holder = $4, lease = d.lease + 1, updated_at = $2
+	FROM t, events e WHERE d.id = t.id AND e.id = d.event_id` + claimedColumns
+
+// claimBehind takes the followers of each order key up to the first that is being sent or worked on, since the rest waits for that one.
+const claimBehind = `WITH behind AS (
+		SELECT l.place, f.* FROM unnest($5::text[], $6::bigint[]) WITH ORDINALITY AS l (order_key, last, place)
+		CROSS JOIN LATERAL (SELECT id, seq, state, next_at FROM deliveries d WHERE d.state IN ('pending', 'sending')
+			AND d.notifier = $1 AND d.order_key = l.order_key AND d.seq > l.last ORDER BY d.seq LIMIT $7) f),
+	free AS (
+		SELECT d.id FROM behind b JOIN deliveries d ON d.id = b.id WHERE d.state = 'pending' FOR UPDATE OF d SKIP LOCKED),
+	t AS (
+		SELECT id, next_at FROM (SELECT b.*, bool_and(free.id IS NOT NULL) OVER (PARTITION BY b.place ORDER BY b.seq) AS ok
+			FROM behind b LEFT JOIN free ON free.id = b.id) b
+		WHERE ok ORDER BY place, seq LIMIT $3)
+	UPDATE deliveries d SET state = 'sending', next_at = NULL, holder = $4, lease = d.lease + 1, updated_at = $2
+	FROM t, events e WHERE d.id = t.id AND e.id = d.event_id` + claimedColumns
+
+// NextDue implements Store.
+func (s *Postgres) NextDue(ctx context.Context, notifier string) (due time.Time, err error) {
+	const q = "SELECT next_at FROM deliveries WHERE state = 'pending' AND notifier = $1 ORDER BY next_at, seq LIMIT 1"
+	err = s.list(ctx, listing.Query{Text: q, Args: []any{clean(notifier)}}, func(rows pgx.Rows) error {
+		var at int64
+		err := rows.Scan(&at)
+		due = fromMillis(at).Add(-time.Duration(s.offset.Load()))
+		return err
+	})
+	return due, store.Wrap(err, "reading when the next delivery is due")
+}

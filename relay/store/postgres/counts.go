@@ -1,0 +1,57 @@
+package postgres
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+
+	"qaserelay/relay/store"
+	"qaserelay/relay/store/listing"
+)
+
+// pgCounts is the load: what other relays have added, as of the last heartbeat, and what this one has.
+type pgCounts struct {
+	others, otherBytes atomic.Int64
+	own, ownBytes      atomic.Int64
+}
+
+// countSum is how one transaction changes the load.
+type countSum struct{ deliveries, bytes int64 }
+
+// addLoad takes over the sum when the transaction has been committed.
+func (t *pgTx) addLoad(sum *countSum) {
+	t.after = append(t.after, func(committed bool) {
+		if committed {
+			t.store.counts.own.Add(sum.deliveries)
+			t.store.counts.ownBytes.Add(sum.bytes)
+		}
+	})
+}
+
+// Load implements Store. What other relays do is seen within seconds.
+func (s *Postgres) Load() store.Load {
+	c := &s.counts
+	return store.Load{
+		Deliveries: int(max(0, c.others.Load()+c.own.Load())),
+		Bytes:      max(0, c.otherBytes.Load()+c.ownBytes.Load()),
+	}
+}
+
+// Backlog implements Store. It reads what was counted when it changed, and the oldest delivery of each notifier from an index.
+func (s *Postgres) Backlog(ctx context.Context) ([]store.Backlog, error) {
+	const q = `SELECT c.notifier, c.unfinished, c.dead, coalesce((
+			SELECT d.created_at FROM deliveries d WHERE d.state IN ('pending', 'sending') AND d.notifier = c.notifier ORDER BY d.id LIMIT 1), 0)
+		FROM (SELECT notifier, sum(unfinished)::bigint AS unfinished, sum(dead)::bigint AS dead FROM counts GROUP BY notifier) c
+		WHERE c.unfinished <> 0 OR c.dead <> 0 ORDER BY c.notifier`
+	var list []store.Backlog
+	err := s.list(ctx, listing.Query{Text: q, Args: nil}, func(rows pgx.Rows) error {
+		var b store.Backlog
+		var oldest int64
+		err := rows.Scan(&b.Notifier, &b.Pending, &b.Dead, &oldest)
+		b.Oldest = fromMillis(oldest)
+		list = append(list, b)
+		return err
+	})
+	return list, store.Wrap(err, "counting the backlog")
+}

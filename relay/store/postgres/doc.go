@@ -1,0 +1,2 @@
+// Package postgres keeps the store in PostgreSQL.
+package postgres

@@ -1,0 +1,119 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"qaserelay/relay/store"
+	"qaserelay/relay/store/listing"
+)
+
+// Get implements Store.
+func (s *Postgres) Get(ctx context.Context, key string) (value []byte, err error) {
+	q := listing.Query{Text: "SELECT value FROM kv WHERE key = $1 AND expires_at > $2", Args: []any{[]byte(key), s.now().UnixMilli()}}
+	err = s.list(ctx, q, func(rows pgx.Rows) error { return rows.Scan(&value) })
+	return value, store.Wrap(err, "reading a key")
+}
+
+// Swap implements Store. It locks the key as Accept does, so that an event that is being decided about sees it before or after.
+func (s *Postgres) Swap(ctx context.Context, key string, old []byte, c store.Change) (swapped bool, err error) {
+	err = s.transact(ctx, func(t *pgTx) {
+		t.lock(lockKeys, []string{key})
+		q := swapQuery(key, old, c, t.now)
+		t.queue(q.Text, q.Args...).Exec(func(done pgconn.CommandTag) error {
+			swapped = done.RowsAffected() == 1
+			return nil
+		})
+	})
+	return swapped && err == nil, store.Wrap(err, "changing a key")
+}
+
+// swapQuery returns a statement that touches one row if the value is still the old one.
+func swapQuery(key string, old []byte, c store.Change, now int64) listing.Query {
+	name := []byte(key)
+	switch {
+	case old == nil && c.Value == nil:
+		return listing.Query{Text: "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM kv WHERE key = $1 AND expires_at > $2)", Args: []any{name, now}}
+	case old == nil:
+		return listing.Query{Text: `INSERT INTO kv AS k (key, value, expires_at) VALUES ($1, $3, $4)
+			ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at WHERE k.expires_at <= $2`,
+			Args: []any{name, now, c.Value, store.Expiry(c.Expires)}}
+	case c.Value == nil:
+		return listing.Query{Text: "DELETE FROM kv WHERE key = $1 AND expires_at > $2 AND value = $3", Args: []any{name, now, old}}
+	}
+	return listing.Query{Text: "UPDATE kv SET value = $4, expires_at = $5 WHERE key = $1 AND expires_at > $2 AND value = $3",
+		Args: []any{name, now, old, c.Value, store.Expiry(c.Expires)}}
+}
+
+// Reserve implements Store, by the clock of the database. A place that was given out may be forgotten when the database fails, which
+// saves a wait for its disk.
+func (s *Postgres) Reserve(ctx context.Context, key string, r store.Rate, most time.Duration) (wait time.Duration, err error) {
+	if r.Messages <= 0 || r.Per <= 0 {
+		return 0, nil
+	}
+	step := r.Per / time.Duration(r.Messages)
+	slack := time.Duration(max(r.Burst, 1)-1) * step
+	var now *int64
+	if s.clock != nil {
+		at := s.clock().UnixMicro()
+		now = &at
+	}
+	var micros int64
+	err = s.transact(ctx, func(t *pgTx) {
+		t.queue("SET LOCAL synchronous_commit = off")
+		t.queue(reservePlace, []byte(key), now, step.Microseconds(), slack.Microseconds(), most.Microseconds()).QueryRow(func(row pgx.Row) error {
+			return row.Scan(&micros)
+		})
+	})
+	return time.Duration(micros) * time.Microsecond, store.Wrap(err, "taking a place in a rate")
+}
+
+// reservePlace is the generic cell rate algorithm: next_at is when the next place would be if nothing came at once.
+const reservePlace = `WITH c AS (SELECT coalesce($2::bigint, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AS now),
+	r AS (
+		INSERT INTO rates AS r (key, next_at, taken) SELECT $1::bytea, c.now + $3::bigint, true FROM c
+		ON CONFLICT (key) DO UPDATE SET
+			taken = greatest(r.next_at, (SELECT now FROM c)) - (SELECT now FROM c) - $4::bigint <= $5::bigint,
+			next_at = CASE WHEN greatest(r.next_at, (SELECT now FROM c)) - (SELECT now FROM c) - $4::bigint <= $5::bigint
+				THEN greatest(r.next_at, (SELECT now FROM c)) + $3::bigint ELSE r.next_at END
+		RETURNING next_at, taken)
+	SELECT greatest(0, r.next_at - CASE WHEN r.taken THEN $3::bigint ELSE 0 END - c.now - $4::bigint) FROM r, c`
+
+// transact runs a short transaction of its own, which waits for nobody's group.
+func (s *Postgres) transact(ctx context.Context, run func(t *pgTx)) error {
+	return s.read(ctx, func(ctx context.Context) error {
+		t, err := s.begin(ctx, slotPurge)
+		if err != nil {
+			return err
+		}
+		defer t.end()
+		run(t)
+		return t.commit()
+	})
+}
+
+// Check implements Store. It goes the way of events and then that of deliveries, so it also tells that both move.
+func (s *Postgres) Check(ctx context.Context) error {
+	for _, w := range []*pgWriter{s.events, s.work} {
+		if err := w.do(&pgOp{ctx: ctx, rows: 1}); err != nil {
+			return store.Wrap(err, "writing to the store")
+		}
+	}
+	return nil
+}
+
+// probe queues a write that changes nothing of interest.
+func (t *pgTx) probe() {
+	t.queue("INSERT INTO probe (node, at) VALUES ($1, $2) ON CONFLICT (node) DO UPDATE SET at = excluded.at", t.store.Me.node.Load(), t.now)
+}
+
+// fromMillis returns the zero time for 0.
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}

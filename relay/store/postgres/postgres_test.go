@@ -1,0 +1,79 @@
+//go:build unix
+
+package postgres_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"qaserelay/relay/store"
+	"qaserelay/relay/store/pgtest"
+	"qaserelay/relay/store/postgres"
+	"qaserelay/relay/store/storetest"
+)
+
+// TestPostgres runs all on one server, since that takes a while to make.
+func TestPostgres(t *testing.T) {
+	c := pgtest.New(t, "fsync=off")
+	s := newSchemas(t, c)
+	t.Run("keeps what every store promises", func(t *testing.T) {
+		storetest.TestStore(t, func(t *testing.T, now func() time.Time) func() store.Store { return postgresPlace(s.take(t))(t, now) })
+	})
+	t.Run("is shared by relays", func(t *testing.T) { testRelays(t, s) })
+	t.Run("is not opened where it would do harm", func(t *testing.T) { testRefusals(t, c) })
+	t.Run("is read by who is no relay", func(t *testing.T) { testPostgresReader(t, s) })
+	t.Run("is not read where there is nothing to read", func(t *testing.T) { testPostgresReaderRefusals(t, c) })
+	t.Run("comes back after the database", func(t *testing.T) { testRestarts(t, c) })
+}
+
+func postgresPlace(url string) storetest.Place {
+	return func(t *testing.T, now func() time.Time) func() store.Store {
+		return func() store.Store { return openPostgres(t, url, now) }
+	}
+}
+
+func openPostgres(tb testing.TB, url string, now func() time.Time) *postgres.Postgres {
+	tb.Helper()
+	s, err := postgres.OpenPostgres(context.Background(), url, postgres.PostgresOptions{Now: now})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+// schemas lends schemas to tests and empties them in between, which is quicker than making new tables.
+type schemas struct {
+	*pgtest.Cluster
+	free chan string
+}
+
+func newSchemas(tb testing.TB, c *pgtest.Cluster) *schemas {
+	s := &schemas{c, make(chan string, runtime.GOMAXPROCS(0))}
+	for i := range cap(s.free) {
+		name := fmt.Sprintf("shared%d", i)
+		if err := openPostgres(tb, c.Schema(tb, name), nil).Close(); err != nil {
+			tb.Fatal(err)
+		}
+		s.free <- name
+	}
+	return s
+}
+
+// take returns the URL of an empty schema, which is the test's until its end.
+func (s *schemas) take(t *testing.T) string {
+	t.Helper()
+	name := <-s.free
+	t.Cleanup(func() {
+		var empty strings.Builder
+		for _, table := range strings.Fields("events dedupe deliveries attempts kv rates replicas counts probe") {
+			fmt.Fprintf(&empty, "DELETE FROM %s.%s;", name, table)
+		}
+		s.Exec(t, empty.String())
+		s.free <- name
+	})
+	return s.URL(name)
+}

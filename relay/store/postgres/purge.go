@@ -1,0 +1,117 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"qaserelay/relay/store"
+)
+
+// Purge implements Store. Each step is a transaction of its own, so that others come between. One relay purges at a time; the others find
+// nothing to do meanwhile.
+func (s *Postgres) Purge(ctx context.Context, events, dead time.Time) (total int, err error) {
+	if s.closed.Load() {
+		return 0, store.ErrClosed
+	}
+	conn, err := s.Pool.Acquire(ctx)
+	if err != nil {
+		return 0, store.Wrap(err, "purging events")
+	}
+	defer conn.Release()
+	var alone bool
+	lock := s.LockName(lockPurge, "")
+	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", lock).Scan(&alone); err != nil || !alone {
+		return 0, store.Wrap(err, "purging events")
+	}
+	defer func() {
+		if _, failed := conn.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", lock); failed != nil {
+			_ = conn.Conn().Close(context.WithoutCancel(ctx)) // which unlocks too
+		}
+	}()
+	if total, err = s.purgeEvents(ctx, conn.Conn(), store.FirstID(events), store.FirstID(dead)); err != nil {
+		return total, store.Wrap(err, "purging events")
+	}
+	for _, table := range []store.Keyed{{Table: "dedupe", Key: "hash", First: nil}, {Table: "kv", Key: "key", First: nil}} {
+		if err := s.purgeExpired(ctx, conn.Conn(), table); err != nil {
+			return total, store.Wrap(err, "purging what has expired")
+		}
+	}
+	_, err = conn.Exec(ctx, "DELETE FROM rates WHERE next_at < (SELECT extract(epoch FROM clock_timestamp()) * 1000000 - $1::bigint)", store.DedupeWindow.Microseconds())
+	return total, store.Wrap(err, "purging rates")
+}
+
+// purgeEvents walks through the events from the oldest to the newest.
+func (s *Postgres) purgeEvents(ctx context.Context, conn *pgx.Conn, before, deadBefore store.ID) (total int, err error) {
+	const end = "SELECT coalesce(max(id), 0) FROM (SELECT id FROM events WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3) e"
+	for at := store.ID(-1); ; {
+		var last store.ID
+		if err := conn.QueryRow(ctx, end, at, before, store.PurgeSlice).Scan(&last); err != nil || last == 0 {
+			return total, err
+		}
+		n, err := s.purgeRange(ctx, conn, idRange{at, last}, deadBefore)
+		if err != nil {
+			return total, err
+		}
+		at, total = last, total+n
+	}
+}
+
+// idRange is what comes after one id, up to another.
+type idRange struct{ after, last store.ID }
+
+// purgeRange deletes the events of a range that have no unfinished and no young dead deliveries. The deliveries go first, unless somebody
+// has made one of them pending again.
+func (s *Postgres) purgeRange(ctx context.Context, conn *pgx.Conn, r idRange, deadBefore store.ID) (n int, err error) {
+	const old = `WITH old AS (
+			SELECT id FROM events e WHERE id > $1 AND id <= $2 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id
+				AND (d.state IN ('pending', 'sending') OR (d.state = 'dead' AND d.event_id >= $3)))),
+		gone AS (
+			DELETE FROM deliveries d USING old WHERE d.event_id = old.id AND d.state IN ('delivered', 'dead', 'cancelled')
+			RETURNING d.id, d.notifier, d.state),
+		tries AS (DELETE FROM attempts a USING gone WHERE a.delivery_id = gone.id),
+		kept AS (
+			INSERT INTO counts AS c (node, slot, notifier, unfinished, dead, bytes)
+			SELECT $4::integer, $5::integer, notifier, 0, -count(*), 0 FROM gone WHERE state = 'dead' GROUP BY notifier
+			ON CONFLICT (node, slot, notifier) DO UPDATE SET dead = c.dead + excluded.dead)
+		SELECT id FROM old`
+	const events = "DELETE FROM events e WHERE id = ANY ($1) AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id)"
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, old, r.after, r.last, deadBefore, s.Me.node.Load(), slotPurge)
+		if err != nil {
+			return err
+		}
+		ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+		if err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, events, ids)
+		n = int(tag.RowsAffected())
+		return err
+	})
+	return n, err
+}
+
+// purgeExpired walks through a table by its key and deletes what has expired.
+func (s *Postgres) purgeExpired(ctx context.Context, conn *pgx.Conn, k store.Keyed) error {
+	end := fmt.Sprintf(`SELECT %[2]s FROM (SELECT %[2]s FROM %[1]s WHERE %[2]s > $1 ORDER BY %[2]s LIMIT $2) k
+		ORDER BY %[2]s DESC LIMIT 1`, k.Table, k.Key)
+	expired := fmt.Sprintf("DELETE FROM %[1]s WHERE %[2]s > $1 AND %[2]s <= $2 AND expires_at <= $3", k.Table, k.Key)
+	for at := []byte{}; ; {
+		var last []byte
+		err := conn.QueryRow(ctx, end, at, store.PurgeSlice).Scan(&last)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := conn.Exec(ctx, expired, at, last, s.now().UnixMilli()); err != nil {
+			return err
+		}
+		at = last
+	}
+}

@@ -1,0 +1,299 @@
+//go:build unix
+
+package postgres_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"qaserelay/relay/store"
+	"qaserelay/relay/store/postgres"
+	"qaserelay/relay/store/storetest"
+)
+
+// relays are several stores on one schema, with the clock of the database.
+type relays struct {
+	*storetest.Fixture
+	url string
+	all []*postgres.Postgres
+}
+
+func newRelays(t *testing.T, s *schemas, n int) *relays {
+	url := s.take(t)
+	r := &relays{url: url}
+	r.Fixture = storetest.NewFixture(t, func(t *testing.T, _ func() time.Time) func() store.Store {
+		return func() store.Store { return r.add(t, url) }
+	})
+	for range n - 1 {
+		other := r.add(t, url)
+		t.Cleanup(func() { r.NoError(other.Close()) })
+	}
+	r.beat()
+	return r
+}
+
+func (r *relays) add(t *testing.T, url string) *postgres.Postgres {
+	p := openPostgres(t, url, nil)
+	r.all = append(r.all, p)
+	return p
+}
+
+// beat lets each relay learn of the others.
+func (r *relays) beat() {
+	r.Helper()
+	for _, p := range r.all {
+		r.NoError(p.BeatOrJoin(r.Context()))
+	}
+}
+
+// run runs a statement beside the relays.
+func (r *relays) run(sql string, args ...any) {
+	r.Helper()
+	_, err := r.all[0].Pool.Exec(r.Context(), sql, args...)
+	r.NoError(err)
+}
+
+// kill makes a relay dead for the others, as if its heart had not beaten for a minute.
+func (r *relays) kill(p *postgres.Postgres) {
+	r.Helper()
+	r.run("UPDATE replicas SET beat_at = beat_at - 60000 WHERE session = $1", p.Me.Session.Load())
+	long := time.Now().Add(-time.Minute)
+	p.Me.Beat.Store(&long)
+}
+
+// claimOf claims what is due by now, whichever relay's clock said so: they differ by milliseconds.
+func (r *relays) claimOf(p *postgres.Postgres) []store.Delivery {
+	r.Helper()
+	due, err := p.NextDue(r.Context(), "n")
+	r.NoError(err)
+	if wait := time.Until(due); !due.IsZero() && wait < time.Minute {
+		timer := time.NewTimer(wait + time.Millisecond)
+		<-timer.C
+	}
+	ds, err := p.Claim(r.Context(), "n", 100)
+	r.NoError(err)
+	return ds
+}
+
+func (r *relays) end(p *postgres.Postgres, d store.Delivery) {
+	r.Helper()
+	r.NoError(p.Finish(r.Context(), []store.Outcome{{ID: d.ID, Lease: d.Lease, State: store.Delivered, Attempt: &store.Attempt{At: time.Now()}}}))
+}
+
+func testRelays(t *testing.T, s *schemas) {
+	for name, run := range map[string]func(*relays){
+		"relays have numbers of their own": func(r *relays) {
+			numbers := map[int]bool{}
+			for _, p := range r.all {
+				numbers[p.Node()] = true
+			}
+			r.Equal("numbers", len(numbers), len(r.all))
+		},
+		"one body that comes to all at the same instant is one event":        (*relays).acceptTheSame,
+		"what all change in one key at the same time is not lost":            (*relays).changeTheSame,
+		"what all store and send at the same time keeps its order":           (*relays).keepOrder,
+		"what a dead relay was sending is taken over, in order":              (*relays).takeOver,
+		"a relay that was taken for dead sends nothing and joins again":      (*relays).comeBack,
+		"a relay whose number was given away makes its ids with another":     (*relays).loseNumber,
+		"a claim whose commit nobody confirmed is handed back":               (*relays).unsure,
+		"a rate is shared by all":                                            (*relays).shareRate,
+		"a relay hears of work that another one has stored":                  (*relays).hear,
+		"the load is that of all, and each relay's own is known at once":     (*relays).shareLoad,
+		"one relay purges at a time":                                         (*relays).purgeAlone,
+		"a key that no event announced is locked too, and no change is lost": (*relays).unannounced,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run(newRelays(t, s, 3))
+		})
+	}
+}
+
+func (r *relays) acceptTheSame() {
+	const bodies = 60
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	ids := map[string]map[store.ID]bool{}
+	for i, p := range r.all {
+		maker := store.NewIDs(p.Node())
+		for range 2 {
+			wg.Go(func() {
+				for b := range bodies {
+					body := fmt.Sprint("body ", b)
+					ev := r.EventOf(body)
+					ev.ID = maker.Next(time.Now())
+					rs, err := p.Accept(r.Context(), []store.Event{ev}, storetest.Planned(store.Plan{}))
+					if err != nil {
+						r.Errorf("relay %d: %v", i, err)
+						return
+					}
+					mu.Lock()
+					if ids[body] == nil {
+						ids[body] = map[store.ID]bool{}
+					}
+					ids[body][rs[0].ID] = true
+					mu.Unlock()
+				}
+			})
+		}
+	}
+	wg.Wait()
+	for body, set := range ids {
+		r.Equal("ids of "+body, len(set), 1)
+	}
+	evs, _, err := r.Events(r.Context(), store.EventFilter{Limit: 1000})
+	r.NoError(err)
+	r.Equal("events", len(evs), bodies)
+}
+
+func (r *relays) changeTheSame() { r.appendTo([]string{"k", "other"}) }
+
+func (r *relays) unannounced() { r.appendTo(nil) }
+
+// appendTo lets all relays add to one value at the same time.
+func (r *relays) appendTo(announced []string) {
+	const each = 20
+	var wg sync.WaitGroup
+	for _, p := range r.all {
+		maker := store.NewIDs(p.Node())
+		wg.Go(func() {
+			for n := range each {
+				ev := r.EventOf(fmt.Sprint(p.Node(), n))
+				ev.ID, ev.Keys = maker.Next(time.Now()), announced
+				_, err := p.Accept(r.Context(), []store.Event{ev}, func(_ int, get func(string) ([]byte, error)) (store.Plan, error) {
+					v, err := get("k")
+					return store.Plan{Changes: []store.Change{{Key: "k", Value: append(v[:len(v):len(v)], 'x')}}}, err
+				})
+				if err != nil {
+					r.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	v, err := r.Get(r.Context(), "k")
+	r.NoError(err)
+	r.Equal("length", len(v), each*len(r.all))
+}
+
+func (r *relays) takeOver() {
+	dead, other := r.all[1], r.all[2]
+	a1, a2, b := r.Put("a"), r.Put("a"), r.Put("b")
+	r.Equal("claimed", storetest.IdsOf(r.claimOf(dead)), []store.ID{a1, a2, b})
+	r.NoError(other.BeatOrJoin(r.Context()))
+	r.Equal("while it lives", len(r.claimOf(other)), 0)
+	r.kill(dead)
+	r.NoError(other.BeatOrJoin(r.Context()))
+	r.Equal("after its death", storetest.IdsOf(r.claimOf(other)), []store.ID{a1, a2, b})
+	r.end(dead, store.Delivery{ID: a1, Lease: 1})
+	r.Equal("its outcome comes too late", r.Find(a1).State, store.Sending)
+	r.end(other, store.Delivery{ID: a1, Lease: 2})
+	r.Equal("that of the other one counts", r.Find(a1).State, store.Delivered)
+}
+
+func (r *relays) comeBack() {
+	p, session, node := r.all[1], r.all[1].Me.Session.Load(), r.all[1].Node()
+	id := r.Put("a")
+	ds := r.claimOf(p)
+	r.Equal("holds", p.Holds(), true)
+	r.kill(p)
+	r.Equal("holds when its heart has not beaten", p.Holds(), false)
+	r.NoError(p.BeatOrJoin(r.Context()))
+	r.Equal("a new session, the same number", []any{p.Me.Session.Load() == session, p.Node()}, []any{false, node})
+	r.Equal("holds while it may send what is no longer its own", p.Holds(), false)
+	r.NoError(p.Finish(r.Context(), []store.Outcome{{ID: id, Lease: ds[0].Lease, State: store.Pending}}))
+	r.Equal("holds after that", p.Holds(), true)
+	r.Equal("claimed by another one", storetest.IdsOf(r.claimOf(r.all[2])), []store.ID{id})
+}
+
+func (r *relays) loseNumber() {
+	p := r.all[1]
+	p.Quit()
+	p.Background.Wait() // it does not come back before the other one is there
+	maker, node, now := store.IDsOf(p.Node), p.Node(), time.Now()
+	before := maker.Next(now)
+	r.kill(p)
+	r.kill(p)
+	r.run("INSERT INTO replicas SELECT n, -1 - n, "+postgres.DbNow+`, true FROM generate_series(0, 1023) n WHERE n <> $1
+		ON CONFLICT (node) DO UPDATE SET beat_at = excluded.beat_at`, node) // so that none is left but that one
+	heir := r.add(r.T, r.url)
+	r.Cleanup(func() { r.NoError(heir.Close()) })
+	r.Equal("the heir's number", heir.Node(), node)
+	r.run("DELETE FROM replicas WHERE session < 0")
+	r.NoError(p.BeatOrJoin(r.Context()))
+	after := maker.Next(now)
+	r.Equal("it has another one", p.Node() != node, true)
+	r.Equal("and so have its ids", int64(after)>>store.CounterBits&(postgres.Nodes-1), p.Node())
+	r.Equal("ids grow", after > before, true)
+}
+
+func (r *relays) unsure() {
+	p := r.all[0]
+	known, lost := r.Put(""), r.Put("")
+	r.Equal("claimed", storetest.IdsOf(r.claimOf(p)), []store.ID{known, lost})
+	p.Held.Drop(lost)
+	p.Me.Unsure.Store(true)
+	r.NoError(p.BeatOrJoin(r.Context()))
+	r.Equal("states", []store.State{r.Find(known).State, r.Find(lost).State}, []store.State{store.Sending, store.Pending})
+}
+
+func (r *relays) shareRate() {
+	rate := store.Rate{Messages: 1, Per: time.Hour}
+	var waits []time.Duration
+	for _, p := range r.all {
+		wait, err := p.Reserve(r.Context(), "slack", rate, 24*time.Hour)
+		r.NoError(err)
+		waits = append(waits, wait.Round(time.Hour))
+	}
+	r.Equal("waits", waits, []time.Duration{0, time.Hour, 2 * time.Hour})
+}
+
+// hear stores again and again, since nobody hears what was told before they began to listen.
+func (r *relays) hear() {
+	ticker := time.NewTicker(postgres.RingEvery)
+	defer ticker.Stop()
+	for {
+		r.Put("")
+		select {
+		case name := <-r.all[2].Wakes():
+			r.Equal("notifier", name, "n")
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (r *relays) shareLoad() {
+	a, b := r.all[0], r.all[1]
+	id := r.Put("")
+	r.Equal("its own", a.Load().Deliveries, 1)
+	r.Equal("another's", b.Load().Deliveries, 0)
+	r.NoError(b.BeatOrJoin(r.Context()))
+	r.Equal("another's after a heartbeat", b.Load().Deliveries, 1)
+	r.claimOf(b)
+	r.end(b, store.Delivery{ID: id, Lease: 1})
+	r.Equal("sent by the other one", b.Load(), store.Load{})
+	r.NoError(a.BeatOrJoin(r.Context()))
+	r.Equal("its own after a heartbeat", a.Load(), store.Load{})
+}
+
+func (r *relays) purgeAlone() {
+	r.AcceptOne(r.MakeEvent(), store.Plan{})
+	conn, err := r.all[1].Pool.Acquire(r.Context())
+	r.NoError(err)
+	lock := r.all[1].LockName(postgres.LockPurge, "")
+	_, err = conn.Exec(r.Context(), "SELECT pg_advisory_lock($1)", lock)
+	r.NoError(err)
+	later := r.Now().Add(time.Hour)
+	n, err := r.Purge(r.Context(), later, later)
+	r.NoError(err)
+	r.Equal("while another one purges", n, 0)
+	_, err = conn.Exec(r.Context(), "SELECT pg_advisory_unlock($1)", lock)
+	r.NoError(err)
+	conn.Release()
+	n, err = r.Purge(r.Context(), later, later)
+	r.NoError(err)
+	r.Equal("after it", n, 1)
+}

@@ -1,0 +1,178 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"qaserelay/relay/store"
+)
+
+// pgMigrations returns the steps that build the tables; step i leads from version i to version i+1. A step that was
+// released is never changed. Times are in milliseconds since 1970, on the clock of the database.
+//
+// Every change of a delivery writes all indexes that hold it, so there are few, and most hold only what is unfinished. Order within a lane is
+// that of seq, given out under the lock of the lane, since the clocks in ids may differ between relays.
+func pgMigrations() []string { return []string{pgSchema1} }
+
+const pgSchema1 = `
+CREATE TABLE events (
+	id          bigint PRIMARY KEY,
+	source      text COLLATE "C" NOT NULL,
+	name        text COLLATE "C" NOT NULL,
+	project     text COLLATE "C" NOT NULL,
+	received_at bigint NOT NULL,
+	replay_of   bigint NOT NULL,
+	decisions   bytea,
+	body        bytea
+);
+-- Lists filter by reading this narrow index, never the bodies.
+CREATE INDEX events_list ON events (id, source, name, project);
+
+CREATE TABLE dedupe (
+	hash       bytea PRIMARY KEY,
+	event_id   bigint NOT NULL,
+	expires_at bigint NOT NULL
+);
+
+CREATE TABLE deliveries (
+	id           bigint PRIMARY KEY,
+	seq          bigint GENERATED ALWAYS AS IDENTITY,
+	event_id     bigint NOT NULL,
+	fallback_for bigint NOT NULL,
+	rule         text COLLATE "C" NOT NULL,
+	notifier     text COLLATE "C" NOT NULL,
+	order_key    text COLLATE "C" NOT NULL,
+	title        text NOT NULL,
+	state        text COLLATE "C" NOT NULL CHECK (state IN ('pending', 'sending', 'delivered', 'dead', 'cancelled')),
+	next_at      bigint CHECK ((next_at IS NOT NULL) = (state = 'pending')),
+	wait         bigint NOT NULL,
+	attempts     integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+	lease        bigint NOT NULL CHECK (lease > 0 OR state IN ('pending', 'cancelled')),
+	holder       bigint CHECK ((holder IS NOT NULL) = (state = 'sending')),
+	created_at   bigint NOT NULL,
+	first_at     bigint NOT NULL,
+	updated_at   bigint NOT NULL,
+	status       text NOT NULL DEFAULT '',
+	error        text NOT NULL,
+	message      bytea
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+CREATE INDEX deliveries_due ON deliveries (notifier, next_at, seq) WHERE state = 'pending';
+CREATE INDEX deliveries_lane ON deliveries (notifier, order_key, seq) WHERE state IN ('pending', 'sending');
+CREATE INDEX deliveries_oldest ON deliveries (notifier, id) WHERE state IN ('pending', 'sending');
+CREATE INDEX deliveries_sending ON deliveries (holder, id) WHERE state = 'sending';
+CREATE INDEX deliveries_dead ON deliveries (id, notifier) WHERE state = 'dead';
+CREATE INDEX deliveries_cancelled ON deliveries (id, notifier) WHERE state = 'cancelled';
+CREATE INDEX deliveries_event ON deliveries (event_id);
+
+-- A delivery has at most one attempt for each lease.
+CREATE TABLE attempts (
+	delivery_id bigint NOT NULL,
+	lease       bigint NOT NULL,
+	at          bigint NOT NULL,
+	took        bigint NOT NULL,
+	status      text NOT NULL,
+	reason      text NOT NULL,
+	error       text NOT NULL,
+	response    text NOT NULL,
+	PRIMARY KEY (delivery_id, lease)
+);
+
+CREATE TABLE kv (
+	key        bytea PRIMARY KEY,
+	value      bytea NOT NULL,
+	expires_at bigint NOT NULL
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
+
+-- When the next place of a rate would be if nothing came at once, in microseconds.
+CREATE TABLE rates (
+	key     bytea PRIMARY KEY,
+	next_at bigint NOT NULL,
+	taken   boolean NOT NULL
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
+
+-- The relays that use the store, or have used it.
+CREATE TABLE replicas (
+	node    integer PRIMARY KEY CHECK (node BETWEEN 0 AND 1023),
+	session bigint NOT NULL UNIQUE,
+	beat_at bigint NOT NULL,
+	ended   boolean NOT NULL
+) WITH (fillfactor = 50);
+CREATE SEQUENCE sessions;
+
+-- What each writer of each relay has added and taken away; the sum over all is what there is.
+CREATE TABLE counts (
+	node       integer NOT NULL,
+	slot       integer NOT NULL,
+	notifier   text COLLATE "C" NOT NULL,
+	unfinished bigint NOT NULL,
+	dead       bigint NOT NULL,
+	bytes      bigint NOT NULL,
+	PRIMARY KEY (node, slot, notifier)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
+
+CREATE TABLE probe (
+	node integer PRIMARY KEY,
+	at   bigint NOT NULL
+);
+`
+
+// migrate brings the tables to the version that this program knows, one relay at a time, in one transaction.
+func (s *Postgres) migrate(ctx context.Context) error {
+	return pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", s.LockName(lockSchema, "")); err != nil {
+			return fmt.Errorf("waiting for another relay to migrate: %w", err)
+		}
+		steps := pgMigrations()
+		version, err := schemaVersion(ctx, tx, len(steps))
+		if err != nil {
+			return err
+		}
+		for i, step := range steps[version:] {
+			if _, err := tx.Conn().PgConn().Exec(ctx, step).ReadAll(); err != nil {
+				return migrationError(err, version+i+1)
+			}
+		}
+		_, err = tx.Exec(ctx, "UPDATE qase_relay SET version = $1 WHERE version <> $1", len(steps))
+		return store.Wrap(err, "noting the version of the tables")
+	})
+}
+
+// schemaVersion returns the version of the tables, 0 when there are none. It refuses those of a newer release.
+func schemaVersion(ctx context.Context, tx pgx.Tx, known int) (version int, err error) {
+	const make = `CREATE TABLE IF NOT EXISTS qase_relay (version integer NOT NULL);
+		INSERT INTO qase_relay SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM qase_relay)`
+	var exists bool
+	if err := tx.QueryRow(ctx, "SELECT to_regclass('qase_relay') IS NOT NULL").Scan(&exists); err != nil {
+		return 0, fmt.Errorf("looking for tables: %w", err)
+	}
+	if !exists {
+		if _, err := tx.Conn().PgConn().Exec(ctx, make).ReadAll(); err != nil {
+			return 0, migrationError(err, 1)
+		}
+	}
+	if err := tx.QueryRow(ctx, "SELECT version FROM qase_relay").Scan(&version); err != nil {
+		return 0, fmt.Errorf("reading the version of the tables: %w", err)
+	}
+	if version > known {
+		return 0, fmt.Errorf("the tables have version %d, and this program knows versions up to %d; start the newer release that made them, or restore a backup from before the upgrade", version, known)
+	}
+	return version, nil
+}
+
+// migrationError says what to do about a step that failed.
+func migrationError(err error, version int) error {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		switch e.Code {
+		case "42P07": // duplicate_table
+			return fmt.Errorf("the schema has tables of another program (%s); give the relay a database of its own, or a schema with ?search_path=NAME", e.Message)
+		case "42501": // insufficient_privilege
+			return fmt.Errorf("the user of the store may not make tables (%s); let it own the database or a schema, named with ?search_path=NAME", e.Message)
+		}
+	}
+	return fmt.Errorf("migrating the tables to version %d: %w", version, err)
+}

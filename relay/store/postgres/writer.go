@@ -1,0 +1,250 @@
+package postgres
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"qaserelay/relay/store"
+	"qaserelay/relay/store/groupcommit"
+)
+
+const (
+	// txTimeout is how long one transaction may take, so that a database that does not answer holds nobody up for ever.
+	txTimeout = 10 * time.Second
+	// retrySoon is how quickly a transaction has to fail to be worth another try at once: its connection was broken before.
+	retrySoon = time.Second
+	// maxConflicts is how often a call is tried that gets into another relay's way.
+	maxConflicts = 4
+)
+
+// The slots of a relay's counts: one for each of those who write, so that they never wait for each other.
+const (
+	slotEvents = iota
+	slotWork
+	slotPurge
+)
+
+// pgOp is one call that writes, of one of these kinds. It may run again in another transaction, so each kind starts its results
+// afresh; the caller reads them only when the answer has come.
+type pgOp struct {
+	ctx      context.Context
+	rows     int // about how many it writes
+	accept   *acceptance
+	outcomes []store.Outcome
+	orphans  bool // the outcomes are of what nobody may send any more, though somebody here may still have it
+	change   *pgChange
+	claim    *claim
+	answer   chan error
+	over     atomic.Bool // answered, or the caller has gone
+	ran      bool        // in the last transaction; the writer's
+}
+
+func (o *pgOp) Size() int { return o.rows }
+
+// pgWriter takes groups of ops into transactions, in a goroutine of its own.
+type pgWriter struct {
+	store *Postgres
+	slot  int
+	run   func(*pgTx, []*pgOp) error // does all of a group, up to the commit
+	queue groupcommit.Queue[*pgOp]
+	done  chan struct{} // closed when the loop has ended
+}
+
+func newPGWriter(s *Postgres, slot int, run func(*pgTx, []*pgOp) error) *pgWriter {
+	w := &pgWriter{store: s, slot: slot, run: run, done: make(chan struct{})}
+	w.queue.Wake = make(chan struct{}, 1)
+	return w
+}
+
+// do queues an op and waits for its answer. When the context ends first, the op may still happen.
+func (w *pgWriter) do(o *pgOp) error {
+	o.answer = make(chan error, 1)
+	if err := o.ctx.Err(); err != nil {
+		return err
+	}
+	if !w.queue.Push(o) {
+		return store.ErrClosed
+	}
+	select {
+	case err := <-o.answer:
+		return err
+	case <-o.ctx.Done():
+		if o.over.CompareAndSwap(false, true) {
+			return o.ctx.Err()
+		}
+		return <-o.answer
+	}
+}
+
+// loop runs until stop, and what was queued by then.
+func (w *pgWriter) loop() {
+	defer close(w.done)
+	for group := w.queue.Take(groupcommit.GroupRows); group != nil; group = w.queue.Take(groupcommit.GroupRows) {
+		w.serve(group)
+		runtime.Gosched() // let those who were answered come again, so that groups are large
+	}
+}
+
+// stop refuses new ops and waits for the queued ones.
+func (w *pgWriter) stop() {
+	w.queue.Close()
+	<-w.done
+}
+
+// serve runs a group as one transaction. When the database refuses that, each op runs alone, so that a bad one harms no other.
+func (w *pgWriter) serve(group []*pgOp) {
+	err := w.transact(group)
+	alone := err != nil && !isLost(err) && (len(group) > 1 || isConflict(err))
+	for _, o := range group {
+		if alone {
+			err = w.transactAlone(o)
+		}
+		w.reply(o, err)
+	}
+}
+
+func (w *pgWriter) transactAlone(o *pgOp) (err error) {
+	for range maxConflicts {
+		if err = w.transact([]*pgOp{o}); !isConflict(err) {
+			break
+		}
+	}
+	return err
+}
+
+// reply answers the caller. What was claimed for one who has gone is handed back.
+func (w *pgWriter) reply(o *pgOp, err error) {
+	if o.over.CompareAndSwap(false, true) {
+		o.answer <- err
+		return
+	}
+	if back := o.claimed(); err == nil && o.ran && len(back) > 0 {
+		w.store.work.queue.Again(&pgOp{ctx: context.Background(), rows: len(back), outcomes: back, answer: make(chan error, 1)})
+	}
+}
+
+// claimed returns the outcomes that hand back what the op has claimed.
+func (o *pgOp) claimed() (back []store.Outcome) {
+	switch {
+	case o.accept != nil:
+		for _, r := range o.accept.receipts {
+			for _, id := range r.Claimed {
+				back = append(back, store.Outcome{ID: id, Lease: store.FirstLease, State: store.Pending})
+			}
+		}
+	case o.claim != nil:
+		for _, d := range o.claim.claimed {
+			back = append(back, store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Pending})
+		}
+	}
+	return back
+}
+
+// transact runs the ops whose callers still wait in one transaction. When the connection turns out to be broken, as after a
+// restart of the database, it tries once more with another one.
+func (w *pgWriter) transact(group []*pgOp) error {
+	start := time.Now()
+	sent, err := w.try(group)
+	if err != nil && !sent && isLost(err) && time.Since(start) < retrySoon {
+		_, err = w.try(group)
+	}
+	return err
+}
+
+// try runs one transaction, and reports whether its commit was sent.
+func (w *pgWriter) try(group []*pgOp) (sent bool, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), txTimeout)
+	defer cancel()
+	var run []*pgOp
+	for _, o := range group {
+		if o.ran = !o.over.Load(); o.ran {
+			run = append(run, o)
+		}
+	}
+	if len(run) == 0 {
+		return false, nil
+	}
+	t, err := w.store.begin(ctx, w.slot)
+	if err != nil {
+		return false, err
+	}
+	defer t.end()
+	if err := w.run(t, run); err != nil {
+		return t.sent, err
+	}
+	return true, t.commit()
+}
+
+// pgTx is a transaction whose statements are sent together, as few times as can be. Nothing is sent before send.
+type pgTx struct {
+	ctx     context.Context
+	store   *Postgres
+	conn    *pgxpool.Conn
+	slot    int
+	now     int64 // milliseconds
+	waiting *pgx.Batch
+	lanes   map[store.ID]store.Lane // of the deliveries that change
+	after   []func(committed bool)  // what to do when it has ended
+	sent    bool                    // the commit was sent
+	ended   bool                    // nothing is left to roll back
+	broken  bool                    // the connection is of no use any more
+}
+
+func (s *Postgres) begin(ctx context.Context, slot int) (*pgTx, error) {
+	conn, err := s.Pool.Acquire(ctx)
+	if err != nil {
+		return nil, store.Wrap(err, "connecting to the database")
+	}
+	t := &pgTx{ctx: ctx, store: s, conn: conn, slot: slot, now: s.now().UnixMilli(), waiting: &pgx.Batch{}}
+	t.queue("BEGIN")
+	return t, nil
+}
+
+// queue adds a statement to the next send.
+func (t *pgTx) queue(sql string, args ...any) *pgx.QueuedQuery { return t.waiting.Queue(sql, args...) }
+
+// queueRows adds a statement whose rows go to scan.
+func (t *pgTx) queueRows(scan func(pgx.Rows) error, sql string, args ...any) {
+	t.queue(sql, args...).Query(func(rows pgx.Rows) error { return eachRow(rows, scan) })
+}
+
+// send sends what is queued and takes the answers.
+func (t *pgTx) send() error {
+	batch := t.waiting
+	t.waiting = &pgx.Batch{}
+	err := t.conn.SendBatch(t.ctx, batch).Close()
+	if err != nil && isLost(err) {
+		t.broken = true
+	}
+	return err
+}
+
+// commit sends what is queued, and the commit.
+func (t *pgTx) commit() error {
+	t.queue("COMMIT")
+	t.sent = true
+	err := t.send()
+	if err != nil && t.broken {
+		t.store.Me.Unsure.Store(true)
+	}
+	t.ended = err == nil
+	return store.Wrap(err, "committing")
+}
+
+// end rolls back what was not committed and gives the connection back.
+func (t *pgTx) end() {
+	for _, f := range t.after {
+		f(t.ended)
+	}
+	if t.broken {
+		_ = t.conn.Conn().Close(t.ctx) // the pool then drops it
+	} else if !t.ended {
+		_, _ = t.conn.Exec(t.ctx, "ROLLBACK") // the pool drops a connection that is left in a transaction
+	}
+	t.conn.Release()
+}

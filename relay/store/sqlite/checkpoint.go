@@ -1,0 +1,96 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"modernc.org/sqlite"
+)
+
+// The write-ahead log is moved into the file in the background after every passivePages. While others write, that
+// cannot catch up and the log cannot start again from its beginning; from restartPages on, the writer waits for it.
+const (
+	passivePages = 32 << 20 / pageSize
+	restartPages = 96 << 20 / pageSize
+)
+
+// checkpointer moves the write-ahead log into the file, on a connection of its own, beside the writer.
+type checkpointer struct {
+	conn    *conn
+	writer  *writer
+	log     *slog.Logger
+	written atomic.Int64  // pages written since the last checkpoint began
+	wake    chan struct{} // holds one token when there is work
+	quit    chan struct{}
+	done    chan struct{}
+}
+
+func newCheckpointer(c *conn, w *writer, log *slog.Logger) *checkpointer {
+	k := &checkpointer{conn: c, writer: w, log: log}
+	k.wake, k.quit, k.done = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
+	return k
+}
+
+// loop runs until stop.
+func (k *checkpointer) loop() {
+	defer close(k.done)
+	for {
+		select {
+		case <-k.quit:
+			return
+		case <-k.wake:
+		}
+		if err := k.checkpoint(); err != nil {
+			k.log.Warn("the write-ahead log was not moved into the store", "error", k.writer.judge(err))
+		}
+	}
+}
+
+func (k *checkpointer) stop() error {
+	close(k.quit)
+	<-k.done
+	return k.conn.close()
+}
+
+// count is called by the writer after each transaction.
+func (k *checkpointer) count(c *conn) {
+	pages, _, err := c.raw.(sqlite.DBStatus).Status(sqlite.DBStatusCacheWrite, true)
+	if err != nil || k.written.Add(int64(pages)) < passivePages {
+		return
+	}
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (k *checkpointer) checkpoint() error {
+	k.written.Store(0)
+	frames, err := k.move("PRAGMA wal_checkpoint(PASSIVE)")
+	if err == nil && frames >= restartPages {
+		err = k.restart()
+	}
+	return err
+}
+
+// restart moves everything while the writer waits, so that the log begins anew.
+func (k *checkpointer) restart() error {
+	k.writer.mu.Lock()
+	defer k.writer.mu.Unlock()
+	_, err := k.move("PRAGMA wal_checkpoint(RESTART)")
+	return err
+}
+
+// move runs a checkpoint and returns how long the log is, in pages.
+func (k *checkpointer) move(how string) (frames int64, err error) {
+	err = k.conn.query(context.Background(), how, nil, func(r Row) error {
+		frames = r.int(1)
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("running a checkpoint: %w", err)
+	}
+	return frames, nil
+}

@@ -1,0 +1,2 @@
+// Package sqlite keeps the store in a file of SQLite.
+package sqlite

@@ -1,0 +1,8 @@
+//go:build !linux && !darwin
+
+package sqlite
+
+import "errors"
+
+// FreeDisk knows no free space here.
+func (s *SQLite) FreeDisk() (int64, error) { return 0, errors.ErrUnsupported }

@@ -1,0 +1,175 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"qaserelay/relay/store"
+)
+
+const (
+	purgeBytes = 4 << 20 // of events in one step
+	freePages  = 200     // pages given back to the file system in one step
+)
+
+// Purge implements Store. Each step is one op, so that others come between. Space is given back as long as more than
+// a tenth of the file is free; the rest will be used again.
+func (s *SQLite) Purge(ctx context.Context, events, dead time.Time) (int, error) {
+	total := 0
+	p := purge{before: store.FirstID(events), deadBefore: store.FirstID(dead)}
+	for !p.done {
+		if err := s.step(ctx, p.slice); err != nil {
+			return total, fmt.Errorf("purging events: %w", err)
+		}
+		total += p.purged
+	}
+	for _, table := range []store.Keyed{{Table: "dedupe", Key: "hash", First: []byte{}}, {Table: "kv", Key: "key", First: ""}} {
+		if err := s.purgeExpired(ctx, table); err != nil {
+			return total, fmt.Errorf("purging what has expired: %w", err)
+		}
+	}
+	return total, s.giveBack(ctx)
+}
+
+func (s *SQLite) giveBack(ctx context.Context) error {
+	for more := true; more; {
+		err := s.step(ctx, func(t *tx) (err error) {
+			more, err = t.giveBack()
+			return err
+		})
+		if err != nil { // the step may still run, so more must not be read
+			return fmt.Errorf("giving space back: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *SQLite) step(ctx context.Context, run func(*tx) error) error {
+	return s.writer.do(&op{ctx: ctx, rows: store.PurgeSlice, run: run})
+}
+
+// purgeExpired walks through a table by its key and deletes what has expired.
+func (s *SQLite) purgeExpired(ctx context.Context, k store.Keyed) error {
+	end := fmt.Sprintf("SELECT max(%[2]s) FROM (SELECT %[2]s FROM %[1]s WHERE %[2]s > ? ORDER BY %[2]s LIMIT ?)", k.Table, k.Key)
+	expired := fmt.Sprintf("DELETE FROM %[1]s WHERE %[2]s > ? AND %[2]s <= ? AND expires_at <= ?", k.Table, k.Key)
+	for at := k.First; at != nil; {
+		last := make(chan any, 1)
+		err := s.step(ctx, func(t *tx) error {
+			var next any
+			err := t.query(context.Background(), end, []any{at, store.PurgeSlice}, func(r Row) error {
+				next = r[0]
+				return nil
+			})
+			if err == nil && next != nil {
+				_, err = t.exec(expired, at, next, t.now)
+			}
+			offer(last, next)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		at = <-last
+	}
+	return nil
+}
+
+// offer puts the newest value into a channel for one.
+func offer(c chan any, v any) {
+	select {
+	case <-c:
+	default:
+	}
+	c <- v
+}
+
+// purge walks through the events from the oldest to the newest.
+type purge struct {
+	before, deadBefore store.ID
+	at                 store.ID // what is not newer was looked at
+	purged             int
+	done               bool
+}
+
+// slice looks at the next events and deletes those that may go, with all that belongs to them. p changes
+// only when that succeeds, since it may be repeated.
+func (p *purge) slice(t *tx) error {
+	last, err := t.purgeEnd(p.at, p.before)
+	if err != nil || last == 0 {
+		p.purged, p.done = 0, err == nil
+		return err
+	}
+	n, err := t.purgeRange(p.at, last, p.deadBefore)
+	if err == nil {
+		p.at, p.purged = last, n
+	}
+	return err
+}
+
+// purgeEnd returns the last event of the next step, or 0 when there is none.
+func (t *tx) purgeEnd(after, before store.ID) (last store.ID, err error) {
+	const q = `SELECT id, coalesce(length(body), 0) + coalesce(length(decisions), 0) FROM events
+		WHERE id > ? AND id < ? ORDER BY id LIMIT ?`
+	size := int64(0)
+	err = t.query(context.Background(), q, []any{after, before, store.PurgeSlice}, func(r Row) error {
+		if size < purgeBytes {
+			last = r.id(0)
+		}
+		size += r.int(1)
+		return nil
+	})
+	return last, err
+}
+
+// purgeRange deletes the events after one id and up to another that have no unfinished and no young dead deliveries.
+func (t *tx) purgeRange(after, last, deadBefore store.ID) (int, error) {
+	const events = `DELETE FROM events WHERE id > ?1 AND id <= ?2 AND NOT EXISTS (
+		SELECT 1 FROM deliveries d WHERE d.event_id = events.id
+		AND (d.unfinished = 1 OR (d.state = 'dead' AND d.event_id >= ?3)))`
+	const orphans = `event_id > ?1 AND event_id <= ?2 AND NOT EXISTS (SELECT 1 FROM events e WHERE e.id = event_id)`
+	const attempts = "DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE " + orphans + ")"
+	const deliveries = "DELETE FROM deliveries WHERE " + orphans
+	if err := t.keepSeenOf(after, last); err != nil {
+		return 0, err
+	}
+	n, err := t.exec(events, after, last, deadBefore)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := t.exec(attempts, after, last); err != nil {
+		return 0, fmt.Errorf("deleting attempts: %w", err)
+	}
+	if err := t.countPurged(orphans, after, last); err != nil {
+		return 0, err
+	}
+	if _, err := t.exec(deliveries, after, last); err != nil {
+		return 0, fmt.Errorf("deleting deliveries: %w", err)
+	}
+	return int(n), nil
+}
+
+// countPurged counts the dead deliveries that are about to be deleted.
+func (t *tx) countPurged(which string, after, last store.ID) error {
+	q := "SELECT notifier, count(*) FROM deliveries WHERE state = 'dead' AND " + which + " GROUP BY notifier"
+	err := t.query(context.Background(), q, []any{after, last}, func(r Row) error {
+		t.count(r.Str(0)).dead -= int(r.int(1))
+		return nil
+	})
+	return store.Wrap(err, "counting dead deliveries")
+}
+
+// giveBack shortens the file and reports whether there is more to do.
+func (t *tx) giveBack() (more bool, err error) {
+	const q = "SELECT f.freelist_count, p.page_count FROM pragma_freelist_count f, pragma_page_count p"
+	var free, pages int64
+	err = t.query(context.Background(), q, nil, func(r Row) error {
+		free, pages = r.int(0), r.int(1)
+		return nil
+	})
+	if err != nil || free <= pages/10 {
+		return false, err
+	}
+	_, err = t.exec(fmt.Sprintf("PRAGMA incremental_vacuum(%d)", freePages))
+	return true, err
+}

@@ -1,0 +1,82 @@
+package sqlite
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"qaserelay/relay/store/listing"
+	"qaserelay/relay/store/storetest"
+)
+
+// fileSize moves the log into the file and returns how large that is.
+func fileSize(f *storetest.Fixture) int64 {
+	f.Helper()
+	s := f.Store.(*SQLite)
+	c, err := connectReady(s.Path, forCheckpoints()) // the store's own is in use by its checkpointer
+	f.NoError(err)
+	f.NoError(newCheckpointer(c, s.writer, s.log).restart())
+	f.NoError(c.close())
+	info, err := os.Stat(s.Path)
+	f.NoError(err)
+	return info.Size()
+}
+
+func TestTheFileShrinksWhenMostOfItIsPurged(t *testing.T) {
+	f := NewSQLiteFixture(t)
+	empty := fileSize(f)
+	f.PutBig(1000)
+	full := fileSize(f)
+	f.Advance(time.Hour)
+	n, err := f.Purge(f.Context(), f.Now(), f.Now())
+	f.NoError(err)
+	f.Equal("purged", n, 1000)
+	if size := fileSize(f); full < 10_000_000 || size > empty+full/10 {
+		t.Errorf("the file has %d bytes, it had %d, and %d when it was empty", size, full, empty)
+	}
+}
+
+func TestPurgedSpaceIsUsedAgain(t *testing.T) {
+	f := NewSQLiteFixture(t)
+	most := int64(0)
+	for hour := range 30 {
+		f.Advance(time.Hour)
+		f.PutBig(100)
+		_, err := f.Purge(f.Context(), f.Now().Add(-5*time.Hour), f.Now())
+		f.NoError(err)
+		size := fileSize(f)
+		if hour < 10 {
+			most = max(most, size*11/10)
+		} else if size > most {
+			t.Fatalf("after %d hours the file has %d bytes, want at most %d", hour, size, most)
+		}
+	}
+}
+
+func TestAPurgeGoesInSmallSteps(t *testing.T) {
+	f := NewSQLiteFixture(t)
+	s := f.Store.(*SQLite)
+	f.PutBig(1000)
+	f.Advance(time.Hour)
+	steps, largest := 0, int64(0)
+	commit, last := s.writer.commit, pagesFree(t, s)
+	s.writer.commit = func() error {
+		err := commit()
+		free := pagesFree(t, s)
+		steps, largest, last = steps+1, max(largest, free-last), free
+		return err
+	}
+	_, err := f.Purge(f.Context(), f.Now(), f.Now())
+	f.NoError(err)
+	if bytes := largest * pageSize; bytes == 0 || bytes > 2*purgeBytes || steps < 1000*10_000/purgeBytes {
+		t.Errorf("%d steps, the largest freed %d bytes", steps, bytes)
+	}
+}
+
+func pagesFree(t *testing.T, s *SQLite) (n int64) {
+	t.Helper()
+	if err := s.List(t.Context(), listing.Query{Text: "PRAGMA freelist_count", Args: nil}, func(r Row) { n = r.int(0) }); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

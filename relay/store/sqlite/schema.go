@@ -1,0 +1,181 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+)
+
+// applicationID marks a database file as ours ("QREL").
+const applicationID = 0x5152454c
+
+// migrations returns the steps that build the tables; step i leads from version i to version i+1. A step that was
+// released is never changed.
+//
+// Columns that change with every attempt (state, next_at, unfinished) are in as few indexes as can be: next_at in
+// deliveries_due alone. Indexes that begin with an id only ever grow at their end, which costs next to nothing.
+//
+// A delivery that is being sent is pending here (see sending).
+func migrations() []string { return []string{schema1, schema2, schema3, schema4} }
+
+const schema1 = `
+CREATE TABLE events (
+	id          INTEGER PRIMARY KEY,
+	source      TEXT NOT NULL,
+	name        TEXT NOT NULL,
+	project     TEXT NOT NULL,
+	received_at INTEGER NOT NULL,
+	decisions   BLOB,
+	body        BLOB
+) STRICT;
+-- Lists filter by reading this narrow index, never the bodies.
+CREATE INDEX events_list ON events (id, source, name, project);
+
+CREATE TABLE dedupe (
+	hash       BLOB PRIMARY KEY,
+	event_id   INTEGER NOT NULL,
+	expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE deliveries (
+	id         INTEGER PRIMARY KEY,
+	event_id   INTEGER NOT NULL,
+	rule       TEXT NOT NULL,
+	notifier   TEXT NOT NULL,
+	order_key  TEXT NOT NULL,
+	title      TEXT NOT NULL,
+	state      TEXT NOT NULL CHECK (state = 'pending' OR state = 'sending' OR state = 'delivered' OR state = 'dead' OR state = 'cancelled'), -- IN would make a table each time
+	unfinished INTEGER NOT NULL CHECK (unfinished = (state IN ('pending', 'sending'))),
+	next_at    INTEGER CHECK ((next_at IS NOT NULL) = (state = 'pending')),
+	attempts   INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+	lease      INTEGER NOT NULL DEFAULT 0 CHECK (lease > 0 OR state IN ('pending', 'cancelled')),
+	created_at INTEGER NOT NULL,
+	first_at   INTEGER NOT NULL,
+	updated_at INTEGER NOT NULL,
+	status     TEXT NOT NULL DEFAULT '',
+	error      TEXT NOT NULL DEFAULT '',
+	message    BLOB
+) STRICT;
+CREATE INDEX deliveries_due ON deliveries (notifier, next_at) WHERE unfinished = 1;
+CREATE INDEX deliveries_lane ON deliveries (notifier, order_key, id) WHERE unfinished = 1;
+CREATE INDEX deliveries_dead ON deliveries (id, notifier) WHERE state = 'dead';
+CREATE INDEX deliveries_cancelled ON deliveries (id, notifier) WHERE state = 'cancelled';
+CREATE INDEX deliveries_event ON deliveries (event_id);
+-- Lists filter by reading this narrow index, which only grows at its end: an index for each filter would cost every event more
+-- than it saves the few who ask.
+CREATE INDEX deliveries_list ON deliveries (id, notifier, rule);
+
+-- A delivery has at most one attempt for each lease.
+CREATE TABLE attempts (
+	delivery_id INTEGER NOT NULL,
+	lease       INTEGER NOT NULL,
+	at          INTEGER NOT NULL,
+	took        INTEGER NOT NULL,
+	status      TEXT NOT NULL,
+	reason      TEXT NOT NULL,
+	error       TEXT NOT NULL,
+	response    TEXT NOT NULL,
+	PRIMARY KEY (delivery_id, lease)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE kv (
+	key        TEXT PRIMARY KEY,
+	value      BLOB NOT NULL,
+	expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE probe (
+	id INTEGER PRIMARY KEY CHECK (id = 1),
+	at INTEGER NOT NULL
+) STRICT;
+`
+
+// schema2 keeps each event's hash with it, so that the newest ones need not be in the table dedupe yet (see sightings).
+const schema2 = `
+ALTER TABLE events ADD COLUMN hash BLOB;
+DROP INDEX events_list;
+CREATE INDEX events_list ON events (id, source, name, project, hash);
+CREATE TABLE marks (
+	name  TEXT PRIMARY KEY,
+	value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+`
+
+// schema3 adds replays, fallbacks, the bound on waiting in order (in milliseconds, NULL is OrderWait), and counts of what is
+// unfinished or dead. The list of deliveries has their events too, so that it can be filtered by what is known of those.
+const schema3 = `
+ALTER TABLE events ADD COLUMN replay_of INTEGER;
+ALTER TABLE deliveries ADD COLUMN fallback_for INTEGER;
+ALTER TABLE deliveries ADD COLUMN wait INTEGER CHECK (wait > 0);
+
+DROP INDEX deliveries_list;
+CREATE INDEX deliveries_list ON deliveries (id, notifier, rule, event_id);
+
+CREATE TABLE counts (
+	notifier   TEXT PRIMARY KEY,
+	unfinished INTEGER NOT NULL CHECK (unfinished >= 0),
+	bytes      INTEGER NOT NULL CHECK (bytes >= 0), -- of the messages of the unfinished ones
+	dead       INTEGER NOT NULL CHECK (dead >= 0),
+	since      INTEGER NOT NULL -- no unfinished one has a smaller id
+) STRICT, WITHOUT ROWID;
+INSERT INTO counts
+SELECT notifier, sum(unfinished), sum(unfinished * coalesce(length(message), 0)), sum(state = 'dead'),
+	coalesce(min(CASE unfinished WHEN 1 THEN id END), 0)
+FROM deliveries WHERE unfinished = 1 OR state = 'dead' GROUP BY notifier;
+`
+
+// schema4 makes pending what was being sent when claims were still written: first those that are the first of their order keys.
+const schema4 = `
+UPDATE deliveries SET state = 'pending', next_at = iif(order_key <> '' AND EXISTS (
+	SELECT 1 FROM deliveries b INDEXED BY deliveries_lane
+	WHERE b.unfinished = 1 AND b.notifier = deliveries.notifier AND b.order_key = deliveries.order_key AND b.id < deliveries.id), max(created_at + coalesce(wait, 3600000), updated_at), updated_at)
+WHERE unfinished = 1 AND next_at IS NULL;
+`
+
+// migrate brings the file to the version that this program knows, in one transaction, so that a crash leaves either
+// the old version or the new one.
+func migrate(c *conn, path string) error {
+	steps := migrations()
+	version, err := fileVersion(c, path, len(steps))
+	if err != nil || version == len(steps) {
+		return err
+	}
+	if err := c.run("BEGIN IMMEDIATE"); err != nil {
+		return fmt.Errorf("starting to migrate %s: %w", path, err)
+	}
+	for i, step := range steps[version:] {
+		if err := c.run(step); err != nil {
+			c.rollback()
+			return fmt.Errorf("migrating %s to version %d: %w", path, version+i+1, err)
+		}
+	}
+	stamp := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", applicationID, len(steps))
+	if err := c.run(stamp); err != nil {
+		c.rollback()
+		return fmt.Errorf("committing the migration of %s: %w", path, err)
+	}
+	return nil
+}
+
+// fileVersion returns the version of the file, 0 when it is empty. It refuses a file that another program made, or a
+// newer release of this one, before anything in it was changed.
+func fileVersion(c *conn, path string, known int) (int, error) {
+	var app, version, tables int64
+	const q = "SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id a, pragma_user_version v"
+	err := c.query(context.Background(), q, nil, func(r Row) error {
+		app, version, tables = r.int(0), r.int(1), r.int(2)
+		return nil
+	})
+	switch {
+	case resultCode(err) == codeNotADatabase:
+		return 0, fmt.Errorf("%s is not a SQLite database; give another --store, or move the file away", path)
+	case err != nil:
+		return 0, fmt.Errorf("reading the version of %s: %w", path, err)
+	case app == 0 && version == 0 && tables == 0:
+		return 0, nil
+	case app != applicationID:
+		return 0, fmt.Errorf("%s is a database of another program; give another --store", path)
+	case version > int64(known):
+		return 0, fmt.Errorf("%s has version %d, and this program knows versions up to %d; start the newer release that wrote it, or restore a backup from before the upgrade", path, version, known)
+	}
+	return int(version), nil
+}

@@ -1,0 +1,118 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"qaserelay/relay/store"
+	"qaserelay/relay/store/listing"
+	"qaserelay/relay/store/storetest"
+)
+
+// Version1 makes a file as the first version wrote it: an event with a delivery in each state, one of them waiting behind another.
+func Version1(t *testing.T, at time.Time) (path string, event store.ID) {
+	t.Helper()
+	path, event = filepath.Join(t.TempDir(), "relay.db"), store.FirstID(at)
+	c, err := connect(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := at.UnixMilli()
+	script := fmt.Sprintf(`INSERT INTO events (id, source, name, project, received_at, decisions, body)
+		VALUES (%[1]d, 'qase', 'run.completed', 'WEB', %[2]d, CAST('[1]' AS BLOB), CAST('{"n":1}' AS BLOB));
+		INSERT INTO deliveries (id, event_id, rule, notifier, order_key, title, state, unfinished, next_at, lease, created_at, first_at, updated_at, message)
+		SELECT %[1]d + column1, %[1]d, 'r', column2, column3, 't', column4, column4 IN ('pending', 'sending'), column5, 1, %[2]d + column1, %[2]d, %[2]d, column6
+		FROM (VALUES (1, 'n', 'k', 'sending', NULL, CAST('12345' AS BLOB)), (2, 'n', 'k', 'sending', NULL, CAST('1234567890' AS BLOB)),
+			(3, 'n', '', 'dead', NULL, x'01'), (4, 'n', '', 'delivered', NULL, x'01'), (5, 'm', '', 'dead', NULL, NULL), (6, 'm', '', 'cancelled', NULL, x'01'));
+		INSERT INTO kv (key, value, expires_at) VALUES ('k', x'76', %[2]d + 3600000);
+		INSERT INTO dedupe (hash, event_id, expires_at) VALUES (zeroblob(16), %[1]d, %[2]d + 3600000);
+		PRAGMA application_id = %[3]d; PRAGMA user_version = 1`, event, now, applicationID)
+	err = errors.Join(configure(c, pragmas(forWriting())), c.run(schema1), c.run(script), c.close())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path, event
+}
+
+func TestAFileOfTheFirstVersionIsBroughtUp(t *testing.T) {
+	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	path, event := Version1(t, at)
+	f := &storetest.Fixture{T: t, Ids: store.NewIDs(1)}
+	f.Clock.Store(at.Add(time.Second).UnixMilli())
+	s := openTest(t, path, f.Now)
+	f.Store = s
+	defer func() { f.NoError(s.Close()) }()
+
+	f.Equal("load", s.Load(), store.Load{Deliveries: 2, Bytes: 15})
+	b, err := s.Backlog(t.Context())
+	f.NoError(err)
+	f.Equal("backlog", b, []store.Backlog{{Notifier: "m", Dead: 1}, {Notifier: "n", Pending: 2, Dead: 1, Oldest: at.Add(time.Millisecond)}})
+	ev, err := s.Event(t.Context(), event)
+	f.NoError(err)
+	f.Equal("event", fmt.Sprintf("%s %s %d %v", ev.Body, ev.Decisions, len(ev.Deliveries), ev.ReplayOf), `{"n":1} [1] 6 0000000000000`)
+	f.Equal("a body that was seen", f.AcceptOne(store.Event{ID: f.Ids.Next(f.Now()), Body: []byte("x")}, store.Plan{}), store.Receipt{ID: event, Duplicate: true})
+	v, err := s.Get(t.Context(), "k")
+	f.NoError(err)
+	f.Equal("key", string(v), "v")
+	f.Equal("the first is due", f.Find(event+1).NextAt.After(f.Now()), false)
+	f.Equal("the second waits for it", f.Find(event+2).NextAt, at.Add(store.OrderWait+2*time.Millisecond))
+	f.Equal("claimed", f.ClaimIDs(), []store.ID{event + 1, event + 2})
+	f.FinishAs(store.Pending, f.Now().Add(2*store.OrderWait), event+1)
+	f.HandBack(time.Time{}, event+2)
+	f.Equal("waits for OrderWait", f.Find(event+2).NextAt, at.Add(store.OrderWait+2*time.Millisecond))
+	ds, _, err := s.Deliveries(t.Context(), store.DeliveryFilter{Project: "WEB", Notifier: "n"})
+	f.NoError(err)
+	f.Equal("listed", len(ds), 4)
+	version, err := fileVersion(s.writer.conn, path, len(migrations()))
+	f.NoError(err)
+	f.Equal("version", version, len(migrations()))
+}
+
+// A file of any version has the tables that a new one has.
+func TestEveryVersionBecomesTheSame(t *testing.T) {
+	path, _ := Version1(t, time.Now())
+	old, fresh := openTest(t, path, nil), openTest(t, filepath.Join(t.TempDir(), "relay.db"), nil)
+	defer func() { _, _ = old.Close(), fresh.Close() }()
+	tables := func(s *SQLite) (list []string) {
+		const q = "SELECT m.name || ' ' || c.name || ' ' || c.type || ' ' || c.\"notnull\" FROM sqlite_schema m, pragma_table_xinfo(m.name) c ORDER BY 1"
+		if err := s.List(t.Context(), listing.Query{Text: q, Args: nil}, func(r Row) { list = append(list, r.Str(0)) }); err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	if got, want := fmt.Sprint(tables(old)), fmt.Sprint(tables(fresh)); got != want || got == "[]" {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestAMigrationThatFailsChangesNothing(t *testing.T) {
+	path, _ := Version1(t, time.Now())
+	c, err := connect(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(c.run("CREATE TABLE counts (x)"), c.close()); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := OpenSQLite(t.Context(), path, SQLiteOptions{}); err == nil {
+		_ = s.Close()
+		t.Fatal("opened")
+	}
+	c, err = connect(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.close() }()
+	if err := c.run("DROP TABLE counts"); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := fileVersion(c, path, 9); err != nil || v != 1 {
+		t.Errorf("version %d (%v)", v, err)
+	}
+	if err := migrate(c, path); err != nil {
+		t.Errorf("once more: %v", err)
+	}
+}

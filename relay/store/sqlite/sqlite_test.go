@@ -1,0 +1,189 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"qaserelay/relay/store"
+	"qaserelay/relay/store/storetest"
+)
+
+func TestSQLiteKeepsWhatEveryStorePromises(t *testing.T) {
+	storetest.TestStore(t, sqlitePlace)
+}
+
+func sqlitePlace(t *testing.T, now func() time.Time) func() store.Store {
+	path := filepath.Join(t.TempDir(), "data", "relay.db")
+	return func() store.Store { return openTest(t, path, now) }
+}
+
+func NewSQLiteFixture(t *testing.T) *storetest.Fixture { return storetest.NewFixture(t, sqlitePlace) }
+
+func openTest(t testing.TB, path string, now func() time.Time) *SQLite {
+	t.Helper()
+	s, err := OpenSQLite(context.Background(), path, SQLiteOptions{Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// ClosedStore makes a store, closes it, and runs a script in its file.
+func ClosedStore(t *testing.T, script string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "relay.db")
+	if err := openTest(t, path, nil).Close(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := connect(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(c.run(script), c.close()); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestOpenSQLiteRefuses(t *testing.T) {
+	text := filepath.Join(t.TempDir(), "notes.txt")
+	if err := os.WriteFile(text, []byte(strings.Repeat("some notes\n", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ path, want string }{
+		"a file of a newer release": {
+			ClosedStore(t, "PRAGMA user_version = 99"),
+			"has version 99, and this program knows versions up to " + strconv.Itoa(len(migrations())) + "; start the newer release",
+		},
+		"a database of another program": {
+			ClosedStore(t, "PRAGMA application_id = 7; PRAGMA journal_mode = DELETE"), "is a database of another program",
+		},
+		"a database with tables but without a mark": {
+			ClosedStore(t, "PRAGMA application_id = 0; PRAGMA user_version = 0"), "is a database of another program",
+		},
+		"a file that is no database":     {text, "is not a SQLite database"},
+		"a folder":                       {t.TempDir(), ""},
+		"a place where no folder can be": {filepath.Join(text, "relay.db"), "making the folder of the store"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before, _ := os.ReadFile(c.path)
+			for range 2 { // what was refused is released
+				_, err := OpenSQLite(t.Context(), c.path, SQLiteOptions{})
+				if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "in use") {
+					t.Fatalf("got %v, want ...%s...", err, c.want)
+				}
+			}
+			if after, _ := os.ReadFile(c.path); string(after) != string(before) {
+				t.Error("the file was changed")
+			}
+		})
+	}
+}
+
+func TestSQLiteFilesAreForTheirOwnerOnly(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return // permissions are inherited there
+	}
+	dir := filepath.Join(t.TempDir(), "data")
+	s := openTest(t, filepath.Join(dir, "relay.db"), nil)
+	defer func() { _ = s.Close() }()
+	for name, want := range map[string]os.FileMode{"": 0o700, "relay.db": 0o600, "relay.db-wal": 0o600, "relay.db.lock": 0o600} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != want {
+			t.Errorf("%q has mode %v, want %v", name, info.Mode().Perm(), want)
+		}
+	}
+}
+
+func TestEveryConnectionHasItsPragmas(t *testing.T) {
+	s := openTest(t, filepath.Join(t.TempDir(), "relay.db"), nil)
+	defer func() { _ = s.Close() }()
+	reader, err := connectReady(s.Path, forReading())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = reader.close() }()
+	for name, c := range map[string]struct {
+		conn *conn
+		use  use
+	}{"writer": {s.writer.conn, forWriting()}, "reader": {reader, forReading()}, "checkpoints": {s.keeper.conn, forCheckpoints()}} {
+		for _, p := range pragmas(c.use) {
+			if got, err := readPragma(c.conn, p.name); err != nil || got != p.value {
+				t.Errorf("%s: %s is %s (%v), want %s", name, p.name, got, err, p.value)
+			}
+		}
+	}
+	if err := reader.run("DELETE FROM events"); err == nil {
+		t.Error("a reader can write")
+	}
+}
+
+func TestConfigureRefusesWhatCannotBeSet(t *testing.T) {
+	path := ClosedStore(t, "PRAGMA journal_mode = DELETE; PRAGMA page_size = 4096; VACUUM")
+	_, err := OpenSQLite(t.Context(), path, SQLiteOptions{})
+	if err == nil || !strings.Contains(err.Error(), "page_size=4096 and cannot be set to 8192") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAtLeast(t *testing.T) {
+	for version, want := range map[string]bool{
+		"3.51.3": true, "3.51.2": false, "3.54.1": true, "3.52.0": true, "4.0.0": true, "3.50.9": false, "3.51": false, "x": false,
+	} {
+		if got := atLeast(version, [3]int{3, 51, 3}); got != want {
+			t.Errorf("%s: %v", version, got)
+		}
+	}
+}
+
+func TestIDsGrowAndReadBack(t *testing.T) {
+	node, now := 0, time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	g := store.IDsOf(func() int { return node })
+	last := store.ID(0)
+	for i := range 10000 {
+		node = 1023 - i/1000
+		id := g.Next(now.Add(-time.Duration(i) * time.Millisecond))
+		if id <= last {
+			t.Fatalf("%d after %d", id, last)
+		}
+		back, err := store.ParseID(id.String())
+		if err != nil || back != id || (last != 0 && id.String() <= last.String()) {
+			t.Fatalf("%d reads back as %d (%v)", id, back, err)
+		}
+		last = id
+	}
+	if store.FirstID(now) > last || store.FirstID(now.Add(time.Minute)) < last || !store.FirstID(now).Time().Equal(now) {
+		t.Error("FirstID is off")
+	}
+	for _, s := range []string{"", "0", "000000000000!", "0000000000000", fmt.Sprint(int64(last))} {
+		if _, err := store.ParseID(s); err == nil {
+			t.Errorf("%q was read", s)
+		}
+	}
+}
+
+func TestAStoreOnANetworkFileSystemIsWarnedAbout(t *testing.T) {
+	for magic, want := range map[uint32]string{0x6969: "NFS", 0xFE534D42: "SMB", 0x01021997: "9p", 0x65735546: "FUSE", 0xEF53: "", 0x01021994: ""} {
+		var log strings.Builder
+		s := &SQLite{Path: "data/relay.db", log: slog.New(slog.NewTextHandler(&log, nil))}
+		s.warnOfFileSystem(networkFileSystem(magic))
+		if got := log.String(); (want == "") != (got == "") || !strings.Contains(got, want) {
+			t.Errorf("%#x: %s", magic, got)
+		}
+		if want != "" && !strings.Contains(log.String(), "put --store on a local disk") {
+			t.Errorf("%#x does not say what to do: %s", magic, log.String())
+		}
+	}
+}

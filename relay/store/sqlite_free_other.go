@@ -1,8 +1,0 @@
-//go:build !linux && !darwin
-
-package store
-
-import "errors"
-
-// FreeDisk knows no free space here.
-func (s *SQLite) FreeDisk() (int64, error) { return 0, errors.ErrUnsupported }

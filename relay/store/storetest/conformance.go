@@ -1,0 +1,168 @@
+package storetest
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"qaserelay/relay/store"
+)
+
+// Place is where a store keeps its data in a test: each call of open after a Close finds the same data again.
+type Place func(t *testing.T, now func() time.Time) (open func() store.Store)
+
+// TestStore runs everything that every store promises.
+func TestStore(t *testing.T, p Place) {
+	groups := map[string]map[string]func(*Fixture){
+		"accept": acceptCases(), "keys": keyCases(), "order": orderCases(), "deliver": deliverCases(), "hand over": handOverCases(), "abandoned": abandonedCases(),
+		"list": listCases(), "keep": keepCases(), "fallback": fallbackCases(), "wait": waitCases(), "replay": replayCases(),
+		"shared": sharedCases(), "rate": rateCases(), "load": loadCases(), "states": stateCases(), "clock": clockCases(),
+	}
+	for group, cases := range groups {
+		for name, run := range cases {
+			t.Run(group+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				run(NewFixture(t, p))
+			})
+		}
+	}
+}
+
+// Fixture is an open store with a clock that the test moves.
+type Fixture struct {
+	*testing.T
+	store.Store
+	open  func() store.Store
+	Ids   *store.IDs
+	Clock atomic.Int64
+	n     int
+}
+
+func NewFixture(t *testing.T, p Place) *Fixture {
+	f := &Fixture{T: t, Ids: store.NewIDs(1)}
+	f.Clock.Store(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC).UnixMilli())
+	f.open = p(t, f.Now)
+	f.Store = f.open()
+	t.Cleanup(func() { f.NoError(f.Store.Close()) })
+	return f
+}
+
+func (f *Fixture) Now() time.Time { return time.UnixMilli(f.Clock.Load()).UTC() }
+
+func (f *Fixture) Advance(d time.Duration) { f.Clock.Add(d.Milliseconds()) }
+
+func (f *Fixture) Reopen() {
+	f.Helper()
+	f.NoError(f.Store.Close())
+	f.Store = f.open()
+}
+
+func (f *Fixture) NoError(err error) {
+	f.Helper()
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
+func (f *Fixture) Equal(what string, got, want any) {
+	f.Helper()
+	if g, w := fmt.Sprint(got), fmt.Sprint(want); g != w {
+		f.Fatalf("%s: got %s, want %s", what, g, w)
+	}
+}
+
+// MakeEvent makes an event with a body of its own.
+func (f *Fixture) MakeEvent() store.Event {
+	f.n++
+	return f.EventOf(fmt.Sprintf(`{"n":%d}`, f.n))
+}
+
+func (f *Fixture) EventOf(body string) store.Event {
+	return store.Event{
+		ID: f.Ids.Next(f.Now()), Source: "qase", Name: "run.completed", Project: "WEB", Hash: sha256.Sum256([]byte(body)),
+		Body: []byte(body), ReceivedAt: f.Now(),
+	}
+}
+
+func (f *Fixture) MakeDelivery(notifier, key string) store.NewDelivery {
+	return store.NewDelivery{
+		ID: f.Ids.Next(f.Now()), Rule: "r", Notifier: notifier, OrderKey: key, Title: "a title", Message: []byte(`{"m":1}`),
+	}
+}
+
+// AcceptOne stores one event with the given plan.
+func (f *Fixture) AcceptOne(ev store.Event, p store.Plan) store.Receipt {
+	f.Helper()
+	rs, err := f.Accept(f.Context(), []store.Event{ev}, Planned(p))
+	f.NoError(err)
+	return rs[0]
+}
+
+// Put stores one event with one delivery to notifier n and returns the delivery's id.
+func (f *Fixture) Put(key string) store.ID {
+	f.Helper()
+	d := f.MakeDelivery("n", key)
+	f.NoError(f.AcceptOne(f.MakeEvent(), store.Plan{Deliveries: []store.NewDelivery{d}}).Err)
+	return d.ID
+}
+
+func Planned(p store.Plan) store.Decide {
+	return func(int, func(string) ([]byte, error)) (store.Plan, error) { return p, nil }
+}
+
+// ClaimIDs claims for notifier n and returns the deliveries' ids.
+func (f *Fixture) ClaimIDs() (ids []store.ID) {
+	f.Helper()
+	return IdsOf(f.claimAll())
+}
+
+func IdsOf(ds []store.Delivery) (ids []store.ID) {
+	for _, d := range ds {
+		ids = append(ids, d.ID)
+	}
+	return ids
+}
+
+func (f *Fixture) claimAll() []store.Delivery {
+	f.Helper()
+	ds, err := f.Claim(f.Context(), "n", 100)
+	f.NoError(err)
+	return ds
+}
+
+func (f *Fixture) Find(id store.ID) store.Delivery {
+	f.Helper()
+	d, _, err := f.Delivery(f.Context(), id)
+	f.NoError(err)
+	return d
+}
+
+// FinishAs ends the current attempt of each delivery.
+func (f *Fixture) FinishAs(s store.State, next time.Time, ids ...store.ID) {
+	f.Helper()
+	f.report(s, next, &store.Attempt{At: f.Now(), Took: time.Millisecond, Status: "an answer"}, ids)
+}
+
+func (f *Fixture) HandBack(next time.Time, ids ...store.ID) {
+	f.Helper()
+	f.report(store.Pending, next, nil, ids)
+}
+
+func (f *Fixture) report(s store.State, next time.Time, a *store.Attempt, ids []store.ID) {
+	f.Helper()
+	var os []store.Outcome
+	for _, id := range ids {
+		os = append(os, store.Outcome{ID: id, Lease: f.Find(id).Lease, State: s, NextAt: next, Attempt: a})
+	}
+	f.NoError(f.Finish(f.Context(), os))
+}
+
+// cancelledContext is a context that has ended.
+func cancelledContext() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}

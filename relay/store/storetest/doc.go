@@ -1,0 +1,2 @@
+// Package storetest holds the conformance suite of the engines.
+package storetest

@@ -1,0 +1,149 @@
+package storetest
+
+import (
+	"time"
+
+	"qaserelay/relay/store"
+)
+
+func orderCases() map[string]func(*Fixture) {
+	return map[string]func(*Fixture){
+		"deliveries of different keys are due at once, and those without a key too": func(f *Fixture) {
+			a, b, c, d := f.Put("a"), f.Put("b"), f.Put(""), f.Put("")
+			f.Equal("claimed", f.ClaimIDs(), []store.ID{a, b, c, d})
+		},
+		"what waits behind a due one is claimed with it, in order": func(f *Fixture) {
+			a1, b1, a2, a3 := f.Put("a"), f.Put("b"), f.Put("a"), f.Put("a")
+			f.Equal("claimed", f.ClaimIDs(), []store.ID{a1, a2, a3, b1})
+		},
+		"a claim takes no more than its limit, and at most 32 behind one": func(f *Fixture) {
+			for range 40 {
+				f.Put("a")
+			}
+			ds, err := f.Claim(f.Context(), "n", 5)
+			f.NoError(err)
+			f.Equal("limited", len(ds), 5)
+			for _, d := range ds {
+				f.FinishAs(store.Delivered, time.Time{}, d.ID)
+			}
+			f.Equal("claimed", len(f.ClaimIDs()), 33)
+		},
+		"keys of other notifiers do not matter": func(f *Fixture) {
+			a := f.Put("a")
+			f.ClaimIDs()
+			other := f.MakeDelivery("other", "a")
+			f.AcceptOne(f.MakeEvent(), store.Plan{Deliveries: []store.NewDelivery{other}})
+			ds, err := f.Claim(f.Context(), "other", 10)
+			f.NoError(err)
+			f.Equal("claimed", len(ds), 1)
+			f.Equal("the first", f.Find(a).State, store.Sending)
+		},
+		"while one is being sent, the next waits; it goes when that is delivered": func(f *Fixture) {
+			a1 := f.Put("a")
+			f.Equal("first", f.ClaimIDs(), []store.ID{a1})
+			a2 := f.Put("a")
+			f.Equal("meanwhile", len(f.ClaimIDs()), 0)
+			f.FinishAs(store.Delivered, time.Time{}, a1)
+			f.Equal("then", f.ClaimIDs(), []store.ID{a2})
+		},
+		"the next goes too when the one before it dies": func(f *Fixture) {
+			a1 := f.Put("a")
+			f.ClaimIDs()
+			a2 := f.Put("a")
+			f.FinishAs(store.Dead, time.Time{}, a1)
+			f.Equal("then", f.ClaimIDs(), []store.ID{a2})
+		},
+		"while one waits for another attempt, those behind it wait; then they go behind it": func(f *Fixture) {
+			a1 := f.Put("a")
+			f.ClaimIDs()
+			a2, a3 := f.Put("a"), f.Put("a")
+			f.FinishAs(store.Pending, f.Now().Add(time.Minute), a1)
+			f.Equal("meanwhile", len(f.ClaimIDs()), 0)
+			f.Advance(time.Minute)
+			f.Equal("then", f.ClaimIDs(), []store.ID{a1, a2, a3})
+		},
+		"those handed back behind a retried one keep their places": func(f *Fixture) {
+			a1, a2, a3 := f.Put("a"), f.Put("a"), f.Put("a")
+			f.ClaimIDs()
+			f.FinishAs(store.Pending, f.Now().Add(time.Minute), a1)
+			f.HandBack(time.Time{}, a3, a2)
+			f.Equal("meanwhile", len(f.ClaimIDs()), 0)
+			f.Equal("attempts", f.Find(a2).Attempts, 0)
+			f.Advance(time.Minute)
+			f.Equal("then", f.ClaimIDs(), []store.ID{a1, a2, a3})
+		},
+		"one handed back with the end of the one before it goes": func(f *Fixture) {
+			a1, a2 := f.Put("a"), f.Put("a")
+			f.ClaimIDs()
+			f.NoError(f.Finish(f.Context(), []store.Outcome{
+				{ID: a2, Lease: 1, State: store.Pending},
+				{ID: a1, Lease: 1, State: store.Delivered, Attempt: &store.Attempt{At: f.Now()}},
+			}))
+			f.Equal("then", f.ClaimIDs(), []store.ID{a2})
+		},
+		"one handed back before the one before it ends goes then": func(f *Fixture) {
+			a1, a2 := f.Put("a"), f.Put("a")
+			f.ClaimIDs()
+			f.HandBack(time.Time{}, a2)
+			f.Equal("meanwhile", len(f.ClaimIDs()), 0)
+			f.FinishAs(store.Delivered, time.Time{}, a1)
+			f.Equal("then", f.ClaimIDs(), []store.ID{a2})
+		},
+		"a first one handed back is due when its caller says": func(f *Fixture) {
+			a1 := f.Put("a")
+			f.ClaimIDs()
+			f.HandBack(f.Now().Add(time.Minute), a1)
+			f.Equal("due", f.Find(a1).NextAt, f.Now().Add(time.Minute))
+			f.Advance(time.Minute)
+			f.Equal("then", f.ClaimIDs(), []store.ID{a1})
+		},
+		"one that waited for OrderWait passes, and those behind it wait for the first": func(f *Fixture) {
+			a1 := f.Put("a")
+			f.ClaimIDs()
+			a2 := f.Put("a")
+			f.Advance(time.Minute)
+			a3 := f.Put("a")
+			f.FinishAs(store.Pending, f.Now().Add(3*store.OrderWait), a1)
+			f.Advance(store.OrderWait - time.Minute - time.Millisecond)
+			f.Equal("just before", len(f.ClaimIDs()), 0)
+			f.Advance(time.Millisecond)
+			f.Equal("passes, with its follower", f.ClaimIDs(), []store.ID{a2, a3})
+			f.FinishAs(store.Delivered, time.Time{}, a2)
+			f.HandBack(time.Time{}, a3)
+			f.Equal("the follower, handed back", len(f.ClaimIDs()), 0)
+			f.Advance(time.Minute)
+			f.Equal("waited long enough", f.ClaimIDs(), []store.ID{a3})
+		},
+		"one that is handed back after its wait ran out rests for a second": func(f *Fixture) {
+			a1, a2 := f.Put("a"), f.Put("a")
+			f.ClaimIDs()
+			f.FinishAs(store.Pending, f.Now().Add(3*store.OrderWait), a1)
+			f.Advance(2 * store.OrderWait)
+			f.HandBack(time.Time{}, a2)
+			f.Equal("at once", len(f.ClaimIDs()), 0)
+			f.Advance(time.Second)
+			f.Equal("after a second", f.ClaimIDs(), []store.ID{a2})
+		},
+		"the end of one does not shorten the pause of one that was tried": func(f *Fixture) {
+			a1 := f.Put("a")
+			f.ClaimIDs()
+			a2 := f.Put("a")
+			f.FinishAs(store.Pending, f.Now().Add(2*store.OrderWait), a1)
+			f.Advance(store.OrderWait)
+			f.Equal("passes", f.ClaimIDs(), []store.ID{a2})
+			f.FinishAs(store.Pending, f.Now().Add(2*store.OrderWait), a2)
+			f.Advance(store.OrderWait)
+			f.Equal("the first again", f.ClaimIDs(), []store.ID{a1, a2})
+			f.HandBack(time.Time{}, a2)
+			f.FinishAs(store.Delivered, time.Time{}, a1)
+		},
+		"two due ones of one key come in the order of their events": func(f *Fixture) {
+			a1 := f.Put("a")
+			f.ClaimIDs()
+			a2 := f.Put("a")
+			f.FinishAs(store.Pending, f.Now().Add(store.OrderWait+time.Minute), a1)
+			f.Advance(2 * store.OrderWait)
+			f.Equal("claimed", f.ClaimIDs(), []store.ID{a1, a2})
+		},
+	}
+}
