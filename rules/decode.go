@@ -15,7 +15,7 @@ import (
 // and it goes on after each, so that the user sees them all.
 type decoder struct {
 	*source
-	o     Options
+	o     reading
 	unset int // references to unset variables and unreadable files so far
 	depth int
 	meant map[*yaml.Node]string // unknown keys, and what each seems to mean

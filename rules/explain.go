@@ -46,7 +46,9 @@ func (s *Set) Explain(ev *Event, st State) Explanation {
 		if !recorded {
 			result = Result{Rule: r.name, Outcome: NotMatched}
 		}
-		x.Rules[i] = ExplainedRule{Result: result, Condition: r.when.trace(v), Notifications: d.shownFor(r.name)}
+		trace := r.when.trace(v.dot, &v.steps)
+		(&hinter{view: v}).look(trace, nil)
+		x.Rules[i] = ExplainedRule{Result: result, Condition: trace, Notifications: d.shownFor(r.name)}
 	}
 	return x
 }

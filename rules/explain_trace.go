@@ -58,8 +58,8 @@ type lastVisited struct{ node ast.Node }
 // Visit implements ast.Visitor.
 func (l *lastVisited) Visit(n *ast.Node) { l.node = *n }
 
-// trace evaluates c for the event of v, part by part.
-func (c *condition) trace(v *view) *Trace {
+// trace evaluates c with the variables of one event, part by part.
+func (c *condition) trace(vars map[string]any, count *steps) *Trace {
 	t := &tracer{text: newConditionText(c.source), parts: map[ast.Node]int{}}
 	env := environment()
 	env[probeFunction] = types.TypeOf(func(...any) any { return nil })
@@ -67,16 +67,15 @@ func (c *condition) trace(v *view) *Trace {
 	if err != nil { // which the condition itself did not, so there is only the whole of it to show
 		return &Trace{Text: oneLine(c.source), State: Broken, Error: explainCompileError(err).message}
 	}
-	values := maps.Clone(v.dot)
+	values := maps.Clone(vars)
 	values[probeFunction] = t.record
-	v.steps.done = 0
+	count.done = 0
 	if _, err := expr.Run(program, values); err != nil {
 		t.blame(err)
 	}
 	for _, part := range t.all {
 		part.finish()
 	}
-	(&hinter{view: v}).look(t.root, nil)
 	return t.root
 }
 

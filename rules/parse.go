@@ -21,6 +21,7 @@ func Parse(files []File, o Options) (*Config, Problems) {
 		b.open(f)
 	}
 	config := b.build()
+	b.lint(config)
 	b.problems.sort()
 	if b.problems.Err() != nil {
 		return nil, b.problems
@@ -87,7 +88,7 @@ func (b *builder) open(f File) {
 	if src.root == nil {
 		return
 	}
-	file := &openFile{decoder: &decoder{source: src, o: b.o}}
+	file := &openFile{decoder: &decoder{source: src, o: reading{b.o.LookupEnv, b.o.ReadFile, b.o.AllowUnset}}}
 	file.visited = b.visited
 	file.decode(src.root, reflect.ValueOf(&file.spec).Elem(), "")
 	b.visited = file.visited
@@ -164,7 +165,6 @@ func (b *builder) build() *Config {
 	set.index.build(set.rules)
 	set.usesPrevious = b.previous
 	set.defaults = compileDefaults(set)
-	b.lint(config)
 	config.Tests = b.buildTests(config)
 	return config
 }

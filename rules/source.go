@@ -19,6 +19,13 @@ const (
 	maxYAMLDepth = 100
 )
 
+// reading is what a file may look up while it is read. Options say what each is.
+type reading struct {
+	LookupEnv  func(name string) (string, bool)
+	ReadFile   func(name string) ([]byte, error)
+	AllowUnset bool
+}
+
 // source is one rules file while it is parsed. It collects the problems of its file.
 type source struct {
 	name     string
