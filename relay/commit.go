@@ -74,7 +74,7 @@ func (e *Engine) commit(ctx context.Context, calls []*call, begun func()) {
 	receipts, err := e.Store.Accept(ctx, batch, func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
 		begun()
 		plan, err := e.plan(cfg, calls[i], get)
-		promised.ask(e, calls[i], plan.Deliveries)
+		promised.ask(&e.Dispatcher, len(calls[i].event.Body), plan.Deliveries)
 		calls[i].plan = plan
 		return plan, err
 	})

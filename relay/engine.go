@@ -50,23 +50,28 @@ type Options struct {
 	IDs     *store.IDs       // nil means those of the store's Node
 }
 
-// Engine accepts events and sends what follows from them. Its methods may be called from many goroutines, but Run
-// only once.
-type Engine struct {
+// Dispatcher sends deliveries and records what became of them.
+type Dispatcher struct {
 	Options
 	config  atomic.Pointer[Config]
-	inbox   *queue[*call]
 	outbox  *queue[outcome]
 	lanes   atomic.Pointer[map[string]*lane] // replaced only by Run
 	changed chan struct{}                    // there is a new config
-	decide  func(*rules.Set, *rules.Event, rules.State) rules.Decision
-	fail    context.CancelCauseFunc // ends Run
-	health  health
-	room    room
-	enrich  *enricher
-	drift   driftLog
+	fail    context.CancelCauseFunc          // ends Run
 	quiet   QuietLog
 	spacing spacing
+}
+
+// Engine accepts events and sends what follows from them. Its methods may be called from many goroutines, but Run
+// only once.
+type Engine struct {
+	Dispatcher
+	inbox  *queue[*call]
+	decide func(*rules.Set, *rules.Event, rules.State) rules.Decision
+	health health
+	room   room
+	enrich *enricher
+	drift  driftLog
 }
 
 // New returns an engine that starts to work when Run is called.
@@ -86,8 +91,8 @@ func New(o Options) *Engine {
 	if o.IDs == nil {
 		o.IDs = store.IDsOf(o.Store.Node)
 	}
-	e := &Engine{Options: o, inbox: newQueue[*call](maxWaiting), outbox: newQueue[outcome](0),
-		changed: make(chan struct{}, 1), decide: (*rules.Set).Decide}
+	e := &Engine{Dispatcher: Dispatcher{Options: o, outbox: newQueue[outcome](0), changed: make(chan struct{}, 1)},
+		inbox: newQueue[*call](maxWaiting), decide: (*rules.Set).Decide}
 	e.enrich = newEnricher(o.Store, o.Logger, o.Now)
 	e.config.Store(o.Config)
 	e.lanes.Store(&map[string]*lane{})
@@ -142,7 +147,7 @@ func (e *Engine) Reload(c *Config) {
 
 // Retry makes dead or pending deliveries due now, and returns how many of them there were. Those of their notifiers whose receivers failed
 // or are gone try them with one message; the others go on waiting.
-func (e *Engine) Retry(ctx context.Context, ids []store.ID) (int, error) {
+func (e *Dispatcher) Retry(ctx context.Context, ids []store.ID) (int, error) {
 	concerned, err := e.Store.NotifiersOf(ctx, ids) // now, since once they are due they may end at any time
 	if err != nil {
 		return 0, err
@@ -159,7 +164,7 @@ func (e *Engine) Retry(ctx context.Context, ids []store.ID) (int, error) {
 }
 
 // listen wakes lanes for which another relay has stored work, until ctx is done.
-func (e *Engine) listen(ctx context.Context) {
+func (e *Dispatcher) listen(ctx context.Context) {
 	for wakes := e.Store.Wakes(); wakes != nil; {
 		select {
 		case <-ctx.Done():

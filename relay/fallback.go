@@ -18,7 +18,7 @@ type storedMessage struct {
 
 // fallback returns the delivery that stands in for one that has died, or nil if there is none. Notifiers that are no longer configured
 // are passed over.
-func (e *Engine) fallback(d store.Delivery) *store.NewDelivery {
+func (e *Dispatcher) fallback(d store.Delivery) *store.NewDelivery {
 	var m storedMessage
 	if json.Unmarshal(d.Message, &m) != nil || len(m.Fallbacks) == 0 {
 		return nil

@@ -26,7 +26,7 @@ type outcome struct {
 
 // finishAll writes outcomes, all that wait at once, until the outbox is closed and empty. Nothing is dropped while ctx
 // lasts: what is not written is tried again, since otherwise messages that were delivered would be sent once more.
-func (e *Engine) finishAll(ctx context.Context) {
+func (e *Dispatcher) finishAll(ctx context.Context) {
 	for {
 		batch := e.outbox.take(maxOutcomes)
 		if len(batch) == 0 {
@@ -51,14 +51,14 @@ func (e *Engine) finishAll(ctx context.Context) {
 }
 
 // pokeLane tells a notifier's lane, if there is one, that there may be work for it.
-func (e *Engine) pokeLane(notifier string) {
+func (e *Dispatcher) pokeLane(notifier string) {
 	if l := (*e.lanes.Load())[notifier]; l != nil {
 		l.poke()
 	}
 }
 
 // finish writes one batch, as often as it takes.
-func (e *Engine) finish(ctx context.Context, batch []outcome) bool {
+func (e *Dispatcher) finish(ctx context.Context, batch []outcome) bool {
 	outcomes := make([]store.Outcome, len(batch))
 	for i, o := range batch {
 		outcomes[i] = o.Outcome

@@ -13,8 +13,8 @@ type promises map[*lane]int
 
 // ask asks the store for those deliveries of a plan that lanes have room for. A lane that is behind takes none, so that
 // what is older goes first. A plan that is made again may be promised room twice; what finds none is handed back.
-func (p promises) ask(e *Engine, c *call, deliveries []store.NewDelivery) {
-	if len(c.event.Body) > maxHandOver {
+func (p promises) ask(e *Dispatcher, size int, deliveries []store.NewDelivery) {
+	if size > maxHandOver {
 		return
 	}
 	lanes := *e.lanes.Load()
@@ -47,7 +47,7 @@ func (e *Engine) handOver(c *call) {
 }
 
 // give gives a claimed delivery to its lane, or hands it back if the lane has gone or is full.
-func (e *Engine) give(d store.Delivery) {
+func (e *Dispatcher) give(d store.Delivery) {
 	l := (*e.lanes.Load())[d.Notifier]
 	if l != nil && l.offer(d) {
 		return

@@ -15,7 +15,7 @@ import (
 // lane sends the deliveries of one notifier. It claims a batch while the one before is being sent, so that the
 // receiver is kept busy, but no more than it sends in a moment. Deliveries of one entity go one after another, in their order.
 type lane struct {
-	engine  *Engine
+	engine  *Dispatcher
 	name    string
 	workers int
 	out     atomic.Pointer[Out] // as of the last reload
@@ -39,7 +39,7 @@ type laneContexts struct {
 	writes context.Context // for the store
 }
 
-func (e *Engine) newLane(name string, out *Out) *lane {
+func (e *Dispatcher) newLane(name string, out *Out) *lane {
 	l := &lane{engine: e, name: name, workers: concurrency(out), fresh: make(chan struct{}, 1)}
 	l.work = make(chan []store.Delivery, 2*l.mostHeld())
 	l.gate = newGate(e.Now, l.logState)
@@ -187,7 +187,7 @@ func (l *lane) report(d store.Delivery, o store.Outcome) {
 }
 
 // storeFailed logs why a store call failed, and ends the engine if the store cannot recover.
-func (e *Engine) storeFailed(ctx context.Context, doing string, err error) {
+func (e *Dispatcher) storeFailed(ctx context.Context, doing string, err error) {
 	if ctx.Err() != nil {
 		return
 	}

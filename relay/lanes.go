@@ -8,7 +8,7 @@ import (
 
 // runLanes keeps one lane running for each notifier of the configuration in force, until ctx is done and all of them
 // have ended.
-func (e *Engine) runLanes(ctx context.Context, c laneContexts) {
+func (e *Dispatcher) runLanes(ctx context.Context, c laneContexts) {
 	var running sync.WaitGroup
 	for {
 		for _, l := range e.adjustLanes(c.writes) {
@@ -27,7 +27,7 @@ func (e *Engine) runLanes(ctx context.Context, c laneContexts) {
 
 // adjustLanes returns lanes that are missing and stops those that are no longer wanted. A lane that goes on uses the
 // notifier's new settings from its next message on, which may go out even if the receiver failed before.
-func (e *Engine) adjustLanes(writes context.Context) (missing []*lane) {
+func (e *Dispatcher) adjustLanes(writes context.Context) (missing []*lane) {
 	old, outs := *e.lanes.Load(), e.config.Load().Outs
 	lanes := maps.Clone(old)
 	for name, l := range old {

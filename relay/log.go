@@ -17,7 +17,7 @@ const (
 
 // logAttempt tells the operator of an attempt that failed, in whole or in part: of each that was the last, of others only now and then. The
 // message itself is not logged, since it is the team's business.
-func (e *Engine) logAttempt(d store.Delivery, o store.Outcome) {
+func (e *Dispatcher) logAttempt(d store.Delivery, o store.Outcome) {
 	a := o.Attempt
 	if a == nil || a.Error == "" || a.Reason == notifiers.ReasonCanceled {
 		return

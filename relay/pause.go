@@ -28,7 +28,7 @@ type pauseRecord struct {
 func pauseKey(notifier string) string { return "pause/" + notifier }
 
 // Resume lets one message of a notifier try a receiver that was gone or failed. When it arrives, the others follow.
-func (e *Engine) Resume(ctx context.Context, notifier string) error {
+func (e *Dispatcher) Resume(ctx context.Context, notifier string) error {
 	l := (*e.lanes.Load())[notifier]
 	if l == nil {
 		return ErrNoNotifier
@@ -37,7 +37,7 @@ func (e *Engine) Resume(ctx context.Context, notifier string) error {
 }
 
 // NotifierStates tells for each notifier whether its messages go out.
-func (e *Engine) NotifierStates() map[string]NotifierState {
+func (e *Dispatcher) NotifierStates() map[string]NotifierState {
 	states := map[string]NotifierState{}
 	for name, l := range *e.lanes.Load() {
 		states[name] = l.gate.look()

@@ -37,7 +37,7 @@ func TestTheJSONSchemaIsFresh(t *testing.T) {
 type js map[string]any
 
 // schemaMaker makes JSON Schema from types. Keys of the rules are named by their path, such as rules[].when, those of notifiers by
-// their struct, such as emailConfig.host.
+// their package and struct, such as email.emailConfig.host.
 type schemaMaker struct {
 	t     *testing.T
 	words map[string]word
@@ -65,8 +65,8 @@ func (g *schemaMaker) file() js {
 
 // object makes the schema of a struct by its yaml tags.
 func (g *schemaMaker) object(t reflect.Type, path string) js {
-	if strings.HasSuffix(t.PkgPath(), "/notifiers") {
-		path = t.Name()
+	if strings.Contains(t.PkgPath(), "/notifiers") {
+		path = structPath(t.PkgPath(), t.Name())
 	}
 	g.used[path] = true
 	properties := js{}
@@ -218,7 +218,7 @@ func (g *schemaMaker) options(value func(t reflect.Type, path string) js) js {
 			if key == "" || key == "-" {
 				continue
 			}
-			path := options.Name() + "." + key
+			path := structPath(options.PkgPath(), options.Name()) + "." + key
 			abouts[key] = append(abouts[key], k.Type+": "+g.about(path))
 			if one := value(f.Type, path); !slices.ContainsFunc(values[key], func(v js) bool { return reflect.DeepEqual(v, one) }) {
 				values[key] = append(values[key], one)

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -21,8 +22,8 @@ type word struct {
 func schemaWords() map[string]word {
 	levels := []string{levelInfo, levelSuccess, levelWarning, levelError}
 	words := map[string]word{
-		"emailConfig.tls": {about: "How the connection is encrypted. Default: starttls.", values: []string{"starttls", "implicit", "none"}},
-		"emailConfig.auth": {about: "How to log in. Default: auto, the safest way that the server offers.", values: []string{
+		"email.emailConfig.tls": {about: "How the connection is encrypted. Default: starttls.", values: []string{"starttls", "implicit", "none"}},
+		"email.emailConfig.auth": {about: "How to log in. Default: auto, the safest way that the server offers.", values: []string{
 			"auto", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256", "scram-sha-1-plus", "scram-sha-256-plus", "xoauth2", "none"}},
 
 		"rules[].level":     {about: "How bad it is. Default: by the event, so that a failed run is an error.", values: levels},
@@ -108,10 +109,15 @@ func schemaWords() map[string]word {
 	return words
 }
 
-// notifierDocs reads the comments at the fields of the structs in package notifiers, by struct and yaml key.
+// structPath names a struct of a notifier by its package and name, whether that is exported or not.
+func structPath(pkg, name string) string {
+	return path.Base(pkg) + "." + strings.ToLower(name[:1]) + name[1:]
+}
+
+// notifierDocs reads the comments at the fields of the structs in the packages of notifiers, by struct and yaml key.
 func notifierDocs(t *testing.T) map[string]string {
 	t.Helper()
-	files, err := filepath.Glob("../notifiers/*.go")
+	files, err := filepath.Glob("../notifiers/*/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +133,7 @@ func notifierDocs(t *testing.T) map[string]string {
 				return true
 			}
 			if s, isStruct := spec.Type.(*ast.StructType); isStruct {
-				fieldDocs(docs, spec.Name.Name, s)
+				fieldDocs(docs, structPath(filepath.ToSlash(filepath.Dir(name)), spec.Name.Name), s)
 			}
 			return false
 		})
