@@ -9,6 +9,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/rules"
+	qaseevent "qaserelay/rules/event"
 )
 
 const (
@@ -20,7 +21,7 @@ const (
 
 // call is one Accept that waits. Its receipt and err may be read when done is closed.
 type call struct {
-	event    *rules.Event
+	event    *qaseevent.Event
 	hash     [32]byte
 	replayOf store.ID       // the stored event that it repeats, or zero
 	entity   map[string]any // what the Qase API says of the thing that the event is about, or nil

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
-	"qaserelay/rules"
+	qaseevent "qaserelay/rules/event"
 )
 
 // maxDrift is how many sorts of drift are told apart; names come from outside, so there may be any number.
@@ -31,8 +31,8 @@ type driftLog struct {
 }
 
 // note looks at an event that was stored.
-func (l *driftLog) note(ev *rules.Event, id store.ID, count func(event, field string)) {
-	known, fields := rules.Drift(ev)
+func (l *driftLog) note(ev *qaseevent.Event, id store.ID, count func(event, field string)) {
+	known, fields := qaseevent.Drift(ev)
 	if !known {
 		fields = []string{""}
 	}
@@ -46,7 +46,7 @@ func (l *driftLog) note(ev *rules.Event, id store.ID, count func(event, field st
 }
 
 // add reports whether the drift has an entry of its own.
-func (l *driftLog) add(ev *rules.Event, id store.ID, field string) bool {
+func (l *driftLog) add(ev *qaseevent.Event, id store.ID, field string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key := [2]string{ev.Name, field}

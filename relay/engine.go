@@ -18,6 +18,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/rules"
+	qaseevent "qaserelay/rules/event"
 )
 
 const (
@@ -67,7 +68,7 @@ type Dispatcher struct {
 type Engine struct {
 	Dispatcher
 	inbox  *queue[*call]
-	decide func(*rules.Set, *rules.Event, rules.State) rules.Decision
+	decide func(*rules.Set, *qaseevent.Event, rules.State) rules.Decision
 	health health
 	room   room
 	enrich *enricher
@@ -108,7 +109,7 @@ type Receipt struct {
 
 // Accept returns when the event, and all that was decided about it, is on disk. When it returns because ctx is done,
 // the event may be stored nevertheless; the sender's next try is then a duplicate.
-func (e *Engine) Accept(ctx context.Context, ev *rules.Event) (Receipt, error) {
+func (e *Engine) Accept(ctx context.Context, ev *qaseevent.Event) (Receipt, error) {
 	c := &call{event: ev, hash: bodyHash(ev), done: make(chan struct{})}
 	c.entity, c.member = e.enrich.find(ctx, e.Config(), ev)
 	if err := e.inbox.put(c); err != nil {
@@ -123,7 +124,7 @@ func (e *Engine) Accept(ctx context.Context, ev *rules.Event) (Receipt, error) {
 }
 
 // bodyHash tells events of one source apart.
-func bodyHash(ev *rules.Event) (sum [32]byte) {
+func bodyHash(ev *qaseevent.Event) (sum [32]byte) {
 	h := sha256.New()
 	h.Write([]byte(ev.Source))
 	h.Write([]byte{0})

@@ -13,6 +13,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/rules"
+	qaseevent "qaserelay/rules/event"
 )
 
 func TestAHundredCallersShareFewCommits(t *testing.T) {
@@ -58,7 +59,7 @@ func TestTheSameBodyAgainIsADuplicate(t *testing.T) {
 func TestAPanicInTheRulesDoesNotLoseTheEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
-		r.decide = func(_ *rules.Set, ev *rules.Event, _ rules.State) rules.Decision {
+		r.decide = func(_ *rules.Set, ev *qaseevent.Event, _ rules.State) rules.Decision {
 			if ev.Payload["title"] == "bad" {
 				panic("index out of range")
 			}
@@ -77,7 +78,7 @@ func TestAStateThatCannotBeReadIsTheCallersError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
 		r.memory.getFails = errors.New("disk on fire")
-		r.decide = func(_ *rules.Set, _ *rules.Event, st rules.State) rules.Decision {
+		r.decide = func(_ *rules.Set, _ *qaseevent.Event, st rules.State) rules.Decision {
 			_, _ = st.Get("throttle/x")
 			return rules.Decision{}
 		}
@@ -93,7 +94,7 @@ func TestAStateThatCannotBeReadIsTheCallersError(t *testing.T) {
 func TestADecisionThatCannotBeEncodedIsSaidSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
-		r.decide = func(*rules.Set, *rules.Event, rules.State) rules.Decision {
+		r.decide = func(*rules.Set, *qaseevent.Event, rules.State) rules.Decision {
 			return rules.Decision{Notifications: []rules.Notification{{Rule: "x", Notifier: "y", Options: []byte("{")}}}
 		}
 		id := r.accept(t, "", "a").ID

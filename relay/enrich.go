@@ -14,6 +14,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/rules"
+	qaseevent "qaserelay/rules/event"
 )
 
 // Bounds on asking Qase. An event waits for the answer for no longer than askPatience, a small part of the 15 seconds that Qase waits
@@ -71,7 +72,7 @@ func askingClient() *http.Client {
 
 // find returns what is known of the thing that ev is about, and of who caused it, beyond what events have told. Mostly that is nothing,
 // at once.
-func (x *enricher) find(ctx context.Context, cfg *Config, ev *rules.Event) (entity, member map[string]any) {
+func (x *enricher) find(ctx context.Context, cfg *Config, ev *qaseevent.Event) (entity, member map[string]any) {
 	source := sourceOf(cfg, ev.Source)
 	if source == nil || source.APIToken() == "" {
 		return nil, nil

@@ -13,11 +13,12 @@ import (
 	"qaserelay/notifiers"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
+	qaseevent "qaserelay/rules/event"
 )
 
 // sendWithFallbacks makes one message to the first name, with the others as its fallbacks.
-func sendWithFallbacks(names ...string) func(*rules.Set, *rules.Event, rules.State) rules.Decision {
-	return func(_ *rules.Set, ev *rules.Event, _ rules.State) (d rules.Decision) {
+func sendWithFallbacks(names ...string) func(*rules.Set, *qaseevent.Event, rules.State) rules.Decision {
+	return func(_ *rules.Set, ev *qaseevent.Event, _ rules.State) (d rules.Decision) {
 		n := rules.Notification{Rule: "r", Notifier: names[0], Title: "t", Options: json.RawMessage(`{"to":"` + names[0] + `"}`), EntityKey: ev.EntityKey()}
 		for _, name := range names[1:] {
 			n.Fallbacks = append(n.Fallbacks, rules.Fallback{Notifier: name, Options: json.RawMessage(`{"to":"` + name + `"}`)})

@@ -12,7 +12,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/relay/store"
-	"qaserelay/rules"
+	"qaserelay/rules/rulefile"
 )
 
 func TestAFreshDeliveryIsSentAtOnce(t *testing.T) {
@@ -161,7 +161,7 @@ func TestANotifiersOwnRetryIsUsed(t *testing.T) {
 		var got arrivals
 		r := newRig(t, map[string]sender{"ops": got.always(errors.New("no"))}, func(o *Options) {
 			out := o.Config.Outs["ops"]
-			out.Spec.Retry = rules.Retry{Initial: time.Second, Max: time.Second, For: 5 * time.Second}
+			out.Spec.Retry = rulefile.Retry{Initial: time.Second, Max: time.Second, For: 5 * time.Second}
 			o.Config.Outs["ops"] = out
 		})
 		r.accept(t, "7", "a")
@@ -186,7 +186,7 @@ func TestWaitingForItsTurnCostsADeliveryNoTimeForRetries(t *testing.T) {
 			return notifiers.Receipt{}, nil
 		}}, func(o *Options) {
 			out := o.Config.Outs["ops"]
-			out.Spec.Retry = rules.Retry{Initial: time.Second, Max: time.Second, For: 10 * time.Second}
+			out.Spec.Retry = rulefile.Retry{Initial: time.Second, Max: time.Second, For: 10 * time.Second}
 			o.Config.Outs["ops"] = out
 		})
 		r.accept(t, "7", "slow")

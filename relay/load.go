@@ -10,12 +10,14 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/builtin"
-	"qaserelay/rules"
+	"qaserelay/rules/diag"
+	"qaserelay/rules/lint"
+	"qaserelay/rules/rulefile"
 )
 
 // Config is what the rules files say, with the notifiers made. It is not changed after Load.
 type Config struct {
-	*rules.Config
+	*rulefile.Config
 	// Outs holds the notifiers by name. Every notifier that a rule names is in it.
 	Outs map[string]Out
 	read *reading
@@ -23,7 +25,7 @@ type Config struct {
 
 // Out is a way out: what the rules file says of a notifier, and the notifier itself.
 type Out struct {
-	Spec     rules.Notifier
+	Spec     rulefile.Notifier
 	Kind     notifiers.Kind
 	Notifier notifiers.Notifier
 	account  string // a digest; empty where the notifier has an account of its own
@@ -38,12 +40,12 @@ type LoadOptions struct {
 
 // Load reads the rules files that the patterns name and makes their notifiers, without touching the network. It finds
 // every problem at once; the config is nil if any of them is an error.
-func Load(patterns []string, o LoadOptions) (*Config, rules.Problems) {
+func Load(patterns []string, o LoadOptions) (*Config, diag.Problems) {
 	read := newReading()
 	return load(patterns, o, read)
 }
 
-func load(patterns []string, o LoadOptions, read *reading) (*Config, rules.Problems) {
+func load(patterns []string, o LoadOptions, read *reading) (*Config, diag.Problems) {
 	if o.Kinds == nil {
 		o.Kinds = builtin.Builtin()
 	}
@@ -51,7 +53,7 @@ func load(patterns []string, o LoadOptions, read *reading) (*Config, rules.Probl
 	if problems != nil {
 		return nil, problems
 	}
-	cfg, problems := rules.Parse(files, rules.Options{
+	cfg, problems := lint.Parse(files, rulefile.Options{
 		Kinds:      Kinds(o.Kinds),
 		LookupEnv:  os.LookupEnv,
 		ReadFile:   read.file,
@@ -70,10 +72,10 @@ func load(patterns []string, o LoadOptions, read *reading) (*Config, rules.Probl
 }
 
 // Kinds shows notifiers to the language of the rules.
-func Kinds(ks []notifiers.Kind) map[string]rules.Kind {
-	kinds := make(map[string]rules.Kind, len(ks))
+func Kinds(ks []notifiers.Kind) map[string]rulefile.Kind {
+	kinds := make(map[string]rulefile.Kind, len(ks))
 	for _, k := range ks {
-		kinds[k.Type] = rules.Kind{Config: k.Config, Options: k.Options, Missing: k.Missing,
+		kinds[k.Type] = rulefile.Kind{Config: k.Config, Options: k.Options, Missing: k.Missing,
 			Check: func(config any, defaults json.RawMessage) error {
 				_, err := k.New(config, defaults)
 				return err
@@ -85,14 +87,14 @@ func Kinds(ks []notifiers.Kind) map[string]rules.Kind {
 }
 
 // advise puts what a kind of notifiers says of an option into the words of the rules.
-func advise(k notifiers.Kind) func(config any, option string, value any) []rules.Advice {
+func advise(k notifiers.Kind) func(config any, option string, value any) []rulefile.Advice {
 	if k.Advise == nil {
 		return nil
 	}
-	return func(config any, option string, value any) []rules.Advice {
-		var all []rules.Advice
+	return func(config any, option string, value any) []rulefile.Advice {
+		var all []rulefile.Advice
 		for _, a := range k.Advise(config, option, value) {
-			all = append(all, rules.Advice(a))
+			all = append(all, rulefile.Advice(a))
 		}
 		return all
 	}
@@ -100,8 +102,8 @@ func advise(k notifiers.Kind) func(config any, option string, value any) []rules
 
 // makeOuts makes the notifiers. The rules have checked each of them already, so a problem here is rare.
 // Where variables may be unset, a notifier that needs one is there but cannot send; the warning has been given.
-func makeOuts(cfg *rules.Config, o LoadOptions) (map[string]Out, rules.Problems) {
-	ks, outs, problems := o.Kinds, make(map[string]Out, len(cfg.Notifiers)), rules.Problems{}
+func makeOuts(cfg *rulefile.Config, o LoadOptions) (map[string]Out, diag.Problems) {
+	ks, outs, problems := o.Kinds, make(map[string]Out, len(cfg.Notifiers)), diag.Problems{}
 	for _, spec := range cfg.Notifiers {
 		i := slices.IndexFunc(ks, func(k notifiers.Kind) bool { return k.Type == spec.Type })
 		if i < 0 {
@@ -136,6 +138,6 @@ func (u unusable) refuse() error {
 	return &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: fmt.Errorf("not configured: %w", u.err)}
 }
 
-func failed(what, message, hint string) rules.Problem {
-	return rules.Problem{File: what, Severity: rules.Error, Message: message, Hint: hint}
+func failed(what, message, hint string) diag.Problem {
+	return diag.Problem{File: what, Severity: diag.Error, Message: message, Hint: hint}
 }

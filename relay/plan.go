@@ -8,6 +8,7 @@ import (
 	"qaserelay/notifiers"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
+	qaseevent "qaserelay/rules/event"
 )
 
 // plan decides about the event of c. It may be called again for the same event. Only a failure to read the state is
@@ -49,7 +50,7 @@ func (e *Engine) safelyDecide(cfg *Config, c *call, get func(string) ([]byte, er
 }
 
 // safelyKeys names what the decision will ask for. Without it, each key is read when it is asked for.
-func (e *Engine) safelyKeys(cfg *Config, ev *rules.Event) (keys []string) {
+func (e *Engine) safelyKeys(cfg *Config, ev *qaseevent.Event) (keys []string) {
 	defer func() {
 		if r := recover(); r != nil {
 			e.Logger.Error("the rules panicked", "event", ev.Name, "panic", r, "stack", string(debug.Stack()))
@@ -63,7 +64,7 @@ func failedDecision(reason string) rules.Decision {
 }
 
 // storePlan turns a decision into what is put on disk.
-func (e *Engine) storePlan(cfg *Config, ev *rules.Event, d rules.Decision) (plan store.Plan, err error) {
+func (e *Engine) storePlan(cfg *Config, ev *qaseevent.Event, d rules.Decision) (plan store.Plan, err error) {
 	if plan.Decisions, err = json.Marshal(d); err != nil {
 		return plan, fmt.Errorf("encoding the decision: %w", err)
 	}
@@ -81,7 +82,7 @@ func (e *Engine) storePlan(cfg *Config, ev *rules.Event, d rules.Decision) (plan
 }
 
 // newDelivery keeps the message as it will be sent at every attempt, but for the event, which is stored already.
-func (e *Engine) newDelivery(cfg *Config, ev *rules.Event, n rules.Notification) (store.NewDelivery, error) {
+func (e *Engine) newDelivery(cfg *Config, ev *qaseevent.Event, n rules.Notification) (store.NewDelivery, error) {
 	id := e.IDs.Next(e.Now())
 	m := NewMessage(id.String(), ev, n)
 	message, err := json.Marshal(storedMessage{m, n.Fallbacks})
@@ -94,7 +95,7 @@ func (e *Engine) newDelivery(cfg *Config, ev *rules.Event, n rules.Notification)
 }
 
 // NewMessage is the message by which a notifier tells of a notification about ev.
-func NewMessage(id string, ev *rules.Event, n rules.Notification) notifiers.Message {
+func NewMessage(id string, ev *qaseevent.Event, n rules.Notification) notifiers.Message {
 	m := notifiers.Message{ID: id, Rule: n.Rule, Level: n.Level, Title: n.Title, Body: n.Body, URL: n.URL, Options: n.Options,
 		EventName: ev.Name, Project: ev.Project, Thread: n.EntityKey, Series: n.Series, CreatedAt: ev.ReceivedAt.UTC().Round(0)}
 	if len(n.Fields) > 0 {

@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"time"
 
-	"qaserelay/rules"
+	qaseevent "qaserelay/rules/event"
 )
 
 // qaseAPI asks the Qase API (https://developers.qase.io) for what events leave out. It reads, and never writes.
@@ -67,7 +67,7 @@ func (q *qaseAPI) get(ctx context.Context, path string, result any) error {
 
 // entity asks for the thing that ev is about, and returns what its events would have told. It returns nil for things
 // that the API has no page for.
-func (q *qaseAPI) entity(ctx context.Context, ev *rules.Event) (map[string]any, error) {
+func (q *qaseAPI) entity(ctx context.Context, ev *qaseevent.Event) (map[string]any, error) {
 	switch ev.Type() {
 	case "run", "review", "defect", "case", "plan", "suite", "milestone":
 	default:

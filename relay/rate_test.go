@@ -16,6 +16,8 @@ import (
 	"qaserelay/notifiers"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
+	qaseevent "qaserelay/rules/event"
+	"qaserelay/rules/value"
 )
 
 // channels is a receiver like Slack: it takes one message a second and channel, and answers more with 429. The channel is
@@ -74,7 +76,7 @@ func channelRig(t *testing.T, send sender, adjust ...func(*Options)) *rig {
 func channelsRig(t *testing.T, senders map[string]sender, adjust ...func(*Options)) *rig {
 	r := newRig(t, senders, append([]func(*Options){perChannel}, adjust...)...)
 	decide := r.decide
-	r.decide = func(set *rules.Set, ev *rules.Event, state rules.State) rules.Decision {
+	r.decide = func(set *rules.Set, ev *qaseevent.Event, state rules.State) rules.Decision {
 		d := decide(set, ev, state)
 		for i := range d.Notifications {
 			channel, _, _ := strings.Cut(d.Notifications[i].Title, "-")
@@ -218,7 +220,7 @@ func TestANotifiersRateBoundsItAsAWhole(t *testing.T) {
 		var got arrivals
 		r := newRig(t, map[string]sender{"ops": got.always(nil)}, func(o *Options) {
 			out := o.Config.Outs["ops"]
-			out.Spec.Rate = rules.Rate{Messages: 60, Per: time.Minute, Burst: 5}
+			out.Spec.Rate = value.Rate{Messages: 60, Per: time.Minute, Burst: 5}
 			o.Config.Outs["ops"] = out
 		})
 		for i := range 100 {

@@ -10,7 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"qaserelay/rules"
+	"qaserelay/rules/diag"
+	"qaserelay/rules/yamldoc"
 )
 
 // reading remembers what a load has read, to tell later whether any of it has changed.
@@ -25,7 +26,7 @@ func newReading() *reading {
 }
 
 // all reads the files that patterns name; "-" is stdin.
-func (r *reading) all(patterns []string, stdin io.Reader) (files []rules.File, problems rules.Problems) {
+func (r *reading) all(patterns []string, stdin io.Reader) (files []yamldoc.File, problems diag.Problems) {
 	for _, pattern := range patterns {
 		names, err := []string{pattern}, error(nil)
 		if strings.ContainsAny(pattern, "*?[") {
@@ -42,7 +43,7 @@ func (r *reading) all(patterns []string, stdin io.Reader) (files []rules.File, p
 			if err != nil {
 				problems = append(problems, unreadable(name, err))
 			}
-			files = append(files, rules.File{Name: name, Data: data})
+			files = append(files, yamldoc.File{Name: name, Data: data})
 		}
 	}
 	return files, problems
@@ -60,7 +61,7 @@ func (r *reading) one(name string, stdin io.Reader) ([]byte, error) {
 	return data, err
 }
 
-func unreadable(name string, err error) rules.Problem {
+func unreadable(name string, err error) diag.Problem {
 	if errors.Is(err, fs.ErrNotExist) {
 		return failed(name, "there is no such file", "`qase-relay init` writes a starter; --rules names another file")
 	}

@@ -25,6 +25,7 @@ import (
 	"qaserelay/relay/ingest"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
+	"qaserelay/rules/event"
 )
 
 // machine is a whole relay on loopback: rules file, SQLite file, engine and both doors.
@@ -88,7 +89,7 @@ func start(tb testing.TB, dir, rulesText string, kinds ...notifiers.Kind) *machi
 
 func (m *machine) ingestOptions(metrics *relay.Metrics) ingest.Options {
 	return ingest.Options{
-		Accept: func(ctx context.Context, ev *rules.Event) (string, bool, error) {
+		Accept: func(ctx context.Context, ev *event.Event) (string, bool, error) {
 			r, err := m.engine.Accept(ctx, ev)
 			return r.ID.String(), r.Duplicate, err
 		},

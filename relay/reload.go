@@ -11,7 +11,7 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
-	"qaserelay/rules"
+	"qaserelay/rules/diag"
 )
 
 const (
@@ -42,9 +42,9 @@ type Reloader struct {
 
 // ReloadStatus tells how the last try to load the rules went.
 type ReloadStatus struct {
-	LoadedAt time.Time      // when the rules in force were loaded
-	TriedAt  time.Time      // when rules were last loaded, or could not be
-	Problems rules.Problems // of the last try; with an error among them, older rules are in force
+	LoadedAt time.Time     // when the rules in force were loaded
+	TriedAt  time.Time     // when rules were last loaded, or could not be
+	Problems diag.Problems // of the last try; with an error among them, older rules are in force
 }
 
 // NewReloader returns a reloader for rules that were just loaded.
@@ -99,9 +99,9 @@ func (r *Reloader) reload() error {
 }
 
 // firstError tells the first of the problems that keep rules from being used, and where it is.
-func firstError(problems rules.Problems) string {
+func firstError(problems diag.Problems) string {
 	for _, p := range problems {
-		if p.Severity == rules.Error {
+		if p.Severity == diag.Error {
 			return p.Place() + ": " + p.Message
 		}
 	}
@@ -109,10 +109,10 @@ func firstError(problems rules.Problems) string {
 }
 
 // safeLoad turns a panic into a problem: a running relay outlives any file.
-func safeLoad(patterns []string, o LoadOptions, read *reading) (cfg *Config, problems rules.Problems) {
+func safeLoad(patterns []string, o LoadOptions, read *reading) (cfg *Config, problems diag.Problems) {
 	defer func() {
 		if p := recover(); p != nil {
-			cfg, problems = nil, rules.Problems{failed("rules", fmt.Sprintf("loading them panicked: %v", p), "")}
+			cfg, problems = nil, diag.Problems{failed("rules", fmt.Sprintf("loading them panicked: %v", p), "")}
 		}
 	}()
 	return load(patterns, o, read)

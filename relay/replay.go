@@ -8,6 +8,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/rules"
+	qaseevent "qaserelay/rules/event"
 )
 
 // replaySlice is how many replays wait for the disk at once, so that events from outside find room beside them.
@@ -66,7 +67,7 @@ func (e *Engine) startReplay(ctx context.Context, id store.ID, dry bool) *replay
 		r.err = err
 		return r
 	}
-	ev, err := rules.ParseEvent(stored.Source, stored.Body, stored.ReceivedAt)
+	ev, err := qaseevent.ParseEvent(stored.Source, stored.Body, stored.ReceivedAt)
 	if err != nil {
 		r.err = fmt.Errorf("reading the stored event: %w", err)
 		return r

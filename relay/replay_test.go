@@ -10,11 +10,12 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/rules"
+	qaseevent "qaserelay/rules/event"
 )
 
 // matchedBy makes a decision by which these rules match, each with a message and a change.
-func matchedBy(names ...string) func(*rules.Set, *rules.Event, rules.State) rules.Decision {
-	return func(_ *rules.Set, ev *rules.Event, st rules.State) (d rules.Decision) {
+func matchedBy(names ...string) func(*rules.Set, *qaseevent.Event, rules.State) rules.Decision {
+	return func(_ *rules.Set, ev *qaseevent.Event, st rules.State) (d rules.Decision) {
 		known, _ := st.Get("k")
 		for _, name := range names {
 			d.Results = append(d.Results, rules.Result{Rule: name, Outcome: rules.Matched})

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
-	"qaserelay/rules"
+	"qaserelay/rules/rulefile"
 )
 
 // Retry says how often a delivery is tried again. Zero fields mean the defaults.
@@ -23,7 +23,7 @@ type Retry struct {
 const doubtFor = 15 * time.Minute
 
 // retryOf fills the defaults into what a notifier says.
-func retryOf(r rules.Retry) Retry {
+func retryOf(r rulefile.Retry) Retry {
 	return Retry{
 		Initial: cmp.Or(max(0, r.Initial), 5*time.Second),
 		Max:     cmp.Or(max(0, r.Max), time.Hour),
@@ -38,7 +38,7 @@ func retryOf(r rules.Retry) Retry {
 // what failed together does not come back together. A receiver that names a time is not tried before it, as long as
 // that is within Max or one hour.
 func (r Retry) Next(attempt int, since time.Duration, err error, random float64) (wait time.Duration, again bool) {
-	r = retryOf(rules.Retry(r))
+	r = retryOf(rulefile.Retry(r))
 	var permanent *notifiers.PermanentError
 	var doubtful *notifiers.DoubtfulError
 	if errors.As(err, &permanent) || since > r.For || errors.As(err, &doubtful) && since > doubtFor {

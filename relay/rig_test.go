@@ -12,6 +12,8 @@ import (
 	"qaserelay/notifiers"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
+	qaseevent "qaserelay/rules/event"
+	"qaserelay/rules/rulefile"
 )
 
 // sender is a notifier that is a function.
@@ -52,15 +54,15 @@ func newRig(t *testing.T, outs map[string]sender, adjust ...func(*Options)) *rig
 }
 
 func configOf(outs map[string]sender) *Config {
-	cfg := &Config{Config: &rules.Config{Rules: &rules.Set{}}, Outs: map[string]Out{}}
+	cfg := &Config{Config: &rulefile.Config{Rules: &rules.Set{}}, Outs: map[string]Out{}}
 	for name, send := range outs {
-		cfg.Outs[name] = Out{Spec: rules.Notifier{Name: name, Type: "fake"}, Kind: notifiers.Kind{Concurrency: 4}, Notifier: send}
+		cfg.Outs[name] = Out{Spec: rulefile.Notifier{Name: name, Type: "fake"}, Kind: notifiers.Kind{Concurrency: 4}, Notifier: send}
 	}
 	return cfg
 }
 
-func sendToAll(e *Engine) func(*rules.Set, *rules.Event, rules.State) rules.Decision {
-	return func(_ *rules.Set, ev *rules.Event, _ rules.State) (d rules.Decision) {
+func sendToAll(e *Engine) func(*rules.Set, *qaseevent.Event, rules.State) rules.Decision {
+	return func(_ *rules.Set, ev *qaseevent.Event, _ rules.State) (d rules.Decision) {
 		d.Results = []rules.Result{{Rule: "all", Outcome: rules.Matched}}
 		for name := range e.Config().Outs {
 			title, _ := ev.Payload["title"].(string)
@@ -72,10 +74,10 @@ func sendToAll(e *Engine) func(*rules.Set, *rules.Event, rules.State) rules.Deci
 }
 
 // event is one about an entity; an empty entity is none.
-func event(t *testing.T, entity, title string) *rules.Event {
+func event(t *testing.T, entity, title string) *qaseevent.Event {
 	t.Helper()
 	body := fmt.Sprintf(`{"event_name":"run.completed","project_code":"WEB","payload":{"id":%q,"title":%q}}`, entity, title)
-	ev, err := rules.ParseEvent("qase", []byte(body), time.Now())
+	ev, err := qaseevent.ParseEvent("qase", []byte(body), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/relay/store"
-	"qaserelay/rules"
+	"qaserelay/rules/value"
 )
 
 // sendTimeout bounds one attempt, whatever the notifier does.
@@ -47,7 +47,7 @@ func messageOf(d store.Delivery) (m notifiers.Message, err error) {
 
 // readMessage reads a stored message: to encoding/json, that takes about as long as to the client to send it.
 func readMessage(stored []byte) (m notifiers.Message, err error) {
-	r := rules.NewJSONReader(stored)
+	r := value.NewJSONReader(stored)
 	err = r.Object(func(key string) (err error) {
 		switch key {
 		case "id":
@@ -84,7 +84,7 @@ func readMessage(stored []byte) (m notifiers.Message, err error) {
 	return m, errors.Join(err, r.End())
 }
 
-func readFields(r *rules.JSONReader) (fields []notifiers.Field, err error) {
+func readFields(r *value.JSONReader) (fields []notifiers.Field, err error) {
 	err = r.List(func() error {
 		var f notifiers.Field
 		err := r.Object(func(key string) (err error) {
@@ -104,7 +104,7 @@ func readFields(r *rules.JSONReader) (fields []notifiers.Field, err error) {
 	return fields, err
 }
 
-func readTime(r *rules.JSONReader) (time.Time, error) {
+func readTime(r *value.JSONReader) (time.Time, error) {
 	s, err := r.Text()
 	if err != nil {
 		return time.Time{}, err

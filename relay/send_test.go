@@ -10,11 +10,13 @@ import (
 	"qaserelay/notifiers"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
+	qaseevent "qaserelay/rules/event"
+	"qaserelay/rules/rulefile"
 )
 
 func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
 	e := New(Options{Store: newMemory()})
-	ev := &rules.Event{Name: "run.completed", Project: "WEB", ReceivedAt: time.Now()}
+	ev := &qaseevent.Event{Name: "run.completed", Project: "WEB", ReceivedAt: time.Now()}
 	for name, n := range map[string]rules.Notification{
 		"a short one": {Rule: "r", Notifier: "n", Level: "error", Title: "t"},
 		"a whole one": {Rule: "r", Notifier: "n", Level: "info", Title: "a <b> & \u2028", Body: "**b**\n", URL: "https://example.com/?a=b&c",
@@ -22,7 +24,7 @@ func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
 		"a whole one but for options": {Rule: "r", Notifier: "n", Level: "info", Title: "ä", Body: "**b**\n", URL: "https://example.com/",
 			Fields: []rules.Field{{Name: "Plan", Value: "Smoke"}}, EntityKey: "k", Series: "s"},
 	} {
-		made, err := e.newDelivery(&Config{Config: &rules.Config{}}, ev, n)
+		made, err := e.newDelivery(&Config{Config: &rulefile.Config{}}, ev, n)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package rules
+package rules_test
 
 import (
 	"encoding/json"
@@ -15,7 +15,12 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"qaserelay/rules"
 	"qaserelay/rules/catalog"
+	"qaserelay/rules/event"
+	"qaserelay/rules/lint"
+	"qaserelay/rules/rulefile"
+	"qaserelay/rules/yamldoc"
 )
 
 // TestDefaultMessages writes down the message of each event, for the catalogue's examples and for the scenes, to be read.
@@ -40,7 +45,7 @@ func TestDefaultMessages(t *testing.T) {
 		show(s.Name, s)
 	}
 	for file, got := range files {
-		golden(t, filepath.Join("testdata", "defaults", file+".golden"), got.String())
+		rules.Golden(t, filepath.Join("testdata", "defaults", file+".golden"), got.String())
 	}
 }
 
@@ -65,7 +70,7 @@ func TestDefaultMessagesTakeAnyPayload(t *testing.T) {
 }
 
 func TestEveryEventHasADefaultMessage(t *testing.T) {
-	d := loadDefaults()
+	d := rules.LoadDefaults()
 	for _, e := range catalog.All() {
 		if _, ok := d.Events[e.Name]; !ok {
 			t.Errorf("no default message for %s", e.Name)
@@ -89,7 +94,7 @@ func TestEveryEventHasADefaultMessage(t *testing.T) {
 // clumsy finds what a gap in a template leaves behind.
 var clumsy = regexp.MustCompile(`<no value>|<nil>|%!|\(\)|\( |“”|[^\n> ]  |  [^\n ]|^ *·|· *·|·\s*$|·\n|: ·|: \n|:$|\b1 cases|\bmap\[| ,| \.|\n\n\n`)
 
-func readsWell(t *testing.T, name string, n Notification) {
+func readsWell(t *testing.T, name string, n rules.Notification) {
 	t.Helper()
 	for part, text := range map[string]string{"title": n.Title, "body": n.FullBody()} {
 		if at := clumsy.FindString(text); at != "" {
@@ -141,15 +146,15 @@ func readScenes(t *testing.T) []scene {
 }
 
 // play decides one event after the other, each with what those before left, and returns the notification of the last.
-func (s scene) play(t *testing.T) Notification {
+func (s scene) play(t *testing.T) rules.Notification {
 	t.Helper()
 	set, err := oneRule()
 	if err != nil {
 		t.Fatal(err)
 	}
 	kept, now := map[string][]byte{}, time.Unix(1650540000, 0)
-	decide := func(c call) Notification {
-		d := set.Decide(c.parse(t, now), State{Now: now, Get: func(key string) ([]byte, error) { return kept[key], nil }})
+	decide := func(c call) rules.Notification {
+		d := set.Decide(c.parse(t, now), rules.State{Now: now, Get: func(key string) ([]byte, error) { return kept[key], nil }})
 		for _, change := range d.Changes {
 			kept[change.Key] = change.Value
 		}
@@ -165,7 +170,7 @@ func (s scene) play(t *testing.T) Notification {
 	return decide(s.call)
 }
 
-func (c call) parse(t *testing.T, now time.Time) *Event {
+func (c call) parse(t *testing.T, now time.Time) *event.Event {
 	t.Helper()
 	envelope := map[string]any{"event_name": c.Event, "payload": c.Payload, "timestamp": now.Unix(), "team_member_id": 40, "project_code": "WEB"}
 	if c.Payload == nil {
@@ -181,7 +186,7 @@ func (c call) parse(t *testing.T, now time.Time) *Event {
 	if err != nil {
 		t.Fatalf("%s: %v", c.Event, err)
 	}
-	ev, err := ParseEvent("qase", body, now)
+	ev, err := event.ParseEvent("qase", body, now)
 	if err != nil {
 		t.Fatalf("%s: %v", c.Event, err)
 	}
@@ -189,7 +194,7 @@ func (c call) parse(t *testing.T, now time.Time) *Event {
 }
 
 // oneRule is a set with a rule for every event, which has no message of its own.
-var oneRule = sync.OnceValues(func() (*Set, error) {
+var oneRule = sync.OnceValues(func() (*rules.Set, error) {
 	text := `
 settings: {qase_url: "https://app.qase.io"}
 sources: [{name: qase, secrets: [secret]}]
@@ -197,8 +202,8 @@ people: [{name: Jane Roe, email: jane@example.com, member_id: 41}]
 notifiers: [{name: out, type: test}]
 rules: [{name: everything, when: "true", notify: [out]}]
 `
-	kind := Kind{Config: func() any { return &struct{}{} }, Options: struct{}{}, Check: func(any, json.RawMessage) error { return nil }}
-	config, problems := Parse([]File{{"rules.yaml", []byte(text)}}, Options{Kinds: map[string]Kind{"test": kind}})
+	kind := rulefile.Kind{Config: func() any { return &struct{}{} }, Options: struct{}{}, Check: func(any, json.RawMessage) error { return nil }}
+	config, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(text)}}, rulefile.Options{Kinds: map[string]rulefile.Kind{"test": kind}})
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}

@@ -1,14 +1,20 @@
-package rules
+package rules_test
 
 import (
 	"strings"
 	"testing"
 	"time"
+
+	"qaserelay/rules"
+	"qaserelay/rules/event"
+	"qaserelay/rules/lint"
+	"qaserelay/rules/people"
+	"qaserelay/rules/yamldoc"
 )
 
-func parsed(t *testing.T, body string) *Event {
+func parsed(t *testing.T, body string) *event.Event {
 	t.Helper()
-	ev, err := ParseEvent("qase", []byte(body), time.Unix(1_700_000_000, 0))
+	ev, err := event.ParseEvent("qase", []byte(body), time.Unix(1_700_000_000, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +38,7 @@ func TestOnlyTheMemberZeroIsAutomation(t *testing.T) {
 		`"team_member_id": 41.0, `: {"member 41", false},
 	} {
 		ev := parsed(t, `{`+member+`"event_name":"run.completed","payload":{"id":2}}`)
-		actor := newPeople(nil).actor(ev, nil)
+		actor := people.NewPeople(nil).Actor(ev, nil)
 		if actor["name"] != want.name || actor["automation"] != want.automation {
 			t.Errorf("%s: got %v", member, actor)
 		}
@@ -40,7 +46,7 @@ func TestOnlyTheMemberZeroIsAutomation(t *testing.T) {
 }
 
 func TestNumbersThatCameAsTextAreNumbers(t *testing.T) {
-	cfg, problems := Parse([]File{{Name: "rules.yaml", Data: []byte(`
+	cfg, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(`
 sources: [{name: qase, secrets: [s3cret-s3cret]}]
 notifiers: [{name: ops, type: chat}]
 rules: [{name: failed, when: payload.failed > 2, notify: [ops]}]
@@ -50,7 +56,7 @@ rules: [{name: failed, when: payload.failed > 2, notify: [ops]}]
 	}
 	body := `{"event_name":"run.completed","payload":{"id":" 2","failed":"3","title":"7","comment":"5"}}`
 	ev := parsed(t, body)
-	if d := cfg.Rules.Decide(ev, State{}); d.Results[0].Outcome != Matched {
+	if d := cfg.Rules.Decide(ev, rules.State{}); d.Results[0].Outcome != rules.Matched {
 		t.Errorf("got %+v", d.Results)
 	}
 	if ev.Payload["id"] != 2 || ev.Payload["title"] != "7" || ev.Payload["comment"] != "5" || string(ev.Body) != body {

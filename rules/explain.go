@@ -1,6 +1,11 @@
 package rules
 
-import "time"
+import (
+	"time"
+
+	"qaserelay/rules/condition"
+	"qaserelay/rules/event"
+)
 
 // Explanation says what follows from one event, and why: what Decide says of it, and behind that the value of each part of each
 // condition. It holds no secrets, so it can be shown.
@@ -23,32 +28,32 @@ type Explanation struct {
 type ExplainedRule struct {
 	Result
 	// Condition is taken apart for every rule, also for those that were disabled or stopped.
-	Condition *Trace `json:"condition"`
+	Condition *condition.Trace `json:"condition"`
 	// Notifications are what the rule sends, with what may be secret in their options hidden.
 	Notifications []Notification `json:"notifications,omitempty"`
 }
 
 // Explain says what Decide says of ev, with the reasons. It is for people who ask, and much slower than Decide.
-func (s *Set) Explain(ev *Event, st State) Explanation {
+func (s *Set) Explain(ev *event.Event, st State) Explanation {
 	d := s.Decide(ev, st)
 	results := make(map[string]Result, len(d.Results))
 	for _, r := range d.Results {
 		results[r.Rule] = r
 	}
-	v := s.view(ev, st)
+	v := s.View(ev, st)
 	x := Explanation{
 		Event: ev.Name, Project: ev.Project, Source: ev.Source, Now: st.Now, EntityKey: v.entityKey,
-		Entity: v.dot["entity"].(map[string]any), Actor: v.dot["actor"].(map[string]any), Previous: v.dot["previous"],
-		Rules: make([]ExplainedRule, len(s.rules)),
+		Entity: v.Dot["entity"].(map[string]any), Actor: v.Dot["actor"].(map[string]any), Previous: v.Dot["previous"],
+		Rules: make([]ExplainedRule, len(s.All)),
 	}
-	for i, r := range s.rules {
-		result, recorded := results[r.name]
+	for i, r := range s.All {
+		result, recorded := results[r.Name]
 		if !recorded {
-			result = Result{Rule: r.name, Outcome: NotMatched}
+			result = Result{Rule: r.Name, Outcome: NotMatched}
 		}
-		trace := r.when.trace(v.dot, &v.steps)
+		trace := r.When.Trace(v.Dot, &v.steps)
 		(&hinter{view: v}).look(trace, nil)
-		x.Rules[i] = ExplainedRule{Result: result, Condition: trace, Notifications: d.shownFor(r.name)}
+		x.Rules[i] = ExplainedRule{Result: result, Condition: trace, Notifications: d.shownFor(r.Name)}
 	}
 	return x
 }
@@ -58,7 +63,7 @@ func (d *Decision) shownFor(rule string) []Notification {
 	var shown []Notification
 	for _, n := range d.Notifications {
 		if n.Rule == rule {
-			n.Options, n.Fallbacks = maskOptions(n.Options), maskFallbacks(n.Fallbacks)
+			n.Options, n.Fallbacks = MaskOptions(n.Options), MaskFallbacks(n.Fallbacks)
 			shown = append(shown, n)
 		}
 	}

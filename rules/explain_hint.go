@@ -8,18 +8,19 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"qaserelay/rules/catalog"
+	"qaserelay/rules/condition"
 )
 
 // hinter says of the parts of a condition why their values may surprise.
 type hinter struct{ view *view }
 
 // look goes over a part and all that it is made of. around is the part that it belongs to, or nil.
-func (h *hinter) look(part, around *Trace) {
-	if part.State == Evaluated {
+func (h *hinter) look(part, around *condition.Trace) {
+	if part.State == condition.Evaluated {
 		switch {
-		case part.value == nil && !asksForNil(around):
-			part.Hint = h.missing(part.node)
-		case part.value == false:
+		case part.Raw == nil && !asksForNil(around):
+			part.Hint = h.missing(part.Node)
+		case part.Raw == false:
 			part.Hint = h.unequal(part)
 		}
 	}
@@ -29,17 +30,17 @@ func (h *hinter) look(part, around *Trace) {
 }
 
 // asksForNil reports whether a part is there to deal with what is missing: x == nil, x ?? y.
-func asksForNil(part *Trace) bool {
+func asksForNil(part *condition.Trace) bool {
 	if part == nil {
 		return false
 	}
-	b, isBinary := part.node.(*ast.BinaryNode)
-	return isBinary && (b.Operator == "??" || isNilLiteral(b.Left) || isNilLiteral(b.Right))
+	b, isBinary := part.Node.(*ast.BinaryNode)
+	return isBinary && (b.Operator == "??" || condition.IsNilLiteral(b.Left) || condition.IsNilLiteral(b.Right))
 }
 
 // missing says why a field has no value, or "".
 func (h *hinter) missing(n ast.Node) string {
-	root, path, _ := fieldOf(n)
+	root, path, _ := condition.FieldOf(n)
 	switch root {
 	case "payload":
 		return h.missingPayload(path)
@@ -62,15 +63,15 @@ func (h *hinter) missingPayload(path []string) string {
 	if null := nullOnTheWay(ev.Payload, path); null != "" {
 		return "payload." + null + " is null in this event"
 	}
-	schema := knownSchemas().byName[ev.Name]
+	schema := catalog.KnownSchemas().ByName[ev.Name]
 	if schema == nil {
 		return whole + " is missing in this event"
 	}
 	said := whole + " is missing in " + ev.Name
-	if field, possible := schema.has(path); field.Type != "" && possible {
+	if field, possible := schema.Has(path); field.Type != "" && possible {
 		return said + " this time, though it can be there"
 	}
-	if advice := fieldHint(path, []*eventSchema{schema}); advice != "" && !strings.HasPrefix(advice, "known here") {
+	if advice := catalog.FieldHint(path, []*catalog.EventSchema{schema}); advice != "" && !strings.HasPrefix(advice, "known here") {
 		return said + "; " + advice
 	}
 	return said
@@ -99,11 +100,11 @@ func (h *hinter) missingEntity(path []string) string {
 	}
 	ev := h.view.event
 	said := fmt.Sprintf("nothing that is known of this %s has entity.%s", strings.ReplaceAll(ev.Type(), "_", " "), strings.Join(path, "."))
-	schema := knownSchemas().byName[ev.Name]
+	schema := catalog.KnownSchemas().ByName[ev.Name]
 	if schema == nil {
 		return said
 	}
-	if message, advice := judgeEntity(path, []*eventSchema{schema}); message != "" && !strings.HasPrefix(advice, "known here") {
+	if message, advice := catalog.JudgeEntity(path, []*catalog.EventSchema{schema}); message != "" && !strings.HasPrefix(advice, "known here") {
 		return strings.TrimSuffix(message+"; "+advice, "; ")
 	}
 	return said + "; it may come with another event"
@@ -113,7 +114,7 @@ func (h *hinter) missingPrevious(path []string) string {
 	switch {
 	case h.view.event.Type() != "run":
 		return "only events of runs have a previous run"
-	case h.view.dot["previous"] == nil:
+	case h.view.Dot["previous"] == nil:
 		return "no earlier finished run of the same project, plan and environment is known"
 	}
 	return "the previous run has no " + strings.Join(path, ".")
@@ -134,16 +135,16 @@ func (h *hinter) missingActor(path []string) string {
 }
 
 // unequal says why a comparison with a constant is false where that is easily overlooked, or "".
-func (h *hinter) unequal(part *Trace) string {
-	b, isBinary := part.node.(*ast.BinaryNode)
-	if !isBinary || b.Operator != "==" || len(part.Parts) != 1 || part.Parts[0].State != Evaluated {
+func (h *hinter) unequal(part *condition.Trace) string {
+	b, isBinary := part.Node.(*ast.BinaryNode)
+	if !isBinary || b.Operator != "==" || len(part.Parts) != 1 || part.Parts[0].State != condition.Evaluated {
 		return ""
 	}
 	literal := b.Right
-	if isFixed(b.Left) {
+	if condition.IsFixed(b.Left) {
 		literal = b.Left
 	}
-	constant, value := constantValue(literal), part.Parts[0].value
+	constant, value := constantValue(literal), part.Parts[0].Raw
 	text, isText := constant.(string)
 	other, bothText := value.(string)
 	switch {
@@ -151,7 +152,7 @@ func (h *hinter) unequal(part *Trace) string {
 		return ""
 	case isText && bothText && strings.EqualFold(text, other):
 		return "they differ in upper and lower case only"
-	case isText && part.Parts[0].Text == "event_name" && knownSchemas().byName[text] == nil:
+	case isText && part.Parts[0].Text == "event_name" && catalog.KnownSchemas().ByName[text] == nil:
 		return catalog.Hint(text)
 	case isText != bothText || reflect.TypeOf(constant) != reflect.TypeOf(value) && (isBool(constant) || isBool(value)):
 		return fmt.Sprintf("%s is %s and %s is %s: they are never equal", part.Parts[0].Text, typeWord(value), literal, typeWord(constant))

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// hidden stands in the place of what may be secret.
-const hidden = "<secret>"
+// Hidden stands in the place of what may be secret.
+const Hidden = "<secret>"
 
-// maskOptions hides what may be secret in rendered message options: of URLs all but the host, of headers all but the names and what never logs in.
-func maskOptions(options json.RawMessage) json.RawMessage {
+// MaskOptions hides what may be secret in rendered message options: of URLs all but the host, of headers all but the names and what never logs in.
+func MaskOptions(options json.RawMessage) json.RawMessage {
 	var values map[string]any
 	if len(options) == 0 || json.Unmarshal(options, &values) != nil {
 		return nil
@@ -21,16 +21,16 @@ func maskOptions(options json.RawMessage) json.RawMessage {
 		case key == "headers":
 			values[key] = maskValues(value)
 		case key == "url" && isText:
-			values[key] = maskURL(text)
+			values[key] = MaskURL(text)
 		}
 	}
-	return encodeOptions(values)
+	return EncodeOptions(values)
 }
 
-func maskFallbacks(all []Fallback) []Fallback {
+func MaskFallbacks(all []Fallback) []Fallback {
 	var masked []Fallback
 	for _, f := range all {
-		masked = append(masked, Fallback{f.Notifier, maskOptions(f.Options)})
+		masked = append(masked, Fallback{f.Notifier, MaskOptions(f.Options)})
 	}
 	return masked
 }
@@ -38,11 +38,11 @@ func maskFallbacks(all []Fallback) []Fallback {
 func maskValues(v any) any {
 	headers, isMap := v.(map[string]any)
 	if !isMap {
-		return hidden
+		return Hidden
 	}
 	for name, value := range headers {
 		if _, isText := value.(string); !isText || !isOpenHeader(name) {
-			headers[name] = hidden
+			headers[name] = Hidden
 		}
 	}
 	return headers
@@ -53,10 +53,10 @@ func isOpenHeader(name string) bool {
 	return slices.Contains([]string{"accept", "accept-language", "content-type", "user-agent"}, strings.ToLower(name))
 }
 
-func maskURL(text string) string {
+func MaskURL(text string) string {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" {
-		return hidden
+		return Hidden
 	}
 	return u.Scheme + "://" + u.Host + "/…"
 }

@@ -1,4 +1,4 @@
-package rules
+package rules_test
 
 import (
 	"fmt"
@@ -6,31 +6,36 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"qaserelay/rules"
+	"qaserelay/rules/condition"
+	"qaserelay/rules/event"
+	"qaserelay/rules/people"
 )
 
 // TestExplainNeverDisagreesWithDecide holds traces against decisions, on random conditions and events.
 func TestExplainNeverDisagreesWithDecide(t *testing.T) {
 	g := generator{rand.New(rand.NewPCG(3, 4))}
-	counted := map[Outcome]int{}
+	counted := map[rules.Outcome]int{}
 	for range 1500 {
 		source := g.condition(g.IntN(4))
 		if g.IntN(10) == 0 {
 			source = "(" + source + ") and payload.failed > " + g.text() // fails where it is reached
 		}
-		compiled, cerr := compileCondition(source)
+		compiled, cerr := condition.CompileCondition(source)
 		if cerr != nil {
 			continue
 		}
-		s := &Set{people: newPeople(nil), settings: Settings{Location: time.UTC}, rules: []*rule{{name: "r", enabled: true, when: compiled}}}
-		s.index.build(s.rules)
+		s := &rules.Set{People: people.NewPeople(nil), Settings: rules.Settings{Location: time.UTC}, All: []*rules.Rule{{Name: "r", Enabled: true, When: compiled}}}
+		s.Index.Build(s.All)
 		name, project := g.pick("run.completed", "run.started", "review.created", "odd.one"), g.pick("WEB", "API", "")
 		body := fmt.Sprintf(`{"event_name":%q,"project_code":%q,"payload":{"id":1,"title":%s,"failed":3,"on":true,"tags":["WEB","run"]}}`, name, project, g.text())
-		ev, err := ParseEvent("qase", []byte(body), time.Unix(0, 0))
+		ev, err := event.ParseEvent("qase", []byte(body), time.Unix(0, 0))
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := s.Decide(ev, State{}).Results[0]
-		got := s.Explain(ev, State{}).Rules[0]
+		want := s.Decide(ev, rules.State{}).Results[0]
+		got := s.Explain(ev, rules.State{}).Rules[0]
 		counted[want.Outcome]++
 		if got.Outcome != want.Outcome || got.Reason != want.Reason {
 			t.Fatalf("%s: explained as %s, decided as %s", source, got.Outcome, want.Outcome)
@@ -39,32 +44,32 @@ func TestExplainNeverDisagreesWithDecide(t *testing.T) {
 			t.Fatalf("%s on %s: %v\n%s", source, body, err, sketch(got.Condition, ""))
 		}
 	}
-	if counted[Matched] < 200 || counted[NotMatched] < 200 || counted[Failed] < 10 {
+	if counted[rules.Matched] < 200 || counted[rules.NotMatched] < 200 || counted[rules.Failed] < 10 {
 		t.Errorf("%v: this proves little", counted)
 	}
 }
 
 // contradiction says where a trace does not fit its outcome, or itself.
-func contradiction(r ExplainedRule) error {
+func contradiction(r rules.ExplainedRule) error {
 	root := r.Condition
 	switch {
 	case root.Text == "" || strings.Contains(root.Error, "taken apart"):
 		return fmt.Errorf("not taken apart: %s", root.Error)
-	case r.Outcome == Matched && (root.State != Evaluated || root.value != true):
+	case r.Outcome == rules.Matched && (root.State != condition.Evaluated || root.Raw != true):
 		return fmt.Errorf("matched, but the trace says %s", root.Value)
-	case r.Outcome == NotMatched && (root.State == Evaluated && root.value == true || root.State == Skipped):
+	case r.Outcome == rules.NotMatched && (root.State == condition.Evaluated && root.Raw == true || root.State == condition.Skipped):
 		return fmt.Errorf("not matched, but the trace says %s", root.Value)
 	}
 	return consistent(root)
 }
 
 // consistent holds the parts of evaluated chains against their value.
-func consistent(t *Trace) error {
+func consistent(t *condition.Trace) error {
 	for _, part := range t.Parts {
-		if t.State == Skipped && part.State != Skipped {
+		if t.State == condition.Skipped && part.State != condition.Skipped {
 			return fmt.Errorf("%q was skipped, but not %q in it", t.Text, part.Text)
 		}
-		if t.State == Evaluated && part.State == Broken {
+		if t.State == condition.Evaluated && part.State == condition.Broken {
 			return fmt.Errorf("%q has a value, but not %q in it", t.Text, part.Text)
 		}
 		if err := consistent(part); err != nil {
@@ -79,19 +84,19 @@ func FuzzExplain(f *testing.F) {
 		`payload.a?.b[payload.c:2] ?? [1, payload.d] | len() == {"a": payload.e}.a`, "payload\n.a // x\n == `b`", `first(payload.tags).name matches "^" + entity.title`} {
 		f.Add(source)
 	}
-	ev, err := ParseEvent("qase", []byte(`{"event_name":"run.completed","payload":{"id":1,"a":2,"tags":["x"]}}`), time.Unix(0, 0))
+	ev, err := event.ParseEvent("qase", []byte(`{"event_name":"run.completed","payload":{"id":1,"a":2,"tags":["x"]}}`), time.Unix(0, 0))
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, source string) {
-		compiled, cerr := compileCondition(source)
+		compiled, cerr := condition.CompileCondition(source)
 		if cerr != nil {
 			return
 		}
-		s := &Set{people: newPeople(nil), settings: Settings{Location: time.UTC}, rules: []*rule{{name: "r", enabled: true, when: compiled}}}
-		s.index.build(s.rules)
-		r := s.Explain(ev, State{}).Rules[0]
-		if err := contradiction(r); err != nil && r.Outcome == Matched {
+		s := &rules.Set{People: people.NewPeople(nil), Settings: rules.Settings{Location: time.UTC}, All: []*rules.Rule{{Name: "r", Enabled: true, When: compiled}}}
+		s.Index.Build(s.All)
+		r := s.Explain(ev, rules.State{}).Rules[0]
+		if err := contradiction(r); err != nil && r.Outcome == rules.Matched {
 			t.Errorf("%q: %v", source, err)
 		}
 	})

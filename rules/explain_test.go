@@ -1,4 +1,4 @@
-package rules
+package rules_test
 
 import (
 	"encoding/json"
@@ -6,17 +6,22 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"qaserelay/rules"
+	"qaserelay/rules/condition"
+	qaseevent "qaserelay/rules/event"
+	"qaserelay/rules/rulefile"
 )
 
 // sketch writes a trace in lines, indented by depth.
-func sketch(t *Trace, indent string) string {
+func sketch(t *condition.Trace, indent string) string {
 	value := string(t.Value)
 	switch t.State {
-	case Skipped:
+	case condition.Skipped:
 		value = "…"
-	case Broken:
+	case condition.Broken:
 		value = "! " + t.Error
-	case Evaluated:
+	case condition.Evaluated:
 	}
 	line := strings.TrimRight(indent+t.Text+" → "+value, " ")
 	if t.Hint != "" {
@@ -29,7 +34,7 @@ func sketch(t *Trace, indent string) string {
 	return line
 }
 
-func explainOne(t testing.TB, when, event, payload string) ExplainedRule {
+func explainOne(t testing.TB, when, event, payload string) rules.ExplainedRule {
 	t.Helper()
 	c := mustParse(t, rulesFile("  - name: r\n    notify: [qa]\n    when: "+quoteYAML(when)+"\n"))
 	return explainEvent(t, c, event, payload).Rules[0]
@@ -37,15 +42,15 @@ func explainOne(t testing.TB, when, event, payload string) ExplainedRule {
 
 func quoteYAML(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-func explainEvent(t testing.TB, c *Config, event, payload string) Explanation {
+func explainEvent(t testing.TB, c *rulefile.Config, event, payload string) rules.Explanation {
 	t.Helper()
 	now := time.Unix(1767225600, 0)
 	body := fmt.Sprintf(`{"event_name":%q,"timestamp":%d,"payload":%s,"team_member_id":40,"project_code":"WEB"}`, event, now.Unix(), payload)
-	ev, err := ParseEvent("qase", []byte(body), now)
+	ev, err := qaseevent.ParseEvent("qase", []byte(body), now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c.Rules.Explain(ev, State{Now: now})
+	return c.Rules.Explain(ev, rules.State{Now: now})
 }
 
 func TestAConditionIsTakenApart(t *testing.T) {
@@ -241,12 +246,12 @@ func TestAFailedTemplateIsExplained(t *testing.T) {
 
 func TestRulesBeyondThoseRecordedAreExplained(t *testing.T) {
 	var many strings.Builder
-	for n := range 3 * maxRecorded {
+	for n := range 3 * rules.MaxRecorded {
 		fmt.Fprintf(&many, "  - {name: r%d, when: 'payload.id == %d', notify: [qa]}\n", n, n)
 	}
 	x := explainEvent(t, mustParse(t, rulesFile(many.String())), "run.completed", `{"id":250}`)
 	for n, r := range x.Rules {
-		if want := n == 250; (r.Outcome == Matched) != want || string(r.Condition.Value) != fmt.Sprint(want) {
+		if want := n == 250; (r.Outcome == rules.Matched) != want || string(r.Condition.Value) != fmt.Sprint(want) {
 			t.Errorf("%s: %s, %s", r.Rule, r.Outcome, r.Condition.Value)
 		}
 	}

@@ -1,9 +1,14 @@
-package rules
+package rules_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"qaserelay/rules/lint"
+	"qaserelay/rules/ruletest"
+	"qaserelay/rules/value"
+	"qaserelay/rules/yamldoc"
 )
 
 // fallbackFile has notifiers and the notify entries of one rule.
@@ -72,7 +77,7 @@ func TestFallbacksThatCannotWorkAreErrors(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			three := "  - {name: a, type: chat}\n  - {name: b, type: chat}\n  - {name: mail, type: post}\n"
-			_, problems := Parse([]File{{"rules.yaml", []byte(fallbackFile(three+c.notifiers, c.notify))}}, testOptions())
+			_, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(fallbackFile(three+c.notifiers, c.notify))}}, testOptions())
 			if len(problems) != 1 || !strings.HasSuffix(strings.TrimSpace(problems.Error()), c.want) {
 				t.Errorf("got %v, want %s", problems, c.want)
 			}
@@ -89,9 +94,9 @@ tests:
   - {name: another fallback, event: run.completed, expect: [{notifier: a, fallback: []}]}
 `)
 	var got []string
-	for _, r := range c.RunTests(nil) {
+	for _, r := range ruletest.RunTests(c, nil) {
 		got = append(got, fmt.Sprint(r.Passed))
-		if !r.Passed && r.Failures[0].Kind == Different {
+		if !r.Passed && r.Failures[0].Kind == ruletest.Different {
 			got = append(got, fmt.Sprint(r.Failures[0].Fields))
 		}
 	}
@@ -103,7 +108,7 @@ tests:
 func TestTheOptionsOfAFallbackAreShownWithoutSecrets(t *testing.T) {
 	c := mustParse(t, fallbackFile("  - {name: a, type: chat}\n  - {name: b, type: hook, url: \"https://b.example/{{ .payload.id }}\"}\n", "[{notifier: a, fallback: [b]}]"))
 	x := explainEvent(t, c, "run.completed", `{"id": 7}`)
-	if got := jsonText(x.Rules[0].Notifications[0].Fallbacks); got != `[{"notifier":"b","options":{"url":"https://b.example/…"}}]` {
+	if got := value.JSONText(x.Rules[0].Notifications[0].Fallbacks); got != `[{"notifier":"b","options":{"url":"https://b.example/…"}}]` {
 		t.Errorf("got %s", got)
 	}
 }
@@ -132,7 +137,7 @@ func TestSizes(t *testing.T) {
 		"1.2.3GB":     `"1.2.3GB" is not a size: write it like 500MB, 64MiB or 10GiB`,
 		"99999999TiB": `"99999999TiB" is too much`,
 	} {
-		var s size
+		var s value.Size
 		got := ""
 		if err := s.UnmarshalText([]byte(text)); err != nil {
 			got = err.Error()

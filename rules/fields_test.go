@@ -1,4 +1,4 @@
-package rules
+package rules_test
 
 import (
 	"encoding/json"
@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"qaserelay/rules"
 )
 
 func TestFieldsBelongToTheDefaultBody(t *testing.T) {
@@ -32,15 +34,15 @@ func TestFieldsBelongToTheDefaultBody(t *testing.T) {
 }
 
 func TestPeopleReadFieldsAsTheLastLineOfABody(t *testing.T) {
-	fields := []Field{{"Plan", "Smoke"}, {"By", "Bob"}}
+	fields := []rules.Field{{Name: "Plan", Value: "Smoke"}, {Name: "By", Value: "Bob"}}
 	for _, c := range []struct {
-		n    Notification
+		n    rules.Notification
 		want string
 	}{
-		{Notification{Body: "**3** failed", Fields: fields}, "**3** failed\n\nPlan: Smoke · By: Bob"},
-		{Notification{Fields: fields}, "Plan: Smoke · By: Bob"},
-		{Notification{Body: "own"}, "own"},
-		{Notification{}, ""},
+		{rules.Notification{Body: "**3** failed", Fields: fields}, "**3** failed\n\nPlan: Smoke · By: Bob"},
+		{rules.Notification{Fields: fields}, "Plan: Smoke · By: Bob"},
+		{rules.Notification{Body: "own"}, "own"},
+		{rules.Notification{}, ""},
 	} {
 		written, err := json.Marshal(c.n)
 		var read struct{ Body string }
@@ -52,7 +54,7 @@ func TestPeopleReadFieldsAsTheLastLineOfABody(t *testing.T) {
 
 func TestAFieldIsOneLine(t *testing.T) {
 	for in, want := range map[string]string{"a": "a", " a ": "a", "a\\\nb": "a b", "a\\\\\\\nb": `a\\ b`, "a\n\nb": "a  b", "": ""} {
-		if got := markdownLine(in); got != want {
+		if got := rules.MarkdownLine(in); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}

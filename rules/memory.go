@@ -7,6 +7,10 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"qaserelay/rules/diag"
+	"qaserelay/rules/event"
+	valuepkg "qaserelay/rules/value"
 )
 
 // Bounds on what is remembered.
@@ -37,7 +41,7 @@ func recall(data []byte) *memory {
 	if len(data) == 0 {
 		return m
 	}
-	v, err := decodeJSON(data)
+	v, err := valuepkg.DecodeJSON(data)
 	kept, ok := v.(map[string]any)
 	if err != nil || !ok {
 		return m
@@ -45,7 +49,7 @@ func recall(data []byte) *memory {
 	if fields, ok := kept["fields"].(map[string]any); ok {
 		m.Fields = fields
 	}
-	m.StartedAt, m.Seen = int64(intOf(kept["started_at"])), int64(intOf(kept["seen"]))
+	m.StartedAt, m.Seen = int64(event.IntOf(kept["started_at"])), int64(event.IntOf(kept["seen"]))
 	m.CreatedBy, _ = kept["created_by"].(map[string]any)
 	m.Reviewers, _ = kept["reviewers"].([]any)
 	return m
@@ -67,7 +71,7 @@ func (m *memory) adopt(fetched map[string]any) (changed bool) {
 }
 
 // learn takes in an event and reports whether that is worth writing down.
-func (m *memory) learn(ev *Event, actor map[string]any) bool {
+func (m *memory) learn(ev *event.Event, actor map[string]any) bool {
 	changed := false
 	for key, value := range ev.Payload {
 		if old, known := m.Fields[key]; !known || !reflect.DeepEqual(old, value) {
@@ -90,7 +94,7 @@ func (m *memory) learn(ev *Event, actor map[string]any) bool {
 	return changed
 }
 
-func creator(ev *Event, actor map[string]any) map[string]any {
+func creator(ev *event.Event, actor map[string]any) map[string]any {
 	by := map[string]any{"member_id": ev.MemberID, "name": actor["name"]}
 	if email := actor["email"]; email != nil {
 		by["email"] = email
@@ -113,9 +117,9 @@ func (m *memory) review(action string, reviewer map[string]any) {
 }
 
 func sameUser(a, b map[string]any) bool {
-	x, y := plainText(a["email"]), plainText(b["email"])
+	x, y := valuepkg.PlainText(a["email"]), valuepkg.PlainText(b["email"])
 	if x == "" && y == "" {
-		return plainText(a["name"]) == plainText(b["name"])
+		return valuepkg.PlainText(a["name"]) == valuepkg.PlainText(b["name"])
 	}
 	return strings.EqualFold(x, y)
 }
@@ -125,14 +129,14 @@ func (m *memory) encode() []byte {
 	out := append(make([]byte, 0, 512), `{"fields":{`...)
 	first := len(out)
 	var buffer [24]string
-	for _, key := range sortKeys(buffer[:0], m.Fields) {
+	for _, key := range valuepkg.SortKeys(buffer[:0], m.Fields) {
 		before := len(out)
 		if before > first {
 			out = append(out, ',')
 		}
-		out = append(appendJSONString(out, key), ':')
+		out = append(valuepkg.AppendJSONString(out, key), ':')
 		start := len(out)
-		if out = appendJSON(out, m.Fields[key]); len(out)-start > maxRemembered || len(out) > maxEntityBytes {
+		if out = valuepkg.AppendJSON(out, m.Fields[key]); len(out)-start > maxRemembered || len(out) > maxEntityBytes {
 			out = out[:before]
 		}
 	}
@@ -141,21 +145,21 @@ func (m *memory) encode() []byte {
 		out = strconv.AppendInt(append(out, `,"started_at":`...), m.StartedAt, 10)
 	}
 	if m.CreatedBy != nil {
-		out = appendJSON(append(out, `,"created_by":`...), m.CreatedBy)
+		out = valuepkg.AppendJSON(append(out, `,"created_by":`...), m.CreatedBy)
 	}
 	if len(m.Reviewers) > 0 {
-		out = appendJSON(append(out, `,"reviewers":`...), m.Reviewers)
+		out = valuepkg.AppendJSON(append(out, `,"reviewers":`...), m.Reviewers)
 	}
 	return append(out, '}')
 }
 
 // entity returns what conditions and templates see.
-func (m *memory) entity(ev *Event, settings *Settings) map[string]any {
+func (m *memory) entity(ev *event.Event, settings *Settings) map[string]any {
 	entity := make(map[string]any, len(m.Fields)+6)
 	for key, value := range m.Fields {
 		entity[key] = value
 	}
-	entity["url"] = thing{ev.Name, ev.Project, ev.EntityID(), entity}.url(settings.QaseURL)
+	entity["url"] = event.Thing{Name: ev.Name, Project: ev.Project, ID: ev.EntityID(), Fields: entity}.URL(settings.QaseURL)
 	if title, _ := entity["title"].(string); strings.TrimSpace(title) == "" {
 		entity["title"] = fallbackTitle(ev)
 	}
@@ -171,7 +175,7 @@ func (m *memory) entity(ev *Event, settings *Settings) map[string]any {
 }
 
 // fallbackTitle names a thing whose title is not known: "Run 7".
-func fallbackTitle(ev *Event) string {
+func fallbackTitle(ev *event.Event) string {
 	kind := strings.ReplaceAll(ev.Type(), "_", " ")
 	if kind == "" {
 		kind = "event"
@@ -180,42 +184,42 @@ func fallbackTitle(ev *Event) string {
 	title := string(unicode.ToUpper(first)) + kind[size:]
 	if id := ev.EntityID(); id != "" {
 		if ev.Type() == "shared_step" {
-			id = shorten(id, 8)
+			id = diag.Shorten(id, 8)
 		}
 		title += " " + id
 	}
-	return oneLine(title)
+	return valuepkg.OneLine(title)
 }
 
 // finishedKey is the key of the last finished run of the same project, plan and environment.
-func finishedKey(ev *Event, entity map[string]any) string {
+func finishedKey(ev *event.Event, entity map[string]any) string {
 	plan, _ := entity["plan"].(map[string]any)
-	parts := []string{ev.Source, ev.Project, idText(plan["id"]), plainText(entity["environment"])}
+	parts := []string{ev.Source, ev.Project, event.IDText(plan["id"]), valuepkg.PlainText(entity["environment"])}
 	for i, part := range parts {
-		parts[i] = keyEscape(part)
+		parts[i] = event.KeyEscape(part)
 	}
 	return finishedPrefix + strings.Join(parts, "/")
 }
 
 // seriesKey is one for all runs of the same project, plan and environment, for messages on how they ended. Runs of which no plan is known have nothing
 // in common.
-func seriesKey(ev *Event, entity map[string]any) string {
+func seriesKey(ev *event.Event, entity map[string]any) string {
 	if ev.Name != "run.completed" && ev.Name != "run.aborted" {
 		return ""
 	}
 	plan, _ := entity["plan"].(map[string]any)
-	id := idText(plan["id"])
+	id := event.IDText(plan["id"])
 	if id == "" {
 		return ""
 	}
-	return keyEscape(ev.Source) + "/" + keyEscape(ev.Project) + "/plan/" + keyEscape(id) + "/" + keyEscape(plainText(entity["environment"]))
+	return event.KeyEscape(ev.Source) + "/" + event.KeyEscape(ev.Project) + "/plan/" + event.KeyEscape(id) + "/" + event.KeyEscape(valuepkg.PlainText(entity["environment"]))
 }
 
 // finished is what is kept of a run that has ended, for previous.
-func finished(ev *Event, entity map[string]any) []byte {
+func finished(ev *event.Event, entity map[string]any) []byte {
 	out := strconv.AppendInt(append(make([]byte, 0, 256), `{"finished_at":`...), ev.Timestamp, 10)
 	var buffer [24]string
-	for _, key := range sortKeys(buffer[:0], entity) {
+	for _, key := range valuepkg.SortKeys(buffer[:0], entity) {
 		value := entity[key]
 		switch v := value.(type) {
 		case int, float64, bool:
@@ -226,15 +230,15 @@ func finished(ev *Event, entity map[string]any) []byte {
 		default:
 			continue
 		}
-		out = append(appendJSONString(append(out, ','), key), ':')
-		out = appendJSON(out, value)
+		out = append(valuepkg.AppendJSONString(append(out, ','), key), ':')
+		out = valuepkg.AppendJSON(out, value)
 	}
 	return append(out, '}')
 }
 
 // previousRun reads what finished wrote, or returns nil.
 func previousRun(data []byte, location *time.Location) any {
-	v, err := decodeJSON(data)
+	v, err := valuepkg.DecodeJSON(data)
 	run, ok := v.(map[string]any)
 	if err != nil || !ok {
 		return nil

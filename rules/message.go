@@ -3,39 +3,42 @@ package rules
 import (
 	"fmt"
 	"strings"
+
+	"qaserelay/rules/template"
+	"qaserelay/rules/value"
 )
 
 // Levels of a notification.
 const (
-	levelInfo    = "info"
-	levelSuccess = "success"
-	levelWarning = "warning"
-	levelError   = "error"
+	LevelInfo    = "info"
+	LevelSuccess = "success"
+	LevelWarning = "warning"
+	LevelError   = "error"
 )
 
-func isLevel(s string) bool {
-	return s == levelInfo || s == levelSuccess || s == levelWarning || s == levelError
+func IsLevel(s string) bool {
+	return s == LevelInfo || s == LevelSuccess || s == LevelWarning || s == LevelError
 }
 
 // defaultMessage is what a rule without a level, title or body of its own sends.
 type defaultMessage struct {
-	level, title, body *compiled
+	level, title, body *template.Compiled
 	fields             []defaultField // belong to the body
 }
 
 // defaultField is one field, whose value is a template.
 type defaultField struct {
 	name  string
-	value *compiled
+	value *template.Compiled
 }
 
-// compileDefaults compiles the default messages by event name. They are part of the program, so a fault in them is a
+// CompileDefaults compiles the default messages by event name. They are part of the program, so a fault in them is a
 // fault of the program.
-func compileDefaults(s *Set) map[string]*defaultMessage {
+func CompileDefaults(s *Set) map[string]*defaultMessage {
 	d := loadDefaults()
-	ts := newTemplates(d.Templates, s.settings.Location, s.people)
-	part := func(name, text string, as form) *compiled {
-		c, err := ts.compile(name, text, as)
+	ts := template.NewTemplates(d.Templates, s.Settings.Location, s.People)
+	part := func(name, text string, as template.Form) *template.Compiled {
+		c, err := ts.Compile(name, text, as)
 		if err != nil {
 			panic(fmt.Sprintf("rules: default message %s: %v", name, err))
 		}
@@ -44,15 +47,15 @@ func compileDefaults(s *Set) map[string]*defaultMessage {
 	lists := make(map[string][]defaultField, len(d.Fields))
 	for list, fields := range d.Fields {
 		for _, f := range fields {
-			lists[list] = append(lists[list], defaultField{f.Name, part(list+" field "+f.Name, f.Value, formMarkdown)})
+			lists[list] = append(lists[list], defaultField{f.Name, part(list+" field "+f.Name, f.Value, template.FormMarkdown)})
 		}
 	}
 	messages := make(map[string]*defaultMessage, len(d.Events))
 	for name, source := range d.Events {
 		m := &defaultMessage{
-			level: part(name+" level", source.Level, formText),
-			title: part(name+" title", source.Title, formText),
-			body:  part(name+" body", source.Body, formMarkdown),
+			level: part(name+" level", source.Level, template.FormText),
+			title: part(name+" title", source.Title, template.FormText),
+			body:  part(name+" body", source.Body, template.FormMarkdown),
 		}
 		for _, list := range source.Fields {
 			m.fields = append(m.fields, lists[list]...)
@@ -69,26 +72,26 @@ type message struct {
 }
 
 // render makes the message of r for the event of v. What fails is replaced by the default and noted.
-func (s *Set) render(r *rule, v *view) (message, []string) {
-	fallback := s.defaults[v.event.Name]
+func (s *Set) render(r *Rule, v *view) (message, []string) {
+	fallback := s.Defaults[v.event.Name]
 	if fallback == nil {
-		fallback = s.defaults["*"]
+		fallback = s.Defaults["*"]
 	}
-	w := &messageWriter{dot: v.dot}
+	w := &messageWriter{dot: v.Dot}
 	var m message
-	v.dot["rule"], v.dot["level"] = r.name, r.level
-	if m.level = r.level; m.level == "" {
+	v.Dot["rule"], v.Dot["level"] = r.Name, r.Level
+	if m.level = r.Level; m.level == "" {
 		m.level, _ = w.write("level", nil, fallback.level)
 	}
-	if !isLevel(m.level) {
-		m.level = levelInfo
+	if !IsLevel(m.level) {
+		m.level = LevelInfo
 	}
-	v.dot["level"] = m.level
-	title, _ := w.write("title", r.title, fallback.title)
-	if m.title = strings.TrimSpace(oneLine(title)); m.title == "" {
-		m.title = oneLine(v.event.Name)
+	v.Dot["level"] = m.level
+	title, _ := w.write("title", r.Title, fallback.title)
+	if m.title = strings.TrimSpace(value.OneLine(title)); m.title == "" {
+		m.title = value.OneLine(v.event.Name)
 	}
-	body, own := w.write("body", r.body, fallback.body)
+	body, own := w.write("body", r.Body, fallback.body)
 	if m.body = strings.TrimSpace(body); !own {
 		m.fields = w.fields(fallback.fields)
 	}
@@ -102,15 +105,15 @@ type messageWriter struct {
 }
 
 // write renders own, or fallback if own is nil or fails.
-func (w *messageWriter) write(part string, own, fallback *compiled) (text string, isOwn bool) {
+func (w *messageWriter) write(part string, own, fallback *template.Compiled) (text string, isOwn bool) {
 	if own != nil {
-		text, err := own.render(w.dot)
+		text, err := own.Render(w.dot)
 		if err == nil {
 			return text, true
 		}
 		w.notes = append(w.notes, fmt.Sprintf("%s: the template failed, so the default message was used: %v", part, err))
 	}
-	text, err := fallback.render(w.dot)
+	text, err := fallback.Render(w.dot)
 	w.defaultFailed(part, err)
 	return text, false
 }
@@ -123,12 +126,12 @@ func (w *messageWriter) defaultFailed(part string, err error) {
 
 // fields renders those that have something to say.
 func (w *messageWriter) fields(all []defaultField) []Field {
-	r := newRun(w.dot)
-	defer r.end()
-	r.out.Grow(120) // enough for most
+	r := template.NewRun(w.dot)
+	defer r.End()
+	r.Out.Grow(120) // enough for most
 	fields := make([]Field, 0, len(all))
 	for _, f := range all {
-		text, err := r.render(f.value)
+		text, err := r.Render(f.value)
 		w.defaultFailed(f.name, err)
 		if value := markdownLine(text); value != "" {
 			fields = append(fields, Field{f.name, value})

@@ -4,32 +4,36 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+
+	"qaserelay/rules/people"
+	"qaserelay/rules/template"
+	"qaserelay/rules/value"
 )
 
-// option is one message option of a target: a text, a list, a map or a free structure whose texts may be templates.
-type option struct {
-	key   string
-	value optionValue
+// Option is one message option of a target: a text, a list, a map or a free structure whose texts may be templates.
+type Option struct {
+	Key   string
+	Value OptionValue
 }
 
-// optionValue is what an option holds: *compiled, []optionValue, map[string]optionValue, callList, or a plain value.
-type optionValue any
+// OptionValue is what an option holds: *compiled, []OptionValue, map[string]OptionValue, CallList, or a plain value.
+type OptionValue any
 
-// callList is a list of who is to be called.
-type callList struct {
-	texts  []optionValue
-	people *people
+// CallList is a list of who is to be called.
+type CallList struct {
+	Texts  []OptionValue
+	People *people.People
 }
 
 // render returns all who are meant, each once.
-func (l callList) render(dot map[string]any) (any, error) {
-	texts, err := renderOption(l.texts, dot)
+func (l CallList) render(dot map[string]any) (any, error) {
+	texts, err := RenderOption(l.Texts, dot)
 	if err != nil {
 		return nil, err
 	}
 	calls := []any{}
 	for _, text := range texts.([]any) {
-		for _, call := range l.people.callees(plainText(text)) {
+		for _, call := range l.People.Callees(value.PlainText(text)) {
 			if !slices.Contains(calls, any(call)) {
 				calls = append(calls, call)
 			}
@@ -38,17 +42,17 @@ func (l callList) render(dot map[string]any) (any, error) {
 	return calls, nil
 }
 
-// renderOption fills in the templates of v. Texts of a list that come out empty are left out.
-func renderOption(v optionValue, dot map[string]any) (any, error) {
+// RenderOption fills in the templates of v. Texts of a list that come out empty are left out.
+func RenderOption(v OptionValue, dot map[string]any) (any, error) {
 	switch v := v.(type) {
-	case *compiled:
+	case *template.Compiled:
+		return v.Render(dot)
+	case CallList:
 		return v.render(dot)
-	case callList:
-		return v.render(dot)
-	case []optionValue:
+	case []OptionValue:
 		list := make([]any, 0, len(v))
 		for _, item := range v {
-			x, err := renderOption(item, dot)
+			x, err := RenderOption(item, dot)
 			if err != nil {
 				return nil, err
 			}
@@ -57,10 +61,10 @@ func renderOption(v optionValue, dot map[string]any) (any, error) {
 			}
 		}
 		return list, nil
-	case map[string]optionValue:
+	case map[string]OptionValue:
 		m := make(map[string]any, len(v))
 		for key, item := range v {
-			x, err := renderOption(item, dot)
+			x, err := RenderOption(item, dot)
 			if err != nil {
 				return nil, err
 			}
@@ -71,22 +75,22 @@ func renderOption(v optionValue, dot map[string]any) (any, error) {
 	return v, nil
 }
 
-// isStatic reports whether v has nothing to render.
-func isStatic(v optionValue) bool {
+// IsStatic reports whether v has nothing to render.
+func IsStatic(v OptionValue) bool {
 	switch v := v.(type) {
-	case *compiled:
-		return v.body == nil
-	case callList:
-		return isStatic(v.texts)
-	case []optionValue:
+	case *template.Compiled:
+		return v.Body == nil
+	case CallList:
+		return IsStatic(v.Texts)
+	case []OptionValue:
 		for _, item := range v {
-			if !isStatic(item) {
+			if !IsStatic(item) {
 				return false
 			}
 		}
-	case map[string]optionValue:
+	case map[string]OptionValue:
 		for _, item := range v {
-			if !isStatic(item) {
+			if !IsStatic(item) {
 				return false
 			}
 		}
@@ -94,18 +98,18 @@ func isStatic(v optionValue) bool {
 	return true
 }
 
-// isEmptyOption reports whether v is nothing for every event.
-func isEmptyOption(v optionValue) bool {
+// IsEmptyOption reports whether v is nothing for every event.
+func IsEmptyOption(v OptionValue) bool {
 	switch v := v.(type) {
 	case nil:
 		return true
-	case *compiled:
-		return v == nil || v.body == nil && v.static == ""
-	case callList:
-		return isEmptyOption(v.texts)
-	case []optionValue:
-		return !slices.ContainsFunc(v, func(item optionValue) bool { return !isEmptyOption(item) })
-	case map[string]optionValue:
+	case *template.Compiled:
+		return v == nil || v.Body == nil && v.Static == ""
+	case CallList:
+		return IsEmptyOption(v.Texts)
+	case []OptionValue:
+		return !slices.ContainsFunc(v, func(item OptionValue) bool { return !IsEmptyOption(item) })
+	case map[string]OptionValue:
 		return len(v) == 0
 	}
 	return false
@@ -113,36 +117,36 @@ func isEmptyOption(v optionValue) bool {
 
 // renderOptions renders a target's options to a JSON object, or nil if there are none. An option whose template fails is
 // left out, so that the notifier's own holds, and noted.
-func (t *target) renderOptions(dot map[string]any) (json.RawMessage, []string) {
-	if t.static != nil || len(t.options) == 0 {
-		return t.static, nil
+func (t *Target) renderOptions(dot map[string]any) (json.RawMessage, []string) {
+	if t.Static != nil || len(t.Options) == 0 {
+		return t.Static, nil
 	}
 	var notes []string
-	rendered := make(map[string]any, len(t.options))
-	for _, o := range t.options {
-		value, err := renderOption(o.value, dot)
+	rendered := make(map[string]any, len(t.Options))
+	for _, o := range t.Options {
+		value, err := RenderOption(o.Value, dot)
 		if err != nil {
-			notes = append(notes, fmt.Sprintf("%s for %s: the template failed: %v", o.key, t.notifier, err))
+			notes = append(notes, fmt.Sprintf("%s for %s: the template failed: %v", o.Key, t.Notifier, err))
 			continue
 		}
-		rendered[o.key] = value
+		rendered[o.Key] = value
 	}
-	return encodeOptions(rendered), notes
+	return EncodeOptions(rendered), notes
 }
 
-func encodeOptions(options map[string]any) json.RawMessage {
+func EncodeOptions(options map[string]any) json.RawMessage {
 	if len(options) == 0 {
 		return nil
 	}
-	return json.RawMessage(jsonText(options))
+	return json.RawMessage(value.JSONText(options))
 }
 
-// freeze renders options once for all, if none of them depends on the event.
-func (t *target) freeze() {
-	for _, o := range t.options {
-		if !isStatic(o.value) {
+// Freeze renders options once for all, if none of them depends on the event.
+func (t *Target) Freeze() {
+	for _, o := range t.Options {
+		if !IsStatic(o.Value) {
 			return
 		}
 	}
-	t.static, _ = t.renderOptions(nil)
+	t.Static, _ = t.renderOptions(nil)
 }

@@ -1,10 +1,13 @@
-package rules
+package rules_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	rulespkg "qaserelay/rules"
+	"qaserelay/rules/event"
 )
 
 func BenchmarkDecide(b *testing.B) {
@@ -15,11 +18,11 @@ func BenchmarkDecide(b *testing.B) {
 				fmt.Fprintf(&rules, "  - {name: r%d, when: 'event_name == \"run.completed\" and payload.failed > %d', notify: [qa]}\n", i, i*10)
 			}
 			c := mustParse(b, rulesFile(rules.String()))
-			ev, err := ParseEvent("qase", []byte(`{"event_name":"run.completed","timestamp":1650540194,"payload":{"id":2,"cases":14,"passed":10,"failed":3,"blocked":1,"duration":90000},"team_member_id":40,"project_code":"WEB"}`), time.Unix(1650540200, 0))
+			ev, err := event.ParseEvent("qase", []byte(`{"event_name":"run.completed","timestamp":1650540194,"payload":{"id":2,"cases":14,"passed":10,"failed":3,"blocked":1,"duration":90000},"team_member_id":40,"project_code":"WEB"}`), time.Unix(1650540200, 0))
 			if err != nil {
 				b.Fatal(err)
 			}
-			state := State{Now: ev.ReceivedAt}
+			state := rulespkg.State{Now: ev.ReceivedAt}
 			b.ReportAllocs()
 			for b.Loop() {
 				if d := c.Rules.Decide(ev, state); len(d.Notifications) != 1 {
@@ -34,7 +37,7 @@ func BenchmarkParseEvent(b *testing.B) {
 	body := []byte(`{"event_name":"run.completed","timestamp":1650540194,"payload":{"id":2,"cases":14,"passed":10,"failed":3,"blocked":1,"duration":90000},"team_member_id":40,"project_code":"WEB"}`)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := ParseEvent("qase", body, time.Time{}); err != nil {
+		if _, err := event.ParseEvent("qase", body, time.Time{}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -53,16 +56,16 @@ func BenchmarkDecideIndexed(b *testing.B) {
 					fmt.Fprintf(&rules, "  - {name: r%d, when: 'event_name == %q and payload.failed > 100', notify: [qa]}\n", i, name)
 				}
 				c := mustParse(b, rulesFile(rules.String()))
-				ev, err := ParseEvent("qase", []byte(`{"event_name":"run.completed","timestamp":1650540194,"payload":{"id":2,"cases":14,"passed":10,"failed":3,"blocked":1,"duration":90000},"team_member_id":40,"project_code":"WEB"}`), time.Unix(1650540200, 0))
+				ev, err := event.ParseEvent("qase", []byte(`{"event_name":"run.completed","timestamp":1650540194,"payload":{"id":2,"cases":14,"passed":10,"failed":3,"blocked":1,"duration":90000},"team_member_id":40,"project_code":"WEB"}`), time.Unix(1650540200, 0))
 				if err != nil {
 					b.Fatal(err)
 				}
 				if !indexed {
-					c.Rules.index.kinds.put(eventKind{ev.Name, ev.Project, ev.Source}, c.Rules.index.all)
+					c.Rules.Index.Kinds.Put(rulespkg.EventKind{Name: ev.Name, Project: ev.Project, Source: ev.Source}, c.Rules.Index.All)
 				}
 				b.ReportAllocs()
 				for b.Loop() {
-					c.Rules.Decide(ev, State{Now: ev.ReceivedAt})
+					c.Rules.Decide(ev, rulespkg.State{Now: ev.ReceivedAt})
 				}
 			})
 		}

@@ -1,4 +1,4 @@
-package rules
+package rules_test
 
 import (
 	"bytes"
@@ -9,6 +9,11 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"qaserelay/rules"
+	"qaserelay/rules/event"
+	"qaserelay/rules/rulefile"
+	"qaserelay/rules/template"
 )
 
 // world is what is remembered from one decision to the next.
@@ -21,14 +26,14 @@ func newWorld() *world {
 	return &world{kept: map[string][]byte{}, now: time.Date(2026, 4, 21, 12, 0, 0, 0, time.UTC)}
 }
 
-func (w *world) decide(t testing.TB, c *Config, name, payload string) Decision {
+func (w *world) decide(t testing.TB, c *rulefile.Config, name, payload string) rules.Decision {
 	t.Helper()
 	body := fmt.Sprintf(`{"event_name":%q,"timestamp":%d,"payload":%s,"team_member_id":40,"project_code":"WEB"}`, name, w.now.Unix(), payload)
-	ev, err := ParseEvent("qase", []byte(body), w.now)
+	ev, err := event.ParseEvent("qase", []byte(body), w.now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := c.Rules.Decide(ev, State{Now: w.now, Get: func(key string) ([]byte, error) { return w.kept[key], nil }})
+	d := c.Rules.Decide(ev, rules.State{Now: w.now, Get: func(key string) ([]byte, error) { return w.kept[key], nil }})
 	for _, change := range d.Changes {
 		w.kept[change.Key] = change.Value
 	}
@@ -50,7 +55,7 @@ rules:
 ` + rules
 }
 
-func outcomes(d Decision) string {
+func outcomes(d rules.Decision) string {
 	var parts []string
 	for _, r := range d.Results {
 		parts = append(parts, r.Rule+"="+string(r.Outcome))
@@ -167,7 +172,7 @@ func TestATextThatIsTooLongIsCutWithAMark(t *testing.T) {
 				t.Errorf("%s, %s: %d bytes of title, %d of body, %v", name, n.Rule, len(n.Title), len(n.Body), d.Results[i].Notes)
 			}
 		}
-		if own := d.Notifications[0].Body; !strings.HasPrefix(own, "Said: ") || !strings.HasSuffix(own, " …") || len(own) > maxOutputBytes {
+		if own := d.Notifications[0].Body; !strings.HasPrefix(own, "Said: ") || !strings.HasSuffix(own, " …") || len(own) > template.MaxOutputBytes {
 			t.Errorf("%s: %d bytes of body, from %q to %q", name, len(own), own[:10], own[len(own)-10:])
 		}
 	}
@@ -178,7 +183,7 @@ func TestWhatIsNoTextIsCutToo(t *testing.T) {
   - {name: own, when: 'true', title: '{{ b64dec .payload.d }}{{ b64dec .payload.d }}', body: '{{ print (b64dec .payload.d) (b64dec .payload.d) }}', notify: [qa]}
 `))
 	d := newWorld().decide(t, c, "run.started", `{"id":7,"d":"`+base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0x80}, 200_000))+`"}`)
-	if len(d.Notifications) != 1 || len(d.Notifications[0].Body) > maxOutputBytes {
+	if len(d.Notifications) != 1 || len(d.Notifications[0].Body) > template.MaxOutputBytes {
 		t.Errorf("%d notifications", len(d.Notifications))
 	}
 }
@@ -214,7 +219,7 @@ func TestPreviousIsTheLastFinishedRunOfTheSamePlanAndEnvironment(t *testing.T) {
   - {name: turned-red, when: 'previous.failed == 0 and payload.failed > 0', title: 'after {{ .previous.title }}', notify: [qa]}
 `))
 	w := newWorld()
-	run := func(id int, environment string, failed int) Decision {
+	run := func(id int, environment string, failed int) rules.Decision {
 		w.decide(t, c, "run.started", fmt.Sprintf(`{"id":%d,"title":"N%d","environment":%q,"plan":{"id":3}}`, id, id, environment))
 		return w.decide(t, c, "run.completed", fmt.Sprintf(`{"id":%d,"failed":%d,"cases":14}`, id, failed))
 	}
@@ -285,7 +290,7 @@ func TestEscapedMarkdownIsLegible(t *testing.T) {
 		"bob@bar.io https://x.io/":  "bob@bar.io https://x.io/",
 		"tab\tand\u2028line\u0085x": "tab and\\\nline\\\nx",
 	} {
-		if got := escapeMarkdown(in); got != want {
+		if got := template.EscapeMarkdown(in); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"qaserelay/rules"
+	"qaserelay/rules/event"
 )
 
 type backtestFlags struct {
@@ -137,7 +138,7 @@ type bench struct {
 
 func newBench(set *rules.Set) *bench { return &bench{set, newKeptMemory()} }
 
-func (b *bench) decide(ev *rules.Event) rules.Decision {
+func (b *bench) decide(ev *event.Event) rules.Decision {
 	d := b.rules.Decide(ev, rules.State{Now: ev.ReceivedAt, Get: func(key string) ([]byte, error) { return b.memory.get(key, ev.ReceivedAt), nil }})
 	b.memory.keep(d.Changes)
 	return d

@@ -7,6 +7,7 @@ import (
 
 	"qaserelay/relay/admin"
 	"qaserelay/rules"
+	"qaserelay/rules/event"
 )
 
 // trialRun takes events through the candidate, and through what it is compared with.
@@ -48,7 +49,7 @@ func (t *trialRun) take(e admin.Exported) {
 	if source == "" {
 		source = t.source
 	}
-	ev, err := rules.ParseEvent(source, e.Body, e.ReceivedAt)
+	ev, err := event.ParseEvent(source, e.Body, e.ReceivedAt)
 	if err != nil {
 		t.report.Unreadable++
 		return

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"qaserelay/rules"
+	"qaserelay/rules/lint"
+	"qaserelay/rules/yamldoc"
 )
 
 func TestWhatIsKeptStaysWithinBounds(t *testing.T) {
@@ -77,7 +79,7 @@ func TestColumnsOfATableStandBelowEachOther(t *testing.T) {
 
 // BenchmarkBacktest runs events of runs through two rules, as backtest --events does.
 func BenchmarkBacktest(b *testing.B) {
-	cfg, problems := rules.Parse([]rules.File{{Name: defaultRules, Data: []byte(`
+	cfg, problems := lint.Parse([]yamldoc.File{{Name: defaultRules, Data: []byte(`
 notifiers: [{name: ops, type: http, url: "http://127.0.0.1:1/"}]
 rules:
   - {name: failed-run, when: payload.failed > 0, notify: [ops]}

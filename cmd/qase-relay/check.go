@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"qaserelay/relay"
-	"qaserelay/rules"
+	"qaserelay/rules/diag"
 )
 
 const defaultRules = "rules.yaml"
@@ -89,19 +89,19 @@ func check(ctx context.Context, c *console, files []string, f checkFlags) error 
 
 // checkResult is what there is to say about rules files.
 type checkResult struct {
-	Name     string         `json:"name"`
-	OK       bool           `json:"ok"`
-	Errors   int            `json:"errors"`
-	Warnings int            `json:"warnings"`
-	Counts   *counts        `json:"counts"` // null if the rules cannot be used
-	Problems rules.Problems `json:"problems"`
-	Online   []attempt      `json:"online,omitempty"` // what came of trying the notifiers, if that was asked for
+	Name     string        `json:"name"`
+	OK       bool          `json:"ok"`
+	Errors   int           `json:"errors"`
+	Warnings int           `json:"warnings"`
+	Counts   *counts       `json:"counts"` // null if the rules cannot be used
+	Problems diag.Problems `json:"problems"`
+	Online   []attempt     `json:"online,omitempty"` // what came of trying the notifiers, if that was asked for
 }
 
-func newCheckResult(name string, cfg *relay.Config, problems rules.Problems) checkResult {
+func newCheckResult(name string, cfg *relay.Config, problems diag.Problems) checkResult {
 	errs, warnings := problems.Count()
 	if problems == nil {
-		problems = rules.Problems{}
+		problems = diag.Problems{}
 	}
 	r := checkResult{Name: name, OK: errs == 0, Errors: errs, Warnings: warnings, Problems: problems}
 	if cfg != nil {

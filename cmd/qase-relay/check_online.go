@@ -12,7 +12,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/relay"
-	"qaserelay/rules"
+	"qaserelay/rules/diag"
 )
 
 // maxAttempts is how many notifiers are tried at once.
@@ -79,7 +79,7 @@ func tryNotifier(ctx context.Context, out relay.Out, options []json.RawMessage) 
 }
 
 // unsetIn says which variable is not set that a notifier is written with.
-func unsetIn(problems rules.Problems, notifier string) (what string, missing bool) {
+func unsetIn(problems diag.Problems, notifier string) (what string, missing bool) {
 	for _, p := range aboutNotifier(slices.Clone(problems), notifier) {
 		if strings.HasSuffix(p.Message, "is not set") {
 			return p.Message, true

@@ -15,6 +15,10 @@ import (
 	"qaserelay/notifiers/builtin"
 	"qaserelay/relay"
 	"qaserelay/rules"
+	"qaserelay/rules/event"
+	"qaserelay/rules/lint"
+	"qaserelay/rules/rulefile"
+	"qaserelay/rules/yamldoc"
 )
 
 // escapingRules write a value of the event, {{ V }}, into all that a rule can write, once by templates and once by the default message.
@@ -72,7 +76,7 @@ func FuzzEventTextIsOnlyText(f *testing.F) {
 	f.Cleanup(receiver.Close)
 	text := strings.ReplaceAll(strings.ReplaceAll(escapingRules, "SERVER", receiver.URL), "V }}", ".payload.title }}")
 	text = strings.NewReplacer(`link V "`, `link .payload.title "`).Replace(text)
-	config, problems := rules.Parse([]rules.File{{Name: "rules.yaml", Data: []byte(text)}}, rules.Options{Kinds: relay.Kinds(builtin.Builtin())})
+	config, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(text)}}, rulefile.Options{Kinds: relay.Kinds(builtin.Builtin())})
 	if err := problems.Err(); err != nil {
 		f.Fatal(err)
 	}
@@ -111,7 +115,7 @@ type sending struct {
 }
 
 // sendingsFor decides about an event that says value wherever it can, and renders all messages.
-func sendingsFor(t *testing.T, config *rules.Config, value string) []sending {
+func sendingsFor(t *testing.T, config *rulefile.Config, value string) []sending {
 	t.Helper()
 	var all []sending
 	for i, m := range messagesFor(t, config, value) {
@@ -125,7 +129,7 @@ func sendingsFor(t *testing.T, config *rules.Config, value string) []sending {
 	return all
 }
 
-func messagesFor(t *testing.T, config *rules.Config, value string) []*notifiers.Message {
+func messagesFor(t *testing.T, config *rulefile.Config, value string) []*notifiers.Message {
 	t.Helper()
 	all := messagesOf(t, config, "defect.created", map[string]any{"id": 2, "title": value, "severity": value, "actual_result": value})
 	for _, e := range []struct {
@@ -140,7 +144,7 @@ func messagesFor(t *testing.T, config *rules.Config, value string) []*notifiers.
 	return all
 }
 
-func messagesOf(t *testing.T, config *rules.Config, name string, payload map[string]any) []*notifiers.Message {
+func messagesOf(t *testing.T, config *rulefile.Config, name string, payload map[string]any) []*notifiers.Message {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{
 		"event_name": name, "timestamp": 1767225600, "team_member_id": 41, "project_code": "ID", "payload": payload,
@@ -149,7 +153,7 @@ func messagesOf(t *testing.T, config *rules.Config, name string, payload map[str
 		t.Fatal(err)
 	}
 	at := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
-	ev, err := rules.ParseEvent("qase", body, at)
+	ev, err := event.ParseEvent("qase", body, at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +180,7 @@ func harmlessLike(value string) string {
 }
 
 // checkRequest sends the request of the rule that writes the value into its URL, headers and body.
-func checkRequest(t *testing.T, config *rules.Config, value string, asked **http.Request) {
+func checkRequest(t *testing.T, config *rulefile.Config, value string, asked **http.Request) {
 	t.Helper()
 	m := messagesFor(t, config, value)[len(config.Notifiers)+2]
 	kind := builtin.Builtin()[2]

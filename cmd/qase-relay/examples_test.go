@@ -14,6 +14,7 @@ import (
 
 	"qaserelay/relay"
 	"qaserelay/rules"
+	"qaserelay/rules/event"
 )
 
 // TestEachExampleDoesWhatItSays loads the rules of each example, puts its events through them in their order, and compares what
@@ -79,7 +80,7 @@ func playExample(t *testing.T, dir string) string {
 // decideExample returns what is sent for one event, and remembers what the rules want to be remembered.
 func decideExample(t *testing.T, cfg *relay.Config, memory map[string][]byte, body []byte) string {
 	t.Helper()
-	ev, err := rules.ParseEvent(cfg.Sources[0].Name, body, time.Unix(1767225600, 0))
+	ev, err := event.ParseEvent(cfg.Sources[0].Name, body, time.Unix(1767225600, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +155,7 @@ func TestTheRulesThatComeWithItAreRight(t *testing.T) {
 
 func TestEachSceneOfTheDemoIsAnEvent(t *testing.T) {
 	for i, s := range story() {
-		if _, err := rules.ParseEvent("qase", s.body(time.Unix(1767225600, 0)), time.Unix(1767225600, 0)); err != nil {
+		if _, err := event.ParseEvent("qase", s.body(time.Unix(1767225600, 0)), time.Unix(1767225600, 0)); err != nil {
 			t.Errorf("scene %d: %v", i+1, err)
 		}
 	}

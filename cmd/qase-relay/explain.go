@@ -13,6 +13,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"qaserelay/rules"
+	"qaserelay/rules/event"
+	"qaserelay/rules/lint"
+	"qaserelay/rules/rulefile"
+	"qaserelay/rules/yamldoc"
 )
 
 type explainFlags struct {
@@ -111,7 +115,7 @@ func explain(c *console, f explainFlags) error {
 }
 
 // explanation lets the given events happen, and explains the one that is asked about.
-func (f *explainFlags) explanation(c *console, cfg *rules.Config) (x rules.Explanation, ev *rules.Event, err error) {
+func (f *explainFlags) explanation(c *console, cfg *rulefile.Config) (x rules.Explanation, ev *event.Event, err error) {
 	r := rehearsal{}
 	if r.source, err = chooseSource(cfg, f.source); err != nil {
 		return x, nil, err
@@ -170,8 +174,8 @@ func (f *explainFlags) moment() (time.Time, error) {
 }
 
 // readRules reads rules for looking at them: variables may be unset, and no notifier is made.
-func readRules(c *console, patterns []string) (*rules.Config, error) {
-	var files []rules.File
+func readRules(c *console, patterns []string) (*rulefile.Config, error) {
+	var files []yamldoc.File
 	for _, pattern := range patterns {
 		found, err := readPattern(c.in, pattern)
 		if err != nil {
@@ -179,7 +183,7 @@ func readRules(c *console, patterns []string) (*rules.Config, error) {
 		}
 		files = append(files, found...)
 	}
-	cfg, problems := rules.Parse(files, testOptions())
+	cfg, problems := lint.Parse(files, testOptions())
 	if cfg == nil {
 		printProblems(c.err, onlyErrors(problems))
 		return nil, wrong(errors.New("the rules cannot be used"))
@@ -188,13 +192,13 @@ func readRules(c *console, patterns []string) (*rules.Config, error) {
 }
 
 // readPattern reads the files that a name or pattern stands for; - is stdin.
-func readPattern(stdin io.Reader, pattern string) ([]rules.File, error) {
+func readPattern(stdin io.Reader, pattern string) ([]yamldoc.File, error) {
 	if pattern == "-" {
 		data, err := io.ReadAll(stdin)
 		if err != nil {
 			return nil, fmt.Errorf("reading rules: %w", err)
 		}
-		return []rules.File{{Name: pattern, Data: data}}, nil
+		return []yamldoc.File{{Name: pattern, Data: data}}, nil
 	}
 	names := []string{pattern}
 	if strings.ContainsAny(pattern, "*?[") {
@@ -203,19 +207,19 @@ func readPattern(stdin io.Reader, pattern string) ([]rules.File, error) {
 			return nil, fmt.Errorf("no file matches %s", pattern)
 		}
 	}
-	var files []rules.File
+	var files []yamldoc.File
 	for _, name := range names {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			return nil, fmt.Errorf("reading rules: %w", err)
 		}
-		files = append(files, rules.File{Name: name, Data: data})
+		files = append(files, yamldoc.File{Name: name, Data: data})
 	}
 	return files, nil
 }
 
 // chooseSource returns the name of the source that an event comes by.
-func chooseSource(cfg *rules.Config, name string) (string, error) {
+func chooseSource(cfg *rulefile.Config, name string) (string, error) {
 	var known []string
 	for _, s := range cfg.Sources {
 		known = append(known, s.Name)

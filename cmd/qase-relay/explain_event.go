@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"qaserelay/rules"
 	"qaserelay/rules/catalog"
+	"qaserelay/rules/event"
 )
 
 // rehearsal says what event to make: a changed example if it has a name, and where and when it comes in.
@@ -15,11 +15,11 @@ type rehearsal struct {
 	sets   []string
 	source string
 	at     time.Time
-	before *rules.Event // an example comes before this event and is about the same thing; nil if it is the event itself
+	before *event.Event // an example comes before this event and is about the same thing; nil if it is the event itself
 }
 
 // read makes the event of a file, or of the catalogue.
-func (r rehearsal) read(c *console, file string) (*rules.Event, error) {
+func (r rehearsal) read(c *console, file string) (*event.Event, error) {
 	if _, known := catalog.Lookup(file); known && !isFile(file) {
 		r.name, r.sets = file, r.sameThing(file)
 	}
@@ -31,7 +31,7 @@ func (r rehearsal) read(c *console, file string) (*rules.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	ev, err := rules.ParseEvent(r.source, body, r.at)
+	ev, err := event.ParseEvent(r.source, body, r.at)
 	if err != nil {
 		return nil, wrong(fmt.Errorf("a relay would refuse this event: %w", err))
 	}

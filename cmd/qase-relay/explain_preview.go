@@ -14,6 +14,8 @@ import (
 	"qaserelay/relay"
 	"qaserelay/relay/admin"
 	"qaserelay/rules"
+	"qaserelay/rules/event"
+	"qaserelay/rules/rulefile"
 )
 
 // previewID stands in a previewed message in the place of the delivery's id, which is made when the event comes.
@@ -22,19 +24,19 @@ const previewID = "preview"
 // gallery draws messages, and keeps their pages if they are to be written.
 type gallery struct {
 	c     *console
-	specs map[string]rules.Notifier
+	specs map[string]rulefile.Notifier
 	rules *rules.Set // knows the people; nil if there are no rules at hand
-	event *rules.Event
+	event *event.Event
 	dir   string // where the pages go; empty for nowhere
 	pages []galleryPage
 }
 
 // newGallery returns the gallery that the flags ask for, or nil. cfg is nil if there are no rules at hand.
-func (f *explainFlags) newGallery(c *console, cfg *rules.Config, ev *rules.Event) *gallery {
+func (f *explainFlags) newGallery(c *console, cfg *rulefile.Config, ev *event.Event) *gallery {
 	if !f.preview && f.html == "" {
 		return nil
 	}
-	g := &gallery{c: c, specs: map[string]rules.Notifier{}, event: ev, dir: f.html}
+	g := &gallery{c: c, specs: map[string]rulefile.Notifier{}, event: ev, dir: f.html}
 	if cfg != nil {
 		g.rules = cfg.Rules
 		for _, spec := range cfg.Notifiers {
@@ -121,7 +123,7 @@ func (g *gallery) say(what string) {
 }
 
 // made makes a notifier as the rules have it. Where it lacks a secret here, one is made up, with a note if that could show.
-func made(spec rules.Notifier) (n notifiers.Notifier, note string, err error) {
+func made(spec rulefile.Notifier) (n notifiers.Notifier, note string, err error) {
 	kinds := builtin.Builtin()
 	i := slices.IndexFunc(kinds, func(k notifiers.Kind) bool { return k.Type == spec.Type })
 	if i < 0 {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"qaserelay/rules"
+	"qaserelay/rules/condition"
 )
 
 // explanationPrinter shows explanations.
@@ -52,7 +53,7 @@ func (p explanationPrinter) message(n rules.Notification) {
 }
 
 // verdictLine says what one rule did. condition is nil if only the decision is known.
-func verdictLine(s *screen, r rules.Result, condition *rules.Trace) string {
+func verdictLine(s *screen, r rules.Result, condition *condition.Trace) string {
 	name := s.bold(printable(r.Rule))
 	besides := ""
 	if condition != nil && string(condition.Value) == "true" {
@@ -99,7 +100,7 @@ type row struct {
 	hint        string
 }
 
-func printTrace(s *screen, t *rules.Trace) {
+func printTrace(s *screen, t *condition.Trace) {
 	limit, wide := 100, 0
 	if s.terminal {
 		limit = max(s.columns-20, 30)
@@ -123,10 +124,10 @@ func printTrace(s *screen, t *rules.Trace) {
 }
 
 // traceRows lays a trace out as a tree. first stands in front of its own line, further in front of those below.
-func traceRows(s *screen, t *rules.Trace, first, further string) []row {
+func traceRows(s *screen, t *condition.Trace, first, further string) []row {
 	value, paint := traceValue(s, t)
 	rows := []row{{text: first + t.Text, value: value, paint: paint, below: further, hint: t.Hint}}
-	if t.State == rules.Skipped {
+	if t.State == condition.Skipped {
 		return rows // so was all that it is made of
 	}
 	for i, part := range t.Parts {
@@ -139,13 +140,13 @@ func traceRows(s *screen, t *rules.Trace, first, further string) []row {
 	return rows
 }
 
-func traceValue(s *screen, t *rules.Trace) (string, func(string) string) {
+func traceValue(s *screen, t *condition.Trace) (string, func(string) string) {
 	switch {
-	case t.State == rules.Skipped:
+	case t.State == condition.Skipped:
 		return "(not looked at)", s.dim
 	case t.Error != "":
 		return "error: " + printable(t.Error), s.bad
-	case t.State == rules.Broken:
+	case t.State == condition.Broken:
 		return "error", s.bad
 	}
 	switch text := string(t.Value); text {

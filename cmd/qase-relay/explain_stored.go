@@ -12,6 +12,8 @@ import (
 	"qaserelay/relay/admin"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
+	"qaserelay/rules/event"
+	"qaserelay/rules/rulefile"
 )
 
 // explainStored shows what a relay recorded about an event.
@@ -56,11 +58,11 @@ func (f *explainFlags) storedGallery(ctx context.Context, c *console, stored *ad
 	if !f.preview && f.html == "" {
 		return nil, nil
 	}
-	ev, err := rules.ParseEvent(stored.Source, stored.Body, stored.ReceivedAt)
+	ev, err := event.ParseEvent(stored.Source, stored.Body, stored.ReceivedAt)
 	if err != nil {
 		return nil, fmt.Errorf("reading the stored event: %w", err)
 	}
-	var cfg *rules.Config
+	var cfg *rulefile.Config
 	if readable(f.rules) == nil {
 		if cfg, err = readRules(c, f.rules); err != nil {
 			return nil, err
@@ -171,7 +173,7 @@ func printToday(c *console, stored *admin.Event, f explainFlags) {
 		say(fmt.Sprintf("What %s makes of it today cannot be told: %v.", files, err))
 		return
 	}
-	ev, err := rules.ParseEvent(stored.Source, stored.Body, stored.ReceivedAt)
+	ev, err := event.ParseEvent(stored.Source, stored.Body, stored.ReceivedAt)
 	if err != nil {
 		say(fmt.Sprintf("The stored body cannot be read: %v.", err))
 		return

@@ -17,6 +17,10 @@ import (
 	"qaserelay/relay"
 	"qaserelay/rules"
 	"qaserelay/rules/catalog"
+	"qaserelay/rules/event"
+	"qaserelay/rules/lint"
+	"qaserelay/rules/rulefile"
+	"qaserelay/rules/yamldoc"
 )
 
 var updateMessages = flag.Bool("update-messages", false, "write the golden messages anew")
@@ -24,7 +28,7 @@ var updateMessages = flag.Bool("update-messages", false, "write the golden messa
 // TestEveryEventArrivesInEveryChannel shows how the example of each event arrives by default, in the words of each channel: the JSON
 // for Slack and Teams, the mail's headers and text, and the body for HTTP. Its HTML is kept by package notifiers.
 func TestEveryEventArrivesInEveryChannel(t *testing.T) {
-	config, problems := rules.Parse([]rules.File{{Name: "rules.yaml", Data: []byte(`
+	config, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(`
 sources: [{name: qase, secrets: [s]}]
 people: [{name: Ana López, email: ana@example.com, member_id: 40, slack: U024BE7LH}]
 notifiers:
@@ -33,7 +37,7 @@ notifiers:
   - {name: http, type: http, url: "http://127.0.0.1/"}
   - {name: teams, type: teams, webhook_url: "https://example.com/workflow"}
 rules: [{name: everything, when: "true", notify: [slack, email, http, teams]}]
-`)}}, rules.Options{Kinds: relay.Kinds(builtin.Builtin())})
+`)}}, rulefile.Options{Kinds: relay.Kinds(builtin.Builtin())})
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -55,10 +59,10 @@ rules: [{name: everything, when: "true", notify: [slack, email, http, teams]}]
 }
 
 // arrivals decides about an event and writes down what each notifier would send.
-func arrivals(t *testing.T, config *rules.Config, body []byte) []byte {
+func arrivals(t *testing.T, config *rulefile.Config, body []byte) []byte {
 	t.Helper()
 	at := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
-	ev, err := rules.ParseEvent("qase", body, at)
+	ev, err := event.ParseEvent("qase", body, at)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 	"qaserelay/notifiers"
 	"qaserelay/relay"
 	"qaserelay/relay/store"
-	"qaserelay/rules"
+	"qaserelay/rules/diag"
 )
 
 type notifyFlags struct {
@@ -111,8 +111,8 @@ func notify(ctx context.Context, c *console, name string, f notifyFlags) error {
 
 // aboutNotifier returns the problems on the lines where the notifier of this name is written. What was read from
 // standard input cannot be looked at again, so of that there are none.
-func aboutNotifier(problems rules.Problems, name string) rules.Problems {
-	return slices.DeleteFunc(problems, func(p rules.Problem) bool {
+func aboutNotifier(problems diag.Problems, name string) diag.Problems {
+	return slices.DeleteFunc(problems, func(p diag.Problem) bool {
 		var file struct{ Notifiers []yaml.Node }
 		data, err := os.ReadFile(p.File)
 		if err != nil || yaml.Unmarshal(data, &file) != nil {

@@ -16,6 +16,10 @@ import (
 	"qaserelay/relay"
 	"qaserelay/rules"
 	"qaserelay/rules/catalog"
+	"qaserelay/rules/event"
+	"qaserelay/rules/lint"
+	"qaserelay/rules/rulefile"
+	"qaserelay/rules/yamldoc"
 )
 
 var picturesInto = flag.String("pictures", "", "write the pictures of all events as pages into this directory")
@@ -107,12 +111,12 @@ func TestPicturesOnATerminal(t *testing.T) {
 // drawn decides about an event by everyNotifier and draws what is sent.
 func drawn(t *testing.T, s *screen, body []byte) *gallery {
 	t.Helper()
-	cfg, problems := rules.Parse([]rules.File{{Name: "rules.yaml", Data: []byte(everyNotifier)}}, rules.Options{Kinds: relay.Kinds(builtin.Builtin())})
+	cfg, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(everyNotifier)}}, rulefile.Options{Kinds: relay.Kinds(builtin.Builtin())})
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
 	}
 	at := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
-	ev, err := rules.ParseEvent("qase", body, at)
+	ev, err := event.ParseEvent("qase", body, at)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,14 +6,14 @@ import (
 	"strings"
 
 	"qaserelay/relay"
-	"qaserelay/rules"
+	"qaserelay/rules/diag"
 )
 
 // printProblems shows every problem with its place, the line at fault and what to do.
-func printProblems(s *screen, problems rules.Problems) {
+func printProblems(s *screen, problems diag.Problems) {
 	for _, p := range problems {
 		word := s.bad(string(p.Severity) + ":")
-		if p.Severity == rules.Warning {
+		if p.Severity == diag.Warning {
 			word = s.warn(string(p.Severity) + ":")
 		}
 		s.Printf("%s: %s %s\n", s.bold(printable(p.Place())), word, printable(p.Message))
@@ -27,7 +27,7 @@ func printProblems(s *screen, problems rules.Problems) {
 }
 
 // printExcerpt shows the line at fault with a caret under its column. Of a long line it shows the part around it.
-func printExcerpt(s *screen, p rules.Problem) {
+func printExcerpt(s *screen, p diag.Problem) {
 	const before = 60
 	line := []rune(printable(p.Source))
 	col := min(max(p.Col, 1), len(line)+1) - 1
@@ -69,7 +69,7 @@ func (r checkResult) verdict() string {
 }
 
 // faults counts what is wrong, in words.
-func faults(problems rules.Problems) string {
+func faults(problems diag.Problems) string {
 	errs, warnings := problems.Count()
 	var parts []string
 	if errs > 0 {
@@ -82,7 +82,7 @@ func faults(problems rules.Problems) string {
 }
 
 // printForGitHub writes the problems as workflow commands, which GitHub shows beside the lines.
-func printForGitHub(s *screen, problems rules.Problems) {
+func printForGitHub(s *screen, problems diag.Problems) {
 	for _, p := range problems {
 		message := p.Message
 		if p.Hint != "" {
@@ -121,8 +121,8 @@ func plural(n int, noun string) string {
 }
 
 // hasErrors reports whether the rules cannot be used.
-func hasErrors(problems rules.Problems) bool {
-	return slices.ContainsFunc(problems, func(p rules.Problem) bool { return p.Severity == rules.Error })
+func hasErrors(problems diag.Problems) bool {
+	return slices.ContainsFunc(problems, func(p diag.Problem) bool { return p.Severity == diag.Error })
 }
 
 // counts are how many there are of what rules files hold.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"qaserelay/rules"
+	"qaserelay/rules/template"
 )
 
 func readme(t *testing.T) string {
@@ -82,7 +82,7 @@ func TestTheReadmeNamesEachTemplateFunction(t *testing.T) {
 		listed = append(listed, name[1])
 	}
 	slices.Sort(listed)
-	if want := rules.TemplateFunctions(); !slices.Equal(listed, want) {
+	if want := template.TemplateFunctions(); !slices.Equal(listed, want) {
 		t.Errorf("got %v, want %v", listed, want)
 	}
 }

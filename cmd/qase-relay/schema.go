@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"qaserelay/rules"
+	"qaserelay/rules/rulefile"
 )
 
 func newSchema(c *console) *cobra.Command {
@@ -22,7 +22,7 @@ What the schema cannot know, such as names, conditions and templates, is found b
 		Example: `  qase-relay schema > rules.schema.json`,
 		Args:    argsBetween(0, 0, ""),
 		RunE: func(*cobra.Command, []string) error {
-			if _, err := c.out.Write(rules.JSONSchema()); err != nil {
+			if _, err := c.out.Write(rulefile.JSONSchema()); err != nil {
 				return fmt.Errorf("printing the schema: %w", err)
 			}
 			return nil

@@ -12,12 +12,14 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"gopkg.in/yaml.v3"
 
-	"qaserelay/rules"
+	"qaserelay/rules/lint"
+	"qaserelay/rules/rulefile"
+	"qaserelay/rules/yamldoc"
 )
 
 func rulesSchema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(rules.JSONSchema()))
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(rulefile.JSONSchema()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,8 +118,8 @@ func TestTheSchemaMarksSlips(t *testing.T) {
 		if againstSchema(t, schema, text) == nil {
 			t.Errorf("%s is not marked: %s", name, text)
 		}
-		t.Setenv(rules.SecretVariable, "s")
-		if cfg, _ := rules.Parse([]rules.File{{Name: "r.yaml", Data: []byte(text)}}, testOptions()); cfg != nil {
+		t.Setenv(rulefile.SecretVariable, "s")
+		if cfg, _ := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: []byte(text)}}, testOptions()); cfg != nil {
 			t.Errorf("%s is marked, but the relay takes it: %s", name, text)
 		}
 	}
@@ -125,7 +127,7 @@ func TestTheSchemaMarksSlips(t *testing.T) {
 
 func TestEachKeyIsDescribed(t *testing.T) {
 	var schema any
-	if err := json.Unmarshal(rules.JSONSchema(), &schema); err != nil {
+	if err := json.Unmarshal(rulefile.JSONSchema(), &schema); err != nil {
 		t.Fatal(err)
 	}
 	count := 0

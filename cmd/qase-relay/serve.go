@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"qaserelay/relay"
-	"qaserelay/rules"
+	"qaserelay/rules/diag"
 )
 
 type serveFlags struct {
@@ -93,7 +93,7 @@ func serve(ctx context.Context, c *console, f serveFlags) error {
 
 // tellProblems prints what is wrong with the rules as check does, or logs it where logs are JSON. It returns an error
 // if the rules cannot be used.
-func tellProblems(c *console, logger *slog.Logger, f serveFlags, problems rules.Problems) error {
+func tellProblems(c *console, logger *slog.Logger, f serveFlags, problems diag.Problems) error {
 	if f.logFormat == "json" {
 		for _, p := range problems {
 			logger.Log(context.Background(), slogLevel(p.Severity), "rules: "+p.Message, "place", p.Place(), "hint", p.Hint)
@@ -107,8 +107,8 @@ func tellProblems(c *console, logger *slog.Logger, f serveFlags, problems rules.
 	return hint(fmt.Errorf("the rules cannot be used: %s", faults(problems)), "mend %s and start again", onlyErrors(problems)[0].Place())
 }
 
-func slogLevel(s rules.Severity) slog.Level {
-	if s == rules.Error {
+func slogLevel(s diag.Severity) slog.Level {
+	if s == diag.Error {
 		return slog.LevelError
 	}
 	return slog.LevelWarn

@@ -20,6 +20,7 @@ import (
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/catalog"
+	"qaserelay/rules/event"
 )
 
 const (
@@ -99,7 +100,7 @@ func isKnownEvent(name string) bool {
 	return ok
 }
 
-func (s *service) accept(ctx context.Context, ev *rules.Event) (id string, duplicate bool, err error) {
+func (s *service) accept(ctx context.Context, ev *event.Event) (id string, duplicate bool, err error) {
 	r, err := s.engine.Accept(ctx, ev)
 	return r.ID.String(), r.Duplicate, err
 }

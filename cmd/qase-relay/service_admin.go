@@ -8,7 +8,7 @@ import (
 	"qaserelay/relay"
 	"qaserelay/relay/admin"
 	"qaserelay/relay/ingest"
-	"qaserelay/rules"
+	"qaserelay/rules/diag"
 )
 
 func newAdminServer(s *service, metrics *relay.Metrics) *http.Server {
@@ -53,6 +53,6 @@ func (s *service) status() admin.Status {
 	return st
 }
 
-func onlyErrors(problems rules.Problems) rules.Problems {
-	return slices.DeleteFunc(slices.Clone(problems), func(p rules.Problem) bool { return p.Severity != rules.Error })
+func onlyErrors(problems diag.Problems) diag.Problems {
+	return slices.DeleteFunc(slices.Clone(problems), func(p diag.Problem) bool { return p.Severity != diag.Error })
 }

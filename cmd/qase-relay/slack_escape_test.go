@@ -11,6 +11,10 @@ import (
 	"qaserelay/notifiers/builtin"
 	"qaserelay/relay"
 	"qaserelay/rules"
+	"qaserelay/rules/event"
+	"qaserelay/rules/lint"
+	"qaserelay/rules/rulefile"
+	"qaserelay/rules/yamldoc"
 )
 
 // hostileRules put a text of the event wherever a message of Slack can have one.
@@ -51,7 +55,7 @@ func FuzzAnEventIsTextInSlack(f *testing.F) {
 		"a\n> b", "`x` ```y```", `"}}],"type":"x"`, "*b* _i_ ~s~", "&lt;!here&gt;", "x\u2028<!here>", "a, @channel, qa", "[x](https://evil.example)", "<#C1>", "javascript:alert(1)", ""} {
 		f.Add(s)
 	}
-	config, problems := rules.Parse([]rules.File{{Name: "rules.yaml", Data: []byte(hostileRules)}}, rules.Options{Kinds: relay.Kinds(builtin.Builtin())})
+	config, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(hostileRules)}}, rulefile.Options{Kinds: relay.Kinds(builtin.Builtin())})
 	if err := problems.Err(); err != nil {
 		f.Fatal(err)
 	}
@@ -61,7 +65,7 @@ func FuzzAnEventIsTextInSlack(f *testing.F) {
 			t.Fatal(err)
 		}
 		at := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
-		ev, err := rules.ParseEvent("qase", payload, at)
+		ev, err := event.ParseEvent("qase", payload, at)
 		if err != nil {
 			t.Fatal(err)
 		}

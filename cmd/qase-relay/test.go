@@ -7,7 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"qaserelay/rules"
+	"qaserelay/rules/diag"
+	"qaserelay/rules/lint"
+	"qaserelay/rules/ruletest"
+	"qaserelay/rules/yamldoc"
 )
 
 type testFlags struct {
@@ -82,40 +85,40 @@ func test(c *console, args []string, f testFlags) error {
 
 // testReport is what came of a run of tests.
 type testReport struct {
-	OK       bool               `json:"ok"`
-	Passed   int                `json:"passed"`
-	Failed   int                `json:"failed"`
-	Tests    []rules.TestResult `json:"tests"`
-	Coverage testCoverage       `json:"coverage"`
-	Problems rules.Problems     `json:"problems"` // what keeps the files from being used
+	OK       bool                  `json:"ok"`
+	Passed   int                   `json:"passed"`
+	Failed   int                   `json:"failed"`
+	Tests    []ruletest.TestResult `json:"tests"`
+	Coverage testCoverage          `json:"coverage"`
+	Problems diag.Problems         `json:"problems"` // what keeps the files from being used
 
 	files string // their names
 	total int    // the tests there are, whatever was chosen
 }
 
 type testCoverage struct {
-	rules.Coverage
+	ruletest.Coverage
 	Percent float64 `json:"percent"`
 }
 
-func newTestReport(files []rules.File, filter *regexp.Regexp) *testReport {
-	r := &testReport{Tests: []rules.TestResult{}, Problems: rules.Problems{}}
+func newTestReport(files []yamldoc.File, filter *regexp.Regexp) *testReport {
+	r := &testReport{Tests: []ruletest.TestResult{}, Problems: diag.Problems{}}
 	r.Coverage.Missing = []string{}
 	var names []string
 	for _, f := range files {
 		names = append(names, f.Name)
 	}
 	r.files = strings.Join(names, ", ")
-	cfg, problems := rules.Parse(files, testOptions())
+	cfg, problems := lint.Parse(files, testOptions())
 	if cfg == nil {
 		for _, p := range problems {
-			if p.Severity == rules.Error {
+			if p.Severity == diag.Error {
 				r.Problems = append(r.Problems, p)
 			}
 		}
 		return r
 	}
-	r.total, r.Tests = len(cfg.Tests), cfg.RunTests(filter)
+	r.total, r.Tests = len(cfg.Tests), ruletest.RunTests(cfg, filter)
 	for _, t := range r.Tests {
 		if t.Passed {
 			r.Passed++
@@ -124,7 +127,7 @@ func newTestReport(files []rules.File, filter *regexp.Regexp) *testReport {
 		}
 	}
 	r.OK = r.Failed == 0
-	coverage := cfg.Coverage(r.Tests)
+	coverage := ruletest.Cover(cfg, r.Tests)
 	r.Coverage = testCoverage{coverage, coverage.Percent()}
 	return r
 }

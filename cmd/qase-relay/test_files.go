@@ -9,12 +9,14 @@ import (
 
 	"qaserelay/notifiers/builtin"
 	"qaserelay/relay"
-	"qaserelay/rules"
+	"qaserelay/rules/rulefile"
+	"qaserelay/rules/ruletest"
+	"qaserelay/rules/yamldoc"
 )
 
 // testOptions read rules as check does: nothing is sent, so secrets may be missing.
-func testOptions() rules.Options {
-	return rules.Options{
+func testOptions() rulefile.Options {
+	return rulefile.Options{
 		Kinds:      relay.Kinds(builtin.Builtin()),
 		LookupEnv:  os.LookupEnv,
 		ReadFile:   os.ReadFile,
@@ -24,7 +26,7 @@ func testOptions() rules.Options {
 }
 
 // testFiles reads the files that args name, and those that belong to them.
-func testFiles(args []string, stdin io.Reader) ([]rules.File, error) {
+func testFiles(args []string, stdin io.Reader) ([]yamldoc.File, error) {
 	t := &testFileReader{stdin: stdin, seen: map[string]bool{}}
 	if len(args) == 0 {
 		args = []string{defaultRules}
@@ -51,7 +53,7 @@ const testSuffix = "_test"
 type testFileReader struct {
 	stdin io.Reader
 	seen  map[string]bool
-	files []rules.File
+	files []yamldoc.File
 }
 
 // add reads what a name or pattern stands for. A file of tests that is alone brings the rules it is about.
@@ -96,7 +98,7 @@ func (t *testFileReader) bring(name, about string) error {
 	if err != nil {
 		return fmt.Errorf("reading tests: %w", err)
 	}
-	if !rules.IncludesNone(data) {
+	if !ruletest.IncludesNone(data) {
 		return nil
 	}
 	return t.read(about)
@@ -117,7 +119,7 @@ func (t *testFileReader) read(name string) error {
 	if err != nil {
 		return fmt.Errorf("reading rules: %w", err)
 	}
-	t.files = append(t.files, rules.File{Name: name, Data: data})
+	t.files = append(t.files, yamldoc.File{Name: name, Data: data})
 	return nil
 }
 

@@ -5,7 +5,7 @@ import (
 	"os"
 	"strings"
 
-	"qaserelay/rules"
+	"qaserelay/rules/ruletest"
 )
 
 // The parts of a JUnit report that continuous integration reads.
@@ -79,7 +79,7 @@ func (j *junitSuites) suite(file string) *junitSuite {
 	return &j.Suites[len(j.Suites)-1]
 }
 
-func junitFailure(t rules.TestResult) *junitFault {
+func junitFailure(t ruletest.TestResult) *junitFault {
 	var text strings.Builder
 	printTest(&screen{Writer: &text, columns: 100}, t)
 	var kinds []string

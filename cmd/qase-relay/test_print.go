@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"qaserelay/rules"
+	"qaserelay/rules/ruletest"
 )
 
 const firstTest = `tests:
@@ -47,7 +47,7 @@ func (c testCoverage) print(s *screen, least float64) {
 	}
 }
 
-func printTest(s *screen, t rules.TestResult) {
+func printTest(s *screen, t ruletest.TestResult) {
 	if t.Passed {
 		s.Printf("%s    %s\n", s.good("ok"), printable(t.Name))
 	} else {
@@ -61,26 +61,26 @@ func printTest(s *screen, t rules.TestResult) {
 	}
 }
 
-func printFailure(s *screen, f rules.TestFailure) {
+func printFailure(s *screen, f ruletest.TestFailure) {
 	switch f.Kind {
-	case rules.Missing:
+	case ruletest.Missing:
 		s.Printf("    %s: %s (expected in line %d)\n      %s\n", s.bad("missing"), printable(f.Expected), f.Line, printable(f.Reason))
 		if f.Condition != nil {
 			printTrace(deeper(s), f.Condition)
 		}
-	case rules.Different:
+	case ruletest.Different:
 		s.Printf("    %s: %s (expected in line %d)\n", s.bad("different"), printable(f.Expected), f.Line)
 		for _, d := range f.Fields {
 			printFieldDiff(s, d)
 		}
-	case rules.Unexpected:
+	case ruletest.Unexpected:
 		s.Printf("    %s: a message of %s\n", s.bad("unexpected"), printable(f.Got.Rule))
 		printMessage(deeper(s), *f.Got)
 	}
 }
 
 // printFieldDiff shows what a field has to be and what it is; where several lines are compared, those that differ.
-func printFieldDiff(s *screen, d rules.FieldDiff) {
+func printFieldDiff(s *screen, d ruletest.FieldDiff) {
 	s.Printf("      %s\n", s.bold(printable(d.Field)))
 	if d.Exact != nil && strings.Contains(*d.Exact+d.Got, "\n") {
 		for _, line := range lineDiff(*d.Exact, d.Got) {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"qaserelay/rules"
+	"qaserelay/rules/ruletest"
+	"qaserelay/rules/yamldoc"
 )
 
 func TestTheRulesThatComeWithItAreTestedWhole(t *testing.T) {
@@ -42,16 +44,16 @@ func TestTheRulesThatComeWithItAreTestedWhole(t *testing.T) {
 func TestTheFirstTestThatIsShownIsOne(t *testing.T) {
 	text := "sources: [{name: qase, secrets: [s]}]\nnotifiers: [{name: qa-slack, type: slack, token: xoxb-1, channel: c}]\n" +
 		"rules: [{name: failed-run, when: 'payload.failed > 0', notify: [qa-slack]}]\n" + firstTest
-	if r := newTestReport([]rules.File{{Name: "r.yaml", Data: []byte(text)}}, nil); r.Passed != 1 || !r.OK {
+	if r := newTestReport([]yamldoc.File{{Name: "r.yaml", Data: []byte(text)}}, nil); r.Passed != 1 || !r.OK {
 		t.Errorf("got %+v", r)
 	}
 }
 
 func TestReportsAreXMLWhateverTheNames(t *testing.T) {
 	odd := "a \x00 <b> & \"c\" ]]> \u202e \xff\n"
-	r := &testReport{Failed: 1, Tests: []rules.TestResult{{Name: odd, File: odd, Failures: []rules.TestFailure{
-		{Kind: rules.Unexpected, Got: &rules.Notification{Rule: odd, Notifier: odd, Title: odd, Body: odd}},
-		{Kind: rules.Missing, Expected: odd, Reason: odd},
+	r := &testReport{Failed: 1, Tests: []ruletest.TestResult{{Name: odd, File: odd, Failures: []ruletest.TestFailure{
+		{Kind: ruletest.Unexpected, Got: &rules.Notification{Rule: odd, Notifier: odd, Title: odd, Body: odd}},
+		{Kind: ruletest.Missing, Expected: odd, Reason: odd},
 	}}}}
 	name := filepath.Join(t.TempDir(), "report.xml")
 	if err := r.writeJUnit(name); err != nil {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"qaserelay/rules"
+	"qaserelay/rules/value"
 )
 
 // stamp is how an exact time is written.
@@ -21,7 +21,7 @@ func moment(flag, text string, now time.Time) (time.Time, error) {
 	if day, err := time.ParseInLocation(time.DateOnly, text, now.Location()); err == nil {
 		return day, nil
 	}
-	if ago, err := rules.ParseDuration(text); err == nil {
+	if ago, err := value.ParseDuration(text); err == nil {
 		return now.Add(-ago), nil
 	}
 	return time.Time{}, hint(fmt.Errorf("--%s %q is no time", flag, text), "how long ago, such as 2h or 7d, a day, 2026-01-31, or a moment, 2026-01-31T09:00:00Z")

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"qaserelay/rules"
+	"qaserelay/rules/diag"
 )
 
 func TestValuesAreTakenAsAPersonMeansThem(t *testing.T) {
@@ -73,14 +73,14 @@ func TestCopiesOfAnEventDiffer(t *testing.T) {
 
 func TestWorkflowCommandsAreEscaped(t *testing.T) {
 	var out strings.Builder
-	printForGitHub(&screen{Writer: &out}, rules.Problems{{File: "a,b:c.yaml", Line: 3, Severity: rules.Warning, Message: "100%\r\nsure", Hint: "no"}})
+	printForGitHub(&screen{Writer: &out}, diag.Problems{{File: "a,b:c.yaml", Line: 3, Severity: diag.Warning, Message: "100%\r\nsure", Hint: "no"}})
 	if want := "::warning file=a%2Cb%3Ac.yaml,line=3,title=qase-relay::100%25%0D%0Asure%0Ano\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }
 
 func TestTheCaretStandsUnderItsColumn(t *testing.T) {
-	for name, p := range map[string]rules.Problem{
+	for name, p := range map[string]diag.Problem{
 		"plain":       {Line: 1, Col: 3, Source: "ab!c"},
 		"after a tab": {Line: 1, Col: 3, Source: "\ta!"},
 		"wide":        {Line: 1, Col: 3, Source: "日本!"},

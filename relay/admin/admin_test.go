@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
-	"qaserelay/rules"
+	"qaserelay/rules/diag"
 )
 
 func TestEveryAddressAnswers(t *testing.T) {
@@ -196,7 +196,7 @@ func TestReload(t *testing.T) {
 	if status, text, _ := d.call(t, "POST", "/-/reload"); status != 200 || d.reloads != 1 {
 		t.Errorf("good rules: %d %s", status, text)
 	}
-	d.reload = rules.Problems{{File: "rules.yaml", Line: 14, Col: 9, Severity: rules.Error, Message: `no event "run.complete"`}}
+	d.reload = diag.Problems{{File: "rules.yaml", Line: 14, Col: 9, Severity: diag.Error, Message: `no event "run.complete"`}}
 	status, _, answer := d.call(t, "POST", "/-/reload")
 	if problems, _ := answer["problems"].([]any); status != 422 || len(problems) != 1 || !strings.Contains(fmt.Sprint(answer["error"]), "rules.yaml:14:9") {
 		t.Errorf("bad rules: %d %v", status, answer)

@@ -7,7 +7,7 @@ import (
 	"net/http"
 
 	"qaserelay/relay/store"
-	"qaserelay/rules"
+	"qaserelay/rules/diag"
 )
 
 func (s *server) status(w http.ResponseWriter, _ *http.Request) {
@@ -17,14 +17,14 @@ func (s *server) status(w http.ResponseWriter, _ *http.Request) {
 // reload answers 422 with everything that is wrong with the rules, if they are.
 func (s *server) reload(w http.ResponseWriter, _ *http.Request) {
 	err := s.Reload()
-	var problems rules.Problems
+	var problems diag.Problems
 	switch {
 	case err == nil:
 		writeJSON(w, http.StatusOK, map[string]string{"status": "reloaded"})
 	case errors.As(err, &problems):
 		writeJSON(w, http.StatusUnprocessableEntity, struct {
-			Error    string         `json:"error"`
-			Problems rules.Problems `json:"problems"`
+			Error    string        `json:"error"`
+			Problems diag.Problems `json:"problems"`
 		}{"the rules were not loaded, the old ones stay in force: " + err.Error(), problems})
 	default:
 		writeError(w, http.StatusInternalServerError, "the rules were not loaded: "+err.Error())

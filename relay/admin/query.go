@@ -13,7 +13,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"qaserelay/relay/store"
-	"qaserelay/rules"
+	"qaserelay/rules/value"
 )
 
 // maxLimit is how long a page may be.
@@ -103,7 +103,7 @@ func moment(name, text string) (time.Time, error) {
 	if err == nil || text == "" {
 		return t, nil
 	}
-	ago, err := rules.ParseDuration(text)
+	ago, err := value.ParseDuration(text)
 	if err != nil {
 		return t, fmt.Errorf("%s: want a time such as 2026-01-02T15:04:05Z, or how long ago, such as 24h or 7d, not %q", name, text)
 	}

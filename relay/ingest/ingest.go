@@ -15,13 +15,14 @@ import (
 
 	"qaserelay/relay"
 	"qaserelay/rules"
+	"qaserelay/rules/event"
 )
 
 // Options are what the door works with. Accept and Sources are needed.
 type Options struct {
 	// Accept returns when the event is on disk. An error means that the sender has to try again; it is logged and not
 	// shown to the sender.
-	Accept func(ctx context.Context, ev *rules.Event) (id string, duplicate bool, err error)
+	Accept func(ctx context.Context, ev *event.Event) (id string, duplicate bool, err error)
 	// Sources returns the sources in force.
 	Sources func() []rules.Source
 	// Ready returns nil if events are taken now; nil means always. The error is not shown.
@@ -105,7 +106,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (id string, dupli
 	if refused != nil {
 		return "", false, refused
 	}
-	ev, err := rules.ParseEvent(source.Name, body, time.Now())
+	ev, err := event.ParseEvent(source.Name, body, time.Now())
 	if err != nil {
 		return "", false, &refusal{status: http.StatusBadRequest, kind: "bad event", public: err.Error()}
 	}

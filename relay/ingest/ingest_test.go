@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"qaserelay/rules"
+	"qaserelay/rules/event"
 )
 
 const goodBody = `{"event_name":"run.completed","timestamp":1700000000,"payload":{"id":7},"team_member_id":1,"project_code":"WEB"}`
@@ -23,7 +24,7 @@ const goodBody = `{"event_name":"run.completed","timestamp":1700000000,"payload"
 // door is a running public server, and what it did.
 type door struct {
 	url    string
-	events []*rules.Event
+	events []*event.Event
 	logs   *bytes.Buffer
 	seen   []int
 }
@@ -38,7 +39,7 @@ func open(t *testing.T, adjust ...func(*Options)) *door {
 		{Name: "none"},
 	}
 	o := Options{
-		Accept: func(_ context.Context, ev *rules.Event) (string, bool, error) {
+		Accept: func(_ context.Context, ev *event.Event) (string, bool, error) {
 			d.events = append(d.events, ev)
 			return "01f3k9q2m0g00", false, nil
 		},
@@ -176,7 +177,7 @@ func TestTheAnswerNamesTheEvent(t *testing.T) {
 		t.Errorf("accepted %+v", ev)
 	}
 	d = open(t, func(o *Options) {
-		o.Accept = func(context.Context, *rules.Event) (string, bool, error) { return "01f3k9q2m0g00", true, nil }
+		o.Accept = func(context.Context, *event.Event) (string, bool, error) { return "01f3k9q2m0g00", true, nil }
 	})
 	resp, answer := d.do(t, request{method: "POST", path: "/webhooks/qase", secret: "new", body: goodBody})
 	if resp.StatusCode != 202 || len(answer) != 2 || answer["duplicate"] != true || answer["event_id"] != "01f3k9q2m0g00" {
@@ -199,7 +200,7 @@ func TestAStoreThatFailsIsTheOperatorsBusiness(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := open(t, func(o *Options) {
-				o.Accept = func(context.Context, *rules.Event) (string, bool, error) { return "", false, accept() }
+				o.Accept = func(context.Context, *event.Event) (string, bool, error) { return "", false, accept() }
 				o.Ready = func(context.Context) error { return errors.New("open /var/lib/secret-place") }
 			})
 			resp, answer := d.do(t, request{method: "POST", path: "/webhooks/qase", secret: "new", body: goodBody})

@@ -1,0 +1,2 @@
+// Package condition compiles, matches and explains conditions.
+package condition

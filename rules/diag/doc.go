@@ -1,0 +1,2 @@
+// Package diag holds problems, their places and their severity.
+package diag

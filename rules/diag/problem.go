@@ -1,0 +1,92 @@
+package diag
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Severity says how bad a problem is.
+type Severity string
+
+// The severities. A file with errors cannot be used; warnings are advice.
+const (
+	Error   Severity = "error"
+	Warning Severity = "warning"
+)
+
+// Problem is one thing wrong with a rules file, and where.
+type Problem struct {
+	File     string   `json:"file"`
+	Line     int      `json:"line,omitempty"`   // from 1; 0 when the whole file is meant
+	Col      int      `json:"column,omitempty"` // from 1, in characters
+	Severity Severity `json:"severity"`
+	Message  string   `json:"message"`
+	Hint     string   `json:"hint,omitempty"`   // what to do next
+	Source   string   `json:"source,omitempty"` // the line at fault
+}
+
+// Error returns FILE:LINE:COL: SEVERITY: MESSAGE (HINT).
+func (p Problem) Error() string {
+	s := fmt.Sprintf("%s: %s: %s", p.Place(), p.Severity, p.Message)
+	if p.Hint != "" {
+		s += " (" + p.Hint + ")"
+	}
+	return s
+}
+
+// Place returns FILE:LINE:COL, without the parts that are not known.
+func (p Problem) Place() string {
+	switch {
+	case p.Line == 0:
+		return p.File
+	case p.Col == 0:
+		return fmt.Sprintf("%s:%d", p.File, p.Line)
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col)
+}
+
+// Problems is everything wrong with a set of rules files, by file and place.
+type Problems []Problem
+
+// Error returns all problems, a line each.
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Count returns how many errors and warnings there are.
+func (ps Problems) Count() (errors, warnings int) {
+	for _, p := range ps {
+		if p.Severity == Error {
+			errors++
+		} else {
+			warnings++
+		}
+	}
+	return errors, warnings
+}
+
+// Err returns the errors among the problems as one error, or nil if there are only warnings.
+func (ps Problems) Err() error {
+	var errs Problems
+	for _, p := range ps {
+		if p.Severity == Error {
+			errs = append(errs, p)
+		}
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return errs
+}
+
+func (ps Problems) Sort() {
+	slices.SortStableFunc(ps, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
+	})
+}

@@ -1,0 +1,2 @@
+// Package event reads what Qase sends.
+package event

@@ -1,0 +1,2 @@
+// Package lint checks a rules file against the catalogue.
+package lint

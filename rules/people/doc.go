@@ -1,0 +1,2 @@
+// Package people finds people in the directory.
+package people

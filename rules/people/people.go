@@ -1,0 +1,133 @@
+package people
+
+import (
+	"strings"
+
+	"qaserelay/rules/event"
+	"qaserelay/rules/value"
+)
+
+// Person is someone in the people directory.
+type Person struct {
+	Name     string
+	Email    string
+	MemberID int    // team_member_id in events; 0 is nobody
+	Slack    string // member id, such as U024BE7LH
+	Team     string
+}
+
+// People is the directory. It is not changed after it was made.
+type People struct {
+	byEmail  map[string]*Person // in lower case
+	ByMember map[int]*Person
+	ByName   map[string]*Person   // in lower case
+	byTeam   map[string][]*Person // in lower case
+	bySlack  map[string]bool
+}
+
+func NewPeople(all []Person) *People {
+	p := &People{map[string]*Person{}, map[int]*Person{}, map[string]*Person{}, map[string][]*Person{}, map[string]bool{}}
+	for i := range all {
+		one := &all[i]
+		p.byEmail[strings.ToLower(one.Email)] = one
+		p.ByMember[one.MemberID] = one
+		p.ByName[strings.ToLower(one.Name)] = one
+		p.ByName[strings.ToLower(callName(one.Name))] = one
+		p.byTeam[strings.ToLower(one.Team)] = append(p.byTeam[strings.ToLower(one.Team)], one)
+		p.bySlack[one.Slack] = one.Slack != ""
+	}
+	delete(p.byEmail, "")
+	delete(p.ByMember, 0)
+	delete(p.ByName, "")
+	delete(p.byTeam, "")
+	return p
+}
+
+// find looks somebody up by a user object of an event, an e-mail address, a member id or a name. It returns nil for
+// those who are not in the directory.
+func (p *People) find(v any) *Person {
+	switch v := v.(type) {
+	case int:
+		return p.ByMember[v]
+	case string:
+		if one := p.byEmail[strings.ToLower(v)]; one != nil {
+			return one
+		}
+		return p.ByName[strings.ToLower(v)]
+	case map[string]any:
+		for _, key := range []string{"email", "member_id", "name"} {
+			if one := p.find(v[key]); one != nil {
+				return one
+			}
+		}
+	}
+	return nil
+}
+
+// NameOf returns the name of somebody as the directory knows it, or else as the event does.
+func (p *People) NameOf(v any) string {
+	if one := p.find(v); one != nil && one.Name != "" {
+		return one.Name
+	}
+	user, isObject := v.(map[string]any)
+	if !isObject {
+		return value.PlainText(v)
+	}
+	if name := value.PlainText(user["name"]); name != "" {
+		return name
+	}
+	return value.PlainText(user["email"])
+}
+
+// Actor describes who caused ev: the member of the directory, else the event's own user object, else the member that
+// was found out elsewhere, else what little is known. The fields are name, email, member_id, slack, team and automation.
+func (p *People) Actor(ev *event.Event, member map[string]any) map[string]any {
+	actor := map[string]any{"member_id": ev.MemberID, "automation": false}
+	user := eventUser(ev)
+	if user == nil {
+		user = member
+	}
+	for _, key := range []string{"name", "email"} {
+		if text, _ := user[key].(string); text != "" {
+			actor[key] = text
+		}
+	}
+	one := p.ByMember[ev.MemberID]
+	if one == nil && user != nil {
+		one = p.find(user)
+	}
+	if one != nil {
+		for key, text := range map[string]string{"name": one.Name, "email": one.Email, "slack": one.Slack, "team": one.Team} {
+			if text != "" {
+				actor[key] = text
+			}
+		}
+	}
+	if actor["name"] == nil {
+		actor["name"] = nameOfUnknown(ev, actor["email"])
+	}
+	actor["automation"] = ev.MemberKnown && ev.MemberID == 0 && user == nil
+	return actor
+}
+
+func nameOfUnknown(ev *event.Event, email any) string {
+	switch {
+	case email != nil:
+		return value.PlainText(email)
+	case !ev.MemberKnown:
+		return "somebody"
+	case ev.MemberID == 0:
+		return "automation"
+	}
+	return "member " + value.PlainText(ev.MemberID)
+}
+
+// eventUser returns the user object of an event that says who acted: created_by, updated_by, merged_by and so on.
+func eventUser(ev *event.Event) map[string]any {
+	for _, key := range []string{"updated_by", "created_by", "commented_by", "merged_by", "declined_by", "deleted_by", "resolved_by", "reopened_by"} {
+		if user, ok := ev.Payload[key].(map[string]any); ok {
+			return user
+		}
+	}
+	return nil
+}

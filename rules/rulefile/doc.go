@@ -1,0 +1,2 @@
+// Package rulefile reads the rules file.
+package rulefile

@@ -1,0 +1,255 @@
+package rulefile_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/builtin"
+	"qaserelay/rules/rulefile"
+	"qaserelay/rules/value"
+	"qaserelay/rules/yamldoc"
+)
+
+// TestTheJSONSchemaIsFresh makes the schema from the types that files are decoded into and the words of jsonschema_words_test.go,
+// and compares it with rules.schema.json, which -update writes.
+func TestTheJSONSchemaIsFresh(t *testing.T) {
+	g := &schemaMaker{t: t, words: schemaWords(), docs: notifierDocs(t), used: map[string]bool{}}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(g.file()); err != nil {
+		t.Fatal(err)
+	}
+	for key := range g.words {
+		if !g.used[key] {
+			t.Errorf("jsonschema_words_test.go describes %s, which no rules file can hold", key)
+		}
+	}
+	Golden(t, "rules.schema.json", out.String())
+}
+
+// js is a part of a JSON Schema.
+type js map[string]any
+
+// schemaMaker makes JSON Schema from types. Keys of the rules are named by their path, such as rules[].when, those of notifiers by
+// their package and struct, such as email.emailConfig.host.
+type schemaMaker struct {
+	t     *testing.T
+	words map[string]word
+	docs  map[string]string // comments of the fields of notifiers' structs
+	used  map[string]bool   // words that were needed
+	kinds []notifiers.Kind
+}
+
+func (g *schemaMaker) file() js {
+	g.kinds = builtin.Builtin()
+	top := g.object(reflect.TypeFor[rulefile.FileSpec](), "")
+	top["$schema"] = "http://json-schema.org/draft-07/schema#"
+	top["title"] = "Rules of qase-relay"
+	top["definitions"] = js{
+		"matcher": js{"anyOf": []js{text7(), {"type": "array", "items": text7()}, {
+			"type": "object", "additionalProperties": false,
+			"properties": js{
+				"contains": describe7(listOf(text7()), "Text that has to be in it; of a list, each."),
+				"matches":  describe7(listOf(text7()), "Regular expression that has to match a part of it; of a list, each."),
+			},
+		}}},
+	}
+	return top
+}
+
+// object makes the schema of a struct by its yaml tags.
+func (g *schemaMaker) object(t reflect.Type, path string) js {
+	if strings.Contains(t.PkgPath(), "/notifiers") {
+		path = structPath(t.PkgPath(), t.Name())
+	}
+	g.used[path] = true
+	properties := js{}
+	for _, f := range reflect.VisibleFields(t) {
+		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if key == "" || key == "-" {
+			continue
+		}
+		at := strings.TrimPrefix(path+"."+key, ".")
+		about := g.about(at)
+		properties[key] = describe7(g.key(f.Type, at), about)
+		if f.Tag.Get("secret") == "true" {
+			properties[key+"_file"] = describe7(text7(), "File that holds "+key+", in its place; relative to the folder the relay is started in.")
+		}
+	}
+	out := js{"type": "object", "additionalProperties": false, "properties": properties}
+	if w := g.words[path]; len(w.required) > 0 {
+		out["required"] = w.required
+	}
+	return out
+}
+
+// about returns the description of a key, which every key needs.
+func (g *schemaMaker) about(path string) string {
+	if w, ok := g.words[path]; ok {
+		g.used[path] = true
+		return w.about
+	}
+	if doc, ok := g.docs[path]; ok {
+		return doc
+	}
+	g.t.Errorf("the key %s has no description: write one in jsonschema_words_test.go (or, for notifiers, a comment at its field), then go test ./rules -run %s -update",
+		path, g.t.Name())
+	return ""
+}
+
+// key makes the schema of the value of one key.
+func (g *schemaMaker) key(t reflect.Type, path string) js {
+	switch path {
+	case "notifiers":
+		return js{"type": "array", "items": g.notifier()}
+	case "rules[].notify":
+		return listOf(js{"anyOf": []js{{"type": "string", "description": "Name of a notifier."}, g.target()}})
+	case "tests[].payload", "tests[].given[].payload":
+		return js{"type": "object"}
+	case "tests[].expect":
+		return js{"type": "array", "items": g.expectation()}
+	}
+	if values := g.words[path].values; len(values) > 0 {
+		return js{"anyOf": []js{{"enum": values}, variable7()}}
+	}
+	return g.value(t, path)
+}
+
+func (g *schemaMaker) value(t reflect.Type, path string) js {
+	switch {
+	case t == reflect.TypeFor[value.Amount]():
+		return js{"type": []string{"integer", "string"}, "minimum": 0, "pattern": `^[+]?[0-9]+$|\$\{`}
+	case yamldoc.TakesText(t):
+		return text7()
+	case t == reflect.TypeFor[time.Duration]():
+		return js{"type": []string{"string", "integer"}, "minimum": 0, "maximum": 0, "pattern": `^(0|([0-9]+(\.[0-9]*)?(ms|s|m|h|d|w))+)$|\$\{`}
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return g.value(t.Elem(), path)
+	case reflect.Struct:
+		return g.object(t, path)
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Struct && !yamldoc.TakesText(t.Elem()) {
+			return js{"type": "array", "items": g.value(t.Elem(), path+"[]")}
+		}
+		return listOf(g.value(t.Elem(), path+"[]"))
+	case reflect.Map:
+		return js{"type": "object", "additionalProperties": g.value(t.Elem(), path+".*")}
+	case reflect.Bool:
+		return js{"type": []string{"boolean", "string"}, "pattern": `^(true|false)$|\$\{`}
+	case reflect.Int, reflect.Int64:
+		return js{"type": []string{"integer", "string"}, "pattern": `^[+-]?[0-9]+$|\$\{`}
+	case reflect.Float64:
+		return js{"type": []string{"number", "string"}, "pattern": `^[+-]?[0-9.]+$|\$\{`}
+	case reflect.String:
+		return text7()
+	case reflect.Interface:
+		return js{}
+	}
+	g.t.Errorf("%s: no schema for the type %v: teach it to jsonschema_test.go", path, t)
+	return js{}
+}
+
+// notifier is an object whose type decides which other keys it may have.
+func (g *schemaMaker) notifier() js {
+	common := g.object(reflect.TypeFor[rulefile.NotifierSpec](), "notifiers[]")["properties"].(js)
+	var types []string
+	var branches []js
+	for _, k := range g.kinds {
+		types = append(types, k.Type)
+		config := reflect.TypeOf(k.Config()).Elem()
+		all := maps.Clone(common)
+		maps.Copy(all, g.object(reflect.TypeOf(k.Options), "")["properties"].(js))
+		maps.Copy(all, g.object(config, "")["properties"].(js))
+		all["type"] = describe7(js{"const": k.Type}, k.Summary)
+		branches = append(branches, js{
+			"if":   js{"properties": js{"type": js{"const": k.Type}}, "required": []string{"type"}},
+			"then": js{"properties": all, "additionalProperties": false},
+		})
+	}
+	common["type"] = describe7(js{"enum": types}, g.about("notifiers[].type"))
+	return js{"type": "object", "required": g.words["notifiers[]"].required, "properties": common, "allOf": branches}
+}
+
+// target is an entry of notify with message options. Which of them there are depends on the notifier that is named.
+func (g *schemaMaker) target() js {
+	properties := g.options(func(t reflect.Type, path string) js { return g.key(t, path) })
+	properties["notifier"] = describe7(text7(), "Name of a notifier.")
+	properties["fallback"] = describe7(listOf(text7()), "Notifiers that the message goes to when it dies, one after another; [] for none. Default: those of the notifier.")
+	return js{"type": "object", "additionalProperties": false, "required": []string{"notifier"}, "properties": properties}
+}
+
+// expectation is what a test says of one message.
+func (g *schemaMaker) expectation() js {
+	matcher := js{"allOf": []js{{"$ref": "#/definitions/matcher"}}}
+	properties := g.options(func(t reflect.Type, _ string) js {
+		switch t.Kind() {
+		case reflect.Interface:
+			return js{}
+		case reflect.Map:
+			return js{"anyOf": []js{{"type": "object", "additionalProperties": matcher}, matcher}}
+		}
+		return maps.Clone(matcher)
+	})
+	for _, field := range rulefile.MessageFields() {
+		properties[field] = describe7(maps.Clone(matcher), "The "+field+" of the message: a text to the letter, or {contains: …} or {matches: …}.")
+	}
+	properties["fallback"] = describe7(js{"$ref": "#/definitions/matcher"}, "Notifiers that the message goes to when it dies.")
+	properties["rule"] = describe7(text7(), "Rule that makes the message; any, if it is not given.")
+	properties["notifier"] = describe7(text7(), "Notifier that it goes to; any, if it is not given.")
+	return js{"type": "object", "additionalProperties": false, "properties": properties,
+		"patternProperties": js{`^[a-z_]+\..+$`: js{"$ref": "#/definitions/matcher"}}}
+}
+
+// options makes the message options of all types of notifiers.
+func (g *schemaMaker) options(value func(t reflect.Type, path string) js) js {
+	abouts, values := map[string][]string{}, map[string][]js{}
+	for _, k := range g.kinds {
+		options := reflect.TypeOf(k.Options)
+		for _, f := range reflect.VisibleFields(options) {
+			key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+			if key == "" || key == "-" {
+				continue
+			}
+			path := structPath(options.PkgPath(), options.Name()) + "." + key
+			abouts[key] = append(abouts[key], k.Type+": "+g.about(path))
+			if one := value(f.Type, path); !slices.ContainsFunc(values[key], func(v js) bool { return reflect.DeepEqual(v, one) }) {
+				values[key] = append(values[key], one)
+			}
+		}
+	}
+	properties := js{}
+	for key, all := range values {
+		one := all[0]
+		if len(all) > 1 {
+			one = js{"anyOf": all}
+		}
+		properties[key] = describe7(one, strings.Join(abouts[key], "\n"))
+	}
+	return properties
+}
+
+// text7 is a text: YAML's numbers, true and false are taken as they are written.
+func text7() js { return js{"type": []string{"string", "number", "boolean"}} }
+
+// variable7 is what stands in the place of a fixed value when an environment variable holds it.
+func variable7() js { return js{"type": "string", "pattern": `\$\{`} }
+
+// listOf is a list, or one value in the place of a list of one.
+func listOf(item js) js { return js{"anyOf": []js{{"type": "array", "items": item}, item}} }
+
+func describe7(s js, about string) js {
+	s = maps.Clone(s)
+	s["description"] = about
+	return s
+}

@@ -1,0 +1,159 @@
+package rulefile_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"qaserelay/rules"
+)
+
+// word is what the JSON Schema says of a key beside its type.
+type word struct {
+	about    string
+	values   []string // the only ones there are
+	required []string // for objects: the keys that it must have
+}
+
+// schemaWords describes each key of a rules file by its path. Keys of notifiers are described by the comments at their fields.
+func schemaWords() map[string]word {
+	levels := []string{rules.LevelInfo, rules.LevelSuccess, rules.LevelWarning, rules.LevelError}
+	words := map[string]word{
+		"email.emailConfig.tls": {about: "How the connection is encrypted. Default: starttls.", values: []string{"starttls", "implicit", "none"}},
+		"email.emailConfig.auth": {about: "How to log in. Default: auto, the safest way that the server offers.", values: []string{
+			"auto", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256", "scram-sha-1-plus", "scram-sha-256-plus", "xoauth2", "none"}},
+
+		"rules[].level":     {about: "How bad it is. Default: by the event, so that a failed run is an error.", values: levels},
+		"notifiers[]":       {required: []string{"name", "type"}},
+		"sources[]":         {required: []string{"name"}},
+		"rules[]":           {required: []string{"name", "when"}},
+		"tests[]":           {required: []string{"name", "event", "expect"}},
+		"tests[].given[]":   {required: []string{"event"}},
+		"notifiers[].retry": {about: "How often it tries again. Default: first after 5s, then with growing waits of at most 1h, for 24h in all."},
+	}
+	for path, about := range map[string]string{
+		"include":   "More files, as paths or patterns relative to this file.",
+		"settings":  "General settings.",
+		"sources":   "Addresses that Qase posts to: POST /webhooks/NAME. Without it there is one named qase, whose secret is $QASE_WEBHOOK_SECRET.",
+		"people":    "Who stands behind an e-mail address or a member id of Qase, and how Slack calls them.",
+		"notifiers": "Ways out.",
+		"templates": "Parts that messages share: {{ template \"NAME\" . }}.",
+		"rules":     "Each event meets each rule, in this order.",
+		"tests":     "What the rules have to do, run by: qase-relay test.",
+
+		"settings.qase_url":           "Where links in messages lead. Default: https://app.qase.io.",
+		"settings.timezone":           "Time zone of dates in messages, such as Europe/Berlin. Default: UTC.",
+		"settings.retention":          "For how long data is kept.",
+		"settings.retention.events":   "Events, with all that belongs to them. Default: 30d.",
+		"settings.retention.dead":     "Events with deliveries that failed for good. Default: 90d.",
+		"settings.retention.entities": "What is remembered of a run, a defect and so on to which nothing happens. Default: 90d.",
+
+		"settings.order_wait":         "How long a delivery waits at most for an earlier one of the same run, defect and so on, before it passes it. Default: 1h.",
+		"settings.backlog":            "How much may be unfinished. At a limit, Qase is told to come again. 0 is no limit.",
+		"settings.backlog.deliveries": "Deliveries that wait or are on their way. Default: 1000000.",
+		"settings.backlog.bytes":      "Size of their messages, such as 500MB. Default: 10GiB.",
+		"settings.min_free_disk":      "Free space that the file system of a SQLite store needs for events to be taken, such as 1GiB; 0 takes them always. Default: 64MiB.",
+
+		"sources[].name":       "Last part of the address: POST /webhooks/NAME.",
+		"sources[].secrets":    "Secrets given to the webhook in Qase; any one of them is accepted.",
+		"sources[].projects":   "Codes of the projects that are accepted. Default: all.",
+		"sources[].allow_from": "Addresses or networks that may post. Default: all.",
+		"sources[].api_token":  "Token for the Qase API, which is asked for what events do not say.",
+		"sources[].api_url":    "Base of the Qase API.",
+
+		"people[].name":      "Name to show.",
+		"people[].email":     "E-mail address in Qase.",
+		"people[].member_id": "team_member_id in events.",
+		"people[].slack":     "Member id in Slack, such as U024BE7LH.",
+		"people[].team":      "Team, for conditions (actor.team), and for mention: and dm:, which call all of it by this name.",
+
+		"notifiers[].name":          "Name by which rules call it.",
+		"notifiers[].type":          "What it is. The type decides which other keys there are.",
+		"notifiers[].fallback":      "Notifiers that its messages go to when they die, one after another, unless a rule says otherwise.",
+		"notifiers[].concurrency":   "How many messages may be on their way at once, from 1 to 64. Default: 16 for http, 8 for slack, 4 for email, telegram and pagerduty, 2 for others.",
+		"notifiers[].rate":          "How many messages may go out in a second, a minute or an hour: 1/s, 60/m, 500/h. For slack and telegram that is for each channel. Default: what the service takes, such as 1/s for slack; http and email have no limit.",
+		"notifiers[].burst":         "How many messages of the rate may go out at once. Default: 1, and without rate what the service takes.",
+		"notifiers[].retry.initial": "Longest wait before the second attempt. Default: 5s.",
+		"notifiers[].retry.max":     "Longest wait between two attempts. Default: 1h.",
+		"notifiers[].retry.for":     "Gives up so long after the first attempt. Default: 24h.",
+
+		"rules[].name":        "Name of the rule, which no other has.",
+		"rules[].description": "What it is for.",
+		"rules[].enabled":     "false keeps the rule, but switches it off.",
+		"rules[].when":        "Condition: an expression that is true for the events to tell about, such as event_name == \"run.completed\" && payload.failed > 0.",
+		"rules[].title":       "Template of the title: one line of plain text. Default: a good one for the event.",
+		"rules[].body":        "Template of the body, in Markdown. Default: a good one for the event.",
+		"rules[].notify":      "Notifiers to tell, by name or with options for this message.",
+		"rules[].stop":        "true keeps later rules from seeing an event that this one matched.",
+
+		"tests[].name":   "What it shows.",
+		"tests[].given":  "Events that come before, in their order.",
+		"tests[].expect": "All messages that have to be sent for the event; [] if none. Of each, what is named here is compared.",
+	} {
+		words[path] = word{about: about}
+	}
+	for path, about := range map[string]string{
+		"event":          "Name of the event, such as run.completed.",
+		"payload":        "Fields of the payload, over those of the catalogue's example.",
+		"project_code":   "Project of the event. Default: that of the example.",
+		"team_member_id": "Who caused it. Default: as in the example.",
+		"source":         "Source that it comes by. Default: the first one.",
+		"at":             "When it happens, such as 2026-01-05T09:00:00Z, or 2026-01-05 09:00 in the time zone of the settings.",
+		"advance":        "How long after the event before it happens. Default: 1s.",
+	} {
+		words["tests[]."+path], words["tests[].given[]."+path] = word{about: about}, word{about: about}
+	}
+	return words
+}
+
+// structPath names a struct of a notifier by its package and name, whether that is exported or not.
+func structPath(pkg, name string) string {
+	return path.Base(pkg) + "." + strings.ToLower(name[:1]) + name[1:]
+}
+
+// notifierDocs reads the comments at the fields of the structs in the packages of notifiers, by struct and yaml key.
+func notifierDocs(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("../../notifiers/*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs := map[string]string{}
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, isType := n.(*ast.TypeSpec)
+			if !isType {
+				return true
+			}
+			if s, isStruct := spec.Type.(*ast.StructType); isStruct {
+				fieldDocs(docs, structPath(filepath.ToSlash(filepath.Dir(name)), spec.Name.Name), s)
+			}
+			return false
+		})
+	}
+	return docs
+}
+
+func fieldDocs(docs map[string]string, prefix string, s *ast.StructType) {
+	for _, f := range s.Fields.List {
+		if f.Tag == nil || f.Doc == nil {
+			continue
+		}
+		key, _, _ := strings.Cut(reflect.StructTag(strings.Trim(f.Tag.Value, "`")).Get("yaml"), ",")
+		if key != "" {
+			docs[prefix+"."+key] = strings.Join(strings.Fields(f.Doc.Text()), " ")
+		}
+		if inner, isStruct := f.Type.(*ast.StructType); isStruct {
+			fieldDocs(docs, prefix+"."+key, inner)
+		}
+	}
+}

@@ -1,0 +1,296 @@
+package rulefile_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"qaserelay/rules"
+	"qaserelay/rules/lint"
+	"qaserelay/rules/rulefile"
+	"qaserelay/rules/yamldoc"
+)
+
+// Stand-ins for the types of notifiers, which live in a package of their own.
+type (
+	chatConfig struct {
+		Token   testSecret    `yaml:"token" secret:"true"`
+		Timeout time.Duration `yaml:"timeout"`
+		Tries   int           `yaml:"tries"`
+	}
+	chatOptions struct {
+		Channel string   `yaml:"channel"`
+		Mention []string `yaml:"mention" as:"mention"`
+		Loud    bool     `yaml:"loud"`
+		Blocks  any      `yaml:"blocks" as:"blocks"`
+	}
+	hookConfig struct {
+		AllowHosts []string `yaml:"allow_hosts"`
+	}
+	hookOptions struct {
+		URL     string            `yaml:"url" as:"url"`
+		Headers map[string]string `yaml:"headers" as:"header"`
+		Body    string            `yaml:"body" as:"json"`
+		To      []string          `yaml:"to" as:"address"`
+	}
+	testSecret struct{ value *string }
+)
+
+func (s *testSecret) UnmarshalText(b []byte) error { v := string(b); s.value = &v; return nil }
+
+type badKey struct{ key, text string }
+
+func (e badKey) Error() string { return e.text }
+func (e badKey) Field() string { return e.key }
+
+func testOptions() rulefile.Options {
+	env := map[string]string{"TOKEN": "xoxb-1", "EMPTY": "", "SECRET": "s3cret"}
+	return rulefile.Options{
+		Kinds: map[string]rulefile.Kind{
+			"chat": {
+				Config: func() any { return &chatConfig{Timeout: time.Second} }, Options: chatOptions{},
+				Check: func(config any, _ json.RawMessage) error {
+					var faults []error
+					if config.(*chatConfig).Tries > 9 {
+						faults = append(faults, badKey{"tries", "at most 9 tries"})
+					}
+					if config.(*chatConfig).Timeout > time.Hour {
+						faults = append(faults, badKey{"timeout", "at most 1h"})
+					}
+					return errors.Join(faults...)
+				},
+				Advise: func(_ any, key string, value any) []rulefile.Advice {
+					list, _ := value.([]any)
+					if key != "blocks" || len(list) != 2 {
+						return nil
+					}
+					return []rulefile.Advice{{Message: "two"}, {Path: []string{"1", "text", "text"}, Wrong: true, Message: fmt.Sprint(list[1]), Hint: "one"}}
+				},
+			},
+			"hook": {Config: func() any { return &hookConfig{} }, Options: hookOptions{}},
+			"post": {
+				Config: func() any { return &hookConfig{} }, Options: hookOptions{},
+				Missing: func(_ any, options map[string]bool) (what, hint string) {
+					if options["to"] {
+						return "", ""
+					}
+					return "has nobody to write to", "add to: [someone@example.com] here or on the notifier"
+				},
+			},
+		},
+		LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		ReadFile: func(name string) ([]byte, error) {
+			switch name {
+			case "token.txt":
+				return []byte("from-file\n"), nil
+			case "dir/more.yaml":
+				return []byte("rules:\n  - {name: included, when: \"true\", notify: [qa]}\n"), nil
+			}
+			return nil, errors.New("open " + name + ": no such file")
+		},
+	}
+}
+
+const goodFile = `
+include: [more.yaml]
+settings: {qase_url: "https://qase.example.com/", timezone: Europe/Berlin, retention: {events: 7d}}
+sources:
+  - {name: qase, secrets: ["${SECRET}", old], projects: [WEB], allow_from: [203.0.113.7, 198.51.100.0/24]}
+people:
+  - {name: Bob Bar, email: bob@bar.io, member_id: 40, slack: U024BE7LH, team: qa}
+notifiers:
+  - {name: qa, type: chat, token: "${TOKEN}", timeout: 1m30s, channel: "#qa"}
+  - {name: filed, type: chat, token_file: token.txt}
+  - name: ops
+    type: hook
+    url: https://ops.example.com/hook?run={{ .payload.id }}
+    headers: {Authorization: "Bearer ${TOKEN}", X-Run: "{{ .payload.id }}"}
+templates:
+  counts: "{{ .payload.failed }} of {{ .payload.cases }} failed"
+rules:
+  - name: failed
+    when: event_name == "run.completed" && payload.failed > 0
+    level: error
+    title: '{{ template "counts" . }}'
+    body: "**{{ .entity.title }}** in {{ .project_code }}"
+    notify:
+      - qa
+      - {notifier: ops, headers: {X-Rule: "{{ .rule }}"}, body: '{"n": {{ .payload.failed }}, "t": "{{ .entity.title }}", "x": {{ .payload.missing }}}'}
+  - name: short
+    when: event_type == "run"
+    notify: qa
+`
+
+func mustParse(t testing.TB, text string) *rulefile.Config {
+	t.Helper()
+	config, problems := lint.Parse([]yamldoc.File{{Name: "dir/rules.yaml", Data: []byte(text)}}, testOptions())
+	if problems.Err() != nil {
+		t.Fatalf("problems:\n%v", problems)
+	}
+	return config
+}
+
+func TestAGoodFileIsUnderstoodWhole(t *testing.T) {
+	c := mustParse(t, goodFile)
+	if got := strings.Join(c.Rules.Names(), " "); got != "failed short included" {
+		t.Errorf("rules: %s", got)
+	}
+	if c.Settings.QaseURL != "https://qase.example.com" || c.Settings.Location.String() != "Europe/Berlin" ||
+		c.Settings.Retention != (rules.Retention{Events: 7 * 24 * time.Hour, Dead: 90 * 24 * time.Hour, Entities: 90 * 24 * time.Hour}) {
+		t.Errorf("settings: %+v", c.Settings)
+	}
+	if s := c.Sources[0]; s.Name != "qase" || len(s.Secrets) != 2 || len(s.AllowFrom) != 2 || s.AllowFrom[0].String() != "203.0.113.7/32" {
+		t.Errorf("source: %+v", s)
+	}
+	qa, filed := c.Notifiers[0].Config.(*chatConfig), c.Notifiers[1].Config.(*chatConfig)
+	if *qa.Token.value != "xoxb-1" || qa.Timeout != 90*time.Second || *filed.Token.value != "from-file" || filed.Timeout != time.Second {
+		t.Errorf("notifiers: %v %v", *qa.Token.value, *filed.Token.value)
+	}
+	if got := string(c.Notifiers[0].Defaults); got != `{"channel":"#qa"}` {
+		t.Errorf("defaults of qa: %s", got)
+	}
+	if got := string(c.Notifiers[2].Defaults); got != `{"headers":{"Authorization":"Bearer xoxb-1"}}` {
+		t.Errorf("defaults of ops: %s", got)
+	}
+}
+
+func TestEveryProblemIsFoundAtOnceWithItsPlace(t *testing.T) {
+	text, err := os.ReadFile("testdata/problems.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, problems := lint.Parse([]yamldoc.File{{Name: "problems.yaml", Data: text}}, testOptions())
+	if config != nil {
+		t.Error("a file with errors gave a config")
+	}
+	var got strings.Builder
+	for _, p := range problems {
+		got.WriteString(p.Error() + "\n")
+	}
+	Golden(t, "testdata/problems.golden", got.String())
+}
+
+func TestWholeFilesThatCannotBeRead(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                      "r.yaml:1:1: error: the file is empty",
+		"- a":                   "expected a mapping",
+		"rules: [":              "not valid YAML",
+		"a: 1\n---\nb: 2\n":     "second document",
+		"rules:\n\t- name: x\n": "r.yaml:2:2: error: not valid YAML",
+		"rules:\n  - name: x\n    level: error\n   when: a\n":           "r.yaml:4:4: error: not valid YAML: did not find expected '-' indicator (look at the indentation",
+		"rules:\n  - name: x\n    when: a\n\tlevel: error\n":            "r.yaml:4:2: error: not valid YAML: found a tab character that violates indentation (YAML is indented with spaces",
+		"rules:\n  - name: x\n    title: \"a\n    body: \"b\"\nx: []\n": "r.yaml:3:5: error: not valid YAML: did not find expected key",
+		"rules:\n  - name: x\n    title: {{ .payload.title }} failed\n": `r.yaml:3:5: error: not valid YAML: did not find expected key (put {{ … }} in quotes`,
+		"rules:\n  - name: x\n    when: \"run\" in event_name\n":        "YAML takes the first quotes for the whole value",
+		"rules:\n  - name: x\n    title: “Run: red”\n":                  "r.yaml:3:5: error: not valid YAML: mapping values are not allowed in this context (YAML knows straight quotes only",
+		"rules:\n  - name: x: y\n":                                      "put a value that holds a colon in quotes",
+		"\xff\xfer\x00u\x00l\x00e\x00":                                  "r.yaml:1:1: error: the file is not UTF-8 text",
+		"rules: []\n# caf\xe9":                                          "r.yaml:2:1: error: the file is not UTF-8 text",
+		"\uFEFFruels: []":                                               `r.yaml:1:1: error: unknown key "ruels"`,
+		"notifiers: [{name: x, type: chat, blocks: &a [*a]}]\n":         "nested too deeply",
+		"<<: {{a: b}: c}\n":                                             "a key must be plain text",
+		"rules: 5":                                                      "must be a list",
+	} {
+		_, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: []byte(text)}}, testOptions())
+		if !strings.Contains(problems.Error(), want) {
+			t.Errorf("%q: got %v, want %q", text, problems, want)
+		}
+	}
+}
+
+func TestIncludedFilesHoldNoNotifiers(t *testing.T) {
+	o := testOptions()
+	more := "sources: [{name: other, secrets: [x]}]\nnotifiers: [{name: qa, type: chat}]\nrules: [{name: a, when: \"true\", notify: qa}]\n"
+	o.ReadFile = func(string) ([]byte, error) { return []byte(more), nil }
+	main := yamldoc.File{Name: "main.yaml", Data: []byte("include: [more.yaml]\nsources: [{name: qase, secrets: [x]}]\n")}
+	_, problems := lint.Parse([]yamldoc.File{main}, o)
+	const want = "more.yaml:1:1: error: an included file cannot hold sources"
+	if errs, _ := problems.Count(); errs != 2 || !strings.Contains(problems.Error(), want) {
+		t.Errorf("got %v, want %q", problems, want)
+	}
+	if _, problems = lint.Parse([]yamldoc.File{{Name: "more_test.yaml", Data: []byte("include: [more.yaml]\ntests: []\n")}}, o); problems.Err() != nil {
+		t.Errorf("tests include all that they are about: %v", problems)
+	}
+	if _, problems = lint.Parse([]yamldoc.File{main, {Name: "more.yaml", Data: []byte(more)}}, o); problems.Err() != nil {
+		t.Errorf("a file that is given as well may hold everything: %v", problems)
+	}
+}
+
+func TestUnsetVariablesAreWarningsWhereNothingIsSent(t *testing.T) {
+	o := testOptions()
+	o.AllowUnset = true
+	text := "sources: [{name: qase, secrets: [\"${NOPE}\"]}]\nnotifiers: [{name: qa, type: chat, token_file: nope}]\nrules: [{name: a, when: \"true\", notify: qa}]\n"
+	config, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: []byte(text)}}, o)
+	if errs, warnings := problems.Count(); config == nil || errs != 0 || warnings != 2 {
+		t.Errorf("got %v", problems)
+	}
+	o.AllowUnset = false
+	if config, problems = lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: []byte(text)}}, o); config != nil {
+		t.Errorf("got %v", problems)
+	}
+}
+
+func TestWithoutSourcesTheSecretComesFromTheEnvironment(t *testing.T) {
+	text := []byte("notifiers: [{name: qa, type: chat}]\nrules: [{name: a, when: \"true\", notify: qa}]\n")
+	o := testOptions()
+	if _, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: text}}, o); !strings.Contains(problems.Error(), rulefile.SecretVariable) {
+		t.Errorf("got %v", problems)
+	}
+	o.LookupEnv = func(string) (string, bool) { return "s", true }
+	config, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: text}}, o)
+	if len(problems) > 0 || config.Sources[0].Name != "qase" || len(config.Sources[0].Secrets) != 1 {
+		t.Errorf("got %v", problems)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(goodFile))
+	if text, err := os.ReadFile("testdata/problems.yaml"); err == nil {
+		f.Add(text)
+	}
+	f.Add([]byte("a: &a {x: *a}\nrules: [*a]"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		config, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: text}}, testOptions())
+		if (config == nil) != (problems.Err() != nil) {
+			t.Errorf("config and errors disagree: %v", problems)
+		}
+		for _, p := range problems {
+			if p.Message == "" || p.File == "" {
+				t.Errorf("an empty problem: %+v", p)
+			}
+		}
+	})
+}
+
+func TestTheCatalogueAdvises(t *testing.T) {
+	text, err := os.ReadFile("testdata/advice.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, problems := lint.Parse([]yamldoc.File{{Name: "advice.yaml", Data: text}}, testOptions())
+	if config == nil {
+		t.Errorf("advice must not keep a file from being used:\n%v", problems.Err())
+	}
+	Golden(t, "testdata/advice.golden", problems.Error()+"\n")
+}
+
+func BenchmarkParse(b *testing.B) {
+	for _, n := range []int{10, 1000, 10_000} {
+		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
+			var rules strings.Builder
+			for i := range n {
+				fmt.Fprintf(&rules, "  - {name: r%d, when: 'event_name == \"run.completed\" and payload.failed > %d', title: '{{ .entity.title }}: {{ .payload.failed }}', notify: [qa]}\n", i, i)
+			}
+			text := []byte(rulesFile(rules.String()))
+			for b.Loop() {
+				if _, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: text}}, testOptions()); problems.Err() != nil {
+					b.Fatal(problems)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,2 @@
+// Package ruletest runs the tests that stand in a rules file.
+package ruletest

@@ -1,0 +1,2 @@
+// Package template compiles and renders templates.
+package template

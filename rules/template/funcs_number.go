@@ -1,0 +1,60 @@
+package template
+
+import (
+	"math"
+	"strconv"
+
+	"qaserelay/rules/value"
+)
+
+// arithmetic is sprig's, for the operations that messages use most: whole numbers stay whole, text that holds a
+// number counts as that number, and what is no number as 0.
+func arithmetic() map[string]function {
+	return map[string]function{
+		"add":  fold(func(a, b float64) float64 { return a + b }),
+		"sub":  fold(func(a, b float64) float64 { return a - b }),
+		"mul":  fold(func(a, b float64) float64 { return a * b }),
+		"add1": one(func(v any) any { return whole(toNumber(v) + 1) }),
+	}
+}
+
+func fold(op func(a, b float64) float64) function {
+	return func(_ *run, args []any) (any, error) {
+		var total float64
+		for i, arg := range args {
+			if n := toNumber(arg); i == 0 {
+				total = n
+			} else {
+				total = op(total, n)
+			}
+		}
+		return whole(total), nil
+	}
+}
+
+// whole returns n as an int if it is one.
+func whole(n float64) any {
+	if n == math.Trunc(n) && math.Abs(n) < 1<<53 {
+		return int(n)
+	}
+	return n
+}
+
+// toNumber reads a number as sprig does.
+func toNumber(v any) float64 {
+	switch v := v.(type) {
+	case string:
+		n, err := strconv.ParseFloat(v, 64)
+		if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
+			return 0
+		}
+		return n
+	case bool:
+		if v {
+			return 1
+		}
+		return 0
+	}
+	n, _ := value.ToFloat(v)
+	return n
+}

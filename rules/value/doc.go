@@ -1,0 +1,2 @@
+// Package value reads and writes values whose types are known only when they come.
+package value

@@ -1,0 +1,96 @@
+package value_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+
+	"qaserelay/rules/event"
+	"qaserelay/rules/value"
+)
+
+// FuzzDecodeJSON holds the decoder against encoding/json: they take the same texts, and make the same of them.
+func FuzzDecodeJSON(f *testing.F) {
+	for _, seed := range []string{
+		`{"a":1,"b":[true,false,null,-0,0.5,1e3,-1.5E-2,12345678901234567890],"c":{"d":"x\n\u00e9\ud83d\ude00\ud800"}}`,
+		`"\ud800\u0041"`, "\"\xff\"", `[01]`, `[1.]`, `[1e]`, `[-]`, `{"a":1,"a":2}`, `{"a" 1}`, `[1,]`, `{,}`, `nul`, ` `, `1 2`, `"\x"`, `1e999`, `-1e-999`, "\"\x01\"", `[[[[]]]]`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		got, err := value.DecodeJSON(text)
+		if err != nil && strings.Contains(err.Error(), "nested") {
+			return
+		}
+		dec := json.NewDecoder(bytes.NewReader(text))
+		dec.UseNumber()
+		var want any
+		wantErr := dec.Decode(&want)
+		if wantErr == nil && dec.More() || !json.Valid(text) {
+			if err == nil {
+				t.Fatalf("%q is no JSON, but gave %v", text, got)
+			}
+			return
+		}
+		if err != nil || !reflect.DeepEqual(got, plainNumbers(want)) {
+			t.Fatalf("%q: got %#v, %v; want %#v", text, got, err, plainNumbers(want))
+		}
+		again, err := value.DecodeJSON(value.AppendJSON(nil, got))
+		if err != nil || value.JSONText(again) != value.JSONText(got) {
+			t.Fatalf("%q: written and read again it is %#v, %v", text, again, err)
+		}
+	})
+}
+
+func plainNumbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		return value.Number(v.String())
+	case []any:
+		for i := range v {
+			v[i] = plainNumbers(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = plainNumbers(v[k])
+		}
+	}
+	return v
+}
+
+func TestBodiesThatCannotBeTakenSayWhy(t *testing.T) {
+	for body, want := range map[string]string{
+		``:                                "empty",
+		`{"event_name":"x","pay`:          "ends in the middle",
+		`[]`:                              "the body is a list, want an object",
+		`"x"`:                             "the body is text, want an object",
+		`null`:                            "the body is nothing, want an object",
+		`{"event_name":"x"} {}`:           "something follows the end",
+		`{event_name:"x"}`:                `a key must be text in double quotes: 'e' (at byte 2)`,
+		`event=1`:                         "it does not begin like JSON",
+		" nojson":                         "it does not begin like JSON",
+		"<html>":                          "it does not begin like JSON",
+		"nul":                             "it ends in the middle",
+		`{"a": nil}`:                      "this is not null",
+		`{"payload":{}}`:                  `"event_name" is missing`,
+		`{"event_name":7}`:                `"event_name" is missing`,
+		`{"event_name":"x"}`:              `"payload" is missing`,
+		`{"event_name":"x","payload":[]}`: `"payload" is missing or not an object`,
+		strings.Repeat(`{"a":`, 100) + `1` + strings.Repeat(`}`, 100): "nested more than 64 levels deep",
+	} {
+		_, err := event.ParseEvent("qase", []byte(body), newWorld().now)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.40s: got %v, want %q", body, err, want)
+		}
+	}
+}
+
+func TestAByteOrderMarkIsNoPartOfTheBody(t *testing.T) {
+	const body = `{"event_name": "run.completed", "payload": {}}`
+	ev, err := event.ParseEvent("qase", []byte("\uFEFF"+body), newWorld().now)
+	if err != nil || string(ev.Body) != body {
+		t.Errorf("got %v, %v", ev, err)
+	}
+}

@@ -1,0 +1,2 @@
+// Package yamldoc reads YAML strictly and knows the place of each value.
+package yamldoc
