@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 )
 
@@ -46,16 +47,16 @@ func TestAReceiverThatFailsGetsABreak(t *testing.T) {
 		r := newRig(t, map[string]sender{"ops": f.send})
 		r.acceptMany(t, 100)
 		synctest.Wait()
-		if n := len(f.list()); n < breakAfter || n > breakAfter+8 {
+		if n := len(f.list()); n < dispatch.BreakAfter || n > dispatch.BreakAfter+8 {
 			t.Errorf("%d attempts were made before the break", n)
 		}
 		state := r.NotifierStates()["ops"]
-		if state.State != NotifierOpen || state.Why != "503 Service Unavailable" || time.Until(state.NextTry) != firstBreak {
+		if state.State != dispatch.NotifierOpen || state.Why != "503 Service Unavailable" || time.Until(state.NextTry) != dispatch.FirstBreak {
 			t.Errorf("the state is %+v", state)
 		}
 		before := len(f.list())
 		_, claims := r.memory.claimed()
-		time.Sleep(firstBreak - time.Second)
+		time.Sleep(dispatch.FirstBreak - time.Second)
 		if _, now := r.memory.claimed(); len(f.list()) != before || now != claims {
 			t.Errorf("in the break, %d attempts and %d claims were made", len(f.list())-before, now-claims)
 		}
@@ -64,11 +65,11 @@ func TestAReceiverThatFailsGetsABreak(t *testing.T) {
 			t.Errorf("%d attempts were made to see whether it works", n)
 		}
 		f.set(nil)
-		time.Sleep(longestBreak + time.Minute)
+		time.Sleep(dispatch.LongestBreak + time.Minute)
 		if states := r.states(t); states[store.Delivered] != 100 {
 			t.Errorf("when it worked again, there were %v", states)
 		}
-		if state := r.NotifierStates()["ops"]; state.State != NotifierClosed || state.Why != "" {
+		if state := r.NotifierStates()["ops"]; state.State != dispatch.NotifierClosed || state.Why != "" {
 			t.Errorf("the state is %+v", state)
 		}
 		for _, line := range []string{"the receiver fails, so the notifier's deliveries wait", "the receiver works again"} {
@@ -119,7 +120,7 @@ func TestWhatOpensTheCircuit(t *testing.T) {
 				r := newRig(t, map[string]sender{"ops": failing(c.err).send})
 				r.acceptMany(t, 30)
 				synctest.Wait()
-				if state := r.NotifierStates()["ops"].State; (state == NotifierOpen) != c.open {
+				if state := r.NotifierStates()["ops"].State; (state == dispatch.NotifierOpen) != c.open {
 					t.Errorf("the state is %s", state)
 				}
 			})
@@ -133,10 +134,10 @@ func TestASingleBadMessageDoesNotOpenTheCircuit(t *testing.T) {
 		r := newRig(t, map[string]sender{"ops": f.send})
 		r.accept(t, "7", "bad")
 		time.Sleep(20 * time.Hour)
-		if n := len(f.list()); n < breakAfter {
+		if n := len(f.list()); n < dispatch.BreakAfter {
 			t.Fatalf("only %d attempts were made", n)
 		}
-		if state := r.NotifierStates()["ops"].State; state != NotifierClosed {
+		if state := r.NotifierStates()["ops"].State; state != dispatch.NotifierClosed {
 			t.Errorf("the state is %s", state)
 		}
 	})
@@ -173,7 +174,7 @@ func TestAPersonsRetryLeavesOtherNotifiersAlone(t *testing.T) {
 		}
 		tries := len(other.list())
 		time.Sleep(6 * time.Second)
-		if state := r.NotifierStates()["mended"].State; state != NotifierClosed {
+		if state := r.NotifierStates()["mended"].State; state != dispatch.NotifierClosed {
 			t.Errorf("the notifier of the delivery is %s", state)
 		}
 		if state := r.NotifierStates()["other"]; state != before || len(other.list()) != tries {
@@ -215,10 +216,10 @@ func TestAReceiverThatIsGonePausesItsNotifier(t *testing.T) {
 		if states := r.states(t); states[store.Delivered] != 50 {
 			t.Errorf("after resuming there are %v", states)
 		}
-		if b, _ := r.memory.Get(t.Context(), pauseKey("ops")); b != nil {
+		if b, _ := r.memory.Get(t.Context(), dispatch.PauseKey("ops")); b != nil {
 			t.Errorf("kept of the pause is still %s", b)
 		}
-		if err := r.Resume(t.Context(), "other"); !errors.Is(err, ErrNoNotifier) {
+		if err := r.Resume(t.Context(), "other"); !errors.Is(err, dispatch.ErrNoNotifier) {
 			t.Errorf("resuming one that there is not: %v", err)
 		}
 	})
@@ -234,12 +235,12 @@ func TestAPauseOutlastsTheProcess(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := len(f.list())
-		again := newRig(t, map[string]sender{"ops": f.send}, func(o *Options) { o.Store = r.memory })
+		again := newRig(t, map[string]sender{"ops": f.send}, func(o *dispatch.Options) { o.Store = r.memory })
 		time.Sleep(50 * time.Minute)
 		if n := len(f.list()) - before; n != 0 {
 			t.Errorf("after the restart, %d attempts were made", n)
 		}
-		if state := again.NotifierStates()["ops"]; state.State != NotifierPaused || state.Why != "410 Gone" {
+		if state := again.NotifierStates()["ops"]; state.State != dispatch.NotifierPaused || state.Why != "410 Gone" {
 			t.Errorf("the state is %+v", state)
 		}
 		time.Sleep(11 * time.Minute)
@@ -266,15 +267,15 @@ func TestAReloadEndsAPauseIfTheReceiverIsThere(t *testing.T) {
 func TestAnotherRelaysResumeEndsThePauseHere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := failing(gone())
-		r := newRig(t, map[string]sender{"ops": f.send}, func(o *Options) { o.Store.(*memory).wakes = make(chan string) })
+		r := newRig(t, map[string]sender{"ops": f.send}, func(o *dispatch.Options) { o.Store.(*memory).wakes = make(chan string) })
 		r.acceptMany(t, 20)
 		synctest.Wait()
 		f.set(nil)
-		kept, _ := r.memory.Get(t.Context(), pauseKey("ops"))
-		if done, err := r.memory.Swap(t.Context(), pauseKey("ops"), kept, store.Change{}); !done || err != nil {
+		kept, _ := r.memory.Get(t.Context(), dispatch.PauseKey("ops"))
+		if done, err := r.memory.Swap(t.Context(), dispatch.PauseKey("ops"), kept, store.Change{}); !done || err != nil {
 			t.Fatal(done, err)
 		}
-		time.Sleep(pauseLook + 2*time.Second)
+		time.Sleep(dispatch.PauseLook + 2*time.Second)
 		if states := r.states(t); states[store.Delivered] != 20 {
 			t.Errorf("there are %v", states)
 		}

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"qaserelay/relay/config"
+	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	qaseevent "qaserelay/rules/event"
@@ -44,7 +46,7 @@ func (e *Engine) commitAll(ctx context.Context) {
 	room := make(chan struct{}, batchesAtOnce)
 	for {
 		room <- struct{}{}
-		calls := e.inbox.take(maxBatch)
+		calls := e.inbox.Take(maxBatch)
 		if len(calls) == 0 {
 			return
 		}
@@ -66,16 +68,16 @@ func (e *Engine) commit(ctx context.Context, calls []*call, begun func()) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
-	cfg := e.config.Load()
+	cfg := e.Current.Load()
 	batch := make([]store.Event, len(calls))
 	for i, c := range calls {
 		batch[i] = e.storeEvent(cfg, c)
 	}
-	promised := promises{}
+	promised := dispatch.Promises{}
 	receipts, err := e.Store.Accept(ctx, batch, func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
 		begun()
 		plan, err := e.plan(cfg, calls[i], get)
-		promised.ask(&e.Dispatcher, len(calls[i].event.Body), plan.Deliveries)
+		promised.Ask(&e.Dispatcher, len(calls[i].event.Body), plan.Deliveries)
 		calls[i].plan = plan
 		return plan, err
 	})
@@ -83,7 +85,7 @@ func (e *Engine) commit(ctx context.Context, calls []*call, begun func()) {
 		err = fmt.Errorf("the store gave %d receipts for %d events", len(receipts), len(calls))
 	}
 	if errors.Is(err, store.ErrBroken) {
-		e.fail(fmt.Errorf("storing events: %w", err))
+		e.Fail(fmt.Errorf("storing events: %w", err))
 	}
 	for i, c := range calls {
 		if c.err = err; err == nil {
@@ -93,16 +95,16 @@ func (e *Engine) commit(ctx context.Context, calls []*call, begun func()) {
 	e.wake(calls)
 	for _, c := range calls {
 		e.handOver(c)
-		e.Metrics.accepted(c)
+		accepted(e.Metrics, c)
 		e.logDecision(c)
 		if c.err == nil && !c.receipt.Duplicate && c.replayOf == 0 {
-			e.drift.note(c.event, c.receipt.ID, e.Metrics.drifted)
+			e.drift.note(c.event, c.receipt.ID, e.Metrics.Drifted)
 		}
 		close(c.done)
 	}
 }
 
-func (e *Engine) storeEvent(cfg *Config, c *call) store.Event {
+func (e *Engine) storeEvent(cfg *config.Config, c *call) store.Event {
 	ev := c.event
 	return store.Event{ID: e.IDs.Next(e.Now()), Source: ev.Source, Name: ev.Name, Project: ev.Project, Hash: c.hash,
 		Body: ev.Body, ReceivedAt: ev.ReceivedAt, Keys: e.safelyKeys(cfg, ev), ReplayOf: c.replayOf}
@@ -112,7 +114,7 @@ func (e *Engine) storeEvent(cfg *Config, c *call) store.Event {
 func (e *Engine) wake(calls []*call) {
 	for _, c := range calls {
 		for _, name := range c.receipt.Pending {
-			e.pokeLane(name)
+			e.PokeLane(name)
 		}
 	}
 }

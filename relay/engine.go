@@ -13,9 +13,12 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
 
+	"qaserelay/relay/config"
+	"qaserelay/relay/dispatch"
+	"qaserelay/relay/metrics"
+	"qaserelay/relay/qaseapi"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	qaseevent "qaserelay/rules/event"
@@ -33,55 +36,25 @@ const (
 	maxWaiting = 8192
 )
 
-// Errors of Accept. Any other error means that the store did not take the event.
-var (
-	ErrStopping = errors.New("the relay is not running, or about to stop")
-	ErrBusy     = errors.New("too many events wait for the disk")
-)
-
-// Options are what an Engine works with. Store and Config are needed.
-type Options struct {
-	Store   store.Store
-	Config  *Config
-	DryRun  bool             // decide and record, send nothing
-	Logger  *slog.Logger     // nil logs nothing
-	Metrics *Metrics         // nil means new ones that nobody reads
-	Now     func() time.Time // nil means store.Clock()
-	Rand    func() float64   // the jitter of retries, from 0 to 1; nil means math/rand
-	IDs     *store.IDs       // nil means those of the store's Node
-}
-
-// Dispatcher sends deliveries and records what became of them.
-type Dispatcher struct {
-	Options
-	config  atomic.Pointer[Config]
-	outbox  *queue[outcome]
-	lanes   atomic.Pointer[map[string]*lane] // replaced only by Run
-	changed chan struct{}                    // there is a new config
-	fail    context.CancelCauseFunc          // ends Run
-	quiet   QuietLog
-	spacing spacing
-}
-
 // Engine accepts events and sends what follows from them. Its methods may be called from many goroutines, but Run
 // only once.
 type Engine struct {
-	Dispatcher
-	inbox  *queue[*call]
+	dispatch.Dispatcher
+	inbox  *dispatch.Queue[*call]
 	decide func(*rules.Set, *qaseevent.Event, rules.State) rules.Decision
 	health health
 	room   room
-	enrich *enricher
+	enrich *qaseapi.Enricher
 	drift  driftLog
 }
 
 // New returns an engine that starts to work when Run is called.
-func New(o Options) *Engine {
+func New(o dispatch.Options) *Engine {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Metrics == nil {
-		o.Metrics = NewMetrics(MetricsOptions{})
+		o.Metrics = metrics.NewMetrics(metrics.MetricsOptions{})
 	}
 	if o.Now == nil {
 		o.Now = store.Clock()
@@ -92,12 +65,12 @@ func New(o Options) *Engine {
 	if o.IDs == nil {
 		o.IDs = store.IDsOf(o.Store.Node)
 	}
-	e := &Engine{Dispatcher: Dispatcher{Options: o, outbox: newQueue[outcome](0), changed: make(chan struct{}, 1)},
-		inbox: newQueue[*call](maxWaiting), decide: (*rules.Set).Decide}
-	e.enrich = newEnricher(o.Store, o.Logger, o.Now)
-	e.config.Store(o.Config)
-	e.lanes.Store(&map[string]*lane{})
-	e.Metrics.refresh = e.refreshMetrics
+	e := &Engine{Dispatcher: dispatch.Dispatcher{Options: o, Outbox: dispatch.NewQueue[dispatch.Outcome](0), Changed: make(chan struct{}, 1)},
+		inbox: dispatch.NewQueue[*call](maxWaiting), decide: (*rules.Set).Decide}
+	e.enrich = qaseapi.NewEnricher(o.Store, o.Logger, o.Now)
+	e.Current.Store(o.Config)
+	e.Lanes.Store(&map[string]*dispatch.Lane{})
+	e.Metrics.Refresh = e.refreshMetrics
 	return e
 }
 
@@ -111,8 +84,8 @@ type Receipt struct {
 // the event may be stored nevertheless; the sender's next try is then a duplicate.
 func (e *Engine) Accept(ctx context.Context, ev *qaseevent.Event) (Receipt, error) {
 	c := &call{event: ev, hash: bodyHash(ev), done: make(chan struct{})}
-	c.entity, c.member = e.enrich.find(ctx, e.Config(), ev)
-	if err := e.inbox.put(c); err != nil {
+	c.entity, c.member = e.enrich.Find(ctx, e.Config(), ev)
+	if err := e.inbox.Put(c); err != nil {
 		return Receipt{}, err
 	}
 	select {
@@ -134,76 +107,41 @@ func bodyHash(ev *qaseevent.Event) (sum [32]byte) {
 }
 
 // Config returns the configuration in force.
-func (e *Engine) Config() *Config { return e.config.Load() }
+func (e *Engine) Config() *config.Config { return e.Current.Load() }
 
 // Reload puts a new configuration in force: its rules for the next batch of events, its notifiers for the next
 // messages. Notifiers that are gone stop after the messages on their way; their other deliveries stay pending.
-func (e *Engine) Reload(c *Config) {
-	e.config.Store(c)
+func (e *Engine) Reload(c *config.Config) {
+	e.Current.Store(c)
 	select {
-	case e.changed <- struct{}{}:
+	case e.Changed <- struct{}{}:
 	default:
-	}
-}
-
-// Retry makes dead or pending deliveries due now, and returns how many of them there were. Those of their notifiers whose receivers failed
-// or are gone try them with one message; the others go on waiting.
-func (e *Dispatcher) Retry(ctx context.Context, ids []store.ID) (int, error) {
-	concerned, err := e.Store.NotifiersOf(ctx, ids) // now, since once they are due they may end at any time
-	if err != nil {
-		return 0, err
-	}
-	n, err := e.Store.Retry(ctx, ids)
-	lanes := *e.lanes.Load()
-	for _, name := range concerned {
-		if l := lanes[name]; l != nil {
-			l.poke()
-			err = errors.Join(err, l.tryNow(ctx))
-		}
-	}
-	return n, err
-}
-
-// listen wakes lanes for which another relay has stored work, until ctx is done.
-func (e *Dispatcher) listen(ctx context.Context) {
-	for wakes := e.Store.Wakes(); wakes != nil; {
-		select {
-		case <-ctx.Done():
-			return
-		case name, open := <-wakes:
-			if !open {
-				return
-			}
-			if l := (*e.lanes.Load())[name]; l != nil {
-				l.poke()
-			}
-		}
 	}
 }
 
 // Run works until ctx is done, and then takes no more events, finishes the ones it has, lets messages on their way
 // arrive, hands back the others, and returns nil within 10 seconds. It returns an error only if the store is broken.
 func (e *Engine) Run(ctx context.Context) error {
-	ctx, e.fail = context.WithCancelCause(ctx)
-	defer e.fail(nil)
+	ctx, e.Fail = context.WithCancelCause(ctx)
+	defer e.Fail(nil)
 	sends, cutSends := outlive(ctx, sendGrace)
 	defer cutSends()
 	writes, cutWrites := outlive(ctx, stopLimit)
 	defer cutWrites()
 
 	var committer, writer, others sync.WaitGroup
-	defer e.enrich.stop()
-	e.inbox.open()
-	e.outbox.open()
+	defer e.enrich.Stop()
+	e.inbox.Open()
+	e.Outbox.Open()
 	committer.Go(func() { e.commitAll(writes) })
-	writer.Go(func() { e.finishAll(writes) })
+	writer.Go(func() { e.FinishAll(writes) })
 	others.Go(func() { e.keepHouse(ctx) })
-	others.Go(func() { e.listen(ctx) })
-	defer context.AfterFunc(ctx, e.inbox.close)()
+	others.Go(func() { e.Listen(ctx) })
+	defer context.AfterFunc(ctx, e.inbox.Close)()
 
-	e.runLanes(ctx, laneContexts{sends: sends, writes: writes})
+	e.RunLanes(ctx, dispatch.LaneContexts{Sends: sends, Writes: writes})
 	committer.Wait()
-	e.outbox.close()
+	e.Outbox.Close()
 	writer.Wait()
 	others.Wait()
 	if cause := context.Cause(ctx); errors.Is(cause, store.ErrBroken) {

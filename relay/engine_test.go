@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	qaseevent "qaserelay/rules/event"
@@ -107,8 +108,8 @@ func TestADecisionThatCannotBeEncodedIsSaidSo(t *testing.T) {
 
 func TestOnlyARunningEngineAccepts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		idle := New(Options{Store: newMemory(), Config: configOf(nil)})
-		if _, err := idle.Accept(t.Context(), event(t, "", "a")); !errors.Is(err, ErrStopping) {
+		idle := New(dispatch.Options{Store: newMemory(), Config: configOf(nil)})
+		if _, err := idle.Accept(t.Context(), event(t, "", "a")); !errors.Is(err, dispatch.ErrStopping) {
 			t.Errorf("before Run: %v", err)
 		}
 		if err := idle.Ready(t.Context()); err == nil {
@@ -122,7 +123,7 @@ func TestOnlyARunningEngineAccepts(t *testing.T) {
 		if err := r.stop(); err != nil {
 			t.Errorf("Run: %v", err)
 		}
-		if _, err := r.Accept(t.Context(), event(t, "", "b")); !errors.Is(err, ErrStopping) {
+		if _, err := r.Accept(t.Context(), event(t, "", "b")); !errors.Is(err, dispatch.ErrStopping) {
 			t.Errorf("after Run: %v", err)
 		}
 	})
@@ -156,7 +157,7 @@ func TestABrokenStoreEndsTheEngine(t *testing.T) {
 			t.Error("accepted by a broken store")
 		}
 		synctest.Wait()
-		if _, err := r.Accept(t.Context(), event(t, "", "a")); !errors.Is(err, ErrStopping) {
+		if _, err := r.Accept(t.Context(), event(t, "", "a")); !errors.Is(err, dispatch.ErrStopping) {
 			t.Errorf("got %v", err)
 		}
 		if err := r.stop(); !errors.Is(err, store.ErrBroken) {
@@ -189,7 +190,7 @@ func TestTooManyWaitingCallersAreRefused(t *testing.T) {
 				_, err := r.Accept(t.Context(), event(t, "", fmt.Sprint(i)))
 				mu.Lock()
 				defer mu.Unlock()
-				if errors.Is(err, ErrBusy) {
+				if errors.Is(err, dispatch.ErrBusy) {
 					refused++
 				} else if err == nil {
 					taken++
@@ -206,7 +207,7 @@ func TestTooManyWaitingCallersAreRefused(t *testing.T) {
 func TestADryRunRecordsAndSendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got arrivals
-		r := newRig(t, map[string]sender{"ops": got.always(nil)}, func(o *Options) { o.DryRun = true })
+		r := newRig(t, map[string]sender{"ops": got.always(nil)}, func(o *dispatch.Options) { o.DryRun = true })
 		r.accept(t, "7", "a")
 		time.Sleep(time.Hour)
 		if d, _ := r.delivery(t, "a"); d.State != store.Cancelled || d.Error != "dry run" {

@@ -2,33 +2,6 @@ package relay
 
 import "qaserelay/relay/store"
 
-// A delivery whose lane has nothing else to do need not be read back from the disk: it is stored as being sent, and given to
-// the lane when it is on disk. All others wait for the lane's next claim.
-
-// maxHandOver is the largest event that is handed over, so that what lanes hold in memory is bounded.
-const maxHandOver = 16 << 10
-
-// promises counts what a batch will hand to each lane.
-type promises map[*lane]int
-
-// ask asks the store for those deliveries of a plan that lanes have room for. A lane that is behind takes none, so that
-// what is older goes first. A plan that is made again may be promised room twice; what finds none is handed back.
-func (p promises) ask(e *Dispatcher, size int, deliveries []store.NewDelivery) {
-	if size > maxHandOver {
-		return
-	}
-	lanes := *e.lanes.Load()
-	for i := range deliveries {
-		d := &deliveries[i]
-		l := lanes[d.Notifier]
-		if l == nil || d.Cancelled != "" || !l.takes(p[l]+1) {
-			continue
-		}
-		d.Claim = true
-		p[l]++
-	}
-}
-
 // handOver gives the deliveries that the store let us have to their lanes.
 func (e *Engine) handOver(c *call) {
 	if c.err != nil {
@@ -38,53 +11,10 @@ func (e *Engine) handOver(c *call) {
 	for _, id := range c.receipt.Claimed {
 		for _, n := range c.plan.Deliveries {
 			if n.ID == id {
-				e.give(store.Delivery{ID: n.ID, EventID: c.receipt.ID, EventName: c.event.Name, Project: c.event.Project,
+				e.Give(store.Delivery{ID: n.ID, EventID: c.receipt.ID, EventName: c.event.Name, Project: c.event.Project,
 					Rule: n.Rule, Notifier: n.Notifier, OrderKey: n.OrderKey, Title: n.Title, State: store.Sending, Lease: 1,
 					CreatedAt: now, FirstAt: now, UpdatedAt: now, Message: n.Message, EventBody: c.event.Body, Decoded: n.Decoded})
 			}
 		}
 	}
-}
-
-// give gives a claimed delivery to its lane, or hands it back if the lane has gone or is full.
-func (e *Dispatcher) give(d store.Delivery) {
-	l := (*e.lanes.Load())[d.Notifier]
-	if l != nil && l.offer(d) {
-		return
-	}
-	o := outcome{store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Pending}, l, l != nil}
-	if err := e.outbox.put(o); err != nil {
-		e.Logger.Error("a delivery waits for the next start", "delivery", d.ID.String(), "error", err)
-	}
-}
-
-// takes reports whether the lane would send so many more at once. With a rate, each has to wait for its place first.
-func (l *lane) takes(more int) bool {
-	return l.caughtUp.Load() && l.pace.holds()+more <= l.mostHeld() && l.out.Load().rate().Messages == 0 &&
-		l.gate.isClosed() && l.engine.Store.Holds()
-}
-
-// offer reports whether the lane takes a delivery that is claimed already.
-func (l *lane) offer(d store.Delivery) bool {
-	l.giving.Lock()
-	defer l.giving.Unlock()
-	if l.ended {
-		return false
-	}
-	l.pace.claimed(d)
-	select {
-	case l.work <- []store.Delivery{d}:
-		return true
-	default:
-		l.pace.release(1)
-		return false
-	}
-}
-
-// end lets nothing more in, and hands back what nobody took.
-func (l *lane) end() {
-	l.giving.Lock()
-	defer l.giving.Unlock()
-	l.ended = true
-	l.handBackQueued()
 }

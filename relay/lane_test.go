@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 	"qaserelay/rules/rulefile"
 )
@@ -133,7 +134,7 @@ func TestRetriesWaitLongerEachTimeAndEnd(t *testing.T) {
 			}
 		}
 		d, attempts := r.delivery(t, "a")
-		want := fmt.Sprintf("gave up after %s and %d attempts: 503 Service Unavailable", roughly(at[len(at)-1]), len(at))
+		want := fmt.Sprintf("gave up after %s and %d attempts: 503 Service Unavailable", dispatch.Roughly(at[len(at)-1]), len(at))
 		if d.State != store.Dead || d.Error != want {
 			t.Errorf("it is %s: %q, want %q", d.State, d.Error, want)
 		}
@@ -159,7 +160,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 func TestANotifiersOwnRetryIsUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got arrivals
-		r := newRig(t, map[string]sender{"ops": got.always(errors.New("no"))}, func(o *Options) {
+		r := newRig(t, map[string]sender{"ops": got.always(errors.New("no"))}, func(o *dispatch.Options) {
 			out := o.Config.Outs["ops"]
 			out.Spec.Retry = rulefile.Retry{Initial: time.Second, Max: time.Second, For: 5 * time.Second}
 			o.Config.Outs["ops"] = out
@@ -184,7 +185,7 @@ func TestWaitingForItsTurnCostsADeliveryNoTimeForRetries(t *testing.T) {
 				return notifiers.Receipt{}, errors.New("no")
 			}
 			return notifiers.Receipt{}, nil
-		}}, func(o *Options) {
+		}}, func(o *dispatch.Options) {
 			out := o.Config.Outs["ops"]
 			out.Spec.Retry = rulefile.Retry{Initial: time.Second, Max: time.Second, For: 10 * time.Second}
 			o.Config.Outs["ops"] = out

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/relay/config"
+	"qaserelay/relay/dispatch"
 )
 
 const smallRules = `
@@ -41,7 +43,7 @@ func write(t *testing.T, name, text string) string {
 
 func TestLoadMakesTheNotifiers(t *testing.T) {
 	name := write(t, filepath.Join(t.TempDir(), "rules.yaml"), smallRules)
-	cfg, problems := Load([]string{name}, LoadOptions{Kinds: fake(fine)})
+	cfg, problems := config.Load([]string{name}, config.LoadOptions{Kinds: fake(fine)})
 	if problems.Err() != nil {
 		t.Fatal(problems)
 	}
@@ -54,7 +56,7 @@ func TestLoadReadsManyFilesAndStdin(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "a.yaml"), `rules: [{name: a, when: event_type == "run", notify: [ops]}]`)
 	write(t, filepath.Join(dir, "b.yaml"), `rules: [{name: b, when: event_type == "case", notify: [ops]}]`)
-	cfg, problems := Load([]string{"-", filepath.Join(dir, "*.yaml")}, LoadOptions{Kinds: fake(fine), Stdin: strings.NewReader(smallRules)})
+	cfg, problems := config.Load([]string{"-", filepath.Join(dir, "*.yaml")}, config.LoadOptions{Kinds: fake(fine), Stdin: strings.NewReader(smallRules)})
 	if problems.Err() != nil {
 		t.Fatal(problems)
 	}
@@ -76,7 +78,7 @@ func TestLoadSaysWhatCannotBeRead(t *testing.T) {
 	kinds := fake(func() (notifiers.Notifier, error) { return nil, errors.New("no token") })
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			cfg, problems := Load([]string{c.pattern}, LoadOptions{Kinds: kinds})
+			cfg, problems := config.Load([]string{c.pattern}, config.LoadOptions{Kinds: kinds})
 			if cfg != nil || problems.Err() == nil {
 				t.Fatalf("got %v, %v", cfg, problems)
 			}
@@ -88,15 +90,15 @@ func TestLoadSaysWhatCannotBeRead(t *testing.T) {
 }
 
 // watched is a reloader that watches, and the rules that it has put in force.
-func watched(t *testing.T, pattern string) (*Reloader, func() string) {
+func watched(t *testing.T, pattern string) (*config.Reloader, func() string) {
 	t.Helper()
-	options := LoadOptions{Kinds: fake(fine)}
-	cfg, problems := Load([]string{pattern}, options)
+	options := config.LoadOptions{Kinds: fake(fine)}
+	cfg, problems := config.Load([]string{pattern}, options)
 	if problems.Err() != nil {
 		t.Fatal(problems)
 	}
-	e := New(Options{Store: newMemory(), Config: cfg})
-	r := NewReloader(ReloadOptions{Patterns: []string{pattern}, Load: options, Config: cfg, Apply: e.Reload})
+	e := New(dispatch.Options{Store: newMemory(), Config: cfg})
+	r := config.NewReloader(config.ReloadOptions{Patterns: []string{pattern}, Load: options, Config: cfg, Apply: e.Reload})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- r.Watch(ctx) }()
@@ -181,11 +183,11 @@ func TestABadFileKeepsTheOldRules(t *testing.T) {
 }
 
 func TestStdinIsKeptForReloads(t *testing.T) {
-	cfg, problems := Load([]string{"-"}, LoadOptions{Kinds: fake(fine), Stdin: strings.NewReader(smallRules)})
+	cfg, problems := config.Load([]string{"-"}, config.LoadOptions{Kinds: fake(fine), Stdin: strings.NewReader(smallRules)})
 	if problems.Err() != nil {
 		t.Fatal(problems)
 	}
-	r := NewReloader(ReloadOptions{Patterns: []string{"-"}, Load: LoadOptions{Kinds: fake(fine)}, Config: cfg, Apply: func(*Config) {}})
+	r := config.NewReloader(config.ReloadOptions{Patterns: []string{"-"}, Load: config.LoadOptions{Kinds: fake(fine)}, Config: cfg, Apply: func(*config.Config) {}})
 	if err := r.Reload(); err != nil {
 		t.Error(err)
 	}

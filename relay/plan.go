@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"qaserelay/notifiers"
+	"qaserelay/relay/config"
+	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	qaseevent "qaserelay/rules/event"
@@ -13,7 +15,7 @@ import (
 
 // plan decides about the event of c. It may be called again for the same event. Only a failure to read the state is
 // an error; whatever goes wrong in the rules is in the decision, and the event is stored with it.
-func (e *Engine) plan(cfg *Config, c *call, get func(string) ([]byte, error)) (store.Plan, error) {
+func (e *Engine) plan(cfg *config.Config, c *call, get func(string) ([]byte, error)) (store.Plan, error) {
 	var readErr error
 	c.decision = e.safelyDecide(cfg, c, func(key string) ([]byte, error) {
 		value, err := get(key)
@@ -38,7 +40,7 @@ func (e *Engine) plan(cfg *Config, c *call, get func(string) ([]byte, error)) (s
 }
 
 // safelyDecide turns a panic in the rules into a decision that says so.
-func (e *Engine) safelyDecide(cfg *Config, c *call, get func(string) ([]byte, error)) (d rules.Decision) {
+func (e *Engine) safelyDecide(cfg *config.Config, c *call, get func(string) ([]byte, error)) (d rules.Decision) {
 	defer func() {
 		if r := recover(); r != nil {
 			e.Logger.Error("the rules panicked, the event is stored without notifications", "event", c.event.Name,
@@ -50,7 +52,7 @@ func (e *Engine) safelyDecide(cfg *Config, c *call, get func(string) ([]byte, er
 }
 
 // safelyKeys names what the decision will ask for. Without it, each key is read when it is asked for.
-func (e *Engine) safelyKeys(cfg *Config, ev *qaseevent.Event) (keys []string) {
+func (e *Engine) safelyKeys(cfg *config.Config, ev *qaseevent.Event) (keys []string) {
 	defer func() {
 		if r := recover(); r != nil {
 			e.Logger.Error("the rules panicked", "event", ev.Name, "panic", r, "stack", string(debug.Stack()))
@@ -64,7 +66,7 @@ func failedDecision(reason string) rules.Decision {
 }
 
 // storePlan turns a decision into what is put on disk.
-func (e *Engine) storePlan(cfg *Config, ev *qaseevent.Event, d rules.Decision) (plan store.Plan, err error) {
+func (e *Engine) storePlan(cfg *config.Config, ev *qaseevent.Event, d rules.Decision) (plan store.Plan, err error) {
 	if plan.Decisions, err = json.Marshal(d); err != nil {
 		return plan, fmt.Errorf("encoding the decision: %w", err)
 	}
@@ -82,10 +84,10 @@ func (e *Engine) storePlan(cfg *Config, ev *qaseevent.Event, d rules.Decision) (
 }
 
 // newDelivery keeps the message as it will be sent at every attempt, but for the event, which is stored already.
-func (e *Engine) newDelivery(cfg *Config, ev *qaseevent.Event, n rules.Notification) (store.NewDelivery, error) {
+func (e *Engine) newDelivery(cfg *config.Config, ev *qaseevent.Event, n rules.Notification) (store.NewDelivery, error) {
 	id := e.IDs.Next(e.Now())
 	m := NewMessage(id.String(), ev, n)
-	message, err := json.Marshal(storedMessage{m, n.Fallbacks})
+	message, err := json.Marshal(dispatch.StoredMessage{Message: m, Fallbacks: n.Fallbacks})
 	d := store.NewDelivery{ID: id, Rule: n.Rule, Notifier: n.Notifier, OrderKey: n.EntityKey, Title: n.Title,
 		Message: message, Decoded: &m, Wait: cfg.Settings.OrderWait}
 	if e.DryRun {

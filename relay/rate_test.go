@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/relay/config"
+	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	qaseevent "qaserelay/rules/event"
@@ -46,7 +48,7 @@ func (c *channels) send(_ context.Context, m *notifiers.Message) (notifiers.Rece
 }
 
 // perChannel limits notifiers to one message a second and channel.
-func perChannel(o *Options) {
+func perChannel(o *dispatch.Options) {
 	for name, out := range o.Config.Outs {
 		out.Kind.Concurrency = 2
 		out.Kind.Rate = notifiers.Rate{Messages: 1, Per: time.Second}
@@ -60,21 +62,21 @@ func perChannel(o *Options) {
 }
 
 // oneAccount makes all notifiers ones of the same account.
-func oneAccount(o *Options) {
+func oneAccount(o *dispatch.Options) {
 	for name, out := range o.Config.Outs {
 		out.Kind.Account = func(any) string { return "token" }
-		out.account = accountOf(out.Kind, nil)
+		out.Account = config.AccountOf(out.Kind, nil)
 		o.Config.Outs[name] = out
 	}
 }
 
 // channelRig is a rig whose messages go to the channel in their titles.
-func channelRig(t *testing.T, send sender, adjust ...func(*Options)) *rig {
+func channelRig(t *testing.T, send sender, adjust ...func(*dispatch.Options)) *rig {
 	return channelsRig(t, map[string]sender{"ops": send}, adjust...)
 }
 
-func channelsRig(t *testing.T, senders map[string]sender, adjust ...func(*Options)) *rig {
-	r := newRig(t, senders, append([]func(*Options){perChannel}, adjust...)...)
+func channelsRig(t *testing.T, senders map[string]sender, adjust ...func(*dispatch.Options)) *rig {
+	r := newRig(t, senders, append([]func(*dispatch.Options){perChannel}, adjust...)...)
 	decide := r.decide
 	r.decide = func(set *rules.Set, ev *qaseevent.Event, state rules.State) rules.Decision {
 		d := decide(set, ev, state)
@@ -218,7 +220,7 @@ func TestAChannelThatWantsPatienceWaitsAsAWholeAndOthersDoNot(t *testing.T) {
 func TestANotifiersRateBoundsItAsAWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got arrivals
-		r := newRig(t, map[string]sender{"ops": got.always(nil)}, func(o *Options) {
+		r := newRig(t, map[string]sender{"ops": got.always(nil)}, func(o *dispatch.Options) {
 			out := o.Config.Outs["ops"]
 			out.Spec.Rate = value.Rate{Messages: 60, Per: time.Minute, Burst: 5}
 			o.Config.Outs["ops"] = out
@@ -266,15 +268,15 @@ func TestANotifierThatWantsPatienceWaitsAsAWhole(t *testing.T) {
 }
 
 func TestTargetsThatAreQuietNoMoreAreForgotten(t *testing.T) {
-	var q quietTargets
+	var q dispatch.QuietTargets
 	now := time.Now()
 	for i := range 100 {
-		q.set(fmt.Sprint("channel ", i), now.Add(time.Duration(i)*time.Second), time.Second)
+		q.Set(fmt.Sprint("channel ", i), now.Add(time.Duration(i)*time.Second), time.Second)
 	}
-	if len(q.before) != 1 {
-		t.Errorf("%d targets are remembered", len(q.before))
+	if len(q.Before) != 1 {
+		t.Errorf("%d targets are remembered", len(q.Before))
 	}
-	if !q.until("channel 99", now).Equal(now.Add(100 * time.Second)) {
+	if !q.Until("channel 99", now).Equal(now.Add(100 * time.Second)) {
 		t.Error("the one that is quiet is forgotten")
 	}
 }

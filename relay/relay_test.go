@@ -22,7 +22,10 @@ import (
 	"qaserelay/relay"
 	"qaserelay/relay/admin"
 	"qaserelay/relay/app"
+	"qaserelay/relay/config"
+	"qaserelay/relay/dispatch"
 	"qaserelay/relay/ingest"
+	"qaserelay/relay/metrics"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
@@ -31,7 +34,7 @@ import (
 // machine is a whole relay on loopback: rules file, SQLite file, engine and both doors.
 type machine struct {
 	engine   *relay.Engine
-	reloader *relay.Reloader
+	reloader *config.Reloader
 	store    store.Store
 	hook     string // the address that Qase would post to
 	admin    string
@@ -46,8 +49,8 @@ func start(tb testing.TB, dir, rulesText string, kinds ...notifiers.Kind) *machi
 	if err := os.WriteFile(m.rules, []byte(rulesText), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	options := relay.LoadOptions{Kinds: append(builtin.Builtin(), kinds...)}
-	cfg, problems := relay.Load([]string{m.rules}, options)
+	options := config.LoadOptions{Kinds: append(builtin.Builtin(), kinds...)}
+	cfg, problems := config.Load([]string{m.rules}, options)
 	if err := problems.Err(); err != nil {
 		tb.Fatal(err)
 	}
@@ -55,9 +58,9 @@ func start(tb testing.TB, dir, rulesText string, kinds ...notifiers.Kind) *machi
 	if m.store, err = app.Open(tb.Context(), "sqlite:"+filepath.Join(dir, "relay.db"), nil); err != nil {
 		tb.Fatal(err)
 	}
-	metrics := relay.NewMetrics(relay.MetricsOptions{Version: "test"})
-	m.engine = relay.New(relay.Options{Store: m.store, Config: cfg, Metrics: metrics})
-	m.reloader = relay.NewReloader(relay.ReloadOptions{Patterns: []string{m.rules}, Load: options, Config: cfg,
+	metrics := metrics.NewMetrics(metrics.MetricsOptions{Version: "test"})
+	m.engine = relay.New(dispatch.Options{Store: m.store, Config: cfg, Metrics: metrics})
+	m.reloader = config.NewReloader(config.ReloadOptions{Patterns: []string{m.rules}, Load: options, Config: cfg,
 		Apply: m.engine.Reload, Metrics: metrics})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -87,7 +90,7 @@ func start(tb testing.TB, dir, rulesText string, kinds ...notifiers.Kind) *machi
 	return m
 }
 
-func (m *machine) ingestOptions(metrics *relay.Metrics) ingest.Options {
+func (m *machine) ingestOptions(metrics *metrics.Metrics) ingest.Options {
 	return ingest.Options{
 		Accept: func(ctx context.Context, ev *event.Event) (string, bool, error) {
 			r, err := m.engine.Accept(ctx, ev)
@@ -100,7 +103,7 @@ func (m *machine) ingestOptions(metrics *relay.Metrics) ingest.Options {
 	}
 }
 
-func (m *machine) adminOptions(metrics *relay.Metrics) admin.Options {
+func (m *machine) adminOptions(metrics *metrics.Metrics) admin.Options {
 	return admin.Options{Store: m.store, Metrics: metrics.Handler(), Ready: m.engine.Ready, Reload: m.reloader.Reload,
 		Retry: m.engine.Retry, Drift: func() any { return m.engine.Drift() }, Status: func() admin.Status {
 			return admin.Status{Rules: m.engine.Config().Rules.Rules(), Notifiers: []admin.Notifier{{Name: "ops", Type: "http", Configured: true}}}

@@ -75,11 +75,11 @@ func (e *Engine) startReplay(ctx context.Context, id store.ID, dry bool) *replay
 	_ = json.Unmarshal(stored.Decisions, &r.then) // what cannot be read has matched nothing
 	ev.ReceivedAt = e.Now()
 	r.call = &call{event: ev, replayOf: id, done: make(chan struct{})}
-	r.call.entity, r.call.member = e.enrich.find(ctx, e.Config(), ev)
+	r.call.entity, r.call.member = e.enrich.Find(ctx, e.Config(), ev)
 	if dry {
 		_, r.err = e.plan(e.Config(), r.call, func(key string) ([]byte, error) { return e.Store.Get(ctx, key) })
 	} else {
-		r.err = e.inbox.put(r.call)
+		r.err = e.inbox.Put(r.call)
 	}
 	return r
 }

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	qaseevent "qaserelay/rules/event"
@@ -112,7 +113,7 @@ func TestAReplayIsRefusedWhenTheRelayStops(t *testing.T) {
 		if err := r.stop(); err != nil {
 			t.Fatal(err)
 		}
-		if one := r.Replay(t.Context(), []store.ID{first.ID}, false)[0]; !errors.Is(one.Err, ErrStopping) {
+		if one := r.Replay(t.Context(), []store.ID{first.ID}, false)[0]; !errors.Is(one.Err, dispatch.ErrStopping) {
 			t.Errorf("got %v", one.Err)
 		}
 	})

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/relay/config"
+	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	qaseevent "qaserelay/rules/event"
@@ -32,10 +34,10 @@ type rig struct {
 }
 
 // newRig starts an engine with the given notifiers. It has to be called in a synctest bubble.
-func newRig(t *testing.T, outs map[string]sender, adjust ...func(*Options)) *rig {
+func newRig(t *testing.T, outs map[string]sender, adjust ...func(*dispatch.Options)) *rig {
 	t.Helper()
 	r := &rig{memory: newMemory(), logs: &lockedBuffer{}}
-	o := Options{Store: r.memory, Config: configOf(outs), Logger: slog.New(slog.NewTextHandler(r.logs, nil)),
+	o := dispatch.Options{Store: r.memory, Config: configOf(outs), Logger: slog.New(slog.NewTextHandler(r.logs, nil)),
 		Rand: func() float64 { return 1 }}
 	for _, f := range adjust {
 		f(&o)
@@ -47,16 +49,16 @@ func newRig(t *testing.T, outs map[string]sender, adjust ...func(*Options)) *rig
 	go func() { ended <- r.Run(ctx) }()
 	r.stop = sync.OnceValue(func() error { cancel(); return <-ended })
 	t.Cleanup(func() { _ = r.stop() })
-	for !r.inbox.accepting() {
+	for !r.inbox.Accepting() {
 		time.Sleep(time.Millisecond)
 	}
 	return r
 }
 
-func configOf(outs map[string]sender) *Config {
-	cfg := &Config{Config: &rulefile.Config{Rules: &rules.Set{}}, Outs: map[string]Out{}}
+func configOf(outs map[string]sender) *config.Config {
+	cfg := &config.Config{Config: &rulefile.Config{Rules: &rules.Set{}}, Outs: map[string]config.Out{}}
 	for name, send := range outs {
-		cfg.Outs[name] = Out{Spec: rulefile.Notifier{Name: name, Type: "fake"}, Kind: notifiers.Kind{Concurrency: 4}, Notifier: send}
+		cfg.Outs[name] = config.Out{Spec: rulefile.Notifier{Name: name, Type: "fake"}, Kind: notifiers.Kind{Concurrency: 4}, Notifier: send}
 	}
 	return cfg
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/relay/config"
+	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	qaseevent "qaserelay/rules/event"
@@ -15,7 +17,7 @@ import (
 )
 
 func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
-	e := New(Options{Store: newMemory()})
+	e := New(dispatch.Options{Store: newMemory()})
 	ev := &qaseevent.Event{Name: "run.completed", Project: "WEB", ReceivedAt: time.Now()}
 	for name, n := range map[string]rules.Notification{
 		"a short one": {Rule: "r", Notifier: "n", Level: "error", Title: "t"},
@@ -24,12 +26,12 @@ func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
 		"a whole one but for options": {Rule: "r", Notifier: "n", Level: "info", Title: "ä", Body: "**b**\n", URL: "https://example.com/",
 			Fields: []rules.Field{{Name: "Plan", Value: "Smoke"}}, EntityKey: "k", Series: "s"},
 	} {
-		made, err := e.newDelivery(&Config{Config: &rulefile.Config{}}, ev, n)
+		made, err := e.newDelivery(&config.Config{Config: &rulefile.Config{}}, ev, n)
 		if err != nil {
 			t.Fatal(err)
 		}
 		d := store.Delivery{Message: made.Message, Decoded: made.Decoded}
-		fresh, err := messageOf(d)
+		fresh, err := dispatch.MessageOf(d)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,7 +39,7 @@ func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
 			holdsAll(t, fresh)
 		}
 		d.Decoded = nil
-		if stored, err := messageOf(d); err != nil || !reflect.DeepEqual(fresh, stored) {
+		if stored, err := dispatch.MessageOf(d); err != nil || !reflect.DeepEqual(fresh, stored) {
 			t.Errorf("%s: %v\nhanded over %+v\nstored      %+v", name, err, fresh, stored)
 		}
 	}
@@ -45,11 +47,11 @@ func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
 
 func TestAMessageThatIsCutOffIsNoMessage(t *testing.T) {
 	whole := []byte(`{"id":"1","title":"a \\ \" b","options":{"a":["b\\"]},"fields":[{"name":"n","value":"v"}]}`)
-	if _, err := readMessage(whole); err != nil {
+	if _, err := dispatch.ReadMessage(whole); err != nil {
 		t.Fatal(err)
 	}
 	for n := range whole {
-		if m, err := readMessage(whole[:n:n]); err == nil {
+		if m, err := dispatch.ReadMessage(whole[:n:n]); err == nil {
 			t.Errorf("%s was read as %+v", whole[:n], m)
 		}
 	}
@@ -64,7 +66,7 @@ func FuzzReadMessage(f *testing.F) {
 		if json.Valid([]byte(options)) {
 			m.Options = json.RawMessage(options)
 		}
-		stored, err := json.Marshal(storedMessage{Message: m, Fallbacks: []rules.Fallback{{Notifier: title}}})
+		stored, err := json.Marshal(dispatch.StoredMessage{Message: m, Fallbacks: []rules.Fallback{{Notifier: title}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,9 +74,9 @@ func FuzzReadMessage(f *testing.F) {
 		if err := json.Unmarshal(stored, &want); err != nil {
 			t.Fatal(err)
 		}
-		got, err := readMessage(stored)
+		got, err := dispatch.ReadMessage(stored)
 		if err != nil && strings.Contains(err.Error(), "nested") { // encoding/json goes deeper
-			got, err = messageOf(store.Delivery{Message: stored})
+			got, err = dispatch.MessageOf(store.Delivery{Message: stored})
 		}
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Fatalf("%s\ngot  %+v, %v\nwant %+v", stored, got, err, want)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"qaserelay/relay"
+	"qaserelay/relay/config"
 	"qaserelay/rules/diag"
 )
 
@@ -70,7 +70,7 @@ func check(ctx context.Context, c *console, files []string, f checkFlags) error 
 	if err := readable(files); err != nil {
 		return err
 	}
-	cfg, problems := relay.Load(files, relay.LoadOptions{AllowUnset: true, Stdin: c.in})
+	cfg, problems := config.Load(files, config.LoadOptions{AllowUnset: true, Stdin: c.in})
 	r := newCheckResult(strings.Join(files, ", "), cfg, problems)
 	if f.online && cfg != nil {
 		r.tryOnline(ctx, cfg, f.timeout)
@@ -98,7 +98,7 @@ type checkResult struct {
 	Online   []attempt     `json:"online,omitempty"` // what came of trying the notifiers, if that was asked for
 }
 
-func newCheckResult(name string, cfg *relay.Config, problems diag.Problems) checkResult {
+func newCheckResult(name string, cfg *config.Config, problems diag.Problems) checkResult {
 	errs, warnings := problems.Count()
 	if problems == nil {
 		problems = diag.Problems{}

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
-	"qaserelay/relay"
+	"qaserelay/relay/config"
 	"qaserelay/rules/diag"
 )
 
@@ -35,7 +35,7 @@ const (
 )
 
 // tryOnline tries all notifiers, in the order of the file. If one fails, the result is not OK.
-func (r *checkResult) tryOnline(ctx context.Context, cfg *relay.Config, timeout time.Duration) {
+func (r *checkResult) tryOnline(ctx context.Context, cfg *config.Config, timeout time.Duration) {
 	r.Online = make([]attempt, len(cfg.Notifiers))
 	var all sync.WaitGroup
 	free := make(chan struct{}, maxAttempts)
@@ -57,7 +57,7 @@ func (r *checkResult) tryOnline(ctx context.Context, cfg *relay.Config, timeout 
 	}
 }
 
-func tryNotifier(ctx context.Context, out relay.Out, options []json.RawMessage) attempt {
+func tryNotifier(ctx context.Context, out config.Out, options []json.RawMessage) attempt {
 	a := attempt{Notifier: out.Spec.Name, Type: out.Spec.Type, Outcome: attemptUntried}
 	prober, can := out.Notifier.(notifiers.Prober)
 	if !can {

@@ -19,7 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"qaserelay/relay"
+	"qaserelay/relay/config"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 )
@@ -97,7 +97,7 @@ func newDemoService(ctx context.Context, c *console, d *stage, dir string) (*ser
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		return nil, nil, fmt.Errorf("writing the rules of the demo: %w", err)
 	}
-	cfg, problems := relay.Load([]string{name}, relay.LoadOptions{})
+	cfg, problems := config.Load([]string{name}, config.LoadOptions{})
 	printProblems(c.err, problems)
 	if hasErrors(problems) {
 		return nil, nil, errors.New("the rules of the demo cannot be used")

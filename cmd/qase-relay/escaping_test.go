@@ -14,6 +14,7 @@ import (
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/builtin"
 	"qaserelay/relay"
+	"qaserelay/relay/config"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/lint"
@@ -76,7 +77,7 @@ func FuzzEventTextIsOnlyText(f *testing.F) {
 	f.Cleanup(receiver.Close)
 	text := strings.ReplaceAll(strings.ReplaceAll(escapingRules, "SERVER", receiver.URL), "V }}", ".payload.title }}")
 	text = strings.NewReplacer(`link V "`, `link .payload.title "`).Replace(text)
-	config, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(text)}}, rulefile.Options{Kinds: relay.Kinds(builtin.Builtin())})
+	config, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(text)}}, rulefile.Options{Kinds: config.Kinds(builtin.Builtin())})
 	if err := problems.Err(); err != nil {
 		f.Fatal(err)
 	}

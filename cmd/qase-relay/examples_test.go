@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"qaserelay/relay"
+	"qaserelay/relay/config"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 )
@@ -78,7 +78,7 @@ func playExample(t *testing.T, dir string) string {
 }
 
 // decideExample returns what is sent for one event, and remembers what the rules want to be remembered.
-func decideExample(t *testing.T, cfg *relay.Config, memory map[string][]byte, body []byte) string {
+func decideExample(t *testing.T, cfg *config.Config, memory map[string][]byte, body []byte) string {
 	t.Helper()
 	ev, err := event.ParseEvent(cfg.Sources[0].Name, body, time.Unix(1767225600, 0))
 	if err != nil {
@@ -126,9 +126,9 @@ func compact(t *testing.T, data json.RawMessage) string {
 }
 
 // loadClean loads a rules file in which nothing may be wrong.
-func loadClean(t *testing.T, name string) *relay.Config {
+func loadClean(t *testing.T, name string) *config.Config {
 	t.Helper()
-	cfg, problems := relay.Load([]string{name}, relay.LoadOptions{})
+	cfg, problems := config.Load([]string{name}, config.LoadOptions{})
 	for _, p := range problems {
 		t.Error(p)
 	}
@@ -180,7 +180,7 @@ func TestWhatIsCommentedOutInTheExampleIsRight(t *testing.T) {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, problems := relay.Load([]string{name}, relay.LoadOptions{AllowUnset: true}); hasErrors(problems) {
+		if _, problems := config.Load([]string{name}, config.LoadOptions{AllowUnset: true}); hasErrors(problems) {
 			t.Errorf("%s: %v", strings.TrimSpace(line), problems)
 		}
 		found++

@@ -16,7 +16,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"qaserelay/notifiers"
-	"qaserelay/relay"
+	"qaserelay/relay/config"
 	"qaserelay/relay/store"
 	"qaserelay/rules/diag"
 )
@@ -64,7 +64,7 @@ Exits with 1 if the message was not delivered.`,
 
 // completeNotifier returns the names of the notifiers in the rules files, with their types.
 func completeNotifier(patterns, args []string) (names []string) {
-	cfg, problems := relay.Load(patterns, relay.LoadOptions{AllowUnset: true})
+	cfg, problems := config.Load(patterns, config.LoadOptions{AllowUnset: true})
 	if hasErrors(problems) || len(args) > 0 {
 		return nil
 	}
@@ -81,7 +81,7 @@ func notify(ctx context.Context, c *console, name string, f notifyFlags) error {
 	if !slices.Contains([]string{"info", "success", "warning", "error"}, f.level) {
 		return hint(fmt.Errorf("unknown level %q", f.level), "info, success, warning or error")
 	}
-	cfg, problems := relay.Load(f.rules, relay.LoadOptions{AllowUnset: true, Stdin: c.in})
+	cfg, problems := config.Load(f.rules, config.LoadOptions{AllowUnset: true, Stdin: c.in})
 	if hasErrors(problems) {
 		printProblems(c.err, onlyErrors(problems))
 		return errors.New("the rules cannot be used")
@@ -136,7 +136,7 @@ func lastLine(n *yaml.Node) int {
 	return last
 }
 
-func findNotifier(cfg *relay.Config, name string) (relay.Out, error) {
+func findNotifier(cfg *config.Config, name string) (config.Out, error) {
 	names := slices.Sorted(maps.Keys(cfg.Outs))
 	out, ok := cfg.Outs[name]
 	switch {
@@ -218,7 +218,7 @@ func newTrial(took time.Duration, r notifiers.Receipt, err error) trial {
 	return t
 }
 
-func tellReceipt(c *console, out relay.Out, t trial, asJSON bool) error {
+func tellReceipt(c *console, out config.Out, t trial, asJSON bool) error {
 	if asJSON {
 		if err := c.writeJSON(t); err != nil {
 			return err

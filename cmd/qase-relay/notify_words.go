@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"qaserelay/relay"
+	"qaserelay/relay/config"
 )
 
 // meaning says what it means that a kind of notifier has delivered, by its answer: a service may have posted the message, or only
 // taken it.
-func meaning(out relay.Out, t trial) string {
+func meaning(out config.Out, t trial) string {
 	var said struct {
 		Channel   string // of Slack
 		ID        string // of Discord and ntfy

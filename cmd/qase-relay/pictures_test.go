@@ -13,7 +13,7 @@ import (
 
 	"qaserelay/notifiers/builtin"
 	"qaserelay/notifiers/preview"
-	"qaserelay/relay"
+	"qaserelay/relay/config"
 	"qaserelay/rules"
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/event"
@@ -111,7 +111,7 @@ func TestPicturesOnATerminal(t *testing.T) {
 // drawn decides about an event by everyNotifier and draws what is sent.
 func drawn(t *testing.T, s *screen, body []byte) *gallery {
 	t.Helper()
-	cfg, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(everyNotifier)}}, rulefile.Options{Kinds: relay.Kinds(builtin.Builtin())})
+	cfg, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(everyNotifier)}}, rulefile.Options{Kinds: config.Kinds(builtin.Builtin())})
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"qaserelay/relay"
+	"qaserelay/relay/config"
 	"qaserelay/rules/diag"
 )
 
@@ -132,7 +132,7 @@ type counts struct {
 	Sources   int `json:"sources"`
 }
 
-func countsOf(cfg *relay.Config) counts {
+func countsOf(cfg *config.Config) counts {
 	if cfg == nil {
 		return counts{}
 	}

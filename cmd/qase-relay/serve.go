@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"qaserelay/relay"
+	"qaserelay/relay/config"
 	"qaserelay/rules/diag"
 )
 
@@ -74,8 +75,8 @@ func serve(ctx context.Context, c *console, f serveFlags) error {
 	if err := readable(f.rules); err != nil {
 		return err
 	}
-	load := relay.LoadOptions{Stdin: c.in}
-	cfg, problems := relay.Load(f.rules, load)
+	load := config.LoadOptions{Stdin: c.in}
+	cfg, problems := config.Load(f.rules, load)
 	if err := tellProblems(c, logger, f, problems); err != nil {
 		return err
 	}
@@ -115,7 +116,7 @@ func slogLevel(s diag.Severity) slog.Level {
 }
 
 // announce logs what runs now, and where.
-func announce(s *service, cfg *relay.Config, f serveFlags) {
+func announce(s *service, cfg *config.Config, f serveFlags) {
 	s.o.logger.Info("relay started", "version", version(), "rules", len(cfg.Rules.Names()), "notifiers", len(cfg.Outs),
 		"store", withoutPassword(f.store), "dry_run", f.dryRun, "admin", baseURL(s.adminLn))
 	for _, source := range cfg.Sources {

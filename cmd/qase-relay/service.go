@@ -16,7 +16,10 @@ import (
 	"qaserelay/relay"
 	"qaserelay/relay/admin"
 	"qaserelay/relay/app"
+	"qaserelay/relay/config"
+	"qaserelay/relay/dispatch"
 	"qaserelay/relay/ingest"
+	"qaserelay/relay/metrics"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/catalog"
@@ -33,7 +36,7 @@ const (
 // serviceOptions are what a relay runs with.
 type serviceOptions struct {
 	rules       []string
-	load        relay.LoadOptions
+	load        config.LoadOptions
 	listen      string
 	adminListen string
 	adminToken  string
@@ -50,7 +53,7 @@ type service struct {
 	o        serviceOptions
 	engine   *relay.Engine
 	store    store.Store
-	reloader *relay.Reloader
+	reloader *config.Reloader
 	public   *http.Server
 	admin    *http.Server
 	publicLn net.Listener
@@ -59,7 +62,7 @@ type service struct {
 
 // newService opens the doors and the store for rules that are loaded. Nothing runs yet. The caller must call run, or
 // close if it does not.
-func newService(ctx context.Context, cfg *relay.Config, o serviceOptions) (*service, error) {
+func newService(ctx context.Context, cfg *config.Config, o serviceOptions) (*service, error) {
 	if err := admin.CheckAddress(o.adminListen, o.adminToken); err != nil {
 		return nil, fmt.Errorf("--admin-listen %s: %w", o.adminListen, err)
 	}
@@ -79,11 +82,11 @@ func newService(ctx context.Context, cfg *relay.Config, o serviceOptions) (*serv
 }
 
 // assemble joins the parts.
-func (s *service) assemble(cfg *relay.Config) {
+func (s *service) assemble(cfg *config.Config) {
 	facts := buildFacts()
-	metrics := relay.NewMetrics(relay.MetricsOptions{Version: facts.Version, Revision: facts.Revision, Known: isKnownEvent})
-	s.engine = relay.New(relay.Options{Store: s.store, Config: cfg, DryRun: s.o.dryRun, Logger: s.o.logger, Metrics: metrics})
-	s.reloader = relay.NewReloader(relay.ReloadOptions{Patterns: s.o.rules, Load: s.o.load, Config: cfg, Apply: s.engine.Reload, Logger: s.o.logger, Metrics: metrics})
+	metrics := metrics.NewMetrics(metrics.MetricsOptions{Version: facts.Version, Revision: facts.Revision, Known: isKnownEvent})
+	s.engine = relay.New(dispatch.Options{Store: s.store, Config: cfg, DryRun: s.o.dryRun, Logger: s.o.logger, Metrics: metrics})
+	s.reloader = config.NewReloader(config.ReloadOptions{Patterns: s.o.rules, Load: s.o.load, Config: cfg, Apply: s.engine.Reload, Logger: s.o.logger, Metrics: metrics})
 	s.public = ingest.Server("", ingest.New(ingest.Options{
 		Accept:  s.accept,
 		Sources: func() []rules.Source { return s.engine.Config().Sources },
@@ -146,7 +149,7 @@ func (s *service) run(ctx context.Context) error {
 func (s *service) awaitEngine(ctx context.Context) {
 	look := time.NewTicker(2 * time.Millisecond)
 	defer look.Stop()
-	for errors.Is(s.engine.Ready(ctx), relay.ErrStopping) && ctx.Err() == nil {
+	for errors.Is(s.engine.Ready(ctx), dispatch.ErrStopping) && ctx.Err() == nil {
 		<-look.C
 	}
 }

@@ -5,13 +5,13 @@ import (
 	"net/http"
 	"slices"
 
-	"qaserelay/relay"
 	"qaserelay/relay/admin"
 	"qaserelay/relay/ingest"
+	"qaserelay/relay/metrics"
 	"qaserelay/rules/diag"
 )
 
-func newAdminServer(s *service, metrics *relay.Metrics) *http.Server {
+func newAdminServer(s *service, metrics *metrics.Metrics) *http.Server {
 	return ingest.Server("", admin.New(admin.Options{
 		Store:   s.store,
 		Metrics: metrics.Handler(),

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"qaserelay/notifiers/builtin"
-	"qaserelay/relay"
+	"qaserelay/relay/config"
 	"qaserelay/rules/rulefile"
 	"qaserelay/rules/ruletest"
 	"qaserelay/rules/yamldoc"
@@ -17,7 +17,7 @@ import (
 // testOptions read rules as check does: nothing is sent, so secrets may be missing.
 func testOptions() rulefile.Options {
 	return rulefile.Options{
-		Kinds:      relay.Kinds(builtin.Builtin()),
+		Kinds:      config.Kinds(builtin.Builtin()),
 		LookupEnv:  os.LookupEnv,
 		ReadFile:   os.ReadFile,
 		Glob:       filepath.Glob,

@@ -11,7 +11,7 @@ import (
 
 	"github.com/gorilla/mux"
 
-	"qaserelay/relay"
+	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 )
 
@@ -64,7 +64,7 @@ func (s *server) resume(w http.ResponseWriter, r *http.Request) {
 		err = s.Resume(r.Context(), name)
 	}
 	switch {
-	case errors.Is(err, relay.ErrNoNotifier):
+	case errors.Is(err, dispatch.ErrNoNotifier):
 		writeError(w, http.StatusNotFound, err.Error())
 	case err != nil:
 		s.fail(w, "resuming a notifier", err)

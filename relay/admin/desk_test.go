@@ -13,6 +13,7 @@ import (
 
 	"qaserelay/relay"
 	"qaserelay/relay/app"
+	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 )
 
@@ -68,7 +69,7 @@ func open(t *testing.T, token string) *desk {
 		Retry: d.store.Retry,
 		Resume: func(_ context.Context, name string) error {
 			if name != "ops" {
-				return relay.ErrNoNotifier
+				return dispatch.ErrNoNotifier
 			}
 			return nil
 		},

@@ -13,7 +13,7 @@ import (
 
 	"github.com/gorilla/mux"
 
-	"qaserelay/relay"
+	"qaserelay/relay/sampledlog"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 )
@@ -39,7 +39,7 @@ type Options struct {
 type Handler struct {
 	o      Options
 	router *mux.Router
-	quiet  relay.QuietLog
+	quiet  sampledlog.QuietLog
 }
 
 // New returns the handler of the public address.

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"time"
 
-	"qaserelay/relay"
+	"qaserelay/relay/sampledlog"
 )
 
 // logEvery is how often one kind of line is written at most, so that a flood of bad calls is no flood of lines.
@@ -12,7 +12,7 @@ const logEvery = 10 * time.Second
 
 // warn logs a line of a kind, of which there are few: senders cannot make new ones.
 func (h *Handler) warn(kind, message string, args ...any) {
-	if all, due := h.quiet.Admit(relay.LogLine{Kind: kind, Every: logEvery}, time.Now(), args...); due {
+	if all, due := h.quiet.Admit(sampledlog.LogLine{Kind: kind, Every: logEvery}, time.Now(), args...); due {
 		h.o.Logger.Warn(message, all...)
 	}
 }

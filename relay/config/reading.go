@@ -1,0 +1,133 @@
+package config
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"qaserelay/rules/diag"
+	"qaserelay/rules/yamldoc"
+)
+
+// reading remembers what a load has read, to tell later whether any of it has changed.
+type reading struct {
+	files map[string][32]byte // the content of each file; zero if it could not be read
+	globs map[string]string   // the files that each pattern stood for
+	stdin []byte
+}
+
+func newReading() *reading {
+	return &reading{files: map[string][32]byte{}, globs: map[string]string{}}
+}
+
+// all reads the files that patterns name; "-" is stdin.
+func (r *reading) all(patterns []string, stdin io.Reader) (files []yamldoc.File, problems diag.Problems) {
+	for _, pattern := range patterns {
+		names, err := []string{pattern}, error(nil)
+		if strings.ContainsAny(pattern, "*?[") {
+			names, err = r.glob(pattern)
+		}
+		switch {
+		case err != nil:
+			problems = append(problems, failed(pattern, err.Error(), ""))
+		case len(names) == 0:
+			problems = append(problems, failed(pattern, "no file matches", ""))
+		}
+		for _, name := range names {
+			data, err := r.one(name, stdin)
+			if err != nil {
+				problems = append(problems, unreadable(name, err))
+			}
+			files = append(files, yamldoc.File{Name: name, Data: data})
+		}
+	}
+	return files, problems
+}
+
+func (r *reading) one(name string, stdin io.Reader) ([]byte, error) {
+	if name != "-" {
+		return r.file(name)
+	}
+	if stdin == nil || r.stdin != nil {
+		return r.stdin, nil
+	}
+	data, err := io.ReadAll(stdin)
+	r.stdin = data
+	return data, err
+}
+
+func unreadable(name string, err error) diag.Problem {
+	if errors.Is(err, fs.ErrNotExist) {
+		return failed(name, "there is no such file", "`qase-relay init` writes a starter; --rules names another file")
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return failed(name, fmt.Sprintf("cannot be read: %v", err), "")
+}
+
+func (r *reading) file(name string) ([]byte, error) {
+	data, err := os.ReadFile(name)
+	r.files[name] = contentSum(data, err)
+	return data, err
+}
+
+func (r *reading) glob(pattern string) ([]string, error) {
+	names, err := filepath.Glob(pattern)
+	r.globs[pattern] = strings.Join(names, "\n")
+	return names, err
+}
+
+func contentSum(data []byte, err error) [32]byte {
+	if err != nil {
+		return [32]byte{}
+	}
+	return sha256.Sum256(data)
+}
+
+// changed reports whether reading again would give anything else.
+func (r *reading) changed() bool {
+	for pattern, names := range r.globs {
+		now, _ := filepath.Glob(pattern)
+		if strings.Join(now, "\n") != names {
+			return true
+		}
+	}
+	for name, sum := range r.files {
+		if contentSum(os.ReadFile(name)) != sum {
+			return true
+		}
+	}
+	return false
+}
+
+// dirs returns the directories where a change would show, those behind symbolic links included.
+func (r *reading) dirs() map[string]bool {
+	dirs := map[string]bool{}
+	for name := range r.files {
+		dirs[filepath.Dir(name)] = true
+		if real, err := filepath.EvalSymlinks(name); err == nil {
+			dirs[filepath.Dir(real)] = true
+		}
+	}
+	for pattern := range r.globs {
+		dirs[filepath.Dir(pattern)] = true
+	}
+	return dirs
+}
+
+// has reports whether a file was read under this name, or one like it.
+func (r *reading) has(name string) bool {
+	for file := range r.files {
+		if filepath.Base(file) == filepath.Base(name) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,2 @@
+// Package dispatch sends deliveries: lanes, limits, breakers, retries, outcomes.
+package dispatch

@@ -1,0 +1,95 @@
+package dispatch
+
+import (
+	"sync"
+	"time"
+)
+
+// Queue hands what many goroutines put in to one goroutine, which takes all that waits at once. It is closed until
+// open is called.
+type Queue[T any] struct {
+	mu     sync.Mutex
+	more   sync.Cond
+	items  []T
+	isOpen bool
+	limit  int // how many items may wait; zero means any number
+	wanted int // how many items gather waits for, or zero
+}
+
+func NewQueue[T any](limit int) *Queue[T] {
+	q := &Queue[T]{limit: limit}
+	q.more.L = &q.mu
+	return q
+}
+
+// Put adds items in their order. It fails with ErrStopping when the queue is closed and ErrBusy when it is full.
+func (q *Queue[T]) Put(items ...T) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case !q.isOpen:
+		return ErrStopping
+	case q.limit > 0 && len(q.items)+len(items) > q.limit:
+		return ErrBusy
+	}
+	q.items = append(q.items, items...)
+	if len(q.items) >= q.wanted {
+		q.more.Signal()
+	}
+	return nil
+}
+
+// gather waits for so long, for all that is put in meanwhile to be taken together. It returns early when there is enough, or the
+// queue is closed. Nobody else may take meanwhile.
+func (q *Queue[T]) gather(enough int, wait time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.wanted = enough
+	timer := time.AfterFunc(wait, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.wanted = 0
+		q.more.Broadcast()
+	})
+	defer timer.Stop()
+	for q.wanted > 0 && len(q.items) < enough && q.isOpen {
+		q.more.Wait()
+	}
+	q.wanted = 0
+}
+
+// Take waits for items and returns all there are, but not more than most, or nothing when the queue is closed and
+// empty. The batch is the caller's: a store whose call timed out may still read from it.
+func (q *Queue[T]) Take(most int) []T {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.items) == 0 && q.isOpen {
+		q.more.Wait()
+	}
+	n := min(most, len(q.items))
+	batch := q.items[:n:n]
+	if q.items = q.items[n:]; len(q.items) == 0 {
+		q.items = nil
+	}
+	return batch
+}
+
+func (q *Queue[T]) Open() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.isOpen = true
+}
+
+// Close lets nothing more in. What waits can still be taken.
+func (q *Queue[T]) Close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.isOpen = false
+	q.more.Broadcast()
+}
+
+func (q *Queue[T]) Accepting() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.isOpen
+}

@@ -1,0 +1,2 @@
+// Package metrics counts for Prometheus.
+package metrics

@@ -1,0 +1,2 @@
+// Package qaseapi asks Qase for what events leave out.
+package qaseapi

@@ -1,0 +1,119 @@
+package qaseapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	qaseevent "qaserelay/rules/event"
+)
+
+// qaseAPI asks the Qase API (https://developers.qase.io) for what events leave out. It reads, and never writes.
+type qaseAPI struct {
+	base, token string
+	client      *http.Client
+}
+
+// errNoSuch says that Qase does not have what was asked for.
+var errNoSuch = errors.New("not found")
+
+// patienceError says that Qase wants no questions for a while.
+type patienceError struct{ wait time.Duration }
+
+func (e *patienceError) Error() string { return fmt.Sprintf("too many questions; again in %s", e.wait) }
+
+const maxAnswer = 1 << 20
+
+// get asks for a path and decodes the result.
+func (q *qaseAPI) get(ctx context.Context, path string, result any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, q.base+path, nil)
+	if err != nil {
+		return fmt.Errorf("asking Qase: %w", err)
+	}
+	req.Header.Set("Token", q.token)
+	req.Header.Set("Accept", "application/json")
+	resp, err := q.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("asking Qase: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }() // it was only read
+	switch {
+	case resp.StatusCode == http.StatusNotFound:
+		return errNoSuch
+	case resp.StatusCode == http.StatusTooManyRequests:
+		seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
+		return &patienceError{time.Duration(min(max(seconds, 10), 600)) * time.Second}
+	case resp.StatusCode != http.StatusOK:
+		return fmt.Errorf("asking Qase: the answer is %s", resp.Status)
+	}
+	var answer struct {
+		Status bool            `json:"status"`
+		Result json.RawMessage `json:"result"`
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&answer); err != nil {
+		return fmt.Errorf("reading the answer of Qase: %w", err)
+	}
+	if err := json.Unmarshal(answer.Result, result); err != nil {
+		return fmt.Errorf("reading the answer of Qase: %w", err)
+	}
+	return nil
+}
+
+// entity asks for the thing that ev is about, and returns what its events would have told. It returns nil for things
+// that the API has no page for.
+func (q *qaseAPI) entity(ctx context.Context, ev *qaseevent.Event) (map[string]any, error) {
+	switch ev.Type() {
+	case "run", "review", "defect", "case", "plan", "suite", "milestone":
+	default:
+		return nil, nil
+	}
+	var r struct {
+		Title       string `json:"title"`
+		Description string `json:"description"`
+		StartTime   string `json:"start_time"`
+		PlanID      int    `json:"plan_id"`
+		CaseID      int    `json:"case_id"`
+		Environment *struct {
+			Title string `json:"title"`
+		} `json:"environment"`
+	}
+	path := "/" + ev.Type() + "/" + url.PathEscape(ev.Project) + "/" + url.PathEscape(ev.EntityID())
+	if err := q.get(ctx, path, &r); err != nil {
+		return nil, err
+	}
+	fields := map[string]any{}
+	set := func(key string, value any, given bool) {
+		if given {
+			fields[key] = value
+		}
+	}
+	set("title", r.Title, r.Title != "")
+	set("description", r.Description, r.Description != "")
+	set("plan", map[string]any{"id": r.PlanID}, r.PlanID > 0)
+	set("case_id", r.CaseID, r.CaseID > 0)
+	if r.Environment != nil {
+		set("environment", r.Environment.Title, r.Environment.Title != "")
+	}
+	if start, err := time.Parse(time.DateTime, r.StartTime); err == nil {
+		fields["started_at"] = int(start.Unix())
+	}
+	return fields, nil
+}
+
+// member asks who is behind a team_member_id.
+func (q *qaseAPI) member(ctx context.Context, id int) (map[string]any, error) {
+	var r struct {
+		Name  string `json:"name"`
+		Email string `json:"email"`
+	}
+	if err := q.get(ctx, "/author/"+strconv.Itoa(id), &r); err != nil {
+		return nil, err
+	}
+	return map[string]any{"name": r.Name, "email": r.Email}, nil
+}

@@ -1,0 +1,2 @@
+// Package sampledlog logs what happens often only now and then.
+package sampledlog
