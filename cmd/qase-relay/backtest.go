@@ -9,8 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qaserelay/cmd/qase-relay/terminal"
+	backtestpkg "qaserelay/relay/backtest"
 	"qaserelay/rules"
-	"qaserelay/rules/event"
 )
 
 type backtestFlags struct {
@@ -21,12 +22,12 @@ type backtestFlags struct {
 	json     bool
 }
 
-func newBacktest(c *console) *cobra.Command {
+func newBacktest(c *terminal.Console) *cobra.Command {
 	var f backtestFlags
 	cmd := &cobra.Command{
 		Use:   "backtest [FILE…]",
 		Short: "Run stored events through a candidate rules file, and say what would change",
-		Long: `Runs events that a relay has stored through the rules in FILE (default ` + defaultRules + `), by the same code as serve, and sends nothing. It
+		Long: `Runs events that a relay has stored through the rules in FILE (default ` + terminal.DefaultRules + `), by the same code as serve, and sends nothing. It
 says what these rules would have sent, and what differs from what was decided when the events came: where a rule matches that did
 not, or no longer does, and which messages are more or fewer. --against compares with another rules file instead.
 
@@ -41,7 +42,7 @@ Exits with 0 whatever differs, with 1 if the rules are wrong, and with 2 if the 
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.onlyFromCommandLine(cmd)
 			if len(args) == 0 {
-				args = []string{defaultRules}
+				args = []string{terminal.DefaultRules}
 			}
 			return backtest(cmd.Context(), c, args, f)
 		},
@@ -55,12 +56,12 @@ Exits with 0 whatever differs, with 1 if the rules are wrong, and with 2 if the 
 	flags.IntVar(&f.examples, "examples", 3, "how many examples to show of each kind")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	f.addStore(flags)
-	f.windowFlags.add(flags)
-	f.clientFlags.add(flags)
+	f.WindowFlags.Add(flags)
+	f.ClientFlags.Add(flags)
 	return cmd
 }
 
-func backtest(ctx context.Context, c *console, files []string, f backtestFlags) error {
+func backtest(ctx context.Context, c *terminal.Console, files []string, f backtestFlags) error {
 	if err := f.check(files); err != nil {
 		return err
 	}
@@ -68,29 +69,29 @@ func backtest(ctx context.Context, c *console, files []string, f backtestFlags) 
 	if err != nil {
 		return err
 	}
-	r := newReport(strings.Join(files, ", "), f.examples)
-	t := &trialRun{report: r, now: newBench(candidate.Rules)}
+	r := backtestpkg.NewReport(strings.Join(files, ", "), f.examples)
+	t := &backtestpkg.TrialRun{Report: r, Now: newBench(candidate.Rules)}
 	if len(candidate.Sources) > 0 {
-		t.source = candidate.Sources[0].Name
+		t.Source = candidate.Sources[0].Name
 	}
 	if len(f.against) > 0 {
 		before, err := readRules(c, f.against)
 		if err != nil {
 			return err
 		}
-		t.before, r.Against = newBench(before.Rules), strings.Join(f.against, ", ")
+		t.Before, r.Against = newBench(before.Rules), strings.Join(f.against, ", ")
 	}
 	events, err := f.history(ctx, c)
 	if err != nil {
 		return err
 	}
-	if err := t.run(ctx, c.err, events); err != nil {
+	if err := t.Run(ctx, c.Err, events); err != nil {
 		return err
 	}
-	if r.finish(); f.json {
-		return c.writeJSON(r)
+	if r.Finish(); f.json {
+		return c.WriteJSON(r)
 	}
-	r.print(c.out)
+	r.Print(c.Out)
 	return nil
 }
 
@@ -119,27 +120,17 @@ func (f *backtestFlags) check(files []string) error {
 }
 
 // history returns the events to run. What was decided about them is only asked for where it is compared with.
-func (f *backtestFlags) history(ctx context.Context, c *console) (history, error) {
+func (f *backtestFlags) history(ctx context.Context, c *terminal.Console) (backtestpkg.History, error) {
 	if f.events != "" {
-		return f.fromFile(f.events, c.in)
+		return f.fromFile(f.events, c.In)
 	}
-	if f.since == "" {
-		f.since = "7d"
+	if f.Since == "" {
+		f.Since = "7d"
 	}
 	f.decided = len(f.against) == 0
 	return f.read(ctx)
 }
 
-// bench decides by one set of rules, and remembers as a relay would.
-type bench struct {
-	rules  *rules.Set
-	memory *keptMemory
-}
-
-func newBench(set *rules.Set) *bench { return &bench{set, newKeptMemory()} }
-
-func (b *bench) decide(ev *event.Event) rules.Decision {
-	d := b.rules.Decide(ev, rules.State{Now: ev.ReceivedAt, Get: func(key string) ([]byte, error) { return b.memory.get(key, ev.ReceivedAt), nil }})
-	b.memory.keep(d.Changes)
-	return d
+func newBench(set *rules.Set) *backtestpkg.Bench {
+	return &backtestpkg.Bench{Rules: set, Memory: backtestpkg.NewKeptMemory()}
 }

@@ -7,33 +7,35 @@ import (
 	"testing"
 	"time"
 
+	"qaserelay/cmd/qase-relay/terminal"
+	backtestpkg "qaserelay/relay/backtest"
 	"qaserelay/rules"
 	"qaserelay/rules/lint"
 	"qaserelay/rules/yamldoc"
 )
 
 func TestWhatIsKeptStaysWithinBounds(t *testing.T) {
-	m, at := newKeptMemory(), time.Unix(1767225600, 0)
+	m, at := backtestpkg.NewKeptMemory(), time.Unix(1767225600, 0)
 	value := bytes.Repeat([]byte{'x'}, 1<<20)
-	m.keep([]rules.Change{{Key: "used", Value: []byte("u")}, {Key: "unused", Value: []byte("u")}})
+	m.Keep([]rules.Change{{Key: "used", Value: []byte("u")}, {Key: "unused", Value: []byte("u")}})
 	for n := range 200 {
-		m.keep([]rules.Change{{Key: fmt.Sprint(n), Value: value}})
-		if m.get("used", at) == nil {
+		m.Keep([]rules.Change{{Key: fmt.Sprint(n), Value: value}})
+		if m.Get("used", at) == nil {
 			t.Fatalf("what is used was forgotten after %d MiB", n+1)
 		}
-		if held := len(m.fresh) + len(m.stale); held > 2*(maxFresh>>20)+4 {
+		if held := len(m.Fresh) + len(m.Stale); held > 2*(backtestpkg.MaxFresh>>20)+4 {
 			t.Fatalf("%d values of a MiB are kept", held)
 		}
 	}
-	if m.get("unused", at) != nil || !m.forgot {
+	if m.Get("unused", at) != nil || !m.Forgot {
 		t.Errorf("what nobody used for long is still there, or nobody is told")
 	}
 }
 
 func TestWhatIsKeptExpires(t *testing.T) {
-	m, at := newKeptMemory(), time.Unix(1767225600, 0)
-	m.keep([]rules.Change{{Key: "a", Value: []byte("v"), Expires: at}, {Key: "b", Value: []byte("v")}})
-	if m.get("a", at.Add(-time.Second)) == nil || m.get("a", at) != nil || m.get("b", at.Add(1000*time.Hour)) == nil {
+	m, at := backtestpkg.NewKeptMemory(), time.Unix(1767225600, 0)
+	m.Keep([]rules.Change{{Key: "a", Value: []byte("v"), Expires: at}, {Key: "b", Value: []byte("v")}})
+	if m.Get("a", at.Add(-time.Second)) == nil || m.Get("a", at) != nil || m.Get("b", at.Add(1000*time.Hour)) == nil {
 		t.Error("a value ends at another time than it expires")
 	}
 }
@@ -44,12 +46,12 @@ func TestMomentsAreTakenAsAPersonMeansThem(t *testing.T) {
 		"2h": "2026-01-31T07:00:00Z", "7d": "2026-01-24T09:00:00Z", "1h30m": "2026-01-31T07:30:00Z", "2026-01-02": "2026-01-02T00:00:00Z",
 		"2026-01-02T03:04:05+01:00": "2026-01-02T02:04:05Z", "": "0001-01-01T00:00:00Z",
 	} {
-		if got, err := moment("since", text, now); err != nil || got.UTC().Format(time.RFC3339) != want {
+		if got, err := terminal.Moment("since", text, now); err != nil || got.UTC().Format(time.RFC3339) != want {
 			t.Errorf("%q is %v, %v, want %s", text, got, err, want)
 		}
 	}
 	for _, text := range []string{"yesterday", "2026-13-01", "7 days", "-2h"} {
-		if got, err := moment("since", text, now); err == nil {
+		if got, err := terminal.Moment("since", text, now); err == nil {
 			t.Errorf("%q is %v", text, got)
 		}
 	}
@@ -59,7 +61,7 @@ func TestDistancesInTimeAreShort(t *testing.T) {
 	now := time.Date(2026, 1, 31, 9, 0, 0, 0, time.UTC)
 	for want, d := range map[string]time.Duration{"now": 500 * time.Millisecond, "59 s ago": 59 * time.Second, "2 min ago": 150 * time.Second,
 		"47 h ago": 47 * time.Hour, "3 days ago": 80 * time.Hour, "in 5 min": -5 * time.Minute} {
-		if got := ago(now.Add(-d), now); got != want {
+		if got := terminal.Ago(now.Add(-d), now); got != want {
 			t.Errorf("%v is %q, want %q", d, got, want)
 		}
 	}
@@ -67,10 +69,10 @@ func TestDistancesInTimeAreShort(t *testing.T) {
 
 func TestColumnsOfATableStandBelowEachOther(t *testing.T) {
 	var out strings.Builder
-	tab := &table{s: &screen{Writer: &out, terminal: true, columns: 40}, header: []string{"ID", "WHAT", "TITLE"}}
-	tab.add("", plainCell("1"), plainCell("日本"), plainCell("short"))
-	tab.add("an error\nof two lines", plainCell("22"), plainCell("x"), plainCell(strings.Repeat("long ", 20)))
-	tab.print()
+	tab := &terminal.Table{S: &terminal.Screen{Writer: &out, Terminal: true, Columns: 40}, Header: []string{"ID", "WHAT", "TITLE"}}
+	tab.Add("", terminal.PlainCell("1"), terminal.PlainCell("日本"), terminal.PlainCell("short"))
+	tab.Add("an error\nof two lines", terminal.PlainCell("22"), terminal.PlainCell("x"), terminal.PlainCell(strings.Repeat("long ", 20)))
+	tab.Print()
 	want := "ID  WHAT  TITLE\n1   日本  short\n22  x     long long long long long long…\n  ↳ an error of two lines\n"
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
@@ -79,7 +81,7 @@ func TestColumnsOfATableStandBelowEachOther(t *testing.T) {
 
 // BenchmarkBacktest runs events of runs through two rules, as backtest --events does.
 func BenchmarkBacktest(b *testing.B) {
-	cfg, problems := lint.Parse([]yamldoc.File{{Name: defaultRules, Data: []byte(`
+	cfg, problems := lint.Parse([]yamldoc.File{{Name: terminal.DefaultRules, Data: []byte(`
 notifiers: [{name: ops, type: http, url: "http://127.0.0.1:1/"}]
 rules:
   - {name: failed-run, when: payload.failed > 0, notify: [ops]}
@@ -95,9 +97,9 @@ rules:
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
-	r := newReport(defaultRules, 3)
-	trial := &trialRun{report: r, now: newBench(cfg.Rules)}
-	if err := trial.run(b.Context(), &screen{}, readLines(&lines)); err != nil || r.Events != b.N {
+	r := backtestpkg.NewReport(terminal.DefaultRules, 3)
+	trial := &backtestpkg.TrialRun{Report: r, Now: newBench(cfg.Rules)}
+	if err := trial.Run(b.Context(), &terminal.Screen{}, readLines(&lines)); err != nil || r.Events != b.N {
 		b.Fatalf("%d events, %v", r.Events, err)
 	}
 }

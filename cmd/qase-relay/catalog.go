@@ -9,10 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/rules/catalog"
 )
 
-func newCatalog(c *console) *cobra.Command {
+func newCatalog(c *terminal.Console) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "catalog [EVENT]",
@@ -22,7 +23,7 @@ and an example as Qase sends it.`,
 		Example: `  qase-relay catalog
   qase-relay catalog run.completed
   qase-relay catalog run.completed --json`,
-		Args: argsBetween(0, 1, "EVENT"),
+		Args: terminal.ArgsBetween(0, 1, "EVENT"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return listCatalog(c, asJSON)
@@ -32,7 +33,7 @@ and an example as Qase sends it.`,
 				return err
 			}
 			if asJSON {
-				return c.writeJSON(ev)
+				return c.WriteJSON(ev)
 			}
 			return showEvent(c, ev)
 		},
@@ -58,15 +59,15 @@ func lookupEvent(name string) (catalog.Event, error) {
 	}
 	err := fmt.Errorf("Qase has no event %q", name)
 	if advice := catalog.Hint(name); advice != "" {
-		return catalog.Event{}, hint(err, "%s", advice)
+		return catalog.Event{}, terminal.Hint(err, "%s", advice)
 	}
-	return catalog.Event{}, hint(err, "all events: qase-relay catalog")
+	return catalog.Event{}, terminal.Hint(err, "all events: qase-relay catalog")
 }
 
-func listCatalog(c *console, asJSON bool) error {
+func listCatalog(c *terminal.Console, asJSON bool) error {
 	events := catalog.All()
 	if asJSON {
-		return c.writeJSON(events)
+		return c.WriteJSON(events)
 	}
 	wide := 0
 	for _, ev := range events {
@@ -76,49 +77,49 @@ func listCatalog(c *console, asJSON bool) error {
 	for _, ev := range events {
 		if ev.Entity != entity {
 			entity = ev.Entity
-			c.out.Printf("%s\n", c.out.bold(entity))
+			c.Out.Printf("%s\n", c.Out.Bold(entity))
 		}
-		for i, line := range wrap(ev.Summary, c.out.columns-wide-4) {
+		for i, line := range terminal.Wrap(ev.Summary, c.Out.Columns-wide-4) {
 			if i == 0 {
-				c.out.Printf("  %-*s  %s\n", wide, ev.Name, line)
+				c.Out.Printf("  %-*s  %s\n", wide, ev.Name, line)
 				continue
 			}
-			c.out.Printf("  %-*s  %s\n", wide, "", line)
+			c.Out.Printf("  %-*s  %s\n", wide, "", line)
 		}
 	}
-	c.out.Printf("\n%s\n", c.out.dim(plural(len(events), "event")+". Fields and an example of one: qase-relay catalog run.completed"))
+	c.Out.Printf("\n%s\n", c.Out.Dim(terminal.Plural(len(events), "event")+". Fields and an example of one: qase-relay catalog run.completed"))
 	return nil
 }
 
-func showEvent(c *console, ev catalog.Event) error {
-	c.out.Printf("%s\n", c.out.bold(ev.Name))
-	printWrapped(c.out, "  ", ev.Summary)
+func showEvent(c *terminal.Console, ev catalog.Event) error {
+	c.Out.Printf("%s\n", c.Out.Bold(ev.Name))
+	printWrapped(c.Out, "  ", ev.Summary)
 	if ev.Label != "" {
-		printWrapped(c.out, "  ", fmt.Sprintf("In the settings of Qase: %q.", ev.Label))
+		printWrapped(c.Out, "  ", fmt.Sprintf("In the settings of Qase: %q.", ev.Label))
 	}
 	if !ev.Documented {
-		printWrapped(c.out, "  ", "Qase does not document its payload.")
+		printWrapped(c.Out, "  ", "Qase does not document its payload.")
 	}
-	c.out.Printf("\n%s\n", c.out.bold("Fields of payload"))
-	if err := printFields(c.out, ev.Fields); err != nil {
+	c.Out.Printf("\n%s\n", c.Out.Bold("Fields of payload"))
+	if err := printFields(c.Out, ev.Fields); err != nil {
 		return err
 	}
 	if len(ev.Quirks) > 0 {
-		c.out.Printf("\n%s\n", c.out.bold("Good to know"))
+		c.Out.Printf("\n%s\n", c.Out.Bold("Good to know"))
 		for _, q := range ev.Quirks {
-			printWrapped(c.out, "  - ", q)
+			printWrapped(c.Out, "  - ", q)
 		}
 	}
 	var example bytes.Buffer
 	if err := json.Indent(&example, ev.Example, "  ", "  "); err != nil {
 		return fmt.Errorf("example of %s: %w", ev.Name, err)
 	}
-	c.out.Printf("\n%s\n  %s\n", c.out.bold("Example"), example.String())
-	c.out.Printf("\n%s\n", c.out.dim("Post it to a relay: qase-relay send "+ev.Name))
+	c.Out.Printf("\n%s\n  %s\n", c.Out.Bold("Example"), example.String())
+	c.Out.Printf("\n%s\n", c.Out.Dim("Post it to a relay: qase-relay send "+ev.Name))
 	return nil
 }
 
-func printFields(s *screen, fields []catalog.Field) error {
+func printFields(s *terminal.Screen, fields []catalog.Field) error {
 	t := tabwriter.NewWriter(s, 0, 0, 2, ' ', 0)
 	for _, f := range fields {
 		kind := f.Type
@@ -133,8 +134,8 @@ func printFields(s *screen, fields []catalog.Field) error {
 }
 
 // printWrapped prints text behind a first indent, and its further lines below the text.
-func printWrapped(s *screen, indent, text string) {
-	for _, line := range wrap(text, s.columns-len(indent)) {
+func printWrapped(s *terminal.Screen, indent, text string) {
+	for _, line := range terminal.Wrap(text, s.Columns-len(indent)) {
 		s.Printf("%s%s\n", indent, line)
 		indent = strings.Repeat(" ", len(indent))
 	}

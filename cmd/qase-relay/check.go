@@ -12,11 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/config"
 	"qaserelay/rules/diag"
 )
-
-const defaultRules = "rules.yaml"
 
 type checkFlags struct {
 	format  string
@@ -26,7 +25,7 @@ type checkFlags struct {
 	timeout time.Duration
 }
 
-func newCheck(c *console) *cobra.Command {
+func newCheck(c *terminal.Console) *cobra.Command {
 	var f checkFlags
 	cmd := &cobra.Command{
 		Use:   "check [FILE…]",
@@ -46,7 +45,7 @@ fails), and with 2 if there is nothing to read. A variable that is not set is a 
   cat rules.yaml | qase-relay check -`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				args = []string{defaultRules}
+				args = []string{terminal.DefaultRules}
 			}
 			return check(cmd.Context(), c, args, f)
 		},
@@ -60,17 +59,17 @@ fails), and with 2 if there is nothing to read. A variable that is not set is a 
 	return cmd
 }
 
-func check(ctx context.Context, c *console, files []string, f checkFlags) error {
+func check(ctx context.Context, c *terminal.Console, files []string, f checkFlags) error {
 	if f.json {
 		f.format = "json"
 	}
 	if f.timeout <= 0 {
-		return hint(errors.New("--timeout must be more than zero"), "such as 10s")
+		return terminal.Hint(errors.New("--timeout must be more than zero"), "such as 10s")
 	}
 	if err := readable(files); err != nil {
 		return err
 	}
-	cfg, problems := config.Load(files, config.LoadOptions{AllowUnset: true, Stdin: c.in})
+	cfg, problems := config.Load(files, config.LoadOptions{AllowUnset: true, Stdin: c.In})
 	r := newCheckResult(strings.Join(files, ", "), cfg, problems)
 	if f.online && cfg != nil {
 		r.tryOnline(ctx, cfg, f.timeout)
@@ -79,23 +78,23 @@ func check(ctx context.Context, c *console, files []string, f checkFlags) error 
 		return err
 	}
 	if f.online && cfg == nil {
-		c.err.Printf("the notifiers were not tried, since the rules cannot be used\n")
+		c.Err.Printf("the notifiers were not tried, since the rules cannot be used\n")
 	}
 	if !r.OK || f.strict && r.Warnings > 0 {
-		return &exitError{code: exitWrong}
+		return &terminal.ExitError{Code: terminal.ExitWrong}
 	}
 	return nil
 }
 
 // checkResult is what there is to say about rules files.
 type checkResult struct {
-	Name     string        `json:"name"`
-	OK       bool          `json:"ok"`
-	Errors   int           `json:"errors"`
-	Warnings int           `json:"warnings"`
-	Counts   *counts       `json:"counts"` // null if the rules cannot be used
-	Problems diag.Problems `json:"problems"`
-	Online   []attempt     `json:"online,omitempty"` // what came of trying the notifiers, if that was asked for
+	Name     string           `json:"name"`
+	OK       bool             `json:"ok"`
+	Errors   int              `json:"errors"`
+	Warnings int              `json:"warnings"`
+	Counts   *terminal.Counts `json:"counts"` // null if the rules cannot be used
+	Problems diag.Problems    `json:"problems"`
+	Online   []attempt        `json:"online,omitempty"` // what came of trying the notifiers, if that was asked for
 }
 
 func newCheckResult(name string, cfg *config.Config, problems diag.Problems) checkResult {
@@ -105,25 +104,25 @@ func newCheckResult(name string, cfg *config.Config, problems diag.Problems) che
 	}
 	r := checkResult{Name: name, OK: errs == 0, Errors: errs, Warnings: warnings, Problems: problems}
 	if cfg != nil {
-		all := countsOf(cfg)
+		all := terminal.CountsOf(cfg)
 		r.Counts = &all
 	}
 	return r
 }
 
-func (r checkResult) report(c *console, format string) error {
+func (r checkResult) report(c *terminal.Console, format string) error {
 	switch format {
 	case "text":
-		printProblems(c.out, r.Problems)
+		terminal.PrintProblems(c.Out, r.Problems)
 	case "github":
-		printForGitHub(c.out, r.Problems)
+		terminal.PrintForGitHub(c.Out, r.Problems)
 	case "json":
-		return c.writeJSON(r)
+		return c.WriteJSON(r)
 	default:
-		return hint(fmt.Errorf("unknown format %q", format), "text, json or github")
+		return terminal.Hint(fmt.Errorf("unknown format %q", format), "text, json or github")
 	}
-	c.out.Printf("%s\n", r.verdict())
-	r.reportOnline(c.out, format)
+	c.Out.Printf("%s\n", r.verdict())
+	r.reportOnline(c.Out, format)
 	return nil
 }
 
@@ -142,7 +141,7 @@ func readable(files []string) error {
 		_, err := os.Stat(name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return hint(fmt.Errorf("there is no file %s", name), "write a first one with: qase-relay init %s", name)
+			return terminal.Hint(fmt.Errorf("there is no file %s", name), "write a first one with: qase-relay init %s", name)
 		case err != nil:
 			return fmt.Errorf("reading rules: %w", err)
 		}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/notifiers"
 	"qaserelay/relay/config"
 	"qaserelay/rules/diag"
@@ -61,7 +62,7 @@ func tryNotifier(ctx context.Context, out config.Out, options []json.RawMessage)
 	a := attempt{Notifier: out.Spec.Name, Type: out.Spec.Type, Outcome: attemptUntried}
 	prober, can := out.Notifier.(notifiers.Prober)
 	if !can {
-		a.Said = "cannot be tried without sending; to send a test message: " + program() + " notify " + out.Spec.Name
+		a.Said = "cannot be tried without sending; to send a test message: " + terminal.Program() + " notify " + out.Spec.Name
 		return a
 	}
 	start := time.Now()
@@ -89,36 +90,36 @@ func unsetIn(problems diag.Problems, notifier string) (what string, missing bool
 }
 
 // reportOnline prints a line for each notifier, and how many failed.
-func (r checkResult) reportOnline(s *screen, format string) {
+func (r checkResult) reportOnline(s *terminal.Screen, format string) {
 	if len(r.Online) == 0 {
 		return
 	}
 	count, wide := map[string]int{}, 0
 	for _, a := range r.Online {
 		count[a.Outcome]++
-		wide = max(wide, columns(printable(a.Notifier)))
+		wide = max(wide, terminal.Columns(terminal.Printable(a.Notifier)))
 	}
 	for _, a := range r.Online {
 		a.print(s, wide)
 		if format == "github" && a.Outcome == attemptFailed {
-			s.Printf("::error title=qase-relay::%s\n", gitHubData("the notifier "+a.Notifier+" failed: "+a.Said))
+			s.Printf("::error title=qase-relay::%s\n", terminal.GitHubData("the notifier "+a.Notifier+" failed: "+a.Said))
 		}
 	}
-	s.Printf("%s tried: %d ok, %d failed", plural(count[attemptOK]+count[attemptFailed], "notifier"), count[attemptOK], count[attemptFailed])
+	s.Printf("%s tried: %d ok, %d failed", terminal.Plural(count[attemptOK]+count[attemptFailed], "notifier"), count[attemptOK], count[attemptFailed])
 	if n := count[attemptUntried]; n > 0 {
 		s.Printf(", %d not tried", n)
 	}
 	s.Printf("\n")
 }
 
-func (a attempt) print(s *screen, wide int) {
-	mark := map[string]string{attemptOK: s.good("ok  "), attemptFailed: s.bad("FAIL"), attemptUntried: s.dim("-   ")}[a.Outcome]
-	name := printable(a.Notifier)
-	said := strings.Join(strings.Fields(printable(a.Said)), " ")
-	for i, line := range sentences(s, said, wide+8) {
+func (a attempt) print(s *terminal.Screen, wide int) {
+	mark := map[string]string{attemptOK: s.Good("ok  "), attemptFailed: s.Bad("FAIL"), attemptUntried: s.Dim("-   ")}[a.Outcome]
+	name := terminal.Printable(a.Notifier)
+	said := strings.Join(strings.Fields(terminal.Printable(a.Said)), " ")
+	for i, line := range terminal.Sentences(s, said, wide+8) {
 		if i > 0 {
 			mark, name = "    ", ""
 		}
-		s.Printf("%s  %s%s  %s\n", mark, s.bold(name), strings.Repeat(" ", wide-columns(name)), line)
+		s.Printf("%s  %s%s  %s\n", mark, s.Bold(name), strings.Repeat(" ", wide-terminal.Columns(name)), line)
 	}
 }

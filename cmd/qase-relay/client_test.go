@@ -10,14 +10,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"qaserelay/cmd/qase-relay/terminal"
+	"qaserelay/relay/admin/client"
 )
 
 func TestCommandsWaitAsLongAsTheirAnswerMayTake(t *testing.T) {
 	for command, want := range map[string]time.Duration{
-		"events list": shortAnswer, "events export": shortAnswer, "deliveries list": shortAnswer, "deliveries retry": shortAnswer,
-		"events replay": longAnswer, "healthcheck": 5 * time.Second,
+		"events list": client.ShortAnswer, "events export": client.ShortAnswer, "deliveries list": client.ShortAnswer, "deliveries retry": client.ShortAnswer,
+		"events replay": client.LongAnswer, "healthcheck": 5 * time.Second,
 	} {
-		cmd, _, err := newRoot(&console{}).Find(strings.Fields(command))
+		cmd, _, err := newRoot(&terminal.Console{}).Find(strings.Fields(command))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -33,11 +36,11 @@ func TestNoQuestionWaitsForEver(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	c, err := newClient(clientFlags{url: "http://" + silent.Addr().String(), timeout: 50 * time.Millisecond})
+	c, err := client.NewClient(client.ClientFlags{URL: "http://" + silent.Addr().String(), Timeout: 50 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.get(t.Context(), "events", nil, &struct{}{}); err == nil || !strings.Contains(err.Error(), "no answer from "+c.base.Host+" in time") {
+	if err := c.Get(t.Context(), "events", nil, &struct{}{}); err == nil || !strings.Contains(err.Error(), "no answer from "+c.Base.Host+" in time") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -48,12 +51,12 @@ func TestTheTokenDoesNotFollowRedirects(t *testing.T) {
 	defer other.Close()
 	moved := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
 	defer moved.Close()
-	c, err := newClient(clientFlags{url: moved.URL, token: "s3cret", timeout: time.Minute})
+	c, err := client.NewClient(client.ClientFlags{URL: moved.URL, Token: "s3cret", Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var said *hintError
-	if err := c.get(t.Context(), "events", nil, &struct{}{}); !errors.As(err, &said) || !strings.Contains(said.hint, "final address") {
+	var said *terminal.HintError
+	if err := c.Get(t.Context(), "events", nil, &struct{}{}); !errors.As(err, &said) || !strings.Contains(said.Hint, "final address") {
 		t.Errorf("got %v", err)
 	}
 	select {
@@ -64,7 +67,7 @@ func TestTheTokenDoesNotFollowRedirects(t *testing.T) {
 }
 
 func TestAMachineThatIsNotThereIsToldFromOneThatDoesNotAnswer(t *testing.T) {
-	c, err := newClient(clientFlags{url: "http://10.0.0.5:9090"})
+	c, err := client.NewClient(client.ClientFlags{URL: "http://10.0.0.5:9090"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +75,7 @@ func TestAMachineThatIsNotThereIsToldFromOneThatDoesNotAnswer(t *testing.T) {
 		"no connection to 10.0.0.5:9090 in time": &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded},
 		"no answer from 10.0.0.5:9090: bad luck": &net.OpError{Op: "dial", Err: errors.New("bad luck")},
 	} {
-		if got := fmt.Sprint(c.noAnswer(err)); !strings.Contains(strings.ReplaceAll(got, "dial: ", ""), want) {
+		if got := fmt.Sprint(c.NoAnswer(err)); !strings.Contains(strings.ReplaceAll(got, "dial: ", ""), want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}

@@ -16,6 +16,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"qaserelay/cmd/qase-relay/terminal"
+	"qaserelay/relay/ingest/client"
 )
 
 // soak is how long the tests that break things go on: as many minutes as QASE_RELAY_SOAK says, or until they have done what they do in
@@ -75,7 +78,7 @@ sources: [{name: qase, secrets: [s]}]
 notifiers: [{name: ops, type: http, url: %q%s}]
 rules: [{name: all, when: 'event_name == "run.completed"', notify: [ops]}]
 `, url, o.notifier)
-	if err := os.WriteFile(filepath.Join(w.dir, defaultRules), []byte(rules), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(w.dir, terminal.DefaultRules), []byte(rules), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -109,9 +112,9 @@ func (w *crashWorld) startWriting(ctx context.Context) (stop func()) {
 
 // write posts events until ctx is done. What was not acknowledged is posted again, to any relay.
 func (w *crashWorld) write(ctx context.Context, writer int) {
-	var posters []*poster
+	var posters []*client.Poster
 	for _, addr := range w.addrs {
-		p, err := newPoster(sendFlags{to: "http://" + addr + "/webhooks/qase", secret: "s", timeout: 15 * time.Second, concurrency: 1})
+		p, err := client.NewPoster(client.SendFlags{To: "http://" + addr + "/webhooks/qase", Secret: "s", Timeout: 15 * time.Second, Concurrency: 1})
 		if err != nil {
 			panic(err)
 		}
@@ -122,8 +125,8 @@ func (w *crashWorld) write(ctx context.Context, writer int) {
 		body := fmt.Appendf(nil, `{"event_name":"run.completed","payload":{"id":%d,"failed":1},"project_code":"WEB"}`, id)
 		for ctx.Err() == nil {
 			up := w.book.up()
-			a := posters[rand.IntN(len(posters))].post(ctx, body)
-			if a.err == nil && a.accepted() {
+			a := posters[rand.IntN(len(posters))].Post(ctx, body)
+			if a.Err == nil && a.Accepted() {
 				w.book.acknowledge(id)
 				break
 			}
@@ -172,7 +175,7 @@ func (b *crashBook) change(f func()) {
 }
 
 func (b *crashBook) acknowledge(id int) { b.change(func() { b.acked[id] = true }) }
-func (b *crashBook) refuse(a answer) {
+func (b *crashBook) refuse(a client.Answer) {
 	b.change(func() { b.refused[cmp.Or(a.Status, "no answer")]++ })
 }
 

@@ -9,11 +9,13 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/client"
 	"qaserelay/relay/store"
 )
 
-func newDeliveries(c *console) *cobra.Command {
+func newDeliveries(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "deliveries",
 		Short: "List deliveries of a running relay, show why one failed, retry or cancel them",
@@ -35,8 +37,8 @@ every attempt and what the receiver answered. Dead ones can be sent again, waiti
 
 // deliveryFlags choose deliveries.
 type deliveryFlags struct {
-	clientFlags
-	windowFlags
+	client.ClientFlags
+	client.WindowFlags
 	state, rule, notifier, project, event string
 }
 
@@ -46,34 +48,34 @@ func (f *deliveryFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.notifier, "notifier", "", "only to the notifier of this `NAME`")
 	flags.StringVar(&f.project, "project", "", "only about the project with this `CODE`")
 	flags.StringVar(&f.event, "event", "", "only about the event with this id, or events of this `NAME`")
-	f.windowFlags.add(flags)
-	f.clientFlags.add(flags)
+	f.WindowFlags.Add(flags)
+	f.ClientFlags.Add(flags)
 }
 
-func (f *deliveryFlags) listing() (listing, error) {
+func (f *deliveryFlags) listing() (client.Listing, error) {
 	q := url.Values{}
-	setAll(q, map[string]string{"state": f.state, "rule": f.rule, "notifier": f.notifier, "project": f.project, "event": f.event})
-	return listing{"deliveries", q}, f.windowFlags.query(q)
+	client.SetAll(q, map[string]string{"state": f.state, "rule": f.rule, "notifier": f.notifier, "project": f.project, "event": f.event})
+	return client.Listing{Path: "deliveries", Query: q}, f.WindowFlags.Query(q)
 }
 
-func newDeliveriesList(c *console) *cobra.Command {
+func newDeliveriesList(c *terminal.Console) *cobra.Command {
 	var f deliveryFlags
-	var page listFlags
+	var page client.ListFlags
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List deliveries, the newest first",
 		Example: `  qase-relay deliveries list --state dead
   qase-relay deliveries list --rule failed-run --since 2h --json`,
-		Args: argsBetween(0, 0, ""),
+		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return listDeliveries(cmd.Context(), c, f, page) },
 	}
 	f.add(cmd.Flags())
-	page.add(cmd.Flags())
+	page.Add(cmd.Flags())
 	return cmd
 }
 
-func listDeliveries(ctx context.Context, c *console, f deliveryFlags, page listFlags) error {
-	cl, err := newClient(f.clientFlags)
+func listDeliveries(ctx context.Context, c *terminal.Console, f deliveryFlags, page client.ListFlags) error {
+	cl, err := client.NewClient(f.ClientFlags)
 	if err != nil {
 		return err
 	}
@@ -81,20 +83,20 @@ func listDeliveries(ctx context.Context, c *console, f deliveryFlags, page listF
 	if err != nil {
 		return err
 	}
-	found, err := page.collect(ctx, cl, l)
+	found, err := page.Collect(ctx, cl, l)
 	if err != nil {
 		return err
 	}
-	if page.json {
-		return c.writeJSON(found.Deliveries)
+	if page.JSON {
+		return c.WriteJSON(found.Deliveries)
 	}
-	printDeliveries(c.out, found.Deliveries)
-	found.footer(c.out)
-	return tellWaits(ctx, cl, c.out, found.Deliveries)
+	printDeliveries(c.Out, found.Deliveries)
+	found.Footer(c.Out)
+	return tellWaits(ctx, cl, c.Out, found.Deliveries)
 }
 
-func newDeliveriesShow(c *console) *cobra.Command {
-	var f clientFlags
+func newDeliveriesShow(c *terminal.Console) *cobra.Command {
+	var f client.ClientFlags
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "show ID",
@@ -102,9 +104,9 @@ func newDeliveriesShow(c *console) *cobra.Command {
 		Long: `Shows one delivery: its message, and every attempt with what the receiver answered. Exits with 1 if it is dead, or
 if there is none.`,
 		Example: `  qase-relay deliveries show 06bq1xk2zv8c0`,
-		Args:    argsBetween(1, 1, "the id of a delivery"),
+		Args:    terminal.ArgsBetween(1, 1, "the id of a delivery"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cl, err := newClient(f)
+			cl, err := client.NewClient(f)
 			if err != nil {
 				return err
 			}
@@ -115,49 +117,49 @@ if there is none.`,
 			if asJSON || d.State != store.Pending {
 				return tellDelivery(c, d, asJSON)
 			}
-			printOneDelivery(c.out, d)
-			return tellWaits(cmd.Context(), cl, c.out, []admin.Delivery{*d})
+			printOneDelivery(c.Out, d)
+			return tellWaits(cmd.Context(), cl, c.Out, []admin.Delivery{*d})
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	f.add(cmd.Flags())
+	f.Add(cmd.Flags())
 	return cmd
 }
 
-func askForDelivery(ctx context.Context, c *client, id string) (*admin.Delivery, error) {
+func askForDelivery(ctx context.Context, c *client.Client, id string) (*admin.Delivery, error) {
 	var d admin.Delivery
-	err := c.get(ctx, "deliveries/"+url.PathEscape(id), nil, &d)
-	return &d, aboutOne(err, "delivery", id)
+	err := c.Get(ctx, "deliveries/"+url.PathEscape(id), nil, &d)
+	return &d, client.AboutOne(err, "delivery", id)
 }
 
-func tellDelivery(c *console, d *admin.Delivery, asJSON bool) error {
+func tellDelivery(c *terminal.Console, d *admin.Delivery, asJSON bool) error {
 	if asJSON {
-		if err := c.writeJSON(d); err != nil {
+		if err := c.WriteJSON(d); err != nil {
 			return err
 		}
 	} else {
-		printOneDelivery(c.out, d)
+		printOneDelivery(c.Out, d)
 	}
 	if d.State == store.Dead {
-		return &exitError{code: exitWrong}
+		return &terminal.ExitError{Code: terminal.ExitWrong}
 	}
 	return nil
 }
 
-func newDeliveriesCancel(c *console) *cobra.Command {
-	var f clientFlags
+func newDeliveriesCancel(c *terminal.Console) *cobra.Command {
+	var f client.ClientFlags
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "cancel ID…",
 		Short:   "Cancel deliveries that wait or are dead, so that they are never sent",
 		Example: `  qase-relay deliveries cancel 06bq1xk2zv8c0`,
-		Args:    argsBetween(1, maxPage, "the id of a delivery"),
+		Args:    terminal.ArgsBetween(1, client.MaxPage, "the id of a delivery"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return changeDeliveries(cmd.Context(), c, f, change{verb: "cancel", done: "cancelled", ids: args, json: asJSON})
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	f.add(cmd.Flags())
+	f.Add(cmd.Flags())
 	return cmd
 }
 
@@ -169,26 +171,26 @@ type change struct {
 }
 
 // changeDeliveries does it for each id, and shows what is new. What cannot be done is told, and does not stop the others.
-func changeDeliveries(ctx context.Context, c *console, f clientFlags, w change) error {
-	cl, err := newClient(f)
+func changeDeliveries(ctx context.Context, c *terminal.Console, f client.ClientFlags, w change) error {
+	cl, err := client.NewClient(f)
 	if err != nil {
 		return err
 	}
 	changed, failed := []admin.Delivery{}, false
 	for _, id := range w.ids {
 		path := "deliveries/" + url.PathEscape(id)
-		err := aboutOne(cl.post(ctx, path+"/"+w.verb, struct{}{}, &struct{}{}), "delivery", id)
-		var exit *exitError
+		err := client.AboutOne(cl.Post(ctx, path+"/"+w.verb, struct{}{}, &struct{}{}), "delivery", id)
+		var exit *terminal.ExitError
 		switch {
 		case errors.As(err, &exit):
-			c.err.Printf("%s %s: %v\n", c.err.bad("error:"), printable(id), err)
+			c.Err.Printf("%s %s: %v\n", c.Err.Bad("error:"), terminal.Printable(id), err)
 			failed = true
 			continue
 		case err != nil:
 			return err
 		}
 		var d admin.Delivery
-		if err := cl.get(ctx, path, nil, &d); err != nil {
+		if err := cl.Get(ctx, path, nil, &d); err != nil {
 			return fmt.Errorf("it is %s, but: %w", w.done, err)
 		}
 		d.Message, d.Log = nil, nil
@@ -197,17 +199,17 @@ func changeDeliveries(ctx context.Context, c *console, f clientFlags, w change) 
 	if err := w.tell(c, changed); err != nil || !failed {
 		return err
 	}
-	return &exitError{code: exitWrong}
+	return &terminal.ExitError{Code: terminal.ExitWrong}
 }
 
-func (w change) tell(c *console, changed []admin.Delivery) error {
+func (w change) tell(c *terminal.Console, changed []admin.Delivery) error {
 	if w.json {
-		return c.writeJSON(changed)
+		return c.WriteJSON(changed)
 	}
 	if len(changed) > 0 {
-		printDeliveries(c.out, changed)
+		printDeliveries(c.Out, changed)
 	}
-	c.out.Printf("%s %s\n", w.done, nDeliveries(len(changed)))
+	c.Out.Printf("%s %s\n", w.done, nDeliveries(len(changed)))
 	return nil
 }
 

@@ -6,24 +6,25 @@ import (
 	"strings"
 	"time"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 )
 
-func printDeliveries(s *screen, list []admin.Delivery) {
+func printDeliveries(s *terminal.Screen, list []admin.Delivery) {
 	if len(list) == 0 {
 		s.Printf("no deliveries\n")
 		return
 	}
 	now := time.Now()
-	t := &table{s: s, header: []string{"ID", "STATE", "TRIES", "MADE", "", "RULE → NOTIFIER", "TITLE"}}
+	t := &terminal.Table{S: s, Header: []string{"ID", "STATE", "TRIES", "MADE", "", "RULE → NOTIFIER", "TITLE"}}
 	for _, d := range list {
-		t.add(trouble(d), plainCell(d.ID), stateCell(s, d.State), plainCell(fmt.Sprint(d.Attempts)),
-			plainCell(d.CreatedAt.Local().Format(time.DateTime)), cell{ago(d.CreatedAt, now), s.dim},
-			plainCell(d.Rule+" → "+d.Notifier), cell{d.Title, s.bold})
+		t.Add(trouble(d), terminal.PlainCell(d.ID), stateCell(s, d.State), terminal.PlainCell(fmt.Sprint(d.Attempts)),
+			terminal.PlainCell(d.CreatedAt.Local().Format(time.DateTime)), terminal.Cell{Text: terminal.Ago(d.CreatedAt, now), Paint: s.Dim},
+			terminal.PlainCell(d.Rule+" → "+d.Notifier), terminal.Cell{Text: d.Title, Paint: s.Bold})
 	}
-	t.print()
+	t.Print()
 }
 
 // trouble says what went wrong last with a delivery that has not arrived, or not everywhere.
@@ -34,42 +35,42 @@ func trouble(d admin.Delivery) string {
 	return strings.TrimPrefix(d.Status+": "+d.Error, ": ")
 }
 
-func stateCell(s *screen, state store.State) cell {
-	paint := s.warn
+func stateCell(s *terminal.Screen, state store.State) terminal.Cell {
+	paint := s.Warn
 	switch state {
 	case store.Delivered:
-		paint = s.good
+		paint = s.Good
 	case store.Dead:
-		paint = s.bad
+		paint = s.Bad
 	case store.Pending, store.Sending, store.Cancelled:
 	}
-	return cell{string(state), paint}
+	return terminal.Cell{Text: string(state), Paint: paint}
 }
 
-func printOneDelivery(s *screen, d *admin.Delivery) {
+func printOneDelivery(s *terminal.Screen, d *admin.Delivery) {
 	now := time.Now()
 	state := stateCell(s, d.State)
-	s.Printf("%s  %s after %s\n", s.bold("delivery "+d.ID), state.paint(state.text), attemptsOf(d))
-	s.Printf("%s\n", s.dim(printable(fmt.Sprintf("rule %s → notifier %s · event %s %s · project %s", d.Rule, d.Notifier, d.Event, d.EventID, d.Project))))
+	s.Printf("%s  %s after %s\n", s.Bold("delivery "+d.ID), state.Paint(state.Text), attemptsOf(d))
+	s.Printf("%s\n", s.Dim(terminal.Printable(fmt.Sprintf("rule %s → notifier %s · event %s %s · project %s", d.Rule, d.Notifier, d.Event, d.EventID, d.Project))))
 	if d.FallbackFor != "" {
 		s.Printf("stands in for delivery %s, which died\n", d.FallbackFor)
 	}
 	if f := d.Fallback; f != nil {
 		state := stateCell(s, f.State)
-		s.Printf("delivery %s to %s stands in for it: %s\n", f.ID, printable(f.Notifier), state.paint(state.text))
+		s.Printf("delivery %s to %s stands in for it: %s\n", f.ID, terminal.Printable(f.Notifier), state.Paint(state.Text))
 	}
-	s.Printf("made %s\n", exactly(d.CreatedAt, now))
+	s.Printf("made %s\n", terminal.Exactly(d.CreatedAt, now))
 	switch {
 	case d.NextAt == nil:
 	case d.NextAt.After(now):
-		s.Printf("next attempt %s\n", exactly(*d.NextAt, now))
+		s.Printf("next attempt %s\n", terminal.Exactly(*d.NextAt, now))
 	default:
-		s.Printf("due since %s\n", exactly(*d.NextAt, now))
+		s.Printf("due since %s\n", terminal.Exactly(*d.NextAt, now))
 	}
 	if d.State == store.Cancelled && d.Error != "" {
-		s.Printf("cancelled: %s\n", printable(d.Error))
+		s.Printf("cancelled: %s\n", terminal.Printable(d.Error))
 	}
-	s.Printf("\n%s\n", s.bold("Attempts"))
+	s.Printf("\n%s\n", s.Bold("Attempts"))
 	if len(d.Log) == 0 {
 		s.Printf("  none\n")
 	}
@@ -80,10 +81,10 @@ func printOneDelivery(s *screen, d *admin.Delivery) {
 	if json.Unmarshal(d.Message, &message) == nil && message.Notifier == "" {
 		message.Notifier = d.Notifier
 	}
-	s.Printf("\n%s\n", s.bold("Message"))
+	s.Printf("\n%s\n", s.Bold("Message"))
 	printMessage(s, message)
 	if d.State == store.Dead {
-		s.Printf("\n%s\n", s.dim("Send it again: "+program()+" deliveries retry "+d.ID))
+		s.Printf("\n%s\n", s.Dim("Send it again: "+terminal.Program()+" deliveries retry "+d.ID))
 	}
 }
 
@@ -91,24 +92,24 @@ func printOneDelivery(s *screen, d *admin.Delivery) {
 func attemptsOf(d *admin.Delivery) string {
 	all := max(len(d.Log), d.Attempts)
 	if all == d.Attempts {
-		return plural(all, "attempt")
+		return terminal.Plural(all, "attempt")
 	}
-	return fmt.Sprintf("%s, %d of them since it was last retried by hand", plural(all, "attempt"), d.Attempts)
+	return fmt.Sprintf("%s, %d of them since it was last retried by hand", terminal.Plural(all, "attempt"), d.Attempts)
 }
 
-func printAttempt(s *screen, a admin.Attempt, now time.Time) {
-	said := s.good(printable(a.Status))
+func printAttempt(s *terminal.Screen, a admin.Attempt, now time.Time) {
+	said := s.Good(terminal.Printable(a.Status))
 	if a.Reason != "" { // otherwise it was delivered, if not to all
-		said = s.bad(printable(strings.TrimSpace(a.Status + " (" + a.Reason + ")")))
+		said = s.Bad(terminal.Printable(strings.TrimSpace(a.Status + " (" + a.Reason + ")")))
 	}
-	s.Printf("  %s  %s  %s\n", exactly(a.At, now), latency(a.Seconds), said)
-	for _, line := range sentences(s, a.Error, 4) {
+	s.Printf("  %s  %s  %s\n", terminal.Exactly(a.At, now), terminal.Latency(a.Seconds), said)
+	for _, line := range terminal.Sentences(s, a.Error, 4) {
 		if line != "" {
 			s.Printf("    %s\n", line)
 		}
 	}
 	if a.Response != "" && (a.Reason != "" || !strings.Contains(a.Error, a.Response)) {
-		printWrapped(s, "    answer: ", cutText(printable(a.Response), 500))
+		printWrapped(s, "    answer: ", cutText(terminal.Printable(a.Response), 500))
 	}
 }
 

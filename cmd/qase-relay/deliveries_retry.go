@@ -7,11 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/client"
 	"qaserelay/relay/store"
 )
 
-func newDeliveriesRetry(c *console) *cobra.Command {
+func newDeliveriesRetry(c *terminal.Console) *cobra.Command {
 	var f deliveryFlags
 	var dead, asJSON bool
 	cmd := &cobra.Command{
@@ -24,13 +26,13 @@ Exits with 1 if one of the ids cannot be retried, since there is none or it is n
 		Example: `  qase-relay deliveries retry 06bq1xk2zv8c0
   qase-relay deliveries retry --dead
   qase-relay deliveries retry --dead --notifier qa-slack --since 2h`,
-		Args: argsBetween(0, maxPage, ""),
+		Args: terminal.ArgsBetween(0, client.MaxPage, ""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.checkRetry(args, dead); err != nil {
 				return err
 			}
 			if len(args) > 0 {
-				return changeDeliveries(cmd.Context(), c, f.clientFlags, change{verb: "retry", done: "retried", ids: args, json: asJSON})
+				return changeDeliveries(cmd.Context(), c, f.ClientFlags, change{verb: "retry", done: "retried", ids: args, json: asJSON})
 			}
 			return retryChosen(cmd.Context(), c, f, asJSON)
 		},
@@ -43,12 +45,12 @@ Exits with 1 if one of the ids cannot be retried, since there is none or it is n
 
 // checkRetry makes sure that it is clear what to retry, and that nobody retries everything by mistake.
 func (f *deliveryFlags) checkRetry(ids []string, dead bool) error {
-	filtered := f.rule+f.notifier+f.project+f.event+f.since+f.until+f.state != ""
+	filtered := f.rule+f.notifier+f.project+f.event+f.Since+f.Until+f.state != ""
 	switch {
 	case len(ids) > 0 && (dead || filtered):
 		return errors.New("ids and a filter at once: retry either some by their ids, or all that a filter chooses")
 	case len(ids) == 0 && !dead && !filtered:
-		return hint(errors.New("say which deliveries to retry"), "ids, or --dead for all that are dead; see them first: qase-relay deliveries list --state dead")
+		return terminal.Hint(errors.New("say which deliveries to retry"), "ids, or --dead for all that are dead; see them first: qase-relay deliveries list --state dead")
 	case dead && f.state != "" && f.state != string(store.Dead):
 		return fmt.Errorf("--dead and --state %s at once", f.state)
 	case f.state == "":
@@ -61,8 +63,8 @@ func (f *deliveryFlags) checkRetry(ids []string, dead bool) error {
 }
 
 // retryChosen retries page by page, so that no answer takes long, however many there are.
-func retryChosen(ctx context.Context, c *console, f deliveryFlags, asJSON bool) error {
-	cl, err := newClient(f.clientFlags)
+func retryChosen(ctx context.Context, c *terminal.Console, f deliveryFlags, asJSON bool) error {
+	cl, err := client.NewClient(f.ClientFlags)
 	if err != nil {
 		return err
 	}
@@ -72,9 +74,9 @@ func retryChosen(ctx context.Context, c *console, f deliveryFlags, asJSON bool) 
 	}
 	w, retried := change{verb: "retry", done: "retried", json: asJSON}, []admin.Delivery{}
 	for before, more := "", true; more; more = before != "" {
-		p, err := l.page(ctx, cl, before, maxPage)
+		p, err := l.Page(ctx, cl, before, client.MaxPage)
 		if err == nil && len(p.Deliveries) > 0 {
-			err = cl.post(ctx, "deliveries/retry", map[string][]string{"ids": idsOf(p.Deliveries)}, &struct{}{})
+			err = cl.Post(ctx, "deliveries/retry", map[string][]string{"ids": idsOf(p.Deliveries)}, &struct{}{})
 		}
 		if err != nil {
 			return errors.Join(w.tell(c, retried), err)

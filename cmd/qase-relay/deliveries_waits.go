@@ -6,7 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/client"
 	"qaserelay/relay/store"
 )
 
@@ -14,7 +16,7 @@ import (
 const inAMoment = 3 * time.Second
 
 // tellWaits says below pending deliveries which of their notifiers let nothing out now, or not all at once, why, and what ends that.
-func tellWaits(ctx context.Context, cl *client, s *screen, list []admin.Delivery) error {
+func tellWaits(ctx context.Context, cl *client.Client, s *terminal.Screen, list []admin.Delivery) error {
 	waiting := map[string]admin.Delivery{} // one of its deliveries, by notifier; the one that was tried least
 	for _, d := range list {
 		if one, known := waiting[d.Notifier]; d.State == store.Pending && (!known || d.Attempts < one.Attempts) {
@@ -25,7 +27,7 @@ func tellWaits(ctx context.Context, cl *client, s *screen, list []admin.Delivery
 		return nil
 	}
 	var answer struct{ Notifiers []admin.Notifier }
-	if err := cl.get(ctx, "notifiers", nil, &answer); err != nil {
+	if err := cl.Get(ctx, "notifiers", nil, &answer); err != nil {
 		return err
 	}
 	for _, n := range answer.Notifiers {
@@ -37,17 +39,17 @@ func tellWaits(ctx context.Context, cl *client, s *screen, list []admin.Delivery
 }
 
 // tellWait says why a delivery to n waits, if it is not for its own failure.
-func tellWait(s *screen, n admin.Notifier, d admin.Delivery) {
+func tellWait(s *terminal.Screen, n admin.Notifier, d admin.Delivery) {
 	if why := whyWaits(n, time.Now()); why != "" {
-		s.Printf("\n%s %s\n", s.warn(printable(n.Name)+" sends nothing:"), printable(why))
+		s.Printf("\n%s %s\n", s.Warn(terminal.Printable(n.Name)+" sends nothing:"), terminal.Printable(why))
 		if n.Configured {
-			s.Printf("  %s\n", s.dim("Try it now: "+program()+" deliveries retry "+d.ID))
+			s.Printf("  %s\n", s.Dim("Try it now: "+terminal.Program()+" deliveries retry "+d.ID))
 		}
 		return
 	}
 	if many := n.Pending > 1; n.Rate != "" && d.Attempts == 0 && (many || time.Since(d.CreatedAt) > inAMoment) {
 		wait := map[bool]string{true: fmt.Sprintf("%d deliveries wait", n.Pending), false: "1 delivery waits"}[many]
-		s.Printf("\n%s\n", s.dim(fmt.Sprintf("%s sends at most %s, and %s for it", printable(n.Name), rateWords(n), wait)))
+		s.Printf("\n%s\n", s.Dim(fmt.Sprintf("%s sends at most %s, and %s for it", terminal.Printable(n.Name), rateWords(n), wait)))
 	}
 }
 
@@ -65,7 +67,7 @@ func rateWords(n admin.Notifier) string {
 func whyWaits(n admin.Notifier, now time.Time) string {
 	next := "one message tries it now"
 	if n.NextTry != nil {
-		next = "one message tries it " + exactly(*n.NextTry, now)
+		next = "one message tries it " + terminal.Exactly(*n.NextTry, now)
 	}
 	switch {
 	case !n.Configured:

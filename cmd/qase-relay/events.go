@@ -12,11 +12,13 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/client"
 	"qaserelay/relay/store"
 )
 
-func newEvents(c *console) *cobra.Command {
+func newEvents(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "events",
 		Short: "List events that a running relay has taken, show what became of one, replay or export them",
@@ -39,7 +41,7 @@ lines, for backtest and for other programs.`,
 
 // eventFlags choose events.
 type eventFlags struct {
-	windowFlags
+	client.WindowFlags
 	source, project, event string
 }
 
@@ -47,19 +49,19 @@ func (f *eventFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.source, "source", "", "only those of the source of this `NAME`")
 	flags.StringVar(&f.project, "project", "", "only those of the project with this `CODE`")
 	flags.StringVar(&f.event, "event", "", "only events of this `NAME`, such as run.completed")
-	f.windowFlags.add(flags)
+	f.WindowFlags.Add(flags)
 }
 
-func (f *eventFlags) listing() (listing, error) {
+func (f *eventFlags) listing() (client.Listing, error) {
 	q := url.Values{}
-	setAll(q, map[string]string{"source": f.source, "project": f.project, "event": f.event})
-	return listing{"events", q}, f.windowFlags.query(q)
+	client.SetAll(q, map[string]string{"source": f.source, "project": f.project, "event": f.event})
+	return client.Listing{Path: "events", Query: q}, f.WindowFlags.Query(q)
 }
 
-func newEventsList(c *console) *cobra.Command {
-	var at clientFlags
+func newEventsList(c *terminal.Console) *cobra.Command {
+	var at client.ClientFlags
 	var f eventFlags
-	var page listFlags
+	var page client.ListFlags
 	var state, rule, notifier string
 	cmd := &cobra.Command{
 		Use:   "list",
@@ -67,9 +69,9 @@ func newEventsList(c *console) *cobra.Command {
 		Example: `  qase-relay events list --event run.completed --limit 10
   qase-relay events list --state dead
   qase-relay events list --since 2026-01-31T09:00:00Z --json`,
-		Args: argsBetween(0, 0, ""),
+		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cl, err := newClient(at)
+			cl, err := client.NewClient(at)
 			if err != nil {
 				return err
 			}
@@ -77,16 +79,16 @@ func newEventsList(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			setAll(l.query, map[string]string{"state": state, "rule": rule, "notifier": notifier})
-			found, err := page.collect(cmd.Context(), cl, l)
+			client.SetAll(l.Query, map[string]string{"state": state, "rule": rule, "notifier": notifier})
+			found, err := page.Collect(cmd.Context(), cl, l)
 			if err != nil {
 				return err
 			}
-			if page.json {
-				return c.writeJSON(found.Events)
+			if page.JSON {
+				return c.WriteJSON(found.Events)
 			}
-			printEvents(c.out, found.Events)
-			found.footer(c.out)
+			printEvents(c.Out, found.Events)
+			found.Footer(c.Out)
 			return nil
 		},
 	}
@@ -94,28 +96,28 @@ func newEventsList(c *console) *cobra.Command {
 	cmd.Flags().StringVar(&rule, "rule", "", "only with a delivery that the rule of this `NAME` made")
 	cmd.Flags().StringVar(&notifier, "notifier", "", "only with a delivery to the notifier of this `NAME`")
 	f.add(cmd.Flags())
-	page.add(cmd.Flags())
-	at.add(cmd.Flags())
+	page.Add(cmd.Flags())
+	at.Add(cmd.Flags())
 	_ = cmd.RegisterFlagCompletionFunc("event", completeEvent)
 	return cmd
 }
 
-func printEvents(s *screen, list []admin.Event) {
+func printEvents(s *terminal.Screen, list []admin.Event) {
 	if len(list) == 0 {
 		s.Printf("no events\n")
 		return
 	}
 	now := time.Now()
-	t := &table{s: s, header: []string{"ID", "RECEIVED", "", "SOURCE", "PROJECT", "EVENT", "DELIVERIES", "MATCHED"}}
+	t := &terminal.Table{S: s, Header: []string{"ID", "RECEIVED", "", "SOURCE", "PROJECT", "EVENT", "DELIVERIES", "MATCHED"}}
 	for _, ev := range list {
-		t.add("", plainCell(ev.ID), plainCell(ev.ReceivedAt.Local().Format(time.DateTime)), cell{ago(ev.ReceivedAt, now), s.dim},
-			plainCell(ev.Source), plainCell(ev.Project), cell{ev.Event, s.bold}, statesCell(s, ev), plainCell(matchedRules(ev)))
+		t.Add("", terminal.PlainCell(ev.ID), terminal.PlainCell(ev.ReceivedAt.Local().Format(time.DateTime)), terminal.Cell{Text: terminal.Ago(ev.ReceivedAt, now), Paint: s.Dim},
+			terminal.PlainCell(ev.Source), terminal.PlainCell(ev.Project), terminal.Cell{Text: ev.Event, Paint: s.Bold}, statesCell(s, ev), terminal.PlainCell(matchedRules(ev)))
 	}
-	t.print()
+	t.Print()
 }
 
 // statesCell counts an event's deliveries by state, in the colour of the worst.
-func statesCell(s *screen, ev admin.Event) cell {
+func statesCell(s *terminal.Screen, ev admin.Event) terminal.Cell {
 	var parts []string
 	worst := store.Delivered
 	for _, state := range []store.State{store.Delivered, store.Pending, store.Sending, store.Cancelled, store.Dead} {
@@ -123,7 +125,7 @@ func statesCell(s *screen, ev admin.Event) cell {
 			parts, worst = append(parts, fmt.Sprintf("%d %s", n, state)), state
 		}
 	}
-	return cell{strings.Join(parts, ", "), stateCell(s, worst).paint}
+	return terminal.Cell{Text: strings.Join(parts, ", "), Paint: stateCell(s, worst).Paint}
 }
 
 func matchedRules(ev admin.Event) string {
@@ -134,8 +136,8 @@ func matchedRules(ev admin.Event) string {
 	return prefix + cmp.Or(strings.Join(ev.Matched, ", "), "no rule")
 }
 
-func newEventsShow(c *console) *cobra.Command {
-	var at clientFlags
+func newEventsShow(c *terminal.Console) *cobra.Command {
+	var at client.ClientFlags
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "show ID",
@@ -143,24 +145,24 @@ func newEventsShow(c *console) *cobra.Command {
 		Long: `Shows one event: what each rule did with it when it came, what became of its messages, and its body. With the value of each
 condition, by the rules at hand: qase-relay explain --id ID. Exits with 1 if there is none.`,
 		Example: `  qase-relay events show 06bq1xk2zv8c0`,
-		Args:    argsBetween(1, 1, "the id of an event"),
+		Args:    terminal.ArgsBetween(1, 1, "the id of an event"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ev, err := askForEvent(cmd.Context(), at, args[0])
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				return c.writeJSON(ev)
+				return c.WriteJSON(ev)
 			}
-			return printOneEvent(c.out, ev)
+			return printOneEvent(c.Out, ev)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	at.add(cmd.Flags())
+	at.Add(cmd.Flags())
 	return cmd
 }
 
-func printOneEvent(s *screen, ev *admin.Event) error {
+func printOneEvent(s *terminal.Screen, ev *admin.Event) error {
 	if ev.ReplayOf != "" {
 		s.Printf("a replay of event %s\n", ev.ReplayOf)
 	}
@@ -171,7 +173,7 @@ func printOneEvent(s *screen, ev *admin.Event) error {
 	if err := json.Indent(&body, ev.Body, "  ", "  "); err != nil {
 		return fmt.Errorf("reading the body: %w", err)
 	}
-	s.Printf("\n%s\n  %s\n", s.bold("As Qase sent it"), printable(body.String()))
-	s.Printf("\n%s\n", s.dim("Why it matched or not: "+program()+" explain --id "+ev.ID))
+	s.Printf("\n%s\n  %s\n", s.Bold("As Qase sent it"), terminal.Printable(body.String()))
+	s.Printf("\n%s\n", s.Dim("Why it matched or not: "+terminal.Program()+" explain --id "+ev.ID))
 	return nil
 }

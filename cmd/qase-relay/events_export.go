@@ -11,9 +11,12 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"qaserelay/cmd/qase-relay/terminal"
+	backtestpkg "qaserelay/relay/backtest"
 )
 
-func newEventsExport(c *console) *cobra.Command {
+func newEventsExport(c *terminal.Console) *cobra.Command {
 	var f historyFlags
 	var output string
 	cmd := &cobra.Command{
@@ -25,7 +28,7 @@ sent it; with --decided also what followed from it. It reads page by page from a
 		Example: `  qase-relay events export --since 7d --output events.jsonl
   qase-relay events export --project WEB --event run.completed | jq .body.payload
   qase-relay events export --store sqlite:data/relay.db >events.jsonl      also while the relay is stopped`,
-		Args: argsBetween(0, 0, ""),
+		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.onlyFromCommandLine(cmd)
 			return exportEvents(cmd.Context(), c, f, output)
@@ -35,28 +38,28 @@ sent it; with --decided also what followed from it. It reads page by page from a
 	cmd.Flags().BoolVar(&f.decided, "decided", false, "also write which rules matched, and where messages went")
 	f.addStore(cmd.Flags())
 	f.eventFlags.add(cmd.Flags())
-	f.clientFlags.add(cmd.Flags())
+	f.ClientFlags.Add(cmd.Flags())
 	_ = cmd.RegisterFlagCompletionFunc("event", completeEvent)
 	return cmd
 }
 
-func exportEvents(ctx context.Context, c *console, f historyFlags, output string) error {
+func exportEvents(ctx context.Context, c *terminal.Console, f historyFlags, output string) error {
 	events, err := f.read(ctx)
 	if err != nil {
 		return err
 	}
 	if output == "" {
-		_, err := writeLines(c.out, events)
+		_, err := writeLines(c.Out, events)
 		return err
 	}
 	n, err := writeWholeFile(output, events)
 	if err == nil {
-		c.out.Printf("%s in %s\n", plural(n, "event"), output)
+		c.Out.Printf("%s in %s\n", terminal.Plural(n, "event"), output)
 	}
 	return err
 }
 
-func writeLines(w io.Writer, events history) (n int, err error) {
+func writeLines(w io.Writer, events backtestpkg.History) (n int, err error) {
 	out := bufio.NewWriterSize(w, 64<<10)
 	lines := json.NewEncoder(out)
 	lines.SetEscapeHTML(false)
@@ -73,7 +76,7 @@ func writeLines(w io.Writer, events history) (n int, err error) {
 }
 
 // writeWholeFile writes beside the file first, so that there is never a part of an export under its name.
-func writeWholeFile(name string, events history) (n int, err error) {
+func writeWholeFile(name string, events backtestpkg.History) (n int, err error) {
 	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
 		return 0, fmt.Errorf("--output: %w", err)

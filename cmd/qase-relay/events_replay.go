@@ -5,17 +5,19 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/client"
 )
 
 // replayFlags say how to replay.
 type replayFlags struct {
-	clientFlags
+	client.ClientFlags
 	rehearse bool
 	json     bool
 }
 
-func newEventsReplay(c *console) *cobra.Command {
+func newEventsReplay(c *terminal.Console) *cobra.Command {
 	var f replayFlags
 	cmd := &cobra.Command{
 		Use:   "replay ID…",
@@ -26,23 +28,23 @@ with new deliveries, so receivers do not take them for those of the first time. 
 Exits with 1 if one of them could not be replayed.`,
 		Example: `  qase-relay events replay --rehearse 06bq1xk2zv8c0
   qase-relay events replay 06bq1xk2zv8c0 06bq1xk2zv8c2`,
-		Args: argsBetween(1, 1000, "the id of an event"),
+		Args: terminal.ArgsBetween(1, 1000, "the id of an event"),
 		RunE: func(cmd *cobra.Command, args []string) error { return replayEvents(cmd.Context(), c, f, args) },
 	}
 	cmd.Flags().BoolVar(&f.rehearse, "rehearse", false, "store and send nothing")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
-	f.addWaiting(cmd.Flags(), longAnswer)
+	f.AddWaiting(cmd.Flags(), client.LongAnswer)
 	return cmd
 }
 
-func replayEvents(ctx context.Context, c *console, f replayFlags, ids []string) error {
-	cl, err := newClient(f.clientFlags)
+func replayEvents(ctx context.Context, c *terminal.Console, f replayFlags, ids []string) error {
+	cl, err := client.NewClient(f.ClientFlags)
 	if err != nil {
 		return err
 	}
 	var answer admin.Replays
 	question := map[string]any{"ids": ids, "dry_run": f.rehearse}
-	if err := cl.post(ctx, "events/replay", question, &answer); err != nil {
+	if err := cl.Post(ctx, "events/replay", question, &answer); err != nil {
 		return err
 	}
 	failed := 0
@@ -55,41 +57,41 @@ func replayEvents(ctx context.Context, c *console, f replayFlags, ids []string) 
 		}
 	}
 	if f.json {
-		if err := c.writeJSON(answer.Replays); err != nil {
+		if err := c.WriteJSON(answer.Replays); err != nil {
 			return err
 		}
 	}
 	if failed > 0 {
-		return &exitError{code: exitWrong}
+		return &terminal.ExitError{Code: terminal.ExitWrong}
 	}
 	return nil
 }
 
-func printReplay(c *console, r admin.Replay) {
-	s := c.out
+func printReplay(c *terminal.Console, r admin.Replay) {
+	s := c.Out
 	if r.Error != "" {
-		c.err.Printf("%s %s: %s\n", c.err.bad("error:"), printable(r.EventID), printable(r.Error))
+		c.Err.Printf("%s %s: %s\n", c.Err.Bad("error:"), terminal.Printable(r.EventID), terminal.Printable(r.Error))
 		return
 	}
-	head := s.bold("event "+r.EventID) + "  would be replayed"
+	head := s.Bold("event "+r.EventID) + "  would be replayed"
 	if r.ReplayID != "" {
-		head = s.bold("event "+r.EventID) + "  replayed as " + s.bold("event "+r.ReplayID)
+		head = s.Bold("event "+r.EventID) + "  replayed as " + s.Bold("event "+r.ReplayID)
 	}
 	s.Printf("%s\n", head)
 	for _, m := range r.Messages {
 		delivery := ""
 		if m.ID != "" {
-			delivery = "  " + s.dim("delivery "+m.ID)
+			delivery = "  " + s.Dim("delivery "+m.ID)
 		}
-		s.Printf("  %s %s → %s%s\n      %s\n", s.good("→"), printable(m.Rule), s.bold(printable(m.Notifier)), delivery, printable(m.Title))
+		s.Printf("  %s %s → %s%s\n      %s\n", s.Good("→"), terminal.Printable(m.Rule), s.Bold(terminal.Printable(m.Notifier)), delivery, terminal.Printable(m.Title))
 	}
 	if len(r.Messages) == 0 {
 		s.Printf("  nothing to send\n")
 	}
 	for _, rule := range r.Gained {
-		s.Printf("  %s %s newly matches\n", s.good("+"), printable(rule))
+		s.Printf("  %s %s newly matches\n", s.Good("+"), terminal.Printable(rule))
 	}
 	for _, rule := range r.Lost {
-		s.Printf("  %s %s matches no more\n", s.bad("-"), printable(rule))
+		s.Printf("  %s %s matches no more\n", s.Bad("-"), terminal.Printable(rule))
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"qaserelay/cmd/qase-relay/demo"
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/config"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
@@ -143,19 +145,19 @@ func TestTheRulesThatComeWithItAreRight(t *testing.T) {
 	if err := os.WriteFile(starter, []byte(starterRules), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]counts{
+	for name, want := range map[string]terminal.Counts{
 		starter: {Rules: 3, Notifiers: 1, Sources: 1},
 		filepath.Join(root(), "rules.example.yaml"): {Rules: 10, Notifiers: 13, Sources: 1},
 	} {
-		if got := countsOf(loadClean(t, name)); got != want {
+		if got := terminal.CountsOf(loadClean(t, name)); got != want {
 			t.Errorf("%s has %+v, want %+v", filepath.Base(name), got, want)
 		}
 	}
 }
 
 func TestEachSceneOfTheDemoIsAnEvent(t *testing.T) {
-	for i, s := range story() {
-		if _, err := event.ParseEvent("qase", s.body(time.Unix(1767225600, 0)), time.Unix(1767225600, 0)); err != nil {
+	for i, s := range demo.Story() {
+		if _, err := event.ParseEvent("qase", s.Body(time.Unix(1767225600, 0)), time.Unix(1767225600, 0)); err != nil {
 			t.Errorf("scene %d: %v", i+1, err)
 		}
 	}
@@ -169,7 +171,7 @@ func TestWhatIsCommentedOutInTheExampleIsRight(t *testing.T) {
 	}
 	found := 0
 	for _, line := range regexp.MustCompile(`(?m)^ *# [a-z_]+: .*$`).FindAllString(string(data), -1) {
-		name := filepath.Join(t.TempDir(), defaultRules)
+		name := filepath.Join(t.TempDir(), terminal.DefaultRules)
 		if err := os.MkdirAll(filepath.Join(filepath.Dir(name), "rules.d"), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -180,7 +182,7 @@ func TestWhatIsCommentedOutInTheExampleIsRight(t *testing.T) {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, problems := config.Load([]string{name}, config.LoadOptions{AllowUnset: true}); hasErrors(problems) {
+		if _, problems := config.Load([]string{name}, config.LoadOptions{AllowUnset: true}); terminal.HasErrors(problems) {
 			t.Errorf("%s: %v", strings.TrimSpace(line), problems)
 		}
 		found++

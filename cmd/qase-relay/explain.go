@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qaserelay/cmd/qase-relay/terminal"
+	"qaserelay/relay/admin/client"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/lint"
@@ -34,10 +36,10 @@ type explainFlags struct {
 	html    string // where the pictures go
 
 	id string
-	clientFlags
+	client.ClientFlags
 }
 
-func newExplain(c *console) *cobra.Command {
+func newExplain(c *terminal.Console) *cobra.Command {
 	var f explainFlags
 	cmd := &cobra.Command{
 		Use:   "explain --event FILE | --event-name NAME | --id EVENT_ID",
@@ -59,7 +61,7 @@ Exits with 0 if it could explain, with 1 if the rules are wrong or the relay has
   qase-relay explain --event event.json --rule failed-run
   qase-relay explain --given started.json --event completed.json --at 2026-01-05T09:00:00Z
   qase-relay explain --id 06bq1xk2zv8c0`,
-		Args: argsBetween(0, 0, ""),
+		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.json && (f.preview || f.html != "") {
 				return errors.New("--json is for programs, --preview and --html are for people: choose one")
@@ -77,18 +79,18 @@ Exits with 0 if it could explain, with 1 if the rules are wrong or the relay has
 	flags.StringArrayVar(&f.given, "given", nil, "`FILE` with an event that came before, or the name of one (repeatable)")
 	flags.StringVar(&f.at, "at", "", "when the event comes, such as 2026-01-05T09:00:00Z (default now)")
 	flags.StringVar(&f.source, "source", "", "`NAME` of the source that it comes by (default the first one)")
-	flags.StringArrayVar(&f.rules, "rules", []string{defaultRules}, "rules `FILE` or pattern (repeatable)")
+	flags.StringArrayVar(&f.rules, "rules", []string{terminal.DefaultRules}, "rules `FILE` or pattern (repeatable)")
 	flags.StringArrayVar(&f.only, "rule", nil, "show only the rule of this `NAME` (repeatable)")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	flags.BoolVar(&f.preview, "preview", false, "show each message as it will look")
 	flags.StringVar(&f.html, "html", "", "write each message as a page into `DIR`, with an index.html, and show it")
 	flags.StringVar(&f.id, "id", "", "ask a relay what it decided about the event `EVENT_ID`")
-	f.add(flags)
+	f.Add(flags)
 	_ = cmd.RegisterFlagCompletionFunc("event-name", completeEvent)
 	return cmd
 }
 
-func explain(c *console, f explainFlags) error {
+func explain(c *terminal.Console, f explainFlags) error {
 	if err := f.check(); err != nil {
 		return err
 	}
@@ -101,9 +103,9 @@ func explain(c *console, f explainFlags) error {
 		return err
 	}
 	if f.json {
-		return c.writeJSON(x)
+		return c.WriteJSON(x)
 	}
-	p := explanationPrinter{s: c.out, some: len(f.only) > 0}
+	p := explanationPrinter{s: c.Out, some: len(f.only) > 0}
 	g := f.newGallery(c, cfg, ev)
 	if g == nil {
 		p.print(x)
@@ -115,7 +117,7 @@ func explain(c *console, f explainFlags) error {
 }
 
 // explanation lets the given events happen, and explains the one that is asked about.
-func (f *explainFlags) explanation(c *console, cfg *rulefile.Config) (x rules.Explanation, ev *event.Event, err error) {
+func (f *explainFlags) explanation(c *terminal.Console, cfg *rulefile.Config) (x rules.Explanation, ev *event.Event, err error) {
 	r := rehearsal{}
 	if r.source, err = chooseSource(cfg, f.source); err != nil {
 		return x, nil, err
@@ -153,7 +155,7 @@ func (f *explainFlags) chosen(x rules.Explanation) rules.Explanation {
 func (f *explainFlags) check() error {
 	switch {
 	case f.event == "" && f.name == "":
-		return hint(errors.New("say which event to explain"), "--event FILE, --event-name run.completed, or --id EVENT_ID for one that a relay has taken")
+		return terminal.Hint(errors.New("say which event to explain"), "--event FILE, --event-name run.completed, or --id EVENT_ID for one that a relay has taken")
 	case f.event != "" && f.name != "":
 		return errors.New("--event and --event-name at once: explain either a file or an example")
 	case f.event == "-" && slices.Contains(f.rules, "-"):
@@ -168,16 +170,16 @@ func (f *explainFlags) moment() (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, f.at)
 	if err != nil {
-		return at, hint(fmt.Errorf("--at %q is not a time", f.at), "write it like 2026-01-05T09:00:00Z or 2026-01-05T09:00:00+01:00")
+		return at, terminal.Hint(fmt.Errorf("--at %q is not a time", f.at), "write it like 2026-01-05T09:00:00Z or 2026-01-05T09:00:00+01:00")
 	}
 	return at.UTC(), nil
 }
 
 // readRules reads rules for looking at them: variables may be unset, and no notifier is made.
-func readRules(c *console, patterns []string) (*rulefile.Config, error) {
+func readRules(c *terminal.Console, patterns []string) (*rulefile.Config, error) {
 	var files []yamldoc.File
 	for _, pattern := range patterns {
-		found, err := readPattern(c.in, pattern)
+		found, err := readPattern(c.In, pattern)
 		if err != nil {
 			return nil, err
 		}
@@ -185,8 +187,8 @@ func readRules(c *console, patterns []string) (*rulefile.Config, error) {
 	}
 	cfg, problems := lint.Parse(files, testOptions())
 	if cfg == nil {
-		printProblems(c.err, onlyErrors(problems))
-		return nil, wrong(errors.New("the rules cannot be used"))
+		terminal.PrintProblems(c.Err, terminal.OnlyErrors(problems))
+		return nil, terminal.Wrong(errors.New("the rules cannot be used"))
 	}
 	return cfg, nil
 }
@@ -230,13 +232,13 @@ func chooseSource(cfg *rulefile.Config, name string) (string, error) {
 	case slices.Contains(known, name):
 		return name, nil
 	}
-	return "", fmt.Errorf("--source: %w", unknownName("source", name, known))
+	return "", fmt.Errorf("--source: %w", terminal.UnknownName("source", name, known))
 }
 
 func knownRules(known, asked []string) error {
 	for _, name := range asked {
 		if !slices.Contains(known, name) {
-			return fmt.Errorf("--rule: %w", unknownName("rule", name, known))
+			return fmt.Errorf("--rule: %w", terminal.UnknownName("rule", name, known))
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/event"
 )
@@ -19,7 +20,7 @@ type rehearsal struct {
 }
 
 // read makes the event of a file, or of the catalogue.
-func (r rehearsal) read(c *console, file string) (*event.Event, error) {
+func (r rehearsal) read(c *terminal.Console, file string) (*event.Event, error) {
 	if _, known := catalog.Lookup(file); known && !isFile(file) {
 		r.name, r.sets = file, r.sameThing(file)
 	}
@@ -33,10 +34,10 @@ func (r rehearsal) read(c *console, file string) (*event.Event, error) {
 	}
 	ev, err := event.ParseEvent(r.source, body, r.at)
 	if err != nil {
-		return nil, wrong(fmt.Errorf("a relay would refuse this event: %w", err))
+		return nil, terminal.Wrong(fmt.Errorf("a relay would refuse this event: %w", err))
 	}
 	if _, known := catalog.Lookup(ev.Name); !known {
-		warnOfUnknownEvent(c.err, ev.Name, "explaining")
+		warnOfUnknownEvent(c.Err, ev.Name, "explaining")
 	}
 	return ev, nil
 }
@@ -60,22 +61,22 @@ func (r rehearsal) sameThing(name string) (sets []string) {
 	return sets
 }
 
-func (r rehearsal) draft(c *console, file string) (*draft, error) {
+func (r rehearsal) draft(c *terminal.Console, file string) (*draft, error) {
 	if r.name == "" {
-		return draftFromFile(c.in, file, r.sets)
+		return draftFromFile(c.In, file, r.sets)
 	}
 	known, ok := catalog.Lookup(r.name)
 	if ok {
-		warnOfUnknownFields(c.err, known, r.sets)
+		warnOfUnknownFields(c.Err, known, r.sets)
 		return draftFromExample(known, r.sets)
 	}
 	return draftFromNothing(r.name, r.sets)
 }
 
-func warnOfUnknownEvent(s *screen, name, doing string) {
+func warnOfUnknownEvent(s *terminal.Screen, name, doing string) {
 	advice := ""
 	if hint := catalog.Hint(name); hint != "" {
 		advice = " (" + hint + ")"
 	}
-	s.Printf("%s the catalogue knows no event %q%s; %s it all the same\n", s.warn("note:"), printable(name), advice, doing)
+	s.Printf("%s the catalogue knows no event %q%s; %s it all the same\n", s.Warn("note:"), terminal.Printable(name), advice, doing)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/builtin"
 	"qaserelay/notifiers/preview"
@@ -23,7 +24,7 @@ const previewID = "preview"
 
 // gallery draws messages, and keeps their pages if they are to be written.
 type gallery struct {
-	c     *console
+	c     *terminal.Console
 	specs map[string]rulefile.Notifier
 	rules *rules.Set // knows the people; nil if there are no rules at hand
 	event *event.Event
@@ -32,7 +33,7 @@ type gallery struct {
 }
 
 // newGallery returns the gallery that the flags ask for, or nil. cfg is nil if there are no rules at hand.
-func (f *explainFlags) newGallery(c *console, cfg *rulefile.Config, ev *event.Event) *gallery {
+func (f *explainFlags) newGallery(c *terminal.Console, cfg *rulefile.Config, ev *event.Event) *gallery {
 	if !f.preview && f.html == "" {
 		return nil
 	}
@@ -52,7 +53,7 @@ func (g *gallery) show(n rules.Notification, at time.Time) {
 	m.CreatedAt, m.Event = at, g.event.Body
 	g.draw(n.Notifier, &m)
 	if len(n.Fallbacks) > 0 {
-		g.c.out.Printf("      %s %s\n", g.c.out.dim("if it dies:"), printable(standIns(n.Fallbacks)))
+		g.c.Out.Printf("      %s %s\n", g.c.Out.Dim("if it dies:"), terminal.Printable(standIns(n.Fallbacks)))
 	}
 }
 
@@ -96,7 +97,7 @@ func (g *gallery) drawWith(n notifiers.Notifier, notifier string, m *notifiers.M
 	}
 	g.nameMentions(p.Top)
 	g.nameMentions(p.Lines)
-	g.c.out.printPicture(p)
+	g.c.Out.PrintPicture(p)
 	page, err := p.HTML()
 	g.pages = append(g.pages, galleryPage{Rule: m.Rule, Notifier: notifier, Picture: p, html: page})
 	return err
@@ -117,8 +118,8 @@ func (g *gallery) nameMentions(lines []preview.Line) {
 }
 
 func (g *gallery) say(what string) {
-	for _, line := range sentences(g.c.out, what, 6) {
-		g.c.out.Printf("      %s\n", g.c.out.dim(line))
+	for _, line := range terminal.Sentences(g.c.Out, what, 6) {
+		g.c.Out.Printf("      %s\n", g.c.Out.Dim(line))
 	}
 }
 

@@ -7,13 +7,14 @@ import (
 	"slices"
 	"strings"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/rules"
 	"qaserelay/rules/condition"
 )
 
 // explanationPrinter shows explanations.
 type explanationPrinter struct {
-	s    *screen
+	s    *terminal.Screen
 	some bool                     // only some of the rules are shown
 	draw func(rules.Notification) // shows a message; nil shows what is handed to its notifier
 }
@@ -26,7 +27,7 @@ func (p explanationPrinter) print(x rules.Explanation) {
 		about = append(about, fmt.Sprintf("%q", title))
 	}
 	about = append(about, "project "+x.Project, "source "+x.Source, "by "+fmt.Sprint(x.Actor["name"]), x.Now.Format("2006-01-02 15:04:05 MST"))
-	s.Printf("%s  %s\n", s.bold(printable(x.Event)), s.dim(printable(strings.Join(about, " · "))))
+	s.Printf("%s  %s\n", s.Bold(terminal.Printable(x.Event)), s.Dim(terminal.Printable(strings.Join(about, " · "))))
 	for _, r := range x.Rules {
 		s.Printf("\n%s\n", verdictLine(s, r.Result, r.Condition))
 		printTrace(s, r.Condition)
@@ -38,8 +39,8 @@ func (p explanationPrinter) print(x rules.Explanation) {
 		}
 	}
 	s.Printf("\n")
-	for _, line := range sentences(s, closing(x.Rules, p.some), 0) {
-		s.Printf("%s\n", s.bold(line))
+	for _, line := range terminal.Sentences(s, closing(x.Rules, p.some), 0) {
+		s.Printf("%s\n", s.Bold(line))
 	}
 }
 
@@ -48,48 +49,40 @@ func (p explanationPrinter) message(n rules.Notification) {
 		printMessage(p.s, n)
 		return
 	}
-	p.s.Printf("    %s %s\n", p.s.good("→"), p.s.bold(printable(n.Notifier)))
+	p.s.Printf("    %s %s\n", p.s.Good("→"), p.s.Bold(terminal.Printable(n.Notifier)))
 	p.draw(n)
 }
 
 // verdictLine says what one rule did. condition is nil if only the decision is known.
-func verdictLine(s *screen, r rules.Result, condition *condition.Trace) string {
-	name := s.bold(printable(r.Rule))
+func verdictLine(s *terminal.Screen, r rules.Result, condition *condition.Trace) string {
+	name := s.Bold(terminal.Printable(r.Rule))
 	besides := ""
 	if condition != nil && string(condition.Value) == "true" {
 		besides = ", though its condition is true"
 	}
 	switch r.Outcome {
 	case rules.Matched:
-		return s.good("✓") + " " + name + "  " + s.good("matched")
+		return s.Good("✓") + " " + name + "  " + s.Good("matched")
 	case rules.NotMatched:
-		return s.dim("·") + " " + name + "  did not match"
+		return s.Dim("·") + " " + name + "  did not match"
 	case rules.Failed:
-		return s.bad("✗") + " " + name + "  " + s.bad("error:") + " " + printable(r.Reason)
+		return s.Bad("✗") + " " + name + "  " + s.Bad("error:") + " " + terminal.Printable(r.Reason)
 	case rules.Disabled:
-		return s.dim("-") + " " + name + "  disabled" + besides
+		return s.Dim("-") + " " + name + "  disabled" + besides
 	case rules.Stopped:
-		return s.dim("-") + " " + name + "  stopped: " + printable(r.Reason) + besides
+		return s.Dim("-") + " " + name + "  stopped: " + terminal.Printable(r.Reason) + besides
 	}
-	return s.warn("-") + " " + name + "  " + printable(strings.TrimSuffix(string(r.Outcome)+": "+r.Reason, ": "))
+	return s.Warn("-") + " " + name + "  " + terminal.Printable(strings.TrimSuffix(string(r.Outcome)+": "+r.Reason, ": "))
 }
 
-func printNote(s *screen, note string) {
-	for i, line := range sentences(s, note, 10) {
+func printNote(s *terminal.Screen, note string) {
+	for i, line := range terminal.Sentences(s, note, 10) {
 		mark := "      "
 		if i == 0 {
 			mark = "note: "
 		}
-		s.Printf("    %s%s\n", s.warn(mark), line)
+		s.Printf("    %s%s\n", s.Warn(mark), line)
 	}
-}
-
-// sentences wraps text behind an indent for people, and leaves it in one line for programs that look for it.
-func sentences(s *screen, text string, indent int) []string {
-	if !s.terminal {
-		return []string{printable(text)}
-	}
-	return wrap(printable(text), s.columns-indent)
 }
 
 // row is a line of a printed trace.
@@ -100,31 +93,31 @@ type row struct {
 	hint        string
 }
 
-func printTrace(s *screen, t *condition.Trace) {
+func printTrace(s *terminal.Screen, t *condition.Trace) {
 	limit, wide := 100, 0
-	if s.terminal {
-		limit = max(s.columns-20, 30)
+	if s.Terminal {
+		limit = max(s.Columns-20, 30)
 	}
 	rows := traceRows(s, t, "", "")
 	for i := range rows {
-		rows[i].text = cutLine(printable(rows[i].text), limit)
-		wide = max(wide, columns(rows[i].text))
+		rows[i].text = terminal.CutLine(terminal.Printable(rows[i].text), limit)
+		wide = max(wide, terminal.Columns(rows[i].text))
 	}
 	for _, r := range rows {
-		s.Printf("    %s%s   %s\n", r.text, strings.Repeat(" ", wide-columns(r.text)), r.paint(r.value))
+		s.Printf("    %s%s   %s\n", r.text, strings.Repeat(" ", wide-terminal.Columns(r.text)), r.paint(r.value))
 		if r.hint == "" {
 			continue
 		}
 		mark := "↳ "
-		for _, line := range sentences(s, r.hint, columns(r.below)+6) {
-			s.Printf("    %s%s\n", r.below, s.dim(mark+line))
+		for _, line := range terminal.Sentences(s, r.hint, terminal.Columns(r.below)+6) {
+			s.Printf("    %s%s\n", r.below, s.Dim(mark+line))
 			mark = "  "
 		}
 	}
 }
 
 // traceRows lays a trace out as a tree. first stands in front of its own line, further in front of those below.
-func traceRows(s *screen, t *condition.Trace, first, further string) []row {
+func traceRows(s *terminal.Screen, t *condition.Trace, first, further string) []row {
 	value, paint := traceValue(s, t)
 	rows := []row{{text: first + t.Text, value: value, paint: paint, below: further, hint: t.Hint}}
 	if t.State == condition.Skipped {
@@ -140,36 +133,36 @@ func traceRows(s *screen, t *condition.Trace, first, further string) []row {
 	return rows
 }
 
-func traceValue(s *screen, t *condition.Trace) (string, func(string) string) {
+func traceValue(s *terminal.Screen, t *condition.Trace) (string, func(string) string) {
 	switch {
 	case t.State == condition.Skipped:
-		return "(not looked at)", s.dim
+		return "(not looked at)", s.Dim
 	case t.Error != "":
-		return "error: " + printable(t.Error), s.bad
+		return "error: " + terminal.Printable(t.Error), s.Bad
 	case t.State == condition.Broken:
-		return "error", s.bad
+		return "error", s.Bad
 	}
 	switch text := string(t.Value); text {
 	case "true":
-		return text, s.good
+		return text, s.Good
 	case "false":
-		return text, s.warn
+		return text, s.Warn
 	case "null":
-		return "nil", s.warn
+		return "nil", s.Warn
 	default:
-		return cutLine(printable(text), 60), func(text string) string { return text }
+		return terminal.CutLine(terminal.Printable(text), 60), func(text string) string { return text }
 	}
 }
 
 // printMessage shows a message as it would be handed to its notifier.
-func printMessage(s *screen, n rules.Notification) {
-	s.Printf("    %s %s\n", s.good("→"), s.bold(printable(n.Notifier)))
+func printMessage(s *terminal.Screen, n rules.Notification) {
+	s.Printf("    %s %s\n", s.Good("→"), s.Bold(terminal.Printable(n.Notifier)))
 	field := func(name, text string) {
 		if text == "" {
 			return
 		}
-		for _, line := range wrap(printable(text), s.columns-15) {
-			s.Printf("%s\n", strings.TrimRight("      "+s.dim(fmt.Sprintf("%-8s", name))+" "+line, " "))
+		for _, line := range terminal.Wrap(terminal.Printable(text), s.Columns-15) {
+			s.Printf("%s\n", strings.TrimRight("      "+s.Dim(fmt.Sprintf("%-8s", name))+" "+line, " "))
 			name = ""
 		}
 	}
@@ -179,7 +172,7 @@ func printMessage(s *screen, n rules.Notification) {
 	field("url", n.URL)
 	field("options", strings.Join(optionLines(n.Options), "\n"))
 	if len(n.Fallbacks) > 0 {
-		s.Printf("      %s %s\n", s.dim("if it dies:"), printable(standIns(n.Fallbacks)))
+		s.Printf("      %s %s\n", s.Dim("if it dies:"), terminal.Printable(standIns(n.Fallbacks)))
 	}
 }
 
@@ -227,7 +220,7 @@ func closing(all []rules.ExplainedRule, some bool) string {
 		}
 	}
 	if len(sent) > 0 {
-		return fmt.Sprintf("%s would be sent: %s.", plural(len(sent), "message"), strings.Join(sent, ", "))
+		return fmt.Sprintf("%s would be sent: %s.", terminal.Plural(len(sent), "message"), strings.Join(sent, ", "))
 	}
 	return "Nothing would be sent" + map[bool]string{true: " by what is shown"}[some] + ": " + whyNothing(all) + "."
 }

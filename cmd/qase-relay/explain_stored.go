@@ -9,7 +9,9 @@ import (
 	"slices"
 	"strings"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/client"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
@@ -17,22 +19,22 @@ import (
 )
 
 // explainStored shows what a relay recorded about an event.
-func explainStored(ctx context.Context, c *console, f explainFlags) error {
+func explainStored(ctx context.Context, c *terminal.Console, f explainFlags) error {
 	if f.event != "" || f.name != "" || len(f.sets)+len(f.given) > 0 || f.at != "" || f.source != "" {
-		return hint(errors.New("--id is about an event as it came, so nothing of it can be chosen"), "leave out --event, --event-name, --set, --given, --at and --source")
+		return terminal.Hint(errors.New("--id is about an event as it came, so nothing of it can be chosen"), "leave out --event, --event-name, --set, --given, --at and --source")
 	}
-	ev, err := askForEvent(ctx, f.clientFlags, f.id)
+	ev, err := askForEvent(ctx, f.ClientFlags, f.id)
 	if err != nil {
 		return err
 	}
 	if f.json {
-		return c.writeJSON(ev)
+		return c.WriteJSON(ev)
 	}
 	g, err := f.storedGallery(ctx, c, ev)
 	if err != nil {
 		return err
 	}
-	if err := printStored(c.out, ev, f.only, g); err != nil {
+	if err := printStored(c.Out, ev, f.only, g); err != nil {
 		return err
 	}
 	if g != nil {
@@ -43,18 +45,18 @@ func explainStored(ctx context.Context, c *console, f explainFlags) error {
 }
 
 // askForEvent gets one stored event from the admin address of a relay.
-func askForEvent(ctx context.Context, f clientFlags, id string) (*admin.Event, error) {
-	c, err := newClient(f)
+func askForEvent(ctx context.Context, f client.ClientFlags, id string) (*admin.Event, error) {
+	c, err := client.NewClient(f)
 	if err != nil {
 		return nil, err
 	}
 	var ev admin.Event
-	err = c.get(ctx, "events/"+url.PathEscape(id), nil, &ev)
-	return &ev, aboutOne(err, "event", id)
+	err = c.Get(ctx, "events/"+url.PathEscape(id), nil, &ev)
+	return &ev, client.AboutOne(err, "event", id)
 }
 
 // storedGallery draws the messages that a relay keeps, if they are asked for.
-func (f *explainFlags) storedGallery(ctx context.Context, c *console, stored *admin.Event) (*gallery, error) {
+func (f *explainFlags) storedGallery(ctx context.Context, c *terminal.Console, stored *admin.Event) (*gallery, error) {
 	if !f.preview && f.html == "" {
 		return nil, nil
 	}
@@ -68,7 +70,7 @@ func (f *explainFlags) storedGallery(ctx context.Context, c *console, stored *ad
 			return nil, err
 		}
 	}
-	cl, err := newClient(f.clientFlags)
+	cl, err := client.NewClient(f.ClientFlags)
 	if err != nil {
 		return nil, err
 	}
@@ -83,12 +85,12 @@ func (f *explainFlags) storedGallery(ctx context.Context, c *console, stored *ad
 }
 
 // printStored shows what was decided when the event came, and what became of it. g draws the messages; it may be nil.
-func printStored(s *screen, ev *admin.Event, only []string, g *gallery) error {
+func printStored(s *terminal.Screen, ev *admin.Event, only []string, g *gallery) error {
 	var d rules.Decision
 	if err := json.Unmarshal(ev.Decisions, &d); err != nil {
 		return fmt.Errorf("reading what the relay decided: %w", err)
 	}
-	s.Printf("%s  %s\n", s.bold(printable(ev.Event)), s.dim(printable(fmt.Sprintf("event %s · project %s · source %s · received %s",
+	s.Printf("%s  %s\n", s.Bold(terminal.Printable(ev.Event)), s.Dim(terminal.Printable(fmt.Sprintf("event %s · project %s · source %s · received %s",
 		ev.ID, ev.Project, ev.Source, ev.ReceivedAt.Format("2006-01-02 15:04:05 MST")))))
 	slices.Reverse(ev.Deliveries) // they are listed newest first
 	listed := 0
@@ -111,29 +113,29 @@ func printStored(s *screen, ev *admin.Event, only []string, g *gallery) error {
 		}
 	}
 	if more := d.NotMatched - listed; more > 0 && len(only) == 0 {
-		s.Printf("\n%s and %s more that did not match\n", s.dim("·"), plural(more, "rule"))
+		s.Printf("\n%s and %s more that did not match\n", s.Dim("·"), terminal.Plural(more, "rule"))
 	}
 	printFootnotes(s, ev)
 	return nil
 }
 
-func printDelivery(s *screen, d admin.Delivery) {
+func printDelivery(s *terminal.Screen, d admin.Delivery) {
 	state := string(d.State)
 	switch d.State {
 	case store.Delivered:
-		state = s.good(state)
+		state = s.Good(state)
 	case store.Dead:
-		state = s.bad(state)
+		state = s.Bad(state)
 	case store.Pending, store.Sending, store.Cancelled:
-		state = s.warn(state)
+		state = s.Warn(state)
 	}
-	s.Printf("    %s %s  %s after %s  %s\n", s.good("→"), s.bold(printable(d.Notifier)), state, plural(d.Attempts, "attempt"), s.dim("delivery "+d.ID))
-	for _, line := range sentences(s, d.Title, 6) {
+	s.Printf("    %s %s  %s after %s  %s\n", s.Good("→"), s.Bold(terminal.Printable(d.Notifier)), state, terminal.Plural(d.Attempts, "attempt"), s.Dim("delivery "+d.ID))
+	for _, line := range terminal.Sentences(s, d.Title, 6) {
 		s.Printf("      %s\n", line)
 	}
 	if d.Error != "" {
-		for _, line := range sentences(s, d.Error, 6) {
-			s.Printf("      %s\n", s.bad(line))
+		for _, line := range terminal.Sentences(s, d.Error, 6) {
+			s.Printf("      %s\n", s.Bad(line))
 		}
 	}
 	if d.NextAt != nil {
@@ -141,27 +143,27 @@ func printDelivery(s *screen, d admin.Delivery) {
 	}
 }
 
-func printFootnotes(s *screen, ev *admin.Event) {
+func printFootnotes(s *terminal.Screen, ev *admin.Event) {
 	sum := "nothing was to be sent"
 	if n := len(ev.Deliveries); n > 0 {
-		sum = plural(n, "delivery")
+		sum = terminal.Plural(n, "delivery")
 		if n > 1 {
 			sum = fmt.Sprintf("%d deliveries", n)
 		}
 	}
-	s.Printf("\n%s\n", s.bold(strings.ToUpper(sum[:1])+sum[1:]+"."))
-	for _, line := range sentences(s, "The same body again within 24 hours is a duplicate: it gets this id too, sends nothing, and is not recorded.", 0) {
-		s.Printf("%s\n", s.dim(line))
+	s.Printf("\n%s\n", s.Bold(strings.ToUpper(sum[:1])+sum[1:]+"."))
+	for _, line := range terminal.Sentences(s, "The same body again within 24 hours is a duplicate: it gets this id too, sends nothing, and is not recorded.", 0) {
+		s.Printf("%s\n", s.Dim(line))
 	}
 }
 
 // printToday shows what the rules at hand make of a stored event, with the value of each condition. Without rules there is only
 // a word on how to get that.
-func printToday(c *console, stored *admin.Event, f explainFlags) {
+func printToday(c *terminal.Console, stored *admin.Event, f explainFlags) {
 	files := strings.Join(f.rules, ", ")
 	say := func(text string) {
-		for _, line := range sentences(c.out, text, 0) {
-			c.out.Printf("%s\n", c.out.dim(line))
+		for _, line := range terminal.Sentences(c.Out, text, 0) {
+			c.Out.Printf("%s\n", c.Out.Dim(line))
 		}
 	}
 	if readable(f.rules) != nil {
@@ -182,6 +184,6 @@ func printToday(c *console, stored *admin.Event, f explainFlags) {
 	if len(x.Rules) == 0 {
 		return
 	}
-	c.out.Printf("\n%s\n\n", c.out.bold(fmt.Sprintf("Today, by %s, and without what earlier events said:", files)))
-	explanationPrinter{s: c.out, some: len(f.only) > 0}.print(x)
+	c.Out.Printf("\n%s\n\n", c.Out.Bold(fmt.Sprintf("Today, by %s, and without what earlier events said:", files)))
+	explanationPrinter{s: c.Out, some: len(f.only) > 0}.print(x)
 }

@@ -51,7 +51,7 @@ func (g *gallery) writeFile(name, text string) error {
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		return fmt.Errorf("writing a picture: %w", err)
 	}
-	g.c.out.Printf("%s\n", path)
+	g.c.Out.Printf("%s\n", path)
 	return nil
 }
 

@@ -11,11 +11,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"qaserelay/cmd/qase-relay/terminal"
+	"qaserelay/relay/admin/client"
 )
 
-const defaultAdminURL = "http://127.0.0.1:9090"
-
-func newHealthcheck(c *console) *cobra.Command {
+func newHealthcheck(c *terminal.Console) *cobra.Command {
 	var base string
 	var timeout time.Duration
 	cmd := &cobra.Command{
@@ -25,38 +26,38 @@ func newHealthcheck(c *console) *cobra.Command {
 Made for HEALTHCHECK in containers that have no curl.`,
 		Example: `  qase-relay healthcheck
   qase-relay healthcheck --url http://10.0.0.5:9090`,
-		Args: argsBetween(0, 0, ""),
+		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
 			defer cancel()
 			return healthcheck(ctx, c, base)
 		},
 	}
-	cmd.Flags().StringVar(&base, "url", defaultAdminURL, "admin or public address of the relay")
+	cmd.Flags().StringVar(&base, "url", terminal.DefaultAdminURL, "admin or public address of the relay")
 	cmd.Flags().DurationVar(&timeout, "timeout", 5*time.Second, "how long to wait for the answer")
 	return cmd
 }
 
-func healthcheck(ctx context.Context, c *console, base string) error {
+func healthcheck(ctx context.Context, c *terminal.Console, base string) error {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" {
-		return hint(fmt.Errorf("--url %q is not a URL", base), "for example %s", defaultAdminURL)
+		return terminal.Hint(fmt.Errorf("--url %q is not a URL", base), "for example %s", terminal.DefaultAdminURL)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.JoinPath("readyz").String(), nil)
 	if err != nil {
 		return fmt.Errorf("asking %s: %w", base, err)
 	}
-	resp, err := newHTTPClient().Do(req)
+	resp, err := client.NewHTTPClient().Do(req)
 	if err != nil {
-		asked := &client{clientFlags: clientFlags{url: base}, base: u}
-		return wrong(asked.noAnswer(errors.Unwrap(err)))
+		asked := &client.Client{ClientFlags: client.ClientFlags{URL: base}, Base: u}
+		return terminal.Wrong(asked.NoAnswer(errors.Unwrap(err)))
 	}
 	defer resp.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
-	said := printable(strings.TrimSpace(string(body)))
+	said := terminal.Printable(strings.TrimSpace(string(body)))
 	if resp.StatusCode != http.StatusOK {
-		return wrong(fmt.Errorf("not ready: %s: %s", resp.Status, said))
+		return terminal.Wrong(fmt.Errorf("not ready: %s: %s", resp.Status, said))
 	}
-	c.out.Printf("ready\n")
+	c.Out.Printf("ready\n")
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 	"strconv"
 	"strings"
@@ -17,20 +16,20 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/client"
 	"qaserelay/relay/app"
+	backtestpkg "qaserelay/relay/backtest"
 	"qaserelay/relay/store"
 )
 
 // historyPage is how many events are read at once: few enough that nobody else notices.
 const historyPage = 200
 
-// history gives stored events, the oldest first, until one cannot be read.
-type history = iter.Seq2[admin.Exported, error]
-
 // historyFlags say which events to read, and from where.
 type historyFlags struct {
-	clientFlags
+	client.ClientFlags
 	eventFlags
 	store   string // empty: a running relay
 	decided bool   // with what followed from them
@@ -48,7 +47,7 @@ func (f *historyFlags) onlyFromCommandLine(cmd *cobra.Command) {
 }
 
 // read returns the events of a store, or of a running relay.
-func (f *historyFlags) read(ctx context.Context) (history, error) {
+func (f *historyFlags) read(ctx context.Context) (backtestpkg.History, error) {
 	filter, err := f.filter()
 	if err != nil {
 		return nil, err
@@ -56,7 +55,7 @@ func (f *historyFlags) read(ctx context.Context) (history, error) {
 	if f.store != "" {
 		return f.fromStore(ctx, filter), nil
 	}
-	c, err := newClient(f.clientFlags)
+	c, err := client.NewClient(f.ClientFlags)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +63,7 @@ func (f *historyFlags) read(ctx context.Context) (history, error) {
 }
 
 func (f *historyFlags) filter() (store.EventFilter, error) {
-	since, until, err := f.windowFlags.read(time.Now())
+	since, until, err := f.WindowFlags.Read(time.Now())
 	filter := store.EventFilter{Source: f.source, Project: f.project, Name: f.event, OldestFirst: true, Limit: historyPage}
 	if !since.IsZero() {
 		filter.After = store.FirstID(since) - 1
@@ -75,14 +74,14 @@ func (f *historyFlags) filter() (store.EventFilter, error) {
 	return filter, err
 }
 
-func (f *historyFlags) fromRelay(ctx context.Context, c *client) history {
+func (f *historyFlags) fromRelay(ctx context.Context, c *client.Client) backtestpkg.History {
 	return func(yield func(admin.Exported, error) bool) {
 		l, err := f.listing()
-		l.query.Set("limit", strconv.Itoa(historyPage))
-		l.query.Set("decided", strconv.FormatBool(f.decided))
+		l.Query.Set("limit", strconv.Itoa(historyPage))
+		l.Query.Set("decided", strconv.FormatBool(f.decided))
 		for more := true; more && err == nil; {
 			var page admin.ExportPage
-			if err = c.get(ctx, "events/export", l.query, &page); err != nil {
+			if err = c.Get(ctx, "events/export", l.Query, &page); err != nil {
 				break
 			}
 			for _, e := range page.Events {
@@ -90,7 +89,7 @@ func (f *historyFlags) fromRelay(ctx context.Context, c *client) history {
 					return
 				}
 			}
-			l.query.Set("after", page.Next)
+			l.Query.Set("after", page.Next)
 			more = page.Next != ""
 		}
 		if err != nil {
@@ -99,7 +98,7 @@ func (f *historyFlags) fromRelay(ctx context.Context, c *client) history {
 	}
 }
 
-func (f *historyFlags) fromStore(ctx context.Context, filter store.EventFilter) history {
+func (f *historyFlags) fromStore(ctx context.Context, filter store.EventFilter) backtestpkg.History {
 	return func(yield func(admin.Exported, error) bool) {
 		s, err := openToRead(ctx, f.store)
 		if err != nil {
@@ -137,19 +136,19 @@ func (f *historyFlags) exported(ctx context.Context, s store.Reader, e store.Sto
 func openToRead(ctx context.Context, url string) (store.Reader, error) {
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
 		if _, err := os.Stat(strings.TrimPrefix(path, "//")); err != nil {
-			return nil, hint(fmt.Errorf("--store %s: %w", url, errors.Unwrap(err)), "name the store of a relay, such as sqlite:data/relay.db")
+			return nil, terminal.Hint(fmt.Errorf("--store %s: %w", url, errors.Unwrap(err)), "name the store of a relay, such as sqlite:data/relay.db")
 		}
 	}
 	s, err := app.OpenToRead(ctx, url)
 	if err != nil {
-		return nil, hint(fmt.Errorf("opening the store: %w", err), "if a relay runs on it, ask that one: leave out --store, and say where it is by --url")
+		return nil, terminal.Hint(fmt.Errorf("opening the store: %w", err), "if a relay runs on it, ask that one: leave out --store, and say where it is by --url")
 	}
 	return s, nil
 }
 
 // fromFile reads an export, or events as Qase sends them, one a line.
-func (f *historyFlags) fromFile(name string, stdin io.Reader) (history, error) {
-	since, until, err := f.windowFlags.read(time.Now())
+func (f *historyFlags) fromFile(name string, stdin io.Reader) (backtestpkg.History, error) {
+	since, until, err := f.WindowFlags.Read(time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +176,7 @@ func (f *historyFlags) fromFile(name string, stdin io.Reader) (history, error) {
 	}, nil
 }
 
-func readLines(in io.Reader) history {
+func readLines(in io.Reader) backtestpkg.History {
 	return func(yield func(admin.Exported, error) bool) {
 		lines := bufio.NewReaderSize(in, 1<<20)
 		for number := 1; ; number++ {

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"qaserelay/cmd/qase-relay/terminal"
 )
 
 // starterRules is what init writes, once @SECRET@ in it is replaced.
@@ -18,32 +20,32 @@ import (
 //go:embed starter.yaml
 var starterRules string
 
-func newInit(c *console) *cobra.Command {
+func newInit(c *terminal.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "init [FILE]",
 		Short: "Write a commented first rules file",
-		Long: `Writes a commented rules file to start from, by default ` + defaultRules + `.
+		Long: `Writes a commented rules file to start from, by default ` + terminal.DefaultRules + `.
 It never overwrites a file: if there is one, it exits with 1. Folders that are missing are made.`,
 		Example: `  qase-relay init
   qase-relay init teams/qa.yaml`,
-		Args: argsBetween(0, 1, "FILE"),
+		Args: terminal.ArgsBetween(0, 1, "FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				return initFile(c, args[0])
 			}
-			return initFile(c, defaultRules)
+			return initFile(c, terminal.DefaultRules)
 		},
 		ValidArgsFunction: completeYAML,
 	}
 }
 
-func initFile(c *console, name string) error {
+func initFile(c *terminal.Console, name string) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return fmt.Errorf("making the folder of %s: %w", name, err)
 	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return wrong(hint(fmt.Errorf("%s is there already; nothing was written", name), "look for mistakes in it with: qase-relay check %s\n       or write to another file: qase-relay init other.yaml", name))
+		return terminal.Wrong(terminal.Hint(fmt.Errorf("%s is there already; nothing was written", name), "look for mistakes in it with: qase-relay check %s\n       or write to another file: qase-relay init other.yaml", name))
 	}
 	if err != nil {
 		return fmt.Errorf("writing the starter rules: %w", err)
@@ -53,16 +55,16 @@ func initFile(c *console, name string) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
-	c.out.Printf("wrote %s\n\nNext:\n", name)
+	c.Out.Printf("wrote %s\n\nNext:\n", name)
 	for _, step := range nextSteps(name, secret) {
-		c.out.Printf("  %s\n      %s\n", c.out.bold(step[0]), c.out.dim(step[1]))
+		c.Out.Printf("  %s\n      %s\n", c.Out.Bold(step[0]), c.Out.Dim(step[1]))
 	}
 	return nil
 }
 
 func nextSteps(name, secret string) [][2]string {
-	flag, login, me := "", " --secret "+secret, program()
-	if name != defaultRules {
+	flag, login, me := "", " --secret "+secret, terminal.Program()
+	if name != terminal.DefaultRules {
 		flag = " --rules " + name
 	}
 	if os.Getenv("QASE_WEBHOOK_SECRET") != "" { // it comes before the one in the file

@@ -9,14 +9,15 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-
 	_ "time/tzdata" // settings.timezone works where the machine has no time zones
+
+	"qaserelay/cmd/qase-relay/terminal"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	code := run(ctx, os.Args[1:], newConsole(os.Stdin, os.Stdout, os.Stderr))
+	code := run(ctx, os.Args[1:], terminal.NewConsole(os.Stdin, os.Stdout, os.Stderr))
 	stop()
 	os.Exit(code)
 }

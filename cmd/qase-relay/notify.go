@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"gopkg.in/yaml.v3"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/notifiers"
 	"qaserelay/relay/config"
 	"qaserelay/relay/store"
@@ -31,7 +32,7 @@ type notifyFlags struct {
 	json    bool
 }
 
-func newNotify(c *console) *cobra.Command {
+func newNotify(c *terminal.Console) *cobra.Command {
 	var f notifyFlags
 	cmd := &cobra.Command{
 		Use:   "notify NOTIFIER",
@@ -43,7 +44,7 @@ Exits with 1 if the message was not delivered.`,
 		Example: `  qase-relay notify qa-slack
   qase-relay notify qa-slack --set channel=#qa-alerts
   qase-relay notify mail --set to=you@example.com`,
-		Args: argsBetween(0, 1, "NOTIFIER"),
+		Args: terminal.ArgsBetween(0, 1, "NOTIFIER"),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			return completeNotifier(f.rules, args), cobra.ShellCompDirectiveNoFileComp
 		},
@@ -52,7 +53,7 @@ Exits with 1 if the message was not delivered.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringArrayVar(&f.rules, "rules", []string{defaultRules}, "rules `FILE` or pattern (repeatable)")
+	flags.StringArrayVar(&f.rules, "rules", []string{terminal.DefaultRules}, "rules `FILE` or pattern (repeatable)")
 	flags.StringArrayVar(&f.sets, "set", nil, "message option `KEY=VALUE`, such as channel=#qa; lists by commas (repeatable)")
 	flags.StringVar(&f.title, "title", "A test message from qase-relay", "title of the message")
 	flags.StringVar(&f.body, "body", "If you can read this, **it works**.", "body of the message, in Markdown")
@@ -65,7 +66,7 @@ Exits with 1 if the message was not delivered.`,
 // completeNotifier returns the names of the notifiers in the rules files, with their types.
 func completeNotifier(patterns, args []string) (names []string) {
 	cfg, problems := config.Load(patterns, config.LoadOptions{AllowUnset: true})
-	if hasErrors(problems) || len(args) > 0 {
+	if terminal.HasErrors(problems) || len(args) > 0 {
 		return nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Outs)) {
@@ -74,19 +75,19 @@ func completeNotifier(patterns, args []string) (names []string) {
 	return names
 }
 
-func notify(ctx context.Context, c *console, name string, f notifyFlags) error {
+func notify(ctx context.Context, c *terminal.Console, name string, f notifyFlags) error {
 	if err := readable(f.rules); err != nil {
 		return err
 	}
 	if !slices.Contains([]string{"info", "success", "warning", "error"}, f.level) {
-		return hint(fmt.Errorf("unknown level %q", f.level), "info, success, warning or error")
+		return terminal.Hint(fmt.Errorf("unknown level %q", f.level), "info, success, warning or error")
 	}
-	cfg, problems := config.Load(f.rules, config.LoadOptions{AllowUnset: true, Stdin: c.in})
-	if hasErrors(problems) {
-		printProblems(c.err, onlyErrors(problems))
+	cfg, problems := config.Load(f.rules, config.LoadOptions{AllowUnset: true, Stdin: c.In})
+	if terminal.HasErrors(problems) {
+		terminal.PrintProblems(c.Err, terminal.OnlyErrors(problems))
 		return errors.New("the rules cannot be used")
 	}
-	printProblems(c.err, aboutNotifier(problems, name))
+	terminal.PrintProblems(c.Err, aboutNotifier(problems, name))
 	out, err := findNotifier(cfg, name)
 	if err != nil {
 		return err
@@ -143,11 +144,11 @@ func findNotifier(cfg *config.Config, name string) (config.Out, error) {
 	case ok:
 		return out, nil
 	case name != "":
-		return out, unknownName("notifier", name, names)
+		return out, terminal.UnknownName("notifier", name, names)
 	case len(names) == 0:
-		return out, hint(errors.New("say which notifier to try"), "the rules file has no notifiers")
+		return out, terminal.Hint(errors.New("say which notifier to try"), "the rules file has no notifiers")
 	}
-	return out, hint(errors.New("say which notifier to try"), "the rules file has: %s", strings.Join(names, ", "))
+	return out, terminal.Hint(errors.New("say which notifier to try"), "the rules file has: %s", strings.Join(names, ", "))
 }
 
 // messageOptions turns KEY=VALUE pairs into the message options of a kind of notifier.
@@ -164,7 +165,7 @@ func messageOptions(kind any, sets []string) (json.RawMessage, error) {
 		key, text, ok := strings.Cut(set, "=")
 		kind, known := fields[key]
 		if !ok || !known {
-			return nil, hint(fmt.Errorf("--set %s: no such option", set), "KEY=VALUE with one of: %s", strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
+			return nil, terminal.Hint(fmt.Errorf("--set %s: no such option", set), "KEY=VALUE with one of: %s", strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
 		}
 		value, err := optionValue(kind, text)
 		if err != nil {
@@ -218,45 +219,45 @@ func newTrial(took time.Duration, r notifiers.Receipt, err error) trial {
 	return t
 }
 
-func tellReceipt(c *console, out config.Out, t trial, asJSON bool) error {
+func tellReceipt(c *terminal.Console, out config.Out, t trial, asJSON bool) error {
 	if asJSON {
-		if err := c.writeJSON(t); err != nil {
+		if err := c.WriteJSON(t); err != nil {
 			return err
 		}
 		if t.Delivered {
 			return nil
 		}
-		return &exitError{code: exitWrong}
+		return &terminal.ExitError{Code: terminal.ExitWrong}
 	}
 	took := t.took.Round(time.Millisecond)
 	if t.Delivered {
-		c.out.Printf("%s a test message through %s (%s) in %v\n", c.out.good("delivered"), out.Spec.Name, out.Spec.Type, took)
-		for _, line := range sentences(c.out, t.Said, 2) {
-			c.out.Printf("  %s\n", line)
+		c.Out.Printf("%s a test message through %s (%s) in %v\n", c.Out.Good("delivered"), out.Spec.Name, out.Spec.Type, took)
+		for _, line := range terminal.Sentences(c.Out, t.Said, 2) {
+			c.Out.Printf("  %s\n", line)
 		}
-		printAnswer(c.out, t)
+		printAnswer(c.Out, t)
 		return nil
 	}
-	printAnswer(c.err, t)
-	err := fmt.Errorf("%s (%s) did not deliver, after %v: %s", out.Spec.Name, out.Spec.Type, took, printable(t.Failure))
+	printAnswer(c.Err, t)
+	err := fmt.Errorf("%s (%s) did not deliver, after %v: %s", out.Spec.Name, out.Spec.Type, took, terminal.Printable(t.Failure))
 	switch t.Again {
 	case "never":
-		return wrong(hint(err, "trying again would not help: a relay would keep this as a dead letter at once"))
+		return terminal.Wrong(terminal.Hint(err, "trying again would not help: a relay would keep this as a dead letter at once"))
 	case "gone":
-		return wrong(hint(err, "the receiver says that it is gone for good: a relay would keep this, and pause the notifier"))
+		return terminal.Wrong(terminal.Hint(err, "the receiver says that it is gone for good: a relay would keep this, and pause the notifier"))
 	case "later":
-		return wrong(hint(err, "this may pass: a relay would try again"))
+		return terminal.Wrong(terminal.Hint(err, "this may pass: a relay would try again"))
 	}
-	return wrong(hint(err, "the receiver asks for patience: a relay would try again after %s", t.Again))
+	return terminal.Wrong(terminal.Hint(err, "the receiver asks for patience: a relay would try again after %s", t.Again))
 }
 
-func printAnswer(s *screen, t trial) {
+func printAnswer(s *terminal.Screen, t trial) {
 	if t.Status != "" {
-		s.Printf("  answer: %s\n", printable(t.Status))
+		s.Printf("  answer: %s\n", terminal.Printable(t.Status))
 	}
-	if body := strings.TrimSpace(printable(t.Response)); body != "" {
-		for _, line := range wrap(body, s.columns-4) {
-			s.Printf("  %s\n", s.dim("| "+line))
+	if body := strings.TrimSpace(terminal.Printable(t.Response)); body != "" {
+		for _, line := range terminal.Wrap(body, s.Columns-4) {
+			s.Printf("  %s\n", s.Dim("| "+line))
 		}
 	}
 }

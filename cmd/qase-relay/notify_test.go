@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"qaserelay/cmd/qase-relay/demo"
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/notifiers/builtin"
 )
 
@@ -41,50 +43,50 @@ func answers(w http.ResponseWriter, r *http.Request) {
 func TestNotifySaysInWordsWhatCameBack(t *testing.T) {
 	services := httptest.NewServer(http.HandlerFunc(answers))
 	t.Cleanup(services.Close)
-	mail, err := newReceivers()
+	mail, err := demo.NewReceivers()
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	go func() { defer close(ended); mail.run(ctx) }()
+	go func() { defer close(ended); mail.Run(ctx) }()
 	t.Cleanup(func() { stop(); <-ended })
 
-	_, port, _ := strings.Cut(mail.smtpLn.Addr().String(), ":")
+	_, port, _ := strings.Cut(mail.SMTPLn.Addr().String(), ":")
 	tried := map[string]bool{}
 	for name, tt := range map[string]struct {
 		kind, config string
 		code         int
 		says         string
 	}{
-		"slack":         {"slack", `token: xoxb-s3cret, channel: "#qa", api_url: URL/api/`, exitFine, `Slack has posted it to C0123\n`},
-		"slack webhook": {"slack", `webhook_url: URL/slack`, exitFine, `Slack has posted it to the webhook's channel`},
-		"email":         {"email", `host: 127.0.0.1, port: ` + port + `, tls: none, from: a@x.io, to: [b@x.io]`, exitFine, `the mail server has taken it(.|\n)*answer: 250`},
-		"http":          {"http", `url: URL/hook`, exitFine, `the receiver has taken it\n  answer: 200 OK`},
-		"teams":         {"teams", `webhook_url: URL/teams`, exitFine, `the workflow has taken it; whether it posts(.|\n)*answer: 202 Accepted`},
-		"discord":       {"discord", `webhook_url: URL/discord`, exitFine, `to the channel 456, as message 99`},
-		"a long answer": {"discord", `webhook_url: URL/cut`, exitFine, `it is posted; the answer is too long`},
-		"telegram":      {"telegram", `token: "1:s3cret", chat_id: "-100123", api_url: URL`, exitFine, `to the chat “QA”, as message 7`},
-		"googlechat":    {"googlechat", `webhook_url: URL/space`, exitFine, `Google Chat has posted it`},
-		"mattermost":    {"mattermost", `webhook_url: URL/mattermost`, exitFine, `Mattermost has posted it`},
-		"pagerduty":     {"pagerduty", `routing_key: 00000000000000000000000000s3cret, api_url: URL/pager`, exitFine, `for the alert qase-relay/test; to resolve that: .*notify it --level success`},
-		"ntfy":          {"ntfy", `topic: qa, server: URL/ntfy`, exitFine, `for all who subscribe to qa`},
-		"gone":          {"http", `url: URL/gone`, exitWrong, `410 Gone(.|\n)*pause the notifier`},
-		"refused":       {"discord", `webhook_url: URL/refused`, exitWrong, `403 Forbidden(.|\n)*check webhook_url(.|\n)*dead letter`},
-		"busy":          {"teams", `webhook_url: URL/busy`, exitWrong, `429(.|\n)*asks for patience: a relay would try again after 7s`},
-		"away":          {"email", `host: 127.0.0.1, port: 1, tls: none, from: a@x.io, to: [b@x.io]`, exitWrong, `refused(.|\n)*this may pass`},
-		"to nobody":     {"email", `host: 127.0.0.1, port: ` + port + `, tls: none, from: a@x.io`, exitWrong, `there is no recipient(.|\n)*dead letter`},
+		"slack":         {"slack", `token: xoxb-s3cret, channel: "#qa", api_url: URL/api/`, terminal.ExitFine, `Slack has posted it to C0123\n`},
+		"slack webhook": {"slack", `webhook_url: URL/slack`, terminal.ExitFine, `Slack has posted it to the webhook's channel`},
+		"email":         {"email", `host: 127.0.0.1, port: ` + port + `, tls: none, from: a@x.io, to: [b@x.io]`, terminal.ExitFine, `the mail server has taken it(.|\n)*answer: 250`},
+		"http":          {"http", `url: URL/hook`, terminal.ExitFine, `the receiver has taken it\n  answer: 200 OK`},
+		"teams":         {"teams", `webhook_url: URL/teams`, terminal.ExitFine, `the workflow has taken it; whether it posts(.|\n)*answer: 202 Accepted`},
+		"discord":       {"discord", `webhook_url: URL/discord`, terminal.ExitFine, `to the channel 456, as message 99`},
+		"a long answer": {"discord", `webhook_url: URL/cut`, terminal.ExitFine, `it is posted; the answer is too long`},
+		"telegram":      {"telegram", `token: "1:s3cret", chat_id: "-100123", api_url: URL`, terminal.ExitFine, `to the chat “QA”, as message 7`},
+		"googlechat":    {"googlechat", `webhook_url: URL/space`, terminal.ExitFine, `Google Chat has posted it`},
+		"mattermost":    {"mattermost", `webhook_url: URL/mattermost`, terminal.ExitFine, `Mattermost has posted it`},
+		"pagerduty":     {"pagerduty", `routing_key: 00000000000000000000000000s3cret, api_url: URL/pager`, terminal.ExitFine, `for the alert qase-relay/test; to resolve that: .*notify it --level success`},
+		"ntfy":          {"ntfy", `topic: qa, server: URL/ntfy`, terminal.ExitFine, `for all who subscribe to qa`},
+		"gone":          {"http", `url: URL/gone`, terminal.ExitWrong, `410 Gone(.|\n)*pause the notifier`},
+		"refused":       {"discord", `webhook_url: URL/refused`, terminal.ExitWrong, `403 Forbidden(.|\n)*check webhook_url(.|\n)*dead letter`},
+		"busy":          {"teams", `webhook_url: URL/busy`, terminal.ExitWrong, `429(.|\n)*asks for patience: a relay would try again after 7s`},
+		"away":          {"email", `host: 127.0.0.1, port: 1, tls: none, from: a@x.io, to: [b@x.io]`, terminal.ExitWrong, `refused(.|\n)*this may pass`},
+		"to nobody":     {"email", `host: 127.0.0.1, port: ` + port + `, tls: none, from: a@x.io`, terminal.ExitWrong, `there is no recipient(.|\n)*dead letter`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			file := filepath.Join(t.TempDir(), defaultRules)
+			file := filepath.Join(t.TempDir(), terminal.DefaultRules)
 			config := strings.ReplaceAll(tt.config, "URL", services.URL)
 			text := fmt.Sprintf("sources: [{name: qase, secrets: [s]}]\nnotifiers: [{name: it, type: %s, %s}]\nrules: []\n", tt.kind, config)
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			var out strings.Builder
-			s := &screen{Writer: &out, columns: 80}
-			code := run(t.Context(), []string{"notify", "it", "--rules", file}, &console{in: strings.NewReader(""), out: s, err: s})
+			s := &terminal.Screen{Writer: &out, Columns: 80}
+			code := run(t.Context(), []string{"notify", "it", "--rules", file}, &terminal.Console{In: strings.NewReader(""), Out: s, Err: s})
 			if code != tt.code || !regexp.MustCompile(tt.says).MatchString(out.String()) || strings.Contains(out.String(), "s3cret") {
 				t.Errorf("exit code %d:\n%s", code, &out)
 			}

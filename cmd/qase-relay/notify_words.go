@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/config"
 )
 
@@ -48,7 +49,7 @@ func meaning(out config.Out, t trial) string {
 	case "mattermost":
 		return "Mattermost has posted it"
 	case "pagerduty":
-		return fmt.Sprintf("PagerDuty has taken it for the alert %s; to resolve that: %s notify %s --level success", said.DedupKey, program(), out.Spec.Name)
+		return fmt.Sprintf("PagerDuty has taken it for the alert %s; to resolve that: %s notify %s --level success", said.DedupKey, terminal.Program(), out.Spec.Name)
 	case "ntfy":
 		return "ntfy has taken it for all who subscribe to " + said.Topic
 	}

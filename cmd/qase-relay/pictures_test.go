@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/notifiers/builtin"
 	"qaserelay/notifiers/preview"
 	"qaserelay/relay/config"
@@ -46,7 +47,7 @@ rules: [{name: everything, when: "true", notify: [slack, email, http, teams, dis
 func TestEveryEventHasAPictureInEveryChannel(t *testing.T) {
 	for _, e := range catalog.All() {
 		var out bytes.Buffer
-		g := drawn(t, &screen{Writer: &out, columns: 80}, e.Example)
+		g := drawn(t, &terminal.Screen{Writer: &out, Columns: 80}, e.Example)
 		if len(g.pages) != len(builtin.Builtin()) {
 			t.Errorf("%s: %d pictures:\n%s", e.Name, len(g.pages), &out)
 		}
@@ -78,12 +79,12 @@ func TestPicturesOnATerminal(t *testing.T) {
 	defect, _ := catalog.Lookup("defect.created")
 	for name, tt := range map[string]struct {
 		event  []byte
-		screen screen
+		screen terminal.Screen
 	}{
-		"run.completed":    {run.Example, screen{columns: 80}},
-		"defect.created":   {defect.Example, screen{columns: 40}},
-		"review.commented": {[]byte(comment), screen{columns: 80}},
-		"in colour":        {[]byte(comment), screen{columns: 80, colour: true, terminal: true}},
+		"run.completed":    {run.Example, terminal.Screen{Columns: 80}},
+		"defect.created":   {defect.Example, terminal.Screen{Columns: 40}},
+		"review.commented": {[]byte(comment), terminal.Screen{Columns: 80}},
+		"in colour":        {[]byte(comment), terminal.Screen{Columns: 80, Colour: true, Terminal: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -109,7 +110,7 @@ func TestPicturesOnATerminal(t *testing.T) {
 }
 
 // drawn decides about an event by everyNotifier and draws what is sent.
-func drawn(t *testing.T, s *screen, body []byte) *gallery {
+func drawn(t *testing.T, s *terminal.Screen, body []byte) *gallery {
 	t.Helper()
 	cfg, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(everyNotifier)}}, rulefile.Options{Kinds: config.Kinds(builtin.Builtin())})
 	if err := problems.Err(); err != nil {
@@ -121,7 +122,7 @@ func drawn(t *testing.T, s *screen, body []byte) *gallery {
 		t.Fatal(err)
 	}
 	f := explainFlags{preview: true}
-	g := f.newGallery(&console{out: s}, cfg, ev)
+	g := f.newGallery(&terminal.Console{Out: s}, cfg, ev)
 	for _, n := range cfg.Rules.Decide(ev, rules.State{Now: at}).Notifications {
 		s.Printf("    → %s\n", n.Notifier)
 		g.show(n, at)
@@ -133,11 +134,11 @@ func TestATerminalIsFilledToItsWidth(t *testing.T) {
 	long := preview.Line{Runs: []preview.Run{{Text: strings.Repeat("word ", 40)}, {Text: strings.Repeat("日", 60)}}}
 	for _, wide := range []int{20, 40, 80, 200} {
 		var out bytes.Buffer
-		s := &screen{Writer: &out, columns: wide, terminal: true}
+		s := &terminal.Screen{Writer: &out, Columns: wide, Terminal: true}
 		code := preview.Line{Runs: long.Runs, Pre: true}
-		s.printPicture(&preview.Picture{Channel: "Slack", Facts: []preview.Fact{{Text: strings.Repeat("#qa ", 99)}}, Lines: []preview.Line{long, code}})
+		s.PrintPicture(&preview.Picture{Channel: "Slack", Facts: []preview.Fact{{Text: strings.Repeat("#qa ", 99)}}, Lines: []preview.Line{long, code}})
 		lines := strings.Split(out.String(), "\n")
-		if i := slices.IndexFunc(lines, func(l string) bool { return columns(l) > max(wide, 20) }); i >= 0 {
+		if i := slices.IndexFunc(lines, func(l string) bool { return terminal.Columns(l) > max(wide, 20) }); i >= 0 {
 			t.Errorf("%d columns: %q", wide, lines[i])
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/rules/template"
 )
 
@@ -26,11 +27,11 @@ func TestTheFirstRuleOfTheReadmeIsRight(t *testing.T) {
 	t.Setenv("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/T0/B0/x")
 	_, after, _ := strings.Cut(readme(t), "```yaml\n")
 	text, _, _ := strings.Cut(after, "```")
-	name := filepath.Join(t.TempDir(), defaultRules)
+	name := filepath.Join(t.TempDir(), terminal.DefaultRules)
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := countsOf(loadClean(t, name)); got != (counts{Rules: 1, Notifiers: 1, Sources: 1}) {
+	if got := terminal.CountsOf(loadClean(t, name)); got != (terminal.Counts{Rules: 1, Notifiers: 1, Sources: 1}) {
 		t.Errorf("it holds %+v", got)
 	}
 }
@@ -39,7 +40,7 @@ func TestTheReadmeNamesEachCommandAndLeadsNowhereElse(t *testing.T) {
 	text := readme(t)
 	_, section, _ := strings.Cut(text, "## Commands")
 	section, _, _ = strings.Cut(section, "\n## ")
-	for _, cmd := range newRoot(&console{}).Commands() {
+	for _, cmd := range newRoot(&terminal.Console{}).Commands() {
 		if !strings.Contains(section, "`"+cmd.Name()) && cmd.Name() != "help" {
 			t.Errorf("the table of commands lacks %s", cmd.Name())
 		}
@@ -88,7 +89,7 @@ func TestTheReadmeNamesEachTemplateFunction(t *testing.T) {
 }
 
 func TestEachCommandHelps(t *testing.T) {
-	for _, cmd := range newRoot(&console{}).Commands() {
+	for _, cmd := range newRoot(&terminal.Console{}).Commands() {
 		if cmd.Name() == "help" || cmd.Name() == "completion" {
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"qaserelay/relay/ingest/client"
 	"qaserelay/relay/store/pgtest"
 )
 
@@ -100,14 +101,14 @@ func TestAFrozenReplicaWakesUpFenced(t *testing.T) {
 // post posts events one after the other to one relay, up to this number.
 func (w *crashWorld) post(ctx context.Context, t *testing.T, relay, upTo int) {
 	t.Helper()
-	p, err := newPoster(sendFlags{to: "http://" + w.addrs[relay] + "/webhooks/qase", secret: "s", timeout: patience, concurrency: 1})
+	p, err := client.NewPoster(client.SendFlags{To: "http://" + w.addrs[relay] + "/webhooks/qase", Secret: "s", Timeout: patience, Concurrency: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for id := w.book.count().acked + 1; id <= upTo; id++ {
 		body := fmt.Appendf(nil, `{"event_name":"run.completed","payload":{"id":%d,"failed":1},"project_code":"WEB"}`, id)
-		if a := p.post(ctx, body); a.err != nil || !a.accepted() {
-			t.Fatalf("event %d was not accepted: %s %v", id, a.Status, a.err)
+		if a := p.Post(ctx, body); a.Err != nil || !a.Accepted() {
+			t.Fatalf("event %d was not accepted: %s %v", id, a.Status, a.Err)
 		}
 		w.book.acknowledge(id)
 	}

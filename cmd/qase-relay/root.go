@@ -10,35 +10,37 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"qaserelay/cmd/qase-relay/demo"
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/rules/catalog"
 )
 
 const envPrefix = "QASE_RELAY_"
 
 // run executes one command line and returns its exit code. Whatever went wrong is on the console by then.
-func run(ctx context.Context, args []string, c *console) int {
+func run(ctx context.Context, args []string, c *terminal.Console) int {
 	root := newRoot(c)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
-		return exitFine
+		return terminal.ExitFine
 	}
-	var exit *exitError
-	if errors.As(err, &exit) && exit.err == nil {
-		return exit.code
+	var exit *terminal.ExitError
+	if errors.As(err, &exit) && exit.Err == nil {
+		return exit.Code
 	}
-	c.err.Printf("%s %v\n", c.err.bad("error:"), err)
-	var advice *hintError
+	c.Err.Printf("%s %v\n", c.Err.Bad("error:"), err)
+	var advice *terminal.HintError
 	if errors.As(err, &advice) {
-		c.err.Printf("%s %s\n", c.err.dim(" hint:"), advice.hint)
+		c.Err.Printf("%s %s\n", c.Err.Dim(" hint:"), advice.Hint)
 	}
 	if exit != nil {
-		return exit.code
+		return exit.Code
 	}
-	return exitUsage
+	return terminal.ExitUsage
 }
 
-func newRoot(c *console) *cobra.Command {
+func newRoot(c *terminal.Console) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "qase-relay",
 		Short: "Tells people what happened in Qase",
@@ -51,16 +53,16 @@ Exit codes: 0 fine, 1 the thing asked about is wrong, 2 wrong usage or could not
   qase-relay init           write a first rules.yaml
   qase-relay check          look for mistakes in it
   qase-relay serve          run the relay`,
-		Version:           version(),
+		Version:           terminal.Version(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		Args:              knownCommand,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return noCommand(cmd) },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return flagsFromEnv(cmd.Flags(), os.LookupEnv) },
 	}
-	root.SetIn(c.in)
-	root.SetOut(c.out)
-	root.SetErr(c.err)
+	root.SetIn(c.In)
+	root.SetOut(c.Out)
+	root.SetErr(c.Err)
 	root.SetVersionTemplate("{{.DisplayName}} {{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}\n  {{.UseLine}}{{end}}", "{{if not .HasAvailableSubCommands}}\n  {{.UseLine}}{{end}}", 1))
@@ -69,7 +71,7 @@ Exit codes: 0 fine, 1 the thing asked about is wrong, 2 wrong usage or could not
 	root.AddGroup(&cobra.Group{ID: "run", Title: "Run it:"}, &cobra.Group{ID: "ask", Title: "Ask it:"}, &cobra.Group{ID: "try", Title: "Try it out:"}, &cobra.Group{ID: "more", Title: "More:"})
 	addCommands(root, "run", newServe(c), newInit(c), newCheck(c), newTest(c), newHealthcheck(c))
 	addCommands(root, "ask", newEvents(c), newDeliveries(c), newBacktest(c))
-	addCommands(root, "try", newDemo(c), newExplain(c), newSend(c), newNotify(c), newCatalog(c))
+	addCommands(root, "try", demo.NewDemo(c), newExplain(c), newSend(c), newNotify(c), newCatalog(c))
 	addCommands(root, "more", newSchema(c), newVersion(c))
 	refuseUnknownShells(root)
 	return root
@@ -98,7 +100,7 @@ func noCommand(cmd *cobra.Command) error {
 	if err := cmd.Help(); err != nil {
 		return err
 	}
-	return &exitError{code: exitUsage}
+	return &terminal.ExitError{Code: terminal.ExitUsage}
 }
 
 func knownCommand(cmd *cobra.Command, args []string) error {
@@ -113,36 +115,23 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 		}
 	}
 	if near := catalog.Nearest(args[0], names); near != "" {
-		return hint(err, "did you mean %q? All commands: %s --help", near, cmd.CommandPath())
+		return terminal.Hint(err, "did you mean %q? All commands: %s --help", near, cmd.CommandPath())
 	}
-	return hint(err, "all commands: %s --help", cmd.CommandPath())
-}
-
-// argsBetween is cobra.RangeArgs with a message for people.
-func argsBetween(low, high int, what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		switch {
-		case len(args) < low:
-			return hint(fmt.Errorf("%s: %s is missing", cmd.Name(), what), "for example\n%s", cmd.Example)
-		case len(args) > high:
-			return hint(fmt.Errorf("%s: do not know what to do with %q", cmd.Name(), args[high]), "usage: %s", cmd.UseLine())
-		}
-		return nil
-	}
+	return terminal.Hint(err, "all commands: %s --help", cmd.CommandPath())
 }
 
 func flagError(cmd *cobra.Command, err error) error {
 	help := cmd.CommandPath() + " --help"
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
-		return hint(err, "see %s", help)
+		return terminal.Hint(err, "see %s", help)
 	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 	if near := catalog.Nearest(unknown.GetSpecifiedName(), names); near != "" {
-		return hint(err, "did you mean --%s? All flags: %s", near, help)
+		return terminal.Hint(err, "did you mean --%s? All flags: %s", near, help)
 	}
-	return hint(err, "all flags: %s", help)
+	return terminal.Hint(err, "all flags: %s", help)
 }
 
 // flagsFromEnv sets the flags that are not on the command line from their environment twins. Lists are separated

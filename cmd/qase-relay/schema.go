@@ -5,10 +5,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/rules/rulefile"
 )
 
-func newSchema(c *console) *cobra.Command {
+func newSchema(c *terminal.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of rules files, for editors",
@@ -20,9 +21,9 @@ With the YAML language server, which many editors have, a first line in the rule
 
 What the schema cannot know, such as names, conditions and templates, is found by qase-relay check.`,
 		Example: `  qase-relay schema > rules.schema.json`,
-		Args:    argsBetween(0, 0, ""),
+		Args:    terminal.ArgsBetween(0, 0, ""),
 		RunE: func(*cobra.Command, []string) error {
-			if _, err := c.out.Write(rulefile.JSONSchema()); err != nil {
+			if _, err := c.Out.Write(rulefile.JSONSchema()); err != nil {
 				return fmt.Errorf("printing the schema: %w", err)
 			}
 			return nil

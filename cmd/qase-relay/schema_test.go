@@ -54,7 +54,7 @@ func againstSchema(t *testing.T, schema *jsonschema.Schema, text string) error {
 
 func TestTheSchemaTakesAllRulesThatComeWithIt(t *testing.T) {
 	schema := rulesSchema(t)
-	files := []string{filepath.Join(root(), "rules.example.yaml"), "starter.yaml", "demo.yaml"}
+	files := []string{filepath.Join(root(), "rules.example.yaml"), "starter.yaml", "demo/demo.yaml"}
 	examples, err := filepath.Glob(filepath.Join(root(), "examples", "*", "*.yaml"))
 	if err != nil || len(examples) == 0 {
 		t.Fatalf("found no examples: %v", err)

@@ -10,24 +10,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qaserelay/cmd/qase-relay/terminal"
+	"qaserelay/relay/ingest/client"
 	"qaserelay/rules/catalog"
 )
 
-const defaultSendTo = "http://127.0.0.1:8080/webhooks/qase"
-
-type sendFlags struct {
-	to          string
-	secret      string
-	sets        []string
-	file        string
-	count       int
-	concurrency int
-	timeout     time.Duration
-	json        bool
-}
-
-func newSend(c *console) *cobra.Command {
-	var f sendFlags
+func newSend(c *terminal.Console) *cobra.Command {
+	var f client.SendFlags
 	cmd := &cobra.Command{
 		Use:   "send EVENT | --file FILE",
 		Short: "Post an event to a relay, as Qase would",
@@ -41,40 +30,40 @@ Exits with 1 if any event was refused, and with 2 if the relay could not be reac
 		Example: `  qase-relay send run.completed --set payload.failed=3 --set project_code=WEB
   qase-relay send run.completed --count 1000 --concurrency 8
   qase-relay send --file event.json --to http://127.0.0.1:8080/webhooks/qase --secret s3cret`,
-		Args: argsBetween(0, 1, "EVENT"),
+		Args: terminal.ArgsBetween(0, 1, "EVENT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return send(cmd.Context(), c, strings.Join(args, ""), f)
 		},
 		ValidArgsFunction: completeEvent,
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.to, "to", defaultSendTo, "webhook address of the relay, a `URL`")
-	flags.StringVar(&f.secret, "secret", "", "secret of the source (default $QASE_WEBHOOK_SECRET)")
-	flags.StringArrayVar(&f.sets, "set", nil, "`PATH=VALUE` to change in the event, such as payload.failed=3 (repeatable)")
-	flags.StringVar(&f.file, "file", "", "post the JSON in this `FILE` instead of an example; - is standard input")
-	flags.IntVar(&f.count, "count", 1, "how many copies to post")
-	flags.IntVar(&f.concurrency, "concurrency", 1, "how many to post at the same time")
-	flags.DurationVar(&f.timeout, "timeout", 15*time.Second, "how long to wait for one answer")
-	flags.BoolVar(&f.json, "json", false, "print JSON")
+	flags.StringVar(&f.To, "to", terminal.DefaultSendTo, "webhook address of the relay, a `URL`")
+	flags.StringVar(&f.Secret, "secret", "", "secret of the source (default $QASE_WEBHOOK_SECRET)")
+	flags.StringArrayVar(&f.Sets, "set", nil, "`PATH=VALUE` to change in the event, such as payload.failed=3 (repeatable)")
+	flags.StringVar(&f.File, "file", "", "post the JSON in this `FILE` instead of an example; - is standard input")
+	flags.IntVar(&f.Count, "count", 1, "how many copies to post")
+	flags.IntVar(&f.Concurrency, "concurrency", 1, "how many to post at the same time")
+	flags.DurationVar(&f.Timeout, "timeout", 15*time.Second, "how long to wait for one answer")
+	flags.BoolVar(&f.JSON, "json", false, "print JSON")
 	return cmd
 }
 
-func send(ctx context.Context, c *console, event string, f sendFlags) error {
-	if f.count < 1 || f.concurrency < 1 {
+func send(ctx context.Context, c *terminal.Console, event string, f client.SendFlags) error {
+	if f.Count < 1 || f.Concurrency < 1 {
 		return errors.New("--count and --concurrency must be at least 1")
 	}
 	draft, err := newDraft(c, event, f)
 	if err != nil {
 		return err
 	}
-	if f.secret == "" {
-		f.secret = os.Getenv("QASE_WEBHOOK_SECRET")
+	if f.Secret == "" {
+		f.Secret = os.Getenv("QASE_WEBHOOK_SECRET")
 	}
-	p, err := newPoster(f)
+	p, err := client.NewPoster(f)
 	if err != nil {
 		return err
 	}
-	if f.count > 1 {
+	if f.Count > 1 {
 		return sendMany(ctx, c, p, draft)
 	}
 	body, err := draft.copy(0, time.Now())
@@ -85,29 +74,29 @@ func send(ctx context.Context, c *console, event string, f sendFlags) error {
 }
 
 // newDraft makes the event to post from the catalogue or from a file, with all that --set changes.
-func newDraft(c *console, event string, f sendFlags) (*draft, error) {
+func newDraft(c *terminal.Console, event string, f client.SendFlags) (*draft, error) {
 	switch {
-	case event == "" && f.file == "":
-		return nil, hint(errors.New("say which event to post"), "for example: qase-relay send run.completed (all events: qase-relay catalog)")
-	case event != "" && f.file != "":
+	case event == "" && f.File == "":
+		return nil, terminal.Hint(errors.New("say which event to post"), "for example: qase-relay send run.completed (all events: qase-relay catalog)")
+	case event != "" && f.File != "":
 		return nil, fmt.Errorf("%s and --file at once: post either an example or a file", event)
-	case f.file != "":
-		return draftFromFile(c.in, f.file, f.sets)
+	case f.File != "":
+		return draftFromFile(c.In, f.File, f.Sets)
 	}
 	known, ok := catalog.Lookup(event)
 	if !ok {
-		warnOfUnknownEvent(c.err, event, "posting")
-		return draftFromNothing(event, f.sets)
+		warnOfUnknownEvent(c.Err, event, "posting")
+		return draftFromNothing(event, f.Sets)
 	}
-	d, err := draftFromExample(known, f.sets)
+	d, err := draftFromExample(known, f.Sets)
 	if err == nil {
-		warnOfUnknownFields(c.err, known, f.sets)
+		warnOfUnknownFields(c.Err, known, f.Sets)
 	}
 	return d, err
 }
 
 // warnOfUnknownFields tells about fields that the event does not have. They are posted all the same: rules can match them.
-func warnOfUnknownFields(s *screen, known catalog.Event, sets []string) {
+func warnOfUnknownFields(s *terminal.Screen, known catalog.Event, sets []string) {
 	var names []string
 	for _, field := range known.Fields {
 		names = append(names, field.Name)
@@ -122,25 +111,25 @@ func warnOfUnknownFields(s *screen, known catalog.Event, sets []string) {
 		if near := catalog.Nearest(name, names); near != "" {
 			advice = fmt.Sprintf(" (did you mean payload.%s?)", near)
 		}
-		s.Printf("%s Qase documents no field %s for %s%s; taking it all the same\n", s.warn("note:"), path, known.Name, advice)
+		s.Printf("%s Qase documents no field %s for %s%s; taking it all the same\n", s.Warn("note:"), path, known.Name, advice)
 	}
 }
 
-func sendOne(ctx context.Context, c *console, p *poster, body []byte) error {
-	a := p.post(ctx, body)
-	if p.json {
-		if err := c.writeJSON(a); err != nil {
+func sendOne(ctx context.Context, c *terminal.Console, p *client.Poster, body []byte) error {
+	a := p.Post(ctx, body)
+	if p.JSON {
+		if err := c.WriteJSON(a); err != nil {
 			return err
 		}
-		return a.exit(nil)
+		return a.Exit(nil)
 	}
-	if a.err != nil || !a.accepted() {
-		return a.exit(a.explain(p.to))
+	if a.Err != nil || !a.Accepted() {
+		return a.Exit(a.Explain(p.To))
 	}
 	note := ""
 	if a.Duplicate {
-		note = c.out.warn("  duplicate: the relay had this very body before; nothing is sent twice")
+		note = c.Out.Warn("  duplicate: the relay had this very body before; nothing is sent twice")
 	}
-	c.out.Printf("%s  event %s  %s%s\n", c.out.good(a.Status), a.EventID, c.out.dim(a.took.Round(10*time.Microsecond).String()), note)
+	c.Out.Printf("%s  event %s  %s%s\n", c.Out.Good(a.Status), a.EventID, c.Out.Dim(a.Took.Round(10*time.Microsecond).String()), note)
 	return nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/rules/catalog"
 )
 
@@ -25,7 +25,7 @@ type draft struct {
 
 func draftFromExample(ev catalog.Event, sets []string) (*draft, error) {
 	d := &draft{}
-	if err := decodeNumbers(ev.Example, &d.event); err != nil {
+	if err := terminal.DecodeNumbers(ev.Example, &d.event); err != nil {
 		return nil, fmt.Errorf("example of %s: %w", ev.Name, err)
 	}
 	return d, d.apply(sets)
@@ -59,19 +59,13 @@ func draftFromFile(stdin io.Reader, name string, sets []string) (*draft, error) 
 }
 
 func (d *draft) decode() error {
-	if err := decodeNumbers(d.raw, &d.event); err != nil {
+	if err := terminal.DecodeNumbers(d.raw, &d.event); err != nil {
 		return fmt.Errorf("the event is no JSON object: %w", err)
 	}
 	if d.event == nil {
 		return errors.New("the event is null, not a JSON object")
 	}
 	return nil
-}
-
-func decodeNumbers(data []byte, v any) error {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	return dec.Decode(v)
 }
 
 // copy returns the body of the n-th copy, from 0. Copies have ids of their own, so that no relay takes them for the same.
@@ -115,7 +109,7 @@ func (d *draft) apply(sets []string) error {
 	for _, set := range sets {
 		path, value, ok := strings.Cut(set, "=")
 		if !ok || path == "" {
-			return hint(fmt.Errorf("--set %q has no value", set), "for example --set payload.failed=3")
+			return terminal.Hint(fmt.Errorf("--set %q has no value", set), "for example --set payload.failed=3")
 		}
 		keys := strings.Split(path, ".")
 		if err := knownEnvelope(keys[0], path); err != nil {
@@ -145,7 +139,7 @@ func knownEnvelope(key, path string) error {
 	if near := catalog.Nearest(key, names); near != "" {
 		advice = near + strings.TrimPrefix(path, key)
 	}
-	return hint(fmt.Errorf("--set %s: an event has no field %s", path, key), "did you mean %s? Beside payload there are: %s", advice, strings.Join(names, ", "))
+	return terminal.Hint(fmt.Errorf("--set %s: an event has no field %s", path, key), "did you mean %s? Beside payload there are: %s", advice, strings.Join(names, ", "))
 }
 
 // typed reads a value as a person would mean it.
@@ -166,7 +160,7 @@ func decoded(text string) (any, error) {
 		return nil, fmt.Errorf("%s begins like JSON but is not", text)
 	}
 	var v any
-	err := decodeNumbers([]byte(text), &v)
+	err := terminal.DecodeNumbers([]byte(text), &v)
 	return v, err
 }
 

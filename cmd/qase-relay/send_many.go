@@ -9,27 +9,30 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"qaserelay/cmd/qase-relay/terminal"
+	"qaserelay/relay/ingest/client"
 )
 
 // sendMany posts many copies at once and sums up what came back.
-func sendMany(ctx context.Context, c *console, p *poster, d *draft) error {
+func sendMany(ctx context.Context, c *terminal.Console, p *client.Poster, d *draft) error {
 	if _, err := d.copy(1, time.Now()); err != nil {
 		return err
 	}
 	base := 1 + rand.IntN(1<<30) // so that two runs within a second do not post the same
-	t := newTally(p.count)
-	bar := &progress{s: c.err, want: p.count}
+	t := newTally(p.Count)
+	bar := &progress{s: c.Err, want: p.Count}
 	start := time.Now()
 	var workers sync.WaitGroup
-	for range min(p.concurrency, p.count) {
+	for range min(p.Concurrency, p.Count) {
 		workers.Go(func() {
 			for n, ok := t.take(); ok && ctx.Err() == nil; n, ok = t.take() {
 				body, err := d.copy(base+n, time.Now())
 				if err != nil {
-					t.add(answer{err: err})
+					t.add(client.Answer{Err: err})
 					continue
 				}
-				t.add(p.post(ctx, body))
+				t.add(p.Post(ctx, body))
 			}
 		})
 	}
@@ -37,14 +40,14 @@ func sendMany(ctx context.Context, c *console, p *poster, d *draft) error {
 	go func() { workers.Wait(); close(finished) }()
 	bar.watch(t, finished)
 	sum := t.sum(time.Since(start))
-	if p.json {
-		if err := c.writeJSON(sum); err != nil {
+	if p.JSON {
+		if err := c.WriteJSON(sum); err != nil {
 			return err
 		}
 	} else {
-		sum.print(c.out)
+		sum.print(c.Out)
 	}
-	return t.verdict(p.to, p.json)
+	return t.verdict(p.To, p.JSON)
 }
 
 // tally counts answers. It may be used from many goroutines.
@@ -57,7 +60,7 @@ type tally struct {
 	statuses map[string]int
 	took     []time.Duration
 	reached  bool
-	failed   *answer // the first that was not accepted
+	failed   *client.Answer // the first that was not accepted
 }
 
 func newTally(want int) *tally { return &tally{want: want, statuses: map[string]int{}} }
@@ -73,11 +76,11 @@ func (t *tally) take() (int, bool) {
 	return t.taken - 1, true
 }
 
-func (t *tally) add(a answer) {
+func (t *tally) add(a client.Answer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.done++
-	t.took = append(t.took, a.took)
+	t.took = append(t.took, a.Took)
 	if a.Duplicate {
 		t.dups++
 	}
@@ -87,7 +90,7 @@ func (t *tally) add(a answer) {
 	} else {
 		t.statuses["no answer"]++
 	}
-	if (a.err != nil || !a.accepted()) && t.failed == nil {
+	if (a.Err != nil || !a.Accepted()) && t.failed == nil {
 		t.failed = &a
 	}
 }
@@ -102,18 +105,18 @@ func (t *tally) progress() int {
 func (t *tally) verdict(to string, quiet bool) error {
 	switch {
 	case t.failed == nil && t.done < t.want:
-		return wrong(fmt.Errorf("stopped after %d of %d", t.done, t.want))
+		return terminal.Wrong(fmt.Errorf("stopped after %d of %d", t.done, t.want))
 	case t.failed == nil:
 		return nil
 	}
-	code := exitWrong
+	code := terminal.ExitWrong
 	if !t.reached {
-		code = exitUsage
+		code = terminal.ExitUsage
 	}
 	if quiet {
-		return &exitError{code: code}
+		return &terminal.ExitError{Code: code}
 	}
-	return &exitError{code: code, err: t.failed.explain(to)}
+	return &terminal.ExitError{Code: code, Err: t.failed.Explain(to)}
 }
 
 // summary is what came of many posts.
@@ -146,8 +149,8 @@ func quantile(sorted []time.Duration, percent int) float64 {
 	return float64(sorted[max(rank, 1)-1].Microseconds()) / 1000
 }
 
-func (s summary) print(out *screen) {
-	out.Printf("posted %s in %.2f s: %s\n", plural(s.Sent, "event"), s.Seconds, out.bold(fmt.Sprintf("%.0f a second", s.Rate)))
+func (s summary) print(out *terminal.Screen) {
+	out.Printf("posted %s in %.2f s: %s\n", terminal.Plural(s.Sent, "event"), s.Seconds, out.Bold(fmt.Sprintf("%.0f a second", s.Rate)))
 	for _, status := range slices.Sorted(maps.Keys(s.Statuses)) {
 		out.Printf("  %6d  %s\n", s.Statuses[status], status)
 	}
@@ -159,13 +162,13 @@ func (s summary) print(out *screen) {
 
 // progress is a bar on a terminal, and nothing elsewhere.
 type progress struct {
-	s    *screen
+	s    *terminal.Screen
 	want int
 }
 
 // watch draws until finished is closed.
 func (p *progress) watch(t *tally, finished <-chan struct{}) {
-	if !p.s.terminal {
+	if !p.s.Terminal {
 		<-finished
 		return
 	}
@@ -183,7 +186,7 @@ func (p *progress) watch(t *tally, finished <-chan struct{}) {
 }
 
 func (p *progress) draw(done int) {
-	wide := min(40, p.s.columns-24)
+	wide := min(40, p.s.Columns-24)
 	full := wide * done / p.want
-	p.s.Printf("\r%s%s %d/%d", p.s.good(strings.Repeat("█", full)), p.s.dim(strings.Repeat("░", wide-full)), done, p.want)
+	p.s.Printf("\r%s%s %d/%d", p.s.Good(strings.Repeat("█", full)), p.s.Dim(strings.Repeat("░", wide-full)), done, p.want)
 }

@@ -14,7 +14,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay"
+	"qaserelay/relay/app"
 	"qaserelay/relay/config"
 	"qaserelay/rules/diag"
 )
@@ -31,7 +33,7 @@ type serveFlags struct {
 	maxBody     byteSize
 }
 
-func newServe(c *console) *cobra.Command {
+func newServe(c *terminal.Console) *cobra.Command {
 	f := serveFlags{maxBody: 1 << 20}
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -47,11 +49,11 @@ Exits with 2 if it cannot start, and with 1 if the disk fails while it runs.`,
   qase-relay serve --dry-run                          decide and record, send nothing
   qase-relay serve --rules base.yaml --rules 'teams/*.yaml'
   qase-relay serve --admin-listen :9090 --admin-token "$TOKEN"`,
-		Args: argsBetween(0, 0, ""),
+		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), c, f) },
 	}
 	flags := cmd.Flags()
-	flags.StringArrayVar(&f.rules, "rules", []string{defaultRules}, "rules `FILE` or pattern (repeatable)")
+	flags.StringArrayVar(&f.rules, "rules", []string{terminal.DefaultRules}, "rules `FILE` or pattern (repeatable)")
 	flags.StringVar(&f.listen, "listen", ":8080", "public address, where Qase posts events")
 	flags.StringVar(&f.adminListen, "admin-listen", "127.0.0.1:9090", "address of metrics, health and the admin API")
 	flags.StringVar(&f.adminToken, "admin-token", "", "bearer token of the admin address; needed unless it is loopback")
@@ -63,19 +65,19 @@ Exits with 2 if it cannot start, and with 1 if the disk fails while it runs.`,
 	return cmd
 }
 
-func serve(ctx context.Context, c *console, f serveFlags) error {
+func serve(ctx context.Context, c *terminal.Console, f serveFlags) error {
 	ignoreSizeSignal()
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(relay.GCPercent)
 	}
-	logger, err := newLogger(c.err, f)
+	logger, err := newLogger(c.Err, f)
 	if err != nil {
 		return err
 	}
 	if err := readable(f.rules); err != nil {
 		return err
 	}
-	load := config.LoadOptions{Stdin: c.in}
+	load := config.LoadOptions{Stdin: c.In}
 	cfg, problems := config.Load(f.rules, load)
 	if err := tellProblems(c, logger, f, problems); err != nil {
 		return err
@@ -83,29 +85,29 @@ func serve(ctx context.Context, c *console, f serveFlags) error {
 	reloads := make(chan os.Signal, 1)
 	notifyReloads(reloads)
 	defer signal.Stop(reloads)
-	s, err := newService(ctx, cfg, serviceOptions{rules: f.rules, load: load, listen: f.listen, adminListen: f.adminListen,
-		adminToken: f.adminToken, storeURL: f.store, dryRun: f.dryRun, maxBody: int64(f.maxBody), logger: logger, reloads: reloads,
-		started: func(s *service) { announce(s, cfg, f) }})
+	s, err := app.NewService(ctx, cfg, app.ServiceOptions{Rules: f.rules, Load: load, Listen: f.listen, AdminListen: f.adminListen,
+		AdminToken: f.adminToken, StoreURL: f.store, DryRun: f.dryRun, MaxBody: int64(f.maxBody), Logger: logger, Reloads: reloads,
+		Started: func(s *app.Service) { announce(s, cfg, f) }})
 	if err != nil {
 		return err
 	}
-	return s.run(ctx)
+	return s.Run(ctx)
 }
 
 // tellProblems prints what is wrong with the rules as check does, or logs it where logs are JSON. It returns an error
 // if the rules cannot be used.
-func tellProblems(c *console, logger *slog.Logger, f serveFlags, problems diag.Problems) error {
+func tellProblems(c *terminal.Console, logger *slog.Logger, f serveFlags, problems diag.Problems) error {
 	if f.logFormat == "json" {
 		for _, p := range problems {
 			logger.Log(context.Background(), slogLevel(p.Severity), "rules: "+p.Message, "place", p.Place(), "hint", p.Hint)
 		}
 	} else {
-		printProblems(c.err, problems)
+		terminal.PrintProblems(c.Err, problems)
 	}
-	if !hasErrors(problems) {
+	if !terminal.HasErrors(problems) {
 		return nil
 	}
-	return hint(fmt.Errorf("the rules cannot be used: %s", faults(problems)), "mend %s and start again", onlyErrors(problems)[0].Place())
+	return terminal.Hint(fmt.Errorf("the rules cannot be used: %s", terminal.Faults(problems)), "mend %s and start again", terminal.OnlyErrors(problems)[0].Place())
 }
 
 func slogLevel(s diag.Severity) slog.Level {
@@ -116,14 +118,14 @@ func slogLevel(s diag.Severity) slog.Level {
 }
 
 // announce logs what runs now, and where.
-func announce(s *service, cfg *config.Config, f serveFlags) {
-	s.o.logger.Info("relay started", "version", version(), "rules", len(cfg.Rules.Names()), "notifiers", len(cfg.Outs),
-		"store", withoutPassword(f.store), "dry_run", f.dryRun, "admin", baseURL(s.adminLn))
+func announce(s *app.Service, cfg *config.Config, f serveFlags) {
+	s.O.Logger.Info("relay started", "version", terminal.Version(), "rules", len(cfg.Rules.Names()), "notifiers", len(cfg.Outs),
+		"store", withoutPassword(f.store), "dry_run", f.dryRun, "admin", app.BaseURL(s.AdminLn))
 	for _, source := range cfg.Sources {
-		s.o.logger.Info("taking events", "source", source.Name, "url", s.webhookURL(source.Name))
+		s.O.Logger.Info("taking events", "source", source.Name, "url", s.WebhookURL(source.Name))
 	}
 	if len(cfg.Sources) == 0 {
-		s.o.logger.Warn("the rules have no sources, so no events can come in")
+		s.O.Logger.Warn("the rules have no sources, so no events can come in")
 	}
 }
 
@@ -138,10 +140,10 @@ func withoutPassword(storeURL string) string {
 	return u.Redacted()
 }
 
-func newLogger(s *screen, f serveFlags) (*slog.Logger, error) {
+func newLogger(s *terminal.Screen, f serveFlags) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
-		return nil, hint(fmt.Errorf("--log-level: unknown level %q", f.logLevel), "debug, info, warn or error")
+		return nil, terminal.Hint(fmt.Errorf("--log-level: unknown level %q", f.logLevel), "debug, info, warn or error")
 	}
 	options := &slog.HandlerOptions{Level: level}
 	switch f.logFormat {
@@ -150,7 +152,7 @@ func newLogger(s *screen, f serveFlags) (*slog.Logger, error) {
 	case "json":
 		return slog.New(slog.NewJSONHandler(s, options)), nil
 	}
-	return nil, hint(fmt.Errorf("--log-format: unknown format %q", f.logFormat), "text or json")
+	return nil, terminal.Hint(fmt.Errorf("--log-format: unknown format %q", f.logFormat), "text or json")
 }
 
 // byteSize is a flag for an amount of memory: 1048576, 1024KiB or 1MiB.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/lint"
 	"qaserelay/rules/ruletest"
@@ -21,13 +22,13 @@ type testFlags struct {
 	json        bool
 }
 
-func newTest(c *console) *cobra.Command {
+func newTest(c *terminal.Console) *cobra.Command {
 	var f testFlags
 	cmd := &cobra.Command{
 		Use:   "test [FILE…]",
 		Short: "Run the tests in rules files",
 		Long: `Runs the tests under tests: in rules files. Each lets events happen and says what has to be sent for the last of
-them; nothing is really sent. Without FILE it takes ` + defaultRules + ` and all *_test.yaml beside it. With NAME.yaml it takes
+them; nothing is really sent. Without FILE it takes ` + terminal.DefaultRules + ` and all *_test.yaml beside it. With NAME.yaml it takes
 NAME_test.yaml too, if there is one, and NAME_test.yaml that includes no file brings NAME.yaml. Several files are one
 configuration, as serve reads them.
 
@@ -50,21 +51,21 @@ Exits with 0 if all tests pass, with 1 if one fails or the files are wrong, and 
 	return cmd
 }
 
-func test(c *console, args []string, f testFlags) error {
+func test(c *terminal.Console, args []string, f testFlags) error {
 	filter, err := regexp.Compile(f.run)
 	if err != nil {
-		return hint(fmt.Errorf("--run %q: %w", f.run, err), "it takes a regular expression, such as 'aborted|failed'")
+		return terminal.Hint(fmt.Errorf("--run %q: %w", f.run, err), "it takes a regular expression, such as 'aborted|failed'")
 	}
 	if f.coverageMin > 100 {
-		return hint(fmt.Errorf("--coverage-min %v: there are no more than 100 percent", f.coverageMin), "write a number from 0 to 100")
+		return terminal.Hint(fmt.Errorf("--coverage-min %v: there are no more than 100 percent", f.coverageMin), "write a number from 0 to 100")
 	}
-	files, err := testFiles(args, c.in)
+	files, err := testFiles(args, c.In)
 	if err != nil {
 		return err
 	}
 	r := newTestReport(files, filter)
 	if f.run != "" && len(r.Tests) == 0 && r.total > 0 {
-		return hint(fmt.Errorf("--run %q: no test has such a name", f.run), "there are %s; see their names with: qase-relay test", plural(r.total, "test"))
+		return terminal.Hint(fmt.Errorf("--run %q: no test has such a name", f.run), "there are %s; see their names with: qase-relay test", terminal.Plural(r.total, "test"))
 	}
 	if f.junit != "" {
 		if err := r.writeJUnit(f.junit); err != nil {
@@ -73,12 +74,12 @@ func test(c *console, args []string, f testFlags) error {
 	}
 	enough := r.Coverage.Percent >= f.coverageMin && (r.total > 0 || f.coverageMin < 0)
 	if f.json {
-		err = c.writeJSON(r)
+		err = c.WriteJSON(r)
 	} else {
-		r.print(c.out, f)
+		r.print(c.Out, f)
 	}
 	if err == nil && (!r.OK || !enough) {
-		return &exitError{code: exitWrong}
+		return &terminal.ExitError{Code: terminal.ExitWrong}
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/notifiers/builtin"
 	"qaserelay/relay/config"
 	"qaserelay/rules/rulefile"
@@ -29,7 +30,7 @@ func testOptions() rulefile.Options {
 func testFiles(args []string, stdin io.Reader) ([]yamldoc.File, error) {
 	t := &testFileReader{stdin: stdin, seen: map[string]bool{}}
 	if len(args) == 0 {
-		args = []string{defaultRules}
+		args = []string{terminal.DefaultRules}
 		beside, err := filepath.Glob("*" + testSuffix + ".y*ml")
 		if err != nil {
 			return nil, fmt.Errorf("looking for tests: %w", err)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/rules/ruletest"
 )
 
@@ -81,7 +82,7 @@ func (j *junitSuites) suite(file string) *junitSuite {
 
 func junitFailure(t ruletest.TestResult) *junitFault {
 	var text strings.Builder
-	printTest(&screen{Writer: &text, columns: 100}, t)
+	printTest(&terminal.Screen{Writer: &text, Columns: 100}, t)
 	var kinds []string
 	for _, f := range t.Failures {
 		what := f.Expected

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/rules/ruletest"
 )
 
@@ -16,10 +17,10 @@ const firstTest = `tests:
     expect: [{rule: failed-run, notifier: qa-slack, title: {contains: "3 failed"}}]
 `
 
-func (r *testReport) print(s *screen, f testFlags) {
+func (r *testReport) print(s *terminal.Screen, f testFlags) {
 	if len(r.Problems) > 0 {
-		printProblems(s, r.Problems)
-		s.Printf("%s\n", faults(r.Problems))
+		terminal.PrintProblems(s, r.Problems)
+		s.Printf("%s\n", terminal.Faults(r.Problems))
 		return
 	}
 	for _, t := range r.Tests {
@@ -36,55 +37,55 @@ func (r *testReport) print(s *screen, f testFlags) {
 	}
 }
 
-func (c testCoverage) print(s *screen, least float64) {
-	s.Printf("coverage: %d of %s (%.1f%%)", c.Covered, plural(c.Rules, "rule"), c.Percent)
+func (c testCoverage) print(s *terminal.Screen, least float64) {
+	s.Printf("coverage: %d of %s (%.1f%%)", c.Covered, terminal.Plural(c.Rules, "rule"), c.Percent)
 	if c.Percent < least {
-		s.Printf(", %s", s.bad(fmt.Sprintf("less than %v%%", least)))
+		s.Printf(", %s", s.Bad(fmt.Sprintf("less than %v%%", least)))
 	}
 	s.Printf("\n")
 	for _, name := range c.Missing {
-		s.Printf("  no test makes it fire: %s\n", printable(name))
+		s.Printf("  no test makes it fire: %s\n", terminal.Printable(name))
 	}
 }
 
-func printTest(s *screen, t ruletest.TestResult) {
+func printTest(s *terminal.Screen, t ruletest.TestResult) {
 	if t.Passed {
-		s.Printf("%s    %s\n", s.good("ok"), printable(t.Name))
+		s.Printf("%s    %s\n", s.Good("ok"), terminal.Printable(t.Name))
 	} else {
-		s.Printf("%s  %s (%s:%d)\n", s.bad("FAIL"), s.bold(printable(t.Name)), printable(t.File), t.Line)
+		s.Printf("%s  %s (%s:%d)\n", s.Bad("FAIL"), s.Bold(terminal.Printable(t.Name)), terminal.Printable(t.File), t.Line)
 	}
 	for _, f := range t.Failures {
 		printFailure(s, f)
 	}
 	for _, note := range t.Notes {
-		s.Printf("    %s %s\n", s.warn("note:"), printable(note))
+		s.Printf("    %s %s\n", s.Warn("note:"), terminal.Printable(note))
 	}
 }
 
-func printFailure(s *screen, f ruletest.TestFailure) {
+func printFailure(s *terminal.Screen, f ruletest.TestFailure) {
 	switch f.Kind {
 	case ruletest.Missing:
-		s.Printf("    %s: %s (expected in line %d)\n      %s\n", s.bad("missing"), printable(f.Expected), f.Line, printable(f.Reason))
+		s.Printf("    %s: %s (expected in line %d)\n      %s\n", s.Bad("missing"), terminal.Printable(f.Expected), f.Line, terminal.Printable(f.Reason))
 		if f.Condition != nil {
 			printTrace(deeper(s), f.Condition)
 		}
 	case ruletest.Different:
-		s.Printf("    %s: %s (expected in line %d)\n", s.bad("different"), printable(f.Expected), f.Line)
+		s.Printf("    %s: %s (expected in line %d)\n", s.Bad("different"), terminal.Printable(f.Expected), f.Line)
 		for _, d := range f.Fields {
 			printFieldDiff(s, d)
 		}
 	case ruletest.Unexpected:
-		s.Printf("    %s: a message of %s\n", s.bad("unexpected"), printable(f.Got.Rule))
+		s.Printf("    %s: a message of %s\n", s.Bad("unexpected"), terminal.Printable(f.Got.Rule))
 		printMessage(deeper(s), *f.Got)
 	}
 }
 
 // printFieldDiff shows what a field has to be and what it is; where several lines are compared, those that differ.
-func printFieldDiff(s *screen, d ruletest.FieldDiff) {
-	s.Printf("      %s\n", s.bold(printable(d.Field)))
+func printFieldDiff(s *terminal.Screen, d ruletest.FieldDiff) {
+	s.Printf("      %s\n", s.Bold(terminal.Printable(d.Field)))
 	if d.Exact != nil && strings.Contains(*d.Exact+d.Got, "\n") {
 		for _, line := range lineDiff(*d.Exact, d.Got) {
-			s.Printf("        %s\n", printable(line))
+			s.Printf("        %s\n", terminal.Printable(line))
 		}
 		return
 	}
@@ -92,7 +93,7 @@ func printFieldDiff(s *screen, d ruletest.FieldDiff) {
 	if d.Got == "" {
 		got = "nothing"
 	}
-	s.Printf("        expected  %s\n        got       %s\n", s.good(printable(d.Expected)), s.bad(printable(got)))
+	s.Printf("        expected  %s\n        got       %s\n", s.Good(terminal.Printable(d.Expected)), s.Bad(terminal.Printable(got)))
 }
 
 // lineDiff marks the lines between the first and the last that differ: - expected, + got.
@@ -121,9 +122,9 @@ func marked(mark string, lines []string) []string {
 }
 
 // deeper is a screen whose lines are indented a little more. Each write has to be a line.
-func deeper(s *screen) *screen {
+func deeper(s *terminal.Screen) *terminal.Screen {
 	inner := *s
-	inner.Writer, inner.columns = indented{s.Writer}, s.columns-2
+	inner.Writer, inner.Columns = indented{s.Writer}, s.Columns-2
 	return &inner
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/rules"
 	"qaserelay/rules/ruletest"
 	"qaserelay/rules/yamldoc"
@@ -30,7 +31,7 @@ func TestTheRulesThatComeWithItAreTestedWhole(t *testing.T) {
 		r := newTestReport(files, nil)
 		if !r.OK || r.total == 0 || r.Coverage.Percent < 100 {
 			var out strings.Builder
-			r.print(&screen{Writer: &out, columns: 100}, testFlags{coverage: true})
+			r.print(&terminal.Screen{Writer: &out, Columns: 100}, testFlags{coverage: true})
 			t.Errorf("%s:\n%s", name, out.String())
 		}
 		for _, one := range r.Tests {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"qaserelay/cmd/qase-relay/demo"
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/rules/diag"
 )
 
@@ -73,7 +75,7 @@ func TestCopiesOfAnEventDiffer(t *testing.T) {
 
 func TestWorkflowCommandsAreEscaped(t *testing.T) {
 	var out strings.Builder
-	printForGitHub(&screen{Writer: &out}, diag.Problems{{File: "a,b:c.yaml", Line: 3, Severity: diag.Warning, Message: "100%\r\nsure", Hint: "no"}})
+	terminal.PrintForGitHub(&terminal.Screen{Writer: &out}, diag.Problems{{File: "a,b:c.yaml", Line: 3, Severity: diag.Warning, Message: "100%\r\nsure", Hint: "no"}})
 	if want := "::warning file=a%2Cb%3Ac.yaml,line=3,title=qase-relay::100%25%0D%0Asure%0Ano\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
@@ -87,15 +89,15 @@ func TestTheCaretStandsUnderItsColumn(t *testing.T) {
 		"long":        {Line: 1, Col: 301, Source: strings.Repeat("x", 300) + "!" + strings.Repeat("y", 300)},
 	} {
 		var out strings.Builder
-		printExcerpt(&screen{Writer: &out}, p)
+		terminal.PrintExcerpt(&terminal.Screen{Writer: &out}, p)
 		source, caret, _ := strings.Cut(out.String(), "\n")
 		before, _, _ := strings.Cut(source, "!")
 		space, _, _ := strings.Cut(caret, "^")
-		if columns(before) != columns(space) || strings.Count(before, "\t") != strings.Count(space, "\t") {
+		if terminal.Columns(before) != terminal.Columns(space) || strings.Count(before, "\t") != strings.Count(space, "\t") {
 			t.Errorf("%s: got\n%s", name, out.String())
 		}
-		if columns(source) > 140 {
-			t.Errorf("%s: %d columns are more than a person reads", name, columns(source))
+		if terminal.Columns(source) > 140 {
+			t.Errorf("%s: %d columns are more than a person reads", name, terminal.Columns(source))
 		}
 	}
 }
@@ -111,31 +113,31 @@ func TestTextIsWrappedByWhatItTakesOnAScreen(t *testing.T) {
 		{"日本語日本語 日本", 10, []string{"日本語日本", "語 日本"}},
 		{"averyverylongword", 10, []string{"averyveryl", "ongword"}},
 	} {
-		if got := wrap(c.text, c.limit); !reflect.DeepEqual(got, c.want) {
+		if got := terminal.Wrap(c.text, c.limit); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("wrap(%q, %d) = %q, want %q", c.text, c.limit, got, c.want)
 		}
 	}
 	long := strings.Repeat("x", 1<<20) // must not cost the square of its length
-	if lines := wrap(long, 64); len(lines) != 1<<14 || strings.Join(lines, "") != long {
+	if lines := terminal.Wrap(long, 64); len(lines) != 1<<14 || strings.Join(lines, "") != long {
 		t.Errorf("a long word becomes %d lines", len(lines))
 	}
 }
 
 func TestTextFromOutsideCannotSteerTheTerminal(t *testing.T) {
-	if got := printable("a\x1b[31mb\u202ec\r\nd\u009b"); strings.ContainsAny(got, "\x1b\u202e\r\u009b") || !strings.Contains(got, "b") {
+	if got := terminal.Printable("a\x1b[31mb\u202ec\r\nd\u009b"); strings.ContainsAny(got, "\x1b\u202e\r\u009b") || !strings.Contains(got, "b") {
 		t.Errorf("got %q", got)
 	}
 }
 
 func TestSlackMarkupIsShownAsSlackShowsIt(t *testing.T) {
-	s := &screen{}
+	s := &terminal.Screen{}
 	for markup, want := range map[string]string{
 		"*<https://q/1|Run &lt;1&gt;>* failed <@U024BE7LH> <!here>": "Run <1> https://q/1 failed @Bob Bar @here",
 		"*a \u2060*\u2060b\u2060*\u2060 c*":                         "a *b* c",
 		"<https://q/1|Run> and <https://q/1|Open>":                  "Run and Open https://q/1",
 		"2 * 3 * 4": "2 * 3 * 4",
 	} {
-		if got := s.embolden(readableMrkdwn(markup)); got != want {
+		if got := demo.Embolden(s, demo.ReadableMrkdwn(markup)); got != want {
 			t.Errorf("%q is shown as %q, want %q", markup, got, want)
 		}
 	}
@@ -160,7 +162,7 @@ func TestFlagsHaveTwinsInTheEnvironment(t *testing.T) {
 	env := map[string]string{"QASE_RELAY_RULES": "a.yaml,b.yaml", "QASE_RELAY_LISTEN": ":1", "QASE_RELAY_DRY_RUN": "true", "QASE_RELAY_MAX_BODY": "2MiB"}
 	var f serveFlags
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-	flags.StringArrayVar(&f.rules, "rules", []string{defaultRules}, "")
+	flags.StringArrayVar(&f.rules, "rules", []string{terminal.DefaultRules}, "")
 	flags.StringVar(&f.listen, "listen", "", "")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "")
 	flags.Var(&f.maxBody, "max-body", "")
@@ -193,7 +195,7 @@ func TestColourIsForTerminalsOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if s := newScreen(f); s.colour || s.bold("x") != "x" || s.columns != 80 {
+	if s := terminal.NewScreen(f); s.Colour || s.Bold("x") != "x" || s.Columns != 80 {
 		t.Errorf("a file is taken for a terminal: %+v", s)
 	}
 }

@@ -1,19 +1,19 @@
-package main
+package app
 
 import (
 	"maps"
 	"net/http"
 	"slices"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
 	"qaserelay/relay/ingest"
 	"qaserelay/relay/metrics"
-	"qaserelay/rules/diag"
 )
 
-func newAdminServer(s *service, metrics *metrics.Metrics) *http.Server {
+func newAdminServer(s *Service, metrics *metrics.Metrics) *http.Server {
 	return ingest.Server("", admin.New(admin.Options{
-		Store:   s.store,
+		Store:   s.Store,
 		Metrics: metrics.Handler(),
 		Ready:   s.engine.Ready,
 		Reload:  s.reloader.Reload,
@@ -22,17 +22,17 @@ func newAdminServer(s *service, metrics *metrics.Metrics) *http.Server {
 		Replay:  s.engine.Replay,
 		Resume:  s.engine.Resume,
 		Drift:   func() any { return s.engine.Drift() },
-		Token:   s.o.adminToken,
-		Logger:  s.o.logger,
+		Token:   s.O.AdminToken,
+		Logger:  s.O.Logger,
 	}))
 }
 
 // status tells the admin API what runs.
-func (s *service) status() admin.Status {
+func (s *Service) status() admin.Status {
 	last, cfg := s.reloader.Status(), s.engine.Config()
-	st := admin.Status{Version: version(), DryRun: s.o.dryRun, LoadedAt: last.LoadedAt}
-	if hasErrors(last.Problems) {
-		st.LoadError = onlyErrors(last.Problems).Error()
+	st := admin.Status{Version: terminal.Version(), DryRun: s.O.DryRun, LoadedAt: last.LoadedAt}
+	if terminal.HasErrors(last.Problems) {
+		st.LoadError = terminal.OnlyErrors(last.Problems).Error()
 	}
 	st.Rules = cfg.Rules.Rules()
 	states := s.engine.NotifierStates()
@@ -51,8 +51,4 @@ func (s *service) status() admin.Status {
 		st.Notifiers = append(st.Notifiers, n)
 	}
 	return st
-}
-
-func onlyErrors(problems diag.Problems) diag.Problems {
-	return slices.DeleteFunc(slices.Clone(problems), func(p diag.Problem) bool { return p.Severity != diag.Error })
 }

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -31,17 +31,17 @@ type receivers struct {
 	web      *http.Server
 	webLn    net.Listener
 	smtp     *smtp.Server
-	smtpLn   net.Listener
+	SMTPLn   net.Listener
 	arrivals chan arrival
 }
 
-func newReceivers() (*receivers, error) {
+func NewReceivers() (*receivers, error) {
 	r := &receivers{arrivals: make(chan arrival, 64)}
 	var err error
 	if r.webLn, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("listening for the stand-in of Slack: %w", err)
 	}
-	if r.smtpLn, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+	if r.SMTPLn, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return nil, errors.Join(fmt.Errorf("listening for the stand-in of a mail server: %w", err), r.webLn.Close())
 	}
 	mux := http.NewServeMux()
@@ -55,11 +55,11 @@ func newReceivers() (*receivers, error) {
 	return r, nil
 }
 
-// run serves until ctx is done.
-func (r *receivers) run(ctx context.Context) {
+// Run serves until ctx is done.
+func (r *receivers) Run(ctx context.Context) {
 	var servers sync.WaitGroup
 	servers.Go(func() { _ = r.web.Serve(r.webLn) })
-	servers.Go(func() { _ = r.smtp.Serve(r.smtpLn) })
+	servers.Go(func() { _ = r.smtp.Serve(r.SMTPLn) })
 	<-ctx.Done()
 	_ = errors.Join(r.web.Close(), r.smtp.Close())
 	servers.Wait()

@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"os"
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// program is how the person at the console calls this program: commands to be copied begin with it.
-func program() string {
+// Program is how the person at the console calls this program: commands to be copied begin with it.
+func Program() string {
 	exe, err := os.Executable()
 	if err != nil || !madeByGoRun(exe) {
 		return "qase-relay"

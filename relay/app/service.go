@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -13,9 +13,9 @@ import (
 	"syscall"
 	"time"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay"
 	"qaserelay/relay/admin"
-	"qaserelay/relay/app"
 	"qaserelay/relay/config"
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/ingest"
@@ -33,48 +33,48 @@ const (
 	adminStop = time.Second
 )
 
-// serviceOptions are what a relay runs with.
-type serviceOptions struct {
-	rules       []string
-	load        config.LoadOptions
-	listen      string
-	adminListen string
-	adminToken  string
-	storeURL    string
-	dryRun      bool
-	maxBody     int64
-	logger      *slog.Logger
-	reloads     <-chan os.Signal // ask for the rules to be read again
-	started     func(*service)   // is called once events are taken
+// ServiceOptions are what a relay runs with.
+type ServiceOptions struct {
+	Rules       []string
+	Load        config.LoadOptions
+	Listen      string
+	AdminListen string
+	AdminToken  string
+	StoreURL    string
+	DryRun      bool
+	MaxBody     int64
+	Logger      *slog.Logger
+	Reloads     <-chan os.Signal // ask for the rules to be read again
+	Started     func(*Service)   // is called once events are taken
 }
 
-// service is a whole relay: the engine, its doors, and what keeps the rules fresh. serve and demo both run one.
-type service struct {
-	o        serviceOptions
+// Service is a whole relay: the engine, its doors, and what keeps the rules fresh. serve and demo both run one.
+type Service struct {
+	O        ServiceOptions
 	engine   *relay.Engine
-	store    store.Store
+	Store    store.Store
 	reloader *config.Reloader
 	public   *http.Server
 	admin    *http.Server
 	publicLn net.Listener
-	adminLn  net.Listener
+	AdminLn  net.Listener
 }
 
-// newService opens the doors and the store for rules that are loaded. Nothing runs yet. The caller must call run, or
+// NewService opens the doors and the store for rules that are loaded. Nothing runs yet. The caller must call run, or
 // close if it does not.
-func newService(ctx context.Context, cfg *config.Config, o serviceOptions) (*service, error) {
-	if err := admin.CheckAddress(o.adminListen, o.adminToken); err != nil {
-		return nil, fmt.Errorf("--admin-listen %s: %w", o.adminListen, err)
+func NewService(ctx context.Context, cfg *config.Config, o ServiceOptions) (*Service, error) {
+	if err := admin.CheckAddress(o.AdminListen, o.AdminToken); err != nil {
+		return nil, fmt.Errorf("--admin-listen %s: %w", o.AdminListen, err)
 	}
-	s := &service{o: o}
+	s := &Service{O: o}
 	var err error
-	if s.publicLn, err = listen("--listen", o.listen); err != nil {
+	if s.publicLn, err = listen("--listen", o.Listen); err != nil {
 		return nil, err
 	}
-	if s.adminLn, err = listen("--admin-listen", o.adminListen); err != nil {
+	if s.AdminLn, err = listen("--admin-listen", o.AdminListen); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	if s.store, err = app.Open(ctx, o.storeURL, o.logger); err != nil {
+	if s.Store, err = Open(ctx, o.StoreURL, o.Logger); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the store: %w", err), s.close())
 	}
 	s.assemble(cfg)
@@ -82,18 +82,18 @@ func newService(ctx context.Context, cfg *config.Config, o serviceOptions) (*ser
 }
 
 // assemble joins the parts.
-func (s *service) assemble(cfg *config.Config) {
-	facts := buildFacts()
+func (s *Service) assemble(cfg *config.Config) {
+	facts := terminal.BuildFacts()
 	metrics := metrics.NewMetrics(metrics.MetricsOptions{Version: facts.Version, Revision: facts.Revision, Known: isKnownEvent})
-	s.engine = relay.New(dispatch.Options{Store: s.store, Config: cfg, DryRun: s.o.dryRun, Logger: s.o.logger, Metrics: metrics})
-	s.reloader = config.NewReloader(config.ReloadOptions{Patterns: s.o.rules, Load: s.o.load, Config: cfg, Apply: s.engine.Reload, Logger: s.o.logger, Metrics: metrics})
+	s.engine = relay.New(dispatch.Options{Store: s.Store, Config: cfg, DryRun: s.O.DryRun, Logger: s.O.Logger, Metrics: metrics})
+	s.reloader = config.NewReloader(config.ReloadOptions{Patterns: s.O.Rules, Load: s.O.Load, Config: cfg, Apply: s.engine.Reload, Logger: s.O.Logger, Metrics: metrics})
 	s.public = ingest.Server("", ingest.New(ingest.Options{
 		Accept:  s.accept,
 		Sources: func() []rules.Source { return s.engine.Config().Sources },
 		Ready:   s.engine.Ready,
 		Observe: metrics.Ingested,
-		MaxBody: s.o.maxBody,
-		Logger:  s.o.logger,
+		MaxBody: s.O.MaxBody,
+		Logger:  s.O.Logger,
 	}))
 	s.admin = newAdminServer(s, metrics)
 }
@@ -103,14 +103,14 @@ func isKnownEvent(name string) bool {
 	return ok
 }
 
-func (s *service) accept(ctx context.Context, ev *event.Event) (id string, duplicate bool, err error) {
+func (s *Service) accept(ctx context.Context, ev *event.Event) (id string, duplicate bool, err error) {
 	r, err := s.engine.Accept(ctx, ev)
 	return r.ID.String(), r.Duplicate, err
 }
 
-// run serves until ctx is done or something fails that the relay cannot live without. It returns when all is on disk and
+// Run serves until ctx is done or something fails that the relay cannot live without. It returns when all is on disk and
 // nothing of it runs any more, within 10 seconds of ctx.
-func (s *service) run(ctx context.Context) error {
+func (s *Service) Run(ctx context.Context) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
@@ -118,35 +118,35 @@ func (s *service) run(ctx context.Context) error {
 	var engine, others sync.WaitGroup
 	engine.Go(func() {
 		if err := s.engine.Run(engineCtx); err != nil {
-			fail(&exitError{code: exitWrong, err: err})
+			fail(&terminal.ExitError{Code: terminal.ExitWrong, Err: err})
 		}
 	})
 	s.awaitEngine(ctx)
 	others.Go(func() { serveHTTP(s.public, s.publicLn, fail) })
-	others.Go(func() { serveHTTP(s.admin, s.adminLn, fail) })
+	others.Go(func() { serveHTTP(s.admin, s.AdminLn, fail) })
 	others.Go(func() { s.keepRulesFresh(ctx) })
 
-	s.o.started(s)
+	s.O.Started(s)
 	<-ctx.Done()
-	s.o.logger.Info("stopping within 10 seconds: no more events are taken, messages on their way may arrive")
+	s.O.Logger.Info("stopping within 10 seconds: no more events are taken, messages on their way may arrive")
 	shutdown(s.public, lastCalls)
 	stopEngine()
 	engine.Wait()
 	shutdown(s.admin, adminStop)
 	others.Wait()
-	err := s.store.Close()
+	err := s.Store.Close()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause
 	}
 	if err != nil {
 		return fmt.Errorf("closing the store: %w", err)
 	}
-	s.o.logger.Info("stopped")
+	s.O.Logger.Info("stopped")
 	return nil
 }
 
 // awaitEngine returns when the engine takes events, so that no early caller is turned away.
-func (s *service) awaitEngine(ctx context.Context) {
+func (s *Service) awaitEngine(ctx context.Context) {
 	look := time.NewTicker(2 * time.Millisecond)
 	defer look.Stop()
 	for errors.Is(s.engine.Ready(ctx), dispatch.ErrStopping) && ctx.Err() == nil {
@@ -154,24 +154,24 @@ func (s *service) awaitEngine(ctx context.Context) {
 	}
 }
 
-// close gives back what newService had opened before it failed.
-func (s *service) close() error {
+// close gives back what NewService had opened before it failed.
+func (s *Service) close() error {
 	var errs []error
 	if s.publicLn != nil {
 		errs = append(errs, s.publicLn.Close())
 	}
-	if s.adminLn != nil {
-		errs = append(errs, s.adminLn.Close())
+	if s.AdminLn != nil {
+		errs = append(errs, s.AdminLn.Close())
 	}
 	return errors.Join(errs...)
 }
 
 // keepRulesFresh reads the rules again when a file changes or a signal asks for it, until ctx is done.
-func (s *service) keepRulesFresh(ctx context.Context) {
+func (s *Service) keepRulesFresh(ctx context.Context) {
 	var watch sync.WaitGroup
 	watch.Go(func() {
 		if err := s.reloader.Watch(ctx); err != nil {
-			s.o.logger.Warn("changed rules are only read on SIGHUP", "error", err)
+			s.O.Logger.Warn("changed rules are only read on SIGHUP", "error", err)
 		}
 	})
 	defer watch.Wait()
@@ -179,7 +179,7 @@ func (s *service) keepRulesFresh(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-s.o.reloads:
+		case <-s.O.Reloads:
 			_ = s.reloader.Reload() // it has logged what is wrong
 		}
 	}
@@ -204,17 +204,17 @@ func listen(flag, addr string) (net.Listener, error) {
 	ln, err := net.Listen("tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, hint(fmt.Errorf("%s %s: the address is in use by another program", flag, addr), "is another relay running? %s HOST:PORT chooses another address", flag)
+		return nil, terminal.Hint(fmt.Errorf("%s %s: the address is in use by another program", flag, addr), "is another relay running? %s HOST:PORT chooses another address", flag)
 	case errors.Is(err, syscall.EACCES):
-		return nil, hint(fmt.Errorf("%s %s: not allowed", flag, addr), "ports below 1024 need special rights; choose another one")
+		return nil, terminal.Hint(fmt.Errorf("%s %s: not allowed", flag, addr), "ports below 1024 need special rights; choose another one")
 	case err != nil:
 		return nil, fmt.Errorf("%s %s: %w", flag, addr, errors.Unwrap(err))
 	}
 	return ln, nil
 }
 
-// baseURL is the address under which this machine reaches a listener.
-func baseURL(ln net.Listener) string {
+// BaseURL is the address under which this machine reaches a listener.
+func BaseURL(ln net.Listener) string {
 	host, port, err := net.SplitHostPort(ln.Addr().String())
 	if err != nil {
 		return "http://" + ln.Addr().String()
@@ -225,7 +225,7 @@ func baseURL(ln net.Listener) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// webhookURL is where Qase posts for a source.
-func (s *service) webhookURL(source string) string {
-	return strings.TrimSuffix(baseURL(s.publicLn), "/") + "/webhooks/" + source
+// WebhookURL is where Qase posts for a source.
+func (s *Service) WebhookURL(source string) string {
+	return strings.TrimSuffix(BaseURL(s.publicLn), "/") + "/webhooks/" + source
 }

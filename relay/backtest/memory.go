@@ -1,4 +1,4 @@
-package main
+package backtest
 
 import (
 	"time"
@@ -9,24 +9,24 @@ import (
 // keptMemory is what events have told of things, as a store keeps it, within bounds: beyond 64 MiB it forgets what was
 // neither read nor written for long.
 type keptMemory struct {
-	fresh, stale map[string]rules.Change
+	Fresh, Stale map[string]rules.Change
 	size         int // bytes of what is fresh
-	forgot       bool
+	Forgot       bool
 }
 
 const (
-	maxFresh    = 32 << 20
+	MaxFresh    = 32 << 20
 	mapOverhead = 150 // bytes of an entry beside its key and value, about
 )
 
-func newKeptMemory() *keptMemory {
-	return &keptMemory{fresh: map[string]rules.Change{}, stale: map[string]rules.Change{}}
+func NewKeptMemory() *keptMemory {
+	return &keptMemory{Fresh: map[string]rules.Change{}, Stale: map[string]rules.Change{}}
 }
 
-func (m *keptMemory) get(key string, at time.Time) []byte {
-	c, ok := m.fresh[key]
+func (m *keptMemory) Get(key string, at time.Time) []byte {
+	c, ok := m.Fresh[key]
 	if !ok {
-		if c, ok = m.stale[key]; ok {
+		if c, ok = m.Stale[key]; ok {
 			m.put(c)
 		}
 	}
@@ -36,18 +36,18 @@ func (m *keptMemory) get(key string, at time.Time) []byte {
 	return c.Value
 }
 
-func (m *keptMemory) keep(changes []rules.Change) {
+func (m *keptMemory) Keep(changes []rules.Change) {
 	for _, c := range changes {
 		m.put(c)
 	}
 }
 
 func (m *keptMemory) put(c rules.Change) {
-	m.size += len(c.Key) + len(c.Value) + mapOverhead - sizeOf(m.fresh, c.Key)
-	m.fresh[c.Key] = c
-	if m.size > maxFresh {
-		m.forgot = m.forgot || len(m.stale) > 0
-		m.stale, m.fresh, m.size = m.fresh, map[string]rules.Change{}, 0
+	m.size += len(c.Key) + len(c.Value) + mapOverhead - sizeOf(m.Fresh, c.Key)
+	m.Fresh[c.Key] = c
+	if m.size > MaxFresh {
+		m.Forgot = m.Forgot || len(m.Stale) > 0
+		m.Stale, m.Fresh, m.size = m.Fresh, map[string]rules.Change{}, 0
 	}
 }
 

@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"fmt"
@@ -7,11 +7,11 @@ import (
 	"qaserelay/rules/value"
 )
 
-// stamp is how an exact time is written.
-const stamp = "2006-01-02 15:04:05 MST"
+// Stamp is how an exact time is written.
+const Stamp = "2006-01-02 15:04:05 MST"
 
-// moment reads a point in time: RFC 3339, a day, or how long ago it was, such as 2h and 7d.
-func moment(flag, text string, now time.Time) (time.Time, error) {
+// Moment reads a point in time: RFC 3339, a day, or how long ago it was, such as 2h and 7d.
+func Moment(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
@@ -24,11 +24,11 @@ func moment(flag, text string, now time.Time) (time.Time, error) {
 	if ago, err := value.ParseDuration(text); err == nil {
 		return now.Add(-ago), nil
 	}
-	return time.Time{}, hint(fmt.Errorf("--%s %q is no time", flag, text), "how long ago, such as 2h or 7d, a day, 2026-01-31, or a moment, 2026-01-31T09:00:00Z")
+	return time.Time{}, Hint(fmt.Errorf("--%s %q is no time", flag, text), "how long ago, such as 2h or 7d, a day, 2026-01-31, or a moment, 2026-01-31T09:00:00Z")
 }
 
-// ago says in a few columns how far away a time is.
-func ago(at, now time.Time) string {
+// Ago says in a few columns how far away a time is.
+func Ago(at, now time.Time) string {
 	d := now.Sub(at)
 	format := "%s ago"
 	if d < 0 {
@@ -47,13 +47,13 @@ func ago(at, now time.Time) string {
 	return fmt.Sprintf(format, fmt.Sprintf("%d days", d/(24*time.Hour)))
 }
 
-// exactly writes a time with how far away it is.
-func exactly(at, now time.Time) string {
-	return fmt.Sprintf("%s (%s)", at.Local().Format(stamp), ago(at, now))
+// Exactly writes a time with how far away it is.
+func Exactly(at, now time.Time) string {
+	return fmt.Sprintf("%s (%s)", at.Local().Format(Stamp), Ago(at, now))
 }
 
-// latency writes how long an attempt took.
-func latency(seconds float64) string {
+// Latency writes how long an attempt took.
+func Latency(seconds float64) string {
 	if seconds < 1 {
 		return fmt.Sprintf("%.0f ms", seconds*1000)
 	}

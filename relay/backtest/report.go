@@ -1,4 +1,4 @@
-package main
+package backtest
 
 import (
 	"cmp"
@@ -82,7 +82,7 @@ const (
 	removed = "removed"
 )
 
-func newReport(rules string, most int) *report {
+func NewReport(rules string, most int) *report {
 	return &report{Rules: rules, most: most, changed: map[[2]string]int{}, PerRule: []*ruleCount{}, PerWay: []*wayCount{},
 		Examples: []*examples{}, Changes: []eventChange{}}
 }
@@ -142,8 +142,8 @@ func (r *report) changeWhere(rules []string, c eventChange) {
 	}
 }
 
-// finish sorts what there is most of to the front.
-func (r *report) finish() {
+// Finish sorts what there is most of to the front.
+func (r *report) Finish() {
 	if r.Against == "" && r.Compared > 0 {
 		r.Against = recordedDecisions
 	}

@@ -1,4 +1,4 @@
-package main
+package client
 
 import (
 	"context"
@@ -10,26 +10,27 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
 )
 
-// maxPage is the longest page that the admin API gives.
-const maxPage = 500
+// MaxPage is the longest page that the admin API gives.
+const MaxPage = 500
 
-// windowFlags choose a time.
-type windowFlags struct{ since, until string }
+// WindowFlags choose a time.
+type WindowFlags struct{ Since, Until string }
 
-func (f *windowFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.since, "since", "", "not before this `TIME`: how long ago (2h, 7d), a day, or 2026-01-31T09:00:00Z")
-	flags.StringVar(&f.until, "until", "", "before this `TIME`, likewise")
+func (f *WindowFlags) Add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.Since, "since", "", "not before this `TIME`: how long ago (2h, 7d), a day, or 2026-01-31T09:00:00Z")
+	flags.StringVar(&f.Until, "until", "", "before this `TIME`, likewise")
 }
 
-// read returns the two ends; zero is open.
-func (f *windowFlags) read(now time.Time) (since, until time.Time, err error) {
-	if since, err = moment("since", f.since, now); err != nil {
+// Read returns the two ends; zero is open.
+func (f *WindowFlags) Read(now time.Time) (since, until time.Time, err error) {
+	if since, err = terminal.Moment("since", f.Since, now); err != nil {
 		return since, until, err
 	}
-	if until, err = moment("until", f.until, now); err != nil {
+	if until, err = terminal.Moment("until", f.Until, now); err != nil {
 		return since, until, err
 	}
 	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
@@ -38,8 +39,8 @@ func (f *windowFlags) read(now time.Time) (since, until time.Time, err error) {
 	return since, until, nil
 }
 
-func (f *windowFlags) query(q url.Values) error {
-	since, until, err := f.read(time.Now())
+func (f *WindowFlags) Query(q url.Values) error {
+	since, until, err := f.Read(time.Now())
 	for name, at := range map[string]time.Time{"since": since, "until": until} {
 		if !at.IsZero() {
 			q.Set(name, at.Format(time.RFC3339Nano))
@@ -48,23 +49,23 @@ func (f *windowFlags) query(q url.Values) error {
 	return err
 }
 
-// listFlags choose and page what lists show.
-type listFlags struct {
+// ListFlags choose and page what lists show.
+type ListFlags struct {
 	before string
 	limit  int
-	json   bool
+	JSON   bool
 }
 
-func (f *listFlags) add(flags *pflag.FlagSet) {
+func (f *ListFlags) Add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.before, "before", "", "only older ones than the one with this `ID`")
 	flags.IntVar(&f.limit, "limit", 50, "how many to show, the newest first; 0 is all")
-	flags.BoolVar(&f.json, "json", false, "print JSON")
+	flags.BoolVar(&f.JSON, "json", false, "print JSON")
 }
 
-// listing is a list of the admin API, with a filter.
-type listing struct {
-	path  string
-	query url.Values
+// Listing is a list of the admin API, with a filter.
+type Listing struct {
+	Path  string
+	Query url.Values
 }
 
 // listPage is a page of either list.
@@ -74,18 +75,18 @@ type listPage struct {
 	Next       string           `json:"next"` // the page after it comes before this one; empty on the last
 }
 
-// collect asks for pages until there are as many rows as wanted.
-func (f *listFlags) collect(ctx context.Context, c *client, l listing) (all listPage, err error) {
+// Collect asks for pages until there are as many rows as wanted.
+func (f *ListFlags) Collect(ctx context.Context, c *Client, l Listing) (all listPage, err error) {
 	if f.limit < 0 {
 		return all, errors.New("--limit must not be negative; 0 is all")
 	}
 	all = listPage{Events: []admin.Event{}, Deliveries: []admin.Delivery{}, Next: f.before}
 	for {
-		n := maxPage
+		n := MaxPage
 		if got := len(all.Events) + len(all.Deliveries); f.limit > 0 {
 			n = min(n, f.limit-got)
 		}
-		p, err := l.page(ctx, c, all.Next, n)
+		p, err := l.Page(ctx, c, all.Next, n)
 		if err != nil {
 			return all, err
 		}
@@ -97,19 +98,19 @@ func (f *listFlags) collect(ctx context.Context, c *client, l listing) (all list
 	}
 }
 
-func (l listing) page(ctx context.Context, c *client, before string, limit int) (p listPage, err error) {
+func (l Listing) Page(ctx context.Context, c *Client, before string, limit int) (p listPage, err error) {
 	q := url.Values{"limit": {strconv.Itoa(limit)}}
-	for name, values := range l.query {
+	for name, values := range l.Query {
 		q[name] = values
 	}
 	if before != "" {
 		q.Set("before", before)
 	}
-	return p, c.get(ctx, l.path, q, &p)
+	return p, c.Get(ctx, l.Path, q, &p)
 }
 
-// setAll sets the values that are not empty.
-func setAll(q url.Values, values map[string]string) {
+// SetAll sets the values that are not empty.
+func SetAll(q url.Values, values map[string]string) {
 	for name, value := range values {
 		if value != "" {
 			q.Set(name, value)
@@ -117,8 +118,8 @@ func setAll(q url.Values, values map[string]string) {
 	}
 }
 
-func (p listPage) footer(s *screen) {
+func (p listPage) Footer(s *terminal.Screen) {
 	if p.Next != "" {
-		s.Printf("%s\n", s.dim(fmt.Sprintf("There are more: --before %s, or a larger --limit.", p.Next)))
+		s.Printf("%s\n", s.Dim(fmt.Sprintf("There are more: --before %s, or a larger --limit.", p.Next)))
 	}
 }

@@ -1,8 +1,10 @@
-package main
+package demo
 
 import (
 	"encoding/json"
 	"time"
+
+	"qaserelay/cmd/qase-relay/terminal"
 )
 
 // scene is one event of the demo.
@@ -14,7 +16,7 @@ type scene struct {
 	sends   int // messages that have to arrive
 }
 
-func story() []scene {
+func Story() []scene {
 	return []scene{
 		{
 			say: "The nightly run starts. No rule wants that, but the relay remembers title, plan and environment.",
@@ -55,10 +57,10 @@ func story() []scene {
 	}
 }
 
-// body returns the event as it is posted in a demo that starts at now.
-func (s scene) body(now time.Time) []byte {
+// Body returns the event as it is posted in a demo that starts at now.
+func (s scene) Body(now time.Time) []byte {
 	var e map[string]any
-	_ = decodeNumbers([]byte(s.event), &e) // a test reads every scene
+	_ = terminal.DecodeNumbers([]byte(s.event), &e) // a test reads every scene
 	e["timestamp"] = now.Add(-s.ago).Unix()
 	body, _ := json.Marshal(e)
 	return body

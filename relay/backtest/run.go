@@ -1,25 +1,26 @@
-package main
+package backtest
 
 import (
 	"context"
 	"fmt"
 	"slices"
 
+	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 )
 
-// trialRun takes events through the candidate, and through what it is compared with.
-type trialRun struct {
-	report *report
-	now    *bench
-	before *bench // nil: what was decided when the events came
-	source string // of events that do not say theirs
+// TrialRun takes events through the candidate, and through what it is compared with.
+type TrialRun struct {
+	Report *report
+	Now    *Bench
+	Before *Bench // nil: what was decided when the events came
+	Source string // of events that do not say theirs
 }
 
-// run takes one event after the other, so that memory does not grow with their number.
-func (t *trialRun) run(ctx context.Context, progress *screen, events history) error {
+// Run takes one event after the other, so that memory does not grow with their number.
+func (t *TrialRun) Run(ctx context.Context, progress *terminal.Screen, events History) error {
 	for e, err := range events {
 		if err != nil {
 			return err
@@ -28,38 +29,38 @@ func (t *trialRun) run(ctx context.Context, progress *screen, events history) er
 			return err
 		}
 		t.take(e)
-		if n := t.report.Events; progress.terminal && n%1000 == 0 {
+		if n := t.Report.Events; progress.Terminal && n%1000 == 0 {
 			progress.Printf("\r%d events", n)
 		}
 	}
-	if progress.terminal {
+	if progress.Terminal {
 		progress.Printf("\r\x1b[K")
 	}
-	t.report.Forgot = t.now.memory.forgot
+	t.Report.Forgot = t.Now.Memory.Forgot
 	return nil
 }
 
 // take lets one event happen. A replay is none: what it repeats is there already.
-func (t *trialRun) take(e admin.Exported) {
+func (t *TrialRun) take(e admin.Exported) {
 	if e.ReplayOf != "" {
-		t.report.Replays++
+		t.Report.Replays++
 		return
 	}
 	source := e.Source
 	if source == "" {
-		source = t.source
+		source = t.Source
 	}
 	ev, err := event.ParseEvent(source, e.Body, e.ReceivedAt)
 	if err != nil {
-		t.report.Unreadable++
+		t.Report.Unreadable++
 		return
 	}
-	now := outcomeOf(t.now.decide(ev))
+	now := outcomeOf(t.Now.decide(ev))
 	before := recorded(e.Decided)
-	if t.before != nil {
-		before = outcomeOf(t.before.decide(ev))
+	if t.Before != nil {
+		before = outcomeOf(t.Before.decide(ev))
 	}
-	t.report.add(e, now, before)
+	t.Report.add(e, now, before)
 }
 
 // outcome is what rules made of an event. A nil one is not known.

@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"slices"
@@ -7,10 +7,10 @@ import (
 	"qaserelay/notifiers/preview"
 )
 
-// printPicture shows a message as its receiver sees it. Behind links stands where they lead, once for each address.
-func (s *screen) printPicture(p *preview.Picture) {
-	w := &pictureWriter{s: s, wide: min(s.columns, 110) - 8, last: map[string]*preview.Run{}}
-	rule := s.level(p.Level, "┃") + " "
+// PrintPicture shows a message as its receiver sees it. Behind links stands where they lead, once for each address.
+func (s *Screen) PrintPicture(p *preview.Picture) {
+	w := &pictureWriter{s: s, wide: min(s.Columns, 110) - 8, last: map[string]*preview.Run{}}
+	rule := s.Level(p.Level, "┃") + " "
 	w.note(p.Top)
 	w.note(p.Lines)
 	w.note([]preview.Line{{Runs: p.Buttons}})
@@ -28,7 +28,7 @@ func (s *screen) printPicture(p *preview.Picture) {
 
 // pictureWriter prints a picture.
 type pictureWriter struct {
-	s    *screen
+	s    *Screen
 	wide int
 	last map[string]*preview.Run // the last run that leads to an address
 }
@@ -40,7 +40,7 @@ type glyph struct {
 }
 
 func painted(to []glyph, words, paint string) []glyph {
-	for _, r := range printable(words) {
+	for _, r := range Printable(words) {
 		to = append(to, glyph{r, paint})
 	}
 	return to
@@ -84,7 +84,7 @@ func (w *pictureWriter) lines(lines []preview.Line, margin string) {
 			continue
 		}
 		line := w.line(l)
-		if l.Pre && !w.s.terminal { // who reads it by a program looks for whole lines
+		if l.Pre && !w.s.Terminal { // who reads it by a program looks for whole lines
 			w.printWhole(line, margin)
 			continue
 		}
@@ -148,7 +148,7 @@ func (w *pictureWriter) run(l preview.Line, r *preview.Run) []glyph {
 	}
 	slices.Sort(codes)
 	line := painted(nil, r.Text, strings.Join(codes, ";"))
-	if r.Code && !l.Pre && !w.s.colour {
+	if r.Code && !l.Pre && !w.s.Colour {
 		line = painted(painted(nil, "`", ""), r.Text+"`", "")
 	}
 	return append(line, w.address(r)...)
@@ -206,7 +206,7 @@ func (w *pictureWriter) printWhole(line []glyph, margin string) {
 	var b strings.Builder
 	paint := ""
 	for _, g := range line {
-		if g.paint != paint && w.s.colour {
+		if g.paint != paint && w.s.Colour {
 			b.WriteString("\x1b[0m")
 			if g.paint != "" {
 				b.WriteString("\x1b[" + g.paint + "m")
@@ -215,7 +215,7 @@ func (w *pictureWriter) printWhole(line []glyph, margin string) {
 		paint = g.paint
 		b.WriteRune(g.r)
 	}
-	if paint != "" && w.s.colour {
+	if paint != "" && w.s.Colour {
 		b.WriteString("\x1b[0m")
 	}
 	w.s.Printf("%s\n", strings.TrimRight("      "+margin+b.String(), " "))

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -6,52 +6,53 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"unicode"
+
+	"qaserelay/cmd/qase-relay/terminal"
 )
 
 // Marks around what is bold, until it is painted. Text from outside cannot hold them: printable replaces them.
 const boldOn, boldOff = "\x0e", "\x0f"
 
 // printArrival shows a message as its receiver sees it, beside a bar in the colour of its level.
-func (s *screen) printArrival(level string, a arrival) {
-	wide := min(s.columns, 110) - 5
-	lines := []string{a.channel + "  " + printable(a.to) + "  " + a.via}
+func printArrival(s *terminal.Screen, level string, a arrival) {
+	wide := min(s.Columns, 110) - 5
+	lines := []string{a.channel + "  " + terminal.Printable(a.to) + "  " + a.via}
 	for _, fact := range a.facts {
-		lines = append(lines, clip(printable(fact), wide))
+		lines = append(lines, clip(terminal.Printable(fact), wide))
 	}
 	heading := len(lines)
 	for _, line := range a.lines(wide) {
-		lines = append(lines, s.embolden(line))
+		lines = append(lines, Embolden(s, line))
 	}
 	s.Printf("\n")
 	for i, line := range lines {
 		switch {
 		case i == 0:
-			line = s.level(level, line)
+			line = s.Level(level, line)
 		case i < heading:
-			line = s.dim(line)
+			line = s.Dim(line)
 		}
-		s.Printf("   %s %s\n", s.level(level, "┃"), line)
+		s.Printf("   %s %s\n", s.Level(level, "┃"), line)
 	}
 }
 
 // lines returns the message, made readable and wrapped.
 func (a arrival) lines(wide int) []string {
-	text := printable(a.body)
+	text := terminal.Printable(a.body)
 	switch a.channel {
 	case "HTTP":
 		return jsonLines(text, wide)
 	case "Slack":
-		text = readableMrkdwn(text)
+		text = ReadableMrkdwn(text)
 	case "Mail":
-		text = boldOn + "Subject: " + printable(a.title) + boldOff + "\n" + text
+		text = boldOn + "Subject: " + terminal.Printable(a.title) + boldOff + "\n" + text
 	}
-	return wrap(strings.Trim(text, "\n"), wide)
+	return terminal.Wrap(strings.Trim(text, "\n"), wide)
 }
 
-// embolden paints the parts between the marks. One that reaches over the end of its line ends there.
-func (s *screen) embolden(line string) string {
-	if !s.colour {
+// Embolden paints the parts between the marks. One that reaches over the end of its line ends there.
+func Embolden(s *terminal.Screen, line string) string {
+	if !s.Colour {
 		return strings.NewReplacer(boldOn, "", boldOff, "").Replace(line)
 	}
 	return strings.NewReplacer(boldOn, "\x1b[1m", boldOff, "\x1b[0m").Replace(line) + "\x1b[0m"
@@ -61,7 +62,7 @@ func (s *screen) embolden(line string) string {
 func jsonLines(body string, wide int) []string {
 	dec := json.NewDecoder(strings.NewReader(body))
 	if start, err := dec.Token(); err != nil || start != json.Delim('{') {
-		return wrap(body, wide)
+		return terminal.Wrap(body, wide)
 	}
 	var lines []string
 	for dec.More() {
@@ -75,15 +76,15 @@ func jsonLines(body string, wide int) []string {
 		}
 		var compact bytes.Buffer
 		if json.Compact(&compact, value) == nil {
-			lines = append(lines, cutLine(fmt.Sprintf("%-12v%s", key, compact.String()), wide))
+			lines = append(lines, terminal.CutLine(fmt.Sprintf("%-12v%s", key, compact.String()), wide))
 		}
 	}
 	return lines
 }
 
-// readableMrkdwn shows what Slack would: names instead of ids, links by their text, and bold without asterisks, but for those
+// ReadableMrkdwn shows what Slack would: names instead of ids, links by their text, and bold without asterisks, but for those
 // between word joiners, which are text. The address of a link stands only where it comes up last.
-func readableMrkdwn(text string) string {
+func ReadableMrkdwn(text string) string {
 	text = regexp.MustCompile(`(^|[\s(])\*([^*\s\x{2060}](?:[^*\n\x{2060}]|\x{2060}\*?\x{2060}?)*)\*`).ReplaceAllString(text, "$1"+boldOn+"$2"+boldOff)
 	angle := regexp.MustCompile(`<([^<>]+)>`)
 	last := map[string]int{}
@@ -127,25 +128,5 @@ func slackMember(id string) string {
 
 // clip makes one line of text, and cuts it to the given width.
 func clip(text string, wide int) string {
-	return cutLine(strings.Join(strings.Fields(text), " "), wide)
-}
-
-func cutLine(line string, wide int) string {
-	if columns(line) <= wide {
-		return line
-	}
-	return line[:cutAt(line, max(wide-1, 1))] + "…"
-}
-
-// printable replaces what could steer a terminal, since events come from outside, and drops what cannot be seen.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t' || r == '\u2060' || r == '\u200b' || unicode.IsPrint(r):
-			return r
-		case unicode.Is(unicode.Cf, r):
-			return -1
-		}
-		return '\uFFFD'
-	}, s)
+	return terminal.CutLine(strings.Join(strings.Fields(text), " "), wide)
 }

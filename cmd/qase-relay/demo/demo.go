@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"cmp"
@@ -19,7 +19,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qaserelay/cmd/qase-relay/terminal"
+	"qaserelay/relay/app"
 	"qaserelay/relay/config"
+	"qaserelay/relay/ingest/client"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 )
@@ -32,7 +35,7 @@ var demoRules string
 // demoPatience is how long the demo waits for one message.
 const demoPatience = 5 * time.Second
 
-func newDemo(c *console) *cobra.Command {
+func NewDemo(c *terminal.Console) *cobra.Command {
 	var keep bool
 	cmd := &cobra.Command{
 		Use:   "demo [--keep]",
@@ -44,26 +47,26 @@ Nothing leaves this machine and nothing is left behind.
 Exits with 1 if a message did not arrive.`,
 		Example: `  qase-relay demo
   qase-relay demo --keep      leave it running, to post events of one's own`,
-		Args: argsBetween(0, 0, ""),
+		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return demo(cmd.Context(), c, keep) },
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "keep running until Ctrl-C")
 	return cmd
 }
 
-func demo(ctx context.Context, c *console, keep bool) (err error) {
+func demo(ctx context.Context, c *terminal.Console, keep bool) (err error) {
 	dir, err := os.MkdirTemp("", "qase-relay-demo-")
 	if err != nil {
 		return fmt.Errorf("making a folder for the demo: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	r, err := newReceivers()
+	r, err := NewReceivers()
 	if err != nil {
 		return err
 	}
 	var receiving sync.WaitGroup
 	receiverCtx, stopReceivers := context.WithCancel(context.WithoutCancel(ctx))
-	receiving.Go(func() { r.run(receiverCtx) })
+	receiving.Go(func() { r.Run(receiverCtx) })
 	defer receiving.Wait()
 	defer stopReceivers()
 
@@ -75,7 +78,7 @@ func demo(ctx context.Context, c *console, keep bool) (err error) {
 	defer stopRelay()
 	var relaying sync.WaitGroup
 	var relayErr error
-	relaying.Go(func() { relayErr = d.service.run(relayCtx); stopRelay() })
+	relaying.Go(func() { relayErr = d.service.Run(relayCtx); stopRelay() })
 	select {
 	case <-d.started:
 		err = d.play(relayCtx)
@@ -87,32 +90,32 @@ func demo(ctx context.Context, c *console, keep bool) (err error) {
 }
 
 // newDemoService makes a relay as serve does, in a folder of its own and on free ports.
-func newDemoService(ctx context.Context, c *console, d *stage, dir string) (*service, []string, error) {
-	_, smtpPort, err := net.SplitHostPort(d.receivers.smtpLn.Addr().String())
+func newDemoService(ctx context.Context, c *terminal.Console, d *stage, dir string) (*app.Service, []string, error) {
+	_, smtpPort, err := net.SplitHostPort(d.receivers.SMTPLn.Addr().String())
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding the mail port: %w", err)
 	}
 	text := strings.NewReplacer("@SECRET@", d.secret, "@WEB@", d.receivers.webURL(""), "@SMTP@", smtpPort).Replace(demoRules)
-	name := filepath.Join(dir, defaultRules)
+	name := filepath.Join(dir, terminal.DefaultRules)
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		return nil, nil, fmt.Errorf("writing the rules of the demo: %w", err)
 	}
 	cfg, problems := config.Load([]string{name}, config.LoadOptions{})
-	printProblems(c.err, problems)
-	if hasErrors(problems) {
+	terminal.PrintProblems(c.Err, problems)
+	if terminal.HasErrors(problems) {
 		return nil, nil, errors.New("the rules of the demo cannot be used")
 	}
-	s, err := newService(ctx, cfg, serviceOptions{rules: []string{name}, listen: "127.0.0.1:0", adminListen: "127.0.0.1:0",
-		storeURL: "sqlite:" + filepath.Join(dir, "relay.db"), started: func(*service) { close(d.started) },
-		logger: slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+	s, err := app.NewService(ctx, cfg, app.ServiceOptions{Rules: []string{name}, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0",
+		StoreURL: "sqlite:" + filepath.Join(dir, "relay.db"), Started: func(*app.Service) { close(d.started) },
+		Logger: slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 	return s, cfg.Rules.Names(), err
 }
 
 // stage is where the story is played.
 type stage struct {
-	c         *console
+	c         *terminal.Console
 	receivers *receivers
-	service   *service
+	service   *app.Service
 	rules     []string
 	secret    string
 	keep      bool
@@ -122,24 +125,24 @@ type stage struct {
 }
 
 func (d *stage) play(ctx context.Context) error {
-	p, err := newPoster(sendFlags{to: d.service.webhookURL("qase"), secret: d.secret, timeout: demoPatience, concurrency: 1})
+	p, err := client.NewPoster(client.SendFlags{To: d.service.WebhookURL("qase"), Secret: d.secret, Timeout: demoPatience, Concurrency: 1})
 	if err != nil {
 		return err
 	}
 	d.open()
 	d.began = time.Now()
 	var failures []error
-	for i, s := range story() {
+	for i, s := range Story() {
 		if err := d.perform(ctx, p, i+1, s); err != nil {
-			d.c.out.Printf("   %s %v\n", d.c.out.bad("✗"), err)
+			d.c.Out.Printf("   %s %v\n", d.c.Out.Bad("✗"), err)
 			failures = append(failures, fmt.Errorf("event %d: %w", i+1, err))
 		}
 	}
 	if ctx.Err() != nil {
-		return wrong(errors.New("stopped before the end"))
+		return terminal.Wrong(errors.New("stopped before the end"))
 	}
 	if len(failures) > 0 {
-		return wrong(fmt.Errorf("the demo did not go as it should: %w", errors.Join(failures...)))
+		return terminal.Wrong(fmt.Errorf("the demo did not go as it should: %w", errors.Join(failures...)))
 	}
 	d.close(time.Since(d.began))
 	if d.keep {
@@ -153,7 +156,7 @@ func (d *stage) watch(ctx context.Context) {
 	for {
 		select {
 		case a := <-d.receivers.arrivals:
-			d.c.out.printArrival("info", a)
+			printArrival(d.c.Out, "info", a)
 		case <-ctx.Done():
 			return
 		}
@@ -161,12 +164,12 @@ func (d *stage) watch(ctx context.Context) {
 }
 
 // perform posts one event and shows what comes of it.
-func (d *stage) perform(ctx context.Context, p *poster, number int, s scene) error {
-	body := s.body(d.began)
+func (d *stage) perform(ctx context.Context, p *client.Poster, number int, s scene) error {
+	body := s.Body(d.began)
 	d.announce(number, s, body)
-	a := p.post(ctx, body)
-	if a.err != nil || !a.accepted() {
-		return a.explain(p.to)
+	a := p.Post(ctx, body)
+	if a.Err != nil || !a.Accepted() {
+		return a.Explain(p.To)
 	}
 	stored, decision, err := d.look(ctx, a.EventID)
 	if err != nil {
@@ -179,14 +182,14 @@ func (d *stage) perform(ctx context.Context, p *poster, number int, s scene) err
 	}
 	arrivals, err := d.await(ctx, len(stored.Deliveries))
 	for _, message := range arrivals {
-		d.c.out.printArrival(level, message)
+		printArrival(d.c.Out, level, message)
 	}
-	d.c.out.Printf("\n")
+	d.c.Out.Printf("\n")
 	switch {
 	case err != nil:
 		return err
 	case !slices.Equal(matched, s.matches) || len(arrivals) != s.sends:
-		return fmt.Errorf("expected %v to match and %s, got %v and %d", s.matches, plural(s.sends, "message"), matched, len(arrivals))
+		return fmt.Errorf("expected %v to match and %s, got %v and %d", s.matches, terminal.Plural(s.sends, "message"), matched, len(arrivals))
 	}
 	return nil
 }
@@ -197,7 +200,7 @@ func (d *stage) look(ctx context.Context, eventID string) (ev store.StoredEvent,
 	if err != nil {
 		return ev, decision, fmt.Errorf("reading the relay's answer: %w", err)
 	}
-	if ev, err = d.service.store.Event(ctx, id); err != nil {
+	if ev, err = d.service.Store.Event(ctx, id); err != nil {
 		return ev, decision, fmt.Errorf("looking the event up: %w", err)
 	}
 	if err = json.Unmarshal(ev.Decisions, &decision); err != nil {
@@ -211,7 +214,7 @@ func (d *stage) level(ctx context.Context, ev store.StoredEvent) (string, error)
 	if len(ev.Deliveries) == 0 {
 		return "", nil
 	}
-	delivery, _, err := d.service.store.Delivery(ctx, ev.Deliveries[0])
+	delivery, _, err := d.service.Store.Delivery(ctx, ev.Deliveries[0])
 	if err != nil {
 		return "", fmt.Errorf("looking the message up: %w", err)
 	}
@@ -232,7 +235,7 @@ func (d *stage) await(ctx context.Context, n int) ([]arrival, error) {
 		case a := <-d.receivers.arrivals:
 			got = append(got, a)
 		case <-ctx.Done():
-			return got, fmt.Errorf("%d of %s did not arrive within %v", n-len(got), plural(n, "message"), demoPatience)
+			return got, fmt.Errorf("%d of %s did not arrive within %v", n-len(got), terminal.Plural(n, "message"), demoPatience)
 		}
 	}
 	d.arrived += n

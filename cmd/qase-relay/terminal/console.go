@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"encoding/json"
@@ -12,62 +12,62 @@ import (
 	"golang.org/x/text/width"
 )
 
-// console is where the program meets a person.
-type console struct {
-	in       io.Reader
-	out, err *screen
+// Console is where the program meets a person.
+type Console struct {
+	In       io.Reader
+	Out, Err *Screen
 }
 
-func newConsole(in io.Reader, out, err *os.File) *console {
-	return &console{in: in, out: newScreen(out), err: newScreen(err)}
+func NewConsole(in io.Reader, out, err *os.File) *Console {
+	return &Console{In: in, Out: NewScreen(out), Err: NewScreen(err)}
 }
 
-// writeJSON prints v for a program.
-func (c *console) writeJSON(v any) error {
-	enc := json.NewEncoder(c.out)
+// WriteJSON prints v for a program.
+func (c *Console) WriteJSON(v any) error {
+	enc := json.NewEncoder(c.Out)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)
 }
 
-// screen is a stream that knows whether a person looks at it.
-type screen struct {
+// Screen is a stream that knows whether a person looks at it.
+type Screen struct {
 	io.Writer
-	terminal bool
-	colour   bool // a terminal, unless NO_COLOR or TERM=dumb say otherwise
-	columns  int  // 80 when it is no terminal
+	Terminal bool
+	Colour   bool // a terminal, unless NO_COLOR or TERM=dumb say otherwise
+	Columns  int  // 80 when it is no terminal
 }
 
-func newScreen(f *os.File) *screen {
-	s := &screen{Writer: f, columns: 80, terminal: term.IsTerminal(int(f.Fd()))}
-	if !s.terminal {
+func NewScreen(f *os.File) *Screen {
+	s := &Screen{Writer: f, Columns: 80, Terminal: term.IsTerminal(int(f.Fd()))}
+	if !s.Terminal {
 		return s
 	}
-	s.colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	s.Colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 20 {
-		s.columns = w
+		s.Columns = w
 	}
 	return s
 }
 
 // Printf prints, and leaves errors of a closed pipe to the operating system's signal.
-func (s *screen) Printf(format string, args ...any) { _, _ = fmt.Fprintf(s, format, args...) }
+func (s *Screen) Printf(format string, args ...any) { _, _ = fmt.Fprintf(s, format, args...) }
 
-func (s *screen) paint(code, text string) string {
-	if !s.colour || text == "" {
+func (s *Screen) paint(code, text string) string {
+	if !s.Colour || text == "" {
 		return text
 	}
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-func (s *screen) bold(text string) string { return s.paint("1", text) }
-func (s *screen) dim(text string) string  { return s.paint("2", text) }
-func (s *screen) good(text string) string { return s.paint("32", text) }
-func (s *screen) bad(text string) string  { return s.paint("1;31", text) }
-func (s *screen) warn(text string) string { return s.paint("1;33", text) }
+func (s *Screen) Bold(text string) string { return s.paint("1", text) }
+func (s *Screen) Dim(text string) string  { return s.paint("2", text) }
+func (s *Screen) Good(text string) string { return s.paint("32", text) }
+func (s *Screen) Bad(text string) string  { return s.paint("1;31", text) }
+func (s *Screen) Warn(text string) string { return s.paint("1;33", text) }
 
-// level paints text in the colour of a message's level.
-func (s *screen) level(level, text string) string {
+// Level paints text in the colour of a message's level.
+func (s *Screen) Level(level, text string) string {
 	code, ok := map[string]string{"success": "32", "warning": "33", "error": "31"}[level]
 	if !ok {
 		code = "34"
@@ -87,7 +87,7 @@ func runeColumns(r rune) int {
 	return 1
 }
 
-func columns(s string) int {
+func Columns(s string) int {
 	n := 0
 	for _, r := range s {
 		n += runeColumns(r)
@@ -95,8 +95,8 @@ func columns(s string) int {
 	return n
 }
 
-// wrap breaks text into lines of at most limit columns, at spaces where there are any.
-func wrap(text string, limit int) []string {
+// Wrap breaks text into lines of at most limit columns, at spaces where there are any.
+func Wrap(text string, limit int) []string {
 	var lines []string
 	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
 		lines = append(lines, wrapLine(strings.TrimRight(line, " \r"), max(limit, 10))...)

@@ -1,0 +1,2 @@
+// Package demo runs a relay with receivers of its own.
+package demo

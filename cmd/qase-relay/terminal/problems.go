@@ -1,0 +1,136 @@
+package terminal
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"qaserelay/relay/config"
+	"qaserelay/rules/diag"
+)
+
+// PrintProblems shows every problem with its place, the line at fault and what to do.
+func PrintProblems(s *Screen, problems diag.Problems) {
+	for _, p := range problems {
+		word := s.Bad(string(p.Severity) + ":")
+		if p.Severity == diag.Warning {
+			word = s.Warn(string(p.Severity) + ":")
+		}
+		s.Printf("%s: %s %s\n", s.Bold(Printable(p.Place())), word, Printable(p.Message))
+		if p.Source != "" && p.Line > 0 {
+			PrintExcerpt(s, p)
+		}
+		if p.Hint != "" {
+			s.Printf("  %s %s\n", s.Dim("hint:"), Printable(p.Hint))
+		}
+	}
+}
+
+// PrintExcerpt shows the line at fault with a caret under its column. Of a long line it shows the part around it.
+func PrintExcerpt(s *Screen, p diag.Problem) {
+	const before = 60
+	line := []rune(Printable(p.Source))
+	col := min(max(p.Col, 1), len(line)+1) - 1
+	start, end, lead, tail := 0, len(line), "", ""
+	if Columns(p.Source) > 160 {
+		if start = max(0, col-before); start > 0 {
+			lead = "…"
+		}
+		if end = min(len(line), start+2*before); end < len(line) {
+			tail = "…"
+		}
+	}
+	number := fmt.Sprintf("%5d", p.Line)
+	s.Printf("%s %s%s%s\n", s.Dim(number+" |"), lead, string(line[start:end]), tail)
+	if p.Col > 0 {
+		s.Printf("%s %s%s\n", s.Dim("      |"), blank(lead+string(line[start:col])), s.Bad("^"))
+	}
+}
+
+// blank returns white space as wide as text.
+func blank(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r == '\t' {
+			b.WriteByte('\t')
+			continue
+		}
+		b.WriteString(strings.Repeat(" ", runeColumns(r)))
+	}
+	return b.String()
+}
+
+// Faults counts what is wrong, in words.
+func Faults(problems diag.Problems) string {
+	errs, warnings := problems.Count()
+	var parts []string
+	if errs > 0 {
+		parts = append(parts, Plural(errs, "error"))
+	}
+	if warnings > 0 {
+		parts = append(parts, Plural(warnings, "warning"))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// PrintForGitHub writes the problems as workflow commands, which GitHub shows beside the lines.
+func PrintForGitHub(s *Screen, problems diag.Problems) {
+	for _, p := range problems {
+		message := p.Message
+		if p.Hint != "" {
+			message += "\n" + p.Hint
+		}
+		file := p.File
+		if file == "-" {
+			file = "stdin"
+		}
+		fields := []string{"file=" + gitHubProperty(file)}
+		if p.Line > 0 {
+			fields = append(fields, fmt.Sprintf("line=%d", p.Line))
+		}
+		if p.Col > 0 {
+			fields = append(fields, fmt.Sprintf("col=%d", p.Col))
+		}
+		fields = append(fields, "title=qase-relay")
+		s.Printf("::%s %s::%s\n", p.Severity, strings.Join(fields, ","), GitHubData(message))
+	}
+}
+
+// GitHubData escapes the text of a workflow command as actions/toolkit does.
+func GitHubData(s string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
+}
+
+func gitHubProperty(s string) string {
+	return strings.NewReplacer(":", "%3A", ",", "%2C").Replace(GitHubData(s))
+}
+
+func Plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// HasErrors reports whether the rules cannot be used.
+func HasErrors(problems diag.Problems) bool {
+	return slices.ContainsFunc(problems, func(p diag.Problem) bool { return p.Severity == diag.Error })
+}
+
+// Counts are how many there are of what rules files hold.
+type Counts struct {
+	Rules     int `json:"rules"`
+	Notifiers int `json:"notifiers"`
+	Sources   int `json:"sources"`
+}
+
+func CountsOf(cfg *config.Config) Counts {
+	if cfg == nil {
+		return Counts{}
+	}
+	return Counts{Rules: len(cfg.Rules.Names()), Notifiers: len(cfg.Outs), Sources: len(cfg.Sources)}
+}
+
+func OnlyErrors(problems diag.Problems) diag.Problems {
+	return slices.DeleteFunc(slices.Clone(problems), func(p diag.Problem) bool { return p.Severity != diag.Error })
+}

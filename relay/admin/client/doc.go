@@ -1,0 +1,2 @@
+// Package client asks the admin API of a relay.
+package client

@@ -1,0 +1,2 @@
+// Package backtest sends stored events through other rules and compares.
+package backtest

@@ -1,0 +1,160 @@
+package backtest
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"qaserelay/cmd/qase-relay/terminal"
+)
+
+func (r *report) Print(s *terminal.Screen) {
+	if r.Events == 0 {
+		s.Printf("no events%s\n", r.leftOut())
+		return
+	}
+	s.Printf("%s\n", s.Bold(fmt.Sprintf("%s would make %s of %s", terminal.Printable(r.Rules), terminal.Plural(r.Messages, "message"), terminal.Plural(r.Events, "event"))))
+	s.Printf("%s\n", s.Dim(fmt.Sprintf("%s – %s%s", r.First.Local().Format(terminal.Stamp), r.Last.Local().Format(terminal.Stamp), r.leftOut())))
+	r.printRules(s)
+	r.printNotifiers(s)
+	r.printExamples(s)
+	r.printChanges(s)
+	s.Printf("\n")
+	for _, line := range terminal.Sentences(s, r.verdict(), 0) {
+		s.Printf("%s\n", s.Bold(line))
+	}
+	for _, note := range r.notes() {
+		for _, line := range terminal.Sentences(s, note, 0) {
+			s.Printf("%s\n", s.Dim(line))
+		}
+	}
+}
+
+func (r *report) leftOut() string {
+	text := ""
+	if r.Replays > 0 {
+		text += fmt.Sprintf(" · %s left out", terminal.Plural(r.Replays, "replay"))
+	}
+	if r.Unreadable > 0 {
+		text += fmt.Sprintf(" · %s cannot be read", terminal.Plural(r.Unreadable, "event"))
+	}
+	return text
+}
+
+func (r *report) printRules(s *terminal.Screen) {
+	if len(r.PerRule) == 0 {
+		s.Printf("\nno rule matches\n")
+		return
+	}
+	s.Printf("\n")
+	t := &terminal.Table{S: s, Header: r.header("MATCHES", "NEWLY", "NO MORE", "RULE")}
+	for _, c := range r.PerRule {
+		below := ""
+		if c.Errors > 0 {
+			below = fmt.Sprintf("its condition fails on %s, first %s", terminal.Plural(c.Errors, "event"), c.FirstError)
+		}
+		t.Add(below, r.counts(s, [4]int{c.Events, c.Before, c.Gained, c.Lost}, c.Rule)...)
+	}
+	t.Print()
+}
+
+func (r *report) printNotifiers(s *terminal.Screen) {
+	if len(r.PerWay) == 0 {
+		return
+	}
+	s.Printf("\n")
+	t := &terminal.Table{S: s, Header: r.header("MESSAGES", "MORE", "FEWER", "NOTIFIER")}
+	for _, c := range r.PerWay {
+		t.Add("", r.counts(s, [4]int{c.Messages, c.Before, c.Added, c.Removed}, c.Notifier)...)
+	}
+	t.Print()
+}
+
+// header names the columns of counts; without a comparison there is only one.
+func (r *report) header(now, more, fewer, name string) []string {
+	if r.Compared == 0 {
+		return []string{now, name}
+	}
+	return []string{now, "BEFORE", more, fewer, name}
+}
+
+func (r *report) counts(s *terminal.Screen, n [4]int, name string) []terminal.Cell {
+	if r.Compared == 0 {
+		return []terminal.Cell{terminal.PlainCell(strconv.Itoa(n[0])), {Text: name, Paint: s.Bold}}
+	}
+	return []terminal.Cell{terminal.PlainCell(strconv.Itoa(n[0])), terminal.PlainCell(strconv.Itoa(n[1])), {Text: terminal.Signed("+", n[2]), Paint: s.Good}, {Text: terminal.Signed("-", n[3]), Paint: s.Bad}, {Text: name, Paint: s.Bold}}
+}
+
+func (r *report) printExamples(s *terminal.Screen) {
+	if r.most == 0 || len(r.Examples) == 0 {
+		return
+	}
+	s.Printf("\n%s\n", s.Bold("What it would send"))
+	for _, x := range r.Examples {
+		s.Printf("  %s → %s  %s\n", terminal.Printable(x.Rule), terminal.Printable(x.Notifier), s.Dim(terminal.Plural(x.Messages, "message")))
+		for _, title := range x.Titles {
+			s.Printf("      %s\n", terminal.CutLine(terminal.Printable(title), max(s.Columns-6, 60)))
+		}
+	}
+}
+
+func (r *report) printChanges(s *terminal.Screen) {
+	if len(r.Changes) == 0 {
+		return
+	}
+	s.Printf("\n%s\n", s.Bold("What differs"))
+	words := map[string]string{gained: "newly matches", lost: "matches no more", added: "also sends to ", removed: "sends no more to "}
+	last := ""
+	for _, c := range r.Changes {
+		if head := c.Rule + c.Kind + c.Notifier; head != last {
+			mark := s.Good("+")
+			if c.Kind == lost || c.Kind == removed {
+				mark = s.Bad("-")
+			}
+			s.Printf("  %s %s %s\n", mark, s.Bold(terminal.Printable(c.Rule)), terminal.Printable(words[c.Kind]+c.Notifier))
+			last = head
+		}
+		s.Printf("      %s\n", terminal.CutLine(terminal.Printable(c.line()), max(s.Columns-6, 100)))
+	}
+}
+
+func (c eventChange) line() string {
+	line := fmt.Sprintf("%s  %s", c.ReceivedAt.Local().Format(time.DateTime), c.Event)
+	for _, part := range []string{c.Project, c.EventID, c.Title} {
+		if part != "" {
+			line += "  " + part
+		}
+	}
+	return line
+}
+
+func (r *report) verdict() string {
+	if r.Compared == 0 {
+		return "Nothing to compare with: it is not known what was decided about these events."
+	}
+	gains, losses := 0, 0
+	for _, c := range r.PerRule {
+		gains, losses = gains+c.Gained, losses+c.Lost
+	}
+	if gains+losses+r.Added+r.Removed == 0 {
+		return "The same as " + r.Against + "."
+	}
+	return fmt.Sprintf("Against %s: %s more and %d fewer; %s where a rule newly matches, %d where one no longer does.",
+		r.Against, terminal.Plural(r.Added, "message"), r.Removed, terminal.Plural(gains, "event"), losses)
+}
+
+func (r *report) notes() (notes []string) {
+	switch {
+	case r.Compared == 0:
+		notes = append(notes, "Compare with another file by --against FILE, or export with --decided.")
+	case r.Compared < r.Events:
+		notes = append(notes, fmt.Sprintf("Of %s it is not known what was decided.", terminal.Plural(r.Events-r.Compared, "event")))
+	}
+	if r.Against == recordedDecisions {
+		notes = append(notes, "What was known at the time from before the first event, and from the Qase API, is not known here, so entity and previous may hold less.")
+	}
+	if r.Forgot {
+		notes = append(notes, "There was more to remember than fits in memory, so what was not heard of for long was forgotten.")
+	}
+	return notes
+}

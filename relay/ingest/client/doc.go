@@ -1,0 +1,2 @@
+// Package client posts webhooks to a relay.
+package client
