@@ -197,7 +197,7 @@ func TestTheExampleHasEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema, err := os.ReadFile(filepath.Join(root(), "rules", "rules.schema.json"))
+	schema, err := os.ReadFile(filepath.Join(root(), "rules", "rulefile", "rules.schema.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

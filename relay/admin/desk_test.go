@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"qaserelay/relay"
-	"qaserelay/relay/app"
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/sqlite"
 )
 
 // desk is a running admin server over a real store with five events. Each has a delivery: four wait, that of the third
@@ -53,7 +53,7 @@ func open(t *testing.T, token string) *desk {
 	t.Helper()
 	d := &desk{token: token}
 	var err error
-	if d.store, err = app.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "relay.db"), nil); err != nil {
+	if d.store, err = sqlite.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "relay.db"), sqlite.SQLiteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	d.fill(t)
