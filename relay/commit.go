@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"qaserelay/notifiers"
 	"qaserelay/relay/config"
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
@@ -29,8 +30,9 @@ type call struct {
 	entity   map[string]any // what the Qase API says of the thing that the event is about, or nil
 	member   map[string]any // and of who caused it
 	done     chan struct{}
-	decision rules.Decision // of the last time that the event was decided about
-	plan     store.Plan     // likewise
+	decision rules.Decision       // of the last time that the event was decided about
+	plan     store.Plan           // likewise
+	messages []*notifiers.Message // of the plan's deliveries, in their order
 	receipt  store.Receipt
 	err      error
 }

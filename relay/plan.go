@@ -27,7 +27,7 @@ func (e *Engine) plan(cfg *config.Config, c *call, get func(string) ([]byte, err
 	if readErr != nil {
 		return store.Plan{}, readErr
 	}
-	plan, err := e.storePlan(cfg, c.event, c.decision)
+	plan, err := e.storePlan(cfg, c)
 	if err != nil {
 		c.decision = failedDecision(err.Error())
 		plan.Decisions, err = json.Marshal(c.decision)
@@ -65,17 +65,19 @@ func failedDecision(reason string) rules.Decision {
 	return rules.Decision{Results: []rules.Result{{Outcome: rules.Failed, Reason: reason}}}
 }
 
-// storePlan turns a decision into what is put on disk.
-func (e *Engine) storePlan(cfg *config.Config, ev *qaseevent.Event, d rules.Decision) (plan store.Plan, err error) {
+// storePlan turns the decision of a call into what is put on disk, and keeps the typed messages in the call.
+func (e *Engine) storePlan(cfg *config.Config, c *call) (plan store.Plan, err error) {
+	d := c.decision
+	c.messages = nil
 	if plan.Decisions, err = json.Marshal(d); err != nil {
 		return plan, fmt.Errorf("encoding the decision: %w", err)
 	}
 	for _, n := range d.Notifications {
-		delivery, err := e.newDelivery(cfg, ev, n)
+		delivery, m, err := e.newDelivery(cfg, c.event, n)
 		if err != nil {
 			return plan, fmt.Errorf("encoding the message of rule %s for %s: %w", n.Rule, n.Notifier, err)
 		}
-		plan.Deliveries = append(plan.Deliveries, delivery)
+		plan.Deliveries, c.messages = append(plan.Deliveries, delivery), append(c.messages, m)
 	}
 	for _, c := range d.Changes {
 		plan.Changes = append(plan.Changes, store.Change(c))
@@ -84,16 +86,16 @@ func (e *Engine) storePlan(cfg *config.Config, ev *qaseevent.Event, d rules.Deci
 }
 
 // newDelivery keeps the message as it will be sent at every attempt, but for the event, which is stored already.
-func (e *Engine) newDelivery(cfg *config.Config, ev *qaseevent.Event, n rules.Notification) (store.NewDelivery, error) {
+func (e *Engine) newDelivery(cfg *config.Config, ev *qaseevent.Event, n rules.Notification) (store.NewDelivery, *notifiers.Message, error) {
 	id := e.IDs.Next(e.Now())
 	m := NewMessage(id.String(), ev, n)
 	message, err := json.Marshal(dispatch.StoredMessage{Message: m, Fallbacks: n.Fallbacks})
 	d := store.NewDelivery{ID: id, Rule: n.Rule, Notifier: n.Notifier, OrderKey: n.EntityKey, Title: n.Title,
-		Message: message, Decoded: &m, Wait: cfg.Settings.OrderWait}
+		Message: message, Wait: cfg.Settings.OrderWait}
 	if e.DryRun {
 		d.Cancelled = "dry run"
 	}
-	return d, err
+	return d, &m, err
 }
 
 // NewMessage is the message by which a notifier tells of a notification about ev.

@@ -42,6 +42,8 @@ type Dispatcher struct {
 	Fail    context.CancelCauseFunc          // ends Run
 	Quiet   sampledlog.QuietLog
 	spacing spacing
+
+	messages messages // of deliveries that were handed over
 }
 
 // Retry makes dead or pending deliveries due now, and returns how many of them there were. Those of their notifiers whose receivers failed

@@ -1,6 +1,11 @@
 package dispatch
 
-import "qaserelay/relay/store"
+import (
+	"sync"
+
+	"qaserelay/notifiers"
+	"qaserelay/relay/store"
+)
 
 // A delivery whose lane has nothing else to do need not be read back from the disk: it is stored as being sent, and given to
 // the lane when it is on disk. All others wait for the lane's next claim.
@@ -29,12 +34,39 @@ func (p Promises) Ask(e *Dispatcher, size int, deliveries []store.NewDelivery) {
 	}
 }
 
-// Give gives a claimed delivery to its lane, or hands it back if the lane has gone or is full.
-func (e *Dispatcher) Give(d store.Delivery) {
+// messages holds the typed messages of deliveries that were handed over and are not reported yet, so that they need not
+// be read from what is stored. Its zero value is empty. It may be used from many goroutines.
+type messages struct {
+	mu sync.Mutex
+	of map[store.ID]*notifiers.Message
+}
+
+func (m *messages) put(id store.ID, message *notifiers.Message) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.of == nil {
+		m.of = map[store.ID]*notifiers.Message{}
+	}
+	m.of[id] = message
+}
+
+// take returns the message of a delivery and forgets it, or returns nil if the delivery was not handed over.
+func (m *messages) take(id store.ID) *notifiers.Message {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	message := m.of[id]
+	delete(m.of, id)
+	return message
+}
+
+// Give gives a claimed delivery with its message to its lane, or hands it back if the lane has gone or is full.
+func (e *Dispatcher) Give(d store.Delivery, m *notifiers.Message) {
 	l := (*e.Lanes.Load())[d.Notifier]
+	e.messages.put(d.ID, m)
 	if l != nil && l.offer(d) {
 		return
 	}
+	e.messages.take(d.ID)
 	o := Outcome{store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Pending}, l, l != nil}
 	if err := e.Outbox.Put(o); err != nil {
 		e.Logger.Error("a delivery waits for the next start", "delivery", d.ID.String(), "error", err)

@@ -140,7 +140,7 @@ func (l *Lane) learn(ctx context.Context, d store.Delivery, o store.Outcome, err
 func (l *Lane) attempt(ctx context.Context, d store.Delivery) (store.Outcome, error) {
 	e, out := l.engine, l.out.Load()
 	start := e.Now()
-	receipt, err := send(ctx, out.Notifier, d, notes{e.Store, e.Now, d.Notifier})
+	receipt, err := send(ctx, out.Notifier, d, e.messages.take(d.ID), notes{e.Store, e.Now, d.Notifier})
 	end := e.Now()
 	o := store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Delivered}
 	o.Attempt = &store.Attempt{At: start, Took: end.Sub(start), Status: receipt.Status, Response: receipt.Response}
@@ -184,6 +184,7 @@ func (l *Lane) report(d store.Delivery, o store.Outcome) {
 	if err := l.engine.Outbox.Put(Outcome{o, l, moreDue}); err != nil {
 		panic(fmt.Sprintf("the outcome writer ended before lane %s: %v", l.name, err))
 	}
+	l.engine.messages.take(d.ID) // there still if it was not tried
 	l.pace.release(1)
 }
 

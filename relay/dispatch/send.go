@@ -15,14 +15,15 @@ import (
 // sendTimeout bounds one attempt, whatever the notifier does.
 const sendTimeout = time.Minute
 
-// send makes one attempt. A notifier that panics has failed, as one has that cannot be reached.
-func send(ctx context.Context, n notifiers.Notifier, d store.Delivery, memory notifiers.Memory) (r notifiers.Receipt, err error) {
+// send makes one attempt. made is the typed message, or nil if it has to be read from what is stored.
+// A notifier that panics has failed, as one has that cannot be reached.
+func send(ctx context.Context, n notifiers.Notifier, d store.Delivery, made *notifiers.Message, memory notifiers.Memory) (r notifiers.Receipt, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("notifier panicked: %v", p)
 		}
 	}()
-	m, err := MessageOf(d)
+	m, err := messageToSend(d, made)
 	if err != nil {
 		return r, &notifiers.PermanentError{Reason: notifiers.ReasonOther,
 			Err: fmt.Errorf("reading the stored message: %w", err)}
@@ -33,11 +34,15 @@ func send(ctx context.Context, n notifiers.Notifier, d store.Delivery, memory no
 	return n.Send(ctx, &m)
 }
 
-// MessageOf returns the message of a delivery. Where it was just made, there is no need to read it again.
-func MessageOf(d store.Delivery) (m notifiers.Message, err error) {
-	if made, ok := d.Decoded.(*notifiers.Message); ok {
+func messageToSend(d store.Delivery, made *notifiers.Message) (notifiers.Message, error) {
+	if made != nil {
 		return *made, nil
 	}
+	return MessageOf(d)
+}
+
+// MessageOf reads the stored message of a delivery.
+func MessageOf(d store.Delivery) (m notifiers.Message, err error) {
 	if m, err = ReadMessage(d.Message); err != nil {
 		m = notifiers.Message{}
 		err = json.Unmarshal(d.Message, &m) // which takes more forms

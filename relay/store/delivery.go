@@ -39,8 +39,6 @@ type NewDelivery struct {
 	OrderKey string // deliveries of one order key to one notifier keep their order; empty means no order
 	Title    string // for lists
 	Message  []byte // JSON, kept as it is
-	// Decoded is what Message was made of. It is not kept.
-	Decoded any
 	// Wait is how long it waits at most for an earlier delivery of its order key. Zero means OrderWait.
 	Wait time.Duration
 	// FallbackFor is the delivery that this one stands in for, or zero.
@@ -105,7 +103,6 @@ type Delivery struct {
 	Error       string // of the last attempt, or why it was cancelled; of one that was delivered, whom it did not reach
 	Message     []byte // JSON, as planned
 	EventBody   []byte // filled by Claim and Delivery
-	Decoded     any    // what Message was made of, where the delivery was just made; never filled by a Store
 }
 
 // Outcome says what became of one claimed delivery.
