@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -8,63 +9,114 @@ import (
 	"sync"
 	"time"
 
+	"qaserelay/relay/dispatch"
 	"qaserelay/rules"
 )
 
-// diskEvery is how often the free space of the store's file system is looked at, at most.
-const diskEvery = time.Second
+const (
+	// diskInterval is the least time between two looks at the free space of the store's file system.
+	diskInterval = time.Second
+	// checkInterval is the least time between two trial writes to a store that works.
+	checkInterval = time.Second
+)
 
-// ErrFull says that too much is unfinished, or too little disk free, for more events. It ends by itself.
+// ErrFull is the error of an event that is refused because the backlog or the disk is at its limit. The condition ends
+// by itself.
 var ErrFull = errors.New("there is no room for more events")
 
-// fileStore is a store with a file system below it that can become full.
+// capacity remembers whether events are refused, so that only changes are logged, and the free space of the disk.
+type capacity struct {
+	mu        sync.Mutex
+	full      bool
+	checkedAt time.Time
+	free      int64
+}
+
+// fileStore is a store on a file system that may become full.
 type fileStore interface {
-	// FreeDisk returns how many bytes are free there.
+	// FreeDisk returns the number of free bytes.
 	FreeDisk() (int64, error)
 }
 
-// room remembers whether there is room, so that only changes are logged, and how much disk is free.
-type room struct {
-	mu     sync.Mutex
-	full   bool
-	looked time.Time
-	free   int64
+// health remembers for a moment whether the store can write, so that probes do not load it.
+type health struct {
+	mu        sync.Mutex
+	checkedAt time.Time
+	err       error
 }
 
-// hasRoom returns nil if more events may be stored, and otherwise an ErrFull that says why not.
-func (e *Engine) hasRoom() error {
-	r := &e.room
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	why := e.lacks(&e.Current.Load().Settings)
-	switch {
-	case why == "" && r.full:
-		e.Logger.Info("there is room again, events are taken")
-	case why != "" && !r.full:
-		e.Logger.Warn("no more events are taken until there is room; deliveries go on", "why", why)
+// Ready returns nil if the engine takes events now, otherwise the reason.
+func (e *Engine) Ready(ctx context.Context) error {
+	if !e.inbox.Accepting() {
+		return dispatch.ErrStopping
 	}
-	if r.full = why != ""; r.full {
-		return fmt.Errorf("%w: %s", ErrFull, why)
+	if err := e.checkCapacity(); err != nil {
+		return err
+	}
+	h := &e.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if now := e.Now(); h.checkedAt.IsZero() || now.Sub(h.checkedAt) >= checkInterval || h.err != nil {
+		if err := e.Store.Check(ctx); err == nil || !errors.Is(err, context.Canceled) {
+			h.err, h.checkedAt = err, now
+		}
+	}
+	return h.err
+}
+
+// checkCapacity returns nil if more events may be stored, otherwise an ErrFull with the reason. The batches in flight are
+// not counted yet, so the backlog may pass its limits by about two batches.
+func (e *Engine) checkCapacity() error {
+	c := &e.capacity
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	reason := e.shortage(&e.Config().Settings)
+	switch {
+	case reason == "" && c.full:
+		e.Logger.Info("there is room again, events are taken")
+	case reason != "" && !c.full:
+		e.Logger.Warn("no more events are taken until there is room; deliveries go on", "why", reason)
+	}
+	if c.full = reason != ""; c.full {
+		return fmt.Errorf("%w: %s", ErrFull, reason)
 	}
 	return nil
 }
 
-// lacks says what there is not enough of, if anything. The store counts its load in memory, so asking costs nothing.
-func (e *Engine) lacks(s *rules.Settings) string {
+// shortage names the limit that is reached, if any. The store counts its load in memory, so the check is cheap.
+func (e *Engine) shortage(s *rules.Settings) string {
 	load, free := e.Store.Load(), e.freeDisk()
-	switch most := s.Backlog; {
-	case most.Deliveries > 0 && load.Deliveries >= most.Deliveries:
-		return fmt.Sprintf("%d deliveries are unfinished, and settings.backlog.deliveries is %d", load.Deliveries, most.Deliveries)
-	case most.Bytes > 0 && load.Bytes >= most.Bytes:
-		return fmt.Sprintf("unfinished deliveries have %s, and settings.backlog.bytes is %s", inBytes(load.Bytes), inBytes(most.Bytes))
+	switch limit := s.Backlog; {
+	case limit.Deliveries > 0 && load.Deliveries >= limit.Deliveries:
+		return fmt.Sprintf("%d deliveries are unfinished, and settings.backlog.deliveries is %d", load.Deliveries, limit.Deliveries)
+	case limit.Bytes > 0 && load.Bytes >= limit.Bytes:
+		return fmt.Sprintf("unfinished deliveries have %s, and settings.backlog.bytes is %s", formatBytes(load.Bytes), formatBytes(limit.Bytes))
 	case free < s.MinFreeDisk:
-		return fmt.Sprintf("%s are free on the file system of the store, and settings.min_free_disk is %s", inBytes(free), inBytes(s.MinFreeDisk))
+		return fmt.Sprintf("%s are free on the file system of the store, and settings.min_free_disk is %s",
+			formatBytes(free), formatBytes(s.MinFreeDisk))
 	}
 	return ""
 }
 
-// inBytes writes a size as people do, rounded to a tenth of its unit.
-func inBytes(n int64) string {
+// freeDisk returns the free bytes of the store's file system, or the largest number if they are not known.
+func (e *Engine) freeDisk() int64 {
+	files, onDisk := e.Store.(fileStore)
+	if !onDisk {
+		return math.MaxInt64
+	}
+	c := &e.capacity
+	if now := e.Now(); c.checkedAt.IsZero() || now.Sub(c.checkedAt) >= diskInterval {
+		free, err := files.FreeDisk()
+		if err != nil {
+			free = math.MaxInt64
+		}
+		c.checkedAt, c.free = now, free
+	}
+	return c.free
+}
+
+// formatBytes writes a size in its largest unit, rounded to a tenth.
+func formatBytes(n int64) string {
 	for _, u := range []struct {
 		size int64
 		name string
@@ -74,35 +126,4 @@ func inBytes(n int64) string {
 		}
 	}
 	return fmt.Sprintf("%d bytes", n)
-}
-
-// freeDisk returns how much is free, or very much where that cannot be known.
-func (e *Engine) freeDisk() int64 {
-	files, onDisk := e.Store.(fileStore)
-	if !onDisk {
-		return math.MaxInt64
-	}
-	if now := e.Now(); e.room.looked.IsZero() || now.Sub(e.room.looked) >= diskEvery {
-		free, err := files.FreeDisk()
-		if err != nil {
-			free = math.MaxInt64
-		}
-		e.room.looked, e.room.free = now, free
-	}
-	return e.room.free
-}
-
-// refuse answers all calls if there is no room for them, and reports whether it did. What is being stored is not counted yet, so
-// the limits hold to about two batches.
-func (e *Engine) refuse(calls []*call) bool {
-	err := e.hasRoom()
-	if err == nil {
-		return false
-	}
-	for _, c := range calls {
-		c.err = err
-		accepted(e.Metrics, c)
-		close(c.done)
-	}
-	return true
 }

@@ -8,115 +8,141 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
-	"qaserelay/relay/config"
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
-	qaseevent "qaserelay/rules/event"
+	"qaserelay/rules/event"
 )
 
 const (
-	// maxBatch is how many events go to disk in one step.
+	// maxBatch is the number of events that one transaction stores at most.
 	maxBatch = 512
-	// commitTimeout leaves time to answer the sender, who waits for 15 seconds, that the store did not take an event.
+	// commitTimeout bounds a transaction: the sender waits for 15 seconds, and needs an answer also when it fails.
 	commitTimeout = 8 * time.Second
+	// batchesInFlight lets the store decide on one batch while it writes the one before.
+	batchesInFlight = 2
 )
 
-// call is one Accept that waits. Its receipt and err may be read when done is closed.
-type call struct {
-	event    *qaseevent.Event
+// pendingEvent is an event that waits for its commit. Its decision, plan, receipt and err may be read once done is
+// closed.
+type pendingEvent struct {
+	event    *event.Event
 	hash     [32]byte
 	replayOf store.ID       // the stored event that it repeats, or zero
-	entity   map[string]any // what the Qase API says of the thing that the event is about, or nil
-	member   map[string]any // and of who caused it
+	entity   map[string]any // fields of its entity from the Qase API, or nil
+	member   map[string]any // fields of the acting member from the Qase API, or nil
 	done     chan struct{}
-	decision rules.Decision       // of the last time that the event was decided about
+	decision rules.Decision       // of the last time that it was decided
 	plan     store.Plan           // likewise
 	messages []*notifiers.Message // of the plan's deliveries, in their order
 	receipt  store.Receipt
 	err      error
 }
 
-// batchesAtOnce lets one batch be decided about while the one before is written.
-const batchesAtOnce = 2
-
-// commitAll puts on disk what waits in the inbox, until that is closed and empty. While one batch is written, the next
-// one gathers; so there is no delay when there is little to do, and few fsyncs when there is much.
-func (e *Engine) commitAll(ctx context.Context) {
-	var commits sync.WaitGroup
-	defer commits.Wait()
-	room := make(chan struct{}, batchesAtOnce)
-	for {
-		room <- struct{}{}
-		calls := e.inbox.Take(maxBatch)
-		if len(calls) == 0 {
-			return
-		}
-		began := make(chan struct{})
-		commits.Go(func() {
-			e.commit(ctx, calls, sync.OnceFunc(func() { close(began) }))
-			<-room
-		})
-		<-began // so that batches are stored in their order
+// wait returns how the commit went.
+func (p *pendingEvent) wait(ctx context.Context) error {
+	select {
+	case <-p.done:
+		return p.err
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for the disk: %w", ctx.Err())
 	}
 }
 
-// commit puts one batch on disk, answers its calls and wakes the lanes that have new work. It calls begun when the store has begun to
-// decide about the batch, after which the next one cannot overtake it.
-func (e *Engine) commit(ctx context.Context, calls []*call, begun func()) {
-	defer begun()
-	if e.refuse(calls) {
-		return
+// commitAll commits the events of the inbox until it is closed and empty. While one batch is written, the next one
+// gathers: an idle relay adds no delay, a busy one needs few fsyncs.
+func (e *Engine) commitAll(ctx context.Context) {
+	var committers sync.WaitGroup
+	for range batchesInFlight {
+		committers.Go(func() {
+			for e.commitNext(ctx) {
+			}
+		})
 	}
+	committers.Wait()
+}
+
+// commitNext commits one batch and reports whether there was one. Batches reach the store in their order: the next
+// committer takes its batch once the store decides on this one.
+func (e *Engine) commitNext(ctx context.Context) bool {
+	e.turn <- struct{}{}
+	endTurn := sync.OnceFunc(func() { <-e.turn })
+	defer endTurn()
+	batch := e.inbox.Take(maxBatch)
+	if len(batch) == 0 {
+		return false
+	}
+	err := e.checkCapacity()
+	if err == nil {
+		err = e.storeBatch(ctx, batch, endTurn)
+	}
+	for _, p := range batch {
+		if p.err = err; err == nil {
+			p.err = p.receipt.Err
+		}
+	}
+	e.settle(batch)
+	return true
+}
+
+// storeBatch writes a batch, with all that is decided on it, in one transaction. It calls decides when the store decides on
+// the first event.
+func (e *Engine) storeBatch(ctx context.Context, batch []*pendingEvent, decides func()) error {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
-	cfg := e.Current.Load()
-	batch := make([]store.Event, len(calls))
-	for i, c := range calls {
-		batch[i] = e.storeEvent(cfg, c)
+	cfg, claims := e.Config(), dispatch.Promises{}
+	events := make([]store.Event, len(batch))
+	for i, p := range batch {
+		events[i] = store.Event{ID: e.IDs.Next(e.Now()), Source: p.event.Source, Name: p.event.Name, Project: p.event.Project,
+			Hash: p.hash, Body: p.event.Body, ReceivedAt: p.event.ReceivedAt, Keys: e.stateKeys(cfg, p.event), ReplayOf: p.replayOf}
 	}
-	promised := dispatch.Promises{}
-	receipts, err := e.Store.Accept(ctx, batch, func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
-		begun()
-		plan, err := e.plan(cfg, calls[i], get)
-		promised.Ask(&e.Dispatcher, len(calls[i].event.Body), plan.Deliveries)
-		calls[i].plan = plan
+	receipts, err := e.Store.Accept(ctx, events, func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
+		decides()
+		plan, err := e.plan(cfg, batch[i], get)
+		claims.Ask(&e.Dispatcher, len(batch[i].event.Body), plan.Deliveries)
+		batch[i].plan = plan
 		return plan, err
 	})
-	if err == nil && len(receipts) != len(calls) {
-		err = fmt.Errorf("the store gave %d receipts for %d events", len(receipts), len(calls))
-	}
-	if errors.Is(err, store.ErrBroken) {
+	switch {
+	case errors.Is(err, store.ErrBroken):
 		e.Fail(fmt.Errorf("storing events: %w", err))
-	}
-	for i, c := range calls {
-		if c.err = err; err == nil {
-			c.receipt, c.err = receipts[i], receipts[i].Err
+	case err == nil && len(receipts) != len(batch):
+		err = fmt.Errorf("the store gave %d receipts for %d events", len(receipts), len(batch))
+	case err == nil:
+		for i, p := range batch {
+			p.receipt = receipts[i]
 		}
 	}
-	e.wake(calls)
-	for _, c := range calls {
-		e.handOver(c)
-		accepted(e.Metrics, c)
-		e.logDecision(c)
-		if c.err == nil && !c.receipt.Duplicate && c.replayOf == 0 {
-			e.drift.note(c.event, c.receipt.ID, e.Metrics.Drifted)
+	return err
+}
+
+// settle wakes the lanes with new work, hands over claimed deliveries, and releases the callers.
+func (e *Engine) settle(batch []*pendingEvent) {
+	for _, p := range batch {
+		for _, notifier := range p.receipt.Pending {
+			e.PokeLane(notifier)
 		}
-		close(c.done)
+	}
+	for _, p := range batch {
+		e.handOver(p)
+		e.observe(p)
+		close(p.done)
 	}
 }
 
-func (e *Engine) storeEvent(cfg *config.Config, c *call) store.Event {
-	ev := c.event
-	return store.Event{ID: e.IDs.Next(e.Now()), Source: ev.Source, Name: ev.Name, Project: ev.Project, Hash: c.hash,
-		Body: ev.Body, ReceivedAt: ev.ReceivedAt, Keys: e.safelyKeys(cfg, ev), ReplayOf: c.replayOf}
-}
-
-// wake tells the lanes that have new work from the calls.
-func (e *Engine) wake(calls []*call) {
-	for _, c := range calls {
-		for _, name := range c.receipt.Pending {
-			e.PokeLane(name)
+// handOver gives the deliveries that were claimed at once to their lanes, which need not read them from the store.
+func (e *Engine) handOver(p *pendingEvent) {
+	if p.err != nil {
+		return
+	}
+	now := e.Now()
+	for _, id := range p.receipt.Claimed {
+		for i, n := range p.plan.Deliveries {
+			if n.ID == id {
+				e.Give(store.Delivery{ID: n.ID, EventID: p.receipt.ID, EventName: p.event.Name, Project: p.event.Project,
+					Rule: n.Rule, Notifier: n.Notifier, OrderKey: n.OrderKey, Title: n.Title, State: store.Sending, Lease: 1,
+					CreatedAt: now, FirstAt: now, UpdatedAt: now, Message: n.Message, EventBody: p.event.Body}, p.messages[i])
+			}
 		}
 	}
 }

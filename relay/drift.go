@@ -7,13 +7,13 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
-	qaseevent "qaserelay/rules/event"
+	"qaserelay/rules/event"
 )
 
-// maxDrift is how many sorts of drift are told apart; names come from outside, so there may be any number.
+// maxDrift bounds the entries of the drift log: their names come from outside, so there may be any number.
 const maxDrift = 500
 
-// Drift is something that arrives and is not in the catalogue: an event, or a field of a known event.
+// Drift is an event, or a field of a known event, that arrives and is not in the catalog.
 type Drift struct {
 	Event string    `json:"event"`
 	Field string    `json:"field,omitempty"` // empty: the event itself is unknown
@@ -24,15 +24,18 @@ type Drift struct {
 	Example string `json:"example_event_id"`
 }
 
+// Drift lists the drift since the start, by event and field.
+func (e *Engine) Drift() []Drift { return e.drift.list() }
+
 // driftLog counts drift since the start of the process. It may be used from many goroutines.
 type driftLog struct {
 	mu   sync.Mutex
 	seen map[[2]string]*Drift
 }
 
-// note looks at an event that was stored.
-func (l *driftLog) note(ev *qaseevent.Event, id store.ID, count func(event, field string)) {
-	known, fields := qaseevent.Drift(ev)
+// note adds the drift of a stored event, and calls count for each entry. Beyond maxDrift entries it counts "other".
+func (l *driftLog) note(ev *event.Event, id store.ID, count func(event, field string)) {
+	known, fields := event.Drift(ev)
 	if !known {
 		fields = []string{""}
 	}
@@ -45,8 +48,8 @@ func (l *driftLog) note(ev *qaseevent.Event, id store.ID, count func(event, fiel
 	}
 }
 
-// add reports whether the drift has an entry of its own.
-func (l *driftLog) add(ev *qaseevent.Event, id store.ID, field string) bool {
+// add reports whether the drift has an entry.
+func (l *driftLog) add(ev *event.Event, id store.ID, field string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key := [2]string{ev.Name, field}
@@ -66,7 +69,7 @@ func (l *driftLog) add(ev *qaseevent.Event, id store.ID, field string) bool {
 	return true
 }
 
-// list returns what was seen, by event and field.
+// list returns the entries by event and field.
 func (l *driftLog) list() []Drift {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -79,6 +82,3 @@ func (l *driftLog) list() []Drift {
 	})
 	return all
 }
-
-// Drift lists what arrived since the start and is not in the catalogue.
-func (e *Engine) Drift() []Drift { return e.drift.list() }

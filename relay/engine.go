@@ -1,15 +1,14 @@
-// Package relay is the machine between the rules and the notifiers: it accepts events, decides what follows from them,
-// puts both on disk in one step, and sends.
+// Package relay is the engine between the rules and the notifiers: it accepts events, decides on them, stores each event
+// with its decision and deliveries in one transaction, and dispatches the deliveries.
 //
-// An event's path: [Engine.Accept] → the committer (commit.go, plan.go) → the notifier's lane (lane.go) →
-// Notifier.Send → [Retry.Next] → the outcome writer (finish.go).
+// The path of an event: [Engine.Accept] → the committers (commit.go, plan.go) → a lane of package dispatch →
+// Notifier.Send → [dispatch.Retry.Next] → the outcomes, written in batches.
 package relay
 
 import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -21,34 +20,35 @@ import (
 	"qaserelay/relay/qaseapi"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
-	qaseevent "qaserelay/rules/event"
+	"qaserelay/rules/event"
 )
 
 const (
-	// GCPercent is what a relay's process should run with (see debug.SetGCPercent): little is alive at any time and much is
-	// made for each event, so collecting less often saves a tenth of the work for some 25 MiB.
+	// GCPercent is the garbage collector's target for a relay's process (see debug.SetGCPercent). Little memory is live at
+	// any time and each event allocates much, so rarer collections save a tenth of the CPU time for some 25 MiB.
 	GCPercent = 400
-	// sendGrace is how long messages on their way may take to arrive after the engine was told to stop.
+	// sendGrace is the time that messages in flight have to arrive once the engine stops.
 	sendGrace = 8 * time.Second
-	// stopLimit is when the engine stops waiting for its store.
-	stopLimit = 9500 * time.Millisecond
-	// maxWaiting is how many events may wait for the disk at once; what comes beyond is refused.
-	maxWaiting = 8192
+	// storeGrace is the time that writes to the store have to end once the engine stops.
+	storeGrace = 9500 * time.Millisecond
+	// maxPending is the number of events that may wait for their commit; further ones are refused.
+	maxPending = 8192
 )
 
-// Engine accepts events and sends what follows from them. Its methods may be called from many goroutines, but Run
+// Engine accepts events and dispatches the deliveries that follow. Its methods may be called from many goroutines, Run
 // only once.
 type Engine struct {
 	dispatch.Dispatcher
-	inbox  *dispatch.Queue[*call]
-	decide func(*rules.Set, *qaseevent.Event, rules.State) rules.Decision
-	health health
-	room   room
-	enrich *qaseapi.Enricher
-	drift  driftLog
+	inbox    *dispatch.Queue[*pendingEvent]
+	turn     chan struct{} // holds a token while a committer takes its batch, until the store decides on that batch
+	decide   func(*rules.Set, *event.Event, rules.State) rules.Decision
+	health   health
+	capacity capacity
+	enricher *qaseapi.Enricher
+	drift    driftLog
 }
 
-// New returns an engine that starts to work when Run is called.
+// New returns an engine. It works once Run is called.
 func New(o dispatch.Options) *Engine {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -65,39 +65,41 @@ func New(o dispatch.Options) *Engine {
 	if o.IDs == nil {
 		o.IDs = store.IDsOf(o.Store.Node)
 	}
-	e := &Engine{Dispatcher: dispatch.Dispatcher{Options: o, Outbox: dispatch.NewQueue[dispatch.Outcome](0), Changed: make(chan struct{}, 1)},
-		inbox: dispatch.NewQueue[*call](maxWaiting), decide: (*rules.Set).Decide}
-	e.enrich = qaseapi.NewEnricher(o.Store, o.Logger, o.Now)
+	e := &Engine{
+		Dispatcher: dispatch.Dispatcher{Options: o, Outbox: dispatch.NewQueue[dispatch.Outcome](0), Changed: make(chan struct{}, 1)},
+		inbox:      dispatch.NewQueue[*pendingEvent](maxPending),
+		turn:       make(chan struct{}, 1),
+		decide:     (*rules.Set).Decide,
+		enricher:   qaseapi.NewEnricher(o.Store, o.Logger, o.Now),
+	}
 	e.Current.Store(o.Config)
 	e.Lanes.Store(&map[string]*dispatch.Lane{})
 	e.Metrics.Refresh = e.refreshMetrics
 	return e
 }
 
-// Receipt says what became of an accepted event.
+// Receipt is the outcome of an accepted event.
 type Receipt struct {
-	ID        store.ID // that of the first event with this body, if it is a duplicate
+	ID        store.ID // of the first event with this body, if this one is a duplicate
 	Duplicate bool
 }
 
-// Accept returns when the event, and all that was decided about it, is on disk. When it returns because ctx is done,
-// the event may be stored nevertheless; the sender's next try is then a duplicate.
-func (e *Engine) Accept(ctx context.Context, ev *qaseevent.Event) (Receipt, error) {
-	c := &call{event: ev, hash: bodyHash(ev), done: make(chan struct{})}
-	c.entity, c.member = e.enrich.Find(ctx, e.Config(), ev)
-	if err := e.inbox.Put(c); err != nil {
+// Accept returns once the event and all that was decided on it are on disk. When it returns because ctx is done, the
+// event may be stored nevertheless; the sender's next try is then a duplicate.
+func (e *Engine) Accept(ctx context.Context, ev *event.Event) (Receipt, error) {
+	p := &pendingEvent{event: ev, hash: bodyHash(ev), done: make(chan struct{})}
+	p.entity, p.member = e.enricher.Find(ctx, e.Config(), ev)
+	if err := e.inbox.Put(p); err != nil {
 		return Receipt{}, err
 	}
-	select {
-	case <-c.done:
-		return Receipt{ID: c.receipt.ID, Duplicate: c.receipt.Duplicate}, c.err
-	case <-ctx.Done():
-		return Receipt{}, fmt.Errorf("waiting for the disk: %w", ctx.Err())
+	if err := p.wait(ctx); err != nil {
+		return Receipt{}, err
 	}
+	return Receipt{ID: p.receipt.ID, Duplicate: p.receipt.Duplicate}, nil
 }
 
-// bodyHash tells events of one source apart.
-func bodyHash(ev *qaseevent.Event) (sum [32]byte) {
+// bodyHash identifies the body of an event within its source.
+func bodyHash(ev *event.Event) (sum [32]byte) {
 	h := sha256.New()
 	h.Write([]byte(ev.Source))
 	h.Write([]byte{0})
@@ -106,11 +108,11 @@ func bodyHash(ev *qaseevent.Event) (sum [32]byte) {
 	return sum
 }
 
-// Config returns the configuration in force.
+// Config returns the current configuration.
 func (e *Engine) Config() *config.Config { return e.Current.Load() }
 
-// Reload puts a new configuration in force: its rules for the next batch of events, its notifiers for the next
-// messages. Notifiers that are gone stop after the messages on their way; their other deliveries stay pending.
+// Reload makes another configuration current: its rules for the next batch of events, its notifiers for the next
+// messages. Removed notifiers stop after the messages in flight; their other deliveries stay pending.
 func (e *Engine) Reload(c *config.Config) {
 	e.Current.Store(c)
 	select {
@@ -119,30 +121,30 @@ func (e *Engine) Reload(c *config.Config) {
 	}
 }
 
-// Run works until ctx is done, and then takes no more events, finishes the ones it has, lets messages on their way
-// arrive, hands back the others, and returns nil within 10 seconds. It returns an error only if the store is broken.
+// Run works until ctx is done. Then it refuses further events, commits the pending ones, lets messages in flight arrive,
+// hands back the other deliveries, and returns nil within 10 seconds. It returns an error only if the store is broken.
 func (e *Engine) Run(ctx context.Context) error {
 	ctx, e.Fail = context.WithCancelCause(ctx)
 	defer e.Fail(nil)
-	sends, cutSends := outlive(ctx, sendGrace)
+	sends, cutSends := detachWithGrace(ctx, sendGrace)
 	defer cutSends()
-	writes, cutWrites := outlive(ctx, stopLimit)
+	writes, cutWrites := detachWithGrace(ctx, storeGrace)
 	defer cutWrites()
 
-	var committer, writer, others sync.WaitGroup
-	defer e.enrich.Stop()
+	var committers, outcomes, others sync.WaitGroup
+	defer e.enricher.Stop()
 	e.inbox.Open()
 	e.Outbox.Open()
-	committer.Go(func() { e.commitAll(writes) })
-	writer.Go(func() { e.FinishAll(writes) })
-	others.Go(func() { e.keepHouse(ctx) })
+	committers.Go(func() { e.commitAll(writes) })
+	outcomes.Go(func() { e.FinishAll(writes) })
+	others.Go(func() { e.runMaintenance(ctx) })
 	others.Go(func() { e.Listen(ctx) })
 	defer context.AfterFunc(ctx, e.inbox.Close)()
 
 	e.RunLanes(ctx, dispatch.LaneContexts{Sends: sends, Writes: writes})
-	committer.Wait()
+	committers.Wait()
 	e.Outbox.Close()
-	writer.Wait()
+	outcomes.Wait()
 	others.Wait()
 	if cause := context.Cause(ctx); errors.Is(cause, store.ErrBroken) {
 		return cause
@@ -150,9 +152,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	return nil
 }
 
-// outlive returns a context that ends the given time after ctx.
-func outlive(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+// detachWithGrace returns a context that ends the given time after ctx.
+func detachWithGrace(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	forget := context.AfterFunc(ctx, func() { time.AfterFunc(by, cancel) })
+	forget := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
 	return late, func() { forget(); cancel() }
 }

@@ -14,7 +14,7 @@ import (
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
-	qaseevent "qaserelay/rules/event"
+	"qaserelay/rules/event"
 )
 
 func TestAHundredCallersShareFewCommits(t *testing.T) {
@@ -49,7 +49,7 @@ func TestTheSameBodyAgainIsADuplicate(t *testing.T) {
 		if n := len(got.list()); n != 1 {
 			t.Errorf("%d messages were sent", n)
 		}
-		other := event(t, "7", "a")
+		other := newEvent(t, "7", "a")
 		other.Source = "other"
 		if receipt, err := r.Accept(t.Context(), other); err != nil || receipt.Duplicate {
 			t.Errorf("the same body from another source: %+v, %v", receipt, err)
@@ -60,7 +60,7 @@ func TestTheSameBodyAgainIsADuplicate(t *testing.T) {
 func TestAPanicInTheRulesDoesNotLoseTheEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
-		r.decide = func(_ *rules.Set, ev *qaseevent.Event, _ rules.State) rules.Decision {
+		r.decide = func(_ *rules.Set, ev *event.Event, _ rules.State) rules.Decision {
 			if ev.Payload["title"] == "bad" {
 				panic("index out of range")
 			}
@@ -79,11 +79,11 @@ func TestAStateThatCannotBeReadIsTheCallersError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
 		r.memory.getFails = errors.New("disk on fire")
-		r.decide = func(_ *rules.Set, _ *qaseevent.Event, st rules.State) rules.Decision {
+		r.decide = func(_ *rules.Set, _ *event.Event, st rules.State) rules.Decision {
 			_, _ = st.Get("throttle/x")
 			return rules.Decision{}
 		}
-		if _, err := r.Accept(t.Context(), event(t, "", "a")); err == nil || !strings.Contains(err.Error(), "disk on fire") {
+		if _, err := r.Accept(t.Context(), newEvent(t, "", "a")); err == nil || !strings.Contains(err.Error(), "disk on fire") {
 			t.Errorf("got %v", err)
 		}
 		if len(r.memory.events) != 0 {
@@ -95,7 +95,7 @@ func TestAStateThatCannotBeReadIsTheCallersError(t *testing.T) {
 func TestADecisionThatCannotBeEncodedIsSaidSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
-		r.decide = func(*rules.Set, *qaseevent.Event, rules.State) rules.Decision {
+		r.decide = func(*rules.Set, *event.Event, rules.State) rules.Decision {
 			return rules.Decision{Notifications: []rules.Notification{{Rule: "x", Notifier: "y", Options: []byte("{")}}}
 		}
 		id := r.accept(t, "", "a").ID
@@ -109,7 +109,7 @@ func TestADecisionThatCannotBeEncodedIsSaidSo(t *testing.T) {
 func TestOnlyARunningEngineAccepts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		idle := New(dispatch.Options{Store: newMemory(), Config: configOf(nil)})
-		if _, err := idle.Accept(t.Context(), event(t, "", "a")); !errors.Is(err, dispatch.ErrStopping) {
+		if _, err := idle.Accept(t.Context(), newEvent(t, "", "a")); !errors.Is(err, dispatch.ErrStopping) {
 			t.Errorf("before Run: %v", err)
 		}
 		if err := idle.Ready(t.Context()); err == nil {
@@ -123,7 +123,7 @@ func TestOnlyARunningEngineAccepts(t *testing.T) {
 		if err := r.stop(); err != nil {
 			t.Errorf("Run: %v", err)
 		}
-		if _, err := r.Accept(t.Context(), event(t, "", "b")); !errors.Is(err, dispatch.ErrStopping) {
+		if _, err := r.Accept(t.Context(), newEvent(t, "", "b")); !errors.Is(err, dispatch.ErrStopping) {
 			t.Errorf("after Run: %v", err)
 		}
 	})
@@ -133,7 +133,7 @@ func TestAFailingStoreRefusesAndRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
 		r.memory.setFails(errors.New("disk full"))
-		if _, err := r.Accept(t.Context(), event(t, "", "a")); err == nil {
+		if _, err := r.Accept(t.Context(), newEvent(t, "", "a")); err == nil {
 			t.Error("accepted by a store that failed")
 		}
 		if err := r.Ready(t.Context()); err == nil {
@@ -153,11 +153,11 @@ func TestABrokenStoreEndsTheEngine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
 		r.memory.setFails(fmt.Errorf("fsync: %w", store.ErrBroken))
-		if _, err := r.Accept(t.Context(), event(t, "", "a")); err == nil {
+		if _, err := r.Accept(t.Context(), newEvent(t, "", "a")); err == nil {
 			t.Error("accepted by a broken store")
 		}
 		synctest.Wait()
-		if _, err := r.Accept(t.Context(), event(t, "", "a")); !errors.Is(err, dispatch.ErrStopping) {
+		if _, err := r.Accept(t.Context(), newEvent(t, "", "a")); !errors.Is(err, dispatch.ErrStopping) {
 			t.Errorf("got %v", err)
 		}
 		if err := r.stop(); !errors.Is(err, store.ErrBroken) {
@@ -172,7 +172,7 @@ func TestACallerWhoGivesUpIsNotKept(t *testing.T) {
 		r.memory.slow = time.Minute
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := r.Accept(ctx, event(t, "", "a")); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := r.Accept(ctx, newEvent(t, "", "a")); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -185,9 +185,9 @@ func TestTooManyWaitingCallersAreRefused(t *testing.T) {
 		var callers sync.WaitGroup
 		var refused, taken int
 		var mu sync.Mutex
-		for i := range maxWaiting + 1000 {
+		for i := range maxPending + 1000 {
 			callers.Go(func() {
-				_, err := r.Accept(t.Context(), event(t, "", fmt.Sprint(i)))
+				_, err := r.Accept(t.Context(), newEvent(t, "", fmt.Sprint(i)))
 				mu.Lock()
 				defer mu.Unlock()
 				if errors.Is(err, dispatch.ErrBusy) {
@@ -198,7 +198,7 @@ func TestTooManyWaitingCallersAreRefused(t *testing.T) {
 			})
 		}
 		callers.Wait()
-		if refused == 0 || taken < maxWaiting {
+		if refused == 0 || taken < maxPending {
 			t.Errorf("%d refused, %d taken", refused, taken)
 		}
 	})

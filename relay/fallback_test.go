@@ -14,12 +14,12 @@ import (
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
-	qaseevent "qaserelay/rules/event"
+	"qaserelay/rules/event"
 )
 
 // sendWithFallbacks makes one message to the first name, with the others as its fallbacks.
-func sendWithFallbacks(names ...string) func(*rules.Set, *qaseevent.Event, rules.State) rules.Decision {
-	return func(_ *rules.Set, ev *qaseevent.Event, _ rules.State) (d rules.Decision) {
+func sendWithFallbacks(names ...string) func(*rules.Set, *event.Event, rules.State) rules.Decision {
+	return func(_ *rules.Set, ev *event.Event, _ rules.State) (d rules.Decision) {
 		n := rules.Notification{Rule: "r", Notifier: names[0], Title: "t", Options: json.RawMessage(`{"to":"` + names[0] + `"}`), EntityKey: ev.EntityKey()}
 		for _, name := range names[1:] {
 			n.Fallbacks = append(n.Fallbacks, rules.Fallback{Notifier: name, Options: json.RawMessage(`{"to":"` + name + `"}`)})
@@ -131,7 +131,7 @@ func TestAFallbackIsAMessageOfItsOwn(t *testing.T) {
 		gone := &notifiers.PermanentError{Reason: notifiers.ReasonClient, Err: errors.New("no such hook")}
 		r := newRig(t, map[string]sender{"a": note("a", gone), "b": note("b", nil)})
 		r.decide = sendWithFallbacks("a", "b")
-		ev := event(t, "7", "t")
+		ev := newEvent(t, "7", "t")
 		if _, err := r.Accept(t.Context(), ev); err != nil {
 			t.Fatal(err)
 		}

@@ -47,7 +47,7 @@ func TestTheMessageIsWholeAtEveryAttempt(t *testing.T) {
 			}
 			return notifiers.Receipt{}, nil
 		}})
-		ev := event(t, "7", "a")
+		ev := newEvent(t, "7", "a")
 		if _, err := r.Accept(t.Context(), ev); err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +249,7 @@ func TestOutcomesAreWrittenInBatchesAndNeverLost(t *testing.T) {
 		}})
 		r.memory.slow = time.Millisecond
 		for i := range 30 {
-			go func() { _, _ = r.Accept(t.Context(), event(t, "", fmt.Sprint(i))) }()
+			go func() { _, _ = r.Accept(t.Context(), newEvent(t, "", fmt.Sprint(i))) }()
 		}
 		time.Sleep(time.Minute)
 		sent := len(got.list())

@@ -11,7 +11,7 @@ import (
 	"qaserelay/notifiers"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
-	qaseevent "qaserelay/rules/event"
+	"qaserelay/rules/event"
 )
 
 // logLines returns the lines of the log that hold text.
@@ -87,7 +87,7 @@ func TestFailedAttemptsAreLoggedNowAndThen(t *testing.T) {
 func TestWhatFailsInARuleIsLoggedOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
-		r.decide = func(*rules.Set, *qaseevent.Event, rules.State) rules.Decision {
+		r.decide = func(*rules.Set, *event.Event, rules.State) rules.Decision {
 			return rules.Decision{Results: []rules.Result{
 				{Rule: "bad-when", Outcome: rules.Failed, Reason: "string > int"},
 				{Rule: "bad-title", Outcome: rules.Matched, Notes: []string{"title: the template failed"}},

@@ -2,27 +2,22 @@ package relay
 
 import (
 	"context"
-	"errors"
-	"sync"
 	"time"
-
-	"qaserelay/relay/dispatch"
 )
 
 const (
-	purgeEvery   = time.Hour
-	backlogEvery = time.Minute
-	checkEvery   = time.Second
+	purgeInterval   = time.Hour
+	backlogInterval = time.Minute
 )
 
-// keepHouse deletes what is past its retention, and warns of deliveries that no notifier takes, until ctx is done. First of all it
-// says how many wait from before, so that a person who starts a relay again sees that nothing was lost.
-func (e *Engine) keepHouse(ctx context.Context) {
-	purge, backlog := time.NewTicker(purgeEvery), time.NewTicker(backlogEvery)
+// runMaintenance purges expired events every hour and checks the backlog every minute, until ctx is done. At the start it
+// logs the number of deliveries that are pending from before, so that a restart visibly loses nothing.
+func (e *Engine) runMaintenance(ctx context.Context) {
+	purge, backlog := time.NewTicker(purgeInterval), time.NewTicker(backlogInterval)
 	defer purge.Stop()
 	defer backlog.Stop()
 	warned := map[string]bool{}
-	if pending := e.lookAtBacklog(ctx, warned); pending > 0 {
+	if pending := e.checkBacklog(ctx, warned); pending > 0 {
 		e.Logger.Info("deliveries wait from before the start", "pending", pending)
 	}
 	e.purge(ctx)
@@ -34,13 +29,14 @@ func (e *Engine) keepHouse(ctx context.Context) {
 			e.purge(ctx)
 		case <-backlog.C:
 		}
-		e.lookAtBacklog(ctx, warned)
+		e.checkBacklog(ctx, warned)
 	}
 }
 
+// purge deletes the events and dead deliveries that are past their retention.
 func (e *Engine) purge(ctx context.Context) {
-	keep, now := e.Current.Load().Settings.Retention, e.Now()
-	n, err := e.Store.Purge(ctx, before(now, keep.Events, 30), before(now, keep.Dead, 90))
+	keep, now := e.Config().Settings.Retention, e.Now()
+	n, err := e.Store.Purge(ctx, expiry(now, keep.Events, 30), expiry(now, keep.Dead, 90))
 	if err != nil {
 		e.StoreFailed(ctx, "deleting old events", err)
 	} else if n > 0 {
@@ -48,25 +44,26 @@ func (e *Engine) purge(ctx context.Context) {
 	}
 }
 
-// before returns the moment that long ago; zero means the given number of days.
-func before(now time.Time, age time.Duration, days int) time.Time {
-	if age <= 0 {
+// expiry returns the time before which things have expired. A zero retention means the given number of days.
+func expiry(now time.Time, retention time.Duration, days int) time.Time {
+	if retention <= 0 {
 		return now.AddDate(0, 0, -days)
 	}
-	return now.Add(-age)
+	return now.Add(-retention)
 }
 
-// lookAtBacklog returns how many deliveries are not finished.
-func (e *Engine) lookAtBacklog(ctx context.Context, warned map[string]bool) (pending int) {
+// checkBacklog returns the number of unfinished deliveries. It warns once of each notifier that has some and is no longer
+// configured.
+func (e *Engine) checkBacklog(ctx context.Context, warned map[string]bool) (pending int) {
 	backlog, err := e.Store.Backlog(ctx)
 	if err != nil {
 		e.StoreFailed(ctx, "counting the backlog", err)
 		return 0
 	}
-	outs := e.Current.Load().Outs
+	configured := e.Config().Outs
 	for _, b := range backlog {
 		pending += b.Pending
-		if _, known := outs[b.Notifier]; known || b.Pending == 0 {
+		if _, known := configured[b.Notifier]; known || b.Pending == 0 {
 			delete(warned, b.Notifier)
 		} else if !warned[b.Notifier] {
 			warned[b.Notifier] = true
@@ -75,41 +72,4 @@ func (e *Engine) lookAtBacklog(ctx context.Context, warned map[string]bool) (pen
 		}
 	}
 	return pending
-}
-
-// refreshMetrics reads the backlog for a scrape. When that fails, the scrape shows the one before.
-func (e *Engine) refreshMetrics(ctx context.Context) {
-	setStates(e.Metrics, e.NotifierStates())
-	backlog, err := e.Store.Backlog(ctx)
-	if err != nil {
-		e.StoreFailed(ctx, "counting the backlog", err)
-		return
-	}
-	setBacklog(e.Metrics, backlog, e.Current.Load(), e.Now())
-}
-
-// health remembers for a moment whether the store can write, so that probes do not load it.
-type health struct {
-	mu      sync.Mutex
-	checked time.Time
-	err     error
-}
-
-// Ready returns nil if the engine takes events now, and otherwise why it does not.
-func (e *Engine) Ready(ctx context.Context) error {
-	if !e.inbox.Accepting() {
-		return dispatch.ErrStopping
-	}
-	if err := e.hasRoom(); err != nil {
-		return err
-	}
-	h := &e.health
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if now := e.Now(); h.checked.IsZero() || now.Sub(h.checked) >= checkEvery || h.err != nil {
-		if err := e.Store.Check(ctx); err == nil || !errors.Is(err, context.Canceled) {
-			h.err, h.checked = err, now
-		}
-	}
-	return h.err
 }

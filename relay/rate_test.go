@@ -18,7 +18,7 @@ import (
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
-	qaseevent "qaserelay/rules/event"
+	"qaserelay/rules/event"
 	"qaserelay/rules/value"
 )
 
@@ -78,7 +78,7 @@ func channelRig(t *testing.T, send sender, adjust ...func(*dispatch.Options)) *r
 func channelsRig(t *testing.T, senders map[string]sender, adjust ...func(*dispatch.Options)) *rig {
 	r := newRig(t, senders, append([]func(*dispatch.Options){perChannel}, adjust...)...)
 	decide := r.decide
-	r.decide = func(set *rules.Set, ev *qaseevent.Event, state rules.State) rules.Decision {
+	r.decide = func(set *rules.Set, ev *event.Event, state rules.State) rules.Decision {
 		d := decide(set, ev, state)
 		for i := range d.Notifications {
 			channel, _, _ := strings.Cut(d.Notifications[i].Title, "-")

@@ -11,12 +11,12 @@ import (
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
-	qaseevent "qaserelay/rules/event"
+	"qaserelay/rules/event"
 )
 
 // matchedBy makes a decision by which these rules match, each with a message and a change.
-func matchedBy(names ...string) func(*rules.Set, *qaseevent.Event, rules.State) rules.Decision {
-	return func(_ *rules.Set, ev *qaseevent.Event, st rules.State) (d rules.Decision) {
+func matchedBy(names ...string) func(*rules.Set, *event.Event, rules.State) rules.Decision {
+	return func(_ *rules.Set, ev *event.Event, st rules.State) (d rules.Decision) {
 		known, _ := st.Get("k")
 		for _, name := range names {
 			d.Results = append(d.Results, rules.Result{Rule: name, Outcome: rules.Matched})
@@ -88,7 +88,7 @@ func TestManyEventsAreReplayedInTheirOrder(t *testing.T) {
 		var got arrivals
 		r := newRig(t, map[string]sender{"n": got.always(nil)})
 		var ids []store.ID
-		for i := range 2*replaySlice + 1 {
+		for i := range 2*replayChunk + 1 {
 			ids = append(ids, r.accept(t, "7", fmt.Sprint(i)).ID)
 		}
 		time.Sleep(10 * time.Second)

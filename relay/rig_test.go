@@ -14,7 +14,7 @@ import (
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
-	qaseevent "qaserelay/rules/event"
+	"qaserelay/rules/event"
 	"qaserelay/rules/rulefile"
 )
 
@@ -63,8 +63,8 @@ func configOf(outs map[string]sender) *config.Config {
 	return cfg
 }
 
-func sendToAll(e *Engine) func(*rules.Set, *qaseevent.Event, rules.State) rules.Decision {
-	return func(_ *rules.Set, ev *qaseevent.Event, _ rules.State) (d rules.Decision) {
+func sendToAll(e *Engine) func(*rules.Set, *event.Event, rules.State) rules.Decision {
+	return func(_ *rules.Set, ev *event.Event, _ rules.State) (d rules.Decision) {
 		d.Results = []rules.Result{{Rule: "all", Outcome: rules.Matched}}
 		for name := range e.Config().Outs {
 			title, _ := ev.Payload["title"].(string)
@@ -75,11 +75,11 @@ func sendToAll(e *Engine) func(*rules.Set, *qaseevent.Event, rules.State) rules.
 	}
 }
 
-// event is one about an entity; an empty entity is none.
-func event(t *testing.T, entity, title string) *qaseevent.Event {
+// newEvent returns an event about an entity, or about none if entity is empty.
+func newEvent(t *testing.T, entity, title string) *event.Event {
 	t.Helper()
 	body := fmt.Sprintf(`{"event_name":"run.completed","project_code":"WEB","payload":{"id":%q,"title":%q}}`, entity, title)
-	ev, err := qaseevent.ParseEvent("qase", []byte(body), time.Now())
+	ev, err := event.ParseEvent("qase", []byte(body), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func event(t *testing.T, entity, title string) *qaseevent.Event {
 
 func (r *rig) accept(t *testing.T, entity, title string) Receipt {
 	t.Helper()
-	receipt, err := r.Accept(t.Context(), event(t, entity, title))
+	receipt, err := r.Accept(t.Context(), newEvent(t, entity, title))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,13 +12,13 @@ import (
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
-	qaseevent "qaserelay/rules/event"
+	"qaserelay/rules/event"
 	"qaserelay/rules/rulefile"
 )
 
 func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
 	e := New(dispatch.Options{Store: newMemory()})
-	ev := &qaseevent.Event{Name: "run.completed", Project: "WEB", ReceivedAt: time.Now()}
+	ev := &event.Event{Name: "run.completed", Project: "WEB", ReceivedAt: time.Now()}
 	for name, n := range map[string]rules.Notification{
 		"a short one": {Rule: "r", Notifier: "n", Level: "error", Title: "t"},
 		"a whole one": {Rule: "r", Notifier: "n", Level: "info", Title: "a <b> & \u2028", Body: "**b**\n", URL: "https://example.com/?a=b&c",

@@ -43,7 +43,7 @@ func TestWordOfAnotherRelaysWorkWakesTheLane(t *testing.T) {
 		var got arrivals
 		r := newRig(t, map[string]sender{"ops": got.always(nil)}, func(o *dispatch.Options) { o.Store.(*memory).wakes = make(chan string) })
 		time.Sleep(10*time.Second + 500*time.Millisecond)
-		e := event(t, "7", "a")
+		e := newEvent(t, "7", "a")
 		_, err := r.memory.Accept(t.Context(), []store.Event{{ID: r.IDs.Next(time.Now()), Body: e.Body}},
 			func(int, func(string) ([]byte, error)) (store.Plan, error) {
 				return store.Plan{Deliveries: []store.NewDelivery{{ID: r.IDs.Next(time.Now()), Notifier: "ops", Message: []byte(`{"title":"a"}`)}}}, nil

@@ -33,7 +33,7 @@ func limited(t *testing.T, s rules.Settings) (r *rig, answer chan struct{}) {
 // offer offers events until one is refused, and returns how many were taken.
 func (r *rig) offer(t *testing.T) int {
 	for n := 0; ; n++ {
-		if _, err := r.Accept(t.Context(), event(t, "", fmt.Sprint(time.Now(), n))); err != nil {
+		if _, err := r.Accept(t.Context(), newEvent(t, "", fmt.Sprint(time.Now(), n))); err != nil {
 			if !errors.Is(err, ErrFull) || n > 100 {
 				t.Fatalf("after %d events: %v", n, err)
 			}
@@ -102,7 +102,7 @@ func TestABurstPassesTheLimitByNoMoreThanABatch(t *testing.T) {
 		r.memory.slow = time.Millisecond
 		var callers sync.WaitGroup
 		for i := range 3 * maxBatch {
-			callers.Go(func() { _, _ = r.Accept(t.Context(), event(t, "", fmt.Sprint(i))) })
+			callers.Go(func() { _, _ = r.Accept(t.Context(), newEvent(t, "", fmt.Sprint(i))) })
 		}
 		callers.Wait()
 		if n := r.Store.Load().Deliveries; n < 10 || n > 10+maxBatch {

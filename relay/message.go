@@ -1,0 +1,35 @@
+package relay
+
+import (
+	"encoding/json"
+
+	"qaserelay/notifiers"
+	"qaserelay/relay/config"
+	"qaserelay/relay/dispatch"
+	"qaserelay/relay/store"
+	"qaserelay/rules"
+	"qaserelay/rules/event"
+)
+
+// newDelivery returns a delivery, stored with the message that every attempt sends, and that message.
+func (e *Engine) newDelivery(cfg *config.Config, ev *event.Event, n rules.Notification) (store.NewDelivery, *notifiers.Message, error) {
+	id := e.IDs.Next(e.Now())
+	m := NewMessage(id.String(), ev, n)
+	message, err := json.Marshal(dispatch.StoredMessage{Message: m, Fallbacks: n.Fallbacks})
+	d := store.NewDelivery{ID: id, Rule: n.Rule, Notifier: n.Notifier, OrderKey: n.EntityKey, Title: n.Title,
+		Message: message, Wait: cfg.Settings.OrderWait}
+	if e.DryRun {
+		d.Cancelled = "dry run"
+	}
+	return d, &m, err
+}
+
+// NewMessage returns the message of a notification about ev.
+func NewMessage(id string, ev *event.Event, n rules.Notification) notifiers.Message {
+	m := notifiers.Message{ID: id, Rule: n.Rule, Level: n.Level, Title: n.Title, Body: n.Body, URL: n.URL, Options: n.Options,
+		EventName: ev.Name, Project: ev.Project, Thread: n.EntityKey, Series: n.Series, CreatedAt: ev.ReceivedAt.UTC().Round(0)}
+	for _, f := range n.Fields {
+		m.Fields = append(m.Fields, notifiers.Field(f))
+	}
+	return m
+}
