@@ -70,10 +70,10 @@ func (m *memory) Cancel(_ context.Context, ids []store.ID, why string) (n int, _
 func (m *memory) Node() int { return m.node }
 
 // Holds implements store.Store.
-func (m *memory) Holds() bool { return !m.lost.Load() }
+func (m *memory) LeasesValid() bool { return !m.lost.Load() }
 
 // Wakes implements store.Store.
-func (m *memory) Wakes() <-chan string { return m.wakes }
+func (m *memory) Notifications() <-chan string { return m.wakes }
 
 // Load implements store.Store.
 func (m *memory) Load() (l store.Load) {

@@ -124,7 +124,7 @@ func (f *historyFlags) fromStore(ctx context.Context, filter store.EventFilter) 
 	}
 }
 
-func (f *historyFlags) exported(ctx context.Context, s store.Reader, e store.StoredEvent) (x admin.Exported, err error) {
+func (f *historyFlags) exported(ctx context.Context, s store.ReadCloser, e store.StoredEvent) (x admin.Exported, err error) {
 	x = admin.ExportedOf(e)
 	if f.decided {
 		x.Decided, err = admin.DecidedOf(ctx, s, e)
@@ -133,7 +133,7 @@ func (f *historyFlags) exported(ctx context.Context, s store.Reader, e store.Sto
 }
 
 // openToRead opens a store that is there, beside the relay that may use it.
-func openToRead(ctx context.Context, url string) (store.Reader, error) {
+func openToRead(ctx context.Context, url string) (store.ReadCloser, error) {
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
 		if _, err := os.Stat(strings.TrimPrefix(path, "//")); err != nil {
 			return nil, terminal.Hint(fmt.Errorf("--store %s: %w", url, errors.Unwrap(err)), "name the store of a relay, such as sqlite:data/relay.db")

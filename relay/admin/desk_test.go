@@ -53,7 +53,7 @@ func open(t *testing.T, token string) *desk {
 	t.Helper()
 	d := &desk{token: token}
 	var err error
-	if d.store, err = sqlite.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "relay.db"), sqlite.SQLiteOptions{}); err != nil {
+	if d.store, err = sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "relay.db"), sqlite.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	d.fill(t)

@@ -16,13 +16,13 @@ import (
 // parameters of libpq (sslmode, search_path, …; what is missing comes from PGHOST and its like) and pool_max_conns.
 func Open(ctx context.Context, url string, logger *slog.Logger) (store.Store, error) {
 	if isPostgres(url) {
-		return postgres.OpenPostgres(ctx, url, postgres.PostgresOptions{Logger: logger})
+		return postgres.Open(ctx, url, postgres.Options{Logger: logger})
 	}
 	path, err := sqlitePath(url)
 	if err != nil {
 		return nil, err
 	}
-	return sqlite.OpenSQLite(ctx, path, sqlite.SQLiteOptions{Logger: logger})
+	return sqlite.Open(ctx, path, sqlite.Options{Logger: logger})
 }
 
 func isPostgres(url string) bool {
@@ -44,13 +44,13 @@ func sqlitePath(url string) (string, error) {
 
 // OpenToRead opens a store that is there, and changes nothing in it: relays that use it go on undisturbed. It fails when there is none, and
 // when another release made its tables.
-func OpenToRead(ctx context.Context, url string) (store.Reader, error) {
+func OpenToRead(ctx context.Context, url string) (store.ReadCloser, error) {
 	if isPostgres(url) {
-		return postgres.ReadPostgres(ctx, url)
+		return postgres.OpenReader(ctx, url)
 	}
 	path, err := sqlitePath(url)
 	if err != nil {
 		return nil, err
 	}
-	return sqlite.ReadSQLite(path)
+	return sqlite.OpenReader(path)
 }

@@ -43,7 +43,7 @@ func (l *Lane) feed(ctx, writes context.Context) {
 
 // room returns how many deliveries the lane may claim now, and if none, after what time it is to look again at the latest.
 func (l *Lane) room(writes context.Context) (int, time.Duration) {
-	if !l.engine.Store.Holds() {
+	if !l.engine.Store.LeasesValid() {
 		return 0, maxSleep
 	}
 	l.followPause(writes)

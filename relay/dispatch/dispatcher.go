@@ -66,7 +66,7 @@ func (e *Dispatcher) Retry(ctx context.Context, ids []store.ID) (int, error) {
 
 // Listen wakes lanes for which another relay has stored work, until ctx is done.
 func (e *Dispatcher) Listen(ctx context.Context) {
-	for wakes := e.Store.Wakes(); wakes != nil; {
+	for wakes := e.Store.Notifications(); wakes != nil; {
 		select {
 		case <-ctx.Done():
 			return

@@ -76,7 +76,7 @@ func (e *Dispatcher) Give(d store.Delivery, m *notifiers.Message) {
 // takes reports whether the lane would send so many more at once. With a rate, each has to wait for its place first.
 func (l *Lane) takes(more int) bool {
 	return l.caughtUp.Load() && l.pace.holds()+more <= l.mostHeld() && l.out.Load().Rate().Messages == 0 &&
-		l.gate.isClosed() && l.engine.Store.Holds()
+		l.gate.isClosed() && l.engine.Store.LeasesValid()
 }
 
 // offer reports whether the lane takes a delivery that is claimed already.

@@ -91,7 +91,7 @@ func (l *Lane) sendGroup(ctx context.Context, c LaneContexts, group []store.Deli
 		if l.space(ctx, group[0]); l.waitsQuietly(group) {
 			return
 		}
-		if !l.engine.Store.Holds() {
+		if !l.engine.Store.LeasesValid() {
 			l.handBack(group, time.Time{}) // which changes nothing if they are another relay's by now
 			return
 		}

@@ -109,7 +109,7 @@ func (l *Lane) loadPause(ctx context.Context) error {
 // followPause ends a pause, or lets a message try, when another relay on the store says so.
 func (l *Lane) followPause(ctx context.Context) {
 	s, gone := l.gate.paused()
-	if !gone || l.engine.Store.Wakes() == nil || l.engine.Now().Sub(l.lookedAt) < PauseLook {
+	if !gone || l.engine.Store.Notifications() == nil || l.engine.Now().Sub(l.lookedAt) < PauseLook {
 		return
 	}
 	l.lookedAt = l.engine.Now()

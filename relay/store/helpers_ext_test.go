@@ -8,9 +8,9 @@ import (
 	"qaserelay/relay/store/sqlite"
 )
 
-func openTest(t testing.TB, path string, now func() time.Time) *sqlite.SQLite {
+func openTest(t testing.TB, path string, now func() time.Time) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.OpenSQLite(context.Background(), path, sqlite.SQLiteOptions{Now: now})
+	s, err := sqlite.Open(context.Background(), path, sqlite.Options{Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,12 +19,12 @@ type acceptance struct {
 }
 
 // Accept implements Store.
-func (s *Postgres) Accept(ctx context.Context, batch []store.Event, decide store.Decide) ([]store.Receipt, error) {
+func (s *Store) Accept(ctx context.Context, batch []store.Event, decide store.Decide) ([]store.Receipt, error) {
 	if len(batch) == 0 {
 		return nil, nil
 	}
 	a := &acceptance{batch: batch, decide: decide}
-	if err := s.events.do(&pgOp{ctx: ctx, rows: 4 * len(batch), accept: a}); err != nil {
+	if err := s.events.do(&op{ctx: ctx, rows: 4 * len(batch), accept: a}); err != nil {
 		return nil, fmt.Errorf("storing events: %w", err)
 	}
 	return a.receipts, nil
@@ -33,7 +33,7 @@ func (s *Postgres) Accept(ctx context.Context, batch []store.Event, decide store
 // intake is what one transaction does with the events of a group of calls: it locks and reads the keys that they will ask for, decides, and
 // writes everything.
 type intake struct {
-	*pgTx
+	*tx
 	arrivals []*arrival
 	read     map[string]store.KeyValue // all of them are locked
 	keys     store.Changes
@@ -48,8 +48,8 @@ type arrival struct {
 	plan    store.Plan
 }
 
-func (t *pgTx) acceptGroup(group []*pgOp) error {
-	in := &intake{pgTx: t, read: map[string]store.KeyValue{}}
+func (t *tx) acceptGroup(group []*op) error {
+	in := &intake{tx: t, read: map[string]store.KeyValue{}}
 	for _, o := range group {
 		if o.accept == nil {
 			t.probe()

@@ -98,7 +98,7 @@ func BenchmarkPendingPostgres(b *testing.B) {
 }
 
 // fillPending makes events of long ago with one pending delivery each, as Accept would.
-func fillPending(b *testing.B, s *postgres.Postgres, n int) {
+func fillPending(b *testing.B, s *postgres.Store, n int) {
 	b.Helper()
 	for _, q := range []string{
 		`INSERT INTO events SELECT i, 'qase', 'run.completed', 'WEB', 0, 0, repeat('d', 300)::bytea, repeat('b', 1024)::bytea FROM generate_series(1, $1::bigint) i`,

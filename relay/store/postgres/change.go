@@ -10,8 +10,8 @@ import (
 	"qaserelay/relay/store/listing"
 )
 
-// pgChange is one call of Retry or Cancel, or a slice of it.
-type pgChange struct {
+// change is one call of Retry or Cancel, or a slice of it.
+type change struct {
 	ids    []store.ID
 	cancel bool
 	why    string
@@ -19,19 +19,19 @@ type pgChange struct {
 }
 
 // Retry implements Store. It works in slices, so that a long list disturbs nobody.
-func (s *Postgres) Retry(ctx context.Context, ids []store.ID) (int, error) {
-	n, err := s.changeAll(ctx, pgChange{ids: ids})
+func (s *Store) Retry(ctx context.Context, ids []store.ID) (int, error) {
+	n, err := s.changeAll(ctx, change{ids: ids})
 	return n, store.Wrap(err, "retrying deliveries")
 }
 
 // Cancel implements Store, in slices as Retry does.
-func (s *Postgres) Cancel(ctx context.Context, ids []store.ID, why string) (int, error) {
-	n, err := s.changeAll(ctx, pgChange{ids: ids, cancel: true, why: why})
+func (s *Store) Cancel(ctx context.Context, ids []store.ID, why string) (int, error) {
+	n, err := s.changeAll(ctx, change{ids: ids, cancel: true, why: why})
 	return n, store.Wrap(err, "cancelling deliveries")
 }
 
 // NotifiersOf implements Store.
-func (s *Postgres) NotifiersOf(ctx context.Context, ids []store.ID) (names []string, err error) {
+func (s *Store) NotifiersOf(ctx context.Context, ids []store.ID) (names []string, err error) {
 	const q = "SELECT DISTINCT notifier FROM deliveries WHERE state IN ('dead', 'pending') AND id = ANY ($1) ORDER BY notifier"
 	err = s.list(ctx, listing.Query{Text: q, Args: []any{int64s(ids)}}, func(rows pgx.Rows) error {
 		var name string
@@ -42,12 +42,12 @@ func (s *Postgres) NotifiersOf(ctx context.Context, ids []store.ID) (names []str
 	return names, store.Wrap(err, "reading the notifiers of deliveries")
 }
 
-func (s *Postgres) changeAll(ctx context.Context, all pgChange) (total int, err error) {
+func (s *Store) changeAll(ctx context.Context, all change) (total int, err error) {
 	ids := slices.Compact(slices.Sorted(slices.Values(all.ids)))
 	for slice := range slices.Chunk(ids, store.RetrySlice) {
 		c := all
 		c.ids = slice
-		if err := s.work.do(&pgOp{ctx: ctx, rows: len(slice), change: &c}); err != nil {
+		if err := s.work.do(&op{ctx: ctx, rows: len(slice), change: &c}); err != nil {
 			return total, err
 		}
 		total += c.n
@@ -56,7 +56,7 @@ func (s *Postgres) changeAll(ctx context.Context, all pgChange) (total int, err 
 }
 
 // change queues a change by a person. When deliveries are cancelled, those that waited for them go.
-func (t *pgTx) change(c *pgChange) {
+func (t *tx) change(c *change) {
 	ids := int64s(c.ids)
 	for _, id := range c.ids {
 		t.store.bell.note(t.lanes[id].Notifier)

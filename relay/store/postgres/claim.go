@@ -18,12 +18,12 @@ type claim struct {
 	notifier string
 	limit    int
 	claimed  []store.Delivery
-	heads    []pgHead
-	followed []pgHead
+	heads    []head
+	followed []head
 }
 
-// pgHead is a claimed delivery with its place.
-type pgHead struct {
+// head is a claimed delivery with its place.
+type head struct {
 	store.Delivery
 	seq      int64
 	due      int64
@@ -31,16 +31,16 @@ type pgHead struct {
 }
 
 // Claim implements Store. When the caller has gone before the answer, the deliveries are handed back.
-func (s *Postgres) Claim(ctx context.Context, notifier string, limit int) ([]store.Delivery, error) {
+func (s *Store) Claim(ctx context.Context, notifier string, limit int) ([]store.Delivery, error) {
 	c := &claim{notifier: clean(notifier), limit: limit}
-	if err := s.work.do(&pgOp{ctx: ctx, rows: limit, claim: c}); err != nil {
+	if err := s.work.do(&op{ctx: ctx, rows: limit, claim: c}); err != nil {
 		return nil, fmt.Errorf("claiming deliveries for %s: %w", notifier, err)
 	}
 	return c.claimed, nil
 }
 
 // claimAll claims what is due, and then what waits behind it. It takes no row that another transaction works on, so it waits for nobody.
-func (t *pgTx) claimAll(claims []*claim) error {
+func (t *tx) claimAll(claims []*claim) error {
 	if len(claims) == 0 {
 		return nil
 	}
@@ -67,7 +67,7 @@ func (t *pgTx) claimAll(claims []*claim) error {
 }
 
 // claimFollowers queues the claiming of what waits behind the last due one of each order key.
-func (t *pgTx) claimFollowers(c *claim) {
+func (t *tx) claimFollowers(c *claim) {
 	var keys []string
 	var lasts []int64
 	for _, ds := range c.lanes() {
@@ -83,23 +83,23 @@ func (t *pgTx) claimFollowers(c *claim) {
 		claimBehind, c.notifier, t.now, room, t.store.Me.Session.Load(), keys, lasts, min(room, store.MaxFollowers))
 }
 
-func (c *claim) scan(rows pgx.Rows, into *[]pgHead) error {
-	var h pgHead
-	err := scanDeliveryPG(rows, &h.Delivery, &h.EventBody, &h.seq, &h.due, &h.followed)
+func (c *claim) scan(rows pgx.Rows, into *[]head) error {
+	var h head
+	err := scanDelivery(rows, &h.Delivery, &h.EventBody, &h.seq, &h.due, &h.followed)
 	*into = append(*into, h)
 	return err
 }
 
 // lanes returns the due deliveries by order key, in the order of their first ones.
-func (c *claim) lanes() [][]pgHead {
-	slices.SortFunc(c.heads, func(a, b pgHead) int { return cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.seq, b.seq)) })
-	return store.ByLane(c.heads, func(h pgHead) string { return h.OrderKey }, func(a, b pgHead) int { return cmp.Compare(a.seq, b.seq) })
+func (c *claim) lanes() [][]head {
+	slices.SortFunc(c.heads, func(a, b head) int { return cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.seq, b.seq)) })
+	return store.ByStream(c.heads, func(h head) string { return h.OrderKey }, func(a, b head) int { return cmp.Compare(a.seq, b.seq) })
 }
 
 // arrange puts the deliveries of one order key together, in their order.
 func (c *claim) arrange() {
-	slices.SortFunc(c.followed, func(a, b pgHead) int { return cmp.Compare(a.seq, b.seq) })
-	behind := map[string][]pgHead{}
+	slices.SortFunc(c.followed, func(a, b head) int { return cmp.Compare(a.seq, b.seq) })
+	behind := map[string][]head{}
 	for _, h := range c.followed {
 		behind[h.OrderKey] = append(behind[h.OrderKey], h)
 	}
@@ -111,7 +111,7 @@ func (c *claim) arrange() {
 }
 
 // claimedColumns are what claim.scan reads.
-const claimedColumns = ` RETURNING ` + deliveryColumnsPG + `, e.body, d.seq, t.next_at,
+const claimedColumns = ` RETURNING ` + deliveryColumns + `, e.body, d.seq, t.next_at,
 	d.order_key <> '' AND (SELECT 1 FROM deliveries f WHERE f.state IN ('pending', 'sending')
 		AND f.notifier = d.notifier AND f.order_key = d.order_key AND f.seq > d.seq ORDER BY f.seq LIMIT 1) IS NOT NULL`
 
@@ -136,7 +136,7 @@ const claimBehind = `WITH behind AS (
 	FROM t, events e WHERE d.id = t.id AND e.id = d.event_id` + claimedColumns
 
 // NextDue implements Store.
-func (s *Postgres) NextDue(ctx context.Context, notifier string) (due time.Time, err error) {
+func (s *Store) NextDue(ctx context.Context, notifier string) (due time.Time, err error) {
 	const q = "SELECT next_at FROM deliveries WHERE state = 'pending' AND notifier = $1 ORDER BY next_at, seq LIMIT 1"
 	err = s.list(ctx, listing.Query{Text: q, Args: []any{clean(notifier)}}, func(rows pgx.Rows) error {
 		var at int64

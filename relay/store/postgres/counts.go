@@ -10,8 +10,8 @@ import (
 	"qaserelay/relay/store/listing"
 )
 
-// pgCounts is the load: what other relays have added, as of the last heartbeat, and what this one has.
-type pgCounts struct {
+// counts is the load: what other relays have added, as of the last heartbeat, and what this one has.
+type counts struct {
 	others, otherBytes atomic.Int64
 	own, ownBytes      atomic.Int64
 }
@@ -20,7 +20,7 @@ type pgCounts struct {
 type countSum struct{ deliveries, bytes int64 }
 
 // addLoad takes over the sum when the transaction has been committed.
-func (t *pgTx) addLoad(sum *countSum) {
+func (t *tx) addLoad(sum *countSum) {
 	t.after = append(t.after, func(committed bool) {
 		if committed {
 			t.store.counts.own.Add(sum.deliveries)
@@ -30,7 +30,7 @@ func (t *pgTx) addLoad(sum *countSum) {
 }
 
 // Load implements Store. What other relays do is seen within seconds.
-func (s *Postgres) Load() store.Load {
+func (s *Store) Load() store.Load {
 	c := &s.counts
 	return store.Load{
 		Deliveries: int(max(0, c.others.Load()+c.own.Load())),
@@ -39,7 +39,7 @@ func (s *Postgres) Load() store.Load {
 }
 
 // Backlog implements Store. It reads what was counted when it changed, and the oldest delivery of each notifier from an index.
-func (s *Postgres) Backlog(ctx context.Context) ([]store.Backlog, error) {
+func (s *Store) Backlog(ctx context.Context) ([]store.Backlog, error) {
 	const q = `SELECT c.notifier, c.unfinished, c.dead, coalesce((
 			SELECT d.created_at FROM deliveries d WHERE d.state IN ('pending', 'sending') AND d.notifier = c.notifier ORDER BY d.id LIMIT 1), 0)
 		FROM (SELECT notifier, sum(unfinished)::bigint AS unfinished, sum(dead)::bigint AS dead FROM counts GROUP BY notifier) c

@@ -11,7 +11,7 @@ import (
 )
 
 // Finish implements Store.
-func (s *Postgres) Finish(ctx context.Context, outcomes []store.Outcome) error {
+func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
 	if len(outcomes) == 0 {
 		return nil
 	}
@@ -20,13 +20,13 @@ func (s *Postgres) Finish(ctx context.Context, outcomes []store.Outcome) error {
 			return fmt.Errorf("recording outcomes: a delivery cannot become %q by an attempt", st)
 		}
 	}
-	return store.Wrap(s.work.do(&pgOp{ctx: ctx, rows: 2 * len(outcomes), outcomes: outcomes}), "recording outcomes")
+	return store.Wrap(s.work.do(&op{ctx: ctx, rows: 2 * len(outcomes), outcomes: outcomes}), "recording outcomes")
 }
 
 // workGroup does what is to be done with deliveries. Claims come last: they never wait for another transaction, but others wait for them.
-func (t *pgTx) workGroup(group []*pgOp) error {
+func (t *tx) workGroup(group []*op) error {
 	var outcomes []*store.Outcome
-	var changes []*pgChange
+	var changes []*change
 	var claims []*claim
 	for _, o := range group {
 		for i := range o.outcomes {
@@ -57,8 +57,8 @@ func (t *pgTx) workGroup(group []*pgOp) error {
 }
 
 // lockWork locks the lanes of all deliveries that will change, after it has found out which they are.
-func (t *pgTx) lockWork(outcomes []*store.Outcome, changes []*pgChange) error {
-	lanes := map[store.ID]store.Lane{}
+func (t *tx) lockWork(outcomes []*store.Outcome, changes []*change) error {
+	lanes := map[store.ID]store.Stream{}
 	var unknown []int64
 	for _, o := range outcomes {
 		if l, ok := t.store.Held.lane(o.ID); ok {
@@ -80,25 +80,25 @@ func (t *pgTx) lockWork(outcomes []*store.Outcome, changes []*pgChange) error {
 	var names []string
 	for _, l := range lanes {
 		if l.Key != "" {
-			names = append(names, l.Name())
+			names = append(names, l.LockName())
 		}
 	}
 	for _, o := range outcomes {
 		if f := o.Fallback; f != nil && f.OrderKey != "" {
-			names = append(names, store.Lane{Notifier: clean(f.Notifier), Key: clean(f.OrderKey)}.Name())
+			names = append(names, store.Stream{Notifier: clean(f.Notifier), Key: clean(f.OrderKey)}.LockName())
 		}
 	}
 	t.lock(lockLanes, names)
 	return nil
 }
 
-func (t *pgTx) readLanes(ids []int64, into map[store.ID]store.Lane) error {
+func (t *tx) readLanes(ids []int64, into map[store.ID]store.Stream) error {
 	if len(ids) == 0 {
 		return nil
 	}
 	t.queueRows(func(rows pgx.Rows) error {
 		var id store.ID
-		var l store.Lane
+		var l store.Stream
 		err := rows.Scan(&id, &l.Notifier, &l.Key)
 		into[id] = l
 		return err
@@ -107,7 +107,7 @@ func (t *pgTx) readLanes(ids []int64, into map[store.ID]store.Lane) error {
 }
 
 // finish queues the recording of attempts and ends first, so that what is handed back sees who is still before it.
-func (t *pgTx) finish(outcomes []*store.Outcome) {
+func (t *tx) finish(outcomes []*store.Outcome) {
 	if len(outcomes) == 0 {
 		return
 	}
@@ -136,7 +136,7 @@ func (t *pgTx) finish(outcomes []*store.Outcome) {
 }
 
 // record queues the outcomes of attempts, and ends without any.
-func (t *pgTx) record(done []*store.Outcome) {
+func (t *tx) record(done []*store.Outcome) {
 	if len(done) == 0 {
 		return
 	}
@@ -193,7 +193,7 @@ const recordOutcomes = `WITH done AS (
 
 // HandBack queues making claimed deliveries pending again, as if they had not been claimed. Behind an earlier one of its order
 // key each waits, and at least for a second, so that it does not come round at once when its wait is over.
-func (t *pgTx) handBack(back []*store.Outcome) {
+func (t *tx) handBack(back []*store.Outcome) {
 	if len(back) == 0 {
 		return
 	}
@@ -212,7 +212,7 @@ func (t *pgTx) handBack(back []*store.Outcome) {
 
 // promote queues making the first unfinished delivery due in each lane where one has ended, if it waits for its turn. One that
 // was tried before waits for something else.
-func (t *pgTx) promote(done []*store.Outcome) {
+func (t *tx) promote(done []*store.Outcome) {
 	var ids []int64
 	for _, o := range done {
 		if o.State != store.Pending && t.lanes[o.ID].Key != "" {
@@ -223,7 +223,7 @@ func (t *pgTx) promote(done []*store.Outcome) {
 }
 
 // promoteAfter does that after the deliveries with these ids, as far as they have ended in this transaction.
-func (t *pgTx) promoteAfter(ids []int64) {
+func (t *tx) promoteAfter(ids []int64) {
 	if len(ids) == 0 {
 		return
 	}
@@ -240,7 +240,7 @@ func (t *pgTx) promoteAfter(ids []int64) {
 
 // fallBack queues making the deliveries that take the place of those that have ended. Nobody could take them from here, so they are not
 // claimed.
-func (t *pgTx) fallBack(done []*store.Outcome) {
+func (t *tx) fallBack(done []*store.Outcome) {
 	var parents []int64
 	for _, o := range done {
 		if o.Fallback != nil && o.State != store.Pending {

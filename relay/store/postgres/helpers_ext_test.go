@@ -18,7 +18,7 @@ func milliseconds(f func()) float64 {
 }
 
 // everything lists all that a reader gives.
-func everything(t *testing.T, r store.Reader) string {
+func everything(t *testing.T, r store.ReadCloser) string {
 	t.Helper()
 	evs, _, err := r.Events(t.Context(), store.EventFilter{Limit: 1000})
 	ds, _, err2 := r.Deliveries(t.Context(), store.DeliveryFilter{Limit: 1000})
@@ -28,9 +28,9 @@ func everything(t *testing.T, r store.Reader) string {
 	return fmt.Sprint(evs, ds)
 }
 
-func openTest(t testing.TB, path string, now func() time.Time) *sqlite.SQLite {
+func openTest(t testing.TB, path string, now func() time.Time) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.OpenSQLite(context.Background(), path, sqlite.SQLiteOptions{Now: now})
+	s, err := sqlite.Open(context.Background(), path, sqlite.Options{Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}

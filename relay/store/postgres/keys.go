@@ -12,15 +12,15 @@ import (
 )
 
 // Get implements Store.
-func (s *Postgres) Get(ctx context.Context, key string) (value []byte, err error) {
+func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
 	q := listing.Query{Text: "SELECT value FROM kv WHERE key = $1 AND expires_at > $2", Args: []any{[]byte(key), s.now().UnixMilli()}}
 	err = s.list(ctx, q, func(rows pgx.Rows) error { return rows.Scan(&value) })
 	return value, store.Wrap(err, "reading a key")
 }
 
 // Swap implements Store. It locks the key as Accept does, so that an event that is being decided about sees it before or after.
-func (s *Postgres) Swap(ctx context.Context, key string, old []byte, c store.Change) (swapped bool, err error) {
-	err = s.transact(ctx, func(t *pgTx) {
+func (s *Store) Swap(ctx context.Context, key string, old []byte, c store.Change) (swapped bool, err error) {
+	err = s.transact(ctx, func(t *tx) {
 		t.lock(lockKeys, []string{key})
 		q := swapQuery(key, old, c, t.now)
 		t.queue(q.Text, q.Args...).Exec(func(done pgconn.CommandTag) error {
@@ -50,7 +50,7 @@ func swapQuery(key string, old []byte, c store.Change, now int64) listing.Query 
 
 // Reserve implements Store, by the clock of the database. A place that was given out may be forgotten when the database fails, which
 // saves a wait for its disk.
-func (s *Postgres) Reserve(ctx context.Context, key string, r store.Rate, most time.Duration) (wait time.Duration, err error) {
+func (s *Store) Reserve(ctx context.Context, key string, r store.Rate, most time.Duration) (wait time.Duration, err error) {
 	if r.Messages <= 0 || r.Per <= 0 {
 		return 0, nil
 	}
@@ -62,7 +62,7 @@ func (s *Postgres) Reserve(ctx context.Context, key string, r store.Rate, most t
 		now = &at
 	}
 	var micros int64
-	err = s.transact(ctx, func(t *pgTx) {
+	err = s.transact(ctx, func(t *tx) {
 		t.queue("SET LOCAL synchronous_commit = off")
 		t.queue(reservePlace, []byte(key), now, step.Microseconds(), slack.Microseconds(), most.Microseconds()).QueryRow(func(row pgx.Row) error {
 			return row.Scan(&micros)
@@ -83,7 +83,7 @@ const reservePlace = `WITH c AS (SELECT coalesce($2::bigint, (extract(epoch FROM
 	SELECT greatest(0, r.next_at - CASE WHEN r.taken THEN $3::bigint ELSE 0 END - c.now - $4::bigint) FROM r, c`
 
 // transact runs a short transaction of its own, which waits for nobody's group.
-func (s *Postgres) transact(ctx context.Context, run func(t *pgTx)) error {
+func (s *Store) transact(ctx context.Context, run func(t *tx)) error {
 	return s.read(ctx, func(ctx context.Context) error {
 		t, err := s.begin(ctx, slotPurge)
 		if err != nil {
@@ -96,9 +96,9 @@ func (s *Postgres) transact(ctx context.Context, run func(t *pgTx)) error {
 }
 
 // Check implements Store. It goes the way of events and then that of deliveries, so it also tells that both move.
-func (s *Postgres) Check(ctx context.Context) error {
-	for _, w := range []*pgWriter{s.events, s.work} {
-		if err := w.do(&pgOp{ctx: ctx, rows: 1}); err != nil {
+func (s *Store) Check(ctx context.Context) error {
+	for _, w := range []*writer{s.events, s.work} {
+		if err := w.do(&op{ctx: ctx, rows: 1}); err != nil {
 			return store.Wrap(err, "writing to the store")
 		}
 	}
@@ -106,7 +106,7 @@ func (s *Postgres) Check(ctx context.Context) error {
 }
 
 // probe queues a write that changes nothing of interest.
-func (t *pgTx) probe() {
+func (t *tx) probe() {
 	t.queue("INSERT INTO probe (node, at) VALUES ($1, $2) ON CONFLICT (node) DO UPDATE SET at = excluded.at", t.store.Me.node.Load(), t.now)
 }
 

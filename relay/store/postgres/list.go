@@ -12,12 +12,12 @@ import (
 	"qaserelay/relay/store/listing"
 )
 
-// deliveryColumnsPG are what scanDeliveryPG reads, from deliveries d and events e.
-const deliveryColumnsPG = `d.id, d.event_id, e.name, e.project, d.rule, d.notifier, d.order_key, d.title, d.state, d.attempts, d.lease,
+// deliveryColumns are what scanDelivery reads, from deliveries d and events e.
+const deliveryColumns = `d.id, d.event_id, e.name, e.project, d.rule, d.notifier, d.order_key, d.title, d.state, d.attempts, d.lease,
 	coalesce(d.next_at, 0), d.created_at, d.first_at, d.updated_at, d.fallback_for, d.status, d.error, d.message`
 
-// scanDeliveryPG reads a delivery, and what follows its columns.
-func scanDeliveryPG(rows pgx.Rows, d *store.Delivery, rest ...any) error {
+// scanDelivery reads a delivery, and what follows its columns.
+func scanDelivery(rows pgx.Rows, d *store.Delivery, rest ...any) error {
 	var next, created, first, updated int64
 	targets := []any{&d.ID, &d.EventID, &d.EventName, &d.Project, &d.Rule, &d.Notifier, &d.OrderKey, &d.Title, &d.State, &d.Attempts, &d.Lease,
 		&next, &created, &first, &updated, &d.FallbackFor, &d.Status, &d.Error, &d.Message}
@@ -26,9 +26,9 @@ func scanDeliveryPG(rows pgx.Rows, d *store.Delivery, rest ...any) error {
 	return err
 }
 
-const eventColumnsPG = "e.id, e.source, e.name, e.project, e.body, e.received_at, e.decisions, e.replay_of"
+const eventColumns = "e.id, e.source, e.name, e.project, e.body, e.received_at, e.decisions, e.replay_of"
 
-func scanEventPG(rows pgx.Rows) (ev store.StoredEvent, err error) {
+func scanEvent(rows pgx.Rows) (ev store.StoredEvent, err error) {
 	var received int64
 	err = rows.Scan(&ev.ID, &ev.Source, &ev.Name, &ev.Project, &ev.Body, &received, &ev.Decisions, &ev.ReplayOf)
 	ev.ReceivedAt = fromMillis(received)
@@ -36,9 +36,9 @@ func scanEventPG(rows pgx.Rows) (ev store.StoredEvent, err error) {
 }
 
 // Event implements Store.
-func (s *Postgres) Event(ctx context.Context, id store.ID) (ev store.StoredEvent, err error) {
-	err = s.list(ctx, listing.Query{Text: "SELECT " + eventColumnsPG + " FROM events e WHERE e.id = $1", Args: []any{id}}, func(rows pgx.Rows) (err error) {
-		ev, err = scanEventPG(rows)
+func (s *Store) Event(ctx context.Context, id store.ID) (ev store.StoredEvent, err error) {
+	err = s.list(ctx, listing.Query{Text: "SELECT " + eventColumns + " FROM events e WHERE e.id = $1", Args: []any{id}}, func(rows pgx.Rows) (err error) {
+		ev, err = scanEvent(rows)
 		return err
 	})
 	if err != nil {
@@ -57,9 +57,9 @@ func (s *Postgres) Event(ctx context.Context, id store.ID) (ev store.StoredEvent
 }
 
 // Delivery implements Store.
-func (s *Postgres) Delivery(ctx context.Context, id store.ID) (d store.Delivery, as []store.Attempt, err error) {
-	q := listing.Query{Text: "SELECT " + deliveryColumnsPG + ", e.body FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id = $1", Args: []any{id}}
-	err = s.list(ctx, q, func(rows pgx.Rows) error { return scanDeliveryPG(rows, &d, &d.EventBody) })
+func (s *Store) Delivery(ctx context.Context, id store.ID) (d store.Delivery, as []store.Attempt, err error) {
+	q := listing.Query{Text: "SELECT " + deliveryColumns + ", e.body FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id = $1", Args: []any{id}}
+	err = s.list(ctx, q, func(rows pgx.Rows) error { return scanDelivery(rows, &d, &d.EventBody) })
 	if err != nil {
 		return store.Delivery{}, nil, fmt.Errorf("reading delivery %s: %w", id, err)
 	}
@@ -79,7 +79,7 @@ func (s *Postgres) Delivery(ctx context.Context, id store.ID) (d store.Delivery,
 }
 
 // Events implements Store.
-func (s *Postgres) Events(ctx context.Context, f store.EventFilter) (list []store.StoredEvent, next store.ID, err error) {
+func (s *Store) Events(ctx context.Context, f store.EventFilter) (list []store.StoredEvent, next store.ID, err error) {
 	var w listing.Where
 	w.Equal("e.source", clean(f.Source))
 	w.Equal("e.name", clean(f.Name))
@@ -92,9 +92,9 @@ func (s *Postgres) Events(ctx context.Context, f store.EventFilter) (list []stor
 	}
 	p.Read = func(sp listing.Span, limit int) (part []store.StoredEvent, err error) {
 		w := w.Within("e.id", sp)
-		q := w.Query("SELECT "+eventColumnsPG+" FROM events e", inOrder("e.id", sp.OldestFirst)+" LIMIT ?", limit)
+		q := w.Query("SELECT "+eventColumns+" FROM events e", inOrder("e.id", sp.OldestFirst)+" LIMIT ?", limit)
 		err = s.list(ctx, q, func(rows pgx.Rows) error {
-			ev, err := scanEventPG(rows)
+			ev, err := scanEvent(rows)
 			part = append(part, ev)
 			return err
 		})
@@ -105,7 +105,7 @@ func (s *Postgres) Events(ctx context.Context, f store.EventFilter) (list []stor
 }
 
 // Deliveries implements Store.
-func (s *Postgres) Deliveries(ctx context.Context, f store.DeliveryFilter) (list []store.Delivery, next store.ID, err error) {
+func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (list []store.Delivery, next store.ID, err error) {
 	var w listing.Where
 	switch f.State {
 	case "":
@@ -140,11 +140,11 @@ func (s *Postgres) Deliveries(ctx context.Context, f store.DeliveryFilter) (list
 	return list, next, store.Wrap(err, "listing deliveries")
 }
 
-func (s *Postgres) readDeliveries(ctx context.Context, w listing.Where, oldestFirst bool, limit int) (list []store.Delivery, err error) {
-	q := w.Query("SELECT "+deliveryColumnsPG+" FROM deliveries d JOIN events e ON e.id = d.event_id", inOrder("d.id", oldestFirst)+" LIMIT ?", limit)
+func (s *Store) readDeliveries(ctx context.Context, w listing.Where, oldestFirst bool, limit int) (list []store.Delivery, err error) {
+	q := w.Query("SELECT "+deliveryColumns+" FROM deliveries d JOIN events e ON e.id = d.event_id", inOrder("d.id", oldestFirst)+" LIMIT ?", limit)
 	err = s.list(ctx, q, func(rows pgx.Rows) error {
 		var d store.Delivery
-		err := scanDeliveryPG(rows, &d)
+		err := scanDelivery(rows, &d)
 		list = append(list, d)
 		return err
 	})
@@ -158,7 +158,7 @@ type walk struct {
 }
 
 // reach returns the id of the n-th row of a span, or zero. It reads an index and nothing else.
-func (s *Postgres) reach(ctx context.Context, along walk, sp listing.Span, n int) (id store.ID, err error) {
+func (s *Store) reach(ctx context.Context, along walk, sp listing.Span, n int) (id store.ID, err error) {
 	w := along.conds.Within(along.id, sp)
 	q := w.Query("SELECT "+along.id+" FROM "+along.table, inOrder(along.id, sp.OldestFirst)+" LIMIT 1 OFFSET ?", n-1)
 	err = s.list(ctx, q, func(rows pgx.Rows) error { return rows.Scan(&id) })

@@ -20,7 +20,7 @@ const locksPerSlot = 6
 // lock queues what keeps other relays from the named keys or lanes until the end of the transaction. The database has room for so many locks only, so a
 // transaction with more of them takes all of their kind at once: those with few share one lock, and that with many has
 // it alone.
-func (t *pgTx) lock(kind lockKind, names []string) {
+func (t *tx) lock(kind lockKind, names []string) {
 	if len(names) == 0 {
 		return
 	}
@@ -40,12 +40,12 @@ func (t *pgTx) lock(kind lockKind, names []string) {
 }
 
 // maxLocks is how many names of one kind a transaction may lock each for itself.
-func (s *Postgres) maxLocks() int {
+func (s *Store) maxLocks() int {
 	return int(min(1000, max(8, s.slots/(locksPerSlot*max(1, s.Me.others.Load()+1)))))
 }
 
 // LockName returns the number of a lock. That of the whole kind has no name.
-func (s *Postgres) LockName(kind lockKind, name string) int64 {
+func (s *Store) LockName(kind lockKind, name string) int64 {
 	return int64(hashText(s.seed+uint64(kind), "qase-relay"+name))
 }
 

@@ -45,7 +45,7 @@ type orderly struct {
 	}
 }
 
-func (o *orderly) store(p *postgres.Postgres, n int) {
+func (o *orderly) store(p *postgres.Store, n int) {
 	maker := store.NewIDs(p.Node())
 	for i := range n {
 		ev, d := o.EventOf(fmt.Sprint(p.Node(), i)), store.NewDelivery{Rule: "r", Notifier: "n", OrderKey: fmt.Sprint(i % len(o.lanes)), Message: []byte("m")}
@@ -56,7 +56,7 @@ func (o *orderly) store(p *postgres.Postgres, n int) {
 	}
 }
 
-func (o *orderly) send(ctx context.Context, p *postgres.Postgres) {
+func (o *orderly) send(ctx context.Context, p *postgres.Store) {
 	for ctx.Err() == nil {
 		ds, err := p.Claim(o.Context(), "n", 5)
 		if err != nil {

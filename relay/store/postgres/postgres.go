@@ -17,20 +17,20 @@ import (
 	"qaserelay/relay/store/listing"
 )
 
-// PostgresOptions are settings of a PostgreSQL store.
-type PostgresOptions struct {
+// Options are settings of a PostgreSQL store.
+type Options struct {
 	Now    func() time.Time // the clock for due times; nil is that of the database
 	Logger *slog.Logger     // where trouble in the background goes; nil is nowhere
 }
 
-// Postgres is a Store in a PostgreSQL database, which many relays use at once. No relay leads.
+// Store is a store.Store in a PostgreSQL database, which many relays use at once. No relay leads.
 //
 // Each process has two goroutines that write, one for new events and one for what becomes of deliveries. Each takes all
 // calls that wait into one transaction of few round trips, so that one fsync serves them all. What two relays must not do at once to
-// one key or one order key, they do one after the other, by advisory locks (see [pgTx.lock]).
+// one key or one order key, they do one after the other, by advisory locks (see [tx.lock]).
 //
 // A relay holds a number, and what it has claimed, as long as its heart beats (see [replica]).
-type Postgres struct {
+type Store struct {
 	clock  func() time.Time // nil is the database's
 	offset atomic.Int64     // how far the database's clock is ahead of ours, in nanoseconds
 	log    *slog.Logger
@@ -38,21 +38,21 @@ type Postgres struct {
 	seed   uint64 // tells the locks of schemas of one database apart
 	slots  int64  // how many locks the database has room for
 	Me     replica
-	counts pgCounts
+	counts counts
 	Held   heldSet
 	bell   bell
 
-	events, work *pgWriter
+	events, work *writer
 	Background   sync.WaitGroup
 	Quit         context.CancelFunc // ends the background
 	closed       atomic.Bool
 	close        func() error
 }
 
-// OpenPostgres opens the database that url names, and makes or migrates its tables. Deliveries that were being sent by relays that
+// Open opens the database that url names, and makes or migrates its tables. Deliveries that were being sent by relays that
 // have ended become pending. It fails when another program's tables are in the way, or when a newer release made them.
-func OpenPostgres(ctx context.Context, url string, opts PostgresOptions) (*Postgres, error) {
-	s := &Postgres{clock: opts.Now, log: opts.Logger}
+func Open(ctx context.Context, url string, opts Options) (*Store, error) {
+	s := &Store{clock: opts.Now, log: opts.Logger}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -68,15 +68,15 @@ func OpenPostgres(ctx context.Context, url string, opts PostgresOptions) (*Postg
 	return s, nil
 }
 
-func (s *Postgres) start(ctx context.Context) error {
+func (s *Store) start(ctx context.Context) error {
 	if err := s.look(ctx); err != nil {
 		return err
 	}
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
-	s.events = newPGWriter(s, slotEvents, (*pgTx).acceptGroup)
-	s.work = newPGWriter(s, slotWork, (*pgTx).workGroup)
+	s.events = newWriter(s, slotEvents, (*tx).acceptGroup)
+	s.work = newWriter(s, slotWork, (*tx).workGroup)
 	s.bell.init()
 	if err := s.register(ctx); err != nil {
 		return err
@@ -97,7 +97,7 @@ func (s *Postgres) start(ctx context.Context) error {
 }
 
 // look learns about the database, and warns when it may lose what it has confirmed.
-func (s *Postgres) look(ctx context.Context) error {
+func (s *Store) look(ctx context.Context) error {
 	const q = `SELECT current_schema()::text, current_setting('fsync'), current_setting('full_page_writes'),
 		current_setting('max_locks_per_transaction')::bigint * current_setting('max_connections')::bigint`
 	var schema *string
@@ -116,10 +116,10 @@ func (s *Postgres) look(ctx context.Context) error {
 }
 
 // Close waits for running calls, gives back what this relay has claimed, and closes the connections.
-func (s *Postgres) Close() error { return s.close() }
+func (s *Store) Close() error { return s.close() }
 
 // shutdown stops the writer of events first, since that may give the other one work.
-func (s *Postgres) shutdown() error {
+func (s *Store) shutdown() error {
 	s.closed.Store(true)
 	s.events.stop()
 	s.work.stop()
@@ -133,7 +133,7 @@ func (s *Postgres) shutdown() error {
 }
 
 // now is the time by which deliveries are due: that of the database, so that all relays agree.
-func (s *Postgres) now() time.Time {
+func (s *Store) now() time.Time {
 	if s.clock != nil {
 		return s.clock()
 	}
@@ -141,7 +141,7 @@ func (s *Postgres) now() time.Time {
 }
 
 // dueAt turns a due time of the caller's clock into one of the database's, in milliseconds.
-func (s *Postgres) dueAt(next time.Time, now int64) int64 {
+func (s *Store) dueAt(next time.Time, now int64) int64 {
 	if next.IsZero() {
 		return now
 	}
@@ -149,7 +149,7 @@ func (s *Postgres) dueAt(next time.Time, now int64) int64 {
 }
 
 // read runs f with a limit in time, and names the error when the store is closed.
-func (s *Postgres) read(ctx context.Context, f func(ctx context.Context) error) error {
+func (s *Store) read(ctx context.Context, f func(ctx context.Context) error) error {
 	if s.closed.Load() {
 		return store.ErrClosed
 	}
@@ -163,7 +163,7 @@ func (s *Postgres) read(ctx context.Context, f func(ctx context.Context) error) 
 }
 
 // list runs a query and calls scan for every row.
-func (s *Postgres) list(ctx context.Context, q listing.Query, scan func(pgx.Rows) error) error {
+func (s *Store) list(ctx context.Context, q listing.Query, scan func(pgx.Rows) error) error {
 	return s.read(ctx, func(ctx context.Context) error {
 		rows, err := s.Pool.Query(ctx, q.Text, q.Args...)
 		if err != nil {

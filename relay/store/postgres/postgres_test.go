@@ -36,9 +36,9 @@ func postgresPlace(url string) storetest.Place {
 	}
 }
 
-func openPostgres(tb testing.TB, url string, now func() time.Time) *postgres.Postgres {
+func openPostgres(tb testing.TB, url string, now func() time.Time) *postgres.Store {
 	tb.Helper()
-	s, err := postgres.OpenPostgres(context.Background(), url, postgres.PostgresOptions{Now: now})
+	s, err := postgres.Open(context.Background(), url, postgres.Options{Now: now})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 
 // Purge implements Store. Each step is a transaction of its own, so that others come between. One relay purges at a time; the others find
 // nothing to do meanwhile.
-func (s *Postgres) Purge(ctx context.Context, events, dead time.Time) (total int, err error) {
+func (s *Store) Purge(ctx context.Context, events, dead time.Time) (total int, err error) {
 	if s.closed.Load() {
 		return 0, store.ErrClosed
 	}
@@ -35,7 +35,7 @@ func (s *Postgres) Purge(ctx context.Context, events, dead time.Time) (total int
 	if total, err = s.purgeEvents(ctx, conn.Conn(), store.FirstID(events), store.FirstID(dead)); err != nil {
 		return total, store.Wrap(err, "purging events")
 	}
-	for _, table := range []store.Keyed{{Table: "dedupe", Key: "hash", First: nil}, {Table: "kv", Key: "key", First: nil}} {
+	for _, table := range []store.ExpiringTable{{Table: "dedupe", Key: "hash", First: nil}, {Table: "kv", Key: "key", First: nil}} {
 		if err := s.purgeExpired(ctx, conn.Conn(), table); err != nil {
 			return total, store.Wrap(err, "purging what has expired")
 		}
@@ -45,7 +45,7 @@ func (s *Postgres) Purge(ctx context.Context, events, dead time.Time) (total int
 }
 
 // purgeEvents walks through the events from the oldest to the newest.
-func (s *Postgres) purgeEvents(ctx context.Context, conn *pgx.Conn, before, deadBefore store.ID) (total int, err error) {
+func (s *Store) purgeEvents(ctx context.Context, conn *pgx.Conn, before, deadBefore store.ID) (total int, err error) {
 	const end = "SELECT coalesce(max(id), 0) FROM (SELECT id FROM events WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3) e"
 	for at := store.ID(-1); ; {
 		var last store.ID
@@ -65,7 +65,7 @@ type idRange struct{ after, last store.ID }
 
 // purgeRange deletes the events of a range that have no unfinished and no young dead deliveries. The deliveries go first, unless somebody
 // has made one of them pending again.
-func (s *Postgres) purgeRange(ctx context.Context, conn *pgx.Conn, r idRange, deadBefore store.ID) (n int, err error) {
+func (s *Store) purgeRange(ctx context.Context, conn *pgx.Conn, r idRange, deadBefore store.ID) (n int, err error) {
 	const old = `WITH old AS (
 			SELECT id FROM events e WHERE id > $1 AND id <= $2 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id
 				AND (d.state IN ('pending', 'sending') OR (d.state = 'dead' AND d.event_id >= $3)))),
@@ -96,7 +96,7 @@ func (s *Postgres) purgeRange(ctx context.Context, conn *pgx.Conn, r idRange, de
 }
 
 // purgeExpired walks through a table by its key and deletes what has expired.
-func (s *Postgres) purgeExpired(ctx context.Context, conn *pgx.Conn, k store.Keyed) error {
+func (s *Store) purgeExpired(ctx context.Context, conn *pgx.Conn, k store.ExpiringTable) error {
 	end := fmt.Sprintf(`SELECT %[2]s FROM (SELECT %[2]s FROM %[1]s WHERE %[2]s > $1 ORDER BY %[2]s LIMIT $2) k
 		ORDER BY %[2]s DESC LIMIT 1`, k.Table, k.Key)
 	expired := fmt.Sprintf("DELETE FROM %[1]s WHERE %[2]s > $1 AND %[2]s <= $2 AND expires_at <= $3", k.Table, k.Key)

@@ -11,9 +11,9 @@ import (
 	"qaserelay/relay/store"
 )
 
-// ReadPostgres connects in sessions that cannot write, and joins no relays.
-func ReadPostgres(ctx context.Context, url string) (_ store.Reader, err error) {
-	s := &Postgres{log: slog.New(slog.DiscardHandler)}
+// OpenReader connects in sessions that cannot write, and joins no relays.
+func OpenReader(ctx context.Context, url string) (_ store.ReadCloser, err error) {
+	s := &Store{log: slog.New(slog.DiscardHandler)}
 	if s.Pool, err = newReadPool(ctx, url); err != nil {
 		return nil, err
 	}
@@ -25,12 +25,12 @@ func ReadPostgres(ctx context.Context, url string) (_ store.Reader, err error) {
 }
 
 // checkTables makes sure that there are tables that this program can read as they are.
-func (s *Postgres) checkTables(ctx context.Context) error {
+func (s *Store) checkTables(ctx context.Context) error {
 	var exists bool
 	if err := s.Pool.QueryRow(ctx, "SELECT to_regclass('qase_relay') IS NOT NULL").Scan(&exists); err != nil {
 		return fmt.Errorf("looking for tables: %w", err)
 	}
-	version, known := 0, len(pgMigrations())
+	version, known := 0, len(migrations())
 	if exists {
 		err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) (err error) {
 			version, err = schemaVersion(ctx, tx, known)
@@ -40,5 +40,5 @@ func (s *Postgres) checkTables(ctx context.Context) error {
 			return err
 		}
 	}
-	return store.CanRead("the database", version, known)
+	return store.CheckVersion("the database", version, known)
 }

@@ -25,7 +25,7 @@ func testPostgresReader(t *testing.T, s *schemas) {
 	r.NoError(err)
 	r.Equal("read", everything(t, reader), everything(t, r.Store))
 	r.Equal("relays", r.joined(), joined)
-	_, err = reader.(*postgres.Postgres).Pool.Exec(t.Context(), "DELETE FROM deliveries")
+	_, err = reader.(*postgres.Store).Pool.Exec(t.Context(), "DELETE FROM deliveries")
 	r.Equal("a change is refused", err != nil && strings.Contains(err.Error(), "read-only transaction"), true)
 	r.NoError(reader.Close())
 	_, _, err = reader.Events(t.Context(), store.EventFilter{})
@@ -35,7 +35,7 @@ func testPostgresReader(t *testing.T, s *schemas) {
 // joined tells which relays use the store, but for their heartbeats.
 func (r *relays) joined() (list string) {
 	r.Helper()
-	p := r.Store.(*postgres.Postgres)
+	p := r.Store.(*postgres.Store)
 	r.NoError(p.Pool.QueryRow(r.Context(), "SELECT string_agg(format('%s %s %s', node, session, ended), ', ') FROM replicas").Scan(&list))
 	return list
 }

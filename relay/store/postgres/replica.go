@@ -45,10 +45,10 @@ type replica struct {
 }
 
 // Node implements Store.
-func (s *Postgres) Node() int { return int(s.Me.node.Load()) }
+func (s *Store) Node() int { return int(s.Me.node.Load()) }
 
-// Holds implements Store. The monotonic clock may stand still while a machine sleeps, and the other one may be set back; the later one counts.
-func (s *Postgres) Holds() bool {
+// LeasesValid implements Store. The monotonic clock may stand still while a machine sleeps, and the other one may be set back; the later one counts.
+func (s *Store) LeasesValid() bool {
 	beat := s.Me.Beat.Load()
 	if beat == nil {
 		return false
@@ -59,7 +59,7 @@ func (s *Postgres) Holds() bool {
 }
 
 // register takes a number that is free, and a new session.
-func (s *Postgres) register(ctx context.Context) error {
+func (s *Store) register(ctx context.Context) error {
 	start := time.Now()
 	var j joining
 	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) (err error) {
@@ -97,7 +97,7 @@ func (j *joining) take(ctx context.Context, tx pgx.Tx) error {
 }
 
 // freeNode prefers the number that this relay had before.
-func (s *Postgres) freeNode(ctx context.Context, tx pgx.Tx) (node int64, err error) {
+func (s *Store) freeNode(ctx context.Context, tx pgx.Tx) (node int64, err error) {
 	const q = `SELECT n FROM generate_series(0, $1::integer - 1) n LEFT JOIN replicas r ON r.node = n
 		WHERE r.node IS NULL OR r.session = $2 OR r.beat_at < ` + dbNow + ` - $3::bigint
 		ORDER BY coalesce(r.session, 0) <> $2, n LIMIT 1`
@@ -109,13 +109,13 @@ func (s *Postgres) freeNode(ctx context.Context, tx pgx.Tx) (node int64, err err
 }
 
 // unregister ends the session, so that other relays may take over at once.
-func (s *Postgres) unregister(ctx context.Context) error {
+func (s *Store) unregister(ctx context.Context) error {
 	_, err := s.Pool.Exec(ctx, "UPDATE replicas SET ended = true WHERE session = $1", s.Me.Session.Load())
 	return err
 }
 
 // beatAll beats until ctx is done. It takes over what dead relays have left, and joins again when it was taken for dead itself.
-func (s *Postgres) beatAll(ctx context.Context) {
+func (s *Store) beatAll(ctx context.Context) {
 	ticker := time.NewTicker(beatEvery)
 	defer ticker.Stop()
 	for {
@@ -133,7 +133,7 @@ func (s *Postgres) beatAll(ctx context.Context) {
 // errFenced says that other relays have taken this one for dead.
 var errFenced = errors.New("other relays have taken this one for dead")
 
-func (s *Postgres) BeatOrJoin(ctx context.Context) error {
+func (s *Store) BeatOrJoin(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, store.ReadTimeout)
 	defer cancel()
 	err := s.beatOnce(ctx)
@@ -149,7 +149,7 @@ func (s *Postgres) BeatOrJoin(ctx context.Context) error {
 }
 
 // beatOnce renews the session, and learns the time of the database and what the other relays have.
-func (s *Postgres) beatOnce(ctx context.Context) error {
+func (s *Store) beatOnce(ctx context.Context) error {
 	const renew = "UPDATE replicas SET beat_at = " + dbNow + " WHERE session = $1 AND NOT ended AND beat_at > " + dbNow + " - $2::bigint RETURNING beat_at"
 	const count = "SELECT count(*) FROM replicas WHERE session <> $1 AND NOT ended AND beat_at > " + dbNow + " - $2::bigint"
 	const load = "SELECT coalesce(sum(unfinished), 0)::bigint, coalesce(sum(bytes), 0)::bigint FROM counts WHERE node <> $1"
@@ -176,7 +176,7 @@ func (s *Postgres) beatOnce(ctx context.Context) error {
 }
 
 // setClock learns what time the database had between start and now. What is known already stays, unless that is certainly wrong.
-func (s *Postgres) setClock(database, start time.Time) {
+func (s *Store) setClock(database, start time.Time) {
 	half := time.Since(start) / 2
 	offset := database.Sub(start.Add(half))
 	known := time.Duration(s.offset.Load())
@@ -186,7 +186,7 @@ func (s *Postgres) setClock(database, start time.Time) {
 }
 
 // recover hands back what relays were sending that have ended or are dead, and what this one has claimed without knowing.
-func (s *Postgres) recover(ctx context.Context) error {
+func (s *Store) recover(ctx context.Context) error {
 	if s.Me.Unsure.Swap(false) {
 		if err := s.recoverFrom(ctx, ownSending, s.Me.Session.Load()); err != nil {
 			s.Me.Unsure.Store(true)
@@ -197,7 +197,7 @@ func (s *Postgres) recover(ctx context.Context) error {
 }
 
 // recoverFrom hands back what a query finds, in slices.
-func (s *Postgres) recoverFrom(ctx context.Context, q string, arg int64) error {
+func (s *Store) recoverFrom(ctx context.Context, q string, arg int64) error {
 	for {
 		var back []store.Outcome
 		err := s.list(ctx, listing.Query{Text: q, Args: []any{arg, store.RetrySlice}}, func(rows pgx.Rows) error {
@@ -210,7 +210,7 @@ func (s *Postgres) recoverFrom(ctx context.Context, q string, arg int64) error {
 		})
 		if err == nil && len(back) > 0 {
 			s.log.Info("taking over deliveries that another relay was sending, or whose claim was not confirmed", "count", len(back))
-			err = s.work.do(&pgOp{ctx: ctx, rows: 2 * len(back), outcomes: back, orphans: true})
+			err = s.work.do(&op{ctx: ctx, rows: 2 * len(back), outcomes: back, orphans: true})
 		}
 		if err != nil || len(back) < store.RetrySlice {
 			return store.Wrap(err, "recovering interrupted deliveries")
@@ -232,23 +232,23 @@ const orphans = `WITH RECURSIVE h (holder) AS (
 // heldSet is what this relay has claimed and not finished.
 type heldSet struct {
 	mu    sync.Mutex
-	lanes map[store.ID]store.Lane
+	lanes map[store.ID]store.Stream
 	gone  map[store.ID]bool // of those, what other relays have taken over
 	until time.Time         // when no sender has any of that any more
 }
 
-func (h *heldSet) lane(id store.ID) (store.Lane, bool) {
+func (h *heldSet) lane(id store.ID) (store.Stream, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l, ok := h.lanes[id]
 	return l, ok
 }
 
-func (h *heldSet) add(id store.ID, l store.Lane) {
+func (h *heldSet) add(id store.ID, l store.Stream) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.lanes == nil {
-		h.lanes = map[store.ID]store.Lane{}
+		h.lanes = map[store.ID]store.Stream{}
 	}
 	h.lanes[id] = l
 	delete(h.gone, id)
@@ -256,7 +256,7 @@ func (h *heldSet) add(id store.ID, l store.Lane) {
 
 func (h *heldSet) addAll(ds []store.Delivery) {
 	for _, d := range ds {
-		h.add(d.ID, store.Lane{Notifier: d.Notifier, Key: d.OrderKey})
+		h.add(d.ID, store.Stream{Notifier: d.Notifier, Key: d.OrderKey})
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 type relays struct {
 	*storetest.Fixture
 	url string
-	all []*postgres.Postgres
+	all []*postgres.Store
 }
 
 func newRelays(t *testing.T, s *schemas, n int) *relays {
@@ -34,7 +34,7 @@ func newRelays(t *testing.T, s *schemas, n int) *relays {
 	return r
 }
 
-func (r *relays) add(t *testing.T, url string) *postgres.Postgres {
+func (r *relays) add(t *testing.T, url string) *postgres.Store {
 	p := openPostgres(t, url, nil)
 	r.all = append(r.all, p)
 	return p
@@ -56,7 +56,7 @@ func (r *relays) run(sql string, args ...any) {
 }
 
 // kill makes a relay dead for the others, as if its heart had not beaten for a minute.
-func (r *relays) kill(p *postgres.Postgres) {
+func (r *relays) kill(p *postgres.Store) {
 	r.Helper()
 	r.run("UPDATE replicas SET beat_at = beat_at - 60000 WHERE session = $1", p.Me.Session.Load())
 	long := time.Now().Add(-time.Minute)
@@ -64,7 +64,7 @@ func (r *relays) kill(p *postgres.Postgres) {
 }
 
 // claimOf claims what is due by now, whichever relay's clock said so: they differ by milliseconds.
-func (r *relays) claimOf(p *postgres.Postgres) []store.Delivery {
+func (r *relays) claimOf(p *postgres.Store) []store.Delivery {
 	r.Helper()
 	due, err := p.NextDue(r.Context(), "n")
 	r.NoError(err)
@@ -77,7 +77,7 @@ func (r *relays) claimOf(p *postgres.Postgres) []store.Delivery {
 	return ds
 }
 
-func (r *relays) end(p *postgres.Postgres, d store.Delivery) {
+func (r *relays) end(p *postgres.Store, d store.Delivery) {
 	r.Helper()
 	r.NoError(p.Finish(r.Context(), []store.Outcome{{ID: d.ID, Lease: d.Lease, State: store.Delivered, Attempt: &store.Attempt{At: time.Now()}}}))
 }
@@ -197,14 +197,14 @@ func (r *relays) comeBack() {
 	p, session, node := r.all[1], r.all[1].Me.Session.Load(), r.all[1].Node()
 	id := r.Put("a")
 	ds := r.claimOf(p)
-	r.Equal("holds", p.Holds(), true)
+	r.Equal("holds", p.LeasesValid(), true)
 	r.kill(p)
-	r.Equal("holds when its heart has not beaten", p.Holds(), false)
+	r.Equal("holds when its heart has not beaten", p.LeasesValid(), false)
 	r.NoError(p.BeatOrJoin(r.Context()))
 	r.Equal("a new session, the same number", []any{p.Me.Session.Load() == session, p.Node()}, []any{false, node})
-	r.Equal("holds while it may send what is no longer its own", p.Holds(), false)
+	r.Equal("holds while it may send what is no longer its own", p.LeasesValid(), false)
 	r.NoError(p.Finish(r.Context(), []store.Outcome{{ID: id, Lease: ds[0].Lease, State: store.Pending}}))
-	r.Equal("holds after that", p.Holds(), true)
+	r.Equal("holds after that", p.LeasesValid(), true)
 	r.Equal("claimed by another one", storetest.IdsOf(r.claimOf(r.all[2])), []store.ID{id})
 }
 
@@ -257,7 +257,7 @@ func (r *relays) hear() {
 	for {
 		r.Put("")
 		select {
-		case name := <-r.all[2].Wakes():
+		case name := <-r.all[2].Notifications():
 			r.Equal("notifier", name, "n")
 			return
 		case <-ticker.C:

@@ -97,21 +97,21 @@ type newRow struct {
 	lead   bool // the first of its lane in this transaction
 }
 
-func (r *newRow) lane() store.Lane {
-	return store.Lane{Notifier: clean(r.Notifier), Key: clean(r.OrderKey)}
+func (r *newRow) lane() store.Stream {
+	return store.Stream{Notifier: clean(r.Notifier), Key: clean(r.OrderKey)}
 }
 
 // newDeliveries collects what one transaction stores.
 type newDeliveries struct {
 	rows []newRow
-	seen map[store.Lane]bool
+	seen map[store.Stream]bool
 }
 
 func (n *newDeliveries) add(r newRow) {
 	if l := r.lane(); l.Key != "" && r.Cancelled == "" {
 		if r.lead = !n.seen[l]; r.lead {
 			if n.seen == nil {
-				n.seen = map[store.Lane]bool{}
+				n.seen = map[store.Stream]bool{}
 			}
 			n.seen[l] = true
 		}
@@ -122,14 +122,14 @@ func (n *newDeliveries) add(r newRow) {
 // lanes names what has to be locked.
 func (n *newDeliveries) lanes() (names []string) {
 	for l := range n.seen {
-		names = append(names, l.Name())
+		names = append(names, l.LockName())
 	}
 	return names
 }
 
 // insertDeliveries queues the storing of deliveries whose lanes are locked. One is due now, or after its wait when an earlier one of its order
 // key is unfinished, or being sent already if it asks for that.
-func (t *pgTx) insertDeliveries(made newDeliveries) {
+func (t *tx) insertDeliveries(made newDeliveries) {
 	if len(made.rows) == 0 {
 		return
 	}
@@ -167,26 +167,17 @@ func (t *pgTx) insertDeliveries(made newDeliveries) {
 		if state == store.Pending {
 			t.store.bell.note(rows[id].Notifier)
 		}
-		rows[id].made(state)
+		if r := rows[id].receipt; r != nil {
+			r.Add(rows[id].NewDelivery, state)
+		}
 		return nil
 	}, insertDeliveries, ids, events, fallbacks, waits, parents, leases, rules, notifiers, keys, titles, reasons, messages, leads, claims,
 		t.now, t.store.Me.Session.Load(), t.store.Me.node.Load(), t.slot, store.FirstLease)
 	t.addLoad(sum)
 }
 
-// made tells the receipt what became of a delivery.
-func (r *newRow) made(s store.State) {
-	switch {
-	case r.receipt == nil:
-	case s == store.Sending:
-		r.receipt.Claimed = append(r.receipt.Claimed, r.ID)
-	case s == store.Pending && !slices.Contains(r.receipt.Pending, r.Notifier):
-		r.receipt.Pending = append(r.receipt.Pending, r.Notifier)
-	}
-}
-
 // holdAsked remembers what may be ours after the commit, before it is.
-func (t *pgTx) holdAsked(asked []*newRow) {
+func (t *tx) holdAsked(asked []*newRow) {
 	if len(asked) == 0 {
 		return
 	}

@@ -11,14 +11,14 @@ import (
 	"qaserelay/relay/store"
 )
 
-// pgMigrations returns the steps that build the tables; step i leads from version i to version i+1. A step that was
+// migrations returns the steps that build the tables; step i leads from version i to version i+1. A step that was
 // released is never changed. Times are in milliseconds since 1970, on the clock of the database.
 //
 // Every change of a delivery writes all indexes that hold it, so there are few, and most hold only what is unfinished. Order within a lane is
 // that of seq, given out under the lock of the lane, since the clocks in ids may differ between relays.
-func pgMigrations() []string { return []string{pgSchema1} }
+func migrations() []string { return []string{schema1} }
 
-const pgSchema1 = `
+const schema1 = `
 CREATE TABLE events (
 	id          bigint PRIMARY KEY,
 	source      text COLLATE "C" NOT NULL,
@@ -121,12 +121,12 @@ CREATE TABLE probe (
 `
 
 // migrate brings the tables to the version that this program knows, one relay at a time, in one transaction.
-func (s *Postgres) migrate(ctx context.Context) error {
+func (s *Store) migrate(ctx context.Context) error {
 	return pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", s.LockName(lockSchema, "")); err != nil {
 			return fmt.Errorf("waiting for another relay to migrate: %w", err)
 		}
-		steps := pgMigrations()
+		steps := migrations()
 		version, err := schemaVersion(ctx, tx, len(steps))
 		if err != nil {
 			return err

@@ -66,11 +66,11 @@ func (b *bell) take() (names []string) {
 	return names
 }
 
-// Wakes implements Store. It is closed with the store.
-func (s *Postgres) Wakes() <-chan string { return s.bell.wakes }
+// Notifications implements Store. It is closed with the store.
+func (s *Store) Notifications() <-chan string { return s.bell.wakes }
 
 // ring tells the other relays of new work, if there are any, until ctx is done.
-func (s *Postgres) ring(ctx context.Context) {
+func (s *Store) ring(ctx context.Context) {
 	ticker := time.NewTicker(ringEvery)
 	defer ticker.Stop()
 	for {
@@ -91,7 +91,7 @@ func (s *Postgres) ring(ctx context.Context) {
 }
 
 // tell fails silently: the others look by themselves, only later.
-func (s *Postgres) tell(ctx context.Context, names []string) {
+func (s *Store) tell(ctx context.Context, names []string) {
 	text, err := json.Marshal(ringing{s.Me.Session.Load(), names})
 	if err != nil {
 		return
@@ -104,10 +104,10 @@ func (s *Postgres) tell(ctx context.Context, names []string) {
 }
 
 // channel is one of our tables' schema.
-func (s *Postgres) channel() string { return fmt.Sprintf("qase_relay_%x", s.seed) }
+func (s *Store) channel() string { return fmt.Sprintf("qase_relay_%x", s.seed) }
 
 // listen hears what other relays tell, on a connection of its own, until ctx is done.
-func (s *Postgres) listen(ctx context.Context) {
+func (s *Store) listen(ctx context.Context) {
 	defer close(s.bell.wakes)
 	for wait := time.Second; ctx.Err() == nil; wait = min(2*wait, 10*time.Second) {
 		err := s.hear(ctx)
@@ -121,7 +121,7 @@ func (s *Postgres) listen(ctx context.Context) {
 	}
 }
 
-func (s *Postgres) hear(ctx context.Context) error {
+func (s *Store) hear(ctx context.Context) error {
 	conn, err := s.Pool.Acquire(ctx)
 	if err != nil {
 		return err

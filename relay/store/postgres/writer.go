@@ -29,40 +29,40 @@ const (
 	slotPurge
 )
 
-// pgOp is one call that writes, of one of these kinds. It may run again in another transaction, so each kind starts its results
+// op is one call that writes, of one of these kinds. It may run again in another transaction, so each kind starts its results
 // afresh; the caller reads them only when the answer has come.
-type pgOp struct {
+type op struct {
 	ctx      context.Context
 	rows     int // about how many it writes
 	accept   *acceptance
 	outcomes []store.Outcome
 	orphans  bool // the outcomes are of what nobody may send any more, though somebody here may still have it
-	change   *pgChange
+	change   *change
 	claim    *claim
 	answer   chan error
 	over     atomic.Bool // answered, or the caller has gone
 	ran      bool        // in the last transaction; the writer's
 }
 
-func (o *pgOp) Size() int { return o.rows }
+func (o *op) Size() int { return o.rows }
 
-// pgWriter takes groups of ops into transactions, in a goroutine of its own.
-type pgWriter struct {
-	store *Postgres
+// writer takes groups of ops into transactions, in a goroutine of its own.
+type writer struct {
+	store *Store
 	slot  int
-	run   func(*pgTx, []*pgOp) error // does all of a group, up to the commit
-	queue groupcommit.Queue[*pgOp]
+	run   func(*tx, []*op) error // does all of a group, up to the commit
+	queue groupcommit.Queue[*op]
 	done  chan struct{} // closed when the loop has ended
 }
 
-func newPGWriter(s *Postgres, slot int, run func(*pgTx, []*pgOp) error) *pgWriter {
-	w := &pgWriter{store: s, slot: slot, run: run, done: make(chan struct{})}
+func newWriter(s *Store, slot int, run func(*tx, []*op) error) *writer {
+	w := &writer{store: s, slot: slot, run: run, done: make(chan struct{})}
 	w.queue.Wake = make(chan struct{}, 1)
 	return w
 }
 
 // do queues an op and waits for its answer. When the context ends first, the op may still happen.
-func (w *pgWriter) do(o *pgOp) error {
+func (w *writer) do(o *op) error {
 	o.answer = make(chan error, 1)
 	if err := o.ctx.Err(); err != nil {
 		return err
@@ -82,7 +82,7 @@ func (w *pgWriter) do(o *pgOp) error {
 }
 
 // loop runs until stop, and what was queued by then.
-func (w *pgWriter) loop() {
+func (w *writer) loop() {
 	defer close(w.done)
 	for group := w.queue.Take(groupcommit.GroupRows); group != nil; group = w.queue.Take(groupcommit.GroupRows) {
 		w.serve(group)
@@ -91,13 +91,13 @@ func (w *pgWriter) loop() {
 }
 
 // stop refuses new ops and waits for the queued ones.
-func (w *pgWriter) stop() {
+func (w *writer) stop() {
 	w.queue.Close()
 	<-w.done
 }
 
 // serve runs a group as one transaction. When the database refuses that, each op runs alone, so that a bad one harms no other.
-func (w *pgWriter) serve(group []*pgOp) {
+func (w *writer) serve(group []*op) {
 	err := w.transact(group)
 	alone := err != nil && !isLost(err) && (len(group) > 1 || isConflict(err))
 	for _, o := range group {
@@ -108,9 +108,9 @@ func (w *pgWriter) serve(group []*pgOp) {
 	}
 }
 
-func (w *pgWriter) transactAlone(o *pgOp) (err error) {
+func (w *writer) transactAlone(o *op) (err error) {
 	for range maxConflicts {
-		if err = w.transact([]*pgOp{o}); !isConflict(err) {
+		if err = w.transact([]*op{o}); !isConflict(err) {
 			break
 		}
 	}
@@ -118,18 +118,18 @@ func (w *pgWriter) transactAlone(o *pgOp) (err error) {
 }
 
 // reply answers the caller. What was claimed for one who has gone is handed back.
-func (w *pgWriter) reply(o *pgOp, err error) {
+func (w *writer) reply(o *op, err error) {
 	if o.over.CompareAndSwap(false, true) {
 		o.answer <- err
 		return
 	}
 	if back := o.claimed(); err == nil && o.ran && len(back) > 0 {
-		w.store.work.queue.Again(&pgOp{ctx: context.Background(), rows: len(back), outcomes: back, answer: make(chan error, 1)})
+		w.store.work.queue.Again(&op{ctx: context.Background(), rows: len(back), outcomes: back, answer: make(chan error, 1)})
 	}
 }
 
 // claimed returns the outcomes that hand back what the op has claimed.
-func (o *pgOp) claimed() (back []store.Outcome) {
+func (o *op) claimed() (back []store.Outcome) {
 	switch {
 	case o.accept != nil:
 		for _, r := range o.accept.receipts {
@@ -147,7 +147,7 @@ func (o *pgOp) claimed() (back []store.Outcome) {
 
 // transact runs the ops whose callers still wait in one transaction. When the connection turns out to be broken, as after a
 // restart of the database, it tries once more with another one.
-func (w *pgWriter) transact(group []*pgOp) error {
+func (w *writer) transact(group []*op) error {
 	start := time.Now()
 	sent, err := w.try(group)
 	if err != nil && !sent && isLost(err) && time.Since(start) < retrySoon {
@@ -157,10 +157,10 @@ func (w *pgWriter) transact(group []*pgOp) error {
 }
 
 // try runs one transaction, and reports whether its commit was sent.
-func (w *pgWriter) try(group []*pgOp) (sent bool, err error) {
+func (w *writer) try(group []*op) (sent bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), txTimeout)
 	defer cancel()
-	var run []*pgOp
+	var run []*op
 	for _, o := range group {
 		if o.ran = !o.over.Load(); o.ran {
 			run = append(run, o)
@@ -180,41 +180,41 @@ func (w *pgWriter) try(group []*pgOp) (sent bool, err error) {
 	return true, t.commit()
 }
 
-// pgTx is a transaction whose statements are sent together, as few times as can be. Nothing is sent before send.
-type pgTx struct {
+// tx is a transaction whose statements are sent together, as few times as can be. Nothing is sent before send.
+type tx struct {
 	ctx     context.Context
-	store   *Postgres
+	store   *Store
 	conn    *pgxpool.Conn
 	slot    int
 	now     int64 // milliseconds
 	waiting *pgx.Batch
-	lanes   map[store.ID]store.Lane // of the deliveries that change
-	after   []func(committed bool)  // what to do when it has ended
-	sent    bool                    // the commit was sent
-	ended   bool                    // nothing is left to roll back
-	broken  bool                    // the connection is of no use any more
+	lanes   map[store.ID]store.Stream // of the deliveries that change
+	after   []func(committed bool)    // what to do when it has ended
+	sent    bool                      // the commit was sent
+	ended   bool                      // nothing is left to roll back
+	broken  bool                      // the connection is of no use any more
 }
 
-func (s *Postgres) begin(ctx context.Context, slot int) (*pgTx, error) {
+func (s *Store) begin(ctx context.Context, slot int) (*tx, error) {
 	conn, err := s.Pool.Acquire(ctx)
 	if err != nil {
 		return nil, store.Wrap(err, "connecting to the database")
 	}
-	t := &pgTx{ctx: ctx, store: s, conn: conn, slot: slot, now: s.now().UnixMilli(), waiting: &pgx.Batch{}}
+	t := &tx{ctx: ctx, store: s, conn: conn, slot: slot, now: s.now().UnixMilli(), waiting: &pgx.Batch{}}
 	t.queue("BEGIN")
 	return t, nil
 }
 
 // queue adds a statement to the next send.
-func (t *pgTx) queue(sql string, args ...any) *pgx.QueuedQuery { return t.waiting.Queue(sql, args...) }
+func (t *tx) queue(sql string, args ...any) *pgx.QueuedQuery { return t.waiting.Queue(sql, args...) }
 
 // queueRows adds a statement whose rows go to scan.
-func (t *pgTx) queueRows(scan func(pgx.Rows) error, sql string, args ...any) {
+func (t *tx) queueRows(scan func(pgx.Rows) error, sql string, args ...any) {
 	t.queue(sql, args...).Query(func(rows pgx.Rows) error { return eachRow(rows, scan) })
 }
 
 // send sends what is queued and takes the answers.
-func (t *pgTx) send() error {
+func (t *tx) send() error {
 	batch := t.waiting
 	t.waiting = &pgx.Batch{}
 	err := t.conn.SendBatch(t.ctx, batch).Close()
@@ -225,7 +225,7 @@ func (t *pgTx) send() error {
 }
 
 // commit sends what is queued, and the commit.
-func (t *pgTx) commit() error {
+func (t *tx) commit() error {
 	t.queue("COMMIT")
 	t.sent = true
 	err := t.send()
@@ -237,7 +237,7 @@ func (t *pgTx) commit() error {
 }
 
 // end rolls back what was not committed and gives the connection back.
-func (t *pgTx) end() {
+func (t *tx) end() {
 	for _, f := range t.after {
 		f(t.ended)
 	}

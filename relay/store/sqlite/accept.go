@@ -11,7 +11,7 @@ import (
 )
 
 // Accept implements Store. The batch is decided about here, while earlier ones are being written.
-func (s *SQLite) Accept(ctx context.Context, batch []store.Event, decide store.Decide) ([]store.Receipt, error) {
+func (s *Store) Accept(ctx context.Context, batch []store.Event, decide store.Decide) ([]store.Receipt, error) {
 	if len(batch) == 0 {
 		return nil, nil
 	}
@@ -36,7 +36,7 @@ func (s *SQLite) Accept(ctx context.Context, batch []store.Event, decide store.D
 }
 
 // queue decides about f, and hands it to the writer.
-func (s *SQLite) queue(f *flight, o *op) {
+func (s *Store) queue(f *flight, o *op) {
 	if err := s.ahead.queue(f, func() { s.writer.push(o) }); err != nil {
 		s.writer.reply(o, err)
 	}
@@ -60,7 +60,9 @@ func (t *tx) accept(f *flight) ([]store.Receipt, error) {
 		events = appendEvent(events, ev, v.plan.Decisions)
 		for j := range v.plan.Deliveries {
 			d := &v.plan.Deliveries[j]
-			deliveries = t.appendDelivery(deliveries, ev.ID, d, r.Add(d, busy))
+			start := store.StartOf(d, busy)
+			r.Add(d, start.State)
+			deliveries = t.appendDelivery(deliveries, ev.ID, d, start)
 		}
 	}
 	for _, key := range f.keys.Order {
@@ -115,10 +117,10 @@ func (t *tx) appendDelivery(rows []any, event store.ID, d *store.NewDelivery, s 
 	case s.State == store.Cancelled:
 		state, next, unfinished = store.Cancelled, nil, 0
 	case s.State == store.Sending:
-		t.hold(d.ID, held{Lane: store.Lane{Notifier: d.Notifier, Key: d.OrderKey}, lease: store.FirstLease, message: size})
+		t.hold(d.ID, held{Stream: store.Stream{Notifier: d.Notifier, Key: d.OrderKey}, lease: store.FirstLease, message: size})
 	case s.Waits:
 		next = t.now + cmp.Or(d.Wait, store.OrderWait).Milliseconds()
-		t.follow(store.Lane{Notifier: d.Notifier, Key: d.OrderKey})
+		t.follow(store.Stream{Notifier: d.Notifier, Key: d.OrderKey})
 	}
 	t.count(d.Notifier).enter(s.State, d.ID, size)
 	return append(rows, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, state, unfinished, next,
@@ -126,7 +128,7 @@ func (t *tx) appendDelivery(rows []any, event store.ID, d *store.NewDelivery, s 
 }
 
 // busyLanes returns which lanes of new deliveries have unfinished ones.
-func (t *tx) busyLanes(f *flight) (map[store.Lane]bool, error) {
+func (t *tx) busyLanes(f *flight) (map[store.Stream]bool, error) {
 	var lanes []any
 	for _, v := range f.plans {
 		for j := range v.plan.Deliveries {
@@ -139,11 +141,11 @@ func (t *tx) busyLanes(f *flight) (map[store.Lane]bool, error) {
 }
 
 // busyOf returns which of the lanes, given as notifier and order key in turns, have unfinished deliveries.
-func (t *tx) busyOf(lanes []any) (map[store.Lane]bool, error) {
+func (t *tx) busyOf(lanes []any) (map[store.Stream]bool, error) {
 	const q = `SELECT column1, column2 FROM (VALUES (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?))
 		WHERE EXISTS (SELECT 1 FROM deliveries INDEXED BY deliveries_lane
 			WHERE unfinished = 1 AND notifier = column1 AND order_key = column2)`
-	busy := map[store.Lane]bool{}
-	err := t.queryMany(q, nil, lanes, func(r Row) { busy[store.Lane{Notifier: r.Str(0), Key: r.Str(1)}] = true })
+	busy := map[store.Stream]bool{}
+	err := t.queryMany(q, nil, lanes, func(r Row) { busy[store.Stream{Notifier: r.Str(0), Key: r.Str(1)}] = true })
 	return busy, store.Wrap(err, "looking for earlier deliveries")
 }

@@ -19,7 +19,7 @@ const (
 
 // Backlog implements Store. What it costs does not grow with the backlog. Where a notifier has more than FewUnfinished, the oldest
 // may be a younger one than it says for a few calls, after one that had been waiting for long has ended.
-func (s *SQLite) Backlog(ctx context.Context) ([]store.Backlog, error) {
+func (s *Store) Backlog(ctx context.Context) ([]store.Backlog, error) {
 	s.searching.Lock()
 	defer s.searching.Unlock()
 	var list []store.Backlog
@@ -41,7 +41,7 @@ func (s *SQLite) Backlog(ctx context.Context) ([]store.Backlog, error) {
 }
 
 // oldest returns when the oldest unfinished delivery was made.
-func (s *SQLite) oldest(ctx context.Context, notifier string, n count) (at time.Time, err error) {
+func (s *Store) oldest(ctx context.Context, notifier string, n count) (at time.Time, err error) {
 	if n.unfinished > listing.FewUnfinished {
 		return s.searchOldest(ctx, notifier, n.since, searchSteps)
 	}
@@ -53,7 +53,7 @@ func (s *SQLite) oldest(ctx context.Context, notifier string, n count) (at time.
 
 // searchOldest looks among so many deliveries from an id on. When all have ended, the answer is when the next one could have been
 // made at the earliest.
-func (s *SQLite) searchOldest(ctx context.Context, notifier string, since store.ID, steps int) (time.Time, error) {
+func (s *Store) searchOldest(ctx context.Context, notifier string, since store.ID, steps int) (time.Time, error) {
 	const q = "SELECT id, notifier, unfinished, created_at FROM deliveries NOT INDEXED WHERE id >= ? ORDER BY id LIMIT ?"
 	var at time.Time
 	hit := errors.New("found")

@@ -12,7 +12,7 @@ import (
 )
 
 // checkCounts compares what is counted with what there is.
-func checkCounts(t *testing.T, s *SQLite) {
+func checkCounts(t *testing.T, s *Store) {
 	t.Helper()
 	const q = `SELECT notifier, sum(unfinished), sum(state = 'dead'), sum(unfinished * coalesce(length(message), 0)), min(CASE unfinished WHEN 1 THEN id END)
 		FROM deliveries GROUP BY notifier`
@@ -46,7 +46,7 @@ func checkCounts(t *testing.T, s *SQLite) {
 
 func TestTheOldestOfManyIsFoundStepByStep(t *testing.T) {
 	f := NewSQLiteFixture(t)
-	s := f.Store.(*SQLite)
+	s := f.Store.(*Store)
 	var ids []store.ID
 	for range 10 {
 		ids = append(ids, f.Put(""))
@@ -107,7 +107,7 @@ func TestTheBacklogOfManyNamesTheirOldest(t *testing.T) {
 	backlog("one died", store.Backlog{Notifier: "n", Pending: listing.FewUnfinished + 1, Dead: 1, Oldest: f.Now()})
 	f.Reopen()
 	backlog("opened again", store.Backlog{Notifier: "n", Pending: listing.FewUnfinished + 1, Dead: 1, Oldest: f.Now()})
-	checkCounts(t, f.Store.(*SQLite))
+	checkCounts(t, f.Store.(*Store))
 }
 
 func TestRatesForgetKeysThatAreFree(t *testing.T) {

@@ -95,7 +95,7 @@ func (l *load) benchmarkOpen(b *testing.B) {
 type load struct {
 	testing.TB
 	*storetest.Traffic
-	store *SQLite
+	store *Store
 
 	commits, pages, committing atomic.Int64
 }
@@ -111,7 +111,7 @@ func newLoad(tb testing.TB) *load {
 }
 
 // newLoadOn also works without a test.
-func newLoadOn(tb testing.TB, s *SQLite) *load {
+func newLoadOn(tb testing.TB, s *Store) *load {
 	return &load{TB: tb, Traffic: storetest.NewTraffic(s, new(atomic.Int64)), store: s}
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // Cancel implements Store, in slices as Retry does.
-func (s *SQLite) Cancel(ctx context.Context, ids []store.ID, why string) (int, error) {
+func (s *Store) Cancel(ctx context.Context, ids []store.ID, why string) (int, error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	total := 0
 	for slice := range slices.Chunk(ids, store.RetrySlice) {
@@ -28,7 +28,7 @@ func (s *SQLite) Cancel(ctx context.Context, ids []store.ID, why string) (int, e
 
 // cancel lets each lane go on when all are cancelled, so that none of them becomes due in between.
 func (t *tx) cancel(ids []store.ID, why string) (total int, err error) {
-	ended := map[store.Lane]bool{}
+	ended := map[store.Stream]bool{}
 	for _, id := range ids {
 		state, h, err := t.look(id)
 		if err != nil {
@@ -41,7 +41,7 @@ func (t *tx) cancel(ids []store.ID, why string) (total int, err error) {
 			return 0, err
 		}
 		t.count(h.Notifier).leave(state, h.message)
-		ended[h.Lane] = true
+		ended[h.Stream] = true
 		total++
 	}
 	for l := range ended {

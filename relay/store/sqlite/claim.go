@@ -38,7 +38,7 @@ func scanDelivery(r Row) store.Delivery {
 }
 
 // Claim implements Store. When the caller has gone before the answer, the deliveries are handed back.
-func (s *SQLite) Claim(ctx context.Context, notifier string, limit int) ([]store.Delivery, error) {
+func (s *Store) Claim(ctx context.Context, notifier string, limit int) ([]store.Delivery, error) {
 	var claimed []store.Delivery
 	if err := s.writer.do(claimOp(ctx, &claimed, notifier, limit)); err != nil {
 		return nil, fmt.Errorf("claiming deliveries for %s: %w", notifier, err)
@@ -76,11 +76,11 @@ func (t *tx) claim(notifier string, limit int) ([]store.Delivery, error) {
 	}
 	for i := range claimed {
 		d := &claimed[i]
-		t.hold(d.ID, held{Lane: store.Lane{Notifier: d.Notifier, Key: d.OrderKey}, lease: d.Lease, message: int64(len(d.Message))})
+		t.hold(d.ID, held{Stream: store.Stream{Notifier: d.Notifier, Key: d.OrderKey}, lease: d.Lease, message: int64(len(d.Message))})
 	}
 	for _, h := range heads {
 		if h.followed {
-			t.follow(store.Lane{Notifier: notifier, Key: h.OrderKey})
+			t.follow(store.Stream{Notifier: notifier, Key: h.OrderKey})
 		}
 	}
 	return claimed, nil
@@ -123,7 +123,7 @@ func (t *tx) heads(notifier string, ids []store.ID) (heads []head, err error) {
 func (t *tx) addFollowers(heads []head, limit int) ([]store.Delivery, error) {
 	all := make([]store.Delivery, 0, len(heads))
 	room := limit - len(heads)
-	lanes := store.ByLane(heads, func(h head) string { return h.OrderKey }, func(a, b head) int { return cmp.Compare(a.ID, b.ID) })
+	lanes := store.ByStream(heads, func(h head) string { return h.OrderKey }, func(a, b head) int { return cmp.Compare(a.ID, b.ID) })
 	for _, ds := range lanes {
 		for _, d := range ds {
 			all = append(all, d.Delivery)

@@ -11,7 +11,7 @@ import (
 )
 
 // Finish implements Store.
-func (s *SQLite) Finish(ctx context.Context, outcomes []store.Outcome) error {
+func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
 	if len(outcomes) == 0 {
 		return nil
 	}
@@ -27,7 +27,7 @@ func (s *SQLite) Finish(ctx context.Context, outcomes []store.Outcome) error {
 
 // finish records attempts and ends first, so that what is handed back sees who is still before it.
 func (t *tx) finish(outcomes []store.Outcome) error {
-	ended, well := map[store.Lane]bool{}, map[string][]store.ID{}
+	ended, well := map[store.Stream]bool{}, map[string][]store.ID{}
 	for i := range outcomes {
 		if o := &outcomes[i]; o.Attempt != nil || o.State != store.Pending {
 			if err := t.endOrRepeat(o, ended, well); err != nil {
@@ -54,7 +54,7 @@ func (t *tx) finish(outcomes []store.Outcome) error {
 }
 
 // promoteAll lets the next deliveries of lanes go, in which others wait.
-func (t *tx) promoteAll(ended map[store.Lane]bool) error {
+func (t *tx) promoteAll(ended map[store.Stream]bool) error {
 	for l := range ended {
 		if !t.isFollowed(l) {
 			continue
@@ -68,7 +68,7 @@ func (t *tx) promoteAll(ended map[store.Lane]bool) error {
 
 // endOrRepeat records the outcome of an attempt, and adds the lane of one that has ended. One that was delivered without ado is
 // only added to well, by its status.
-func (t *tx) endOrRepeat(o *store.Outcome, ended map[store.Lane]bool, well map[string][]store.ID) error {
+func (t *tx) endOrRepeat(o *store.Outcome, ended map[store.Stream]bool, well map[string][]store.ID) error {
 	h, ok := t.held(o.ID)
 	if !ok || h.lease != o.Lease {
 		return nil // it is no longer what this outcome is about
@@ -82,7 +82,7 @@ func (t *tx) endOrRepeat(o *store.Outcome, ended map[store.Lane]bool, well map[s
 	} else if err := t.finishOne(o); err != nil || o.State == store.Pending {
 		return err
 	}
-	ended[h.Lane] = true
+	ended[h.Stream] = true
 	n := t.count(h.Notifier)
 	n.leave(store.Sending, h.message)
 	n.enter(o.State, o.ID, h.message)
@@ -105,7 +105,7 @@ func (t *tx) deliver(ids []store.ID, status string) error {
 func (t *tx) look(id store.ID) (state store.State, h held, err error) {
 	const q = "SELECT state, notifier, order_key, length(message) FROM deliveries WHERE id = ?"
 	err = t.query(context.Background(), q, []any{id}, func(r Row) error {
-		state, h = store.State(r.Str(0)), held{Lane: store.Lane{Notifier: r.Str(1), Key: r.Str(2)}, message: r.int(3)}
+		state, h = store.State(r.Str(0)), held{Stream: store.Stream{Notifier: r.Str(1), Key: r.Str(2)}, message: r.int(3)}
 		return nil
 	})
 	if _, ok := t.held(id); ok {
@@ -192,14 +192,14 @@ func (t *tx) handBack(id store.ID, lease int64, next time.Time) error {
 		return nil
 	}
 	t.letGo(id)
-	t.follow(h.Lane)
+	t.follow(h.Stream)
 	_, err := t.exec(q, id, lease, dueAt(next, t.now), t.now, store.OrderWait.Milliseconds())
 	return store.Wrap(err, "handing a delivery back")
 }
 
 // promote makes the first unfinished delivery of a lane due, if it waits for its turn, even one that is being sent: it has to be due when the
 // process ends. One that was tried before waits for something else, unless it was handed back to wait for its turn since.
-func (t *tx) promote(l store.Lane) error {
+func (t *tx) promote(l store.Stream) error {
 	const q = `UPDATE deliveries SET next_at = ?3 WHERE id = (
 			SELECT id FROM deliveries INDEXED BY deliveries_lane
 			WHERE unfinished = 1 AND notifier = ?1 AND order_key = ?2 ORDER BY id LIMIT 1)
@@ -209,7 +209,7 @@ func (t *tx) promote(l store.Lane) error {
 }
 
 // Check implements Store.
-func (s *SQLite) Check(ctx context.Context) error {
+func (s *Store) Check(ctx context.Context) error {
 	err := s.writer.do(&op{ctx: ctx, rows: 1, run: func(t *tx) error {
 		_, err := t.exec("INSERT INTO probe (id, at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET at = ?1", t.now)
 		return err
@@ -218,7 +218,7 @@ func (s *SQLite) Check(ctx context.Context) error {
 }
 
 // Retry implements Store. It works in slices, so that a long list disturbs nobody.
-func (s *SQLite) Retry(ctx context.Context, ids []store.ID) (int, error) {
+func (s *Store) Retry(ctx context.Context, ids []store.ID) (int, error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	total := 0
 	for slice := range slices.Chunk(ids, store.RetrySlice) {

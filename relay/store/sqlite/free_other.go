@@ -5,4 +5,4 @@ package sqlite
 import "errors"
 
 // FreeDisk knows no free space here.
-func (s *SQLite) FreeDisk() (int64, error) { return 0, errors.ErrUnsupported }
+func (s *Store) FreeDisk() (int64, error) { return 0, errors.ErrUnsupported }

@@ -58,7 +58,7 @@ func TestAFullFileSystemFailsCallsAndTheStoreRecovers(t *testing.T) {
 }
 
 // acceptUntilFull returns the ids of the events that were stored, and why the next one was not.
-func acceptUntilFull(ctx context.Context, s *SQLite) (stored []store.ID, err error) {
+func acceptUntilFull(ctx context.Context, s *Store) (stored []store.ID, err error) {
 	ids := store.NewIDs(0)
 	for {
 		ev := store.Event{ID: ids.Next(time.Now()), ReceivedAt: time.Now(), Body: make([]byte, 10<<10)}

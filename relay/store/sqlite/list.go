@@ -9,7 +9,7 @@ import (
 )
 
 // Events implements Store. The inner query reads only the narrow index, whatever it filters by.
-func (s *SQLite) Events(ctx context.Context, f store.EventFilter) (list []store.StoredEvent, next store.ID, err error) {
+func (s *Store) Events(ctx context.Context, f store.EventFilter) (list []store.StoredEvent, next store.ID, err error) {
 	const index = " INDEXED BY events_list"
 	var w listing.Where
 	w.Equal("source", f.Source)
@@ -31,7 +31,7 @@ func (s *SQLite) Events(ctx context.Context, f store.EventFilter) (list []store.
 }
 
 // Deliveries implements Store.
-func (s *SQLite) Deliveries(ctx context.Context, f store.DeliveryFilter) (list []store.Delivery, next store.ID, err error) {
+func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (list []store.Delivery, next store.ID, err error) {
 	sc, err := scanOf(f, s.counts.many(f.State, f.Notifier))
 	if err != nil {
 		return nil, 0, err
@@ -63,7 +63,7 @@ func (s *SQLite) Deliveries(ctx context.Context, f store.DeliveryFilter) (list [
 }
 
 // reach returns the id of the n-th row of a span, or zero. It reads a narrow index and nothing else.
-func (s *SQLite) reach(ctx context.Context, from string, conds []string, sp listing.Span, n int) (id store.ID, err error) {
+func (s *Store) reach(ctx context.Context, from string, conds []string, sp listing.Span, n int) (id store.ID, err error) {
 	w := (&listing.Where{Conds: conds}).Within("id", sp)
 	q := listing.Query{Text: "SELECT id FROM " + from + w.Text() + idOrder(sp.OldestFirst) + " LIMIT 1 OFFSET ?", Args: append(w.Args, n-1)}
 	err = s.List(ctx, q, func(r Row) { id = r.id(0) })

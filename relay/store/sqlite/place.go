@@ -10,7 +10,7 @@ func networkFileSystem(magic uint32) string {
 }
 
 // warnOfFileSystem tells the operator when the store is where a power loss or a second process can harm it.
-func (s *SQLite) warnOfFileSystem(name string) {
+func (s *Store) warnOfFileSystem(name string) {
 	if name != "" {
 		s.log.Warn("the store is on a network or user-space file system, which may neither keep what it confirmed nor keep two processes apart; "+
 			"put --store on a local disk, or use --store postgres://…", "store", s.Path, "file_system", name)

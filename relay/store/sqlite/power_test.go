@@ -142,7 +142,7 @@ func (p *powerLoss) lostAt(place int, keep func() bool) (lost int) {
 			p.Fatal(err)
 		}
 	}
-	s, err := OpenSQLite(p.Context(), filepath.Join(dir, "relay.db"), SQLiteOptions{})
+	s, err := Open(p.Context(), filepath.Join(dir, "relay.db"), Options{})
 	if err != nil {
 		p.Logf("after change %d of %d: %v", place, len(p.record.changes), err)
 		return len(p.events)

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 
 // fill accepts, claims and finishes without end, and prints the id of each event that was confirmed.
 func fill(path string) {
-	s, err := OpenSQLite(context.Background(), path, SQLiteOptions{})
+	s, err := Open(context.Background(), path, Options{})
 	if err != nil {
 		fmt.Println("error:", err)
 		return
@@ -125,7 +125,7 @@ func TestOneProcessAtATimeUsesAStore(t *testing.T) {
 	if _, err := out.ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}
-	_, err := OpenSQLite(t.Context(), path, SQLiteOptions{})
+	_, err := Open(t.Context(), path, Options{})
 	want := fmt.Sprintf("%s is in use by process %d on host ", path, cmd.Process.Pid)
 	if err == nil || !strings.HasPrefix(err.Error(), want) || !strings.HasSuffix(err.Error(), "; stop it, or give this one another --store") {
 		t.Errorf("got %v, want %s…", err, want)
@@ -135,7 +135,7 @@ func TestOneProcessAtATimeUsesAStore(t *testing.T) {
 	}
 	_ = cmd.Wait()
 	s := openTest(t, path, nil)
-	if _, err := OpenSQLite(t.Context(), path, SQLiteOptions{}); err == nil || !strings.Contains(err.Error(), fmt.Sprint("by process ", os.Getpid())) {
+	if _, err := Open(t.Context(), path, Options{}); err == nil || !strings.Contains(err.Error(), fmt.Sprint("by process ", os.Getpid())) {
 		t.Errorf("in this process: %v", err)
 	}
 	cmd, out = Child(t, path)

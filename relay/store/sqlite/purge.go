@@ -15,7 +15,7 @@ const (
 
 // Purge implements Store. Each step is one op, so that others come between. Space is given back as long as more than
 // a tenth of the file is free; the rest will be used again.
-func (s *SQLite) Purge(ctx context.Context, events, dead time.Time) (int, error) {
+func (s *Store) Purge(ctx context.Context, events, dead time.Time) (int, error) {
 	total := 0
 	p := purge{before: store.FirstID(events), deadBefore: store.FirstID(dead)}
 	for !p.done {
@@ -24,7 +24,7 @@ func (s *SQLite) Purge(ctx context.Context, events, dead time.Time) (int, error)
 		}
 		total += p.purged
 	}
-	for _, table := range []store.Keyed{{Table: "dedupe", Key: "hash", First: []byte{}}, {Table: "kv", Key: "key", First: ""}} {
+	for _, table := range []store.ExpiringTable{{Table: "dedupe", Key: "hash", First: []byte{}}, {Table: "kv", Key: "key", First: ""}} {
 		if err := s.purgeExpired(ctx, table); err != nil {
 			return total, fmt.Errorf("purging what has expired: %w", err)
 		}
@@ -32,7 +32,7 @@ func (s *SQLite) Purge(ctx context.Context, events, dead time.Time) (int, error)
 	return total, s.giveBack(ctx)
 }
 
-func (s *SQLite) giveBack(ctx context.Context) error {
+func (s *Store) giveBack(ctx context.Context) error {
 	for more := true; more; {
 		err := s.step(ctx, func(t *tx) (err error) {
 			more, err = t.giveBack()
@@ -45,12 +45,12 @@ func (s *SQLite) giveBack(ctx context.Context) error {
 	return nil
 }
 
-func (s *SQLite) step(ctx context.Context, run func(*tx) error) error {
+func (s *Store) step(ctx context.Context, run func(*tx) error) error {
 	return s.writer.do(&op{ctx: ctx, rows: store.PurgeSlice, run: run})
 }
 
 // purgeExpired walks through a table by its key and deletes what has expired.
-func (s *SQLite) purgeExpired(ctx context.Context, k store.Keyed) error {
+func (s *Store) purgeExpired(ctx context.Context, k store.ExpiringTable) error {
 	end := fmt.Sprintf("SELECT max(%[2]s) FROM (SELECT %[2]s FROM %[1]s WHERE %[2]s > ? ORDER BY %[2]s LIMIT ?)", k.Table, k.Key)
 	expired := fmt.Sprintf("DELETE FROM %[1]s WHERE %[2]s > ? AND %[2]s <= ? AND expires_at <= ?", k.Table, k.Key)
 	for at := k.First; at != nil; {

@@ -12,7 +12,7 @@ import (
 // fileSize moves the log into the file and returns how large that is.
 func fileSize(f *storetest.Fixture) int64 {
 	f.Helper()
-	s := f.Store.(*SQLite)
+	s := f.Store.(*Store)
 	c, err := connectReady(s.Path, forCheckpoints()) // the store's own is in use by its checkpointer
 	f.NoError(err)
 	f.NoError(newCheckpointer(c, s.writer, s.log).restart())
@@ -55,7 +55,7 @@ func TestPurgedSpaceIsUsedAgain(t *testing.T) {
 
 func TestAPurgeGoesInSmallSteps(t *testing.T) {
 	f := NewSQLiteFixture(t)
-	s := f.Store.(*SQLite)
+	s := f.Store.(*Store)
 	f.PutBig(1000)
 	f.Advance(time.Hour)
 	steps, largest := 0, int64(0)
@@ -73,7 +73,7 @@ func TestAPurgeGoesInSmallSteps(t *testing.T) {
 	}
 }
 
-func pagesFree(t *testing.T, s *SQLite) (n int64) {
+func pagesFree(t *testing.T, s *Store) (n int64) {
 	t.Helper()
 	if err := s.List(t.Context(), listing.Query{Text: "PRAGMA freelist_count", Args: nil}, func(r Row) { n = r.int(0) }); err != nil {
 		t.Fatal(err)

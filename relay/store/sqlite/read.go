@@ -66,7 +66,7 @@ func (p *readers) close() error {
 }
 
 // List runs a query and calls each for every row.
-func (s *SQLite) List(ctx context.Context, q listing.Query, each func(Row)) error {
+func (s *Store) List(ctx context.Context, q listing.Query, each func(Row)) error {
 	return s.readers.read(ctx, func(ctx context.Context, c *conn) error {
 		return c.query(ctx, q.Text, q.Args, func(r Row) error {
 			each(r)
@@ -76,7 +76,7 @@ func (s *SQLite) List(ctx context.Context, q listing.Query, each func(Row)) erro
 }
 
 // Get implements Store.
-func (s *SQLite) Get(ctx context.Context, key string) (value []byte, err error) {
+func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
 	var expires int64
 	err = s.readers.read(ctx, func(ctx context.Context, c *conn) (err error) {
 		value, expires, err = readKey(ctx, c, key)
@@ -89,7 +89,7 @@ func (s *SQLite) Get(ctx context.Context, key string) (value []byte, err error) 
 }
 
 // NextDue implements Store.
-func (s *SQLite) NextDue(ctx context.Context, notifier string) (due time.Time, err error) {
+func (s *Store) NextDue(ctx context.Context, notifier string) (due time.Time, err error) {
 	const q = `SELECT id, next_at FROM deliveries INDEXED BY deliveries_due
 		WHERE unfinished = 1 AND notifier = ? AND next_at IS NOT NULL ORDER BY next_at, id LIMIT ?`
 	sending := s.sending.snapshot()
@@ -102,7 +102,7 @@ func (s *SQLite) NextDue(ctx context.Context, notifier string) (due time.Time, e
 }
 
 // NotifiersOf implements Store.
-func (s *SQLite) NotifiersOf(ctx context.Context, ids []store.ID) (names []string, err error) {
+func (s *Store) NotifiersOf(ctx context.Context, ids []store.ID) (names []string, err error) {
 	const q = "SELECT DISTINCT notifier FROM deliveries WHERE (state = 'dead' OR state = 'pending') AND id IN " + sixteen
 	values := make([]any, len(ids))
 	for i, id := range ids {
@@ -116,7 +116,7 @@ func (s *SQLite) NotifiersOf(ctx context.Context, ids []store.ID) (names []strin
 }
 
 // Event implements Store.
-func (s *SQLite) Event(ctx context.Context, id store.ID) (store.StoredEvent, error) {
+func (s *Store) Event(ctx context.Context, id store.ID) (store.StoredEvent, error) {
 	var ev store.StoredEvent
 	q := listing.Query{Text: "SELECT " + eventColumns + " FROM events e WHERE e.id = ?", Args: []any{id}}
 	err := s.List(ctx, q, func(r Row) { ev = scanEvent(r) })
@@ -132,7 +132,7 @@ func (s *SQLite) Event(ctx context.Context, id store.ID) (store.StoredEvent, err
 }
 
 // Delivery implements Store.
-func (s *SQLite) Delivery(ctx context.Context, id store.ID) (store.Delivery, []store.Attempt, error) {
+func (s *Store) Delivery(ctx context.Context, id store.ID) (store.Delivery, []store.Attempt, error) {
 	var d store.Delivery
 	sending := s.sending.snapshot()
 	q := listing.Query{Text: "SELECT " + deliveryColumns + ", e.body FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id = ?", Args: []any{id}}

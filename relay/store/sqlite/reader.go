@@ -9,9 +9,9 @@ import (
 	"qaserelay/relay/store/listing"
 )
 
-// ReadSQLite opens a file for reading only. It takes no lock but those of SQLite, by which readers and the writer of a log do not wait for
+// OpenReader opens a file for reading only. It takes no lock but those of SQLite, by which readers and the writer of a log do not wait for
 // each other, in whichever processes they are.
-func ReadSQLite(path string) (_ store.Reader, err error) {
+func OpenReader(path string) (_ store.ReadCloser, err error) {
 	open := func() (*conn, error) {
 		c, err := connectAs(path, "ro")
 		if err == nil {
@@ -26,7 +26,7 @@ func ReadSQLite(path string) (_ store.Reader, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &SQLite{Path: path, now: store.Clock(), readers: newReaders(open), sending: newSending()}
+	s := &Store{Path: path, now: store.Clock(), readers: newReaders(open), sending: newSending()}
 	s.counts, err = loadCounts(c)
 	s.close = s.readers.close
 	if err = errors.Join(err, c.close()); err != nil {
@@ -40,7 +40,7 @@ func (c *conn) prepareToRead(path string) error {
 	known := len(migrations())
 	version, err := fileVersion(c, path, known)
 	if err == nil {
-		err = store.CanRead(path, version, known)
+		err = store.CheckVersion(path, version, known)
 	}
 	if err == nil {
 		err = checkLibrary(c)

@@ -15,7 +15,7 @@ import (
 )
 
 // everything lists all that a reader gives.
-func everything(t *testing.T, r store.Reader) string {
+func everything(t *testing.T, r store.ReadCloser) string {
 	t.Helper()
 	evs, _, err := r.Events(t.Context(), store.EventFilter{Limit: 1000})
 	ds, _, err2 := r.Deliveries(t.Context(), store.DeliveryFilter{Limit: 1000})
@@ -27,7 +27,7 @@ func everything(t *testing.T, r store.Reader) string {
 
 func TestAFileIsReadBesideItsRelayAndNothingChanges(t *testing.T) {
 	f := sqlite.NewSQLiteFixture(t)
-	path := f.Store.(*sqlite.SQLite).Path
+	path := f.Store.(*sqlite.Store).Path
 	sending, dead := f.Put("k"), f.Put("")
 	f.ClaimIDs()
 	f.FinishAs(store.Dead, time.Time{}, dead)

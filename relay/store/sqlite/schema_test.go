@@ -76,7 +76,7 @@ func TestEveryVersionBecomesTheSame(t *testing.T) {
 	path, _ := Version1(t, time.Now())
 	old, fresh := openTest(t, path, nil), openTest(t, filepath.Join(t.TempDir(), "relay.db"), nil)
 	defer func() { _, _ = old.Close(), fresh.Close() }()
-	tables := func(s *SQLite) (list []string) {
+	tables := func(s *Store) (list []string) {
 		const q = "SELECT m.name || ' ' || c.name || ' ' || c.type || ' ' || c.\"notnull\" FROM sqlite_schema m, pragma_table_xinfo(m.name) c ORDER BY 1"
 		if err := s.List(t.Context(), listing.Query{Text: q, Args: nil}, func(r Row) { list = append(list, r.Str(0)) }); err != nil {
 			t.Fatal(err)
@@ -97,7 +97,7 @@ func TestAMigrationThatFailsChangesNothing(t *testing.T) {
 	if err := errors.Join(c.run("CREATE TABLE counts (x)"), c.close()); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := OpenSQLite(t.Context(), path, SQLiteOptions{}); err == nil {
+	if s, err := Open(t.Context(), path, Options{}); err == nil {
 		_ = s.Close()
 		t.Fatal("opened")
 	}

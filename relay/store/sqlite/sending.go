@@ -15,8 +15,8 @@ import (
 type sending struct {
 	mu    sync.RWMutex
 	of    flying
-	each  map[string]int           // how many of each notifier
-	lanes map[store.Lane]laneState // of those with order keys
+	each  map[string]int             // how many of each notifier
+	lanes map[store.Stream]laneState // of those with order keys
 }
 
 // laneState is what is remembered of a lane while some of it is being sent.
@@ -27,14 +27,14 @@ type laneState struct {
 
 // held is what is remembered of a delivery that is being sent.
 type held struct {
-	store.Lane
+	store.Stream
 	lease   int64 // one more than on disk, where it grows with the outcome
 	message int64 // its size in bytes
 	since   int64 // in milliseconds
 }
 
 func newSending() *sending {
-	return &sending{of: flying{}, each: map[string]int{}, lanes: map[store.Lane]laneState{}}
+	return &sending{of: flying{}, each: map[string]int{}, lanes: map[store.Stream]laneState{}}
 }
 
 // get returns what is remembered of a delivery.
@@ -71,7 +71,7 @@ func (f flying) show(d store.Delivery) store.Delivery {
 }
 
 // apply takes over what a transaction has claimed and let go, and which lanes it has seen others waiting in.
-func (s *sending) apply(claims map[store.ID]held, followed map[store.Lane]bool) {
+func (s *sending) apply(claims map[store.ID]held, followed map[store.Stream]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, h := range claims {
@@ -97,16 +97,16 @@ func (s *sending) add(h held, n int) {
 	if h.Key == "" {
 		return
 	}
-	state := s.lanes[h.Lane]
+	state := s.lanes[h.Stream]
 	if state.sending += n; state.sending == 0 {
-		delete(s.lanes, h.Lane)
+		delete(s.lanes, h.Stream)
 		return
 	}
-	s.lanes[h.Lane] = state
+	s.lanes[h.Stream] = state
 }
 
 // isFollowed reports whether others may be waiting in a lane of which something is being sent.
-func (s *sending) isFollowed(l store.Lane) bool {
+func (s *sending) isFollowed(l store.Stream) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.lanes[l].followed
@@ -133,14 +133,14 @@ func (t *tx) hold(id store.ID, h held) {
 func (t *tx) letGo(id store.ID) { t.hold(id, held{}) }
 
 // follow remembers that a delivery waits in a lane, for whoever ends what is being sent of it.
-func (t *tx) follow(l store.Lane) {
+func (t *tx) follow(l store.Stream) {
 	if t.followed == nil {
-		t.followed = map[store.Lane]bool{}
+		t.followed = map[store.Stream]bool{}
 	}
 	t.followed[l] = true
 }
 
 // isFollowed reports whether a delivery may be waiting in a lane of which one ends.
-func (t *tx) isFollowed(l store.Lane) bool {
+func (t *tx) isFollowed(l store.Stream) bool {
 	return l.Key != "" && (t.followed[l] || t.sending.isFollowed(l))
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // Swap implements Store.
-func (s *SQLite) Swap(ctx context.Context, key string, old []byte, c store.Change) (bool, error) {
+func (s *Store) Swap(ctx context.Context, key string, old []byte, c store.Change) (bool, error) {
 	swapped := false
 	err := s.writer.do(&op{ctx: ctx, rows: 1, run: func(t *tx) error {
 		swapped = false
@@ -28,17 +28,17 @@ func (s *SQLite) Swap(ctx context.Context, key string, old []byte, c store.Chang
 }
 
 // Node implements Store: there is no other.
-func (s *SQLite) Node() int { return 0 }
+func (s *Store) Node() int { return 0 }
 
-// Holds implements Store: nobody else can take anything over.
-func (s *SQLite) Holds() bool { return true }
+// LeasesValid implements Store: nobody else can take anything over.
+func (s *Store) LeasesValid() bool { return true }
 
-// Wakes implements Store: there is nobody else to store work.
-func (s *SQLite) Wakes() <-chan string { return nil }
+// Notifications implements Store: there is nobody else to store work.
+func (s *Store) Notifications() <-chan string { return nil }
 
 // Reserve implements Store. Rates are kept in memory, since a file has one process. What went out just before it was opened is not known, so in
 // a file with deliveries each rate begins as if one message had gone out at that moment.
-func (s *SQLite) Reserve(_ context.Context, key string, r store.Rate, most time.Duration) (time.Duration, error) {
+func (s *Store) Reserve(_ context.Context, key string, r store.Rate, most time.Duration) (time.Duration, error) {
 	return s.rates.reserve(key, r, most, s.now()), nil
 }
 
@@ -102,6 +102,6 @@ func (x *rates) forgetFree(now time.Time) {
 const fewRates = 256
 
 // Load implements Store.
-func (s *SQLite) Load() store.Load {
+func (s *Store) Load() store.Load {
 	return store.Load{Deliveries: int(s.counts.unfinished.Load()), Bytes: s.counts.bytes.Load()}
 }

@@ -13,16 +13,16 @@ import (
 	"qaserelay/relay/store"
 )
 
-// SQLiteOptions are settings of a SQLite store.
-type SQLiteOptions struct {
+// Options are settings of a SQLite store.
+type Options struct {
 	Now    func() time.Time // the clock; nil is Clock()
 	Logger *slog.Logger     // where trouble in the background goes; nil is nowhere
 }
 
-// SQLite is a Store in one file of one process. One goroutine writes: it takes all calls that wait into one
+// Store is a store.Store in one file of one process. One goroutine writes: it takes all calls that wait into one
 // transaction, so that one fsync serves them all, and while the disk works the next ones gather. Reads have
 // connections of their own and see what is committed. Another goroutine moves the write-ahead log into the file.
-type SQLite struct {
+type Store struct {
 	Path      string
 	now       func() time.Time
 	log       *slog.Logger
@@ -38,11 +38,11 @@ type SQLite struct {
 	close     func() error
 }
 
-// OpenSQLite opens the database at path, which it makes if need be: the folder for its owner only (0700), and the
+// Open opens the database at path, which it makes if need be: the folder for its owner only (0700), and the
 // file too (0600). Deliveries that were being sent when the last process ended are pending. It fails when another process
 // uses the file, when the file is not ours, and when a newer release wrote it.
-func OpenSQLite(ctx context.Context, path string, opts SQLiteOptions) (_ *SQLite, err error) {
-	s := &SQLite{Path: path, now: opts.Now, log: opts.Logger}
+func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) {
+	s := &Store{Path: path, now: opts.Now, log: opts.Logger}
 	if s.now == nil {
 		s.now = store.Clock()
 	}
@@ -65,12 +65,12 @@ func OpenSQLite(ctx context.Context, path string, opts SQLiteOptions) (_ *SQLite
 
 // Broken is closed when the disk failed to confirm a write, after which every write returns ErrBroken. The process
 // has to end: what the operating system holds in memory can no longer be trusted.
-func (s *SQLite) Broken() <-chan struct{} { return s.writer.broken }
+func (s *Store) Broken() <-chan struct{} { return s.writer.broken }
 
 // Close waits for running calls, moves the log into the file and lets go of it.
-func (s *SQLite) Close() error { return s.close() }
+func (s *Store) Close() error { return s.close() }
 
-func (s *SQLite) start() error {
+func (s *Store) start() error {
 	c, err := connectWriter(s.Path)
 	if err != nil {
 		return err
@@ -105,7 +105,7 @@ func (s *SQLite) start() error {
 }
 
 // shutdown closes the writer's connection last, which takes the log into the file and removes it.
-func (s *SQLite) shutdown() error {
+func (s *Store) shutdown() error {
 	s.writer.stop()
 	errs := []error{s.keeper.stop(), s.readers.close(), s.ahead.close(), s.writer.conn.close(), s.lock.release()}
 	if err := errors.Join(errs...); err != nil {

@@ -28,9 +28,9 @@ func sqlitePlace(t *testing.T, now func() time.Time) func() store.Store {
 
 func NewSQLiteFixture(t *testing.T) *storetest.Fixture { return storetest.NewFixture(t, sqlitePlace) }
 
-func openTest(t testing.TB, path string, now func() time.Time) *SQLite {
+func openTest(t testing.TB, path string, now func() time.Time) *Store {
 	t.Helper()
-	s, err := OpenSQLite(context.Background(), path, SQLiteOptions{Now: now})
+	s, err := Open(context.Background(), path, Options{Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestOpenSQLiteRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			before, _ := os.ReadFile(c.path)
 			for range 2 { // what was refused is released
-				_, err := OpenSQLite(t.Context(), c.path, SQLiteOptions{})
+				_, err := Open(t.Context(), c.path, Options{})
 				if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "in use") {
 					t.Fatalf("got %v, want ...%s...", err, c.want)
 				}
@@ -132,7 +132,7 @@ func TestEveryConnectionHasItsPragmas(t *testing.T) {
 
 func TestConfigureRefusesWhatCannotBeSet(t *testing.T) {
 	path := ClosedStore(t, "PRAGMA journal_mode = DELETE; PRAGMA page_size = 4096; VACUUM")
-	_, err := OpenSQLite(t.Context(), path, SQLiteOptions{})
+	_, err := Open(t.Context(), path, Options{})
 	if err == nil || !strings.Contains(err.Error(), "page_size=4096 and cannot be set to 8192") {
 		t.Errorf("got %v", err)
 	}
@@ -177,7 +177,7 @@ func TestIDsGrowAndReadBack(t *testing.T) {
 func TestAStoreOnANetworkFileSystemIsWarnedAbout(t *testing.T) {
 	for magic, want := range map[uint32]string{0x6969: "NFS", 0xFE534D42: "SMB", 0x01021997: "9p", 0x65735546: "FUSE", 0xEF53: "", 0x01021994: ""} {
 		var log strings.Builder
-		s := &SQLite{Path: "data/relay.db", log: slog.New(slog.NewTextHandler(&log, nil))}
+		s := &Store{Path: "data/relay.db", log: slog.New(slog.NewTextHandler(&log, nil))}
 		s.warnOfFileSystem(networkFileSystem(magic))
 		if got := log.String(); (want == "") != (got == "") || !strings.Contains(got, want) {
 			t.Errorf("%#x: %s", magic, got)

@@ -16,7 +16,7 @@ import (
 )
 
 // limitPages makes the disk of a store full at so many pages, or gives it room again.
-func limitPages(t *testing.T, s *SQLite, pages int64) {
+func limitPages(t *testing.T, s *Store, pages int64) {
 	t.Helper()
 	s.writer.mu.Lock()
 	defer s.writer.mu.Unlock()
@@ -25,7 +25,7 @@ func limitPages(t *testing.T, s *SQLite, pages int64) {
 	}
 }
 
-func pageCount(t *testing.T, s *SQLite) (pages int64) {
+func pageCount(t *testing.T, s *Store) (pages int64) {
 	t.Helper()
 	if err := s.List(t.Context(), listing.Query{Text: "PRAGMA page_count", Args: nil}, func(r Row) { pages = r.int(0) }); err != nil {
 		t.Fatal(err)

@@ -42,7 +42,7 @@ type tx struct {
 	sending *sending
 	claims  map[store.ID]held // as this transaction changes sending; without a lease, it forgets
 
-	followed map[store.Lane]bool // in which deliveries were seen waiting
+	followed map[store.Stream]bool // in which deliveries were seen waiting
 
 	ahead     *ahead
 	flights   []*flight  // stored in this transaction
