@@ -44,7 +44,7 @@ type Engine struct {
 	decide   func(*rules.Set, *event.Event, rules.State) rules.Decision
 	health   health
 	capacity capacity
-	enricher *qaseapi.Enricher
+	qase     *qaseapi.Client
 	drift    driftLog
 }
 
@@ -70,7 +70,7 @@ func New(o dispatch.Options) *Engine {
 		inbox:      dispatch.NewQueue[*pendingEvent](maxPending),
 		turn:       make(chan struct{}, 1),
 		decide:     (*rules.Set).Decide,
-		enricher:   qaseapi.NewEnricher(o.Store, o.Logger, o.Now),
+		qase:       qaseapi.NewClient(o.Logger, o.Now),
 	}
 	e.Current.Store(o.Config)
 	e.Lanes.Store(&map[string]*dispatch.Lane{})
@@ -88,7 +88,7 @@ type Receipt struct {
 // event may be stored nevertheless; the sender's next try is then a duplicate.
 func (e *Engine) Accept(ctx context.Context, ev *event.Event) (Receipt, error) {
 	p := &pendingEvent{event: ev, hash: bodyHash(ev), done: make(chan struct{})}
-	p.entity, p.member = e.enricher.Find(ctx, e.Config(), ev)
+	e.enrich(ctx, p)
 	if err := e.inbox.Put(p); err != nil {
 		return Receipt{}, err
 	}
@@ -132,7 +132,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer cutWrites()
 
 	var committers, outcomes, others sync.WaitGroup
-	defer e.enricher.Stop()
+	defer e.qase.Close()
 	e.inbox.Open()
 	e.Outbox.Open()
 	committers.Go(func() { e.commitAll(writes) })

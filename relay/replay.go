@@ -73,7 +73,7 @@ func (e *Engine) startReplay(ctx context.Context, id store.ID, dry bool) *starte
 	_ = json.Unmarshal(stored.Decisions, &r.first) // a decision that cannot be read has matched nothing
 	ev.ReceivedAt = e.Now()
 	r.event = &pendingEvent{event: ev, replayOf: id, done: make(chan struct{})}
-	r.event.entity, r.event.member = e.enricher.Find(ctx, e.Config(), ev)
+	e.enrich(ctx, r.event)
 	if dry {
 		_, r.err = e.plan(e.Config(), r.event, func(key string) ([]byte, error) { return e.Store.Get(ctx, key) })
 	} else {

@@ -65,7 +65,7 @@ func mayImport() map[string][]string {
 		"relay/metrics":       {},
 		"relay/sampledlog":    {},
 		"relay/config":        append([]string{"relay/metrics", "relay/store", "notifiers", "notifiers/builtin"}, reading...),
-		"relay/qaseapi":       {"relay/config", "relay/store", "rules", "rules/event"},
+		"relay/qaseapi":       {"rules", "rules/event"},
 		"relay/dispatch":      append([]string{"relay/config", "relay/metrics", "relay/sampledlog", "relay/store", "notifiers", "rules/rulefile"}, append(language, "rules")...),
 		"relay":               engine,
 		"relay/ingest":        {"relay", "relay/sampledlog", "rules", "rules/event"},

@@ -1,2 +1,0 @@
-// Package qaseapi asks Qase for what events leave out.
-package qaseapi
