@@ -1,8 +1,8 @@
-// Package notifiers sends messages to the outside world: one file for each kind of channel.
+// Package notifiers sends messages to the outside world: one folder for each kind of channel.
 //
 // A [Notifier] makes one attempt to send one message and says by its error whether to try again. Queues,
 // retries, rate limits and memory live elsewhere; nothing here keeps state between two calls but connections.
-// A new channel is one file with a [Kind] and one line in [Builtin].
+// A new channel is one folder with a [Kind] and one line in package builtin.
 package notifiers
 
 import (

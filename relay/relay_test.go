@@ -49,7 +49,7 @@ func start(tb testing.TB, dir, rulesText string, kinds ...notifiers.Kind) *machi
 	if err := os.WriteFile(m.rules, []byte(rulesText), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	options := config.LoadOptions{Kinds: append(builtin.Builtin(), kinds...)}
+	options := config.LoadOptions{Kinds: append(builtin.Kinds(), kinds...)}
 	cfg, problems := config.Load([]string{m.rules}, options)
 	if err := problems.Err(); err != nil {
 		tb.Fatal(err)

@@ -77,7 +77,7 @@ func FuzzEventTextIsOnlyText(f *testing.F) {
 	f.Cleanup(receiver.Close)
 	text := strings.ReplaceAll(strings.ReplaceAll(escapingRules, "SERVER", receiver.URL), "V }}", ".payload.title }}")
 	text = strings.NewReplacer(`link V "`, `link .payload.title "`).Replace(text)
-	config, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(text)}}, rulefile.Options{Kinds: config.Kinds(builtin.Builtin())})
+	config, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(text)}}, rulefile.Options{Kinds: config.Kinds(builtin.Kinds())})
 	if err := problems.Err(); err != nil {
 		f.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func harmlessLike(value string) string {
 func checkRequest(t *testing.T, config *rulefile.Config, value string, asked **http.Request) {
 	t.Helper()
 	m := messagesFor(t, config, value)[len(config.Notifiers)+2]
-	kind := builtin.Builtin()[2]
+	kind := builtin.Kinds()[2]
 	n, err := kind.New(config.Notifiers[2].Config, config.Notifiers[2].Defaults)
 	if err != nil {
 		t.Fatal(err)

@@ -125,7 +125,7 @@ func (g *gallery) say(what string) {
 
 // made makes a notifier as the rules have it. Where it lacks a secret here, one is made up, with a note if that could show.
 func made(spec rulefile.Notifier) (n notifiers.Notifier, note string, err error) {
-	kinds := builtin.Builtin()
+	kinds := builtin.Kinds()
 	i := slices.IndexFunc(kinds, func(k notifiers.Kind) bool { return k.Type == spec.Type })
 	if i < 0 {
 		return nil, "", errors.New("there is no type " + spec.Type)

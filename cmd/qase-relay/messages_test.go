@@ -38,7 +38,7 @@ notifiers:
   - {name: http, type: http, url: "http://127.0.0.1/"}
   - {name: teams, type: teams, webhook_url: "https://example.com/workflow"}
 rules: [{name: everything, when: "true", notify: [slack, email, http, teams]}]
-`)}}, rulefile.Options{Kinds: config.Kinds(builtin.Builtin())})
+`)}}, rulefile.Options{Kinds: config.Kinds(builtin.Kinds())})
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
 	}

@@ -93,7 +93,7 @@ func TestNotifySaysInWordsWhatCameBack(t *testing.T) {
 		})
 		tried[tt.kind] = true
 	}
-	for _, k := range builtin.Builtin() {
+	for _, k := range builtin.Kinds() {
 		if !tried[k.Type] {
 			t.Errorf("%s was not tried", k.Type)
 		}

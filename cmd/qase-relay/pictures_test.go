@@ -48,7 +48,7 @@ func TestEveryEventHasAPictureInEveryChannel(t *testing.T) {
 	for _, e := range catalog.All() {
 		var out bytes.Buffer
 		g := drawn(t, &terminal.Screen{Writer: &out, Columns: 80}, e.Example)
-		if len(g.pages) != len(builtin.Builtin()) {
+		if len(g.pages) != len(builtin.Kinds()) {
 			t.Errorf("%s: %d pictures:\n%s", e.Name, len(g.pages), &out)
 		}
 		for _, p := range g.pages {
@@ -112,7 +112,7 @@ func TestPicturesOnATerminal(t *testing.T) {
 // drawn decides about an event by everyNotifier and draws what is sent.
 func drawn(t *testing.T, s *terminal.Screen, body []byte) *gallery {
 	t.Helper()
-	cfg, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(everyNotifier)}}, rulefile.Options{Kinds: config.Kinds(builtin.Builtin())})
+	cfg, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(everyNotifier)}}, rulefile.Options{Kinds: config.Kinds(builtin.Kinds())})
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 // The table of notifiers has a row for each type, which names each key, and no other in its columns of keys.
 func TestTheReadmeNamesEachNotifierAndItsKeys(t *testing.T) {
 	rows := notifierRows(t)
-	for _, k := range builtin.Builtin() {
+	for _, k := range builtin.Kinds() {
 		row, found := rows[k.Type]
 		if !found {
 			t.Errorf("no row for %s", k.Type)
@@ -49,7 +49,7 @@ func TestTheReadmeNamesEachNotifierAndItsKeys(t *testing.T) {
 }
 
 func TestTheReadmeSaysHowFastEachNotifierIs(t *testing.T) {
-	for _, k := range builtin.Builtin() {
+	for _, k := range builtin.Kinds() {
 		if k.Rate.Messages > 0 && !rateIn(readmeRow(t, "rate"), k) {
 			t.Errorf("rate: %s has another one: %+v", k.Type, k.Rate)
 		}

@@ -55,7 +55,7 @@ func FuzzAnEventIsTextInSlack(f *testing.F) {
 		"a\n> b", "`x` ```y```", `"}}],"type":"x"`, "*b* _i_ ~s~", "&lt;!here&gt;", "x\u2028<!here>", "a, @channel, qa", "[x](https://evil.example)", "<#C1>", "javascript:alert(1)", ""} {
 		f.Add(s)
 	}
-	config, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(hostileRules)}}, rulefile.Options{Kinds: config.Kinds(builtin.Builtin())})
+	config, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(hostileRules)}}, rulefile.Options{Kinds: config.Kinds(builtin.Kinds())})
 	if err := problems.Err(); err != nil {
 		f.Fatal(err)
 	}

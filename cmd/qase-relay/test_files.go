@@ -18,7 +18,7 @@ import (
 // testOptions read rules as check does: nothing is sent, so secrets may be missing.
 func testOptions() rulefile.Options {
 	return rulefile.Options{
-		Kinds:      config.Kinds(builtin.Builtin()),
+		Kinds:      config.Kinds(builtin.Kinds()),
 		LookupEnv:  os.LookupEnv,
 		ReadFile:   os.ReadFile,
 		Glob:       filepath.Glob,

@@ -38,13 +38,13 @@ func BenchmarkHTTPSend(b *testing.B) {
 			return err
 		})
 	})
-	for name, edit := range map[string]func(*httpkind.HTTPConfig){
-		"plain":  func(*httpkind.HTTPConfig) {},
-		"signed": func(c *httpkind.HTTPConfig) { c.SigningSecret = []notifiers.Secret{notifiers.NewSecret(testSigning)} },
+	for name, edit := range map[string]func(*httpkind.Config){
+		"plain":  func(*httpkind.Config) {},
+		"signed": func(c *httpkind.Config) { c.SigningSecret = []notifiers.Secret{notifiers.NewSecret(testSigning)} },
 	} {
-		c := &httpkind.HTTPConfig{Timeout: 15 * time.Second}
+		c := &httpkind.Config{Timeout: 15 * time.Second}
 		edit(c)
-		n, err := httpkind.NewHTTP(c, fmt.Appendf(nil, `{"url":%q}`, s.URL))
+		n, err := httpkind.New(c, fmt.Appendf(nil, `{"url":%q}`, s.URL))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -59,8 +59,8 @@ func BenchmarkEmailSend(b *testing.B) {
 	for _, mode := range []string{"none", "starttls"} {
 		b.Run("tls="+mode, func(b *testing.B) {
 			s := serveMail(b, &mailServer{}, mode)
-			n := testEmail(b, s.port, s.roots, func(c *email.EmailConfig) { c.TLS = mode })
-			atOnce(b, email.EmailConcurrency, func() error {
+			n := testEmail(b, s.port, s.roots, func(c *email.Config) { c.TLS = mode })
+			atOnce(b, email.Concurrency, func() error {
 				_, err := n.Send(b.Context(), mailTo(`{"to":["a@x.io"]}`))
 				return err
 			})

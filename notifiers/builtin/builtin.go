@@ -14,8 +14,8 @@ import (
 	"qaserelay/notifiers/telegram"
 )
 
-// Builtin returns the kinds of notifiers there are.
-func Builtin() []notifiers.Kind {
+// Kinds returns the kinds of notifiers, in the order of the documentation.
+func Kinds() []notifiers.Kind {
 	return []notifiers.Kind{
 		slack.Kind(),
 		email.Kind(),

@@ -264,7 +264,7 @@ func TestManySendsAtOnceAllArriveUnderTheirOwnID(t *testing.T) {
 }
 
 func TestKindsAreWhole(t *testing.T) {
-	for _, k := range Builtin() {
+	for _, k := range Kinds() {
 		if k.Summary == "" || k.Concurrency < 1 || k.New == nil || k.Options == nil || k.Config() == k.Config() || k.Sample() == k.Sample() {
 			t.Errorf("%+v", k)
 		}

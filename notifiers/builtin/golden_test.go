@@ -171,7 +171,7 @@ func TestRenderedMessagesAreAsTheyWere(t *testing.T) {
 }
 
 func kindTypes() (types []string) {
-	for _, k := range Builtin() {
+	for _, k := range Kinds() {
 		types = append(types, k.Type)
 	}
 	return types

@@ -187,13 +187,13 @@ func emailChannel() channel {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return testEmail(t, tcp.Port, nil, func(c *email.EmailConfig) { c.Host, c.Timeout = tcp.IP.String(), timeout })
+			return testEmail(t, tcp.Port, nil, func(c *email.Config) { c.Host, c.Timeout = tcp.IP.String(), timeout })
 		},
 		accepting: func(t *testing.T, seen func(string)) notifiers.Notifier {
 			s := serveMail(t, &mailServer{}, "none")
 			t.Cleanup(func() {
 				// Of 8 connections at once the pool keeps EmailConcurrency, so at least as many of the other 8 mails need no new one.
-				if s.sessions > 16-email.EmailConcurrency {
+				if s.sessions > 16-email.Concurrency {
 					t.Errorf("%d connections for 16 mails", s.sessions)
 				}
 			})
@@ -234,7 +234,7 @@ func smtpBreaks() []answerCase {
 		return answerCase{name: name, want: want, says: says, make: func(t *testing.T) notifiers.Notifier {
 			_, port, _ := net.SplitHostPort(listen(t, func(c net.Conn) { speak(c, lines) }))
 			p, _ := new(big.Int).SetString(port, 10)
-			return testEmail(t, int(p.Int64()), nil, func(c *email.EmailConfig) { c.Username = "" })
+			return testEmail(t, int(p.Int64()), nil, func(c *email.Config) { c.Username = "" })
 		}}
 	}
 	return []answerCase{
@@ -271,13 +271,13 @@ func speak(c net.Conn, lines []string) {
 
 // countingMailer reports the id in the Message-ID of each mail that its server got.
 type countingMailer struct {
-	*email.EmailNotifier
+	*email.Notifier
 	server *mailServer
 	seen   func(string)
 }
 
 func (n countingMailer) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	r, err := n.EmailNotifier.Send(ctx, m)
+	r, err := n.Notifier.Send(ctx, m)
 	for _, got := range n.server.mails() {
 		if strings.Contains(got.data, "Message-ID: <"+m.ID+"@example.com>") {
 			n.seen(m.ID)
@@ -479,20 +479,20 @@ func selfSigned(t testing.TB) (*tls.Config, *x509.CertPool) {
 const testPassword = "p4ssw0rd-s3cret"
 
 // testEmail is a notifier for the server at port of this machine.
-func testEmail(t testing.TB, port int, roots *x509.CertPool, edit ...func(*email.EmailConfig)) *email.EmailNotifier {
+func testEmail(t testing.TB, port int, roots *x509.CertPool, edit ...func(*email.Config)) *email.Notifier {
 	t.Helper()
-	c := email.Kind().Config().(*email.EmailConfig)
+	c := email.Kind().Config().(*email.Config)
 	c.Host, c.Port, c.From, c.TLS = "127.0.0.1", port, "Qase <qase@example.com>", "none"
 	c.Username, c.Password = "user", notifiers.NewSecret(testPassword)
 	for _, e := range edit {
 		e(c)
 	}
-	n, err := email.NewEmail(c, nil)
+	n, err := email.New(c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.(*email.EmailNotifier).TLSConfig.RootCAs = roots
-	return n.(*email.EmailNotifier)
+	n.(*email.Notifier).TLSConfig.RootCAs = roots
+	return n.(*email.Notifier)
 }
 
 func smtpError(code int, text string) *smtp.SMTPError {
@@ -509,9 +509,9 @@ const (
 	testAccess       = "t0ken-s3cret"
 )
 
-func oauth2To(url string) func(*httpkind.HTTPConfig) {
-	return func(c *httpkind.HTTPConfig) {
-		c.OAuth2 = &httpclient.Oauth2Config{
+func oauth2To(url string) func(*httpkind.Config) {
+	return func(c *httpkind.Config) {
+		c.OAuth2 = &httpclient.OAuth2{
 			ClientID: "relay", ClientSecret: notifiers.NewSecret(testClientSecret), TokenURL: url,
 			Scopes: []string{"hooks.write", "runs"}, EndpointParams: map[string]string{"audience": "hooks"},
 		}
@@ -537,7 +537,7 @@ func httpChannel() channel {
 		secrets: []string{testSigning, testPath, testBearer, "querys3cret"},
 		answers: slices.Concat(httpStatuses(), httpPatience(), httpBodies()),
 		at: func(t *testing.T, addr string, timeout time.Duration) notifiers.Notifier {
-			return testHTTP(t, "http://"+addr, func(c *httpkind.HTTPConfig) { c.Timeout = timeout })
+			return testHTTP(t, "http://"+addr, func(c *httpkind.Config) { c.Timeout = timeout })
 		},
 		accepting: func(t *testing.T, seen func(string)) notifiers.Notifier {
 			return testHTTP(t, server(t, func(_ http.ResponseWriter, r *http.Request) { seen(r.Header.Get("webhook-id")) }))
@@ -603,7 +603,7 @@ func httpBodies() []answerCase {
 			return testHTTP(t, server(t, endless(500)))
 		}},
 		answerCase{name: "200 with a body that drips", want: "delivered", make: func(t *testing.T) notifiers.Notifier {
-			return testHTTP(t, server(t, drip(200)), func(c *httpkind.HTTPConfig) { c.Timeout = 2 * time.Second })
+			return testHTTP(t, server(t, drip(200)), func(c *httpkind.Config) { c.Timeout = 2 * time.Second })
 		}},
 	}
 }
@@ -747,20 +747,20 @@ const (
 )
 
 // testHTTP is a notifier that posts to base.
-func testHTTP(t *testing.T, base string, edit ...func(*httpkind.HTTPConfig)) notifiers.Notifier {
+func testHTTP(t *testing.T, base string, edit ...func(*httpkind.Config)) notifiers.Notifier {
 	t.Helper()
-	c := &httpkind.HTTPConfig{Timeout: 10 * time.Second, SigningSecret: []notifiers.Secret{notifiers.NewSecret(testSigning)}}
+	c := &httpkind.Config{Timeout: 10 * time.Second, SigningSecret: []notifiers.Secret{notifiers.NewSecret(testSigning)}}
 	for _, e := range edit {
 		e(c)
 	}
-	defaults, err := json.Marshal(httpkind.HTTPOptions{
+	defaults, err := json.Marshal(httpkind.Options{
 		URL:     base + testPath + "?sig=querys3cret",
 		Headers: map[string]string{"Authorization": "Bearer " + testBearer},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := httpkind.NewHTTP(c, defaults)
+	n, err := httpkind.New(c, defaults)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -881,7 +881,7 @@ func teamsService() serviceChannel {
 	return serviceChannel{
 		name: "teams", kind: teams.Kind(), secrets: []string{hookSecret, "/workflows/abc"}, unread: true,
 		config: func(base string, timeout time.Duration) any {
-			return &teams.TeamsConfig{WebhookURL: notifiers.NewSecret(base + "/workflows/abc/triggers?sig=" + hookSecret), Timeout: timeout}
+			return &teams.Config{WebhookURL: notifiers.NewSecret(base + "/workflows/abc/triggers?sig=" + hookSecret), Timeout: timeout}
 		},
 		title: func(b map[string]any) any {
 			card := b["attachments"].([]any)[0].(map[string]any)["content"].(map[string]any)
@@ -907,7 +907,7 @@ func discordService() serviceChannel {
 	return serviceChannel{
 		name: "discord", kind: discord.Kind(), secrets: []string{hookSecret, "/webhooks/1"},
 		config: func(base string, timeout time.Duration) any {
-			return &discord.DiscordConfig{WebhookURL: notifiers.NewSecret(base + "/api/webhooks/1/" + hookSecret), Timeout: timeout}
+			return &discord.Config{WebhookURL: notifiers.NewSecret(base + "/api/webhooks/1/" + hookSecret), Timeout: timeout}
 		},
 		ok:    `{"id":"123","channel_id":"456"}`,
 		title: func(b map[string]any) any { return b["embeds"].([]any)[0].(map[string]any)["title"] },
@@ -935,7 +935,7 @@ func telegramService() serviceChannel {
 	return serviceChannel{
 		name: "telegram", kind: telegram.Kind(), secrets: []string{token, "AAHt0kens3cret"},
 		config: func(base string, timeout time.Duration) any {
-			return &telegram.TelegramConfig{Token: notifiers.NewSecret(token), APIURL: base, Timeout: timeout}
+			return &telegram.Config{Token: notifiers.NewSecret(token), APIURL: base, Timeout: timeout}
 		},
 		defaults: `{"chat_id":"-1001234567890"}`,
 		ok:       `{"ok":true,"result":{"message_id":7}}`,
@@ -964,7 +964,7 @@ func googleService() serviceChannel {
 	return serviceChannel{
 		name: "googlechat", kind: googlechat.Kind(), secrets: []string{hookSecret, "/v1/spaces/AAA"},
 		config: func(base string, timeout time.Duration) any {
-			return &googlechat.GoogleConfig{WebhookURL: notifiers.NewSecret(base + "/v1/spaces/AAA/messages?key=k3y0&token=" + hookSecret), Timeout: timeout}
+			return &googlechat.Config{WebhookURL: notifiers.NewSecret(base + "/v1/spaces/AAA/messages?key=k3y0&token=" + hookSecret), Timeout: timeout}
 		},
 		ok:    `{"name":"spaces/AAA/messages/1"}`,
 		title: func(b map[string]any) any { return b["fallbackText"] },
@@ -985,7 +985,7 @@ func mattermostService() serviceChannel {
 	return serviceChannel{
 		name: "mattermost", kind: mattermost.Kind(), secrets: []string{hookSecret},
 		config: func(base string, timeout time.Duration) any {
-			return &mattermost.MattermostConfig{WebhookURL: notifiers.NewSecret(base + "/hooks/" + hookSecret), Timeout: timeout}
+			return &mattermost.Config{WebhookURL: notifiers.NewSecret(base + "/hooks/" + hookSecret), Timeout: timeout}
 		},
 		ok:    "ok",
 		title: func(b map[string]any) any { return strings.ReplaceAll(b["text"].(string), "[", " ") },
@@ -1007,7 +1007,7 @@ func pagerService() serviceChannel {
 	return serviceChannel{
 		name: "pagerduty", kind: pagerduty.Kind(), secrets: []string{hookSecret},
 		config: func(base string, timeout time.Duration) any {
-			return &pagerduty.PagerConfig{RoutingKey: notifiers.NewSecret(hookSecret), APIURL: base, Timeout: timeout}
+			return &pagerduty.Config{RoutingKey: notifiers.NewSecret(hookSecret), APIURL: base, Timeout: timeout}
 		},
 		ok:    `{"status":"success","message":"Event processed","dedup_key":"k"}`,
 		title: func(b map[string]any) any { return b["payload"].(map[string]any)["summary"] },
@@ -1026,7 +1026,7 @@ func ntfyService() serviceChannel {
 	return serviceChannel{
 		name: "ntfy", kind: ntfy.Kind(), secrets: []string{hookSecret},
 		config: func(base string, timeout time.Duration) any {
-			return &ntfy.NtfyConfig{Server: base, Username: "phil", Password: notifiers.NewSecret(hookSecret), Timeout: timeout}
+			return &ntfy.Config{Server: base, Username: "phil", Password: notifiers.NewSecret(hookSecret), Timeout: timeout}
 		},
 		defaults: `{"topic":"qa"}`,
 		ok:       `{"id":"x1","event":"message","topic":"qa"}`,
@@ -1210,16 +1210,16 @@ func slackWords() []answerCase {
 const testToken = "xoxb-1234-tests3cret"
 
 func slackWebhook(t *testing.T, base string, timeout time.Duration) notifiers.Notifier {
-	return testSlack(t, &slack.SlackConfig{WebhookURL: notifiers.NewSecret(base + "/services/T000/B000/hooks3cret"), APIURL: "https://slack.com/api/", Timeout: timeout})
+	return testSlack(t, &slack.Config{WebhookURL: notifiers.NewSecret(base + "/services/T000/B000/hooks3cret"), APIURL: "https://slack.com/api/", Timeout: timeout})
 }
 
 func slackToken(t *testing.T, base string, timeout time.Duration) notifiers.Notifier {
-	return testSlack(t, &slack.SlackConfig{Token: notifiers.NewSecret(testToken), APIURL: base + "/api", Timeout: timeout})
+	return testSlack(t, &slack.Config{Token: notifiers.NewSecret(testToken), APIURL: base + "/api", Timeout: timeout})
 }
 
-func testSlack(t *testing.T, c *slack.SlackConfig) notifiers.Notifier {
+func testSlack(t *testing.T, c *slack.Config) notifiers.Notifier {
 	t.Helper()
-	n, err := slack.NewSlack(c, nil)
+	n, err := slack.New(c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

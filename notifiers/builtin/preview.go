@@ -12,7 +12,7 @@ import (
 // mail (RFC 5322), or the body of an HTTP request. defaults are the notifier's own message options, or nil. What
 // belongs to a configured notifier, such as the sender of a mail, is made up.
 func Preview(kind string, m *notifiers.Message, defaults json.RawMessage) ([]byte, error) {
-	for _, k := range Builtin() {
+	for _, k := range Kinds() {
 		if k.Type != kind {
 			continue
 		}

@@ -16,12 +16,12 @@ import (
 // drawSample draws m as a made-up notifier of a kind would send it.
 func drawSample(t *testing.T, kind string, m *notifiers.Message) *preview.Picture {
 	t.Helper()
-	for _, k := range Builtin() {
+	for _, k := range Kinds() {
 		if k.Type != kind {
 			continue
 		}
 		config := k.Sample()
-		if c, isHTTP := config.(*http.HTTPConfig); isHTTP {
+		if c, isHTTP := config.(*http.Config); isHTTP {
 			c.Bearer = notifiers.NewSecret("s3cret")
 		}
 		defaults := goldenDefaults(kind)

@@ -37,7 +37,7 @@ func TestAMailServerIsTriedWithoutAMail(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := serveMail(t, tt.server, tt.mode)
-			n := testEmail(t, s.port, s.roots, func(c *email.EmailConfig) { c.TLS = tt.mode })
+			n := testEmail(t, s.port, s.roots, func(c *email.Config) { c.TLS = tt.mode })
 			said, err := n.Probe(t.Context(), raws(tt.options))
 			if outcome(err) != tt.want || !strings.Contains(said+errorText(err), tt.says) || len(s.mails()) != 0 {
 				t.Errorf("%s, %d mails: %q, %v", outcome(err), len(s.mails()), said, err)
@@ -64,38 +64,38 @@ func TestAReceiverIsTriedWithoutARequest(t *testing.T) {
 	secure := secureServer(t, files, &requests)
 	var given atomic.Int32
 	endpoint := tokenEndpoint(t, &given)
-	trusting := func(c *httpkind.HTTPConfig) {
-		c.TLS = httpclient.TLSConfig{CA: files.ca, Cert: files.cert, Key: notifiers.NewSecret(files.key), ServerName: "hooks.internal"}
+	trusting := func(c *httpkind.Config) {
+		c.TLS = httpclient.TLS{CA: files.ca, Cert: files.cert, Key: notifiers.NewSecret(files.key), ServerName: "hooks.internal"}
 	}
 	var asked []string
-	byProxy := func(c *httpkind.HTTPConfig) {
+	byProxy := func(c *httpkind.Config) {
 		trusting(c)
 		c.ProxyURL = notifiers.NewSecret(strings.Replace(proxy(t, &asked), "http://", "http://u:pr0xy-s3cret@", 1))
 	}
 	for name, tt := range map[string]struct {
-		edit       func(*httpkind.HTTPConfig)
+		edit       func(*httpkind.Config)
 		url        string
 		options    []string
 		want, says string
 	}{
-		"in the open":          {func(*httpkind.HTTPConfig) {}, plain.URL + "/secret", []string{`{}`, fmt.Sprintf(`{"url":%q}`, plain.URL+"/other")}, "delivered", "connected to 127.0.0.1"},
+		"in the open":          {func(*httpkind.Config) {}, plain.URL + "/secret", []string{`{}`, fmt.Sprintf(`{"url":%q}`, plain.URL+"/other")}, "delivered", "connected to 127.0.0.1"},
 		"over TLS":             {trusting, secure, nil, "delivered", "over TLS 1.3; no request was made"},
-		"not trusted":          {func(c *httpkind.HTTPConfig) { c.TLS.ServerName = "hooks.internal" }, secure, nil, "again", "tls: {ca_file: …}"},
+		"not trusted":          {func(c *httpkind.Config) { c.TLS.ServerName = "hooks.internal" }, secure, nil, "again", "tls: {ca_file: …}"},
 		"with a token":         {oauth2To(endpoint), plain.URL, nil, "delivered", "got a token"},
 		"without a token":      {oauth2To("http://127.0.0.1:1/token"), plain.URL, nil, "again", "token_url"},
 		"by a proxy":           {byProxy, secure, nil, "delivered", "over TLS 1.3"},
 		"by a proxy, open":     {byProxy, "http://receiver.invalid/", nil, "delivered", "connected to the proxy"},
 		"metadata by a proxy":  {byProxy, "http://169.254.169.254/", nil, "never", "metadata"},
-		"metadata":             {func(*httpkind.HTTPConfig) {}, "http://169.254.169.254/", nil, "never", "metadata"},
-		"not allowed":          {func(c *httpkind.HTTPConfig) { c.AllowHosts = []string{"x.io"} }, "", []string{`{"url":"http://y.io/"}`}, "never", "allow_hosts"},
-		"not there":            {func(*httpkind.HTTPConfig) {}, "http://127.0.0.1:1/secret", nil, "again", "refused"},
-		"nothing to be tried":  {func(*httpkind.HTTPConfig) {}, "", nil, "delivered", "nothing could be checked"},
+		"metadata":             {func(*httpkind.Config) {}, "http://169.254.169.254/", nil, "never", "metadata"},
+		"not allowed":          {func(c *httpkind.Config) { c.AllowHosts = []string{"x.io"} }, "", []string{`{"url":"http://y.io/"}`}, "never", "allow_hosts"},
+		"not there":            {func(*httpkind.Config) {}, "http://127.0.0.1:1/secret", nil, "again", "refused"},
+		"nothing to be tried":  {func(*httpkind.Config) {}, "", nil, "delivered", "nothing could be checked"},
 		"a host by a template": {trusting, "", []string{`{"body":"x"}`}, "delivered", "nothing could be checked"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := &httpkind.HTTPConfig{Timeout: 5 * time.Second}
+			c := &httpkind.Config{Timeout: 5 * time.Second}
 			tt.edit(c)
-			n, err := httpkind.NewHTTP(c, fmt.Appendf(nil, `{"url":%q}`, tt.url))
+			n, err := httpkind.New(c, fmt.Appendf(nil, `{"url":%q}`, tt.url))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -117,7 +117,7 @@ func TestAProbeEndsWithItsTime(t *testing.T) {
 		if c.name == "http" {
 			_, port, _ := net.SplitHostPort(listen(t, untilClosed))
 			var err error
-			if n, err = httpkind.NewHTTP(&httpkind.HTTPConfig{Timeout: 60 * time.Millisecond}, fmt.Appendf(nil, `{"url":"https://127.0.0.1:%s"}`, port)); err != nil {
+			if n, err = httpkind.New(&httpkind.Config{Timeout: 60 * time.Millisecond}, fmt.Appendf(nil, `{"url":"https://127.0.0.1:%s"}`, port)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -29,16 +29,16 @@ const (
 	discordName    = 80
 )
 
-// DiscordConfig is what can be written for a notifier of type discord.
-type DiscordConfig struct {
+// Config is what can be written for a notifier of type discord.
+type Config struct {
 	// URL of a webhook, from the channel's settings under Integrations.
 	WebhookURL notifiers.Secret `yaml:"webhook_url" secret:"true"`
 	// Longest time for one attempt. Default: 10s.
 	Timeout time.Duration `yaml:"timeout"`
 }
 
-// discordOptions are the message options of type discord.
-type discordOptions struct {
+// Options are the message options of type discord.
+type Options struct {
 	// Id of a thread in the webhook's channel to post in. Default: the channel itself.
 	ThreadID string `yaml:"thread_id" json:"thread_id,omitempty" as:"text"`
 	// Who is mentioned: user ids (digits), roles (& and digits), @here, @everyone; other text is written as @text.
@@ -51,37 +51,37 @@ func Kind() notifiers.Kind {
 	return notifiers.Kind{
 		Type:    "discord",
 		Summary: "a message in a Discord channel, by webhook",
-		Config:  func() any { return &DiscordConfig{Timeout: 10 * time.Second} },
+		Config:  func() any { return &Config{Timeout: 10 * time.Second} },
 		Sample: func() any {
-			return &DiscordConfig{WebhookURL: notifiers.NewSecret("https://discord.com/api/webhooks/1/preview"), Timeout: time.Second}
+			return &Config{WebhookURL: notifiers.NewSecret("https://discord.com/api/webhooks/1/preview"), Timeout: time.Second}
 		},
-		Options:     discordOptions{},
-		New:         newDiscord,
+		Options:     Options{},
+		New:         newNotifier,
 		Concurrency: 2,
 		Rate:        notifiers.Rate{Messages: 5, Per: 2 * time.Second, Burst: 5}, // what the answers' X-RateLimit headers say
 	}
 }
 
-// discordNotifier posts to a webhook.
-type discordNotifier struct {
+// notifier posts to a webhook.
+type notifier struct {
 	*httpclient.Service
-	config   DiscordConfig
+	config   Config
 	defaults json.RawMessage
 }
 
-func newDiscord(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
-	c := *config.(*DiscordConfig)
-	_, err := notifiers.MergeOptions[discordOptions](nil, defaults)
+func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
+	c := *config.(*Config)
+	_, err := notifiers.MergeOptions[Options](nil, defaults)
 	err = errors.Join(err, httpclient.CheckTimeout(c.Timeout), httpclient.CheckWebhookURL("webhook_url", c.WebhookURL,
 		"Discord shows under Edit Channel, Integrations, Webhooks: https://discord.com/api/webhooks/…"))
 	if err != nil {
 		return nil, err
 	}
-	return &discordNotifier{httpclient.NewService("Discord", "webhook_url", c.Timeout, httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
+	return &notifier{httpclient.NewService("Discord", "webhook_url", c.Timeout, httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
 }
 
 // Send posts the message and waits until Discord has kept it.
-func (n *discordNotifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 	post, thread, err := n.compose(m)
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
@@ -92,24 +92,24 @@ func (n *discordNotifier) Send(ctx context.Context, m *notifiers.Message) (notif
 	}
 	return n.Deliver(ctx, httpclient.ServiceCall{
 		Doing: "posting to the Discord webhook", URL: httpclient.WithQuery(n.config.WebhookURL.Value(), query), Body: post,
-	}, readDiscord)
+	}, classify)
 }
 
 // Preview returns the message as Discord would get it.
-func (n *discordNotifier) Preview(m *notifiers.Message) ([]byte, error) {
+func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
 	post, _, err := n.compose(m)
 	return httpclient.PreviewJSON(post, err)
 }
 
 // Probe asks Discord for the webhook itself.
-func (n *discordNotifier) Probe(ctx context.Context, _ []json.RawMessage) (string, error) {
+func (n *notifier) Probe(ctx context.Context, _ []json.RawMessage) (string, error) {
 	var hook struct {
 		Name      string `json:"name"`
 		ChannelID string `json:"channel_id"`
 	}
 	_, err := n.Deliver(ctx, httpclient.ServiceCall{Doing: "asking for the Discord webhook", Method: http.MethodGet, URL: n.config.WebhookURL.Value()},
 		func(a httpclient.Answer) httpclient.Verdict {
-			if v := readDiscord(a); v.Fate != httpclient.ByStatus || a.Code >= 300 {
+			if v := classify(a); v.Fate != httpclient.ByStatus || a.Code >= 300 {
 				return v
 			}
 			if json.Unmarshal(a.Body, &hook) != nil || hook.ChannelID == "" {
@@ -123,8 +123,8 @@ func (n *discordNotifier) Probe(ctx context.Context, _ []json.RawMessage) (strin
 	return fmt.Sprintf("the webhook “%s” posts to the channel %s", notifiers.OneLine(hook.Name), notifiers.OneLine(hook.ChannelID)), nil
 }
 
-// readDiscord knows Discord's error codes (https://discord.com/developers/docs/topics/opcodes-and-status-codes#json).
-func readDiscord(a httpclient.Answer) httpclient.Verdict {
+// classify knows Discord's error codes (https://discord.com/developers/docs/topics/opcodes-and-status-codes#json).
+func classify(a httpclient.Answer) httpclient.Verdict {
 	var said struct {
 		ID         string  `json:"id"` // of the message, or of the webhook
 		Message    string  `json:"message"`
@@ -187,8 +187,8 @@ type discordMentions struct {
 }
 
 // compose lays a message out, and returns the thread that it goes to.
-func (n *discordNotifier) compose(m *notifiers.Message) (discordPost, string, error) {
-	o, err := notifiers.MergeOptions[discordOptions](n.defaults, m.Options)
+func (n *notifier) compose(m *notifiers.Message) (discordPost, string, error) {
+	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
 		return discordPost{}, "", err
 	}

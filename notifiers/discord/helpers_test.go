@@ -207,7 +207,7 @@ func discordService() serviceChannel {
 	return serviceChannel{
 		name: "discord", kind: Kind(), secrets: []string{hookSecret, "/webhooks/1"},
 		config: func(base string, timeout time.Duration) any {
-			return &DiscordConfig{WebhookURL: notifiers.NewSecret(base + "/api/webhooks/1/" + hookSecret), Timeout: timeout}
+			return &Config{WebhookURL: notifiers.NewSecret(base + "/api/webhooks/1/" + hookSecret), Timeout: timeout}
 		},
 		ok:    `{"id":"123","channel_id":"456"}`,
 		title: func(b map[string]any) any { return b["embeds"].([]any)[0].(map[string]any)["title"] },

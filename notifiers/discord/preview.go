@@ -9,7 +9,7 @@ import (
 )
 
 // Picture implements previewer.
-func (n *discordNotifier) Picture(_ *notifiers.Message, sent []byte) (*preview.Picture, error) {
+func (n *notifier) Picture(_ *notifiers.Message, sent []byte) (*preview.Picture, error) {
 	var post struct {
 		Username, Content string
 		Embeds            []struct {

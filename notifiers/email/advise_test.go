@@ -25,7 +25,7 @@ func TestRecipientsInTheRulesAreMailAddresses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, a := range emailAdvise(nil, c.option, c.value) {
+			for _, a := range advise(nil, c.option, c.value) {
 				got = append(got, fmt.Sprint(a.Message, " ", a.Path))
 			}
 			if want := cmp.Or(c.want, "[]"); fmt.Sprint(got) != want {

@@ -14,7 +14,7 @@ import (
 // Send sends the mail to the recipients who do not have it yet. Those whom the server refuses do not keep it from the others, and are
 // named in the receipt. If some are refused for now while others have it, the next attempt is for those alone; without a memory there is
 // none, since it would reach the others twice. If nobody has it and all are refused for good, it is an error.
-func (n *EmailNotifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+func (n *Notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 	letter, err := n.compose(ctx, m)
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
@@ -53,7 +53,7 @@ func (n *EmailNotifier) Send(ctx context.Context, m *notifiers.Message) (notifie
 
 // transmit sends the letter over an idle session or a new one. An idle one that turns out to be broken before the mail was handed over
 // is replaced.
-func (n *EmailNotifier) transmit(ctx context.Context, l letter, recipients []string) (mailResult, error) {
+func (n *Notifier) transmit(ctx context.Context, l letter, recipients []string) (mailResult, error) {
 	if s := n.idle(ctx); s != nil {
 		result, err := s.send(ctx, l, recipients)
 		final := s.handed || s.reusable(err) || ctx.Err() != nil
@@ -73,7 +73,7 @@ func (n *EmailNotifier) transmit(ctx context.Context, l letter, recipients []str
 
 // failure classifies the error of an attempt (RFC 5321, section 4.2.1): the server's 5yz answers are final, and its
 // 4yz answers and a broken connection are not.
-func (n *EmailNotifier) failure(outer, attempt context.Context, err error) error {
+func (n *Notifier) failure(outer, attempt context.Context, err error) error {
 	const doing = "sending the mail"
 	err = httpclient.ExplainTrust(err, "tls_ca_file")
 	var reply *textproto.Error

@@ -17,7 +17,7 @@ import (
 )
 
 // login logs in, if there is a username.
-func (n *EmailNotifier) login(ctx context.Context, client *smtp.Client) error {
+func (n *Notifier) login(ctx context.Context, client *smtp.Client) error {
 	if n.config.Username == "" || n.config.Auth == "none" {
 		return nil
 	}
@@ -35,7 +35,7 @@ func (n *EmailNotifier) login(ctx context.Context, client *smtp.Client) error {
 
 // loginByToken logs in with a token from the endpoint. One that the server took before and refuses now is dropped, and the next attempt
 // has another.
-func (n *EmailNotifier) loginByToken(ctx context.Context, client *smtp.Client) error {
+func (n *Notifier) loginByToken(ctx context.Context, client *smtp.Client) error {
 	token, cached, err := n.tokens.Get(ctx)
 	if err != nil {
 		return n.mask.TokenError(ctx, ctx, err)
@@ -59,7 +59,7 @@ func (n *EmailNotifier) loginByToken(ctx context.Context, client *smtp.Client) e
 
 // mechanism chooses how to log in among what the server offers. The password itself goes over encrypted connections
 // only, or to this machine.
-func (c EmailConfig) mechanism(offered []string, encrypted bool) (string, error) {
+func (c Config) mechanism(offered []string, encrypted bool) (string, error) {
 	if len(offered) == 0 {
 		return "", fmt.Errorf("the server offers no login%s; write tls: starttls or implicit, or no username", unencrypted(encrypted))
 	}
@@ -73,7 +73,7 @@ func (c EmailConfig) mechanism(offered []string, encrypted bool) (string, error)
 }
 
 // mechanisms lists the ways to log in, the best first.
-func (c EmailConfig) mechanisms(encrypted bool) []string {
+func (c Config) mechanisms(encrypted bool) []string {
 	switch {
 	case c.Auth != "auto":
 		return []string{strings.ToUpper(c.Auth)}
@@ -108,7 +108,7 @@ func unencrypted(encrypted bool) string {
 }
 
 // smtpAuth is the login for a mechanism. That the password is not shown has been seen to.
-func (n *EmailNotifier) smtpAuth(mechanism string, state *tls.ConnectionState) smtp.Auth {
+func (n *Notifier) smtpAuth(mechanism string, state *tls.ConnectionState) smtp.Auth {
 	user, password, host := n.config.Username, n.config.Password.Value(), n.config.Host
 	switch mechanism {
 	case "SCRAM-SHA-256-PLUS":

@@ -33,14 +33,14 @@ func TestEveryLoginWorksOverEverySecurity(t *testing.T) {
 					}
 					return nil
 				}}, mode)
-				configured := func(c *EmailConfig) { c.TLS, c.Auth = mode, strings.ToLower(auth) }
+				configured := func(c *Config) { c.TLS, c.Auth = mode, strings.ToLower(auth) }
 				if r, err := testEmail(t, s.port, s.roots, configured).Send(t.Context(), mailTo(`{"to":["a@x.io"]}`)); err != nil {
 					t.Fatalf("%+v: %v", r, err)
 				}
 				if len(s.mails()) != 1 || logins.Load() != 1 {
 					t.Errorf("%d mails, %d logins", len(s.mails()), logins.Load())
 				}
-				n := testEmail(t, s.port, s.roots, configured, func(c *EmailConfig) { c.Password = notifiers.NewSecret("wr0ng-s3cret") })
+				n := testEmail(t, s.port, s.roots, configured, func(c *Config) { c.Password = notifiers.NewSecret("wr0ng-s3cret") })
 				r, err := n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`))
 				if outcome(err) != "never" || notifiers.Reason(err) != notifiers.ReasonAuth || !strings.Contains(err.Error(), "check username, password") {
 					t.Errorf("a wrong password: %s, %s: %v", outcome(err), notifiers.Reason(err), err)
@@ -54,21 +54,21 @@ func TestEveryLoginWorksOverEverySecurity(t *testing.T) {
 func TestAutoTakesTheSafestLogin(t *testing.T) {
 	all := []string{"PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS", "XOAUTH2"}
 	for name, tt := range map[string]struct {
-		config    EmailConfig
+		config    Config
 		offered   []string
 		encrypted bool
 		want      string
 	}{
-		"all, encrypted":             {EmailConfig{Auth: "auto"}, all, true, "SCRAM-SHA-256-PLUS"},
-		"all, not encrypted":         {EmailConfig{Auth: "auto"}, all, false, "SCRAM-SHA-256"},
-		"without PLUS":               {EmailConfig{Auth: "auto"}, all[:5], true, "SCRAM-SHA-256"},
-		"without SCRAM":              {EmailConfig{Auth: "auto"}, all[:3], true, "PLAIN"},
-		"without SCRAM, in the open": {EmailConfig{Auth: "auto"}, all[:3], false, "CRAM-MD5"},
-		"PLAIN in the open":          {EmailConfig{Auth: "auto"}, all[:2], false, ""},
-		"PLAIN to this machine":      {EmailConfig{Auth: "auto", Host: "localhost"}, all[:2], false, "PLAIN"},
-		"as configured":              {EmailConfig{Auth: "cram-md5"}, all, true, "CRAM-MD5"},
-		"not offered":                {EmailConfig{Auth: "scram-sha-1"}, all[:3], true, ""},
-		"a token is never a guess":   {EmailConfig{Auth: "auto"}, []string{"XOAUTH2"}, true, ""},
+		"all, encrypted":             {Config{Auth: "auto"}, all, true, "SCRAM-SHA-256-PLUS"},
+		"all, not encrypted":         {Config{Auth: "auto"}, all, false, "SCRAM-SHA-256"},
+		"without PLUS":               {Config{Auth: "auto"}, all[:5], true, "SCRAM-SHA-256"},
+		"without SCRAM":              {Config{Auth: "auto"}, all[:3], true, "PLAIN"},
+		"without SCRAM, in the open": {Config{Auth: "auto"}, all[:3], false, "CRAM-MD5"},
+		"PLAIN in the open":          {Config{Auth: "auto"}, all[:2], false, ""},
+		"PLAIN to this machine":      {Config{Auth: "auto", Host: "localhost"}, all[:2], false, "PLAIN"},
+		"as configured":              {Config{Auth: "cram-md5"}, all, true, "CRAM-MD5"},
+		"not offered":                {Config{Auth: "scram-sha-1"}, all[:3], true, ""},
+		"a token is never a guess":   {Config{Auth: "auto"}, []string{"XOAUTH2"}, true, ""},
 	} {
 		if got, err := tt.config.mechanism(tt.offered, tt.encrypted); got != tt.want || (err == nil) != (got != "") {
 			t.Errorf("%s: got %q: %v", name, got, err)
@@ -86,9 +86,9 @@ func TestMailsLogInByTokensOfAnEndpoint(t *testing.T) {
 		return nil
 	}}, "starttls")
 	endpoint := tokenEndpoint(t, &given)
-	withTokens := func(url string) func(*EmailConfig) {
-		return func(c *EmailConfig) {
-			var h httpkind.HTTPConfig
+	withTokens := func(url string) func(*Config) {
+		return func(c *Config) {
+			var h httpkind.Config
 			oauth2To(url)(&h)
 			c.TLS, c.Password, c.OAuth2 = "starttls", notifiers.Secret{}, h.OAuth2
 		}
@@ -169,9 +169,9 @@ func TestAServerThatSignedItselfIsTrustedByItsCertificate(t *testing.T) {
 			"the system's authorities":     {"", "", "again", "tls_ca_file"},
 		} {
 			t.Run(mode+"/"+name, func(t *testing.T) {
-				c := Kind().Config().(*EmailConfig)
+				c := Kind().Config().(*Config)
 				c.Host, c.Port, c.From, c.TLS, c.TLSCA, c.TLSServerName = "127.0.0.1", s.port, "q@x.io", mode, tt.ca, tt.name
-				n, err := NewEmail(c, nil)
+				n, err := New(c, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -182,29 +182,29 @@ func TestAServerThatSignedItselfIsTrustedByItsCertificate(t *testing.T) {
 			})
 		}
 	}
-	c := Kind().Config().(*EmailConfig)
+	c := Kind().Config().(*Config)
 	c.Host, c.From, c.TLSCA = "h", "q@x.io", "secret!!"
-	_, err := NewEmail(c, nil)
+	_, err := New(c, nil)
 	checkField(t, err, "tls_ca")
 }
 
 func TestEmailLoginsThatCannotBeAreBlamedOnTheirKey(t *testing.T) {
 	for name, tt := range map[string]struct {
-		edit func(*EmailConfig)
+		edit func(*Config)
 		key  string
 	}{
-		"a password too":   {func(*EmailConfig) {}, "oauth2"},
-		"another login":    {func(c *EmailConfig) { c.Password = notifiers.Secret{}; c.Auth = "plain" }, "auth"},
-		"no user":          {func(c *EmailConfig) { c.Password = notifiers.Secret{}; c.Username = "" }, "username"},
-		"in the open":      {func(c *EmailConfig) { c.Password = notifiers.Secret{}; c.TLS = "none" }, "auth"},
-		"no client secret": {func(c *EmailConfig) { c.Password = notifiers.Secret{}; c.OAuth2.ClientSecret = notifiers.Secret{} }, "oauth2.client_secret"},
+		"a password too":   {func(*Config) {}, "oauth2"},
+		"another login":    {func(c *Config) { c.Password = notifiers.Secret{}; c.Auth = "plain" }, "auth"},
+		"no user":          {func(c *Config) { c.Password = notifiers.Secret{}; c.Username = "" }, "username"},
+		"in the open":      {func(c *Config) { c.Password = notifiers.Secret{}; c.TLS = "none" }, "auth"},
+		"no client secret": {func(c *Config) { c.Password = notifiers.Secret{}; c.OAuth2.ClientSecret = notifiers.Secret{} }, "oauth2.client_secret"},
 	} {
-		var h httpkind.HTTPConfig
+		var h httpkind.Config
 		oauth2To("https://login.example.com/token")(&h)
-		c := Kind().Config().(*EmailConfig)
+		c := Kind().Config().(*Config)
 		c.Host, c.From, c.Username, c.Password, c.OAuth2 = "smtp.example.com", "a@x.io", "u", notifiers.NewSecret("p"), h.OAuth2
 		tt.edit(c)
-		_, err := NewEmail(c, nil)
+		_, err := New(c, nil)
 		var field *notifiers.FieldError
 		if !errors.As(err, &field) || field.Field() != tt.key {
 			t.Errorf("%s: %v", name, err)

@@ -23,13 +23,13 @@ func emailChannel() channel {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return testEmail(t, tcp.Port, nil, func(c *EmailConfig) { c.Host, c.Timeout = tcp.IP.String(), timeout })
+			return testEmail(t, tcp.Port, nil, func(c *Config) { c.Host, c.Timeout = tcp.IP.String(), timeout })
 		},
 		accepting: func(t *testing.T, seen func(string)) notifiers.Notifier {
 			s := serveMail(t, &mailServer{}, "none")
 			t.Cleanup(func() {
-				// Of 8 connections at once the pool keeps EmailConcurrency, so at least as many of the other 8 mails need no new one.
-				if s.sessions > 16-EmailConcurrency {
+				// Of 8 connections at once the pool keeps Concurrency, so at least as many of the other 8 mails need no new one.
+				if s.sessions > 16-Concurrency {
 					t.Errorf("%d connections for 16 mails", s.sessions)
 				}
 			})
@@ -70,7 +70,7 @@ func smtpBreaks() []answerCase {
 		return answerCase{name: name, want: want, says: says, make: func(t *testing.T) notifiers.Notifier {
 			_, port, _ := net.SplitHostPort(listen(t, func(c net.Conn) { speak(c, lines) }))
 			p, _ := new(big.Int).SetString(port, 10)
-			return testEmail(t, int(p.Int64()), nil, func(c *EmailConfig) { c.Username = "" })
+			return testEmail(t, int(p.Int64()), nil, func(c *Config) { c.Username = "" })
 		}}
 	}
 	return []answerCase{
@@ -107,13 +107,13 @@ func speak(c net.Conn, lines []string) {
 
 // countingMailer reports the id in the Message-ID of each mail that its server got.
 type countingMailer struct {
-	*EmailNotifier
+	*Notifier
 	server *mailServer
 	seen   func(string)
 }
 
 func (n countingMailer) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	r, err := n.EmailNotifier.Send(ctx, m)
+	r, err := n.Notifier.Send(ctx, m)
 	for _, got := range n.server.mails() {
 		if strings.Contains(got.data, "Message-ID: <"+m.ID+"@example.com>") {
 			n.seen(m.ID)

@@ -20,8 +20,8 @@ import (
 	"qaserelay/notifiers/markup"
 )
 
-// EmailConfig is what can be written for a notifier of type email.
-type EmailConfig struct {
+// Config is what can be written for a notifier of type email.
+type Config struct {
 	// Name or address of the mail server.
 	Host string `yaml:"host"`
 	// Port of the mail server. Default: 587, or 465 for tls: implicit, or 25 for tls: none.
@@ -31,7 +31,7 @@ type EmailConfig struct {
 	// Password to log in with, or for xoauth2 the access token.
 	Password notifiers.Secret `yaml:"password" secret:"true"`
 	// Gets the tokens to log in with, in place of a password. With it auth is xoauth2.
-	OAuth2 *httpclient.Oauth2Config `yaml:"oauth2"`
+	OAuth2 *httpclient.OAuth2 `yaml:"oauth2"`
 	// How the connection is encrypted: starttls, implicit or none. Default: starttls.
 	TLS string `yaml:"tls"`
 	// Certificates (PEM) of the authorities to trust, in place of the system's; the server's own if it has signed itself.
@@ -48,8 +48,8 @@ type EmailConfig struct {
 	Timeout time.Duration `yaml:"timeout"`
 }
 
-// emailOptions are the message options of type email.
-type emailOptions struct {
+// Options are the message options of type email.
+type Options struct {
 	// Recipients.
 	To []string `yaml:"to" json:"to,omitempty" as:"address"`
 	// Recipients of a copy.
@@ -65,35 +65,35 @@ type emailOptions struct {
 	Thread string `yaml:"thread" json:"thread,omitempty" as:"text"`
 }
 
-const EmailConcurrency = 4
+const Concurrency = 4
 
 func Kind() notifiers.Kind {
 	return notifiers.Kind{
 		Type:    "email",
 		Summary: "a mail, as text and HTML, by an SMTP server",
 		Config: func() any {
-			return &EmailConfig{TLS: "starttls", Auth: "auto", Timeout: 30 * time.Second}
+			return &Config{TLS: "starttls", Auth: "auto", Timeout: 30 * time.Second}
 		},
 		Sample: func() any {
-			return &EmailConfig{Host: "localhost", From: "Qase <qase@example.com>", TLS: "none", Auth: "none", Timeout: time.Second}
+			return &Config{Host: "localhost", From: "Qase <qase@example.com>", TLS: "none", Auth: "none", Timeout: time.Second}
 		},
-		Options:     emailOptions{},
-		New:         NewEmail,
-		Missing:     emailMissing,
-		Advise:      emailAdvise,
-		Concurrency: EmailConcurrency,
+		Options:     Options{},
+		New:         New,
+		Missing:     missing,
+		Advise:      advise,
+		Concurrency: Concurrency,
 	}
 }
 
-func emailMissing(_ any, options map[string]bool) (what, hint string) {
+func missing(_ any, options map[string]bool) (what, hint string) {
 	if options["to"] || options["cc"] || options["bcc"] {
 		return "", ""
 	}
 	return "has nobody to write to", "add to: [someone@example.com] here or on the notifier"
 }
 
-// emailAdvise tells of recipients that are no mail addresses, as far as they stand in the rules and do not come from an event.
-func emailAdvise(_ any, option string, value any) []notifiers.Advice {
+// advise tells of recipients that are no mail addresses, as far as they stand in the rules and do not come from an event.
+func advise(_ any, option string, value any) []notifiers.Advice {
 	if !slices.Contains([]string{"to", "cc", "bcc", "reply_to"}, option) {
 		return nil
 	}
@@ -111,9 +111,9 @@ func emailAdvise(_ any, option string, value any) []notifiers.Advice {
 	return all
 }
 
-// EmailNotifier sends mails over a few connections to one server, which stay open for a while.
-type EmailNotifier struct {
-	config    EmailConfig
+// Notifier sends mails over a few connections to one server, which stay open for a while.
+type Notifier struct {
+	config    Config
 	from      *mail.Address
 	defaults  json.RawMessage
 	TLSConfig *tls.Config
@@ -124,13 +124,13 @@ type EmailNotifier struct {
 	pool      smtpPool
 }
 
-func NewEmail(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
-	c := *config.(*EmailConfig)
+func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
+	c := *config.(*Config)
 	if c.OAuth2 != nil && c.Auth == "auto" {
 		c.Auth = "xoauth2"
 	}
 	from, faults := c.check()
-	trust, err := httpclient.TLSConfig{CA: c.TLSCA, ServerName: cmp.Or(c.TLSServerName, c.Host)}.Client("tls_")
+	trust, err := httpclient.TLS{CA: c.TLSCA, ServerName: cmp.Or(c.TLSServerName, c.Host)}.Client("tls_")
 	if err := errors.Join(append(faults, checkEmailDefaults(defaults), err)...); err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func NewEmail(config any, defaults json.RawMessage) (notifiers.Notifier, error) 
 		return nil, fmt.Errorf("reading the layout of mails: %w", err)
 	}
 	password := c.Password.Value()
-	n := &EmailNotifier{config: c, from: from, defaults: defaults, TLSConfig: trust, layout: layout}
+	n := &Notifier{config: c, from: from, defaults: defaults, TLSConfig: trust, layout: layout}
 	n.mask = httpclient.NewMasker(password, "\x00"+c.Username+"\x00"+password)
 	if c.OAuth2 != nil {
 		n.tokens = httpclient.NewTokenCache(c.OAuth2, httpclient.NewHTTPClient(httpclient.DialGuard{}))
@@ -152,7 +152,7 @@ func NewEmail(config any, defaults json.RawMessage) (notifiers.Notifier, error) 
 }
 
 // check returns the sender, and all that is wrong.
-func (c EmailConfig) check() (from *mail.Address, faults []error) {
+func (c Config) check() (from *mail.Address, faults []error) {
 	if c.Host == "" || strings.ContainsAny(c.Host, " /@\r\n") {
 		faults = append(faults, &notifiers.FieldError{Key: "host", Err: errors.New("write the name of the mail server, such as smtp.example.com")})
 	}
@@ -172,14 +172,14 @@ func (c EmailConfig) check() (from *mail.Address, faults []error) {
 	return from, append(faults, c.checkTLS(), c.checkAuth(), httpclient.CheckTimeout(c.Timeout))
 }
 
-func (c EmailConfig) checkTLS() error {
+func (c Config) checkTLS() error {
 	if modes := []string{"starttls", "implicit", "none"}; !slices.Contains(modes, c.TLS) {
 		return &notifiers.FieldError{Key: "tls", Err: fmt.Errorf("%q is none of %s", c.TLS, strings.Join(modes, ", "))}
 	}
 	return nil
 }
 
-func (c EmailConfig) checkAuth() error {
+func (c Config) checkAuth() error {
 	modes := append([]string{"auto", "plain", "login", "xoauth2", "none"}, lowered(secretive())...)
 	switch {
 	case !slices.Contains(modes, c.Auth):
@@ -209,7 +209,7 @@ func isLoopback(host string) bool {
 
 // checkEmailDefaults checks the addresses set on the notifier as far as they are no templates.
 func checkEmailDefaults(defaults json.RawMessage) error {
-	o, err := notifiers.MergeOptions[emailOptions](nil, defaults)
+	o, err := notifiers.MergeOptions[Options](nil, defaults)
 	if err != nil {
 		return err
 	}
@@ -222,7 +222,7 @@ func checkEmailDefaults(defaults json.RawMessage) error {
 }
 
 // Preview returns the mail as the server would get it.
-func (n *EmailNotifier) Preview(m *notifiers.Message) ([]byte, error) {
+func (n *Notifier) Preview(m *notifiers.Message) ([]byte, error) {
 	letter, err := n.compose(context.Background(), m)
 	if err != nil {
 		return nil, err

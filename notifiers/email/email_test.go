@@ -44,7 +44,7 @@ func TestMailsGoOverEverySecurityAndLogin(t *testing.T) {
 				}
 				return nil
 			}}, tt.tls)
-			n := testEmail(t, s.port, s.roots, func(c *EmailConfig) { c.TLS, c.Auth = tt.tls, tt.auth })
+			n := testEmail(t, s.port, s.roots, func(c *Config) { c.TLS, c.Auth = tt.tls, tt.auth })
 			r, err := n.Send(t.Context(), mailTo(`{"to":["bob@bar.io"]}`))
 			if err != nil || !strings.HasPrefix(r.Status, "250 ") {
 				t.Fatalf("%+v: %v", r, err)
@@ -58,19 +58,19 @@ func TestMailsGoOverEverySecurityAndLogin(t *testing.T) {
 
 func TestMailsStayHomeWithoutTheSecurityAskedFor(t *testing.T) {
 	plain := serveMail(t, &mailServer{}, "none")
-	n := testEmail(t, plain.port, nil, func(c *EmailConfig) { c.TLS = "starttls" })
+	n := testEmail(t, plain.port, nil, func(c *Config) { c.TLS = "starttls" })
 	if _, err := n.Send(t.Context(), mailTo(`{"to":["bob@bar.io"]}`)); outcome(err) != "never" || !strings.Contains(err.Error(), "tls: ") {
 		t.Errorf("no STARTTLS: %v", err)
 	}
 	unknown := serveMail(t, &mailServer{}, "implicit")
-	n = testEmail(t, unknown.port, nil, func(c *EmailConfig) { c.TLS = "implicit" })
+	n = testEmail(t, unknown.port, nil, func(c *Config) { c.TLS = "implicit" })
 	if _, err := n.Send(t.Context(), mailTo(`{"to":["bob@bar.io"]}`)); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a certificate of nobody: %v", err)
 	}
 }
 
 func TestAPasswordIsNotShownToTheNetwork(t *testing.T) {
-	c := EmailConfig{Host: "smtp.example.com", Auth: "auto"}
+	c := Config{Host: "smtp.example.com", Auth: "auto"}
 	if got, err := c.mechanism([]string{"PLAIN", "LOGIN"}, false); err == nil {
 		t.Errorf("chose %s", got)
 	}
@@ -160,7 +160,7 @@ func TestAConnectionIsUsedAgainUntilItBreaks(t *testing.T) {
 }
 
 func TestMailHeader(t *testing.T) {
-	n := testEmail(t, 25, nil, func(c *EmailConfig) { c.From = "Qäse <qase@mail.example.com>" })
+	n := testEmail(t, 25, nil, func(c *Config) { c.From = "Qäse <qase@mail.example.com>" })
 	m := mailTo(`{"to":["a@x.io"],"bcc":["hidden@x.io"],"reply_to":["r@x.io"],"subject":"Prüfung\r\nBcc: evil@x.io"}`)
 	data, err := n.Preview(m)
 	if err != nil {
@@ -216,28 +216,28 @@ func TestMailsOfAnySizeAreWhole(t *testing.T) {
 }
 
 func TestEmailConfigErrorsNameTheKey(t *testing.T) {
-	for key, edit := range map[string]func(*EmailConfig){
-		"host":     func(c *EmailConfig) { c.Host = "" },
-		"port":     func(c *EmailConfig) { c.Port = 70000 },
-		"from":     func(c *EmailConfig) { c.From = "nobody" },
-		"hello":    func(c *EmailConfig) { c.Hello = "a b" },
-		"tls":      func(c *EmailConfig) { c.TLS = "ssl" },
-		"auth":     func(c *EmailConfig) { c.Auth = "plain"; c.TLS = "none" },
-		"username": func(c *EmailConfig) { c.Auth = "login"; c.Username = "" },
-		"password": func(c *EmailConfig) { c.Password = notifiers.Secret{} },
-		"timeout":  func(c *EmailConfig) { c.Timeout = -1 },
+	for key, edit := range map[string]func(*Config){
+		"host":     func(c *Config) { c.Host = "" },
+		"port":     func(c *Config) { c.Port = 70000 },
+		"from":     func(c *Config) { c.From = "nobody" },
+		"hello":    func(c *Config) { c.Hello = "a b" },
+		"tls":      func(c *Config) { c.TLS = "ssl" },
+		"auth":     func(c *Config) { c.Auth = "plain"; c.TLS = "none" },
+		"username": func(c *Config) { c.Auth = "login"; c.Username = "" },
+		"password": func(c *Config) { c.Password = notifiers.Secret{} },
+		"timeout":  func(c *Config) { c.Timeout = -1 },
 	} {
-		c := Kind().Config().(*EmailConfig)
+		c := Kind().Config().(*Config)
 		c.Host, c.From, c.Username, c.Password = "smtp.example.com", "a@x.io", "u", notifiers.NewSecret("p")
 		edit(c)
-		_, err := NewEmail(c, nil)
+		_, err := New(c, nil)
 		checkField(t, err, key)
 	}
-	c := &EmailConfig{Host: "h", From: "a@x.io", TLS: "starttls", Auth: "auto", Timeout: 1}
-	_, err := NewEmail(c, []byte(`{"cc":["nobody"]}`))
+	c := &Config{Host: "h", From: "a@x.io", TLS: "starttls", Auth: "auto", Timeout: 1}
+	_, err := New(c, []byte(`{"cc":["nobody"]}`))
 	checkField(t, err, "cc")
-	n, err := NewEmail(c, nil)
-	if err != nil || n.(*EmailNotifier).config.Port != 587 {
+	n, err := New(c, nil)
+	if err != nil || n.(*Notifier).config.Port != 587 {
 		t.Errorf("%v", err)
 	}
 }

@@ -182,9 +182,9 @@ const (
 	testAccess       = "t0ken-s3cret"
 )
 
-func oauth2To(url string) func(*httpkind.HTTPConfig) {
-	return func(c *httpkind.HTTPConfig) {
-		c.OAuth2 = &httpclient.Oauth2Config{
+func oauth2To(url string) func(*httpkind.Config) {
+	return func(c *httpkind.Config) {
+		c.OAuth2 = &httpclient.OAuth2{
 			ClientID: "relay", ClientSecret: notifiers.NewSecret(testClientSecret), TokenURL: url,
 			Scopes: []string{"hooks.write", "runs"}, EndpointParams: map[string]string{"audience": "hooks"},
 		}
@@ -266,20 +266,20 @@ const (
 )
 
 // testHTTP is a notifier that posts to base.
-func testHTTP(t *testing.T, base string, edit ...func(*httpkind.HTTPConfig)) notifiers.Notifier {
+func testHTTP(t *testing.T, base string, edit ...func(*httpkind.Config)) notifiers.Notifier {
 	t.Helper()
-	c := &httpkind.HTTPConfig{Timeout: 10 * time.Second, SigningSecret: []notifiers.Secret{notifiers.NewSecret(testSigning)}}
+	c := &httpkind.Config{Timeout: 10 * time.Second, SigningSecret: []notifiers.Secret{notifiers.NewSecret(testSigning)}}
 	for _, e := range edit {
 		e(c)
 	}
-	defaults, err := json.Marshal(httpkind.HTTPOptions{
+	defaults, err := json.Marshal(httpkind.Options{
 		URL:     base + testPath + "?sig=querys3cret",
 		Headers: map[string]string{"Authorization": "Bearer " + testBearer},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := httpkind.NewHTTP(c, defaults)
+	n, err := httpkind.New(c, defaults)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,14 +24,14 @@ func FuzzEventTextIsNoMailHeader(f *testing.F) {
 		"evil@x.io", "a@x.io>\r\nRCPT TO:<evil@x.io", "\"a\" <b@x.io>, <c@x.io>", strings.Repeat("é", 999), "<x@y>", "none", "x y\t\nz"} {
 		f.Add(s)
 	}
-	n, err := NewEmail(&EmailConfig{Host: "h", From: "Qase <qase@example.com>", TLS: "none", Auth: "none", Timeout: 1}, nil)
+	n, err := New(&Config{Host: "h", From: "Qase <qase@example.com>", TLS: "none", Auth: "none", Timeout: 1}, nil)
 	if err != nil {
 		f.Fatal(err)
 	}
 	known := []string{"Auto-Submitted", "Cc", "Content-Type", "Date", "From", "In-Reply-To", "List-Id", "Message-Id", "Mime-Version", "Precedence",
 		"References", "Reply-To", "Subject", "To", "X-Auto-Response-Suppress"}
 	f.Fuzz(func(t *testing.T, s string) {
-		options, err := json.Marshal(emailOptions{To: []string{"a@x.io", s}, Cc: []string{s}, ReplyTo: []string{s}, Subject: s, Thread: s})
+		options, err := json.Marshal(Options{To: []string{"a@x.io", s}, Cc: []string{s}, ReplyTo: []string{s}, Subject: s, Thread: s})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,7 +39,7 @@ func FuzzEventTextIsNoMailHeader(f *testing.F) {
 			m.Title, m.Body, m.Rule, m.Level, m.Project, m.EventName, m.URL, m.Options = s, s, s, s, s, s, s, options
 			m.Fields = []notifiers.Field{{Name: s, Value: s}, {Name: "Plan", Value: s}}
 		})
-		l, err := n.(*EmailNotifier).compose(t.Context(), m)
+		l, err := n.(*Notifier).compose(t.Context(), m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,16 +82,16 @@ func FuzzEventTextStaysInItsPlaceInARequest(f *testing.F) {
 	for _, s := range []string{"", "x\r\nX-Evil: 1", "\"}, {\"a\": 1}", "\xff\xfe", "</script>", "\u2028", "a\x00b", "é", strings.Repeat("a", 9000)} {
 		f.Add(s)
 	}
-	n, err := httpkind.NewHTTP(&httpkind.HTTPConfig{Timeout: time.Second}, []byte(`{"url":"https://example.com/x"}`))
+	n, err := httpkind.New(&httpkind.Config{Timeout: time.Second}, []byte(`{"url":"https://example.com/x"}`))
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		options, err := json.Marshal(httpkind.HTTPOptions{Headers: map[string]string{"X-Title": s}})
+		options, err := json.Marshal(httpkind.Options{Headers: map[string]string{"X-Title": s}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		call, err := n.(*httpkind.HTTPNotifier).Prepare(SharedTestMessage(func(m *notifiers.Message) {
+		call, err := n.(*httpkind.Notifier).Prepare(SharedTestMessage(func(m *notifiers.Message) {
 			m.Title, m.Body, m.Rule, m.URL, m.Options, m.Fields = s, s, s, s, options, []notifiers.Field{{Name: s, Value: s}}
 		}))
 		if err != nil {
@@ -125,17 +125,17 @@ func FuzzAURLLeadsNowhereElse(f *testing.F) {
 	for _, s := range []string{"x", "@evil.io/", "//evil.io", "\\evil.io", "a?b#c", "%00", "..%2f", "\r\nHost: evil.io", ".evil.io", ":99"} {
 		f.Add(s)
 	}
-	n, err := httpkind.NewHTTP(&httpkind.HTTPConfig{Timeout: time.Second, AllowHosts: []string{"hooks.example.com", "*.hooks.example.com"}}, nil)
+	n, err := httpkind.New(&httpkind.Config{Timeout: time.Second, AllowHosts: []string{"hooks.example.com", "*.hooks.example.com"}}, nil)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		for _, raw := range []string{"https://" + s, "https://hooks.example.com" + s, s, "https://hooks.example.com/" + s} {
-			options, err := json.Marshal(httpkind.HTTPOptions{URL: raw})
+			options, err := json.Marshal(httpkind.Options{URL: raw})
 			if err != nil {
 				t.Fatal(err)
 			}
-			call, err := n.(*httpkind.HTTPNotifier).Prepare(SharedTestMessage(func(m *notifiers.Message) { m.Options = options }))
+			call, err := n.(*httpkind.Notifier).Prepare(SharedTestMessage(func(m *notifiers.Message) { m.Options = options }))
 			if err != nil {
 				continue
 			}
@@ -255,7 +255,7 @@ func TestAServerThatDripsCostsOneTimeout(t *testing.T) {
 			addr := listen(t, dripping(lines))
 			var port int
 			fmt.Sscan(addr[strings.LastIndex(addr, ":")+1:], &port)
-			n := testEmail(t, port, nil, func(c *EmailConfig) { c.Username, c.Timeout = "", 200*time.Millisecond })
+			n := testEmail(t, port, nil, func(c *Config) { c.Username, c.Timeout = "", 200*time.Millisecond })
 			start := time.Now()
 			_, err := n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`))
 			if outcome(err) != "again" || notifiers.Reason(err) != notifiers.ReasonTimeout || time.Since(start) > patience {

@@ -23,7 +23,7 @@ import (
 var emailLayout string
 
 // mailHTML is the mail for readers of HTML. Styles are inline, since some readers drop style sheets.
-func (n *EmailNotifier) mailHTML(m *notifiers.Message) (string, error) {
+func (n *Notifier) mailHTML(m *notifiers.Message) (string, error) {
 	body, err := bodyHTML(m.Body)
 	if err != nil {
 		return "", err

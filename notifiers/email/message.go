@@ -33,8 +33,8 @@ type letter struct {
 }
 
 // compose writes the mail for m, the same bytes at every attempt.
-func (n *EmailNotifier) compose(ctx context.Context, m *notifiers.Message) (letter, error) {
-	o, err := notifiers.MergeOptions[emailOptions](n.defaults, m.Options)
+func (n *Notifier) compose(ctx context.Context, m *notifiers.Message) (letter, error) {
+	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
 		return letter{}, err
 	}
@@ -84,7 +84,7 @@ func noRecipient(notes []string) error {
 }
 
 // head sets the header fields but for the addresses. The last ones keep programs from answering (RFC 3834, section 5; MS-OXCMAIL).
-func (n *EmailNotifier) head(msg *mail.Msg, m *notifiers.Message, subject string) {
+func (n *Notifier) head(msg *mail.Msg, m *notifiers.Message, subject string) {
 	msg.Subject(subject)
 	msg.SetDateWithValue(m.CreatedAt)
 	msg.SetMessageIDWithValue(notifiers.OneLine(m.ID) + "@" + n.domain())
@@ -103,7 +103,7 @@ func mailTitle(m *notifiers.Message) string {
 }
 
 // writeBodies adds the text, and as the better alternative the HTML (RFC 2046, section 5.1.4).
-func (n *EmailNotifier) writeBodies(msg *mail.Msg, m *notifiers.Message) error {
+func (n *Notifier) writeBodies(msg *mail.Msg, m *notifiers.Message) error {
 	page, err := n.mailHTML(m)
 	if err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 // smtpIdle is how long a session stays open without a mail.
 const smtpIdle = 10 * time.Second
 
-// smtpPool holds the sessions that nobody uses, at most EmailConcurrency of them and each for smtpIdle. Its zero
+// smtpPool holds the sessions that nobody uses, at most Concurrency of them and each for smtpIdle. Its zero
 // value is ready, and it may be used from many goroutines.
 type smtpPool struct {
 	mu   sync.Mutex
@@ -33,7 +33,7 @@ func (p *smtpPool) take() *smtpSession {
 func (p *smtpPool) put(s *smtpSession) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.idle) >= EmailConcurrency {
+	if len(p.idle) >= Concurrency {
 		s.close()
 		return
 	}

@@ -12,11 +12,11 @@ import (
 func TestUnderLoadAConnectionCarriesManyMails(t *testing.T) {
 	const mails = 160
 	s := serveMail(t, &mailServer{}, "starttls")
-	n := testEmail(t, s.port, s.roots, func(c *EmailConfig) { c.TLS = "starttls" })
+	n := testEmail(t, s.port, s.roots, func(c *Config) { c.TLS = "starttls" })
 	var wg sync.WaitGroup
-	for range EmailConcurrency {
+	for range Concurrency {
 		wg.Go(func() {
-			for range mails / EmailConcurrency {
+			for range mails / Concurrency {
 				if _, err := n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`)); err != nil {
 					t.Error(err)
 				}
@@ -24,7 +24,7 @@ func TestUnderLoadAConnectionCarriesManyMails(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if got := len(s.mails()); got != mails || s.sessions > EmailConcurrency || mails < 10*s.sessions {
+	if got := len(s.mails()); got != mails || s.sessions > Concurrency || mails < 10*s.sessions {
 		t.Errorf("%d mails over %d connections", got, s.sessions)
 	}
 }
@@ -56,7 +56,7 @@ func TestABrokenIdleConnectionCostsNoAttempt(t *testing.T) {
 			})
 			var port int
 			fmt.Sscan(addr[strings.LastIndex(addr, ":")+1:], &port)
-			n := testEmail(t, port, nil, func(c *EmailConfig) { c.Username = "" })
+			n := testEmail(t, port, nil, func(c *Config) { c.Username = "" })
 			for i := range 2 {
 				if r, err := n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`)); err != nil || r.Status != "250 taken" {
 					t.Fatalf("mail %d: %+v, %v", i+1, r, err)

@@ -14,7 +14,7 @@ import (
 )
 
 // Picture implements previewer.
-func (n *EmailNotifier) Picture(_ *notifiers.Message, sent []byte) (*preview.Picture, error) {
+func (n *Notifier) Picture(_ *notifiers.Message, sent []byte) (*preview.Picture, error) {
 	r, err := mail.CreateReader(bytes.NewReader(sent))
 	if err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ import (
 
 // Probe connects, encrypts, logs in, and asks whether the server takes mails from the sender for the recipients that are known. It ends
 // before any mail.
-func (n *EmailNotifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
+func (n *Notifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
 	recipients, err := n.knownRecipients(options)
 	if err != nil {
 		return "", &notifiers.PermanentError{Err: err}
@@ -41,7 +41,7 @@ func (n *EmailNotifier) Probe(ctx context.Context, options []json.RawMessage) (s
 }
 
 // refusedProbe is final if trying again would not help for any of the recipients.
-func (n *EmailNotifier) refusedProbe(refused []refusal, err error) error {
+func (n *Notifier) refusedProbe(refused []refusal, err error) error {
 	if slices.ContainsFunc(refused, refusal.final) {
 		return &notifiers.PermanentError{Err: fmt.Errorf("%w: check the addresses", n.mask.Error(err))}
 	}
@@ -49,10 +49,10 @@ func (n *EmailNotifier) refusedProbe(refused []refusal, err error) error {
 }
 
 // knownRecipients lists those of the notifier and those of messages, each once.
-func (n *EmailNotifier) knownRecipients(options []json.RawMessage) ([]string, error) {
+func (n *Notifier) knownRecipients(options []json.RawMessage) ([]string, error) {
 	var all []string
 	for _, own := range append([]json.RawMessage{nil}, options...) {
-		o, err := notifiers.MergeOptions[emailOptions](n.defaults, own)
+		o, err := notifiers.MergeOptions[Options](n.defaults, own)
 		if err != nil {
 			return nil, err
 		}
@@ -88,7 +88,7 @@ func (s *smtpSession) ask(from string, recipients []string) (refused []refusal, 
 }
 
 // found says in words what a probe has found.
-func (n *EmailNotifier) found(s *smtpSession, recipients int) string {
+func (n *Notifier) found(s *smtpSession, recipients int) string {
 	out := fmt.Sprintf("connected to %s:%d without encryption", n.config.Host, n.config.Port)
 	if state, encrypted := s.client.TLSConnectionState(); encrypted {
 		out = fmt.Sprintf("connected to %s:%d over %s", n.config.Host, n.config.Port, tls.VersionName(state.Version))

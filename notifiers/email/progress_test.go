@@ -228,7 +228,7 @@ func TestMailsStandTogetherByTheirKey(t *testing.T) {
 }
 
 func TestTheListIsNamedByTheRule(t *testing.T) {
-	n := testEmail(t, 25, nil, func(c *EmailConfig) { c.From = "q@[127.0.0.1]" })
+	n := testEmail(t, 25, nil, func(c *Config) { c.From = "q@[127.0.0.1]" })
 	for rule, want := range map[string]string{
 		"failed-run":                "<failed-run.qase-relay.127.0.0.1>",
 		"":                          "<qase-relay.127.0.0.1>",

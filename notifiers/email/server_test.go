@@ -204,20 +204,20 @@ func selfSigned(t testing.TB) (*tls.Config, *x509.CertPool) {
 const testPassword = "p4ssw0rd-s3cret"
 
 // testEmail is a notifier for the server at port of this machine.
-func testEmail(t testing.TB, port int, roots *x509.CertPool, edit ...func(*EmailConfig)) *EmailNotifier {
+func testEmail(t testing.TB, port int, roots *x509.CertPool, edit ...func(*Config)) *Notifier {
 	t.Helper()
-	c := Kind().Config().(*EmailConfig)
+	c := Kind().Config().(*Config)
 	c.Host, c.Port, c.From, c.TLS = "127.0.0.1", port, "Qase <qase@example.com>", "none"
 	c.Username, c.Password = "user", notifiers.NewSecret(testPassword)
 	for _, e := range edit {
 		e(c)
 	}
-	n, err := NewEmail(c, nil)
+	n, err := New(c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.(*EmailNotifier).TLSConfig.RootCAs = roots
-	return n.(*EmailNotifier)
+	n.(*Notifier).TLSConfig.RootCAs = roots
+	return n.(*Notifier)
 }
 
 func smtpError(code int, text string) *smtp.SMTPError {

@@ -30,7 +30,7 @@ type smtpSession struct {
 const maxReset = 5 * time.Second
 
 // idle returns a session from the pool that still works and has forgotten the last mail, or nil.
-func (n *EmailNotifier) idle(ctx context.Context) *smtpSession {
+func (n *Notifier) idle(ctx context.Context) *smtpSession {
 	for s := n.pool.take(); s != nil; s = n.pool.take() {
 		soon, cancel := context.WithTimeout(ctx, maxReset)
 		stop := s.conn.Follow(soon)
@@ -47,7 +47,7 @@ func (n *EmailNotifier) idle(ctx context.Context) *smtpSession {
 }
 
 // release gives a session back after a mail that ended with err.
-func (n *EmailNotifier) release(s *smtpSession, err error) {
+func (n *Notifier) release(s *smtpSession, err error) {
 	if s.reusable(err) {
 		n.pool.put(s)
 	} else {
@@ -56,7 +56,7 @@ func (n *EmailNotifier) release(s *smtpSession, err error) {
 }
 
 // dial connects, encrypts and logs in.
-func (n *EmailNotifier) dial(ctx context.Context) (*smtpSession, error) {
+func (n *Notifier) dial(ctx context.Context) (*smtpSession, error) {
 	addr := net.JoinHostPort(n.config.Host, strconv.Itoa(n.config.Port))
 	raw, err := n.Guard.Dialer().DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -86,7 +86,7 @@ func turnedAway(err error) error {
 }
 
 // greet says hello and encrypts the connection as configured.
-func (n *EmailNotifier) greet(s *smtpSession) error {
+func (n *Notifier) greet(s *smtpSession) error {
 	var conn net.Conn = s.conn
 	if n.config.TLS == "implicit" {
 		conn = tls.Client(conn, n.TLSConfig)
@@ -109,7 +109,7 @@ func (n *EmailNotifier) greet(s *smtpSession) error {
 }
 
 // hello is how we call ourselves.
-func (c EmailConfig) hello() string {
+func (c Config) hello() string {
 	if c.Hello != "" {
 		return c.Hello
 	}

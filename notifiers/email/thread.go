@@ -17,7 +17,7 @@ import (
 const threadMemory = 90 * 24 * time.Hour
 
 // threadKey is what mails that stand together have in common, or "".
-func (o emailOptions) threadKey(m *notifiers.Message) string {
+func (o Options) threadKey(m *notifiers.Message) string {
 	switch key := notifiers.OneLine(o.Thread); key {
 	case "none":
 		return ""
@@ -36,7 +36,7 @@ func threadHash(key string) string {
 
 // thread makes the mail an answer to a mail that was never sent, the same one for all mails of a key (RFC 5322, section 3.6.4), so that
 // their order does not matter and nothing has to be remembered. Clients group by that.
-func (n *EmailNotifier) thread(msg *mail.Msg, key string) {
+func (n *Notifier) thread(msg *mail.Msg, key string) {
 	if key == "" {
 		return
 	}
@@ -47,7 +47,7 @@ func (n *EmailNotifier) thread(msg *mail.Msg, key string) {
 
 // subject is the one that was written, or the title. Some clients, Gmail among them, keep mails together only if they have the same
 // subject too; so in a thread that a rule asks for, all have the subject of the first.
-func (o emailOptions) subject(ctx context.Context, m *notifiers.Message) string {
+func (o Options) subject(ctx context.Context, m *notifiers.Message) string {
 	if written := notifiers.OneLine(o.Subject); written != "" {
 		return headerText(written)
 	}
@@ -81,7 +81,7 @@ func firstSubject(ctx context.Context, memory notifiers.Memory, key, own string)
 }
 
 // listID names the list that a mail belongs to (RFC 2919), by which people sort: its rule.
-func (n *EmailNotifier) listID(rule string) string {
+func (n *Notifier) listID(rule string) string {
 	label := strings.Trim(strings.Map(func(r rune) rune {
 		if r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
 			return unicode.ToLower(r)
@@ -95,6 +95,6 @@ func (n *EmailNotifier) listID(rule string) string {
 }
 
 // domain is where mails come from.
-func (n *EmailNotifier) domain() string {
+func (n *Notifier) domain() string {
 	return n.from.Address[strings.LastIndex(n.from.Address, "@")+1:]
 }

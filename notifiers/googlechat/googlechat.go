@@ -23,16 +23,16 @@ const (
 	googleMentions = 2000
 )
 
-// GoogleConfig is what can be written for a notifier of type googlechat.
-type GoogleConfig struct {
+// Config is what can be written for a notifier of type googlechat.
+type Config struct {
 	// URL of a webhook, from the space's menu under Apps & integrations.
 	WebhookURL notifiers.Secret `yaml:"webhook_url" secret:"true"`
 	// Longest time for one attempt. Default: 10s.
 	Timeout time.Duration `yaml:"timeout"`
 }
 
-// googleOptions are the message options of type googlechat.
-type googleOptions struct {
+// Options are the message options of type googlechat.
+type Options struct {
 	// Messages with the same text here stand in one thread. Default: each in its own.
 	Thread string `yaml:"thread" json:"thread,omitempty" as:"text"`
 	// Who is mentioned: user ids (digits) or @all; other text is written as @text.
@@ -43,37 +43,37 @@ func Kind() notifiers.Kind {
 	return notifiers.Kind{
 		Type:    "googlechat",
 		Summary: "a card in a Google Chat space, by webhook",
-		Config:  func() any { return &GoogleConfig{Timeout: 10 * time.Second} },
+		Config:  func() any { return &Config{Timeout: 10 * time.Second} },
 		Sample: func() any {
-			return &GoogleConfig{WebhookURL: notifiers.NewSecret("https://chat.googleapis.com/v1/spaces/preview/messages?key=k&token=t"), Timeout: time.Second}
+			return &Config{WebhookURL: notifiers.NewSecret("https://chat.googleapis.com/v1/spaces/preview/messages?key=k&token=t"), Timeout: time.Second}
 		},
-		Options:     googleOptions{},
-		New:         newGoogle,
+		Options:     Options{},
+		New:         newNotifier,
 		Concurrency: 2,
 		Rate:        notifiers.Rate{Messages: 1, Per: time.Second, Burst: 1}, // https://developers.google.com/workspace/chat/limits
 	}
 }
 
-// googleNotifier posts to a webhook.
-type googleNotifier struct {
+// notifier posts to a webhook.
+type notifier struct {
 	*httpclient.Service
-	config   GoogleConfig
+	config   Config
 	defaults json.RawMessage
 }
 
-func newGoogle(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
-	c := *config.(*GoogleConfig)
-	_, err := notifiers.MergeOptions[googleOptions](nil, defaults)
+func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
+	c := *config.(*Config)
+	_, err := notifiers.MergeOptions[Options](nil, defaults)
 	err = errors.Join(err, httpclient.CheckTimeout(c.Timeout), httpclient.CheckWebhookURL("webhook_url", c.WebhookURL,
 		"the space shows under Apps & integrations, Webhooks: https://chat.googleapis.com/v1/spaces/…"))
 	if err != nil {
 		return nil, err
 	}
-	return &googleNotifier{httpclient.NewService("Google Chat", "webhook_url", c.Timeout, httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
+	return &notifier{httpclient.NewService("Google Chat", "webhook_url", c.Timeout, httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
 }
 
 // Send posts the message; one whose thread is gone begins a new one.
-func (n *googleNotifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 	post, err := n.compose(m)
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
@@ -82,17 +82,17 @@ func (n *googleNotifier) Send(ctx context.Context, m *notifiers.Message) (notifi
 	if post.Thread != nil {
 		url = httpclient.WithQuery(url, map[string]string{"messageReplyOption": "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD"})
 	}
-	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "posting to the Google Chat webhook", URL: url, Body: post}, readGoogle)
+	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "posting to the Google Chat webhook", URL: url, Body: post}, classify)
 }
 
 // Preview returns the message as Google Chat would get it.
-func (n *googleNotifier) Preview(m *notifiers.Message) ([]byte, error) {
+func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
 	post, err := n.compose(m)
 	return httpclient.PreviewJSON(post, err)
 }
 
-// readGoogle knows the errors of Google's APIs (https://cloud.google.com/apis/design/errors).
-func readGoogle(a httpclient.Answer) httpclient.Verdict {
+// classify knows the errors of Google's APIs (https://cloud.google.com/apis/design/errors).
+func classify(a httpclient.Answer) httpclient.Verdict {
 	var said struct {
 		Name  string `json:"name"`
 		Error struct {
@@ -178,8 +178,8 @@ type googleButton struct {
 
 // compose lays a message out as a card: the linked title with a dot in the level's colour, the body, fields, where it comes from,
 // and a button. Mentions stand above it, since cards have none.
-func (n *googleNotifier) compose(m *notifiers.Message) (googlePost, error) {
-	o, err := notifiers.MergeOptions[googleOptions](n.defaults, m.Options)
+func (n *notifier) compose(m *notifiers.Message) (googlePost, error) {
+	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
 		return googlePost{}, err
 	}

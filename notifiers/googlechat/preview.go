@@ -9,7 +9,7 @@ import (
 )
 
 // Picture implements previewer.
-func (n *googleNotifier) Picture(_ *notifiers.Message, sent []byte) (*preview.Picture, error) {
+func (n *notifier) Picture(_ *notifiers.Message, sent []byte) (*preview.Picture, error) {
 	var post googlePost
 	if err := json.Unmarshal(sent, &post); err != nil {
 		return nil, err

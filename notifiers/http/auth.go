@@ -23,12 +23,12 @@ type basicAuth struct {
 }
 
 // checkAuth finds faults in how requests log in. There is at most one way.
-func (c HTTPConfig) checkAuth(defaults json.RawMessage) (faults []error) {
+func (c Config) checkAuth(defaults json.RawMessage) (faults []error) {
 	ways := c.authWays()
 	if len(ways) > 1 {
 		faults = append(faults, &notifiers.FieldError{Key: ways[1], Err: fmt.Errorf("%s is set too; keep one of them", ways[0])})
 	}
-	o, err := notifiers.MergeOptions[HTTPOptions](nil, defaults)
+	o, err := notifiers.MergeOptions[Options](nil, defaults)
 	if err == nil && len(ways) > 0 {
 		if err := checkOneLogin(ways[0], o); err != nil {
 			faults = append(faults, err)
@@ -44,7 +44,7 @@ func (c HTTPConfig) checkAuth(defaults json.RawMessage) (faults []error) {
 }
 
 // authWays lists the keys by which requests log in.
-func (c HTTPConfig) authWays() (ways []string) {
+func (c Config) authWays() (ways []string) {
 	if c.BasicAuth != nil {
 		ways = append(ways, "basic_auth")
 	}
@@ -58,7 +58,7 @@ func (c HTTPConfig) authWays() (ways []string) {
 }
 
 // checkOneLogin refuses options that log in themselves beside the way that the notifier has.
-func checkOneLogin(way string, o HTTPOptions) error {
+func checkOneLogin(way string, o Options) error {
 	for name := range o.Headers {
 		if strings.EqualFold(name, "Authorization") {
 			return &notifiers.FieldError{Key: "headers", Err: fmt.Errorf("Authorization is set by %s; keep one of them", way)}
@@ -72,7 +72,7 @@ func checkOneLogin(way string, o HTTPOptions) error {
 
 // authorize sets the Authorization header, if the notifier logs in. cached says that the login is a token from an earlier call, which
 // the receiver may have forgotten since.
-func (n *HTTPNotifier) authorize(ctx context.Context, h http.Header) (cached bool, err error) {
+func (n *Notifier) authorize(ctx context.Context, h http.Header) (cached bool, err error) {
 	switch {
 	case n.config.BasicAuth != nil:
 		r := http.Request{Header: h}

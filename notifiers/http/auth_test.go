@@ -22,20 +22,20 @@ const (
 )
 
 // login is what a receiver sees of the ways to log in.
-func login(t *testing.T, edit func(*HTTPConfig), serve http.HandlerFunc) notifiers.Notifier {
+func login(t *testing.T, edit func(*Config), serve http.HandlerFunc) notifiers.Notifier {
 	t.Helper()
-	c := &HTTPConfig{Timeout: 10 * time.Second}
+	c := &Config{Timeout: 10 * time.Second}
 	edit(c)
-	n, err := NewHTTP(c, fmt.Appendf(nil, `{"url":%q}`, server(t, serve)))
+	n, err := New(c, fmt.Appendf(nil, `{"url":%q}`, server(t, serve)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return n
 }
 
-func oauth2To(url string) func(*HTTPConfig) {
-	return func(c *HTTPConfig) {
-		c.OAuth2 = &httpclient.Oauth2Config{
+func oauth2To(url string) func(*Config) {
+	return func(c *Config) {
+		c.OAuth2 = &httpclient.OAuth2{
 			ClientID: "relay", ClientSecret: notifiers.NewSecret(testClientSecret), TokenURL: url,
 			Scopes: []string{"hooks.write", "runs"}, EndpointParams: map[string]string{"audience": "hooks"},
 		}
@@ -57,14 +57,14 @@ func tokenEndpoint(t *testing.T, given *atomic.Int32) string {
 
 func TestHTTPLogsInAsConfigured(t *testing.T) {
 	for name, tt := range map[string]struct {
-		edit func(*HTTPConfig)
+		edit func(*Config)
 		want string
 	}{
-		"not at all": {func(*HTTPConfig) {}, ""},
-		"with name and password": {func(c *HTTPConfig) {
+		"not at all": {func(*Config) {}, ""},
+		"with name and password": {func(c *Config) {
 			c.BasicAuth = &basicAuth{Username: "u", Password: notifiers.NewSecret("pässword")}
 		}, "Basic dTpww6Rzc3dvcmQ="},
-		"with a token":               {func(c *HTTPConfig) { c.Bearer = notifiers.NewSecret(testAccess) }, "Bearer " + testAccess},
+		"with a token":               {func(c *Config) { c.Bearer = notifiers.NewSecret(testAccess) }, "Bearer " + testAccess},
 		"with a token from endpoint": {oauth2To(tokenEndpoint(t, new(atomic.Int32))), "Bearer " + testAccess + "-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -139,7 +139,7 @@ func TestWhatTheTokenEndpointSaysIsClassed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			endpoint := server(t, tt.serve)
-			n := login(t, func(c *HTTPConfig) {
+			n := login(t, func(c *Config) {
 				oauth2To(endpoint)(c)
 				if name == "drips" {
 					c.Timeout = 300 * time.Millisecond
@@ -173,13 +173,13 @@ func echoForm(code int, header http.Header) http.HandlerFunc {
 func TestHTTPShowsNoLoginInItsAnswers(t *testing.T) {
 	endpoint := tokenEndpoint(t, new(atomic.Int32))
 	for name, tt := range map[string]struct {
-		edit    func(*HTTPConfig)
+		edit    func(*Config)
 		secrets []string
 	}{
-		"basic":  {func(c *HTTPConfig) { c.BasicAuth = &basicAuth{"user", notifiers.NewSecret(testPassword)} }, []string{testPassword, "user:" + testPassword}},
-		"bearer": {func(c *HTTPConfig) { c.Bearer = notifiers.NewSecret(testBearer) }, []string{testBearer}},
+		"basic":  {func(c *Config) { c.BasicAuth = &basicAuth{"user", notifiers.NewSecret(testPassword)} }, []string{testPassword, "user:" + testPassword}},
+		"bearer": {func(c *Config) { c.Bearer = notifiers.NewSecret(testBearer) }, []string{testBearer}},
 		"oauth2": {oauth2To(endpoint), []string{testAccess, testClientSecret}},
-		"keys": {func(c *HTTPConfig) {
+		"keys": {func(c *Config) {
 			c.SigningSecret = []notifiers.Secret{notifiers.NewSecret("0ld-s3cret"), notifiers.NewSecret(testSigning)}
 		},
 			[]string{"0ld-s3cret", testSigning}},
@@ -199,35 +199,35 @@ func TestHTTPShowsNoLoginInItsAnswers(t *testing.T) {
 func TestHTTPLoginsThatCannotBeAreBlamedOnTheirKey(t *testing.T) {
 	good := oauth2To("https://login.example.com/token")
 	for name, tt := range map[string]struct {
-		edit     func(*HTTPConfig)
+		edit     func(*Config)
 		defaults string
 		key      string
 	}{
-		"two ways":           {func(c *HTTPConfig) { c.BasicAuth = &basicAuth{Username: "u"}; c.Bearer = notifiers.NewSecret("x") }, ``, "bearer"},
-		"token and oauth2":   {func(c *HTTPConfig) { good(c); c.Bearer = notifiers.NewSecret("x") }, ``, "oauth2"},
-		"a header and a way": {func(c *HTTPConfig) { c.Bearer = notifiers.NewSecret("x") }, `{"headers":{"authorization":"secret!!"}}`, "headers"},
-		"a name in the url":  {func(c *HTTPConfig) { c.Bearer = notifiers.NewSecret("x") }, `{"url":"https://u:secret!!@x.io/"}`, "url"},
-		"no name":            {func(c *HTTPConfig) { c.BasicAuth = &basicAuth{} }, ``, "basic_auth.username"},
-		"no client":          {func(c *HTTPConfig) { good(c); c.OAuth2.ClientID = "" }, ``, "oauth2.client_id"},
-		"no client secret":   {func(c *HTTPConfig) { good(c); c.OAuth2.ClientSecret = notifiers.Secret{} }, ``, "oauth2.client_secret"},
-		"no endpoint":        {func(c *HTTPConfig) { good(c); c.OAuth2.TokenURL = "login/secret" }, ``, "oauth2.token_url"},
-		"no CA":              {func(c *HTTPConfig) { c.TLS.CA = "secret!!" }, ``, "tls.ca"},
-		"no key":             {func(c *HTTPConfig) { c.TLS.Cert = "x" }, ``, "tls.key"},
-		"no certificate":     {func(c *HTTPConfig) { c.TLS.Key = notifiers.NewSecret("x") }, ``, "tls.cert"},
-		"no pair":            {func(c *HTTPConfig) { c.TLS.Cert = "x"; c.TLS.Key = notifiers.NewSecret("secret!!") }, ``, "tls.cert"},
-		"CA and no check":    {func(c *HTTPConfig) { c.TLS.CA = testPEM(t).ca; c.TLS.InsecureSkipVerify = true }, ``, "tls.insecure_skip_verify"},
-		"no proxy":           {func(c *HTTPConfig) { c.ProxyURL = notifiers.NewSecret("ftp://u:secret!!@x") }, ``, "proxy_url"},
-		"an empty key":       {func(c *HTTPConfig) { c.SigningSecret = []notifiers.Secret{notifiers.NewSecret("")} }, ``, "signing_secret"},
-		"a short key":        {func(c *HTTPConfig) { c.SigningSecret = []notifiers.Secret{notifiers.NewSecret("whsk_c2VjcmV0ISE=")} }, ``, "signing_secret"},
+		"two ways":           {func(c *Config) { c.BasicAuth = &basicAuth{Username: "u"}; c.Bearer = notifiers.NewSecret("x") }, ``, "bearer"},
+		"token and oauth2":   {func(c *Config) { good(c); c.Bearer = notifiers.NewSecret("x") }, ``, "oauth2"},
+		"a header and a way": {func(c *Config) { c.Bearer = notifiers.NewSecret("x") }, `{"headers":{"authorization":"secret!!"}}`, "headers"},
+		"a name in the url":  {func(c *Config) { c.Bearer = notifiers.NewSecret("x") }, `{"url":"https://u:secret!!@x.io/"}`, "url"},
+		"no name":            {func(c *Config) { c.BasicAuth = &basicAuth{} }, ``, "basic_auth.username"},
+		"no client":          {func(c *Config) { good(c); c.OAuth2.ClientID = "" }, ``, "oauth2.client_id"},
+		"no client secret":   {func(c *Config) { good(c); c.OAuth2.ClientSecret = notifiers.Secret{} }, ``, "oauth2.client_secret"},
+		"no endpoint":        {func(c *Config) { good(c); c.OAuth2.TokenURL = "login/secret" }, ``, "oauth2.token_url"},
+		"no CA":              {func(c *Config) { c.TLS.CA = "secret!!" }, ``, "tls.ca"},
+		"no key":             {func(c *Config) { c.TLS.Cert = "x" }, ``, "tls.key"},
+		"no certificate":     {func(c *Config) { c.TLS.Key = notifiers.NewSecret("x") }, ``, "tls.cert"},
+		"no pair":            {func(c *Config) { c.TLS.Cert = "x"; c.TLS.Key = notifiers.NewSecret("secret!!") }, ``, "tls.cert"},
+		"CA and no check":    {func(c *Config) { c.TLS.CA = testPEM(t).ca; c.TLS.InsecureSkipVerify = true }, ``, "tls.insecure_skip_verify"},
+		"no proxy":           {func(c *Config) { c.ProxyURL = notifiers.NewSecret("ftp://u:secret!!@x") }, ``, "proxy_url"},
+		"an empty key":       {func(c *Config) { c.SigningSecret = []notifiers.Secret{notifiers.NewSecret("")} }, ``, "signing_secret"},
+		"a short key":        {func(c *Config) { c.SigningSecret = []notifiers.Secret{notifiers.NewSecret("whsk_c2VjcmV0ISE=")} }, ``, "signing_secret"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := &HTTPConfig{Timeout: 1}
+			c := &Config{Timeout: 1}
 			tt.edit(c)
-			_, err := NewHTTP(c, json.RawMessage(tt.defaults))
+			_, err := New(c, json.RawMessage(tt.defaults))
 			checkField(t, err, tt.key)
 		})
 	}
-	n, err := NewHTTP(&HTTPConfig{Timeout: time.Second, Bearer: notifiers.NewSecret("x")}, nil)
+	n, err := New(&Config{Timeout: time.Second, Bearer: notifiers.NewSecret("x")}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ func httpChannel() channel {
 		secrets: []string{testSigning, testPath, testBearer, "querys3cret"},
 		answers: slices.Concat(httpStatuses(), httpPatience(), httpBodies()),
 		at: func(t *testing.T, addr string, timeout time.Duration) notifiers.Notifier {
-			return testHTTP(t, "http://"+addr, func(c *HTTPConfig) { c.Timeout = timeout })
+			return testHTTP(t, "http://"+addr, func(c *Config) { c.Timeout = timeout })
 		},
 		accepting: func(t *testing.T, seen func(string)) notifiers.Notifier {
 			return testHTTP(t, server(t, func(_ http.ResponseWriter, r *http.Request) { seen(r.Header.Get("webhook-id")) }))
@@ -84,7 +84,7 @@ func httpBodies() []answerCase {
 			return testHTTP(t, server(t, endless(500)))
 		}},
 		answerCase{name: "200 with a body that drips", want: "delivered", make: func(t *testing.T) notifiers.Notifier {
-			return testHTTP(t, server(t, drip(200)), func(c *HTTPConfig) { c.Timeout = 2 * time.Second })
+			return testHTTP(t, server(t, drip(200)), func(c *Config) { c.Timeout = 2 * time.Second })
 		}},
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"qaserelay/notifiers/httpclient"
 )
 
-// HTTPConfig is what can be written for a notifier of type http.
-type HTTPConfig struct {
+// Config is what can be written for a notifier of type http.
+type Config struct {
 	// Longest time for one attempt, from dialling to the end of the answer. Default: 15s.
 	Timeout time.Duration `yaml:"timeout"`
 	// Signs every request as Standard Webhooks 1.0 says: "whsec_" and base64, any other text as it is, or "whsk_" and the base64 of an
@@ -24,9 +24,9 @@ type HTTPConfig struct {
 	// Token to log in with.
 	Bearer notifiers.Secret `yaml:"bearer" secret:"true"`
 	// Gets tokens to log in with, as a client of its own right.
-	OAuth2 *httpclient.Oauth2Config `yaml:"oauth2"`
+	OAuth2 *httpclient.OAuth2 `yaml:"oauth2"`
 	// Whom to trust, and by what certificate to be trusted.
-	TLS httpclient.TLSConfig `yaml:"tls"`
+	TLS httpclient.TLS `yaml:"tls"`
 	// Proxy that requests go by: http://, https:// or socks5://, with name and password if it needs them.
 	ProxyURL notifiers.Secret `yaml:"proxy_url" secret:"true"`
 	// Hosts that a url from a rule may name; needed where an event chooses the host. *.example.com is every subdomain.
@@ -35,8 +35,8 @@ type HTTPConfig struct {
 	AllowPrivate bool `yaml:"allow_private"`
 }
 
-// HTTPOptions are the message options of type http.
-type HTTPOptions struct {
+// Options are the message options of type http.
+type Options struct {
 	// Request method. Default: POST.
 	Method string `yaml:"method" json:"method,omitempty" as:"text"`
 	// Where the request goes, http:// or https://.
@@ -51,25 +51,25 @@ func Kind() notifiers.Kind {
 	return notifiers.Kind{
 		Type:        "http",
 		Summary:     "an HTTP request to any URL, signed if wanted",
-		Config:      func() any { return &HTTPConfig{Timeout: 15 * time.Second} },
-		Sample:      func() any { return &HTTPConfig{Timeout: time.Second} },
-		Options:     HTTPOptions{},
-		New:         NewHTTP,
-		Missing:     httpMissing,
+		Config:      func() any { return &Config{Timeout: 15 * time.Second} },
+		Sample:      func() any { return &Config{Timeout: time.Second} },
+		Options:     Options{},
+		New:         New,
+		Missing:     missing,
 		Concurrency: 16,
 	}
 }
 
-func httpMissing(_ any, options map[string]bool) (what, hint string) {
+func missing(_ any, options map[string]bool) (what, hint string) {
 	if options["url"] {
 		return "", ""
 	}
 	return "has no address to send to", "add url: https://example.com/hook here or on the notifier"
 }
 
-// HTTPNotifier sends each message as one HTTP request.
-type HTTPNotifier struct {
-	config   HTTPConfig
+// Notifier sends each message as one HTTP request.
+type Notifier struct {
+	config   Config
 	defaults json.RawMessage
 	signers  []signer
 	tokens   *httpclient.TokenCache // nil without oauth2
@@ -78,8 +78,8 @@ type HTTPNotifier struct {
 	way      httpclient.Route
 }
 
-func NewHTTP(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
-	c := *config.(*HTTPConfig)
+func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
+	c := *config.(*Config)
 	faults := append([]error{httpclient.CheckTimeout(c.Timeout), checkHTTPDefaults(defaults)}, c.checkAuth(defaults)...)
 	signers, err := signersOf(c.SigningSecret)
 	if err != nil {
@@ -98,7 +98,7 @@ func NewHTTP(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	n := &HTTPNotifier{config: c, defaults: defaults, signers: signers, client: way.Client(), way: way}
+	n := &Notifier{config: c, defaults: defaults, signers: signers, client: way.Client(), way: way}
 	if c.OAuth2 != nil {
 		n.tokens = httpclient.NewTokenCache(c.OAuth2, httpclient.Route{TLS: way.TLS, Proxy: way.Proxy}.Client())
 	}
@@ -121,8 +121,8 @@ func proxyURL(raw string) (*url.URL, error) {
 }
 
 // Preview returns the body of the request.
-func (n *HTTPNotifier) Preview(m *notifiers.Message) ([]byte, error) {
-	o, err := notifiers.MergeOptions[HTTPOptions](n.defaults, m.Options)
+func (n *Notifier) Preview(m *notifiers.Message) ([]byte, error) {
+	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
 		return nil, err
 	}

@@ -26,20 +26,20 @@ const (
 )
 
 // testHTTP is a notifier that posts to base.
-func testHTTP(t *testing.T, base string, edit ...func(*HTTPConfig)) notifiers.Notifier {
+func testHTTP(t *testing.T, base string, edit ...func(*Config)) notifiers.Notifier {
 	t.Helper()
-	c := &HTTPConfig{Timeout: 10 * time.Second, SigningSecret: []notifiers.Secret{notifiers.NewSecret(testSigning)}}
+	c := &Config{Timeout: 10 * time.Second, SigningSecret: []notifiers.Secret{notifiers.NewSecret(testSigning)}}
 	for _, e := range edit {
 		e(c)
 	}
-	defaults, err := json.Marshal(HTTPOptions{
+	defaults, err := json.Marshal(Options{
 		URL:     base + testPath + "?sig=querys3cret",
 		Headers: map[string]string{"Authorization": "Bearer " + testBearer},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := NewHTTP(c, defaults)
+	n, err := New(c, defaults)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,20 +105,20 @@ func TestHTTPRequest(t *testing.T) {
 
 func TestHTTPSignatureIsThatOfTheStandard(t *testing.T) {
 	h := http.Header{"Webhook-Id": {"msg_p5jXN8AQM9LWM0D4loKWxJek"}}
-	n, err := NewHTTP(&HTTPConfig{Timeout: 1, SigningSecret: []notifiers.Secret{notifiers.NewSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}}, nil)
+	n, err := New(&Config{Timeout: 1, SigningSecret: []notifiers.Secret{notifiers.NewSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.(*HTTPNotifier).sign(h, []byte(`{"test": 2432232314}`), time.Unix(1614265330, 0))
+	n.(*Notifier).sign(h, []byte(`{"test": 2432232314}`), time.Unix(1614265330, 0))
 	if got := h.Get("webhook-signature"); got != "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" {
 		t.Errorf("got %s", got)
 	}
-	raw, err := NewHTTP(&HTTPConfig{Timeout: 1, SigningSecret: []notifiers.Secret{notifiers.NewSecret("any text")}}, nil)
+	raw, err := New(&Config{Timeout: 1, SigningSecret: []notifiers.Secret{notifiers.NewSecret("any text")}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	raw.(*HTTPNotifier).sign(h, []byte("x"), now)
+	raw.(*Notifier).sign(h, []byte("x"), now)
 	wh, _ := standardwebhooks.NewWebhookRaw([]byte("any text"))
 	if err := wh.Verify([]byte("x"), h); err != nil {
 		t.Error(err)
@@ -130,7 +130,7 @@ func TestEachSecretSignsWhileTheyAreChanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := NewHTTP(&HTTPConfig{Timeout: 1, SigningSecret: []notifiers.Secret{
+	n, err := New(&Config{Timeout: 1, SigningSecret: []notifiers.Secret{
 		notifiers.NewSecret(testSigning), notifiers.NewSecret("the old one"),
 		notifiers.NewSecret("whsk_" + base64.StdEncoding.EncodeToString(private)),
 		notifiers.NewSecret("whsk_" + base64.StdEncoding.EncodeToString(private.Seed())),
@@ -140,7 +140,7 @@ func TestEachSecretSignsWhileTheyAreChanged(t *testing.T) {
 	}
 	body, now := []byte(`{"a":1}`), time.Now()
 	h := http.Header{"Webhook-Id": {"msg_1"}}
-	n.(*HTTPNotifier).sign(h, body, now)
+	n.(*Notifier).sign(h, body, now)
 	knowsNew, _ := standardwebhooks.NewWebhook(testSigning)
 	knowsOld, _ := standardwebhooks.NewWebhookRaw([]byte("the old one"))
 	knowsOther, _ := standardwebhooks.NewWebhookRaw([]byte("another one"))
@@ -182,12 +182,12 @@ func TestAPageInPlaceOfAnAnswerIsNoted(t *testing.T) {
 func TestHTTPRefusesWhatCannotBeSent(t *testing.T) {
 	base := server(t, echo(200, nil))
 	port := base[strings.LastIndex(base, ":"):]
-	hosts := func(private bool, h ...string) func(*HTTPConfig) {
-		return func(c *HTTPConfig) { c.AllowHosts, c.AllowPrivate = h, private }
+	hosts := func(private bool, h ...string) func(*Config) {
+		return func(c *Config) { c.AllowHosts, c.AllowPrivate = h, private }
 	}
 	tests := map[string]struct {
 		options string
-		edit    func(*HTTPConfig)
+		edit    func(*Config)
 		says    string
 	}{
 		"no url":                        {`{"url":""}`, nil, ""},
@@ -206,11 +206,11 @@ func TestHTTPRefusesWhatCannotBeSent(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			c := &HTTPConfig{Timeout: 5 * time.Second}
+			c := &Config{Timeout: 5 * time.Second}
 			if tt.edit != nil {
 				tt.edit(c)
 			}
-			n, err := NewHTTP(c, nil)
+			n, err := New(c, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -228,18 +228,18 @@ func TestHTTPRefusesWhatCannotBeSent(t *testing.T) {
 
 func TestHTTPConfigErrorsNameTheKey(t *testing.T) {
 	tests := map[string]struct {
-		config   HTTPConfig
+		config   Config
 		defaults string
 	}{
-		"timeout":        {HTTPConfig{}, ""},
-		"signing_secret": {HTTPConfig{Timeout: 1, SigningSecret: []notifiers.Secret{notifiers.NewSecret("whsec_!!secret!!")}}, ""},
-		"allow_hosts":    {HTTPConfig{Timeout: 1, AllowHosts: []string{"https://x"}}, ""},
-		"url":            {HTTPConfig{Timeout: 1}, `{"url":"ftp://x/secret"}`},
-		"method":         {HTTPConfig{Timeout: 1}, `{"method":"A B"}`},
-		"headers":        {HTTPConfig{Timeout: 1}, `{"headers":{"A B":"x"}}`},
+		"timeout":        {Config{}, ""},
+		"signing_secret": {Config{Timeout: 1, SigningSecret: []notifiers.Secret{notifiers.NewSecret("whsec_!!secret!!")}}, ""},
+		"allow_hosts":    {Config{Timeout: 1, AllowHosts: []string{"https://x"}}, ""},
+		"url":            {Config{Timeout: 1}, `{"url":"ftp://x/secret"}`},
+		"method":         {Config{Timeout: 1}, `{"method":"A B"}`},
+		"headers":        {Config{Timeout: 1}, `{"headers":{"A B":"x"}}`},
 	}
 	for key, tt := range tests {
-		_, err := NewHTTP(&tt.config, json.RawMessage(tt.defaults))
+		_, err := New(&tt.config, json.RawMessage(tt.defaults))
 		checkField(t, err, key)
 	}
 }

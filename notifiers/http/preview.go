@@ -13,7 +13,7 @@ import (
 )
 
 // Picture implements previewer. It shows the request line and the header, without what may be secret in them.
-func (n *HTTPNotifier) Picture(m *notifiers.Message, sent []byte) (*preview.Picture, error) {
+func (n *Notifier) Picture(m *notifiers.Message, sent []byte) (*preview.Picture, error) {
 	call, err := n.Prepare(m)
 	if err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func (n *HTTPNotifier) Picture(m *notifiers.Message, sent []byte) (*preview.Pict
 }
 
 // headerFacts are the header fields of a request, the values hidden but for those that never hold a secret.
-func (n *HTTPNotifier) headerFacts(call httpCall) []preview.Fact {
+func (n *Notifier) headerFacts(call httpCall) []preview.Fact {
 	const hidden = "<secret>"
 	header := map[string]string{"Webhook-Id": call.id, "User-Agent": httpclient.UserAgent}
 	if len(call.Body) > 0 {

@@ -13,7 +13,7 @@ import (
 
 // Probe connects to the hosts that are known, with TLS where the address says so, and gets a token if there is oauth2. It makes no
 // request to a receiver, since any might be acted on; so whether one takes basic_auth, bearer or a signature stays open.
-func (n *HTTPNotifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
+func (n *Notifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
 	attempt, cancel := context.WithTimeout(ctx, n.config.Timeout)
 	defer cancel()
 	mask := httpclient.NewMasker(n.secrets()...)
@@ -42,10 +42,10 @@ func (n *HTTPNotifier) Probe(ctx context.Context, options []json.RawMessage) (st
 }
 
 // knownHosts lists scheme and host of the notifier's URL and of those of messages, each once.
-func (n *HTTPNotifier) knownHosts(options []json.RawMessage) ([]*url.URL, error) {
+func (n *Notifier) knownHosts(options []json.RawMessage) ([]*url.URL, error) {
 	var all []*url.URL
 	for _, own := range append([]json.RawMessage{nil}, options...) {
-		o, err := notifiers.MergeOptions[HTTPOptions](n.defaults, own)
+		o, err := notifiers.MergeOptions[Options](n.defaults, own)
 		if err != nil {
 			return nil, err
 		}

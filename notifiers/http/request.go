@@ -27,7 +27,7 @@ type httpCall struct {
 }
 
 // Prepare makes the call for m. Its errors cannot be helped by trying again.
-func (n *HTTPNotifier) Prepare(m *notifiers.Message) (call httpCall, err error) {
+func (n *Notifier) Prepare(m *notifiers.Message) (call httpCall, err error) {
 	if call = n.usual; len(m.Options) > 0 || call.url == nil {
 		if call, err = n.address(m.Options); err != nil {
 			return call, err
@@ -39,8 +39,8 @@ func (n *HTTPNotifier) Prepare(m *notifiers.Message) (call httpCall, err error) 
 }
 
 // address makes a call as far as it does not depend on the message but on these options of its own.
-func (n *HTTPNotifier) address(own json.RawMessage) (httpCall, error) {
-	o, err := notifiers.MergeOptions[HTTPOptions](n.defaults, own)
+func (n *Notifier) address(own json.RawMessage) (httpCall, error) {
+	o, err := notifiers.MergeOptions[Options](n.defaults, own)
 	if err != nil {
 		return httpCall{}, err
 	}
@@ -64,11 +64,11 @@ func (n *HTTPNotifier) address(own json.RawMessage) (httpCall, error) {
 }
 
 // checkHost holds a URL that a rule gave against allow_hosts, if there are any.
-func (n *HTTPNotifier) checkHost(u *url.URL, own json.RawMessage) error {
+func (n *Notifier) checkHost(u *url.URL, own json.RawMessage) error {
 	if len(n.config.AllowHosts) == 0 {
 		return nil
 	}
-	o, err := notifiers.MergeOptions[HTTPOptions](nil, own)
+	o, err := notifiers.MergeOptions[Options](nil, own)
 	if err != nil || o.URL == "" {
 		return err
 	}
@@ -195,7 +195,7 @@ func isToken(s string) bool {
 
 // checkHTTPDefaults checks the options set on the notifier as far as they are no templates.
 func checkHTTPDefaults(defaults json.RawMessage) error {
-	o, err := notifiers.MergeOptions[HTTPOptions](nil, defaults)
+	o, err := notifiers.MergeOptions[Options](nil, defaults)
 	if err != nil {
 		return err
 	}

@@ -90,20 +90,20 @@ func TestHTTPTrustsAndIsTrusted(t *testing.T) {
 	var got atomic.Int32
 	base := secureServer(t, files, &got)
 	for name, tt := range map[string]struct {
-		tls  httpclient.TLSConfig
+		tls  httpclient.TLS
 		want string
 		says string
 	}{
-		"by both certificates": {httpclient.TLSConfig{CA: files.ca, Cert: files.cert, Key: notifiers.NewSecret(files.key), ServerName: "hooks.internal"}, "delivered", ""},
-		"by any certificate":   {httpclient.TLSConfig{InsecureSkipVerify: true, Cert: files.cert, Key: notifiers.NewSecret(files.key)}, "delivered", ""},
-		"an unknown authority": {httpclient.TLSConfig{ServerName: "hooks.internal"}, "again", "tls: {ca_file: …}"},
-		"another authority":    {httpclient.TLSConfig{CA: other.ca, ServerName: "hooks.internal"}, "again", "unknown authority"},
-		"another name":         {httpclient.TLSConfig{CA: files.ca}, "again", "certificate"},
-		"no certificate of us": {httpclient.TLSConfig{CA: files.ca, ServerName: "hooks.internal"}, "again", "certificate"},
+		"by both certificates": {httpclient.TLS{CA: files.ca, Cert: files.cert, Key: notifiers.NewSecret(files.key), ServerName: "hooks.internal"}, "delivered", ""},
+		"by any certificate":   {httpclient.TLS{InsecureSkipVerify: true, Cert: files.cert, Key: notifiers.NewSecret(files.key)}, "delivered", ""},
+		"an unknown authority": {httpclient.TLS{ServerName: "hooks.internal"}, "again", "tls: {ca_file: …}"},
+		"another authority":    {httpclient.TLS{CA: other.ca, ServerName: "hooks.internal"}, "again", "unknown authority"},
+		"another name":         {httpclient.TLS{CA: files.ca}, "again", "certificate"},
+		"no certificate of us": {httpclient.TLS{CA: files.ca, ServerName: "hooks.internal"}, "again", "certificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got.Store(0)
-			n, err := NewHTTP(&HTTPConfig{Timeout: 5 * time.Second, TLS: tt.tls}, fmt.Appendf(nil, `{"url":%q}`, base))
+			n, err := New(&Config{Timeout: 5 * time.Second, TLS: tt.tls}, fmt.Appendf(nil, `{"url":%q}`, base))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -169,9 +169,9 @@ func TestHTTPGoesByAProxyButNeverToForbiddenPlaces(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked []string
-			n, err := NewHTTP(&HTTPConfig{
+			n, err := New(&Config{
 				Timeout: 5 * time.Second, AllowHosts: tt.hosts,
-				TLS:      httpclient.TLSConfig{CA: files.ca, Cert: files.cert, Key: notifiers.NewSecret(files.key), ServerName: "hooks.internal"},
+				TLS:      httpclient.TLS{CA: files.ca, Cert: files.cert, Key: notifiers.NewSecret(files.key), ServerName: "hooks.internal"},
 				ProxyURL: notifiers.NewSecret(strings.Replace(proxy(t, &asked), "http://", "http://u:"+tt.password+"@", 1)),
 			}, nil)
 			if err != nil {

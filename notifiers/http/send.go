@@ -13,7 +13,7 @@ import (
 )
 
 // Send makes one request. Any 2xx answer means delivered.
-func (n *HTTPNotifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+func (n *Notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 	call, err := n.Prepare(m)
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
@@ -29,7 +29,7 @@ func (n *HTTPNotifier) Send(ctx context.Context, m *notifiers.Message) (notifier
 
 // try makes the request once. outer is the caller's context, attempt the one with our timeout. stale says that the receiver does not
 // take a token that it took before, and that the next try has a new one.
-func (n *HTTPNotifier) try(outer, attempt context.Context, call httpCall) (r notifiers.Receipt, stale bool, err error) {
+func (n *Notifier) try(outer, attempt context.Context, call httpCall) (r notifiers.Receipt, stale bool, err error) {
 	req, err := call.Request(attempt)
 	if err != nil {
 		return notifiers.Receipt{}, false, &notifiers.PermanentError{Err: err}
@@ -63,7 +63,7 @@ func (n *HTTPNotifier) try(outer, attempt context.Context, call httpCall) (r not
 const pageNote = "note: the answer is a web page; if nothing arrives, make sure that the url is that of a hook\n"
 
 // secrets lists what the configuration hides.
-func (n *HTTPNotifier) secrets() []string {
+func (n *Notifier) secrets() []string {
 	secrets := append(httpclient.URLSecrets(n.config.ProxyURL.Value()), n.config.Bearer.Value())
 	for _, s := range n.config.SigningSecret {
 		secrets = append(secrets, s.Value())
@@ -79,7 +79,7 @@ func (n *HTTPNotifier) secrets() []string {
 
 // masker hides all that may be secret in one call: what the configuration hides, the rest of the URL, and the headers but those
 // that never log in, since services choose names of their own for the ones that do.
-func (n *HTTPNotifier) masker(u *url.URL, headers http.Header) httpclient.Masker {
+func (n *Notifier) masker(u *url.URL, headers http.Header) httpclient.Masker {
 	open := []string{
 		"Content-Type", "Accept", "User-Agent", "Host", "Webhook-Id", "Webhook-Timestamp",
 	}

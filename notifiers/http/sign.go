@@ -79,7 +79,7 @@ func newKeySigner(encoded string) (signer, error) {
 
 // sign adds the time of this attempt and the signatures of Standard Webhooks 1.0, one by each secret, so that a receiver finds the one
 // that it knows while secrets are changed.
-func (n *HTTPNotifier) sign(h http.Header, body []byte, now time.Time) {
+func (n *Notifier) sign(h http.Header, body []byte, now time.Time) {
 	timestamp := strconv.FormatInt(now.Unix(), 10)
 	h.Set("Webhook-Timestamp", timestamp)
 	if len(n.signers) == 0 {

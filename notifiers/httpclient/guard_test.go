@@ -125,15 +125,15 @@ func TestNoChannelConnectsToTheMetadataOfACloud(t *testing.T) {
 		refusesMetadata(t, "sending", err)
 	})
 	t.Run("a token for email", func(t *testing.T) {
-		var h httpkind.HTTPConfig
+		var h httpkind.Config
 		token(&h)
 		s := serveMail(t, &mailServer{mechs: []string{"XOAUTH2"}}, "starttls")
-		n := testEmail(t, s.port, s.roots, func(c *email.EmailConfig) { c.TLS, c.Password, c.OAuth2 = "starttls", notifiers.Secret{}, h.OAuth2 })
+		n := testEmail(t, s.port, s.roots, func(c *email.Config) { c.TLS, c.Password, c.OAuth2 = "starttls", notifiers.Secret{}, h.OAuth2 })
 		_, err := n.Send(t.Context(), optionsFor("email"))
 		refusesMetadata(t, "sending", err)
 	})
 	t.Run("a mail server by its name", func(t *testing.T) {
-		n := testEmail(t, 25, nil, func(c *email.EmailConfig) { c.Host = "mail.example" })
+		n := testEmail(t, 25, nil, func(c *email.Config) { c.Host = "mail.example" })
 		n.Guard.Resolver = resolveTo(t, "fe80::1")
 		_, err := n.Send(t.Context(), optionsFor("email"))
 		refusesMetadata(t, "sending", err)

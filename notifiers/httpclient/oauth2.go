@@ -14,8 +14,8 @@ import (
 	"qaserelay/notifiers"
 )
 
-// Oauth2Config is how to get a token for a client of its own right (RFC 6749, section 4.4).
-type Oauth2Config struct {
+// OAuth2 is how to get a token for a client of its own right (RFC 6749, section 4.4).
+type OAuth2 struct {
 	// Name of the client at the token endpoint.
 	ClientID string `yaml:"client_id"`
 	// Secret of the client.
@@ -29,12 +29,12 @@ type Oauth2Config struct {
 }
 
 // Secrets lists what must not be shown.
-func (c Oauth2Config) Secrets() []string {
+func (c OAuth2) Secrets() []string {
 	secret := c.ClientSecret.Value()
 	return []string{secret, c.ClientID + ":" + secret}
 }
 
-func (c Oauth2Config) Check() (faults []error) {
+func (c OAuth2) Check() (faults []error) {
 	if c.ClientID == "" {
 		faults = append(faults, &notifiers.FieldError{Key: "oauth2.client_id", Err: errors.New("missing; write the name of the client at the token endpoint")})
 	}
@@ -56,7 +56,7 @@ type TokenCache struct {
 	token  *oauth2.Token
 }
 
-func NewTokenCache(c *Oauth2Config, client *http.Client) *TokenCache {
+func NewTokenCache(c *OAuth2, client *http.Client) *TokenCache {
 	params := map[string][]string{}
 	for key, value := range c.EndpointParams {
 		params[key] = []string{value}

@@ -9,8 +9,8 @@ import (
 	"qaserelay/notifiers"
 )
 
-// TLSConfig is how a notifier and its server prove to each other who they are.
-type TLSConfig struct {
+// TLS is how a notifier and its server prove to each other who they are.
+type TLS struct {
 	// Certificates (PEM) of the authorities to trust, in place of the system's; a server's own if it has signed itself.
 	CA string `yaml:"ca" secret:"true"`
 	// Certificate (PEM) to show to the server, with those that lead to its authority.
@@ -24,7 +24,7 @@ type TLSConfig struct {
 }
 
 // Client makes the configuration of connections. Keys in its errors begin with prefix, such as "tls.".
-func (c TLSConfig) Client(prefix string) (*tls.Config, error) {
+func (c TLS) Client(prefix string) (*tls.Config, error) {
 	config := &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		ServerName:         c.ServerName,

@@ -30,7 +30,7 @@ func SharedTestMessage(edit ...func(*notifiers.Message)) *notifiers.Message {
 }
 
 func kindTypes() (types []string) {
-	for _, k := range builtin.Builtin() {
+	for _, k := range builtin.Kinds() {
 		types = append(types, k.Type)
 	}
 	return types

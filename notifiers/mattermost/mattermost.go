@@ -24,16 +24,16 @@ const (
 	mattermostFooter     = 250
 )
 
-// MattermostConfig is what can be written for a notifier of type mattermost.
-type MattermostConfig struct {
+// Config is what can be written for a notifier of type mattermost.
+type Config struct {
 	// URL of an incoming webhook, from the server's menu under Integrations.
 	WebhookURL notifiers.Secret `yaml:"webhook_url" secret:"true"`
 	// Longest time for one attempt. Default: 10s.
 	Timeout time.Duration `yaml:"timeout"`
 }
 
-// mattermostOptions are the message options of type mattermost.
-type mattermostOptions struct {
+// Options are the message options of type mattermost.
+type Options struct {
 	// Channel to post in, such as town-square, or @name of a person. Default: that of the webhook.
 	Channel string `yaml:"channel" json:"channel,omitempty" as:"text"`
 	// Who is mentioned: @name of a person or group, @here, @channel, @all; other text is written as it is.
@@ -44,52 +44,52 @@ func Kind() notifiers.Kind {
 	return notifiers.Kind{
 		Type:    "mattermost",
 		Summary: "a message in a Mattermost channel, by incoming webhook",
-		Config:  func() any { return &MattermostConfig{Timeout: 10 * time.Second} },
+		Config:  func() any { return &Config{Timeout: 10 * time.Second} },
 		Sample: func() any {
-			return &MattermostConfig{WebhookURL: notifiers.NewSecret("https://mattermost.example.com/hooks/preview"), Timeout: time.Second}
+			return &Config{WebhookURL: notifiers.NewSecret("https://mattermost.example.com/hooks/preview"), Timeout: time.Second}
 		},
-		Options:     mattermostOptions{},
-		New:         newMattermost,
+		Options:     Options{},
+		New:         newNotifier,
 		Concurrency: 2,
 		Rate:        notifiers.Rate{Messages: 10, Per: time.Second, Burst: 10}, // the server's default, RateLimitSettings.PerSec
 	}
 }
 
-// mattermostNotifier posts to an incoming webhook.
-type mattermostNotifier struct {
+// notifier posts to an incoming webhook.
+type notifier struct {
 	*httpclient.Service
-	config   MattermostConfig
+	config   Config
 	defaults json.RawMessage
 }
 
-func newMattermost(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
-	c := *config.(*MattermostConfig)
-	_, err := notifiers.MergeOptions[mattermostOptions](nil, defaults)
+func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
+	c := *config.(*Config)
+	_, err := notifiers.MergeOptions[Options](nil, defaults)
 	err = errors.Join(err, httpclient.CheckTimeout(c.Timeout), httpclient.CheckWebhookURL("webhook_url", c.WebhookURL,
 		"Mattermost shows under Integrations, Incoming Webhooks: https://mattermost.example.com/hooks/…"))
 	if err != nil {
 		return nil, err
 	}
-	return &mattermostNotifier{httpclient.NewService("Mattermost", "webhook_url", c.Timeout, httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
+	return &notifier{httpclient.NewService("Mattermost", "webhook_url", c.Timeout, httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
 }
 
 // Send posts the message. It is delivered when Mattermost says ok, and not by the status alone.
-func (n *mattermostNotifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 	post, err := n.compose(m)
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
 	}
-	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "posting to the Mattermost webhook", URL: n.config.WebhookURL.Value(), Body: post}, readMattermost)
+	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "posting to the Mattermost webhook", URL: n.config.WebhookURL.Value(), Body: post}, classify)
 }
 
 // Preview returns the message as Mattermost would get it.
-func (n *mattermostNotifier) Preview(m *notifiers.Message) ([]byte, error) {
+func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
 	post, err := n.compose(m)
 	return httpclient.PreviewJSON(post, err)
 }
 
 // Probe asks whether the server is up. A webhook cannot be tried without posting.
-func (n *mattermostNotifier) Probe(ctx context.Context, _ []json.RawMessage) (string, error) {
+func (n *notifier) Probe(ctx context.Context, _ []json.RawMessage) (string, error) {
 	base, _, _ := strings.Cut(n.config.WebhookURL.Value(), "/hooks/")
 	_, err := n.Deliver(ctx, httpclient.ServiceCall{Doing: "asking whether Mattermost is up", Method: http.MethodGet, URL: httpclient.WithSlash(base) + "api/v4/system/ping"},
 		func(a httpclient.Answer) httpclient.Verdict {
@@ -104,8 +104,8 @@ func (n *mattermostNotifier) Probe(ctx context.Context, _ []json.RawMessage) (st
 	return "the server is up; whether it knows the webhook shows with the first message", nil
 }
 
-// readMattermost knows the ids of the server's errors.
-func readMattermost(a httpclient.Answer) httpclient.Verdict {
+// classify knows the ids of the server's errors.
+func classify(a httpclient.Answer) httpclient.Verdict {
 	var said struct {
 		ID      string `json:"id"`
 		Message string `json:"message"`
@@ -159,8 +159,8 @@ type mattermostField struct {
 
 // compose lays a message out: title and mentions as text, since notifications show it; below it body, fields and origin beside a bar in
 // the level's colour.
-func (n *mattermostNotifier) compose(m *notifiers.Message) (mattermostPost, error) {
-	o, err := notifiers.MergeOptions[mattermostOptions](n.defaults, m.Options)
+func (n *notifier) compose(m *notifiers.Message) (mattermostPost, error) {
+	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
 		return mattermostPost{}, err
 	}

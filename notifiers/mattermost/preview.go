@@ -8,7 +8,7 @@ import (
 )
 
 // Picture implements previewer.
-func (n *mattermostNotifier) Picture(_ *notifiers.Message, sent []byte) (*preview.Picture, error) {
+func (n *notifier) Picture(_ *notifiers.Message, sent []byte) (*preview.Picture, error) {
 	var post mattermostPost
 	if err := json.Unmarshal(sent, &post); err != nil {
 		return nil, err

@@ -25,8 +25,8 @@ const (
 	ntfyURL     = 1000
 )
 
-// NtfyConfig is what can be written for a notifier of type ntfy.
-type NtfyConfig struct {
+// Config is what can be written for a notifier of type ntfy.
+type Config struct {
 	// Base URL of the server. Default: https://ntfy.sh/.
 	Server string `yaml:"server"`
 	// Access token (tk_…), for topics that not everybody may write to.
@@ -39,8 +39,8 @@ type NtfyConfig struct {
 	Timeout time.Duration `yaml:"timeout"`
 }
 
-// ntfyOptions are the message options of type ntfy.
-type ntfyOptions struct {
+// Options are the message options of type ntfy.
+type Options struct {
 	// Topic to publish to: letters, digits, _ and -. On a public server whoever knows it can read it.
 	Topic string `yaml:"topic" json:"topic,omitempty" as:"text"`
 	// How urgent it is: min, low, default, high or max, or 1 to 5. Default: high for an error, else default.
@@ -55,34 +55,34 @@ func Kind() notifiers.Kind {
 	return notifiers.Kind{
 		Type:    "ntfy",
 		Summary: "a push notification to phones and desktops, by ntfy",
-		Config:  func() any { return &NtfyConfig{Server: "https://ntfy.sh/", Timeout: 10 * time.Second} },
-		Sample:  func() any { return &NtfyConfig{Server: "https://ntfy.sh/", Timeout: time.Second} },
-		Options: ntfyOptions{},
-		New:     newNtfy,
-		Missing: ntfyMissing,
+		Config:  func() any { return &Config{Server: "https://ntfy.sh/", Timeout: 10 * time.Second} },
+		Sample:  func() any { return &Config{Server: "https://ntfy.sh/", Timeout: time.Second} },
+		Options: Options{},
+		New:     newNotifier,
+		Missing: missing,
 
 		Concurrency: 2,
 		Rate:        notifiers.Rate{Messages: 1, Per: 5 * time.Second, Burst: 60}, // https://docs.ntfy.sh/config/#rate-limiting
 	}
 }
 
-func ntfyMissing(_ any, options map[string]bool) (what, hint string) {
+func missing(_ any, options map[string]bool) (what, hint string) {
 	if options["topic"] {
 		return "", ""
 	}
 	return "has no topic to publish to", "add topic: a-name-hard-to-guess here or on the notifier"
 }
 
-// ntfyNotifier publishes to one server.
-type ntfyNotifier struct {
+// notifier publishes to one server.
+type notifier struct {
 	*httpclient.Service
-	config   NtfyConfig
+	config   Config
 	defaults json.RawMessage
 }
 
-func newNtfy(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
-	c := *config.(*NtfyConfig)
-	o, err := notifiers.MergeOptions[ntfyOptions](nil, defaults)
+func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
+	c := *config.(*Config)
+	o, err := notifiers.MergeOptions[Options](nil, defaults)
 	faults := []error{err, httpclient.CheckTimeout(c.Timeout), httpclient.CheckAPIURL("server", c.Server, "https://ntfy.sh/")}
 	switch {
 	case c.Token.IsSet() && (c.Username != "" || c.Password.IsSet()):
@@ -97,11 +97,11 @@ func newNtfy(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 		return nil, err
 	}
 	basic := base64.StdEncoding.EncodeToString([]byte(c.Username + ":" + c.Password.Value()))
-	return &ntfyNotifier{httpclient.NewService("ntfy", "server", c.Timeout, c.Token.Value(), c.Password.Value(), basic), c, defaults}, nil
+	return &notifier{httpclient.NewService("ntfy", "server", c.Timeout, c.Token.Value(), c.Password.Value(), basic), c, defaults}, nil
 }
 
 // check returns what is written wrong.
-func (o ntfyOptions) check() error {
+func (o Options) check() error {
 	if !regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`).MatchString(o.Topic) {
 		return &notifiers.FieldError{Key: "topic", Err: fmt.Errorf("%q is none; use up to 64 letters, digits, _ and -", notifiers.Cut(o.Topic, 100))}
 	}
@@ -112,24 +112,24 @@ func (o ntfyOptions) check() error {
 }
 
 // Send publishes the message.
-func (n *ntfyNotifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 	post, err := n.compose(m)
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
 	}
 	return n.Deliver(ctx, httpclient.ServiceCall{
 		Doing: "publishing to ntfy topic " + post.Topic, URL: httpclient.WithSlash(n.config.Server), Header: n.login(), Body: post,
-	}, readNtfy)
+	}, classify)
 }
 
 // Preview returns the message as the server would get it.
-func (n *ntfyNotifier) Preview(m *notifiers.Message) ([]byte, error) {
+func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
 	post, err := n.compose(m)
 	return httpclient.PreviewJSON(post, err)
 }
 
 // Probe asks whether the server is well, and whether it knows the credentials, if there are any.
-func (n *ntfyNotifier) Probe(ctx context.Context, _ []json.RawMessage) (string, error) {
+func (n *notifier) Probe(ctx context.Context, _ []json.RawMessage) (string, error) {
 	var health struct {
 		Healthy bool `json:"healthy"`
 	}
@@ -137,7 +137,7 @@ func (n *ntfyNotifier) Probe(ctx context.Context, _ []json.RawMessage) (string, 
 		if a.Code == http.StatusOK && json.Unmarshal(a.Body, &health) != nil {
 			return httpclient.Verdict{Fate: httpclient.Strange, Detail: string(a.Body)}
 		}
-		return ntfyFailure(a)
+		return classifyFailure(a)
 	}
 	base := httpclient.WithSlash(n.config.Server)
 	if _, err := n.Deliver(ctx, httpclient.ServiceCall{Doing: "asking whether the ntfy server is well", Method: http.MethodGet, URL: base + "v1/health"}, read); err != nil {
@@ -151,7 +151,7 @@ func (n *ntfyNotifier) Probe(ctx context.Context, _ []json.RawMessage) (string, 
 	}
 	_, err := n.Deliver(ctx, httpclient.ServiceCall{
 		Doing: "logging in to the ntfy server", Method: http.MethodGet, URL: base + "v1/account", Header: n.login(),
-	}, ntfyFailure)
+	}, classifyFailure)
 	if err != nil {
 		return "", err
 	}
@@ -159,7 +159,7 @@ func (n *ntfyNotifier) Probe(ctx context.Context, _ []json.RawMessage) (string, 
 }
 
 // login is the header that says who we are, or nil.
-func (n *ntfyNotifier) login() map[string]string {
+func (n *notifier) login() map[string]string {
 	switch {
 	case n.config.Token.IsSet():
 		return map[string]string{"Authorization": "Bearer " + n.config.Token.Value()}
@@ -170,19 +170,19 @@ func (n *ntfyNotifier) login() map[string]string {
 	return nil
 }
 
-// readNtfy reads the answer to a message.
-func readNtfy(a httpclient.Answer) httpclient.Verdict {
+// classify reads the answer to a message.
+func classify(a httpclient.Answer) httpclient.Verdict {
 	var said struct {
 		ID string `json:"id"`
 	}
 	if a.Code == http.StatusOK && (json.Unmarshal(a.Body, &said) != nil || said.ID == "") {
 		return httpclient.Verdict{Fate: httpclient.Strange, Detail: string(a.Body)}
 	}
-	return ntfyFailure(a)
+	return classifyFailure(a)
 }
 
-// ntfyFailure reads the error in an answer, if there is one.
-func ntfyFailure(a httpclient.Answer) httpclient.Verdict {
+// classifyFailure reads the error in an answer, if there is one.
+func classifyFailure(a httpclient.Answer) httpclient.Verdict {
 	var said struct {
 		Code  int    `json:"code"`
 		Error string `json:"error"`
@@ -219,8 +219,8 @@ type ntfyAction struct {
 }
 
 // compose lays a message out as plain text: not all of ntfy's apps show Markdown.
-func (n *ntfyNotifier) compose(m *notifiers.Message) (ntfyPost, error) {
-	o, err := notifiers.MergeOptions[ntfyOptions](n.defaults, m.Options)
+func (n *notifier) compose(m *notifiers.Message) (ntfyPost, error) {
+	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
 		return ntfyPost{}, err
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // Picture implements previewer.
-func (n *ntfyNotifier) Picture(m *notifiers.Message, sent []byte) (*preview.Picture, error) {
+func (n *notifier) Picture(m *notifiers.Message, sent []byte) (*preview.Picture, error) {
 	var post ntfyPost
 	if err := json.Unmarshal(sent, &post); err != nil {
 		return nil, err

@@ -125,7 +125,7 @@ func teamsService() serviceChannel {
 	return serviceChannel{
 		name: "teams", kind: teams.Kind(), secrets: []string{hookSecret, "/workflows/abc"}, unread: true,
 		config: func(base string, timeout time.Duration) any {
-			return &teams.TeamsConfig{WebhookURL: notifiers.NewSecret(base + "/workflows/abc/triggers?sig=" + hookSecret), Timeout: timeout}
+			return &teams.Config{WebhookURL: notifiers.NewSecret(base + "/workflows/abc/triggers?sig=" + hookSecret), Timeout: timeout}
 		},
 		title: func(b map[string]any) any {
 			card := b["attachments"].([]any)[0].(map[string]any)["content"].(map[string]any)
@@ -151,7 +151,7 @@ func discordService() serviceChannel {
 	return serviceChannel{
 		name: "discord", kind: discord.Kind(), secrets: []string{hookSecret, "/webhooks/1"},
 		config: func(base string, timeout time.Duration) any {
-			return &discord.DiscordConfig{WebhookURL: notifiers.NewSecret(base + "/api/webhooks/1/" + hookSecret), Timeout: timeout}
+			return &discord.Config{WebhookURL: notifiers.NewSecret(base + "/api/webhooks/1/" + hookSecret), Timeout: timeout}
 		},
 		ok:    `{"id":"123","channel_id":"456"}`,
 		title: func(b map[string]any) any { return b["embeds"].([]any)[0].(map[string]any)["title"] },
@@ -179,7 +179,7 @@ func telegramService() serviceChannel {
 	return serviceChannel{
 		name: "telegram", kind: telegram.Kind(), secrets: []string{token, "AAHt0kens3cret"},
 		config: func(base string, timeout time.Duration) any {
-			return &telegram.TelegramConfig{Token: notifiers.NewSecret(token), APIURL: base, Timeout: timeout}
+			return &telegram.Config{Token: notifiers.NewSecret(token), APIURL: base, Timeout: timeout}
 		},
 		defaults: `{"chat_id":"-1001234567890"}`,
 		ok:       `{"ok":true,"result":{"message_id":7}}`,
@@ -208,7 +208,7 @@ func googleService() serviceChannel {
 	return serviceChannel{
 		name: "googlechat", kind: googlechat.Kind(), secrets: []string{hookSecret, "/v1/spaces/AAA"},
 		config: func(base string, timeout time.Duration) any {
-			return &googlechat.GoogleConfig{WebhookURL: notifiers.NewSecret(base + "/v1/spaces/AAA/messages?key=k3y0&token=" + hookSecret), Timeout: timeout}
+			return &googlechat.Config{WebhookURL: notifiers.NewSecret(base + "/v1/spaces/AAA/messages?key=k3y0&token=" + hookSecret), Timeout: timeout}
 		},
 		ok:    `{"name":"spaces/AAA/messages/1"}`,
 		title: func(b map[string]any) any { return b["fallbackText"] },
@@ -229,7 +229,7 @@ func mattermostService() serviceChannel {
 	return serviceChannel{
 		name: "mattermost", kind: mattermost.Kind(), secrets: []string{hookSecret},
 		config: func(base string, timeout time.Duration) any {
-			return &mattermost.MattermostConfig{WebhookURL: notifiers.NewSecret(base + "/hooks/" + hookSecret), Timeout: timeout}
+			return &mattermost.Config{WebhookURL: notifiers.NewSecret(base + "/hooks/" + hookSecret), Timeout: timeout}
 		},
 		ok:    "ok",
 		title: func(b map[string]any) any { return strings.ReplaceAll(b["text"].(string), "[", " ") },
@@ -251,7 +251,7 @@ func pagerService() serviceChannel {
 	return serviceChannel{
 		name: "pagerduty", kind: pagerduty.Kind(), secrets: []string{hookSecret},
 		config: func(base string, timeout time.Duration) any {
-			return &pagerduty.PagerConfig{RoutingKey: notifiers.NewSecret(hookSecret), APIURL: base, Timeout: timeout}
+			return &pagerduty.Config{RoutingKey: notifiers.NewSecret(hookSecret), APIURL: base, Timeout: timeout}
 		},
 		ok:    `{"status":"success","message":"Event processed","dedup_key":"k"}`,
 		title: func(b map[string]any) any { return b["payload"].(map[string]any)["summary"] },
@@ -270,7 +270,7 @@ func ntfyService() serviceChannel {
 	return serviceChannel{
 		name: "ntfy", kind: Kind(), secrets: []string{hookSecret},
 		config: func(base string, timeout time.Duration) any {
-			return &NtfyConfig{Server: base, Username: "phil", Password: notifiers.NewSecret(hookSecret), Timeout: timeout}
+			return &Config{Server: base, Username: "phil", Password: notifiers.NewSecret(hookSecret), Timeout: timeout}
 		},
 		defaults: `{"topic":"qa"}`,
 		ok:       `{"id":"x1","event":"message","topic":"qa"}`,

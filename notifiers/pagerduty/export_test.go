@@ -4,7 +4,6 @@ package pagerduty
 const PagerKey = pagerKey
 
 type PagerEvent = pagerEvent
-type PagerOptions = pagerOptions
 
-var NewPager = newPager
+var NewPager = newNotifier
 var PagerDedup = pagerDedup

@@ -27,8 +27,8 @@ const (
 	pagerURL     = 2000
 )
 
-// PagerConfig is what can be written for a notifier of type pagerduty.
-type PagerConfig struct {
+// Config is what can be written for a notifier of type pagerduty.
+type Config struct {
 	// Integration key of a service's integration “Events API v2”.
 	RoutingKey notifiers.Secret `yaml:"routing_key" secret:"true"`
 	// Base URL of the Events API. Default: https://events.pagerduty.com/; in Europe https://events.eu.pagerduty.com/.
@@ -37,8 +37,8 @@ type PagerConfig struct {
 	Timeout time.Duration `yaml:"timeout"`
 }
 
-// pagerOptions are the message options of type pagerduty.
-type pagerOptions struct {
+// Options are the message options of type pagerduty.
+type Options struct {
 	// What becomes of the alert: trigger, acknowledge or resolve. Default: a success resolves, all else triggers.
 	Action string `yaml:"action" json:"action,omitempty" as:"text"`
 	// Which alert it is: messages with the same key are about one. Default: for runs that end the plan and environment, so that the next
@@ -55,28 +55,28 @@ func Kind() notifiers.Kind {
 		Type:    "pagerduty",
 		Summary: "an alert in PagerDuty, which a success resolves",
 		Config: func() any {
-			return &PagerConfig{APIURL: "https://events.pagerduty.com/", Timeout: 10 * time.Second}
+			return &Config{APIURL: "https://events.pagerduty.com/", Timeout: 10 * time.Second}
 		},
 		Sample: func() any {
-			return &PagerConfig{RoutingKey: notifiers.NewSecret("preview"), APIURL: "https://events.pagerduty.com/", Timeout: time.Second}
+			return &Config{RoutingKey: notifiers.NewSecret("preview"), APIURL: "https://events.pagerduty.com/", Timeout: time.Second}
 		},
-		Options:     pagerOptions{},
-		New:         newPager,
+		Options:     Options{},
+		New:         newNotifier,
 		Concurrency: 4,
 		Rate:        notifiers.Rate{Messages: 120, Per: time.Minute, Burst: 20},
 	}
 }
 
-// pagerNotifier sends to the Events API v2. The alert's key makes a second attempt harmless.
-type pagerNotifier struct {
+// notifier sends to the Events API v2. The alert's key makes a second attempt harmless.
+type notifier struct {
 	*httpclient.Service
-	config   PagerConfig
+	config   Config
 	defaults json.RawMessage
 }
 
-func newPager(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
-	c := *config.(*PagerConfig)
-	o, err := notifiers.MergeOptions[pagerOptions](nil, defaults)
+func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
+	c := *config.(*Config)
+	o, err := notifiers.MergeOptions[Options](nil, defaults)
 	faults := []error{err, httpclient.CheckTimeout(c.Timeout), httpclient.CheckAPIURL("api_url", c.APIURL, "https://events.eu.pagerduty.com/"), o.check()}
 	if !c.RoutingKey.IsSet() {
 		faults = append(faults, &notifiers.FieldError{Key: "routing_key", Err: errors.New("missing; write the key of the service's integration “Events API v2”")})
@@ -84,11 +84,11 @@ func newPager(config any, defaults json.RawMessage) (notifiers.Notifier, error) 
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	return &pagerNotifier{httpclient.NewService("PagerDuty", "api_url", c.Timeout, c.RoutingKey.Value()), c, defaults}, nil
+	return &notifier{httpclient.NewService("PagerDuty", "api_url", c.Timeout, c.RoutingKey.Value()), c, defaults}, nil
 }
 
 // check returns what is written wrong.
-func (o pagerOptions) check() error {
+func (o Options) check() error {
 	actions, severities := []string{"", "trigger", "acknowledge", "resolve"}, []string{"", "critical", "error", "warning", "info"}
 	if !slices.Contains(actions, o.Action) {
 		return &notifiers.FieldError{Key: "action", Err: fmt.Errorf("%q is none; write trigger, acknowledge or resolve", notifiers.Cut(o.Action, 100))}
@@ -100,23 +100,23 @@ func (o pagerOptions) check() error {
 }
 
 // Send hands the event over.
-func (n *pagerNotifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 	event, err := n.compose(m)
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
 	}
 	event.RoutingKey = n.config.RoutingKey.Value()
-	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "sending to PagerDuty", URL: httpclient.WithSlash(n.config.APIURL) + "v2/enqueue", Body: event}, readPager)
+	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "sending to PagerDuty", URL: httpclient.WithSlash(n.config.APIURL) + "v2/enqueue", Body: event}, classify)
 }
 
 // Preview returns the event as PagerDuty would get it, without its routing key.
-func (n *pagerNotifier) Preview(m *notifiers.Message) ([]byte, error) {
+func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
 	event, err := n.compose(m)
 	return httpclient.PreviewJSON(event, err)
 }
 
-// readPager reads what the Events API says.
-func readPager(a httpclient.Answer) httpclient.Verdict {
+// classify reads what the Events API says.
+func classify(a httpclient.Answer) httpclient.Verdict {
 	var said struct {
 		Status  string   `json:"status"`
 		Message string   `json:"message"`
@@ -164,8 +164,8 @@ type pagerLink struct {
 }
 
 // compose makes the event, but for its routing key.
-func (n *pagerNotifier) compose(m *notifiers.Message) (pagerEvent, error) {
-	o, err := notifiers.MergeOptions[pagerOptions](n.defaults, m.Options)
+func (n *notifier) compose(m *notifiers.Message) (pagerEvent, error) {
+	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
 		return pagerEvent{}, err
 	}
@@ -186,7 +186,7 @@ func (n *pagerNotifier) compose(m *notifiers.Message) (pagerEvent, error) {
 }
 
 // pagerAction is what becomes of the alert: that all is well again resolves it.
-func pagerAction(o pagerOptions, m *notifiers.Message) string {
+func pagerAction(o Options, m *notifiers.Message) string {
 	switch {
 	case o.Action != "":
 		return o.Action
@@ -197,7 +197,7 @@ func pagerAction(o pagerOptions, m *notifiers.Message) string {
 }
 
 // pagerDedup is the alert's key. One that is too long keeps its beginning and gets a digest.
-func pagerDedup(o pagerOptions, m *notifiers.Message) string {
+func pagerDedup(o Options, m *notifiers.Message) string {
 	key := cmp.Or(notifiers.OneLine(o.DedupKey), notifiers.OneLine(m.Series), notifiers.OneLine(m.Thread), m.ID)
 	if len(key) > pagerKey {
 		key = fmt.Sprintf("%s-%x", notifiers.CutBytes(key, pagerKey-1-2*sha256.Size), sha256.Sum256([]byte(key)))
@@ -205,7 +205,7 @@ func pagerDedup(o pagerOptions, m *notifiers.Message) string {
 	return key
 }
 
-func pagerDetails(o pagerOptions, m *notifiers.Message) *pagerPayload {
+func pagerDetails(o Options, m *notifiers.Message) *pagerPayload {
 	p := &pagerPayload{
 		Summary:  markup.Inert(markup.TitleLine(m, pagerSummary-100), false),
 		Source:   notifiers.Cut(notifiers.OneLine(o.Source), pagerSource),

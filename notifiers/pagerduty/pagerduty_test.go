@@ -49,12 +49,12 @@ func TestWhatBecomesOfAnAlert(t *testing.T) {
 
 func TestTheNextRunOfThePlanIsAboutTheSameAlert(t *testing.T) {
 	key := func(thread, series string) string {
-		return pagerduty.PagerDedup(pagerduty.PagerOptions{}, SharedTestMessage(func(m *notifiers.Message) { m.Thread, m.Series = thread, series }))
+		return pagerduty.PagerDedup(pagerduty.Options{}, SharedTestMessage(func(m *notifiers.Message) { m.Thread, m.Series = thread, series }))
 	}
 	if red, green := key("qase/WEB/run/7", "qase/WEB/plan/3/staging"), key("qase/WEB/run/8", "qase/WEB/plan/3/staging"); red != green {
 		t.Errorf("%s is not resolved by %s", red, green)
 	}
-	if own := pagerduty.PagerDedup(pagerduty.PagerOptions{DedupKey: "nightly"}, SharedTestMessage(func(m *notifiers.Message) { m.Series = "s" })); own != "nightly" {
+	if own := pagerduty.PagerDedup(pagerduty.Options{DedupKey: "nightly"}, SharedTestMessage(func(m *notifiers.Message) { m.Series = "s" })); own != "nightly" {
 		t.Errorf("a rule's own key became %s", own)
 	}
 }
@@ -73,8 +73,8 @@ func TestPagerDutyRefusesWordsThatItDoesNotKnow(t *testing.T) {
 
 func TestALongKeyOfAnAlertStaysItsOwn(t *testing.T) {
 	long := strings.Repeat("x", 300)
-	a := pagerduty.PagerDedup(pagerduty.PagerOptions{DedupKey: long + "a"}, SharedTestMessage())
-	b := pagerduty.PagerDedup(pagerduty.PagerOptions{DedupKey: long + "b"}, SharedTestMessage())
+	a := pagerduty.PagerDedup(pagerduty.Options{DedupKey: long + "a"}, SharedTestMessage())
+	b := pagerduty.PagerDedup(pagerduty.Options{DedupKey: long + "b"}, SharedTestMessage())
 	if a == b || len(a) > pagerduty.PagerKey || len(b) > pagerduty.PagerKey {
 		t.Errorf("%s\n%s", a, b)
 	}

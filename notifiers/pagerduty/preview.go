@@ -8,7 +8,7 @@ import (
 )
 
 // Picture implements previewer.
-func (n *pagerNotifier) Picture(_ *notifiers.Message, sent []byte) (*preview.Picture, error) {
+func (n *notifier) Picture(_ *notifiers.Message, sent []byte) (*preview.Picture, error) {
 	var event pagerEvent
 	if err := json.Unmarshal(sent, &event); err != nil {
 		return nil, err

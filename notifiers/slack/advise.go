@@ -11,9 +11,9 @@ import (
 	"qaserelay/notifiers/markup"
 )
 
-// slackAdvise judges a message option as it is written: what an incoming webhook cannot do, and blocks that Slack would refuse.
-func slackAdvise(config any, option string, value any) []notifiers.Advice {
-	c := config.(*SlackConfig)
+// advise judges a message option as it is written: what an incoming webhook cannot do, and blocks that Slack would refuse.
+func advise(config any, option string, value any) []notifiers.Advice {
+	c := config.(*Config)
 	if c.WebhookURL.IsSet() && !c.Token.IsSet() {
 		if a := webhookAdvice(option, value); a.Message != "" {
 			return []notifiers.Advice{a}

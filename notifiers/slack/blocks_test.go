@@ -62,7 +62,7 @@ func TestBlocksKeepWithinTheLimits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			post := slackpkg.SlackMessage(slackpkg.SharedTestMessage(), slackpkg.SlackOptions{Blocks: blocks, Mention: []string{"U1"}})
+			post := slackpkg.SlackMessage(slackpkg.SharedTestMessage(), slackpkg.Options{Blocks: blocks, Mention: []string{"U1"}})
 			total := 0
 			for _, b := range post.Blocks {
 				total += checkTexts(t, map[string]any(b), slackpkg.SlackSection)
@@ -108,7 +108,7 @@ func checkTexts(t *testing.T, object map[string]any, limit int) int {
 
 func TestAnImageWhoseTextIsEmptyKeepsOne(t *testing.T) {
 	blocks := []any{map[string]any{"type": "image", "image_url": "https://example.com/a.png", "alt_text": ""}}
-	post := slackpkg.SlackMessage(slackpkg.SharedTestMessage(), slackpkg.SlackOptions{Blocks: blocks})
+	post := slackpkg.SlackMessage(slackpkg.SharedTestMessage(), slackpkg.Options{Blocks: blocks})
 	if len(post.Blocks) != 1 || post.Blocks[0]["alt_text"] != "image" {
 		t.Errorf("%v", post.Blocks)
 	}
@@ -116,7 +116,7 @@ func TestAnImageWhoseTextIsEmptyKeepsOne(t *testing.T) {
 
 func TestBlocksOfWhichNothingIsLeftGiveTheUsualLayout(t *testing.T) {
 	for _, blocks := range []string{`[]`, `null`, `"x"`, `[{"type":""}]`, `[{"type":"section","text":{"type":"mrkdwn","text":" "}}]`, `[1,"x",null,[]]`} {
-		var o slackpkg.SlackOptions
+		var o slackpkg.Options
 		if err := json.Unmarshal([]byte(`{"mention":["U1"],"blocks":`+blocks+`}`), &o); err != nil {
 			t.Fatal(err)
 		}
@@ -144,10 +144,10 @@ func TestAChangedMessageLosesItsOldBlocks(t *testing.T) {
 }
 
 func TestWhatIsSaidOfOptionsAsTheyAreWritten(t *testing.T) {
-	token, webhook := &slackpkg.SlackConfig{Token: notifiers.NewSecret("xoxb-1")}, &slackpkg.SlackConfig{WebhookURL: notifiers.NewSecret("https://hooks.example.com/x")}
+	token, webhook := &slackpkg.Config{Token: notifiers.NewSecret("xoxb-1")}, &slackpkg.Config{WebhookURL: notifiers.NewSecret("https://hooks.example.com/x")}
 	many := `[` + strings.Repeat(`{"type":"divider"},`, 51) + `{"type":"divider"}]`
 	for _, c := range []struct {
-		config       *slackpkg.SlackConfig
+		config       *slackpkg.Config
 		option, json string
 		want         string
 	}{
@@ -208,7 +208,7 @@ func FuzzBlocksStayWithinTheLimits(f *testing.F) {
 	f.Add(testBlocks)
 	f.Add(`[{"type":"section","text":{"type":"mrkdwn","text":"&<"}}]`)
 	f.Fuzz(func(t *testing.T, blocks string) {
-		var o slackpkg.SlackOptions
+		var o slackpkg.Options
 		if json.Unmarshal([]byte(blocks), &o.Blocks) != nil {
 			return
 		}

@@ -52,7 +52,7 @@ func slackErrorCode(err error) string {
 }
 
 // slackFailure says what an answer that is no success means for the delivery.
-func (n *slackNotifier) slackFailure(doing string, a httpclient.Answer, r slackRefusal) error {
+func (n *notifier) slackFailure(doing string, a httpclient.Answer, r slackRefusal) error {
 	text := doing + ": Slack answered " + n.mask.Mask(cmp.Or(r.code, a.Status))
 	if r.detail != "" {
 		text += " (" + n.mask.Mask(notifiers.Cut(notifiers.OneLine(r.detail), 500)) + ")"

@@ -4,9 +4,7 @@ package slack
 const MaxSlackBlocks = maxSlackBlocks
 const SlackSection = slackSection
 
-type SlackOptions = slackOptions
-
 var ListLimit = listLimit
-var SlackAdvise = slackAdvise
+var SlackAdvise = advise
 var SlackMessage = slackMessage
 var TextLimit = textLimit

@@ -53,8 +53,8 @@ func NewFakeSlack(t *testing.T) *fakeSlack {
 // Notifier makes a notifier for the workspace.
 func (f *fakeSlack) Notifier(defaults string) notifiers.Notifier {
 	f.t.Helper()
-	config := &SlackConfig{Token: notifiers.NewSecret(testToken), APIURL: server(f.t, f.serve) + "/api", Timeout: 10 * time.Second}
-	n, err := NewSlack(config, json.RawMessage(defaults))
+	config := &Config{Token: notifiers.NewSecret(testToken), APIURL: server(f.t, f.serve) + "/api", Timeout: 10 * time.Second}
+	n, err := New(config, json.RawMessage(defaults))
 	if err != nil {
 		f.t.Fatal(err)
 	}

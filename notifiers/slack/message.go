@@ -40,7 +40,7 @@ type SlackPost struct {
 // slackMessage lays a message out: a header and who is mentioned; below, beside a bar in the level's colour, the body, the fields
 // and a small line that says where it comes from; and a button. The top-level text says all that once more, since Slack shows it in
 // notifications, reads it aloud, and notifies who is mentioned there.
-func slackMessage(m *notifiers.Message, o slackOptions) SlackPost {
+func slackMessage(m *notifiers.Message, o Options) SlackPost {
 	mentions := append(slices.Clip(o.Mention), bodyMentions(m.WholeBody())...)
 	post := SlackPost{Text: slackFallback(m, mentions), Parse: "none"}
 	if post.Blocks = slackOwnBlocks(o.Blocks, mentions); post.Blocks != nil {

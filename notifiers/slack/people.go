@@ -45,7 +45,7 @@ func (u slackUser) isKnown(unknown time.Duration) bool {
 
 // findMentions turns the addresses among who into member ids, where Slack knows them. Others stay as they are, and are told in notes:
 // a lookup that fails takes nothing from the message.
-func (n *slackNotifier) findMentions(ctx context.Context, memory notifiers.Memory, who []string) (found, notes []string) {
+func (n *notifier) findMentions(ctx context.Context, memory notifiers.Memory, who []string) (found, notes []string) {
 	ctx, cancel := context.WithTimeout(ctx, n.config.Timeout/2)
 	defer cancel()
 	lookups := 0
@@ -73,7 +73,7 @@ func (n *slackNotifier) findMentions(ctx context.Context, memory notifiers.Memor
 
 // findUser finds the member who has an address. An error is worth another attempt; that there is nobody, or that the app may not look,
 // is none; it is believed for the given time.
-func (n *slackNotifier) findUser(ctx context.Context, memory notifiers.Memory, address string, unknown time.Duration) (slackUser, error) {
+func (n *notifier) findUser(ctx context.Context, memory notifiers.Memory, address string, unknown time.Duration) (slackUser, error) {
 	key := "user/" + strings.ToLower(address)
 	var user slackUser
 	old := recall(ctx, memory, key, &user)
@@ -101,7 +101,7 @@ func (n *slackNotifier) findUser(ctx context.Context, memory notifiers.Memory, a
 }
 
 // place finds out where a message goes.
-func (n *slackNotifier) place(ctx context.Context, memory notifiers.Memory, o slackOptions) (slackPlace, error) {
+func (n *notifier) place(ctx context.Context, memory notifiers.Memory, o Options) (slackPlace, error) {
 	switch {
 	case o.DM == nil && o.Channel == "":
 		return slackPlace{}, &notifiers.PermanentError{Err: errors.New(
@@ -130,7 +130,7 @@ func (n *slackNotifier) place(ctx context.Context, memory notifiers.Memory, o sl
 }
 
 // person returns the member id of somebody to write to.
-func (n *slackNotifier) person(ctx context.Context, memory notifiers.Memory, who string) (string, error) {
+func (n *notifier) person(ctx context.Context, memory notifiers.Memory, who string) (string, error) {
 	if isSlackID(who, "UW") {
 		return who, nil
 	}
@@ -150,7 +150,7 @@ func (n *slackNotifier) person(ctx context.Context, memory notifiers.Memory, who
 }
 
 // openConversation returns the conversation of several people with the app.
-func (n *slackNotifier) openConversation(ctx context.Context, memory notifiers.Memory, ids []string) (string, error) {
+func (n *notifier) openConversation(ctx context.Context, memory notifiers.Memory, ids []string) (string, error) {
 	slices.Sort(ids)
 	key, channel := "conversation/"+strings.Join(ids, ","), ""
 	old := recall(ctx, memory, key, &channel)

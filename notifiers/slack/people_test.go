@@ -180,7 +180,7 @@ func TestErrorsSayWhereAndWhatToDo(t *testing.T) {
 
 func TestAnIncomingWebhookDoesWhatItCan(t *testing.T) {
 	m := SlackTitled(NewTestMemory(), "a", `{"channel":"#qa","thread":"k","update":"k","broadcast":true,"dm":["Bob <bob@bar.io>","U1"],"mention":["@here"]}`)
-	b, err := testSlack(t, &SlackConfig{WebhookURL: notifiers.NewSecret("https://hooks.example.com/x"), APIURL: "https://slack.com/api/", Timeout: 1}).(preview.Previewer).Preview(m)
+	b, err := testSlack(t, &Config{WebhookURL: notifiers.NewSecret("https://hooks.example.com/x"), APIURL: "https://slack.com/api/", Timeout: 1}).(preview.Previewer).Preview(m)
 	if err != nil {
 		t.Fatal(err)
 	}

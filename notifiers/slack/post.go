@@ -20,7 +20,7 @@ import (
 const maxSlackAnswer = 1 << 20
 
 // postWebhook posts to an incoming webhook, whose answer is 200 and "ok", or a word that says what is wrong.
-func (n *slackNotifier) postWebhook(ctx context.Context, post any) (notifiers.Receipt, error) {
+func (n *notifier) postWebhook(ctx context.Context, post any) (notifiers.Receipt, error) {
 	const doing = "posting to the Slack webhook"
 	body, err := json.Marshal(post)
 	if err != nil {
@@ -53,7 +53,7 @@ type slackPlace struct{ channel, name string }
 type slackSent struct{ channel, ts string }
 
 // postMessage calls chat.postMessage. below is the first message of the thread that it replies in, if any.
-func (n *slackNotifier) postMessage(ctx context.Context, to slackPlace, post SlackPost, below ...slack.MsgOption) (sent slackSent, r notifiers.Receipt, err error) {
+func (n *notifier) postMessage(ctx context.Context, to slackPlace, post SlackPost, below ...slack.MsgOption) (sent slackSent, r notifiers.Receipt, err error) {
 	r, err = n.call(ctx, slackDeed{"posting to", to.name}, func(api *slack.Client) (err error) {
 		sent.channel, sent.ts, err = api.PostMessageContext(ctx, to.channel, append(post.options(),
 			append(below, slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())...)...)
@@ -63,7 +63,7 @@ func (n *slackNotifier) postMessage(ctx context.Context, to slackPlace, post Sla
 }
 
 // updateMessage calls chat.update for a message that stands somewhere.
-func (n *slackNotifier) updateMessage(ctx context.Context, at slackSent, name string, post SlackPost) (notifiers.Receipt, error) {
+func (n *notifier) updateMessage(ctx context.Context, at slackSent, name string, post SlackPost) (notifiers.Receipt, error) {
 	return n.call(ctx, slackDeed{"changing the message in", name}, func(api *slack.Client) error {
 		_, _, _, err := api.UpdateMessageContext(ctx, at.channel, at.ts, post.changes()...)
 		return err
@@ -99,7 +99,7 @@ func (d slackDeed) String() string {
 }
 
 // call runs one method of the Web API.
-func (n *slackNotifier) call(ctx context.Context, deed slackDeed, method func(*slack.Client) error) (notifiers.Receipt, error) {
+func (n *notifier) call(ctx context.Context, deed slackDeed, method func(*slack.Client) error) (notifiers.Receipt, error) {
 	recorder := &slackRecorder{client: n.client}
 	err := method(slack.New(n.config.Token.Value(), slack.OptionAPIURL(n.config.APIURL), slack.OptionHTTPClient(recorder)))
 	a := recorder.answer

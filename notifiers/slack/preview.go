@@ -15,7 +15,7 @@ import (
 )
 
 // Picture implements previewer.
-func (n *slackNotifier) Picture(_ *notifiers.Message, sent []byte) (*preview.Picture, error) {
+func (n *notifier) Picture(_ *notifiers.Message, sent []byte) (*preview.Picture, error) {
 	var post struct {
 		Channel, Text string
 		Blocks        []slackBlock

@@ -18,7 +18,7 @@ const maxProbePages = 10
 
 // Probe implements Prober. Of a token it says whose it is, and whether the app is in the channels that are in use, as far as its
 // scopes let it see that; it needs none but chat:write to send. Of an incoming webhook it says whether it is there.
-func (n *slackNotifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
+func (n *notifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, n.config.Timeout)
 	defer cancel()
 	if n.config.WebhookURL.IsSet() {
@@ -32,7 +32,7 @@ func (n *slackNotifier) Probe(ctx context.Context, options []json.RawMessage) (s
 	if err != nil {
 		return "", err
 	}
-	p := &slackProbe{slackNotifier: n, user: me.User}
+	p := &slackProbe{notifier: n, user: me.User}
 	for scope := range strings.SplitSeq(me.Header.Get(slackScopes), ",") {
 		p.scopes = append(p.scopes, strings.TrimSpace(scope))
 	}
@@ -51,7 +51,7 @@ func (n *slackNotifier) Probe(ctx context.Context, options []json.RawMessage) (s
 }
 
 // probeWebhook sends an empty message, which Slack refuses in one way if the webhook is there, and in another if it is not.
-func (n *slackNotifier) probeWebhook(ctx context.Context) (string, error) {
+func (n *notifier) probeWebhook(ctx context.Context) (string, error) {
 	_, err := n.postWebhook(ctx, struct{}{})
 	code := slackErrorCode(err)
 	if err == nil || code == "no_text" || code == "invalid_payload" || code == "missing_text_or_fallback_or_attachments" {
@@ -61,10 +61,10 @@ func (n *slackNotifier) probeWebhook(ctx context.Context) (string, error) {
 }
 
 // channelsOf lists the channels of message options, each once.
-func (n *slackNotifier) channelsOf(options []json.RawMessage) []string {
+func (n *notifier) channelsOf(options []json.RawMessage) []string {
 	var channels []string
 	for _, own := range append([]json.RawMessage{nil}, options...) {
-		o, err := readSlackOptions(n.defaults, own)
+		o, err := readOptions(n.defaults, own)
 		if err == nil && o.DM == nil && o.Channel != "" && !slices.Contains(channels, o.Channel) {
 			channels = append(channels, o.Channel)
 		}
@@ -74,7 +74,7 @@ func (n *slackNotifier) channelsOf(options []json.RawMessage) []string {
 
 // slackProbe is what a probe knows of the app.
 type slackProbe struct {
-	*slackNotifier
+	*notifier
 	user   string
 	scopes []string // as Slack lists them
 }

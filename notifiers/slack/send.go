@@ -40,19 +40,19 @@ func (r slackMessageRef) sent() slackSent { return slackSent{r.Channel, r.TS} }
 
 // slackSending is one attempt to send one message with a bot token. One goroutine uses it.
 type slackSending struct {
-	*slackNotifier
+	*notifier
 	memory  notifiers.Memory
 	id      string // of the delivery
 	place   slackPlace
 	post    SlackPost
-	options slackOptions
+	options Options
 	receipt notifiers.Receipt
 	notes   []string
 }
 
 // sendByToken sends a message by the Web API.
-func (n *slackNotifier) sendByToken(ctx context.Context, m *notifiers.Message, o slackOptions) (notifiers.Receipt, error) {
-	s := &slackSending{slackNotifier: n, memory: m.Memory, id: m.ID, options: o}
+func (n *notifier) sendByToken(ctx context.Context, m *notifiers.Message, o Options) (notifiers.Receipt, error) {
+	s := &slackSending{notifier: n, memory: m.Memory, id: m.ID, options: o}
 	unlock, err := s.lockKeys(ctx)
 	if err != nil {
 		return notifiers.Receipt{}, err

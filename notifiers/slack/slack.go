@@ -14,8 +14,8 @@ import (
 	"qaserelay/notifiers/httpclient"
 )
 
-// SlackConfig is what can be written for a notifier of type slack: webhook_url or token.
-type SlackConfig struct {
+// Config is what can be written for a notifier of type slack: webhook_url or token.
+type Config struct {
 	// URL of an incoming webhook, which posts to the one channel it was made for.
 	WebhookURL notifiers.Secret `yaml:"webhook_url" secret:"true"`
 	// Bot token (xoxb-…) with the scope chat:write.
@@ -26,8 +26,8 @@ type SlackConfig struct {
 	Timeout time.Duration `yaml:"timeout"`
 }
 
-// slackOptions are the message options of type slack.
-type slackOptions struct {
+// Options are the message options of type slack.
+type Options struct {
 	// Where a bot token posts: a channel such as #qa, or its id. An incoming webhook has its own channel.
 	Channel string `yaml:"channel" json:"channel,omitempty" as:"text"`
 	// Who gets the message in person, in place of a channel: a person or team of people:, an e-mail address, or a member id (U…). Several
@@ -52,49 +52,49 @@ func Kind() notifiers.Kind {
 		Type:    "slack",
 		Summary: "a message in a Slack channel, by bot token or incoming webhook",
 		Config: func() any {
-			return &SlackConfig{APIURL: "https://slack.com/api/", Timeout: 10 * time.Second}
+			return &Config{APIURL: "https://slack.com/api/", Timeout: 10 * time.Second}
 		},
 		Sample: func() any {
-			return &SlackConfig{Token: notifiers.NewSecret("preview"), APIURL: "https://slack.com/api/", Timeout: time.Second}
+			return &Config{Token: notifiers.NewSecret("preview"), APIURL: "https://slack.com/api/", Timeout: time.Second}
 		},
-		Options:     slackOptions{},
-		New:         NewSlack,
-		Missing:     slackMissing,
-		Advise:      slackAdvise,
+		Options:     Options{},
+		New:         New,
+		Missing:     missing,
+		Advise:      advise,
 		Concurrency: 8,                                             // of many channels, each with its rate
 		Rate:        notifiers.Rate{Messages: 1, Per: time.Second}, // https://docs.slack.dev/apis/web-api/rate-limits
-		Target:      slackTarget,
+		Target:      target,
 		Account: func(config any) string {
-			c := config.(*SlackConfig)
+			c := config.(*Config)
 			return c.Token.Value() + c.WebhookURL.Value()
 		},
 	}
 }
 
-func slackMissing(config any, options map[string]bool) (what, hint string) {
-	if !config.(*SlackConfig).Token.IsSet() || options["channel"] || options["dm"] {
+func missing(config any, options map[string]bool) (what, hint string) {
+	if !config.(*Config).Token.IsSet() || options["channel"] || options["dm"] {
 		return "", ""
 	}
 	return "has no channel to post to", `add channel: "#qa" here or on the notifier, or dm: somebody@example.com`
 }
 
-// slackTarget names the channel, of which Slack takes one message a second. All messages of a webhook go to one channel.
-func slackTarget(defaults, options json.RawMessage) string {
-	o, err := readSlackOptions(defaults, options)
+// target names the channel, of which Slack takes one message a second. All messages of a webhook go to one channel.
+func target(defaults, options json.RawMessage) string {
+	o, err := readOptions(defaults, options)
 	if err != nil {
 		return "" // Send says so
 	}
 	return o.target()
 }
 
-// readSlackOptions reads a message's options over those of the notifier. A channel of the message comes before somebody to
+// readOptions reads a message's options over those of the notifier. A channel of the message comes before somebody to
 // write to on the notifier.
-func readSlackOptions(defaults, own json.RawMessage) (slackOptions, error) {
-	o, err := notifiers.MergeOptions[slackOptions](defaults, own)
+func readOptions(defaults, own json.RawMessage) (Options, error) {
+	o, err := notifiers.MergeOptions[Options](defaults, own)
 	if err != nil {
 		return o, err
 	}
-	if mine, err := notifiers.MergeOptions[slackOptions](nil, own); err == nil && mine.Channel != "" && mine.DM == nil {
+	if mine, err := notifiers.MergeOptions[Options](nil, own); err == nil && mine.Channel != "" && mine.DM == nil {
 		o.DM = nil
 	}
 	o.Channel, o.Thread, o.Update = notifiers.OneLine(o.Channel), notifiers.OneLine(o.Thread), notifiers.OneLine(o.Update)
@@ -102,28 +102,28 @@ func readSlackOptions(defaults, own json.RawMessage) (slackOptions, error) {
 }
 
 // target names where a message goes, as it is written: a channel in small letters without #, or who it is for.
-func (o slackOptions) target() string {
+func (o Options) target() string {
 	if o.DM != nil {
 		return "@" + strings.Join(slices.Sorted(slices.Values(o.DM)), ",")
 	}
 	return strings.ToLower(strings.TrimPrefix(o.Channel, "#"))
 }
 
-// slackNotifier posts messages with a bot token or to an incoming webhook.
-type slackNotifier struct {
-	config   SlackConfig
+// notifier posts messages with a bot token or to an incoming webhook.
+type notifier struct {
+	config   Config
 	defaults json.RawMessage
 	client   *http.Client
 	mask     httpclient.Masker
 	keys     *keyLocks
 }
 
-func NewSlack(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
-	c := *config.(*SlackConfig)
+func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
+	c := *config.(*Config)
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	o, err := readSlackOptions(nil, defaults)
+	o, err := readOptions(nil, defaults)
 	if err != nil {
 		return nil, err
 	}
@@ -137,11 +137,11 @@ func NewSlack(config any, defaults json.RawMessage) (notifiers.Notifier, error) 
 	if c.WebhookURL.IsSet() {
 		secrets = append(secrets, httpclient.URLSecrets(c.WebhookURL.Value())...)
 	}
-	return &slackNotifier{c, defaults, httpclient.NewHTTPClient(httpclient.DialGuard{}), httpclient.NewMasker(secrets...), &keyLocks{}}, nil
+	return &notifier{c, defaults, httpclient.NewHTTPClient(httpclient.DialGuard{}), httpclient.NewMasker(secrets...), &keyLocks{}}, nil
 }
 
 // check returns all that is wrong, joined.
-func (c SlackConfig) check() error {
+func (c Config) check() error {
 	var faults []error
 	switch {
 	case c.WebhookURL.IsSet() && c.Token.IsSet():
@@ -161,8 +161,8 @@ func (c SlackConfig) check() error {
 }
 
 // Send posts the message. It is delivered when Slack says ok, and not by the HTTP status alone.
-func (n *slackNotifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	o, err := readSlackOptions(n.defaults, m.Options)
+func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+	o, err := readOptions(n.defaults, m.Options)
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
 	}
@@ -175,13 +175,13 @@ func (n *slackNotifier) Send(ctx context.Context, m *notifiers.Message) (notifie
 }
 
 // forWebhook is what an incoming webhook can do of o: post to its channel, and mention those who were to get the message in person.
-func (o slackOptions) forWebhook() slackOptions {
-	return slackOptions{Mention: append(slices.Clip(o.DM), o.Mention...), Blocks: o.Blocks}
+func (o Options) forWebhook() Options {
+	return Options{Mention: append(slices.Clip(o.DM), o.Mention...), Blocks: o.Blocks}
 }
 
 // Preview returns the message as Slack would get it, as far as that can be known without asking Slack.
-func (n *slackNotifier) Preview(m *notifiers.Message) ([]byte, error) {
-	o, err := readSlackOptions(n.defaults, m.Options)
+func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
+	o, err := readOptions(n.defaults, m.Options)
 	if err != nil {
 		return nil, err
 	}

@@ -14,16 +14,16 @@ import (
 const testToken = "xoxb-1234-tests3cret"
 
 func slackWebhook(t *testing.T, base string, timeout time.Duration) notifiers.Notifier {
-	return testSlack(t, &SlackConfig{WebhookURL: notifiers.NewSecret(base + "/services/T000/B000/hooks3cret"), APIURL: "https://slack.com/api/", Timeout: timeout})
+	return testSlack(t, &Config{WebhookURL: notifiers.NewSecret(base + "/services/T000/B000/hooks3cret"), APIURL: "https://slack.com/api/", Timeout: timeout})
 }
 
 func slackToken(t *testing.T, base string, timeout time.Duration) notifiers.Notifier {
-	return testSlack(t, &SlackConfig{Token: notifiers.NewSecret(testToken), APIURL: base + "/api", Timeout: timeout})
+	return testSlack(t, &Config{Token: notifiers.NewSecret(testToken), APIURL: base + "/api", Timeout: timeout})
 }
 
-func testSlack(t *testing.T, c *SlackConfig) notifiers.Notifier {
+func testSlack(t *testing.T, c *Config) notifiers.Notifier {
 	t.Helper()
-	n, err := NewSlack(c, nil)
+	n, err := New(c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,16 +38,16 @@ func TestSlackTokenNeedsAChannel(t *testing.T) {
 }
 
 func TestSlackConfigErrorsNameTheKey(t *testing.T) {
-	for key, c := range map[string]SlackConfig{
+	for key, c := range map[string]Config{
 		"token":       {APIURL: "https://x/", Timeout: 1},
 		"webhook_url": {APIURL: "https://x/", Timeout: 1, Token: notifiers.NewSecret("t"), WebhookURL: notifiers.NewSecret("https://x/secret")},
 		"api_url":     {APIURL: "x", Timeout: 1, Token: notifiers.NewSecret("t")},
 		"timeout":     {APIURL: "https://x/", Token: notifiers.NewSecret("t")},
 	} {
-		_, err := NewSlack(&c, nil)
+		_, err := New(&c, nil)
 		checkField(t, err, key)
 	}
-	_, err := NewSlack(&SlackConfig{WebhookURL: notifiers.NewSecret("x/secret"), APIURL: "https://x/", Timeout: 1}, nil)
+	_, err := New(&Config{WebhookURL: notifiers.NewSecret("x/secret"), APIURL: "https://x/", Timeout: 1}, nil)
 	checkField(t, err, "webhook_url")
 }
 
@@ -89,7 +89,7 @@ func TestSlackMessagesKeepWithinItsLimits(t *testing.T) {
 				mentions[i] = fmt.Sprintf("U%07d", i)
 			}
 			m := SharedTestMessage(func(m *notifiers.Message) { m.Title, m.Body, m.Rule, m.Fields = text, text, text, manyFields(text) })
-			post := slackMessage(m, slackOptions{Mention: mentions})
+			post := slackMessage(m, Options{Mention: mentions})
 			post.Blocks[1] = slackBlock{"type": "divider"} // mentions are markup
 			checkSlackLimits(t, post)
 		})
@@ -183,7 +183,7 @@ func FuzzSlackTextIsNeverMarkup(f *testing.F) {
 		m := SharedTestMessage(func(m *notifiers.Message) {
 			m.Title, m.Body, m.Rule, m.URL, m.Fields = s, s, s, "https://e.x/"+s, manyFields(s)
 		})
-		post := slackMessage(m, slackOptions{})
+		post := slackMessage(m, Options{})
 		checkMrkdwn(t, post.Text)
 		checkSlackLimits(t, post)
 	})

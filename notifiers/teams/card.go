@@ -73,7 +73,7 @@ type (
 )
 
 // teamsMessage lays a message out: the linked title on the level's colour, mentions, the body, fields, where it comes from, and a button.
-func teamsMessage(m *notifiers.Message, o teamsOptions) teamsPost {
+func teamsMessage(m *notifiers.Message, o Options) teamsPost {
 	link := markup.MessageURL(m, teamsURL)
 	title := markup.RichRun{Text: markup.TitleLine(m, teamsTitle), Bold: true, URL: link}
 	head := teamsLine(markup.RichLine{Runs: []markup.RichRun{title}})

@@ -10,7 +10,7 @@ import (
 )
 
 // Picture implements previewer.
-func (n *teamsNotifier) Picture(_ *notifiers.Message, sent []byte) (*preview.Picture, error) {
+func (n *notifier) Picture(_ *notifiers.Message, sent []byte) (*preview.Picture, error) {
 	var post teamsPost
 	if err := json.Unmarshal(sent, &post); err != nil {
 		return nil, err

@@ -19,16 +19,16 @@ const (
 	teamsMentions = 20
 )
 
-// TeamsConfig is what can be written for a notifier of type teams.
-type TeamsConfig struct {
+// Config is what can be written for a notifier of type teams.
+type Config struct {
 	// URL of a workflow that begins with “When a Teams webhook request is received” and posts the card.
 	WebhookURL notifiers.Secret `yaml:"webhook_url" secret:"true"`
 	// Longest time for one attempt. Default: 15s.
 	Timeout time.Duration `yaml:"timeout"`
 }
 
-// teamsOptions are the message options of type teams.
-type teamsOptions struct {
+// Options are the message options of type teams.
+type Options struct {
 	// Who is mentioned: sign-in names (user principal names, such as bob@example.com) or object ids of Microsoft Entra.
 	Mention []string `yaml:"mention" json:"mention,omitempty" as:"address"`
 }
@@ -37,60 +37,60 @@ func Kind() notifiers.Kind {
 	return notifiers.Kind{
 		Type:    "teams",
 		Summary: "a card in a Microsoft Teams channel or chat, by a workflow's webhook",
-		Config:  func() any { return &TeamsConfig{Timeout: 15 * time.Second} },
+		Config:  func() any { return &Config{Timeout: 15 * time.Second} },
 		Sample: func() any {
-			return &TeamsConfig{WebhookURL: notifiers.NewSecret("https://example.logic.azure.com/workflows/preview"), Timeout: time.Second}
+			return &Config{WebhookURL: notifiers.NewSecret("https://example.logic.azure.com/workflows/preview"), Timeout: time.Second}
 		},
-		Options:     teamsOptions{},
-		New:         newTeams,
+		Options:     Options{},
+		New:         newNotifier,
 		Concurrency: 2,
 		Rate:        notifiers.Rate{Messages: 60, Per: time.Minute, Burst: 4}, // https://learn.microsoft.com/en-us/connectors/teams/#limits
 	}
 }
 
-// teamsNotifier posts Adaptive Cards to a workflow.
-type teamsNotifier struct {
+// notifier posts Adaptive Cards to a workflow.
+type notifier struct {
 	*httpclient.Service
-	config   TeamsConfig
+	config   Config
 	defaults json.RawMessage
 }
 
-func newTeams(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
-	c := *config.(*TeamsConfig)
-	_, err := notifiers.MergeOptions[teamsOptions](nil, defaults)
+func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
+	c := *config.(*Config)
+	_, err := notifiers.MergeOptions[Options](nil, defaults)
 	err = errors.Join(err, httpclient.CheckTimeout(c.Timeout), httpclient.CheckWebhookURL("webhook_url", c.WebhookURL,
 		"Teams shows once the workflow “Send webhook alerts to a channel” is made"))
 	if err != nil {
 		return nil, err
 	}
-	return &teamsNotifier{httpclient.NewService("Teams", "webhook_url", c.Timeout, httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
+	return &notifier{httpclient.NewService("Teams", "webhook_url", c.Timeout, httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
 }
 
 // Send hands the card to the workflow. That it is accepted is all that Teams tells.
-func (n *teamsNotifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 	post, err := n.compose(m)
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
 	}
-	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "posting to the Teams workflow", URL: n.config.WebhookURL.Value(), Body: post}, readTeams)
+	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "posting to the Teams workflow", URL: n.config.WebhookURL.Value(), Body: post}, classify)
 }
 
 // Preview returns the message as the workflow would get it.
-func (n *teamsNotifier) Preview(m *notifiers.Message) ([]byte, error) {
+func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
 	post, err := n.compose(m)
 	return httpclient.PreviewJSON(post, err)
 }
 
-func (n *teamsNotifier) compose(m *notifiers.Message) (teamsPost, error) {
-	o, err := notifiers.MergeOptions[teamsOptions](n.defaults, m.Options)
+func (n *notifier) compose(m *notifiers.Message) (teamsPost, error) {
+	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
 		return teamsPost{}, err
 	}
 	return teamsMessage(m, o), nil
 }
 
-// readTeams knows the error codes of workflows (https://learn.microsoft.com/en-us/azure/logic-apps/).
-func readTeams(a httpclient.Answer) httpclient.Verdict {
+// classify knows the error codes of workflows (https://learn.microsoft.com/en-us/azure/logic-apps/).
+func classify(a httpclient.Answer) httpclient.Verdict {
 	var said struct {
 		Error struct {
 			Code    string `json:"code"`

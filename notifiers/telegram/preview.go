@@ -8,7 +8,7 @@ import (
 )
 
 // Picture implements previewer.
-func (n *telegramNotifier) Picture(_ *notifiers.Message, sent []byte) (*preview.Picture, error) {
+func (n *notifier) Picture(_ *notifiers.Message, sent []byte) (*preview.Picture, error) {
 	var post telegramPost
 	if err := json.Unmarshal(sent, &post); err != nil {
 		return nil, err

@@ -24,8 +24,8 @@ const (
 	telegramURL   = 1000
 )
 
-// TelegramConfig is what can be written for a notifier of type telegram.
-type TelegramConfig struct {
+// Config is what can be written for a notifier of type telegram.
+type Config struct {
 	// Token of the bot, from @BotFather.
 	Token notifiers.Secret `yaml:"token" secret:"true"`
 	// Base URL of the Bot API, for a server of one's own. Default: https://api.telegram.org/.
@@ -34,8 +34,8 @@ type TelegramConfig struct {
 	Timeout time.Duration `yaml:"timeout"`
 }
 
-// telegramOptions are the message options of type telegram.
-type telegramOptions struct {
+// Options are the message options of type telegram.
+type Options struct {
 	// Chat to write to: its id, such as -1001234567890, or the @name of a public channel.
 	ChatID string `yaml:"chat_id" json:"chat_id,omitempty" as:"text"`
 	// Topic of a forum to write to, by its number. Default: the general one.
@@ -49,47 +49,47 @@ func Kind() notifiers.Kind {
 		Type:    "telegram",
 		Summary: "a message in a Telegram chat, by a bot",
 		Config: func() any {
-			return &TelegramConfig{APIURL: "https://api.telegram.org/", Timeout: 10 * time.Second}
+			return &Config{APIURL: "https://api.telegram.org/", Timeout: 10 * time.Second}
 		},
 		Sample: func() any {
-			return &TelegramConfig{Token: notifiers.NewSecret("1:preview"), APIURL: "https://api.telegram.org/", Timeout: time.Second}
+			return &Config{Token: notifiers.NewSecret("1:preview"), APIURL: "https://api.telegram.org/", Timeout: time.Second}
 		},
-		Options:     telegramOptions{},
-		New:         newTelegram,
-		Missing:     telegramMissing,
+		Options:     Options{},
+		New:         newNotifier,
+		Missing:     missing,
 		Concurrency: 4,
 		Rate:        notifiers.Rate{Messages: 1, Per: time.Second, Burst: 1}, // https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
-		Target:      func(defaults, own json.RawMessage) string { return telegramChat(defaults, own) },
-		Account:     func(config any) string { return config.(*TelegramConfig).Token.Value() },
+		Target:      func(defaults, own json.RawMessage) string { return target(defaults, own) },
+		Account:     func(config any) string { return config.(*Config).Token.Value() },
 	}
 }
 
-func telegramMissing(_ any, options map[string]bool) (what, hint string) {
+func missing(_ any, options map[string]bool) (what, hint string) {
 	if options["chat_id"] {
 		return "", ""
 	}
 	return "has no chat to write to", `add chat_id: "-1001234567890" here or on the notifier`
 }
 
-// telegramChat is the chat that a message goes to; the limits are for each.
-func telegramChat(defaults, own json.RawMessage) string {
-	o, err := notifiers.MergeOptions[telegramOptions](defaults, own)
+// target is the chat that a message goes to; the limits are for each.
+func target(defaults, own json.RawMessage) string {
+	o, err := notifiers.MergeOptions[Options](defaults, own)
 	if err != nil {
 		return ""
 	}
 	return notifiers.OneLine(o.ChatID)
 }
 
-// telegramNotifier writes as a bot.
-type telegramNotifier struct {
+// notifier writes as a bot.
+type notifier struct {
 	*httpclient.Service
-	config   TelegramConfig
+	config   Config
 	defaults json.RawMessage
 }
 
-func newTelegram(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
-	c := *config.(*TelegramConfig)
-	o, err := notifiers.MergeOptions[telegramOptions](nil, defaults)
+func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
+	c := *config.(*Config)
+	o, err := notifiers.MergeOptions[Options](nil, defaults)
 	faults := []error{err, httpclient.CheckTimeout(c.Timeout), httpclient.CheckAPIURL("api_url", c.APIURL, "https://api.telegram.org/")}
 	if !regexp.MustCompile(`^[0-9]+:[A-Za-z0-9_-]+$`).MatchString(c.Token.Value()) {
 		faults = append(faults, &notifiers.FieldError{Key: "token", Err: errors.New("not a bot's token; write the one that @BotFather gave, such as 110201543:AAH…")})
@@ -101,11 +101,11 @@ func newTelegram(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 		return nil, err
 	}
 	_, secret, _ := strings.Cut(c.Token.Value(), ":")
-	return &telegramNotifier{httpclient.NewService("Telegram", "api_url", c.Timeout, c.Token.Value(), secret), c, defaults}, nil
+	return &notifier{httpclient.NewService("Telegram", "api_url", c.Timeout, c.Token.Value(), secret), c, defaults}, nil
 }
 
 // check returns what is wrong with where a message goes.
-func (o telegramOptions) check() error {
+func (o Options) check() error {
 	if !regexp.MustCompile(`^(-?[0-9]{1,20}|@[A-Za-z0-9_]{1,64})$`).MatchString(o.ChatID) {
 		return &notifiers.FieldError{Key: "chat_id", Err: fmt.Errorf("%q is no chat; write an id such as -1001234567890, or the @name of a public channel", notifiers.Cut(o.ChatID, 100))}
 	}
@@ -116,53 +116,53 @@ func (o telegramOptions) check() error {
 }
 
 // Send calls sendMessage.
-func (n *telegramNotifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 	post, err := n.compose(m)
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
 	}
-	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "writing to the Telegram chat " + post.ChatID, URL: n.method("sendMessage"), Body: post}, readTelegram)
+	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "writing to the Telegram chat " + post.ChatID, URL: n.method("sendMessage"), Body: post}, classify)
 }
 
 // Preview returns the message as Telegram would get it.
-func (n *telegramNotifier) Preview(m *notifiers.Message) ([]byte, error) {
+func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
 	post, err := n.compose(m)
 	return httpclient.PreviewJSON(post, err)
 }
 
 // Probe asks who the bot is, and whether it knows the chats.
-func (n *telegramNotifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
-	var me struct{ Result telegramChatInfo }
+func (n *notifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
+	var me struct{ Result chat }
 	if err := n.ask(ctx, httpclient.ServiceCall{Doing: "asking Telegram who the bot is", URL: n.method("getMe")}, &me); err != nil {
 		return "", err
 	}
 	found := "the bot is @" + notifiers.OneLine(me.Result.Username)
 	var chats []string
 	for _, o := range append([]json.RawMessage{n.defaults}, options...) {
-		if id := telegramChat(n.defaults, o); id != "" {
+		if id := target(n.defaults, o); id != "" {
 			chats = httpclient.AppendNew(chats, id)
 		}
 	}
 	for _, id := range chats {
 		c := httpclient.ServiceCall{Doing: "asking for the Telegram chat " + id, URL: n.method("getChat"), Body: map[string]string{"chat_id": id}}
-		var chat struct{ Result telegramChatInfo }
+		var chat struct{ Result chat }
 		if err := n.ask(ctx, c, &chat); err != nil {
 			return found, err
 		}
-		found += "; the chat " + id + " is " + chat.Result.words()
+		found += "; the chat " + id + " is " + chat.Result.String()
 	}
 	return found, nil
 }
 
-// telegramChatInfo is what Telegram tells of a chat or a bot (https://core.telegram.org/bots/api#chatfullinfo).
-type telegramChatInfo struct {
+// chat is what Telegram tells of a chat or a bot (https://core.telegram.org/bots/api#chatfullinfo).
+type chat struct {
 	Type, Title, Username string
 	FirstName             string `json:"first_name"`
 	LastName              string `json:"last_name"`
 }
 
 // words says for people which chat it is.
-func (c telegramChatInfo) words() string {
+func (c chat) String() string {
 	name := notifiers.OneLine(cmp.Or(c.Title, strings.TrimSpace(c.FirstName+" "+c.LastName)))
 	if name == "" && c.Username != "" {
 		name = "@" + notifiers.OneLine(c.Username)
@@ -178,22 +178,22 @@ func (c telegramChatInfo) words() string {
 }
 
 // ask calls a method that changes nothing.
-func (n *telegramNotifier) ask(ctx context.Context, c httpclient.ServiceCall, result any) error {
+func (n *notifier) ask(ctx context.Context, c httpclient.ServiceCall, result any) error {
 	_, err := n.Deliver(ctx, c, func(a httpclient.Answer) httpclient.Verdict {
-		// What cannot be read is no answer of Telegram's, and readTelegram says so.
+		// What cannot be read is no answer of Telegram's, and classify says so.
 		_ = json.Unmarshal(a.Body, result)
-		return readTelegram(a)
+		return classify(a)
 	})
 	return err
 }
 
 // method is the address of a method. It holds the token.
-func (n *telegramNotifier) method(name string) string {
+func (n *notifier) method(name string) string {
 	return httpclient.WithSlash(n.config.APIURL) + "bot" + n.config.Token.Value() + "/" + name
 }
 
-// readTelegram reads what Telegram says (https://core.telegram.org/bots/api#making-requests).
-func readTelegram(a httpclient.Answer) httpclient.Verdict {
+// classify reads what Telegram says (https://core.telegram.org/bots/api#making-requests).
+func classify(a httpclient.Answer) httpclient.Verdict {
 	var said struct {
 		OK          bool   `json:"ok"`
 		Description string `json:"description"`
@@ -244,8 +244,8 @@ type telegramPost struct {
 }
 
 // compose lays a message out: the linked title, the body, and where it comes from.
-func (n *telegramNotifier) compose(m *notifiers.Message) (telegramPost, error) {
-	o, err := notifiers.MergeOptions[telegramOptions](n.defaults, m.Options)
+func (n *notifier) compose(m *notifiers.Message) (telegramPost, error) {
+	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
 		return telegramPost{}, err
 	}

@@ -22,7 +22,7 @@ func TestAnAccountIsKeptAsADigest(t *testing.T) {
 
 func TestEveryRateHasWords(t *testing.T) {
 	words := map[string]string{}
-	for _, k := range builtin.Builtin() {
+	for _, k := range builtin.Kinds() {
 		out := Out{Kind: k}
 		text, each := out.RateText()
 		if (text != "") != (k.Rate.Messages > 0) || each != (k.Target != nil && text != "") {

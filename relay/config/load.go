@@ -36,7 +36,7 @@ type Out struct {
 type LoadOptions struct {
 	AllowUnset bool             // unset environment variables are warnings
 	Stdin      io.Reader        // the file "-"; nil means an empty one
-	Kinds      []notifiers.Kind // nil means notifiers.Builtin()
+	Kinds      []notifiers.Kind // nil means builtin.Kinds()
 }
 
 // Load reads the rules files that the patterns name and makes their notifiers, without touching the network. It finds
@@ -48,7 +48,7 @@ func Load(patterns []string, o LoadOptions) (*Config, diag.Problems) {
 
 func load(patterns []string, o LoadOptions, read *reading) (*Config, diag.Problems) {
 	if o.Kinds == nil {
-		o.Kinds = builtin.Builtin()
+		o.Kinds = builtin.Kinds()
 	}
 	files, problems := read.all(patterns, o.Stdin)
 	if problems != nil {

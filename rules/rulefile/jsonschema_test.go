@@ -40,7 +40,7 @@ func TestTheJSONSchemaIsFresh(t *testing.T) {
 type js map[string]any
 
 // schemaMaker makes JSON Schema from types. Keys of the rules are named by their path, such as rules[].when, those of notifiers by
-// their package and struct, such as email.emailConfig.host.
+// their package and struct, such as email.config.host.
 type schemaMaker struct {
 	t     *testing.T
 	words map[string]word
@@ -50,7 +50,7 @@ type schemaMaker struct {
 }
 
 func (g *schemaMaker) file() js {
-	g.kinds = builtin.Builtin()
+	g.kinds = builtin.Kinds()
 	top := g.object(reflect.TypeFor[rulefile.FileSpec](), "")
 	top["$schema"] = "http://json-schema.org/draft-07/schema#"
 	top["title"] = "Rules of qase-relay"

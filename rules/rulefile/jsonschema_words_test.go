@@ -24,8 +24,8 @@ type word struct {
 func schemaWords() map[string]word {
 	levels := []string{rules.LevelInfo, rules.LevelSuccess, rules.LevelWarning, rules.LevelError}
 	words := map[string]word{
-		"email.emailConfig.tls": {about: "How the connection is encrypted. Default: starttls.", values: []string{"starttls", "implicit", "none"}},
-		"email.emailConfig.auth": {about: "How to log in. Default: auto, the safest way that the server offers.", values: []string{
+		"email.config.tls": {about: "How the connection is encrypted. Default: starttls.", values: []string{"starttls", "implicit", "none"}},
+		"email.config.auth": {about: "How to log in. Default: auto, the safest way that the server offers.", values: []string{
 			"auto", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256", "scram-sha-1-plus", "scram-sha-256-plus", "xoauth2", "none"}},
 
 		"rules[].level":     {about: "How bad it is. Default: by the event, so that a failed run is an error.", values: levels},
