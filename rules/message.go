@@ -22,22 +22,22 @@ func IsLevel(s string) bool {
 
 // defaultMessage is what a rule without a level, title or body of its own sends.
 type defaultMessage struct {
-	level, title, body *template.Compiled
+	level, title, body *template.Template
 	fields             []defaultField // belong to the body
 }
 
 // defaultField is one field, whose value is a template.
 type defaultField struct {
 	name  string
-	value *template.Compiled
+	value *template.Template
 }
 
 // CompileDefaults compiles the default messages by event name. They are part of the program, so a fault in them is a
 // fault of the program.
 func CompileDefaults(s *Set) map[string]*defaultMessage {
 	d := loadDefaults()
-	ts := template.NewTemplates(d.Templates, s.Settings.Location, s.People)
-	part := func(name, text string, as template.Form) *template.Compiled {
+	ts := template.New(d.Templates, template.Options{Location: s.Settings.Location, People: s.People})
+	part := func(name, text string, as template.Form) *template.Template {
 		c, err := ts.Compile(name, text, as)
 		if err != nil {
 			panic(fmt.Sprintf("rules: default message %s: %v", name, err))
@@ -105,7 +105,7 @@ type messageWriter struct {
 }
 
 // write renders own, or fallback if own is nil or fails.
-func (w *messageWriter) write(part string, own, fallback *template.Compiled) (text string, isOwn bool) {
+func (w *messageWriter) write(part string, own, fallback *template.Template) (text string, isOwn bool) {
 	if own != nil {
 		text, err := own.Render(w.dot)
 		if err == nil {
@@ -126,9 +126,8 @@ func (w *messageWriter) defaultFailed(part string, err error) {
 
 // fields renders those that have something to say.
 func (w *messageWriter) fields(all []defaultField) []Field {
-	r := template.NewRun(w.dot)
-	defer r.End()
-	r.Out.Grow(120) // enough for most
+	r := template.NewRenderer(w.dot)
+	defer r.Close()
 	fields := make([]Field, 0, len(all))
 	for _, f := range all {
 		text, err := r.Render(f.value)

@@ -16,7 +16,7 @@ type Option struct {
 	Value OptionValue
 }
 
-// OptionValue is what an option holds: *compiled, []OptionValue, map[string]OptionValue, CallList, or a plain value.
+// OptionValue is what an option holds: *template.Template, []OptionValue, map[string]OptionValue, CallList, or a plain value.
 type OptionValue any
 
 // CallList is a list of who is to be called.
@@ -45,7 +45,7 @@ func (l CallList) render(dot map[string]any) (any, error) {
 // RenderOption fills in the templates of v. Texts of a list that come out empty are left out.
 func RenderOption(v OptionValue, dot map[string]any) (any, error) {
 	switch v := v.(type) {
-	case *template.Compiled:
+	case *template.Template:
 		return v.Render(dot)
 	case CallList:
 		return v.render(dot)
@@ -78,8 +78,9 @@ func RenderOption(v OptionValue, dot map[string]any) (any, error) {
 // IsStatic reports whether v has nothing to render.
 func IsStatic(v OptionValue) bool {
 	switch v := v.(type) {
-	case *template.Compiled:
-		return v.Body == nil
+	case *template.Template:
+		_, static := v.Static()
+		return static
 	case CallList:
 		return IsStatic(v.Texts)
 	case []OptionValue:
@@ -103,8 +104,12 @@ func IsEmptyOption(v OptionValue) bool {
 	switch v := v.(type) {
 	case nil:
 		return true
-	case *template.Compiled:
-		return v == nil || v.Body == nil && v.Static == ""
+	case *template.Template:
+		if v == nil {
+			return true
+		}
+		text, static := v.Static()
+		return static && text == ""
 	case CallList:
 		return IsEmptyOption(v.Texts)
 	case []OptionValue:

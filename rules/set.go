@@ -31,7 +31,7 @@ type Rule struct {
 	Enabled     bool
 	When        *condition.Condition
 	Level       string             // empty for the default
-	Title, Body *template.Compiled // nil for the default
+	Title, Body *template.Template // nil for the default
 	Targets     []*Target
 	Stop        bool
 }

@@ -13,7 +13,6 @@ import (
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/rulefile"
-	"qaserelay/rules/template"
 )
 
 // world is what is remembered from one decision to the next.
@@ -172,7 +171,7 @@ func TestATextThatIsTooLongIsCutWithAMark(t *testing.T) {
 				t.Errorf("%s, %s: %d bytes of title, %d of body, %v", name, n.Rule, len(n.Title), len(n.Body), d.Results[i].Notes)
 			}
 		}
-		if own := d.Notifications[0].Body; !strings.HasPrefix(own, "Said: ") || !strings.HasSuffix(own, " …") || len(own) > template.MaxOutputBytes {
+		if own := d.Notifications[0].Body; !strings.HasPrefix(own, "Said: ") || !strings.HasSuffix(own, " …") || len(own) > 256<<10 {
 			t.Errorf("%s: %d bytes of body, from %q to %q", name, len(own), own[:10], own[len(own)-10:])
 		}
 	}
@@ -183,7 +182,7 @@ func TestWhatIsNoTextIsCutToo(t *testing.T) {
   - {name: own, when: 'true', title: '{{ b64dec .payload.d }}{{ b64dec .payload.d }}', body: '{{ print (b64dec .payload.d) (b64dec .payload.d) }}', notify: [qa]}
 `))
 	d := newWorld().decide(t, c, "run.started", `{"id":7,"d":"`+base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0x80}, 200_000))+`"}`)
-	if len(d.Notifications) != 1 || len(d.Notifications[0].Body) > template.MaxOutputBytes {
+	if len(d.Notifications) != 1 || len(d.Notifications[0].Body) > 256<<10 {
 		t.Errorf("%d notifications", len(d.Notifications))
 	}
 }
@@ -271,27 +270,5 @@ func TestDecideTwiceGivesTheSame(t *testing.T) {
 	y, _ := json.Marshal(b.Notifications)
 	if string(x) != string(y) || len(x) < 10 {
 		t.Errorf("\n%s\n%s", x, y)
-	}
-}
-
-func TestEscapedMarkdownIsLegible(t *testing.T) {
-	for in, want := range map[string]string{
-		"Nightly regression":        "Nightly regression",
-		"Test run 2022/04/21":       "Test run 2022/04/21",
-		"a_b_c and _x_":             "a_b_c and \\_x\\_",
-		"# head":                    "\\# head",
-		"1. one":                    "1\\. one",
-		"3 of 14":                   "3 of 14",
-		"- item\n\n    code":        "\\- item\\\ncode",
-		"a & b &amp; c":             "a & b \\&amp; c",
-		"<b>":                       "\\<b\\>",
-		"| a | b":                   "\\| a \\| b",
-		"":                          "",
-		"bob@bar.io https://x.io/":  "bob@bar.io https://x.io/",
-		"tab\tand\u2028line\u0085x": "tab and\\\nline\\\nx",
-	} {
-		if got := template.EscapeMarkdown(in); got != want {
-			t.Errorf("%q: got %q, want %q", in, got, want)
-		}
 	}
 }

@@ -83,7 +83,7 @@ func TestTheReadmeNamesEachTemplateFunction(t *testing.T) {
 		listed = append(listed, name[1])
 	}
 	slices.Sort(listed)
-	if want := template.TemplateFunctions(); !slices.Equal(listed, want) {
+	if want := template.FunctionNames(); !slices.Equal(listed, want) {
 		t.Errorf("got %v, want %v", listed, want)
 	}
 }

@@ -4,16 +4,14 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"qaserelay/rules/diag"
-	"qaserelay/rules/people"
 	"qaserelay/rules/template"
 )
 
 func TestAllFaultsOfATemplateAreToldAtOnce(t *testing.T) {
 	partials := map[string]string{"fine": "x", "broken": "{{ uper .payload.x }}", "loop": `{{ template "loop" . }}`, "a": `{{ template "b" . }}`, "b": `{{ template "a" . }}`, "c": `{{ template "a" . }}`}
-	ts := template.NewTemplates(partials, time.UTC, people.NewPeople(nil))
+	ts := template.New(partials, template.Options{})
 	var got strings.Builder
 	write := func(text string, faults []diag.Finding) {
 		fmt.Fprintln(&got, text)

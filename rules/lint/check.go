@@ -87,13 +87,6 @@ func overlaps(b *rulefile.Builder, config *rulefile.Config, matching map[*rules.
 	}
 }
 
-// lintTemplate returns the findings about a template that is rendered for the given events.
-func lintTemplate(ts *template.Templates, text string, events []*catalog.EventSchema) []diag.Finding {
-	l := &templateLint{Templates: ts, text: text, events: events, findings: new([]diag.Finding)}
-	l.run(text, shape{root: "."})
-	return *l.findings
-}
-
 // rehearse renders a template for the example of each event, and returns the first thing that fails. examples keeps the dots from
 // one call to the next.
 func rehearse(s *rules.Set, item rulefile.LintItem, events []*catalog.EventSchema, examples map[string]map[string]any) []diag.Finding {
@@ -107,7 +100,7 @@ func rehearse(s *rules.Set, item rulefile.LintItem, events []*catalog.EventSchem
 			return []diag.Finding{{
 				Message: fmt.Sprintf("this fails for the example of %s: %v", e.Name, err), Hint: "the default would be sent instead",
 			}}
-		case item.As == template.FormJSON && template.LooksLikeJSON(text) && !json.Valid([]byte(text)):
+		case item.As == template.FormJSON && template.BrokenJSON(text):
 			return []diag.Finding{{
 				Message: fmt.Sprintf("for the example of %s this gives no valid JSON: %s", e.Name, diag.Shorten(value.OneLine(text), 120)),
 				Hint:    `values outside of quotes bring their own: {"title": {{ .entity.title }}}`,

@@ -9,7 +9,6 @@ import (
 	"qaserelay/rules/lint"
 	"qaserelay/rules/people"
 	"qaserelay/rules/ruletest"
-	"qaserelay/rules/template"
 	"qaserelay/rules/value"
 	"qaserelay/rules/yamldoc"
 )
@@ -150,22 +149,6 @@ func TestWhatATypeAdvisesStandsAtItsPlace(t *testing.T) {
 	if want := "warning:14:9: two ()\nerror:16:36: map[text:map[n:1 text:{{ .payload.id }} yes:true] type:b] (one)"; strings.Join(got, "\n") != want {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
 	}
-}
-
-func FuzzAValueInSlackMarkupIsText(f *testing.F) {
-	for _, s := range []string{"<!channel>", "*a*", "> q", "a\n> b", "`x`", "&lt;", "snake_case", "\xff<", "_a_ ~b~"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		got := template.MrkdwnText(s)
-		if strings.ContainsAny(got, "<>") || strings.Contains(got, "```") {
-			t.Errorf("%q became %q", s, got)
-		}
-		plain := strings.NewReplacer("&amp;", "", "&lt;", "", "&gt;", "").Replace(got)
-		if strings.Contains(plain, "&") {
-			t.Errorf("%q became %q", s, got)
-		}
-	})
 }
 
 func TestAnEventCallsNobodyInAChatWhoseIDsAreNotKnown(t *testing.T) {

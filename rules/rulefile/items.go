@@ -11,6 +11,6 @@ type LintItem struct {
 	File *OpenFile
 	Text yamldoc.Text
 	As   template.Form
-	C    *template.Compiled // nil for a faulty one, whose fields can be judged all the same
+	C    *template.Template // nil for a faulty one, whose fields can be judged all the same
 	Rule *rules.Rule        // nil for templates of notifiers
 }

@@ -19,8 +19,11 @@ func (f *OpenFile) Advise(n *yaml.Node, findings []diag.Finding) {
 
 // lintLater keeps a template for lint.
 func (b *Builder) lintLater(item LintItem) {
-	if item.C == nil || item.C.Body != nil {
-		item.Rule = b.current
-		b.LintItems = append(b.LintItems, item)
+	if item.C != nil {
+		if _, static := item.C.Static(); static {
+			return
+		}
 	}
+	item.Rule = b.current
+	b.LintItems = append(b.LintItems, item)
 }

@@ -153,10 +153,12 @@ func (b *Builder) splitOption(o rules.Option, static map[string]any, info *notif
 	}
 	fixed, changing := map[string]any{}, map[string]rules.OptionValue{}
 	for key, value := range entries {
-		if c, ok := value.(*template.Compiled); ok && c.Body == nil {
-			fixed[key] = c.Static
-		} else {
-			changing[key] = value
+		changing[key] = value
+		if t, ok := value.(*template.Template); ok {
+			if text, static := t.Static(); static {
+				fixed[key] = text
+				delete(changing, key)
+			}
 		}
 	}
 	static[o.Key] = fixed

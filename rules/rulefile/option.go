@@ -52,7 +52,7 @@ type optionCompiler struct {
 
 func (c *optionCompiler) text(t yamldoc.Text) rules.OptionValue {
 	if !t.Given() {
-		return &template.Compiled{}
+		return &template.Template{}
 	}
 	c.note(t.S)
 	if c.as == template.FormURL && template.HostIsTemplated(t.S) && !c.info.allowHosts {
@@ -63,7 +63,7 @@ func (c *optionCompiler) text(t yamldoc.Text) rules.OptionValue {
 	c.file.reportFaults(t.Node, faults)
 	c.lintLater(LintItem{File: c.file, Text: t, As: c.as, C: out})
 	if out == nil {
-		return &template.Compiled{Body: &template.Body{}}
+		return template.Placeholder()
 	}
 	return out
 }
@@ -82,10 +82,10 @@ func (c *optionCompiler) list(n *yaml.Node) []rules.OptionValue {
 func (c *optionCompiler) calls(n *yaml.Node) rules.OptionValue {
 	var texts []yamldoc.Text
 	c.file.Decode(n, reflect.ValueOf(&texts).Elem(), c.key)
-	l := rules.CallList{People: c.Templates.People}
+	l := rules.CallList{People: c.directory}
 	for _, t := range texts {
 		l.Texts = append(l.Texts, c.text(t))
-		if !t.Given() || template.IsTemplate(t.S) {
+		if !t.Given() || template.HasActions(t.S) {
 			continue
 		}
 		for _, name := range l.People.Callees(t.S) {

@@ -50,7 +50,8 @@ type Builder struct {
 
 	settings  rules.Settings
 	people    []people.Person
-	Templates *template.Templates
+	Templates *template.Set
+	directory *people.People
 	kinds     map[string]*notifierInfo // by notifier name
 	previous  bool                     // something asks for the previous run
 
@@ -206,7 +207,8 @@ func (b *Builder) buildTemplates(set *rules.Set) {
 			b.note(t.S)
 		}
 	}
-	b.Templates = template.NewTemplates(partials, set.Settings.Location, set.People)
+	b.directory = set.People
+	b.Templates = template.New(partials, template.Options{Location: set.Settings.Location, People: set.People})
 	for name, f := range where {
 		f.reportFaults(f.Spec.Templates[name].Node, b.Templates.Check(name))
 	}

@@ -102,7 +102,7 @@ func quoted(name string) string {
 }
 
 // template compiles one template of a rule, or returns nil if it is not given.
-func (b *Builder) template(f *OpenFile, t yamldoc.Text, name string, as template.Form) *template.Compiled {
+func (b *Builder) template(f *OpenFile, t yamldoc.Text, name string, as template.Form) *template.Template {
 	if !t.Given() {
 		return nil
 	}

@@ -32,7 +32,7 @@ func comparisons() map[string]function {
 	}
 }
 
-func equalsAny(_ *run, args []any) (any, error) {
+func equalsAny(_ *Renderer, args []any) (any, error) {
 	if len(args) < 2 {
 		return false, errors.New("eq needs two values to compare")
 	}

@@ -22,16 +22,16 @@ var escapers = map[Form]func(any) string{
 	formJSONString: func(v any) string { s := value.JSONText(value.PlainText(v)); return s[1 : len(s)-1] },
 	FormPlain:      value.PlainText,
 	FormLink:       func(v any) string { return strings.TrimSpace(value.OneLine(value.PlainText(v))) },
-	FormMrkdwn:     MrkdwnText,
+	FormMrkdwn:     mrkdwnText,
 }
 
 // escaper returns what writes a value in a form.
-func (ts *Templates) escaper(as Form) func(any) string {
+func (ts *Set) escaper(as Form) func(any) string {
 	switch as {
 	case FormMention:
-		return ts.People.MentionText
+		return ts.people.MentionText
 	case formCall:
-		return ts.People.CallText
+		return ts.people.CallText
 	}
 	return escapers[as]
 }
@@ -53,16 +53,16 @@ func addressText(v any) string {
 func markdownText(v any) string {
 	switch v := v.(type) {
 	case value.LinkValue:
-		return "[" + EscapeMarkdown(v.Text) + "](<" + escapeDestination(v.URL) + ">)"
+		return "[" + escapeMarkdown(v.Text) + "](<" + escapeDestination(v.URL) + ">)"
 	case value.MentionValue:
 		if v.Slack == "" {
-			return EscapeMarkdown(v.Name)
+			return escapeMarkdown(v.Name)
 		}
-		return "[" + EscapeMarkdown(v.Name) + "](mention:" + url.PathEscape(v.Slack) + ")"
+		return "[" + escapeMarkdown(v.Name) + "](mention:" + url.PathEscape(v.Slack) + ")"
 	case int:
 		return strconv.Itoa(v)
 	}
-	return EscapeMarkdown(value.PlainText(v))
+	return escapeMarkdown(value.PlainText(v))
 }
 
 // escapeDestination makes a URL stand between < and >.
@@ -70,10 +70,10 @@ func escapeDestination(u string) string {
 	return strings.NewReplacer("<", "%3C", ">", "%3E", "\\", "%5C", " ", "%20", "\n", "", "\r", "", "&", "&amp;").Replace(value.OneLine(u))
 }
 
-// EscapeMarkdown makes text mean itself in CommonMark with tables and strikethrough. It escapes only what could be markup where it stands,
+// escapeMarkdown makes text mean itself in CommonMark with tables and strikethrough. It escapes only what could be markup where it stands,
 // so that Markdown shown as it is stays legible. Line ends become hard breaks; blank lines and indentation, which
 // could begin a new block, vanish.
-func EscapeMarkdown(s string) string {
+func escapeMarkdown(s string) string {
 	if plainMarkdown(s) {
 		return s
 	}

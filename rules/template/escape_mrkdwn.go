@@ -12,12 +12,12 @@ import (
 // wordJoiner is invisible and no boundary of a word. Beside it, a sign of Slack's markup means itself.
 const wordJoiner = "\u2060"
 
-// MrkdwnText is a value as Slack's markup in which it reads as it is
+// mrkdwnText is a value as Slack's markup in which it reads as it is
 // (https://docs.slack.dev/messaging/formatting-message-text).
-func MrkdwnText(v any) string {
+func mrkdwnText(v any) string {
 	switch v := v.(type) {
 	case value.LinkValue:
-		if !urlHost.MatchString(v.URL + "/") {
+		if !urlWithHost.MatchString(v.URL + "/") {
 			return escapeMrkdwn(v.Text)
 		}
 		to := strings.NewReplacer("|", "%7C", "<", "%3C", ">", "%3E", " ", "%20").Replace(value.OneLine(v.URL))

@@ -33,9 +33,9 @@ func (a action) word() string {
 	return ""
 }
 
-// templateFaults explains why the parser of templates refuses text. Where actions or blocks are not closed, that is all there is
+// diagnose explains why the parser of templates refuses text. Where actions or blocks are not closed, that is all there is
 // to say.
-func templateFaults(text string, err error) []diag.Finding {
+func diagnose(text string, err error) []diag.Finding {
 	actions, faults := actionsOf(text)
 	if len(faults) == 0 {
 		faults = blockFaults(text, actions)
@@ -56,7 +56,7 @@ func actionsOf(text string) (actions []action, faults []diag.Finding) {
 		from := at + i
 		length, message := actionLength(text[from+2:])
 		if at = from + 2 + length; message != "" {
-			faults = append(faults, diag.Finding{At: placeOfByte(text, from), Message: message, Hint: closing(message)})
+			faults = append(faults, diag.Finding{At: positionOf(text, from), Message: message, Hint: closing(message)})
 			continue
 		}
 		inside := strings.TrimSuffix(strings.TrimPrefix(text[from+2:at-2], "-"), "-")
@@ -126,7 +126,7 @@ func quotedLength(text string) int {
 // blockFaults finds blocks without an end, ends without a block, and the words of other languages for them.
 func blockFaults(text string, actions []action) (faults []diag.Finding) {
 	add := func(a action, message, hint string) {
-		faults = append(faults, diag.Finding{At: placeOfByte(text, a.from), Message: message, Hint: hint})
+		faults = append(faults, diag.Finding{At: positionOf(text, a.from), Message: message, Hint: hint})
 	}
 	var open []action
 	for _, a := range actions {
@@ -179,7 +179,7 @@ func explainTemplateError(text string, actions []action, err error) diag.Finding
 		said = m[2]
 	}
 	message, hint, token := templateWords(said)
-	return diag.Finding{At: placeOfByte(text, byteOf(text, actions, line, token)), Message: message, Hint: hint}
+	return diag.Finding{At: positionOf(text, byteOf(text, actions, line, token)), Message: message, Hint: hint}
 }
 
 // templateWords puts what the parser says into words for people, and returns the part of the text that it is about, or "".
@@ -241,19 +241,19 @@ func byteOf(text string, actions []action, line int, token string) int {
 	return start
 }
 
-// placeOfByte turns an offset in bytes into a line and a column.
-func placeOfByte(text string, at int) diag.Offset {
+// positionOf turns an offset in bytes into a line and a column.
+func positionOf(text string, at int) diag.Offset {
 	at = min(at, len(text))
 	start := strings.LastIndexByte(text[:at], '\n') + 1
 	return diag.Offset{Line: strings.Count(text[:at], "\n") + 1, Col: diag.Column(text[start:], at-start)}
 }
 
 // meantByFunction says what may be meant by a template function that there is not.
-func (ts *Templates) meantByFunction(name string) string {
+func (ts *Set) meantByFunction(name string) string {
 	if meant := foreignActions[name]; meant != "" {
 		return "write {{ " + meant + " … }}"
 	}
-	if _, isName := catalog.Names()[name]; isName || slices.Contains(DotNames, name) {
+	if _, isName := catalog.Names()[name]; isName || slices.Contains(ruleVariables, name) {
 		return "in templates names begin with a dot: ." + name
 	}
 	if slices.Contains(catalog.PayloadFields(), name) {

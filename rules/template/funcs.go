@@ -38,18 +38,20 @@ func functions(location *time.Location, people *people.People) map[string]functi
 	maps.Copy(funcs, arithmetic())
 	maps.Copy(funcs, basics())
 	maps.Copy(funcs, map[string]function{
-		"and":      nil, // and and or are the translator's own
-		"or":       nil,
-		"not":      one(func(v any) any { return !truth(v) }),
-		"index":    func(_ *run, args []any) (any, error) { return indexInto(args) },
-		"len":      one2(length),
-		"print":    func(_ *run, args []any) (any, error) { return clip(joinPlain(args, ""), MaxOutputBytes), nil },
-		"println":  func(_ *run, args []any) (any, error) { return clip(joinPlain(args, " "), MaxOutputBytes) + "\n", nil },
+		"and":   nil, // and and or are the translator's own
+		"or":    nil,
+		"not":   one(func(v any) any { return !truth(v) }),
+		"index": func(_ *Renderer, args []any) (any, error) { return indexInto(args) },
+		"len":   one2(length),
+		"print": func(_ *Renderer, args []any) (any, error) { return clip(joinPlain(args, ""), maxOutputBytes), nil },
+		"println": func(_ *Renderer, args []any) (any, error) {
+			return clip(joinPlain(args, " "), maxOutputBytes) + "\n", nil
+		},
 		"printf":   formatted,
 		"urlquery": one(func(v any) any { return url.QueryEscape(value.PlainText(v)) }),
 		"toString": one(func(v any) any { return value.PlainText(v) }),
 		"default":  two(func(fallback, v any) (any, error) { return firstTrue([]any{v, fallback}), nil }),
-		"coalesce": func(_ *run, args []any) (any, error) { return firstTrue(args), nil },
+		"coalesce": func(_ *Renderer, args []any) (any, error) { return firstTrue(args), nil },
 		"json":     one(func(v any) any { return value.JSONValue{Text: value.JSONText(v)} }),
 		"toJson":   one(func(v any) any { return value.JSONValue{Text: value.JSONText(v)} }),
 		"link":     two(func(text, address any) (any, error) { return makeLink(text, address), nil }),
@@ -61,8 +63,8 @@ func functions(location *time.Location, people *people.People) map[string]functi
 	return funcs
 }
 
-// TemplateFunctions returns the names of all that templates can call, sorted.
-func TemplateFunctions() []string {
+// FunctionNames returns the names of all that templates can call, sorted.
+func FunctionNames() []string {
 	return slices.Sorted(maps.Keys(functions(time.UTC, people.NewPeople(nil))))
 }
 
@@ -72,7 +74,7 @@ func one(fn func(any) any) function {
 }
 
 func one2(fn func(any) (any, error)) function {
-	return func(_ *run, args []any) (any, error) {
+	return func(_ *Renderer, args []any) (any, error) {
 		if len(args) != 1 {
 			return nil, fmt.Errorf("got %d arguments, want 1", len(args))
 		}
@@ -82,7 +84,7 @@ func one2(fn func(any) (any, error)) function {
 
 // two makes a function of two arguments.
 func two(fn func(a, b any) (any, error)) function {
-	return func(_ *run, args []any) (any, error) {
+	return func(_ *Renderer, args []any) (any, error) {
 		if len(args) != 2 {
 			return nil, fmt.Errorf("got %d arguments, want 2", len(args))
 		}
@@ -104,7 +106,7 @@ func firstTrue(args []any) any {
 // nil gives nil.
 func forgiving(fn any) function {
 	f := reflect.ValueOf(fn)
-	return func(_ *run, args []any) (result any, err error) {
+	return func(_ *Renderer, args []any) (result any, err error) {
 		hasNil := slices.Contains(args, nil)
 		defer func() {
 			if p := recover(); p != nil {
@@ -190,8 +192,8 @@ func isNumeric(k reflect.Kind) bool { return reflect.Int <= k && k <= reflect.Fl
 
 // bounded refuses texts that are too long to go on with.
 func bounded(s string) (string, error) {
-	if len(s) > MaxOutputBytes {
-		return "", fmt.Errorf("the text has more than %d bytes", MaxOutputBytes)
+	if len(s) > maxOutputBytes {
+		return "", fmt.Errorf("the text has more than %d bytes", maxOutputBytes)
 	}
 	return s, nil
 }
@@ -204,7 +206,7 @@ func joinPlain(args []any, separator string) string {
 	return strings.Join(parts, separator)
 }
 
-func formatted(_ *run, args []any) (any, error) {
+func formatted(_ *Renderer, args []any) (any, error) {
 	format, isText := firstOf(args).(string)
 	if !isText {
 		return nil, errors.New("printf needs a format")
@@ -235,7 +237,7 @@ func makeLink(text, address any) any {
 }
 
 // plural gives "1 case" and "3 cases". Without a plural it adds an s.
-func plural(_ *run, args []any) (any, error) {
+func plural(_ *Renderer, args []any) (any, error) {
 	if len(args) < 2 || len(args) > 3 {
 		return nil, errors.New(`plural needs a number and a word, and may have the word's plural: plural 3 "case" "cases"`)
 	}

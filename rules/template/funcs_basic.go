@@ -16,7 +16,7 @@ func basics() map[string]function {
 		"hasSuffix": textTest(strings.HasSuffix),
 		"contains":  textTest(strings.Contains),
 		"empty":     one(func(v any) any { return !truth(v) }),
-		"list":      func(_ *run, args []any) (any, error) { return slices.Clone(args), nil },
+		"list":      func(_ *Renderer, args []any) (any, error) { return slices.Clone(args), nil },
 		"has":       two(func(needle, list any) (any, error) { return hasElement(list, needle), nil }),
 		"kindOf":    one(func(v any) any { return kindName(v) }),
 		"kindIs":    two(func(name, v any) (any, error) { return kindName(v) == name, nil }),
@@ -34,7 +34,7 @@ func hasElement(list, needle any) bool {
 	return slices.ContainsFunc(elements, func(v any) bool { return equalValues(v, needle) })
 }
 
-func ternary(_ *run, args []any) (any, error) {
+func ternary(_ *Renderer, args []any) (any, error) {
 	if len(args) != 3 {
 		return nil, errors.New("ternary needs a value for true, one for false, and a condition")
 	}

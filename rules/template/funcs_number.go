@@ -19,7 +19,7 @@ func arithmetic() map[string]function {
 }
 
 func fold(op func(a, b float64) float64) function {
-	return func(_ *run, args []any) (any, error) {
+	return func(_ *Renderer, args []any) (any, error) {
 		var total float64
 		for i, arg := range args {
 			if n := toNumber(arg); i == 0 {

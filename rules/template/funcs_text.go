@@ -24,11 +24,11 @@ func textFunctions() map[string]function {
 			s, err := indent(int(toNumber(n)), value.PlainText(v))
 			return "\n" + s, err
 		}),
-		"replace": func(_ *run, args []any) (any, error) {
+		"replace": func(_ *Renderer, args []any) (any, error) {
 			if len(args) != 3 {
 				return nil, errors.New("replace needs what to replace, by what, and where")
 			}
-			return clip(strings.ReplaceAll(value.PlainText(args[2]), value.PlainText(args[0]), value.PlainText(args[1])), MaxOutputBytes), nil
+			return clip(strings.ReplaceAll(value.PlainText(args[2]), value.PlainText(args[0]), value.PlainText(args[1])), maxOutputBytes), nil
 		},
 	}
 }
@@ -54,7 +54,7 @@ func abbreviate(n int, s string) string {
 }
 
 // substring is substr START END TEXT, counted in letters; an END below 0 is the end of the text.
-func substring(_ *run, args []any) (any, error) {
+func substring(_ *Renderer, args []any) (any, error) {
 	if len(args) != 3 {
 		return nil, errors.New("substr needs a start, an end and a text")
 	}
@@ -85,5 +85,5 @@ func indent(n int, s string) (string, error) {
 		return "", fmt.Errorf("indent takes at most %d spaces", maxIndent)
 	}
 	pad := strings.Repeat(" ", n)
-	return clip(pad+strings.ReplaceAll(s, "\n", "\n"+pad), MaxOutputBytes), nil
+	return clip(pad+strings.ReplaceAll(s, "\n", "\n"+pad), maxOutputBytes), nil
 }

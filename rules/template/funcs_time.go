@@ -10,7 +10,7 @@ import (
 // timeFunctions are those about times and durations.
 func timeFunctions(location *time.Location) map[string]function {
 	return map[string]function{
-		"ago": func(r *run, args []any) (any, error) {
+		"ago": func(r *Renderer, args []any) (any, error) {
 			if len(args) != 1 {
 				return nil, errors.New("ago needs a time")
 			}

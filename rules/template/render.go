@@ -15,54 +15,45 @@ import (
 
 var parsePlace = regexp.MustCompile(`:(\d+):\d+$`)
 
-// run is one rendering of a template.
-type run struct {
+// Renderer renders templates one after another: their texts share memory. Close must be called at the end.
+type Renderer struct {
 	dot   any
 	vars  []any // of the template or partial that is running
 	now   time.Time
-	Out   strings.Builder
+	out   strings.Builder
 	stack []any // arguments of the functions that are running
 	turns int
 	begin int  // of the text of this template in out
 	full  bool // more was printed than there may be
 }
 
-// runs keeps the stacks of past renderings.
-var runs = sync.Pool{New: func() any { return &run{} }}
+// renderers keeps the stacks of past renderings.
+var renderers = sync.Pool{New: func() any { return &Renderer{} }}
 
-// Render executes the template. Its errors name the place within the template.
-func (c *Compiled) Render(dot map[string]any) (string, error) {
-	if c.Body == nil {
-		return c.Static, nil
-	}
-	r := NewRun(dot)
-	defer r.End()
-	return r.Render(c)
-}
-
-// NewRun returns a run that nobody else uses until its end.
-func NewRun(dot map[string]any) *run {
-	r := runs.Get().(*run)
-	r.now, _ = dot[NowKey].(time.Time)
-	r.dot, r.Out = dot, strings.Builder{}
+// NewRenderer returns a renderer for the variables of one message.
+func NewRenderer(vars map[string]any) *Renderer {
+	r := renderers.Get().(*Renderer)
+	r.now, _ = vars[NowKey].(time.Time)
+	r.dot, r.out = vars, strings.Builder{}
 	return r
 }
 
-func (r *run) End() {
-	r.dot, r.Out = nil, strings.Builder{}
-	runs.Put(r)
+// Close ends the use of the renderer.
+func (r *Renderer) Close() {
+	r.dot, r.out = nil, strings.Builder{}
+	renderers.Put(r)
 }
 
 // Render executes one template after others of the same message: their texts share memory.
-func (r *run) Render(c *Compiled) (string, error) {
-	if c.Body == nil {
-		return c.Static, nil
+func (r *Renderer) Render(c *Template) (string, error) {
+	if c.body == nil {
+		return c.static, nil
 	}
-	r.begin, r.turns, r.full = r.Out.Len(), 0, false
-	err := r.call(c.Body, r.dot)
-	switch text := r.Out.String()[r.begin:]; {
-	case r.full && c.clips:
-		return clip(text, MaxOutputBytes), nil
+	r.begin, r.turns, r.full = r.out.Len(), 0, false
+	err := r.call(c.body, r.dot)
+	switch text := r.out.String()[r.begin:]; {
+	case r.full && c.truncates:
+		return clip(text, maxOutputBytes), nil
 	case err != nil:
 		return "", err
 	default:
@@ -71,7 +62,7 @@ func (r *run) Render(c *Compiled) (string, error) {
 }
 
 // call runs b with a dot and variables of its own.
-func (r *run) call(b *Body, dot any) error {
+func (r *Renderer) call(b *body, dot any) error {
 	outerDot, outerVars, base := r.dot, r.vars, len(r.stack)
 	defer func() { r.dot, r.vars, r.stack = outerDot, outerVars, r.stack[:base] }()
 	r.stack = append(r.stack, make([]any, b.slots)...)
@@ -80,10 +71,10 @@ func (r *run) call(b *Body, dot any) error {
 	return r.steps(b.steps)
 }
 
-func (r *run) steps(steps []step) error {
+func (r *Renderer) steps(steps []step) error {
 	for _, s := range steps {
-		if r.turns++; r.turns > maxTurns {
-			return &boundError{fmt.Sprintf("the template did not end after %d steps", maxTurns)}
+		if r.turns++; r.turns > maxSteps {
+			return &boundError{fmt.Sprintf("the template did not end after %d steps", maxSteps)}
 		}
 		if err := s(r); err != nil {
 			return err
@@ -92,13 +83,13 @@ func (r *run) steps(steps []step) error {
 	return nil
 }
 
-func (r *run) write(s string) error {
-	if left := r.begin + MaxOutputBytes - r.Out.Len(); len(s) > left {
+func (r *Renderer) write(s string) error {
+	if left := r.begin + maxOutputBytes - r.out.Len(); len(s) > left {
 		r.full = true
-		r.Out.WriteString(s[:left+1])
+		r.out.WriteString(s[:left+1])
 		return tooLong()
 	}
-	r.Out.WriteString(s)
+	r.out.WriteString(s)
 	return nil
 }
 
@@ -120,7 +111,7 @@ func clip(s string, limit int) string {
 }
 
 // evaluate puts the values of args on the stack. release takes them off again.
-func (r *run) evaluate(args []operand) ([]any, error) {
+func (r *Renderer) evaluate(args []operand) ([]any, error) {
 	base := len(r.stack)
 	for _, arg := range args {
 		v, err := arg(r)
@@ -133,7 +124,7 @@ func (r *run) evaluate(args []operand) ([]any, error) {
 	return r.stack[base:], nil
 }
 
-func (r *run) release(n int) { r.stack = r.stack[:len(r.stack)-n] }
+func (r *Renderer) release(n int) { r.stack = r.stack[:len(r.stack)-n] }
 
 // loop is a translated range: the slots of its variables, what is done at each turn, and what if there is none.
 type loop struct {
@@ -141,7 +132,7 @@ type loop struct {
 	turn, otherwise []step
 }
 
-func (r *run) loop(v any, l *loop) error {
+func (r *Renderer) loop(v any, l *loop) error {
 	outer := r.dot
 	defer func() { r.dot = outer }()
 	turns := 0
@@ -155,8 +146,8 @@ func (r *run) loop(v any, l *loop) error {
 		case 2:
 			r.vars[l.slots[0]], r.vars[l.slots[1]] = key, value
 		}
-		if r.turns++; r.turns > maxTurns {
-			err = &boundError{fmt.Sprintf("the template did not end after %d steps", maxTurns)}
+		if r.turns++; r.turns > maxSteps {
+			err = &boundError{fmt.Sprintf("the template did not end after %d steps", maxSteps)}
 			return false
 		}
 		if err = r.steps(l.turn); errors.Is(err, errContinue) {

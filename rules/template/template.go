@@ -1,6 +1,7 @@
 package template
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -14,183 +15,183 @@ import (
 	"qaserelay/rules/people"
 )
 
-// Bounds on one template.
+// Limits of one template.
 const (
 	maxTemplateBytes = 64 << 10
-	MaxOutputBytes   = 256 << 10
-	maxTurns         = 200_000 // actions and turns of loops
+	maxOutputBytes   = 256 << 10
+	maxSteps         = 200_000 // nodes executed and iterations of loops
 )
 
-// Form is what the text of a template becomes, and so how the values in it are escaped.
-type Form string
+// NowKey is the variable that holds the time of the decision, for functions such as ago.
+const NowKey = "_now"
 
-// The forms. They are the words of the as:"…" tags of message options.
-const (
-	FormText     Form = "text"     // one line of plain text
-	FormMarkdown Form = "markdown" // Markdown
-	FormURL      Form = "url"      // a URL
-	formHeader   Form = "header"   // the value of an HTTP header
-	formAddress  Form = "address"  // mail addresses
-	FormMention  Form = "mention"  // somebody who is called: a chat's id, or a name
-	formCall     Form = "call"     // somebody who is called by what the rule writes; what an event says is only a name
-	FormJSON     Form = "json"     // a body: JSON where it looks like JSON, plain text elsewhere
-	FormPlain    Form = "plain"    // plain text of many lines
-	FormBlocks   Form = "blocks"   // Slack's Block Kit: each text in it has a form of its own
+// Options is the context of a Set. The zero value means UTC and an empty directory.
+type Options struct {
+	Location *time.Location // of the dates that templates print
+	People   *people.People // for person, mention and the mention forms
+}
 
-	FormMrkdwn     Form = "mrkdwn"      // Slack's markup
-	FormLink       Form = "link"        // a URL that people follow, and the relay does not
-	formURLRest    Form = "url_rest"    // what follows the host of a URL
-	formJSONString Form = "json_string" // what stands within a JSON string
-)
-
-// Templates compiles the templates of a set. The partials are there in every form.
-type Templates struct {
+// Set compiles the templates of a rules file. Its partials can be called from templates of every form. A Set must
+// not be used by several goroutines at once; the templates that it compiles may be.
+type Set struct {
+	people   *people.People
+	partials map[string]string
 	funcs    map[string]function
-	known    map[string]any // the names of funcs, as the parser wants them
-	People   *people.People
-	Partials map[string]string
-	bodies   map[string]*Body // compiled partials, by form and name
+	known    map[string]any       // the names of funcs, for the parser
+	compiled map[partialKey]*body // partials, nil for those with faults
 }
 
-// Compiled is one template, ready to be rendered by many goroutines at once.
-type Compiled struct {
-	Static string // the whole text, if there is nothing to render
-	Body   *Body
-	clips  bool // prints what fits, with a mark, where the whole is too long; otherwise that is an error
+// partialKey identifies a compiled partial: each form escapes differently.
+type partialKey struct {
+	form Form
+	name string
 }
 
-func NewTemplates(partials map[string]string, location *time.Location, people *people.People) *Templates {
-	funcs := functions(location, people)
+// New returns a Set with the given partials, by name.
+func New(partials map[string]string, o Options) *Set {
+	if o.Location == nil {
+		o.Location = time.UTC
+	}
+	if o.People == nil {
+		o.People = people.NewPeople(nil)
+	}
+	funcs := functions(o.Location, o.People)
 	known := make(map[string]any, len(funcs))
 	for name := range funcs {
 		known[name] = true
 	}
-	return &Templates{funcs: funcs, known: known, People: people, Partials: partials, bodies: map[string]*Body{}}
+	return &Set{people: o.People, partials: partials, funcs: funcs, known: known, compiled: map[partialKey]*body{}}
 }
 
-// IsTemplate reports whether text has anything to render.
-func IsTemplate(text string) bool { return strings.Contains(text, "{{") }
+// Template is a compiled template. The zero value is the empty text. It is safe for concurrent use.
+type Template struct {
+	static    string // the whole text, if body is nil
+	body      *body
+	truncates bool // output that is too long is truncated; otherwise it is an error
+}
 
-// Compile parses text, which is to become the given form. It returns nil if the template cannot be used, with all that is
-// wrong with it; that is nothing if the fault is in a partial, which is told where that stands.
-func (ts *Templates) Compile(name, text string, as Form) (*Compiled, []diag.Finding) {
-	if !IsTemplate(text) {
-		return &Compiled{Static: text}, nil
+// Placeholder returns a template that renders as nothing and is not static. It replaces a template with faults while
+// the rest of a rules file is checked.
+func Placeholder() *Template { return &Template{body: &body{}} }
+
+// Static returns the text of a template without actions, and whether it is one.
+func (t *Template) Static() (text string, ok bool) { return t.static, t.body == nil }
+
+// Render executes the template with vars as its dot. Errors name the place within the template.
+func (t *Template) Render(vars map[string]any) (string, error) {
+	if t.body == nil {
+		return t.static, nil
 	}
-	if as == FormJSON && !LooksLikeJSON(text) {
-		as = FormPlain
+	r := NewRenderer(vars)
+	defer r.Close()
+	return r.Render(t)
+}
+
+// HasActions reports whether text contains an action, so that it has to be rendered.
+func HasActions(text string) bool { return strings.Contains(text, "{{") }
+
+// Compile parses text, which becomes the given form. It returns nil if the template cannot be used, with its faults;
+// the faults are empty if they are all in a partial, since Check reports those.
+func (s *Set) Compile(name, text string, form Form) (*Template, []diag.Finding) {
+	if !HasActions(text) {
+		return &Template{static: text}, nil
 	}
-	b, faults := ts.parse(name, text, as, nil)
+	if form == FormJSON && !looksLikeJSON(text) {
+		form = FormPlain
+	}
+	b, faults := s.compile(source{name: name, text: text, form: form})
 	if b == nil {
 		return nil, faults
 	}
-	return &Compiled{Body: b, clips: slices.Contains([]Form{FormText, FormMarkdown, FormMrkdwn}, as)}, nil
+	return &Template{body: b, truncates: slices.Contains([]Form{FormText, FormMarkdown, FormMrkdwn}, form)}, nil
 }
 
-// Check returns what is wrong with a partial, as it would be used in a body.
-func (ts *Templates) Check(name string) []diag.Finding {
-	_, faults := ts.parse(name, ts.Partials[name], FormMarkdown, []string{name})
+// Check returns the faults of a partial when it is called from a message body.
+func (s *Set) Check(partial string) []diag.Finding {
+	_, faults := s.compile(source{name: partial, text: s.partials[partial], form: FormMarkdown, chain: []string{partial}})
 	return faults
 }
 
-func LooksLikeJSON(text string) bool {
-	text = strings.TrimSpace(text)
-	return strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "{{") || strings.HasPrefix(text, "[") || strings.HasPrefix(text, `"`)
+// source is a text to compile.
+type source struct {
+	name, text string
+	form       Form
+	chain      []string // the partials that lead to this one; the first is the one that Check was asked about
 }
 
-// parse parses text and translates it. chain holds the partials on the way to it; the first one is that which is checked.
-func (ts *Templates) parse(name, text string, as Form, chain []string) (*Body, []diag.Finding) {
-	if len(text) > maxTemplateBytes {
-		return nil, []diag.Finding{{Message: fmt.Sprintf("the template has %d bytes, more than %d", len(text), maxTemplateBytes)}}
+// compile parses a text and compiles its tree.
+func (s *Set) compile(src source) (*body, []diag.Finding) {
+	if len(src.text) > maxTemplateBytes {
+		return nil, []diag.Finding{{Message: fmt.Sprintf("the template has %d bytes, more than %d", len(src.text), maxTemplateBytes)}}
 	}
-	tree, err := ts.Tree(name, text)
+	tree, err := s.parse(src.name, src.text)
 	if err != nil {
-		return nil, templateFaults(text, err)
+		return nil, diagnose(src.text, err)
 	}
 	if tree == nil {
 		return nil, []diag.Finding{{Message: "define and block are not available here", Hint: "put shared parts under templates:"}}
 	}
-	t := &translator{Templates: ts, tree: tree, text: text, form: as, chain: chain}
-	return t.translate()
+	c := &compiler{Set: s, source: src, tree: tree}
+	return c.compileTree()
 }
 
-// Tree parses text, whatever functions it names. It returns nil if text defines templates of its own.
-func (ts *Templates) Tree(name, text string) (*parse.Tree, error) {
-	t, all := parse.New(name), map[string]*parse.Tree{}
+// parse parses text without checking that its functions exist. It returns nil if text defines templates of its own.
+func (s *Set) parse(name, text string) (*parse.Tree, error) {
+	t, trees := parse.New(name), map[string]*parse.Tree{}
 	t.Mode = parse.SkipFuncCheck
-	if _, err := t.Parse(text, "", "", all, ts.known); err != nil {
+	if _, err := t.Parse(text, "", "", trees, s.known); err != nil {
 		return nil, err
 	}
-	if len(all) > 1 {
+	if len(trees) > 1 {
 		return nil, nil
 	}
-	return all[name], nil
+	return trees[name], nil
 }
 
-// partial returns a partial in the given form. It returns nil if the partial cannot be used; the fault is nil if it is
-// told elsewhere, where the partial stands.
-func (ts *Templates) partial(name string, as Form, chain []string) (*Body, *diag.Finding) {
-	text, known := ts.Partials[name]
+// partial compiles a partial in the given form. It returns nil if the partial cannot be used; the fault is nil if Check
+// of another partial reports it.
+func (s *Set) partial(name string, form Form, chain []string) (*body, *diag.Finding) {
+	text, known := s.partials[name]
 	if !known {
-		return nil, &diag.Finding{Message: fmt.Sprintf("no template %q", name), Hint: catalog.DidYouMean(name, slices.Collect(maps.Keys(ts.Partials)))}
+		hint := catalog.DidYouMean(name, slices.Collect(maps.Keys(s.partials)))
+		return nil, &diag.Finding{Message: fmt.Sprintf("no template %q", name), Hint: hint}
 	}
 	if slices.Contains(chain, name) {
 		if name != chain[0] {
 			return nil, nil
 		}
 		hint := "the chain is " + strings.Join(append(slices.Clip(chain), name), " → ")
-		return nil, &diag.Finding{Message: fmt.Sprintf("the template %q calls itself", name), Hint: hint}
+		return nil, &diag.Finding{Message: callsItself(name), Hint: hint}
 	}
-	key := string(as) + " " + name
-	if b, done := ts.bodies[key]; done && b != nil {
+	key := partialKey{form, name}
+	if b := s.compiled[key]; b != nil {
 		return b, nil
 	}
-	b, faults := ts.parse(name, text, as, append(slices.Clip(chain), name))
-	ts.bodies[key] = b
+	b, faults := s.compile(source{name, text, form, append(slices.Clip(chain), name)})
+	s.compiled[key] = b
 	for _, f := range faults {
-		if len(chain) > 0 && f.Message == fmt.Sprintf("the template %q calls itself", chain[0]) {
+		if len(chain) > 0 && f.Message == callsItself(chain[0]) {
 			return nil, &f
 		}
 	}
 	return b, nil
 }
 
-// urlHost matches the beginning of a URL that has its whole host.
-var urlHost = regexp.MustCompile(`^\s*https?://[^/?#\s]+[/?#]`)
+func callsItself(partial string) string { return fmt.Sprintf("the template %q calls itself", partial) }
 
-// HostIsTemplated reports whether the host of a URL template is not wholly literal text.
+// urlWithHost matches the beginning of a URL up to the end of its host.
+var urlWithHost = regexp.MustCompile(`^\s*https?://[^/?#\s]+[/?#]`)
+
+// HostIsTemplated reports whether an action of a URL template can change the host of the URL.
 func HostIsTemplated(text string) bool {
 	before, _, _ := strings.Cut(text, "{{")
-	return IsTemplate(text) && !urlHost.MatchString(before)
+	return HasActions(text) && !urlWithHost.MatchString(before)
 }
 
-// formAfter says how a value is to be escaped that stands behind the given literal text: within a JSON string or outside of one,
-// within the host of a URL or behind it.
-func formAfter(literal string, as Form) Form {
-	switch {
-	case (as == FormURL || as == FormLink) && urlHost.MatchString(literal):
-		return formURLRest
-	case as == FormJSON && endsInString(literal):
-		return formJSONString
-	}
-	return as
+// BrokenJSON reports whether a rendered text is meant as JSON and is not valid JSON.
+func BrokenJSON(text string) bool { return looksLikeJSON(text) && !json.Valid([]byte(text)) }
+
+func looksLikeJSON(text string) bool {
+	text = strings.TrimSpace(text)
+	return strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "{{") || strings.HasPrefix(text, "[") || strings.HasPrefix(text, `"`)
 }
-
-func endsInString(literal string) bool {
-	quoted := false
-	for i := 0; i < len(literal); i++ {
-		switch {
-		case quoted && literal[i] == '\\':
-			i++
-		case literal[i] == '"':
-			quoted = !quoted
-		}
-	}
-	return quoted
-}
-
-// DotNames are what the dot of a message has beside names().
-var DotNames = []string{"rule", "level"}
-
-// NowKey is where a template's dot holds the moment of the decision.
-const NowKey = "_now"

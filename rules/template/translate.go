@@ -12,29 +12,27 @@ import (
 // templates, but for what it is used for here: reading through null gives null, every printed value is escaped for
 // the template's form, work is counted, and nothing goes through reflection that need not.
 
-// Body is a translated template or partial.
-type Body struct {
+// body is a translated template or partial.
+type body struct {
 	steps []step
 	slots int // variables that a run of it needs
 }
 
 // step writes a part of the output.
-type step func(*run) error
+type step func(*Renderer) error
 
 // operand computes a value.
-type operand func(*run) (any, error)
+type operand func(*Renderer) (any, error)
 
 // function is something that templates can call. It must not keep args.
-type function func(r *run, args []any) (any, error)
+type function func(r *Renderer, args []any) (any, error)
 
 // translator translates one tree. For URLs and JSON the right way to escape depends on the literal text before a
 // value; the branches of an if are taken to end as they began.
-type translator struct {
-	*Templates
+type compiler struct {
+	*Set
+	source
 	tree    *parse.Tree
-	text    string
-	form    Form
-	chain   []string
 	literal string   // the literal text so far
 	scope   []string // names of the variables that can be seen, by slot; "" where one has gone
 	visible int      // slots in scope
@@ -43,24 +41,24 @@ type translator struct {
 	broken  bool // a partial cannot be used, which is told elsewhere
 }
 
-func (t *translator) translate() (*Body, []diag.Finding) {
+func (t *compiler) compileTree() (*body, []diag.Finding) {
 	t.declare("$")
 	steps := t.list(t.tree.Root)
 	if t.broken || len(t.faults) > 0 {
 		return nil, t.faults
 	}
-	return &Body{steps, t.slots}, nil
+	return &body{steps, t.slots}, nil
 }
 
 // fail notes something that cannot be translated.
-func (t *translator) fail(n parse.Node, message, hint string) {
+func (t *compiler) fail(n parse.Node, message, hint string) {
 	if len(t.faults) < diag.MaxFaults {
-		t.faults = append(t.faults, diag.Finding{At: placeOfByte(t.text, int(n.Position())), Message: message, Hint: hint})
+		t.faults = append(t.faults, diag.Finding{At: positionOf(t.text, int(n.Position())), Message: message, Hint: hint})
 	}
 }
 
 // place returns the line of n, from 1, and its text.
-func (t *translator) place(n parse.Node) (int, string) {
+func (t *compiler) place(n parse.Node) (int, string) {
 	location, text := t.tree.ErrorContext(n)
 	m := parsePlace.FindStringSubmatch(location)
 	if m == nil {
@@ -71,14 +69,14 @@ func (t *translator) place(n parse.Node) (int, string) {
 }
 
 // declare gives a variable a slot. Slots of variables that are out of scope are used again.
-func (t *translator) declare(name string) int {
+func (t *compiler) declare(name string) int {
 	t.scope = append(t.scope[:t.visible], name)
 	t.visible++
 	t.slots = max(t.slots, t.visible)
 	return t.visible - 1
 }
 
-func (t *translator) lookUp(n parse.Node, name string) int {
+func (t *compiler) lookUp(n parse.Node, name string) int {
 	for slot := t.visible - 1; slot >= 0; slot-- {
 		if t.scope[slot] == name {
 			return slot
@@ -88,7 +86,7 @@ func (t *translator) lookUp(n parse.Node, name string) int {
 	return 0
 }
 
-func (t *translator) list(l *parse.ListNode) []step {
+func (t *compiler) list(l *parse.ListNode) []step {
 	if l == nil {
 		return nil
 	}
@@ -101,12 +99,12 @@ func (t *translator) list(l *parse.ListNode) []step {
 	return steps
 }
 
-func (t *translator) node(n parse.Node) step {
+func (t *compiler) node(n parse.Node) step {
 	switch n := n.(type) {
 	case *parse.TextNode:
 		text := string(n.Text)
 		t.literal += text
-		return func(r *run) error { return r.write(text) }
+		return func(r *Renderer) error { return r.write(text) }
 	case *parse.ActionNode:
 		return t.action(n)
 	case *parse.IfNode:
@@ -118,9 +116,9 @@ func (t *translator) node(n parse.Node) step {
 	case *parse.TemplateNode:
 		return t.call(n)
 	case *parse.BreakNode:
-		return func(*run) error { return errBreak }
+		return func(*Renderer) error { return errBreak }
 	case *parse.ContinueNode:
-		return func(*run) error { return errContinue }
+		return func(*Renderer) error { return errContinue }
 	case *parse.CommentNode:
 		return nil
 	}
@@ -129,11 +127,11 @@ func (t *translator) node(n parse.Node) step {
 }
 
 // action prints the value of a pipe, or sets a variable.
-func (t *translator) action(n *parse.ActionNode) step {
+func (t *compiler) action(n *parse.ActionNode) step {
 	value := t.pipe(n.Pipe)
 	if len(n.Pipe.Decl) > 0 {
 		set := t.assign(n.Pipe)
-		return func(r *run) error {
+		return func(r *Renderer) error {
 			v, err := value(r)
 			if err == nil {
 				set(r, v)
@@ -143,7 +141,7 @@ func (t *translator) action(n *parse.ActionNode) step {
 	}
 	escape := t.escaper(formAfter(t.literal, t.form))
 	t.literal += "x"
-	return func(r *run) error {
+	return func(r *Renderer) error {
 		v, err := value(r)
 		if err != nil {
 			return err
@@ -153,7 +151,7 @@ func (t *translator) action(n *parse.ActionNode) step {
 }
 
 // assign returns what sets the first variable of a pipe.
-func (t *translator) assign(p *parse.PipeNode) func(*run, any) {
+func (t *compiler) assign(p *parse.PipeNode) func(*Renderer, any) {
 	name := p.Decl[0].Ident[0]
 	var slot int
 	if p.IsAssign {
@@ -161,20 +159,20 @@ func (t *translator) assign(p *parse.PipeNode) func(*run, any) {
 	} else {
 		slot = t.declare(name)
 	}
-	return func(r *run, v any) { r.vars[slot] = v }
+	return func(r *Renderer, v any) { r.vars[slot] = v }
 }
 
 // branch translates if and with.
-func (t *translator) branch(n *parse.BranchNode, with bool) step {
+func (t *compiler) branch(n *parse.BranchNode, with bool) step {
 	before := t.visible
 	defer func() { t.visible = before }()
 	value := t.pipe(n.Pipe)
-	set := func(*run, any) {}
+	set := func(*Renderer, any) {}
 	if len(n.Pipe.Decl) > 0 {
 		set = t.assign(n.Pipe)
 	}
 	then, otherwise := t.list(n.List), t.list(n.ElseList)
-	return func(r *run) error {
+	return func(r *Renderer) error {
 		v, err := value(r)
 		if err != nil {
 			return err
@@ -193,7 +191,7 @@ func (t *translator) branch(n *parse.BranchNode, with bool) step {
 }
 
 // loop translates range.
-func (t *translator) loop(n *parse.RangeNode) step {
+func (t *compiler) loop(n *parse.RangeNode) step {
 	before := t.visible
 	defer func() { t.visible = before }()
 	value := t.pipe(n.Pipe)
@@ -206,7 +204,7 @@ func (t *translator) loop(n *parse.RangeNode) step {
 		}
 	}
 	turn, otherwise := t.list(n.List), t.list(n.ElseList)
-	return func(r *run) error {
+	return func(r *Renderer) error {
 		v, err := value(r)
 		if err != nil {
 			return err
@@ -216,20 +214,20 @@ func (t *translator) loop(n *parse.RangeNode) step {
 }
 
 // call translates template.
-func (t *translator) call(n *parse.TemplateNode) step {
-	value := func(*run) (any, error) { return nil, nil }
+func (t *compiler) call(n *parse.TemplateNode) step {
+	value := func(*Renderer) (any, error) { return nil, nil }
 	if n.Pipe != nil {
 		value = t.pipe(n.Pipe)
 	}
 	partial, fault := t.partial(n.Name, formAfter(t.literal, t.form), t.chain)
-	if _, known := t.Partials[n.Name]; fault != nil && (!known || len(t.chain) > 0) {
+	if _, known := t.partials[n.Name]; fault != nil && (!known || len(t.chain) > 0) {
 		t.fail(n, fault.Message, fault.Hint)
 	}
 	if partial == nil {
 		t.broken = true
 		return nil
 	}
-	return func(r *run) error {
+	return func(r *Renderer) error {
 		v, err := value(r)
 		if err != nil {
 			return err
@@ -239,7 +237,7 @@ func (t *translator) call(n *parse.TemplateNode) step {
 }
 
 // pipe translates a chain of commands, each of which gets the value of the one before as its last argument.
-func (t *translator) pipe(p *parse.PipeNode) operand {
+func (t *compiler) pipe(p *parse.PipeNode) operand {
 	var value operand
 	for _, c := range p.Cmds {
 		value = t.command(c, value)
@@ -247,7 +245,7 @@ func (t *translator) pipe(p *parse.PipeNode) operand {
 	return value
 }
 
-func (t *translator) fault(n parse.Node, err error) error {
+func (t *compiler) fault(n parse.Node, err error) error {
 	line, text := t.place(n)
 	return fmt.Errorf("line %d at {{ %s }}: %w", line, text, err)
 }

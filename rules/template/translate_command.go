@@ -7,7 +7,7 @@ import (
 )
 
 // command translates one command of a pipe: a value, or a function with its arguments.
-func (t *translator) command(c *parse.CommandNode, piped operand) operand {
+func (t *compiler) command(c *parse.CommandNode, piped operand) operand {
 	first := c.Args[0]
 	var args []operand
 	for _, n := range c.Args[1:] {
@@ -30,7 +30,7 @@ func (t *translator) command(c *parse.CommandNode, piped operand) operand {
 }
 
 // function translates a call. and and or look at no more than they need.
-func (t *translator) function(c *parse.CommandNode, name string, args []operand) operand {
+func (t *compiler) function(c *parse.CommandNode, name string, args []operand) operand {
 	if name == "and" || name == "or" {
 		return shortCircuit(name == "or", args)
 	}
@@ -38,7 +38,7 @@ func (t *translator) function(c *parse.CommandNode, name string, args []operand)
 	if !known {
 		t.fail(c.Args[0], fmt.Sprintf("no template function %q", name), t.meantByFunction(name))
 	}
-	return func(r *run) (any, error) {
+	return func(r *Renderer) (any, error) {
 		got, err := r.evaluate(args)
 		if err != nil {
 			return nil, err
@@ -53,7 +53,7 @@ func (t *translator) function(c *parse.CommandNode, name string, args []operand)
 }
 
 func shortCircuit(until bool, args []operand) operand {
-	return func(r *run) (v any, err error) {
+	return func(r *Renderer) (v any, err error) {
 		for _, arg := range args {
 			if v, err = arg(r); err != nil || truth(v) == until {
 				return v, err
@@ -63,8 +63,8 @@ func shortCircuit(until bool, args []operand) operand {
 	}
 }
 
-func (t *translator) method(c *parse.CommandNode, receiver operand, name string, args []operand) operand {
-	return func(r *run) (any, error) {
+func (t *compiler) method(c *parse.CommandNode, receiver operand, name string, args []operand) operand {
+	return func(r *Renderer) (any, error) {
 		on, err := receiver(r)
 		if err != nil {
 			return nil, t.fault(c, err)
@@ -82,13 +82,13 @@ func (t *translator) method(c *parse.CommandNode, receiver operand, name string,
 	}
 }
 
-func nothing(*run) (any, error) { return nil, nil }
+func nothing(*Renderer) (any, error) { return nil, nil }
 
 // operand translates a single value.
-func (t *translator) operand(n parse.Node) operand {
+func (t *compiler) operand(n parse.Node) operand {
 	switch n := n.(type) {
 	case *parse.DotNode:
-		return func(r *run) (any, error) { return r.dot, nil }
+		return func(r *Renderer) (any, error) { return r.dot, nil }
 	case *parse.NilNode:
 		return nothing
 	case *parse.BoolNode:
@@ -114,7 +114,7 @@ func (t *translator) operand(n parse.Node) operand {
 		return base
 	}
 	read := readPath(base, path)
-	return func(r *run) (any, error) {
+	return func(r *Renderer) (any, error) {
 		v, err := read(r)
 		if err != nil {
 			return nil, t.fault(n, err)
@@ -123,9 +123,9 @@ func (t *translator) operand(n parse.Node) operand {
 	}
 }
 
-func constant(v any) operand { return func(*run) (any, error) { return v, nil } }
+func constant(v any) operand { return func(*Renderer) (any, error) { return v, nil } }
 
-func (t *translator) number(n *parse.NumberNode) operand {
+func (t *compiler) number(n *parse.NumberNode) operand {
 	switch {
 	case n.IsInt:
 		return constant(int(n.Int64))
@@ -137,13 +137,13 @@ func (t *translator) number(n *parse.NumberNode) operand {
 }
 
 // path splits .a.b, $x.a.b and (…).a.b into what they begin with and the names that follow.
-func (t *translator) path(n parse.Node) (base operand, path []string) {
+func (t *compiler) path(n parse.Node) (base operand, path []string) {
 	switch n := n.(type) {
 	case *parse.FieldNode:
-		return func(r *run) (any, error) { return r.dot, nil }, n.Ident
+		return func(r *Renderer) (any, error) { return r.dot, nil }, n.Ident
 	case *parse.VariableNode:
 		slot := t.lookUp(n, n.Ident[0])
-		return func(r *run) (any, error) { return r.vars[slot], nil }, n.Ident[1:]
+		return func(r *Renderer) (any, error) { return r.vars[slot], nil }, n.Ident[1:]
 	case *parse.ChainNode:
 		return t.operand(n.Node), n.Field
 	}
@@ -151,7 +151,7 @@ func (t *translator) path(n parse.Node) (base operand, path []string) {
 }
 
 func readPath(base operand, path []string) operand {
-	return func(r *run) (any, error) {
+	return func(r *Renderer) (any, error) {
 		v, err := base(r)
 		for _, name := range path {
 			if m, ok := v.(map[string]any); ok && err == nil {
@@ -178,5 +178,5 @@ type boundError struct{ text string }
 func (e *boundError) Error() string { return e.text }
 
 func tooLong() error {
-	return &boundError{fmt.Sprintf("the template prints more than %d bytes", MaxOutputBytes)}
+	return &boundError{fmt.Sprintf("the template prints more than %d bytes", maxOutputBytes)}
 }
