@@ -51,7 +51,7 @@ func TestAReceiverThatFailsGetsABreak(t *testing.T) {
 			t.Errorf("%d attempts were made before the break", n)
 		}
 		state := r.NotifierStates()["ops"]
-		if state.State != dispatch.NotifierOpen || state.Why != "503 Service Unavailable" || time.Until(state.NextTry) != dispatch.FirstBreak {
+		if state.State != dispatch.Open || state.Why != "503 Service Unavailable" || time.Until(state.NextTry) != dispatch.FirstBreak {
 			t.Errorf("the state is %+v", state)
 		}
 		before := len(f.list())
@@ -69,7 +69,7 @@ func TestAReceiverThatFailsGetsABreak(t *testing.T) {
 		if states := r.states(t); states[store.Delivered] != 100 {
 			t.Errorf("when it worked again, there were %v", states)
 		}
-		if state := r.NotifierStates()["ops"]; state.State != dispatch.NotifierClosed || state.Why != "" {
+		if state := r.NotifierStates()["ops"]; state.State != dispatch.Closed || state.Why != "" {
 			t.Errorf("the state is %+v", state)
 		}
 		for _, line := range []string{"the receiver fails, so the notifier's deliveries wait", "the receiver works again"} {
@@ -120,7 +120,7 @@ func TestWhatOpensTheCircuit(t *testing.T) {
 				r := newRig(t, map[string]sender{"ops": failing(c.err).send})
 				r.acceptMany(t, 30)
 				synctest.Wait()
-				if state := r.NotifierStates()["ops"].State; (state == dispatch.NotifierOpen) != c.open {
+				if state := r.NotifierStates()["ops"].State; (state == dispatch.Open) != c.open {
 					t.Errorf("the state is %s", state)
 				}
 			})
@@ -137,7 +137,7 @@ func TestASingleBadMessageDoesNotOpenTheCircuit(t *testing.T) {
 		if n := len(f.list()); n < dispatch.BreakAfter {
 			t.Fatalf("only %d attempts were made", n)
 		}
-		if state := r.NotifierStates()["ops"].State; state != dispatch.NotifierClosed {
+		if state := r.NotifierStates()["ops"].State; state != dispatch.Closed {
 			t.Errorf("the state is %s", state)
 		}
 	})
@@ -174,7 +174,7 @@ func TestAPersonsRetryLeavesOtherNotifiersAlone(t *testing.T) {
 		}
 		tries := len(other.list())
 		time.Sleep(6 * time.Second)
-		if state := r.NotifierStates()["mended"].State; state != dispatch.NotifierClosed {
+		if state := r.NotifierStates()["mended"].State; state != dispatch.Closed {
 			t.Errorf("the notifier of the delivery is %s", state)
 		}
 		if state := r.NotifierStates()["other"]; state != before || len(other.list()) != tries {
@@ -235,12 +235,12 @@ func TestAPauseOutlastsTheProcess(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := len(f.list())
-		again := newRig(t, map[string]sender{"ops": f.send}, func(o *dispatch.Options) { o.Store = r.memory })
+		again := newRig(t, map[string]sender{"ops": f.send}, func(o *Options) { o.Store = r.memory })
 		time.Sleep(50 * time.Minute)
 		if n := len(f.list()) - before; n != 0 {
 			t.Errorf("after the restart, %d attempts were made", n)
 		}
-		if state := again.NotifierStates()["ops"]; state.State != dispatch.NotifierPaused || state.Why != "410 Gone" {
+		if state := again.NotifierStates()["ops"]; state.State != dispatch.Paused || state.Why != "410 Gone" {
 			t.Errorf("the state is %+v", state)
 		}
 		time.Sleep(11 * time.Minute)
@@ -267,7 +267,7 @@ func TestAReloadEndsAPauseIfTheReceiverIsThere(t *testing.T) {
 func TestAnotherRelaysResumeEndsThePauseHere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := failing(gone())
-		r := newRig(t, map[string]sender{"ops": f.send}, func(o *dispatch.Options) { o.Store.(*memory).wakes = make(chan string) })
+		r := newRig(t, map[string]sender{"ops": f.send}, func(o *Options) { o.Store.(*memory).wakes = make(chan string) })
 		r.acceptMany(t, 20)
 		synctest.Wait()
 		f.set(nil)

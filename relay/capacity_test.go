@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
-	"qaserelay/relay/dispatch"
 	"qaserelay/rules"
 )
 
@@ -26,7 +25,7 @@ func limited(t *testing.T, s rules.Settings) (r *rig, answer chan struct{}) {
 		case <-ctx.Done():
 		}
 		return notifiers.Receipt{}, nil
-	}}, func(o *dispatch.Options) { o.Config.Settings = s })
+	}}, func(o *Options) { o.Config.Settings = s })
 	return r, answer
 }
 
@@ -138,7 +137,7 @@ func TestEventsAreRefusedWhileTheDiskIsNearlyFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := &smallDisk{free: 1000}
 		var got arrivals
-		r := newRig(t, map[string]sender{"n": got.always(nil)}, func(o *dispatch.Options) {
+		r := newRig(t, map[string]sender{"n": got.always(nil)}, func(o *Options) {
 			disk.memory = o.Store.(*memory)
 			o.Store, o.Config.Settings = disk, rules.Settings{MinFreeDisk: 1000}
 		})

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
-	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
@@ -90,7 +89,7 @@ func (e *Engine) commitNext(ctx context.Context) bool {
 func (e *Engine) storeBatch(ctx context.Context, batch []*pendingEvent, decides func()) error {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
-	cfg, claims := e.Config(), dispatch.Promises{}
+	cfg, claims := e.Config(), e.dispatcher.NewPromise()
 	events := make([]store.Event, len(batch))
 	for i, p := range batch {
 		events[i] = store.Event{ID: e.IDs.Next(e.Now()), Source: p.event.Source, Name: p.event.Name, Project: p.event.Project,
@@ -99,13 +98,13 @@ func (e *Engine) storeBatch(ctx context.Context, batch []*pendingEvent, decides 
 	receipts, err := e.Store.Accept(ctx, events, func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
 		decides()
 		plan, err := e.plan(cfg, batch[i], get)
-		claims.Ask(&e.Dispatcher, len(batch[i].event.Body), plan.Deliveries)
+		claims.Ask(len(batch[i].event.Body), plan.Deliveries)
 		batch[i].plan = plan
 		return plan, err
 	})
 	switch {
 	case errors.Is(err, store.ErrBroken):
-		e.Fail(fmt.Errorf("storing events: %w", err))
+		e.fail(fmt.Errorf("storing events: %w", err))
 	case err == nil && len(receipts) != len(batch):
 		err = fmt.Errorf("the store gave %d receipts for %d events", len(receipts), len(batch))
 	case err == nil:
@@ -120,7 +119,7 @@ func (e *Engine) storeBatch(ctx context.Context, batch []*pendingEvent, decides 
 func (e *Engine) settle(batch []*pendingEvent) {
 	for _, p := range batch {
 		for _, notifier := range p.receipt.Pending {
-			e.PokeLane(notifier)
+			e.dispatcher.Wake(notifier)
 		}
 	}
 	for _, p := range batch {
@@ -139,7 +138,7 @@ func (e *Engine) handOver(p *pendingEvent) {
 	for _, id := range p.receipt.Claimed {
 		for i, n := range p.plan.Deliveries {
 			if n.ID == id {
-				e.Give(store.Delivery{ID: n.ID, EventID: p.receipt.ID, EventName: p.event.Name, Project: p.event.Project,
+				e.dispatcher.Enqueue(store.Delivery{ID: n.ID, EventID: p.receipt.ID, EventName: p.event.Name, Project: p.event.Project,
 					Rule: n.Rule, Notifier: n.Notifier, OrderKey: n.OrderKey, Title: n.Title, State: store.Sending, Lease: 1,
 					CreatedAt: now, FirstAt: now, UpdatedAt: now, Message: n.Message, EventBody: p.event.Body}, p.messages[i])
 			}

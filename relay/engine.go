@@ -9,15 +9,17 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"qaserelay/relay/config"
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/metrics"
 	"qaserelay/relay/qaseapi"
+	"qaserelay/relay/sampledlog"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
@@ -27,29 +29,41 @@ const (
 	// GCPercent is the garbage collector's target for a relay's process (see debug.SetGCPercent). Little memory is live at
 	// any time and each event allocates much, so rarer collections save a tenth of the CPU time for some 25 MiB.
 	GCPercent = 400
-	// sendGrace is the time that messages in flight have to arrive once the engine stops.
-	sendGrace = 8 * time.Second
-	// storeGrace is the time that writes to the store have to end once the engine stops.
-	storeGrace = 9500 * time.Millisecond
 	// maxPending is the number of events that may wait for their commit; further ones are refused.
 	maxPending = 8192
 )
 
+// Options are what an Engine works with. Store and Config are needed.
+type Options struct {
+	Store   store.Store
+	Config  *config.Config
+	DryRun  bool             // decide and record, send nothing
+	Logger  *slog.Logger     // nil logs nothing
+	Metrics *metrics.Metrics // nil means new ones that are not read
+	Now     func() time.Time // nil means store.Clock()
+	Rand    func() float64   // the jitter of retries, from 0 to 1; nil means math/rand
+	IDs     *store.IDs       // nil means those of the store's Node
+}
+
 // Engine accepts events and dispatches the deliveries that follow. Its methods may be called from many goroutines, Run
 // only once.
 type Engine struct {
-	dispatch.Dispatcher
-	inbox    *dispatch.Queue[*pendingEvent]
-	turn     chan struct{} // holds a token while a committer takes its batch, until the store decides on that batch
-	decide   func(*rules.Set, *event.Event, rules.State) rules.Decision
-	health   health
-	capacity capacity
-	qase     *qaseapi.Client
-	drift    driftLog
+	Options
+	config     atomic.Pointer[config.Config]
+	dispatcher *dispatch.Dispatcher
+	fail       context.CancelCauseFunc // ends Run
+	log        sampledlog.Log
+	inbox      *dispatch.Queue[*pendingEvent]
+	turn       chan struct{} // holds a token while a committer takes its batch, until the store decides on that batch
+	decide     func(*rules.Set, *event.Event, rules.State) rules.Decision
+	health     health
+	capacity   capacity
+	qase       *qaseapi.Client
+	drift      driftLog
 }
 
 // New returns an engine. It works once Run is called.
-func New(o dispatch.Options) *Engine {
+func New(o Options) *Engine {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -59,21 +73,19 @@ func New(o dispatch.Options) *Engine {
 	if o.Now == nil {
 		o.Now = store.Clock()
 	}
-	if o.Rand == nil {
-		o.Rand = rand.Float64
-	}
 	if o.IDs == nil {
 		o.IDs = store.IDsOf(o.Store.Node)
 	}
 	e := &Engine{
-		Dispatcher: dispatch.Dispatcher{Options: o, Outbox: dispatch.NewQueue[dispatch.Outcome](0), Changed: make(chan struct{}, 1)},
-		inbox:      dispatch.NewQueue[*pendingEvent](maxPending),
-		turn:       make(chan struct{}, 1),
-		decide:     (*rules.Set).Decide,
-		qase:       qaseapi.NewClient(o.Logger, o.Now),
+		Options: o,
+		inbox:   dispatch.NewQueue[*pendingEvent](maxPending),
+		turn:    make(chan struct{}, 1),
+		decide:  (*rules.Set).Decide,
+		qase:    qaseapi.NewClient(o.Logger, o.Now),
 	}
-	e.Current.Store(o.Config)
-	e.Lanes.Store(&map[string]*dispatch.Lane{})
+	e.config.Store(o.Config)
+	e.dispatcher = dispatch.New(dispatch.Options{Store: o.Store, Config: o.Config, Logger: o.Logger, Metrics: o.Metrics,
+		Now: o.Now, Rand: o.Rand, IDs: o.IDs, StoreFailed: e.storeFailed})
 	e.Metrics.Refresh = e.refreshMetrics
 	return e
 }
@@ -109,42 +121,31 @@ func bodyHash(ev *event.Event) (sum [32]byte) {
 }
 
 // Config returns the current configuration.
-func (e *Engine) Config() *config.Config { return e.Current.Load() }
+func (e *Engine) Config() *config.Config { return e.config.Load() }
 
 // Reload makes another configuration current: its rules for the next batch of events, its notifiers for the next
 // messages. Removed notifiers stop after the messages in flight; their other deliveries stay pending.
 func (e *Engine) Reload(c *config.Config) {
-	e.Current.Store(c)
-	select {
-	case e.Changed <- struct{}{}:
-	default:
-	}
+	e.config.Store(c)
+	e.dispatcher.Apply(c)
 }
 
 // Run works until ctx is done. Then it refuses further events, commits the pending ones, lets messages in flight arrive,
 // hands back the other deliveries, and returns nil within 10 seconds. It returns an error only if the store is broken.
 func (e *Engine) Run(ctx context.Context) error {
-	ctx, e.Fail = context.WithCancelCause(ctx)
-	defer e.Fail(nil)
-	sends, cutSends := detachWithGrace(ctx, sendGrace)
-	defer cutSends()
-	writes, cutWrites := detachWithGrace(ctx, storeGrace)
+	ctx, e.fail = context.WithCancelCause(ctx)
+	defer e.fail(nil)
+	writes, cutWrites := dispatch.WithGrace(ctx, dispatch.StopLimit)
 	defer cutWrites()
 
-	var committers, outcomes, others sync.WaitGroup
+	var committers, others sync.WaitGroup
 	defer e.qase.Close()
 	e.inbox.Open()
-	e.Outbox.Open()
 	committers.Go(func() { e.commitAll(writes) })
-	outcomes.Go(func() { e.FinishAll(writes) })
 	others.Go(func() { e.runMaintenance(ctx) })
-	others.Go(func() { e.Listen(ctx) })
 	defer context.AfterFunc(ctx, e.inbox.Close)()
 
-	e.RunLanes(ctx, dispatch.LaneContexts{Sends: sends, Writes: writes})
-	committers.Wait()
-	e.Outbox.Close()
-	outcomes.Wait()
+	e.dispatcher.Run(ctx, committers.Wait)
 	others.Wait()
 	if cause := context.Cause(ctx); errors.Is(cause, store.ErrBroken) {
 		return cause
@@ -152,9 +153,26 @@ func (e *Engine) Run(ctx context.Context) error {
 	return nil
 }
 
-// detachWithGrace returns a context that ends the given time after ctx.
-func detachWithGrace(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
-	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	forget := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
-	return late, func() { forget(); cancel() }
+// storeFailed logs the error of a store call, and ends the engine if the store is broken.
+func (e *Engine) storeFailed(ctx context.Context, doing string, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	e.Logger.Error("the store failed, trying again", "doing", doing, "error", err)
+	if errors.Is(err, store.ErrBroken) {
+		e.fail(fmt.Errorf("%s: %w", doing, err))
+	}
 }
+
+// Retry makes dead or pending deliveries due now; see [dispatch.Dispatcher.Retry].
+func (e *Engine) Retry(ctx context.Context, ids []store.ID) (int, error) {
+	return e.dispatcher.Retry(ctx, ids)
+}
+
+// Resume lets one message of a notifier try a receiver that was gone or failed; see [dispatch.Dispatcher.Resume].
+func (e *Engine) Resume(ctx context.Context, notifier string) error {
+	return e.dispatcher.Resume(ctx, notifier)
+}
+
+// NotifierStates returns the state of each notifier.
+func (e *Engine) NotifierStates() map[string]dispatch.State { return e.dispatcher.States() }

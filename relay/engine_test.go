@@ -108,7 +108,7 @@ func TestADecisionThatCannotBeEncodedIsSaidSo(t *testing.T) {
 
 func TestOnlyARunningEngineAccepts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		idle := New(dispatch.Options{Store: newMemory(), Config: configOf(nil)})
+		idle := New(Options{Store: newMemory(), Config: configOf(nil)})
 		if _, err := idle.Accept(t.Context(), newEvent(t, "", "a")); !errors.Is(err, dispatch.ErrStopping) {
 			t.Errorf("before Run: %v", err)
 		}
@@ -207,7 +207,7 @@ func TestTooManyWaitingCallersAreRefused(t *testing.T) {
 func TestADryRunRecordsAndSendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got arrivals
-		r := newRig(t, map[string]sender{"ops": got.always(nil)}, func(o *dispatch.Options) { o.DryRun = true })
+		r := newRig(t, map[string]sender{"ops": got.always(nil)}, func(o *Options) { o.DryRun = true })
 		r.accept(t, "7", "a")
 		time.Sleep(time.Hour)
 		if d, _ := r.delivery(t, "a"); d.State != store.Cancelled || d.Error != "dry run" {

@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 
 	"qaserelay/notifiers"
-	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
@@ -109,7 +108,7 @@ func (r *rig) family(t *testing.T) string {
 func TestARehearsalHasNoFallbacks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told story
-		r := newRig(t, map[string]sender{"a": told.answers("a", nil), "b": told.answers("b", nil)}, func(o *dispatch.Options) { o.DryRun = true })
+		r := newRig(t, map[string]sender{"a": told.answers("a", nil), "b": told.answers("b", nil)}, func(o *Options) { o.DryRun = true })
 		r.decide = sendWithFallbacks("a", "b")
 		r.accept(t, "7", "t")
 		synctest.Wait()

@@ -160,7 +160,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 func TestANotifiersOwnRetryIsUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got arrivals
-		r := newRig(t, map[string]sender{"ops": got.always(errors.New("no"))}, func(o *dispatch.Options) {
+		r := newRig(t, map[string]sender{"ops": got.always(errors.New("no"))}, func(o *Options) {
 			out := o.Config.Outs["ops"]
 			out.Spec.Retry = rulefile.Retry{Initial: time.Second, Max: time.Second, For: 5 * time.Second}
 			o.Config.Outs["ops"] = out
@@ -185,7 +185,7 @@ func TestWaitingForItsTurnCostsADeliveryNoTimeForRetries(t *testing.T) {
 				return notifiers.Receipt{}, errors.New("no")
 			}
 			return notifiers.Receipt{}, nil
-		}}, func(o *dispatch.Options) {
+		}}, func(o *Options) {
 			out := o.Config.Outs["ops"]
 			out.Spec.Retry = rulefile.Retry{Initial: time.Second, Max: time.Second, For: 10 * time.Second}
 			o.Config.Outs["ops"] = out

@@ -12,7 +12,6 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/relay/config"
-	"qaserelay/relay/dispatch"
 )
 
 const smallRules = `
@@ -97,7 +96,7 @@ func watched(t *testing.T, pattern string) (*config.Reloader, func() string) {
 	if problems.Err() != nil {
 		t.Fatal(problems)
 	}
-	e := New(dispatch.Options{Store: newMemory(), Config: cfg})
+	e := New(Options{Store: newMemory(), Config: cfg})
 	r := config.NewReloader(config.ReloadOptions{Patterns: []string{pattern}, Load: options, Config: cfg, Apply: e.Reload})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

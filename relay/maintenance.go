@@ -38,7 +38,7 @@ func (e *Engine) purge(ctx context.Context) {
 	keep, now := e.Config().Settings.Retention, e.Now()
 	n, err := e.Store.Purge(ctx, expiry(now, keep.Events, 30), expiry(now, keep.Dead, 90))
 	if err != nil {
-		e.StoreFailed(ctx, "deleting old events", err)
+		e.storeFailed(ctx, "deleting old events", err)
 	} else if n > 0 {
 		e.Logger.Info("deleted old events", "count", n)
 	}
@@ -57,7 +57,7 @@ func expiry(now time.Time, retention time.Duration, days int) time.Time {
 func (e *Engine) checkBacklog(ctx context.Context, warned map[string]bool) (pending int) {
 	backlog, err := e.Store.Backlog(ctx)
 	if err != nil {
-		e.StoreFailed(ctx, "counting the backlog", err)
+		e.storeFailed(ctx, "counting the backlog", err)
 		return 0
 	}
 	configured := e.Config().Outs

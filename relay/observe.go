@@ -3,12 +3,16 @@ package relay
 import (
 	"context"
 	"errors"
+	"time"
 
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/sampledlog"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 )
+
+// ruleLogInterval is the least time between two log lines about one rule.
+const ruleLogInterval = time.Minute
 
 // observe counts and logs the outcome of an event.
 func (e *Engine) observe(p *pendingEvent) {
@@ -61,8 +65,8 @@ func (e *Engine) observeDecision(p *pendingEvent) {
 
 func (e *Engine) warnOfRule(p *pendingEvent, r rules.Result, message, why string) {
 	args := []any{"rule", r.Rule, "event", p.receipt.ID.String(), "event_name", p.event.Name, "why", why}
-	line := sampledlog.LogLine{Kind: "rule " + r.Rule, Every: dispatch.RuleLogEvery}
-	if all, due := e.Quiet.Admit(line, e.Now(), args...); due {
+	line := sampledlog.Line{Kind: "rule " + r.Rule, Every: ruleLogInterval}
+	if all, due := e.log.Admit(line, e.Now(), args...); due {
 		e.Logger.Warn(message, all...)
 	}
 }
@@ -72,7 +76,7 @@ func (e *Engine) refreshMetrics(ctx context.Context) {
 	e.setStates()
 	backlog, err := e.Store.Backlog(ctx)
 	if err != nil {
-		e.StoreFailed(ctx, "counting the backlog", err)
+		e.storeFailed(ctx, "counting the backlog", err)
 		return
 	}
 	e.setBacklog(backlog)
@@ -83,7 +87,7 @@ func (e *Engine) setStates() {
 	m := e.Metrics
 	m.States.Reset()
 	for name, s := range e.NotifierStates() {
-		for _, state := range dispatch.NotifierStates() {
+		for _, state := range dispatch.StateNames() {
 			m.States.WithLabelValues(name, state).Set(0)
 		}
 		m.States.WithLabelValues(name, s.State).Set(1)

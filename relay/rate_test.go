@@ -48,7 +48,7 @@ func (c *channels) send(_ context.Context, m *notifiers.Message) (notifiers.Rece
 }
 
 // perChannel limits notifiers to one message a second and channel.
-func perChannel(o *dispatch.Options) {
+func perChannel(o *Options) {
 	for name, out := range o.Config.Outs {
 		out.Kind.Concurrency = 2
 		out.Kind.Rate = notifiers.Rate{Messages: 1, Per: time.Second}
@@ -62,7 +62,7 @@ func perChannel(o *dispatch.Options) {
 }
 
 // oneAccount makes all notifiers ones of the same account.
-func oneAccount(o *dispatch.Options) {
+func oneAccount(o *Options) {
 	for name, out := range o.Config.Outs {
 		out.Kind.Account = func(any) string { return "token" }
 		out.Account = config.AccountOf(out.Kind, nil)
@@ -71,12 +71,12 @@ func oneAccount(o *dispatch.Options) {
 }
 
 // channelRig is a rig whose messages go to the channel in their titles.
-func channelRig(t *testing.T, send sender, adjust ...func(*dispatch.Options)) *rig {
+func channelRig(t *testing.T, send sender, adjust ...func(*Options)) *rig {
 	return channelsRig(t, map[string]sender{"ops": send}, adjust...)
 }
 
-func channelsRig(t *testing.T, senders map[string]sender, adjust ...func(*dispatch.Options)) *rig {
-	r := newRig(t, senders, append([]func(*dispatch.Options){perChannel}, adjust...)...)
+func channelsRig(t *testing.T, senders map[string]sender, adjust ...func(*Options)) *rig {
+	r := newRig(t, senders, append([]func(*Options){perChannel}, adjust...)...)
 	decide := r.decide
 	r.decide = func(set *rules.Set, ev *event.Event, state rules.State) rules.Decision {
 		d := decide(set, ev, state)
@@ -220,7 +220,7 @@ func TestAChannelThatWantsPatienceWaitsAsAWholeAndOthersDoNot(t *testing.T) {
 func TestANotifiersRateBoundsItAsAWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got arrivals
-		r := newRig(t, map[string]sender{"ops": got.always(nil)}, func(o *dispatch.Options) {
+		r := newRig(t, map[string]sender{"ops": got.always(nil)}, func(o *Options) {
 			out := o.Config.Outs["ops"]
 			out.Spec.Rate = value.Rate{Messages: 60, Per: time.Minute, Burst: 5}
 			o.Config.Outs["ops"] = out

@@ -23,7 +23,6 @@ import (
 	"qaserelay/relay/admin"
 	"qaserelay/relay/app"
 	"qaserelay/relay/config"
-	"qaserelay/relay/dispatch"
 	"qaserelay/relay/ingest"
 	"qaserelay/relay/metrics"
 	"qaserelay/relay/store"
@@ -59,7 +58,7 @@ func start(tb testing.TB, dir, rulesText string, kinds ...notifiers.Kind) *machi
 		tb.Fatal(err)
 	}
 	metrics := metrics.NewMetrics(metrics.MetricsOptions{Version: "test"})
-	m.engine = relay.New(dispatch.Options{Store: m.store, Config: cfg, Metrics: metrics})
+	m.engine = relay.New(relay.Options{Store: m.store, Config: cfg, Metrics: metrics})
 	m.reloader = config.NewReloader(config.ReloadOptions{Patterns: []string{m.rules}, Load: options, Config: cfg,
 		Apply: m.engine.Reload, Metrics: metrics})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -11,7 +11,6 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/relay/config"
-	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
@@ -34,10 +33,10 @@ type rig struct {
 }
 
 // newRig starts an engine with the given notifiers. It has to be called in a synctest bubble.
-func newRig(t *testing.T, outs map[string]sender, adjust ...func(*dispatch.Options)) *rig {
+func newRig(t *testing.T, outs map[string]sender, adjust ...func(*Options)) *rig {
 	t.Helper()
 	r := &rig{memory: newMemory(), logs: &lockedBuffer{}}
-	o := dispatch.Options{Store: r.memory, Config: configOf(outs), Logger: slog.New(slog.NewTextHandler(r.logs, nil)),
+	o := Options{Store: r.memory, Config: configOf(outs), Logger: slog.New(slog.NewTextHandler(r.logs, nil)),
 		Rand: func() float64 { return 1 }}
 	for _, f := range adjust {
 		f(&o)

@@ -17,7 +17,7 @@ import (
 )
 
 func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
-	e := New(dispatch.Options{Store: newMemory()})
+	e := New(Options{Store: newMemory()})
 	ev := &event.Event{Name: "run.completed", Project: "WEB", ReceivedAt: time.Now()}
 	for name, n := range map[string]rules.Notification{
 		"a short one": {Rule: "r", Notifier: "n", Level: "error", Title: "t"},

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
-	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 )
 
@@ -41,7 +40,7 @@ func TestARelayThatLostItsStoreSendsNothing(t *testing.T) {
 func TestWordOfAnotherRelaysWorkWakesTheLane(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got arrivals
-		r := newRig(t, map[string]sender{"ops": got.always(nil)}, func(o *dispatch.Options) { o.Store.(*memory).wakes = make(chan string) })
+		r := newRig(t, map[string]sender{"ops": got.always(nil)}, func(o *Options) { o.Store.(*memory).wakes = make(chan string) })
 		time.Sleep(10*time.Second + 500*time.Millisecond)
 		e := newEvent(t, "7", "a")
 		_, err := r.memory.Accept(t.Context(), []store.Event{{ID: r.IDs.Next(time.Now()), Body: e.Body}},
@@ -64,7 +63,7 @@ func TestWordOfAnotherRelaysWorkWakesTheLane(t *testing.T) {
 func TestIDsBearTheNumberOfTheRelay(t *testing.T) {
 	m := newMemory()
 	m.node = 5
-	e := New(dispatch.Options{Store: m, Config: configOf(nil)})
+	e := New(Options{Store: m, Config: configOf(nil)})
 	for _, m.node = range []int{5, 3} {
 		if id := e.IDs.Next(time.Now()); int64(id)>>12&1023 != int64(m.node) {
 			t.Errorf("the id %d is not of relay %d", id, m.node)
@@ -113,7 +112,7 @@ func TestAClockThatWentBackStallsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got arrivals
 		var back time.Duration
-		r := newRig(t, map[string]sender{"ops": got.always(nil)}, func(o *dispatch.Options) {
+		r := newRig(t, map[string]sender{"ops": got.always(nil)}, func(o *Options) {
 			o.Now = func() time.Time { return time.Now().Add(-back).Round(0) }
 		})
 		r.accept(t, "", "before")

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
-	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 )
 
@@ -125,7 +124,7 @@ func TestAStartSaysHowManyDeliveriesWaitFromBefore(t *testing.T) {
 		if err := r.stop(); err != nil || strings.Contains(r.logs.String(), "wait from before") {
 			t.Fatalf("Run: %v, and the log says:\n%s", err, r.logs)
 		}
-		next := newRig(t, map[string]sender{"ops": hangs}, func(o *dispatch.Options) { o.Store = r.Store })
+		next := newRig(t, map[string]sender{"ops": hangs}, func(o *Options) { o.Store = r.Store })
 		synctest.Wait()
 		if !strings.Contains(next.logs.String(), `msg="deliveries wait from before the start" pending=50`) {
 			t.Errorf("the log does not say so:\n%s", next.logs)

@@ -85,7 +85,7 @@ func NewService(ctx context.Context, cfg *config.Config, o ServiceOptions) (*Ser
 func (s *Service) assemble(cfg *config.Config) {
 	facts := terminal.BuildFacts()
 	metrics := metrics.NewMetrics(metrics.MetricsOptions{Version: facts.Version, Revision: facts.Revision, Known: isKnownEvent})
-	s.engine = relay.New(dispatch.Options{Store: s.Store, Config: cfg, DryRun: s.O.DryRun, Logger: s.O.Logger, Metrics: metrics})
+	s.engine = relay.New(relay.Options{Store: s.Store, Config: cfg, DryRun: s.O.DryRun, Logger: s.O.Logger, Metrics: metrics})
 	s.reloader = config.NewReloader(config.ReloadOptions{Patterns: s.O.Rules, Load: s.O.Load, Config: cfg, Apply: s.engine.Reload, Logger: s.O.Logger, Metrics: metrics})
 	s.public = ingest.Server("", ingest.New(ingest.Options{
 		Accept:  s.accept,

@@ -24,19 +24,19 @@ const (
 
 // The states of a notifier.
 const (
-	NotifierClosed   = "closed"    // messages go out
-	NotifierOpen     = "open"      // the last ones failed, so none goes out before NextTry
-	NotifierHalfOpen = "half-open" // one message goes out, and decides
-	NotifierPaused   = "paused"    // the receiver is gone, so none goes out before NextTry or until a person asks for it
+	Closed   = "closed"    // messages go out
+	Open     = "open"      // the last ones failed, so none goes out before NextTry
+	HalfOpen = "half-open" // one message goes out, and decides
+	Paused   = "paused"    // the receiver is gone, so none goes out before NextTry or until a person asks for it
 )
 
-// NotifierStates lists them for metrics.
-func NotifierStates() []string {
-	return []string{NotifierClosed, NotifierOpen, NotifierHalfOpen, NotifierPaused}
+// StateNames lists them for metrics.
+func StateNames() []string {
+	return []string{Closed, Open, HalfOpen, Paused}
 }
 
-// NotifierState tells whether a notifier's messages go out, and if not, why.
-type NotifierState struct {
+// State tells whether a notifier's messages go out, and if not, why.
+type State struct {
 	State   string    `json:"state"`
 	Since   time.Time `json:"since"` // when messages began or ceased to go out
 	Why     string    `json:"why,omitempty"`
@@ -47,11 +47,11 @@ type NotifierState struct {
 // may be called from many goroutines.
 type gate struct {
 	now     func() time.Time
-	changed func(from, to NotifierState) // called with each change of the state, one after another
+	changed func(from, to State) // called with each change of the state, one after another
 
 	mu      sync.Mutex
 	circuit *gobreaker.TwoStepCircuitBreaker[any]
-	state   NotifierState
+	state   State
 	gone    bool // the break is for a receiver that is gone
 	breaks  int  // since the last success
 	probing bool
@@ -66,8 +66,8 @@ var (
 	errUnsaid = errors.New("nothing is said about the receiver")
 )
 
-func newGate(now func() time.Time, changed func(from, to NotifierState)) *gate {
-	g := &gate{now: now, changed: changed, state: NotifierState{State: NotifierClosed, Since: now()}}
+func newGate(now func() time.Time, changed func(from, to State)) *gate {
+	g := &gate{now: now, changed: changed, state: State{State: Closed, Since: now()}}
 	g.circuit = gobreaker.NewTwoStepCircuitBreaker[any](gobreaker.Settings{
 		Timeout:       1, // the waits are ours, since they grow
 		ReadyToTrip:   func(c gobreaker.Counts) bool { return g.gone || c.ConsecutiveFailures >= BreakAfter },
@@ -82,18 +82,18 @@ func (g *gate) turn(to gobreaker.State) {
 	before, now := g.state, g.now()
 	switch to {
 	case gobreaker.StateOpen:
-		g.state.State, g.state.NextTry = NotifierOpen, now.Add(min(FirstBreak<<min(g.breaks, 8), LongestBreak))
+		g.state.State, g.state.NextTry = Open, now.Add(min(FirstBreak<<min(g.breaks, 8), LongestBreak))
 		if g.gone {
-			g.state.State, g.state.NextTry = NotifierPaused, now.Add(goneBreak)
+			g.state.State, g.state.NextTry = Paused, now.Add(goneBreak)
 		}
 		g.breaks++
-		if g.state.Why = g.why; before.State == NotifierClosed {
+		if g.state.Why = g.why; before.State == Closed {
 			g.state.Since = now
 		}
 	case gobreaker.StateHalfOpen:
-		g.state.State, g.state.NextTry = NotifierHalfOpen, time.Time{}
+		g.state.State, g.state.NextTry = HalfOpen, time.Time{}
 	case gobreaker.StateClosed:
-		g.state, g.breaks, g.gone, g.last = NotifierState{State: NotifierClosed, Since: now}, 0, false, 0
+		g.state, g.breaks, g.gone, g.last = State{State: Closed, Since: now}, 0, false, 0
 	}
 	g.changed(before, g.state)
 }
@@ -107,7 +107,7 @@ func (g *gate) room(most int) (int, time.Duration) {
 		return 0, maxSleep
 	case wait > 0:
 		return 0, wait
-	case g.state.State == NotifierClosed:
+	case g.state.State == Closed:
 		return most, 0
 	case g.probing:
 		return 0, maxSleep
@@ -135,7 +135,7 @@ func (g *gate) enter() (leave func(store.ID, error) bool, ok bool) {
 	if err != nil {
 		return nil, false
 	}
-	probe := g.state.State != NotifierClosed
+	probe := g.state.State != Closed
 	g.probing = g.probing || probe
 	return func(id store.ID, err error) bool { return g.left(done, probe, id, err) }, true
 }
@@ -160,7 +160,7 @@ func (g *gate) left(done func(error), probe bool, id store.ID, err error) (pause
 		g.probing = false
 	}
 	done(verdict)
-	if isGone && g.state.State == NotifierOpen { // opened by failures of another sort while this one was on its way
+	if isGone && g.state.State == Open { // opened by failures of another sort while this one was on its way
 		g.turn(gobreaker.StateOpen)
 	}
 	return wasGone || g.gone
@@ -194,7 +194,7 @@ func (g *gate) rest(wait time.Duration) {
 func (g *gate) probe() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.state.State == NotifierClosed {
+	if g.state.State == Closed {
 		return false
 	}
 	g.state.NextTry, g.hold = g.now().Add(time.Millisecond), time.Time{}
@@ -206,7 +206,7 @@ func (g *gate) pause(r pauseRecord) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	done, err := g.circuit.Allow()
-	if err != nil || g.state.State != NotifierClosed {
+	if err != nil || g.state.State != Closed {
 		return
 	}
 	g.gone, g.why = true, r.Why
@@ -215,27 +215,27 @@ func (g *gate) pause(r pauseRecord) {
 }
 
 // paused returns the state and whether it is a pause, also while a message tries to end it.
-func (g *gate) paused() (NotifierState, bool) {
+func (g *gate) paused() (State, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.state, g.gone && g.state.State != NotifierClosed
+	return g.state, g.gone && g.state.State != Closed
 }
 
 func (g *gate) isClosed() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.state.State == NotifierClosed && !g.now().Before(g.hold)
+	return g.state.State == Closed && !g.now().Before(g.hold)
 }
 
-func (g *gate) look() NotifierState {
+func (g *gate) look() State {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	s := g.state
 	if s.NextTry = g.nextTry(); s.NextTry.After(g.now()) {
 		return s
 	}
-	if s.NextTry = (time.Time{}); s.State != NotifierClosed {
-		s.State = NotifierHalfOpen
+	if s.NextTry = (time.Time{}); s.State != Closed {
+		s.State = HalfOpen
 	}
 	return s
 }

@@ -11,7 +11,7 @@ import (
 const maxSleep = time.Second
 
 // feed claims what is due and gives it to the workers.
-func (l *Lane) feed(ctx, writes context.Context) {
+func (l *lane) feed(ctx, writes context.Context) {
 	var trouble backoff
 	for err := l.loadPause(writes); err != nil && ctx.Err() == nil; err = l.loadPause(writes) {
 		l.engine.StoreFailed(writes, "reading the pause of "+l.name, err)
@@ -42,7 +42,7 @@ func (l *Lane) feed(ctx, writes context.Context) {
 }
 
 // room returns how many deliveries the lane may claim now, and if none, after what time it is to look again at the latest.
-func (l *Lane) room(writes context.Context) (int, time.Duration) {
+func (l *lane) room(writes context.Context) (int, time.Duration) {
 	if !l.engine.Store.LeasesValid() {
 		return 0, maxSleep
 	}
@@ -63,10 +63,10 @@ func (l *Lane) room(writes context.Context) (int, time.Duration) {
 }
 
 // mostHeld is how many deliveries a lane holds at most: enough to keep the receiver busy while the disk is slow.
-func (l *Lane) mostHeld() int { return max(64, 64*l.workers) }
+func (l *lane) mostHeld() int { return max(64, 64*l.workers) }
 
 // window is how many deliveries the lane may hold: about what it sends in a moment.
-func (l *Lane) window() int {
+func (l *lane) window() int {
 	out := l.out.Load()
 	window := min(l.mostHeld(), l.pace.window())
 	if out.Kind.Target != nil && out.Rate().Messages > 0 { // most may have to wait, since their targets are full
@@ -93,7 +93,7 @@ func byOrderKey(batch []store.Delivery) [][]store.Delivery {
 }
 
 // handBackQueued returns what waits for a worker.
-func (l *Lane) handBackQueued() {
+func (l *lane) handBackQueued() {
 	for {
 		select {
 		case group := <-l.work:
@@ -105,7 +105,7 @@ func (l *Lane) handBackQueued() {
 }
 
 // rest waits until there may be something to do.
-func (l *Lane) rest(ctx context.Context) {
+func (l *lane) rest(ctx context.Context) {
 	for ctx.Err() == nil {
 		sleep := maxSleep
 		due, err := l.engine.Store.NextDue(ctx, l.name)
@@ -119,7 +119,7 @@ func (l *Lane) rest(ctx context.Context) {
 }
 
 // sleep waits for so long, and reports whether something came before that: word of new work, or what is given.
-func (l *Lane) sleep(ctx context.Context, wait time.Duration, other <-chan struct{}) bool {
+func (l *lane) sleep(ctx context.Context, wait time.Duration, other <-chan struct{}) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

@@ -1,72 +1,165 @@
+// Package dispatch sends deliveries: one lane for each notifier claims them, keeps their order and the rate, sends them,
+// and records the outcome of each attempt.
 package dispatch
 
 import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
-	"qaserelay/notifiers"
 	"qaserelay/relay/config"
 	"qaserelay/relay/metrics"
 	"qaserelay/relay/sampledlog"
 	"qaserelay/relay/store"
 )
 
-// Errors of Accept. Any other error means that the store did not take the event.
-var (
-	ErrStopping = errors.New("the relay is not running, or about to stop")
-	ErrBusy     = errors.New("too many events wait for the disk")
+const (
+	// sendGrace is how long messages on their way may take to arrive after Run was told to stop.
+	sendGrace = 8 * time.Second
+	// StopLimit is how long after Run was told to stop the store is still written to.
+	StopLimit = 9500 * time.Millisecond
 )
 
-// Options are what an Engine works with. Store and Config are needed.
+// ErrNoNotifier says that no notifier of that name is configured.
+var ErrNoNotifier = errors.New("no notifier of that name is configured")
+
+// Options are what a Dispatcher works with. Store and Config are needed.
 type Options struct {
 	Store   store.Store
 	Config  *config.Config
-	DryRun  bool             // decide and record, send nothing
 	Logger  *slog.Logger     // nil logs nothing
-	Metrics *metrics.Metrics // nil means new ones that nobody reads
+	Metrics *metrics.Metrics // nil means new ones that are not read
 	Now     func() time.Time // nil means store.Clock()
 	Rand    func() float64   // the jitter of retries, from 0 to 1; nil means math/rand
 	IDs     *store.IDs       // nil means those of the store's Node
+	// StoreFailed is called with the error of each store call that failed. It logs, and ends the context of Run if the
+	// store is broken. Nil does nothing.
+	StoreFailed func(ctx context.Context, op string, err error)
 }
 
-// Dispatcher sends deliveries and records what became of them.
+// withDefaults returns o with each nil field, except Store and Config, set to its default.
+func (o Options) withDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = metrics.NewMetrics(metrics.MetricsOptions{})
+	}
+	if o.Now == nil {
+		o.Now = store.Clock()
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Float64
+	}
+	if o.IDs == nil {
+		o.IDs = store.IDsOf(o.Store.Node)
+	}
+	if o.StoreFailed == nil {
+		o.StoreFailed = func(context.Context, string, error) {}
+	}
+	return o
+}
+
+// Dispatcher runs a lane for each notifier of the current configuration. Its methods may be called from many
+// goroutines, but Run only once.
 type Dispatcher struct {
 	Options
-	Current atomic.Pointer[config.Config]
-	Outbox  *Queue[Outcome]
-	Lanes   atomic.Pointer[map[string]*Lane] // replaced only by Run
-	Changed chan struct{}                    // there is a new config
-	Fail    context.CancelCauseFunc          // ends Run
-	Quiet   sampledlog.QuietLog
-	spacing spacing
-
+	config   atomic.Pointer[config.Config]
+	outcomes *Queue[outcome]
+	lanes    atomic.Pointer[map[string]*lane] // replaced only by Run
+	changed  chan struct{}                    // there is a new config
+	log      sampledlog.Log
+	spacing  spacing
 	messages messages // of deliveries that were handed over
 }
 
-// Retry makes dead or pending deliveries due now, and returns how many of them there were. Those of their notifiers whose receivers failed
-// or are gone try them with one message; the others go on waiting.
-func (e *Dispatcher) Retry(ctx context.Context, ids []store.ID) (int, error) {
-	concerned, err := e.Store.NotifiersOf(ctx, ids) // now, since once they are due they may end at any time
-	if err != nil {
-		return 0, err
-	}
-	n, err := e.Store.Retry(ctx, ids)
-	lanes := *e.Lanes.Load()
-	for _, name := range concerned {
-		if l := lanes[name]; l != nil {
-			l.poke()
-			err = errors.Join(err, l.tryNow(ctx))
-		}
-	}
-	return n, err
+// New returns a Dispatcher that starts to work when Run is called.
+func New(o Options) *Dispatcher {
+	d := &Dispatcher{Options: o.withDefaults(), outcomes: NewQueue[outcome](0), changed: make(chan struct{}, 1)}
+	d.config.Store(o.Config)
+	d.lanes.Store(&map[string]*lane{})
+	d.outcomes.Open()
+	return d
 }
 
-// Listen wakes lanes for which another relay has stored work, until ctx is done.
-func (e *Dispatcher) Listen(ctx context.Context) {
-	for wakes := e.Store.Notifications(); wakes != nil; {
+// Run sends until ctx is done. It then lets messages on their way arrive, hands back the others, calls drained, which
+// has to return when Enqueue is not called any more, and returns when all outcomes are written.
+func (d *Dispatcher) Run(ctx context.Context, drained func()) {
+	sends, cutSends := WithGrace(ctx, sendGrace)
+	defer cutSends()
+	writes, cutWrites := WithGrace(ctx, StopLimit)
+	defer cutWrites()
+	var writer, listener sync.WaitGroup
+	writer.Go(func() { d.finishAll(writes) })
+	listener.Go(func() { d.listen(ctx) })
+	d.runLanes(ctx, laneContexts{sends, writes})
+	drained()
+	d.outcomes.Close()
+	writer.Wait()
+	listener.Wait()
+}
+
+// WithGrace returns a context that ends the given time after ctx.
+func WithGrace(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	forget := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return late, func() { forget(); cancel() }
+}
+
+// runLanes keeps one lane running for each notifier of the current configuration, until ctx is done and all lanes have
+// ended.
+func (d *Dispatcher) runLanes(ctx context.Context, c laneContexts) {
+	var running sync.WaitGroup
+	for {
+		for _, l := range d.adjustLanes(c.writes) {
+			var stopped context.Context
+			stopped, l.stop = context.WithCancel(ctx)
+			running.Go(func() { l.run(stopped, c) })
+		}
+		select {
+		case <-d.changed:
+		case <-ctx.Done():
+			running.Wait()
+			return
+		}
+	}
+}
+
+// adjustLanes returns new lanes for notifiers that have none, and stops lanes whose notifiers are gone. Other lanes use
+// the new settings of their notifiers from the next message on, which may go out even if the receiver failed before.
+func (d *Dispatcher) adjustLanes(writes context.Context) (missing []*lane) {
+	old, outs := *d.lanes.Load(), d.config.Load().Outs
+	lanes := maps.Clone(old)
+	for name, l := range old {
+		out, wanted := outs[name]
+		if wanted && concurrency(&out) == l.workers {
+			l.out.Store(&out)
+			if err := l.tryNow(writes); err != nil {
+				d.StoreFailed(writes, "ending a pause", err)
+			}
+			continue
+		}
+		delete(lanes, name)
+		l.stop()
+	}
+	for name, out := range outs {
+		if lanes[name] == nil {
+			lanes[name] = d.newLane(name, &out)
+			missing = append(missing, lanes[name])
+		}
+	}
+	d.lanes.Store(&lanes)
+	return missing
+}
+
+// listen wakes lanes for which another relay has stored work, until ctx is done.
+func (d *Dispatcher) listen(ctx context.Context) {
+	for wakes := d.Store.Notifications(); wakes != nil; {
 		select {
 		case <-ctx.Done():
 			return
@@ -74,44 +167,61 @@ func (e *Dispatcher) Listen(ctx context.Context) {
 			if !open {
 				return
 			}
-			if l := (*e.Lanes.Load())[name]; l != nil {
-				l.poke()
-			}
+			d.Wake(name)
 		}
 	}
 }
 
-// logAttempt tells the operator of an attempt that failed, in whole or in part: of each that was the last, of others only now and then. The
-// message itself is not logged, since it is the team's business.
-func (e *Dispatcher) logAttempt(d store.Delivery, o store.Outcome) {
-	a := o.Attempt
-	if a == nil || a.Error == "" || a.Reason == notifiers.ReasonCanceled {
-		return
-	}
-	args := []any{"delivery", d.ID.String(), "event", d.EventID.String(), "rule", d.Rule, "notifier", d.Notifier, "attempts", d.Attempts + 1, "reason", a.Reason, "error", a.Error}
-	switch o.State {
-	case store.Dead:
-		e.Logger.Warn("a delivery is dead", args...)
-		return
-	case store.Delivered:
-		if all, due := e.Quiet.Admit(sampledlog.LogLine{Kind: "delivered by " + d.Notifier, Every: RuleLogEvery}, e.Now(), args...); due {
-			e.Logger.Warn("a message did not reach all of its recipients", all...)
-		}
-		return
-	case store.Pending, store.Sending, store.Cancelled:
-	}
-	args = append(args, "next", o.NextAt)
-	if all, due := e.Quiet.Admit(sampledlog.LogLine{Kind: "notifier " + d.Notifier, Every: retryLogEvery}, e.Now(), args...); due {
-		e.Logger.Info("an attempt failed, it will be tried again", all...)
-	} else {
-		e.Logger.Debug("an attempt failed, it will be tried again", args...)
+// Apply makes c the current configuration: its notifiers send the next messages. Notifiers that are gone stop after the
+// messages on their way; their other deliveries stay pending.
+func (d *Dispatcher) Apply(c *config.Config) {
+	d.config.Store(c)
+	select {
+	case d.changed <- struct{}{}:
+	default:
 	}
 }
 
-func attempted(m *metrics.Metrics, o *config.Out, took time.Duration, err error) {
-	m.Attempts.WithLabelValues(o.Spec.Name, o.Spec.Type).Inc()
-	m.Took.WithLabelValues(o.Spec.Name).Observe(took.Seconds())
+// Wake tells a notifier's lane, if there is one, that there may be work for it.
+func (d *Dispatcher) Wake(notifier string) {
+	if l := d.lane(notifier); l != nil {
+		l.wake()
+	}
+}
+
+func (d *Dispatcher) lane(notifier string) *lane { return (*d.lanes.Load())[notifier] }
+
+// Retry makes dead or pending deliveries due now, and returns how many of them it found. A notifier of theirs whose
+// receiver failed or is gone tries it with one message; the others go on waiting.
+func (d *Dispatcher) Retry(ctx context.Context, ids []store.ID) (int, error) {
+	notifiers, err := d.Store.NotifiersOf(ctx, ids) // now, since once they are due they may end at any time
 	if err != nil {
-		m.Failures.WithLabelValues(o.Spec.Name, o.Spec.Type, notifiers.Reason(err)).Inc()
+		return 0, err
 	}
+	n, err := d.Store.Retry(ctx, ids)
+	for _, name := range notifiers {
+		if l := d.lane(name); l != nil {
+			l.wake()
+			err = errors.Join(err, l.tryNow(ctx))
+		}
+	}
+	return n, err
+}
+
+// Resume lets one message of a notifier try a receiver that was gone or failed. When it arrives, the others follow.
+func (d *Dispatcher) Resume(ctx context.Context, notifier string) error {
+	l := d.lane(notifier)
+	if l == nil {
+		return ErrNoNotifier
+	}
+	return l.tryNow(ctx)
+}
+
+// States returns the state of each notifier.
+func (d *Dispatcher) States() map[string]State {
+	states := map[string]State{}
+	for name, l := range *d.lanes.Load() {
+		states[name] = l.gate.look()
+	}
+	return states
 }

@@ -23,7 +23,7 @@ func (e *Dispatcher) fallback(d store.Delivery) *store.NewDelivery {
 	if json.Unmarshal(d.Message, &m) != nil || len(m.Fallbacks) == 0 {
 		return nil
 	}
-	cfg := e.Current.Load()
+	cfg := e.config.Load()
 	i := slices.IndexFunc(m.Fallbacks, func(f rules.Fallback) bool { _, known := cfg.Outs[f.Notifier]; return known })
 	if i < 0 {
 		e.Logger.Warn("no fallback of a dead delivery is configured any more", "delivery", d.ID.String(), "notifier", d.Notifier)

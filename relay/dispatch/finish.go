@@ -17,18 +17,18 @@ const (
 	finishEvery = 5 * time.Millisecond
 )
 
-// Outcome is what became of a delivery, and the lane it belongs to.
-type Outcome struct {
+// outcome is what became of a delivery, and the lane it belongs to.
+type outcome struct {
 	store.Outcome
-	lane    *Lane
+	lane    *lane
 	moreDue bool // once it is written, the lane may have more to do
 }
 
-// FinishAll writes outcomes, all that wait at once, until the outbox is closed and empty. Nothing is dropped while ctx
+// finishAll writes outcomes, all that wait at once, until the outbox is closed and empty. Nothing is dropped while ctx
 // lasts: what is not written is tried again, since otherwise messages that were delivered would be sent once more.
-func (e *Dispatcher) FinishAll(ctx context.Context) {
+func (e *Dispatcher) finishAll(ctx context.Context) {
 	for {
-		batch := e.Outbox.Take(maxOutcomes)
+		batch := e.outcomes.Take(maxOutcomes)
 		if len(batch) == 0 {
 			return
 		}
@@ -38,27 +38,20 @@ func (e *Dispatcher) FinishAll(ctx context.Context) {
 		}
 		for _, o := range batch {
 			if o.moreDue {
-				o.lane.poke()
+				o.lane.wake()
 			}
 			if o.Fallback != nil {
-				e.PokeLane(o.Fallback.Notifier)
+				e.Wake(o.Fallback.Notifier)
 			}
 		}
 		if len(batch) > 1 {
-			e.Outbox.gather(maxOutcomes/2, finishEvery)
+			e.outcomes.gather(maxOutcomes/2, finishEvery)
 		}
-	}
-}
-
-// PokeLane tells a notifier's lane, if there is one, that there may be work for it.
-func (e *Dispatcher) PokeLane(notifier string) {
-	if l := (*e.Lanes.Load())[notifier]; l != nil {
-		l.poke()
 	}
 }
 
 // finish writes one batch, as often as it takes.
-func (e *Dispatcher) finish(ctx context.Context, batch []Outcome) bool {
+func (e *Dispatcher) finish(ctx context.Context, batch []outcome) bool {
 	outcomes := make([]store.Outcome, len(batch))
 	for i, o := range batch {
 		outcomes[i] = o.Outcome

@@ -13,24 +13,30 @@ import (
 // maxHandOver is the largest event that is handed over, so that what lanes hold in memory is bounded.
 const maxHandOver = 16 << 10
 
-// Promises counts what a batch will hand to each lane.
-type Promises map[*Lane]int
+// Promise counts the deliveries of one batch of events that lanes have room for.
+type Promise struct {
+	dispatcher *Dispatcher
+	given      map[*lane]int
+}
+
+// NewPromise returns an empty Promise for one batch.
+func (e *Dispatcher) NewPromise() *Promise { return &Promise{e, map[*lane]int{}} }
 
 // Ask asks the store for those deliveries of a plan that lanes have room for. A lane that is behind takes none, so that
 // what is older goes first. A plan that is made again may be promised room twice; what finds none is handed back.
-func (p Promises) Ask(e *Dispatcher, size int, deliveries []store.NewDelivery) {
+func (p *Promise) Ask(size int, deliveries []store.NewDelivery) {
 	if size > maxHandOver {
 		return
 	}
-	lanes := *e.Lanes.Load()
+	lanes := *p.dispatcher.lanes.Load()
 	for i := range deliveries {
 		d := &deliveries[i]
 		l := lanes[d.Notifier]
-		if l == nil || d.Cancelled != "" || !l.takes(p[l]+1) {
+		if l == nil || d.Cancelled != "" || !l.takes(p.given[l]+1) {
 			continue
 		}
 		d.Claim = true
-		p[l]++
+		p.given[l]++
 	}
 }
 
@@ -59,28 +65,28 @@ func (m *messages) take(id store.ID) *notifiers.Message {
 	return message
 }
 
-// Give gives a claimed delivery with its message to its lane, or hands it back if the lane has gone or is full.
-func (e *Dispatcher) Give(d store.Delivery, m *notifiers.Message) {
-	l := (*e.Lanes.Load())[d.Notifier]
+// Enqueue gives a claimed delivery with its message to its lane, or hands it back if the lane has gone or is full.
+func (e *Dispatcher) Enqueue(d store.Delivery, m *notifiers.Message) {
+	l := (*e.lanes.Load())[d.Notifier]
 	e.messages.put(d.ID, m)
 	if l != nil && l.offer(d) {
 		return
 	}
 	e.messages.take(d.ID)
-	o := Outcome{store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Pending}, l, l != nil}
-	if err := e.Outbox.Put(o); err != nil {
+	o := outcome{store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Pending}, l, l != nil}
+	if err := e.outcomes.Put(o); err != nil {
 		e.Logger.Error("a delivery waits for the next start", "delivery", d.ID.String(), "error", err)
 	}
 }
 
 // takes reports whether the lane would send so many more at once. With a rate, each has to wait for its place first.
-func (l *Lane) takes(more int) bool {
+func (l *lane) takes(more int) bool {
 	return l.caughtUp.Load() && l.pace.holds()+more <= l.mostHeld() && l.out.Load().Rate().Messages == 0 &&
 		l.gate.isClosed() && l.engine.Store.LeasesValid()
 }
 
 // offer reports whether the lane takes a delivery that is claimed already.
-func (l *Lane) offer(d store.Delivery) bool {
+func (l *lane) offer(d store.Delivery) bool {
 	l.giving.Lock()
 	defer l.giving.Unlock()
 	if l.ended {
@@ -97,7 +103,7 @@ func (l *Lane) offer(d store.Delivery) bool {
 }
 
 // end lets nothing more in, and hands back what nobody took.
-func (l *Lane) end() {
+func (l *lane) end() {
 	l.giving.Lock()
 	defer l.giving.Unlock()
 	l.ended = true

@@ -13,9 +13,9 @@ import (
 	"qaserelay/relay/store"
 )
 
-// Lane sends the deliveries of one notifier. It claims a batch while the one before is being sent, so that the
+// lane sends the deliveries of one notifier. It claims a batch while the one before is being sent, so that the
 // receiver is kept busy, but no more than it sends in a moment. Deliveries of one entity go one after another, in their order.
-type Lane struct {
+type lane struct {
 	engine  *Dispatcher
 	name    string
 	workers int
@@ -26,7 +26,7 @@ type Lane struct {
 	fresh   chan struct{} // there may be new work
 	work    chan []store.Delivery
 	running sync.WaitGroup     // workers, and what waits for its place in the rate
-	stop    context.CancelFunc // set by RunLanes
+	stop    context.CancelFunc // set by runLanes
 
 	lookedAt time.Time   // by followPause
 	caughtUp atomic.Bool // the last claim left nothing that is due
@@ -34,14 +34,14 @@ type Lane struct {
 	ended    bool
 }
 
-// LaneContexts end in this order when the engine stops.
-type LaneContexts struct {
-	Sends  context.Context // for messages on their way
-	Writes context.Context // for the store
+// laneContexts end in this order when the engine stops.
+type laneContexts struct {
+	sends  context.Context // for messages on their way
+	writes context.Context // for the store
 }
 
-func (e *Dispatcher) newLane(name string, out *config.Out) *Lane {
-	l := &Lane{engine: e, name: name, workers: concurrency(out), fresh: make(chan struct{}, 1)}
+func (e *Dispatcher) newLane(name string, out *config.Out) *lane {
+	l := &lane{engine: e, name: name, workers: concurrency(out), fresh: make(chan struct{}, 1)}
 	l.work = make(chan []store.Delivery, 2*l.mostHeld())
 	l.gate = newGate(e.Now, l.logState)
 	l.pace.init(l.workers)
@@ -56,8 +56,8 @@ func concurrency(o *config.Out) int {
 	return max(1, o.Kind.Concurrency)
 }
 
-// poke tells the lane that there may be work for it.
-func (l *Lane) poke() {
+// wake tells the lane that there may be work for it.
+func (l *lane) wake() {
 	select {
 	case l.fresh <- struct{}{}:
 	default:
@@ -65,16 +65,16 @@ func (l *Lane) poke() {
 }
 
 // run sends until ctx is done, lets messages on their way arrive, and hands back what was claimed beyond them.
-func (l *Lane) run(ctx context.Context, c LaneContexts) {
+func (l *lane) run(ctx context.Context, c laneContexts) {
 	for range l.workers {
 		l.running.Go(func() { l.serve(ctx, c) })
 	}
-	l.feed(ctx, c.Writes)
+	l.feed(ctx, c.writes)
 	l.running.Wait()
 	l.end()
 }
 
-func (l *Lane) serve(ctx context.Context, c LaneContexts) {
+func (l *lane) serve(ctx context.Context, c laneContexts) {
 	for {
 		select {
 		case group := <-l.work:
@@ -86,7 +86,7 @@ func (l *Lane) serve(ctx context.Context, c LaneContexts) {
 }
 
 // sendGroup sends deliveries one after another. When one has to be tried again, the others wait behind it.
-func (l *Lane) sendGroup(ctx context.Context, c LaneContexts, group []store.Delivery) {
+func (l *lane) sendGroup(ctx context.Context, c laneContexts, group []store.Delivery) {
 	for len(group) > 0 {
 		if l.space(ctx, group[0]); l.waitsQuietly(group) {
 			return
@@ -103,10 +103,10 @@ func (l *Lane) sendGroup(ctx context.Context, c LaneContexts, group []store.Deli
 			l.handBack(group, time.Time{})
 			return
 		}
-		o, err := l.attempt(c.Sends, group[0])
-		l.learn(c.Writes, group[0], o, err)
+		o, err := l.attempt(c.sends, group[0])
+		l.learn(c.writes, group[0], o, err)
 		if leave(group[0].ID, err) {
-			l.rememberPause(c.Writes)
+			l.rememberPause(c.writes)
 		}
 		l.report(group[0], o)
 		switch group = group[1:]; {
@@ -120,14 +120,14 @@ func (l *Lane) sendGroup(ctx context.Context, c LaneContexts, group []store.Deli
 	}
 }
 
-func (l *Lane) rememberPause(ctx context.Context) {
+func (l *lane) rememberPause(ctx context.Context) {
 	if err := l.keepPause(ctx); err != nil {
 		l.engine.StoreFailed(ctx, "keeping a pause", err)
 	}
 }
 
 // learn takes from an attempt how fast the receiver is, and how much patience it wants.
-func (l *Lane) learn(ctx context.Context, d store.Delivery, o store.Outcome, err error) {
+func (l *lane) learn(ctx context.Context, d store.Delivery, o store.Outcome, err error) {
 	l.engine.logAttempt(d, o)
 	l.pace.sent(o.Attempt.Took)
 	var later *notifiers.RetryAfterError
@@ -137,19 +137,23 @@ func (l *Lane) learn(ctx context.Context, d store.Delivery, o store.Outcome, err
 }
 
 // attempt sends one delivery and says what is to become of it.
-func (l *Lane) attempt(ctx context.Context, d store.Delivery) (store.Outcome, error) {
+func (l *lane) attempt(ctx context.Context, d store.Delivery) (store.Outcome, error) {
 	e, out := l.engine, l.out.Load()
 	start := e.Now()
 	receipt, err := send(ctx, out.Notifier, d, e.messages.take(d.ID), notes{e.Store, e.Now, d.Notifier})
 	end := e.Now()
 	o := store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Delivered}
 	o.Attempt = &store.Attempt{At: start, Took: end.Sub(start), Status: receipt.Status, Response: receipt.Response}
-	attempted(e.Metrics, out, o.Attempt.Took, err)
+	reason := ""
+	if err != nil {
+		reason = notifiers.Reason(err)
+	}
+	e.Metrics.Attempted(out.Spec.Name, out.Spec.Type, o.Attempt.Took, reason)
 	if err == nil {
 		o.Attempt.Error = receipt.Missed
 		return o, nil
 	}
-	o.Attempt.Reason, o.Attempt.Error = notifiers.Reason(err), err.Error()
+	o.Attempt.Reason, o.Attempt.Error = reason, err.Error()
 	var gone *notifiers.GoneError
 	if ctx.Err() != nil || errors.As(err, &gone) { // we broke it off ourselves, or it waits for a person
 		o.State, o.NextAt = store.Pending, end
@@ -169,32 +173,21 @@ func (l *Lane) attempt(ctx context.Context, d store.Delivery) (store.Outcome, er
 }
 
 // handBack returns deliveries untried. They keep their places, or are due at the given time.
-func (l *Lane) handBack(ds []store.Delivery, next time.Time) {
+func (l *lane) handBack(ds []store.Delivery, next time.Time) {
 	for _, d := range ds {
 		l.report(d, store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Pending, NextAt: next})
 	}
 }
 
 // report passes an outcome to the writer, which outlives every lane.
-func (l *Lane) report(d store.Delivery, o store.Outcome) {
+func (l *lane) report(d store.Delivery, o store.Outcome) {
 	moreDue := o.State == store.Pending || d.OrderKey != ""
 	if o.State == store.Dead {
 		o.Fallback = l.engine.fallback(d)
 	}
-	if err := l.engine.Outbox.Put(Outcome{o, l, moreDue}); err != nil {
+	if err := l.engine.outcomes.Put(outcome{o, l, moreDue}); err != nil {
 		panic(fmt.Sprintf("the outcome writer ended before lane %s: %v", l.name, err))
 	}
 	l.engine.messages.take(d.ID) // there still if it was not tried
 	l.pace.release(1)
-}
-
-// StoreFailed logs why a store call failed, and ends the engine if the store cannot recover.
-func (e *Dispatcher) StoreFailed(ctx context.Context, doing string, err error) {
-	if ctx.Err() != nil {
-		return
-	}
-	e.Logger.Error("the store failed, trying again", "doing", doing, "error", err)
-	if errors.Is(err, store.ErrBroken) {
-		e.Fail(fmt.Errorf("%s: %w", doing, err))
-	}
 }

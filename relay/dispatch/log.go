@@ -1,10 +1,44 @@
 package dispatch
 
-import "time"
+import (
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/relay/sampledlog"
+	"qaserelay/relay/store"
+)
 
 const (
 	// retryLogEvery is how often a notifier's failed attempts are logged at most.
 	retryLogEvery = 10 * time.Second
-	// RuleLogEvery is how often what goes wrong in one rule is logged at most.
-	RuleLogEvery = time.Minute
+	// missedLogEvery is how often a notifier's messages that missed a recipient are logged at most.
+	missedLogEvery = time.Minute
 )
+
+// logAttempt logs an attempt that failed, in whole or in part: each one that was the last, others only now and then. The
+// message itself is not logged, since it is the team's business.
+func (d *Dispatcher) logAttempt(del store.Delivery, o store.Outcome) {
+	a := o.Attempt
+	if a == nil || a.Error == "" || a.Reason == notifiers.ReasonCanceled {
+		return
+	}
+	args := []any{"delivery", del.ID.String(), "event", del.EventID.String(), "rule", del.Rule, "notifier", del.Notifier,
+		"attempts", del.Attempts + 1, "reason", a.Reason, "error", a.Error}
+	switch o.State {
+	case store.Dead:
+		d.Logger.Warn("a delivery is dead", args...)
+		return
+	case store.Delivered:
+		if all, due := d.log.Admit(sampledlog.Line{Kind: "delivered by " + del.Notifier, Every: missedLogEvery}, d.Now(), args...); due {
+			d.Logger.Warn("a message did not reach all of its recipients", all...)
+		}
+		return
+	case store.Pending, store.Sending, store.Cancelled:
+	}
+	args = append(args, "next", o.NextAt)
+	if all, due := d.log.Admit(sampledlog.Line{Kind: "notifier " + del.Notifier, Every: retryLogEvery}, d.Now(), args...); due {
+		d.Logger.Info("an attempt failed, it will be tried again", all...)
+	} else {
+		d.Logger.Debug("an attempt failed, it will be tried again", args...)
+	}
+}

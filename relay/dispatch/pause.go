@@ -3,15 +3,11 @@ package dispatch
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
 	"qaserelay/relay/store"
 )
-
-// ErrNoNotifier says that no notifier of that name is configured.
-var ErrNoNotifier = errors.New("no notifier of that name is configured")
 
 // PauseLook is how often a paused notifier looks whether another relay on the store has ended the pause.
 const PauseLook = 10 * time.Second
@@ -27,35 +23,17 @@ type pauseRecord struct {
 
 func PauseKey(notifier string) string { return "pause/" + notifier }
 
-// Resume lets one message of a notifier try a receiver that was gone or failed. When it arrives, the others follow.
-func (e *Dispatcher) Resume(ctx context.Context, notifier string) error {
-	l := (*e.Lanes.Load())[notifier]
-	if l == nil {
-		return ErrNoNotifier
-	}
-	return l.tryNow(ctx)
-}
-
-// NotifierStates tells for each notifier whether its messages go out.
-func (e *Dispatcher) NotifierStates() map[string]NotifierState {
-	states := map[string]NotifierState{}
-	for name, l := range *e.Lanes.Load() {
-		states[name] = l.gate.look()
-	}
-	return states
-}
-
 // tryNow lets one message out if none goes out now. Relays that share the store learn of it by the record.
-func (l *Lane) tryNow(ctx context.Context) error {
+func (l *lane) tryNow(ctx context.Context) error {
 	if !l.gate.probe() {
 		return nil
 	}
-	l.poke()
+	l.wake()
 	return l.keepPause(ctx)
 }
 
 // keepPause makes what is kept of a pause agree with the gate.
-func (l *Lane) keepPause(ctx context.Context) error {
+func (l *lane) keepPause(ctx context.Context) error {
 	for {
 		old, err := l.engine.Store.Get(ctx, PauseKey(l.name))
 		if err != nil {
@@ -76,7 +54,7 @@ func (l *Lane) keepPause(ctx context.Context) error {
 }
 
 // pauseNow returns what is to be kept: nil if there is no pause.
-func (l *Lane) pauseNow() []byte {
+func (l *lane) pauseNow() []byte {
 	s, gone := l.gate.paused()
 	if !gone {
 		return nil
@@ -89,7 +67,7 @@ func (l *Lane) pauseNow() []byte {
 }
 
 // loadPause takes up a pause from before this process, or from another relay.
-func (l *Lane) loadPause(ctx context.Context) error {
+func (l *lane) loadPause(ctx context.Context) error {
 	b, err := l.engine.Store.Get(ctx, PauseKey(l.name))
 	if err != nil || b == nil {
 		return err
@@ -107,7 +85,7 @@ func (l *Lane) loadPause(ctx context.Context) error {
 }
 
 // followPause ends a pause, or lets a message try, when another relay on the store says so.
-func (l *Lane) followPause(ctx context.Context) {
+func (l *lane) followPause(ctx context.Context) {
 	s, gone := l.gate.paused()
 	if !gone || l.engine.Store.Notifications() == nil || l.engine.Now().Sub(l.lookedAt) < PauseLook {
 		return
@@ -121,15 +99,15 @@ func (l *Lane) followPause(ctx context.Context) {
 }
 
 // logState tells the operator that a notifier's messages cease or begin to go out.
-func (l *Lane) logState(from, to NotifierState) {
+func (l *lane) logState(from, to State) {
 	log, args := l.engine.Logger, []any{"notifier", l.name, "since", to.Since, "why", to.Why, "next", to.NextTry}
 	switch {
-	case to.State == NotifierPaused && from.State != NotifierPaused && from.State != NotifierHalfOpen:
+	case to.State == Paused && from.State != Paused && from.State != HalfOpen:
 		log.Error("the receiver is gone, so the notifier pauses and its deliveries wait: correct its address in the rules file, "+
 			"or if it is right: qase-relay deliveries retry --state pending --notifier "+l.name, args...)
-	case to.State == NotifierOpen && from.State == NotifierClosed:
+	case to.State == Open && from.State == Closed:
 		log.Warn("the receiver fails, so the notifier's deliveries wait", args...)
-	case to.State == NotifierClosed:
+	case to.State == Closed:
 		log.Info("the receiver works again", "notifier", l.name, "after", to.Since.Sub(from.Since).Round(time.Millisecond))
 	default:
 		log.Debug("the notifier's state changed", append(args, "state", to.State)...)

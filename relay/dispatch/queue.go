@@ -1,8 +1,15 @@
 package dispatch
 
 import (
+	"errors"
 	"sync"
 	"time"
+)
+
+// Errors of Put. Any other error means that the store did not take the event.
+var (
+	ErrStopping = errors.New("the relay is not running, or about to stop")
+	ErrBusy     = errors.New("too many events wait for the disk")
 )
 
 // Queue hands what many goroutines put in to one goroutine, which takes all that waits at once. It is closed until

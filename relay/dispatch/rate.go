@@ -16,7 +16,7 @@ const longestLine = 24 * time.Hour
 func step(r store.Rate) time.Duration { return r.Per / time.Duration(r.Messages) }
 
 // pass gives a group to the workers when its first message may go out. If that is not within a moment, it hands the group back.
-func (l *Lane) pass(ctx context.Context, group []store.Delivery) {
+func (l *lane) pass(ctx context.Context, group []store.Delivery) {
 	wait, ok := l.place(ctx, group[0])
 	switch {
 	case !ok:
@@ -38,7 +38,7 @@ func (l *Lane) pass(ctx context.Context, group []store.Delivery) {
 }
 
 // give gives a group to the workers, unless its target has become quiet. There is room for all that a lane holds.
-func (l *Lane) give(ctx context.Context, group []store.Delivery) {
+func (l *lane) give(ctx context.Context, group []store.Delivery) {
 	if l.waitsQuietly(group) {
 		return
 	}
@@ -50,7 +50,7 @@ func (l *Lane) give(ctx context.Context, group []store.Delivery) {
 }
 
 // waitsQuietly hands a group back whose target wants no message now, and reports whether it did.
-func (l *Lane) waitsQuietly(group []store.Delivery) bool {
+func (l *lane) waitsQuietly(group []store.Delivery) bool {
 	until := l.quiet.Until(l.out.Load().Target(group[0]), l.engine.Now())
 	if until.IsZero() {
 		return false
@@ -64,7 +64,7 @@ func (l *Lane) waitsQuietly(group []store.Delivery) bool {
 // All relays on the store share three rates for each target. The first one counts what is sent. By the second, those that come
 // anew line up: each that cannot be sent in a moment gets a due time of its own, in the order of their coming, so that it is claimed only once more. By
 // the third, those line up again that found no place when their time had come, since the target wanted patience.
-func (l *Lane) place(ctx context.Context, d store.Delivery) (wait time.Duration, ok bool) {
+func (l *lane) place(ctx context.Context, d store.Delivery) (wait time.Duration, ok bool) {
 	out := l.out.Load()
 	rate := out.Rate()
 	if rate.Messages == 0 {
@@ -91,7 +91,7 @@ func (l *Lane) place(ctx context.Context, d store.Delivery) (wait time.Duration,
 }
 
 // reserve takes a place that is at most so far away, and reports whether it could.
-func (l *Lane) reserve(ctx context.Context, key string, r store.Rate, most time.Duration) (time.Duration, bool) {
+func (l *lane) reserve(ctx context.Context, key string, r store.Rate, most time.Duration) (time.Duration, bool) {
 	wait, err := l.engine.Store.Reserve(ctx, key, r, most)
 	if err != nil {
 		l.engine.StoreFailed(ctx, "taking a place in the rate of "+l.name, err)
@@ -101,7 +101,7 @@ func (l *Lane) reserve(ctx context.Context, key string, r store.Rate, most time.
 }
 
 // beQuiet lets nothing out for a time: to the target that wants patience, or if the rate does not tell targets apart, to all.
-func (l *Lane) beQuiet(ctx context.Context, d store.Delivery, wait time.Duration) {
+func (l *lane) beQuiet(ctx context.Context, d store.Delivery, wait time.Duration) {
 	out := l.out.Load()
 	rate := out.Rate()
 	if out.Kind.Target == nil || rate.Messages == 0 {

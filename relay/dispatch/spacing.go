@@ -34,7 +34,7 @@ func (s *spacing) take(line string, now time.Time, apart time.Duration) time.Dur
 
 // space waits until the last message to the target of d is far enough away. The distance is a little less than that of places, so that
 // whoever was late does not delay all that follow.
-func (l *Lane) space(ctx context.Context, d store.Delivery) {
+func (l *lane) space(ctx context.Context, d store.Delivery) {
 	out := l.out.Load()
 	rate := out.Rate()
 	if out.Kind.Target == nil || rate.Messages == 0 || rate.Burst > 1 {

@@ -39,7 +39,7 @@ type Options struct {
 type Handler struct {
 	o      Options
 	router *mux.Router
-	quiet  sampledlog.QuietLog
+	quiet  sampledlog.Log
 }
 
 // New returns the handler of the public address.

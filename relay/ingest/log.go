@@ -12,7 +12,7 @@ const logEvery = 10 * time.Second
 
 // warn logs a line of a kind, of which there are few: senders cannot make new ones.
 func (h *Handler) warn(kind, message string, args ...any) {
-	if all, due := h.quiet.Admit(sampledlog.LogLine{Kind: kind, Every: logEvery}, time.Now(), args...); due {
+	if all, due := h.quiet.Admit(sampledlog.Line{Kind: kind, Every: logEvery}, time.Now(), args...); due {
 		h.o.Logger.Warn(message, all...)
 	}
 }

@@ -107,6 +107,15 @@ func (m *Metrics) Ingested(status int, took time.Duration) {
 	m.ingest.WithLabelValues(strconv.Itoa(status)).Observe(took.Seconds())
 }
 
+// Attempted counts one attempt to send a notification. reason says in one word why it failed, or is empty.
+func (m *Metrics) Attempted(notifier, kind string, took time.Duration, reason string) {
+	m.Attempts.WithLabelValues(notifier, kind).Inc()
+	m.Took.WithLabelValues(notifier).Observe(took.Seconds())
+	if reason != "" {
+		m.Failures.WithLabelValues(notifier, kind, reason).Inc()
+	}
+}
+
 // Reloaded notes that rules were loaded, or could not be.
 func (m *Metrics) Reloaded(ok bool, at time.Time) {
 	m.reloadOK.Set(0)

@@ -1,3 +1,4 @@
+// Package sampledlog logs frequent lines only now and then, with the number of lines left out.
 package sampledlog
 
 import (
@@ -6,36 +7,36 @@ import (
 	"time"
 )
 
-// QuietLog lets one line of each kind through per span, and says how many it left out, so that a flood of trouble is no flood of lines. It
-// never forgets a kind, so there must be few, such as notifiers, rules and reasons, and nobody outside may make new ones. The zero value is
-// ready, and may be used from many goroutines.
-type QuietLog struct {
+// Log lets one line of each kind through per interval, and counts the lines that it left out. It never forgets a kind, so
+// kinds must be few, such as notifiers, rules and reasons, and must not come from outside. The zero value is ready, and
+// may be used from many goroutines.
+type Log struct {
 	mu    sync.Mutex
-	kinds map[string]*quietKind
+	kinds map[string]*kind
 }
 
-// LogLine is a kind of line, and how often one is written at most.
-type LogLine struct {
+// Line is a kind of line, and how often one is written at most.
+type Line struct {
 	Kind  string
 	Every time.Duration
 }
 
-type quietKind struct {
+type kind struct {
 	next    time.Time
 	skipped int
 }
 
-// Admit reports whether a line may be written now. If so, it returns its args, with how many like it were left out before.
-func (q *QuietLog) Admit(line LogLine, now time.Time, args ...any) (all []any, due bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	k := q.kinds[line.Kind]
+// Admit reports whether a line may be written now. If so, it returns its args, with the number of lines like it that were left out before.
+func (l *Log) Admit(line Line, now time.Time, args ...any) (all []any, due bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k := l.kinds[line.Kind]
 	if k == nil {
-		if q.kinds == nil {
-			q.kinds = map[string]*quietKind{}
+		if l.kinds == nil {
+			l.kinds = map[string]*kind{}
 		}
-		k = &quietKind{}
-		q.kinds[line.Kind] = k
+		k = &kind{}
+		l.kinds[line.Kind] = k
 	}
 	if now.Before(k.next) {
 		k.skipped++

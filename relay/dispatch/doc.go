@@ -1,2 +1,0 @@
-// Package dispatch sends deliveries: lanes, limits, breakers, retries, outcomes.
-package dispatch

@@ -1,2 +1,0 @@
-// Package sampledlog logs what happens often only now and then.
-package sampledlog
