@@ -6,10 +6,9 @@ import (
 	"io"
 	"os"
 	"strings"
-	"unicode"
 
+	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/term"
-	"golang.org/x/text/width"
 )
 
 // Console is where the program meets a person.
@@ -75,25 +74,8 @@ func (s *Screen) Level(level, text string) string {
 	return s.paint(code, text)
 }
 
-// runeColumns is how many columns a terminal gives to r.
-func runeColumns(r rune) int {
-	if unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf, unicode.Cc) {
-		return 0
-	}
-	switch width.LookupRune(r).Kind() {
-	case width.EastAsianWide, width.EastAsianFullwidth:
-		return 2
-	}
-	return 1
-}
-
-func Columns(s string) int {
-	n := 0
-	for _, r := range s {
-		n += runeColumns(r)
-	}
-	return n
-}
+// Columns returns the number of terminal columns that s takes: 2 for a wide character or an emoji of several code points.
+func Columns(s string) int { return ansi.StringWidth(s) }
 
 // Wrap breaks text into lines of at most limit columns, at spaces where there are any.
 func Wrap(text string, limit int) []string {
@@ -116,12 +98,15 @@ func wrapLine(line string, limit int) []string {
 	return append(lines, line)
 }
 
-// cutAt returns how many bytes of s fit into limit columns.
+// cutAt returns the number of bytes of s, in whole characters as people see them, that fit into limit columns.
 func cutAt(s string, limit int) int {
-	for i, r := range s {
-		if limit -= runeColumns(r); limit < 0 {
-			return i
+	at := 0
+	for at < len(s) {
+		character, columns := ansi.FirstGraphemeCluster(s[at:], ansi.GraphemeWidth)
+		if limit -= columns; limit < 0 {
+			break
 		}
+		at += len(character)
 	}
-	return len(s)
+	return at
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"qaserelay/notifiers/preview"
 )
 
@@ -33,15 +35,18 @@ type pictureWriter struct {
 	last map[string]*preview.Run // the last run that leads to an address
 }
 
-// glyph is a character and how it is painted, as the codes of a terminal.
+// glyph is a character as people see it, its width, and how it is painted, as the codes of a terminal.
 type glyph struct {
-	r     rune
-	paint string
+	text    string
+	columns int
+	paint   string
 }
 
 func painted(to []glyph, words, paint string) []glyph {
-	for _, r := range Printable(words) {
-		to = append(to, glyph{r, paint})
+	for words = Printable(words); words != ""; {
+		character, columns := ansi.FirstGraphemeCluster(words, ansi.GraphemeWidth)
+		to = append(to, glyph{character, columns, paint})
+		words = words[len(character):]
 	}
 	return to
 }
@@ -123,7 +128,7 @@ func (w *pictureWriter) row(l preview.Line, margin string) {
 // padded is a line with spaces at its end, up to so many columns.
 func padded(line []glyph, wide int) []glyph {
 	for _, g := range line {
-		wide -= runeColumns(g.r)
+		wide -= g.columns
 	}
 	return painted(line, strings.Repeat(" ", max(wide, 0)), "")
 }
@@ -177,7 +182,7 @@ func wrapped(line []glyph, wide int) (parts [][]glyph) {
 		if line = line[n:]; len(line) == 0 {
 			return parts
 		}
-		for len(line) > 0 && line[0].r == ' ' {
+		for len(line) > 0 && line[0].text == " " {
 			line = line[1:]
 		}
 	}
@@ -187,10 +192,10 @@ func wrapped(line []glyph, wide int) (parts [][]glyph) {
 func fitting(line []glyph, wide int) int {
 	space, used := 0, 0
 	for i, g := range line {
-		if g.r == ' ' && i > 0 && line[i-1].r != ' ' {
+		if g.text == " " && i > 0 && line[i-1].text != " " {
 			space = i
 		}
-		if used += runeColumns(g.r); used <= max(wide, 10) {
+		if used += g.columns; used <= max(wide, 10) {
 			continue
 		}
 		if space > 0 {
@@ -213,7 +218,7 @@ func (w *pictureWriter) printWhole(line []glyph, margin string) {
 			}
 		}
 		paint = g.paint
-		b.WriteRune(g.r)
+		b.WriteString(g.text)
 	}
 	if paint != "" && w.s.Colour {
 		b.WriteString("\x1b[0m")

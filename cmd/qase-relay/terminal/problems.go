@@ -49,15 +49,11 @@ func PrintExcerpt(s *Screen, p diag.Problem) {
 
 // blank returns white space as wide as text.
 func blank(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if r == '\t' {
-			b.WriteByte('\t')
-			continue
-		}
-		b.WriteString(strings.Repeat(" ", runeColumns(r)))
+	parts := strings.Split(text, "\t")
+	for i, part := range parts {
+		parts[i] = strings.Repeat(" ", Columns(part))
 	}
-	return b.String()
+	return strings.Join(parts, "\t")
 }
 
 // Faults counts what is wrong, in words.

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/charmbracelet/x/ansi"
 )
 
 func Signed(sign string, n int) string {
@@ -17,20 +19,40 @@ func CutLine(line string, wide int) string {
 	if Columns(line) <= wide {
 		return line
 	}
-	return line[:cutAt(line, max(wide-1, 1))] + "…"
+	return ansi.Truncate(line, max(wide, 2), "…")
 }
 
 // Printable replaces what could steer a terminal, since events come from outside, and drops what cannot be seen.
 func Printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t' || r == '\u2060' || r == '\u200b' || unicode.IsPrint(r):
-			return r
-		case unicode.Is(unicode.Cf, r):
-			return -1
+	if !strings.ContainsRune(s, zeroWidthJoiner) {
+		return strings.Map(printable, s)
+	}
+	var out strings.Builder
+	for s != "" {
+		character, columns := ansi.FirstGraphemeCluster(s, ansi.GraphemeWidth)
+		s = s[len(character):]
+		for _, r := range character {
+			if r == zeroWidthJoiner && columns == 2 { // it joins the parts of one emoji
+				out.WriteRune(r)
+			} else if r = printable(r); r >= 0 {
+				out.WriteRune(r)
+			}
 		}
-		return '\uFFFD'
-	}, s)
+	}
+	return out.String()
+}
+
+const zeroWidthJoiner = '\u200d'
+
+// printable returns r, a replacement if r could steer a terminal, or -1 if r cannot be seen.
+func printable(r rune) rune {
+	switch {
+	case r == '\n' || r == '\t' || r == '\u2060' || r == '\u200b' || unicode.IsPrint(r):
+		return r
+	case unicode.Is(unicode.Cf, r):
+		return -1
+	}
+	return '\uFFFD'
 }
 
 // Sentences wraps text behind an indent for people, and leaves it in one line for programs that look for it.
