@@ -65,7 +65,7 @@ func (e *Engine) startReplay(ctx context.Context, id store.ID, dry bool) *starte
 		r.err = err
 		return r
 	}
-	ev, err := event.ParseEvent(stored.Source, stored.Body, stored.ReceivedAt)
+	ev, err := event.Parse(stored.Source, stored.Body, stored.ReceivedAt)
 	if err != nil {
 		r.err = fmt.Errorf("reading the stored event: %w", err)
 		return r

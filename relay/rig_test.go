@@ -78,7 +78,7 @@ func sendToAll(e *Engine) func(*rules.Set, *event.Event, rules.State) rules.Deci
 func newEvent(t *testing.T, entity, title string) *event.Event {
 	t.Helper()
 	body := fmt.Sprintf(`{"event_name":"run.completed","project_code":"WEB","payload":{"id":%q,"title":%q}}`, entity, title)
-	ev, err := event.ParseEvent("qase", []byte(body), time.Now())
+	ev, err := event.Parse("qase", []byte(body), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -186,7 +186,7 @@ func (c call) parse(t *testing.T, now time.Time) *event.Event {
 	if err != nil {
 		t.Fatalf("%s: %v", c.Event, err)
 	}
-	ev, err := event.ParseEvent("qase", body, now)
+	ev, err := event.Parse("qase", body, now)
 	if err != nil {
 		t.Fatalf("%s: %v", c.Event, err)
 	}

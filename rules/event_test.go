@@ -14,7 +14,7 @@ import (
 
 func parsed(t *testing.T, body string) *event.Event {
 	t.Helper()
-	ev, err := event.ParseEvent("qase", []byte(body), time.Unix(1_700_000_000, 0))
+	ev, err := event.Parse("qase", []byte(body), time.Unix(1_700_000_000, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestOnlyTheMemberZeroIsAutomation(t *testing.T) {
 		`"team_member_id": 41.0, `: {"member 41", false},
 	} {
 		ev := parsed(t, `{`+member+`"event_name":"run.completed","payload":{"id":2}}`)
-		actor := people.NewPeople(nil).Actor(ev, nil)
+		actor := people.New(nil).Actor(ev, nil)
 		if actor["name"] != want.name || actor["automation"] != want.automation {
 			t.Errorf("%s: got %v", member, actor)
 		}

@@ -63,7 +63,7 @@ func (h *hinter) missingPayload(path []string) string {
 	if null := nullOnTheWay(ev.Payload, path); null != "" {
 		return "payload." + null + " is null in this event"
 	}
-	schema := catalog.KnownSchemas().ByName[ev.Name]
+	schema := catalog.Schemas().ByName[ev.Name]
 	if schema == nil {
 		return whole + " is missing in this event"
 	}
@@ -71,7 +71,7 @@ func (h *hinter) missingPayload(path []string) string {
 	if field, possible := schema.Has(path); field.Type != "" && possible {
 		return said + " this time, though it can be there"
 	}
-	if advice := catalog.FieldHint(path, []*catalog.EventSchema{schema}); advice != "" && !strings.HasPrefix(advice, "known here") {
+	if advice := catalog.FieldHint(path, []*catalog.Schema{schema}); advice != "" && !strings.HasPrefix(advice, "known here") {
 		return said + "; " + advice
 	}
 	return said
@@ -100,11 +100,11 @@ func (h *hinter) missingEntity(path []string) string {
 	}
 	ev := h.view.event
 	said := fmt.Sprintf("nothing that is known of this %s has entity.%s", strings.ReplaceAll(ev.Type(), "_", " "), strings.Join(path, "."))
-	schema := catalog.KnownSchemas().ByName[ev.Name]
+	schema := catalog.Schemas().ByName[ev.Name]
 	if schema == nil {
 		return said
 	}
-	if message, advice := catalog.JudgeEntity(path, []*catalog.EventSchema{schema}); message != "" && !strings.HasPrefix(advice, "known here") {
+	if message, advice := catalog.CheckEntity(path, []*catalog.Schema{schema}); message != "" && !strings.HasPrefix(advice, "known here") {
 		return strings.TrimSuffix(message+"; "+advice, "; ")
 	}
 	return said + "; it may come with another event"
@@ -152,7 +152,7 @@ func (h *hinter) unequal(part *condition.Trace) string {
 		return ""
 	case isText && bothText && strings.EqualFold(text, other):
 		return "they differ in upper and lower case only"
-	case isText && part.Parts[0].Text == "event_name" && catalog.KnownSchemas().ByName[text] == nil:
+	case isText && part.Parts[0].Text == "event_name" && catalog.Schemas().ByName[text] == nil:
 		return catalog.Hint(text)
 	case isText != bothText || reflect.TypeOf(constant) != reflect.TypeOf(value) && (isBool(constant) || isBool(value)):
 		return fmt.Sprintf("%s is %s and %s is %s: they are never equal", part.Parts[0].Text, typeWord(value), literal, typeWord(constant))

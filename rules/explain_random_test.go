@@ -22,15 +22,15 @@ func TestExplainNeverDisagreesWithDecide(t *testing.T) {
 		if g.IntN(10) == 0 {
 			source = "(" + source + ") and payload.failed > " + g.text() // fails where it is reached
 		}
-		compiled, cerr := condition.CompileCondition(source)
+		compiled, cerr := condition.Compile(source)
 		if cerr != nil {
 			continue
 		}
-		s := &rules.Set{People: people.NewPeople(nil), Settings: rules.Settings{Location: time.UTC}, All: []*rules.Rule{{Name: "r", Enabled: true, When: compiled}}}
+		s := &rules.Set{People: people.New(nil), Settings: rules.Settings{Location: time.UTC}, All: []*rules.Rule{{Name: "r", Enabled: true, When: compiled}}}
 		s.Index.Build(s.All)
 		name, project := g.pick("run.completed", "run.started", "review.created", "odd.one"), g.pick("WEB", "API", "")
 		body := fmt.Sprintf(`{"event_name":%q,"project_code":%q,"payload":{"id":1,"title":%s,"failed":3,"on":true,"tags":["WEB","run"]}}`, name, project, g.text())
-		ev, err := event.ParseEvent("qase", []byte(body), time.Unix(0, 0))
+		ev, err := event.Parse("qase", []byte(body), time.Unix(0, 0))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,16 +84,16 @@ func FuzzExplain(f *testing.F) {
 		`payload.a?.b[payload.c:2] ?? [1, payload.d] | len() == {"a": payload.e}.a`, "payload\n.a // x\n == `b`", `first(payload.tags).name matches "^" + entity.title`} {
 		f.Add(source)
 	}
-	ev, err := event.ParseEvent("qase", []byte(`{"event_name":"run.completed","payload":{"id":1,"a":2,"tags":["x"]}}`), time.Unix(0, 0))
+	ev, err := event.Parse("qase", []byte(`{"event_name":"run.completed","payload":{"id":1,"a":2,"tags":["x"]}}`), time.Unix(0, 0))
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, source string) {
-		compiled, cerr := condition.CompileCondition(source)
+		compiled, cerr := condition.Compile(source)
 		if cerr != nil {
 			return
 		}
-		s := &rules.Set{People: people.NewPeople(nil), Settings: rules.Settings{Location: time.UTC}, All: []*rules.Rule{{Name: "r", Enabled: true, When: compiled}}}
+		s := &rules.Set{People: people.New(nil), Settings: rules.Settings{Location: time.UTC}, All: []*rules.Rule{{Name: "r", Enabled: true, When: compiled}}}
 		s.Index.Build(s.All)
 		r := s.Explain(ev, rules.State{}).Rules[0]
 		if err := contradiction(r); err != nil && r.Outcome == rules.Matched {

@@ -46,7 +46,7 @@ func explainEvent(t testing.TB, c *rulefile.Config, event, payload string) rules
 	t.Helper()
 	now := time.Unix(1767225600, 0)
 	body := fmt.Sprintf(`{"event_name":%q,"timestamp":%d,"payload":%s,"team_member_id":40,"project_code":"WEB"}`, event, now.Unix(), payload)
-	ev, err := qaseevent.ParseEvent("qase", []byte(body), now)
+	ev, err := qaseevent.Parse("qase", []byte(body), now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"qaserelay/rules/diag"
 	"qaserelay/rules/event"
 	valuepkg "qaserelay/rules/value"
 )
@@ -49,7 +48,7 @@ func recall(data []byte) *memory {
 	if fields, ok := kept["fields"].(map[string]any); ok {
 		m.Fields = fields
 	}
-	m.StartedAt, m.Seen = int64(event.IntOf(kept["started_at"])), int64(event.IntOf(kept["seen"]))
+	m.StartedAt, m.Seen = int64(event.Int(kept["started_at"])), int64(event.Int(kept["seen"]))
 	m.CreatedBy, _ = kept["created_by"].(map[string]any)
 	m.Reviewers, _ = kept["reviewers"].([]any)
 	return m
@@ -129,7 +128,7 @@ func (m *memory) encode() []byte {
 	out := append(make([]byte, 0, 512), `{"fields":{`...)
 	first := len(out)
 	var buffer [24]string
-	for _, key := range valuepkg.SortKeys(buffer[:0], m.Fields) {
+	for _, key := range valuepkg.AppendSortedKeys(buffer[:0], m.Fields) {
 		before := len(out)
 		if before > first {
 			out = append(out, ',')
@@ -159,7 +158,7 @@ func (m *memory) entity(ev *event.Event, settings *Settings) map[string]any {
 	for key, value := range m.Fields {
 		entity[key] = value
 	}
-	entity["url"] = event.Thing{Name: ev.Name, Project: ev.Project, ID: ev.EntityID(), Fields: entity}.URL(settings.QaseURL)
+	entity["url"] = event.Entity{Name: ev.Name, Project: ev.Project, ID: ev.EntityID(), Fields: entity}.URL(settings.QaseURL)
 	if title, _ := entity["title"].(string); strings.TrimSpace(title) == "" {
 		entity["title"] = fallbackTitle(ev)
 	}
@@ -184,7 +183,7 @@ func fallbackTitle(ev *event.Event) string {
 	title := string(unicode.ToUpper(first)) + kind[size:]
 	if id := ev.EntityID(); id != "" {
 		if ev.Type() == "shared_step" {
-			id = diag.Shorten(id, 8)
+			id = valuepkg.Shorten(id, 8)
 		}
 		title += " " + id
 	}
@@ -196,7 +195,7 @@ func finishedKey(ev *event.Event, entity map[string]any) string {
 	plan, _ := entity["plan"].(map[string]any)
 	parts := []string{ev.Source, ev.Project, event.IDText(plan["id"]), valuepkg.PlainText(entity["environment"])}
 	for i, part := range parts {
-		parts[i] = event.KeyEscape(part)
+		parts[i] = event.EscapeKey(part)
 	}
 	return finishedPrefix + strings.Join(parts, "/")
 }
@@ -212,14 +211,14 @@ func seriesKey(ev *event.Event, entity map[string]any) string {
 	if id == "" {
 		return ""
 	}
-	return event.KeyEscape(ev.Source) + "/" + event.KeyEscape(ev.Project) + "/plan/" + event.KeyEscape(id) + "/" + event.KeyEscape(valuepkg.PlainText(entity["environment"]))
+	return event.EscapeKey(ev.Source) + "/" + event.EscapeKey(ev.Project) + "/plan/" + event.EscapeKey(id) + "/" + event.EscapeKey(valuepkg.PlainText(entity["environment"]))
 }
 
 // finished is what is kept of a run that has ended, for previous.
 func finished(ev *event.Event, entity map[string]any) []byte {
 	out := strconv.AppendInt(append(make([]byte, 0, 256), `{"finished_at":`...), ev.Timestamp, 10)
 	var buffer [24]string
-	for _, key := range valuepkg.SortKeys(buffer[:0], entity) {
+	for _, key := range valuepkg.AppendSortedKeys(buffer[:0], entity) {
 		value := entity[key]
 		switch v := value.(type) {
 		case int, float64, bool:

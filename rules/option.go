@@ -22,7 +22,7 @@ type OptionValue any
 // CallList is a list of who is to be called.
 type CallList struct {
 	Texts  []OptionValue
-	People *people.People
+	People *people.Directory
 }
 
 // render returns all who are meant, each once.
@@ -33,7 +33,7 @@ func (l CallList) render(dot map[string]any) (any, error) {
 	}
 	calls := []any{}
 	for _, text := range texts.([]any) {
-		for _, call := range l.People.Callees(value.PlainText(text)) {
+		for _, call := range l.People.Recipients(value.PlainText(text)) {
 			if !slices.Contains(calls, any(call)) {
 				calls = append(calls, call)
 			}

@@ -18,7 +18,7 @@ type Set struct {
 	All          []*Rule
 	Index        index
 	Settings     Settings
-	People       *people.People
+	People       *people.Directory
 	Defaults     map[string]*defaultMessage
 	UsesPrevious bool // some rule asks for the previous run
 	Machines     condition.Machines
@@ -94,16 +94,11 @@ func (s *Set) EntityKey(ev *event.Event) string {
 }
 
 // KnowsPerson reports whether the people directory has somebody with this member id.
-func (s *Set) KnowsPerson(memberID int) bool { return s.People.ByMember[memberID] != nil }
+func (s *Set) KnowsPerson(memberID int) bool { return s.People.HasMember(memberID) }
 
 // SlackName returns the name of the person in the directory with this member id of Slack, or "".
 func (s *Set) SlackName(id string) string {
-	for _, one := range s.People.ByName {
-		if one.Slack == id && id != "" {
-			return one.Name
-		}
-	}
-	return ""
+	return s.People.NameBySlackID(id)
 }
 
 // Knows reports whether what is kept under the key of EntityKey has a title.

@@ -18,7 +18,7 @@ func BenchmarkDecide(b *testing.B) {
 				fmt.Fprintf(&rules, "  - {name: r%d, when: 'event_name == \"run.completed\" and payload.failed > %d', notify: [qa]}\n", i, i*10)
 			}
 			c := mustParse(b, rulesFile(rules.String()))
-			ev, err := event.ParseEvent("qase", []byte(`{"event_name":"run.completed","timestamp":1650540194,"payload":{"id":2,"cases":14,"passed":10,"failed":3,"blocked":1,"duration":90000},"team_member_id":40,"project_code":"WEB"}`), time.Unix(1650540200, 0))
+			ev, err := event.Parse("qase", []byte(`{"event_name":"run.completed","timestamp":1650540194,"payload":{"id":2,"cases":14,"passed":10,"failed":3,"blocked":1,"duration":90000},"team_member_id":40,"project_code":"WEB"}`), time.Unix(1650540200, 0))
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -37,7 +37,7 @@ func BenchmarkParseEvent(b *testing.B) {
 	body := []byte(`{"event_name":"run.completed","timestamp":1650540194,"payload":{"id":2,"cases":14,"passed":10,"failed":3,"blocked":1,"duration":90000},"team_member_id":40,"project_code":"WEB"}`)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := event.ParseEvent("qase", body, time.Time{}); err != nil {
+		if _, err := event.Parse("qase", body, time.Time{}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -56,7 +56,7 @@ func BenchmarkDecideIndexed(b *testing.B) {
 					fmt.Fprintf(&rules, "  - {name: r%d, when: 'event_name == %q and payload.failed > 100', notify: [qa]}\n", i, name)
 				}
 				c := mustParse(b, rulesFile(rules.String()))
-				ev, err := event.ParseEvent("qase", []byte(`{"event_name":"run.completed","timestamp":1650540194,"payload":{"id":2,"cases":14,"passed":10,"failed":3,"blocked":1,"duration":90000},"team_member_id":40,"project_code":"WEB"}`), time.Unix(1650540200, 0))
+				ev, err := event.Parse("qase", []byte(`{"event_name":"run.completed","timestamp":1650540194,"payload":{"id":2,"cases":14,"passed":10,"failed":3,"blocked":1,"duration":90000},"team_member_id":40,"project_code":"WEB"}`), time.Unix(1650540200, 0))
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -28,7 +28,7 @@ func newWorld() *world {
 func (w *world) decide(t testing.TB, c *rulefile.Config, name, payload string) rules.Decision {
 	t.Helper()
 	body := fmt.Sprintf(`{"event_name":%q,"timestamp":%d,"payload":%s,"team_member_id":40,"project_code":"WEB"}`, name, w.now.Unix(), payload)
-	ev, err := event.ParseEvent("qase", []byte(body), w.now)
+	ev, err := event.Parse("qase", []byte(body), w.now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -154,7 +154,7 @@ func messagesOf(t *testing.T, config *rulefile.Config, name string, payload map[
 		t.Fatal(err)
 	}
 	at := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
-	ev, err := event.ParseEvent("qase", body, at)
+	ev, err := event.Parse("qase", body, at)
 	if err != nil {
 		t.Fatal(err)
 	}

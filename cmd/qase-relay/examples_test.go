@@ -82,7 +82,7 @@ func playExample(t *testing.T, dir string) string {
 // decideExample returns what is sent for one event, and remembers what the rules want to be remembered.
 func decideExample(t *testing.T, cfg *config.Config, memory map[string][]byte, body []byte) string {
 	t.Helper()
-	ev, err := event.ParseEvent(cfg.Sources[0].Name, body, time.Unix(1767225600, 0))
+	ev, err := event.Parse(cfg.Sources[0].Name, body, time.Unix(1767225600, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestTheRulesThatComeWithItAreRight(t *testing.T) {
 
 func TestEachSceneOfTheDemoIsAnEvent(t *testing.T) {
 	for i, s := range demo.Story() {
-		if _, err := event.ParseEvent("qase", s.Body(time.Unix(1767225600, 0)), time.Unix(1767225600, 0)); err != nil {
+		if _, err := event.Parse("qase", s.Body(time.Unix(1767225600, 0)), time.Unix(1767225600, 0)); err != nil {
 			t.Errorf("scene %d: %v", i+1, err)
 		}
 	}

@@ -32,7 +32,7 @@ func (r rehearsal) read(c *terminal.Console, file string) (*event.Event, error) 
 	if err != nil {
 		return nil, err
 	}
-	ev, err := event.ParseEvent(r.source, body, r.at)
+	ev, err := event.Parse(r.source, body, r.at)
 	if err != nil {
 		return nil, terminal.Wrong(fmt.Errorf("a relay would refuse this event: %w", err))
 	}

@@ -60,7 +60,7 @@ func (f *explainFlags) storedGallery(ctx context.Context, c *terminal.Console, s
 	if !f.preview && f.html == "" {
 		return nil, nil
 	}
-	ev, err := event.ParseEvent(stored.Source, stored.Body, stored.ReceivedAt)
+	ev, err := event.Parse(stored.Source, stored.Body, stored.ReceivedAt)
 	if err != nil {
 		return nil, fmt.Errorf("reading the stored event: %w", err)
 	}
@@ -175,7 +175,7 @@ func printToday(c *terminal.Console, stored *admin.Event, f explainFlags) {
 		say(fmt.Sprintf("What %s makes of it today cannot be told: %v.", files, err))
 		return
 	}
-	ev, err := event.ParseEvent(stored.Source, stored.Body, stored.ReceivedAt)
+	ev, err := event.Parse(stored.Source, stored.Body, stored.ReceivedAt)
 	if err != nil {
 		say(fmt.Sprintf("The stored body cannot be read: %v.", err))
 		return

@@ -36,7 +36,7 @@ func mayImport() map[string][]string {
 	return map[string][]string{
 		"rules/catalog":   {},
 		"rules/diag":      {},
-		"rules/value":     {"rules/catalog", "rules/diag"},
+		"rules/value":     {"rules/catalog"},
 		"rules/event":     {"rules/catalog", "rules/value"},
 		"rules/people":    {"rules/catalog", "rules/diag", "rules/value", "rules/event"},
 		"rules/condition": {"rules/catalog", "rules/diag", "rules/value", "rules/event"},

@@ -63,7 +63,7 @@ rules: [{name: everything, when: "true", notify: [slack, email, http, teams]}]
 func arrivals(t *testing.T, config *rulefile.Config, body []byte) []byte {
 	t.Helper()
 	at := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
-	ev, err := event.ParseEvent("qase", body, at)
+	ev, err := event.Parse("qase", body, at)
 	if err != nil {
 		t.Fatal(err)
 	}

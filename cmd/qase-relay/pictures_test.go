@@ -117,7 +117,7 @@ func drawn(t *testing.T, s *terminal.Screen, body []byte) *gallery {
 		t.Fatal(err)
 	}
 	at := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
-	ev, err := event.ParseEvent("qase", body, at)
+	ev, err := event.Parse("qase", body, at)
 	if err != nil {
 		t.Fatal(err)
 	}

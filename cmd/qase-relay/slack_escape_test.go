@@ -65,7 +65,7 @@ func FuzzAnEventIsTextInSlack(f *testing.F) {
 			t.Fatal(err)
 		}
 		at := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
-		ev, err := event.ParseEvent("qase", payload, at)
+		ev, err := event.Parse("qase", payload, at)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -50,7 +50,7 @@ func (t *TrialRun) take(e admin.Exported) {
 	if source == "" {
 		source = t.Source
 	}
-	ev, err := event.ParseEvent(source, e.Body, e.ReceivedAt)
+	ev, err := event.Parse(source, e.Body, e.ReceivedAt)
 	if err != nil {
 		t.Report.Unreadable++
 		return

@@ -106,7 +106,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (id string, dupli
 	if refused != nil {
 		return "", false, refused
 	}
-	ev, err := event.ParseEvent(source.Name, body, time.Now())
+	ev, err := event.Parse(source.Name, body, time.Now())
 	if err != nil {
 		return "", false, &refusal{status: http.StatusBadRequest, kind: "bad event", public: err.Error()}
 	}

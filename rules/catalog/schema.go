@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -8,7 +9,7 @@ import (
 )
 
 // EventSchema is what the catalogue knows of one event, for quick questions.
-type EventSchema struct {
+type Schema struct {
 	Name       string
 	Documented bool
 	Fields     map[string]Field // by path, without []
@@ -18,11 +19,11 @@ type EventSchema struct {
 
 // schemas are those of all known events, and of the things that they are about.
 type schemas struct {
-	Events   []*EventSchema
-	ByName   map[string]*EventSchema
-	entities map[string]*EventSchema // by type: the fields of all its events, and what the relay adds
-	Actor    *EventSchema
-	Previous *EventSchema // what is kept of a finished run
+	Events   []*Schema
+	ByName   map[string]*Schema
+	entities map[string]*Schema // by type: the fields of all its events, and what the relay adds
+	Actor    *Schema
+	Previous *Schema // what is kept of a finished run
 }
 
 // TypeTime is the type of moments that the relay adds.
@@ -41,8 +42,8 @@ var actorFields = map[string]string{
 }
 
 // fixedSchema returns what is known of something that the relay makes up itself.
-func fixedSchema(name string, types map[string]string) *EventSchema {
-	s := &EventSchema{Name: name, Documented: true, Fields: map[string]Field{}}
+func fixedSchema(name string, types map[string]string) *Schema {
+	s := &Schema{Name: name, Documented: true, Fields: map[string]Field{}}
 	for path, kind := range types {
 		s.Fields[path] = Field{Name: path, Type: kind}
 	}
@@ -50,10 +51,10 @@ func fixedSchema(name string, types map[string]string) *EventSchema {
 }
 
 // KnownSchemas is the catalogue in this form.
-var KnownSchemas = sync.OnceValue(func() *schemas {
-	s := &schemas{ByName: map[string]*EventSchema{}, entities: map[string]*EventSchema{}, Actor: fixedSchema("actor", actorFields)}
+var Schemas = sync.OnceValue(func() *schemas {
+	s := &schemas{ByName: map[string]*Schema{}, entities: map[string]*Schema{}, Actor: fixedSchema("actor", actorFields)}
 	for _, e := range All() {
-		one := &EventSchema{Name: e.Name, Documented: e.Documented, Fields: map[string]Field{}}
+		one := &Schema{Name: e.Name, Documented: e.Documented, Fields: map[string]Field{}}
 		entity := s.entities[e.Entity]
 		if entity == nil {
 			entity = fixedSchema(e.Entity, entityFields)
@@ -80,7 +81,7 @@ var KnownSchemas = sync.OnceValue(func() *schemas {
 })
 
 // learn adds a field of an event to those of its entity. Where events disagree, nothing is known of its type.
-func (e *EventSchema) learn(path string, f Field) {
+func (e *Schema) learn(path string, f Field) {
 	if old, there := e.Fields[path]; there && old.Type != f.Type {
 		f.Type = ""
 	}
@@ -88,7 +89,7 @@ func (e *EventSchema) learn(path string, f Field) {
 }
 
 // previousSchema is what finished keeps of a run: its numbers, texts, and what is true or false.
-func previousSchema(run *EventSchema) *EventSchema {
+func previousSchema(run *Schema) *Schema {
 	s := fixedSchema("previous", map[string]string{"finished_at": TypeTime})
 	for path, f := range run.Fields {
 		if !strings.Contains(path, ".") && f.Type != "object" && f.Type != "array" && f.Type != TypeTime {
@@ -108,7 +109,7 @@ func (s *schemas) Names() []string {
 }
 
 // Has says what is known of a path in the payload of e: whether it can be there, and its field where the catalogue lists it.
-func (e *EventSchema) Has(path []string) (Field, bool) {
+func (e *Schema) Has(path []string) (Field, bool) {
 	full := strings.Join(path, ".")
 	if f, ok := e.Fields[full]; ok || !e.Documented {
 		return f, true
@@ -121,7 +122,7 @@ func (e *EventSchema) Has(path []string) (Field, bool) {
 		}
 		switch parent.Type {
 		case "object", "array":
-			return Field{}, !e.ListsWithin(strings.Join(path[:n], "."))
+			return Field{}, !e.HasFieldsWithin(strings.Join(path[:n], "."))
 		case "", TypeTime:
 			return Field{}, true
 		}
@@ -130,7 +131,7 @@ func (e *EventSchema) Has(path []string) (Field, bool) {
 	return Field{}, false
 }
 
-func (e *EventSchema) ListsWithin(path string) bool {
+func (e *Schema) HasFieldsWithin(path string) bool {
 	for name := range e.Fields {
 		if strings.HasPrefix(name, path+".") {
 			return true
@@ -140,7 +141,7 @@ func (e *EventSchema) ListsWithin(path string) bool {
 }
 
 // Siblings are the names that could stand in place of the last one of a path.
-func (e *EventSchema) Siblings(path []string) []string {
+func (e *Schema) Siblings(path []string) []string {
 	prefix := strings.Join(path[:len(path)-1], ".")
 	if prefix != "" {
 		prefix += "."
@@ -155,8 +156,8 @@ func (e *EventSchema) Siblings(path []string) []string {
 	return names
 }
 
-// Names are the variables that conditions and templates see, each with a value of its type.
-func Names() map[string]any {
+// Variables returns the variables that conditions and templates see, each with a value of its type.
+func Variables() map[string]any {
 	return map[string]any{
 		"event_name": "", "event_type": "", "event_action": "", "timestamp": 0, "time": time.Time{},
 		"payload": map[string]any{}, "team_member_id": 0, "project_code": "", "source": "",
@@ -164,13 +165,8 @@ func Names() map[string]any {
 	}
 }
 
-func KeysOf(m map[string]any) []string {
-	var keys []string
-	for k := range m {
-		keys = append(keys, k)
-	}
-	return keys
-}
+// VariableNames returns the names of the variables in order.
+func VariableNames() []string { return slices.Sorted(maps.Keys(Variables())) }
 
 // PayloadFields returns the names of the fields that stand directly in the payload of any event.
 func PayloadFields() []string {
@@ -186,8 +182,8 @@ func PayloadFields() []string {
 }
 
 // Documented returns the events whose payload is documented, or all if there are none.
-func Documented(events []*EventSchema) []*EventSchema {
-	var kept []*EventSchema
+func Documented(events []*Schema) []*Schema {
+	var kept []*Schema
 	for _, e := range events {
 		if e.Documented {
 			kept = append(kept, e)
@@ -200,10 +196,10 @@ func Documented(events []*EventSchema) []*EventSchema {
 }
 
 // EntitiesOf returns what is known of the things that the events are about, each once.
-func EntitiesOf(events []*EventSchema) []*EventSchema {
-	var kinds []*EventSchema
+func Entities(events []*Schema) []*Schema {
+	var kinds []*Schema
 	for _, e := range Documented(events) {
-		if s := KnownSchemas().entities[e.kind()]; s != nil && !slices.Contains(kinds, s) {
+		if s := Schemas().entities[e.kind()]; s != nil && !slices.Contains(kinds, s) {
 			kinds = append(kinds, s)
 		}
 	}
@@ -211,7 +207,7 @@ func EntitiesOf(events []*EventSchema) []*EventSchema {
 }
 
 // FieldHint says what may have been meant by a field that is not there: another field, or that of an earlier event.
-func FieldHint(path []string, events []*EventSchema) string {
+func FieldHint(path []string, events []*Schema) string {
 	var near []string
 	for _, e := range events {
 		near = append(near, e.Siblings(path)...)
@@ -223,16 +219,16 @@ func FieldHint(path []string, events []*EventSchema) string {
 		return DidYouMean(last, near)
 	}
 	full := strings.Join(path, ".")
-	if own := KnownSchemas().entities[events[0].kind()]; own != nil && own.lists(full) {
+	if own := Schemas().entities[events[0].kind()]; own != nil && own.lists(full) {
 		return "entity." + full + " has it, from an earlier event"
 	}
 	return DidYouMean(last, near)
 }
 
 // JudgeEntity says whether a field of the entity can come from any event of the things that the events are about.
-func JudgeEntity(path []string, events []*EventSchema) (message, hint string) {
+func CheckEntity(path []string, events []*Schema) (message, hint string) {
 	var near []string
-	kinds := EntitiesOf(events)
+	kinds := Entities(events)
 	for _, e := range kinds {
 		if _, ok := e.Has(path); ok {
 			return "", ""

@@ -38,7 +38,7 @@ func TestTheWorstConditionsEndSoon(t *testing.T) {
 		`len(flatten([payload.many, payload.many])) > 0`,
 		`reduce(payload.many, #acc + #, 0) > 0`,
 	} {
-		c, cerr := condition.CompileCondition(when)
+		c, cerr := condition.Compile(when)
 		if cerr != nil {
 			t.Errorf("%s: %v", when, cerr)
 			continue
@@ -62,11 +62,11 @@ func TestTheWorstConditionsEndSoon(t *testing.T) {
 func BenchmarkCondition(b *testing.B) {
 	const when = `event_name == "run.completed" && payload.failed > 0`
 	env := condition.EvalEnv(b, `{"id":2,"cases":14,"passed":10,"failed":3,"blocked":1,"duration":90000}`)
-	plain, err := expr.Compile(when, expr.Env(catalog.Names()), expr.AsBool())
+	plain, err := expr.Compile(when, expr.Env(catalog.Variables()), expr.AsBool())
 	if err != nil {
 		b.Fatal(err)
 	}
-	ours, cerr := condition.CompileCondition(when)
+	ours, cerr := condition.Compile(when)
 	if cerr != nil {
 		b.Fatal(cerr)
 	}
@@ -100,7 +100,7 @@ func FuzzDecide(f *testing.F) {
 	f.Add("review.reviewer_added", `{"id":"x","reviewer":{"email":"a@b"}}`)
 	f.Add("shared_step.created", `{"hash":"abc","title":5}`)
 	f.Fuzz(func(t *testing.T, name, payload string) {
-		ev, err := event.ParseEvent("qase", []byte(fmt.Sprintf(`{"event_name":%q,"payload":%s,"project_code":"WEB"}`, name, payload)), time.Unix(0, 0))
+		ev, err := event.Parse("qase", []byte(fmt.Sprintf(`{"event_name":%q,"payload":%s,"project_code":"WEB"}`, name, payload)), time.Unix(0, 0))
 		if err != nil {
 			return
 		}

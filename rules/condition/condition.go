@@ -17,6 +17,7 @@ import (
 
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/value"
 )
 
 // Bounds on one condition. expr itself knows neither time nor context, so what could run away is bounded here.
@@ -41,7 +42,7 @@ type Condition struct {
 }
 
 // CompileCondition compiles source so that missing and null fields never break it, or says all that is wrong with it.
-func CompileCondition(source string) (*Condition, []diag.Finding) {
+func Compile(source string) (*Condition, []diag.Finding) {
 	if strings.TrimSpace(source) == "" {
 		return nil, []diag.Finding{{Message: "the condition is empty", Hint: "write an expression, or `true` for every event"}}
 	}
@@ -51,7 +52,7 @@ func CompileCondition(source string) (*Condition, []diag.Finding) {
 	safe := &nilSafe{}
 	program, err := expr.Compile(source, expr.Env(environment()), expr.AsBool(), expr.MaxNodes(maxConditionNodes), expr.Patch(safe))
 	if safe.err != nil {
-		safe.err.At = diag.Place(source, safe.from)
+		safe.err.At = diag.Locate(source, safe.from)
 		return nil, conditionFaults(source, *safe.err)
 	}
 	if err != nil {
@@ -72,7 +73,7 @@ func environment() types.Map {
 		BoundFunction: types.TypeOf(func(...any) any { return nil }),
 		TextFunction:  types.TypeOf(func(...any) any { return nil }),
 	}
-	for name, value := range catalog.Names() {
+	for name, value := range catalog.Variables() {
 		env[name] = types.TypeOf(value)
 		if value == nil {
 			env[name] = types.Any
@@ -91,7 +92,7 @@ func explainCompileError(err error) *diag.Finding {
 		}
 		return &diag.Finding{Message: text, Hint: hint}
 	}
-	return &diag.Finding{At: diag.Offset{Line: fe.Line, Col: fe.Column}, Message: fe.Message}
+	return &diag.Finding{At: diag.Position{Line: fe.Line, Col: fe.Column}, Message: fe.Message}
 }
 
 // Machines are expr's virtual machines, kept for their stacks.
@@ -110,7 +111,7 @@ func (ms *Machines) Run(c *Condition, env map[string]any) (bool, error) {
 	}
 	matched, isBool := out.(bool)
 	if !isBool {
-		return false, fmt.Errorf("the condition gave %v, which is neither true nor false", diag.Shorten(fmt.Sprint(out), 40))
+		return false, fmt.Errorf("the condition gave %v, which is neither true nor false", value.Shorten(fmt.Sprint(out), 40))
 	}
 	return matched, nil
 }

@@ -11,11 +11,11 @@ import (
 
 func EvalEnv(t testing.TB, payload string) map[string]any {
 	t.Helper()
-	ev, err := event.ParseEvent("qase", []byte(`{"event_name":"run.completed","timestamp":1650540194,"team_member_id":40,"project_code":"WEB","payload":`+payload+`}`), time.Unix(0, 0))
+	ev, err := event.Parse("qase", []byte(`{"event_name":"run.completed","timestamp":1650540194,"team_member_id":40,"project_code":"WEB","payload":`+payload+`}`), time.Unix(0, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := catalog.Names()
+	env := catalog.Variables()
 	env["event_name"], env["event_type"], env["event_action"] = ev.Name, ev.Type(), ev.Action()
 	env["payload"], env["project_code"], env["team_member_id"] = ev.Payload, ev.Project, ev.MemberID
 	env["now"] = func() time.Time { return time.Unix(1650540200, 0).UTC() }
@@ -102,7 +102,7 @@ func TestConditions(t *testing.T) {
 		{`actor.email == "x"`, false},
 		{`true`, true},
 	} {
-		cond, cerr := CompileCondition(c.when)
+		cond, cerr := Compile(c.when)
 		if cerr != nil {
 			t.Errorf("%s: does not compile: %v", c.when, cerr)
 			continue
@@ -122,7 +122,7 @@ func TestConditionsThatFailSayWhy(t *testing.T) {
 		`any(payload.many, any(payload.many, any(payload.many, false)))`: "too many elements",
 		`len(uniq(payload.many)) > 0`:                                    "too long",
 	} {
-		cond, cerr := CompileCondition(when)
+		cond, cerr := Compile(when)
 		if cerr != nil {
 			t.Errorf("%s: does not compile: %v", when, cerr)
 			continue
@@ -152,7 +152,7 @@ func TestConditionsThatCannotBeUsed(t *testing.T) {
 		strings.Repeat("true and ", 400) + "true": "more than 500 parts",
 		strings.Repeat(" ", 5000) + "x":           "bytes",
 	} {
-		_, faults := CompileCondition(when)
+		_, faults := Compile(when)
 		if len(faults) == 0 || !strings.Contains(faults[0].Message, want) {
 			t.Errorf("%.60s: got %v, want %q", when, faults, want)
 		}

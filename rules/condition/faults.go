@@ -48,7 +48,7 @@ func conditionFaults(source string, first diag.Finding) []diag.Finding {
 
 // add notes a fault at a character of the draft.
 func (f *faultFinder) add(at int, message, hint string) {
-	f.faults = append(f.faults, diag.Finding{At: diag.Place(f.source, f.draft.sourceAt(at)), Message: message, Hint: hint})
+	f.faults = append(f.faults, diag.Finding{At: diag.Locate(f.source, f.draft.sourceAt(at)), Message: message, Hint: hint})
 }
 
 // compile looks for faults until there are none left, or no way past the next one.
@@ -63,7 +63,7 @@ func (f *faultFinder) compile() {
 	}
 	env := environment()
 	env[anyValue], env[anyFunction] = types.Any, types.TypeOf(func(...any) any { return nil })
-	for len(f.faults) < diag.MaxFaults {
+	for len(f.faults) < diag.MaxFindings {
 		safe := &nilSafe{}
 		_, err := expr.Compile(text, expr.Env(env), expr.AsBool(), expr.MaxNodes(maxConditionNodes), expr.Patch(f.standIns), expr.Patch(safe))
 		var fe *file.Error

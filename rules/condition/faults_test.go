@@ -62,7 +62,7 @@ func TestAllFaultsOfAConditionAreToldAtOnce(t *testing.T) {
 		`now - time > 3`,
 		`now() - time > 3`,
 	} {
-		_, faults := CompileCondition(when)
+		_, faults := Compile(when)
 		fmt.Fprintln(&got, when)
 		for _, f := range faults {
 			fmt.Fprintf(&got, "    %d:%d %s (%s)\n", f.At.Line, f.At.Col+1, f.Message, f.Hint)

@@ -11,7 +11,7 @@ import (
 	"github.com/expr-lang/expr/builtin"
 
 	"qaserelay/rules/catalog"
-	"qaserelay/rules/diag"
+	"qaserelay/rules/value"
 )
 
 // wording puts what expr's type checker says of the node at a character into words for people who do not know it.
@@ -67,16 +67,16 @@ func (w *wording) unknown(name string) string {
 	if slices.Contains(fields, name) {
 		return "fields of the event stand in payload: write payload." + name
 	}
-	best := catalog.Nearest(name, append(catalog.KeysOf(catalog.Names()), fields...))
+	best := catalog.Nearest(name, append(catalog.VariableNames(), fields...))
 	if slices.Contains(fields, best) {
 		return `did you mean "payload.` + best + `"?`
 	}
-	return catalog.DidYouMean(name, catalog.KeysOf(catalog.Names()))
+	return catalog.DidYouMean(name, catalog.VariableNames())
 }
 
 // meantAsText returns the text that a name without quotes is meant to be: that of an event, or what a text is compared with.
 func (w *wording) meantAsText(name string) string {
-	value, near := "", catalog.Nearest(name, catalog.KeysOf(catalog.Names())) != ""
+	value, near := "", catalog.Nearest(name, catalog.VariableNames()) != ""
 	tree := w.tree
 	ast.Walk(&tree, Visitor(func(n ast.Node) {
 		switch n := n.(type) {
@@ -106,7 +106,7 @@ func isTextName(n ast.Node) bool {
 	if !isName {
 		return false
 	}
-	_, isText := catalog.Names()[id.Value].(string)
+	_, isText := catalog.Variables()[id.Value].(string)
 	return isText
 }
 
@@ -131,7 +131,7 @@ func (w *wording) operands() (left, right string) {
 	tree := w.tree
 	ast.Walk(&tree, Visitor(func(n ast.Node) {
 		if b, isBinary := n.(*ast.BinaryNode); isBinary && b.Location().From == w.at {
-			left, right = diag.Shorten(b.Left.String(), 40), diag.Shorten(b.Right.String(), 40)
+			left, right = value.Shorten(b.Left.String(), 40), value.Shorten(b.Right.String(), 40)
 		}
 	}))
 	return left, right

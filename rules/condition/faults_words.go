@@ -32,7 +32,7 @@ var (
 
 // words puts foreign words and operators right in the draft. It reports false if the text cannot be read any further.
 func (f *faultFinder) words() bool {
-	for len(f.faults) < diag.MaxFaults {
+	for len(f.faults) < diag.MaxFindings {
 		tokens, err := f.tokens()
 		if err != nil && !f.straighten(err) {
 			f.unreadable(tokens, err)

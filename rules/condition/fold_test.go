@@ -75,7 +75,7 @@ func TestTheIndexNeverHidesARuleThatMatches(t *testing.T) {
 	for _, name := range []string{"run.completed", "run.started", "review.created", "run", "odd.one"} {
 		for _, project := range []string{"WEB", "API", ""} {
 			body := fmt.Sprintf(`{"event_name":%q,"project_code":%q,"payload":{"id":1,"title":%s,"failed":3,"on":true,"tags":["WEB","run"]}}`, name, project, g.text())
-			ev, err := event.ParseEvent(g.pick("qase", "other"), []byte(body), time.Unix(0, 0))
+			ev, err := event.Parse(g.pick("qase", "other"), []byte(body), time.Unix(0, 0))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,11 +85,11 @@ func TestTheIndexNeverHidesARuleThatMatches(t *testing.T) {
 	skipped, decided := 0, 0
 	for range 4000 {
 		source := g.condition(g.IntN(4))
-		c, cerr := condition.CompileCondition(source)
+		c, cerr := condition.Compile(source)
 		if cerr != nil {
 			continue // such as a chain of ?? on something that cannot be nil
 		}
-		s := &rules.Set{People: people.NewPeople(nil), Settings: rules.Settings{Location: time.UTC}}
+		s := &rules.Set{People: people.New(nil), Settings: rules.Settings{Location: time.UTC}}
 		for _, ev := range events {
 			v := s.View(ev, rules.State{})
 			matched, err := s.Machines.Run(c, v.Dot)
@@ -126,7 +126,7 @@ func TestFoldingFindsWhatARuleCanMatch(t *testing.T) {
 		`event_type == "run" and event_type == "review"`:           "",
 		`event_name == "run.started" ? payload.id > 1 : false`:     "run.started",
 	} {
-		c, cerr := condition.CompileCondition(source)
+		c, cerr := condition.Compile(source)
 		if cerr != nil {
 			t.Fatal(source, cerr)
 		}

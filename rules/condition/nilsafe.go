@@ -90,7 +90,7 @@ func (v *nilSafe) kindOf(n ast.Node) kind {
 			return neverNil
 		}
 	case *ast.IdentifierNode:
-		if known, ok := catalog.Names()[n.Value]; ok && known != nil {
+		if known, ok := catalog.Variables()[n.Value]; ok && known != nil {
 			return neverNil
 		}
 	case *ast.UnaryNode:

@@ -212,7 +212,7 @@ func firstWhole(x float64, above bool) float64 {
 }
 
 func twoNumbers(a, b any) (x, y float64, ok bool) {
-	x, ok1 := value.ToFloat(a)
-	y, ok2 := value.ToFloat(b)
+	x, ok1 := value.Float(a)
+	y, ok2 := value.Float(b)
 	return x, y, ok1 && ok2
 }

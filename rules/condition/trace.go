@@ -11,7 +11,6 @@ import (
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/types"
 
-	"qaserelay/rules/diag"
 	"qaserelay/rules/value"
 )
 
@@ -168,7 +167,7 @@ func (p *Trace) finish() {
 	}
 	text := value.JSONText(p.Raw)
 	if text == "null" && p.Raw != nil { // such as what groupBy gives, or the infinite
-		text = value.JSONText(diag.Shorten(fmt.Sprint(p.Raw), 1000))
+		text = value.JSONText(value.Shorten(fmt.Sprint(p.Raw), 1000))
 	}
 	p.Value = json.RawMessage(text)
 	if p.Raw == true && isEquality(p.Node) && len(p.Parts) == 1 && len(p.Parts[0].Parts) == 0 {

@@ -11,7 +11,7 @@ import (
 // correctTypes makes numbers of whole numbers that came as text in fields that the catalogue calls integers, since a
 // condition that compares text with a number fails. Body stays as it came.
 func correctTypes(ev *Event) {
-	schema := catalog.KnownSchemas().ByName[ev.Name]
+	schema := catalog.Schemas().ByName[ev.Name]
 	if schema == nil {
 		return
 	}
@@ -31,7 +31,7 @@ func correctTypes(ev *Event) {
 // Drift tells what of an event the catalogue does not have: whether the event is known, and the paths of unknown fields
 // in its payload. Of events whose payload is not documented, and within objects of which the catalogue lists nothing, any field is fine.
 func Drift(ev *Event) (known bool, fields []string) {
-	e := catalog.KnownSchemas().ByName[ev.Name]
+	e := catalog.Schemas().ByName[ev.Name]
 	if e == nil {
 		return false, nil
 	}
@@ -44,7 +44,7 @@ func Drift(ev *Event) (known bool, fields []string) {
 			continue
 		}
 		inner, isObject := value.(map[string]any)
-		if !isObject || !e.ListsWithin(name) {
+		if !isObject || !e.HasFieldsWithin(name) {
 			continue
 		}
 		for key := range inner {

@@ -51,10 +51,10 @@ func (e *Event) EntityKey() string {
 	if id == "" {
 		return ""
 	}
-	return KeyEscape(e.Source) + "/" + KeyEscape(e.Project) + "/" + KeyEscape(e.Type()) + "/" + KeyEscape(id)
+	return EscapeKey(e.Source) + "/" + EscapeKey(e.Project) + "/" + EscapeKey(e.Type()) + "/" + EscapeKey(id)
 }
 
-func KeyEscape(s string) string {
+func EscapeKey(s string) string {
 	if len(s) > 200 {
 		s = s[:200]
 	}
@@ -79,7 +79,7 @@ func IDText(v any) string {
 // ParseEvent reads the body of a webhook call. Its errors are for the sender: they say what is wrong with the body.
 // Names and fields that Qase has not documented are fine, and so are wrong types of everything that the relay can do
 // without: it refuses only what is not JSON, has no event_name, or whose payload is not an object.
-func ParseEvent(source string, body []byte, receivedAt time.Time) (*Event, error) {
+func Parse(source string, body []byte, receivedAt time.Time) (*Event, error) {
 	body = bytes.TrimPrefix(body, []byte("\uFEFF")) // some programs put it in front of what they write; it is no JSON
 	envelope, err := value.DecodeObject(body)
 	if err != nil {
@@ -98,7 +98,7 @@ func ParseEvent(source string, body []byte, receivedAt time.Time) (*Event, error
 	ev.MemberID, ev.MemberKnown = wholeNumber(envelope["team_member_id"])
 	correctTypes(ev)
 	ev.Timestamp = receivedAt.Unix()
-	if t := IntOf(envelope["timestamp"]); t > 0 {
+	if t := Int(envelope["timestamp"]); t > 0 {
 		ev.Timestamp = int64(t)
 	}
 	return ev, nil
@@ -118,4 +118,4 @@ func wholeNumber(v any) (n int, ok bool) {
 	return 0, false
 }
 
-func IntOf(v any) int { n, _ := wholeNumber(v); return n }
+func Int(v any) int { n, _ := wholeNumber(v); return n }

@@ -6,7 +6,7 @@ import (
 )
 
 // Thing is what an event is about. name is that of the event, or just the type of the thing; fields is what is known of it.
-type Thing struct {
+type Entity struct {
 	Name, Project, ID string
 	Fields            map[string]any
 }
@@ -16,7 +16,7 @@ type Thing struct {
 // from, the test case that a review is about, the run that a result belongs to, or the project.
 //
 // base is Settings.QaseURL. Code, id and fields come from events: whatever they hold stays within its part of the path.
-func (t Thing) URL(base string) string {
+func (t Entity) URL(base string) string {
 	project, id := t.Project, t.ID
 	if !isPathPart(project) {
 		return ""

@@ -42,7 +42,7 @@ func TestEveryThingHasAPage(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := Thing{tt.event, tt.project, tt.id, tt.fields}.URL(base)
+			got := Entity{tt.event, tt.project, tt.id, tt.fields}.URL(base)
 			if got != base+tt.want {
 				t.Errorf("got  %s\nwant %s", got, base+tt.want)
 			}
@@ -52,7 +52,7 @@ func TestEveryThingHasAPage(t *testing.T) {
 		})
 	}
 	for _, project := range []string{"", ".", ".."} {
-		if got := (Thing{"run.completed", project, "7", nil}).URL(base); got != "" {
+		if got := (Entity{"run.completed", project, "7", nil}).URL(base); got != "" {
 			t.Errorf("project %q: got %s, want nothing", project, got)
 		}
 	}

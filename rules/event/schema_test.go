@@ -22,7 +22,7 @@ func TestDriftIsWhatTheCatalogueDoesNotHave(t *testing.T) {
 		{"result.created", `{"anything":1}`, true, ""},
 		{"goal.reached", `{"id":1}`, false, ""},
 	} {
-		ev, err := ParseEvent("qase", []byte(fmt.Sprintf(`{"event_name":%q,"payload":%s}`, c.name, c.payload)), time.Unix(0, 0))
+		ev, err := Parse("qase", []byte(fmt.Sprintf(`{"event_name":%q,"payload":%s}`, c.name, c.payload)), time.Unix(0, 0))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +35,7 @@ func TestDriftIsWhatTheCatalogueDoesNotHave(t *testing.T) {
 
 func TestTheExamplesDoNotDrift(t *testing.T) {
 	for _, e := range catalog.All() {
-		ev, err := ParseEvent("qase", e.Example, time.Unix(0, 0))
+		ev, err := Parse("qase", e.Example, time.Unix(0, 0))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,7 +19,7 @@ import (
 // lint advises on everything that could be compiled.
 func lint(b *rulefile.Builder, config *rulefile.Config) {
 	set := config.Rules
-	matching := map[*rules.Rule][]*catalog.EventSchema{}
+	matching := map[*rules.Rule][]*catalog.Schema{}
 	for _, c := range b.Conditions {
 		findings, events := lintCondition(c.Rule.When, config.Sources)
 		matching[c.Rule] = events
@@ -30,7 +30,7 @@ func lint(b *rulefile.Builder, config *rulefile.Config) {
 	for _, item := range b.LintItems {
 		events, ofRule := matching[item.Rule], item.Rule != nil
 		if !ofRule {
-			events = catalog.KnownSchemas().Events
+			events = catalog.Schemas().Events
 		}
 		findings := lintTemplate(b.Templates, item.Text.S, events)
 		if len(findings) == 0 && item.C != nil {
@@ -41,25 +41,25 @@ func lint(b *rulefile.Builder, config *rulefile.Config) {
 }
 
 // judgePath says whether what is read can be there in the given events.
-func judgePath(s condition.Spot, events []*catalog.EventSchema) (message, hint string) {
+func judgePath(s condition.Spot, events []*catalog.Schema) (message, hint string) {
 	switch s.Root {
 	case "payload":
 		return judgePayload(s.Path, events)
 	case "entity":
-		return catalog.JudgeEntity(s.Path, events)
+		return catalog.CheckEntity(s.Path, events)
 	case "actor":
-		return judgeFixed(s.Path, catalog.KnownSchemas().Actor)
+		return judgeFixed(s.Path, catalog.Schemas().Actor)
 	case "previous":
-		if len(events) > 0 && !slices.ContainsFunc(events, (*catalog.EventSchema).IsRun) {
+		if len(events) > 0 && !slices.ContainsFunc(events, (*catalog.Schema).IsRun) {
 			return s.String() + " is only there in events of runs", "previous is the finished run before this one"
 		}
-		return judgeFixed(s.Path, catalog.KnownSchemas().Previous)
+		return judgeFixed(s.Path, catalog.Schemas().Previous)
 	}
 	return "", ""
 }
 
 // overlaps reports notifiers that are told twice, by one rule or by two.
-func overlaps(b *rulefile.Builder, config *rulefile.Config, matching map[*rules.Rule][]*catalog.EventSchema) {
+func overlaps(b *rulefile.Builder, config *rulefile.Config, matching map[*rules.Rule][]*catalog.Schema) {
 	l := &overlapLint{
 		Builder: b, defaults: map[string]json.RawMessage{}, told: map[string][]*teller{}, stopped: map[string]bool{}, faulty: map[string]bool{},
 	}
@@ -89,7 +89,7 @@ func overlaps(b *rulefile.Builder, config *rulefile.Config, matching map[*rules.
 
 // rehearse renders a template for the example of each event, and returns the first thing that fails. examples keeps the dots from
 // one call to the next.
-func rehearse(s *rules.Set, item rulefile.LintItem, events []*catalog.EventSchema, examples map[string]map[string]any) []diag.Finding {
+func rehearse(s *rules.Set, item rulefile.LintItem, events []*catalog.Schema, examples map[string]map[string]any) []diag.Finding {
 	for _, e := range events {
 		if examples[e.Name] == nil {
 			examples[e.Name] = example(s, e.Name)
@@ -102,7 +102,7 @@ func rehearse(s *rules.Set, item rulefile.LintItem, events []*catalog.EventSchem
 			}}
 		case item.As == template.FormJSON && template.BrokenJSON(text):
 			return []diag.Finding{{
-				Message: fmt.Sprintf("for the example of %s this gives no valid JSON: %s", e.Name, diag.Shorten(value.OneLine(text), 120)),
+				Message: fmt.Sprintf("for the example of %s this gives no valid JSON: %s", e.Name, value.Shorten(value.OneLine(text), 120)),
 				Hint:    `values outside of quotes bring their own: {"title": {{ .entity.title }}}`,
 			}}
 		}
@@ -114,7 +114,7 @@ func rehearse(s *rules.Set, item rulefile.LintItem, events []*catalog.EventSchem
 func example(s *rules.Set, name string) map[string]any {
 	e, _ := catalog.Lookup(name)
 	now := time.Unix(1650600000, 0).UTC()
-	ev, err := event.ParseEvent("qase", e.Example, now)
+	ev, err := event.Parse("qase", e.Example, now)
 	if err != nil {
 		return map[string]any{}
 	}

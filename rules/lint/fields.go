@@ -13,7 +13,7 @@ import (
 // use is one reading of a field in a condition, with the known events that it is left to be read for.
 type use struct {
 	node   ast.Node
-	events []*catalog.EventSchema
+	events []*catalog.Schema
 	// against is what the field is compared with by operator, if that is a constant.
 	operator string
 	against  ast.Node
@@ -33,7 +33,7 @@ func (l *conditionLint) fields() {
 				uses[u.node] = known
 				order = append(order, known)
 			}
-			known.events = append(known.events, e.EventSchema)
+			known.events = append(known.events, e.Schema)
 		}}
 		c.collect(l.tree, true)
 	}

@@ -17,7 +17,7 @@ func (u *use) judge() (message, hint string) {
 		return message, hint
 	}
 	schemas := u.schemas()
-	var wrong *catalog.EventSchema
+	var wrong *catalog.Schema
 	for _, s := range schemas {
 		f, ok := s.Has(u.Path)
 		switch typed := ok && f.Type != "" && f.Type != catalog.TypeTime; {
@@ -44,14 +44,14 @@ func (u *use) judge() (message, hint string) {
 }
 
 // schemas are what the type of the field is looked up in.
-func (u *use) schemas() []*catalog.EventSchema {
+func (u *use) schemas() []*catalog.Schema {
 	switch u.Root {
 	case "actor":
-		return []*catalog.EventSchema{catalog.KnownSchemas().Actor}
+		return []*catalog.Schema{catalog.Schemas().Actor}
 	case "previous":
-		return []*catalog.EventSchema{catalog.KnownSchemas().Previous}
+		return []*catalog.Schema{catalog.Schemas().Previous}
 	case "entity":
-		return catalog.EntitiesOf(u.events)
+		return catalog.Entities(u.events)
 	}
 	return catalog.Documented(u.events)
 }
@@ -61,9 +61,9 @@ const maxNamed = 3
 
 // judgePayload says which of the events do not have a field, if that is worth saying: none has it, or the events are few. In events
 // whose payload is not documented anything may be, so they only count where there are no others.
-func judgePayload(path []string, all []*catalog.EventSchema) (message, hint string) {
+func judgePayload(path []string, all []*catalog.Schema) (message, hint string) {
 	events := catalog.Documented(all)
-	var lacking []*catalog.EventSchema
+	var lacking []*catalog.Schema
 	for _, e := range events {
 		if _, ok := e.Has(path); !ok {
 			lacking = append(lacking, e)
@@ -73,7 +73,7 @@ func judgePayload(path []string, all []*catalog.EventSchema) (message, hint stri
 	switch {
 	case len(lacking) == 0, len(lacking) < len(events) && len(all) > maxNamed:
 		return "", ""
-	case len(all) == len(catalog.KnownSchemas().Events):
+	case len(all) == len(catalog.Schemas().Events):
 		return "no event has " + full, catalog.FieldHint(path, events)
 	case len(events) > maxNamed:
 		return "no event that gets here has " + full, catalog.FieldHint(path, events)
@@ -86,7 +86,7 @@ func judgePayload(path []string, all []*catalog.EventSchema) (message, hint stri
 }
 
 // judgeFixed says whether something that the relay makes up itself has a field.
-func judgeFixed(path []string, s *catalog.EventSchema) (message, hint string) {
+func judgeFixed(path []string, s *catalog.Schema) (message, hint string) {
 	if _, ok := s.Has(path); ok {
 		return "", ""
 	}

@@ -28,13 +28,13 @@ type conditionLint struct {
 // match is an event that a condition can match, by the name that leads there.
 type match struct {
 	name string
-	*catalog.EventSchema
+	*catalog.Schema
 }
 
 // lintCondition returns the findings about a condition and the known events that it can match.
-func lintCondition(c *condition.Condition, sources []rules.Source) ([]diag.Finding, []*catalog.EventSchema) {
+func lintCondition(c *condition.Condition, sources []rules.Source) ([]diag.Finding, []*catalog.Schema) {
 	l := &conditionLint{tree: c.Tree, source: c.Source}
-	for _, e := range catalog.KnownSchemas().Events {
+	for _, e := range catalog.Schemas().Events {
 		l.try(e.Name, e)
 	}
 	l.constants(sources)
@@ -45,15 +45,15 @@ func lintCondition(c *condition.Condition, sources []rules.Source) ([]diag.Findi
 	slices.SortStableFunc(l.findings, func(a, b diag.Finding) int {
 		return cmp.Or(cmp.Compare(a.At.Line, b.At.Line), cmp.Compare(a.At.Col, b.At.Col))
 	})
-	var events []*catalog.EventSchema
+	var events []*catalog.Schema
 	for _, m := range l.matching {
-		events = append(events, m.EventSchema)
+		events = append(events, m.Schema)
 	}
 	return l.findings, events
 }
 
 // try adds an event to those that the condition can match, if it can.
-func (l *conditionLint) try(name string, e *catalog.EventSchema) {
+func (l *conditionLint) try(name string, e *catalog.Schema) {
 	if e != nil && condition.CanMatch(l.tree, condition.FactsOf(name)) {
 		l.matching = append(l.matching, match{name, e})
 	}
@@ -90,7 +90,7 @@ func (l *conditionLint) canEverMatch() bool {
 }
 
 func (l *conditionLint) add(n ast.Node, message, hint string) {
-	l.findings = append(l.findings, diag.Finding{At: diag.Place(l.source, n.Location().From), Message: message, Hint: hint})
+	l.findings = append(l.findings, diag.Finding{At: diag.Locate(l.source, n.Location().From), Message: message, Hint: hint})
 }
 
 // constants looks at what event_name and the like are compared with.
@@ -135,10 +135,10 @@ func texts(n ast.Node) []*ast.StringNode {
 func (l *conditionLint) constant(name string, value *ast.StringNode, sources []rules.Source) {
 	switch name {
 	case "event_name":
-		if _, known := catalog.KnownSchemas().ByName[value.Value]; !known {
+		if _, known := catalog.Schemas().ByName[value.Value]; !known {
 			l.add(value, fmt.Sprintf("no event %q", value.Value), catalog.Hint(value.Value))
 			// The rest is looked at as if the name were right, so that all is said at once.
-			l.try(value.Value, catalog.KnownSchemas().ByName[catalog.Suggest(value.Value)])
+			l.try(value.Value, catalog.Schemas().ByName[catalog.Suggest(value.Value)])
 		}
 	case "event_type":
 		l.oneOf(value, "type of events", partsOf(0))
@@ -168,7 +168,7 @@ func (l *conditionLint) partOfName(name, operator string, part *ast.StringNode) 
 	if !isPart || !isName {
 		return
 	}
-	for _, e := range catalog.KnownSchemas().Events {
+	for _, e := range catalog.Schemas().Events {
 		if v := condition.CompareKnown(operator, condition.FactsOf(e.Name)[name], part.Value); !v.Known || v.Value == true {
 			return
 		}
@@ -188,7 +188,7 @@ func (l *conditionLint) partOfName(name, operator string, part *ast.StringNode) 
 // partsOf returns the types (0) or actions (1) of the known events.
 func partsOf(part int) []string {
 	var parts []string
-	for _, name := range catalog.KnownSchemas().Names() {
+	for _, name := range catalog.Schemas().Names() {
 		if p := strings.SplitN(name, ".", 2)[part]; !slices.Contains(parts, p) {
 			parts = append(parts, p)
 		}

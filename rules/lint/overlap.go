@@ -59,7 +59,7 @@ type recipient struct {
 }
 
 // rule holds a rule against itself and the rules before it.
-func (l *overlapLint) rule(f *rulefile.OpenFile, spec *rulefile.RuleSpec, r *rules.Rule, events []*catalog.EventSchema) {
+func (l *overlapLint) rule(f *rulefile.OpenFile, spec *rulefile.RuleSpec, r *rules.Rule, events []*catalog.Schema) {
 	seen := map[string]bool{}
 	var recipients []recipient
 	for i, t := range r.Targets {
@@ -77,7 +77,7 @@ func (l *overlapLint) rule(f *rulefile.OpenFile, spec *rulefile.RuleSpec, r *rul
 	if !r.Enabled {
 		return
 	}
-	if len(events)*2 <= len(catalog.KnownSchemas().Events) { // a rule for nearly everything is meant to overlap
+	if len(events)*2 <= len(catalog.Schemas().Events) { // a rule for nearly everything is meant to overlap
 		l.compare(teller{rule: r, file: f, line: spec.At.Node.Line}, recipients, events)
 	}
 	for _, e := range events {
@@ -132,7 +132,7 @@ func written(n *yaml.Node) string {
 
 // compare looks among the rules before for one that tells the same recipient of the same event, and adds the rule to them. A pair of
 // rules is named once, and so is a recipient.
-func (l *overlapLint) compare(t teller, recipients []recipient, events []*catalog.EventSchema) {
+func (l *overlapLint) compare(t teller, recipients []recipient, events []*catalog.Schema) {
 	named, done := map[*rules.Rule]bool{}, map[string]bool{}
 	for _, e := range events {
 		if l.stopped[e.Name] {

@@ -12,7 +12,7 @@ import (
 )
 
 // lintTemplate returns the findings about a template that is rendered for the given events.
-func lintTemplate(ts *template.Set, text string, events []*catalog.EventSchema) []diag.Finding {
+func lintTemplate(ts *template.Set, text string, events []*catalog.Schema) []diag.Finding {
 	var findings []diag.Finding
 	for _, use := range ts.Fields(text, condition.Roots) {
 		message, hint := checkField(use, events)
@@ -28,7 +28,7 @@ func lintTemplate(ts *template.Set, text string, events []*catalog.EventSchema) 
 }
 
 // checkField returns the fault of a field that a template reads, or "" if it has none.
-func checkField(use template.FieldUse, events []*catalog.EventSchema) (message, hint string) {
+func checkField(use template.FieldUse, events []*catalog.Schema) (message, hint string) {
 	root, path := use.Path[0], use.Path[1:]
 	variables := template.VariableNames()
 	switch {
@@ -49,6 +49,6 @@ func checkField(use template.FieldUse, events []*catalog.EventSchema) (message, 
 }
 
 // anyHas reports whether any of the events has the field.
-func anyHas(events []*catalog.EventSchema, path []string) bool {
-	return slices.ContainsFunc(events, func(e *catalog.EventSchema) bool { _, ok := e.Has(path); return ok })
+func anyHas(events []*catalog.Schema, path []string) bool {
+	return slices.ContainsFunc(events, func(e *catalog.Schema) bool { _, ok := e.Has(path); return ok })
 }

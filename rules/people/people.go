@@ -17,43 +17,56 @@ type Person struct {
 }
 
 // People is the directory. It is not changed after it was made.
-type People struct {
+type Directory struct {
 	byEmail  map[string]*Person // in lower case
-	ByMember map[int]*Person
-	ByName   map[string]*Person   // in lower case
+	byMember map[int]*Person
+	byName   map[string]*Person   // in lower case
 	byTeam   map[string][]*Person // in lower case
 	bySlack  map[string]bool
 }
 
-func NewPeople(all []Person) *People {
-	p := &People{map[string]*Person{}, map[int]*Person{}, map[string]*Person{}, map[string][]*Person{}, map[string]bool{}}
+func New(all []Person) *Directory {
+	p := &Directory{map[string]*Person{}, map[int]*Person{}, map[string]*Person{}, map[string][]*Person{}, map[string]bool{}}
 	for i := range all {
 		one := &all[i]
 		p.byEmail[strings.ToLower(one.Email)] = one
-		p.ByMember[one.MemberID] = one
-		p.ByName[strings.ToLower(one.Name)] = one
-		p.ByName[strings.ToLower(callName(one.Name))] = one
+		p.byMember[one.MemberID] = one
+		p.byName[strings.ToLower(one.Name)] = one
+		p.byName[strings.ToLower(callName(one.Name))] = one
 		p.byTeam[strings.ToLower(one.Team)] = append(p.byTeam[strings.ToLower(one.Team)], one)
 		p.bySlack[one.Slack] = one.Slack != ""
 	}
 	delete(p.byEmail, "")
-	delete(p.ByMember, 0)
-	delete(p.ByName, "")
+	delete(p.byMember, 0)
+	delete(p.byName, "")
 	delete(p.byTeam, "")
 	return p
 }
 
+// HasMember reports whether the directory has a person with this member id.
+func (p *Directory) HasMember(id int) bool { return p.byMember[id] != nil }
+
+// NameBySlackID returns the name of the person with this Slack member id, or "".
+func (p *Directory) NameBySlackID(id string) string {
+	for _, one := range p.byName {
+		if one.Slack == id && id != "" {
+			return one.Name
+		}
+	}
+	return ""
+}
+
 // find looks somebody up by a user object of an event, an e-mail address, a member id or a name. It returns nil for
 // those who are not in the directory.
-func (p *People) find(v any) *Person {
+func (p *Directory) find(v any) *Person {
 	switch v := v.(type) {
 	case int:
-		return p.ByMember[v]
+		return p.byMember[v]
 	case string:
 		if one := p.byEmail[strings.ToLower(v)]; one != nil {
 			return one
 		}
-		return p.ByName[strings.ToLower(v)]
+		return p.byName[strings.ToLower(v)]
 	case map[string]any:
 		for _, key := range []string{"email", "member_id", "name"} {
 			if one := p.find(v[key]); one != nil {
@@ -65,7 +78,7 @@ func (p *People) find(v any) *Person {
 }
 
 // NameOf returns the name of somebody as the directory knows it, or else as the event does.
-func (p *People) NameOf(v any) string {
+func (p *Directory) NameOf(v any) string {
 	if one := p.find(v); one != nil && one.Name != "" {
 		return one.Name
 	}
@@ -81,7 +94,7 @@ func (p *People) NameOf(v any) string {
 
 // Actor describes who caused ev: the member of the directory, else the event's own user object, else the member that
 // was found out elsewhere, else what little is known. The fields are name, email, member_id, slack, team and automation.
-func (p *People) Actor(ev *event.Event, member map[string]any) map[string]any {
+func (p *Directory) Actor(ev *event.Event, member map[string]any) map[string]any {
 	actor := map[string]any{"member_id": ev.MemberID, "automation": false}
 	user := eventUser(ev)
 	if user == nil {
@@ -92,7 +105,7 @@ func (p *People) Actor(ev *event.Event, member map[string]any) map[string]any {
 			actor[key] = text
 		}
 	}
-	one := p.ByMember[ev.MemberID]
+	one := p.byMember[ev.MemberID]
 	if one == nil && user != nil {
 		one = p.find(user)
 	}

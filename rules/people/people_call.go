@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"qaserelay/rules/catalog"
-	"qaserelay/rules/diag"
 	"qaserelay/rules/value"
 )
 
@@ -16,10 +15,10 @@ import (
 // or from the rule's own text; of an address a channel may find out the id; a name is only written.
 
 // Mention returns somebody as a value that each channel writes in its own way of calling people.
-func (p *People) Mention(v any) any {
-	m := value.MentionValue{Name: p.NameOf(v)}
+func (p *Directory) Mention(v any) any {
+	m := value.Mention{Name: p.NameOf(v)}
 	if one := p.find(v); one != nil {
-		m.Slack, m.Call = one.Slack, one.call()
+		m.Slack, m.Target = one.Slack, one.call()
 	}
 	return m
 }
@@ -40,11 +39,11 @@ func (one *Person) call() string {
 
 // MentionText writes who is to be called. Only the directory and the text of the rule itself can name an id, a team or a group
 // such as @channel: what an event says is one person of the directory, an address, or a mere name.
-func (p *People) MentionText(v any) string {
+func (p *Directory) MentionText(v any) string {
 	switch v := v.(type) {
-	case value.MentionValue:
-		if v.Call != "" {
-			return v.Call
+	case value.Mention:
+		if v.Target != "" {
+			return v.Target
 		}
 		return p.harmless(v.Name)
 	case []any:
@@ -69,7 +68,7 @@ func (p *People) MentionText(v any) string {
 }
 
 // harmless is a name from an event as it is written, so that it calls nobody else.
-func (p *People) harmless(name string) string {
+func (p *Directory) harmless(name string) string {
 	name = callName(name)
 	group := slices.Contains(callGroups, "@"+strings.ToLower(name))
 	if ChatID.MatchString(name) || group || p.byTeam[strings.ToLower(name)] != nil {
@@ -79,8 +78,8 @@ func (p *People) harmless(name string) string {
 }
 
 // CallText is the name of somebody for a chat whose ids the directory does not know: it calls nobody.
-func (p *People) CallText(v any) string {
-	if m, isMention := v.(value.MentionValue); isMention {
+func (p *Directory) SafeName(v any) string {
+	if m, isMention := v.(value.Mention); isMention {
 		v = m.Name
 	}
 	name := p.harmless(p.NameOf(v))
@@ -118,7 +117,7 @@ func isAddress(s string) bool {
 
 // Callees returns who is meant by a text of a rule, once the values of the event are in it: names, addresses, member ids and teams
 // of the directory, ids and groups of a chat, several with commas between them.
-func (p *People) Callees(text string) []string {
+func (p *Directory) Recipients(text string) []string {
 	text = strings.TrimSpace(value.OneLine(text))
 	if calls, known := p.known(text); known || !strings.Contains(text, ",") {
 		return calls
@@ -132,7 +131,7 @@ func (p *People) Callees(text string) []string {
 }
 
 // known returns who is meant by a name of a rule, and whether it says who that is.
-func (p *People) known(name string) (calls []string, known bool) {
+func (p *Directory) known(name string) (calls []string, known bool) {
 	bare := strings.TrimPrefix(name, "@")
 	if bare == "" {
 		return nil, true
@@ -146,11 +145,11 @@ func (p *People) known(name string) (calls []string, known bool) {
 	if len(calls) > 0 {
 		return calls, true
 	}
-	return []string{name}, Callable(name)
+	return []string{name}, CanMention(name)
 }
 
 // named finds a person by what a rule says: a name, an address or a member id.
-func (p *People) named(name string) *Person {
+func (p *Directory) named(name string) *Person {
 	if one := p.find(name); one != nil {
 		return one
 	}
@@ -158,23 +157,23 @@ func (p *People) named(name string) *Person {
 	if err != nil {
 		return nil
 	}
-	return p.ByMember[id]
+	return p.byMember[id]
 }
 
 // Callable reports whether a chat can call somebody by this, and not only write it.
-func Callable(call string) bool {
+func CanMention(call string) bool {
 	_, err := mail.ParseAddress(call)
 	return err == nil || ChatID.MatchString(call) || slices.Contains(callGroups, call)
 }
 
 // Uncallable says what to do about a name of a rule by which nobody can be called.
-func (p *People) Uncallable(name string) (message, hint string) {
+func (p *Directory) ExplainUnknown(name string) (message, hint string) {
 	bare := strings.TrimPrefix(name, "@")
 	if p.find(bare) != nil {
 		return "of " + bare + " neither slack nor email is known, so nobody is called", "add slack: U… to this person"
 	}
 	var names []string
-	for _, one := range p.ByName {
+	for _, one := range p.byName {
 		names = append(names, one.Name)
 	}
 	for _, team := range p.byTeam {
@@ -185,5 +184,5 @@ func (p *People) Uncallable(name string) (message, hint string) {
 	if best := catalog.Nearest(bare, names); best != "" {
 		hint = `did you mean "` + best + `"?`
 	}
-	return `nobody is known as "` + diag.Shorten(name, 60) + `", so nobody is called`, hint
+	return `nobody is known as "` + value.Shorten(name, 60) + `", so nobody is called`, hint
 }

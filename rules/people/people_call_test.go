@@ -152,16 +152,16 @@ func TestWhatATypeAdvisesStandsAtItsPlace(t *testing.T) {
 }
 
 func TestAnEventCallsNobodyInAChatWhoseIDsAreNotKnown(t *testing.T) {
-	p := people.NewPeople([]people.Person{{Name: "Bob Bar", Email: "bob@bar.io", MemberID: 40, Slack: "U024BE7LH"}})
+	p := people.New([]people.Person{{Name: "Bob Bar", Email: "bob@bar.io", MemberID: 40, Slack: "U024BE7LH"}})
 	for _, c := range []struct {
 		value any
 		want  string
 	}{
-		{"bob@bar.io", "Bob Bar"}, {40, "Bob Bar"}, {value.MentionValue{Name: "Bob Bar", Call: "U024BE7LH"}, "Bob Bar"},
+		{"bob@bar.io", "Bob Bar"}, {40, "Bob Bar"}, {value.Mention{Name: "Bob Bar", Target: "U024BE7LH"}, "Bob Bar"},
 		{"@here", "“here”"}, {"@all", "“all”"}, {"everyone", "“everyone”"}, {"U024BE7LA", "“U024BE7LA”"}, {"S0", "“S0”"}, {"JD", "JD"},
 		{"123456789012345678", "“123456789012345678”"}, {"&12", "“&12”"}, {"@eve", "eve"}, {nil, ""}, {"a\nb, <c>", "a b c"},
 	} {
-		if got := p.CallText(c.value); got != c.want {
+		if got := p.SafeName(c.value); got != c.want {
 			t.Errorf("%v: got %s, want %s", c.value, got, c.want)
 		}
 	}

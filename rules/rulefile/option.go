@@ -88,9 +88,9 @@ func (c *optionCompiler) calls(n *yaml.Node) rules.OptionValue {
 		if !t.Given() || template.HasActions(t.S) {
 			continue
 		}
-		for _, name := range l.People.Callees(t.S) {
-			if !people.Callable(name) {
-				message, hint := l.People.Uncallable(name)
+		for _, name := range l.People.Recipients(t.S) {
+			if !people.CanMention(name) {
+				message, hint := l.People.ExplainUnknown(name)
 				c.file.Report(t.Node, diag.Warning, c.key+": "+message, hint)
 			}
 		}

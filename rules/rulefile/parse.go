@@ -51,7 +51,7 @@ type Builder struct {
 	settings  rules.Settings
 	people    []people.Person
 	Templates *template.Set
-	directory *people.People
+	directory *people.Directory
 	kinds     map[string]*notifierInfo // by notifier name
 	previous  bool                     // something asks for the previous run
 
@@ -147,7 +147,7 @@ func (b *Builder) include(from *OpenFile, pattern yamldoc.Text) {
 func (b *Builder) Build() *Config {
 	b.buildSettings()
 	b.buildPeople()
-	set := &rules.Set{Settings: b.settings, People: people.NewPeople(b.people)}
+	set := &rules.Set{Settings: b.settings, People: people.New(b.people)}
 	b.buildTemplates(set)
 	config := &Config{Settings: b.settings, Sources: b.buildSources(), Notifiers: b.buildNotifiers(), Rules: set}
 	set.All = b.buildRules()

@@ -88,7 +88,7 @@ func (b *Builder) condition(f *OpenFile, spec *RuleSpec) *condition.Condition {
 		return nil
 	}
 	b.note(spec.When.S)
-	c, faults := condition.CompileCondition(spec.When.S)
+	c, faults := condition.Compile(spec.When.S)
 	f.reportFaults(spec.When.Node, faults)
 	return c
 }

@@ -130,7 +130,7 @@ func (t *testBuilder) addEvent(spec eventSpec) {
 	if spec.MemberID != nil {
 		envelope["team_member_id"] = *spec.MemberID
 	}
-	ev, err := event.ParseEvent(t.source(spec.Source), []byte(value.JSONText(envelope)), t.clock)
+	ev, err := event.Parse(t.source(spec.Source), []byte(value.JSONText(envelope)), t.clock)
 	if err != nil {
 		t.file.Errorf(spec.At.Node, "the event %s of a test: %v", name, err)
 		return
@@ -198,7 +198,7 @@ func (t *testBuilder) moment(at yamldoc.Text, fallback time.Time) time.Time {
 	}
 	switch {
 	case err != nil:
-		t.file.Report(at.Node, diag.Error, fmt.Sprintf("at: %q is not a time", diag.Shorten(at.S, 40)), "write it like 2026-01-05T09:00:00Z, or 2026-01-05 09:00 in the time zone of the settings")
+		t.file.Report(at.Node, diag.Error, fmt.Sprintf("at: %q is not a time", value.Shorten(at.S, 40)), "write it like 2026-01-05T09:00:00Z, or 2026-01-05 09:00 in the time zone of the settings")
 	case moment.Before(t.clock):
 		t.file.Report(at.Node, diag.Error, "at: the clock of a test only goes forward", "the event before happens at "+t.clock.Format(time.RFC3339))
 	default:
@@ -220,7 +220,7 @@ func (t *testBuilder) adviseOnName(name yamldoc.Text) {
 
 // adviseOnField warns of a field of the payload that is likely a slip.
 func (t *testBuilder) adviseOnField(event string, key *yaml.Node) {
-	schema := catalog.KnownSchemas().ByName[event]
+	schema := catalog.Schemas().ByName[event]
 	if schema == nil || slices.Contains(schema.Top, key.Value) {
 		return
 	}

@@ -45,8 +45,8 @@ func equalsAny(_ *Renderer, args []any) (any, error) {
 }
 
 func equalValues(a, b any) bool {
-	x, ok1 := value.ToFloat(a)
-	y, ok2 := value.ToFloat(b)
+	x, ok1 := value.Float(a)
+	y, ok2 := value.Float(b)
 	if ok1 && ok2 {
 		return x == y
 	}
@@ -54,8 +54,8 @@ func equalValues(a, b any) bool {
 }
 
 func compareValues(a, b any) (int, error) {
-	x, ok1 := value.ToFloat(a)
-	y, ok2 := value.ToFloat(b)
+	x, ok1 := value.Float(a)
+	y, ok2 := value.Float(b)
 	if ok1 && ok2 {
 		return cmp.Compare(x, y), nil
 	}
@@ -69,5 +69,5 @@ func compareValues(a, b any) (int, error) {
 			return a.Compare(b), nil
 		}
 	}
-	return 0, fmt.Errorf("cannot compare %s with %s", value.DescribeValue(a), value.DescribeValue(b))
+	return 0, fmt.Errorf("cannot compare %s with %s", value.Describe(a), value.Describe(b))
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"unicode"
 
-	"qaserelay/rules/diag"
 	"qaserelay/rules/value"
 )
 
@@ -31,14 +30,14 @@ func (ts *Set) escaper(as Form) func(any) string {
 	case FormMention:
 		return ts.people.MentionText
 	case formCall:
-		return ts.people.CallText
+		return ts.people.SafeName
 	}
 	return escapers[as]
 }
 
 // addressText keeps of a value what a mail address can hold, so that one value stays one address.
 func addressText(v any) string {
-	if m, ok := v.(value.MentionValue); ok {
+	if m, ok := v.(value.Mention); ok {
 		v = m.Name
 	}
 	return strings.Map(func(r rune) rune {
@@ -52,9 +51,9 @@ func addressText(v any) string {
 // markdownText is a value as Markdown in which it reads as it is.
 func markdownText(v any) string {
 	switch v := v.(type) {
-	case value.LinkValue:
+	case value.Link:
 		return "[" + escapeMarkdown(v.Text) + "](<" + escapeDestination(v.URL) + ">)"
-	case value.MentionValue:
+	case value.Mention:
 		if v.Slack == "" {
 			return escapeMarkdown(v.Name)
 		}
@@ -127,7 +126,7 @@ func escapeMarkdownLine(line string) string {
 // blockMarker returns where a line has the character that makes it a heading, list item, rule or the like, or -1.
 // Quotes and code fences are escaped anyway.
 func blockMarker(line string) int {
-	digits := diag.Span(line, func(c byte) bool { return '0' <= c && c <= '9' })
+	digits := value.Span(line, func(c byte) bool { return '0' <= c && c <= '9' })
 	switch {
 	case digits > 0 && digits < len(line) && (line[digits] == '.' || line[digits] == ')'):
 		return digits

@@ -16,13 +16,13 @@ const wordJoiner = "\u2060"
 // (https://docs.slack.dev/messaging/formatting-message-text).
 func mrkdwnText(v any) string {
 	switch v := v.(type) {
-	case value.LinkValue:
+	case value.Link:
 		if !urlWithHost.MatchString(v.URL + "/") {
 			return escapeMrkdwn(v.Text)
 		}
 		to := strings.NewReplacer("|", "%7C", "<", "%3C", ">", "%3E", " ", "%20").Replace(value.OneLine(v.URL))
 		return "<" + escapeEntities(to) + "|" + escapeMrkdwn(value.OneLine(v.Text)) + ">"
-	case value.MentionValue:
+	case value.Mention:
 		if people.ChatID.MatchString(v.Slack) {
 			return "<@" + v.Slack + ">"
 		}

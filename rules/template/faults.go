@@ -10,6 +10,7 @@ import (
 
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/value"
 )
 
 // Words at the beginning of an action that come from other languages, and what is meant.
@@ -43,7 +44,7 @@ func diagnose(text string, err error) []diag.Finding {
 	if len(faults) == 0 {
 		faults = []diag.Finding{explainTemplateError(text, actions, err)}
 	}
-	return faults[:min(len(faults), diag.MaxFaults)]
+	return faults[:min(len(faults), diag.MaxFindings)]
 }
 
 // actionsOf finds the actions of a template, and those that are not closed.
@@ -148,7 +149,7 @@ func blockFaults(text string, actions []action) (faults []diag.Finding) {
 		}
 	}
 	for _, a := range open {
-		add(a, "this {{ "+diag.Shorten(a.inside, 40)+" }} has no {{ end }}", "write {{ end }} where it ends")
+		add(a, "this {{ "+value.Shorten(a.inside, 40)+" }} has no {{ end }}", "write {{ end }} where it ends")
 	}
 	return faults
 }
@@ -242,10 +243,10 @@ func byteOf(text string, actions []action, line int, token string) int {
 }
 
 // positionOf turns an offset in bytes into a line and a column.
-func positionOf(text string, at int) diag.Offset {
+func positionOf(text string, at int) diag.Position {
 	at = min(at, len(text))
 	start := strings.LastIndexByte(text[:at], '\n') + 1
-	return diag.Offset{Line: strings.Count(text[:at], "\n") + 1, Col: diag.Column(text[start:], at-start)}
+	return diag.Position{Line: strings.Count(text[:at], "\n") + 1, Col: diag.Column(text[start:], at-start)}
 }
 
 // meantByFunction says what may be meant by a template function that there is not.
@@ -253,7 +254,7 @@ func (ts *Set) meantByFunction(name string) string {
 	if meant := foreignActions[name]; meant != "" {
 		return "write {{ " + meant + " … }}"
 	}
-	if _, isName := catalog.Names()[name]; isName || slices.Contains(ruleVariables, name) {
+	if _, isName := catalog.Variables()[name]; isName || slices.Contains(ruleVariables, name) {
 		return "in templates names begin with a dot: ." + name
 	}
 	if slices.Contains(catalog.PayloadFields(), name) {

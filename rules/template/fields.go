@@ -9,17 +9,17 @@ import (
 )
 
 // VariableNames returns the names that a template finds in its dot.
-func VariableNames() []string { return append(catalog.KeysOf(catalog.Names()), ruleVariables...) }
+func VariableNames() []string { return append(catalog.VariableNames(), ruleVariables...) }
 
 // ruleVariables are the variables of a template that conditions do not have.
 var ruleVariables = []string{"rule", "level"}
 
 // FieldUse is one read of a field in a template.
 type FieldUse struct {
-	Path    []string    // from a variable down, such as payload, failed
-	At      diag.Offset // in the text of the template; of the call, for a read in a partial
-	Partial string      // the partial that reads the field, or ""
-	Guarded bool        // within if, with, default and the like, where a missing field is expected
+	Path    []string      // from a variable down, such as payload, failed
+	At      diag.Position // in the text of the template; of the call, for a read in a partial
+	Partial string        // the partial that reads the field, or ""
+	Guarded bool          // within if, with, default and the like, where a missing field is expected
 }
 
 // Fields returns the reads of fields in a template, in order. objects are the variables whose fields are followed

@@ -26,7 +26,7 @@ const sprigNames = `untitle trimAll trimSuffix trimPrefix nospace swapcase snake
 	regexReplaceAllLiteral regexSplit typeOf deepEqual`
 
 // functions returns all that templates can call. location is the time zone of dates.
-func functions(location *time.Location, people *people.People) map[string]function {
+func functions(location *time.Location, people *people.Directory) map[string]function {
 	all := sprig.HermeticTxtFuncMap()
 	funcs := map[string]function{}
 	for _, name := range strings.Fields(sprigNames) {
@@ -52,8 +52,8 @@ func functions(location *time.Location, people *people.People) map[string]functi
 		"toString": one(func(v any) any { return value.PlainText(v) }),
 		"default":  two(func(fallback, v any) (any, error) { return firstTrue([]any{v, fallback}), nil }),
 		"coalesce": func(_ *Renderer, args []any) (any, error) { return firstTrue(args), nil },
-		"json":     one(func(v any) any { return value.JSONValue{Text: value.JSONText(v)} }),
-		"toJson":   one(func(v any) any { return value.JSONValue{Text: value.JSONText(v)} }),
+		"json":     one(func(v any) any { return value.RawJSON{Text: value.JSONText(v)} }),
+		"toJson":   one(func(v any) any { return value.RawJSON{Text: value.JSONText(v)} }),
 		"link":     two(func(text, address any) (any, error) { return makeLink(text, address), nil }),
 		"plural":   plural,
 		"percent":  two(func(part, whole any) (any, error) { return percent(part, whole), nil }),
@@ -65,7 +65,7 @@ func functions(location *time.Location, people *people.People) map[string]functi
 
 // FunctionNames returns the names of all that templates can call, sorted.
 func FunctionNames() []string {
-	return slices.Sorted(maps.Keys(functions(time.UTC, people.NewPeople(nil))))
+	return slices.Sorted(maps.Keys(functions(time.UTC, people.New(nil))))
 }
 
 // one makes a function of one argument.
@@ -185,7 +185,7 @@ func argument(t reflect.Type, arg any) reflect.Value {
 	case isNumeric(v.Kind()) && isNumeric(t.Kind()):
 		return v.Convert(t)
 	}
-	panic(fmt.Sprintf("got %s where %s is needed", value.DescribeValue(arg), t))
+	panic(fmt.Sprintf("got %s where %s is needed", value.Describe(arg), t))
 }
 
 func isNumeric(k reflect.Kind) bool { return reflect.Int <= k && k <= reflect.Float64 }
@@ -214,7 +214,7 @@ func formatted(_ *Renderer, args []any) (any, error) {
 	values := slices.Clone(args[1:])
 	for i, v := range values {
 		switch v.(type) {
-		case nil, value.LinkValue, value.MentionValue, value.JSONValue:
+		case nil, value.Link, value.Mention, value.RawJSON:
 			values[i] = value.PlainText(v)
 		}
 	}
@@ -233,7 +233,7 @@ func makeLink(text, address any) any {
 	if !strings.HasPrefix(u, "https://") && !strings.HasPrefix(u, "http://") && !strings.HasPrefix(u, "mailto:") {
 		return value.PlainText(text)
 	}
-	return value.LinkValue{Text: value.PlainText(text), URL: u}
+	return value.Link{Text: value.PlainText(text), URL: u}
 }
 
 // plural gives "1 case" and "3 cases". Without a plural it adds an s.
@@ -256,8 +256,8 @@ func plural(_ *Renderer, args []any) (any, error) {
 
 // percent gives "21 %", or "" where there is no whole.
 func percent(part, whole any) string {
-	p, ok1 := value.ToFloat(part)
-	w, ok2 := value.ToFloat(whole)
+	p, ok1 := value.Float(part)
+	w, ok2 := value.Float(whole)
 	if !ok1 || !ok2 || w <= 0 {
 		return ""
 	}

@@ -55,6 +55,6 @@ func toNumber(v any) float64 {
 		}
 		return 0
 	}
-	n, _ := value.ToFloat(v)
+	n, _ := value.Float(v)
 	return n
 }

@@ -27,7 +27,7 @@ func timeFunctions(location *time.Location) map[string]function {
 
 // durationText writes a number of seconds or a time.Duration for people.
 func durationText(v any) string {
-	seconds, ok := value.ToFloat(v)
+	seconds, ok := value.Float(v)
 	if !ok || seconds < 0 || seconds > 1e9 {
 		return ""
 	}
@@ -44,7 +44,7 @@ func runDuration(dot map[string]any) any {
 		return int(end.Sub(start).Seconds())
 	}
 	payload, _ := dot["payload"].(map[string]any)
-	if ms, ok := value.ToFloat(payload["duration"]); ok && ms > 0 {
+	if ms, ok := value.Float(payload["duration"]); ok && ms > 0 {
 		return int((ms + 999) / 1000)
 	}
 	return nil

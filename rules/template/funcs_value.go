@@ -25,7 +25,7 @@ func getField(v any, path ...string) (any, error) {
 			}
 			v = got
 		default:
-			return nil, fmt.Errorf("%s has no field %q", value.DescribeValue(v), name)
+			return nil, fmt.Errorf("%s has no field %q", value.Describe(v), name)
 		}
 	}
 	return v, nil
@@ -38,7 +38,7 @@ func callMethod(v any, name string, args ...any) (any, error) {
 		return nil, nil
 	case time.Time, time.Duration:
 	default:
-		return nil, fmt.Errorf("%s has no method %q", value.DescribeValue(v), name)
+		return nil, fmt.Errorf("%s has no method %q", value.Describe(v), name)
 	}
 	m := reflect.ValueOf(v).MethodByName(name)
 	if !m.IsValid() || m.Type().NumOut() != 1 || m.Type().NumIn() != len(args) {
@@ -81,5 +81,5 @@ func length(v any) (any, error) {
 	case map[string]any:
 		return len(v), nil
 	}
-	return 0, fmt.Errorf("%s has no length", value.DescribeValue(v))
+	return 0, fmt.Errorf("%s has no length", value.Describe(v))
 }

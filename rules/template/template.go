@@ -27,14 +27,14 @@ const NowKey = "_now"
 
 // Options is the context of a Set. The zero value means UTC and an empty directory.
 type Options struct {
-	Location *time.Location // of the dates that templates print
-	People   *people.People // for person, mention and the mention forms
+	Location *time.Location    // of the dates that templates print
+	People   *people.Directory // for person, mention and the mention forms
 }
 
 // Set compiles the templates of a rules file. Its partials can be called from templates of every form. A Set must
 // not be used by several goroutines at once; the templates that it compiles may be.
 type Set struct {
-	people   *people.People
+	people   *people.Directory
 	partials map[string]string
 	funcs    map[string]function
 	known    map[string]any       // the names of funcs, for the parser
@@ -53,7 +53,7 @@ func New(partials map[string]string, o Options) *Set {
 		o.Location = time.UTC
 	}
 	if o.People == nil {
-		o.People = people.NewPeople(nil)
+		o.People = people.New(nil)
 	}
 	funcs := functions(o.Location, o.People)
 	known := make(map[string]any, len(funcs))

@@ -52,7 +52,7 @@ func (t *compiler) compileTree() (*body, []diag.Finding) {
 
 // fail notes something that cannot be translated.
 func (t *compiler) fail(n parse.Node, message, hint string) {
-	if len(t.faults) < diag.MaxFaults {
+	if len(t.faults) < diag.MaxFindings {
 		t.faults = append(t.faults, diag.Finding{At: positionOf(t.text, int(n.Position())), Message: message, Hint: hint})
 	}
 }

@@ -5,28 +5,23 @@ import (
 	"math"
 	"strconv"
 	"time"
-
-	"qaserelay/rules/diag"
 )
 
-// ParseDuration reads a duration as it is written in rules files, such as 90s, 1h30m, 26h, 7d and 2w.
-func ParseDuration(s string) (time.Duration, error) { return DurationOf(s) }
-
-// DurationOf reads durations such as 90s, 1h30m, 26h, 7d and 2w.
-func DurationOf(s string) (time.Duration, error) {
+// ParseDuration reads durations such as 90s, 1h30m, 26h, 7d and 2w.
+func ParseDuration(s string) (time.Duration, error) {
 	units := map[string]time.Duration{
 		"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour,
 	}
 	bad := fmt.Errorf("%q is not a duration: write it like 90s, 10m, 1h30m, 26h or 7d", s)
 	var total float64
 	for rest := s; rest != "" || total == 0; {
-		digits := diag.Span(rest, func(c byte) bool { return '0' <= c && c <= '9' || c == '.' })
+		digits := Span(rest, func(c byte) bool { return '0' <= c && c <= '9' || c == '.' })
 		n, err := strconv.ParseFloat(rest[:digits], 64)
 		if err != nil {
 			return 0, bad
 		}
 		rest = rest[digits:]
-		letters := diag.Span(rest, func(c byte) bool { return 'a' <= c && c <= 'z' })
+		letters := Span(rest, func(c byte) bool { return 'a' <= c && c <= 'z' })
 		unit, known := units[rest[:letters]]
 		if !known {
 			if n == 0 && letters == 0 && rest == "" {

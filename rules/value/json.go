@@ -21,9 +21,9 @@ func AppendJSON(out []byte, v any) []byte {
 		return strconv.AppendInt(out, int64(v), 10)
 	case string:
 		return AppendJSONString(out, v)
-	case JSONValue:
+	case RawJSON:
 		return append(out, v.Text...)
-	case LinkValue, MentionValue, time.Duration:
+	case Link, Mention, time.Duration:
 		return AppendJSONString(out, PlainText(v))
 	case []any:
 		out = append(out, '[')
@@ -37,7 +37,7 @@ func AppendJSON(out []byte, v any) []byte {
 	case map[string]any:
 		var buffer [24]string
 		out = append(out, '{')
-		for i, key := range SortKeys(buffer[:0], v) {
+		for i, key := range AppendSortedKeys(buffer[:0], v) {
 			if i > 0 {
 				out = append(out, ',')
 			}
@@ -83,4 +83,4 @@ func (b *escapeBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-type JSONValue struct{ Text string } // JSON that is to stand as it is
+type RawJSON struct{ Text string } // JSON that is to stand as it is

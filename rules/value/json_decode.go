@@ -283,7 +283,7 @@ func DecodeObject(body []byte) (map[string]any, error) {
 	}
 	object, ok := v.(map[string]any)
 	if !ok {
-		return nil, fmt.Errorf("the body is %s, want an object in JSON", DescribeValue(v))
+		return nil, fmt.Errorf("the body is %s, want an object in JSON", Describe(v))
 	}
 	return object, nil
 }

@@ -80,7 +80,7 @@ func TestBodiesThatCannotBeTakenSayWhy(t *testing.T) {
 		`{"event_name":"x","payload":[]}`: `"payload" is missing or not an object`,
 		strings.Repeat(`{"a":`, 100) + `1` + strings.Repeat(`}`, 100): "nested more than 64 levels deep",
 	} {
-		_, err := event.ParseEvent("qase", []byte(body), newWorld().now)
+		_, err := event.Parse("qase", []byte(body), newWorld().now)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40s: got %v, want %q", body, err, want)
 		}
@@ -89,7 +89,7 @@ func TestBodiesThatCannotBeTakenSayWhy(t *testing.T) {
 
 func TestAByteOrderMarkIsNoPartOfTheBody(t *testing.T) {
 	const body = `{"event_name": "run.completed", "payload": {}}`
-	ev, err := event.ParseEvent("qase", []byte("\uFEFF"+body), newWorld().now)
+	ev, err := event.Parse("qase", []byte("\uFEFF"+body), newWorld().now)
 	if err != nil || string(ev.Body) != body {
 		t.Errorf("got %v, %v", ev, err)
 	}

@@ -2,10 +2,10 @@ package value
 
 import "slices"
 
-func SortedKeys(m map[string]any) []string { return SortKeys(nil, m) }
+func SortedKeys(m map[string]any) []string { return AppendSortedKeys(nil, m) }
 
 // SortKeys appends the keys of m in order to a buffer, which the caller may have on its stack.
-func SortKeys(keys []string, m map[string]any) []string {
+func AppendSortedKeys(keys []string, m map[string]any) []string {
 	for key := range m {
 		keys = append(keys, key)
 	}

@@ -1,6 +1,6 @@
 package value
 
 type (
-	LinkValue    struct{ Text, URL string }
-	MentionValue struct{ Name, Slack, Call string } // call is as people.MentionText writes it, or empty
+	Link    struct{ Text, URL string }
+	Mention struct{ Name, Slack, Target string } // call is as people.MentionText writes it, or empty
 )

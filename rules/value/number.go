@@ -20,7 +20,7 @@ func Number(s string) any {
 	return f
 }
 
-func ToFloat(v any) (float64, bool) {
+func Float(v any) (float64, bool) {
 	switch v := v.(type) {
 	case int:
 		return float64(v), true

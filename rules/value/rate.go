@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"qaserelay/rules/diag"
 )
 
 const (
@@ -22,7 +20,7 @@ func (r *Rate) UnmarshalText(b []byte) error {
 	n, err := countUpTo(count, maxRate)
 	if err != nil || per == 0 {
 		return fmt.Errorf("%s is not a rate: write how many messages may go out in a second, a minute or an hour, such as 1/s, 60/m or 500/h",
-			strconv.Quote(diag.Shorten(string(b), 40)))
+			strconv.Quote(Shorten(string(b), 40)))
 	}
 	r.Messages, r.Per = n, per
 	return nil
@@ -52,7 +50,7 @@ func (x *Burst) UnmarshalText(b []byte) error {
 func countUpTo(s string, most int) (int, error) {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 || n > most {
-		return 0, fmt.Errorf("%s: want a whole number from 1 to %d", strconv.Quote(diag.Shorten(s, 40)), most)
+		return 0, fmt.Errorf("%s: want a whole number from 1 to %d", strconv.Quote(Shorten(s, 40)), most)
 	}
 	return n, nil
 }

@@ -23,11 +23,11 @@ func PlainText(v any) string {
 		return v.Format("2006-01-02 15:04 MST")
 	case time.Duration:
 		return HumanDuration(v)
-	case LinkValue:
+	case Link:
 		return v.Text
-	case MentionValue:
+	case Mention:
 		return v.Name
-	case JSONValue:
+	case RawJSON:
 		return v.Text
 	case []any:
 		parts := make([]string, len(v))
@@ -56,11 +56,11 @@ func OneLine(s string) string {
 
 func IsControl(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
 
-func DescribeValue(v any) string {
+func Describe(v any) string {
 	switch v.(type) {
 	case nil:
 		return "nothing"
-	case string, LinkValue, MentionValue, JSONValue:
+	case string, Link, Mention, RawJSON:
 		return "text"
 	case int, int64, float64:
 		return "a number"
@@ -70,4 +70,21 @@ func DescribeValue(v any) string {
 		return "an object"
 	}
 	return fmt.Sprintf("a %T", v)
+}
+
+// Shorten returns the first most characters of s, with an ellipsis if there are more.
+func Shorten(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}
+
+// Span returns the number of bytes at the beginning of s that in accepts.
+func Span(s string, in func(byte) bool) int {
+	n := 0
+	for n < len(s) && in(s[n]) {
+		n++
+	}
+	return n
 }

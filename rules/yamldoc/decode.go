@@ -145,7 +145,7 @@ func (d *Decoder) decodeScalar(n *yaml.Node, v reflect.Value, what string) {
 
 func setScalar(v reflect.Value, s string) error {
 	if v.Type() == durationType {
-		length, err := value.DurationOf(s)
+		length, err := value.ParseDuration(s)
 		v.SetInt(int64(length))
 		return err
 	}
@@ -157,19 +157,19 @@ func setScalar(v reflect.Value, s string) error {
 		v.SetString(s)
 	case reflect.Bool:
 		if s != "true" && s != "false" {
-			return fmt.Errorf("%s is neither true nor false", strconv.Quote(diag.Shorten(s, 40)))
+			return fmt.Errorf("%s is neither true nor false", strconv.Quote(value.Shorten(s, 40)))
 		}
 		v.SetBool(s == "true")
 	case reflect.Int, reflect.Int64:
 		n, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {
-			return fmt.Errorf("%s is not a whole number", strconv.Quote(diag.Shorten(s, 40)))
+			return fmt.Errorf("%s is not a whole number", strconv.Quote(value.Shorten(s, 40)))
 		}
 		v.SetInt(n)
 	case reflect.Float64:
 		f, err := strconv.ParseFloat(s, 64)
 		if err != nil {
-			return fmt.Errorf("%s is not a number", strconv.Quote(diag.Shorten(s, 40)))
+			return fmt.Errorf("%s is not a number", strconv.Quote(value.Shorten(s, 40)))
 		}
 		v.SetFloat(f)
 	default:

@@ -6,6 +6,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"qaserelay/rules/diag"
+	"qaserelay/rules/value"
 )
 
 // Expand replaces ${VAR} and ${VAR:-default} in the text of a scalar; $${ stands for ${ itself. The default is used
@@ -41,7 +42,7 @@ func (d *Decoder) Expand(n *yaml.Node) string {
 func (d *Decoder) variable(n *yaml.Node, inner string) string {
 	name, fallback, hasFallback := strings.Cut(inner, ":-")
 	if !isVariable(name) {
-		d.Report(n, diag.Error, "${"+diag.Shorten(inner, 40)+"} is not a variable", "write ${NAME} or ${NAME:-default}; $${ stands for ${ itself")
+		d.Report(n, diag.Error, "${"+value.Shorten(inner, 40)+"} is not a variable", "write ${NAME} or ${NAME:-default}; $${ stands for ${ itself")
 		return ""
 	}
 	value, set := "", false

@@ -12,6 +12,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"qaserelay/rules/diag"
+	"qaserelay/rules/value"
 )
 
 // Bounds on what is read, far above what people write.
@@ -155,7 +156,7 @@ func (s *Source) blockIndent(indicator int) int {
 }
 
 // unfold finds a column of a folded scalar, in which line ends have become spaces.
-func (s *Source) unfold(n *yaml.Node, at diag.Offset) (line, col int) {
+func (s *Source) unfold(n *yaml.Node, at diag.Position) (line, col int) {
 	indent, rest := s.blockIndent(n.Line), at.Col
 	for line = n.Line + 1; line <= len(s.lines); line++ {
 		width := len([]rune(s.line(line))) - indent
@@ -185,5 +186,5 @@ func Describe(n *yaml.Node) string {
 	case "!!bool":
 		return n.Value
 	}
-	return strconv.Quote(diag.Shorten(n.Value, 40))
+	return strconv.Quote(value.Shorten(n.Value, 40))
 }
