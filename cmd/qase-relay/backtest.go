@@ -10,8 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"qaserelay/cmd/qase-relay/terminal"
-	backtestpkg "qaserelay/relay/backtest"
-	"qaserelay/rules"
+	"qaserelay/relay/backtest"
 )
 
 type backtestFlags struct {
@@ -44,7 +43,7 @@ Exits with 0 whatever differs, with 1 if the rules are wrong, and with 2 if the 
 			if len(args) == 0 {
 				args = []string{terminal.DefaultRules}
 			}
-			return backtest(cmd.Context(), c, args, f)
+			return runBacktest(cmd.Context(), c, args, f)
 		},
 		ValidArgsFunction: completeYAML,
 	}
@@ -56,12 +55,12 @@ Exits with 0 whatever differs, with 1 if the rules are wrong, and with 2 if the 
 	flags.IntVar(&f.examples, "examples", 3, "how many examples to show of each kind")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	f.addStore(flags)
-	f.WindowFlags.Add(flags)
-	f.ClientFlags.Add(flags)
+	f.windowFlags.add(flags)
+	f.clientFlags.add(flags)
 	return cmd
 }
 
-func backtest(ctx context.Context, c *terminal.Console, files []string, f backtestFlags) error {
+func runBacktest(ctx context.Context, c *terminal.Console, files []string, f backtestFlags) error {
 	if err := f.check(files); err != nil {
 		return err
 	}
@@ -69,30 +68,42 @@ func backtest(ctx context.Context, c *terminal.Console, files []string, f backte
 	if err != nil {
 		return err
 	}
-	r := backtestpkg.NewReport(strings.Join(files, ", "), f.examples)
-	t := &backtestpkg.TrialRun{Report: r, Now: newBench(candidate.Rules)}
+	o := backtest.Options{Rules: candidate.Rules, RulesFile: strings.Join(files, ", "), Examples: f.examples, Progress: progressOf(c.Err)}
 	if len(candidate.Sources) > 0 {
-		t.Source = candidate.Sources[0].Name
+		o.Source = candidate.Sources[0].Name
 	}
 	if len(f.against) > 0 {
 		before, err := readRules(c, f.against)
 		if err != nil {
 			return err
 		}
-		t.Before, r.Against = newBench(before.Rules), strings.Join(f.against, ", ")
+		o.AgainstRules, o.Against = before.Rules, strings.Join(f.against, ", ")
 	}
 	events, err := f.history(ctx, c)
 	if err != nil {
 		return err
 	}
-	if err := t.Run(ctx, c.Err, events); err != nil {
+	r, err := backtest.Run(ctx, events, o)
+	if err != nil {
 		return err
 	}
-	if r.Finish(); f.json {
+	if c.Err.Terminal {
+		c.Err.Printf("\r\x1b[K")
+	}
+	if f.json {
 		return c.WriteJSON(r)
 	}
-	r.Print(c.Out)
+	reportPrinter{Report: r, examples: f.examples > 0}.print(c.Out)
 	return nil
+}
+
+// progressOf shows the number of events on a terminal.
+func progressOf(s *terminal.Screen) func(events int) {
+	return func(events int) {
+		if s.Terminal && events%1000 == 0 {
+			s.Printf("\r%d events", events)
+		}
+	}
 }
 
 func (f *backtestFlags) check(files []string) error {
@@ -120,17 +131,13 @@ func (f *backtestFlags) check(files []string) error {
 }
 
 // history returns the events to run. What was decided about them is only asked for where it is compared with.
-func (f *backtestFlags) history(ctx context.Context, c *terminal.Console) (backtestpkg.History, error) {
+func (f *backtestFlags) history(ctx context.Context, c *terminal.Console) (backtest.History, error) {
 	if f.events != "" {
 		return f.fromFile(f.events, c.In)
 	}
-	if f.Since == "" {
-		f.Since = "7d"
+	if f.since == "" {
+		f.since = "7d"
 	}
 	f.decided = len(f.against) == 0
 	return f.read(ctx)
-}
-
-func newBench(set *rules.Set) *backtestpkg.Bench {
-	return &backtestpkg.Bench{Rules: set, Memory: backtestpkg.NewKeptMemory()}
 }

@@ -8,37 +8,10 @@ import (
 	"time"
 
 	"qaserelay/cmd/qase-relay/terminal"
-	backtestpkg "qaserelay/relay/backtest"
-	"qaserelay/rules"
+	"qaserelay/relay/backtest"
 	"qaserelay/rules/lint"
 	"qaserelay/rules/yamldoc"
 )
-
-func TestWhatIsKeptStaysWithinBounds(t *testing.T) {
-	m, at := backtestpkg.NewKeptMemory(), time.Unix(1767225600, 0)
-	value := bytes.Repeat([]byte{'x'}, 1<<20)
-	m.Keep([]rules.Change{{Key: "used", Value: []byte("u")}, {Key: "unused", Value: []byte("u")}})
-	for n := range 200 {
-		m.Keep([]rules.Change{{Key: fmt.Sprint(n), Value: value}})
-		if m.Get("used", at) == nil {
-			t.Fatalf("what is used was forgotten after %d MiB", n+1)
-		}
-		if held := len(m.Fresh) + len(m.Stale); held > 2*(backtestpkg.MaxFresh>>20)+4 {
-			t.Fatalf("%d values of a MiB are kept", held)
-		}
-	}
-	if m.Get("unused", at) != nil || !m.Forgot {
-		t.Errorf("what nobody used for long is still there, or nobody is told")
-	}
-}
-
-func TestWhatIsKeptExpires(t *testing.T) {
-	m, at := backtestpkg.NewKeptMemory(), time.Unix(1767225600, 0)
-	m.Keep([]rules.Change{{Key: "a", Value: []byte("v"), Expires: at}, {Key: "b", Value: []byte("v")}})
-	if m.Get("a", at.Add(-time.Second)) == nil || m.Get("a", at) != nil || m.Get("b", at.Add(1000*time.Hour)) == nil {
-		t.Error("a value ends at another time than it expires")
-	}
-}
 
 func TestMomentsAreTakenAsAPersonMeansThem(t *testing.T) {
 	now := time.Date(2026, 1, 31, 9, 0, 0, 0, time.UTC)
@@ -97,9 +70,8 @@ rules:
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
-	r := backtestpkg.NewReport(terminal.DefaultRules, 3)
-	trial := &backtestpkg.TrialRun{Report: r, Now: newBench(cfg.Rules)}
-	if err := trial.Run(b.Context(), &terminal.Screen{}, readLines(&lines)); err != nil || r.Events != b.N {
-		b.Fatalf("%d events, %v", r.Events, err)
+	r, err := backtest.Run(b.Context(), readLines(&lines), backtest.Options{Rules: cfg.Rules, Examples: 3})
+	if err != nil || r.Events != b.N {
+		b.Fatal(err)
 	}
 }

@@ -114,10 +114,7 @@ func (w *crashWorld) startWriting(ctx context.Context) (stop func()) {
 func (w *crashWorld) write(ctx context.Context, writer int) {
 	var posters []*client.Poster
 	for _, addr := range w.addrs {
-		p, err := client.NewPoster(client.SendFlags{To: "http://" + addr + "/webhooks/qase", Secret: "s", Timeout: 15 * time.Second, Concurrency: 1})
-		if err != nil {
-			panic(err)
-		}
+		p := client.New(client.Options{URL: "http://" + addr + "/webhooks/qase", Secret: "s", Timeout: 15 * time.Second, Concurrency: 1})
 		posters = append(posters, p)
 	}
 	for n := 1; ctx.Err() == nil; n++ {
@@ -126,7 +123,7 @@ func (w *crashWorld) write(ctx context.Context, writer int) {
 		for ctx.Err() == nil {
 			up := w.book.up()
 			a := posters[rand.IntN(len(posters))].Post(ctx, body)
-			if a.Err == nil && a.Accepted() {
+			if a.Accepted() {
 				w.book.acknowledge(id)
 				break
 			}

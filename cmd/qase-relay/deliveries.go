@@ -11,7 +11,6 @@ import (
 
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
-	"qaserelay/relay/admin/client"
 	"qaserelay/relay/store"
 )
 
@@ -37,8 +36,8 @@ every attempt and what the receiver answered. Dead ones can be sent again, waiti
 
 // deliveryFlags choose deliveries.
 type deliveryFlags struct {
-	client.ClientFlags
-	client.WindowFlags
+	clientFlags
+	windowFlags
 	state, rule, notifier, project, event string
 }
 
@@ -48,19 +47,19 @@ func (f *deliveryFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.notifier, "notifier", "", "only to the notifier of this `NAME`")
 	flags.StringVar(&f.project, "project", "", "only about the project with this `CODE`")
 	flags.StringVar(&f.event, "event", "", "only about the event with this id, or events of this `NAME`")
-	f.WindowFlags.Add(flags)
-	f.ClientFlags.Add(flags)
+	f.windowFlags.add(flags)
+	f.clientFlags.add(flags)
 }
 
-func (f *deliveryFlags) listing() (client.Listing, error) {
+func (f *deliveryFlags) listing() (listing, error) {
 	q := url.Values{}
-	client.SetAll(q, map[string]string{"state": f.state, "rule": f.rule, "notifier": f.notifier, "project": f.project, "event": f.event})
-	return client.Listing{Path: "deliveries", Query: q}, f.WindowFlags.Query(q)
+	setAll(q, map[string]string{"state": f.state, "rule": f.rule, "notifier": f.notifier, "project": f.project, "event": f.event})
+	return listing{path: "deliveries", query: q}, f.windowFlags.addTo(q)
 }
 
 func newDeliveriesList(c *terminal.Console) *cobra.Command {
 	var f deliveryFlags
-	var page client.ListFlags
+	var page listFlags
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List deliveries, the newest first",
@@ -70,12 +69,12 @@ func newDeliveriesList(c *terminal.Console) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return listDeliveries(cmd.Context(), c, f, page) },
 	}
 	f.add(cmd.Flags())
-	page.Add(cmd.Flags())
+	page.add(cmd.Flags())
 	return cmd
 }
 
-func listDeliveries(ctx context.Context, c *terminal.Console, f deliveryFlags, page client.ListFlags) error {
-	cl, err := client.NewClient(f.ClientFlags)
+func listDeliveries(ctx context.Context, c *terminal.Console, f deliveryFlags, page listFlags) error {
+	cl, err := newRelayClient(f.clientFlags)
 	if err != nil {
 		return err
 	}
@@ -83,20 +82,20 @@ func listDeliveries(ctx context.Context, c *terminal.Console, f deliveryFlags, p
 	if err != nil {
 		return err
 	}
-	found, err := page.Collect(ctx, cl, l)
+	found, err := page.collect(ctx, cl, l)
 	if err != nil {
 		return err
 	}
-	if page.JSON {
+	if page.json {
 		return c.WriteJSON(found.Deliveries)
 	}
 	printDeliveries(c.Out, found.Deliveries)
-	found.Footer(c.Out)
+	found.printFooter(c.Out)
 	return tellWaits(ctx, cl, c.Out, found.Deliveries)
 }
 
 func newDeliveriesShow(c *terminal.Console) *cobra.Command {
-	var f client.ClientFlags
+	var f clientFlags
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "show ID",
@@ -106,7 +105,7 @@ if there is none.`,
 		Example: `  qase-relay deliveries show 06bq1xk2zv8c0`,
 		Args:    terminal.ArgsBetween(1, 1, "the id of a delivery"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cl, err := client.NewClient(f)
+			cl, err := newRelayClient(f)
 			if err != nil {
 				return err
 			}
@@ -122,14 +121,14 @@ if there is none.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	f.Add(cmd.Flags())
+	f.add(cmd.Flags())
 	return cmd
 }
 
-func askForDelivery(ctx context.Context, c *client.Client, id string) (*admin.Delivery, error) {
+func askForDelivery(ctx context.Context, c *relayClient, id string) (*admin.Delivery, error) {
 	var d admin.Delivery
-	err := c.Get(ctx, "deliveries/"+url.PathEscape(id), nil, &d)
-	return &d, client.AboutOne(err, "delivery", id)
+	err := c.get(ctx, "deliveries/"+url.PathEscape(id), nil, &d)
+	return &d, aboutOne(err, "delivery", id)
 }
 
 func tellDelivery(c *terminal.Console, d *admin.Delivery, asJSON bool) error {
@@ -147,19 +146,19 @@ func tellDelivery(c *terminal.Console, d *admin.Delivery, asJSON bool) error {
 }
 
 func newDeliveriesCancel(c *terminal.Console) *cobra.Command {
-	var f client.ClientFlags
+	var f clientFlags
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "cancel ID…",
 		Short:   "Cancel deliveries that wait or are dead, so that they are never sent",
 		Example: `  qase-relay deliveries cancel 06bq1xk2zv8c0`,
-		Args:    terminal.ArgsBetween(1, client.MaxPage, "the id of a delivery"),
+		Args:    terminal.ArgsBetween(1, maxPage, "the id of a delivery"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return changeDeliveries(cmd.Context(), c, f, change{verb: "cancel", done: "cancelled", ids: args, json: asJSON})
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	f.Add(cmd.Flags())
+	f.add(cmd.Flags())
 	return cmd
 }
 
@@ -171,15 +170,15 @@ type change struct {
 }
 
 // changeDeliveries does it for each id, and shows what is new. What cannot be done is told, and does not stop the others.
-func changeDeliveries(ctx context.Context, c *terminal.Console, f client.ClientFlags, w change) error {
-	cl, err := client.NewClient(f)
+func changeDeliveries(ctx context.Context, c *terminal.Console, f clientFlags, w change) error {
+	cl, err := newRelayClient(f)
 	if err != nil {
 		return err
 	}
 	changed, failed := []admin.Delivery{}, false
 	for _, id := range w.ids {
 		path := "deliveries/" + url.PathEscape(id)
-		err := client.AboutOne(cl.Post(ctx, path+"/"+w.verb, struct{}{}, &struct{}{}), "delivery", id)
+		err := aboutOne(cl.post(ctx, path+"/"+w.verb, struct{}{}, &struct{}{}), "delivery", id)
 		var exit *terminal.ExitError
 		switch {
 		case errors.As(err, &exit):
@@ -190,7 +189,7 @@ func changeDeliveries(ctx context.Context, c *terminal.Console, f client.ClientF
 			return err
 		}
 		var d admin.Delivery
-		if err := cl.Get(ctx, path, nil, &d); err != nil {
+		if err := cl.get(ctx, path, nil, &d); err != nil {
 			return fmt.Errorf("it is %s, but: %w", w.done, err)
 		}
 		d.Message, d.Log = nil, nil

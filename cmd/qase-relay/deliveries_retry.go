@@ -9,7 +9,6 @@ import (
 
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
-	"qaserelay/relay/admin/client"
 	"qaserelay/relay/store"
 )
 
@@ -26,13 +25,13 @@ Exits with 1 if one of the ids cannot be retried, since there is none or it is n
 		Example: `  qase-relay deliveries retry 06bq1xk2zv8c0
   qase-relay deliveries retry --dead
   qase-relay deliveries retry --dead --notifier qa-slack --since 2h`,
-		Args: terminal.ArgsBetween(0, client.MaxPage, ""),
+		Args: terminal.ArgsBetween(0, maxPage, ""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.checkRetry(args, dead); err != nil {
 				return err
 			}
 			if len(args) > 0 {
-				return changeDeliveries(cmd.Context(), c, f.ClientFlags, change{verb: "retry", done: "retried", ids: args, json: asJSON})
+				return changeDeliveries(cmd.Context(), c, f.clientFlags, change{verb: "retry", done: "retried", ids: args, json: asJSON})
 			}
 			return retryChosen(cmd.Context(), c, f, asJSON)
 		},
@@ -45,7 +44,7 @@ Exits with 1 if one of the ids cannot be retried, since there is none or it is n
 
 // checkRetry makes sure that it is clear what to retry, and that nobody retries everything by mistake.
 func (f *deliveryFlags) checkRetry(ids []string, dead bool) error {
-	filtered := f.rule+f.notifier+f.project+f.event+f.Since+f.Until+f.state != ""
+	filtered := f.rule+f.notifier+f.project+f.event+f.since+f.until+f.state != ""
 	switch {
 	case len(ids) > 0 && (dead || filtered):
 		return errors.New("ids and a filter at once: retry either some by their ids, or all that a filter chooses")
@@ -64,7 +63,7 @@ func (f *deliveryFlags) checkRetry(ids []string, dead bool) error {
 
 // retryChosen retries page by page, so that no answer takes long, however many there are.
 func retryChosen(ctx context.Context, c *terminal.Console, f deliveryFlags, asJSON bool) error {
-	cl, err := client.NewClient(f.ClientFlags)
+	cl, err := newRelayClient(f.clientFlags)
 	if err != nil {
 		return err
 	}
@@ -74,9 +73,9 @@ func retryChosen(ctx context.Context, c *terminal.Console, f deliveryFlags, asJS
 	}
 	w, retried := change{verb: "retry", done: "retried", json: asJSON}, []admin.Delivery{}
 	for before, more := "", true; more; more = before != "" {
-		p, err := l.Page(ctx, cl, before, client.MaxPage)
+		p, err := l.page(ctx, cl, before, maxPage)
 		if err == nil && len(p.Deliveries) > 0 {
-			err = cl.Post(ctx, "deliveries/retry", map[string][]string{"ids": idsOf(p.Deliveries)}, &struct{}{})
+			err = cl.post(ctx, "deliveries/retry", map[string][]string{"ids": idsOf(p.Deliveries)}, &struct{}{})
 		}
 		if err != nil {
 			return errors.Join(w.tell(c, retried), err)

@@ -8,7 +8,6 @@ import (
 
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
-	"qaserelay/relay/admin/client"
 	"qaserelay/relay/store"
 )
 
@@ -16,7 +15,7 @@ import (
 const inAMoment = 3 * time.Second
 
 // tellWaits says below pending deliveries which of their notifiers let nothing out now, or not all at once, why, and what ends that.
-func tellWaits(ctx context.Context, cl *client.Client, s *terminal.Screen, list []admin.Delivery) error {
+func tellWaits(ctx context.Context, cl *relayClient, s *terminal.Screen, list []admin.Delivery) error {
 	waiting := map[string]admin.Delivery{} // one of its deliveries, by notifier; the one that was tried least
 	for _, d := range list {
 		if one, known := waiting[d.Notifier]; d.State == store.Pending && (!known || d.Attempts < one.Attempts) {
@@ -27,7 +26,7 @@ func tellWaits(ctx context.Context, cl *client.Client, s *terminal.Screen, list 
 		return nil
 	}
 	var answer struct{ Notifiers []admin.Notifier }
-	if err := cl.Get(ctx, "notifiers", nil, &answer); err != nil {
+	if err := cl.get(ctx, "notifiers", nil, &answer); err != nil {
 		return err
 	}
 	for _, n := range answer.Notifiers {

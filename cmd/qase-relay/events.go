@@ -14,7 +14,6 @@ import (
 
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
-	"qaserelay/relay/admin/client"
 	"qaserelay/relay/store"
 )
 
@@ -41,7 +40,7 @@ lines, for backtest and for other programs.`,
 
 // eventFlags choose events.
 type eventFlags struct {
-	client.WindowFlags
+	windowFlags
 	source, project, event string
 }
 
@@ -49,19 +48,19 @@ func (f *eventFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.source, "source", "", "only those of the source of this `NAME`")
 	flags.StringVar(&f.project, "project", "", "only those of the project with this `CODE`")
 	flags.StringVar(&f.event, "event", "", "only events of this `NAME`, such as run.completed")
-	f.WindowFlags.Add(flags)
+	f.windowFlags.add(flags)
 }
 
-func (f *eventFlags) listing() (client.Listing, error) {
+func (f *eventFlags) listing() (listing, error) {
 	q := url.Values{}
-	client.SetAll(q, map[string]string{"source": f.source, "project": f.project, "event": f.event})
-	return client.Listing{Path: "events", Query: q}, f.WindowFlags.Query(q)
+	setAll(q, map[string]string{"source": f.source, "project": f.project, "event": f.event})
+	return listing{path: "events", query: q}, f.windowFlags.addTo(q)
 }
 
 func newEventsList(c *terminal.Console) *cobra.Command {
-	var at client.ClientFlags
+	var at clientFlags
 	var f eventFlags
-	var page client.ListFlags
+	var page listFlags
 	var state, rule, notifier string
 	cmd := &cobra.Command{
 		Use:   "list",
@@ -71,7 +70,7 @@ func newEventsList(c *terminal.Console) *cobra.Command {
   qase-relay events list --since 2026-01-31T09:00:00Z --json`,
 		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cl, err := client.NewClient(at)
+			cl, err := newRelayClient(at)
 			if err != nil {
 				return err
 			}
@@ -79,16 +78,16 @@ func newEventsList(c *terminal.Console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			client.SetAll(l.Query, map[string]string{"state": state, "rule": rule, "notifier": notifier})
-			found, err := page.Collect(cmd.Context(), cl, l)
+			setAll(l.query, map[string]string{"state": state, "rule": rule, "notifier": notifier})
+			found, err := page.collect(cmd.Context(), cl, l)
 			if err != nil {
 				return err
 			}
-			if page.JSON {
+			if page.json {
 				return c.WriteJSON(found.Events)
 			}
 			printEvents(c.Out, found.Events)
-			found.Footer(c.Out)
+			found.printFooter(c.Out)
 			return nil
 		},
 	}
@@ -96,8 +95,8 @@ func newEventsList(c *terminal.Console) *cobra.Command {
 	cmd.Flags().StringVar(&rule, "rule", "", "only with a delivery that the rule of this `NAME` made")
 	cmd.Flags().StringVar(&notifier, "notifier", "", "only with a delivery to the notifier of this `NAME`")
 	f.add(cmd.Flags())
-	page.Add(cmd.Flags())
-	at.Add(cmd.Flags())
+	page.add(cmd.Flags())
+	at.add(cmd.Flags())
 	_ = cmd.RegisterFlagCompletionFunc("event", completeEvent)
 	return cmd
 }
@@ -137,7 +136,7 @@ func matchedRules(ev admin.Event) string {
 }
 
 func newEventsShow(c *terminal.Console) *cobra.Command {
-	var at client.ClientFlags
+	var at clientFlags
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "show ID",
@@ -158,7 +157,7 @@ condition, by the rules at hand: qase-relay explain --id ID. Exits with 1 if the
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	at.Add(cmd.Flags())
+	at.add(cmd.Flags())
 	return cmd
 }
 

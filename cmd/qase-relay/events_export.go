@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"qaserelay/cmd/qase-relay/terminal"
-	backtestpkg "qaserelay/relay/backtest"
+	"qaserelay/relay/backtest"
 )
 
 func newEventsExport(c *terminal.Console) *cobra.Command {
@@ -38,7 +38,7 @@ sent it; with --decided also what followed from it. It reads page by page from a
 	cmd.Flags().BoolVar(&f.decided, "decided", false, "also write which rules matched, and where messages went")
 	f.addStore(cmd.Flags())
 	f.eventFlags.add(cmd.Flags())
-	f.ClientFlags.Add(cmd.Flags())
+	f.clientFlags.add(cmd.Flags())
 	_ = cmd.RegisterFlagCompletionFunc("event", completeEvent)
 	return cmd
 }
@@ -59,7 +59,7 @@ func exportEvents(ctx context.Context, c *terminal.Console, f historyFlags, outp
 	return err
 }
 
-func writeLines(w io.Writer, events backtestpkg.History) (n int, err error) {
+func writeLines(w io.Writer, events backtest.History) (n int, err error) {
 	out := bufio.NewWriterSize(w, 64<<10)
 	lines := json.NewEncoder(out)
 	lines.SetEscapeHTML(false)
@@ -76,7 +76,7 @@ func writeLines(w io.Writer, events backtestpkg.History) (n int, err error) {
 }
 
 // writeWholeFile writes beside the file first, so that there is never a part of an export under its name.
-func writeWholeFile(name string, events backtestpkg.History) (n int, err error) {
+func writeWholeFile(name string, events backtest.History) (n int, err error) {
 	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
 		return 0, fmt.Errorf("--output: %w", err)

@@ -7,12 +7,11 @@ import (
 
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
-	"qaserelay/relay/admin/client"
 )
 
 // replayFlags say how to replay.
 type replayFlags struct {
-	client.ClientFlags
+	clientFlags
 	rehearse bool
 	json     bool
 }
@@ -33,18 +32,18 @@ Exits with 1 if one of them could not be replayed.`,
 	}
 	cmd.Flags().BoolVar(&f.rehearse, "rehearse", false, "store and send nothing")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
-	f.AddWaiting(cmd.Flags(), client.LongAnswer)
+	f.addWaiting(cmd.Flags(), longWait)
 	return cmd
 }
 
 func replayEvents(ctx context.Context, c *terminal.Console, f replayFlags, ids []string) error {
-	cl, err := client.NewClient(f.ClientFlags)
+	cl, err := newRelayClient(f.clientFlags)
 	if err != nil {
 		return err
 	}
 	var answer admin.Replays
 	question := map[string]any{"ids": ids, "dry_run": f.rehearse}
-	if err := cl.Post(ctx, "events/replay", question, &answer); err != nil {
+	if err := cl.post(ctx, "events/replay", question, &answer); err != nil {
 		return err
 	}
 	failed := 0

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"qaserelay/cmd/qase-relay/terminal"
-	"qaserelay/relay/admin/client"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/lint"
@@ -36,7 +35,7 @@ type explainFlags struct {
 	html    string // where the pictures go
 
 	id string
-	client.ClientFlags
+	clientFlags
 }
 
 func newExplain(c *terminal.Console) *cobra.Command {
@@ -85,7 +84,7 @@ Exits with 0 if it could explain, with 1 if the rules are wrong or the relay has
 	flags.BoolVar(&f.preview, "preview", false, "show each message as it will look")
 	flags.StringVar(&f.html, "html", "", "write each message as a page into `DIR`, with an index.html, and show it")
 	flags.StringVar(&f.id, "id", "", "ask a relay what it decided about the event `EVENT_ID`")
-	f.Add(flags)
+	f.clientFlags.add(flags)
 	_ = cmd.RegisterFlagCompletionFunc("event-name", completeEvent)
 	return cmd
 }

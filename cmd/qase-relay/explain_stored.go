@@ -11,7 +11,6 @@ import (
 
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
-	"qaserelay/relay/admin/client"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
@@ -23,7 +22,7 @@ func explainStored(ctx context.Context, c *terminal.Console, f explainFlags) err
 	if f.event != "" || f.name != "" || len(f.sets)+len(f.given) > 0 || f.at != "" || f.source != "" {
 		return terminal.Hint(errors.New("--id is about an event as it came, so nothing of it can be chosen"), "leave out --event, --event-name, --set, --given, --at and --source")
 	}
-	ev, err := askForEvent(ctx, f.ClientFlags, f.id)
+	ev, err := askForEvent(ctx, f.clientFlags, f.id)
 	if err != nil {
 		return err
 	}
@@ -45,14 +44,14 @@ func explainStored(ctx context.Context, c *terminal.Console, f explainFlags) err
 }
 
 // askForEvent gets one stored event from the admin address of a relay.
-func askForEvent(ctx context.Context, f client.ClientFlags, id string) (*admin.Event, error) {
-	c, err := client.NewClient(f)
+func askForEvent(ctx context.Context, f clientFlags, id string) (*admin.Event, error) {
+	c, err := newRelayClient(f)
 	if err != nil {
 		return nil, err
 	}
 	var ev admin.Event
-	err = c.Get(ctx, "events/"+url.PathEscape(id), nil, &ev)
-	return &ev, client.AboutOne(err, "event", id)
+	err = c.get(ctx, "events/"+url.PathEscape(id), nil, &ev)
+	return &ev, aboutOne(err, "event", id)
 }
 
 // storedGallery draws the messages that a relay keeps, if they are asked for.
@@ -70,7 +69,7 @@ func (f *explainFlags) storedGallery(ctx context.Context, c *terminal.Console, s
 			return nil, err
 		}
 	}
-	cl, err := client.NewClient(f.ClientFlags)
+	cl, err := newRelayClient(f.clientFlags)
 	if err != nil {
 		return nil, err
 	}

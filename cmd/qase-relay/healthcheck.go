@@ -49,8 +49,7 @@ func healthcheck(ctx context.Context, c *terminal.Console, base string) error {
 	}
 	resp, err := client.NewHTTPClient().Do(req)
 	if err != nil {
-		asked := &client.Client{ClientFlags: client.ClientFlags{URL: base}, Base: u}
-		return terminal.Wrong(asked.NoAnswer(errors.Unwrap(err)))
+		return terminal.Wrong(withAdvice(&client.ConnectionError{URL: base, Err: errors.Unwrap(err)}))
 	}
 	defer resp.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))

@@ -18,9 +18,8 @@ import (
 
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
-	"qaserelay/relay/admin/client"
 	"qaserelay/relay/app"
-	backtestpkg "qaserelay/relay/backtest"
+	"qaserelay/relay/backtest"
 	"qaserelay/relay/store"
 )
 
@@ -29,7 +28,7 @@ const historyPage = 200
 
 // historyFlags say which events to read, and from where.
 type historyFlags struct {
-	client.ClientFlags
+	clientFlags
 	eventFlags
 	store   string // empty: a running relay
 	decided bool   // with what followed from them
@@ -47,7 +46,7 @@ func (f *historyFlags) onlyFromCommandLine(cmd *cobra.Command) {
 }
 
 // read returns the events of a store, or of a running relay.
-func (f *historyFlags) read(ctx context.Context) (backtestpkg.History, error) {
+func (f *historyFlags) read(ctx context.Context) (backtest.History, error) {
 	filter, err := f.filter()
 	if err != nil {
 		return nil, err
@@ -55,7 +54,7 @@ func (f *historyFlags) read(ctx context.Context) (backtestpkg.History, error) {
 	if f.store != "" {
 		return f.fromStore(ctx, filter), nil
 	}
-	c, err := client.NewClient(f.ClientFlags)
+	c, err := newRelayClient(f.clientFlags)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +62,7 @@ func (f *historyFlags) read(ctx context.Context) (backtestpkg.History, error) {
 }
 
 func (f *historyFlags) filter() (store.EventFilter, error) {
-	since, until, err := f.WindowFlags.Read(time.Now())
+	since, until, err := f.windowFlags.read(time.Now())
 	filter := store.EventFilter{Source: f.source, Project: f.project, Name: f.event, OldestFirst: true, Limit: historyPage}
 	if !since.IsZero() {
 		filter.After = store.FirstID(since) - 1
@@ -74,14 +73,14 @@ func (f *historyFlags) filter() (store.EventFilter, error) {
 	return filter, err
 }
 
-func (f *historyFlags) fromRelay(ctx context.Context, c *client.Client) backtestpkg.History {
+func (f *historyFlags) fromRelay(ctx context.Context, c *relayClient) backtest.History {
 	return func(yield func(admin.Exported, error) bool) {
 		l, err := f.listing()
-		l.Query.Set("limit", strconv.Itoa(historyPage))
-		l.Query.Set("decided", strconv.FormatBool(f.decided))
+		l.query.Set("limit", strconv.Itoa(historyPage))
+		l.query.Set("decided", strconv.FormatBool(f.decided))
 		for more := true; more && err == nil; {
 			var page admin.ExportPage
-			if err = c.Get(ctx, "events/export", l.Query, &page); err != nil {
+			if err = c.get(ctx, "events/export", l.query, &page); err != nil {
 				break
 			}
 			for _, e := range page.Events {
@@ -89,7 +88,7 @@ func (f *historyFlags) fromRelay(ctx context.Context, c *client.Client) backtest
 					return
 				}
 			}
-			l.Query.Set("after", page.Next)
+			l.query.Set("after", page.Next)
 			more = page.Next != ""
 		}
 		if err != nil {
@@ -98,7 +97,7 @@ func (f *historyFlags) fromRelay(ctx context.Context, c *client.Client) backtest
 	}
 }
 
-func (f *historyFlags) fromStore(ctx context.Context, filter store.EventFilter) backtestpkg.History {
+func (f *historyFlags) fromStore(ctx context.Context, filter store.EventFilter) backtest.History {
 	return func(yield func(admin.Exported, error) bool) {
 		s, err := openToRead(ctx, f.store)
 		if err != nil {
@@ -147,8 +146,8 @@ func openToRead(ctx context.Context, url string) (store.ReadCloser, error) {
 }
 
 // fromFile reads an export, or events as Qase sends them, one a line.
-func (f *historyFlags) fromFile(name string, stdin io.Reader) (backtestpkg.History, error) {
-	since, until, err := f.WindowFlags.Read(time.Now())
+func (f *historyFlags) fromFile(name string, stdin io.Reader) (backtest.History, error) {
+	since, until, err := f.windowFlags.read(time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +175,7 @@ func (f *historyFlags) fromFile(name string, stdin io.Reader) (backtestpkg.Histo
 	}, nil
 }
 
-func readLines(in io.Reader) backtestpkg.History {
+func readLines(in io.Reader) backtest.History {
 	return func(yield func(admin.Exported, error) bool) {
 		lines := bufio.NewReaderSize(in, 1<<20)
 		for number := 1; ; number++ {

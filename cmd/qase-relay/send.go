@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -15,8 +16,17 @@ import (
 	"qaserelay/rules/catalog"
 )
 
+// sendFlags say what to post, and where.
+type sendFlags struct {
+	client.Options
+	sets  []string
+	file  string
+	count int
+	json  bool
+}
+
 func newSend(c *terminal.Console) *cobra.Command {
-	var f client.SendFlags
+	var f sendFlags
 	cmd := &cobra.Command{
 		Use:   "send EVENT | --file FILE",
 		Short: "Post an event to a relay, as Qase would",
@@ -37,19 +47,19 @@ Exits with 1 if any event was refused, and with 2 if the relay could not be reac
 		ValidArgsFunction: completeEvent,
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.To, "to", terminal.DefaultSendTo, "webhook address of the relay, a `URL`")
+	flags.StringVar(&f.URL, "to", terminal.DefaultSendTo, "webhook address of the relay, a `URL`")
 	flags.StringVar(&f.Secret, "secret", "", "secret of the source (default $QASE_WEBHOOK_SECRET)")
-	flags.StringArrayVar(&f.Sets, "set", nil, "`PATH=VALUE` to change in the event, such as payload.failed=3 (repeatable)")
-	flags.StringVar(&f.File, "file", "", "post the JSON in this `FILE` instead of an example; - is standard input")
-	flags.IntVar(&f.Count, "count", 1, "how many copies to post")
+	flags.StringArrayVar(&f.sets, "set", nil, "`PATH=VALUE` to change in the event, such as payload.failed=3 (repeatable)")
+	flags.StringVar(&f.file, "file", "", "post the JSON in this `FILE` instead of an example; - is standard input")
+	flags.IntVar(&f.count, "count", 1, "how many copies to post")
 	flags.IntVar(&f.Concurrency, "concurrency", 1, "how many to post at the same time")
 	flags.DurationVar(&f.Timeout, "timeout", 15*time.Second, "how long to wait for one answer")
-	flags.BoolVar(&f.JSON, "json", false, "print JSON")
+	flags.BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }
 
-func send(ctx context.Context, c *terminal.Console, event string, f client.SendFlags) error {
-	if f.Count < 1 || f.Concurrency < 1 {
+func send(ctx context.Context, c *terminal.Console, event string, f sendFlags) error {
+	if f.count < 1 || f.Concurrency < 1 {
 		return errors.New("--count and --concurrency must be at least 1")
 	}
 	draft, err := newDraft(c, event, f)
@@ -59,38 +69,37 @@ func send(ctx context.Context, c *terminal.Console, event string, f client.SendF
 	if f.Secret == "" {
 		f.Secret = os.Getenv("QASE_WEBHOOK_SECRET")
 	}
-	p, err := client.NewPoster(f)
-	if err != nil {
+	if err := checkWebhookURL(f.URL); err != nil {
 		return err
 	}
-	if f.Count > 1 {
-		return sendMany(ctx, c, p, draft)
+	if f.count > 1 {
+		return sendMany(ctx, c, f, draft)
 	}
 	body, err := draft.copy(0, time.Now())
 	if err != nil {
 		return err
 	}
-	return sendOne(ctx, c, p, body)
+	return sendOne(ctx, c, f, body)
 }
 
 // newDraft makes the event to post from the catalogue or from a file, with all that --set changes.
-func newDraft(c *terminal.Console, event string, f client.SendFlags) (*draft, error) {
+func newDraft(c *terminal.Console, event string, f sendFlags) (*draft, error) {
 	switch {
-	case event == "" && f.File == "":
+	case event == "" && f.file == "":
 		return nil, terminal.Hint(errors.New("say which event to post"), "for example: qase-relay send run.completed (all events: qase-relay catalog)")
-	case event != "" && f.File != "":
+	case event != "" && f.file != "":
 		return nil, fmt.Errorf("%s and --file at once: post either an example or a file", event)
-	case f.File != "":
-		return draftFromFile(c.In, f.File, f.Sets)
+	case f.file != "":
+		return draftFromFile(c.In, f.file, f.sets)
 	}
 	known, ok := catalog.Lookup(event)
 	if !ok {
 		warnOfUnknownEvent(c.Err, event, "posting")
-		return draftFromNothing(event, f.Sets)
+		return draftFromNothing(event, f.sets)
 	}
-	d, err := draftFromExample(known, f.Sets)
+	d, err := draftFromExample(known, f.sets)
 	if err == nil {
-		warnOfUnknownFields(c.Err, known, f.Sets)
+		warnOfUnknownFields(c.Err, known, f.sets)
 	}
 	return d, err
 }
@@ -115,16 +124,30 @@ func warnOfUnknownFields(s *terminal.Screen, known catalog.Event, sets []string)
 	}
 }
 
-func sendOne(ctx context.Context, c *terminal.Console, p *client.Poster, body []byte) error {
-	a := p.Post(ctx, body)
-	if p.JSON {
+// checkWebhookURL makes sure that an address is that of a source.
+func checkWebhookURL(to string) error {
+	u, err := url.Parse(to)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return terminal.Hint(fmt.Errorf("--to %q is not a web address", to), "for example %s", terminal.DefaultSendTo)
+	}
+	if strings.Trim(u.Path, "/") == "" {
+		return terminal.Hint(fmt.Errorf("--to %s names no source", to), "the address ends in /webhooks/SOURCE, for example %s",
+			u.JoinPath("webhooks/qase"))
+	}
+	return nil
+}
+
+func sendOne(ctx context.Context, c *terminal.Console, f sendFlags, body []byte) error {
+	a := client.New(f.Options).Post(ctx, body)
+	a.Text = terminal.Printable(a.Text)
+	if f.json {
 		if err := c.WriteJSON(a); err != nil {
 			return err
 		}
-		return a.Exit(nil)
+		return answerExit(a, nil)
 	}
-	if a.Err != nil || !a.Accepted() {
-		return a.Exit(a.Explain(p.To))
+	if !a.Accepted() {
+		return answerExit(a, terminal.AnswerError(a, f.URL))
 	}
 	note := ""
 	if a.Duplicate {
@@ -132,4 +155,15 @@ func sendOne(ctx context.Context, c *terminal.Console, p *client.Poster, body []
 	}
 	c.Out.Printf("%s  event %s  %s%s\n", c.Out.Good(a.Status), a.EventID, c.Out.Dim(a.Took.Round(10*time.Microsecond).String()), note)
 	return nil
+}
+
+// answerExit wraps err with the exit code for an answer. It returns nil if the event was accepted.
+func answerExit(a client.Answer, err error) error {
+	switch {
+	case a.Accepted():
+		return nil
+	case a.Err != nil && a.Code == 0:
+		return &terminal.ExitError{Code: terminal.ExitUsage, Err: err}
+	}
+	return terminal.Wrong(err)
 }

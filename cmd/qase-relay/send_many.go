@@ -15,16 +15,16 @@ import (
 )
 
 // sendMany posts many copies at once and sums up what came back.
-func sendMany(ctx context.Context, c *terminal.Console, p *client.Poster, d *draft) error {
+func sendMany(ctx context.Context, c *terminal.Console, f sendFlags, d *draft) error {
 	if _, err := d.copy(1, time.Now()); err != nil {
 		return err
 	}
 	base := 1 + rand.IntN(1<<30) // so that two runs within a second do not post the same
-	t := newTally(p.Count)
-	bar := &progress{s: c.Err, want: p.Count}
+	p, t := client.New(f.Options), newTally(f.count)
+	bar := &progress{s: c.Err, want: f.count}
 	start := time.Now()
 	var workers sync.WaitGroup
-	for range min(p.Concurrency, p.Count) {
+	for range min(f.Concurrency, f.count) {
 		workers.Go(func() {
 			for n, ok := t.take(); ok && ctx.Err() == nil; n, ok = t.take() {
 				body, err := d.copy(base+n, time.Now())
@@ -40,14 +40,14 @@ func sendMany(ctx context.Context, c *terminal.Console, p *client.Poster, d *dra
 	go func() { workers.Wait(); close(finished) }()
 	bar.watch(t, finished)
 	sum := t.sum(time.Since(start))
-	if p.JSON {
+	if f.json {
 		if err := c.WriteJSON(sum); err != nil {
 			return err
 		}
 	} else {
 		sum.print(c.Out)
 	}
-	return t.verdict(p.To, p.JSON)
+	return t.verdict(f.URL, f.json)
 }
 
 // tally counts answers. It may be used from many goroutines.
@@ -90,7 +90,7 @@ func (t *tally) add(a client.Answer) {
 	} else {
 		t.statuses["no answer"]++
 	}
-	if (a.Err != nil || !a.Accepted()) && t.failed == nil {
+	if !a.Accepted() && t.failed == nil {
 		t.failed = &a
 	}
 }
@@ -116,7 +116,7 @@ func (t *tally) verdict(to string, quiet bool) error {
 	if quiet {
 		return &terminal.ExitError{Code: code}
 	}
-	return &terminal.ExitError{Code: code, Err: t.failed.Explain(to)}
+	return &terminal.ExitError{Code: code, Err: terminal.AnswerError(*t.failed, to)}
 }
 
 // summary is what came of many posts.

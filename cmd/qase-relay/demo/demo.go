@@ -125,10 +125,7 @@ type stage struct {
 }
 
 func (d *stage) play(ctx context.Context) error {
-	p, err := client.NewPoster(client.SendFlags{To: d.service.WebhookURL("qase"), Secret: d.secret, Timeout: demoPatience, Concurrency: 1})
-	if err != nil {
-		return err
-	}
+	p := client.New(client.Options{URL: d.service.WebhookURL("qase"), Secret: d.secret, Timeout: demoPatience, Concurrency: 1})
 	d.open()
 	d.began = time.Now()
 	var failures []error
@@ -168,8 +165,8 @@ func (d *stage) perform(ctx context.Context, p *client.Poster, number int, s sce
 	body := s.Body(d.began)
 	d.announce(number, s, body)
 	a := p.Post(ctx, body)
-	if a.Err != nil || !a.Accepted() {
-		return a.Explain(p.To)
+	if !a.Accepted() {
+		return terminal.AnswerError(a, d.service.WebhookURL("qase"))
 	}
 	stored, decision, err := d.look(ctx, a.EventID)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 
 func TestCommandsWaitAsLongAsTheirAnswerMayTake(t *testing.T) {
 	for command, want := range map[string]time.Duration{
-		"events list": client.ShortAnswer, "events export": client.ShortAnswer, "deliveries list": client.ShortAnswer, "deliveries retry": client.ShortAnswer,
-		"events replay": client.LongAnswer, "healthcheck": 5 * time.Second,
+		"events list": shortWait, "events export": shortWait, "deliveries list": shortWait, "deliveries retry": shortWait,
+		"events replay": longWait, "healthcheck": 5 * time.Second,
 	} {
 		cmd, _, err := newRoot(&terminal.Console{}).Find(strings.Fields(command))
 		if err != nil {
@@ -36,11 +36,11 @@ func TestNoQuestionWaitsForEver(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	c, err := client.NewClient(client.ClientFlags{URL: "http://" + silent.Addr().String(), Timeout: 50 * time.Millisecond})
+	c, err := newRelayClient(clientFlags{client.Options{URL: "http://" + silent.Addr().String(), Timeout: 50 * time.Millisecond}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Get(t.Context(), "events", nil, &struct{}{}); err == nil || !strings.Contains(err.Error(), "no answer from "+c.Base.Host+" in time") {
+	if err := c.get(t.Context(), "events", nil, &struct{}{}); err == nil || !strings.Contains(err.Error(), "no answer from "+silent.Addr().String()+" in time") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -51,12 +51,12 @@ func TestTheTokenDoesNotFollowRedirects(t *testing.T) {
 	defer other.Close()
 	moved := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
 	defer moved.Close()
-	c, err := client.NewClient(client.ClientFlags{URL: moved.URL, Token: "s3cret", Timeout: time.Minute})
+	c, err := newRelayClient(clientFlags{client.Options{URL: moved.URL, Token: "s3cret", Timeout: time.Minute}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var said *terminal.HintError
-	if err := c.Get(t.Context(), "events", nil, &struct{}{}); !errors.As(err, &said) || !strings.Contains(said.Hint, "final address") {
+	if err := c.get(t.Context(), "events", nil, &struct{}{}); !errors.As(err, &said) || !strings.Contains(said.Hint, "final address") {
 		t.Errorf("got %v", err)
 	}
 	select {
@@ -67,15 +67,11 @@ func TestTheTokenDoesNotFollowRedirects(t *testing.T) {
 }
 
 func TestAMachineThatIsNotThereIsToldFromOneThatDoesNotAnswer(t *testing.T) {
-	c, err := client.NewClient(client.ClientFlags{URL: "http://10.0.0.5:9090"})
-	if err != nil {
-		t.Fatal(err)
-	}
 	for want, err := range map[string]error{
 		"no connection to 10.0.0.5:9090 in time": &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded},
 		"no answer from 10.0.0.5:9090: bad luck": &net.OpError{Op: "dial", Err: errors.New("bad luck")},
 	} {
-		if got := fmt.Sprint(c.NoAnswer(err)); !strings.Contains(strings.ReplaceAll(got, "dial: ", ""), want) {
+		if got := fmt.Sprint(withAdvice(&client.ConnectionError{URL: "http://10.0.0.5:9090", Err: err})); !strings.Contains(strings.ReplaceAll(got, "dial: ", ""), want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}

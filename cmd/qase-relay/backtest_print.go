@@ -1,4 +1,4 @@
-package backtest
+package main
 
 import (
 	"fmt"
@@ -6,9 +6,16 @@ import (
 	"time"
 
 	"qaserelay/cmd/qase-relay/terminal"
+	"qaserelay/relay/backtest"
 )
 
-func (r *report) Print(s *terminal.Screen) {
+// reportPrinter shows the report of a backtest.
+type reportPrinter struct {
+	*backtest.Report
+	examples bool // show examples of messages
+}
+
+func (r reportPrinter) print(s *terminal.Screen) {
 	if r.Events == 0 {
 		s.Printf("no events%s\n", r.leftOut())
 		return
@@ -30,7 +37,7 @@ func (r *report) Print(s *terminal.Screen) {
 	}
 }
 
-func (r *report) leftOut() string {
+func (r reportPrinter) leftOut() string {
 	text := ""
 	if r.Replays > 0 {
 		text += fmt.Sprintf(" · %s left out", terminal.Plural(r.Replays, "replay"))
@@ -41,7 +48,7 @@ func (r *report) leftOut() string {
 	return text
 }
 
-func (r *report) printRules(s *terminal.Screen) {
+func (r reportPrinter) printRules(s *terminal.Screen) {
 	if len(r.PerRule) == 0 {
 		s.Printf("\nno rule matches\n")
 		return
@@ -58,7 +65,7 @@ func (r *report) printRules(s *terminal.Screen) {
 	t.Print()
 }
 
-func (r *report) printNotifiers(s *terminal.Screen) {
+func (r reportPrinter) printNotifiers(s *terminal.Screen) {
 	if len(r.PerWay) == 0 {
 		return
 	}
@@ -71,22 +78,22 @@ func (r *report) printNotifiers(s *terminal.Screen) {
 }
 
 // header names the columns of counts; without a comparison there is only one.
-func (r *report) header(now, more, fewer, name string) []string {
+func (r reportPrinter) header(now, more, fewer, name string) []string {
 	if r.Compared == 0 {
 		return []string{now, name}
 	}
 	return []string{now, "BEFORE", more, fewer, name}
 }
 
-func (r *report) counts(s *terminal.Screen, n [4]int, name string) []terminal.Cell {
+func (r reportPrinter) counts(s *terminal.Screen, n [4]int, name string) []terminal.Cell {
 	if r.Compared == 0 {
 		return []terminal.Cell{terminal.PlainCell(strconv.Itoa(n[0])), {Text: name, Paint: s.Bold}}
 	}
 	return []terminal.Cell{terminal.PlainCell(strconv.Itoa(n[0])), terminal.PlainCell(strconv.Itoa(n[1])), {Text: terminal.Signed("+", n[2]), Paint: s.Good}, {Text: terminal.Signed("-", n[3]), Paint: s.Bad}, {Text: name, Paint: s.Bold}}
 }
 
-func (r *report) printExamples(s *terminal.Screen) {
-	if r.most == 0 || len(r.Examples) == 0 {
+func (r reportPrinter) printExamples(s *terminal.Screen) {
+	if !r.examples || len(r.Examples) == 0 {
 		return
 	}
 	s.Printf("\n%s\n", s.Bold("What it would send"))
@@ -98,27 +105,27 @@ func (r *report) printExamples(s *terminal.Screen) {
 	}
 }
 
-func (r *report) printChanges(s *terminal.Screen) {
+func (r reportPrinter) printChanges(s *terminal.Screen) {
 	if len(r.Changes) == 0 {
 		return
 	}
 	s.Printf("\n%s\n", s.Bold("What differs"))
-	words := map[string]string{gained: "newly matches", lost: "matches no more", added: "also sends to ", removed: "sends no more to "}
+	words := map[string]string{backtest.Gained: "newly matches", backtest.Lost: "matches no more", backtest.Added: "also sends to ", backtest.Removed: "sends no more to "}
 	last := ""
 	for _, c := range r.Changes {
 		if head := c.Rule + c.Kind + c.Notifier; head != last {
 			mark := s.Good("+")
-			if c.Kind == lost || c.Kind == removed {
+			if c.Kind == backtest.Lost || c.Kind == backtest.Removed {
 				mark = s.Bad("-")
 			}
 			s.Printf("  %s %s %s\n", mark, s.Bold(terminal.Printable(c.Rule)), terminal.Printable(words[c.Kind]+c.Notifier))
 			last = head
 		}
-		s.Printf("      %s\n", terminal.CutLine(terminal.Printable(c.line()), max(s.Columns-6, 100)))
+		s.Printf("      %s\n", terminal.CutLine(terminal.Printable(changeLine(c)), max(s.Columns-6, 100)))
 	}
 }
 
-func (c eventChange) line() string {
+func changeLine(c backtest.Change) string {
 	line := fmt.Sprintf("%s  %s", c.ReceivedAt.Local().Format(time.DateTime), c.Event)
 	for _, part := range []string{c.Project, c.EventID, c.Title} {
 		if part != "" {
@@ -128,7 +135,7 @@ func (c eventChange) line() string {
 	return line
 }
 
-func (r *report) verdict() string {
+func (r reportPrinter) verdict() string {
 	if r.Compared == 0 {
 		return "Nothing to compare with: it is not known what was decided about these events."
 	}
@@ -143,14 +150,14 @@ func (r *report) verdict() string {
 		r.Against, terminal.Plural(r.Added, "message"), r.Removed, terminal.Plural(gains, "event"), losses)
 }
 
-func (r *report) notes() (notes []string) {
+func (r reportPrinter) notes() (notes []string) {
 	switch {
 	case r.Compared == 0:
 		notes = append(notes, "Compare with another file by --against FILE, or export with --decided.")
 	case r.Compared < r.Events:
 		notes = append(notes, fmt.Sprintf("Of %s it is not known what was decided.", terminal.Plural(r.Events-r.Compared, "event")))
 	}
-	if r.Against == recordedDecisions {
+	if r.Against == backtest.Recorded {
 		notes = append(notes, "What was known at the time from before the first event, and from the Qase API, is not known here, so entity and previous may hold less.")
 	}
 	if r.Forgot {

@@ -1,2 +1,0 @@
-// Package client asks the admin API of a relay.
-package client

@@ -1,2 +1,0 @@
-// Package backtest sends stored events through other rules and compares.
-package backtest

@@ -1,2 +1,0 @@
-// Package client posts webhooks to a relay.
-package client
