@@ -19,3 +19,18 @@ func MergeOptions[T any](defaults, own json.RawMessage) (T, error) {
 	}
 	return o, nil
 }
+
+// Texts returns an option's text as a list, or the texts of a list.
+func Texts(option any) []string {
+	list, isList := option.([]any)
+	if !isList {
+		list = []any{option}
+	}
+	var texts []string
+	for _, one := range list {
+		if s, ok := one.(string); ok {
+			texts = append(texts, s)
+		}
+	}
+	return texts
+}

@@ -9,6 +9,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/http"
+	"qaserelay/notifiers/markup"
 	"qaserelay/notifiers/preview"
 	"qaserelay/notifiers/slack"
 )
@@ -50,7 +51,7 @@ func TestPicturesShowWhatIsSent(t *testing.T) {
 			}
 			p := drawSample(t, kind, m)
 			said := written(p)
-			if first, _, _ := strings.Cut(notifiers.OneLine(m.Title), " "); kind != "http" && !(kind == "pagerduty" && m.Level == "success") && !strings.Contains(preview.Visible(said), preview.Visible(first)) {
+			if first, _, _ := strings.Cut(notifiers.OneLine(m.Title), " "); kind != "http" && !(kind == "pagerduty" && m.Level == "success") && !strings.Contains(markup.Visible(said), markup.Visible(first)) {
 				t.Errorf("%s, %s: no title in\n%s", kind, name, said)
 			}
 			page, err := p.HTML()

@@ -197,14 +197,14 @@ func (n *notifier) compose(m *notifiers.Message) (discordPost, string, error) {
 		return discordPost{}, "", fmt.Errorf("thread_id: %q is none; write the digits that Discord shows under Copy Thread ID", notifiers.Cut(thread, 100))
 	}
 	embed := discordEmbed{
-		Title:  markup.FitText(markup.TitleLine(m, discordTitle), discordTitle, discordText),
+		Title:  discordText(markup.FitText(markup.Title(m, discordTitle), discordTitle, notifiers.Units, discordText)),
 		URL:    markup.MessageURL(m, discordURL),
 		Color:  notifiers.ColorNumber(m.Level),
 		Fields: discordFieldsOf(m),
-		Footer: discordFooter{markup.Inert(markup.OriginLine(m), false)},
+		Footer: discordFooter{markup.Neutralize(markup.Origin(m), false)},
 	}
 	room := min(discordBody, discordTexts-notifiers.Units(embed.Title)-notifiers.Units(embed.Footer.Text)-unitsOf(embed.Fields))
-	embed.Description = markup.FitLines(markup.RichLines(notifiers.Cut(m.Body, 4*discordBody)), discordMarkup().Write, func(s string) bool { return notifiers.Units(s) <= room })
+	embed.Description = markup.FitLines(markup.Lines(notifiers.Cut(m.Body, 4*discordBody)), discordMarkup().Write, func(s string) bool { return notifiers.Units(s) <= room })
 	if !m.CreatedAt.IsZero() {
 		at := m.CreatedAt.UTC()
 		embed.Timestamp = &at
@@ -216,7 +216,7 @@ func (n *notifier) compose(m *notifiers.Message) (discordPost, string, error) {
 
 // discordFieldsOf lays fields out side by side. Their texts together have at most discordFields characters.
 func discordFieldsOf(m *notifiers.Message) []discordField {
-	return markup.FitFields(m, func(fields []markup.RichField) (written []discordField) {
+	return markup.FitFields(m, func(fields []markup.Field) (written []discordField) {
 		for _, f := range fields {
 			written = append(written, discordField{discordText(f.Name), discordMarkup().Line(f.Value), true})
 		}
@@ -266,22 +266,22 @@ func (p *discordPost) mention(all []string) {
 func isSnowflake(s string) bool { return regexp.MustCompile(`^[0-9]{15,20}$`).MatchString(s) }
 
 // discordMarkup is Discord's Markdown (https://support.discord.com/hc/en-us/articles/210298617), which links to no mailbox.
-func discordMarkup() markup.RichMarkup {
-	m := markup.MarkdownMarkup(discordText)
-	run := m.Run
-	m.Run = func(r markup.RichRun, s string) string {
+func discordMarkup() markup.Writer {
+	m := markup.Markdown(discordText)
+	style := m.Style
+	m.Style = func(r markup.Run, s string) string {
 		if address, isMail := strings.CutPrefix(r.URL, "mailto:"); isMail {
 			r.URL = ""
 			if address != r.Text {
-				return run(r, s) + " (" + discordText(address) + ")"
+				return style(r, s) + " (" + discordText(address) + ")"
 			}
 		}
-		return run(r, s)
+		return style(r, s)
 	}
 	return m
 }
 
 // discordText is text without any meaning to Discord.
 func discordText(s string) string {
-	return strings.NewReplacer("<", `\<`, ">", `\>`).Replace(markup.EscapeMarks(markup.Inert(s, false)))
+	return strings.NewReplacer("<", `\<`, ">", `\>`).Replace(markup.EscapeMarkdown(markup.Neutralize(s, false)))
 }

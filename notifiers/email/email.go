@@ -17,7 +17,6 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/httpclient"
-	"qaserelay/notifiers/markup"
 )
 
 // Config is what can be written for a notifier of type email.
@@ -98,7 +97,7 @@ func advise(_ any, option string, value any) []notifiers.Advice {
 		return nil
 	}
 	var all []notifiers.Advice
-	for i, s := range markup.Texts(value) {
+	for i, s := range notifiers.Texts(value) {
 		if _, bad := parseAddresses([]string{s}); len(bad) == 0 || strings.Contains(s, "{{") || strings.Contains(s, "${") {
 			continue
 		}

@@ -51,8 +51,8 @@ type mailField struct {
 }
 
 func mailTable(m *notifiers.Message) (rows []mailField) {
-	for _, f := range markup.RichFields(m, notifiers.FieldText) {
-		value := markup.HTMLMarkup(markup.EscapeTags).Line(f.Value)
+	for _, f := range markup.Fields(m, notifiers.FieldText) {
+		value := markup.HTML(markup.EscapeHTML).Line(f.Value)
 		rows = append(rows, mailField{f.Name, template.HTML(value)}) //nolint:gosec // all texts in it are escaped
 	}
 	return rows
@@ -72,7 +72,7 @@ func mailColor(level string) string {
 // bodyHTML renders Markdown with inline styles. The result is safe: the tree holds no HTML and no other links than
 // to the web and to mailboxes.
 func bodyHTML(body string) (template.HTML, error) {
-	root, source := markup.ParseMarkdown(body, false)
+	root, source := markup.Parse(body, false)
 	for _, n := range markup.Collect(root, func(ast.Node) bool { return true }) {
 		if style, class := nodeStyle(n); style != "" {
 			n.SetAttributeString("style", []byte(style))
@@ -167,7 +167,7 @@ func (mailNodes) code(w util.BufWriter, source []byte, n ast.Node, entering bool
 	if entering {
 		_, _ = w.WriteString(`<pre class="c" style="` + mono + `background:#f1f5f9;border-radius:6px;padding:12px 14px;` +
 			`margin:0 0 14px;overflow-x:auto;white-space:pre-wrap;line-height:1.45;">` +
-			html.EscapeString(markup.LinesOf(n, source)) + "</pre>\n")
+			html.EscapeString(markup.CodeText(n, source)) + "</pre>\n")
 	}
 	return ast.WalkSkipChildren, nil
 }

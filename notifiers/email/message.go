@@ -159,8 +159,8 @@ func envelopes(lists ...[]*netmail.Address) []string {
 // mailText is the mail for readers of plain text.
 func mailText(m *notifiers.Message) string {
 	title := notifiers.Cut(mailTitle(m), maxMailTitle)
-	parts := []string{title + "\n" + strings.Repeat("=", min(max(markup.Columns(title), 3), 72))}
-	parts = append(parts, markup.RenderText(plainDialect(), m.Body)...)
+	parts := []string{title + "\n" + underline(title, "=")}
+	parts = append(parts, plainDialect().Write(m.Body)...)
 	if fields := mailFields(m); fields != "" {
 		parts = append(parts, fields)
 	}
@@ -175,8 +175,8 @@ func mailText(m *notifiers.Message) string {
 // mailFields is one line of plain text for each field.
 func mailFields(m *notifiers.Message) string {
 	var lines []string
-	for _, f := range markup.RichFields(m, notifiers.FieldText) {
-		lines = append(lines, f.Name+": "+markup.PlainMarkup(notifiers.CleanText).Line(f.Value))
+	for _, f := range markup.Fields(m, notifiers.FieldText) {
+		lines = append(lines, f.Name+": "+markup.Plain(notifiers.CleanText).Line(f.Value))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -185,17 +185,25 @@ func mailFields(m *notifiers.Message) string {
 func plainDialect() markup.Dialect {
 	return markup.Dialect{
 		Text:  func(s string) string { return s },
-		Code:  func(s string) string { return "`" + s + "`" },
-		Fence: func(s string) string { return markup.Indent(s, "    ", "    ") },
-		Link: func(url, label string) string {
+		Code:  func(s string) markup.Run { return markup.Run{Text: "`" + s + "`"} },
+		Fence: func(s string) []markup.Line { return markup.Indent(markup.Split(s), "    ", "    ") },
+		Link: func(url, label string) markup.Run {
 			if label == "" || label == url || "mailto:"+label == url {
-				return strings.TrimPrefix(url, "mailto:")
+				return markup.Run{Text: strings.TrimPrefix(url, "mailto:")}
 			}
-			return label + " <" + url + ">"
+			return markup.Run{Text: label + " <" + url + ">"}
 		},
-		Heading: func(level int, s string) string {
-			return s + "\n" + strings.Repeat("-", min(max(markup.Columns(s), 3), 72))
+		Heading: func(lines []markup.Line) []markup.Line {
+			return append(lines, markup.Split(underline(markup.Join(lines), "-"))...)
 		},
-		Strike: "~", Quote: "> ", Rule: strings.Repeat("-", 40),
+		Bold: unmarked, Italic: unmarked, Strike: markup.Wrap("~"),
+		Quote: markup.Prefix("> "), Rule: strings.Repeat("-", 40),
 	}
+}
+
+func unmarked(lines []markup.Line) []markup.Line { return lines }
+
+// underline returns a line to put below a heading, about as long as the heading.
+func underline(heading, with string) string {
+	return strings.Repeat(with, min(max(markup.Columns(heading), 3), 72))
 }

@@ -183,24 +183,24 @@ func (n *notifier) compose(m *notifiers.Message) (googlePost, error) {
 	if err != nil {
 		return googlePost{}, err
 	}
-	post := googlePost{Text: googleMentionsOf(o.Mention), FallbackText: markup.Inert(markup.TitleLine(m, googleTitle), true)}
+	post := googlePost{Text: googleMentionsOf(o.Mention), FallbackText: markup.Neutralize(markup.Title(m, googleTitle), true)}
 	if key := notifiers.Cut(notifiers.OneLine(o.Thread), googleThread); key != "" {
 		post.Thread = &googleThreads{key}
 	}
-	title := googleEscape(markup.TitleLine(m, googleTitle))
+	title := googleEscape(markup.Title(m, googleTitle))
 	link := markup.MessageURL(m, googleURL)
 	if link != "" {
-		title = `<a href="` + markup.EscapeTags(link) + `">` + title + "</a>"
+		title = `<a href="` + markup.EscapeHTML(link) + `">` + title + "</a>"
 	}
 	head := googleWidget{Paragraph: &googleText{`<font color="` + notifiers.LevelColor(m.Level) + `">●</font> <b>` + title + "</b>"}}
-	foot := []googleWidget{{Paragraph: &googleText{`<font color="#64748b">` + googleEscape(markup.OriginLine(m)) + "</font>"}}}
+	foot := []googleWidget{{Paragraph: &googleText{`<font color="#64748b">` + googleEscape(markup.Origin(m)) + "</font>"}}}
 	if link != "" {
 		button := googleButton{Text: "Open in Qase"}
 		button.OnClick.Link.URL = link
 		foot = append(foot, googleWidget{Buttons: &googleButtons{[]googleButton{button}}})
 	}
 	fields := markup.FitFields(m, googleFields, func(widgets []googleWidget) bool { return httpclient.JSONBytes(widgets) <= googleBytes/2 })
-	return markup.FitLines(markup.RichLines(notifiers.Cut(m.Body, googleBytes)), func(lines []markup.RichLine) googlePost {
+	return markup.FitLines(markup.Lines(notifiers.Cut(m.Body, googleBytes)), func(lines []markup.Line) googlePost {
 		widgets := []googleWidget{head}
 		if body := googleMarkup().Write(lines); strings.TrimSpace(body) != "" {
 			widgets = append(widgets, googleWidget{Paragraph: &googleText{body}})
@@ -214,12 +214,12 @@ func (n *notifier) compose(m *notifiers.Message) (googlePost, error) {
 }
 
 // googleFields lays fields out two in a row, each a small name with its value below.
-func googleFields(fields []markup.RichField) []googleWidget {
+func googleFields(fields []markup.Field) []googleWidget {
 	var widgets []googleWidget
 	for pair := range slices.Chunk(fields, 2) {
 		var row []googleColumn
 		for _, f := range pair {
-			text := googleLabelled{Label: markup.Inert(f.Name, true), Text: googleMarkup().Line(f.Value), Wrap: true}
+			text := googleLabelled{Label: markup.Neutralize(f.Name, true), Text: googleMarkup().Line(f.Value), Wrap: true}
 			row = append(row, googleColumn{[]googleWidget{{Labelled: &text}}})
 		}
 		if len(row) == 1 {
@@ -244,8 +244,8 @@ func googleMentionsOf(all []string) string {
 		case who != "" && len(who) <= 40 && strings.Trim(who, "0123456789") == "":
 			s = "<users/" + who + ">"
 		case strings.Trim(who, "@") != "":
-			s = markup.SlackNeutral(markup.Inert("@"+notifiers.Cut(strings.TrimLeft(who, "@"), 100), true))
-			s = strings.NewReplacer("&lt;", "‹", "&gt;", "›", "&amp;", "&").Replace(s)
+			s = markup.NeutralizeMarks(markup.Neutralize("@"+notifiers.Cut(strings.TrimLeft(who, "@"), 100), true))
+			s = strings.NewReplacer("<", "‹", ">", "›").Replace(s)
 		}
 		if notifiers.Units(calls)+notifiers.Units(s) >= googleMentions {
 			break
@@ -257,14 +257,15 @@ func googleMentionsOf(all []string) string {
 
 // googleMarkup is the HTML of cards (https://developers.google.com/workspace/chat/format-messages#card-formatting), which has no
 // code and no quotes.
-func googleMarkup() markup.RichMarkup {
-	m := markup.HTMLMarkup(googleEscape)
-	run := m.Run
-	m.Run = func(r markup.RichRun, s string) string {
+func googleMarkup() markup.Writer {
+	m := markup.HTML(googleEscape)
+	m.Adapt = nil
+	style := m.Style
+	m.Style = func(r markup.Run, s string) string {
 		if r.Code {
 			r.Code, s = false, "`"+s+"`"
 		}
-		return run(r, s)
+		return style(r, s)
 	}
 	m.Pre = func(lines []string) string { return googleEscape(markup.KeepSpaces(strings.Join(lines, "\n"), true)) }
 	m.Quote = markup.Prefixed("│ ")
@@ -272,4 +273,4 @@ func googleMarkup() markup.RichMarkup {
 }
 
 // googleEscape is text without any meaning to a card of Google Chat.
-func googleEscape(s string) string { return markup.EscapeTags(markup.Inert(s, true)) }
+func googleEscape(s string) string { return markup.EscapeHTML(markup.Neutralize(s, true)) }

@@ -16,16 +16,16 @@ import (
 	"qaserelay/notifiers"
 )
 
-// maxMarkdown is how many UTF-16 units of a body are read; no channel shows more.
+// maxMarkdown bounds the UTF-16 units of a body that are read; no channel shows more.
 const maxMarkdown = 100_000
 
-// MentionScheme begins the destination of a link that mentions somebody. Rules write such links, events cannot.
+// MentionScheme begins the destination of a link that is a mention. Rules write these links; events cannot.
 const MentionScheme = "mention:"
 
-// ParseMarkdown reads CommonMark with tables and strikethrough, but without HTML: a tag is text like any other. A bare URL is
-// text too, since it may come from the event. In the tree that it returns images are links, and links lead to the web, to a mailbox or
-// (if mentions are wanted) to somebody, or are text.
-func ParseMarkdown(body string, mentions bool) (ast.Node, []byte) {
+// Parse reads CommonMark with tables and strikethrough, but without HTML: a tag is only text. A bare URL is also text,
+// since it may come from the event. In the returned tree images are links, and the destination of each link is the web,
+// a mailbox or, with mentions, a mention. Other links are text.
+func Parse(body string, mentions bool) (ast.Node, []byte) {
 	source := []byte(shallow(notifiers.Cut(notifiers.CleanText(body), maxMarkdown)))
 	root := markdownParser().Parse(text.NewReader(source))
 	for _, n := range Collect(root, func(n ast.Node) bool { return n.Kind() == ast.KindImage }) {
@@ -45,22 +45,22 @@ func ParseMarkdown(body string, mentions bool) (ast.Node, []byte) {
 	return root, source
 }
 
-// maxNesting is how deep quotes and lists can stand in each other in one line. The parser's work grows with the square of the depth.
+// maxNesting bounds the nesting of quotes and lists in one line. The parser's work grows with the square of the depth.
 const maxNesting = 32
 
-// shallow makes text of what would be nested deeper than maxNesting.
+// shallow escapes the markers that nest deeper than maxNesting.
 func shallow(body string) string {
 	lines := strings.SplitAfter(body, "\n")
 	for i, line := range lines {
-		if at := deepest(line); at >= 0 {
+		if at := excessMarker(line); at >= 0 {
 			lines[i] = line[:at] + "\\" + line[at:]
 		}
 	}
 	return strings.Join(lines, "")
 }
 
-// deepest returns where the marker of a quote or list stands that is one too many, or -1.
-func deepest(line string) int {
+// excessMarker returns the offset of the first marker of a quote or list that nests too deep, or -1.
+func excessMarker(line string) int {
 	depth := 0
 	for i, r := range line {
 		if !strings.ContainsRune("> \t-*+.)0123456789", r) {
@@ -118,8 +118,8 @@ func Collect(root ast.Node, want func(ast.Node) bool) []ast.Node {
 	return found
 }
 
-// imageToLink puts a link in the place of an image, since loading one tells its server who reads the message.
-// Within a link only its description stays.
+// imageToLink replaces an image by a link, since loading an image tells its server who reads the message. An image
+// within a link becomes its description.
 func imageToLink(image *ast.Image) {
 	parent := image.Parent()
 	if parent == nil {
@@ -140,21 +140,21 @@ func imageToLink(image *ast.Image) {
 	parent.RemoveChild(parent, image)
 }
 
-// unwrap puts the children of n in its place.
+// unwrap replaces n by its children.
 func unwrap(n ast.Node) {
 	parent := n.Parent()
 	moveChildren(n, parent)
 	parent.RemoveChild(parent, n)
 }
 
-// moveChildren puts the children of n before it in parent.
+// moveChildren moves the children of n to before n in parent.
 func moveChildren(n, parent ast.Node) {
 	for c := n.FirstChild(); c != nil; c = n.FirstChild() {
 		parent.InsertBefore(parent, n, c)
 	}
 }
 
-// checkLink cleans the destination of a link. A link that leads elsewhere becomes text that names where.
+// checkLink cleans the destination of a link. An unsafe link becomes text that shows its destination.
 func checkLink(n ast.Node, source []byte) {
 	parent := n.Parent()
 	if auto, ok := n.(*ast.AutoLink); ok {
@@ -193,7 +193,7 @@ func literal(s string) *ast.String {
 	return n
 }
 
-// unescape resolves backslashes and entities the way the HTML renderer does, which writes &, <, > and " escaped.
+// unescape resolves backslashes and entities as the HTML renderer does, which writes &, <, > and " escaped.
 func unescape(segment []byte) string {
 	if !bytes.ContainsAny(segment, "\\&\x00") {
 		return string(segment)
@@ -206,8 +206,8 @@ func unescape(segment []byte) string {
 	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&quot;", `"`, "&amp;", "&").Replace(b.String())
 }
 
-// PlainText is the text of n without any markup.
-func PlainText(n ast.Node, source []byte) string {
+// plainText returns the text of n without markup.
+func plainText(n ast.Node, source []byte) string {
 	var b strings.Builder
 	_ = ast.Walk(n, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
@@ -227,7 +227,7 @@ func PlainText(n ast.Node, source []byte) string {
 	return b.String()
 }
 
-// textOf resolves the escapes of a piece of text, but in code, where there are none.
+// textOf returns a piece of text with its escapes resolved. Code has no escapes.
 func textOf(n *ast.Text, source []byte) string {
 	if n.IsRaw() || n.Parent() != nil && n.Parent().Kind() == ast.KindCodeSpan {
 		return string(n.Segment.Value(source))
@@ -235,8 +235,8 @@ func textOf(n *ast.Text, source []byte) string {
 	return unescape(n.Segment.Value(source))
 }
 
-// LinesOf is the content of a block of code.
-func LinesOf(n ast.Node, source []byte) string {
+// CodeText returns the content of a block of code.
+func CodeText(n ast.Node, source []byte) string {
 	var b strings.Builder
 	for i := range n.Lines().Len() {
 		segment := n.Lines().At(i)
@@ -245,12 +245,12 @@ func LinesOf(n ast.Node, source []byte) string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-// tableCells returns the text of a table's cells, its header first, and how its columns are aligned.
+// tableCells returns the texts of a table's cells, the header first, and the alignment of its columns.
 func tableCells(t *extast.Table, source []byte) (rows [][]string, align []extast.Alignment) {
 	for r := t.FirstChild(); r != nil; r = r.NextSibling() {
 		var row []string
 		for c := r.FirstChild(); c != nil; c = c.NextSibling() {
-			row = append(row, strings.TrimSpace(PlainText(c, source)))
+			row = append(row, strings.TrimSpace(plainText(c, source)))
 		}
 		rows = append(rows, row)
 	}

@@ -11,7 +11,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/httpclient"
-	markuppkg "qaserelay/notifiers/markup"
+	"qaserelay/notifiers/markup"
 )
 
 // Mattermost takes 16,383 characters of text, and old servers 7,900 of attachments as JSON.
@@ -166,23 +166,23 @@ func (n *notifier) compose(m *notifiers.Message) (mattermostPost, error) {
 	}
 	post := mattermostPost{Channel: notifiers.OneLine(o.Channel), Text: mattermostTop(m, o.Mention)}
 	shape := mattermostAttachmentShape{
-		Fallback: markuppkg.FitText(markuppkg.TitleLine(m, mattermostTitle), mattermostTitle, mattermostEscape), Color: notifiers.LevelColor(m.Level),
-		Fields: mattermostFieldsOf(m), Footer: markuppkg.Inert(notifiers.Cut(markuppkg.OriginLine(m), mattermostFooter), true),
+		Fallback: mattermostEscape(markup.FitText(markup.Title(m, mattermostTitle), mattermostTitle, notifiers.Units, mattermostEscape)), Color: notifiers.LevelColor(m.Level),
+		Fields: mattermostFieldsOf(m), Footer: markup.Neutralize(notifiers.Cut(markup.Origin(m), mattermostFooter), true),
 	}
-	markup := markuppkg.MarkdownMarkup(mattermostEscape)
-	return markuppkg.FitLines(markuppkg.RichLines(notifiers.Cut(m.Body, 2*mattermostAttachment)), func(lines []markuppkg.RichLine) mattermostPost {
+	writer := markup.Markdown(mattermostEscape)
+	return markup.FitLines(markup.Lines(notifiers.Cut(m.Body, 2*mattermostAttachment)), func(lines []markup.Line) mattermostPost {
 		whole, attachment := post, shape
-		attachment.Text = strings.TrimSpace(markup.Write(lines))
+		attachment.Text = strings.TrimSpace(writer.Write(lines))
 		whole.Attachments = []mattermostAttachmentShape{attachment}
 		return whole
 	}, func(p mattermostPost) bool { return mattermostUnits(p.Attachments) <= mattermostAttachment }), nil
 }
 
 func mattermostFieldsOf(m *notifiers.Message) []mattermostField {
-	markup := markuppkg.MarkdownMarkup(mattermostEscape)
-	return markuppkg.FitFields(m, func(fields []markuppkg.RichField) (written []mattermostField) {
+	writer := markup.Markdown(mattermostEscape)
+	return markup.FitFields(m, func(fields []markup.Field) (written []mattermostField) {
 		for _, f := range fields {
-			written = append(written, mattermostField{mattermostEscape(f.Name), markup.Line(f.Value), true})
+			written = append(written, mattermostField{mattermostEscape(f.Name), writer.Line(f.Value), true})
 		}
 		return written
 	}, func(written []mattermostField) bool { return mattermostUnits(written) <= mattermostFields })
@@ -199,8 +199,8 @@ func mattermostUnits(v any) int {
 
 // mattermostTop is the title, linked and bold, and who is mentioned.
 func mattermostTop(m *notifiers.Message, mentions []string) string {
-	top := markuppkg.FitText(markuppkg.TitleLine(m, mattermostTitle), mattermostTitle, mattermostEscape)
-	if link := markuppkg.MessageURL(m, mattermostURL); link != "" {
+	top := mattermostEscape(markup.FitText(markup.Title(m, mattermostTitle), mattermostTitle, notifiers.Units, mattermostEscape))
+	if link := markup.MessageURL(m, mattermostURL); link != "" {
 		top = "[" + top + "](" + strings.NewReplacer("(", "%28", ")", "%29").Replace(link) + ")"
 	}
 	top = "**" + top + "**"
@@ -227,8 +227,8 @@ func mattermostMention(who string) string {
 
 // mattermostEscape is text without any meaning to Mattermost: its Markdown resolves entities, and makes emoji of :names:.
 func mattermostEscape(s string) string {
-	if s = markuppkg.Inert(s, true); strings.Count(s, ":") > 1 {
-		s = regexp.MustCompile(`:([A-Za-z0-9_+-]+:)`).ReplaceAllString(s, ":"+markuppkg.Joiner+"$1")
+	if s = markup.Neutralize(s, true); strings.Count(s, ":") > 1 {
+		s = regexp.MustCompile(`:([A-Za-z0-9_+-]+:)`).ReplaceAllString(s, ":"+markup.Joiner+"$1")
 	}
-	return markuppkg.EscapeMarks(strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s))
+	return markup.EscapeMarkdown(strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s))
 }

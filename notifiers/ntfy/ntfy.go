@@ -228,12 +228,12 @@ func (n *notifier) compose(m *notifiers.Message) (ntfyPost, error) {
 	if err := o.check(); err != nil {
 		return ntfyPost{}, err
 	}
-	post := ntfyPost{Topic: o.Topic, Title: markup.Inert(markup.TitleLine(m, ntfyTitle), false), Tags: []string{ntfyTag(m.Level)}}
+	post := ntfyPost{Topic: o.Topic, Title: markup.Neutralize(markup.Title(m, ntfyTitle), false), Tags: []string{ntfyTag(m.Level)}}
 	// check has seen that it is one.
 	post.Priority, _ = ntfyPriority(o.Priority, m.Level)
 	for _, tag := range o.Tags {
 		if tag = notifiers.Cut(notifiers.OneLine(tag), 50); tag != "" && len(post.Tags) < ntfyTags {
-			post.Tags = append(post.Tags, markup.Inert(tag, false))
+			post.Tags = append(post.Tags, markup.Neutralize(tag, false))
 		}
 	}
 	if post.Click = markup.MessageURL(m, ntfyURL); post.Click != "" {
@@ -242,7 +242,7 @@ func (n *notifier) compose(m *notifiers.Message) (ntfyPost, error) {
 	if click, ok := markup.CleanURL(o.Click); ok && len(click) <= ntfyURL {
 		post.Click = click
 	}
-	foot := markup.Inert(markup.OriginLine(m), false)
+	foot := markup.Neutralize(markup.Origin(m), false)
 	post.Message = foot
 	if body := markup.PlainBody(m.WholeBody(), ntfyMessage-len("\n\n")-len(foot)); strings.TrimSpace(body) != "" {
 		post.Message = body + "\n\n" + foot

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/markup"
 	"qaserelay/notifiers/preview"
 )
 
@@ -17,7 +18,7 @@ func (n *notifier) Picture(m *notifiers.Message, sent []byte) (*preview.Picture,
 	words := []string{"min", "low", "default", "high", "max"}
 	p := &preview.Picture{Channel: "ntfy", Facts: []preview.Fact{{Name: "", Text: post.Topic}, {Name: "Priority", Text: words[min(max(post.Priority, 1), 5)-1]}}}
 	if own := post.Tags[min(1, len(post.Tags)):]; len(own) > 0 {
-		p.Facts = append(p.Facts, preview.Fact{Name: "Tags", Text: preview.Visible(strings.Join(own, ", "))})
+		p.Facts = append(p.Facts, preview.Fact{Name: "Tags", Text: markup.Visible(strings.Join(own, ", "))})
 	}
 	p.Lines = append(preview.PlainLine(notifiers.LevelEmoji(m.Level)+" "+post.Title, preview.Run{Bold: true}), preview.Apart(preview.SmallLast(preview.PlainLines(post.Message)), nil)...)
 	for _, a := range post.Actions {

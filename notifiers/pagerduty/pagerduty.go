@@ -207,7 +207,7 @@ func pagerDedup(o Options, m *notifiers.Message) string {
 
 func pagerDetails(o Options, m *notifiers.Message) *pagerPayload {
 	p := &pagerPayload{
-		Summary:  markup.Inert(markup.TitleLine(m, pagerSummary-100), false),
+		Summary:  markup.Neutralize(markup.Title(m, pagerSummary-100), false),
 		Source:   notifiers.Cut(notifiers.OneLine(o.Source), pagerSource),
 		Severity: o.Severity,
 		Class:    notifiers.OneLine(m.EventName),

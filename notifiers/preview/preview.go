@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/markup"
 )
 
 // Previewer is a notifier that can show what it would send. All of the built-in ones are.
@@ -35,27 +36,11 @@ type Picture struct {
 // Fact is a name and a value, such as To and an address. The name may be empty.
 type Fact struct{ Name, Text string }
 
-// Line is a line of a message.
-type Line struct {
-	Runs    []Run
-	Apart   bool // there is space above it
-	Heading bool
-	Small   bool
-	Quote   bool
-	Pre     bool // it is code, and keeps its spaces
-	// Cells stand side by side, each of some lines, in place of Runs.
-	Cells [][]Line
-	// Named lines have two cells: a name, which is short, and beside it the value.
-	Named bool
-}
-
-// Run is a piece of a line in one style.
-type Run struct {
-	Text                       string
-	URL                        string // where it leads, http, https or mailto; or empty
-	Bold, Italic, Strike, Code bool
-	Mention                    bool // it calls somebody
-}
+// Line and Run are those of rich text.
+type (
+	Line = markup.Line
+	Run  = markup.Run
+)
 
 // Draw returns the picture of m as n would send it, without a network.
 func Draw(n notifiers.Notifier, m *notifiers.Message) (*Picture, error) {
@@ -94,7 +79,7 @@ func PlainLine(text string, style Run) []Line {
 	if text == "" {
 		return nil
 	}
-	style.Text = Visible(text)
+	style.Text = markup.Visible(text)
 	return []Line{{Runs: []Run{style}}}
 }
 
@@ -107,7 +92,7 @@ func PlainLines(text string) []Line {
 			apart = len(lines) > 0
 			continue
 		}
-		lines = append(lines, Line{Runs: []Run{{Text: Visible(l)}}, Apart: apart})
+		lines = append(lines, Line{Runs: []Run{{Text: markup.Visible(l)}}, Apart: apart})
 		apart = false
 	}
 	return lines

@@ -8,22 +8,17 @@ import (
 	"qaserelay/notifiers/markup"
 )
 
-// Visible leaves out the marks that only keep apps from guessing at links and markup.
-func Visible(s string) string {
-	return strings.NewReplacer(markup.Joiner, "", markup.Breaker, "").Replace(s)
-}
-
 func SplitLines(s string) []string { return strings.Split(strings.TrimRight(s, "\n"), "\n") }
 
 // MarkdownLines reads the Markdown of chats.
 func MarkdownLines(text string) []Line {
 	var lines []Line
-	for _, l := range markup.RichLines(text) {
-		line := Line{Apart: l.Apart, Quote: l.Quote, Pre: l.Pre}
-		for _, r := range l.Runs {
-			run := Run{Text: r.Text, URL: r.URL, Bold: r.Bold, Italic: r.Italic, Strike: r.Strike, Code: r.Code}
-			if l.Pre || r.Code {
-				run.Text = Visible(r.Text)
+	for _, line := range markup.Lines(text) {
+		runs := line.Runs
+		line.Runs = nil
+		for _, run := range runs {
+			if line.Pre || run.Code {
+				run.Text = markup.Visible(run.Text)
 				line.Runs = append(line.Runs, run)
 				continue
 			}
@@ -41,7 +36,7 @@ func withMentions(r Run) []Run {
 	add := func(text string, mention bool) {
 		if text != "" {
 			one := r
-			one.Text, one.Mention = Visible(text), mention
+			one.Text, one.Mention = markup.Visible(text), mention
 			runs = append(runs, one)
 		}
 	}
@@ -115,7 +110,7 @@ func (r *htmlReader) tag(t xml.StartElement, begins bool) {
 }
 
 func (r *htmlReader) text(s string) {
-	for i, part := range strings.Split(Visible(s), "\n") {
+	for i, part := range strings.Split(markup.Visible(s), "\n") {
 		if i > 0 {
 			r.gap = !r.open && len(r.lines) > 0
 			r.open = false

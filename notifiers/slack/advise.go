@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"qaserelay/notifiers"
-	"qaserelay/notifiers/markup"
 )
 
 // advise judges a message option as it is written: what an incoming webhook cannot do, and blocks that Slack would refuse.
@@ -38,7 +37,7 @@ func webhookAdvice(option string, value any) notifiers.Advice {
 	if does != "" {
 		return notifiers.Advice{Message: option + ": an incoming webhook " + does, Hint: hint}
 	}
-	if option == "mention" && slices.ContainsFunc(markup.Texts(value), func(s string) bool { _, address := splitAddress(s); return address != "" }) {
+	if option == "mention" && slices.ContainsFunc(notifiers.Texts(value), func(s string) bool { _, address := splitAddress(s); return address != "" }) {
 		return notifiers.Advice{Message: "mention: an incoming webhook cannot look up an address: who has no slack: in people: is not notified", Hint: hint + ", or add slack: to people:"}
 	}
 	return notifiers.Advice{}

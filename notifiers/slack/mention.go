@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"qaserelay/notifiers"
-	"qaserelay/notifiers/markup"
 )
 
 // slackMention is the markup that mentions who, or plain text where Slack knows no such name.
@@ -21,7 +20,7 @@ func slackMention(who string) string {
 		return "<!subteam^" + who + ">"
 	}
 	if name := slackName(who); name != "@" {
-		return markup.SlackNeutral(name)
+		return neutralize(name)
 	}
 	return ""
 }

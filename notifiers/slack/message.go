@@ -53,7 +53,7 @@ func slackMessage(m *notifiers.Message, o Options) SlackPost {
 
 // slackHead is what stands above the bar.
 func slackHead(m *notifiers.Message, mentions []string) []slackBlock {
-	title := markup.FitText(markup.TitleLine(m, slackHeader), slackHeader, markup.SlackEscape)
+	title := escape(markup.FitText(markup.Title(m, slackHeader), slackHeader, notifiers.Units, escape))
 	blocks := []slackBlock{{"type": "header", "text": map[string]any{"type": "plain_text", "text": title, "emoji": false}}}
 	if line := strings.TrimSpace(slackMentions(mentions, slackMentioned)); line != "" {
 		blocks = append(blocks, slackBlock{"type": "section", "text": map[string]any{"type": "mrkdwn", "text": line, "verbatim": true}})
@@ -68,13 +68,13 @@ func slackAttachments(m *notifiers.Message) []slack.Attachment {
 	color := notifiers.LevelColor(m.Level)
 	attachments := []slack.Attachment{{
 		Color:    color,
-		Fallback: markup.FitText(markup.TitleLine(m, slackTitle), slackTitle, markup.SlackEscape),
+		Fallback: escape(markup.FitText(markup.Title(m, slackTitle), slackTitle, notifiers.Units, escape)),
 		Blocks:   slack.Blocks{BlockSet: slackBody(m)},
 	}}
 	if link := markup.MessageURL(m, slackURL); link != "" {
 		const label = "Open in Qase"
 		attachments = append(attachments, slack.Attachment{
-			Color: color, Fallback: label + ": " + markup.SlackEscape(link),
+			Color: color, Fallback: label + ": " + escape(link),
 			Actions: []slack.AttachmentAction{{Type: "button", Text: label, URL: link}},
 		})
 	}
@@ -86,7 +86,7 @@ func slackBody(m *notifiers.Message) []slack.Block {
 	fields, used := slackFields(m)
 	var blocks []slack.Block
 	room := slackBlocks - slackHeader - slackMentioned - slackContext - used
-	for _, s := range slackSections(markup.RenderText(slackDialect(), notifiers.Cut(m.Body, slackMarkdown)), room) {
+	for _, s := range slackSections(slackDialect().Write(notifiers.Cut(m.Body, slackMarkdown)), room) {
 		blocks = append(blocks, slack.NewSectionBlock(mrkdwnObject(s), nil, nil))
 	}
 	if len(fields) > 0 {
@@ -98,8 +98,8 @@ func slackBody(m *notifiers.Message) []slack.Block {
 // slackFields are the fields, each a name with its value below, and how long they are together.
 func slackFields(m *notifiers.Message) (fields []*slack.TextBlockObject, used int) {
 	for _, f := range m.ShownFields() {
-		name := markup.SlackNeutral(markup.OneRichLine(f.Name, notifiers.FieldName).Text())
-		value := notifiers.OneLine(strings.Join(markup.RenderText(slackDialect(), f.Value), " "))
+		name := neutralize(markup.SingleLine(f.Name, notifiers.FieldName).Text())
+		value := notifiers.OneLine(strings.Join(slackDialect().Write(f.Value), " "))
 		if name == "" || value == "" {
 			continue
 		}
@@ -118,18 +118,18 @@ func mrkdwnObject(s string) *slack.TextBlockObject {
 
 // slackFallback is the whole message as one text.
 func slackFallback(m *notifiers.Message, mentions []string) string {
-	body := strings.Join(markup.RenderText(slackDialect(), notifiers.Cut(m.WholeBody(), 3*slackText)), "\n\n")
+	body := strings.Join(slackDialect().Write(notifiers.Cut(m.WholeBody(), 3*slackText)), "\n\n")
 	return cutMrkdwn(strings.TrimSpace(slackTop(m, mentions)+"\n"+body), slackText)
 }
 
 // slackTop is the title, linked and bold, and who is mentioned.
 func slackTop(m *notifiers.Message, mentions []string) string {
-	title := cutMrkdwn(markup.SlackNeutral(notifiers.Cut(notifiers.OneLine(m.Title), slackTitle)), slackTitle)
+	title := cutMrkdwn(neutralize(notifiers.Cut(notifiers.OneLine(m.Title), slackTitle)), slackTitle)
 	if title == "" {
 		title = "(no title)"
 	}
 	if clean, ok := markup.CleanURL(m.URL); ok && len(clean) <= slackURL {
-		title = "<" + markup.SlackEscape(clean) + "|" + title + ">"
+		title = "<" + escape(clean) + "|" + title + ">"
 	}
 	return "*" + title + "*" + slackMentions(mentions, slackMentioned)
 }
@@ -155,7 +155,7 @@ func bodyMentions(body string) []string {
 	if !strings.Contains(body, markup.MentionScheme) {
 		return nil
 	}
-	root, _ := markup.ParseMarkdown(notifiers.Cut(body, slackMarkdown), true)
+	root, _ := markup.Parse(notifiers.Cut(body, slackMarkdown), true)
 	var ids []string
 	for _, n := range markup.Collect(root, func(n ast.Node) bool { return n.Kind() == ast.KindLink }) {
 		if id, ok := strings.CutPrefix(string(n.(*ast.Link).Destination), markup.MentionScheme); ok && !slices.Contains(ids, id) {
@@ -167,9 +167,9 @@ func bodyMentions(body string) []string {
 
 // slackOrigin is the small line below a message.
 func slackOrigin(m *notifiers.Message) string {
-	parts := []string{markup.SlackNeutral(m.Level)}
+	parts := []string{neutralize(m.Level)}
 	for _, s := range m.Origin() {
-		parts = append(parts, markup.SlackNeutral(notifiers.Cut(s, 200)))
+		parts = append(parts, neutralize(notifiers.Cut(s, 200)))
 	}
 	return cutMrkdwn(strings.Join(parts, " · "), slackContext)
 }

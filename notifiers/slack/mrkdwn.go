@@ -15,31 +15,39 @@ const slackURL = 1000
 // slackDialect is mrkdwn (https://docs.slack.dev/messaging/formatting-message-text).
 func slackDialect() markup.Dialect {
 	return markup.Dialect{
-		Text: markup.SlackNeutral,
-		Code: func(s string) string {
-			return "`" + markup.SlackEscape(strings.ReplaceAll(strings.ReplaceAll(s, "\n", " "), "`", "ˋ")) + "`"
+		Text: neutralize,
+		Code: func(s string) markup.Run {
+			return markup.Run{Text: "`" + escape(strings.NewReplacer("\n", " ", "`", "ˋ").Replace(s)) + "`"}
 		},
-		Fence: func(s string) string {
-			return markup.Fence + "\n" + markup.SlackEscape(strings.ReplaceAll(s, "`", "`"+markup.Joiner)) + "\n" + markup.Fence
+		Fence: func(s string) []markup.Line {
+			code := escape(strings.ReplaceAll(s, "`", "`"+markup.Joiner))
+			return markup.Split(markup.Fence + "\n" + code + "\n" + markup.Fence)
 		},
-		Link:    slackLink,
+		Link:    func(url, label string) markup.Run { return markup.Run{Text: slackLink(url, label)} },
 		Mention: slackMention,
-		Heading: func(_ int, s string) string { return markup.Around("*", s) },
-		Bold:    "*", Italic: "_", Strike: "~",
-		Quote: "> ", Rule: "──────────", WordBreak: markup.Breaker,
+		Heading: markup.Wrap("*"), Bold: markup.Wrap("*"), Italic: markup.Wrap("_"), Strike: markup.Wrap("~"),
+		Quote: markup.Prefix("> "), Rule: "──────────", WordBreak: markup.Breaker,
 	}
 }
 
+// escape escapes text as far as Slack's <…> markup and its entities go.
+func escape(s string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
+}
+
+// neutralize escapes text so that nothing in it is markup.
+func neutralize(s string) string { return escape(markup.NeutralizeMarks(s)) }
+
 // slackLink writes a link whose destination is clean already.
 func slackLink(url, label string) string {
-	label = markup.SlackNeutral(notifiers.Cut(notifiers.OneLine(label), 150))
+	label = neutralize(notifiers.Cut(notifiers.OneLine(label), 150))
 	switch {
 	case len(url) > slackURL:
-		return label + " (" + markup.SlackNeutral(notifiers.Cut(url, slackURL)) + ")"
-	case label == "" || label == markup.SlackNeutral(url):
-		return "<" + markup.SlackEscape(url) + ">"
+		return label + " (" + neutralize(notifiers.Cut(url, slackURL)) + ")"
+	case label == "" || label == neutralize(url):
+		return "<" + escape(url) + ">"
 	}
-	return "<" + markup.SlackEscape(url) + "|" + label + ">"
+	return "<" + escape(url) + "|" + label + ">"
 }
 
 // cutMrkdwn shortens s to at most limit UTF-16 units, with a mark. It cuts no link and no entity in two, and closes

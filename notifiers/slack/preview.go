@@ -258,5 +258,5 @@ func (r *mrkdwnReader) flush() {
 // slackPlain is text as Slack shows it.
 func slackPlain(s string) string {
 	s = regexp.MustCompile(`&(?:amp|lt|gt);`).ReplaceAllStringFunc(s, html.UnescapeString)
-	return preview.Visible(s)
+	return markup.Visible(s)
 }

@@ -75,10 +75,10 @@ type (
 // teamsMessage lays a message out: the linked title on the level's colour, mentions, the body, fields, where it comes from, and a button.
 func teamsMessage(m *notifiers.Message, o Options) teamsPost {
 	link := markup.MessageURL(m, teamsURL)
-	title := markup.RichRun{Text: markup.TitleLine(m, teamsTitle), Bold: true, URL: link}
-	head := teamsLine(markup.RichLine{Runs: []markup.RichRun{title}})
+	title := markup.Run{Text: markup.Title(m, teamsTitle), Bold: true, URL: link}
+	head := teamsLine(markup.Line{Runs: []markup.Run{title}})
 	head.Inlines[0].Size = "Medium"
-	foot := teamsLine(markup.RichLine{Runs: []markup.RichRun{{Text: markup.OriginLine(m)}}})
+	foot := teamsLine(markup.Line{Runs: []markup.Run{{Text: markup.Origin(m)}}})
 	foot.Inlines[0].Size, foot.Inlines[0].IsSubtle, foot.Spacing = "Small", true, "Medium"
 	card := teamsCard{
 		Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Type: "AdaptiveCard", Version: "1.4",
@@ -93,7 +93,7 @@ func teamsMessage(m *notifiers.Message, o Options) teamsPost {
 		card.Actions = []teamsAction{{Type: "Action.OpenUrl", Title: "Open in Qase", URL: link}}
 	}
 	fields := markup.FitFields(m, teamsFields, func(rows []teamsElement) bool { return httpclient.JSONBytes(rows) <= teamsBytes/2 })
-	return markup.FitLines(markup.RichLines(notifiers.Cut(m.Body, 2*teamsBytes)), func(lines []markup.RichLine) teamsPost {
+	return markup.FitLines(markup.Lines(notifiers.Cut(m.Body, 2*teamsBytes)), func(lines []markup.Line) teamsPost {
 		whole := card
 		whole.Body = slices.Concat(top, teamsLines(lines), fields, []teamsElement{foot})
 		return teamsPost{"message", []teamsAttachment{{"application/vnd.microsoft.card.adaptive", whole}}}
@@ -101,10 +101,10 @@ func teamsMessage(m *notifiers.Message, o Options) teamsPost {
 }
 
 // teamsFields lays fields out in rows of a narrow and a wide column: a set of facts would read its texts as Markdown.
-func teamsFields(fields []markup.RichField) []teamsElement {
+func teamsFields(fields []markup.Field) []teamsElement {
 	var rows []teamsElement
 	for i, f := range fields {
-		name := teamsLine(markup.RichLine{Runs: []markup.RichRun{{Text: f.Name}}})
+		name := teamsLine(markup.Line{Runs: []markup.Run{{Text: f.Name}}})
 		name.Inlines[0].IsSubtle = true
 		row := teamsElement{Type: "ColumnSet", Spacing: "Small", Columns: []teamsElement{
 			{Type: "Column", Width: "100px", Items: []teamsElement{name}},
@@ -131,7 +131,7 @@ func teamsStyle(level string) string {
 	return "accent"
 }
 
-func teamsLines(lines []markup.RichLine) []teamsElement {
+func teamsLines(lines []markup.Line) []teamsElement {
 	var elements []teamsElement
 	for i, line := range lines {
 		e := teamsLine(line)
@@ -147,7 +147,7 @@ func teamsLines(lines []markup.RichLine) []teamsElement {
 }
 
 // teamsLine writes one line: how a line end within a run shows differs from app to app.
-func teamsLine(line markup.RichLine) teamsElement {
+func teamsLine(line markup.Line) teamsElement {
 	e := teamsElement{Type: "RichTextBlock"}
 	if line.Quote && len(line.Runs) > 0 {
 		e.Inlines = append(e.Inlines, teamsRun{Type: "TextRun", Text: "│ ", IsSubtle: true})
@@ -173,7 +173,7 @@ func teamsLine(line markup.RichLine) teamsElement {
 
 // teamsText is text without any meaning to Teams: {{DATE(…)}} is a function of cards even in runs, and <at> is a mention.
 func teamsText(s string) string {
-	return strings.NewReplacer("{{", "{"+markup.Joiner+"{", "<", "<"+markup.Joiner).Replace(markup.Inert(s, false))
+	return strings.NewReplacer("{{", "{"+markup.Joiner+"{", "<", "<"+markup.Joiner).Replace(markup.Neutralize(s, false))
 }
 
 // teamsMentionsOf writes who is mentioned, and the entities by which Teams knows them.

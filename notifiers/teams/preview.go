@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/markup"
 	"qaserelay/notifiers/preview"
 )
 
@@ -64,7 +65,7 @@ func drawElement(p *preview.Picture, e teamsElement) {
 func teamsPicture(e teamsElement, apart bool) preview.Line {
 	line := preview.Line{Apart: apart}
 	for _, r := range e.Inlines {
-		run := preview.Run{Text: preview.Visible(r.Text), Bold: r.Weight == "Bolder", Italic: r.Italic, Strike: r.Strike, Code: r.Font == "Monospace"}
+		run := preview.Run{Text: markup.Visible(r.Text), Bold: r.Weight == "Bolder", Italic: r.Italic, Strike: r.Strike, Code: r.Font == "Monospace"}
 		if r.Select != nil {
 			run.URL = r.Select.URL
 		}

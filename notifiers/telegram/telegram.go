@@ -14,7 +14,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/httpclient"
-	markuppkg "qaserelay/notifiers/markup"
+	"qaserelay/notifiers/markup"
 )
 
 // Telegram's limit (https://core.telegram.org/bots/api#sendmessage) is 4096 characters without the markup; ours is with it.
@@ -256,15 +256,15 @@ func (n *notifier) compose(m *notifiers.Message) (telegramPost, error) {
 	post := telegramPost{ChatID: o.ChatID, ParseMode: "HTML", Silent: o.Silent}
 	post.Topic, _ = strconv.Atoi(o.Topic) // checked: digits or none
 	post.LinkPreviewOptions.IsDisabled = true
-	title := telegramEscape(markuppkg.TitleLine(m, telegramTitle))
-	if link := markuppkg.MessageURL(m, telegramURL); link != "" {
-		title = `<a href="` + markuppkg.EscapeTags(link) + `">` + title + "</a>"
+	title := telegramEscape(markup.Title(m, telegramTitle))
+	if link := markup.MessageURL(m, telegramURL); link != "" {
+		title = `<a href="` + markup.EscapeHTML(link) + `">` + title + "</a>"
 	}
 	head := notifiers.LevelEmoji(m.Level) + " <b>" + title + "</b>"
-	foot := "<i>" + telegramEscape(markuppkg.OriginLine(m)) + "</i>"
-	markup := markuppkg.HTMLMarkup(telegramEscape)
-	post.Text = markuppkg.FitLines(markuppkg.RichLines(notifiers.Cut(m.WholeBody(), 4*telegramText)), func(lines []markuppkg.RichLine) string {
-		if body := markup.Write(lines); strings.TrimSpace(body) != "" {
+	foot := "<i>" + telegramEscape(markup.Origin(m)) + "</i>"
+	writer := markup.HTML(telegramEscape)
+	post.Text = markup.FitLines(markup.Lines(notifiers.Cut(m.WholeBody(), 4*telegramText)), func(lines []markup.Line) string {
+		if body := writer.Write(lines); strings.TrimSpace(body) != "" {
 			return head + "\n\n" + body + "\n\n" + foot
 		}
 		return head + "\n" + foot
@@ -273,4 +273,4 @@ func (n *notifier) compose(m *notifiers.Message) (telegramPost, error) {
 }
 
 // telegramEscape is text without any meaning to Telegram, which makes links of names too.
-func telegramEscape(s string) string { return markuppkg.EscapeTags(markuppkg.Inert(s, true)) }
+func telegramEscape(s string) string { return markup.EscapeHTML(markup.Neutralize(s, true)) }

@@ -11,7 +11,7 @@ import (
 	"qaserelay/notifiers"
 )
 
-// maxCell is how many columns of a fixed-width screen a table's cell may take.
+// maxCell bounds the width of a table's cell, in columns of a fixed-width screen.
 const maxCell = 60
 
 // alignTable writes rows, the first of them the header, in columns of fixed width.
@@ -60,7 +60,7 @@ func pad(s string, width int, align extast.Alignment) string {
 	return strings.Repeat(" ", left) + s + strings.Repeat(" ", missing-left)
 }
 
-// Columns counts the columns that s takes on a fixed-width screen.
+// Columns returns the width of s on a fixed-width screen.
 func Columns(s string) int {
 	n := 0
 	for _, r := range s {

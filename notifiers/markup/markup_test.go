@@ -116,10 +116,11 @@ func checkServiceLimits(t *testing.T, kind string, got []byte) {
 }
 
 func TestACutBodyKeepsItsMarkupWhole(t *testing.T) {
-	lines := markup.RichLines("**bold and *both* of it** then [a link](https://example.com/x) and `code`.\n\n> quoted\n\n```\nfirst\nsecond\n```\n\nthe end")
-	markdown, html := markup.MarkdownMarkup(markup.EscapeMarks), markup.HTMLMarkup(markup.EscapeTags)
-	for n := range markup.TextUnits(lines) {
-		cutOff := markup.CutLines(lines, n)
+	lines := markup.Lines("**bold and *both* of it** then [a link](https://example.com/x) and `code`.\n\n> quoted\n\n```\nfirst\nsecond\n```\n\nthe end")
+	markdown, html := markup.Markdown(markup.EscapeMarkdown), markup.HTML(markup.EscapeHTML)
+	total := notifiers.Units(markup.Join(lines)) + 1
+	for n := range total {
+		cutOff := markup.Truncate(lines, n)
 		m, h := markdown.Write(cutOff), html.Write(cutOff)
 		if strings.Count(m, markup.Fence)%2 == 1 || strings.Count(m, "[") != strings.Count(m, "](") {
 			t.Errorf("%d: %s", n, m)
@@ -129,7 +130,7 @@ func TestACutBodyKeepsItsMarkupWhole(t *testing.T) {
 				t.Errorf("%d: %s", n, h)
 			}
 		}
-		if n < markup.TextUnits(lines)-len(lines) && !strings.Contains(m, strings.TrimSpace(notifiers.Mark)) {
+		if n < total-len(lines) && !strings.Contains(m, strings.TrimSpace(notifiers.Mark)) {
 			t.Errorf("%d: nothing says that it was cut: %s", n, m)
 		}
 	}

@@ -1,0 +1,73 @@
+package markup
+
+import (
+	"strings"
+
+	"qaserelay/notifiers"
+)
+
+// maxFieldURL is the length of the longest URL that a field links to.
+const maxFieldURL = 200
+
+// Title returns the title of m in one line of at most limit UTF-16 units.
+func Title(m *notifiers.Message, limit int) string {
+	if title := notifiers.Cut(notifiers.OneLine(m.Title), limit); title != "" {
+		return title
+	}
+	return "(no title)"
+}
+
+// Origin returns the small line below a message: its level and its rule, project and event.
+func Origin(m *notifiers.Message) string {
+	parts := []string{notifiers.OneLine(m.Level)}
+	for _, s := range m.Origin() {
+		parts = append(parts, notifiers.Cut(s, 200))
+	}
+	return strings.Join(parts, " · ")
+}
+
+// MessageURL returns the URL of m, clean and at most limit bytes long, or "".
+func MessageURL(m *notifiers.Message, limit int) string {
+	if clean, ok := CleanURL(m.URL); ok && len(clean) <= limit {
+		return clean
+	}
+	return ""
+}
+
+// PlainBody returns a body as plain text of at most limit bytes.
+func PlainBody(body string, limit int) string {
+	w := Plain(func(s string) string { return Neutralize(s, false) })
+	return FitLines(Lines(notifiers.Cut(body, 2*limit)), w.Write, func(s string) bool { return Bytes(s) <= limit })
+}
+
+// Field is a field of a message.
+type Field struct {
+	Name  string // plain text
+	Value Line
+}
+
+// Fields returns the fields of m, names and values truncated to limit UTF-16 units. A truncated field has no links.
+func Fields(m *notifiers.Message, limit int) []Field {
+	var fields []Field
+	for _, f := range m.ShownFields() {
+		name, value := SingleLine(f.Name, min(limit, notifiers.FieldName)), SingleLine(f.Value, limit)
+		for i := range value.Runs {
+			if limit < notifiers.FieldText || len(value.Runs[i].URL) > maxFieldURL {
+				value.Runs[i].URL = ""
+			}
+		}
+		if name.Text() != "" && value.Text() != "" {
+			fields = append(fields, Field{name.Text(), value})
+		}
+	}
+	return fields
+}
+
+// FitFields truncates the fields of m until what write makes of them fits.
+func FitFields[T any](m *notifiers.Message, write func([]Field) T, fits func(T) bool) T {
+	for limit := notifiers.FieldText; ; limit /= 2 {
+		if written := write(Fields(m, limit)); limit < 4 || fits(written) {
+			return written
+		}
+	}
+}
