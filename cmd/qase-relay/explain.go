@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qaserelay/cmd/qase-relay/gallery"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
@@ -105,14 +106,14 @@ func explain(c *terminal.Console, f explainFlags) error {
 		return c.WriteJSON(x)
 	}
 	p := explanationPrinter{s: c.Out, some: len(f.only) > 0}
-	g := f.newGallery(c, cfg, ev)
-	if g == nil {
+	if !f.draws() {
 		p.print(x)
 		return nil
 	}
-	p.draw = func(n rules.Notification) { g.show(n, x.Now) }
+	g := gallery.New(c.Out, cfg, ev, f.html)
+	p.draw = func(n rules.Notification) { g.Show(n, x.Now) }
 	p.print(x)
-	return g.write()
+	return g.Write()
 }
 
 // explanation lets the given events happen, and explains the one that is asked about.
@@ -150,6 +151,9 @@ func (f *explainFlags) chosen(x rules.Explanation) rules.Explanation {
 	x.Rules = slices.DeleteFunc(x.Rules, func(r rules.ExplainedRule) bool { return len(f.only) > 0 && !slices.Contains(f.only, r.Rule) })
 	return x
 }
+
+// draws reports whether messages are to be shown as their receivers see them.
+func (f *explainFlags) draws() bool { return f.preview || f.html != "" }
 
 func (f *explainFlags) check() error {
 	switch {

@@ -51,6 +51,7 @@ func (p explanationPrinter) message(n rules.Notification) {
 	}
 	p.s.Printf("    %s %s\n", p.s.Good("→"), p.s.Bold(terminal.Printable(n.Notifier)))
 	p.draw(n)
+	printFallbacks(p.s, n.Fallbacks)
 }
 
 // verdictLine says what one rule did. condition is nil if only the decision is known.
@@ -171,18 +172,19 @@ func printMessage(s *terminal.Screen, n rules.Notification) {
 	field("body", n.FullBody())
 	field("url", n.URL)
 	field("options", strings.Join(optionLines(n.Options), "\n"))
-	if len(n.Fallbacks) > 0 {
-		s.Printf("      %s %s\n", s.Dim("if it dies:"), terminal.Printable(standIns(n.Fallbacks)))
-	}
+	printFallbacks(s, n.Fallbacks)
 }
 
-// standIns names where a message goes when it dies.
-func standIns(all []rules.Fallback) string {
+// printFallbacks names the notifiers that a message goes to, one after another, when it fails permanently.
+func printFallbacks(s *terminal.Screen, all []rules.Fallback) {
+	if len(all) == 0 {
+		return
+	}
 	var names []string
 	for _, f := range all {
 		names = append(names, f.Notifier)
 	}
-	return strings.Join(names, ", then ")
+	s.Printf("      %s %s\n", s.Dim("if it dies:"), terminal.Printable(strings.Join(names, ", then ")))
 }
 
 // optionLines writes each option as key: value, texts as they are and all else as JSON.

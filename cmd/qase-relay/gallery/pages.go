@@ -1,4 +1,4 @@
-package main
+package gallery
 
 import (
 	"bytes"
@@ -14,18 +14,18 @@ import (
 )
 
 //go:embed gallery.html
-var galleryLayout string
+var indexLayout string
 
-// galleryPage is the picture of one message.
-type galleryPage struct {
+// page is the preview of one message.
+type page struct {
 	Rule, Notifier string
 	Picture        *preview.Picture
 	File           string // its name, once it has one
 	html           string
 }
 
-// write writes the pages and an index of them, and prints where they are.
-func (g *gallery) write() error {
+// Write writes the pages and an index of them, and prints where they are.
+func (g *Gallery) Write() error {
 	if g.dir == "" {
 		return nil
 	}
@@ -46,25 +46,25 @@ func (g *gallery) write() error {
 	return g.writeFile("index.html", index)
 }
 
-func (g *gallery) writeFile(name, text string) error {
+func (g *Gallery) writeFile(name, text string) error {
 	path := filepath.Join(g.dir, name)
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		return fmt.Errorf("writing a picture: %w", err)
 	}
-	g.c.Out.Printf("%s\n", path)
+	g.out.Printf("%s\n", path)
 	return nil
 }
 
 // index is a page with all pictures.
-func (g *gallery) index() (string, error) {
-	layout, err := template.New("index").Parse(galleryLayout)
+func (g *Gallery) index() (string, error) {
+	layout, err := template.New("index").Parse(indexLayout)
 	if err != nil {
 		return "", fmt.Errorf("reading the layout of the index: %w", err)
 	}
 	var b bytes.Buffer
 	err = layout.Execute(&b, struct {
 		Event string
-		Pages []galleryPage
+		Pages []page
 	}{g.event.Name, g.pages})
 	if err != nil {
 		return "", fmt.Errorf("writing the index: %w", err)

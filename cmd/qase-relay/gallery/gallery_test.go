@@ -1,4 +1,4 @@
-package main
+package gallery
 
 import (
 	"bytes"
@@ -22,6 +22,8 @@ import (
 	"qaserelay/rules/rulefile"
 	"qaserelay/rules/yamldoc"
 )
+
+var update = flag.Bool("update", false, "write the golden pictures anew")
 
 var picturesInto = flag.String("pictures", "", "write the pictures of all events as pages into this directory")
 
@@ -96,21 +98,21 @@ func TestPicturesOnATerminal(t *testing.T) {
 				}
 			}
 			file := filepath.Join("testdata", "pictures", strings.ReplaceAll(name, " ", "-")+".txt")
-			if *updateMessages {
+			if *update {
 				if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
 			want, err := os.ReadFile(file)
 			if err != nil || !bytes.Equal(out.Bytes(), want) {
-				t.Errorf("%s is out of date (-update-messages writes it anew); got:\n%s", file, &out)
+				t.Errorf("%s is out of date (-update writes it anew); got:\n%s", file, &out)
 			}
 		})
 	}
 }
 
 // drawn decides about an event by everyNotifier and draws what is sent.
-func drawn(t *testing.T, s *terminal.Screen, body []byte) *gallery {
+func drawn(t *testing.T, s *terminal.Screen, body []byte) *Gallery {
 	t.Helper()
 	cfg, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(everyNotifier)}}, rulefile.Options{Kinds: config.Kinds(builtin.Kinds())})
 	if err := problems.Err(); err != nil {
@@ -121,11 +123,10 @@ func drawn(t *testing.T, s *terminal.Screen, body []byte) *gallery {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := explainFlags{preview: true}
-	g := f.newGallery(&terminal.Console{Out: s}, cfg, ev)
+	g := New(s, cfg, ev, "")
 	for _, n := range cfg.Rules.Decide(ev, rules.State{Now: at}).Notifications {
 		s.Printf("    → %s\n", n.Notifier)
-		g.show(n, at)
+		g.Show(n, at)
 	}
 	return g
 }

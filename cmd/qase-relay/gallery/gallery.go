@@ -1,4 +1,5 @@
-package main
+// Package gallery draws messages on a terminal as their receivers see them, and writes them as web pages.
+package gallery
 
 import (
 	"encoding/json"
@@ -13,7 +14,6 @@ import (
 	"qaserelay/notifiers/builtin"
 	"qaserelay/notifiers/preview"
 	"qaserelay/relay"
-	"qaserelay/relay/admin"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/rulefile"
@@ -22,22 +22,20 @@ import (
 // previewID stands in a previewed message in the place of the delivery's id, which is made when the event comes.
 const previewID = "preview"
 
-// gallery draws messages, and keeps their pages if they are to be written.
-type gallery struct {
-	c     *terminal.Console
+// Gallery draws messages, and keeps their pages until Write.
+type Gallery struct {
+	out   *terminal.Screen
 	specs map[string]rulefile.Notifier
-	rules *rules.Set // knows the people; nil if there are no rules at hand
+	rules *rules.Set // has the people directory; nil without rules
 	event *event.Event
 	dir   string // where the pages go; empty for nowhere
-	pages []galleryPage
+	pages []page
 }
 
-// newGallery returns the gallery that the flags ask for, or nil. cfg is nil if there are no rules at hand.
-func (f *explainFlags) newGallery(c *terminal.Console, cfg *rulefile.Config, ev *event.Event) *gallery {
-	if !f.preview && f.html == "" {
-		return nil
-	}
-	g := &gallery{c: c, specs: map[string]rulefile.Notifier{}, event: ev, dir: f.html}
+// New returns a gallery of messages about ev that draws on out. cfg has the notifiers and the people; it is nil without rules.
+// Write puts the pages into the folder dir, unless that is empty.
+func New(out *terminal.Screen, cfg *rulefile.Config, ev *event.Event, dir string) *Gallery {
+	g := &Gallery{out: out, specs: map[string]rulefile.Notifier{}, event: ev, dir: dir}
 	if cfg != nil {
 		g.rules = cfg.Rules
 		for _, spec := range cfg.Notifiers {
@@ -47,37 +45,34 @@ func (f *explainFlags) newGallery(c *terminal.Console, cfg *rulefile.Config, ev 
 	return g
 }
 
-// show prints the picture of a message that would be sent at the given time.
-func (g *gallery) show(n rules.Notification, at time.Time) {
+// Show draws the message that would be sent at the given time.
+func (g *Gallery) Show(n rules.Notification, at time.Time) {
 	m := relay.NewMessage(previewID, g.event, n)
 	m.CreatedAt, m.Event = at, g.event.Body
 	g.draw(n.Notifier, &m)
-	if len(n.Fallbacks) > 0 {
-		g.c.Out.Printf("      %s %s\n", g.c.Out.Dim("if it dies:"), terminal.Printable(standIns(n.Fallbacks)))
-	}
 }
 
-// showDelivery prints the picture of a message that a relay keeps. A nil gallery draws nothing.
-func (g *gallery) showDelivery(d admin.Delivery) {
+// ShowStored draws a message to a notifier as a relay has stored it. A nil gallery draws nothing.
+func (g *Gallery) ShowStored(notifier string, stored json.RawMessage) {
 	if g == nil {
 		return
 	}
 	var m notifiers.Message
-	if err := json.Unmarshal(d.Message, &m); err != nil {
+	if err := json.Unmarshal(stored, &m); err != nil {
 		g.say(fmt.Sprintf("the stored message cannot be read: %v", err))
 		return
 	}
 	m.Event = g.event.Body
-	g.draw(d.Notifier, &m)
+	g.draw(notifier, &m)
 }
 
-func (g *gallery) draw(notifier string, m *notifiers.Message) {
+func (g *Gallery) draw(notifier string, m *notifiers.Message) {
 	spec, known := g.specs[notifier]
 	if !known {
 		g.say("no picture: the rules at hand have no notifier " + notifier)
 		return
 	}
-	n, note, err := made(spec)
+	n, note, err := newNotifier(spec)
 	if err == nil {
 		err = g.drawWith(n, notifier, m)
 	}
@@ -90,21 +85,21 @@ func (g *gallery) draw(notifier string, m *notifiers.Message) {
 	}
 }
 
-func (g *gallery) drawWith(n notifiers.Notifier, notifier string, m *notifiers.Message) error {
+func (g *Gallery) drawWith(n notifiers.Notifier, notifier string, m *notifiers.Message) error {
 	p, err := preview.Draw(n, m)
 	if err != nil {
 		return err
 	}
 	g.nameMentions(p.Top)
 	g.nameMentions(p.Lines)
-	g.c.Out.PrintPicture(p)
-	page, err := p.HTML()
-	g.pages = append(g.pages, galleryPage{Rule: m.Rule, Notifier: notifier, Picture: p, html: page})
+	g.out.PrintPicture(p)
+	html, err := p.HTML()
+	g.pages = append(g.pages, page{Rule: m.Rule, Notifier: notifier, Picture: p, html: html})
 	return err
 }
 
 // nameMentions writes names for ids, as Slack does.
-func (g *gallery) nameMentions(lines []preview.Line) {
+func (g *Gallery) nameMentions(lines []preview.Line) {
 	for _, l := range lines {
 		for _, cell := range l.Cells {
 			g.nameMentions(cell)
@@ -117,14 +112,14 @@ func (g *gallery) nameMentions(lines []preview.Line) {
 	}
 }
 
-func (g *gallery) say(what string) {
-	for _, line := range terminal.Sentences(g.c.Out, what, 6) {
-		g.c.Out.Printf("      %s\n", g.c.Out.Dim(line))
+func (g *Gallery) say(what string) {
+	for _, line := range terminal.Sentences(g.out, what, 6) {
+		g.out.Printf("      %s\n", g.out.Dim(line))
 	}
 }
 
-// made makes a notifier as the rules have it. Where it lacks a secret here, one is made up, with a note if that could show.
-func made(spec rulefile.Notifier) (n notifiers.Notifier, note string, err error) {
+// newNotifier makes a notifier as the rules have it. Where it lacks a secret here, one is made up, with a note if that could show.
+func newNotifier(spec rulefile.Notifier) (n notifiers.Notifier, note string, err error) {
 	kinds := builtin.Kinds()
 	i := slices.IndexFunc(kinds, func(k notifiers.Kind) bool { return k.Type == spec.Type })
 	if i < 0 {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"qaserelay/cmd/qase-relay/gallery"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
 	"qaserelay/relay/store"
@@ -37,7 +38,7 @@ func explainStored(ctx context.Context, c *terminal.Console, f explainFlags) err
 		return err
 	}
 	if g != nil {
-		return g.write()
+		return g.Write()
 	}
 	printToday(c, ev, f)
 	return nil
@@ -55,8 +56,8 @@ func askForEvent(ctx context.Context, f clientFlags, id string) (*admin.Event, e
 }
 
 // storedGallery draws the messages that a relay keeps, if they are asked for.
-func (f *explainFlags) storedGallery(ctx context.Context, c *terminal.Console, stored *admin.Event) (*gallery, error) {
-	if !f.preview && f.html == "" {
+func (f *explainFlags) storedGallery(ctx context.Context, c *terminal.Console, stored *admin.Event) (*gallery.Gallery, error) {
+	if !f.draws() {
 		return nil, nil
 	}
 	ev, err := event.Parse(stored.Source, stored.Body, stored.ReceivedAt)
@@ -80,11 +81,11 @@ func (f *explainFlags) storedGallery(ctx context.Context, c *terminal.Console, s
 		}
 		stored.Deliveries[i].Message = whole.Message
 	}
-	return f.newGallery(c, cfg, ev), nil
+	return gallery.New(c.Out, cfg, ev, f.html), nil
 }
 
 // printStored shows what was decided when the event came, and what became of it. g draws the messages; it may be nil.
-func printStored(s *terminal.Screen, ev *admin.Event, only []string, g *gallery) error {
+func printStored(s *terminal.Screen, ev *admin.Event, only []string, g *gallery.Gallery) error {
 	var d rules.Decision
 	if err := json.Unmarshal(ev.Decisions, &d); err != nil {
 		return fmt.Errorf("reading what the relay decided: %w", err)
@@ -107,7 +108,7 @@ func printStored(s *terminal.Screen, ev *admin.Event, only []string, g *gallery)
 		for _, delivery := range ev.Deliveries {
 			if delivery.Rule == r.Rule {
 				printDelivery(s, delivery)
-				g.showDelivery(delivery)
+				g.ShowStored(delivery.Notifier, delivery.Message)
 			}
 		}
 	}
