@@ -47,7 +47,7 @@ func TestAReceiverThatFailsGetsABreak(t *testing.T) {
 		r := newRig(t, map[string]sender{"ops": f.send})
 		r.acceptMany(t, 100)
 		synctest.Wait()
-		if n := len(f.list()); n < dispatch.BreakAfter || n > dispatch.BreakAfter+8 {
+		if n := len(f.list()); n < dispatch.TripAfter || n > dispatch.TripAfter+8 {
 			t.Errorf("%d attempts were made before the break", n)
 		}
 		state := r.NotifierStates()["ops"]
@@ -134,7 +134,7 @@ func TestASingleBadMessageDoesNotOpenTheCircuit(t *testing.T) {
 		r := newRig(t, map[string]sender{"ops": f.send})
 		r.accept(t, "7", "bad")
 		time.Sleep(20 * time.Hour)
-		if n := len(f.list()); n < dispatch.BreakAfter {
+		if n := len(f.list()); n < dispatch.TripAfter {
 			t.Fatalf("only %d attempts were made", n)
 		}
 		if state := r.NotifierStates()["ops"].State; state != dispatch.Closed {
@@ -275,7 +275,7 @@ func TestAnotherRelaysResumeEndsThePauseHere(t *testing.T) {
 		if done, err := r.memory.Swap(t.Context(), dispatch.PauseKey("ops"), kept, store.Change{}); !done || err != nil {
 			t.Fatal(done, err)
 		}
-		time.Sleep(dispatch.PauseLook + 2*time.Second)
+		time.Sleep(dispatch.PauseInterval + 2*time.Second)
 		if states := r.states(t); states[store.Delivered] != 20 {
 			t.Errorf("there are %v", states)
 		}

@@ -15,7 +15,6 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/relay/config"
-	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
@@ -265,18 +264,4 @@ func TestANotifierThatWantsPatienceWaitsAsAWhole(t *testing.T) {
 			t.Errorf("the second is %s, arrived %v", d.State, got.list())
 		}
 	})
-}
-
-func TestTargetsThatAreQuietNoMoreAreForgotten(t *testing.T) {
-	var q dispatch.QuietTargets
-	now := time.Now()
-	for i := range 100 {
-		q.Set(fmt.Sprint("channel ", i), now.Add(time.Duration(i)*time.Second), time.Second)
-	}
-	if len(q.Before) != 1 {
-		t.Errorf("%d targets are remembered", len(q.Before))
-	}
-	if !q.Until("channel 99", now).Equal(now.Add(100 * time.Second)) {
-		t.Error("the one that is quiet is forgotten")
-	}
 }

@@ -6,16 +6,15 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sony/gobreaker/v2"
-
 	"qaserelay/notifiers"
 	"qaserelay/relay/store"
 )
 
 const (
-	// BreakAfter is how many messages in a row have to fail before a notifier gets a break.
-	BreakAfter = 10
-	// FirstBreak is how long the first break is. Each one after it, without a success between, is twice as long, up to LongestBreak.
+	// TripAfter is the number of failures in a row that open the breaker.
+	TripAfter = 10
+	// FirstBreak is how long the breaker stays open the first time. Each time after it, without a success between, is twice
+	// as long, up to LongestBreak.
 	FirstBreak   = 30 * time.Second
 	LongestBreak = 5 * time.Minute
 	// goneBreak is how long a notifier pauses whose receiver is gone, before one message tries it again.
@@ -25,17 +24,15 @@ const (
 // The states of a notifier.
 const (
 	Closed   = "closed"    // messages go out
-	Open     = "open"      // the last ones failed, so none goes out before NextTry
+	Open     = "open"      // the last messages failed, so the next one goes out at NextTry
 	HalfOpen = "half-open" // one message goes out, and decides
-	Paused   = "paused"    // the receiver is gone, so none goes out before NextTry or until a person asks for it
+	Paused   = "paused"    // the receiver is gone, so the next message goes out at NextTry or when a person asks for it
 )
 
-// StateNames lists them for metrics.
-func StateNames() []string {
-	return []string{Closed, Open, HalfOpen, Paused}
-}
+// StateNames lists the states for metrics.
+func StateNames() []string { return []string{Closed, Open, HalfOpen, Paused} }
 
-// State tells whether a notifier's messages go out, and if not, why.
+// State says whether a notifier's messages go out, and if not, why.
 type State struct {
 	State   string    `json:"state"`
 	Since   time.Time `json:"since"` // when messages began or ceased to go out
@@ -43,199 +40,186 @@ type State struct {
 	NextTry time.Time `json:"next_try"` // when the next message may go out; zero is now
 }
 
-// gate lets messages of one notifier out, or holds them back while its receiver fails, is gone, or wants patience. Its methods
-// may be called from many goroutines.
-type gate struct {
+// breaker stops the messages of one notifier while its receiver fails or is gone:
+//
+//	closed    ── TripAfter failures in a row, or the receiver is gone ──▶ open, paused
+//	open      ── NextTry, or a person asks for it                     ──▶ half-open
+//	half-open ── the message failed, or was delivered                 ──▶ open, paused, closed
+//
+// Its methods may be called from many goroutines.
+type breaker struct {
 	now     func() time.Time
 	changed func(from, to State) // called with each change of the state, one after another
 
-	mu      sync.Mutex
-	circuit *gobreaker.TwoStepCircuitBreaker[any]
-	state   State
-	gone    bool // the break is for a receiver that is gone
-	breaks  int  // since the last success
-	probing bool
-	hold    time.Time // the receiver wants no message before
-	last    store.ID  // the last delivery that failed, and with what
-	why     string
+	mu       sync.Mutex
+	state    State
+	epoch    int      // counts the changes of the state
+	failures int      // in a row
+	trips    int      // since the last success
+	gone     bool     // the receiver is gone, not only failing
+	trying   bool     // a message is on its way that tries the receiver
+	last     store.ID // the last delivery that failed
+	why      string   // the error of the last failure
 }
 
-// Verdicts on a receiver. A nil error is that it works.
-var (
-	errFails  = errors.New("the receiver fails")
-	errUnsaid = errors.New("nothing is said about the receiver")
-)
-
-func newGate(now func() time.Time, changed func(from, to State)) *gate {
-	g := &gate{now: now, changed: changed, state: State{State: Closed, Since: now()}}
-	g.circuit = gobreaker.NewTwoStepCircuitBreaker[any](gobreaker.Settings{
-		Timeout:       1, // the waits are ours, since they grow
-		ReadyToTrip:   func(c gobreaker.Counts) bool { return g.gone || c.ConsecutiveFailures >= BreakAfter },
-		IsExcluded:    func(err error) bool { return errors.Is(err, errUnsaid) },
-		OnStateChange: func(_ string, _, to gobreaker.State) { g.turn(to) },
-	})
-	return g
+func newBreaker(now func() time.Time, changed func(from, to State)) *breaker {
+	return &breaker{now: now, changed: changed, state: State{State: Closed, Since: now()}}
 }
 
-// turn follows the circuit, with mu held.
-func (g *gate) turn(to gobreaker.State) {
-	before, now := g.state, g.now()
-	switch to {
-	case gobreaker.StateOpen:
-		g.state.State, g.state.NextTry = Open, now.Add(min(FirstBreak<<min(g.breaks, 8), LongestBreak))
-		if g.gone {
-			g.state.State, g.state.NextTry = Paused, now.Add(goneBreak)
-		}
-		g.breaks++
-		if g.state.Why = g.why; before.State == Closed {
-			g.state.Since = now
-		}
-	case gobreaker.StateHalfOpen:
-		g.state.State, g.state.NextTry = HalfOpen, time.Time{}
-	case gobreaker.StateClosed:
-		g.state, g.breaks, g.gone, g.last = State{State: Closed, Since: now}, 0, false, 0
-	}
-	g.changed(before, g.state)
+// ticket lets one message out. Its outcome counts only if the state did not change meanwhile.
+type ticket struct {
+	epoch int
+	try   bool // the message tries a receiver that failed
 }
 
-// room returns how many messages may be claimed now, at most the given number, and if none may, how long it will be so at most.
-func (g *gate) room(most int) (int, time.Duration) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	switch wait := g.nextTry().Sub(g.now()); {
-	case most == 0:
+// Limit returns how many of most deliveries may be claimed. If none may, it returns how long that lasts at most.
+func (b *breaker) Limit(most int) (limit int, wait time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch wait := b.state.NextTry.Sub(b.now()); {
+	case most == 0 || b.trying:
 		return 0, maxSleep
 	case wait > 0:
 		return 0, wait
-	case g.state.State == Closed:
+	case b.state.State == Closed:
 		return most, 0
-	case g.probing:
-		return 0, maxSleep
 	}
-	return min(most, 1), 0
+	return 1, 0
 }
 
-// nextTry returns when messages may go out again, with mu held.
-func (g *gate) nextTry() time.Time {
-	if g.hold.After(g.state.NextTry) {
-		return g.hold
+// Allow reports whether a message may go out now. If so, Record has to be called with the ticket.
+func (b *breaker) Allow() (t ticket, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.state.State == Closed {
+		return ticket{epoch: b.epoch}, true
 	}
-	return g.state.NextTry
+	if b.trying || b.now().Before(b.state.NextTry) {
+		return ticket{}, false
+	}
+	if b.trying = true; b.state.State != HalfOpen {
+		b.change(State{State: HalfOpen, Since: b.state.Since, Why: b.state.Why})
+	}
+	return ticket{b.epoch, true}, true
 }
 
-// enter reports whether a message may go out now. If so, leave has to be called with what became of it; it reports whether what is kept
-// of a pause may have changed.
-func (g *gate) enter() (leave func(store.ID, error) bool, ok bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.now().Before(g.nextTry()) {
-		return nil, false
+// Record counts the outcome of an attempt, and reports whether the stored pause may have to change. A message that fails
+// again and again counts once, since the fault may be its own, unless it was the one that tried the receiver.
+func (b *breaker) Record(t ticket, id store.ID, err error) (pauseChanged bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	wasGone := b.gone
+	verdict := verdictOn(err)
+	isGone := verdict == receiverGone
+	repeated := id == b.last && !t.try && !isGone
+	if verdict <= receiverFails {
+		b.last, b.why, b.gone = id, err.Error(), isGone || b.gone && !t.try
 	}
-	done, err := g.circuit.Allow()
-	if err != nil {
-		return nil, false
+	if t.try {
+		b.trying = false
 	}
-	probe := g.state.State != Closed
-	g.probing = g.probing || probe
-	return func(id store.ID, err error) bool { return g.left(done, probe, id, err) }, true
+	switch {
+	case verdict == inconclusive, t.epoch != b.epoch:
+	case verdict == receiverWorks:
+		b.succeed()
+	case !repeated:
+		b.fail()
+	}
+	if isGone && b.state.State == Open { // failures of another kind opened it while this message was on its way
+		b.trip()
+	}
+	return wasGone || b.gone
 }
 
-// left counts an attempt. A message that fails again and again is counted once, since it may be the message; but one that was
-// sent to see whether the receiver works counts always.
-func (g *gate) left(done func(error), probe bool, id store.ID, err error) (pauseChanged bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	wasGone := g.gone
-	verdict := judge(err)
+func (b *breaker) succeed() {
+	if b.failures = 0; b.state.State != Closed {
+		b.trips, b.gone, b.last = 0, false, 0
+		b.change(State{State: Closed, Since: b.now()})
+	}
+}
+
+func (b *breaker) fail() {
+	if b.failures++; b.failures >= TripAfter || b.gone || b.state.State != Closed {
+		b.trip()
+	}
+}
+
+// trip opens the breaker, or pauses the notifier if its receiver is gone.
+func (b *breaker) trip() {
+	now := b.now()
+	s := State{State: Open, Since: b.state.Since, Why: b.why, NextTry: now.Add(min(FirstBreak<<min(b.trips, 8), LongestBreak))}
+	if b.gone {
+		s.State, s.NextTry = Paused, now.Add(goneBreak)
+	}
+	if b.state.State == Closed {
+		s.Since = now
+	}
+	b.trips++
+	b.failures = 0
+	b.change(s)
+}
+
+func (b *breaker) change(to State) {
+	from := b.state
+	b.state = to
+	b.epoch++
+	b.changed(from, to)
+}
+
+// TryNow lets one message try the receiver now, and reports false if messages go out anyway.
+func (b *breaker) TryNow() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.state.State == Closed {
+		return false
+	}
+	b.state.NextTry = b.now().Add(time.Millisecond)
+	return true
+}
+
+// Restore pauses the notifier as another run of the relay left it.
+func (b *breaker) Restore(r pauseRecord) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.state.State != Closed {
+		return
+	}
+	b.gone, b.why = true, r.Why
+	b.trip()
+	b.state.Since, b.state.NextTry = r.Since, r.NextTry
+}
+
+// State returns the state, and whether it is a pause, also while a message tries to end it.
+func (b *breaker) State() (s State, paused bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.state, b.gone && b.state.State != Closed
+}
+
+// verdict is what an attempt says about the receiver.
+type verdict int
+
+const (
+	receiverGone verdict = iota
+	receiverFails
+	receiverWorks
+	inconclusive
+)
+
+// verdictOn judges the receiver by the error of an attempt. One that refuses a message works; one that refuses the
+// credentials refuses the next message too.
+func verdictOn(err error) verdict {
 	var gone *notifiers.GoneError
-	isGone := errors.As(err, &gone)
-	if verdict == errFails {
-		if !probe && !isGone && id == g.last {
-			verdict = errUnsaid
-		}
-		g.last, g.why = id, err.Error()
-		g.gone = isGone || g.gone && !probe
-	}
-	if probe {
-		g.probing = false
-	}
-	done(verdict)
-	if isGone && g.state.State == Open { // opened by failures of another sort while this one was on its way
-		g.turn(gobreaker.StateOpen)
-	}
-	return wasGone || g.gone
-}
-
-// judge says what an attempt tells about the receiver. One that refuses a message works; one that does not take our credentials will not
-// take the next message either.
-func judge(err error) error {
 	var permanent *notifiers.PermanentError
 	isPermanent := errors.As(err, &permanent)
 	switch reason := notifiers.Reason(err); {
 	case err == nil, isPermanent && reason == notifiers.ReasonClient:
-		return nil
-	case reason == notifiers.ReasonRate, reason == notifiers.ReasonCanceled, isPermanent && reason != notifiers.ReasonAuth,
-		errors.Is(err, context.Canceled):
-		return errUnsaid
+		return receiverWorks
+	case reason == notifiers.ReasonRate, reason == notifiers.ReasonCanceled, errors.Is(err, context.Canceled),
+		isPermanent && reason != notifiers.ReasonAuth:
+		return inconclusive
+	case errors.As(err, &gone):
+		return receiverGone
 	}
-	return errFails
-}
-
-// rest lets no message out for a time, since the receiver wants patience.
-func (g *gate) rest(wait time.Duration) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if until := g.now().Add(wait); until.After(g.hold) {
-		g.hold = until
-	}
-}
-
-// probe lets a message try the receiver now, if none goes out because it failed, and reports whether that is so.
-func (g *gate) probe() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.state.State == Closed {
-		return false
-	}
-	g.state.NextTry, g.hold = g.now().Add(time.Millisecond), time.Time{}
-	return true
-}
-
-// pause makes the gate paused as another run of the relay left it.
-func (g *gate) pause(r pauseRecord) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	done, err := g.circuit.Allow()
-	if err != nil || g.state.State != Closed {
-		return
-	}
-	g.gone, g.why = true, r.Why
-	done(errFails)
-	g.state.Since, g.state.NextTry = r.Since, r.NextTry
-}
-
-// paused returns the state and whether it is a pause, also while a message tries to end it.
-func (g *gate) paused() (State, bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.state, g.gone && g.state.State != Closed
-}
-
-func (g *gate) isClosed() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.state.State == Closed && !g.now().Before(g.hold)
-}
-
-func (g *gate) look() State {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	s := g.state
-	if s.NextTry = g.nextTry(); s.NextTry.After(g.now()) {
-		return s
-	}
-	if s.NextTry = (time.Time{}); s.State != Closed {
-		s.State = HalfOpen
-	}
-	return s
+	return receiverFails
 }

@@ -74,13 +74,13 @@ type Dispatcher struct {
 	lanes    atomic.Pointer[map[string]*lane] // replaced only by Run
 	changed  chan struct{}                    // there is a new config
 	log      sampledlog.Log
-	spacing  spacing
-	messages messages // of deliveries that were handed over
+	limiter  limiter
 }
 
 // New returns a Dispatcher that starts to work when Run is called.
 func New(o Options) *Dispatcher {
 	d := &Dispatcher{Options: o.withDefaults(), outcomes: NewQueue[outcome](0), changed: make(chan struct{}, 1)}
+	d.limiter.store, d.limiter.now, d.limiter.failed = d.Store, d.Now, d.StoreFailed
 	d.config.Store(o.Config)
 	d.lanes.Store(&map[string]*lane{})
 	d.outcomes.Open()
@@ -138,7 +138,7 @@ func (d *Dispatcher) adjustLanes(writes context.Context) (missing []*lane) {
 	for name, l := range old {
 		out, wanted := outs[name]
 		if wanted && concurrency(&out) == l.workers {
-			l.out.Store(&out)
+			l.notifier.Store(&out)
 			if err := l.tryNow(writes); err != nil {
 				d.StoreFailed(writes, "ending a pause", err)
 			}
@@ -155,6 +155,22 @@ func (d *Dispatcher) adjustLanes(writes context.Context) (missing []*lane) {
 	}
 	d.lanes.Store(&lanes)
 	return missing
+}
+
+func (d *Dispatcher) newLane(name string, n *config.Out) *lane {
+	l := &lane{d: d, name: name, workers: concurrency(n), woken: make(chan struct{}, 1)}
+	l.window = newWindow(l.workers)
+	l.queue = make(chan group, 2*l.window.most)
+	l.breaker = newBreaker(d.Now, l.logState)
+	l.notifier.Store(n)
+	return l
+}
+
+func concurrency(n *config.Out) int {
+	if n.Spec.Concurrency > 0 {
+		return n.Spec.Concurrency
+	}
+	return max(1, n.Kind.Concurrency)
 }
 
 // listen wakes lanes for which another relay has stored work, until ctx is done.
@@ -221,7 +237,22 @@ func (d *Dispatcher) Resume(ctx context.Context, notifier string) error {
 func (d *Dispatcher) States() map[string]State {
 	states := map[string]State{}
 	for name, l := range *d.lanes.Load() {
-		states[name] = l.gate.look()
+		states[name] = l.state()
 	}
 	return states
+}
+
+// state returns the state of the breaker, with the time of the next message also if a cooldown delays it.
+func (l *lane) state() State {
+	s, _ := l.breaker.State()
+	if until := l.d.limiter.CooldownUntil(l.notifier.Load()); until.After(s.NextTry) {
+		s.NextTry = until
+	}
+	if s.NextTry.After(l.d.Now()) {
+		return s
+	}
+	if s.NextTry = (time.Time{}); s.State != Closed {
+		s.State = HalfOpen
+	}
+	return s
 }

@@ -4,21 +4,13 @@ import (
 	"encoding/json"
 	"slices"
 
-	"qaserelay/notifiers"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 )
 
-// StoredMessage is a message as it is kept: with where it goes when it dies. All of it is rendered already, so whoever stands in sends
-// what was decided when the event came.
-type StoredMessage struct {
-	notifiers.Message
-	Fallbacks []rules.Fallback `json:"fallback,omitempty"`
-}
-
 // fallback returns the delivery that stands in for one that has died, or nil if there is none. Notifiers that are no longer configured
 // are passed over.
-func (e *Dispatcher) fallback(d store.Delivery) *store.NewDelivery {
+func (e *Dispatcher) fallback(d *store.Delivery) *store.NewDelivery {
 	var m StoredMessage
 	if json.Unmarshal(d.Message, &m) != nil || len(m.Fallbacks) == 0 {
 		return nil

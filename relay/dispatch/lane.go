@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -13,181 +12,186 @@ import (
 	"qaserelay/relay/store"
 )
 
-// lane sends the deliveries of one notifier. It claims a batch while the one before is being sent, so that the
-// receiver is kept busy, but no more than it sends in a moment. Deliveries of one entity go one after another, in their order.
-type lane struct {
-	engine  *Dispatcher
-	name    string
-	workers int
-	out     atomic.Pointer[config.Out] // as of the last reload
-	gate    *gate
-	pace    pace
-	quiet   QuietTargets
-	fresh   chan struct{} // there may be new work
-	work    chan []store.Delivery
-	running sync.WaitGroup     // workers, and what waits for its place in the rate
-	stop    context.CancelFunc // set by runLanes
+// sendTimeout bounds one attempt.
+const sendTimeout = time.Minute
 
-	lookedAt time.Time   // by followPause
-	caughtUp atomic.Bool // the last claim left nothing that is due
-	giving   sync.Mutex  // guards ended and what is given from outside
-	ended    bool
+// lane sends the deliveries of one notifier. One goroutine claims a batch while workers send the one before, so that the
+// receiver is kept busy. Run and the goroutines that it starts own the lane; wake, tryNow, state, hasCapacity and
+// tryEnqueue may be called from any goroutine.
+type lane struct {
+	d        *Dispatcher
+	name     string
+	workers  int
+	notifier atomic.Pointer[config.Out] // of the current configuration
+	breaker  *breaker
+	window   *window
+	queue    chan group    // for the workers, with space for all that the lane may hold
+	woken    chan struct{} // there may be new work
+	running  sync.WaitGroup
+	stop     context.CancelFunc // set by runLanes
+
+	pauseReadAt time.Time   // by followPause
+	caughtUp    atomic.Bool // the last claim left nothing that is due
+	enqueuing   sync.Mutex  // guards ended, and what is enqueued from outside
+	ended       bool
 }
 
-// laneContexts end in this order when the engine stops.
+// group holds deliveries of one entity, which are sent one after another.
+type group struct {
+	deliveries []store.Delivery
+	message    *notifiers.Message // of the first one; nil if it has to be read from the delivery
+}
+
+// laneContexts end in this order when the dispatcher stops.
 type laneContexts struct {
 	sends  context.Context // for messages on their way
 	writes context.Context // for the store
 }
 
-func (e *Dispatcher) newLane(name string, out *config.Out) *lane {
-	l := &lane{engine: e, name: name, workers: concurrency(out), fresh: make(chan struct{}, 1)}
-	l.work = make(chan []store.Delivery, 2*l.mostHeld())
-	l.gate = newGate(e.Now, l.logState)
-	l.pace.init(l.workers)
-	l.out.Store(out)
-	return l
-}
-
-func concurrency(o *config.Out) int {
-	if o.Spec.Concurrency > 0 {
-		return o.Spec.Concurrency
-	}
-	return max(1, o.Kind.Concurrency)
-}
-
-// wake tells the lane that there may be work for it.
-func (l *lane) wake() {
-	select {
-	case l.fresh <- struct{}{}:
-	default:
-	}
-}
-
-// run sends until ctx is done, lets messages on their way arrive, and hands back what was claimed beyond them.
+// run sends until ctx is done, lets messages on their way arrive, and hands back the deliveries that wait for a worker.
 func (l *lane) run(ctx context.Context, c laneContexts) {
 	for range l.workers {
-		l.running.Go(func() { l.serve(ctx, c) })
+		l.running.Go(func() { l.work(ctx, c) })
 	}
-	l.feed(ctx, c.writes)
+	l.restorePause(ctx, c.writes)
+	l.claim(ctx, c.writes)
 	l.running.Wait()
-	l.end()
+	l.close()
 }
 
-func (l *lane) serve(ctx context.Context, c laneContexts) {
+// claim claims deliveries that are due, and admits them in groups.
+func (l *lane) claim(ctx, writes context.Context) {
+	var trouble backoff
+	for ctx.Err() == nil {
+		limit, wait := l.capacity(writes)
+		if limit == 0 {
+			l.sleep(ctx, min(wait, maxSleep), l.window.freed)
+			continue
+		}
+		batch, err := l.d.Store.Claim(writes, l.name, limit)
+		if err != nil {
+			l.d.StoreFailed(writes, "claiming deliveries for "+l.name, err)
+			trouble.sleep(ctx)
+			continue
+		}
+		trouble.reset()
+		l.window.Add(batch...)
+		l.caughtUp.Store(len(batch) < limit)
+		for _, g := range byOrderKey(batch) {
+			l.admit(ctx, g)
+		}
+		if len(batch) < limit {
+			l.rest(ctx)
+		}
+	}
+}
+
+// admit queues a group for the workers when its first message may go out by the rate. If that is far away, it hands the
+// group back.
+func (l *lane) admit(ctx context.Context, g group) {
+	switch wait, near := l.d.limiter.Reserve(ctx, l.notifier.Load(), &g.deliveries[0]); {
+	case !near:
+		l.handBack(g, l.d.Now().Add(wait))
+	case wait <= 0:
+		l.queue <- g
+	default:
+		l.running.Go(func() {
+			sleep(ctx, wait)
+			l.queue <- g
+		})
+	}
+}
+
+// work sends groups until ctx is done, and hands back what cannot be sent now.
+func (l *lane) work(ctx context.Context, c laneContexts) {
 	for {
 		select {
-		case group := <-l.work:
-			l.sendGroup(ctx, c, group)
+		case g := <-l.queue:
+			rest, due := l.sendGroup(ctx, c, g)
+			l.handBack(rest, due)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// sendGroup sends deliveries one after another. When one has to be tried again, the others wait behind it.
-func (l *lane) sendGroup(ctx context.Context, c laneContexts, group []store.Delivery) {
-	for len(group) > 0 {
-		if l.space(ctx, group[0]); l.waitsQuietly(group) {
-			return
+// sendGroup sends deliveries one after another. It returns those that cannot be sent now, and when they are due; zero is
+// the time that they are due already. When one delivery has to be tried again, the others wait behind it.
+func (l *lane) sendGroup(ctx context.Context, c laneContexts, g group) (rest group, due time.Time) {
+	for len(g.deliveries) > 0 {
+		n := l.notifier.Load()
+		if due, ok := l.d.limiter.Wait(ctx, n, &g.deliveries[0]); !ok || ctx.Err() != nil || !l.d.Store.LeasesValid() {
+			return g, due // if the lease is lost, handing back changes nothing
 		}
-		if !l.engine.Store.LeasesValid() {
-			l.handBack(group, time.Time{}) // which changes nothing if they are another relay's by now
-			return
+		t, ok := l.breaker.Allow()
+		if !ok {
+			return g, time.Time{}
 		}
-		leave, open := l.gate.enter()
-		if !open || ctx.Err() != nil {
-			if open {
-				leave(0, context.Canceled)
-			}
-			l.handBack(group, time.Time{})
-			return
-		}
-		o, err := l.attempt(c.sends, group[0])
-		l.learn(c.writes, group[0], o, err)
-		if leave(group[0].ID, err) {
-			l.rememberPause(c.writes)
-		}
-		l.report(group[0], o)
-		switch group = group[1:]; {
-		case o.State == store.Pending:
-			l.handBack(group, time.Time{})
-			return
-		case len(group) > 0 && l.out.Load().Rate().Messages > 0:
-			l.pass(ctx, group)
-			return
+		state := l.attempt(c, n, g, t)
+		g = group{deliveries: g.deliveries[1:]}
+		switch {
+		case state == store.Pending:
+			return g, time.Time{}
+		case len(g.deliveries) > 0 && n.Rate().Messages > 0:
+			l.admit(ctx, g)
+			return group{}, time.Time{}
 		}
 	}
+	return group{}, time.Time{}
 }
 
-func (l *lane) rememberPause(ctx context.Context) {
-	if err := l.keepPause(ctx); err != nil {
-		l.engine.StoreFailed(ctx, "keeping a pause", err)
+// attempt sends the first delivery of a group, reports its outcome, and returns its new state.
+func (l *lane) attempt(c laneContexts, n *config.Out, g group, t ticket) store.State {
+	d := &g.deliveries[0]
+	start := l.d.Now()
+	receipt, err := send(c.sends, n.Notifier, d, g.message, notifierKV{l.d.Store, l.d.Now, d.Notifier})
+	o := l.d.outcomeOf(d, n, result{start, l.d.Now(), receipt, err, c.sends.Err() != nil})
+	l.d.Metrics.Attempted(n.Spec.Name, n.Spec.Type, o.Attempt.Took, o.Attempt.Reason)
+	l.d.logAttempt(d, o)
+	l.window.Sent(o.Attempt.Took)
+	if rateLimited(err) && o.State == store.Pending {
+		l.d.limiter.Cooldown(c.writes, n, d, o.NextAt.Sub(l.d.Now()))
 	}
-}
-
-// learn takes from an attempt how fast the receiver is, and how much patience it wants.
-func (l *lane) learn(ctx context.Context, d store.Delivery, o store.Outcome, err error) {
-	l.engine.logAttempt(d, o)
-	l.pace.sent(o.Attempt.Took)
-	var later *notifiers.RetryAfterError
-	if errors.As(err, &later) && notifiers.Reason(err) == notifiers.ReasonRate && o.State == store.Pending {
-		l.beQuiet(ctx, d, o.NextAt.Sub(l.engine.Now()))
+	if pauseChanged := l.breaker.Record(t, d.ID, err); pauseChanged {
+		l.savePause(c.writes)
 	}
+	l.report(d, o)
+	return o.State
 }
 
-// attempt sends one delivery and says what is to become of it.
-func (l *lane) attempt(ctx context.Context, d store.Delivery) (store.Outcome, error) {
-	e, out := l.engine, l.out.Load()
-	start := e.Now()
-	receipt, err := send(ctx, out.Notifier, d, e.messages.take(d.ID), notes{e.Store, e.Now, d.Notifier})
-	end := e.Now()
-	o := store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Delivered}
-	o.Attempt = &store.Attempt{At: start, Took: end.Sub(start), Status: receipt.Status, Response: receipt.Response}
-	reason := ""
+// send makes one attempt. A notifier that panics has failed, as one that cannot be reached.
+func send(ctx context.Context, n notifiers.Notifier, d *store.Delivery, m *notifiers.Message, kv notifiers.Memory) (r notifiers.Receipt, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("notifier panicked: %v", p)
+		}
+	}()
+	m, err = messageOf(d, m)
 	if err != nil {
-		reason = notifiers.Reason(err)
+		return r, err
 	}
-	e.Metrics.Attempted(out.Spec.Name, out.Spec.Type, o.Attempt.Took, reason)
-	if err == nil {
-		o.Attempt.Error = receipt.Missed
-		return o, nil
-	}
-	o.Attempt.Reason, o.Attempt.Error = reason, err.Error()
-	var gone *notifiers.GoneError
-	if ctx.Err() != nil || errors.As(err, &gone) { // we broke it off ourselves, or it waits for a person
-		o.State, o.NextAt = store.Pending, end
-		return o, err
-	}
-	since := end.Sub(d.FirstAt)
-	if d.Attempts == 0 {
-		since = 0
-	}
-	wait, again := retryOf(out.Spec.Retry).Next(d.Attempts+1, since, err, e.Rand())
-	if !again {
-		o.State, o.Attempt.Error = store.Dead, giveUp(err, d.Attempts+1, since)
-		return o, err
-	}
-	o.State, o.NextAt = store.Pending, end.Add(wait)
-	return o, err
+	m.Memory = kv
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	return n.Send(ctx, m)
 }
 
-// handBack returns deliveries untried. They keep their places, or are due at the given time.
-func (l *lane) handBack(ds []store.Delivery, next time.Time) {
-	for _, d := range ds {
-		l.report(d, store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Pending, NextAt: next})
+// handBack returns deliveries untried. They are due at the given time, or now if it is zero.
+func (l *lane) handBack(g group, due time.Time) {
+	for i := range g.deliveries {
+		d := &g.deliveries[i]
+		l.report(d, store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Pending, NextAt: due})
 	}
 }
 
 // report passes an outcome to the writer, which outlives every lane.
-func (l *lane) report(d store.Delivery, o store.Outcome) {
-	moreDue := o.State == store.Pending || d.OrderKey != ""
-	if o.State == store.Dead {
-		o.Fallback = l.engine.fallback(d)
+func (l *lane) report(d *store.Delivery, o store.Outcome) {
+	out := outcome{Outcome: o}
+	if o.State == store.Pending || d.OrderKey != "" {
+		out.wake = l.name
 	}
-	if err := l.engine.outcomes.Put(outcome{o, l, moreDue}); err != nil {
+	if err := l.d.outcomes.Put(out); err != nil {
 		panic(fmt.Sprintf("the outcome writer ended before lane %s: %v", l.name, err))
 	}
-	l.engine.messages.take(d.ID) // there still if it was not tried
-	l.pace.release(1)
+	l.window.Remove()
 }

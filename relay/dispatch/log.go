@@ -17,7 +17,7 @@ const (
 
 // logAttempt logs an attempt that failed, in whole or in part: each one that was the last, others only now and then. The
 // message itself is not logged, since it is the team's business.
-func (d *Dispatcher) logAttempt(del store.Delivery, o store.Outcome) {
+func (d *Dispatcher) logAttempt(del *store.Delivery, o store.Outcome) {
 	a := o.Attempt
 	if a == nil || a.Error == "" || a.Reason == notifiers.ReasonCanceled {
 		return
@@ -40,5 +40,21 @@ func (d *Dispatcher) logAttempt(del store.Delivery, o store.Outcome) {
 		d.Logger.Info("an attempt failed, it will be tried again", all...)
 	} else {
 		d.Logger.Debug("an attempt failed, it will be tried again", args...)
+	}
+}
+
+// logState logs that a notifier's messages cease or begin to go out.
+func (l *lane) logState(from, to State) {
+	log, args := l.d.Logger, []any{"notifier", l.name, "since", to.Since, "why", to.Why, "next", to.NextTry}
+	switch {
+	case to.State == Paused && from.State != Paused && from.State != HalfOpen:
+		log.Error("the receiver is gone, so the notifier pauses and its deliveries wait: correct its address in the rules file, "+
+			"or if it is right: qase-relay deliveries retry --state pending --notifier "+l.name, args...)
+	case to.State == Open && from.State == Closed:
+		log.Warn("the receiver fails, so the notifier's deliveries wait", args...)
+	case to.State == Closed:
+		log.Info("the receiver works again", "notifier", l.name, "after", to.Since.Sub(from.Since).Round(time.Millisecond))
+	default:
+		log.Debug("the notifier's state changed", append(args, "state", to.State)...)
 	}
 }

@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,49 +8,41 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/relay/store"
+	"qaserelay/rules"
 	"qaserelay/rules/value"
 )
 
-// sendTimeout bounds one attempt, whatever the notifier does.
-const sendTimeout = time.Minute
-
-// send makes one attempt. made is the typed message, or nil if it has to be read from what is stored.
-// A notifier that panics has failed, as one has that cannot be reached.
-func send(ctx context.Context, n notifiers.Notifier, d store.Delivery, made *notifiers.Message, memory notifiers.Memory) (r notifiers.Receipt, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("notifier panicked: %v", p)
-		}
-	}()
-	m, err := messageToSend(d, made)
-	if err != nil {
-		return r, &notifiers.PermanentError{Reason: notifiers.ReasonOther,
-			Err: fmt.Errorf("reading the stored message: %w", err)}
-	}
-	m.ID, m.Event, m.Memory = d.ID.String(), d.EventBody, memory
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	return n.Send(ctx, &m)
+// StoredMessage is the stored form of a message, with its fallbacks. All of it is rendered already, so a fallback sends
+// what was decided when the event came.
+type StoredMessage struct {
+	notifiers.Message
+	Fallbacks []rules.Fallback `json:"fallback,omitempty"`
 }
 
-func messageToSend(d store.Delivery, made *notifiers.Message) (notifiers.Message, error) {
+// messageOf returns the message to send for a delivery. made is the message if it is known; otherwise it is read from
+// the delivery.
+func messageOf(d *store.Delivery, made *notifiers.Message) (*notifiers.Message, error) {
+	var m notifiers.Message
 	if made != nil {
-		return *made, nil
+		m = *made
+	} else if err := readMessage(d.Message, &m); err != nil {
+		return nil, &notifiers.PermanentError{Reason: notifiers.ReasonOther, Err: fmt.Errorf("reading the stored message: %w", err)}
 	}
-	return MessageOf(d)
+	m.ID, m.Event = d.ID.String(), d.EventBody
+	return &m, nil
 }
 
-// MessageOf reads the stored message of a delivery.
-func MessageOf(d store.Delivery) (m notifiers.Message, err error) {
-	if m, err = ReadMessage(d.Message); err != nil {
-		m = notifiers.Message{}
-		err = json.Unmarshal(d.Message, &m) // which takes more forms
+// readMessage reads a stored message.
+func readMessage(stored []byte, m *notifiers.Message) (err error) {
+	if *m, err = decodeMessage(stored); err != nil {
+		*m = notifiers.Message{}
+		return json.Unmarshal(stored, m) // which takes more forms
 	}
-	return m, err
+	return nil
 }
 
-// ReadMessage reads a stored message: to encoding/json, that takes about as long as to the client to send it.
-func ReadMessage(stored []byte) (m notifiers.Message, err error) {
+// decodeMessage reads a stored message in a third of the time of encoding/json, which would need about as long as the client needs to send it.
+func decodeMessage(stored []byte) (m notifiers.Message, err error) {
 	r := value.NewJSONReader(stored)
 	err = r.Object(func(key string) (err error) {
 		switch key {
@@ -88,7 +79,6 @@ func ReadMessage(stored []byte) (m notifiers.Message, err error) {
 	})
 	return m, errors.Join(err, r.End())
 }
-
 func readFields(r *value.JSONReader) (fields []notifiers.Field, err error) {
 	err = r.List(func() error {
 		var f notifiers.Field

@@ -1,0 +1,31 @@
+package dispatch
+
+import (
+	"context"
+	"time"
+
+	"qaserelay/relay/store"
+)
+
+// notifierKV holds the keys of one notifier in the store. It implements notifiers.Memory.
+type notifierKV struct {
+	store    store.KV
+	now      func() time.Time
+	notifier string
+}
+
+// Get implements notifiers.Memory.
+func (kv notifierKV) Get(ctx context.Context, key string) ([]byte, error) {
+	return kv.store.Get(ctx, kv.key(key))
+}
+
+// Swap implements notifiers.Memory.
+func (kv notifierKV) Swap(ctx context.Context, key string, old, value []byte, keep time.Duration) (bool, error) {
+	c := store.Change{Key: kv.key(key), Value: value}
+	if keep > 0 {
+		c.Expires = kv.now().Add(keep)
+	}
+	return kv.store.Swap(ctx, c.Key, old, c)
+}
+
+func (kv notifierKV) key(key string) string { return "notifier/" + kv.notifier + "/" + key }

@@ -1,0 +1,131 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/relay/config"
+	"qaserelay/relay/store"
+	"qaserelay/rules/rulefile"
+)
+
+const (
+	// maxOutcomes is the number of outcomes that one transaction writes at most.
+	maxOutcomes = 1024
+	// gatherOutcomes is how long outcomes gather while there are many, so that a transaction writes as many as the disk
+	// would otherwise confirm one by one. Those that gather would be sent again if the process were killed.
+	gatherOutcomes = 5 * time.Millisecond
+	// doubtFor bounds the retries of an answer that may or may not change: long enough for a restart of the receiver,
+	// short enough for the deliveries that wait behind it.
+	doubtFor = 15 * time.Minute
+)
+
+// Retry says how often a delivery is tried again. Zero fields mean the defaults of retryDefaults.
+type Retry rulefile.Retry
+
+// Next returns how long to wait after a failed attempt, or false if it was the last. attempt counts from 1, since is the
+// time from the first attempt to now, and random lies between 0 and 1; anything else counts as 1.
+//
+// The wait is between a tenth and the whole of Initial doubled with each attempt, at most Max: full jitter, so that
+// messages that failed together do not come back together. A receiver that names a time is not tried before it, as long
+// as that is within Max or one hour.
+func (r Retry) Next(attempt int, since time.Duration, err error, random float64) (wait time.Duration, again bool) {
+	r = r.withDefaults()
+	var permanent *notifiers.PermanentError
+	var doubtful *notifiers.DoubtfulError
+	if errors.As(err, &permanent) || since > r.For || errors.As(err, &doubtful) && since > doubtFor {
+		return 0, false
+	}
+	if !(random >= 0 && random <= 1) { // also if it is not a number
+		random = 1
+	}
+	ceiling := min(float64(r.Max), float64(r.Initial)*math.Pow(2, float64(max(attempt, 1)-1)))
+	wait = max(0, min(time.Duration(ceiling*(0.1+0.9*random)), r.Max))
+	var later *notifiers.RetryAfterError
+	if errors.As(err, &later) {
+		wait = max(wait, min(later.After, max(time.Hour, r.Max)))
+	}
+	return wait, true
+}
+
+// result is what came back from one attempt.
+type result struct {
+	start, end time.Time
+	receipt    notifiers.Receipt
+	err        error
+	aborted    bool // by the end of the dispatcher
+}
+
+// outcomeOf decides on the next state of a delivery after an attempt.
+func (d *Dispatcher) outcomeOf(del *store.Delivery, n *config.Out, r result) store.Outcome {
+	a := &store.Attempt{At: r.start, Took: r.end.Sub(r.start), Status: r.receipt.Status, Response: r.receipt.Response, Error: r.receipt.Missed}
+	o := store.Outcome{ID: del.ID, Lease: del.Lease, State: store.Delivered, Attempt: a}
+	if r.err == nil {
+		return o
+	}
+	a.Reason, a.Error = notifiers.Reason(r.err), r.err.Error()
+	var gone *notifiers.GoneError
+	if r.aborted || errors.As(r.err, &gone) { // the attempt does not count, or the delivery waits for a person
+		o.State, o.NextAt = store.Pending, r.end
+		return o
+	}
+	since := r.end.Sub(del.FirstAt)
+	if del.Attempts == 0 {
+		since = 0
+	}
+	wait, again := Retry(n.Spec.Retry).Next(del.Attempts+1, since, r.err, d.Rand())
+	if !again {
+		o.State, a.Error, o.Fallback = store.Dead, giveUp(r.err, del.Attempts+1, since), d.fallback(del)
+		return o
+	}
+	o.State, o.NextAt = store.Pending, r.end.Add(wait)
+	return o
+}
+
+// outcome is an outcome to be written, and the notifier whose lane may have more to do once it is.
+type outcome struct {
+	store.Outcome
+	wake string // empty if the lane has nothing more to do
+}
+
+// finishAll writes outcomes, all that wait at once, until the queue is closed and empty. While ctx lasts, a write that
+// failed is repeated, since otherwise delivered messages would be sent again.
+func (d *Dispatcher) finishAll(ctx context.Context) {
+	for batch := d.outcomes.Take(maxOutcomes); len(batch) > 0; batch = d.outcomes.Take(maxOutcomes) {
+		if !d.finish(ctx, batch) {
+			d.Logger.Error("outcomes were not written; these deliveries may be sent again", "count", len(batch))
+			continue
+		}
+		for _, o := range batch {
+			d.Wake(o.wake)
+			if o.Fallback != nil {
+				d.Wake(o.Fallback.Notifier)
+			}
+		}
+		if len(batch) > 1 {
+			d.outcomes.gather(maxOutcomes/2, gatherOutcomes)
+		}
+	}
+}
+
+// finish writes one batch, and repeats it until it is written or the store cannot write any more.
+func (d *Dispatcher) finish(ctx context.Context, batch []outcome) bool {
+	outcomes := make([]store.Outcome, len(batch))
+	for i, o := range batch {
+		outcomes[i] = o.Outcome
+	}
+	for trouble := (backoff{}); ctx.Err() == nil; trouble.sleep(ctx) {
+		err := d.Store.Finish(ctx, outcomes)
+		if err == nil {
+			return true
+		}
+		d.StoreFailed(ctx, "writing outcomes", err)
+		if errors.Is(err, store.ErrBroken) || errors.Is(err, store.ErrClosed) {
+			return false
+		}
+	}
+	return false
+}
