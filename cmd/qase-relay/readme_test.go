@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"qaserelay/cmd/qase-relay/terminal"
-	"qaserelay/rules/template"
+	"qaserelay/rules/template/funcs"
 )
 
 func readme(t *testing.T) string {
@@ -83,7 +83,7 @@ func TestTheReadmeNamesEachTemplateFunction(t *testing.T) {
 		listed = append(listed, name[1])
 	}
 	slices.Sort(listed)
-	if want := template.FunctionNames(); !slices.Equal(listed, want) {
+	if want := funcs.Names(); !slices.Equal(listed, want) {
 		t.Errorf("got %v, want %v", listed, want)
 	}
 }

@@ -25,12 +25,12 @@ var escapers = map[Form]func(any) string{
 }
 
 // escaper returns what writes a value in a form.
-func (ts *Set) escaper(as Form) func(any) string {
+func (s *Set) escaper(as Form) func(any) string {
 	switch as {
 	case FormMention:
-		return ts.people.MentionText
+		return s.people.MentionText
 	case formCall:
-		return ts.people.SafeName
+		return s.people.SafeName
 	}
 	return escapers[as]
 }

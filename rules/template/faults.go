@@ -249,8 +249,8 @@ func positionOf(text string, at int) diag.Position {
 	return diag.Position{Line: strings.Count(text[:at], "\n") + 1, Col: diag.Column(text[start:], at-start)}
 }
 
-// meantByFunction says what may be meant by a template function that there is not.
-func (ts *Set) meantByFunction(name string) string {
+// unknownFunctionHint says what may be meant by a template function that there is not.
+func (s *Set) unknownFunctionHint(name string) string {
 	if meant := foreignActions[name]; meant != "" {
 		return "write {{ " + meant + " … }}"
 	}
@@ -260,7 +260,7 @@ func (ts *Set) meantByFunction(name string) string {
 	if slices.Contains(catalog.PayloadFields(), name) {
 		return "fields of the event stand in payload: write .payload." + name
 	}
-	if best := catalog.Nearest(name, slices.Collect(maps.Keys(ts.funcs))); best != "" {
+	if best := catalog.Nearest(name, slices.Collect(maps.Keys(s.funcs))); best != "" {
 		return `did you mean "` + best + `"?`
 	}
 	return `the README lists them under "Functions in templates"; put text in quotes`

@@ -3,57 +3,54 @@ package template
 import (
 	"errors"
 	"fmt"
-	"reflect"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
+	"qaserelay/rules/template/funcs"
 	"qaserelay/rules/value"
 )
 
-var parsePlace = regexp.MustCompile(`:(\d+):\d+$`)
-
-// Renderer renders templates one after another: their texts share memory. Close must be called at the end.
+// Renderer renders several templates of one message in a row; their texts share memory. Close returns the Renderer to
+// a pool. It belongs to one goroutine.
 type Renderer struct {
 	dot   any
-	vars  []any // of the template or partial that is running
+	vars  []any // of the template or partial that is being executed, by slot
 	now   time.Time
-	out   strings.Builder
-	stack []any // arguments of the functions that are running
-	turns int
-	begin int  // of the text of this template in out
-	full  bool // more was printed than there may be
+	out   strings.Builder // the texts so far
+	stack []any           // variables, and the arguments of the calls in progress
+	done  int             // steps of this template
+	start int             // of the text of this template in out
+	full  bool            // the output of this template was cut off
 }
 
-// renderers keeps the stacks of past renderings.
+// renderers keeps Renderers for reuse, with the memory of their stacks.
 var renderers = sync.Pool{New: func() any { return &Renderer{} }}
 
-// NewRenderer returns a renderer for the variables of one message.
+// NewRenderer returns a Renderer for the variables of one message.
 func NewRenderer(vars map[string]any) *Renderer {
 	r := renderers.Get().(*Renderer)
 	r.now, _ = vars[NowKey].(time.Time)
-	r.dot, r.out = vars, strings.Builder{}
+	r.dot = vars
 	return r
 }
 
-// Close ends the use of the renderer.
+// Close ends the use of r.
 func (r *Renderer) Close() {
 	r.dot, r.out = nil, strings.Builder{}
 	renderers.Put(r)
 }
 
-// Render executes one template after others of the same message: their texts share memory.
-func (r *Renderer) Render(c *Template) (string, error) {
-	if c.body == nil {
-		return c.static, nil
+// Render executes one template.
+func (r *Renderer) Render(t *Template) (string, error) {
+	if t.body == nil {
+		return t.static, nil
 	}
-	r.begin, r.turns, r.full = r.out.Len(), 0, false
-	err := r.call(c.body, r.dot)
-	switch text := r.out.String()[r.begin:]; {
-	case r.full && c.truncates:
-		return clip(text, maxOutputBytes), nil
+	r.start, r.done, r.full = r.out.Len(), 0, false
+	err := r.call(t.body, r.dot)
+	switch text := r.out.String()[r.start:]; {
+	case r.full && t.truncates:
+		return funcs.Truncate(text), nil
 	case err != nil:
 		return "", err
 	default:
@@ -61,7 +58,7 @@ func (r *Renderer) Render(c *Template) (string, error) {
 	}
 }
 
-// call runs b with a dot and variables of its own.
+// call executes a body with the given dot and variables of its own.
 func (r *Renderer) call(b *body, dot any) error {
 	outerDot, outerVars, base := r.dot, r.vars, len(r.stack)
 	defer func() { r.dot, r.vars, r.stack = outerDot, outerVars, r.stack[:base] }()
@@ -73,8 +70,8 @@ func (r *Renderer) call(b *body, dot any) error {
 
 func (r *Renderer) steps(steps []step) error {
 	for _, s := range steps {
-		if r.turns++; r.turns > maxSteps {
-			return &boundError{fmt.Sprintf("the template did not end after %d steps", maxSteps)}
+		if err := r.count(); err != nil {
+			return err
 		}
 		if err := s(r); err != nil {
 			return err
@@ -83,34 +80,25 @@ func (r *Renderer) steps(steps []step) error {
 	return nil
 }
 
+// count counts a step against maxSteps.
+func (r *Renderer) count() error {
+	if r.done++; r.done > maxSteps {
+		return fmt.Errorf("the template did not end after %d steps", maxSteps)
+	}
+	return nil
+}
+
 func (r *Renderer) write(s string) error {
-	if left := r.begin + maxOutputBytes - r.out.Len(); len(s) > left {
+	if left := r.start + maxOutputBytes - r.out.Len(); len(s) > left {
 		r.full = true
 		r.out.WriteString(s[:left+1])
-		return tooLong()
+		return fmt.Errorf("the template prints more than %d bytes", maxOutputBytes)
 	}
 	r.out.WriteString(s)
 	return nil
 }
 
-// clip cuts a text that is too long with a mark, before a character or an escape that would be broken.
-func clip(s string, limit int) string {
-	const mark = " …"
-	if len(s) <= limit {
-		return s
-	}
-	n := limit - len(mark)
-	for i := 0; i < utf8.UTFMax-1 && !utf8.RuneStart(s[n]); i++ { // what decodes base64 may be no text at all
-		n--
-	}
-	s = strings.TrimRight(s[:n], `\`)
-	if i := strings.LastIndexByte(s, '&'); i >= len(s)-8 && i >= 0 {
-		s = s[:i]
-	}
-	return s + mark
-}
-
-// evaluate puts the values of args on the stack. release takes them off again.
+// evaluate pushes the values of args on the stack. release pops them.
 func (r *Renderer) evaluate(args []operand) ([]any, error) {
 	base := len(r.stack)
 	for _, arg := range args {
@@ -126,31 +114,31 @@ func (r *Renderer) evaluate(args []operand) ([]any, error) {
 
 func (r *Renderer) release(n int) { r.stack = r.stack[:len(r.stack)-n] }
 
-// loop is a translated range: the slots of its variables, what is done at each turn, and what if there is none.
+// loop is a compiled range.
 type loop struct {
-	slots           []int
-	turn, otherwise []step
+	slots           []int // of the element, or of the key and the element
+	each, otherwise []step
 }
 
+// loop executes a range over v.
 func (r *Renderer) loop(v any, l *loop) error {
 	outer := r.dot
 	defer func() { r.dot = outer }()
-	turns := 0
+	empty := true
 	var err error
-	each(v, func(key, value any) bool {
-		turns++
-		r.dot = value
+	elements(v, func(key, element any) bool {
+		empty = false
+		r.dot = element
 		switch len(l.slots) {
 		case 1:
-			r.vars[l.slots[0]] = value
+			r.vars[l.slots[0]] = element
 		case 2:
-			r.vars[l.slots[0]], r.vars[l.slots[1]] = key, value
+			r.vars[l.slots[0]], r.vars[l.slots[1]] = key, element
 		}
-		if r.turns++; r.turns > maxSteps {
-			err = &boundError{fmt.Sprintf("the template did not end after %d steps", maxSteps)}
+		if err = r.count(); err != nil {
 			return false
 		}
-		if err = r.steps(l.turn); errors.Is(err, errContinue) {
+		if err = r.steps(l.each); errors.Is(err, errContinue) {
 			err = nil
 		}
 		return err == nil
@@ -158,15 +146,16 @@ func (r *Renderer) loop(v any, l *loop) error {
 	if errors.Is(err, errBreak) {
 		err = nil
 	}
-	if turns == 0 {
+	if empty {
 		r.dot = outer
 		return r.steps(l.otherwise)
 	}
 	return err
 }
 
-// each calls yield for the elements of a list, the values of an object in the order of its keys, or the numbers below n.
-func each(v any, yield func(key, value any) bool) {
+// elements calls yield for the elements of a list, the values of an object in the order of its keys, or the numbers
+// below n. Other values have no elements.
+func elements(v any, yield func(key, element any) bool) {
 	switch v := v.(type) {
 	case []any:
 		for i, x := range v {
@@ -187,26 +176,4 @@ func each(v any, yield func(key, value any) bool) {
 			}
 		}
 	}
-}
-
-// truth is what if and with take for true: anything but null, false, zero and what is empty.
-func truth(v any) bool {
-	switch v := v.(type) {
-	case nil:
-		return false
-	case bool:
-		return v
-	case string:
-		return v != ""
-	case int:
-		return v != 0
-	case float64:
-		return v != 0
-	case []any:
-		return len(v) > 0
-	case map[string]any:
-		return len(v) > 0
-	}
-	x := reflect.ValueOf(v)
-	return x.Kind() == reflect.Struct || !x.IsZero()
 }

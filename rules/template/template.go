@@ -13,12 +13,13 @@ import (
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/people"
+	"qaserelay/rules/template/funcs"
 )
 
 // Limits of one template.
 const (
 	maxTemplateBytes = 64 << 10
-	maxOutputBytes   = 256 << 10
+	maxOutputBytes   = funcs.MaxBytes
 	maxSteps         = 200_000 // nodes executed and iterations of loops
 )
 
@@ -36,7 +37,7 @@ type Options struct {
 type Set struct {
 	people   *people.Directory
 	partials map[string]string
-	funcs    map[string]function
+	funcs    map[string]funcs.Func
 	known    map[string]any       // the names of funcs, for the parser
 	compiled map[partialKey]*body // partials, nil for those with faults
 }
@@ -55,12 +56,12 @@ func New(partials map[string]string, o Options) *Set {
 	if o.People == nil {
 		o.People = people.New(nil)
 	}
-	funcs := functions(o.Location, o.People)
-	known := make(map[string]any, len(funcs))
-	for name := range funcs {
+	all := funcs.All(o.Location, o.People)
+	known := make(map[string]any, len(all))
+	for name := range all {
 		known[name] = true
 	}
-	return &Set{people: o.People, partials: partials, funcs: funcs, known: known, compiled: map[partialKey]*body{}}
+	return &Set{people: o.People, partials: partials, funcs: all, known: known, compiled: map[partialKey]*body{}}
 }
 
 // Template is a compiled template. The zero value is the empty text. It is safe for concurrent use.

@@ -1,4 +1,4 @@
-package template
+package funcs
 
 import (
 	"math"
@@ -7,19 +7,20 @@ import (
 	"qaserelay/rules/value"
 )
 
-// arithmetic is sprig's, for the operations that messages use most: whole numbers stay whole, text that holds a
-// number counts as that number, and what is no number as 0.
-func arithmetic() map[string]function {
-	return map[string]function{
+// numberFuncs are the operations of sprig that messages use most. Whole numbers stay whole, a text that holds a number
+// counts as that number, and anything else as 0.
+func numberFuncs() map[string]Func {
+	return map[string]Func{
 		"add":  fold(func(a, b float64) float64 { return a + b }),
 		"sub":  fold(func(a, b float64) float64 { return a - b }),
 		"mul":  fold(func(a, b float64) float64 { return a * b }),
-		"add1": one(func(v any) any { return whole(toNumber(v) + 1) }),
+		"add1": unary(func(v any) any { return whole(toNumber(v) + 1) }),
 	}
 }
 
-func fold(op func(a, b float64) float64) function {
-	return func(_ *Renderer, args []any) (any, error) {
+// fold makes a function that combines its arguments from the left.
+func fold(op func(a, b float64) float64) Func {
+	return variadic(func(args []any) (any, error) {
 		var total float64
 		for i, arg := range args {
 			if n := toNumber(arg); i == 0 {
@@ -29,7 +30,7 @@ func fold(op func(a, b float64) float64) function {
 			}
 		}
 		return whole(total), nil
-	}
+	})
 }
 
 // whole returns n as an int if it is one.
@@ -40,7 +41,7 @@ func whole(n float64) any {
 	return n
 }
 
-// toNumber reads a number as sprig does.
+// toNumber converts a value to a number as sprig does.
 func toNumber(v any) float64 {
 	switch v := v.(type) {
 	case string:

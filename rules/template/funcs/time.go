@@ -1,0 +1,86 @@
+package funcs
+
+import (
+	"errors"
+	"time"
+
+	"qaserelay/rules/value"
+)
+
+// timeFuncs are the functions on times and durations.
+func timeFuncs(location *time.Location) map[string]Func {
+	return map[string]Func{
+		"ago": func(now time.Time, args []any) (any, error) {
+			if len(args) != 1 {
+				return nil, errors.New("ago needs a time")
+			}
+			return ago(now, args[0]), nil
+		},
+		"date":        binary(func(layout, t any) any { return date(value.PlainText(layout), t, location) }),
+		"duration":    unary(duration),
+		"runDuration": unary(runDuration),
+	}
+}
+
+// ago returns how long before now a time was, such as "3 min ago".
+func ago(now time.Time, v any) string {
+	t, ok := toTime(v)
+	if !ok {
+		return ""
+	}
+	if age := now.Sub(t); age >= time.Second {
+		return value.HumanDuration(age) + " ago"
+	}
+	return "just now"
+}
+
+func date(layout string, v any, location *time.Location) string {
+	t, ok := toTime(v)
+	if !ok {
+		return ""
+	}
+	return t.In(location).Format(layout)
+}
+
+// duration writes a number of seconds or a time.Duration for people.
+func duration(v any) any {
+	seconds, ok := value.Float(v)
+	if !ok || seconds < 0 || seconds > 1e9 {
+		return ""
+	}
+	return value.HumanDuration(time.Duration(seconds * float64(time.Second)))
+}
+
+// runDuration returns the seconds that the run of a message took, or nil if that is not known. It uses the start of the
+// run if that is known, else payload.duration, which Qase documents in milliseconds.
+func runDuration(dot any) any {
+	vars, _ := dot.(map[string]any)
+	entity, _ := vars["entity"].(map[string]any)
+	end, ok1 := vars["time"].(time.Time)
+	start, ok2 := entity["started_at"].(time.Time)
+	if ok1 && ok2 && end.After(start) {
+		return int(end.Sub(start).Seconds())
+	}
+	payload, _ := vars["payload"].(map[string]any)
+	if ms, ok := value.Float(payload["duration"]); ok && ms > 0 {
+		return int((ms + 999) / 1000)
+	}
+	return nil
+}
+
+// toTime reads a time.Time, Unix seconds, or a date in one of the two formats of Qase.
+func toTime(v any) (time.Time, bool) {
+	switch v := v.(type) {
+	case time.Time:
+		return v, true
+	case int:
+		return time.Unix(int64(v), 0).UTC(), true
+	case string:
+		for _, layout := range []string{time.RFC3339, time.DateTime} {
+			if t, err := time.Parse(layout, v); err == nil {
+				return t, true
+			}
+		}
+	}
+	return time.Time{}, false
+}
