@@ -78,7 +78,7 @@ func (c *slowCounter) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 // fillStore leaves a store in dir with so many deliveries to a notifier, each of its own run.
 func fillStore(b testing.TB, dir, notifier string, n int) {
 	b.Helper()
-	s, err := app.Open(b.Context(), "sqlite:"+filepath.Join(dir, "relay.db"), nil)
+	s, err := app.OpenStore(b.Context(), "sqlite:"+filepath.Join(dir, "relay.db"), nil)
 	if err != nil {
 		b.Fatal(err)
 	}

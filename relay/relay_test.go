@@ -54,7 +54,7 @@ func start(tb testing.TB, dir, rulesText string, kinds ...notifiers.Kind) *machi
 		tb.Fatal(err)
 	}
 	var err error
-	if m.store, err = app.Open(tb.Context(), "sqlite:"+filepath.Join(dir, "relay.db"), nil); err != nil {
+	if m.store, err = app.OpenStore(tb.Context(), "sqlite:"+filepath.Join(dir, "relay.db"), nil); err != nil {
 		tb.Fatal(err)
 	}
 	metrics := metrics.NewMetrics(metrics.MetricsOptions{Version: "test"})

@@ -138,7 +138,7 @@ func openToRead(ctx context.Context, url string) (store.ReadCloser, error) {
 			return nil, terminal.Hint(fmt.Errorf("--store %s: %w", url, errors.Unwrap(err)), "name the store of a relay, such as sqlite:data/relay.db")
 		}
 	}
-	s, err := app.OpenToRead(ctx, url)
+	s, err := app.OpenStoreToRead(ctx, url)
 	if err != nil {
 		return nil, terminal.Hint(fmt.Errorf("opening the store: %w", err), "if a relay runs on it, ask that one: leave out --store, and say where it is by --url")
 	}

@@ -74,7 +74,7 @@ func mayImport() map[string][]string {
 		"relay/admin":         append([]string{"relay"}, engine...),
 		"relay/admin/client":  {},
 		"relay/backtest":      {"relay/admin", "rules", "rules/event"},
-		"relay/app": append([]string{"cmd/qase-relay/terminal", "relay", "relay/admin", "relay/ingest", "relay/store/sqlite", "relay/store/postgres"},
+		"relay/app": append([]string{"relay", "relay/admin", "relay/ingest", "relay/store/sqlite", "relay/store/postgres"},
 			engine...),
 
 		"cmd/qase-relay/terminal": append([]string{"notifiers/preview", "relay/config", "relay/ingest/client"}, reading...),

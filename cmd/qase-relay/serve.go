@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +19,7 @@ import (
 	"qaserelay/relay"
 	"qaserelay/relay/app"
 	"qaserelay/relay/config"
+	"qaserelay/relay/store"
 	"qaserelay/rules/diag"
 )
 
@@ -85,13 +87,37 @@ func serve(ctx context.Context, c *terminal.Console, f serveFlags) error {
 	reloads := make(chan os.Signal, 1)
 	notifyReloads(reloads)
 	defer signal.Stop(reloads)
-	s, err := app.NewService(ctx, cfg, app.ServiceOptions{Rules: f.rules, Load: load, Listen: f.listen, AdminListen: f.adminListen,
+	facts := terminal.BuildFacts()
+	r, err := app.Open(ctx, app.Options{Rules: f.rules, Load: load, Config: cfg, Listen: f.listen, AdminListen: f.adminListen,
 		AdminToken: f.adminToken, StoreURL: f.store, DryRun: f.dryRun, MaxBody: int64(f.maxBody), Logger: logger, Reloads: reloads,
-		Started: func(s *app.Service) { announce(s, cfg, f) }})
+		Started: func(r *app.Relay) { announce(r, logger, cfg, f) }, Version: facts.Version, Revision: facts.Revision})
 	if err != nil {
+		return listenAdvice(err)
+	}
+	if err = r.Run(ctx); errors.Is(err, store.ErrBroken) {
+		return terminal.Wrong(err)
+	}
+	return err
+}
+
+// listenAdvice names the flag of an address that the relay cannot listen on, and the next step.
+func listenAdvice(err error) error {
+	var failed *app.ListenError
+	if !errors.As(err, &failed) {
 		return err
 	}
-	return s.Run(ctx)
+	flag := "--listen"
+	if failed.Admin {
+		flag = "--admin-listen"
+	}
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return terminal.Hint(fmt.Errorf("%s %s: the address is in use by another program", flag, failed.Addr),
+			"is another relay running? %s HOST:PORT chooses another address", flag)
+	case errors.Is(err, syscall.EACCES):
+		return terminal.Hint(fmt.Errorf("%s %s: not allowed", flag, failed.Addr), "ports below 1024 need special rights; choose another one")
+	}
+	return fmt.Errorf("%s %s: %w", flag, failed.Addr, failed.Err)
 }
 
 // tellProblems prints what is wrong with the rules as check does, or logs it where logs are JSON. It returns an error
@@ -118,14 +144,14 @@ func slogLevel(s diag.Severity) slog.Level {
 }
 
 // announce logs what runs now, and where.
-func announce(s *app.Service, cfg *config.Config, f serveFlags) {
-	s.O.Logger.Info("relay started", "version", terminal.Version(), "rules", len(cfg.Rules.Names()), "notifiers", len(cfg.Outs),
-		"store", withoutPassword(f.store), "dry_run", f.dryRun, "admin", app.BaseURL(s.AdminLn))
+func announce(r *app.Relay, logger *slog.Logger, cfg *config.Config, f serveFlags) {
+	logger.Info("relay started", "version", terminal.Version(), "rules", len(cfg.Rules.Names()), "notifiers", len(cfg.Outs),
+		"store", withoutPassword(f.store), "dry_run", f.dryRun, "admin", r.AdminURL())
 	for _, source := range cfg.Sources {
-		s.O.Logger.Info("taking events", "source", source.Name, "url", s.WebhookURL(source.Name))
+		logger.Info("taking events", "source", source.Name, "url", r.WebhookURL(source.Name))
 	}
 	if len(cfg.Sources) == 0 {
-		s.O.Logger.Warn("the rules have no sources, so no events can come in")
+		logger.Warn("the rules have no sources, so no events can come in")
 	}
 }
 

@@ -11,10 +11,10 @@ import (
 	"qaserelay/relay/store/sqlite"
 )
 
-// Open opens the store that url names: sqlite:FILE or sqlite://FILE, where FILE is relative to the working folder
-// unless it begins with a slash (sqlite:///var/lib/qase-relay/relay.db), or postgres://USER:PASSWORD@HOST:PORT/DATABASE, with the
-// parameters of libpq (sslmode, search_path, …; what is missing comes from PGHOST and its like) and pool_max_conns.
-func Open(ctx context.Context, url string, logger *slog.Logger) (store.Store, error) {
+// OpenStore opens the store of a URL: sqlite:FILE or sqlite://FILE, where FILE is relative to the working folder unless it
+// begins with a slash (sqlite:///var/lib/qase-relay/relay.db), or postgres://USER:PASSWORD@HOST:PORT/DATABASE. Its
+// parameters are those of libpq (sslmode, search_path, …) and pool_max_conns; missing parts come from PGHOST and the like.
+func OpenStore(ctx context.Context, url string, logger *slog.Logger) (store.Store, error) {
 	if isPostgres(url) {
 		return postgres.Open(ctx, url, postgres.Options{Logger: logger})
 	}
@@ -29,11 +29,12 @@ func isPostgres(url string) bool {
 	return strings.HasPrefix(url, "postgres:") || strings.HasPrefix(url, "postgresql:")
 }
 
-// sqlitePath returns the file that url names.
+// sqlitePath returns the file of a URL.
 func sqlitePath(url string) (string, error) {
 	path, ok := strings.CutPrefix(url, "sqlite:")
 	if !ok {
-		return "", fmt.Errorf("store %q: unknown kind of store; supported is sqlite:FILE, such as sqlite:data/relay.db or sqlite:///var/lib/qase-relay/relay.db, and postgres://USER:PASSWORD@HOST:5432/DATABASE", store.Redact(url))
+		return "", fmt.Errorf("store %q: unknown kind of store; supported is sqlite:FILE, such as sqlite:data/relay.db or "+
+			"sqlite:///var/lib/qase-relay/relay.db, and postgres://USER:PASSWORD@HOST:5432/DATABASE", store.Redact(url))
 	}
 	path = strings.TrimPrefix(path, "//")
 	if path == "" || strings.ContainsAny(path, "?#\x00") {
@@ -42,9 +43,9 @@ func sqlitePath(url string) (string, error) {
 	return path, nil
 }
 
-// OpenToRead opens a store that is there, and changes nothing in it: relays that use it go on undisturbed. It fails when there is none, and
-// when another release made its tables.
-func OpenToRead(ctx context.Context, url string) (store.ReadCloser, error) {
+// OpenStoreToRead opens an existing store and changes nothing in it: relays that use it are not disturbed. It fails if there
+// is no store, or if another release made its tables.
+func OpenStoreToRead(ctx context.Context, url string) (store.ReadCloser, error) {
 	if isPostgres(url) {
 		return postgres.OpenReader(ctx, url)
 	}

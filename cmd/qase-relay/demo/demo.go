@@ -71,14 +71,14 @@ func demo(ctx context.Context, c *terminal.Console, keep bool) (err error) {
 	defer stopReceivers()
 
 	d := &stage{c: c, receivers: r, secret: rand.Text(), keep: keep, started: make(chan struct{})}
-	if d.service, d.rules, err = newDemoService(ctx, c, d, dir); err != nil {
+	if d.relay, d.rules, err = newDemoService(ctx, c, d, dir); err != nil {
 		return err
 	}
 	relayCtx, stopRelay := context.WithCancel(ctx)
 	defer stopRelay()
 	var relaying sync.WaitGroup
 	var relayErr error
-	relaying.Go(func() { relayErr = d.service.Run(relayCtx); stopRelay() })
+	relaying.Go(func() { relayErr = d.relay.Run(relayCtx); stopRelay() })
 	select {
 	case <-d.started:
 		err = d.play(relayCtx)
@@ -86,11 +86,14 @@ func demo(ctx context.Context, c *terminal.Console, keep bool) (err error) {
 	}
 	stopRelay()
 	relaying.Wait()
+	if errors.Is(relayErr, store.ErrBroken) {
+		relayErr = terminal.Wrong(relayErr)
+	}
 	return cmp.Or(err, relayErr)
 }
 
 // newDemoService makes a relay as serve does, in a folder of its own and on free ports.
-func newDemoService(ctx context.Context, c *terminal.Console, d *stage, dir string) (*app.Service, []string, error) {
+func newDemoService(ctx context.Context, c *terminal.Console, d *stage, dir string) (*app.Relay, []string, error) {
 	_, smtpPort, err := net.SplitHostPort(d.receivers.SMTPLn.Addr().String())
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding the mail port: %w", err)
@@ -105,8 +108,9 @@ func newDemoService(ctx context.Context, c *terminal.Console, d *stage, dir stri
 	if terminal.HasErrors(problems) {
 		return nil, nil, errors.New("the rules of the demo cannot be used")
 	}
-	s, err := app.NewService(ctx, cfg, app.ServiceOptions{Rules: []string{name}, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0",
-		StoreURL: "sqlite:" + filepath.Join(dir, "relay.db"), Started: func(*app.Service) { close(d.started) },
+	facts := terminal.BuildFacts()
+	s, err := app.Open(ctx, app.Options{Version: facts.Version, Revision: facts.Revision, Rules: []string{name}, Config: cfg, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0",
+		StoreURL: "sqlite:" + filepath.Join(dir, "relay.db"), Started: func(*app.Relay) { close(d.started) },
 		Logger: slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 	return s, cfg.Rules.Names(), err
 }
@@ -115,7 +119,7 @@ func newDemoService(ctx context.Context, c *terminal.Console, d *stage, dir stri
 type stage struct {
 	c         *terminal.Console
 	receivers *receivers
-	service   *app.Service
+	relay     *app.Relay
 	rules     []string
 	secret    string
 	keep      bool
@@ -125,7 +129,7 @@ type stage struct {
 }
 
 func (d *stage) play(ctx context.Context) error {
-	p := client.New(client.Options{URL: d.service.WebhookURL("qase"), Secret: d.secret, Timeout: demoPatience, Concurrency: 1})
+	p := client.New(client.Options{URL: d.relay.WebhookURL("qase"), Secret: d.secret, Timeout: demoPatience, Concurrency: 1})
 	d.open()
 	d.began = time.Now()
 	var failures []error
@@ -166,7 +170,7 @@ func (d *stage) perform(ctx context.Context, p *client.Poster, number int, s sce
 	d.announce(number, s, body)
 	a := p.Post(ctx, body)
 	if !a.Accepted() {
-		return terminal.AnswerError(a, d.service.WebhookURL("qase"))
+		return terminal.AnswerError(a, d.relay.WebhookURL("qase"))
 	}
 	stored, decision, err := d.look(ctx, a.EventID)
 	if err != nil {
@@ -197,7 +201,7 @@ func (d *stage) look(ctx context.Context, eventID string) (ev store.StoredEvent,
 	if err != nil {
 		return ev, decision, fmt.Errorf("reading the relay's answer: %w", err)
 	}
-	if ev, err = d.service.Store.Event(ctx, id); err != nil {
+	if ev, err = d.relay.Store().Event(ctx, id); err != nil {
 		return ev, decision, fmt.Errorf("looking the event up: %w", err)
 	}
 	if err = json.Unmarshal(ev.Decisions, &decision); err != nil {
@@ -211,7 +215,7 @@ func (d *stage) level(ctx context.Context, ev store.StoredEvent) (string, error)
 	if len(ev.Deliveries) == 0 {
 		return "", nil
 	}
-	delivery, _, err := d.service.Store.Delivery(ctx, ev.Deliveries[0])
+	delivery, _, err := d.relay.Store().Delivery(ctx, ev.Deliveries[0])
 	if err != nil {
 		return "", fmt.Errorf("looking the message up: %w", err)
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"qaserelay/cmd/qase-relay/terminal"
-	"qaserelay/relay/app"
 	"qaserelay/relay/ingest/client"
 	"qaserelay/rules"
 )
@@ -15,8 +14,8 @@ import (
 func (d *stage) open() {
 	out := d.c.Out
 	out.Printf("%s\n\n", out.Bold("A relay on this machine, with stand-ins for Slack, a mail server and a web service"))
-	out.Printf("  Qase posts to   %s\n", d.service.WebhookURL("qase"))
-	out.Printf("  admin address   %s\n", app.BaseURL(d.service.AdminLn))
+	out.Printf("  Qase posts to   %s\n", d.relay.WebhookURL("qase"))
+	out.Printf("  admin address   %s\n", d.relay.AdminURL())
 	out.Printf("  rules           %s\n\n", strings.Join(d.rules, ", "))
 }
 
@@ -61,7 +60,7 @@ func (d *stage) close(took time.Duration) {
 	out := d.c.Out
 	out.Printf("%s %s in, %s out, in %s. Nothing left this machine.\n\n", out.Good("Done:"), terminal.Plural(len(Story()), "event"), terminal.Plural(d.arrived, "message"), inWords(took))
 	if d.keep {
-		out.Printf("It keeps running until Ctrl-C. Post an event of your own:\n  %s\n\n", out.Bold(terminal.Program()+" send run.completed --set payload.failed=3 --to "+d.service.WebhookURL("qase")+" --secret "+d.secret))
+		out.Printf("It keeps running until Ctrl-C. Post an event of your own:\n  %s\n\n", out.Bold(terminal.Program()+" send run.completed --set payload.failed=3 --to "+d.relay.WebhookURL("qase")+" --secret "+d.secret))
 	}
 	first, second := terminal.Program()+" init", terminal.Program()+" serve --dry-run"
 	out.Printf("Next:\n  %-*s  write a first rules.yaml\n  %s  run it without sending anything\n", len(second), first, second)

@@ -21,7 +21,7 @@ func testPostgresReader(t *testing.T, s *schemas) {
 	r.Put("k")
 	r.ClaimIDs()
 	joined := r.joined()
-	reader, err := app.OpenToRead(t.Context(), url)
+	reader, err := app.OpenStoreToRead(t.Context(), url)
 	r.NoError(err)
 	r.Equal("read", everything(t, reader), everything(t, r.Store))
 	r.Equal("relays", r.joined(), joined)
@@ -47,12 +47,12 @@ func testPostgresReaderRefusals(t *testing.T, c *pgtest.Cluster) {
 	}
 	c.Exec(t, "UPDATE older.qase_relay SET version = 0")
 	for url, want := range map[string]string{older: "no relay has used it yet", empty: "no relay has used it yet"} {
-		if _, err := app.OpenToRead(t.Context(), url); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := app.OpenStoreToRead(t.Context(), url); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want ...%s...", err, want)
 		}
 	}
 	c.Exec(t, "UPDATE older.qase_relay SET version = 99")
-	if _, err := app.OpenToRead(t.Context(), older); err == nil || !strings.Contains(fmt.Sprint(err), "start the newer release") {
+	if _, err := app.OpenStoreToRead(t.Context(), older); err == nil || !strings.Contains(fmt.Sprint(err), "start the newer release") {
 		t.Errorf("got %v", err)
 	}
 	c.Exec(t, "DO $$ BEGIN ASSERT to_regclass('untouched.qase_relay') IS NULL; END $$")

@@ -64,7 +64,7 @@ func testRefusals(t *testing.T, c *pgtest.Cluster) {
 		"a parameter of the pool that is 0": {newer + "&pool_max_conns=0", "want postgres://USER:PASSWORD@HOST"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := app.Open(t.Context(), try.url, nil)
+			_, err := app.OpenStore(t.Context(), try.url, nil)
 			if err == nil || !strings.Contains(err.Error(), try.want) {
 				t.Fatalf("got %v, want ...%s...", err, try.want)
 			}

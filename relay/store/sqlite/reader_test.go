@@ -32,7 +32,7 @@ func TestAFileIsReadBesideItsRelayAndNothingChanges(t *testing.T) {
 	f.ClaimIDs()
 	f.FinishAs(store.Dead, time.Time{}, dead)
 	f.Put("k")
-	r, err := app.OpenToRead(t.Context(), "sqlite:"+path)
+	r, err := app.OpenStoreToRead(t.Context(), "sqlite:"+path)
 	f.NoError(err)
 	before := stateOfFile(t, path)
 	for s, n := range map[store.State]int{store.Pending: 2, store.Sending: 0, store.Dead: 1} { // what is being sent only the relay knows
@@ -66,7 +66,7 @@ func TestWhatAProcessLeftWhenItWasKilledIsReadAsItIs(t *testing.T) {
 	before := stateOfFile(t, path)
 	var seen []string
 	for range 2 {
-		r, err := app.OpenToRead(t.Context(), "sqlite:"+path)
+		r, err := app.OpenStoreToRead(t.Context(), "sqlite:"+path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func TestOpenToReadRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before, _ := os.ReadFile(c.path)
-			if _, err := app.OpenToRead(t.Context(), "sqlite:"+c.path); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := app.OpenStoreToRead(t.Context(), "sqlite:"+c.path); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("got %v, want ...%s...", err, c.want)
 			}
 			if after, _ := os.ReadFile(c.path); string(after) != string(before) {

@@ -16,7 +16,7 @@ func TestOpenUnderstandsURLs(t *testing.T) {
 		"sqlite://" + dir + "/c d%/relay.db": "c d%/relay.db",
 		"sqlite:" + dir + "/e/relay.db":      "e/relay.db",
 	} {
-		s, err := Open(t.Context(), url, nil)
+		s, err := OpenStore(t.Context(), url, nil)
 		if err != nil {
 			t.Fatalf("%s: %v", url, err)
 		}
@@ -33,7 +33,7 @@ func TestOpenUnderstandsURLs(t *testing.T) {
 		"sqlite:":                     "want sqlite:FILE",
 		"sqlite:a.db?mode=ro":         "want sqlite:FILE",
 	} {
-		_, err := Open(t.Context(), url, nil)
+		_, err := OpenStore(t.Context(), url, nil)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: got %v, want ...%s...", url, err, want)
 		}

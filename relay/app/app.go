@@ -1,0 +1,249 @@
+// Package app assembles a whole relay: the engine on its store, the public and the admin address, and the watch over the
+// rules files.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"qaserelay/relay"
+	"qaserelay/relay/admin"
+	"qaserelay/relay/config"
+	"qaserelay/relay/dispatch"
+	"qaserelay/relay/ingest"
+	"qaserelay/relay/metrics"
+	"qaserelay/relay/store"
+	"qaserelay/rules"
+	"qaserelay/rules/catalog"
+	"qaserelay/rules/event"
+)
+
+const (
+	// publicGrace is the time that webhook calls in flight have to end once the relay stops.
+	publicGrace = 300 * time.Millisecond
+	// adminGrace is the same for the admin address.
+	adminGrace = time.Second
+)
+
+// Options are what a relay runs with.
+type Options struct {
+	Rules       []string // names and patterns of the rules files
+	Load        config.LoadOptions
+	Config      *config.Config // as loaded from Rules
+	Listen      string         // the public address
+	AdminListen string
+	AdminToken  string
+	StoreURL    string // see OpenStore
+	DryRun      bool
+	MaxBody     int64
+	Logger      *slog.Logger
+	Reloads     <-chan os.Signal // each signal reloads the rules
+	Started     func(*Relay)     // called once events are taken
+	// Version and Revision of the program, for the API and the metrics.
+	Version, Revision string
+}
+
+// Relay is a whole relay.
+type Relay struct {
+	o        Options
+	store    store.Store
+	engine   *relay.Engine
+	reloader *config.Reloader
+	public   server
+	admin    server
+}
+
+// server is an HTTP server with its listener.
+type server struct {
+	http     *http.Server
+	listener net.Listener
+}
+
+// ListenError is the error of an address that the relay cannot listen on.
+type ListenError struct {
+	Admin bool // it is the admin address
+	Addr  string
+	Err   error
+}
+
+func (e *ListenError) Error() string { return fmt.Sprintf("listening on %s: %v", e.Addr, e.Err) }
+func (e *ListenError) Unwrap() error { return e.Err }
+
+// Open listens on the addresses and opens the store. The caller has to call Run, or Close if it does not.
+func Open(ctx context.Context, o Options) (*Relay, error) {
+	if err := admin.CheckAddress(o.AdminListen, o.AdminToken); err != nil {
+		return nil, &ListenError{Admin: true, Addr: o.AdminListen, Err: err}
+	}
+	r := &Relay{o: o}
+	if err := r.open(ctx); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	r.assemble()
+	return r, nil
+}
+
+func (r *Relay) open(ctx context.Context) (err error) {
+	if r.public.listener, err = net.Listen("tcp", r.o.Listen); err != nil {
+		return &ListenError{Addr: r.o.Listen, Err: errors.Unwrap(err)}
+	}
+	if r.admin.listener, err = net.Listen("tcp", r.o.AdminListen); err != nil {
+		return &ListenError{Admin: true, Addr: r.o.AdminListen, Err: errors.Unwrap(err)}
+	}
+	s, err := OpenStore(ctx, r.o.StoreURL, r.o.Logger)
+	if err != nil {
+		return fmt.Errorf("opening the store: %w", err)
+	}
+	r.store = s
+	return nil
+}
+
+// assemble joins the parts.
+func (r *Relay) assemble() {
+	o := r.o
+	m := metrics.NewMetrics(metrics.MetricsOptions{Version: o.Version, Revision: o.Revision, Known: isCatalogEvent})
+	r.engine = relay.New(relay.Options{Store: r.store, Config: o.Config, DryRun: o.DryRun, Logger: o.Logger, Metrics: m})
+	r.reloader = config.NewReloader(config.ReloadOptions{Patterns: o.Rules, Load: o.Load, Config: o.Config,
+		Apply: r.engine.Reload, Logger: o.Logger, Metrics: m})
+	r.public.http = ingest.Server("", ingest.New(ingest.Options{
+		Accept:  r.accept,
+		Sources: func() []rules.Source { return r.engine.Config().Sources },
+		Ready:   r.engine.Ready,
+		Observe: m.Ingested,
+		MaxBody: o.MaxBody,
+		Logger:  o.Logger,
+	}))
+	r.admin.http = ingest.Server("", admin.New(r.adminOptions(m)))
+}
+
+func isCatalogEvent(name string) bool {
+	_, ok := catalog.Lookup(name)
+	return ok
+}
+
+func (r *Relay) accept(ctx context.Context, ev *event.Event) (id string, duplicate bool, err error) {
+	receipt, err := r.engine.Accept(ctx, ev)
+	return receipt.ID.String(), receipt.Duplicate, err
+}
+
+// Run serves until ctx is done or the relay cannot go on, and closes the relay. It returns within 10 seconds of ctx, when
+// everything is on disk and all of its goroutines have ended.
+func (r *Relay) Run(ctx context.Context) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopEngine()
+	var engine, others sync.WaitGroup
+	engine.Go(func() {
+		if err := r.engine.Run(engineCtx); err != nil {
+			fail(err)
+		}
+	})
+	r.awaitEngine(ctx)
+	others.Go(func() { r.public.serve(fail) })
+	others.Go(func() { r.admin.serve(fail) })
+	others.Go(func() { r.watchRules(ctx) })
+
+	r.o.Started(r)
+	<-ctx.Done()
+	r.o.Logger.Info("stopping within 10 seconds: no more events are taken, messages on their way may arrive")
+	r.public.shutdown(publicGrace)
+	stopEngine()
+	engine.Wait()
+	r.admin.shutdown(adminGrace)
+	others.Wait()
+	err := r.store.Close()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	if err != nil {
+		return fmt.Errorf("closing the store: %w", err)
+	}
+	r.o.Logger.Info("stopped")
+	return nil
+}
+
+// awaitEngine returns when the engine takes events, so that no early call is refused.
+func (r *Relay) awaitEngine(ctx context.Context) {
+	poll := time.NewTicker(2 * time.Millisecond)
+	defer poll.Stop()
+	for errors.Is(r.engine.Ready(ctx), dispatch.ErrStopping) && ctx.Err() == nil {
+		<-poll.C
+	}
+}
+
+// watchRules reloads the rules when a file changes and on each signal, until ctx is done.
+func (r *Relay) watchRules(ctx context.Context) {
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		if err := r.reloader.Watch(ctx); err != nil {
+			r.o.Logger.Warn("changed rules are only read on SIGHUP", "error", err)
+		}
+	})
+	defer watch.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.o.Reloads:
+			_ = r.reloader.Reload() // it has logged the problems
+		}
+	}
+}
+
+// Close releases what Open opened, for a relay that does not run.
+func (r *Relay) Close() error {
+	var errs []error
+	for _, s := range []server{r.public, r.admin} {
+		if s.listener != nil {
+			errs = append(errs, s.listener.Close())
+		}
+	}
+	if r.store != nil {
+		errs = append(errs, r.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Store returns the store of the relay.
+func (r *Relay) Store() store.Store { return r.store }
+
+// WebhookURL returns the address where Qase posts the events of a source.
+func (r *Relay) WebhookURL(source string) string { return r.public.url() + "/webhooks/" + source }
+
+// AdminURL returns the admin address.
+func (r *Relay) AdminURL() string { return r.admin.url() }
+
+// serve answers calls until shutdown. Any other end fails the relay.
+func (s server) serve(fail context.CancelCauseFunc) {
+	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		fail(fmt.Errorf("serving on %s: %w", s.listener.Addr(), err))
+	}
+}
+
+// shutdown lets calls in flight end, and cuts the rest.
+func (s server) shutdown(grace time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		_ = s.http.Close() // its clients get no answer either way
+	}
+}
+
+// url returns the address under which this machine reaches the server.
+func (s server) url() string {
+	host, port, err := net.SplitHostPort(s.listener.Addr().String())
+	if err != nil {
+		return "http://" + s.listener.Addr().String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}

@@ -1,2 +1,0 @@
-// Package app assembles the relay.
-package app

@@ -1,0 +1,54 @@
+package app
+
+import (
+	"maps"
+	"slices"
+
+	"qaserelay/relay/admin"
+	"qaserelay/relay/metrics"
+	"qaserelay/rules/diag"
+)
+
+func (r *Relay) adminOptions(m *metrics.Metrics) admin.Options {
+	return admin.Options{
+		Store:   r.store,
+		Metrics: m.Handler(),
+		Ready:   r.engine.Ready,
+		Reload:  r.reloader.Reload,
+		Status:  r.status,
+		Retry:   r.engine.Retry,
+		Replay:  r.engine.Replay,
+		Resume:  r.engine.Resume,
+		Drift:   func() any { return r.engine.Drift() },
+		Token:   r.o.AdminToken,
+		Logger:  r.o.Logger,
+	}
+}
+
+// status describes the running relay for the admin API.
+func (r *Relay) status() admin.Status {
+	last, cfg, states := r.reloader.Status(), r.engine.Config(), r.engine.NotifierStates()
+	st := admin.Status{Version: r.o.Version, DryRun: r.o.DryRun, LoadedAt: last.LoadedAt, States: map[string]string{}}
+	if last.Problems.Err() != nil {
+		st.LoadError = onlyErrors(last.Problems).Error()
+	}
+	st.Rules = cfg.Rules.Rules()
+	for _, name := range slices.Sorted(maps.Keys(cfg.Outs)) {
+		out := cfg.Outs[name]
+		n := admin.Notifier{Name: name, Type: out.Spec.Type, Configured: true}
+		n.Rate, n.RateEach = out.RateText()
+		if state, runs := states[name]; runs {
+			n.State, n.Why, n.Since = state.State, state.Why, &state.Since
+			if !state.NextTry.IsZero() {
+				n.NextTry = &state.NextTry
+			}
+			st.States[name] = state.State
+		}
+		st.Notifiers = append(st.Notifiers, n)
+	}
+	return st
+}
+
+func onlyErrors(problems diag.Problems) diag.Problems {
+	return slices.DeleteFunc(slices.Clone(problems), func(p diag.Problem) bool { return p.Severity != diag.Error })
+}
