@@ -1,15 +1,17 @@
-package builtin
+package builtin_test
 
 import (
+	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/builtin"
 	"qaserelay/notifiers/http"
 	"qaserelay/notifiers/markup"
+	"qaserelay/notifiers/notifierstest"
 	"qaserelay/notifiers/preview"
 	"qaserelay/notifiers/slack"
 )
@@ -17,7 +19,7 @@ import (
 // drawSample draws m as a made-up notifier of a kind would send it.
 func drawSample(t *testing.T, kind string, m *notifiers.Message) *preview.Picture {
 	t.Helper()
-	for _, k := range Kinds() {
+	for _, k := range builtin.Kinds() {
 		if k.Type != kind {
 			continue
 		}
@@ -43,8 +45,26 @@ func drawSample(t *testing.T, kind string, m *notifiers.Message) *preview.Pictur
 	return nil
 }
 
+func kindTypes() (types []string) {
+	for _, k := range builtin.Kinds() {
+		types = append(types, k.Type)
+	}
+	return types
+}
+
+// goldenDefaults are the options that a notifier of a kind needs.
+func goldenDefaults(kind string) json.RawMessage {
+	switch kind {
+	case "telegram":
+		return json.RawMessage(`{"chat_id":"-1001234567890"}`)
+	case "ntfy":
+		return json.RawMessage(`{"topic":"qa"}`)
+	}
+	return nil
+}
+
 func TestPicturesShowWhatIsSent(t *testing.T) {
-	for name, m := range goldenMessages() {
+	for name, m := range notifierstest.Messages() {
 		for _, kind := range kindTypes() {
 			if kind == "email" && strings.Contains(string(m.Options), "channel") {
 				continue
@@ -59,7 +79,7 @@ func TestPicturesShowWhatIsSent(t *testing.T) {
 				t.Errorf("%s, %s: %v, %s", kind, name, err, page)
 			}
 			if name == "rich" || name == "fields" || name == "hostile" || name == "mentions" && kind != "email" {
-				golden(t, filepath.Join("golden", "pictures", kind+"-"+name+".txt"), []byte(said))
+				notifierstest.Golden(t, "pictures/"+kind+"-"+name+".txt", []byte(said))
 			}
 		}
 	}
@@ -138,7 +158,7 @@ func TestSlackMarkupIsReadAsSlackReadsIt(t *testing.T) {
 }
 
 func TestBlocksOfOnesOwnAreShown(t *testing.T) {
-	m := SharedTestMessage(func(m *notifiers.Message) {
+	m := notifierstest.Message(func(m *notifiers.Message) {
 		m.Options = []byte(`{"channel":"#qa","blocks":[
 			{"type":"header","text":{"type":"plain_text","text":"Nightly"}},
 			{"type":"section","text":{"type":"mrkdwn","text":"*3* failed"},"accessory":{"type":"button","text":{"type":"plain_text","text":"Rerun"},"url":"https://q/2"}},

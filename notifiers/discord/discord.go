@@ -1,7 +1,9 @@
+// Package discord sends messages to Discord, as embeds by webhook.
 package discord
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,6 +49,10 @@ type Options struct {
 	Username string `yaml:"username" json:"username,omitempty" as:"text"`
 }
 
+//go:embed kind.yaml
+var example string
+
+// Kind returns the kind.
 func Kind() notifiers.Kind {
 	return notifiers.Kind{
 		Type:    "discord",
@@ -59,7 +65,33 @@ func Kind() notifiers.Kind {
 		New:         newNotifier,
 		Concurrency: 2,
 		Rate:        notifiers.Rate{Messages: 5, Per: 2 * time.Second, Burst: 5}, // what the answers' X-RateLimit headers say
+		Delivered:   delivered,
+		Markup:      notifiers.Markdown,
+		Limits: []notifiers.Limit{
+			{Paths: "embeds[].title", Max: 256},
+			{Paths: "embeds[].description", Max: 4096},
+			{Paths: "embeds[].footer.text", Max: 2048},
+			{Paths: "embeds[].fields[].name", Max: 256},
+			{Paths: "embeds[].fields[].value", Max: 1024},
+			{Paths: "embeds[].title embeds[].description embeds[].footer.text embeds[].fields[].name embeds[].fields[].value", Max: 6000, Total: true},
+			{Paths: "content", Max: 2000},
+		},
+		Needs:   "`webhook_url`",
+		Notes:   "an embed; nobody but those in `mention` is called, whatever a text holds",
+		Example: example,
 	}
+}
+
+// delivered names the message that Discord returns. The receipt holds too little of a long one to read it.
+func delivered(r notifiers.Receipt, _ string) string {
+	var post struct {
+		ID        string `json:"id"`
+		ChannelID string `json:"channel_id"`
+	}
+	if json.Unmarshal([]byte(r.Response), &post) != nil {
+		return "it is posted; the answer is too long to be told here"
+	}
+	return fmt.Sprintf("Discord has posted it to the channel %s, as message %s", post.ChannelID, post.ID)
 }
 
 // notifier posts to a webhook.

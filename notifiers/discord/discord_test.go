@@ -10,7 +10,37 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/markup"
+	"qaserelay/notifiers/notifierstest"
 )
+
+func service() notifierstest.Service {
+	const secret = "hooks3cret"
+	return notifierstest.Service{
+		Kind: Kind(), Secrets: []string{secret, "/webhooks/1"},
+		Config: func(base string, timeout time.Duration) any {
+			return &Config{WebhookURL: notifiers.NewSecret(base + "/api/webhooks/1/" + secret), Timeout: timeout}
+		},
+		OK:    `{"id":"123","channel_id":"456"}`,
+		Title: func(b map[string]any) any { return b["embeds"].([]any)[0].(map[string]any)["title"] },
+		Answers: []notifierstest.ServiceAnswer{
+			notifierstest.On(204, "", "delivered", ""),
+			notifierstest.On(200, "{}", "retry", "not in the form"),
+			notifierstest.On(200, "null", "retry", "not in the form"),
+			notifierstest.On(429, `{"message":"You are being rate limited.","retry_after":6.5,"global":false}`, "retry after", "rate limited"),
+			notifierstest.On(404, `{"message":"Unknown Webhook","code":10015}`, "gone", "deleted"),
+			notifierstest.On(401, `{"message":"Invalid Webhook Token","code":50027}`, "permanent", "whole URL"),
+			notifierstest.On(400, `{"message":"Invalid Form Body","code":50035,"errors":{"embeds":["0"]}}`, "permanent", "change its title"),
+			notifierstest.On(400, `{"message":"Webhooks posted to forum channels must have a thread_name or thread_id","code":220001}`, "permanent", "forum"),
+			notifierstest.On(404, `{"message":"Unknown Channel","code":10003}`, "permanent", "thread_id"),
+		},
+		Faults: map[string]notifierstest.Fault{
+			"half an address": notifierstest.Blame(&Config{WebhookURL: notifiers.NewSecret("discord.com/s3cret"), Timeout: 1}, ``, "webhook_url"),
+			"without time":    notifierstest.Blame(&Config{WebhookURL: notifiers.NewSecret("https://discord.com/s3cret")}, ``, "timeout"),
+		},
+	}
+}
+
+func TestDiscord(t *testing.T) { service().Run(t) }
 
 func TestDiscordCallsOnlyWhomTheOptionsName(t *testing.T) {
 	var post discordPost
@@ -27,32 +57,32 @@ func TestDiscordCallsOnlyWhomTheOptionsName(t *testing.T) {
 
 func TestDiscordWaitsForTheMessageAndPostsInTheThread(t *testing.T) {
 	var query string
-	url := server(t, func(w http.ResponseWriter, r *http.Request) {
+	url := notifierstest.Server(t, func(w http.ResponseWriter, r *http.Request) {
 		query = r.URL.RawQuery
 		_, _ = w.Write([]byte(`{"id":"1"}`))
 	})
-	n := discordService().make(t, url, 10*time.Second)
-	m := SharedTestMessage(func(m *notifiers.Message) { m.Options = json.RawMessage(`{"thread_id":"42"}`) })
+	n := service().New(t, url)
+	m := notifierstest.Message(func(m *notifiers.Message) { m.Options = json.RawMessage(`{"thread_id":"42"}`) })
 	if _, err := n.Send(t.Context(), m); err != nil || query != "thread_id=42&wait=true" {
 		t.Errorf("%q, %v", query, err)
 	}
 	m.Options = json.RawMessage(`{"thread_id":"42&wait=false"}`)
-	if _, err := n.Send(t.Context(), m); outcome(err) != "never" || !strings.Contains(err.Error(), "Copy Thread ID") {
+	if _, err := n.Send(t.Context(), m); notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), "Copy Thread ID") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestDiscordTellsWhereAWebhookPosts(t *testing.T) {
-	n := discordService().make(t, server(t, slackSays(200, `{"id":"1","name":"Qase","channel_id":"456"}`, "")), 10*time.Second)
+	n := service().New(t, notifierstest.Server(t, notifierstest.Reply(200, `{"id":"1","name":"Qase","channel_id":"456"}`, "")))
 	if found, err := n.(notifiers.Prober).Probe(t.Context(), nil); err != nil || found != "the webhook “Qase” posts to the channel 456" {
 		t.Errorf("%q, %v", found, err)
 	}
-	n = discordService().make(t, server(t, slackSays(204, "", "")), 10*time.Second)
-	if found, err := n.(notifiers.Prober).Probe(t.Context(), nil); outcome(err) != "again" {
+	n = service().New(t, notifierstest.Server(t, notifierstest.Reply(204, "", "")))
+	if found, err := n.(notifiers.Prober).Probe(t.Context(), nil); notifierstest.Outcome(err) != "retry" {
 		t.Errorf("no answer: %q, %v", found, err)
 	}
-	n = discordService().make(t, server(t, slackSays(404, `{"code":10015}`, "")), 10*time.Second)
-	if _, err := n.(notifiers.Prober).Probe(t.Context(), nil); outcome(err) != "gone" {
+	n = service().New(t, notifierstest.Server(t, notifierstest.Reply(404, `{"code":10015}`, "")))
+	if _, err := n.(notifiers.Prober).Probe(t.Context(), nil); notifierstest.Outcome(err) != "gone" {
 		t.Errorf("got %v", err)
 	}
 }

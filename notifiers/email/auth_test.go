@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
-	httpkind "qaserelay/notifiers/http"
+	"qaserelay/notifiers/notifierstest"
 )
 
 func TestEveryLoginWorksOverEverySecurity(t *testing.T) {
@@ -42,10 +42,10 @@ func TestEveryLoginWorksOverEverySecurity(t *testing.T) {
 				}
 				n := testEmail(t, s.port, s.roots, configured, func(c *Config) { c.Password = notifiers.NewSecret("wr0ng-s3cret") })
 				r, err := n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`))
-				if outcome(err) != "never" || notifiers.Reason(err) != notifiers.ReasonAuth || !strings.Contains(err.Error(), "check username, password") {
-					t.Errorf("a wrong password: %s, %s: %v", outcome(err), notifiers.Reason(err), err)
+				if notifierstest.Outcome(err) != "permanent" || notifiers.Reason(err) != notifiers.ReasonAuth || !strings.Contains(err.Error(), "check username, password") {
+					t.Errorf("a wrong password: %s, %s: %v", notifierstest.Outcome(err), notifiers.Reason(err), err)
 				}
-				noSecrets(t, channel{secrets: []string{"wr0ng-s3cret"}}, r, err)
+				notifierstest.NoSecrets(t, []string{"wr0ng-s3cret"}, r, err)
 			})
 		}
 	}
@@ -78,19 +78,17 @@ func TestAutoTakesTheSafestLogin(t *testing.T) {
 
 func TestMailsLogInByTokensOfAnEndpoint(t *testing.T) {
 	var given atomic.Int32
-	want := testAccess + "-1"
+	want := notifierstest.AccessToken + "-1"
 	s := serveMail(t, &mailServer{mechs: []string{"XOAUTH2", "PLAIN"}, login: func(user, token string) error {
 		if user != "user" || token != want {
 			return smtpError(535, "the token is not valid: "+token)
 		}
 		return nil
 	}}, "starttls")
-	endpoint := tokenEndpoint(t, &given)
+	endpoint := notifierstest.TokenEndpoint(t, &given)
 	withTokens := func(url string) func(*Config) {
 		return func(c *Config) {
-			var h httpkind.Config
-			oauth2To(url)(&h)
-			c.TLS, c.Password, c.OAuth2 = "starttls", notifiers.Secret{}, h.OAuth2
+			c.TLS, c.Password, c.OAuth2 = "starttls", notifiers.Secret{}, notifierstest.OAuth2(url)
 		}
 	}
 	n := testEmail(t, s.port, s.roots, withTokens(endpoint))
@@ -101,24 +99,24 @@ func TestMailsLogInByTokensOfAnEndpoint(t *testing.T) {
 		}
 	}
 	n.pool.expire(n.pool.idle[0])
-	want = testAccess + "-2"
+	want = notifierstest.AccessToken + "-2"
 	r, err := send()
-	noSecrets(t, channel{secrets: []string{testAccess}}, r, err)
-	if outcome(err) != "again" || notifiers.Reason(err) != notifiers.ReasonAuth {
-		t.Errorf("a token that was good before: %s, %s: %v", outcome(err), notifiers.Reason(err), err)
+	notifierstest.NoSecrets(t, []string{notifierstest.AccessToken}, r, err)
+	if notifierstest.Outcome(err) != "retry" || notifiers.Reason(err) != notifiers.ReasonAuth {
+		t.Errorf("a token that was good before: %s, %s: %v", notifierstest.Outcome(err), notifiers.Reason(err), err)
 	}
 	if _, err := send(); err != nil || given.Load() != 2 {
 		t.Errorf("after %d tokens: %v", given.Load(), err)
 	}
-	n = testEmail(t, s.port, s.roots, withTokens(server(t, echoForm(401, nil))))
+	n = testEmail(t, s.port, s.roots, withTokens(notifierstest.Server(t, notifierstest.Echo(401, nil, notifierstest.ClientSecret))))
 	r, err = send()
-	if outcome(err) != "never" || notifiers.Reason(err) != notifiers.ReasonAuth || !strings.Contains(err.Error(), "oauth2.client_id") {
-		t.Errorf("a client that is refused: %s: %v", outcome(err), err)
+	if notifierstest.Outcome(err) != "permanent" || notifiers.Reason(err) != notifiers.ReasonAuth || !strings.Contains(err.Error(), "oauth2.client_id") {
+		t.Errorf("a client that is refused: %s: %v", notifierstest.Outcome(err), err)
 	}
-	noSecrets(t, channel{secrets: []string{testClientSecret}}, r, err)
-	n = testEmail(t, s.port, s.roots, withTokens(server(t, echoForm(503, http.Header{"Retry-After": {"60"}}))))
-	if _, err = send(); outcome(err) != "not before" {
-		t.Errorf("an endpoint that is busy: %s: %v", outcome(err), err)
+	notifierstest.NoSecrets(t, []string{notifierstest.ClientSecret}, r, err)
+	n = testEmail(t, s.port, s.roots, withTokens(notifierstest.Server(t, notifierstest.Echo(503, http.Header{"Retry-After": {"60"}}, notifierstest.ClientSecret))))
+	if _, err = send(); notifierstest.Outcome(err) != "retry after" {
+		t.Errorf("an endpoint that is busy: %s: %v", notifierstest.Outcome(err), err)
 	}
 }
 
@@ -129,7 +127,7 @@ func TestAServerCannotMakeUsHashForever(t *testing.T) {
 		"without a number": {"99999999999999999999999", "which is too much"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, port, _ := net.SplitHostPort(listen(t, func(c net.Conn) {
+			_, port, _ := net.SplitHostPort(notifierstest.Listen(t, func(c net.Conn) {
 				say := func(line string) string {
 					_, _ = c.Write([]byte(line + "\r\n"))
 					buf := make([]byte, 4096)
@@ -147,8 +145,8 @@ func TestAServerCannotMakeUsHashForever(t *testing.T) {
 			fmt.Sscan(port, &p)
 			start := time.Now()
 			_, err := testEmail(t, p, nil).Send(t.Context(), mailTo(`{"to":["a@x.io"]}`))
-			if outcome(err) != "never" || notifiers.Reason(err) != notifiers.ReasonAuth || !strings.Contains(err.Error(), tt.want) || time.Since(start) > patience {
-				t.Errorf("%s after %s: %v", outcome(err), time.Since(start), err)
+			if notifierstest.Outcome(err) != "permanent" || notifiers.Reason(err) != notifiers.ReasonAuth || !strings.Contains(err.Error(), tt.want) || time.Since(start) > notifierstest.Patience {
+				t.Errorf("%s after %s: %v", notifierstest.Outcome(err), time.Since(start), err)
 			}
 		})
 	}
@@ -164,9 +162,9 @@ func TestAServerThatSignedItselfIsTrustedByItsCertificate(t *testing.T) {
 		}{
 			"its certificate":              {own, "", "delivered", ""},
 			"its certificate, by its name": {own, "localhost", "delivered", ""},
-			"another name":                 {own, "other.example", "again", "other.example"},
-			"another certificate":          {testPEM(t).ca, "", "again", "tls_ca_file"},
-			"the system's authorities":     {"", "", "again", "tls_ca_file"},
+			"another name":                 {own, "other.example", "retry", "other.example"},
+			"another certificate":          {notifierstest.NewPEM(t).CA, "", "retry", "tls_ca_file"},
+			"the system's authorities":     {"", "", "retry", "tls_ca_file"},
 		} {
 			t.Run(mode+"/"+name, func(t *testing.T) {
 				c := Kind().Config().(*Config)
@@ -176,8 +174,8 @@ func TestAServerThatSignedItselfIsTrustedByItsCertificate(t *testing.T) {
 					t.Fatal(err)
 				}
 				_, err = n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`))
-				if outcome(err) != tt.want || err != nil && !strings.Contains(err.Error(), tt.says) {
-					t.Errorf("got %s: %v", outcome(err), err)
+				if notifierstest.Outcome(err) != tt.want || err != nil && !strings.Contains(err.Error(), tt.says) {
+					t.Errorf("got %s: %v", notifierstest.Outcome(err), err)
 				}
 			})
 		}
@@ -185,7 +183,7 @@ func TestAServerThatSignedItselfIsTrustedByItsCertificate(t *testing.T) {
 	c := Kind().Config().(*Config)
 	c.Host, c.From, c.TLSCA = "h", "q@x.io", "secret!!"
 	_, err := New(c, nil)
-	checkField(t, err, "tls_ca")
+	notifierstest.WantKey(t, err, "tls_ca")
 }
 
 func TestEmailLoginsThatCannotBeAreBlamedOnTheirKey(t *testing.T) {
@@ -199,10 +197,8 @@ func TestEmailLoginsThatCannotBeAreBlamedOnTheirKey(t *testing.T) {
 		"in the open":      {func(c *Config) { c.Password = notifiers.Secret{}; c.TLS = "none" }, "auth"},
 		"no client secret": {func(c *Config) { c.Password = notifiers.Secret{}; c.OAuth2.ClientSecret = notifiers.Secret{} }, "oauth2.client_secret"},
 	} {
-		var h httpkind.Config
-		oauth2To("https://login.example.com/token")(&h)
 		c := Kind().Config().(*Config)
-		c.Host, c.From, c.Username, c.Password, c.OAuth2 = "smtp.example.com", "a@x.io", "u", notifiers.NewSecret("p"), h.OAuth2
+		c.Host, c.From, c.Username, c.Password, c.OAuth2 = "smtp.example.com", "a@x.io", "u", notifiers.NewSecret("p"), notifierstest.OAuth2("https://login.example.com/token")
 		tt.edit(c)
 		_, err := New(c, nil)
 		var field *notifiers.FieldError
@@ -210,4 +206,17 @@ func TestEmailLoginsThatCannotBeAreBlamedOnTheirKey(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+func TestNeitherMailNorTokenComesFromTheMetadataOfACloud(t *testing.T) {
+	s := serveMail(t, &mailServer{mechs: []string{"XOAUTH2"}}, "starttls")
+	n := testEmail(t, s.port, s.roots, func(c *Config) {
+		c.TLS, c.Password, c.OAuth2 = "starttls", notifiers.Secret{}, notifierstest.OAuth2("http://169.254.169.254/token")
+	})
+	_, err := n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`))
+	notifierstest.RefusesMetadata(t, err)
+	n = testEmail(t, 25, nil, func(c *Config) { c.Host = "mail.example" })
+	n.Guard.Resolver = notifierstest.ResolveTo(t, "fe80::1")
+	_, err = n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`))
+	notifierstest.RefusesMetadata(t, err)
 }

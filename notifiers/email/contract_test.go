@@ -11,21 +11,50 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/notifierstest"
 )
 
-func emailChannel() channel {
-	return channel{
-		name:    "email",
-		secrets: []string{testPassword, "\x00user\x00" + testPassword},
-		answers: append(smtpAnswers(), smtpBreaks()...),
-		at: func(t *testing.T, addr string, timeout time.Duration) notifiers.Notifier {
+func TestEmail(t *testing.T) {
+	fault := func(key string, edit func(*Config)) notifierstest.Fault {
+		c := Kind().Config().(*Config)
+		c.Host, c.From, c.Username, c.Password = "smtp.example.com", "a@x.io", "u", notifiers.NewSecret("p")
+		edit(c)
+		return notifierstest.Fault{Config: c, Key: key}
+	}
+	cc := fault("cc", func(*Config) {})
+	cc.Options = `{"cc":["nobody"]}`
+	notifierstest.Run(t, notifierstest.Suite{
+		Kind:     Kind(),
+		Channels: []notifierstest.Channel{emailChannel()},
+		Faults: map[string]notifierstest.Fault{
+			"no host":                 fault("host", func(c *Config) { c.Host = "" }),
+			"no such port":            fault("port", func(c *Config) { c.Port = 70000 }),
+			"no sender":               fault("from", func(c *Config) { c.From = "nobody" }),
+			"an odd name":             fault("hello", func(c *Config) { c.Hello = "a b" }),
+			"an odd security":         fault("tls", func(c *Config) { c.TLS = "ssl" }),
+			"a password in the clear": fault("auth", func(c *Config) { c.Auth, c.TLS = "plain", "none" }),
+			"no user":                 fault("username", func(c *Config) { c.Auth, c.Username = "login", "" }),
+			"no password":             fault("password", func(c *Config) { c.Password = notifiers.Secret{} }),
+			"a negative time":         fault("timeout", func(c *Config) { c.Timeout = -1 }),
+			"no address":              cc,
+		},
+	})
+}
+
+func emailChannel() notifierstest.Channel {
+	return notifierstest.Channel{
+		Name:    "email",
+		Options: `{"to":["bob@bar.io"]}`,
+		Secrets: []string{testPassword, "\x00user\x00" + testPassword},
+		Answers: append(smtpAnswers(), smtpBreaks()...),
+		At: func(t *testing.T, addr string, timeout time.Duration) notifiers.Notifier {
 			tcp, err := net.ResolveTCPAddr("tcp", addr)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return testEmail(t, tcp.Port, nil, func(c *Config) { c.Host, c.Timeout = tcp.IP.String(), timeout })
 		},
-		accepting: func(t *testing.T, seen func(string)) notifiers.Notifier {
+		Accepting: func(t *testing.T, seen func(string)) notifiers.Notifier {
 			s := serveMail(t, &mailServer{}, "none")
 			t.Cleanup(func() {
 				// Of 8 connections at once the pool keeps Concurrency, so at least as many of the other 8 mails need no new one.
@@ -39,46 +68,46 @@ func emailChannel() channel {
 }
 
 // smtpAnswers are what a whole server may say.
-func smtpAnswers() []answerCase {
-	at := func(name, want, says string, s *mailServer) answerCase {
-		return answerCase{name: name, want: want, says: says, make: func(t *testing.T) notifiers.Notifier {
+func smtpAnswers() []notifierstest.Answer {
+	at := func(name, want, says string, s *mailServer) notifierstest.Answer {
+		return notifierstest.Answer{Name: name, Want: want, Says: says, Make: func(t *testing.T) notifiers.Notifier {
 			serveMail(t, s, "none")
 			return testEmail(t, s.port, nil)
 		}}
 	}
 	fails := func(code int) func() error { return func() error { return smtpError(code, "no") } }
 	rcpt := func(code int) func(string) error { return func(string) error { return smtpError(code, "no") } }
-	return []answerCase{
+	return []notifierstest.Answer{
 		at("accepted", "delivered", "", &mailServer{}),
-		at("421 at MAIL", "again", "421", &mailServer{onMail: fails(421)}),
-		at("450 at RCPT", "again", "bob@bar.io", &mailServer{onRcpt: rcpt(450)}),
-		at("451 after DATA", "again", "451", &mailServer{onData: fails(451)}),
-		at("452 at RCPT", "again", "452", &mailServer{onRcpt: rcpt(452)}),
-		at("550 at MAIL", "never", "check the addresses", &mailServer{onMail: fails(550)}),
-		at("550 at RCPT", "never", "bob@bar.io", &mailServer{onRcpt: rcpt(550)}),
-		at("552 after DATA", "never", "too big", &mailServer{onData: fails(552)}),
-		at("554 after DATA", "never", "check", &mailServer{onData: fails(554)}),
-		at("535 at AUTH", "never", "check username, password", &mailServer{login: func(string, string) error { return smtpError(535, "bad") }}),
-		at("454 at AUTH", "again", "454", &mailServer{login: func(string, string) error { return smtpError(454, "later") }}),
-		at("no login that will do", "never", "GSSAPI", &mailServer{mechs: []string{"GSSAPI"}}),
+		at("421 at MAIL", "retry", "421", &mailServer{onMail: fails(421)}),
+		at("450 at RCPT", "retry", "bob@bar.io", &mailServer{onRcpt: rcpt(450)}),
+		at("451 after DATA", "retry", "451", &mailServer{onData: fails(451)}),
+		at("452 at RCPT", "retry", "452", &mailServer{onRcpt: rcpt(452)}),
+		at("550 at MAIL", "permanent", "check the addresses", &mailServer{onMail: fails(550)}),
+		at("550 at RCPT", "permanent", "bob@bar.io", &mailServer{onRcpt: rcpt(550)}),
+		at("552 after DATA", "permanent", "too big", &mailServer{onData: fails(552)}),
+		at("554 after DATA", "permanent", "check", &mailServer{onData: fails(554)}),
+		at("535 at AUTH", "permanent", "check username, password", &mailServer{login: func(string, string) error { return smtpError(535, "bad") }}),
+		at("454 at AUTH", "retry", "454", &mailServer{login: func(string, string) error { return smtpError(454, "later") }}),
+		at("no login that will do", "permanent", "GSSAPI", &mailServer{mechs: []string{"GSSAPI"}}),
 	}
 }
 
 // smtpBreaks are servers that talk oddly or hang up.
-func smtpBreaks() []answerCase {
-	raw := func(name, want, says string, lines ...string) answerCase {
-		return answerCase{name: name, want: want, says: says, make: func(t *testing.T) notifiers.Notifier {
-			_, port, _ := net.SplitHostPort(listen(t, func(c net.Conn) { speak(c, lines) }))
+func smtpBreaks() []notifierstest.Answer {
+	raw := func(name, want, says string, lines ...string) notifierstest.Answer {
+		return notifierstest.Answer{Name: name, Want: want, Says: says, Make: func(t *testing.T) notifiers.Notifier {
+			_, port, _ := net.SplitHostPort(notifierstest.Listen(t, func(c net.Conn) { speak(c, lines) }))
 			p, _ := new(big.Int).SetString(port, 10)
 			return testEmail(t, int(p.Int64()), nil, func(c *Config) { c.Username = "" })
 		}}
 	}
-	return []answerCase{
-		raw("421 as a greeting", "again", "421", "421 busy"),
-		raw("554 as a greeting", "never", "check host and port", "554 go away"),
+	return []notifierstest.Answer{
+		raw("421 as a greeting", "retry", "421", "421 busy"),
+		raw("554 as a greeting", "permanent", "check host and port", "554 go away"),
 		raw("drops after it took the mail", "delivered", "", "220 hi", "250 hi", "250 ok", "250 ok", "354 go", "DATA", "250 2.0.0 queued as X1"),
-		raw("drops before it took the mail", "again", "", "220 hi", "250 hi", "250 ok", "250 ok", "354 go", "DATA"),
-		raw("drops within the mail", "again", "", "220 hi", "250 hi", "250 ok", "250 ok", "354 go"),
+		raw("drops before it took the mail", "retry", "", "220 hi", "250 hi", "250 ok", "250 ok", "354 go", "DATA"),
+		raw("drops within the mail", "retry", "", "220 hi", "250 hi", "250 ok", "250 ok", "354 go"),
 	}
 }
 

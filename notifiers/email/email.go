@@ -1,9 +1,11 @@
+// Package email sends messages as mail over SMTP.
 package email
 
 import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -66,6 +68,10 @@ type Options struct {
 
 const Concurrency = 4
 
+//go:embed kind.yaml
+var example string
+
+// Kind returns the kind.
 func Kind() notifiers.Kind {
 	return notifiers.Kind{
 		Type:    "email",
@@ -81,7 +87,20 @@ func Kind() notifiers.Kind {
 		Missing:     missing,
 		Advise:      advise,
 		Concurrency: Concurrency,
+		Delivered:   delivered,
+		Markup:      notifiers.Mail,
+		Limits:      []notifiers.Limit{}, // the receiver decides
+		Needs:       "`host`, `from`",
+		Notes: "text and HTML; `port`, `hello`, `tls: starttls\\|implicit\\|none`, `tls_ca` (or `tls_ca_file`), " +
+			"`tls_server_name`, `username`, `password` or `oauth2`, `auth`; one refused recipient does not " +
+			"stop the others, and nobody gets a mail twice; mails about one thing stand together, in Gmail " +
+			"with a `thread` or `subject` of their own",
+		Example: example,
 	}
+}
+
+func delivered(notifiers.Receipt, string) string {
+	return "the mail server has taken it; whether it arrives is up to those behind it, so look there, in the spam too"
 }
 
 func missing(_ any, options map[string]bool) (what, hint string) {

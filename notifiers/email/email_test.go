@@ -13,11 +13,12 @@ import (
 	"github.com/emersion/go-message/mail"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/notifierstest"
 )
 
 // mailTo is a message with these message options.
 func mailTo(options string) *notifiers.Message {
-	return SharedTestMessage(func(m *notifiers.Message) { m.Options = json.RawMessage(options) })
+	return notifierstest.Message(func(m *notifiers.Message) { m.Options = json.RawMessage(options) })
 }
 
 func TestMailsGoOverEverySecurityAndLogin(t *testing.T) {
@@ -59,7 +60,7 @@ func TestMailsGoOverEverySecurityAndLogin(t *testing.T) {
 func TestMailsStayHomeWithoutTheSecurityAskedFor(t *testing.T) {
 	plain := serveMail(t, &mailServer{}, "none")
 	n := testEmail(t, plain.port, nil, func(c *Config) { c.TLS = "starttls" })
-	if _, err := n.Send(t.Context(), mailTo(`{"to":["bob@bar.io"]}`)); outcome(err) != "never" || !strings.Contains(err.Error(), "tls: ") {
+	if _, err := n.Send(t.Context(), mailTo(`{"to":["bob@bar.io"]}`)); notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), "tls: ") {
 		t.Errorf("no STARTTLS: %v", err)
 	}
 	unknown := serveMail(t, &mailServer{}, "implicit")
@@ -91,12 +92,12 @@ func TestOneRefusedRecipientDoesNotStopTheOthers(t *testing.T) {
 		"one is unknown": {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 550}, "delivered", []string{"b@x.io"},
 			"refused: a@x.io (550"},
 		"one is busy":                   {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 450}, "delivered", []string{"b@x.io"}, "refused for now: a@x.io (450"},
-		"all are unknown":               {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 550, "b@x.io": 550}, "never", nil, ""},
-		"one is unknown, one is busy":   {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 550, "b@x.io": 450}, "again", nil, ""},
+		"all are unknown":               {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 550, "b@x.io": 550}, "permanent", nil, ""},
+		"one is unknown, one is busy":   {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 550, "b@x.io": 450}, "retry", nil, ""},
 		"one is no address":             {`{"to":["a@x.io","nobody at all"]}`, nil, "delivered", []string{"a@x.io"}, `left out "nobody at all"`},
 		"one is empty":                  {`{"to":["a@x.io",""]}`, nil, "delivered", []string{"a@x.io"}, ""},
-		"none is an address":            {`{"to":["nobody","a@x.io\r\nRCPT TO:<e@x.io>"]}`, nil, "never", nil, ""},
-		"there is none":                 {`{"cc":[""]}`, nil, "never", nil, ""},
+		"none is an address":            {`{"to":["nobody","a@x.io\r\nRCPT TO:<e@x.io>"]}`, nil, "permanent", nil, ""},
+		"there is none":                 {`{"cc":[""]}`, nil, "permanent", nil, ""},
 		"more than the server can take": {`{"to":["a@x.io","b@x.io","c@x.io"]}`, map[string]int{"c@x.io": 452}, "delivered", []string{"a@x.io", "b@x.io", "c@x.io"}, ""},
 	}
 	for name, tt := range tests {
@@ -112,7 +113,7 @@ func TestOneRefusedRecipientDoesNotStopTheOthers(t *testing.T) {
 				return smtpError(code, "no")
 			}}, "none")
 			r, err := testEmail(t, s.port, nil).Send(t.Context(), mailTo(tt.options))
-			if got := outcome(err); got != tt.want {
+			if got := notifierstest.Outcome(err); got != tt.want {
 				t.Fatalf("got %s: %v", got, err)
 			}
 			var reached []string
@@ -215,30 +216,19 @@ func TestMailsOfAnySizeAreWhole(t *testing.T) {
 	}
 }
 
-func TestEmailConfigErrorsNameTheKey(t *testing.T) {
-	for key, edit := range map[string]func(*Config){
-		"host":     func(c *Config) { c.Host = "" },
-		"port":     func(c *Config) { c.Port = 70000 },
-		"from":     func(c *Config) { c.From = "nobody" },
-		"hello":    func(c *Config) { c.Hello = "a b" },
-		"tls":      func(c *Config) { c.TLS = "ssl" },
-		"auth":     func(c *Config) { c.Auth = "plain"; c.TLS = "none" },
-		"username": func(c *Config) { c.Auth = "login"; c.Username = "" },
-		"password": func(c *Config) { c.Password = notifiers.Secret{} },
-		"timeout":  func(c *Config) { c.Timeout = -1 },
-	} {
-		c := Kind().Config().(*Config)
-		c.Host, c.From, c.Username, c.Password = "smtp.example.com", "a@x.io", "u", notifiers.NewSecret("p")
-		edit(c)
-		_, err := New(c, nil)
-		checkField(t, err, key)
-	}
-	c := &Config{Host: "h", From: "a@x.io", TLS: "starttls", Auth: "auto", Timeout: 1}
-	_, err := New(c, []byte(`{"cc":["nobody"]}`))
-	checkField(t, err, "cc")
-	n, err := New(c, nil)
+func TestTheUsualPortIsThatOfSubmission(t *testing.T) {
+	n, err := New(&Config{Host: "h", From: "a@x.io", TLS: "starttls", Auth: "auto", Timeout: 1}, nil)
 	if err != nil || n.(*Notifier).config.Port != 587 {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestAMailNeedsARecipient(t *testing.T) {
+	for option, want := range map[string]string{"subject": "has nobody to write to", "bcc": ""} {
+		what, hint := missing(&Config{}, map[string]bool{option: true, "to": false})
+		if what != want || (what == "") != (hint == "") {
+			t.Errorf("%s: got %q (%q), want %q", option, what, hint, want)
+		}
 	}
 }
 
@@ -266,7 +256,7 @@ func checkHTML(t *testing.T, s string) {
 }
 
 func FuzzMailTextIsNeverHTML(f *testing.F) {
-	for _, s := range []string{richBody, hostileBody, `[x](<https://e.x/" onclick="y>)`, "```<script>\n</pre><script>", "<https://x/\"y>"} {
+	for _, s := range []string{notifierstest.RichBody, notifierstest.HostileBody, `[x](<https://e.x/" onclick="y>)`, "```<script>\n</pre><script>", "<https://x/\"y>"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -275,7 +265,7 @@ func FuzzMailTextIsNeverHTML(f *testing.F) {
 			t.Fatal(err)
 		}
 		checkHTML(t, string(body))
-		if !strings.Contains(mailText(SharedTestMessage(func(m *notifiers.Message) { m.Body = s })), "failed-run") {
+		if !strings.Contains(mailText(notifierstest.Message(func(m *notifiers.Message) { m.Body = s })), "failed-run") {
 			t.Error("the text has no footer")
 		}
 	})

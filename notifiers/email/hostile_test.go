@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"net/textproto"
 	"slices"
 	"strings"
@@ -15,7 +14,7 @@ import (
 	"github.com/emersion/go-message/mail"
 
 	"qaserelay/notifiers"
-	httpkind "qaserelay/notifiers/http"
+	"qaserelay/notifiers/notifierstest"
 )
 
 // FuzzEventTextIsNoMailHeader puts any text wherever an event's text can stand in a mail, and looks at what a reader finds.
@@ -35,7 +34,7 @@ func FuzzEventTextIsNoMailHeader(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := SharedTestMessage(func(m *notifiers.Message) {
+		m := notifierstest.Message(func(m *notifiers.Message) {
 			m.Title, m.Body, m.Rule, m.Level, m.Project, m.EventName, m.URL, m.Options = s, s, s, s, s, s, s, options
 			m.Fields = []notifiers.Field{{Name: s, Value: s}, {Name: "Plan", Value: s}}
 		})
@@ -73,80 +72,6 @@ func FuzzEventTextIsNoMailHeader(f *testing.F) {
 		}
 		if parts != 2 {
 			t.Fatalf("%d parts", parts)
-		}
-	})
-}
-
-// FuzzEventTextStaysInItsPlaceInARequest puts any text in titles, headers and the default body, and looks at what a server reads.
-func FuzzEventTextStaysInItsPlaceInARequest(f *testing.F) {
-	for _, s := range []string{"", "x\r\nX-Evil: 1", "\"}, {\"a\": 1}", "\xff\xfe", "</script>", "\u2028", "a\x00b", "é", strings.Repeat("a", 9000)} {
-		f.Add(s)
-	}
-	n, err := httpkind.New(&httpkind.Config{Timeout: time.Second}, []byte(`{"url":"https://example.com/x"}`))
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		options, err := json.Marshal(httpkind.Options{Headers: map[string]string{"X-Title": s}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		call, err := n.(*httpkind.Notifier).Prepare(SharedTestMessage(func(m *notifiers.Message) {
-			m.Title, m.Body, m.Rule, m.URL, m.Options, m.Fields = s, s, s, s, options, []notifiers.Field{{Name: s, Value: s}}
-		}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var body map[string]any
-		if err := json.Unmarshal(call.Body, &body); err != nil || len(body) != 7 {
-			t.Fatalf("%s: %v", call.Body, err)
-		}
-		if want := string([]rune(s)); body["title"] != want { // each byte that is none of UTF-8 is one U+FFFD
-			t.Fatalf("the title became %q, not %q", body["title"], want)
-		}
-		req, err := call.Request(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		var wire bytes.Buffer
-		if err := req.Write(&wire); err != nil {
-			t.Fatal(err)
-		}
-		head, _, _ := strings.Cut(wire.String(), "\r\n\r\n")
-		if lines := strings.Split(head, "\r\n"); len(lines) != 1+1+5 || strings.ContainsAny(strings.ReplaceAll(head, "\r\n", ""), "\r\n\x00") {
-			t.Fatalf("the head is %q", lines)
-		}
-	})
-}
-
-// FuzzAURLLeadsNowhereElse puts any text where a rule's template puts an event's, once it is escaped as such templates do, and behind
-// a host that a rule wrote.
-func FuzzAURLLeadsNowhereElse(f *testing.F) {
-	for _, s := range []string{"x", "@evil.io/", "//evil.io", "\\evil.io", "a?b#c", "%00", "..%2f", "\r\nHost: evil.io", ".evil.io", ":99"} {
-		f.Add(s)
-	}
-	n, err := httpkind.New(&httpkind.Config{Timeout: time.Second, AllowHosts: []string{"hooks.example.com", "*.hooks.example.com"}}, nil)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		for _, raw := range []string{"https://" + s, "https://hooks.example.com" + s, s, "https://hooks.example.com/" + s} {
-			options, err := json.Marshal(httpkind.Options{URL: raw})
-			if err != nil {
-				t.Fatal(err)
-			}
-			call, err := n.(*httpkind.Notifier).Prepare(SharedTestMessage(func(m *notifiers.Message) { m.Options = options }))
-			if err != nil {
-				continue
-			}
-			req, err := call.Request(t.Context())
-			if err != nil {
-				continue
-			}
-			host := strings.ToLower(strings.TrimSuffix(req.URL.Hostname(), "."))
-			if host != "hooks.example.com" && !strings.HasSuffix(host, ".hooks.example.com") || strings.ContainsAny(req.URL.String(), "\r\n ") {
-				t.Fatalf("%q leads to %q", raw, req.URL)
-			}
 		}
 	})
 }
@@ -227,22 +152,6 @@ func readMail(t *testing.T, data string) (text, page string) {
 	return parts[0], parts[1]
 }
 
-func TestHTTPTakesAnyMessage(t *testing.T) {
-	for name, edit := range map[string]func(*notifiers.Message){
-		"fields of 1 MiB": func(m *notifiers.Message) { m.Fields = manyFields(strings.Repeat("é", 1<<15)) },
-		"a body of 1 MiB": func(m *notifiers.Message) { m.Body = strings.Repeat("é", 1<<19) },
-		"no title":        func(m *notifiers.Message) { m.Title = "" },
-		"broken text":     func(m *notifiers.Message) { m.Title = "a\xff" },
-		"nothing at all":  func(m *notifiers.Message) { *m = notifiers.Message{ID: "1", Options: m.Options} },
-	} {
-		var got []byte
-		n := testHTTP(t, server(t, func(_ http.ResponseWriter, r *http.Request) { got, _ = io.ReadAll(r.Body) }))
-		if _, err := n.Send(t.Context(), SharedTestMessage(edit)); err != nil || !json.Valid(got) {
-			t.Errorf("%s: %d bytes, %v", name, len(got), err)
-		}
-	}
-}
-
 func TestAServerThatDripsCostsOneTimeout(t *testing.T) {
 	for name, lines := range map[string][]string{
 		"its greeting": {},
@@ -252,14 +161,14 @@ func TestAServerThatDripsCostsOneTimeout(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			addr := listen(t, dripping(lines))
+			addr := notifierstest.Listen(t, dripping(lines))
 			var port int
 			fmt.Sscan(addr[strings.LastIndex(addr, ":")+1:], &port)
 			n := testEmail(t, port, nil, func(c *Config) { c.Username, c.Timeout = "", 200*time.Millisecond })
 			start := time.Now()
 			_, err := n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`))
-			if outcome(err) != "again" || notifiers.Reason(err) != notifiers.ReasonTimeout || time.Since(start) > patience {
-				t.Errorf("%s, %s after %s: %v", outcome(err), notifiers.Reason(err), time.Since(start), err)
+			if notifierstest.Outcome(err) != "retry" || notifiers.Reason(err) != notifiers.ReasonTimeout || time.Since(start) > notifierstest.Patience {
+				t.Errorf("%s, %s after %s: %v", notifierstest.Outcome(err), notifiers.Reason(err), time.Since(start), err)
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package email
 import (
 	"fmt"
 	"net"
+	"qaserelay/notifiers/notifierstest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -47,7 +48,7 @@ func TestABrokenIdleConnectionCostsNoAttempt(t *testing.T) {
 			var sessions atomic.Int32
 			first := append(append(append([]string{}, hello...), mail...), after...)
 			again := append(append([]string{}, hello...), mail...)
-			addr := listen(t, func(c net.Conn) {
+			addr := notifierstest.Listen(t, func(c net.Conn) {
 				if sessions.Add(1) == 1 {
 					speak(c, first)
 				} else {

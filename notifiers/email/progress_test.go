@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/notifierstest"
 )
 
 // memory is a Memory for as long as a test lasts. While broken it fails.
@@ -60,43 +61,43 @@ type attempt struct {
 func TestNobodyGetsAMailTwiceAndNobodyIsForgotten(t *testing.T) {
 	for name, attempts := range map[string][]attempt{
 		"one is busy at first": {
-			{map[string]int{"b@x.io": 450}, "again", "a@x.io c@x.io", "2 of 3 recipients have the mail; refused for now: b@x.io (450"},
+			{map[string]int{"b@x.io": 450}, "retry", "a@x.io c@x.io", "2 of 3 recipients have the mail; refused for now: b@x.io (450"},
 			{nil, "delivered", "b@x.io", ""},
 		},
 		"two are busy, one of them for long": {
-			{map[string]int{"b@x.io": 450, "c@x.io": 451}, "again", "a@x.io", "1 of 3"},
-			{map[string]int{"c@x.io": 451}, "again", "b@x.io", "2 of 3"},
+			{map[string]int{"b@x.io": 450, "c@x.io": 451}, "retry", "a@x.io", "1 of 3"},
+			{map[string]int{"c@x.io": 451}, "retry", "b@x.io", "2 of 3"},
 			{nil, "delivered", "c@x.io", ""},
 		},
 		"one is busy, then unknown": {
-			{map[string]int{"b@x.io": 450}, "again", "a@x.io c@x.io", ""},
+			{map[string]int{"b@x.io": 450}, "retry", "a@x.io c@x.io", ""},
 			{map[string]int{"b@x.io": 550}, "delivered", "", "refused: b@x.io (550"},
 		},
 		"one is unknown, one is busy": {
-			{map[string]int{"a@x.io": 550, "b@x.io": 450}, "again", "c@x.io", "refused for now: b@x.io"},
-			{map[string]int{"b@x.io": 450}, "again", "", "refused: a@x.io (550"},
+			{map[string]int{"a@x.io": 550, "b@x.io": 450}, "retry", "c@x.io", "refused for now: b@x.io"},
+			{map[string]int{"b@x.io": 450}, "retry", "", "refused: a@x.io (550"},
 			{nil, "delivered", "b@x.io", "refused: a@x.io (550"},
 		},
 		"the server breaks down in between": {
-			{map[string]int{"b@x.io": 450}, "again", "a@x.io c@x.io", ""},
-			{map[string]int{"MAIL": 421}, "again", "", "2 recipients have the mail already"},
-			{map[string]int{"DATA": 451}, "again", "", "2 recipients have the mail already"},
+			{map[string]int{"b@x.io": 450}, "retry", "a@x.io c@x.io", ""},
+			{map[string]int{"MAIL": 421}, "retry", "", "2 recipients have the mail already"},
+			{map[string]int{"DATA": 451}, "retry", "", "2 recipients have the mail already"},
 			{nil, "delivered", "b@x.io", ""},
 		},
 		"the server does not want it any more": {
-			{map[string]int{"b@x.io": 450}, "again", "a@x.io c@x.io", ""},
-			{map[string]int{"DATA": 554}, "never", "", "2 recipients have the mail already"},
+			{map[string]int{"b@x.io": 450}, "retry", "a@x.io c@x.io", ""},
+			{map[string]int{"DATA": 554}, "permanent", "", "2 recipients have the mail already"},
 			{nil, "delivered", "b@x.io", ""},
 		},
 		"all are busy": {
-			{map[string]int{"a@x.io": 450, "b@x.io": 450, "c@x.io": 450}, "again", "", "every recipient was refused: a@x.io"},
+			{map[string]int{"a@x.io": 450, "b@x.io": 450, "c@x.io": 450}, "retry", "", "every recipient was refused: a@x.io"},
 			{nil, "delivered", "a@x.io b@x.io c@x.io", ""},
 		},
 		"all are unknown": {
-			{map[string]int{"a@x.io": 550, "b@x.io": 551, "c@x.io": 553}, "never", "", "a@x.io (550"},
+			{map[string]int{"a@x.io": 550, "b@x.io": 551, "c@x.io": 553}, "permanent", "", "a@x.io (550"},
 		},
 		"more than one transaction takes": {
-			{map[string]int{"c@x.io": 452}, "again", "a@x.io b@x.io", "c@x.io (452"},
+			{map[string]int{"c@x.io": 452}, "retry", "a@x.io b@x.io", "c@x.io (452"},
 			{nil, "delivered", "c@x.io", ""},
 		},
 	} {
@@ -121,10 +122,10 @@ func TestNobodyGetsAMailTwiceAndNobodyIsForgotten(t *testing.T) {
 				before := len(s.mails())
 				codes = a.codes
 				r, err := n.Send(t.Context(), m)
-				if outcome(err) != a.want || a.says != "" && !strings.Contains(r.Response+errorText(err), a.says) {
-					t.Errorf("attempt %d: %s, %q: %v", i+1, outcome(err), r.Response, err)
+				if notifierstest.Outcome(err) != a.want || a.says != "" && !strings.Contains(r.Response+notifierstest.ErrorText(err), a.says) {
+					t.Errorf("attempt %d: %s, %q: %v", i+1, notifierstest.Outcome(err), r.Response, err)
 				}
-				noSecrets(t, emailChannel(), r, err)
+				notifierstest.NoSecrets(t, emailChannel().Secrets, r, err)
 				var reached []string
 				for _, mail := range s.mails()[before:] {
 					reached, bodies = append(reached, mail.to...), append(bodies, mail.data)
@@ -144,13 +145,6 @@ func TestNobodyGetsAMailTwiceAndNobodyIsForgotten(t *testing.T) {
 	}
 }
 
-func errorText(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
-}
-
 func TestAMemoryThatFailsLosesNobody(t *testing.T) {
 	busy := map[string]bool{"b@x.io": true}
 	s := serveMail(t, &mailServer{onRcpt: func(to string) error {
@@ -163,12 +157,12 @@ func TestAMemoryThatFailsLosesNobody(t *testing.T) {
 	m := mailTo(`{"to":["a@x.io","b@x.io"]}`)
 	remembered := &memory{broken: true}
 	m.Memory = remembered
-	if _, err := n.Send(t.Context(), m); outcome(err) != "again" || len(s.mails()) != 0 {
-		t.Errorf("without knowing who has it: %s, %d mails: %v", outcome(err), len(s.mails()), err)
+	if _, err := n.Send(t.Context(), m); notifierstest.Outcome(err) != "retry" || len(s.mails()) != 0 {
+		t.Errorf("without knowing who has it: %s, %d mails: %v", notifierstest.Outcome(err), len(s.mails()), err)
 	}
 	m.Memory = forgetful{remembered}
-	if _, err := n.Send(t.Context(), m); outcome(err) != "again" || !strings.Contains(err.Error(), "remembering who has the mail") {
-		t.Errorf("it could not be remembered: %s: %v", outcome(err), err)
+	if _, err := n.Send(t.Context(), m); notifierstest.Outcome(err) != "retry" || !strings.Contains(err.Error(), "remembering who has the mail") {
+		t.Errorf("it could not be remembered: %s: %v", notifierstest.Outcome(err), err)
 	}
 	m.Memory, busy = nil, nil
 	if _, err := n.Send(t.Context(), m); err != nil {
@@ -186,7 +180,7 @@ func TestMailsStandTogetherByTheirKey(t *testing.T) {
 	remembered := &memory{}
 	head := func(title, options string) map[string]string {
 		t.Helper()
-		m := SharedTestMessage(func(m *notifiers.Message) {
+		m := notifierstest.Message(func(m *notifiers.Message) {
 			m.Title, m.Options, m.Memory = title, json.RawMessage(options), remembered
 		})
 		l, err := n.compose(t.Context(), m)

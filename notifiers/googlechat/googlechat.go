@@ -1,7 +1,9 @@
+// Package googlechat sends messages to Google Chat, as cards by webhook.
 package googlechat
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -39,6 +41,10 @@ type Options struct {
 	Mention []string `yaml:"mention" json:"mention,omitempty" as:"call"`
 }
 
+//go:embed kind.yaml
+var example string
+
+// Kind returns the kind.
 func Kind() notifiers.Kind {
 	return notifiers.Kind{
 		Type:    "googlechat",
@@ -51,7 +57,19 @@ func Kind() notifiers.Kind {
 		New:         newNotifier,
 		Concurrency: 2,
 		Rate:        notifiers.Rate{Messages: 1, Per: time.Second, Burst: 1}, // https://developers.google.com/workspace/chat/limits
+		Delivered:   delivered,
+		Markup:      notifiers.HTML,
+		Limits: []notifiers.Limit{
+			{Max: 32_000, Unit: notifiers.Bytes},
+		},
+		Needs:   "`webhook_url`",
+		Notes:   "a card",
+		Example: example,
 	}
+}
+
+func delivered(notifiers.Receipt, string) string {
+	return "Google Chat has posted it to the webhook's space"
 }
 
 // notifier posts to a webhook.

@@ -13,12 +13,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
-	"qaserelay/notifiers/httpclient"
-)
-
-const (
-	testClientSecret = "cl1ent-s3cret"
-	testAccess       = "t0ken-s3cret"
+	"qaserelay/notifiers/notifierstest"
 )
 
 // login is what a receiver sees of the ways to log in.
@@ -26,7 +21,7 @@ func login(t *testing.T, edit func(*Config), serve http.HandlerFunc) notifiers.N
 	t.Helper()
 	c := &Config{Timeout: 10 * time.Second}
 	edit(c)
-	n, err := New(c, fmt.Appendf(nil, `{"url":%q}`, server(t, serve)))
+	n, err := New(c, fmt.Appendf(nil, `{"url":%q}`, notifierstest.Server(t, serve)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,24 +30,8 @@ func login(t *testing.T, edit func(*Config), serve http.HandlerFunc) notifiers.N
 
 func oauth2To(url string) func(*Config) {
 	return func(c *Config) {
-		c.OAuth2 = &httpclient.OAuth2{
-			ClientID: "relay", ClientSecret: notifiers.NewSecret(testClientSecret), TokenURL: url,
-			Scopes: []string{"hooks.write", "runs"}, EndpointParams: map[string]string{"audience": "hooks"},
-		}
+		c.OAuth2 = notifierstest.OAuth2(url)
 	}
-}
-
-// tokenEndpoint gives out token-1, token-2 … for an hour each, and counts them.
-func tokenEndpoint(t *testing.T, given *atomic.Int32) string {
-	return server(t, func(w http.ResponseWriter, r *http.Request) {
-		user, password, _ := r.BasicAuth()
-		if user != "relay" || password != testClientSecret || r.FormValue("grant_type") != "client_credentials" ||
-			r.FormValue("scope") != "hooks.write runs" || r.FormValue("audience") != "hooks" {
-			t.Errorf("the token endpoint was asked %v as %s", r.Form, user)
-		}
-		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"access_token":"%s-%d","token_type":"Bearer","expires_in":3600}`, testAccess, given.Add(1))
-	})
 }
 
 func TestHTTPLogsInAsConfigured(t *testing.T) {
@@ -64,14 +43,14 @@ func TestHTTPLogsInAsConfigured(t *testing.T) {
 		"with name and password": {func(c *Config) {
 			c.BasicAuth = &basicAuth{Username: "u", Password: notifiers.NewSecret("pässword")}
 		}, "Basic dTpww6Rzc3dvcmQ="},
-		"with a token":               {func(c *Config) { c.Bearer = notifiers.NewSecret(testAccess) }, "Bearer " + testAccess},
-		"with a token from endpoint": {oauth2To(tokenEndpoint(t, new(atomic.Int32))), "Bearer " + testAccess + "-1"},
+		"with a token":               {func(c *Config) { c.Bearer = notifiers.NewSecret(notifierstest.AccessToken) }, "Bearer " + notifierstest.AccessToken},
+		"with a token from endpoint": {oauth2To(notifierstest.TokenEndpoint(t, new(atomic.Int32))), "Bearer " + notifierstest.AccessToken + "-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got string
 			n := login(t, tt.edit, func(_ http.ResponseWriter, r *http.Request) { got = r.Header.Get("Authorization") })
 			for range 2 {
-				if _, err := n.Send(t.Context(), SharedTestMessage()); err != nil || got != tt.want {
+				if _, err := n.Send(t.Context(), notifierstest.Message()); err != nil || got != tt.want {
 					t.Errorf("got %q, want %q: %v", got, tt.want, err)
 				}
 			}
@@ -82,7 +61,7 @@ func TestHTTPLogsInAsConfigured(t *testing.T) {
 func TestOneTokenServesManyRequestsUntilItIsRefused(t *testing.T) {
 	var given atomic.Int32
 	var refused sync.Map
-	n := login(t, oauth2To(tokenEndpoint(t, &given)), func(w http.ResponseWriter, r *http.Request) {
+	n := login(t, oauth2To(notifierstest.TokenEndpoint(t, &given)), func(w http.ResponseWriter, r *http.Request) {
 		if _, bad := refused.Load(r.Header.Get("Authorization")); bad {
 			w.WriteHeader(http.StatusUnauthorized)
 		}
@@ -92,7 +71,7 @@ func TestOneTokenServesManyRequestsUntilItIsRefused(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 16 {
 			wg.Go(func() {
-				if _, err := n.Send(t.Context(), SharedTestMessage()); err != nil {
+				if _, err := n.Send(t.Context(), notifierstest.Message()); err != nil {
 					t.Error(err)
 				}
 			})
@@ -103,15 +82,15 @@ func TestOneTokenServesManyRequestsUntilItIsRefused(t *testing.T) {
 	if given.Load() != 1 {
 		t.Errorf("%d tokens for 16 requests at once", given.Load())
 	}
-	refused.Store("Bearer "+testAccess+"-1", true)
+	refused.Store("Bearer "+notifierstest.AccessToken+"-1", true)
 	sendAll()
 	if given.Load() != 2 {
 		t.Errorf("%d tokens after one was refused", given.Load())
 	}
-	refused.Store("Bearer "+testAccess+"-2", true)
-	refused.Store("Bearer "+testAccess+"-3", true)
-	if _, err := n.Send(t.Context(), SharedTestMessage()); outcome(err) != "never" || notifiers.Reason(err) != notifiers.ReasonAuth {
-		t.Errorf("a new token that is refused too: %s: %v", outcome(err), err)
+	refused.Store("Bearer "+notifierstest.AccessToken+"-2", true)
+	refused.Store("Bearer "+notifierstest.AccessToken+"-3", true)
+	if _, err := n.Send(t.Context(), notifierstest.Message()); notifierstest.Outcome(err) != "permanent" || notifiers.Reason(err) != notifiers.ReasonAuth {
+		t.Errorf("a new token that is refused too: %s: %v", notifierstest.Outcome(err), err)
 	}
 }
 
@@ -121,24 +100,24 @@ func TestWhatTheTokenEndpointSaysIsClassed(t *testing.T) {
 		want, reason string
 		says         string
 	}{
-		"wrong secret":  {echoForm(401, nil), "never", notifiers.ReasonAuth, "check oauth2.client_id, client_secret"},
-		"no such scope": {echoForm(400, nil), "never", notifiers.ReasonAuth, "scopes"},
-		"not there":     {echoForm(404, nil), "never", notifiers.ReasonAuth, "check oauth2.token_url"},
-		"redirect":      {echoForm(302, http.Header{"Location": {"http://127.0.0.1/" + testClientSecret}}), "never", notifiers.ReasonAuth, "token_url"},
-		"down":          {echoForm(503, nil), "again", notifiers.ReasonServer, "503"},
-		"busy":          {echoForm(429, http.Header{"Retry-After": {"7"}}), "not before", notifiers.ReasonRate, "429"},
+		"wrong secret":  {notifierstest.Echo(401, nil, notifierstest.ClientSecret), "permanent", notifiers.ReasonAuth, "check oauth2.client_id, client_secret"},
+		"no such scope": {notifierstest.Echo(400, nil, notifierstest.ClientSecret), "permanent", notifiers.ReasonAuth, "scopes"},
+		"not there":     {notifierstest.Echo(404, nil, notifierstest.ClientSecret), "permanent", notifiers.ReasonAuth, "check oauth2.token_url"},
+		"redirect":      {notifierstest.Echo(302, http.Header{"Location": {"http://127.0.0.1/" + notifierstest.ClientSecret}}, notifierstest.ClientSecret), "permanent", notifiers.ReasonAuth, "token_url"},
+		"down":          {notifierstest.Echo(503, nil, notifierstest.ClientSecret), "retry", notifiers.ReasonServer, "503"},
+		"busy":          {notifierstest.Echo(429, http.Header{"Retry-After": {"7"}}, notifierstest.ClientSecret), "retry after", notifiers.ReasonRate, "429"},
 		"an error as 200": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, `{"error":"invalid_client"}`)
-		}, "never", notifiers.ReasonAuth, "invalid_client"},
-		"a page":   {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>log in") }, "again", notifiers.ReasonServer, "json"},
-		"drips":    {drip(200), "again", notifiers.ReasonTimeout, "no answer in time"},
-		"no end":   {endless(200), "again", notifiers.ReasonServer, "token_url"},
-		"no token": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }, "again", notifiers.ReasonServer, "access_token"},
+		}, "permanent", notifiers.ReasonAuth, "invalid_client"},
+		"a page":   {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>log in") }, "retry", notifiers.ReasonServer, "json"},
+		"drips":    {notifierstest.Drip(200), "retry", notifiers.ReasonTimeout, "no answer in time"},
+		"no end":   {notifierstest.Endless(200, testBearer), "retry", notifiers.ReasonServer, "token_url"},
+		"no token": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }, "retry", notifiers.ReasonServer, "access_token"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			endpoint := server(t, tt.serve)
+			endpoint := notifierstest.Server(t, tt.serve)
 			n := login(t, func(c *Config) {
 				oauth2To(endpoint)(c)
 				if name == "drips" {
@@ -146,39 +125,27 @@ func TestWhatTheTokenEndpointSaysIsClassed(t *testing.T) {
 				}
 			}, func(http.ResponseWriter, *http.Request) { t.Error("the receiver was called without a token") })
 			start := time.Now()
-			receipt, err := n.Send(t.Context(), SharedTestMessage())
-			if outcome(err) != tt.want || notifiers.Reason(err) != tt.reason || !strings.Contains(err.Error(), tt.says) {
-				t.Errorf("got %s, %s: %v", outcome(err), notifiers.Reason(err), err)
+			receipt, err := n.Send(t.Context(), notifierstest.Message())
+			if notifierstest.Outcome(err) != tt.want || notifiers.Reason(err) != tt.reason || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("got %s, %s: %v", notifierstest.Outcome(err), notifiers.Reason(err), err)
 			}
-			if took := time.Since(start); took > patience {
+			if took := time.Since(start); took > notifierstest.Patience {
 				t.Errorf("took %s", took)
 			}
-			noSecrets(t, channel{secrets: []string{testClientSecret}}, receipt, err)
+			notifierstest.NoSecrets(t, []string{notifierstest.ClientSecret}, receipt, err)
 		})
 	}
 }
 
-// echoForm answers with what was sent, secrets included.
-func echoForm(code int, header http.Header) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		for k, v := range header {
-			w.Header()[k] = v
-		}
-		w.WriteHeader(code)
-		body, _ := io.ReadAll(r.Body)
-		fmt.Fprintf(w, "%s %v %s", body, r.Header, testClientSecret)
-	}
-}
-
 func TestHTTPShowsNoLoginInItsAnswers(t *testing.T) {
-	endpoint := tokenEndpoint(t, new(atomic.Int32))
+	endpoint := notifierstest.TokenEndpoint(t, new(atomic.Int32))
 	for name, tt := range map[string]struct {
 		edit    func(*Config)
 		secrets []string
 	}{
-		"basic":  {func(c *Config) { c.BasicAuth = &basicAuth{"user", notifiers.NewSecret(testPassword)} }, []string{testPassword, "user:" + testPassword}},
+		"basic":  {func(c *Config) { c.BasicAuth = &basicAuth{"user", notifiers.NewSecret("p4ssw0rd-s3cret")} }, []string{"p4ssw0rd-s3cret", "user:" + "p4ssw0rd-s3cret"}},
 		"bearer": {func(c *Config) { c.Bearer = notifiers.NewSecret(testBearer) }, []string{testBearer}},
-		"oauth2": {oauth2To(endpoint), []string{testAccess, testClientSecret}},
+		"oauth2": {oauth2To(endpoint), []string{notifierstest.AccessToken, notifierstest.ClientSecret}},
 		"keys": {func(c *Config) {
 			c.SigningSecret = []notifiers.Secret{notifiers.NewSecret("0ld-s3cret"), notifiers.NewSecret(testSigning)}
 		},
@@ -186,8 +153,8 @@ func TestHTTPShowsNoLoginInItsAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, code := range []int{200, 400, 403, 410, 500} {
-				receipt, err := login(t, tt.edit, echo(code, nil)).Send(t.Context(), SharedTestMessage())
-				noSecrets(t, channel{secrets: tt.secrets}, receipt, err)
+				receipt, err := login(t, tt.edit, notifierstest.Echo(code, nil, testSigning)).Send(t.Context(), notifierstest.Message())
+				notifierstest.NoSecrets(t, tt.secrets, receipt, err)
 				if receipt.Response == "" {
 					t.Error("the receiver said nothing")
 				}
@@ -215,7 +182,7 @@ func TestHTTPLoginsThatCannotBeAreBlamedOnTheirKey(t *testing.T) {
 		"no key":             {func(c *Config) { c.TLS.Cert = "x" }, ``, "tls.key"},
 		"no certificate":     {func(c *Config) { c.TLS.Key = notifiers.NewSecret("x") }, ``, "tls.cert"},
 		"no pair":            {func(c *Config) { c.TLS.Cert = "x"; c.TLS.Key = notifiers.NewSecret("secret!!") }, ``, "tls.cert"},
-		"CA and no check":    {func(c *Config) { c.TLS.CA = testPEM(t).ca; c.TLS.InsecureSkipVerify = true }, ``, "tls.insecure_skip_verify"},
+		"CA and no check":    {func(c *Config) { c.TLS.CA = notifierstest.NewPEM(t).CA; c.TLS.InsecureSkipVerify = true }, ``, "tls.insecure_skip_verify"},
 		"no proxy":           {func(c *Config) { c.ProxyURL = notifiers.NewSecret("ftp://u:secret!!@x") }, ``, "proxy_url"},
 		"an empty key":       {func(c *Config) { c.SigningSecret = []notifiers.Secret{notifiers.NewSecret("")} }, ``, "signing_secret"},
 		"a short key":        {func(c *Config) { c.SigningSecret = []notifiers.Secret{notifiers.NewSecret("whsk_c2VjcmV0ISE=")} }, ``, "signing_secret"},
@@ -224,18 +191,24 @@ func TestHTTPLoginsThatCannotBeAreBlamedOnTheirKey(t *testing.T) {
 			c := &Config{Timeout: 1}
 			tt.edit(c)
 			_, err := New(c, json.RawMessage(tt.defaults))
-			checkField(t, err, tt.key)
+			notifierstest.WantKey(t, err, tt.key)
 		})
 	}
 	n, err := New(&Config{Timeout: time.Second, Bearer: notifiers.NewSecret("x")}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = n.Send(t.Context(), SharedTestMessage(func(m *notifiers.Message) {
+	_, err = n.Send(t.Context(), notifierstest.Message(func(m *notifiers.Message) {
 		m.Options = json.RawMessage(`{"url":"http://127.0.0.1:1/","headers":{"Authorization":"mine"}}`)
 	}))
 	var field *notifiers.FieldError
-	if outcome(err) != "never" || !errors.As(err, &field) || field.Key != "headers" {
+	if notifierstest.Outcome(err) != "permanent" || !errors.As(err, &field) || field.Key != "headers" {
 		t.Errorf("a rule that logs in beside the notifier: %v", err)
 	}
+}
+
+func TestNoTokenComesFromTheMetadataOfACloud(t *testing.T) {
+	n := login(t, oauth2To("http://169.254.169.254/token"), func(http.ResponseWriter, *http.Request) { t.Error("it was called without a token") })
+	_, err := n.Send(t.Context(), notifierstest.Message())
+	notifierstest.RefusesMetadata(t, err)
 }

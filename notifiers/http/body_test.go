@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/notifierstest"
 )
 
 func TestTheEventInTheDefaultBodyIsAlwaysJSON(t *testing.T) {
@@ -20,8 +21,8 @@ func TestTheEventInTheDefaultBodyIsAlwaysJSON(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []byte
-			n := testHTTP(t, server(t, func(_ http.ResponseWriter, r *http.Request) { got, _ = io.ReadAll(r.Body) }))
-			if _, err := n.Send(t.Context(), SharedTestMessage(func(m *notifiers.Message) { m.Event = []byte(c.event) })); err != nil {
+			n := testHTTP(t, notifierstest.Server(t, func(_ http.ResponseWriter, r *http.Request) { got, _ = io.ReadAll(r.Body) }))
+			if _, err := n.Send(t.Context(), notifierstest.Message(func(m *notifiers.Message) { m.Event = []byte(c.event) })); err != nil {
 				t.Fatal(err)
 			}
 			var body struct{ Event json.RawMessage }

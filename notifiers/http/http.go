@@ -1,6 +1,8 @@
+// Package http sends messages as HTTP requests of any form.
 package http
 
 import (
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -47,6 +49,10 @@ type Options struct {
 	Body string `yaml:"body" json:"body,omitempty" as:"json"`
 }
 
+//go:embed kind.yaml
+var example string
+
+// Kind returns the kind.
 func Kind() notifiers.Kind {
 	return notifiers.Kind{
 		Type:        "http",
@@ -57,6 +63,15 @@ func Kind() notifiers.Kind {
 		New:         New,
 		Missing:     missing,
 		Concurrency: 16,
+		Markup:      notifiers.JSON,
+		Limits:      []notifiers.Limit{}, // the receiver decides
+		Needs:       "`url`",
+		Notes: "`signing_secret` signs as [Standard Webhooks](https://www.standardwebhooks.com), with several " +
+			"secrets while they are changed; one of `basic_auth: {username, password}`, `bearer`, `oauth2: " +
+			"{client_id, client_secret, token_url, scopes}`; `tls: {ca_file, cert_file, key_file, " +
+			"server_name}`; `proxy_url`; a host that an event chooses needs `allow_hosts`, and " +
+			"`allow_private` for private addresses",
+		Example: example,
 	}
 }
 

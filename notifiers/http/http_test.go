@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/httpclient"
+	"qaserelay/notifiers/notifierstest"
 )
 
 const (
@@ -44,14 +44,6 @@ func testHTTP(t *testing.T, base string, edit ...func(*Config)) notifiers.Notifi
 		t.Fatal(err)
 	}
 	return n
-}
-
-// server serves requests until the test ends.
-func server(t *testing.T, h http.HandlerFunc) string {
-	t.Helper()
-	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
-	return s.URL
 }
 
 func TestHTTPRequest(t *testing.T) {
@@ -85,7 +77,7 @@ func TestHTTPRequest(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			var got seen
-			n := testHTTP(t, server(t, func(_ http.ResponseWriter, r *http.Request) {
+			n := testHTTP(t, notifierstest.Server(t, func(_ http.ResponseWriter, r *http.Request) {
 				b, _ := io.ReadAll(r.Body)
 				got = seen{r.Method, r.URL.Path, r.Host, string(b), r.Header}
 				wh, _ := standardwebhooks.NewWebhook(testSigning)
@@ -93,7 +85,7 @@ func TestHTTPRequest(t *testing.T) {
 					t.Errorf("signature: %v", err)
 				}
 			}))
-			if _, err := n.Send(t.Context(), SharedTestMessage(func(m *notifiers.Message) { m.Options = json.RawMessage(tt.options) })); err != nil {
+			if _, err := n.Send(t.Context(), notifierstest.Message(func(m *notifiers.Message) { m.Options = json.RawMessage(tt.options) })); err != nil {
 				t.Fatal(err)
 			}
 			if !tt.check(got) {
@@ -171,8 +163,8 @@ func TestAPageInPlaceOfAnAnswerIsNoted(t *testing.T) {
 		"JSON":            {`{"html":"<html>"}`, false},
 		"nothing":         {"", false},
 	} {
-		n := testHTTP(t, server(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, tt.says) }))
-		r, err := n.Send(t.Context(), SharedTestMessage())
+		n := testHTTP(t, notifierstest.Server(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, tt.says) }))
+		r, err := n.Send(t.Context(), notifierstest.Message())
 		if err != nil || strings.HasPrefix(r.Response, "note: ") != tt.noted || len(r.Response) > httpclient.MaxReceipt {
 			t.Errorf("%s: %q, %v", name, r.Response[:min(len(r.Response), 100)], err)
 		}
@@ -180,7 +172,7 @@ func TestAPageInPlaceOfAnAnswerIsNoted(t *testing.T) {
 }
 
 func TestHTTPRefusesWhatCannotBeSent(t *testing.T) {
-	base := server(t, echo(200, nil))
+	base := notifierstest.Server(t, notifierstest.Echo(200, nil, testSigning))
 	port := base[strings.LastIndex(base, ":"):]
 	hosts := func(private bool, h ...string) func(*Config) {
 		return func(c *Config) { c.AllowHosts, c.AllowPrivate = h, private }
@@ -214,42 +206,15 @@ func TestHTTPRefusesWhatCannotBeSent(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = n.Send(t.Context(), SharedTestMessage(func(m *notifiers.Message) { m.Options = json.RawMessage(tt.options) }))
-			if outcome(err) != "never" || !strings.Contains(err.Error(), tt.says) {
-				t.Errorf("got %s: %v", outcome(err), err)
+			_, err = n.Send(t.Context(), notifierstest.Message(func(m *notifiers.Message) { m.Options = json.RawMessage(tt.options) }))
+			if notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("got %s: %v", notifierstest.Outcome(err), err)
 			}
 		})
 	}
 	n := testHTTP(t, base, hosts(true, "127.0.0.1"))
-	if _, err := n.Send(t.Context(), SharedTestMessage(func(m *notifiers.Message) { m.Options = json.RawMessage(`{"url":"` + base + `/x"}`) })); err != nil {
+	if _, err := n.Send(t.Context(), notifierstest.Message(func(m *notifiers.Message) { m.Options = json.RawMessage(`{"url":"` + base + `/x"}`) })); err != nil {
 		t.Errorf("an allowed private host: %v", err)
-	}
-}
-
-func TestHTTPConfigErrorsNameTheKey(t *testing.T) {
-	tests := map[string]struct {
-		config   Config
-		defaults string
-	}{
-		"timeout":        {Config{}, ""},
-		"signing_secret": {Config{Timeout: 1, SigningSecret: []notifiers.Secret{notifiers.NewSecret("whsec_!!secret!!")}}, ""},
-		"allow_hosts":    {Config{Timeout: 1, AllowHosts: []string{"https://x"}}, ""},
-		"url":            {Config{Timeout: 1}, `{"url":"ftp://x/secret"}`},
-		"method":         {Config{Timeout: 1}, `{"method":"A B"}`},
-		"headers":        {Config{Timeout: 1}, `{"headers":{"A B":"x"}}`},
-	}
-	for key, tt := range tests {
-		_, err := New(&tt.config, json.RawMessage(tt.defaults))
-		checkField(t, err, key)
-	}
-}
-
-// checkField fails unless err blames key and holds no secret.
-func checkField(t *testing.T, err error, key string) {
-	t.Helper()
-	var fe *notifiers.FieldError
-	if !errors.As(err, &fe) || fe.Field() != key || strings.Contains(err.Error(), "secret!!") || strings.Contains(err.Error(), "/secret") {
-		t.Errorf("%s: got %v", key, err)
 	}
 }
 
@@ -283,11 +248,11 @@ func TestWhatTheReceiverSaidIsInTheErrorWithoutAnyHeader(t *testing.T) {
 		"nothing":              {" \n", "answered 400 Bad Request: check"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			base := server(t, func(w http.ResponseWriter, _ *http.Request) {
+			base := notifierstest.Server(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(http.StatusBadRequest)
 				_, _ = io.WriteString(w, tt.says)
 			})
-			receipt, err := testHTTP(t, base).Send(t.Context(), SharedTestMessage(func(m *notifiers.Message) { m.Options = options }))
+			receipt, err := testHTTP(t, base).Send(t.Context(), notifierstest.Message(func(m *notifiers.Message) { m.Options = options }))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}

@@ -1,7 +1,9 @@
+// Package mattermost sends messages to Mattermost, by incoming webhook.
 package mattermost
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -40,6 +42,10 @@ type Options struct {
 	Mention []string `yaml:"mention" json:"mention,omitempty" as:"call"`
 }
 
+//go:embed kind.yaml
+var example string
+
+// Kind returns the kind.
 func Kind() notifiers.Kind {
 	return notifiers.Kind{
 		Type:    "mattermost",
@@ -52,8 +58,20 @@ func Kind() notifiers.Kind {
 		New:         newNotifier,
 		Concurrency: 2,
 		Rate:        notifiers.Rate{Messages: 10, Per: time.Second, Burst: 10}, // the server's default, RateLimitSettings.PerSec
+		Delivered:   delivered,
+		Markup:      notifiers.Markdown,
+		Limits: []notifiers.Limit{
+			{Paths: "text", Max: 16_383},
+			{Paths: "attachments[].fallback", Max: 1000},
+			{Paths: "attachments[].footer", Max: 300},
+			{Paths: "attachments", Max: 7900, Unit: notifiers.EscapedUnits}, // of old servers
+		},
+		Needs:   "`webhook_url`",
+		Example: example,
 	}
 }
+
+func delivered(notifiers.Receipt, string) string { return "Mattermost has posted it" }
 
 // notifier posts to an incoming webhook.
 type notifier struct {

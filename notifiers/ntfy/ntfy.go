@@ -1,7 +1,9 @@
+// Package ntfy sends messages to ntfy, as push notifications.
 package ntfy
 
 import (
 	"context"
+	_ "embed"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -51,6 +53,10 @@ type Options struct {
 	Click string `yaml:"click" json:"click,omitempty" as:"link"`
 }
 
+//go:embed kind.yaml
+var example string
+
+// Kind returns the kind.
 func Kind() notifiers.Kind {
 	return notifiers.Kind{
 		Type:    "ntfy",
@@ -63,7 +69,24 @@ func Kind() notifiers.Kind {
 
 		Concurrency: 2,
 		Rate:        notifiers.Rate{Messages: 1, Per: 5 * time.Second, Burst: 60}, // https://docs.ntfy.sh/config/#rate-limiting
+		Delivered:   delivered,
+		Markup:      notifiers.PlainText,
+		Limits: []notifiers.Limit{
+			{Paths: "message", Max: 4096, Unit: notifiers.Bytes},
+			{Paths: "title", Max: 300},
+		},
+		Needs:   "`topic`",
+		Notes:   "push notifications; `server` of your own; `token`, or `username` and `password`",
+		Example: example,
 	}
+}
+
+func delivered(r notifiers.Receipt, _ string) string {
+	var answer struct {
+		Topic string `json:"topic"`
+	}
+	_ = json.Unmarshal([]byte(r.Response), &answer)
+	return "ntfy has taken it for all who subscribe to " + answer.Topic
 }
 
 func missing(_ any, options map[string]bool) (what, hint string) {

@@ -1,9 +1,11 @@
+// Package pagerduty sends messages to PagerDuty, as alerts by the Events API v2.
 package pagerduty
 
 import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,6 +52,10 @@ type Options struct {
 	Source string `yaml:"source" json:"source,omitempty" as:"text"`
 }
 
+//go:embed kind.yaml
+var example string
+
+// Kind returns the kind.
 func Kind() notifiers.Kind {
 	return notifiers.Kind{
 		Type:    "pagerduty",
@@ -64,7 +70,28 @@ func Kind() notifiers.Kind {
 		New:         newNotifier,
 		Concurrency: 4,
 		Rate:        notifiers.Rate{Messages: 120, Per: time.Minute, Burst: 20},
+		Delivered:   delivered,
+		Markup:      notifiers.PlainText,
+		Limits: []notifiers.Limit{
+			{Paths: "payload.summary", Max: 1024},
+			{Paths: "dedup_key", Max: 255, Unit: notifiers.Bytes},
+			{Max: 512_000, Unit: notifiers.Bytes},
+		},
+		Needs: "`routing_key`",
+		Notes: "Events API v2; a message of level success resolves the alert of the same `dedup_key`, by " +
+			"default that of the plan and environment whose run ended, else of the one run or defect; " +
+			"`api_url` for Europe",
+		Example: example,
 	}
+}
+
+// delivered names the alert, and the command that resolves it.
+func delivered(r notifiers.Receipt, retest string) string {
+	var answer struct {
+		DedupKey string `json:"dedup_key"`
+	}
+	_ = json.Unmarshal([]byte(r.Response), &answer)
+	return fmt.Sprintf("PagerDuty has taken it for the alert %s; to resolve that: %s --level success", answer.DedupKey, retest)
 }
 
 // notifier sends to the Events API v2. The alert's key makes a second attempt harmless.

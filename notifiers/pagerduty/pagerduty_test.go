@@ -1,14 +1,47 @@
-package pagerduty_test
+package pagerduty
 
 import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"qaserelay/notifiers"
-	"qaserelay/notifiers/builtin"
-	"qaserelay/notifiers/pagerduty"
+	"qaserelay/notifiers/notifierstest"
 )
+
+func TestPagerDuty(t *testing.T) {
+	const secret = "hooks3cret"
+	key := notifiers.NewSecret(secret)
+	notifierstest.Service{
+		Kind: Kind(), Secrets: []string{secret},
+		Config: func(base string, timeout time.Duration) any {
+			return &Config{RoutingKey: key, APIURL: base, Timeout: timeout}
+		},
+		OK:    `{"status":"success","message":"Event processed","dedup_key":"k"}`,
+		Title: func(b map[string]any) any { return b["payload"].(map[string]any)["summary"] },
+		Answers: []notifierstest.ServiceAnswer{
+			notifierstest.On(202, `{"status":"success","message":"Event processed"}`, "delivered", ""),
+			notifierstest.On(400, `{"status":"invalid event","message":"Event object is invalid","errors":["Length of 'routing_key' is incorrect"]}`, "permanent", "routing_key"),
+			notifierstest.On(400, `{"status":"invalid event","message":"Event object is invalid","errors":["'payload.severity' is invalid"]}`, "permanent", "change its title"),
+			notifierstest.On(403, "", "permanent", "check routing_key"),
+		},
+		Faults: map[string]notifierstest.Fault{
+			"without a key":       notifierstest.Blame(&Config{APIURL: "https://x/", Timeout: 1}, ``, "routing_key"),
+			"with an odd address": notifierstest.Blame(&Config{RoutingKey: key, APIURL: "events", Timeout: 1}, ``, "api_url"),
+			"with an odd action":  notifierstest.Blame(&Config{RoutingKey: key, APIURL: "https://x/", Timeout: 1}, `{"action":"page"}`, "action"),
+		},
+	}.Run(t)
+}
+
+// previewOf returns the event that a sample notifier would send.
+func previewOf(m *notifiers.Message) ([]byte, error) {
+	n, err := newNotifier(Kind().Sample(), nil)
+	if err != nil {
+		return nil, err
+	}
+	return n.(*notifier).Preview(m)
+}
 
 func TestWhatBecomesOfAnAlert(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -25,14 +58,14 @@ func TestWhatBecomesOfAnAlert(t *testing.T) {
 		"what is about nothing is its own alert": {"error", `{}`, "", "trigger", "01JDELIVERY0000000000000001", "error"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := SharedTestMessage(func(m *notifiers.Message) {
+			m := notifierstest.Message(func(m *notifiers.Message) {
 				m.Level, m.Options, m.Thread = c.level, json.RawMessage(c.options), c.thread
 			})
-			got, err := builtin.Preview("pagerduty", m, nil)
+			got, err := previewOf(m)
 			if err != nil {
 				t.Fatal(err)
 			}
-			var event pagerduty.PagerEvent
+			var event pagerEvent
 			if err := json.Unmarshal(got, &event); err != nil {
 				t.Fatal(err)
 			}
@@ -49,23 +82,23 @@ func TestWhatBecomesOfAnAlert(t *testing.T) {
 
 func TestTheNextRunOfThePlanIsAboutTheSameAlert(t *testing.T) {
 	key := func(thread, series string) string {
-		return pagerduty.PagerDedup(pagerduty.Options{}, SharedTestMessage(func(m *notifiers.Message) { m.Thread, m.Series = thread, series }))
+		return pagerDedup(Options{}, notifierstest.Message(func(m *notifiers.Message) { m.Thread, m.Series = thread, series }))
 	}
 	if red, green := key("qase/WEB/run/7", "qase/WEB/plan/3/staging"), key("qase/WEB/run/8", "qase/WEB/plan/3/staging"); red != green {
 		t.Errorf("%s is not resolved by %s", red, green)
 	}
-	if own := pagerduty.PagerDedup(pagerduty.Options{DedupKey: "nightly"}, SharedTestMessage(func(m *notifiers.Message) { m.Series = "s" })); own != "nightly" {
+	if own := pagerDedup(Options{DedupKey: "nightly"}, notifierstest.Message(func(m *notifiers.Message) { m.Series = "s" })); own != "nightly" {
 		t.Errorf("a rule's own key became %s", own)
 	}
 }
 
 func TestPagerDutyRefusesWordsThatItDoesNotKnow(t *testing.T) {
 	for _, options := range []string{`{"action":"page"}`, `{"severity":"bad"}`} {
-		m := SharedTestMessage(func(m *notifiers.Message) { m.Options = json.RawMessage(options) })
-		if _, err := builtin.Preview("pagerduty", m, nil); err == nil || !strings.Contains(err.Error(), "write ") {
+		m := notifierstest.Message(func(m *notifiers.Message) { m.Options = json.RawMessage(options) })
+		if _, err := previewOf(m); err == nil || !strings.Contains(err.Error(), "write ") {
 			t.Errorf("%s: %v", options, err)
 		}
-		if _, err := pagerduty.NewPager(pagerduty.Kind().Sample(), json.RawMessage(options)); err == nil {
+		if _, err := newNotifier(Kind().Sample(), json.RawMessage(options)); err == nil {
 			t.Errorf("%s is taken on the notifier", options)
 		}
 	}
@@ -73,9 +106,9 @@ func TestPagerDutyRefusesWordsThatItDoesNotKnow(t *testing.T) {
 
 func TestALongKeyOfAnAlertStaysItsOwn(t *testing.T) {
 	long := strings.Repeat("x", 300)
-	a := pagerduty.PagerDedup(pagerduty.Options{DedupKey: long + "a"}, SharedTestMessage())
-	b := pagerduty.PagerDedup(pagerduty.Options{DedupKey: long + "b"}, SharedTestMessage())
-	if a == b || len(a) > pagerduty.PagerKey || len(b) > pagerduty.PagerKey {
+	a := pagerDedup(Options{DedupKey: long + "a"}, notifierstest.Message())
+	b := pagerDedup(Options{DedupKey: long + "b"}, notifierstest.Message())
+	if a == b || len(a) > pagerKey || len(b) > pagerKey {
 		t.Errorf("%s\n%s", a, b)
 	}
 }

@@ -1,4 +1,4 @@
-package slack_test
+package slack
 
 import (
 	"encoding/json"
@@ -7,9 +7,8 @@ import (
 	"testing"
 
 	"qaserelay/notifiers"
-	"qaserelay/notifiers/builtin"
 	"qaserelay/notifiers/markup"
-	slackpkg "qaserelay/notifiers/slack"
+	"qaserelay/notifiers/notifierstest"
 )
 
 // testBlocks are blocks as a rule makes them, with what is new, empty, too long or no link.
@@ -29,13 +28,13 @@ const testBlocks = `[
 ]`
 
 func TestBlocksAreAsTheyWere(t *testing.T) {
-	got, err := builtin.Preview("slack", slackpkg.SharedTestMessage(func(m *notifiers.Message) {
+	got, err := previewOf(notifierstest.Message(func(m *notifiers.Message) {
 		m.Options = json.RawMessage(`{"channel":"#qa","mention":["U024BE7LH","Ana <ana@bar.io>"],"blocks":` + testBlocks + `}`)
-	}), nil)
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "golden/slack/blocks.json", got)
+	notifierstest.Golden(t, "blocks.json", got)
 }
 
 func TestBlocksKeepWithinTheLimits(t *testing.T) {
@@ -62,12 +61,12 @@ func TestBlocksKeepWithinTheLimits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			post := slackpkg.SlackMessage(slackpkg.SharedTestMessage(), slackpkg.Options{Blocks: blocks, Mention: []string{"U1"}})
+			post := slackMessage(notifierstest.Message(), Options{Blocks: blocks, Mention: []string{"U1"}})
 			total := 0
 			for _, b := range post.Blocks {
-				total += checkTexts(t, map[string]any(b), slackpkg.SlackSection)
+				total += checkTexts(t, map[string]any(b), slackSection)
 			}
-			if len(post.Blocks) < 2 || len(post.Blocks) > slackpkg.MaxSlackBlocks || total > 12_000 || len(post.Attachments) > 0 {
+			if len(post.Blocks) < 2 || len(post.Blocks) > maxSlackBlocks || total > 12_000 || len(post.Attachments) > 0 {
 				t.Errorf("%d blocks of %d characters", len(post.Blocks), total)
 			}
 			if last, _ := json.Marshal(post.Blocks); name != "many elements" && name != "many buttons" && !strings.Contains(string(last), "…") {
@@ -91,14 +90,14 @@ func checkTexts(t *testing.T, object map[string]any, limit int) int {
 	for key, v := range object {
 		switch v := v.(type) {
 		case map[string]any:
-			total += checkTexts(t, v, slackpkg.TextLimit(kind, key))
+			total += checkTexts(t, v, textLimit(kind, key))
 		case []any:
-			if len(v) == 0 || len(v) > slackpkg.ListLimit(kind, key) {
+			if len(v) == 0 || len(v) > listLimit(kind, key) {
 				t.Errorf("%d %s in a %s", len(v), key, kind)
 			}
 			for _, one := range v {
 				if inner, isObject := one.(map[string]any); isObject {
-					total += checkTexts(t, inner, slackpkg.TextLimit(kind, key))
+					total += checkTexts(t, inner, textLimit(kind, key))
 				}
 			}
 		}
@@ -108,7 +107,7 @@ func checkTexts(t *testing.T, object map[string]any, limit int) int {
 
 func TestAnImageWhoseTextIsEmptyKeepsOne(t *testing.T) {
 	blocks := []any{map[string]any{"type": "image", "image_url": "https://example.com/a.png", "alt_text": ""}}
-	post := slackpkg.SlackMessage(slackpkg.SharedTestMessage(), slackpkg.Options{Blocks: blocks})
+	post := slackMessage(notifierstest.Message(), Options{Blocks: blocks})
 	if len(post.Blocks) != 1 || post.Blocks[0]["alt_text"] != "image" {
 		t.Errorf("%v", post.Blocks)
 	}
@@ -116,38 +115,38 @@ func TestAnImageWhoseTextIsEmptyKeepsOne(t *testing.T) {
 
 func TestBlocksOfWhichNothingIsLeftGiveTheUsualLayout(t *testing.T) {
 	for _, blocks := range []string{`[]`, `null`, `"x"`, `[{"type":""}]`, `[{"type":"section","text":{"type":"mrkdwn","text":" "}}]`, `[1,"x",null,[]]`} {
-		var o slackpkg.Options
+		var o Options
 		if err := json.Unmarshal([]byte(`{"mention":["U1"],"blocks":`+blocks+`}`), &o); err != nil {
 			t.Fatal(err)
 		}
-		if post := slackpkg.SlackMessage(slackpkg.SharedTestMessage(), o); len(post.Blocks) != 2 || post.Blocks[0].BlockType() != "header" || len(post.Attachments) != 2 {
+		if post := slackMessage(notifierstest.Message(), o); len(post.Blocks) != 2 || post.Blocks[0].BlockType() != "header" || len(post.Attachments) != 2 {
 			t.Errorf("%s: %+v", blocks, post)
 		}
 	}
 }
 
 func TestAChangedMessageLosesItsOldBlocks(t *testing.T) {
-	slack, memory := slackpkg.NewFakeSlack(t), slackpkg.NewTestMemory()
+	slack, memory := NewFakeSlack(t), NewTestMemory()
 	n := slack.Notifier("")
-	slackpkg.MustSend(t, n, slackpkg.SlackTitled(memory, "a", `{"channel":"#qa","update":"k","blocks":[{"type":"divider","x_new":1}]}`))
+	MustSend(t, n, SlackTitled(memory, "a", `{"channel":"#qa","update":"k","blocks":[{"type":"divider","x_new":1}]}`))
 	if form := slack.Messages[0].Form; form.Get("blocks") != `[{"type":"divider","x_new":1}]` || form.Has("attachments") || form.Get("parse") != "none" {
 		t.Errorf("posted %v", form)
 	}
-	slackpkg.MustSend(t, n, slackpkg.SlackTitled(memory, "b", `{"channel":"#qa","update":"k"}`))
+	MustSend(t, n, SlackTitled(memory, "b", `{"channel":"#qa","update":"k"}`))
 	if form := slack.Messages[0].Form; !strings.Contains(form.Get("blocks"), "header") || strings.Contains(form.Get("blocks"), "x_new") || !strings.Contains(form.Get("attachments"), "section") {
 		t.Errorf("changed to %v", form)
 	}
-	slackpkg.MustSend(t, n, slackpkg.SlackTitled(memory, "c", `{"channel":"#qa","update":"k","blocks":[{"type":"divider"}]}`))
+	MustSend(t, n, SlackTitled(memory, "c", `{"channel":"#qa","update":"k","blocks":[{"type":"divider"}]}`))
 	if form := slack.Messages[0].Form; form.Get("blocks") != `[{"type":"divider"}]` || form.Get("attachments") != "[]" {
 		t.Errorf("changed to %v", form)
 	}
 }
 
 func TestWhatIsSaidOfOptionsAsTheyAreWritten(t *testing.T) {
-	token, webhook := &slackpkg.Config{Token: notifiers.NewSecret("xoxb-1")}, &slackpkg.Config{WebhookURL: notifiers.NewSecret("https://hooks.example.com/x")}
+	token, webhook := &Config{Token: notifiers.NewSecret("xoxb-1")}, &Config{WebhookURL: notifiers.NewSecret("https://hooks.example.com/x")}
 	many := `[` + strings.Repeat(`{"type":"divider"},`, 51) + `{"type":"divider"}]`
 	for _, c := range []struct {
-		config       *slackpkg.Config
+		config       *Config
 		option, json string
 		want         string
 	}{
@@ -192,7 +191,7 @@ func TestWhatIsSaidOfOptionsAsTheyAreWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, a := range slackpkg.SlackAdvise(c.config, c.option, value) {
+		for _, a := range advise(c.config, c.option, value) {
 			got = append(got, fmt.Sprintf("%s %s: %s", map[bool]string{true: "error", false: "warning"}[a.Wrong], strings.Join(a.Path, "."), a.Message))
 			if a.Hint == "" {
 				t.Errorf("%s says not what to do", a.Message)
@@ -208,16 +207,16 @@ func FuzzBlocksStayWithinTheLimits(f *testing.F) {
 	f.Add(testBlocks)
 	f.Add(`[{"type":"section","text":{"type":"mrkdwn","text":"&<"}}]`)
 	f.Fuzz(func(t *testing.T, blocks string) {
-		var o slackpkg.Options
+		var o Options
 		if json.Unmarshal([]byte(blocks), &o.Blocks) != nil {
 			return
 		}
-		post := slackpkg.SlackMessage(slackpkg.SharedTestMessage(), o)
+		post := slackMessage(notifierstest.Message(), o)
 		b, err := json.Marshal(post)
-		if err != nil || len(post.Blocks) > slackpkg.MaxSlackBlocks || len(post.Blocks)+len(post.Attachments) == 0 {
+		if err != nil || len(post.Blocks) > maxSlackBlocks || len(post.Blocks)+len(post.Attachments) == 0 {
 			t.Errorf("%d blocks: %v", len(post.Blocks), err)
 		}
-		if again, _ := json.Marshal(slackpkg.SlackMessage(slackpkg.SharedTestMessage(), o)); string(b) != string(again) {
+		if again, _ := json.Marshal(slackMessage(notifierstest.Message(), o)); string(b) != string(again) {
 			t.Error("a second rendering differs")
 		}
 	})

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/notifierstest"
 )
 
 // fakeSlack is a Slack workspace: it keeps channels, threads and messages, and answers as Slack does.
@@ -53,7 +54,7 @@ func NewFakeSlack(t *testing.T) *fakeSlack {
 // Notifier makes a notifier for the workspace.
 func (f *fakeSlack) Notifier(defaults string) notifiers.Notifier {
 	f.t.Helper()
-	config := &Config{Token: notifiers.NewSecret(testToken), APIURL: server(f.t, f.serve) + "/api", Timeout: 10 * time.Second}
+	config := &Config{Token: notifiers.NewSecret(testToken), APIURL: notifierstest.Server(f.t, f.serve) + "/api", Timeout: 10 * time.Second}
 	n, err := New(config, json.RawMessage(defaults))
 	if err != nil {
 		f.t.Fatal(err)
@@ -232,7 +233,7 @@ func (m *testMemory) pass(d time.Duration) { m.mu.Lock(); m.now += d; m.mu.Unloc
 
 // slackText is a message of one title with options and a memory.
 func SlackTitled(memory notifiers.Memory, title, options string) *notifiers.Message {
-	return SharedTestMessage(func(m *notifiers.Message) {
+	return notifierstest.Message(func(m *notifiers.Message) {
 		m.ID, m.Title, m.URL, m.Options, m.Memory = "delivery "+title, title, "", json.RawMessage(options), memory
 	})
 }

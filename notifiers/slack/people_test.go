@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/notifierstest"
 	"qaserelay/notifiers/preview"
 )
 
@@ -52,7 +53,7 @@ func TestWhoeverCouldNotBeWrittenToIsAskedForAgain(t *testing.T) {
 	slack, memory := NewFakeSlack(t), NewTestMemory()
 	n, m := slack.Notifier(""), SlackTitled(memory, "a", `{"dm":["eve@x.io"]}`)
 	fails := func(when string) {
-		if _, err := n.Send(t.Context(), m); outcome(err) != "never" {
+		if _, err := n.Send(t.Context(), m); notifierstest.Outcome(err) != "permanent" {
 			t.Errorf("%s: %v", when, err)
 		}
 	}
@@ -126,7 +127,7 @@ func TestMessagesInPerson(t *testing.T) {
 			if got := slack.transcript(); got != c.want {
 				t.Errorf("got\n%swant\n%s(%v)", got, c.want, err)
 			}
-			if (err == nil) != (c.says == "") || err != nil && (outcome(err) != "never" || !strings.Contains(err.Error(), c.says)) {
+			if (err == nil) != (c.says == "") || err != nil && (notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), c.says)) {
 				t.Errorf("got %v, want %q", err, c.says)
 			}
 		})
@@ -147,7 +148,7 @@ func TestALookupForAMessageInPersonIsTriedAgain(t *testing.T) {
 	n := slack.Notifier("")
 	slack.script["users.lookupByEmail"] = []string{says("internal_error")}
 	m := SlackTitled(memory, "a", `{"dm":["bob@bar.io"]}`)
-	if _, err := n.Send(t.Context(), m); outcome(err) != "again" {
+	if _, err := n.Send(t.Context(), m); notifierstest.Outcome(err) != "retry" {
 		t.Errorf("got %v", err)
 	}
 	MustSend(t, n, m)
@@ -155,7 +156,7 @@ func TestALookupForAMessageInPersonIsTriedAgain(t *testing.T) {
 		t.Errorf("got\n%s", got)
 	}
 	slack.script["conversations.open"] = []string{`{"ok":false,"error":"missing_scope","needed":"mpim:write"}`}
-	if _, err := n.Send(t.Context(), SlackTitled(memory, "a", `{"dm":["U1","U2"]}`)); outcome(err) != "never" || !strings.Contains(err.Error(), "scope mpim:write") {
+	if _, err := n.Send(t.Context(), SlackTitled(memory, "a", `{"dm":["U1","U2"]}`)); notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), "scope mpim:write") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/notifierstest"
 )
 
 func TestAProbeOfATokenSaysWhatItFound(t *testing.T) {
@@ -48,12 +49,12 @@ func TestAProbeOfATokenSaysWhatItFound(t *testing.T) {
 
 func TestAProbeOfAWebhookSendsNothing(t *testing.T) {
 	for answer, want := range map[string]string{
-		"400 no_text": "delivered", "400 invalid_payload": "delivered", "404 no_service": "never", "403 invalid_token": "never", "503 ": "again", "200 ok": "delivered",
+		"400 no_text": "delivered", "400 invalid_payload": "delivered", "404 no_service": "permanent", "403 invalid_token": "permanent", "503 ": "retry", "200 ok": "delivered",
 	} {
 		code, word, _ := strings.Cut(answer, " ")
 		status := map[string]int{"200": 200, "400": 400, "403": 403, "404": 404, "503": 503}[code]
-		found, err := slackWebhook(t, server(t, slackSays(status, word, "")), time.Second).(notifiers.Prober).Probe(t.Context(), nil)
-		if outcome(err) != want || (err == nil) != strings.Contains(found, "the webhook is there") {
+		found, err := slackWebhook(t, notifierstest.Server(t, notifierstest.Reply(status, word, "")), time.Second).(notifiers.Prober).Probe(t.Context(), nil)
+		if notifierstest.Outcome(err) != want || (err == nil) != strings.Contains(found, "the webhook is there") {
 			t.Errorf("%s: %q, %v", answer, found, err)
 		}
 	}

@@ -1,7 +1,9 @@
+// Package slack sends messages to Slack, with a bot token or to an incoming webhook.
 package slack
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,6 +49,10 @@ type Options struct {
 	Blocks any `yaml:"blocks" json:"blocks,omitempty" as:"blocks"`
 }
 
+//go:embed kind.yaml
+var example string
+
+// Kind returns the kind.
 func Kind() notifiers.Kind {
 	return notifiers.Kind{
 		Type:    "slack",
@@ -68,7 +74,30 @@ func Kind() notifiers.Kind {
 			c := config.(*Config)
 			return c.Token.Value() + c.WebhookURL.Value()
 		},
+		Delivered: delivered,
+		Markup:    notifiers.Mrkdwn,
+		Limits: []notifiers.Limit{
+			{Paths: "text", Max: 4000},
+			{Paths: "blocks[].text.text attachments[].blocks[].text.text", Max: 3000},
+			{Paths: "attachments[].blocks[].fields[].text", Max: 2000},
+			{Paths: "attachments[].fallback", Max: 2000},
+		},
+		Needs: "`webhook_url`, or `token` and `channel`",
+		Notes: "`api_url` for GovSlack; header, body, fields beside a bar in the level's colour, and a link " +
+			"button; see [below](#slack)",
+		Example: example,
 	}
+}
+
+// delivered names the channel, which Slack returns to a token.
+func delivered(r notifiers.Receipt, _ string) string {
+	var answer struct {
+		Channel string `json:"channel"`
+	}
+	if json.Unmarshal([]byte(r.Response), &answer) != nil || answer.Channel == "" {
+		return "Slack has posted it to the webhook's channel"
+	}
+	return "Slack has posted it to " + answer.Channel
 }
 
 func missing(config any, options map[string]bool) (what, hint string) {

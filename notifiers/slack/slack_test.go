@@ -9,6 +9,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/markup"
+	"qaserelay/notifiers/notifierstest"
 )
 
 const testToken = "xoxb-1234-tests3cret"
@@ -30,25 +31,53 @@ func testSlack(t *testing.T, c *Config) notifiers.Notifier {
 	return n
 }
 
-func TestSlackTokenNeedsAChannel(t *testing.T) {
-	_, err := slackToken(t, server(t, slackSays(200, "", "")), time.Second).Send(t.Context(), SharedTestMessage())
-	if outcome(err) != "never" || !strings.Contains(err.Error(), `channel: "#qa"`) {
-		t.Errorf("got %v", err)
+func TestSlack(t *testing.T) {
+	token := notifiers.NewSecret("t")
+	notifierstest.Run(t, notifierstest.Suite{
+		Kind:     Kind(),
+		Channels: []notifierstest.Channel{slackTokenChannel(), slackWebhookChannel()},
+		Faults: map[string]notifierstest.Fault{
+			"without a token":          {Config: &Config{APIURL: "https://x/", Timeout: 1}, Key: "token"},
+			"with a webhook and token": {Config: &Config{APIURL: "https://x/", Timeout: 1, Token: token, WebhookURL: notifiers.NewSecret("https://x/secret")}, Key: "webhook_url"},
+			"with half a webhook":      {Config: &Config{WebhookURL: notifiers.NewSecret("x/secret"), APIURL: "https://x/", Timeout: 1}, Key: "webhook_url"},
+			"with half an API":         {Config: &Config{APIURL: "x", Timeout: 1, Token: token}, Key: "api_url"},
+			"without time":             {Config: &Config{APIURL: "https://x/", Token: token}, Key: "timeout"},
+		},
+	})
+}
+
+// previewOf returns what a sample notifier would send.
+func previewOf(m *notifiers.Message) ([]byte, error) {
+	n, err := New(Kind().Sample(), nil)
+	if err != nil {
+		return nil, err
+	}
+	return n.(*notifier).Preview(m)
+}
+
+func TestAMessageNeedsAPlace(t *testing.T) {
+	token := &Config{Token: notifiers.NewSecret("xoxb-1")}
+	for name, c := range map[string]struct {
+		config  *Config
+		options map[string]bool
+		want    string
+	}{
+		"a bot token without a channel":    {token, map[string]bool{"mention": true}, "has no channel to post to"},
+		"a bot token with a channel":       {token, map[string]bool{"channel": true}, ""},
+		"a webhook, which has its channel": {&Config{}, nil, ""},
+	} {
+		what, hint := missing(c.config, c.options)
+		if what != c.want || (what == "") != (hint == "") {
+			t.Errorf("%s: got %q (%q), want %q", name, what, hint, c.want)
+		}
 	}
 }
 
-func TestSlackConfigErrorsNameTheKey(t *testing.T) {
-	for key, c := range map[string]Config{
-		"token":       {APIURL: "https://x/", Timeout: 1},
-		"webhook_url": {APIURL: "https://x/", Timeout: 1, Token: notifiers.NewSecret("t"), WebhookURL: notifiers.NewSecret("https://x/secret")},
-		"api_url":     {APIURL: "x", Timeout: 1, Token: notifiers.NewSecret("t")},
-		"timeout":     {APIURL: "https://x/", Token: notifiers.NewSecret("t")},
-	} {
-		_, err := New(&c, nil)
-		checkField(t, err, key)
+func TestSlackTokenNeedsAChannel(t *testing.T) {
+	_, err := slackToken(t, notifierstest.Server(t, notifierstest.Reply(200, "", "")), time.Second).Send(t.Context(), notifierstest.Message())
+	if notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), `channel: "#qa"`) {
+		t.Errorf("got %v", err)
 	}
-	_, err := New(&Config{WebhookURL: notifiers.NewSecret("x/secret"), APIURL: "https://x/", Timeout: 1}, nil)
-	checkField(t, err, "webhook_url")
 }
 
 func TestSlackMention(t *testing.T) {
@@ -88,21 +117,14 @@ func TestSlackMessagesKeepWithinItsLimits(t *testing.T) {
 			for i := range mentions {
 				mentions[i] = fmt.Sprintf("U%07d", i)
 			}
-			m := SharedTestMessage(func(m *notifiers.Message) { m.Title, m.Body, m.Rule, m.Fields = text, text, text, manyFields(text) })
+			m := notifierstest.Message(func(m *notifiers.Message) {
+				m.Title, m.Body, m.Rule, m.Fields = text, text, text, notifierstest.ManyFields(text)
+			})
 			post := slackMessage(m, Options{Mention: mentions})
 			post.Blocks[1] = slackBlock{"type": "divider"} // mentions are markup
 			checkSlackLimits(t, post)
 		})
 	}
-}
-
-// manyFields are more fields than any channel shows.
-func manyFields(text string) []notifiers.Field {
-	fields := make([]notifiers.Field, 30)
-	for i := range fields {
-		fields[i] = notifiers.Field{Name: text, Value: text}
-	}
-	return fields
 }
 
 // checkSlackLimits fails for a message that Slack would refuse, in which markup is broken or unsafe, or that is about too long.
@@ -176,12 +198,12 @@ func checkMrkdwn(t *testing.T, s string) {
 }
 
 func FuzzSlackTextIsNeverMarkup(f *testing.F) {
-	for _, s := range []string{richBody, hostileBody, "a\n> b", "[<!here>](https://x/<!here>)", "<https://x|y>", "&#60;!here&#62;", "`<`", "![<](<)", "|<|\n|-|\n|>|"} {
+	for _, s := range []string{notifierstest.RichBody, notifierstest.HostileBody, "a\n> b", "[<!here>](https://x/<!here>)", "<https://x|y>", "&#60;!here&#62;", "`<`", "![<](<)", "|<|\n|-|\n|>|"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		m := SharedTestMessage(func(m *notifiers.Message) {
-			m.Title, m.Body, m.Rule, m.URL, m.Fields = s, s, s, "https://e.x/"+s, manyFields(s)
+		m := notifierstest.Message(func(m *notifiers.Message) {
+			m.Title, m.Body, m.Rule, m.URL, m.Fields = s, s, s, "https://e.x/"+s, notifierstest.ManyFields(s)
 		})
 		post := slackMessage(m, Options{})
 		checkMrkdwn(t, post.Text)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/notifierstest"
 )
 
 func TestKeysOfThreadAndUpdate(t *testing.T) {
@@ -199,7 +200,7 @@ func TestAFailedPostGivesItsKeyBack(t *testing.T) {
 	}
 	MustSend(t, n, SlackTitled(memory, "b", `{"channel":"#qa","thread":"k"}`))
 	slack.script["chat.update"] = []string{says("ratelimited")}
-	if _, err := n.Send(t.Context(), SlackTitled(memory, "c", `{"channel":"#qa","update":"k"}`)); outcome(err) != "again" {
+	if _, err := n.Send(t.Context(), SlackTitled(memory, "c", `{"channel":"#qa","update":"k"}`)); notifierstest.Outcome(err) != "retry" {
 		t.Errorf("got %v", err)
 	}
 	MustSend(t, n, SlackTitled(memory, "c", `{"channel":"#qa","update":"k"}`))
@@ -241,7 +242,7 @@ func TestAMemoryThatFailsMakesNoSecondThread(t *testing.T) {
 	slack, memory := NewFakeSlack(t), NewTestMemory()
 	n := slack.Notifier("")
 	memory.fails = errors.New("the store is closed")
-	if _, err := n.Send(t.Context(), SlackTitled(memory, "a", `{"channel":"#qa","thread":"k"}`)); outcome(err) != "again" || len(slack.calls) > 0 {
+	if _, err := n.Send(t.Context(), SlackTitled(memory, "a", `{"channel":"#qa","thread":"k"}`)); notifierstest.Outcome(err) != "retry" || len(slack.calls) > 0 {
 		t.Errorf("got %v after %v", err, slack.calls)
 	}
 	memory.fails = nil

@@ -1,7 +1,9 @@
+// Package teams sends messages to Microsoft Teams, as Adaptive Cards by a workflow.
 package teams
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -33,6 +35,10 @@ type Options struct {
 	Mention []string `yaml:"mention" json:"mention,omitempty" as:"address"`
 }
 
+//go:embed kind.yaml
+var example string
+
+// Kind returns the kind.
 func Kind() notifiers.Kind {
 	return notifiers.Kind{
 		Type:    "teams",
@@ -45,7 +51,19 @@ func Kind() notifiers.Kind {
 		New:         newNotifier,
 		Concurrency: 2,
 		Rate:        notifiers.Rate{Messages: 60, Per: time.Minute, Burst: 4}, // https://learn.microsoft.com/en-us/connectors/teams/#limits
+		Delivered:   delivered,
+		Markup:      notifiers.Cards,
+		Limits: []notifiers.Limit{
+			{Max: 28_000, Unit: notifiers.Bytes},
+		},
+		Needs:   "`webhook_url` of a workflow",
+		Notes:   "an Adaptive Card; who is mentioned is named by sign-in name",
+		Example: example,
 	}
+}
+
+func delivered(notifiers.Receipt, string) string {
+	return "the workflow has taken it; whether it posts the card shows in Teams, and otherwise in the workflow's run history"
 }
 
 // notifier posts Adaptive Cards to a workflow.

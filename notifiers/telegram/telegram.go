@@ -1,8 +1,10 @@
+// Package telegram sends messages to Telegram, by a bot.
 package telegram
 
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,6 +46,10 @@ type Options struct {
 	Silent bool `yaml:"silent" json:"silent,omitempty"`
 }
 
+//go:embed kind.yaml
+var example string
+
+// Kind returns the kind.
 func Kind() notifiers.Kind {
 	return notifiers.Kind{
 		Type:    "telegram",
@@ -61,7 +67,34 @@ func Kind() notifiers.Kind {
 		Rate:        notifiers.Rate{Messages: 1, Per: time.Second, Burst: 1}, // https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
 		Target:      func(defaults, own json.RawMessage) string { return target(defaults, own) },
 		Account:     func(config any) string { return config.(*Config).Token.Value() },
+		Delivered:   delivered,
+		Markup:      notifiers.HTML,
+		Limits: []notifiers.Limit{
+			{Paths: "text", Max: 4096},
+		},
+		Needs:   "`token`, `chat_id`",
+		Notes:   "`api_url` for a server of your own",
+		Example: example,
 	}
+}
+
+// delivered names the chat of the message that Telegram returns. The receipt holds too little of a long one to read it.
+func delivered(r notifiers.Receipt, _ string) string {
+	var answer struct {
+		Result struct {
+			MessageID int `json:"message_id"`
+			Chat      struct {
+				Title     string `json:"title"`
+				FirstName string `json:"first_name"`
+				Username  string `json:"username"`
+			} `json:"chat"`
+		} `json:"result"`
+	}
+	if json.Unmarshal([]byte(r.Response), &answer) != nil {
+		return "it is posted; the answer is too long to be told here"
+	}
+	to := answer.Result.Chat
+	return fmt.Sprintf("Telegram has posted it to the chat “%s”, as message %d", cmp.Or(to.Title, to.FirstName, to.Username), answer.Result.MessageID)
 }
 
 func missing(_ any, options map[string]bool) (what, hint string) {

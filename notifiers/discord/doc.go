@@ -1,2 +1,0 @@
-// Package discord sends messages to Discord.
-package discord

@@ -1,2 +1,0 @@
-// Package email sends messages as mail.
-package email

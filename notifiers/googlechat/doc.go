@@ -1,2 +1,0 @@
-// Package googlechat sends messages to Google Chat.
-package googlechat

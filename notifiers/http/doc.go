@@ -1,2 +1,0 @@
-// Package http sends messages as HTTP requests of any form.
-package http

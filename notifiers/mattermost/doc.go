@@ -1,2 +1,0 @@
-// Package mattermost sends messages to Mattermost.
-package mattermost

@@ -1,2 +1,0 @@
-// Package ntfy sends messages to ntfy.
-package ntfy

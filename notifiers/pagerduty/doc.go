@@ -1,2 +1,0 @@
-// Package pagerduty sends messages to PagerDuty.
-package pagerduty

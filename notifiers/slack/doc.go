@@ -1,2 +1,0 @@
-// Package slack sends messages to Slack.
-package slack

@@ -1,2 +1,0 @@
-// Package teams sends messages to Microsoft Teams.
-package teams

@@ -1,0 +1,40 @@
+package teams
+
+import (
+	"testing"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/notifierstest"
+)
+
+func TestTeams(t *testing.T) {
+	const secret = "hooks3cret"
+	fails := func(code string) string { return `{"error":{"code":"` + code + `","message":"no ` + secret + `"}}` }
+	const later = "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429"
+	notifierstest.Service{
+		Kind: Kind(), Secrets: []string{secret, "/workflows/abc"}, StatusOnly: true,
+		Config: func(base string, timeout time.Duration) any {
+			return &Config{WebhookURL: notifiers.NewSecret(base + "/workflows/abc/triggers?sig=" + secret), Timeout: timeout}
+		},
+		Title: func(b map[string]any) any {
+			card := b["attachments"].([]any)[0].(map[string]any)["content"].(map[string]any)
+			head := card["body"].([]any)[0].(map[string]any)["items"].([]any)[0].(map[string]any)
+			return head["inlines"].([]any)[0].(map[string]any)["text"]
+		},
+		Answers: []notifierstest.ServiceAnswer{
+			notifierstest.On(202, "", "delivered", ""),
+			notifierstest.On(200, "1", "delivered", ""),
+			notifierstest.On(200, later, "retry", "make a workflow"),
+			notifierstest.On(400, fails("TriggerInputSchemaMismatch"), "permanent", "Adaptive Cards"),
+			notifierstest.On(400, fails("WorkflowTriggerIsNotEnabled"), "permanent", "turn the workflow on"),
+			notifierstest.On(401, fails("DirectApiAuthorizationRequired"), "permanent", "let anyone call it"),
+			notifierstest.On(404, fails("WorkflowNotFound"), "permanent", "deleted"),
+			notifierstest.On(502, fails("NoResponse"), "retry", "NoResponse"),
+		},
+		Faults: map[string]notifierstest.Fault{
+			"without an address": notifierstest.Blame(&Config{Timeout: 1}, ``, "webhook_url"),
+			"without time":       notifierstest.Blame(&Config{WebhookURL: notifiers.NewSecret("https://hooks.example.com/s3cret")}, ``, "timeout"),
+		},
+	}.Run(t)
+}

@@ -1,2 +1,0 @@
-// Package telegram sends messages to Telegram.
-package telegram
