@@ -48,12 +48,13 @@ func mayImport() map[string][]string {
 		"rules/lint":           file,
 		"rules/ruletest":       file,
 
-		"notifiers":            {},
-		"notifiers/markup":     {"notifiers"},
-		"notifiers/httpclient": {"notifiers"},
-		"notifiers/preview":    {"notifiers", "notifiers/markup"},
-		"notifiers/*":          kind,
-		"notifiers/builtin":    append([]string{"notifiers/*"}, kind...),
+		"notifiers":               {},
+		"notifiers/markup":        {"notifiers"},
+		"notifiers/httpclient":    {"notifiers"},
+		"notifiers/preview":       {"notifiers", "notifiers/markup"},
+		"notifiers/*":             kind,
+		"notifiers/notifierstest": {"notifiers", "notifiers/markup", "notifiers/httpclient"}, // for tests
+		"notifiers/builtin":       append([]string{"notifiers/*"}, kind...),
 
 		"relay/store":             {},
 		"relay/store/groupcommit": {},
@@ -186,7 +187,7 @@ func TestNoPrefixDoesTheWorkOfAPackage(t *testing.T) {
 
 // isTest reports whether a file belongs to tests: by its name, or as part of a package that only tests import.
 func isTest(name string) bool {
-	suites := []string{"relay/store/storetest", "relay/store/pgtest"}
+	suites := []string{"notifiers/notifierstest", "relay/store/storetest", "relay/store/pgtest"}
 	return strings.HasSuffix(name, "_test.go") || slices.Contains(suites, path.Dir(name))
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/builtin"
 	"qaserelay/relay/config"
 	"qaserelay/relay/store"
 	"qaserelay/rules/diag"
@@ -105,9 +106,19 @@ func notify(ctx context.Context, c *terminal.Console, name string, f notifyFlags
 	receipt, err := out.Notifier.Send(ctx, m)
 	t := newTrial(time.Since(now), receipt, err)
 	if t.Delivered {
-		t.Said = meaning(out, t)
+		t.Said = delivered(out, receipt)
 	}
 	return tellReceipt(c, out, t, f.json)
+}
+
+// delivered says what it means that a notifier has delivered: a service may have posted the message, or only accepted it.
+func delivered(out config.Out, r notifiers.Receipt) string {
+	kinds := builtin.Kinds()
+	i := slices.IndexFunc(kinds, func(k notifiers.Kind) bool { return k.Type == out.Spec.Type })
+	if i < 0 || kinds[i].Delivered == nil {
+		return "the receiver has taken it"
+	}
+	return kinds[i].Delivered(r, terminal.Program()+" notify "+out.Spec.Name)
 }
 
 // aboutNotifier returns the problems on the lines where the notifier of this name is written. What was read from
