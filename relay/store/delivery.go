@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"time"
 )
 
@@ -23,6 +24,16 @@ type Event struct {
 // Decide says what follows from the i-th event of a batch. get returns the value kept under a key, or nil; the value
 // must not be changed in place.
 type Decide func(i int, get func(key string) ([]byte, error)) (Plan, error)
+
+// Call calls d and turns a panic into an error.
+func (d Decide) Call(i int, get func(key string) ([]byte, error)) (p Plan, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("deciding about an event: panic: %v", r)
+		}
+	}()
+	return d(i, get)
+}
 
 // Plan is what follows from one event.
 type Plan struct {

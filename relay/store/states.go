@@ -40,3 +40,24 @@ func (s step) From(state State) []State {
 	}
 	return nil
 }
+
+// Fallback is a delivery that was made in place of one that failed permanently.
+type Fallback struct {
+	ID, For ID
+	State   State
+}
+
+// MayFallBack reports whether a fallback may be made for a delivery that failed permanently, given all fallbacks of its
+// event. A delivery that a person retried gets another one only if its earlier fallback, and the fallbacks of that one,
+// were not delivered and will not be.
+func MayFallBack(failed ID, made []Fallback) bool {
+	for _, f := range made {
+		if f.For != failed {
+			continue
+		}
+		if f.State == Pending || f.State == Sending || f.State == Delivered || !MayFallBack(f.ID, made) {
+			return false
+		}
+	}
+	return true
+}

@@ -61,10 +61,8 @@ type Intake interface {
 	// Accept stores a batch of events in one transaction. It calls decide for each event whose body was not seen within
 	// DedupeWindow, in the order of the batch, and stores the plan with the event; decide sees the changes of the plans
 	// before it. decide must be pure, since it is called again if the transaction has to be repeated. An error of decide
-	// is given to that event alone. The receipts are in the order of the batch.
-	//
-	// A call that begins once the decide of another was called knows what that one changes, even if it is not on disk
-	// yet, and is stored after it.
+	// is given to that event alone. The receipts are in the order of the batch. Calls are stored one after another: decide
+	// sees the changes of every batch before its own.
 	Accept(ctx context.Context, batch []Event, decide Decide) ([]Receipt, error)
 	// Purge deletes events older than the given moments, in steps short enough not to disturb other writers, and expired
 	// keys and body hashes. It keeps events with unfinished deliveries, and those with dead ones until the second moment.

@@ -24,7 +24,7 @@ func (s *Store) Accept(ctx context.Context, batch []store.Event, decide store.De
 		return nil, nil
 	}
 	a := &acceptance{batch: batch, decide: decide}
-	if err := s.events.do(&op{ctx: ctx, rows: 4 * len(batch), accept: a}); err != nil {
+	if err := s.events.do(ctx, 4*len(batch), &op{accept: a}); err != nil {
 		return nil, fmt.Errorf("storing events: %w", err)
 	}
 	return a.receipts, nil

@@ -47,7 +47,7 @@ func (s *Store) changeAll(ctx context.Context, all change) (total int, err error
 	for slice := range slices.Chunk(ids, store.RetrySlice) {
 		c := all
 		c.ids = slice
-		if err := s.work.do(&op{ctx: ctx, rows: len(slice), change: &c}); err != nil {
+		if err := s.work.do(ctx, len(slice), &op{change: &c}); err != nil {
 			return total, err
 		}
 		total += c.n

@@ -20,7 +20,7 @@ func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
 			return fmt.Errorf("recording outcomes: a delivery cannot become %q by an attempt", st)
 		}
 	}
-	return store.Wrap(s.work.do(&op{ctx: ctx, rows: 2 * len(outcomes), outcomes: outcomes}), "recording outcomes")
+	return store.Wrap(s.work.do(ctx, 2*len(outcomes), &op{outcomes: outcomes}), "recording outcomes")
 }
 
 // workGroup does what is to be done with deliveries. Claims come last: they never wait for another transaction, but others wait for them.

@@ -98,7 +98,7 @@ func (s *Store) transact(ctx context.Context, run func(t *tx)) error {
 // Check implements Store. It goes the way of events and then that of deliveries, so it also tells that both move.
 func (s *Store) Check(ctx context.Context) error {
 	for _, w := range []*writer{s.events, s.work} {
-		if err := w.do(&op{ctx: ctx, rows: 1}); err != nil {
+		if err := w.do(ctx, 1, &op{}); err != nil {
 			return store.Wrap(err, "writing to the store")
 		}
 	}

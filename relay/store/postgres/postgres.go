@@ -81,11 +81,11 @@ func (s *Store) start(ctx context.Context) error {
 	if err := s.register(ctx); err != nil {
 		return err
 	}
-	go s.events.loop()
-	go s.work.loop()
+	s.events.Start()
+	s.work.Start()
 	if err := s.recover(ctx); err != nil {
-		s.events.stop()
-		s.work.stop()
+		s.events.Stop()
+		s.work.Stop()
 		return err
 	}
 	background, quit := context.WithCancel(context.Background())
@@ -121,8 +121,8 @@ func (s *Store) Close() error { return s.close() }
 // shutdown stops the writer of events first, since that may give the other one work.
 func (s *Store) shutdown() error {
 	s.closed.Store(true)
-	s.events.stop()
-	s.work.stop()
+	s.events.Stop()
+	s.work.Stop()
 	s.Quit()
 	s.Background.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), store.ReadTimeout)

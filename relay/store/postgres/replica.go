@@ -210,7 +210,7 @@ func (s *Store) recoverFrom(ctx context.Context, q string, arg int64) error {
 		})
 		if err == nil && len(back) > 0 {
 			s.log.Info("taking over deliveries that another relay was sending, or whose claim was not confirmed", "count", len(back))
-			err = s.work.do(&op{ctx: ctx, rows: 2 * len(back), outcomes: back, orphans: true})
+			err = s.work.do(ctx, 2*len(back), &op{outcomes: back, orphans: true})
 		}
 		if err != nil || len(back) < store.RetrySlice {
 			return store.Wrap(err, "recovering interrupted deliveries")

@@ -2,8 +2,7 @@ package postgres
 
 import (
 	"context"
-	"runtime"
-	"sync/atomic"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,102 +28,55 @@ const (
 	slotPurge
 )
 
-// op is one call that writes, of one of these kinds. It may run again in another transaction, so each kind starts its results
-// afresh; the caller reads them only when the answer has come.
+// op is one call that writes, of one of these kinds. It may run again in another transaction, so each kind starts its
+// results afresh.
 type op struct {
-	ctx      context.Context
-	rows     int // about how many it writes
 	accept   *acceptance
 	outcomes []store.Outcome
-	orphans  bool // the outcomes are of what nobody may send any more, though somebody here may still have it
+	orphans  bool // the outcomes are of deliveries that nobody may send any more, though a sender here may still hold them
 	change   *change
 	claim    *claim
-	answer   chan error
-	over     atomic.Bool // answered, or the caller has gone
-	ran      bool        // in the last transaction; the writer's
 }
 
-func (o *op) Size() int { return o.rows }
-
-// writer takes groups of ops into transactions, in a goroutine of its own.
+// writer commits groups of ops, each in one transaction.
 type writer struct {
+	groupcommit.Committer[*op]
 	store *Store
 	slot  int
-	run   func(*tx, []*op) error // does all of a group, up to the commit
-	queue groupcommit.Queue[*op]
-	done  chan struct{} // closed when the loop has ended
+	run   func(*tx, []*op) error // executes a group, up to the commit
 }
 
 func newWriter(s *Store, slot int, run func(*tx, []*op) error) *writer {
-	w := &writer{store: s, slot: slot, run: run, done: make(chan struct{})}
-	w.queue.Wake = make(chan struct{}, 1)
+	w := &writer{store: s, slot: slot, run: run}
+	w.Commit = w.commit
+	w.Alone = func(err error) bool { return !isLost(err) }
+	w.Abandoned = w.handBack
 	return w
 }
 
-// do queues an op and waits for its answer. When the context ends first, the op may still happen.
-func (w *writer) do(o *op) error {
-	o.answer = make(chan error, 1)
-	if err := o.ctx.Err(); err != nil {
-		return err
-	}
-	if !w.queue.Push(o) {
+// do commits an op that writes about so many rows. If ctx ends first, the op may happen nevertheless.
+func (w *writer) do(ctx context.Context, rows int, o *op) error {
+	err := w.Do(ctx, rows, o)
+	if errors.Is(err, groupcommit.ErrStopped) {
 		return store.ErrClosed
 	}
-	select {
-	case err := <-o.answer:
-		return err
-	case <-o.ctx.Done():
-		if o.over.CompareAndSwap(false, true) {
-			return o.ctx.Err()
-		}
-		return <-o.answer
-	}
+	return err
 }
 
-// loop runs until stop, and what was queued by then.
-func (w *writer) loop() {
-	defer close(w.done)
-	for group := w.queue.Take(groupcommit.GroupRows); group != nil; group = w.queue.Take(groupcommit.GroupRows) {
-		w.serve(group)
-		runtime.Gosched() // let those who were answered come again, so that groups are large
-	}
-}
-
-// stop refuses new ops and waits for the queued ones.
-func (w *writer) stop() {
-	w.queue.Close()
-	<-w.done
-}
-
-// serve runs a group as one transaction. When the database refuses that, each op runs alone, so that a bad one harms no other.
-func (w *writer) serve(group []*op) {
-	err := w.transact(group)
-	alone := err != nil && !isLost(err) && (len(group) > 1 || isConflict(err))
-	for _, o := range group {
-		if alone {
-			err = w.transactAlone(o)
-		}
-		w.reply(o, err)
-	}
-}
-
-func (w *writer) transactAlone(o *op) (err error) {
+// commit executes a group in one transaction. A lone op that conflicts with another relay is tried again.
+func (w *writer) commit(group []*op) (err error) {
 	for range maxConflicts {
-		if err = w.transact([]*op{o}); !isConflict(err) {
+		if err = w.transact(group); len(group) > 1 || !isConflict(err) {
 			break
 		}
 	}
 	return err
 }
 
-// reply answers the caller. What was claimed for one who has gone is handed back.
-func (w *writer) reply(o *op, err error) {
-	if o.over.CompareAndSwap(false, true) {
-		o.answer <- err
-		return
-	}
-	if back := o.claimed(); err == nil && o.ran && len(back) > 0 {
-		w.store.work.queue.Again(&op{ctx: context.Background(), rows: len(back), outcomes: back, answer: make(chan error, 1)})
+// handBack hands back the deliveries that were claimed for a caller who has left.
+func (w *writer) handBack(o *op) {
+	if back := o.claimed(); len(back) > 0 {
+		w.store.work.Add(len(back), &op{outcomes: back})
 	}
 }
 
@@ -145,8 +97,8 @@ func (o *op) claimed() (back []store.Outcome) {
 	return back
 }
 
-// transact runs the ops whose callers still wait in one transaction. When the connection turns out to be broken, as after a
-// restart of the database, it tries once more with another one.
+// transact executes a group in one transaction. If the connection turns out to be broken, as after a restart of the
+// database, it tries once more with another one.
 func (w *writer) transact(group []*op) error {
 	start := time.Now()
 	sent, err := w.try(group)
@@ -160,21 +112,12 @@ func (w *writer) transact(group []*op) error {
 func (w *writer) try(group []*op) (sent bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), txTimeout)
 	defer cancel()
-	var run []*op
-	for _, o := range group {
-		if o.ran = !o.over.Load(); o.ran {
-			run = append(run, o)
-		}
-	}
-	if len(run) == 0 {
-		return false, nil
-	}
 	t, err := w.store.begin(ctx, w.slot)
 	if err != nil {
 		return false, err
 	}
 	defer t.end()
-	if err := w.run(t, run); err != nil {
+	if err := w.run(t, group); err != nil {
 		return t.sent, err
 	}
 	return true, t.commit()

@@ -17,10 +17,10 @@ func checkCounts(t *testing.T, s *Store) {
 	const q = `SELECT notifier, sum(unfinished), sum(state = 'dead'), sum(unfinished * coalesce(length(message), 0)), min(CASE unfinished WHEN 1 THEN id END)
 		FROM deliveries GROUP BY notifier`
 	sum := store.Load{}
-	err := s.List(t.Context(), listing.Query{Text: q, Args: nil}, func(r Row) {
-		want, got := count{int(r.int(1)), int(r.int(2)), r.int(3), r.id(4)}, s.counts.get(r.Str(0))
+	err := s.list(t.Context(), listing.Query{Text: q, Args: nil}, func(r row) {
+		want, got := count{int(r.int(1)), int(r.int(2)), r.int(3), r.id(4)}, s.counts.get(r.str(0))
 		if got.unfinished != want.unfinished || got.dead != want.dead || got.bytes != want.bytes || (want.unfinished > 0 && got.since > want.since) {
-			t.Errorf("%s is counted as %+v, want %+v", r.Str(0), got, want)
+			t.Errorf("%s is counted as %+v, want %+v", r.str(0), got, want)
 		}
 		sum.Deliveries += want.unfinished
 		sum.Bytes += want.bytes
@@ -45,7 +45,7 @@ func checkCounts(t *testing.T, s *Store) {
 }
 
 func TestTheOldestOfManyIsFoundStepByStep(t *testing.T) {
-	f := NewSQLiteFixture(t)
+	f := newFixture(t)
 	s := f.Store.(*Store)
 	var ids []store.ID
 	for range 10 {
@@ -54,7 +54,7 @@ func TestTheOldestOfManyIsFoundStepByStep(t *testing.T) {
 	}
 	search := func() store.ID {
 		t.Helper()
-		s.counts.search()
+		s.counts.beginSearch()
 		at, err := s.searchOldest(t.Context(), "n", s.counts.get("n").since, 3)
 		f.NoError(err)
 		return store.FirstID(at)
@@ -70,16 +70,16 @@ func TestTheOldestOfManyIsFoundStepByStep(t *testing.T) {
 	f.Equal("stays", search(), oldest(7))
 	checkCounts(t, s)
 
-	s.counts.search()
+	s.counts.beginSearch()
 	f.FinishAs(store.Dead, time.Time{}, ids[7])
 	_, err := f.Retry(f.Context(), []store.ID{ids[7]})
 	f.NoError(err)
-	s.counts.found("n", ids[9])
+	s.counts.endSearch("n", ids[9])
 	f.Equal("one that became unfinished meanwhile", search(), oldest(7))
 }
 
 func TestTheBacklogOfManyNamesTheirOldest(t *testing.T) {
-	f := NewSQLiteFixture(t)
+	f := newFixture(t)
 	at := f.Now()
 	first := f.Put("")
 	f.ClaimIDs()
@@ -117,7 +117,7 @@ func TestRatesForgetKeysThatAreFree(t *testing.T) {
 	for i := range 100_000 {
 		now = now.Add(10 * time.Millisecond)
 		x.reserve(fmt.Sprint(i), r, time.Hour, now)
-		if len(x.next) > 2*fewRates {
+		if len(x.next) > 2*minRates {
 			t.Fatalf("%d keys after %d, of which 100 are in use", len(x.next), i)
 		}
 	}
@@ -132,7 +132,7 @@ func TestRatesForgetKeysThatAreFree(t *testing.T) {
 
 func TestARateBeginsAsIfAMessageHadGoneOutBefore(t *testing.T) {
 	slack, slow := store.Rate{Messages: 1, Per: time.Second}, store.Rate{Messages: 1, Per: time.Hour}
-	f := NewSQLiteFixture(t)
+	f := newFixture(t)
 	first := func(what, key string, r store.Rate, want time.Duration) {
 		t.Helper()
 		wait, err := f.Reserve(f.Context(), key, r, time.Hour)
@@ -148,7 +148,7 @@ func TestARateBeginsAsIfAMessageHadGoneOutBefore(t *testing.T) {
 	first("soon after it was opened", "a", slack, 700*time.Millisecond)
 	first("the one after that", "a", slack, 1700*time.Millisecond)
 	first("one of a burst", "b", store.Rate{Messages: 1, Per: time.Second, Burst: 2}, 0)
-	first("a slow rate", "c", slow, longestSpent-300*time.Millisecond)
+	first("a slow rate", "c", slow, maxInitialWait-300*time.Millisecond)
 	f.Advance(time.Minute)
 	first("later", "d", slack, 0)
 }

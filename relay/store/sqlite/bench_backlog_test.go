@@ -20,7 +20,7 @@ const manyPending = "QASE_RELAY_BENCH_PENDING"
 // BenchmarkManyPending measures a store in which a receiver's deliveries pile up: how fast it takes events compared with the empty store,
 // how long claims, a start, the backlog and lists take, and the memory of the process. An operation is one event more, from one caller.
 //
-//	QASE_RELAY_BENCH_PENDING=1000000 go test ./relay/store -run '^$' -bench ManyPending -benchtime 1x -timeout 30m
+//	QASE_RELAY_BENCH_PENDING=1000000 go test ./relay/store/sqlite -run '^$' -bench ManyPending -benchtime 1x -timeout 30m
 func BenchmarkManyPending(b *testing.B) {
 	pending := 2000
 	if text := os.Getenv(manyPending); text != "" {

@@ -118,18 +118,18 @@ func newLoadOn(tb testing.TB, s *Store) *load {
 // measure counts commits and written pages; report reports them.
 func (l *load) measure() {
 	s := l.store
-	commit := s.writer.commit
-	s.writer.commit = func() error {
+	commit := s.writer.end
+	s.writer.end = func() error {
 		l.commits.Add(1)
 		start := time.Now()
 		defer func() { l.committing.Add(int64(time.Since(start))) }()
 		return commit()
 	}
-	grown := s.writer.grown
-	s.writer.grown = func(c *conn) {
-		before := s.keeper.written.Load()
-		grown(c)
-		l.pages.Add(max(0, s.keeper.written.Load()-before))
+	ended := s.writer.ended
+	s.writer.ended = func(c *conn) {
+		before := s.checkpoints.written.Load()
+		ended(c)
+		l.pages.Add(max(0, s.checkpoints.written.Load()-before))
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	"modernc.org/sqlite"
 )
 
-// The write-ahead log is moved into the file in the background after every passivePages. While others write, that
-// cannot catch up and the log cannot start again from its beginning; from restartPages on, the writer waits for it.
+// The write-ahead log is moved into the file in the background after every passivePages. Beside a busy writer that never
+// catches up, so that the log cannot start again from its beginning; from restartPages on, the writer waits for it.
 const (
 	passivePages = 32 << 20 / pageSize
 	restartPages = 96 << 20 / pageSize
@@ -43,7 +43,7 @@ func (k *checkpointer) loop() {
 		case <-k.wake:
 		}
 		if err := k.checkpoint(); err != nil {
-			k.log.Warn("the write-ahead log was not moved into the store", "error", k.writer.judge(err))
+			k.log.Warn("the write-ahead log was not moved into the store", "error", k.writer.checkBroken(err))
 		}
 	}
 }
@@ -85,7 +85,7 @@ func (k *checkpointer) restart() error {
 
 // move runs a checkpoint and returns how long the log is, in pages.
 func (k *checkpointer) move(how string) (frames int64, err error) {
-	err = k.conn.query(context.Background(), how, nil, func(r Row) error {
+	err = k.conn.query(context.Background(), how, nil, func(r row) error {
 		frames = r.int(1)
 		return nil
 	})

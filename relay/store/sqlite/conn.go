@@ -6,24 +6,24 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
-	"unsafe"
 
 	"modernc.org/sqlite"
 
 	"qaserelay/relay/store"
 )
 
-// conn is one connection to a database file, used by one goroutine at a time. It talks to the driver itself, since
-// the locks and conversions of database/sql would take a large part of the time of our small statements. Every
-// statement is prepared once and kept, so queries must be constants or one of few.
+// conn is one connection to a database file, used by one goroutine at a time. It calls the driver itself, since the locks
+// and conversions of database/sql would take a large part of the time of the small statements here. Every statement is
+// prepared once and kept, so queries must be constants or one of few.
 type conn struct {
 	raw   driver.Conn
 	stmts map[string]prepared
-	known map[spot]prepared // the same, found faster
 	args  []driver.NamedValue
 }
 
@@ -34,20 +34,21 @@ type prepared interface {
 	driver.StmtQueryContext
 }
 
-// connect opens a connection and sets nothing yet: what it finds may not be ours.
+// connect opens a connection and sets nothing yet, since the file may be of another program.
 func connect(path string) (*conn, error) { return connectAs(path, "rwc") }
 
-// connectAs does so in a mode of SQLite's URIs: ro can change nothing in the file.
+// connectAs opens a connection in a mode of SQLite's URIs: ro changes nothing in the file.
 func connectAs(path, mode string) (*conn, error) {
-	name := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "mode=" + mode + "&_pragma=busy_timeout(5000)&_dqs=0"}
+	query := "mode=" + mode + "&_pragma=busy_timeout(5000)&_dqs=0"
+	name := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query}
 	raw, err := new(sqlite.Driver).Open(name.String())
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
-	return &conn{raw: raw, stmts: map[string]prepared{}, known: map[spot]prepared{}}, nil
+	return &conn{raw: raw, stmts: map[string]prepared{}}, nil
 }
 
-// run executes statements without arguments that are not worth keeping.
+// run executes statements without arguments, and does not keep them.
 func (c *conn) run(script string) error {
 	_, err := c.raw.(driver.ExecerContext).ExecContext(context.Background(), script, nil)
 	return err
@@ -68,7 +69,7 @@ func (c *conn) exec(query string, args ...any) (int64, error) {
 
 // query calls each for every row of the answer. The row's memory is used again for the next one, but not what its
 // values point to. each must not run the same query.
-func (c *conn) query(ctx context.Context, query string, args []any, each func(Row) error) (err error) {
+func (c *conn) query(ctx context.Context, query string, args []any, each func(row) error) (err error) {
 	st, err := c.prepare(query)
 	if err != nil {
 		return err
@@ -78,7 +79,7 @@ func (c *conn) query(ctx context.Context, query string, args []any, each func(Ro
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	r := make(Row, len(rows.Columns()))
+	r := make(row, len(rows.Columns()))
 	for {
 		switch err := rows.Next(r); {
 		case err == io.EOF:
@@ -94,20 +95,19 @@ func (c *conn) query(ctx context.Context, query string, args []any, each func(Ro
 	}
 }
 
-// sixteen is a list of so many arguments, for queryMany.
-const (
-	sixteen = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-	atOnce  = 16
-)
+// sixteen is a list of so many parameters, for queryMany.
+const sixteen = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
-// queryMany runs a query that ends with sixteen for all values, so many at a time, since that costs less than one by one.
-func (c *conn) queryMany(query string, args, values []any, each func(Row)) error {
+// queryMany runs a query that ends with sixteen parameters for all values, sixteen at a time: that costs less than one by
+// one.
+func (c *conn) queryMany(query string, args, values []any, each func(row)) error {
+	const atOnce = 16
 	for chunk := range slices.Chunk(values, atOnce) {
 		all := append(slices.Clone(args), chunk...)
 		for len(all) < len(args)+atOnce {
 			all = append(all, nil)
 		}
-		err := c.query(context.Background(), query, all, func(r Row) error {
+		err := c.query(context.Background(), query, all, func(r row) error {
 			each(r)
 			return nil
 		})
@@ -118,31 +118,10 @@ func (c *conn) queryMany(query string, args, values []any, each func(Row)) error
 	return nil
 }
 
-// rollback ends a transaction if there is still one; some failures end it by themselves.
+// rollback ends a transaction, unless a failure has ended it.
 func (c *conn) rollback() { _, _ = c.exec("ROLLBACK") }
 
-// spot tells a text by where it is in memory, which for long texts is much faster than by its words.
-type spot struct {
-	at  *byte
-	len int
-}
-
-// maxKnown bounds how many texts are told by their spots; there are more only when texts are made anew each time.
-const maxKnown = 256
-
 func (c *conn) prepare(query string) (prepared, error) {
-	at := spot{unsafe.StringData(query), len(query)}
-	if st, ok := c.known[at]; ok {
-		return st, nil
-	}
-	st, err := c.prepareNew(query)
-	if err == nil && len(c.known) < maxKnown {
-		c.known[at] = st
-	}
-	return st, err
-}
-
-func (c *conn) prepareNew(query string) (prepared, error) {
 	if st, ok := c.stmts[query]; ok {
 		return st, nil
 	}
@@ -174,7 +153,7 @@ func (c *conn) bind(args []any) []driver.NamedValue {
 	return c.args
 }
 
-// optional is a number that is kept as NULL when it is zero.
+// optional is a number of which zero is kept as NULL.
 type optional int64
 
 func (c *conn) close() error {
@@ -189,26 +168,26 @@ func firstWords(query string) string {
 	return strings.Join(f[:min(len(f), 6)], " ")
 }
 
-// Row is one row of an answer.
-type Row []driver.Value
+// row is one row of an answer.
+type row []driver.Value
 
-func (r Row) int(i int) int64 { n, _ := r[i].(int64); return n }
+func (r row) int(i int) int64 { n, _ := r[i].(int64); return n }
 
-func (r Row) id(i int) store.ID { return store.ID(r.int(i)) }
+func (r row) id(i int) store.ID { return store.ID(r.int(i)) }
 
-func (r Row) Str(i int) string { s, _ := r[i].(string); return s }
+func (r row) str(i int) string { s, _ := r[i].(string); return s }
 
-func (r Row) bytes(i int) []byte { b, _ := r[i].([]byte); return b }
+func (r row) bytes(i int) []byte { b, _ := r[i].([]byte); return b }
 
 // time returns the zero time for NULL.
-func (r Row) time(i int) time.Time {
+func (r row) time(i int) time.Time {
 	if r[i] == nil {
 		return time.Time{}
 	}
 	return time.UnixMilli(r.int(i)).UTC()
 }
 
-// Result codes of SQLite that steer us (sqlite.org/rescode.html).
+// Result codes of SQLite that are handled (sqlite.org/rescode.html).
 const (
 	codeNotADatabase = 26
 	codeFsync        = 10 | 4<<8
@@ -223,4 +202,64 @@ func resultCode(err error) int {
 		return coded.Code()
 	}
 	return 0
+}
+
+// into inserts rows of one table, several with each statement: that costs half of inserting them one by one.
+type into struct {
+	columns int
+	sizes   []int // rows of each statement, the largest first
+	texts   []string
+	doing   string // for errors
+}
+
+// newInto returns the statements with the given text before and after the rows.
+func newInto(doing, before string, columns int, after string) into {
+	row := "(?" + strings.Repeat(", ?", columns-1) + ")"
+	in := into{columns: columns, sizes: []int{16, 4, 1}, doing: doing}
+	for _, n := range in.sizes {
+		in.texts = append(in.texts, before+" VALUES "+row+strings.Repeat(", "+row, n-1)+after)
+	}
+	return in
+}
+
+// insert writes the rows whose values follow one another in args.
+func (c *conn) insert(in into, args []any) error {
+	for i, n := range in.sizes {
+		for size := n * in.columns; len(args) >= size; args = args[size:] {
+			if _, err := c.exec(in.texts[i], args[:size]...); err != nil {
+				return store.Wrap(err, in.doing)
+			}
+		}
+	}
+	return nil
+}
+
+// inserts are the statements of the tables that have rows for each event.
+type inserts struct{ events, deliveries, attempts, keys, dedupe into }
+
+func newInserts() inserts {
+	return inserts{
+		events: newInto("storing events", `INSERT INTO events
+			(id, source, name, project, received_at, decisions, body, hash, replay_of)`, 9, ""),
+		deliveries: newInto("storing deliveries", `INSERT INTO deliveries (id, event_id, rule, notifier, order_key, title, state,
+			unfinished, next_at, created_at, first_at, updated_at, error, message, fallback_for, wait)`, 16, ""),
+		attempts: newInto("recording attempts", `INSERT INTO attempts
+			(delivery_id, lease, at, took, status, reason, error, response)`, 8, ""),
+		keys: newInto("keeping keys", "INSERT INTO kv (key, value, expires_at)", 3,
+			" ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at"),
+		dedupe: newInto("remembering bodies", "INSERT INTO dedupe (hash, event_id, expires_at)", 3,
+			" ON CONFLICT (hash) DO UPDATE SET event_id = excluded.event_id, expires_at = excluded.expires_at"),
+	}
+}
+
+// idList returns ids as a JSON array for json_each: a list of any length in one argument.
+func idList(ids iter.Seq[store.ID]) string {
+	list := []byte{'['}
+	for id := range ids {
+		if len(list) > 1 {
+			list = append(list, ',')
+		}
+		list = strconv.AppendInt(list, int64(id), 10)
+	}
+	return string(append(list, ']'))
 }

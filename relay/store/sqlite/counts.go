@@ -1,30 +1,34 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/listing"
 )
 
-// count is what is kept in the table counts for one notifier, so that nobody has to count a backlog.
+// count is a row of the table counts: how much one notifier has, kept up to date so that no query has to count.
 type count struct {
 	unfinished, dead int
-	bytes            int64    // of the messages of the unfinished ones
-	since            store.ID // no unfinished one has a smaller id
+	bytes            int64    // of the messages of the unfinished deliveries
+	since            store.ID // no unfinished delivery has a smaller id
 }
 
-// counting is how one transaction changes a count.
-type counting struct {
+// countChange is what one transaction adds to a count.
+type countChange struct {
 	count
-	lowest store.ID // of those that became unfinished; zero if none did
+	lowest store.ID // of the deliveries that became unfinished, or zero
 }
 
-// enter counts a delivery in its new state.
-func (c *counting) enter(s store.State, id store.ID, message int64) {
+// add counts a delivery in its new state.
+func (c *countChange) add(s store.State, id store.ID, message int64) {
 	switch s {
 	case store.Dead:
 		c.dead++
@@ -37,8 +41,8 @@ func (c *counting) enter(s store.State, id store.ID, message int64) {
 	}
 }
 
-// leave counts a delivery no more in its old state.
-func (c *counting) leave(s store.State, message int64) {
+// remove stops counting a delivery in its old state.
+func (c *countChange) remove(s store.State, message int64) {
 	switch s {
 	case store.Dead:
 		c.dead--
@@ -48,7 +52,7 @@ func (c *counting) leave(s store.State, message int64) {
 	}
 }
 
-func (c count) with(change *counting) count {
+func (c count) with(change *countChange) count {
 	if low := change.lowest; low != 0 && (c.unfinished == 0 || low < c.since) {
 		c.since = low
 	}
@@ -58,22 +62,23 @@ func (c count) with(change *counting) count {
 	return c
 }
 
-// counts holds what is committed of the table. The writer changes it, and anybody may read it.
+// counts holds the committed table. The writer changes it when a transaction is committed, and a search for the oldest
+// delivery raises since. It may be read from many goroutines.
 type counts struct {
 	unfinished, bytes atomic.Int64 // of all notifiers
 
 	mu     sync.Mutex
 	of     map[string]count
-	lowest map[string]store.ID // of those that became unfinished since a search for the oldest began
+	lowest map[string]store.ID // of the deliveries that became unfinished since a search for the oldest began
 }
 
 // loadCounts reads the table.
 func loadCounts(c *conn) (*counts, error) {
 	all := &counts{of: map[string]count{}, lowest: map[string]store.ID{}}
 	const q = "SELECT notifier, unfinished, dead, bytes, since FROM counts"
-	err := c.query(context.Background(), q, nil, func(r Row) error {
+	err := c.query(context.Background(), q, nil, func(r row) error {
 		n := count{int(r.int(1)), int(r.int(2)), r.int(3), r.id(4)}
-		all.of[r.Str(0)] = n
+		all.of[r.str(0)] = n
 		all.unfinished.Add(int64(n.unfinished))
 		all.bytes.Add(n.bytes)
 		return nil
@@ -87,7 +92,7 @@ func (c *counts) get(notifier string) count {
 	return c.of[notifier]
 }
 
-// many reports whether a notifier, or all together, has many deliveries in a state.
+// many reports whether a notifier, or all of them together, has many deliveries in a state.
 func (c *counts) many(s store.State, notifier string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -104,8 +109,8 @@ func (c *counts) many(s store.State, notifier string) bool {
 	return sum > listing.FewUnfinished
 }
 
-// apply takes over what a transaction has committed.
-func (c *counts) apply(changes map[string]*counting) {
+// commit adopts the changes of a transaction.
+func (c *counts) commit(changes map[string]*countChange) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for notifier, change := range changes {
@@ -118,16 +123,16 @@ func (c *counts) apply(changes map[string]*counting) {
 	}
 }
 
-// search returns all counts, and begins to watch for what becomes unfinished from here on.
-func (c *counts) search() map[string]count {
+// beginSearch returns all counts, and begins to note which deliveries become unfinished.
+func (c *counts) beginSearch() map[string]count {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.lowest)
 	return maps.Clone(c.of)
 }
 
-// found tells what a search saw: that no unfinished delivery has a smaller id, but for those that became unfinished meanwhile.
-func (c *counts) found(notifier string, oldest store.ID) {
+// endSearch notes that no unfinished delivery has a smaller id, except those that became unfinished meanwhile.
+func (c *counts) endSearch(notifier string, oldest store.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if low, known := c.lowest[notifier]; known {
@@ -138,20 +143,20 @@ func (c *counts) found(notifier string, oldest store.ID) {
 	c.of[notifier] = n
 }
 
-// count returns what this transaction changes for a notifier.
-func (t *tx) count(notifier string) *counting {
+// count returns the changes of this transaction for a notifier.
+func (t *tx) count(notifier string) *countChange {
 	c := t.counted[notifier]
 	if c == nil {
-		c = &counting{}
+		c = &countChange{}
 		if t.counted == nil {
-			t.counted = map[string]*counting{}
+			t.counted = map[string]*countChange{}
 		}
 		t.counted[notifier] = c
 	}
 	return c
 }
 
-// saveCounts writes what was changed.
+// saveCounts writes the changed counts.
 func (t *tx) saveCounts() error {
 	const put = `INSERT INTO counts (notifier, unfinished, dead, bytes, since) VALUES (?1, ?2, ?3, ?4, ?5)
 		ON CONFLICT (notifier) DO UPDATE SET unfinished = ?2, dead = ?3, bytes = ?4, since = ?5`
@@ -162,4 +167,73 @@ func (t *tx) saveCounts() error {
 		}
 	}
 	return nil
+}
+
+// Load implements store.Store.
+func (s *Store) Load() store.Load {
+	return store.Load{Deliveries: int(s.counts.unfinished.Load()), Bytes: s.counts.bytes.Load()}
+}
+
+// searchSteps is how many deliveries one search for the oldest unfinished one reads, where there are too many to read
+// their index. The next search goes on from there.
+const searchSteps = 20_000
+
+// Backlog implements store.Store. Its cost does not grow with the backlog. For a notifier with more than FewUnfinished
+// deliveries, Oldest may be too old for a few calls after a delivery ended that had waited for long.
+func (s *Store) Backlog(ctx context.Context) ([]store.Backlog, error) {
+	s.searching.Lock()
+	defer s.searching.Unlock()
+	var list []store.Backlog
+	for notifier, n := range s.counts.beginSearch() {
+		if n.unfinished == 0 && n.dead == 0 {
+			continue
+		}
+		b := store.Backlog{Notifier: notifier, Pending: n.unfinished, Dead: n.dead}
+		if n.unfinished > 0 {
+			var err error
+			if b.Oldest, err = s.oldest(ctx, notifier, n); err != nil {
+				return nil, store.Wrap(err, "looking for the oldest unfinished delivery")
+			}
+		}
+		list = append(list, b)
+	}
+	slices.SortFunc(list, func(a, b store.Backlog) int { return cmp.Compare(a.Notifier, b.Notifier) })
+	return list, nil
+}
+
+// oldest returns when the oldest unfinished delivery of a notifier was made.
+func (s *Store) oldest(ctx context.Context, notifier string, n count) (at time.Time, err error) {
+	if n.unfinished > listing.FewUnfinished {
+		return s.searchOldest(ctx, notifier, n.since, searchSteps)
+	}
+	const q = `SELECT created_at FROM deliveries WHERE id = (
+		SELECT min(id) FROM deliveries INDEXED BY deliveries_lane WHERE unfinished = 1 AND notifier = ?)`
+	err = s.list(ctx, listing.Query{Text: q, Args: []any{notifier}}, func(r row) { at = r.time(0) })
+	return at, err
+}
+
+// searchOldest reads so many deliveries from an id on. If all have ended, it returns the earliest time at which the next
+// one can have been made.
+func (s *Store) searchOldest(ctx context.Context, notifier string, since store.ID, steps int) (time.Time, error) {
+	const q = "SELECT id, notifier, unfinished, created_at FROM deliveries NOT INDEXED WHERE id >= ? ORDER BY id LIMIT ?"
+	var at time.Time
+	found := errors.New("found")
+	err := s.readers.read(ctx, func(ctx context.Context, c *conn) error {
+		return c.query(ctx, q, []any{since, steps}, func(r row) error {
+			since = r.id(0)
+			if r.str(1) == notifier && r.int(2) == 1 {
+				at = r.time(3)
+				return found
+			}
+			return nil
+		})
+	})
+	if err != nil && !errors.Is(err, found) {
+		return time.Time{}, err
+	}
+	s.counts.endSearch(notifier, since)
+	if at.IsZero() {
+		at = since.Time().UTC()
+	}
+	return at, nil
 }

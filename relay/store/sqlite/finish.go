@@ -10,7 +10,7 @@ import (
 	"qaserelay/relay/store"
 )
 
-// Finish implements Store.
+// Finish implements store.Store.
 func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
 	if len(outcomes) == 0 {
 		return nil
@@ -21,21 +21,21 @@ func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
 			return fmt.Errorf("recording outcomes: a delivery cannot become %q by an attempt", st)
 		}
 	}
-	err := s.writer.do(&op{ctx: ctx, rows: 2 * len(outcomes), run: func(t *tx) error { return t.finish(outcomes) }})
+	err := s.writer.do(ctx, 2*len(outcomes), &op{run: func(t *tx) error { return t.finish(outcomes) }})
 	return store.Wrap(err, "recording outcomes")
 }
 
-// finish records attempts and ends first, so that what is handed back sees who is still before it.
+// finish records attempts and ends first, so that a delivery that is handed back sees which ones are still before it.
 func (t *tx) finish(outcomes []store.Outcome) error {
-	ended, well := map[store.Stream]bool{}, map[string][]store.ID{}
+	ended, delivered := map[store.Stream]bool{}, map[string][]store.ID{}
 	for i := range outcomes {
 		if o := &outcomes[i]; o.Attempt != nil || o.State != store.Pending {
-			if err := t.endOrRepeat(o, ended, well); err != nil {
+			if err := t.record(o, ended, delivered); err != nil {
 				return err
 			}
 		}
 	}
-	for status, ids := range well {
+	for status, ids := range delivered {
 		if err := t.deliver(ids, status); err != nil {
 			return err
 		}
@@ -53,10 +53,10 @@ func (t *tx) finish(outcomes []store.Outcome) error {
 	return t.promoteAll(ended)
 }
 
-// promoteAll lets the next deliveries of lanes go, in which others wait.
+// promoteAll makes the next deliveries of streams due, where others may wait.
 func (t *tx) promoteAll(ended map[store.Stream]bool) error {
 	for l := range ended {
-		if !t.isFollowed(l) {
+		if !t.mayWait(l) {
 			continue
 		}
 		if err := t.promote(l); err != nil {
@@ -66,65 +66,61 @@ func (t *tx) promoteAll(ended map[store.Stream]bool) error {
 	return nil
 }
 
-// endOrRepeat records the outcome of an attempt, and adds the lane of one that has ended. One that was delivered without ado is
-// only added to well, by its status.
-func (t *tx) endOrRepeat(o *store.Outcome, ended map[store.Stream]bool, well map[string][]store.ID) error {
-	h, ok := t.held(o.ID)
-	if !ok || h.lease != o.Lease {
-		return nil // it is no longer what this outcome is about
+// record records the outcome of an attempt, and adds the stream of a delivery that has ended to ended. A delivery that
+// reached all its recipients is only added to delivered, by its status: they are recorded together.
+func (t *tx) record(o *store.Outcome, ended map[store.Stream]bool, delivered map[string][]store.ID) error {
+	h, ok := t.leaseOf(o.ID)
+	if !ok || h.number != o.Lease {
+		return nil // the outcome is of an older lease
 	}
-	t.letGo(o.ID)
+	t.release(o.ID)
 	if o.Attempt != nil {
 		t.attempts = appendAttempt(t.attempts, o)
 	}
 	if o.State == store.Delivered && o.Attempt != nil && o.Attempt.Error == "" {
-		well[o.Attempt.Status] = append(well[o.Attempt.Status], o.ID)
-	} else if err := t.finishOne(o); err != nil || o.State == store.Pending {
+		delivered[o.Attempt.Status] = append(delivered[o.Attempt.Status], o.ID)
+	} else if err := t.recordOne(o); err != nil || o.State == store.Pending {
 		return err
 	}
 	ended[h.Stream] = true
 	n := t.count(h.Notifier)
-	n.leave(store.Sending, h.message)
-	n.enter(o.State, o.ID, h.message)
+	n.remove(store.Sending, h.message)
+	n.add(o.State, o.ID, h.message)
 	if o.Fallback == nil {
 		return nil
 	}
 	return t.insertFallback(o)
 }
 
-// deliver records that deliveries were delivered by their last attempts, with the same status: almost all are, and together they cost half.
+// deliver records that deliveries were delivered by their last attempts, with the same status. Most deliveries are, and
+// one statement for all costs half of one for each.
 func (t *tx) deliver(ids []store.ID, status string) error {
-	const q = `UPDATE deliveries SET state = 'delivered', unfinished = 0, next_at = NULL, lease = lease + 1, status = ?2, error = '',
-		attempts = attempts + 1, updated_at = ?3, first_at = iif(attempts = 0, ?3, first_at)
+	const q = `UPDATE deliveries SET state = 'delivered', unfinished = 0, next_at = NULL, lease = lease + 1, status = ?2,
+		error = '', attempts = attempts + 1, updated_at = ?3, first_at = iif(attempts = 0, ?3, first_at)
 		WHERE id IN (SELECT value FROM json_each(?1))`
 	_, err := t.exec(q, idList(slices.Values(ids)), status, t.now)
 	return store.Wrap(err, "recording what was delivered")
 }
 
-// look reads the state of a delivery, empty if there is none, and what would be remembered of it.
-func (t *tx) look(id store.ID) (state store.State, h held, err error) {
+// look returns the state of a delivery, empty if it does not exist, and its lease as if it were being sent.
+func (t *tx) look(id store.ID) (state store.State, h lease, err error) {
 	const q = "SELECT state, notifier, order_key, length(message) FROM deliveries WHERE id = ?"
-	err = t.query(context.Background(), q, []any{id}, func(r Row) error {
-		state, h = store.State(r.Str(0)), held{Stream: store.Stream{Notifier: r.Str(1), Key: r.Str(2)}, message: r.int(3)}
+	err = t.query(context.Background(), q, []any{id}, func(r row) error {
+		state = store.State(r.str(0))
+		h = lease{Stream: store.Stream{Notifier: r.str(1), Key: r.str(2)}, message: r.int(3)}
 		return nil
 	})
-	if _, ok := t.held(id); ok {
+	if _, ok := t.leaseOf(id); ok {
 		state = store.Sending
 	}
 	return state, h, store.Wrap(err, "reading the state of a delivery")
 }
 
-// insertFallback stores the delivery that takes the place of one that has ended. Nobody could take it from here, so it is not claimed.
+// insertFallback stores the fallback of a delivery that has ended, if one may be made. It is not claimed, since no caller
+// waits for it.
 func (t *tx) insertFallback(o *store.Outcome) error {
-	var event store.ID
-	err := t.query(context.Background(), "SELECT event_id FROM deliveries WHERE id = ?", []any{o.ID}, func(r Row) error {
-		event = r.id(0)
-		return nil
-	})
-	if err != nil {
-		return store.Wrap(err, "reading the event of a delivery")
-	}
-	if stoodIn, err := t.stoodIn(event, o.ID); err != nil || stoodIn {
+	event, made, err := t.fallbacks(o.ID)
+	if err != nil || !store.MayFallBack(o.ID, made) {
 		return err
 	}
 	d := *o.Fallback
@@ -136,20 +132,36 @@ func (t *tx) insertFallback(o *store.Outcome) error {
 	return t.insert(t.into.deliveries, t.appendDelivery(nil, event, &d, store.StartOf(&d, busy)))
 }
 
-// finishOne records one outcome.
-func (t *tx) finishOne(o *store.Outcome) error {
+// fallbacks returns the event of a delivery, and the fallbacks that were made for the event.
+func (t *tx) fallbacks(of store.ID) (event store.ID, made []store.Fallback, err error) {
+	const q = `SELECT d.event_id, f.id, f.fallback_for, f.state FROM deliveries d
+		LEFT JOIN deliveries f INDEXED BY deliveries_event ON f.event_id = d.event_id AND f.fallback_for IS NOT NULL
+		WHERE d.id = ?`
+	err = t.query(context.Background(), q, []any{of}, func(r row) error {
+		if event = r.id(0); r[1] != nil {
+			made = append(made, store.Fallback{ID: r.id(1), For: r.id(2), State: store.State(r.str(3))})
+		}
+		return nil
+	})
+	return event, made, store.Wrap(err, "reading the fallbacks of an event")
+}
+
+// recordOne updates one delivery.
+func (t *tx) recordOne(o *store.Outcome) error {
 	a := o.Attempt
 	tried := 1
 	if a == nil {
 		a, tried = &store.Attempt{}, 0
 	}
-	// Two statements, since a column that is named is written to its indexes even if it stays the same. No RETURNING:
-	// it makes a table for the answer each time.
+	// Two statements, since a column that is named is written to its indexes even if it stays the same. No RETURNING: it
+	// makes a table for the answer each time.
 	const again = `UPDATE deliveries SET next_at = ?8, lease = ?2,
-		status = ?4, error = ?5, attempts = attempts + ?6, updated_at = ?7, first_at = iif(attempts = 0 AND ?6 = 1, ?7, first_at)
+		status = ?4, error = ?5, attempts = attempts + ?6, updated_at = ?7,
+		first_at = iif(attempts = 0 AND ?6 = 1, ?7, first_at)
 		WHERE id = ?1`
 	const end = `UPDATE deliveries SET state = ?3, unfinished = 0, next_at = NULL, lease = ?2,
-		status = ?4, error = ?5, attempts = attempts + ?6, updated_at = ?7, first_at = iif(attempts = 0 AND ?6 = 1, ?7, first_at)
+		status = ?4, error = ?5, attempts = attempts + ?6, updated_at = ?7,
+		first_at = iif(attempts = 0 AND ?6 = 1, ?7, first_at)
 		WHERE id = ?1`
 	args := []any{o.ID, o.Lease, o.State, a.Status, a.Error, tried, t.now}
 	query := end
@@ -169,7 +181,7 @@ func appendAttempt(rows []any, o *store.Outcome) []any {
 	return append(rows, o.ID, o.Lease, a.At.UnixMilli(), int64(a.Took), a.Status, a.Reason, a.Error, response)
 }
 
-// saveAttempts writes the attempts that were gathered.
+// saveAttempts writes the gathered attempts.
 func (t *tx) saveAttempts() error {
 	rows := t.attempts
 	if len(rows) == 0 {
@@ -179,26 +191,27 @@ func (t *tx) saveAttempts() error {
 	return t.insert(t.into.attempts, rows)
 }
 
-// HandBack makes a claimed delivery pending again, as if it had not been claimed. Behind an earlier one of its order
-// key it waits, and at least for a second, so that it does not come round at once when its wait is over.
+// handBack makes a claimed delivery pending again, as if it had not been claimed. Behind an earlier one of its stream it
+// waits, and for a second at least, so that it is not claimed again at once when its wait is over.
 func (t *tx) handBack(id store.ID, lease int64, next time.Time) error {
 	const q = `UPDATE deliveries SET lease = ?2, updated_at = ?4, next_at =
 			CASE WHEN order_key <> '' AND EXISTS (SELECT 1 FROM deliveries b INDEXED BY deliveries_lane
 				WHERE b.unfinished = 1 AND b.notifier = deliveries.notifier AND b.order_key = deliveries.order_key AND b.id < ?1)
 			THEN max(min(created_at, ?4) + coalesce(wait, ?5), ?4 + 1000) ELSE ?3 END
 		WHERE id = ?1`
-	h, ok := t.held(id)
-	if !ok || h.lease != lease {
+	h, ok := t.leaseOf(id)
+	if !ok || h.number != lease {
 		return nil
 	}
-	t.letGo(id)
-	t.follow(h.Stream)
+	t.release(id)
+	t.noteWaiting(h.Stream)
 	_, err := t.exec(q, id, lease, dueAt(next, t.now), t.now, store.OrderWait.Milliseconds())
 	return store.Wrap(err, "handing a delivery back")
 }
 
-// promote makes the first unfinished delivery of a lane due, if it waits for its turn, even one that is being sent: it has to be due when the
-// process ends. One that was tried before waits for something else, unless it was handed back to wait for its turn since.
+// promote makes the first unfinished delivery of a stream due if it waits for its turn, even if it is being sent: it has to
+// be due if the process ends. A delivery that was tried before waits for its next attempt, unless it was handed back
+// since to wait for its turn.
 func (t *tx) promote(l store.Stream) error {
 	const q = `UPDATE deliveries SET next_at = ?3 WHERE id = (
 			SELECT id FROM deliveries INDEXED BY deliveries_lane
@@ -208,27 +221,64 @@ func (t *tx) promote(l store.Stream) error {
 	return store.Wrap(err, "letting the next delivery go")
 }
 
-// Check implements Store.
-func (s *Store) Check(ctx context.Context) error {
-	err := s.writer.do(&op{ctx: ctx, rows: 1, run: func(t *tx) error {
-		_, err := t.exec("INSERT INTO probe (id, at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET at = ?1", t.now)
-		return err
-	}})
-	return store.Wrap(err, "writing to the store")
+// handBackAll hands back the deliveries that were claimed for a caller who has left.
+func (t *tx) handBackAll(receipts []store.Receipt) error {
+	for _, r := range receipts {
+		for _, id := range r.Claimed {
+			if err := t.handBack(id, store.FirstLease, time.UnixMilli(t.now)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
-// Retry implements Store. It works in slices, so that a long list disturbs nobody.
+// busyStreams returns the streams of new deliveries that have unfinished ones.
+func (t *tx) busyStreams(plans []store.Plan) (map[store.Stream]bool, error) {
+	var streams []any
+	for _, p := range plans {
+		for i := range p.Deliveries {
+			if d := &p.Deliveries[i]; d.OrderKey != "" && d.Cancelled == "" {
+				streams = append(streams, d.Notifier, d.OrderKey)
+			}
+		}
+	}
+	return t.busyOf(streams)
+}
+
+// busyOf returns the streams that have unfinished deliveries, of those given as notifier and order key in turns.
+func (t *tx) busyOf(streams []any) (map[store.Stream]bool, error) {
+	const q = `SELECT column1, column2 FROM (VALUES (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?))
+		WHERE EXISTS (SELECT 1 FROM deliveries INDEXED BY deliveries_lane
+			WHERE unfinished = 1 AND notifier = column1 AND order_key = column2)`
+	busy := map[store.Stream]bool{}
+	err := t.queryMany(q, nil, streams, func(r row) { busy[store.Stream{Notifier: r.str(0), Key: r.str(1)}] = true })
+	return busy, store.Wrap(err, "looking for earlier deliveries")
+}
+
+// Retry implements store.Store.
 func (s *Store) Retry(ctx context.Context, ids []store.ID) (int, error) {
+	n, err := s.change(ctx, ids, (*tx).retry)
+	return n, store.Wrap(err, "retrying deliveries")
+}
+
+// Cancel implements store.Store.
+func (s *Store) Cancel(ctx context.Context, ids []store.ID, why string) (int, error) {
+	n, err := s.change(ctx, ids, func(t *tx, ids []store.ID) (int, error) { return t.cancel(ids, why) })
+	return n, store.Wrap(err, "cancelling deliveries")
+}
+
+// change changes deliveries in slices, so that a long list delays no other caller for long. It returns how many it found.
+func (s *Store) change(ctx context.Context, ids []store.ID, change func(*tx, []store.ID) (int, error)) (total int, err error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
-	total := 0
 	for slice := range slices.Chunk(ids, store.RetrySlice) {
 		var n int
-		err := s.writer.do(&op{ctx: ctx, rows: len(slice), run: func(t *tx) (err error) {
-			n, err = t.retry(slice)
+		err := s.writer.do(ctx, len(slice), &op{run: func(t *tx) (err error) {
+			n, err = change(t, slice)
 			return err
 		}})
 		if err != nil {
-			return total, fmt.Errorf("retrying deliveries: %w", err)
+			return total, err
 		}
 		total += n
 	}
@@ -254,15 +304,48 @@ func (t *tx) retryOne(id store.ID) (found bool, err error) {
 		return false, err
 	}
 	n := t.count(h.Notifier)
-	n.leave(state, h.message)
-	n.enter(store.Pending, id, h.message)
-	const q = `UPDATE deliveries SET state = 'pending', unfinished = 1, attempts = 0, first_at = ?2, next_at = ?2, updated_at = ?2
-		WHERE id = ?1`
+	n.remove(state, h.message)
+	n.add(store.Pending, id, h.message)
+	const q = `UPDATE deliveries SET state = 'pending', unfinished = 1, attempts = 0, first_at = ?2, next_at = ?2,
+		updated_at = ?2 WHERE id = ?1`
 	_, err = t.exec(q, id, t.now)
 	return true, store.Wrap(err, "retrying a delivery")
 }
 
-// dueAt returns when a pending delivery is due, in milliseconds: now, if nobody says.
+// cancel promotes once all deliveries are cancelled, so that none of them becomes due in between.
+func (t *tx) cancel(ids []store.ID, why string) (total int, err error) {
+	ended := map[store.Stream]bool{}
+	for _, id := range ids {
+		state, h, err := t.look(id)
+		if err != nil {
+			return 0, err
+		}
+		if store.ByCancel.From(state) == nil {
+			continue
+		}
+		if err := t.cancelOne(id, why); err != nil {
+			return 0, err
+		}
+		t.count(h.Notifier).remove(state, h.message)
+		ended[h.Stream] = true
+		total++
+	}
+	for l := range ended {
+		if err := t.promote(l); err != nil {
+			return 0, err
+		}
+	}
+	return total, nil
+}
+
+func (t *tx) cancelOne(id store.ID, why string) error {
+	const q = "UPDATE deliveries SET state = 'cancelled', unfinished = 0, next_at = NULL, error = ?2, " +
+		"updated_at = ?3 WHERE id = ?1"
+	_, err := t.exec(q, id, why, t.now)
+	return store.Wrap(err, "cancelling a delivery")
+}
+
+// dueAt returns when a pending delivery is due, in milliseconds: now, if next is zero.
 func dueAt(next time.Time, now int64) int64 {
 	if next.IsZero() {
 		return now

@@ -159,7 +159,7 @@ func (p *powerLoss) lostAt(place int, keep func() bool) (lost int) {
 		}
 	}
 	var verdict string
-	if err := s.List(p.Context(), listing.Query{Text: "PRAGMA integrity_check", Args: nil}, func(r Row) { verdict = r.Str(0) }); err != nil || verdict != "ok" {
+	if err := s.list(p.Context(), listing.Query{Text: "PRAGMA integrity_check", Args: nil}, func(r row) { verdict = r.str(0) }); err != nil || verdict != "ok" {
 		p.Logf("after change %d: integrity: %s (%v)", place, verdict, err)
 		lost++
 	}

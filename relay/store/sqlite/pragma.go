@@ -10,7 +10,7 @@ import (
 	"modernc.org/sqlite"
 )
 
-// Memory for pages, in KiB: the writer's decides the speed, and both count against the memory of the process.
+// Memory for pages, in KiB. The writer's decides the speed.
 const (
 	writerCache = 12 << 10
 	readerCache = 1 << 10
@@ -19,27 +19,27 @@ const (
 // pageSize suits rows of 1 to 2 KiB. It can be set before the first write only.
 const pageSize = 8192
 
-// pragma is one setting and what reading it back has to give.
+// pragma is one setting and the value that reading it back has to give.
 type pragma struct{ name, value string }
 
-// use is what a connection is for.
-type use struct {
-	cache    int // KiB
-	patience int // for locks, in milliseconds
-	readOnly bool
+// purpose is what a connection is used for.
+type purpose struct {
+	cache       int // KiB
+	busyTimeout int // milliseconds to wait for a lock
+	readOnly    bool
 }
 
-func forWriting() use { return use{cache: writerCache, patience: 5000} }
+func forWriting() purpose { return purpose{cache: writerCache, busyTimeout: 5000} }
 
-func forReading() use { return use{cache: readerCache, patience: 5000, readOnly: true} }
+func forReading() purpose { return purpose{cache: readerCache, busyTimeout: 5000, readOnly: true} }
 
-// forCheckpoints has little patience, since the writer waits meanwhile.
-func forCheckpoints() use { return use{cache: readerCache, patience: 50} }
+// forCheckpoints has a short timeout, since the writer waits meanwhile.
+func forCheckpoints() purpose { return purpose{cache: readerCache, busyTimeout: 50} }
 
 // pragmas returns the settings of a connection, in the order in which they take effect. WAL with synchronous=FULL
-// makes every commit wait for the disk; fullfsync does so on macOS, where fsync alone does not reach the disk. We run
-// checkpoints ourselves.
-func pragmas(u use) []pragma {
+// makes every commit wait for the disk; fullfsync does so on macOS, where fsync alone does not reach the disk. The
+// checkpointer runs the checkpoints.
+func pragmas(p purpose) []pragma {
 	return []pragma{
 		{"page_size", strconv.Itoa(pageSize)},
 		{"auto_vacuum", "2"}, // incremental
@@ -49,15 +49,15 @@ func pragmas(u use) []pragma {
 		{"checkpoint_fullfsync", "1"},
 		{"wal_autocheckpoint", "0"},
 		{"journal_size_limit", "-1"}, // keep the WAL file: overwriting is cheaper than growing
-		{"busy_timeout", strconv.Itoa(u.patience)},
+		{"busy_timeout", strconv.Itoa(p.busyTimeout)},
 		{"temp_store", "2"}, // memory
-		{"cache_size", strconv.Itoa(-u.cache)},
-		{"query_only", map[bool]string{true: "1", false: "0"}[u.readOnly]},
+		{"cache_size", strconv.Itoa(-p.cache)},
+		{"query_only", map[bool]string{true: "1", false: "0"}[p.readOnly]},
 	}
 }
 
-// configure sets the pragmas and reads each back, since SQLite ignores silently what it cannot do. What is right already is
-// left alone: setting auto_vacuum writes to the file each time, which must not be full for that.
+// configure sets the pragmas and reads each back, since SQLite silently ignores a setting that it cannot apply. It leaves
+// alone what is right already: setting auto_vacuum writes to the file each time, which fails on a full disk.
 func configure(c *conn, want []pragma) error {
 	for _, p := range want {
 		if got, err := readPragma(c, p.name); err == nil && got == p.value {
@@ -78,7 +78,7 @@ func configure(c *conn, want []pragma) error {
 }
 
 func readPragma(c *conn, name string) (value string, err error) {
-	err = c.query(context.Background(), "PRAGMA "+name, nil, func(r Row) error {
+	err = c.query(context.Background(), "PRAGMA "+name, nil, func(r row) error {
 		value = fmt.Sprint(r[0])
 		return nil
 	})
@@ -86,11 +86,11 @@ func readPragma(c *conn, name string) (value string, err error) {
 }
 
 // checkLibrary refuses a SQLite whose WAL can be corrupted by a checkpoint on a second connection (fixed in 3.51.3,
-// sqlite.org/wal.html#walresetbug), and lets commits use fdatasync where there is one, as SQLite's own builds do.
+// sqlite.org/wal.html#walresetbug), and makes commits use fdatasync where the system has it, as SQLite's own builds do.
 func checkLibrary(c *conn) error {
 	var version string
-	err := c.query(context.Background(), "SELECT sqlite_version()", nil, func(r Row) error {
-		version = r.Str(0)
+	err := c.query(context.Background(), "SELECT sqlite_version()", nil, func(r row) error {
+		version = r.str(0)
 		return nil
 	})
 	if err != nil {

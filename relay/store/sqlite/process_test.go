@@ -49,7 +49,7 @@ func fill(path string) {
 	l.DeliverAll(1 << 30)
 }
 
-func Child(t *testing.T, path string) (*exec.Cmd, *bufio.Reader) {
+func child(t *testing.T, path string) (*exec.Cmd, *bufio.Reader) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), childStore+"="+path)
@@ -68,7 +68,7 @@ func TestNothingConfirmedIsLostWhenTheProcessIsKilled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "relay.db")
 	confirmed := map[store.ID]bool{}
 	for _, enough := range []int{150, 300} {
-		cmd, out := Child(t, path)
+		cmd, out := child(t, path)
 		for killed := false; ; {
 			line, err := out.ReadString('\n')
 			if err == io.EOF {
@@ -114,14 +114,14 @@ func checkAll(t *testing.T, path string, confirmed map[store.ID]bool) {
 		t.Errorf("%d are still being sent (%v)", len(sending), err)
 	}
 	var verdict string
-	if err := s.List(t.Context(), listing.Query{Text: "PRAGMA integrity_check", Args: nil}, func(r Row) { verdict = r.Str(0) }); err != nil || verdict != "ok" {
+	if err := s.list(t.Context(), listing.Query{Text: "PRAGMA integrity_check", Args: nil}, func(r row) { verdict = r.str(0) }); err != nil || verdict != "ok" {
 		t.Errorf("integrity: %s (%v)", verdict, err)
 	}
 }
 
 func TestOneProcessAtATimeUsesAStore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "relay.db")
-	cmd, out := Child(t, path)
+	cmd, out := child(t, path)
 	if _, err := out.ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestOneProcessAtATimeUsesAStore(t *testing.T) {
 	if _, err := Open(t.Context(), path, Options{}); err == nil || !strings.Contains(err.Error(), fmt.Sprint("by process ", os.Getpid())) {
 		t.Errorf("in this process: %v", err)
 	}
-	cmd, out = Child(t, path)
+	cmd, out = child(t, path)
 	if line, err := out.ReadString('\n'); err != nil || !strings.Contains(line, "in use by process") {
 		t.Errorf("the other process says %q (%v)", line, err)
 	}

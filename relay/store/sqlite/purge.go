@@ -13,8 +13,8 @@ const (
 	freePages  = 200     // pages given back to the file system in one step
 )
 
-// Purge implements Store. Each step is one op, so that others come between. Space is given back as long as more than
-// a tenth of the file is free; the rest will be used again.
+// Purge implements store.Store. Each step is one op, so that others come between. Space is given back to the file system
+// while more than a tenth of the file is free; the rest is used again.
 func (s *Store) Purge(ctx context.Context, events, dead time.Time) (int, error) {
 	total := 0
 	p := purge{before: store.FirstID(events), deadBefore: store.FirstID(dead)}
@@ -46,10 +46,10 @@ func (s *Store) giveBack(ctx context.Context) error {
 }
 
 func (s *Store) step(ctx context.Context, run func(*tx) error) error {
-	return s.writer.do(&op{ctx: ctx, rows: store.PurgeSlice, run: run})
+	return s.writer.do(ctx, store.PurgeSlice, &op{run: run})
 }
 
-// purgeExpired walks through a table by its key and deletes what has expired.
+// purgeExpired reads a table by its key and deletes the expired rows.
 func (s *Store) purgeExpired(ctx context.Context, k store.ExpiringTable) error {
 	end := fmt.Sprintf("SELECT max(%[2]s) FROM (SELECT %[2]s FROM %[1]s WHERE %[2]s > ? ORDER BY %[2]s LIMIT ?)", k.Table, k.Key)
 	expired := fmt.Sprintf("DELETE FROM %[1]s WHERE %[2]s > ? AND %[2]s <= ? AND expires_at <= ?", k.Table, k.Key)
@@ -57,14 +57,14 @@ func (s *Store) purgeExpired(ctx context.Context, k store.ExpiringTable) error {
 		last := make(chan any, 1)
 		err := s.step(ctx, func(t *tx) error {
 			var next any
-			err := t.query(context.Background(), end, []any{at, store.PurgeSlice}, func(r Row) error {
+			err := t.query(context.Background(), end, []any{at, store.PurgeSlice}, func(r row) error {
 				next = r[0]
 				return nil
 			})
 			if err == nil && next != nil {
 				_, err = t.exec(expired, at, next, t.now)
 			}
-			offer(last, next)
+			replace(last, next)
 			return err
 		})
 		if err != nil {
@@ -75,8 +75,8 @@ func (s *Store) purgeExpired(ctx context.Context, k store.ExpiringTable) error {
 	return nil
 }
 
-// offer puts the newest value into a channel for one.
-func offer(c chan any, v any) {
+// replace puts the newest value into a channel for one.
+func replace(c chan any, v any) {
 	select {
 	case <-c:
 	default:
@@ -84,16 +84,16 @@ func offer(c chan any, v any) {
 	c <- v
 }
 
-// purge walks through the events from the oldest to the newest.
+// purge reads the events from the oldest to the newest.
 type purge struct {
 	before, deadBefore store.ID
-	at                 store.ID // what is not newer was looked at
+	at                 store.ID // the last event that was read
 	purged             int
 	done               bool
 }
 
-// slice looks at the next events and deletes those that may go, with all that belongs to them. p changes
-// only when that succeeds, since it may be repeated.
+// slice reads the next events and deletes those that may be purged, with all that belongs to them. It changes p only if
+// that succeeds, since it may be repeated.
 func (p *purge) slice(t *tx) error {
 	last, err := t.purgeEnd(p.at, p.before)
 	if err != nil || last == 0 {
@@ -107,12 +107,12 @@ func (p *purge) slice(t *tx) error {
 	return err
 }
 
-// purgeEnd returns the last event of the next step, or 0 when there is none.
+// purgeEnd returns the last event of the next step, or zero at the end.
 func (t *tx) purgeEnd(after, before store.ID) (last store.ID, err error) {
 	const q = `SELECT id, coalesce(length(body), 0) + coalesce(length(decisions), 0) FROM events
 		WHERE id > ? AND id < ? ORDER BY id LIMIT ?`
 	size := int64(0)
-	err = t.query(context.Background(), q, []any{after, before, store.PurgeSlice}, func(r Row) error {
+	err = t.query(context.Background(), q, []any{after, before, store.PurgeSlice}, func(r row) error {
 		if size < purgeBytes {
 			last = r.id(0)
 		}
@@ -130,7 +130,7 @@ func (t *tx) purgeRange(after, last, deadBefore store.ID) (int, error) {
 	const orphans = `event_id > ?1 AND event_id <= ?2 AND NOT EXISTS (SELECT 1 FROM events e WHERE e.id = event_id)`
 	const attempts = "DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE " + orphans + ")"
 	const deliveries = "DELETE FROM deliveries WHERE " + orphans
-	if err := t.keepSeenOf(after, last); err != nil {
+	if err := t.keepHashes(after, last); err != nil {
 		return 0, err
 	}
 	n, err := t.exec(events, after, last, deadBefore)
@@ -149,21 +149,21 @@ func (t *tx) purgeRange(after, last, deadBefore store.ID) (int, error) {
 	return int(n), nil
 }
 
-// countPurged counts the dead deliveries that are about to be deleted.
+// countPurged stops counting the dead deliveries that are about to be deleted.
 func (t *tx) countPurged(which string, after, last store.ID) error {
 	q := "SELECT notifier, count(*) FROM deliveries WHERE state = 'dead' AND " + which + " GROUP BY notifier"
-	err := t.query(context.Background(), q, []any{after, last}, func(r Row) error {
-		t.count(r.Str(0)).dead -= int(r.int(1))
+	err := t.query(context.Background(), q, []any{after, last}, func(r row) error {
+		t.count(r.str(0)).dead -= int(r.int(1))
 		return nil
 	})
-	return store.Wrap(err, "counting dead deliveries")
+	return store.Wrap(err, "countChange dead deliveries")
 }
 
-// giveBack shortens the file and reports whether there is more to do.
+// giveBack shortens the file by one step and reports whether there is more to do.
 func (t *tx) giveBack() (more bool, err error) {
 	const q = "SELECT f.freelist_count, p.page_count FROM pragma_freelist_count f, pragma_page_count p"
 	var free, pages int64
-	err = t.query(context.Background(), q, nil, func(r Row) error {
+	err = t.query(context.Background(), q, nil, func(r row) error {
 		free, pages = r.int(0), r.int(1)
 		return nil
 	})

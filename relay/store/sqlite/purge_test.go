@@ -23,7 +23,7 @@ func fileSize(f *storetest.Fixture) int64 {
 }
 
 func TestTheFileShrinksWhenMostOfItIsPurged(t *testing.T) {
-	f := NewSQLiteFixture(t)
+	f := newFixture(t)
 	empty := fileSize(f)
 	f.PutBig(1000)
 	full := fileSize(f)
@@ -37,7 +37,7 @@ func TestTheFileShrinksWhenMostOfItIsPurged(t *testing.T) {
 }
 
 func TestPurgedSpaceIsUsedAgain(t *testing.T) {
-	f := NewSQLiteFixture(t)
+	f := newFixture(t)
 	most := int64(0)
 	for hour := range 30 {
 		f.Advance(time.Hour)
@@ -54,13 +54,13 @@ func TestPurgedSpaceIsUsedAgain(t *testing.T) {
 }
 
 func TestAPurgeGoesInSmallSteps(t *testing.T) {
-	f := NewSQLiteFixture(t)
+	f := newFixture(t)
 	s := f.Store.(*Store)
 	f.PutBig(1000)
 	f.Advance(time.Hour)
 	steps, largest := 0, int64(0)
-	commit, last := s.writer.commit, pagesFree(t, s)
-	s.writer.commit = func() error {
+	commit, last := s.writer.end, pagesFree(t, s)
+	s.writer.end = func() error {
 		err := commit()
 		free := pagesFree(t, s)
 		steps, largest, last = steps+1, max(largest, free-last), free
@@ -75,7 +75,7 @@ func TestAPurgeGoesInSmallSteps(t *testing.T) {
 
 func pagesFree(t *testing.T, s *Store) (n int64) {
 	t.Helper()
-	if err := s.List(t.Context(), listing.Query{Text: "PRAGMA freelist_count", Args: nil}, func(r Row) { n = r.int(0) }); err != nil {
+	if err := s.list(t.Context(), listing.Query{Text: "PRAGMA freelist_count", Args: nil}, func(r row) { n = r.int(0) }); err != nil {
 		t.Fatal(err)
 	}
 	return n

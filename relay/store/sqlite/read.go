@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -11,14 +12,13 @@ import (
 	"qaserelay/relay/store/listing"
 )
 
-const (
-	maxReaders = 4
-)
+// maxReaders is how many connections read at the same time.
+const maxReaders = 4
 
-// readers is a small pool of connections that only read.
+// readers is a pool of connections that only read. It may be used from many goroutines.
 type readers struct {
 	open   func() (*conn, error)
-	free   chan *conn // maxReaders entries; nil is one that was not opened yet
+	free   chan *conn // maxReaders entries; nil is a connection that is not open yet
 	closed chan struct{}
 }
 
@@ -65,35 +65,22 @@ func (p *readers) close() error {
 	return errors.Join(errs...)
 }
 
-// List runs a query and calls each for every row.
-func (s *Store) List(ctx context.Context, q listing.Query, each func(Row)) error {
+// list runs a query and calls each for every row.
+func (s *Store) list(ctx context.Context, q listing.Query, each func(row)) error {
 	return s.readers.read(ctx, func(ctx context.Context, c *conn) error {
-		return c.query(ctx, q.Text, q.Args, func(r Row) error {
+		return c.query(ctx, q.Text, q.Args, func(r row) error {
 			each(r)
 			return nil
 		})
 	})
 }
 
-// Get implements Store.
-func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
-	var expires int64
-	err = s.readers.read(ctx, func(ctx context.Context, c *conn) (err error) {
-		value, expires, err = readKey(ctx, c, key)
-		return err
-	})
-	if err != nil || expires <= s.now().UnixMilli() {
-		return nil, store.Wrap(err, "reading a key")
-	}
-	return value, nil
-}
-
-// NextDue implements Store.
+// NextDue implements store.Store.
 func (s *Store) NextDue(ctx context.Context, notifier string) (due time.Time, err error) {
 	const q = `SELECT id, next_at FROM deliveries INDEXED BY deliveries_due
 		WHERE unfinished = 1 AND notifier = ? AND next_at IS NOT NULL ORDER BY next_at, id LIMIT ?`
-	sending := s.sending.snapshot()
-	err = s.List(ctx, listing.Query{Text: q, Args: []any{notifier, 1 + len(sending)}}, func(r Row) {
+	sending := s.leases.snapshot()
+	err = s.list(ctx, listing.Query{Text: q, Args: []any{notifier, 1 + len(sending)}}, func(r row) {
 		if _, ok := sending[r.id(0)]; !ok && due.IsZero() {
 			due = r.time(1)
 		}
@@ -101,25 +88,26 @@ func (s *Store) NextDue(ctx context.Context, notifier string) (due time.Time, er
 	return due, store.Wrap(err, "reading when the next delivery is due")
 }
 
-// NotifiersOf implements Store.
+// NotifiersOf implements store.Store.
 func (s *Store) NotifiersOf(ctx context.Context, ids []store.ID) (names []string, err error) {
-	const q = "SELECT DISTINCT notifier FROM deliveries WHERE (state = 'dead' OR state = 'pending') AND id IN " + sixteen
+	const q = `SELECT DISTINCT notifier FROM deliveries
+		WHERE (state = 'dead' OR state = 'pending') AND id IN ` + sixteen
 	values := make([]any, len(ids))
 	for i, id := range ids {
 		values[i] = id
 	}
 	err = s.readers.read(ctx, func(_ context.Context, c *conn) error {
-		return c.queryMany(q, nil, values, func(r Row) { names = append(names, r.Str(0)) })
+		return c.queryMany(q, nil, values, func(r row) { names = append(names, r.str(0)) })
 	})
 	slices.Sort(names)
 	return slices.Compact(names), store.Wrap(err, "reading the notifiers of deliveries")
 }
 
-// Event implements Store.
+// Event implements store.Store.
 func (s *Store) Event(ctx context.Context, id store.ID) (store.StoredEvent, error) {
 	var ev store.StoredEvent
 	q := listing.Query{Text: "SELECT " + eventColumns + " FROM events e WHERE e.id = ?", Args: []any{id}}
-	err := s.List(ctx, q, func(r Row) { ev = scanEvent(r) })
+	err := s.list(ctx, q, func(r row) { ev = scanEvent(r) })
 	if err != nil {
 		return store.StoredEvent{}, fmt.Errorf("reading event %s: %w", id, err)
 	}
@@ -127,16 +115,17 @@ func (s *Store) Event(ctx context.Context, id store.ID) (store.StoredEvent, erro
 		return store.StoredEvent{}, fmt.Errorf("event %s: %w", id, store.ErrNotFound)
 	}
 	q = listing.Query{Text: "SELECT id FROM deliveries WHERE event_id = ? ORDER BY id", Args: []any{id}}
-	err = s.List(ctx, q, func(r Row) { ev.Deliveries = append(ev.Deliveries, r.id(0)) })
+	err = s.list(ctx, q, func(r row) { ev.Deliveries = append(ev.Deliveries, r.id(0)) })
 	return ev, store.Wrap(err, "reading an event's deliveries")
 }
 
-// Delivery implements Store.
+// Delivery implements store.Store.
 func (s *Store) Delivery(ctx context.Context, id store.ID) (store.Delivery, []store.Attempt, error) {
 	var d store.Delivery
-	sending := s.sending.snapshot()
-	q := listing.Query{Text: "SELECT " + deliveryColumns + ", e.body FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id = ?", Args: []any{id}}
-	err := s.List(ctx, q, func(r Row) { d = sending.show(scanDelivery(r)); d.EventBody = r.bytes(19) })
+	sending := s.leases.snapshot()
+	q := listing.Query{Text: "SELECT " + deliveryColumns + `, e.body
+		FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id = ?`, Args: []any{id}}
+	err := s.list(ctx, q, func(r row) { d = sending.show(scanDelivery(r)); d.EventBody = r.bytes(19) })
 	if err != nil {
 		return store.Delivery{}, nil, fmt.Errorf("reading delivery %s: %w", id, err)
 	}
@@ -144,18 +133,163 @@ func (s *Store) Delivery(ctx context.Context, id store.ID) (store.Delivery, []st
 		return store.Delivery{}, nil, fmt.Errorf("delivery %s: %w", id, store.ErrNotFound)
 	}
 	var as []store.Attempt
-	q = listing.Query{Text: "SELECT at, took, status, reason, error, response FROM attempts WHERE delivery_id = ? ORDER BY lease", Args: []any{id}}
-	err = s.List(ctx, q, func(r Row) {
-		as = append(as, store.Attempt{At: r.time(0), Took: time.Duration(r.int(1)), Status: r.Str(2), Reason: r.Str(3), Error: r.Str(4), Response: r.Str(5)})
+	const attempts = "SELECT at, took, status, reason, error, response FROM attempts WHERE delivery_id = ? ORDER BY lease"
+	q = listing.Query{Text: attempts, Args: []any{id}}
+	err = s.list(ctx, q, func(r row) {
+		as = append(as, store.Attempt{At: r.time(0), Took: time.Duration(r.int(1)), Status: r.str(2), Reason: r.str(3),
+			Error: r.str(4), Response: r.str(5)})
 	})
 	return d, as, store.Wrap(err, "reading a delivery's attempts")
 }
 
 const eventColumns = "e.id, e.source, e.name, e.project, e.body, e.received_at, e.decisions, e.replay_of"
 
-func scanEvent(r Row) store.StoredEvent {
+func scanEvent(r row) store.StoredEvent {
 	return store.StoredEvent{
-		ID: r.id(0), Source: r.Str(1), Name: r.Str(2), Project: r.Str(3), Body: r.bytes(4), ReceivedAt: r.time(5),
+		ID: r.id(0), Source: r.str(1), Name: r.str(2), Project: r.str(3), Body: r.bytes(4), ReceivedAt: r.time(5),
 		Decisions: r.bytes(6), ReplayOf: r.id(7),
 	}
+}
+
+// deliveryColumns are what scanDelivery reads, from deliveries d and events e.
+const deliveryColumns = `d.id, d.event_id, e.name, e.project, d.rule, d.notifier, d.order_key, d.title, d.state,
+	d.attempts, d.lease, d.next_at, d.created_at, d.first_at, d.updated_at, d.status, d.error, d.message, d.fallback_for`
+
+func scanDelivery(r row) store.Delivery {
+	return store.Delivery{
+		ID: r.id(0), EventID: r.id(1), EventName: r.str(2), Project: r.str(3), Rule: r.str(4), Notifier: r.str(5),
+		OrderKey: r.str(6), Title: r.str(7), State: store.State(r.str(8)), Attempts: int(r.int(9)), Lease: r.int(10),
+		NextAt: r.time(11), CreatedAt: r.time(12), FirstAt: r.time(13), UpdatedAt: r.time(14), Status: r.str(15),
+		Error: r.str(16), Message: r.bytes(17), FallbackFor: r.id(18),
+	}
+}
+
+// ofState selects a state. Deliveries that are being sent are pending on disk, so both are selected by id.
+func ofState(w *listing.Where, s store.State, sending leased) {
+	const ids = "IN (SELECT value FROM json_each(?))"
+	switch s {
+	case store.Pending:
+		w.Add("id NOT "+ids, idList(maps.Keys(sending)))
+	case store.Sending:
+		w.Add("id "+ids, idList(maps.Keys(sending)))
+	}
+}
+
+// Events implements store.Store. The inner query reads only the narrow index.
+func (s *Store) Events(ctx context.Context, f store.EventFilter) (list []store.StoredEvent, next store.ID, err error) {
+	const index = " INDEXED BY events_list"
+	var w listing.Where
+	w.Equal("source", f.Source)
+	w.Equal("name", f.Name)
+	w.Equal("project", f.Project)
+	p := listing.Pager[store.StoredEvent]{Limit: listing.PageLimit(f.Limit)}
+	p.ID = func(ev store.StoredEvent) store.ID { return ev.ID }
+	if len(w.Conds) > 0 {
+		p.Reach = func(sp listing.Span, n int) (store.ID, error) { return s.reach(ctx, "events"+index, nil, sp, n) }
+	}
+	p.Read = func(sp listing.Span, limit int) (part []store.StoredEvent, err error) {
+		w, order := w.Within("id", sp), idOrder(sp.OldestFirst)
+		inner := "SELECT id FROM events" + index + w.Text() + order + " LIMIT ?"
+		text := "SELECT " + eventColumns + " FROM events e WHERE e.id IN (" + inner + ")" + order
+		q := listing.Query{Text: text, Args: append(w.Args, limit)}
+		err = s.list(ctx, q, func(r row) { part = append(part, scanEvent(r)) })
+		return part, err
+	}
+	list, next, err = p.Page(listing.Span{After: f.After, Before: f.Before, OldestFirst: f.OldestFirst}, listing.StandardLooks())
+	return list, next, store.Wrap(err, "listing events")
+}
+
+// Deliveries implements store.Store.
+func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (list []store.Delivery, next store.ID, err error) {
+	sc, err := scanOf(f, s.counts.many(f.State, f.Notifier))
+	if err != nil {
+		return nil, 0, err
+	}
+	w, sending := listing.Where{Conds: sc.conds}, s.leases.snapshot()
+	ofState(&w, f.State, sending)
+	w.Equal("rule", f.Rule)
+	w.Equal("notifier", f.Notifier)
+	if f.Event != 0 {
+		w.Add("event_id = ?", f.Event)
+	}
+	w.OfEvent(f.EventName, f.Project)
+	p := listing.Pager[store.Delivery]{Limit: listing.PageLimit(f.Limit)}
+	p.ID = func(d store.Delivery) store.ID { return d.ID }
+	if sc.along != "" {
+		p.Reach = func(sp listing.Span, n int) (store.ID, error) {
+			return s.reach(ctx, "deliveries"+sc.along, sc.alongConds, sp, n)
+		}
+	}
+	p.Read = func(sp listing.Span, limit int) (part []store.Delivery, err error) {
+		w, order := w.Within("id", sp), idOrder(sp.OldestFirst)
+		inner := "SELECT id FROM deliveries" + sc.index + w.Text() + order + " LIMIT ?"
+		text := "SELECT " + deliveryColumns + " FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id IN (" + inner + ")" + order
+		q := listing.Query{Text: text, Args: append(w.Args, limit)}
+		err = s.list(ctx, q, func(r row) { part = append(part, sending.show(scanDelivery(r))) })
+		return part, err
+	}
+	list, next, err = p.Page(listing.Span{After: f.After, Before: f.Before, OldestFirst: f.OldestFirst}, listing.StandardLooks())
+	return list, next, store.Wrap(err, "listing deliveries")
+}
+
+// reach returns the id of the n-th row of a span, or zero. It reads a narrow index only.
+func (s *Store) reach(ctx context.Context, from string, conds []string, sp listing.Span, n int) (id store.ID, err error) {
+	w := (&listing.Where{Conds: conds}).Within("id", sp)
+	text := "SELECT id FROM " + from + w.Text() + idOrder(sp.OldestFirst) + " LIMIT 1 OFFSET ?"
+	q := listing.Query{Text: text, Args: append(w.Args, n-1)}
+	err = s.list(ctx, q, func(r row) { id = r.id(0) })
+	return id, err
+}
+
+// scan says how deliveries are searched.
+type scan struct {
+	index string // to use
+	// conds select the state. They are constants, since SQLite uses a partial index only if it can prove its condition.
+	conds []string
+	// along is the index by which a page counts how many rows it has read, in the order of ids, and alongConds its
+	// condition. It is empty where the selected rows are few.
+	along      string
+	alongConds []string
+}
+
+// scanOf chooses the index that leaves the least to read. The index of a state does not know rules and events, so if many
+// deliveries are in that state, each one would have to be read; and the index of due deliveries is not in the order of ids.
+func scanOf(f store.DeliveryFilter, many bool) (sc scan, err error) {
+	const byList = " INDEXED BY deliveries_list"
+	switch f.State {
+	case "":
+	case store.Pending:
+		sc.index, sc.conds = " INDEXED BY deliveries_due", []string{"unfinished = 1", "next_at IS NOT NULL"}
+	case store.Sending:
+		sc.index, sc.conds = " NOT INDEXED", []string{"unfinished = 1"}
+	case store.Dead:
+		sc.index, sc.conds = " INDEXED BY deliveries_dead", []string{"state = 'dead'"}
+	case store.Cancelled:
+		sc.index, sc.conds = " INDEXED BY deliveries_cancelled", []string{"state = 'cancelled'"}
+	case store.Delivered:
+		sc.conds = []string{"state = 'delivered'"}
+	default:
+		return sc, fmt.Errorf("listing deliveries: there is no state %q", f.State)
+	}
+	other := f.Rule != "" || f.EventName != "" || f.Project != ""
+	switch {
+	case f.Event != 0:
+		sc.index = " INDEXED BY deliveries_event"
+	case f.State == store.Cancelled:
+		sc.along, sc.alongConds = sc.index, sc.conds
+	case sc.index != "" && !(many && (other || f.State == store.Pending)):
+	case other || f.Notifier != "":
+		sc.index, sc.along = byList, byList
+	case f.State != "":
+		sc.index, sc.along = " NOT INDEXED", byList
+	}
+	return sc, nil
+}
+
+// idOrder sorts by the first column, which is the id.
+func idOrder(oldestFirst bool) string {
+	if oldestFirst {
+		return " ORDER BY 1"
+	}
+	return " ORDER BY 1 DESC"
 }

@@ -1,4 +1,4 @@
-package sqlite_test
+package sqlite
 
 import (
 	"errors"
@@ -9,9 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"qaserelay/relay/app"
 	"qaserelay/relay/store"
-	"qaserelay/relay/store/sqlite"
 )
 
 // everything lists all that a reader gives.
@@ -26,13 +24,13 @@ func everything(t *testing.T, r store.ReadCloser) string {
 }
 
 func TestAFileIsReadBesideItsRelayAndNothingChanges(t *testing.T) {
-	f := sqlite.NewSQLiteFixture(t)
-	path := f.Store.(*sqlite.Store).Path
+	f := newFixture(t)
+	path := f.Store.(*Store).Path
 	sending, dead := f.Put("k"), f.Put("")
 	f.ClaimIDs()
 	f.FinishAs(store.Dead, time.Time{}, dead)
 	f.Put("k")
-	r, err := app.OpenStoreToRead(t.Context(), "sqlite:"+path)
+	r, err := OpenReader(path)
 	f.NoError(err)
 	before := stateOfFile(t, path)
 	for s, n := range map[store.State]int{store.Pending: 2, store.Sending: 0, store.Dead: 1} { // what is being sent only the relay knows
@@ -53,7 +51,7 @@ func TestAFileIsReadBesideItsRelayAndNothingChanges(t *testing.T) {
 
 func TestWhatAProcessLeftWhenItWasKilledIsReadAsItIs(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "relay.db")
-	cmd, out := sqlite.Child(t, path)
+	cmd, out := child(t, path)
 	for range 50 {
 		if _, err := out.ReadString('\n'); err != nil {
 			t.Fatal(err)
@@ -66,7 +64,7 @@ func TestWhatAProcessLeftWhenItWasKilledIsReadAsItIs(t *testing.T) {
 	before := stateOfFile(t, path)
 	var seen []string
 	for range 2 {
-		r, err := app.OpenStoreToRead(t.Context(), "sqlite:"+path)
+		r, err := OpenReader(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,22 +89,22 @@ func stateOfFile(t *testing.T, path string) string {
 	return string(file) + string(log)
 }
 
-func TestOpenToReadRefuses(t *testing.T) {
-	old, _ := sqlite.Version1(t, time.Now())
+func TestOpenReaderRefuses(t *testing.T) {
+	old, _ := version1(t, time.Now())
 	empty, missing := filepath.Join(t.TempDir(), "empty.db"), filepath.Join(t.TempDir(), "missing.db")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ path, want string }{
-		"a file of an older release": {old, fmt.Sprintf("has version 1, and this program reads version %d: a relay of this release brings it up", len(sqlite.Migrations()))},
-		"a file of a newer release":  {sqlite.ClosedStore(t, "PRAGMA user_version = 99"), "start the newer release"},
-		"a file of another program":  {sqlite.ClosedStore(t, "PRAGMA application_id = 7"), "is a database of another program"},
+		"a file of an older release": {old, fmt.Sprintf("has version 1, and this program reads version %d: a relay of this release brings it up", len(migrations()))},
+		"a file of a newer release":  {closedStore(t, "PRAGMA user_version = 99"), "start the newer release"},
+		"a file of another program":  {closedStore(t, "PRAGMA application_id = 7"), "is a database of another program"},
 		"an empty file":              {empty, "no relay has used it yet"},
 		"a file that is not there":   {missing, "unable to open database file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before, _ := os.ReadFile(c.path)
-			if _, err := app.OpenStoreToRead(t.Context(), "sqlite:"+c.path); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := OpenReader(c.path); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("got %v, want ...%s...", err, c.want)
 			}
 			if after, _ := os.ReadFile(c.path); string(after) != string(before) {
@@ -119,19 +117,13 @@ func TestOpenToReadRefuses(t *testing.T) {
 	}
 }
 
-// coded is an error of SQLite.
-type coded int
-
-func (c coded) Error() string { return "attempt to write" }
-func (c coded) Code() int     { return int(c) }
-
 func TestAUserWhoMayOnlyReadIsToldWhoMay(t *testing.T) {
-	for code, want := range map[coded]string{sqlite.CodeReadOnlyDir: "a.db: attempt to write; SQLite keeps files beside it, so read it as the user", sqlite.CodeFsync: "attempt to write"} {
-		if err := sqlite.AdviseReader("a.db", code); !errors.Is(err, code) || !strings.HasPrefix(err.Error(), want) {
+	for code, want := range map[ioError]string{codeReadOnlyDir: "a.db: disk I/O error (1544); SQLite keeps files beside it, so read it as the user", codeFsync: "disk I/O error"} {
+		if err := adviseReader("a.db", code); !errors.Is(err, code) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s…", err, want)
 		}
 	}
-	if err := sqlite.AdviseReader("a.db", nil); err != nil {
+	if err := adviseReader("a.db", nil); err != nil {
 		t.Error(err)
 	}
 }

@@ -8,13 +8,13 @@ import (
 // applicationID marks a database file as ours ("QREL").
 const applicationID = 0x5152454c
 
-// migrations returns the steps that build the tables; step i leads from version i to version i+1. A step that was
-// released is never changed.
+// migrations returns the steps that build the tables; step i leads from version i to version i+1. A released step is never
+// changed.
 //
-// Columns that change with every attempt (state, next_at, unfinished) are in as few indexes as can be: next_at in
-// deliveries_due alone. Indexes that begin with an id only ever grow at their end, which costs next to nothing.
+// Columns that change with every attempt (state, next_at, unfinished) are in as few indexes as possible: next_at only in
+// deliveries_due. Indexes that begin with an id only grow at their end, which costs next to nothing.
 //
-// A delivery that is being sent is pending here (see sending).
+// A delivery that is being sent is pending here (see [leases]).
 func migrations() []string { return []string{schema1, schema2, schema3, schema4} }
 
 const schema1 = `
@@ -89,7 +89,7 @@ CREATE TABLE probe (
 ) STRICT;
 `
 
-// schema2 keeps each event's hash with it, so that the newest ones need not be in the table dedupe yet (see sightings).
+// schema2 keeps each event's hash with it, so that the newest ones need not be in the table dedupe yet (see [dedupeCache]).
 const schema2 = `
 ALTER TABLE events ADD COLUMN hash BLOB;
 DROP INDEX events_list;
@@ -100,8 +100,8 @@ CREATE TABLE marks (
 ) STRICT, WITHOUT ROWID;
 `
 
-// schema3 adds replays, fallbacks, the bound on waiting in order (in milliseconds, NULL is OrderWait), and counts of what is
-// unfinished or dead. The list of deliveries has their events too, so that it can be filtered by what is known of those.
+// schema3 adds replays, fallbacks, the limit of waiting in order (in milliseconds, NULL is OrderWait), and counts of
+// unfinished and dead deliveries. The list of deliveries has their events too, so that it can be filtered by those.
 const schema3 = `
 ALTER TABLE events ADD COLUMN replay_of INTEGER;
 ALTER TABLE deliveries ADD COLUMN fallback_for INTEGER;
@@ -123,7 +123,7 @@ SELECT notifier, sum(unfinished), sum(unfinished * coalesce(length(message), 0))
 FROM deliveries WHERE unfinished = 1 OR state = 'dead' GROUP BY notifier;
 `
 
-// schema4 makes pending what was being sent when claims were still written: first those that are the first of their order keys.
+// schema4 makes deliveries pending that were being sent when claims were still written.
 const schema4 = `
 UPDATE deliveries SET state = 'pending', next_at = iif(order_key <> '' AND EXISTS (
 	SELECT 1 FROM deliveries b INDEXED BY deliveries_lane
@@ -131,8 +131,8 @@ UPDATE deliveries SET state = 'pending', next_at = iif(order_key <> '' AND EXIST
 WHERE unfinished = 1 AND next_at IS NULL;
 `
 
-// migrate brings the file to the version that this program knows, in one transaction, so that a crash leaves either
-// the old version or the new one.
+// migrate brings the file to the version that this program knows, in one transaction, so that a crash leaves the old
+// version or the new one.
 func migrate(c *conn, path string) error {
 	steps := migrations()
 	version, err := fileVersion(c, path, len(steps))
@@ -156,12 +156,12 @@ func migrate(c *conn, path string) error {
 	return nil
 }
 
-// fileVersion returns the version of the file, 0 when it is empty. It refuses a file that another program made, or a
-// newer release of this one, before anything in it was changed.
+// fileVersion returns the version of the file, 0 when it is empty. It refuses a file of another program or of a newer
+// release, before anything in it is changed.
 func fileVersion(c *conn, path string, known int) (int, error) {
 	var app, version, tables int64
 	const q = "SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id a, pragma_user_version v"
-	err := c.query(context.Background(), q, nil, func(r Row) error {
+	err := c.query(context.Background(), q, nil, func(r row) error {
 		app, version, tables = r.int(0), r.int(1), r.int(2)
 		return nil
 	})

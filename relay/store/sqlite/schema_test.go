@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,8 +13,8 @@ import (
 	"qaserelay/relay/store/storetest"
 )
 
-// Version1 makes a file as the first version wrote it: an event with a delivery in each state, one of them waiting behind another.
-func Version1(t *testing.T, at time.Time) (path string, event store.ID) {
+// version1 makes a file as the first version wrote it: an event with a delivery in each state, one of them waiting behind another.
+func version1(t *testing.T, at time.Time) (path string, event store.ID) {
 	t.Helper()
 	path, event = filepath.Join(t.TempDir(), "relay.db"), store.FirstID(at)
 	c, err := connect(path)
@@ -39,7 +40,7 @@ func Version1(t *testing.T, at time.Time) (path string, event store.ID) {
 
 func TestAFileOfTheFirstVersionIsBroughtUp(t *testing.T) {
 	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
-	path, event := Version1(t, at)
+	path, event := version1(t, at)
 	f := &storetest.Fixture{T: t, Ids: store.NewIDs(1)}
 	f.Clock.Store(at.Add(time.Second).UnixMilli())
 	s := openTest(t, path, f.Now)
@@ -71,14 +72,31 @@ func TestAFileOfTheFirstVersionIsBroughtUp(t *testing.T) {
 	f.Equal("version", version, len(migrations()))
 }
 
+func TestTheTableHasEveryStateAndNoOther(t *testing.T) {
+	s := openTest(t, filepath.Join(t.TempDir(), "relay.db"), nil)
+	defer func() { _ = s.Close() }()
+	var table string
+	const q = "SELECT sql FROM sqlite_schema WHERE name = 'deliveries'"
+	if err := s.list(t.Context(), listing.Query{Text: q}, func(r row) { table = r.str(0) }); err != nil {
+		t.Fatal(err)
+	}
+	check := "CHECK (state = '" + string(store.Pending)
+	for _, state := range []store.State{store.Sending, store.Delivered, store.Dead, store.Cancelled} {
+		check += "' OR state = '" + string(state)
+	}
+	if check += "')"; !strings.Contains(table, check) {
+		t.Errorf("the table is %s, want it with %s", table, check)
+	}
+}
+
 // A file of any version has the tables that a new one has.
 func TestEveryVersionBecomesTheSame(t *testing.T) {
-	path, _ := Version1(t, time.Now())
+	path, _ := version1(t, time.Now())
 	old, fresh := openTest(t, path, nil), openTest(t, filepath.Join(t.TempDir(), "relay.db"), nil)
 	defer func() { _, _ = old.Close(), fresh.Close() }()
 	tables := func(s *Store) (list []string) {
 		const q = "SELECT m.name || ' ' || c.name || ' ' || c.type || ' ' || c.\"notnull\" FROM sqlite_schema m, pragma_table_xinfo(m.name) c ORDER BY 1"
-		if err := s.List(t.Context(), listing.Query{Text: q, Args: nil}, func(r Row) { list = append(list, r.Str(0)) }); err != nil {
+		if err := s.list(t.Context(), listing.Query{Text: q, Args: nil}, func(r row) { list = append(list, r.str(0)) }); err != nil {
 			t.Fatal(err)
 		}
 		return list
@@ -89,7 +107,7 @@ func TestEveryVersionBecomesTheSame(t *testing.T) {
 }
 
 func TestAMigrationThatFailsChangesNothing(t *testing.T) {
-	path, _ := Version1(t, time.Now())
+	path, _ := version1(t, time.Now())
 	c, err := connect(path)
 	if err != nil {
 		t.Fatal(err)

@@ -1,3 +1,7 @@
+// Package sqlite keeps a store in one file of SQLite, for one process.
+//
+// An event takes this way: [Store.Accept] queues an op; the writer takes all ops that wait into one transaction, in which
+// accept reads, decides and writes (accept.go); one fsync commits them all, and each caller gets its answer.
 package sqlite
 
 import (
@@ -5,7 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
+
 	"path/filepath"
 	"sync"
 	"time"
@@ -13,34 +17,33 @@ import (
 	"qaserelay/relay/store"
 )
 
-// Options are settings of a SQLite store.
+// Options are settings of a store. The zero value is the default.
 type Options struct {
-	Now    func() time.Time // the clock; nil is Clock()
-	Logger *slog.Logger     // where trouble in the background goes; nil is nowhere
+	Now    func() time.Time // the clock; nil is store.Clock()
+	Logger *slog.Logger     // for failures in the background; nil logs nothing
 }
 
-// Store is a store.Store in one file of one process. One goroutine writes: it takes all calls that wait into one
-// transaction, so that one fsync serves them all, and while the disk works the next ones gather. Reads have
-// connections of their own and see what is committed. Another goroutine moves the write-ahead log into the file.
+// Store is a store.Store in one file. One goroutine writes: it takes all calls that wait into one transaction, so that they
+// share one fsync, and while the disk works the next ones gather. Reads have connections of their own and see what is
+// committed. Another goroutine moves the write-ahead log into the file.
 type Store struct {
-	Path      string
-	now       func() time.Time
-	log       *slog.Logger
-	lock      *fileLock
-	ahead     *ahead
-	writer    *writer
-	readers   *readers
-	keeper    *checkpointer
-	rates     rates
-	counts    *counts
-	sending   *sending
-	searching sync.Mutex // held by a search for the oldest deliveries
-	close     func() error
+	Path        string
+	now         func() time.Time
+	log         *slog.Logger
+	lock        *fileLock
+	writer      *writer
+	readers     *readers
+	checkpoints *checkpointer
+	rates       rates
+	counts      *counts
+	leases      *leases
+	searching   sync.Mutex // held by a search for the oldest deliveries
+	close       func() error
 }
 
-// Open opens the database at path, which it makes if need be: the folder for its owner only (0700), and the
-// file too (0600). Deliveries that were being sent when the last process ended are pending. It fails when another process
-// uses the file, when the file is not ours, and when a newer release wrote it.
+// Open opens the database at path, and creates it if it does not exist: the folder (0700) and the file (0600) for their
+// owner only. Deliveries that were being sent when the last process ended are pending. Open fails if another process uses
+// the file, another program made it, or a newer release wrote it.
 func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) {
 	s := &Store{Path: path, now: opts.Now, log: opts.Logger}
 	if s.now == nil {
@@ -63,103 +66,76 @@ func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) 
 	return s, nil
 }
 
-// Broken is closed when the disk failed to confirm a write, after which every write returns ErrBroken. The process
-// has to end: what the operating system holds in memory can no longer be trusted.
+// Broken is closed when the disk failed to confirm a write, after which every write returns ErrBroken. The process has to
+// end, since the operating system's memory may differ from the disk.
 func (s *Store) Broken() <-chan struct{} { return s.writer.broken }
 
-// Close waits for running calls, moves the log into the file and lets go of it.
+// Close implements store.Store. It moves the log into the file.
 func (s *Store) Close() error { return s.close() }
 
-func (s *Store) start() error {
+// Node implements store.Store. No other relay uses the file.
+func (s *Store) Node() int { return 0 }
+
+// LeasesValid implements store.Store. No other relay can take deliveries over.
+func (s *Store) LeasesValid() bool { return true }
+
+// Notifications implements store.Store. No other relay stores work.
+func (s *Store) Notifications() <-chan string { return nil }
+
+// Check implements store.Store.
+func (s *Store) Check(ctx context.Context) error {
+	err := s.writer.do(ctx, 1, &op{run: func(t *tx) error {
+		_, err := t.exec("INSERT INTO probe (id, at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET at = ?1", t.now)
+		return err
+	}})
+	return store.Wrap(err, "writing to the store")
+}
+
+// start opens the connections and starts the goroutines.
+func (s *Store) start() (err error) {
 	c, err := connectWriter(s.Path)
 	if err != nil {
 		return err
 	}
-	if s.counts, err = loadCounts(c); err != nil {
-		return errors.Join(err, c.close())
-	}
-	cc, err := connectReady(s.Path, forCheckpoints())
+	forLog, err := s.startWith(c)
 	if err != nil {
 		return errors.Join(err, c.close())
 	}
-	seen, err := recallSightings(c, s.now())
-	if err == nil {
-		s.rates.spent, err = lastSpent(c, s.now())
-	}
-	if err != nil {
-		return errors.Join(err, cc.close(), c.close())
-	}
-	rc, err := connectReady(s.Path, forReading())
-	if err != nil {
-		return errors.Join(err, cc.close(), c.close())
-	}
-	s.ahead = &ahead{reader: rc, now: s.now, sightings: seen}
-	s.writer = newWriter(c, s.ahead, s.now)
-	s.writer.counts, s.sending = s.counts, s.writer.sending
 	s.readers = newReaders(func() (*conn, error) { return connectReady(s.Path, forReading()) })
-	s.keeper = newCheckpointer(cc, s.writer, s.log)
-	s.writer.grown = s.keeper.count
-	go s.writer.loop()
-	go s.keeper.loop()
+	s.checkpoints = newCheckpointer(forLog, s.writer, s.log)
+	s.writer.ended = s.checkpoints.count
+	s.writer.Start()
+	go s.checkpoints.loop()
 	return nil
+}
+
+// startWith reads the state in memory, and opens the connection for checkpoints.
+func (s *Store) startWith(c *conn) (forLog *conn, err error) {
+	s.writer = newWriter(c, s.now)
+	if s.writer.counts, err = loadCounts(c); err != nil {
+		return nil, err
+	}
+	if s.writer.dedupe, err = loadDedupeCache(c, s.now()); err != nil {
+		return nil, err
+	}
+	if s.rates.usedAt, err = lastSent(c, s.now()); err != nil {
+		return nil, err
+	}
+	s.counts, s.leases = s.writer.counts, s.writer.leases
+	return connectReady(s.Path, forCheckpoints())
 }
 
 // shutdown closes the writer's connection last, which takes the log into the file and removes it.
 func (s *Store) shutdown() error {
-	s.writer.stop()
-	errs := []error{s.keeper.stop(), s.readers.close(), s.ahead.close(), s.writer.conn.close(), s.lock.release()}
+	s.writer.Stop()
+	errs := []error{s.checkpoints.stop(), s.readers.close(), s.writer.conn.close(), s.lock.release()}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("closing %s: %w", s.Path, err)
 	}
 	return nil
 }
 
-// claimFile locks the database and creates an empty one if there is none, before SQLite would do it with the
-// permissions of the process.
-func claimFile(path string) (*fileLock, error) {
-	dir := filepath.Dir(path)
-	if err := makeFolder(dir); err != nil {
-		return nil, fmt.Errorf("making the folder of the store: %w", err)
-	}
-	lock, err := lockDatabase(path)
-	if err != nil {
-		return nil, err
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err == nil {
-		err = f.Close()
-	} else if errors.Is(err, os.ErrExist) {
-		err = nil
-	}
-	if err == nil {
-		err = syncDir(dir)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("creating the store: %w", err), lock.release())
-	}
-	return lock, nil
-}
-
-// makeFolder is os.MkdirAll for names that survive a power loss.
-func makeFolder(dir string) error {
-	info, err := os.Stat(dir)
-	switch {
-	case err == nil && !info.IsDir():
-		return fmt.Errorf("%s is not a folder", dir)
-	case !errors.Is(err, os.ErrNotExist):
-		return err
-	}
-	parent := filepath.Dir(dir)
-	if err := makeFolder(parent); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
-	}
-	return syncDir(parent)
-}
-
-// connectWriter opens the file as ours: nothing in it is changed before it was looked at.
+// connectWriter opens the file for writing. It changes nothing before it has checked that the file is a store.
 func connectWriter(path string) (*conn, error) {
 	c, err := connect(path)
 	if err != nil {
@@ -185,13 +161,63 @@ func connectWriter(path string) (*conn, error) {
 }
 
 // connectReady opens one more connection to a file that connectWriter has opened.
-func connectReady(path string, u use) (*conn, error) {
+func connectReady(path string, p purpose) (*conn, error) {
 	c, err := connect(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := configure(c, pragmas(u)); err != nil {
+	if err := configure(c, pragmas(p)); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening %s once more: %w", path, err), c.close())
 	}
 	return c, nil
+}
+
+// OpenReader opens a file for reading only. It takes only the locks of SQLite, by which readers do not wait for the writer,
+// nor it for them, even in other processes.
+func OpenReader(path string) (_ store.ReadCloser, err error) {
+	open := func() (*conn, error) {
+		c, err := connectAs(path, "ro")
+		if err == nil {
+			err = c.prepareToRead(path)
+		}
+		if err != nil && c != nil {
+			err = errors.Join(err, c.close())
+		}
+		return c, err
+	}
+	c, err := open()
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{Path: path, now: store.Clock(), readers: newReaders(open), leases: newLeases()}
+	s.counts, err = loadCounts(c)
+	s.close = s.readers.close
+	if err = errors.Join(err, c.close()); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// prepareToRead checks that this program can read the file as it is.
+func (c *conn) prepareToRead(path string) error {
+	known := len(migrations())
+	version, err := fileVersion(c, path, known)
+	if err == nil {
+		err = store.CheckVersion(path, version, known)
+	}
+	if err == nil {
+		err = checkLibrary(c)
+	}
+	if err == nil {
+		err = configure(c, pragmas(forReading()))
+	}
+	return adviseReader(path, err)
+}
+
+// adviseReader says what to do if SQLite cannot make the files by which readers and writers agree.
+func adviseReader(path string, err error) error {
+	if resultCode(err) == codeReadOnlyDir {
+		return fmt.Errorf("%s: %w; SQLite keeps files beside it, so read it as the user that the relay runs as", path, err)
+	}
+	return err
 }

@@ -26,7 +26,7 @@ func sqlitePlace(t *testing.T, now func() time.Time) func() store.Store {
 	return func() store.Store { return openTest(t, path, now) }
 }
 
-func NewSQLiteFixture(t *testing.T) *storetest.Fixture { return storetest.NewFixture(t, sqlitePlace) }
+func newFixture(t *testing.T) *storetest.Fixture { return storetest.NewFixture(t, sqlitePlace) }
 
 func openTest(t testing.TB, path string, now func() time.Time) *Store {
 	t.Helper()
@@ -37,8 +37,8 @@ func openTest(t testing.TB, path string, now func() time.Time) *Store {
 	return s
 }
 
-// ClosedStore makes a store, closes it, and runs a script in its file.
-func ClosedStore(t *testing.T, script string) (path string) {
+// closedStore makes a store, closes it, and runs a script in its file.
+func closedStore(t *testing.T, script string) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "relay.db")
 	if err := openTest(t, path, nil).Close(); err != nil {
@@ -61,14 +61,14 @@ func TestOpenSQLiteRefuses(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ path, want string }{
 		"a file of a newer release": {
-			ClosedStore(t, "PRAGMA user_version = 99"),
+			closedStore(t, "PRAGMA user_version = 99"),
 			"has version 99, and this program knows versions up to " + strconv.Itoa(len(migrations())) + "; start the newer release",
 		},
 		"a database of another program": {
-			ClosedStore(t, "PRAGMA application_id = 7; PRAGMA journal_mode = DELETE"), "is a database of another program",
+			closedStore(t, "PRAGMA application_id = 7; PRAGMA journal_mode = DELETE"), "is a database of another program",
 		},
 		"a database with tables but without a mark": {
-			ClosedStore(t, "PRAGMA application_id = 0; PRAGMA user_version = 0"), "is a database of another program",
+			closedStore(t, "PRAGMA application_id = 0; PRAGMA user_version = 0"), "is a database of another program",
 		},
 		"a file that is no database":     {text, "is not a SQLite database"},
 		"a folder":                       {t.TempDir(), ""},
@@ -116,10 +116,10 @@ func TestEveryConnectionHasItsPragmas(t *testing.T) {
 	}
 	defer func() { _ = reader.close() }()
 	for name, c := range map[string]struct {
-		conn *conn
-		use  use
-	}{"writer": {s.writer.conn, forWriting()}, "reader": {reader, forReading()}, "checkpoints": {s.keeper.conn, forCheckpoints()}} {
-		for _, p := range pragmas(c.use) {
+		conn    *conn
+		purpose purpose
+	}{"writer": {s.writer.conn, forWriting()}, "reader": {reader, forReading()}, "checkpoints": {s.checkpoints.conn, forCheckpoints()}} {
+		for _, p := range pragmas(c.purpose) {
 			if got, err := readPragma(c.conn, p.name); err != nil || got != p.value {
 				t.Errorf("%s: %s is %s (%v), want %s", name, p.name, got, err, p.value)
 			}
@@ -131,7 +131,7 @@ func TestEveryConnectionHasItsPragmas(t *testing.T) {
 }
 
 func TestConfigureRefusesWhatCannotBeSet(t *testing.T) {
-	path := ClosedStore(t, "PRAGMA journal_mode = DELETE; PRAGMA page_size = 4096; VACUUM")
+	path := closedStore(t, "PRAGMA journal_mode = DELETE; PRAGMA page_size = 4096; VACUUM")
 	_, err := Open(t.Context(), path, Options{})
 	if err == nil || !strings.Contains(err.Error(), "page_size=4096 and cannot be set to 8192") {
 		t.Errorf("got %v", err)

@@ -27,7 +27,7 @@ func limitPages(t *testing.T, s *Store, pages int64) {
 
 func pageCount(t *testing.T, s *Store) (pages int64) {
 	t.Helper()
-	if err := s.List(t.Context(), listing.Query{Text: "PRAGMA page_count", Args: nil}, func(r Row) { pages = r.int(0) }); err != nil {
+	if err := s.list(t.Context(), listing.Query{Text: "PRAGMA page_count", Args: nil}, func(r row) { pages = r.int(0) }); err != nil {
 		t.Fatal(err)
 	}
 	return pages
@@ -59,47 +59,32 @@ func TestAFullDiskFailsCallsAndTheStoreRecovers(t *testing.T) {
 	}
 }
 
-func TestAnOpThatFailsDoesNotFailItsNeighbours(t *testing.T) {
+func TestATransactionThatFailsLeavesNothing(t *testing.T) {
 	l := newLoad(t)
 	l.AcceptAll(1, 1)
 	limitPages(t, l.store, pageCount(t, l.store)+8)
-	var big error
+	w := l.store.writer
 	group := []*op{}
-	ran, decidedTwice := map[string]int{}, 0
 	for _, name := range []string{"first", "big", "last"} {
 		ev := store.Event{ID: l.Ids.Next(time.Now()), Hash: [32]byte{name[0]}, ReceivedAt: time.Now()}
 		if name == "big" {
 			ev.Body = make([]byte, 100<<10)
 		}
-		f := &flight{batch: []store.Event{ev}, decide: func(_ int, get func(string) ([]byte, error)) (store.Plan, error) {
+		a := &acceptance{batch: []store.Event{ev}}
+		a.decide = func(_ int, get func(string) ([]byte, error)) (store.Plan, error) {
 			before, err := get("big")
-			if name == "last" && before == nil {
-				decidedTwice++
-			}
 			return store.Plan{Changes: []store.Change{{Key: name, Value: []byte(name)}, {Key: name + " saw big", Value: before}}}, err
-		}}
-		o := &op{ctx: context.Background(), answer: make(chan error, 1), drop: func() { l.store.ahead.drop(f) }}
-		o.run = func(t *tx) error {
-			ran[name]++
-			_, err := t.accept(f)
-			return err
 		}
-		if err := l.store.ahead.queue(f, func() { group = append(group, o) }); err != nil {
-			t.Fatal(err)
-		}
+		group = append(group, &op{run: func(t *tx) error { return t.accept(a) }})
 	}
-	l.store.writer.serve(group)
-	if err := errors.Join(<-group[0].answer, <-group[2].answer); err != nil {
-		t.Errorf("the neighbours: %v", err)
+	if err := w.transact(group); resultCode(err) != 13 {
+		t.Errorf("all together: %v", err)
 	}
-	if big = <-group[1].answer; resultCode(big) != 13 {
-		t.Errorf("the bad one: %v", big)
+	if err := errors.Join(w.transact(group[:1]), w.transact(group[2:])); err != nil {
+		t.Errorf("the good ones alone: %v", err)
 	}
-	if ran["first"] != 2 || ran["big"] != 2 || ran["last"] != 1 {
-		t.Errorf("ran %v", ran)
-	}
-	if decidedTwice != 1 {
-		t.Errorf("the one behind the bad one was decided about again %d times, want once", decidedTwice)
+	if err := w.transact(group[1:2]); resultCode(err) != 13 {
+		t.Errorf("the bad one alone: %v", err)
 	}
 	for name, want := range map[string]string{"first": "first", "big": "", "last": "last", "last saw big": ""} {
 		if v, err := l.store.Get(t.Context(), name); err != nil || string(v) != want {
@@ -118,8 +103,8 @@ func (e ioError) Code() int { return int(e) }
 func TestAFailedSyncBreaksTheStoreForGood(t *testing.T) {
 	for _, code := range []int{codeFsync, codeDirFsync} {
 		s := openTest(t, filepath.Join(t.TempDir(), "relay.db"), nil)
-		commit := s.writer.commit
-		s.writer.commit = func() error { return ioError(code) }
+		commit := s.writer.end
+		s.writer.end = func() error { return ioError(code) }
 		var wg sync.WaitGroup
 		for range 5 {
 			wg.Go(func() {
@@ -131,7 +116,7 @@ func TestAFailedSyncBreaksTheStoreForGood(t *testing.T) {
 		wg.Wait()
 		<-s.Broken()
 		s.writer.mu.Lock()
-		s.writer.commit = commit
+		s.writer.end = commit
 		s.writer.mu.Unlock()
 		if err := s.Check(t.Context()); !errors.Is(err, store.ErrBroken) {
 			t.Errorf("afterwards: got %v, want ErrBroken", err)
@@ -145,9 +130,9 @@ func TestAFailedSyncBreaksTheStoreForGood(t *testing.T) {
 func TestAnotherWriteErrorDoesNotBreakTheStore(t *testing.T) {
 	s := openTest(t, filepath.Join(t.TempDir(), "relay.db"), nil)
 	defer func() { _ = s.Close() }()
-	commit := s.writer.commit
-	s.writer.commit = func() error {
-		s.writer.commit = commit
+	commit := s.writer.end
+	s.writer.end = func() error {
+		s.writer.end = commit
 		return ioError(10 | 3<<8) // SQLITE_IOERR_WRITE
 	}
 	if err := s.Check(t.Context()); resultCode(err) != 10|3<<8 || errors.Is(err, store.ErrBroken) {
@@ -155,46 +140,6 @@ func TestAnotherWriteErrorDoesNotBreakTheStore(t *testing.T) {
 	}
 	if err := s.Check(t.Context()); err != nil {
 		t.Errorf("afterwards: %v", err)
-	}
-}
-
-func TestAClaimWhoseCallerHasGoneIsHandedBack(t *testing.T) {
-	l := newLoad(t)
-	l.AcceptAll(6, 1)
-	var claimed []store.Delivery
-	o := claimOp(t.Context(), &claimed, "slack", 10)
-	if err := l.store.writer.transact([]*op{o}); err != nil || len(claimed) != 6 {
-		t.Fatalf("claimed %d, %v", len(claimed), err)
-	}
-	o.over.Store(true) // as do does when the context ends
-	l.store.writer.reply(o, nil)
-	ds, err := l.store.Claim(t.Context(), "slack", 10)
-	if err != nil || len(ds) != 6 {
-		t.Fatalf("claimed %d again, %v", len(ds), err)
-	}
-	if ds[0].Lease != 2 || ds[0].Attempts != 0 {
-		t.Errorf("lease %d, attempts %d", ds[0].Lease, ds[0].Attempts)
-	}
-}
-
-func TestAClaimThatWasRolledBackHandsNothingBack(t *testing.T) {
-	l := newLoad(t)
-	l.AcceptAll(3, 1)
-	w := l.store.writer
-	var gone []store.Delivery
-	o := claimOp(t.Context(), &gone, "slack", 10)
-	bad := &op{ctx: t.Context(), run: func(*tx) error { return errors.New("a bad op") }}
-	if err := w.transact([]*op{o, bad}); err == nil || len(gone) != 3 {
-		t.Fatalf("claimed %d, %v", len(gone), err)
-	}
-	o.over.Store(true)
-	ds, err := l.store.Claim(t.Context(), "slack", 10)
-	if err != nil || len(ds) != 3 || ds[0].Lease != gone[0].Lease {
-		t.Fatalf("claimed %v, %v", ds, err)
-	}
-	w.reply(o, w.transact([]*op{o}))
-	if again, err := l.store.Claim(t.Context(), "slack", 10); err != nil || len(again) != 0 {
-		t.Errorf("claimed %d that others are sending, %v", len(again), err)
 	}
 }
 
@@ -240,32 +185,56 @@ func TestTheCheckpointerWakesWhenEnoughWasWritten(t *testing.T) {
 	}
 }
 
-func TestWhatIsCommittedForACallerWhoHasGoneBecomesDue(t *testing.T) {
-	s := openTest(t, filepath.Join(t.TempDir(), "relay.db"), nil)
-	ids := store.NewIDs(0)
-	d := store.NewDelivery{ID: ids.Next(time.Now()), Notifier: "n", OrderKey: "k", Message: []byte("{}"), Claim: true}
+// leaveDuringCommit makes a call whose caller leaves while its transaction is committed, and returns when what follows
+// from that is stored too.
+func leaveDuringCommit(t *testing.T, s *Store, call func(ctx context.Context) error) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	returned := make(chan error, 1)
-	commit := s.writer.commit
-	s.writer.commit = func() error {
-		s.writer.commit = commit
+	end := s.writer.end
+	s.writer.end = func() error {
+		s.writer.end = end
 		cancel()
 		if err := <-returned; !errors.Is(err, context.Canceled) {
-			t.Errorf("the caller hears %v", err)
+			t.Errorf("the caller gets %v", err)
 		}
-		return commit()
+		return end()
 	}
-	go func() {
-		_, err := s.Accept(ctx, []store.Event{{ID: ids.Next(time.Now()), ReceivedAt: time.Now()}}, storetest.Planned(store.Plan{Deliveries: []store.NewDelivery{d}}))
-		returned <- err
-	}()
+	go func() { returned <- call(ctx) }()
 	<-ctx.Done()
-	for range 2 { // behind the event, and behind the handing back
+	for range 2 { // behind the call, and behind the handing back
 		if err := s.Check(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+func TestAnEventThatIsCommittedAfterItsCallerLeftBecomesDue(t *testing.T) {
+	s := openTest(t, filepath.Join(t.TempDir(), "relay.db"), nil)
+	ids := store.NewIDs(0)
+	d := store.NewDelivery{ID: ids.Next(time.Now()), Notifier: "n", OrderKey: "k", Message: []byte("{}"), Claim: true}
+	leaveDuringCommit(t, s, func(ctx context.Context) error {
+		batch := []store.Event{{ID: ids.Next(time.Now()), ReceivedAt: time.Now()}}
+		_, err := s.Accept(ctx, batch, storetest.Planned(store.Plan{Deliveries: []store.NewDelivery{d}}))
+		return err
+	})
 	if ds, err := s.Claim(t.Context(), "n", 10); err != nil || len(ds) != 1 || ds[0].ID != d.ID {
 		t.Errorf("claimed %v %v, want the delivery", ds, err)
+	}
+}
+
+func TestAClaimThatIsCommittedAfterItsCallerLeftIsHandedBack(t *testing.T) {
+	l := newLoad(t)
+	l.AcceptAll(6, 1)
+	leaveDuringCommit(t, l.store, func(ctx context.Context) error {
+		_, err := l.store.Claim(ctx, "slack", 10)
+		return err
+	})
+	ds, err := l.store.Claim(t.Context(), "slack", 10)
+	if err != nil || len(ds) != 6 {
+		t.Fatalf("claimed %d again, %v", len(ds), err)
+	}
+	if ds[0].Lease != 2 || ds[0].Attempts != 0 {
+		t.Errorf("lease %d, attempts %d", ds[0].Lease, ds[0].Attempts)
 	}
 }

@@ -4,155 +4,68 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/groupcommit"
 )
 
-// op is one call that writes. run executes it inside a transaction and may run again in another one, so it starts
-// its results afresh; the caller reads them only when the answer has come.
+// op is one call that writes. run executes it in a transaction. It may run again in another one, so it makes its results
+// anew; the caller reads them once do has returned.
 type op struct {
-	ctx    context.Context
-	rows   int // about how many it writes
-	run    func(*tx) error
-	undo   func(*tx) error // what to do when it happened after its caller had gone; nil is nothing
-	drop   func()          // called when it will not happen; nil is nothing
-	answer chan error
-	over   atomic.Bool // answered, or the caller has gone
-	ran    bool        // in the last transaction; the writer's
+	run  func(*tx) error
+	undo func(*tx) error // of an op that was committed although its caller had left; nil is nothing
 }
 
-func (o *op) dropped() {
-	if o.drop != nil {
-		o.drop()
-	}
-}
-
-func (o *op) Size() int { return o.rows }
-
-// tx is the transaction of one group.
-type tx struct {
-	*conn
-	now     int64 // milliseconds
-	keys    store.Changes
-	sending *sending
-	claims  map[store.ID]held // as this transaction changes sending; without a lease, it forgets
-
-	followed map[store.Stream]bool // in which deliveries were seen waiting
-
-	ahead     *ahead
-	flights   []*flight  // stored in this transaction
-	sightings *sightings // the ahead's
-	moved     int        // how many of those that are moving were put into the table
-
-	counts  *counts // the writer's
-	counted map[string]*counting
-	into    *inserts
-
-	attempts []any // rows to be written
-}
-
-// writer owns the connection that writes. Its loop takes groups of ops into transactions.
+// writer owns the connection that writes, and the state in memory that follows the file. It takes groups of ops into
+// transactions.
 type writer struct {
-	conn    *conn
-	now     func() time.Time
-	queue   groupcommit.Queue[*op]
-	done    chan struct{} // closed when the loop has ended
-	sending *sending
-	ahead   *ahead
-	counts  *counts // as committed
-	into    inserts
+	groupcommit.Committer[*op]
+	conn *conn
+	now  func() time.Time
+	into inserts
 
-	mu     sync.Mutex // held during a transaction, and by whoever must have none beside
+	// As committed. Only the writer changes them.
+	leases *leases
+	counts *counts
+	dedupe dedupeCache
+
+	mu     sync.Mutex // held during a transaction, and by a checkpoint that must not run beside one
 	broken chan struct{}
 	breaks sync.Once
-	commit func() error  // ends a transaction; a field so that a test can fail it
-	grown  func(c *conn) // called after each transaction
+	end    func() error  // commits a transaction; a field so that a test can fail it
+	ended  func(c *conn) // called after each transaction
 }
 
-func newWriter(c *conn, a *ahead, now func() time.Time) *writer {
-	w := &writer{conn: c, ahead: a, now: now, sending: newSending(), into: newInserts(), grown: func(*conn) {}}
-	w.done, w.broken = make(chan struct{}), make(chan struct{})
-	w.queue.Wake = make(chan struct{}, 1)
-	w.commit = func() error {
+func newWriter(c *conn, now func() time.Time) *writer {
+	w := &writer{conn: c, now: now, into: newInserts(), leases: newLeases(), broken: make(chan struct{})}
+	w.Commit, w.Abandoned = w.transact, w.undo
+	w.ended = func(*conn) {}
+	w.end = func() error {
 		_, err := c.exec("COMMIT")
 		return err
 	}
 	return w
 }
 
-// do queues an op and waits for its answer. When the context ends first, the op may still happen.
-func (w *writer) do(o *op) error {
-	o.answer = make(chan error, 1)
-	if err := o.ctx.Err(); err != nil {
-		return err
+// do commits an op that writes about so many rows. If ctx ends first, the op may happen nevertheless.
+func (w *writer) do(ctx context.Context, rows int, o *op) error {
+	err := w.Do(ctx, rows, o)
+	if errors.Is(err, groupcommit.ErrStopped) {
+		return store.ErrClosed
 	}
-	w.push(o)
-	return w.await(o)
+	return err
 }
 
-// push queues an op, or answers at once that the store is closed.
-func (w *writer) push(o *op) {
-	if !w.queue.Push(o) {
-		w.reply(o, store.ErrClosed)
+func (w *writer) undo(o *op) {
+	if o.undo != nil {
+		w.Add(0, &op{run: o.undo})
 	}
 }
 
-func (w *writer) await(o *op) error {
-	select {
-	case err := <-o.answer:
-		return err
-	case <-o.ctx.Done():
-		if o.over.CompareAndSwap(false, true) {
-			return o.ctx.Err()
-		}
-		return <-o.answer
-	}
-}
-
-// loop runs until stop, and what was queued by then.
-func (w *writer) loop() {
-	defer close(w.done)
-	for group := w.queue.Take(groupcommit.GroupRows); group != nil; group = w.queue.Take(groupcommit.GroupRows) {
-		w.serve(group)
-		runtime.Gosched() // let those who were answered come again, so that groups are large
-	}
-}
-
-// stop refuses new ops and waits for the queued ones.
-func (w *writer) stop() {
-	w.queue.Close()
-	<-w.done
-}
-
-// serve runs a group as one transaction. When that fails, each op runs alone, so that a bad one harms no other.
-func (w *writer) serve(group []*op) {
-	err := w.transact(group)
-	for _, o := range group {
-		if err != nil && len(group) > 1 {
-			w.reply(o, w.transact([]*op{o}))
-		} else {
-			w.reply(o, err)
-		}
-	}
-}
-
-func (w *writer) reply(o *op, err error) {
-	if err != nil {
-		o.dropped()
-	}
-	if o.over.CompareAndSwap(false, true) {
-		o.answer <- err
-	} else if err == nil && o.ran && o.undo != nil {
-		w.queue.Again(&op{ctx: context.Background(), run: o.undo, answer: make(chan error, 1)})
-	}
-}
-
-func (w *writer) transact(group []*op) (err error) {
+// transact executes a group in one transaction.
+func (w *writer) transact(group []*op) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.isBroken() {
@@ -161,46 +74,33 @@ func (w *writer) transact(group []*op) (err error) {
 	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("starting a transaction: %w", err)
 	}
-	t := &tx{conn: w.conn, now: w.now().UnixMilli(), sending: w.sending, ahead: w.ahead, sightings: &w.ahead.sightings, counts: w.counts, into: &w.into}
-	for _, o := range group {
-		if o.ran = !o.over.Load(); !o.ran {
-			o.dropped()
-			continue
-		}
-		if err := o.run(t); err != nil {
-			w.conn.rollback()
-			return w.judge(err)
-		}
-	}
-	if err := t.save(); err != nil {
+	t := &tx{conn: w.conn, now: w.now().UnixMilli(), into: &w.into, leases: w.leases, counts: w.counts, dedupe: &w.dedupe}
+	if err := w.execute(t, group); err != nil {
 		w.conn.rollback()
-		return w.judge(err)
+		return w.checkBroken(err)
 	}
-	if err := w.commit(); err != nil {
-		w.conn.rollback()
-		return w.judge(fmt.Errorf("committing: %w", err))
-	}
-	w.sending.apply(t.claims, t.followed)
-	w.ahead.landed(t)
-	w.counts.apply(t.counted)
-	w.grown(w.conn)
+	w.leases.commit(t)
+	w.dedupe.commit(t)
+	w.counts.commit(t.counted)
+	w.ended(w.conn)
 	return nil
 }
 
-// save writes what was gathered during the transaction.
-func (t *tx) save() error {
-	if err := t.saveKeys(); err != nil {
+func (w *writer) execute(t *tx, group []*op) error {
+	for _, o := range group {
+		if err := o.run(t); err != nil {
+			return err
+		}
+	}
+	if err := t.save(); err != nil {
 		return err
 	}
-	if err := t.saveCounts(); err != nil {
-		return err
-	}
-	return t.moveSeen()
+	return store.Wrap(w.end(), "committing")
 }
 
-// judge closes broken when the disk did not confirm a write. After that, the pages in the memory of the operating
-// system may differ from the disk without anybody being told (a second fsync would succeed).
-func (w *writer) judge(err error) error {
+// checkBroken closes broken if the disk did not confirm a write: the operating system's pages may then differ from the
+// disk, and a second fsync would succeed all the same.
+func (w *writer) checkBroken(err error) error {
 	if code := resultCode(err); code != codeFsync && code != codeDirFsync {
 		return err
 	}
@@ -215,4 +115,36 @@ func (w *writer) isBroken() bool {
 	default:
 		return false
 	}
+}
+
+// tx is the transaction of one group, with the changes that are written or adopted when it ends.
+type tx struct {
+	*conn
+	now  int64 // milliseconds
+	into *inserts
+
+	// As committed before.
+	leases *leases
+	counts *counts
+	dedupe *dedupeCache
+
+	read     map[string]store.KeyValue     // as in the table
+	keys     store.Changes                 // of kv
+	bodies   map[store.BodyHash]firstEvent // that are new
+	moved    int                           // hashes that were moved into the table
+	leased   map[store.ID]lease            // changes of leases; one without a number ends
+	waiting  map[store.Stream]bool         // streams in which deliveries wait
+	counted  map[string]*countChange       // by notifier
+	attempts []any                         // rows to be written
+}
+
+// save writes what was gathered during the transaction.
+func (t *tx) save() error {
+	if err := t.saveKeys(); err != nil {
+		return err
+	}
+	if err := t.saveCounts(); err != nil {
+		return err
+	}
+	return t.moveHashes()
 }

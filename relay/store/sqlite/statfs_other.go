@@ -4,5 +4,8 @@ package sqlite
 
 import "errors"
 
-// FreeDisk knows no free space here.
+// FreeDisk is not supported here.
 func (s *Store) FreeDisk() (int64, error) { return 0, errors.ErrUnsupported }
+
+// fileSystemOf is not supported here.
+func fileSystemOf(string) string { return "" }

@@ -1,4 +1,0 @@
-package store
-
-// Names for the tests outside the package.
-var Transitions = transitions

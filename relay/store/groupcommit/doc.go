@@ -1,2 +1,0 @@
-// Package groupcommit gathers changes so that one transaction commits many.
-package groupcommit

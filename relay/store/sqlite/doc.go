@@ -1,2 +1,0 @@
-// Package sqlite keeps the store in a file of SQLite.
-package sqlite

@@ -1,0 +1,176 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"sync"
+	"time"
+
+	"qaserelay/relay/store"
+)
+
+// Get implements store.Store.
+func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
+	var expires int64
+	err = s.readers.read(ctx, func(ctx context.Context, c *conn) (err error) {
+		value, expires, err = readKey(ctx, c, key)
+		return err
+	})
+	if err != nil || expires <= s.now().UnixMilli() {
+		return nil, store.Wrap(err, "reading a key")
+	}
+	return value, nil
+}
+
+// Swap implements store.Store.
+func (s *Store) Swap(ctx context.Context, key string, old []byte, c store.Change) (bool, error) {
+	swapped := false
+	err := s.writer.do(ctx, 1, &op{run: func(t *tx) error {
+		swapped = false
+		now, err := t.getKey(key)
+		if err != nil || (now == nil) != (old == nil) || !bytes.Equal(now, old) {
+			return err
+		}
+		swapped = true
+		c.Key = key
+		t.keys.Set(c)
+		return nil
+	}})
+	return swapped && err == nil, store.Wrap(err, "changing a key")
+}
+
+// readAnnouncedKeys reads the keys that decide will ask for, with few queries.
+func (t *tx) readAnnouncedKeys(a *acceptance) error {
+	const q = "SELECT key, value, expires_at FROM kv WHERE key IN " + sixteen
+	var unknown []any
+	for i := range a.batch {
+		for _, key := range a.batch[i].Keys {
+			if _, known := t.read[key]; !known && !a.receipts[i].Duplicate {
+				t.remember(key, store.KeyValue{})
+				unknown = append(unknown, key)
+			}
+		}
+	}
+	err := t.queryMany(q, nil, unknown, func(r row) {
+		t.remember(r.str(0), store.KeyValue{Value: append([]byte{}, r.bytes(1)...), Expires: r.int(2)})
+	})
+	return store.Wrap(err, "reading keys")
+}
+
+// getKey returns a value as this transaction will leave it, or nil. An expired one is gone, whether or not it was purged.
+func (t *tx) getKey(key string) ([]byte, error) {
+	kv, known := t.keys.Values[key]
+	if !known {
+		kv, known = t.read[key]
+	}
+	if !known {
+		var err error
+		if kv.Value, kv.Expires, err = readKey(context.Background(), t.conn, key); err != nil {
+			return nil, store.Wrap(err, "reading a key")
+		}
+		t.remember(key, kv)
+	}
+	if kv.Expires <= t.now {
+		return nil, nil
+	}
+	return kv.Value, nil
+}
+
+// remember keeps a value that was read.
+func (t *tx) remember(key string, kv store.KeyValue) {
+	if t.read == nil {
+		t.read = map[string]store.KeyValue{}
+	}
+	t.read[key] = kv
+}
+
+// saveKeys writes the changed keys.
+func (t *tx) saveKeys() error {
+	rows := make([]any, 0, 3*len(t.keys.Order))
+	for _, key := range t.keys.Order {
+		kv := t.keys.Values[key]
+		if kv.Value != nil {
+			rows = append(rows, key, kv.Value, kv.Expires)
+		} else if _, err := t.exec("DELETE FROM kv WHERE key = ?", key); err != nil {
+			return store.Wrap(err, "forgetting a key")
+		}
+	}
+	return t.insert(t.into.keys, rows)
+}
+
+// readKey returns a value, which is nil only if the key does not exist.
+func readKey(ctx context.Context, c *conn, key string) (value []byte, expires int64, err error) {
+	err = c.query(ctx, "SELECT value, expires_at FROM kv WHERE key = ?", []any{key}, func(r row) error {
+		value, expires = append([]byte{}, r.bytes(0)...), r.int(1)
+		return nil
+	})
+	return value, expires, err
+}
+
+// Reserve implements store.Store. Rates are kept in memory, since one process uses the file. Messages that were sent just
+// before the file was opened are not known, so in a file with deliveries each rate begins as if one message had been sent
+// at that moment.
+func (s *Store) Reserve(_ context.Context, key string, r store.Rate, most time.Duration) (time.Duration, error) {
+	return s.rates.reserve(key, r, most, s.now()), nil
+}
+
+// rates holds, for each key, when its next slot would be without a burst (the generic cell rate algorithm).
+type rates struct {
+	mu     sync.Mutex
+	next   map[string]time.Time
+	full   int       // how many keys there may be before the free ones are removed
+	usedAt time.Time // when one message of each key counts as sent; zero is never
+}
+
+const (
+	// minRates is how many keys are kept even if they are free.
+	minRates = 256
+	// maxInitialWait bounds how long the first message of a rate waits after a start. Of a slower rate, one message may be
+	// sent too early.
+	maxInitialWait = 10 * time.Second
+)
+
+func (x *rates) reserve(key string, r store.Rate, most time.Duration, now time.Time) time.Duration {
+	if r.Messages <= 0 || r.Per <= 0 {
+		return 0
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.removeFree(now)
+	step := r.Per / time.Duration(r.Messages)
+	at, known := x.next[key]
+	if !known && !x.usedAt.IsZero() {
+		at = x.usedAt.Add(min(step, maxInitialWait))
+	}
+	if at.Before(now) {
+		at = now
+	}
+	wait := max(0, at.Sub(now)-time.Duration(max(r.Burst, 1)-1)*step)
+	if wait > most {
+		return wait
+	}
+	x.next[key] = at.Add(step)
+	return wait
+}
+
+// removeFree removes the keys whose next slot is free, when there are twice as many keys as were in use the last time.
+func (x *rates) removeFree(now time.Time) {
+	if x.next == nil {
+		x.next = map[string]time.Time{}
+	}
+	if len(x.next) < max(x.full, minRates) {
+		return
+	}
+	maps.DeleteFunc(x.next, func(_ string, at time.Time) bool { return !at.After(now) })
+	x.full = 2 * len(x.next)
+}
+
+// lastSent returns when messages may have been sent last: now, as the file is opened, or never if it has no deliveries.
+func lastSent(c *conn, now time.Time) (at time.Time, err error) {
+	err = c.query(context.Background(), "SELECT 1 FROM deliveries LIMIT 1", nil, func(row) error {
+		at = now
+		return nil
+	})
+	return at, store.Wrap(err, "looking whether there are deliveries")
+}
