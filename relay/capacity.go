@@ -64,8 +64,8 @@ func (e *Engine) Ready(ctx context.Context) error {
 	return h.err
 }
 
-// checkCapacity returns nil if more events may be stored, otherwise an ErrFull with the reason. The batches in flight are
-// not counted yet, so the backlog may pass its limits by about two batches.
+// checkCapacity returns nil if more events may be stored, otherwise an ErrFull with the reason. The batch that
+// is about to be stored is not counted yet, so the backlog may pass its limits by one batch.
 func (e *Engine) checkCapacity() error {
 	c := &e.capacity
 	c.mu.Lock()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"qaserelay/notifiers"
@@ -18,8 +17,6 @@ const (
 	maxBatch = 512
 	// commitTimeout bounds a transaction: the sender waits for 15 seconds, and needs an answer also when it fails.
 	commitTimeout = 8 * time.Second
-	// batchesInFlight lets the store decide on one batch while it writes the one before.
-	batchesInFlight = 2
 )
 
 // pendingEvent is an event that waits for its commit. Its decision, plan, receipt and err may be read once done is
@@ -51,42 +48,22 @@ func (p *pendingEvent) wait(ctx context.Context) error {
 // commitAll commits the events of the inbox until it is closed and empty. While one batch is written, the next one
 // gathers: an idle relay adds no delay, a busy one needs few fsyncs.
 func (e *Engine) commitAll(ctx context.Context) {
-	var committers sync.WaitGroup
-	for range batchesInFlight {
-		committers.Go(func() {
-			for e.commitNext(ctx) {
-			}
-		})
-	}
-	committers.Wait()
-}
-
-// commitNext commits one batch and reports whether there was one. Batches reach the store in their order: the next
-// committer takes its batch once the store decides on this one.
-func (e *Engine) commitNext(ctx context.Context) bool {
-	e.turn <- struct{}{}
-	endTurn := sync.OnceFunc(func() { <-e.turn })
-	defer endTurn()
-	batch := e.inbox.Take(maxBatch)
-	if len(batch) == 0 {
-		return false
-	}
-	err := e.checkCapacity()
-	if err == nil {
-		err = e.storeBatch(ctx, batch, endTurn)
-	}
-	for _, p := range batch {
-		if p.err = err; err == nil {
-			p.err = p.receipt.Err
+	for batch := e.inbox.Take(maxBatch); len(batch) > 0; batch = e.inbox.Take(maxBatch) {
+		err := e.checkCapacity()
+		if err == nil {
+			err = e.storeBatch(ctx, batch)
 		}
+		for _, p := range batch {
+			if p.err = err; err == nil {
+				p.err = p.receipt.Err
+			}
+		}
+		e.settle(batch)
 	}
-	e.settle(batch)
-	return true
 }
 
-// storeBatch writes a batch, with all that is decided on it, in one transaction. It calls decides when the store decides on
-// the first event.
-func (e *Engine) storeBatch(ctx context.Context, batch []*pendingEvent, decides func()) error {
+// storeBatch writes a batch, with all that is decided on it, in one transaction.
+func (e *Engine) storeBatch(ctx context.Context, batch []*pendingEvent) error {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	cfg, claims := e.Config(), e.dispatcher.NewPromise()
@@ -96,7 +73,6 @@ func (e *Engine) storeBatch(ctx context.Context, batch []*pendingEvent, decides 
 			Hash: p.hash, Body: p.event.Body, ReceivedAt: p.event.ReceivedAt, Keys: e.stateKeys(cfg, p.event), ReplayOf: p.replayOf}
 	}
 	receipts, err := e.Store.Accept(ctx, events, func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
-		decides()
 		plan, err := e.plan(cfg, batch[i], get)
 		claims.Ask(len(batch[i].event.Body), plan.Deliveries)
 		batch[i].plan = plan

@@ -54,7 +54,6 @@ type Engine struct {
 	fail       context.CancelCauseFunc // ends Run
 	log        sampledlog.Log
 	inbox      *dispatch.Queue[*pendingEvent]
-	turn       chan struct{} // holds a token while a committer takes its batch, until the store decides on that batch
 	decide     func(*rules.Set, *event.Event, rules.State) rules.Decision
 	health     health
 	capacity   capacity
@@ -79,7 +78,6 @@ func New(o Options) *Engine {
 	e := &Engine{
 		Options: o,
 		inbox:   dispatch.NewQueue[*pendingEvent](maxPending),
-		turn:    make(chan struct{}, 1),
 		decide:  (*rules.Set).Decide,
 		qase:    qaseapi.NewClient(o.Logger, o.Now),
 	}
