@@ -68,7 +68,7 @@ func mayImport() map[string][]string {
 		"relay/sampledlog":    {},
 		"relay/config":        append([]string{"relay/metrics", "relay/store", "notifiers", "notifiers/builtin"}, reading...),
 		"relay/qaseapi":       {"rules", "rules/event"},
-		"relay/dispatch":      append([]string{"relay/config", "relay/metrics", "relay/sampledlog", "relay/store", "notifiers", "rules/rulefile"}, append(language, "rules")...),
+		"relay/dispatch":      {"relay/config", "relay/metrics", "relay/sampledlog", "relay/store", "notifiers", "rules", "rules/rulefile", "rules/value"},
 		"relay":               engine,
 		"relay/ingest":        {"relay", "relay/sampledlog", "rules", "rules/event"},
 		"relay/ingest/client": {},
@@ -80,7 +80,7 @@ func mayImport() map[string][]string {
 
 		"cmd/qase-relay/terminal": append([]string{"notifiers/preview", "relay/config", "relay/ingest/client"}, reading...),
 		"cmd/qase-relay/demo":     {"cmd/qase-relay/terminal", "relay/app", "relay/config", "relay/ingest/client", "relay/store", "rules"},
-		"cmd/qase-relay/gallery": append([]string{"cmd/qase-relay/terminal", "relay", "notifiers", "notifiers/builtin", "notifiers/preview"}, reading...),
+		"cmd/qase-relay/gallery":  append([]string{"cmd/qase-relay/terminal", "relay", "notifiers", "notifiers/builtin", "notifiers/preview"}, reading...),
 		"cmd/qase-relay": append([]string{"cmd/qase-relay/demo", "cmd/qase-relay/gallery", "cmd/qase-relay/terminal", "relay", "relay/app", "relay/admin", "relay/admin/client",
 			"relay/ingest/client", "relay/backtest", "relay/config", "relay/store", "notifiers", "notifiers/builtin", "notifiers/preview", "rules/ruletest"}, reading...),
 	}

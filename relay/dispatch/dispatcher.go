@@ -111,6 +111,12 @@ func WithGrace(ctx context.Context, grace time.Duration) (context.Context, conte
 	return late, func() { forget(); cancel() }
 }
 
+// laneContexts end in this order when the dispatcher stops.
+type laneContexts struct {
+	sends  context.Context // for messages on their way
+	writes context.Context // for the store
+}
+
 // runLanes keeps one lane running for each notifier of the current configuration, until ctx is done and all lanes have
 // ended.
 func (d *Dispatcher) runLanes(ctx context.Context, c laneContexts) {

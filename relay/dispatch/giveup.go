@@ -9,6 +9,10 @@ import (
 	"qaserelay/notifiers"
 )
 
+// doubtFor bounds the retries of an answer that may or may not change: long enough for a restart of the receiver, short
+// enough for the deliveries that wait behind it.
+const doubtFor = 15 * time.Minute
+
 // withDefaults fills in the defaults: attempts for 24 hours, from 5 seconds to 1 hour apart.
 func (r Retry) withDefaults() Retry {
 	return Retry{

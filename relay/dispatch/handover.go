@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"fmt"
 	"time"
 
 	"qaserelay/notifiers"
@@ -79,6 +80,26 @@ func (l *lane) close() {
 	defer l.enqueuing.Unlock()
 	l.ended = true
 	l.handBackQueued()
+}
+
+// handBack returns deliveries untried. They are due at the given time, or now if it is zero.
+func (l *lane) handBack(g group, due time.Time) {
+	for i := range g.deliveries {
+		d := &g.deliveries[i]
+		l.report(d, store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Pending, NextAt: due})
+	}
+}
+
+// report passes an outcome to the writer, which outlives every lane.
+func (l *lane) report(d *store.Delivery, o store.Outcome) {
+	out := outcome{Outcome: o}
+	if o.State == store.Pending || d.OrderKey != "" {
+		out.wake = l.name
+	}
+	if err := l.d.outcomes.Put(out); err != nil {
+		panic(fmt.Sprintf("the outcome writer ended before lane %s: %v", l.name, err))
+	}
+	l.window.Remove()
 }
 
 // handBackQueued hands back the groups that wait for a worker.

@@ -12,9 +12,6 @@ import (
 	"qaserelay/relay/store"
 )
 
-// sendTimeout bounds one attempt.
-const sendTimeout = time.Minute
-
 // lane sends the deliveries of one notifier. One goroutine claims a batch while workers send the one before, so that the
 // receiver is kept busy. Run and the goroutines that it starts own the lane; wake, tryNow, state, hasCapacity and
 // tryEnqueue may be called from any goroutine.
@@ -40,12 +37,6 @@ type lane struct {
 type group struct {
 	deliveries []store.Delivery
 	message    *notifiers.Message // of the first one; nil if it has to be read from the delivery
-}
-
-// laneContexts end in this order when the dispatcher stops.
-type laneContexts struct {
-	sends  context.Context // for messages on their way
-	writes context.Context // for the store
 }
 
 // run sends until ctx is done, lets messages on their way arrive, and hands back the deliveries that wait for a worker.
@@ -174,24 +165,4 @@ func send(ctx context.Context, n notifiers.Notifier, d *store.Delivery, m *notif
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	return n.Send(ctx, m)
-}
-
-// handBack returns deliveries untried. They are due at the given time, or now if it is zero.
-func (l *lane) handBack(g group, due time.Time) {
-	for i := range g.deliveries {
-		d := &g.deliveries[i]
-		l.report(d, store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Pending, NextAt: due})
-	}
-}
-
-// report passes an outcome to the writer, which outlives every lane.
-func (l *lane) report(d *store.Delivery, o store.Outcome) {
-	out := outcome{Outcome: o}
-	if o.State == store.Pending || d.OrderKey != "" {
-		out.wake = l.name
-	}
-	if err := l.d.outcomes.Put(out); err != nil {
-		panic(fmt.Sprintf("the outcome writer ended before lane %s: %v", l.name, err))
-	}
-	l.window.Remove()
 }

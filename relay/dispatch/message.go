@@ -12,6 +12,9 @@ import (
 	"qaserelay/rules/value"
 )
 
+// sendTimeout bounds one attempt.
+const sendTimeout = time.Minute
+
 // StoredMessage is the stored form of a message, with its fallbacks. All of it is rendered already, so a fallback sends
 // what was decided when the event came.
 type StoredMessage struct {

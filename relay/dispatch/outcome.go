@@ -18,9 +18,6 @@ const (
 	// gatherOutcomes is how long outcomes gather while there are many, so that a transaction writes as many as the disk
 	// would otherwise confirm one by one. Those that gather would be sent again if the process were killed.
 	gatherOutcomes = 5 * time.Millisecond
-	// doubtFor bounds the retries of an answer that may or may not change: long enough for a restart of the receiver,
-	// short enough for the deliveries that wait behind it.
-	doubtFor = 15 * time.Minute
 )
 
 // Retry says how often a delivery is tried again. Zero fields mean the defaults of retryDefaults.
