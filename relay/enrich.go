@@ -31,5 +31,5 @@ func (e *Engine) lacksTitle(ctx context.Context, p *pendingEvent, key string) bo
 		return false
 	}
 	state, err := e.Store.Get(ctx, key)
-	return err == nil && !rules.Knows(state)
+	return err == nil && !rules.HasTitle(state)
 }

@@ -6,12 +6,15 @@ import (
 	"time"
 )
 
+// maxRecorded is how many rules a decision names that did not match.
+const maxRecorded = 100
+
 // Outcome is what one rule did with one event.
 type Outcome string
 
 // The outcomes of a rule.
 const (
-	Matched    Outcome = "matched"     // its notifications were made
+	Matched    Outcome = "matched"     // it made its notifications
 	NotMatched Outcome = "not_matched" // its condition was false
 	Failed     Outcome = "error"       // its condition could not be evaluated
 	Disabled   Outcome = "disabled"    // enabled: false
@@ -20,7 +23,7 @@ const (
 
 // Decision is all that follows from one event.
 type Decision struct {
-	// Results has an entry for each rule, in file order, but for NotMatched ones beyond the first maxRecorded.
+	// Results has an entry for each rule, in file order, but of those that did not match only the first maxRecorded.
 	Results []Result `json:"results"`
 	// NotMatched counts all rules whose condition was false.
 	NotMatched    int            `json:"not_matched"`
@@ -28,17 +31,17 @@ type Decision struct {
 	Changes       []Change       `json:"-"`
 }
 
-// Result is what one rule did, and why.
+// Result is the outcome of one rule and its reason.
 type Result struct {
 	Rule    string  `json:"rule"`
 	Outcome Outcome `json:"outcome"`
-	// Reason says why, where the outcome alone does not: the error, or the name of the rule that stopped it.
+	// Reason is the error of the condition, or names the rule that stopped this one.
 	Reason string `json:"reason,omitempty"`
-	// Notes are what went wrong on the way without losing the notification, such as a template that failed.
+	// Notes are failures that did not prevent the notification, such as a template that failed.
 	Notes []string `json:"notes,omitempty"`
 }
 
-// Notification is a rendered message and the notifier it goes to.
+// Notification is a rendered message and its notifier.
 type Notification struct {
 	Rule     string `json:"rule"`
 	Notifier string `json:"notifier"`
@@ -46,23 +49,24 @@ type Notification struct {
 	Title    string `json:"title"`
 	// Body is Markdown, without Fields. In JSON, which is for people who read and test messages, it is FullBody.
 	Body string `json:"body,omitempty"`
-	// Fields belong to the default body; a body of the rule's own has none.
+	// Fields belong to the default body; a rule's own body has none.
 	Fields  []Field         `json:"fields,omitempty"`
 	URL     string          `json:"url,omitempty"`
 	Options json.RawMessage `json:"options,omitempty"`
-	// Fallbacks are where the message goes when it dies, one after another.
+	// Fallbacks receive the message if it fails permanently, one after another.
 	Fallbacks []Fallback `json:"fallback,omitempty"`
 	EntityKey string     `json:"-"` // notifications of one entity to one notifier keep their order
-	Series    string     `json:"-"` // of a run that has ended: a stable key of its project, plan and environment; empty without a plan
+	// Series is a stable key of the project, plan and environment of a finished run; empty without a plan.
+	Series string `json:"-"`
 }
 
-// Field is a named value of a message, such as Plan: Smoke. Both are Markdown in one line.
+// Field is a named value of a message, such as Plan: Smoke. Name and value are Markdown in one line.
 type Field struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
 
-// FullBody is the body as people read it where there is nothing better for fields: with all of them in one line at its end.
+// FullBody returns the body with the fields as its last line, for readers without a better way to show fields.
 func (n *Notification) FullBody() string {
 	if len(n.Fields) == 0 {
 		return n.Body
@@ -85,26 +89,38 @@ func (n Notification) MarshalJSON() ([]byte, error) {
 	return json.Marshal(plain(n))
 }
 
-// Fallback is a notifier that stands in for another, with the options that the message has there.
+// Fallback is a notifier that receives a message after another failed permanently, with the options of the message there.
 type Fallback struct {
 	Notifier string          `json:"notifier"`
 	Options  json.RawMessage `json:"options,omitempty"`
 }
 
-// State is what a decision may know beside the event. It is handed in, so that deciding stays pure.
+// State is the input of a decision beside the event.
 type State struct {
 	// Now is when the event was received.
 	Now time.Time
-	// Get returns the value kept under key, or nil. Deciding asks first for the keys that Set.Keys names.
+	// Get returns the value stored under a key, or nil. Decide reads the keys of Set.Keys first.
 	Get func(key string) ([]byte, error)
-	// Fetched are fields of the thing that the event is about, found out elsewhere. They count where no event has told them.
-	// started_at is in Unix seconds.
+	// Fetched are fields of the entity from another source. They fill fields that no event has set. started_at is in Unix
+	// seconds.
 	Fetched map[string]any
-	// Member is the user behind team_member_id, found out elsewhere: an object with name and email, or nil.
+	// Member is the user with the team_member_id of the event, from another source: an object with name and email, or nil.
 	Member map[string]any
 }
 
-// Change is a value to be kept, together with the decision.
+// get returns the value stored under a key, or nil.
+func (st State) get(key string) []byte {
+	if st.Get == nil {
+		return nil
+	}
+	data, err := st.Get(key)
+	if err != nil {
+		return nil
+	}
+	return data
+}
+
+// Change is a value to store together with the decision.
 type Change struct {
 	Key     string
 	Value   []byte

@@ -5,17 +5,75 @@ import (
 	_ "embed"
 	"fmt"
 	"sync"
+	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"qaserelay/rules/people"
+	"qaserelay/rules/template"
 )
 
-// messageSource is the text of the templates of one message.
+//go:embed defaults.yaml
+var defaultsYAML []byte
+
+// defaultMessage holds the templates for rules without a level, title or body.
+type defaultMessage struct {
+	level, title, body *template.Template
+	fields             []defaultField // belong to the body
+}
+
+// defaultField is one field of the default body.
+type defaultField struct {
+	name  string
+	value *template.Template
+}
+
+// compileDefaults compiles the default messages by event name. The file is part of the program, so a fault in it panics.
+func compileDefaults(location *time.Location, directory *people.Directory) map[string]*defaultMessage {
+	d := loadDefaults()
+	ts := template.New(d.Templates, template.Options{Location: location, People: directory})
+	compile := func(name, text string, form template.Form) *template.Template {
+		c, err := ts.Compile(name, text, form)
+		if err != nil {
+			panic(fmt.Sprintf("rules: default message %s: %v", name, err))
+		}
+		return c
+	}
+	lists := make(map[string][]defaultField, len(d.Fields))
+	for list, fields := range d.Fields {
+		for _, f := range fields {
+			value := compile(list+" field "+f.Name, f.Value, template.FormMarkdown)
+			lists[list] = append(lists[list], defaultField{f.Name, value})
+		}
+	}
+	messages := make(map[string]*defaultMessage, len(d.Events))
+	for name, source := range d.Events {
+		m := &defaultMessage{
+			level: compile(name+" level", source.Level, template.FormText),
+			title: compile(name+" title", source.Title, template.FormText),
+			body:  compile(name+" body", source.Body, template.FormMarkdown),
+		}
+		for _, list := range source.Fields {
+			m.fields = append(m.fields, lists[list]...)
+		}
+		messages[name] = m
+	}
+	return messages
+}
+
+// defaults is the content of defaults.yaml.
+type defaults struct {
+	Templates map[string]string        `yaml:"templates"` // partials
+	Fields    map[string][]fieldSource `yaml:"fields"`    // lists of fields
+	Events    map[string]messageSource `yaml:"events"`    // by event name; "*" is for every other event
+}
+
+// messageSource holds the texts of the templates of one message.
 type messageSource struct {
-	Level string `yaml:"level"`
-	Title string `yaml:"title"`
-	Body  string `yaml:"body"`
-	// Fields names lists of fields.
-	Fields []string `yaml:"fields"`
+	Level  string   `yaml:"level"`
+	Title  string   `yaml:"title"`
+	Body   string   `yaml:"body"`
+	Fields []string `yaml:"fields"` // names of lists of fields
 }
 
 // fieldSource is the text of the template of one field.
@@ -24,18 +82,7 @@ type fieldSource struct {
 	Value string `yaml:"value"`
 }
 
-//go:embed defaults.yaml
-var defaultsYAML []byte
-
-// defaults are the messages that rules without a level, title or body of their own send, by the name of the event ("*" stands for every
-// other), with the partials that they call and the lists of fields that they name.
-type defaults struct {
-	Templates map[string]string        `yaml:"templates"`
-	Fields    map[string][]fieldSource `yaml:"fields"`
-	Events    map[string]messageSource `yaml:"events"`
-}
-
-// loadDefaults reads them once; they are shared, so nobody may change them. It panics on a file that cannot be read: it is part of the program, and a test reads it.
+// loadDefaults reads defaults.yaml once. All callers share the value, so they must not change it.
 var loadDefaults = sync.OnceValue(func() defaults {
 	var d defaults
 	dec := yaml.NewDecoder(bytes.NewReader(defaultsYAML))

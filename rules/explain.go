@@ -40,18 +40,18 @@ func (s *Set) Explain(ev *event.Event, st State) Explanation {
 	for _, r := range d.Results {
 		results[r.Rule] = r
 	}
-	v := s.View(ev, st)
+	v := s.view(ev, st)
 	x := Explanation{
 		Event: ev.Name, Project: ev.Project, Source: ev.Source, Now: st.Now, EntityKey: v.entityKey,
-		Entity: v.Dot["entity"].(map[string]any), Actor: v.Dot["actor"].(map[string]any), Previous: v.Dot["previous"],
-		Rules: make([]ExplainedRule, len(s.All)),
+		Entity: v.vars["entity"].(map[string]any), Actor: v.vars["actor"].(map[string]any), Previous: v.vars["previous"],
+		Rules: make([]ExplainedRule, len(s.rules)),
 	}
-	for i, r := range s.All {
+	for i, r := range s.rules {
 		result, recorded := results[r.Name]
 		if !recorded {
 			result = Result{Rule: r.Name, Outcome: NotMatched}
 		}
-		trace := r.When.Trace(v.Dot, &v.steps)
+		trace := r.When.Trace(v.vars, &v.steps)
 		(&hinter{view: v}).look(trace, nil)
 		x.Rules[i] = ExplainedRule{Result: result, Condition: trace, Notifications: d.shownFor(r.Name)}
 	}
@@ -63,8 +63,7 @@ func (d *Decision) shownFor(rule string) []Notification {
 	var shown []Notification
 	for _, n := range d.Notifications {
 		if n.Rule == rule {
-			n.Options, n.Fallbacks = MaskOptions(n.Options), MaskFallbacks(n.Fallbacks)
-			shown = append(shown, n)
+			shown = append(shown, n.Masked())
 		}
 	}
 	return shown

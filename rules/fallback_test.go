@@ -94,7 +94,7 @@ tests:
   - {name: another fallback, event: run.completed, expect: [{notifier: a, fallback: []}]}
 `)
 	var got []string
-	for _, r := range ruletest.RunTests(c, nil) {
+	for _, r := range ruletest.Run(c, nil) {
 		got = append(got, fmt.Sprint(r.Passed))
 		if !r.Passed && r.Failures[0].Kind == ruletest.Different {
 			got = append(got, fmt.Sprint(r.Failures[0].Fields))

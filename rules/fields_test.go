@@ -51,11 +51,3 @@ func TestPeopleReadFieldsAsTheLastLineOfABody(t *testing.T) {
 		}
 	}
 }
-
-func TestAFieldIsOneLine(t *testing.T) {
-	for in, want := range map[string]string{"a": "a", " a ": "a", "a\\\nb": "a b", "a\\\\\\\nb": `a\\ b`, "a\n\nb": "a  b", "": ""} {
-		if got := rules.MarkdownLine(in); got != want {
-			t.Errorf("%q: got %q, want %q", in, got, want)
-		}
-	}
-}

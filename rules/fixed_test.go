@@ -19,7 +19,7 @@ rules:
 `)
 	for notifier, want := range map[string][]string{"qa": {`{"channel":"#alerts"}`}, "mail": {`{"to":["c@x.io"]}`}, "nobody": nil} {
 		var got []string
-		for _, o := range c.Rules.FixedOptions(notifier) {
+		for _, o := range c.Rules.StaticOptions(notifier) {
 			got = append(got, string(o))
 		}
 		if !slices.Equal(got, want) {

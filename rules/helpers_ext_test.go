@@ -178,7 +178,7 @@ rules:
     notify: qa
 `
 
-func mustParse(t testing.TB, text string) *rulefile.Config {
+func mustParse(t testing.TB, text string) *rulefile.File {
 	t.Helper()
 	config, problems := lint.Parse([]yamldoc.File{{Name: "dir/rules.yaml", Data: []byte(text)}}, testOptions())
 	if problems.Err() != nil {

@@ -8,48 +8,49 @@ import (
 	"qaserelay/rules/event"
 )
 
-// maxIndexed is how many kinds of events the index remembers before it starts anew.
+// maxIndexed is how many kinds of events the index holds before it is cleared.
 const maxIndexed = 4096
 
-// index finds the rules that can match an event, so that the others need not be evaluated. It folds each condition
-// once for each event name, and what is left once for each project and source. It may be used from many goroutines.
+// index finds the rules that can match an event, so that the others need not be evaluated. It evaluates the constant
+// parts of each condition once for each event name, and the rest once for each project and source. Many goroutines may
+// use it.
 type index struct {
-	rules []*Rule
-	All   []int // the numbers of all rules
-	names lists // by event name
-	Kinds lists // by event name, project and source
+	rules  []*Rule
+	all    []int // the numbers of all rules
+	byName lists // by event name
+	byKind lists // by event name, project and source
 }
 
-// eventKind is what the index knows an event by.
-type eventKind struct{ Name, Project, Source string }
+// eventKind is the key of the index.
+type eventKind struct{ name, project, source string }
 
-// candidates returns the numbers of the rules that can match ev, in file order. It is shared: do not change it.
+// build sets the rules.
+func (x *index) build(rules []*Rule) {
+	x.rules, x.all = rules, make([]int, len(rules))
+	for i := range rules {
+		x.all[i] = i
+	}
+}
+
+// candidates returns the numbers of the rules that can match ev, in file order. Callers must not change the list.
 func (x *index) candidates(ev *event.Event) []int {
 	kind := eventKind{ev.Name, ev.Project, ev.Source}
-	if list, found := x.Kinds.get(kind); found {
+	if list, found := x.byKind.get(kind); found {
 		return list
 	}
 	f := condition.FactsOf(ev.Name)
-	byName, found := x.names.get(eventKind{Name: ev.Name})
+	byName, found := x.byName.get(eventKind{name: ev.Name})
 	if !found {
-		byName = x.filter(x.All, f)
-		x.names.Put(eventKind{Name: ev.Name}, byName)
+		byName = x.filter(x.all, f)
+		x.byName.put(eventKind{name: ev.Name}, byName)
 	}
 	f["project_code"], f["source"] = ev.Project, ev.Source
 	list := x.filter(byName, f)
-	x.Kinds.Put(kind, list)
+	x.byKind.put(kind, list)
 	return list
 }
 
-// Build takes the rules that are to be found.
-func (x *index) Build(rules []*Rule) {
-	x.rules, x.All = rules, make([]int, len(rules))
-	for i := range rules {
-		x.All[i] = i
-	}
-}
-
-// filter returns those of the numbered rules that can match under f.
+// filter returns the numbers of the rules that can match under f.
 func (x *index) filter(numbers []int, f condition.Facts) []int {
 	kept := []int{}
 	for _, i := range numbers {
@@ -60,7 +61,7 @@ func (x *index) filter(numbers []int, f condition.Facts) []int {
 	return kept
 }
 
-// lists is a map of bounded size. Names of events and projects come from outside, so there may be any number of them.
+// lists is a map of bounded size: names of events and projects come from outside, in any number.
 type lists struct {
 	entries sync.Map // eventKind → []int
 	size    atomic.Int64
@@ -74,7 +75,7 @@ func (l *lists) get(k eventKind) ([]int, bool) {
 	return v.([]int), true
 }
 
-func (l *lists) Put(k eventKind, list []int) {
+func (l *lists) put(k eventKind, list []int) {
 	if l.size.Add(1) > maxIndexed {
 		l.entries.Clear()
 		l.size.Store(1)

@@ -16,77 +16,33 @@ const (
 	LevelError   = "error"
 )
 
+// IsLevel reports whether s is a level.
 func IsLevel(s string) bool {
 	return s == LevelInfo || s == LevelSuccess || s == LevelWarning || s == LevelError
 }
 
-// defaultMessage is what a rule without a level, title or body of its own sends.
-type defaultMessage struct {
-	level, title, body *template.Template
-	fields             []defaultField // belong to the body
-}
-
-// defaultField is one field, whose value is a template.
-type defaultField struct {
-	name  string
-	value *template.Template
-}
-
-// CompileDefaults compiles the default messages by event name. They are part of the program, so a fault in them is a
-// fault of the program.
-func CompileDefaults(s *Set) map[string]*defaultMessage {
-	d := loadDefaults()
-	ts := template.New(d.Templates, template.Options{Location: s.Settings.Location, People: s.People})
-	part := func(name, text string, as template.Form) *template.Template {
-		c, err := ts.Compile(name, text, as)
-		if err != nil {
-			panic(fmt.Sprintf("rules: default message %s: %v", name, err))
-		}
-		return c
-	}
-	lists := make(map[string][]defaultField, len(d.Fields))
-	for list, fields := range d.Fields {
-		for _, f := range fields {
-			lists[list] = append(lists[list], defaultField{f.Name, part(list+" field "+f.Name, f.Value, template.FormMarkdown)})
-		}
-	}
-	messages := make(map[string]*defaultMessage, len(d.Events))
-	for name, source := range d.Events {
-		m := &defaultMessage{
-			level: part(name+" level", source.Level, template.FormText),
-			title: part(name+" title", source.Title, template.FormText),
-			body:  part(name+" body", source.Body, template.FormMarkdown),
-		}
-		for _, list := range source.Fields {
-			m.fields = append(m.fields, lists[list]...)
-		}
-		messages[name] = m
-	}
-	return messages
-}
-
-// message is a rendered message before it is addressed.
+// message is a rendered message without its address.
 type message struct {
 	level, title, body string
 	fields             []Field
 }
 
-// render makes the message of r for the event of v. What fails is replaced by the default and noted.
+// render renders the message of r. A part that fails is replaced by the default and noted.
 func (s *Set) render(r *Rule, v *view) (message, []string) {
-	fallback := s.Defaults[v.event.Name]
+	fallback := s.defaults[v.event.Name]
 	if fallback == nil {
-		fallback = s.Defaults["*"]
+		fallback = s.defaults["*"]
 	}
-	w := &messageWriter{dot: v.Dot}
+	w := &messageWriter{vars: v.vars}
 	var m message
-	v.Dot["rule"], v.Dot["level"] = r.Name, r.Level
+	v.vars["rule"], v.vars["level"] = r.Name, r.Level // of each rule: the map is shared by all of them
 	if m.level = r.Level; m.level == "" {
 		m.level, _ = w.write("level", nil, fallback.level)
 	}
 	if !IsLevel(m.level) {
 		m.level = LevelInfo
 	}
-	v.Dot["level"] = m.level
+	v.vars["level"] = m.level
 	title, _ := w.write("title", r.Title, fallback.title)
 	if m.title = strings.TrimSpace(value.OneLine(title)); m.title == "" {
 		m.title = value.OneLine(v.event.Name)
@@ -98,40 +54,41 @@ func (s *Set) render(r *Rule, v *view) (message, []string) {
 	return m, w.notes
 }
 
-// messageWriter renders templates with a default behind each.
+// messageWriter renders templates, each with a default.
 type messageWriter struct {
-	dot   map[string]any
+	vars  map[string]any
 	notes []string
 }
 
 // write renders own, or fallback if own is nil or fails.
 func (w *messageWriter) write(part string, own, fallback *template.Template) (text string, isOwn bool) {
 	if own != nil {
-		text, err := own.Render(w.dot)
+		text, err := own.Render(w.vars)
 		if err == nil {
 			return text, true
 		}
 		w.notes = append(w.notes, fmt.Sprintf("%s: the template failed, so the default message was used: %v", part, err))
 	}
-	text, err := fallback.Render(w.dot)
-	w.defaultFailed(part, err)
+	text, err := fallback.Render(w.vars)
+	w.noteDefault(part, err)
 	return text, false
 }
 
-func (w *messageWriter) defaultFailed(part string, err error) {
+// noteDefault notes that a part of the default message failed.
+func (w *messageWriter) noteDefault(part string, err error) {
 	if err != nil {
 		w.notes = append(w.notes, fmt.Sprintf("%s: the default message failed: %v", part, err))
 	}
 }
 
-// fields renders those that have something to say.
+// fields renders the fields whose value is not empty.
 func (w *messageWriter) fields(all []defaultField) []Field {
-	r := template.NewRenderer(w.dot)
+	r := template.NewRenderer(w.vars)
 	defer r.Close()
 	fields := make([]Field, 0, len(all))
 	for _, f := range all {
 		text, err := r.Render(f.value)
-		w.defaultFailed(f.name, err)
+		w.noteDefault(f.name, err)
 		if value := markdownLine(text); value != "" {
 			fields = append(fields, Field{f.name, value})
 		}
@@ -139,7 +96,7 @@ func (w *messageWriter) fields(all []defaultField) []Field {
 	return fields
 }
 
-// markdownLine writes Markdown in one line. Line ends in values from an event are hard breaks.
+// markdownLine joins the lines of Markdown. A line end in a value from an event is a hard break.
 func markdownLine(s string) string {
 	if strings.Contains(s, "\n") {
 		s = strings.NewReplacer("\\\n", " ", "\n", " ").Replace(s)

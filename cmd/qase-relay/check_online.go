@@ -46,7 +46,7 @@ func (r *checkResult) tryOnline(ctx context.Context, cfg *config.Config, timeout
 			defer func() { <-free }()
 			limited, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()
-			r.Online[i] = tryNotifier(limited, cfg.Outs[spec.Name], cfg.Rules.FixedOptions(spec.Name))
+			r.Online[i] = tryNotifier(limited, cfg.Outs[spec.Name], cfg.Rules.StaticOptions(spec.Name))
 		})
 	}
 	all.Wait()

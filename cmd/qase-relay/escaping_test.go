@@ -116,7 +116,7 @@ type sending struct {
 }
 
 // sendingsFor decides about an event that says value wherever it can, and renders all messages.
-func sendingsFor(t *testing.T, config *rulefile.Config, value string) []sending {
+func sendingsFor(t *testing.T, config *rulefile.File, value string) []sending {
 	t.Helper()
 	var all []sending
 	for i, m := range messagesFor(t, config, value) {
@@ -130,7 +130,7 @@ func sendingsFor(t *testing.T, config *rulefile.Config, value string) []sending 
 	return all
 }
 
-func messagesFor(t *testing.T, config *rulefile.Config, value string) []*notifiers.Message {
+func messagesFor(t *testing.T, config *rulefile.File, value string) []*notifiers.Message {
 	t.Helper()
 	all := messagesOf(t, config, "defect.created", map[string]any{"id": 2, "title": value, "severity": value, "actual_result": value})
 	for _, e := range []struct {
@@ -145,7 +145,7 @@ func messagesFor(t *testing.T, config *rulefile.Config, value string) []*notifie
 	return all
 }
 
-func messagesOf(t *testing.T, config *rulefile.Config, name string, payload map[string]any) []*notifiers.Message {
+func messagesOf(t *testing.T, config *rulefile.File, name string, payload map[string]any) []*notifiers.Message {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{
 		"event_name": name, "timestamp": 1767225600, "team_member_id": 41, "project_code": "ID", "payload": payload,
@@ -181,7 +181,7 @@ func harmlessLike(value string) string {
 }
 
 // checkRequest sends the request of the rule that writes the value into its URL, headers and body.
-func checkRequest(t *testing.T, config *rulefile.Config, value string, asked **http.Request) {
+func checkRequest(t *testing.T, config *rulefile.File, value string, asked **http.Request) {
 	t.Helper()
 	m := messagesFor(t, config, value)[len(config.Notifiers)+2]
 	kind := builtin.Kinds()[2]

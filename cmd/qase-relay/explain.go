@@ -18,6 +18,7 @@ import (
 	"qaserelay/rules/event"
 	"qaserelay/rules/lint"
 	"qaserelay/rules/rulefile"
+	"qaserelay/rules/ruletest"
 	"qaserelay/rules/yamldoc"
 )
 
@@ -117,7 +118,7 @@ func explain(c *terminal.Console, f explainFlags) error {
 }
 
 // explanation lets the given events happen, and explains the one that is asked about.
-func (f *explainFlags) explanation(c *terminal.Console, cfg *rulefile.Config) (x rules.Explanation, ev *event.Event, err error) {
+func (f *explainFlags) explanation(c *terminal.Console, cfg *rulefile.File) (x rules.Explanation, ev *event.Event, err error) {
 	r := rehearsal{}
 	if r.source, err = chooseSource(cfg, f.source); err != nil {
 		return x, nil, err
@@ -131,19 +132,16 @@ func (f *explainFlags) explanation(c *terminal.Console, cfg *rulefile.Config) (x
 	if ev, err = (rehearsal{name: f.name, sets: f.sets, source: r.source, at: r.at}).read(c, f.event); err != nil {
 		return x, nil, err
 	}
-	memory := map[string][]byte{}
-	st := rules.State{Now: r.at, Get: func(key string) ([]byte, error) { return memory[key], nil }}
+	var memory ruletest.Memory
 	r.before = ev
 	for _, given := range f.given {
 		earlier, err := r.read(c, given)
 		if err != nil {
 			return x, nil, fmt.Errorf("--given %s: %w", given, err)
 		}
-		for _, change := range cfg.Rules.Decide(earlier, st).Changes {
-			memory[change.Key] = change.Value
-		}
+		memory.Decide(cfg.Rules, earlier, r.at)
 	}
-	return f.chosen(cfg.Rules.Explain(ev, st)), ev, nil
+	return f.chosen(cfg.Rules.Explain(ev, memory.State(r.at))), ev, nil
 }
 
 // chosen leaves out the rules that nobody asks about.
@@ -179,7 +177,7 @@ func (f *explainFlags) moment() (time.Time, error) {
 }
 
 // readRules reads rules for looking at them: variables may be unset, and no notifier is made.
-func readRules(c *terminal.Console, patterns []string) (*rulefile.Config, error) {
+func readRules(c *terminal.Console, patterns []string) (*rulefile.File, error) {
 	var files []yamldoc.File
 	for _, pattern := range patterns {
 		found, err := readPattern(c.In, pattern)
@@ -224,7 +222,7 @@ func readPattern(stdin io.Reader, pattern string) ([]yamldoc.File, error) {
 }
 
 // chooseSource returns the name of the source that an event comes by.
-func chooseSource(cfg *rulefile.Config, name string) (string, error) {
+func chooseSource(cfg *rulefile.File, name string) (string, error) {
 	var known []string
 	for _, s := range cfg.Sources {
 		known = append(known, s.Name)

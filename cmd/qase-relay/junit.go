@@ -80,7 +80,7 @@ func (j *junitSuites) suite(file string) *junitSuite {
 	return &j.Suites[len(j.Suites)-1]
 }
 
-func junitFailure(t ruletest.TestResult) *junitFault {
+func junitFailure(t ruletest.Result) *junitFault {
 	var text strings.Builder
 	printTest(&terminal.Screen{Writer: &text, Columns: 100}, t)
 	var kinds []string

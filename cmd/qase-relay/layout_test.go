@@ -74,7 +74,7 @@ func mayImport() map[string][]string {
 		"relay/ingest/client": {},
 		"relay/admin":         append([]string{"relay"}, engine...),
 		"relay/admin/client":  {},
-		"relay/backtest":      {"relay/admin", "rules", "rules/event"},
+		"relay/backtest":      {"relay/admin", "rules", "rules/event", "rules/ruletest"},
 		"relay/app": append([]string{"relay", "relay/admin", "relay/ingest", "relay/store/sqlite", "relay/store/postgres"},
 			engine...),
 

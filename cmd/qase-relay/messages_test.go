@@ -60,7 +60,7 @@ rules: [{name: everything, when: "true", notify: [slack, email, http, teams]}]
 }
 
 // arrivals decides about an event and writes down what each notifier would send.
-func arrivals(t *testing.T, config *rulefile.Config, body []byte) []byte {
+func arrivals(t *testing.T, config *rulefile.File, body []byte) []byte {
 	t.Helper()
 	at := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
 	ev, err := event.Parse("qase", body, at)

@@ -64,7 +64,7 @@ func (f *explainFlags) storedGallery(ctx context.Context, c *terminal.Console, s
 	if err != nil {
 		return nil, fmt.Errorf("reading the stored event: %w", err)
 	}
-	var cfg *rulefile.Config
+	var cfg *rulefile.File
 	if readable(f.rules) == nil {
 		if cfg, err = readRules(c, f.rules); err != nil {
 			return nil, err

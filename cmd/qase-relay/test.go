@@ -86,12 +86,12 @@ func test(c *terminal.Console, args []string, f testFlags) error {
 
 // testReport is what came of a run of tests.
 type testReport struct {
-	OK       bool                  `json:"ok"`
-	Passed   int                   `json:"passed"`
-	Failed   int                   `json:"failed"`
-	Tests    []ruletest.TestResult `json:"tests"`
-	Coverage testCoverage          `json:"coverage"`
-	Problems diag.Problems         `json:"problems"` // what keeps the files from being used
+	OK       bool              `json:"ok"`
+	Passed   int               `json:"passed"`
+	Failed   int               `json:"failed"`
+	Tests    []ruletest.Result `json:"tests"`
+	Coverage testCoverage      `json:"coverage"`
+	Problems diag.Problems     `json:"problems"` // what keeps the files from being used
 
 	files string // their names
 	total int    // the tests there are, whatever was chosen
@@ -103,7 +103,7 @@ type testCoverage struct {
 }
 
 func newTestReport(files []yamldoc.File, filter *regexp.Regexp) *testReport {
-	r := &testReport{Tests: []ruletest.TestResult{}, Problems: diag.Problems{}}
+	r := &testReport{Tests: []ruletest.Result{}, Problems: diag.Problems{}}
 	r.Coverage.Missing = []string{}
 	var names []string
 	for _, f := range files {
@@ -119,7 +119,7 @@ func newTestReport(files []yamldoc.File, filter *regexp.Regexp) *testReport {
 		}
 		return r
 	}
-	r.total, r.Tests = len(cfg.Tests), ruletest.RunTests(cfg, filter)
+	r.total, r.Tests = len(cfg.Tests), ruletest.Run(cfg, filter)
 	for _, t := range r.Tests {
 		if t.Passed {
 			r.Passed++
@@ -128,7 +128,7 @@ func newTestReport(files []yamldoc.File, filter *regexp.Regexp) *testReport {
 		}
 	}
 	r.OK = r.Failed == 0
-	coverage := ruletest.Cover(cfg, r.Tests)
+	coverage := ruletest.Cover(cfg.Rules, r.Tests)
 	r.Coverage = testCoverage{coverage, coverage.Percent()}
 	return r
 }

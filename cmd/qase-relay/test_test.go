@@ -52,7 +52,7 @@ func TestTheFirstTestThatIsShownIsOne(t *testing.T) {
 
 func TestReportsAreXMLWhateverTheNames(t *testing.T) {
 	odd := "a \x00 <b> & \"c\" ]]> \u202e \xff\n"
-	r := &testReport{Failed: 1, Tests: []ruletest.TestResult{{Name: odd, File: odd, Failures: []ruletest.TestFailure{
+	r := &testReport{Failed: 1, Tests: []ruletest.Result{{Name: odd, File: odd, Failures: []ruletest.Failure{
 		{Kind: ruletest.Unexpected, Got: &rules.Notification{Rule: odd, Notifier: odd, Title: odd, Body: odd}},
 		{Kind: ruletest.Missing, Expected: odd, Reason: odd},
 	}}}}

@@ -11,7 +11,6 @@ import (
 	"qaserelay/notifiers/builtin"
 	"qaserelay/relay/config"
 	"qaserelay/rules/rulefile"
-	"qaserelay/rules/ruletest"
 	"qaserelay/rules/yamldoc"
 )
 
@@ -99,7 +98,7 @@ func (t *testFileReader) bring(name, about string) error {
 	if err != nil {
 		return fmt.Errorf("reading tests: %w", err)
 	}
-	if !ruletest.IncludesNone(data) {
+	if rulefile.HasIncludes(data) {
 		return nil
 	}
 	return t.read(about)

@@ -48,7 +48,7 @@ func (c testCoverage) print(s *terminal.Screen, least float64) {
 	}
 }
 
-func printTest(s *terminal.Screen, t ruletest.TestResult) {
+func printTest(s *terminal.Screen, t ruletest.Result) {
 	if t.Passed {
 		s.Printf("%s    %s\n", s.Good("ok"), terminal.Printable(t.Name))
 	} else {
@@ -62,7 +62,7 @@ func printTest(s *terminal.Screen, t ruletest.TestResult) {
 	}
 }
 
-func printFailure(s *terminal.Screen, f ruletest.TestFailure) {
+func printFailure(s *terminal.Screen, f ruletest.Failure) {
 	switch f.Kind {
 	case ruletest.Missing:
 		s.Printf("    %s: %s (expected in line %d)\n      %s\n", s.Bad("missing"), terminal.Printable(f.Expected), f.Line, terminal.Printable(f.Reason))

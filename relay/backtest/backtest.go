@@ -10,6 +10,7 @@ import (
 	"qaserelay/relay/admin"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
+	"qaserelay/rules/ruletest"
 )
 
 // History yields stored events, the oldest first, until one cannot be read.
@@ -30,9 +31,9 @@ type Options struct {
 
 // Run decides on one event after the other, so that memory does not grow with their number, and returns the report.
 func Run(ctx context.Context, events History, o Options) (*Report, error) {
-	b := &backtest{report: newReport(o), now: newDecider(o.Rules), source: o.Source}
+	b := &backtest{report: newReport(o), now: &decider{rules: o.Rules}, source: o.Source}
 	if o.AgainstRules != nil {
-		b.before = newDecider(o.AgainstRules)
+		b.before = &decider{rules: o.AgainstRules}
 	}
 	for e, err := range events {
 		if err != nil {
@@ -46,7 +47,7 @@ func Run(ctx context.Context, events History, o Options) (*Report, error) {
 			o.Progress(b.report.Events)
 		}
 	}
-	b.report.Forgot = b.now.state.forgot
+	b.report.Forgot = b.now.memory.Dropped
 	b.report.finish()
 	return b.report, nil
 }
@@ -81,19 +82,14 @@ func (b *backtest) add(e admin.Exported) {
 	b.report.add(e, now, before)
 }
 
-// decider decides by one set of rules, with the state that the events before left.
+// decider decides by one set of rules, with the values that earlier events stored.
 type decider struct {
-	rules *rules.Set
-	state *state
+	rules  *rules.Set
+	memory ruletest.Memory
 }
 
-func newDecider(set *rules.Set) *decider { return &decider{rules: set, state: newState()} }
-
 func (d *decider) decide(ev *event.Event) rules.Decision {
-	get := func(key string) ([]byte, error) { return d.state.get(key, ev.ReceivedAt), nil }
-	decision := d.rules.Decide(ev, rules.State{Now: ev.ReceivedAt, Get: get})
-	d.state.apply(decision.Changes)
-	return decision
+	return d.memory.Decide(d.rules, ev, ev.ReceivedAt)
 }
 
 // outcome is a decision in short. A nil one is not known.

@@ -64,12 +64,12 @@ func load(patterns []string, o LoadOptions, read *reading) (*Config, diag.Proble
 	if cfg == nil || problems.Err() != nil {
 		return nil, problems
 	}
-	outs, more := makeOuts(cfg, o)
+	outs, more := makeOuts(cfg.Config, o)
 	problems = append(problems, more...)
 	if problems.Err() != nil {
 		return nil, problems
 	}
-	return &Config{Config: cfg, Outs: outs, read: read}, problems
+	return &Config{Config: cfg.Config, Outs: outs, read: read}, problems
 }
 
 // Kinds shows notifiers to the language of the rules.

@@ -82,6 +82,7 @@ func TestTheIndexNeverHidesARuleThatMatches(t *testing.T) {
 			events = append(events, ev)
 		}
 	}
+	var machines condition.Machines
 	skipped, decided := 0, 0
 	for range 4000 {
 		source := g.condition(g.IntN(4))
@@ -89,10 +90,9 @@ func TestTheIndexNeverHidesARuleThatMatches(t *testing.T) {
 		if cerr != nil {
 			continue // such as a chain of ?? on something that cannot be nil
 		}
-		s := &rules.Set{People: people.New(nil), Settings: rules.Settings{Location: time.UTC}}
+		s := rules.NewSet(rules.Options{People: people.New(nil), Settings: rules.Settings{Location: time.UTC}}, nil)
 		for _, ev := range events {
-			v := s.View(ev, rules.State{})
-			matched, err := s.Machines.Run(c, v.Dot)
+			matched, err := machines.Run(c, s.Vars(ev, rules.State{}))
 			f := condition.FactsOf(ev.Name)
 			byName := condition.CanMatch(c.Tree, f)
 			f["project_code"], f["source"] = ev.Project, ev.Source

@@ -1,217 +1,127 @@
+// Package lint checks a rules file against the catalog of events: names of events, the names and types of fields that
+// conditions and templates read in each event that a rule can match, and rules that notify twice. It only warns, since
+// Qase adds events and fields.
 package lint
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
-	"strings"
-
-	"github.com/expr-lang/expr/ast"
+	"time"
 
 	"qaserelay/rules"
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/event"
+	"qaserelay/rules/rulefile"
+	"qaserelay/rules/template"
+	"qaserelay/rules/value"
+	"qaserelay/rules/yamldoc"
 )
 
-// The lint holds a rule against the catalogue: names of events, and names and types of the fields that are left to look at in
-// each event that the rule can match. It only advises, since Qase adds events and fields.
-
-// conditionLint gathers the findings about one condition.
-type conditionLint struct {
-	tree     ast.Node
-	source   string
-	matching []match // the known events that it can match
-	findings []diag.Finding
+// Parse parses rules files and checks them. The file is nil if any of the problems is an error.
+func Parse(files []yamldoc.File, o rulefile.Options) (*rulefile.File, diag.Problems) {
+	file, problems := rulefile.Parse(files, o)
+	problems = append(problems, Check(file)...)
+	problems.Sort()
+	if problems.Err() != nil {
+		return nil, problems
+	}
+	return file, problems
 }
 
-// match is an event that a condition can match, by the name that leads there.
-type match struct {
-	name string
-	*catalog.Schema
+// Check returns warnings about everything in the file that could be compiled.
+func Check(file *rulefile.File) diag.Problems {
+	c := &checker{file: file, matching: map[*rules.Rule][]*catalog.Schema{}, examples: map[string]map[string]any{}}
+	for _, r := range file.Source.Rules {
+		if r.Rule.When != nil {
+			findings, events := lintCondition(r.Rule.When, file.Sources)
+			c.matching[r.Rule] = events
+			c.warn(r.When, findings...)
+		}
+	}
+	c.checkOverlaps()
+	for _, t := range file.Source.Texts {
+		c.checkText(t)
+	}
+	return c.problems
 }
 
-// lintCondition returns the findings about a condition and the known events that it can match.
-func lintCondition(c *condition.Condition, sources []rules.Source) ([]diag.Finding, []*catalog.Schema) {
-	l := &conditionLint{tree: c.Tree, source: c.Source}
-	for _, e := range catalog.Schemas().Events {
-		l.try(e.Name, e)
-	}
-	l.constants(sources)
-	if len(l.findings) == 0 && !l.canEverMatch() {
-		l.add(c.Tree, "this can never be true", "look for parts that contradict each other")
-	}
-	l.fields()
-	slices.SortStableFunc(l.findings, func(a, b diag.Finding) int {
-		return cmp.Or(cmp.Compare(a.At.Line, b.At.Line), cmp.Compare(a.At.Col, b.At.Col))
-	})
-	var events []*catalog.Schema
-	for _, m := range l.matching {
-		events = append(events, m.Schema)
-	}
-	return l.findings, events
+// checker collects the warnings about one file.
+type checker struct {
+	file     *rulefile.File
+	matching map[*rules.Rule][]*catalog.Schema // the events that a rule can match
+	examples map[string]map[string]any         // the variables of the catalog's examples, by event name
+	problems diag.Problems
 }
 
-// try adds an event to those that the condition can match, if it can.
-func (l *conditionLint) try(name string, e *catalog.Schema) {
-	if e != nil && condition.CanMatch(l.tree, condition.FactsOf(name)) {
-		l.matching = append(l.matching, match{name, e})
+func (c *checker) warn(at yamldoc.Place, findings ...diag.Finding) {
+	for _, f := range findings {
+		c.problems = append(c.problems, at.Problem(diag.Warning, f))
 	}
 }
 
-// canEverMatch reports whether any event, known or not, can match. The names of unknown events are made from those that the
-// condition mentions; where it looks for parts of names, there may always be one.
-func (l *conditionLint) canEverMatch() bool {
-	if len(l.matching) > 0 {
-		return true
+func (c *checker) checkText(t rulefile.TextSource) {
+	events := c.matching[t.Rule]
+	if t.Rule == nil {
+		events = catalog.Schemas().Events
 	}
-	types, actions, partial := []string{"other"}, []string{"other"}, false
-	tree := l.tree
-	ast.Walk(&tree, condition.Visitor(func(n ast.Node) {
-		switch n := n.(type) {
-		case *ast.StringNode:
-			kind, action, _ := strings.Cut(n.Value, ".")
-			types, actions = append(types, kind), append(actions, kind, action)
-		case *ast.BinaryNode:
-			partial = partial || slices.Contains([]string{"startsWith", "endsWith", "contains", "matches"}, n.Operator)
-		}
-	}))
-	if partial && condition.CanMatch(l.tree, condition.Facts{}) || len(types) > 100 {
-		return true
+	findings := lintTemplate(c.file.Source.Templates, t.Text, events)
+	if len(findings) == 0 && t.Compiled != nil {
+		findings = c.renderExamples(t, events)
 	}
-	for _, kind := range types {
-		for _, action := range actions {
-			if condition.CanMatch(l.tree, condition.FactsOf(kind+"."+action)) {
-				return true
-			}
-		}
-	}
-	return false
+	c.warn(t.At, findings...)
 }
 
-func (l *conditionLint) add(n ast.Node, message, hint string) {
-	l.findings = append(l.findings, diag.Finding{At: diag.Locate(l.source, n.Location().From), Message: message, Hint: hint})
-}
-
-// constants looks at what event_name and the like are compared with.
-func (l *conditionLint) constants(sources []rules.Source) {
-	tree := l.tree
-	ast.Walk(&tree, condition.Visitor(func(n ast.Node) {
-		b, isBinary := n.(*ast.BinaryNode)
-		if !isBinary {
-			return
+// renderExamples renders a template for the example of each event, and returns the first failure.
+func (c *checker) renderExamples(t rulefile.TextSource, events []*catalog.Schema) []diag.Finding {
+	for _, e := range events {
+		text, err := t.Compiled.Render(c.example(e.Name))
+		switch {
+		case err != nil:
+			return []diag.Finding{{
+				Message: fmt.Sprintf("this fails for the example of %s: %v", e.Name, err), Hint: "the default would be sent instead",
+			}}
+		case t.Form == template.FormJSON && template.BrokenJSON(text):
+			return []diag.Finding{{
+				Message: fmt.Sprintf("for the example of %s this gives no valid JSON: %s", e.Name, value.Shorten(value.OneLine(text), 120)),
+				Hint:    `values outside of quotes bring their own: {"title": {{ .entity.title }}}`,
+			}}
 		}
-		name, isName := b.Left.(*ast.IdentifierNode)
-		values := b.Right
-		if !isName {
-			name, isName = b.Right.(*ast.IdentifierNode)
-			values = b.Left
-		}
-		if isName && (b.Operator == "==" || b.Operator == "!=" || b.Operator == "in") {
-			for _, value := range texts(values) {
-				l.constant(name.Value, value, sources)
-			}
-		}
-		if text, isText := b.Right.(*ast.StringNode); isText && isName && b.Left == ast.Node(name) {
-			l.partOfName(name.Value, b.Operator, text)
-		}
-	}))
-}
-
-func texts(n ast.Node) []*ast.StringNode {
-	switch n := n.(type) {
-	case *ast.StringNode:
-		return []*ast.StringNode{n}
-	case *ast.ArrayNode:
-		var all []*ast.StringNode
-		for _, item := range n.Nodes {
-			all = append(all, texts(item)...)
-		}
-		return all
 	}
 	return nil
 }
 
-func (l *conditionLint) constant(name string, value *ast.StringNode, sources []rules.Source) {
-	switch name {
-	case "event_name":
-		if _, known := catalog.Schemas().ByName[value.Value]; !known {
-			l.add(value, fmt.Sprintf("no event %q", value.Value), catalog.Hint(value.Value))
-			// The rest is looked at as if the name were right, so that all is said at once.
-			l.try(value.Value, catalog.Schemas().ByName[catalog.Suggest(value.Value)])
-		}
-	case "event_type":
-		l.oneOf(value, "type of events", partsOf(0))
-	case "event_action":
-		l.oneOf(value, "action of events", partsOf(1))
-	case "source":
-		var names []string
-		for _, s := range sources {
-			names = append(names, s.Name)
-		}
-		l.oneOf(value, "source", names)
-	case "project_code":
-		l.project(value, sources)
+// example returns the variables of the catalog's example of an event.
+func (c *checker) example(name string) map[string]any {
+	if vars := c.examples[name]; vars != nil {
+		return vars
 	}
+	e, _ := catalog.Lookup(name)
+	now := time.Unix(1650600000, 0).UTC()
+	vars := map[string]any{}
+	if ev, err := event.Parse("qase", e.Example, now); err == nil {
+		vars = c.file.Rules.Vars(ev, rules.State{Now: now})
+		vars["rule"], vars["level"] = "example", rules.LevelInfo
+	}
+	c.examples[name] = vars
+	return vars
 }
 
-// partWords say what an operator asks of a name.
-var partWords = map[string]string{"startsWith": "begins with", "endsWith": "ends with", "contains": "contains", "matches": "matches"}
-
-// partSubjects say what it is asked of.
-var partSubjects = map[string]string{"event_name": "known event", "event_type": "type of events", "event_action": "action of events"}
-
-// partOfName looks at what event_name and the like are to begin with, end with, contain or match.
-func (l *conditionLint) partOfName(name, operator string, part *ast.StringNode) {
-	word, isPart := partWords[operator]
-	subject, isName := partSubjects[name]
-	if !isPart || !isName {
-		return
-	}
-	for _, e := range catalog.Schemas().Events {
-		if v := condition.CompareKnown(operator, condition.FactsOf(e.Name)[name], part.Value); !v.Known || v.Value == true {
-			return
+// judgePath returns what is wrong with reading a path in the given events, or "".
+func judgePath(s condition.Spot, events []*catalog.Schema) (message, hint string) {
+	switch s.Root {
+	case "payload":
+		return judgePayload(s.Path, events)
+	case "entity":
+		return catalog.CheckEntity(s.Path, events)
+	case "actor":
+		return judgeFixed(s.Path, catalog.Schemas().Actor)
+	case "previous":
+		if len(events) > 0 && !slices.ContainsFunc(events, (*catalog.Schema).IsRun) {
+			return s.String() + " is only there in events of runs", "previous is the finished run before this one"
 		}
+		return judgeFixed(s.Path, catalog.Schemas().Previous)
 	}
-	words := partsOf(0)
-	meant, action, _ := strings.Cut(strings.Trim(part.Value, "^$*.\\()"), ".")
-	if name == "event_action" || operator == "endsWith" {
-		words, meant = partsOf(1), cmp.Or(action, meant)
-	}
-	hint := ""
-	if best := catalog.Nearest(meant, words); best != "" && best != meant {
-		hint = fmt.Sprintf("did you mean %q?", best)
-	}
-	l.add(part, fmt.Sprintf("no %s %s %q", subject, word, part.Value), hint)
-}
-
-// partsOf returns the types (0) or actions (1) of the known events.
-func partsOf(part int) []string {
-	var parts []string
-	for _, name := range catalog.Schemas().Names() {
-		if p := strings.SplitN(name, ".", 2)[part]; !slices.Contains(parts, p) {
-			parts = append(parts, p)
-		}
-	}
-	return parts
-}
-
-func (l *conditionLint) oneOf(value *ast.StringNode, what string, names []string) {
-	if !slices.Contains(names, value.Value) {
-		l.add(value, fmt.Sprintf("no %s %q", what, value.Value), catalog.DidYouMean(value.Value, names))
-	}
-}
-
-// project looks at a project code, where the sources say which ones they take.
-func (l *conditionLint) project(value *ast.StringNode, sources []rules.Source) {
-	var codes []string
-	for _, s := range sources {
-		if len(s.Projects) == 0 {
-			return
-		}
-		codes = append(codes, s.Projects...)
-	}
-	if len(codes) > 0 && !slices.Contains(codes, value.Value) {
-		l.add(value, fmt.Sprintf("no source takes events of the project %q", value.Value), catalog.DidYouMean(value.Value, codes))
-	}
+	return "", ""
 }

@@ -95,7 +95,7 @@ func testOptions() rulefile.Options {
 	}
 }
 
-func mustParse(t testing.TB, text string) *rulefile.Config {
+func mustParse(t testing.TB, text string) *rulefile.File {
 	t.Helper()
 	config, problems := lint.Parse([]yamldoc.File{{Name: "dir/rules.yaml", Data: []byte(text)}}, testOptions())
 	if problems.Err() != nil {
@@ -114,7 +114,7 @@ func newWorld() *world {
 	return &world{kept: map[string][]byte{}, now: time.Date(2026, 4, 21, 12, 0, 0, 0, time.UTC)}
 }
 
-func (w *world) decide(t testing.TB, c *rulefile.Config, name, payload string) rules.Decision {
+func (w *world) decide(t testing.TB, c *rulefile.File, name, payload string) rules.Decision {
 	t.Helper()
 	body := fmt.Sprintf(`{"event_name":%q,"timestamp":%d,"payload":%s,"team_member_id":40,"project_code":"WEB"}`, name, w.now.Unix(), payload)
 	ev, err := event.Parse("qase", []byte(body), w.now)

@@ -3,12 +3,12 @@ package people_test
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
 	"qaserelay/rules/lint"
 	"qaserelay/rules/people"
-	"qaserelay/rules/ruletest"
 	"qaserelay/rules/value"
 	"qaserelay/rules/yamldoc"
 )
@@ -126,7 +126,7 @@ func TestBlocksEscapeEachTextForWhatItIs(t *testing.T) {
 		"4.elements.0.url":       "https://e.x/%2Ab%2A%20%3C%21channel%3E%20%26%20%22x%22%20http%3A%2F%2Fe.x%2F%3Fa%3Db%20c",
 		"4.elements.0.value":     value,
 	} {
-		got, _ := ruletest.Within(any(options.Blocks), path)
+		got := valueAt(options.Blocks, path)
 		if fmt.Sprint(got) != want {
 			t.Errorf("%s:\n got %v\nwant %s", path, got, want)
 		}
@@ -165,4 +165,21 @@ func TestAnEventCallsNobodyInAChatWhoseIDsAreNotKnown(t *testing.T) {
 			t.Errorf("%v: got %s, want %s", c.value, got, c.want)
 		}
 	}
+}
+
+// valueAt returns the value at a path such as 0.text.text.
+func valueAt(v any, path string) any {
+	for key := range strings.SplitSeq(path, ".") {
+		switch in := v.(type) {
+		case map[string]any:
+			v = in[key]
+		case []any:
+			i, err := strconv.Atoi(key)
+			if err != nil {
+				return nil
+			}
+			v = in[i]
+		}
+	}
+	return v
 }

@@ -1,15 +1,259 @@
 package rulefile
 
-// Options are what Parse may reach. A nil function reaches nothing.
-type Options struct {
-	// Kinds are the known types of notifiers by name.
-	Kinds map[string]Kind
-	// LookupEnv reads an environment variable.
-	LookupEnv func(name string) (string, bool)
-	// ReadFile reads a file named by include: or by a KEY_file: twin, relative to the working directory.
-	ReadFile func(name string) ([]byte, error)
-	// Glob expands the patterns of include:.
-	Glob func(pattern string) ([]string, error)
-	// AllowUnset makes unset environment variables (and unreadable secret files) warnings; they expand to nothing.
-	AllowUnset bool
+import (
+	"reflect"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"qaserelay/rules"
+	"qaserelay/rules/diag"
+	"qaserelay/rules/people"
+	"qaserelay/rules/template"
+	"qaserelay/rules/yamldoc"
+)
+
+// optionParser reads one message option.
+type optionParser struct {
+	*compiler
+	d    *document
+	key  string
+	form template.Form
+	info *notifierInfo
+}
+
+// option reads a message option of a notifier and compiles its templates.
+func (c *compiler) option(d *document, e yamldoc.Entry, field yamldoc.Field, info *notifierInfo) rules.Option {
+	p := &optionParser{compiler: c, d: d, key: e.Key.Value, form: template.Form(field.Form), info: info}
+	if p.form == "" {
+		p.form = template.FormText
+	}
+	defer p.advise(e)
+	return rules.Option{Key: p.key, Value: p.value(e.Value, reflect.TypeOf(info.kind.Options).Field(field.Index).Type)}
+}
+
+// value reads the value of an option of the given type.
+func (p *optionParser) value(n *yaml.Node, kind reflect.Type) rules.OptionValue {
+	switch {
+	case kind.Kind() == reflect.Interface:
+		return p.free(n)
+	case kind == reflect.TypeFor[[]string]() && p.form == template.FormMention:
+		return p.mentions(n)
+	case kind == reflect.TypeFor[[]string]():
+		return p.list(n)
+	case kind == reflect.TypeFor[map[string]string]():
+		return p.mapping(n)
+	case kind.Kind() == reflect.String:
+		var t yamldoc.Text
+		p.d.Decode(n, &t, p.key)
+		return p.text(t)
+	}
+	v := reflect.New(kind)
+	p.d.Decode(n, v.Interface(), p.key)
+	return v.Elem().Interface()
+}
+
+func (p *optionParser) text(t yamldoc.Text) rules.OptionValue {
+	if !t.Given() {
+		return &template.Template{}
+	}
+	if p.form == template.FormURL && template.HostIsTemplated(t.S) && !p.info.allowHosts {
+		p.d.Report(t.Node, diag.Error, "the host of this URL comes from a template, and so from the event",
+			"list the hosts it may have: allow_hosts: [hooks.example.com] on the notifier")
+	}
+	if out := p.compile(p.d, t, p.key, p.form); out != nil {
+		return out
+	}
+	return template.Placeholder()
+}
+
+func (p *optionParser) list(n *yaml.Node) []rules.OptionValue {
+	var texts []yamldoc.Text
+	p.d.Decode(n, &texts, p.key)
+	values := make([]rules.OptionValue, len(texts))
+	for i, t := range texts {
+		values[i] = p.text(t)
+	}
+	return values
+}
+
+// mentions reads a list of people to notify, and reports names that resolve to nobody.
+func (p *optionParser) mentions(n *yaml.Node) rules.OptionValue {
+	var texts []yamldoc.Text
+	p.d.Decode(n, &texts, p.key)
+	m := rules.Mentions{People: p.people}
+	for _, t := range texts {
+		m.Texts = append(m.Texts, p.text(t))
+		if !t.Given() || template.HasActions(t.S) {
+			continue
+		}
+		for _, name := range p.people.Recipients(t.S) {
+			if !people.CanMention(name) {
+				message, hint := p.people.ExplainUnknown(name)
+				p.d.Report(t.Node, diag.Warning, p.key+": "+message, hint)
+			}
+		}
+	}
+	return m
+}
+
+func (p *optionParser) mapping(n *yaml.Node) rules.OptionValue {
+	var texts map[string]yamldoc.Text
+	p.d.Decode(n, &texts, p.key)
+	values := make(map[string]rules.OptionValue, len(texts))
+	for key, t := range texts {
+		values[key] = p.text(t)
+	}
+	return values
+}
+
+// free compiles every text in a value of any shape.
+func (p *optionParser) free(n *yaml.Node) (v rules.OptionValue) {
+	p.d.Nested(n, func(n *yaml.Node) { v = p.freeNode(n) })
+	return v
+}
+
+func (p *optionParser) freeNode(n *yaml.Node) rules.OptionValue {
+	switch hint := yamldoc.TemplateHint(n); {
+	case hint != "":
+		p.d.Report(n, diag.Error, p.key+" must be text here, not a mapping", hint)
+		return nil
+	case n.Kind == yaml.MappingNode:
+		return p.freeMapping(n)
+	case n.Kind == yaml.SequenceNode:
+		values := make([]rules.OptionValue, len(n.Content))
+		for i, item := range n.Content {
+			values[i] = p.free(item)
+		}
+		return values
+	}
+	value := p.d.Any(n)
+	if s, isText := value.(string); isText && n.Tag == "!!str" {
+		return p.text(yamldoc.Text{S: s, Node: n})
+	}
+	return value
+}
+
+func (p *optionParser) freeMapping(n *yaml.Node) rules.OptionValue {
+	values := map[string]rules.OptionValue{}
+	entries, kind := p.d.Entries(n, p.key), ""
+	for _, e := range entries {
+		if e.Key.Value == "type" {
+			kind = e.Value.Value
+		}
+	}
+	for _, e := range entries {
+		inner := *p
+		if p.form == template.FormBlocks && e.Value.Kind == yaml.ScalarNode {
+			inner.form = blockForm(kind, e.Key.Value)
+		}
+		values[e.Key.Value] = inner.free(e.Value)
+	}
+	return values
+}
+
+// blockForm returns the form of the text under a key of a Block Kit object of a type
+// (https://docs.slack.dev/reference/block-kit/composition-objects/text-object). A text that may be mrkdwn is taken for it.
+func blockForm(kind, key string) template.Form {
+	switch {
+	case key == "url" || strings.HasSuffix(key, "_url"):
+		return template.FormLink
+	case key != "text" || kind == "plain_text" || kind == "raw_text" || kind == "text" || kind == "link":
+		return template.FormPlain
+	case kind == "markdown":
+		return template.FormMarkdown
+	}
+	return template.FormMrkdwn
+}
+
+// advise reports the remarks of the kind on the option, each at its position.
+func (p *optionParser) advise(e yamldoc.Entry) {
+	if p.info.kind.Advise == nil {
+		return
+	}
+	for _, a := range p.info.kind.Advise(p.info.config, e.Key.Value, asWritten(e.Value)) {
+		severity := diag.Warning
+		if a.Wrong {
+			severity = diag.Error
+		}
+		at := nodeAt(e.Value, a.Path)
+		if len(a.Path) == 0 {
+			at = e.Key
+		}
+		p.d.Report(at, severity, a.Message, a.Hint)
+	}
+}
+
+// maxWritten is how many nodes an option may have for its advice, aliases counted each time.
+const maxWritten = 100_000
+
+// asWritten returns the value of a node with its templates and variables as they are written, or nil if it is too large.
+func asWritten(n *yaml.Node) any {
+	left := maxWritten
+	if v := writtenValue(n, &left); left >= 0 {
+		return v
+	}
+	return nil
+}
+
+func writtenValue(n *yaml.Node, left *int) any {
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if *left--; *left < 0 {
+		return nil
+	}
+	switch n.Kind {
+	case yaml.MappingNode:
+		m := map[string]any{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			m[n.Content[i].Value] = writtenValue(n.Content[i+1], left)
+		}
+		return m
+	case yaml.SequenceNode:
+		list := make([]any, len(n.Content))
+		for i, item := range n.Content {
+			list[i] = writtenValue(item, left)
+		}
+		return list
+	}
+	switch n.Tag {
+	case "!!null":
+		return nil
+	case "!!bool":
+		return n.Value == "true"
+	}
+	return n.Value
+}
+
+// nodeAt returns the node that a path leads to, or the last existing node on the way.
+func nodeAt(n *yaml.Node, path []string) *yaml.Node {
+	for _, key := range path {
+		for n.Kind == yaml.AliasNode {
+			n = n.Alias
+		}
+		next := childOf(n, key)
+		if next == nil {
+			break
+		}
+		n = next
+	}
+	return n
+}
+
+func childOf(n *yaml.Node, key string) *yaml.Node {
+	switch n.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == key {
+				return n.Content[i+1]
+			}
+		}
+	case yaml.SequenceNode:
+		if i, err := strconv.Atoi(key); err == nil && i < len(n.Content) {
+			return n.Content[i]
+		}
+	}
+	return nil
 }

@@ -125,7 +125,7 @@ rules:
     notify: qa
 `
 
-func mustParse(t testing.TB, text string) *rulefile.Config {
+func mustParse(t testing.TB, text string) *rulefile.File {
 	t.Helper()
 	config, problems := lint.Parse([]yamldoc.File{{Name: "dir/rules.yaml", Data: []byte(text)}}, testOptions())
 	if problems.Err() != nil {
@@ -292,5 +292,13 @@ func BenchmarkParse(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func TestIncludesAreSeen(t *testing.T) {
+	for text, want := range map[string]bool{"": false, "tests: []": false, "- a": false, "a: [": false, "include: x.yaml\n": true, "tests: []\ninclude: [x.yaml]": true} {
+		if got := rulefile.HasIncludes([]byte(text)); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"qaserelay/rules/yamldoc"
 )
 
-// settingsSpec is what stands under settings:.
+// settingsSpec is the value of settings:.
 type settingsSpec struct {
 	At        yamldoc.Raw  `yaml:"-"`
 	QaseURL   yamldoc.Text `yaml:"qase_url"`
@@ -29,55 +29,53 @@ type settingsSpec struct {
 	MinFreeDisk *value.Size `yaml:"min_free_disk"`
 }
 
-// Defaults of the settings.
-const (
-	defaultQaseURL         = "https://app.qase.io"
-	defaultEventsRetention = 30 * 24 * time.Hour
-	defaultDeadRetention   = 90 * 24 * time.Hour
-	defaultMemory          = 90 * 24 * time.Hour
-	defaultOrderWait       = time.Hour
-	defaultBacklog         = 1_000_000
-	defaultBacklogBytes    = 10 << 30
-	defaultMinFreeDisk     = 64 << 20
-)
+const defaultQaseURL = "https://app.qase.io"
 
-func (b *Builder) buildSettings() {
-	b.settings = rules.Settings{
+// defaultSettings are the settings of a file without settings:.
+func defaultSettings() rules.Settings {
+	const day = 24 * time.Hour
+	return rules.Settings{
 		QaseURL: defaultQaseURL, Location: time.UTC,
-		Retention: rules.Retention{Events: defaultEventsRetention, Dead: defaultDeadRetention, Entities: defaultMemory},
-		OrderWait: defaultOrderWait, Backlog: rules.Backlog{Deliveries: defaultBacklog, Bytes: defaultBacklogBytes}, MinFreeDisk: defaultMinFreeDisk,
-	}
-	var first *OpenFile
-	for _, f := range b.Files {
-		spec := f.Spec.Settings
-		switch {
-		case spec == nil:
-		case first != nil:
-			f.Report(spec.At.Node, diag.Error, "settings stand in two files", "keep those in "+first.Name)
-		default:
-			first = f
-			b.takeSettings(f, spec)
-		}
+		Retention:   rules.Retention{Events: 30 * day, Dead: 90 * day, Entities: 90 * day},
+		OrderWait:   time.Hour,
+		Backlog:     rules.Backlog{Deliveries: 1_000_000, Bytes: 10 << 30},
+		MinFreeDisk: 64 << 20,
 	}
 }
 
-func (b *Builder) takeSettings(f *OpenFile, spec *settingsSpec) {
+func parseSettings(documents []*document) rules.Settings {
+	s := defaultSettings()
+	var first *document
+	for _, d := range documents {
+		spec := d.spec.Settings
+		switch {
+		case spec == nil:
+		case first != nil:
+			d.Report(spec.At.Node, diag.Error, "settings stand in two files", "keep those in "+first.Name)
+		default:
+			first = d
+			d.apply(spec, &s)
+		}
+	}
+	return s
+}
+
+// apply sets the settings that are given.
+func (d *document) apply(spec *settingsSpec, s *rules.Settings) {
 	if t := spec.QaseURL; t.Given() && t.S != "" {
-		b.settings.QaseURL = f.baseURL(t, "settings.qase_url", defaultQaseURL)
+		s.QaseURL = d.baseURL(t, "settings.qase_url", defaultQaseURL)
 	}
 	if t := spec.Timezone; t.Given() && t.S != "" {
 		location, err := time.LoadLocation(t.S)
 		if err != nil {
-			f.Report(t.Node, diag.Error, fmt.Sprintf("settings.timezone: no time zone %q", t.S), "names are like Europe/Berlin or UTC")
+			d.Report(t.Node, diag.Error, fmt.Sprintf("settings.timezone: no time zone %q", t.S), "names are like Europe/Berlin or UTC")
 			return
 		}
-		b.settings.Location = location
+		s.Location = location
 	}
-	keep, given := &b.settings.Retention, spec.Retention
-	keep.Events = cmp.Or(given.Events, keep.Events)
-	keep.Dead = cmp.Or(given.Dead, keep.Dead)
-	keep.Entities = cmp.Or(given.Entities, keep.Entities)
-	s := &b.settings
+	s.Retention.Events = cmp.Or(spec.Retention.Events, s.Retention.Events)
+	s.Retention.Dead = cmp.Or(spec.Retention.Dead, s.Retention.Dead)
+	s.Retention.Entities = cmp.Or(spec.Retention.Entities, s.Retention.Entities)
 	s.OrderWait = cmp.Or(spec.OrderWait, s.OrderWait)
 	if n := spec.Backlog.Deliveries; n != nil {
 		s.Backlog.Deliveries = int(*n)

@@ -3,10 +3,34 @@ package ruletest
 import (
 	"slices"
 
+	"qaserelay/rules"
 	"qaserelay/rules/rulefile"
 )
 
-const nobody = -1
+// compare matches the sent notifications with the expected ones: each expectation needs a notification of its own, and no
+// notification may be left over.
+func compare(c *rulefile.Config, expected []rulefile.Expectation, d rules.Decision) []Failure {
+	p := pairing{expected: expected, metBy: make([]int, len(expected))}
+	for i := range d.Notifications {
+		p.sent = append(p.sent, sentOf(c, &d.Notifications[i]))
+	}
+	p.taken = make([]int, len(p.sent))
+	p.assign()
+	var failures []Failure
+	for i := range expected {
+		if p.metBy[i] == none {
+			failures = append(failures, p.failure(i, c, d))
+		}
+	}
+	for n := range p.sent {
+		if p.taken[n] == none {
+			failures = append(failures, Failure{Kind: Unexpected, Got: p.sent[n].masked()})
+		}
+	}
+	return failures
+}
+
+const none = -1
 
 // pairing gives as many expectations as possible a notification of their own.
 type pairing struct {
@@ -16,19 +40,19 @@ type pairing struct {
 	taken    []int // by notification: the number of its expectation
 }
 
-// assign finds the largest pairing, by augmenting paths: who comes first may have to take another notification to make
-// room for who comes later.
+// assign finds the largest pairing, by augmenting paths: an earlier expectation may have to take another notification so
+// that a later one gets one at all.
 func (p *pairing) assign() {
 	for n := range p.taken {
-		p.taken[n] = nobody
+		p.taken[n] = none
 	}
 	for i := range p.metBy {
-		p.metBy[i] = nobody
+		p.metBy[i] = none
 	}
 	fits := make([][]int, len(p.expected))
 	for i := range p.expected {
 		for n := range p.sent {
-			if met(&p.expected[i], p.sent[n]) {
+			if p.sent[n].meets(&p.expected[i]) {
 				fits[i] = append(fits[i], n)
 			}
 		}
@@ -38,14 +62,14 @@ func (p *pairing) assign() {
 	}
 }
 
-// place finds a notification for the i-th expectation and reports whether there is one. tried are those looked at before.
+// place finds a notification for the i-th expectation and reports whether it did. tried are those looked at before.
 func (p *pairing) place(i int, fits [][]int, tried []bool) bool {
 	for _, n := range fits[i] {
 		if tried[n] {
 			continue
 		}
 		tried[n] = true
-		if p.taken[n] == nobody || p.place(p.taken[n], fits, tried) {
+		if p.taken[n] == none || p.place(p.taken[n], fits, tried) {
 			p.taken[n], p.metBy[i] = i, n
 			return true
 		}
@@ -53,21 +77,74 @@ func (p *pairing) place(i int, fits [][]int, tried []bool) bool {
 	return false
 }
 
-// nearest returns the notification that is left over and differs least from e, of the same rule if e names one, or nobody.
+// failure describes the i-th expectation, which no notification meets: as different from the nearest notification that is
+// left over, or as missing.
+func (p *pairing) failure(i int, c *rulefile.Config, d rules.Decision) Failure {
+	e := &p.expected[i]
+	f := Failure{Kind: Missing, Expected: e.String(), Line: e.Line, rule: e.Rule}
+	n := p.nearest(e)
+	if n == none {
+		f.Reason = whyMissing(c, e, d)
+		return f
+	}
+	p.taken[n] = i
+	f.Kind, f.Got, f.Fields = Different, p.sent[n].masked(), p.sent[n].diff(e)
+	return f
+}
+
+// nearest returns the notification that is left over and differs least from e, of the same rule if e names one, or none.
 func (p *pairing) nearest(e *rulefile.Expectation) int {
-	best, least := nobody, 0
+	best, least := none, 0
 	for n := range p.sent {
-		if p.taken[n] != nobody || e.Rule != "" && p.sent[n].Rule != e.Rule {
+		if p.taken[n] != none || e.Rule != "" && p.sent[n].Rule != e.Rule {
 			continue
 		}
-		diffs := diff(e, p.sent[n])
-		faults := len(diffs)
+		diffs := p.sent[n].diff(e)
+		distance := len(diffs)
 		if slices.ContainsFunc(diffs, func(d FieldDiff) bool { return d.Field == "notifier" }) {
-			faults += len(e.Fields) + 1 // another message to the right notifier is nearer
+			distance += len(e.Fields) + 1 // another message to the right notifier is nearer
 		}
-		if best == nobody || faults < least {
-			best, least = n, faults
+		if best == none || distance < least {
+			best, least = n, distance
 		}
 	}
 	return best
+}
+
+// whyMissing says why no notification was sent that e could describe.
+func whyMissing(c *rulefile.Config, e *rulefile.Expectation, d rules.Decision) string {
+	if e.Rule == "" {
+		if len(d.Notifications) == 0 {
+			return "nothing is sent"
+		}
+		return "nothing else is sent"
+	}
+	result := rules.Result{Outcome: rules.NotMatched}
+	if i := slices.IndexFunc(d.Results, func(r rules.Result) bool { return r.Rule == e.Rule }); i >= 0 {
+		result = d.Results[i]
+	}
+	switch result.Outcome {
+	case rules.Disabled:
+		return "the rule is disabled"
+	case rules.Stopped:
+		return "the rule is not reached: " + result.Reason
+	case rules.Failed:
+		return "the condition failed: " + result.Reason
+	case rules.Matched:
+		return whyNotSent(c, e)
+	}
+	return "the rule does not match"
+}
+
+// whyNotSent says why a rule that matched did not send the notification that e describes.
+func whyNotSent(c *rulefile.Config, e *rulefile.Expectation) string {
+	all := c.Rules.Rules()
+	r := all[slices.IndexFunc(all, func(r rules.RuleInfo) bool { return r.Name == e.Rule })]
+	switch {
+	case len(r.Notifiers) == 0:
+		return "the rule matches, but notifies nobody"
+	case e.Notifier != "" && !slices.Contains(r.Notifiers, e.Notifier):
+		return "the rule matches, but does not notify " + e.Notifier
+	}
+	return "the rule matches, but all that it sends is expected already"
 }

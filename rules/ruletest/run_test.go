@@ -71,7 +71,7 @@ func TestWhatIsSentIsHeldAgainstWhatIsExpected(t *testing.T) {
 		{"whatever the order", loud + `, expect: [{rule: loud}, {notifier: ops}]`, "ok"},
 	} {
 		config := mustParse(t, testedRules+"  - {name: x, "+c.test+"}\n")
-		if got := strings.TrimPrefix(summary(RunTests(config, nil)), "x="); got != c.want {
+		if got := strings.TrimPrefix(summary(Run(config, nil)), "x="); got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)
 		}
 	}
@@ -79,7 +79,7 @@ func TestWhatIsSentIsHeldAgainstWhatIsExpected(t *testing.T) {
 
 func TestAConditionThatShouldHaveMatchedIsTakenApart(t *testing.T) {
 	config := mustParse(t, testedRules+"  - {name: x, given: [{event: run.started}], event: run.completed, expect: [{rule: loud}, {rule: off}]}\n")
-	f := RunTests(config, nil)[0].Failures
+	f := Run(config, nil)[0].Failures
 	if f[0].Condition == nil || len(f[0].Condition.Parts) != 2 || string(f[0].Condition.Value) != "false" || f[1].Condition != nil {
 		t.Errorf("got %+v", f)
 	}
@@ -87,7 +87,7 @@ func TestAConditionThatShouldHaveMatchedIsTakenApart(t *testing.T) {
 
 func TestFaultsOfRulesAreNoted(t *testing.T) {
 	config := mustParse(t, testedRules+"  - {name: x, event: run.complet, payload: {note: a}, expect: [{rule: broken}]}\n")
-	r := RunTests(config, nil)[0]
+	r := Run(config, nil)[0]
 	if r.Passed || len(r.Notes) != 2 || !strings.Contains(r.Notes[0], "run.completed") || !strings.Contains(r.Notes[1], "broken") {
 		t.Errorf("notes: %q", r.Notes)
 	}
@@ -100,7 +100,7 @@ func TestCoverageCountsWhatTheLastEventsFire(t *testing.T) {
 	config := mustParse(t, testedRules+`
   - {name: one, given: [{event: run.aborted}], event: run.completed, payload: {failed: 1}, expect: []}
 `)
-	c := Cover(config, RunTests(config, nil))
+	c := Cover(config.Rules, Run(config, nil))
 	if c.Rules != 4 || c.Covered != 1 || c.Percent() != 25 || strings.Join(c.Missing, " ") != "broken two late" {
 		t.Errorf("got %+v", c)
 	}
@@ -116,7 +116,7 @@ notifiers: [{name: ops, type: hook, url: "https://ops.example.com/{{ .payload.id
 rules: [{name: a, when: 'true', notify: [ops]}]
 tests: [{name: x, event: run.completed, expect: []}]
 `)
-	if got := string(RunTests(config, nil)[0].Failures[0].Got.Options); got != `{"headers":{"Authorization":"<secret>","X-Run":"<secret>"},"url":"https://ops.example.com/…"}` {
+	if got := string(Run(config, nil)[0].Failures[0].Got.Options); got != `{"headers":{"Authorization":"<secret>","X-Run":"<secret>"},"url":"https://ops.example.com/…"}` {
 		t.Errorf("got %s", got)
 	}
 }

@@ -34,16 +34,8 @@ func TestTestsMayStandInAFileOfTheirOwn(t *testing.T) {
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	if r := RunTests(config, nil); len(r) != 1 || !r[0].Passed || r[0].File != "r_test.yaml" || r[0].Line != 2 {
+	if r := Run(config, nil); len(r) != 1 || !r[0].Passed || r[0].File != "r_test.yaml" || r[0].Line != 2 {
 		t.Errorf("got %+v", r)
-	}
-}
-
-func TestIncludesAreSeen(t *testing.T) {
-	for text, want := range map[string]bool{"": true, "tests: []": true, "- a": true, "a: [": true, "include: x.yaml\n": false, "tests: []\ninclude: [x.yaml]": false} {
-		if got := IncludesNone([]byte(text)); got != want {
-			t.Errorf("%q: %v", text, got)
-		}
 	}
 }
 
@@ -81,7 +73,7 @@ func TestEventsOfTestsAreTheExamplesAtTheTimeOfTheClock(t *testing.T) {
 	} {
 		test := strings.TrimSuffix(strings.TrimPrefix(c.test, "{"), "}")
 		text := clockRules("  - {name: x, " + test + ", expect: [{rule: clock, title: '" + c.title + "'}]}\n")
-		for _, r := range RunTests(mustParse(t, text), nil) {
+		for _, r := range Run(mustParse(t, text), nil) {
 			for _, f := range r.Failures {
 				t.Errorf("%s: %+v", name, f)
 			}
@@ -93,7 +85,7 @@ func TestOfUnknownEventsNothingIsMadeUp(t *testing.T) {
 	c := mustParse(t, rulesFile(`
   - {name: a, when: 'event_name == "dashboard.published" && payload.id == nil && payload.new == 1', notify: [qa]}
 `)+"tests: [{name: x, event: dashboard.published, payload: {new: 1}, expect: [{rule: a}]}]")
-	if r := RunTests(c, nil); !r[0].Passed || len(r[0].Notes) > 0 {
+	if r := Run(c, nil); !r[0].Passed || len(r[0].Notes) > 0 {
 		t.Errorf("got %+v", r)
 	}
 }
@@ -105,16 +97,16 @@ func TestPreviousIsTheRunBefore(t *testing.T) {
   - {name: turned red, given: [{event: run.completed, payload: {id: 1}}], event: run.completed, payload: {id: 2, failed: 1}, expect: [{rule: red}]}
   - {name: first run, event: run.completed, payload: {id: 2, failed: 1}, expect: []}
 `)
-	if sum := summary(RunTests(c, nil)); sum != "turned red=ok first run=ok" {
+	if sum := summary(Run(c, nil)); sum != "turned red=ok first run=ok" {
 		t.Error(sum)
 	}
-	if sum := summary(RunTests(c, regexp.MustCompile("^first"))); sum != "first run=ok" {
+	if sum := summary(Run(c, regexp.MustCompile("^first"))); sum != "first run=ok" {
 		t.Errorf("filtered: %s", sum)
 	}
 }
 
 // summary says of each test whether it passed, and what was wrong.
-func summary(results []TestResult) string {
+func summary(results []Result) string {
 	var parts []string
 	for _, r := range results {
 		verdict := "ok"
@@ -129,7 +121,7 @@ func summary(results []TestResult) string {
 	return strings.Join(parts, " ")
 }
 
-func failureText(f TestFailure) string {
+func failureText(f Failure) string {
 	parts := []string{string(f.Kind)}
 	if f.Expected != "" {
 		parts = append(parts, f.Expected)
@@ -167,13 +159,13 @@ func FuzzTests(f *testing.F) {
 		if config == nil {
 			return
 		}
-		results := RunTests(config, nil)
+		results := Run(config, nil)
 		for _, r := range results {
 			if r.Passed != (len(r.Failures) == 0) {
 				t.Errorf("%+v", r)
 			}
 		}
-		if c := Cover(config, results); c.Covered+len(c.Missing) != c.Rules {
+		if c := Cover(config.Rules, results); c.Covered+len(c.Missing) != c.Rules {
 			t.Errorf("%+v", c)
 		}
 	})

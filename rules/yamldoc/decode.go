@@ -14,50 +14,44 @@ import (
 	"qaserelay/rules/value"
 )
 
-// Decoder turns nodes of one file into Go values, strictly: unknown and repeated keys and wrong types are problems,
-// and it goes on after each, so that the user sees them all.
-type Decoder struct {
-	*Source
-	O     Reading
-	Unset int // references to unset variables and unreadable files so far
-	Depth int
-	meant map[*yaml.Node]string // unknown keys, and what each seems to mean
-}
-
-// Text is a scalar together with its place.
+// Text is a scalar and its node.
 type Text struct {
 	S    string
-	Node *yaml.Node // nil if it was not given
+	Node *yaml.Node // nil if the key was not given
 }
 
+// Given reports whether the file has the key.
 func (t Text) Given() bool { return t.Node != nil }
 
-// Raw is a node to be decoded later.
+// Raw is a node that is decoded later.
 type Raw struct{ Node *yaml.Node }
 
-// IsMapping is false for what was reported as no mapping already.
+// IsMapping reports whether the node is a mapping. Any other node was reported already.
 func (r Raw) IsMapping() bool { return r.Node != nil && r.Node.Kind == yaml.MappingNode }
 
-// struct fields may have these types beside the plain ones.
+// Types that fields of a struct may have beside the plain ones.
 var (
 	textType     = reflect.TypeFor[Text]()
 	rawType      = reflect.TypeFor[Raw]()
 	durationType = reflect.TypeFor[time.Duration]()
 )
 
-// Decode fills v, which must be settable, from n. what names the value for people, such as "retry.max" or "a rule".
-func (d *Decoder) Decode(n *yaml.Node, v reflect.Value, what string) {
-	n = d.Follow(n)
-	if n == nil {
-		return
-	}
-	d.Depth++
-	defer func() { d.Depth-- }()
+// Decode fills into, a pointer, from n. what names the value for people, such as "retry.max" or "a rule".
+func (d *Document) Decode(n *yaml.Node, into any, what string) {
+	d.decode(n, reflect.ValueOf(into).Elem(), what)
+}
+
+// decode fills v, which must be settable, from n.
+func (d *Document) decode(n *yaml.Node, v reflect.Value, what string) {
+	d.Nested(n, func(n *yaml.Node) { d.decodeNode(n, v, what) })
+}
+
+func (d *Document) decodeNode(n *yaml.Node, v reflect.Value, what string) {
 	switch {
 	case v.Type() == rawType:
 		v.Set(reflect.ValueOf(Raw{n}))
 	case v.Type() == textType:
-		if s, ok := d.Scalar(n, what); ok {
+		if s, ok := d.scalar(n, what); ok {
 			v.Set(reflect.ValueOf(Text{s, n}))
 		}
 	case isScalar(v):
@@ -67,7 +61,7 @@ func (d *Decoder) Decode(n *yaml.Node, v reflect.Value, what string) {
 	}
 }
 
-// isScalar reports whether v, which is addressable, takes a single text.
+// isScalar reports whether v, which is addressable, is decoded from a single text.
 func isScalar(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.String, reflect.Bool, reflect.Int, reflect.Int64, reflect.Float64:
@@ -77,27 +71,39 @@ func isScalar(v reflect.Value) bool {
 	return ok
 }
 
-// Follow resolves aliases and counts what is visited, since aliases can multiply a small file without end.
-func (d *Decoder) Follow(n *yaml.Node) *yaml.Node {
+// Nested calls f with a node, its aliases resolved, one level deeper than the caller. Beyond the limits of depth and
+// nodes it reports an error and does not call f: aliases can multiply a small file without end.
+func (d *Document) Nested(n *yaml.Node, f func(n *yaml.Node)) {
+	if n = d.resolve(n); n == nil {
+		return
+	}
+	d.depth++
+	defer func() { d.depth-- }()
+	f(n)
+}
+
+// resolve follows aliases and counts the node. It returns nil beyond the limits.
+func (d *Document) resolve(n *yaml.Node) *yaml.Node {
 	for n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
-	d.Visited++
-	if d.Depth > maxYAMLDepth || d.Visited > maxNodes {
-		if d.Visited <= maxNodes+1 {
+	visited := &d.reader.visited
+	*visited++
+	if d.depth > maxDepth || *visited > maxNodes {
+		if *visited <= maxNodes+1 {
 			d.Report(n, diag.Error, "the file is nested too deeply, or its aliases multiply too far", "write it out plainly")
-			d.Visited = maxNodes + 1
+			*visited = maxNodes + 1
 		}
 		return nil
 	}
 	return n
 }
 
-func (d *Decoder) decodeCompound(n *yaml.Node, v reflect.Value, what string) {
+func (d *Document) decodeCompound(n *yaml.Node, v reflect.Value, what string) {
 	switch v.Kind() {
 	case reflect.Pointer:
-		before, value := len(*d.problems), reflect.New(v.Type().Elem())
-		if d.Decode(n, value.Elem(), what); len(*d.problems) == before || !isScalar(value.Elem()) {
+		before, value := d.Reported(), reflect.New(v.Type().Elem())
+		if d.decode(n, value.Elem(), what); d.Reported() == before || !isScalar(value.Elem()) {
 			v.Set(value)
 		}
 	case reflect.Struct:
@@ -115,8 +121,8 @@ func (d *Decoder) decodeCompound(n *yaml.Node, v reflect.Value, what string) {
 	}
 }
 
-// Scalar returns the expanded text of a scalar that is not null.
-func (d *Decoder) Scalar(n *yaml.Node, what string) (string, bool) {
+// scalar returns the text of a scalar that is not null, with its variables expanded.
+func (d *Document) scalar(n *yaml.Node, what string) (string, bool) {
 	switch {
 	case n.Kind != yaml.ScalarNode:
 		d.Report(n, diag.Error, fmt.Sprintf("%s must be text, not %s", what, Describe(n)), TemplateHint(n))
@@ -125,12 +131,12 @@ func (d *Decoder) Scalar(n *yaml.Node, what string) (string, bool) {
 		d.Report(n, diag.Error, what+" has no value", "give it one, or remove the key")
 		return "", false
 	}
-	return d.Expand(n), true
+	return d.expand(n), true
 }
 
-func (d *Decoder) decodeScalar(n *yaml.Node, v reflect.Value, what string) {
+func (d *Document) decodeScalar(n *yaml.Node, v reflect.Value, what string) {
 	before := d.Unset
-	s, ok := d.Scalar(n, what)
+	s, ok := d.scalar(n, what)
 	if !ok || s == "" && d.Unset > before {
 		return
 	}
@@ -143,6 +149,7 @@ func (d *Decoder) decodeScalar(n *yaml.Node, v reflect.Value, what string) {
 	}
 }
 
+// setScalar sets v to the value that a text has for its type.
 func setScalar(v reflect.Value, s string) error {
 	if v.Type() == durationType {
 		length, err := value.ParseDuration(s)
@@ -178,7 +185,7 @@ func setScalar(v reflect.Value, s string) error {
 	return nil
 }
 
-func (d *Decoder) decodeSlice(n *yaml.Node, v reflect.Value, what string) {
+func (d *Document) decodeSlice(n *yaml.Node, v reflect.Value, what string) {
 	items := n.Content
 	elem := v.Type().Elem()
 	takesOne := elem == rawType || elem.Kind() != reflect.Struct || TakesText(elem)
@@ -198,25 +205,25 @@ func (d *Decoder) decodeSlice(n *yaml.Node, v reflect.Value, what string) {
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
 	for i, item := range items {
-		d.Decode(item, v.Index(i), ItemOf(what))
+		d.decode(item, v.Index(i), ItemName(what))
 	}
 }
 
-// listHint says how to write a list in place of n.
+// listHint returns a hint for a value that should be a list, or "".
 func listHint(n *yaml.Node, what string) string {
 	switch {
 	case TemplateHint(n) != "":
 		return TemplateHint(n)
 	case n.Tag == "!!null":
 		return "write what it holds, or remove the key"
-	case n.Kind == yaml.MappingNode && strings.HasPrefix(ItemOf(what), "a "):
+	case n.Kind == yaml.MappingNode && strings.HasPrefix(ItemName(what), "a "):
 		return "begin each with a dash: - name: …"
 	}
 	return ""
 }
 
-// ItemOf names what a list holds, for people.
-func ItemOf(list string) string {
+// ItemName names an item of a list for people, such as "a rule".
+func ItemName(list string) string {
 	items := map[string]string{"rules": "a rule", "notifiers": "a notifier", "sources": "a source", "people": "a person", "tests": "a test",
 		"expect": "an expectation", "given": "an earlier event"}
 	if item, known := items[list]; known {
@@ -225,27 +232,27 @@ func ItemOf(list string) string {
 	return "an entry of " + list
 }
 
-// TakesText reports whether a struct type is written as a single text.
+// TakesText reports whether a struct type is decoded from a single text.
 func TakesText(t reflect.Type) bool {
 	return t == textType || reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-func (d *Decoder) decodeMap(n *yaml.Node, v reflect.Value, what string) {
+func (d *Document) decodeMap(n *yaml.Node, v reflect.Value, what string) {
 	v.Set(reflect.MakeMap(v.Type()))
 	for _, e := range d.Entries(n, what) {
 		x := reflect.New(v.Type().Elem()).Elem()
-		d.Decode(e.Value, x, what+"."+e.Key.Value)
+		d.decode(e.Value, x, what+"."+e.Key.Value)
 		v.SetMapIndex(reflect.ValueOf(e.Key.Value), x)
 	}
 }
 
-// Any turns n into plain Go values, with texts expanded.
-func (d *Decoder) Any(n *yaml.Node) any {
-	if n = d.Follow(n); n == nil {
-		return nil
-	}
-	d.Depth++
-	defer func() { d.Depth-- }()
+// Any returns n as plain Go values, with the variables of texts expanded.
+func (d *Document) Any(n *yaml.Node) (v any) {
+	d.Nested(n, func(n *yaml.Node) { v = d.anyOf(n) })
+	return v
+}
+
+func (d *Document) anyOf(n *yaml.Node) any {
 	switch n.Kind {
 	case yaml.MappingNode:
 		m := map[string]any{}
@@ -260,7 +267,7 @@ func (d *Decoder) Any(n *yaml.Node) any {
 		}
 		return list
 	}
-	s := d.Expand(n)
+	s := d.expand(n)
 	switch n.Tag {
 	case "!!null":
 		return nil

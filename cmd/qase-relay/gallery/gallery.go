@@ -34,7 +34,7 @@ type Gallery struct {
 
 // New returns a gallery of messages about ev that draws on out. cfg has the notifiers and the people; it is nil without rules.
 // Write puts the pages into the folder dir, unless that is empty.
-func New(out *terminal.Screen, cfg *rulefile.Config, ev *event.Event, dir string) *Gallery {
+func New(out *terminal.Screen, cfg *rulefile.File, ev *event.Event, dir string) *Gallery {
 	g := &Gallery{out: out, specs: map[string]rulefile.Notifier{}, event: ev, dir: dir}
 	if cfg != nil {
 		g.rules = cfg.Rules

@@ -1,0 +1,87 @@
+package rules
+
+import "qaserelay/rules/event"
+
+// Decide returns what follows from ev: the outcome of each rule, the notifications, and the values to store. It is pure:
+// the same event and state give the same decision. A key that State.Get fails to read counts as absent; the caller
+// knows of the failure and drops the decision.
+func (s *Set) Decide(ev *event.Event, st State) Decision {
+	v := s.view(ev, st)
+	d := Decision{Changes: v.changes}
+	candidates := s.index.candidates(ev)
+	recorded := s.index.all
+	if len(s.rules) > maxRecorded {
+		recorded = candidates
+		d.NotMatched = len(s.rules) - len(recorded)
+	}
+	d.Results = make([]Result, 0, min(len(recorded), maxRecorded))
+	stoppedBy := ""
+	for _, i := range recorded {
+		canMatch := len(candidates) > 0 && candidates[0] == i
+		if canMatch {
+			candidates = candidates[1:]
+		}
+		r := s.rules[i]
+		result := s.outcome(r, v, stoppedBy, canMatch)
+		if result.Outcome == Matched {
+			result.Notes = s.notify(r, v, &d)
+			if r.Stop {
+				stoppedBy = r.Name
+			}
+		}
+		d.record(result)
+	}
+	return d
+}
+
+// outcome returns what one rule does. canMatch is false for rules that the index excludes.
+func (s *Set) outcome(r *Rule, v *view, stoppedBy string, canMatch bool) Result {
+	result := Result{Rule: r.Name, Outcome: NotMatched}
+	switch {
+	case !r.Enabled:
+		result.Outcome = Disabled
+	case stoppedBy != "":
+		result.Outcome, result.Reason = Stopped, "the rule "+stoppedBy+" stops here"
+	case canMatch:
+		matched, err := s.match(r, v)
+		if err != nil {
+			result.Outcome, result.Reason = Failed, err.Error()
+		} else if matched {
+			result.Outcome = Matched
+		}
+	}
+	return result
+}
+
+func (s *Set) match(r *Rule, v *view) (bool, error) {
+	v.steps.Done = 0
+	return s.machines.Run(r.When, v.vars)
+}
+
+// notify adds the notifications of a rule that matched, and returns notes on parts that failed.
+func (s *Set) notify(r *Rule, v *view, d *Decision) []string {
+	if len(r.Targets) == 0 {
+		return nil
+	}
+	m, notes := s.render(r, v)
+	for _, t := range r.Targets {
+		options, failed := t.renderOptions(v.vars)
+		fallbacks, alsoFailed := t.renderFallbacks(v.vars)
+		notes = append(append(notes, failed...), alsoFailed...)
+		d.Notifications = append(d.Notifications, Notification{
+			Rule: r.Name, Notifier: t.Notifier, Level: m.level, Title: m.title, Body: m.body, Fields: m.fields,
+			URL: v.url, Options: options, Fallbacks: fallbacks, EntityKey: v.entityKey, Series: v.series,
+		})
+	}
+	return notes
+}
+
+// record appends a result, but of rules that did not match only the first maxRecorded.
+func (d *Decision) record(r Result) {
+	if r.Outcome == NotMatched {
+		if d.NotMatched++; d.NotMatched > maxRecorded {
+			return
+		}
+	}
+	d.Results = append(d.Results, r)
+}

@@ -1,0 +1,198 @@
+package rules
+
+import (
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"qaserelay/rules/event"
+	value "qaserelay/rules/value"
+)
+
+// Limits of a stored entity.
+const (
+	maxFieldBytes  = 4 << 10  // of one field, as JSON
+	maxEntityBytes = 32 << 10 // of all fields
+)
+
+// refreshAfter is the age in seconds of a stored entity after which an event stores it again, so that it does not expire.
+const refreshAfter = 24 * 3600
+
+// entityPrefix begins the keys of stored entities.
+const entityPrefix = "entity:"
+
+// entityState is what earlier events said of an entity, such as a run or a defect.
+type entityState struct {
+	Fields    map[string]any
+	StartedAt int64 // Unix seconds
+	CreatedBy map[string]any
+	Reviewers []any // user objects
+	Seen      int64 // Unix seconds of the event that stored it
+}
+
+// HasTitle reports whether the stored state of an entity (see [Set.EntityKey]) has a title.
+func HasTitle(stored []byte) bool {
+	title, _ := decodeEntity(stored).Fields["title"].(string)
+	return title != ""
+}
+
+// decodeEntity reads what encode wrote. It returns an empty state for anything else.
+func decodeEntity(data []byte) *entityState {
+	e := &entityState{Fields: map[string]any{}}
+	if len(data) == 0 {
+		return e
+	}
+	v, err := value.DecodeJSON(data)
+	kept, ok := v.(map[string]any)
+	if err != nil || !ok {
+		return e
+	}
+	if fields, ok := kept["fields"].(map[string]any); ok {
+		e.Fields = fields
+	}
+	e.StartedAt, e.Seen = int64(event.Int(kept["started_at"])), int64(event.Int(kept["seen"]))
+	e.CreatedBy, _ = kept["created_by"].(map[string]any)
+	e.Reviewers, _ = kept["reviewers"].([]any)
+	return e
+}
+
+// merge adds fetched fields that no event has set, and reports whether there were any.
+func (e *entityState) merge(fetched map[string]any) (changed bool) {
+	for key, value := range fetched {
+		switch {
+		case key == "started_at":
+			if at, _ := value.(int); e.StartedAt == 0 && at > 0 {
+				e.StartedAt, changed = int64(at), true
+			}
+		case e.Fields[key] == nil && value != nil:
+			e.Fields[key], changed = value, true
+		}
+	}
+	return changed
+}
+
+// apply updates the state with an event and reports whether it has to be stored.
+func (e *entityState) apply(ev *event.Event, actor map[string]any) bool {
+	changed := false
+	for key, value := range ev.Payload {
+		if old, known := e.Fields[key]; !known || !reflect.DeepEqual(old, value) {
+			e.Fields[key] = value
+			changed = true
+		}
+	}
+	if ev.Name == "run.started" || ev.Action() == "created" {
+		e.StartedAt, e.CreatedBy, changed = ev.Timestamp, creator(ev, actor), true
+	}
+	if reviewer, ok := ev.Payload["reviewer"].(map[string]any); ok {
+		e.review(ev.Action(), reviewer)
+		delete(e.Fields, "reviewer")
+		changed = true
+	}
+	changed = changed || ev.ReceivedAt.Unix()-e.Seen > refreshAfter
+	if changed {
+		e.Seen = ev.ReceivedAt.Unix()
+	}
+	return changed
+}
+
+// creator returns the creator of an entity, which is the actor of the event.
+func creator(ev *event.Event, actor map[string]any) map[string]any {
+	by := map[string]any{"member_id": ev.MemberID, "name": actor["name"]}
+	if email := actor["email"]; email != nil {
+		by["email"] = email
+	}
+	return by
+}
+
+// review adds or removes a reviewer.
+func (e *entityState) review(action string, reviewer map[string]any) {
+	kept := e.Reviewers[:0:0]
+	for _, one := range e.Reviewers {
+		if user, _ := one.(map[string]any); !sameUser(user, reviewer) {
+			kept = append(kept, one)
+		}
+	}
+	if action == "reviewer_added" {
+		kept = append(kept, reviewer)
+	}
+	e.Reviewers = kept
+}
+
+// sameUser reports whether two user objects have the same email, or the same name if neither has an email.
+func sameUser(a, b map[string]any) bool {
+	x, y := value.PlainText(a["email"]), value.PlainText(b["email"])
+	if x == "" && y == "" {
+		return value.PlainText(a["name"]) == value.PlainText(b["name"])
+	}
+	return strings.EqualFold(x, y)
+}
+
+// encode returns the state as JSON, without fields that are too large.
+func (e *entityState) encode() []byte {
+	out := append(make([]byte, 0, 512), `{"fields":{`...)
+	first := len(out)
+	var buffer [24]string
+	for _, key := range value.AppendSortedKeys(buffer[:0], e.Fields) {
+		before := len(out)
+		if before > first {
+			out = append(out, ',')
+		}
+		out = append(value.AppendJSONString(out, key), ':')
+		start := len(out)
+		if out = value.AppendJSON(out, e.Fields[key]); len(out)-start > maxFieldBytes || len(out) > maxEntityBytes {
+			out = out[:before]
+		}
+	}
+	out = strconv.AppendInt(append(out, `},"seen":`...), e.Seen, 10)
+	if e.StartedAt != 0 {
+		out = strconv.AppendInt(append(out, `,"started_at":`...), e.StartedAt, 10)
+	}
+	if e.CreatedBy != nil {
+		out = value.AppendJSON(append(out, `,"created_by":`...), e.CreatedBy)
+	}
+	if len(e.Reviewers) > 0 {
+		out = value.AppendJSON(append(out, `,"reviewers":`...), e.Reviewers)
+	}
+	return append(out, '}')
+}
+
+// vars returns the entity as conditions and templates see it.
+func (e *entityState) vars(ev *event.Event, settings *Settings) map[string]any {
+	entity := make(map[string]any, len(e.Fields)+6)
+	for key, value := range e.Fields {
+		entity[key] = value
+	}
+	entity["url"] = event.Entity{Name: ev.Name, Project: ev.Project, ID: ev.EntityID(), Fields: entity}.URL(settings.QaseURL)
+	if title, _ := entity["title"].(string); strings.TrimSpace(title) == "" {
+		entity["title"] = fallbackTitle(ev)
+	}
+	entity["started_at"], entity["created_by"] = nil, nil
+	if e.StartedAt > 0 {
+		entity["started_at"] = time.Unix(e.StartedAt, 0).In(settings.Location)
+	}
+	if e.CreatedBy != nil {
+		entity["created_by"] = e.CreatedBy
+	}
+	entity["reviewers"] = append([]any{}, e.Reviewers...)
+	return entity
+}
+
+// fallbackTitle names an entity whose title is not known: "Run 7".
+func fallbackTitle(ev *event.Event) string {
+	kind := strings.ReplaceAll(ev.Type(), "_", " ")
+	if kind == "" {
+		kind = "event"
+	}
+	first, size := utf8.DecodeRuneInString(kind)
+	title := string(unicode.ToUpper(first)) + kind[size:]
+	if id := ev.EntityID(); id != "" {
+		if ev.Type() == "shared_step" {
+			id = value.Shorten(id, 8)
+		}
+		title += " " + id
+	}
+	return value.OneLine(title)
+}

@@ -1,9 +1,0 @@
-package rules
-
-// Names for the tests outside the package.
-const MaxRecorded = maxRecorded
-
-type EventKind = eventKind
-
-var LoadDefaults = loadDefaults
-var MarkdownLine = markdownLine

@@ -1,0 +1,193 @@
+package rules
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+
+	"qaserelay/rules/catalog"
+	"qaserelay/rules/condition"
+)
+
+// hinter says of the parts of a condition why their values may surprise.
+type hinter struct{ view *view }
+
+// look goes over a part and all that it is made of. around is the part that it belongs to, or nil.
+func (h *hinter) look(part, around *condition.Trace) {
+	if part.State == condition.Evaluated {
+		switch {
+		case part.Raw == nil && !asksForNil(around):
+			part.Hint = h.missing(part.Node)
+		case part.Raw == false:
+			part.Hint = h.unequal(part)
+		}
+	}
+	for _, inner := range part.Parts {
+		h.look(inner, part)
+	}
+}
+
+// asksForNil reports whether a part is there to deal with what is missing: x == nil, x ?? y.
+func asksForNil(part *condition.Trace) bool {
+	if part == nil {
+		return false
+	}
+	b, isBinary := part.Node.(*ast.BinaryNode)
+	return isBinary && (b.Operator == "??" || condition.IsNilLiteral(b.Left) || condition.IsNilLiteral(b.Right))
+}
+
+// missing says why a field has no value, or "".
+func (h *hinter) missing(n ast.Node) string {
+	root, path, _ := condition.FieldOf(n)
+	switch root {
+	case "payload":
+		return h.missingPayload(path)
+	case "entity":
+		return h.missingEntity(path)
+	case "previous":
+		return h.missingPrevious(path)
+	case "actor":
+		return h.missingActor(path)
+	}
+	return ""
+}
+
+func (h *hinter) missingPayload(path []string) string {
+	ev := h.view.event
+	if len(path) == 0 {
+		return ""
+	}
+	whole := "payload." + strings.Join(path, ".")
+	if null := nullOnTheWay(ev.Payload, path); null != "" {
+		return "payload." + null + " is null in this event"
+	}
+	schema := catalog.Schemas().ByName[ev.Name]
+	if schema == nil {
+		return whole + " is missing in this event"
+	}
+	said := whole + " is missing in " + ev.Name
+	if field, possible := schema.Has(path); field.Type != "" && possible {
+		return said + " this time, though it can be there"
+	}
+	if advice := catalog.FieldHint(path, []*catalog.Schema{schema}); advice != "" && !strings.HasPrefix(advice, "known here") {
+		return said + "; " + advice
+	}
+	return said
+}
+
+// nullOnTheWay returns the beginning of path that leads to a null, or "".
+func nullOnTheWay(payload map[string]any, path []string) string {
+	var at any = payload
+	for i, key := range path {
+		object, _ := at.(map[string]any)
+		value, there := object[key]
+		if !there {
+			return ""
+		}
+		if value == nil {
+			return strings.Join(path[:i+1], ".")
+		}
+		at = value
+	}
+	return ""
+}
+
+func (h *hinter) missingEntity(path []string) string {
+	if len(path) == 0 {
+		return ""
+	}
+	ev := h.view.event
+	said := fmt.Sprintf("nothing that is known of this %s has entity.%s", strings.ReplaceAll(ev.Type(), "_", " "), strings.Join(path, "."))
+	schema := catalog.Schemas().ByName[ev.Name]
+	if schema == nil {
+		return said
+	}
+	if message, advice := catalog.CheckEntity(path, []*catalog.Schema{schema}); message != "" && !strings.HasPrefix(advice, "known here") {
+		return strings.TrimSuffix(message+"; "+advice, "; ")
+	}
+	return said + "; it may come with another event"
+}
+
+func (h *hinter) missingPrevious(path []string) string {
+	switch {
+	case h.view.event.Type() != "run":
+		return "only events of runs have a previous run"
+	case h.view.vars["previous"] == nil:
+		return "no earlier finished run of the same project, plan and environment is known"
+	}
+	return "the previous run has no " + strings.Join(path, ".")
+}
+
+func (h *hinter) missingActor(path []string) string {
+	if len(path) == 0 {
+		return ""
+	}
+	whole := "actor." + strings.Join(path, ".")
+	switch id := h.view.event.MemberID; {
+	case !h.view.event.MemberKnown:
+		return whole + " is not known: the event has no team_member_id, so it does not say who did this"
+	case id != 0:
+		return fmt.Sprintf("%s is not known of the member %d; it can be written under people:", whole, id)
+	}
+	return whole + " is not known: automation did this"
+}
+
+// unequal says why a comparison with a constant is false where that is easily overlooked, or "".
+func (h *hinter) unequal(part *condition.Trace) string {
+	b, isBinary := part.Node.(*ast.BinaryNode)
+	if !isBinary || b.Operator != "==" || len(part.Parts) != 1 || part.Parts[0].State != condition.Evaluated {
+		return ""
+	}
+	literal := b.Right
+	if condition.IsFixed(b.Left) {
+		literal = b.Left
+	}
+	constant, value := constantValue(literal), part.Parts[0].Raw
+	text, isText := constant.(string)
+	other, bothText := value.(string)
+	switch {
+	case constant == nil || value == nil:
+		return ""
+	case isText && bothText && strings.EqualFold(text, other):
+		return "they differ in upper and lower case only"
+	case isText && part.Parts[0].Text == "event_name" && catalog.Schemas().ByName[text] == nil:
+		return catalog.Hint(text)
+	case isText != bothText || reflect.TypeOf(constant) != reflect.TypeOf(value) && (isBool(constant) || isBool(value)):
+		return fmt.Sprintf("%s is %s and %s is %s: they are never equal", part.Parts[0].Text, typeWord(value), literal, typeWord(constant))
+	}
+	return ""
+}
+
+func constantValue(n ast.Node) any {
+	switch n := n.(type) {
+	case *ast.StringNode:
+		return n.Value
+	case *ast.IntegerNode:
+		return n.Value
+	case *ast.FloatNode:
+		return n.Value
+	case *ast.BoolNode:
+		return n.Value
+	}
+	return nil
+}
+
+func isBool(v any) bool { _, ok := v.(bool); return ok }
+
+func typeWord(v any) string {
+	switch v.(type) {
+	case string:
+		return "text"
+	case bool:
+		return "true or false"
+	case int, float64:
+		return "a number"
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "an object"
+	}
+	return "something else"
+}

@@ -1,2 +1,0 @@
-// Package lint checks a rules file against the catalogue.
-package lint

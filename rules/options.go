@@ -1,0 +1,256 @@
+package rules
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"qaserelay/rules/people"
+	"qaserelay/rules/template"
+	"qaserelay/rules/value"
+)
+
+// Target is one notifier of a rule, with the options of its messages.
+type Target struct {
+	Notifier  string
+	Options   []Option
+	Fallbacks []*Target // for messages that fail permanently, in the order they are tried
+
+	static json.RawMessage // the rendered options, if no event changes them
+}
+
+// NewTarget makes a target, and renders its options if they do not depend on the event.
+func NewTarget(notifier string, options []Option, fallbacks ...*Target) *Target {
+	t := &Target{Notifier: notifier, Options: options, Fallbacks: fallbacks}
+	if !slices.ContainsFunc(options, func(o Option) bool { return !isStatic(o.Value) }) {
+		t.static, _ = t.renderOptions(nil)
+	}
+	return t
+}
+
+// Static returns the rendered options as a JSON object. ok is false if an event can change them.
+func (t *Target) Static() (options json.RawMessage, ok bool) {
+	return t.static, t.static != nil || len(t.Options) == 0
+}
+
+// Option is one message option of a target.
+type Option struct {
+	Key   string
+	Value OptionValue
+}
+
+// OptionValue is the value of an option: a *template.Template, []OptionValue, map[string]OptionValue or Mentions, or a
+// plain value.
+type OptionValue any
+
+// Mentions is a list of people to notify, as ids, addresses, names or templates of these.
+type Mentions struct {
+	Texts  []OptionValue
+	People *people.Directory
+}
+
+// IsEmpty reports whether the option is empty for every event.
+func (o Option) IsEmpty() bool { return isEmpty(o.Value) }
+
+func isEmpty(v OptionValue) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case *template.Template:
+		if v == nil {
+			return true
+		}
+		text, static := v.Static()
+		return static && text == ""
+	case Mentions:
+		return isEmpty(v.Texts)
+	case []OptionValue:
+		return !slices.ContainsFunc(v, func(item OptionValue) bool { return !isEmpty(item) })
+	case map[string]OptionValue:
+		return len(v) == 0
+	}
+	return false
+}
+
+// isStatic reports whether v has no templates.
+func isStatic(v OptionValue) bool {
+	switch v := v.(type) {
+	case *template.Template:
+		_, static := v.Static()
+		return static
+	case Mentions:
+		return isStatic(v.Texts)
+	case []OptionValue:
+		return !slices.ContainsFunc(v, func(item OptionValue) bool { return !isStatic(item) })
+	case map[string]OptionValue:
+		for _, item := range v {
+			if !isStatic(item) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// SplitOptions separates the message options of a notifier: those without templates as a JSON object, or nil, and those
+// that depend on the event. A map may have entries of both sorts.
+func SplitOptions(options []Option) (static json.RawMessage, templates []Option) {
+	values := map[string]any{}
+	for _, o := range options {
+		entries, isMap := o.Value.(map[string]OptionValue)
+		switch {
+		case isStatic(o.Value):
+			if v, err := render(o.Value, nil); err == nil && v != nil {
+				values[o.Key] = v
+			}
+		case isMap:
+			fixed, changing := map[string]any{}, map[string]OptionValue{}
+			for key, entry := range entries {
+				changing[key] = entry
+				if t, ok := entry.(*template.Template); ok && isStatic(t) {
+					fixed[key], _ = t.Static()
+					delete(changing, key)
+				}
+			}
+			values[o.Key] = fixed
+			templates = append(templates, Option{o.Key, changing})
+		default:
+			templates = append(templates, o)
+		}
+	}
+	return encodeOptions(values), templates
+}
+
+// InheritOptions adds the options of a notifier to those of a target. The target's value of an option wins; the entries
+// of maps are merged.
+func InheritOptions(own, inherited []Option) []Option {
+	for _, o := range inherited {
+		i := slices.IndexFunc(own, func(p Option) bool { return p.Key == o.Key })
+		if i < 0 {
+			own = append(own, o)
+			continue
+		}
+		mine, ok1 := own[i].Value.(map[string]OptionValue)
+		theirs, ok2 := o.Value.(map[string]OptionValue)
+		if ok1 && ok2 {
+			merged := maps.Clone(theirs)
+			maps.Copy(merged, mine)
+			own[i].Value = merged
+		}
+	}
+	return own
+}
+
+// renderOptions renders the options of a target to a JSON object, or nil if it has none. An option whose template fails
+// is left out and noted, so that the one of the notifier holds.
+func (t *Target) renderOptions(vars map[string]any) (options json.RawMessage, notes []string) {
+	if t.static != nil || len(t.Options) == 0 {
+		return t.static, nil
+	}
+	rendered := make(map[string]any, len(t.Options))
+	for _, o := range t.Options {
+		v, err := render(o.Value, vars)
+		if err != nil {
+			notes = append(notes, fmt.Sprintf("%s for %s: the template failed: %v", o.Key, t.Notifier, err))
+			continue
+		}
+		rendered[o.Key] = v
+	}
+	return encodeOptions(rendered), notes
+}
+
+// renderFallbacks renders the options that a message has at each fallback.
+func (t *Target) renderFallbacks(vars map[string]any) (all []Fallback, notes []string) {
+	for _, f := range t.Fallbacks {
+		options, failed := f.renderOptions(vars)
+		all, notes = append(all, Fallback{f.Notifier, options}), append(notes, failed...)
+	}
+	return all, notes
+}
+
+func encodeOptions(options map[string]any) json.RawMessage {
+	if len(options) == 0 {
+		return nil
+	}
+	return json.RawMessage(value.JSONText(options))
+}
+
+// render renders the templates of v. A text of a list that is empty is left out.
+func render(v OptionValue, vars map[string]any) (any, error) {
+	switch v := v.(type) {
+	case *template.Template:
+		return v.Render(vars)
+	case Mentions:
+		return v.render(vars)
+	case []OptionValue:
+		list := make([]any, 0, len(v))
+		for _, item := range v {
+			x, err := render(item, vars)
+			if err != nil {
+				return nil, err
+			}
+			if x != "" {
+				list = append(list, x)
+			}
+		}
+		return list, nil
+	case map[string]OptionValue:
+		m := make(map[string]any, len(v))
+		for key, item := range v {
+			x, err := render(item, vars)
+			if err != nil {
+				return nil, err
+			}
+			m[key] = x
+		}
+		return m, nil
+	}
+	return v, nil
+}
+
+// render returns the people that the texts name, each once.
+func (m Mentions) render(vars map[string]any) (any, error) {
+	texts, err := render(m.Texts, vars)
+	if err != nil {
+		return nil, err
+	}
+	all := []any{}
+	for _, text := range texts.([]any) {
+		for _, one := range m.People.Recipients(value.PlainText(text)) {
+			if !slices.Contains(all, any(one)) {
+				all = append(all, one)
+			}
+		}
+	}
+	return all, nil
+}
+
+// StaticOptions returns the message options that the current rules set for a notifier and that no event changes, each
+// distinct object once: the destinations of its messages that are known beforehand.
+func (s *Set) StaticOptions(notifier string) []json.RawMessage {
+	var all []json.RawMessage
+	for _, r := range s.rules {
+		for _, t := range r.allTargets() {
+			options := t.staticOptions()
+			known := slices.ContainsFunc(all, func(other json.RawMessage) bool { return bytes.Equal(other, options) })
+			if t.Notifier == notifier && options != nil && !known {
+				all = append(all, options)
+			}
+		}
+	}
+	return all
+}
+
+// staticOptions returns the options without templates, or nil if the target has none.
+func (t *Target) staticOptions() json.RawMessage {
+	static := Target{}
+	for _, o := range t.Options {
+		if isStatic(o.Value) {
+			static.Options = append(static.Options, o)
+		}
+	}
+	options, _ := static.renderOptions(nil) // nothing in it can fail
+	return options
+}

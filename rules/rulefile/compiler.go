@@ -1,0 +1,64 @@
+package rulefile
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"qaserelay/rules"
+	"qaserelay/rules/diag"
+	"qaserelay/rules/people"
+	"qaserelay/rules/template"
+	"qaserelay/rules/yamldoc"
+)
+
+// compiler compiles the texts of notifiers and rules and records them for static checks.
+type compiler struct {
+	templates    *template.Set
+	people       *people.Directory
+	texts        []TextSource
+	usesPrevious bool        // a text reads previous
+	rule         *rules.Rule // the rule whose texts are compiled; nil for those of notifiers
+}
+
+// newCompiler collects the partials of templates: and checks each as part of a body.
+func newCompiler(documents []*document, location *time.Location, directory *people.Directory) *compiler {
+	c := &compiler{people: directory}
+	partials := map[string]string{}
+	origin := map[string]*document{}
+	for _, d := range documents {
+		for name, t := range d.spec.Templates {
+			if origin[name] != nil {
+				d.Report(t.Node, diag.Error, fmt.Sprintf("the template %q stands in two files", name), "the other is "+origin[name].Name)
+			}
+			origin[name], partials[name] = d, t.S
+			c.note(t.S)
+		}
+	}
+	c.templates = template.New(partials, template.Options{Location: location, People: directory})
+	for name, d := range origin {
+		d.ReportInside(d.spec.Templates[name].Node, c.templates.Check(name))
+	}
+	return c
+}
+
+// note records whether a text reads previous.
+func (c *compiler) note(text string) {
+	c.usesPrevious = c.usesPrevious || strings.Contains(text, "previous")
+}
+
+// compile compiles a text that is given. It returns nil for a faulty one, which it reports.
+func (c *compiler) compile(d *document, t yamldoc.Text, name string, form template.Form) *template.Template {
+	c.note(t.S)
+	out, faults := c.templates.Compile(name, t.S, form)
+	d.ReportInside(t.Node, faults)
+	if out == nil || !isStatic(out) {
+		c.texts = append(c.texts, TextSource{At: d.At(t.Node), Text: t.S, Form: form, Compiled: out, Rule: c.rule})
+	}
+	return out
+}
+
+func isStatic(t *template.Template) bool {
+	_, ok := t.Static()
+	return ok
+}

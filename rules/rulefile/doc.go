@@ -1,2 +1,0 @@
-// Package rulefile reads the rules file.
-package rulefile

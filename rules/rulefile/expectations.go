@@ -1,0 +1,258 @@
+package rulefile
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"qaserelay/rules"
+	"qaserelay/rules/catalog"
+	"qaserelay/rules/diag"
+	"qaserelay/rules/value"
+	"qaserelay/rules/yamldoc"
+)
+
+// Expectation describes one notification that a test expects. Fields that it does not name may have any value.
+type Expectation struct {
+	Line           int
+	Rule, Notifier string // "" for any
+	Fields         []ExpectedField
+}
+
+// String names the expectation for people.
+func (e *Expectation) String() string {
+	return cmp.Or(e.Rule, "any rule") + " → " + cmp.Or(e.Notifier, "any notifier")
+}
+
+// ExpectedField is one field of a message, such as title or headers.X-Run, and its expected value.
+type ExpectedField struct {
+	Key  string
+	Want Matcher
+}
+
+// Matcher is an expected value: an exact text, a text with certain parts, or a list of exact texts.
+type Matcher struct {
+	Exact    string
+	List     []string // not nil if the value has to be this list
+	Contains []string
+	Matches  []*regexp.Regexp
+}
+
+// IsExact reports whether the matcher is an exact text.
+func (m Matcher) IsExact() bool { return m.List == nil && len(m.Contains)+len(m.Matches) == 0 }
+
+// String describes the expected value for people.
+func (m Matcher) String() string {
+	if m.List != nil {
+		list := make([]any, len(m.List))
+		for i, s := range m.List {
+			list[i] = s
+		}
+		return value.JSONText(list)
+	}
+	if m.IsExact() {
+		return strconv.Quote(m.Exact)
+	}
+	var parts []string
+	for _, part := range m.Contains {
+		parts = append(parts, "contains "+strconv.Quote(part))
+	}
+	for _, pattern := range m.Matches {
+		parts = append(parts, "matches "+pattern.String())
+	}
+	return strings.Join(parts, " and ")
+}
+
+// messageFields are the fields of every message.
+func messageFields() []string { return []string{"level", "title", "body", "url"} }
+
+// addExpectations reads expect:.
+func (p *testParser) addExpectations(spec *testSpec) {
+	n := spec.Expect.Node
+	if n == nil {
+		p.d.Report(spec.At.Node, diag.Error, fmt.Sprintf("the test %q says nothing of what it expects", spec.Name.S),
+			"add expect: [{rule: …}], or expect: [] if nothing must be sent")
+		return
+	}
+	var entries []yamldoc.Raw
+	p.d.Decode(n, &entries, "expect")
+	for _, entry := range entries {
+		if entry.Node != nil {
+			p.test.Expect = append(p.test.Expect, p.expectation(entry.Node))
+		}
+	}
+}
+
+// expectationSpec holds the keys of an expectation that are not fields of the message.
+type expectationSpec struct {
+	Rule     yamldoc.Text `yaml:"rule"`
+	Notifier yamldoc.Text `yaml:"notifier"`
+}
+
+func (p *testParser) expectation(n *yaml.Node) Expectation {
+	var spec expectationSpec
+	what := yamldoc.ItemName("expect")
+	rest := p.d.Fill(p.d.Entries(n, what), &spec, what)
+	e := Expectation{Line: n.Line, Rule: spec.Rule.S, Notifier: spec.Notifier.S}
+	p.checkKnown(spec.Rule, "rule", p.config.Rules.Names())
+	if !p.checkKnown(spec.Notifier, "notifier", p.notifiers.names()) {
+		return e
+	}
+	if info := p.notifiers[spec.Notifier.S]; spec.Notifier.Given() && info.kind.Config == nil {
+		return e // it is too faulty to know its options
+	}
+	shapes := p.notifiers.optionShapes(spec.Notifier.S)
+	for _, entry := range rest {
+		e.Fields = append(e.Fields, p.fields(entry, shapes)...)
+	}
+	return e
+}
+
+// checkKnown reports a name that is given and not known.
+func (p *testParser) checkKnown(name yamldoc.Text, what string, known []string) bool {
+	if !name.Given() || slices.Contains(known, name.S) {
+		return true
+	}
+	hint := catalog.DidYouMean(name.S, known)
+	if len(known) == 0 {
+		hint = "there are none; include: the file with the " + what + "s"
+	}
+	p.d.Report(name.Node, diag.Error, fmt.Sprintf("no %s %q", what, name.S), hint)
+	return false
+}
+
+// optionShape says what the value of an option can be compared with.
+type optionShape int
+
+const (
+	shapeText optionShape = iota
+	shapeList
+	shapeMap
+	shapeFree
+)
+
+// optionShapes returns the shapes of the message options of one notifier, or of all if its name is "".
+func (t notifierTable) optionShapes(notifier string) map[string]optionShape {
+	shapes := map[string]optionShape{"fallback": shapeList}
+	for name, info := range t {
+		if info.kind.Options == nil || notifier != "" && notifier != name {
+			continue
+		}
+		options := reflect.TypeOf(info.kind.Options)
+		for key, field := range yamldoc.FieldsOf(options) {
+			shapes[key] = max(shapes[key], shapeOf(options.Field(field.Index).Type))
+		}
+	}
+	return shapes
+}
+
+func shapeOf(t reflect.Type) optionShape {
+	switch t.Kind() {
+	case reflect.Slice:
+		return shapeList
+	case reflect.Map:
+		return shapeMap
+	case reflect.Interface:
+		return shapeFree
+	}
+	return shapeText
+}
+
+// fields reads one key of an expectation. A mapping for an option that is a map names several fields of it.
+func (p *testParser) fields(e yamldoc.Entry, shapes map[string]optionShape) []ExpectedField {
+	name, _, dotted := strings.Cut(e.Key.Value, ".")
+	shape, isOption := shapes[name]
+	known := isOption || slices.Contains(messageFields(), name)
+	switch {
+	case !known || dotted && shape < shapeMap:
+		keys := append(slices.Collect(maps.Keys(shapes)), messageFields()...)
+		p.d.UnknownKey(e.Key, "an expectation", append(keys, "rule", "notifier"))
+		return nil
+	case shape == shapeMap && !dotted:
+		return p.entriesOf(e)
+	case shape == shapeMap:
+		shape = shapeText
+	}
+	m := p.matcher(e.Value, shape, e.Key.Value)
+	if name == "level" && m.IsExact() && !rules.IsLevel(m.Exact) {
+		levels := []string{rules.LevelInfo, rules.LevelSuccess, rules.LevelWarning, rules.LevelError}
+		p.d.Report(e.Value, diag.Error, fmt.Sprintf("no level %q", m.Exact), catalog.DidYouMean(m.Exact, levels))
+	}
+	return []ExpectedField{{e.Key.Value, m}}
+}
+
+func (p *testParser) entriesOf(e yamldoc.Entry) (fields []ExpectedField) {
+	p.d.Nested(e.Value, func(n *yaml.Node) {
+		for _, inner := range p.d.Entries(n, e.Key.Value) {
+			key := e.Key.Value + "." + inner.Key.Value
+			fields = append(fields, ExpectedField{key, p.matcher(inner.Value, shapeText, key)})
+		}
+	})
+	return fields
+}
+
+// matcher reads an expected value.
+func (p *testParser) matcher(n *yaml.Node, shape optionShape, what string) (m Matcher) {
+	p.d.Nested(n, func(n *yaml.Node) { m = p.matcherOf(n, shape, what) })
+	return m
+}
+
+func (p *testParser) matcherOf(n *yaml.Node, shape optionShape, what string) (m Matcher) {
+	switch {
+	case n.Kind == yaml.MappingNode && (shape != shapeFree || yamldoc.HasKey(n, "contains") || yamldoc.HasKey(n, "matches")):
+		return p.partMatcher(n, what)
+	case n.Kind == yaml.SequenceNode && shape == shapeList:
+		var items []yamldoc.Text
+		p.d.Decode(n, &items, what)
+		m.List = textsOf(items)
+	case n.Kind != yaml.ScalarNode && shape == shapeFree:
+		m.Exact = value.JSONText(p.d.Any(n))
+	case n.Kind != yaml.ScalarNode:
+		p.d.Report(n, diag.Error, fmt.Sprintf("%s cannot be %s", what, yamldoc.Describe(n)), "write a text, {contains: TEXT} or {matches: REGEX}")
+	default:
+		var t yamldoc.Text
+		p.d.Decode(n, &t, what)
+		m.Exact = strings.TrimRight(t.S, "\n")
+	}
+	return m
+}
+
+func textsOf(items []yamldoc.Text) []string {
+	texts := make([]string, len(items))
+	for i, item := range items {
+		texts[i] = item.S
+	}
+	return texts
+}
+
+// partMatcher reads contains and matches. All of several have to hold.
+func (p *testParser) partMatcher(n *yaml.Node, what string) (m Matcher) {
+	var spec struct {
+		Contains []yamldoc.Text `yaml:"contains"`
+		Matches  []yamldoc.Text `yaml:"matches"`
+	}
+	before := p.d.Reported()
+	p.d.Decode(n, &spec, what)
+	m.Contains = append(m.Contains, textsOf(spec.Contains)...)
+	for _, part := range spec.Matches {
+		pattern, err := regexp.Compile(part.S)
+		if err != nil {
+			reason := strings.TrimPrefix(err.Error(), "error parsing regexp: ")
+			p.d.Report(part.Node, diag.Error, fmt.Sprintf("%s.matches: %s", what, reason),
+				"the syntax is that of RE2: https://github.com/google/re2/wiki/Syntax")
+			continue
+		}
+		m.Matches = append(m.Matches, pattern)
+	}
+	if p.d.Reported() == before && m.IsExact() {
+		p.d.Report(n, diag.Error, what+" says nothing", "write a text, {contains: TEXT} or {matches: REGEX}")
+	}
+	return m
+}

@@ -1,0 +1,51 @@
+package rulefile
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+
+	"gopkg.in/yaml.v3"
+
+	"qaserelay/rules/diag"
+	"qaserelay/rules/yamldoc"
+)
+
+// Patterns of names. The name of a source is part of a URL.
+var (
+	sourceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+	plainName  = regexp.MustCompile(`^[^\s/"'{}\x00-\x1f][^/"'{}\x00-\x1f]{0,98}$`)
+)
+
+// checkName reports a name that is missing or not valid.
+func (d *document) checkName(name yamldoc.Text, at *yaml.Node, what string, pattern *regexp.Regexp) bool {
+	switch {
+	case !name.Given() && (yamldoc.HasKey(at, "name") || d.Misspelt(at, "name")): // reported
+	case !name.Given():
+		d.Errorf(at, "a %s needs a name", what)
+	case !pattern.MatchString(name.S):
+		d.Report(name.Node, diag.Error, fmt.Sprintf("%q cannot be the name of a %s", name.S, what), "use letters, digits, dots and dashes")
+	default:
+		return true
+	}
+	return false
+}
+
+// uniqueNames holds the position of each name, to find duplicates.
+type uniqueNames map[string]string
+
+func (u uniqueNames) add(d *document, name yamldoc.Text, what string) {
+	if first, taken := u[name.S]; taken {
+		d.Report(name.Node, diag.Error, fmt.Sprintf("two %ss are named %q", what, name.S), "the first stands at "+first)
+		return
+	}
+	u[name.S] = fmt.Sprintf("%s:%d", d.Name, name.Node.Line)
+}
+
+// quoted returns a name in quotes with a space behind it, for a sentence; "" without a name.
+func quoted(name string) string {
+	if name == "" {
+		return ""
+	}
+	return strconv.Quote(name) + " "
+}

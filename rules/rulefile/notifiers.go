@@ -1,0 +1,250 @@
+package rulefile
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"qaserelay/rules"
+	"qaserelay/rules/catalog"
+	"qaserelay/rules/diag"
+	"qaserelay/rules/value"
+	"qaserelay/rules/yamldoc"
+)
+
+// notifierSpec holds the keys of every notifier, whatever its type.
+type notifierSpec struct {
+	Name     yamldoc.Text   `yaml:"name"`
+	Type     yamldoc.Text   `yaml:"type"`
+	Fallback []yamldoc.Text `yaml:"fallback"`
+	Retry    struct {
+		Initial time.Duration `yaml:"initial"`
+		Max     time.Duration `yaml:"max"`
+		For     time.Duration `yaml:"for"`
+	} `yaml:"retry"`
+	Concurrency value.Concurrency `yaml:"concurrency"`
+	Rate        value.Rate        `yaml:"rate"`
+	Burst       value.Burst       `yaml:"burst"`
+}
+
+// notifierInfo is a notifier as rules need it.
+type notifierInfo struct {
+	kind       Kind
+	templates  []rules.Option  // its own message options that depend on the event
+	allowHosts bool            // it lists the hosts that a URL made from an event may have
+	config     any             // as made by kind.Config
+	given      map[string]bool // its own message options; true if they are not empty
+	fallback   fallback        // its fallback: key
+	unsure     bool            // it has errors or unset variables, so a check for missing options is not possible
+}
+
+// notifierTable holds the notifiers by name, the faulty ones too.
+type notifierTable map[string]*notifierInfo
+
+func parseNotifiers(documents []*document, kinds map[string]Kind, c *compiler) ([]Notifier, notifierTable) {
+	table := notifierTable{}
+	names := uniqueNames{}
+	var all []Notifier
+	for _, d := range documents {
+		for _, r := range d.spec.Notifiers {
+			if r.Node == nil {
+				continue
+			}
+			p := &notifierParser{d: d, kinds: kinds, compiler: c, node: r.Node, info: &notifierInfo{}}
+			if p.parse() && d.checkName(p.spec.Name, r.Node, "notifier", plainName) {
+				names.add(d, p.spec.Name, "notifier")
+			}
+			if n := p.notifier; n.Name != "" && table[n.Name] == nil {
+				table[n.Name] = p.info // even a faulty one, so that rules that name it are not blamed too
+			}
+			all = append(all, p.notifier)
+		}
+	}
+	table.resolveFallbacks(all)
+	return all, table
+}
+
+// notifierParser reads one notifier: the common keys, then those of its type, then its message options.
+type notifierParser struct {
+	*compiler
+	d        *document
+	kinds    map[string]Kind
+	node     *yaml.Node
+	spec     notifierSpec
+	entries  []yamldoc.Entry
+	notifier Notifier
+	info     *notifierInfo
+}
+
+// parse reports whether the notifier is a mapping. Its name is checked afterwards, since an unknown key may be the name
+// misspelt.
+func (p *notifierParser) parse() bool {
+	p.entries = p.d.Entries(p.node, yamldoc.ItemName("notifiers")) // reports anything but a mapping
+	if !(yamldoc.Raw{Node: p.node}).IsMapping() {
+		return false
+	}
+	rest := p.d.Fill(p.entries, &p.spec, yamldoc.ItemName("notifiers"))
+	p.notifier = p.spec.notifier()
+	p.checkCommon()
+	kind, known := p.kinds[p.notifier.Type]
+	if !known {
+		p.unknownType(rest)
+		return true
+	}
+	before, unset := p.d.Reported(), p.d.Unset
+	p.notifier.Config = kind.Config()
+	rest = p.d.Fill(rest, p.notifier.Config, yamldoc.ItemName("notifiers"))
+	*p.info = notifierInfo{kind: kind, config: p.notifier.Config, allowHosts: hasAllowedHosts(p.notifier.Config), given: map[string]bool{},
+		fallback: fallback{p.d, p.spec.Fallback}}
+	p.parseOptions(rest)
+	if p.d.Reported() == before && p.d.Unset == unset {
+		p.checkConfig()
+	}
+	p.info.unsure = p.d.Reported() > before || p.d.Unset > unset
+	return true
+}
+
+func (s *notifierSpec) notifier() Notifier {
+	n := Notifier{Name: s.Name.S, Type: s.Type.S, Retry: Retry(s.Retry), Concurrency: int(s.Concurrency), Rate: s.Rate}
+	n.Rate.Burst = int(s.Burst)
+	return n
+}
+
+// checkCommon checks the keys of every notifier against each other.
+func (p *notifierParser) checkCommon() {
+	if rate := p.notifier.Rate; rate.Burst > 0 && rate.Messages == 0 {
+		p.d.Errorf(p.valueOf("burst"), "burst says nothing without a rate; add one, such as rate: 60/m")
+	}
+	if r := p.notifier.Retry; r.Initial > 0 && r.Max > 0 && r.Initial > r.Max {
+		p.d.Report(p.valueOf("retry"), diag.Warning, "retry.initial is longer than retry.max, so no wait is longer than retry.max",
+			"write the longest wait before the second attempt as initial, and the longest of all as max")
+	}
+}
+
+func (p *notifierParser) unknownType(rest []yamldoc.Entry) {
+	types := slices.Collect(maps.Keys(p.kinds))
+	t := p.spec.Type
+	if t.Given() {
+		p.d.Report(t.Node, diag.Error, fmt.Sprintf("no notifier type %q", t.S), catalog.DidYouMean(t.S, types))
+	} else if !yamldoc.HasKey(p.node, "type") && !p.d.FoundMisspelt(rest, "type", "a notifier") {
+		p.d.Report(p.node, diag.Error, "a notifier needs a type", catalog.DidYouMean("", types))
+	}
+	if !yamldoc.HasKey(p.node, "name") { // the other keys cannot be checked without a type
+		p.d.FoundMisspelt(rest, "name", "a notifier")
+	}
+}
+
+// parseOptions reads the message options of the notifier. Those without templates become its defaults, the others are
+// rendered for each message.
+func (p *notifierParser) parseOptions(entries []yamldoc.Entry) {
+	n, info := &p.notifier, p.info
+	fields := yamldoc.FieldsOf(reflect.TypeOf(info.kind.Options))
+	var options []rules.Option
+	for _, e := range entries {
+		field, known := fields[e.Key.Value]
+		if !known {
+			all := slices.Concat(fields.Keys(), yamldoc.FieldsOf(reflect.TypeOf(n.Config).Elem()).Keys(),
+				yamldoc.FieldsOf(reflect.TypeFor[notifierSpec]()).Keys())
+			p.d.UnknownKey(e.Key, "the notifier "+n.Name+" (type "+n.Type+")", all)
+			continue
+		}
+		o := p.option(p.d, e, field, info)
+		info.given[o.Key] = !o.IsEmpty()
+		options = append(options, o)
+	}
+	n.Defaults, info.templates = rules.SplitOptions(options)
+}
+
+// checkConfig lets the type check the whole configuration.
+func (p *notifierParser) checkConfig() {
+	if p.info.kind.Check == nil {
+		return
+	}
+	err := p.info.kind.Check(p.notifier.Config, p.notifier.Defaults)
+	faults := []error{err}
+	if joined, isJoined := err.(interface{ Unwrap() []error }); isJoined {
+		faults = joined.Unwrap()
+	}
+	for _, fault := range faults {
+		if fault != nil {
+			p.d.Errorf(p.locate(fault), "the notifier %s: %v", cmp.Or(p.notifier.Name, "of type "+p.notifier.Type), fault)
+		}
+	}
+}
+
+// locate returns the value of the key that an error names, such as oauth2.token_url, or of as much of its path as exists,
+// or else the whole notifier.
+func (p *notifierParser) locate(err error) *yaml.Node {
+	var named interface{ Field() string }
+	if !errors.As(err, &named) {
+		return p.node
+	}
+	first, nested, _ := strings.Cut(named.Field(), ".")
+	value := p.valueOf(first)
+	if value == nil {
+		return p.node
+	}
+	if value.Kind == yaml.AliasNode {
+		value = value.Alias
+	}
+	for key := range strings.SplitSeq(nested, ".") {
+		value = valueIn(value, key)
+	}
+	return value
+}
+
+// valueOf returns the value of a key or of its KEY_file, or nil.
+func (p *notifierParser) valueOf(key string) *yaml.Node {
+	for _, e := range p.entries {
+		if e.Key.Value == key || e.Key.Value == key+"_file" {
+			return e.Value
+		}
+	}
+	return nil
+}
+
+// valueIn returns the value of a key of a mapping or of its KEY_file, or the node itself if it has neither.
+func valueIn(n *yaml.Node, key string) *yaml.Node {
+	if n.Kind != yaml.MappingNode {
+		return n
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if name := n.Content[i].Value; name == key || name == key+"_file" {
+			return n.Content[i+1]
+		}
+	}
+	return n
+}
+
+// hasAllowedHosts reports whether a configuration has allow_hosts set.
+func hasAllowedHosts(config any) bool {
+	v := reflect.ValueOf(config).Elem()
+	field, known := yamldoc.FieldsOf(v.Type())["allow_hosts"]
+	return known && v.Field(field.Index).Len() > 0
+}
+
+// find returns a notifier by name. It returns nil for an unknown one, which it reports, and for one too faulty to be used.
+func (t notifierTable) find(d *document, name yamldoc.Text) *notifierInfo {
+	info := t[name.S]
+	switch {
+	case !name.Given():
+	case info == nil:
+		hint := catalog.DidYouMean(name.S, t.names())
+		if len(t) == 0 {
+			hint = "there are no notifiers yet; add notifiers:"
+		}
+		d.Report(name.Node, diag.Error, fmt.Sprintf("no notifier %q", name.S), hint)
+	case info.kind.Config != nil:
+		return info
+	}
+	return nil
+}
+
+func (t notifierTable) names() []string { return slices.Collect(maps.Keys(t)) }

@@ -1,0 +1,147 @@
+// Package rulefile reads the rules file: [Parse] turns YAML files into a [File] with the configuration, the compiled rules
+// and the tests, or into problems that name the position, the fault and the next step. It finds every problem at once.
+//
+// The file goes through these stages, each in a Go file of its own: reading documents with their includes, settings, sources and
+// people, message options, notifiers, rules, tests. Each stage decodes YAML into a spec struct, checks it and
+// returns plain data.
+package rulefile
+
+import (
+	"encoding/json"
+	"time"
+
+	"qaserelay/rules"
+	"qaserelay/rules/diag"
+	"qaserelay/rules/people"
+	"qaserelay/rules/template"
+	"qaserelay/rules/value"
+	"qaserelay/rules/yamldoc"
+)
+
+// Options are the outside world of Parse. A nil function reaches nothing.
+type Options struct {
+	// Kinds are the known types of notifiers by name.
+	Kinds map[string]Kind
+	// LookupEnv reads an environment variable.
+	LookupEnv func(name string) (string, bool)
+	// ReadFile reads a file named by include: or by a KEY_file, relative to the working directory.
+	ReadFile func(name string) ([]byte, error)
+	// Glob expands the patterns of include:.
+	Glob func(pattern string) ([]string, error)
+	// AllowUnset makes unset environment variables and unreadable secret files warnings; they expand to nothing.
+	AllowUnset bool
+}
+
+// Kind is a type of notifiers as the rules file sees it.
+type Kind struct {
+	// Config returns a pointer to a struct, into which the keys of a notifier are decoded (see package notifiers).
+	Config func() any
+	// Options is a struct value with the message options (see package notifiers).
+	Options any
+	// Check tests whether the configuration works. An error may have a Field() string method.
+	Check func(config any, defaults json.RawMessage) error
+	// Missing says what a message with these options lacks, such as "has nobody to write to", and how to add it. Both
+	// are "" if nothing is missing. It may be nil.
+	Missing func(config any, options map[string]bool) (what, hint string)
+	// Advise checks one message option as it is written, with its templates. It may be nil.
+	Advise func(config any, key string, value any) []Advice
+}
+
+// Advice is a remark on a message option.
+type Advice struct {
+	Path          []string // leads to the value within the option; empty for the whole option
+	Wrong         bool     // no message with it could be sent; otherwise it is only doubtful
+	Message, Hint string
+}
+
+// Config is the configuration in a set of rules files. It is not changed after Parse.
+type Config struct {
+	Settings  rules.Settings
+	Sources   []rules.Source
+	Notifiers []Notifier
+	Rules     *rules.Set
+}
+
+// Notifier is a configured notifier.
+type Notifier struct {
+	Name     string
+	Type     string
+	Config   any             // as made by Kind.Config
+	Defaults json.RawMessage // its message options without templates, as a JSON object or nil
+	Retry    Retry
+	Fallback []string // the notifiers for messages that fail permanently, in the order they are tried
+	// Concurrency is how many messages may be sent at once; zero means the default of the type.
+	Concurrency int
+	// Rate limits the messages to one target; without Messages the default of the type holds.
+	Rate value.Rate
+}
+
+// Retry says how often a notifier tries again. Zero fields mean the relay's defaults.
+type Retry struct {
+	Initial time.Duration // longest wait before the second attempt
+	Max     time.Duration // longest wait between two attempts
+	For     time.Duration // time from the first attempt to the last
+}
+
+// File is all that a set of rules files holds: the configuration, the tests, and the rules with their positions.
+type File struct {
+	*Config
+	Tests []Test
+
+	// Source holds what a static check needs beside the compiled rules.
+	Source Source
+}
+
+// Source is the source of the compiled rules.
+type Source struct {
+	Rules     []RuleSource
+	Texts     []TextSource // the templates of notifiers and rules, in file order
+	Templates *template.Set
+}
+
+// RuleSource is a rule with the positions of its parts.
+type RuleSource struct {
+	*rules.Rule
+	At      yamldoc.Place
+	When    yamldoc.Place // valid if the condition compiled
+	Targets []TargetSource
+}
+
+// TargetSource is an entry of notify.
+type TargetSource struct {
+	*rules.Target // nil if it names no usable notifier
+	At            yamldoc.Place
+	Wrong         bool // the entry has errors
+}
+
+// TextSource is a text with templates.
+type TextSource struct {
+	At       yamldoc.Place
+	Text     string
+	Form     template.Form
+	Compiled *template.Template // nil if it is faulty
+	Rule     *rules.Rule        // nil for a text of a notifier
+}
+
+// Parse reads rules files and the files that they include. The file is useful for static checks even if there are
+// errors, as far as its parts could be compiled; it must not be run then.
+func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
+	r := &reader{options: o, opened: map[string]bool{}}
+	r.yaml = yamldoc.Reader{LookupEnv: o.LookupEnv, ReadFile: o.ReadFile, AllowUnset: o.AllowUnset}
+	documents := r.readAll(files)
+
+	settings := parseSettings(documents)
+	directory := people.New(parsePeople(documents))
+	c := newCompiler(documents, settings.Location, directory)
+	sources := parseSources(documents, o.LookupEnv)
+	notifiers, table := parseNotifiers(documents, o.Kinds, c)
+	parsed := parseRules(documents, table, c)
+	if len(parsed) == 0 && len(documents) > 0 && r.yaml.Problems.Err() == nil {
+		documents[0].Report(nil, diag.Warning, "there are no rules, so nothing will ever be sent", "add rules:")
+	}
+	set := rules.NewSet(rules.Options{Settings: settings, People: directory, UsesPrevious: c.usesPrevious}, rulesOf(parsed))
+	config := &Config{Settings: settings, Sources: sources, Notifiers: notifiers, Rules: set}
+	tests := parseTests(documents, config, table)
+	markWrong(parsed, r.yaml.Problems)
+	return &File{Config: config, Tests: tests, Source: Source{parsed, c.texts, c.templates}}, r.yaml.Problems
+}

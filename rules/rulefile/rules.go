@@ -1,0 +1,203 @@
+package rulefile
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+
+	"gopkg.in/yaml.v3"
+
+	"qaserelay/rules"
+	"qaserelay/rules/catalog"
+	"qaserelay/rules/condition"
+	"qaserelay/rules/diag"
+	"qaserelay/rules/template"
+	"qaserelay/rules/yamldoc"
+)
+
+type ruleSpec struct {
+	At          yamldoc.Raw   `yaml:"-"`
+	Name        yamldoc.Text  `yaml:"name"`
+	Description yamldoc.Text  `yaml:"description"`
+	Enabled     *bool         `yaml:"enabled"`
+	When        yamldoc.Text  `yaml:"when"`
+	Level       yamldoc.Text  `yaml:"level"`
+	Title       yamldoc.Text  `yaml:"title"`
+	Body        yamldoc.Text  `yaml:"body"`
+	Notify      []yamldoc.Raw `yaml:"notify"`
+	Stop        bool          `yaml:"stop"`
+}
+
+func parseRules(documents []*document, notifiers notifierTable, c *compiler) []RuleSource {
+	names := uniqueNames{}
+	var all []RuleSource
+	for _, d := range documents {
+		for i := range d.spec.Rules {
+			spec := &d.spec.Rules[i]
+			if !spec.At.IsMapping() {
+				continue
+			}
+			if d.checkName(spec.Name, spec.At.Node, "rule", plainName) {
+				names.add(d, spec.Name, "rule")
+			}
+			p := &ruleParser{d: d, notifiers: notifiers, compiler: c}
+			all = append(all, p.parse(spec))
+		}
+	}
+	return all
+}
+
+func rulesOf(sources []RuleSource) []*rules.Rule {
+	all := make([]*rules.Rule, len(sources))
+	for i, s := range sources {
+		all[i] = s.Rule
+	}
+	return all
+}
+
+// markWrong marks the entries of notify that have errors on their lines.
+func markWrong(sources []RuleSource, problems diag.Problems) {
+	wrong := map[string]bool{}
+	for _, p := range problems {
+		if p.Severity == diag.Error {
+			wrong[fmt.Sprintf("%s:%d", p.File, p.Line)] = true
+		}
+	}
+	if len(wrong) == 0 {
+		return
+	}
+	for _, s := range sources {
+		for i := range s.Targets {
+			t := &s.Targets[i]
+			if t.Wrong {
+				continue
+			}
+			for _, line := range t.At.Lines() {
+				t.Wrong = t.Wrong || wrong[fmt.Sprintf("%s:%d", t.At.File(), line)]
+			}
+		}
+	}
+}
+
+// ruleParser reads one rule.
+type ruleParser struct {
+	*compiler
+	d         *document
+	notifiers notifierTable
+}
+
+func (p *ruleParser) parse(spec *ruleSpec) RuleSource {
+	r := &rules.Rule{
+		Name: spec.Name.S, Description: spec.Description.S, Level: spec.Level.S, Stop: spec.Stop,
+		Enabled: spec.Enabled == nil || *spec.Enabled,
+	}
+	out := RuleSource{Rule: r, At: p.d.At(spec.At.Node), When: p.d.At(spec.When.Node)}
+	p.rule = r
+	defer func() { p.rule = nil }()
+	r.When = p.condition(spec)
+	if spec.Level.Given() && !rules.IsLevel(r.Level) {
+		levels := []string{rules.LevelInfo, rules.LevelSuccess, rules.LevelWarning, rules.LevelError}
+		p.d.Report(spec.Level.Node, diag.Error, fmt.Sprintf("no level %q", r.Level), catalog.DidYouMean(r.Level, levels))
+	}
+	if spec.Title.Given() {
+		r.Title = p.compile(p.d, spec.Title, "title", template.FormText)
+	}
+	if spec.Body.Given() {
+		r.Body = p.compile(p.d, spec.Body, "body", template.FormMarkdown)
+	}
+	for _, entry := range spec.Notify {
+		t := p.target(entry.Node)
+		if t != nil {
+			r.Targets = append(r.Targets, t)
+		}
+		out.Targets = append(out.Targets, TargetSource{Target: t, At: p.d.At(entry.Node), Wrong: t == nil})
+	}
+	p.checkNotify(spec)
+	return out
+}
+
+// checkNotify warns of a rule that notifies nobody.
+func (p *ruleParser) checkNotify(spec *ruleSpec) {
+	reported := spec.Notify == nil && yamldoc.HasKey(spec.At.Node, "notify")
+	if len(spec.Notify) == 0 && !reported && !spec.Stop && spec.Name.Given() && !p.d.Misspelt(spec.At.Node, "notify", "stop") {
+		p.d.Report(spec.Name.Node, diag.Warning, fmt.Sprintf("the rule %q notifies nobody", spec.Name.S), "add notify: [NOTIFIER]")
+	}
+}
+
+func (p *ruleParser) condition(spec *ruleSpec) *condition.Condition {
+	if !spec.When.Given() {
+		if !yamldoc.HasKey(spec.At.Node, "when") && !p.d.Misspelt(spec.At.Node, "when") {
+			p.d.Report(spec.At.Node, diag.Error, "the rule "+quoted(spec.Name.S)+"has no when",
+				"say which events it is for, such as when: event_name == \"run.completed\"")
+		}
+		return nil
+	}
+	p.note(spec.When.S)
+	c, faults := condition.Compile(spec.When.S)
+	p.d.ReportInside(spec.When.Node, faults)
+	return c
+}
+
+// targetSpec is an entry of notify that is a mapping. Its other keys are message options.
+type targetSpec struct {
+	Notifier yamldoc.Text   `yaml:"notifier"`
+	Fallback []yamldoc.Text `yaml:"fallback"`
+}
+
+// target reads an entry of notify: the name of a notifier, or a mapping with its name and message options. It returns nil
+// for an entry that names no usable notifier.
+func (p *ruleParser) target(n *yaml.Node) *rules.Target {
+	if n == nil {
+		return nil
+	}
+	var spec targetSpec
+	var entries []yamldoc.Entry
+	if n.Kind == yaml.MappingNode {
+		entries = p.d.Fill(p.d.Entries(n, yamldoc.ItemName("notify")), &spec, yamldoc.ItemName("notify"))
+		if !spec.Notifier.Given() && !yamldoc.HasKey(n, "notifier") {
+			if !p.d.FoundMisspelt(entries, "notifier", "an entry of notify") {
+				p.d.Report(n, diag.Error, "an entry of notify needs a notifier", "write {notifier: NAME, …}")
+			}
+			return nil
+		}
+	} else {
+		p.d.Decode(n, &spec.Notifier, yamldoc.ItemName("notify"))
+	}
+	info := p.notifiers.find(p.d, spec.Notifier)
+	if info == nil {
+		return nil
+	}
+	to := spec.Notifier.S
+	options := p.options(n, to, info, entries)
+	var own *fallback
+	if yamldoc.HasKey(n, "fallback") {
+		own = &fallback{p.d, spec.Fallback}
+	}
+	return rules.NewTarget(to, rules.InheritOptions(options, info.templates), p.notifiers.fallbacks(to, own)...)
+}
+
+// options reads the message options of an entry of notify, and reports a message that can never be delivered.
+func (p *ruleParser) options(n *yaml.Node, to string, info *notifierInfo, entries []yamldoc.Entry) []rules.Option {
+	before, unset := p.d.Reported(), p.d.Unset
+	fields := yamldoc.FieldsOf(reflect.TypeOf(info.kind.Options))
+	var options []rules.Option
+	for _, e := range entries {
+		field, known := fields[e.Key.Value]
+		if !known {
+			p.d.UnknownKey(e.Key, "a message to "+to, append(fields.Keys(), "notifier", "fallback"))
+			continue
+		}
+		options = append(options, p.option(p.d, e, field, info))
+	}
+	if p.d.Reported() > before || p.d.Unset > unset || info.unsure || info.kind.Missing == nil {
+		return options
+	}
+	given := maps.Clone(info.given)
+	for _, o := range options {
+		given[o.Key] = !o.IsEmpty()
+	}
+	if what, hint := info.kind.Missing(info.config, given); what != "" {
+		p.d.Report(n, diag.Error, "the notifier "+to+" "+what, hint)
+	}
+	return options
+}

@@ -1,0 +1,132 @@
+package rulefile
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"qaserelay/rules"
+	"qaserelay/rules/diag"
+	"qaserelay/rules/yamldoc"
+)
+
+// SecretVariable is the environment variable with the secret of the implicit source, which files without sources: have.
+const SecretVariable = "QASE_WEBHOOK_SECRET"
+
+// defaultAPIURL is the base URL of the Qase API.
+const defaultAPIURL = "https://api.qase.io/v1"
+
+type sourceSpec struct {
+	At        yamldoc.Raw    `yaml:"-"`
+	Name      yamldoc.Text   `yaml:"name"`
+	Secrets   []yamldoc.Text `yaml:"secrets" secret:"true"`
+	Projects  []yamldoc.Text `yaml:"projects"`
+	AllowFrom []yamldoc.Text `yaml:"allow_from"`
+	APIToken  string         `yaml:"api_token" secret:"true"`
+	APIURL    yamldoc.Text   `yaml:"api_url"`
+}
+
+func parseSources(documents []*document, lookupEnv func(string) (string, bool)) []rules.Source {
+	var sources []rules.Source
+	names := uniqueNames{}
+	given := false
+	for _, d := range documents {
+		given = given || len(d.spec.Sources) > 0 || d.spec.Sources == nil && yamldoc.HasKey(d.Root, "sources") // reported
+		for i := range d.spec.Sources {
+			spec := &d.spec.Sources[i]
+			if !spec.At.IsMapping() {
+				continue
+			}
+			if d.checkName(spec.Name, spec.At.Node, "source", sourceName) {
+				names.add(d, spec.Name, "source")
+			}
+			sources = append(sources, d.source(spec))
+		}
+	}
+	if !given && len(documents) > 0 {
+		return []rules.Source{documents[0].implicitSource(lookupEnv)}
+	}
+	return sources
+}
+
+// implicitSource is the source of files without sources:, so that three lines can be a whole file.
+func (d *document) implicitSource(lookupEnv func(string) (string, bool)) rules.Source {
+	s := rules.Source{Name: "qase", APIURL: defaultAPIURL}
+	secret := ""
+	if lookupEnv != nil {
+		secret, _ = lookupEnv(SecretVariable)
+	}
+	if secret != "" {
+		s.Secrets = append(s.Secrets, sha256.Sum256([]byte(secret)))
+		return s
+	}
+	d.Report(nil, d.UnsetSeverity(), "no sources are configured, and the environment variable "+SecretVariable+" is not set",
+		"set it to the secret that you give to the webhook in Qase, or add sources:")
+	return s
+}
+
+func (d *document) source(spec *sourceSpec) rules.Source {
+	s := rules.Source{Name: spec.Name.S, APIURL: defaultAPIURL, Secrets: d.secrets(spec)}
+	if spec.APIToken != "" {
+		s.Token = &spec.APIToken
+	}
+	if spec.APIURL.Given() && spec.APIURL.S != "" {
+		s.APIURL = d.baseURL(spec.APIURL, "api_url", defaultAPIURL)
+	}
+	for _, t := range spec.Projects {
+		s.Projects = append(s.Projects, t.S)
+	}
+	for _, t := range spec.AllowFrom {
+		if prefix, ok := d.prefix(t); ok {
+			s.AllowFrom = append(s.AllowFrom, prefix)
+		}
+	}
+	return s
+}
+
+// secrets returns the digests of the secrets of a source.
+func (d *document) secrets(spec *sourceSpec) (digests [][32]byte) {
+	for _, t := range spec.Secrets {
+		switch {
+		case t.S != "":
+			digests = append(digests, sha256.Sum256([]byte(t.S)))
+		case t.Given() && !refersToVariable(t):
+			d.Report(t.Node, diag.Error, "a secret of the source "+spec.Name.S+" is empty", "put in the secret that you gave to the webhook in Qase")
+		}
+	}
+	at := spec.At.Node
+	reported := spec.Secrets == nil && yamldoc.HasKey(at, "secrets") || d.Unset > 0 && yamldoc.HasKey(at, "secrets_file") ||
+		d.Misspelt(at, "secrets", "secrets_file")
+	if len(spec.Secrets) == 0 && !reported {
+		d.Report(at, diag.Error, "the source "+quoted(spec.Name.S)+"has no secrets", `add secrets: ["${QASE_WEBHOOK_SECRET}"]`)
+	}
+	return digests
+}
+
+// refersToVariable reports whether an empty text is the fault of the environment, which has been reported.
+func refersToVariable(t yamldoc.Text) bool {
+	return strings.Contains(t.Node.Value, "${") && !strings.Contains(t.Node.Value, ":-")
+}
+
+// baseURL reads a base URL.
+func (d *document) baseURL(t yamldoc.Text, key, example string) string {
+	if u, err := url.Parse(t.S); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		d.Errorf(t.Node, "%s: %q is not a URL such as %s", key, t.S, example)
+	}
+	return strings.TrimRight(t.S, "/")
+}
+
+// prefix reads a network or a single address.
+func (d *document) prefix(t yamldoc.Text) (netip.Prefix, bool) {
+	if addr, err := netip.ParseAddr(t.S); err == nil {
+		return netip.PrefixFrom(addr, addr.BitLen()), true
+	}
+	prefix, err := netip.ParsePrefix(t.S)
+	if err != nil {
+		d.Report(t.Node, diag.Error, fmt.Sprintf("allow_from: %q is neither an address nor a network", t.S), "write 203.0.113.7 or 203.0.113.0/24")
+		return netip.Prefix{}, false
+	}
+	return prefix.Masked(), true
+}

@@ -1,0 +1,236 @@
+package rulefile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"qaserelay/rules/catalog"
+	"qaserelay/rules/diag"
+	"qaserelay/rules/event"
+	"qaserelay/rules/value"
+	"qaserelay/rules/yamldoc"
+)
+
+// Test is one entry of tests: events in their order, and the messages expected for the last of them.
+type Test struct {
+	Name string
+	File string
+	Line int
+
+	Events []*event.Event // the last one is tested, the others come before it
+	Expect []Expectation
+	Advice []string // remarks of the catalog on the events
+}
+
+// eventSpec is an event of a test as it is written.
+type eventSpec struct {
+	At          yamldoc.Raw    `yaml:"-"`
+	Event       yamldoc.Text   `yaml:"event"`
+	Payload     yamldoc.Raw    `yaml:"payload"`
+	ProjectCode yamldoc.Text   `yaml:"project_code"`
+	MemberID    *int           `yaml:"team_member_id"`
+	Source      yamldoc.Text   `yaml:"source"`
+	Time        yamldoc.Text   `yaml:"at"`
+	Advance     *time.Duration `yaml:"advance"`
+}
+
+// testSpec is a test as it is written. Its own event has the keys of an eventSpec.
+type testSpec struct {
+	At          yamldoc.Raw    `yaml:"-"`
+	Name        yamldoc.Text   `yaml:"name"`
+	Given       []eventSpec    `yaml:"given"`
+	Event       yamldoc.Text   `yaml:"event"`
+	Payload     yamldoc.Raw    `yaml:"payload"`
+	ProjectCode yamldoc.Text   `yaml:"project_code"`
+	MemberID    *int           `yaml:"team_member_id"`
+	Source      yamldoc.Text   `yaml:"source"`
+	Time        yamldoc.Text   `yaml:"at"`
+	Advance     *time.Duration `yaml:"advance"`
+	Expect      yamldoc.Raw    `yaml:"expect"`
+}
+
+// event returns the event under test.
+func (s *testSpec) event() eventSpec {
+	return eventSpec{s.At, s.Event, s.Payload, s.ProjectCode, s.MemberID, s.Source, s.Time, s.Advance}
+}
+
+// testStart is the time at which the clock of each test starts: a Monday morning.
+func testStart() time.Time { return time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC) }
+
+// testStep is the time between two events of a test, unless the test sets it.
+const testStep = time.Second
+
+func parseTests(documents []*document, config *Config, notifiers notifierTable) []Test {
+	names := uniqueNames{}
+	var tests []Test
+	for _, d := range documents {
+		for i := range d.spec.Tests {
+			spec := &d.spec.Tests[i]
+			if !spec.At.IsMapping() {
+				continue
+			}
+			if !spec.Name.Given() || strings.TrimSpace(spec.Name.S) == "" {
+				d.Report(spec.At.Node, diag.Error, "a test needs a name", "say what it shows, such as name: a failed run reaches QA")
+			} else {
+				names.add(d, spec.Name, "test")
+			}
+			p := &testParser{d: d, config: config, notifiers: notifiers}
+			tests = append(tests, p.parse(spec))
+		}
+	}
+	return tests
+}
+
+// testParser reads one test.
+type testParser struct {
+	d         *document
+	config    *Config
+	notifiers notifierTable
+	test      Test
+	clock     time.Time // of the latest event; zero before the first
+}
+
+func (p *testParser) parse(spec *testSpec) Test {
+	p.test = Test{Name: strings.TrimSpace(spec.Name.S), File: p.d.Name, Line: spec.At.Node.Line}
+	for _, e := range append(slices.Clip(spec.Given), spec.event()) {
+		if e.At.IsMapping() {
+			p.addEvent(e)
+		}
+	}
+	p.addExpectations(spec)
+	return p.test
+}
+
+// addEvent adds the catalog's example of an event, with the values that the test sets.
+func (p *testParser) addEvent(spec eventSpec) {
+	p.setClock(spec)
+	name := strings.TrimSpace(spec.Event.S)
+	if name == "" {
+		p.d.Report(spec.At.Node, diag.Error, "an event needs a name", "write event: run.completed; all events: qase-relay catalog")
+		return
+	}
+	p.adviseOnName(spec.Event)
+	envelope := exampleOf(name)
+	payload := envelope["payload"].(map[string]any)
+	if n := spec.Payload.Node; n != nil {
+		for _, e := range p.d.Entries(n, "payload") {
+			p.adviseOnField(name, e.Key)
+			payload[e.Key.Value] = p.d.Any(e.Value)
+		}
+	}
+	envelope["timestamp"] = int(p.clock.Unix())
+	if spec.ProjectCode.Given() {
+		envelope["project_code"] = spec.ProjectCode.S
+	}
+	if spec.MemberID != nil {
+		envelope["team_member_id"] = *spec.MemberID
+	}
+	ev, err := event.Parse(p.source(spec.Source), []byte(value.JSONText(envelope)), p.clock)
+	if err != nil {
+		p.d.Errorf(spec.At.Node, "the event %s of a test: %v", name, err)
+		return
+	}
+	p.test.Events = append(p.test.Events, ev)
+}
+
+// exampleOf returns the catalog's example of an event, or one with an empty payload for an unknown event.
+func exampleOf(name string) map[string]any {
+	known, ok := catalog.Lookup(name)
+	if !ok {
+		known, _ = catalog.Lookup("run.completed")
+	}
+	envelope, err := value.DecodeObject(known.Example)
+	if err != nil {
+		panic(fmt.Errorf("rules: the catalogue's example of %s: %w", known.Name, err))
+	}
+	if envelope["event_name"] = name; !ok {
+		envelope["payload"] = map[string]any{}
+	}
+	return envelope
+}
+
+// source returns the name of the source of an event: the first one unless the test names another.
+func (p *testParser) source(name yamldoc.Text) string {
+	var known []string
+	for _, s := range p.config.Sources {
+		known = append(known, s.Name)
+	}
+	switch {
+	case name.Given() && !slices.Contains(known, name.S):
+		p.d.Report(name.Node, diag.Error, fmt.Sprintf("no source %q", name.S), catalog.DidYouMean(name.S, known))
+	case !name.Given() && len(known) > 0:
+		return known[0]
+	}
+	return name.S
+}
+
+// setClock moves the clock to the time of an event.
+func (p *testParser) setClock(spec eventSpec) {
+	next := p.clock.Add(testStep)
+	if p.clock.IsZero() {
+		next = testStart()
+	}
+	switch {
+	case spec.Advance != nil && spec.Time.Given():
+		p.d.Report(spec.Time.Node, diag.Error, "at and advance are both set", "keep one of them")
+	case spec.Advance != nil && p.clock.IsZero():
+		next = testStart().Add(*spec.Advance)
+	case spec.Advance != nil:
+		next = p.clock.Add(*spec.Advance)
+	case spec.Time.Given():
+		next = p.parseTime(spec.Time, next)
+	}
+	p.clock = next
+}
+
+// parseTime returns the value of at:, or fallback for a wrong one, which it reports.
+func (p *testParser) parseTime(at yamldoc.Text, fallback time.Time) time.Time {
+	t, err := time.Parse(time.RFC3339, at.S)
+	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02 15:04:05"} {
+		if err != nil {
+			t, err = time.ParseInLocation(layout, at.S, p.config.Settings.Location)
+		}
+	}
+	switch {
+	case err != nil:
+		p.d.Report(at.Node, diag.Error, fmt.Sprintf("at: %q is not a time", value.Shorten(at.S, 40)),
+			"write it like 2026-01-05T09:00:00Z, or 2026-01-05 09:00 in the time zone of the settings")
+	case t.Before(p.clock):
+		p.d.Report(at.Node, diag.Error, "at: the clock of a test only goes forward", "the event before happens at "+p.clock.Format(time.RFC3339))
+	default:
+		return t
+	}
+	return fallback
+}
+
+// adviseOnName warns of a name that is likely misspelt: such an event matches nothing, so a test that expects nothing
+// would pass for the wrong reason.
+func (p *testParser) adviseOnName(name yamldoc.Text) {
+	if _, known := catalog.Lookup(name.S); known {
+		return
+	}
+	if hint := catalog.Hint(name.S); hint != "" {
+		p.warn(name.Node, fmt.Sprintf("Qase has no event %q", name.S), hint)
+	}
+}
+
+// adviseOnField warns of a field of the payload that is likely misspelt.
+func (p *testParser) adviseOnField(event string, key *yaml.Node) {
+	schema := catalog.Schemas().ByName[event]
+	if schema == nil || slices.Contains(schema.Top, key.Value) {
+		return
+	}
+	if near := catalog.Nearest(key.Value, schema.Top); near != "" && schema.Documented {
+		p.warn(key, fmt.Sprintf("%s has no field payload.%s", event, key.Value), `did you mean "`+near+`"?`)
+	}
+}
+
+// warn reports a warning, which the result of the test repeats.
+func (p *testParser) warn(n *yaml.Node, message, hint string) {
+	p.d.Report(n, diag.Warning, message, hint)
+	p.test.Advice = append(p.test.Advice, message+" ("+hint+")")
+}

@@ -1,0 +1,122 @@
+// Package rules is the engine of qase-relay: it decides what follows from an event.
+//
+// It is pure: it reads no files, no clock and no environment, and sends nothing. [Set.Decide] turns an event and the
+// stored [State] into a [Decision]: the outcome of each rule, the rendered notifications, and the changes to store. The
+// running relay and every command that explains or tests rules call the same Decide.
+//
+// Package rulefile makes a [Set] from YAML. Conditions and templates are packages of their own below this one.
+package rules
+
+import (
+	"slices"
+
+	"qaserelay/rules/condition"
+	"qaserelay/rules/event"
+	"qaserelay/rules/people"
+	"qaserelay/rules/template"
+)
+
+// Set is a compiled set of rules. It never changes, and many goroutines may use it. The zero value has no rules.
+type Set struct {
+	rules        []*Rule
+	index        index
+	settings     Settings
+	people       *people.Directory
+	defaults     map[string]*defaultMessage // by event name
+	usesPrevious bool
+	machines     condition.Machines
+}
+
+// Options are the parts of a Set beside its rules.
+type Options struct {
+	Settings     Settings
+	People       *people.Directory
+	UsesPrevious bool // a condition or template reads previous
+}
+
+// Rule is one compiled rule.
+type Rule struct {
+	Name        string
+	Description string
+	Enabled     bool
+	When        *condition.Condition
+	Level       string             // empty for the default
+	Title, Body *template.Template // nil for the default
+	Targets     []*Target
+	Stop        bool
+}
+
+// RuleInfo describes a rule for people.
+type RuleInfo struct {
+	Name        string   `json:"name"`
+	Description string   `json:"description,omitempty"`
+	Enabled     bool     `json:"enabled"`
+	When        string   `json:"when"`
+	Notifiers   []string `json:"notifiers"`
+	Stop        bool     `json:"stop,omitempty"`
+}
+
+// NewSet makes a set of the given rules, which must not change afterwards. A rule without a condition, whose condition
+// is faulty, keeps its place, but the set must not be asked to decide.
+func NewSet(o Options, rules []*Rule) *Set {
+	s := &Set{rules: rules, settings: o.Settings, people: o.People, usesPrevious: o.UsesPrevious}
+	s.index.build(rules)
+	s.defaults = compileDefaults(o.Settings.Location, o.People)
+	return s
+}
+
+// Rules describes the rules in file order.
+func (s *Set) Rules() []RuleInfo {
+	infos := make([]RuleInfo, len(s.rules))
+	for i, r := range s.rules {
+		infos[i] = RuleInfo{Name: r.Name, Description: r.Description, Enabled: r.Enabled, When: r.When.Source, Stop: r.Stop, Notifiers: []string{}}
+		for _, t := range r.Targets {
+			infos[i].Notifiers = append(infos[i].Notifiers, t.Notifier)
+		}
+	}
+	return infos
+}
+
+// Names returns the names of the rules in file order.
+func (s *Set) Names() []string {
+	names := make([]string, len(s.rules))
+	for i, r := range s.rules {
+		names[i] = r.Name
+	}
+	return names
+}
+
+// Keys returns the keys of the stored values that Decide reads first for ev.
+func (s *Set) Keys(ev *event.Event) []string {
+	if key := ev.EntityKey(); key != "" {
+		return []string{entityPrefix + key}
+	}
+	return nil
+}
+
+// EntityKey returns the key under which Decide stores the state of the entity of ev. It is "" if ev has no id or no rule
+// can match it, so that nothing need be fetched.
+func (s *Set) EntityKey(ev *event.Event) string {
+	if key := ev.EntityKey(); key != "" && len(s.index.candidates(ev)) > 0 {
+		return entityPrefix + key
+	}
+	return ""
+}
+
+// KnowsPerson reports whether the people directory has a member id.
+func (s *Set) KnowsPerson(memberID int) bool { return s.people.HasMember(memberID) }
+
+// SlackName returns the name of the person in the directory with a Slack member id, or "".
+func (s *Set) SlackName(id string) string { return s.people.NameBySlackID(id) }
+
+// allTargets returns the targets of the messages of a rule, with their fallbacks. A disabled rule has none.
+func (r *Rule) allTargets() []*Target {
+	if !r.Enabled {
+		return nil
+	}
+	all := slices.Clone(r.Targets)
+	for _, t := range r.Targets {
+		all = append(all, t.Fallbacks...)
+	}
+	return all
+}

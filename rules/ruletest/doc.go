@@ -1,2 +1,0 @@
-// Package ruletest runs the tests that stand in a rules file.
-package ruletest

@@ -1,0 +1,189 @@
+package ruletest
+
+import (
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"qaserelay/rules"
+	"qaserelay/rules/rulefile"
+	"qaserelay/rules/value"
+)
+
+// sent is a notification with its effective options: its own and those of the notifier.
+type sent struct {
+	*rules.Notification
+	options map[string]any
+}
+
+func sentOf(c *rulefile.Config, n *rules.Notification) sent {
+	options := map[string]any{}
+	if i := slices.IndexFunc(c.Notifiers, func(one rulefile.Notifier) bool { return one.Name == n.Notifier }); i >= 0 {
+		overlay(options, c.Notifiers[i].Defaults)
+	}
+	overlay(options, n.Options)
+	return sent{n, options}
+}
+
+// overlay sets options over others: the entries of maps are merged, other values replaced.
+func overlay(options map[string]any, own json.RawMessage) {
+	layer, err := value.DecodeObject(own)
+	if err != nil {
+		return // no options
+	}
+	for key, value := range layer {
+		below, ok1 := options[key].(map[string]any)
+		above, ok2 := value.(map[string]any)
+		if ok1 && ok2 {
+			maps.Copy(below, above)
+			continue
+		}
+		options[key] = value
+	}
+}
+
+// meets reports whether the notification is as expected.
+func (n sent) meets(e *rulefile.Expectation) bool {
+	if e.Rule != "" && e.Rule != n.Rule || e.Notifier != "" && e.Notifier != n.Notifier {
+		return false
+	}
+	return !slices.ContainsFunc(e.Fields, func(f rulefile.ExpectedField) bool { return !n.hasField(f) })
+}
+
+func (n sent) hasField(f rulefile.ExpectedField) bool {
+	return slices.ContainsFunc(n.values(f.Key), func(v any) bool { return matches(f.Want, v) })
+}
+
+// diff returns the fields that are not as expected, without secrets.
+func (n sent) diff(e *rulefile.Expectation) []FieldDiff {
+	var diffs []FieldDiff
+	name := func(field, want, got string) {
+		if want != "" && want != got {
+			diffs = append(diffs, FieldDiff{field, strconv.Quote(want), got, &want})
+		}
+	}
+	name("rule", e.Rule, n.Rule)
+	name("notifier", e.Notifier, n.Notifier)
+	for _, f := range e.Fields {
+		if n.hasField(f) {
+			continue
+		}
+		d := FieldDiff{Field: f.Key, Expected: f.Want.String(), Got: text(n.values(f.Key)[0])}
+		if f.Want.IsExact() {
+			d.Exact = &f.Want.Exact
+		}
+		if secretHeader.MatchString(d.Field) {
+			d.Got, d.Exact = rules.Hidden, nil
+		}
+		if option, _ := n.options["url"].(string); f.Key == "url" && option != "" {
+			d.Got = rules.MaskURL(option)
+		}
+		diffs = append(diffs, d)
+	}
+	return diffs
+}
+
+// secretHeader matches fields whose value may be a secret.
+var secretHeader = regexp.MustCompile(`(?i)^headers\..*(auth|cookie|token|secret|passw|key)`)
+
+// masked returns the notification for people, without secrets.
+func (n sent) masked() *rules.Notification {
+	masked := n.Notification.Masked()
+	return &masked
+}
+
+// values returns the values that a field may be compared with, the one to show first. The body counts as written and
+// without the backslashes that escape Markdown. url and body are also options of some kinds; either may be meant.
+func (n sent) values(field string) []any {
+	var values []any
+	if option, ok := within(n.options, field); ok {
+		values = append(values, option)
+	}
+	switch field {
+	case "fallback":
+		names := []any{}
+		for _, f := range n.Fallbacks {
+			names = append(names, f.Notifier)
+		}
+		return []any{names}
+	case "level":
+		return append(values, n.Level)
+	case "title":
+		return append(values, n.Title)
+	case "url":
+		return append(values, n.URL)
+	case "body":
+		body := n.FullBody()
+		return append(values, markdownEscape.ReplaceAllString(body, "$1"), body)
+	}
+	if len(values) == 0 {
+		return []any{nil}
+	}
+	return values
+}
+
+// markdownEscape matches an escaped character.
+var markdownEscape = regexp.MustCompile("\\\\([!-/:-@\\[-`{-~])")
+
+// within returns the value at a path such as headers.X-Run or blocks.0.text. Keys may hold dots themselves.
+func within(v any, path string) (any, bool) {
+	if value, ok := child(v, path); ok {
+		return value, true
+	}
+	head, rest, dotted := strings.Cut(path, ".")
+	if next, ok := child(v, head); ok && dotted {
+		return within(next, rest)
+	}
+	return nil, false
+}
+
+func child(v any, key string) (any, bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		value, ok := v[key]
+		return value, ok
+	case []any:
+		if i, err := strconv.Atoi(key); err == nil && i >= 0 && i < len(v) {
+			return v[i], true
+		}
+	}
+	return nil, false
+}
+
+// matches reports whether a value is as expected. Of a list, one element has to be, unless the whole list is expected.
+func matches(m rulefile.Matcher, value any) bool {
+	list, isList := value.([]any)
+	switch {
+	case m.List != nil:
+		return slices.EqualFunc(m.List, list, func(want string, got any) bool { return want == text(got) })
+	case isList && slices.ContainsFunc(list, func(one any) bool { return matchesText(m, text(one)) }):
+		return true
+	}
+	return matchesText(m, text(value))
+}
+
+func matchesText(m rulefile.Matcher, s string) bool {
+	if m.IsExact() {
+		return strings.TrimRight(s, "\n") == m.Exact
+	}
+	for _, part := range m.Contains {
+		if !strings.Contains(s, part) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(m.Matches, func(pattern *regexp.Regexp) bool { return !pattern.MatchString(s) })
+}
+
+// text returns a value as a test writes it. A missing value is the empty text.
+func text(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case []any, map[string]any:
+		return value.JSONText(v)
+	}
+	return value.PlainText(v)
+}

@@ -1,0 +1,71 @@
+package rules
+
+import (
+	"time"
+
+	"qaserelay/rules/condition"
+	"qaserelay/rules/event"
+	"qaserelay/rules/template"
+)
+
+// view is one event with the variables that conditions and templates read.
+type view struct {
+	event     *event.Event
+	vars      map[string]any
+	steps     condition.Steps
+	entityKey string
+	series    string
+	url       string
+	changes   []Change
+}
+
+// Vars returns the variables that conditions and templates read for an event.
+func (s *Set) Vars(ev *event.Event, st State) map[string]any { return s.view(ev, st).vars }
+
+// view collects the variables of an event and the changes to store.
+func (s *Set) view(ev *event.Event, st State) *view {
+	v := &view{event: ev, entityKey: ev.EntityKey()}
+	actor := s.people.Actor(ev, st.Member)
+	entity := s.entity(v, st, actor)
+	v.url, _ = entity["url"].(string)
+	v.series = seriesKey(ev, entity)
+	v.vars = map[string]any{
+		"event_name": ev.Name, "event_type": ev.Type(), "event_action": ev.Action(),
+		"timestamp": int(ev.Timestamp), "time": ev.Time().In(s.settings.Location),
+		"payload": ev.Payload, "team_member_id": ev.MemberID, "project_code": ev.Project, "source": ev.Source,
+		"entity": entity, "actor": actor, "previous": nil,
+		template.NowKey: st.Now, "now": func() time.Time { return st.Now },
+		condition.StepFunction: v.steps.Count, condition.BoundFunction: condition.Bound, condition.TextFunction: v.steps.Text,
+	}
+	s.addPrevious(v, st, entity)
+	return v
+}
+
+// entity updates the stored state of the entity with the event, and returns it as conditions and templates see it.
+func (s *Set) entity(v *view, st State, actor map[string]any) map[string]any {
+	if v.entityKey == "" {
+		return (&entityState{Fields: v.event.Payload}).vars(v.event, &s.settings)
+	}
+	key := entityPrefix + v.entityKey
+	e := decodeEntity(st.get(key))
+	merged := e.merge(st.Fetched)
+	if e.apply(v.event, actor) || merged {
+		v.changes = append(v.changes, Change{key, e.encode(), st.Now.Add(s.settings.Retention.Entities)})
+	}
+	return e.vars(v.event, &s.settings)
+}
+
+// addPrevious reads the previous run if a rule uses it, and stores a finished run as the previous one of the next.
+func (s *Set) addPrevious(v *view, st State, entity map[string]any) {
+	if v.event.Type() != "run" || v.entityKey == "" {
+		return
+	}
+	key := finishedKey(v.event, entity)
+	completed := v.event.Name == "run.completed" // its default message compares with the previous run
+	if s.usesPrevious || completed {
+		v.vars["previous"] = decodeRun(st.get(key), s.settings.Location)
+	}
+	if completed {
+		v.changes = append(v.changes, Change{key, encodeRun(v.event, entity), st.Now.Add(s.settings.Retention.Entities)})
+	}
+}

@@ -1,2 +1,0 @@
-// Package yamldoc reads YAML strictly and knows the place of each value.
-package yamldoc

@@ -1,0 +1,158 @@
+package yamldoc
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"qaserelay/rules/diag"
+	"qaserelay/rules/value"
+)
+
+// Reported returns the number of problems of all documents so far.
+func (d *Document) Reported() int { return len(d.reader.Problems) }
+
+// Report reports a problem of a node, or of the whole file if n is nil.
+func (d *Document) Report(n *yaml.Node, severity diag.Severity, message, hint string) {
+	p := diag.Problem{File: d.Name, Severity: severity, Message: message, Hint: hint, Line: 1, Col: 1}
+	if n != nil {
+		p.Line, p.Col = n.Line, n.Column
+	}
+	p.Source = d.line(p.Line)
+	d.reader.Problems = append(d.reader.Problems, p)
+}
+
+// Errorf reports an error of a node.
+func (d *Document) Errorf(n *yaml.Node, format string, args ...any) {
+	d.Report(n, diag.Error, fmt.Sprintf(format, args...), "")
+}
+
+// ReportInside reports findings about the text of a scalar as errors.
+func (d *Document) ReportInside(n *yaml.Node, findings []diag.Finding) {
+	for _, f := range findings {
+		d.reader.Problems = append(d.reader.Problems, d.At(n).Problem(diag.Error, f))
+	}
+}
+
+// UnsetSeverity returns the severity of an unset variable.
+func (d *Document) UnsetSeverity() diag.Severity {
+	if d.reader.AllowUnset {
+		return diag.Warning
+	}
+	return diag.Error
+}
+
+// Place is the position of a value in its document.
+type Place struct {
+	doc  *Document
+	node *yaml.Node
+}
+
+// At returns the position of a node.
+func (d *Document) At(n *yaml.Node) Place { return Place{d, n} }
+
+// File returns the name of the file.
+func (p Place) File() string { return p.doc.Name }
+
+// Line returns the number of the line, from 1.
+func (p Place) Line() int { return p.node.Line }
+
+// Lines returns the lines on which the value and each value within it begin.
+func (p Place) Lines() []int {
+	lines := []int{p.node.Line}
+	for _, inner := range p.node.Content {
+		lines = append(lines, Place{p.doc, inner}.Lines()...)
+	}
+	return lines
+}
+
+// Problem makes a problem of a finding about the text of a scalar. A finding without a position is about the whole value.
+func (p Place) Problem(severity diag.Severity, f diag.Finding) diag.Problem {
+	out := diag.Problem{File: p.doc.Name, Severity: severity, Message: f.Message, Hint: f.Hint}
+	out.Line, out.Col = p.inside(f.At)
+	out.Source = p.doc.line(out.Line)
+	return out
+}
+
+// inside returns the line and column in the file of an offset in the text of a scalar.
+func (p Place) inside(at diag.Position) (line, col int) {
+	line, col = p.node.Line, p.node.Column
+	if at.Line == 0 {
+		return line, col
+	}
+	switch p.node.Style &^ yaml.TaggedStyle {
+	case yaml.LiteralStyle:
+		line += at.Line
+		if at.Line > 1 {
+			return line, p.doc.blockIndent(p.node.Line) + at.Col + 1
+		}
+		return line, indentOf(p.doc.line(line)) + at.Col + 1
+	case yaml.FoldedStyle:
+		return p.doc.unfold(p.node, at)
+	case yaml.SingleQuotedStyle, yaml.DoubleQuotedStyle:
+		return line, col + at.Col + 1
+	}
+	return line, col + at.Col
+}
+
+// blockIndent returns the indentation of the block scalar whose indicator stands on the given line.
+func (d *Document) blockIndent(indicator int) int {
+	for n := indicator + 1; n <= len(d.lines); n++ {
+		if text := d.line(n); strings.TrimSpace(text) != "" {
+			return indentOf(text)
+		}
+	}
+	return 0
+}
+
+// indentOf returns the number of spaces at the beginning of a line.
+func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
+
+// unfold returns the position of a column of a folded scalar, in which line ends became spaces.
+func (d *Document) unfold(n *yaml.Node, at diag.Position) (line, col int) {
+	indent, rest := d.blockIndent(n.Line), at.Col
+	for line = n.Line + 1; line <= len(d.lines); line++ {
+		width := len([]rune(d.line(line))) - indent
+		if rest <= width {
+			return line, indent + rest + 1
+		}
+		rest -= width + 1
+	}
+	return n.Line, n.Column
+}
+
+// line returns a line of the file without its line end, or "" if the file is shorter.
+func (d *Document) line(n int) string {
+	if n < 1 || n > len(d.lines) {
+		return ""
+	}
+	return strings.TrimRight(d.lines[n-1], "\r")
+}
+
+// Canonical returns a text of the value that does not depend on its style and the order of its keys. Aliases are not
+// followed, since they could multiply.
+func (p Place) Canonical() string { return canonical(p.node) }
+
+func canonical(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.AliasNode:
+		return "*" + n.Value
+	case yaml.ScalarNode:
+		return value.JSONText(n.Value)
+	}
+	parts := make([]string, len(n.Content))
+	for i, inner := range n.Content {
+		parts[i] = canonical(inner)
+	}
+	if n.Kind != yaml.MappingNode {
+		return "[" + strings.Join(parts, ",") + "]"
+	}
+	var pairs []string
+	for pair := range slices.Chunk(parts, 2) {
+		pairs = append(pairs, strings.Join(pair, ":"))
+	}
+	slices.Sort(pairs)
+	return "{" + strings.Join(pairs, ",") + "}"
+}

@@ -1,0 +1,224 @@
+package yamldoc
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"qaserelay/rules/catalog"
+	"qaserelay/rules/diag"
+)
+
+// decodeStruct fills the fields of v. A field At of type Raw takes the node itself.
+func (d *Document) decodeStruct(n *yaml.Node, v reflect.Value, what string) {
+	if at := v.FieldByName("At"); at.IsValid() {
+		at.Set(reflect.ValueOf(Raw{n}))
+	}
+	rest := d.fill(d.Entries(n, what), v, what)
+	for _, e := range rest {
+		d.UnknownKey(e.Key, what, FieldsOf(v.Type()).Keys())
+	}
+}
+
+// Fill decodes the entries for which a struct has fields, and returns the others. into points to the struct.
+func (d *Document) Fill(entries []Entry, into any, what string) (rest []Entry) {
+	return d.fill(entries, reflect.ValueOf(into).Elem(), what)
+}
+
+func (d *Document) fill(entries []Entry, v reflect.Value, what string) (rest []Entry) {
+	fields := FieldsOf(v.Type())
+	seen := map[string]bool{}
+	for _, e := range entries {
+		f, known := fields[e.Key.Value]
+		if !known {
+			rest = append(rest, e)
+			continue
+		}
+		if seen[f.key] {
+			d.Errorf(e.Key, "%s and %s_file are both set; keep one of them", f.key, f.key)
+		}
+		seen[f.key] = true
+		if f.fromFile {
+			d.decodeFile(e.Value, v.Field(f.Index), inside(what, e.Key.Value))
+			continue
+		}
+		d.decode(e.Value, v.Field(f.Index), inside(what, e.Key.Value))
+	}
+	return rest
+}
+
+// inside names a key of what for people. A key of an item of a list needs no prefix: the position says which item it is.
+func inside(what, key string) string {
+	if what == "" || strings.HasPrefix(what, "a ") || strings.HasPrefix(what, "an ") {
+		return key
+	}
+	return what + "." + key
+}
+
+// decodeFile sets a secret to the content of the file that n names, without its last line end.
+func (d *Document) decodeFile(n *yaml.Node, v reflect.Value, what string) {
+	if n = d.resolve(n); n == nil {
+		return
+	}
+	name, ok := d.scalar(n, what)
+	if !ok || name == "" {
+		return
+	}
+	data, err := d.ReadFile(name)
+	if err != nil {
+		d.Unset++
+		d.Report(n, d.UnsetSeverity(), fmt.Sprintf("%s: %v", what, err), "the path is relative to the folder the relay is started in")
+		return
+	}
+	secret := strings.TrimRight(string(data), "\r\n")
+	if v.Kind() == reflect.Slice {
+		d.setLines(v, secret)
+	} else if err := setScalar(v, secret); err != nil {
+		d.Errorf(n, "%s: %v", what, err)
+	}
+}
+
+// setLines sets a list to the non-empty lines of a file.
+func (d *Document) setLines(v reflect.Value, lines string) {
+	for line := range strings.FieldsFuncSeq(lines, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		elem := reflect.New(v.Type().Elem()).Elem()
+		if elem.Type() == textType {
+			elem.Set(reflect.ValueOf(Text{line, d.Root}))
+		} else if err := setScalar(elem, line); err != nil {
+			continue
+		}
+		v.Set(reflect.Append(v, elem))
+	}
+}
+
+// ReadFile reads a file that the document names.
+func (d *Document) ReadFile(name string) ([]byte, error) {
+	if d.reader.ReadFile == nil {
+		return nil, fmt.Errorf("cannot read %s here", name)
+	}
+	return d.reader.ReadFile(name)
+}
+
+// UnknownKey reports a key of what that is not one of the known keys.
+func (d *Document) UnknownKey(key *yaml.Node, what string, known []string) {
+	place := ""
+	if what != "" {
+		place = " in " + what
+	}
+	d.Report(key, diag.Error, fmt.Sprintf("unknown key %q%s", key.Value, place), catalog.DidYouMean(key.Value, known))
+	if d.meant == nil {
+		d.meant = map[*yaml.Node]string{}
+	}
+	d.meant[key] = catalog.Nearest(key.Value, known)
+}
+
+// Misspelt reports whether an unknown key of a mapping resembles one of the keys. The key is then not missing as well.
+func (d *Document) Misspelt(n *yaml.Node, keys ...string) bool {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if slices.Contains(keys, d.meant[n.Content[i]]) {
+			return true
+		}
+	}
+	return false
+}
+
+// FoundMisspelt looks for the first entry whose key resembles the given one, and reports it as an unknown key of what.
+func (d *Document) FoundMisspelt(entries []Entry, key, what string) bool {
+	for _, e := range entries {
+		if catalog.Nearest(e.Key.Value, []string{key}) != "" {
+			d.UnknownKey(e.Key, what, []string{key})
+			return true
+		}
+	}
+	return false
+}
+
+// Entry is a key of a mapping with its value.
+type Entry struct{ Key, Value *yaml.Node }
+
+// Entries returns the entries of a mapping, with those of merge keys (<<). A repeated key is a problem; the first counts.
+func (d *Document) Entries(n *yaml.Node, what string) []Entry {
+	if n.Kind != yaml.MappingNode {
+		if what == "" {
+			what = "this"
+		}
+		d.Report(n, diag.Error, fmt.Sprintf("%s must be a mapping, not %s", what, Describe(n)), "write keys with values, such as {name: …}")
+		return nil
+	}
+	var own, merged []Entry
+	first := map[string]*yaml.Node{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		switch {
+		case key.Tag == "!!merge":
+			merged = append(merged, d.mergedEntries(value)...)
+		case key.Kind != yaml.ScalarNode:
+			d.Errorf(key, "a key must be plain text, not %s", Describe(key))
+		case first[key.Value] != nil:
+			d.Report(key, diag.Error, fmt.Sprintf("the key %q is repeated", key.Value), fmt.Sprintf("it stands in line %d already", first[key.Value].Line))
+		default:
+			first[key.Value] = key
+			own = append(own, Entry{key, value})
+		}
+	}
+	for _, e := range merged {
+		if first[e.Key.Value] == nil {
+			first[e.Key.Value] = e.Key
+			own = append(own, e)
+		}
+	}
+	return own
+}
+
+func (d *Document) mergedEntries(n *yaml.Node) []Entry {
+	d.depth++
+	defer func() { d.depth-- }()
+	if n = d.resolve(n); n == nil {
+		return nil
+	}
+	if n.Kind != yaml.SequenceNode {
+		return d.Entries(n, "<<")
+	}
+	var all []Entry
+	for _, item := range n.Content {
+		if item = d.resolve(item); item != nil {
+			all = append(all, d.Entries(item, "<<")...)
+		}
+	}
+	return all
+}
+
+// Field is the field of a struct for one key.
+type Field struct {
+	key      string
+	Index    int
+	fromFile bool   // the key ends in _file: its value names the file that holds the secret
+	Form     string // the tag as:"…" of a message option
+}
+
+// Fields are the fields of a struct by key.
+type Fields map[string]Field
+
+// Keys returns the keys in order.
+func (f Fields) Keys() []string { return slices.Sorted(maps.Keys(f)) }
+
+// FieldsOf returns the fields of a struct type by its yaml tags. A secret has a second key that ends in _file.
+func FieldsOf(t reflect.Type) Fields {
+	fields := Fields{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if key == "" || key == "-" {
+			continue
+		}
+		fields[key] = Field{key: key, Index: i, Form: f.Tag.Get("as")}
+		if f.Tag.Get("secret") == "true" {
+			fields[key+"_file"] = Field{key: key, Index: i, fromFile: true}
+		}
+	}
+	return fields
+}

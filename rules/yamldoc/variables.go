@@ -1,0 +1,73 @@
+package yamldoc
+
+import (
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"qaserelay/rules/diag"
+	"qaserelay/rules/value"
+)
+
+// expand replaces ${VAR} and ${VAR:-default} in the text of a scalar; $${ stands for ${ itself. The default is used
+// when the variable is unset or empty.
+func (d *Document) expand(n *yaml.Node) string {
+	text := n.Value
+	if !strings.Contains(text, "${") {
+		return text
+	}
+	var out strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, "${")
+		if !found {
+			out.WriteString(text)
+			return out.String()
+		}
+		if strings.HasSuffix(before, "$") {
+			out.WriteString(before + "{")
+			text = rest
+			continue
+		}
+		out.WriteString(before)
+		inner, after, closed := strings.Cut(rest, "}")
+		if !closed {
+			d.Report(n, diag.Error, "${ without a closing }", "write ${NAME} or ${NAME:-default}; $${ stands for ${ itself")
+			return ""
+		}
+		out.WriteString(d.variable(n, inner))
+		text = after
+	}
+}
+
+// variable returns the value of ${inner}.
+func (d *Document) variable(n *yaml.Node, inner string) string {
+	name, fallback, hasFallback := strings.Cut(inner, ":-")
+	if !isVariable(name) {
+		d.Report(n, diag.Error, "${"+value.Shorten(inner, 40)+"} is not a variable", "write ${NAME} or ${NAME:-default}; $${ stands for ${ itself")
+		return ""
+	}
+	value, set := "", false
+	if d.reader.LookupEnv != nil {
+		value, set = d.reader.LookupEnv(name)
+	}
+	switch {
+	case set && (value != "" || !hasFallback):
+		return value
+	case hasFallback:
+		return fallback
+	}
+	d.Unset++
+	d.Report(n, d.UnsetSeverity(), "the environment variable "+name+" is not set", "set it, or give a default: ${"+name+":-…}")
+	return ""
+}
+
+// isVariable reports whether name can be the name of an environment variable.
+func isVariable(name string) bool {
+	for i, c := range name {
+		letter := c == '_' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return name != ""
+}
