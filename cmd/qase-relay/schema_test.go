@@ -157,7 +157,7 @@ func TestEachKeyIsDescribed(t *testing.T) {
 
 func TestRulesFilesNameTheirSchema(t *testing.T) {
 	for name, want := range map[string]string{
-		filepath.Join(root(), "rules.example.yaml"): `^# yaml-language-server: \$schema=rules/rules\.schema\.json\n`,
+		filepath.Join(root(), "rules.example.yaml"): `^# yaml-language-server: \$schema=rules/rulefile/rules\.schema\.json\n`,
 		"starter.yaml": `(?m)^# yaml-language-server: \$schema=rules\.schema\.json$`,
 	} {
 		data, err := os.ReadFile(name)
