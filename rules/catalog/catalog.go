@@ -1,8 +1,9 @@
-// Package catalog knows the webhook events of Qase: their fields, what the vendor's documentation leaves open or
-// contradicts, and an example of each.
+// Package catalog describes the webhook events of Qase: their fields, the open points and contradictions of the
+// documentation, and an example of each.
 //
-// It is advice, not a schema: Qase adds events and fields, and its pages disagree with each other, so nothing is ever refused
-// for not being here. Facts are from https://docs.qase.io/general/webhooks and https://docs.qase.io/en/articles/5563718-webhooks.
+// It is for advice: Qase adds events and fields, and its pages disagree with each other, so the relay never refuses an
+// event for a difference from the catalog. The sources are https://docs.qase.io/general/webhooks and
+// https://docs.qase.io/en/articles/5563718-webhooks.
 package catalog
 
 import (
@@ -18,29 +19,29 @@ import (
 type Event struct {
 	Name    string `json:"name"`    // event_name, such as run.completed
 	Entity  string `json:"entity"`  // the part before the dot
-	Label   string `json:"label"`   // what the settings page of Qase calls it; "" where it does not list it
+	Label   string `json:"label"`   // on the settings page of Qase; "" if it is not there
 	Summary string `json:"summary"` // when Qase sends it
-	// Documented says whether Qase documents the payload. Where not, Fields and Example are what receivers met or
-	// expect, so a field beyond them is no reason to warn.
+	// Documented is true if Qase documents the payload. If not, Fields and Example are those that receivers have seen or
+	// expect, so that other fields are no reason for a warning.
 	Documented bool            `json:"documented"`
 	Quirks     []string        `json:"quirks,omitempty"`
 	Fields     []Field         `json:"fields"`
 	Example    json.RawMessage `json:"example"` // the whole envelope
 }
 
-// Field is something within the payload of an event, or within the envelope.
+// Field is a field of the payload of an event, or of the envelope.
 type Field struct {
-	// Name is the path to it: plan.title is within the object plan, steps[].action within each object of the array steps.
+	// Name is the path: plan.title is in the object plan, steps[].action in each object of the array steps.
 	Name     string `json:"name"`
 	Type     string `json:"type"` // string, integer, boolean, object or array
 	Nullable bool   `json:"nullable,omitempty"`
-	// In says where it is documented: in the example, the table, both ("example+table"), "newer pages" alone, or
-	// nowhere ("receivers").
+	// In is the place of its documentation: "example", "table", "example+table", "newer pages" alone, or "receivers"
+	// for none.
 	In   string `json:"in,omitempty"`
 	Note string `json:"note,omitempty"`
 }
 
-// Field returns the field with this path, for which [] may be left out.
+// Field returns the field with this path. The path may omit [].
 func (e Event) Field(path string) (Field, bool) {
 	for _, f := range e.Fields {
 		if f.Name == path || plainPath(f.Name) == path {
@@ -50,7 +51,7 @@ func (e Event) Field(path string) (Field, bool) {
 	return Field{}, false
 }
 
-// All returns the events, those of one entity together, in the order of its life. They are the caller's own.
+// All returns a copy of the events, by entity, in the order of its life.
 func All() []Event {
 	events := make([]Event, len(load().Events))
 	for i, e := range load().Events {
@@ -59,7 +60,7 @@ func All() []Event {
 	return events
 }
 
-// Lookup returns the event of this name. It is the caller's own.
+// Lookup returns a copy of the event of this name.
 func Lookup(name string) (Event, bool) {
 	for _, e := range load().Events {
 		if e.Name == name {
@@ -69,7 +70,7 @@ func Lookup(name string) (Event, bool) {
 	return Event{}, false
 }
 
-// Envelope returns the fields around the payload, which all events have. They are the caller's own.
+// Envelope returns a copy of the fields around the payload, which all events have.
 func Envelope() []Field { return slices.Clone(load().Envelope) }
 
 func (e Event) clone() Event {
@@ -87,7 +88,7 @@ type data struct {
 	Events   []Event `json:"events"`
 }
 
-// load panics on data that is no catalogue: it is part of the program, and a test reads it.
+// load reads the embedded events. It panics on malformed data, which a test would find.
 var load = sync.OnceValue(func() data {
 	var d data
 	dec := json.NewDecoder(bytes.NewReader(eventsJSON))

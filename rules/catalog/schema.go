@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// EventSchema is what the catalogue knows of one event, for quick questions.
+// Schema is the catalog's knowledge of the payload of one event, or of an object that the relay makes, indexed by path.
 type Schema struct {
 	Name       string
 	Documented bool
@@ -17,31 +17,32 @@ type Schema struct {
 	Integers   [][]string       // the paths of the integers that are in no list
 }
 
-// schemas are those of all known events, and of the things that they are about.
+// schemas holds the schemas of all known events and of the variables beside payload.
 type schemas struct {
 	Events   []*Schema
 	ByName   map[string]*Schema
-	entities map[string]*Schema // by type: the fields of all its events, and what the relay adds
+	entities map[string]*Schema // by type: the fields of all its events, and those that the relay adds
 	Actor    *Schema
-	Previous *Schema // what is kept of a finished run
+	Previous *Schema // the stored fields of a finished run
 }
 
-// TypeTime is the type of moments that the relay adds.
+// TypeTime is the type of the times that the relay adds.
 const TypeTime = "time"
 
-// entityFields are what an entity has beside the fields of its events.
+// entityFields are the fields of an entity beside those of its events, with their types.
 var entityFields = map[string]string{
 	"id": "", "title": "string", "url": "string", "started_at": TypeTime,
 	"created_by": "object", "created_by.name": "string", "created_by.email": "string", "created_by.member_id": "integer",
 	"reviewers": "array", "reviewers.name": "string", "reviewers.email": "string",
 }
 
-// actorFields are what people.actor can fill in.
+// actorFields are the fields of the variable actor, with their types.
 var actorFields = map[string]string{
-	"name": "string", "email": "string", "member_id": "integer", "slack": "string", "team": "string", "automation": "boolean",
+	"name": "string", "email": "string", "member_id": "integer", "slack": "string", "team": "string",
+	"automation": "boolean",
 }
 
-// fixedSchema returns what is known of something that the relay makes up itself.
+// fixedSchema returns the schema of an object that the relay makes.
 func fixedSchema(name string, types map[string]string) *Schema {
 	s := &Schema{Name: name, Documented: true, Fields: map[string]Field{}}
 	for path, kind := range types {
@@ -50,45 +51,50 @@ func fixedSchema(name string, types map[string]string) *Schema {
 	return s
 }
 
-// KnownSchemas is the catalogue in this form.
+// Schemas returns the catalog as schemas.
 var Schemas = sync.OnceValue(func() *schemas {
 	s := &schemas{ByName: map[string]*Schema{}, entities: map[string]*Schema{}, Actor: fixedSchema("actor", actorFields)}
 	for _, e := range All() {
-		one := &Schema{Name: e.Name, Documented: e.Documented, Fields: map[string]Field{}}
-		entity := s.entities[e.Entity]
-		if entity == nil {
-			entity = fixedSchema(e.Entity, entityFields)
-			entity.Documented = false
-			s.entities[e.Entity] = entity
-		}
-		entity.Documented = entity.Documented || e.Documented
-		for _, f := range e.Fields {
-			path := strings.ReplaceAll(f.Name, "[]", "")
-			one.Fields[path] = f
-			entity.learn(path, f)
-			if !strings.Contains(path, ".") {
-				one.Top = append(one.Top, path)
-			}
-			if f.Type == "integer" && path == f.Name {
-				one.Integers = append(one.Integers, strings.Split(path, "."))
-			}
-		}
-		s.Events = append(s.Events, one)
-		s.ByName[e.Name] = one
+		s.add(e)
 	}
 	s.Previous = previousSchema(s.entities["run"])
 	return s
 })
 
-// learn adds a field of an event to those of its entity. Where events disagree, nothing is known of its type.
-func (e *Schema) learn(path string, f Field) {
+// add adds an event, and its fields to those of its entity.
+func (s *schemas) add(e Event) {
+	one := &Schema{Name: e.Name, Documented: e.Documented, Fields: map[string]Field{}}
+	s.Events = append(s.Events, one)
+	s.ByName[e.Name] = one
+	entity := s.entities[e.Entity]
+	if entity == nil {
+		entity = fixedSchema(e.Entity, entityFields)
+		entity.Documented = false
+		s.entities[e.Entity] = entity
+	}
+	entity.Documented = entity.Documented || e.Documented
+	for _, f := range e.Fields {
+		path := plainPath(f.Name)
+		one.Fields[path] = f
+		entity.add(path, f)
+		if !strings.Contains(path, ".") {
+			one.Top = append(one.Top, path)
+		}
+		if f.Type == "integer" && path == f.Name {
+			one.Integers = append(one.Integers, strings.Split(path, "."))
+		}
+	}
+}
+
+// add adds a field of an event to those of its entity. If events disagree on its type, the type is unknown.
+func (e *Schema) add(path string, f Field) {
 	if old, there := e.Fields[path]; there && old.Type != f.Type {
 		f.Type = ""
 	}
 	e.Fields[path] = f
 }
 
-// previousSchema is what finished keeps of a run: its numbers, texts, and what is true or false.
+// previousSchema returns the schema of a finished run: only numbers, texts and booleans are stored.
 func previousSchema(run *Schema) *Schema {
 	s := fixedSchema("previous", map[string]string{"finished_at": TypeTime})
 	for path, f := range run.Fields {
@@ -108,13 +114,13 @@ func (s *schemas) Names() []string {
 	return names
 }
 
-// Has says what is known of a path in the payload of e: whether it can be there, and its field where the catalogue lists it.
+// Has reports whether a path can exist, and returns its field if the catalog lists it.
 func (e *Schema) Has(path []string) (Field, bool) {
 	full := strings.Join(path, ".")
 	if f, ok := e.Fields[full]; ok || !e.Documented {
 		return f, true
 	}
-	// Within an object or array of which the catalogue lists nothing, anything may be.
+	// An object or array without listed fields may have any field.
 	for n := len(path) - 1; n > 0; n-- {
 		parent, ok := e.Fields[strings.Join(path[:n], ".")]
 		if !ok {
@@ -131,6 +137,7 @@ func (e *Schema) Has(path []string) (Field, bool) {
 	return Field{}, false
 }
 
+// HasFieldsWithin reports whether the catalog lists fields of the object at path.
 func (e *Schema) HasFieldsWithin(path string) bool {
 	for name := range e.Fields {
 		if strings.HasPrefix(name, path+".") {
@@ -140,7 +147,19 @@ func (e *Schema) HasFieldsWithin(path string) bool {
 	return false
 }
 
-// Siblings are the names that could stand in place of the last one of a path.
+// IsRun reports whether this is an event of a run.
+func (e *Schema) IsRun() bool { return e.kind() == "run" }
+
+// kind returns the type of the entity of an event.
+func (e *Schema) kind() string {
+	kind, _, _ := strings.Cut(e.Name, ".")
+	return kind
+}
+
+// lists reports whether the schema has a path.
+func (e *Schema) lists(path string) bool { _, ok := e.Fields[path]; return ok }
+
+// Siblings returns the names that can replace the last one of a path, in order.
 func (e *Schema) Siblings(path []string) []string {
 	prefix := strings.Join(path[:len(path)-1], ".")
 	if prefix != "" {
@@ -168,7 +187,7 @@ func Variables() map[string]any {
 // VariableNames returns the names of the variables in order.
 func VariableNames() []string { return slices.Sorted(maps.Keys(Variables())) }
 
-// PayloadFields returns the names of the fields that stand directly in the payload of any event.
+// PayloadFields returns the names of the top-level fields in the payload of any event.
 func PayloadFields() []string {
 	var all []string
 	for _, e := range All() {
@@ -181,7 +200,7 @@ func PayloadFields() []string {
 	return all
 }
 
-// Documented returns the events whose payload is documented, or all if there are none.
+// Documented returns the events with a documented payload, or all if there are none.
 func Documented(events []*Schema) []*Schema {
 	var kept []*Schema
 	for _, e := range events {
@@ -195,7 +214,7 @@ func Documented(events []*Schema) []*Schema {
 	return kept
 }
 
-// EntitiesOf returns what is known of the things that the events are about, each once.
+// Entities returns the schemas of the entities of the events, each once.
 func Entities(events []*Schema) []*Schema {
 	var kinds []*Schema
 	for _, e := range Documented(events) {
@@ -206,7 +225,7 @@ func Entities(events []*Schema) []*Schema {
 	return kinds
 }
 
-// FieldHint says what may have been meant by a field that is not there: another field, or that of an earlier event.
+// FieldHint returns advice about a payload field that does not exist: a similar field, or the same field of the entity.
 func FieldHint(path []string, events []*Schema) string {
 	var near []string
 	for _, e := range events {
@@ -225,7 +244,7 @@ func FieldHint(path []string, events []*Schema) string {
 	return DidYouMean(last, near)
 }
 
-// JudgeEntity says whether a field of the entity can come from any event of the things that the events are about.
+// CheckEntity returns a message if no event of the same entity types has a field.
 func CheckEntity(path []string, events []*Schema) (message, hint string) {
 	var near []string
 	kinds := Entities(events)
@@ -239,5 +258,6 @@ func CheckEntity(path []string, events []*Schema) (message, hint string) {
 		return "", ""
 	}
 	slices.Sort(near)
-	return "entity." + strings.Join(path, ".") + " is in no event of this kind", DidYouMean(path[len(path)-1], slices.Compact(near))
+	message = "entity." + strings.Join(path, ".") + " is in no event of this kind"
+	return message, DidYouMean(path[len(path)-1], slices.Compact(near))
 }

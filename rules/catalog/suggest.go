@@ -1,12 +1,13 @@
 package catalog
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
 
-// Suggest returns the known event that is most likely meant by a name that is none, or "". It knows slips of the pen,
-// other words for the same ("test_run.finished") and what the settings page of Qase calls an event ("Complete test run").
+// Suggest returns the known event that an unknown name most likely stands for, or "". It knows misspellings, synonyms
+// ("test_run.finished") and the labels on the settings page of Qase ("Complete test run").
 func Suggest(name string) string {
 	if e := byLabel(name); e != "" {
 		return e
@@ -14,10 +15,10 @@ func Suggest(name string) string {
 	if e := bySynonym(name); e != "" {
 		return e
 	}
-	return Nearest(normalise(name), names())
+	return Nearest(normalize(name), names())
 }
 
-// Hint returns Suggest as advice for whoever wrote the name, or "".
+// Hint returns Suggest as advice for the author of the name, or "".
 func Hint(name string) string {
 	event := Suggest(name)
 	_, action := split(name)
@@ -35,11 +36,11 @@ var failedHint = map[string]string{
 	"passed": `there is no such event: a run that passed is "run.completed" with payload.failed == 0`,
 }
 
-// Nearest returns the word that takes the fewest edits to become, or "" if none is near enough to be meant. An edit adds, drops
-// or changes a letter, or swaps two neighbours; one edit for each three letters is near enough. The earlier of two equals wins.
-func Nearest(word string, among []string) string {
+// Nearest returns the candidate with the fewest edits from word, or "" if none is near enough: it may have one edit for
+// each three letters. An edit adds, drops or changes a letter, or swaps two neighbors. The first of two equals wins.
+func Nearest(word string, candidates []string) string {
 	best, least := "", (len(word)+2)/3+1
-	for _, w := range among {
+	for _, w := range candidates {
 		if abs(len(w)-len(word)) >= least {
 			continue
 		}
@@ -48,6 +49,18 @@ func Nearest(word string, among []string) string {
 		}
 	}
 	return best
+}
+
+// DidYouMean returns `did you mean "x"?` for the candidate nearest to word, or a short list of the candidates, or "".
+func DidYouMean(word string, candidates []string) string {
+	sorted := slices.Sorted(slices.Values(candidates))
+	if best := Nearest(word, sorted); word != "" && best != "" {
+		return `did you mean "` + best + `"?`
+	}
+	if n := len(sorted); n > 0 && n <= 20 {
+		return "known here: " + strings.Join(sorted, ", ")
+	}
+	return ""
 }
 
 func names() []string {
@@ -80,9 +93,9 @@ func bySynonym(name string) string {
 	return ""
 }
 
-// split cuts a name at its dot or what stands for one, after normalise.
+// split normalizes a name and cuts it at its dot, or behind the name of an entity.
 func split(name string) (entity, action string) {
-	name = normalise(name)
+	name = normalize(name)
 	if entity, action, ok := strings.Cut(name, "."); ok {
 		return entity, action
 	}
@@ -94,8 +107,8 @@ func split(name string) (entity, action string) {
 	return name, ""
 }
 
-// normalise writes a name as Qase would: runCompleted, Run-Completed and "run completed" all become run_completed.
-func normalise(name string) string {
+// normalize returns the spelling of Qase: runCompleted, Run-Completed and "run completed" become run_completed.
+func normalize(name string) string {
 	var b strings.Builder
 	last := '_'
 	for _, r := range strings.TrimSpace(name) {
@@ -115,7 +128,7 @@ func normalise(name string) string {
 
 func plainPath(path string) string { return strings.ReplaceAll(path, "[]", "") }
 
-// sameEntity and sameAction are words that people and other tools use, and those of Qase.
+// sameEntity and sameAction map the words of people and other tools to those of Qase.
 var sameEntity = map[string]string{
 	"test_run": "run", "testrun": "run", "runs": "run", "launch": "run",
 	"test_case": "case", "testcase": "case", "cases": "case", "test": "case",
@@ -129,17 +142,23 @@ var sameEntity = map[string]string{
 }
 
 var sameAction = map[string][]string{
-	"complete": {"completed"}, "finished": {"completed"}, "finish": {"completed"}, "done": {"completed"}, "ended": {"completed"},
+	"complete": {"completed"}, "finished": {"completed"}, "finish": {"completed"}, "done": {"completed"},
+	"ended":  {"completed"},
 	"failed": {"completed"}, "passed": {"completed"}, "fail": {"completed"},
 	"start": {"started"}, "begun": {"started"}, "launched": {"started"},
 	"abort": {"aborted"}, "stopped": {"aborted"}, "cancelled": {"aborted"}, "canceled": {"aborted"},
-	"create": {"created", "started"}, "created": {"started"}, "added": {"created", "started"}, "new": {"created", "started"}, "opened": {"created"},
-	"update": {"updated"}, "changed": {"updated"}, "edited": {"updated"}, "modified": {"updated"}, "cases_added": {"updated"},
-	"delete": {"deleted"}, "removed": {"deleted"}, "clone": {"cloned"}, "copied": {"cloned"}, "duplicated": {"cloned"},
+	"create": {"created", "started"}, "created": {"started"}, "added": {"created", "started"}, "new": {"created", "started"},
+	"opened": {"created"},
+	"update": {"updated"}, "changed": {"updated"}, "edited": {"updated"}, "modified": {"updated"},
+	"cases_added": {"updated"},
+	"delete":      {"deleted"}, "removed": {"deleted"}, "clone": {"cloned"}, "copied": {"cloned"}, "duplicated": {"cloned"},
 	"resolve": {"resolved"}, "closed": {"resolved", "completed"}, "fixed": {"resolved"},
-	"approved": {"approval_status_changed"}, "status_changed": {"approval_status_changed"}, "changes_requested": {"approval_status_changed"},
-	"comment": {"commented"}, "comment_added": {"commented"}, "rejected": {"declined"}, "merge": {"merged"}, "reopen": {"reopened"},
-	"requested": {"reviewer_added"}, "assigned": {"reviewer_added"}, "published": {"report_changed"}, "shared": {"report_changed"},
+	"approved": {"approval_status_changed"}, "status_changed": {"approval_status_changed"},
+	"changes_requested": {"approval_status_changed"},
+	"comment":           {"commented"}, "comment_added": {"commented"}, "rejected": {"declined"}, "merge": {"merged"},
+	"reopen":    {"reopened"},
+	"requested": {"reviewer_added"}, "assigned": {"reviewer_added"}, "published": {"report_changed"},
+	"shared": {"report_changed"},
 }
 
 // edits is the restricted Damerau-Levenshtein distance in bytes: names of events and fields are ASCII.
