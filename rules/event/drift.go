@@ -8,8 +8,8 @@ import (
 	"qaserelay/rules/catalog"
 )
 
-// correctTypes makes numbers of whole numbers that came as text in fields that the catalogue calls integers, since a
-// condition that compares text with a number fails. Body stays as it came.
+// correctTypes replaces texts by whole numbers in fields that are integers in the catalog, since a comparison of a text
+// with a number fails. Body stays as it is.
 func correctTypes(ev *Event) {
 	schema := catalog.Schemas().ByName[ev.Name]
 	if schema == nil {
@@ -28,8 +28,8 @@ func correctTypes(ev *Event) {
 	}
 }
 
-// Drift tells what of an event the catalogue does not have: whether the event is known, and the paths of unknown fields
-// in its payload. Of events whose payload is not documented, and within objects of which the catalogue lists nothing, any field is fine.
+// Drift returns the differences of an event from the catalog: whether the event is known, and the paths of unknown fields
+// in its payload. An undocumented payload, and an object without listed fields, may have any field.
 func Drift(ev *Event) (known bool, fields []string) {
 	e := catalog.Schemas().ByName[ev.Name]
 	if e == nil {

@@ -1,3 +1,5 @@
+// Package event reads the webhook calls of Qase: the event, the key and the page of its entity, and its differences from
+// the catalog.
 package event
 
 import (
@@ -11,16 +13,16 @@ import (
 	"qaserelay/rules/value"
 )
 
-// Event is one webhook call from Qase. It is not changed after ParseEvent.
+// Event is one webhook call of Qase. It does not change after Parse.
 type Event struct {
-	Source      string         // the source it came in by
+	Source      string         // the name of the source that received it
 	Name        string         // event_name, such as run.completed
-	Timestamp   int64          // Unix seconds, as Qase says; when it does not, those of ReceivedAt
-	Payload     map[string]any // whole numbers are int, others float64; numbers that came as text are numbers where they should be
-	MemberID    int            // team_member_id; 0 is automation if MemberKnown
+	Timestamp   int64          // Unix seconds, from the event or else from ReceivedAt
+	Payload     map[string]any // whole numbers are int, others float64; see correctTypes
+	MemberID    int            // team_member_id; 0 means automation if MemberKnown
 	MemberKnown bool           // team_member_id was a number
 	Project     string         // project_code
-	Body        []byte         // as Qase sent it
+	Body        []byte         // the request body
 	ReceivedAt  time.Time
 }
 
@@ -30,11 +32,10 @@ func (e *Event) Type() string { t, _, _ := strings.Cut(e.Name, "."); return t }
 // Action returns the part of the name after the dot: completed.
 func (e *Event) Action() string { _, a, _ := strings.Cut(e.Name, "."); return a }
 
-// Time returns when Qase says the event happened, in UTC.
+// Time returns the Timestamp in UTC.
 func (e *Event) Time() time.Time { return time.Unix(e.Timestamp, 0).UTC() }
 
-// EntityID returns the id of the thing the event is about as text: its hash for shared steps, its id for all else,
-// or "" if it has none.
+// EntityID returns the id of the entity as text: the hash of a shared step, the id of anything else, or "" without one.
 func (e *Event) EntityID() string {
 	if e.Type() == "shared_step" {
 		if id := IDText(e.Payload["hash"]); id != "" {
@@ -44,26 +45,35 @@ func (e *Event) EntityID() string {
 	return IDText(e.Payload["id"])
 }
 
-// EntityKey returns source/project/type/id of the thing the event is about, or "" if it has no id. Slashes and
-// percent signs within the parts are escaped, so that two things never share a key.
+// EntityKey returns source/project/type/id of the entity, or "" if it has no id. The parts are escaped, so that two
+// entities never share a key.
 func (e *Event) EntityKey() string {
 	id := e.EntityID()
 	if id == "" {
 		return ""
 	}
-	return EscapeKey(e.Source) + "/" + EscapeKey(e.Project) + "/" + EscapeKey(e.Type()) + "/" + EscapeKey(id)
+	return JoinKey(e.Source, e.Project, e.Type(), id)
 }
 
-func EscapeKey(s string) string {
-	if len(s) > 200 {
-		s = s[:200]
+// JoinKey joins parts with slashes to a key, each part escaped.
+func JoinKey(parts ...string) string {
+	escaped := make([]string, len(parts))
+	for i, part := range parts {
+		escaped[i] = EscapeKey(part)
 	}
-	if !strings.ContainsAny(s, "/%") {
-		return s
-	}
-	return strings.NewReplacer("%", "%25", "/", "%2F").Replace(s)
+	return strings.Join(escaped, "/")
 }
 
+// EscapeKey escapes the slashes and percent signs of a part of a key, and truncates the part to 200 bytes.
+func EscapeKey(part string) string {
+	part = part[:min(len(part), 200)]
+	if !strings.ContainsAny(part, "/%") {
+		return part
+	}
+	return strings.NewReplacer("%", "%25", "/", "%2F").Replace(part)
+}
+
+// IDText returns an id as text, or "" if v is neither a text nor a number.
 func IDText(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -76,11 +86,10 @@ func IDText(v any) string {
 	return ""
 }
 
-// ParseEvent reads the body of a webhook call. Its errors are for the sender: they say what is wrong with the body.
-// Names and fields that Qase has not documented are fine, and so are wrong types of everything that the relay can do
-// without: it refuses only what is not JSON, has no event_name, or whose payload is not an object.
+// Parse reads the body of a webhook call. Its errors are for the sender. It accepts undocumented names and fields, and
+// wrong types of optional fields: it refuses only a body that is not JSON, has no event_name, or has no object as payload.
 func Parse(source string, body []byte, receivedAt time.Time) (*Event, error) {
-	body = bytes.TrimPrefix(body, []byte("\uFEFF")) // some programs put it in front of what they write; it is no JSON
+	body = bytes.TrimPrefix(body, []byte("\uFEFF")) // the byte order mark that some programs write is not JSON
 	envelope, err := value.DecodeObject(body)
 	if err != nil {
 		return nil, err
@@ -104,7 +113,7 @@ func Parse(source string, body []byte, receivedAt time.Time) (*Event, error) {
 	return ev, nil
 }
 
-// wholeNumber reads a number, or text that is one.
+// wholeNumber reads a number, or a text with a whole number.
 func wholeNumber(v any) (n int, ok bool) {
 	switch v := v.(type) {
 	case int:
@@ -118,4 +127,5 @@ func wholeNumber(v any) (n int, ok bool) {
 	return 0, false
 }
 
+// Int returns v as a whole number, or 0.
 func Int(v any) int { n, _ := wholeNumber(v); return n }

@@ -5,36 +5,37 @@ import (
 	"strings"
 )
 
-// Thing is what an event is about. name is that of the event, or just the type of the thing; fields is what is known of it.
+// Entity is the run, defect, case … of an event.
 type Entity struct {
-	Name, Project, ID string
-	Fields            map[string]any
+	Name        string // the name of the event, or the type of the entity alone
+	Project, ID string
+	Fields      map[string]any // its known fields
 }
 
-// URL returns the page in the Qase web app about a thing, or "" without a project code. Where the app is known to have no
-// page for its kind, or none that can be told from what is known, that is the nearest one: the list it was deleted
-// from, the test case that a review is about, the run that a result belongs to, or the project.
+// URL returns the page of an entity in the Qase web app, or "" without a project code. An entity without a page of its
+// own has the nearest one: the list that it was deleted from, the test case of a review, the run of a result, or the
+// project.
 //
-// base is Settings.QaseURL. Code, id and fields come from events: whatever they hold stays within its part of the path.
-func (t Entity) URL(base string) string {
-	project, id := t.Project, t.ID
+// base is Settings.QaseURL. The code, the id and the fields come from events: each stays within its part of the path.
+func (e Entity) URL(base string) string {
+	project, id := e.Project, e.ID
 	if !isPathPart(project) {
 		return ""
 	}
-	kind, action, _ := strings.Cut(t.Name, ".")
+	kind, action, _ := strings.Cut(e.Name, ".")
 	if action == "deleted" || !isPathPart(id) {
 		id = ""
 	}
 	switch kind {
 	case "result":
-		kind, id = "run", firstID(t.Fields, "run_id", "run")
+		kind, id = "run", firstID(e.Fields, "run_id", "run")
 	case "review":
-		kind, id = "case", firstID(t.Fields, "case_id")
+		kind, id = "case", firstID(e.Fields, "case_id")
 	}
 	return base + entityPath(kind, url.PathEscape(project), id)
 }
 
-// entityPath knows the paths of the web app, as they stand in Qase's reporters and in links that people share.
+// entityPath returns a path of the web app. The paths are those of Qase's reporters and of shared links.
 func entityPath(kind, project, id string) string {
 	part := url.PathEscape(id)
 	switch {
@@ -56,7 +57,7 @@ func entityPath(kind, project, id string) string {
 	return "/project/" + project
 }
 
-// isPathPart tells whether s can stand in a path: browsers resolve dots even when they are escaped.
+// isPathPart reports whether s can be a part of a path: browsers resolve dots even if they are escaped.
 func isPathPart(s string) bool { return s != "" && s != "." && s != ".." }
 
 func firstID(fields map[string]any, names ...string) string {

@@ -1,2 +1,0 @@
-// Package event reads what Qase sends.
-package event
