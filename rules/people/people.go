@@ -1,3 +1,4 @@
+// Package people is the directory of people: it finds the actor of an event, and the recipients of a mention.
 package people
 
 import (
@@ -7,16 +8,16 @@ import (
 	"qaserelay/rules/value"
 )
 
-// Person is someone in the people directory.
+// Person is an entry of the directory.
 type Person struct {
 	Name     string
 	Email    string
-	MemberID int    // team_member_id in events; 0 is nobody
+	MemberID int    // team_member_id in events; 0 if unknown
 	Slack    string // member id, such as U024BE7LH
 	Team     string
 }
 
-// People is the directory. It is not changed after it was made.
+// Directory finds people. It does not change after New, so it is safe for concurrent use.
 type Directory struct {
 	byEmail  map[string]*Person // in lower case
 	byMember map[int]*Person
@@ -25,6 +26,7 @@ type Directory struct {
 	bySlack  map[string]bool
 }
 
+// New returns a directory of these people.
 func New(all []Person) *Directory {
 	p := &Directory{map[string]*Person{}, map[int]*Person{}, map[string]*Person{}, map[string][]*Person{}, map[string]bool{}}
 	for i := range all {
@@ -32,7 +34,7 @@ func New(all []Person) *Directory {
 		p.byEmail[strings.ToLower(one.Email)] = one
 		p.byMember[one.MemberID] = one
 		p.byName[strings.ToLower(one.Name)] = one
-		p.byName[strings.ToLower(callName(one.Name))] = one
+		p.byName[strings.ToLower(plainName(one.Name))] = one
 		p.byTeam[strings.ToLower(one.Team)] = append(p.byTeam[strings.ToLower(one.Team)], one)
 		p.bySlack[one.Slack] = one.Slack != ""
 	}
@@ -56,8 +58,8 @@ func (p *Directory) NameBySlackID(id string) string {
 	return ""
 }
 
-// find looks somebody up by a user object of an event, an e-mail address, a member id or a name. It returns nil for
-// those who are not in the directory.
+// find returns the person that v stands for: a user object of an event, an email address, a member id or a name. It
+// returns nil for a person who is not in the directory.
 func (p *Directory) find(v any) *Person {
 	switch v := v.(type) {
 	case int:
@@ -77,7 +79,7 @@ func (p *Directory) find(v any) *Person {
 	return nil
 }
 
-// NameOf returns the name of somebody as the directory knows it, or else as the event does.
+// NameOf returns the name of the person that v stands for: from the directory, or else from the event.
 func (p *Directory) NameOf(v any) string {
 	if one := p.find(v); one != nil && one.Name != "" {
 		return one.Name
@@ -92,8 +94,9 @@ func (p *Directory) NameOf(v any) string {
 	return value.PlainText(user["email"])
 }
 
-// Actor describes who caused ev: the member of the directory, else the event's own user object, else the member that
-// was found out elsewhere, else what little is known. The fields are name, email, member_id, slack, team and automation.
+// Actor returns the variable actor, the person who caused ev, with the fields name, email, member_id, slack, team and
+// automation. They come from the directory, else from the user object of the event, else from member, which is a user
+// object from elsewhere or nil.
 func (p *Directory) Actor(ev *event.Event, member map[string]any) map[string]any {
 	actor := map[string]any{"member_id": ev.MemberID, "automation": false}
 	user := eventUser(ev)
@@ -110,7 +113,8 @@ func (p *Directory) Actor(ev *event.Event, member map[string]any) map[string]any
 		one = p.find(user)
 	}
 	if one != nil {
-		for key, text := range map[string]string{"name": one.Name, "email": one.Email, "slack": one.Slack, "team": one.Team} {
+		fields := map[string]string{"name": one.Name, "email": one.Email, "slack": one.Slack, "team": one.Team}
+		for key, text := range fields {
 			if text != "" {
 				actor[key] = text
 			}
@@ -123,6 +127,7 @@ func (p *Directory) Actor(ev *event.Event, member map[string]any) map[string]any
 	return actor
 }
 
+// nameOfUnknown returns the name of an actor who is not in the directory and has no user object with a name.
 func nameOfUnknown(ev *event.Event, email any) string {
 	switch {
 	case email != nil:
@@ -135,9 +140,11 @@ func nameOfUnknown(ev *event.Event, email any) string {
 	return "member " + value.PlainText(ev.MemberID)
 }
 
-// eventUser returns the user object of an event that says who acted: created_by, updated_by, merged_by and so on.
+// eventUser returns the user object of the person who caused an event: created_by, updated_by, merged_by and so on.
 func eventUser(ev *event.Event) map[string]any {
-	for _, key := range []string{"updated_by", "created_by", "commented_by", "merged_by", "declined_by", "deleted_by", "resolved_by", "reopened_by"} {
+	for _, key := range []string{
+		"updated_by", "created_by", "commented_by", "merged_by", "declined_by", "deleted_by", "resolved_by", "reopened_by",
+	} {
 		if user, ok := ev.Payload[key].(map[string]any); ok {
 			return user
 		}

@@ -1,2 +1,0 @@
-// Package people finds people in the directory.
-package people
