@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qaserelay/cmd/qase-relay/report"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/backtest"
 )
@@ -93,7 +94,7 @@ func runBacktest(ctx context.Context, c *terminal.Console, files []string, f bac
 	if f.json {
 		return c.WriteJSON(r)
 	}
-	reportPrinter{Report: r, examples: f.examples > 0}.print(c.Out)
+	report.PrintBacktest(c.Out, r, f.examples > 0)
 	return nil
 }
 

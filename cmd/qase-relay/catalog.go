@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -93,12 +92,12 @@ func listCatalog(c *terminal.Console, asJSON bool) error {
 
 func showEvent(c *terminal.Console, ev catalog.Event) error {
 	c.Out.Printf("%s\n", c.Out.Bold(ev.Name))
-	printWrapped(c.Out, "  ", ev.Summary)
+	c.Out.PrintWrapped("  ", ev.Summary)
 	if ev.Label != "" {
-		printWrapped(c.Out, "  ", fmt.Sprintf("In the settings of Qase: %q.", ev.Label))
+		c.Out.PrintWrapped("  ", fmt.Sprintf("In the settings of Qase: %q.", ev.Label))
 	}
 	if !ev.Documented {
-		printWrapped(c.Out, "  ", "Qase does not document its payload.")
+		c.Out.PrintWrapped("  ", "Qase does not document its payload.")
 	}
 	c.Out.Printf("\n%s\n", c.Out.Bold("Fields of payload"))
 	if err := printFields(c.Out, ev.Fields); err != nil {
@@ -107,7 +106,7 @@ func showEvent(c *terminal.Console, ev catalog.Event) error {
 	if len(ev.Quirks) > 0 {
 		c.Out.Printf("\n%s\n", c.Out.Bold("Good to know"))
 		for _, q := range ev.Quirks {
-			printWrapped(c.Out, "  - ", q)
+			c.Out.PrintWrapped("  - ", q)
 		}
 	}
 	var example bytes.Buffer
@@ -131,12 +130,4 @@ func printFields(s *terminal.Screen, fields []catalog.Field) error {
 		}
 	}
 	return t.Flush()
-}
-
-// printWrapped prints text behind a first indent, and its further lines below the text.
-func printWrapped(s *terminal.Screen, indent, text string) {
-	for _, line := range terminal.Wrap(text, s.Columns-len(indent)) {
-		s.Printf("%s%s\n", indent, line)
-		indent = strings.Repeat(" ", len(indent))
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"qaserelay/cmd/qase-relay/report"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
 	"qaserelay/relay/store"
@@ -89,9 +90,9 @@ func listDeliveries(ctx context.Context, c *terminal.Console, f deliveryFlags, p
 	if page.json {
 		return c.WriteJSON(found.Deliveries)
 	}
-	printDeliveries(c.Out, found.Deliveries)
+	report.PrintDeliveries(c.Out, found.Deliveries)
 	found.printFooter(c.Out)
-	return tellWaits(ctx, cl, c.Out, found.Deliveries)
+	return printWaits(ctx, cl, c.Out, found.Deliveries)
 }
 
 func newDeliveriesShow(c *terminal.Console) *cobra.Command {
@@ -116,8 +117,8 @@ if there is none.`,
 			if asJSON || d.State != store.Pending {
 				return tellDelivery(c, d, asJSON)
 			}
-			printOneDelivery(c.Out, d)
-			return tellWaits(cmd.Context(), cl, c.Out, []admin.Delivery{*d})
+			report.PrintDelivery(c.Out, d)
+			return printWaits(cmd.Context(), cl, c.Out, []admin.Delivery{*d})
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -137,7 +138,7 @@ func tellDelivery(c *terminal.Console, d *admin.Delivery, asJSON bool) error {
 			return err
 		}
 	} else {
-		printOneDelivery(c.Out, d)
+		report.PrintDelivery(c.Out, d)
 	}
 	if d.State == store.Dead {
 		return &terminal.ExitError{Code: terminal.ExitWrong}
@@ -206,7 +207,7 @@ func (w change) tell(c *terminal.Console, changed []admin.Delivery) error {
 		return c.WriteJSON(changed)
 	}
 	if len(changed) > 0 {
-		printDeliveries(c.Out, changed)
+		report.PrintDeliveries(c.Out, changed)
 	}
 	c.Out.Printf("%s %s\n", w.done, nDeliveries(len(changed)))
 	return nil
@@ -217,4 +218,22 @@ func nDeliveries(n int) string {
 		return "1 delivery"
 	}
 	return fmt.Sprintf("%d deliveries", n)
+}
+
+// printWaits prints, for pending deliveries, the notifiers that send nothing now or not all at once, and why.
+func printWaits(ctx context.Context, cl *relayClient, s *terminal.Screen, list []admin.Delivery) error {
+	waiting := report.Waiting(list)
+	if len(waiting) == 0 {
+		return nil
+	}
+	var answer struct{ Notifiers []admin.Notifier }
+	if err := cl.get(ctx, "notifiers", nil, &answer); err != nil {
+		return err
+	}
+	for _, n := range answer.Notifiers {
+		if d, ok := waiting[n.Name]; ok {
+			report.PrintWait(s, n, d)
+		}
+	}
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"qaserelay/cmd/qase-relay/report"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
 	"qaserelay/relay/store"
@@ -124,7 +125,7 @@ func statesCell(s *terminal.Screen, ev admin.Event) terminal.Cell {
 			parts, worst = append(parts, fmt.Sprintf("%d %s", n, state)), state
 		}
 	}
-	return terminal.Cell{Text: strings.Join(parts, ", "), Paint: stateCell(s, worst).Paint}
+	return terminal.Cell{Text: strings.Join(parts, ", "), Paint: report.StateCell(s, worst).Paint}
 }
 
 func matchedRules(ev admin.Event) string {
@@ -165,7 +166,7 @@ func printOneEvent(s *terminal.Screen, ev *admin.Event) error {
 	if ev.ReplayOf != "" {
 		s.Printf("a replay of event %s\n", ev.ReplayOf)
 	}
-	if err := printStored(s, ev, nil, nil); err != nil {
+	if err := (report.Stored{Event: ev}).Print(s); err != nil {
 		return err
 	}
 	var body bytes.Buffer

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"qaserelay/cmd/qase-relay/gallery"
+	"qaserelay/cmd/qase-relay/report"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
@@ -106,14 +107,14 @@ func explain(c *terminal.Console, f explainFlags) error {
 	if f.json {
 		return c.WriteJSON(x)
 	}
-	p := explanationPrinter{s: c.Out, some: len(f.only) > 0}
+	shown := report.Explanation{Explanation: x, Partial: len(f.only) > 0}
 	if !f.draws() {
-		p.print(x)
+		shown.Print(c.Out)
 		return nil
 	}
 	g := gallery.New(c.Out, cfg, ev, f.html)
-	p.draw = func(n rules.Notification) { g.Show(n, x.Now) }
-	p.print(x)
+	shown.Draw = func(n rules.Notification) { g.Show(n, x.Now) }
+	shown.Print(c.Out)
 	return g.Write()
 }
 

@@ -81,7 +81,8 @@ func mayImport() map[string][]string {
 		"cmd/qase-relay/terminal": append([]string{"notifiers/preview", "relay/config", "relay/ingest/client"}, reading...),
 		"cmd/qase-relay/demo":     {"cmd/qase-relay/terminal", "relay/app", "relay/config", "relay/ingest/client", "relay/store", "rules"},
 		"cmd/qase-relay/gallery":  append([]string{"cmd/qase-relay/terminal", "relay", "notifiers", "notifiers/builtin", "notifiers/preview"}, reading...),
-		"cmd/qase-relay": append([]string{"cmd/qase-relay/demo", "cmd/qase-relay/gallery", "cmd/qase-relay/terminal", "relay", "relay/app", "relay/admin", "relay/admin/client",
+		"cmd/qase-relay/report":   append([]string{"cmd/qase-relay/terminal", "relay/admin", "relay/backtest", "relay/store", "rules/ruletest"}, reading...),
+		"cmd/qase-relay": append([]string{"cmd/qase-relay/demo", "cmd/qase-relay/gallery", "cmd/qase-relay/report", "cmd/qase-relay/terminal", "relay", "relay/app", "relay/admin", "relay/admin/client",
 			"relay/ingest/client", "relay/backtest", "relay/config", "relay/store", "notifiers", "notifiers/builtin", "notifiers/preview", "rules/ruletest"}, reading...),
 	}
 }

@@ -53,10 +53,10 @@ func (r rehearsal) sameThing(name string) (sets []string) {
 		key = "hash"
 	}
 	if id, known := r.before.Payload[key]; known {
-		sets = append(sets, "payload."+key+"="+readableJSON(id))
+		sets = append(sets, "payload."+key+"="+terminal.JSON(id))
 	}
 	if r.before.Project != "" {
-		sets = append(sets, "project_code="+readableJSON(r.before.Project))
+		sets = append(sets, "project_code="+terminal.JSON(r.before.Project))
 	}
 	return sets
 }

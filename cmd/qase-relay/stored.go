@@ -2,17 +2,15 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 
 	"qaserelay/cmd/qase-relay/gallery"
+	"qaserelay/cmd/qase-relay/report"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
-	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/rulefile"
@@ -34,7 +32,11 @@ func explainStored(ctx context.Context, c *terminal.Console, f explainFlags) err
 	if err != nil {
 		return err
 	}
-	if err := printStored(c.Out, ev, f.only, g); err != nil {
+	stored := report.Stored{Event: ev, Only: f.only}
+	if g != nil {
+		stored.Draw = func(d admin.Delivery) { g.ShowStored(d.Notifier, d.Message) }
+	}
+	if err := stored.Print(c.Out); err != nil {
 		return err
 	}
 	if g != nil {
@@ -84,79 +86,6 @@ func (f *explainFlags) storedGallery(ctx context.Context, c *terminal.Console, s
 	return gallery.New(c.Out, cfg, ev, f.html), nil
 }
 
-// printStored shows what was decided when the event came, and what became of it. g draws the messages; it may be nil.
-func printStored(s *terminal.Screen, ev *admin.Event, only []string, g *gallery.Gallery) error {
-	var d rules.Decision
-	if err := json.Unmarshal(ev.Decisions, &d); err != nil {
-		return fmt.Errorf("reading what the relay decided: %w", err)
-	}
-	s.Printf("%s  %s\n", s.Bold(terminal.Printable(ev.Event)), s.Dim(terminal.Printable(fmt.Sprintf("event %s · project %s · source %s · received %s",
-		ev.ID, ev.Project, ev.Source, ev.ReceivedAt.Format("2006-01-02 15:04:05 MST")))))
-	slices.Reverse(ev.Deliveries) // they are listed newest first
-	listed := 0
-	for _, r := range d.Results {
-		if r.Outcome == rules.NotMatched {
-			listed++
-		}
-		if len(only) > 0 && !slices.Contains(only, r.Rule) {
-			continue
-		}
-		s.Printf("\n%s\n", verdictLine(s, r, nil))
-		for _, note := range r.Notes {
-			printNote(s, note)
-		}
-		for _, delivery := range ev.Deliveries {
-			if delivery.Rule == r.Rule {
-				printDelivery(s, delivery)
-				g.ShowStored(delivery.Notifier, delivery.Message)
-			}
-		}
-	}
-	if more := d.NotMatched - listed; more > 0 && len(only) == 0 {
-		s.Printf("\n%s and %s more that did not match\n", s.Dim("·"), terminal.Plural(more, "rule"))
-	}
-	printFootnotes(s, ev)
-	return nil
-}
-
-func printDelivery(s *terminal.Screen, d admin.Delivery) {
-	state := string(d.State)
-	switch d.State {
-	case store.Delivered:
-		state = s.Good(state)
-	case store.Dead:
-		state = s.Bad(state)
-	case store.Pending, store.Sending, store.Cancelled:
-		state = s.Warn(state)
-	}
-	s.Printf("    %s %s  %s after %s  %s\n", s.Good("→"), s.Bold(terminal.Printable(d.Notifier)), state, terminal.Plural(d.Attempts, "attempt"), s.Dim("delivery "+d.ID))
-	for _, line := range terminal.Sentences(s, d.Title, 6) {
-		s.Printf("      %s\n", line)
-	}
-	if d.Error != "" {
-		for _, line := range terminal.Sentences(s, d.Error, 6) {
-			s.Printf("      %s\n", s.Bad(line))
-		}
-	}
-	if d.NextAt != nil {
-		s.Printf("      next attempt at %s\n", d.NextAt.Format("2006-01-02 15:04:05 MST"))
-	}
-}
-
-func printFootnotes(s *terminal.Screen, ev *admin.Event) {
-	sum := "nothing was to be sent"
-	if n := len(ev.Deliveries); n > 0 {
-		sum = terminal.Plural(n, "delivery")
-		if n > 1 {
-			sum = fmt.Sprintf("%d deliveries", n)
-		}
-	}
-	s.Printf("\n%s\n", s.Bold(strings.ToUpper(sum[:1])+sum[1:]+"."))
-	for _, line := range terminal.Sentences(s, "The same body again within 24 hours is a duplicate: it gets this id too, sends nothing, and is not recorded.", 0) {
-		s.Printf("%s\n", s.Dim(line))
-	}
-}
-
 // printToday shows what the rules at hand make of a stored event, with the value of each condition. Without rules there is only
 // a word on how to get that.
 func printToday(c *terminal.Console, stored *admin.Event, f explainFlags) {
@@ -185,5 +114,5 @@ func printToday(c *terminal.Console, stored *admin.Event, f explainFlags) {
 		return
 	}
 	c.Out.Printf("\n%s\n\n", c.Out.Bold(fmt.Sprintf("Today, by %s, and without what earlier events said:", files)))
-	explanationPrinter{s: c.Out, some: len(f.only) > 0}.print(x)
+	report.Explanation{Explanation: x, Partial: len(f.only) > 0}.Print(c.Out)
 }

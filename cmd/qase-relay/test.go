@@ -3,15 +3,11 @@ package main
 import (
 	"fmt"
 	"regexp"
-	"strings"
 
 	"github.com/spf13/cobra"
 
+	"qaserelay/cmd/qase-relay/report"
 	"qaserelay/cmd/qase-relay/terminal"
-	"qaserelay/rules/diag"
-	"qaserelay/rules/lint"
-	"qaserelay/rules/ruletest"
-	"qaserelay/rules/yamldoc"
 )
 
 type testFlags struct {
@@ -63,72 +59,23 @@ func test(c *terminal.Console, args []string, f testFlags) error {
 	if err != nil {
 		return err
 	}
-	r := newTestReport(files, filter)
-	if f.run != "" && len(r.Tests) == 0 && r.total > 0 {
-		return terminal.Hint(fmt.Errorf("--run %q: no test has such a name", f.run), "there are %s; see their names with: qase-relay test", terminal.Plural(r.total, "test"))
+	r := report.NewTests(files, testOptions(), filter)
+	if f.run != "" && len(r.Tests) == 0 && r.Total > 0 {
+		return terminal.Hint(fmt.Errorf("--run %q: no test has such a name", f.run), "there are %s; see their names with: qase-relay test", terminal.Plural(r.Total, "test"))
 	}
 	if f.junit != "" {
-		if err := r.writeJUnit(f.junit); err != nil {
+		if err := r.WriteJUnit(f.junit); err != nil {
 			return fmt.Errorf("writing the JUnit report: %w", err)
 		}
 	}
-	enough := r.Coverage.Percent >= f.coverageMin && (r.total > 0 || f.coverageMin < 0)
+	enough := r.Coverage.Percent >= f.coverageMin && (r.Total > 0 || f.coverageMin < 0)
 	if f.json {
 		err = c.WriteJSON(r)
 	} else {
-		r.print(c.Out, f)
+		r.Print(c.Out, f.coverage, f.coverageMin)
 	}
 	if err == nil && (!r.OK || !enough) {
 		return &terminal.ExitError{Code: terminal.ExitWrong}
 	}
 	return err
-}
-
-// testReport is what came of a run of tests.
-type testReport struct {
-	OK       bool              `json:"ok"`
-	Passed   int               `json:"passed"`
-	Failed   int               `json:"failed"`
-	Tests    []ruletest.Result `json:"tests"`
-	Coverage testCoverage      `json:"coverage"`
-	Problems diag.Problems     `json:"problems"` // what keeps the files from being used
-
-	files string // their names
-	total int    // the tests there are, whatever was chosen
-}
-
-type testCoverage struct {
-	ruletest.Coverage
-	Percent float64 `json:"percent"`
-}
-
-func newTestReport(files []yamldoc.File, filter *regexp.Regexp) *testReport {
-	r := &testReport{Tests: []ruletest.Result{}, Problems: diag.Problems{}}
-	r.Coverage.Missing = []string{}
-	var names []string
-	for _, f := range files {
-		names = append(names, f.Name)
-	}
-	r.files = strings.Join(names, ", ")
-	cfg, problems := lint.Parse(files, testOptions())
-	if cfg == nil {
-		for _, p := range problems {
-			if p.Severity == diag.Error {
-				r.Problems = append(r.Problems, p)
-			}
-		}
-		return r
-	}
-	r.total, r.Tests = len(cfg.Tests), ruletest.Run(cfg, filter)
-	for _, t := range r.Tests {
-		if t.Passed {
-			r.Passed++
-		} else {
-			r.Failed++
-		}
-	}
-	r.OK = r.Failed == 0
-	coverage := ruletest.Cover(cfg.Rules, r.Tests)
-	r.Coverage = testCoverage{coverage, coverage.Percent()}
-	return r
 }

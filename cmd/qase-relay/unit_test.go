@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,14 +41,6 @@ func TestPathsReachIntoObjectsAndLists(t *testing.T) {
 	}
 	if got, _ := json.Marshal(event); string(got) != `{"payload":{"plan":{"title":"new"},"steps":[{"action":"new"}],"title":"x"}}` {
 		t.Errorf("got %s", got)
-	}
-}
-
-func TestOptionsAreWrittenForPeople(t *testing.T) {
-	got := optionLines([]byte(`{"thread": "run-7", "broadcast": true, "mention": ["Ana L\u00f3pez \u003cana@example.com\u003e"]}`))
-	want := []string{"broadcast: true", `mention: ["Ana López <ana@example.com>"]`, "thread: run-7"}
-	if !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

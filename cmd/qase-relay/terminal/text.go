@@ -62,3 +62,11 @@ func Sentences(s *Screen, text string, indent int) []string {
 	}
 	return Wrap(Printable(text), s.Columns-indent)
 }
+
+// PrintWrapped prints text behind an indent, and its further lines below the text.
+func (s *Screen) PrintWrapped(indent, text string) {
+	for _, line := range Wrap(text, s.Columns-len(indent)) {
+		s.Printf("%s%s\n", indent, line)
+		indent = strings.Repeat(" ", len(indent))
+	}
+}

@@ -1,14 +1,71 @@
-package main
+package report
 
 import (
 	"bytes"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"qaserelay/cmd/qase-relay/terminal"
+	"qaserelay/rules/diag"
+	"qaserelay/rules/lint"
+	"qaserelay/rules/rulefile"
 	"qaserelay/rules/ruletest"
+	"qaserelay/rules/yamldoc"
 )
+
+// Tests is what came of a run of the tests in rules files.
+type Tests struct {
+	OK       bool              `json:"ok"`
+	Passed   int               `json:"passed"`
+	Failed   int               `json:"failed"`
+	Tests    []ruletest.Result `json:"tests"`
+	Coverage TestCoverage      `json:"coverage"`
+	Problems diag.Problems     `json:"problems"` // what keeps the files from being used
+
+	files string // their names
+	// Total is the number of tests in the files, whatever was chosen.
+	Total int `json:"-"`
+}
+
+// TestCoverage tells which rules the tests make fire.
+type TestCoverage struct {
+	ruletest.Coverage
+	Percent float64 `json:"percent"`
+}
+
+// NewTests runs those tests of files that filter matches by their names.
+func NewTests(files []yamldoc.File, o rulefile.Options, filter *regexp.Regexp) *Tests {
+	r := &Tests{Tests: []ruletest.Result{}, Problems: diag.Problems{}}
+	r.Coverage.Missing = []string{}
+	var names []string
+	for _, f := range files {
+		names = append(names, f.Name)
+	}
+	r.files = strings.Join(names, ", ")
+	cfg, problems := lint.Parse(files, o)
+	if cfg == nil {
+		for _, p := range problems {
+			if p.Severity == diag.Error {
+				r.Problems = append(r.Problems, p)
+			}
+		}
+		return r
+	}
+	r.Total, r.Tests = len(cfg.Tests), ruletest.Run(cfg, filter)
+	for _, t := range r.Tests {
+		if t.Passed {
+			r.Passed++
+		} else {
+			r.Failed++
+		}
+	}
+	r.OK = r.Failed == 0
+	coverage := ruletest.Cover(cfg.Rules, r.Tests)
+	r.Coverage = TestCoverage{coverage, coverage.Percent()}
+	return r
+}
 
 const firstTest = `tests:
   - name: a failed run reaches QA
@@ -17,7 +74,8 @@ const firstTest = `tests:
     expect: [{rule: failed-run, notifier: qa-slack, title: {contains: "3 failed"}}]
 `
 
-func (r *testReport) print(s *terminal.Screen, f testFlags) {
+// Print prints the results, and the coverage if it is asked for or has to be at least so many percent (negative: any).
+func (r *Tests) Print(s *terminal.Screen, coverage bool, least float64) {
 	if len(r.Problems) > 0 {
 		terminal.PrintProblems(s, r.Problems)
 		s.Printf("%s\n", terminal.Faults(r.Problems))
@@ -26,18 +84,18 @@ func (r *testReport) print(s *terminal.Screen, f testFlags) {
 	for _, t := range r.Tests {
 		printTest(s, t)
 	}
-	if r.total == 0 {
+	if r.Total == 0 {
 		s.Printf("there are no tests in %s; write a first one there:\n\n%s\n", r.files, firstTest)
 	}
-	if f.coverage || f.coverageMin >= 0 {
-		r.Coverage.print(s, f.coverageMin)
+	if coverage || least >= 0 {
+		r.Coverage.print(s, least)
 	}
-	if r.total > 0 {
+	if r.Total > 0 {
 		s.Printf("%d passed, %d failed\n", r.Passed, r.Failed)
 	}
 }
 
-func (c testCoverage) print(s *terminal.Screen, least float64) {
+func (c TestCoverage) print(s *terminal.Screen, least float64) {
 	s.Printf("coverage: %d of %s (%.1f%%)", c.Covered, terminal.Plural(c.Rules, "rule"), c.Percent)
 	if c.Percent < least {
 		s.Printf(", %s", s.Bad(fmt.Sprintf("less than %v%%", least)))

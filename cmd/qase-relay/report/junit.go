@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"encoding/xml"
@@ -39,8 +39,8 @@ type (
 	}
 )
 
-// writeJUnit writes the report to a file: a suite for each rules file, and problems of the files as errors.
-func (r *testReport) writeJUnit(name string) error {
+// WriteJUnit writes the report to a file: a suite for each rules file, and problems of the files as errors.
+func (r *Tests) WriteJUnit(name string) error {
 	data, err := xml.MarshalIndent(r.junit(), "", "  ")
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func (r *testReport) writeJUnit(name string) error {
 	return os.WriteFile(name, append([]byte(xml.Header), append(data, '\n')...), 0o644)
 }
 
-func (r *testReport) junit() junitSuites {
+func (r *Tests) junit() junitSuites {
 	all := junitSuites{Tests: len(r.Tests) + len(r.Problems), Failures: r.Failed, Errors: len(r.Problems)}
 	for _, p := range r.Problems {
 		s := all.suite(p.File)

@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"encoding/json"
@@ -12,7 +12,8 @@ import (
 	"qaserelay/rules"
 )
 
-func printDeliveries(s *terminal.Screen, list []admin.Delivery) {
+// PrintDeliveries prints a table of deliveries, the last error of each below its row.
+func PrintDeliveries(s *terminal.Screen, list []admin.Delivery) {
 	if len(list) == 0 {
 		s.Printf("no deliveries\n")
 		return
@@ -20,7 +21,7 @@ func printDeliveries(s *terminal.Screen, list []admin.Delivery) {
 	now := time.Now()
 	t := &terminal.Table{S: s, Header: []string{"ID", "STATE", "TRIES", "MADE", "", "RULE → NOTIFIER", "TITLE"}}
 	for _, d := range list {
-		t.Add(trouble(d), terminal.PlainCell(d.ID), stateCell(s, d.State), terminal.PlainCell(fmt.Sprint(d.Attempts)),
+		t.Add(trouble(d), terminal.PlainCell(d.ID), StateCell(s, d.State), terminal.PlainCell(fmt.Sprint(d.Attempts)),
 			terminal.PlainCell(d.CreatedAt.Local().Format(time.DateTime)), terminal.Cell{Text: terminal.Ago(d.CreatedAt, now), Paint: s.Dim},
 			terminal.PlainCell(d.Rule+" → "+d.Notifier), terminal.Cell{Text: d.Title, Paint: s.Bold})
 	}
@@ -35,7 +36,8 @@ func trouble(d admin.Delivery) string {
 	return strings.TrimPrefix(d.Status+": "+d.Error, ": ")
 }
 
-func stateCell(s *terminal.Screen, state store.State) terminal.Cell {
+// StateCell returns the cell of a table for a state, in its color.
+func StateCell(s *terminal.Screen, state store.State) terminal.Cell {
 	paint := s.Warn
 	switch state {
 	case store.Delivered:
@@ -47,16 +49,17 @@ func stateCell(s *terminal.Screen, state store.State) terminal.Cell {
 	return terminal.Cell{Text: string(state), Paint: paint}
 }
 
-func printOneDelivery(s *terminal.Screen, d *admin.Delivery) {
+// PrintDelivery prints one delivery with its attempts and its message.
+func PrintDelivery(s *terminal.Screen, d *admin.Delivery) {
 	now := time.Now()
-	state := stateCell(s, d.State)
+	state := StateCell(s, d.State)
 	s.Printf("%s  %s after %s\n", s.Bold("delivery "+d.ID), state.Paint(state.Text), attemptsOf(d))
 	s.Printf("%s\n", s.Dim(terminal.Printable(fmt.Sprintf("rule %s → notifier %s · event %s %s · project %s", d.Rule, d.Notifier, d.Event, d.EventID, d.Project))))
 	if d.FallbackFor != "" {
 		s.Printf("stands in for delivery %s, which died\n", d.FallbackFor)
 	}
 	if f := d.Fallback; f != nil {
-		state := stateCell(s, f.State)
+		state := StateCell(s, f.State)
 		s.Printf("delivery %s to %s stands in for it: %s\n", f.ID, terminal.Printable(f.Notifier), state.Paint(state.Text))
 	}
 	s.Printf("made %s\n", terminal.Exactly(d.CreatedAt, now))
@@ -109,7 +112,7 @@ func printAttempt(s *terminal.Screen, a admin.Attempt, now time.Time) {
 		}
 	}
 	if a.Response != "" && (a.Reason != "" || !strings.Contains(a.Error, a.Response)) {
-		printWrapped(s, "    answer: ", cutText(terminal.Printable(a.Response), 500))
+		s.PrintWrapped("    answer: ", cutText(terminal.Printable(a.Response), 500))
 	}
 }
 

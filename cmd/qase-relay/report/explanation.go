@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"encoding/json"
@@ -12,16 +12,15 @@ import (
 	"qaserelay/rules/condition"
 )
 
-// explanationPrinter shows explanations.
-type explanationPrinter struct {
-	s    *terminal.Screen
-	some bool                     // only some of the rules are shown
-	draw func(rules.Notification) // shows a message; nil shows what is handed to its notifier
+// Explanation is an explanation and how to print it.
+type Explanation struct {
+	rules.Explanation
+	Partial bool                     // only some of the rules are in it
+	Draw    func(rules.Notification) // prints a message as its receiver sees it; nil prints its fields
 }
 
-// print shows each rule with the parts of its condition, and closes with what would be sent.
-func (p explanationPrinter) print(x rules.Explanation) {
-	s := p.s
+// Print prints each rule with the parts of its condition and its messages, and closes with what would be sent.
+func (x Explanation) Print(s *terminal.Screen) {
 	about := []string{}
 	if title, _ := x.Entity["title"].(string); title != "" {
 		about = append(about, fmt.Sprintf("%q", title))
@@ -35,23 +34,23 @@ func (p explanationPrinter) print(x rules.Explanation) {
 			printNote(s, note)
 		}
 		for _, n := range r.Notifications {
-			p.message(n)
+			x.printMessage(s, n)
 		}
 	}
 	s.Printf("\n")
-	for _, line := range terminal.Sentences(s, closing(x.Rules, p.some), 0) {
+	for _, line := range terminal.Sentences(s, closing(x.Rules, x.Partial), 0) {
 		s.Printf("%s\n", s.Bold(line))
 	}
 }
 
-func (p explanationPrinter) message(n rules.Notification) {
-	if p.draw == nil {
-		printMessage(p.s, n)
+func (x Explanation) printMessage(s *terminal.Screen, n rules.Notification) {
+	if x.Draw == nil {
+		printMessage(s, n)
 		return
 	}
-	p.s.Printf("    %s %s\n", p.s.Good("→"), p.s.Bold(terminal.Printable(n.Notifier)))
-	p.draw(n)
-	printFallbacks(p.s, n.Fallbacks)
+	s.Printf("    %s %s\n", s.Good("→"), s.Bold(terminal.Printable(n.Notifier)))
+	x.Draw(n)
+	printFallbacks(s, n.Fallbacks)
 }
 
 // verdictLine says what one rule did. condition is nil if only the decision is known.
@@ -197,20 +196,11 @@ func optionLines(options json.RawMessage) []string {
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		text, ok := values[key].(string)
 		if !ok {
-			text = readableJSON(values[key])
+			text = terminal.JSON(values[key])
 		}
 		lines = append(lines, key+": "+text)
 	}
 	return lines
-}
-
-// readableJSON writes < > & as they are, for people and not for web pages.
-func readableJSON(v any) string {
-	var text strings.Builder
-	enc := json.NewEncoder(&text)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v) // it was JSON before
-	return strings.TrimSpace(text.String())
 }
 
 // closing says what would be sent, or in one sentence why nothing.

@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"fmt"
@@ -9,13 +9,17 @@ import (
 	"qaserelay/relay/backtest"
 )
 
-// reportPrinter shows the report of a backtest.
-type reportPrinter struct {
+// PrintBacktest prints the report of a backtest, with examples of messages if they are asked for.
+func PrintBacktest(s *terminal.Screen, r *backtest.Report, examples bool) {
+	backtestPrinter{Report: r, examples: examples}.print(s)
+}
+
+type backtestPrinter struct {
 	*backtest.Report
 	examples bool // show examples of messages
 }
 
-func (r reportPrinter) print(s *terminal.Screen) {
+func (r backtestPrinter) print(s *terminal.Screen) {
 	if r.Events == 0 {
 		s.Printf("no events%s\n", r.leftOut())
 		return
@@ -37,7 +41,7 @@ func (r reportPrinter) print(s *terminal.Screen) {
 	}
 }
 
-func (r reportPrinter) leftOut() string {
+func (r backtestPrinter) leftOut() string {
 	text := ""
 	if r.Replays > 0 {
 		text += fmt.Sprintf(" · %s left out", terminal.Plural(r.Replays, "replay"))
@@ -48,7 +52,7 @@ func (r reportPrinter) leftOut() string {
 	return text
 }
 
-func (r reportPrinter) printRules(s *terminal.Screen) {
+func (r backtestPrinter) printRules(s *terminal.Screen) {
 	if len(r.PerRule) == 0 {
 		s.Printf("\nno rule matches\n")
 		return
@@ -65,7 +69,7 @@ func (r reportPrinter) printRules(s *terminal.Screen) {
 	t.Print()
 }
 
-func (r reportPrinter) printNotifiers(s *terminal.Screen) {
+func (r backtestPrinter) printNotifiers(s *terminal.Screen) {
 	if len(r.PerWay) == 0 {
 		return
 	}
@@ -78,21 +82,21 @@ func (r reportPrinter) printNotifiers(s *terminal.Screen) {
 }
 
 // header names the columns of counts; without a comparison there is only one.
-func (r reportPrinter) header(now, more, fewer, name string) []string {
+func (r backtestPrinter) header(now, more, fewer, name string) []string {
 	if r.Compared == 0 {
 		return []string{now, name}
 	}
 	return []string{now, "BEFORE", more, fewer, name}
 }
 
-func (r reportPrinter) counts(s *terminal.Screen, n [4]int, name string) []terminal.Cell {
+func (r backtestPrinter) counts(s *terminal.Screen, n [4]int, name string) []terminal.Cell {
 	if r.Compared == 0 {
 		return []terminal.Cell{terminal.PlainCell(strconv.Itoa(n[0])), {Text: name, Paint: s.Bold}}
 	}
 	return []terminal.Cell{terminal.PlainCell(strconv.Itoa(n[0])), terminal.PlainCell(strconv.Itoa(n[1])), {Text: terminal.Signed("+", n[2]), Paint: s.Good}, {Text: terminal.Signed("-", n[3]), Paint: s.Bad}, {Text: name, Paint: s.Bold}}
 }
 
-func (r reportPrinter) printExamples(s *terminal.Screen) {
+func (r backtestPrinter) printExamples(s *terminal.Screen) {
 	if !r.examples || len(r.Examples) == 0 {
 		return
 	}
@@ -105,7 +109,7 @@ func (r reportPrinter) printExamples(s *terminal.Screen) {
 	}
 }
 
-func (r reportPrinter) printChanges(s *terminal.Screen) {
+func (r backtestPrinter) printChanges(s *terminal.Screen) {
 	if len(r.Changes) == 0 {
 		return
 	}
@@ -135,7 +139,7 @@ func changeLine(c backtest.Change) string {
 	return line
 }
 
-func (r reportPrinter) verdict() string {
+func (r backtestPrinter) verdict() string {
 	if r.Compared == 0 {
 		return "Nothing to compare with: it is not known what was decided about these events."
 	}
@@ -150,7 +154,7 @@ func (r reportPrinter) verdict() string {
 		r.Against, terminal.Plural(r.Added, "message"), r.Removed, terminal.Plural(gains, "event"), losses)
 }
 
-func (r reportPrinter) notes() (notes []string) {
+func (r backtestPrinter) notes() (notes []string) {
 	switch {
 	case r.Compared == 0:
 		notes = append(notes, "Compare with another file by --against FILE, or export with --decided.")

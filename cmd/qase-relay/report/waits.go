@@ -1,7 +1,6 @@
-package main
+package report
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -14,31 +13,19 @@ import (
 // inAMoment is how long a delivery may wait without a word, since it is about to go out.
 const inAMoment = 3 * time.Second
 
-// tellWaits says below pending deliveries which of their notifiers let nothing out now, or not all at once, why, and what ends that.
-func tellWaits(ctx context.Context, cl *relayClient, s *terminal.Screen, list []admin.Delivery) error {
-	waiting := map[string]admin.Delivery{} // one of its deliveries, by notifier; the one that was tried least
+// Waiting returns the pending delivery of each notifier that was tried least, by the notifier's name.
+func Waiting(list []admin.Delivery) map[string]admin.Delivery {
+	waiting := map[string]admin.Delivery{}
 	for _, d := range list {
 		if one, known := waiting[d.Notifier]; d.State == store.Pending && (!known || d.Attempts < one.Attempts) {
 			waiting[d.Notifier] = d
 		}
 	}
-	if len(waiting) == 0 {
-		return nil
-	}
-	var answer struct{ Notifiers []admin.Notifier }
-	if err := cl.get(ctx, "notifiers", nil, &answer); err != nil {
-		return err
-	}
-	for _, n := range answer.Notifiers {
-		if d, ok := waiting[n.Name]; ok {
-			tellWait(s, n, d)
-		}
-	}
-	return nil
+	return waiting
 }
 
-// tellWait says why a delivery to n waits, if it is not for its own failure.
-func tellWait(s *terminal.Screen, n admin.Notifier, d admin.Delivery) {
+// PrintWait prints why a delivery to n waits, and what ends that, unless its own failed attempts are the reason.
+func PrintWait(s *terminal.Screen, n admin.Notifier, d admin.Delivery) {
 	if why := whyWaits(n, time.Now()); why != "" {
 		s.Printf("\n%s %s\n", s.Warn(terminal.Printable(n.Name)+" sends nothing:"), terminal.Printable(why))
 		if n.Configured {
