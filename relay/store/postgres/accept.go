@@ -18,7 +18,7 @@ type acceptance struct {
 	receipts []store.Receipt
 }
 
-// Accept implements Store.
+// Accept implements store.Store.
 func (s *Store) Accept(ctx context.Context, batch []store.Event, decide store.Decide) ([]store.Receipt, error) {
 	if len(batch) == 0 {
 		return nil, nil
@@ -30,12 +30,12 @@ func (s *Store) Accept(ctx context.Context, batch []store.Event, decide store.De
 	return a.receipts, nil
 }
 
-// intake is what one transaction does with the events of a group of calls: it locks and reads the keys that they will ask for, decides, and
-// writes everything.
+// intake accepts the events of a group of calls in one transaction: it locks and reads the keys that they will ask for,
+// decides, and writes everything.
 type intake struct {
 	*tx
 	arrivals []*arrival
-	read     map[string]store.KeyValue // all of them are locked
+	read     map[string]store.KeyValue // the keys that are locked
 	keys     store.Changes
 }
 
@@ -44,7 +44,7 @@ type arrival struct {
 	*store.Event
 	decide  func(get func(string) ([]byte, error)) (store.Plan, error)
 	receipt *store.Receipt
-	first   *arrival // the one with the same body before it in this transaction
+	first   *arrival // an earlier one with the same body in this transaction, or nil
 	plan    store.Plan
 }
 
@@ -66,19 +66,18 @@ func (t *tx) acceptGroup(group []*op) error {
 	if err := in.decideAll(); err != nil {
 		return err
 	}
-	in.save()
-	return nil
+	return in.save()
 }
 
 func (in *intake) add(a *acceptance) {
 	a.receipts = make([]store.Receipt, len(a.batch))
 	for i := range a.batch {
-		decide := func(get func(string) ([]byte, error)) (store.Plan, error) { return a.decide(i, get) }
+		decide := func(get func(string) ([]byte, error)) (store.Plan, error) { return a.decide.Call(i, get) }
 		in.arrivals = append(in.arrivals, &arrival{Event: &a.batch[i], decide: decide, receipt: &a.receipts[i]})
 	}
 }
 
-// open begins the transaction: it locks and reads the announced keys, and marks the bodies as seen.
+// open locks and reads the announced keys, and marks the bodies as seen.
 func (in *intake) open() error {
 	var keys []string
 	for _, a := range in.arrivals {
@@ -114,8 +113,8 @@ func (in *intake) readKeys(keys []string) {
 	}, "SELECT key, value, expires_at FROM kv WHERE key = ANY ($1)", names)
 }
 
-// markSeen queues the remembering of bodies. The answer tells which of them were not seen before; another relay that takes the same one has to wait
-// for the end of this transaction.
+// markSeen queues the insertion of body hashes. Those that are new are in the result once it is sent; another relay that
+// inserts the same one waits for the end of this transaction.
 func (in *intake) markSeen() (fresh map[store.ID]bool) {
 	firsts := map[store.BodyHash]*arrival{}
 	for _, a := range in.arrivals {
@@ -145,13 +144,14 @@ func (in *intake) markSeen() (fresh map[store.ID]bool) {
 		err := rows.Scan(&id)
 		fresh[id] = true
 		return err
-	}, `INSERT INTO dedupe AS d (hash, event_id, expires_at) SELECT hash, event_id, $3::bigint FROM unnest($1::bytea[], $2::bigint[]) AS n (hash, event_id)
+	}, `INSERT INTO dedupe AS d (hash, event_id, expires_at)
+		SELECT hash, event_id, $3::bigint FROM unnest($1::bytea[], $2::bigint[]) AS n (hash, event_id)
 		ON CONFLICT (hash) DO UPDATE SET event_id = excluded.event_id, expires_at = excluded.expires_at WHERE d.expires_at <= $4
 		RETURNING event_id`, hashes, ids, in.now+store.DedupeWindow.Milliseconds(), in.now)
 	return fresh
 }
 
-// findDuplicates tells the duplicates from the others, and which events they repeat.
+// findDuplicates marks the duplicates, with the events that they repeat.
 func (in *intake) findDuplicates(fresh map[store.ID]bool) error {
 	var old []*arrival
 	for _, a := range in.arrivals {
@@ -172,7 +172,7 @@ func (in *intake) findDuplicates(fresh map[store.ID]bool) error {
 	return nil
 }
 
-// readFirst reads which events brought the bodies of these first.
+// readFirst reads which events first brought the bodies of these.
 func (in *intake) readFirst(old []*arrival) error {
 	if len(old) == 0 {
 		return nil
@@ -194,7 +194,7 @@ func (in *intake) readFirst(old []*arrival) error {
 	return in.send()
 }
 
-// decideAll decides about each event that is no duplicate. One that cannot be decided about is not stored, nor are its like.
+// decideAll decides about each event that is not a duplicate. If that fails, its duplicates fail too.
 func (in *intake) decideAll() error {
 	for _, a := range in.arrivals {
 		if a.receipt.Duplicate {
@@ -215,27 +215,21 @@ func (in *intake) decideAll() error {
 	return nil
 }
 
-// decideOne calls decide. Its own error is the receipt's; that of the store ends the transaction.
-func (in *intake) decideOne(a *arrival) (err error) {
+// decideOne decides about one event. An error of decide is the event's own; a failure to read fails the transaction.
+func (in *intake) decideOne(a *arrival) (readErr error) {
 	get := func(key string) ([]byte, error) {
-		value, failed := in.get(key)
-		err = errors.Join(err, failed)
-		return value, failed
+		value, err := in.get(key)
+		readErr = errors.Join(readErr, err)
+		return value, err
 	}
-	defer func() {
-		if r := recover(); r != nil {
-			a.receipt.Err = fmt.Errorf("deciding about an event: panic: %v", r)
-		}
-		if a.receipt.Err != nil {
-			a.plan = store.Plan{}
-		}
-	}()
-	a.plan, a.receipt.Err = a.decide(get)
-	return err
+	if a.plan, a.receipt.Err = a.decide(get); a.receipt.Err != nil {
+		a.plan = store.Plan{}
+	}
+	return readErr
 }
 
-// get returns a value as this transaction sees it. A key that was not announced is locked and read now, for which another relay may have to
-// try again.
+// get returns a value as this transaction sees it. A key that was not announced is locked and read now, out of the order of
+// locks, so another relay may have to try again.
 func (in *intake) get(key string) ([]byte, error) {
 	kv, known := in.keys.Values[key]
 	if !known {
@@ -252,4 +246,86 @@ func (in *intake) get(key string) ([]byte, error) {
 		return nil, nil
 	}
 	return kv.Value, nil
+}
+
+// save queues everything that the intake has to write.
+func (in *intake) save() error {
+	var failed [][]byte
+	var made []newDelivery
+	for _, a := range in.arrivals {
+		switch {
+		case a.receipt.Duplicate || a.first != nil && a.receipt.Err != nil:
+		case a.receipt.Err != nil && a.ReplayOf == 0:
+			h := store.HashOf(a.Event)
+			failed = append(failed, h[:])
+		case a.receipt.Err == nil:
+			for i := range a.plan.Deliveries {
+				made = append(made, newDelivery{event: a.ID, NewDelivery: &a.plan.Deliveries[i], receipt: a.receipt})
+			}
+		}
+	}
+	if len(failed) > 0 {
+		in.queue("DELETE FROM dedupe WHERE hash = ANY ($1)", failed)
+	}
+	in.lockChanged()
+	in.lockStreams(made)
+	in.saveEvents()
+	if err := in.insertDeliveries(made); err != nil {
+		return err
+	}
+	in.saveKeys()
+	return nil
+}
+
+// lockChanged queues the locking of keys that change without having been read.
+func (in *intake) lockChanged() {
+	var late []string
+	for _, key := range in.keys.Order {
+		if _, locked := in.read[key]; !locked {
+			late = append(late, key)
+		}
+	}
+	in.lock(lockKeys, late)
+}
+
+func (in *intake) saveEvents() {
+	var ids, received, replays []int64
+	var sources, names, projects []string
+	var decisions, bodies [][]byte
+	for _, a := range in.arrivals {
+		if a.receipt.Duplicate || a.receipt.Err != nil {
+			continue
+		}
+		ids, replays = append(ids, int64(a.ID)), append(replays, int64(a.ReplayOf))
+		received, sources = append(received, a.ReceivedAt.UnixMilli()), append(sources, clean(a.Source))
+		names, projects = append(names, clean(a.Name)), append(projects, clean(a.Project))
+		decisions, bodies = append(decisions, a.plan.Decisions), append(bodies, a.Body)
+	}
+	if len(ids) > 0 {
+		in.queue(`INSERT INTO events (id, source, name, project, received_at, replay_of, decisions, body)
+			SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
+				$7::bytea[], $8::bytea[])`,
+			ids, sources, names, projects, received, replays, decisions, bodies)
+	}
+}
+
+// saveKeys queues the changed keys, sorted, so that transactions that write the same keys do not deadlock.
+func (in *intake) saveKeys() {
+	slices.Sort(in.keys.Order)
+	var gone, keys, values [][]byte
+	var expires []int64
+	for _, key := range in.keys.Order {
+		if kv := in.keys.Values[key]; kv.Value == nil {
+			gone = append(gone, []byte(key))
+		} else {
+			keys, values, expires = append(keys, []byte(key)), append(values, kv.Value), append(expires, kv.Expires)
+		}
+	}
+	if len(keys) > 0 {
+		in.queue(`INSERT INTO kv (key, value, expires_at) SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[])
+			ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at`, keys, values, expires)
+	}
+	if len(gone) > 0 {
+		in.queue("DELETE FROM kv WHERE key = ANY ($1)", gone)
+	}
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package postgres_test
+package postgres
 
 import (
 	"fmt"
@@ -17,7 +17,6 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/pgtest"
-	"qaserelay/relay/store/postgres"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -61,7 +60,7 @@ func BenchmarkPendingPostgres(b *testing.B) {
 	b.Run("accept/pending=0", func(b *testing.B) { b.ReportMetric(acceptRate(b, []store.Store{s}, 64), "events/s") })
 	fillPending(b, s, pending)
 	for _, q := range []string{"VACUUM ANALYZE", "CHECKPOINT"} { // as in a backlog that has grown over hours
-		if _, err := s.Pool.Exec(b.Context(), q); err != nil {
+		if _, err := s.pool.Exec(b.Context(), q); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -98,7 +97,7 @@ func BenchmarkPendingPostgres(b *testing.B) {
 }
 
 // fillPending makes events of long ago with one pending delivery each, as Accept would.
-func fillPending(b *testing.B, s *postgres.Store, n int) {
+func fillPending(b *testing.B, s *Store, n int) {
 	b.Helper()
 	for _, q := range []string{
 		`INSERT INTO events SELECT i, 'qase', 'run.completed', 'WEB', 0, 0, repeat('d', 300)::bytea, repeat('b', 1024)::bytea FROM generate_series(1, $1::bigint) i`,
@@ -106,7 +105,7 @@ func fillPending(b *testing.B, s *postgres.Store, n int) {
 			SELECT i, i, 0, 'failed-run', 'slack', 'run/' || i, '3 failed', 'pending', i, 3600000, 0, i, i, i, '', repeat('m', 600)::bytea FROM generate_series(1, $1::bigint) i`,
 		`INSERT INTO counts SELECT 1023, 0, 'slack', $1::bigint, 0, 600 * $1::bigint`,
 	} {
-		err := pgx.BeginFunc(b.Context(), s.Pool, func(tx pgx.Tx) error {
+		err := pgx.BeginFunc(b.Context(), s.pool, func(tx pgx.Tx) error {
 			_, err := tx.Exec(b.Context(), "SET LOCAL statement_timeout = 0")
 			if err == nil {
 				_, err = tx.Exec(b.Context(), q, n)

@@ -22,15 +22,15 @@ type claim struct {
 	followed []head
 }
 
-// head is a claimed delivery with its place.
+// head is a claimed delivery with its place in its stream.
 type head struct {
 	store.Delivery
 	seq      int64
 	due      int64
-	followed bool // there are later ones of its order key
+	followed bool // later ones of its stream are unfinished
 }
 
-// Claim implements Store. When the caller has gone before the answer, the deliveries are handed back.
+// Claim implements store.Store. If the caller leaves before the answer, the deliveries are handed back.
 func (s *Store) Claim(ctx context.Context, notifier string, limit int) ([]store.Delivery, error) {
 	c := &claim{notifier: clean(notifier), limit: limit}
 	if err := s.work.do(ctx, limit, &op{claim: c}); err != nil {
@@ -39,7 +39,8 @@ func (s *Store) Claim(ctx context.Context, notifier string, limit int) ([]store.
 	return c.claimed, nil
 }
 
-// claimAll claims what is due, and then what waits behind it. It takes no row that another transaction works on, so it waits for nobody.
+// claimAll claims due deliveries, and then those that wait behind them. It skips rows that another transaction has locked,
+// so it never waits.
 func (t *tx) claimAll(claims []*claim) error {
 	if len(claims) == 0 {
 		return nil
@@ -47,7 +48,7 @@ func (t *tx) claimAll(claims []*claim) error {
 	for _, c := range claims {
 		c.claimed, c.heads, c.followed = nil, nil, nil
 		t.queueRows(func(rows pgx.Rows) error { return c.scan(rows, &c.heads) },
-			claimDue, c.notifier, t.now, c.limit, t.store.Me.Session.Load())
+			claimDue, c.notifier, t.now, c.limit, t.store.self.session.Load())
 	}
 	if err := t.send(); err != nil {
 		return store.Wrap(err, "marking deliveries as sending")
@@ -59,18 +60,18 @@ func (t *tx) claimAll(claims []*claim) error {
 		for _, c := range claims {
 			if committed {
 				c.arrange()
-				t.store.Held.addAll(c.claimed)
+				t.store.leases.addAll(c.claimed)
 			}
 		}
 	})
 	return nil
 }
 
-// claimFollowers queues the claiming of what waits behind the last due one of each order key.
+// claimFollowers queues the claiming of deliveries behind the last due one of each stream.
 func (t *tx) claimFollowers(c *claim) {
 	var keys []string
 	var lasts []int64
-	for _, ds := range c.lanes() {
+	for _, ds := range c.streams() {
 		if last := ds[len(ds)-1]; last.followed {
 			keys, lasts = append(keys, last.OrderKey), append(lasts, last.seq)
 		}
@@ -80,7 +81,7 @@ func (t *tx) claimFollowers(c *claim) {
 		return
 	}
 	t.queueRows(func(rows pgx.Rows) error { return c.scan(rows, &c.followed) },
-		claimBehind, c.notifier, t.now, room, t.store.Me.Session.Load(), keys, lasts, min(room, store.MaxFollowers))
+		claimBehind, c.notifier, t.now, room, t.store.self.session.Load(), keys, lasts, min(room, store.MaxFollowers))
 }
 
 func (c *claim) scan(rows pgx.Rows, into *[]head) error {
@@ -90,20 +91,22 @@ func (c *claim) scan(rows pgx.Rows, into *[]head) error {
 	return err
 }
 
-// lanes returns the due deliveries by order key, in the order of their first ones.
-func (c *claim) lanes() [][]head {
-	slices.SortFunc(c.heads, func(a, b head) int { return cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.seq, b.seq)) })
-	return store.ByStream(c.heads, func(h head) string { return h.OrderKey }, func(a, b head) int { return cmp.Compare(a.seq, b.seq) })
+// streams returns the due deliveries by order key, in the order of their first ones.
+func (c *claim) streams() [][]head {
+	slices.SortFunc(c.heads, func(a, b head) int { return cmp.Or(cmp.Compare(a.due, b.due), bySeq(a, b)) })
+	return store.ByStream(c.heads, func(h head) string { return h.OrderKey }, bySeq)
 }
 
-// arrange puts the deliveries of one order key together, in their order.
+func bySeq(a, b head) int { return cmp.Compare(a.seq, b.seq) }
+
+// arrange groups the deliveries by stream, in order.
 func (c *claim) arrange() {
-	slices.SortFunc(c.followed, func(a, b head) int { return cmp.Compare(a.seq, b.seq) })
+	slices.SortFunc(c.followed, bySeq)
 	behind := map[string][]head{}
 	for _, h := range c.followed {
 		behind[h.OrderKey] = append(behind[h.OrderKey], h)
 	}
-	for _, ds := range c.lanes() {
+	for _, ds := range c.streams() {
 		for _, h := range append(ds, behind[ds[0].OrderKey]...) {
 			c.claimed = append(c.claimed, h.Delivery)
 		}
@@ -121,7 +124,8 @@ const claimDue = `WITH t AS (
 	UPDATE deliveries d SET state = 'sending', next_at = NULL, holder = $4, lease = d.lease + 1, updated_at = $2
 	FROM t, events e WHERE d.id = t.id AND e.id = d.event_id` + claimedColumns
 
-// claimBehind takes the followers of each order key up to the first that is being sent or worked on, since the rest waits for that one.
+// claimBehind takes the followers of each stream up to the first that is being sent or is locked: the rest waits for that
+// one.
 const claimBehind = `WITH behind AS (
 		SELECT l.place, f.* FROM unnest($5::text[], $6::bigint[]) WITH ORDINALITY AS l (order_key, last, place)
 		CROSS JOIN LATERAL (SELECT id, seq, state, next_at FROM deliveries d WHERE d.state IN ('pending', 'sending')
@@ -135,7 +139,7 @@ const claimBehind = `WITH behind AS (
 	UPDATE deliveries d SET state = 'sending', next_at = NULL, holder = $4, lease = d.lease + 1, updated_at = $2
 	FROM t, events e WHERE d.id = t.id AND e.id = d.event_id` + claimedColumns
 
-// NextDue implements Store.
+// NextDue implements store.Store.
 func (s *Store) NextDue(ctx context.Context, notifier string) (due time.Time, err error) {
 	const q = "SELECT next_at FROM deliveries WHERE state = 'pending' AND notifier = $1 ORDER BY next_at, seq LIMIT 1"
 	err = s.list(ctx, listing.Query{Text: q, Args: []any{clean(notifier)}}, func(rows pgx.Rows) error {

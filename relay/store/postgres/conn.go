@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,7 +24,8 @@ const (
 	connectTimeout = 5 * time.Second
 )
 
-// newPool prepares connections to the database and opens none yet. Its errors never show the URL, which may hold a password.
+// newPool prepares connections to the database and opens none yet. Its errors never show the URL, which may hold a
+// password.
 func newPool(ctx context.Context, where string) (*pgxpool.Pool, error) {
 	cfg, err := poolConfig(where)
 	if err != nil {
@@ -58,7 +60,8 @@ func newReadPool(ctx context.Context, where string) (*pgxpool.Pool, error) {
 func poolConfig(where string) (*pgxpool.Config, error) {
 	cfg, err := pgxpool.ParseConfig(where)
 	if err != nil {
-		return nil, fmt.Errorf("store %s: the address cannot be read%s; want postgres://USER:PASSWORD@HOST:5432/DATABASE", store.Redact(where), because(err))
+		return nil, fmt.Errorf("store %s: the address cannot be read%s; want postgres://USER:PASSWORD@HOST:5432/DATABASE",
+			store.Redact(where), because(err))
 	}
 	if u, err := url.Parse(where); err == nil && !u.Query().Has("pool_max_conns") {
 		cfg.MaxConns = poolSize
@@ -74,7 +77,7 @@ func poolConfig(where string) (*pgxpool.Config, error) {
 	return cfg, nil
 }
 
-// because says what is wrong with an address, where that shows nothing of it.
+// because returns the reason why an address cannot be read, if that does not show the address.
 func because(err error) string {
 	var parse *url.Error
 	if cause := errors.Unwrap(err); cause != nil && !errors.As(err, &parse) {
@@ -83,7 +86,7 @@ func because(err error) string {
 	return ""
 }
 
-// advise says what to look at when there is no connection.
+// advise adds what to check if there is no connection.
 func advise(err error) error {
 	var none *pgconn.ConnectError
 	if !errors.As(err, &none) {
@@ -92,8 +95,8 @@ func advise(err error) error {
 	return fmt.Errorf("no connection: is the server up, and are host, port, user, password and database of the address right? %w", err)
 }
 
-// prepareSession sets what every connection needs. Confirmed means on disk; a relay that was stopped in the middle of a
-// transaction holds nobody up for long; and a plan suits the tables as they are, not as they were when it was made first.
+// prepareSession makes the settings of every connection. A commit is confirmed when it is on disk; a relay that was stopped
+// in the middle of a transaction delays others only briefly; and each query is planned for the tables as they are now.
 func prepareSession(ctx context.Context, c *pgx.Conn) error {
 	const q = `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local');
 		SET idle_in_transaction_session_timeout = '5s';
@@ -108,7 +111,7 @@ func prepareSession(ctx context.Context, c *pgx.Conn) error {
 	return store.Wrap(err, "preparing a session")
 }
 
-// isLost reports whether a call failed because the database could not be asked, rather than because of what it was asked.
+// isLost reports whether a call failed because of the connection or the server, not because of the call itself.
 func isLost(err error) bool {
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {
@@ -123,8 +126,65 @@ func isLost(err error) bool {
 	return e.Code[:2] == "08" || e.Code[:2] == "57" // connection exception, operator intervention
 }
 
-// isConflict reports whether two relays got into each other's way, so that another try will do.
+// isConflict reports whether a transaction conflicted with another one, so that it is worth another try.
 func isConflict(err error) bool {
 	var e *pgconn.PgError
 	return errors.As(err, &e) && (e.Code == "40P01" || e.Code == "40001" || e.Code == "55P03")
+}
+
+// lockKind is the kind of thing that is locked. Every transaction locks in the order of the kinds, and within a kind in the
+// order of the numbers, so that transactions do not deadlock.
+type lockKind uint64
+
+const (
+	lockSchema lockKind = iota + 1
+	lockPurge
+	lockNodes
+	lockKeys
+	lockStreams
+)
+
+// locksPerSlot divides the database's table of locks: each relay has two writers, of which one takes two kinds of locks.
+const locksPerSlot = 6
+
+// lock queues the locking of keys or streams by name, until the end of the transaction. The database has room for a limited
+// number of locks, so a transaction with many takes the lock of the whole kind instead. A transaction with few shares that
+// lock, so that it waits for one with many.
+func (t *tx) lock(kind lockKind, names []string) {
+	if len(names) == 0 {
+		return
+	}
+	all := t.store.lockName(kind, "")
+	ids := make([]int64, len(names))
+	for i, name := range names {
+		ids[i] = t.store.lockName(kind, "/"+name)
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	if len(ids) > t.store.maxLocks() {
+		t.queue("SELECT pg_advisory_xact_lock($1)", all)
+		return
+	}
+	t.queue("SELECT pg_advisory_xact_lock_shared($1)", all)
+	t.queue("SELECT count(pg_advisory_xact_lock(id)) FROM unnest($1::bigint[]) id", ids)
+}
+
+// maxLocks is how many names of one kind a transaction may lock separately.
+func (s *Store) maxLocks() int {
+	return int(min(1000, max(8, s.slots/(locksPerSlot*max(1, s.self.others.Load()+1)))))
+}
+
+// lockName returns the number of a lock. The lock of a whole kind has no name.
+func (s *Store) lockName(kind lockKind, name string) int64 {
+	return int64(hashText(s.seed+uint64(kind), "qase-relay"+name))
+}
+
+// hashText is FNV-1a from a given start. It is the same in every process.
+func hashText(start uint64, text string) uint64 {
+	const offset, prime = 14695981039346656037, 1099511628211
+	h := offset ^ start
+	for i := range len(text) {
+		h = (h ^ uint64(text[i])) * prime
+	}
+	return h
 }

@@ -10,16 +10,18 @@ import (
 	"qaserelay/relay/store/listing"
 )
 
-// counts is the load: what other relays have added, as of the last heartbeat, and what this one has.
+// counts is the load: the sum of other relays as of the last heartbeat, and that of this one.
 type counts struct {
 	others, otherBytes atomic.Int64
 	own, ownBytes      atomic.Int64
 }
 
-// countSum is how one transaction changes the load.
+// countSum is what one transaction adds to the load.
 type countSum struct{ deliveries, bytes int64 }
 
-// addLoad takes over the sum when the transaction has been committed.
+func (c *countSum) add(message int) { c.deliveries, c.bytes = c.deliveries+1, c.bytes+int64(message) }
+
+// addLoad adopts the sum when the transaction is committed.
 func (t *tx) addLoad(sum *countSum) {
 	t.after = append(t.after, func(committed bool) {
 		if committed {
@@ -29,7 +31,7 @@ func (t *tx) addLoad(sum *countSum) {
 	})
 }
 
-// Load implements Store. What other relays do is seen within seconds.
+// Load implements store.Store. Changes of other relays are seen within seconds.
 func (s *Store) Load() store.Load {
 	c := &s.counts
 	return store.Load{
@@ -38,7 +40,7 @@ func (s *Store) Load() store.Load {
 	}
 }
 
-// Backlog implements Store. It reads what was counted when it changed, and the oldest delivery of each notifier from an index.
+// Backlog implements store.Store. It reads the counts, which are kept up to date, and the oldest deliveries from an index.
 func (s *Store) Backlog(ctx context.Context) ([]store.Backlog, error) {
 	const q = `SELECT c.notifier, c.unfinished, c.dead, coalesce((
 			SELECT d.created_at FROM deliveries d WHERE d.state IN ('pending', 'sending') AND d.notifier = c.notifier ORDER BY d.id LIMIT 1), 0)

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -10,7 +11,7 @@ import (
 	"qaserelay/relay/store"
 )
 
-// Finish implements Store.
+// Finish implements store.Store.
 func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
 	if len(outcomes) == 0 {
 		return nil
@@ -23,7 +24,8 @@ func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
 	return store.Wrap(s.work.do(ctx, 2*len(outcomes), &op{outcomes: outcomes}), "recording outcomes")
 }
 
-// workGroup does what is to be done with deliveries. Claims come last: they never wait for another transaction, but others wait for them.
+// workGroup finishes, changes and claims deliveries. Claims come last: they never wait for another transaction, but others
+// wait for their rows.
 func (t *tx) workGroup(group []*op) error {
 	var outcomes []*store.Outcome
 	var changes []*change
@@ -42,11 +44,13 @@ func (t *tx) workGroup(group []*op) error {
 	if err := t.lockWork(outcomes, changes); err != nil {
 		return err
 	}
-	t.finish(outcomes)
+	if err := t.finish(outcomes); err != nil {
+		return err
+	}
 	t.after = append(t.after, func(committed bool) {
 		for _, o := range group {
 			if committed && !o.orphans {
-				t.store.Held.finish(o.outcomes)
+				t.store.leases.finish(o.outcomes)
 			}
 		}
 	})
@@ -56,13 +60,13 @@ func (t *tx) workGroup(group []*op) error {
 	return t.claimAll(claims)
 }
 
-// lockWork locks the lanes of all deliveries that will change, after it has found out which they are.
+// lockWork finds out the streams of all deliveries that will change, and queues the locking of them.
 func (t *tx) lockWork(outcomes []*store.Outcome, changes []*change) error {
-	lanes := map[store.ID]store.Stream{}
+	streams := map[store.ID]store.Stream{}
 	var unknown []int64
 	for _, o := range outcomes {
-		if l, ok := t.store.Held.lane(o.ID); ok {
-			lanes[o.ID] = l
+		if s, ok := t.store.leases.stream(o.ID); ok {
+			streams[o.ID] = s
 		} else {
 			unknown = append(unknown, int64(o.ID))
 		}
@@ -73,14 +77,14 @@ func (t *tx) lockWork(outcomes []*store.Outcome, changes []*change) error {
 			unknown = append(unknown, int64(id))
 		}
 	}
-	if err := t.readLanes(unknown, lanes); err != nil {
+	if err := t.readStreams(unknown, streams); err != nil {
 		return err
 	}
-	t.lanes = lanes
+	t.streams = streams
 	var names []string
-	for _, l := range lanes {
-		if l.Key != "" {
-			names = append(names, l.LockName())
+	for _, s := range streams {
+		if s.Key != "" {
+			names = append(names, s.LockName())
 		}
 	}
 	for _, o := range outcomes {
@@ -88,57 +92,60 @@ func (t *tx) lockWork(outcomes []*store.Outcome, changes []*change) error {
 			names = append(names, store.Stream{Notifier: clean(f.Notifier), Key: clean(f.OrderKey)}.LockName())
 		}
 	}
-	t.lock(lockLanes, names)
+	t.lock(lockStreams, names)
 	return nil
 }
 
-func (t *tx) readLanes(ids []int64, into map[store.ID]store.Stream) error {
+func (t *tx) readStreams(ids []int64, into map[store.ID]store.Stream) error {
 	if len(ids) == 0 {
 		return nil
 	}
 	t.queueRows(func(rows pgx.Rows) error {
 		var id store.ID
-		var l store.Stream
-		err := rows.Scan(&id, &l.Notifier, &l.Key)
-		into[id] = l
+		var s store.Stream
+		err := rows.Scan(&id, &s.Notifier, &s.Key)
+		into[id] = s
 		return err
 	}, "SELECT id, notifier, order_key FROM deliveries WHERE id = ANY ($1)", ids)
 	return store.Wrap(t.send(), "reading the order keys of deliveries")
 }
 
-// finish queues the recording of attempts and ends first, so that what is handed back sees who is still before it.
-func (t *tx) finish(outcomes []*store.Outcome) {
+// finish queues the recording of attempts and ends first, so that a delivery that is handed back sees which ones are still
+// before it.
+func (t *tx) finish(outcomes []*store.Outcome) error {
 	if len(outcomes) == 0 {
-		return
+		return nil
 	}
 	type claimed struct {
 		id    store.ID
 		lease int64
 	}
-	told := map[claimed]bool{}
+	seen := map[claimed]bool{}
 	var done, back []*store.Outcome
 	for _, o := range outcomes {
 		switch c := (claimed{o.ID, o.Lease}); {
-		case told[c]:
+		case seen[c]:
 			continue
 		case o.Attempt == nil && o.State == store.Pending:
 			back = append(back, o)
-			told[c] = true
+			seen[c] = true
 		default:
 			done = append(done, o)
-			told[c] = true
+			seen[c] = true
 		}
 	}
-	t.record(done)
+	ended := t.record(done)
 	t.handBack(back)
 	t.promote(done)
-	t.fallBack(done)
+	return t.fallBack(done, ended)
 }
 
-// record queues the outcomes of attempts, and ends without any.
-func (t *tx) record(done []*store.Outcome) {
+// record queues the outcomes of attempts, and ends without an attempt. Once they are sent, ended holds the deliveries that
+// have ended by them.
+func (t *tx) record(done []*store.Outcome) (ended map[store.ID]bool) {
+	ended = map[store.ID]bool{}
 	if len(done) == 0 {
-		return
+		return ended
 	}
 	var ids, leases, ats, tooks []int64
 	var nexts []*int64
@@ -154,30 +161,38 @@ func (t *tx) record(done []*store.Outcome) {
 			at := t.store.dueAt(o.NextAt, t.now)
 			next = &at
 		}
-		ids, leases, states, nexts = append(ids, int64(o.ID)), append(leases, o.Lease), append(states, string(o.State)), append(nexts, next)
+		ids, leases = append(ids, int64(o.ID)), append(leases, o.Lease)
+		states, nexts = append(states, string(o.State)), append(nexts, next)
 		tried, ats, tooks = append(tried, n), append(ats, a.At.UnixMilli()), append(tooks, int64(a.Took))
 		statuses, reasons, errs = append(statuses, clean(a.Status)), append(reasons, clean(a.Reason)), append(errs, clean(a.Error))
 		responses = append(responses, shorten(clean(a.Response)))
 	}
 	sum := &countSum{}
 	t.queue(recordOutcomes, ids, leases, states, nexts, tried, ats, tooks, statuses, reasons, errs, responses,
-		t.now, t.store.Me.node.Load(), t.slot).QueryRow(func(row pgx.Row) error {
+		t.now, t.store.self.node.Load(), t.slot).QueryRow(func(row pgx.Row) error {
 		var n, bytes int64
-		err := row.Scan(&n, &bytes)
+		var ids []store.ID
+		err := row.Scan(&n, &bytes, &ids)
+		for _, id := range ids {
+			ended[id] = true
+		}
 		sum.deliveries, sum.bytes = -n, -bytes
 		return err
 	})
 	t.addLoad(sum)
+	return ended
 }
 
 const recordOutcomes = `WITH done AS (
 		UPDATE deliveries d SET state = o.state, next_at = o.next_at, holder = NULL, status = o.status, error = o.error,
 			attempts = d.attempts + o.tried, updated_at = $12,
 			first_at = CASE WHEN d.attempts = 0 AND o.tried = 1 THEN $12 ELSE d.first_at END
-		FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[])
+		FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $6::bigint[], $7::bigint[], $8::text[],
+			$9::text[], $10::text[], $11::text[])
 			AS o (id, lease, state, next_at, tried, at, took, status, reason, error, response)
 		WHERE d.id = o.id AND d.lease = o.lease AND d.state = 'sending'
-		RETURNING d.id, d.lease, d.notifier, d.state, octet_length(d.message) AS bytes, o.tried, o.at, o.took, o.status, o.reason, o.error, o.response),
+		RETURNING d.id, d.lease, d.notifier, d.state, octet_length(d.message) AS bytes,
+			o.tried, o.at, o.took, o.status, o.reason, o.error, o.response),
 	tries AS (
 		INSERT INTO attempts (delivery_id, lease, at, took, status, reason, error, response)
 		SELECT id, lease, at, took, status, reason, error, response FROM done WHERE tried = 1),
@@ -189,18 +204,20 @@ const recordOutcomes = `WITH done AS (
 		SELECT $13::integer, $14::integer, notifier, -n, dead, -bytes FROM sums
 		ON CONFLICT (node, slot, notifier) DO UPDATE
 		SET unfinished = c.unfinished + excluded.unfinished, dead = c.dead + excluded.dead, bytes = c.bytes + excluded.bytes)
-	SELECT coalesce(sum(n), 0)::bigint, coalesce(sum(bytes), 0)::bigint FROM sums`
+	SELECT coalesce(sum(n), 0)::bigint, coalesce(sum(bytes), 0)::bigint,
+		coalesce((SELECT array_agg(id) FROM done WHERE state <> 'pending'), '{}') FROM sums`
 
-// HandBack queues making claimed deliveries pending again, as if they had not been claimed. Behind an earlier one of its order
-// key each waits, and at least for a second, so that it does not come round at once when its wait is over.
+// handBack queues making claimed deliveries pending again, as if they had not been claimed. Behind an earlier one of its
+// stream each waits, and for a second at least, so that it is not claimed again at once when its wait is over.
 func (t *tx) handBack(back []*store.Outcome) {
 	if len(back) == 0 {
 		return
 	}
 	var ids, leases, nexts []int64
 	for _, o := range back {
-		ids, leases, nexts = append(ids, int64(o.ID)), append(leases, o.Lease), append(nexts, t.store.dueAt(o.NextAt, t.now))
-		t.store.bell.note(t.lanes[o.ID].Notifier)
+		ids, leases = append(ids, int64(o.ID)), append(leases, o.Lease)
+		nexts = append(nexts, t.store.dueAt(o.NextAt, t.now))
+		t.wake(t.streams[o.ID].Notifier)
 	}
 	t.queue(`UPDATE deliveries d SET state = 'pending', holder = NULL, updated_at = $4::bigint, next_at =
 			CASE WHEN d.order_key <> '' AND (SELECT 1 FROM deliveries b WHERE b.state IN ('pending', 'sending')
@@ -210,59 +227,180 @@ func (t *tx) handBack(back []*store.Outcome) {
 		WHERE d.id = o.id AND d.lease = o.lease AND d.state = 'sending'`, ids, leases, nexts, t.now)
 }
 
-// promote queues making the first unfinished delivery due in each lane where one has ended, if it waits for its turn. One that
-// was tried before waits for something else.
+// promote queues making the first unfinished delivery due in each stream where one has ended, if it waits for its turn. A
+// delivery that was tried before waits for its next attempt.
 func (t *tx) promote(done []*store.Outcome) {
 	var ids []int64
 	for _, o := range done {
-		if o.State != store.Pending && t.lanes[o.ID].Key != "" {
+		if o.State != store.Pending && t.streams[o.ID].Key != "" {
 			ids = append(ids, int64(o.ID))
 		}
 	}
 	t.promoteAfter(ids)
 }
 
-// promoteAfter does that after the deliveries with these ids, as far as they have ended in this transaction.
+// promoteAfter promotes in the streams of those of these deliveries that have ended in this transaction.
 func (t *tx) promoteAfter(ids []int64) {
 	if len(ids) == 0 {
 		return
 	}
 	for _, id := range ids {
-		t.store.bell.note(t.lanes[store.ID(id)].Notifier)
+		t.wake(t.streams[store.ID(id)].Notifier)
 	}
 	t.queue(`UPDATE deliveries d SET next_at = $2
 		FROM (SELECT DISTINCT e.notifier, e.order_key FROM deliveries e WHERE e.id = ANY ($1) AND e.order_key <> ''
 				AND e.updated_at = $2 AND e.state IN ('delivered', 'dead', 'cancelled')) l
 			CROSS JOIN LATERAL (SELECT f.id FROM deliveries f WHERE f.state IN ('pending', 'sending')
 				AND f.notifier = l.notifier AND f.order_key = l.order_key ORDER BY f.seq LIMIT 1) h
-		WHERE d.id = h.id AND d.state = 'pending' AND d.next_at > $2 AND (d.attempts = 0 OR d.next_at = d.created_at + d.wait)`, ids, t.now)
+		WHERE d.id = h.id AND d.state = 'pending' AND d.next_at > $2
+			AND (d.attempts = 0 OR d.next_at = d.created_at + d.wait)`, ids, t.now)
 }
 
-// fallBack queues making the deliveries that take the place of those that have ended. Nobody could take them from here, so they are not
-// claimed.
-func (t *tx) fallBack(done []*store.Outcome) {
-	var parents []int64
+// fallBack stores the fallbacks of the deliveries that have ended, where one may be made. A delivery that has ended in this
+// transaction is locked by it, so no other relay makes a fallback for it meanwhile. Fallbacks are not claimed, since no
+// caller waits for them.
+func (t *tx) fallBack(done []*store.Outcome, ended map[store.ID]bool) error {
+	var failed []int64
 	for _, o := range done {
 		if o.Fallback != nil && o.State != store.Pending {
-			parents = append(parents, int64(o.ID))
+			failed = append(failed, int64(o.ID))
 		}
 	}
-	if len(parents) == 0 {
-		return
+	if len(failed) == 0 {
+		return nil
 	}
-	var made newDeliveries
+	events, fallbacks, err := t.readFallbacks(failed)
+	if err != nil {
+		return err
+	}
+	var made []newDelivery
 	for _, o := range done {
-		if o.Fallback != nil && o.State != store.Pending {
-			made.add(newRow{NewDelivery: o.Fallback, parent: o.ID, lease: o.Lease})
+		event := events[o.ID]
+		if o.Fallback == nil || !ended[o.ID] || !store.MayFallBack(o.ID, fallbacks[event]) {
+			continue
 		}
+		d := *o.Fallback
+		d.Claim = false
+		made = append(made, newDelivery{event: event, NewDelivery: &d})
+		fallbacks[event] = append(fallbacks[event], store.Fallback{ID: d.ID, For: d.FallbackFor, State: store.Pending})
 	}
-	t.insertDeliveries(made)
+	return t.insertDeliveries(made)
 }
 
-// shorten cuts a receiver's answer.
+// readFallbacks returns the events of deliveries, and by event the fallbacks that were made for it.
+func (t *tx) readFallbacks(of []int64) (map[store.ID]store.ID, map[store.ID][]store.Fallback, error) {
+	const q = `SELECT d.id, d.event_id, coalesce(f.id, 0), coalesce(f.fallback_for, 0), coalesce(f.state, '') FROM deliveries d
+		LEFT JOIN deliveries f ON f.event_id = d.event_id AND f.fallback_for <> 0 WHERE d.id = ANY ($1)`
+	events, fallbacks := map[store.ID]store.ID{}, map[store.ID][]store.Fallback{}
+	t.queueRows(func(rows pgx.Rows) error {
+		var id, event store.ID
+		var f store.Fallback
+		err := rows.Scan(&id, &event, &f.ID, &f.For, &f.State)
+		if events[id] = event; f.ID != 0 {
+			fallbacks[event] = append(fallbacks[event], f)
+		}
+		return err
+	}, q, of)
+	return events, fallbacks, store.Wrap(t.send(), "reading the fallbacks of events")
+}
+
+// shorten truncates a receiver's answer.
 func shorten(response string) string {
 	if len(response) > store.MaxResponse {
 		return strings.ToValidUTF8(response[:store.MaxResponse], "")
 	}
 	return response
 }
+
+// change is one call of Retry or Cancel, or a slice of it.
+type change struct {
+	ids    []store.ID
+	cancel bool
+	why    string
+	n      int // how many were found
+}
+
+// Retry implements store.Store.
+func (s *Store) Retry(ctx context.Context, ids []store.ID) (int, error) {
+	n, err := s.changeAll(ctx, change{ids: ids})
+	return n, store.Wrap(err, "retrying deliveries")
+}
+
+// Cancel implements store.Store.
+func (s *Store) Cancel(ctx context.Context, ids []store.ID, why string) (int, error) {
+	n, err := s.changeAll(ctx, change{ids: ids, cancel: true, why: why})
+	return n, store.Wrap(err, "cancelling deliveries")
+}
+
+// changeAll works in slices, so that a long list delays no other caller for long.
+func (s *Store) changeAll(ctx context.Context, all change) (total int, err error) {
+	ids := slices.Compact(slices.Sorted(slices.Values(all.ids)))
+	for slice := range slices.Chunk(ids, store.RetrySlice) {
+		c := all
+		c.ids = slice
+		if err := s.work.do(ctx, len(slice), &op{change: &c}); err != nil {
+			return total, err
+		}
+		total += c.n
+	}
+	return total, nil
+}
+
+// change queues a retry or a cancellation. Deliveries that waited for cancelled ones become due.
+func (t *tx) change(c *change) {
+	ids := int64s(c.ids)
+	for _, id := range c.ids {
+		t.wake(t.streams[id].Notifier)
+	}
+	sum := &countSum{}
+	scan := func(row pgx.Row) error { return row.Scan(&c.n, &sum.deliveries, &sum.bytes) }
+	args := []any{ids, t.now, t.store.self.node.Load(), t.slot}
+	if c.cancel {
+		t.queue(cancelDeliveries, append(args, clean(c.why))...).QueryRow(scan)
+		t.promoteAfter(ids)
+	} else {
+		t.queue(retryDeliveries, args...).QueryRow(scan)
+	}
+	t.addLoad(sum)
+}
+
+// int64s returns ids as PostgreSQL takes them.
+func int64s(ids []store.ID) []int64 {
+	list := make([]int64, len(ids))
+	for i, id := range ids {
+		list[i] = int64(id)
+	}
+	return list
+}
+
+// The parts that retryDeliveries and cancelDeliveries have in common.
+const (
+	foundDeliveries = `WITH found AS (
+		SELECT id, state FROM deliveries WHERE id = ANY ($1) AND state IN ('dead', 'pending') ORDER BY id FOR UPDATE),`
+	countFound = `kept AS (
+		INSERT INTO counts AS c (node, slot, notifier, unfinished, dead, bytes)
+		SELECT $3::integer, $4::integer, notifier, n, dead, bytes FROM sums
+		ON CONFLICT (node, slot, notifier) DO UPDATE
+		SET unfinished = c.unfinished + excluded.unfinished, dead = c.dead + excluded.dead, bytes = c.bytes + excluded.bytes)
+	SELECT coalesce(sum(found), 0)::bigint, coalesce(sum(n), 0)::bigint, coalesce(sum(bytes), 0)::bigint FROM sums`
+)
+
+const retryDeliveries = foundDeliveries + `
+	changed AS (
+		UPDATE deliveries d SET state = 'pending', attempts = 0, first_at = $2, next_at = $2, updated_at = $2
+		FROM found WHERE d.id = found.id RETURNING d.notifier, found.state AS old, octet_length(d.message) AS bytes),
+	sums AS (
+		SELECT notifier, count(*) AS found,
+			count(*) FILTER (WHERE old = 'dead') AS n, -count(*) FILTER (WHERE old = 'dead') AS dead,
+			coalesce(sum(bytes) FILTER (WHERE old = 'dead'), 0)::bigint AS bytes
+		FROM changed GROUP BY notifier),` + countFound
+
+const cancelDeliveries = foundDeliveries + `
+	changed AS (
+		UPDATE deliveries d SET state = 'cancelled', next_at = NULL, error = $5, updated_at = $2
+		FROM found WHERE d.id = found.id RETURNING d.notifier, found.state AS old, octet_length(d.message) AS bytes),
+	sums AS (
+		SELECT notifier, count(*) AS found,
+			-count(*) FILTER (WHERE old = 'pending') AS n, -count(*) FILTER (WHERE old = 'dead') AS dead,
+			-coalesce(sum(bytes) FILTER (WHERE old = 'pending'), 0)::bigint AS bytes
+		FROM changed GROUP BY notifier),` + countFound

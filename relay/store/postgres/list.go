@@ -19,8 +19,8 @@ const deliveryColumns = `d.id, d.event_id, e.name, e.project, d.rule, d.notifier
 // scanDelivery reads a delivery, and what follows its columns.
 func scanDelivery(rows pgx.Rows, d *store.Delivery, rest ...any) error {
 	var next, created, first, updated int64
-	targets := []any{&d.ID, &d.EventID, &d.EventName, &d.Project, &d.Rule, &d.Notifier, &d.OrderKey, &d.Title, &d.State, &d.Attempts, &d.Lease,
-		&next, &created, &first, &updated, &d.FallbackFor, &d.Status, &d.Error, &d.Message}
+	targets := []any{&d.ID, &d.EventID, &d.EventName, &d.Project, &d.Rule, &d.Notifier, &d.OrderKey, &d.Title, &d.State,
+		&d.Attempts, &d.Lease, &next, &created, &first, &updated, &d.FallbackFor, &d.Status, &d.Error, &d.Message}
 	err := rows.Scan(append(targets, rest...)...)
 	d.NextAt, d.CreatedAt, d.FirstAt, d.UpdatedAt = fromMillis(next), fromMillis(created), fromMillis(first), fromMillis(updated)
 	return err
@@ -35,9 +35,10 @@ func scanEvent(rows pgx.Rows) (ev store.StoredEvent, err error) {
 	return ev, err
 }
 
-// Event implements Store.
+// Event implements store.Store.
 func (s *Store) Event(ctx context.Context, id store.ID) (ev store.StoredEvent, err error) {
-	err = s.list(ctx, listing.Query{Text: "SELECT " + eventColumns + " FROM events e WHERE e.id = $1", Args: []any{id}}, func(rows pgx.Rows) (err error) {
+	q := listing.Query{Text: "SELECT " + eventColumns + " FROM events e WHERE e.id = $1", Args: []any{id}}
+	err = s.list(ctx, q, func(rows pgx.Rows) (err error) {
 		ev, err = scanEvent(rows)
 		return err
 	})
@@ -47,7 +48,8 @@ func (s *Store) Event(ctx context.Context, id store.ID) (ev store.StoredEvent, e
 	if ev.ID == 0 {
 		return store.StoredEvent{}, fmt.Errorf("event %s: %w", id, store.ErrNotFound)
 	}
-	err = s.list(ctx, listing.Query{Text: "SELECT id FROM deliveries WHERE event_id = $1 ORDER BY id", Args: []any{id}}, func(rows pgx.Rows) error {
+	q = listing.Query{Text: "SELECT id FROM deliveries WHERE event_id = $1 ORDER BY id", Args: []any{id}}
+	err = s.list(ctx, q, func(rows pgx.Rows) error {
 		var d store.ID
 		err := rows.Scan(&d)
 		ev.Deliveries = append(ev.Deliveries, d)
@@ -56,9 +58,10 @@ func (s *Store) Event(ctx context.Context, id store.ID) (ev store.StoredEvent, e
 	return ev, store.Wrap(err, "reading an event's deliveries")
 }
 
-// Delivery implements Store.
+// Delivery implements store.Store.
 func (s *Store) Delivery(ctx context.Context, id store.ID) (d store.Delivery, as []store.Attempt, err error) {
-	q := listing.Query{Text: "SELECT " + deliveryColumns + ", e.body FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id = $1", Args: []any{id}}
+	q := listing.Query{Text: "SELECT " + deliveryColumns + `, e.body
+		FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id = $1`, Args: []any{id}}
 	err = s.list(ctx, q, func(rows pgx.Rows) error { return scanDelivery(rows, &d, &d.EventBody) })
 	if err != nil {
 		return store.Delivery{}, nil, fmt.Errorf("reading delivery %s: %w", id, err)
@@ -66,7 +69,8 @@ func (s *Store) Delivery(ctx context.Context, id store.ID) (d store.Delivery, as
 	if d.ID == 0 {
 		return store.Delivery{}, nil, fmt.Errorf("delivery %s: %w", id, store.ErrNotFound)
 	}
-	q = listing.Query{Text: "SELECT at, took, status, reason, error, response FROM attempts WHERE delivery_id = $1 ORDER BY lease", Args: []any{id}}
+	const attempts = "SELECT at, took, status, reason, error, response FROM attempts WHERE delivery_id = $1 ORDER BY lease"
+	q = listing.Query{Text: attempts, Args: []any{id}}
 	err = s.list(ctx, q, func(rows pgx.Rows) error {
 		var a store.Attempt
 		var at, took int64
@@ -78,13 +82,26 @@ func (s *Store) Delivery(ctx context.Context, id store.ID) (d store.Delivery, as
 	return d, as, store.Wrap(err, "reading a delivery's attempts")
 }
 
-// Events implements Store.
+// NotifiersOf implements store.Store.
+func (s *Store) NotifiersOf(ctx context.Context, ids []store.ID) (names []string, err error) {
+	const q = "SELECT DISTINCT notifier FROM deliveries WHERE state IN ('dead', 'pending') AND id = ANY ($1) ORDER BY notifier"
+	err = s.list(ctx, listing.Query{Text: q, Args: []any{int64s(ids)}}, func(rows pgx.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		names = append(names, name)
+		return err
+	})
+	return names, store.Wrap(err, "reading the notifiers of deliveries")
+}
+
+// Events implements store.Store.
 func (s *Store) Events(ctx context.Context, f store.EventFilter) (list []store.StoredEvent, next store.ID, err error) {
 	var w listing.Where
 	w.Equal("e.source", clean(f.Source))
 	w.Equal("e.name", clean(f.Name))
 	w.Equal("e.project", clean(f.Project))
-	p := listing.Pager[store.StoredEvent]{Limit: listing.PageLimit(f.Limit), ID: func(ev store.StoredEvent) store.ID { return ev.ID }}
+	p := listing.Pager[store.StoredEvent]{Limit: listing.PageLimit(f.Limit)}
+	p.ID = func(ev store.StoredEvent) store.ID { return ev.ID }
 	if len(w.Conds) > 0 {
 		p.Reach = func(sp listing.Span, n int) (store.ID, error) {
 			return s.reach(ctx, walk{"events e", "e.id", listing.Where{}}, sp, n)
@@ -104,13 +121,13 @@ func (s *Store) Events(ctx context.Context, f store.EventFilter) (list []store.S
 	return list, next, store.Wrap(err, "listing events")
 }
 
-// Deliveries implements Store.
+// Deliveries implements store.Store.
 func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (list []store.Delivery, next store.ID, err error) {
 	var w listing.Where
 	switch f.State {
 	case "":
 	case store.Pending, store.Sending, store.Delivered, store.Dead, store.Cancelled:
-		w.Conds = append(w.Conds, "d.state = '"+string(f.State)+"'") // a constant, so that an index of this state will do
+		w.Conds = append(w.Conds, "d.state = '"+string(f.State)+"'") // a constant, so that PostgreSQL uses an index of this state
 	default:
 		return nil, 0, fmt.Errorf("listing deliveries: there is no state %q", f.State)
 	}
@@ -119,12 +136,13 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (list []
 	w.Equal("d.notifier", clean(f.Notifier))
 	w.Equal("e.name", clean(f.EventName))
 	w.Equal("e.project", clean(f.Project))
-	p := listing.Pager[store.Delivery]{Limit: listing.PageLimit(f.Limit), ID: func(d store.Delivery) store.ID { return d.ID }}
+	p := listing.Pager[store.Delivery]{Limit: listing.PageLimit(f.Limit)}
+	p.ID = func(d store.Delivery) store.ID { return d.ID }
 	switch {
 	case f.Event != 0:
 		w.Add("d.event_id = ?", f.Event)
 	case len(w.Conds) == 0, f.State == store.Sending, f.State == store.Pending && s.Load().Deliveries <= listing.FewUnfinished:
-	case f.State == store.Dead, f.State == store.Cancelled: // they have an index in the order of ids
+	case f.State == store.Dead, f.State == store.Cancelled: // these states have an index in the order of ids
 		p.Reach = func(sp listing.Span, n int) (store.ID, error) {
 			return s.reach(ctx, walk{"deliveries d", "d.id", along}, sp, n)
 		}
@@ -141,7 +159,8 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (list []
 }
 
 func (s *Store) readDeliveries(ctx context.Context, w listing.Where, oldestFirst bool, limit int) (list []store.Delivery, err error) {
-	q := w.Query("SELECT "+deliveryColumns+" FROM deliveries d JOIN events e ON e.id = d.event_id", inOrder("d.id", oldestFirst)+" LIMIT ?", limit)
+	const text = "SELECT " + deliveryColumns + " FROM deliveries d JOIN events e ON e.id = d.event_id"
+	q := w.Query(text, inOrder("d.id", oldestFirst)+" LIMIT ?", limit)
 	err = s.list(ctx, q, func(rows pgx.Rows) error {
 		var d store.Delivery
 		err := scanDelivery(rows, &d)
@@ -151,13 +170,13 @@ func (s *Store) readDeliveries(ctx context.Context, w listing.Where, oldestFirst
 	return list, err
 }
 
-// walk is what a list looks along: a table, its id, and the conditions that an index in the order of ids knows.
+// walk is the index by which a page counts how many rows it has read: a table, its id, and the conditions of the index.
 type walk struct {
 	table, id string
 	conds     listing.Where
 }
 
-// reach returns the id of the n-th row of a span, or zero. It reads an index and nothing else.
+// reach returns the id of the n-th row of a span, or zero. It reads an index only.
 func (s *Store) reach(ctx context.Context, along walk, sp listing.Span, n int) (id store.ID, err error) {
 	w := along.conds.Within(along.id, sp)
 	q := w.Query("SELECT "+along.id+" FROM "+along.table, inOrder(along.id, sp.OldestFirst)+" LIMIT 1 OFFSET ?", n-1)

@@ -1,6 +1,6 @@
 //go:build unix
 
-package postgres_test
+package postgres
 
 import (
 	"context"
@@ -11,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"qaserelay/relay/store"
-	"qaserelay/relay/store/postgres"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -45,7 +44,7 @@ type orderly struct {
 	}
 }
 
-func (o *orderly) store(p *postgres.Store, n int) {
+func (o *orderly) store(p *Store, n int) {
 	maker := store.NewIDs(p.Node())
 	for i := range n {
 		ev, d := o.EventOf(fmt.Sprint(p.Node(), i)), store.NewDelivery{Rule: "r", Notifier: "n", OrderKey: fmt.Sprint(i % len(o.lanes)), Message: []byte("m")}
@@ -56,7 +55,7 @@ func (o *orderly) store(p *postgres.Store, n int) {
 	}
 }
 
-func (o *orderly) send(ctx context.Context, p *postgres.Store) {
+func (o *orderly) send(ctx context.Context, p *Store) {
 	for ctx.Err() == nil {
 		ds, err := p.Claim(o.Context(), "n", 5)
 		if err != nil {
@@ -78,7 +77,7 @@ func (o *orderly) send(ctx context.Context, p *postgres.Store) {
 
 // stored returns the deliveries of a lane in the order in which they were stored.
 func (o *orderly) stored(lane int) []store.ID {
-	rows, err := o.all[0].Pool.Query(o.Context(), "SELECT id FROM deliveries WHERE order_key = $1 ORDER BY seq", fmt.Sprint(lane))
+	rows, err := o.all[0].pool.Query(o.Context(), "SELECT id FROM deliveries WHERE order_key = $1 ORDER BY seq", fmt.Sprint(lane))
 	o.NoError(err)
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[store.ID])
 	o.NoError(err)

@@ -1,3 +1,7 @@
+// Package postgres keeps a store in PostgreSQL, which many relays use at once.
+//
+// An event takes this way: [Store.Accept] queues an op; the writer of events takes all ops that wait into one transaction,
+// in which an intake locks and reads, decides and writes (accept.go); one commit answers all callers.
 package postgres
 
 import (
@@ -17,51 +21,51 @@ import (
 	"qaserelay/relay/store/listing"
 )
 
-// Options are settings of a PostgreSQL store.
+// Options are settings of a store. The zero value is the default.
 type Options struct {
 	Now    func() time.Time // the clock for due times; nil is that of the database
-	Logger *slog.Logger     // where trouble in the background goes; nil is nowhere
+	Logger *slog.Logger     // for failures in the background; nil logs nothing
 }
 
-// Store is a store.Store in a PostgreSQL database, which many relays use at once. No relay leads.
+// Store is a store.Store in a PostgreSQL database. The relays that use it are equals.
 //
-// Each process has two goroutines that write, one for new events and one for what becomes of deliveries. Each takes all
-// calls that wait into one transaction of few round trips, so that one fsync serves them all. What two relays must not do at once to
-// one key or one order key, they do one after the other, by advisory locks (see [tx.lock]).
+// Each process has two goroutines that write, one for new events and one for outcomes, claims and changes of deliveries.
+// Each takes all calls that wait into one transaction of few round trips, so that they share one fsync. Relays that use the
+// same keys or streams do so one after another, by advisory locks (see [tx.lock]).
 //
-// A relay holds a number, and what it has claimed, as long as its heart beats (see [replica]).
+// A relay keeps its number and its leases as long as it renews its session by heartbeats (see [replica]).
 type Store struct {
-	clock  func() time.Time // nil is the database's
-	offset atomic.Int64     // how far the database's clock is ahead of ours, in nanoseconds
-	log    *slog.Logger
-	Pool   *pgxpool.Pool
-	seed   uint64 // tells the locks of schemas of one database apart
-	slots  int64  // how many locks the database has room for
-	Me     replica
-	counts counts
-	Held   heldSet
-	bell   bell
+	clock   func() time.Time // nil is the database's
+	offset  atomic.Int64     // how far the database's clock is ahead of ours, in nanoseconds
+	log     *slog.Logger
+	pool    *pgxpool.Pool
+	seed    uint64 // of the numbers of locks, which differs between schemas
+	slots   int64  // how many locks the database has room for
+	self    replica
+	counts  counts
+	leases  leaseSet
+	wakeups wakeups
 
 	events, work *writer
-	Background   sync.WaitGroup
-	Quit         context.CancelFunc // ends the background
+	background   sync.WaitGroup
+	quit         context.CancelFunc // ends the background
 	closed       atomic.Bool
 	close        func() error
 }
 
-// Open opens the database that url names, and makes or migrates its tables. Deliveries that were being sent by relays that
-// have ended become pending. It fails when another program's tables are in the way, or when a newer release made them.
+// Open opens the database of a URL, and creates or migrates its tables. Deliveries that were being sent by relays that have
+// ended become pending. Open fails if the schema has tables of another program or of a newer release.
 func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	s := &Store{clock: opts.Now, log: opts.Logger}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
-	if s.Pool, err = newPool(ctx, url); err != nil {
+	if s.pool, err = newPool(ctx, url); err != nil {
 		return nil, err
 	}
 	if err := s.start(ctx); err != nil {
-		s.Pool.Close()
+		s.pool.Close()
 		return nil, fmt.Errorf("store %s: %w", store.Redact(url), advise(err))
 	}
 	s.close = sync.OnceValue(s.shutdown)
@@ -69,7 +73,7 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 }
 
 func (s *Store) start(ctx context.Context) error {
-	if err := s.look(ctx); err != nil {
+	if err := s.inspect(ctx); err != nil {
 		return err
 	}
 	if err := s.migrate(ctx); err != nil {
@@ -77,7 +81,7 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	s.events = newWriter(s, slotEvents, (*tx).acceptGroup)
 	s.work = newWriter(s, slotWork, (*tx).workGroup)
-	s.bell.init()
+	s.wakeups.init()
 	if err := s.register(ctx); err != nil {
 		return err
 	}
@@ -89,20 +93,20 @@ func (s *Store) start(ctx context.Context) error {
 		return err
 	}
 	background, quit := context.WithCancel(context.Background())
-	s.Quit = quit
-	s.Background.Go(func() { s.beatAll(background) })
-	s.Background.Go(func() { s.ring(background) })
-	s.Background.Go(func() { s.listen(background) })
+	s.quit = quit
+	s.background.Go(func() { s.heartbeat(background) })
+	s.background.Go(func() { s.announce(background) })
+	s.background.Go(func() { s.listen(background) })
 	return nil
 }
 
-// look learns about the database, and warns when it may lose what it has confirmed.
-func (s *Store) look(ctx context.Context) error {
+// inspect reads the settings of the database, and warns if it may lose confirmed events.
+func (s *Store) inspect(ctx context.Context) error {
 	const q = `SELECT current_schema()::text, current_setting('fsync'), current_setting('full_page_writes'),
 		current_setting('max_locks_per_transaction')::bigint * current_setting('max_connections')::bigint`
 	var schema *string
 	var fsync, pages string
-	if err := s.Pool.QueryRow(ctx, q).Scan(&schema, &fsync, &pages, &s.slots); err != nil {
+	if err := s.pool.QueryRow(ctx, q).Scan(&schema, &fsync, &pages, &s.slots); err != nil {
 		return fmt.Errorf("asking for the settings of the database: %w", err)
 	}
 	if schema == nil {
@@ -110,25 +114,26 @@ func (s *Store) look(ctx context.Context) error {
 	}
 	s.seed = hashText(0, *schema)
 	if fsync != "on" || pages != "on" {
-		s.log.Warn("the database may lose confirmed events when its machine fails; set fsync and full_page_writes to on", "fsync", fsync, "full_page_writes", pages)
+		s.log.Warn("the database may lose confirmed events when its machine fails; set fsync and full_page_writes to on",
+			"fsync", fsync, "full_page_writes", pages)
 	}
 	return nil
 }
 
-// Close waits for running calls, gives back what this relay has claimed, and closes the connections.
+// Close implements store.Store. Other relays take over what this one has claimed.
 func (s *Store) Close() error { return s.close() }
 
-// shutdown stops the writer of events first, since that may give the other one work.
+// shutdown stops the writer of events first, since it may add work to the other one.
 func (s *Store) shutdown() error {
 	s.closed.Store(true)
 	s.events.Stop()
 	s.work.Stop()
-	s.Quit()
-	s.Background.Wait()
+	s.quit()
+	s.background.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), store.ReadTimeout)
 	defer cancel()
 	err := s.unregister(ctx)
-	s.Pool.Close()
+	s.pool.Close()
 	return store.Wrap(err, "leaving the store")
 }
 
@@ -140,7 +145,7 @@ func (s *Store) now() time.Time {
 	return time.Now().Add(time.Duration(s.offset.Load()))
 }
 
-// dueAt turns a due time of the caller's clock into one of the database's, in milliseconds.
+// dueAt converts a due time by the caller's clock into one by the database's, in milliseconds.
 func (s *Store) dueAt(next time.Time, now int64) int64 {
 	if next.IsZero() {
 		return now
@@ -148,7 +153,7 @@ func (s *Store) dueAt(next time.Time, now int64) int64 {
 	return next.Add(time.Duration(s.offset.Load())).UnixMilli()
 }
 
-// read runs f with a limit in time, and names the error when the store is closed.
+// read runs f with a timeout. Its error is ErrClosed if the store is closed.
 func (s *Store) read(ctx context.Context, f func(ctx context.Context) error) error {
 	if s.closed.Load() {
 		return store.ErrClosed
@@ -165,7 +170,7 @@ func (s *Store) read(ctx context.Context, f func(ctx context.Context) error) err
 // list runs a query and calls scan for every row.
 func (s *Store) list(ctx context.Context, q listing.Query, scan func(pgx.Rows) error) error {
 	return s.read(ctx, func(ctx context.Context) error {
-		rows, err := s.Pool.Query(ctx, q.Text, q.Args...)
+		rows, err := s.pool.Query(ctx, q.Text, q.Args...)
 		if err != nil {
 			return err
 		}
@@ -184,10 +189,42 @@ func eachRow(rows pgx.Rows, scan func(pgx.Rows) error) error {
 	return rows.Err()
 }
 
-// clean makes text that PostgreSQL can keep: UTF-8 without the character 0.
+// clean returns text that PostgreSQL can keep: UTF-8 without the character 0.
 func clean(s string) string {
 	if strings.IndexByte(s, 0) >= 0 {
 		s = strings.ReplaceAll(s, "\x00", "\uFFFD")
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// OpenReader connects in sessions that cannot write, and does not join the relays.
+func OpenReader(ctx context.Context, url string) (_ store.ReadCloser, err error) {
+	s := &Store{log: slog.New(slog.DiscardHandler)}
+	if s.pool, err = newReadPool(ctx, url); err != nil {
+		return nil, err
+	}
+	s.close = func() error { s.closed.Store(true); s.pool.Close(); return nil }
+	if err := s.checkTables(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("store %s: %w", store.Redact(url), advise(err)), s.close())
+	}
+	return s, nil
+}
+
+// checkTables checks that this program can read the tables as they are.
+func (s *Store) checkTables(ctx context.Context) error {
+	var exists bool
+	if err := s.pool.QueryRow(ctx, "SELECT to_regclass('qase_relay') IS NOT NULL").Scan(&exists); err != nil {
+		return fmt.Errorf("looking for tables: %w", err)
+	}
+	version, known := 0, len(migrations())
+	if exists {
+		err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
+			version, err = schemaVersion(ctx, tx, known)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return store.CheckVersion("the database", version, known)
 }

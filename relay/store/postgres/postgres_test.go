@@ -1,6 +1,6 @@
 //go:build unix
 
-package postgres_test
+package postgres
 
 import (
 	"context"
@@ -12,7 +12,6 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/pgtest"
-	"qaserelay/relay/store/postgres"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -36,9 +35,9 @@ func postgresPlace(url string) storetest.Place {
 	}
 }
 
-func openPostgres(tb testing.TB, url string, now func() time.Time) *postgres.Store {
+func openPostgres(tb testing.TB, url string, now func() time.Time) *Store {
 	tb.Helper()
-	s, err := postgres.Open(context.Background(), url, postgres.Options{Now: now})
+	s, err := Open(context.Background(), url, Options{Now: now})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -11,19 +11,19 @@ import (
 	"qaserelay/relay/store"
 )
 
-// Purge implements Store. Each step is a transaction of its own, so that others come between. One relay purges at a time; the others find
-// nothing to do meanwhile.
+// Purge implements store.Store. Each step is a transaction of its own, so that others come between. One relay purges at a
+// time; meanwhile, Purge does nothing in the others.
 func (s *Store) Purge(ctx context.Context, events, dead time.Time) (total int, err error) {
 	if s.closed.Load() {
 		return 0, store.ErrClosed
 	}
-	conn, err := s.Pool.Acquire(ctx)
+	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return 0, store.Wrap(err, "purging events")
 	}
 	defer conn.Release()
 	var alone bool
-	lock := s.LockName(lockPurge, "")
+	lock := s.lockName(lockPurge, "")
 	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", lock).Scan(&alone); err != nil || !alone {
 		return 0, store.Wrap(err, "purging events")
 	}
@@ -40,11 +40,12 @@ func (s *Store) Purge(ctx context.Context, events, dead time.Time) (total int, e
 			return total, store.Wrap(err, "purging what has expired")
 		}
 	}
-	_, err = conn.Exec(ctx, "DELETE FROM rates WHERE next_at < (SELECT extract(epoch FROM clock_timestamp()) * 1000000 - $1::bigint)", store.DedupeWindow.Microseconds())
+	const rates = "DELETE FROM rates WHERE next_at < (SELECT extract(epoch FROM clock_timestamp()) * 1000000 - $1::bigint)"
+	_, err = conn.Exec(ctx, rates, store.DedupeWindow.Microseconds())
 	return total, store.Wrap(err, "purging rates")
 }
 
-// purgeEvents walks through the events from the oldest to the newest.
+// purgeEvents reads the events from the oldest to the newest.
 func (s *Store) purgeEvents(ctx context.Context, conn *pgx.Conn, before, deadBefore store.ID) (total int, err error) {
 	const end = "SELECT coalesce(max(id), 0) FROM (SELECT id FROM events WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3) e"
 	for at := store.ID(-1); ; {
@@ -60,11 +61,11 @@ func (s *Store) purgeEvents(ctx context.Context, conn *pgx.Conn, before, deadBef
 	}
 }
 
-// idRange is what comes after one id, up to another.
+// idRange is the ids after one id, up to another.
 type idRange struct{ after, last store.ID }
 
-// purgeRange deletes the events of a range that have no unfinished and no young dead deliveries. The deliveries go first, unless somebody
-// has made one of them pending again.
+// purgeRange deletes the events of a range that have no unfinished and no young dead deliveries. It deletes the deliveries
+// first, except those that became pending again meanwhile.
 func (s *Store) purgeRange(ctx context.Context, conn *pgx.Conn, r idRange, deadBefore store.ID) (n int, err error) {
 	const old = `WITH old AS (
 			SELECT id FROM events e WHERE id > $1 AND id <= $2 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id
@@ -80,7 +81,7 @@ func (s *Store) purgeRange(ctx context.Context, conn *pgx.Conn, r idRange, deadB
 		SELECT id FROM old`
 	const events = "DELETE FROM events e WHERE id = ANY ($1) AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id)"
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, old, r.after, r.last, deadBefore, s.Me.node.Load(), slotPurge)
+		rows, err := tx.Query(ctx, old, r.after, r.last, deadBefore, s.self.node.Load(), slotPurge)
 		if err != nil {
 			return err
 		}
@@ -95,7 +96,7 @@ func (s *Store) purgeRange(ctx context.Context, conn *pgx.Conn, r idRange, deadB
 	return n, err
 }
 
-// purgeExpired walks through a table by its key and deletes what has expired.
+// purgeExpired reads a table by its key and deletes the expired rows.
 func (s *Store) purgeExpired(ctx context.Context, conn *pgx.Conn, k store.ExpiringTable) error {
 	end := fmt.Sprintf(`SELECT %[2]s FROM (SELECT %[2]s FROM %[1]s WHERE %[2]s > $1 ORDER BY %[2]s LIMIT $2) k
 		ORDER BY %[2]s DESC LIMIT 1`, k.Table, k.Key)

@@ -1,6 +1,6 @@
 //go:build unix
 
-package postgres_test
+package postgres
 
 import (
 	"errors"
@@ -8,10 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"qaserelay/relay/app"
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/pgtest"
-	"qaserelay/relay/store/postgres"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -21,11 +19,11 @@ func testPostgresReader(t *testing.T, s *schemas) {
 	r.Put("k")
 	r.ClaimIDs()
 	joined := r.joined()
-	reader, err := app.OpenStoreToRead(t.Context(), url)
+	reader, err := OpenReader(t.Context(), url)
 	r.NoError(err)
 	r.Equal("read", everything(t, reader), everything(t, r.Store))
 	r.Equal("relays", r.joined(), joined)
-	_, err = reader.(*postgres.Store).Pool.Exec(t.Context(), "DELETE FROM deliveries")
+	_, err = reader.(*Store).pool.Exec(t.Context(), "DELETE FROM deliveries")
 	r.Equal("a change is refused", err != nil && strings.Contains(err.Error(), "read-only transaction"), true)
 	r.NoError(reader.Close())
 	_, _, err = reader.Events(t.Context(), store.EventFilter{})
@@ -35,8 +33,8 @@ func testPostgresReader(t *testing.T, s *schemas) {
 // joined tells which relays use the store, but for their heartbeats.
 func (r *relays) joined() (list string) {
 	r.Helper()
-	p := r.Store.(*postgres.Store)
-	r.NoError(p.Pool.QueryRow(r.Context(), "SELECT string_agg(format('%s %s %s', node, session, ended), ', ') FROM replicas").Scan(&list))
+	p := r.Store.(*Store)
+	r.NoError(p.pool.QueryRow(r.Context(), "SELECT string_agg(format('%s %s %s', node, session, ended), ', ') FROM replicas").Scan(&list))
 	return list
 }
 
@@ -47,12 +45,12 @@ func testPostgresReaderRefusals(t *testing.T, c *pgtest.Cluster) {
 	}
 	c.Exec(t, "UPDATE older.qase_relay SET version = 0")
 	for url, want := range map[string]string{older: "no relay has used it yet", empty: "no relay has used it yet"} {
-		if _, err := app.OpenStoreToRead(t.Context(), url); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := OpenReader(t.Context(), url); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want ...%s...", err, want)
 		}
 	}
 	c.Exec(t, "UPDATE older.qase_relay SET version = 99")
-	if _, err := app.OpenStoreToRead(t.Context(), older); err == nil || !strings.Contains(fmt.Sprint(err), "start the newer release") {
+	if _, err := OpenReader(t.Context(), older); err == nil || !strings.Contains(fmt.Sprint(err), "start the newer release") {
 		t.Errorf("got %v", err)
 	}
 	c.Exec(t, "DO $$ BEGIN ASSERT to_regclass('untouched.qase_relay') IS NULL; END $$")

@@ -15,55 +15,56 @@ import (
 )
 
 const (
-	// beatEvery is how often a relay says that it lives.
+	// beatEvery is how often a relay sends a heartbeat.
 	beatEvery = 3 * time.Second
-	// holdFor is how long after a heartbeat what a relay has claimed is certainly its own.
-	holdFor = 10 * time.Second
-	// reviveFor is how long after a heartbeat the next one may still come, and deadAfter when other relays take over. What lies between is
-	// for a heartbeat on its way to the disk.
+	// leaseTime is how long after a heartbeat a relay's leases are certainly valid.
+	leaseTime = 10 * time.Second
+	// reviveFor is how long after a heartbeat the next one may still come, and deadAfter when other relays take over. The time
+	// between is for a heartbeat on its way to the disk.
 	reviveFor = 14 * time.Second
 	deadAfter = 15 * time.Second
-	// nodeRest is how long nobody uses the number of a relay that has ended, since its ids may be ahead of the clocks of others.
+	// nodeRest is how long the number of a relay that has ended stays unused, since its ids may be ahead of other clocks.
 	nodeRest = time.Minute
-	// lostFor is how long a relay that was declared dead waits for its senders to give back what is no longer theirs.
+	// lostFor is how long a relay that was declared dead waits for its senders to hand back deliveries that it has lost.
 	lostFor = time.Minute
-	// nodes is how many numbers there are.
+	// nodes is how many numbers exist.
 	nodes = 1 << store.NodeBits
 )
 
 // dbNow is the time of the database in milliseconds, which all relays share.
 const dbNow = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
-// replica is this relay among the others. It holds a number and a session, under which it claims. A relay whose heart has not beaten for
-// deadAfter, by the clock of the database, has lost its session: what it was sending is handed back by whichever relay notices, and if it
-// comes back, it gets a new session. It knows of that before the others do, by its own clocks (see Holds).
+// replica is this relay among the others. It has a number and a session, under which it claims. A relay without a heartbeat
+// for deadAfter, by the clock of the database, has lost its session: another relay hands back what it was sending, and it
+// gets a new session if it comes back. By its own clocks, it stops to send before that (see LeasesValid).
 type replica struct {
-	node, Session atomic.Int64
-	others        atomic.Int64 // how many other relays live
-	Unsure        atomic.Bool  // a commit may have claimed something that we do not know of
-	Beat          atomic.Pointer[time.Time]
+	node, session atomic.Int64
+	others        atomic.Int64 // how many other relays are alive
+	unsure        atomic.Bool  // a commit may have claimed deliveries that are not in leases
+	lastBeat      atomic.Pointer[time.Time]
 }
 
-// Node implements Store.
-func (s *Store) Node() int { return int(s.Me.node.Load()) }
+// Node implements store.Store.
+func (s *Store) Node() int { return int(s.self.node.Load()) }
 
-// LeasesValid implements Store. The monotonic clock may stand still while a machine sleeps, and the other one may be set back; the later one counts.
+// LeasesValid implements store.Store. The monotonic clock may stand still while a machine sleeps, and the wall clock may be
+// set back, so the later one counts.
 func (s *Store) LeasesValid() bool {
-	beat := s.Me.Beat.Load()
+	beat := s.self.lastBeat.Load()
 	if beat == nil {
 		return false
 	}
 	now := time.Now()
 	age := max(now.Sub(*beat), now.Round(0).Sub(beat.Round(0)))
-	return age < holdFor && !s.Held.lost(now)
+	return age < leaseTime && !s.leases.anyLost(now)
 }
 
-// register takes a number that is free, and a new session.
+// register takes a free number and a new session.
 func (s *Store) register(ctx context.Context) error {
 	start := time.Now()
 	var j joining
-	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) (err error) {
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", s.LockName(lockNodes, "")); err != nil {
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", s.lockName(lockNodes, "")); err != nil {
 			return err
 		}
 		if j.node, err = s.freeNode(ctx, tx); err != nil {
@@ -74,18 +75,18 @@ func (s *Store) register(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("joining the relays that use the store: %w", err)
 	}
-	s.Me.node.Store(j.node) // not before the commit, since until then the number may be another relay's
-	s.Me.Session.Store(j.session)
+	s.self.node.Store(j.node) // after the commit, until when the number may be another relay's
+	s.self.session.Store(j.session)
 	s.counts.own.Store(j.deliveries)
 	s.counts.ownBytes.Store(j.bytes)
-	s.Me.Beat.Store(&start)
+	s.self.lastBeat.Store(&start)
 	return s.beatOnce(ctx)
 }
 
-// joining is what a relay is to become.
+// joining is the identity that a relay is about to take, and the load that it starts from.
 type joining struct{ node, session, deliveries, bytes int64 }
 
-// take makes the number ours. We begin to count from what those who had it before have left.
+// take takes the number. Its counts go on from those of the relays that had it before.
 func (j *joining) take(ctx context.Context, tx pgx.Tx) error {
 	const number = `INSERT INTO replicas (node, session, beat_at, ended) VALUES ($1, nextval('sessions'), ` + dbNow + `, false)
 		ON CONFLICT (node) DO UPDATE SET session = excluded.session, beat_at = excluded.beat_at, ended = false RETURNING session`
@@ -96,26 +97,27 @@ func (j *joining) take(ctx context.Context, tx pgx.Tx) error {
 	return tx.QueryRow(ctx, load, j.node).Scan(&j.deliveries, &j.bytes)
 }
 
-// freeNode prefers the number that this relay had before.
+// freeNode returns a free number, preferably the one that this relay had before.
 func (s *Store) freeNode(ctx context.Context, tx pgx.Tx) (node int64, err error) {
 	const q = `SELECT n FROM generate_series(0, $1::integer - 1) n LEFT JOIN replicas r ON r.node = n
 		WHERE r.node IS NULL OR r.session = $2 OR r.beat_at < ` + dbNow + ` - $3::bigint
 		ORDER BY coalesce(r.session, 0) <> $2, n LIMIT 1`
-	err = tx.QueryRow(ctx, q, nodes, s.Me.Session.Load(), (deadAfter + nodeRest).Milliseconds()).Scan(&node)
+	err = tx.QueryRow(ctx, q, nodes, s.self.session.Load(), (deadAfter + nodeRest).Milliseconds()).Scan(&node)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, fmt.Errorf("all %d numbers are taken; wait a minute, or run fewer relays on this store", nodes)
 	}
 	return node, err
 }
 
-// unregister ends the session, so that other relays may take over at once.
+// unregister ends the session, so that other relays take over at once.
 func (s *Store) unregister(ctx context.Context) error {
-	_, err := s.Pool.Exec(ctx, "UPDATE replicas SET ended = true WHERE session = $1", s.Me.Session.Load())
+	_, err := s.pool.Exec(ctx, "UPDATE replicas SET ended = true WHERE session = $1", s.self.session.Load())
 	return err
 }
 
-// beatAll beats until ctx is done. It takes over what dead relays have left, and joins again when it was taken for dead itself.
-func (s *Store) beatAll(ctx context.Context) {
+// heartbeat sends heartbeats until ctx is done. It takes over from dead relays, and joins again if others took this one for
+// dead.
+func (s *Store) heartbeat(ctx context.Context) {
 	ticker := time.NewTicker(beatEvery)
 	defer ticker.Stop()
 	for {
@@ -124,7 +126,7 @@ func (s *Store) beatAll(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if err := s.BeatOrJoin(ctx); err != nil && ctx.Err() == nil {
+		if err := s.beatOrJoin(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("the store does not answer; nothing is sent until it does", "error", err)
 		}
 	}
@@ -133,13 +135,14 @@ func (s *Store) beatAll(ctx context.Context) {
 // errFenced says that other relays have taken this one for dead.
 var errFenced = errors.New("other relays have taken this one for dead")
 
-func (s *Store) BeatOrJoin(ctx context.Context) error {
+// beatOrJoin sends a heartbeat, or joins again, and recovers deliveries.
+func (s *Store) beatOrJoin(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, store.ReadTimeout)
 	defer cancel()
 	err := s.beatOnce(ctx)
 	if errors.Is(err, errFenced) {
 		s.log.Warn("the store was out of reach for so long that other relays took over what was being sent here")
-		s.Held.lose(time.Now())
+		s.leases.loseAll(time.Now())
 		err = s.register(ctx)
 	}
 	if err != nil {
@@ -148,34 +151,36 @@ func (s *Store) BeatOrJoin(ctx context.Context) error {
 	return s.recover(ctx)
 }
 
-// beatOnce renews the session, and learns the time of the database and what the other relays have.
+// beatOnce renews the session, and reads the time of the database, how many other relays are alive, and their load.
 func (s *Store) beatOnce(ctx context.Context) error {
-	const renew = "UPDATE replicas SET beat_at = " + dbNow + " WHERE session = $1 AND NOT ended AND beat_at > " + dbNow + " - $2::bigint RETURNING beat_at"
+	const renew = "UPDATE replicas SET beat_at = " + dbNow +
+		" WHERE session = $1 AND NOT ended AND beat_at > " + dbNow + " - $2::bigint RETURNING beat_at"
 	const count = "SELECT count(*) FROM replicas WHERE session <> $1 AND NOT ended AND beat_at > " + dbNow + " - $2::bigint"
 	const load = "SELECT coalesce(sum(unfinished), 0)::bigint, coalesce(sum(bytes), 0)::bigint FROM counts WHERE node <> $1"
 	var at, others, deliveries, bytes int64
-	session := s.Me.Session.Load()
+	session := s.self.session.Load()
 	b := &pgx.Batch{}
 	b.Queue(renew, session, reviveFor.Milliseconds()).QueryRow(func(row pgx.Row) error { return row.Scan(&at) })
 	b.Queue(count, session, deadAfter.Milliseconds()).QueryRow(func(row pgx.Row) error { return row.Scan(&others) })
-	b.Queue(load, s.Me.node.Load()).QueryRow(func(row pgx.Row) error { return row.Scan(&deliveries, &bytes) })
+	b.Queue(load, s.self.node.Load()).QueryRow(func(row pgx.Row) error { return row.Scan(&deliveries, &bytes) })
 	start := time.Now()
-	err := s.Pool.SendBatch(ctx, b).Close()
+	err := s.pool.SendBatch(ctx, b).Close()
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return errFenced
 	case err != nil:
 		return err
 	}
-	s.Me.Beat.Store(&start)
-	s.Me.others.Store(others)
+	s.self.lastBeat.Store(&start)
+	s.self.others.Store(others)
 	s.counts.others.Store(deliveries)
 	s.counts.otherBytes.Store(bytes)
 	s.setClock(time.UnixMilli(at), start)
 	return nil
 }
 
-// setClock learns what time the database had between start and now. What is known already stays, unless that is certainly wrong.
+// setClock notes the time that the database had between start and now. It keeps the known offset unless that is certainly
+// wrong.
 func (s *Store) setClock(database, start time.Time) {
 	half := time.Since(start) / 2
 	offset := database.Sub(start.Add(half))
@@ -185,25 +190,25 @@ func (s *Store) setClock(database, start time.Time) {
 	}
 }
 
-// recover hands back what relays were sending that have ended or are dead, and what this one has claimed without knowing.
+// recover hands back the deliveries of relays that have ended or are dead, and those that an unconfirmed commit claimed.
 func (s *Store) recover(ctx context.Context) error {
-	if s.Me.Unsure.Swap(false) {
-		if err := s.recoverFrom(ctx, ownSending, s.Me.Session.Load()); err != nil {
-			s.Me.Unsure.Store(true)
+	if s.self.unsure.Swap(false) {
+		if err := s.recoverFrom(ctx, ownSending, s.self.session.Load()); err != nil {
+			s.self.unsure.Store(true)
 			return err
 		}
 	}
 	return s.recoverFrom(ctx, orphans, deadAfter.Milliseconds())
 }
 
-// recoverFrom hands back what a query finds, in slices.
+// recoverFrom hands back the deliveries of a query, in slices.
 func (s *Store) recoverFrom(ctx context.Context, q string, arg int64) error {
 	for {
 		var back []store.Outcome
 		err := s.list(ctx, listing.Query{Text: q, Args: []any{arg, store.RetrySlice}}, func(rows pgx.Rows) error {
 			o := store.Outcome{State: store.Pending}
 			err := rows.Scan(&o.ID, &o.Lease)
-			if _, ours := s.Held.lane(o.ID); q != ownSending || !ours {
+			if _, ours := s.leases.stream(o.ID); q != ownSending || !ours {
 				back = append(back, o)
 			}
 			return err
@@ -220,7 +225,7 @@ func (s *Store) recoverFrom(ctx context.Context, q string, arg int64) error {
 
 const ownSending = "SELECT id, lease FROM deliveries WHERE state = 'sending' AND holder = $1 AND $2 > 0"
 
-// orphans are deliveries whose sessions do not live. It reads only one entry of the index for each session that does.
+// orphans are deliveries of sessions that are not alive. It reads only one entry of the index for each live session.
 const orphans = `WITH RECURSIVE h (holder) AS (
 		SELECT (SELECT min(holder) FROM deliveries WHERE state = 'sending')
 		UNION ALL
@@ -229,64 +234,64 @@ const orphans = `WITH RECURSIVE h (holder) AS (
 	WHERE NOT EXISTS (SELECT 1 FROM replicas r WHERE r.session = h.holder AND NOT r.ended AND r.beat_at > ` + dbNow + ` - $1::bigint)
 	ORDER BY d.holder, d.id LIMIT $2`
 
-// heldSet is what this relay has claimed and not finished.
-type heldSet struct {
-	mu    sync.Mutex
-	lanes map[store.ID]store.Stream
-	gone  map[store.ID]bool // of those, what other relays have taken over
-	until time.Time         // when no sender has any of that any more
+// leaseSet is the deliveries that this relay has claimed and not finished. It may be used from many goroutines.
+type leaseSet struct {
+	mu      sync.Mutex
+	streams map[store.ID]store.Stream
+	lost    map[store.ID]bool // those that other relays have taken over
+	until   time.Time         // when no sender here has any of the lost ones any more
 }
 
-func (h *heldSet) lane(id store.ID) (store.Stream, bool) {
+func (h *leaseSet) stream(id store.ID) (store.Stream, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	l, ok := h.lanes[id]
+	l, ok := h.streams[id]
 	return l, ok
 }
 
-func (h *heldSet) add(id store.ID, l store.Stream) {
+func (h *leaseSet) add(id store.ID, l store.Stream) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.lanes == nil {
-		h.lanes = map[store.ID]store.Stream{}
+	if h.streams == nil {
+		h.streams = map[store.ID]store.Stream{}
 	}
-	h.lanes[id] = l
-	delete(h.gone, id)
+	h.streams[id] = l
+	delete(h.lost, id)
 }
 
-func (h *heldSet) addAll(ds []store.Delivery) {
+func (h *leaseSet) addAll(ds []store.Delivery) {
 	for _, d := range ds {
 		h.add(d.ID, store.Stream{Notifier: d.Notifier, Key: d.OrderKey})
 	}
 }
 
-func (h *heldSet) Drop(id store.ID) {
+func (h *leaseSet) drop(id store.ID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.lanes, id)
-	delete(h.gone, id)
+	delete(h.streams, id)
+	delete(h.lost, id)
 }
 
-func (h *heldSet) finish(outcomes []store.Outcome) {
+func (h *leaseSet) finish(outcomes []store.Outcome) {
 	for _, o := range outcomes {
-		h.Drop(o.ID)
+		h.drop(o.ID)
 	}
 }
 
-// lose says that all of it belongs to others now. What senders still have of it must not be sent.
-func (h *heldSet) lose(now time.Time) {
+// loseAll marks all leases as lost to other relays. Senders must hand back what they still have of them.
+func (h *leaseSet) loseAll(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.gone = map[store.ID]bool{}
-	for id := range h.lanes {
-		h.gone[id] = true
+	h.lost = map[store.ID]bool{}
+	for id := range h.streams {
+		h.lost[id] = true
 	}
 	h.until = now.Add(lostFor)
 }
 
-// lost reports whether senders may have something that belongs to others.
-func (h *heldSet) lost(now time.Time) bool {
+// anyLost reports whether senders here may still have lost deliveries.
+func (h *leaseSet) anyLost(now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.gone) > 0 && now.Before(h.until)
+	return len(h.lost) > 0 && now.Before(h.until)
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package postgres_test
+package postgres
 
 import (
 	"fmt"
@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
-	"qaserelay/relay/store/postgres"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -17,7 +16,7 @@ import (
 type relays struct {
 	*storetest.Fixture
 	url string
-	all []*postgres.Store
+	all []*Store
 }
 
 func newRelays(t *testing.T, s *schemas, n int) *relays {
@@ -34,7 +33,7 @@ func newRelays(t *testing.T, s *schemas, n int) *relays {
 	return r
 }
 
-func (r *relays) add(t *testing.T, url string) *postgres.Store {
+func (r *relays) add(t *testing.T, url string) *Store {
 	p := openPostgres(t, url, nil)
 	r.all = append(r.all, p)
 	return p
@@ -44,27 +43,27 @@ func (r *relays) add(t *testing.T, url string) *postgres.Store {
 func (r *relays) beat() {
 	r.Helper()
 	for _, p := range r.all {
-		r.NoError(p.BeatOrJoin(r.Context()))
+		r.NoError(p.beatOrJoin(r.Context()))
 	}
 }
 
 // run runs a statement beside the relays.
 func (r *relays) run(sql string, args ...any) {
 	r.Helper()
-	_, err := r.all[0].Pool.Exec(r.Context(), sql, args...)
+	_, err := r.all[0].pool.Exec(r.Context(), sql, args...)
 	r.NoError(err)
 }
 
 // kill makes a relay dead for the others, as if its heart had not beaten for a minute.
-func (r *relays) kill(p *postgres.Store) {
+func (r *relays) kill(p *Store) {
 	r.Helper()
-	r.run("UPDATE replicas SET beat_at = beat_at - 60000 WHERE session = $1", p.Me.Session.Load())
+	r.run("UPDATE replicas SET beat_at = beat_at - 60000 WHERE session = $1", p.self.session.Load())
 	long := time.Now().Add(-time.Minute)
-	p.Me.Beat.Store(&long)
+	p.self.lastBeat.Store(&long)
 }
 
 // claimOf claims what is due by now, whichever relay's clock said so: they differ by milliseconds.
-func (r *relays) claimOf(p *postgres.Store) []store.Delivery {
+func (r *relays) claimOf(p *Store) []store.Delivery {
 	r.Helper()
 	due, err := p.NextDue(r.Context(), "n")
 	r.NoError(err)
@@ -77,7 +76,7 @@ func (r *relays) claimOf(p *postgres.Store) []store.Delivery {
 	return ds
 }
 
-func (r *relays) end(p *postgres.Store, d store.Delivery) {
+func (r *relays) end(p *Store, d store.Delivery) {
 	r.Helper()
 	r.NoError(p.Finish(r.Context(), []store.Outcome{{ID: d.ID, Lease: d.Lease, State: store.Delivered, Attempt: &store.Attempt{At: time.Now()}}}))
 }
@@ -182,10 +181,10 @@ func (r *relays) takeOver() {
 	dead, other := r.all[1], r.all[2]
 	a1, a2, b := r.Put("a"), r.Put("a"), r.Put("b")
 	r.Equal("claimed", storetest.IdsOf(r.claimOf(dead)), []store.ID{a1, a2, b})
-	r.NoError(other.BeatOrJoin(r.Context()))
+	r.NoError(other.beatOrJoin(r.Context()))
 	r.Equal("while it lives", len(r.claimOf(other)), 0)
 	r.kill(dead)
-	r.NoError(other.BeatOrJoin(r.Context()))
+	r.NoError(other.beatOrJoin(r.Context()))
 	r.Equal("after its death", storetest.IdsOf(r.claimOf(other)), []store.ID{a1, a2, b})
 	r.end(dead, store.Delivery{ID: a1, Lease: 1})
 	r.Equal("its outcome comes too late", r.Find(a1).State, store.Sending)
@@ -194,14 +193,14 @@ func (r *relays) takeOver() {
 }
 
 func (r *relays) comeBack() {
-	p, session, node := r.all[1], r.all[1].Me.Session.Load(), r.all[1].Node()
+	p, session, node := r.all[1], r.all[1].self.session.Load(), r.all[1].Node()
 	id := r.Put("a")
 	ds := r.claimOf(p)
 	r.Equal("holds", p.LeasesValid(), true)
 	r.kill(p)
 	r.Equal("holds when its heart has not beaten", p.LeasesValid(), false)
-	r.NoError(p.BeatOrJoin(r.Context()))
-	r.Equal("a new session, the same number", []any{p.Me.Session.Load() == session, p.Node()}, []any{false, node})
+	r.NoError(p.beatOrJoin(r.Context()))
+	r.Equal("a new session, the same number", []any{p.self.session.Load() == session, p.Node()}, []any{false, node})
 	r.Equal("holds while it may send what is no longer its own", p.LeasesValid(), false)
 	r.NoError(p.Finish(r.Context(), []store.Outcome{{ID: id, Lease: ds[0].Lease, State: store.Pending}}))
 	r.Equal("holds after that", p.LeasesValid(), true)
@@ -210,22 +209,22 @@ func (r *relays) comeBack() {
 
 func (r *relays) loseNumber() {
 	p := r.all[1]
-	p.Quit()
-	p.Background.Wait() // it does not come back before the other one is there
+	p.quit()
+	p.background.Wait() // it does not come back before the other one is there
 	maker, node, now := store.IDsOf(p.Node), p.Node(), time.Now()
 	before := maker.Next(now)
 	r.kill(p)
 	r.kill(p)
-	r.run("INSERT INTO replicas SELECT n, -1 - n, "+postgres.DbNow+`, true FROM generate_series(0, 1023) n WHERE n <> $1
+	r.run("INSERT INTO replicas SELECT n, -1 - n, "+dbNow+`, true FROM generate_series(0, 1023) n WHERE n <> $1
 		ON CONFLICT (node) DO UPDATE SET beat_at = excluded.beat_at`, node) // so that none is left but that one
 	heir := r.add(r.T, r.url)
 	r.Cleanup(func() { r.NoError(heir.Close()) })
 	r.Equal("the heir's number", heir.Node(), node)
 	r.run("DELETE FROM replicas WHERE session < 0")
-	r.NoError(p.BeatOrJoin(r.Context()))
+	r.NoError(p.beatOrJoin(r.Context()))
 	after := maker.Next(now)
 	r.Equal("it has another one", p.Node() != node, true)
-	r.Equal("and so have its ids", int64(after)>>store.CounterBits&(postgres.Nodes-1), p.Node())
+	r.Equal("and so have its ids", int64(after)>>store.CounterBits&(nodes-1), p.Node())
 	r.Equal("ids grow", after > before, true)
 }
 
@@ -233,9 +232,9 @@ func (r *relays) unsure() {
 	p := r.all[0]
 	known, lost := r.Put(""), r.Put("")
 	r.Equal("claimed", storetest.IdsOf(r.claimOf(p)), []store.ID{known, lost})
-	p.Held.Drop(lost)
-	p.Me.Unsure.Store(true)
-	r.NoError(p.BeatOrJoin(r.Context()))
+	p.leases.drop(lost)
+	p.self.unsure.Store(true)
+	r.NoError(p.beatOrJoin(r.Context()))
 	r.Equal("states", []store.State{r.Find(known).State, r.Find(lost).State}, []store.State{store.Sending, store.Pending})
 }
 
@@ -252,7 +251,7 @@ func (r *relays) shareRate() {
 
 // hear stores again and again, since nobody hears what was told before they began to listen.
 func (r *relays) hear() {
-	ticker := time.NewTicker(postgres.RingEvery)
+	ticker := time.NewTicker(notifyEvery)
 	defer ticker.Stop()
 	for {
 		r.Put("")
@@ -270,20 +269,20 @@ func (r *relays) shareLoad() {
 	id := r.Put("")
 	r.Equal("its own", a.Load().Deliveries, 1)
 	r.Equal("another's", b.Load().Deliveries, 0)
-	r.NoError(b.BeatOrJoin(r.Context()))
+	r.NoError(b.beatOrJoin(r.Context()))
 	r.Equal("another's after a heartbeat", b.Load().Deliveries, 1)
 	r.claimOf(b)
 	r.end(b, store.Delivery{ID: id, Lease: 1})
 	r.Equal("sent by the other one", b.Load(), store.Load{})
-	r.NoError(a.BeatOrJoin(r.Context()))
+	r.NoError(a.beatOrJoin(r.Context()))
 	r.Equal("its own after a heartbeat", a.Load(), store.Load{})
 }
 
 func (r *relays) purgeAlone() {
 	r.AcceptOne(r.MakeEvent(), store.Plan{})
-	conn, err := r.all[1].Pool.Acquire(r.Context())
+	conn, err := r.all[1].pool.Acquire(r.Context())
 	r.NoError(err)
-	lock := r.all[1].LockName(postgres.LockPurge, "")
+	lock := r.all[1].lockName(lockPurge, "")
 	_, err = conn.Exec(r.Context(), "SELECT pg_advisory_lock($1)", lock)
 	r.NoError(err)
 	later := r.Now().Add(time.Hour)

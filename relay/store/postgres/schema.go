@@ -11,11 +11,11 @@ import (
 	"qaserelay/relay/store"
 )
 
-// migrations returns the steps that build the tables; step i leads from version i to version i+1. A step that was
-// released is never changed. Times are in milliseconds since 1970, on the clock of the database.
+// migrations returns the steps that build the tables; step i leads from version i to version i+1. A released step is never
+// changed. Times are in milliseconds since 1970, by the clock of the database.
 //
-// Every change of a delivery writes all indexes that hold it, so there are few, and most hold only what is unfinished. Order within a lane is
-// that of seq, given out under the lock of the lane, since the clocks in ids may differ between relays.
+// Every change of a delivery writes all indexes that hold it, so they are few, and most hold unfinished deliveries only. The
+// order within a stream is that of seq, which is assigned under the lock of the stream: the clocks in ids may differ.
 func migrations() []string { return []string{schema1} }
 
 const schema1 = `
@@ -122,8 +122,8 @@ CREATE TABLE probe (
 
 // migrate brings the tables to the version that this program knows, one relay at a time, in one transaction.
 func (s *Store) migrate(ctx context.Context) error {
-	return pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", s.LockName(lockSchema, "")); err != nil {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", s.lockName(lockSchema, "")); err != nil {
 			return fmt.Errorf("waiting for another relay to migrate: %w", err)
 		}
 		steps := migrations()
@@ -158,20 +158,23 @@ func schemaVersion(ctx context.Context, tx pgx.Tx, known int) (version int, err 
 		return 0, fmt.Errorf("reading the version of the tables: %w", err)
 	}
 	if version > known {
-		return 0, fmt.Errorf("the tables have version %d, and this program knows versions up to %d; start the newer release that made them, or restore a backup from before the upgrade", version, known)
+		return 0, fmt.Errorf("the tables have version %d, and this program knows versions up to %d; start the newer release that "+
+			"made them, or restore a backup from before the upgrade", version, known)
 	}
 	return version, nil
 }
 
-// migrationError says what to do about a step that failed.
+// migrationError adds what to do about a step that failed.
 func migrationError(err error, version int) error {
 	var e *pgconn.PgError
 	if errors.As(err, &e) {
 		switch e.Code {
 		case "42P07": // duplicate_table
-			return fmt.Errorf("the schema has tables of another program (%s); give the relay a database of its own, or a schema with ?search_path=NAME", e.Message)
+			return fmt.Errorf("the schema has tables of another program (%s); give the relay a database of its own, or a schema "+
+				"with ?search_path=NAME", e.Message)
 		case "42501": // insufficient_privilege
-			return fmt.Errorf("the user of the store may not make tables (%s); let it own the database or a schema, named with ?search_path=NAME", e.Message)
+			return fmt.Errorf("the user of the store may not make tables (%s); let it own the database or a schema, named with "+
+				"?search_path=NAME", e.Message)
 		}
 	}
 	return fmt.Errorf("migrating the tables to version %d: %w", version, err)

@@ -1,6 +1,6 @@
 //go:build unix
 
-package postgres_test
+package postgres
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"qaserelay/relay/app"
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/pgtest"
 	"qaserelay/relay/store/storetest"
@@ -64,7 +63,7 @@ func testRefusals(t *testing.T, c *pgtest.Cluster) {
 		"a parameter of the pool that is 0": {newer + "&pool_max_conns=0", "want postgres://USER:PASSWORD@HOST"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := app.OpenStore(t.Context(), try.url, nil)
+			_, err := Open(t.Context(), try.url, Options{})
 			if err == nil || !strings.Contains(err.Error(), try.want) {
 				t.Fatalf("got %v, want ...%s...", err, try.want)
 			}

@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	// txTimeout is how long one transaction may take, so that a database that does not answer holds nobody up for ever.
+	// txTimeout is how long one transaction may take, so that a database that does not answer blocks no caller forever.
 	txTimeout = 10 * time.Second
 	// retrySoon is how quickly a transaction has to fail to be worth another try at once: its connection was broken before.
 	retrySoon = time.Second
-	// maxConflicts is how often a call is tried that gets into another relay's way.
+	// maxConflicts is how often a call is tried that conflicts with another relay.
 	maxConflicts = 4
 )
 
-// The slots of a relay's counts: one for each of those who write, so that they never wait for each other.
+// The slots of a relay's counts: one for each of its writers, so that they never wait for each other.
 const (
 	slotEvents = iota
 	slotWork
@@ -123,7 +123,7 @@ func (w *writer) try(group []*op) (sent bool, err error) {
 	return true, t.commit()
 }
 
-// tx is a transaction whose statements are sent together, as few times as can be. Nothing is sent before send.
+// tx is a transaction whose statements are queued and sent together, in few round trips.
 type tx struct {
 	ctx     context.Context
 	store   *Store
@@ -131,21 +131,30 @@ type tx struct {
 	slot    int
 	now     int64 // milliseconds
 	waiting *pgx.Batch
-	lanes   map[store.ID]store.Stream // of the deliveries that change
+	streams map[store.ID]store.Stream // of the deliveries that change
+	woken   map[string]bool           // notifiers that have new work
 	after   []func(committed bool)    // what to do when it has ended
 	sent    bool                      // the commit was sent
 	ended   bool                      // nothing is left to roll back
-	broken  bool                      // the connection is of no use any more
+	broken  bool                      // the connection cannot be used any more
 }
 
 func (s *Store) begin(ctx context.Context, slot int) (*tx, error) {
-	conn, err := s.Pool.Acquire(ctx)
+	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return nil, store.Wrap(err, "connecting to the database")
 	}
 	t := &tx{ctx: ctx, store: s, conn: conn, slot: slot, now: s.now().UnixMilli(), waiting: &pgx.Batch{}}
 	t.queue("BEGIN")
 	return t, nil
+}
+
+// wake notes after the commit that a notifier has new work.
+func (t *tx) wake(notifier string) {
+	if t.woken == nil {
+		t.woken = map[string]bool{}
+	}
+	t.woken[notifier] = true
 }
 
 // queue adds a statement to the next send.
@@ -173,7 +182,7 @@ func (t *tx) commit() error {
 	t.sent = true
 	err := t.send()
 	if err != nil && t.broken {
-		t.store.Me.Unsure.Store(true)
+		t.store.self.unsure.Store(true)
 	}
 	t.ended = err == nil
 	return store.Wrap(err, "committing")
@@ -183,6 +192,11 @@ func (t *tx) commit() error {
 func (t *tx) end() {
 	for _, f := range t.after {
 		f(t.ended)
+	}
+	for notifier := range t.woken {
+		if t.ended {
+			t.store.wakeups.note(notifier)
+		}
 	}
 	if t.broken {
 		_ = t.conn.Conn().Close(t.ctx) // the pool then drops it

@@ -11,14 +11,15 @@ import (
 	"qaserelay/relay/store/listing"
 )
 
-// Get implements Store.
+// Get implements store.Store.
 func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
-	q := listing.Query{Text: "SELECT value FROM kv WHERE key = $1 AND expires_at > $2", Args: []any{[]byte(key), s.now().UnixMilli()}}
+	q := listing.Query{Text: "SELECT value FROM kv WHERE key = $1 AND expires_at > $2"}
+	q.Args = []any{[]byte(key), s.now().UnixMilli()}
 	err = s.list(ctx, q, func(rows pgx.Rows) error { return rows.Scan(&value) })
 	return value, store.Wrap(err, "reading a key")
 }
 
-// Swap implements Store. It locks the key as Accept does, so that an event that is being decided about sees it before or after.
+// Swap implements store.Store. It locks the key as Accept does, so that a decision sees the value before or after it.
 func (s *Store) Swap(ctx context.Context, key string, old []byte, c store.Change) (swapped bool, err error) {
 	err = s.transact(ctx, func(t *tx) {
 		t.lock(lockKeys, []string{key})
@@ -36,20 +37,22 @@ func swapQuery(key string, old []byte, c store.Change, now int64) listing.Query 
 	name := []byte(key)
 	switch {
 	case old == nil && c.Value == nil:
-		return listing.Query{Text: "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM kv WHERE key = $1 AND expires_at > $2)", Args: []any{name, now}}
+		const q = "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM kv WHERE key = $1 AND expires_at > $2)"
+		return listing.Query{Text: q, Args: []any{name, now}}
 	case old == nil:
 		return listing.Query{Text: `INSERT INTO kv AS k (key, value, expires_at) VALUES ($1, $3, $4)
 			ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at WHERE k.expires_at <= $2`,
 			Args: []any{name, now, c.Value, store.Expiry(c.Expires)}}
 	case c.Value == nil:
-		return listing.Query{Text: "DELETE FROM kv WHERE key = $1 AND expires_at > $2 AND value = $3", Args: []any{name, now, old}}
+		const q = "DELETE FROM kv WHERE key = $1 AND expires_at > $2 AND value = $3"
+		return listing.Query{Text: q, Args: []any{name, now, old}}
 	}
 	return listing.Query{Text: "UPDATE kv SET value = $4, expires_at = $5 WHERE key = $1 AND expires_at > $2 AND value = $3",
 		Args: []any{name, now, old, c.Value, store.Expiry(c.Expires)}}
 }
 
-// Reserve implements Store, by the clock of the database. A place that was given out may be forgotten when the database fails, which
-// saves a wait for its disk.
+// Reserve implements store.Store, by the clock of the database. It does not wait for the disk, so a reserved slot may be
+// lost when the database fails.
 func (s *Store) Reserve(ctx context.Context, key string, r store.Rate, most time.Duration) (wait time.Duration, err error) {
 	if r.Messages <= 0 || r.Per <= 0 {
 		return 0, nil
@@ -64,15 +67,14 @@ func (s *Store) Reserve(ctx context.Context, key string, r store.Rate, most time
 	var micros int64
 	err = s.transact(ctx, func(t *tx) {
 		t.queue("SET LOCAL synchronous_commit = off")
-		t.queue(reservePlace, []byte(key), now, step.Microseconds(), slack.Microseconds(), most.Microseconds()).QueryRow(func(row pgx.Row) error {
-			return row.Scan(&micros)
-		})
+		args := []any{[]byte(key), now, step.Microseconds(), slack.Microseconds(), most.Microseconds()}
+		t.queue(reserveSlot, args...).QueryRow(func(row pgx.Row) error { return row.Scan(&micros) })
 	})
 	return time.Duration(micros) * time.Microsecond, store.Wrap(err, "taking a place in a rate")
 }
 
-// reservePlace is the generic cell rate algorithm: next_at is when the next place would be if nothing came at once.
-const reservePlace = `WITH c AS (SELECT coalesce($2::bigint, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AS now),
+// reserveSlot is the generic cell rate algorithm: next_at is when the next slot would be without a burst.
+const reserveSlot = `WITH c AS (SELECT coalesce($2::bigint, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AS now),
 	r AS (
 		INSERT INTO rates AS r (key, next_at, taken) SELECT $1::bytea, c.now + $3::bigint, true FROM c
 		ON CONFLICT (key) DO UPDATE SET
@@ -82,7 +84,7 @@ const reservePlace = `WITH c AS (SELECT coalesce($2::bigint, (extract(epoch FROM
 		RETURNING next_at, taken)
 	SELECT greatest(0, r.next_at - CASE WHEN r.taken THEN $3::bigint ELSE 0 END - c.now - $4::bigint) FROM r, c`
 
-// transact runs a short transaction of its own, which waits for nobody's group.
+// transact runs a short transaction of its own, beside those of the writers.
 func (s *Store) transact(ctx context.Context, run func(t *tx)) error {
 	return s.read(ctx, func(ctx context.Context) error {
 		t, err := s.begin(ctx, slotPurge)
@@ -95,7 +97,7 @@ func (s *Store) transact(ctx context.Context, run func(t *tx)) error {
 	})
 }
 
-// Check implements Store. It goes the way of events and then that of deliveries, so it also tells that both move.
+// Check implements store.Store. It writes through both writers, so it also shows that both make progress.
 func (s *Store) Check(ctx context.Context) error {
 	for _, w := range []*writer{s.events, s.work} {
 		if err := w.do(ctx, 1, &op{}); err != nil {
@@ -105,9 +107,9 @@ func (s *Store) Check(ctx context.Context) error {
 	return nil
 }
 
-// probe queues a write that changes nothing of interest.
+// probe queues a write for Check.
 func (t *tx) probe() {
-	t.queue("INSERT INTO probe (node, at) VALUES ($1, $2) ON CONFLICT (node) DO UPDATE SET at = excluded.at", t.store.Me.node.Load(), t.now)
+	t.queue("INSERT INTO probe (node, at) VALUES ($1, $2) ON CONFLICT (node) DO UPDATE SET at = excluded.at", t.store.self.node.Load(), t.now)
 }
 
 // fromMillis returns the zero time for 0.

@@ -1,2 +1,0 @@
-// Package postgres keeps the store in PostgreSQL.
-package postgres
