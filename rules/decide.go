@@ -43,7 +43,7 @@ func (s *Set) outcome(r *Rule, v *view, stoppedBy string, canMatch bool) Result 
 	case stoppedBy != "":
 		result.Outcome, result.Reason = Stopped, "the rule "+stoppedBy+" stops here"
 	case canMatch:
-		matched, err := s.match(r, v)
+		matched, err := r.When.Match(v.env)
 		if err != nil {
 			result.Outcome, result.Reason = Failed, err.Error()
 		} else if matched {
@@ -51,11 +51,6 @@ func (s *Set) outcome(r *Rule, v *view, stoppedBy string, canMatch bool) Result 
 		}
 	}
 	return result
-}
-
-func (s *Set) match(r *Rule, v *view) (bool, error) {
-	v.steps.Done = 0
-	return s.machines.Run(r.When, v.vars)
 }
 
 // notify adds the notifications of a rule that matched, and returns notes on parts that failed.

@@ -51,8 +51,8 @@ func (s *Set) Explain(ev *event.Event, st State) Explanation {
 		if !recorded {
 			result = Result{Rule: r.Name, Outcome: NotMatched}
 		}
-		trace := r.When.Trace(v.vars, &v.steps)
-		(&hinter{view: v}).look(trace, nil)
+		trace := r.When.Trace(v.env)
+		(&hinter{view: v}).add(trace, nil)
 		x.Rules[i] = ExplainedRule{Result: result, Condition: trace, Notifications: d.shownFor(r.Name)}
 	}
 	return x

@@ -5,51 +5,39 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/expr-lang/expr/ast"
-
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
 )
 
-// hinter says of the parts of a condition why their values may surprise.
+// hinter explains values of the parts of a condition that may be a surprise.
 type hinter struct{ view *view }
 
-// look goes over a part and all that it is made of. around is the part that it belongs to, or nil.
-func (h *hinter) look(part, around *condition.Trace) {
+// add adds hints to a part and its own parts. parent is the part around it, or nil.
+func (h *hinter) add(part, parent *condition.Trace) {
 	if part.State == condition.Evaluated {
 		switch {
-		case part.Raw == nil && !asksForNil(around):
-			part.Hint = h.missing(part.Node)
+		case part.Raw == nil && (parent == nil || !parent.HandlesNil):
+			part.Hint = h.missing(part.Field)
 		case part.Raw == false:
 			part.Hint = h.unequal(part)
 		}
 	}
 	for _, inner := range part.Parts {
-		h.look(inner, part)
+		h.add(inner, part)
 	}
 }
 
-// asksForNil reports whether a part is there to deal with what is missing: x == nil, x ?? y.
-func asksForNil(part *condition.Trace) bool {
-	if part == nil {
-		return false
-	}
-	b, isBinary := part.Node.(*ast.BinaryNode)
-	return isBinary && (b.Operator == "??" || condition.IsNilLiteral(b.Left) || condition.IsNilLiteral(b.Right))
-}
-
-// missing says why a field has no value, or "".
-func (h *hinter) missing(n ast.Node) string {
-	root, path, _ := condition.FieldOf(n)
-	switch root {
+// missing returns the reason why a field has no value, or "".
+func (h *hinter) missing(f condition.Field) string {
+	switch f.Root {
 	case "payload":
-		return h.missingPayload(path)
+		return h.missingPayload(f.Path)
 	case "entity":
-		return h.missingEntity(path)
+		return h.missingEntity(f.Path)
 	case "previous":
-		return h.missingPrevious(path)
+		return h.missingPrevious(f.Path)
 	case "actor":
-		return h.missingActor(path)
+		return h.missingActor(f.Path)
 	}
 	return ""
 }
@@ -134,44 +122,26 @@ func (h *hinter) missingActor(path []string) string {
 	return whole + " is not known: automation did this"
 }
 
-// unequal says why a comparison with a constant is false where that is easily overlooked, or "".
+// unequal returns the reason why a comparison with a constant is false, if it is easy to overlook, or "".
 func (h *hinter) unequal(part *condition.Trace) string {
-	b, isBinary := part.Node.(*ast.BinaryNode)
-	if !isBinary || b.Operator != "==" || len(part.Parts) != 1 || part.Parts[0].State != condition.Evaluated {
+	if part.Equals == nil || len(part.Parts) != 1 || part.Parts[0].State != condition.Evaluated {
 		return ""
 	}
-	literal := b.Right
-	if condition.IsFixed(b.Left) {
-		literal = b.Left
-	}
-	constant, value := constantValue(literal), part.Parts[0].Raw
+	constant, value := part.Equals.Value, part.Parts[0].Raw
+	_, isList := constant.([]any)
 	text, isText := constant.(string)
 	other, bothText := value.(string)
 	switch {
-	case constant == nil || value == nil:
+	case constant == nil || value == nil || isList:
 		return ""
 	case isText && bothText && strings.EqualFold(text, other):
 		return "they differ in upper and lower case only"
 	case isText && part.Parts[0].Text == "event_name" && catalog.Schemas().ByName[text] == nil:
 		return catalog.Hint(text)
 	case isText != bothText || reflect.TypeOf(constant) != reflect.TypeOf(value) && (isBool(constant) || isBool(value)):
-		return fmt.Sprintf("%s is %s and %s is %s: they are never equal", part.Parts[0].Text, typeWord(value), literal, typeWord(constant))
+		return fmt.Sprintf("%s is %s and %s is %s: they are never equal", part.Parts[0].Text, typeWord(value), part.Equals.Text, typeWord(constant))
 	}
 	return ""
-}
-
-func constantValue(n ast.Node) any {
-	switch n := n.(type) {
-	case *ast.StringNode:
-		return n.Value
-	case *ast.IntegerNode:
-		return n.Value
-	case *ast.FloatNode:
-		return n.Value
-	case *ast.BoolNode:
-		return n.Value
-	}
-	return nil
 }
 
 func isBool(v any) bool { _, ok := v.(bool); return ok }

@@ -54,7 +54,7 @@ func (x *index) candidates(ev *event.Event) []int {
 func (x *index) filter(numbers []int, f condition.Facts) []int {
 	kept := []int{}
 	for _, i := range numbers {
-		if condition.CanMatch(x.rules[i].When.Tree, f) {
+		if x.rules[i].When.CanMatch(f) {
 			kept = append(kept, i)
 		}
 	}

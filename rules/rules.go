@@ -24,7 +24,6 @@ type Set struct {
 	people       *people.Directory
 	defaults     map[string]*defaultMessage // by event name
 	usesPrevious bool
-	machines     condition.Machines
 }
 
 // Options are the parts of a Set beside its rules.

@@ -1,8 +1,6 @@
 package rules
 
 import (
-	"time"
-
 	"qaserelay/rules/condition"
 	"qaserelay/rules/event"
 	"qaserelay/rules/template"
@@ -12,7 +10,7 @@ import (
 type view struct {
 	event     *event.Event
 	vars      map[string]any
-	steps     condition.Steps
+	env       *condition.Env // of vars
 	entityKey string
 	series    string
 	url       string
@@ -34,9 +32,9 @@ func (s *Set) view(ev *event.Event, st State) *view {
 		"timestamp": int(ev.Timestamp), "time": ev.Time().In(s.settings.Location),
 		"payload": ev.Payload, "team_member_id": ev.MemberID, "project_code": ev.Project, "source": ev.Source,
 		"entity": entity, "actor": actor, "previous": nil,
-		template.NowKey: st.Now, "now": func() time.Time { return st.Now },
-		condition.StepFunction: v.steps.Count, condition.BoundFunction: condition.Bound, condition.TextFunction: v.steps.Text,
+		template.NowKey: st.Now,
 	}
+	v.env = condition.NewEnv(v.vars, st.Now)
 	s.addPrevious(v, st, entity)
 	return v
 }

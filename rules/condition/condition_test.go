@@ -1,4 +1,4 @@
-package condition
+package condition_test
 
 import (
 	"strings"
@@ -6,22 +6,30 @@ import (
 	"time"
 
 	"qaserelay/rules/catalog"
+	"qaserelay/rules/condition"
 	"qaserelay/rules/event"
 )
 
-func EvalEnv(t testing.TB, payload string) map[string]any {
+// variables returns the variables of an event with this payload.
+func variables(t testing.TB, payload string) map[string]any {
 	t.Helper()
 	ev, err := event.Parse("qase", []byte(`{"event_name":"run.completed","timestamp":1650540194,"team_member_id":40,"project_code":"WEB","payload":`+payload+`}`), time.Unix(0, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := catalog.Variables()
-	env["event_name"], env["event_type"], env["event_action"] = ev.Name, ev.Type(), ev.Action()
-	env["payload"], env["project_code"], env["team_member_id"] = ev.Payload, ev.Project, ev.MemberID
-	env["now"] = func() time.Time { return time.Unix(1650540200, 0).UTC() }
-	s := &Steps{}
-	env[StepFunction], env[TextFunction], env[BoundFunction] = s.Count, s.Text, Bound
-	return env
+	return variablesOf(ev)
+}
+
+func variablesOf(ev *event.Event) map[string]any {
+	vars := catalog.Variables()
+	vars["event_name"], vars["event_type"], vars["event_action"] = ev.Name, ev.Type(), ev.Action()
+	vars["payload"], vars["project_code"], vars["team_member_id"], vars["source"] = ev.Payload, ev.Project, ev.MemberID, ev.Source
+	return vars
+}
+
+func match(t testing.TB, c *condition.Condition, payload string) (bool, error) {
+	t.Helper()
+	return c.Match(condition.NewEnv(variables(t, payload), time.Unix(1650540200, 0).UTC()))
 }
 
 func TestConditions(t *testing.T) {
@@ -102,12 +110,12 @@ func TestConditions(t *testing.T) {
 		{`actor.email == "x"`, false},
 		{`true`, true},
 	} {
-		cond, cerr := Compile(c.when)
-		if cerr != nil {
-			t.Errorf("%s: does not compile: %v", c.when, cerr)
+		cond, findings := condition.Compile(c.when)
+		if findings != nil {
+			t.Errorf("%s: does not compile: %v", c.when, findings)
 			continue
 		}
-		got, err := new(Machines).Run(cond, EvalEnv(t, payload))
+		got, err := match(t, cond, payload)
 		if err != nil || got != c.want {
 			t.Errorf("%s: got %v, %v; want %v", c.when, got, err, c.want)
 		}
@@ -122,13 +130,13 @@ func TestConditionsThatFailSayWhy(t *testing.T) {
 		`any(payload.many, any(payload.many, any(payload.many, false)))`: "too many elements",
 		`len(uniq(payload.many)) > 0`:                                    "too long",
 	} {
-		cond, cerr := Compile(when)
-		if cerr != nil {
-			t.Errorf("%s: does not compile: %v", when, cerr)
+		cond, findings := condition.Compile(when)
+		if findings != nil {
+			t.Errorf("%s: does not compile: %v", when, findings)
 			continue
 		}
-		env := EvalEnv(t, `{"title":"x","failed":3,"many":[1`+strings.Repeat(",1", 1999)+`]}`)
-		if _, err := new(Machines).Run(cond, env); err == nil || !strings.Contains(err.Error(), want) {
+		payload := `{"title":"x","failed":3,"many":[1` + strings.Repeat(",1", 1999) + `]}`
+		if _, err := match(t, cond, payload); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got error %v, want %q", when, err, want)
 		}
 	}
@@ -152,9 +160,9 @@ func TestConditionsThatCannotBeUsed(t *testing.T) {
 		strings.Repeat("true and ", 400) + "true": "more than 500 parts",
 		strings.Repeat(" ", 5000) + "x":           "bytes",
 	} {
-		_, faults := Compile(when)
-		if len(faults) == 0 || !strings.Contains(faults[0].Message, want) {
-			t.Errorf("%.60s: got %v, want %q", when, faults, want)
+		_, findings := condition.Compile(when)
+		if len(findings) == 0 || !strings.Contains(findings[0].Message, want) {
+			t.Errorf("%.60s: got %v, want %q", when, findings, want)
 		}
 	}
 }

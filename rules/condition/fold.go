@@ -2,6 +2,7 @@ package condition
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
@@ -10,38 +11,71 @@ import (
 	"qaserelay/rules/event"
 )
 
-// Facts are names whose values are fixed before an event is looked at: event_name and what follows from it,
-// project_code, source. A name that is not there may have any value.
+// Facts are variables whose values are known before an event is read, such as event_name and source. A variable that is
+// missing here may have any value.
 type Facts map[string]any
 
-// FactsOf returns what follows from the name of an event.
+// FactsOf returns the facts that follow from the name of an event.
 func FactsOf(eventName string) Facts {
 	ev := event.Event{Name: eventName}
 	return Facts{"event_name": ev.Name, "event_type": ev.Type(), "event_action": ev.Action()}
 }
 
-// Folder evaluates as much of an expression as the facts decide, in the semantics of nilSafe. What it takes for known holds
-// for every event that agrees with the facts, or evaluating it fails for that event.
-type Folder struct {
-	Facts Facts
+// Decided reports whether the facts alone decide the condition, and its result.
+func (c *Condition) Decided(f Facts) (result, decided bool) {
+	v := (&folder{facts: f}).fold(c.tree)
+	return v.value == true, v.known
+}
+
+// CanMatch reports whether the condition can be true for an event with these facts.
+func (c *Condition) CanMatch(f Facts) bool {
+	result, decided := c.Decided(f)
+	return result || !decided
+}
+
+// CanMatchUnknown reports whether the condition can be true for an event that the catalog does not know. It tries the
+// names that follow from the texts of the condition. A condition on a part of a name may match some name.
+func (c *Condition) CanMatchUnknown() bool {
+	types, actions, partial := []string{"other"}, []string{"other"}, false
+	tree := c.tree
+	ast.Walk(&tree, visitor(func(n ast.Node) {
+		switch n := n.(type) {
+		case *ast.StringNode:
+			kind, action, _ := strings.Cut(n.Value, ".")
+			types, actions = append(types, kind), append(actions, kind, action)
+		case *ast.BinaryNode:
+			partial = partial || slices.Contains(textOperators, n.Operator)
+		}
+	}))
+	if partial && c.CanMatch(Facts{}) || len(types) > 100 {
+		return true
+	}
+	for _, kind := range types {
+		for _, action := range actions {
+			if c.CanMatch(FactsOf(kind + "." + action)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// folder evaluates as much of an expression as the facts decide, with the semantics of nilSafe. A value that it knows
+// holds for every event with these facts, unless the evaluation for that event fails.
+type folder struct {
+	facts Facts
 	vars  map[string]folded
 }
 
 // folded is the value of a node, if it is known.
 type folded struct {
-	Value any
-	Known bool
+	value any
+	known bool
 }
 
 func known(v any) folded { return folded{v, true} }
 
-// CanMatch reports whether a condition can be true for an event that agrees with the facts.
-func CanMatch(tree ast.Node, f Facts) bool {
-	v := (&Folder{Facts: f}).Fold(tree)
-	return !v.Known || v.Value == true
-}
-
-func (f *Folder) Fold(n ast.Node) folded {
+func (f *folder) fold(n ast.Node) folded {
 	switch n := n.(type) {
 	case *ast.BoolNode:
 		return known(n.Value)
@@ -71,59 +105,59 @@ func (f *Folder) Fold(n ast.Node) folded {
 	return folded{}
 }
 
-func (f *Folder) name(name string) folded {
+func (f *folder) name(name string) folded {
 	if v, bound := f.vars[name]; bound {
 		return v
 	}
-	v, fixed := f.Facts[name]
+	v, fixed := f.facts[name]
 	return folded{v, fixed}
 }
 
-func (f *Folder) unary(n *ast.UnaryNode) folded {
-	v := f.Fold(n.Node)
-	if (n.Operator == "not" || n.Operator == "!") && v.Known {
-		return known(v.Value == false || v.Value == nil)
+func (f *folder) unary(n *ast.UnaryNode) folded {
+	v := f.fold(n.Node)
+	if (n.Operator == "not" || n.Operator == "!") && v.known {
+		return known(v.value == false || v.value == nil)
 	}
 	return folded{}
 }
 
-func (f *Folder) choice(n *ast.ConditionalNode) folded {
-	switch cond := f.Fold(n.Cond); {
-	case !cond.Known:
+func (f *folder) choice(n *ast.ConditionalNode) folded {
+	switch cond := f.fold(n.Cond); {
+	case !cond.known:
 		return folded{}
-	case cond.Value == true:
-		return f.Fold(n.Exp1)
+	case cond.value == true:
+		return f.fold(n.Exp1)
 	}
-	return f.Fold(n.Exp2)
+	return f.fold(n.Exp2)
 }
 
-func (f *Folder) let(n *ast.VariableDeclaratorNode) folded {
-	inner := &Folder{Facts: f.Facts, vars: map[string]folded{n.Name: f.Fold(n.Value)}}
+func (f *folder) let(n *ast.VariableDeclaratorNode) folded {
+	inner := &folder{facts: f.facts, vars: map[string]folded{n.Name: f.fold(n.Value)}}
 	for name, v := range f.vars {
 		if name != n.Name {
 			inner.vars[name] = v
 		}
 	}
-	return inner.Fold(n.Expr)
+	return inner.fold(n.Expr)
 }
 
-func (f *Folder) list(n *ast.ArrayNode) folded {
+func (f *folder) list(n *ast.ArrayNode) folded {
 	list := make([]any, len(n.Nodes))
 	for i, item := range n.Nodes {
-		v := f.Fold(item)
-		if !v.Known {
+		v := f.fold(item)
+		if !v.known {
 			return folded{}
 		}
-		list[i] = v.Value
+		list[i] = v.value
 	}
 	return known(list)
 }
 
-func (f *Folder) builtin(n *ast.BuiltinNode) folded {
+func (f *folder) builtin(n *ast.BuiltinNode) folded {
 	if len(n.Arguments) != 1 {
 		return folded{}
 	}
-	text, isText := f.Fold(n.Arguments[0]).Value.(string)
+	text, isText := f.fold(n.Arguments[0]).value.(string)
 	switch {
 	case isText && n.Name == "lower":
 		return known(strings.ToLower(text))
@@ -133,54 +167,54 @@ func (f *Folder) builtin(n *ast.BuiltinNode) folded {
 	return folded{}
 }
 
-func (f *Folder) binary(n *ast.BinaryNode) folded {
-	left := f.Fold(n.Left)
+func (f *folder) binary(n *ast.BinaryNode) folded {
+	left := f.fold(n.Left)
 	switch n.Operator {
 	case "and", "&&":
 		return f.both(left, n.Right, false)
 	case "or", "||":
 		return f.both(left, n.Right, true)
 	case "??":
-		if left.Known && left.Value == nil {
-			return f.Fold(n.Right)
+		if left.known && left.value == nil {
+			return f.fold(n.Right)
 		}
 		return left
 	case "in":
 		return f.in(left, n.Right)
 	}
-	right := f.Fold(n.Right)
-	if !left.Known || !right.Known {
+	right := f.fold(n.Right)
+	if !left.known || !right.known {
 		return folded{}
 	}
-	return CompareKnown(n.Operator, left.Value, right.Value)
+	return compareKnown(n.Operator, left.value, right.value)
 }
 
-// both folds and (deciding is false) and or (deciding is true): one side that decides is enough.
-func (f *Folder) both(left folded, rightNode ast.Node, deciding bool) folded {
-	decides := func(v folded) bool { return v.Known && (v.Value == true) == deciding }
-	right := f.Fold(rightNode)
+// both folds and (deciding is false) and or (deciding is true): one side can decide the result.
+func (f *folder) both(left folded, rightNode ast.Node, deciding bool) folded {
+	decides := func(v folded) bool { return v.known && (v.value == true) == deciding }
+	right := f.fold(rightNode)
 	switch {
 	case decides(left), decides(right):
 		return known(deciding)
-	case left.Known && right.Known:
+	case left.known && right.known:
 		return known(!deciding)
 	}
 	return folded{}
 }
 
-// in folds x in [a, b, …], where one element that equals x is enough.
-func (f *Folder) in(left folded, list ast.Node) folded {
+// in folds x in [a, b, …]: one item that equals x decides the result.
+func (f *folder) in(left folded, list ast.Node) folded {
 	array, isArray := list.(*ast.ArrayNode)
-	if !isArray || !left.Known {
+	if !isArray || !left.known {
 		return folded{}
 	}
 	all := true
 	for _, item := range array.Nodes {
-		v := f.Fold(item)
-		if v.Known && runtime.Equal(left.Value, v.Value) {
+		v := f.fold(item)
+		if v.known && runtime.Equal(left.value, v.value) {
 			return known(true)
 		}
-		all = all && v.Known
+		all = all && v.known
 	}
 	if all {
 		return known(false)
@@ -188,7 +222,8 @@ func (f *Folder) in(left folded, list ast.Node) folded {
 	return folded{}
 }
 
-func CompareKnown(operator string, left, right any) folded {
+// compareKnown applies a comparison to two known values.
+func compareKnown(operator string, left, right any) folded {
 	switch operator {
 	case "==":
 		return known(runtime.Equal(left, right))

@@ -8,30 +8,21 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"qaserelay/rules/catalog"
-	"qaserelay/rules/diag"
 )
 
-// Functions that nilSafe puts into expressions; users cannot name them.
-const (
-	StepFunction  = "__step"  // counts the elements that predicates look at
-	BoundFunction = "__bound" // refuses lists that are too long
-	TextFunction  = "__text"  // counts the work on texts, and refuses those that are too long
-)
-
-// nilSafe rewrites an expression so that a missing or null field never breaks it: reading through nil gives nil, a
-// comparison with nil is false (!= is true), arithmetic with nil gives nil, nil counts as false, and the lists and
-// texts given to functions are empty where they are nil. It costs one or two instructions where a value may be nil,
-// and nothing elsewhere. It also refuses what could run away.
+// nilSafe rewrites an expression so that a missing or null field never makes it fail: reading through nil gives nil, a
+// comparison with nil is false (!= is true), arithmetic with nil gives nil, nil counts as false, and a function takes
+// nil for an empty list or text. This costs one or two instructions where a value may be nil, and nothing elsewhere.
+// It also inserts calls that count and limit the work, and refuses expressions without a limit.
 //
 // The visitor sees children before their parents, and not the nodes that it puts in itself.
 type nilSafe struct {
-	made  map[ast.Node]kind // what is known of the nodes put in
-	temps int
-	err   *diag.Finding // the first part that is refused
-	from  int           // where it begins, in characters
+	inserted  map[ast.Node]kind // the kinds of the nodes that it puts in
+	variables int               // the number of variables that guard puts in
+	refused   *fault            // the first part that is not allowed
 }
 
-// kind says what is known of a value.
+// kind is the knowledge of a value before it is evaluated.
 type kind int
 
 const (
@@ -42,8 +33,8 @@ const (
 
 // Visit implements ast.Visitor.
 func (v *nilSafe) Visit(node *ast.Node) {
-	if v.made == nil {
-		v.made = map[ast.Node]kind{}
+	if v.inserted == nil {
+		v.inserted = map[ast.Node]kind{}
 	}
 	switch n := (*node).(type) {
 	case *ast.IdentifierNode:
@@ -64,8 +55,8 @@ func (v *nilSafe) Visit(node *ast.Node) {
 }
 
 func (v *nilSafe) refuse(n ast.Node, message, hint string) {
-	if v.err == nil {
-		v.err, v.from = &diag.Finding{Message: message, Hint: hint}, n.Location().From
+	if v.refused == nil {
+		v.refused = &fault{n.Location().From, message, hint}
 	}
 }
 
@@ -75,9 +66,9 @@ func (v *nilSafe) refuseName(n *ast.IdentifierNode) {
 	}
 }
 
-// kindOf says what is known of the value of n.
+// kindOf returns the kind of the value of n.
 func (v *nilSafe) kindOf(n ast.Node) kind {
-	if k, known := v.made[n]; known {
+	if k, known := v.inserted[n]; known {
 		return k
 	}
 	switch n := n.(type) {
@@ -132,24 +123,24 @@ func kindOfBuiltin(name string) kind {
 	return neverNil
 }
 
-// put replaces *node by n, at the same place of the source, and notes what is known of it.
+// put replaces *node by n, at the same position in the source, and records the kind of n.
 func (v *nilSafe) put(node *ast.Node, n ast.Node, k kind) {
 	n.SetLocation((*node).Location())
-	v.made[n] = k
+	v.inserted[n] = k
 	*node = n
 }
 
-// or returns n with a value in place of nil.
-func (v *nilSafe) or(n ast.Node, instead any, k kind) ast.Node {
+// or returns n with a default in place of nil.
+func (v *nilSafe) or(n ast.Node, fallback any, k kind) ast.Node {
 	if v.kindOf(n) != maybeNil {
 		return n
 	}
 	var out ast.Node = n
-	v.put(&out, &ast.BinaryNode{Operator: "??", Left: n, Right: &ast.ConstantNode{Value: instead}}, k)
+	v.put(&out, &ast.BinaryNode{Operator: "??", Left: n, Right: &ast.ConstantNode{Value: fallback}}, k)
 	return out
 }
 
-// truth returns n with false in place of nil, for places that need true or false.
+// truth returns n with false in place of nil, for operands that must be true or false.
 func (v *nilSafe) truth(n ast.Node) ast.Node { return v.or(n, false, boolean) }
 
 // member makes reading through nil give nil.
@@ -185,11 +176,11 @@ func (v *nilSafe) binary(node *ast.Node, n *ast.BinaryNode) {
 	case "!=":
 		v.equal(node, n, true)
 	case "contains", "startsWith", "endsWith":
-		n.Left = v.boundText(n.Left, maxText, 64)
+		n.Left = v.boundText(n.Left, maxTextBytes, 64)
 	case "matches":
-		n.Left = v.boundText(n.Left, maxPattern, 4)
+		n.Left = v.boundText(n.Left, maxMatchBytes, 4)
 	case "in":
-		n.Right = v.boundList(n.Right, maxList)
+		n.Right = v.boundList(n.Right, maxItems)
 		v.guard(node, []*ast.Node{&n.Left}, false)
 	case "+", "-", "*", "/", "%", "**", "^":
 		v.guard(node, []*ast.Node{&n.Left, &n.Right}, nil)
@@ -198,7 +189,8 @@ func (v *nilSafe) binary(node *ast.Node, n *ast.BinaryNode) {
 	}
 }
 
-// compare makes an order comparison with nil false. Next to a number, nil becomes NaN, which compares false and costs least.
+// compare makes an order comparison with nil false. Next to a number, nil becomes NaN, which compares false and is the
+// cheapest way.
 func (v *nilSafe) compare(node *ast.Node, n *ast.BinaryNode) {
 	switch {
 	case isNumber(n.Right):
@@ -210,15 +202,15 @@ func (v *nilSafe) compare(node *ast.Node, n *ast.BinaryNode) {
 	}
 }
 
-// equal makes two missing fields differ. A comparison with nil as it is written stays what it says.
+// equal makes two missing fields differ. A comparison with a literal nil keeps its meaning.
 func (v *nilSafe) equal(node *ast.Node, n *ast.BinaryNode, result bool) {
-	if v.kindOf(n.Left) != maybeNil || v.kindOf(n.Right) != maybeNil || IsNilLiteral(n.Left) || IsNilLiteral(n.Right) {
+	if v.kindOf(n.Left) != maybeNil || v.kindOf(n.Right) != maybeNil || isNil(n.Left) || isNil(n.Right) {
 		return
 	}
 	v.guard(node, []*ast.Node{&n.Left}, result)
 }
 
-func IsNilLiteral(n ast.Node) bool { _, ok := n.(*ast.NilNode); return ok }
+func isNil(n ast.Node) bool { _, ok := n.(*ast.NilNode); return ok }
 
 func isNumber(n ast.Node) bool {
 	switch n := n.(type) {
@@ -230,26 +222,27 @@ func isNumber(n ast.Node) bool {
 	return false
 }
 
-// guard evaluates the operands that may be nil once, and the node only if none is; otherwise the result is instead:
+// guard evaluates the operands that may be nil once, and the node only if none of them is nil. Otherwise the result is
+// fallback:
 //
-//	let t = OPERAND; t == nil ? INSTEAD : NODE(t)
-func (v *nilSafe) guard(node *ast.Node, operands []*ast.Node, instead any) {
+//	let t = OPERAND; t == nil ? FALLBACK : NODE(t)
+func (v *nilSafe) guard(node *ast.Node, operands []*ast.Node, fallback any) {
 	k := maybeNil
-	if _, isBool := instead.(bool); isBool {
+	if _, isBool := fallback.(bool); isBool {
 		k = boolean
 	}
 	for _, operand := range operands {
 		if v.kindOf(*operand) != maybeNil {
 			continue
 		}
-		v.temps++
-		name := fmt.Sprintf("__t%d", v.temps)
+		v.variables++
+		name := fmt.Sprintf("__t%d", v.variables)
 		value := *operand
 		*operand = at(value, &ast.IdentifierNode{Value: name})
-		v.made[*operand] = neverNil
+		v.inserted[*operand] = neverNil
 		isNil := at(value, &ast.BinaryNode{Operator: "==", Left: at(value, &ast.IdentifierNode{Value: name}), Right: at(value, &ast.NilNode{})})
-		other := at(value, &ast.ConstantNode{Value: instead})
-		if instead == nil {
+		other := at(value, &ast.ConstantNode{Value: fallback})
+		if fallback == nil {
 			other = at(value, &ast.NilNode{})
 		}
 		choice := at(value, &ast.ConditionalNode{Ternary: true, Cond: isNil, Exp1: other, Exp2: *node})
@@ -257,8 +250,130 @@ func (v *nilSafe) guard(node *ast.Node, operands []*ast.Node, instead any) {
 	}
 }
 
-// at gives n the place of another node.
-func at(place, n ast.Node) ast.Node {
-	n.SetLocation(place.Location())
+// at gives n the position of another node.
+func at(other, n ast.Node) ast.Node {
+	n.SetLocation(other.Location())
 	return n
 }
+
+// builtin guards the first argument of a function against nil, by the type that the function takes.
+func (v *nilSafe) builtin(node *ast.Node, n *ast.BuiltinNode) {
+	if len(n.Arguments) == 0 {
+		return
+	}
+	switch n.Name {
+	case "all", "none", "any", "one", "filter", "map", "count", "sum", "find", "findIndex", "findLast", "findLastIndex",
+		"groupBy", "sortBy", "reduce", "first", "last", "take", "reverse", "uniq", "concat", "flatten", "sort", "join", "len", "mean", "median":
+		n.Arguments[0] = v.or(n.Arguments[0], []any{}, neverNil)
+	case "keys", "values", "toPairs":
+		n.Arguments[0] = v.or(n.Arguments[0], map[string]any{}, neverNil)
+	case "trim", "trimPrefix", "trimSuffix", "upper", "lower", "split", "splitAfter", "replace", "indexOf", "lastIndexOf", "hasPrefix", "hasSuffix":
+		n.Arguments[0] = v.or(n.Arguments[0], "", neverNil)
+	case "repeat":
+		v.refuse(n, "repeat is not available in conditions", "")
+	case "min", "max":
+		operands := make([]*ast.Node, len(n.Arguments))
+		for i := range n.Arguments {
+			operands[i] = &n.Arguments[i]
+		}
+		v.guard(node, operands, nil)
+	case "int", "float", "abs", "ceil", "floor", "round", "date", "duration":
+		v.guard(node, []*ast.Node{&n.Arguments[0]}, nil)
+	}
+	v.boundWork(n)
+}
+
+// boundWork makes a list or text that is too long fail at run time, for functions whose work is not counted by item.
+func (v *nilSafe) boundWork(n *ast.BuiltinNode) {
+	first := &n.Arguments[0]
+	switch n.Name {
+	case "uniq":
+		*first = v.boundList(*first, maxUniqueItems)
+	case "sort", "sortBy", "groupBy", "flatten", "concat", "mean", "median", "sum", "reduce", "min", "max":
+		*first = v.boundList(*first, maxItems)
+	case "join", "replace":
+		v.boundParts(n)
+		*first = v.boundList(v.boundText(*first, maxTextBytes, 4), maxItems)
+	case "split", "splitAfter":
+		*first = v.boundText(*first, maxMatchBytes, 4)
+	case "lower", "upper", "trim", "trimPrefix", "trimSuffix", "indexOf", "lastIndexOf", "hasPrefix", "hasSuffix", "fromJSON", "toBase64", "fromBase64":
+		*first = v.boundText(*first, maxTextBytes, 16)
+	}
+}
+
+// boundParts allows only short constants as texts that are inserted into another many times.
+func (v *nilSafe) boundParts(n *ast.BuiltinNode) {
+	for _, arg := range n.Arguments[1:] {
+		if s, constant := arg.(*ast.StringNode); !constant && n.Name != "replace" || constant && len(s.Value) > maxInsertBytes {
+			v.refuse(n, fmt.Sprintf("%s needs a text in quotes of at most %d characters here", n.Name, maxInsertBytes), "")
+		} else if _, number := arg.(*ast.IntegerNode); !constant && !number {
+			v.refuse(n, fmt.Sprintf("%s needs a text in quotes of at most %d characters here", n.Name, maxInsertBytes), "")
+		}
+	}
+}
+
+// boundList makes a list that is too long fail at run time. A list that is written in the condition is short, but its
+// items need not be.
+func (v *nilSafe) boundList(list ast.Node, most int) ast.Node {
+	switch n := list.(type) {
+	case *ast.ArrayNode:
+		for i := range n.Nodes {
+			if v.kindOf(n.Nodes[i]) == maybeNil {
+				n.Nodes[i] = v.boundList(n.Nodes[i], most)
+			}
+		}
+		return list
+	case *ast.StringNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.MapNode:
+		return list
+	}
+	return v.bounded(list, listFunction, most)
+}
+
+// boundText makes a text that is too long fail at run time, and counts a step for each perStep bytes of it. Variables
+// such as event_name are short enough.
+func (v *nilSafe) boundText(s ast.Node, most, perStep int) ast.Node {
+	switch s.(type) {
+	case *ast.StringNode, *ast.IdentifierNode:
+		if v.kindOf(s) != maybeNil {
+			return s
+		}
+	}
+	return v.bounded(s, textFunction, most, perStep)
+}
+
+// bounded passes a value through one of the functions of Env.
+func (v *nilSafe) bounded(value ast.Node, function string, limits ...int) ast.Node {
+	args := []ast.Node{value}
+	for _, limit := range limits {
+		args = append(args, at(value, &ast.IntegerNode{Value: limit}))
+	}
+	call := at(value, &ast.CallNode{Callee: at(value, &ast.IdentifierNode{Value: function}), Arguments: args})
+	v.inserted[call] = v.kindOf(value)
+	return call
+}
+
+// predicate counts each item that a predicate visits.
+func (v *nilSafe) predicate(n *ast.PredicateNode) {
+	counter, body := &nodeCounter{}, n.Node
+	ast.Walk(&body, counter)
+	step := at(n, &ast.CallNode{
+		Callee:    at(n, &ast.IdentifierNode{Value: stepFunction}),
+		Arguments: []ast.Node{at(n, &ast.IntegerNode{Value: counter.nodes + 1})},
+	})
+	n.Node = at(n, &ast.SequenceNode{Nodes: []ast.Node{step, n.Node}})
+}
+
+// boundRange allows only a short range between two constants.
+func (v *nilSafe) boundRange(n *ast.BinaryNode) {
+	from, ok1 := n.Left.(*ast.IntegerNode)
+	to, ok2 := n.Right.(*ast.IntegerNode)
+	if !ok1 || !ok2 || to.Value-from.Value > maxRange {
+		v.refuse(n, fmt.Sprintf("a range must have two whole numbers at most %d apart", maxRange), "compare with >= and <= instead")
+	}
+}
+
+// nodeCounter counts the nodes of a tree.
+type nodeCounter struct{ nodes int }
+
+// Visit implements ast.Visitor.
+func (c *nodeCounter) Visit(*ast.Node) { c.nodes++ }

@@ -9,18 +9,18 @@ import (
 	"github.com/expr-lang/expr/parser/lexer"
 )
 
-// conditionText finds the parts of a condition in its text, so that they can be shown as they are written.
-type conditionText struct {
+// sourceText finds the parts of a condition in its source, to show them as they are written.
+type sourceText struct {
 	text    []rune
 	tokens  []lexer.Token
-	numbers map[int]int // of tokens, by where they begin
+	numbers map[int]int // of tokens, by their first character
 }
 
-func newConditionText(source string) *conditionText {
-	c := &conditionText{text: []rune(source), numbers: map[int]int{}}
+func newSourceText(source string) *sourceText {
+	c := &sourceText{text: []rune(source), numbers: map[int]int{}}
 	tokens, err := lexer.Lex(file.NewSource(source))
 	if err != nil {
-		return c // of has another way
+		return c // of falls back to the text of the node
 	}
 	for _, token := range tokens {
 		if token.Kind != lexer.EOF {
@@ -31,8 +31,8 @@ func newConditionText(source string) *conditionText {
 	return c
 }
 
-// of returns the text of n in one line, and where it begins and ends.
-func (c *conditionText) of(n ast.Node) (text string, from, to int) {
+// of returns the text of n in one line, and its position in characters.
+func (c *sourceText) of(n ast.Node) (text string, from, to int) {
 	first, last := c.extent(n)
 	if first > last {
 		return n.String(), 0, len(c.text)
@@ -49,15 +49,15 @@ func (c *conditionText) of(n ast.Node) (text string, from, to int) {
 	return b.String(), c.tokens[first].From, c.tokens[last].To
 }
 
-// extent returns the first and the last token that nodes of n stand at.
-func (c *conditionText) extent(n ast.Node) (first, last int) {
+// extent returns the numbers of the first and the last token of n.
+func (c *sourceText) extent(n ast.Node) (first, last int) {
 	first, last = math.MaxInt, -1
-	ast.Walk(&n, Visitor(func(n ast.Node) {
+	ast.Walk(&n, visitor(func(n ast.Node) {
 		number, known := c.numbers[n.Location().From]
 		switch n.(type) {
-		case *ast.ConditionalNode: // the parser notes no place for it
+		case *ast.ConditionalNode: // the parser records no position for it
 			return
-		case *ast.VariableDeclaratorNode: // noted at its name
+		case *ast.VariableDeclaratorNode: // recorded at its name
 			number--
 		}
 		if known {
@@ -70,8 +70,8 @@ func (c *conditionText) extent(n ast.Node) (first, last int) {
 	return first, last
 }
 
-// balance takes in the brackets that belong to the tokens from first to last.
-func (c *conditionText) balance(first, last int) (int, int) {
+// balance extends the range of tokens to the brackets that belong to it.
+func (c *sourceText) balance(first, last int) (int, int) {
 	if c.tokens[last].Kind == lexer.Identifier && last+1 < len(c.tokens) && c.tokens[last+1].Is(lexer.Bracket, "(") {
 		last++ // a call without arguments
 	}
@@ -91,7 +91,7 @@ func (c *conditionText) balance(first, last int) (int, int) {
 }
 
 // turn is 1 for an opening bracket, -1 for a closing one and 0 for any other token.
-func (c *conditionText) turn(i int) int {
+func (c *sourceText) turn(i int) int {
 	token := c.tokens[i]
 	switch {
 	case token.Kind != lexer.Bracket:

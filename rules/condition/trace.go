@@ -14,74 +14,78 @@ import (
 	"qaserelay/rules/value"
 )
 
-// probeFunction tells a tracer the value of a part of a condition; users cannot name it.
+// probeFunction passes the value of a part of a condition to the tracer. A condition cannot name it.
 const probeFunction = "__probe"
 
-// TraceState says what became of a part of a condition.
+// TraceState is the state of a part of a condition after the evaluation.
 type TraceState string
 
-// The states of a part. Each begins as skipped.
+// The states of a part.
 const (
 	Evaluated TraceState = "evaluated" // it has a value
-	Skipped   TraceState = "skipped"   // it was not looked at, since another part had decided, or one before it failed
+	Skipped   TraceState = "skipped"   // it was not evaluated, since another part had decided, or one before it failed
 	Broken    TraceState = "failed"    // it, or a part of it, could not be evaluated
 )
 
-// Trace is a part of a condition with its value and the parts that it is made of. Constants are no parts, and what any, filter and
-// the like do with each element is not taken apart.
+// Trace is a part of a condition with its value and its own parts. Constants and the predicates of any, filter and the
+// like are not parts.
 type Trace struct {
 	Text  string          `json:"text"` // as it is written
 	State TraceState      `json:"state"`
 	Value json.RawMessage `json:"value,omitempty"` // null for what is missing
-	Error string          `json:"error,omitempty"` // why it failed, where it did
-	Hint  string          `json:"hint,omitempty"`  // why the value may surprise
-	Parts []*Trace        `json:"parts,omitempty"` // in the order in which they are looked at
+	Error string          `json:"error,omitempty"` // the reason, if it failed
+	Hint  string          `json:"hint,omitempty"`  // why the value may be a surprise
+	Parts []*Trace        `json:"parts,omitempty"` // in the order of evaluation
 
-	Node ast.Node `json:"-"`
-	Raw  any      `json:"-"`
-	from int      // its place in the text, in characters
-	to   int
+	Raw        any       `json:"-"` // the value, if it was evaluated
+	Field      Field     `json:"-"` // the field that the part reads, or one of Roots itself; else the zero Field
+	HandlesNil bool      `json:"-"` // the part deals with a missing value: x == nil, x ?? y
+	Equals     *Constant `json:"-"` // the constant that the part compares with by ==, or nil
+
+	node     ast.Node
+	from, to int // the part in the source, in characters
 }
 
-// tracer compiles a condition so that it tells the value of each part while it is evaluated. It wraps each part into a call of
-// probeFunction, so values, short-circuits and failures are those of the very evaluation and not of a second one.
+// tracer compiles a condition that reports the value of each part during the evaluation. It wraps each part into a call
+// of probeFunction, so values, short-circuits and failures are those of a single evaluation.
 type tracer struct {
 	safe  nilSafe
 	whole lastVisited
-	text  *conditionText
+	text  *sourceText
 	root  *Trace
-	parts map[ast.Node]int // number of the part that a node as written is
+	parts map[ast.Node]int // the number of the part, by its node
 	all   []*Trace
 }
 
-// lastVisited ends with the root of a tree, which is visited last.
+// lastVisited holds the last node of a walk, which is the root.
 type lastVisited struct{ node ast.Node }
 
 // Visit implements ast.Visitor.
 func (l *lastVisited) Visit(n *ast.Node) { l.node = *n }
 
-// Trace evaluates c with the variables of one event, part by part.
-func (c *Condition) Trace(vars map[string]any, count *Steps) *Trace {
-	t := &tracer{text: newConditionText(c.Source), parts: map[ast.Node]int{}}
-	env := environment()
-	env[probeFunction] = types.TypeOf(func(...any) any { return nil })
-	program, err := expr.Compile(c.Source, expr.Env(env), expr.AsBool(), expr.MaxNodes(maxConditionNodes), expr.Patch(&t.whole), expr.Patch(t))
-	if err != nil { // which the condition itself did not, so there is only the whole of it to show
-		return &Trace{Text: value.OneLine(c.Source), State: Broken, Error: explainCompileError(err).Message}
+// Trace evaluates the condition for the event of env, part by part. It is for people, and much slower than Match.
+func (c *Condition) Trace(env *Env) *Trace {
+	t := &tracer{text: newSourceText(c.Source), parts: map[ast.Node]int{}}
+	names := variableTypes()
+	names[probeFunction] = types.TypeOf(func(...any) any { return nil })
+	program, err := expr.Compile(c.Source, expr.Env(names), expr.AsBool(), expr.MaxNodes(maxNodes), expr.Patch(&t.whole), expr.Patch(t))
+	if err != nil { // only of the probes: the condition compiled without them
+		return &Trace{Text: value.OneLine(c.Source), State: Broken, Error: compileMessage(err)}
 	}
-	values := maps.Clone(vars)
-	values[probeFunction] = t.record
-	count.Done = 0
-	if _, err := expr.Run(program, values); err != nil {
-		t.blame(err)
+	vars := maps.Clone(env.vars)
+	vars[probeFunction] = t.record
+	env.steps = 0
+	if _, err := expr.Run(program, vars); err != nil {
+		t.locate(err)
 	}
 	for _, part := range t.all {
+		part.describe()
 		part.finish()
 	}
 	return t.root
 }
 
-// Visit implements ast.Visitor. The first call plans the parts, since the tree is still as it was written then.
+// Visit implements ast.Visitor. The first call plans the parts, while the tree is still as it was written.
 func (t *tracer) Visit(node *ast.Node) {
 	if t.root == nil {
 		t.root = t.plan(t.whole.node)
@@ -99,46 +103,65 @@ func (t *tracer) Visit(node *ast.Node) {
 	t.safe.put(node, probe, known)
 }
 
-// plan makes n and all that it is made of parts.
+// plan makes parts of n and its operands.
 func (t *tracer) plan(n ast.Node) *Trace {
-	part := &Trace{State: Skipped, Node: n}
+	part := &Trace{State: Skipped, node: n}
 	part.Text, part.from, part.to = t.text.of(n)
-	if _, known := t.parts[n]; !known { // the middle of 1 < x < 3 stands in two places
+	if _, known := t.parts[n]; !known { // the middle of 1 < x < 3 occurs twice
 		t.parts[n] = len(t.all)
 	}
 	t.all = append(t.all, part)
 	for _, operand := range operandsOf(n) {
-		if !IsFixed(operand) {
+		if !isConstant(operand) {
 			part.Parts = append(part.Parts, t.plan(operand))
 		}
 	}
-	if let, isLet := n.(*ast.VariableDeclaratorNode); isLet && !IsFixed(let.Value) {
+	if let, isLet := n.(*ast.VariableDeclaratorNode); isLet && !isConstant(let.Value) {
 		part.Parts[0].Text = let.Name + " = " + part.Parts[0].Text
 	}
 	return part
 }
 
+// describe records the properties of a part that a hint about its value depends on.
+func (p *Trace) describe() {
+	if f, ok := fieldOf(p.node, Field{}); ok {
+		p.Field = f
+	}
+	b, isBinary := p.node.(*ast.BinaryNode)
+	if !isBinary {
+		return
+	}
+	p.HandlesNil = b.Operator == "??" || isNil(b.Left) || isNil(b.Right)
+	if b.Operator == "==" && (isConstant(b.Left) || isConstant(b.Right)) {
+		literal := b.Right
+		if isConstant(b.Left) {
+			literal = b.Left
+		}
+		p.Equals = &Constant{literalValue(literal), literal.String()}
+	}
+}
+
 // record is called as probeFunction with the number of a part and its value, and returns the value.
 func (t *tracer) record(args ...any) any {
 	number, _ := args[0].(int)
-	node := t.all[number].Node
+	node := t.all[number].node
 	for _, part := range t.all[number:] {
-		if part.Node == node {
+		if part.node == node {
 			part.State, part.Raw = Evaluated, args[1]
 		}
 	}
 	return args[1]
 }
 
-// blame finds the smallest part that has no value at the place of err, and marks it and all around it.
-func (t *tracer) blame(err error) {
+// locate finds the smallest part without a value at the position of err, and marks it and the parts around it as failed.
+func (t *tracer) locate(err error) {
 	at := 0
 	var fe *file.Error
 	if errors.As(err, &fe) {
 		at = fe.From
 	}
 	broken := t.root
-	for _, part := range t.all { // those around a part come before it
+	for _, part := range t.all { // a part comes behind the parts around it
 		if part.State != Evaluated && part.from <= at && at < part.to {
 			part.State, broken = Broken, part
 		}
@@ -146,7 +169,15 @@ func (t *tracer) blame(err error) {
 	broken.State, broken.Error = Broken, messageOf(err)
 }
 
-// messageOf is runError without the place, which the tree shows.
+func compileMessage(err error) string {
+	var fe *file.Error
+	if errors.As(err, &fe) {
+		return fe.Message
+	}
+	return resultFault(err).Message
+}
+
+// messageOf is runError without the position, which the tree shows.
 func messageOf(err error) string {
 	var fe *file.Error
 	if errors.As(err, &fe) {
@@ -155,10 +186,10 @@ func messageOf(err error) string {
 	return runError(err).Error()
 }
 
-// finish writes the value down for people and programs. Parts are finished after those that they belong to.
+// finish encodes the value. The part around a part is finished first.
 func (p *Trace) finish() {
 	if p.State == Skipped {
-		for _, part := range p.Parts { // the middle of 1 < x < 3 has a value by its other place
+		for _, part := range p.Parts { // the middle of 1 < x < 3 has a value by its other occurrence
 			part.State = Skipped
 		}
 	}
@@ -166,11 +197,102 @@ func (p *Trace) finish() {
 		return
 	}
 	text := value.JSONText(p.Raw)
-	if text == "null" && p.Raw != nil { // such as what groupBy gives, or the infinite
+	if text == "null" && p.Raw != nil { // such as the result of groupBy, or infinity
 		text = value.JSONText(value.Shorten(fmt.Sprint(p.Raw), 1000))
 	}
 	p.Value = json.RawMessage(text)
-	if p.Raw == true && isEquality(p.Node) && len(p.Parts) == 1 && len(p.Parts[0].Parts) == 0 {
-		p.Parts = nil // what equals a constant has its value
+	if p.Raw == true && p.Equals != nil && len(p.Parts) == 1 && len(p.Parts[0].Parts) == 0 {
+		p.Parts = nil // its value is the constant
 	}
+}
+
+// operandsOf returns the operands of n in the order of evaluation. A chain of and, or of or, is one list.
+func operandsOf(n ast.Node) []ast.Node {
+	switch n := n.(type) {
+	case *ast.BinaryNode:
+		if isChain(n.Operator) {
+			return chain(n, logic(n.Operator))
+		}
+		return []ast.Node{n.Left, n.Right}
+	case *ast.UnaryNode:
+		if inner, isBinary := n.Node.(*ast.BinaryNode); isBinary && inner.Location() == n.Location() {
+			return operandsOf(inner) // x not in y
+		}
+		return []ast.Node{n.Node}
+	case *ast.ConditionalNode:
+		if n.Cond == n.Exp1 { // x ?: y
+			return []ast.Node{n.Cond, n.Exp2}
+		}
+		return []ast.Node{n.Cond, n.Exp1, n.Exp2}
+	case *ast.VariableDeclaratorNode:
+		return []ast.Node{n.Value, n.Expr}
+	case *ast.BuiltinNode:
+		return n.Arguments
+	case *ast.CallNode:
+		return n.Arguments
+	case *ast.ChainNode:
+		return operandsOf(n.Node)
+	case *ast.MemberNode:
+		return append(baseOf(n.Node), n.Property)
+	case *ast.ArrayNode:
+		return n.Nodes
+	case *ast.SequenceNode:
+		return n.Nodes
+	}
+	return nil
+}
+
+// baseOf returns the node that a field is read from, unless that is a variable or a field of one.
+func baseOf(n ast.Node) []ast.Node {
+	switch n := n.(type) {
+	case *ast.IdentifierNode, *ast.PointerNode:
+		return nil
+	case *ast.ChainNode:
+		return baseOf(n.Node)
+	case *ast.MemberNode:
+		return operandsOf(n)
+	}
+	return []ast.Node{n}
+}
+
+// logic returns "and" or "or" for either spelling of these operators, and "" for others.
+func logic(operator string) string {
+	switch operator {
+	case "and", "&&":
+		return "and"
+	case "or", "||":
+		return "or"
+	}
+	return ""
+}
+
+func isChain(operator string) bool { return logic(operator) != "" }
+
+// chain returns the operands of a and b and c.
+func chain(n ast.Node, word string) []ast.Node {
+	b, isBinary := n.(*ast.BinaryNode)
+	if !isBinary || logic(b.Operator) != word {
+		return []ast.Node{n}
+	}
+	return append(chain(b.Left, word), chain(b.Right, word)...)
+}
+
+// isConstant reports whether n has the same value for all events, or is a predicate.
+func isConstant(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.NilNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.StringNode, *ast.BytesNode, *ast.ConstantNode, *ast.PredicateNode:
+		return true
+	case *ast.UnaryNode:
+		return isConstant(n.Node)
+	case *ast.BinaryNode:
+		return isConstant(n.Left) && isConstant(n.Right)
+	case *ast.ArrayNode:
+		for _, item := range n.Nodes {
+			if !isConstant(item) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
 }

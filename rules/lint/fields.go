@@ -1,173 +1,198 @@
 package lint
 
 import (
+	"fmt"
+	"math"
 	"slices"
 	"strings"
 
-	"github.com/expr-lang/expr/ast"
-
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
+	"qaserelay/rules/diag"
 )
 
-// use is one reading of a field in a condition, with the known events that it is left to be read for.
-type use struct {
-	node   ast.Node
+// fieldUse is one reading of a field in a condition, and the known events for which it is evaluated.
+type fieldUse struct {
+	condition.FieldUse
 	events []*catalog.Schema
-	// against is what the field is compared with by operator, if that is a constant.
-	operator string
-	against  ast.Node
-	truth    bool // the field stands where true or false is needed
-	condition.Spot
 }
 
-// fields checks each field that the condition reads, in each event where what the name of the event decides leaves it to be read.
+// fields checks each field that the condition reads, in each event for which it is evaluated.
 func (l *conditionLint) fields() {
-	uses := map[ast.Node]*use{}
-	var order []*use
-	for _, e := range l.matching {
-		c := &useCollector{Folder: condition.Folder{Facts: condition.FactsOf(e.name)}, found: func(u use) {
-			known := uses[u.node]
-			if known == nil {
-				known = &u
-				uses[u.node] = known
-				order = append(order, known)
-			}
-			known.events = append(known.events, e.Schema)
-		}}
-		c.collect(l.tree, true)
-	}
 	wrong := map[string]bool{}
-	for _, u := range order {
-		message, hint := u.judge()
-		// What is wrong with a list is not told of its items again.
+	for _, u := range l.fieldUses() {
+		message, hint := u.check()
+		// A finding about a list is not repeated for its items.
 		if list := u.Root + "." + strings.Join(u.Path[:len(u.Path)-1], "."); message != "" && !wrong[list] {
 			wrong[u.String()] = true
-			l.add(u.node, message, hint)
+			l.add(u.At, message, hint)
 		}
 	}
 }
 
-// useCollector finds the fields that are read when the facts hold: it does not look where the facts have decided.
-type useCollector struct {
-	condition.Folder
-	found func(use)
-	item  condition.Spot // of the items that the predicate around looks at
-}
-
-// collect looks at n, which stands where true or false is needed if truth says so.
-func (c *useCollector) collect(n ast.Node, truth bool) {
-	if c.Fold(n).Known {
-		return
-	}
-	if p, ok := condition.SpotOf(n, c.item); ok && len(p.Path) > 0 {
-		c.found(use{node: n, Spot: p, truth: truth})
-		return
-	}
-	switch n := n.(type) {
-	case *ast.BinaryNode:
-		c.operands(n, truth)
-	case *ast.UnaryNode:
-		c.collect(n.Node, n.Operator == "not" || n.Operator == "!")
-	case *ast.ConditionalNode:
-		c.branches(n, truth)
-	case *ast.VariableDeclaratorNode:
-		c.collect(n.Value, false)
-		c.collect(n.Expr, truth)
-	case *ast.BuiltinNode:
-		c.builtin(n)
-	case *ast.CallNode:
-		c.all(n.Arguments)
-	case *ast.ChainNode:
-		c.collect(n.Node, false)
-	case *ast.MemberNode:
-		c.collect(n.Node, false)
-	case *ast.ArrayNode:
-		c.all(n.Nodes)
-	}
-}
-
-func (c *useCollector) all(nodes []ast.Node) {
-	for _, n := range nodes {
-		c.collect(n, false)
-	}
-}
-
-// deciders are the functions whose predicate gives true or false.
-var deciders = []string{"all", "none", "any", "one", "filter", "find", "findIndex", "findLast", "findLastIndex", "count"}
-
-// builtin looks at the arguments of a function, and within a predicate at the fields of the items.
-func (c *useCollector) builtin(n *ast.BuiltinNode) {
-	for _, arg := range n.Arguments {
-		predicate, isPredicate := arg.(*ast.PredicateNode)
-		if !isPredicate {
-			c.collect(arg, false)
-			continue
-		}
-		outer := c.item
-		c.item = c.listOf(n.Arguments[0])
-		c.collect(predicate.Node, slices.Contains(deciders, n.Name))
-		c.item = outer
-	}
-}
-
-// keepers are the functions that give some items of their list, unchanged.
-var keepers = []string{"filter", "sort", "sortBy", "reverse", "uniq", "take"}
-
-// listOf is where the items of a list are.
-func (c *useCollector) listOf(n ast.Node) condition.Spot {
-	for {
-		call, isCall := n.(*ast.BuiltinNode)
-		if !isCall || !slices.Contains(keepers, call.Name) {
-			break
-		}
-		n = call.Arguments[0]
-	}
-	p, ok := condition.SpotOf(n, c.item)
-	if !ok || len(p.Path) == 0 {
-		return condition.Spot{}
-	}
-	return p
-}
-
-// operands notes what a field is compared with.
-func (c *useCollector) operands(n *ast.BinaryNode, truth bool) {
-	for _, side := range [][2]ast.Node{{n.Left, n.Right}, {n.Right, n.Left}} {
-		if p, ok := condition.SpotOf(side[0], c.item); ok && len(p.Path) > 0 && isConstant(side[1]) {
-			c.found(use{node: side[0], Spot: p, operator: n.Operator, against: side[1]})
-			return
+func (l *conditionLint) fieldUses() []*fieldUse {
+	byPlace := map[diag.Position]*fieldUse{}
+	var all []*fieldUse
+	for _, e := range l.matching {
+		for _, f := range l.Fields(condition.FactsOf(e.name)) {
+			u := byPlace[f.At]
+			if u == nil {
+				u = &fieldUse{FieldUse: f}
+				byPlace[f.At] = u
+				all = append(all, u)
+			}
+			u.events = append(u.events, e.Schema)
 		}
 	}
-	switch n.Operator {
-	case "and", "&&", "or", "||":
-		truth = true
-	case "??":
+	return all
+}
+
+// check returns a message if the field does not exist, or if its type does not fit its use.
+func (u *fieldUse) check() (message, hint string) {
+	if message, hint = judgePath(u.Field, u.events); message != "" || u.Item || u.Constant == nil && !u.Truth {
+		return message, hint
+	}
+	schemas := u.schemas()
+	var wrong *catalog.Schema
+	for _, s := range schemas {
+		f, ok := s.Has(u.Path)
+		switch typed := ok && f.Type != "" && f.Type != catalog.TypeTime; {
+		case typed && !u.fits(f.Type):
+			if wrong == nil {
+				wrong = s
+			}
+		case ok && len(schemas) > maxNamed:
+			return "", ""
+		}
+	}
+	if wrong == nil {
+		return "", ""
+	}
+	f, _ := wrong.Has(u.Path)
+	where := u.String() + " is " + withArticle(f.Type)
+	if u.Root == "payload" {
+		where += " in " + wrong.Name
+	}
+	if u.Truth {
+		return where + ", not true or false", truthHint(u.Text, f.Type)
+	}
+	return fmt.Sprintf("%s, but it is compared with %s", where, u.Constant.Text), typeHint(f)
+}
+
+// schemas returns the schemas that have the type of the field.
+func (u *fieldUse) schemas() []*catalog.Schema {
+	switch u.Root {
+	case "actor":
+		return []*catalog.Schema{catalog.Schemas().Actor}
+	case "previous":
+		return []*catalog.Schema{catalog.Schemas().Previous}
+	case "entity":
+		return catalog.Entities(u.events)
+	}
+	return catalog.Documented(u.events)
+}
+
+// maxNamed is the number of events up to which a rule is taken to mean each of them.
+const maxNamed = 3
+
+// judgePayload returns a message if none of the events has a field, or if the events are few and some do not have it. An
+// undocumented payload may have any field, so such events count only if there are no others.
+func judgePayload(path []string, all []*catalog.Schema) (message, hint string) {
+	events := catalog.Documented(all)
+	var lacking []*catalog.Schema
+	for _, e := range events {
+		if _, ok := e.Has(path); !ok {
+			lacking = append(lacking, e)
+		}
+	}
+	full := "payload." + strings.Join(path, ".")
+	switch {
+	case len(lacking) == 0, len(lacking) < len(events) && len(all) > maxNamed:
+		return "", ""
+	case len(all) == len(catalog.Schemas().Events):
+		return "no event has " + full, catalog.FieldHint(path, events)
+	case len(events) > maxNamed:
+		return "no event that gets here has " + full, catalog.FieldHint(path, events)
+	}
+	names := make([]string, len(lacking))
+	for i, e := range lacking {
+		names[i] = e.Name
+	}
+	return full + " is not in " + strings.Join(names, ", "), catalog.FieldHint(path, lacking)
+}
+
+// judgeFixed returns a message if an object that the relay makes does not have a field.
+func judgeFixed(path []string, s *catalog.Schema) (message, hint string) {
+	if _, ok := s.Has(path); ok {
+		return "", ""
+	}
+	return "there is no " + s.Name + "." + strings.Join(path, "."), catalog.DidYouMean(path[len(path)-1], s.Siblings(path))
+}
+
+// fits reports whether a field of the given type makes sense where it is used.
+func (u *fieldUse) fits(kind string) bool {
+	if u.Truth {
+		return kind == "boolean"
+	}
+	list, isList := u.Constant.Value.([]any)
+	if !isList {
+		list = []any{u.Constant.Value}
+	}
+	return !slices.ContainsFunc(list, func(v any) bool { return !fits(kind, u.Operator, v) })
+}
+
+// fits reports whether comparing a field of the given type with a constant makes sense.
+func fits(kind, operator string, constant any) bool {
+	switch operator {
+	case "==", "!=", "in", "<", "<=", ">", ">=":
+	case "contains", "startsWith", "endsWith", "matches":
+		return kind == "string"
 	default:
-		truth = false
-	}
-	c.collect(n.Left, truth)
-	c.collect(n.Right, truth)
-}
-
-func (c *useCollector) branches(n *ast.ConditionalNode, truth bool) {
-	cond := c.Fold(n.Cond)
-	if !cond.Known {
-		c.collect(n.Cond, true)
-	}
-	if !cond.Known || cond.Value == true {
-		c.collect(n.Exp1, truth)
-	}
-	if !cond.Known || cond.Value != true {
-		c.collect(n.Exp2, truth)
-	}
-}
-
-func isConstant(n ast.Node) bool {
-	switch n := n.(type) {
-	case *ast.StringNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
 		return true
-	case *ast.ArrayNode:
-		return len(n.Nodes) > 0 && isConstant(n.Nodes[0])
 	}
-	return false
+	if operator == "in" && (kind == "array" || kind == "object") {
+		return true
+	}
+	switch v := constant.(type) {
+	case string:
+		return kind == "string"
+	case int:
+		return kind == "integer"
+	case float64:
+		ordered := strings.ContainsAny(operator, "<>")
+		return kind == "integer" && (ordered || v == math.Trunc(v))
+	case bool:
+		return kind == "boolean"
+	}
+	return true
+}
+
+func withArticle(kind string) string {
+	if strings.ContainsRune("aeiou", rune(kind[0])) {
+		return "an " + kind
+	}
+	return "a " + kind
+}
+
+func typeHint(f catalog.Field) string {
+	switch f.Type {
+	case "object":
+		return "compare one of its fields"
+	case "array":
+		return "use len(…) or any(…, …)"
+	}
+	return "compare it with " + withArticle(f.Type)
+}
+
+// truthHint returns a hint at an expression that is true or false.
+func truthHint(field, kind string) string {
+	switch kind {
+	case "integer":
+		return "write " + field + " > 0"
+	case "string":
+		return "write " + field + ` != ""`
+	case "array":
+		return "write len(" + field + ") > 0"
+	}
+	return "write " + field + " != nil"
 }

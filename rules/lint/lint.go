@@ -109,7 +109,7 @@ func (c *checker) example(name string) map[string]any {
 }
 
 // judgePath returns what is wrong with reading a path in the given events, or "".
-func judgePath(s condition.Spot, events []*catalog.Schema) (message, hint string) {
+func judgePath(s condition.Field, events []*catalog.Schema) (message, hint string) {
 	switch s.Root {
 	case "payload":
 		return judgePayload(s.Path, events)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 
 	"qaserelay/rules"
 	"qaserelay/rules/catalog"
@@ -16,8 +17,8 @@ import (
 
 // Limits of the search for duplicate notifications; beyond them it reports nothing more.
 const (
-	maxOverlaps  = 100       // warnings
-	maxTermPairs = 1_000_000 // pairs of terms
+	maxOverlaps   = 100       // warnings
+	maxClaimPairs = 1_000_000 // pairs of alternatives
 )
 
 // checkOverlaps warns of notifiers that get the same message of one event twice, from one rule or from two.
@@ -42,23 +43,14 @@ type overlapFinder struct {
 	earlier  map[string][]*ruleMatch    // the rules so far, by recipient and event
 	stopped  map[string]bool            // events that a rule so far keeps from later ones
 	found    int                        // warnings
-	tried    int                        // pairs of terms
+	tried    int                        // pairs of alternatives
 }
 
 // ruleMatch is a rule and one event that it can match.
 type ruleMatch struct {
 	*rulefile.RuleSource
-	event    string
-	terms    []condition.Term
-	hasTerms bool
-}
-
-// disjunction returns the terms of the condition for the event.
-func (m *ruleMatch) disjunction() []condition.Term {
-	if !m.hasTerms {
-		m.hasTerms, m.terms = true, (&condition.Folder{Facts: condition.FactsOf(m.event)}).Terms(m.Rule.When.Tree, true)
-	}
-	return m.terms
+	event  string
+	claims func() [][]condition.Claim // of the condition for the event, computed once
 }
 
 // recipient is a notifier with the options of a message to it.
@@ -78,8 +70,8 @@ func (f *overlapFinder) add(r *rulefile.RuleSource, events []*catalog.Schema) {
 		f.compare(r, recipients, events)
 	}
 	for _, e := range events {
-		v := (&condition.Folder{Facts: condition.FactsOf(e.Name)}).Fold(r.Rule.When.Tree)
-		f.stopped[e.Name] = f.stopped[e.Name] || r.Stop && v.Known
+		_, decided := r.Rule.When.Decided(condition.FactsOf(e.Name))
+		f.stopped[e.Name] = f.stopped[e.Name] || r.Stop && decided
 	}
 }
 
@@ -125,7 +117,8 @@ func (f *overlapFinder) compare(r *rulefile.RuleSource, recipients []recipient, 
 		if f.stopped[e.Name] {
 			continue
 		}
-		own := &ruleMatch{RuleSource: r, event: e.Name}
+		claims := func() [][]condition.Claim { return r.Rule.When.Claims(condition.FactsOf(e.Name)) }
+		own := &ruleMatch{RuleSource: r, event: e.Name, claims: sync.OnceValue(claims)}
 		for _, to := range recipients {
 			key := to.key + "\x00" + e.Name
 			before := f.overlapping(f.earlier[key], own)
@@ -146,19 +139,19 @@ func (f *overlapFinder) overlapping(earlier []*ruleMatch, m *ruleMatch) *ruleMat
 		return nil
 	}
 	for _, before := range earlier {
-		if f.tried >= maxTermPairs {
+		if f.tried >= maxClaimPairs {
 			break
 		}
-		f.tried += 1 + len(before.disjunction())*len(m.disjunction())
-		if satisfiable(before.disjunction(), m.disjunction()) {
+		f.tried += 1 + len(before.claims())*len(m.claims())
+		if satisfiable(before.claims(), m.claims()) {
 			return before
 		}
 	}
 	return nil
 }
 
-// satisfiable reports whether some event could make both disjunctions true. It returns true if it cannot tell.
-func satisfiable(a, b []condition.Term) bool {
+// satisfiable reports whether an event may satisfy both alternatives of claims.
+func satisfiable(a, b [][]condition.Claim) bool {
 	for _, x := range a {
 		for _, y := range b {
 			if !slices.ContainsFunc(x, func(c condition.Claim) bool { return slices.ContainsFunc(y, c.Excludes) }) {

@@ -1,9 +1,11 @@
-package condition
+package condition_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"qaserelay/rules/condition"
 )
 
 func TestAllFaultsOfAConditionAreToldAtOnce(t *testing.T) {
@@ -62,7 +64,7 @@ func TestAllFaultsOfAConditionAreToldAtOnce(t *testing.T) {
 		`now - time > 3`,
 		`now() - time > 3`,
 	} {
-		_, faults := Compile(when)
+		_, faults := condition.Compile(when)
 		fmt.Fprintln(&got, when)
 		for _, f := range faults {
 			fmt.Fprintf(&got, "    %d:%d %s (%s)\n", f.At.Line, f.At.Col+1, f.Message, f.Hint)
@@ -71,5 +73,5 @@ func TestAllFaultsOfAConditionAreToldAtOnce(t *testing.T) {
 			t.Errorf("%s: there is no fault", when)
 		}
 	}
-	Golden(t, "testdata/faults.golden", got.String())
+	golden(t, "testdata/faults.golden", got.String())
 }

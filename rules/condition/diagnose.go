@@ -1,0 +1,315 @@
+package condition
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/builtin"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/parser/lexer"
+
+	"qaserelay/rules/catalog"
+	"qaserelay/rules/diag"
+	"qaserelay/rules/value"
+)
+
+// fault is an error in a source at an offset in characters.
+type fault struct {
+	at            int
+	message, hint string
+}
+
+// diagnose explains why a source does not compile. It reports one error: a construct of another language, a bracket
+// without its partner, or the compiler's error in plain words.
+func diagnose(source string, compileErr error) diag.Finding {
+	tokens, err := lex(source)
+	var f *fault
+	if err != nil {
+		f = lexicalFault([]rune(source), tokens, err)
+	} else if f = foreignSyntax(tokens); f == nil {
+		f = unbalanced(tokens)
+	}
+	if f == nil {
+		f = compilerFault(source, compileErr)
+	}
+	if f == nil {
+		return resultFault(compileErr)
+	}
+	return diag.Finding{At: diag.Locate(source, f.at), Message: f.message, Hint: f.hint}
+}
+
+// resultFault explains an error that concerns the whole condition and has no position.
+func resultFault(err error) diag.Finding {
+	m := regexp.MustCompile(`expected bool, but got (\w+)`).FindStringSubmatch(err.Error())
+	if m == nil {
+		return diag.Finding{Message: err.Error()}
+	}
+	return diag.Finding{Message: "the condition is " + typeName(m[1]) + ", not true or false", Hint: compareHint}
+}
+
+const compareHint = "compare it with something, such as payload.failed > 0"
+
+// lex returns the tokens of a source, or those in front of the first character that it cannot read.
+func lex(source string) (tokens []lexer.Token, err error) {
+	l := lexer.New()
+	l.Reset(file.NewSource(source))
+	for {
+		t, err := l.Next()
+		if err != nil {
+			return tokens, err
+		}
+		if tokens = append(tokens, t); t.Kind == lexer.EOF {
+			return tokens, nil
+		}
+	}
+}
+
+// lexicalFault explains why a source cannot be split into tokens. The tokens are those in front of the error.
+func lexicalFault(source []rune, tokens []lexer.Token, err error) *fault {
+	var fe *file.Error
+	if !errors.As(err, &fe) {
+		return nil
+	}
+	start := 0
+	if len(tokens) > 0 {
+		start = tokens[len(tokens)-1].To
+	}
+	for start < len(source) && strings.ContainsRune(" \t\r\n", source[start]) {
+		start++
+	}
+	character := ""
+	if fe.From < len(source) {
+		character = string(source[fe.From])
+	}
+	switch {
+	case character != "" && strings.Contains("“”„‘’", character):
+		return &fault{fe.From, "a curved quote " + character + " stands where a straight one is needed", `write "`}
+	case strings.Contains(fe.Message, "not terminated") && start < len(source):
+		return &fault{start, "a " + string(source[start]) + " is not closed", "write the same quote at the end of the text"}
+	case strings.Contains(fe.Message, "invalid char escape"):
+		return &fault{fe.From, `a \ in a text begins something that means nothing`, `write \\ for a backslash`}
+	case strings.HasPrefix(fe.Message, "unrecognized character") && character != "":
+		return &fault{fe.From, "the character " + character + " means nothing here", "put text in quotes"}
+	case strings.HasPrefix(fe.Message, "bad number"):
+		return &fault{start, "this is not a number", `put text in quotes: "…"; a length of time is duration("24h")`}
+	}
+	return &fault{fe.From, fe.Message, ""}
+}
+
+// compilerFault explains an error of the parser or the type checker.
+func compilerFault(source string, err error) *fault {
+	tree, syntaxErr := parser.Parse(source)
+	var fe *file.Error
+	switch {
+	case syntaxErr != nil && errors.As(syntaxErr, &fe):
+		return syntaxFault(fe, len([]rune(source)))
+	case !errors.As(err, &fe):
+		return nil
+	}
+	f := &fault{at: fe.From}
+	f.message, f.hint = (&typeError{tree: tree.Node, at: fe.From}).explain(fe.Message)
+	return f
+}
+
+var unexpectedToken = regexp.MustCompile(`^unexpected token (\w+)(?:\("(.*)"\))?$`)
+
+// syntaxFault explains an error of the parser. The source ends at end.
+func syntaxFault(fe *file.Error, end int) *fault {
+	m := unexpectedToken.FindStringSubmatch(fe.Message)
+	switch {
+	case m == nil:
+		return &fault{fe.From, fe.Message, ""}
+	case m[1] == "EOF":
+		return &fault{end, "the condition ends where a value is needed", "write what is missing, such as payload.failed > 0"}
+	}
+	return &fault{fe.From, "unexpected " + strings.ReplaceAll(m[2], `\"`, `"`),
+		"look for what is missing or too much here; between two values stands an operator such as ==, >, and, or, in, contains"}
+}
+
+// typeError is an error of the type checker at a node of a tree.
+type typeError struct {
+	tree ast.Node
+	at   int // where the node stands, in characters
+}
+
+var (
+	mismatchTwo = regexp.MustCompile(`^invalid operation: (.+) \(mismatched types (.+) and (.+)\)$`)
+	mismatchOne = regexp.MustCompile(`^invalid operation: (.+) \(mismatched type (.+)\)$`)
+	noMember    = regexp.MustCompile(`^type (.+) has no (?:method|field) (\w+)$`)
+)
+
+// explain rewords the checker's message. A message that it does not know stays as it is.
+func (e *typeError) explain(message string) (text, hint string) {
+	if name, unknown := strings.CutPrefix(message, "unknown name "); unknown {
+		return fmt.Sprintf("no variable or function %q", name), e.unknownName(name)
+	}
+	if m := mismatchTwo.FindStringSubmatch(message); m != nil {
+		return e.mismatch(m[1], m[2], m[3])
+	}
+	if m := mismatchOne.FindStringSubmatch(message); m != nil {
+		return fmt.Sprintf("%s needs true or false, and not %s", m[1], typeName(m[2])), compareHint
+	}
+	if m := noMember.FindStringSubmatch(message); m != nil {
+		if slices.Contains(textOperators, m[2]) {
+			return m[2] + " is no function: it stands between two texts", "write event_name " + m[2] + ` "x"`
+		}
+		return fmt.Sprintf("%s has no part %q", typeName(m[1]), m[2]), ""
+	}
+	if strings.Contains(message, "exceeds maximum allowed nodes") {
+		return fmt.Sprintf("the condition has more than %d parts", maxNodes), "split the rule"
+	}
+	if strings.HasPrefix(message, "cannot use pointer accessor outside predicate") {
+		return "a name begins with a dot", "write it without: the dot is for templates"
+	}
+	return message, ""
+}
+
+// unknownName returns a hint at the meaning of a name that is neither a variable nor a function.
+func (e *typeError) unknownName(name string) string {
+	if text := e.unquotedText(name); text != "" {
+		return `put it in quotes: "` + text + `"`
+	}
+	if e.isCall() {
+		if best := catalog.Nearest(name, append(slices.Clone(builtin.Names), "now")); best != "" {
+			return `did you mean "` + best + `"?`
+		}
+		return "functions are lower, upper, trim, len, any, all, count, filter, map, first, last, now, date, duration and others of expr-lang.org"
+	}
+	fields := catalog.PayloadFields()
+	if slices.Contains(fields, name) {
+		return "fields of the event stand in payload: write payload." + name
+	}
+	best := catalog.Nearest(name, append(catalog.VariableNames(), fields...))
+	if slices.Contains(fields, best) {
+		return `did you mean "payload.` + best + `"?`
+	}
+	return catalog.DidYouMean(name, catalog.VariableNames())
+}
+
+// unquotedText returns the text that a name without quotes probably is: the name of an event, or a text that a
+// variable is compared with.
+func (e *typeError) unquotedText(name string) string {
+	text, isVariable := "", catalog.Nearest(name, catalog.VariableNames()) != ""
+	e.walk(func(n ast.Node) {
+		switch n := n.(type) {
+		case *ast.MemberNode:
+			action, fixed := n.Property.(*ast.StringNode)
+			if fixed && e.isNameHere(n.Node) && isEventType(name) {
+				text = name + "." + action.Value
+				text = cmp.Or(catalog.Suggest(text), text)
+			}
+		case *ast.BinaryNode:
+			compared := isTextVariable(n.Left) && e.isNameHere(n.Right) || isTextVariable(n.Right) && e.isNameHere(n.Left)
+			if compared && !isVariable && text == "" {
+				text = name
+			}
+		}
+	})
+	return text
+}
+
+func (e *typeError) walk(visit visitor) {
+	tree := e.tree
+	ast.Walk(&tree, visit)
+}
+
+func (e *typeError) isNameHere(n ast.Node) bool {
+	_, isName := n.(*ast.IdentifierNode)
+	return isName && n.Location().From == e.at
+}
+
+func isTextVariable(n ast.Node) bool {
+	id, isName := n.(*ast.IdentifierNode)
+	if !isName {
+		return false
+	}
+	_, isText := catalog.Variables()[id.Value].(string)
+	return isText
+}
+
+func isEventType(name string) bool {
+	return slices.ContainsFunc(catalog.All(), func(e catalog.Event) bool { return strings.HasPrefix(e.Name, name+".") })
+}
+
+// isCall reports whether the node at the error calls a function.
+func (e *typeError) isCall() bool {
+	found := false
+	e.walk(func(n ast.Node) {
+		_, isCall := n.(*ast.CallNode)
+		found = found || isCall && n.Location().From == e.at
+	})
+	return found
+}
+
+// operands returns the two sides of the operator at the error.
+func (e *typeError) operands() (left, right string) {
+	left, right = "the left side", "the right side"
+	e.walk(func(n ast.Node) {
+		if b, isBinary := n.(*ast.BinaryNode); isBinary && b.Location().From == e.at {
+			left, right = value.Shorten(b.Left.String(), 40), value.Shorten(b.Right.String(), 40)
+		}
+	})
+	return left, right
+}
+
+// mismatch explains two operands of types that the operator does not take.
+func (e *typeError) mismatch(operator, leftType, rightType string) (text, hint string) {
+	left, right := e.operands()
+	leftName, rightName := typeName(leftType), typeName(rightType)
+	switch operator {
+	case "and", "or", "&&", "||":
+		side, name := left, leftName
+		if leftType == "bool" || leftType == "unknown" {
+			side, name = right, rightName
+		}
+		return fmt.Sprintf("%s is %s, not true or false", side, name), "compare it with something, such as " + side + " == …"
+	case "in":
+		return fmt.Sprintf("in looks into a list, and %s is %s", right, rightName),
+			`write a list, such as ["a", "b"], or contains for a part of a text`
+	}
+	return fmt.Sprintf("%s is %s, %s is %s", left, leftName, right, rightName),
+		mismatchHint([2]string{left, right}, [2]string{leftName, rightName})
+}
+
+func mismatchHint(sides, types [2]string) string {
+	switch {
+	case slices.Contains(types[:], "a function"):
+		return "a function needs parentheses, such as now()"
+	case slices.Contains(sides[:], "timestamp") && slices.Contains(types[:], "text"):
+		return `timestamp counts seconds; write time > date("2026-01-31") for a date`
+	case slices.Contains(types[:], "a time"):
+		return `write date("2026-01-31") for a date`
+	case slices.Contains(types[:], "a duration"):
+		return `write duration("24h") for a length of time`
+	}
+	for i, name := range types {
+		if name == "a number" && types[1-i] == "text" {
+			if strings.HasPrefix(sides[1-i], `"`) {
+				return "write the number without quotes"
+			}
+			return `put it in quotes: "` + sides[i] + `"`
+		}
+	}
+	return "both sides must be of the same kind"
+}
+
+// typeName returns a plain name for one of the checker's types.
+func typeName(name string) string {
+	name = strings.TrimPrefix(name, "*")
+	for _, t := range [][2]string{
+		{"interface {}", "anything"}, {"string", "text"}, {"int", "a number"}, {"float", "a number"}, {"bool", "true or false"}, {"time.Time", "a time"},
+		{"time.Duration", "a duration"}, {"nil", "nil"}, {"unknown", "anything"}, {"any", "anything"},
+		{"map", "a mapping"}, {"[]", "a list"}, {"array", "a list"}, {"func", "a function"},
+	} {
+		if strings.HasPrefix(name, t[0]) {
+			return t[1]
+		}
+	}
+	return name
+}

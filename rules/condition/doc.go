@@ -1,2 +1,0 @@
-// Package condition compiles, matches and explains conditions.
-package condition
