@@ -8,7 +8,7 @@ import (
 	"qaserelay/rules/condition"
 )
 
-func TestAllFaultsOfAConditionAreToldAtOnce(t *testing.T) {
+func TestTheFirstFaultOfAConditionIsReported(t *testing.T) {
 	var got strings.Builder
 	for _, when := range []string{
 		`payload.failed & payload.x`,
