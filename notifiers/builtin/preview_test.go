@@ -17,7 +17,7 @@ import (
 )
 
 // drawSample draws m as a made-up notifier of a kind would send it.
-func drawSample(t *testing.T, kind string, m *notifiers.Message) *preview.Picture {
+func drawSample(t *testing.T, kind string, m *notifiers.Message) *preview.Layout {
 	t.Helper()
 	for _, k := range builtin.Kinds() {
 		if k.Type != kind {
@@ -35,7 +35,7 @@ func drawSample(t *testing.T, kind string, m *notifiers.Message) *preview.Pictur
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := preview.Draw(n, m)
+		p, err := preview.Of(n, m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +86,7 @@ func TestPicturesShowWhatIsSent(t *testing.T) {
 }
 
 // written is a picture as text: what each line and each run is like, in brackets, in front of it.
-func written(p *preview.Picture) string {
+func written(p *preview.Layout) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %s, color %q\n", p.Channel, p.Level, p.Color)
 	for _, f := range p.Facts {
@@ -98,11 +98,11 @@ func written(p *preview.Picture) string {
 	for _, l := range p.Lines {
 		b.WriteString("line" + writtenLine(l) + "\n")
 	}
-	b.WriteString("button" + writtenLine(preview.Line{Runs: p.Buttons}) + "\n")
+	b.WriteString("button" + writtenLine(markup.Line{Runs: p.Buttons}) + "\n")
 	return b.String()
 }
 
-func writtenLine(l preview.Line) string {
+func writtenLine(l markup.Line) string {
 	s := flags(l) + ": "
 	for _, r := range l.Runs {
 		s += flags(r) + r.Text

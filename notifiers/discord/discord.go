@@ -8,27 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/httpclient"
-	"qaserelay/notifiers/markup"
-)
-
-// Discord's limits in characters (https://discord.com/developers/docs/resources/message#embed-object-embed-limits). All
-// texts of an embed together have 6000.
-const (
-	discordTitle   = 256
-	discordBody    = 4000
-	discordTexts   = 5900 // all texts of an embed, with some to spare
-	discordFields  = 1500
-	discordValue   = 1024
-	discordContent = 2000
-	discordURL     = 2000
-	discordName    = 80
+	"qaserelay/notifiers/preview"
 )
 
 // Config is what can be written for a notifier of type discord.
@@ -114,23 +99,29 @@ func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 
 // Send posts the message and waits until Discord has kept it.
 func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	post, thread, err := n.compose(m)
+	c, err := n.compose(m)
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
 	}
 	query := map[string]string{"wait": "true"}
-	if thread != "" {
-		query["thread_id"] = thread
+	if c.thread != "" {
+		query["thread_id"] = c.thread
 	}
 	return n.Deliver(ctx, httpclient.ServiceCall{
-		Doing: "posting to the Discord webhook", URL: httpclient.WithQuery(n.config.WebhookURL.Value(), query), Body: post,
+		Doing: "posting to the Discord webhook", URL: httpclient.WithQuery(n.config.WebhookURL.Value(), query), Body: c.post,
 	}, classify)
 }
 
-// Preview returns the message as Discord would get it.
+// Preview implements [preview.Previewer].
 func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
-	post, _, err := n.compose(m)
-	return httpclient.PreviewJSON(post, err)
+	c, err := n.compose(m)
+	return httpclient.PreviewJSON(c.post, err)
+}
+
+// Layout implements [preview.Previewer].
+func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
+	c, err := n.compose(m)
+	return &c.layout, err
 }
 
 // Probe asks Discord for the webhook itself.
@@ -181,139 +172,4 @@ func classify(a httpclient.Answer) httpclient.Verdict {
 		v.Fate, v.Advice = httpclient.Never, "Discord does not take this message; change its title, body or options"
 	}
 	return v
-}
-
-// discordPost is a message as a webhook takes it.
-type discordPost struct {
-	Content         string          `json:"content,omitempty"`
-	Username        string          `json:"username,omitempty"`
-	Embeds          []discordEmbed  `json:"embeds"`
-	AllowedMentions discordMentions `json:"allowed_mentions"`
-}
-
-type discordEmbed struct {
-	Title       string         `json:"title"`
-	URL         string         `json:"url,omitempty"`
-	Description string         `json:"description,omitempty"`
-	Color       int            `json:"color"`
-	Fields      []discordField `json:"fields,omitempty"`
-	Footer      discordFooter  `json:"footer"`
-	Timestamp   *time.Time     `json:"timestamp,omitempty"`
-}
-
-type discordField struct {
-	Name   string `json:"name"`
-	Value  string `json:"value"`
-	Inline bool   `json:"inline"`
-}
-
-type discordFooter struct {
-	Text string `json:"text"`
-}
-
-// discordMentions names all who may be mentioned: nobody but them is, whatever the texts hold.
-type discordMentions struct {
-	Parse []string `json:"parse"`
-	Users []string `json:"users,omitempty"`
-	Roles []string `json:"roles,omitempty"`
-}
-
-// compose lays a message out, and returns the thread that it goes to.
-func (n *notifier) compose(m *notifiers.Message) (discordPost, string, error) {
-	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
-	if err != nil {
-		return discordPost{}, "", err
-	}
-	thread := notifiers.OneLine(o.ThreadID)
-	if strings.Trim(thread, "0123456789") != "" {
-		return discordPost{}, "", fmt.Errorf("thread_id: %q is none; write the digits that Discord shows under Copy Thread ID", notifiers.Cut(thread, 100))
-	}
-	embed := discordEmbed{
-		Title:  discordText(markup.FitText(markup.Title(m, discordTitle), discordTitle, notifiers.Units, discordText)),
-		URL:    markup.MessageURL(m, discordURL),
-		Color:  notifiers.ColorNumber(m.Level),
-		Fields: discordFieldsOf(m),
-		Footer: discordFooter{markup.Neutralize(markup.Origin(m), false)},
-	}
-	room := min(discordBody, discordTexts-notifiers.Units(embed.Title)-notifiers.Units(embed.Footer.Text)-unitsOf(embed.Fields))
-	embed.Description = markup.FitLines(markup.Lines(notifiers.Cut(m.Body, 4*discordBody)), discordMarkup().Write, func(s string) bool { return notifiers.Units(s) <= room })
-	if !m.CreatedAt.IsZero() {
-		at := m.CreatedAt.UTC()
-		embed.Timestamp = &at
-	}
-	post := discordPost{Username: notifiers.Cut(notifiers.OneLine(o.Username), discordName), Embeds: []discordEmbed{embed}}
-	post.mention(o.Mention)
-	return post, thread, nil
-}
-
-// discordFieldsOf lays fields out side by side. Their texts together have at most discordFields characters.
-func discordFieldsOf(m *notifiers.Message) []discordField {
-	return markup.FitFields(m, func(fields []markup.Field) (written []discordField) {
-		for _, f := range fields {
-			written = append(written, discordField{discordText(f.Name), discordMarkup().Line(f.Value), true})
-		}
-		return written
-	}, func(written []discordField) bool {
-		long := func(f discordField) bool { return notifiers.Units(f.Value) > discordValue }
-		return unitsOf(written) <= discordFields && !slices.ContainsFunc(written, long)
-	})
-}
-
-func unitsOf(fields []discordField) (n int) {
-	for _, f := range fields {
-		n += notifiers.Units(f.Name) + notifiers.Units(f.Value)
-	}
-	return n
-}
-
-// mention calls people and roles above the embed, within which Discord tells nobody.
-func (p *discordPost) mention(all []string) {
-	p.AllowedMentions.Parse = []string{}
-	for _, who := range all {
-		who = notifiers.OneLine(who)
-		var s string
-		switch id, isRole := strings.CutPrefix(who, "&"); {
-		case who == "@here", who == "@everyone":
-			s = who
-			if !slices.Contains(p.AllowedMentions.Parse, "everyone") {
-				p.AllowedMentions.Parse = append(p.AllowedMentions.Parse, "everyone")
-			}
-		case isRole && isSnowflake(id):
-			s = "<@&" + id + ">"
-			p.AllowedMentions.Roles = httpclient.AppendNew(p.AllowedMentions.Roles, id)
-		case isSnowflake(who):
-			s = "<@" + who + ">"
-			p.AllowedMentions.Users = httpclient.AppendNew(p.AllowedMentions.Users, who)
-		case strings.Trim(who, "@") != "":
-			s = discordText("@" + notifiers.Cut(strings.TrimLeft(who, "@"), 100))
-		}
-		if notifiers.Units(p.Content)+notifiers.Units(s) >= discordContent || len(p.AllowedMentions.Users) > 100 || len(p.AllowedMentions.Roles) > 100 {
-			return
-		}
-		p.Content = strings.TrimSpace(p.Content + " " + s)
-	}
-}
-
-// isSnowflake reports whether s is an id as Discord makes them.
-func isSnowflake(s string) bool { return regexp.MustCompile(`^[0-9]{15,20}$`).MatchString(s) }
-
-// discordMarkup is Discord's Markdown (https://support.discord.com/hc/en-us/articles/210298617), which links to no mailbox.
-func discordMarkup() markup.Writer {
-	m := markup.Markdown(discordText)
-	style := m.Style
-	m.Style = func(r markup.Run, s string) string {
-		if address, isMail := strings.CutPrefix(r.URL, "mailto:"); isMail {
-			r.URL = ""
-			if address != r.Text {
-				return style(r, s) + " (" + discordText(address) + ")"
-			}
-		}
-		return style(r, s)
-	}
-	return m
-}
-
-// discordText is text without any meaning to Discord.
-func discordText(s string) string {
-	return strings.NewReplacer("<", `\<`, ">", `\>`).Replace(markup.EscapeMarkdown(markup.Neutralize(s, false)))
 }

@@ -43,7 +43,7 @@ func service() notifierstest.Service {
 func TestDiscord(t *testing.T) { service().Run(t) }
 
 func TestDiscordCallsOnlyWhomTheOptionsName(t *testing.T) {
-	var post discordPost
+	var post post
 	post.mention([]string{"165511591545143296", "&165511591545143297", "@here", "@everyone", "Bob", "<@1>", "12345", "165511591545143296", ""})
 	if want := `<@165511591545143296> <@&165511591545143297> @here @everyone @` + markup.Joiner + `Bob @\<@` + markup.Joiner + `1\> @` + markup.Joiner + `12345 <@165511591545143296>`; post.Content != want {
 		t.Errorf("content %q, want %q", post.Content, want)
@@ -89,7 +89,7 @@ func TestDiscordTellsWhereAWebhookPosts(t *testing.T) {
 
 func TestAFieldOfLinksIsNotTooLongForDiscord(t *testing.T) {
 	link := "[a](https://example.com/" + strings.Repeat("x", 150) + ") "
-	fields := discordFieldsOf(&notifiers.Message{Fields: []notifiers.Field{{Name: "Links", Value: strings.Repeat(link, 7)}}})
+	fields, _ := fitFields(&notifiers.Message{Fields: []notifiers.Field{{Name: "Links", Value: strings.Repeat(link, 7)}}})
 	if len(fields) != 1 || fields[0].Value == "" || notifiers.Units(fields[0].Value) > 1024 {
 		t.Errorf("got %+v", fields)
 	}

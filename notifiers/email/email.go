@@ -19,6 +19,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/httpclient"
+	"qaserelay/notifiers/preview"
 )
 
 // Config is what can be written for a notifier of type email.
@@ -239,11 +240,17 @@ func checkEmailDefaults(defaults json.RawMessage) error {
 	return nil
 }
 
-// Preview returns the mail as the server would get it.
+// Preview implements [preview.Previewer]. It returns the email as the server would get it.
 func (n *Notifier) Preview(m *notifiers.Message) ([]byte, error) {
 	letter, err := n.compose(context.Background(), m)
 	if err != nil {
 		return nil, err
 	}
 	return letter.data, nil
+}
+
+// Layout implements [preview.Previewer].
+func (n *Notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
+	letter, err := n.compose(context.Background(), m)
+	return &letter.layout, err
 }

@@ -16,6 +16,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/markup"
+	"qaserelay/notifiers/preview"
 )
 
 // Titles are cut in mails: a subject is one line in a list.
@@ -30,6 +31,7 @@ type letter struct {
 	recipients []string // the envelope's recipients, in angle brackets
 	data       []byte   // header and body (RFC 5322)
 	notes      []string // what was left out
+	layout     preview.Layout
 }
 
 // compose writes the mail for m, the same bytes at every attempt.
@@ -54,11 +56,19 @@ func (n *Notifier) compose(ctx context.Context, m *notifiers.Message) (letter, e
 	if len(replyTo) > 0 {
 		msg.ReplyToMailAddress(replyTo...)
 	}
-	n.head(msg, m, o.subject(ctx, m))
+	subject := o.subject(ctx, m)
+	n.head(msg, m, subject)
 	n.thread(msg, o.threadKey(m))
-	if err := n.writeBodies(msg, m); err != nil {
+	text := mailText(m)
+	page, err := n.mailHTML(m)
+	if err != nil {
 		return l, err
 	}
+	msg.SetBodyString(mail.TypeTextPlain, text)
+	msg.AddAlternativeString(mail.TypeTextHTML, page) // the better alternative comes last (RFC 2046, section 5.1.4)
+	l.layout = preview.Layout{Channel: "Mail", Lines: preview.Paragraphs(text), Page: page, Facts: slices.Concat(
+		fact("From", n.from), fact("To", to...), fact("Cc", cc...), fact("Reply-To", replyTo...),
+		[]preview.Fact{{Name: "Subject", Text: subject}})}
 	var b bytes.Buffer
 	if _, err := msg.WriteTo(&b); err != nil {
 		return l, fmt.Errorf("writing the mail: %w", err)
@@ -102,15 +112,20 @@ func mailTitle(m *notifiers.Message) string {
 	return strings.Join(append([]string{"Qase"}, m.Origin()...), " · ")
 }
 
-// writeBodies adds the text, and as the better alternative the HTML (RFC 2046, section 5.1.4).
-func (n *Notifier) writeBodies(msg *mail.Msg, m *notifiers.Message) error {
-	page, err := n.mailHTML(m)
-	if err != nil {
-		return err
+// fact shows the addresses of a header field, or nothing.
+func fact(name string, list ...*netmail.Address) []preview.Fact {
+	var all []string
+	for _, a := range list {
+		text := a.Address
+		if a.Name != "" {
+			text = a.Name + " <" + a.Address + ">"
+		}
+		all = append(all, text)
 	}
-	msg.SetBodyString(mail.TypeTextPlain, mailText(m))
-	msg.AddAlternativeString(mail.TypeTextHTML, page)
-	return nil
+	if len(all) == 0 {
+		return nil
+	}
+	return []preview.Fact{{Name: name, Text: strings.Join(all, ", ")}}
 }
 
 // boundary is the line between the parts, which cannot be foreseen by who writes one of them.

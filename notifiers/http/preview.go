@@ -6,14 +6,16 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/httpclient"
+	"qaserelay/notifiers/markup"
 	"qaserelay/notifiers/preview"
 )
 
-// Picture implements previewer. It shows the request line and the header, without what may be secret in them.
-func (n *Notifier) Picture(m *notifiers.Message, sent []byte) (*preview.Picture, error) {
+// Layout implements [preview.Previewer]. It shows the request line, the header and the body, with secrets hidden.
+func (n *Notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
 	call, err := n.Prepare(m)
 	if err != nil {
 		return nil, err
@@ -22,22 +24,25 @@ func (n *Notifier) Picture(m *notifiers.Message, sent []byte) (*preview.Picture,
 	if call.url.RequestURI() != "/" {
 		target += "/…"
 	}
-	p := &preview.Picture{Channel: "HTTP", Facts: append([]preview.Fact{{Name: "", Text: call.method + " " + target}}, n.headerFacts(call)...)}
-	text := httpclient.NewMasker(n.secrets()...).Mask(string(sent))
+	l := &preview.Layout{
+		Channel: "HTTP", Facts: append([]preview.Fact{{Text: call.method + " " + target}}, n.headerFacts(call)...),
+		Style: preview.Style{Framed: true, Bare: true},
+	}
+	body := []byte(httpclient.NewMasker(n.secrets()...).Mask(string(call.Body)))
 	var pretty bytes.Buffer
-	if json.Indent(&pretty, []byte(text), "", "  ") == nil {
-		text = pretty.String()
+	if json.Indent(&pretty, body, "", "  ") == nil {
+		body = pretty.Bytes()
 	}
-	if text == "" {
-		return p, nil
+	if len(body) > 0 {
+		l.Lines = markup.Split(strings.TrimRight(string(body), "\n"))
 	}
-	for _, l := range preview.SplitLines(text) {
-		p.Lines = append(p.Lines, preview.Line{Runs: []preview.Run{{Text: l}}, Pre: true})
+	for i := range l.Lines {
+		l.Lines[i].Pre = true
 	}
-	return p, nil
+	return l, nil
 }
 
-// headerFacts are the header fields of a request, the values hidden but for those that never hold a secret.
+// headerFacts are the header fields of a request. Only values that never hold a secret are shown.
 func (n *Notifier) headerFacts(call httpCall) []preview.Fact {
 	const hidden = "<secret>"
 	header := map[string]string{"Webhook-Id": call.id, "User-Agent": httpclient.UserAgent}

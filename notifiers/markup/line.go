@@ -81,15 +81,15 @@ func SingleLine(markdown string, limit int) Line {
 	var line Line
 	for i, l := range Lines(markdown) {
 		if i > 0 {
-			line.add(Run{Text: " "})
+			line.Add(Run{Text: " "})
 		}
 		line.Runs = append(line.Runs, l.Runs...)
 	}
 	return Truncate([]Line{line}, limit)[0]
 }
 
-// add appends a run. A run in the style of the last one extends it.
-func (l *Line) add(r Run) {
+// Add appends a run. A run in the style of the last one extends it.
+func (l *Line) Add(r Run) {
 	if r.Text == "" {
 		return
 	}
@@ -167,11 +167,12 @@ type Measure func(string) int
 // Bytes is the measure of channels that count bytes.
 func Bytes(s string) int { return len(s) }
 
-// FitLines truncates lines until what write makes of them fits. Longer lines must never fit where shorter ones do not.
-func FitLines[T any](lines []Line, write func([]Line) T, fits func(T) bool) T {
+// FitLines truncates lines until what write makes of them fits, and returns both. Longer lines must never fit where
+// shorter ones do not.
+func FitLines[T any](lines []Line, write func([]Line) T, fits func(T) bool) (T, []Line) {
 	all := write(lines)
 	if fits(all) {
-		return all
+		return all, lines
 	}
 	low, high := 0, units(lines) // low fits, or nothing does
 	for low+1 < high {
@@ -181,7 +182,8 @@ func FitLines[T any](lines []Line, write func([]Line) T, fits func(T) bool) T {
 			high = middle
 		}
 	}
-	return write(Truncate(lines, low))
+	lines = Truncate(lines, low)
+	return write(lines), lines
 }
 
 // FitText truncates s until it is at most limit long once it is escaped. It returns the text before escaping.

@@ -37,7 +37,8 @@ func MessageURL(m *notifiers.Message, limit int) string {
 // PlainBody returns a body as plain text of at most limit bytes.
 func PlainBody(body string, limit int) string {
 	w := Plain(func(s string) string { return Neutralize(s, false) })
-	return FitLines(Lines(notifiers.Cut(body, 2*limit)), w.Write, func(s string) bool { return Bytes(s) <= limit })
+	text, _ := FitLines(Lines(notifiers.Cut(body, 2*limit)), w.Write, func(s string) bool { return Bytes(s) <= limit })
+	return text
 }
 
 // Field is a field of a message.
@@ -63,11 +64,12 @@ func Fields(m *notifiers.Message, limit int) []Field {
 	return fields
 }
 
-// FitFields truncates the fields of m until what write makes of them fits.
-func FitFields[T any](m *notifiers.Message, write func([]Field) T, fits func(T) bool) T {
+// FitFields truncates the fields of m until what write makes of them fits, and returns both.
+func FitFields[T any](m *notifiers.Message, write func([]Field) T, fits func(T) bool) (T, []Field) {
 	for limit := notifiers.FieldText; ; limit /= 2 {
-		if written := write(Fields(m, limit)); limit < 4 || fits(written) {
-			return written
+		fields := Fields(m, limit)
+		if written := write(fields); limit < 4 || fits(written) {
+			return written, fields
 		}
 	}
 }

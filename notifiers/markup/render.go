@@ -23,7 +23,7 @@ func Lines(markdown string) []Line {
 			runs := l.Runs
 			l.Runs, l.Apart = nil, i > 0 && j == 0
 			for _, r := range runs {
-				l.add(r)
+				l.Add(r)
 			}
 			lines = append(lines, l)
 		}

@@ -104,7 +104,7 @@ func (w Writer) Shown(lines []Line) []Line {
 		l.Runs = nil
 		for _, r := range runs {
 			r.Text = Visible(r.Text)
-			l.add(r)
+			l.Add(r)
 		}
 		shown = append(shown, l)
 	}

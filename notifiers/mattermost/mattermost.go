@@ -7,23 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/httpclient"
-	"qaserelay/notifiers/markup"
-)
-
-// Mattermost takes 16,383 characters of text, and old servers 7,900 of attachments as JSON.
-const (
-	mattermostAttachment = 7000
-	mattermostTitle      = 1000
-	mattermostText       = 4000
-	mattermostURL        = 1000
-	mattermostFields     = 3000 // of JSON
-	mattermostFooter     = 250
+	"qaserelay/notifiers/preview"
 )
 
 // Config is what can be written for a notifier of type mattermost.
@@ -93,17 +82,23 @@ func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 
 // Send posts the message. It is delivered when Mattermost says ok, and not by the status alone.
 func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	post, err := n.compose(m)
+	post, _, err := n.compose(m)
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
 	}
 	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "posting to the Mattermost webhook", URL: n.config.WebhookURL.Value(), Body: post}, classify)
 }
 
-// Preview returns the message as Mattermost would get it.
+// Preview implements [preview.Previewer].
 func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
-	post, err := n.compose(m)
+	post, _, err := n.compose(m)
 	return httpclient.PreviewJSON(post, err)
+}
+
+// Layout implements [preview.Previewer].
+func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
+	_, layout, err := n.compose(m)
+	return layout, err
 }
 
 // Probe asks whether the server is up. A webhook cannot be tried without posting.
@@ -152,101 +147,4 @@ func classify(a httpclient.Answer) httpclient.Verdict {
 		v.Fate, v.Advice = httpclient.Never, "Mattermost does not take this message; change its title, body or options"
 	}
 	return v
-}
-
-// mattermostPost is a message as an incoming webhook takes it.
-type mattermostPost struct {
-	Channel     string                      `json:"channel,omitempty"`
-	Text        string                      `json:"text"`
-	Attachments []mattermostAttachmentShape `json:"attachments"`
-}
-
-type mattermostAttachmentShape struct {
-	Fallback string            `json:"fallback"`
-	Color    string            `json:"color"`
-	Text     string            `json:"text"`
-	Fields   []mattermostField `json:"fields,omitempty"`
-	Footer   string            `json:"footer,omitempty"` // plain text
-}
-
-type mattermostField struct {
-	Title string `json:"title"`
-	Value string `json:"value"`
-	Short bool   `json:"short"` // two in a row
-}
-
-// compose lays a message out: title and mentions as text, since notifications show it; below it body, fields and origin beside a bar in
-// the level's colour.
-func (n *notifier) compose(m *notifiers.Message) (mattermostPost, error) {
-	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
-	if err != nil {
-		return mattermostPost{}, err
-	}
-	post := mattermostPost{Channel: notifiers.OneLine(o.Channel), Text: mattermostTop(m, o.Mention)}
-	shape := mattermostAttachmentShape{
-		Fallback: mattermostEscape(markup.FitText(markup.Title(m, mattermostTitle), mattermostTitle, notifiers.Units, mattermostEscape)), Color: notifiers.LevelColor(m.Level),
-		Fields: mattermostFieldsOf(m), Footer: markup.Neutralize(notifiers.Cut(markup.Origin(m), mattermostFooter), true),
-	}
-	writer := markup.Markdown(mattermostEscape)
-	return markup.FitLines(markup.Lines(notifiers.Cut(m.Body, 2*mattermostAttachment)), func(lines []markup.Line) mattermostPost {
-		whole, attachment := post, shape
-		attachment.Text = strings.TrimSpace(writer.Write(lines))
-		whole.Attachments = []mattermostAttachmentShape{attachment}
-		return whole
-	}, func(p mattermostPost) bool { return mattermostUnits(p.Attachments) <= mattermostAttachment }), nil
-}
-
-func mattermostFieldsOf(m *notifiers.Message) []mattermostField {
-	writer := markup.Markdown(mattermostEscape)
-	return markup.FitFields(m, func(fields []markup.Field) (written []mattermostField) {
-		for _, f := range fields {
-			written = append(written, mattermostField{mattermostEscape(f.Name), writer.Line(f.Value), true})
-		}
-		return written
-	}, func(written []mattermostField) bool { return mattermostUnits(written) <= mattermostFields })
-}
-
-// mattermostUnits counts as the server does: with its own encoder, which writes < > & as six characters.
-func mattermostUnits(v any) int {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return 0 // the shapes are ours
-	}
-	return notifiers.Units(string(b))
-}
-
-// mattermostTop is the title, linked and bold, and who is mentioned.
-func mattermostTop(m *notifiers.Message, mentions []string) string {
-	top := mattermostEscape(markup.FitText(markup.Title(m, mattermostTitle), mattermostTitle, notifiers.Units, mattermostEscape))
-	if link := markup.MessageURL(m, mattermostURL); link != "" {
-		top = "[" + top + "](" + strings.NewReplacer("(", "%28", ")", "%29").Replace(link) + ")"
-	}
-	top = "**" + top + "**"
-	for _, who := range mentions {
-		s := mattermostMention(notifiers.OneLine(who))
-		if s == "" {
-			continue
-		}
-		if notifiers.Units(top)+notifiers.Units(s) >= mattermostText {
-			break
-		}
-		top += " " + s
-	}
-	return top
-}
-
-// mattermostMention is who itself where that is a name to call, or plain text.
-func mattermostMention(who string) string {
-	if regexp.MustCompile(`^@[a-z0-9][a-z0-9._-]{0,63}$`).MatchString(who) {
-		return who
-	}
-	return mattermostEscape(notifiers.Cut(who, 100))
-}
-
-// mattermostEscape is text without any meaning to Mattermost: its Markdown resolves entities, and makes emoji of :names:.
-func mattermostEscape(s string) string {
-	if s = markup.Neutralize(s, true); strings.Count(s, ":") > 1 {
-		s = regexp.MustCompile(`:([A-Za-z0-9_+-]+:)`).ReplaceAllString(s, ":"+markup.Joiner+"$1")
-	}
-	return markup.EscapeMarkdown(strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s))
 }

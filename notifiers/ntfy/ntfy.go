@@ -10,21 +10,11 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"slices"
-	"strings"
 	"time"
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/httpclient"
-	"qaserelay/notifiers/markup"
-)
-
-// ntfy's limits (https://docs.ntfy.sh/publish/#limitations): a message of more than 4096 bytes becomes an attachment.
-const (
-	ntfyMessage = 4000
-	ntfyTitle   = 250
-	ntfyTags    = 10
-	ntfyURL     = 1000
+	"qaserelay/notifiers/preview"
 )
 
 // Config is what can be written for a notifier of type ntfy.
@@ -128,7 +118,7 @@ func (o Options) check() error {
 	if !regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`).MatchString(o.Topic) {
 		return &notifiers.FieldError{Key: "topic", Err: fmt.Errorf("%q is none; use up to 64 letters, digits, _ and -", notifiers.Cut(o.Topic, 100))}
 	}
-	if _, err := ntfyPriority(o.Priority, ""); err != nil {
+	if _, err := priority(o.Priority, ""); err != nil {
 		return &notifiers.FieldError{Key: "priority", Err: err}
 	}
 	return nil
@@ -136,7 +126,7 @@ func (o Options) check() error {
 
 // Send publishes the message.
 func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	post, err := n.compose(m)
+	post, _, err := n.compose(m)
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
 	}
@@ -145,10 +135,16 @@ func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 	}, classify)
 }
 
-// Preview returns the message as the server would get it.
+// Preview implements [preview.Previewer].
 func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
-	post, err := n.compose(m)
+	post, _, err := n.compose(m)
 	return httpclient.PreviewJSON(post, err)
+}
+
+// Layout implements [preview.Previewer].
+func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
+	_, layout, err := n.compose(m)
+	return layout, err
 }
 
 // Probe asks whether the server is well, and whether it knows the credentials, if there are any.
@@ -222,82 +218,4 @@ func classifyFailure(a httpclient.Answer) httpclient.Verdict {
 		v.Advice = "check server: the base URL of an ntfy server"
 	}
 	return v
-}
-
-// ntfyPost is a message in JSON (https://docs.ntfy.sh/publish/#publish-as-json).
-type ntfyPost struct {
-	Topic    string       `json:"topic"`
-	Title    string       `json:"title"`
-	Message  string       `json:"message"`
-	Priority int          `json:"priority"`
-	Tags     []string     `json:"tags,omitempty"`
-	Click    string       `json:"click,omitempty"`
-	Actions  []ntfyAction `json:"actions,omitempty"`
-}
-
-type ntfyAction struct {
-	Action string `json:"action"`
-	Label  string `json:"label"`
-	URL    string `json:"url"`
-}
-
-// compose lays a message out as plain text: not all of ntfy's apps show Markdown.
-func (n *notifier) compose(m *notifiers.Message) (ntfyPost, error) {
-	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
-	if err != nil {
-		return ntfyPost{}, err
-	}
-	o.Topic, o.Priority = notifiers.OneLine(o.Topic), strings.ToLower(notifiers.OneLine(o.Priority))
-	if err := o.check(); err != nil {
-		return ntfyPost{}, err
-	}
-	post := ntfyPost{Topic: o.Topic, Title: markup.Neutralize(markup.Title(m, ntfyTitle), false), Tags: []string{ntfyTag(m.Level)}}
-	// check has seen that it is one.
-	post.Priority, _ = ntfyPriority(o.Priority, m.Level)
-	for _, tag := range o.Tags {
-		if tag = notifiers.Cut(notifiers.OneLine(tag), 50); tag != "" && len(post.Tags) < ntfyTags {
-			post.Tags = append(post.Tags, markup.Neutralize(tag, false))
-		}
-	}
-	if post.Click = markup.MessageURL(m, ntfyURL); post.Click != "" {
-		post.Actions = []ntfyAction{{"view", "Open in Qase", post.Click}}
-	}
-	if click, ok := markup.CleanURL(o.Click); ok && len(click) <= ntfyURL {
-		post.Click = click
-	}
-	foot := markup.Neutralize(markup.Origin(m), false)
-	post.Message = foot
-	if body := markup.PlainBody(m.WholeBody(), ntfyMessage-len("\n\n")-len(foot)); strings.TrimSpace(body) != "" {
-		post.Message = body + "\n\n" + foot
-	}
-	return post, nil
-}
-
-// ntfyPriority is the number of a priority; where none is written, that of the level.
-func ntfyPriority(word, level string) (int, error) {
-	words := []string{"min", "low", "default", "high", "max"}
-	switch i := slices.Index(words, word); {
-	case i >= 0:
-		return i + 1, nil
-	case len(word) == 1 && word[0] >= '1' && word[0] <= '5':
-		return int(word[0] - '0'), nil
-	case word == "" && level == "error":
-		return 4, nil
-	case word == "":
-		return 3, nil
-	}
-	return 0, fmt.Errorf("%q is none; write min, low, default, high or max, or 1 to 5", notifiers.Cut(word, 100))
-}
-
-// ntfyTag is the emoji that stands for a level (https://docs.ntfy.sh/emojis/).
-func ntfyTag(level string) string {
-	switch level {
-	case "success":
-		return "white_check_mark"
-	case "warning":
-		return "warning"
-	case "error":
-		return "x"
-	}
-	return "information_source"
 }

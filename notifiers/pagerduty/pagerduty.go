@@ -2,9 +2,7 @@
 package pagerduty
 
 import (
-	"cmp"
 	"context"
-	"crypto/sha256"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -16,17 +14,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/httpclient"
-	"qaserelay/notifiers/markup"
-)
-
-// PagerDuty's limits (https://developer.pagerduty.com/docs/send-alert-event): a summary has 1024 characters, a key 255, and
-// an event 512 KB.
-const (
-	pagerSummary = 1024
-	pagerKey     = 255
-	pagerSource  = 255
-	pagerBody    = 30_000
-	pagerURL     = 2000
+	"qaserelay/notifiers/preview"
 )
 
 // Config is what can be written for a notifier of type pagerduty.
@@ -128,7 +116,7 @@ func (o Options) check() error {
 
 // Send hands the event over.
 func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	event, err := n.compose(m)
+	event, _, err := n.compose(m)
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
 	}
@@ -136,10 +124,16 @@ func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "sending to PagerDuty", URL: httpclient.WithSlash(n.config.APIURL) + "v2/enqueue", Body: event}, classify)
 }
 
-// Preview returns the event as PagerDuty would get it, without its routing key.
+// Preview implements [preview.Previewer].
 func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
-	event, err := n.compose(m)
-	return httpclient.PreviewJSON(event, err)
+	post, _, err := n.compose(m)
+	return httpclient.PreviewJSON(post, err)
+}
+
+// Layout implements [preview.Previewer].
+func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
+	_, layout, err := n.compose(m)
+	return layout, err
 }
 
 // classify reads what the Events API says.
@@ -163,99 +157,4 @@ func classify(a httpclient.Answer) httpclient.Verdict {
 		v.Advice = "check routing_key and api_url"
 	}
 	return v
-}
-
-// pagerEvent is what the Events API takes.
-type pagerEvent struct {
-	RoutingKey string        `json:"routing_key,omitempty"`
-	Action     string        `json:"event_action"`
-	DedupKey   string        `json:"dedup_key"`
-	Payload    *pagerPayload `json:"payload,omitempty"`
-	Links      []pagerLink   `json:"links,omitempty"`
-	Client     string        `json:"client,omitempty"`
-	ClientURL  string        `json:"client_url,omitempty"`
-}
-
-type pagerPayload struct {
-	Summary   string            `json:"summary"`
-	Source    string            `json:"source"`
-	Severity  string            `json:"severity"`
-	Timestamp string            `json:"timestamp,omitempty"`
-	Class     string            `json:"class,omitempty"`
-	Details   map[string]string `json:"custom_details,omitempty"`
-}
-
-type pagerLink struct {
-	Href string `json:"href"`
-	Text string `json:"text"`
-}
-
-// compose makes the event, but for its routing key.
-func (n *notifier) compose(m *notifiers.Message) (pagerEvent, error) {
-	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
-	if err != nil {
-		return pagerEvent{}, err
-	}
-	o.Action, o.Severity = strings.ToLower(notifiers.OneLine(o.Action)), strings.ToLower(notifiers.OneLine(o.Severity))
-	if err := o.check(); err != nil {
-		return pagerEvent{}, err
-	}
-	event := pagerEvent{Action: pagerAction(o, m), DedupKey: pagerDedup(o, m)}
-	if event.Action != "trigger" {
-		return event, nil
-	}
-	event.Client = "qase-relay"
-	if event.ClientURL = markup.MessageURL(m, pagerURL); event.ClientURL != "" {
-		event.Links = []pagerLink{{event.ClientURL, "Open in Qase"}}
-	}
-	event.Payload = pagerDetails(o, m)
-	return event, nil
-}
-
-// pagerAction is what becomes of the alert: that all is well again resolves it.
-func pagerAction(o Options, m *notifiers.Message) string {
-	switch {
-	case o.Action != "":
-		return o.Action
-	case m.Level == "success":
-		return "resolve"
-	}
-	return "trigger"
-}
-
-// pagerDedup is the alert's key. One that is too long keeps its beginning and gets a digest.
-func pagerDedup(o Options, m *notifiers.Message) string {
-	key := cmp.Or(notifiers.OneLine(o.DedupKey), notifiers.OneLine(m.Series), notifiers.OneLine(m.Thread), m.ID)
-	if len(key) > pagerKey {
-		key = fmt.Sprintf("%s-%x", notifiers.CutBytes(key, pagerKey-1-2*sha256.Size), sha256.Sum256([]byte(key)))
-	}
-	return key
-}
-
-func pagerDetails(o Options, m *notifiers.Message) *pagerPayload {
-	p := &pagerPayload{
-		Summary:  markup.Neutralize(markup.Title(m, pagerSummary-100), false),
-		Source:   notifiers.Cut(notifiers.OneLine(o.Source), pagerSource),
-		Severity: o.Severity,
-		Class:    notifiers.OneLine(m.EventName),
-		Details:  map[string]string{},
-	}
-	if p.Source == "" {
-		p.Source = strings.TrimSpace("Qase " + notifiers.OneLine(m.Project))
-	}
-	if p.Severity == "" {
-		p.Severity = map[string]string{"error": "error", "warning": "warning"}[m.Level]
-	}
-	if p.Severity == "" {
-		p.Severity = "info"
-	}
-	if !m.CreatedAt.IsZero() {
-		p.Timestamp = m.CreatedAt.UTC().Format(time.RFC3339)
-	}
-	for name, value := range map[string]string{"rule": notifiers.OneLine(m.Rule), "project": notifiers.OneLine(m.Project), "body": markup.PlainBody(m.WholeBody(), pagerBody)} {
-		if value != "" {
-			p.Details[name] = value
-		}
-	}
-	return p
 }

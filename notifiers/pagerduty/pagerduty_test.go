@@ -65,7 +65,7 @@ func TestWhatBecomesOfAnAlert(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var event pagerEvent
+			var event event
 			if err := json.Unmarshal(got, &event); err != nil {
 				t.Fatal(err)
 			}
@@ -82,12 +82,12 @@ func TestWhatBecomesOfAnAlert(t *testing.T) {
 
 func TestTheNextRunOfThePlanIsAboutTheSameAlert(t *testing.T) {
 	key := func(thread, series string) string {
-		return pagerDedup(Options{}, notifierstest.Message(func(m *notifiers.Message) { m.Thread, m.Series = thread, series }))
+		return dedupKey(Options{}, notifierstest.Message(func(m *notifiers.Message) { m.Thread, m.Series = thread, series }))
 	}
 	if red, green := key("qase/WEB/run/7", "qase/WEB/plan/3/staging"), key("qase/WEB/run/8", "qase/WEB/plan/3/staging"); red != green {
 		t.Errorf("%s is not resolved by %s", red, green)
 	}
-	if own := pagerDedup(Options{DedupKey: "nightly"}, notifierstest.Message(func(m *notifiers.Message) { m.Series = "s" })); own != "nightly" {
+	if own := dedupKey(Options{DedupKey: "nightly"}, notifierstest.Message(func(m *notifiers.Message) { m.Series = "s" })); own != "nightly" {
 		t.Errorf("a rule's own key became %s", own)
 	}
 }
@@ -106,9 +106,9 @@ func TestPagerDutyRefusesWordsThatItDoesNotKnow(t *testing.T) {
 
 func TestALongKeyOfAnAlertStaysItsOwn(t *testing.T) {
 	long := strings.Repeat("x", 300)
-	a := pagerDedup(Options{DedupKey: long + "a"}, notifierstest.Message())
-	b := pagerDedup(Options{DedupKey: long + "b"}, notifierstest.Message())
-	if a == b || len(a) > pagerKey || len(b) > pagerKey {
+	a := dedupKey(Options{DedupKey: long + "a"}, notifierstest.Message())
+	b := dedupKey(Options{DedupKey: long + "b"}, notifierstest.Message())
+	if a == b || len(a) > maxKey || len(b) > maxKey {
 		t.Errorf("%s\n%s", a, b)
 	}
 }

@@ -2,53 +2,39 @@ package preview
 
 import (
 	"bytes"
-	_ "embed" // the layout
+	_ "embed" // the page
 	"fmt"
 	"html/template"
-	"strings"
 )
 
 //go:embed preview.html
-var pictureLayout string
+var page string
 
-// HTML is the picture as a page of its own, which needs nothing from elsewhere. Of a mail it is the HTML that is sent.
-func (p *Picture) HTML() (string, error) {
-	if p.Page != "" {
-		return p.Page, nil
+// HTML returns the layout as a web page that loads nothing from elsewhere. For an email it is the HTML that is sent.
+func (l *Layout) HTML() (string, error) {
+	if l.Page != "" {
+		return l.Page, nil
 	}
-	layout, err := template.New("picture").Parse(pictureLayout)
+	t, err := template.New("preview").Parse(page)
 	if err != nil {
-		return "", fmt.Errorf("reading the layout of pictures: %w", err)
+		return "", fmt.Errorf("reading the template of previews: %w", err)
+	}
+	data := struct {
+		*Layout
+		Destination string
+		Facts       []Fact // with names
+	}{Layout: l}
+	for _, f := range l.Facts {
+		switch {
+		case f.Name != "":
+			data.Facts = append(data.Facts, f)
+		case data.Destination == "":
+			data.Destination = f.Text
+		}
 	}
 	var b bytes.Buffer
-	err = layout.Execute(&b, struct {
-		*Picture
-		Class, Place string
-		Facts        []Fact
-	}{p, strings.ToLower(strings.ReplaceAll(p.Channel, " ", "-")), p.place(), p.named()})
-	if err != nil {
-		return "", fmt.Errorf("writing the picture: %w", err)
+	if err := t.Execute(&b, data); err != nil {
+		return "", fmt.Errorf("writing the preview: %w", err)
 	}
 	return b.String(), nil
-}
-
-// place is where the message goes: the fact without a name.
-func (p *Picture) place() string {
-	for _, f := range p.Facts {
-		if f.Name == "" {
-			return f.Text
-		}
-	}
-	return ""
-}
-
-// named are the facts with names.
-func (p *Picture) named() []Fact {
-	var facts []Fact
-	for _, f := range p.Facts {
-		if f.Name != "" {
-			facts = append(facts, f)
-		}
-	}
-	return facts
 }

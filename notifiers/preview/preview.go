@@ -1,99 +1,147 @@
+// Package preview describes how a message looks to its receiver, and draws it as a web page.
+//
+// A kind makes the [Layout] of a message in the step that composes the message itself, from the same lines.
 package preview
 
 import (
 	"errors"
-	"fmt"
 	"slices"
+	"strings"
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/markup"
 )
 
-// Previewer is a notifier that can show what it would send. All of the built-in ones are.
+// Previewer is a notifier that can show what it would send. All built-in notifiers can.
 type Previewer interface {
+	// Preview returns what would be sent for m: the JSON of a chat's message, an email, or the body of a request.
 	Preview(m *notifiers.Message) ([]byte, error)
-	// picture reads what Preview returned for m.
-	Picture(m *notifiers.Message, sent []byte) (*Picture, error)
+	// Layout returns how m would look to its receiver.
+	Layout(m *notifiers.Message) (*Layout, error)
 }
 
-// Picture is how a message looks to its receiver. It is read from what is sent, so the two cannot differ, and holds no secrets. Its
-// texts are plain, without any markup, and may hold anything that an event does.
-type Picture struct {
-	Channel string // what the notifier is for people: Slack, Mail, HTTP
-	Level   string
-	// Facts stand above the message: where it goes, and the header of a mail or a request.
-	Facts []Fact
-	// Top stands above the box that Lines are in, or is empty.
-	Top   []Line
-	Lines []Line
-	// Color is that of the box or of the bar beside it, such as #dc2626; empty if there is none.
-	Color   string
-	Buttons []Run
-	// Page is the mail's own HTML, as it is sent. Everything else has none.
-	Page string
-}
-
-// Fact is a name and a value, such as To and an address. The name may be empty.
-type Fact struct{ Name, Text string }
-
-// Line and Run are those of rich text.
-type (
-	Line = markup.Line
-	Run  = markup.Run
-)
-
-// Draw returns the picture of m as n would send it, without a network.
-func Draw(n notifiers.Notifier, m *notifiers.Message) (*Picture, error) {
+// Of returns the layout of m as n would send it, without a network.
+func Of(n notifiers.Notifier, m *notifiers.Message) (*Layout, error) {
 	p, can := n.(Previewer)
 	if !can {
 		return nil, errors.New("this notifier cannot show its messages")
 	}
-	sent, err := p.Preview(m)
+	layout, err := p.Layout(m)
 	if err != nil {
 		return nil, err
 	}
-	picture, err := p.Picture(m, sent)
-	if err != nil {
-		return nil, fmt.Errorf("reading the message: %w", err)
-	}
-	picture.Level = m.Level
-	return picture, nil
+	layout.Level = m.Level
+	return layout, nil
 }
 
-// InRows puts cells side by side, so many in a row.
-func InRows(cells [][]Line, many int) []Line {
-	var rows []Line
-	for row := range slices.Chunk(cells, many) {
-		rows = append(rows, Line{Cells: row})
+// Layout is how a message looks to its receiver. It holds no secrets. Its texts are plain, without markup, and may hold
+// any text of an event.
+type Layout struct {
+	Channel string // name of the service for people: Slack, Mail, HTTP
+	Level   string
+	// Facts stand above the message: its destination, and the header of an email or a request.
+	Facts []Fact
+	// Top stands above the box of Lines. It may be empty.
+	Top   []markup.Line
+	Lines []markup.Line
+	// Color is the color of the box or of the bar beside it, such as #dc2626, or empty.
+	Color   string
+	Buttons []markup.Run
+	// Page is the HTML of an email as it is sent. Other channels have none.
+	Page string
+	// Style says how the web page draws the message.
+	Style Style
+}
+
+// Style is the look of a channel on the web page of a preview. The zero value is a message beside a colored bar.
+type Style struct {
+	Framed bool // the message stands in a frame
+	Bar    bool // the frame has a bar in the message's color
+	Banner bool // Top stands in the frame, on the message's color
+	Filled bool // the message stands on a background
+	Bare   bool // no sender is shown
+	// Columns is the number of cells in a row. Zero means 2.
+	Columns int
+}
+
+// Fact is a name with a value, such as To with an address. The fact without a name is the destination.
+type Fact struct{ Name, Text string }
+
+// Add puts lines below those of the layout, with space between.
+func (l *Layout) Add(lines ...markup.Line) {
+	if len(lines) == 0 {
+		return
+	}
+	first := len(l.Lines)
+	l.Lines = append(l.Lines, lines...)
+	l.Lines[first].Apart = first > 0
+}
+
+// AddRows puts cells below the lines of the layout, so many in a row.
+func (l *Layout) AddRows(cells [][]markup.Line, perRow int) {
+	l.Add(Rows(cells, perRow)...)
+}
+
+// Rows puts cells side by side, so many in a row.
+func Rows(cells [][]markup.Line, perRow int) []markup.Line {
+	var rows []markup.Line
+	for row := range slices.Chunk(cells, perRow) {
+		rows = append(rows, markup.Line{Cells: row})
 	}
 	return rows
 }
 
-// Labelled is a name with a value below it.
-func Labelled(name string, value []Line) []Line {
-	return append(PlainLine(name, Run{Bold: true}), value...)
+// Labeled is a cell with a name and, below it, a value.
+func Labeled(name string, value ...markup.Line) []markup.Line {
+	return append(Text(name, markup.Run{Bold: true}), value...)
 }
 
-// PlainLine is a line in one style, unless its text is empty.
-func PlainLine(text string, style Run) []Line {
+// Text is a line of text in one style, or nothing if the text is empty.
+func Text(text string, style markup.Run) []markup.Line {
 	if text == "" {
 		return nil
 	}
 	style.Text = markup.Visible(text)
-	return []Line{{Runs: []Run{style}}}
+	return []markup.Line{{Runs: []markup.Run{style}}}
 }
 
-// PlainLines are the lines of a text without markup.
-func PlainLines(text string) []Line {
-	var lines []Line
-	apart := false
-	for _, l := range SplitLines(text) {
-		if l == "" {
-			apart = len(lines) > 0
-			continue
-		}
-		lines = append(lines, Line{Runs: []Run{{Text: markup.Visible(l)}}, Apart: apart})
-		apart = false
+// Small is a small line of text, such as the origin of a message.
+func Small(text string) []markup.Line {
+	lines := Text(text, markup.Run{})
+	for i := range lines {
+		lines[i].Small = true
 	}
 	return lines
+}
+
+// Mentions is a line of mentions with spaces between them, or nothing.
+func Mentions(runs []markup.Run) []markup.Line {
+	if len(runs) == 0 {
+		return nil
+	}
+	line := markup.Line{Runs: runs[:1:1]}
+	for _, r := range runs[1:] {
+		line.Runs = append(line.Runs, markup.Run{Text: " "}, r)
+	}
+	return []markup.Line{line}
+}
+
+// Paragraphs are the lines of a text without markup. Empty lines become space.
+func Paragraphs(text string) []markup.Line {
+	return Compact(markup.Split(strings.TrimRight(markup.Visible(text), "\n")))
+}
+
+// Compact replaces empty lines by space above the next line.
+func Compact(lines []markup.Line) []markup.Line {
+	var kept []markup.Line
+	apart := false
+	for _, l := range lines {
+		if len(l.Runs) == 0 && len(l.Cells) == 0 {
+			apart = len(kept) > 0
+			continue
+		}
+		l.Apart = l.Apart || apart
+		kept, apart = append(kept, l), false
+	}
+	return kept
 }

@@ -43,7 +43,7 @@ func slackOwnBlocks(written any, mentions []string) []slackBlock {
 	f := &blockFitter{left: slackBlocks}
 	var blocks []slackBlock
 	if line := strings.TrimSpace(slackMentions(mentions, slackContext)); line != "" {
-		blocks = append(blocks, slackBlock{"type": "section", "text": map[string]any{"type": "mrkdwn", "text": line, "verbatim": true}})
+		blocks = append(blocks, mentionBlock(line))
 	}
 	before := len(blocks)
 	for _, one := range list {

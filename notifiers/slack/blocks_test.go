@@ -61,7 +61,7 @@ func TestBlocksKeepWithinTheLimits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			post := slackMessage(notifierstest.Message(), Options{Blocks: blocks, Mention: []string{"U1"}})
+			post := compose(notifierstest.Message(), Options{Blocks: blocks, Mention: []string{"U1"}}).post
 			total := 0
 			for _, b := range post.Blocks {
 				total += checkTexts(t, map[string]any(b), slackSection)
@@ -107,7 +107,7 @@ func checkTexts(t *testing.T, object map[string]any, limit int) int {
 
 func TestAnImageWhoseTextIsEmptyKeepsOne(t *testing.T) {
 	blocks := []any{map[string]any{"type": "image", "image_url": "https://example.com/a.png", "alt_text": ""}}
-	post := slackMessage(notifierstest.Message(), Options{Blocks: blocks})
+	post := compose(notifierstest.Message(), Options{Blocks: blocks}).post
 	if len(post.Blocks) != 1 || post.Blocks[0]["alt_text"] != "image" {
 		t.Errorf("%v", post.Blocks)
 	}
@@ -119,7 +119,7 @@ func TestBlocksOfWhichNothingIsLeftGiveTheUsualLayout(t *testing.T) {
 		if err := json.Unmarshal([]byte(`{"mention":["U1"],"blocks":`+blocks+`}`), &o); err != nil {
 			t.Fatal(err)
 		}
-		if post := slackMessage(notifierstest.Message(), o); len(post.Blocks) != 2 || post.Blocks[0].BlockType() != "header" || len(post.Attachments) != 2 {
+		if post := compose(notifierstest.Message(), o).post; len(post.Blocks) != 2 || post.Blocks[0].BlockType() != "header" || len(post.Attachments) != 2 {
 			t.Errorf("%s: %+v", blocks, post)
 		}
 	}
@@ -211,12 +211,12 @@ func FuzzBlocksStayWithinTheLimits(f *testing.F) {
 		if json.Unmarshal([]byte(blocks), &o.Blocks) != nil {
 			return
 		}
-		post := slackMessage(notifierstest.Message(), o)
+		post := compose(notifierstest.Message(), o).post
 		b, err := json.Marshal(post)
 		if err != nil || len(post.Blocks) > maxSlackBlocks || len(post.Blocks)+len(post.Attachments) == 0 {
 			t.Errorf("%d blocks: %v", len(post.Blocks), err)
 		}
-		if again, _ := json.Marshal(slackMessage(notifierstest.Message(), o)); string(b) != string(again) {
+		if again, _ := json.Marshal(compose(notifierstest.Message(), o).post); string(b) != string(again) {
 			t.Error("a second rendering differs")
 		}
 	})

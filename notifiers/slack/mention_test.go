@@ -10,7 +10,7 @@ import (
 
 func TestAMentionInABodyNotifiesInSlackAndIsANameElsewhere(t *testing.T) {
 	m := &notifiers.Message{Title: "T", Body: `Ask [Bob *Bar*](mention:U024BE7LH), not \[Eve\](mention:U666) or [x](mention:U777"><b>).`}
-	post := slackMessage(m, Options{Mention: []string{"@here"}})
+	post := compose(m, Options{Mention: []string{"@here"}}).post
 	if post.Text != "*T* <!here> <@U024BE7LH>" && !strings.HasPrefix(post.Text, "*T* <!here> <@U024BE7LH> ") {
 		t.Errorf("top-level text: %q", post.Text)
 	}

@@ -37,76 +37,112 @@ type SlackPost struct {
 	UnfurlMedia bool               `json:"unfurl_media"`
 }
 
-// slackMessage lays a message out: a header and who is mentioned; below, beside a bar in the level's colour, the body, the fields
-// and a small line that says where it comes from; and a button. The top-level text says all that once more, since Slack shows it in
-// notifications, reads it aloud, and notifies who is mentioned there.
-func slackMessage(m *notifiers.Message, o Options) SlackPost {
-	mentions := append(slices.Clip(o.Mention), bodyMentions(m.WholeBody())...)
-	post := SlackPost{Text: slackFallback(m, mentions), Parse: "none"}
-	if post.Blocks = slackOwnBlocks(o.Blocks, mentions); post.Blocks != nil {
-		return post
-	}
-	post.Blocks = slackHead(m, mentions)
-	post.Attachments = slackAttachments(m)
-	return post
+// composed is a message ready to be sent or shown.
+type composed struct {
+	post    SlackPost
+	content content // of the usual layout
 }
 
-// slackHead is what stands above the bar.
-func slackHead(m *notifiers.Message, mentions []string) []slackBlock {
-	title := escape(markup.FitText(markup.Title(m, slackHeader), slackHeader, notifiers.Units, escape))
-	blocks := []slackBlock{{"type": "header", "text": map[string]any{"type": "plain_text", "text": title, "emoji": false}}}
-	if line := strings.TrimSpace(slackMentions(mentions, slackMentioned)); line != "" {
-		blocks = append(blocks, slackBlock{"type": "section", "text": map[string]any{"type": "mrkdwn", "text": line, "verbatim": true}})
+// content holds the parts of the usual layout. Texts are mrkdwn, but for the title.
+type content struct {
+	title, mentions  string
+	sections, fields []string
+	origin           string
+	color, url       string
+}
+
+// compose lays out a message: a header and mentions; below them, beside a bar in the level's color, the body, the
+// fields and the origin; and a button. The top-level text repeats all of it, since Slack shows it in notifications,
+// reads it aloud, and notifies those who are mentioned there.
+func compose(m *notifiers.Message, o Options) composed {
+	mentions := append(slices.Clip(o.Mention), bodyMentions(m.WholeBody())...)
+	body := slackDialect().Write(notifiers.Cut(m.Body, slackMarkdown))
+	c := composed{post: SlackPost{Text: slackFallback(m, mentions, body), Parse: "none"}}
+	if c.post.Blocks = slackOwnBlocks(o.Blocks, mentions); c.post.Blocks != nil {
+		return c
+	}
+	c.content = newContent(m, mentions, body)
+	c.post.Blocks = c.content.head()
+	c.post.Attachments = c.content.attachments(m)
+	return c
+}
+
+func newContent(m *notifiers.Message, mentions, body []string) content {
+	c := content{
+		title:    markup.FitText(markup.Title(m, slackHeader), slackHeader, notifiers.Units, escape),
+		mentions: strings.TrimSpace(slackMentions(mentions, slackMentioned)),
+		fields:   slackFields(m), origin: slackOrigin(m),
+		color: notifiers.LevelColor(m.Level), url: markup.MessageURL(m, slackURL),
+	}
+	left := slackBlocks - slackHeader - slackMentioned - slackContext
+	for _, f := range c.fields {
+		left -= notifiers.Units(f)
+	}
+	c.sections = slackSections(body, left)
+	return c
+}
+
+// head returns the blocks above the bar.
+func (c content) head() []slackBlock {
+	header := map[string]any{"type": "plain_text", "text": escape(c.title), "emoji": false}
+	blocks := []slackBlock{{"type": "header", "text": header}}
+	if c.mentions != "" {
+		blocks = append(blocks, mentionBlock(c.mentions))
 	}
 	return blocks
 }
 
-// slackAttachments are what stands beside the bar, and the button. The button is one of the old kind, in an attachment of its own since
-// blocks go with no other fields: it only leads somewhere. A button of Block Kit also calls the app, and Slack
-// warns whoever presses it if the app does not answer (slackapi/node-slack-sdk#869).
-func slackAttachments(m *notifiers.Message) []slack.Attachment {
-	color := notifiers.LevelColor(m.Level)
+func mentionBlock(mentions string) slackBlock {
+	return slackBlock{"type": "section", "text": map[string]any{"type": "mrkdwn", "text": mentions, "verbatim": true}}
+}
+
+// buttonLabel is the label of the button that leads to the message's URL.
+const buttonLabel = "Open in Qase"
+
+// attachments returns the parts beside the bar, and the button. The button is of the old kind, in an attachment of its
+// own, since an attachment with blocks has no other fields. It is only a link. A button of Block Kit also calls the app,
+// and Slack warns the person who presses it if the app does not answer (slackapi/node-slack-sdk#869).
+func (c content) attachments(m *notifiers.Message) []slack.Attachment {
 	attachments := []slack.Attachment{{
-		Color:    color,
+		Color:    c.color,
 		Fallback: escape(markup.FitText(markup.Title(m, slackTitle), slackTitle, notifiers.Units, escape)),
-		Blocks:   slack.Blocks{BlockSet: slackBody(m)},
+		Blocks:   slack.Blocks{BlockSet: c.body()},
 	}}
-	if link := markup.MessageURL(m, slackURL); link != "" {
-		const label = "Open in Qase"
+	if c.url != "" {
 		attachments = append(attachments, slack.Attachment{
-			Color: color, Fallback: label + ": " + escape(link),
-			Actions: []slack.AttachmentAction{{Type: "button", Text: label, URL: link}},
+			Color: c.color, Fallback: buttonLabel + ": " + escape(c.url),
+			Actions: []slack.AttachmentAction{{Type: "button", Text: buttonLabel, URL: c.url}},
 		})
 	}
 	return attachments
 }
 
-// slackBody is body, fields and origin.
-func slackBody(m *notifiers.Message) []slack.Block {
-	fields, used := slackFields(m)
+// body returns the blocks of body, fields and origin.
+func (c content) body() []slack.Block {
 	var blocks []slack.Block
-	room := slackBlocks - slackHeader - slackMentioned - slackContext - used
-	for _, s := range slackSections(slackDialect().Write(notifiers.Cut(m.Body, slackMarkdown)), room) {
+	for _, s := range c.sections {
 		blocks = append(blocks, slack.NewSectionBlock(mrkdwnObject(s), nil, nil))
 	}
-	if len(fields) > 0 {
+	if len(c.fields) > 0 {
+		var fields []*slack.TextBlockObject
+		for _, f := range c.fields {
+			fields = append(fields, mrkdwnObject(f))
+		}
 		blocks = append(blocks, slack.NewSectionBlock(nil, fields, nil))
 	}
-	return append(blocks, slack.NewContextBlock("", mrkdwnObject(slackOrigin(m))))
+	return append(blocks, slack.NewContextBlock("", mrkdwnObject(c.origin)))
 }
 
-// slackFields are the fields, each a name with its value below, and how long they are together.
-func slackFields(m *notifiers.Message) (fields []*slack.TextBlockObject, used int) {
+// slackFields returns the fields, each a name with its value below.
+func slackFields(m *notifiers.Message) (fields []string) {
 	for _, f := range m.ShownFields() {
 		name := neutralize(markup.SingleLine(f.Name, notifiers.FieldName).Text())
 		value := notifiers.OneLine(strings.Join(slackDialect().Write(f.Value), " "))
-		if name == "" || value == "" {
-			continue
+		if name != "" && value != "" {
+			fields = append(fields, "*"+name+"*\n"+cutMrkdwn(value, slackFieldText))
 		}
-		text := "*" + name + "*\n" + cutMrkdwn(value, slackFieldText)
-		fields, used = append(fields, mrkdwnObject(text)), used+notifiers.Units(text)
 	}
-	return fields, used
+	return fields
 }
 
 // mrkdwnObject is text in which only our own markup means something: Slack makes no links of its own.
@@ -116,10 +152,13 @@ func mrkdwnObject(s string) *slack.TextBlockObject {
 	return o
 }
 
-// slackFallback is the whole message as one text.
-func slackFallback(m *notifiers.Message, mentions []string) string {
-	body := strings.Join(slackDialect().Write(notifiers.Cut(m.WholeBody(), 3*slackText)), "\n\n")
-	return cutMrkdwn(strings.TrimSpace(slackTop(m, mentions)+"\n"+body), slackText)
+// slackFallback returns the whole message as one text. body is the body in mrkdwn, if it has no fields and is short.
+func slackFallback(m *notifiers.Message, mentions, body []string) string {
+	const limit = 3 * slackText
+	if whole := m.WholeBody(); whole != m.Body || notifiers.Units(whole) > limit {
+		body = slackDialect().Write(notifiers.Cut(whole, limit))
+	}
+	return cutMrkdwn(strings.TrimSpace(slackTop(m, mentions)+"\n"+strings.Join(body, "\n\n")), slackText)
 }
 
 // slackTop is the title, linked and bold, and who is mentioned.

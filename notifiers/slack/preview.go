@@ -1,7 +1,7 @@
 package slack
 
 import (
-	"encoding/json"
+	"cmp"
 	"html"
 	"regexp"
 	"slices"
@@ -14,53 +14,49 @@ import (
 	"qaserelay/notifiers/preview"
 )
 
-// Picture implements previewer.
-func (n *notifier) Picture(_ *notifiers.Message, sent []byte) (*preview.Picture, error) {
-	var post struct {
-		Channel, Text string
-		Blocks        []slackBlock
-		Attachments   []struct {
-			Color   string
-			Blocks  []slackBlock
-			Actions []any
-		}
+// layout shows the usual layout from its content, and a rule's own blocks as they are. The mrkdwn of both is read as
+// Slack reads it.
+func (c composed) layout() *preview.Layout {
+	l := &preview.Layout{
+		Channel: "Slack", Facts: []preview.Fact{{Text: cmp.Or(c.post.Channel, "the webhook's channel")}}, Color: c.content.color,
 	}
-	if err := json.Unmarshal(sent, &post); err != nil {
-		return nil, err
+	if c.content.origin == "" {
+		l.Top = drawBlocks(l, c.post.Blocks)
+		return l
 	}
-	where := post.Channel
-	if where == "" {
-		where = "the webhook's channel"
+	l.Top = drawBlocks(l, c.content.head())
+	for _, s := range c.content.sections {
+		l.Add(mrkdwnLines(s)...)
 	}
-	p := &preview.Picture{Channel: "Slack", Facts: []preview.Fact{{Name: "", Text: where}}}
-	p.Top = drawBlocks(p, post.Blocks)
-	for _, a := range post.Attachments {
-		p.Color = a.Color
-		p.Lines = append(p.Lines, drawBlocks(p, a.Blocks)...)
-		for _, action := range a.Actions {
-			addButton(p, action)
-		}
+	var cells [][]markup.Line
+	for _, f := range c.content.fields {
+		cells = append(cells, mrkdwnLines(f))
 	}
-	return p, nil
+	l.AddRows(cells, 2)
+	l.Add(small(mrkdwnLines(c.content.origin))...)
+	if c.content.url != "" {
+		l.Buttons = []markup.Run{{Text: buttonLabel, URL: c.content.url}}
+	}
+	return l
 }
 
-// drawBlocks reads Block Kit. Buttons go to those of the picture; of what is not known here, all texts are shown.
-func drawBlocks(p *preview.Picture, blocks []slackBlock) []preview.Line {
-	var lines []preview.Line
+// drawBlocks draws Block Kit. Buttons go to those of the layout. Of an unknown block all texts are shown.
+func drawBlocks(l *preview.Layout, blocks []slackBlock) []markup.Line {
+	var lines []markup.Line
 	for _, b := range blocks {
-		some := drawBlock(p, b)
-		if len(some) > 0 {
-			some[0].Apart = len(lines) > 0
+		drawn := drawBlock(l, b)
+		if len(drawn) > 0 {
+			drawn[0].Apart = len(lines) > 0
 		}
-		lines = append(lines, some...)
+		lines = append(lines, drawn...)
 	}
 	return lines
 }
 
-func drawBlock(p *preview.Picture, b slackBlock) []preview.Line {
+func drawBlock(l *preview.Layout, b slackBlock) []markup.Line {
 	switch b.BlockType() {
 	case "divider":
-		return preview.PlainLine("──────────", preview.Run{})
+		return preview.Text("──────────", markup.Run{})
 	case "header":
 		lines := blockTexts(b["text"])
 		for i := range lines {
@@ -68,64 +64,62 @@ func drawBlock(p *preview.Picture, b slackBlock) []preview.Line {
 		}
 		return lines
 	case "context":
-		return contextLine(b)
+		return small(blockTexts(b["elements"]))
 	case "markdown":
 		text, _ := b["text"].(string)
-		return preview.MarkdownLines(text)
+		return markup.Plain(nil).Shown(markup.Lines(text))
 	case "image":
 		alt, _ := b["alt_text"].(string)
-		return preview.PlainLine("[image: "+notifiers.OneLine(alt)+"]", preview.Run{Italic: true})
+		return preview.Text("[image: "+notifiers.OneLine(alt)+"]", markup.Run{Italic: true})
 	case "actions":
 		elements, _ := b["elements"].([]any)
 		for _, e := range elements {
-			addButton(p, e)
+			addButton(l, e)
 		}
 		return nil
 	}
-	addButton(p, b["accessory"])
+	addButton(l, b["accessory"])
 	return slices.Concat(blockTexts(b["text"]), fieldRows(b["fields"]), blockTexts(b["elements"]))
 }
 
 // fieldRows puts the fields of a section side by side.
-func fieldRows(v any) []preview.Line {
+func fieldRows(v any) []markup.Line {
 	fields, _ := v.([]any)
-	var cells [][]preview.Line
+	var cells [][]markup.Line
 	for _, f := range fields {
 		cells = append(cells, blockTexts(f))
 	}
-	return preview.InRows(cells, 2)
+	return preview.Rows(cells, 2)
 }
 
-// contextLine puts the elements of a context in one small line.
-func contextLine(b slackBlock) []preview.Line {
-	lines := blockTexts(b["elements"])
-	for i := range lines {
-		lines[i].Small = true
-		if i > 0 {
-			lines[0].Runs = append(append(lines[0].Runs, preview.Run{Text: "  "}), lines[i].Runs...)
-		}
+// small puts the elements of a context in one small line.
+func small(lines []markup.Line) []markup.Line {
+	if len(lines) == 0 {
+		return nil
 	}
-	return lines[:min(len(lines), 1)]
+	line := markup.Line{Runs: lines[0].Runs, Small: true}
+	for _, l := range lines[1:] {
+		line.Runs = append(append(line.Runs, markup.Run{Text: "  "}), l.Runs...)
+	}
+	return []markup.Line{line}
 }
 
-func addButton(p *preview.Picture, v any) {
+func addButton(l *preview.Layout, v any) {
 	b, _ := v.(map[string]any)
-	label, _ := b["text"].(string) // of an attachment
-	if text, isBlock := b["text"].(map[string]any); isBlock {
-		label, _ = text["text"].(string)
-	}
+	text, _ := b["text"].(map[string]any)
+	label, _ := text["text"].(string)
 	if b["type"] != "button" || label == "" {
 		return
 	}
 	url, _ := b["url"].(string)
-	p.Buttons = append(p.Buttons, preview.Run{Text: label, URL: url})
+	l.Buttons = append(l.Buttons, markup.Run{Text: label, URL: url})
 }
 
 // blockTexts reads all text objects within v.
-func blockTexts(v any) []preview.Line {
+func blockTexts(v any) []markup.Line {
 	switch v := v.(type) {
 	case []any:
-		var lines []preview.Line
+		var lines []markup.Line
 		for _, one := range v {
 			lines = append(lines, blockTexts(one)...)
 		}
@@ -136,7 +130,7 @@ func blockTexts(v any) []preview.Line {
 		case isText && v["type"] == "mrkdwn":
 			return mrkdwnLines(text)
 		case isText:
-			return preview.PlainLines(slackPlain(text))
+			return preview.Paragraphs(slackPlain(text))
 		}
 		return append(blockTexts(v["text"]), blockTexts(v["elements"])...)
 	}
@@ -144,19 +138,19 @@ func blockTexts(v any) []preview.Line {
 }
 
 // mrkdwnLines reads Slack's markup.
-func mrkdwnLines(text string) []preview.Line {
-	var lines []preview.Line
+func mrkdwnLines(text string) []markup.Line {
+	var lines []markup.Line
 	apart := false
 	for i, part := range strings.Split(text, markup.Fence) {
-		for _, l := range preview.SplitLines(strings.TrimPrefix(part, "\n")) {
+		for l := range strings.SplitSeq(strings.TrimRight(strings.TrimPrefix(part, "\n"), "\n"), "\n") {
 			if l == "" {
 				apart = len(lines) > 0
 				continue
 			}
-			line := preview.Line{Pre: i%2 == 1, Apart: apart}
+			line := markup.Line{Pre: i%2 == 1, Apart: apart}
 			apart = false
 			if line.Pre {
-				line.Runs = []preview.Run{{Text: slackPlain(l)}}
+				line.Runs = []markup.Run{{Text: slackPlain(l)}}
 			} else {
 				l, line.Quote = strings.CutPrefix(l, "> ")
 				line.Runs = MrkdwnRuns(l)
@@ -169,7 +163,7 @@ func mrkdwnLines(text string) []preview.Line {
 }
 
 // MrkdwnRuns reads one line.
-func MrkdwnRuns(s string) []preview.Run {
+func MrkdwnRuns(s string) []markup.Run {
 	r := &mrkdwnReader{before: ' '}
 	for s != "" {
 		c, size := utf8.DecodeRuneInString(s)
@@ -182,7 +176,7 @@ func MrkdwnRuns(s string) []preview.Run {
 		case c == '`' && strings.Contains(rest, "`"):
 			var code string
 			code, rest, _ = strings.Cut(rest, "`")
-			r.add(preview.Run{Text: slackPlain(code), Code: true})
+			r.add(markup.Run{Text: slackPlain(code), Code: true})
 		case !r.marks(c, rest):
 			r.text.WriteRune(c)
 		}
@@ -194,8 +188,8 @@ func MrkdwnRuns(s string) []preview.Run {
 
 // mrkdwnReader gathers the runs of one line.
 type mrkdwnReader struct {
-	runs   []preview.Run
-	style  preview.Run
+	runs   []markup.Run
+	style  markup.Run
 	text   strings.Builder
 	before rune
 }
@@ -223,9 +217,9 @@ func (r *mrkdwnReader) angle(inside string) {
 	target, label, _ := strings.Cut(inside, "|")
 	switch {
 	case strings.HasPrefix(target, "@"), strings.HasPrefix(target, "#"):
-		r.add(preview.Run{Text: target, Mention: true})
+		r.add(markup.Run{Text: target, Mention: true})
 	case strings.HasPrefix(target, "!"):
-		r.add(preview.Run{Text: "@" + strings.TrimPrefix(target[1:], "subteam^"), Mention: true})
+		r.add(markup.Run{Text: "@" + strings.TrimPrefix(target[1:], "subteam^"), Mention: true})
 	default:
 		url := html.UnescapeString(target)
 		if label == "" {
@@ -235,12 +229,12 @@ func (r *mrkdwnReader) angle(inside string) {
 		if !ok {
 			clean = ""
 		}
-		r.add(preview.Run{Text: slackPlain(label), URL: clean})
+		r.add(markup.Run{Text: slackPlain(label), URL: clean})
 	}
 }
 
 // add appends a run in the style that is open.
-func (r *mrkdwnReader) add(run preview.Run) {
+func (r *mrkdwnReader) add(run markup.Run) {
 	r.flush()
 	run.Bold, run.Italic, run.Strike = r.style.Bold, r.style.Italic, r.style.Strike
 	r.runs = append(r.runs, run)

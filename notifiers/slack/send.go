@@ -64,7 +64,7 @@ func (n *notifier) sendByToken(ctx context.Context, m *notifiers.Message, o Opti
 		return s.receipt, err
 	}
 	o.Mention, s.notes = n.findMentions(ctx, m.Memory, o.Mention)
-	s.post = slackMessage(m, o)
+	s.post = compose(m, o).post
 	err = s.send(ctx)
 	if len(s.notes) > 0 && s.receipt.Status != "" {
 		s.receipt.Status += "; " + n.mask.Mask(notifiers.Cut(notifiers.OneLine(strings.Join(s.notes, "; ")), 1000))

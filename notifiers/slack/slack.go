@@ -14,6 +14,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/httpclient"
+	"qaserelay/notifiers/preview"
 )
 
 // Config is what can be written for a notifier of type slack: webhook_url or token.
@@ -198,7 +199,7 @@ func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 	if n.config.WebhookURL.IsSet() {
 		attempt, cancel := context.WithTimeout(ctx, n.config.Timeout)
 		defer cancel()
-		return n.postWebhook(attempt, slackMessage(m, o.forWebhook()))
+		return n.postWebhook(attempt, compose(m, o.forWebhook()).post)
 	}
 	return n.sendByToken(ctx, m, o)
 }
@@ -208,28 +209,43 @@ func (o Options) forWebhook() Options {
 	return Options{Mention: append(slices.Clip(o.DM), o.Mention...), Blocks: o.Blocks}
 }
 
-// Preview returns the message as Slack would get it, as far as that can be known without asking Slack.
+// Preview implements [preview.Previewer]. It returns the message as far as that can be known without asking Slack.
 func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
-	o, err := readOptions(n.defaults, m.Options)
+	c, err := n.preview(m)
 	if err != nil {
 		return nil, err
 	}
-	if n.config.WebhookURL.IsSet() {
-		o = o.forWebhook()
-	}
-	post := slackMessage(m, o)
-	if post.Channel = o.Channel; o.DM != nil {
-		names := make([]string, len(o.DM))
-		for i, who := range o.DM {
-			names[i] = slackName(who)
-		}
-		post.Channel = strings.Join(names, ", ")
-	}
-	b, err := json.MarshalIndent(post, "", "  ")
+	b, err := json.MarshalIndent(c.post, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("writing the Slack message: %w", err)
 	}
 	return append(readableJSON(b), '\n'), nil
+}
+
+// Layout implements [preview.Previewer].
+func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
+	c, err := n.preview(m)
+	return c.layout(), err
+}
+
+// preview composes a message with its destination in words.
+func (n *notifier) preview(m *notifiers.Message) (composed, error) {
+	o, err := readOptions(n.defaults, m.Options)
+	if err != nil {
+		return composed{}, err
+	}
+	if n.config.WebhookURL.IsSet() {
+		o = o.forWebhook()
+	}
+	c := compose(m, o)
+	if c.post.Channel = o.Channel; o.DM != nil {
+		names := make([]string, len(o.DM))
+		for i, who := range o.DM {
+			names[i] = slackName(who)
+		}
+		c.post.Channel = strings.Join(names, ", ")
+	}
+	return c, nil
 }
 
 // readableJSON writes & < > as themselves again, which the encoder of blocks does not.

@@ -120,7 +120,7 @@ func TestSlackMessagesKeepWithinItsLimits(t *testing.T) {
 			m := notifierstest.Message(func(m *notifiers.Message) {
 				m.Title, m.Body, m.Rule, m.Fields = text, text, text, notifierstest.ManyFields(text)
 			})
-			post := slackMessage(m, Options{Mention: mentions})
+			post := compose(m, Options{Mention: mentions}).post
 			post.Blocks[1] = slackBlock{"type": "divider"} // mentions are markup
 			checkSlackLimits(t, post)
 		})
@@ -205,7 +205,7 @@ func FuzzSlackTextIsNeverMarkup(f *testing.F) {
 		m := notifierstest.Message(func(m *notifiers.Message) {
 			m.Title, m.Body, m.Rule, m.URL, m.Fields = s, s, s, "https://e.x/"+s, notifierstest.ManyFields(s)
 		})
-		post := slackMessage(m, Options{})
+		post := compose(m, Options{}).post
 		checkMrkdwn(t, post.Text)
 		checkSlackLimits(t, post)
 	})

@@ -8,107 +8,174 @@ import (
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/httpclient"
 	"qaserelay/notifiers/markup"
+	"qaserelay/notifiers/preview"
 )
 
-// The card is made of rich text blocks, since these hold text and styles as data: unlike in text blocks, nothing in them is markup
-// (https://adaptivecards.io/explorer/RichTextBlock.html). Only mentions need a text block.
+// Teams takes messages of up to 28 KB. The workflow adds an unknown amount, so ours are smaller.
+const (
+	maxBytes    = 24_000
+	maxTitle    = 500
+	maxURL      = 1000
+	maxMentions = 20
+)
+
+// The card consists of rich text blocks, which hold text and styles as data: unlike in text blocks, nothing in them is
+// markup (https://adaptivecards.io/explorer/RichTextBlock.html). Only mentions need a text block.
 type (
-	teamsPost struct {
-		Type        string            `json:"type"`
-		Attachments []teamsAttachment `json:"attachments"`
+	post struct {
+		Type        string       `json:"type"`
+		Attachments []attachment `json:"attachments"`
 	}
-	teamsAttachment struct {
-		ContentType string    `json:"contentType"`
-		Content     teamsCard `json:"content"`
+	attachment struct {
+		ContentType string `json:"contentType"`
+		Content     card   `json:"content"`
 	}
-	teamsCard struct {
-		Schema  string         `json:"$schema"`
-		Type    string         `json:"type"`
-		Version string         `json:"version"`
-		Body    []teamsElement `json:"body"`
-		Actions []teamsAction  `json:"actions,omitempty"`
-		Teams   teamsLayout    `json:"msteams"`
+	card struct {
+		Schema  string    `json:"$schema"`
+		Type    string    `json:"type"`
+		Version string    `json:"version"`
+		Body    []element `json:"body"`
+		Actions []action  `json:"actions,omitempty"`
+		Teams   settings  `json:"msteams"`
 	}
-	teamsLayout struct {
-		Width    string         `json:"width"`
-		Entities []teamsMention `json:"entities,omitempty"`
+	settings struct {
+		Width    string    `json:"width"`
+		Entities []mention `json:"entities,omitempty"`
 	}
-	teamsMention struct {
-		Type      string         `json:"type"`
-		Text      string         `json:"text"`
-		Mentioned teamsMentioned `json:"mentioned"`
+	mention struct {
+		Type      string    `json:"type"`
+		Text      string    `json:"text"`
+		Mentioned mentioned `json:"mentioned"`
 	}
-	teamsMentioned struct {
+	mentioned struct {
 		ID   string `json:"id"`
 		Name string `json:"name"`
 	}
-	teamsElement struct {
-		Type    string         `json:"type"`
-		Style   string         `json:"style,omitempty"`
-		Bleed   bool           `json:"bleed,omitempty"`
-		Spacing string         `json:"spacing,omitempty"`
-		Text    string         `json:"text,omitempty"`
-		Wrap    bool           `json:"wrap,omitempty"`
-		Inlines []teamsRun     `json:"inlines,omitempty"`
-		Items   []teamsElement `json:"items,omitempty"`
-		Columns []teamsElement `json:"columns,omitempty"`
-		Width   string         `json:"width,omitempty"`
+	element struct {
+		Type    string    `json:"type"`
+		Style   string    `json:"style,omitempty"`
+		Bleed   bool      `json:"bleed,omitempty"`
+		Spacing string    `json:"spacing,omitempty"`
+		Text    string    `json:"text,omitempty"`
+		Wrap    bool      `json:"wrap,omitempty"`
+		Inlines []textRun `json:"inlines,omitempty"`
+		Items   []element `json:"items,omitempty"`
+		Columns []element `json:"columns,omitempty"`
+		Width   string    `json:"width,omitempty"`
 	}
-	teamsRun struct {
-		Type     string       `json:"type"`
-		Text     string       `json:"text"`
-		Size     string       `json:"size,omitempty"`
-		Weight   string       `json:"weight,omitempty"`
-		Font     string       `json:"fontType,omitempty"`
-		Italic   bool         `json:"italic,omitempty"`
-		Strike   bool         `json:"strikethrough,omitempty"`
-		IsSubtle bool         `json:"isSubtle,omitempty"`
-		Select   *teamsAction `json:"selectAction,omitempty"`
+	textRun struct {
+		Type     string  `json:"type"`
+		Text     string  `json:"text"`
+		Size     string  `json:"size,omitempty"`
+		Weight   string  `json:"weight,omitempty"`
+		Font     string  `json:"fontType,omitempty"`
+		Italic   bool    `json:"italic,omitempty"`
+		Strike   bool    `json:"strikethrough,omitempty"`
+		IsSubtle bool    `json:"isSubtle,omitempty"`
+		Select   *action `json:"selectAction,omitempty"`
 	}
-	teamsAction struct {
+	action struct {
 		Type  string `json:"type"`
 		Title string `json:"title,omitempty"`
 		URL   string `json:"url"`
 	}
 )
 
-// teamsMessage lays a message out: the linked title on the level's colour, mentions, the body, fields, where it comes from, and a button.
-func teamsMessage(m *notifiers.Message, o Options) teamsPost {
-	link := markup.MessageURL(m, teamsURL)
-	title := markup.Run{Text: markup.Title(m, teamsTitle), Bold: true, URL: link}
-	head := teamsLine(markup.Line{Runs: []markup.Run{title}})
-	head.Inlines[0].Size = "Medium"
-	foot := teamsLine(markup.Line{Runs: []markup.Run{{Text: markup.Origin(m)}}})
-	foot.Inlines[0].Size, foot.Inlines[0].IsSubtle, foot.Spacing = "Small", true, "Medium"
-	card := teamsCard{
-		Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Type: "AdaptiveCard", Version: "1.4",
-		Teams: teamsLayout{Width: "Full"},
+// compose lays out a message: the linked title on the level's color, mentions, the body, fields, the origin and a button.
+func (n *notifier) compose(m *notifiers.Message) (post, *preview.Layout, error) {
+	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
+	if err != nil {
+		return post{}, nil, err
 	}
-	top := []teamsElement{{Type: "Container", Style: teamsStyle(m.Level), Bleed: true, Items: []teamsElement{head}}}
-	if calls, entities := teamsMentionsOf(o.Mention); len(entities) > 0 {
-		top = append(top, teamsElement{Type: "TextBlock", Text: calls, Wrap: true})
-		card.Teams.Entities = entities
+	link := markup.MessageURL(m, maxURL)
+	title := markup.Line{Runs: []markup.Run{{Text: markup.Title(m, maxTitle), Bold: true, URL: link}}, Heading: true}
+	origin := markup.Line{Runs: []markup.Run{{Text: markup.Origin(m)}}, Small: true, Apart: true}
+	c := card{
+		Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Type: "AdaptiveCard", Version: "1.4",
+		Teams: settings{Width: "Full"},
+	}
+	head := []element{{Type: "Container", Style: levelStyle(m.Level), Bleed: true, Items: []element{textBlock(title)}}}
+	calls, entities := composeMentions(o.Mention)
+	if c.Teams.Entities = entities; len(entities) > 0 {
+		head = append(head, element{Type: "TextBlock", Text: calls, Wrap: true})
 	}
 	if link != "" {
-		card.Actions = []teamsAction{{Type: "Action.OpenUrl", Title: "Open in Qase", URL: link}}
+		c.Actions = []action{{Type: "Action.OpenUrl", Title: "Open in Qase", URL: link}}
 	}
-	fields := markup.FitFields(m, teamsFields, func(rows []teamsElement) bool { return httpclient.JSONBytes(rows) <= teamsBytes/2 })
-	return markup.FitLines(markup.Lines(notifiers.Cut(m.Body, 2*teamsBytes)), func(lines []markup.Line) teamsPost {
-		whole := card
-		whole.Body = slices.Concat(top, teamsLines(lines), fields, []teamsElement{foot})
-		return teamsPost{"message", []teamsAttachment{{"application/vnd.microsoft.card.adaptive", whole}}}
-	}, func(p teamsPost) bool { return httpclient.JSONBytes(p) <= teamsBytes })
+	rows, fields := markup.FitFields(m, composeFields, func(rows []element) bool { return httpclient.JSONBytes(rows) <= maxBytes/2 })
+	p, body := markup.FitLines(markup.Lines(notifiers.Cut(m.Body, 2*maxBytes)), func(lines []markup.Line) post {
+		whole := c
+		whole.Body = slices.Concat(head, composeLines(lines), rows, []element{textBlock(origin)})
+		return post{"message", []attachment{{"application/vnd.microsoft.card.adaptive", whole}}}
+	}, func(p post) bool { return httpclient.JSONBytes(p) <= maxBytes })
+	l := layout(m.Level, entities, body, fields)
+	l.Top = shown(title)
+	l.Add(shown(origin)...)
+	for _, a := range c.Actions {
+		l.Buttons = append(l.Buttons, markup.Run{Text: a.Title, URL: a.URL})
+	}
+	return p, l, nil
 }
 
-// teamsFields lays fields out in rows of a narrow and a wide column: a set of facts would read its texts as Markdown.
-func teamsFields(fields []markup.Field) []teamsElement {
-	var rows []teamsElement
+// layout is the preview of the parts that vary in length.
+func layout(level string, mentions []mention, body []markup.Line, fields []markup.Field) *preview.Layout {
+	l := &preview.Layout{
+		Channel: "Teams", Facts: []preview.Fact{{Text: "the workflow's channel or chat"}}, Color: notifiers.LevelColor(level),
+		Style: preview.Style{Framed: true, Banner: true},
+	}
+	if len(mentions) > 0 {
+		var line markup.Line
+		for _, one := range mentions {
+			line.Runs = append(line.Runs, markup.Run{Text: "@" + one.Mentioned.Name, Mention: true}, markup.Run{Text: " "})
+		}
+		l.Add(line)
+	}
+	for i, line := range body {
+		if len(line.Runs) > 0 {
+			line.Apart = len(l.Lines) > 0 && (line.Apart || i == 0)
+			l.Lines = append(l.Lines, shown(line)...)
+		}
+	}
 	for i, f := range fields {
-		name := teamsLine(markup.Line{Runs: []markup.Run{{Text: f.Name}}})
+		name := markup.Line{Runs: []markup.Run{{Text: f.Name}}}
+		l.Lines = append(l.Lines, markup.Line{Cells: [][]markup.Line{shown(name), shown(f.Value)}, Named: true, Apart: i == 0})
+	}
+	return l
+}
+
+// shown returns a line as Teams shows it.
+func shown(l markup.Line) []markup.Line {
+	runs := l.Runs
+	l.Runs = nil
+	for i, r := range runs {
+		r = adapt(l, i, r)
+		r.Text = markup.Visible(r.Text)
+		l.Runs = append(l.Runs, r)
+	}
+	return []markup.Line{l}
+}
+
+// adapt returns run i of a line in the styles that cards have.
+func adapt(l markup.Line, i int, r markup.Run) markup.Run {
+	if l.Pre || i == 0 {
+		r.Text = markup.KeepSpaces(r.Text, l.Pre)
+	}
+	r.Code = r.Code || l.Pre
+	if len(r.URL) > maxURL {
+		r.URL = ""
+	}
+	return r
+}
+
+// composeFields lays out fields in rows of a narrow and a wide column. A set of facts would read its texts as Markdown.
+func composeFields(fields []markup.Field) []element {
+	var rows []element
+	for i, f := range fields {
+		name := textBlock(markup.Line{Runs: []markup.Run{{Text: f.Name}}})
 		name.Inlines[0].IsSubtle = true
-		row := teamsElement{Type: "ColumnSet", Spacing: "Small", Columns: []teamsElement{
-			{Type: "Column", Width: "100px", Items: []teamsElement{name}},
-			{Type: "Column", Width: "stretch", Items: []teamsElement{teamsLine(f.Value)}},
+		row := element{Type: "ColumnSet", Spacing: "Small", Columns: []element{
+			{Type: "Column", Width: "100px", Items: []element{name}},
+			{Type: "Column", Width: "stretch", Items: []element{textBlock(f.Value)}},
 		}}
 		if i == 0 {
 			row.Spacing = "Medium"
@@ -118,8 +185,8 @@ func teamsFields(fields []markup.Field) []teamsElement {
 	return rows
 }
 
-// teamsStyle is the colour of the container that stands for a level.
-func teamsStyle(level string) string {
+// levelStyle is the style of a container in the color of a level.
+func levelStyle(level string) string {
 	switch level {
 	case "success":
 		return "good"
@@ -131,10 +198,10 @@ func teamsStyle(level string) string {
 	return "accent"
 }
 
-func teamsLines(lines []markup.Line) []teamsElement {
-	var elements []teamsElement
+func composeLines(lines []markup.Line) []element {
+	var elements []element
 	for i, line := range lines {
-		e := teamsLine(line)
+		e := textBlock(line)
 		if len(e.Inlines) == 0 {
 			continue
 		}
@@ -146,46 +213,51 @@ func teamsLines(lines []markup.Line) []teamsElement {
 	return elements
 }
 
-// teamsLine writes one line: how a line end within a run shows differs from app to app.
-func teamsLine(line markup.Line) teamsElement {
-	e := teamsElement{Type: "RichTextBlock"}
+// textBlock writes one line. Apps differ in showing a line end within a run.
+func textBlock(line markup.Line) element {
+	e := element{Type: "RichTextBlock"}
 	if line.Quote && len(line.Runs) > 0 {
-		e.Inlines = append(e.Inlines, teamsRun{Type: "TextRun", Text: "│ ", IsSubtle: true})
+		e.Inlines = append(e.Inlines, textRun{Type: "TextRun", Text: "│ ", IsSubtle: true})
 	}
 	for i, r := range line.Runs {
-		run := teamsRun{Type: "TextRun", Text: teamsText(r.Text), Italic: r.Italic, Strike: r.Strike, IsSubtle: line.Quote}
-		if line.Pre || i == 0 {
-			run.Text = markup.KeepSpaces(run.Text, line.Pre)
+		r = adapt(line, i, r)
+		run := textRun{Type: "TextRun", Text: escape(r.Text), Italic: r.Italic, Strike: r.Strike, IsSubtle: line.Quote || line.Small}
+		switch {
+		case line.Heading:
+			run.Size = "Medium"
+		case line.Small:
+			run.Size, e.Spacing = "Small", "Medium"
 		}
 		if r.Bold {
 			run.Weight = "Bolder"
 		}
-		if r.Code || line.Pre {
+		if r.Code {
 			run.Font = "Monospace"
 		}
-		if r.URL != "" && len(r.URL) <= teamsURL {
-			run.Select = &teamsAction{Type: "Action.OpenUrl", URL: r.URL}
+		if r.URL != "" {
+			run.Select = &action{Type: "Action.OpenUrl", URL: r.URL}
 		}
 		e.Inlines = append(e.Inlines, run)
 	}
 	return e
 }
 
-// teamsText is text without any meaning to Teams: {{DATE(…)}} is a function of cards even in runs, and <at> is a mention.
-func teamsText(s string) string {
+// escape escapes text so that Teams shows it as it is: {{DATE(…)}} is a function of cards even in runs, and <at> is a
+// mention.
+func escape(s string) string {
 	return strings.NewReplacer("{{", "{"+markup.Joiner+"{", "<", "<"+markup.Joiner).Replace(markup.Neutralize(s, false))
 }
 
-// teamsMentionsOf writes who is mentioned, and the entities by which Teams knows them.
-func teamsMentionsOf(all []string) (text string, entities []teamsMention) {
+// composeMentions writes mentions, and the entities by which Teams knows them.
+func composeMentions(all []string) (text string, entities []mention) {
 	id := regexp.MustCompile(`^[^\s<>@]+@[^\s<>@]+$|^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 	var calls []string
 	for _, who := range all {
 		who = notifiers.OneLine(who)
 		at := "<at>" + who + "</at>"
-		if id.MatchString(who) && len(who) <= 200 && len(entities) < teamsMentions {
+		if id.MatchString(who) && len(who) <= 200 && len(entities) < maxMentions {
 			calls = append(calls, at)
-			entities = append(entities, teamsMention{"mention", at, teamsMentioned{who, who}})
+			entities = append(entities, mention{"mention", at, mentioned{who, who}})
 		}
 	}
 	return strings.Join(calls, " "), entities

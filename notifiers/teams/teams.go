@@ -11,14 +11,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/httpclient"
-)
-
-// Teams takes messages of up to 28 KB; what the workflow adds is unknown, so ours are smaller.
-const (
-	teamsBytes    = 24_000
-	teamsTitle    = 500
-	teamsURL      = 1000
-	teamsMentions = 20
+	"qaserelay/notifiers/preview"
 )
 
 // Config is what can be written for a notifier of type teams.
@@ -86,25 +79,23 @@ func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 
 // Send hands the card to the workflow. That it is accepted is all that Teams tells.
 func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	post, err := n.compose(m)
+	post, _, err := n.compose(m)
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
 	}
 	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "posting to the Teams workflow", URL: n.config.WebhookURL.Value(), Body: post}, classify)
 }
 
-// Preview returns the message as the workflow would get it.
+// Preview implements [preview.Previewer].
 func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
-	post, err := n.compose(m)
+	post, _, err := n.compose(m)
 	return httpclient.PreviewJSON(post, err)
 }
 
-func (n *notifier) compose(m *notifiers.Message) (teamsPost, error) {
-	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
-	if err != nil {
-		return teamsPost{}, err
-	}
-	return teamsMessage(m, o), nil
+// Layout implements [preview.Previewer].
+func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
+	_, layout, err := n.compose(m)
+	return layout, err
 }
 
 // classify knows the error codes of workflows (https://learn.microsoft.com/en-us/azure/logic-apps/).

@@ -16,14 +16,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/httpclient"
-	"qaserelay/notifiers/markup"
-)
-
-// Telegram's limit (https://core.telegram.org/bots/api#sendmessage) is 4096 characters without the markup; ours is with it.
-const (
-	telegramText  = 4096
-	telegramTitle = 300
-	telegramURL   = 1000
+	"qaserelay/notifiers/preview"
 )
 
 // Config is what can be written for a notifier of type telegram.
@@ -150,17 +143,23 @@ func (o Options) check() error {
 
 // Send calls sendMessage.
 func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	post, err := n.compose(m)
+	post, _, err := n.compose(m)
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
 	}
 	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "writing to the Telegram chat " + post.ChatID, URL: n.method("sendMessage"), Body: post}, classify)
 }
 
-// Preview returns the message as Telegram would get it.
+// Preview implements [preview.Previewer].
 func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
-	post, err := n.compose(m)
+	post, _, err := n.compose(m)
 	return httpclient.PreviewJSON(post, err)
+}
+
+// Layout implements [preview.Previewer].
+func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
+	_, layout, err := n.compose(m)
+	return layout, err
 }
 
 // Probe asks who the bot is, and whether it knows the chats.
@@ -263,47 +262,3 @@ func classify(a httpclient.Answer) httpclient.Verdict {
 	}
 	return v
 }
-
-// telegramPost is what sendMessage takes.
-type telegramPost struct {
-	ChatID             string `json:"chat_id"`
-	Topic              int    `json:"message_thread_id,omitempty"`
-	Text               string `json:"text"`
-	ParseMode          string `json:"parse_mode"`
-	Silent             bool   `json:"disable_notification,omitempty"`
-	LinkPreviewOptions struct {
-		IsDisabled bool `json:"is_disabled"`
-	} `json:"link_preview_options"`
-}
-
-// compose lays a message out: the linked title, the body, and where it comes from.
-func (n *notifier) compose(m *notifiers.Message) (telegramPost, error) {
-	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
-	if err != nil {
-		return telegramPost{}, err
-	}
-	o.ChatID, o.Topic = notifiers.OneLine(o.ChatID), notifiers.OneLine(o.Topic)
-	if err := o.check(); err != nil {
-		return telegramPost{}, err
-	}
-	post := telegramPost{ChatID: o.ChatID, ParseMode: "HTML", Silent: o.Silent}
-	post.Topic, _ = strconv.Atoi(o.Topic) // checked: digits or none
-	post.LinkPreviewOptions.IsDisabled = true
-	title := telegramEscape(markup.Title(m, telegramTitle))
-	if link := markup.MessageURL(m, telegramURL); link != "" {
-		title = `<a href="` + markup.EscapeHTML(link) + `">` + title + "</a>"
-	}
-	head := notifiers.LevelEmoji(m.Level) + " <b>" + title + "</b>"
-	foot := "<i>" + telegramEscape(markup.Origin(m)) + "</i>"
-	writer := markup.HTML(telegramEscape)
-	post.Text = markup.FitLines(markup.Lines(notifiers.Cut(m.WholeBody(), 4*telegramText)), func(lines []markup.Line) string {
-		if body := writer.Write(lines); strings.TrimSpace(body) != "" {
-			return head + "\n\n" + body + "\n\n" + foot
-		}
-		return head + "\n" + foot
-	}, func(s string) bool { return notifiers.Units(s) <= telegramText })
-	return post, nil
-}
-
-// telegramEscape is text without any meaning to Telegram, which makes links of names too.
-func telegramEscape(s string) string { return markup.EscapeHTML(markup.Neutralize(s, true)) }

@@ -12,6 +12,7 @@ import (
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/builtin"
+	"qaserelay/notifiers/markup"
 	"qaserelay/notifiers/preview"
 	"qaserelay/relay"
 	"qaserelay/rules"
@@ -86,7 +87,7 @@ func (g *Gallery) draw(notifier string, m *notifiers.Message) {
 }
 
 func (g *Gallery) drawWith(n notifiers.Notifier, notifier string, m *notifiers.Message) error {
-	p, err := preview.Draw(n, m)
+	p, err := preview.Of(n, m)
 	if err != nil {
 		return err
 	}
@@ -99,7 +100,7 @@ func (g *Gallery) drawWith(n notifiers.Notifier, notifier string, m *notifiers.M
 }
 
 // nameMentions writes names for ids, as Slack does.
-func (g *Gallery) nameMentions(lines []preview.Line) {
+func (g *Gallery) nameMentions(lines []markup.Line) {
 	for _, l := range lines {
 		for _, cell := range l.Cells {
 			g.nameMentions(cell)

@@ -13,6 +13,7 @@ import (
 
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/notifiers/builtin"
+	"qaserelay/notifiers/markup"
 	"qaserelay/notifiers/preview"
 	"qaserelay/relay/config"
 	"qaserelay/rules"
@@ -132,12 +133,12 @@ func drawn(t *testing.T, s *terminal.Screen, body []byte) *Gallery {
 }
 
 func TestATerminalIsFilledToItsWidth(t *testing.T) {
-	long := preview.Line{Runs: []preview.Run{{Text: strings.Repeat("word ", 40)}, {Text: strings.Repeat("日", 60)}}}
+	long := markup.Line{Runs: []markup.Run{{Text: strings.Repeat("word ", 40)}, {Text: strings.Repeat("日", 60)}}}
 	for _, wide := range []int{20, 40, 80, 200} {
 		var out bytes.Buffer
 		s := &terminal.Screen{Writer: &out, Columns: wide, Terminal: true}
-		code := preview.Line{Runs: long.Runs, Pre: true}
-		s.PrintPicture(&preview.Picture{Channel: "Slack", Facts: []preview.Fact{{Text: strings.Repeat("#qa ", 99)}}, Lines: []preview.Line{long, code}})
+		code := markup.Line{Runs: long.Runs, Pre: true}
+		s.PrintPicture(&preview.Layout{Channel: "Slack", Facts: []preview.Fact{{Text: strings.Repeat("#qa ", 99)}}, Lines: []markup.Line{long, code}})
 		lines := strings.Split(out.String(), "\n")
 		if i := slices.IndexFunc(lines, func(l string) bool { return terminal.Columns(l) > max(wide, 20) }); i >= 0 {
 			t.Errorf("%d columns: %q", wide, lines[i])

@@ -19,7 +19,7 @@ var indexLayout string
 // page is the preview of one message.
 type page struct {
 	Rule, Notifier string
-	Picture        *preview.Picture
+	Picture        *preview.Layout
 	File           string // its name, once it has one
 	html           string
 }

@@ -6,16 +6,17 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"qaserelay/notifiers/markup"
 	"qaserelay/notifiers/preview"
 )
 
 // PrintPicture shows a message as its receiver sees it. Behind links stands where they lead, once for each address.
-func (s *Screen) PrintPicture(p *preview.Picture) {
-	w := &pictureWriter{s: s, wide: min(s.Columns, 110) - 8, last: map[string]*preview.Run{}}
+func (s *Screen) PrintPicture(p *preview.Layout) {
+	w := &pictureWriter{s: s, wide: min(s.Columns, 110) - 8, last: map[string]*markup.Run{}}
 	rule := s.Level(p.Level, "┃") + " "
 	w.note(p.Top)
 	w.note(p.Lines)
-	w.note([]preview.Line{{Runs: p.Buttons}})
+	w.note([]markup.Line{{Runs: p.Buttons}})
 	for i, f := range p.Facts {
 		w.fact(p, f, i == 0)
 	}
@@ -32,7 +33,7 @@ func (s *Screen) PrintPicture(p *preview.Picture) {
 type pictureWriter struct {
 	s    *Screen
 	wide int
-	last map[string]*preview.Run // the last run that leads to an address
+	last map[string]*markup.Run // the last run that leads to an address
 }
 
 // glyph is a character as people see it, its width, and how it is painted, as the codes of a terminal.
@@ -51,7 +52,7 @@ func painted(to []glyph, words, paint string) []glyph {
 	return to
 }
 
-func (w *pictureWriter) note(lines []preview.Line) {
+func (w *pictureWriter) note(lines []markup.Line) {
 	for i := range lines {
 		for j := range lines[i].Runs {
 			w.last[lines[i].Runs[j].URL] = &lines[i].Runs[j]
@@ -63,7 +64,7 @@ func (w *pictureWriter) note(lines []preview.Line) {
 }
 
 // fact prints a line above the message. The first one names the channel.
-func (w *pictureWriter) fact(p *preview.Picture, f preview.Fact, first bool) {
+func (w *pictureWriter) fact(p *preview.Layout, f preview.Fact, first bool) {
 	var line []glyph
 	if first {
 		line = painted(line, p.Channel+"  ", "1")
@@ -79,7 +80,7 @@ func (w *pictureWriter) fact(p *preview.Picture, f preview.Fact, first bool) {
 	w.print(line, "  ")
 }
 
-func (w *pictureWriter) lines(lines []preview.Line, margin string) {
+func (w *pictureWriter) lines(lines []markup.Line, margin string) {
 	for i, l := range lines {
 		if l.Apart && i > 0 {
 			w.print(nil, margin)
@@ -98,7 +99,7 @@ func (w *pictureWriter) lines(lines []preview.Line, margin string) {
 }
 
 // row prints cells side by side.
-func (w *pictureWriter) row(l preview.Line, margin string) {
+func (w *pictureWriter) row(l markup.Line, margin string) {
 	wide := min(30, w.wide/len(l.Cells))
 	if l.Named {
 		wide = 14
@@ -133,7 +134,7 @@ func padded(line []glyph, wide int) []glyph {
 	return painted(line, strings.Repeat(" ", max(wide, 0)), "")
 }
 
-func (w *pictureWriter) line(l preview.Line) []glyph {
+func (w *pictureWriter) line(l markup.Line) []glyph {
 	var line []glyph
 	if l.Quote {
 		line = painted(line, "│ ", "2")
@@ -144,7 +145,7 @@ func (w *pictureWriter) line(l preview.Line) []glyph {
 	return line
 }
 
-func (w *pictureWriter) run(l preview.Line, r *preview.Run) []glyph {
+func (w *pictureWriter) run(l markup.Line, r *markup.Run) []glyph {
 	var codes []string
 	for code, on := range map[string]bool{"1": r.Bold || r.Mention || l.Heading, "2": l.Small, "3": r.Italic, "4": r.URL != "", "9": r.Strike, "36": r.Code, "34": r.Mention} {
 		if on {
@@ -160,7 +161,7 @@ func (w *pictureWriter) run(l preview.Line, r *preview.Run) []glyph {
 }
 
 // address is where r leads, if it is the last to lead there and its text does not say so.
-func (w *pictureWriter) address(r *preview.Run) []glyph {
+func (w *pictureWriter) address(r *markup.Run) []glyph {
 	if r.URL == "" || w.last[r.URL] != r || strings.TrimPrefix(r.URL, "mailto:") == r.Text {
 		return nil
 	}

@@ -1,0 +1,219 @@
+package discord
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
+	"qaserelay/notifiers/markup"
+	"qaserelay/notifiers/preview"
+)
+
+// Limits in characters (https://discord.com/developers/docs/resources/message#embed-object-embed-limits). All texts of
+// an embed together may have 6000.
+const (
+	maxTitle    = 256
+	maxBody     = 4000
+	maxTexts    = 5900 // all texts of an embed, with some to spare
+	maxFields   = 1500 // all fields
+	maxValue    = 1024
+	maxContent  = 2000
+	maxURL      = 2000
+	maxUsername = 80
+)
+
+// composed is a message ready to be sent or shown.
+type composed struct {
+	post   post
+	thread string // thread to post in, or empty
+	layout preview.Layout
+}
+
+// post is a message as a webhook takes it.
+type post struct {
+	Content         string   `json:"content,omitempty"`
+	Username        string   `json:"username,omitempty"`
+	Embeds          []embed  `json:"embeds"`
+	AllowedMentions mentions `json:"allowed_mentions"`
+}
+
+type embed struct {
+	Title       string     `json:"title"`
+	URL         string     `json:"url,omitempty"`
+	Description string     `json:"description,omitempty"`
+	Color       int        `json:"color"`
+	Fields      []field    `json:"fields,omitempty"`
+	Footer      footer     `json:"footer"`
+	Timestamp   *time.Time `json:"timestamp,omitempty"`
+}
+
+type field struct {
+	Name   string `json:"name"`
+	Value  string `json:"value"`
+	Inline bool   `json:"inline"`
+}
+
+type footer struct {
+	Text string `json:"text"`
+}
+
+// mentions lists everyone who may be mentioned, whatever the texts hold.
+type mentions struct {
+	Parse []string `json:"parse"`
+	Users []string `json:"users,omitempty"`
+	Roles []string `json:"roles,omitempty"`
+}
+
+func (n *notifier) compose(m *notifiers.Message) (composed, error) {
+	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
+	if err != nil {
+		return composed{}, err
+	}
+	thread := notifiers.OneLine(o.ThreadID)
+	if strings.Trim(thread, "0123456789") != "" {
+		return composed{}, fmt.Errorf("thread_id: %q is none; write the digits that Discord shows under Copy Thread ID", notifiers.Cut(thread, 100))
+	}
+	p := post{Username: notifiers.Cut(notifiers.OneLine(o.Username), maxUsername)}
+	l := preview.Layout{
+		Channel: "Discord", Facts: []preview.Fact{{Text: "the webhook's channel"}}, Color: notifiers.LevelColor(m.Level),
+		Style: preview.Style{Filled: true, Columns: 3},
+	}
+	l.Top = preview.Mentions(p.mention(o.Mention))
+	p.Embeds = []embed{composeEmbed(m, &l)}
+	return composed{p, thread, l}, nil
+}
+
+// composeEmbed lays out the message, in the embed and in the layout of its preview.
+func composeEmbed(m *notifiers.Message, l *preview.Layout) embed {
+	title := markup.FitText(markup.Title(m, maxTitle), maxTitle, notifiers.Units, escape)
+	origin := markup.Origin(m)
+	e := embed{
+		Title: escape(title), URL: markup.MessageURL(m, maxURL), Color: notifiers.ColorNumber(m.Level),
+		Footer: footer{markup.Neutralize(origin, false)},
+	}
+	var fields []markup.Field
+	e.Fields, fields = fitFields(m)
+	left := min(maxBody, maxTexts-notifiers.Units(e.Title)-notifiers.Units(e.Footer.Text)-units(e.Fields))
+	var body []markup.Line
+	e.Description, body = markup.FitLines(markup.Lines(notifiers.Cut(m.Body, 4*maxBody)), writer().Write,
+		func(s string) bool { return notifiers.Units(s) <= left })
+	if !m.CreatedAt.IsZero() {
+		at := m.CreatedAt.UTC()
+		e.Timestamp = &at
+	}
+	heading := preview.Text(title, markup.Run{URL: e.URL})
+	heading[0].Heading = true
+	l.Add(heading...)
+	l.Add(shown(body)...)
+	var cells [][]markup.Line
+	for _, f := range fields {
+		cells = append(cells, preview.Labeled(f.Name, shown([]markup.Line{f.Value})...))
+	}
+	l.AddRows(cells, 3)
+	l.Add(preview.Small(origin)...)
+	return e
+}
+
+// fitFields lays out fields side by side. All of their texts have at most maxFields characters.
+func fitFields(m *notifiers.Message) ([]field, []markup.Field) {
+	return markup.FitFields(m, func(fields []markup.Field) (written []field) {
+		for _, f := range fields {
+			written = append(written, field{escape(f.Name), writer().Line(f.Value), true})
+		}
+		return written
+	}, func(written []field) bool {
+		tooLong := func(f field) bool { return notifiers.Units(f.Value) > maxValue }
+		return units(written) <= maxFields && !slices.ContainsFunc(written, tooLong)
+	})
+}
+
+func units(fields []field) (n int) {
+	for _, f := range fields {
+		n += notifiers.Units(f.Name) + notifiers.Units(f.Value)
+	}
+	return n
+}
+
+// mention writes mentions above the embed, since mentions within it notify nobody. It returns them for the preview.
+func (p *post) mention(all []string) (runs []markup.Run) {
+	allowed := &p.AllowedMentions
+	allowed.Parse = []string{}
+	for _, who := range all {
+		who = notifiers.OneLine(who)
+		var s string
+		run := markup.Run{Mention: true}
+		switch id, isRole := strings.CutPrefix(who, "&"); {
+		case who == "@here", who == "@everyone":
+			s, run.Text = who, who
+			allowed.Parse = []string{"everyone"}
+		case isRole && isSnowflake(id):
+			s, run.Text = "<@&"+id+">", "@"+id
+			allowed.Roles = httpclient.AppendNew(allowed.Roles, id)
+		case isSnowflake(who):
+			s, run.Text = "<@"+who+">", "@"+who
+			allowed.Users = httpclient.AppendNew(allowed.Users, who)
+		case strings.Trim(who, "@") != "":
+			run = markup.Run{Text: "@" + notifiers.Cut(strings.TrimLeft(who, "@"), 100)}
+			s = escape(run.Text)
+		}
+		tooMany := len(allowed.Users) > 100 || len(allowed.Roles) > 100
+		if tooMany || notifiers.Units(p.Content)+notifiers.Units(s) >= maxContent {
+			return runs
+		}
+		if s != "" {
+			p.Content = strings.TrimSpace(p.Content + " " + s)
+			runs = append(runs, run)
+		}
+	}
+	return runs
+}
+
+// isSnowflake reports whether s has the form of Discord's ids.
+func isSnowflake(s string) bool { return regexp.MustCompile(`^[0-9]{15,20}$`).MatchString(s) }
+
+// writer writes Discord's Markdown (https://support.discord.com/hc/en-us/articles/210298617), which has no links to
+// mailboxes.
+func writer() markup.Writer {
+	w := markup.Markdown(escape)
+	style := w.Style
+	w.Style = func(r markup.Run, s string) string {
+		address, isMail := strings.CutPrefix(r.URL, "mailto:")
+		if !isMail {
+			return style(r, s)
+		}
+		r.URL = ""
+		if address == r.Text {
+			return style(r, s)
+		}
+		return style(r, s) + " (" + escape(address) + ")"
+	}
+	return w
+}
+
+// shown returns lines as Discord shows what writer makes of them.
+func shown(lines []markup.Line) []markup.Line {
+	lines = writer().Shown(lines)
+	for i, l := range lines {
+		lines[i].Runs = nil
+		for _, r := range l.Runs {
+			address, isMail := strings.CutPrefix(r.URL, "mailto:")
+			if isMail {
+				r.URL = ""
+			}
+			lines[i].Add(r)
+			if isMail && address != r.Text {
+				lines[i].Add(markup.Run{Text: " (" + address + ")"})
+			}
+		}
+	}
+	return lines
+}
+
+// escape escapes text so that Discord shows it as it is.
+func escape(s string) string {
+	return strings.NewReplacer("<", `\<`, ">", `\>`).Replace(markup.EscapeMarkdown(markup.Neutralize(s, false)))
+}

@@ -1,0 +1,229 @@
+package googlechat
+
+import (
+	"slices"
+	"strings"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
+	"qaserelay/notifiers/markup"
+	"qaserelay/notifiers/preview"
+)
+
+// Google Chat takes messages of up to 32,000 bytes (https://developers.google.com/workspace/chat/create-messages).
+const (
+	maxBytes    = 28_000
+	maxTitle    = 500
+	maxURL      = 1000
+	maxThread   = 1000
+	maxMentions = 2000
+)
+
+// These types are a message as the API takes it. A widget has one of its fields.
+type (
+	post struct {
+		Text         string  `json:"text,omitempty"`
+		FallbackText string  `json:"fallbackText"`
+		Cards        []card  `json:"cardsV2"`
+		Thread       *thread `json:"thread,omitempty"`
+	}
+	thread struct {
+		Key string `json:"threadKey"`
+	}
+	card struct {
+		ID   string `json:"cardId"`
+		Card struct {
+			Sections []section `json:"sections"`
+		} `json:"card"`
+	}
+	section struct {
+		Widgets []widget `json:"widgets"`
+	}
+	widget struct {
+		Paragraph *paragraph `json:"textParagraph,omitempty"`
+		Labeled   *labeled   `json:"decoratedText,omitempty"`
+		Columns   *columns   `json:"columns,omitempty"`
+		Buttons   *buttons   `json:"buttonList,omitempty"`
+	}
+	paragraph struct {
+		Text string `json:"text"`
+	}
+	labeled struct {
+		Label string `json:"topLabel"`
+		Text  string `json:"text"`
+		Wrap  bool   `json:"wrapText"`
+	}
+	columns struct {
+		Items []section `json:"columnItems"`
+	}
+	buttons struct {
+		Buttons []button `json:"buttons"`
+	}
+	button struct {
+		Text    string `json:"text"`
+		OnClick struct {
+			Link struct {
+				URL string `json:"url"`
+			} `json:"openLink"`
+		} `json:"onClick"`
+	}
+)
+
+// compose lays out a message as a card: the linked title with a dot in the level's color, the body, fields, the origin
+// and a button. Mentions stand above the card, since cards have none.
+func (n *notifier) compose(m *notifiers.Message) (post, *preview.Layout, error) {
+	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
+	if err != nil {
+		return post{}, nil, err
+	}
+	calls, runs := composeMentions(o.Mention)
+	p := post{Text: calls, FallbackText: markup.Neutralize(markup.Title(m, maxTitle), true), Cards: []card{{ID: "qase"}}}
+	if key := notifiers.Cut(notifiers.OneLine(o.Thread), maxThread); key != "" {
+		p.Thread = &thread{key}
+	}
+	l := &preview.Layout{
+		Channel: "Google Chat", Facts: []preview.Fact{{Text: "the webhook's space"}}, Color: notifiers.LevelColor(m.Level),
+		Top: preview.Mentions(runs), Style: preview.Style{Framed: true},
+	}
+	p.Cards[0].Card.Sections = composeCard(m, p, l)
+	return p, l, nil
+}
+
+// composeCard writes the section of the card of p, and the lines of its preview.
+func composeCard(m *notifiers.Message, p post, l *preview.Layout) []section {
+	title, link := markup.Title(m, maxTitle), markup.MessageURL(m, maxURL)
+	label := escape(title)
+	if link != "" {
+		label = markup.HTMLLink(link, label)
+	}
+	l.Add(markup.Line{Runs: []markup.Run{{Text: "● "}, {Text: markup.Visible(title), URL: link, Bold: true}}})
+	head := text(`<font color="` + notifiers.LevelColor(m.Level) + `">●</font> <b>` + label + "</b>")
+	foot := []widget{text(`<font color="#64748b">` + escape(markup.Origin(m)) + "</font>")}
+	if link != "" {
+		b := button{Text: "Open in Qase"}
+		b.OnClick.Link.URL = link
+		foot = append(foot, widget{Buttons: &buttons{[]button{b}}})
+		l.Buttons = []markup.Run{{Text: b.Text, URL: link}}
+	}
+	written, fields := markup.FitFields(m, composeFields, func(w []widget) bool { return httpclient.JSONBytes(w) <= maxBytes/2 })
+	p, body := markup.FitLines(markup.Lines(notifiers.Cut(m.Body, maxBytes)), func(lines []markup.Line) post {
+		widgets := []widget{head}
+		if body := writer().Write(lines); strings.TrimSpace(body) != "" {
+			widgets = append(widgets, text(body))
+		}
+		whole := p
+		whole.Cards = []card{p.Cards[0]}
+		whole.Cards[0].Card.Sections = []section{{slices.Concat(widgets, written, foot)}}
+		return whole
+	}, func(p post) bool { return httpclient.JSONBytes(p) <= maxBytes })
+	l.Add(preview.Compact(shown(body))...)
+	l.Lines = append(l.Lines, fieldRows(fields)...)
+	l.Add(preview.Small(markup.Origin(m))...)
+	return p.Cards[0].Card.Sections
+}
+
+func text(s string) widget { return widget{Paragraph: &paragraph{s}} }
+
+// composeFields lays out fields two in a row, each a small name with its value below.
+func composeFields(fields []markup.Field) []widget {
+	var widgets []widget
+	for pair := range slices.Chunk(fields, 2) {
+		var row []section
+		for _, f := range pair {
+			w := labeled{Label: markup.Neutralize(f.Name, true), Text: writer().Line(f.Value), Wrap: true}
+			row = append(row, section{[]widget{{Labeled: &w}}})
+		}
+		if len(row) == 1 {
+			widgets = append(widgets, row[0].Widgets...)
+			continue
+		}
+		widgets = append(widgets, widget{Columns: &columns{row}})
+	}
+	return widgets
+}
+
+// fieldRows are the rows of fields in the preview.
+func fieldRows(fields []markup.Field) []markup.Line {
+	var cells [][]markup.Line
+	for _, f := range fields {
+		cells = append(cells, append(preview.Small(f.Name), shown([]markup.Line{f.Value})...))
+	}
+	rows := preview.Rows(cells, 2)
+	if len(rows) > 0 {
+		rows[0].Apart = len(cells) > 1
+	}
+	return rows
+}
+
+// composeMentions writes mentions into the text above the card. A name that is no mention loses its <, which alone makes
+// mentions and links there. It returns the same for the preview.
+func composeMentions(all []string) (calls string, runs []markup.Run) {
+	for _, who := range all {
+		who = notifiers.OneLine(who)
+		var s string
+		run := markup.Run{Mention: true}
+		switch {
+		case who == "@all":
+			s, run.Text = "<users/all>", "@all"
+		case who != "" && len(who) <= 40 && strings.Trim(who, "0123456789") == "":
+			s, run.Text = "<users/"+who+">", "@"+who
+		case strings.Trim(who, "@") != "":
+			name := strings.NewReplacer("<", "‹", ">", "›").Replace(notifiers.Cut(strings.TrimLeft(who, "@"), 100))
+			run = markup.Run{Text: "@" + name}
+			s = markup.NeutralizeMarks(markup.Neutralize(run.Text, true))
+		}
+		if notifiers.Units(calls)+notifiers.Units(s) >= maxMentions {
+			break
+		}
+		if s != "" {
+			calls = strings.TrimSpace(calls + " " + s)
+			runs = append(runs, run)
+		}
+	}
+	return calls, runs
+}
+
+// writer writes the HTML of cards, which has no code and no quotes
+// (https://developers.google.com/workspace/chat/format-messages#card-formatting).
+func writer() markup.Writer {
+	w := markup.HTML(escape)
+	style := w.Style
+	w.Adapt = nil
+	w.Style = func(r markup.Run, s string) string {
+		if r.Code {
+			r.Code, s = false, "`"+s+"`"
+		}
+		return style(r, s)
+	}
+	w.Pre = func(lines []string) string { return escape(markup.KeepSpaces(strings.Join(lines, "\n"), true)) }
+	w.Quote = markup.Prefixed(bar)
+	return w
+}
+
+// bar stands before each line of a quote.
+const bar = "│ "
+
+// shown returns lines as a card shows what writer makes of them.
+func shown(lines []markup.Line) []markup.Line {
+	lines = writer().Shown(lines)
+	for i, l := range lines {
+		plain := markup.Line{Apart: l.Apart}
+		if l.Quote {
+			plain.Add(markup.Run{Text: bar})
+		}
+		for _, r := range l.Runs {
+			switch {
+			case l.Pre:
+				r.Text = markup.KeepSpaces(r.Text, true)
+			case r.Code:
+				r.Code, r.Text = false, "`"+r.Text+"`"
+			}
+			plain.Add(r)
+		}
+		lines[i] = plain
+	}
+	return lines
+}
+
+// escape escapes text so that a card shows it as it is.
+func escape(s string) string { return markup.EscapeHTML(markup.Neutralize(s, true)) }

@@ -1,0 +1,138 @@
+package mattermost
+
+import (
+	"cmp"
+	"encoding/json"
+	"regexp"
+	"strings"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/markup"
+	"qaserelay/notifiers/preview"
+)
+
+// Mattermost takes 16,383 characters of text. Old servers take 7,900 characters of attachments as JSON.
+const (
+	maxAttachment = 7000
+	maxTitle      = 1000
+	maxText       = 4000
+	maxURL        = 1000
+	maxFields     = 3000 // of JSON
+	maxOrigin     = 250
+)
+
+// post is a message as an incoming webhook takes it.
+type post struct {
+	Channel     string       `json:"channel,omitempty"`
+	Text        string       `json:"text"`
+	Attachments []attachment `json:"attachments"`
+}
+
+type attachment struct {
+	Fallback string  `json:"fallback"`
+	Color    string  `json:"color"`
+	Text     string  `json:"text"`
+	Fields   []field `json:"fields,omitempty"`
+	Footer   string  `json:"footer,omitempty"` // plain text
+}
+
+type field struct {
+	Title string `json:"title"`
+	Value string `json:"value"`
+	Short bool   `json:"short"` // two in a row
+}
+
+// compose lays out a message: title and mentions as text, since notifications show it; below them body, fields and
+// origin beside a bar in the level's color.
+func (n *notifier) compose(m *notifiers.Message) (post, *preview.Layout, error) {
+	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
+	if err != nil {
+		return post{}, nil, err
+	}
+	p, l := composeTop(m, o)
+	title, origin := fitTitle(m), notifiers.Cut(markup.Origin(m), maxOrigin)
+	written, fields := fitFields(m)
+	a := attachment{Fallback: escape(title), Color: l.Color, Fields: written, Footer: markup.Neutralize(origin, true)}
+	w := markup.Markdown(escape)
+	p, body := markup.FitLines(markup.Lines(notifiers.Cut(m.Body, 2*maxAttachment)), func(lines []markup.Line) post {
+		whole, filled := p, a
+		filled.Text = strings.TrimSpace(w.Write(lines))
+		whole.Attachments = []attachment{filled}
+		return whole
+	}, func(p post) bool { return jsonUnits(p.Attachments) <= maxAttachment })
+	l.Add(w.Shown(body)...)
+	var cells [][]markup.Line
+	for _, f := range fields {
+		cells = append(cells, preview.Labeled(f.Name, w.Shown([]markup.Line{f.Value})...))
+	}
+	l.AddRows(cells, 2)
+	l.Add(preview.Small(origin)...)
+	return p, l, nil
+}
+
+// composeTop writes the title, linked and bold, and the mentions.
+func composeTop(m *notifiers.Message, o Options) (post, *preview.Layout) {
+	title, link := fitTitle(m), markup.MessageURL(m, maxURL)
+	text := escape(title)
+	if link != "" {
+		text = markup.MarkdownLink(link, text)
+	}
+	text = "**" + text + "**"
+	runs := []markup.Run{{Text: markup.Visible(title), URL: link, Bold: true}}
+	for _, who := range o.Mention {
+		s, run := mention(notifiers.OneLine(who))
+		if s == "" {
+			continue
+		}
+		if notifiers.Units(text)+notifiers.Units(s) >= maxText {
+			break
+		}
+		text += " " + s
+		runs = append(runs, run)
+	}
+	p := post{Channel: notifiers.OneLine(o.Channel), Text: text}
+	where := cmp.Or(p.Channel, "the webhook's channel")
+	return p, &preview.Layout{
+		Channel: "Mattermost", Facts: []preview.Fact{{Text: where}}, Color: notifiers.LevelColor(m.Level), Top: preview.Mentions(runs),
+	}
+}
+
+func fitTitle(m *notifiers.Message) string {
+	return markup.FitText(markup.Title(m, maxTitle), maxTitle, notifiers.Units, escape)
+}
+
+func fitFields(m *notifiers.Message) ([]field, []markup.Field) {
+	w := markup.Markdown(escape)
+	return markup.FitFields(m, func(fields []markup.Field) (written []field) {
+		for _, f := range fields {
+			written = append(written, field{escape(f.Name), w.Line(f.Value), true})
+		}
+		return written
+	}, func(written []field) bool { return jsonUnits(written) <= maxFields })
+}
+
+// jsonUnits counts as the server does: with its own encoder, which writes < > & as six characters.
+func jsonUnits(v any) int {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return 0 // these types can always be written
+	}
+	return notifiers.Units(string(b))
+}
+
+// mention writes who as a mention if it is a valid name, or else as text. It returns the same for the preview.
+func mention(who string) (string, markup.Run) {
+	if regexp.MustCompile(`^@[a-z0-9][a-z0-9._-]{0,63}$`).MatchString(who) {
+		return who, markup.Run{Text: who, Mention: true}
+	}
+	who = notifiers.Cut(who, 100)
+	return escape(who), markup.Run{Text: markup.Visible(who)}
+}
+
+// escape escapes text so that Mattermost shows it as it is. Its Markdown resolves entities, and turns :names: into emoji.
+func escape(s string) string {
+	if s = markup.Neutralize(s, true); strings.Count(s, ":") > 1 {
+		s = regexp.MustCompile(`:([A-Za-z0-9_+-]+:)`).ReplaceAllString(s, ":"+markup.Joiner+"$1")
+	}
+	return markup.EscapeMarkdown(strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s))
+}

@@ -1,0 +1,114 @@
+package ntfy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/markup"
+	"qaserelay/notifiers/preview"
+)
+
+// ntfy turns a message of more than 4096 bytes into an attachment (https://docs.ntfy.sh/publish/#limitations).
+const (
+	maxMessage = 4000
+	maxTitle   = 250
+	maxTags    = 10
+	maxURL     = 1000
+)
+
+// post is a message in JSON (https://docs.ntfy.sh/publish/#publish-as-json).
+type post struct {
+	Topic    string   `json:"topic"`
+	Title    string   `json:"title"`
+	Message  string   `json:"message"`
+	Priority int      `json:"priority"`
+	Tags     []string `json:"tags,omitempty"`
+	Click    string   `json:"click,omitempty"`
+	Actions  []action `json:"actions,omitempty"`
+}
+
+type action struct {
+	Action string `json:"action"`
+	Label  string `json:"label"`
+	URL    string `json:"url"`
+}
+
+// compose lays out a message as plain text, since some of ntfy's apps do not show Markdown.
+func (n *notifier) compose(m *notifiers.Message) (post, *preview.Layout, error) {
+	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
+	if err != nil {
+		return post{}, nil, err
+	}
+	o.Topic, o.Priority = notifiers.OneLine(o.Topic), strings.ToLower(notifiers.OneLine(o.Priority))
+	if err := o.check(); err != nil {
+		return post{}, nil, err
+	}
+	p := post{Topic: o.Topic, Title: markup.Neutralize(markup.Title(m, maxTitle), false), Tags: []string{levelTag(m.Level)}}
+	p.Priority, _ = priority(o.Priority, m.Level) // check has made sure of it
+	for _, tag := range o.Tags {
+		if tag = notifiers.Cut(notifiers.OneLine(tag), 50); tag != "" && len(p.Tags) < maxTags {
+			p.Tags = append(p.Tags, markup.Neutralize(tag, false))
+		}
+	}
+	if p.Click = markup.MessageURL(m, maxURL); p.Click != "" {
+		p.Actions = []action{{"view", "Open in Qase", p.Click}}
+	}
+	if click, ok := markup.CleanURL(o.Click); ok && len(click) <= maxURL {
+		p.Click = click
+	}
+	origin := markup.Neutralize(markup.Origin(m), false)
+	body := markup.PlainBody(m.WholeBody(), maxMessage-len("\n\n")-len(origin))
+	if p.Message = origin; strings.TrimSpace(body) != "" {
+		p.Message = body + "\n\n" + origin
+	}
+	return p, layout(m, p), nil
+}
+
+func layout(m *notifiers.Message, p post) *preview.Layout {
+	l := &preview.Layout{
+		Channel: "ntfy", Facts: []preview.Fact{{Text: p.Topic}, {Name: "Priority", Text: priorities()[p.Priority-1]}},
+		Style: preview.Style{Framed: true},
+	}
+	if own := p.Tags[1:]; len(own) > 0 {
+		l.Facts = append(l.Facts, preview.Fact{Name: "Tags", Text: markup.Visible(strings.Join(own, ", "))})
+	}
+	l.Add(preview.Text(notifiers.LevelEmoji(m.Level)+" "+p.Title, markup.Run{Bold: true})...)
+	l.Add(preview.Paragraphs(p.Message)...)
+	l.Lines[len(l.Lines)-1].Small = true // the origin
+	for _, a := range p.Actions {
+		l.Buttons = append(l.Buttons, markup.Run{Text: a.Label, URL: a.URL})
+	}
+	return l
+}
+
+func priorities() []string { return []string{"min", "low", "default", "high", "max"} }
+
+// priority returns the number of a priority. An empty word means the priority of the level.
+func priority(word, level string) (int, error) {
+	switch i := slices.Index(priorities(), word); {
+	case i >= 0:
+		return i + 1, nil
+	case len(word) == 1 && word[0] >= '1' && word[0] <= '5':
+		return int(word[0] - '0'), nil
+	case word == "" && level == "error":
+		return 4, nil
+	case word == "":
+		return 3, nil
+	}
+	return 0, fmt.Errorf("%q is none; write min, low, default, high or max, or 1 to 5", notifiers.Cut(word, 100))
+}
+
+// levelTag is the emoji of a level (https://docs.ntfy.sh/emojis/).
+func levelTag(level string) string {
+	switch level {
+	case "success":
+		return "white_check_mark"
+	case "warning":
+		return "warning"
+	case "error":
+		return "x"
+	}
+	return "information_source"
+}

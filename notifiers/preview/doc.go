@@ -1,2 +1,0 @@
-// Package preview draws what a channel shows of a message.
-package preview
