@@ -1,5 +1,13 @@
 package template
 
+import (
+	"net/url"
+	"strings"
+	"unicode"
+
+	"qaserelay/rules/value"
+)
+
 // Form is the format of a rendered text. It decides how the values in the text are escaped.
 type Form string
 
@@ -46,4 +54,45 @@ func endsInString(literal string) bool {
 		}
 	}
 	return quoted
+}
+
+// escaper returns the function that writes a value in a form.
+func (s *Set) escaper(form Form) func(any) string {
+	switch form {
+	case FormMarkdown:
+		return markdownText
+	case FormURL, FormLink:
+		return func(v any) string { return strings.TrimSpace(value.OneLine(value.PlainText(v))) }
+	case formURLRest:
+		return func(v any) string { return strings.ReplaceAll(url.QueryEscape(value.PlainText(v)), "+", "%20") }
+	case formAddress:
+		return addressText
+	case FormMention:
+		return s.people.MentionText
+	case formCall:
+		return s.people.SafeName
+	case FormJSON:
+		return value.JSONText
+	case formJSONString:
+		return func(v any) string { quoted := value.JSONText(value.PlainText(v)); return quoted[1 : len(quoted)-1] }
+	case FormPlain:
+		return value.PlainText
+	case FormMrkdwn:
+		return mrkdwnText
+	case FormText, formHeader, FormBlocks:
+	}
+	return func(v any) string { return value.OneLine(value.PlainText(v)) }
+}
+
+// addressText removes all characters that could end an email address or begin another one.
+func addressText(v any) string {
+	if m, ok := v.(value.Mention); ok {
+		v = m.Name
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || value.IsControl(r) || strings.ContainsRune(`,;:<>()[]"\`, r) {
+			return -1
+		}
+		return r
+	}, value.PlainText(v))
 }

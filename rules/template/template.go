@@ -123,17 +123,21 @@ type source struct {
 // compile parses a text and compiles its tree.
 func (s *Set) compile(src source) (*body, []diag.Finding) {
 	if len(src.text) > maxTemplateBytes {
-		return nil, []diag.Finding{{Message: fmt.Sprintf("the template has %d bytes, more than %d", len(src.text), maxTemplateBytes)}}
+		return nil, fault(fmt.Sprintf("the template has %d bytes, more than %d", len(src.text), maxTemplateBytes), "")
 	}
 	tree, err := s.parse(src.name, src.text)
 	if err != nil {
 		return nil, diagnose(src.text, err)
 	}
 	if tree == nil {
-		return nil, []diag.Finding{{Message: "define and block are not available here", Hint: "put shared parts under templates:"}}
+		return nil, fault("define and block are not available here", "put shared parts under templates:")
 	}
 	c := &compiler{Set: s, source: src, tree: tree}
 	return c.compileTree()
+}
+
+func fault(message, hint string) []diag.Finding {
+	return []diag.Finding{{Message: message, Hint: hint}}
 }
 
 // parse parses text without checking that its functions exist. It returns nil if text defines templates of its own.
@@ -194,5 +198,6 @@ func BrokenJSON(text string) bool { return looksLikeJSON(text) && !json.Valid([]
 
 func looksLikeJSON(text string) bool {
 	text = strings.TrimSpace(text)
-	return strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "{{") || strings.HasPrefix(text, "[") || strings.HasPrefix(text, `"`)
+	object := strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "{{")
+	return object || strings.HasPrefix(text, "[") || strings.HasPrefix(text, `"`)
 }

@@ -27,9 +27,12 @@ type Func func(now time.Time, args []any) (any, error)
 // caller evaluates them, since they do not need all of their arguments.
 func All(location *time.Location, directory *people.Directory) map[string]Func {
 	funcs := sprigFuncs()
-	for _, group := range []map[string]Func{basicFuncs(), compareFuncs(), numberFuncs(), textFuncs(), timeFuncs(location), valueFuncs()} {
-		maps.Copy(funcs, group)
-	}
+	maps.Copy(funcs, basicFuncs())
+	maps.Copy(funcs, compareFuncs())
+	maps.Copy(funcs, numberFuncs())
+	maps.Copy(funcs, textFuncs())
+	maps.Copy(funcs, timeFuncs(location))
+	maps.Copy(funcs, valueFuncs())
 	funcs["person"] = unary(func(v any) any { return directory.NameOf(v) })
 	funcs["mention"] = unary(directory.Mention)
 	return funcs

@@ -9,10 +9,10 @@ import (
 	"qaserelay/rules/value"
 )
 
-// wordJoiner is invisible and no boundary of a word. Beside it, a sign of Slack's markup means itself.
+// wordJoiner is an invisible character. Slack does not take a character beside it for markup.
 const wordJoiner = "\u2060"
 
-// mrkdwnText is a value as Slack's markup in which it reads as it is
+// mrkdwnText writes a value in Slack's markup so that it is shown as it is
 // (https://docs.slack.dev/messaging/formatting-message-text).
 func mrkdwnText(v any) string {
 	switch v := v.(type) {
@@ -31,7 +31,8 @@ func mrkdwnText(v any) string {
 	return escapeMrkdwn(value.PlainText(v))
 }
 
-// escapeMrkdwn takes the meaning from all signs of Slack's markup. Between letters most have none, so snake_case stays as it is.
+// escapeMrkdwn escapes all characters of Slack's markup. Between letters most are not markup, so snake_case is
+// unchanged.
 func escapeMrkdwn(s string) string {
 	if plainMarkdown(s) {
 		return s

@@ -4,51 +4,11 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"qaserelay/rules/value"
 )
 
-// escapers write a printed value, one for each form.
-var escapers = map[Form]func(any) string{
-	FormText:       func(v any) string { return value.OneLine(value.PlainText(v)) },
-	FormMarkdown:   markdownText,
-	FormURL:        func(v any) string { return strings.TrimSpace(value.OneLine(value.PlainText(v))) },
-	formURLRest:    func(v any) string { return strings.ReplaceAll(url.QueryEscape(value.PlainText(v)), "+", "%20") },
-	formHeader:     func(v any) string { return value.OneLine(value.PlainText(v)) },
-	formAddress:    addressText,
-	FormJSON:       value.JSONText,
-	formJSONString: func(v any) string { s := value.JSONText(value.PlainText(v)); return s[1 : len(s)-1] },
-	FormPlain:      value.PlainText,
-	FormLink:       func(v any) string { return strings.TrimSpace(value.OneLine(value.PlainText(v))) },
-	FormMrkdwn:     mrkdwnText,
-}
-
-// escaper returns what writes a value in a form.
-func (s *Set) escaper(as Form) func(any) string {
-	switch as {
-	case FormMention:
-		return s.people.MentionText
-	case formCall:
-		return s.people.SafeName
-	}
-	return escapers[as]
-}
-
-// addressText keeps of a value what a mail address can hold, so that one value stays one address.
-func addressText(v any) string {
-	if m, ok := v.(value.Mention); ok {
-		v = m.Name
-	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || value.IsControl(r) || strings.ContainsRune(`,;:<>()[]"\`, r) {
-			return -1
-		}
-		return r
-	}, value.PlainText(v))
-}
-
-// markdownText is a value as Markdown in which it reads as it is.
+// markdownText writes a value in Markdown so that it is shown as it is.
 func markdownText(v any) string {
 	switch v := v.(type) {
 	case value.Link:
@@ -64,14 +24,15 @@ func markdownText(v any) string {
 	return escapeMarkdown(value.PlainText(v))
 }
 
-// escapeDestination makes a URL stand between < and >.
+// escapeDestination escapes a URL between < and >.
 func escapeDestination(u string) string {
-	return strings.NewReplacer("<", "%3C", ">", "%3E", "\\", "%5C", " ", "%20", "\n", "", "\r", "", "&", "&amp;").Replace(value.OneLine(u))
+	escapes := strings.NewReplacer("<", "%3C", ">", "%3E", "\\", "%5C", " ", "%20", "\n", "", "\r", "", "&", "&amp;")
+	return escapes.Replace(value.OneLine(u))
 }
 
-// escapeMarkdown makes text mean itself in CommonMark with tables and strikethrough. It escapes only what could be markup where it stands,
-// so that Markdown shown as it is stays legible. Line ends become hard breaks; blank lines and indentation, which
-// could begin a new block, vanish.
+// escapeMarkdown escapes text for CommonMark with tables and strikethrough. It escapes only characters that could be
+// markup where they are, so that the Markdown itself stays readable. Line ends become hard breaks. Blank lines and
+// indentation are removed, since they could begin a block.
 func escapeMarkdown(s string) string {
 	if plainMarkdown(s) {
 		return s
@@ -88,7 +49,7 @@ func escapeMarkdown(s string) string {
 	return strings.Join(kept, "\\\n")
 }
 
-// plainMarkdown reports quickly that most values need no escaping.
+// plainMarkdown reports whether s needs no escaping. It is a fast check that most values pass.
 func plainMarkdown(s string) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
@@ -123,7 +84,7 @@ func escapeMarkdownLine(line string) string {
 	return out.String()
 }
 
-// blockMarker returns where a line has the character that makes it a heading, list item, rule or the like, or -1.
+// blockMarker returns the index of the character that makes a line a heading, list item, rule or the like, or -1.
 // Quotes and code fences are escaped anyway.
 func blockMarker(line string) int {
 	digits := value.Span(line, func(c byte) bool { return '0' <= c && c <= '9' })
