@@ -78,9 +78,9 @@ func mayImport() map[string][]string {
 		"relay/app": append([]string{"relay", "relay/admin", "relay/ingest", "relay/store/sqlite", "relay/store/postgres"},
 			engine...),
 
-		"cmd/qase-relay/terminal": append([]string{"notifiers/preview", "relay/config", "relay/ingest/client"}, reading...),
+		"cmd/qase-relay/terminal": append([]string{"notifiers/markup", "notifiers/preview", "relay/config", "relay/ingest/client"}, reading...),
 		"cmd/qase-relay/demo":     {"cmd/qase-relay/terminal", "relay/app", "relay/config", "relay/ingest/client", "relay/store", "rules"},
-		"cmd/qase-relay/gallery":  append([]string{"cmd/qase-relay/terminal", "relay", "notifiers", "notifiers/builtin", "notifiers/preview"}, reading...),
+		"cmd/qase-relay/gallery":  append([]string{"cmd/qase-relay/terminal", "relay", "notifiers", "notifiers/builtin", "notifiers/markup", "notifiers/preview"}, reading...),
 		"cmd/qase-relay/report":   append([]string{"cmd/qase-relay/terminal", "relay/admin", "relay/backtest", "relay/store", "rules/ruletest"}, reading...),
 		"cmd/qase-relay": append([]string{"cmd/qase-relay/demo", "cmd/qase-relay/gallery", "cmd/qase-relay/report", "cmd/qase-relay/terminal", "relay", "relay/app", "relay/admin", "relay/admin/client",
 			"relay/ingest/client", "relay/backtest", "relay/config", "relay/store", "notifiers", "notifiers/builtin", "notifiers/preview", "rules/ruletest"}, reading...),
