@@ -67,7 +67,7 @@ func New(o Options) *Engine {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Metrics == nil {
-		o.Metrics = metrics.NewMetrics(metrics.MetricsOptions{})
+		o.Metrics = metrics.New(metrics.Options{})
 	}
 	if o.Now == nil {
 		o.Now = store.Clock()
@@ -84,7 +84,7 @@ func New(o Options) *Engine {
 	e.config.Store(o.Config)
 	e.dispatcher = dispatch.New(dispatch.Options{Store: o.Store, Config: o.Config, Logger: o.Logger, Metrics: o.Metrics,
 		Now: o.Now, Rand: o.Rand, IDs: o.IDs, StoreFailed: e.storeFailed})
-	e.Metrics.Refresh = e.refreshMetrics
+	e.Metrics.OnScrape(e.refreshMetrics)
 	return e
 }
 

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"qaserelay/relay/dispatch"
+	"qaserelay/relay/metrics"
 	"qaserelay/relay/sampledlog"
-	"qaserelay/relay/store"
 	"qaserelay/rules"
 )
 
@@ -16,22 +16,15 @@ const ruleLogInterval = time.Minute
 
 // observe counts and logs the outcome of an event.
 func (e *Engine) observe(p *pendingEvent) {
-	outcome := outcomeOf(p)
-	name := p.event.Name
-	if !e.Metrics.Known(name) {
-		name = "other"
-	}
-	e.Metrics.Events.WithLabelValues(p.event.Source, name, outcome).Inc()
+	e.Metrics.Handled(metrics.Event{Source: p.event.Source, Name: p.event.Name, Project: p.event.Project,
+		Outcome: outcomeOf(p), At: p.event.ReceivedAt})
 	if p.err != nil || p.receipt.Duplicate {
 		return
 	}
 	e.observeDecision(p)
-	if p.replayOf != 0 {
-		return
+	if p.replayOf == 0 {
+		e.drift.note(p.event, p.receipt.ID, e.Metrics.Drifted)
 	}
-	project := e.Metrics.Projects.Bound(p.event.Source, p.event.Project)
-	e.Metrics.LastEvent.WithLabelValues(p.event.Source, project).Set(float64(p.event.ReceivedAt.Unix()))
-	e.drift.note(p.event, p.receipt.ID, e.Metrics.Drifted)
 }
 
 func outcomeOf(p *pendingEvent) string {
@@ -52,7 +45,7 @@ func outcomeOf(p *pendingEvent) string {
 func (e *Engine) observeDecision(p *pendingEvent) {
 	for _, r := range p.decision.Results {
 		if r.Rule != "" {
-			e.Metrics.Decisions.WithLabelValues(r.Rule, string(r.Outcome)).Inc()
+			e.Metrics.Decided(r.Rule, string(r.Outcome))
 		}
 		switch {
 		case r.Outcome == rules.Failed:
@@ -72,43 +65,28 @@ func (e *Engine) warnOfRule(p *pendingEvent, r rules.Result, message, why string
 }
 
 // refreshMetrics reads the backlog and the notifiers' states for a scrape. When that fails, the last figures stay.
+// Configured notifiers without a backlog are zero.
 func (e *Engine) refreshMetrics(ctx context.Context) {
-	e.setStates()
-	backlog, err := e.Store.Backlog(ctx)
+	states := map[string]string{}
+	for name, s := range e.NotifierStates() {
+		states[name] = s.State
+	}
+	e.Metrics.SetStates(states, dispatch.StateNames())
+	backlogs, err := e.Store.Backlog(ctx)
 	if err != nil {
 		e.storeFailed(ctx, "counting the backlog", err)
 		return
 	}
-	e.setBacklog(backlog)
-}
-
-// setStates replaces the gauges of the notifiers' states.
-func (e *Engine) setStates() {
-	m := e.Metrics
-	m.States.Reset()
-	for name, s := range e.NotifierStates() {
-		for _, state := range dispatch.StateNames() {
-			m.States.WithLabelValues(name, state).Set(0)
-		}
-		m.States.WithLabelValues(name, s.State).Set(1)
-	}
-}
-
-// setBacklog replaces the gauges of the backlog. Configured notifiers without a backlog are zero.
-func (e *Engine) setBacklog(backlog []store.Backlog) {
-	m := e.Metrics
-	m.Pending.Reset()
-	m.Dead.Reset()
-	m.Oldest.Reset()
+	all := map[string]metrics.Backlog{}
 	for name := range e.Config().Outs {
-		backlog = append(backlog[:len(backlog):len(backlog)], store.Backlog{Notifier: name})
+		all[name] = metrics.Backlog{}
 	}
-	for _, b := range backlog {
-		m.Pending.WithLabelValues(b.Notifier).Add(float64(b.Pending))
-		m.Dead.WithLabelValues(b.Notifier).Add(float64(b.Dead))
-		oldest := m.Oldest.WithLabelValues(b.Notifier)
+	for _, b := range backlogs {
+		m := metrics.Backlog{Pending: b.Pending, Dead: b.Dead}
 		if !b.Oldest.IsZero() {
-			oldest.Set(max(0, e.Now().Sub(b.Oldest).Seconds()))
+			m.Oldest = max(0, e.Now().Sub(b.Oldest))
 		}
+		all[b.Notifier] = m
 	}
+	e.Metrics.SetBacklog(all)
 }

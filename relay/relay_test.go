@@ -57,7 +57,7 @@ func start(tb testing.TB, dir, rulesText string, kinds ...notifiers.Kind) *machi
 	if m.store, err = app.OpenStore(tb.Context(), "sqlite:"+filepath.Join(dir, "relay.db"), nil); err != nil {
 		tb.Fatal(err)
 	}
-	metrics := metrics.NewMetrics(metrics.MetricsOptions{Version: "test"})
+	metrics := metrics.New(metrics.Options{Version: "test"})
 	m.engine = relay.New(relay.Options{Store: m.store, Config: cfg, Metrics: metrics})
 	m.reloader = config.NewReloader(config.ReloadOptions{Patterns: []string{m.rules}, Load: options, Config: cfg,
 		Apply: m.engine.Reload, Metrics: metrics})

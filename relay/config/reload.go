@@ -54,7 +54,7 @@ func NewReloader(o ReloadOptions) *Reloader {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Metrics == nil {
-		o.Metrics = metrics.NewMetrics(metrics.MetricsOptions{})
+		o.Metrics = metrics.New(metrics.Options{})
 	}
 	now := time.Now()
 	o.Metrics.Reloaded(true, now)

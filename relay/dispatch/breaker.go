@@ -13,8 +13,8 @@ import (
 const (
 	// TripAfter is the number of failures in a row that open the breaker.
 	TripAfter = 10
-	// FirstBreak is how long the breaker stays open the first time. Each time after it, without a success between, is twice
-	// as long, up to LongestBreak.
+	// FirstBreak is how long the breaker stays open the first time. Each time after it, without a success between, is
+	// twice as long, up to LongestBreak.
 	FirstBreak   = 30 * time.Second
 	LongestBreak = 5 * time.Minute
 	// goneBreak is how long a notifier pauses whose receiver is gone, before one message tries it again.
@@ -103,8 +103,8 @@ func (b *breaker) Allow() (t ticket, ok bool) {
 	return ticket{b.epoch, true}, true
 }
 
-// Record counts the outcome of an attempt, and reports whether the stored pause may have to change. A message that fails
-// again and again counts once, since the fault may be its own, unless it was the one that tried the receiver.
+// Record counts the outcome of an attempt, and reports whether the stored pause may have to change. A message that
+// fails again and again counts once, since the fault may be its own, unless it was the one that tried the receiver.
 func (b *breaker) Record(t ticket, id store.ID, err error) (pauseChanged bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package dispatch sends deliveries: one lane for each notifier claims them, keeps their order and the rate, sends them,
-// and records the outcome of each attempt.
+// Package dispatch sends deliveries: one lane for each notifier claims them, keeps their order and the rate, sends
+// them, and records the outcome of each attempt.
 package dispatch
 
 import (
@@ -48,7 +48,7 @@ func (o Options) withDefaults() Options {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Metrics == nil {
-		o.Metrics = metrics.NewMetrics(metrics.MetricsOptions{})
+		o.Metrics = metrics.New(metrics.Options{})
 	}
 	if o.Now == nil {
 		o.Now = store.Clock()

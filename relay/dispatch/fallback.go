@@ -8,8 +8,8 @@ import (
 	"qaserelay/rules"
 )
 
-// fallback returns the delivery that stands in for one that has died, or nil if there is none. Notifiers that are no longer configured
-// are passed over.
+// fallback returns the delivery that stands in for one that has died, or nil if there is none. Notifiers that are no
+// longer configured are passed over.
 func (e *Dispatcher) fallback(d *store.Delivery) *store.NewDelivery {
 	var m StoredMessage
 	if json.Unmarshal(d.Message, &m) != nil || len(m.Fallbacks) == 0 {

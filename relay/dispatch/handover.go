@@ -23,8 +23,8 @@ type Promise struct {
 // NewPromise returns an empty Promise for one batch.
 func (d *Dispatcher) NewPromise() *Promise { return &Promise{d, map[*lane]int{}} }
 
-// Ask asks the store to claim those deliveries of a plan that lanes have capacity for. A lane that is behind takes none,
-// so that older deliveries go first. A plan that is made again may be promised capacity twice.
+// Ask asks the store to claim those deliveries of a plan that lanes have capacity for. A lane that is behind takes
+// none, so that older deliveries go first. A plan that is made again may be promised capacity twice.
 func (p *Promise) Ask(size int, deliveries []store.NewDelivery) {
 	if size > maxHandOver {
 		return
@@ -38,7 +38,8 @@ func (p *Promise) Ask(size int, deliveries []store.NewDelivery) {
 	}
 }
 
-// Enqueue gives a claimed delivery with its message to its lane. If the lane is full or gone, it hands the delivery back.
+// Enqueue gives a claimed delivery with its message to its lane. If the lane is full or gone, it hands the delivery
+// back.
 func (d *Dispatcher) Enqueue(del store.Delivery, m *notifiers.Message) {
 	if l := d.lane(del.Notifier); l != nil && l.tryEnqueue(group{[]store.Delivery{del}, m}) {
 		return
@@ -49,8 +50,8 @@ func (d *Dispatcher) Enqueue(del store.Delivery, m *notifiers.Message) {
 	}
 }
 
-// hasCapacity reports whether the lane would send so many more deliveries at once. With a rate, each has to wait for its
-// slot first.
+// hasCapacity reports whether the lane would send so many more deliveries at once. With a rate, each has to wait for
+// its slot first.
 func (l *lane) hasCapacity(more int) bool {
 	return l.caughtUp.Load() && l.window.Fits(more) && l.notifier.Load().Rate().Messages == 0 &&
 		l.sendsNow() && l.d.Store.LeasesValid()

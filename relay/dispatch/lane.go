@@ -12,8 +12,8 @@ import (
 	"qaserelay/relay/store"
 )
 
-// lane sends the deliveries of one notifier. One goroutine claims a batch while workers send the one before, so that the
-// receiver is kept busy. Run and the goroutines that it starts own the lane; wake, tryNow, state, hasCapacity and
+// lane sends the deliveries of one notifier. One goroutine claims a batch while workers send the one before, so that
+// the receiver is kept busy. Run and the goroutines that it starts own the lane; wake, tryNow, state, hasCapacity and
 // tryEnqueue may be called from any goroutine.
 type lane struct {
 	d        *Dispatcher
@@ -106,8 +106,8 @@ func (l *lane) work(ctx context.Context, c laneContexts) {
 	}
 }
 
-// sendGroup sends deliveries one after another. It returns those that cannot be sent now, and when they are due; zero is
-// the time that they are due already. When one delivery has to be tried again, the others wait behind it.
+// sendGroup sends deliveries one after another. It returns those that cannot be sent now, and when they are due; zero
+// is the time that they are due already. When one delivery has to be tried again, the others wait behind it.
 func (l *lane) sendGroup(ctx context.Context, c laneContexts, g group) (rest group, due time.Time) {
 	for len(g.deliveries) > 0 {
 		n := l.notifier.Load()

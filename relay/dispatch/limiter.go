@@ -14,17 +14,17 @@ import (
 )
 
 const (
-	// maxHold is how long a claimed delivery may wait in a lane before it is sent. A delivery that has to wait longer goes
-	// back to the store with the time of its slot, and another relay may take it then.
+	// maxHold is how long a claimed delivery may wait in a lane before it is sent. A delivery that has to wait longer
+	// goes back to the store with the time of its slot, and another relay may take it then.
 	maxHold = 2 * time.Second
 	// maxAhead is how far ahead a delivery may get its slot.
 	maxAhead = 24 * time.Hour
 )
 
 // limiter says when messages may go out: by the rate of their target, which all relays on the store share, and by the
-// cooldown that a receiver asked for. A target is what has a rate of its own, such as a channel; if the kind of notifier
-// does not tell targets apart, it is the notifier as a whole. Notifiers of one account share their targets, so a
-// dispatcher has one limiter. Its methods may be called from many goroutines.
+// cooldown that a receiver asked for. A target is what has a rate of its own, such as a channel; if the kind of
+// notifier does not tell targets apart, it is the notifier as a whole. Notifiers of one account share their targets,
+// so a dispatcher has one limiter. Its methods may be called from many goroutines.
 type limiter struct {
 	store  store.KV
 	now    func() time.Time
@@ -89,8 +89,8 @@ func (l *limiter) reserve(ctx context.Context, n *config.Out, key string, s slot
 }
 
 // Wait waits until a message may follow the one before it to the same target: slots are apart already, but a message
-// that had to wait for a worker is late. It reports false if the target is in a cooldown, with the time when the delivery
-// is due again; zero means that it keeps its place among those that are due.
+// that had to wait for a worker is late. It reports false if the target is in a cooldown, with the time when the
+// delivery is due again; zero means that it keeps its place among those that are due.
 func (l *limiter) Wait(ctx context.Context, n *config.Out, d *store.Delivery) (due time.Time, ok bool) {
 	key := targetOf(n, d)
 	if rate := n.Rate(); perTarget(n) && rate.Burst <= 1 {
@@ -105,8 +105,8 @@ func (l *limiter) Wait(ctx context.Context, n *config.Out, d *store.Delivery) (d
 	return time.Time{}, false
 }
 
-// take returns how long to wait for the next message to a target, and keeps the one after it apart: by a little less than
-// the interval of slots, so that one late message does not delay all that follow.
+// take returns how long to wait for the next message to a target, and keeps the one after it apart: by a little less
+// than the interval of slots, so that one late message does not delay all that follow.
 func (l *limiter) take(key string, interval time.Duration) (wait time.Duration) {
 	now := l.now()
 	l.update(key, func(t *target) {
@@ -170,8 +170,8 @@ func (l *limiter) cooldown(key string) time.Duration {
 	return l.targets[key].cooldown.Sub(l.now())
 }
 
-// update changes the state of a target. A new target makes it forget those that take a message at once, since events may
-// name ever new ones.
+// update changes the state of a target. A new target makes it forget those that take a message at once, since events
+// may name ever new ones.
 func (l *limiter) update(key string, change func(*target)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

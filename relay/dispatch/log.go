@@ -15,8 +15,8 @@ const (
 	missedLogEvery = time.Minute
 )
 
-// logAttempt logs an attempt that failed, in whole or in part: each one that was the last, others only now and then. The
-// message itself is not logged, since it is the team's business.
+// logAttempt logs an attempt that failed, in whole or in part: each one that was the last, others only now and then.
+// The message itself is not logged, since it is the team's business.
 func (d *Dispatcher) logAttempt(del *store.Delivery, o store.Outcome) {
 	a := o.Attempt
 	if a == nil || a.Error == "" || a.Reason == notifiers.ReasonCanceled {

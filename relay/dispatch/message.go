@@ -44,7 +44,8 @@ func readMessage(stored []byte, m *notifiers.Message) (err error) {
 	return nil
 }
 
-// decodeMessage reads a stored message in a third of the time of encoding/json, which would need about as long as the client needs to send it.
+// decodeMessage reads a stored message in a third of the time of encoding/json, which would need about as long as the
+// client needs to send it.
 func decodeMessage(stored []byte) (m notifiers.Message, err error) {
 	r := value.NewJSONReader(stored)
 	err = r.Object(func(key string) (err error) {

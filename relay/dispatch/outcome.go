@@ -23,12 +23,12 @@ const (
 // Retry says how often a delivery is tried again. Zero fields mean the defaults of retryDefaults.
 type Retry rulefile.Retry
 
-// Next returns how long to wait after a failed attempt, or false if it was the last. attempt counts from 1, since is the
-// time from the first attempt to now, and random lies between 0 and 1; anything else counts as 1.
+// Next returns how long to wait after a failed attempt, or false if it was the last. attempt counts from 1, since is
+// the time from the first attempt to now, and random lies between 0 and 1; anything else counts as 1.
 //
 // The wait is between a tenth and the whole of Initial doubled with each attempt, at most Max: full jitter, so that
-// messages that failed together do not come back together. A receiver that names a time is not tried before it, as long
-// as that is within Max or one hour.
+// messages that failed together do not come back together. A receiver that names a time is not tried before it, as
+// long as that is within Max or one hour.
 func (r Retry) Next(attempt int, since time.Duration, err error, random float64) (wait time.Duration, again bool) {
 	r = r.withDefaults()
 	var permanent *notifiers.PermanentError

@@ -46,8 +46,8 @@ func (q *Queue[T]) Put(items ...T) error {
 	return nil
 }
 
-// gather waits for so long, for all that is put in meanwhile to be taken together. It returns early when there is enough, or the
-// queue is closed. Nobody else may take meanwhile.
+// gather waits for so long, for all that is put in meanwhile to be taken together. It returns early when there is
+// enough, or the queue is closed. Nobody else may take meanwhile.
 func (q *Queue[T]) gather(enough int, wait time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -1,3 +1,4 @@
+// Package metrics counts for Prometheus.
 package metrics
 
 import (
@@ -13,58 +14,60 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// MetricsOptions say what the metrics tell about.
-type MetricsOptions struct {
+// Options say what the metrics are about.
+type Options struct {
 	Version, Revision string
-	// Known reports whether an event name is one of Qase's, and so may be a label. Others are counted as "other", since
+	// Known reports whether an event name is one of Qase's, and so may be a label. Others count as "other", since
 	// senders must not be able to make series. Nil knows none.
 	Known func(event string) bool
 }
 
-// Metrics are the relay's metrics, with a registry of their own.
+// Metrics are the relay's metrics, with a registry of their own. Callers give plain values; labels and series are
+// private. All methods may be called from many goroutines, OnScrape only before the first scrape.
 type Metrics struct {
 	registry  *prometheus.Registry
-	Known     func(string) bool
-	Events    *prometheus.CounterVec
-	Decisions *prometheus.CounterVec
-	Attempts  *prometheus.CounterVec
-	Failures  *prometheus.CounterVec
-	Took      *prometheus.HistogramVec
+	known     func(string) bool
+	scrape    func(context.Context)
+	events    *prometheus.CounterVec
+	decisions *prometheus.CounterVec
+	attempts  *prometheus.CounterVec
+	failures  *prometheus.CounterVec
+	took      *prometheus.HistogramVec
 	ingest    *prometheus.HistogramVec
-	Pending   *prometheus.GaugeVec
-	Dead      *prometheus.GaugeVec
-	Oldest    *prometheus.GaugeVec
-	LastEvent *prometheus.GaugeVec
+	pending   *prometheus.GaugeVec
+	dead      *prometheus.GaugeVec
+	oldest    *prometheus.GaugeVec
+	lastEvent *prometheus.GaugeVec
 	drift     *prometheus.CounterVec
-	States    *prometheus.GaugeVec
+	states    *prometheus.GaugeVec
 	reloadOK  prometheus.Gauge
 	reloadAt  prometheus.Gauge
-	Projects  labelLimit
-	Refresh   func(context.Context) // brings the backlog up to date; set by the engine
+	projects  labelLimit
 }
 
-// NewMetrics returns metrics that all stand at zero.
-func NewMetrics(o MetricsOptions) *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry(), Known: o.Known, Refresh: func(context.Context) {}}
-	if m.Known == nil {
-		m.Known = func(string) bool { return false }
+// New returns metrics that all stand at zero.
+func New(o Options) *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry(), known: o.Known, scrape: func(context.Context) {}}
+	if m.known == nil {
+		m.known = func(string) bool { return false }
 	}
-	m.Events = m.counter("events_total", "Events by what became of them: accepted, duplicate, replayed, refused (the backlog is at its limit, or the disk full) or failed.",
-		"source", "event", "outcome")
-	m.Decisions = m.counter("rule_decisions_total", "What rules did with events.", "rule", "outcome")
-	m.Attempts = m.counter("notifications_total", "Attempts to send a notification.", "notifier", "type")
-	m.Failures = m.counter("notifications_failed_total", "Attempts to send a notification that failed.",
+	m.events = m.counter("events_total", "Events by what became of them: accepted, duplicate, replayed, "+
+		"refused (the backlog is at its limit, or the disk full) or failed.", "source", "event", "outcome")
+	m.decisions = m.counter("rule_decisions_total", "What rules did with events.", "rule", "outcome")
+	m.attempts = m.counter("notifications_total", "Attempts to send a notification.", "notifier", "type")
+	m.failures = m.counter("notifications_failed_total", "Attempts to send a notification that failed.",
 		"notifier", "type", "reason")
-	m.Took = m.histogram("delivery_attempt_seconds", "How long attempts to send took.", "notifier")
+	m.took = m.histogram("delivery_attempt_seconds", "How long attempts to send took.", "notifier")
 	m.ingest = m.histogram("ingest_seconds", "How long webhook calls took to answer.", "code")
-	m.Pending = m.gauge("deliveries_pending", "Deliveries that wait or are on their way.", "notifier")
-	m.Dead = m.gauge("deliveries_dead", "Dead letters.", "notifier")
-	m.Oldest = m.gauge("oldest_pending_seconds", "Age of the oldest unfinished delivery.", "notifier")
-	m.States = m.gauge("notifier_state", "1 for the state that the notifier is in: closed (messages go out), open, half-open or paused.",
-		"notifier", "state")
-	m.LastEvent = m.gauge("source_last_event_timestamp_seconds", "When a project last sent an event.",
+	m.pending = m.gauge("deliveries_pending", "Deliveries that wait or are on their way.", "notifier")
+	m.dead = m.gauge("deliveries_dead", "Dead letters.", "notifier")
+	m.oldest = m.gauge("oldest_pending_seconds", "Age of the oldest unfinished delivery.", "notifier")
+	m.states = m.gauge("notifier_state",
+		"1 for the state that the notifier is in: closed (messages go out), open, half-open or paused.", "notifier", "state")
+	m.lastEvent = m.gauge("source_last_event_timestamp_seconds", "When a project last sent an event.",
 		"source", "project")
-	m.drift = m.counter("schema_drift_total", "Events (field is empty) and fields that the catalogue does not have.", "event", "field")
+	m.drift = m.counter("schema_drift_total", "Events (field is empty) and fields that the catalogue does not have.",
+		"event", "field")
 	m.reloadOK = m.gauge("config_last_reload_successful", "Whether the last load of the rules worked.").With(nil)
 	m.reloadAt = m.gauge("config_last_reload_success_timestamp_seconds", "When rules were last loaded.").With(nil)
 	m.gauge("build_info", "What is running.", "version", "revision", "goversion").
@@ -93,26 +96,80 @@ func (m *Metrics) histogram(name, help string, labels ...string) *prometheus.His
 	return h
 }
 
+// OnScrape sets a function that brings the backlog and the states up to date before each scrape.
+func (m *Metrics) OnScrape(update func(context.Context)) { m.scrape = update }
+
 // Handler serves the metrics in Prometheus' formats, with the backlog as it is now.
 func (m *Metrics) Handler() http.Handler {
-	scrape := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+	handler := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		m.Refresh(r.Context())
-		scrape.ServeHTTP(w, r)
+		m.scrape(r.Context())
+		handler.ServeHTTP(w, r)
 	})
 }
 
-// Ingested counts one webhook call. It is what package ingest calls.
+// Ingested counts one webhook call.
 func (m *Metrics) Ingested(status int, took time.Duration) {
 	m.ingest.WithLabelValues(strconv.Itoa(status)).Observe(took.Seconds())
 }
 
+// Event is one call of Accept, for the metrics.
+type Event struct {
+	Source, Name, Project string
+	Outcome               string    // accepted, duplicate, replayed, refused or failed
+	At                    time.Time // when it was received
+}
+
+// Handled counts an event by its outcome.
+func (m *Metrics) Handled(ev Event) {
+	if !m.known(ev.Name) {
+		ev.Name = "other"
+	}
+	m.events.WithLabelValues(ev.Source, ev.Name, ev.Outcome).Inc()
+	if ev.Outcome == "accepted" {
+		project := m.projects.bound(ev.Source, ev.Project)
+		m.lastEvent.WithLabelValues(ev.Source, project).Set(float64(ev.At.Unix()))
+	}
+}
+
+// Decided counts what a rule did with an event.
+func (m *Metrics) Decided(rule, outcome string) { m.decisions.WithLabelValues(rule, outcome).Inc() }
+
 // Attempted counts one attempt to send a notification. reason says in one word why it failed, or is empty.
 func (m *Metrics) Attempted(notifier, kind string, took time.Duration, reason string) {
-	m.Attempts.WithLabelValues(notifier, kind).Inc()
-	m.Took.WithLabelValues(notifier).Observe(took.Seconds())
+	m.attempts.WithLabelValues(notifier, kind).Inc()
+	m.took.WithLabelValues(notifier).Observe(took.Seconds())
 	if reason != "" {
-		m.Failures.WithLabelValues(notifier, kind, reason).Inc()
+		m.failures.WithLabelValues(notifier, kind, reason).Inc()
+	}
+}
+
+// Backlog is what waits for a notifier, and what failed for good.
+type Backlog struct {
+	Pending, Dead int
+	Oldest        time.Duration // the age of the oldest unfinished delivery
+}
+
+// SetBacklog replaces the backlogs of all notifiers.
+func (m *Metrics) SetBacklog(notifiers map[string]Backlog) {
+	m.pending.Reset()
+	m.dead.Reset()
+	m.oldest.Reset()
+	for name, b := range notifiers {
+		m.pending.WithLabelValues(name).Set(float64(b.Pending))
+		m.dead.WithLabelValues(name).Set(float64(b.Dead))
+		m.oldest.WithLabelValues(name).Set(b.Oldest.Seconds())
+	}
+}
+
+// SetStates replaces the states of all notifiers. possible are the states that a notifier may be in.
+func (m *Metrics) SetStates(notifiers map[string]string, possible []string) {
+	m.states.Reset()
+	for name, state := range notifiers {
+		for _, p := range possible {
+			m.states.WithLabelValues(name, p).Set(0)
+		}
+		m.states.WithLabelValues(name, state).Set(1)
 	}
 }
 
@@ -125,7 +182,7 @@ func (m *Metrics) Reloaded(ok bool, at time.Time) {
 	}
 }
 
-// Drifted counts something that is not in the catalogue. The drift log bounds how many sorts there are.
+// Drifted counts an event or field that is not in the catalogue. The drift log bounds their number.
 func (m *Metrics) Drifted(event, field string) { m.drift.WithLabelValues(event, field).Inc() }
 
 // labelLimit bounds how many projects of one source become labels. It may be used from many goroutines.
@@ -136,7 +193,7 @@ type labelLimit struct {
 
 const maxProjects = 1000
 
-func (l *labelLimit) Bound(source, project string) string {
+func (l *labelLimit) bound(source, project string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key := [2]string{source, project}

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Log lets one line of each kind through per interval, and counts the lines that it left out. It never forgets a kind, so
-// kinds must be few, such as notifiers, rules and reasons, and must not come from outside. The zero value is ready, and
-// may be used from many goroutines.
+// Log lets one line of each kind through per interval, and counts the lines that it left out. It never forgets a
+// kind, so kinds must be few, such as notifiers, rules and reasons, and must not come from outside. The zero value is
+// ready, and may be used from many goroutines.
 type Log struct {
 	mu    sync.Mutex
 	kinds map[string]*kind
@@ -26,7 +26,8 @@ type kind struct {
 	skipped int
 }
 
-// Admit reports whether a line may be written now. If so, it returns its args, with the number of lines like it that were left out before.
+// Admit reports whether a line may be written now. If so, it returns its args, with the number of lines like it that
+// were left out before.
 func (l *Log) Admit(line Line, now time.Time, args ...any) (all []any, due bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

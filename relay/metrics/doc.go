@@ -1,2 +1,0 @@
-// Package metrics counts for Prometheus.
-package metrics
