@@ -27,14 +27,14 @@ func (s *Set) view(ev *event.Event, st State) *view {
 	entity := s.entity(v, st, actor)
 	v.url, _ = entity["url"].(string)
 	v.series = seriesKey(ev, entity)
-	v.vars = map[string]any{
-		"event_name": ev.Name, "event_type": ev.Type(), "event_action": ev.Action(),
-		"timestamp": int(ev.Timestamp), "time": ev.Time().In(s.settings.Location),
-		"payload": ev.Payload, "team_member_id": ev.MemberID, "project_code": ev.Project, "source": ev.Source,
-		"entity": entity, "actor": actor, "previous": nil,
-		template.NowKey: st.Now,
-	}
-	v.env = condition.NewEnv(v.vars, st.Now)
+	v.env = condition.NewEnv(st.Now)
+	vars := v.env.Vars
+	vars["event_name"], vars["event_type"], vars["event_action"] = ev.Name, ev.Type(), ev.Action()
+	vars["timestamp"], vars["time"] = int(ev.Timestamp), ev.Time().In(s.settings.Location)
+	vars["payload"], vars["team_member_id"], vars["project_code"] = ev.Payload, ev.MemberID, ev.Project
+	vars["source"], vars["entity"], vars["actor"], vars["previous"] = ev.Source, entity, actor, nil
+	vars[template.NowKey] = st.Now
+	v.vars = vars
 	s.addPrevious(v, st, entity)
 	return v
 }

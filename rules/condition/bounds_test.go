@@ -42,7 +42,7 @@ func TestTheWorstConditionsEndSoon(t *testing.T) {
 		}
 		best, limit := time.Hour, 50*time.Millisecond*raceFactor
 		for tries := 0; tries < 30 && best > limit; tries++ {
-			env := condition.NewEnv(vars, time.Unix(1650540200, 0))
+			env := environment(vars)
 			start := processorTime(t)
 			_, _ = c.Match(env) // an error is fine here
 			best = min(best, processorTime(t)-start)
@@ -65,7 +65,7 @@ func BenchmarkCondition(b *testing.B) {
 	if findings != nil {
 		b.Fatal(findings)
 	}
-	env := condition.NewEnv(vars, time.Unix(1650540200, 0))
+	env := environment(vars)
 	var machine vm.VM
 	const turns = 1000
 	var took, plainTook time.Duration

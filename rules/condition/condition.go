@@ -83,7 +83,7 @@ func variableTypes() types.Map {
 // Match reports whether the condition is true for the event of env.
 func (c *Condition) Match(env *Env) (bool, error) {
 	env.steps = 0
-	out, err := env.machine.Run(c.program, env.vars)
+	out, err := env.machine.Run(c.program, env.Vars)
 	if err != nil {
 		return false, runError(err)
 	}

@@ -1,6 +1,7 @@
 package condition_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -27,9 +28,16 @@ func variablesOf(ev *event.Event) map[string]any {
 	return vars
 }
 
+// environment returns an Env with these variables, a few seconds after the event.
+func environment(vars map[string]any) *condition.Env {
+	env := condition.NewEnv(time.Unix(1650540200, 0).UTC())
+	maps.Copy(env.Vars, vars)
+	return env
+}
+
 func match(t testing.TB, c *condition.Condition, payload string) (bool, error) {
 	t.Helper()
-	return c.Match(condition.NewEnv(variables(t, payload), time.Unix(1650540200, 0).UTC()))
+	return c.Match(environment(variables(t, payload)))
 }
 
 func TestConditions(t *testing.T) {

@@ -28,16 +28,16 @@ const (
 
 // Env is the variables of one event, and the work of the condition that reads them. It is for one goroutine.
 type Env struct {
-	vars    map[string]any
+	Vars    map[string]any // those of catalog.Variables have to be set; templates may add others
 	steps   int
 	machine vm.VM
 }
 
-// NewEnv returns an Env of the variables of [catalog.Variables]. It adds the functions that conditions call to vars.
-func NewEnv(vars map[string]any, now time.Time) *Env {
-	e := &Env{vars: vars, machine: vm.VM{Stack: make([]any, 0, 16), MemoryBudget: memoryBudget}}
-	vars["now"] = func() time.Time { return now }
-	vars[stepFunction], vars[listFunction], vars[textFunction] = e.countSteps, boundList, e.boundText
+// NewEnv returns an Env whose Vars hold only the functions that conditions call.
+func NewEnv(now time.Time) *Env {
+	e := &Env{Vars: make(map[string]any, 20), machine: vm.VM{Stack: make([]any, 0, 8), MemoryBudget: memoryBudget}}
+	e.Vars["now"] = func() time.Time { return now }
+	e.Vars[stepFunction], e.Vars[listFunction], e.Vars[textFunction] = e.countSteps, boundList, e.boundText
 	return e
 }
 

@@ -88,7 +88,7 @@ func TestFoldingNeverHidesAMatch(t *testing.T) {
 			continue // such as a chain of ?? on something that cannot be nil
 		}
 		for _, ev := range events {
-			matched, err := c.Match(condition.NewEnv(variablesOf(ev), time.Unix(0, 0)))
+			matched, err := c.Match(environment(variablesOf(ev)))
 			f := condition.FactsOf(ev.Name)
 			byName := c.CanMatch(f)
 			f["project_code"], f["source"] = ev.Project, ev.Source

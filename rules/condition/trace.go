@@ -72,7 +72,7 @@ func (c *Condition) Trace(env *Env) *Trace {
 	if err != nil { // only of the probes: the condition compiled without them
 		return &Trace{Text: value.OneLine(c.Source), State: Broken, Error: compileMessage(err)}
 	}
-	vars := maps.Clone(env.vars)
+	vars := maps.Clone(env.Vars)
 	vars[probeFunction] = t.record
 	env.steps = 0
 	if _, err := expr.Run(program, vars); err != nil {
