@@ -33,7 +33,8 @@ func (s *Set) render(r *Rule, v *view) (message, []string) {
 	if fallback == nil {
 		fallback = s.defaults["*"]
 	}
-	w := &messageWriter{vars: v.vars}
+	w := &messageWriter{renderer: template.NewRenderer(v.vars)}
+	defer w.renderer.Close()
 	var m message
 	v.vars["rule"], v.vars["level"] = r.Name, r.Level // of each rule: the map is shared by all of them
 	if m.level = r.Level; m.level == "" {
@@ -56,20 +57,20 @@ func (s *Set) render(r *Rule, v *view) (message, []string) {
 
 // messageWriter renders templates, each with a default.
 type messageWriter struct {
-	vars  map[string]any
-	notes []string
+	renderer *template.Renderer
+	notes    []string
 }
 
 // write renders own, or fallback if own is nil or fails.
 func (w *messageWriter) write(part string, own, fallback *template.Template) (text string, isOwn bool) {
 	if own != nil {
-		text, err := own.Render(w.vars)
+		text, err := w.renderer.Render(own)
 		if err == nil {
 			return text, true
 		}
 		w.notes = append(w.notes, fmt.Sprintf("%s: the template failed, so the default message was used: %v", part, err))
 	}
-	text, err := fallback.Render(w.vars)
+	text, err := w.renderer.Render(fallback)
 	w.noteDefault(part, err)
 	return text, false
 }
@@ -83,11 +84,9 @@ func (w *messageWriter) noteDefault(part string, err error) {
 
 // fields renders the fields whose value is not empty.
 func (w *messageWriter) fields(all []defaultField) []Field {
-	r := template.NewRenderer(w.vars)
-	defer r.Close()
 	fields := make([]Field, 0, len(all))
 	for _, f := range all {
-		text, err := r.Render(f.value)
+		text, err := w.renderer.Render(f.value)
 		w.noteDefault(f.name, err)
 		if value := markdownLine(text); value != "" {
 			fields = append(fields, Field{f.name, value})

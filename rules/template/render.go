@@ -29,6 +29,12 @@ var renderers = sync.Pool{New: func() any { return &Renderer{} }}
 
 // NewRenderer returns a Renderer for the variables of one message.
 func NewRenderer(vars map[string]any) *Renderer {
+	r := newRenderer(vars)
+	r.out.Grow(256) // enough for most messages
+	return r
+}
+
+func newRenderer(vars map[string]any) *Renderer {
 	r := renderers.Get().(*Renderer)
 	r.now, _ = vars[NowKey].(time.Time)
 	r.dot = vars

@@ -83,7 +83,7 @@ func (t *Template) Render(vars map[string]any) (string, error) {
 	if t.body == nil {
 		return t.static, nil
 	}
-	r := NewRenderer(vars)
+	r := newRenderer(vars)
 	defer r.Close()
 	return r.Render(t)
 }

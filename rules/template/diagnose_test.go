@@ -1,7 +1,9 @@
-package diag_test
+package template_test
 
 import (
+	"flag"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -9,8 +11,13 @@ import (
 	"qaserelay/rules/template"
 )
 
-func TestAllFaultsOfATemplateAreToldAtOnce(t *testing.T) {
-	partials := map[string]string{"fine": "x", "broken": "{{ uper .payload.x }}", "loop": `{{ template "loop" . }}`, "a": `{{ template "b" . }}`, "b": `{{ template "a" . }}`, "c": `{{ template "a" . }}`}
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestAllFaultsOfATemplateAreReportedAtOnce(t *testing.T) {
+	partials := map[string]string{
+		"fine": "x", "broken": "{{ uper .payload.x }}", "loop": `{{ template "loop" . }}`,
+		"a": `{{ template "b" . }}`, "b": `{{ template "a" . }}`, "c": `{{ template "a" . }}`,
+	}
 	ts := template.New(partials, template.Options{})
 	var got strings.Builder
 	write := func(text string, faults []diag.Finding) {
@@ -63,5 +70,19 @@ func TestAllFaultsOfATemplateAreToldAtOnce(t *testing.T) {
 	for _, name := range []string{"fine", "broken", "loop", "a", "b", "c"} {
 		write(name, ts.Check(name))
 	}
-	Golden(t, "testdata/template_faults.golden", got.String())
+	compareGolden(t, "testdata/faults.golden", got.String())
+}
+
+// compareGolden compares got with a file.
+func compareGolden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil || string(want) != got {
+		t.Errorf("%s is out of date (go test -run %s -update writes it anew); got:\n%s", file, t.Name(), got)
+	}
 }
