@@ -244,7 +244,7 @@ func (c *compiler) command(n *parse.CommandNode, piped operand) operand {
 	if base, path := c.path(first); len(path) > 0 {
 		return c.method(n, readPath(base, path[:len(path)-1]), path[len(path)-1], args)
 	}
-	c.fail(n, "arguments behind something that is no function: "+n.String(), "")
+	c.fail(n, "arguments after a value that is not a function: "+n.String(), "")
 	return null
 }
 
@@ -346,7 +346,7 @@ func (c *compiler) number(n *parse.NumberNode) operand {
 	case n.IsFloat:
 		return constant(n.Float64)
 	}
-	c.fail(n, "this is no number that can be used here: "+n.Text, "")
+	c.fail(n, "this number cannot be used here: "+n.Text, "")
 	return null
 }
 

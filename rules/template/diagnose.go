@@ -111,7 +111,7 @@ func checkBlocks(text string, actions []action) (faults []diag.Finding) {
 	for _, a := range actions {
 		word := append(strings.Fields(a.inside), "")[0]
 		if meant := foreignKeywords[word]; meant != "" {
-			add(a, fmt.Sprintf("%q is not known here", word), "write "+example(meant))
+			add(a, fmt.Sprintf("templates have no keyword %q", word), "write "+example(meant))
 			word, _, _ = strings.Cut(meant, " ")
 		}
 		switch word {
@@ -119,8 +119,8 @@ func checkBlocks(text string, actions []action) (faults []diag.Finding) {
 			open = append(open, a)
 		case "else", "end":
 			if len(open) == 0 {
-				hint := "remove it, or write the {{ if … }} or {{ range … }} that is missing"
-				add(a, "this {{ "+a.inside+" }} belongs to nothing", hint)
+				hint := "remove it, or add the missing {{ if … }} or {{ range … }}"
+				add(a, "this {{ "+a.inside+" }} has no block", hint)
 			} else if word == "end" {
 				open = open[:len(open)-1]
 			}
@@ -150,37 +150,37 @@ func example(keyword string) string {
 // parseErrors are messages of the parser, and how they read here. $1, the first group, is also the part of the template
 // to point at.
 var parseErrors = []struct{ pattern, message, hint string }{
-	{`^undefined variable "(.*)"$`, "no variable $1", "set it in front: {{ $1 := … }}"},
-	{`^malformed character constant: ('+(.*?)'*)$`, "text stands in single quotes", `write "$2"`},
+	{`^undefined variable "(.*)"$`, "no variable $1", "set it first: {{ $1 := … }}"},
+	{`^malformed character constant: ('+(.*?)'*)$`, "text is in single quotes", `write "$2"`},
 	{
 		`bad character U\+\w+ '(.)'`,
-		"the character $1 cannot stand here", `for a field with such a name write index .payload "the-name"`,
+		"the character $1 is not allowed here", `for a field with this name write index .payload "the-name"`,
 	},
 	{`number syntax: "(\+)"$`, "unexpected $1", ""},
-	{`number syntax`, "something here begins like a number and is none", "put text in quotes"},
+	{`number syntax`, "this begins like a number and is not one", "put text in quotes"},
 	{
 		`^(?:missing value for command|empty command)$`,
-		"a value or function is missing in this {{ }}", "write what is to be printed, such as {{ .payload.title }}",
+		"a value or function is missing in this {{ }}", "write what to print, such as {{ .payload.title }}",
 	},
-	{`^non executable`, "a value stands behind | where a function is needed", "write a function, such as | upper"},
+	{`^non executable`, "| needs a function behind it, not a value", "write a function, such as | upper"},
 	{`^unexpected (?:bad character U\+\w+ )?["'<](.+?)["'>]`, "unexpected $1", ""},
-	{`^missing value for (\w+)$`, "there is nothing behind $1", "write what it is about, such as {{ $1 .payload.title }}"},
+	{`^missing value for (\w+)$`, "$1 needs a value", "add one, such as {{ $1 .payload.title }}"},
 	{`^unclosed (\()`, "a ( is not closed", "write ) where it ends"},
-	{`^unexpected (\))`, "this ) closes nothing", "remove it, or add what it closes"},
+	{`^unexpected (\))`, "this ) is not opened", "remove it, or write ( where it begins"},
 }
 
 // foreignOperators are operators of other languages, and the functions to write instead.
 var foreignOperators = map[string]string{
-	"=": "eq, in front: {{ if eq .payload.failed 0 }}",
-	"!": "ne or not, in front: {{ if ne .payload.failed 0 }}",
-	">": "gt, in front: {{ if gt .payload.failed 0 }}",
-	"<": "lt, in front: {{ if lt .payload.failed 5 }}",
-	"&": "and, in front: {{ if and .payload.a .payload.b }}",
-	"|": "or, in front: {{ if or .payload.a .payload.b }}",
-	"+": "add, in front: {{ add .payload.passed .payload.failed }}",
-	"*": "mul, in front: {{ mul .payload.failed 2 }}",
-	"/": "div, in front: {{ div .payload.failed 2 }}",
-	"%": "percent, in front: {{ percent .payload.failed .payload.cases }}",
+	"=": "eq: {{ if eq .payload.failed 0 }}",
+	"!": "ne or not: {{ if ne .payload.failed 0 }}",
+	">": "gt: {{ if gt .payload.failed 0 }}",
+	"<": "lt: {{ if lt .payload.failed 5 }}",
+	"&": "and: {{ if and .payload.a .payload.b }}",
+	"|": "or: {{ if or .payload.a .payload.b }}",
+	"+": "add: {{ add .payload.passed .payload.failed }}",
+	"*": "mul: {{ mul .payload.failed 2 }}",
+	"/": "div: {{ div .payload.failed 2 }}",
+	"%": "percent: {{ percent .payload.failed .payload.cases }}",
 }
 
 // explainParseError converts an error of the parser.
@@ -205,7 +205,7 @@ func describeParseError(reported string) (message, hint, token string) {
 		expand := func(s string) string { return string(pattern.ExpandString(nil, s, reported, m)) }
 		message, hint, token = expand(known.message), expand(known.hint), expand("$1")
 		if meant := foreignOperators[token]; meant != "" && message == "unexpected "+token {
-			return token + " is not an operator here", "write " + meant, token
+			return token + " is not an operator here", "use the function " + meant, token
 		}
 		return message, hint, token
 	}
@@ -244,13 +244,13 @@ func positionOf(text string, at int) diag.Position {
 // unknownFunctionHint suggests what to write in place of a function that does not exist.
 func (s *Set) unknownFunctionHint(name string) string {
 	if meant := foreignKeywords[name]; meant != "" {
-		return "write {{ " + meant + " … }}"
+		return "write " + example(meant)
 	}
 	if slices.Contains(VariableNames(), name) {
 		return "in templates names begin with a dot: ." + name
 	}
 	if slices.Contains(catalog.PayloadFields(), name) {
-		return "fields of the event stand in payload: write .payload." + name
+		return "fields of the event are in payload: write .payload." + name
 	}
 	if best := catalog.Nearest(name, slices.Collect(maps.Keys(s.funcs))); best != "" {
 		return `did you mean "` + best + `"?`
