@@ -147,7 +147,8 @@ func (b *breaker) fail() {
 // trip opens the breaker, or pauses the notifier if its receiver is gone.
 func (b *breaker) trip() {
 	now := b.now()
-	s := State{State: Open, Since: b.state.Since, Why: b.why, NextTry: now.Add(min(FirstBreak<<min(b.trips, 8), LongestBreak))}
+	s := State{State: Open, Since: b.state.Since, Why: b.why}
+	s.NextTry = now.Add(min(FirstBreak<<min(b.trips, 8), LongestBreak))
 	if b.gone {
 		s.State, s.NextTry = Paused, now.Add(goneBreak)
 	}

@@ -8,26 +8,27 @@ import (
 	"qaserelay/rules"
 )
 
-// fallback returns the delivery that stands in for one that has died, or nil if there is none. Notifiers that are no
-// longer configured are passed over.
-func (e *Dispatcher) fallback(d *store.Delivery) *store.NewDelivery {
+// fallback returns the delivery that replaces one that failed permanently, or nil if the message has no fallback.
+// Fallbacks to notifiers that are no longer configured are skipped.
+func (d *Dispatcher) fallback(del *store.Delivery) *store.NewDelivery {
 	var m StoredMessage
-	if json.Unmarshal(d.Message, &m) != nil || len(m.Fallbacks) == 0 {
+	if json.Unmarshal(del.Message, &m) != nil || len(m.Fallbacks) == 0 {
 		return nil
 	}
-	cfg := e.config.Load()
+	cfg := d.config.Load()
 	i := slices.IndexFunc(m.Fallbacks, func(f rules.Fallback) bool { _, known := cfg.Outs[f.Notifier]; return known })
 	if i < 0 {
-		e.Logger.Warn("no fallback of a dead delivery is configured any more", "delivery", d.ID.String(), "notifier", d.Notifier)
+		d.Logger.Warn("no fallback of a dead delivery is configured any more", "delivery", del.ID.String(),
+			"notifier", del.Notifier)
 		return nil
 	}
-	next, id := m.Fallbacks[i], e.IDs.Next(e.Now())
+	next, id := m.Fallbacks[i], d.IDs.Next(d.Now())
 	m.ID, m.Options, m.Fallbacks = id.String(), next.Options, m.Fallbacks[i+1:]
 	message, err := json.Marshal(m)
 	if err != nil { // it was JSON a moment ago
-		e.Logger.Error("the fallback of a dead delivery was lost", "delivery", d.ID.String(), "error", err)
+		d.Logger.Error("the fallback of a dead delivery was lost", "delivery", del.ID.String(), "error", err)
 		return nil
 	}
-	return &store.NewDelivery{ID: id, Rule: d.Rule, Notifier: next.Notifier, OrderKey: d.OrderKey, Title: d.Title, Message: message,
-		Wait: cfg.Settings.OrderWait, FallbackFor: d.ID}
+	return &store.NewDelivery{ID: id, Rule: del.Rule, Notifier: next.Notifier, OrderKey: del.OrderKey, Title: del.Title,
+		Message: message, Wait: cfg.Settings.OrderWait, FallbackFor: del.ID}
 }

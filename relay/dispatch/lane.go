@@ -135,7 +135,7 @@ func (l *lane) sendGroup(ctx context.Context, c laneContexts, g group) (rest gro
 func (l *lane) attempt(c laneContexts, n *config.Out, g group, t ticket) store.State {
 	d := &g.deliveries[0]
 	start := l.d.Now()
-	receipt, err := send(c.sends, n.Notifier, d, g.message, notifierKV{l.d.Store, l.d.Now, d.Notifier})
+	receipt, err := l.send(c.sends, n, g)
 	o := l.d.outcomeOf(d, n, result{start, l.d.Now(), receipt, err, c.sends.Err() != nil})
 	l.d.Metrics.Attempted(n.Spec.Name, n.Spec.Type, o.Attempt.Took, o.Attempt.Reason)
 	l.d.logAttempt(d, o)
@@ -150,19 +150,20 @@ func (l *lane) attempt(c laneContexts, n *config.Out, g group, t ticket) store.S
 	return o.State
 }
 
-// send makes one attempt. A notifier that panics has failed, as one that cannot be reached.
-func send(ctx context.Context, n notifiers.Notifier, d *store.Delivery, m *notifiers.Message, kv notifiers.Memory) (r notifiers.Receipt, err error) {
+// send makes one attempt with the first delivery of a group. A notifier that panics has failed, as one that cannot be
+// reached.
+func (l *lane) send(ctx context.Context, n *config.Out, g group) (r notifiers.Receipt, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("notifier panicked: %v", p)
 		}
 	}()
-	m, err = messageOf(d, m)
+	m, err := messageOf(&g.deliveries[0], g.message)
 	if err != nil {
 		return r, err
 	}
-	m.Memory = kv
+	m.Memory = notifierKV{l.d.Store, l.d.Now, l.name}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	return n.Send(ctx, m)
+	return n.Notifier.Send(ctx, m)
 }

@@ -178,7 +178,9 @@ func (l *limiter) update(key string, change func(*target)) {
 	t, known := l.targets[key]
 	if !known {
 		now := l.now()
-		maps.DeleteFunc(l.targets, func(_ string, t target) bool { return t.next.Before(now) && t.cooldown.Before(now) })
+		maps.DeleteFunc(l.targets, func(_ string, t target) bool {
+			return t.next.Before(now) && t.cooldown.Before(now)
+		})
 	}
 	if l.targets == nil {
 		l.targets = map[string]target{}

@@ -29,7 +29,8 @@ func messageOf(d *store.Delivery, made *notifiers.Message) (*notifiers.Message, 
 	if made != nil {
 		m = *made
 	} else if err := readMessage(d.Message, &m); err != nil {
-		return nil, &notifiers.PermanentError{Reason: notifiers.ReasonOther, Err: fmt.Errorf("reading the stored message: %w", err)}
+		return nil, &notifiers.PermanentError{Reason: notifiers.ReasonOther,
+			Err: fmt.Errorf("reading the stored message: %w", err)}
 	}
 	m.ID, m.Event = d.ID.String(), d.EventBody
 	return &m, nil
