@@ -72,7 +72,7 @@ func TestAReceiverThatFailsGetsABreak(t *testing.T) {
 		if state := r.NotifierStates()["ops"]; state.State != dispatch.Closed || state.Why != "" {
 			t.Errorf("the state is %+v", state)
 		}
-		for _, line := range []string{"the receiver fails, so the notifier's deliveries wait", "the receiver works again"} {
+		for _, line := range []string{"circuit breaker open", "circuit breaker closed"} {
 			if n := strings.Count(r.logs.String(), line); n != 1 {
 				t.Errorf("%q stands in the log %d times", line, n)
 			}
@@ -205,7 +205,7 @@ func TestAReceiverThatIsGonePausesItsNotifier(t *testing.T) {
 		if states := r.states(t); states[store.Pending] != 50 {
 			t.Errorf("after two days of pause there are %v", states)
 		}
-		if n := strings.Count(r.logs.String(), "the receiver is gone, so the notifier pauses"); n != 1 {
+		if n := strings.Count(r.logs.String(), "notifier paused"); n != 1 {
 			t.Errorf("the log says so %d times", n)
 		}
 		f.set(nil)

@@ -152,13 +152,13 @@ func (e *Engine) Run(ctx context.Context) error {
 }
 
 // storeFailed logs the error of a store call, and ends the engine if the store is broken.
-func (e *Engine) storeFailed(ctx context.Context, doing string, err error) {
+func (e *Engine) storeFailed(ctx context.Context, op string, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	e.Logger.Error("the store failed, trying again", "doing", doing, "error", err)
+	e.Logger.Error("store failed, trying again", "op", op, "error", err)
 	if errors.Is(err, store.ErrBroken) {
-		e.fail(fmt.Errorf("%s: %w", doing, err))
+		e.fail(fmt.Errorf("%s: %w", op, err))
 	}
 }
 

@@ -33,7 +33,7 @@ func TestADeadDeliveryIsLoggedWithoutItsMessage(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		d, _ := r.delivery(t, "our plans")
-		dead := r.logLines("a delivery is dead")
+		dead := r.logLines("delivery failed permanently")
 		if len(dead) != 2 || !strings.Contains(r.logs.String(), "delivery="+d.ID.String()) {
 			t.Fatalf("got %q", r.logs.String())
 		}
@@ -59,7 +59,7 @@ func TestADeliveryThatMissedSomebodySaysSo(t *testing.T) {
 		if d.State != store.Delivered || d.Error != "not to all: bob@bar.io" || len(attempts) != 1 || attempts[0].Reason != "" {
 			t.Errorf("got %+v, %+v", d, attempts)
 		}
-		if lines := r.logLines("did not reach all"); len(lines) != 1 || !strings.Contains(lines[0], "bob@bar.io") || r.logLines("failed") != nil {
+		if lines := r.logLines("delivery missed recipients"); len(lines) != 1 || !strings.Contains(lines[0], "bob@bar.io") || r.logLines("attempt failed") != nil {
 			t.Errorf("logged %q", r.logs.String())
 		}
 	})
@@ -73,11 +73,11 @@ func TestFailedAttemptsAreLoggedNowAndThen(t *testing.T) {
 			r.accept(t, entity, entity)
 		}
 		time.Sleep(time.Second)
-		if lines := r.logLines("an attempt failed"); len(lines) != 1 || strings.Contains(lines[0], "more_like_this") {
+		if lines := r.logLines("attempt failed"); len(lines) != 1 || strings.Contains(lines[0], "more_like_this") {
 			t.Errorf("at first: %q", lines)
 		}
 		time.Sleep(20 * time.Second)
-		lines := r.logLines("an attempt failed")
+		lines := r.logLines("attempt failed")
 		if len(lines) < 2 || !strings.Contains(lines[0], "level=INFO") || !strings.Contains(lines[1], "more_like_this=") {
 			t.Errorf("later: %q", lines)
 		}

@@ -78,7 +78,7 @@ func TestStoppingWithAStoreThatFailsIsBounded(t *testing.T) {
 		if took := time.Since(start); took > 10*time.Second {
 			t.Errorf("stopping took %v", took)
 		}
-		if !strings.Contains(r.logs.String(), "outcomes were not written") {
+		if !strings.Contains(r.logs.String(), "outcomes not written") {
 			t.Errorf("the log does not say so:\n%s", r.logs)
 		}
 	})

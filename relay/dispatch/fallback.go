@@ -18,7 +18,7 @@ func (d *Dispatcher) fallback(del *store.Delivery) *store.NewDelivery {
 	cfg := d.config.Load()
 	i := slices.IndexFunc(m.Fallbacks, func(f rules.Fallback) bool { _, known := cfg.Outs[f.Notifier]; return known })
 	if i < 0 {
-		d.Logger.Warn("no fallback of a dead delivery is configured any more", "delivery", del.ID.String(),
+		d.Logger.Warn("fallback no longer configured", "delivery", del.ID.String(),
 			"notifier", del.Notifier)
 		return nil
 	}
@@ -26,7 +26,7 @@ func (d *Dispatcher) fallback(del *store.Delivery) *store.NewDelivery {
 	m.ID, m.Options, m.Fallbacks = id.String(), next.Options, m.Fallbacks[i+1:]
 	message, err := json.Marshal(m)
 	if err != nil { // it was JSON a moment ago
-		d.Logger.Error("the fallback of a dead delivery was lost", "delivery", del.ID.String(), "error", err)
+		d.Logger.Error("fallback lost", "delivery", del.ID.String(), "error", err)
 		return nil
 	}
 	return &store.NewDelivery{ID: id, Rule: del.Rule, Notifier: next.Notifier, OrderKey: del.OrderKey, Title: del.Title,

@@ -46,7 +46,7 @@ func (d *Dispatcher) Enqueue(del store.Delivery, m *notifiers.Message) {
 	}
 	o := outcome{store.Outcome{ID: del.ID, Lease: del.Lease, State: store.Pending}, del.Notifier}
 	if err := d.outcomes.Put(o); err != nil {
-		d.Logger.Error("a delivery waits for the next start", "delivery", del.ID.String(), "error", err)
+		d.Logger.Error("delivery not handed back, waits for the next start", "delivery", del.ID.String(), "error", err)
 	}
 }
 

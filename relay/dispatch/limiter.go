@@ -82,7 +82,7 @@ type slot struct {
 func (l *limiter) reserve(ctx context.Context, n *config.Out, key string, s slot) time.Duration {
 	wait, err := l.store.Reserve(ctx, key, s.rate, s.most)
 	if err != nil {
-		l.failed(ctx, "taking a place in the rate of "+n.Spec.Name, err)
+		l.failed(ctx, "taking a slot in the rate of "+n.Spec.Name, err)
 		return maxHold + time.Millisecond
 	}
 	return wait

@@ -94,7 +94,7 @@ type outcome struct {
 func (d *Dispatcher) finishAll(ctx context.Context) {
 	for batch := d.outcomes.Take(maxOutcomes); len(batch) > 0; batch = d.outcomes.Take(maxOutcomes) {
 		if !d.finish(ctx, batch) {
-			d.Logger.Error("outcomes were not written; these deliveries may be sent again", "count", len(batch))
+			d.Logger.Error("outcomes not written, deliveries may be sent again", "count", len(batch))
 			continue
 		}
 		for _, o := range batch {

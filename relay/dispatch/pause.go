@@ -46,7 +46,7 @@ func (l *lane) tryHere() bool {
 // savePause stores the pause, or logs why it could not.
 func (l *lane) savePause(ctx context.Context) {
 	if err := l.storePause(ctx); err != nil {
-		l.d.StoreFailed(ctx, "keeping a pause", err)
+		l.d.StoreFailed(ctx, "storing the pause of "+l.name, err)
 	}
 }
 
@@ -55,7 +55,7 @@ func (l *lane) storePause(ctx context.Context) error {
 	for done := false; !done; {
 		old, err := l.d.Store.Get(ctx, PauseKey(l.name))
 		if err != nil {
-			return fmt.Errorf("reading what is kept of the pause of %s: %w", l.name, err)
+			return fmt.Errorf("reading the pause of %s: %w", l.name, err)
 		}
 		now := l.pauseJSON()
 		if string(now) == string(old) {
@@ -63,7 +63,7 @@ func (l *lane) storePause(ctx context.Context) error {
 		}
 		done, err = l.d.Store.Swap(ctx, PauseKey(l.name), old, store.Change{Key: PauseKey(l.name), Value: now})
 		if err != nil {
-			return fmt.Errorf("keeping the pause of %s: %w", l.name, err)
+			return fmt.Errorf("storing the pause of %s: %w", l.name, err)
 		}
 	}
 	return nil
@@ -96,7 +96,7 @@ func (l *lane) restorePause(ctx, writes context.Context) {
 	}
 	var r pauseRecord
 	if err := json.Unmarshal(b, &r); err != nil {
-		l.d.Logger.Warn("what was kept of a notifier's pause cannot be read, so it goes on", "notifier", l.name, "error", err)
+		l.d.Logger.Warn("stored pause not readable, notifier goes on", "notifier", l.name, "error", err)
 		return
 	}
 	if r.Defaults != string(l.notifier.Load().Spec.Defaults) {
