@@ -1,4 +1,4 @@
-package main
+package notifierstest
 
 import (
 	"bytes"
@@ -12,9 +12,9 @@ import (
 	"github.com/emersion/go-message/mail"
 )
 
-// htmlOracle: there are no tags but whole ones of the author, and in the text nothing that an app would make a link of.
-func htmlOracle(hostile, harmless []byte) []string {
-	faults := structureOracle(hostile, harmless)
+// htmlFaults finds tags beyond those of the author, and texts that an app would make a link of.
+func htmlFaults(hostile, harmless []byte) []string {
+	faults := structureFaults(hostile, harmless)
 	leaves, _, _ := leavesOf(hostile)
 	known, _, _ := leavesOf(harmless)
 	limits := map[string]int{}
@@ -64,9 +64,9 @@ func htmlTags(s string) (tags map[string]int, links []string, rest string) {
 	return tags, links, strings.NewReplacer("&lt;", "", "&gt;", "", "&quot;", "", "&amp;", "").Replace(rest)
 }
 
-// plainOracle: in plain text there are no URLs but the author's.
-func plainOracle(hostile, harmless []byte) []string {
-	faults := structureOracle(hostile, harmless)
+// plainFaults finds URLs and mentions beyond those of the author in plain text.
+func plainFaults(hostile, harmless []byte) []string {
+	faults := structureFaults(hostile, harmless)
 	leaves, _, _ := leavesOf(hostile)
 	for _, l := range leaves {
 		if !regexp.MustCompile(`title|message|summary|body|tags`).MatchString(l.path) {
@@ -83,8 +83,8 @@ func plainOracle(hostile, harmless []byte) []string {
 	return faults
 }
 
-// mailOracle: no header is more or goes to somebody else, and no tag of the HTML is.
-func mailOracle(hostile, harmless []byte) []string {
+// mailFaults finds headers, recipients and tags that the mail does not have for harmless text.
+func mailFaults(hostile, harmless []byte) []string {
 	got, err := readMail(hostile)
 	if err != nil {
 		return []string{err.Error()}

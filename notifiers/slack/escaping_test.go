@@ -1,4 +1,4 @@
-package main
+package slack_test
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package main
+package notifierstest
 
 import (
 	"bytes"
@@ -13,9 +13,33 @@ import (
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/text"
+
+	"qaserelay/notifiers"
 )
 
-// authorsURLs are all that the rules link to.
+// Escaping compares what is sent for hostile text of an event with what is sent for harmless text in its place. It returns
+// what the hostile text became beyond text: markup, a mention, a link, or a part of the structure.
+func Escaping(m notifiers.Markup, hostile, harmless []byte) []string {
+	switch m {
+	case notifiers.Mrkdwn:
+		return mrkdwnFaults(hostile, harmless)
+	case notifiers.Mail:
+		return mailFaults(hostile, harmless)
+	case notifiers.JSON:
+		return structureFaults(hostile, harmless)
+	case notifiers.Cards:
+		return cardFaults(hostile, harmless)
+	case notifiers.Markdown:
+		return markdownFaults(hostile, harmless)
+	case notifiers.HTML:
+		return htmlFaults(hostile, harmless)
+	case notifiers.PlainText:
+		return plainFaults(hostile, harmless)
+	}
+	return []string{fmt.Sprintf("no check of %q: add one to notifierstest", m)}
+}
+
+// authorsURLs are the URLs that rules and default messages link to.
 func authorsURLs() []string {
 	return []string{"https://author.example/run", "https://app.qase.io/defect/ID/view/2", "https://app.qase.io/run/ID/dashboard/2",
 		"https://app.qase.io/case/ID-25"}
@@ -51,8 +75,8 @@ func leavesOf(doc []byte) (leaves []leaf, paths map[string]bool, err error) {
 	return leaves, paths, nil
 }
 
-// structureOracle: the document has no key that it does not have for harmless text, and leads nowhere else.
-func structureOracle(hostile, harmless []byte) []string {
+// structureFaults finds keys that the document does not have for harmless text, and URLs that are not the author's.
+func structureFaults(hostile, harmless []byte) []string {
 	leaves, paths, err := leavesOf(hostile)
 	if err != nil {
 		return []string{err.Error()}
@@ -72,10 +96,10 @@ func structureOracle(hostile, harmless []byte) []string {
 	return faults
 }
 
-// checkDestination: a URL is the author's; where its end comes from the event, it is one part of the path.
+// checkDestination accepts a URL of the author, and one whose end comes from the event if that is one part of the path.
 func checkDestination(to string) []string {
 	u, err := url.Parse(to)
-	own := slices.Contains(authorsURLs(), to) || err == nil && u.Host == "author.example" && u.RawQuery == "" && u.Fragment == "" &&
+	own := slices.Contains(authorsURLs(), to) || err == nil && (u.Host == "author.example" || u.Host == "example.com") && u.RawQuery == "" && u.Fragment == "" &&
 		strings.Count(u.EscapedPath(), "/") == 1
 	if !own {
 		return []string{"a link to " + to}
@@ -83,8 +107,9 @@ func checkDestination(to string) []string {
 	return nil
 }
 
-func slackOracle(hostile, harmless []byte) []string {
-	faults := structureOracle(hostile, harmless)
+// mrkdwnFaults finds quotes, mentions and links in the mrkdwn of Slack.
+func mrkdwnFaults(hostile, harmless []byte) []string {
+	faults := structureFaults(hostile, harmless)
 	leaves, _, _ := leavesOf(hostile)
 	quotes := regexp.MustCompile(`(?m)^> `)
 	if n := len(quotes.FindAll(bytes.ReplaceAll(hostile, []byte(`\n`), []byte("\n")), -1)); n > len(quotes.FindAll(bytes.ReplaceAll(harmless, []byte(`\n`), []byte("\n")), -1)) {
@@ -96,7 +121,7 @@ func slackOracle(hostile, harmless []byte) []string {
 			if tag == nil {
 				return append(faults, "a stray bracket in "+l.text)
 			}
-			if tag[1] != "@U0DIRECTORY" { // the rule calls whoever of people: the event names
+			if tag[1] != "@U0DIRECTORY" { // the rule mentions the person of people: that the event names
 				faults = append(faults, checkDestination(tag[1])...)
 			}
 			rest = rest[strings.IndexAny(rest, "<>")+len(tag[0]):]
@@ -105,11 +130,12 @@ func slackOracle(hostile, harmless []byte) []string {
 	return faults
 }
 
-func teamsOracle(hostile, harmless []byte) []string {
-	faults := structureOracle(hostile, harmless)
+// cardFaults finds mentions, functions of templates and links in the texts of an Adaptive Card.
+func cardFaults(hostile, harmless []byte) []string {
+	faults := structureFaults(hostile, harmless)
 	leaves, _, _ := leavesOf(hostile)
 	for _, l := range leaves {
-		text := strings.ReplaceAll(l.text, "<at>bob@author.example</at>", "")
+		text := strings.ReplaceAll(l.text, "<at>bob@example.com</at>", "")
 		if strings.HasSuffix(l.path, ".text") && regexp.MustCompile(`(?i)<at>|\{\{|://|www\.\w`).MatchString(text) {
 			faults = append(faults, "a mention, function or link in "+l.text)
 		}
@@ -117,9 +143,9 @@ func teamsOracle(hostile, harmless []byte) []string {
 	return faults
 }
 
-// markdownOracle reads texts as CommonMark with GitHub's extensions, which is more than chats know.
-func markdownOracle(hostile, harmless []byte) []string {
-	faults := structureOracle(hostile, harmless)
+// markdownFaults finds markup, links and mentions in texts, read as CommonMark with GitHub's extensions, which is more than chats know.
+func markdownFaults(hostile, harmless []byte) []string {
+	faults := structureFaults(hostile, harmless)
 	leaves, _, _ := leavesOf(hostile)
 	limits := map[string]map[string]int{}
 	known, _, _ := leavesOf(harmless)
