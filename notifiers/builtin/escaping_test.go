@@ -92,7 +92,7 @@ func (m message) sent(t *testing.T) []byte {
 }
 
 // messagesFor decides about events that hold value in each place.
-func messagesFor(t *testing.T, cfg *rulefile.Config, value string) []message {
+func messagesFor(t *testing.T, cfg *rulefile.File, value string) []message {
 	t.Helper()
 	var all []message
 	for name, payload := range map[string]map[string]any{
@@ -108,7 +108,7 @@ func messagesFor(t *testing.T, cfg *rulefile.Config, value string) []message {
 	return all
 }
 
-func messagesOf(t *testing.T, cfg *rulefile.Config, name string, payload map[string]any) []message {
+func messagesOf(t *testing.T, cfg *rulefile.File, name string, payload map[string]any) []message {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{
 		"event_name": name, "timestamp": 1767225600, "team_member_id": 41, "project_code": "ID", "payload": payload,

@@ -69,7 +69,7 @@ func targets(t testing.TB) (all []any) {
 }
 
 // parse reads a rules file, in which nothing may be wrong.
-func parse(t testing.TB, text string) *rulefile.Config {
+func parse(t testing.TB, text string) *rulefile.File {
 	t.Helper()
 	options := rulefile.Options{Kinds: config.Kinds(builtin.Kinds())}
 	cfg, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(text)}}, options)
