@@ -19,6 +19,7 @@ type Kind struct {
 	// address (mail addresses), mention (who is called), call (who is called where events can only name people), link (a URL for
 	// people), blocks (Slack's Block Kit) or json (a body: JSON where it looks like JSON, plain text elsewhere). A list of mentions
 	// arrives as ids of Slack, "Name <address>", addresses and mere names.
+	// An option that may hold a secret, such as a URL with a token, is tagged secret:"masked": see MaskOptions.
 	// Allowed types are string, bool, []string and map[string]string, and any for a free structure.
 	Options any
 	// New checks the configuration and makes the notifier. defaults holds the message options set on the notifier

@@ -53,17 +53,17 @@ func (s *Set) Explain(ev *event.Event, st State) Explanation {
 		}
 		trace := r.When.Trace(v.env)
 		(&hinter{view: v}).add(trace, nil)
-		x.Rules[i] = ExplainedRule{Result: result, Condition: trace, Notifications: d.shownFor(r.Name)}
+		x.Rules[i] = ExplainedRule{Result: result, Condition: trace, Notifications: s.maskedOf(&d, r.Name)}
 	}
 	return x
 }
 
-// shownFor returns the notifications of one rule as they may be shown.
-func (d *Decision) shownFor(rule string) []Notification {
+// maskedOf returns the masked notifications of one rule.
+func (s *Set) maskedOf(d *Decision, rule string) []Notification {
 	var shown []Notification
 	for _, n := range d.Notifications {
 		if n.Rule == rule {
-			shown = append(shown, n.Masked())
+			shown = append(shown, s.Masked(n))
 		}
 	}
 	return shown

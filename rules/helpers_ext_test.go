@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"qaserelay/notifiers"
 	"qaserelay/rules/lint"
 	"qaserelay/rules/rulefile"
 	"qaserelay/rules/yamldoc"
@@ -84,8 +85,8 @@ type (
 		AllowHosts []string `yaml:"allow_hosts"`
 	}
 	hookOptions struct {
-		URL     string            `yaml:"url" as:"url"`
-		Headers map[string]string `yaml:"headers" as:"header"`
+		URL     string            `yaml:"url" as:"url" secret:"masked"`
+		Headers map[string]string `yaml:"headers" as:"header" secret:"masked"`
 		Body    string            `yaml:"body" as:"json"`
 		To      []string          `yaml:"to" as:"address"`
 	}
@@ -124,9 +125,9 @@ func testOptions() rulefile.Options {
 					return []rulefile.Advice{{Message: "two"}, {Path: []string{"1", "text", "text"}, Wrong: true, Message: fmt.Sprint(list[1]), Hint: "one"}}
 				},
 			},
-			"hook": {Config: func() any { return &hookConfig{} }, Options: hookOptions{}},
+			"hook": {Config: func() any { return &hookConfig{} }, Options: hookOptions{}, Mask: notifiers.Kind{Options: hookOptions{}}.MaskOptions},
 			"post": {
-				Config: func() any { return &hookConfig{} }, Options: hookOptions{},
+				Config: func() any { return &hookConfig{} }, Options: hookOptions{}, Mask: notifiers.Kind{Options: hookOptions{}}.MaskOptions,
 				Missing: func(_ any, options map[string]bool) (what, hint string) {
 					if options["to"] {
 						return "", ""

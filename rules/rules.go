@@ -8,6 +8,7 @@
 package rules
 
 import (
+	"encoding/json"
 	"slices"
 
 	"qaserelay/rules/condition"
@@ -24,6 +25,7 @@ type Set struct {
 	people       *people.Directory
 	defaults     map[string]*defaultMessage // by event name
 	usesPrevious bool
+	mask         func(notifier string, options json.RawMessage) json.RawMessage
 }
 
 // Options are the parts of a Set beside its rules.
@@ -31,6 +33,8 @@ type Options struct {
 	Settings     Settings
 	People       *people.Directory
 	UsesPrevious bool // a condition or template reads previous
+	// Mask masks rendered message options of a notifier that may hold secrets. A nil Mask hides all of them.
+	Mask func(notifier string, options json.RawMessage) json.RawMessage
 }
 
 // Rule is one compiled rule.
@@ -58,7 +62,7 @@ type RuleInfo struct {
 // NewSet makes a set of the given rules, which must not change afterwards. A rule without a condition, whose condition
 // is faulty, keeps its place, but the set must not be asked to decide.
 func NewSet(o Options, rules []*Rule) *Set {
-	s := &Set{rules: rules, settings: o.Settings, people: o.People, usesPrevious: o.UsesPrevious}
+	s := &Set{rules: rules, settings: o.Settings, people: o.People, usesPrevious: o.UsesPrevious, mask: o.Mask}
 	s.index.build(rules)
 	s.defaults = compileDefaults(o.Settings.Location, o.People)
 	return s

@@ -42,9 +42,9 @@ type Options struct {
 	// Request method. Default: POST.
 	Method string `yaml:"method" json:"method,omitempty" as:"text"`
 	// Where the request goes, http:// or https://.
-	URL string `yaml:"url" json:"url,omitempty" as:"url"`
+	URL string `yaml:"url" json:"url,omitempty" as:"url" secret:"masked"`
 	// Headers of the request; those of a rule are added to those of the notifier.
-	Headers map[string]string `yaml:"headers" json:"headers,omitempty" as:"header"`
+	Headers map[string]string `yaml:"headers" json:"headers,omitempty" as:"header" secret:"masked"`
 	// Body of the request. Default: a JSON object with delivery_id, rule, level, title, body, url and event.
 	Body string `yaml:"body" json:"body,omitempty" as:"json"`
 }

@@ -2,14 +2,13 @@ package admin
 
 import (
 	"encoding/json"
-	"net/url"
-	"slices"
-	"strings"
+
+	"qaserelay/relay/config"
 )
 
 const masked = "<secret>"
 
-// maskMessage hides what may be secret in the options of a message, and in those of its fallbacks.
+// maskMessage masks the options of a message that may hold secrets, and those of its fallbacks.
 func maskMessage(message []byte) json.RawMessage {
 	var m map[string]json.RawMessage
 	if json.Unmarshal(message, &m) != nil {
@@ -36,49 +35,12 @@ func maskFallbacks(value json.RawMessage) json.RawMessage {
 	return encode(fallbacks)
 }
 
-// maskOptions hides, in the options that stand in m, of a URL all but the host, and of headers all but the names and what never logs in.
+// maskOptions masks the options that stand in m. The notifier may have been removed since, so they are masked as those of any kind.
 func maskOptions(m map[string]json.RawMessage) {
-	var options map[string]json.RawMessage
 	if m["options"] == nil {
 		return
 	}
-	if json.Unmarshal(m["options"], &options) != nil {
+	if m["options"] = config.MaskOptions(m["options"]); m["options"] == nil {
 		delete(m, "options")
-		return
 	}
-	for name, value := range options {
-		switch name {
-		case "url":
-			options[name] = maskURL(value)
-		case "headers":
-			options[name] = maskHeaders(value)
-		}
-	}
-	m["options"] = encode(options)
-}
-
-func maskURL(value json.RawMessage) json.RawMessage {
-	var text string
-	u, err := (*url.URL)(nil), json.Unmarshal(value, &text)
-	if err == nil {
-		u, err = url.Parse(text)
-	}
-	if err != nil || u.Host == "" {
-		return encode(masked)
-	}
-	return encode(u.Scheme + "://" + u.Host + "/…")
-}
-
-func maskHeaders(value json.RawMessage) json.RawMessage {
-	var headers map[string]any
-	if json.Unmarshal(value, &headers) != nil {
-		return encode(masked)
-	}
-	open := []string{"accept", "accept-language", "content-type", "user-agent"}
-	for name, value := range headers {
-		if _, isText := value.(string); !isText || !slices.Contains(open, strings.ToLower(name)) {
-			headers[name] = masked
-		}
-	}
-	return encode(headers)
 }

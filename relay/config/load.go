@@ -76,7 +76,7 @@ func load(patterns []string, o LoadOptions, read *reading) (*Config, diag.Proble
 func Kinds(ks []notifiers.Kind) map[string]rulefile.Kind {
 	kinds := make(map[string]rulefile.Kind, len(ks))
 	for _, k := range ks {
-		kinds[k.Type] = rulefile.Kind{Config: k.Config, Options: k.Options, Missing: k.Missing,
+		kinds[k.Type] = rulefile.Kind{Config: k.Config, Options: k.Options, Missing: k.Missing, Mask: k.MaskOptions,
 			Check: func(config any, defaults json.RawMessage) error {
 				_, err := k.New(config, defaults)
 				return err
@@ -85,6 +85,11 @@ func Kinds(ks []notifiers.Kind) map[string]rulefile.Kind {
 		}
 	}
 	return kinds
+}
+
+// MaskOptions masks the message options that may hold secrets of a notifier that may be of any kind.
+func MaskOptions(options json.RawMessage) json.RawMessage {
+	return notifiers.MaskOptions(builtin.Kinds(), options)
 }
 
 // advise puts what a kind of notifiers says of an option into the words of the rules.

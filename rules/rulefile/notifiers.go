@@ -2,6 +2,7 @@ package rulefile
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -69,6 +70,20 @@ func parseNotifiers(documents []*document, kinds map[string]Kind, c *compiler) (
 	}
 	table.resolveFallbacks(all)
 	return all, table
+}
+
+// maskOf returns a function that masks message options of a notifier by the Mask of its kind.
+func maskOf(all []Notifier, kinds map[string]Kind) func(notifier string, options json.RawMessage) json.RawMessage {
+	masks := make(map[string]func(json.RawMessage) json.RawMessage, len(all))
+	for _, n := range all {
+		masks[n.Name] = kinds[n.Type].Mask
+	}
+	return func(notifier string, options json.RawMessage) json.RawMessage {
+		if mask := masks[notifier]; mask != nil {
+			return mask(options)
+		}
+		return nil
+	}
 }
 
 // notifierParser reads one notifier: the common keys, then those of its type, then its message options.

@@ -43,6 +43,8 @@ type Kind struct {
 	// Missing says what a message with these options lacks, such as "has nobody to write to", and how to add it. Both
 	// are "" if nothing is missing. It may be nil.
 	Missing func(config any, options map[string]bool) (what, hint string)
+	// Mask masks rendered message options that may hold secrets. A nil Mask hides all of them.
+	Mask func(options json.RawMessage) json.RawMessage
 	// Advise checks one message option as it is written, with its templates. It may be nil.
 	Advise func(config any, key string, value any) []Advice
 }
@@ -139,7 +141,7 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	if len(parsed) == 0 && len(documents) > 0 && r.yaml.Problems.Err() == nil {
 		documents[0].Report(nil, diag.Warning, "there are no rules, so nothing will ever be sent", "add rules:")
 	}
-	set := rules.NewSet(rules.Options{Settings: settings, People: directory, UsesPrevious: c.usesPrevious}, rulesOf(parsed))
+	set := rules.NewSet(rules.Options{Settings: settings, People: directory, UsesPrevious: c.usesPrevious, Mask: maskOf(notifiers, o.Kinds)}, rulesOf(parsed))
 	config := &Config{Settings: settings, Sources: sources, Notifiers: notifiers, Rules: set}
 	tests := parseTests(documents, config, table)
 	markWrong(parsed, r.yaml.Problems)

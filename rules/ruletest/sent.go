@@ -17,6 +17,7 @@ import (
 type sent struct {
 	*rules.Notification
 	options map[string]any
+	set     *rules.Set
 }
 
 func sentOf(c *rulefile.Config, n *rules.Notification) sent {
@@ -25,7 +26,7 @@ func sentOf(c *rulefile.Config, n *rules.Notification) sent {
 		overlay(options, c.Notifiers[i].Defaults)
 	}
 	overlay(options, n.Options)
-	return sent{n, options}
+	return sent{n, options, c.Rules}
 }
 
 // overlay sets options over others: the entries of maps are merged, other values replaced.
@@ -91,7 +92,7 @@ var secretHeader = regexp.MustCompile(`(?i)^headers\..*(auth|cookie|token|secret
 
 // masked returns the notification for people, without secrets.
 func (n sent) masked() *rules.Notification {
-	masked := n.Notification.Masked()
+	masked := n.set.Masked(*n.Notification)
 	return &masked
 }
 
