@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Clock returns a clock that goes on when the machine's clock is set back: what is due stays due, and waits stay as long as they were. When the
-// machine's clock is set forward, it follows. It may be called from many goroutines.
+// Clock returns a clock that goes on when the machine's clock is set back: what is due stays due, and waits stay as
+// long as they were. When the machine's clock is set forward, it follows. It may be called from many goroutines.
 func Clock() func() time.Time {
 	return steady(time.Now, time.Since)
 }

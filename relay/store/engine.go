@@ -64,7 +64,8 @@ func (o *Changes) Put(key string, kv KeyValue) {
 	o.Values[key] = kv
 }
 
-// ExpiringTable is a table whose rows expire. A purge reads all of it, since an index by time would cost every event more.
+// ExpiringTable is a table whose rows expire. A purge reads all of it, since an index by time would cost every event
+// more.
 type ExpiringTable struct {
 	Table, Key string
 	First      any // sorts before every key

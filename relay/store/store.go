@@ -11,8 +11,8 @@
 //	pending ── cancel  ──▶ cancelled
 //	dead    ── cancel  ──▶ cancelled
 //
-// A new delivery is sending if the caller of Accept claims it at once, and cancelled in a dry run. An outcome is pending
-// if the delivery is tried again later, or is handed back untried. A person retries and cancels.
+// A new delivery is sending if the caller of Accept claims it at once, and cancelled in a dry run. An outcome is
+// pending if the delivery is tried again later, or is handed back untried. A person retries and cancels.
 //
 // The deliveries of one order key to one notifier are a [Stream]. They are sent in the order of their events: only the
 // first unfinished one is due, and the others are due OrderWait after they were made, or as soon as the one before them

@@ -8,7 +8,8 @@ type Stream struct{ Notifier, Key string }
 // LockName identifies the stream among the locks of a database.
 func (s Stream) LockName() string { return s.Notifier + "\x00" + s.Key }
 
-// ByStream splits due deliveries by order key. The groups are in the order of their first deliveries, and each is sorted.
+// ByStream splits due deliveries by order key. The groups are in the order of their first deliveries, and each is
+// sorted.
 func ByStream[H any](heads []H, key func(H) string, order func(a, b H) int) [][]H {
 	groups := make([][]H, 0, len(heads))
 	index := map[string]int{}
@@ -32,7 +33,8 @@ type Start struct {
 }
 
 // StartOf returns how a new delivery begins: cancelled in a dry run, sending if the caller claims it, and otherwise
-// pending; it waits if its stream is busy, that is, has unfinished deliveries. StartOf adds the delivery's stream to busy.
+// pending; it waits if its stream is busy, that is, has unfinished deliveries. StartOf adds the delivery's stream to
+// busy.
 func StartOf(d *NewDelivery, busy map[Stream]bool) Start {
 	s := Stream{d.Notifier, d.OrderKey}
 	waits := d.OrderKey != "" && busy[s]

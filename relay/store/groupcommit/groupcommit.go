@@ -16,8 +16,8 @@ var ErrStopped = errors.New("the committer has stopped")
 const groupRows = 1000
 
 // Committer takes all calls that wait, commits them together, and answers each of their callers. While one group is
-// committed, the next one gathers: a lone call is not delayed, and many calls share one fsync. The fields are set before
-// Start. Do and Add may be called from many goroutines; Commit, Alone and Abandoned are called from one.
+// committed, the next one gathers: a lone call is not delayed, and many calls share one fsync. The fields are set
+// before Start. Do and Add may be called from many goroutines; Commit, Alone and Abandoned are called from one.
 type Committer[T any] struct {
 	// Commit executes all calls of a group, or none of them. It may execute a call again after it failed.
 	Commit func(calls []T) error

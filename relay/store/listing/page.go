@@ -11,8 +11,8 @@ const (
 	MaxLimit     = 1000
 )
 
-// looks says how far one page of a list goes to find what it selects. Each look is a short read of its own, so a filter that matches little
-// holds neither the log nor the caller for long.
+// looks says how far one page of a list goes to find what it selects. Each look is a short read of its own, so a filter
+// that matches little holds neither the log nor the caller for long.
 type looks struct {
 	first, next int           // rows that the first look covers, and each one after it
 	rows        int           // after so many
@@ -44,14 +44,15 @@ func (s Span) split(at store.ID) (near, rest Span) {
 type Pager[T any] struct {
 	Limit int
 	ID    func(T) store.ID
-	// reach returns the id of the n-th row of a span, counting also what is not selected, or zero when there are fewer. It is nil where what
-	// is selected is found without looking at more.
+	// reach returns the id of the n-th row of a span, counting also what is not selected, or zero when there are fewer. It
+	// is nil where what is selected is found without looking at more.
 	Reach func(s Span, n int) (store.ID, error)
 	// read returns the first rows of a span that are selected.
 	Read func(s Span, limit int) ([]T, error)
 }
 
-// Page returns a page, and behind which id the next one begins, or zero when this is the last. A page that is not full has ended early.
+// Page returns a page, and behind which id the next one begins, or zero when this is the last. A page that is not full
+// has ended early.
 func (p Pager[T]) Page(s Span, l looks) (list []T, next store.ID, err error) {
 	start := time.Now()
 	for looked, n := 0, l.first; ; n = l.next {

@@ -113,8 +113,8 @@ func (in *intake) readKeys(keys []string) {
 	}, "SELECT key, value, expires_at FROM kv WHERE key = ANY ($1)", names)
 }
 
-// markSeen queues the insertion of body hashes. Those that are new are in the result once it is sent; another relay that
-// inserts the same one waits for the end of this transaction.
+// markSeen queues the insertion of body hashes. Those that are new are in the result once it is sent; another relay
+// that inserts the same one waits for the end of this transaction.
 func (in *intake) markSeen() (fresh map[store.ID]bool) {
 	firsts := map[store.BodyHash]*arrival{}
 	for _, a := range in.arrivals {
@@ -228,8 +228,8 @@ func (in *intake) decideOne(a *arrival) (readErr error) {
 	return readErr
 }
 
-// get returns a value as this transaction sees it. A key that was not announced is locked and read now, out of the order of
-// locks, so another relay may have to try again.
+// get returns a value as this transaction sees it. A key that was not announced is locked and read now, out of the
+// order of locks, so another relay may have to try again.
 func (in *intake) get(key string) ([]byte, error) {
 	kv, known := in.keys.Values[key]
 	if !known {

@@ -20,8 +20,8 @@ import (
 	"qaserelay/relay/store/storetest"
 )
 
-// BenchmarkAcceptPostgres stores the events of BenchmarkAccept in SQLite, in PostgreSQL by one relay, and in PostgreSQL by three relays that share
-// the callers, and compares. An operation is one event in each of the three.
+// BenchmarkAcceptPostgres stores the events of BenchmarkAccept in SQLite, in PostgreSQL by one relay, and in PostgreSQL
+// by three relays that share the callers, and compares. An operation is one event in each of the three.
 func BenchmarkAcceptPostgres(b *testing.B) {
 	c := pgtest.New(b, "shared_buffers=512MB", "max_wal_size=4GB")
 	for _, waiters := range []int{64, 256} {
@@ -47,8 +47,8 @@ func BenchmarkAcceptPostgres(b *testing.B) {
 	}
 }
 
-// BenchmarkPendingPostgres measures what must not grow with the backlog: accepting, claiming a batch, counting what is pending, and a start.
-// QASE_RELAY_BENCH_PENDING says how many wait.
+// BenchmarkPendingPostgres measures what must not grow with the backlog: accepting, claiming a batch, counting what is
+// pending, and a start. QASE_RELAY_BENCH_PENDING says how many wait.
 func BenchmarkPendingPostgres(b *testing.B) {
 	pending := 20_000
 	if n, err := strconv.Atoi(os.Getenv("QASE_RELAY_BENCH_PENDING")); err == nil {

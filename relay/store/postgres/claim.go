@@ -39,8 +39,8 @@ func (s *Store) Claim(ctx context.Context, notifier string, limit int) ([]store.
 	return c.claimed, nil
 }
 
-// claimAll claims due deliveries, and then those that wait behind them. It skips rows that another transaction has locked,
-// so it never waits.
+// claimAll claims due deliveries, and then those that wait behind them. It skips rows that another transaction has
+// locked, so it never waits.
 func (t *tx) claimAll(claims []*claim) error {
 	if len(claims) == 0 {
 		return nil
@@ -124,8 +124,8 @@ const claimDue = `WITH t AS (
 	UPDATE deliveries d SET state = 'sending', next_at = NULL, holder = $4, lease = d.lease + 1, updated_at = $2
 	FROM t, events e WHERE d.id = t.id AND e.id = d.event_id` + claimedColumns
 
-// claimBehind takes the followers of each stream up to the first that is being sent or is locked: the rest waits for that
-// one.
+// claimBehind takes the followers of each stream up to the first that is being sent or is locked: the rest waits for
+// that one.
 const claimBehind = `WITH behind AS (
 		SELECT l.place, f.* FROM unnest($5::text[], $6::bigint[]) WITH ORDINALITY AS l (order_key, last, place)
 		CROSS JOIN LATERAL (SELECT id, seq, state, next_at FROM deliveries d WHERE d.state IN ('pending', 'sending')

@@ -95,8 +95,9 @@ func advise(err error) error {
 	return fmt.Errorf("no connection: is the server up, and are host, port, user, password and database of the address right? %w", err)
 }
 
-// prepareSession makes the settings of every connection. A commit is confirmed when it is on disk; a relay that was stopped
-// in the middle of a transaction delays others only briefly; and each query is planned for the tables as they are now.
+// prepareSession makes the settings of every connection. A commit is confirmed when it is on disk; a relay that was
+// stopped in the middle of a transaction delays others only briefly; and each query is planned for the tables as they
+// are now.
 func prepareSession(ctx context.Context, c *pgx.Conn) error {
 	const q = `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local');
 		SET idle_in_transaction_session_timeout = '5s';
@@ -132,8 +133,8 @@ func isConflict(err error) bool {
 	return errors.As(err, &e) && (e.Code == "40P01" || e.Code == "40001" || e.Code == "55P03")
 }
 
-// lockKind is the kind of thing that is locked. Every transaction locks in the order of the kinds, and within a kind in the
-// order of the numbers, so that transactions do not deadlock.
+// lockKind is the kind of thing that is locked. Every transaction locks in the order of the kinds, and within a kind in
+// the order of the numbers, so that transactions do not deadlock.
 type lockKind uint64
 
 const (
@@ -144,12 +145,13 @@ const (
 	lockStreams
 )
 
-// locksPerSlot divides the database's table of locks: each relay has two writers, of which one takes two kinds of locks.
+// locksPerSlot divides the database's table of locks: each relay has two writers, of which one takes two kinds of
+// locks.
 const locksPerSlot = 6
 
-// lock queues the locking of keys or streams by name, until the end of the transaction. The database has room for a limited
-// number of locks, so a transaction with many takes the lock of the whole kind instead. A transaction with few shares that
-// lock, so that it waits for one with many.
+// lock queues the locking of keys or streams by name, until the end of the transaction. The database has room for a
+// limited number of locks, so a transaction with many takes the lock of the whole kind instead. A transaction with few
+// shares that lock, so that it waits for one with many.
 func (t *tx) lock(kind lockKind, names []string) {
 	if len(names) == 0 {
 		return

@@ -40,7 +40,8 @@ func (s *Store) Load() store.Load {
 	}
 }
 
-// Backlog implements store.Store. It reads the counts, which are kept up to date, and the oldest deliveries from an index.
+// Backlog implements store.Store. It reads the counts, which are kept up to date, and the oldest deliveries from an
+// index.
 func (s *Store) Backlog(ctx context.Context) ([]store.Backlog, error) {
 	const q = `SELECT c.notifier, c.unfinished, c.dead, coalesce((
 			SELECT d.created_at FROM deliveries d WHERE d.state IN ('pending', 'sending') AND d.notifier = c.notifier ORDER BY d.id LIMIT 1), 0)

@@ -24,8 +24,8 @@ func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
 	return store.Wrap(s.work.do(ctx, 2*len(outcomes), &op{outcomes: outcomes}), "recording outcomes")
 }
 
-// workGroup finishes, changes and claims deliveries. Claims come last: they never wait for another transaction, but others
-// wait for their rows.
+// workGroup finishes, changes and claims deliveries. Claims come last: they never wait for another transaction, but
+// others wait for their rows.
 func (t *tx) workGroup(group []*op) error {
 	var outcomes []*store.Outcome
 	var changes []*change
@@ -110,8 +110,8 @@ func (t *tx) readStreams(ids []int64, into map[store.ID]store.Stream) error {
 	return store.Wrap(t.send(), "reading the order keys of deliveries")
 }
 
-// finish queues the recording of attempts and ends first, so that a delivery that is handed back sees which ones are still
-// before it.
+// finish queues the recording of attempts and ends first, so that a delivery that is handed back sees which ones are
+// still before it.
 func (t *tx) finish(outcomes []*store.Outcome) error {
 	if len(outcomes) == 0 {
 		return nil
@@ -140,8 +140,8 @@ func (t *tx) finish(outcomes []*store.Outcome) error {
 	return t.fallBack(done, ended)
 }
 
-// record queues the outcomes of attempts, and ends without an attempt. Once they are sent, ended holds the deliveries that
-// have ended by them.
+// record queues the outcomes of attempts, and ends without an attempt. Once they are sent, ended holds the deliveries
+// that have ended by them.
 func (t *tx) record(done []*store.Outcome) (ended map[store.ID]bool) {
 	ended = map[store.ID]bool{}
 	if len(done) == 0 {
@@ -207,8 +207,8 @@ const recordOutcomes = `WITH done AS (
 	SELECT coalesce(sum(n), 0)::bigint, coalesce(sum(bytes), 0)::bigint,
 		coalesce((SELECT array_agg(id) FROM done WHERE state <> 'pending'), '{}') FROM sums`
 
-// handBack queues making claimed deliveries pending again, as if they had not been claimed. Behind an earlier one of its
-// stream each waits, and for a second at least, so that it is not claimed again at once when its wait is over.
+// handBack queues making claimed deliveries pending again, as if they had not been claimed. Behind an earlier one of
+// its stream each waits, and for a second at least, so that it is not claimed again at once when its wait is over.
 func (t *tx) handBack(back []*store.Outcome) {
 	if len(back) == 0 {
 		return
@@ -227,8 +227,8 @@ func (t *tx) handBack(back []*store.Outcome) {
 		WHERE d.id = o.id AND d.lease = o.lease AND d.state = 'sending'`, ids, leases, nexts, t.now)
 }
 
-// promote queues making the first unfinished delivery due in each stream where one has ended, if it waits for its turn. A
-// delivery that was tried before waits for its next attempt.
+// promote queues making the first unfinished delivery due in each stream where one has ended, if it waits for its turn.
+// A delivery that was tried before waits for its next attempt.
 func (t *tx) promote(done []*store.Outcome) {
 	var ids []int64
 	for _, o := range done {
@@ -256,9 +256,9 @@ func (t *tx) promoteAfter(ids []int64) {
 			AND (d.attempts = 0 OR d.next_at = d.created_at + d.wait)`, ids, t.now)
 }
 
-// fallBack stores the fallbacks of the deliveries that have ended, where one may be made. A delivery that has ended in this
-// transaction is locked by it, so no other relay makes a fallback for it meanwhile. Fallbacks are not claimed, since no
-// caller waits for them.
+// fallBack stores the fallbacks of the deliveries that have ended, where one may be made. A delivery that has ended in
+// this transaction is locked by it, so no other relay makes a fallback for it meanwhile. Fallbacks are not claimed,
+// since no caller waits for them.
 func (t *tx) fallBack(done []*store.Outcome, ended map[store.ID]bool) error {
 	var failed []int64
 	for _, o := range done {

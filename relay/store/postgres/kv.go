@@ -51,8 +51,8 @@ func swapQuery(key string, old []byte, c store.Change, now int64) listing.Query 
 		Args: []any{name, now, old, c.Value, store.Expiry(c.Expires)}}
 }
 
-// Reserve implements store.Store, by the clock of the database. It does not wait for the disk, so a reserved slot may be
-// lost when the database fails.
+// Reserve implements store.Store, by the clock of the database. It does not wait for the disk, so a reserved slot may
+// be lost when the database fails.
 func (s *Store) Reserve(ctx context.Context, key string, r store.Rate, most time.Duration) (wait time.Duration, err error) {
 	if r.Messages <= 0 || r.Per <= 0 {
 		return 0, nil

@@ -11,15 +11,18 @@ import (
 )
 
 const (
-	// notifyEvery is the shortest time between two notifications of a relay, since each one delays all commits for a moment.
+	// notifyEvery is the shortest time between two notifications of a relay, since each one delays all commits for a
+	// moment.
 	notifyEvery = 150 * time.Millisecond
 	// maxNames is how many notifiers one notification names; PostgreSQL allows 8000 bytes.
 	maxNames = 50
-	// maxWaiting is how many names wait for their reader. Beyond that, the lanes find the work when they next read the store.
+	// maxWaiting is how many names wait for their reader. Beyond that, the lanes find the work when they next read the
+	// store.
 	maxWaiting = 256
 )
 
-// wakeups are the notifiers with new work: those that other relays are notified of, and those that they notify this one of.
+// wakeups are the notifiers with new work: those that other relays are notified of, and those that they notify this one
+// of.
 type wakeups struct {
 	mu    sync.Mutex
 	names map[string]bool

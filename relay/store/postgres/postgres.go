@@ -1,7 +1,7 @@
 // Package postgres keeps a store in PostgreSQL, which many relays use at once.
 //
-// An event takes this way: [Store.Accept] queues an op; the writer of events takes all ops that wait into one transaction,
-// in which an intake locks and reads, decides and writes (accept.go); one commit answers all callers.
+// An event takes this way: [Store.Accept] queues an op; the writer of events takes all ops that wait into one
+// transaction, in which an intake locks and reads, decides and writes (accept.go); one commit answers all callers.
 package postgres
 
 import (
@@ -29,9 +29,9 @@ type Options struct {
 
 // Store is a store.Store in a PostgreSQL database. The relays that use it are equals.
 //
-// Each process has two goroutines that write, one for new events and one for outcomes, claims and changes of deliveries.
-// Each takes all calls that wait into one transaction of few round trips, so that they share one fsync. Relays that use the
-// same keys or streams do so one after another, by advisory locks (see [tx.lock]).
+// Each process has two goroutines that write, one for new events and one for outcomes, claims and changes of
+// deliveries. Each takes all calls that wait into one transaction of few round trips, so that they share one fsync.
+// Relays that use the same keys or streams do so one after another, by advisory locks (see [tx.lock]).
 //
 // A relay keeps its number and its leases as long as it renews its session by heartbeats (see [replica]).
 type Store struct {
@@ -53,8 +53,8 @@ type Store struct {
 	close        func() error
 }
 
-// Open opens the database of a URL, and creates or migrates its tables. Deliveries that were being sent by relays that have
-// ended become pending. Open fails if the schema has tables of another program or of a newer release.
+// Open opens the database of a URL, and creates or migrates its tables. Deliveries that were being sent by relays that
+// have ended become pending. Open fails if the schema has tables of another program or of a newer release.
 func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	s := &Store{clock: opts.Now, log: opts.Logger}
 	if s.log == nil {

@@ -20,7 +20,7 @@ func TestPostgres(t *testing.T) {
 	c := pgtest.New(t, "fsync=off")
 	s := newSchemas(t, c)
 	t.Run("keeps what every store promises", func(t *testing.T) {
-		storetest.TestStore(t, func(t *testing.T, now func() time.Time) func() store.Store { return postgresPlace(s.take(t))(t, now) })
+		storetest.Run(t, func(t *testing.T, now func() time.Time) func() store.Store { return postgresPlace(s.take(t))(t, now) })
 	})
 	t.Run("is shared by relays", func(t *testing.T) { testRelays(t, s) })
 	t.Run("is not opened where it would do harm", func(t *testing.T) { testRefusals(t, c) })
@@ -29,7 +29,7 @@ func TestPostgres(t *testing.T) {
 	t.Run("comes back after the database", func(t *testing.T) { testRestarts(t, c) })
 }
 
-func postgresPlace(url string) storetest.Place {
+func postgresPlace(url string) storetest.Factory {
 	return func(t *testing.T, now func() time.Time) func() store.Store {
 		return func() store.Store { return openPostgres(t, url, now) }
 	}

@@ -11,8 +11,8 @@ import (
 	"qaserelay/relay/store"
 )
 
-// Purge implements store.Store. Each step is a transaction of its own, so that others come between. One relay purges at a
-// time; meanwhile, Purge does nothing in the others.
+// Purge implements store.Store. Each step is a transaction of its own, so that others come between. One relay purges at
+// a time; meanwhile, Purge does nothing in the others.
 func (s *Store) Purge(ctx context.Context, events, dead time.Time) (total int, err error) {
 	if s.closed.Load() {
 		return 0, store.ErrClosed
@@ -64,8 +64,8 @@ func (s *Store) purgeEvents(ctx context.Context, conn *pgx.Conn, before, deadBef
 // idRange is the ids after one id, up to another.
 type idRange struct{ after, last store.ID }
 
-// purgeRange deletes the events of a range that have no unfinished and no young dead deliveries. It deletes the deliveries
-// first, except those that became pending again meanwhile.
+// purgeRange deletes the events of a range that have no unfinished and no young dead deliveries. It deletes the
+// deliveries first, except those that became pending again meanwhile.
 func (s *Store) purgeRange(ctx context.Context, conn *pgx.Conn, r idRange, deadBefore store.ID) (n int, err error) {
 	const old = `WITH old AS (
 			SELECT id FROM events e WHERE id > $1 AND id <= $2 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id

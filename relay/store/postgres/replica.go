@@ -19,8 +19,8 @@ const (
 	beatEvery = 3 * time.Second
 	// leaseTime is how long after a heartbeat a relay's leases are certainly valid.
 	leaseTime = 10 * time.Second
-	// reviveFor is how long after a heartbeat the next one may still come, and deadAfter when other relays take over. The time
-	// between is for a heartbeat on its way to the disk.
+	// reviveFor is how long after a heartbeat the next one may still come, and deadAfter when other relays take over. The
+	// time between is for a heartbeat on its way to the disk.
 	reviveFor = 14 * time.Second
 	deadAfter = 15 * time.Second
 	// nodeRest is how long the number of a relay that has ended stays unused, since its ids may be ahead of other clocks.
@@ -34,9 +34,10 @@ const (
 // dbNow is the time of the database in milliseconds, which all relays share.
 const dbNow = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
-// replica is this relay among the others. It has a number and a session, under which it claims. A relay without a heartbeat
-// for deadAfter, by the clock of the database, has lost its session: another relay hands back what it was sending, and it
-// gets a new session if it comes back. By its own clocks, it stops to send before that (see LeasesValid).
+// replica is this relay among the others. It has a number and a session, under which it claims. A relay without a
+// heartbeat for deadAfter, by the clock of the database, has lost its session: another relay hands back what it was
+// sending, and it gets a new session if it comes back. By its own clocks, it stops to send before that (see
+// LeasesValid).
 type replica struct {
 	node, session atomic.Int64
 	others        atomic.Int64 // how many other relays are alive
@@ -47,8 +48,8 @@ type replica struct {
 // Node implements store.Store.
 func (s *Store) Node() int { return int(s.self.node.Load()) }
 
-// LeasesValid implements store.Store. The monotonic clock may stand still while a machine sleeps, and the wall clock may be
-// set back, so the later one counts.
+// LeasesValid implements store.Store. The monotonic clock may stand still while a machine sleeps, and the wall clock
+// may be set back, so the later one counts.
 func (s *Store) LeasesValid() bool {
 	beat := s.self.lastBeat.Load()
 	if beat == nil {
@@ -115,8 +116,8 @@ func (s *Store) unregister(ctx context.Context) error {
 	return err
 }
 
-// heartbeat sends heartbeats until ctx is done. It takes over from dead relays, and joins again if others took this one for
-// dead.
+// heartbeat sends heartbeats until ctx is done. It takes over from dead relays, and joins again if others took this one
+// for dead.
 func (s *Store) heartbeat(ctx context.Context) {
 	ticker := time.NewTicker(beatEvery)
 	defer ticker.Stop()
@@ -179,8 +180,8 @@ func (s *Store) beatOnce(ctx context.Context) error {
 	return nil
 }
 
-// setClock notes the time that the database had between start and now. It keeps the known offset unless that is certainly
-// wrong.
+// setClock notes the time that the database had between start and now. It keeps the known offset unless that is
+// certainly wrong.
 func (s *Store) setClock(database, start time.Time) {
 	half := time.Since(start) / 2
 	offset := database.Sub(start.Add(half))
@@ -190,7 +191,8 @@ func (s *Store) setClock(database, start time.Time) {
 	}
 }
 
-// recover hands back the deliveries of relays that have ended or are dead, and those that an unconfirmed commit claimed.
+// recover hands back the deliveries of relays that have ended or are dead, and those that an unconfirmed commit
+// claimed.
 func (s *Store) recover(ctx context.Context) error {
 	if s.self.unsure.Swap(false) {
 		if err := s.recoverFrom(ctx, ownSending, s.self.session.Load()); err != nil {

@@ -180,12 +180,12 @@ func (r *relays) appendTo(announced []string) {
 func (r *relays) takeOver() {
 	dead, other := r.all[1], r.all[2]
 	a1, a2, b := r.Put("a"), r.Put("a"), r.Put("b")
-	r.Equal("claimed", storetest.IdsOf(r.claimOf(dead)), []store.ID{a1, a2, b})
+	r.Equal("claimed", storetest.IDsOf(r.claimOf(dead)), []store.ID{a1, a2, b})
 	r.NoError(other.beatOrJoin(r.Context()))
 	r.Equal("while it lives", len(r.claimOf(other)), 0)
 	r.kill(dead)
 	r.NoError(other.beatOrJoin(r.Context()))
-	r.Equal("after its death", storetest.IdsOf(r.claimOf(other)), []store.ID{a1, a2, b})
+	r.Equal("after its death", storetest.IDsOf(r.claimOf(other)), []store.ID{a1, a2, b})
 	r.end(dead, store.Delivery{ID: a1, Lease: 1})
 	r.Equal("its outcome comes too late", r.Find(a1).State, store.Sending)
 	r.end(other, store.Delivery{ID: a1, Lease: 2})
@@ -204,7 +204,7 @@ func (r *relays) comeBack() {
 	r.Equal("holds while it may send what is no longer its own", p.LeasesValid(), false)
 	r.NoError(p.Finish(r.Context(), []store.Outcome{{ID: id, Lease: ds[0].Lease, State: store.Pending}}))
 	r.Equal("holds after that", p.LeasesValid(), true)
-	r.Equal("claimed by another one", storetest.IdsOf(r.claimOf(r.all[2])), []store.ID{id})
+	r.Equal("claimed by another one", storetest.IDsOf(r.claimOf(r.all[2])), []store.ID{id})
 }
 
 func (r *relays) loseNumber() {
@@ -231,7 +231,7 @@ func (r *relays) loseNumber() {
 func (r *relays) unsure() {
 	p := r.all[0]
 	known, lost := r.Put(""), r.Put("")
-	r.Equal("claimed", storetest.IdsOf(r.claimOf(p)), []store.ID{known, lost})
+	r.Equal("claimed", storetest.IDsOf(r.claimOf(p)), []store.ID{known, lost})
 	p.leases.drop(lost)
 	p.self.unsure.Store(true)
 	r.NoError(p.beatOrJoin(r.Context()))

@@ -11,11 +11,12 @@ import (
 	"qaserelay/relay/store"
 )
 
-// migrations returns the steps that build the tables; step i leads from version i to version i+1. A released step is never
-// changed. Times are in milliseconds since 1970, by the clock of the database.
+// migrations returns the steps that build the tables; step i leads from version i to version i+1. A released step is
+// never changed. Times are in milliseconds since 1970, by the clock of the database.
 //
-// Every change of a delivery writes all indexes that hold it, so they are few, and most hold unfinished deliveries only. The
-// order within a stream is that of seq, which is assigned under the lock of the stream: the clocks in ids may differ.
+// Every change of a delivery writes all indexes that hold it, so they are few, and most hold unfinished deliveries
+// only. The order within a stream is that of seq, which is assigned under the lock of the stream: the clocks in ids may
+// differ.
 func migrations() []string { return []string{schema1} }
 
 const schema1 = `

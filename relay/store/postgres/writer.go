@@ -15,7 +15,8 @@ import (
 const (
 	// txTimeout is how long one transaction may take, so that a database that does not answer blocks no caller forever.
 	txTimeout = 10 * time.Second
-	// retrySoon is how quickly a transaction has to fail to be worth another try at once: its connection was broken before.
+	// retrySoon is how quickly a transaction has to fail to be worth another try at once: its connection was broken
+	// before.
 	retrySoon = time.Second
 	// maxConflicts is how often a call is tried that conflicts with another relay.
 	maxConflicts = 4

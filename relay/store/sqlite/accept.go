@@ -32,8 +32,8 @@ func (s *Store) Accept(ctx context.Context, batch []store.Event, decide store.De
 	return a.receipts, nil
 }
 
-// accept reads the state that the batch asks for, decides, and writes the rows. Changed keys and counts are written once
-// for all calls of the transaction, when it ends (see [tx.save]).
+// accept reads the state that the batch asks for, decides, and writes the rows. Changed keys and counts are written
+// once for all calls of the transaction, when it ends (see [tx.save]).
 func (t *tx) accept(a *acceptance) error {
 	a.receipts, a.plans = make([]store.Receipt, len(a.batch)), make([]store.Plan, len(a.batch))
 	if err := t.findDuplicates(a); err != nil {
@@ -54,8 +54,8 @@ func (t *tx) accept(a *acceptance) error {
 	return t.insertEvents(a)
 }
 
-// plan decides about the i-th event. An error of decide is the event's own, which then may come again; a failure to read
-// fails the transaction.
+// plan decides about the i-th event. An error of decide is the event's own, which then may come again; a failure to
+// read fails the transaction.
 func (t *tx) plan(a *acceptance, i int) (readErr error) {
 	get := func(key string) ([]byte, error) {
 		value, err := t.getKey(key)

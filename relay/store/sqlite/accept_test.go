@@ -15,8 +15,8 @@ import (
 	"qaserelay/relay/store/listing"
 )
 
-// TestDecisionsNeverSeeEventsThatWereNotStored counts events by a key that each of them reads and changes, while every fifth
-// transaction fails: the count has to be that of the stored events.
+// TestDecisionsNeverSeeEventsThatWereNotStored counts events by a key that each of them reads and changes, while every
+// fifth transaction fails: the count has to be that of the stored events.
 func TestDecisionsNeverSeeEventsThatWereNotStored(t *testing.T) {
 	s := openTest(t, filepath.Join(t.TempDir(), "relay.db"), nil)
 	commit, transactions := s.writer.end, 0

@@ -17,8 +17,9 @@ import (
 // manyPending is the variable that says how many deliveries BenchmarkManyPending lets wait, such as 1000000.
 const manyPending = "QASE_RELAY_BENCH_PENDING"
 
-// BenchmarkManyPending measures a store in which a receiver's deliveries pile up: how fast it takes events compared with the empty store,
-// how long claims, a start, the backlog and lists take, and the memory of the process. An operation is one event more, from one caller.
+// BenchmarkManyPending measures a store in which a receiver's deliveries pile up: how fast it takes events compared
+// with the empty store, how long claims, a start, the backlog and lists take, and the memory of the process. An
+// operation is one event more, from one caller.
 //
 //	QASE_RELAY_BENCH_PENDING=1000000 go test ./relay/store/sqlite -run '^$' -bench ManyPending -benchtime 1x -timeout 30m
 func BenchmarkManyPending(b *testing.B) {
@@ -64,7 +65,8 @@ func BenchmarkManyPending(b *testing.B) {
 	}
 }
 
-// rate is how many events a second are stored for 64 callers, and the time of processors that each takes, in microseconds.
+// rate is how many events a second are stored for 64 callers, and the time of processors that each takes, in
+// microseconds.
 func (l *load) rate(n int) (perSecond, cpu float64) {
 	before := l.cpu()
 	perSecond = float64(n) / milliseconds(func() { l.AcceptAll(n, 64) }) * 1000
@@ -85,7 +87,8 @@ func (l *load) fill(n int) {
 	must(err)
 }
 
-// claims are the times in milliseconds that half of the claims, and 99 of 100, stay under. What is claimed is recorded as delivered.
+// claims are the times in milliseconds that half of the claims, and 99 of 100, stay under. What is claimed is recorded
+// as delivered.
 func (l *load) claims(n int) (half, most float64) {
 	var took []float64
 	for range n {

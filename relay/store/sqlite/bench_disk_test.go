@@ -13,10 +13,10 @@ import (
 	"qaserelay/relay/store"
 )
 
-// BenchmarkAcceptBatches stores events as the relay does: 64 callers, whose events gather while others are written, with
-// one batch or two batches in Accept at a time, on the disk as it is and on one whose syncs take 5 ms longer. A decision
-// costs about as much as one of ten rules. It alternates between one and two, and reports the medians of five pairs.
-// An operation is one event in each of the ten runs.
+// BenchmarkAcceptBatches stores events as the relay does: 64 callers, whose events gather while others are written,
+// with one batch or two batches in Accept at a time, on the disk as it is and on one whose syncs take 5 ms longer. A
+// decision costs about as much as one of ten rules. It alternates between one and two, and reports the medians of five
+// pairs. An operation is one event in each of the ten runs.
 func BenchmarkAcceptBatches(b *testing.B) {
 	for _, delay := range []time.Duration{0, 5 * time.Millisecond} {
 		b.Run(fmt.Sprint("sync+", delay), func(b *testing.B) {

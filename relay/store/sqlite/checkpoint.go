@@ -9,8 +9,9 @@ import (
 	"modernc.org/sqlite"
 )
 
-// The write-ahead log is moved into the file in the background after every passivePages. Beside a busy writer that never
-// catches up, so that the log cannot start again from its beginning; from restartPages on, the writer waits for it.
+// The write-ahead log is moved into the file in the background after every passivePages. Beside a busy writer that
+// never catches up, so that the log cannot start again from its beginning; from restartPages on, the writer waits for
+// it.
 const (
 	passivePages = 32 << 20 / pageSize
 	restartPages = 96 << 20 / pageSize

@@ -60,7 +60,8 @@ func (t *tx) claim(notifier string, limit int) ([]store.Delivery, error) {
 	return claimed, nil
 }
 
-// due returns the deliveries of the notifier that are due and not being sent, the first due first. It reads an index only.
+// due returns the deliveries of the notifier that are due and not being sent, the first due first. It reads an index
+// only.
 func (t *tx) due(notifier string, limit int) (due []store.ID, err error) {
 	const q = `SELECT id FROM deliveries INDEXED BY deliveries_due
 		WHERE unfinished = 1 AND notifier = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?`
@@ -133,7 +134,8 @@ func (t *tx) followers(last store.Delivery, limit int) (behind []store.Delivery,
 	return behind, store.Wrap(err, "reading followers")
 }
 
-// claimColumns are what scanClaimed reads: only what sending needs, since each column costs, and every message is read so.
+// claimColumns are what scanClaimed reads: only what sending needs, since each column costs, and every message is read
+// so.
 const claimColumns = `d.id, d.event_id, e.name, e.project, d.rule, d.order_key, d.title, d.attempts, d.lease,
 	d.created_at, d.first_at, d.message, d.fallback_for, e.body`
 

@@ -18,9 +18,9 @@ import (
 	"qaserelay/relay/store"
 )
 
-// conn is one connection to a database file, used by one goroutine at a time. It calls the driver itself, since the locks
-// and conversions of database/sql would take a large part of the time of the small statements here. Every statement is
-// prepared once and kept, so queries must be constants or one of few.
+// conn is one connection to a database file, used by one goroutine at a time. It calls the driver itself, since the
+// locks and conversions of database/sql would take a large part of the time of the small statements here. Every
+// statement is prepared once and kept, so queries must be constants or one of few.
 type conn struct {
 	raw   driver.Conn
 	stmts map[string]prepared
@@ -98,8 +98,8 @@ func (c *conn) query(ctx context.Context, query string, args []any, each func(ro
 // sixteen is a list of so many parameters, for queryMany.
 const sixteen = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
-// queryMany runs a query that ends with sixteen parameters for all values, sixteen at a time: that costs less than one by
-// one.
+// queryMany runs a query that ends with sixteen parameters for all values, sixteen at a time: that costs less than one
+// by one.
 func (c *conn) queryMany(query string, args, values []any, each func(row)) error {
 	const atOnce = 16
 	for chunk := range slices.Chunk(values, atOnce) {

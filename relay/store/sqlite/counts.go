@@ -212,8 +212,8 @@ func (s *Store) oldest(ctx context.Context, notifier string, n count) (at time.T
 	return at, err
 }
 
-// searchOldest reads so many deliveries from an id on. If all have ended, it returns the earliest time at which the next
-// one can have been made.
+// searchOldest reads so many deliveries from an id on. If all have ended, it returns the earliest time at which the
+// next one can have been made.
 func (s *Store) searchOldest(ctx context.Context, notifier string, since store.ID, steps int) (time.Time, error) {
 	const q = "SELECT id, notifier, unfinished, created_at FROM deliveries NOT INDEXED WHERE id >= ? ORDER BY id LIMIT ?"
 	var at time.Time

@@ -12,8 +12,8 @@ import (
 )
 
 // dedupeCache holds the newest body hashes in memory, from where they move into the table dedupe in the order of their
-// values. A hash is random: in a table by hash, each new one costs a page of its own, but neighbors share pages. A start
-// reads the hashes that are not in the table from the newest events. Only the writer uses the cache.
+// values. A hash is random: in a table by hash, each new one costs a page of its own, but neighbors share pages. A
+// start reads the hashes that are not in the table from the newest events. Only the writer uses the cache.
 type dedupeCache struct {
 	recent map[store.BodyHash]firstEvent
 	moving map[store.BodyHash]firstEvent // on its way into the table

@@ -55,8 +55,8 @@ func makeFolder(dir string) error {
 }
 
 // fileLock reserves a database for one process. The lock is on a file beside it, since closing any descriptor of the
-// database itself would drop the locks of SQLite. The operating system releases it when the process ends. The text in the
-// file is for people. The file stays, since removing it would race with another process.
+// database itself would drop the locks of SQLite. The operating system releases it when the process ends. The text in
+// the file is for people. The file stays, since removing it would race with another process.
 type fileLock struct{ f *os.File }
 
 func lockDatabase(path string) (*fileLock, error) {
@@ -109,8 +109,8 @@ func holder(f *os.File) string {
 	return " by " + strings.TrimSpace(string(b))
 }
 
-// networkFileSystem returns the name of a file system of Linux whose locks or confirmed writes depend on another machine or
-// a helper process, by its number in linux/magic.h, or nothing.
+// networkFileSystem returns the name of a file system of Linux whose locks or confirmed writes depend on another
+// machine or a helper process, by its number in linux/magic.h, or nothing.
 func networkFileSystem(magic uint32) string {
 	return map[uint32]string{
 		0x6969: "NFS", 0x517B: "SMB", 0xFF534D42: "SMB", 0xFE534D42: "SMB", 0x01021997: "9p", 0x65735546: "FUSE",

@@ -116,8 +116,8 @@ func (t *tx) look(id store.ID) (state store.State, h lease, err error) {
 	return state, h, store.Wrap(err, "reading the state of a delivery")
 }
 
-// insertFallback stores the fallback of a delivery that has ended, if one may be made. It is not claimed, since no caller
-// waits for it.
+// insertFallback stores the fallback of a delivery that has ended, if one may be made. It is not claimed, since no
+// caller waits for it.
 func (t *tx) insertFallback(o *store.Outcome) error {
 	event, made, err := t.fallbacks(o.ID)
 	if err != nil || !store.MayFallBack(o.ID, made) {
@@ -191,8 +191,8 @@ func (t *tx) saveAttempts() error {
 	return t.insert(t.into.attempts, rows)
 }
 
-// handBack makes a claimed delivery pending again, as if it had not been claimed. Behind an earlier one of its stream it
-// waits, and for a second at least, so that it is not claimed again at once when its wait is over.
+// handBack makes a claimed delivery pending again, as if it had not been claimed. Behind an earlier one of its stream
+// it waits, and for a second at least, so that it is not claimed again at once when its wait is over.
 func (t *tx) handBack(id store.ID, lease int64, next time.Time) error {
 	const q = `UPDATE deliveries SET lease = ?2, updated_at = ?4, next_at =
 			CASE WHEN order_key <> '' AND EXISTS (SELECT 1 FROM deliveries b INDEXED BY deliveries_lane
@@ -209,9 +209,9 @@ func (t *tx) handBack(id store.ID, lease int64, next time.Time) error {
 	return store.Wrap(err, "handing a delivery back")
 }
 
-// promote makes the first unfinished delivery of a stream due if it waits for its turn, even if it is being sent: it has to
-// be due if the process ends. A delivery that was tried before waits for its next attempt, unless it was handed back
-// since to wait for its turn.
+// promote makes the first unfinished delivery of a stream due if it waits for its turn, even if it is being sent: it
+// has to be due if the process ends. A delivery that was tried before waits for its next attempt, unless it was handed
+// back since to wait for its turn.
 func (t *tx) promote(l store.Stream) error {
 	const q = `UPDATE deliveries SET next_at = ?3 WHERE id = (
 			SELECT id FROM deliveries INDEXED BY deliveries_lane
@@ -268,7 +268,8 @@ func (s *Store) Cancel(ctx context.Context, ids []store.ID, why string) (int, er
 	return n, store.Wrap(err, "cancelling deliveries")
 }
 
-// change changes deliveries in slices, so that a long list delays no other caller for long. It returns how many it found.
+// change changes deliveries in slices, so that a long list delays no other caller for long. It returns how many it
+// found.
 func (s *Store) change(ctx context.Context, ids []store.ID, change func(*tx, []store.ID) (int, error)) (total int, err error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	for slice := range slices.Chunk(ids, store.RetrySlice) {

@@ -58,7 +58,8 @@ func (t *tx) readAnnouncedKeys(a *acceptance) error {
 	return store.Wrap(err, "reading keys")
 }
 
-// getKey returns a value as this transaction will leave it, or nil. An expired one is gone, whether or not it was purged.
+// getKey returns a value as this transaction will leave it, or nil. An expired one is gone, whether or not it was
+// purged.
 func (t *tx) getKey(key string) ([]byte, error) {
 	kv, known := t.keys.Values[key]
 	if !known {
@@ -108,9 +109,9 @@ func readKey(ctx context.Context, c *conn, key string) (value []byte, expires in
 	return value, expires, err
 }
 
-// Reserve implements store.Store. Rates are kept in memory, since one process uses the file. Messages that were sent just
-// before the file was opened are not known, so in a file with deliveries each rate begins as if one message had been sent
-// at that moment.
+// Reserve implements store.Store. Rates are kept in memory, since one process uses the file. Messages that were sent
+// just before the file was opened are not known, so in a file with deliveries each rate begins as if one message had
+// been sent at that moment.
 func (s *Store) Reserve(_ context.Context, key string, r store.Rate, most time.Duration) (time.Duration, error) {
 	return s.rates.reserve(key, r, most, s.now()), nil
 }

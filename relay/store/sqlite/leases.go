@@ -8,8 +8,8 @@ import (
 	"qaserelay/relay/store"
 )
 
-// leases holds the deliveries that are being sent. The file has them as pending: only this process uses it, and nothing is
-// being sent once it has ended. So a claim writes nothing, and a start has nothing to recover.
+// leases holds the deliveries that are being sent. The file has them as pending: only this process uses it, and nothing
+// is being sent once it has ended. So a claim writes nothing, and a start has nothing to recover.
 //
 // The writer changes it when a transaction is committed. It may be read from many goroutines.
 type leases struct {

@@ -23,9 +23,9 @@ type powerLoss struct {
 	ended  map[store.ID]int // likewise for the outcomes of deliveries
 }
 
-// The store runs on a disk of which everything is recorded. Then the power fails at many places: what the disk had not confirmed is
-// gone, or a random half of its sectors. What the store had confirmed has to be there. That this finds what it looks for is seen from a
-// store that does not wait for its disk.
+// The store runs on a disk of which everything is recorded. Then the power fails at many places: what the disk had not
+// confirmed is gone, or a random half of its sectors. What the store had confirmed has to be there. That this finds
+// what it looks for is seen from a store that does not wait for its disk.
 func TestWhatWasConfirmedSurvivesAPowerLoss(t *testing.T) {
 	for _, c := range []struct {
 		name        string

@@ -56,8 +56,8 @@ func pragmas(p purpose) []pragma {
 	}
 }
 
-// configure sets the pragmas and reads each back, since SQLite silently ignores a setting that it cannot apply. It leaves
-// alone what is right already: setting auto_vacuum writes to the file each time, which fails on a full disk.
+// configure sets the pragmas and reads each back, since SQLite silently ignores a setting that it cannot apply. It
+// leaves alone what is right already: setting auto_vacuum writes to the file each time, which fails on a full disk.
 func configure(c *conn, want []pragma) error {
 	for _, p := range want {
 		if got, err := readPragma(c, p.name); err == nil && got == p.value {

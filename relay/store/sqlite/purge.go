@@ -13,8 +13,8 @@ const (
 	freePages  = 200     // pages given back to the file system in one step
 )
 
-// Purge implements store.Store. Each step is one op, so that others come between. Space is given back to the file system
-// while more than a tenth of the file is free; the rest is used again.
+// Purge implements store.Store. Each step is one op, so that others come between. Space is given back to the file
+// system while more than a tenth of the file is free; the rest is used again.
 func (s *Store) Purge(ctx context.Context, events, dead time.Time) (int, error) {
 	total := 0
 	p := purge{before: store.FirstID(events), deadBefore: store.FirstID(dead)}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"qaserelay/relay/store"
 	"qaserelay/relay/store/listing"
 	"qaserelay/relay/store/storetest"
 )
@@ -22,10 +23,22 @@ func fileSize(f *storetest.Fixture) int64 {
 	return info.Size()
 }
 
+// putBig stores so many events of 10 KB in one call.
+func putBig(f *storetest.Fixture, n int) {
+	f.Helper()
+	batch := make([]store.Event, n)
+	for i := range batch {
+		batch[i] = f.MakeEvent()
+		batch[i].Body = append(batch[i].Body, make([]byte, 10_000)...)
+	}
+	_, err := f.Accept(f.Context(), batch, storetest.Planned(store.Plan{}))
+	f.NoError(err)
+}
+
 func TestTheFileShrinksWhenMostOfItIsPurged(t *testing.T) {
 	f := newFixture(t)
 	empty := fileSize(f)
-	f.PutBig(1000)
+	putBig(f, 1000)
 	full := fileSize(f)
 	f.Advance(time.Hour)
 	n, err := f.Purge(f.Context(), f.Now(), f.Now())
@@ -41,7 +54,7 @@ func TestPurgedSpaceIsUsedAgain(t *testing.T) {
 	most := int64(0)
 	for hour := range 30 {
 		f.Advance(time.Hour)
-		f.PutBig(100)
+		putBig(f, 100)
 		_, err := f.Purge(f.Context(), f.Now().Add(-5*time.Hour), f.Now())
 		f.NoError(err)
 		size := fileSize(f)
@@ -56,7 +69,7 @@ func TestPurgedSpaceIsUsedAgain(t *testing.T) {
 func TestAPurgeGoesInSmallSteps(t *testing.T) {
 	f := newFixture(t)
 	s := f.Store.(*Store)
-	f.PutBig(1000)
+	putBig(f, 1000)
 	f.Advance(time.Hour)
 	steps, largest := 0, int64(0)
 	commit, last := s.writer.end, pagesFree(t, s)

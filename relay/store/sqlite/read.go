@@ -252,8 +252,9 @@ type scan struct {
 	alongConds []string
 }
 
-// scanOf chooses the index that leaves the least to read. The index of a state does not know rules and events, so if many
-// deliveries are in that state, each one would have to be read; and the index of due deliveries is not in the order of ids.
+// scanOf chooses the index that leaves the least to read. The index of a state does not know rules and events, so if
+// many deliveries are in that state, each one would have to be read; and the index of due deliveries is not in the
+// order of ids.
 func scanOf(f store.DeliveryFilter, many bool) (sc scan, err error) {
 	const byList = " INDEXED BY deliveries_list"
 	switch f.State {

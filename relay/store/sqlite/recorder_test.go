@@ -26,8 +26,8 @@ type change struct {
 	covered int  // for a sync that has returned: what was done before this one is on disk
 }
 
-// recorder stands between SQLite and its files and records what is written, and when the disk had confirmed it. It is a VFS
-// (sqlite.org/vfs.html) that calls the one that was there.
+// recorder stands between SQLite and its files and records what is written, and when the disk had confirmed it. It is a
+// VFS (sqlite.org/vfs.html) that calls the one that was there.
 type recorder struct {
 	tls   *libc.TLS
 	below *sqlite3.Tsqlite3_vfs
@@ -184,8 +184,8 @@ func (r *recorder) onDrop(tls *libc.TLS, _, name uintptr, sync int32) int32 {
 	return rc
 }
 
-// after returns the files as a disk may hold them when the power fails at a place in the record: with all that it had confirmed, and of
-// the rest those sectors that keep says.
+// after returns the files as a disk may hold them when the power fails at a place in the record: with all that it had
+// confirmed, and of the rest those sectors that keep says.
 func (r *recorder) after(place int, keep func() bool) map[string][]byte {
 	confirmed := map[string]int{}
 	for _, c := range r.changes[:place] {

@@ -8,11 +8,11 @@ import (
 // applicationID marks a database file as ours ("QREL").
 const applicationID = 0x5152454c
 
-// migrations returns the steps that build the tables; step i leads from version i to version i+1. A released step is never
-// changed.
+// migrations returns the steps that build the tables; step i leads from version i to version i+1. A released step is
+// never changed.
 //
-// Columns that change with every attempt (state, next_at, unfinished) are in as few indexes as possible: next_at only in
-// deliveries_due. Indexes that begin with an id only grow at their end, which costs next to nothing.
+// Columns that change with every attempt (state, next_at, unfinished) are in as few indexes as possible: next_at only
+// in deliveries_due. Indexes that begin with an id only grow at their end, which costs next to nothing.
 //
 // A delivery that is being sent is pending here (see [leases]).
 func migrations() []string { return []string{schema1, schema2, schema3, schema4} }
@@ -89,7 +89,8 @@ CREATE TABLE probe (
 ) STRICT;
 `
 
-// schema2 keeps each event's hash with it, so that the newest ones need not be in the table dedupe yet (see [dedupeCache]).
+// schema2 keeps each event's hash with it, so that the newest ones need not be in the table dedupe yet (see
+// [dedupeCache]).
 const schema2 = `
 ALTER TABLE events ADD COLUMN hash BLOB;
 DROP INDEX events_list;

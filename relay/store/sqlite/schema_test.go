@@ -13,7 +13,8 @@ import (
 	"qaserelay/relay/store/storetest"
 )
 
-// version1 makes a file as the first version wrote it: an event with a delivery in each state, one of them waiting behind another.
+// version1 makes a file as the first version wrote it: an event with a delivery in each state, one of them waiting
+// behind another.
 func version1(t *testing.T, at time.Time) (path string, event store.ID) {
 	t.Helper()
 	path, event = filepath.Join(t.TempDir(), "relay.db"), store.FirstID(at)
@@ -41,7 +42,7 @@ func version1(t *testing.T, at time.Time) (path string, event store.ID) {
 func TestAFileOfTheFirstVersionIsBroughtUp(t *testing.T) {
 	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 	path, event := version1(t, at)
-	f := &storetest.Fixture{T: t, Ids: store.NewIDs(1)}
+	f := &storetest.Fixture{T: t, IDs: store.NewIDs(1)}
 	f.Clock.Store(at.Add(time.Second).UnixMilli())
 	s := openTest(t, path, f.Now)
 	f.Store = s
@@ -54,7 +55,7 @@ func TestAFileOfTheFirstVersionIsBroughtUp(t *testing.T) {
 	ev, err := s.Event(t.Context(), event)
 	f.NoError(err)
 	f.Equal("event", fmt.Sprintf("%s %s %d %v", ev.Body, ev.Decisions, len(ev.Deliveries), ev.ReplayOf), `{"n":1} [1] 6 0000000000000`)
-	f.Equal("a body that was seen", f.AcceptOne(store.Event{ID: f.Ids.Next(f.Now()), Body: []byte("x")}, store.Plan{}), store.Receipt{ID: event, Duplicate: true})
+	f.Equal("a body that was seen", f.AcceptOne(store.Event{ID: f.IDs.Next(f.Now()), Body: []byte("x")}, store.Plan{}), store.Receipt{ID: event, Duplicate: true})
 	v, err := s.Get(t.Context(), "k")
 	f.NoError(err)
 	f.Equal("key", string(v), "v")

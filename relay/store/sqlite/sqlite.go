@@ -1,7 +1,7 @@
 // Package sqlite keeps a store in one file of SQLite, for one process.
 //
-// An event takes this way: [Store.Accept] queues an op; the writer takes all ops that wait into one transaction, in which
-// accept reads, decides and writes (accept.go); one fsync commits them all, and each caller gets its answer.
+// An event takes this way: [Store.Accept] queues an op; the writer takes all ops that wait into one transaction, in
+// which accept reads, decides and writes (accept.go); one fsync commits them all, and each caller gets its answer.
 package sqlite
 
 import (
@@ -23,9 +23,9 @@ type Options struct {
 	Logger *slog.Logger     // for failures in the background; nil logs nothing
 }
 
-// Store is a store.Store in one file. One goroutine writes: it takes all calls that wait into one transaction, so that they
-// share one fsync, and while the disk works the next ones gather. Reads have connections of their own and see what is
-// committed. Another goroutine moves the write-ahead log into the file.
+// Store is a store.Store in one file. One goroutine writes: it takes all calls that wait into one transaction, so that
+// they share one fsync, and while the disk works the next ones gather. Reads have connections of their own and see what
+// is committed. Another goroutine moves the write-ahead log into the file.
 type Store struct {
 	Path        string
 	now         func() time.Time
@@ -42,8 +42,8 @@ type Store struct {
 }
 
 // Open opens the database at path, and creates it if it does not exist: the folder (0700) and the file (0600) for their
-// owner only. Deliveries that were being sent when the last process ended are pending. Open fails if another process uses
-// the file, another program made it, or a newer release wrote it.
+// owner only. Deliveries that were being sent when the last process ended are pending. Open fails if another process
+// uses the file, another program made it, or a newer release wrote it.
 func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) {
 	s := &Store{Path: path, now: opts.Now, log: opts.Logger}
 	if s.now == nil {
@@ -66,8 +66,8 @@ func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) 
 	return s, nil
 }
 
-// Broken is closed when the disk failed to confirm a write, after which every write returns ErrBroken. The process has to
-// end, since the operating system's memory may differ from the disk.
+// Broken is closed when the disk failed to confirm a write, after which every write returns ErrBroken. The process has
+// to end, since the operating system's memory may differ from the disk.
 func (s *Store) Broken() <-chan struct{} { return s.writer.broken }
 
 // Close implements store.Store. It moves the log into the file.
@@ -172,8 +172,8 @@ func connectReady(path string, p purpose) (*conn, error) {
 	return c, nil
 }
 
-// OpenReader opens a file for reading only. It takes only the locks of SQLite, by which readers do not wait for the writer,
-// nor it for them, even in other processes.
+// OpenReader opens a file for reading only. It takes only the locks of SQLite, by which readers do not wait for the
+// writer, nor it for them, even in other processes.
 func OpenReader(path string) (_ store.ReadCloser, err error) {
 	open := func() (*conn, error) {
 		c, err := connectAs(path, "ro")

@@ -18,7 +18,7 @@ import (
 )
 
 func TestSQLiteKeepsWhatEveryStorePromises(t *testing.T) {
-	storetest.TestStore(t, sqlitePlace)
+	storetest.Run(t, sqlitePlace)
 }
 
 func sqlitePlace(t *testing.T, now func() time.Time) func() store.Store {

@@ -38,7 +38,7 @@ func TestAFullDiskFailsCallsAndTheStoreRecovers(t *testing.T) {
 	l.AcceptAll(10, 1)
 	limitPages(t, l.store, pageCount(t, l.store)+4)
 	body := []byte(strings.Repeat("x", 100<<10))
-	big := store.Event{ID: l.Ids.Next(time.Now()), Body: body, ReceivedAt: time.Now()}
+	big := store.Event{ID: l.IDs.Next(time.Now()), Body: body, ReceivedAt: time.Now()}
 	nothing := storetest.Planned(store.Plan{})
 	for range 3 {
 		_, err := l.store.Accept(t.Context(), []store.Event{big}, nothing)
@@ -66,7 +66,7 @@ func TestATransactionThatFailsLeavesNothing(t *testing.T) {
 	w := l.store.writer
 	group := []*op{}
 	for _, name := range []string{"first", "big", "last"} {
-		ev := store.Event{ID: l.Ids.Next(time.Now()), Hash: [32]byte{name[0]}, ReceivedAt: time.Now()}
+		ev := store.Event{ID: l.IDs.Next(time.Now()), Hash: [32]byte{name[0]}, ReceivedAt: time.Now()}
 		if name == "big" {
 			ev.Body = make([]byte, 100<<10)
 		}

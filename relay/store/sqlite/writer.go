@@ -11,8 +11,8 @@ import (
 	"qaserelay/relay/store/groupcommit"
 )
 
-// op is one call that writes. run executes it in a transaction. It may run again in another one, so it makes its results
-// anew; the caller reads them once do has returned.
+// op is one call that writes. run executes it in a transaction. It may run again in another one, so it makes its
+// results anew; the caller reads them once do has returned.
 type op struct {
 	run  func(*tx) error
 	undo func(*tx) error // of an op that was committed although its caller had left; nil is nothing

@@ -131,84 +131,44 @@ func acceptCases() map[string]func(*Fixture) {
 	}
 }
 
-func keyCases() map[string]func(*Fixture) {
-	set := func(f *Fixture, key, value string, expires time.Time) {
-		f.Helper()
-		c := store.Change{Key: key, Value: []byte(value), Expires: expires}
-		f.NoError(f.AcceptOne(f.MakeEvent(), store.Plan{Changes: []store.Change{c}}).Err)
-	}
-	value := func(f *Fixture, key string) any {
-		f.Helper()
-		v, err := f.Get(f.Context(), key)
-		f.NoError(err)
-		if v == nil {
-			return nil
-		}
-		return string(v)
-	}
+// replayCases are about events that a person replays.
+func replayCases() map[string]func(*Fixture) {
 	return map[string]func(*Fixture){
-		"a value is kept until it is changed or deleted": func(f *Fixture) {
-			f.Equal("before", value(f, "k"), nil)
-			set(f, "k", "1", f.Now().Add(time.Hour))
-			f.Equal("set", value(f, "k"), "1")
-			set(f, "k", "2", f.Now().Add(time.Hour))
-			f.Equal("changed", value(f, "k"), "2")
-			f.NoError(f.AcceptOne(f.MakeEvent(), store.Plan{Changes: []store.Change{{Key: "k"}}}).Err)
-			f.Equal("deleted", value(f, "k"), nil)
+		"a replay is no duplicate, also of another replay, and says what it repeats": func(f *Fixture) {
+			first := f.AcceptOne(f.EventOf("x"), store.Plan{})
+			for range 2 {
+				again := f.EventOf("x")
+				again.ReplayOf = first.ID
+				d := f.MakeDelivery("n", "")
+				f.Equal("receipt", f.AcceptOne(again, store.Plan{Deliveries: []store.NewDelivery{d}}), store.Receipt{ID: again.ID, Pending: []string{"n"}})
+				got, err := f.Event(f.Context(), again.ID)
+				f.NoError(err)
+				f.Equal("repeats", got.ReplayOf, first.ID)
+			}
+			f.Equal("claimed", len(f.ClaimIDs()), 2)
+			list, _, err := f.Events(f.Context(), store.EventFilter{})
+			f.NoError(err)
+			f.Equal("listed", []store.ID{list[0].ReplayOf, list[1].ReplayOf, list[2].ReplayOf}, []store.ID{first.ID, first.ID, 0})
 		},
-		"an empty value is a value": func(f *Fixture) {
-			set(f, "k", "", time.Time{})
-			f.Equal("value", value(f, "k"), "")
+		"nothing is a duplicate of a replay": func(f *Fixture) {
+			replay := f.EventOf("x")
+			replay.ReplayOf = 12345
+			f.AcceptOne(replay, store.Plan{})
+			f.Reopen()
+			ev := f.EventOf("x")
+			f.Equal("the event", f.AcceptOne(ev, store.Plan{}), store.Receipt{ID: ev.ID})
+			f.Equal("again", f.AcceptOne(f.EventOf("x"), store.Plan{}), store.Receipt{ID: ev.ID, Duplicate: true})
 		},
-		"a value is gone when it has expired, and one without expiry stays": func(f *Fixture) {
-			set(f, "k", "1", f.Now().Add(time.Hour))
-			set(f, "forever", "1", time.Time{})
-			f.Advance(time.Hour)
-			f.Equal("expired", value(f, "k"), nil)
-			f.Equal("without expiry", value(f, "forever"), "1")
-			_, err := f.Accept(f.Context(), []store.Event{f.MakeEvent()}, func(_ int, get func(string) ([]byte, error)) (store.Plan, error) {
-				v, err := get("k")
-				f.Equal("in decide", v == nil, true)
-				return store.Plan{}, err
+		"a replay in one batch with its like is stored beside it, and its failure does not forget the body": func(f *Fixture) {
+			ev, replay := f.EventOf("x"), f.EventOf("x")
+			replay.ReplayOf = ev.ID
+			failed := errors.New("no plan")
+			rs, err := f.Accept(f.Context(), []store.Event{ev, replay}, func(i int, _ func(string) ([]byte, error)) (store.Plan, error) {
+				return store.Plan{}, map[int]error{1: failed}[i]
 			})
 			f.NoError(err)
-		},
-		"each event of a batch sees the changes of those before it, in keys that were announced or not": func(f *Fixture) {
-			set(f, "count", "a", time.Time{})
-			batch := []store.Event{f.MakeEvent(), f.MakeEvent(), f.MakeEvent()}
-			batch[0].Keys = []string{"count", "other"}
-			_, err := f.Accept(f.Context(), batch, func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
-				v, err := get("count")
-				if i == 1 {
-					return store.Plan{Changes: []store.Change{{Key: "count", Value: []byte("wrong")}}}, errors.New("no plan")
-				}
-				return store.Plan{Changes: []store.Change{{Key: "count", Value: append(v[:len(v):len(v)], "bc"[i/2])}}}, err
-			})
-			f.NoError(err)
-			f.Equal("value", value(f, "count"), "abc")
-		},
-		"a key may hold any text": func(f *Fixture) {
-			for _, k := range []string{"", "ключ", `"'\`, "a\xffb", "line\nbreak"} {
-				set(f, k, "v"+k, time.Time{})
-				f.Equal("value", value(f, k), "v"+k)
-			}
-		},
-		"changes of many callers are not lost": func(f *Fixture) {
-			var wg sync.WaitGroup
-			for range 50 {
-				ev := f.MakeEvent()
-				wg.Go(func() {
-					_, err := f.Accept(f.Context(), []store.Event{ev}, func(_ int, get func(string) ([]byte, error)) (store.Plan, error) {
-						v, err := get("k")
-						return store.Plan{Changes: []store.Change{{Key: "k", Value: append(v[:len(v):len(v)], 'x')}}}, err
-					})
-					if err != nil {
-						f.Error(err)
-					}
-				})
-			}
-			wg.Wait()
-			f.Equal("value", value(f, "k"), strings.Repeat("x", 50))
+			f.Equal("receipts", fmt.Sprint(rs[0], errors.Is(rs[1].Err, failed)), fmt.Sprint(store.Receipt{ID: ev.ID}, true))
+			f.Equal("again", f.AcceptOne(f.EventOf("x"), store.Plan{}), store.Receipt{ID: ev.ID, Duplicate: true})
 		},
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"qaserelay/relay/store"
 )
 
-// clockCases are about a clock that is put right, or wrong.
+// clockCases are about a clock that is set back or forward.
 func clockCases() map[string]func(*Fixture) {
 	duplicate := func(f *Fixture, body string) bool {
 		f.Helper()

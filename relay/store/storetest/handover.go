@@ -51,6 +51,7 @@ func handOverCases() map[string]func(*Fixture) {
 	}
 }
 
+// abandonedCases are about callers that leave before the answer.
 func abandonedCases() map[string]func(*Fixture) {
 	return map[string]func(*Fixture){
 		"what was claimed for a caller who had gone becomes due, if it was stored at all": func(f *Fixture) {

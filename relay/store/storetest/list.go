@@ -175,15 +175,15 @@ func listCases() map[string]func(*Fixture) {
 			for _, filter := range []store.DeliveryFilter{{Rule: "few"}, {Project: "few"}, {State: store.Cancelled}, {State: store.Cancelled, Project: "few"}} {
 				ds, next, err := f.Deliveries(f.Context(), filter)
 				f.NoError(err)
-				f.Equal(fmt.Sprintf("%+v", filter), []any{IdsOf(ds), next}, []any{few, store.ID(0)})
+				f.Equal(fmt.Sprintf("%+v", filter), []any{IDsOf(ds), next}, []any{few, store.ID(0)})
 				filter.Limit = 3
 				ds, next, err = f.Deliveries(f.Context(), filter)
 				f.NoError(err)
-				f.Equal("a page of three", []any{IdsOf(ds), next}, []any{few[:3], few[2]})
+				f.Equal("a page of three", []any{IDsOf(ds), next}, []any{few[:3], few[2]})
 				filter.OldestFirst, filter.After = true, ids[0]
 				ds, next, err = f.Deliveries(f.Context(), filter)
 				f.NoError(err)
-				f.Equal("oldest first", []any{IdsOf(ds), next}, []any{[]store.ID{few[3], few[2], few[1]}, few[1]})
+				f.Equal("oldest first", []any{IDsOf(ds), next}, []any{[]store.ID{few[3], few[2], few[1]}, few[1]})
 			}
 			ds, next, err := f.Deliveries(f.Context(), store.DeliveryFilter{State: store.Delivered})
 			f.NoError(err)

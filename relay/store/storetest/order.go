@@ -147,3 +147,54 @@ func orderCases() map[string]func(*Fixture) {
 		},
 	}
 }
+
+// waitCases are about deliveries that wait for earlier ones for less or more than OrderWait.
+func waitCases() map[string]func(*Fixture) {
+	put := func(f *Fixture, wait time.Duration) store.ID {
+		f.Helper()
+		d := f.MakeDelivery("n", "a")
+		d.Wait = wait
+		f.AcceptOne(f.MakeEvent(), store.Plan{Deliveries: []store.NewDelivery{d}})
+		return d.ID
+	}
+	return map[string]func(*Fixture){
+		"one with a wait of its own passes after it": func(f *Fixture) {
+			for _, wait := range []time.Duration{time.Second, 5 * store.OrderWait} {
+				first := f.Put("a")
+				f.ClaimIDs()
+				f.FinishAs(store.Pending, f.Now().Add(10*store.OrderWait), first)
+				waiting := put(f, wait)
+				f.Equal("due", f.Find(waiting).NextAt, f.Now().Add(wait))
+				f.Advance(wait - time.Millisecond)
+				f.Equal("just before", len(f.ClaimIDs()), 0)
+				f.Advance(time.Millisecond)
+				f.Equal("passes", f.ClaimIDs(), []store.ID{waiting})
+				f.FinishAs(store.Delivered, time.Time{}, waiting)
+				_, err := f.Retry(f.Context(), []store.ID{first})
+				f.NoError(err)
+				f.Equal("the first", f.ClaimIDs(), []store.ID{first})
+				f.FinishAs(store.Delivered, time.Time{}, first)
+			}
+		},
+		"a wait of its own is kept when it is handed back, and when the store opens again": func(f *Fixture) {
+			first, waiting := f.Put("a"), put(f, time.Minute)
+			start := f.Now()
+			f.Equal("claimed", f.ClaimIDs(), []store.ID{first, waiting})
+			f.Advance(time.Second)
+			f.FinishAs(store.Pending, f.Now().Add(store.OrderWait), first)
+			f.HandBack(time.Time{}, waiting)
+			f.Equal("due", f.Find(waiting).NextAt, start.Add(time.Minute))
+			f.Reopen()
+			f.Equal("due after opening again", f.Find(waiting).NextAt, start.Add(time.Minute))
+			f.Advance(time.Minute)
+			f.Equal("passes", f.ClaimIDs(), []store.ID{waiting})
+		},
+		"one with a wait of its own goes when the one before it ends": func(f *Fixture) {
+			first := f.Put("a")
+			f.ClaimIDs()
+			waiting := put(f, 5*store.OrderWait)
+			f.FinishAs(store.Delivered, time.Time{}, first)
+			f.Equal("then", f.ClaimIDs(), []store.ID{waiting})
+		},
+	}
+}

@@ -9,7 +9,7 @@ import (
 	"qaserelay/relay/store"
 )
 
-// stateCases do things at random, and compare what becomes of deliveries with a model.
+// stateCases take random steps, and compare the deliveries with a model.
 func stateCases() map[string]func(*Fixture) {
 	cases := map[string]func(*Fixture){}
 	for seed := range uint64(3) {
@@ -28,7 +28,7 @@ func stateCases() map[string]func(*Fixture) {
 	return cases
 }
 
-// model says what deliveries there are, and in which state each has to be.
+// model holds the expected deliveries and their states.
 type model struct {
 	*Fixture
 	rand  *rand.Rand
@@ -42,9 +42,9 @@ type modelled struct {
 	lease    int64
 	attempts int
 	made     time.Time
-	forced   bool // it need not wait for others, since a person has retried it
-	entitled bool // it was, when it was claimed; a start may find it so
-	back     bool // was dead, so that others went on without it
+	forced   bool // a person has retried it, so it need not wait for others
+	entitled bool // it needed not wait when it was claimed; after a restart it may still not
+	back     bool // it was dead, so that others went on without it
 }
 
 func (m *model) step() {
@@ -57,7 +57,7 @@ func (m *model) step() {
 	steps[m.rand.IntN(len(steps))]()
 }
 
-// new makes a delivery that is remembered when it is stored.
+// new makes a delivery at random.
 func (m *model) new() store.NewDelivery {
 	d := m.MakeDelivery([]string{"n", "m"}[m.rand.IntN(2)], []string{"", "a", "b"}[m.rand.IntN(3)])
 	d.Wait = []time.Duration{0, time.Second, 2 * store.OrderWait}[m.rand.IntN(3)]
@@ -68,7 +68,7 @@ func (m *model) new() store.NewDelivery {
 	return d
 }
 
-// remember expects a delivery that was stored in the order of ids.
+// remember adds a stored delivery to the model.
 func (m *model) remember(d store.NewDelivery, claimable bool) {
 	x := &modelled{NewDelivery: d, state: store.Pending, made: m.Now()}
 	if d.Cancelled != "" {
@@ -80,7 +80,7 @@ func (m *model) remember(d store.NewDelivery, claimable bool) {
 	m.known[d.ID] = x
 }
 
-// before returns the unfinished ones of the same order key that are older.
+// before returns the older unfinished deliveries of the same stream.
 func (m *model) before(x *modelled) (ids []store.ID) {
 	for _, id := range m.order {
 		b := m.known[id]
@@ -121,7 +121,8 @@ func (m *model) take() {
 	}
 }
 
-// taken holds a claimed delivery against the model. It may follow one that was claimed with it, whatever that one has overtaken.
+// taken compares a claimed delivery with the model. It may follow one that was claimed with it, even if that one has
+// overtaken others.
 func (m *model) taken(d store.Delivery, with []store.Delivery) {
 	m.Helper()
 	x := m.known[d.ID]
@@ -142,7 +143,7 @@ func (m *model) taken(d store.Delivery, with []store.Delivery) {
 	x.state, x.lease, x.forced, x.entitled = store.Sending, d.Lease, false, waited
 }
 
-// pick returns one in a state, or nil.
+// pick returns a delivery in one of the states, or nil.
 func (m *model) pick(states ...store.State) *modelled {
 	var in []*modelled
 	for _, id := range m.order {
@@ -156,7 +157,7 @@ func (m *model) pick(states ...store.State) *modelled {
 	return in[m.rand.IntN(len(in))]
 }
 
-// end finishes one, or hands it back.
+// end finishes a delivery, or hands it back.
 func (m *model) end() {
 	m.Helper()
 	x := m.pick(store.Sending)
@@ -182,7 +183,7 @@ func (m *model) end() {
 	}
 }
 
-// endOld reports an outcome of an older lease, or of what is not being sent, which changes nothing.
+// endOld reports an outcome of an older lease, or of a delivery that is not being sent. It changes nothing.
 func (m *model) endOld() {
 	m.Helper()
 	if x := m.pick(store.Pending, store.Sending, store.Delivered, store.Dead, store.Cancelled); x != nil {
@@ -243,7 +244,7 @@ func (m *model) restart() {
 	}
 }
 
-// compare holds the store against the model.
+// compare compares the store with the model.
 func (m *model) compare() {
 	m.Helper()
 	want := store.Load{}
@@ -267,7 +268,7 @@ func (m *model) compare() {
 	m.Equal("deliveries", len(all), len(m.order))
 }
 
-// drain delivers all that is left. Nobody waits for longer than the longest pause of one that was tried.
+// drain delivers the rest. No delivery waits longer than the longest pause before another attempt.
 func (m *model) drain() {
 	m.Helper()
 	for _, x := range m.known {

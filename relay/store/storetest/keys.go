@@ -3,14 +3,97 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
 	"qaserelay/relay/store"
 )
 
-// sharedCases are about what several relays on one store agree on.
-func sharedCases() map[string]func(*Fixture) {
+func keyCases() map[string]func(*Fixture) {
+	set := func(f *Fixture, key, value string, expires time.Time) {
+		f.Helper()
+		c := store.Change{Key: key, Value: []byte(value), Expires: expires}
+		f.NoError(f.AcceptOne(f.MakeEvent(), store.Plan{Changes: []store.Change{c}}).Err)
+	}
+	value := func(f *Fixture, key string) any {
+		f.Helper()
+		v, err := f.Get(f.Context(), key)
+		f.NoError(err)
+		if v == nil {
+			return nil
+		}
+		return string(v)
+	}
+	return map[string]func(*Fixture){
+		"a value is kept until it is changed or deleted": func(f *Fixture) {
+			f.Equal("before", value(f, "k"), nil)
+			set(f, "k", "1", f.Now().Add(time.Hour))
+			f.Equal("set", value(f, "k"), "1")
+			set(f, "k", "2", f.Now().Add(time.Hour))
+			f.Equal("changed", value(f, "k"), "2")
+			f.NoError(f.AcceptOne(f.MakeEvent(), store.Plan{Changes: []store.Change{{Key: "k"}}}).Err)
+			f.Equal("deleted", value(f, "k"), nil)
+		},
+		"an empty value is a value": func(f *Fixture) {
+			set(f, "k", "", time.Time{})
+			f.Equal("value", value(f, "k"), "")
+		},
+		"a value is gone when it has expired, and one without expiry stays": func(f *Fixture) {
+			set(f, "k", "1", f.Now().Add(time.Hour))
+			set(f, "forever", "1", time.Time{})
+			f.Advance(time.Hour)
+			f.Equal("expired", value(f, "k"), nil)
+			f.Equal("without expiry", value(f, "forever"), "1")
+			_, err := f.Accept(f.Context(), []store.Event{f.MakeEvent()}, func(_ int, get func(string) ([]byte, error)) (store.Plan, error) {
+				v, err := get("k")
+				f.Equal("in decide", v == nil, true)
+				return store.Plan{}, err
+			})
+			f.NoError(err)
+		},
+		"each event of a batch sees the changes of those before it, in keys that were announced or not": func(f *Fixture) {
+			set(f, "count", "a", time.Time{})
+			batch := []store.Event{f.MakeEvent(), f.MakeEvent(), f.MakeEvent()}
+			batch[0].Keys = []string{"count", "other"}
+			_, err := f.Accept(f.Context(), batch, func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
+				v, err := get("count")
+				if i == 1 {
+					return store.Plan{Changes: []store.Change{{Key: "count", Value: []byte("wrong")}}}, errors.New("no plan")
+				}
+				return store.Plan{Changes: []store.Change{{Key: "count", Value: append(v[:len(v):len(v)], "bc"[i/2])}}}, err
+			})
+			f.NoError(err)
+			f.Equal("value", value(f, "count"), "abc")
+		},
+		"a key may hold any text": func(f *Fixture) {
+			for _, k := range []string{"", "ключ", `"'\`, "a\xffb", "line\nbreak"} {
+				set(f, k, "v"+k, time.Time{})
+				f.Equal("value", value(f, k), "v"+k)
+			}
+		},
+		"changes of many callers are not lost": func(f *Fixture) {
+			var wg sync.WaitGroup
+			for range 50 {
+				ev := f.MakeEvent()
+				wg.Go(func() {
+					_, err := f.Accept(f.Context(), []store.Event{ev}, func(_ int, get func(string) ([]byte, error)) (store.Plan, error) {
+						v, err := get("k")
+						return store.Plan{Changes: []store.Change{{Key: "k", Value: append(v[:len(v):len(v)], 'x')}}}, err
+					})
+					if err != nil {
+						f.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			f.Equal("value", value(f, "k"), strings.Repeat("x", 50))
+		},
+	}
+}
+
+// swapCases are about keys that change only from a known value.
+func swapCases() map[string]func(*Fixture) {
 	swap := func(f *Fixture, old, value []byte, expires time.Time) bool {
 		f.Helper()
 		ok, err := f.Swap(f.Context(), "k", old, store.Change{Value: value, Expires: expires})
@@ -82,7 +165,7 @@ func sharedCases() map[string]func(*Fixture) {
 	}
 }
 
-// rateCases are about places in a rate.
+// rateCases are about slots of a rate.
 func rateCases() map[string]func(*Fixture) {
 	reserve := func(f *Fixture, key string, r store.Rate, most time.Duration) time.Duration {
 		f.Helper()
@@ -119,90 +202,6 @@ func rateCases() map[string]func(*Fixture) {
 			for range 3 {
 				f.Equal("wait", reserve(f, "k", store.Rate{}, 0), time.Duration(0))
 			}
-		},
-	}
-}
-
-// loadCases are about how much is unfinished.
-func loadCases() map[string]func(*Fixture) {
-	load := func(f *Fixture, what string, deliveries, bytes int) {
-		f.Helper()
-		f.Equal(what, f.Load(), store.Load{Deliveries: deliveries, Bytes: int64(bytes)})
-	}
-	size := len(`{"m":1}`)
-	return map[string]func(*Fixture){
-		"what is unfinished counts, with the bytes of its messages": func(f *Fixture) {
-			load(f, "empty", 0, 0)
-			a, b, c := f.Put("a"), f.Put("a"), f.Put("")
-			big, rehearsed := f.MakeDelivery("m", ""), f.MakeDelivery("m", "")
-			big.Message, rehearsed.Cancelled = make([]byte, 100_000), "dry run"
-			f.AcceptOne(f.MakeEvent(), store.Plan{Deliveries: []store.NewDelivery{big, rehearsed}})
-			load(f, "accepted", 4, 3*size+100_000)
-			f.ClaimIDs()
-			load(f, "claimed", 4, 3*size+100_000)
-			f.FinishAs(store.Pending, f.Now().Add(time.Minute), a)
-			f.HandBack(time.Time{}, b)
-			load(f, "again later, and handed back", 4, 3*size+100_000)
-			f.FinishAs(store.Dead, time.Time{}, c)
-			f.FinishAs(store.Dead, time.Time{}, c)
-			load(f, "dead", 3, 2*size+100_000)
-			_, err := f.Retry(f.Context(), []store.ID{a, c, c})
-			f.NoError(err)
-			load(f, "retried", 4, 3*size+100_000)
-			_, err = f.Cancel(f.Context(), []store.ID{a, big.ID, big.ID}, "not wanted")
-			f.NoError(err)
-			load(f, "cancelled", 2, 2*size)
-			f.FinishAs(store.Delivered, time.Time{}, f.ClaimIDs()...)
-			load(f, "delivered", 0, 0)
-		},
-		"a fallback counts in place of the one that died": func(f *Fixture) {
-			id := f.Put("")
-			f.ClaimIDs()
-			d := f.MakeDelivery("m", "")
-			d.Message = []byte("longer than the other")
-			f.NoError(f.Finish(f.Context(), []store.Outcome{{ID: id, Lease: 1, State: store.Dead, Fallback: &d}}))
-			load(f, "fallback", 1, len(d.Message))
-		},
-		"what was not stored does not count": func(f *Fixture) {
-			_, err := f.Accept(f.Context(), []store.Event{f.MakeEvent()}, func(int, func(string) ([]byte, error)) (store.Plan, error) {
-				return store.Plan{Deliveries: []store.NewDelivery{f.MakeDelivery("n", "")}}, errors.New("no plan")
-			})
-			f.NoError(err)
-			load(f, "failed", 0, 0)
-		},
-		"the load and the backlog are the same after the store opens again": func(f *Fixture) {
-			dead, _, at := f.Put(""), f.Put("a"), f.Now()
-			f.ClaimIDs()
-			f.FinishAs(store.Dead, time.Time{}, dead)
-			f.Advance(time.Minute)
-			f.Put("a")
-			f.Reopen()
-			load(f, "opened again", 2, 2*size)
-			b, err := f.Backlog(f.Context())
-			f.NoError(err)
-			f.Equal("backlog", b, []store.Backlog{{Notifier: "n", Pending: 2, Dead: 1, Oldest: at}})
-		},
-		"a retried dead delivery is the oldest again, and a purged one is gone from the backlog": func(f *Fixture) {
-			at := f.Now()
-			old := f.Put("")
-			f.ClaimIDs()
-			f.FinishAs(store.Dead, time.Time{}, old)
-			f.Advance(time.Hour)
-			f.Put("")
-			_, err := f.Retry(f.Context(), []store.ID{old})
-			f.NoError(err)
-			b, err := f.Backlog(f.Context())
-			f.NoError(err)
-			f.Equal("retried", b, []store.Backlog{{Notifier: "n", Pending: 2, Oldest: at}})
-			for _, id := range f.ClaimIDs() {
-				f.FinishAs(store.Dead, time.Time{}, id)
-			}
-			f.Advance(time.Hour)
-			_, err = f.Purge(f.Context(), f.Now(), f.Now())
-			f.NoError(err)
-			b, err = f.Backlog(f.Context())
-			f.NoError(err)
-			f.Equal("purged", len(b), 0)
 		},
 	}
 }

@@ -13,19 +13,22 @@ import (
 	"qaserelay/relay/store"
 )
 
-// Traffic is what callers and lanes do with a store.
+// Traffic accepts and delivers as the callers and lanes of a relay do. It may be used from many goroutines.
 type Traffic struct {
 	To    store.Store
-	Ids   *store.IDs
-	count *atomic.Int64 // events so far, also of others that share it
+	IDs   *store.IDs
+	count *atomic.Int64 // events so far, also of other traffic that shares it
 	fresh chan struct{}
 	body  []byte
 }
 
+// NewTraffic makes traffic for a store. Traffic with the same count makes different events.
 func NewTraffic(s store.Store, count *atomic.Int64) *Traffic {
-	return &Traffic{To: s, Ids: store.NewIDs(s.Node()), count: count, fresh: make(chan struct{}, 1), body: bytes.Repeat([]byte("x"), 1024)}
+	return &Traffic{To: s, IDs: store.NewIDs(s.Node()), count: count, fresh: make(chan struct{}, 1),
+		body: bytes.Repeat([]byte("x"), 1024)}
 }
 
+// AcceptAll accepts n events from so many callers at the same time.
 func (l *Traffic) AcceptAll(n, waiters int) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -39,6 +42,7 @@ func (l *Traffic) AcceptAll(n, waiters int) {
 	wg.Wait()
 }
 
+// Accept accepts one event and panics if that fails.
 func (l *Traffic) Accept() store.ID {
 	ev, p := l.Next()
 	rs, err := l.To.Accept(context.Background(), []store.Event{ev}, func(_ int, get func(string) ([]byte, error)) (store.Plan, error) {
@@ -55,19 +59,20 @@ func (l *Traffic) Accept() store.ID {
 	return rs[0].ID
 }
 
-// Next makes an event and what follows from it.
+// Next makes an event and its plan.
 func (l *Traffic) Next() (store.Event, store.Plan) {
 	n := l.count.Add(1)
 	key := fmt.Sprintf("entity/WEB/run/%d", n/4)
 	body := fmt.Appendf(nil, `{"pid":%d,"n":%d,"x":"%s"}`, os.Getpid(), n, l.body)
 	ev := store.Event{
-		ID: l.Ids.Next(time.Now()), Source: "qase", Name: "run.completed", Project: "WEB", Body: body,
+		ID: l.IDs.Next(time.Now()), Source: "qase", Name: "run.completed", Project: "WEB", Body: body,
 		Hash: sha256.Sum256(body), ReceivedAt: time.Now(), Keys: []string{key},
 	}
 	return ev, store.Plan{
-		Decisions:  l.body[:300],
-		Deliveries: []store.NewDelivery{{ID: ev.ID + 1<<22, Rule: "failed-run", Notifier: "slack", OrderKey: key, Title: "3 failed", Message: l.body[:600]}},
-		Changes:    []store.Change{{Key: key, Value: l.body[:300], Expires: ev.ReceivedAt.Add(time.Hour)}},
+		Decisions: l.body[:300],
+		Deliveries: []store.NewDelivery{{ID: ev.ID + 1<<22, Rule: "failed-run", Notifier: "slack", OrderKey: key,
+			Title: "3 failed", Message: l.body[:600]}},
+		Changes: []store.Change{{Key: key, Value: l.body[:300], Expires: ev.ReceivedAt.Add(time.Hour)}},
 	}
 }
 
@@ -84,7 +89,8 @@ func (l *Traffic) DeliverAll(n int) {
 		}
 		os := make([]store.Outcome, len(ds))
 		for i, d := range ds {
-			os[i] = store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Delivered, Attempt: &store.Attempt{At: time.Now(), Status: "200 OK", Response: "ok"}}
+			a := &store.Attempt{At: time.Now(), Status: "200 OK", Response: "ok"}
+			os[i] = store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Delivered, Attempt: a}
 		}
 		if err := l.To.Finish(context.Background(), os); err != nil {
 			panic(err)

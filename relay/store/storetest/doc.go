@@ -1,2 +1,0 @@
-// Package storetest holds the conformance suite of the engines.
-package storetest

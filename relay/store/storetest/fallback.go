@@ -1,0 +1,138 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"qaserelay/relay/store"
+)
+
+// fallbackCases are about the fallback of a delivery that failed permanently.
+func fallbackCases() map[string]func(*Fixture) {
+	die := func(f *Fixture, id store.ID, lease int64) store.NewDelivery {
+		f.Helper()
+		d := f.MakeDelivery("n", "k")
+		d.FallbackFor, d.Notifier, d.Claim = id, "email", true
+		f.NoError(f.Finish(f.Context(), []store.Outcome{{
+			ID: id, Lease: lease, State: store.Dead, Attempt: &store.Attempt{At: f.Now(), Error: "gone"}, Fallback: &d,
+		}}))
+		return d
+	}
+	return map[string]func(*Fixture){
+		"a fallback is made with the outcome, for the same event, and can be claimed": func(f *Fixture) {
+			id := f.Put("k")
+			f.ClaimIDs()
+			d := die(f, id, 1)
+			f.Equal("state", f.Find(id).State, store.Dead)
+			f.Equal("fallback", f.Find(d.ID), store.Delivery{
+				ID: d.ID, EventID: f.Find(id).EventID, EventName: "run.completed", Project: "WEB", Rule: "r", Notifier: "email", OrderKey: "k",
+				Title: "a title", State: store.Pending, NextAt: f.Now(), CreatedAt: f.Now(), FirstAt: f.Now(), UpdatedAt: f.Now(),
+				FallbackFor: id, Message: d.Message, EventBody: []byte(`{"n":1}`),
+			})
+			ds, err := f.Claim(f.Context(), "email", 10)
+			f.NoError(err)
+			f.Equal("claimed", len(ds), 1)
+			f.Equal("for", ds[0].FallbackFor, id)
+			ev, err := f.Event(f.Context(), ds[0].EventID)
+			f.NoError(err)
+			f.Equal("deliveries of the event", ev.Deliveries, []store.ID{id, d.ID})
+			list, _, err := f.Deliveries(f.Context(), store.DeliveryFilter{Notifier: "email"})
+			f.NoError(err)
+			f.Equal("listed", list[0].FallbackFor, id)
+		},
+		"an outcome of an older lease makes no fallback": func(f *Fixture) {
+			id := f.Put("k")
+			f.ClaimIDs()
+			d := die(f, id, 7)
+			_, _, err := f.Delivery(f.Context(), d.ID)
+			f.Equal("not made", errors.Is(err, store.ErrNotFound), true)
+			f.Equal("state", f.Find(id).State, store.Sending)
+		},
+		"an outcome that is told twice makes one fallback, also in the same millisecond": func(f *Fixture) {
+			id := f.Put("k")
+			f.ClaimIDs()
+			first, again := die(f, id, 1), die(f, id, 1)
+			ev, err := f.Event(f.Context(), f.Find(id).EventID)
+			f.NoError(err)
+			f.Equal("deliveries of the event", ev.Deliveries, []store.ID{id, first.ID})
+			_, _, err = f.Delivery(f.Context(), again.ID)
+			f.Equal("not made again", errors.Is(err, store.ErrNotFound), true)
+			f.Equal("unfinished", f.Load().Deliveries, 1)
+		},
+		"one that dies once more gets another fallback only if the one before has not arrived and cannot any more": func(f *Fixture) {
+			for _, c := range []struct {
+				first, second store.State // what became of the fallback, and of its own fallback; empty is that there is none
+				made          int
+			}{
+				{store.Pending, "", 0}, {store.Sending, "", 0}, {store.Delivered, "", 0}, {store.Dead, "", 1}, {store.Cancelled, "", 1}, {store.Dead, store.Pending, 0}, {store.Dead, store.Delivered, 0},
+				{store.Dead, store.Dead, 1},
+			} {
+				id := f.Put("")
+				f.ClaimIDs()
+				heir := f.failWithFallback(id, 1)
+				made := 2
+				if c.second == "" {
+					f.bringTo(heir, c.first)
+				} else {
+					f.bringTo(heir, store.Sending)
+					f.bringTo(f.failWithFallback(heir, 1), c.second)
+					made++
+				}
+				_, err := f.Retry(f.Context(), []store.ID{id})
+				f.NoError(err)
+				f.ClaimIDs()
+				f.failWithFallback(id, 2)
+				ev, err := f.Event(f.Context(), f.Find(id).EventID)
+				f.NoError(err)
+				f.Equal(fmt.Sprintf("deliveries after %s %s", c.first, c.second), len(ev.Deliveries), made+c.made)
+				f.Equal("state", f.Find(id).State, store.Dead)
+			}
+		},
+		"a fallback waits for earlier ones of its order key": func(f *Fixture) {
+			id := f.Put("k")
+			before := f.MakeDelivery("email", "k")
+			f.AcceptOne(f.MakeEvent(), store.Plan{Deliveries: []store.NewDelivery{before}})
+			f.ClaimIDs()
+			d := die(f, id, 1)
+			f.Equal("due", f.Find(d.ID).NextAt, f.Now().Add(store.OrderWait))
+		},
+		"a fallback that only rehearses is cancelled": func(f *Fixture) {
+			id := f.Put("k")
+			f.ClaimIDs()
+			d := f.MakeDelivery("email", "")
+			d.FallbackFor, d.Cancelled = id, "dry run"
+			f.NoError(f.Finish(f.Context(), []store.Outcome{{ID: id, Lease: 1, State: store.Dead, Fallback: &d}}))
+			f.Equal("state", f.Find(d.ID).State, store.Cancelled)
+			f.Equal("for", f.Find(d.ID).FallbackFor, id)
+		},
+	}
+}
+
+// failWithFallback fails a delivery permanently, with a fallback to a notifier of its own.
+func (f *Fixture) failWithFallback(id store.ID, lease int64) store.ID {
+	f.Helper()
+	d := f.MakeDelivery("", "")
+	d.FallbackFor, d.Notifier = id, d.ID.String()
+	f.NoError(f.Finish(f.Context(), []store.Outcome{{ID: id, Lease: lease, State: store.Dead, Attempt: &store.Attempt{At: f.Now(), Error: "gone"}, Fallback: &d}}))
+	return d.ID
+}
+
+// bringTo brings a fallback that is due to a state.
+func (f *Fixture) bringTo(id store.ID, s store.State) {
+	f.Helper()
+	switch s {
+	case store.Pending:
+		return
+	case store.Cancelled:
+		_, err := f.Cancel(f.Context(), []store.ID{id}, "not wanted")
+		f.NoError(err)
+		return
+	}
+	ds, err := f.Claim(f.Context(), id.String(), 1)
+	f.NoError(err)
+	f.Equal("claimed", len(ds), 1)
+	if s == store.Delivered || s == store.Dead {
+		f.FinishAs(s, time.Time{}, id)
+	}
+}
