@@ -22,12 +22,12 @@ func (m *Message) WholeBody() string {
 func (m *Message) ShownFields() []Field {
 	var shown []Field
 	for _, f := range m.Fields {
-		if f = (Field{OneLine(Cut(f.Name, 4*FieldName)), OneLine(Cut(f.Value, 4*FieldText))}); f.Name != "" && f.Value != "" {
+		if f = (Field{Name: OneLine(Cut(f.Name, 4*FieldName)), Value: OneLine(Cut(f.Value, 4*FieldText))}); f.Name != "" && f.Value != "" {
 			shown = append(shown, f)
 		}
 	}
 	if more := len(shown) - maxFields + 1; more > 1 {
-		return append(shown[:maxFields-1], Field{"…", fmt.Sprintf("%d more", more)})
+		return append(shown[:maxFields-1], Field{Name: "…", Value: fmt.Sprintf("%d more", more)})
 	}
 	return shown
 }

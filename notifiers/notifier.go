@@ -9,6 +9,8 @@ import (
 	"context"
 	"encoding/json"
 	"time"
+
+	"qaserelay/rules/message"
 )
 
 // Notifier sends messages to one configured channel. Send may be called from many goroutines at once.
@@ -25,19 +27,7 @@ type Notifier interface {
 type Message struct {
 	// ID is the delivery's id. It never changes, so receivers can use it to drop what they already have.
 	ID string `json:"id"`
-	// Rule is the name of the rule that made the message.
-	Rule string `json:"rule"`
-	// Level is one of info, success, warning and error.
-	Level string `json:"level"`
-	// Title is one line of plain text. It holds no markup: each channel escapes all of it.
-	Title string `json:"title"`
-	// Body is Markdown (CommonMark with tables and strikethrough), in which values from the event are escaped.
-	// It may be empty.
-	Body string `json:"body,omitempty"`
-	// Fields belong to the body, below it.
-	Fields []Field `json:"fields,omitempty"`
-	// URL leads to the thing the message is about, or is empty.
-	URL string `json:"url,omitempty"`
+	message.Message
 	// Options are the rendered message options of the kind (see [Kind]), a JSON object or nil.
 	Options json.RawMessage `json:"options,omitempty"`
 	// EventName and Project tell what caused the message, such as run.completed and WEB.
@@ -55,11 +45,8 @@ type Message struct {
 	Memory Memory `json:"-"`
 }
 
-// Field is a named value, such as Plan: Smoke. Name and value are Markdown in one line, as escaped as a body.
-type Field struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
-}
+// Field is a named value below the body of a message.
+type Field = message.Field
 
 // Memory keeps small values of one notifier on disk, through restarts and for all relays that share a store. It may be
 // used from many goroutines.

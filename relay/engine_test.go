@@ -15,6 +15,7 @@ import (
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
+	"qaserelay/rules/message"
 )
 
 func TestAHundredCallersShareFewCommits(t *testing.T) {
@@ -96,7 +97,7 @@ func TestADecisionThatCannotBeEncodedIsSaidSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
 		r.decide = func(*rules.Set, *event.Event, rules.State) rules.Decision {
-			return rules.Decision{Notifications: []rules.Notification{{Rule: "x", Notifier: "y", Options: []byte("{")}}}
+			return rules.Decision{Notifications: []rules.Notification{{Message: message.Message{Rule: "x"}, Notifier: "y", Options: []byte("{")}}}
 		}
 		id := r.accept(t, "", "a").ID
 		stored, _ := r.memory.Event(t.Context(), id)

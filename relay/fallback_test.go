@@ -14,12 +14,13 @@ import (
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
+	"qaserelay/rules/message"
 )
 
 // sendWithFallbacks makes one message to the first name, with the others as its fallbacks.
 func sendWithFallbacks(names ...string) func(*rules.Set, *event.Event, rules.State) rules.Decision {
 	return func(_ *rules.Set, ev *event.Event, _ rules.State) (d rules.Decision) {
-		n := rules.Notification{Rule: "r", Notifier: names[0], Title: "t", Options: json.RawMessage(`{"to":"` + names[0] + `"}`), EntityKey: ev.EntityKey()}
+		n := rules.Notification{Message: message.Message{Rule: "r", Title: "t"}, Notifier: names[0], Options: json.RawMessage(`{"to":"` + names[0] + `"}`), EntityKey: ev.EntityKey()}
 		for _, name := range names[1:] {
 			n.Fallbacks = append(n.Fallbacks, rules.Fallback{Notifier: name, Options: json.RawMessage(`{"to":"` + name + `"}`)})
 		}

@@ -26,10 +26,6 @@ func (e *Engine) newDelivery(cfg *config.Config, ev *event.Event, n rules.Notifi
 
 // NewMessage returns the message of a notification about ev.
 func NewMessage(id string, ev *event.Event, n rules.Notification) notifiers.Message {
-	m := notifiers.Message{ID: id, Rule: n.Rule, Level: n.Level, Title: n.Title, Body: n.Body, URL: n.URL, Options: n.Options,
-		EventName: ev.Name, Project: ev.Project, Thread: n.EntityKey, Series: n.Series, CreatedAt: ev.ReceivedAt.UTC().Round(0)}
-	for _, f := range n.Fields {
-		m.Fields = append(m.Fields, notifiers.Field(f))
-	}
-	return m
+	return notifiers.Message{ID: id, Message: n.Message, Options: n.Options, EventName: ev.Name, Project: ev.Project,
+		Thread: n.EntityKey, Series: n.Series, CreatedAt: ev.ReceivedAt.UTC().Round(0)}
 }

@@ -12,6 +12,7 @@ import (
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
+	"qaserelay/rules/message"
 )
 
 // matchedBy makes a decision by which these rules match, each with a message and a change.
@@ -20,7 +21,8 @@ func matchedBy(names ...string) func(*rules.Set, *event.Event, rules.State) rule
 		known, _ := st.Get("k")
 		for _, name := range names {
 			d.Results = append(d.Results, rules.Result{Rule: name, Outcome: rules.Matched})
-			d.Notifications = append(d.Notifications, rules.Notification{Rule: name, Notifier: "n", Title: fmt.Sprintf("%s knows %s at %s", name, known, ev.Time().Format("15:04"))})
+			d.Notifications = append(d.Notifications, rules.Notification{Notifier: "n",
+				Message: message.Message{Rule: name, Title: fmt.Sprintf("%s knows %s at %s", name, known, ev.Time().Format("15:04"))}})
 		}
 		d.Changes = []rules.Change{{Key: "k", Value: []byte(names[0])}}
 		return d

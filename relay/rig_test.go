@@ -14,6 +14,7 @@ import (
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
+	"qaserelay/rules/message"
 	"qaserelay/rules/rulefile"
 )
 
@@ -67,7 +68,7 @@ func sendToAll(e *Engine) func(*rules.Set, *event.Event, rules.State) rules.Deci
 		d.Results = []rules.Result{{Rule: "all", Outcome: rules.Matched}}
 		for name := range e.Config().Outs {
 			title, _ := ev.Payload["title"].(string)
-			d.Notifications = append(d.Notifications, rules.Notification{Rule: "all", Notifier: name, Title: title,
+			d.Notifications = append(d.Notifications, rules.Notification{Message: message.Message{Rule: "all", Title: title}, Notifier: name,
 				EntityKey: ev.EntityKey()})
 		}
 		return d

@@ -10,6 +10,7 @@ import (
 	"qaserelay/relay/config"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
+	"qaserelay/rules/message"
 	"qaserelay/rules/rulefile"
 )
 
@@ -17,11 +18,11 @@ func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
 	e := New(Options{Store: newMemory()})
 	ev := &event.Event{Name: "run.completed", Project: "WEB", ReceivedAt: time.Now()}
 	for name, n := range map[string]rules.Notification{
-		"a short one": {Rule: "r", Notifier: "n", Level: "error", Title: "t"},
-		"a whole one": {Rule: "r", Notifier: "n", Level: "info", Title: "a <b> & \u2028", Body: "**b**\n", URL: "https://example.com/?a=b&c",
-			Fields: []rules.Field{{Name: "Plan", Value: `\*Smoke\*`}, {Name: "By", Value: "Bob"}}, EntityKey: "qase/WEB/run/7", Series: "qase/WEB/plan/3/", Options: json.RawMessage(`{"channel":"#qa"}`)},
-		"a whole one but for options": {Rule: "r", Notifier: "n", Level: "info", Title: "ä", Body: "**b**\n", URL: "https://example.com/",
-			Fields: []rules.Field{{Name: "Plan", Value: "Smoke"}}, EntityKey: "k", Series: "s"},
+		"a short one": {Message: message.Message{Rule: "r", Level: "error", Title: "t"}, Notifier: "n"},
+		"a whole one": {Message: message.Message{Rule: "r", Level: "info", Title: "a <b> & \u2028", Body: "**b**\n", URL: "https://example.com/?a=b&c",
+			Fields: []message.Field{{Name: "Plan", Value: `\*Smoke\*`}, {Name: "By", Value: "Bob"}}}, Notifier: "n", EntityKey: "qase/WEB/run/7", Series: "qase/WEB/plan/3/", Options: json.RawMessage(`{"channel":"#qa"}`)},
+		"a whole one but for options": {Message: message.Message{Rule: "r", Level: "info", Title: "ä", Body: "**b**\n", URL: "https://example.com/",
+			Fields: []message.Field{{Name: "Plan", Value: "Smoke"}}}, Notifier: "n", EntityKey: "k", Series: "s"},
 	} {
 		made, m, err := e.newDelivery(&config.Config{Config: &rulefile.Config{}}, ev, n)
 		if err != nil {
@@ -41,8 +42,8 @@ func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
 func holdsAll(t *testing.T, m notifiers.Message) {
 	t.Helper()
 	v := reflect.ValueOf(m)
-	for i := range v.NumField() {
-		if f := v.Type().Field(i); f.Tag.Get("json") != "-" && f.Name != "Options" && v.Field(i).IsZero() {
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		if f.Tag.Get("json") != "-" && f.Name != "Options" && v.FieldByIndex(f.Index).IsZero() {
 			t.Errorf("the message has no %s", f.Name)
 		}
 	}

@@ -64,8 +64,7 @@ func (s *Set) notify(r *Rule, v *view, d *Decision) []string {
 		fallbacks, alsoFailed := t.renderFallbacks(v.vars)
 		notes = append(append(notes, failed...), alsoFailed...)
 		d.Notifications = append(d.Notifications, Notification{
-			Rule: r.Name, Notifier: t.Notifier, Level: m.level, Title: m.title, Body: m.body, Fields: m.fields,
-			URL: v.url, Options: options, Fallbacks: fallbacks, EntityKey: v.entityKey, Series: v.series,
+			Message: m, Notifier: t.Notifier, Options: options, Fallbacks: fallbacks, EntityKey: v.entityKey, Series: v.series,
 		})
 	}
 	return notes

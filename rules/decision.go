@@ -2,8 +2,9 @@ package rules
 
 import (
 	"encoding/json"
-	"strings"
 	"time"
+
+	"qaserelay/rules/message"
 )
 
 // maxRecorded is how many rules a decision names that did not match.
@@ -41,52 +42,28 @@ type Result struct {
 	Notes []string `json:"notes,omitempty"`
 }
 
-// Notification is a rendered message and its notifier.
+// Notification is a message and its notifier.
 type Notification struct {
-	Rule     string `json:"rule"`
-	Notifier string `json:"notifier"`
-	Level    string `json:"level"`
-	Title    string `json:"title"`
-	// Body is Markdown, without Fields. In JSON, which is for people who read and test messages, it is FullBody.
-	Body string `json:"body,omitempty"`
-	// Fields belong to the default body; a rule's own body has none.
-	Fields  []Field         `json:"fields,omitempty"`
-	URL     string          `json:"url,omitempty"`
-	Options json.RawMessage `json:"options,omitempty"`
+	message.Message
+	Notifier string
+	Options  json.RawMessage // the rendered message options, a JSON object or nil
 	// Fallbacks receive the message if it fails permanently, one after another.
-	Fallbacks []Fallback `json:"fallback,omitempty"`
-	EntityKey string     `json:"-"` // notifications of one entity to one notifier keep their order
+	Fallbacks []Fallback
+	EntityKey string // notifications of one entity to one notifier keep their order
 	// Series is a stable key of the project, plan and environment of a finished run; empty without a plan.
-	Series string `json:"-"`
+	Series string
 }
 
-// Field is a named value of a message, such as Plan: Smoke. Name and value are Markdown in one line.
-type Field struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
-}
-
-// FullBody returns the body with the fields as its last line, for readers without a better way to show fields.
-func (n *Notification) FullBody() string {
-	if len(n.Fields) == 0 {
-		return n.Body
-	}
-	parts := make([]string, len(n.Fields))
-	for i, f := range n.Fields {
-		parts[i] = f.Name + ": " + f.Value
-	}
-	line := strings.Join(parts, " · ")
-	if n.Body == "" {
-		return line
-	}
-	return n.Body + "\n\n" + line
-}
-
-// MarshalJSON implements [json.Marshaler].
+// MarshalJSON implements [json.Marshaler]. JSON is for people who read and test messages, so its body is FullBody.
 func (n Notification) MarshalJSON() ([]byte, error) {
-	type plain Notification
 	n.Body = n.FullBody()
-	return json.Marshal(plain(n))
+	return json.Marshal(struct {
+		Rule     string `json:"rule"` // before notifier; hides that of the message
+		Notifier string `json:"notifier"`
+		message.Message
+		Options   json.RawMessage `json:"options,omitempty"`
+		Fallbacks []Fallback      `json:"fallback,omitempty"`
+	}{n.Rule, n.Notifier, n.Message, n.Options, n.Fallbacks})
 }
 
 // Fallback is a notifier that receives a message after another failed permanently, with the options of the message there.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"qaserelay/rules"
+	"qaserelay/rules/message"
 )
 
 func TestFieldsBelongToTheDefaultBody(t *testing.T) {
@@ -34,14 +35,14 @@ func TestFieldsBelongToTheDefaultBody(t *testing.T) {
 }
 
 func TestPeopleReadFieldsAsTheLastLineOfABody(t *testing.T) {
-	fields := []rules.Field{{Name: "Plan", Value: "Smoke"}, {Name: "By", Value: "Bob"}}
+	fields := []message.Field{{Name: "Plan", Value: "Smoke"}, {Name: "By", Value: "Bob"}}
 	for _, c := range []struct {
 		n    rules.Notification
 		want string
 	}{
-		{rules.Notification{Body: "**3** failed", Fields: fields}, "**3** failed\n\nPlan: Smoke · By: Bob"},
-		{rules.Notification{Fields: fields}, "Plan: Smoke · By: Bob"},
-		{rules.Notification{Body: "own"}, "own"},
+		{rules.Notification{Message: message.Message{Body: "**3** failed", Fields: fields}}, "**3** failed\n\nPlan: Smoke · By: Bob"},
+		{rules.Notification{Message: message.Message{Fields: fields}}, "Plan: Smoke · By: Bob"},
+		{rules.Notification{Message: message.Message{Body: "own"}}, "own"},
 		{rules.Notification{}, ""},
 	} {
 		written, err := json.Marshal(c.n)

@@ -4,53 +4,35 @@ import (
 	"fmt"
 	"strings"
 
+	"qaserelay/rules/message"
 	"qaserelay/rules/template"
 	"qaserelay/rules/value"
 )
 
-// Levels of a notification.
-const (
-	LevelInfo    = "info"
-	LevelSuccess = "success"
-	LevelWarning = "warning"
-	LevelError   = "error"
-)
-
-// IsLevel reports whether s is a level.
-func IsLevel(s string) bool {
-	return s == LevelInfo || s == LevelSuccess || s == LevelWarning || s == LevelError
-}
-
-// message is a rendered message without its address.
-type message struct {
-	level, title, body string
-	fields             []Field
-}
-
 // render renders the message of r. A part that fails is replaced by the default and noted.
-func (s *Set) render(r *Rule, v *view) (message, []string) {
+func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 	fallback := s.defaults[v.event.Name]
 	if fallback == nil {
 		fallback = s.defaults["*"]
 	}
 	w := &messageWriter{renderer: template.NewRenderer(v.vars)}
 	defer w.renderer.Close()
-	var m message
-	v.vars["rule"], v.vars["level"] = r.Name, r.Level // of each rule: the map is shared by all of them
-	if m.level = r.Level; m.level == "" {
-		m.level, _ = w.write("level", nil, fallback.level)
+	m := message.Message{Rule: r.Name, Level: r.Level, URL: v.url}
+	m.SetVariables(v.vars) // of each rule: the map is shared by all of them
+	if m.Level == "" {
+		m.Level, _ = w.write("level", nil, fallback.level)
 	}
-	if !IsLevel(m.level) {
-		m.level = LevelInfo
+	if !message.IsLevel(m.Level) {
+		m.Level = message.Info
 	}
-	v.vars["level"] = m.level
+	m.SetVariables(v.vars)
 	title, _ := w.write("title", r.Title, fallback.title)
-	if m.title = strings.TrimSpace(value.OneLine(title)); m.title == "" {
-		m.title = value.OneLine(v.event.Name)
+	if m.Title = strings.TrimSpace(value.OneLine(title)); m.Title == "" {
+		m.Title = value.OneLine(v.event.Name)
 	}
 	body, own := w.write("body", r.Body, fallback.body)
-	if m.body = strings.TrimSpace(body); !own {
-		m.fields = w.fields(fallback.fields)
+	if m.Body = strings.TrimSpace(body); !own {
+		m.Fields = w.fields(fallback.fields)
 	}
 	return m, w.notes
 }
@@ -83,13 +65,13 @@ func (w *messageWriter) noteDefault(part string, err error) {
 }
 
 // fields renders the fields whose value is not empty.
-func (w *messageWriter) fields(all []defaultField) []Field {
-	fields := make([]Field, 0, len(all))
+func (w *messageWriter) fields(all []defaultField) []message.Field {
+	fields := make([]message.Field, 0, len(all))
 	for _, f := range all {
 		text, err := w.renderer.Render(f.value)
 		w.noteDefault(f.name, err)
 		if value := markdownLine(text); value != "" {
-			fields = append(fields, Field{f.name, value})
+			fields = append(fields, message.Field{Name: f.name, Value: value})
 		}
 	}
 	return fields

@@ -21,6 +21,7 @@ import (
 	"qaserelay/relay/config"
 	"qaserelay/relay/store"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/message"
 )
 
 type notifyFlags struct {
@@ -98,8 +99,9 @@ func notify(ctx context.Context, c *terminal.Console, name string, f notifyFlags
 		return err
 	}
 	now := time.Now()
-	m := &notifiers.Message{ID: store.NewIDs(0).Next(now).String(), Rule: "test", Level: f.level, Title: f.title, Body: f.body,
-		URL: cfg.Settings.QaseURL, Options: options, EventName: "test", Thread: "qase-relay/test", CreatedAt: now,
+	m := &notifiers.Message{ID: store.NewIDs(0).Next(now).String(),
+		Message: message.Message{Rule: "test", Level: f.level, Title: f.title, Body: f.body, URL: cfg.Settings.QaseURL},
+		Options: options, EventName: "test", Thread: "qase-relay/test", CreatedAt: now,
 		Event: json.RawMessage(`{"event_name":"test","payload":{}}`)}
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()

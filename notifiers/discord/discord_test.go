@@ -11,6 +11,7 @@ import (
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/markup"
 	"qaserelay/notifiers/notifierstest"
+	"qaserelay/rules/message"
 )
 
 func service() notifierstest.Service {
@@ -89,7 +90,7 @@ func TestDiscordTellsWhereAWebhookPosts(t *testing.T) {
 
 func TestAFieldOfLinksIsNotTooLongForDiscord(t *testing.T) {
 	link := "[a](https://example.com/" + strings.Repeat("x", 150) + ") "
-	fields, _ := fitFields(&notifiers.Message{Fields: []notifiers.Field{{Name: "Links", Value: strings.Repeat(link, 7)}}})
+	fields, _ := fitFields(&notifiers.Message{Message: message.Message{Fields: []message.Field{{Name: "Links", Value: strings.Repeat(link, 7)}}}})
 	if len(fields) != 1 || fields[0].Value == "" || notifiers.Units(fields[0].Value) > 1024 {
 		t.Errorf("got %+v", fields)
 	}

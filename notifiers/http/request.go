@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/httpclient"
+	"qaserelay/rules/message"
 )
 
 // httpCall is all of a request but what changes from attempt to attempt.
@@ -124,18 +126,23 @@ func DefaultBody(m *notifiers.Message) ([]byte, error) {
 	b := bytes.NewBuffer(make([]byte, 0, 256+2*len(m.Body)+len(m.Event)))
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
-	err := enc.Encode(struct {
-		DeliveryID string `json:"delivery_id"`
-		Rule       string `json:"rule"`
-		Level      string `json:"level"`
-		Title      string `json:"title"`
-		Body       string `json:"body"`
-		URL        string `json:"url"`
-	}{m.ID, m.Rule, m.Level, m.Title, m.WholeBody(), m.URL})
+	write := func(separator, key, text string) error {
+		b.WriteString(separator + `"` + key + `":`)
+		err := enc.Encode(text)
+		b.Truncate(b.Len() - len("\n"))
+		return err
+	}
+	err := write("{", "delivery_id", m.ID)
+	for _, k := range message.Keys() {
+		text := *k.Text(&m.Message)
+		if k.Name == "body" {
+			text = m.WholeBody()
+		}
+		err = errors.Join(err, write(",", k.Name, text))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("writing the default body: %w", err)
 	}
-	b.Truncate(b.Len() - len("}\n"))
 	b.WriteString(`,"event":`)
 	if len(m.Event) == 0 {
 		b.WriteString("null")

@@ -6,17 +6,20 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/rules/message"
 )
 
 // Message returns a message as the relay makes it, with edits.
 func Message(edit ...func(*notifiers.Message)) *notifiers.Message {
 	m := &notifiers.Message{
-		ID:        "01JDELIVERY0000000000000001",
-		Rule:      "failed-run",
-		Level:     "error",
-		Title:     "Run 7 of WEB failed: 3 of 40 cases",
-		Body:      "**3** of 40 cases failed.",
-		URL:       "https://app.qase.io/run/WEB/dashboard/7",
+		ID: "01JDELIVERY0000000000000001",
+		Message: message.Message{
+			Rule:  "failed-run",
+			Level: "error",
+			Title: "Run 7 of WEB failed: 3 of 40 cases",
+			Body:  "**3** of 40 cases failed.",
+			URL:   "https://app.qase.io/run/WEB/dashboard/7",
+		},
 		EventName: "run.completed",
 		Project:   "WEB",
 		Thread:    "qase/WEB/run/7",

@@ -71,7 +71,7 @@ func FuzzAnEventIsTextInSlack(f *testing.F) {
 		}
 		d := config.Rules.Decide(ev, rules.State{Now: at, Get: func(string) ([]byte, error) { return nil, nil }})
 		for _, n := range d.Notifications {
-			m := &notifiers.Message{ID: "1", Rule: n.Rule, Level: n.Level, Title: n.Title, Body: n.Body, Options: n.Options, CreatedAt: at}
+			m := &notifiers.Message{ID: "1", Message: n.Message, Options: n.Options, CreatedAt: at}
 			sent, err := builtin.Preview("slack", m, nil)
 			if err != nil {
 				t.Fatal(err)

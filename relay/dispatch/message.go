@@ -9,6 +9,7 @@ import (
 	"qaserelay/notifiers"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
+	"qaserelay/rules/message"
 	"qaserelay/rules/value"
 )
 
@@ -53,16 +54,6 @@ func decodeMessage(stored []byte) (m notifiers.Message, err error) {
 		switch key {
 		case "id":
 			m.ID, err = r.Text()
-		case "rule":
-			m.Rule, err = r.Text()
-		case "level":
-			m.Level, err = r.Text()
-		case "title":
-			m.Title, err = r.Text()
-		case "body":
-			m.Body, err = r.Text()
-		case "url":
-			m.URL, err = r.Text()
 		case "event_name":
 			m.EventName, err = r.Text()
 		case "project":
@@ -78,7 +69,11 @@ func decodeMessage(stored []byte) (m notifiers.Message, err error) {
 		case "created_at":
 			m.CreatedAt, err = readTime(r)
 		default:
-			_, err = r.Raw()
+			if k, ok := message.Lookup(key); ok {
+				*k.Text(&m.Message), err = r.Text()
+			} else {
+				_, err = r.Raw()
+			}
 		}
 		return err
 	})

@@ -9,6 +9,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/rules"
+	"qaserelay/rules/message"
 )
 
 func TestAMessageThatIsCutOffIsNoMessage(t *testing.T) {
@@ -28,8 +29,8 @@ func FuzzReadMessage(f *testing.F) {
 	f.Add("t", "**b**\n", `{"a":["b"]}`, "Plan", int64(1e18))
 	f.Add("<&>\u2028\"\\\b", "\xff\x00/", `null`, "", int64(0))
 	f.Fuzz(func(t *testing.T, title, body, options, field string, at int64) {
-		m := notifiers.Message{ID: "1", Title: title, Body: body, CreatedAt: time.Unix(0, at).UTC(),
-			Fields: []notifiers.Field{{Name: field, Value: body}}}
+		m := notifiers.Message{ID: "1", CreatedAt: time.Unix(0, at).UTC(),
+			Message: message.Message{Title: title, Body: body, Fields: []message.Field{{Name: field, Value: body}}}}
 		if json.Valid([]byte(options)) {
 			m.Options = json.RawMessage(options)
 		}

@@ -13,6 +13,7 @@ import (
 	"qaserelay/rules/condition"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/event"
+	"qaserelay/rules/message"
 	"qaserelay/rules/rulefile"
 	"qaserelay/rules/template"
 	"qaserelay/rules/value"
@@ -102,7 +103,7 @@ func (c *checker) example(name string) map[string]any {
 	vars := map[string]any{}
 	if ev, err := event.Parse("qase", e.Example, now); err == nil {
 		vars = c.file.Rules.Vars(ev, rules.State{Now: now})
-		vars["rule"], vars["level"] = "example", rules.LevelInfo
+		(&message.Message{Rule: "example", Level: message.Info}).SetVariables(vars)
 	}
 	c.examples[name] = vars
 	return vars

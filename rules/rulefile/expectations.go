@@ -12,9 +12,9 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"qaserelay/rules"
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/message"
 	"qaserelay/rules/value"
 	"qaserelay/rules/yamldoc"
 )
@@ -69,9 +69,6 @@ func (m Matcher) String() string {
 	}
 	return strings.Join(parts, " and ")
 }
-
-// messageFields are the fields of every message.
-func messageFields() []string { return []string{"level", "title", "body", "url"} }
 
 // addExpectations reads expect:.
 func (p *testParser) addExpectations(spec *testSpec) {
@@ -169,10 +166,10 @@ func shapeOf(t reflect.Type) optionShape {
 func (p *testParser) fields(e yamldoc.Entry, shapes map[string]optionShape) []ExpectedField {
 	name, _, dotted := strings.Cut(e.Key.Value, ".")
 	shape, isOption := shapes[name]
-	known := isOption || slices.Contains(messageFields(), name)
+	known := isOption || slices.Contains(message.Expected(), name)
 	switch {
 	case !known || dotted && shape < shapeMap:
-		keys := append(slices.Collect(maps.Keys(shapes)), messageFields()...)
+		keys := append(slices.Collect(maps.Keys(shapes)), message.Expected()...)
 		p.d.UnknownKey(e.Key, "an expectation", append(keys, "rule", "notifier"))
 		return nil
 	case shape == shapeMap && !dotted:
@@ -181,9 +178,8 @@ func (p *testParser) fields(e yamldoc.Entry, shapes map[string]optionShape) []Ex
 		shape = shapeText
 	}
 	m := p.matcher(e.Value, shape, e.Key.Value)
-	if name == "level" && m.IsExact() && !rules.IsLevel(m.Exact) {
-		levels := []string{rules.LevelInfo, rules.LevelSuccess, rules.LevelWarning, rules.LevelError}
-		p.d.Report(e.Value, diag.Error, fmt.Sprintf("no level %q", m.Exact), catalog.DidYouMean(m.Exact, levels))
+	if m.IsExact() {
+		p.d.checkMessageKey(name, yamldoc.Text{S: m.Exact, Node: e.Value})
 	}
 	return []ExpectedField{{e.Key.Value, m}}
 }

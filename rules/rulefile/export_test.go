@@ -3,5 +3,3 @@ package rulefile
 // Names for the tests outside the package.
 type FileSpec = fileSpec
 type NotifierSpec = notifierSpec
-
-var MessageFields = messageFields

@@ -12,6 +12,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/builtin"
+	"qaserelay/rules/message"
 	"qaserelay/rules/rulefile"
 	"qaserelay/rules/value"
 	"qaserelay/rules/yamldoc"
@@ -118,7 +119,12 @@ func (g *schemaMaker) key(t reflect.Type, path string) js {
 	case "tests[].expect":
 		return js{"type": "array", "items": g.expectation()}
 	}
-	if values := g.words[path].values; len(values) > 0 {
+	values := g.words[path].values
+	if key, isOfRule := strings.CutPrefix(path, "rules[]."); isOfRule {
+		ofMessage, _ := message.Lookup(key)
+		values = ofMessage.Values
+	}
+	if len(values) > 0 {
 		return js{"anyOf": []js{{"enum": values}, variable7()}}
 	}
 	return g.value(t, path)
@@ -201,7 +207,7 @@ func (g *schemaMaker) expectation() js {
 		}
 		return maps.Clone(matcher)
 	})
-	for _, field := range rulefile.MessageFields() {
+	for _, field := range message.Expected() {
 		properties[field] = describe7(maps.Clone(matcher), "The "+field+" of the message: a text to the letter, or {contains: …} or {matches: …}.")
 	}
 	properties["fallback"] = describe7(js{"$ref": "#/definitions/matcher"}, "Notifiers that the message goes to when it dies.")

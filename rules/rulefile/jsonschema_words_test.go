@@ -9,8 +9,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-
-	"qaserelay/rules"
 )
 
 // word is what the JSON Schema says of a key beside its type.
@@ -22,13 +20,12 @@ type word struct {
 
 // schemaWords describes each key of a rules file by its path. Keys of notifiers are described by the comments at their fields.
 func schemaWords() map[string]word {
-	levels := []string{rules.LevelInfo, rules.LevelSuccess, rules.LevelWarning, rules.LevelError}
 	words := map[string]word{
 		"email.config.tls": {about: "How the connection is encrypted. Default: starttls.", values: []string{"starttls", "implicit", "none"}},
 		"email.config.auth": {about: "How to log in. Default: auto, the safest way that the server offers.", values: []string{
 			"auto", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256", "scram-sha-1-plus", "scram-sha-256-plus", "xoauth2", "none"}},
 
-		"rules[].level":     {about: "How bad it is. Default: by the event, so that a failed run is an error.", values: levels},
+		"rules[].level":     {about: "How bad it is. Default: by the event, so that a failed run is an error."},
 		"notifiers[]":       {required: []string{"name", "type"}},
 		"sources[]":         {required: []string{"name"}},
 		"rules[]":           {required: []string{"name", "when"}},

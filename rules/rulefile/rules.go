@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 
 	"gopkg.in/yaml.v3"
 
@@ -11,6 +12,7 @@ import (
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/message"
 	"qaserelay/rules/template"
 	"qaserelay/rules/yamldoc"
 )
@@ -95,10 +97,7 @@ func (p *ruleParser) parse(spec *ruleSpec) RuleSource {
 	p.rule = r
 	defer func() { p.rule = nil }()
 	r.When = p.condition(spec)
-	if spec.Level.Given() && !rules.IsLevel(r.Level) {
-		levels := []string{rules.LevelInfo, rules.LevelSuccess, rules.LevelWarning, rules.LevelError}
-		p.d.Report(spec.Level.Node, diag.Error, fmt.Sprintf("no level %q", r.Level), catalog.DidYouMean(r.Level, levels))
-	}
+	p.d.checkMessageKey("level", spec.Level)
 	if spec.Title.Given() {
 		r.Title = p.compile(p.d, spec.Title, "title", template.FormText)
 	}
@@ -114,6 +113,14 @@ func (p *ruleParser) parse(spec *ruleSpec) RuleSource {
 	}
 	p.checkNotify(spec)
 	return out
+}
+
+// checkMessageKey reports a text that a key of messages cannot have.
+func (d *document) checkMessageKey(name string, t yamldoc.Text) {
+	key, _ := message.Lookup(name)
+	if t.Given() && key.Values != nil && !slices.Contains(key.Values, t.S) {
+		d.Report(t.Node, diag.Error, fmt.Sprintf("no %s %q", name, t.S), catalog.DidYouMean(t.S, key.Values))
+	}
 }
 
 // checkNotify warns of a rule that notifies nobody.

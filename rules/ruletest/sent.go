@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"qaserelay/rules"
+	"qaserelay/rules/message"
 	"qaserelay/rules/rulefile"
 	"qaserelay/rules/value"
 )
@@ -103,22 +104,19 @@ func (n sent) values(field string) []any {
 	if option, ok := within(n.options, field); ok {
 		values = append(values, option)
 	}
-	switch field {
-	case "fallback":
+	if field == "fallback" {
 		names := []any{}
 		for _, f := range n.Fallbacks {
 			names = append(names, f.Notifier)
 		}
 		return []any{names}
-	case "level":
-		return append(values, n.Level)
-	case "title":
-		return append(values, n.Title)
-	case "url":
-		return append(values, n.URL)
-	case "body":
-		body := n.FullBody()
-		return append(values, markdownEscape.ReplaceAllString(body, "$1"), body)
+	}
+	if key, ok := message.Lookup(field); ok && key.Expected {
+		text := key.Get(&n.Message)
+		if field == "body" {
+			values = append(values, markdownEscape.ReplaceAllString(text, "$1"))
+		}
+		values = append(values, text)
 	}
 	if len(values) == 0 {
 		return []any{nil}

@@ -6,13 +6,11 @@ import (
 
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/message"
 )
 
 // VariableNames returns the names that a template finds in its dot.
-func VariableNames() []string { return append(catalog.VariableNames(), ruleVariables...) }
-
-// ruleVariables are the variables of a template that conditions do not have.
-var ruleVariables = []string{"rule", "level"}
+func VariableNames() []string { return append(catalog.VariableNames(), message.Variables()...) }
 
 // FieldUse is one read of a field in a template.
 type FieldUse struct {

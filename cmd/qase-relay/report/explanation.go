@@ -10,6 +10,7 @@ import (
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/rules"
 	"qaserelay/rules/condition"
+	"qaserelay/rules/message"
 )
 
 // Explanation is an explanation and how to print it.
@@ -166,10 +167,11 @@ func printMessage(s *terminal.Screen, n rules.Notification) {
 			name = ""
 		}
 	}
-	field("level", n.Level)
-	field("title", n.Title)
-	field("body", n.FullBody())
-	field("url", n.URL)
+	for _, k := range message.Keys() {
+		if k.Expected {
+			field(k.Name, k.Get(&n.Message))
+		}
+	}
 	field("options", strings.Join(optionLines(n.Options), "\n"))
 	printFallbacks(s, n.Fallbacks)
 }

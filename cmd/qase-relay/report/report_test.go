@@ -11,6 +11,7 @@ import (
 	"qaserelay/notifiers/builtin"
 	"qaserelay/relay/config"
 	"qaserelay/rules"
+	"qaserelay/rules/message"
 	"qaserelay/rules/rulefile"
 	"qaserelay/rules/ruletest"
 	"qaserelay/rules/yamldoc"
@@ -27,7 +28,7 @@ func TestTheFirstTestThatIsShownIsOne(t *testing.T) {
 func TestReportsAreXMLWhateverTheNames(t *testing.T) {
 	odd := "a \x00 <b> & \"c\" ]]> \u202e \xff\n"
 	r := &Tests{Failed: 1, Tests: []ruletest.Result{{Name: odd, File: odd, Failures: []ruletest.Failure{
-		{Kind: ruletest.Unexpected, Got: &rules.Notification{Rule: odd, Notifier: odd, Title: odd, Body: odd}},
+		{Kind: ruletest.Unexpected, Got: &rules.Notification{Message: message.Message{Rule: odd, Title: odd, Body: odd}, Notifier: odd}},
 		{Kind: ruletest.Missing, Expected: odd, Reason: odd},
 	}}}}
 	name := filepath.Join(t.TempDir(), "report.xml")
