@@ -21,6 +21,7 @@ import (
 	"qaserelay/notifiers/builtin"
 	"qaserelay/relay"
 	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/app"
 	"qaserelay/relay/config"
 	"qaserelay/relay/ingest"
@@ -103,10 +104,11 @@ func (m *machine) ingestOptions(metrics *metrics.Metrics) ingest.Options {
 }
 
 func (m *machine) adminOptions(metrics *metrics.Metrics) admin.Options {
-	return admin.Options{Store: m.store, Metrics: metrics.Handler(), Ready: m.engine.Ready, Reload: m.reloader.Reload,
-		Retry: m.engine.Retry, Drift: func() any { return m.engine.Drift() }, Status: func() admin.Status {
-			return admin.Status{Rules: m.engine.Config().Rules.Rules(), Notifiers: []admin.Notifier{{Name: "ops", Type: "http", Configured: true}}}
-		}}
+	status := func() desk.Status {
+		return desk.Status{Rules: m.engine.Config().Rules.Rules(), Notifiers: []desk.Notifier{{Name: "ops", Type: "http", Configured: true}}}
+	}
+	d := desk.New(desk.Options{Store: m.store, Status: status, Retry: m.engine.Retry, Drift: m.engine.Drift})
+	return admin.Options{Desk: d, Metrics: metrics.Handler(), Ready: m.engine.Ready, Reload: m.reloader.Reload}
 }
 
 func (m *machine) listen(tb testing.TB, h http.Handler, closers []func() error) (string, []func() error) {

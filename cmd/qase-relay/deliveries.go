@@ -11,7 +11,7 @@ import (
 
 	"qaserelay/cmd/qase-relay/report"
 	"qaserelay/cmd/qase-relay/terminal"
-	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/store"
 )
 
@@ -118,7 +118,7 @@ if there is none.`,
 				return tellDelivery(c, d, asJSON)
 			}
 			report.PrintDelivery(c.Out, d)
-			return printWaits(cmd.Context(), cl, c.Out, []admin.Delivery{*d})
+			return printWaits(cmd.Context(), cl, c.Out, []desk.Delivery{*d})
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -126,13 +126,13 @@ if there is none.`,
 	return cmd
 }
 
-func askForDelivery(ctx context.Context, c *relayClient, id string) (*admin.Delivery, error) {
-	var d admin.Delivery
+func askForDelivery(ctx context.Context, c *relayClient, id string) (*desk.Delivery, error) {
+	var d desk.Delivery
 	err := c.get(ctx, "deliveries/"+url.PathEscape(id), nil, &d)
 	return &d, aboutOne(err, "delivery", id)
 }
 
-func tellDelivery(c *terminal.Console, d *admin.Delivery, asJSON bool) error {
+func tellDelivery(c *terminal.Console, d *desk.Delivery, asJSON bool) error {
 	if asJSON {
 		if err := c.WriteJSON(d); err != nil {
 			return err
@@ -176,7 +176,7 @@ func changeDeliveries(ctx context.Context, c *terminal.Console, f clientFlags, w
 	if err != nil {
 		return err
 	}
-	changed, failed := []admin.Delivery{}, false
+	changed, failed := []desk.Delivery{}, false
 	for _, id := range w.ids {
 		path := "deliveries/" + url.PathEscape(id)
 		err := aboutOne(cl.post(ctx, path+"/"+w.verb, struct{}{}, &struct{}{}), "delivery", id)
@@ -189,7 +189,7 @@ func changeDeliveries(ctx context.Context, c *terminal.Console, f clientFlags, w
 		case err != nil:
 			return err
 		}
-		var d admin.Delivery
+		var d desk.Delivery
 		if err := cl.get(ctx, path, nil, &d); err != nil {
 			return fmt.Errorf("it is %s, but: %w", w.done, err)
 		}
@@ -202,7 +202,7 @@ func changeDeliveries(ctx context.Context, c *terminal.Console, f clientFlags, w
 	return &terminal.ExitError{Code: terminal.ExitWrong}
 }
 
-func (w change) tell(c *terminal.Console, changed []admin.Delivery) error {
+func (w change) tell(c *terminal.Console, changed []desk.Delivery) error {
 	if w.json {
 		return c.WriteJSON(changed)
 	}
@@ -221,12 +221,12 @@ func nDeliveries(n int) string {
 }
 
 // printWaits prints, for pending deliveries, the notifiers that send nothing now or not all at once, and why.
-func printWaits(ctx context.Context, cl *relayClient, s *terminal.Screen, list []admin.Delivery) error {
+func printWaits(ctx context.Context, cl *relayClient, s *terminal.Screen, list []desk.Delivery) error {
 	waiting := report.Waiting(list)
 	if len(waiting) == 0 {
 		return nil
 	}
-	var answer struct{ Notifiers []admin.Notifier }
+	var answer struct{ Notifiers []desk.Notifier }
 	if err := cl.get(ctx, "notifiers", nil, &answer); err != nil {
 		return err
 	}

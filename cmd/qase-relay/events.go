@@ -14,7 +14,7 @@ import (
 
 	"qaserelay/cmd/qase-relay/report"
 	"qaserelay/cmd/qase-relay/terminal"
-	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/store"
 )
 
@@ -102,7 +102,7 @@ func newEventsList(c *terminal.Console) *cobra.Command {
 	return cmd
 }
 
-func printEvents(s *terminal.Screen, list []admin.Event) {
+func printEvents(s *terminal.Screen, list []desk.Event) {
 	if len(list) == 0 {
 		s.Printf("no events\n")
 		return
@@ -117,7 +117,7 @@ func printEvents(s *terminal.Screen, list []admin.Event) {
 }
 
 // statesCell counts an event's deliveries by state, in the colour of the worst.
-func statesCell(s *terminal.Screen, ev admin.Event) terminal.Cell {
+func statesCell(s *terminal.Screen, ev desk.Event) terminal.Cell {
 	var parts []string
 	worst := store.Delivered
 	for _, state := range []store.State{store.Delivered, store.Pending, store.Sending, store.Cancelled, store.Dead} {
@@ -128,7 +128,7 @@ func statesCell(s *terminal.Screen, ev admin.Event) terminal.Cell {
 	return terminal.Cell{Text: strings.Join(parts, ", "), Paint: report.StateCell(s, worst).Paint}
 }
 
-func matchedRules(ev admin.Event) string {
+func matchedRules(ev desk.Event) string {
 	prefix := ""
 	if ev.ReplayOf != "" {
 		prefix = "replay of " + ev.ReplayOf + ": "
@@ -162,7 +162,7 @@ condition, by the rules at hand: qase-relay explain --id ID. Exits with 1 if the
 	return cmd
 }
 
-func printOneEvent(s *terminal.Screen, ev *admin.Event) error {
+func printOneEvent(s *terminal.Screen, ev *desk.Event) error {
 	if ev.ReplayOf != "" {
 		s.Printf("a replay of event %s\n", ev.ReplayOf)
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"qaserelay/cmd/qase-relay/terminal"
-	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/app"
 	"qaserelay/relay/backtest"
 	"qaserelay/relay/store"
@@ -74,12 +74,12 @@ func (f *historyFlags) filter() (store.EventFilter, error) {
 }
 
 func (f *historyFlags) fromRelay(ctx context.Context, c *relayClient) backtest.History {
-	return func(yield func(admin.Exported, error) bool) {
+	return func(yield func(desk.Exported, error) bool) {
 		l, err := f.listing()
 		l.query.Set("limit", strconv.Itoa(historyPage))
 		l.query.Set("decided", strconv.FormatBool(f.decided))
 		for more := true; more && err == nil; {
-			var page admin.ExportPage
+			var page desk.ExportPage
 			if err = c.get(ctx, "events/export", l.query, &page); err != nil {
 				break
 			}
@@ -92,16 +92,16 @@ func (f *historyFlags) fromRelay(ctx context.Context, c *relayClient) backtest.H
 			more = page.Next != ""
 		}
 		if err != nil {
-			yield(admin.Exported{}, err)
+			yield(desk.Exported{}, err)
 		}
 	}
 }
 
 func (f *historyFlags) fromStore(ctx context.Context, filter store.EventFilter) backtest.History {
-	return func(yield func(admin.Exported, error) bool) {
+	return func(yield func(desk.Exported, error) bool) {
 		s, err := openToRead(ctx, f.store)
 		if err != nil {
-			yield(admin.Exported{}, err)
+			yield(desk.Exported{}, err)
 			return
 		}
 		defer s.Close()
@@ -114,7 +114,7 @@ func (f *historyFlags) fromStore(ctx context.Context, filter store.EventFilter) 
 				}
 			}
 			if err != nil {
-				yield(admin.Exported{}, fmt.Errorf("reading the store: %w", err))
+				yield(desk.Exported{}, fmt.Errorf("reading the store: %w", err))
 			}
 			if filter.After = next; err != nil || next == 0 {
 				return
@@ -123,10 +123,10 @@ func (f *historyFlags) fromStore(ctx context.Context, filter store.EventFilter) 
 	}
 }
 
-func (f *historyFlags) exported(ctx context.Context, s store.ReadCloser, e store.StoredEvent) (x admin.Exported, err error) {
-	x = admin.ExportedOf(e)
+func (f *historyFlags) exported(ctx context.Context, s store.ReadCloser, e store.StoredEvent) (x desk.Exported, err error) {
+	x = desk.ExportedOf(e)
 	if f.decided {
-		x.Decided, err = admin.DecidedOf(ctx, s, e)
+		x.Decided, err = desk.DecidedOf(ctx, s, e)
 	}
 	return x, err
 }
@@ -151,12 +151,12 @@ func (f *historyFlags) fromFile(name string, stdin io.Reader) (backtest.History,
 	if err != nil {
 		return nil, err
 	}
-	return func(yield func(admin.Exported, error) bool) {
+	return func(yield func(desk.Exported, error) bool) {
 		in := stdin
 		if name != "-" {
 			file, err := os.Open(name)
 			if err != nil {
-				yield(admin.Exported{}, fmt.Errorf("reading events: %w", err))
+				yield(desk.Exported{}, fmt.Errorf("reading events: %w", err))
 				return
 			}
 			defer file.Close()
@@ -176,7 +176,7 @@ func (f *historyFlags) fromFile(name string, stdin io.Reader) (backtest.History,
 }
 
 func readLines(in io.Reader) backtest.History {
-	return func(yield func(admin.Exported, error) bool) {
+	return func(yield func(desk.Exported, error) bool) {
 		lines := bufio.NewReaderSize(in, 1<<20)
 		for number := 1; ; number++ {
 			line, err := lines.ReadBytes('\n')
@@ -191,7 +191,7 @@ func readLines(in io.Reader) backtest.History {
 			}
 			if err != nil {
 				if !errors.Is(err, io.EOF) {
-					yield(admin.Exported{}, err)
+					yield(desk.Exported{}, err)
 				}
 				return
 			}
@@ -200,7 +200,7 @@ func readLines(in io.Reader) backtest.History {
 }
 
 // readLine reads one event of an export. A line without a body is itself one, as Qase sends it.
-func readLine(line []byte) (e admin.Exported, err error) {
+func readLine(line []byte) (e desk.Exported, err error) {
 	if err = json.Unmarshal(line, &e); err != nil {
 		return e, fmt.Errorf("no event in JSON: %w", err)
 	}

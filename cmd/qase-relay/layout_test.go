@@ -74,17 +74,19 @@ func mayImport() map[string][]string {
 		"relay":               engine,
 		"relay/ingest":        {"relay", "relay/sampledlog", "rules", "rules/event"},
 		"relay/ingest/client": {},
-		"relay/admin":         append([]string{"relay"}, engine...),
+		"relay/admin":         {"relay/admin/desk", "relay/dispatch", "relay/store", "rules/diag"},
+		"relay/admin/desk":    {"relay", "relay/dispatch", "relay/store", "rules", "rules/value"},
 		"relay/admin/client":  {},
-		"relay/backtest":      {"relay/admin", "rules", "rules/event", "rules/ruletest"},
-		"relay/app": append([]string{"relay", "relay/admin", "relay/ingest", "relay/store/sqlite", "relay/store/postgres"},
+		"relay/backtest":      {"relay/admin/desk", "rules", "rules/event", "rules/ruletest"},
+		"relay/app": append([]string{"relay", "relay/admin", "relay/admin/desk", "relay/ingest", "relay/store/sqlite", "relay/store/postgres"},
 			engine...),
 
 		"cmd/qase-relay/terminal": append([]string{"notifiers/markup", "notifiers/preview", "relay/config", "relay/ingest/client"}, reading...),
 		"cmd/qase-relay/demo":     {"cmd/qase-relay/terminal", "relay/app", "relay/config", "relay/ingest/client", "relay/store", "rules"},
 		"cmd/qase-relay/gallery":  append([]string{"cmd/qase-relay/terminal", "relay", "notifiers", "notifiers/builtin", "notifiers/markup", "notifiers/preview"}, reading...),
-		"cmd/qase-relay/report":   append([]string{"cmd/qase-relay/terminal", "relay/admin", "relay/backtest", "relay/store", "rules/ruletest"}, reading...),
+		"cmd/qase-relay/report":   append([]string{"cmd/qase-relay/terminal", "relay/admin/desk", "relay/backtest", "relay/store", "rules/ruletest"}, reading...),
 		"cmd/qase-relay": append([]string{"cmd/qase-relay/demo", "cmd/qase-relay/gallery", "cmd/qase-relay/report", "cmd/qase-relay/terminal", "relay", "relay/app", "relay/admin", "relay/admin/client",
+			"relay/admin/desk",
 			"relay/ingest/client", "relay/backtest", "relay/config", "relay/store", "notifiers", "notifiers/builtin", "notifiers/preview", "rules/ruletest"}, reading...),
 	}
 }

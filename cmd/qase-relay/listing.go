@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"qaserelay/cmd/qase-relay/terminal"
-	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/desk"
 )
 
 // maxPage is the length of the longest page that the admin API gives.
@@ -71,9 +71,9 @@ type listing struct {
 
 // listPage is a page of events or deliveries.
 type listPage struct {
-	Events     []admin.Event    `json:"events"`
-	Deliveries []admin.Delivery `json:"deliveries"`
-	Next       string           `json:"next"` // the before of the next page; empty on the last
+	Events     []desk.Event    `json:"events"`
+	Deliveries []desk.Delivery `json:"deliveries"`
+	Next       string          `json:"next"` // the before of the next page; empty on the last
 }
 
 // collect asks for pages until there are as many rows as wanted.
@@ -81,7 +81,7 @@ func (f *listFlags) collect(ctx context.Context, c *relayClient, l listing) (all
 	if f.limit < 0 {
 		return all, errors.New("--limit must not be negative; 0 is all")
 	}
-	all = listPage{Events: []admin.Event{}, Deliveries: []admin.Delivery{}, Next: f.before}
+	all = listPage{Events: []desk.Event{}, Deliveries: []desk.Delivery{}, Next: f.before}
 	for {
 		n := maxPage
 		if got := len(all.Events) + len(all.Deliveries); f.limit > 0 {

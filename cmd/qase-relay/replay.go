@@ -7,6 +7,7 @@ import (
 
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/desk"
 )
 
 // replayFlags say how to replay.
@@ -66,7 +67,7 @@ func replayEvents(ctx context.Context, c *terminal.Console, f replayFlags, ids [
 	return nil
 }
 
-func printReplay(c *terminal.Console, r admin.Replay) {
+func printReplay(c *terminal.Console, r desk.Replay) {
 	s := c.Out
 	if r.Error != "" {
 		c.Err.Printf("%s %s: %s\n", c.Err.Bad("error:"), terminal.Printable(r.EventID), terminal.Printable(r.Error))

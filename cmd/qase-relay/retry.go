@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"qaserelay/cmd/qase-relay/terminal"
-	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/store"
 )
 
@@ -71,7 +71,7 @@ func retryChosen(ctx context.Context, c *terminal.Console, f deliveryFlags, asJS
 	if err != nil {
 		return err
 	}
-	w, retried := change{verb: "retry", done: "retried", json: asJSON}, []admin.Delivery{}
+	w, retried := change{verb: "retry", done: "retried", json: asJSON}, []desk.Delivery{}
 	for before, more := "", true; more; more = before != "" {
 		p, err := l.page(ctx, cl, before, maxPage)
 		if err == nil && len(p.Deliveries) > 0 {
@@ -85,7 +85,7 @@ func retryChosen(ctx context.Context, c *terminal.Console, f deliveryFlags, asJS
 	return w.tell(c, retried)
 }
 
-func idsOf(list []admin.Delivery) []string {
+func idsOf(list []desk.Delivery) []string {
 	ids := make([]string, len(list))
 	for i, d := range list {
 		ids[i] = d.ID
@@ -94,7 +94,7 @@ func idsOf(list []admin.Delivery) []string {
 }
 
 // asPending shows deliveries as a retry leaves them.
-func asPending(list []admin.Delivery) []admin.Delivery {
+func asPending(list []desk.Delivery) []desk.Delivery {
 	for i := range list {
 		list[i].State, list[i].Attempts, list[i].Status, list[i].Error = store.Pending, 0, "", ""
 	}

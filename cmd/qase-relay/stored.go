@@ -10,7 +10,7 @@ import (
 	"qaserelay/cmd/qase-relay/gallery"
 	"qaserelay/cmd/qase-relay/report"
 	"qaserelay/cmd/qase-relay/terminal"
-	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/desk"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/rulefile"
@@ -34,7 +34,7 @@ func explainStored(ctx context.Context, c *terminal.Console, f explainFlags) err
 	}
 	stored := report.Stored{Event: ev, Only: f.only}
 	if g != nil {
-		stored.Draw = func(d admin.Delivery) { g.ShowStored(d.Notifier, d.Message) }
+		stored.Draw = func(d desk.Delivery) { g.ShowStored(d.Notifier, d.Message) }
 	}
 	if err := stored.Print(c.Out); err != nil {
 		return err
@@ -47,18 +47,18 @@ func explainStored(ctx context.Context, c *terminal.Console, f explainFlags) err
 }
 
 // askForEvent gets one stored event from the admin address of a relay.
-func askForEvent(ctx context.Context, f clientFlags, id string) (*admin.Event, error) {
+func askForEvent(ctx context.Context, f clientFlags, id string) (*desk.Event, error) {
 	c, err := newRelayClient(f)
 	if err != nil {
 		return nil, err
 	}
-	var ev admin.Event
+	var ev desk.Event
 	err = c.get(ctx, "events/"+url.PathEscape(id), nil, &ev)
 	return &ev, aboutOne(err, "event", id)
 }
 
 // storedGallery draws the messages that a relay keeps, if they are asked for.
-func (f *explainFlags) storedGallery(ctx context.Context, c *terminal.Console, stored *admin.Event) (*gallery.Gallery, error) {
+func (f *explainFlags) storedGallery(ctx context.Context, c *terminal.Console, stored *desk.Event) (*gallery.Gallery, error) {
 	if !f.draws() {
 		return nil, nil
 	}
@@ -88,7 +88,7 @@ func (f *explainFlags) storedGallery(ctx context.Context, c *terminal.Console, s
 
 // printToday shows what the rules at hand make of a stored event, with the value of each condition. Without rules there is only
 // a word on how to get that.
-func printToday(c *terminal.Console, stored *admin.Event, f explainFlags) {
+func printToday(c *terminal.Console, stored *desk.Event, f explainFlags) {
 	files := strings.Join(f.rules, ", ")
 	say := func(text string) {
 		for _, line := range terminal.Sentences(c.Out, text, 0) {

@@ -1,12 +1,13 @@
-// Package admin is the operator's door: health, metrics, reload, and what became of events, as JSON.
+// Package admin serves the admin address: health, metrics, reload, and the desk as JSON.
 //
-// It is meant for loopback or for those who know the token. What it shows holds no secrets.
+// The address is for loopback or for clients with the token. Nothing that it shows holds a secret.
 package admin
 
 import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	_ "embed"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,68 +15,25 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
-	"time"
 
 	"github.com/gorilla/mux"
 
-	"qaserelay/relay"
-	"qaserelay/relay/store"
-	"qaserelay/rules"
+	"qaserelay/relay/admin/desk"
 )
 
-// Options are what the door works with. All but Token and Logger are needed.
+// Options are what the handler works with. All but Token and Logger are needed.
 type Options struct {
-	Store store.Store
+	Desk *desk.Desk
 	// Metrics serves /metrics.
 	Metrics http.Handler
 	// Ready returns nil if the relay takes events now.
 	Ready func(ctx context.Context) error
-	// Reload loads the rules again. An error that is rules.Problems says what is wrong with them.
+	// Reload loads the rules again. An error that is diag.Problems lists their problems.
 	Reload func() error
-	// Status tells what runs.
-	Status func() Status
-	// Retry makes dead or pending deliveries due now, and returns how many of them there were.
-	Retry func(ctx context.Context, ids []store.ID) (int, error)
-	// Replay decides about stored events again, and sends what follows unless it is dry.
-	Replay func(ctx context.Context, ids []store.ID, dry bool) []relay.Replay
-	// Resume lets one message of a notifier try a receiver that was gone or failed. relay.ErrNoNotifier says that there is none of that name.
-	Resume func(ctx context.Context, notifier string) error
-	// Drift lists what arrived and is not in the catalogue; it becomes JSON as it is.
-	Drift func() any
-	// Token is asked of everyone, but for health checks; empty asks nobody.
+	// Token is required for everything except health checks; empty requires none.
 	Token string
-	// Logger gets what went wrong within; nil logs nothing.
+	// Logger gets the errors that clients do not see; nil logs nothing.
 	Logger *slog.Logger
-}
-
-// Status tells what a relay runs on.
-type Status struct {
-	Version   string            `json:"version"`
-	DryRun    bool              `json:"dry_run"`
-	LoadedAt  time.Time         `json:"rules_loaded_at"`
-	LoadError string            `json:"rules_error,omitempty"`     // why the last try to load the rules failed
-	States    map[string]string `json:"notifier_states,omitempty"` // closed, open, half-open or paused
-	Rules     []Rule            `json:"-"`
-	Notifiers []Notifier        `json:"-"`
-}
-
-// Rule is one rule in force.
-type Rule = rules.RuleInfo
-
-// Notifier is one configured way out, and what it has before it.
-type Notifier struct {
-	Name       string     `json:"name"`
-	Type       string     `json:"type,omitempty"` // empty if it is not configured (any more)
-	Configured bool       `json:"configured"`
-	Pending    int        `json:"pending"`
-	Dead       int        `json:"dead"`
-	Oldest     *time.Time `json:"oldest_pending_at,omitempty"`
-	State      string     `json:"state,omitempty"`       // closed: messages go out; open, half-open or paused: they wait
-	Since      *time.Time `json:"state_since,omitempty"` // when they began or ceased to go out
-	Why        string     `json:"why,omitempty"`         // they wait
-	NextTry    *time.Time `json:"next_try_at,omitempty"` // when the next one may go out, if not now
-	Rate       string     `json:"rate,omitempty"`        // how many go out at most, such as 60/m; empty is as many as can
-	RateEach   bool       `json:"rate_each,omitempty"`   // that is for each channel, chat or the like
 }
 
 type server struct{ Options }
@@ -96,11 +54,11 @@ func New(o Options) http.Handler {
 	closed.NotFoundHandler = http.HandlerFunc(notFound)
 	cross := http.NewCrossOriginProtection()
 	cross.SetDenyHandler(http.HandlerFunc(crossOrigin))
-	open.NotFoundHandler = s.askToken(cross.Handler(closed))
+	open.NotFoundHandler = s.requireToken(cross.Handler(closed))
 	return open
 }
 
-// openRoutes are those that ask for no token.
+// openRoutes need no token.
 func (s *server) openRoutes(r *mux.Router) {
 	for _, path := range []string{"/healthz", "/-/healthy"} {
 		get(r, path, s.healthy)
@@ -140,7 +98,7 @@ func post(r *mux.Router, path string, h http.HandlerFunc) {
 	r.HandleFunc(path, h).Methods(http.MethodPost)
 }
 
-// CheckAddress returns an error if listening on addr would show the relay to others than this machine without a token.
+// CheckAddress returns an error if other machines could reach addr, and there is no token.
 func CheckAddress(addr, token string) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -153,8 +111,8 @@ func CheckAddress(addr, token string) error {
 	return fmt.Errorf("admin address %s can be reached by other machines: set a token (--admin-token), or listen on 127.0.0.1", addr)
 }
 
-// askToken lets only those through who know the token.
-func (s *server) askToken(next http.Handler) http.Handler {
+// requireToken refuses requests without the token.
+func (s *server) requireToken(next http.Handler) http.Handler {
 	if s.Token == "" {
 		return next
 	}
@@ -184,10 +142,6 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
-func (s *server) drift(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, map[string]any{"drift": s.Drift()})
-}
-
 func (s *server) index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = io.WriteString(w, `qase-relay
@@ -212,4 +166,14 @@ GET  /api/v1/notifiers         whether each works, and what it has before it
 POST /api/v1/notifiers/NAME/resume  try a receiver that was gone or failed
 GET  /api/v1/drift             events and fields that the catalogue does not have
 `)
+}
+
+// openAPI describes the answers of this address. A test compares it with the routes.
+//
+//go:embed openapi.json
+var openAPI []byte
+
+func describe(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(openAPI) // a client that is gone needs no answer
 }

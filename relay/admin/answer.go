@@ -6,15 +6,33 @@ import (
 	"errors"
 	"net/http"
 
+	"qaserelay/relay/admin/desk"
+	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 	"qaserelay/rules/diag"
 )
 
-func (s *server) status(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, s.Status())
+// answer writes v, or the error of the desk.
+func (s *server) answer(w http.ResponseWriter, v any, err error) {
+	var state *desk.StateError
+	failed := &desk.OpError{Op: "answering", Err: err}
+	switch {
+	case err == nil:
+		writeJSON(w, http.StatusOK, v)
+	case errors.Is(err, store.ErrNotFound):
+		writeError(w, http.StatusNotFound, "there is none with this id")
+	case errors.Is(err, dispatch.ErrNoNotifier):
+		writeError(w, http.StatusNotFound, err.Error())
+	case errors.As(err, &state):
+		writeError(w, http.StatusConflict, state.Message)
+	default:
+		_ = errors.As(err, &failed)
+		s.Logger.Error("the admin API could not answer", "doing", failed.Op, "error", failed.Err)
+		writeError(w, http.StatusServiceUnavailable, failed.Op+" failed, the log says why")
+	}
 }
 
-// reload answers 422 with everything that is wrong with the rules, if they are.
+// reload reloads the rules. If they have errors, it answers 422 with all problems.
 func (s *server) reload(w http.ResponseWriter, _ *http.Request) {
 	err := s.Reload()
 	var problems diag.Problems
@@ -29,16 +47,6 @@ func (s *server) reload(w http.ResponseWriter, _ *http.Request) {
 	default:
 		writeError(w, http.StatusInternalServerError, "the rules were not loaded: "+err.Error())
 	}
-}
-
-// fail answers for a store that could not do what was asked.
-func (s *server) fail(w http.ResponseWriter, doing string, err error) {
-	if errors.Is(err, store.ErrNotFound) {
-		writeError(w, http.StatusNotFound, "there is none with this id")
-		return
-	}
-	s.Logger.Error("the admin API could not answer", "doing", doing, "error", err)
-	writeError(w, http.StatusServiceUnavailable, doing+" failed, the log says why")
 }
 
 func notFound(w http.ResponseWriter, _ *http.Request) {
@@ -62,22 +70,18 @@ func writeError(w http.ResponseWriter, status int, message string) {
 	writeJSON(w, status, map[string]string{"error": message})
 }
 
+// writeJSON writes v, in which < and > stand as they are.
 func writeJSON(w http.ResponseWriter, status int, v any) {
-	answer := encode(v)
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = w.Write(answer) // a client who is gone needs no answer
-}
-
-// encode writes v as JSON for people: < and > as they are. All that is encoded here can be.
-func encode(v any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return []byte(`{"error":"the answer could not be encoded"}`)
+		b.Reset()
+		b.WriteString(`{"error":"the answer could not be encoded"}`)
 	}
-	return b.Bytes()
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // a client that is gone needs no answer
 }

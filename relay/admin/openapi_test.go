@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"qaserelay/relay"
+	"qaserelay/relay/admin/desk"
 )
 
 // description is openapi.json, as far as it is held against the program.
@@ -98,9 +99,9 @@ func TestEveryParameterOfAListIsDescribed(t *testing.T) {
 func TestEveryFieldOfAnAnswerIsDescribed(t *testing.T) {
 	schemas := readDescription(t).Components.Schemas
 	for name, answer := range map[string]any{
-		"Event": Event{}, "EventPage": EventPage{}, "Delivery": Delivery{}, "DeliveryPage": DeliveryPage{}, "Attempt": Attempt{}, "Status": Status{},
-		"Rule": Rule{}, "Notifier": Notifier{}, "Choice": Choice{}, "Replay": Replay{}, "Drift": relay.Drift{},
-		"ExportPage": ExportPage{}, "Exported": Exported{}, "Decided": Decided{}, "Message": Message{},
+		"Event": desk.Event{}, "EventPage": desk.EventPage{}, "Delivery": desk.Delivery{}, "DeliveryPage": desk.DeliveryPage{}, "Attempt": desk.Attempt{}, "Status": desk.Status{},
+		"Rule": desk.Rule{}, "Notifier": desk.Notifier{}, "Choice": choice{}, "Replay": desk.Replay{}, "Drift": relay.Drift{},
+		"ExportPage": desk.ExportPage{}, "Exported": desk.Exported{}, "Decided": desk.Decided{}, "Message": desk.Message{},
 	} {
 		var has, needs []string
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(answer)) {

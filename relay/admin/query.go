@@ -8,18 +8,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gorilla/mux"
 
+	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/store"
-	"qaserelay/rules/value"
 )
 
-// maxLimit is how long a page may be.
-const maxLimit = 500
-
-// query reads parameters and collects what is wrong with them.
+// query reads the parameters of a request and collects their errors.
 type query struct {
 	values url.Values
 	errs   []error
@@ -29,97 +25,66 @@ func newQuery(values url.Values, allowed ...string) *query {
 	q := &query{values: values}
 	for name := range values {
 		if !slices.Contains(allowed, name) {
-			q.errs = append(q.errs, fmt.Errorf("no parameter %q: there are %s", name, strings.Join(allowed, ", ")))
+			q.add(fmt.Errorf("no parameter %q: there are %s", name, strings.Join(allowed, ", ")))
 		}
 	}
 	return q
 }
 
+func (q *query) add(err error) {
+	if err != nil {
+		q.errs = append(q.errs, err)
+	}
+}
+
 func (q *query) text(name string) string { return q.values.Get(name) }
 
 func (q *query) id(name string) store.ID {
-	text := q.values.Get(name)
+	text := q.text(name)
 	if text == "" {
 		return 0
 	}
 	id, err := store.ParseID(text)
 	if err != nil {
-		q.errs = append(q.errs, fmt.Errorf("%s: %w", name, err))
+		q.add(fmt.Errorf("%s: %w", name, err))
 	}
 	return id
 }
 
 func (q *query) limit() int {
-	text := q.values.Get("limit")
+	text := q.text("limit")
 	if text == "" {
 		return 50
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > maxLimit {
-		q.errs = append(q.errs, fmt.Errorf("limit: want a number from 1 to %d, not %q", maxLimit, text))
+	if err != nil || n < 1 || n > desk.MaxPage {
+		q.add(fmt.Errorf("limit: want a number from 1 to %d, not %q", desk.MaxPage, text))
 		return 1
 	}
 	return n
 }
 
-// span is what lists and retries may reach, in the order in which they are to be listed.
-type span struct {
-	before, after store.ID
-	oldestFirst   bool
-}
-
-// span reads since, until, before, after and order.
-func (q *query) span() span {
-	s := span{before: q.id("before"), after: q.id("after")}
+// within reads before, after, order, since and until.
+func (q *query) within() desk.Range {
+	r := desk.Range{Before: q.id("before"), After: q.id("after")}
 	switch order := q.text("order"); order {
 	case "", "desc":
 	case "asc":
-		s.oldestFirst = true
+		r.OldestFirst = true
 	default:
-		q.errs = append(q.errs, fmt.Errorf("order: want desc (newest first) or asc, not %q", order))
+		q.add(fmt.Errorf("order: want desc (newest first) or asc, not %q", order))
 	}
-	if err := s.read(q.text("since"), q.text("until")); err != nil {
-		q.errs = append(q.errs, err)
-	}
-	return s
-}
-
-// read narrows the span to what was made from since on and before until, where they are given.
-func (s *span) read(since, until string) error {
-	from, err1 := moment("since", since)
-	to, err2 := moment("until", until)
-	if since != "" {
-		s.after = max(s.after, store.FirstID(from)-1)
-	}
-	if first := max(1, store.FirstID(to)); until != "" && (s.before == 0 || first < s.before) {
-		s.before = first
-	}
-	return errors.Join(err1, err2)
-}
-
-// moment reads a time, or how long ago it was.
-func moment(name, text string) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339, text)
-	if err == nil || text == "" {
-		return t, nil
-	}
-	ago, err := value.ParseDuration(text)
-	if err != nil {
-		return t, fmt.Errorf("%s: want a time such as 2026-01-02T15:04:05Z, or how long ago, such as 24h or 7d, not %q", name, text)
-	}
-	return time.Now().Add(-ago), nil
+	q.add(r.Narrow(q.text("since"), q.text("until")))
+	return r
 }
 
 func (q *query) state() store.State {
-	states := []string{"pending", "sending", "delivered", "dead", "cancelled"}
-	text := q.values.Get("state")
-	if text != "" && !slices.Contains(states, text) {
-		q.errs = append(q.errs, fmt.Errorf("state: want one of %s, not %q", strings.Join(states, ", "), text))
-	}
-	return store.State(text)
+	state, err := desk.ParseState(q.text("state"))
+	q.add(err)
+	return state
 }
 
-// refuse answers 400 if anything was wrong, and reports whether it did.
+// refuse answers 400 if there were errors, and reports whether it did.
 func (q *query) refuse(w http.ResponseWriter) bool {
 	if err := errors.Join(q.errs...); err != nil {
 		writeError(w, http.StatusBadRequest, err.Error())

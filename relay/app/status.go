@@ -5,37 +5,34 @@ import (
 	"slices"
 
 	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/metrics"
 	"qaserelay/rules/diag"
 )
 
 func (r *Relay) adminOptions(m *metrics.Metrics) admin.Options {
 	return admin.Options{
-		Store:   r.store,
+		Desk: desk.New(desk.Options{Store: r.store, Status: r.status, Retry: r.engine.Retry, Replay: r.engine.Replay,
+			Resume: r.engine.Resume, Drift: r.engine.Drift, Logger: r.o.Logger}),
 		Metrics: m.Handler(),
 		Ready:   r.engine.Ready,
 		Reload:  r.reloader.Reload,
-		Status:  r.status,
-		Retry:   r.engine.Retry,
-		Replay:  r.engine.Replay,
-		Resume:  r.engine.Resume,
-		Drift:   func() any { return r.engine.Drift() },
 		Token:   r.o.AdminToken,
 		Logger:  r.o.Logger,
 	}
 }
 
 // status describes the running relay for the admin API.
-func (r *Relay) status() admin.Status {
+func (r *Relay) status() desk.Status {
 	last, cfg, states := r.reloader.Status(), r.engine.Config(), r.engine.NotifierStates()
-	st := admin.Status{Version: r.o.Version, DryRun: r.o.DryRun, LoadedAt: last.LoadedAt, States: map[string]string{}}
+	st := desk.Status{Version: r.o.Version, DryRun: r.o.DryRun, LoadedAt: last.LoadedAt, States: map[string]string{}}
 	if last.Problems.Err() != nil {
 		st.LoadError = onlyErrors(last.Problems).Error()
 	}
 	st.Rules = cfg.Rules.Rules()
 	for _, name := range slices.Sorted(maps.Keys(cfg.Outs)) {
 		out := cfg.Outs[name]
-		n := admin.Notifier{Name: name, Type: out.Spec.Type, Configured: true}
+		n := desk.Notifier{Name: name, Type: out.Spec.Type, Configured: true}
 		n.Rate, n.RateEach = out.RateText()
 		if state, runs := states[name]; runs {
 			n.State, n.Why, n.Since = state.State, state.Why, &state.Since

@@ -7,14 +7,14 @@ import (
 	"iter"
 	"slices"
 
-	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/desk"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/ruletest"
 )
 
 // History yields stored events, the oldest first, until one cannot be read.
-type History = iter.Seq2[admin.Exported, error]
+type History = iter.Seq2[desk.Exported, error]
 
 // Options are the rules to run and what to compare them with.
 type Options struct {
@@ -61,7 +61,7 @@ type backtest struct {
 }
 
 // add decides on one event. A replay is left out: the event that it repeats is in the history.
-func (b *backtest) add(e admin.Exported) {
+func (b *backtest) add(e desk.Exported) {
 	if e.ReplayOf != "" {
 		b.report.Replays++
 		return
@@ -119,7 +119,7 @@ func outcomeOf(d rules.Decision) *outcome {
 	return o
 }
 
-func recorded(d *admin.Decided) *outcome {
+func recorded(d *desk.Decided) *outcome {
 	if d == nil {
 		return nil
 	}
@@ -131,7 +131,7 @@ func recorded(d *admin.Decided) *outcome {
 }
 
 // add counts the outcome of one event, and the differences from the one before.
-func (r *Report) add(e admin.Exported, now, before *outcome) {
+func (r *Report) add(e desk.Exported, now, before *outcome) {
 	r.seen(e.ReceivedAt)
 	for _, name := range now.matched {
 		r.rule(name).Events++
@@ -154,7 +154,7 @@ func (r *Report) add(e admin.Exported, now, before *outcome) {
 	}
 }
 
-func (r *Report) compareRules(e admin.Exported, now, before *outcome) {
+func (r *Report) compareRules(e desk.Exported, now, before *outcome) {
 	for _, name := range before.matched {
 		rule := r.rule(name)
 		if rule.Before++; !slices.Contains(now.matched, name) {
@@ -182,7 +182,7 @@ func (o *outcome) titleOf(rule string) string {
 
 // compareMessages matches messages by rule and notifier: titles may differ by the state of the time. The change of a
 // message counts only if its rule matches both now and before; otherwise the change of the rule says it.
-func (r *Report) compareMessages(e admin.Exported, now, before *outcome) {
+func (r *Report) compareMessages(e desk.Exported, now, before *outcome) {
 	had := map[message]int{}
 	for _, m := range before.messages {
 		had[message{rule: m.rule, notifier: m.notifier}]++

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/desk"
 )
 
 // Recorded is what a report compares with unless that is another rules file.
@@ -125,7 +125,7 @@ func findOrAdd[T any](list *[]*T, wanted func(*T) bool, added *T) *T {
 }
 
 // change keeps the first changes of each kind and rule.
-func (r *Report) change(kind string, e admin.Exported, m message) {
+func (r *Report) change(kind string, e desk.Exported, m message) {
 	key := [2]string{kind, m.rule}
 	if r.changed[key]++; r.changed[key] <= r.limit {
 		r.Changes = append(r.Changes, Change{Kind: kind, Rule: m.rule, Notifier: m.notifier, EventID: e.ID, Event: e.Event,

@@ -7,13 +7,13 @@ import (
 	"time"
 
 	"qaserelay/cmd/qase-relay/terminal"
-	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 )
 
 // PrintDeliveries prints a table of deliveries, the last error of each below its row.
-func PrintDeliveries(s *terminal.Screen, list []admin.Delivery) {
+func PrintDeliveries(s *terminal.Screen, list []desk.Delivery) {
 	if len(list) == 0 {
 		s.Printf("no deliveries\n")
 		return
@@ -29,7 +29,7 @@ func PrintDeliveries(s *terminal.Screen, list []admin.Delivery) {
 }
 
 // trouble says what went wrong last with a delivery that has not arrived, or not everywhere.
-func trouble(d admin.Delivery) string {
+func trouble(d desk.Delivery) string {
 	if d.Error == "" {
 		return ""
 	}
@@ -50,7 +50,7 @@ func StateCell(s *terminal.Screen, state store.State) terminal.Cell {
 }
 
 // PrintDelivery prints one delivery with its attempts and its message.
-func PrintDelivery(s *terminal.Screen, d *admin.Delivery) {
+func PrintDelivery(s *terminal.Screen, d *desk.Delivery) {
 	now := time.Now()
 	state := StateCell(s, d.State)
 	s.Printf("%s  %s after %s\n", s.Bold("delivery "+d.ID), state.Paint(state.Text), attemptsOf(d))
@@ -92,7 +92,7 @@ func PrintDelivery(s *terminal.Screen, d *admin.Delivery) {
 }
 
 // attemptsOf counts all attempts, and tells how many of them were made since a person asked for more.
-func attemptsOf(d *admin.Delivery) string {
+func attemptsOf(d *desk.Delivery) string {
 	all := max(len(d.Log), d.Attempts)
 	if all == d.Attempts {
 		return terminal.Plural(all, "attempt")
@@ -100,7 +100,7 @@ func attemptsOf(d *admin.Delivery) string {
 	return fmt.Sprintf("%s, %d of them since it was last retried by hand", terminal.Plural(all, "attempt"), d.Attempts)
 }
 
-func printAttempt(s *terminal.Screen, a admin.Attempt, now time.Time) {
+func printAttempt(s *terminal.Screen, a desk.Attempt, now time.Time) {
 	said := s.Good(terminal.Printable(a.Status))
 	if a.Reason != "" { // otherwise it was delivered, if not to all
 		said = s.Bad(terminal.Printable(strings.TrimSpace(a.Status + " (" + a.Reason + ")")))

@@ -7,16 +7,16 @@ import (
 	"strings"
 
 	"qaserelay/cmd/qase-relay/terminal"
-	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 )
 
 // Stored is an event that a relay has stored, and how to print it.
 type Stored struct {
-	*admin.Event
+	*desk.Event
 	Only []string             // names of the rules to print; empty for all
-	Draw func(admin.Delivery) // prints a message as its receiver sees it; may be nil
+	Draw func(desk.Delivery) // prints a message as its receiver sees it; may be nil
 }
 
 // Print prints what was decided when the event came, and what became of each delivery.
@@ -57,7 +57,7 @@ func (x Stored) Print(s *terminal.Screen) error {
 	return nil
 }
 
-func printSummary(s *terminal.Screen, d admin.Delivery) {
+func printSummary(s *terminal.Screen, d desk.Delivery) {
 	state := string(d.State)
 	switch d.State {
 	case store.Delivered:
@@ -81,7 +81,7 @@ func printSummary(s *terminal.Screen, d admin.Delivery) {
 	}
 }
 
-func printFootnotes(s *terminal.Screen, ev *admin.Event) {
+func printFootnotes(s *terminal.Screen, ev *desk.Event) {
 	sum := "nothing was to be sent"
 	if n := len(ev.Deliveries); n > 0 {
 		sum = terminal.Plural(n, "delivery")

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"qaserelay/cmd/qase-relay/terminal"
-	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/store"
 )
 
@@ -14,8 +14,8 @@ import (
 const inAMoment = 3 * time.Second
 
 // Waiting returns the pending delivery of each notifier that was tried least, by the notifier's name.
-func Waiting(list []admin.Delivery) map[string]admin.Delivery {
-	waiting := map[string]admin.Delivery{}
+func Waiting(list []desk.Delivery) map[string]desk.Delivery {
+	waiting := map[string]desk.Delivery{}
 	for _, d := range list {
 		if one, known := waiting[d.Notifier]; d.State == store.Pending && (!known || d.Attempts < one.Attempts) {
 			waiting[d.Notifier] = d
@@ -25,7 +25,7 @@ func Waiting(list []admin.Delivery) map[string]admin.Delivery {
 }
 
 // PrintWait prints why a delivery to n waits, and what ends that, unless its own failed attempts are the reason.
-func PrintWait(s *terminal.Screen, n admin.Notifier, d admin.Delivery) {
+func PrintWait(s *terminal.Screen, n desk.Notifier, d desk.Delivery) {
 	if why := whyWaits(n, time.Now()); why != "" {
 		s.Printf("\n%s %s\n", s.Warn(terminal.Printable(n.Name)+" sends nothing:"), terminal.Printable(why))
 		if n.Configured {
@@ -40,7 +40,7 @@ func PrintWait(s *terminal.Screen, n admin.Notifier, d admin.Delivery) {
 }
 
 // rateWords puts a rate such as 60/m into words.
-func rateWords(n admin.Notifier) string {
+func rateWords(n desk.Notifier) string {
 	count, unit, _ := strings.Cut(n.Rate, "/")
 	words := count + map[string]string{"s": " a second", "m": " a minute", "h": " an hour"}[unit]
 	if n.RateEach {
@@ -50,7 +50,7 @@ func rateWords(n admin.Notifier) string {
 }
 
 // whyWaits says why a notifier lets nothing out, or nothing if it does.
-func whyWaits(n admin.Notifier, now time.Time) string {
+func whyWaits(n desk.Notifier, now time.Time) string {
 	next := "one message tries it now"
 	if n.NextTry != nil {
 		next = "one message tries it " + terminal.Exactly(*n.NextTry, now)

@@ -8,11 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/store"
 )
 
 // post sends a question with a body, in which the numbers #0 to #4 stand for the ids of deliveries and events ($0 to $4).
-func (d *desk) post(t *testing.T, path, body string) (int, string) {
+func (d *testAPI) post(t *testing.T, path, body string) (int, string) {
 	t.Helper()
 	for i := range d.events {
 		body = strings.ReplaceAll(body, fmt.Sprint("#", i), d.deliveries[i].String())
@@ -31,7 +32,7 @@ func (d *desk) post(t *testing.T, path, body string) (int, string) {
 }
 
 // killAll lets all deliveries die that wait.
-func (d *desk) killAll(t *testing.T) {
+func (d *testAPI) killAll(t *testing.T) {
 	t.Helper()
 	for _, notifier := range []string{"ops", "gone"} {
 		claimed, err := d.store.Claim(t.Context(), notifier, 10)
@@ -72,7 +73,7 @@ func TestManyDeliveriesAreRetried(t *testing.T) {
 		{"not by what is no JSON", `all`, 400, "not the JSON", ""},
 		{"not by more than an object", `{"state": "dead"} {}`, 400, "something behind", ""},
 		{"not by very many ids", `{"ids": [` + strings.Repeat(`"#0",`, maxIDs) + `"#0"]}`, 400, "at most 10000", ""},
-		{"not by an endless list", `{"rule": "` + strings.Repeat("x", maxQuestion) + `"}`, 413, "too long", ""},
+		{"not by an endless list", `{"rule": "` + strings.Repeat("x", maxBody) + `"}`, 413, "too long", ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -90,7 +91,7 @@ func TestManyDeliveriesAreRetried(t *testing.T) {
 }
 
 // inState returns the numbers of the deliveries in a state.
-func (d *desk) inState(t *testing.T, state store.State) string {
+func (d *testAPI) inState(t *testing.T, state store.State) string {
 	t.Helper()
 	var found []string
 	for i, id := range d.deliveries {
@@ -108,7 +109,7 @@ func (d *desk) inState(t *testing.T, state store.State) string {
 func TestMoreThanAPageIsRetried(t *testing.T) {
 	d := open(t, "")
 	ids, plan := store.NewIDs(1), store.Plan{}
-	for range 2*maxLimit + 1 {
+	for range 2*desk.MaxPage + 1 {
 		plan.Deliveries = append(plan.Deliveries, store.NewDelivery{ID: ids.Next(time.Now()), Rule: "many", Notifier: "n"})
 	}
 	ev := store.Event{ID: ids.Next(time.Now()), Hash: [32]byte{99}, Body: []byte(`{}`), ReceivedAt: time.Now()}

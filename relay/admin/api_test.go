@@ -12,14 +12,15 @@ import (
 	"time"
 
 	"qaserelay/relay"
+	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/sqlite"
 )
 
-// desk is a running admin server over a real store with five events. Each has a delivery: four wait, that of the third
-// is dead.
-type desk struct {
+// testAPI is a running admin API over a real store with five events. Each has a delivery: that of the third is dead, the
+// others are pending.
+type testAPI struct {
 	url        string
 	store      store.Store
 	events     []store.ID
@@ -32,7 +33,7 @@ type desk struct {
 }
 
 // replay stands in for the engine: the first event has gone, all others match a rule more.
-func (d *desk) replay(_ context.Context, ids []store.ID, dry bool) []relay.Replay {
+func (d *testAPI) replay(_ context.Context, ids []store.ID, dry bool) []relay.Replay {
 	var all []relay.Replay
 	d.replayed = fmt.Sprint(ids, dry)
 	for i, id := range ids {
@@ -49,22 +50,33 @@ func (d *desk) replay(_ context.Context, ids []store.ID, dry bool) []relay.Repla
 const message = `{"id":"x","rule":"r","level":"info","title":"<b> & c","options":{"url":"https://user:pw@hooks.example.com/T0/s3cret?key=s3cret",` +
 	`"headers":{"X-Key":"s3cret","Authorization":"Bearer s3cret"},"method":"POST"},"created_at":"2026-01-02T03:04:05Z"}`
 
-func open(t *testing.T, token string) *desk {
+func open(t *testing.T, token string) *testAPI {
 	t.Helper()
-	d := &desk{token: token}
+	d := &testAPI{token: token}
 	var err error
 	if d.store, err = sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "relay.db"), sqlite.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	d.fill(t)
 	server := httptest.NewServer(New(Options{
-		Store:   d.store,
+		Desk:    desk.New(d.options()),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics 1\n") }),
 		Ready:   func(context.Context) error { return d.ready },
 		Reload:  func() error { d.reloads++; return d.reload },
-		Status: func() Status {
-			return Status{Version: "1.2.3", Rules: []Rule{{Name: "done", When: "true", Enabled: true}},
-				Notifiers: []Notifier{{Name: "ops", Type: "http", Configured: true}, {Name: "idle", Type: "email", Configured: true}}}
+		Token:   token,
+	}))
+	t.Cleanup(func() { server.Close(); _ = d.store.Close() })
+	d.url = server.URL
+	return d
+}
+
+// options are those of a desk over the store.
+func (d *testAPI) options() desk.Options {
+	return desk.Options{
+		Store: d.store,
+		Status: func() desk.Status {
+			return desk.Status{Version: "1.2.3", Rules: []desk.Rule{{Name: "done", When: "true", Enabled: true}},
+				Notifiers: []desk.Notifier{{Name: "ops", Type: "http", Configured: true}, {Name: "idle", Type: "email", Configured: true}}}
 		},
 		Retry: d.store.Retry,
 		Resume: func(_ context.Context, name string) error {
@@ -74,14 +86,10 @@ func open(t *testing.T, token string) *desk {
 			return nil
 		},
 		Replay: d.replay,
-		Token:  token,
-	}))
-	t.Cleanup(func() { server.Close(); _ = d.store.Close() })
-	d.url = server.URL
-	return d
+	}
 }
 
-func (d *desk) fill(t *testing.T) {
+func (d *testAPI) fill(t *testing.T) {
 	t.Helper()
 	ids, start := store.NewIDs(0), time.Now().Add(-time.Minute)
 	for i := range 5 {
@@ -117,7 +125,7 @@ func (d *desk) fill(t *testing.T) {
 }
 
 // call returns the status and the answer, as text and as JSON if it is.
-func (d *desk) call(t *testing.T, method, path string, headers ...string) (int, string, map[string]any) {
+func (d *testAPI) call(t *testing.T, method, path string, headers ...string) (int, string, map[string]any) {
 	t.Helper()
 	req, err := http.NewRequest(method, d.url+path, nil)
 	if err != nil {

@@ -1,4 +1,4 @@
-package admin
+package desk
 
 import (
 	"encoding/json"

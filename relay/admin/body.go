@@ -1,0 +1,124 @@
+package admin
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"qaserelay/relay/admin/desk"
+	"qaserelay/relay/store"
+)
+
+const (
+	// maxBody is the size of the largest body of a request.
+	maxBody = 1 << 20
+	// maxIDs is the number of events or deliveries that one request may name.
+	maxIDs = 10_000
+	// longAnswer is the time for the answer to a request about many things.
+	longAnswer = 10 * time.Minute
+)
+
+// Replays is the answer to a replay of several events.
+type Replays struct {
+	DryRun  bool          `json:"dry_run"`
+	Replays []desk.Replay `json:"replays"`
+}
+
+// replayBody is the body of a replay.
+type replayBody struct {
+	IDs    []string `json:"ids"`
+	DryRun bool     `json:"dry_run"`
+}
+
+func (b *replayBody) parse() ([]store.ID, error) {
+	if len(b.IDs) == 0 {
+		return nil, errors.New(`say which events: {"ids": ["…"]}`)
+	}
+	return parseIDs(b.IDs)
+}
+
+// choice is the body of a retry: ids, or a filter.
+type choice struct {
+	IDs []string `json:"ids,omitempty"`
+	filter
+}
+
+// filter selects deliveries. Empty fields select all, except that an empty state means dead.
+type filter struct {
+	State    store.State `json:"state,omitempty"` // dead or pending
+	Rule     string      `json:"rule,omitempty"`
+	Notifier string      `json:"notifier,omitempty"`
+	Project  string      `json:"project,omitempty"`
+	Event    string      `json:"event,omitempty"` // a name, or the id of an event
+	Since    string      `json:"since,omitempty"` // made at this time or later
+	Until    string      `json:"until,omitempty"` // made before this time
+}
+
+// parse returns the ids or, if there are none, the filter.
+func (c *choice) parse() ([]store.ID, store.DeliveryFilter, error) {
+	f := store.DeliveryFilter{State: c.State, Rule: c.Rule, Notifier: c.Notifier, Project: c.Project}
+	f.EventName, f.Event = desk.ParseEvent(c.Event)
+	hasFilter := c.filter != filter{}
+	switch {
+	case len(c.IDs) > 0 && hasFilter:
+		return nil, f, errors.New("name either ids or a filter, not both")
+	case len(c.IDs) > 0:
+		ids, err := parseIDs(c.IDs)
+		return ids, f, err
+	case !hasFilter:
+		return nil, f, errors.New(`say which deliveries: {"ids": ["…"]}, or a filter such as {"state": "dead", "notifier": "mail"}`)
+	}
+	if f.State == "" {
+		f.State = store.Dead
+	}
+	if f.State != store.Dead && f.State != store.Pending {
+		return nil, f, fmt.Errorf("state: only dead and pending deliveries can be retried, not %q", f.State)
+	}
+	var within desk.Range
+	err := within.Narrow(c.Since, c.Until)
+	f.Before, f.After = within.Before, within.After
+	return nil, f, err
+}
+
+func parseIDs(texts []string) ([]store.ID, error) {
+	if len(texts) > maxIDs {
+		return nil, fmt.Errorf("ids: at most %d at once", maxIDs)
+	}
+	ids := make([]store.ID, len(texts))
+	for i, text := range texts {
+		id, err := store.ParseID(text)
+		if err != nil {
+			return nil, fmt.Errorf("ids: %w", err)
+		}
+		ids[i] = id
+	}
+	return ids, nil
+}
+
+// readBody decodes the body of a request into v, or answers the error. An empty body leaves v as it is.
+func readBody(w http.ResponseWriter, r *http.Request, v any) bool {
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(v)
+	if err == nil && decoder.More() {
+		err = errors.New("there is something behind the object")
+	}
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		writeError(w, http.StatusRequestEntityTooLarge, "the question is too long")
+		return false
+	case err != nil && !errors.Is(err, io.EOF):
+		writeError(w, http.StatusBadRequest, "the body is not the JSON that is wanted here: "+err.Error())
+		return false
+	}
+	return true
+}
+
+// extendDeadline gives the answer more time than others have.
+func extendDeadline(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(longAnswer)) // a writer without deadlines needs none
+}

@@ -1,0 +1,131 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"qaserelay/relay"
+	"qaserelay/relay/dispatch"
+	"qaserelay/relay/store"
+)
+
+// Replay is the outcome of a replayed event.
+type Replay struct {
+	EventID  string    `json:"event_id"`
+	ReplayID string    `json:"replay_id,omitempty"` // the new event; empty if nothing was stored
+	Matched  []string  `json:"matched"`             // rules that match now
+	Gained   []string  `json:"gained"`              // those of them that did not match the first time
+	Lost     []string  `json:"lost"`                // rules that matched the first time and do not now
+	Messages []Message `json:"deliveries"`
+	Error    string    `json:"error,omitempty"` // the reason why it was not replayed
+}
+
+// Message is a delivery that a replay made, or would make.
+type Message struct {
+	ID       string `json:"id,omitempty"` // empty if nothing was stored
+	Rule     string `json:"rule"`
+	Notifier string `json:"notifier"`
+	Title    string `json:"title"`
+}
+
+// Retry makes one dead or pending delivery due now.
+func (d *Desk) Retry(ctx context.Context, id store.ID) error {
+	return d.change(ctx, id, "retrying a delivery", "only dead and pending deliveries can be retried", d.o.Retry)
+}
+
+// Cancel ends one dead or pending delivery.
+func (d *Desk) Cancel(ctx context.Context, id store.ID) error {
+	cancel := func(ctx context.Context, ids []store.ID) (int, error) {
+		return d.o.Store.Cancel(ctx, ids, "cancelled by a person")
+	}
+	return d.change(ctx, id, "cancelling a delivery", "only dead and pending deliveries can be cancelled", cancel)
+}
+
+// change applies an action to one delivery. If its state does not allow that, the error is a StateError with the given
+// text.
+func (d *Desk) change(ctx context.Context, id store.ID, op, refusal string, act func(context.Context, []store.ID) (int, error)) error {
+	if _, _, err := d.o.Store.Delivery(ctx, id); err != nil {
+		return failed("reading a delivery", err)
+	}
+	n, err := act(ctx, []store.ID{id})
+	if err == nil && n == 0 {
+		return &StateError{refusal}
+	}
+	return failed(op, err)
+}
+
+// RetryMany makes those of the deliveries due now that are dead or pending, and returns their number.
+func (d *Desk) RetryMany(ctx context.Context, ids []store.ID) (int, error) {
+	n, err := d.o.Retry(ctx, ids)
+	return n, retryFailed(n, err)
+}
+
+// RetryAll retries the deliveries that a filter selects, page by page from the newest to the oldest, so that a delivery
+// that fails again meanwhile is not retried twice. It returns their number.
+func (d *Desk) RetryAll(ctx context.Context, f store.DeliveryFilter) (total int, err error) {
+	for f.Limit = MaxPage; ; {
+		page, next, err := d.o.Store.Deliveries(ctx, f)
+		if err != nil {
+			return total, retryFailed(total, err)
+		}
+		ids := make([]store.ID, len(page))
+		for i, one := range page {
+			ids[i] = one.ID
+		}
+		n, err := d.o.Retry(ctx, ids)
+		total += n
+		if f.Before = next; err != nil || next == 0 {
+			return total, retryFailed(total, err)
+		}
+	}
+}
+
+func retryFailed(retried int, err error) error {
+	return failed(fmt.Sprintf("retrying deliveries, after %d,", retried), err)
+}
+
+// Resume lets one message of a paused notifier try its receiver. It changes nothing where messages go out. For an unknown
+// notifier it returns dispatch.ErrNoNotifier.
+func (d *Desk) Resume(ctx context.Context, notifier string) error {
+	err := d.o.Resume(ctx, notifier)
+	if errors.Is(err, dispatch.ErrNoNotifier) {
+		return err
+	}
+	return failed("resuming a notifier", err)
+}
+
+// Replay decides one event again by the current rules, and sends the messages unless it is dry.
+func (d *Desk) Replay(ctx context.Context, id store.ID, dry bool) (Replay, error) {
+	r := d.o.Replay(ctx, []store.ID{id}, dry)[0]
+	if r.Err != nil {
+		return Replay{}, failed("replaying an event", r.Err)
+	}
+	return replayOf(r), nil
+}
+
+// ReplayMany does the same for several events. Each replay has its own error.
+func (d *Desk) ReplayMany(ctx context.Context, ids []store.ID, dry bool) []Replay {
+	replays := []Replay{}
+	for _, r := range d.o.Replay(ctx, ids, dry) {
+		v := replayOf(r)
+		switch {
+		case errors.Is(r.Err, store.ErrNotFound):
+			v.Error = "there is no such event"
+		case r.Err != nil:
+			d.o.Logger.Error("an event was not replayed", "event", v.EventID, "error", r.Err)
+			v.Error = fmt.Sprintf("it was not replayed: %v", r.Err)
+		}
+		replays = append(replays, v)
+	}
+	return replays
+}
+
+func replayOf(r relay.Replay) Replay {
+	v := Replay{EventID: r.Event.String(), ReplayID: idText(r.New), Matched: orEmpty(r.Matched), Gained: orEmpty(r.Gained),
+		Lost: orEmpty(r.Lost), Messages: []Message{}}
+	for _, m := range r.Messages {
+		v.Messages = append(v.Messages, Message{ID: idText(m.ID), Rule: m.Rule, Notifier: m.Notifier, Title: m.Title})
+	}
+	return v
+}

@@ -1,0 +1,170 @@
+// Package desk is the operator's view of a relay and the actions on it: events and deliveries, replay, retry and cancel,
+// notifiers and rules. The admin API and the console use it. Nothing that it shows holds a secret.
+package desk
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"qaserelay/relay"
+	"qaserelay/relay/store"
+	"qaserelay/rules"
+)
+
+// MaxPage is the length of the longest page of a list.
+const MaxPage = 500
+
+// maxSiblings bounds the deliveries of one event that are read.
+const maxSiblings = 1000
+
+// Options are the parts of a relay that a desk works with. All but Logger are needed.
+type Options struct {
+	Store store.Store
+	// Status describes the running relay.
+	Status func() Status
+	// Retry makes dead or pending deliveries due now and returns their number.
+	Retry func(ctx context.Context, ids []store.ID) (int, error)
+	// Replay decides stored events again, and sends the messages unless it is dry.
+	Replay func(ctx context.Context, ids []store.ID, dry bool) []relay.Replay
+	// Resume lets one message of a paused notifier try its receiver. For an unknown notifier it returns
+	// dispatch.ErrNoNotifier.
+	Resume func(ctx context.Context, notifier string) error
+	// Drift lists the events and fields that arrived and are not in the catalog.
+	Drift func() []relay.Drift
+	// Logger gets the errors of replays; nil logs nothing.
+	Logger *slog.Logger
+}
+
+// Desk answers queries and carries out actions. Its methods may be called from many goroutines.
+type Desk struct{ o Options }
+
+// New returns a desk.
+func New(o Options) *Desk {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Desk{o}
+}
+
+// OpError is the error of an operation on the store.
+type OpError struct {
+	Op  string // such as "reading an event"
+	Err error
+}
+
+func (e *OpError) Error() string { return e.Op + ": " + e.Err.Error() }
+func (e *OpError) Unwrap() error { return e.Err }
+
+// failed returns an OpError, or nil for a nil error.
+func failed(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &OpError{op, err}
+}
+
+// StateError is the error of an action that the state of a delivery does not allow.
+type StateError struct{ Message string }
+
+func (e *StateError) Error() string { return e.Message }
+
+// Status describes a running relay.
+type Status struct {
+	Version   string            `json:"version"`
+	DryRun    bool              `json:"dry_run"`
+	LoadedAt  time.Time         `json:"rules_loaded_at"`
+	LoadError string            `json:"rules_error,omitempty"`     // the errors of the last reload, if it failed
+	States    map[string]string `json:"notifier_states,omitempty"` // closed, open, half-open or paused
+	Rules     []Rule            `json:"-"`
+	Notifiers []Notifier        `json:"-"`
+}
+
+// Rule is one of the current rules.
+type Rule = rules.RuleInfo
+
+// Notifier is a notifier with its backlog.
+type Notifier struct {
+	Name       string     `json:"name"`
+	Type       string     `json:"type,omitempty"` // empty if it is not configured
+	Configured bool       `json:"configured"`
+	Pending    int        `json:"pending"`
+	Dead       int        `json:"dead"`
+	Oldest     *time.Time `json:"oldest_pending_at,omitempty"`
+	State      string     `json:"state,omitempty"`       // closed: messages go out; open, half-open or paused: they wait
+	Since      *time.Time `json:"state_since,omitempty"` // of the state
+	Why        string     `json:"why,omitempty"`         // messages wait
+	NextTry    *time.Time `json:"next_try_at,omitempty"` // when the next message may go out, if not now
+	Rate       string     `json:"rate,omitempty"`        // the limit, such as 60/m; empty for none
+	RateEach   bool       `json:"rate_each,omitempty"`   // the limit is for each channel, chat or the like
+}
+
+// Status describes the running relay.
+func (d *Desk) Status() Status { return d.o.Status() }
+
+// Rules lists the current rules.
+func (d *Desk) Rules() []Rule { return orEmpty(d.o.Status().Rules) }
+
+// Drift lists the events and fields that arrived and are not in the catalog.
+func (d *Desk) Drift() []relay.Drift { return d.o.Drift() }
+
+// Notifiers lists the configured notifiers, followed by those that are no longer configured but still have deliveries.
+func (d *Desk) Notifiers(ctx context.Context) ([]Notifier, error) {
+	backlog, err := d.o.Store.Backlog(ctx)
+	if err != nil {
+		return nil, failed("counting the backlog", err)
+	}
+	list := slices.Clone(orEmpty(d.o.Status().Notifiers))
+	for _, b := range backlog {
+		i := slices.IndexFunc(list, func(n Notifier) bool { return n.Name == b.Notifier })
+		if i < 0 {
+			i, list = len(list), append(list, Notifier{Name: b.Notifier})
+		}
+		list[i].Pending, list[i].Dead = b.Pending, b.Dead
+		if !b.Oldest.IsZero() {
+			list[i].Oldest = &b.Oldest
+		}
+	}
+	return list, nil
+}
+
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// idText returns the text of an id, or nothing for zero.
+func idText(id store.ID) string {
+	if id == 0 {
+		return ""
+	}
+	return id.String()
+}
+
+// rawJSON returns JSON as it is, with bytes that are not UTF-8 replaced, or nil if b is not JSON.
+func rawJSON(b []byte) json.RawMessage {
+	switch {
+	case !json.Valid(b):
+		return nil
+	case !utf8.Valid(b):
+		return json.RawMessage(string([]rune(string(b))))
+	}
+	return b
+}
+
+// encode returns v as JSON in which < and > stand as they are. Values that cannot be encoded become null.
+func encode(v any) json.RawMessage {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return json.RawMessage("null")
+	}
+	return b.Bytes()
+}

@@ -1,0 +1,61 @@
+package desk
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"qaserelay/relay/store"
+	"qaserelay/rules/value"
+)
+
+// Range is the part of a list between two ids.
+type Range struct {
+	Before, After store.ID // zero is open
+	OldestFirst   bool
+}
+
+// Narrow cuts the range to the ids made from since on and before until. Each is a time, how long ago, or empty.
+func (r *Range) Narrow(since, until string) error {
+	from, err1 := parseTime("since", since)
+	to, err2 := parseTime("until", until)
+	if since != "" {
+		r.After = max(r.After, store.FirstID(from)-1)
+	}
+	if first := max(1, store.FirstID(to)); until != "" && (r.Before == 0 || first < r.Before) {
+		r.Before = first
+	}
+	return errors.Join(err1, err2)
+}
+
+// parseTime reads a time, or how long ago it was.
+func parseTime(name, text string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, text)
+	if err == nil || text == "" {
+		return t, nil
+	}
+	ago, err := value.ParseDuration(text)
+	if err != nil {
+		return t, fmt.Errorf("%s: want a time such as 2026-01-02T15:04:05Z, or how long ago, such as 24h or 7d, not %q", name, text)
+	}
+	return time.Now().Add(-ago), nil
+}
+
+// ParseEvent reads the id of an event or the name of a kind of events; only a name has a dot.
+func ParseEvent(text string) (name string, id store.ID) {
+	if id, err := store.ParseID(text); err == nil {
+		return "", id
+	}
+	return text, 0
+}
+
+// ParseState reads the state of a delivery, or none.
+func ParseState(text string) (store.State, error) {
+	states := []string{"pending", "sending", "delivered", "dead", "cancelled"}
+	if text != "" && !slices.Contains(states, text) {
+		return store.State(text), fmt.Errorf("state: want one of %s, not %q", strings.Join(states, ", "), text)
+	}
+	return store.State(text), nil
+}
