@@ -15,7 +15,7 @@ import (
 // Stored is an event that a relay has stored, and how to print it.
 type Stored struct {
 	*desk.Event
-	Only []string             // names of the rules to print; empty for all
+	Only []string            // names of the rules to print; empty for all
 	Draw func(desk.Delivery) // prints a message as its receiver sees it; may be nil
 }
 
