@@ -128,7 +128,7 @@ func (g *generator) assign() string {
 }
 
 func (g *generator) declare() string {
-	name := fmt.Sprintf("$v%d", g.next%3) // few names, so that inner ones hide outer ones
+	name := fmt.Sprintf("$v%d", g.next) // unique: a variable of the first branch hides one of the same name in else
 	g.next++
 	g.numbers = append(g.numbers, name)
 	return name
