@@ -58,9 +58,9 @@ func adviseBlocks(value any) []notifiers.Advice {
 		return []notifiers.Advice{{Wrong: true, Message: "blocks must be a list", Hint: "write - {type: section, text: {type: mrkdwn, text: …}}"}}
 	}
 	var all []notifiers.Advice
-	if len(list) > maxSlackBlocks {
-		all = append(all, notifiers.Advice{Path: []string{strconv.Itoa(maxSlackBlocks)}, Wrong: true,
-			Message: fmt.Sprintf("there are %d blocks, and Slack takes %d", len(list), maxSlackBlocks), Hint: "put several lines into one section"})
+	if len(list) > maxBlocks {
+		all = append(all, notifiers.Advice{Path: []string{strconv.Itoa(maxBlocks)}, Wrong: true,
+			Message: fmt.Sprintf("there are %d blocks, and Slack takes %d", len(list), maxBlocks), Hint: "put several lines into one section"})
 	}
 	for i, one := range list {
 		all = append(all, adviseBlock([]string{strconv.Itoa(i)}, one)...)
@@ -81,7 +81,7 @@ func adviseBlock(path []string, value any) []notifiers.Advice {
 	case !slices.Contains(slackBlockTypes(), kind):
 		return []notifiers.Advice{{Path: append(path, "type"), Message: "Slack may know no block " + strconv.Quote(kind), Hint: "known are " + strings.Join(slackBlockTypes(), ", ")}}
 	}
-	all := adviseTexts(path, block, slackSection)
+	all := adviseTexts(path, block, maxSection)
 	if !isWhole(kind, withoutEmpty(block)) {
 		missing := map[string]string{"image": "image_url", "context": "elements", "actions": "elements", "rich_text": "elements"}[kind]
 		if missing == "" {

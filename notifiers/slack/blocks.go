@@ -14,35 +14,35 @@ import (
 
 // Slack's limits on the parts of Block Kit (https://docs.slack.dev/reference/block-kit/blocks).
 const (
-	maxSlackBlocks = 50
-	slackHeader    = 150
-	slackField     = 2000
-	slackButton    = 75
-	slackAlt       = 2000
+	maxBlocks = 50
+	maxHeader    = 150
+	maxField     = 2000
+	maxButton    = 75
+	maxAlt       = 2000
 )
 
 // drawBlock is a Block Kit block as a rule writes it. Fields that are not known here stay.
-type slackBlock map[string]any
+type kitBlock map[string]any
 
 // BlockType implements slack.Block.
-func (b slackBlock) BlockType() slack.MessageBlockType {
+func (b kitBlock) BlockType() slack.MessageBlockType {
 	kind, _ := b["type"].(string)
 	return slack.MessageBlockType(kind)
 }
 
 // ID implements slack.Block.
-func (b slackBlock) ID() string { id, _ := b["block_id"].(string); return id }
+func (b kitBlock) ID() string { id, _ := b["block_id"].(string); return id }
 
-// slackOwnBlocks makes the blocks of a rule fit for Slack: what is too long is cut with a mark, and what came out empty is left out. Who
+// fitBlocks makes the blocks of a rule fit for Slack: what is too long is cut with a mark, and what came out empty is left out. Who
 // is mentioned stands above them, since Slack notifies of mentions where they are shown. It returns nil if there are none.
-func slackOwnBlocks(written any, mentions []string) []slackBlock {
+func fitBlocks(written any, mentions []string) []kitBlock {
 	list, isList := written.([]any)
 	if !isList {
 		list = []any{written}
 	}
-	f := &blockFitter{left: slackBlocks}
-	var blocks []slackBlock
-	if line := strings.TrimSpace(slackMentions(mentions, slackContext)); line != "" {
+	f := &blockFitter{left: maxTexts}
+	var blocks []kitBlock
+	if line := strings.TrimSpace(writeMentions(mentions, maxContext)); line != "" {
 		blocks = append(blocks, mentionBlock(line))
 	}
 	before := len(blocks)
@@ -51,11 +51,11 @@ func slackOwnBlocks(written any, mentions []string) []slackBlock {
 		if !isBlock {
 			continue
 		}
-		fit, left := f.object(block, slackSection)
+		fit, left := f.object(block, maxSection)
 		switch {
 		case !left:
-		case len(blocks) == maxSlackBlocks-1 || f.left <= 0:
-			return append(blocks, slackBlock{"type": "context", "elements": []any{map[string]any{"type": "mrkdwn", "text": strings.TrimSpace(notifiers.Mark)}}})
+		case len(blocks) == maxBlocks-1 || f.left <= 0:
+			return append(blocks, kitBlock{"type": "context", "elements": []any{map[string]any{"type": "mrkdwn", "text": strings.TrimSpace(notifiers.Mark)}}})
 		default:
 			blocks = append(blocks, fit)
 		}
@@ -111,7 +111,7 @@ func (f *blockFitter) plain(kind, key, s string) (fit any, left bool) {
 	case key == "text" && kind == "raw_text" && s == "": // a cell of a table keeps its place
 		return " ", true
 	case key == "text" && (kind == "text" || kind == "raw_text"):
-		fit, _ = f.cut(s, min(slackSection, f.left), notifiers.Cut)
+		fit, _ = f.cut(s, min(maxSection, f.left), notifiers.Cut)
 		return cmp.Or(fit.(string), s), s != ""
 	case key == "text" && kind == "markdown":
 		return f.cut(s, f.left, notifiers.Cut)
@@ -168,15 +168,15 @@ func (f *blockFitter) cut(s string, limit int, shorten func(string, int) string)
 func textLimit(kind, key string) int {
 	switch {
 	case kind == "header":
-		return slackHeader
+		return maxHeader
 	case kind == "button" || kind == "option" || key == "placeholder":
-		return slackButton
+		return maxButton
 	case key == "fields":
-		return slackField
+		return maxField
 	case key == "alt_text" || key == "title":
-		return slackAlt
+		return maxAlt
 	}
-	return slackSection
+	return maxSection
 }
 
 // listLimit is how many items may stand under a key of an object of some kind.

@@ -64,9 +64,9 @@ func TestBlocksKeepWithinTheLimits(t *testing.T) {
 			post := compose(notifierstest.Message(), Options{Blocks: blocks, Mention: []string{"U1"}}).post
 			total := 0
 			for _, b := range post.Blocks {
-				total += checkTexts(t, map[string]any(b), slackSection)
+				total += checkTexts(t, map[string]any(b), maxSection)
 			}
-			if len(post.Blocks) < 2 || len(post.Blocks) > maxSlackBlocks || total > 12_000 || len(post.Attachments) > 0 {
+			if len(post.Blocks) < 2 || len(post.Blocks) > maxBlocks || total > 12_000 || len(post.Attachments) > 0 {
 				t.Errorf("%d blocks of %d characters", len(post.Blocks), total)
 			}
 			if last, _ := json.Marshal(post.Blocks); name != "many elements" && name != "many buttons" && !strings.Contains(string(last), "…") {
@@ -213,7 +213,7 @@ func FuzzBlocksStayWithinTheLimits(f *testing.F) {
 		}
 		post := compose(notifierstest.Message(), o).post
 		b, err := json.Marshal(post)
-		if err != nil || len(post.Blocks) > maxSlackBlocks || len(post.Blocks)+len(post.Attachments) == 0 {
+		if err != nil || len(post.Blocks) > maxBlocks || len(post.Blocks)+len(post.Attachments) == 0 {
 			t.Errorf("%d blocks: %v", len(post.Blocks), err)
 		}
 		if again, _ := json.Marshal(compose(notifierstest.Message(), o).post); string(b) != string(again) {

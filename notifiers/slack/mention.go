@@ -8,8 +8,8 @@ import (
 	"qaserelay/notifiers"
 )
 
-// slackMention is the markup that mentions who, or plain text where Slack knows no such name.
-func slackMention(who string) string {
+// writeMention is the markup that mentions who, or plain text where Slack knows no such name.
+func writeMention(who string) string {
 	who = notifiers.OneLine(who)
 	switch {
 	case who == "@here", who == "@channel", who == "@everyone":
@@ -19,14 +19,14 @@ func slackMention(who string) string {
 	case isSlackID(who, "S"):
 		return "<!subteam^" + who + ">"
 	}
-	if name := slackName(who); name != "@" {
+	if name := displayName(who); name != "@" {
 		return neutralize(name)
 	}
 	return ""
 }
 
-// slackName is who is meant, for people to read.
-func slackName(who string) string {
+// displayName is who is meant, for people to read.
+func displayName(who string) string {
 	if isSlackID(who, "UWS") {
 		return who
 	}

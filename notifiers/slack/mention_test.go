@@ -21,7 +21,7 @@ func TestAMentionInABodyNotifiesInSlackAndIsANameElsewhere(t *testing.T) {
 			t.Errorf("the text mentions somebody it should not: %q", post.Text)
 		}
 	}
-	body := strings.Join(slackDialect().Write(m.Body), "")
+	body := strings.Join(dialect().Write(m.Body), "")
 	if !strings.Contains(body, "Ask <@U024BE7LH>, not [Eve](mention:U666)") {
 		t.Errorf("body: %q", body)
 	}
@@ -31,7 +31,7 @@ func TestAMentionInABodyNotifiesInSlackAndIsANameElsewhere(t *testing.T) {
 }
 
 func TestABareURLIsText(t *testing.T) {
-	if got := strings.Join(slackDialect().Write("see https://evil.example.com/x and www.example.com"), ""); strings.Contains(got, "<") {
+	if got := strings.Join(dialect().Write("see https://evil.example.com/x and www.example.com"), ""); strings.Contains(got, "<") {
 		t.Errorf("got %q", got)
 	}
 }

@@ -14,23 +14,23 @@ import (
 // Slack's limits, below what it documents (https://docs.slack.dev/reference/block-kit/blocks): a section holds 3000
 // characters, and all blocks together about 13,200 (slackapi/bolt-js#2509).
 const (
-	slackSection = 3000
-	slackBlocks  = 11_000
-	slackText    = 4000
-	slackTitle   = 1500
-	slackContext = 900
+	maxSection = 3000
+	maxTexts  = 11_000
+	maxText    = 4000
+	maxTitle   = 1500
+	maxContext = 900
 	// Of the Markdown, whose URLs and marks may not show.
-	slackMarkdown = 3 * slackBlocks
+	maxMarkdown = 3 * maxTexts
 	// Of all mentions, and of the value of a field.
-	slackMentioned = 1500
-	slackFieldText = 300
+	maxMentions = 1500
+	maxFieldValue = 300
 )
 
-// SlackPost is a message as an incoming webhook takes it. chat.postMessage gets the same as form values.
-type SlackPost struct {
+// message is a message as an incoming webhook takes it. chat.postMessage gets the same as form values.
+type message struct {
 	Channel     string             `json:"channel,omitempty"`
 	Text        string             `json:"text"`
-	Blocks      []slackBlock       `json:"blocks,omitempty"`
+	Blocks      []kitBlock       `json:"blocks,omitempty"`
 	Attachments []slack.Attachment `json:"attachments,omitempty"`
 	Parse       string             `json:"parse"` // none: Slack makes no links of its own
 	UnfurlLinks bool               `json:"unfurl_links"`
@@ -39,7 +39,7 @@ type SlackPost struct {
 
 // composed is a message ready to be sent or shown.
 type composed struct {
-	post    SlackPost
+	post    message
 	content content // of the usual layout
 }
 
@@ -56,9 +56,9 @@ type content struct {
 // reads it aloud, and notifies those who are mentioned there.
 func compose(m *notifiers.Message, o Options) composed {
 	mentions := append(slices.Clip(o.Mention), bodyMentions(m.WholeBody())...)
-	body := slackDialect().Write(notifiers.Cut(m.Body, slackMarkdown))
-	c := composed{post: SlackPost{Text: slackFallback(m, mentions, body), Parse: "none"}}
-	if c.post.Blocks = slackOwnBlocks(o.Blocks, mentions); c.post.Blocks != nil {
+	body := dialect().Write(notifiers.Cut(m.Body, maxMarkdown))
+	c := composed{post: message{Text: fallbackText(m, mentions, body), Parse: "none"}}
+	if c.post.Blocks = fitBlocks(o.Blocks, mentions); c.post.Blocks != nil {
 		return c
 	}
 	c.content = newContent(m, mentions, body)
@@ -69,31 +69,31 @@ func compose(m *notifiers.Message, o Options) composed {
 
 func newContent(m *notifiers.Message, mentions, body []string) content {
 	c := content{
-		title:    markup.FitText(markup.Title(m, slackHeader), slackHeader, notifiers.Units, escape),
-		mentions: strings.TrimSpace(slackMentions(mentions, slackMentioned)),
-		fields:   slackFields(m), origin: slackOrigin(m),
-		color: notifiers.LevelColor(m.Level), url: markup.MessageURL(m, slackURL),
+		title:    markup.FitText(markup.Title(m, maxHeader), maxHeader, notifiers.Units, escape),
+		mentions: strings.TrimSpace(writeMentions(mentions, maxMentions)),
+		fields:   fieldTexts(m), origin: originText(m),
+		color: notifiers.LevelColor(m.Level), url: markup.MessageURL(m, maxURL),
 	}
-	left := slackBlocks - slackHeader - slackMentioned - slackContext
+	left := maxTexts - maxHeader - maxMentions - maxContext
 	for _, f := range c.fields {
 		left -= notifiers.Units(f)
 	}
-	c.sections = slackSections(body, left)
+	c.sections = packSections(body, left)
 	return c
 }
 
 // head returns the blocks above the bar.
-func (c content) head() []slackBlock {
+func (c content) head() []kitBlock {
 	header := map[string]any{"type": "plain_text", "text": escape(c.title), "emoji": false}
-	blocks := []slackBlock{{"type": "header", "text": header}}
+	blocks := []kitBlock{{"type": "header", "text": header}}
 	if c.mentions != "" {
 		blocks = append(blocks, mentionBlock(c.mentions))
 	}
 	return blocks
 }
 
-func mentionBlock(mentions string) slackBlock {
-	return slackBlock{"type": "section", "text": map[string]any{"type": "mrkdwn", "text": mentions, "verbatim": true}}
+func mentionBlock(mentions string) kitBlock {
+	return kitBlock{"type": "section", "text": map[string]any{"type": "mrkdwn", "text": mentions, "verbatim": true}}
 }
 
 // buttonLabel is the label of the button that leads to the message's URL.
@@ -105,7 +105,7 @@ const buttonLabel = "Open in Qase"
 func (c content) attachments(m *notifiers.Message) []slack.Attachment {
 	attachments := []slack.Attachment{{
 		Color:    c.color,
-		Fallback: escape(markup.FitText(markup.Title(m, slackTitle), slackTitle, notifiers.Units, escape)),
+		Fallback: escape(markup.FitText(markup.Title(m, maxTitle), maxTitle, notifiers.Units, escape)),
 		Blocks:   slack.Blocks{BlockSet: c.body()},
 	}}
 	if c.url != "" {
@@ -133,13 +133,13 @@ func (c content) body() []slack.Block {
 	return append(blocks, slack.NewContextBlock("", mrkdwnObject(c.origin)))
 }
 
-// slackFields returns the fields, each a name with its value below.
-func slackFields(m *notifiers.Message) (fields []string) {
+// fieldTexts returns the fields, each a name with its value below.
+func fieldTexts(m *notifiers.Message) (fields []string) {
 	for _, f := range m.ShownFields() {
 		name := neutralize(markup.SingleLine(f.Name, notifiers.FieldName).Text())
-		value := notifiers.OneLine(strings.Join(slackDialect().Write(f.Value), " "))
+		value := notifiers.OneLine(strings.Join(dialect().Write(f.Value), " "))
 		if name != "" && value != "" {
-			fields = append(fields, "*"+name+"*\n"+cutMrkdwn(value, slackFieldText))
+			fields = append(fields, "*"+name+"*\n"+cutMrkdwn(value, maxFieldValue))
 		}
 	}
 	return fields
@@ -152,32 +152,32 @@ func mrkdwnObject(s string) *slack.TextBlockObject {
 	return o
 }
 
-// slackFallback returns the whole message as one text. body is the body in mrkdwn, if it has no fields and is short.
-func slackFallback(m *notifiers.Message, mentions, body []string) string {
-	const limit = 3 * slackText
+// fallbackText returns the whole message as one text. body is the body in mrkdwn, if it has no fields and is short.
+func fallbackText(m *notifiers.Message, mentions, body []string) string {
+	const limit = 3 * maxText
 	if whole := m.WholeBody(); whole != m.Body || notifiers.Units(whole) > limit {
-		body = slackDialect().Write(notifiers.Cut(whole, limit))
+		body = dialect().Write(notifiers.Cut(whole, limit))
 	}
-	return cutMrkdwn(strings.TrimSpace(slackTop(m, mentions)+"\n"+strings.Join(body, "\n\n")), slackText)
+	return cutMrkdwn(strings.TrimSpace(topText(m, mentions)+"\n"+strings.Join(body, "\n\n")), maxText)
 }
 
-// slackTop is the title, linked and bold, and who is mentioned.
-func slackTop(m *notifiers.Message, mentions []string) string {
-	title := cutMrkdwn(neutralize(notifiers.Cut(notifiers.OneLine(m.Title), slackTitle)), slackTitle)
+// topText is the title, linked and bold, and who is mentioned.
+func topText(m *notifiers.Message, mentions []string) string {
+	title := cutMrkdwn(neutralize(notifiers.Cut(notifiers.OneLine(m.Title), maxTitle)), maxTitle)
 	if title == "" {
 		title = "(no title)"
 	}
-	if clean, ok := markup.CleanURL(m.URL); ok && len(clean) <= slackURL {
+	if clean, ok := markup.CleanURL(m.URL); ok && len(clean) <= maxURL {
 		title = "<" + escape(clean) + "|" + title + ">"
 	}
-	return "*" + title + "*" + slackMentions(mentions, slackMentioned)
+	return "*" + title + "*" + writeMentions(mentions, maxMentions)
 }
 
-// slackMentions writes mentions, each behind a space, as far as there is room for them.
-func slackMentions(mentions []string, room int) string {
+// writeMentions writes mentions, each behind a space, as far as there is room for them.
+func writeMentions(mentions []string, room int) string {
 	var all strings.Builder
 	for _, who := range mentions {
-		s := slackMention(who)
+		s := writeMention(who)
 		if room -= 1 + notifiers.Units(s); room < 0 {
 			break
 		}
@@ -194,7 +194,7 @@ func bodyMentions(body string) []string {
 	if !strings.Contains(body, markup.MentionScheme) {
 		return nil
 	}
-	root, _ := markup.Parse(notifiers.Cut(body, slackMarkdown), true)
+	root, _ := markup.Parse(notifiers.Cut(body, maxMarkdown), true)
 	var ids []string
 	for _, n := range markup.Collect(root, func(n ast.Node) bool { return n.Kind() == ast.KindLink }) {
 		if id, ok := strings.CutPrefix(string(n.(*ast.Link).Destination), markup.MentionScheme); ok && !slices.Contains(ids, id) {
@@ -204,30 +204,30 @@ func bodyMentions(body string) []string {
 	return ids
 }
 
-// slackOrigin is the small line below a message.
-func slackOrigin(m *notifiers.Message) string {
+// originText is the small line below a message.
+func originText(m *notifiers.Message) string {
 	parts := []string{neutralize(m.Level)}
 	for _, s := range m.Origin() {
 		parts = append(parts, neutralize(notifiers.Cut(s, 200)))
 	}
-	return cutMrkdwn(strings.Join(parts, " · "), slackContext)
+	return cutMrkdwn(strings.Join(parts, " · "), maxContext)
 }
 
-// slackSections packs the blocks of a body into as few sections as Slack's limits allow, and cuts what is more than left.
-func slackSections(blocks []string, left int) []string {
+// packSections packs the blocks of a body into as few sections as Slack's limits allow, and cuts what is more than left.
+func packSections(blocks []string, left int) []string {
 	var sections []string
 	current := ""
 	for _, b := range blocks {
-		if len(sections) > slackBlocks/slackSection*2 {
+		if len(sections) > maxTexts/maxSection*2 {
 			break
 		}
-		if current != "" && notifiers.Units(current)+2+notifiers.Units(b) <= slackSection {
+		if current != "" && notifiers.Units(current)+2+notifiers.Units(b) <= maxSection {
 			current += "\n\n" + b
 			continue
 		}
 		sections, current = appendFilled(sections, current), b
-		for notifiers.Units(current) > slackSection && len(sections) < 10 {
-			head, tail := splitMrkdwn(current, slackSection)
+		for notifiers.Units(current) > maxSection && len(sections) < 10 {
+			head, tail := splitMrkdwn(current, maxSection)
 			sections, current = append(sections, head), tail
 		}
 	}

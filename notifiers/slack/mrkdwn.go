@@ -9,11 +9,11 @@ import (
 	"qaserelay/notifiers/markup"
 )
 
-// slackURL is the longest URL that is made a link.
-const slackURL = 1000
+// maxURL is the longest URL that is made a link.
+const maxURL = 1000
 
-// slackDialect is mrkdwn (https://docs.slack.dev/messaging/formatting-message-text).
-func slackDialect() markup.Dialect {
+// dialect is mrkdwn (https://docs.slack.dev/messaging/formatting-message-text).
+func dialect() markup.Dialect {
 	return markup.Dialect{
 		Text: neutralize,
 		Code: func(s string) markup.Run {
@@ -23,8 +23,8 @@ func slackDialect() markup.Dialect {
 			code := escape(strings.ReplaceAll(s, "`", "`"+markup.Joiner))
 			return markup.Split(markup.Fence + "\n" + code + "\n" + markup.Fence)
 		},
-		Link:    func(url, label string) markup.Run { return markup.Run{Text: slackLink(url, label)} },
-		Mention: slackMention,
+		Link:    func(url, label string) markup.Run { return markup.Run{Text: writeLink(url, label)} },
+		Mention: writeMention,
 		Heading: markup.Wrap("*"), Bold: markup.Wrap("*"), Italic: markup.Wrap("_"), Strike: markup.Wrap("~"),
 		Quote: markup.Prefix("> "), Rule: "──────────", WordBreak: markup.Breaker,
 	}
@@ -38,12 +38,12 @@ func escape(s string) string {
 // neutralize escapes text so that nothing in it is markup.
 func neutralize(s string) string { return escape(markup.NeutralizeMarks(s)) }
 
-// slackLink writes a link whose destination is clean already.
-func slackLink(url, label string) string {
+// writeLink writes a link whose destination is clean already.
+func writeLink(url, label string) string {
 	label = neutralize(notifiers.Cut(notifiers.OneLine(label), 150))
 	switch {
-	case len(url) > slackURL:
-		return label + " (" + neutralize(notifiers.Cut(url, slackURL)) + ")"
+	case len(url) > maxURL:
+		return label + " (" + neutralize(notifiers.Cut(url, maxURL)) + ")"
 	case label == "" || label == neutralize(url):
 		return "<" + escape(url) + ">"
 	}

@@ -119,7 +119,7 @@ func (n *notifier) place(ctx context.Context, memory notifiers.Memory, o Options
 		if err != nil {
 			return slackPlace{}, err
 		}
-		ids, names = append(ids, id), append(names, slackName(who))
+		ids, names = append(ids, id), append(names, displayName(who))
 	}
 	name := strings.Join(names, ", ")
 	if len(ids) == 1 { // Slack opens the conversation itself, and asks for no scope beyond chat:write
@@ -137,7 +137,7 @@ func (n *notifier) person(ctx context.Context, memory notifiers.Memory, who stri
 	_, address := splitAddress(who)
 	if address == "" {
 		return "", &notifiers.PermanentError{Err: fmt.Errorf(
-			"dm: %s is nobody whom Slack can write to; write an e-mail address or a member id, or add the person to people: with slack: U…", slackName(who))}
+			"dm: %s is nobody whom Slack can write to; write an e-mail address or a member id, or add the person to people: with slack: U…", displayName(who))}
 	}
 	user, err := n.findUser(ctx, memory, address, slackUnwrittenFor)
 	switch {

@@ -41,7 +41,7 @@ func (c composed) layout() *preview.Layout {
 }
 
 // drawBlocks draws Block Kit. Buttons go to those of the layout. Of an unknown block all texts are shown.
-func drawBlocks(l *preview.Layout, blocks []slackBlock) []markup.Line {
+func drawBlocks(l *preview.Layout, blocks []kitBlock) []markup.Line {
 	var lines []markup.Line
 	for _, b := range blocks {
 		drawn := drawBlock(l, b)
@@ -53,7 +53,7 @@ func drawBlocks(l *preview.Layout, blocks []slackBlock) []markup.Line {
 	return lines
 }
 
-func drawBlock(l *preview.Layout, b slackBlock) []markup.Line {
+func drawBlock(l *preview.Layout, b kitBlock) []markup.Line {
 	switch b.BlockType() {
 	case "divider":
 		return preview.Text("──────────", markup.Run{})
@@ -130,7 +130,7 @@ func blockTexts(v any) []markup.Line {
 		case isText && v["type"] == "mrkdwn":
 			return mrkdwnLines(text)
 		case isText:
-			return preview.Paragraphs(slackPlain(text))
+			return preview.Paragraphs(plainText(text))
 		}
 		return append(blockTexts(v["text"]), blockTexts(v["elements"])...)
 	}
@@ -150,7 +150,7 @@ func mrkdwnLines(text string) []markup.Line {
 			line := markup.Line{Pre: i%2 == 1, Apart: apart}
 			apart = false
 			if line.Pre {
-				line.Runs = []markup.Run{{Text: slackPlain(l)}}
+				line.Runs = []markup.Run{{Text: plainText(l)}}
 			} else {
 				l, line.Quote = strings.CutPrefix(l, "> ")
 				line.Runs = MrkdwnRuns(l)
@@ -176,7 +176,7 @@ func MrkdwnRuns(s string) []markup.Run {
 		case c == '`' && strings.Contains(rest, "`"):
 			var code string
 			code, rest, _ = strings.Cut(rest, "`")
-			r.add(markup.Run{Text: slackPlain(code), Code: true})
+			r.add(markup.Run{Text: plainText(code), Code: true})
 		case !r.marks(c, rest):
 			r.text.WriteRune(c)
 		}
@@ -229,7 +229,7 @@ func (r *mrkdwnReader) angle(inside string) {
 		if !ok {
 			clean = ""
 		}
-		r.add(markup.Run{Text: slackPlain(label), URL: clean})
+		r.add(markup.Run{Text: plainText(label), URL: clean})
 	}
 }
 
@@ -241,7 +241,7 @@ func (r *mrkdwnReader) add(run markup.Run) {
 }
 
 func (r *mrkdwnReader) flush() {
-	if text := slackPlain(r.text.String()); text != "" {
+	if text := plainText(r.text.String()); text != "" {
 		run := r.style
 		run.Text = text
 		r.runs = append(r.runs, run)
@@ -249,8 +249,8 @@ func (r *mrkdwnReader) flush() {
 	r.text.Reset()
 }
 
-// slackPlain is text as Slack shows it.
-func slackPlain(s string) string {
+// plainText is text as Slack shows it.
+func plainText(s string) string {
 	s = regexp.MustCompile(`&(?:amp|lt|gt);`).ReplaceAllStringFunc(s, html.UnescapeString)
 	return markup.Visible(s)
 }

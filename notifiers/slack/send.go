@@ -44,7 +44,7 @@ type slackSending struct {
 	memory  notifiers.Memory
 	id      string // of the delivery
 	place   slackPlace
-	post    SlackPost
+	post    message
 	options Options
 	receipt notifiers.Receipt
 	notes   []string

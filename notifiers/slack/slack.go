@@ -241,7 +241,7 @@ func (n *notifier) preview(m *notifiers.Message) (composed, error) {
 	if c.post.Channel = o.Channel; o.DM != nil {
 		names := make([]string, len(o.DM))
 		for i, who := range o.DM {
-			names[i] = slackName(who)
+			names[i] = displayName(who)
 		}
 		c.post.Channel = strings.Join(names, ", ")
 	}

@@ -87,7 +87,7 @@ func TestSlackMention(t *testing.T) {
 		"bob@bar.io": "@bob@bar.io", "@Bob Bar": "@Bob Bar", "UWE": "@UWE", "here": "@here", "": "", " @ ": "",
 		"<!channel>": "@&lt;!channel&gt;", "U1> <!channel": "@U1&gt; &lt;!channel",
 	} {
-		if got := slackMention(who); got != want {
+		if got := writeMention(who); got != want {
 			t.Errorf("%s: got %s, want %s", who, got, want)
 		}
 	}
@@ -121,14 +121,14 @@ func TestSlackMessagesKeepWithinItsLimits(t *testing.T) {
 				m.Title, m.Body, m.Rule, m.Fields = text, text, text, notifierstest.ManyFields(text)
 			})
 			post := compose(m, Options{Mention: mentions}).post
-			post.Blocks[1] = slackBlock{"type": "divider"} // mentions are markup
+			post.Blocks[1] = kitBlock{"type": "divider"} // mentions are markup
 			checkSlackLimits(t, post)
 		})
 	}
 }
 
 // checkSlackLimits fails for a message that Slack would refuse, in which markup is broken or unsafe, or that is about too long.
-func checkSlackLimits(t *testing.T, post SlackPost) {
+func checkSlackLimits(t *testing.T, post message) {
 	t.Helper()
 	blocks, err := json.Marshal(post.Blocks)
 	if err != nil {
@@ -142,7 +142,7 @@ func checkSlackLimits(t *testing.T, post SlackPost) {
 		t.Errorf("Slack would answer %s to %s %s", refused, blocks, attachments)
 	}
 	total := checkTextsWithin(t, blocks) + checkTextsWithin(t, attachments)
-	if total > 11_500 || notifiers.Units(post.Text) > slackText || post.Text == "" {
+	if total > 11_500 || notifiers.Units(post.Text) > maxText || post.Text == "" {
 		t.Errorf("%d characters, text of %d", total, notifiers.Units(post.Text))
 	}
 }
