@@ -54,8 +54,8 @@ func mayImport() map[string][]string {
 		"notifiers/httpclient":    {"notifiers"},
 		"notifiers/preview":       {"notifiers", "notifiers/markup"},
 		"notifiers/*":             kind,
-		"notifiers/http":          append([]string{"rules/message"}, kind...),                                 // its default body is the message
-		"notifiers/notifierstest": {"rules/message", "notifiers", "notifiers/markup", "notifiers/httpclient"}, // for tests
+		"notifiers/http":          append([]string{"rules/message"}, kind...),                                                      // its default body is the message
+		"notifiers/notifierstest": {"rules/message", "notifiers", "notifiers/markup", "notifiers/httpclient", "notifiers/preview"}, // for tests
 		"notifiers/builtin":       append([]string{"notifiers/*"}, kind...),
 
 		"relay/store":             {},

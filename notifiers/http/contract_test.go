@@ -1,6 +1,7 @@
 package http
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -23,6 +24,14 @@ func TestHTTP(t *testing.T) {
 			"no URL":      {Config: &Config{Timeout: 1}, Options: `{"url":"ftp://x/secret"}`, Key: "url"},
 			"no method":   {Config: &Config{Timeout: 1}, Options: `{"method":"A B"}`, Key: "method"},
 			"odd headers": {Config: &Config{Timeout: 1}, Options: `{"headers":{"A B":"x"}}`, Key: "headers"},
+		},
+		Sample: func(t *testing.T) notifiers.Notifier {
+			options := `{"url":"https://ops.example.com/s3cret","headers":{"x-key":"s3cret","accept":"text/plain"}}`
+			n, err := New(&Config{Timeout: time.Second, Bearer: notifiers.NewSecret(notifierstest.Secret)}, json.RawMessage(options))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
 		},
 	})
 }

@@ -29,6 +29,8 @@ type Suite struct {
 	Faults map[string]Fault
 	// Options are the notifier's message options that the golden messages need, a JSON object or nothing.
 	Options string
+	// Sample makes the notifier whose previews are drawn. Nil makes one of Kind.Sample and Options.
+	Sample func(t *testing.T) notifiers.Notifier
 }
 
 // Channel is one way to send.
@@ -81,6 +83,7 @@ func Run(t *testing.T, s Suite) {
 	}
 	t.Run("configuration", s.configuration)
 	t.Run("messages", s.messages)
+	t.Run("previews", s.previews)
 	t.Run("limits", s.limits)
 }
 

@@ -15,10 +15,10 @@ import (
 // Slack's limits on the parts of Block Kit (https://docs.slack.dev/reference/block-kit/blocks).
 const (
 	maxBlocks = 50
-	maxHeader    = 150
-	maxField     = 2000
-	maxButton    = 75
-	maxAlt       = 2000
+	maxHeader = 150
+	maxField  = 2000
+	maxButton = 75
+	maxAlt    = 2000
 )
 
 // drawBlock is a Block Kit block as a rule writes it. Fields that are not known here stay.

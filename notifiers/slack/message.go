@@ -15,14 +15,14 @@ import (
 // characters, and all blocks together about 13,200 (slackapi/bolt-js#2509).
 const (
 	maxSection = 3000
-	maxTexts  = 11_000
+	maxTexts   = 11_000
 	maxText    = 4000
 	maxTitle   = 1500
 	maxContext = 900
 	// Of the Markdown, whose URLs and marks may not show.
 	maxMarkdown = 3 * maxTexts
 	// Of all mentions, and of the value of a field.
-	maxMentions = 1500
+	maxMentions   = 1500
 	maxFieldValue = 300
 )
 
@@ -30,7 +30,7 @@ const (
 type message struct {
 	Channel     string             `json:"channel,omitempty"`
 	Text        string             `json:"text"`
-	Blocks      []kitBlock       `json:"blocks,omitempty"`
+	Blocks      []kitBlock         `json:"blocks,omitempty"`
 	Attachments []slack.Attachment `json:"attachments,omitempty"`
 	Parse       string             `json:"parse"` // none: Slack makes no links of its own
 	UnfurlLinks bool               `json:"unfurl_links"`

@@ -153,7 +153,7 @@ func mrkdwnLines(text string) []markup.Line {
 				line.Runs = []markup.Run{{Text: plainText(l)}}
 			} else {
 				l, line.Quote = strings.CutPrefix(l, "> ")
-				line.Runs = MrkdwnRuns(l)
+				line.Runs = mrkdwnRuns(l)
 			}
 			lines = append(lines, line)
 		}
@@ -162,8 +162,8 @@ func mrkdwnLines(text string) []markup.Line {
 	return lines
 }
 
-// MrkdwnRuns reads one line.
-func MrkdwnRuns(s string) []markup.Run {
+// mrkdwnRuns reads one line.
+func mrkdwnRuns(s string) []markup.Run {
 	r := &mrkdwnReader{before: ' '}
 	for s != "" {
 		c, size := utf8.DecodeRuneInString(s)
