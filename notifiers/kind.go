@@ -51,6 +51,8 @@ type Kind struct {
 	// Needs and Notes are cells of the README's table of notifiers, in Markdown: the keys that it cannot do without, and
 	// what is good to know.
 	Needs, Notes string
+	// RatePer says in the README what the rate is for, such as "for each channel"; empty for the notifier.
+	RatePer string
 	// Example is a rules file in YAML: notifiers with each key of Config between them, and rules with each message
 	// option, in which values of an event stand wherever a rule may put them.
 	Example string

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,92 +16,123 @@ import (
 	"qaserelay/notifiers/builtin"
 )
 
-// The table of notifiers has a row for each type, which names each key, and no other in its columns of keys.
-func TestTheReadmeNamesEachNotifierAndItsKeys(t *testing.T) {
-	rows := notifierRows(t)
+// TestTheReadmeDescribesEachNotifier compares what the README says of all types with what their kinds say. -update-messages
+// writes it.
+func TestTheReadmeDescribesEachNotifier(t *testing.T) {
+	was := readme(t)
+	before, section, _ := strings.Cut(was, "## Notifiers")
+	const head = "|---|---|---|---|\n"
+	title, rest, found := strings.Cut(section, head)
+	_, rest, ended := strings.Cut(rest, "\n\n")
+	if !found || !ended {
+		t.Fatal("the README has no table of notifiers")
+	}
+	var rows strings.Builder
 	for _, k := range builtin.Kinds() {
-		row, found := rows[k.Type]
-		if !found {
-			t.Errorf("no row for %s", k.Type)
+		rows.WriteString(notifierRow(k))
+	}
+	rest = withCell(rest, "concurrency", 3, concurrencies())
+	rest = withCell(rest, "rate", 3, rates())
+	rest = withCell(rest, "burst", 3, bursts())
+	want := before + "## Notifiers" + title + head + rows.String() + "\n" + rest
+	if *updateMessages {
+		if err := os.WriteFile(filepath.Join(root(), "README.md"), []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if was != want {
+		t.Errorf("the section Notifiers of the README is out of date: run the test with -update-messages")
+	}
+}
+
+// notifierRow is the row of a kind in the table of notifiers.
+func notifierRow(k notifiers.Kind) string {
+	options := yamlKeys(k.Options)
+	for i, key := range options {
+		options[i] = "`" + key + "`"
+	}
+	return fmt.Sprintf("| `%s` | %s | %s | %s |\n", k.Type, k.Needs, strings.Join(options, ", "), k.Notes)
+}
+
+// withCell replaces a cell in the row of a key that any notifier may have.
+func withCell(text, key string, cell int, value string) string {
+	row := regexp.MustCompile("(?m)^\\| `" + key + "` \\|.*$").FindString(text)
+	cells := strings.Split(row, " | ")
+	if len(cells) < cell {
+		return text
+	}
+	return strings.Replace(text, row, strings.Join(cells[:cell-1], " | ")+" | "+value+" |", 1)
+}
+
+// concurrencies lists the kinds by their concurrency, the greatest first.
+func concurrencies() string {
+	types := map[int][]string{}
+	for _, k := range builtin.Kinds() {
+		types[k.Concurrency] = append(types[k.Concurrency], "`"+k.Type+"`")
+	}
+	var parts []string
+	for n := 64; n > 2; n-- {
+		if len(types[n]) > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", and(types[n]), n))
+		}
+	}
+	return strings.Join(parts, ", ") + ", others 2"
+}
+
+func and(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}
+
+func rates() string {
+	var limited, unlimited []string
+	for _, k := range builtin.Kinds() {
+		if k.Rate.Messages == 0 {
+			unlimited = append(unlimited, "`"+k.Type+"`")
 			continue
 		}
-		config, options := yamlKeys(k.Config()), yamlKeys(k.Options)
-		for i, column := range row[:2] {
-			for _, key := range codeIn(column) {
-				if !slices.Contains(options, key) && (i > 0 || !slices.Contains(config, key)) {
-					t.Errorf("%s: there is no %s", k.Type, key)
-				}
-			}
+		limited = append(limited, strings.TrimSpace(fmt.Sprintf("`%s` `%s` %s", k.Type, rateText(k.Rate), k.RatePer)))
+	}
+	return "what the service takes: " + strings.Join(limited, ", ") + "; " + and(unlimited) + " as fast as they can"
+}
+
+// rateText is a rate in a second, or if that is no whole number in a minute.
+func rateText(r notifiers.Rate) string {
+	if r.Per == time.Second {
+		return fmt.Sprintf("%d/s", r.Messages)
+	}
+	return fmt.Sprintf("%d/m", time.Duration(r.Messages)*time.Minute/r.Per)
+}
+
+func bursts() string {
+	var parts []string
+	for _, k := range slices.SortedStableFunc(slices.Values(builtin.Kinds()), func(a, b notifiers.Kind) int { return cmp.Compare(a.Rate.Burst, b.Rate.Burst) }) {
+		if k.Rate.Burst > 1 {
+			parts = append(parts, fmt.Sprintf("`%s` %d", k.Type, k.Rate.Burst))
 		}
-		for _, key := range options {
-			if !slices.Contains(codeIn(row[1]), key) {
-				t.Errorf("%s: the option %s is not named", k.Type, key)
+	}
+	return "1; without a `rate` of your own " + strings.Join(parts, ", ")
+}
+
+// TestTheCellsOfAKindNameItsKeys compares the cells that a kind writes by hand with the keys of its configuration.
+func TestTheCellsOfAKindNameItsKeys(t *testing.T) {
+	for _, k := range builtin.Kinds() {
+		cells := k.Needs + " " + k.Notes
+		config, options := yamlKeys(k.Config()), yamlKeys(k.Options)
+		for _, key := range codeIn(k.Needs) {
+			if !slices.Contains(options, key) && !slices.Contains(config, key) {
+				t.Errorf("%s: there is no key %s", k.Type, key)
 			}
 		}
 		for _, key := range config {
-			if !regexp.MustCompile(`\b`+key+`\b`).MatchString(strings.Join(row, " ")) && key != "timeout" {
-				t.Errorf("%s: the key %s is not named", k.Type, key)
+			if !regexp.MustCompile(`\b`+key+`\b`).MatchString(cells) && key != "timeout" {
+				t.Errorf("%s: neither Needs nor Notes names the key %s", k.Type, key)
 			}
 		}
-		delete(rows, k.Type)
 	}
-	for name := range rows {
-		t.Errorf("there is no type %s", name)
-	}
-}
-
-func TestTheReadmeSaysHowFastEachNotifierIs(t *testing.T) {
-	for _, k := range builtin.Kinds() {
-		if k.Rate.Messages > 0 && !rateIn(readmeRow(t, "rate"), k) {
-			t.Errorf("rate: %s has another one: %+v", k.Type, k.Rate)
-		}
-		if want := fmt.Sprintf("`%s` %d", k.Type, k.Rate.Burst); k.Rate.Burst > 1 && !strings.Contains(readmeRow(t, "burst"), want) {
-			t.Errorf("burst: there is no %s", want)
-		}
-		others := k.Concurrency == 2
-		if row := readmeRow(t, "concurrency"); !others && !regexp.MustCompile("`"+k.Type+"`[^0-9]* "+strconv.Itoa(k.Concurrency)+`\b`).MatchString(row) {
-			t.Errorf("concurrency: %s has %d", k.Type, k.Concurrency)
-		}
-	}
-}
-
-// rateIn reports whether the row says the rate of a kind, in a second or in a minute.
-func rateIn(row string, k notifiers.Kind) bool {
-	in := func(per time.Duration, unit string) bool {
-		n := time.Duration(k.Rate.Messages) * per / k.Rate.Per
-		return strings.Contains(row, fmt.Sprintf("`%s` `%d/%s`", k.Type, n, unit))
-	}
-	return in(time.Second, "s") || in(time.Minute, "m")
-}
-
-// readmeRow returns the row of a table about a key that any notifier may have.
-func readmeRow(t *testing.T, key string) string {
-	t.Helper()
-	_, section, _ := strings.Cut(readme(t), "## Notifiers")
-	_, row, found := strings.Cut(section, "\n| `"+key+"` |")
-	if !found {
-		t.Fatalf("no row for %s", key)
-	}
-	row, _, _ = strings.Cut(row, "\n")
-	return row
-}
-
-// notifierRows returns the columns of the table behind the first one, by type.
-func notifierRows(t *testing.T) map[string][]string {
-	t.Helper()
-	_, section, _ := strings.Cut(readme(t), "## Notifiers")
-	_, section, _ = strings.Cut(section, "|---|---|---|---|\n")
-	section, _, _ = strings.Cut(section, "\n\n")
-	rows := map[string][]string{}
-	for line := range strings.Lines(section) {
-		line = strings.ReplaceAll(line, `\|`, "/")
-		columns := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
-		if len(columns) != 4 {
-			t.Fatalf("a row of %d columns: %s", len(columns), line)
-		}
-		rows[strings.Trim(columns[0], " `")] = columns[1:]
-	}
-	return rows
 }
 
 // codeIn lists what stands in backquotes.

@@ -21,8 +21,9 @@ func service() notifierstest.Service {
 		Config: func(base string, timeout time.Duration) any {
 			return &Config{WebhookURL: notifiers.NewSecret(base + "/api/webhooks/1/" + secret), Timeout: timeout}
 		},
-		OK:    `{"id":"123","channel_id":"456"}`,
-		Title: func(b map[string]any) any { return b["embeds"].([]any)[0].(map[string]any)["title"] },
+		OK:        `{"id":"123","channel_id":"456"}`,
+		Delivered: "Discord has posted it to the channel 456, as message 123",
+		Title:     func(b map[string]any) any { return b["embeds"].([]any)[0].(map[string]any)["title"] },
 		Answers: []notifierstest.ServiceAnswer{
 			notifierstest.On(204, "", "delivered", ""),
 			notifierstest.On(200, "{}", "retry", "not in the form"),

@@ -18,8 +18,9 @@ func TestGoogleChat(t *testing.T) {
 		Config: func(base string, timeout time.Duration) any {
 			return &Config{WebhookURL: notifiers.NewSecret(base + "/v1/spaces/AAA/messages?key=k3y0&token=" + secret), Timeout: timeout}
 		},
-		OK:    `{"name":"spaces/AAA/messages/1"}`,
-		Title: func(b map[string]any) any { return b["fallbackText"] },
+		OK:        `{"name":"spaces/AAA/messages/1"}`,
+		Delivered: "Google Chat has posted it to the webhook's space",
+		Title:     func(b map[string]any) any { return b["fallbackText"] },
 		Answers: []notifierstest.ServiceAnswer{
 			notifierstest.On(200, `{}`, "retry", "webhook_url"),
 			notifierstest.On(400, fails("INVALID_ARGUMENT", "Message cannot be empty."), "permanent", "change its title"),

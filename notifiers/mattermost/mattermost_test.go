@@ -16,8 +16,9 @@ func service() notifierstest.Service {
 		Config: func(base string, timeout time.Duration) any {
 			return &Config{WebhookURL: notifiers.NewSecret(base + "/hooks/" + secret), Timeout: timeout}
 		},
-		OK:    "ok",
-		Title: func(b map[string]any) any { return b["text"] },
+		OK:        "ok",
+		Delivered: "Mattermost has posted it",
+		Title:     func(b map[string]any) any { return b["text"] },
 		Answers: []notifierstest.ServiceAnswer{
 			notifierstest.On(400, fails("invalid"), "permanent", "make a new incoming webhook"),
 			notifierstest.On(404, fails("channel"), "permanent", "check channel"),

@@ -25,6 +25,8 @@ type Service struct {
 	Config  func(base string, timeout time.Duration) any
 	Options string // message options of the notifier
 	OK      string // the answer to a message that was accepted
+	// Delivered is what the kind says of that answer.
+	Delivered string
 	// Title returns the message's title in a request's body.
 	Title func(body map[string]any) any
 	// StatusOnly says that the status alone tells a success.
@@ -49,6 +51,21 @@ func On(code int, body, want, says string) ServiceAnswer {
 // Run runs all tests of the kind.
 func (s Service) Run(t *testing.T) {
 	Run(t, Suite{Kind: s.Kind, Channels: []Channel{s.channel()}, Faults: s.Faults, Options: s.Options})
+	t.Run("delivered", s.delivered)
+}
+
+// delivered sends a message and compares the sentence of the kind.
+func (s Service) delivered(t *testing.T) {
+	receipt, err := s.New(t, Server(t, Reply(200, s.OK, ""))).Send(t.Context(), Message())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Kind.Delivered == nil || s.Delivered == "" {
+		t.Fatal("the kind needs Delivered, and the service the sentence that it returns")
+	}
+	if got := s.Kind.Delivered(receipt, "notify it"); got != s.Delivered {
+		t.Errorf("got %q, want %q", got, s.Delivered)
+	}
 }
 
 // New makes a notifier whose address is base.

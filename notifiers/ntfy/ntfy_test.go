@@ -15,9 +15,10 @@ func service() notifierstest.Service {
 		Config: func(base string, timeout time.Duration) any {
 			return &Config{Server: base, Username: "phil", Password: secret, Timeout: timeout}
 		},
-		Options: `{"topic":"qa"}`,
-		OK:      `{"id":"x1","event":"message","topic":"qa"}`,
-		Title:   func(b map[string]any) any { return b["title"] },
+		Options:   `{"topic":"qa"}`,
+		OK:        `{"id":"x1","event":"message","topic":"qa"}`,
+		Delivered: "ntfy has taken it for all who subscribe to qa",
+		Title:     func(b map[string]any) any { return b["title"] },
 		Answers: []notifierstest.ServiceAnswer{
 			notifierstest.On(200, `{}`, "retry", "server"),
 			notifierstest.On(403, `{"code":40301,"http":403,"error":"forbidden"}`, "permanent", "check token"),

@@ -18,8 +18,9 @@ func TestPagerDuty(t *testing.T) {
 		Config: func(base string, timeout time.Duration) any {
 			return &Config{RoutingKey: key, APIURL: base, Timeout: timeout}
 		},
-		OK:    `{"status":"success","message":"Event processed","dedup_key":"k"}`,
-		Title: func(b map[string]any) any { return b["payload"].(map[string]any)["summary"] },
+		OK:        `{"status":"success","message":"Event processed","dedup_key":"k"}`,
+		Delivered: "PagerDuty has taken it for the alert k; to resolve that: notify it --level success",
+		Title:     func(b map[string]any) any { return b["payload"].(map[string]any)["summary"] },
 		Answers: []notifierstest.ServiceAnswer{
 			notifierstest.On(202, `{"status":"success","message":"Event processed"}`, "delivered", ""),
 			notifierstest.On(400, `{"status":"invalid event","message":"Event object is invalid","errors":["Length of 'routing_key' is incorrect"]}`, "permanent", "routing_key"),

@@ -86,6 +86,7 @@ func Kind() notifiers.Kind {
 		Needs: "`webhook_url`, or `token` and `channel`",
 		Notes: "`api_url` for GovSlack; header, body, fields beside a bar in the level's colour, and a link " +
 			"button; see [below](#slack)",
+		RatePer: "for each channel",
 		Example: example,
 	}
 }

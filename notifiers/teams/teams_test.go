@@ -17,6 +17,7 @@ func TestTeams(t *testing.T) {
 		Config: func(base string, timeout time.Duration) any {
 			return &Config{WebhookURL: notifiers.NewSecret(base + "/workflows/abc/triggers?sig=" + secret), Timeout: timeout}
 		},
+		Delivered: "the workflow has taken it; whether it posts the card shows in Teams, and otherwise in the workflow's run history",
 		Title: func(b map[string]any) any {
 			card := b["attachments"].([]any)[0].(map[string]any)["content"].(map[string]any)
 			head := card["body"].([]any)[0].(map[string]any)["items"].([]any)[0].(map[string]any)

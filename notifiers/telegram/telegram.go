@@ -67,6 +67,7 @@ func Kind() notifiers.Kind {
 		},
 		Needs:   "`token`, `chat_id`",
 		Notes:   "`api_url` for a server of your own",
+		RatePer: "for each chat",
 		Example: example,
 	}
 }

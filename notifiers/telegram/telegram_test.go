@@ -22,9 +22,10 @@ func service() notifierstest.Service {
 		Config: func(base string, timeout time.Duration) any {
 			return &Config{Token: good, APIURL: base, Timeout: timeout}
 		},
-		Options: `{"chat_id":"-1001234567890"}`,
-		OK:      `{"ok":true,"result":{"message_id":7}}`,
-		Title:   func(b map[string]any) any { return b["text"] },
+		Options:   `{"chat_id":"-1001234567890"}`,
+		OK:        `{"ok":true,"result":{"message_id":7,"chat":{"title":"QA"}}}`,
+		Delivered: "Telegram has posted it to the chat “QA”, as message 7",
+		Title:     func(b map[string]any) any { return b["text"] },
 		Answers: []notifierstest.ServiceAnswer{
 			notifierstest.On(200, `{"ok":false}`, "retry", "api_url"),
 			notifierstest.On(429, fails("Too Many Requests: retry after 7", `"retry_after":7`), "retry after", "Too Many Requests"),

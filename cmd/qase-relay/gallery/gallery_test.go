@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"gopkg.in/yaml.v3"
+
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/notifiers/builtin"
 	"qaserelay/notifiers/markup"
@@ -28,8 +30,8 @@ var update = flag.Bool("update", false, "write the golden pictures anew")
 
 var picturesInto = flag.String("pictures", "", "write the pictures of all events as pages into this directory")
 
-// everyNotifier is a rules file with a notifier of each kind, which all get each event.
-const everyNotifier = `
+// someNotifiers is a rules file with notifiers that get each event. everyNotifier adds one of each further kind.
+const someNotifiers = `
 sources: [{name: qase, secrets: [s]}]
 people: [{name: Ana López, email: ana@example.com, member_id: 40, slack: U024BE7LH}]
 notifiers:
@@ -43,8 +45,38 @@ notifiers:
   - {name: mattermost, type: mattermost, webhook_url: "https://example.com/s3cret", mention: ["@qa-lead"]}
   - {name: pager, type: pagerduty, routing_key: 00000000000000000000000000s3cret}
   - {name: phones, type: ntfy, topic: qa, token: s3cret}
-rules: [{name: everything, when: "true", notify: [slack, email, http, teams, discord, telegram, space, mattermost, pager, phones]}]
 `
+
+// everyNotifier is a rules file with a notifier of each kind, which all get each event.
+func everyNotifier(t *testing.T) []byte {
+	t.Helper()
+	type rules struct {
+		Sources, People, Rules any
+		Notifiers              []map[string]any
+	}
+	var all rules
+	if err := yaml.Unmarshal([]byte(someNotifiers), &all); err != nil {
+		t.Fatal(err)
+	}
+	var names []any
+	for _, k := range builtin.Kinds() {
+		i := slices.IndexFunc(all.Notifiers, func(n map[string]any) bool { return n["type"] == k.Type })
+		if i < 0 {
+			var own rules
+			if err := yaml.Unmarshal([]byte(k.Example), &own); err != nil {
+				t.Fatal(err)
+			}
+			i, all.Notifiers = len(all.Notifiers), append(all.Notifiers, own.Notifiers[0])
+		}
+		names = append(names, all.Notifiers[i]["name"])
+	}
+	all.Rules = []any{map[string]any{"name": "everything", "when": "true", "notify": names}}
+	text, err := yaml.Marshal(map[string]any{"sources": all.Sources, "people": all.People, "notifiers": all.Notifiers, "rules": all.Rules})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
 
 // TestEveryEventHasAPictureInEveryChannel draws the example of each event as each kind of notifier would send it.
 func TestEveryEventHasAPictureInEveryChannel(t *testing.T) {
@@ -115,7 +147,7 @@ func TestPicturesOnATerminal(t *testing.T) {
 // drawn decides about an event by everyNotifier and draws what is sent.
 func drawn(t *testing.T, s *terminal.Screen, body []byte) *Gallery {
 	t.Helper()
-	cfg, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(everyNotifier)}}, rulefile.Options{Kinds: config.Kinds(builtin.Kinds())})
+	cfg, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: everyNotifier(t)}}, rulefile.Options{Kinds: config.Kinds(builtin.Kinds())})
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
 	}
