@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"qaserelay/notifiers"
 	"qaserelay/relay/store"
-	"qaserelay/rules"
-	"qaserelay/rules/event"
 )
 
 const (
@@ -18,32 +15,6 @@ const (
 	// commitTimeout bounds a transaction: the sender waits for 15 seconds, and needs an answer also when it fails.
 	commitTimeout = 8 * time.Second
 )
-
-// pendingEvent is an event that waits for its commit. Its decision, plan, receipt and err may be read once done is
-// closed.
-type pendingEvent struct {
-	event    *event.Event
-	hash     [32]byte
-	replayOf store.ID       // the stored event that it repeats, or zero
-	entity   map[string]any // fields of its entity from the Qase API, or nil
-	member   map[string]any // fields of the acting member from the Qase API, or nil
-	done     chan struct{}
-	decision rules.Decision       // of the last time that it was decided
-	plan     store.Plan           // likewise
-	messages []*notifiers.Message // of the plan's deliveries, in their order
-	receipt  store.Receipt
-	err      error
-}
-
-// wait returns how the commit went.
-func (p *pendingEvent) wait(ctx context.Context) error {
-	select {
-	case <-p.done:
-		return p.err
-	case <-ctx.Done():
-		return fmt.Errorf("waiting for the disk: %w", ctx.Err())
-	}
-}
 
 // commitAll commits the events of the inbox until it is closed and empty. While one batch is written, the next one
 // gathers: an idle relay adds no delay, a busy one needs few fsyncs.

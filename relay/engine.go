@@ -7,9 +7,7 @@ package relay
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -108,16 +106,6 @@ func (e *Engine) Accept(ctx context.Context, ev *event.Event) (Receipt, error) {
 	return Receipt{ID: p.receipt.ID, Duplicate: p.receipt.Duplicate}, nil
 }
 
-// bodyHash identifies the body of an event within its source.
-func bodyHash(ev *event.Event) (sum [32]byte) {
-	h := sha256.New()
-	h.Write([]byte(ev.Source))
-	h.Write([]byte{0})
-	h.Write(ev.Body)
-	h.Sum(sum[:0])
-	return sum
-}
-
 // Config returns the current configuration.
 func (e *Engine) Config() *config.Config { return e.config.Load() }
 
@@ -150,27 +138,3 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	return nil
 }
-
-// storeFailed logs the error of a store call, and ends the engine if the store is broken.
-func (e *Engine) storeFailed(ctx context.Context, op string, err error) {
-	if ctx.Err() != nil {
-		return
-	}
-	e.Logger.Error("store failed, trying again", "op", op, "error", err)
-	if errors.Is(err, store.ErrBroken) {
-		e.fail(fmt.Errorf("%s: %w", op, err))
-	}
-}
-
-// Retry makes dead or pending deliveries due now; see [dispatch.Dispatcher.Retry].
-func (e *Engine) Retry(ctx context.Context, ids []store.ID) (int, error) {
-	return e.dispatcher.Retry(ctx, ids)
-}
-
-// Resume lets one message of a notifier try a receiver that was gone or failed; see [dispatch.Dispatcher.Resume].
-func (e *Engine) Resume(ctx context.Context, notifier string) error {
-	return e.dispatcher.Resume(ctx, notifier)
-}
-
-// NotifierStates returns the state of each notifier.
-func (e *Engine) NotifierStates() map[string]dispatch.State { return e.dispatcher.States() }

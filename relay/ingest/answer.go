@@ -6,14 +6,20 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"time"
+
+	"qaserelay/relay/sampledlog"
 )
 
-// refusal is why a call is not accepted: what the sender is told, and what the operator's log has beside it.
+// logInterval is the least time between two lines of one kind in the log.
+const logInterval = 10 * time.Second
+
+// refusal is the reason why a call is not accepted, for the sender and for the log of the operator.
 type refusal struct {
 	status  int
-	kind    string // the kind of line in the log
-	public  string
-	private string
+	kind    string // of the line in the log
+	public  string // for the sender and the log
+	private string // for the log alone
 }
 
 func storeRefusal() *refusal {
@@ -21,7 +27,7 @@ func storeRefusal() *refusal {
 		public: "the event could not be stored; try again"}
 }
 
-// retryAfter is when a sender should come back, in seconds.
+// retryAfter is the time in seconds after which a sender should try again.
 const retryAfter = "5"
 
 // readBody reads all of the body, of at most limit bytes.
@@ -51,6 +57,22 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *ref
 		private: err.Error()}
 }
 
+// logRefusal logs why a call was refused.
+func (h *Handler) logRefusal(r *http.Request, why *refusal) {
+	args := []any{"status", why.status, "why", why.public}
+	if why.private != "" {
+		args = append(args, "detail", why.private)
+	}
+	h.warn(why.kind, "webhook call refused", append(args, "path", r.URL.Path, "from", r.RemoteAddr)...)
+}
+
+// warn logs a line of a kind, sampled. There must be few kinds, and senders must not be able to make new ones.
+func (h *Handler) warn(kind, message string, args ...any) {
+	if all, due := h.log.Admit(sampledlog.Line{Kind: kind, Every: logInterval}, time.Now(), args...); due {
+		h.o.Logger.Warn(message, all...)
+	}
+}
+
 // writeAccepted answers 202. Ids need no escaping in JSON.
 func writeAccepted(w http.ResponseWriter, id string, duplicate bool) {
 	answer := make([]byte, 0, 64)
@@ -62,7 +84,7 @@ func writeAccepted(w http.ResponseWriter, id string, duplicate bool) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusAccepted)
-	_, _ = w.Write(append(answer, '\n')) // a sender who is gone will try again
+	_, _ = w.Write(append(answer, '\n')) // a sender that is gone will try again
 }
 
 func writeRefusal(w http.ResponseWriter, r *refusal) {

@@ -1,0 +1,48 @@
+package relay
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+
+	"qaserelay/notifiers"
+	"qaserelay/relay/store"
+	"qaserelay/rules"
+	"qaserelay/rules/event"
+)
+
+// pendingEvent is an event that waits for its commit. Its decision, plan, receipt and err may be read once done is
+// closed.
+type pendingEvent struct {
+	event    *event.Event
+	hash     [32]byte
+	replayOf store.ID       // the stored event that it repeats, or zero
+	entity   map[string]any // fields of its entity from the Qase API, or nil
+	member   map[string]any // fields of the acting member from the Qase API, or nil
+	done     chan struct{}
+	decision rules.Decision       // of the last time that it was decided
+	plan     store.Plan           // likewise
+	messages []*notifiers.Message // of the plan's deliveries, in their order
+	receipt  store.Receipt
+	err      error
+}
+
+// wait returns how the commit went.
+func (p *pendingEvent) wait(ctx context.Context) error {
+	select {
+	case <-p.done:
+		return p.err
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for the disk: %w", ctx.Err())
+	}
+}
+
+// bodyHash identifies the body of an event within its source.
+func bodyHash(ev *event.Event) (sum [32]byte) {
+	h := sha256.New()
+	h.Write([]byte(ev.Source))
+	h.Write([]byte{0})
+	h.Write(ev.Body)
+	h.Sum(sum[:0])
+	return sum
+}
