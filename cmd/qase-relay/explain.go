@@ -3,11 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,12 +11,12 @@ import (
 	"qaserelay/cmd/qase-relay/gallery"
 	"qaserelay/cmd/qase-relay/report"
 	"qaserelay/cmd/qase-relay/terminal"
+	"qaserelay/relay/config"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/lint"
 	"qaserelay/rules/rulefile"
 	"qaserelay/rules/ruletest"
-	"qaserelay/rules/yamldoc"
 )
 
 type explainFlags struct {
@@ -179,13 +175,9 @@ func (f *explainFlags) moment() (time.Time, error) {
 
 // readRules reads rules for looking at them: variables may be unset, and no notifier is made.
 func readRules(c *terminal.Console, patterns []string) (*rulefile.File, error) {
-	var files []yamldoc.File
-	for _, pattern := range patterns {
-		found, err := readPattern(c.In, pattern)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, found...)
+	files, unread := config.ReadFiles(patterns, c.In)
+	if err := unread.Err(); err != nil {
+		return nil, err
 	}
 	cfg, problems := lint.Parse(files, testOptions())
 	if cfg == nil {
@@ -193,33 +185,6 @@ func readRules(c *terminal.Console, patterns []string) (*rulefile.File, error) {
 		return nil, terminal.Wrong(errors.New("the rules cannot be used"))
 	}
 	return cfg, nil
-}
-
-// readPattern reads the files that a name or pattern stands for; - is stdin.
-func readPattern(stdin io.Reader, pattern string) ([]yamldoc.File, error) {
-	if pattern == "-" {
-		data, err := io.ReadAll(stdin)
-		if err != nil {
-			return nil, fmt.Errorf("reading rules: %w", err)
-		}
-		return []yamldoc.File{{Name: pattern, Data: data}}, nil
-	}
-	names := []string{pattern}
-	if strings.ContainsAny(pattern, "*?[") {
-		var err error
-		if names, err = filepath.Glob(pattern); err != nil || len(names) == 0 {
-			return nil, fmt.Errorf("no file matches %s", pattern)
-		}
-	}
-	var files []yamldoc.File
-	for _, name := range names {
-		data, err := os.ReadFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("reading rules: %w", err)
-		}
-		files = append(files, yamldoc.File{Name: name, Data: data})
-	}
-	return files, nil
 }
 
 // chooseSource returns the name of the source that an event comes by.

@@ -1,3 +1,4 @@
+// Package config reads the rules files into a Config with its notifiers, and reloads them when they change.
 package config
 
 import (
@@ -16,7 +17,7 @@ import (
 	"qaserelay/rules/rulefile"
 )
 
-// Config is what the rules files say, with the notifiers made. It is not changed after Load.
+// Config is the content of the rules files with its notifiers. It does not change after Load.
 type Config struct {
 	*rulefile.Config
 	// Outs holds the notifiers by name. Every notifier that a rule names is in it.
@@ -24,26 +25,25 @@ type Config struct {
 	read *reading
 }
 
-// Out is a way out: what the rules file says of a notifier, and the notifier itself.
+// Out is a configured notifier: its entry in the rules file, its kind, and the notifier itself.
 type Out struct {
 	Spec     rulefile.Notifier
 	Kind     notifiers.Kind
 	Notifier notifiers.Notifier
-	Account  string // a digest; empty where the notifier has an account of its own
+	Account  string // a digest; notifiers with the same account share its rate. Empty if the kind has no accounts.
 }
 
-// LoadOptions say how Load reads. The zero value is right for a relay that is to run.
+// LoadOptions say how Load reads. The zero value is for a relay that is to run.
 type LoadOptions struct {
 	AllowUnset bool             // unset environment variables are warnings
 	Stdin      io.Reader        // the file "-"; nil means an empty one
 	Kinds      []notifiers.Kind // nil means builtin.Kinds()
 }
 
-// Load reads the rules files that the patterns name and makes their notifiers, without touching the network. It finds
-// every problem at once; the config is nil if any of them is an error.
+// Load reads the rules files of names and patterns and makes their notifiers, without touching the network. It returns all
+// problems at once; the config is nil if any of them is an error.
 func Load(patterns []string, o LoadOptions) (*Config, diag.Problems) {
-	read := newReading()
-	return load(patterns, o, read)
+	return load(patterns, o, newReading())
 }
 
 func load(patterns []string, o LoadOptions, read *reading) (*Config, diag.Problems) {
@@ -72,7 +72,7 @@ func load(patterns []string, o LoadOptions, read *reading) (*Config, diag.Proble
 	return &Config{Config: cfg.Config, Outs: outs, read: read}, problems
 }
 
-// Kinds shows notifiers to the language of the rules.
+// Kinds returns the kinds of notifiers as package rulefile sees them.
 func Kinds(ks []notifiers.Kind) map[string]rulefile.Kind {
 	kinds := make(map[string]rulefile.Kind, len(ks))
 	for _, k := range ks {
@@ -92,7 +92,7 @@ func MaskOptions(options json.RawMessage) json.RawMessage {
 	return notifiers.MaskOptions(builtin.Kinds(), options)
 }
 
-// advise puts what a kind of notifiers says of an option into the words of the rules.
+// advise returns the advice of a kind on an option, in the type of package rulefile.
 func advise(k notifiers.Kind) func(config any, option string, value any) []rulefile.Advice {
 	if k.Advise == nil {
 		return nil
@@ -106,8 +106,8 @@ func advise(k notifiers.Kind) func(config any, option string, value any) []rulef
 	}
 }
 
-// makeOuts makes the notifiers. The rules have checked each of them already, so a problem here is rare.
-// Where variables may be unset, a notifier that needs one is there but cannot send; the warning has been given.
+// makeOuts makes the notifiers. Their entries are checked already, so a problem here is rare. If variables may be unset, a
+// notifier that lacks one exists but cannot send; the problems hold a warning.
 func makeOuts(cfg *rulefile.Config, o LoadOptions) (map[string]Out, diag.Problems) {
 	ks, outs, problems := o.Kinds, make(map[string]Out, len(cfg.Notifiers)), diag.Problems{}
 	for _, spec := range cfg.Notifiers {
@@ -129,7 +129,7 @@ func makeOuts(cfg *rulefile.Config, o LoadOptions) (map[string]Out, diag.Problem
 	return outs, problems
 }
 
-// unusable stands for a notifier that lacks a secret.
+// unusable is a notifier that lacks a secret.
 type unusable struct{ err error }
 
 // Send implements notifiers.Notifier.
@@ -148,13 +148,13 @@ func failed(what, message, hint string) diag.Problem {
 	return diag.Problem{File: what, Severity: diag.Error, Message: message, Hint: hint}
 }
 
-// AccountOf is a digest of an account, by which it can be kept: an account may be a secret.
+// AccountOf returns a digest of the account of a notifier, since the account itself may be a secret.
 func AccountOf(k notifiers.Kind, config any) string {
 	if k.Account == nil {
 		return ""
 	}
 	account := k.Account(config)
-	if account == "" { // it is unset
+	if account == "" { // its variable is unset
 		return ""
 	}
 	return fmt.Sprintf("%s#%x", k.Type, sha256.Sum256([]byte(account)))[:len(k.Type)+1+32]

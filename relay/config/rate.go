@@ -10,8 +10,8 @@ import (
 	"qaserelay/relay/store"
 )
 
-// Rate returns how much a target takes, or no messages if there is no limit. It is a little less than what is allowed, since messages
-// may take different times to arrive.
+// Rate returns the rate limit of a target, or no messages if there is none. It is a little below the limit of the service,
+// since messages may take different times to arrive.
 func (o *Out) Rate() store.Rate {
 	r := store.Rate(o.Kind.Rate)
 	if o.Spec.Rate.Messages > 0 {
@@ -21,7 +21,8 @@ func (o *Out) Rate() store.Rate {
 	return r
 }
 
-// RateText is the rate as rules files have it, such as 60/m, or empty; each says that every target of its own has it, such as a channel.
+// RateText returns the rate as rules files write it, such as 60/m, or nothing. each means that every target, such as a
+// channel, has the rate for itself.
 func (o *Out) RateText() (text string, each bool) {
 	r := o.Kind.Rate
 	if o.Spec.Rate.Messages > 0 {
@@ -31,13 +32,13 @@ func (o *Out) RateText() (text string, each bool) {
 		return "", false
 	}
 	unit := map[time.Duration]string{time.Second: "s", time.Minute: "m", time.Hour: "h"}[r.Per]
-	if unit == "" { // a service's own, such as 5 in 2 seconds
+	if unit == "" { // such as 5 in 2 seconds
 		r.Messages, unit = r.Messages*int(time.Minute/r.Per), "m"
 	}
 	return fmt.Sprintf("%d/%s", r.Messages, unit), o.Kind.Target != nil
 }
 
-// Target names what the rate counts for a delivery.
+// Target returns the target of a delivery that has a rate of its own, such as a channel, or nothing.
 func (o *Out) Target(d store.Delivery) string {
 	var m struct {
 		Options json.RawMessage `json:"options"`
@@ -48,7 +49,7 @@ func (o *Out) Target(d store.Delivery) string {
 	return o.Kind.Target(o.Spec.Defaults, m.Options)
 }
 
-// Line names the rate that a delivery has a place in: its notifier's, or that of the account, and there the target's.
+// Line returns the key of the rate that a delivery counts for: that of its notifier or account, and its target.
 func (o *Out) Line(d store.Delivery) string {
 	of := cmp.Or(o.Account, o.Spec.Name)
 	if o.Kind.Target == nil {

@@ -14,10 +14,15 @@ import (
 	"qaserelay/rules/yamldoc"
 )
 
-// reading remembers what a load has read, to tell later whether any of it has changed.
+// ReadFiles reads the files of names and patterns; "-" is stdin.
+func ReadFiles(patterns []string, stdin io.Reader) ([]yamldoc.File, diag.Problems) {
+	return newReading().all(patterns, stdin)
+}
+
+// reading remembers the files that a load has read, to find out later whether one has changed.
 type reading struct {
 	files map[string][32]byte // the content of each file; zero if it could not be read
-	globs map[string]string   // the files that each pattern stood for
+	globs map[string]string   // the files that matched each pattern
 	stdin []byte
 }
 
@@ -25,7 +30,7 @@ func newReading() *reading {
 	return &reading{files: map[string][32]byte{}, globs: map[string]string{}}
 }
 
-// all reads the files that patterns name; "-" is stdin.
+// all reads the files of names and patterns; "-" is stdin.
 func (r *reading) all(patterns []string, stdin io.Reader) (files []yamldoc.File, problems diag.Problems) {
 	for _, pattern := range patterns {
 		names, err := []string{pattern}, error(nil)
@@ -91,7 +96,7 @@ func contentSum(data []byte, err error) [32]byte {
 	return sha256.Sum256(data)
 }
 
-// changed reports whether reading again would give anything else.
+// changed reports whether reading again would give another content.
 func (r *reading) changed() bool {
 	for pattern, names := range r.globs {
 		now, _ := filepath.Glob(pattern)
@@ -107,7 +112,7 @@ func (r *reading) changed() bool {
 	return false
 }
 
-// dirs returns the directories where a change would show, those behind symbolic links included.
+// dirs returns the directories to watch for changes, also those behind symbolic links.
 func (r *reading) dirs() map[string]bool {
 	dirs := map[string]bool{}
 	for name := range r.files {
@@ -122,7 +127,7 @@ func (r *reading) dirs() map[string]bool {
 	return dirs
 }
 
-// has reports whether a file was read under this name, or one like it.
+// has reports whether a file with the same base name was read.
 func (r *reading) has(name string) bool {
 	for file := range r.files {
 		if filepath.Base(file) == filepath.Base(name) {

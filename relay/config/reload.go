@@ -16,39 +16,39 @@ import (
 )
 
 const (
-	// settle is how long files have to be quiet before they are read: editors and package managers write in steps.
+	// settle is the time without changes after which files are read: editors and package managers write in steps.
 	settle = 200 * time.Millisecond
-	// lookAgain is how often files are compared even if the file system says nothing, as network ones do.
-	lookAgain = 30 * time.Second
+	// pollInterval is the time between two comparisons of the files, for file systems without notifications.
+	pollInterval = 30 * time.Second
 )
 
-// ReloadOptions are what a Reloader works with.
+// ReloadOptions are what a Reloader works with. Patterns, Config and Apply are needed.
 type ReloadOptions struct {
 	Patterns []string
 	Load     LoadOptions
-	Config   *Config          // the one in force, as loaded from Patterns
-	Apply    func(*Config)    // puts another in force, such as Engine.Reload
+	Config   *Config          // the current one, as loaded from Patterns
+	Apply    func(*Config)    // makes another one current, such as Engine.Reload
 	Logger   *slog.Logger     // nil logs nothing
-	Metrics  *metrics.Metrics // nil means new ones that nobody reads
+	Metrics  *metrics.Metrics // nil means new ones that are not read
 }
 
-// Reloader reads the rules files again. A bad file changes nothing: the old rules stay in force. Its methods may be
-// called from many goroutines, but Watch only once.
+// Reloader reloads the rules files. A file with errors changes nothing: the current rules stay. Its methods may be called
+// from many goroutines, Watch only once.
 type Reloader struct {
 	o      ReloadOptions
 	mu     sync.Mutex
-	read   *reading // by the last try, good or bad
+	read   *reading // of the last try, good or bad
 	status ReloadStatus
 }
 
-// ReloadStatus tells how the last try to load the rules went.
+// ReloadStatus is the outcome of the last try to load the rules.
 type ReloadStatus struct {
-	LoadedAt time.Time     // when the rules in force were loaded
-	TriedAt  time.Time     // when rules were last loaded, or could not be
-	Problems diag.Problems // of the last try; with an error among them, older rules are in force
+	LoadedAt time.Time     // of the current rules
+	TriedAt  time.Time     // of the last try
+	Problems diag.Problems // of the last try; with an error among them, the current rules are older
 }
 
-// NewReloader returns a reloader for rules that were just loaded.
+// NewReloader returns a reloader for rules that were loaded a moment ago.
 func NewReloader(o ReloadOptions) *Reloader {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -61,15 +61,14 @@ func NewReloader(o ReloadOptions) *Reloader {
 	return &Reloader{o: o, read: o.Config.read, status: ReloadStatus{LoadedAt: now, TriedAt: now}}
 }
 
-// Status tells how the last try went.
+// Status returns the outcome of the last try.
 func (r *Reloader) Status() ReloadStatus {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.status
 }
 
-// Reload reads the files and puts them in force. The error is a [rules.Problems] with what is wrong with them. Every
-// problem has been logged.
+// Reload reads the files and makes their rules current. An error is diag.Problems; every problem has been logged.
 func (r *Reloader) Reload() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -99,7 +98,7 @@ func (r *Reloader) reload() error {
 	return nil
 }
 
-// firstError tells the first of the problems that keep rules from being used, and where it is.
+// firstError returns the first error among the problems, with its place.
 func firstError(problems diag.Problems) string {
 	for _, p := range problems {
 		if p.Severity == diag.Error {
@@ -109,7 +108,7 @@ func firstError(problems diag.Problems) string {
 	return ""
 }
 
-// safeLoad turns a panic into a problem: a running relay outlives any file.
+// safeLoad turns a panic into a problem, so that no file ends a running relay.
 func safeLoad(patterns []string, o LoadOptions, read *reading) (cfg *Config, problems diag.Problems) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -119,15 +118,15 @@ func safeLoad(patterns []string, o LoadOptions, read *reading) (cfg *Config, pro
 	return load(patterns, o, read)
 }
 
-// Watch reloads whenever a file that was read has changed, until ctx is done. It watches directories, so that it sees
-// files being replaced, as editors and Kubernetes do. Where that is not possible, it looks every 30 seconds.
+// Watch reloads when a file that was read has changed, until ctx is done. It watches directories, so that it sees files
+// being replaced, as editors and Kubernetes do. A directory that cannot be watched is compared every 30 seconds.
 func (r *Reloader) Watch(ctx context.Context) error {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watching the rules files: %w", err)
 	}
 	defer watcher.Close()
-	poll, quiet := time.NewTicker(lookAgain), time.NewTimer(settle)
+	poll, quiet := time.NewTicker(pollInterval), time.NewTimer(settle)
 	defer poll.Stop()
 	defer quiet.Stop()
 	watched := map[string]bool{}
@@ -152,7 +151,7 @@ func (r *Reloader) Watch(ctx context.Context) error {
 	}
 }
 
-// concerns leaves out writes to other files beside the rules, such as a database.
+// concerns reports whether an event is about the rules files, and not about other files beside them, such as a database.
 func (r *Reloader) concerns(ev fsnotify.Event) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -169,7 +168,7 @@ func (r *Reloader) reloadIfChanged() bool {
 	return true
 }
 
-// follow watches the directories of the files read last, and no others.
+// follow makes the watcher watch the directories of the files read last, and no others.
 func (r *Reloader) follow(watcher *fsnotify.Watcher, watched map[string]bool) {
 	r.mu.Lock()
 	wanted := r.read.dirs()
