@@ -12,12 +12,14 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/relay/dispatch"
+	"qaserelay/relay/dispatch/dispatchtest"
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/storetest"
 )
 
 // faulty is a receiver that answers with an error until it is mended.
 type faulty struct {
-	arrivals
+	dispatchtest.Arrivals
 	err atomic.Pointer[error]
 }
 
@@ -30,7 +32,7 @@ func failing(err error) *faulty {
 func (f *faulty) set(err error) { f.err.Store(&err) }
 
 func (f *faulty) send(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	f.add(m.Title)
+	f.Add(m.Title)
 	return notifiers.Receipt{}, *f.err.Load()
 }
 
@@ -44,24 +46,24 @@ func (r *rig) acceptMany(t *testing.T, n int) {
 func TestAReceiverThatFailsGetsABreak(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := failing(errors.New("503 Service Unavailable"))
-		r := newRig(t, map[string]sender{"ops": f.send})
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": f.send})
 		r.acceptMany(t, 100)
 		synctest.Wait()
-		if n := len(f.list()); n < dispatch.TripAfter || n > dispatch.TripAfter+8 {
+		if n := len(f.Titles()); n < dispatch.TripAfter || n > dispatch.TripAfter+8 {
 			t.Errorf("%d attempts were made before the break", n)
 		}
 		state := r.NotifierStates()["ops"]
 		if state.State != dispatch.Open || state.Why != "503 Service Unavailable" || time.Until(state.NextTry) != dispatch.FirstBreak {
 			t.Errorf("the state is %+v", state)
 		}
-		before := len(f.list())
-		_, claims := r.memory.claimed()
+		before := len(f.Titles())
+		_, claims := r.memory.Claimed()
 		time.Sleep(dispatch.FirstBreak - time.Second)
-		if _, now := r.memory.claimed(); len(f.list()) != before || now != claims {
-			t.Errorf("in the break, %d attempts and %d claims were made", len(f.list())-before, now-claims)
+		if _, now := r.memory.Claimed(); len(f.Titles()) != before || now != claims {
+			t.Errorf("in the break, %d attempts and %d claims were made", len(f.Titles())-before, now-claims)
 		}
 		time.Sleep(10 * time.Minute) // breaks of 30 s, 1 min, 2 min, 4 min, 5 min
-		if n := len(f.list()) - before; n < 4 || n > 5 {
+		if n := len(f.Titles()) - before; n < 4 || n > 5 {
 			t.Errorf("%d attempts were made to see whether it works", n)
 		}
 		f.set(nil)
@@ -83,7 +85,7 @@ func TestAReceiverThatFailsGetsABreak(t *testing.T) {
 func TestABreakCostsDeliveriesNoAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := failing(errors.New("503 Service Unavailable"))
-		r := newRig(t, map[string]sender{"ops": f.send})
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": f.send})
 		r.acceptMany(t, 100)
 		time.Sleep(time.Minute)
 		untried := 0
@@ -117,7 +119,7 @@ func TestWhatOpensTheCircuit(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, map[string]sender{"ops": failing(c.err).send})
+				r := newRig(t, map[string]dispatchtest.Sender{"ops": failing(c.err).send})
 				r.acceptMany(t, 30)
 				synctest.Wait()
 				if state := r.NotifierStates()["ops"].State; (state == dispatch.Open) != c.open {
@@ -131,10 +133,10 @@ func TestWhatOpensTheCircuit(t *testing.T) {
 func TestASingleBadMessageDoesNotOpenTheCircuit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := failing(errors.New("500 Internal Server Error"))
-		r := newRig(t, map[string]sender{"ops": f.send})
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": f.send})
 		r.accept(t, "7", "bad")
 		time.Sleep(20 * time.Hour)
-		if n := len(f.list()); n < dispatch.TripAfter {
+		if n := len(f.Titles()); n < dispatch.TripAfter {
 			t.Fatalf("only %d attempts were made", n)
 		}
 		if state := r.NotifierStates()["ops"].State; state != dispatch.Closed {
@@ -146,7 +148,7 @@ func TestASingleBadMessageDoesNotOpenTheCircuit(t *testing.T) {
 func TestAPersonsRetryTriesAFailingReceiverAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := failing(errors.New("503 Service Unavailable"))
-		r := newRig(t, map[string]sender{"ops": f.send})
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": f.send})
 		r.acceptMany(t, 100)
 		synctest.Wait()
 		f.set(nil)
@@ -164,7 +166,7 @@ func TestAPersonsRetryTriesAFailingReceiverAtOnce(t *testing.T) {
 func TestAPersonsRetryLeavesOtherNotifiersAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mended, other := failing(gone()), failing(gone())
-		r := newRig(t, map[string]sender{"mended": mended.send, "other": other.send})
+		r := newRig(t, map[string]dispatchtest.Sender{"mended": mended.send, "other": other.send})
 		r.acceptMany(t, 20)
 		synctest.Wait()
 		mended.set(nil)
@@ -172,13 +174,13 @@ func TestAPersonsRetryLeavesOtherNotifiersAlone(t *testing.T) {
 		if _, err := r.Retry(t.Context(), []store.ID{r.idOf(t, "mended", "007")}); err != nil {
 			t.Fatal(err)
 		}
-		tries := len(other.list())
+		tries := len(other.Titles())
 		time.Sleep(6 * time.Second)
 		if state := r.NotifierStates()["mended"].State; state != dispatch.Closed {
 			t.Errorf("the notifier of the delivery is %s", state)
 		}
-		if state := r.NotifierStates()["other"]; state != before || len(other.list()) != tries {
-			t.Errorf("the other notifier was %+v, and is %+v after %d more attempts", before, state, len(other.list())-tries)
+		if state := r.NotifierStates()["other"]; state != before || len(other.Titles()) != tries {
+			t.Errorf("the other notifier was %+v, and is %+v after %d more attempts", before, state, len(other.Titles())-tries)
 		}
 	})
 }
@@ -188,18 +190,18 @@ func gone() error { return &notifiers.GoneError{Err: errors.New("410 Gone")} }
 func TestAReceiverThatIsGonePausesItsNotifier(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := failing(gone())
-		r := newRig(t, map[string]sender{"ops": f.send})
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": f.send})
 		r.acceptMany(t, 50)
 		time.Sleep(59 * time.Minute)
-		if n := len(f.list()); n > 8 {
+		if n := len(f.Titles()); n > 8 {
 			t.Errorf("%d attempts were made before the pause", n)
 		}
 		if states := r.states(t); states[store.Pending] != 50 {
 			t.Errorf("in the pause there are %v", states)
 		}
-		before := len(f.list())
+		before := len(f.Titles())
 		time.Sleep(48 * time.Hour)
-		if n := len(f.list()) - before; n < 47 || n > 49 {
+		if n := len(f.Titles()) - before; n < 47 || n > 49 {
 			t.Errorf("in two days of pause, %d attempts were made", n)
 		}
 		if states := r.states(t); states[store.Pending] != 50 {
@@ -228,23 +230,23 @@ func TestAReceiverThatIsGonePausesItsNotifier(t *testing.T) {
 func TestAPauseOutlastsTheProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := failing(gone())
-		r := newRig(t, map[string]sender{"ops": f.send})
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": f.send})
 		r.acceptMany(t, 20)
 		synctest.Wait()
 		if err := r.stop(); err != nil {
 			t.Fatal(err)
 		}
-		before := len(f.list())
-		again := newRig(t, map[string]sender{"ops": f.send}, func(o *Options) { o.Store = r.memory })
+		before := len(f.Titles())
+		again := newRig(t, map[string]dispatchtest.Sender{"ops": f.send}, func(o *Options) { o.Store = r.memory })
 		time.Sleep(50 * time.Minute)
-		if n := len(f.list()) - before; n != 0 {
+		if n := len(f.Titles()) - before; n != 0 {
 			t.Errorf("after the restart, %d attempts were made", n)
 		}
 		if state := again.NotifierStates()["ops"]; state.State != dispatch.Paused || state.Why != "410 Gone" {
 			t.Errorf("the state is %+v", state)
 		}
 		time.Sleep(11 * time.Minute)
-		if n := len(f.list()) - before; n != 1 {
+		if n := len(f.Titles()) - before; n != 1 {
 			t.Errorf("after an hour, %d attempts were made", n)
 		}
 	})
@@ -252,11 +254,11 @@ func TestAPauseOutlastsTheProcess(t *testing.T) {
 
 func TestAReloadEndsAPauseIfTheReceiverIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, map[string]sender{"ops": failing(gone()).send})
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": failing(gone()).send})
 		r.acceptMany(t, 20)
 		synctest.Wait()
-		var got arrivals
-		r.Reload(configOf(map[string]sender{"ops": got.always(nil)}))
+		var got dispatchtest.Arrivals
+		r.Reload(dispatchtest.Config(map[string]dispatchtest.Sender{"ops": got.Always(nil)}))
 		time.Sleep(2 * time.Second)
 		if states := r.states(t); states[store.Delivered] != 20 {
 			t.Errorf("after the reload there are %v", states)
@@ -267,7 +269,7 @@ func TestAReloadEndsAPauseIfTheReceiverIsThere(t *testing.T) {
 func TestAnotherRelaysResumeEndsThePauseHere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := failing(gone())
-		r := newRig(t, map[string]sender{"ops": f.send}, func(o *Options) { o.Store.(*memory).wakes = make(chan string) })
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": f.send}, func(o *Options) { o.Store.(*storetest.Memory).Wakes = make(chan string) })
 		r.acceptMany(t, 20)
 		synctest.Wait()
 		f.set(nil)

@@ -13,13 +13,15 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/relay/dispatch/dispatchtest"
+	"qaserelay/relay/store/storetest"
 	"qaserelay/rules"
 )
 
 // limited starts an engine with these settings. Its notifier answers when it is told to.
 func limited(t *testing.T, s rules.Settings) (r *rig, answer chan struct{}) {
 	answer = make(chan struct{})
-	r = newRig(t, map[string]sender{"n": func(ctx context.Context, _ *notifiers.Message) (notifiers.Receipt, error) {
+	r = newRig(t, map[string]dispatchtest.Sender{"n": func(ctx context.Context, _ *notifiers.Message) (notifiers.Receipt, error) {
 		select {
 		case <-answer:
 		case <-ctx.Done():
@@ -98,7 +100,7 @@ func TestEventsAreRefusedWhileTheBacklogIsAtItsLimit(t *testing.T) {
 func TestABurstPassesTheLimitByNoMoreThanABatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, answer := limited(t, rules.Settings{Backlog: rules.Backlog{Deliveries: 10}})
-		r.memory.slow = time.Millisecond
+		r.memory.Slow = time.Millisecond
 		var callers sync.WaitGroup
 		for i := range 3 * maxBatch {
 			callers.Go(func() { _, _ = r.Accept(t.Context(), newEvent(t, "", fmt.Sprint(i))) })
@@ -113,7 +115,7 @@ func TestABurstPassesTheLimitByNoMoreThanABatch(t *testing.T) {
 
 // smallDisk is a store whose file system is nearly full.
 type smallDisk struct {
-	*memory
+	*storetest.Memory
 	mu    sync.Mutex
 	free  int64
 	err   error
@@ -136,9 +138,9 @@ func (d *smallDisk) set(free int64, err error) {
 func TestEventsAreRefusedWhileTheDiskIsNearlyFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := &smallDisk{free: 1000}
-		var got arrivals
-		r := newRig(t, map[string]sender{"n": got.always(nil)}, func(o *Options) {
-			disk.memory = o.Store.(*memory)
+		var got dispatchtest.Arrivals
+		r := newRig(t, map[string]dispatchtest.Sender{"n": got.Always(nil)}, func(o *Options) {
+			disk.Memory = o.Store.(*storetest.Memory)
 			o.Store, o.Config.Settings = disk, rules.Settings{MinFreeDisk: 1000}
 		})
 		for range 10 {

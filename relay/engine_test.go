@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"qaserelay/relay/dispatch"
+	"qaserelay/relay/dispatch/dispatchtest"
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/storetest"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/message"
@@ -21,7 +23,7 @@ import (
 func TestAHundredCallersShareFewCommits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
-		r.memory.slow = 10 * time.Millisecond
+		r.memory.Slow = 10 * time.Millisecond
 		var callers sync.WaitGroup
 		ids := make([]store.ID, 100)
 		for i := range ids {
@@ -32,22 +34,22 @@ func TestAHundredCallersShareFewCommits(t *testing.T) {
 		if n := len(slices.Compact(ids)); n != 100 {
 			t.Errorf("100 events got %d ids", n)
 		}
-		if n := len(r.memory.batches); n > 3 {
-			t.Errorf("100 events took %d commits: %v", n, r.memory.batches)
+		if n := len(r.memory.Batches); n > 3 {
+			t.Errorf("100 events took %d commits: %v", n, r.memory.Batches)
 		}
 	})
 }
 
 func TestTheSameBodyAgainIsADuplicate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
-		r := newRig(t, map[string]sender{"ops": got.always(nil)})
+		var got dispatchtest.Arrivals
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(nil)})
 		first, second := r.accept(t, "7", "a"), r.accept(t, "7", "a")
 		if first.Duplicate || !second.Duplicate || first.ID != second.ID {
 			t.Errorf("got %+v and %+v", first, second)
 		}
 		synctest.Wait()
-		if n := len(got.list()); n != 1 {
+		if n := len(got.Titles()); n != 1 {
 			t.Errorf("%d messages were sent", n)
 		}
 		other := newEvent(t, "7", "a")
@@ -79,7 +81,7 @@ func TestAPanicInTheRulesDoesNotLoseTheEvent(t *testing.T) {
 func TestAStateThatCannotBeReadIsTheCallersError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
-		r.memory.getFails = errors.New("disk on fire")
+		r.memory.GetFails = errors.New("disk on fire")
 		r.decide = func(_ *rules.Set, _ *event.Event, st rules.State) rules.Decision {
 			_, _ = st.Get("throttle/x")
 			return rules.Decision{}
@@ -87,7 +89,7 @@ func TestAStateThatCannotBeReadIsTheCallersError(t *testing.T) {
 		if _, err := r.Accept(t.Context(), newEvent(t, "", "a")); err == nil || !strings.Contains(err.Error(), "disk on fire") {
 			t.Errorf("got %v", err)
 		}
-		if len(r.memory.events) != 0 {
+		if len(r.memory.Stored) != 0 {
 			t.Error("the event is stored although it was refused")
 		}
 	})
@@ -109,7 +111,7 @@ func TestADecisionThatCannotBeEncodedIsSaidSo(t *testing.T) {
 
 func TestOnlyARunningEngineAccepts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		idle := New(Options{Store: newMemory(), Config: configOf(nil)})
+		idle := New(Options{Store: storetest.NewMemory(), Config: dispatchtest.Config(nil)})
 		if _, err := idle.Accept(t.Context(), newEvent(t, "", "a")); !errors.Is(err, dispatch.ErrStopping) {
 			t.Errorf("before Run: %v", err)
 		}
@@ -133,14 +135,14 @@ func TestOnlyARunningEngineAccepts(t *testing.T) {
 func TestAFailingStoreRefusesAndRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
-		r.memory.setFails(errors.New("disk full"))
+		r.memory.SetFails(errors.New("disk full"))
 		if _, err := r.Accept(t.Context(), newEvent(t, "", "a")); err == nil {
 			t.Error("accepted by a store that failed")
 		}
 		if err := r.Ready(t.Context()); err == nil {
 			t.Error("ready on a store that fails")
 		}
-		r.memory.setFails(nil)
+		r.memory.SetFails(nil)
 		if got := r.accept(t, "", "a"); got.Duplicate {
 			t.Error("what was refused counts as seen")
 		}
@@ -153,7 +155,7 @@ func TestAFailingStoreRefusesAndRecovers(t *testing.T) {
 func TestABrokenStoreEndsTheEngine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
-		r.memory.setFails(fmt.Errorf("fsync: %w", store.ErrBroken))
+		r.memory.SetFails(fmt.Errorf("fsync: %w", store.ErrBroken))
 		if _, err := r.Accept(t.Context(), newEvent(t, "", "a")); err == nil {
 			t.Error("accepted by a broken store")
 		}
@@ -170,7 +172,7 @@ func TestABrokenStoreEndsTheEngine(t *testing.T) {
 func TestACallerWhoGivesUpIsNotKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
-		r.memory.slow = time.Minute
+		r.memory.Slow = time.Minute
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := r.Accept(ctx, newEvent(t, "", "a")); !errors.Is(err, context.DeadlineExceeded) {
@@ -182,7 +184,7 @@ func TestACallerWhoGivesUpIsNotKept(t *testing.T) {
 func TestTooManyWaitingCallersAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
-		r.memory.slow = time.Second
+		r.memory.Slow = time.Second
 		var callers sync.WaitGroup
 		var refused, taken int
 		var mu sync.Mutex
@@ -207,14 +209,14 @@ func TestTooManyWaitingCallersAreRefused(t *testing.T) {
 
 func TestADryRunRecordsAndSendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
-		r := newRig(t, map[string]sender{"ops": got.always(nil)}, func(o *Options) { o.DryRun = true })
+		var got dispatchtest.Arrivals
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(nil)}, func(o *Options) { o.DryRun = true })
 		r.accept(t, "7", "a")
 		time.Sleep(time.Hour)
 		if d, _ := r.delivery(t, "a"); d.State != store.Cancelled || d.Error != "dry run" {
 			t.Errorf("the delivery is %s: %q", d.State, d.Error)
 		}
-		if n := len(got.list()); n != 0 {
+		if n := len(got.Titles()); n != 0 {
 			t.Errorf("%d messages were sent", n)
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 
 	"qaserelay/notifiers"
+	"qaserelay/relay/dispatch/dispatchtest"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
@@ -35,7 +36,7 @@ type story struct {
 	lines []string
 }
 
-func (s *story) answers(name string, err error) sender {
+func (s *story) answers(name string, err error) dispatchtest.Sender {
 	return func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -64,7 +65,7 @@ func TestADeadDeliveryGoesToItsFallbacks(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var told story
-				outs := map[string]sender{}
+				outs := map[string]dispatchtest.Sender{}
 				for _, name := range []string{"a", "b", "c"} {
 					outs[name] = told.answers(name, nil)
 					if strings.Contains(c.fails, name) {
@@ -109,7 +110,7 @@ func (r *rig) family(t *testing.T) string {
 func TestARehearsalHasNoFallbacks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told story
-		r := newRig(t, map[string]sender{"a": told.answers("a", nil), "b": told.answers("b", nil)}, func(o *Options) { o.DryRun = true })
+		r := newRig(t, map[string]dispatchtest.Sender{"a": told.answers("a", nil), "b": told.answers("b", nil)}, func(o *Options) { o.DryRun = true })
 		r.decide = sendWithFallbacks("a", "b")
 		r.accept(t, "7", "t")
 		synctest.Wait()
@@ -122,14 +123,14 @@ func TestARehearsalHasNoFallbacks(t *testing.T) {
 func TestAFallbackIsAMessageOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ids := map[string]string{}
-		note := func(name string, err error) sender {
+		note := func(name string, err error) dispatchtest.Sender {
 			return func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 				ids[name] = m.ID + " " + m.Thread + " " + string(m.Event)
 				return notifiers.Receipt{}, err
 			}
 		}
 		gone := &notifiers.PermanentError{Reason: notifiers.ReasonClient, Err: errors.New("no such hook")}
-		r := newRig(t, map[string]sender{"a": note("a", gone), "b": note("b", nil)})
+		r := newRig(t, map[string]dispatchtest.Sender{"a": note("a", gone), "b": note("b", nil)})
 		r.decide = sendWithFallbacks("a", "b")
 		ev := newEvent(t, "7", "t")
 		if _, err := r.Accept(t.Context(), ev); err != nil {

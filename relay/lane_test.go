@@ -12,6 +12,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/relay/dispatch"
+	"qaserelay/relay/dispatch/dispatchtest"
 	"qaserelay/relay/store"
 	"qaserelay/rules/rulefile"
 )
@@ -19,7 +20,7 @@ import (
 func TestAFreshDeliveryIsSentAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sent := make(chan time.Time, 1)
-		r := newRig(t, map[string]sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 			sent <- time.Now()
 			return notifiers.Receipt{Status: "204 No Content"}, nil
 		}})
@@ -40,7 +41,7 @@ func TestAFreshDeliveryIsSentAtOnce(t *testing.T) {
 func TestTheMessageIsWholeAtEveryAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var first, second *notifiers.Message
-		r := newRig(t, map[string]sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 			first, second = second, m
 			if first == nil {
 				return notifiers.Receipt{}, errors.New("not now")
@@ -65,14 +66,14 @@ func TestTheMessageIsWholeAtEveryAttempt(t *testing.T) {
 
 func TestDeliveriesOfOneEntityKeepTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
+		var got dispatchtest.Arrivals
 		failures := 3
-		r := newRig(t, map[string]sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 			if m.Title == "7-0" && failures > 0 {
 				failures--
 				return notifiers.Receipt{}, errors.New("503 Service Unavailable")
 			}
-			got.add(m.Title)
+			got.Add(m.Title)
 			return notifiers.Receipt{}, nil
 		}})
 		for i := range 20 {
@@ -81,28 +82,28 @@ func TestDeliveriesOfOneEntityKeepTheirOrder(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if slices.ContainsFunc(got.list(), func(s string) bool { return s[0] == '7' }) || len(got.list()) != 20 {
-			t.Errorf("while the first of 7 fails, arrived %v", got.list())
+		if slices.ContainsFunc(got.Titles(), func(s string) bool { return s[0] == '7' }) || len(got.Titles()) != 20 {
+			t.Errorf("while the first of 7 fails, arrived %v", got.Titles())
 		}
 		time.Sleep(5*time.Second + 10*time.Second + 20*time.Second)
 		next := map[byte]int{}
-		for _, title := range got.list() {
+		for _, title := range got.Titles() {
 			if want := fmt.Sprintf("%c-%d", title[0], next[title[0]]); title != want {
-				t.Fatalf("got %s instead of %s in %v", title, want, got.list())
+				t.Fatalf("got %s instead of %s in %v", title, want, got.Titles())
 			}
 			next[title[0]]++
 		}
-		if len(got.list()) != 40 {
-			t.Errorf("%d of 40 arrived", len(got.list()))
+		if len(got.Titles()) != 40 {
+			t.Errorf("%d of 40 arrived", len(got.Titles()))
 		}
 	})
 }
 
 func TestADeadDeliveryLetsTheOnesBehindItPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
-		r := newRig(t, map[string]sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-			got.add(m.Title)
+		var got dispatchtest.Arrivals
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+			got.Add(m.Title)
 			if m.Title == "bad" {
 				return notifiers.Receipt{Status: "404 Not Found"}, &notifiers.PermanentError{Err: errors.New("no such hook")}
 			}
@@ -115,19 +116,19 @@ func TestADeadDeliveryLetsTheOnesBehindItPass(t *testing.T) {
 		if d.State != store.Dead || d.Error != "no such hook" || attempts[0].Reason != notifiers.ReasonClient {
 			t.Errorf("the bad one is %s: %q, %+v", d.State, d.Error, attempts)
 		}
-		if want := []string{"bad", "good"}; !slices.Equal(got.list(), want) {
-			t.Errorf("arrived %v, want %v", got.list(), want)
+		if want := []string{"bad", "good"}; !slices.Equal(got.Titles(), want) {
+			t.Errorf("arrived %v, want %v", got.Titles(), want)
 		}
 	})
 }
 
 func TestRetriesWaitLongerEachTimeAndEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
-		r := newRig(t, map[string]sender{"ops": got.always(errors.New("503 Service Unavailable"))})
+		var got dispatchtest.Arrivals
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(errors.New("503 Service Unavailable"))})
 		r.accept(t, "7", "a")
 		time.Sleep(30 * time.Hour)
-		at := got.times()
+		at := got.Times()
 		for i, want := range []time.Duration{0, 5 * time.Second, 15 * time.Second, 35 * time.Second, 75 * time.Second} {
 			if off := at[i] - want; off < 0 || off > time.Second {
 				t.Errorf("attempt %d came after %v, want %v", i+1, at[i], want)
@@ -146,12 +147,12 @@ func TestRetriesWaitLongerEachTimeAndEnd(t *testing.T) {
 
 func TestRetryAfterIsHonoured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
-		r := newRig(t, map[string]sender{"ops": got.always(
+		var got dispatchtest.Arrivals
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(
 			&notifiers.RetryAfterError{After: 2 * time.Minute, Err: errors.New("429 Too Many Requests")})})
 		r.accept(t, "7", "a")
 		time.Sleep(3 * time.Minute)
-		if at := got.times(); len(at) != 2 || at[1] < 2*time.Minute || at[1] > 2*time.Minute+time.Second {
+		if at := got.Times(); len(at) != 2 || at[1] < 2*time.Minute || at[1] > 2*time.Minute+time.Second {
 			t.Errorf("attempts came after %v", at)
 		}
 	})
@@ -159,16 +160,16 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 
 func TestANotifiersOwnRetryIsUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
-		r := newRig(t, map[string]sender{"ops": got.always(errors.New("no"))}, func(o *Options) {
+		var got dispatchtest.Arrivals
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(errors.New("no"))}, func(o *Options) {
 			out := o.Config.Outs["ops"]
 			out.Spec.Retry = rulefile.Retry{Initial: time.Second, Max: time.Second, For: 5 * time.Second}
 			o.Config.Outs["ops"] = out
 		})
 		r.accept(t, "7", "a")
 		time.Sleep(time.Minute)
-		if d, _ := r.delivery(t, "a"); d.State != store.Dead || len(got.list()) > 7 {
-			t.Errorf("it is %s after %v", d.State, got.times())
+		if d, _ := r.delivery(t, "a"); d.State != store.Dead || len(got.Titles()) > 7 {
+			t.Errorf("it is %s after %v", d.State, got.Times())
 		}
 	})
 }
@@ -176,7 +177,7 @@ func TestANotifiersOwnRetryIsUsed(t *testing.T) {
 func TestWaitingForItsTurnCostsADeliveryNoTimeForRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failures := 2
-		r := newRig(t, map[string]sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 			if m.Title == "slow" {
 				time.Sleep(50 * time.Second)
 				return notifiers.Receipt{}, nil
@@ -202,7 +203,7 @@ func TestWaitingForItsTurnCostsADeliveryNoTimeForRetries(t *testing.T) {
 func TestANotifierThatPanicsHasFailedAnAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		panics := true
-		r := newRig(t, map[string]sender{"ops": func(context.Context, *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": func(context.Context, *notifiers.Message) (notifiers.Receipt, error) {
 			if panics {
 				panics = false
 				panic("nil map")
@@ -221,39 +222,34 @@ func TestANotifierThatPanicsHasFailedAnAttempt(t *testing.T) {
 
 func TestASlowNotifierDelaysNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
-		r := newRig(t, map[string]sender{"quick": got.always(nil), "slow": hangs})
+		var got dispatchtest.Arrivals
+		r := newRig(t, map[string]dispatchtest.Sender{"quick": got.Always(nil), "slow": dispatchtest.Hangs})
 		for i := range 100 {
 			r.accept(t, "", fmt.Sprint(i))
 		}
 		synctest.Wait()
-		if n := len(got.list()); n != 100 {
+		if n := len(got.Titles()); n != 100 {
 			t.Errorf("%d of 100 arrived at the quick one", n)
 		}
 	})
 }
 
-func hangs(ctx context.Context, _ *notifiers.Message) (notifiers.Receipt, error) {
-	<-ctx.Done()
-	return notifiers.Receipt{}, ctx.Err()
-}
-
 func TestOutcomesAreWrittenInBatchesAndNeverLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
+		var got dispatchtest.Arrivals
 		var r *rig
-		r = newRig(t, map[string]sender{"ops": func(context.Context, *notifiers.Message) (notifiers.Receipt, error) {
-			r.memory.setFails(errors.New("database is locked")) // from the first message on
-			got.add("")
+		r = newRig(t, map[string]dispatchtest.Sender{"ops": func(context.Context, *notifiers.Message) (notifiers.Receipt, error) {
+			r.memory.SetFails(errors.New("database is locked")) // from the first message on
+			got.Add("")
 			return notifiers.Receipt{}, nil
 		}})
-		r.memory.slow = time.Millisecond
+		r.memory.Slow = time.Millisecond
 		for i := range 30 {
 			go func() { _, _ = r.Accept(t.Context(), newEvent(t, "", fmt.Sprint(i))) }()
 		}
 		time.Sleep(time.Minute)
-		sent := len(got.list())
-		r.memory.setFails(nil)
+		sent := len(got.Titles())
+		r.memory.SetFails(nil)
 		time.Sleep(time.Minute)
 		if sent == 0 || !strings.Contains(r.logs.String(), "database is locked") {
 			t.Errorf("%d were sent; log:\n%s", sent, r.logs)
@@ -264,16 +260,16 @@ func TestOutcomesAreWrittenInBatchesAndNeverLost(t *testing.T) {
 				t.Errorf("%s is %s after %d attempts", d.Title, d.State, d.Attempts)
 			}
 		}
-		if len(r.memory.finishes) > 3 {
-			t.Errorf("%d outcomes took writes of %v", len(stored), r.memory.finishes)
+		if len(r.memory.Finishes) > 3 {
+			t.Errorf("%d outcomes took writes of %v", len(stored), r.memory.Finishes)
 		}
 	})
 }
 
 func TestRetryByHandIsSentAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
-		r := newRig(t, map[string]sender{"ops": got.always(&notifiers.PermanentError{Err: errors.New("no")})})
+		var got dispatchtest.Arrivals
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(&notifiers.PermanentError{Err: errors.New("no")})})
 		r.accept(t, "7", "a")
 		synctest.Wait()
 		d, _ := r.delivery(t, "a")
@@ -282,8 +278,8 @@ func TestRetryByHandIsSentAtOnce(t *testing.T) {
 			t.Fatal(n, err)
 		}
 		synctest.Wait()
-		if len(got.list()) != 2 || time.Now() != before {
-			t.Errorf("sent %d times", len(got.list()))
+		if len(got.Titles()) != 2 || time.Now() != before {
+			t.Errorf("sent %d times", len(got.Titles()))
 		}
 	})
 }

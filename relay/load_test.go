@@ -12,6 +12,8 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/relay/config"
+	"qaserelay/relay/dispatch/dispatchtest"
+	"qaserelay/relay/store/storetest"
 )
 
 const smallRules = `
@@ -27,7 +29,7 @@ func fake(make func() (notifiers.Notifier, error)) []notifiers.Kind {
 		New: func(any, json.RawMessage) (notifiers.Notifier, error) { return make() }}}
 }
 
-func fine() (notifiers.Notifier, error) { return sender(nil), nil }
+func fine() (notifiers.Notifier, error) { return dispatchtest.Sender(nil), nil }
 
 func write(t *testing.T, name, text string) string {
 	t.Helper()
@@ -96,7 +98,7 @@ func watched(t *testing.T, pattern string) (*config.Reloader, func() string) {
 	if problems.Err() != nil {
 		t.Fatal(problems)
 	}
-	e := New(Options{Store: newMemory(), Config: cfg})
+	e := New(Options{Store: storetest.NewMemory(), Config: cfg})
 	r := config.NewReloader(config.ReloadOptions{Patterns: []string{pattern}, Load: options, Config: cfg, Apply: e.Reload})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/relay/dispatch/dispatchtest"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
@@ -26,8 +27,8 @@ func (r *rig) logLines(text string) (lines []string) {
 
 func TestADeadDeliveryIsLoggedWithoutItsMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
-		r := newRig(t, map[string]sender{"ops": got.always(&notifiers.PermanentError{Err: errors.New("no such channel")})})
+		var got dispatchtest.Arrivals
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(&notifiers.PermanentError{Err: errors.New("no such channel")})})
 		for _, title := range []string{"our plans", "more plans"} {
 			r.accept(t, title, title)
 		}
@@ -50,7 +51,7 @@ func TestADeadDeliveryIsLoggedWithoutItsMessage(t *testing.T) {
 
 func TestADeliveryThatMissedSomebodySaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, map[string]sender{"mail": func(context.Context, *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, map[string]dispatchtest.Sender{"mail": func(context.Context, *notifiers.Message) (notifiers.Receipt, error) {
 			return notifiers.Receipt{Status: "250 OK", Missed: "not to all: bob@bar.io"}, nil
 		}})
 		r.accept(t, "7", "news")
@@ -67,8 +68,8 @@ func TestADeliveryThatMissedSomebodySaysSo(t *testing.T) {
 
 func TestFailedAttemptsAreLoggedNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
-		r := newRig(t, map[string]sender{"ops": got.always(errors.New("503"))})
+		var got dispatchtest.Arrivals
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(errors.New("503"))})
 		for _, entity := range []string{"1", "2", "3"} {
 			r.accept(t, entity, entity)
 		}

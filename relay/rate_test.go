@@ -15,6 +15,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/relay/config"
+	"qaserelay/relay/dispatch/dispatchtest"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
@@ -24,7 +25,7 @@ import (
 // channels is a receiver like Slack: it takes one message a second and channel, and answers more with 429. The channel is
 // the title up to the first dash.
 type channels struct {
-	arrivals
+	dispatchtest.Arrivals
 	mu      sync.Mutex
 	last    map[string]time.Time
 	refused int
@@ -42,7 +43,7 @@ func (c *channels) send(_ context.Context, m *notifiers.Message) (notifiers.Rece
 		c.last = map[string]time.Time{}
 	}
 	c.last[channel] = time.Now()
-	c.add(m.Title)
+	c.Add(m.Title)
 	return notifiers.Receipt{}, nil
 }
 
@@ -70,11 +71,11 @@ func oneAccount(o *Options) {
 }
 
 // channelRig is a rig whose messages go to the channel in their titles.
-func channelRig(t *testing.T, send sender, adjust ...func(*Options)) *rig {
-	return channelsRig(t, map[string]sender{"ops": send}, adjust...)
+func channelRig(t *testing.T, send dispatchtest.Sender, adjust ...func(*Options)) *rig {
+	return channelsRig(t, map[string]dispatchtest.Sender{"ops": send}, adjust...)
 }
 
-func channelsRig(t *testing.T, senders map[string]sender, adjust ...func(*Options)) *rig {
+func channelsRig(t *testing.T, senders map[string]dispatchtest.Sender, adjust ...func(*Options)) *rig {
 	r := newRig(t, senders, append([]func(*Options){perChannel}, adjust...)...)
 	decide := r.decide
 	r.decide = func(set *rules.Set, ev *event.Event, state rules.State) rules.Decision {
@@ -91,13 +92,13 @@ func channelsRig(t *testing.T, senders map[string]sender, adjust ...func(*Option
 func TestNotifiersOfOneAccountShareItsRates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &channels{}
-		r := channelsRig(t, map[string]sender{"ops": c.send, "qa": c.send}, oneAccount)
+		r := channelsRig(t, map[string]dispatchtest.Sender{"ops": c.send, "qa": c.send}, oneAccount)
 		for i := range 10 {
 			r.accept(t, "", fmt.Sprint("a-", i)) // to both
 		}
 		time.Sleep(25 * time.Second)
-		if c.refused > 0 || len(c.list()) != 20 {
-			t.Errorf("%d were refused, %d arrived", c.refused, len(c.list()))
+		if c.refused > 0 || len(c.Titles()) != 20 {
+			t.Errorf("%d were refused, %d arrived", c.refused, len(c.Titles()))
 		}
 	})
 }
@@ -114,7 +115,7 @@ func TestNoneIsRefusedWhereAnswersComeLate(t *testing.T) {
 			r.accept(t, "", fmt.Sprintf("%s-%03d", []string{"one", "two", "three"}[i%3], i))
 		}
 		time.Sleep(3 * time.Minute)
-		if got := c.list(); len(got) != 60 || c.refused > 0 {
+		if got := c.Titles(); len(got) != 60 || c.refused > 0 {
 			t.Errorf("%d of 60 arrived, and %d were refused", len(got), c.refused)
 		}
 	})
@@ -131,18 +132,18 @@ func TestAChannelGetsOneMessageASecondAndNoneIsRefused(t *testing.T) {
 		quiet := time.Now()
 		r.accept(t, "", "quiet-0")
 		synctest.Wait()
-		if !slices.Contains(c.list(), "quiet-0") {
+		if !slices.Contains(c.Titles(), "quiet-0") {
 			t.Errorf("after %v, the quiet channel still waits for the busy one", time.Since(quiet))
 		}
 		time.Sleep(500*1050*time.Millisecond + 5*time.Second)
-		got := slices.DeleteFunc(c.list(), func(s string) bool { return s == "quiet-0" })
+		got := slices.DeleteFunc(c.Titles(), func(s string) bool { return s == "quiet-0" })
 		if len(got) != 500 || !slices.IsSorted(got) {
 			t.Errorf("%d of 500 arrived, in order: %v", len(got), slices.IsSorted(got))
 		}
 		if c.refused > 0 {
 			t.Errorf("%d were refused", c.refused)
 		}
-		if _, n := r.memory.claimed(); n > 2*501+20 {
+		if _, n := r.memory.Claimed(); n > 2*501+20 {
 			t.Errorf("501 deliveries were claimed %d times", n)
 		}
 	})
@@ -158,7 +159,7 @@ func TestAFreshMessageGoesBehindTheBacklogOfItsChannel(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		r.accept(t, "", "busy-050")
 		time.Sleep(2 * time.Minute)
-		if got := c.list(); len(got) != 51 || got[50] != "busy-050" {
+		if got := c.Titles(); len(got) != 51 || got[50] != "busy-050" {
 			t.Errorf("arrived %v", got)
 		}
 	})
@@ -173,7 +174,7 @@ func TestMessagesOfOneEntityKeepTheirOrderUnderARate(t *testing.T) {
 		}
 		time.Sleep(3 * time.Minute)
 		last := map[int]int{}
-		for _, title := range c.list() {
+		for _, title := range c.Titles() {
 			var n int
 			_, _ = fmt.Sscanf(title, "busy-%d", &n) // the test wrote it
 			if n < last[n%2] {
@@ -181,10 +182,10 @@ func TestMessagesOfOneEntityKeepTheirOrderUnderARate(t *testing.T) {
 			}
 			last[n%2] = n
 		}
-		if len(c.list()) != 60 || c.refused > 0 {
-			t.Errorf("%d of 60 arrived, %d were refused", len(c.list()), c.refused)
+		if len(c.Titles()) != 60 || c.refused > 0 {
+			t.Errorf("%d of 60 arrived, %d were refused", len(c.Titles()), c.refused)
 		}
-		if _, n := r.memory.claimed(); n > 60*6 {
+		if _, n := r.memory.Claimed(); n > 60*6 {
 			t.Errorf("60 deliveries were claimed %d times", n)
 		}
 	})
@@ -200,17 +201,17 @@ func TestAChannelThatWantsPatienceWaitsAsAWholeAndOthersDoNot(t *testing.T) {
 		}
 		r.accept(t, "", "other-0")
 		time.Sleep(29 * time.Second)
-		if got := c.list(); !slices.Equal(got, []string{"other-0"}) {
+		if got := c.Titles(); !slices.Equal(got, []string{"other-0"}) {
 			t.Errorf("within the time that was asked for, arrived %v", got)
 		}
 		if c.refused != 1 {
 			t.Errorf("%d were refused, want 1", c.refused)
 		}
 		time.Sleep(time.Minute)
-		if len(c.list()) != 21 || c.refused != 1 {
-			t.Errorf("later %d of 21 arrived, %d were refused", len(c.list()), c.refused)
+		if len(c.Titles()) != 21 || c.refused != 1 {
+			t.Errorf("later %d of 21 arrived, %d were refused", len(c.Titles()), c.refused)
 		}
-		if _, n := r.memory.claimed(); n > 21*5 {
+		if _, n := r.memory.Claimed(); n > 21*5 {
 			t.Errorf("21 deliveries were claimed %d times", n)
 		}
 	})
@@ -218,8 +219,8 @@ func TestAChannelThatWantsPatienceWaitsAsAWholeAndOthersDoNot(t *testing.T) {
 
 func TestANotifiersRateBoundsItAsAWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
-		r := newRig(t, map[string]sender{"ops": got.always(nil)}, func(o *Options) {
+		var got dispatchtest.Arrivals
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(nil)}, func(o *Options) {
 			out := o.Config.Outs["ops"]
 			out.Spec.Rate = value.Rate{Messages: 60, Per: time.Minute, Burst: 5}
 			o.Config.Outs["ops"] = out
@@ -228,13 +229,13 @@ func TestANotifiersRateBoundsItAsAWhole(t *testing.T) {
 			r.accept(t, "", fmt.Sprintf("%03d", i))
 		}
 		time.Sleep(time.Minute)
-		if n := len(got.list()); n < 55 || n > 65 {
+		if n := len(got.Titles()); n < 55 || n > 65 {
 			t.Errorf("%d went out in a minute", n)
 		}
-		if _, n := r.memory.claimed(); n > 70 {
-			t.Errorf("%d were claimed to send %d", n, len(got.list()))
+		if _, n := r.memory.Claimed(); n > 70 {
+			t.Errorf("%d were claimed to send %d", n, len(got.Titles()))
 		}
-		if at := got.times(); len(at) > 5 && (at[4] != 0 || at[5] == 0) {
+		if at := got.Times(); len(at) > 5 && (at[4] != 0 || at[5] == 0) {
 			t.Errorf("the first six went out after %v", at[:6])
 		}
 	})
@@ -242,10 +243,10 @@ func TestANotifiersRateBoundsItAsAWhole(t *testing.T) {
 
 func TestANotifierThatWantsPatienceWaitsAsAWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
+		var got dispatchtest.Arrivals
 		refuse := true
-		r := newRig(t, map[string]sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-			got.add(m.Title)
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+			got.Add(m.Title)
 			if refuse {
 				refuse = false
 				return notifiers.Receipt{}, &notifiers.RetryAfterError{After: time.Minute, Err: errors.New("429 Too Many Requests")}
@@ -256,12 +257,12 @@ func TestANotifierThatWantsPatienceWaitsAsAWhole(t *testing.T) {
 		synctest.Wait()
 		r.accept(t, "", "second")
 		time.Sleep(59 * time.Second)
-		if n := len(got.list()); n != 1 {
+		if n := len(got.Titles()); n != 1 {
 			t.Errorf("%d went out in the time that was asked for", n)
 		}
 		time.Sleep(5 * time.Second)
-		if d, _ := r.delivery(t, "second"); d.State != store.Delivered || len(got.list()) != 3 {
-			t.Errorf("the second is %s, arrived %v", d.State, got.list())
+		if d, _ := r.delivery(t, "second"); d.State != store.Delivered || len(got.Titles()) != 3 {
+			t.Errorf("the second is %s, arrived %v", d.State, got.Titles())
 		}
 	})
 }

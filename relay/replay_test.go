@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"qaserelay/relay/dispatch"
+	"qaserelay/relay/dispatch/dispatchtest"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
@@ -31,8 +32,8 @@ func matchedBy(names ...string) func(*rules.Set, *event.Event, rules.State) rule
 
 func TestAReplayIsDecidedByTodaysRules(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
-		r := newRig(t, map[string]sender{"n": got.always(nil)})
+		var got dispatchtest.Arrivals
+		r := newRig(t, map[string]dispatchtest.Sender{"n": got.Always(nil)})
 		r.decide = matchedBy("old", "both")
 		first := r.accept(t, "7", "t")
 		time.Sleep(time.Hour)
@@ -56,10 +57,10 @@ func TestAReplayIsDecidedByTodaysRules(t *testing.T) {
 		// The time of the event is that of its first coming, and it knows what has been kept, but keeps nothing itself.
 		at := time.Now().Add(-time.Hour).UTC().Format("15:04")
 		want := fmt.Sprintf("[both knows  at %s both knows old at %[1]s new knows old at %[1]s old knows  at %[1]s]", at)
-		sent := got.list()
+		sent := got.Titles()
 		slices.Sort(sent)
-		if fmt.Sprint(sent) != want || string(r.memory.values["k"]) != "old" {
-			t.Errorf("sent %v, want %s; kept %s", sent, want, r.memory.values["k"])
+		if fmt.Sprint(sent) != want || string(r.memory.Values["k"]) != "old" {
+			t.Errorf("sent %v, want %s; kept %s", sent, want, r.memory.Values["k"])
 		}
 		if len(one.Messages) != 2 || one.Messages[0].ID == 0 || one.Messages[0].Rule != "both" || one.Messages[0].Notifier != "n" {
 			t.Errorf("messages: %+v", one.Messages)
@@ -69,8 +70,8 @@ func TestAReplayIsDecidedByTodaysRules(t *testing.T) {
 
 func TestARehearsedReplayStoresAndSendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
-		r := newRig(t, map[string]sender{"n": got.always(nil)})
+		var got dispatchtest.Arrivals
+		r := newRig(t, map[string]dispatchtest.Sender{"n": got.Always(nil)})
 		r.decide = matchedBy("old")
 		first := r.accept(t, "7", "t")
 		r.decide = matchedBy("new")
@@ -79,16 +80,16 @@ func TestARehearsedReplayStoresAndSendsNothing(t *testing.T) {
 		if got := fmt.Sprint(one.New, one.Matched, one.Gained, one.Lost, len(one.Messages), one.Messages[0].ID); got != "0000000000000 [new] [new] [old] 1 0000000000000" {
 			t.Errorf("got %s", got)
 		}
-		if len(got.list()) != 1 || len(r.memory.events) != 1 {
-			t.Errorf("sent %v, stored %d events", got.list(), len(r.memory.events))
+		if len(got.Titles()) != 1 || len(r.memory.Stored) != 1 {
+			t.Errorf("sent %v, stored %d events", got.Titles(), len(r.memory.Stored))
 		}
 	})
 }
 
 func TestManyEventsAreReplayedInTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
-		r := newRig(t, map[string]sender{"n": got.always(nil)})
+		var got dispatchtest.Arrivals
+		r := newRig(t, map[string]dispatchtest.Sender{"n": got.Always(nil)})
 		var ids []store.ID
 		for i := range 2*replayChunk + 1 {
 			ids = append(ids, r.accept(t, "7", fmt.Sprint(i)).ID)
@@ -98,7 +99,7 @@ func TestManyEventsAreReplayedInTheirOrder(t *testing.T) {
 		replays := r.Replay(t.Context(), ids, false)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		sent := got.list()[len(ids):]
+		sent := got.Titles()[len(ids):]
 		for i := range ids {
 			if replays[i].Event != ids[i] || replays[i].Err != nil || sent[i] != fmt.Sprint(i) {
 				t.Fatalf("%d: %+v, sent %s", i, replays[i], sent[i])
@@ -109,8 +110,8 @@ func TestManyEventsAreReplayedInTheirOrder(t *testing.T) {
 
 func TestAReplayIsRefusedWhenTheRelayStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
-		r := newRig(t, map[string]sender{"n": got.always(nil)})
+		var got dispatchtest.Arrivals
+		r := newRig(t, map[string]dispatchtest.Sender{"n": got.Always(nil)})
 		first := r.accept(t, "7", "t")
 		if err := r.stop(); err != nil {
 			t.Fatal(err)

@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -9,35 +8,27 @@ import (
 	"testing"
 	"time"
 
-	"qaserelay/notifiers"
-	"qaserelay/relay/config"
+	"qaserelay/relay/dispatch/dispatchtest"
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/storetest"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/message"
-	"qaserelay/rules/rulefile"
 )
-
-// sender is a notifier that is a function.
-type sender func(context.Context, *notifiers.Message) (notifiers.Receipt, error)
-
-func (s sender) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	return s(ctx, m)
-}
 
 // rig is an engine on a store in memory, whose rules send every event to every notifier.
 type rig struct {
 	*Engine
-	memory *memory
-	logs   *lockedBuffer
+	memory *storetest.Memory
+	logs   *dispatchtest.Logs
 	stop   func() error // stops the engine and returns what Run did
 }
 
 // newRig starts an engine with the given notifiers. It has to be called in a synctest bubble.
-func newRig(t *testing.T, outs map[string]sender, adjust ...func(*Options)) *rig {
+func newRig(t *testing.T, outs map[string]dispatchtest.Sender, adjust ...func(*Options)) *rig {
 	t.Helper()
-	r := &rig{memory: newMemory(), logs: &lockedBuffer{}}
-	o := Options{Store: r.memory, Config: configOf(outs), Logger: slog.New(slog.NewTextHandler(r.logs, nil)),
+	r := &rig{memory: storetest.NewMemory(), logs: &dispatchtest.Logs{}}
+	o := Options{Store: r.memory, Config: dispatchtest.Config(outs), Logger: slog.New(slog.NewTextHandler(r.logs, nil)),
 		Rand: func() float64 { return 1 }}
 	for _, f := range adjust {
 		f(&o)
@@ -53,14 +44,6 @@ func newRig(t *testing.T, outs map[string]sender, adjust ...func(*Options)) *rig
 		time.Sleep(time.Millisecond)
 	}
 	return r
-}
-
-func configOf(outs map[string]sender) *config.Config {
-	cfg := &config.Config{Config: &rulefile.Config{Rules: &rules.Set{}}, Outs: map[string]config.Out{}}
-	for name, send := range outs {
-		cfg.Outs[name] = config.Out{Spec: rulefile.Notifier{Name: name, Type: "fake"}, Kind: notifiers.Kind{Concurrency: 4}, Notifier: send}
-	}
-	return cfg
 }
 
 func sendToAll(e *Engine) func(*rules.Set, *event.Event, rules.State) rules.Decision {
@@ -113,59 +96,4 @@ func (r *rig) idOf(t *testing.T, notifier, title string) store.ID {
 	}
 	t.Fatalf("there is no delivery %q", title)
 	return 0
-}
-
-// arrivals collects what a receiver got, and when.
-type arrivals struct {
-	mu     sync.Mutex
-	titles []string
-	at     []time.Duration // since the first call
-	start  time.Time
-}
-
-func (a *arrivals) add(title string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.start.IsZero() {
-		a.start = time.Now()
-	}
-	a.titles = append(a.titles, title)
-	a.at = append(a.at, time.Since(a.start))
-}
-
-func (a *arrivals) list() []string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return append([]string(nil), a.titles...)
-}
-
-func (a *arrivals) times() []time.Duration {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return append([]time.Duration(nil), a.at...)
-}
-
-// always answers everything with err, and notes it.
-func (a *arrivals) always(err error) sender {
-	return func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-		a.add(m.Title)
-		return notifiers.Receipt{Status: "200 OK"}, err
-	}
-}
-
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

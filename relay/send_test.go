@@ -8,6 +8,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/relay/config"
+	"qaserelay/relay/store/storetest"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/message"
@@ -15,7 +16,7 @@ import (
 )
 
 func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
-	e := New(Options{Store: newMemory()})
+	e := New(Options{Store: storetest.NewMemory()})
 	ev := &event.Event{Name: "run.completed", Project: "WEB", ReceivedAt: time.Now()}
 	for name, n := range map[string]rules.Notification{
 		"a short one": {Message: message.Message{Rule: "r", Level: "error", Title: "t"}, Notifier: "n"},

@@ -7,31 +7,33 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/relay/dispatch/dispatchtest"
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/storetest"
 )
 
 func TestARelayThatLostItsStoreSendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
+		var got dispatchtest.Arrivals
 		var r *rig
-		r = newRig(t, map[string]sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-			got.add(m.Title)
-			r.memory.lost.Store(true)
+		r = newRig(t, map[string]dispatchtest.Sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+			got.Add(m.Title)
+			r.memory.Lost.Store(true)
 			time.Sleep(time.Second)
 			return notifiers.Receipt{}, nil
 		}})
 		r.acceptMany(t, 50)
 		time.Sleep(time.Minute)
-		sent := len(got.list())
+		sent := len(got.Titles())
 		if sent == 0 || sent > 4 {
 			t.Errorf("%d went out, while 4 were on their way", sent)
 		}
 		if states := r.states(t); states[store.Delivered] != sent || states[store.Pending] != 50-sent {
 			t.Errorf("%d went out, but there are %v", sent, states)
 		}
-		before, _ := r.memory.claimed()
+		before, _ := r.memory.Claimed()
 		time.Sleep(time.Minute)
-		if now, _ := r.memory.claimed(); now != before {
+		if now, _ := r.memory.Claimed(); now != before {
 			t.Errorf("it claimed %d times", now-before)
 		}
 	})
@@ -39,8 +41,8 @@ func TestARelayThatLostItsStoreSendsNothing(t *testing.T) {
 
 func TestWordOfAnotherRelaysWorkWakesTheLane(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
-		r := newRig(t, map[string]sender{"ops": got.always(nil)}, func(o *Options) { o.Store.(*memory).wakes = make(chan string) })
+		var got dispatchtest.Arrivals
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(nil)}, func(o *Options) { o.Store.(*storetest.Memory).Wakes = make(chan string) })
 		time.Sleep(10*time.Second + 500*time.Millisecond)
 		e := newEvent(t, "7", "a")
 		_, err := r.memory.Accept(t.Context(), []store.Event{{ID: r.IDs.Next(time.Now()), Body: e.Body}},
@@ -51,22 +53,22 @@ func TestWordOfAnotherRelaysWorkWakesTheLane(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := time.Now()
-		r.memory.wakes <- "nobody"
-		r.memory.wakes <- "ops"
+		r.memory.Wakes <- "nobody"
+		r.memory.Wakes <- "ops"
 		synctest.Wait()
-		if len(got.list()) != 1 || time.Now() != before {
-			t.Errorf("arrived %v after %v", got.list(), time.Since(before))
+		if len(got.Titles()) != 1 || time.Now() != before {
+			t.Errorf("arrived %v after %v", got.Titles(), time.Since(before))
 		}
 	})
 }
 
 func TestIDsBearTheNumberOfTheRelay(t *testing.T) {
-	m := newMemory()
-	m.node = 5
-	e := New(Options{Store: m, Config: configOf(nil)})
-	for _, m.node = range []int{5, 3} {
-		if id := e.IDs.Next(time.Now()); int64(id)>>12&1023 != int64(m.node) {
-			t.Errorf("the id %d is not of relay %d", id, m.node)
+	m := storetest.NewMemory()
+	m.NodeNumber = 5
+	e := New(Options{Store: m, Config: dispatchtest.Config(nil)})
+	for _, m.NodeNumber = range []int{5, 3} {
+		if id := e.IDs.Next(time.Now()); int64(id)>>12&1023 != int64(m.NodeNumber) {
+			t.Errorf("the id %d is not of relay %d", id, m.NodeNumber)
 		}
 	}
 }
@@ -83,7 +85,7 @@ func TestANotifierHasAMemoryOfItsOwn(t *testing.T) {
 			_, err = m.Memory.Swap(ctx, "thread", old, []byte(m.Title), time.Hour)
 			return notifiers.Receipt{}, err
 		}
-		r := newRig(t, map[string]sender{"ops": remember})
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": remember})
 		for _, title := range []string{"a", "b"} {
 			r.accept(t, "7", title)
 			synctest.Wait()
@@ -99,7 +101,7 @@ func TestANotifierHasAMemoryOfItsOwn(t *testing.T) {
 
 func TestAStalledLaneHoldsNoMoreThanItSends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, map[string]sender{"ops": hangs})
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": dispatchtest.Hangs})
 		r.acceptMany(t, 100)
 		time.Sleep(5 * time.Second)
 		if states := r.states(t); states[store.Sending] > 4 {
@@ -110,9 +112,9 @@ func TestAStalledLaneHoldsNoMoreThanItSends(t *testing.T) {
 
 func TestAClockThatWentBackStallsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
+		var got dispatchtest.Arrivals
 		var back time.Duration
-		r := newRig(t, map[string]sender{"ops": got.always(nil)}, func(o *Options) {
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(nil)}, func(o *Options) {
 			o.Now = func() time.Time { return time.Now().Add(-back).Round(0) }
 		})
 		r.accept(t, "", "before")
@@ -120,8 +122,8 @@ func TestAClockThatWentBackStallsNothing(t *testing.T) {
 		back = time.Hour
 		r.accept(t, "", "after")
 		time.Sleep(2 * time.Second)
-		if len(got.list()) != 2 {
-			t.Errorf("arrived %v", got.list())
+		if len(got.Titles()) != 2 {
+			t.Errorf("arrived %v", got.Titles())
 		}
 	})
 }

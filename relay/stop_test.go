@@ -9,16 +9,17 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/relay/dispatch/dispatchtest"
 	"qaserelay/relay/store"
 )
 
 func TestStoppingLetsMessagesArriveAndHandsBackTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
-		r := newRig(t, map[string]sender{"ops": func(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		var got dispatchtest.Arrivals
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": func(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 			select {
 			case <-time.After(5 * time.Second):
-				got.add(m.Title)
+				got.Add(m.Title)
 				return notifiers.Receipt{}, nil
 			case <-ctx.Done():
 				return notifiers.Receipt{}, ctx.Err()
@@ -36,15 +37,15 @@ func TestStoppingLetsMessagesArriveAndHandsBackTheOthers(t *testing.T) {
 			t.Errorf("stopping took %v", took)
 		}
 		states := r.states(t)
-		if states[store.Delivered] != 4 || states[store.Pending] != 46 || len(got.list()) != 4 {
-			t.Errorf("left behind %v, arrived %d", states, len(got.list()))
+		if states[store.Delivered] != 4 || states[store.Pending] != 46 || len(got.Titles()) != 4 {
+			t.Errorf("left behind %v, arrived %d", states, len(got.Titles()))
 		}
 	})
 }
 
 func TestStoppingCutsOffWhatTakesTooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, map[string]sender{"ops": hangs})
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": dispatchtest.Hangs})
 		r.accept(t, "7", "a")
 		r.accept(t, "7", "b")
 		synctest.Wait()
@@ -67,10 +68,10 @@ func TestStoppingCutsOffWhatTakesTooLong(t *testing.T) {
 
 func TestStoppingWithAStoreThatFailsIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, map[string]sender{"ops": hangs})
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": dispatchtest.Hangs})
 		r.accept(t, "7", "a")
 		synctest.Wait()
-		r.memory.setFails(context.DeadlineExceeded)
+		r.memory.SetFails(context.DeadlineExceeded)
 		start := time.Now()
 		if err := r.stop(); err != nil {
 			t.Errorf("Run: %v", err)
@@ -86,18 +87,18 @@ func TestStoppingWithAStoreThatFailsIsBounded(t *testing.T) {
 
 func TestARemovedNotifierEndsAndItsDeliveriesWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got arrivals
+		var got dispatchtest.Arrivals
 		slow := func(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 			time.Sleep(5 * time.Second)
-			got.add(m.Title)
+			got.Add(m.Title)
 			return notifiers.Receipt{}, nil
 		}
-		r := newRig(t, map[string]sender{"ops": slow})
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": slow})
 		for i := range 50 {
 			r.accept(t, "", fmt.Sprint(i))
 		}
 		synctest.Wait()
-		r.Reload(configOf(map[string]sender{"other": got.always(nil)}))
+		r.Reload(dispatchtest.Config(map[string]dispatchtest.Sender{"other": got.Always(nil)}))
 		time.Sleep(5 * time.Minute)
 		if states := r.states(t); states[store.Delivered] != 4 || states[store.Pending] != 46 {
 			t.Errorf("without the notifier: %v", states)
@@ -105,7 +106,7 @@ func TestARemovedNotifierEndsAndItsDeliveriesWait(t *testing.T) {
 		if n := strings.Count(r.logs.String(), "deliveries wait for a notifier that is not configured"); n != 1 {
 			t.Errorf("the log warns %d times:\n%s", n, r.logs)
 		}
-		r.Reload(configOf(map[string]sender{"ops": got.always(nil)}))
+		r.Reload(dispatchtest.Config(map[string]dispatchtest.Sender{"ops": got.Always(nil)}))
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if states := r.states(t); states[store.Delivered] != 50 {
@@ -116,7 +117,7 @@ func TestARemovedNotifierEndsAndItsDeliveriesWait(t *testing.T) {
 
 func TestAStartSaysHowManyDeliveriesWaitFromBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, map[string]sender{"ops": hangs})
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": dispatchtest.Hangs})
 		for i := range 50 {
 			r.accept(t, "", fmt.Sprint(i))
 		}
@@ -124,7 +125,7 @@ func TestAStartSaysHowManyDeliveriesWaitFromBefore(t *testing.T) {
 		if err := r.stop(); err != nil || strings.Contains(r.logs.String(), "wait from before") {
 			t.Fatalf("Run: %v, and the log says:\n%s", err, r.logs)
 		}
-		next := newRig(t, map[string]sender{"ops": hangs}, func(o *Options) { o.Store = r.Store })
+		next := newRig(t, map[string]dispatchtest.Sender{"ops": dispatchtest.Hangs}, func(o *Options) { o.Store = r.Store })
 		synctest.Wait()
 		if !strings.Contains(next.logs.String(), `msg="deliveries wait from before the start" pending=50`) {
 			t.Errorf("the log does not say so:\n%s", next.logs)
@@ -134,16 +135,16 @@ func TestAStartSaysHowManyDeliveriesWaitFromBefore(t *testing.T) {
 
 func TestAChangedNotifierIsUsedFromTheNextMessageOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var before, after arrivals
-		r := newRig(t, map[string]sender{"ops": before.always(nil)})
+		var before, after dispatchtest.Arrivals
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": before.Always(nil)})
 		r.accept(t, "7", "a")
 		synctest.Wait()
-		r.Reload(configOf(map[string]sender{"ops": after.always(nil)}))
+		r.Reload(dispatchtest.Config(map[string]dispatchtest.Sender{"ops": after.Always(nil)}))
 		synctest.Wait()
 		r.accept(t, "7", "b")
 		synctest.Wait()
-		if len(before.list()) != 1 || len(after.list()) != 1 {
-			t.Errorf("the old one got %v, the new one %v", before.list(), after.list())
+		if len(before.Titles()) != 1 || len(after.Titles()) != 1 {
+			t.Errorf("the old one got %v, the new one %v", before.Titles(), after.Titles())
 		}
 	})
 }
