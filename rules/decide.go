@@ -43,7 +43,7 @@ func (s *Set) outcome(r *Rule, v *view, stoppedBy string, canMatch bool) Result 
 	case stoppedBy != "":
 		result.Outcome, result.Reason = Stopped, "the rule "+stoppedBy+" stops here"
 	case canMatch:
-		matched, err := r.When.Match(v.env)
+		matched, err := r.Condition.Match(v.env)
 		if err != nil {
 			result.Outcome, result.Reason = Failed, err.Error()
 		} else if matched {

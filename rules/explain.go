@@ -51,7 +51,7 @@ func (s *Set) Explain(ev *event.Event, st State) Explanation {
 		if !recorded {
 			result = Result{Rule: r.Name, Outcome: NotMatched}
 		}
-		trace := r.When.Trace(v.env)
+		trace := r.Condition.Trace(v.env)
 		(&hinter{view: v}).add(trace, nil)
 		x.Rules[i] = ExplainedRule{Result: result, Condition: trace, Notifications: s.maskedOf(&d, r.Name)}
 	}

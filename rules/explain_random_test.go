@@ -26,7 +26,7 @@ func TestExplainNeverDisagreesWithDecide(t *testing.T) {
 		if cerr != nil {
 			continue
 		}
-		s := rules.NewSet(rules.Options{People: people.New(nil), Settings: rules.Settings{Location: time.UTC}}, []*rules.Rule{{Name: "r", Enabled: true, When: compiled}})
+		s := rules.NewSet(rules.Options{People: people.New(nil), Settings: rules.Settings{Location: time.UTC}}, []*rules.Rule{{RuleInfo: rules.RuleInfo{Name: "r", Enabled: true}, Condition: compiled}})
 		name, project := g.pick("run.completed", "run.started", "review.created", "odd.one"), g.pick("WEB", "API", "")
 		body := fmt.Sprintf(`{"event_name":%q,"project_code":%q,"payload":{"id":1,"title":%s,"failed":3,"on":true,"tags":["WEB","run"]}}`, name, project, g.text())
 		ev, err := event.Parse("qase", []byte(body), time.Unix(0, 0))
@@ -92,7 +92,7 @@ func FuzzExplain(f *testing.F) {
 		if cerr != nil {
 			return
 		}
-		s := rules.NewSet(rules.Options{People: people.New(nil), Settings: rules.Settings{Location: time.UTC}}, []*rules.Rule{{Name: "r", Enabled: true, When: compiled}})
+		s := rules.NewSet(rules.Options{People: people.New(nil), Settings: rules.Settings{Location: time.UTC}}, []*rules.Rule{{RuleInfo: rules.RuleInfo{Name: "r", Enabled: true}, Condition: compiled}})
 		r := s.Explain(ev, rules.State{}).Rules[0]
 		if err := contradiction(r); err != nil && r.Outcome == rules.Matched {
 			t.Errorf("%q: %v", source, err)

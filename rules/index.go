@@ -54,7 +54,7 @@ func (x *index) candidates(ev *event.Event) []int {
 func (x *index) filter(numbers []int, f condition.Facts) []int {
 	kept := []int{}
 	for _, i := range numbers {
-		if x.rules[i].When.CanMatch(f) {
+		if x.rules[i].Condition.CanMatch(f) {
 			kept = append(kept, i)
 		}
 	}

@@ -39,14 +39,11 @@ type Options struct {
 
 // Rule is one compiled rule.
 type Rule struct {
-	Name        string
-	Description string
-	Enabled     bool
-	When        *condition.Condition
-	Level       string             // empty for the default
-	Title, Body *template.Template // nil for the default
+	RuleInfo
+	Condition   *condition.Condition // compiled from When
+	Level       string               // empty for the default
+	Title, Body *template.Template   // nil for the default
 	Targets     []*Target
-	Stop        bool
 }
 
 // RuleInfo describes a rule for people.
@@ -55,7 +52,7 @@ type RuleInfo struct {
 	Description string   `json:"description,omitempty"`
 	Enabled     bool     `json:"enabled"`
 	When        string   `json:"when"`
-	Notifiers   []string `json:"notifiers"`
+	Notifiers   []string `json:"notifiers"` // of the targets; set by [Set.Rules]
 	Stop        bool     `json:"stop,omitempty"`
 }
 
@@ -72,7 +69,8 @@ func NewSet(o Options, rules []*Rule) *Set {
 func (s *Set) Rules() []RuleInfo {
 	infos := make([]RuleInfo, len(s.rules))
 	for i, r := range s.rules {
-		infos[i] = RuleInfo{Name: r.Name, Description: r.Description, Enabled: r.Enabled, When: r.When.Source, Stop: r.Stop, Notifiers: []string{}}
+		infos[i] = r.RuleInfo
+		infos[i].Notifiers = []string{}
 		for _, t := range r.Targets {
 			infos[i].Notifiers = append(infos[i].Notifiers, t.Notifier)
 		}

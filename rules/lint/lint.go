@@ -35,8 +35,8 @@ func Parse(files []yamldoc.File, o rulefile.Options) (*rulefile.File, diag.Probl
 func Check(file *rulefile.File) diag.Problems {
 	c := &checker{file: file, matching: map[*rules.Rule][]*catalog.Schema{}, examples: map[string]map[string]any{}}
 	for _, r := range file.Source.Rules {
-		if r.Rule.When != nil {
-			findings, events := lintCondition(r.Rule.When, file.Sources)
+		if r.Rule.Condition != nil {
+			findings, events := lintCondition(r.Rule.Condition, file.Sources)
 			c.matching[r.Rule] = events
 			c.warn(r.When, findings...)
 		}

@@ -30,7 +30,7 @@ func (c *checker) checkOverlaps() {
 	for i := range c.file.Source.Rules {
 		r := &c.file.Source.Rules[i]
 		incomplete := slices.ContainsFunc(r.Targets, func(t rulefile.TargetSource) bool { return t.Target == nil })
-		if r.Rule.When != nil && !incomplete {
+		if r.Rule.Condition != nil && !incomplete {
 			f.add(r, c.matching[r.Rule])
 		}
 	}
@@ -70,7 +70,7 @@ func (f *overlapFinder) add(r *rulefile.RuleSource, events []*catalog.Schema) {
 		f.compare(r, recipients, events)
 	}
 	for _, e := range events {
-		_, decided := r.Rule.When.Decided(condition.FactsOf(e.Name))
+		_, decided := r.Rule.Condition.Decided(condition.FactsOf(e.Name))
 		f.stopped[e.Name] = f.stopped[e.Name] || r.Stop && decided
 	}
 }
@@ -117,7 +117,7 @@ func (f *overlapFinder) compare(r *rulefile.RuleSource, recipients []recipient, 
 		if f.stopped[e.Name] {
 			continue
 		}
-		claims := func() [][]condition.Claim { return r.Rule.When.Claims(condition.FactsOf(e.Name)) }
+		claims := func() [][]condition.Claim { return r.Rule.Condition.Claims(condition.FactsOf(e.Name)) }
 		own := &ruleMatch{RuleSource: r, event: e.Name, claims: sync.OnceValue(claims)}
 		for _, to := range recipients {
 			key := to.key + "\x00" + e.Name

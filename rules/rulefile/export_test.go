@@ -1,5 +1,8 @@
 package rulefile
 
-// Names for the tests outside the package.
-type FileSpec = fileSpec
-type NotifierSpec = notifierSpec
+// Names for the tests outside the package, which make the JSON Schema from these types.
+type (
+	FileSpec     = fileSpec
+	NotifierSpec = notifierSpec
+	RuleSpec     = ruleSpec
+)

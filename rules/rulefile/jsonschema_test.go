@@ -22,6 +22,7 @@ import (
 // and compares it with rules.schema.json, which -update writes.
 func TestTheJSONSchemaIsFresh(t *testing.T) {
 	g := &schemaMaker{t: t, words: schemaWords(), docs: notifierDocs(t), used: map[string]bool{}}
+	maps.Copy(g.docs, ruleDocs(t))
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
@@ -102,7 +103,7 @@ func (g *schemaMaker) about(path string) string {
 	if doc, ok := g.docs[path]; ok {
 		return doc
 	}
-	g.t.Errorf("the key %s has no description: write one in jsonschema_words_test.go (or, for notifiers, a comment at its field), then go test ./rules -run %s -update",
+	g.t.Errorf("the key %s has no description: write one in jsonschema_words_test.go (or, for rules and notifiers, a comment at its field), then go test ./rules -run %s -update",
 		path, g.t.Name())
 	return ""
 }

@@ -25,7 +25,6 @@ func schemaWords() map[string]word {
 		"email.config.auth": {about: "How to log in. Default: auto, the safest way that the server offers.", values: []string{
 			"auto", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256", "scram-sha-1-plus", "scram-sha-256-plus", "xoauth2", "none"}},
 
-		"rules[].level":     {about: "How bad it is. Default: by the event, so that a failed run is an error."},
 		"notifiers[]":       {required: []string{"name", "type"}},
 		"sources[]":         {required: []string{"name"}},
 		"rules[]":           {required: []string{"name", "when"}},
@@ -79,15 +78,6 @@ func schemaWords() map[string]word {
 		"notifiers[].retry.max":     "Longest wait between two attempts. Default: 1h.",
 		"notifiers[].retry.for":     "Gives up so long after the first attempt. Default: 24h.",
 
-		"rules[].name":        "Name of the rule, which no other has.",
-		"rules[].description": "What it is for.",
-		"rules[].enabled":     "false keeps the rule, but switches it off.",
-		"rules[].when":        "Condition: an expression that is true for the events to tell about, such as event_name == \"run.completed\" && payload.failed > 0.",
-		"rules[].title":       "Template of the title: one line of plain text. Default: a good one for the event.",
-		"rules[].body":        "Template of the body, in Markdown. Default: a good one for the event.",
-		"rules[].notify":      "Notifiers to tell, by name or with options for this message.",
-		"rules[].stop":        "true keeps later rules from seeing an event that this one matched.",
-
 		"tests[].name":   "What it shows.",
 		"tests[].given":  "Events that come before, in their order.",
 		"tests[].expect": "All messages that have to be sent for the event; [] if none. Of each, what is named here is compared.",
@@ -111,6 +101,23 @@ func schemaWords() map[string]word {
 // structPath names a struct of a notifier by its package and name, whether that is exported or not.
 func structPath(pkg, name string) string {
 	return path.Base(pkg) + "." + strings.ToLower(name[:1]) + name[1:]
+}
+
+// ruleDocs reads the comments at the keys of a rule.
+func ruleDocs(t *testing.T) map[string]string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "rules.go", nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs := map[string]string{}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if spec, isType := n.(*ast.TypeSpec); isType && spec.Name.Name == "ruleSpec" {
+			fieldDocs(docs, "rules[]", spec.Type.(*ast.StructType))
+		}
+		return true
+	})
+	return docs
 }
 
 // notifierDocs reads the comments at the fields of the structs in the packages of notifiers, by struct and yaml key.

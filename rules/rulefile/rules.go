@@ -17,17 +17,28 @@ import (
 	"qaserelay/rules/yamldoc"
 )
 
+// ruleSpec is a rule as it is written. The comments of its keys are their descriptions in the JSON Schema.
 type ruleSpec struct {
-	At          yamldoc.Raw   `yaml:"-"`
-	Name        yamldoc.Text  `yaml:"name"`
-	Description yamldoc.Text  `yaml:"description"`
-	Enabled     *bool         `yaml:"enabled"`
-	When        yamldoc.Text  `yaml:"when"`
-	Level       yamldoc.Text  `yaml:"level"`
-	Title       yamldoc.Text  `yaml:"title"`
-	Body        yamldoc.Text  `yaml:"body"`
-	Notify      []yamldoc.Raw `yaml:"notify"`
-	Stop        bool          `yaml:"stop"`
+	At yamldoc.Raw `yaml:"-"`
+	// Name of the rule, which no other has.
+	Name yamldoc.Text `yaml:"name"`
+	// What it is for.
+	Description yamldoc.Text `yaml:"description"`
+	// false keeps the rule, but switches it off.
+	Enabled *bool `yaml:"enabled"`
+	// Condition: an expression that is true for the events to tell about, such as event_name == "run.completed" &&
+	// payload.failed > 0.
+	When yamldoc.Text `yaml:"when"`
+	// How bad it is. Default: by the event, so that a failed run is an error.
+	Level yamldoc.Text `yaml:"level"`
+	// Template of the title: one line of plain text. Default: a good one for the event.
+	Title yamldoc.Text `yaml:"title"`
+	// Template of the body, in Markdown. Default: a good one for the event.
+	Body yamldoc.Text `yaml:"body"`
+	// Notifiers to tell, by name or with options for this message.
+	Notify []yamldoc.Raw `yaml:"notify"`
+	// true keeps later rules from seeing an event that this one matched.
+	Stop bool `yaml:"stop"`
 }
 
 func parseRules(documents []*document, notifiers notifierTable, c *compiler) []RuleSource {
@@ -89,14 +100,14 @@ type ruleParser struct {
 }
 
 func (p *ruleParser) parse(spec *ruleSpec) RuleSource {
-	r := &rules.Rule{
-		Name: spec.Name.S, Description: spec.Description.S, Level: spec.Level.S, Stop: spec.Stop,
-		Enabled: spec.Enabled == nil || *spec.Enabled,
-	}
+	r := &rules.Rule{Level: spec.Level.S, RuleInfo: rules.RuleInfo{
+		Name: spec.Name.S, Description: spec.Description.S, Enabled: spec.Enabled == nil || *spec.Enabled,
+		When: spec.When.S, Stop: spec.Stop,
+	}}
 	out := RuleSource{Rule: r, At: p.d.At(spec.At.Node), When: p.d.At(spec.When.Node)}
 	p.rule = r
 	defer func() { p.rule = nil }()
-	r.When = p.condition(spec)
+	r.Condition = p.condition(spec)
 	p.d.checkMessageKey("level", spec.Level)
 	if spec.Title.Given() {
 		r.Title = p.compile(p.d, spec.Title, "title", template.FormText)
