@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// ParseDuration reads durations such as 90s, 1h30m, 26h, 7d and 2w.
+// ParseDuration reads a duration such as 90s, 1h30m, 26h, 7d and 2w.
 func ParseDuration(s string) (time.Duration, error) {
 	units := map[string]time.Duration{
 		"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour,
@@ -40,7 +40,7 @@ func ParseDuration(s string) (time.Duration, error) {
 	return time.Duration(total), nil
 }
 
-// HumanDuration gives "45 s", "1 h 12 min" or "3 d 4 h": the two largest units.
+// HumanDuration returns "45 s", "1 h 12 min" or "3 d 4 h": the two largest units.
 func HumanDuration(d time.Duration) string {
 	s := int(d.Round(time.Second).Seconds())
 	two := func(a int, unit string, b int, smaller string) string {

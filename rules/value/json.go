@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// JSONText is a value as JSON, the keys of objects in order.
+// JSONText returns a value as JSON with sorted keys.
 func JSONText(v any) string { return string(AppendJSON(nil, v)) }
 
-// AppendJSON appends v as JSON. It writes the types that events are made of itself, which is several times faster than
-// reflection; whatever it does not know goes to encoding/json.
+// AppendJSON appends v as JSON. It writes the types of events itself, which takes half the time of encoding/json
+// (BenchmarkAppendJSON), and leaves others to encoding/json.
 func AppendJSON(out []byte, v any) []byte {
 	switch v := v.(type) {
 	case nil:
@@ -53,6 +53,7 @@ func AppendJSON(out []byte, v any) []byte {
 	return append(out, encoded...)
 }
 
+// AppendJSONString appends s as a JSON string.
 func AppendJSONString(out []byte, s string) []byte {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= 0x7f {
@@ -64,7 +65,7 @@ func AppendJSONString(out []byte, s string) []byte {
 	return append(out, '"')
 }
 
-// appendEscaped leaves the letters < > & as they are, for people read this too.
+// appendEscaped does not escape < > &, since people read the text too.
 func appendEscaped(out []byte, s string) []byte {
 	var buffer escapeBuffer
 	enc := json.NewEncoder(&buffer)
@@ -75,12 +76,10 @@ func appendEscaped(out []byte, s string) []byte {
 	return append(out, buffer[:len(buffer)-1]...)
 }
 
-// escapeBuffer is the least that an encoder can write to.
+// escapeBuffer is a minimal io.Writer.
 type escapeBuffer []byte
 
 func (b *escapeBuffer) Write(p []byte) (int, error) {
 	*b = append(*b, p...)
 	return len(p), nil
 }
-
-type RawJSON struct{ Text string } // JSON that is to stand as it is

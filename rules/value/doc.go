@@ -1,2 +1,0 @@
-// Package value reads and writes values whose types are known only when they come.
-package value
