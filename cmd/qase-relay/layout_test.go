@@ -36,9 +36,9 @@ func mayImport() map[string][]string {
 	return map[string][]string{
 		"rules/catalog":        {},
 		"rules/diag":           {},
-		"rules/value":          {"rules/catalog"},
+		"rules/value":          {},
 		"rules/event":          {"rules/catalog", "rules/value"},
-		"rules/people":         {"rules/catalog", "rules/diag", "rules/value", "rules/event"},
+		"rules/people":         {"rules/catalog", "rules/value", "rules/event"},
 		"rules/condition":      {"rules/catalog", "rules/diag", "rules/value", "rules/event"},
 		"rules/message":        {}, // made by rules and sent by notifiers, which do not know each other
 		"rules/template":       {"rules/message", "rules/catalog", "rules/diag", "rules/value", "rules/people", "rules/template/funcs"},
@@ -70,7 +70,7 @@ func mayImport() map[string][]string {
 		"relay/sampledlog":            {},
 		"relay/config":                append([]string{"relay/metrics", "relay/store", "notifiers", "notifiers/builtin"}, reading...),
 		"relay/qaseapi":               {"rules", "rules/event"},
-		"relay/dispatch":              {"rules/message", "relay/config", "relay/metrics", "relay/sampledlog", "relay/store", "notifiers", "rules", "rules/rulefile", "rules/value"},
+		"relay/dispatch":              {"relay/config", "relay/metrics", "relay/sampledlog", "relay/store", "notifiers", "rules", "rules/rulefile"},
 		"relay/dispatch/dispatchtest": {"notifiers", "relay/config", "rules", "rules/rulefile"}, // for tests
 		"relay":                       engine,
 		"relay/ingest":                {"relay", "relay/sampledlog", "rules", "rules/event"},
