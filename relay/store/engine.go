@@ -79,8 +79,8 @@ func CheckVersion(what string, version, known int) error {
 	case 0:
 		return fmt.Errorf("%s is empty: no relay has used it yet", what)
 	}
-	return fmt.Errorf("%s has version %d, and this program reads version %d: a relay of this release brings it up when it "+
-		"starts, or read it by the release that runs on it", what, version, known)
+	return fmt.Errorf("%s has version %d, and this program reads version %d: a relay of this release brings it up when "+
+		"it starts, or read it by the release that runs on it", what, version, known)
 }
 
 // Wrap says what was being done when an error occurred. It returns nil for no error.

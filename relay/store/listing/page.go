@@ -1,3 +1,4 @@
+// Package listing reads lists in pages whose cost is limited, also where a filter selects little.
 package listing
 
 import (
@@ -8,20 +9,11 @@ import (
 
 const (
 	defaultLimit = 50
-	MaxLimit     = 1000
+	// MaxLimit is how many rows a page has at most.
+	MaxLimit = 1000
+	// FewUnfinished is the number of unfinished deliveries up to which reading all of them is cheap.
+	FewUnfinished = 10_000
 )
-
-// looks says how far one page of a list goes to find what it selects. Each look is a short read of its own, so a filter
-// that matches little holds neither the log nor the caller for long.
-type looks struct {
-	first, next int           // rows that the first look covers, and each one after it
-	rows        int           // after so many
-	time        time.Duration // or after so long, the page ends where it is
-}
-
-func StandardLooks() looks {
-	return looks{first: 2_000, next: 20_000, rows: 200_000, time: time.Second}
-}
 
 // Span is the part of a list between two ids. Zero is no bound.
 type Span struct {
@@ -44,16 +36,28 @@ func (s Span) split(at store.ID) (near, rest Span) {
 type Pager[T any] struct {
 	Limit int
 	ID    func(T) store.ID
-	// reach returns the id of the n-th row of a span, counting also what is not selected, or zero when there are fewer. It
-	// is nil where what is selected is found without looking at more.
+	// Reach returns the id of the n-th row of a span, selected or not, or zero if there are fewer. It is nil if Read finds
+	// the selected rows without reading others.
 	Reach func(s Span, n int) (store.ID, error)
-	// read returns the first rows of a span that are selected.
+	// Read returns the first selected rows of a span.
 	Read func(s Span, limit int) ([]T, error)
 }
 
-// Page returns a page, and behind which id the next one begins, or zero when this is the last. A page that is not full
+// Page returns a page, and the id behind which the next one begins, or zero on the last page. A page that is not full
 // has ended early.
-func (p Pager[T]) Page(s Span, l looks) (list []T, next store.ID, err error) {
+func (p Pager[T]) Page(s Span) (list []T, next store.ID, err error) {
+	return p.page(s, steps{first: 2_000, next: 20_000, rows: 200_000, time: time.Second})
+}
+
+// steps limit how far one page reads. Each step is a short read of its own, so that a filter that selects little holds
+// neither the log nor the caller for long.
+type steps struct {
+	first, next int           // rows of the first step, and of each later one
+	rows        int           // after so many
+	time        time.Duration // or after so long, the page ends where it is
+}
+
+func (p Pager[T]) page(s Span, l steps) (list []T, next store.ID, err error) {
 	start := time.Now()
 	for looked, n := 0, l.first; ; n = l.next {
 		end := store.ID(0)
@@ -82,12 +86,10 @@ func (p Pager[T]) Page(s Span, l looks) (list []T, next store.ID, err error) {
 	}
 }
 
-// PageLimit is how many rows a page has.
+// PageLimit returns how many rows a page has if n are asked for.
 func PageLimit(n int) int {
 	if n <= 0 {
 		return defaultLimit
 	}
 	return min(n, MaxLimit)
 }
-
-const FewUnfinished = 10_000

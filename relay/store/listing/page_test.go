@@ -9,11 +9,11 @@ import (
 )
 
 func TestAPageEndsWhenItIsFullOrHasLookedFarEnough(t *testing.T) {
-	few := looks{first: 10, next: 100, rows: 210, time: time.Hour}
+	few := steps{first: 10, next: 100, rows: 210, time: time.Hour}
 	cases := []struct {
 		name   string
 		match  func(store.ID) bool
-		looks  looks
+		steps  steps
 		limit  int
 		oldest bool
 		want   []store.ID // of the first page
@@ -23,20 +23,20 @@ func TestAPageEndsWhenItIsFullOrHasLookedFarEnough(t *testing.T) {
 		{"a page goes on over looks", func(id store.ID) bool { return id%80 == 0 }, few, 2, false, []store.ID{960, 880}, 880},
 		{"what matches nothing ends after so many rows", func(store.ID) bool { return false }, few, 3, false, nil, 791},
 		{"what matches little ends there too, with what was found", func(id store.ID) bool { return id == 890 }, few, 3, false, []store.ID{890}, 791},
-		{"what matches nothing ends after so long", func(store.ID) bool { return false }, looks{10, 100, 2000, -1}, 3, false, nil, 991},
-		{"the last page says so", func(id store.ID) bool { return id == 7 }, looks{10, 100, 2000, time.Hour}, 3, false, []store.ID{7}, 0},
-		{"a full page that is the last says so", func(id store.ID) bool { return id <= 3 }, looks{10, 100, 2000, time.Hour}, 3, false, []store.ID{3, 2, 1}, 0},
+		{"what matches nothing ends after so long", func(store.ID) bool { return false }, steps{10, 100, 2000, -1}, 3, false, nil, 991},
+		{"the last page says so", func(id store.ID) bool { return id == 7 }, steps{10, 100, 2000, time.Hour}, 3, false, []store.ID{7}, 0},
+		{"a full page that is the last says so", func(id store.ID) bool { return id <= 3 }, steps{10, 100, 2000, time.Hour}, 3, false, []store.ID{3, 2, 1}, 0},
 		{"the oldest come first", func(id store.ID) bool { return id%80 == 0 }, few, 2, true, []store.ID{80, 160}, 210},
 		{"the oldest first, and few", func(id store.ID) bool { return id == 111 }, few, 2, true, []store.ID{111}, 210},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			p := numbers(1000, c.match, c.limit)
-			got, next, err := p.Page(Span{OldestFirst: c.oldest}, c.looks)
+			got, next, err := p.page(Span{OldestFirst: c.oldest}, c.steps)
 			if err != nil || !slices.Equal(got, c.want) || next != c.next {
 				t.Errorf("got %v, next %d, %v; want %v, next %d", got, next, err, c.want, c.next)
 			}
-			if all := follow(t, p, c.looks, c.oldest); len(all) != len(slices.DeleteFunc(upTo(1000), func(id store.ID) bool { return !c.match(id) })) {
+			if all := follow(t, p, c.steps, c.oldest); len(all) != len(slices.DeleteFunc(upTo(1000), func(id store.ID) bool { return !c.match(id) })) {
 				t.Errorf("all pages have %v", all)
 			}
 		})
@@ -76,10 +76,10 @@ func upTo(n int) (ids []store.ID) {
 }
 
 // follow reads all pages.
-func follow(t *testing.T, p Pager[store.ID], l looks, oldestFirst bool) (all []store.ID) {
+func follow(t *testing.T, p Pager[store.ID], l steps, oldestFirst bool) (all []store.ID) {
 	t.Helper()
 	for s := (Span{OldestFirst: oldestFirst}); ; {
-		page, next, err := p.Page(s, l)
+		page, next, err := p.page(s, l)
 		if err != nil {
 			t.Fatal(err)
 		}

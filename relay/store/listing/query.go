@@ -8,7 +8,7 @@ import (
 	"qaserelay/relay/store"
 )
 
-// Query makes a query of PostgreSQL, whose parameters have numbers. n is the parameter of the tail.
+// Query returns a query of PostgreSQL, whose parameters are numbered. n is the parameter of the tail.
 func (w *Where) Query(text, tail string, n int) Query {
 	text += w.Text() + tail
 	args := append(w.Args, n)
@@ -24,18 +24,19 @@ type Where struct {
 	Args  []any
 }
 
+// Add adds a condition with one parameter.
 func (w *Where) Add(cond string, arg any) {
 	w.Conds, w.Args = append(w.Conds, cond), append(w.Args, arg)
 }
 
-// Equal adds nothing for an empty value.
+// Equal adds that a column has a value, unless the value is empty.
 func (w *Where) Equal(column, value string) {
 	if value != "" {
 		w.Add(column+" = ?", value)
 	}
 }
 
-// between adds nothing for no id.
+// between adds the bounds that are not zero.
 func (w *Where) between(column string, after, before store.ID) {
 	if after != 0 {
 		w.Add(column+" > ?", after)
@@ -52,17 +53,19 @@ func (w *Where) Within(column string, s Span) Where {
 	return both
 }
 
-// OfEvent selects deliveries by what is known of their events.
+// OfEvent selects deliveries by the name and project of their events.
 func (w *Where) OfEvent(name, project string) {
 	var e Where
 	e.Equal("e.name", name)
 	e.Equal("e.project", project)
 	if len(e.Conds) > 0 {
-		w.Conds = append(w.Conds, "EXISTS (SELECT 1 FROM events e INDEXED BY events_list WHERE e.id = event_id AND "+strings.Join(e.Conds, " AND ")+")")
+		const events = "SELECT 1 FROM events e INDEXED BY events_list WHERE e.id = event_id AND "
+		w.Conds = append(w.Conds, "EXISTS ("+events+strings.Join(e.Conds, " AND ")+")")
 		w.Args = append(w.Args, e.Args...)
 	}
 }
 
+// Text returns the conditions as a clause, or nothing.
 func (w *Where) Text() string {
 	if len(w.Conds) == 0 {
 		return ""

@@ -27,7 +27,7 @@ type Cluster struct {
 	port     int
 	settings []string
 	server   *exec.Cmd
-	as       *syscall.Credential // who runs it, when we are root; the server refuses to be
+	as       *syscall.Credential // the user of the server if the test runs as root, which the server refuses
 	stopped  chan struct{}
 }
 
@@ -66,9 +66,10 @@ func (c *Cluster) Exec(tb testing.TB, sql string) {
 }
 
 // errNoServer says that PostgreSQL is not installed.
-var errNoServer = errors.New("no initdb in PATH or /usr/lib/postgresql/*/bin; install PostgreSQL to run this test (apt-get install postgresql)")
+var errNoServer = errors.New("no initdb in PATH or /usr/lib/postgresql/*/bin; " +
+	"install PostgreSQL to run this test (apt-get install postgresql)")
 
-// startCluster makes a server that keeps what it is told, unless settings say otherwise.
+// startCluster makes a server that waits for its disk, unless settings say otherwise.
 func startCluster(settings ...string) (c *Cluster, err error) {
 	c = &Cluster{settings: settings}
 	if c.bin, err = findServer(); err != nil {
@@ -103,14 +104,16 @@ func (c *Cluster) init() error {
 			return err
 		}
 	}
-	out, err := c.command("initdb", "-D", filepath.Join(c.dir, "data"), "-U", "relay", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync").CombinedOutput()
+	initdb := c.command("initdb", "-D", filepath.Join(c.dir, "data"), "-U", "relay", "-A", "trust", "-E", "UTF8",
+		"--locale=C", "--no-sync")
+	out, err := initdb.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("making a cluster: %w\n%s", err, out)
 	}
 	return nil
 }
 
-// dropRoot chooses who runs the server.
+// dropRoot chooses the user of the server.
 func (c *Cluster) dropRoot() error {
 	for _, name := range []string{"postgres", "nobody"} {
 		u, err := user.Lookup(name)
@@ -144,7 +147,8 @@ func (c *Cluster) Start() error {
 			return err
 		}
 	}
-	args := []string{"-D", filepath.Join(c.dir, "data"), "-p", strconv.Itoa(c.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=" + c.dir}
+	args := []string{"-D", filepath.Join(c.dir, "data"), "-p", strconv.Itoa(c.port),
+		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=" + c.dir}
 	for _, s := range append([]string{"max_connections=300", "log_min_messages=error"}, c.settings...) {
 		args = append(args, "-c", s)
 	}

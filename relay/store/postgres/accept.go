@@ -146,7 +146,8 @@ func (in *intake) markSeen() (fresh map[store.ID]bool) {
 		return err
 	}, `INSERT INTO dedupe AS d (hash, event_id, expires_at)
 		SELECT hash, event_id, $3::bigint FROM unnest($1::bytea[], $2::bigint[]) AS n (hash, event_id)
-		ON CONFLICT (hash) DO UPDATE SET event_id = excluded.event_id, expires_at = excluded.expires_at WHERE d.expires_at <= $4
+		ON CONFLICT (hash) DO UPDATE SET event_id = excluded.event_id, expires_at = excluded.expires_at
+		WHERE d.expires_at <= $4
 		RETURNING event_id`, hashes, ids, in.now+store.DedupeWindow.Milliseconds(), in.now)
 	return fresh
 }

@@ -92,14 +92,16 @@ func advise(err error) error {
 	if !errors.As(err, &none) {
 		return err
 	}
-	return fmt.Errorf("no connection: is the server up, and are host, port, user, password and database of the address right? %w", err)
+	return fmt.Errorf("no connection: is the server up, and are host, port, user, password and database of the address "+
+		"right? %w", err)
 }
 
 // prepareSession makes the settings of every connection. A commit is confirmed when it is on disk; a relay that was
 // stopped in the middle of a transaction delays others only briefly; and each query is planned for the tables as they
 // are now.
 func prepareSession(ctx context.Context, c *pgx.Conn) error {
-	const q = `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local');
+	const q = `SELECT set_config('synchronous_commit', 'on', false)
+			WHERE current_setting('synchronous_commit') IN ('off', 'local');
 		SET idle_in_transaction_session_timeout = '5s';
 		SET statement_timeout = '15s';
 		SET lock_timeout = '8s';

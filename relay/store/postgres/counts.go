@@ -44,8 +44,10 @@ func (s *Store) Load() store.Load {
 // index.
 func (s *Store) Backlog(ctx context.Context) ([]store.Backlog, error) {
 	const q = `SELECT c.notifier, c.unfinished, c.dead, coalesce((
-			SELECT d.created_at FROM deliveries d WHERE d.state IN ('pending', 'sending') AND d.notifier = c.notifier ORDER BY d.id LIMIT 1), 0)
-		FROM (SELECT notifier, sum(unfinished)::bigint AS unfinished, sum(dead)::bigint AS dead FROM counts GROUP BY notifier) c
+			SELECT d.created_at FROM deliveries d WHERE d.state IN ('pending', 'sending') AND d.notifier = c.notifier
+			ORDER BY d.id LIMIT 1), 0)
+		FROM (SELECT notifier, sum(unfinished)::bigint AS unfinished, sum(dead)::bigint AS dead
+			FROM counts GROUP BY notifier) c
 		WHERE c.unfinished <> 0 OR c.dead <> 0 ORDER BY c.notifier`
 	var list []store.Backlog
 	err := s.list(ctx, listing.Query{Text: q, Args: nil}, func(rows pgx.Rows) error {

@@ -131,24 +131,26 @@ func (r *deliveryRows) add(event store.ID, d *store.NewDelivery, s store.Start, 
 	case s.State == store.Pending:
 		due = &now
 	}
-	r.ids, r.events, r.fallbacks = append(r.ids, int64(d.ID)), append(r.events, int64(event)), append(r.fallbacks, int64(d.FallbackFor))
+	r.ids, r.events = append(r.ids, int64(d.ID)), append(r.events, int64(event))
+	r.fallbacks, r.rules = append(r.fallbacks, int64(d.FallbackFor)), append(r.rules, clean(d.Rule))
 	r.waits, r.leases, r.due = append(r.waits, wait), append(r.leases, lease), append(r.due, due)
-	r.rules, r.notifiers, r.keys = append(r.rules, clean(d.Rule)), append(r.notifiers, d.Notifier), append(r.keys, d.OrderKey)
+	r.notifiers, r.keys = append(r.notifiers, d.Notifier), append(r.keys, d.OrderKey)
 	r.titles, r.reasons = append(r.titles, clean(d.Title)), append(r.reasons, clean(d.Cancelled))
 	r.states, r.messages = append(r.states, string(s.State)), append(r.messages, d.Message)
 }
 
 // queue queues the insertion. The order of the rows is that of their streams.
 func (r *deliveryRows) queue(t *tx) {
-	t.queue(`INSERT INTO deliveries (id, event_id, fallback_for, wait, lease, next_at, rule, notifier, order_key, title, error, state, message,
-			holder, created_at, first_at, updated_at)
+	t.queue(`INSERT INTO deliveries (id, event_id, fallback_for, wait, lease, next_at, rule, notifier, order_key, title,
+			error, state, message, holder, created_at, first_at, updated_at)
 		SELECT id, event_id, fallback_for, wait, lease, next_at, rule, notifier, order_key, title, error, state, message,
 			CASE WHEN state = 'sending' THEN $14::bigint END, $15, $15, $15
-		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[],
-			$9::text[], $10::text[], $11::text[], $12::text[], $13::bytea[]) WITH ORDINALITY
-			AS n (id, event_id, fallback_for, wait, lease, next_at, rule, notifier, order_key, title, error, state, message, place)
-		ORDER BY place`, r.ids, r.events, r.fallbacks, r.waits, r.leases, r.due, r.rules, r.notifiers, r.keys, r.titles, r.reasons,
-		r.states, r.messages, t.store.self.session.Load(), t.now)
+		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[],
+			$8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bytea[]) WITH ORDINALITY
+			AS n (id, event_id, fallback_for, wait, lease, next_at, rule, notifier, order_key, title, error, state, message,
+				place)
+		ORDER BY place`, r.ids, r.events, r.fallbacks, r.waits, r.leases, r.due, r.rules, r.notifiers, r.keys, r.titles,
+		r.reasons, r.states, r.messages, t.store.self.session.Load(), t.now)
 }
 
 // saveCounts queues the counting of new unfinished deliveries.

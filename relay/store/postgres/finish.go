@@ -164,8 +164,8 @@ func (t *tx) record(done []*store.Outcome) (ended map[store.ID]bool) {
 		ids, leases = append(ids, int64(o.ID)), append(leases, o.Lease)
 		states, nexts = append(states, string(o.State)), append(nexts, next)
 		tried, ats, tooks = append(tried, n), append(ats, a.At.UnixMilli()), append(tooks, int64(a.Took))
-		statuses, reasons, errs = append(statuses, clean(a.Status)), append(reasons, clean(a.Reason)), append(errs, clean(a.Error))
-		responses = append(responses, shorten(clean(a.Response)))
+		statuses, reasons = append(statuses, clean(a.Status)), append(reasons, clean(a.Reason))
+		errs, responses = append(errs, clean(a.Error)), append(responses, shorten(clean(a.Response)))
 	}
 	sum := &countSum{}
 	t.queue(recordOutcomes, ids, leases, states, nexts, tried, ats, tooks, statuses, reasons, errs, responses,
@@ -187,8 +187,8 @@ const recordOutcomes = `WITH done AS (
 		UPDATE deliveries d SET state = o.state, next_at = o.next_at, holder = NULL, status = o.status, error = o.error,
 			attempts = d.attempts + o.tried, updated_at = $12,
 			first_at = CASE WHEN d.attempts = 0 AND o.tried = 1 THEN $12 ELSE d.first_at END
-		FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $6::bigint[], $7::bigint[], $8::text[],
-			$9::text[], $10::text[], $11::text[])
+		FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $6::bigint[], $7::bigint[],
+			$8::text[], $9::text[], $10::text[], $11::text[])
 			AS o (id, lease, state, next_at, tried, at, took, status, reason, error, response)
 		WHERE d.id = o.id AND d.lease = o.lease AND d.state = 'sending'
 		RETURNING d.id, d.lease, d.notifier, d.state, octet_length(d.message) AS bytes,
@@ -197,7 +197,8 @@ const recordOutcomes = `WITH done AS (
 		INSERT INTO attempts (delivery_id, lease, at, took, status, reason, error, response)
 		SELECT id, lease, at, took, status, reason, error, response FROM done WHERE tried = 1),
 	sums AS (
-		SELECT notifier, count(*) AS n, count(*) FILTER (WHERE state = 'dead') AS dead, coalesce(sum(bytes), 0)::bigint AS bytes
+		SELECT notifier, count(*) AS n, count(*) FILTER (WHERE state = 'dead') AS dead,
+			coalesce(sum(bytes), 0)::bigint AS bytes
 		FROM done WHERE state <> 'pending' GROUP BY notifier),
 	kept AS (
 		INSERT INTO counts AS c (node, slot, notifier, unfinished, dead, bytes)
@@ -289,8 +290,8 @@ func (t *tx) fallBack(done []*store.Outcome, ended map[store.ID]bool) error {
 
 // readFallbacks returns the events of deliveries, and by event the fallbacks that were made for it.
 func (t *tx) readFallbacks(of []int64) (map[store.ID]store.ID, map[store.ID][]store.Fallback, error) {
-	const q = `SELECT d.id, d.event_id, coalesce(f.id, 0), coalesce(f.fallback_for, 0), coalesce(f.state, '') FROM deliveries d
-		LEFT JOIN deliveries f ON f.event_id = d.event_id AND f.fallback_for <> 0 WHERE d.id = ANY ($1)`
+	const q = `SELECT d.id, d.event_id, coalesce(f.id, 0), coalesce(f.fallback_for, 0), coalesce(f.state, '')
+		FROM deliveries d LEFT JOIN deliveries f ON f.event_id = d.event_id AND f.fallback_for <> 0 WHERE d.id = ANY ($1)`
 	events, fallbacks := map[store.ID]store.ID{}, map[store.ID][]store.Fallback{}
 	t.queueRows(func(rows pgx.Rows) error {
 		var id, event store.ID

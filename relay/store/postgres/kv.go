@@ -47,13 +47,14 @@ func swapQuery(key string, old []byte, c store.Change, now int64) listing.Query 
 		const q = "DELETE FROM kv WHERE key = $1 AND expires_at > $2 AND value = $3"
 		return listing.Query{Text: q, Args: []any{name, now, old}}
 	}
-	return listing.Query{Text: "UPDATE kv SET value = $4, expires_at = $5 WHERE key = $1 AND expires_at > $2 AND value = $3",
-		Args: []any{name, now, old, c.Value, store.Expiry(c.Expires)}}
+	const q = "UPDATE kv SET value = $4, expires_at = $5 WHERE key = $1 AND expires_at > $2 AND value = $3"
+	return listing.Query{Text: q, Args: []any{name, now, old, c.Value, store.Expiry(c.Expires)}}
 }
 
 // Reserve implements store.Store, by the clock of the database. It does not wait for the disk, so a reserved slot may
 // be lost when the database fails.
-func (s *Store) Reserve(ctx context.Context, key string, r store.Rate, most time.Duration) (wait time.Duration, err error) {
+func (s *Store) Reserve(ctx context.Context, key string, r store.Rate, most time.Duration) (
+	wait time.Duration, err error) {
 	if r.Messages <= 0 || r.Per <= 0 {
 		return 0, nil
 	}
@@ -74,7 +75,8 @@ func (s *Store) Reserve(ctx context.Context, key string, r store.Rate, most time
 }
 
 // reserveSlot is the generic cell rate algorithm: next_at is when the next slot would be without a burst.
-const reserveSlot = `WITH c AS (SELECT coalesce($2::bigint, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AS now),
+const reserveSlot = `WITH c AS (
+		SELECT coalesce($2::bigint, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AS now),
 	r AS (
 		INSERT INTO rates AS r (key, next_at, taken) SELECT $1::bytea, c.now + $3::bigint, true FROM c
 		ON CONFLICT (key) DO UPDATE SET
@@ -109,7 +111,8 @@ func (s *Store) Check(ctx context.Context) error {
 
 // probe queues a write for Check.
 func (t *tx) probe() {
-	t.queue("INSERT INTO probe (node, at) VALUES ($1, $2) ON CONFLICT (node) DO UPDATE SET at = excluded.at", t.store.self.node.Load(), t.now)
+	const q = "INSERT INTO probe (node, at) VALUES ($1, $2) ON CONFLICT (node) DO UPDATE SET at = excluded.at"
+	t.queue(q, t.store.self.node.Load(), t.now)
 }
 
 // fromMillis returns the zero time for 0.

@@ -13,8 +13,9 @@ import (
 )
 
 // deliveryColumns are what scanDelivery reads, from deliveries d and events e.
-const deliveryColumns = `d.id, d.event_id, e.name, e.project, d.rule, d.notifier, d.order_key, d.title, d.state, d.attempts, d.lease,
-	coalesce(d.next_at, 0), d.created_at, d.first_at, d.updated_at, d.fallback_for, d.status, d.error, d.message`
+const deliveryColumns = `d.id, d.event_id, e.name, e.project, d.rule, d.notifier, d.order_key, d.title, d.state,
+	d.attempts, d.lease, coalesce(d.next_at, 0), d.created_at, d.first_at, d.updated_at, d.fallback_for, d.status, d.error,
+	d.message`
 
 // scanDelivery reads a delivery, and what follows its columns.
 func scanDelivery(rows pgx.Rows, d *store.Delivery, rest ...any) error {
@@ -22,7 +23,8 @@ func scanDelivery(rows pgx.Rows, d *store.Delivery, rest ...any) error {
 	targets := []any{&d.ID, &d.EventID, &d.EventName, &d.Project, &d.Rule, &d.Notifier, &d.OrderKey, &d.Title, &d.State,
 		&d.Attempts, &d.Lease, &next, &created, &first, &updated, &d.FallbackFor, &d.Status, &d.Error, &d.Message}
 	err := rows.Scan(append(targets, rest...)...)
-	d.NextAt, d.CreatedAt, d.FirstAt, d.UpdatedAt = fromMillis(next), fromMillis(created), fromMillis(first), fromMillis(updated)
+	d.NextAt, d.CreatedAt = fromMillis(next), fromMillis(created)
+	d.FirstAt, d.UpdatedAt = fromMillis(first), fromMillis(updated)
 	return err
 }
 
@@ -84,7 +86,8 @@ func (s *Store) Delivery(ctx context.Context, id store.ID) (d store.Delivery, as
 
 // NotifiersOf implements store.Store.
 func (s *Store) NotifiersOf(ctx context.Context, ids []store.ID) (names []string, err error) {
-	const q = "SELECT DISTINCT notifier FROM deliveries WHERE state IN ('dead', 'pending') AND id = ANY ($1) ORDER BY notifier"
+	const q = `SELECT DISTINCT notifier FROM deliveries
+		WHERE state IN ('dead', 'pending') AND id = ANY ($1) ORDER BY notifier`
 	err = s.list(ctx, listing.Query{Text: q, Args: []any{int64s(ids)}}, func(rows pgx.Rows) error {
 		var name string
 		err := rows.Scan(&name)
@@ -117,17 +120,19 @@ func (s *Store) Events(ctx context.Context, f store.EventFilter) (list []store.S
 		})
 		return part, err
 	}
-	list, next, err = p.Page(listing.Span{After: f.After, Before: f.Before, OldestFirst: f.OldestFirst}, listing.StandardLooks())
+	list, next, err = p.Page(listing.Span{After: f.After, Before: f.Before, OldestFirst: f.OldestFirst})
 	return list, next, store.Wrap(err, "listing events")
 }
 
 // Deliveries implements store.Store.
-func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (list []store.Delivery, next store.ID, err error) {
+func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
+	list []store.Delivery, next store.ID, err error) {
 	var w listing.Where
 	switch f.State {
 	case "":
 	case store.Pending, store.Sending, store.Delivered, store.Dead, store.Cancelled:
-		w.Conds = append(w.Conds, "d.state = '"+string(f.State)+"'") // a constant, so that PostgreSQL uses an index of this state
+		// A constant, so that PostgreSQL uses an index of this state.
+		w.Conds = append(w.Conds, "d.state = '"+string(f.State)+"'")
 	default:
 		return nil, 0, fmt.Errorf("listing deliveries: there is no state %q", f.State)
 	}
@@ -141,7 +146,8 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (list []
 	switch {
 	case f.Event != 0:
 		w.Add("d.event_id = ?", f.Event)
-	case len(w.Conds) == 0, f.State == store.Sending, f.State == store.Pending && s.Load().Deliveries <= listing.FewUnfinished:
+	case len(w.Conds) == 0, f.State == store.Sending:
+	case f.State == store.Pending && s.Load().Deliveries <= listing.FewUnfinished:
 	case f.State == store.Dead, f.State == store.Cancelled: // these states have an index in the order of ids
 		p.Reach = func(sp listing.Span, n int) (store.ID, error) {
 			return s.reach(ctx, walk{"deliveries d", "d.id", along}, sp, n)
@@ -154,11 +160,12 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (list []
 	p.Read = func(sp listing.Span, limit int) ([]store.Delivery, error) {
 		return s.readDeliveries(ctx, w.Within("d.id", sp), sp.OldestFirst, limit)
 	}
-	list, next, err = p.Page(listing.Span{After: f.After, Before: f.Before, OldestFirst: f.OldestFirst}, listing.StandardLooks())
+	list, next, err = p.Page(listing.Span{After: f.After, Before: f.Before, OldestFirst: f.OldestFirst})
 	return list, next, store.Wrap(err, "listing deliveries")
 }
 
-func (s *Store) readDeliveries(ctx context.Context, w listing.Where, oldestFirst bool, limit int) (list []store.Delivery, err error) {
+func (s *Store) readDeliveries(ctx context.Context, w listing.Where, oldestFirst bool, limit int) (
+	list []store.Delivery, err error) {
 	const text = "SELECT " + deliveryColumns + " FROM deliveries d JOIN events e ON e.id = d.event_id"
 	q := w.Query(text, inOrder("d.id", oldestFirst)+" LIMIT ?", limit)
 	err = s.list(ctx, q, func(rows pgx.Rows) error {

@@ -35,7 +35,7 @@ func (s *Store) Purge(ctx context.Context, events, dead time.Time) (total int, e
 	if total, err = s.purgeEvents(ctx, conn.Conn(), store.FirstID(events), store.FirstID(dead)); err != nil {
 		return total, store.Wrap(err, "purging events")
 	}
-	for _, table := range []store.ExpiringTable{{Table: "dedupe", Key: "hash", First: nil}, {Table: "kv", Key: "key", First: nil}} {
+	for _, table := range []store.ExpiringTable{{Table: "dedupe", Key: "hash"}, {Table: "kv", Key: "key"}} {
 		if err := s.purgeExpired(ctx, conn.Conn(), table); err != nil {
 			return total, store.Wrap(err, "purging what has expired")
 		}
@@ -79,7 +79,8 @@ func (s *Store) purgeRange(ctx context.Context, conn *pgx.Conn, r idRange, deadB
 			SELECT $4::integer, $5::integer, notifier, 0, -count(*), 0 FROM gone WHERE state = 'dead' GROUP BY notifier
 			ON CONFLICT (node, slot, notifier) DO UPDATE SET dead = c.dead + excluded.dead)
 		SELECT id FROM old`
-	const events = "DELETE FROM events e WHERE id = ANY ($1) AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id)"
+	const events = `DELETE FROM events e
+		WHERE id = ANY ($1) AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id)`
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, old, r.after, r.last, deadBefore, s.self.node.Load(), slotPurge)
 		if err != nil {

@@ -89,8 +89,10 @@ type joining struct{ node, session, deliveries, bytes int64 }
 
 // take takes the number. Its counts go on from those of the relays that had it before.
 func (j *joining) take(ctx context.Context, tx pgx.Tx) error {
-	const number = `INSERT INTO replicas (node, session, beat_at, ended) VALUES ($1, nextval('sessions'), ` + dbNow + `, false)
-		ON CONFLICT (node) DO UPDATE SET session = excluded.session, beat_at = excluded.beat_at, ended = false RETURNING session`
+	const number = `INSERT INTO replicas (node, session, beat_at, ended)
+		VALUES ($1, nextval('sessions'), ` + dbNow + `, false)
+		ON CONFLICT (node) DO UPDATE SET session = excluded.session, beat_at = excluded.beat_at, ended = false
+		RETURNING session`
 	if err := tx.QueryRow(ctx, number, j.node).Scan(&j.session); err != nil {
 		return err
 	}
@@ -156,8 +158,10 @@ func (s *Store) beatOrJoin(ctx context.Context) error {
 func (s *Store) beatOnce(ctx context.Context) error {
 	const renew = "UPDATE replicas SET beat_at = " + dbNow +
 		" WHERE session = $1 AND NOT ended AND beat_at > " + dbNow + " - $2::bigint RETURNING beat_at"
-	const count = "SELECT count(*) FROM replicas WHERE session <> $1 AND NOT ended AND beat_at > " + dbNow + " - $2::bigint"
-	const load = "SELECT coalesce(sum(unfinished), 0)::bigint, coalesce(sum(bytes), 0)::bigint FROM counts WHERE node <> $1"
+	const count = "SELECT count(*) FROM replicas WHERE session <> $1 AND NOT ended AND beat_at > " + dbNow +
+		" - $2::bigint"
+	const load = `SELECT coalesce(sum(unfinished), 0)::bigint, coalesce(sum(bytes), 0)::bigint
+		FROM counts WHERE node <> $1`
 	var at, others, deliveries, bytes int64
 	session := s.self.session.Load()
 	b := &pgx.Batch{}
@@ -216,7 +220,8 @@ func (s *Store) recoverFrom(ctx context.Context, q string, arg int64) error {
 			return err
 		})
 		if err == nil && len(back) > 0 {
-			s.log.Info("taking over deliveries that another relay was sending, or whose claim was not confirmed", "count", len(back))
+			s.log.Info("taking over deliveries that another relay was sending, or whose claim was not confirmed",
+				"count", len(back))
 			err = s.work.do(ctx, 2*len(back), &op{outcomes: back, orphans: true})
 		}
 		if err != nil || len(back) < store.RetrySlice {
@@ -231,9 +236,11 @@ const ownSending = "SELECT id, lease FROM deliveries WHERE state = 'sending' AND
 const orphans = `WITH RECURSIVE h (holder) AS (
 		SELECT (SELECT min(holder) FROM deliveries WHERE state = 'sending')
 		UNION ALL
-		SELECT (SELECT min(d.holder) FROM deliveries d WHERE d.state = 'sending' AND d.holder > h.holder) FROM h WHERE h.holder IS NOT NULL)
+		SELECT (SELECT min(d.holder) FROM deliveries d WHERE d.state = 'sending' AND d.holder > h.holder)
+		FROM h WHERE h.holder IS NOT NULL)
 	SELECT d.id, d.lease FROM h JOIN deliveries d ON d.state = 'sending' AND d.holder = h.holder
-	WHERE NOT EXISTS (SELECT 1 FROM replicas r WHERE r.session = h.holder AND NOT r.ended AND r.beat_at > ` + dbNow + ` - $1::bigint)
+	WHERE NOT EXISTS (SELECT 1 FROM replicas r WHERE r.session = h.holder AND NOT r.ended
+		AND r.beat_at > ` + dbNow + ` - $1::bigint)
 	ORDER BY d.holder, d.id LIMIT $2`
 
 // leaseSet is the deliveries that this relay has claimed and not finished. It may be used from many goroutines.

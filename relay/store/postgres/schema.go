@@ -159,8 +159,8 @@ func schemaVersion(ctx context.Context, tx pgx.Tx, known int) (version int, err 
 		return 0, fmt.Errorf("reading the version of the tables: %w", err)
 	}
 	if version > known {
-		return 0, fmt.Errorf("the tables have version %d, and this program knows versions up to %d; start the newer release that "+
-			"made them, or restore a backup from before the upgrade", version, known)
+		return 0, fmt.Errorf("the tables have version %d, and this program knows versions up to %d; start the newer release "+
+			"that made them, or restore a backup from before the upgrade", version, known)
 	}
 	return version, nil
 }
@@ -171,8 +171,8 @@ func migrationError(err error, version int) error {
 	if errors.As(err, &e) {
 		switch e.Code {
 		case "42P07": // duplicate_table
-			return fmt.Errorf("the schema has tables of another program (%s); give the relay a database of its own, or a schema "+
-				"with ?search_path=NAME", e.Message)
+			return fmt.Errorf("the schema has tables of another program (%s); give the relay a database of its own, or a "+
+				"schema with ?search_path=NAME", e.Message)
 		case "42501": // insufficient_privilege
 			return fmt.Errorf("the user of the store may not make tables (%s); let it own the database or a schema, named with "+
 				"?search_path=NAME", e.Message)

@@ -2,13 +2,16 @@ package sqlite
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"qaserelay/relay/store"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -138,4 +141,48 @@ func (l *load) report(b *testing.B) {
 	b.ReportMetric(float64(b.N)/float64(l.commits.Load()), "events/commit")
 	b.ReportMetric(float64(l.pages.Load())/float64(b.N), "pages/event")
 	b.ReportMetric(float64(l.committing.Load())/1e3/float64(b.N), "commit-µs/event")
+}
+
+// BenchmarkDedupe remembers body hashes in transactions of 64, in a table of 200,000: each in its place of the table at
+// once, or by the cache. An operation is one hash.
+func BenchmarkDedupe(b *testing.B) {
+	for name, remember := range map[string]func(*tx, map[store.BodyHash]firstEvent) error{
+		"table": func(t *tx, bodies map[store.BodyHash]firstEvent) error {
+			rows := make([]any, 0, 3*len(bodies))
+			for h, first := range bodies {
+				rows = append(rows, h[:], first.id, first.at)
+			}
+			return t.insert(t.into.dedupe, rows)
+		},
+		"cache": func(t *tx, bodies map[store.BodyHash]firstEvent) error {
+			t.bodies = bodies
+			return nil
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			l := newLoad(b)
+			const group = 64
+			fill := func(n int) {
+				for range (n + group - 1) / group {
+					must(l.store.writer.transact([]*op{{run: func(t *tx) error { return remember(t, randomBodies(group)) }}}))
+				}
+			}
+			fill(200_000)
+			l.measure()
+			b.ResetTimer()
+			fill(b.N)
+			b.ReportMetric(float64(l.pages.Load())/float64(b.N), "pages/hash")
+		})
+	}
+}
+
+func randomBodies(n int) map[store.BodyHash]firstEvent {
+	bodies := make(map[store.BodyHash]firstEvent, n)
+	for range n {
+		var h store.BodyHash
+		binary.LittleEndian.PutUint64(h[:], rand.Uint64())
+		binary.LittleEndian.PutUint64(h[8:], rand.Uint64())
+		bodies[h] = firstEvent{1, 0}
+	}
+	return bodies
 }

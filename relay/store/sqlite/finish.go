@@ -270,7 +270,8 @@ func (s *Store) Cancel(ctx context.Context, ids []store.ID, why string) (int, er
 
 // change changes deliveries in slices, so that a long list delays no other caller for long. It returns how many it
 // found.
-func (s *Store) change(ctx context.Context, ids []store.ID, change func(*tx, []store.ID) (int, error)) (total int, err error) {
+func (s *Store) change(ctx context.Context, ids []store.ID, change func(*tx, []store.ID) (int, error)) (
+	total int, err error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	for slice := range slices.Chunk(ids, store.RetrySlice) {
 		var n int

@@ -24,7 +24,10 @@ func (s *Store) Purge(ctx context.Context, events, dead time.Time) (int, error) 
 		}
 		total += p.purged
 	}
-	for _, table := range []store.ExpiringTable{{Table: "dedupe", Key: "hash", First: []byte{}}, {Table: "kv", Key: "key", First: ""}} {
+	for _, table := range []store.ExpiringTable{
+		{Table: "dedupe", Key: "hash", First: []byte{}},
+		{Table: "kv", Key: "key", First: ""},
+	} {
 		if err := s.purgeExpired(ctx, table); err != nil {
 			return total, fmt.Errorf("purging what has expired: %w", err)
 		}
@@ -51,7 +54,8 @@ func (s *Store) step(ctx context.Context, run func(*tx) error) error {
 
 // purgeExpired reads a table by its key and deletes the expired rows.
 func (s *Store) purgeExpired(ctx context.Context, k store.ExpiringTable) error {
-	end := fmt.Sprintf("SELECT max(%[2]s) FROM (SELECT %[2]s FROM %[1]s WHERE %[2]s > ? ORDER BY %[2]s LIMIT ?)", k.Table, k.Key)
+	end := fmt.Sprintf("SELECT max(%[2]s) FROM (SELECT %[2]s FROM %[1]s WHERE %[2]s > ? ORDER BY %[2]s LIMIT ?)",
+		k.Table, k.Key)
 	expired := fmt.Sprintf("DELETE FROM %[1]s WHERE %[2]s > ? AND %[2]s <= ? AND expires_at <= ?", k.Table, k.Key)
 	for at := k.First; at != nil; {
 		last := make(chan any, 1)

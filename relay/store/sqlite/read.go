@@ -195,12 +195,13 @@ func (s *Store) Events(ctx context.Context, f store.EventFilter) (list []store.S
 		err = s.list(ctx, q, func(r row) { part = append(part, scanEvent(r)) })
 		return part, err
 	}
-	list, next, err = p.Page(listing.Span{After: f.After, Before: f.Before, OldestFirst: f.OldestFirst}, listing.StandardLooks())
+	list, next, err = p.Page(listing.Span{After: f.After, Before: f.Before, OldestFirst: f.OldestFirst})
 	return list, next, store.Wrap(err, "listing events")
 }
 
 // Deliveries implements store.Store.
-func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (list []store.Delivery, next store.ID, err error) {
+func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
+	list []store.Delivery, next store.ID, err error) {
 	sc, err := scanOf(f, s.counts.many(f.State, f.Notifier))
 	if err != nil {
 		return nil, 0, err
@@ -223,12 +224,13 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (list []
 	p.Read = func(sp listing.Span, limit int) (part []store.Delivery, err error) {
 		w, order := w.Within("id", sp), idOrder(sp.OldestFirst)
 		inner := "SELECT id FROM deliveries" + sc.index + w.Text() + order + " LIMIT ?"
-		text := "SELECT " + deliveryColumns + " FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id IN (" + inner + ")" + order
+		const from = " FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id IN ("
+		text := "SELECT " + deliveryColumns + from + inner + ")" + order
 		q := listing.Query{Text: text, Args: append(w.Args, limit)}
 		err = s.list(ctx, q, func(r row) { part = append(part, sending.show(scanDelivery(r))) })
 		return part, err
 	}
-	list, next, err = p.Page(listing.Span{After: f.After, Before: f.Before, OldestFirst: f.OldestFirst}, listing.StandardLooks())
+	list, next, err = p.Page(listing.Span{After: f.After, Before: f.Before, OldestFirst: f.OldestFirst})
 	return list, next, store.Wrap(err, "listing deliveries")
 }
 

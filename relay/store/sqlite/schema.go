@@ -161,7 +161,8 @@ func migrate(c *conn, path string) error {
 // release, before anything in it is changed.
 func fileVersion(c *conn, path string, known int) (int, error) {
 	var app, version, tables int64
-	const q = "SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id a, pragma_user_version v"
+	const q = `SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema)
+		FROM pragma_application_id a, pragma_user_version v`
 	err := c.query(context.Background(), q, nil, func(r row) error {
 		app, version, tables = r.int(0), r.int(1), r.int(2)
 		return nil
@@ -176,7 +177,8 @@ func fileVersion(c *conn, path string, known int) (int, error) {
 	case app != applicationID:
 		return 0, fmt.Errorf("%s is a database of another program; give another --store", path)
 	case version > int64(known):
-		return 0, fmt.Errorf("%s has version %d, and this program knows versions up to %d; start the newer release that wrote it, or restore a backup from before the upgrade", path, version, known)
+		return 0, fmt.Errorf("%s has version %d, and this program knows versions up to %d; start the newer release that "+
+			"wrote it, or restore a backup from before the upgrade", path, version, known)
 	}
 	return int(version), nil
 }
