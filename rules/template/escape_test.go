@@ -42,3 +42,13 @@ func FuzzAValueInSlackMarkupIsText(f *testing.F) {
 		}
 	})
 }
+
+func TestATextInBlocksThatIsNotInABlockIsOneLine(t *testing.T) {
+	compiled, faults := New(nil, Options{}).Compile("blocks", "{{ .a }}", FormBlocks)
+	if compiled == nil {
+		t.Fatal(faults)
+	}
+	if got, err := compiled.Render(map[string]any{"a": "x\ny"}); err != nil || got != "x y" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
