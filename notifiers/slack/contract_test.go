@@ -57,7 +57,7 @@ func slackWebhookChannel() notifierstest.Channel {
 		},
 		Accepting: func(t *testing.T, seen func(string)) notifiers.Notifier {
 			return slackWebhook(t, notifierstest.Server(t, func(w http.ResponseWriter, r *http.Request) {
-				var post message
+				var post post
 				_ = json.NewDecoder(r.Body).Decode(&post)
 				seen(post.Attachments[0].Fallback)
 				_, _ = io.WriteString(w, "ok")

@@ -26,8 +26,8 @@ const (
 	maxFieldValue = 300
 )
 
-// message is a message as an incoming webhook takes it. chat.postMessage gets the same as form values.
-type message struct {
+// post is a message as an incoming webhook takes it. chat.postMessage gets the same as form values.
+type post struct {
 	Channel     string             `json:"channel,omitempty"`
 	Text        string             `json:"text"`
 	Blocks      []kitBlock         `json:"blocks,omitempty"`
@@ -39,7 +39,7 @@ type message struct {
 
 // composed is a message ready to be sent or shown.
 type composed struct {
-	post    message
+	post    post
 	content content // of the usual layout
 }
 
@@ -57,7 +57,7 @@ type content struct {
 func compose(m *notifiers.Message, o Options) composed {
 	mentions := append(slices.Clip(o.Mention), bodyMentions(m.WholeBody())...)
 	body := dialect().Write(notifiers.Cut(m.Body, maxMarkdown))
-	c := composed{post: message{Text: fallbackText(m, mentions, body), Parse: "none"}}
+	c := composed{post: post{Text: fallbackText(m, mentions, body), Parse: "none"}}
 	if c.post.Blocks = fitBlocks(o.Blocks, mentions); c.post.Blocks != nil {
 		return c
 	}

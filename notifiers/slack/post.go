@@ -53,7 +53,7 @@ type slackPlace struct{ channel, name string }
 type slackSent struct{ channel, ts string }
 
 // postMessage calls chat.postMessage. below is the first message of the thread that it replies in, if any.
-func (n *notifier) postMessage(ctx context.Context, to slackPlace, post message, below ...slack.MsgOption) (sent slackSent, r notifiers.Receipt, err error) {
+func (n *notifier) postMessage(ctx context.Context, to slackPlace, post post, below ...slack.MsgOption) (sent slackSent, r notifiers.Receipt, err error) {
 	r, err = n.call(ctx, slackDeed{"posting to", to.name}, func(api *slack.Client) (err error) {
 		sent.channel, sent.ts, err = api.PostMessageContext(ctx, to.channel, append(post.options(),
 			append(below, slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())...)...)
@@ -63,7 +63,7 @@ func (n *notifier) postMessage(ctx context.Context, to slackPlace, post message,
 }
 
 // updateMessage calls chat.update for a message that stands somewhere.
-func (n *notifier) updateMessage(ctx context.Context, at slackSent, name string, post message) (notifiers.Receipt, error) {
+func (n *notifier) updateMessage(ctx context.Context, at slackSent, name string, post post) (notifiers.Receipt, error) {
 	return n.call(ctx, slackDeed{"changing the message in", name}, func(api *slack.Client) error {
 		_, _, _, err := api.UpdateMessageContext(ctx, at.channel, at.ts, post.changes()...)
 		return err
@@ -71,7 +71,7 @@ func (n *notifier) updateMessage(ctx context.Context, at slackSent, name string,
 }
 
 // options gives what there is of the message.
-func (p message) options() []slack.MsgOption {
+func (p post) options() []slack.MsgOption {
 	options := []slack.MsgOption{slack.MsgOptionText(p.Text, false), slack.MsgOptionParse(false)}
 	if len(p.Blocks) > 0 {
 		blocks := make([]slack.Block, len(p.Blocks))
@@ -87,7 +87,7 @@ func (p message) options() []slack.MsgOption {
 }
 
 // changes is options with empty lists for what there is not, since a change keeps what it does not speak of.
-func (p message) changes() []slack.MsgOption {
+func (p post) changes() []slack.MsgOption {
 	return append([]slack.MsgOption{slack.MsgOptionBlocks(), slack.MsgOptionAttachments([]slack.Attachment{}...)}, p.options()...)
 }
 

@@ -44,7 +44,7 @@ type slackSending struct {
 	memory  notifiers.Memory
 	id      string // of the delivery
 	place   slackPlace
-	post    message
+	post    post
 	options Options
 	receipt notifiers.Receipt
 	notes   []string

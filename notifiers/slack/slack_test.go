@@ -128,7 +128,7 @@ func TestSlackMessagesKeepWithinItsLimits(t *testing.T) {
 }
 
 // checkSlackLimits fails for a message that Slack would refuse, in which markup is broken or unsafe, or that is about too long.
-func checkSlackLimits(t *testing.T, post message) {
+func checkSlackLimits(t *testing.T, post post) {
 	t.Helper()
 	blocks, err := json.Marshal(post.Blocks)
 	if err != nil {
