@@ -1,7 +1,7 @@
 // Package notifiers sends messages to the outside world: one folder for each kind of channel.
 //
 // A [Notifier] makes one attempt to send one message and says by its error whether to try again. Queues,
-// retries, rate limits and memory live elsewhere; nothing here keeps state between two calls but connections.
+// retries, rate limits and kept values live elsewhere; nothing here keeps state between two calls but connections.
 // A new channel is one folder with a [Kind] and one line in package builtin.
 package notifiers
 
@@ -41,20 +41,20 @@ type Message struct {
 	CreatedAt time.Time `json:"created_at"`
 	// Event is the event as Qase sent it.
 	Event json.RawMessage `json:"-"`
-	// Memory is what the notifier can keep from one message to another; nil where there is none, as in a preview.
-	Memory Memory `json:"-"`
+	// KV keeps values of the notifier between messages; nil where nothing can be kept, as in a preview.
+	KV KV `json:"-"`
 }
 
 // Field is a named value below the body of a message.
 type Field = message.Field
 
-// Memory keeps small values of one notifier on disk, through restarts and for all relays that share a store. It may be
+// KV keeps small values of one notifier in the store: through restarts, and for all relays that share the store. It may be
 // used from many goroutines.
-type Memory interface {
+type KV interface {
 	// Get returns the value kept under key, or nil.
 	Get(ctx context.Context, key string) ([]byte, error)
-	// Swap sets the value of a key, or deletes it if value is nil, provided that it is still old (nil: there is none).
-	// It reports whether it did. The value is forgotten after the given time; zero is never.
+	// Swap sets the value of a key, or deletes it if value is nil, if the present value is old (nil: no value). It reports
+	// whether it did. The value expires after keep; zero is never.
 	Swap(ctx context.Context, key string, old, value []byte, keep time.Duration) (bool, error)
 }
 

@@ -77,12 +77,12 @@ func TestANotifierHasAMemoryOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var found []string
 		remember := func(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-			old, err := m.Memory.Get(ctx, "thread")
+			old, err := m.KV.Get(ctx, "thread")
 			if err != nil {
 				return notifiers.Receipt{}, err
 			}
 			found = append(found, string(old))
-			_, err = m.Memory.Swap(ctx, "thread", old, []byte(m.Title), time.Hour)
+			_, err = m.KV.Swap(ctx, "thread", old, []byte(m.Title), time.Hour)
 			return notifiers.Receipt{}, err
 		}
 		r := newRig(t, map[string]dispatchtest.Sender{"ops": remember})

@@ -131,14 +131,14 @@ func (n *notifier) Probe(ctx context.Context, _ []json.RawMessage) (string, erro
 		ChannelID string `json:"channel_id"`
 	}
 	_, err := n.Deliver(ctx, httpclient.ServiceCall{Doing: "asking for the Discord webhook", Method: http.MethodGet, URL: n.config.WebhookURL.Value()},
-		func(a httpclient.Answer) httpclient.Verdict {
-			if v := classify(a); v.Fate != httpclient.ByStatus || a.Code >= 300 {
+		func(a httpclient.Answer) httpclient.Outcome {
+			if v := classify(a); v.Class != httpclient.ByStatus || a.Code >= 300 {
 				return v
 			}
 			if json.Unmarshal(a.Body, &hook) != nil || hook.ChannelID == "" {
-				return httpclient.Verdict{Fate: httpclient.Strange}
+				return httpclient.Outcome{Class: httpclient.UnexpectedBody}
 			}
-			return httpclient.Verdict{}
+			return httpclient.Outcome{}
 		})
 	if err != nil {
 		return "", err
@@ -147,7 +147,7 @@ func (n *notifier) Probe(ctx context.Context, _ []json.RawMessage) (string, erro
 }
 
 // classify knows Discord's error codes (https://discord.com/developers/docs/topics/opcodes-and-status-codes#json).
-func classify(a httpclient.Answer) httpclient.Verdict {
+func classify(a httpclient.Answer) httpclient.Outcome {
 	var said struct {
 		ID         string  `json:"id"` // of the message, or of the webhook
 		Message    string  `json:"message"`
@@ -156,20 +156,20 @@ func classify(a httpclient.Answer) httpclient.Verdict {
 		Errors     json.RawMessage
 	}
 	if err := json.Unmarshal(a.Body, &said); a.Code == http.StatusOK && (err != nil || said.ID == "") {
-		return httpclient.Verdict{Fate: httpclient.Strange, Detail: string(a.Body)}
+		return httpclient.Outcome{Class: httpclient.UnexpectedBody, Detail: string(a.Body)}
 	}
-	v := httpclient.Verdict{Detail: strings.TrimSpace(said.Message + " " + string(said.Errors)), After: httpclient.Seconds(said.RetryAfter)}
+	v := httpclient.Outcome{Detail: strings.TrimSpace(said.Message + " " + string(said.Errors)), After: httpclient.Seconds(said.RetryAfter)}
 	switch said.Code {
 	case 10015:
-		v.Fate, v.Reason, v.Advice = httpclient.Gone, notifiers.ReasonAuth, "the webhook was deleted; make a new one and put its URL into webhook_url"
+		v.Class, v.Reason, v.Advice = httpclient.Gone, notifiers.ReasonAuth, "the webhook was deleted; make a new one and put its URL into webhook_url"
 	case 50027:
-		v.Fate, v.Reason, v.Advice = httpclient.Never, notifiers.ReasonAuth, "put the webhook's whole URL into webhook_url"
+		v.Class, v.Reason, v.Advice = httpclient.Permanent, notifiers.ReasonAuth, "put the webhook's whole URL into webhook_url"
 	case 10003, 10008, 50083, 160005:
-		v.Fate, v.Advice = httpclient.Never, "check thread_id: the thread has to be in the webhook's channel, and open"
+		v.Class, v.Advice = httpclient.Permanent, "check thread_id: the thread has to be in the webhook's channel, and open"
 	case 220001, 220002, 220003:
-		v.Fate, v.Advice = httpclient.Never, "the webhook's channel is a forum; write the thread_id of one of its posts"
+		v.Class, v.Advice = httpclient.Permanent, "the webhook's channel is a forum; write the thread_id of one of its posts"
 	case 50006, 50035:
-		v.Fate, v.Advice = httpclient.Never, "Discord does not take this message; change its title, body or options"
+		v.Class, v.Advice = httpclient.Permanent, "Discord does not take this message; change its title, body or options"
 	}
 	return v
 }

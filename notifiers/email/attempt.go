@@ -39,7 +39,7 @@ func (n *Notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 	after := before
 	waiting := after.with(result)
 	receipt := after.receipt(result, letter.notes, n.mask)
-	if len(waiting) == 0 || m.Memory == nil {
+	if len(waiting) == 0 || m.KV == nil {
 		before.forget(ctx, m)
 		return receipt, nil
 	}

@@ -46,7 +46,7 @@ func (n *Notifier) loginByToken(ctx context.Context, client *smtp.Client) error 
 	}
 	var reply *textproto.Error
 	isReply := errors.As(err, &reply)
-	err = httpclient.NewMasker(token.AccessToken).Error(err)
+	err = httpclient.NewRedactor(token.AccessToken).Error(err)
 	switch {
 	case isReply && reply.Code >= 500 && cached:
 		n.tokens.Forget(ctx, " "+token.AccessToken)

@@ -139,7 +139,7 @@ type Notifier struct {
 	layout    *template.Template
 	tokens    *httpclient.TokenCache // nil without oauth2
 	Guard     httpclient.DialGuard
-	mask      httpclient.Masker
+	mask      httpclient.Redactor
 	pool      smtpPool
 }
 
@@ -162,10 +162,10 @@ func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 	}
 	password := c.Password.Value()
 	n := &Notifier{config: c, from: from, defaults: defaults, TLSConfig: trust, layout: layout}
-	n.mask = httpclient.NewMasker(password, "\x00"+c.Username+"\x00"+password)
+	n.mask = httpclient.NewRedactor(password, "\x00"+c.Username+"\x00"+password)
 	if c.OAuth2 != nil {
-		n.tokens = httpclient.NewTokenCache(c.OAuth2, httpclient.NewHTTPClient(httpclient.DialGuard{}))
-		n.mask = httpclient.NewMasker(c.OAuth2.Secrets()...)
+		n.tokens = httpclient.NewTokenCache(c.OAuth2, httpclient.NewClient(httpclient.DialGuard{}))
+		n.mask = httpclient.NewRedactor(c.OAuth2.Secrets()...)
 	}
 	return n, nil
 }

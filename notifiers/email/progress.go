@@ -30,10 +30,10 @@ func progressKey(m *notifiers.Message) string { return "mail/" + m.ID }
 
 // readProgress returns what is remembered of a delivery. Without a memory that is nothing.
 func readProgress(ctx context.Context, m *notifiers.Message) (p progress, err error) {
-	if m.Memory == nil {
+	if m.KV == nil {
 		return p, nil
 	}
-	if p.stored, err = m.Memory.Get(ctx, progressKey(m)); err != nil || p.stored == nil {
+	if p.stored, err = m.KV.Get(ctx, progressKey(m)); err != nil || p.stored == nil {
 		return p, err
 	}
 	return p, json.Unmarshal(p.stored, &p)
@@ -79,7 +79,7 @@ func (p progress) forget(ctx context.Context, m *notifiers.Message) {
 func (p progress) swap(ctx context.Context, m *notifiers.Message, value []byte) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	done, err := m.Memory.Swap(ctx, progressKey(m), p.stored, value, mailMemory)
+	done, err := m.KV.Swap(ctx, progressKey(m), p.stored, value, mailMemory)
 	if err == nil && !done {
 		err = errors.New("another attempt was made at the same time")
 	}
@@ -87,7 +87,7 @@ func (p progress) swap(ctx context.Context, m *notifiers.Message, value []byte) 
 }
 
 // receipt tells the server's word, and who does not get the mail. Those that are waiting are told apart only if they can be.
-func (p progress) receipt(r mailResult, notes []string, m httpclient.Masker) notifiers.Receipt {
+func (p progress) receipt(r mailResult, notes []string, m httpclient.Redactor) notifiers.Receipt {
 	notes = slices.Clone(notes)
 	for _, why := range p.Why {
 		notes = append(notes, "refused: "+why)
@@ -98,9 +98,9 @@ func (p progress) receipt(r mailResult, notes []string, m httpclient.Masker) not
 		}
 	}
 	return notifiers.Receipt{
-		Status:   m.Mask(notifiers.Cut(notifiers.OneLine(r.answer), 500)),
-		Response: notifiers.CutBytes(m.Mask(strings.Join(notes, "\n")), httpclient.MaxReceipt),
-		Missed:   m.Mask(notifiers.Cut(missed(notes), 500)),
+		Status:   m.Redact(notifiers.Cut(notifiers.OneLine(r.answer), 500)),
+		Response: notifiers.CutBytes(m.Redact(strings.Join(notes, "\n")), httpclient.MaxReceipt),
+		Missed:   m.Redact(notifiers.Cut(missed(notes), 500)),
 	}
 }
 

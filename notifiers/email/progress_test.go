@@ -15,7 +15,7 @@ import (
 	"qaserelay/notifiers/notifierstest"
 )
 
-// memory is a Memory for as long as a test lasts. While broken it fails.
+// memory is a KV for as long as a test lasts. While broken it fails.
 type memory struct {
 	mu     sync.Mutex
 	values map[string][]byte
@@ -116,7 +116,7 @@ func TestNobodyGetsAMailTwiceAndNobodyIsForgotten(t *testing.T) {
 			}, "none")
 			n := testEmail(t, s.port, nil)
 			m := mailTo(`{"to":["a@x.io"],"cc":["b@x.io"],"bcc":["c@x.io"]}`)
-			m.Memory = remembered
+			m.KV = remembered
 			var bodies []string
 			for i, a := range attempts {
 				before := len(s.mails())
@@ -156,15 +156,15 @@ func TestAMemoryThatFailsLosesNobody(t *testing.T) {
 	n := testEmail(t, s.port, nil)
 	m := mailTo(`{"to":["a@x.io","b@x.io"]}`)
 	remembered := &memory{broken: true}
-	m.Memory = remembered
+	m.KV = remembered
 	if _, err := n.Send(t.Context(), m); notifierstest.Outcome(err) != "retry" || len(s.mails()) != 0 {
 		t.Errorf("without knowing who has it: %s, %d mails: %v", notifierstest.Outcome(err), len(s.mails()), err)
 	}
-	m.Memory = forgetful{remembered}
+	m.KV = forgetful{remembered}
 	if _, err := n.Send(t.Context(), m); notifierstest.Outcome(err) != "retry" || !strings.Contains(err.Error(), "remembering who has the mail") {
 		t.Errorf("it could not be remembered: %s: %v", notifierstest.Outcome(err), err)
 	}
-	m.Memory, busy = nil, nil
+	m.KV, busy = nil, nil
 	if _, err := n.Send(t.Context(), m); err != nil {
 		t.Error(err)
 	}
@@ -181,7 +181,7 @@ func TestMailsStandTogetherByTheirKey(t *testing.T) {
 	head := func(title, options string) map[string]string {
 		t.Helper()
 		m := notifierstest.Message(func(m *notifiers.Message) {
-			m.Title, m.Options, m.Memory = title, json.RawMessage(options), remembered
+			m.Title, m.Options, m.KV = title, json.RawMessage(options), remembered
 		})
 		l, err := n.compose(t.Context(), m)
 		if err != nil {

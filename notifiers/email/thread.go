@@ -52,8 +52,8 @@ func (o Options) subject(ctx context.Context, m *notifiers.Message) string {
 		return headerText(written)
 	}
 	own := headerText(mailTitle(m))
-	if key := notifiers.OneLine(o.Thread); m.Memory != nil && key != "" && key != "none" {
-		return firstSubject(ctx, m.Memory, key, own)
+	if key := notifiers.OneLine(o.Thread); m.KV != nil && key != "" && key != "none" {
+		return firstSubject(ctx, m.KV, key, own)
 	}
 	return own
 }
@@ -65,7 +65,7 @@ func headerText(s string) string {
 
 // firstSubject returns the subject of the first mail of a thread, which is own if there was none. A mail is not held up by a memory that
 // fails: then it has its own.
-func firstSubject(ctx context.Context, memory notifiers.Memory, key, own string) string {
+func firstSubject(ctx context.Context, memory notifiers.KV, key, own string) string {
 	key = "subject/" + threadHash(key)
 	first, err := memory.Get(ctx, key)
 	if err == nil && first == nil {

@@ -106,7 +106,7 @@ func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
 }
 
 // classify knows the errors of Google's APIs (https://cloud.google.com/apis/design/errors).
-func classify(a httpclient.Answer) httpclient.Verdict {
+func classify(a httpclient.Answer) httpclient.Outcome {
 	var said struct {
 		Name  string `json:"name"`
 		Error struct {
@@ -116,9 +116,9 @@ func classify(a httpclient.Answer) httpclient.Verdict {
 	}
 	err := json.Unmarshal(a.Body, &said)
 	if a.Code == http.StatusOK && (err != nil || said.Name == "") {
-		return httpclient.Verdict{Fate: httpclient.Strange, Detail: string(a.Body)}
+		return httpclient.Outcome{Class: httpclient.UnexpectedBody, Detail: string(a.Body)}
 	}
-	v := httpclient.Verdict{Detail: strings.TrimSpace(said.Error.Status + " " + said.Error.Message)}
+	v := httpclient.Outcome{Detail: strings.TrimSpace(said.Error.Status + " " + said.Error.Message)}
 	switch a.Code {
 	case http.StatusBadRequest:
 		v.Advice = "Google Chat does not take this message; change its title, body or options, or check webhook_url"

@@ -64,7 +64,7 @@ func checkOneLogin(way string, o Options) error {
 			return &notifiers.FieldError{Key: "headers", Err: fmt.Errorf("Authorization is set by %s; keep one of them", way)}
 		}
 	}
-	if u, err := httpclient.HTTPURL(o.URL); err == nil && u.User != nil {
+	if u, err := httpclient.ParseURL(o.URL); err == nil && u.User != nil {
 		return &notifiers.FieldError{Key: "url", Err: fmt.Errorf("it holds a name to log in with, and %s is set too; keep one of them", way)}
 	}
 	return nil

@@ -28,7 +28,7 @@ func (n *Notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
 		Channel: "HTTP", Facts: append([]preview.Fact{{Text: call.method + " " + target}}, n.headerFacts(call)...),
 		Style: preview.Style{Framed: true, Bare: true},
 	}
-	body := []byte(httpclient.NewMasker(n.secrets()...).Mask(string(call.Body)))
+	body := []byte(httpclient.NewRedactor(n.secrets()...).Redact(string(call.Body)))
 	var pretty bytes.Buffer
 	if json.Indent(&pretty, body, "", "  ") == nil {
 		body = pretty.Bytes()

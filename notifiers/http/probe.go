@@ -16,7 +16,7 @@ import (
 func (n *Notifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
 	attempt, cancel := context.WithTimeout(ctx, n.config.Timeout)
 	defer cancel()
-	mask := httpclient.NewMasker(n.secrets()...)
+	mask := httpclient.NewRedactor(n.secrets()...)
 	hosts, err := n.knownHosts(options)
 	if err != nil {
 		return "", &notifiers.PermanentError{Err: err}
@@ -52,7 +52,7 @@ func (n *Notifier) knownHosts(options []json.RawMessage) ([]*url.URL, error) {
 		if o.URL == "" {
 			continue
 		}
-		u, err := httpclient.HTTPURL(o.URL)
+		u, err := httpclient.ParseURL(o.URL)
 		if err != nil {
 			return nil, err
 		}

@@ -50,7 +50,7 @@ func (n *Notifier) address(own json.RawMessage) (httpCall, error) {
 	if call.method, err = httpMethod(o.Method); err != nil {
 		return call, err
 	}
-	if call.url, err = httpclient.HTTPURL(o.URL); err != nil {
+	if call.url, err = httpclient.ParseURL(o.URL); err != nil {
 		return call, err
 	}
 	if err := n.checkHost(call.url, own); err != nil {
@@ -210,7 +210,7 @@ func checkHTTPDefaults(defaults json.RawMessage) error {
 		return notifiers.NewFieldError("method", err)
 	}
 	if o.URL != "" {
-		if _, err := httpclient.HTTPURL(o.URL); err != nil {
+		if _, err := httpclient.ParseURL(o.URL); err != nil {
 			return notifiers.NewFieldError("url", err)
 		}
 	}

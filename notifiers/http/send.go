@@ -36,7 +36,7 @@ func (n *Notifier) try(outer, attempt context.Context, call httpCall) (r notifie
 	}
 	cached, err := n.authorize(attempt, req.Header)
 	if err != nil {
-		return notifiers.Receipt{}, false, httpclient.NewMasker(n.secrets()...).TokenError(outer, attempt, err)
+		return notifiers.Receipt{}, false, httpclient.NewRedactor(n.secrets()...).TokenError(outer, attempt, err)
 	}
 	n.sign(req.Header, call.Body, time.Now())
 	a, err := httpclient.Exchange(n.client, req, httpclient.MaxReceipt)
@@ -79,7 +79,7 @@ func (n *Notifier) secrets() []string {
 
 // masker hides all that may be secret in one call: what the configuration hides, the rest of the URL, and the headers but those
 // that never log in, since services choose names of their own for the ones that do.
-func (n *Notifier) masker(u *url.URL, headers http.Header) httpclient.Masker {
+func (n *Notifier) masker(u *url.URL, headers http.Header) httpclient.Redactor {
 	open := []string{
 		"Content-Type", "Accept", "User-Agent", "Host", "Webhook-Id", "Webhook-Timestamp",
 	}
@@ -90,5 +90,5 @@ func (n *Notifier) masker(u *url.URL, headers http.Header) httpclient.Masker {
 			secrets = append(secrets, values[0], credential)
 		}
 	}
-	return httpclient.NewMasker(secrets...)
+	return httpclient.NewRedactor(secrets...)
 }

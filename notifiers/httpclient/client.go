@@ -24,9 +24,9 @@ const maxRetryAfter = time.Hour
 // UserAgent is how we introduce ourselves.
 const UserAgent = "qase-relay"
 
-// NewHTTPClient returns a client with its own pool of connections. It follows no redirects, since those would take
+// NewClient returns a client with its own pool of connections. It follows no redirects, since those would take
 // the message and its secrets elsewhere, and uses no proxy but one that it is given by a route.
-func NewHTTPClient(g DialGuard) *http.Client {
+func NewClient(g DialGuard) *http.Client {
 	dialer := g.Dialer()
 	dialer.Timeout, dialer.KeepAlive = 10*time.Second, 30*time.Second
 	return &http.Client{
@@ -83,12 +83,12 @@ func statusText(code int) string {
 }
 
 // Receipt keeps the beginning of the answer, without secrets.
-func (a Answer) Receipt(m Masker) notifiers.Receipt {
+func (a Answer) Receipt(m Redactor) notifiers.Receipt {
 	text := strings.ToValidUTF8(string(a.Body), "\uFFFD")
 	if len(text) > MaxReceipt || len(a.Body) >= MaxReceipt {
-		return notifiers.Receipt{Status: a.Status, Response: m.maskCut(notifiers.CutBytes(text, MaxReceipt))}
+		return notifiers.Receipt{Status: a.Status, Response: m.redactTruncated(notifiers.CutBytes(text, MaxReceipt))}
 	}
-	return notifiers.Receipt{Status: a.Status, Response: notifiers.CutBytes(m.Mask(text), MaxReceipt)}
+	return notifiers.Receipt{Status: a.Status, Response: notifiers.CutBytes(m.Redact(text), MaxReceipt)}
 }
 
 // parseRetryAfter reads a Retry-After header, in seconds or as a date (RFC 9110, section 10.2.3), and returns a
@@ -106,8 +106,8 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 	return 0
 }
 
-// Again says that another attempt is worth it, but not before the receiver's Retry-After.
-func (a Answer) Again(reason string, err error) error {
+// Retry is an error worth another attempt, but not before the receiver's Retry-After.
+func (a Answer) Retry(reason string, err error) error {
 	if a.retryAfter > 0 {
 		return &notifiers.RetryAfterError{After: a.retryAfter, Reason: reason, Err: err}
 	}
@@ -116,7 +116,7 @@ func (a Answer) Again(reason string, err error) error {
 
 // AttemptError classifies an error that came instead of an answer. Permanent ones stay so; all others are worth
 // another attempt. outer is the context of the caller, as opposed to the one with our own timeout.
-func (m Masker) AttemptError(outer context.Context, doing string, err error) error {
+func (m Redactor) AttemptError(outer context.Context, doing string, err error) error {
 	var permanent *notifiers.PermanentError
 	var timeout interface{ Timeout() bool }
 	switch {
@@ -171,8 +171,8 @@ func CheckTimeout(d time.Duration) error {
 	return nil
 }
 
-// HTTPURL parses an absolute http or https URL. Its errors do not quote it, since it may hold secrets.
-func HTTPURL(raw string) (*url.URL, error) {
+// ParseURL parses an absolute http or https URL. Its errors do not quote it, since it may hold secrets.
+func ParseURL(raw string) (*url.URL, error) {
 	if raw == "" {
 		return nil, errors.New("url: there is none; write where to send to, such as url: https://example.com/hook")
 	}

@@ -33,7 +33,7 @@ func TestNamesOfForbiddenAddressesAreRefused(t *testing.T) {
 	} {
 		t.Run(addr, func(t *testing.T) {
 			guard := httpclient.DialGuard{PublicOnly: tt.publicOnly, Resolver: notifierstest.ResolveTo(t, addr)}
-			client := httpclient.NewHTTPClient(guard)
+			client := httpclient.NewClient(guard)
 			client.Timeout = 5 * time.Second
 			_, err := client.Get("http://innocent.example/")
 			if err == nil || notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), tt.says) {
@@ -50,7 +50,7 @@ func TestNamesOfForbiddenAddressesAreRefused(t *testing.T) {
 func TestNamesOfOtherAddressesAreConnectedTo(t *testing.T) {
 	base := notifierstest.Server(t, func(http.ResponseWriter, *http.Request) {})
 	_, port, _ := strings.Cut(strings.TrimPrefix(base, "http://"), ":")
-	client := httpclient.NewHTTPClient(httpclient.DialGuard{Resolver: notifierstest.ResolveTo(t, "127.0.0.1")})
+	client := httpclient.NewClient(httpclient.DialGuard{Resolver: notifierstest.ResolveTo(t, "127.0.0.1")})
 	resp, err := client.Get(fmt.Sprintf("http://receiver.example:%s/", port))
 	if err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ func (c OAuth2) Check() (faults []error) {
 	if !c.ClientSecret.IsSet() {
 		faults = append(faults, &notifiers.FieldError{Key: "oauth2.client_secret", Err: errors.New("missing; write the secret of the client")})
 	}
-	if u, err := HTTPURL(c.TokenURL); err != nil || u.User != nil {
+	if u, err := ParseURL(c.TokenURL); err != nil || u.User != nil {
 		faults = append(faults, &notifiers.FieldError{Key: "oauth2.token_url", Err: errors.New("write the address of the token endpoint, such as https://login.example.com/token")})
 	}
 	return faults
@@ -103,7 +103,7 @@ func (c *TokenCache) Forget(ctx context.Context, authorization string) {
 }
 
 // TokenError classifies the failure to get a token. outer is the context of the caller, attempt the one with our timeout.
-func (m Masker) TokenError(outer, attempt context.Context, err error) error {
+func (m Redactor) TokenError(outer, attempt context.Context, err error) error {
 	const doing = "getting a token from oauth2.token_url"
 	var refused *oauth2.RetrieveError
 	switch {
@@ -122,9 +122,9 @@ func (m Masker) TokenError(outer, attempt context.Context, err error) error {
 	failed := fmt.Errorf("%s: it answered %s%s", doing, a.Status, quoted(a.Receipt(m).Response))
 	switch {
 	case a.Code == http.StatusTooManyRequests:
-		return a.Again(notifiers.ReasonRate, failed)
+		return a.Retry(notifiers.ReasonRate, failed)
 	case a.Code == http.StatusRequestTimeout, a.Code == http.StatusTooEarly, a.Code >= 500:
-		return a.Again(notifiers.ReasonServer, failed)
+		return a.Retry(notifiers.ReasonServer, failed)
 	case a.Code < 300, a.Code == http.StatusBadRequest, a.Code == http.StatusUnauthorized, a.Code == http.StatusForbidden:
 		return &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: fmt.Errorf("%w: check oauth2.client_id, client_secret and scopes", failed)}
 	}

@@ -11,13 +11,13 @@ import (
 // minSecret is the shortest text that is masked: masking shorter ones would garble every answer.
 const minSecret = 4
 
-// Masker replaces secrets in what others say, since servers like to echo what they were sent. The zero value
+// Redactor replaces secrets in what others say, since servers like to echo what they were sent. The zero value
 // masks nothing. It may be used from many goroutines.
-type Masker struct{ words []string }
+type Redactor struct{ words []string }
 
-// NewMasker masks each secret as it is, in base64 and as it stands in URLs.
-func NewMasker(secrets ...string) Masker {
-	var m Masker
+// NewRedactor masks each secret as it is, in base64 and as it stands in URLs.
+func NewRedactor(secrets ...string) Redactor {
+	var m Redactor
 	for _, s := range secrets {
 		if len(s) < minSecret {
 			continue
@@ -47,16 +47,16 @@ func URLSecrets(raw string) []string {
 }
 
 // Mask returns text without the secrets.
-func (m Masker) Mask(text string) string {
+func (m Redactor) Redact(text string) string {
 	for _, w := range m.words {
 		text = strings.ReplaceAll(text, w, "<secret>")
 	}
 	return text
 }
 
-// maskCut is mask for text that was cut at its end, perhaps in the middle of a secret.
-func (m Masker) maskCut(text string) string {
-	text = m.Mask(text)
+// redactTruncated is mask for text that was cut at its end, perhaps in the middle of a secret.
+func (m Redactor) redactTruncated(text string) string {
+	text = m.Redact(text)
 	for _, w := range m.words {
 		for n := min(len(w)-1, len(text)); n >= minSecret; n-- {
 			if strings.HasSuffix(text, w[:n]) {
@@ -69,9 +69,9 @@ func (m Masker) maskCut(text string) string {
 
 // Error returns err without URLs and secrets in its text. An error that holds one loses its chain, since the chain
 // would still print it.
-func (m Masker) Error(err error) error {
+func (m Redactor) Error(err error) error {
 	err = RedactURL(err)
-	if text := m.Mask(err.Error()); text != err.Error() {
+	if text := m.Redact(err.Error()); text != err.Error() {
 		return errors.New(text)
 	}
 	return err

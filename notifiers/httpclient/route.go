@@ -15,11 +15,11 @@ import (
 // Client makes an HTTP client whose requests take the route.
 func (r Route) Client() *http.Client {
 	if r.Proxy == nil {
-		client := NewHTTPClient(r.Guard)
+		client := NewClient(r.Guard)
 		client.Transport.(*http.Transport).TLSClientConfig = r.TLS
 		return client
 	}
-	client := NewHTTPClient(DialGuard{}) // it is the proxy that is dialled, whose address the operator chose
+	client := NewClient(DialGuard{}) // it is the proxy that is dialled, whose address the operator chose
 	transport := client.Transport.(*http.Transport)
 	transport.TLSClientConfig = r.TLS
 	transport.Proxy = func(req *http.Request) (*url.URL, error) {

@@ -23,9 +23,9 @@ func (a Answer) HTTPOutcome(doing, said string) error {
 		return &notifiers.PermanentError{Err: fmt.Errorf("%w: redirects are not followed; write the final address as url%s",
 			failed, onHost(a.location))}
 	case a.Code == http.StatusTooManyRequests:
-		return a.Again(notifiers.ReasonRate, failed)
+		return a.Retry(notifiers.ReasonRate, failed)
 	case a.Code == http.StatusRequestTimeout, a.Code == http.StatusTooEarly, a.Code >= 500:
-		return a.Again(notifiers.ReasonServer, failed)
+		return a.Retry(notifiers.ReasonServer, failed)
 	case a.Code == http.StatusUnauthorized, a.Code == http.StatusForbidden:
 		return &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: fmt.Errorf("%w: check the credentials: basic_auth, bearer, oauth2, headers or signing_secret", failed)}
 	case a.Code == http.StatusProxyAuthRequired:

@@ -24,12 +24,12 @@ type Service struct {
 	key     string // of the configuration: where the address comes from
 	timeout time.Duration
 	client  *http.Client
-	mask    Masker
+	mask    Redactor
 }
 
 // NewService returns the service behind an address. secrets are never shown.
 func NewService(name, key string, timeout time.Duration, secrets ...string) *Service {
-	return &Service{name, key, timeout, NewHTTPClient(DialGuard{}), NewMasker(secrets...)}
+	return &Service{name, key, timeout, NewClient(DialGuard{}), NewRedactor(secrets...)}
 }
 
 // ServiceCall is one request.
@@ -41,38 +41,39 @@ type ServiceCall struct {
 	Body   any // becomes JSON; nil for none
 }
 
-// Verdict is what the body of an answer says over its status. Its zero value leaves all to the status.
-type Verdict struct {
-	Fate   fate
+// Outcome is what the body of an answer says beyond its status. The zero value leaves everything to the status.
+type Outcome struct {
+	Class  Class
 	Detail string        // what is wrong, in the service's words
-	After  time.Duration // the patience that it asks for
+	After  time.Duration // how long to wait before the next attempt
 	Reason string        // one of the Reason constants
 	Advice string        // what to do, if trying again does not help
 }
 
-// fate is what becomes of a message after an answer.
-type fate int
+// Class classifies an answer.
+type Class int
 
+// The classes of answers.
 const (
-	ByStatus fate = iota
-	delivered
-	Again
-	Never
-	Gone    // the address is no more
-	Strange // it does not talk like the service, and so is something between us and it
+	ByStatus       Class = iota // the status decides
+	delivered                   // the service has accepted the message
+	Retry                       // another attempt may succeed
+	Permanent                   // no attempt will succeed
+	Gone                        // the address does not exist any more
+	UnexpectedBody              // the body is not in the form of the service's API: something else answered
 )
 
 // Deliver makes one call. read looks at the answer's body.
-func (s *Service) Deliver(ctx context.Context, c ServiceCall, read func(Answer) Verdict) (notifiers.Receipt, error) {
+func (s *Service) Deliver(ctx context.Context, c ServiceCall, read func(Answer) Outcome) (notifiers.Receipt, error) {
 	a, err := s.call(ctx, c)
 	if err != nil {
 		return notifiers.Receipt{}, err
 	}
 	v := read(a)
-	if v.Fate == ByStatus {
-		v.Fate = fateOf(a.Code)
+	if v.Class == ByStatus {
+		v.Class = classOf(a.Code)
 	}
-	if v.Fate == Strange && a.BodyErr != nil {
+	if v.Class == UnexpectedBody && a.BodyErr != nil {
 		return a.Receipt(s.mask), s.mask.AttemptError(ctx, c.Doing+": reading the answer", a.BodyErr)
 	}
 	return a.Receipt(s.mask), s.outcome(c.Doing, a, v)
@@ -96,7 +97,7 @@ func (s *Service) call(ctx context.Context, c ServiceCall) (Answer, error) {
 func (c ServiceCall) request(ctx context.Context) (*http.Request, error) {
 	var body io.Reader
 	if c.Body != nil {
-		b, err := PlainJSON(c.Body, "")
+		b, err := plainJSON(c.Body, "")
 		if err != nil {
 			return nil, err
 		}
@@ -120,22 +121,22 @@ func (c ServiceCall) request(ctx context.Context) (*http.Request, error) {
 	return req, nil
 }
 
-// fateOf is what a status alone means.
-func fateOf(code int) fate {
+// classOf classifies a status.
+func classOf(code int) Class {
 	switch {
 	case code >= 200 && code < 300:
 		return delivered
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code == http.StatusTooEarly, code >= 500:
-		return Again
+		return Retry
 	case code == http.StatusGone:
 		return Gone
 	}
-	return Never
+	return Permanent
 }
 
 // outcome is the error that steers what becomes of the message.
-func (s *Service) outcome(doing string, a Answer, v Verdict) error {
-	failed := fmt.Errorf("%s: %s answered %s%s", doing, s.name, a.Status, quoted(s.mask.Mask(v.Detail)))
+func (s *Service) outcome(doing string, a Answer, v Outcome) error {
+	failed := fmt.Errorf("%s: %s answered %s%s", doing, s.name, a.Status, quoted(s.mask.Redact(v.Detail)))
 	if v.After > 0 {
 		a.retryAfter = min(max(v.After, a.retryAfter), maxRetryAfter)
 	}
@@ -143,13 +144,13 @@ func (s *Service) outcome(doing string, a Answer, v Verdict) error {
 	if v.Advice != "" {
 		advised = fmt.Errorf("%w: %s", failed, v.Advice)
 	}
-	switch v.Fate {
+	switch v.Class {
 	case delivered:
 		return nil
-	case Again:
-		return a.Again(s.reason(a, v), advised)
-	case Strange:
-		return a.Again(notifiers.ReasonServer, fmt.Errorf("%w, but not in the form of its API: check %s; or it is in maintenance", failed, s.key))
+	case Retry:
+		return a.Retry(s.reason(a, v), advised)
+	case UnexpectedBody:
+		return a.Retry(notifiers.ReasonServer, fmt.Errorf("%w, but not in the form of its API: check %s; or it is in maintenance", failed, s.key))
 	case Gone:
 		return &notifiers.GoneError{Err: s.advised(failed, a, v)}
 	}
@@ -157,7 +158,7 @@ func (s *Service) outcome(doing string, a Answer, v Verdict) error {
 }
 
 // advised adds what to do about an answer that will come again.
-func (s *Service) advised(failed error, a Answer, v Verdict) error {
+func (s *Service) advised(failed error, a Answer, v Outcome) error {
 	switch {
 	case v.Advice != "":
 		return fmt.Errorf("%w: %s", failed, v.Advice)
@@ -169,7 +170,7 @@ func (s *Service) advised(failed error, a Answer, v Verdict) error {
 	return fmt.Errorf("%w: check %s", failed, s.key)
 }
 
-func (s *Service) reason(a Answer, v Verdict) string {
+func (s *Service) reason(a Answer, v Outcome) string {
 	switch {
 	case v.Reason != "":
 		return v.Reason
@@ -177,14 +178,14 @@ func (s *Service) reason(a Answer, v Verdict) string {
 		return notifiers.ReasonRate
 	case a.Code == http.StatusUnauthorized, a.Code == http.StatusForbidden:
 		return notifiers.ReasonAuth
-	case v.Fate == Again:
+	case v.Class == Retry:
 		return notifiers.ReasonServer
 	}
 	return notifiers.ReasonClient
 }
 
-// PlainJSON encodes v with & < > as themselves.
-func PlainJSON(v any, indent string) ([]byte, error) {
+// plainJSON encodes v with & < > as themselves.
+func plainJSON(v any, indent string) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -197,7 +198,7 @@ func PlainJSON(v any, indent string) ([]byte, error) {
 
 // JSONBytes is how long v is in JSON, or 0 if it cannot be written, which is told when it is.
 func JSONBytes(v any) int {
-	b, err := PlainJSON(v, "")
+	b, err := plainJSON(v, "")
 	if err != nil {
 		return 0
 	}
@@ -209,7 +210,7 @@ func PreviewJSON(message any, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return PlainJSON(message, "  ")
+	return plainJSON(message, "  ")
 }
 
 // Seconds is a duration as services write it in JSON.
@@ -222,7 +223,7 @@ func CheckWebhookURL(key string, url notifiers.Secret, example string) error {
 	if !url.IsSet() {
 		return &notifiers.FieldError{Key: key, Err: errors.New("missing; write the address that " + example)}
 	}
-	if _, err := HTTPURL(url.Value()); err != nil {
+	if _, err := ParseURL(url.Value()); err != nil {
 		return &notifiers.FieldError{Key: key, Err: errors.New("not a URL; write the address that " + example)}
 	}
 	return nil
@@ -230,7 +231,7 @@ func CheckWebhookURL(key string, url notifiers.Secret, example string) error {
 
 // CheckAPIURL checks the base address of an API, which is no secret.
 func CheckAPIURL(key, url, example string) error {
-	u, err := HTTPURL(url)
+	u, err := ParseURL(url)
 	if err != nil || u.RawQuery != "" || u.Fragment != "" {
 		return &notifiers.FieldError{Key: key, Err: errors.New("not a base URL; write one such as " + example)}
 	}

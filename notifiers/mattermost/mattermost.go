@@ -105,11 +105,11 @@ func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
 func (n *notifier) Probe(ctx context.Context, _ []json.RawMessage) (string, error) {
 	base, _, _ := strings.Cut(n.config.WebhookURL.Value(), "/hooks/")
 	_, err := n.Deliver(ctx, httpclient.ServiceCall{Doing: "asking whether Mattermost is up", Method: http.MethodGet, URL: httpclient.WithSlash(base) + "api/v4/system/ping"},
-		func(a httpclient.Answer) httpclient.Verdict {
+		func(a httpclient.Answer) httpclient.Outcome {
 			if a.Code == http.StatusOK && !json.Valid(a.Body) {
-				return httpclient.Verdict{Fate: httpclient.Strange}
+				return httpclient.Outcome{Class: httpclient.UnexpectedBody}
 			}
-			return httpclient.Verdict{}
+			return httpclient.Outcome{}
 		})
 	if err != nil {
 		return "", err
@@ -118,33 +118,33 @@ func (n *notifier) Probe(ctx context.Context, _ []json.RawMessage) (string, erro
 }
 
 // classify knows the ids of the server's errors.
-func classify(a httpclient.Answer) httpclient.Verdict {
+func classify(a httpclient.Answer) httpclient.Outcome {
 	var said struct {
 		ID      string `json:"id"`
 		Message string `json:"message"`
 	}
 	if a.Code == http.StatusOK {
 		if strings.TrimSpace(string(a.Body)) != "ok" {
-			return httpclient.Verdict{Fate: httpclient.Strange, Detail: string(a.Body)}
+			return httpclient.Outcome{Class: httpclient.UnexpectedBody, Detail: string(a.Body)}
 		}
-		return httpclient.Verdict{}
+		return httpclient.Outcome{}
 	}
 	if json.Unmarshal(a.Body, &said) != nil {
-		return httpclient.Verdict{}
+		return httpclient.Outcome{}
 	}
-	v := httpclient.Verdict{Detail: strings.TrimSpace(said.ID + " " + said.Message)}
+	v := httpclient.Outcome{Detail: strings.TrimSpace(said.ID + " " + said.Message)}
 	is := func(part string) bool { return strings.HasPrefix(said.ID, "web.incoming_webhook."+part) }
 	switch {
 	case is("disabled"):
-		v.Fate, v.Reason, v.Advice = httpclient.Never, notifiers.ReasonAuth, "let an admin enable incoming webhooks in the System Console"
+		v.Class, v.Reason, v.Advice = httpclient.Permanent, notifiers.ReasonAuth, "let an admin enable incoming webhooks in the System Console"
 	case is("invalid"), is("user"):
 		v.Reason, v.Advice = notifiers.ReasonAuth, "make a new incoming webhook and put its URL into webhook_url"
 	case is("channel_locked"):
-		v.Fate, v.Reason, v.Advice = httpclient.Never, notifiers.ReasonClient, "the webhook is locked to its channel; leave channel out"
+		v.Class, v.Reason, v.Advice = httpclient.Permanent, notifiers.ReasonClient, "the webhook is locked to its channel; leave channel out"
 	case is("channel"), is("permissions"):
-		v.Fate, v.Reason, v.Advice = httpclient.Never, notifiers.ReasonClient, "check channel: the last part of the channel's address, in which the webhook's owner may post"
+		v.Class, v.Reason, v.Advice = httpclient.Permanent, notifiers.ReasonClient, "check channel: the last part of the channel's address, in which the webhook's owner may post"
 	case is("text"), is("parse"):
-		v.Fate, v.Advice = httpclient.Never, "Mattermost does not take this message; change its title, body or options"
+		v.Class, v.Advice = httpclient.Permanent, "Mattermost does not take this message; change its title, body or options"
 	}
 	return v
 }

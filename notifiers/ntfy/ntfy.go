@@ -152,9 +152,9 @@ func (n *notifier) Probe(ctx context.Context, _ []json.RawMessage) (string, erro
 	var health struct {
 		Healthy bool `json:"healthy"`
 	}
-	read := func(a httpclient.Answer) httpclient.Verdict {
+	read := func(a httpclient.Answer) httpclient.Outcome {
 		if a.Code == http.StatusOK && json.Unmarshal(a.Body, &health) != nil {
-			return httpclient.Verdict{Fate: httpclient.Strange, Detail: string(a.Body)}
+			return httpclient.Outcome{Class: httpclient.UnexpectedBody, Detail: string(a.Body)}
 		}
 		return classifyFailure(a)
 	}
@@ -190,25 +190,25 @@ func (n *notifier) login() map[string]string {
 }
 
 // classify reads the answer to a message.
-func classify(a httpclient.Answer) httpclient.Verdict {
+func classify(a httpclient.Answer) httpclient.Outcome {
 	var said struct {
 		ID string `json:"id"`
 	}
 	if a.Code == http.StatusOK && (json.Unmarshal(a.Body, &said) != nil || said.ID == "") {
-		return httpclient.Verdict{Fate: httpclient.Strange, Detail: string(a.Body)}
+		return httpclient.Outcome{Class: httpclient.UnexpectedBody, Detail: string(a.Body)}
 	}
 	return classifyFailure(a)
 }
 
 // classifyFailure reads the error in an answer, if there is one.
-func classifyFailure(a httpclient.Answer) httpclient.Verdict {
+func classifyFailure(a httpclient.Answer) httpclient.Outcome {
 	var said struct {
 		Code  int    `json:"code"`
 		Error string `json:"error"`
 	}
 	// An answer that is no JSON has no error to read; its status says enough.
 	_ = json.Unmarshal(a.Body, &said)
-	v := httpclient.Verdict{Detail: said.Error}
+	v := httpclient.Outcome{Detail: said.Error}
 	switch a.Code {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		v.Advice = "check token, or username and password, and that they may write to the topic"

@@ -137,18 +137,18 @@ func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
 }
 
 // classify reads what the Events API says.
-func classify(a httpclient.Answer) httpclient.Verdict {
+func classify(a httpclient.Answer) httpclient.Outcome {
 	var said struct {
 		Status  string   `json:"status"`
 		Message string   `json:"message"`
 		Errors  []string `json:"errors"`
 	}
 	err := json.Unmarshal(a.Body, &said)
-	v := httpclient.Verdict{Detail: strings.TrimSpace(said.Message + " " + strings.Join(said.Errors, "; "))}
+	v := httpclient.Outcome{Detail: strings.TrimSpace(said.Message + " " + strings.Join(said.Errors, "; "))}
 	text := strings.ToLower(v.Detail)
 	switch {
 	case a.Code < 300 && (err != nil || said.Status != "success"):
-		v.Fate = httpclient.Strange
+		v.Class = httpclient.UnexpectedBody
 	case strings.Contains(text, "routing") || strings.Contains(text, "integration key"):
 		v.Reason, v.Advice = notifiers.ReasonAuth, "put the key of the service's integration “Events API v2” into routing_key, and check that api_url is of its region"
 	case a.Code == http.StatusBadRequest:

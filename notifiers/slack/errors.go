@@ -53,29 +53,29 @@ func slackErrorCode(err error) string {
 
 // slackFailure says what an answer that is no success means for the delivery.
 func (n *notifier) slackFailure(doing string, a httpclient.Answer, r slackRefusal) error {
-	text := doing + ": Slack answered " + n.mask.Mask(cmp.Or(r.code, a.Status))
+	text := doing + ": Slack answered " + n.mask.Redact(cmp.Or(r.code, a.Status))
 	if r.detail != "" {
-		text += " (" + n.mask.Mask(notifiers.Cut(notifiers.OneLine(r.detail), 500)) + ")"
+		text += " (" + n.mask.Redact(notifiers.Cut(notifiers.OneLine(r.detail), 500)) + ")"
 	}
 	var failed error = &slackError{r.code, text}
 	class := r.class()
 	switch {
 	case a.Code == http.StatusTooManyRequests:
-		return a.Again(notifiers.ReasonRate, failed)
+		return a.Retry(notifiers.ReasonRate, failed)
 	case a.Code >= 500, a.Code == http.StatusRequestTimeout, a.Code == http.StatusTooEarly:
-		return a.Again(notifiers.ReasonServer, failed)
+		return a.Retry(notifiers.ReasonServer, failed)
 	case class.advice != "":
-		return &notifiers.PermanentError{Reason: class.reason, Err: fmt.Errorf("%w: %s", failed, n.mask.Mask(class.advice))}
+		return &notifiers.PermanentError{Reason: class.reason, Err: fmt.Errorf("%w: %s", failed, n.mask.Redact(class.advice))}
 	case class.reason != "":
-		return a.Again(class.reason, failed)
+		return a.Retry(class.reason, failed)
 	case a.Code >= 300 && a.Code < 400:
 		return &notifiers.PermanentError{Err: fmt.Errorf("%w: redirects are not followed; write the final address as webhook_url or api_url", failed)}
 	case a.Code >= 400:
 		return &notifiers.PermanentError{Err: fmt.Errorf("%w: check webhook_url or api_url", failed)}
 	case r.code == "":
-		return a.Again(notifiers.ReasonServer, fmt.Errorf("%w, but not in the form of its API; it may be in maintenance", failed))
+		return a.Retry(notifiers.ReasonServer, fmt.Errorf("%w, but not in the form of its API; it may be in maintenance", failed))
 	}
-	return a.Again(notifiers.ReasonOther, &notifiers.DoubtfulError{Err: failed}) // Slack adds codes, and says that some come only while it is in trouble
+	return a.Retry(notifiers.ReasonOther, &notifiers.DoubtfulError{Err: failed}) // Slack adds codes, and says that some come only while it is in trouble
 }
 
 // slackGone reports whether err says that the message kept for a key can be used no more: it is deleted, can be changed no more

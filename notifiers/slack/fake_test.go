@@ -232,9 +232,9 @@ func (m *testMemory) Swap(_ context.Context, key string, old, value []byte, keep
 func (m *testMemory) pass(d time.Duration) { m.mu.Lock(); m.now += d; m.mu.Unlock() }
 
 // maxText is a message of one title with options and a memory.
-func SlackTitled(memory notifiers.Memory, title, options string) *notifiers.Message {
+func SlackTitled(memory notifiers.KV, title, options string) *notifiers.Message {
 	return notifierstest.Message(func(m *notifiers.Message) {
-		m.ID, m.Title, m.URL, m.Options, m.Memory = "delivery "+title, title, "", json.RawMessage(options), memory
+		m.ID, m.Title, m.URL, m.Options, m.KV = "delivery "+title, title, "", json.RawMessage(options), memory
 	})
 }
 

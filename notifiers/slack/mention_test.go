@@ -6,11 +6,11 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/markup"
-	"qaserelay/rules/message"
+	rendered "qaserelay/rules/message"
 )
 
 func TestAMentionInABodyNotifiesInSlackAndIsANameElsewhere(t *testing.T) {
-	m := &notifiers.Message{Message: message.Message{Title: "T",
+	m := &notifiers.Message{Message: rendered.Message{Title: "T",
 		Body: `Ask [Bob *Bar*](mention:U024BE7LH), not \[Eve\](mention:U666) or [x](mention:U777"><b>).`}}
 	post := compose(m, Options{Mention: []string{"@here"}}).post
 	if post.Text != "*T* <!here> <@U024BE7LH>" && !strings.HasPrefix(post.Text, "*T* <!here> <@U024BE7LH> ") {

@@ -45,7 +45,7 @@ func (u slackUser) isKnown(unknown time.Duration) bool {
 
 // findMentions turns the addresses among who into member ids, where Slack knows them. Others stay as they are, and are told in notes:
 // a lookup that fails takes nothing from the message.
-func (n *notifier) findMentions(ctx context.Context, memory notifiers.Memory, who []string) (found, notes []string) {
+func (n *notifier) findMentions(ctx context.Context, memory notifiers.KV, who []string) (found, notes []string) {
 	ctx, cancel := context.WithTimeout(ctx, n.config.Timeout/2)
 	defer cancel()
 	lookups := 0
@@ -73,7 +73,7 @@ func (n *notifier) findMentions(ctx context.Context, memory notifiers.Memory, wh
 
 // findUser finds the member who has an address. An error is worth another attempt; that there is nobody, or that the app may not look,
 // is none; it is believed for the given time.
-func (n *notifier) findUser(ctx context.Context, memory notifiers.Memory, address string, unknown time.Duration) (slackUser, error) {
+func (n *notifier) findUser(ctx context.Context, memory notifiers.KV, address string, unknown time.Duration) (slackUser, error) {
 	key := "user/" + strings.ToLower(address)
 	var user slackUser
 	old := recall(ctx, memory, key, &user)
@@ -101,7 +101,7 @@ func (n *notifier) findUser(ctx context.Context, memory notifiers.Memory, addres
 }
 
 // place finds out where a message goes.
-func (n *notifier) place(ctx context.Context, memory notifiers.Memory, o Options) (slackPlace, error) {
+func (n *notifier) place(ctx context.Context, memory notifiers.KV, o Options) (slackPlace, error) {
 	switch {
 	case o.DM == nil && o.Channel == "":
 		return slackPlace{}, &notifiers.PermanentError{Err: errors.New(
@@ -130,7 +130,7 @@ func (n *notifier) place(ctx context.Context, memory notifiers.Memory, o Options
 }
 
 // person returns the member id of somebody to write to.
-func (n *notifier) person(ctx context.Context, memory notifiers.Memory, who string) (string, error) {
+func (n *notifier) person(ctx context.Context, memory notifiers.KV, who string) (string, error) {
 	if isSlackID(who, "UW") {
 		return who, nil
 	}
@@ -150,7 +150,7 @@ func (n *notifier) person(ctx context.Context, memory notifiers.Memory, who stri
 }
 
 // openConversation returns the conversation of several people with the app.
-func (n *notifier) openConversation(ctx context.Context, memory notifiers.Memory, ids []string) (string, error) {
+func (n *notifier) openConversation(ctx context.Context, memory notifiers.KV, ids []string) (string, error) {
 	slices.Sort(ids)
 	key, channel := "conversation/"+strings.Join(ids, ","), ""
 	old := recall(ctx, memory, key, &channel)
@@ -178,7 +178,7 @@ type kept struct {
 
 // recall reads what is kept under a key into value, and returns it as it is kept. What cannot be read is as good as nothing: it is
 // only kept to spare Slack a question.
-func recall(ctx context.Context, memory notifiers.Memory, key string, value any) []byte {
+func recall(ctx context.Context, memory notifiers.KV, key string, value any) []byte {
 	if memory == nil {
 		return nil
 	}
@@ -190,7 +190,7 @@ func recall(ctx context.Context, memory notifiers.Memory, key string, value any)
 }
 
 // remember keeps a value in place of what was found, unless somebody else has.
-func remember(ctx context.Context, memory notifiers.Memory, old kept, value any, keep time.Duration) {
+func remember(ctx context.Context, memory notifiers.KV, old kept, value any, keep time.Duration) {
 	if memory == nil {
 		return
 	}

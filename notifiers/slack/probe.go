@@ -47,7 +47,7 @@ func (n *notifier) Probe(ctx context.Context, options []json.RawMessage) (string
 	if err != nil {
 		return "", err
 	}
-	return n.mask.Mask(found + about), nil
+	return n.mask.Redact(found + about), nil
 }
 
 // probeWebhook sends an empty message, which Slack refuses in one way if the webhook is there, and in another if it is not.

@@ -41,7 +41,7 @@ func (r slackMessageRef) sent() slackSent { return slackSent{r.Channel, r.TS} }
 // slackSending is one attempt to send one message with a bot token. One goroutine uses it.
 type slackSending struct {
 	*notifier
-	memory  notifiers.Memory
+	memory  notifiers.KV
 	id      string // of the delivery
 	place   slackPlace
 	post    post
@@ -52,7 +52,7 @@ type slackSending struct {
 
 // sendByToken sends a message by the Web API.
 func (n *notifier) sendByToken(ctx context.Context, m *notifiers.Message, o Options) (notifiers.Receipt, error) {
-	s := &slackSending{notifier: n, memory: m.Memory, id: m.ID, options: o}
+	s := &slackSending{notifier: n, memory: m.KV, id: m.ID, options: o}
 	unlock, err := s.lockKeys(ctx)
 	if err != nil {
 		return notifiers.Receipt{}, err
@@ -60,14 +60,14 @@ func (n *notifier) sendByToken(ctx context.Context, m *notifiers.Message, o Opti
 	defer unlock()
 	ctx, cancel := context.WithTimeout(ctx, n.config.Timeout)
 	defer cancel()
-	if s.place, err = n.place(ctx, m.Memory, o); err != nil {
+	if s.place, err = n.place(ctx, m.KV, o); err != nil {
 		return s.receipt, err
 	}
-	o.Mention, s.notes = n.findMentions(ctx, m.Memory, o.Mention)
+	o.Mention, s.notes = n.findMentions(ctx, m.KV, o.Mention)
 	s.post = compose(m, o).post
 	err = s.send(ctx)
 	if len(s.notes) > 0 && s.receipt.Status != "" {
-		s.receipt.Status += "; " + n.mask.Mask(notifiers.Cut(notifiers.OneLine(strings.Join(s.notes, "; ")), 1000))
+		s.receipt.Status += "; " + n.mask.Redact(notifiers.Cut(notifiers.OneLine(strings.Join(s.notes, "; ")), 1000))
 	}
 	return s.receipt, err
 }

@@ -145,7 +145,7 @@ type notifier struct {
 	config   Config
 	defaults json.RawMessage
 	client   *http.Client
-	mask     httpclient.Masker
+	mask     httpclient.Redactor
 	keys     *keyLocks
 }
 
@@ -168,7 +168,7 @@ func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 	if c.WebhookURL.IsSet() {
 		secrets = append(secrets, httpclient.URLSecrets(c.WebhookURL.Value())...)
 	}
-	return &notifier{c, defaults, httpclient.NewHTTPClient(httpclient.DialGuard{}), httpclient.NewMasker(secrets...), &keyLocks{}}, nil
+	return &notifier{c, defaults, httpclient.NewClient(httpclient.DialGuard{}), httpclient.NewRedactor(secrets...), &keyLocks{}}, nil
 }
 
 // check returns all that is wrong, joined.
@@ -181,11 +181,11 @@ func (c Config) check() error {
 		faults = append(faults, &notifiers.FieldError{Key: "token", Err: errors.New("missing; write a bot token here, or a webhook_url")})
 	}
 	if c.WebhookURL.IsSet() {
-		if _, err := httpclient.HTTPURL(c.WebhookURL.Value()); err != nil {
+		if _, err := httpclient.ParseURL(c.WebhookURL.Value()); err != nil {
 			faults = append(faults, notifiers.NewFieldError("webhook_url", errors.New("not a URL; write one such as https://hooks.slack.com/services/…")))
 		}
 	}
-	if _, err := httpclient.HTTPURL(c.APIURL); err != nil {
+	if _, err := httpclient.ParseURL(c.APIURL); err != nil {
 		faults = append(faults, &notifiers.FieldError{Key: "api_url", Err: errors.New("not a URL; write one such as https://slack.com/api/")})
 	}
 	return errors.Join(append(faults, httpclient.CheckTimeout(c.Timeout))...)

@@ -99,7 +99,7 @@ func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
 }
 
 // classify knows the error codes of workflows (https://learn.microsoft.com/en-us/azure/logic-apps/).
-func classify(a httpclient.Answer) httpclient.Verdict {
+func classify(a httpclient.Answer) httpclient.Outcome {
 	var said struct {
 		Error struct {
 			Code    string `json:"code"`
@@ -109,19 +109,19 @@ func classify(a httpclient.Answer) httpclient.Verdict {
 	if json.Unmarshal(a.Body, &said) != nil {
 		text := string(a.Body)
 		if a.Code < 300 && strings.Contains(text, "Webhook message delivery failed") {
-			return httpclient.Verdict{Fate: httpclient.Again, Detail: text, Advice: "webhook_url is that of a connector, which are retired; make a workflow"}
+			return httpclient.Outcome{Class: httpclient.Retry, Detail: text, Advice: "webhook_url is that of a connector, which are retired; make a workflow"}
 		}
 		if a.Code < 300 && a.IsPage() { // of a login or a proxy: a workflow has none
-			return httpclient.Verdict{Fate: httpclient.Strange}
+			return httpclient.Outcome{Class: httpclient.UnexpectedBody}
 		}
-		return httpclient.Verdict{}
+		return httpclient.Outcome{}
 	}
-	v := httpclient.Verdict{Detail: strings.TrimSpace(said.Error.Code + " " + said.Error.Message)}
+	v := httpclient.Outcome{Detail: strings.TrimSpace(said.Error.Code + " " + said.Error.Message)}
 	switch said.Error.Code {
 	case "WorkflowNotFound", "WorkflowTriggerNotFound", "WorkflowVersionNotFound":
 		v.Reason, v.Advice = notifiers.ReasonAuth, "the workflow was deleted; make a new one and put its URL into webhook_url"
 	case "WorkflowTriggerIsNotEnabled", "WorkflowNotEnabled":
-		v.Fate, v.Advice = httpclient.Never, "turn the workflow on, in Teams under Workflows"
+		v.Class, v.Advice = httpclient.Permanent, "turn the workflow on, in Teams under Workflows"
 	case "DirectApiAuthorizationRequired", "SignatureMismatch", "AuthenticationFailed", "AuthorizationFailed":
 		v.Reason, v.Advice = notifiers.ReasonAuth, "put the workflow's whole URL into webhook_url, with its sig; the trigger has to let anyone call it"
 	case "TriggerInputSchemaMismatch":

@@ -212,7 +212,7 @@ func (c chat) String() string {
 
 // ask calls a method that changes nothing.
 func (n *notifier) ask(ctx context.Context, c httpclient.ServiceCall, result any) error {
-	_, err := n.Deliver(ctx, c, func(a httpclient.Answer) httpclient.Verdict {
+	_, err := n.Deliver(ctx, c, func(a httpclient.Answer) httpclient.Outcome {
 		// What cannot be read is no answer of Telegram's, and classify says so.
 		_ = json.Unmarshal(a.Body, result)
 		return classify(a)
@@ -226,7 +226,7 @@ func (n *notifier) method(name string) string {
 }
 
 // classify reads what Telegram says (https://core.telegram.org/bots/api#making-requests).
-func classify(a httpclient.Answer) httpclient.Verdict {
+func classify(a httpclient.Answer) httpclient.Outcome {
 	var said struct {
 		OK          bool   `json:"ok"`
 		Description string `json:"description"`
@@ -236,7 +236,7 @@ func classify(a httpclient.Answer) httpclient.Verdict {
 		} `json:"parameters"`
 	}
 	err := json.Unmarshal(a.Body, &said)
-	v := httpclient.Verdict{Detail: said.Description, After: httpclient.Seconds(said.Parameters.RetryAfter)}
+	v := httpclient.Outcome{Detail: said.Description, After: httpclient.Seconds(said.Parameters.RetryAfter)}
 	is := func(words ...string) bool {
 		for _, w := range words {
 			if strings.Contains(strings.ToLower(said.Description), w) {
@@ -247,7 +247,7 @@ func classify(a httpclient.Answer) httpclient.Verdict {
 	}
 	switch {
 	case a.Code == http.StatusOK && (err != nil || !said.OK):
-		v.Fate = httpclient.Strange
+		v.Class = httpclient.UnexpectedBody
 	case said.Parameters.Migrated != 0:
 		v.Advice = fmt.Sprintf("the group has become a supergroup; write chat_id: %q", strconv.FormatInt(said.Parameters.Migrated, 10))
 	case a.Code == http.StatusUnauthorized, a.Code == http.StatusNotFound && is("not found"):

@@ -162,7 +162,7 @@ func (l *lane) send(ctx context.Context, n *config.Out, g group) (r notifiers.Re
 	if err != nil {
 		return r, err
 	}
-	m.Memory = notifierKV{l.d.Store, l.d.Now, l.name}
+	m.KV = notifierKV{l.d.Store, l.d.Now, l.name}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	return n.Notifier.Send(ctx, m)

@@ -7,19 +7,19 @@ import (
 	"qaserelay/relay/store"
 )
 
-// notifierKV holds the keys of one notifier in the store. It implements notifiers.Memory.
+// notifierKV holds the keys of one notifier in the store. It implements notifiers.KV.
 type notifierKV struct {
 	store    store.KV
 	now      func() time.Time
 	notifier string
 }
 
-// Get implements notifiers.Memory.
+// Get implements notifiers.KV.
 func (kv notifierKV) Get(ctx context.Context, key string) ([]byte, error) {
 	return kv.store.Get(ctx, kv.key(key))
 }
 
-// Swap implements notifiers.Memory.
+// Swap implements notifiers.KV.
 func (kv notifierKV) Swap(ctx context.Context, key string, old, value []byte, keep time.Duration) (bool, error) {
 	c := store.Change{Key: kv.key(key), Value: value}
 	if keep > 0 {
