@@ -2,7 +2,6 @@ package rules
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"qaserelay/rules/event"
@@ -18,11 +17,8 @@ const maxShortText = 200
 // finishedKey returns the key of the last finished run of the same project, plan and environment.
 func finishedKey(ev *event.Event, entity map[string]any) string {
 	plan, _ := entity["plan"].(map[string]any)
-	parts := []string{ev.Source, ev.Project, event.IDText(plan["id"]), value.PlainText(entity["environment"])}
-	for i, part := range parts {
-		parts[i] = event.EscapeKey(part)
-	}
-	return finishedPrefix + strings.Join(parts, "/")
+	environment := value.PlainText(entity["environment"])
+	return finishedPrefix + event.JoinKey(ev.Source, ev.Project, event.IDText(plan["id"]), environment)
 }
 
 // seriesKey returns a key that the messages about the end of all runs of a project, plan and environment share. A run
@@ -37,7 +33,7 @@ func seriesKey(ev *event.Event, entity map[string]any) string {
 		return ""
 	}
 	environment := value.PlainText(entity["environment"])
-	return event.EscapeKey(ev.Source) + "/" + event.EscapeKey(ev.Project) + "/plan/" + event.EscapeKey(id) + "/" + event.EscapeKey(environment)
+	return event.JoinKey(ev.Source, ev.Project, "plan", id, environment)
 }
 
 // encodeRun returns a finished run as it is stored for previous: its numbers and short texts.

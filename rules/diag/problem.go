@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Severity says how bad a problem is.
+// Severity is the severity of a problem.
 type Severity string
 
 // The severities. A file with errors cannot be used; warnings are advice.
@@ -16,15 +16,15 @@ const (
 	Warning Severity = "warning"
 )
 
-// Problem is one thing wrong with a rules file, and where.
+// Problem is an error or warning about a rules file, with its position.
 type Problem struct {
 	File     string   `json:"file"`
-	Line     int      `json:"line,omitempty"`   // from 1; 0 when the whole file is meant
+	Line     int      `json:"line,omitempty"`   // from 1; 0 for the whole file
 	Col      int      `json:"column,omitempty"` // from 1, in characters
 	Severity Severity `json:"severity"`
 	Message  string   `json:"message"`
-	Hint     string   `json:"hint,omitempty"`   // what to do next
-	Source   string   `json:"source,omitempty"` // the line at fault
+	Hint     string   `json:"hint,omitempty"`   // the next step
+	Source   string   `json:"source,omitempty"` // the text of the line
 }
 
 // Error returns FILE:LINE:COL: SEVERITY: MESSAGE (HINT).
@@ -36,7 +36,7 @@ func (p Problem) Error() string {
 	return s
 }
 
-// Place returns FILE:LINE:COL, without the parts that are not known.
+// Place returns FILE:LINE:COL, without unknown parts.
 func (p Problem) Place() string {
 	switch {
 	case p.Line == 0:
@@ -47,7 +47,7 @@ func (p Problem) Place() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col)
 }
 
-// Problems is everything wrong with a set of rules files, by file and place.
+// Problems is the problems of a set of rules files.
 type Problems []Problem
 
 // Error returns all problems, a line each.
@@ -59,7 +59,7 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Count returns how many errors and warnings there are.
+// Count returns the number of errors and of warnings.
 func (ps Problems) Count() (errors, warnings int) {
 	for _, p := range ps {
 		if p.Severity == Error {
@@ -85,6 +85,7 @@ func (ps Problems) Err() error {
 	return errs
 }
 
+// Sort sorts the problems by file and position.
 func (ps Problems) Sort() {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))

@@ -59,13 +59,13 @@ func (e *Event) EntityKey() string {
 func JoinKey(parts ...string) string {
 	escaped := make([]string, len(parts))
 	for i, part := range parts {
-		escaped[i] = EscapeKey(part)
+		escaped[i] = escapeKey(part)
 	}
 	return strings.Join(escaped, "/")
 }
 
-// EscapeKey escapes the slashes and percent signs of a part of a key, and truncates the part to 200 bytes.
-func EscapeKey(part string) string {
+// escapeKey escapes the slashes and percent signs of a part of a key, and truncates the part to 200 bytes.
+func escapeKey(part string) string {
 	part = part[:min(len(part), 200)]
 	if !strings.ContainsAny(part, "/%") {
 		return part

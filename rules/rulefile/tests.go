@@ -114,7 +114,7 @@ func (p *testParser) addEvent(spec eventSpec) {
 		return
 	}
 	p.adviseOnName(spec.Event)
-	envelope := exampleOf(name)
+	envelope := event.Sample(name)
 	payload := envelope["payload"].(map[string]any)
 	if n := spec.Payload.Node; n != nil {
 		for _, e := range p.d.Entries(n, "payload") {
@@ -135,22 +135,6 @@ func (p *testParser) addEvent(spec eventSpec) {
 		return
 	}
 	p.test.Events = append(p.test.Events, ev)
-}
-
-// exampleOf returns the catalog's example of an event, or one with an empty payload for an unknown event.
-func exampleOf(name string) map[string]any {
-	known, ok := catalog.Lookup(name)
-	if !ok {
-		known, _ = catalog.Lookup("run.completed")
-	}
-	envelope, err := value.DecodeObject(known.Example)
-	if err != nil {
-		panic(fmt.Errorf("rules: the catalogue's example of %s: %w", known.Name, err))
-	}
-	if envelope["event_name"] = name; !ok {
-		envelope["payload"] = map[string]any{}
-	}
-	return envelope
 }
 
 // source returns the name of the source of an event: the first one unless the test names another.

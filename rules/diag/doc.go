@@ -1,2 +1,0 @@
-// Package diag holds problems, their places and their severity.
-package diag
