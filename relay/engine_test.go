@@ -221,3 +221,14 @@ func TestADryRunRecordsAndSendsNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestIDsBearTheNumberOfTheRelay(t *testing.T) {
+	m := storetest.NewMemory()
+	m.NodeNumber = 5
+	e := New(Options{Store: m, Config: dispatchtest.Config(nil)})
+	for _, m.NodeNumber = range []int{5, 3} {
+		if id := e.IDs.Next(time.Now()); int64(id)>>12&1023 != int64(m.NodeNumber) {
+			t.Errorf("the id %d is not of relay %d", id, m.NodeNumber)
+		}
+	}
+}

@@ -1,13 +1,18 @@
 package relay
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"reflect"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"qaserelay/notifiers"
 	"qaserelay/relay/config"
+	"qaserelay/relay/dispatch/dispatchtest"
 	"qaserelay/relay/store/storetest"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
@@ -48,4 +53,30 @@ func holdsAll(t *testing.T, m notifiers.Message) {
 			t.Errorf("the message has no %s", f.Name)
 		}
 	}
+}
+
+func TestTheMessageIsWholeAtEveryAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var first, second *notifiers.Message
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+			first, second = second, m
+			if first == nil {
+				return notifiers.Receipt{}, errors.New("not now")
+			}
+			return notifiers.Receipt{}, nil
+		}})
+		ev := newEvent(t, "7", "a")
+		if _, err := r.Accept(t.Context(), ev); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		d, _ := r.delivery(t, "a")
+		if fmt.Sprint(*first) != fmt.Sprint(*second) {
+			t.Errorf("first %+v, then %+v", *first, *second)
+		}
+		if second.ID != d.ID.String() || second.Thread != "qase/WEB/run/7" || second.EventName != "run.completed" ||
+			second.Project != "WEB" || string(second.Event) != string(ev.Body) || second.Rule != "all" {
+			t.Errorf("got %+v", *second)
+		}
+	})
 }

@@ -1,4 +1,4 @@
-package relay
+package dispatch_test
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,32 +35,6 @@ func TestAFreshDeliveryIsSentAtOnce(t *testing.T) {
 		d, attempts := r.delivery(t, "a")
 		if d.State != store.Delivered || len(attempts) != 1 || attempts[0].Status != "204 No Content" {
 			t.Errorf("got %s with %+v", d.State, attempts)
-		}
-	})
-}
-
-func TestTheMessageIsWholeAtEveryAttempt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var first, second *notifiers.Message
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-			first, second = second, m
-			if first == nil {
-				return notifiers.Receipt{}, errors.New("not now")
-			}
-			return notifiers.Receipt{}, nil
-		}})
-		ev := newEvent(t, "7", "a")
-		if _, err := r.Accept(t.Context(), ev); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Minute)
-		d, _ := r.delivery(t, "a")
-		if fmt.Sprint(*first) != fmt.Sprint(*second) {
-			t.Errorf("first %+v, then %+v", *first, *second)
-		}
-		if second.ID != d.ID.String() || second.Thread != "qase/WEB/run/7" || second.EventName != "run.completed" ||
-			second.Project != "WEB" || string(second.Event) != string(ev.Body) || second.Rule != "all" {
-			t.Errorf("got %+v", *second)
 		}
 	})
 }
@@ -161,7 +136,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 func TestANotifiersOwnRetryIsUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(errors.New("no"))}, func(o *Options) {
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(errors.New("no"))}, func(o *dispatch.Options) {
 			out := o.Config.Outs["ops"]
 			out.Spec.Retry = rulefile.Retry{Initial: time.Second, Max: time.Second, For: 5 * time.Second}
 			o.Config.Outs["ops"] = out
@@ -186,7 +161,7 @@ func TestWaitingForItsTurnCostsADeliveryNoTimeForRetries(t *testing.T) {
 				return notifiers.Receipt{}, errors.New("no")
 			}
 			return notifiers.Receipt{}, nil
-		}}, func(o *Options) {
+		}}, func(o *dispatch.Options) {
 			out := o.Config.Outs["ops"]
 			out.Spec.Retry = rulefile.Retry{Initial: time.Second, Max: time.Second, For: 10 * time.Second}
 			o.Config.Outs["ops"] = out
@@ -238,15 +213,20 @@ func TestOutcomesAreWrittenInBatchesAndNeverLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
 		var r *rig
+		var fail sync.Once
+		claimed := make(chan struct{})
 		r = newRig(t, map[string]dispatchtest.Sender{"ops": func(context.Context, *notifiers.Message) (notifiers.Receipt, error) {
-			r.memory.SetFails(errors.New("database is locked")) // from the first message on
+			<-claimed
+			fail.Do(func() { r.memory.SetFails(errors.New("database is locked")) })
 			got.Add("")
 			return notifiers.Receipt{}, nil
 		}})
-		r.memory.Slow = time.Millisecond
 		for i := range 30 {
-			go func() { _, _ = r.Accept(t.Context(), newEvent(t, "", fmt.Sprint(i))) }()
+			r.put(t, "", fmt.Sprint(i))
 		}
+		r.Wake("ops")
+		synctest.Wait()
+		close(claimed)
 		time.Sleep(time.Minute)
 		sent := len(got.Titles())
 		r.memory.SetFails(nil)

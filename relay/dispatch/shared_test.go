@@ -1,4 +1,4 @@
-package relay
+package dispatch_test
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/relay/dispatch"
 	"qaserelay/relay/dispatch/dispatchtest"
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/storetest"
@@ -42,16 +43,9 @@ func TestARelayThatLostItsStoreSendsNothing(t *testing.T) {
 func TestWordOfAnotherRelaysWorkWakesTheLane(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(nil)}, func(o *Options) { o.Store.(*storetest.Memory).Wakes = make(chan string) })
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(nil)}, func(o *dispatch.Options) { o.Store.(*storetest.Memory).Wakes = make(chan string) })
 		time.Sleep(10*time.Second + 500*time.Millisecond)
-		e := newEvent(t, "7", "a")
-		_, err := r.memory.Accept(t.Context(), []store.Event{{ID: r.IDs.Next(time.Now()), Body: e.Body}},
-			func(int, func(string) ([]byte, error)) (store.Plan, error) {
-				return store.Plan{Deliveries: []store.NewDelivery{{ID: r.IDs.Next(time.Now()), Notifier: "ops", Message: []byte(`{"title":"a"}`)}}}, nil
-			})
-		if err != nil {
-			t.Fatal(err)
-		}
+		r.put(t, "7", "a")
 		before := time.Now()
 		r.memory.Wakes <- "nobody"
 		r.memory.Wakes <- "ops"
@@ -60,17 +54,6 @@ func TestWordOfAnotherRelaysWorkWakesTheLane(t *testing.T) {
 			t.Errorf("arrived %v after %v", got.Titles(), time.Since(before))
 		}
 	})
-}
-
-func TestIDsBearTheNumberOfTheRelay(t *testing.T) {
-	m := storetest.NewMemory()
-	m.NodeNumber = 5
-	e := New(Options{Store: m, Config: dispatchtest.Config(nil)})
-	for _, m.NodeNumber = range []int{5, 3} {
-		if id := e.IDs.Next(time.Now()); int64(id)>>12&1023 != int64(m.NodeNumber) {
-			t.Errorf("the id %d is not of relay %d", id, m.NodeNumber)
-		}
-	}
 }
 
 func TestANotifierHasAMemoryOfItsOwn(t *testing.T) {
@@ -114,7 +97,7 @@ func TestAClockThatWentBackStallsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
 		var back time.Duration
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(nil)}, func(o *Options) {
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(nil)}, func(o *dispatch.Options) {
 			o.Now = func() time.Time { return time.Now().Add(-back).Round(0) }
 		})
 		r.accept(t, "", "before")

@@ -1,4 +1,4 @@
-package relay
+package dispatch_test
 
 import (
 	"context"
@@ -15,10 +15,9 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/relay/config"
+	"qaserelay/relay/dispatch"
 	"qaserelay/relay/dispatch/dispatchtest"
 	"qaserelay/relay/store"
-	"qaserelay/rules"
-	"qaserelay/rules/event"
 	"qaserelay/rules/value"
 )
 
@@ -48,7 +47,7 @@ func (c *channels) send(_ context.Context, m *notifiers.Message) (notifiers.Rece
 }
 
 // perChannel limits notifiers to one message a second and channel.
-func perChannel(o *Options) {
+func perChannel(o *dispatch.Options) {
 	for name, out := range o.Config.Outs {
 		out.Kind.Concurrency = 2
 		out.Kind.Rate = notifiers.Rate{Messages: 1, Per: time.Second}
@@ -62,7 +61,7 @@ func perChannel(o *Options) {
 }
 
 // oneAccount makes all notifiers ones of the same account.
-func oneAccount(o *Options) {
+func oneAccount(o *dispatch.Options) {
 	for name, out := range o.Config.Outs {
 		out.Kind.Account = func(any) string { return "token" }
 		out.Account = config.AccountOf(out.Kind, nil)
@@ -71,22 +70,12 @@ func oneAccount(o *Options) {
 }
 
 // channelRig is a rig whose messages go to the channel in their titles.
-func channelRig(t *testing.T, send dispatchtest.Sender, adjust ...func(*Options)) *rig {
+func channelRig(t *testing.T, send dispatchtest.Sender, adjust ...func(*dispatch.Options)) *rig {
 	return channelsRig(t, map[string]dispatchtest.Sender{"ops": send}, adjust...)
 }
 
-func channelsRig(t *testing.T, senders map[string]dispatchtest.Sender, adjust ...func(*Options)) *rig {
-	r := newRig(t, senders, append([]func(*Options){perChannel}, adjust...)...)
-	decide := r.decide
-	r.decide = func(set *rules.Set, ev *event.Event, state rules.State) rules.Decision {
-		d := decide(set, ev, state)
-		for i := range d.Notifications {
-			channel, _, _ := strings.Cut(d.Notifications[i].Title, "-")
-			d.Notifications[i].Options, _ = json.Marshal(map[string]string{"channel": channel})
-		}
-		return d
-	}
-	return r
+func channelsRig(t *testing.T, senders map[string]dispatchtest.Sender, adjust ...func(*dispatch.Options)) *rig {
+	return newRig(t, senders, append([]func(*dispatch.Options){perChannel}, adjust...)...)
 }
 
 func TestNotifiersOfOneAccountShareItsRates(t *testing.T) {
@@ -220,7 +209,7 @@ func TestAChannelThatWantsPatienceWaitsAsAWholeAndOthersDoNot(t *testing.T) {
 func TestANotifiersRateBoundsItAsAWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(nil)}, func(o *Options) {
+		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(nil)}, func(o *dispatch.Options) {
 			out := o.Config.Outs["ops"]
 			out.Spec.Rate = value.Rate{Messages: 60, Per: time.Minute, Burst: 5}
 			o.Config.Outs["ops"] = out
