@@ -76,7 +76,7 @@ func mayImport() map[string][]string {
 		"relay/ingest":                {"relay", "relay/sampledlog", "rules", "rules/event"},
 		"relay/ingest/client":         {},
 		"relay/admin":                 {"relay/admin/desk", "relay/dispatch", "relay/store", "rules/diag"},
-		"relay/admin/desk":            {"relay", "relay/dispatch", "relay/store", "rules", "rules/value"},
+		"relay/admin/desk":            {"relay", "relay/config", "relay/dispatch", "relay/store", "rules", "rules/value"},
 		"relay/admin/client":          {},
 		"relay/backtest":              {"relay/admin/desk", "rules", "rules/event", "rules/ruletest"},
 		"relay/app": append([]string{"relay", "relay/admin", "relay/admin/desk", "relay/ingest", "relay/store/sqlite", "relay/store/postgres"},
