@@ -75,7 +75,7 @@ func (e *Engine) checkCapacity() error {
 	case reason == "" && c.full:
 		e.Logger.Info("there is room again, events are taken")
 	case reason != "" && !c.full:
-		e.Logger.Warn("no more events are taken until there is room; deliveries go on", "why", reason)
+		e.Logger.Warn("no more events are taken until there is room; deliveries go on", "reason", reason)
 	}
 	if c.full = reason != ""; c.full {
 		return fmt.Errorf("%w: %s", ErrFull, reason)

@@ -56,8 +56,8 @@ func (e *Engine) observeDecision(p *pendingEvent) {
 	}
 }
 
-func (e *Engine) warnOfRule(p *pendingEvent, r rules.Result, message, why string) {
-	args := []any{"rule", r.Rule, "event", p.receipt.ID.String(), "event_name", p.event.Name, "why", why}
+func (e *Engine) warnOfRule(p *pendingEvent, r rules.Result, message, reason string) {
+	args := []any{"rule", r.Rule, "event", p.receipt.ID.String(), "event_name", p.event.Name, "reason", reason}
 	line := sampledlog.Line{Kind: "rule " + r.Rule, Every: ruleLogInterval}
 	if all, due := e.log.Admit(line, e.Now(), args...); due {
 		e.Logger.Warn(message, all...)

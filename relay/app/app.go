@@ -152,7 +152,7 @@ func (r *Relay) Run(ctx context.Context) error {
 
 	r.o.Started(r)
 	<-ctx.Done()
-	r.o.Logger.Info("stopping within 10 seconds: no more events are taken, messages on their way may arrive")
+	r.o.Logger.Info("stopping", "within", "10s")
 	r.public.shutdown(publicGrace)
 	stopEngine()
 	engine.Wait()

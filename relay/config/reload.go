@@ -84,11 +84,11 @@ func (r *Reloader) reload() error {
 	r.read = read
 	r.status.TriedAt, r.status.Problems = time.Now(), problems
 	for _, p := range problems {
-		r.o.Logger.Warn("rules: "+p.Message, "place", p.Place(), "severity", p.Severity, "hint", p.Hint)
+		r.o.Logger.Warn("problem in the rules", "problem", p.Message, "place", p.Place(), "severity", p.Severity, "hint", p.Hint)
 	}
 	if err := problems.Err(); err != nil {
 		r.o.Metrics.Reloaded(false, r.status.TriedAt)
-		r.o.Logger.Error("the rules could not be loaded, the old ones stay in force", "first", firstError(problems))
+		r.o.Logger.Error("rules not loaded, the current ones stay", "error", firstError(problems))
 		return err
 	}
 	r.o.Apply(cfg)

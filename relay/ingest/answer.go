@@ -59,11 +59,11 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *ref
 
 // logRefusal logs why a call was refused.
 func (h *Handler) logRefusal(r *http.Request, why *refusal) {
-	args := []any{"status", why.status, "why", why.public}
+	args := []any{"status", why.status, "reason", why.public}
 	if why.private != "" {
 		args = append(args, "detail", why.private)
 	}
-	h.warn(why.kind, "webhook call refused", append(args, "path", r.URL.Path, "from", r.RemoteAddr)...)
+	h.warn(why.kind, "webhook call refused", append(args, "path", r.URL.Path, "client", r.RemoteAddr)...)
 }
 
 // warn logs a line of a kind, sampled. There must be few kinds, and senders must not be able to make new ones.
