@@ -14,7 +14,7 @@ type Event struct {
 	Hash       [32]byte // SHA-256 of source and body, for dedupe
 	Body       []byte   // as Qase sent it
 	ReceivedAt time.Time
-	// Keys may be read ahead of decide, since it will ask for them.
+	// Keys are the keys that decide will ask for. They are read together.
 	Keys []string
 	// ReplayOf is the event that this one repeats because a person asked for it, or zero. A replay is no duplicate of
 	// anything, and nothing is a duplicate of it.
@@ -35,7 +35,7 @@ func (d Decide) Call(i int, get func(key string) ([]byte, error)) (p Plan, err e
 	return d(i, get)
 }
 
-// Plan is what follows from one event.
+// Plan is the result of a decision about one event.
 type Plan struct {
 	Decisions  []byte // JSON, kept with the event as it is
 	Deliveries []NewDelivery
@@ -52,12 +52,12 @@ type NewDelivery struct {
 	Message  []byte // JSON, kept as it is
 	// Wait is how long it waits at most for an earlier delivery of its order key. Zero means OrderWait.
 	Wait time.Duration
-	// FallbackFor is the delivery that this one stands in for, or zero.
+	// FallbackFor is the delivery that this one is the fallback for, or zero.
 	FallbackFor ID
 	// Claim asks for the delivery at once, as Store.Claim would give it, with lease 1. It is given unless one of its order
 	// key is unfinished.
 	Claim bool
-	// Cancelled is set for a rehearsal: the reason why the delivery is recorded but never sent.
+	// Cancelled is set in a dry run: the reason why the delivery is recorded but never sent.
 	Cancelled string
 }
 
@@ -68,7 +68,7 @@ type Change struct {
 	Expires time.Time // when the value is forgotten; zero is never
 }
 
-// Receipt says what became of one event of a batch.
+// Receipt is the result of Accept for one event of a batch.
 type Receipt struct {
 	ID        ID // the id of the first event with this body, if it is a duplicate
 	Duplicate bool
@@ -108,7 +108,7 @@ type Delivery struct {
 	CreatedAt time.Time
 	FirstAt   time.Time // when its first attempt was recorded; before that, when it was made or retried by hand
 	UpdatedAt time.Time
-	// FallbackFor is the dead delivery that this one stands in for, or zero.
+	// FallbackFor is the dead delivery that this one is the fallback for, or zero.
 	FallbackFor ID
 	Status      string // of the last attempt, such as "503 Service Unavailable"
 	Error       string // of the last attempt, or why it was cancelled; of one that was delivered, whom it did not reach
@@ -116,7 +116,7 @@ type Delivery struct {
 	EventBody   []byte // filled by Claim and Delivery
 }
 
-// Outcome says what became of one claimed delivery.
+// Outcome is the result of sending one claimed delivery.
 type Outcome struct {
 	ID    ID
 	Lease int64
@@ -175,7 +175,7 @@ type DeliveryFilter struct {
 	Limit          int // at most 1000; zero means 50
 }
 
-// Backlog counts what one notifier has before it, and what has died.
+// Backlog counts the unfinished and dead deliveries of one notifier.
 type Backlog struct {
 	Notifier string
 	Pending  int // pending or sending
@@ -183,13 +183,13 @@ type Backlog struct {
 	Oldest   time.Time // when the oldest unfinished one was created, or zero
 }
 
-// Load counts what is unfinished, on all notifiers together.
+// Load counts the unfinished deliveries of all notifiers.
 type Load struct {
 	Deliveries int   // pending or sending
 	Bytes      int64 // of their messages
 }
 
-// Rate is how much one receiver takes: so many messages in a time, of which some may come at once.
+// Rate limits the messages to one receiver: so many in a period, of which some may come at once.
 type Rate struct {
 	Messages int
 	Per      time.Duration
