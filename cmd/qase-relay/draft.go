@@ -14,26 +14,22 @@ import (
 
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/rules/catalog"
+	"qaserelay/rules/event"
 )
 
 // draft is an event to post, of which copies can be made that differ.
 type draft struct {
 	raw     []byte         // posted as it is when it is the only copy
-	event   map[string]any // numbers are json.Number
+	event   map[string]any // numbers of a file and of --set are json.Number
 	fixTime bool           // the timestamp was given and stays
 }
 
-func draftFromExample(ev catalog.Event, sets []string) (*draft, error) {
-	d := &draft{}
-	if err := terminal.DecodeNumbers(ev.Example, &d.event); err != nil {
-		return nil, fmt.Errorf("example of %s: %w", ev.Name, err)
+// draftFromSample makes a draft of the catalog's example of an event, or of an event that the catalog does not know.
+func draftFromSample(name string, sets []string) (*draft, error) {
+	d := &draft{event: event.Sample(name)}
+	if _, known := catalog.Lookup(name); !known {
+		d.event["payload"], d.event["project_code"], d.event["team_member_id"] = map[string]any{"id": 1}, "WEB", 0
 	}
-	return d, d.apply(sets)
-}
-
-// draftFromNothing makes an event that the catalogue does not know.
-func draftFromNothing(name string, sets []string) (*draft, error) {
-	d := &draft{event: map[string]any{"event_name": name, "payload": map[string]any{"id": json.Number("1")}, "project_code": "WEB", "team_member_id": 0}}
 	return d, d.apply(sets)
 }
 
@@ -99,8 +95,13 @@ func numbered(payload any, n int) any {
 		fields["hash"] = fmt.Sprintf("%s-%d", hash, n)
 		return fields
 	}
-	id, _ := fields["id"].(json.Number)
-	base, _ := id.Int64()
+	var base int64
+	switch id := fields["id"].(type) {
+	case json.Number:
+		base, _ = id.Int64()
+	case int:
+		base = int64(id)
+	}
 	fields["id"] = base + int64(n)
 	return fields
 }

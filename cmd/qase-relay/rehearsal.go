@@ -65,12 +65,10 @@ func (r rehearsal) draft(c *terminal.Console, file string) (*draft, error) {
 	if r.name == "" {
 		return draftFromFile(c.In, file, r.sets)
 	}
-	known, ok := catalog.Lookup(r.name)
-	if ok {
+	if known, ok := catalog.Lookup(r.name); ok {
 		warnOfUnknownFields(c.Err, known, r.sets)
-		return draftFromExample(known, r.sets)
 	}
-	return draftFromNothing(r.name, r.sets)
+	return draftFromSample(r.name, r.sets)
 }
 
 func warnOfUnknownEvent(s *terminal.Screen, name, doing string) {

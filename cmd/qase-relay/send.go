@@ -95,9 +95,9 @@ func newDraft(c *terminal.Console, event string, f sendFlags) (*draft, error) {
 	known, ok := catalog.Lookup(event)
 	if !ok {
 		warnOfUnknownEvent(c.Err, event, "posting")
-		return draftFromNothing(event, f.sets)
+		return draftFromSample(event, f.sets)
 	}
-	d, err := draftFromExample(known, f.sets)
+	d, err := draftFromSample(event, f.sets)
 	if err == nil {
 		warnOfUnknownFields(c.Err, known, f.sets)
 	}
