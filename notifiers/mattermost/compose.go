@@ -93,7 +93,8 @@ func composeTop(m *notifiers.Message, o Options) (post, *preview.Layout) {
 	p := post{Channel: notifiers.OneLine(o.Channel), Text: text}
 	where := cmp.Or(p.Channel, "the webhook's channel")
 	return p, &preview.Layout{
-		Channel: "Mattermost", Facts: []preview.Fact{{Text: where}}, Color: notifiers.LevelColor(m.Level), Top: preview.Mentions(runs),
+		Channel: "Mattermost", Facts: []preview.Fact{{Text: where}}, Color: notifiers.LevelColor(m.Level),
+		Top: preview.Mentions(runs),
 	}
 }
 

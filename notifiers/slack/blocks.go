@@ -21,7 +21,7 @@ const (
 	maxAlt    = 2000
 )
 
-// drawBlock is a Block Kit block as a rule writes it. Fields that are not known here stay.
+// kitBlock is a Block Kit block as a rule writes it. Unknown fields are kept.
 type kitBlock map[string]any
 
 // BlockType implements slack.Block.
@@ -33,8 +33,8 @@ func (b kitBlock) BlockType() slack.MessageBlockType {
 // ID implements slack.Block.
 func (b kitBlock) ID() string { id, _ := b["block_id"].(string); return id }
 
-// fitBlocks makes the blocks of a rule fit for Slack: what is too long is cut with a mark, and what came out empty is left out. Who
-// is mentioned stands above them, since Slack notifies of mentions where they are shown. It returns nil if there are none.
+// fitBlocks makes the blocks of a rule fit for Slack: long texts are truncated with an ellipsis, and empty objects are left
+// out. Mentions stand above the blocks, since Slack notifies people of mentions that it shows. Without blocks it returns nil.
 func fitBlocks(written any, mentions []string) []kitBlock {
 	list, isList := written.([]any)
 	if !isList {
@@ -55,7 +55,8 @@ func fitBlocks(written any, mentions []string) []kitBlock {
 		switch {
 		case !left:
 		case len(blocks) == maxBlocks-1 || f.left <= 0:
-			return append(blocks, kitBlock{"type": "context", "elements": []any{map[string]any{"type": "mrkdwn", "text": strings.TrimSpace(notifiers.Mark)}}})
+			ellipsis := map[string]any{"type": "mrkdwn", "text": strings.TrimSpace(notifiers.Mark)}
+			return append(blocks, kitBlock{"type": "context", "elements": []any{ellipsis}})
 		default:
 			blocks = append(blocks, fit)
 		}
@@ -66,10 +67,10 @@ func fitBlocks(written any, mentions []string) []kitBlock {
 	return blocks
 }
 
-// blockFitter cuts what is written to Slack's limits, and counts all texts together.
+// blockFitter truncates texts to Slack's limits, and counts the characters of all texts.
 type blockFitter struct{ left int }
 
-// object fits an object of Block Kit whose text may have so many characters. It reports whether anything is left to be shown.
+// object fits an object of Block Kit whose text may have limit characters. It reports whether anything is left to show.
 func (f *blockFitter) object(written map[string]any, limit int) (fit map[string]any, left bool) {
 	kind, _ := written["type"].(string)
 	if _, isText := written["text"].(string); isText && (kind == "mrkdwn" || kind == "plain_text") {

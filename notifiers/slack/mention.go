@@ -8,7 +8,7 @@ import (
 	"qaserelay/notifiers"
 )
 
-// writeMention is the markup that mentions who, or plain text where Slack knows no such name.
+// writeMention returns the markup that mentions who, or text if who is not an id of Slack.
 func writeMention(who string) string {
 	who = notifiers.OneLine(who)
 	switch {
@@ -25,7 +25,7 @@ func writeMention(who string) string {
 	return ""
 }
 
-// displayName is who is meant, for people to read.
+// displayName returns the name of who for people.
 func displayName(who string) string {
 	if isSlackID(who, "UWS") {
 		return who

@@ -161,7 +161,7 @@ func fallbackText(m *notifiers.Message, mentions, body []string) string {
 	return cutMrkdwn(strings.TrimSpace(topText(m, mentions)+"\n"+strings.Join(body, "\n\n")), maxText)
 }
 
-// topText is the title, linked and bold, and who is mentioned.
+// topText is the title, linked and bold, and the mentions.
 func topText(m *notifiers.Message, mentions []string) string {
 	title := cutMrkdwn(neutralize(notifiers.Cut(notifiers.OneLine(m.Title), maxTitle)), maxTitle)
 	if title == "" {
@@ -173,7 +173,7 @@ func topText(m *notifiers.Message, mentions []string) string {
 	return "*" + title + "*" + writeMentions(mentions, maxMentions)
 }
 
-// writeMentions writes mentions, each behind a space, as far as there is room for them.
+// writeMentions writes mentions, each after a space, until their characters exceed room.
 func writeMentions(mentions []string, room int) string {
 	var all strings.Builder
 	for _, who := range mentions {
@@ -188,8 +188,8 @@ func writeMentions(mentions []string, room int) string {
 	return all.String()
 }
 
-// bodyMentions returns who is mentioned within a body. Slack shows mentions in an attachment, but only those in the top-level text
-// notify anybody.
+// bodyMentions returns the mentions within a body. Slack shows mentions in an attachment, but only mentions in the
+// top-level text notify people.
 func bodyMentions(body string) []string {
 	if !strings.Contains(body, markup.MentionScheme) {
 		return nil
@@ -213,7 +213,7 @@ func originText(m *notifiers.Message) string {
 	return cutMrkdwn(strings.Join(parts, " · "), maxContext)
 }
 
-// packSections packs the blocks of a body into as few sections as Slack's limits allow, and cuts what is more than left.
+// packSections packs the blocks of a body into as few sections as possible, and truncates them to left characters.
 func packSections(blocks []string, left int) []string {
 	var sections []string
 	current := ""

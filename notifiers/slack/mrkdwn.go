@@ -9,10 +9,10 @@ import (
 	"qaserelay/notifiers/markup"
 )
 
-// maxURL is the longest URL that is made a link.
+// maxURL is the length of the longest URL that becomes a link.
 const maxURL = 1000
 
-// dialect is mrkdwn (https://docs.slack.dev/messaging/formatting-message-text).
+// dialect writes mrkdwn (https://docs.slack.dev/messaging/formatting-message-text).
 func dialect() markup.Dialect {
 	return markup.Dialect{
 		Text: neutralize,
@@ -38,7 +38,7 @@ func escape(s string) string {
 // neutralize escapes text so that nothing in it is markup.
 func neutralize(s string) string { return escape(markup.NeutralizeMarks(s)) }
 
-// writeLink writes a link whose destination is clean already.
+// writeLink writes a link to a clean URL.
 func writeLink(url, label string) string {
 	label = neutralize(notifiers.Cut(notifiers.OneLine(label), 150))
 	switch {
@@ -50,8 +50,8 @@ func writeLink(url, label string) string {
 	return "<" + escape(url) + "|" + label + ">"
 }
 
-// cutMrkdwn shortens s to at most limit UTF-16 units, with a mark. It cuts no link and no entity in two, and closes
-// a block of code.
+// cutMrkdwn truncates s to limit UTF-16 units, with an ellipsis. It never splits a link or an entity, and closes a block
+// of code.
 func cutMrkdwn(s string, limit int) string {
 	if notifiers.Units(s) <= limit {
 		return s

@@ -102,7 +102,9 @@ func (n *notifier) compose(m *notifiers.Message) (post, *preview.Layout, error) 
 	if link != "" {
 		c.Actions = []action{{Type: "Action.OpenUrl", Title: "Open in Qase", URL: link}}
 	}
-	rows, fields := markup.FitFields(m, composeFields, func(rows []element) bool { return httpclient.JSONBytes(rows) <= maxBytes/2 })
+	rows, fields := markup.FitFields(m, composeFields, func(rows []element) bool {
+		return httpclient.JSONBytes(rows) <= maxBytes/2
+	})
 	p, body := markup.FitLines(markup.Lines(notifiers.Cut(m.Body, 2*maxBytes)), func(lines []markup.Line) post {
 		whole := c
 		whole.Body = slices.Concat(head, composeLines(lines), rows, []element{textBlock(origin)})
@@ -221,7 +223,8 @@ func textBlock(line markup.Line) element {
 	}
 	for i, r := range line.Runs {
 		r = adapt(line, i, r)
-		run := textRun{Type: "TextRun", Text: escape(r.Text), Italic: r.Italic, Strike: r.Strike, IsSubtle: line.Quote || line.Small}
+		run := textRun{Type: "TextRun", Text: escape(r.Text), Italic: r.Italic, Strike: r.Strike}
+		run.IsSubtle = line.Quote || line.Small
 		switch {
 		case line.Heading:
 			run.Size = "Medium"
