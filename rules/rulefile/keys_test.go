@@ -70,3 +70,18 @@ func TestTheExampleHasEveryKeyOfARule(t *testing.T) {
 		}
 	}
 }
+
+func TestTheDefaultBodyIsDescribedWithItsKeys(t *testing.T) {
+	var keys []string
+	for _, k := range message.Keys() {
+		keys = append(keys, k.Name)
+	}
+	list := "delivery_id, " + strings.Join(keys, ", ")
+	if about := notifierDocs(t)["http.options.body"]; !strings.Contains(about, list+" and event") {
+		t.Errorf("the comment at the body of http does not list %s and event: %q", list, about)
+	}
+	example, err := os.ReadFile("../../examples/anything-to-http/rules.yaml")
+	if err != nil || !strings.Contains(string(example), list+", and the event") {
+		t.Errorf("examples/anything-to-http does not list %s, and the event: %v", list, err)
+	}
+}
