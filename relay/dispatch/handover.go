@@ -91,6 +91,12 @@ func (l *lane) handBack(g group, due time.Time) {
 	}
 }
 
+// outcome is an outcome to be written, and the notifier whose lane may have more to do once it is.
+type outcome struct {
+	store.Outcome
+	wake string // empty if the lane has nothing more to do
+}
+
 // report passes an outcome to the writer, which outlives every lane.
 func (l *lane) report(d *store.Delivery, o store.Outcome) {
 	out := outcome{Outcome: o}

@@ -12,15 +12,7 @@ import (
 	"qaserelay/rules/rulefile"
 )
 
-const (
-	// maxOutcomes is the number of outcomes that one transaction writes at most.
-	maxOutcomes = 1024
-	// gatherOutcomes is how long outcomes gather while there are many, so that a transaction writes as many as the disk
-	// would otherwise confirm one by one. Those that gather would be sent again if the process were killed.
-	gatherOutcomes = 5 * time.Millisecond
-)
-
-// Retry says how often a delivery is tried again. Zero fields mean the defaults of retryDefaults.
+// Retry says how often a delivery is tried again. Zero fields mean the defaults.
 type Retry rulefile.Retry
 
 // Next returns how long to wait after a failed attempt, or false if it was the last. attempt counts from 1, since is
@@ -81,12 +73,6 @@ func (d *Dispatcher) outcomeOf(del *store.Delivery, n *config.Out, r result) sto
 	}
 	o.State, o.NextAt = store.Pending, r.end.Add(wait)
 	return o
-}
-
-// outcome is an outcome to be written, and the notifier whose lane may have more to do once it is.
-type outcome struct {
-	store.Outcome
-	wake string // empty if the lane has nothing more to do
 }
 
 // finishAll writes outcomes, all that wait at once, until the queue is closed and empty. While ctx lasts, a write that

@@ -6,6 +6,14 @@ import (
 	"time"
 )
 
+const (
+	// maxOutcomes is the number of outcomes that one transaction writes at most.
+	maxOutcomes = 1024
+	// gatherOutcomes is how long outcomes gather while there are many, so that a transaction writes as many as the disk
+	// would otherwise confirm one by one. Those that gather would be sent again if the process were killed.
+	gatherOutcomes = 5 * time.Millisecond
+)
+
 // Errors of Put. Any other error means that the store did not take the event.
 var (
 	ErrStopping = errors.New("the relay is not running, or about to stop")
