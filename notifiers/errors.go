@@ -9,17 +9,17 @@ import (
 
 // Reasons why an attempt failed, as they stand in the metric qase_relay_notifications_failed_total.
 const (
-	ReasonOther    = "other"            // anything else
+	ReasonOther    = "other"            // any other reason
 	ReasonClient   = "clientError"      // the receiver refuses this message or address
-	ReasonServer   = "serverError"      // the receiver, or the way to it, is at fault
+	ReasonServer   = "serverError"      // the receiver, or the network on the way to it, failed
 	ReasonAuth     = "authError"        // the receiver does not accept our credentials
-	ReasonRate     = "rateLimited"      // the receiver asks for patience
-	ReasonCanceled = "contextCanceled"  // we stopped
+	ReasonRate     = "rateLimited"      // the receiver limits the rate
+	ReasonCanceled = "contextCanceled"  // the relay stopped
 	ReasonTimeout  = "deadlineExceeded" // no answer in time
 )
 
-// PermanentError says that the message will never be delivered by trying again. Its text tells the operator
-// what is wrong and, where that is known, what to do about it.
+// PermanentError means that no further attempt can deliver the message. Its text tells the operator what is wrong and, if
+// known, what to do.
 type PermanentError struct {
 	Reason string // one of the Reason constants; empty means ReasonClient
 	Err    error
@@ -28,7 +28,7 @@ type PermanentError struct {
 func (e *PermanentError) Error() string { return e.Err.Error() }
 func (e *PermanentError) Unwrap() error { return e.Err }
 
-// RetryAfterError says that the receiver does not want another attempt before After has passed.
+// RetryAfterError means that the next attempt must wait until After has passed.
 type RetryAfterError struct {
 	After  time.Duration
 	Reason string // one of the Reason constants; empty means ReasonRate
@@ -38,15 +38,15 @@ type RetryAfterError struct {
 func (e *RetryAfterError) Error() string { return e.Err.Error() }
 func (e *RetryAfterError) Unwrap() error { return e.Err }
 
-// GoneError says that the receiver is gone for good (HTTP 410): the message is kept, and the notifier pauses until somebody has
-// looked at it.
+// GoneError means that the receiver does not exist any more (HTTP 410). The message is kept, and the notifier pauses until a
+// person resumes it.
 type GoneError struct{ Err error }
 
 func (e *GoneError) Error() string { return e.Err.Error() }
 func (e *GoneError) Unwrap() error { return e.Err }
 
-// DoubtfulError is an answer of which nobody knows whether it will come again. Trying again may help, but if it has not soon, it will not;
-// until then, later messages about the same thing wait.
+// DoubtfulError means that an unknown answer came. Another attempt may succeed, but only soon; until then, later messages
+// about the same entity wait.
 type DoubtfulError struct{ Err error }
 
 func (e *DoubtfulError) Error() string { return e.Err.Error() }
@@ -88,7 +88,7 @@ func Reason(err error) string {
 	return ReasonOther
 }
 
-// FieldError blames one key of a notifier's configuration.
+// FieldError names the key of a notifier's configuration that is wrong.
 type FieldError struct {
 	Key string
 	Err error
@@ -97,10 +97,10 @@ type FieldError struct {
 func (e *FieldError) Error() string { return e.Key + ": " + e.Err.Error() }
 func (e *FieldError) Unwrap() error { return e.Err }
 
-// Field returns the key at fault.
+// Field returns the key that is wrong.
 func (e *FieldError) Field() string { return e.Key }
 
-// NewFieldError blames key, which the text of err names already.
+// NewFieldError returns a FieldError of key for an err whose text begins with the key.
 func NewFieldError(key string, err error) error {
 	return &FieldError{key, errors.New(strings.TrimPrefix(err.Error(), key+": "))}
 }

@@ -2,7 +2,7 @@ package notifiers
 
 import "strconv"
 
-// LevelColor is the colour that stands for a level in every channel.
+// LevelColor is the color that stands for a level in every channel.
 func LevelColor(level string) string {
 	switch level {
 	case "success":
@@ -19,12 +19,12 @@ func LevelColor(level string) string {
 func ColorNumber(level string) int {
 	n, err := strconv.ParseInt(LevelColor(level)[1:], 16, 32)
 	if err != nil {
-		return 0 // the colours are ours
+		return 0 // the colors are ours
 	}
 	return int(n)
 }
 
-// LevelEmoji is the sign that stands for a level where there is no colour.
+// LevelEmoji is the sign that stands for a level where there is no color.
 func LevelEmoji(level string) string {
 	switch level {
 	case "success":
