@@ -20,8 +20,8 @@ var (
 	ErrBusy     = errors.New("too many events wait for the disk")
 )
 
-// Queue hands what many goroutines put in to one goroutine, which takes all that waits at once. It is closed until
-// open is called.
+// Queue takes items from many goroutines, and gives all that wait to one goroutine at once. It is closed until Open is
+// called.
 type Queue[T any] struct {
 	mu     sync.Mutex
 	more   sync.Cond
@@ -31,6 +31,7 @@ type Queue[T any] struct {
 	wanted int // how many items gather waits for, or zero
 }
 
+// NewQueue returns a closed queue. A limit of zero means any number of items.
 func NewQueue[T any](limit int) *Queue[T] {
 	q := &Queue[T]{limit: limit}
 	q.more.L = &q.mu
@@ -54,8 +55,8 @@ func (q *Queue[T]) Put(items ...T) error {
 	return nil
 }
 
-// gather waits for so long, for all that is put in meanwhile to be taken together. It returns early when there is
-// enough, or the queue is closed. Nobody else may take meanwhile.
+// gather waits until there are enough items, the time is over or the queue is closed, so that one Take returns more
+// items. Only the goroutine that takes may call it.
 func (q *Queue[T]) gather(enough int, wait time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -73,8 +74,8 @@ func (q *Queue[T]) gather(enough int, wait time.Duration) {
 	q.wanted = 0
 }
 
-// Take waits for items and returns all there are, but not more than most, or nothing when the queue is closed and
-// empty. The batch is the caller's: a store whose call timed out may still read from it.
+// Take waits for items and returns them, at most the given number, or nothing when the queue is closed and empty. The
+// caller owns the batch: a store whose call timed out may still read from it.
 func (q *Queue[T]) Take(most int) []T {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -89,13 +90,14 @@ func (q *Queue[T]) Take(most int) []T {
 	return batch
 }
 
+// Open lets items in.
 func (q *Queue[T]) Open() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.isOpen = true
 }
 
-// Close lets nothing more in. What waits can still be taken.
+// Close lets no more items in. Those that wait can still be taken.
 func (q *Queue[T]) Close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -103,6 +105,7 @@ func (q *Queue[T]) Close() {
 	q.more.Broadcast()
 }
 
+// Accepting reports whether the queue is open.
 func (q *Queue[T]) Accepting() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
