@@ -48,8 +48,8 @@ func TestLoadMakesTheNotifiers(t *testing.T) {
 	if problems.Err() != nil {
 		t.Fatal(problems)
 	}
-	if out := cfg.Outs["ops"]; out.Spec.Name != "ops" || out.Kind.Type != "fake" || out.Notifier == nil {
-		t.Errorf("got %+v", out)
+	if n := cfg.Notifiers["ops"]; n.Spec.Name != "ops" || n.Kind.Type != "fake" || n.Notifier == nil {
+		t.Errorf("got %+v", n)
 	}
 }
 

@@ -60,7 +60,7 @@ func (e *Engine) checkBacklog(ctx context.Context, warned map[string]bool) (pend
 		e.storeFailed(ctx, "counting the backlog", err)
 		return 0
 	}
-	configured := e.Config().Outs
+	configured := e.Config().Notifiers
 	for _, b := range backlog {
 		pending += b.Pending
 		if _, known := configured[b.Notifier]; known || b.Pending == 0 {

@@ -78,7 +78,7 @@ func (e *Engine) refreshMetrics(ctx context.Context) {
 		return
 	}
 	all := map[string]metrics.Backlog{}
-	for name := range e.Config().Outs {
+	for name := range e.Config().Notifiers {
 		all[name] = metrics.Backlog{}
 	}
 	for _, b := range backlogs {

@@ -49,7 +49,7 @@ func newRig(t *testing.T, outs map[string]dispatchtest.Sender, adjust ...func(*O
 func sendToAll(e *Engine) func(*rules.Set, *event.Event, rules.State) rules.Decision {
 	return func(_ *rules.Set, ev *event.Event, _ rules.State) (d rules.Decision) {
 		d.Results = []rules.Result{{Rule: "all", Outcome: rules.Matched}}
-		for name := range e.Config().Outs {
+		for name := range e.Config().Notifiers {
 			title, _ := ev.Payload["title"].(string)
 			d.Notifications = append(d.Notifications, rules.Notification{Message: message.Message{Rule: "all", Title: title}, Notifier: name,
 				EntityKey: ev.EntityKey()})

@@ -37,16 +37,16 @@ const (
 
 // tryOnline tries all notifiers, in the order of the file. If one fails, the result is not OK.
 func (r *checkResult) tryOnline(ctx context.Context, cfg *config.Config, timeout time.Duration) {
-	r.Online = make([]attempt, len(cfg.Notifiers))
+	r.Online = make([]attempt, len(cfg.Config.Notifiers))
 	var all sync.WaitGroup
 	free := make(chan struct{}, maxAttempts)
-	for i, spec := range cfg.Notifiers {
+	for i, spec := range cfg.Config.Notifiers {
 		free <- struct{}{}
 		all.Go(func() {
 			defer func() { <-free }()
 			limited, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()
-			r.Online[i] = tryNotifier(limited, cfg.Outs[spec.Name], cfg.Rules.StaticOptions(spec.Name))
+			r.Online[i] = tryNotifier(limited, cfg.Notifiers[spec.Name], cfg.Rules.StaticOptions(spec.Name))
 		})
 	}
 	all.Wait()
@@ -58,11 +58,11 @@ func (r *checkResult) tryOnline(ctx context.Context, cfg *config.Config, timeout
 	}
 }
 
-func tryNotifier(ctx context.Context, out config.Out, options []json.RawMessage) attempt {
-	a := attempt{Notifier: out.Spec.Name, Type: out.Spec.Type, Outcome: attemptUntried}
-	prober, can := out.Notifier.(notifiers.Prober)
+func tryNotifier(ctx context.Context, n config.Notifier, options []json.RawMessage) attempt {
+	a := attempt{Notifier: n.Spec.Name, Type: n.Spec.Type, Outcome: attemptUntried}
+	prober, can := n.Notifier.(notifiers.Prober)
 	if !can {
-		a.Said = "cannot be tried without sending; to send a test message: " + terminal.Program() + " notify " + out.Spec.Name
+		a.Said = "cannot be tried without sending; to send a test message: " + terminal.Program() + " notify " + n.Spec.Name
 		return a
 	}
 	start := time.Now()

@@ -71,8 +71,8 @@ func completeNotifier(patterns, args []string) (names []string) {
 	if terminal.HasErrors(problems) || len(args) > 0 {
 		return nil
 	}
-	for _, name := range slices.Sorted(maps.Keys(cfg.Outs)) {
-		names = append(names, name+"\t"+cfg.Outs[name].Spec.Type)
+	for _, name := range slices.Sorted(maps.Keys(cfg.Notifiers)) {
+		names = append(names, name+"\t"+cfg.Notifiers[name].Spec.Type)
 	}
 	return names
 }
@@ -90,11 +90,11 @@ func notify(ctx context.Context, c *terminal.Console, name string, f notifyFlags
 		return errors.New("the rules cannot be used")
 	}
 	terminal.PrintProblems(c.Err, aboutNotifier(problems, name))
-	out, err := findNotifier(cfg, name)
+	n, err := findNotifier(cfg, name)
 	if err != nil {
 		return err
 	}
-	options, err := messageOptions(out.Kind.Options, f.sets)
+	options, err := messageOptions(n.Kind.Options, f.sets)
 	if err != nil {
 		return err
 	}
@@ -105,22 +105,22 @@ func notify(ctx context.Context, c *terminal.Console, name string, f notifyFlags
 		Event: json.RawMessage(`{"event_name":"test","payload":{}}`)}
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
-	receipt, err := out.Notifier.Send(ctx, m)
+	receipt, err := n.Notifier.Send(ctx, m)
 	t := newTrial(time.Since(now), receipt, err)
 	if t.Delivered {
-		t.Said = delivered(out, receipt)
+		t.Said = delivered(n, receipt)
 	}
-	return tellReceipt(c, out, t, f.json)
+	return printTrial(c, n, t, f.json)
 }
 
 // delivered says what it means that a notifier has delivered: a service may have posted the message, or only accepted it.
-func delivered(out config.Out, r notifiers.Receipt) string {
+func delivered(n config.Notifier, r notifiers.Receipt) string {
 	kinds := builtin.Kinds()
-	i := slices.IndexFunc(kinds, func(k notifiers.Kind) bool { return k.Type == out.Spec.Type })
+	i := slices.IndexFunc(kinds, func(k notifiers.Kind) bool { return k.Type == n.Spec.Type })
 	if i < 0 || kinds[i].Delivered == nil {
 		return "the receiver has taken it"
 	}
-	return kinds[i].Delivered(r, terminal.Program()+" notify "+out.Spec.Name)
+	return kinds[i].Delivered(r, terminal.Program()+" notify "+n.Spec.Name)
 }
 
 // aboutNotifier returns the problems on the lines where the notifier of this name is written. What was read from
@@ -150,18 +150,18 @@ func lastLine(n *yaml.Node) int {
 	return last
 }
 
-func findNotifier(cfg *config.Config, name string) (config.Out, error) {
-	names := slices.Sorted(maps.Keys(cfg.Outs))
-	out, ok := cfg.Outs[name]
+func findNotifier(cfg *config.Config, name string) (config.Notifier, error) {
+	names := slices.Sorted(maps.Keys(cfg.Notifiers))
+	n, ok := cfg.Notifiers[name]
 	switch {
 	case ok:
-		return out, nil
+		return n, nil
 	case name != "":
-		return out, terminal.UnknownName("notifier", name, names)
+		return n, terminal.UnknownName("notifier", name, names)
 	case len(names) == 0:
-		return out, terminal.Hint(errors.New("say which notifier to try"), "the rules file has no notifiers")
+		return n, terminal.Hint(errors.New("say which notifier to try"), "the rules file has no notifiers")
 	}
-	return out, terminal.Hint(errors.New("say which notifier to try"), "the rules file has: %s", strings.Join(names, ", "))
+	return n, terminal.Hint(errors.New("say which notifier to try"), "the rules file has: %s", strings.Join(names, ", "))
 }
 
 // messageOptions turns KEY=VALUE pairs into the message options of a kind of notifier.
@@ -232,7 +232,7 @@ func newTrial(took time.Duration, r notifiers.Receipt, err error) trial {
 	return t
 }
 
-func tellReceipt(c *terminal.Console, out config.Out, t trial, asJSON bool) error {
+func printTrial(c *terminal.Console, n config.Notifier, t trial, asJSON bool) error {
 	if asJSON {
 		if err := c.WriteJSON(t); err != nil {
 			return err
@@ -244,7 +244,7 @@ func tellReceipt(c *terminal.Console, out config.Out, t trial, asJSON bool) erro
 	}
 	took := t.took.Round(time.Millisecond)
 	if t.Delivered {
-		c.Out.Printf("%s a test message through %s (%s) in %v\n", c.Out.Good("delivered"), out.Spec.Name, out.Spec.Type, took)
+		c.Out.Printf("%s a test message through %s (%s) in %v\n", c.Out.Good("delivered"), n.Spec.Name, n.Spec.Type, took)
 		for _, line := range terminal.Sentences(c.Out, t.Said, 2) {
 			c.Out.Printf("  %s\n", line)
 		}
@@ -252,7 +252,7 @@ func tellReceipt(c *terminal.Console, out config.Out, t trial, asJSON bool) erro
 		return nil
 	}
 	printAnswer(c.Err, t)
-	err := fmt.Errorf("%s (%s) did not deliver, after %v: %s", out.Spec.Name, out.Spec.Type, took, terminal.Printable(t.Failure))
+	err := fmt.Errorf("%s (%s) did not deliver, after %v: %s", n.Spec.Name, n.Spec.Type, took, terminal.Printable(t.Failure))
 	switch t.Again {
 	case "never":
 		return terminal.Wrong(terminal.Hint(err, "trying again would not help: a relay would keep this as a dead letter at once"))

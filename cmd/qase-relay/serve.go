@@ -145,7 +145,7 @@ func slogLevel(s diag.Severity) slog.Level {
 
 // announce logs what runs now, and where.
 func announce(r *app.Relay, logger *slog.Logger, cfg *config.Config, f serveFlags) {
-	logger.Info("relay started", "version", terminal.Version(), "rules", len(cfg.Rules.Names()), "notifiers", len(cfg.Outs),
+	logger.Info("relay started", "version", terminal.Version(), "rules", len(cfg.Rules.Names()), "notifiers", len(cfg.Notifiers),
 		"store", withoutPassword(f.store), "dry_run", f.dryRun, "admin", r.AdminURL())
 	for _, source := range cfg.Sources {
 		logger.Info("taking events", "source", source.Name, "url", r.WebhookURL(source.Name))

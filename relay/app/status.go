@@ -30,10 +30,10 @@ func (r *Relay) status() desk.Status {
 		st.LoadError = onlyErrors(last.Problems).Error()
 	}
 	st.Rules = cfg.Rules.Rules()
-	for _, name := range slices.Sorted(maps.Keys(cfg.Outs)) {
-		out := cfg.Outs[name]
-		n := desk.Notifier{Name: name, Type: out.Spec.Type, Configured: true}
-		n.Rate, n.RateEach = out.RateText()
+	for _, name := range slices.Sorted(maps.Keys(cfg.Notifiers)) {
+		configured := cfg.Notifiers[name]
+		n := desk.Notifier{Name: name, Type: configured.Spec.Type, Configured: true}
+		n.Rate, n.RateEach = configured.RateText()
 		if state, runs := states[name]; runs {
 			n.State, n.Why, n.Since = state.State, state.Why, &state.Since
 			if !state.NextTry.IsZero() {

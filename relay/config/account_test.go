@@ -23,8 +23,8 @@ func TestAnAccountIsKeptAsADigest(t *testing.T) {
 func TestEveryRateHasWords(t *testing.T) {
 	words := map[string]string{}
 	for _, k := range builtin.Kinds() {
-		out := Out{Kind: k}
-		text, each := out.RateText()
+		n := Notifier{Kind: k}
+		text, each := n.RateText()
 		if (text != "") != (k.Rate.Messages > 0) || each != (k.Target != nil && text != "") {
 			t.Errorf("%s: %q, each %v", k.Type, text, each)
 		}

@@ -20,13 +20,13 @@ import (
 // Config is the content of the rules files with its notifiers. It does not change after Load.
 type Config struct {
 	*rulefile.Config
-	// Outs holds the notifiers by name. Every notifier that a rule names is in it.
-	Outs map[string]Out
+	// Notifiers holds the notifiers by name. Every notifier that a rule names is in it.
+	Notifiers map[string]Notifier
 	read *reading
 }
 
-// Out is a configured notifier: its entry in the rules file, its kind, and the notifier itself.
-type Out struct {
+// Notifier is a configured notifier: its entry in the rules file, its kind, and the notifier itself.
+type Notifier struct {
 	Spec     rulefile.Notifier
 	Kind     notifiers.Kind
 	Notifier notifiers.Notifier
@@ -64,12 +64,12 @@ func load(patterns []string, o LoadOptions, read *reading) (*Config, diag.Proble
 	if cfg == nil || problems.Err() != nil {
 		return nil, problems
 	}
-	outs, more := makeOuts(cfg.Config, o)
+	made, more := makeNotifiers(cfg.Config, o)
 	problems = append(problems, more...)
 	if problems.Err() != nil {
 		return nil, problems
 	}
-	return &Config{Config: cfg.Config, Outs: outs, read: read}, problems
+	return &Config{Config: cfg.Config, Notifiers: made, read: read}, problems
 }
 
 // Kinds returns the kinds of notifiers as package rulefile sees them.
@@ -106,10 +106,10 @@ func advise(k notifiers.Kind) func(config any, option string, value any) []rulef
 	}
 }
 
-// makeOuts makes the notifiers. Their entries are checked already, so a problem here is rare. If variables may be unset, a
+// makeNotifiers makes the notifiers. Their entries are checked already, so a problem here is rare. If variables may be unset, a
 // notifier that lacks one exists but cannot send; the problems hold a warning.
-func makeOuts(cfg *rulefile.Config, o LoadOptions) (map[string]Out, diag.Problems) {
-	ks, outs, problems := o.Kinds, make(map[string]Out, len(cfg.Notifiers)), diag.Problems{}
+func makeNotifiers(cfg *rulefile.Config, o LoadOptions) (map[string]Notifier, diag.Problems) {
+	ks, made, problems := o.Kinds, make(map[string]Notifier, len(cfg.Notifiers)), diag.Problems{}
 	for _, spec := range cfg.Notifiers {
 		i := slices.IndexFunc(ks, func(k notifiers.Kind) bool { return k.Type == spec.Type })
 		if i < 0 {
@@ -124,9 +124,9 @@ func makeOuts(cfg *rulefile.Config, o LoadOptions) (map[string]Out, diag.Problem
 			problems = append(problems, failed("notifier "+spec.Name, err.Error(), ""))
 			continue
 		}
-		outs[spec.Name] = Out{Spec: spec, Kind: ks[i], Notifier: n, Account: AccountOf(ks[i], spec.Config)}
+		made[spec.Name] = Notifier{Spec: spec, Kind: ks[i], Notifier: n, Account: AccountOf(ks[i], spec.Config)}
 	}
-	return outs, problems
+	return made, problems
 }
 
 // unusable is a notifier that lacks a secret.

@@ -12,10 +12,10 @@ import (
 
 // Rate returns the rate limit of a target, or no messages if there is none. It is a little below the limit of the service,
 // since messages may take different times to arrive.
-func (o *Out) Rate() store.Rate {
-	r := store.Rate(o.Kind.Rate)
-	if o.Spec.Rate.Messages > 0 {
-		r = store.Rate(o.Spec.Rate)
+func (n *Notifier) Rate() store.Rate {
+	r := store.Rate(n.Kind.Rate)
+	if n.Spec.Rate.Messages > 0 {
+		r = store.Rate(n.Spec.Rate)
 	}
 	r.Per += r.Per / 20
 	return r
@@ -23,10 +23,10 @@ func (o *Out) Rate() store.Rate {
 
 // RateText returns the rate as rules files write it, such as 60/m, or nothing. each means that every target, such as a
 // channel, has the rate for itself.
-func (o *Out) RateText() (text string, each bool) {
-	r := o.Kind.Rate
-	if o.Spec.Rate.Messages > 0 {
-		r = notifiers.Rate(o.Spec.Rate)
+func (n *Notifier) RateText() (text string, each bool) {
+	r := n.Kind.Rate
+	if n.Spec.Rate.Messages > 0 {
+		r = notifiers.Rate(n.Spec.Rate)
 	}
 	if r.Messages == 0 {
 		return "", false
@@ -35,25 +35,25 @@ func (o *Out) RateText() (text string, each bool) {
 	if unit == "" { // such as 5 in 2 seconds
 		r.Messages, unit = r.Messages*int(time.Minute/r.Per), "m"
 	}
-	return fmt.Sprintf("%d/%s", r.Messages, unit), o.Kind.Target != nil
+	return fmt.Sprintf("%d/%s", r.Messages, unit), n.Kind.Target != nil
 }
 
 // Target returns the target of a delivery that has a rate of its own, such as a channel, or nothing.
-func (o *Out) Target(d store.Delivery) string {
+func (n *Notifier) Target(d store.Delivery) string {
 	var m struct {
 		Options json.RawMessage `json:"options"`
 	}
-	if o.Kind.Target == nil || json.Unmarshal(d.Message, &m) != nil {
+	if n.Kind.Target == nil || json.Unmarshal(d.Message, &m) != nil {
 		return ""
 	}
-	return o.Kind.Target(o.Spec.Defaults, m.Options)
+	return n.Kind.Target(n.Spec.Defaults, m.Options)
 }
 
 // Line returns the key of the rate that a delivery counts for: that of its notifier or account, and its target.
-func (o *Out) Line(d store.Delivery) string {
-	of := cmp.Or(o.Account, o.Spec.Name)
-	if o.Kind.Target == nil {
+func (n *Notifier) Line(d store.Delivery) string {
+	of := cmp.Or(n.Account, n.Spec.Name)
+	if n.Kind.Target == nil {
 		return of
 	}
-	return of + "/" + o.Target(d)
+	return of + "/" + n.Target(d)
 }

@@ -94,7 +94,7 @@ func (r *Reloader) reload() error {
 	r.o.Apply(cfg)
 	r.status.LoadedAt = r.status.TriedAt
 	r.o.Metrics.Reloaded(true, r.status.TriedAt)
-	r.o.Logger.Info("rules loaded", "rules", len(cfg.Rules.Names()), "notifiers", len(cfg.Outs))
+	r.o.Logger.Info("rules loaded", "rules", len(cfg.Rules.Names()), "notifiers", len(cfg.Notifiers))
 	return nil
 }
 

@@ -139,12 +139,12 @@ func (d *Dispatcher) runLanes(ctx context.Context, c laneContexts) {
 // adjustLanes returns new lanes for notifiers that have none, and stops lanes whose notifiers are gone. Other lanes use
 // the new settings of their notifiers from the next message on, which may go out even if the receiver failed before.
 func (d *Dispatcher) adjustLanes(writes context.Context) (missing []*lane) {
-	old, outs := *d.lanes.Load(), d.config.Load().Outs
+	old, notifiers := *d.lanes.Load(), d.config.Load().Notifiers
 	lanes := maps.Clone(old)
 	for name, l := range old {
-		out, wanted := outs[name]
-		if wanted && concurrency(&out) == l.workers {
-			l.notifier.Store(&out)
+		n, wanted := notifiers[name]
+		if wanted && concurrency(&n) == l.workers {
+			l.notifier.Store(&n)
 			if err := l.tryNow(writes); err != nil {
 				d.StoreFailed(writes, "ending a pause", err)
 			}
@@ -153,9 +153,9 @@ func (d *Dispatcher) adjustLanes(writes context.Context) (missing []*lane) {
 		delete(lanes, name)
 		l.stop()
 	}
-	for name, out := range outs {
+	for name, n := range notifiers {
 		if lanes[name] == nil {
-			lanes[name] = d.newLane(name, &out)
+			lanes[name] = d.newLane(name, &n)
 			missing = append(missing, lanes[name])
 		}
 	}
@@ -163,7 +163,7 @@ func (d *Dispatcher) adjustLanes(writes context.Context) (missing []*lane) {
 	return missing
 }
 
-func (d *Dispatcher) newLane(name string, n *config.Out) *lane {
+func (d *Dispatcher) newLane(name string, n *config.Notifier) *lane {
 	l := &lane{d: d, name: name, workers: concurrency(n), woken: make(chan struct{}, 1)}
 	l.window = newWindow(l.workers)
 	l.queue = make(chan group, 2*l.window.most)
@@ -172,7 +172,7 @@ func (d *Dispatcher) newLane(name string, n *config.Out) *lane {
 	return l
 }
 
-func concurrency(n *config.Out) int {
+func concurrency(n *config.Notifier) int {
 	if n.Spec.Concurrency > 0 {
 		return n.Spec.Concurrency
 	}

@@ -19,7 +19,7 @@ type lane struct {
 	d        *Dispatcher
 	name     string
 	workers  int
-	notifier atomic.Pointer[config.Out] // of the current configuration
+	notifier atomic.Pointer[config.Notifier] // of the current configuration
 	breaker  *breaker
 	window   *window
 	queue    chan group    // for the workers, with space for all that the lane may hold
@@ -132,7 +132,7 @@ func (l *lane) sendGroup(ctx context.Context, c laneContexts, g group) (rest gro
 }
 
 // attempt sends the first delivery of a group, reports its outcome, and returns its new state.
-func (l *lane) attempt(c laneContexts, n *config.Out, g group, t ticket) store.State {
+func (l *lane) attempt(c laneContexts, n *config.Notifier, g group, t ticket) store.State {
 	d := &g.deliveries[0]
 	start := l.d.Now()
 	receipt, err := l.send(c.sends, n, g)
@@ -152,7 +152,7 @@ func (l *lane) attempt(c laneContexts, n *config.Out, g group, t ticket) store.S
 
 // send makes one attempt with the first delivery of a group. A notifier that panics has failed, as one that cannot be
 // reached.
-func (l *lane) send(ctx context.Context, n *config.Out, g group) (r notifiers.Receipt, err error) {
+func (l *lane) send(ctx context.Context, n *config.Notifier, g group) (r notifiers.Receipt, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("notifier panicked: %v", p)

@@ -137,9 +137,9 @@ func TestANotifiersOwnRetryIsUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
 		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(errors.New("no"))}, func(o *dispatch.Options) {
-			out := o.Config.Outs["ops"]
-			out.Spec.Retry = rulefile.Retry{Initial: time.Second, Max: time.Second, For: 5 * time.Second}
-			o.Config.Outs["ops"] = out
+			n := o.Config.Notifiers["ops"]
+			n.Spec.Retry = rulefile.Retry{Initial: time.Second, Max: time.Second, For: 5 * time.Second}
+			o.Config.Notifiers["ops"] = n
 		})
 		r.accept(t, "7", "a")
 		time.Sleep(time.Minute)
@@ -162,9 +162,9 @@ func TestWaitingForItsTurnCostsADeliveryNoTimeForRetries(t *testing.T) {
 			}
 			return notifiers.Receipt{}, nil
 		}}, func(o *dispatch.Options) {
-			out := o.Config.Outs["ops"]
-			out.Spec.Retry = rulefile.Retry{Initial: time.Second, Max: time.Second, For: 10 * time.Second}
-			o.Config.Outs["ops"] = out
+			n := o.Config.Notifiers["ops"]
+			n.Spec.Retry = rulefile.Retry{Initial: time.Second, Max: time.Second, For: 10 * time.Second}
+			o.Config.Notifiers["ops"] = n
 		})
 		r.accept(t, "7", "slow")
 		r.accept(t, "7", "b")

@@ -46,7 +46,7 @@ type target struct {
 // The store keeps three rates for each target. "rate" counts the messages. In "line", new deliveries queue up: one that
 // cannot be sent soon is due at its own time, in the order of arrival, and so is claimed only once more. In "again",
 // deliveries queue up once more that found no slot when they were due, because of a cooldown.
-func (l *limiter) Reserve(ctx context.Context, n *config.Out, d *store.Delivery) (wait time.Duration, near bool) {
+func (l *limiter) Reserve(ctx context.Context, n *config.Notifier, d *store.Delivery) (wait time.Duration, near bool) {
 	rate := n.Rate()
 	if rate.Messages == 0 {
 		return 0, true
@@ -79,7 +79,7 @@ type slot struct {
 }
 
 // reserve takes the next slot of a key, unless it is too far away, and returns the wait for it.
-func (l *limiter) reserve(ctx context.Context, n *config.Out, key string, s slot) time.Duration {
+func (l *limiter) reserve(ctx context.Context, n *config.Notifier, key string, s slot) time.Duration {
 	wait, err := l.store.Reserve(ctx, key, s.rate, s.most)
 	if err != nil {
 		l.failed(ctx, "taking a slot in the rate of "+n.Spec.Name, err)
@@ -91,7 +91,7 @@ func (l *limiter) reserve(ctx context.Context, n *config.Out, key string, s slot
 // Wait waits until a message may follow the one before it to the same target: slots are apart already, but a message
 // that had to wait for a worker is late. It reports false if the target is in a cooldown, with the time when the
 // delivery is due again; zero means that it keeps its place among those that are due.
-func (l *limiter) Wait(ctx context.Context, n *config.Out, d *store.Delivery) (due time.Time, ok bool) {
+func (l *limiter) Wait(ctx context.Context, n *config.Notifier, d *store.Delivery) (due time.Time, ok bool) {
 	key := targetOf(n, d)
 	if rate := n.Rate(); perTarget(n) && rate.Burst <= 1 {
 		sleep(ctx, l.take(key, interval(rate)))
@@ -120,7 +120,7 @@ func (l *limiter) take(key string, interval time.Duration) (wait time.Duration) 
 }
 
 // Cooldown lets no message to the target of d out for the given time.
-func (l *limiter) Cooldown(ctx context.Context, n *config.Out, d *store.Delivery, wait time.Duration) {
+func (l *limiter) Cooldown(ctx context.Context, n *config.Notifier, d *store.Delivery, wait time.Duration) {
 	until := l.now().Add(wait)
 	l.update(targetOf(n, d), func(t *target) {
 		if until.After(t.cooldown) {
@@ -134,12 +134,12 @@ func (l *limiter) Cooldown(ctx context.Context, n *config.Out, d *store.Delivery
 }
 
 // EndCooldown lets the messages of a notifier out again, unless only some of its targets are in a cooldown.
-func (l *limiter) EndCooldown(n *config.Out) {
+func (l *limiter) EndCooldown(n *config.Notifier) {
 	l.update(wholeNotifier(n), func(t *target) { t.cooldown = time.Time{} })
 }
 
 // CooldownUntil returns the end of the cooldown of a notifier as a whole, which may be past.
-func (l *limiter) CooldownUntil(n *config.Out) time.Time {
+func (l *limiter) CooldownUntil(n *config.Notifier) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.targets[wholeNotifier(n)].cooldown
@@ -147,7 +147,7 @@ func (l *limiter) CooldownUntil(n *config.Out) time.Time {
 
 // Limit returns how many deliveries of a notifier may be claimed: those that find a slot within maxHold, as far as is
 // known here. If none does, it returns how long that lasts.
-func (l *limiter) Limit(n *config.Out) (limit int, wait time.Duration) {
+func (l *limiter) Limit(n *config.Notifier) (limit int, wait time.Duration) {
 	l.mu.Lock()
 	t := l.targets[wholeNotifier(n)]
 	l.mu.Unlock()
@@ -190,17 +190,17 @@ func (l *limiter) update(key string, change func(*target)) {
 }
 
 // perTarget reports whether the notifier's rate holds for each target by itself.
-func perTarget(n *config.Out) bool { return n.Kind.Target != nil && n.Rate().Messages > 0 }
+func perTarget(n *config.Notifier) bool { return n.Kind.Target != nil && n.Rate().Messages > 0 }
 
 // targetOf returns the key of the target of a delivery.
-func targetOf(n *config.Out, d *store.Delivery) string {
+func targetOf(n *config.Notifier, d *store.Delivery) string {
 	if perTarget(n) {
 		return "target/" + n.Line(*d)
 	}
 	return wholeNotifier(n)
 }
 
-func wholeNotifier(n *config.Out) string { return "notifier/" + n.Spec.Name }
+func wholeNotifier(n *config.Notifier) string { return "notifier/" + n.Spec.Name }
 
 // interval is the time from one message to the next.
 func interval(r store.Rate) time.Duration { return r.Per / time.Duration(r.Messages) }

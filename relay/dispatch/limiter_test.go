@@ -23,7 +23,7 @@ func (freeRates) Reserve(context.Context, string, store.Rate, time.Duration) (ti
 
 func TestTheLimiterForgetsTargetsThatTakeAMessageAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &config.Out{Spec: rulefile.Notifier{Name: "n"}, Kind: notifiers.Kind{
+		n := &config.Notifier{Spec: rulefile.Notifier{Name: "n"}, Kind: notifiers.Kind{
 			Rate:   notifiers.Rate{Messages: 1, Per: time.Second},
 			Target: func(_, own json.RawMessage) string { return string(own) }}}
 		l := limiter{store: freeRates{}, now: time.Now}

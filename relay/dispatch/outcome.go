@@ -49,7 +49,7 @@ type result struct {
 }
 
 // outcomeOf decides on the next state of a delivery after an attempt.
-func (d *Dispatcher) outcomeOf(del *store.Delivery, n *config.Out, r result) store.Outcome {
+func (d *Dispatcher) outcomeOf(del *store.Delivery, n *config.Notifier, r result) store.Outcome {
 	a := &store.Attempt{At: r.start, Took: r.end.Sub(r.start), Status: r.receipt.Status, Response: r.receipt.Response,
 		Error: r.receipt.Missed}
 	o := store.Outcome{ID: del.ID, Lease: del.Lease, State: store.Delivered, Attempt: a}

@@ -48,24 +48,24 @@ func (c *channels) send(_ context.Context, m *notifiers.Message) (notifiers.Rece
 
 // perChannel limits notifiers to one message a second and channel.
 func perChannel(o *dispatch.Options) {
-	for name, out := range o.Config.Outs {
-		out.Kind.Concurrency = 2
-		out.Kind.Rate = notifiers.Rate{Messages: 1, Per: time.Second}
-		out.Kind.Target = func(_, options json.RawMessage) string {
+	for name, n := range o.Config.Notifiers {
+		n.Kind.Concurrency = 2
+		n.Kind.Rate = notifiers.Rate{Messages: 1, Per: time.Second}
+		n.Kind.Target = func(_, options json.RawMessage) string {
 			var m struct{ Channel string }
 			_ = json.Unmarshal(options, &m) // the test wrote it
 			return m.Channel
 		}
-		o.Config.Outs[name] = out
+		o.Config.Notifiers[name] = n
 	}
 }
 
 // oneAccount makes all notifiers ones of the same account.
 func oneAccount(o *dispatch.Options) {
-	for name, out := range o.Config.Outs {
-		out.Kind.Account = func(any) string { return "token" }
-		out.Account = config.AccountOf(out.Kind, nil)
-		o.Config.Outs[name] = out
+	for name, n := range o.Config.Notifiers {
+		n.Kind.Account = func(any) string { return "token" }
+		n.Account = config.AccountOf(n.Kind, nil)
+		o.Config.Notifiers[name] = n
 	}
 }
 
@@ -210,9 +210,9 @@ func TestANotifiersRateBoundsItAsAWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
 		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(nil)}, func(o *dispatch.Options) {
-			out := o.Config.Outs["ops"]
-			out.Spec.Rate = value.Rate{Messages: 60, Per: time.Minute, Burst: 5}
-			o.Config.Outs["ops"] = out
+			n := o.Config.Notifiers["ops"]
+			n.Spec.Rate = value.Rate{Messages: 60, Per: time.Minute, Burst: 5}
+			o.Config.Notifiers["ops"] = n
 		})
 		for i := range 100 {
 			r.accept(t, "", fmt.Sprintf("%03d", i))

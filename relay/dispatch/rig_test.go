@@ -61,7 +61,7 @@ func (r *rig) put(t *testing.T, entity, title string) []string {
 	e := store.Event{ID: r.IDs.Next(time.Now()), Source: "qase", Name: "run.completed", Project: "WEB",
 		Hash: sha256.Sum256([]byte(entity + "\x00" + title)), Body: []byte("{}"), ReceivedAt: time.Now()}
 	receipts, err := r.Store.Accept(t.Context(), []store.Event{e}, func(int, func(string) ([]byte, error)) (p store.Plan, _ error) {
-		for name := range r.config.Outs {
+		for name := range r.config.Notifiers {
 			p.Deliveries = append(p.Deliveries, r.newDelivery(t, name, entity, title))
 		}
 		return p, nil

@@ -124,7 +124,7 @@ func CountsOf(cfg *config.Config) Counts {
 	if cfg == nil {
 		return Counts{}
 	}
-	return Counts{Rules: len(cfg.Rules.Names()), Notifiers: len(cfg.Outs), Sources: len(cfg.Sources)}
+	return Counts{Rules: len(cfg.Rules.Names()), Notifiers: len(cfg.Notifiers), Sources: len(cfg.Sources)}
 }
 
 func OnlyErrors(problems diag.Problems) diag.Problems {

@@ -24,9 +24,9 @@ func (s Sender) Send(ctx context.Context, m *notifiers.Message) (notifiers.Recei
 
 // Config returns a configuration without rules, with the given notifiers. Each sends four messages at once.
 func Config(senders map[string]Sender) *config.Config {
-	cfg := &config.Config{Config: &rulefile.Config{Rules: &rules.Set{}}, Outs: map[string]config.Out{}}
+	cfg := &config.Config{Config: &rulefile.Config{Rules: &rules.Set{}}, Notifiers: map[string]config.Notifier{}}
 	for name, send := range senders {
-		cfg.Outs[name] = config.Out{Spec: rulefile.Notifier{Name: name, Type: "fake"},
+		cfg.Notifiers[name] = config.Notifier{Spec: rulefile.Notifier{Name: name, Type: "fake"},
 			Kind: notifiers.Kind{Concurrency: 4}, Notifier: send}
 	}
 	return cfg
