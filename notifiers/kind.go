@@ -8,41 +8,43 @@ type Kind struct {
 	Type string
 	// Summary is one line for people.
 	Summary string
-	// Config returns a pointer to a new configuration with its defaults set. Its yaml tags are the keys that a
-	// notifier of this type may have beside name and type. Fields tagged secret:"true" have a twin KEY_file.
+	// Config returns a pointer to a new configuration with its defaults. Its yaml tags are the keys of a notifier of this
+	// type beside name and type. A field tagged secret:"true" has a second key, KEY_file, that names a file.
 	Config func() any
-	// Sample returns a pointer to a configuration that New takes, made up where there is no default: for previews.
+	// Sample returns a pointer to a configuration that New accepts, for previews.
 	Sample func() any
-	// Options is a zero value of the struct of message options. A rule may set them for one message, a notifier
-	// for all of its messages. Every string in them is a template; the tag as:"…" says what the text becomes, and so
-	// how values from the event are escaped: text (the default: plain text in one line), markdown, url, header,
-	// address (mail addresses), mention (who is called), call (who is called where events can only name people), link (a URL for
-	// people), blocks (Slack's Block Kit) or json (a body: JSON where it looks like JSON, plain text elsewhere). A list of mentions
-	// arrives as ids of Slack, "Name <address>", addresses and mere names.
+	// Options is a zero value of the struct of message options. A rule sets them for one message, a notifier for all of
+	// its messages. Allowed types are string, bool, []string, map[string]string, and any for a free structure.
+	//
+	// Every string in them is a template. The tag as:"…" names the form of the text, and so how values from the event are
+	// escaped: text (the default: plain text in one line), markdown, url, header, address (email addresses), mention
+	// (people to notify), call (people to notify where events only have names), link (a URL for people), blocks (Block
+	// Kit) or json (a body: JSON if it looks like JSON, else plain text). A list of mentions arrives as Slack ids,
+	// "Name <address>", addresses and names.
+	//
 	// An option that may hold a secret, such as a URL with a token, is tagged secret:"masked": see MaskOptions.
-	// Allowed types are string, bool, []string and map[string]string, and any for a free structure.
 	Options any
-	// New checks the configuration and makes the notifier. defaults holds the message options set on the notifier
-	// that are no templates, as a JSON object or nil; a message's own Options come first. New does not touch the
-	// network. An error that has a Field() string method names the key at fault.
+	// New checks the configuration and makes the notifier, without a network. defaults are the message options of the
+	// notifier that are not templates, as a JSON object or nil; a message's own options override them. An error with a
+	// Field() string method names the wrong key.
 	New func(config any, defaults json.RawMessage) (Notifier, error)
-	// Missing says what a message lacks that has only the given options, its own and the notifier's together, and how
-	// to add it; both are "" if it can be sent. A nil Missing means that nothing can be missing.
+	// Missing says what a message with only the given options lacks, and how to add it. Both are "" if it can be sent. A
+	// nil Missing means that nothing can be missing.
 	Missing func(config any, options map[string]bool) (what, hint string)
-	// Advise judges one message option as it is written, with its templates, for those who check a rules file. It may be nil.
+	// Advise checks one message option as it is written, with its templates. It may be nil.
 	Advise func(config any, option string, value any) []Advice
-	// Concurrency is how many messages may be on their way at once, unless the notifier sets it. Zero means 1.
+	// Concurrency is how many messages are sent at once, unless the notifier sets it. Zero means 1.
 	Concurrency int
-	// Rate is how many messages a target takes, unless the notifier sets it.
+	// Rate is how many messages a target accepts, unless the notifier sets it.
 	Rate Rate
-	// Target names what the rate counts, such as a channel, by the notifier's own message options and those of a message.
-	// A nil Target counts all messages of the notifier together.
+	// Target names the target of a message, such as a channel, by the options of the notifier and of the message. With a
+	// nil Target all messages of the notifier have one target.
 	Target func(defaults, options json.RawMessage) string
-	// Account returns what tells accounts apart at the service, such as a bot token: notifiers of one account share the rates of its targets. It
-	// may be a secret. A nil Account gives each notifier rates of its own.
+	// Account identifies the account at the service, such as by its bot token: notifiers of one account share the rates of
+	// its targets. The result may be a secret. With a nil Account each notifier has rates of its own.
 	Account func(config any) string
-	// Delivered says in a sentence for people that a message was delivered, and where the receipt says so, to which
-	// place; retest is the command that sends such a test message. Nil says that the receiver has taken it.
+	// Delivered is a sentence for people about a delivery, with the place if the receipt names it. retest is the command
+	// that sends a test message again. Nil says that the receiver has taken it.
 	Delivered func(r Receipt, retest string) string
 	// Markup is how the service reads the texts that it gets.
 	Markup Markup
@@ -92,9 +94,9 @@ const (
 	EscapedUnits             // UTF16Units of JSON in which & < > are written as \u0026 and so on
 )
 
-// Advice is something to be said of a message option.
+// Advice is a remark on a message option.
 type Advice struct {
-	Path          []string // leads within the option to what it is about; empty for the whole
-	Wrong         bool     // no such message could be sent; otherwise it is only doubtful
+	Path          []string // leads to the value within the option; empty for the whole
+	Wrong         bool     // the service would refuse the message; otherwise it is a warning
 	Message, Hint string
 }

@@ -17,9 +17,10 @@ import (
 type Notifier interface {
 	// Send makes one attempt and returns when the receiver has answered or ctx is done.
 	//
-	// A nil error means delivered. A [*PermanentError] means that trying again cannot help, a [*RetryAfterError]
-	// names the earliest moment for the next attempt, and any other error means: try again later, but not for long if it is a
-	// [*DoubtfulError]. The receipt says what came back, and is filled as far as possible on errors too. No error and no receipt holds a secret.
+	// A nil error means delivered. A [*PermanentError] means that no attempt can succeed, a [*GoneError] that the receiver
+	// does not exist any more, a [*RetryAfterError] names the earliest time of the next attempt. Any other error means: try
+	// again later, but not for long if it is a [*DoubtfulError]. The receipt holds the answer, on errors too. No error and
+	// no receipt holds a secret.
 	Send(ctx context.Context, m *Message) (Receipt, error)
 }
 
