@@ -74,6 +74,12 @@ func (c *compiler) lookUp(n parse.Node, name string) int {
 // leave ends the scope of the variables from slot on.
 func (c *compiler) leave(slot int) { c.scope = c.scope[:slot] }
 
+// scopedList compiles a list whose variables are out of scope behind it, such as in else.
+func (c *compiler) scopedList(l *parse.ListNode) []step {
+	defer c.leave(len(c.scope))
+	return c.list(l)
+}
+
 func (c *compiler) list(l *parse.ListNode) []step {
 	if l == nil {
 		return nil
@@ -156,7 +162,7 @@ func (c *compiler) branch(n *parse.BranchNode, with bool) step {
 	defer c.leave(len(c.scope))
 	value := c.pipe(n.Pipe)
 	slots := c.assigned(n.Pipe)
-	then, otherwise := c.list(n.List), c.list(n.ElseList)
+	then, otherwise := c.scopedList(n.List), c.list(n.ElseList)
 	return func(r *Renderer) error {
 		v, err := value(r)
 		if err != nil {
@@ -182,7 +188,7 @@ func (c *compiler) loop(n *parse.RangeNode) step {
 	defer c.leave(len(c.scope))
 	value := c.pipe(n.Pipe)
 	slots := c.assigned(n.Pipe)
-	each, otherwise := c.list(n.List), c.list(n.ElseList)
+	each, otherwise := c.scopedList(n.List), c.list(n.ElseList)
 	return func(r *Renderer) error {
 		v, err := value(r)
 		if err != nil {

@@ -39,6 +39,25 @@ func FuzzAgainstTextTemplate(f *testing.F) {
 	})
 }
 
+func TestVariablesOfTheFirstBranchAreOutOfScopeInElse(t *testing.T) {
+	for _, text := range []string{
+		`{{ $x := 1 }}{{ if false }}{{ $x := 2 }}{{ else }}{{ $x }}{{ end }}{{ $x }}`,
+		`{{ $x := 1 }}{{ if false }}{{ $x := 2 }}{{ else if true }}{{ $x }}{{ end }}{{ $x }}`,
+		`{{ $x := 1 }}{{ with .empty }}{{ $x := 2 }}{{ else }}{{ $x }}{{ end }}{{ $x }}`,
+		`{{ $x := 1 }}{{ range .none }}{{ $x := 2 }}{{ else }}{{ $x }}{{ end }}{{ $x }}`,
+		`{{ $x := 1 }}{{ if $y := false }}{{ $x := 2 }}{{ else }}{{ $x }}{{ $y }}{{ end }}{{ $x }}`,
+	} {
+		vars := map[string]any{"empty": "", "none": []any{}}
+		want := renderText(t, text, nil, vars)
+		compiled, faults := New(nil, Options{}).Compile("x", text, FormPlain)
+		if compiled == nil {
+			t.Errorf("%s: does not compile: %v", text, faults)
+		} else if got, err := compiled.Render(vars); err != nil || got != want {
+			t.Errorf("%s: got %q, %v, want %q", text, got, err, want)
+		}
+	}
+}
+
 func renderText(t *testing.T, text string, partials map[string]string, vars map[string]any) string {
 	t.Helper()
 	root, err := texttemplate.New("x").Parse(text)
@@ -124,11 +143,13 @@ func (g *generator) assign() string {
 		return "{{ " + g.pick(g.numbers...) + " = " + g.number() + " }}"
 	}
 	value := g.number()
-	return "{{ " + g.declare() + " := " + value + " }}"
+	name := fmt.Sprintf("$w%d", g.choose(2)) // may hide an outer variable
+	g.numbers = append(g.numbers, name)
+	return "{{ " + name + " := " + value + " }}"
 }
 
 func (g *generator) declare() string {
-	name := fmt.Sprintf("$v%d", g.next) // unique: a variable of the first branch hides one of the same name in else
+	name := fmt.Sprintf("$v%d", g.next)
 	g.next++
 	g.numbers = append(g.numbers, name)
 	return name
