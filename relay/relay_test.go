@@ -61,7 +61,7 @@ func start(tb testing.TB, dir, rulesText string, kinds ...notifiers.Kind) *machi
 	metrics := metrics.New(metrics.Options{Version: "test"})
 	m.engine = relay.New(relay.Options{Store: m.store, Config: cfg, Metrics: metrics})
 	m.reloader = config.NewReloader(config.ReloadOptions{Patterns: []string{m.rules}, Load: options, Config: cfg,
-		Apply: m.engine.Reload, Metrics: metrics})
+		Apply: m.engine.Reload, Observe: metrics.Reloaded})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {

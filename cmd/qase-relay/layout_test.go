@@ -68,7 +68,7 @@ func mayImport() map[string][]string {
 
 		"relay/metrics":               {},
 		"relay/sampledlog":            {},
-		"relay/config":                append([]string{"relay/metrics", "relay/store", "notifiers", "notifiers/builtin"}, reading...),
+		"relay/config":                append([]string{"notifiers", "notifiers/builtin"}, reading...),
 		"relay/qaseapi":               {"rules", "rules/event"},
 		"relay/dispatch":              {"relay/config", "relay/metrics", "relay/sampledlog", "relay/store", "notifiers", "rules", "rules/rulefile"},
 		"relay/dispatch/dispatchtest": {"notifiers", "relay/config", "rules", "rules/rulefile"}, // for tests

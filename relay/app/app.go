@@ -110,7 +110,7 @@ func (r *Relay) assemble() {
 	m := metrics.New(metrics.Options{Version: o.Version, Revision: o.Revision, Known: isCatalogEvent})
 	r.engine = relay.New(relay.Options{Store: r.store, Config: o.Config, DryRun: o.DryRun, Logger: o.Logger, Metrics: m})
 	r.reloader = config.NewReloader(config.ReloadOptions{Patterns: o.Rules, Load: o.Load, Config: o.Config,
-		Apply: r.engine.Reload, Logger: o.Logger, Metrics: m})
+		Apply: r.engine.Reload, Logger: o.Logger, Observe: m.Reloaded})
 	r.public.http = ingest.Server("", ingest.New(ingest.Options{
 		Accept:  r.accept,
 		Sources: func() []rules.Source { return r.engine.Config().Sources },

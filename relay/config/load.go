@@ -3,7 +3,6 @@ package config
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -22,7 +21,7 @@ type Config struct {
 	*rulefile.Config
 	// Notifiers holds the notifiers by name. Every notifier that a rule names is in it.
 	Notifiers map[string]Notifier
-	read *reading
+	read      *reading
 }
 
 // Notifier is a configured notifier: its entry in the rules file, its kind, and the notifier itself.
@@ -124,7 +123,7 @@ func makeNotifiers(cfg *rulefile.Config, o LoadOptions) (map[string]Notifier, di
 			problems = append(problems, failed("notifier "+spec.Name, err.Error(), ""))
 			continue
 		}
-		made[spec.Name] = Notifier{Spec: spec, Kind: ks[i], Notifier: n, Account: AccountOf(ks[i], spec.Config)}
+		made[spec.Name] = Notifier{Spec: spec, Kind: ks[i], Notifier: n, Account: accountOf(ks[i], spec.Config)}
 	}
 	return made, problems
 }
@@ -146,16 +145,4 @@ func (u unusable) refuse() error {
 
 func failed(what, message, hint string) diag.Problem {
 	return diag.Problem{File: what, Severity: diag.Error, Message: message, Hint: hint}
-}
-
-// AccountOf returns a digest of the account of a notifier, since the account itself may be a secret.
-func AccountOf(k notifiers.Kind, config any) string {
-	if k.Account == nil {
-		return ""
-	}
-	account := k.Account(config)
-	if account == "" { // its variable is unset
-		return ""
-	}
-	return fmt.Sprintf("%s#%x", k.Type, sha256.Sum256([]byte(account)))[:len(k.Type)+1+32]
 }

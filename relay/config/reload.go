@@ -11,7 +11,6 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
-	"qaserelay/relay/metrics"
 	"qaserelay/rules/diag"
 )
 
@@ -26,14 +25,15 @@ const (
 type ReloadOptions struct {
 	Patterns []string
 	Load     LoadOptions
-	Config   *Config          // the current one, as loaded from Patterns
-	Apply    func(*Config)    // makes another one current, such as Engine.Reload
-	Logger   *slog.Logger     // nil logs nothing
-	Metrics  *metrics.Metrics // nil means new ones that are not read
+	Config   *Config       // the current one, as loaded from Patterns
+	Apply    func(*Config) // makes another one current, such as Engine.Reload
+	Logger   *slog.Logger  // nil logs nothing
+	// Observe counts a try, and whether it succeeded. Nil does nothing.
+	Observe func(ok bool, at time.Time)
 }
 
-// Reloader reloads the rules files. A file with errors changes nothing: the current rules stay. Its methods may be called
-// from many goroutines, Watch only once.
+// Reloader reloads the rules files. A file with errors changes nothing: the current rules stay. Its methods may be
+// called from many goroutines, Watch only once.
 type Reloader struct {
 	o      ReloadOptions
 	mu     sync.Mutex
@@ -53,11 +53,11 @@ func NewReloader(o ReloadOptions) *Reloader {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Metrics == nil {
-		o.Metrics = metrics.New(metrics.Options{})
+	if o.Observe == nil {
+		o.Observe = func(bool, time.Time) {}
 	}
 	now := time.Now()
-	o.Metrics.Reloaded(true, now)
+	o.Observe(true, now)
 	return &Reloader{o: o, read: o.Config.read, status: ReloadStatus{LoadedAt: now, TriedAt: now}}
 }
 
@@ -87,13 +87,13 @@ func (r *Reloader) reload() error {
 		r.o.Logger.Warn("problem in the rules", "problem", p.Message, "place", p.Place(), "severity", p.Severity, "hint", p.Hint)
 	}
 	if err := problems.Err(); err != nil {
-		r.o.Metrics.Reloaded(false, r.status.TriedAt)
+		r.o.Observe(false, r.status.TriedAt)
 		r.o.Logger.Error("rules not loaded, the current ones stay", "error", firstError(problems))
 		return err
 	}
 	r.o.Apply(cfg)
 	r.status.LoadedAt = r.status.TriedAt
-	r.o.Metrics.Reloaded(true, r.status.TriedAt)
+	r.o.Observe(true, r.status.TriedAt)
 	r.o.Logger.Info("rules loaded", "rules", len(cfg.Rules.Names()), "notifiers", len(cfg.Notifiers))
 	return nil
 }

@@ -51,9 +51,9 @@ func (l *limiter) Reserve(ctx context.Context, n *config.Notifier, d *store.Deli
 	if rate.Messages == 0 {
 		return 0, true
 	}
-	line := n.Line(*d)
+	key := n.RateKey(d.Message)
 	if !perTarget(n) {
-		wait = l.reserve(ctx, n, "rate/"+line, slot{rate, maxHold})
+		wait = l.reserve(ctx, n, "rate/"+key, slot{rate, maxHold})
 		l.update(targetOf(n, d), func(t *target) {
 			if t.next = l.now().Add(wait); wait <= maxHold {
 				t.next = t.next.Add(interval(rate))
@@ -62,25 +62,25 @@ func (l *limiter) Reserve(ctx context.Context, n *config.Notifier, d *store.Deli
 		return wait, wait <= maxHold
 	}
 	if d.Lease == 1 {
-		if wait = l.reserve(ctx, n, "line/"+line, slot{rate, maxAhead}); wait > maxHold {
+		if wait = l.reserve(ctx, n, "line/"+key, slot{rate, maxAhead}); wait > maxHold {
 			return wait, false
 		}
 	}
-	if wait = l.reserve(ctx, n, "rate/"+line, slot{rate, maxHold}); wait <= maxHold {
+	if wait = l.reserve(ctx, n, "rate/"+key, slot{rate, maxHold}); wait <= maxHold {
 		return wait, true
 	}
-	return wait + l.reserve(ctx, n, "again/"+line, slot{rate, maxAhead}), false
+	return wait + l.reserve(ctx, n, "again/"+key, slot{rate, maxAhead}), false
 }
 
 // slot is a slot of a rate that is at most so far away.
 type slot struct {
-	rate store.Rate
+	rate notifiers.Rate
 	most time.Duration
 }
 
 // reserve takes the next slot of a key, unless it is too far away, and returns the wait for it.
 func (l *limiter) reserve(ctx context.Context, n *config.Notifier, key string, s slot) time.Duration {
-	wait, err := l.store.Reserve(ctx, key, s.rate, s.most)
+	wait, err := l.store.Reserve(ctx, key, store.Rate(s.rate), s.most)
 	if err != nil {
 		l.failed(ctx, "taking a slot in the rate of "+n.Spec.Name, err)
 		return maxHold + time.Millisecond
@@ -129,7 +129,7 @@ func (l *limiter) Cooldown(ctx context.Context, n *config.Notifier, d *store.Del
 	})
 	if rate := n.Rate(); perTarget(n) { // one slot as long as the cooldown makes the other relays wait too
 		burst := time.Duration(max(rate.Burst, 1)-1) * interval(rate)
-		l.reserve(ctx, n, "rate/"+n.Line(*d), slot{store.Rate{Messages: 1, Per: wait + burst}, maxAhead})
+		l.reserve(ctx, n, "rate/"+n.RateKey(d.Message), slot{notifiers.Rate{Messages: 1, Per: wait + burst}, maxAhead})
 	}
 }
 
@@ -195,7 +195,7 @@ func perTarget(n *config.Notifier) bool { return n.Kind.Target != nil && n.Rate(
 // targetOf returns the key of the target of a delivery.
 func targetOf(n *config.Notifier, d *store.Delivery) string {
 	if perTarget(n) {
-		return "target/" + n.Line(*d)
+		return "target/" + n.RateKey(d.Message)
 	}
 	return wholeNotifier(n)
 }
@@ -203,7 +203,7 @@ func targetOf(n *config.Notifier, d *store.Delivery) string {
 func wholeNotifier(n *config.Notifier) string { return "notifier/" + n.Spec.Name }
 
 // interval is the time from one message to the next.
-func interval(r store.Rate) time.Duration { return r.Per / time.Duration(r.Messages) }
+func interval(r notifiers.Rate) time.Duration { return r.Per / time.Duration(r.Messages) }
 
 // rateLimited reports whether an error asks for a pause of the target, rather than of one message.
 func rateLimited(err error) bool {

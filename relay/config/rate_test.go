@@ -9,12 +9,12 @@ import (
 )
 
 func TestAnAccountIsKeptAsADigest(t *testing.T) {
-	account := AccountOf(notifiers.Kind{Type: "slack", Account: func(any) string { return "xoxb-secret" }}, nil)
+	account := accountOf(notifiers.Kind{Type: "slack", Account: func(any) string { return "xoxb-secret" }}, nil)
 	if !strings.HasPrefix(account, "slack#") || len(account) != len("slack#")+32 || strings.Contains(account, "secret") {
 		t.Errorf("got %q", account)
 	}
 	for name, of := range map[string]func(any) string{"none": nil, "an unset one": func(any) string { return "" }} {
-		if account := AccountOf(notifiers.Kind{Type: "slack", Account: of}, nil); account != "" {
+		if account := accountOf(notifiers.Kind{Type: "slack", Account: of}, nil); account != "" {
 			t.Errorf("%s: got %q, which notifiers would share", name, account)
 		}
 	}
