@@ -26,11 +26,10 @@ const (
 	maxUsername = 80
 )
 
-// composed is a message ready to be sent or shown.
+// composed is a message ready to be sent.
 type composed struct {
 	post   post
 	thread string // thread to post in, or empty
-	layout preview.Layout
 }
 
 // post is a message as a webhook takes it.
@@ -68,45 +67,56 @@ type mentions struct {
 	Roles []string `json:"roles,omitempty"`
 }
 
-func (n *notifier) compose(m *notifiers.Message) (composed, error) {
+// compose lays out a message as an embed, with mentions above it.
+func (n *notifier) compose(m *notifiers.Message) (composed, func() *preview.Layout, error) {
 	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
-		return composed{}, err
+		return composed{}, nil, err
 	}
 	thread := notifiers.OneLine(o.ThreadID)
 	if strings.Trim(thread, "0123456789") != "" {
-		return composed{}, fmt.Errorf("thread_id: %q is none; write the digits that Discord shows under Copy Thread ID",
+		return composed{}, nil, fmt.Errorf("thread_id: %q is none; write the digits that Discord shows under Copy Thread ID",
 			notifiers.Cut(thread, 100))
 	}
 	p := post{Username: notifiers.Cut(notifiers.OneLine(o.Username), maxUsername)}
-	l := preview.Layout{
-		Channel: "Discord", Facts: []preview.Fact{{Text: "the webhook's channel"}}, Color: notifiers.LevelColor(m.Level),
-		Style: preview.Style{Filled: true, Columns: 3},
-	}
-	l.Top = preview.Mentions(p.mention(o.Mention))
-	p.Embeds = []embed{composeEmbed(m, &l)}
-	return composed{p, thread, l}, nil
+	mentions := p.mention(o.Mention)
+	e, body, fields := composeEmbed(m)
+	p.Embeds = []embed{e}
+	return composed{p, thread}, func() *preview.Layout {
+		l := layout(m, body, fields)
+		l.Top = preview.Mentions(mentions)
+		return l
+	}, nil
 }
 
-// composeEmbed lays out the message, in the embed and in the layout of its preview.
-func composeEmbed(m *notifiers.Message, l *preview.Layout) embed {
-	title := markup.FitText(markup.Title(m, maxTitle), maxTitle, notifiers.Units, escape)
-	origin := markup.Origin(m)
-	e := embed{
-		Title: escape(title), URL: markup.MessageURL(m, maxURL), Color: notifiers.ColorNumber(m.Level),
-		Footer: footer{markup.Neutralize(origin, false)},
+// composeEmbed writes the embed of m. It also returns the body and the fields, truncated to the limits.
+func composeEmbed(m *notifiers.Message) (e embed, body []markup.Line, fields []markup.Field) {
+	e = embed{
+		Title: escape(fitTitle(m)), URL: markup.MessageURL(m, maxURL), Color: notifiers.ColorNumber(m.Level),
+		Footer: footer{markup.Neutralize(markup.Origin(m), false)},
 	}
-	var fields []markup.Field
 	e.Fields, fields = fitFields(m)
 	left := min(maxBody, maxTexts-notifiers.Units(e.Title)-notifiers.Units(e.Footer.Text)-units(e.Fields))
-	var body []markup.Line
 	e.Description, body = markup.FitLines(markup.Lines(notifiers.Cut(m.Body, 4*maxBody)), writer().Write,
 		func(s string) bool { return notifiers.Units(s) <= left })
 	if !m.CreatedAt.IsZero() {
 		at := m.CreatedAt.UTC()
 		e.Timestamp = &at
 	}
-	heading := preview.Text(title, markup.Run{URL: e.URL})
+	return e, body, fields
+}
+
+func fitTitle(m *notifiers.Message) string {
+	return markup.FitText(markup.Title(m, maxTitle), maxTitle, notifiers.Units, escape)
+}
+
+// layout makes the preview of an embed.
+func layout(m *notifiers.Message, body []markup.Line, fields []markup.Field) *preview.Layout {
+	l := &preview.Layout{
+		Channel: "Discord", Facts: []preview.Fact{{Text: "the webhook's channel"}}, Color: notifiers.LevelColor(m.Level),
+		Style: preview.Style{Filled: true, Columns: 3},
+	}
+	heading := preview.Text(fitTitle(m), markup.Run{URL: markup.MessageURL(m, maxURL)})
 	heading[0].Heading = true
 	l.Add(heading...)
 	l.Add(shown(body)...)
@@ -115,8 +125,8 @@ func composeEmbed(m *notifiers.Message, l *preview.Layout) embed {
 		cells = append(cells, preview.Labeled(f.Name, shown([]markup.Line{f.Value})...))
 	}
 	l.AddRows(cells, 3)
-	l.Add(preview.Small(origin)...)
-	return e
+	l.Add(preview.Small(markup.Origin(m))...)
+	return l
 }
 
 // fitFields lays out fields side by side. All of their texts have at most maxFields characters.

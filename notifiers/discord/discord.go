@@ -99,7 +99,7 @@ func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 
 // Send posts the message and waits until Discord has kept it.
 func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	c, err := n.compose(m)
+	c, _, err := n.compose(m)
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
 	}
@@ -114,14 +114,13 @@ func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 
 // Preview implements [preview.Previewer].
 func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
-	c, err := n.compose(m)
+	c, _, err := n.compose(m)
 	return httpclient.PreviewJSON(c.post, err)
 }
 
 // Layout implements [preview.Previewer].
 func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
-	c, err := n.compose(m)
-	return &c.layout, err
+	return preview.Draw(n.compose(m))
 }
 
 // Probe asks Discord for the webhook itself.

@@ -252,5 +252,5 @@ func (n *Notifier) Preview(m *notifiers.Message) ([]byte, error) {
 // Layout implements [preview.Previewer].
 func (n *Notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
 	letter, err := n.compose(context.Background(), m)
-	return &letter.layout, err
+	return preview.Draw(letter, letter.layout, err)
 }

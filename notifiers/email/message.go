@@ -31,7 +31,7 @@ type letter struct {
 	recipients []string // the envelope's recipients, in angle brackets
 	data       []byte   // header and body (RFC 5322)
 	notes      []string // what was left out
-	layout     preview.Layout
+	layout     func() *preview.Layout // for previews
 }
 
 // compose writes the mail for m, the same bytes at every attempt.
@@ -66,9 +66,11 @@ func (n *Notifier) compose(ctx context.Context, m *notifiers.Message) (letter, e
 	}
 	msg.SetBodyString(mail.TypeTextPlain, text)
 	msg.AddAlternativeString(mail.TypeTextHTML, page) // the better alternative comes last (RFC 2046, section 5.1.4)
-	l.layout = preview.Layout{Channel: "Mail", Lines: preview.Paragraphs(text), Page: page, Facts: slices.Concat(
-		fact("From", n.from), fact("To", to...), fact("Cc", cc...), fact("Reply-To", replyTo...),
-		[]preview.Fact{{Name: "Subject", Text: subject}})}
+	l.layout = func() *preview.Layout {
+		return &preview.Layout{Channel: "Mail", Lines: preview.Paragraphs(text), Page: page, Facts: slices.Concat(
+			fact("From", n.from), fact("To", to...), fact("Cc", cc...), fact("Reply-To", replyTo...),
+			[]preview.Fact{{Name: "Subject", Text: subject}})}
+	}
 	var b bytes.Buffer
 	if _, err := msg.WriteTo(&b); err != nil {
 		return l, fmt.Errorf("writing the mail: %w", err)

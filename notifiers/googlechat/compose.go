@@ -19,6 +19,9 @@ const (
 	maxMentions = 2000
 )
 
+// buttonLabel is the label of the button that leads to the message's URL.
+const buttonLabel = "Open in Qase"
+
 // These types are a message as the API takes it. A widget has one of its fields.
 type (
 	post struct {
@@ -71,7 +74,7 @@ type (
 
 // compose lays out a message as a card: the linked title with a dot in the level's color, the body, fields, the origin
 // and a button. Mentions stand above the card, since cards have none.
-func (n *notifier) compose(m *notifiers.Message) (post, *preview.Layout, error) {
+func (n *notifier) compose(m *notifiers.Message) (post, func() *preview.Layout, error) {
 	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
 		return post{}, nil, err
@@ -81,29 +84,27 @@ func (n *notifier) compose(m *notifiers.Message) (post, *preview.Layout, error) 
 	if key := notifiers.Cut(notifiers.OneLine(o.Thread), maxThread); key != "" {
 		p.Thread = &thread{key}
 	}
-	l := &preview.Layout{
-		Channel: "Google Chat", Facts: []preview.Fact{{Text: "the webhook's space"}}, Color: notifiers.LevelColor(m.Level),
-		Top: preview.Mentions(runs), Style: preview.Style{Framed: true},
-	}
-	p.Cards[0].Card.Sections = composeCard(m, p, l)
-	return p, l, nil
+	p, body, fields := composeCard(m, p)
+	return p, func() *preview.Layout {
+		l := layout(m, body, fields)
+		l.Top = preview.Mentions(runs)
+		return l
+	}, nil
 }
 
-// composeCard writes the section of the card of p, and the lines of its preview.
-func composeCard(m *notifiers.Message, p post, l *preview.Layout) []section {
+// composeCard adds the section of the card to p. It also returns the body and the fields, truncated to the limits.
+func composeCard(m *notifiers.Message, p post) (post, []markup.Line, []markup.Field) {
 	title, link := markup.Title(m, maxTitle), markup.MessageURL(m, maxURL)
 	label := escape(title)
 	if link != "" {
 		label = markup.HTMLLink(link, label)
 	}
-	l.Add(markup.Line{Runs: []markup.Run{{Text: "● "}, {Text: markup.Visible(title), URL: link, Bold: true}}})
 	head := text(`<font color="` + notifiers.LevelColor(m.Level) + `">●</font> <b>` + label + "</b>")
 	foot := []widget{text(`<font color="#64748b">` + escape(markup.Origin(m)) + "</font>")}
 	if link != "" {
-		b := button{Text: "Open in Qase"}
+		b := button{Text: buttonLabel}
 		b.OnClick.Link.URL = link
 		foot = append(foot, widget{Buttons: &buttons{[]button{b}}})
-		l.Buttons = []markup.Run{{Text: b.Text, URL: link}}
 	}
 	written, fields := markup.FitFields(m, composeFields, func(w []widget) bool { return httpclient.JSONBytes(w) <= maxBytes/2 })
 	p, body := markup.FitLines(markup.Lines(notifiers.Cut(m.Body, maxBytes)), func(lines []markup.Line) post {
@@ -116,10 +117,24 @@ func composeCard(m *notifiers.Message, p post, l *preview.Layout) []section {
 		whole.Cards[0].Card.Sections = []section{{slices.Concat(widgets, written, foot)}}
 		return whole
 	}, func(p post) bool { return httpclient.JSONBytes(p) <= maxBytes })
+	return p, body, fields
+}
+
+// layout makes the preview of a card.
+func layout(m *notifiers.Message, body []markup.Line, fields []markup.Field) *preview.Layout {
+	l := &preview.Layout{
+		Channel: "Google Chat", Facts: []preview.Fact{{Text: "the webhook's space"}}, Color: notifiers.LevelColor(m.Level),
+		Style: preview.Style{Framed: true},
+	}
+	title, link := markup.Title(m, maxTitle), markup.MessageURL(m, maxURL)
+	l.Add(markup.Line{Runs: []markup.Run{{Text: "● "}, {Text: markup.Visible(title), URL: link, Bold: true}}})
 	l.Add(preview.Compact(shown(body))...)
 	l.Lines = append(l.Lines, fieldRows(fields)...)
 	l.Add(preview.Small(markup.Origin(m))...)
-	return p.Cards[0].Card.Sections
+	if link != "" {
+		l.Buttons = []markup.Run{{Text: buttonLabel, URL: link}}
+	}
+	return l
 }
 
 func text(s string) widget { return widget{Paragraph: &paragraph{s}} }

@@ -44,15 +44,15 @@ type field struct {
 
 // compose lays out a message: title and mentions as text, since notifications show it; below them body, fields and
 // origin beside a bar in the level's color.
-func (n *notifier) compose(m *notifiers.Message) (post, *preview.Layout, error) {
+func (n *notifier) compose(m *notifiers.Message) (post, func() *preview.Layout, error) {
 	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
 		return post{}, nil, err
 	}
-	p, l := composeTop(m, o)
+	p, top := composeTop(m, o)
 	title, origin := fitTitle(m), notifiers.Cut(markup.Origin(m), maxOrigin)
 	written, fields := fitFields(m)
-	a := attachment{Fallback: escape(title), Color: l.Color, Fields: written, Footer: markup.Neutralize(origin, true)}
+	a := attachment{Fallback: escape(title), Color: notifiers.LevelColor(m.Level), Fields: written, Footer: markup.Neutralize(origin, true)}
 	w := markup.Markdown(escape)
 	p, body := markup.FitLines(markup.Lines(notifiers.Cut(m.Body, 2*maxAttachment)), func(lines []markup.Line) post {
 		whole, filled := p, a
@@ -60,18 +60,30 @@ func (n *notifier) compose(m *notifiers.Message) (post, *preview.Layout, error) 
 		whole.Attachments = []attachment{filled}
 		return whole
 	}, func(p post) bool { return jsonUnits(p.Attachments) <= maxAttachment })
+	return p, func() *preview.Layout {
+		l := layout(p.Channel, body, fields)
+		l.Color, l.Top = a.Color, preview.Mentions(top)
+		l.Add(preview.Small(origin)...)
+		return l
+	}, nil
+}
+
+// layout makes the preview of the body and the fields.
+func layout(channel string, body []markup.Line, fields []markup.Field) *preview.Layout {
+	where := cmp.Or(channel, "the webhook's channel")
+	l := &preview.Layout{Channel: "Mattermost", Facts: []preview.Fact{{Text: where}}}
+	w := markup.Markdown(escape)
 	l.Add(w.Shown(body)...)
 	var cells [][]markup.Line
 	for _, f := range fields {
 		cells = append(cells, preview.Labeled(f.Name, w.Shown([]markup.Line{f.Value})...))
 	}
 	l.AddRows(cells, 2)
-	l.Add(preview.Small(origin)...)
-	return p, l, nil
+	return l
 }
 
-// composeTop writes the title, linked and bold, and the mentions.
-func composeTop(m *notifiers.Message, o Options) (post, *preview.Layout) {
+// composeTop writes the title, linked and bold, and the mentions. It returns the same for the preview.
+func composeTop(m *notifiers.Message, o Options) (post, []markup.Run) {
 	title, link := fitTitle(m), markup.MessageURL(m, maxURL)
 	text := escape(title)
 	if link != "" {
@@ -90,12 +102,7 @@ func composeTop(m *notifiers.Message, o Options) (post, *preview.Layout) {
 		text += " " + s
 		runs = append(runs, run)
 	}
-	p := post{Channel: notifiers.OneLine(o.Channel), Text: text}
-	where := cmp.Or(p.Channel, "the webhook's channel")
-	return p, &preview.Layout{
-		Channel: "Mattermost", Facts: []preview.Fact{{Text: where}}, Color: notifiers.LevelColor(m.Level),
-		Top: preview.Mentions(runs),
-	}
+	return post{Channel: notifiers.OneLine(o.Channel), Text: text}, runs
 }
 
 func fitTitle(m *notifiers.Message) string {

@@ -36,7 +36,7 @@ type action struct {
 }
 
 // compose lays out a message as plain text, since some of ntfy's apps do not show Markdown.
-func (n *notifier) compose(m *notifiers.Message) (post, *preview.Layout, error) {
+func (n *notifier) compose(m *notifiers.Message) (post, func() *preview.Layout, error) {
 	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
 		return post{}, nil, err
@@ -63,9 +63,10 @@ func (n *notifier) compose(m *notifiers.Message) (post, *preview.Layout, error) 
 	if p.Message = origin; strings.TrimSpace(body) != "" {
 		p.Message = body + "\n\n" + origin
 	}
-	return p, layout(m, p), nil
+	return p, func() *preview.Layout { return layout(m, p) }, nil
 }
 
+// layout makes the preview of p.
 func layout(m *notifiers.Message, p post) *preview.Layout {
 	l := &preview.Layout{
 		Channel: "ntfy", Facts: []preview.Fact{{Text: p.Topic}, {Name: "Priority", Text: priorities()[p.Priority-1]}},

@@ -48,7 +48,7 @@ type link struct {
 }
 
 // compose makes the event without its routing key.
-func (n *notifier) compose(m *notifiers.Message) (event, *preview.Layout, error) {
+func (n *notifier) compose(m *notifiers.Message) (event, func() *preview.Layout, error) {
 	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
 		return event{}, nil, err
@@ -65,9 +65,10 @@ func (n *notifier) compose(m *notifiers.Message) (event, *preview.Layout, error)
 		}
 		e.Payload = details(o, m)
 	}
-	return e, layout(e), nil
+	return e, func() *preview.Layout { return layout(e) }, nil
 }
 
+// layout makes the preview of e.
 func layout(e event) *preview.Layout {
 	l := &preview.Layout{
 		Channel: "PagerDuty", Facts: []preview.Fact{{Text: e.Action}, {Name: "Alert", Text: e.DedupKey}},

@@ -132,8 +132,7 @@ func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
 
 // Layout implements [preview.Previewer].
 func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
-	_, layout, err := n.compose(m)
-	return layout, err
+	return preview.Draw(n.compose(m))
 }
 
 // classify reads what the Events API says.

@@ -1,6 +1,6 @@
 // Package preview describes how a message looks to its receiver, and draws it as a web page.
 //
-// A kind makes the [Layout] of a message in the step that composes the message itself, from the same lines.
+// The step of a kind that composes a message also returns a function that makes the [Layout] from the same lines.
 package preview
 
 import (
@@ -32,6 +32,15 @@ func Of(n notifiers.Notifier, m *notifiers.Message) (*Layout, error) {
 	}
 	layout.Level = m.Level
 	return layout, nil
+}
+
+// Draw calls the layout function of a compose step, of whose results it takes all. Only previews call it: sending a
+// message makes no layout.
+func Draw[Payload any](_ Payload, layout func() *Layout, err error) (*Layout, error) {
+	if err != nil {
+		return nil, err
+	}
+	return layout(), nil
 }
 
 // Layout is how a message looks to its receiver. It holds no secrets. Its texts are plain, without markup, and may hold

@@ -82,7 +82,7 @@ type (
 )
 
 // compose lays out a message: the linked title on the level's color, mentions, the body, fields, the origin and a button.
-func (n *notifier) compose(m *notifiers.Message) (post, *preview.Layout, error) {
+func (n *notifier) compose(m *notifiers.Message) (post, func() *preview.Layout, error) {
 	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
 		return post{}, nil, err
@@ -110,13 +110,15 @@ func (n *notifier) compose(m *notifiers.Message) (post, *preview.Layout, error) 
 		whole.Body = slices.Concat(head, composeLines(lines), rows, []element{textBlock(origin)})
 		return post{"message", []attachment{{"application/vnd.microsoft.card.adaptive", whole}}}
 	}, func(p post) bool { return httpclient.JSONBytes(p) <= maxBytes })
-	l := layout(m.Level, entities, body, fields)
-	l.Top = shown(title)
-	l.Add(shown(origin)...)
-	for _, a := range c.Actions {
-		l.Buttons = append(l.Buttons, markup.Run{Text: a.Title, URL: a.URL})
-	}
-	return p, l, nil
+	return p, func() *preview.Layout {
+		l := layout(m.Level, entities, body, fields)
+		l.Top = shown(title)
+		l.Add(shown(origin)...)
+		for _, a := range c.Actions {
+			l.Buttons = append(l.Buttons, markup.Run{Text: a.Title, URL: a.URL})
+		}
+		return l
+	}, nil
 }
 
 // layout is the preview of the parts that vary in length.

@@ -30,7 +30,7 @@ type post struct {
 }
 
 // compose lays out a message: the linked title, the body, and the origin.
-func (n *notifier) compose(m *notifiers.Message) (post, *preview.Layout, error) {
+func (n *notifier) compose(m *notifiers.Message) (post, func() *preview.Layout, error) {
 	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
 		return post{}, nil, err
@@ -42,35 +42,41 @@ func (n *notifier) compose(m *notifiers.Message) (post, *preview.Layout, error) 
 	p := post{ChatID: o.ChatID, ParseMode: "HTML", Silent: o.Silent}
 	p.Topic, _ = strconv.Atoi(o.Topic) // check has made sure of its digits
 	p.LinkPreviewOptions.IsDisabled = true
-	l := &preview.Layout{
-		Channel: "Telegram", Facts: []preview.Fact{{Text: "chat " + o.ChatID}}, Style: preview.Style{Framed: true},
-	}
-	p.Text = composeText(m, l)
-	return p, l, nil
+	text, body := composeText(m)
+	p.Text = text
+	return p, func() *preview.Layout { return layout(m, p.ChatID, body) }, nil
 }
 
-// composeText writes the text of a message, and the lines of its preview.
-func composeText(m *notifiers.Message, l *preview.Layout) string {
+// composeText writes the text of a message. It also returns the body, truncated to the limit.
+func composeText(m *notifiers.Message) (string, []markup.Line) {
 	title, link, emoji := markup.Title(m, maxTitle), markup.MessageURL(m, maxURL), notifiers.LevelEmoji(m.Level)+" "
 	label := escape(title)
 	if link != "" {
 		label = markup.HTMLLink(link, label)
 	}
 	head := emoji + "<b>" + label + "</b>"
-	origin := markup.Origin(m)
-	foot := "<i>" + escape(origin) + "</i>"
+	foot := "<i>" + escape(markup.Origin(m)) + "</i>"
 	w := markup.HTML(escape)
-	text, body := markup.FitLines(markup.Lines(notifiers.Cut(m.WholeBody(), 4*maxText)), func(lines []markup.Line) string {
+	return markup.FitLines(markup.Lines(notifiers.Cut(m.WholeBody(), 4*maxText)), func(lines []markup.Line) string {
 		if body := w.Write(lines); strings.TrimSpace(body) != "" {
 			return head + "\n\n" + body + "\n\n" + foot
 		}
 		return head + "\n" + foot
 	}, func(s string) bool { return notifiers.Units(s) <= maxText })
-	shown := preview.Compact(w.Shown(body))
+}
+
+// layout makes the preview of a message in a chat.
+func layout(m *notifiers.Message, chat string, body []markup.Line) *preview.Layout {
+	l := &preview.Layout{
+		Channel: "Telegram", Facts: []preview.Fact{{Text: "chat " + chat}}, Style: preview.Style{Framed: true},
+	}
+	title, link, emoji := markup.Title(m, maxTitle), markup.MessageURL(m, maxURL), notifiers.LevelEmoji(m.Level)+" "
+	shown := preview.Compact(markup.HTML(escape).Shown(body))
 	l.Add(markup.Line{Runs: []markup.Run{{Text: emoji}, {Text: markup.Visible(title), URL: link, Bold: true}}})
 	l.Add(shown...)
-	l.Lines = append(l.Lines, markup.Line{Runs: []markup.Run{{Text: origin, Italic: true}}, Small: true, Apart: len(shown) > 0})
-	return text
+	origin := markup.Run{Text: markup.Origin(m), Italic: true}
+	l.Lines = append(l.Lines, markup.Line{Runs: []markup.Run{origin}, Small: true, Apart: len(shown) > 0})
+	return l
 }
 
 // escape escapes text so that Telegram shows it as it is, without links of its own.
