@@ -73,9 +73,9 @@ func (e *Engine) checkCapacity() error {
 	reason := e.shortage(&e.Config().Settings)
 	switch {
 	case reason == "" && c.full:
-		e.Logger.Info("there is room again, events are taken")
+		e.Logger.Info("events accepted again")
 	case reason != "" && !c.full:
-		e.Logger.Warn("no more events are taken until there is room; deliveries go on", "reason", reason)
+		e.Logger.Warn("events refused, deliveries go on", "reason", reason)
 	}
 	if c.full = reason != ""; c.full {
 		return fmt.Errorf("%w: %s", ErrFull, reason)

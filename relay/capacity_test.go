@@ -85,7 +85,7 @@ func TestEventsAreRefusedWhileTheBacklogIsAtItsLimit(t *testing.T) {
 					t.Errorf("with room for one, %d were taken", n)
 				}
 				logs := r.logs.String()
-				if strings.Count(logs, "no more events are taken") != 2 || strings.Count(logs, "there is room again") != 1 {
+				if strings.Count(logs, "events refused") != 2 || strings.Count(logs, "events accepted again") != 1 {
 					t.Errorf("logs:\n%s", logs)
 				}
 				if text := r.scrape(); !strings.Contains(text, `outcome="refused",source="qase"} 3`) {

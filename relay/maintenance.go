@@ -18,7 +18,7 @@ func (e *Engine) runMaintenance(ctx context.Context) {
 	defer backlog.Stop()
 	warned := map[string]bool{}
 	if pending := e.checkBacklog(ctx, warned); pending > 0 {
-		e.Logger.Info("deliveries wait from before the start", "pending", pending)
+		e.Logger.Info("deliveries pending from before the start", "pending", pending)
 	}
 	e.purge(ctx)
 	for {
@@ -67,8 +67,8 @@ func (e *Engine) checkBacklog(ctx context.Context, warned map[string]bool) (pend
 			delete(warned, b.Notifier)
 		} else if !warned[b.Notifier] {
 			warned[b.Notifier] = true
-			e.Logger.Warn("deliveries wait for a notifier that is not configured; they go out when it is back",
-				"notifier", b.Notifier, "pending", b.Pending)
+			e.Logger.Warn("deliveries pending for an unknown notifier", "notifier", b.Notifier, "pending", b.Pending,
+				"hint", "they are sent when it is configured again")
 		}
 	}
 	return pending

@@ -49,9 +49,9 @@ func (e *Engine) observeDecision(p *pendingEvent) {
 		}
 		switch {
 		case r.Outcome == rules.Failed:
-			e.warnOfRule(p, r, "a condition failed, so its rule did not match", r.Reason)
+			e.warnOfRule(p, r, "condition failed", r.Reason)
 		case len(r.Notes) > 0:
-			e.warnOfRule(p, r, "a template failed, so something else was sent in its place", r.Notes[0])
+			e.warnOfRule(p, r, "template failed", r.Notes[0])
 		}
 	}
 }

@@ -52,7 +52,7 @@ func (e *Engine) stateKeys(cfg *config.Config, ev *event.Event) []string {
 // recoverRules stops a panic in the rules, logs it, and calls failed with its value. It has to be deferred.
 func (e *Engine) recoverRules(ev *event.Event, failed func(panicked any)) {
 	if r := recover(); r != nil {
-		e.Logger.Error("the rules panicked", "event", ev.Name, "panic", r, "stack", string(debug.Stack()))
+		e.Logger.Error("rules panicked", "event_name", ev.Name, "panic", r, "stack", string(debug.Stack()))
 		failed(r)
 	}
 }

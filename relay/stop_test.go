@@ -31,7 +31,7 @@ func TestARemovedNotifierEndsAndItsDeliveriesWait(t *testing.T) {
 		if states := r.states(t); states[store.Delivered] != 4 || states[store.Pending] != 46 {
 			t.Errorf("without the notifier: %v", states)
 		}
-		if n := strings.Count(r.logs.String(), "deliveries wait for a notifier that is not configured"); n != 1 {
+		if n := strings.Count(r.logs.String(), "deliveries pending for an unknown notifier"); n != 1 {
 			t.Errorf("the log warns %d times:\n%s", n, r.logs)
 		}
 		r.Reload(dispatchtest.Config(map[string]dispatchtest.Sender{"ops": got.Always(nil)}))
@@ -50,12 +50,12 @@ func TestAStartSaysHowManyDeliveriesWaitFromBefore(t *testing.T) {
 			r.accept(t, "", fmt.Sprint(i))
 		}
 		synctest.Wait()
-		if err := r.stop(); err != nil || strings.Contains(r.logs.String(), "wait from before") {
+		if err := r.stop(); err != nil || strings.Contains(r.logs.String(), "pending from before") {
 			t.Fatalf("Run: %v, and the log says:\n%s", err, r.logs)
 		}
 		next := newRig(t, map[string]dispatchtest.Sender{"ops": dispatchtest.Hangs}, func(o *Options) { o.Store = r.Store })
 		synctest.Wait()
-		if !strings.Contains(next.logs.String(), `msg="deliveries wait from before the start" pending=50`) {
+		if !strings.Contains(next.logs.String(), `msg="deliveries pending from before the start" pending=50`) {
 			t.Errorf("the log does not say so:\n%s", next.logs)
 		}
 	})

@@ -125,7 +125,7 @@ func listenAdvice(err error) error {
 func tellProblems(c *terminal.Console, logger *slog.Logger, f serveFlags, problems diag.Problems) error {
 	if f.logFormat == "json" {
 		for _, p := range problems {
-			logger.Log(context.Background(), slogLevel(p.Severity), "problem in the rules", "problem", p.Message, "place", p.Place(), "hint", p.Hint)
+			logger.Log(context.Background(), slogLevel(p.Severity), "problem in the rules", "reason", p.Message, "place", p.Place(), "hint", p.Hint)
 		}
 	} else {
 		terminal.PrintProblems(c.Err, problems)

@@ -27,7 +27,7 @@ func (s *server) answer(w http.ResponseWriter, v any, err error) {
 		writeError(w, http.StatusConflict, state.Message)
 	default:
 		_ = errors.As(err, &failed)
-		s.Logger.Error("the admin API could not answer", "op", failed.Op, "error", failed.Err)
+		s.Logger.Error("admin API request failed", "op", failed.Op, "error", failed.Err)
 		writeError(w, http.StatusServiceUnavailable, failed.Op+" failed, the log says why")
 	}
 }

@@ -183,7 +183,7 @@ func (r *Relay) watchRules(ctx context.Context) {
 	var watch sync.WaitGroup
 	watch.Go(func() {
 		if err := r.reloader.Watch(ctx); err != nil {
-			r.o.Logger.Warn("changed rules are only read on SIGHUP", "error", err)
+			r.o.Logger.Warn("rules files not watched", "error", err, "hint", "send SIGHUP to reload them")
 		}
 	})
 	defer watch.Wait()

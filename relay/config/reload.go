@@ -84,7 +84,8 @@ func (r *Reloader) reload() error {
 	r.read = read
 	r.status.TriedAt, r.status.Problems = time.Now(), problems
 	for _, p := range problems {
-		r.o.Logger.Warn("problem in the rules", "problem", p.Message, "place", p.Place(), "severity", p.Severity, "hint", p.Hint)
+		r.o.Logger.Warn("problem in the rules", "reason", p.Message, "place", p.Place(), "severity", p.Severity,
+			"hint", p.Hint)
 	}
 	if err := problems.Err(); err != nil {
 		r.o.Observe(false, r.status.TriedAt)
@@ -126,9 +127,9 @@ func (r *Reloader) Watch(ctx context.Context) error {
 		return fmt.Errorf("watching the rules files: %w", err)
 	}
 	defer watcher.Close()
-	poll, quiet := time.NewTicker(pollInterval), time.NewTimer(settle)
+	poll, settled := time.NewTicker(pollInterval), time.NewTimer(settle)
 	defer poll.Stop()
-	defer quiet.Stop()
+	defer settled.Stop()
 	watched := map[string]bool{}
 	for {
 		select {
@@ -136,16 +137,16 @@ func (r *Reloader) Watch(ctx context.Context) error {
 			return nil
 		case ev := <-watcher.Events:
 			if r.concerns(ev) {
-				quiet.Reset(settle)
+				settled.Reset(settle)
 			}
 		case err := <-watcher.Errors:
-			r.o.Logger.Warn("watching the rules files", "error", err)
+			r.o.Logger.Warn("watching the rules files failed", "error", err)
 		case <-poll.C:
 			r.reloadIfChanged()
-		case <-quiet.C:
+		case <-settled.C:
 			r.follow(watcher, watched)
 			if r.reloadIfChanged() {
-				quiet.Reset(settle) // other directories may matter now
+				settled.Reset(settle) // other directories may matter now
 			}
 		}
 	}
@@ -181,8 +182,8 @@ func (r *Reloader) follow(watcher *fsnotify.Watcher, watched map[string]bool) {
 	maps.DeleteFunc(watched, func(dir string, _ bool) bool { return !wanted[dir] })
 	for dir := range wanted {
 		if err := watcher.Add(dir); err != nil && !watched[dir] {
-			r.o.Logger.Warn("this directory cannot be watched, it is looked at every 30 seconds", "dir", dir,
-				"error", err)
+			r.o.Logger.Warn("directory not watched", "dir", dir, "error", err,
+				"hint", "its files are compared every 30 seconds")
 		}
 		watched[dir] = true
 	}

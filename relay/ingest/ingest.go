@@ -71,7 +71,7 @@ func (h *Handler) webhook(w http.ResponseWriter, r *http.Request) {
 	status := http.StatusServiceUnavailable
 	defer func() {
 		if p := recover(); p != nil {
-			h.warn("panic", "taking an event panicked", "panic", p)
+			h.warn("panic", "webhook call panicked", "panic", p)
 			writeRefusal(w, storeRefusal())
 		}
 		h.o.Observe(status, time.Since(start))

@@ -168,7 +168,7 @@ func (c *Client) pause(source string, wait time.Duration, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sources[source].pausedUntil = c.now().Add(wait)
-	c.logger.Warn("request to the Qase API failed, the source pauses", "source", source, "error", err, "pause", wait)
+	c.logger.Warn("Qase API request failed, source paused", "source", source, "error", err, "pause", wait)
 }
 
 // Close ends the requests in flight and waits for them. No request starts after it.

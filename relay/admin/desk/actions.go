@@ -113,7 +113,7 @@ func (d *Desk) ReplayMany(ctx context.Context, ids []store.ID, dry bool) []Repla
 		case errors.Is(r.Err, store.ErrNotFound):
 			v.Error = "there is no such event"
 		case r.Err != nil:
-			d.o.Logger.Error("an event was not replayed", "event", v.EventID, "error", r.Err)
+			d.o.Logger.Error("replay failed", "event", v.EventID, "error", r.Err)
 			v.Error = fmt.Sprintf("it was not replayed: %v", r.Err)
 		}
 		replays = append(replays, v)

@@ -102,7 +102,7 @@ func (s *Store) notify(ctx context.Context, names []string) {
 	ctx, cancel := context.WithTimeout(ctx, store.ReadTimeout)
 	defer cancel()
 	if _, err := s.pool.Exec(ctx, "SELECT pg_notify($1, $2)", s.channel(), string(text)); err != nil {
-		s.log.Debug("other relays were not told of new work", "error", err)
+		s.log.Debug("other relays not notified", "error", err)
 	}
 }
 
@@ -115,7 +115,7 @@ func (s *Store) listen(ctx context.Context) {
 	for wait := time.Second; ctx.Err() == nil; wait = min(2*wait, 10*time.Second) {
 		err := s.receive(ctx)
 		if ctx.Err() == nil {
-			s.log.Debug("not hearing of other relays' work", "error", err)
+			s.log.Debug("notifications of other relays not received", "error", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -114,8 +114,8 @@ func (s *Store) inspect(ctx context.Context) error {
 	}
 	s.seed = hashText(0, *schema)
 	if fsync != "on" || pages != "on" {
-		s.log.Warn("the database may lose confirmed events when its machine fails; set fsync and full_page_writes to on",
-			"fsync", fsync, "full_page_writes", pages)
+		s.log.Warn("database may lose confirmed events", "fsync", fsync, "full_page_writes", pages,
+			"hint", "set both to on, so that a failure of the database's machine loses none")
 	}
 	return nil
 }

@@ -130,7 +130,7 @@ func (s *Store) heartbeat(ctx context.Context) {
 		case <-ticker.C:
 		}
 		if err := s.beatOrJoin(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("the store does not answer; nothing is sent until it does", "error", err)
+			s.log.Warn("store does not answer, sending stopped", "error", err)
 		}
 	}
 }
@@ -144,7 +144,7 @@ func (s *Store) beatOrJoin(ctx context.Context) error {
 	defer cancel()
 	err := s.beatOnce(ctx)
 	if errors.Is(err, errFenced) {
-		s.log.Warn("the store was out of reach for so long that other relays took over what was being sent here")
+		s.log.Warn("store was unreachable, other relays took over the deliveries")
 		s.leases.loseAll(time.Now())
 		err = s.register(ctx)
 	}
@@ -220,8 +220,7 @@ func (s *Store) recoverFrom(ctx context.Context, q string, arg int64) error {
 			return err
 		})
 		if err == nil && len(back) > 0 {
-			s.log.Info("taking over deliveries that another relay was sending, or whose claim was not confirmed",
-				"count", len(back))
+			s.log.Info("interrupted deliveries taken over", "count", len(back))
 			err = s.work.do(ctx, 2*len(back), &op{outcomes: back, orphans: true})
 		}
 		if err != nil || len(back) < store.RetrySlice {

@@ -44,7 +44,7 @@ func (k *checkpointer) loop() {
 		case <-k.wake:
 		}
 		if err := k.checkpoint(); err != nil {
-			k.log.Warn("the write-ahead log was not moved into the store", "error", k.writer.checkBroken(err))
+			k.log.Warn("checkpoint failed", "error", k.writer.checkBroken(err))
 		}
 	}
 }

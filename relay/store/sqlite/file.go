@@ -122,8 +122,8 @@ func networkFileSystem(magic uint32) string {
 // warnOfFileSystem warns that the store is on a file system where a power loss or a second process can harm it.
 func (s *Store) warnOfFileSystem(name string) {
 	if name != "" {
-		s.log.Warn("the store is on a network or user-space file system, which may neither keep what it confirmed "+
-			"nor keep two processes apart; put --store on a local disk, or use --store postgres://…",
-			"store", s.Path, "file_system", name)
+		s.log.Warn("store on a network or user-space file system", "store", s.Path, "file_system", name,
+			"hint", "it may lose confirmed events, and let two processes write at once: put --store on a local disk, "+
+				"or use --store postgres://…")
 	}
 }
