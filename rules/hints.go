@@ -59,7 +59,7 @@ func (h *hinter) missingPayload(path []string) string {
 	if field, possible := schema.Has(path); field.Type != "" && possible {
 		return said + " this time, though it can be there"
 	}
-	if advice := catalog.FieldHint(path, []*catalog.Schema{schema}); advice != "" && !strings.HasPrefix(advice, "known here") {
+	if advice := catalog.SimilarField(path, []*catalog.Schema{schema}); advice != "" {
 		return said + "; " + advice
 	}
 	return said
@@ -92,8 +92,12 @@ func (h *hinter) missingEntity(path []string) string {
 	if schema == nil {
 		return said
 	}
-	if message, advice := catalog.CheckEntity(path, []*catalog.Schema{schema}); message != "" && !strings.HasPrefix(advice, "known here") {
-		return strings.TrimSuffix(message+"; "+advice, "; ")
+	message, fields := catalog.CheckEntity(path, []*catalog.Schema{schema})
+	switch advice := catalog.Similar(path[len(path)-1], fields); {
+	case message != "" && advice != "":
+		return message + "; " + advice
+	case message != "" && catalog.Available(fields) == "":
+		return message
 	}
 	return said + "; it may come with another event"
 }

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -225,39 +226,45 @@ func Entities(events []*Schema) []*Schema {
 	return kinds
 }
 
-// FieldHint returns advice about a payload field that does not exist: a similar field, or the same field of the entity.
+// FieldHint returns a hint for a payload field that does not exist: the hint [SimilarField], or the fields that the events
+// have there.
 func FieldHint(path []string, events []*Schema) string {
-	var near []string
-	for _, e := range events {
-		near = append(near, e.Siblings(path)...)
-	}
-	slices.Sort(near)
-	near = slices.Compact(near)
-	last := path[len(path)-1]
-	if best := Nearest(last, near); best != "" {
-		return DidYouMean(last, near)
+	return cmp.Or(SimilarField(path, events), Available(siblings(path, events)))
+}
+
+// SimilarField returns a hint for a payload field that does not exist: a field with a similar name, or the same field of
+// the entity. It returns "" if there is neither.
+func SimilarField(path []string, events []*Schema) string {
+	if hint := Similar(path[len(path)-1], siblings(path, events)); hint != "" {
+		return hint
 	}
 	full := strings.Join(path, ".")
 	if own := Schemas().entities[events[0].kind()]; own != nil && own.lists(full) {
 		return "entity." + full + " has it, from an earlier event"
 	}
-	return DidYouMean(last, near)
+	return ""
 }
 
-// CheckEntity returns a message if no event of the same entity types has a field.
-func CheckEntity(path []string, events []*Schema) (message, hint string) {
-	var near []string
+// CheckEntity returns a message if no event of the same entity types has a field, and the fields that they have there.
+func CheckEntity(path []string, events []*Schema) (message string, fields []string) {
 	kinds := Entities(events)
 	for _, e := range kinds {
 		if _, ok := e.Has(path); ok {
-			return "", ""
+			return "", nil
 		}
-		near = append(near, e.Siblings(path)...)
 	}
 	if len(kinds) == 0 {
-		return "", ""
+		return "", nil
 	}
-	slices.Sort(near)
-	message = "entity." + strings.Join(path, ".") + " is in no event of this kind"
-	return message, DidYouMean(path[len(path)-1], slices.Compact(near))
+	return "entity." + strings.Join(path, ".") + " is in no event of this kind", siblings(path, kinds)
+}
+
+// siblings returns the names that can replace the last one of a path in any of the schemas, in order.
+func siblings(path []string, schemas []*Schema) []string {
+	var names []string
+	for _, s := range schemas {
+		names = append(names, s.Siblings(path)...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

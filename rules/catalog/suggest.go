@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode"
@@ -51,16 +52,25 @@ func Nearest(word string, candidates []string) string {
 	return best
 }
 
-// DidYouMean returns `did you mean "x"?` for the candidate nearest to word, or a short list of the candidates, or "".
+// DidYouMean returns the hint [Similar], or else the hint [Available], or "".
 func DidYouMean(word string, candidates []string) string {
-	sorted := slices.Sorted(slices.Values(candidates))
-	if best := Nearest(word, sorted); word != "" && best != "" {
+	return cmp.Or(Similar(word, candidates), Available(candidates))
+}
+
+// Similar returns `did you mean "x"?` for the candidate nearest to word, or "".
+func Similar(word string, candidates []string) string {
+	if best := Nearest(word, slices.Sorted(slices.Values(candidates))); best != "" {
 		return `did you mean "` + best + `"?`
 	}
-	if n := len(sorted); n > 0 && n <= 20 {
-		return "known here: " + strings.Join(sorted, ", ")
-	}
 	return ""
+}
+
+// Available returns a hint that lists the candidates, or "" if they are none or more than 20.
+func Available(candidates []string) string {
+	if n := len(candidates); n == 0 || n > 20 {
+		return ""
+	}
+	return "known here: " + strings.Join(slices.Sorted(slices.Values(candidates)), ", ")
 }
 
 func names() []string {

@@ -115,7 +115,8 @@ func judgePath(s condition.Field, events []*catalog.Schema) (message, hint strin
 	case "payload":
 		return judgePayload(s.Path, events)
 	case "entity":
-		return catalog.CheckEntity(s.Path, events)
+		message, fields := catalog.CheckEntity(s.Path, events)
+		return message, catalog.DidYouMean(s.Path[len(s.Path)-1], fields)
 	case "actor":
 		return judgeFixed(s.Path, catalog.Schemas().Actor)
 	case "previous":
