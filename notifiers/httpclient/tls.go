@@ -19,7 +19,7 @@ type TLS struct {
 	Key notifiers.Secret `yaml:"key" secret:"true"`
 	// Name that the server's certificate is for. Default: the host of the address.
 	ServerName string `yaml:"server_name"`
-	// true trusts any certificate, and so whoever answers; for tests alone.
+	// true trusts any certificate, and so any server; only for tests.
 	InsecureSkipVerify bool `yaml:"insecure_skip_verify"`
 }
 

@@ -33,7 +33,7 @@ type Config struct {
 
 // Options are the message options of type ntfy.
 type Options struct {
-	// Topic to publish to: letters, digits, _ and -. On a public server whoever knows it can read it.
+	// Topic to publish to: letters, digits, _ and -. On a public server anyone who knows the topic can read it.
 	Topic string `yaml:"topic" json:"topic,omitempty" as:"text"`
 	// How urgent it is: min, low, default, high or max, or 1 to 5. Default: high for an error, else default.
 	Priority string `yaml:"priority" json:"priority,omitempty" as:"text"`

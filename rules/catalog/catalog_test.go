@@ -207,8 +207,8 @@ func TestSuggestedActionsExist(t *testing.T) {
 
 func TestHint(t *testing.T) {
 	for name, want := range map[string]string{
-		"run.failed":    `there is no such event: a failed run is "run.completed" with payload.failed > 0`,
-		"Run.Passed":    `there is no such event: a run that passed is "run.completed" with payload.failed == 0`,
+		"run.failed":    `a failed run is "run.completed" with payload.failed > 0`,
+		"Run.Passed":    `a run that passed is "run.completed" with payload.failed == 0`,
 		"run.complete":  `did you mean "run.completed"?`,
 		"run.completed": "",
 		"nothing.like":  "",

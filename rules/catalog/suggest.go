@@ -33,8 +33,8 @@ func Hint(name string) string {
 }
 
 var failedHint = map[string]string{
-	"failed": `there is no such event: a failed run is "run.completed" with payload.failed > 0`,
-	"passed": `there is no such event: a run that passed is "run.completed" with payload.failed == 0`,
+	"failed": `a failed run is "run.completed" with payload.failed > 0`,
+	"passed": `a run that passed is "run.completed" with payload.failed == 0`,
 }
 
 // Nearest returns the candidate with the fewest edits from word, or "" if none is near enough: it may have one edit for
@@ -70,7 +70,7 @@ func Available(candidates []string) string {
 	if n := len(candidates); n == 0 || n > 20 {
 		return ""
 	}
-	return "known here: " + strings.Join(slices.Sorted(slices.Values(candidates)), ", ")
+	return "available: " + strings.Join(slices.Sorted(slices.Values(candidates)), ", ")
 }
 
 func names() []string {

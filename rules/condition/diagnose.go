@@ -93,9 +93,9 @@ func lexicalFault(source []rune, tokens []lexer.Token, err error) *fault {
 	case strings.Contains(fe.Message, "not terminated") && start < len(source):
 		return &fault{start, "a " + string(source[start]) + " is not closed", "write the same quote at the end of the text"}
 	case strings.Contains(fe.Message, "invalid char escape"):
-		return &fault{fe.From, `a \ in a text begins something that means nothing`, `write \\ for a backslash`}
+		return &fault{fe.From, `a \ in a text begins an unknown escape`, `write \\ for a backslash`}
 	case strings.HasPrefix(fe.Message, "unrecognized character") && character != "":
-		return &fault{fe.From, "the character " + character + " means nothing here", "put text in quotes"}
+		return &fault{fe.From, "the character " + character + " is not valid here", "put text in quotes"}
 	case strings.HasPrefix(fe.Message, "bad number"):
 		return &fault{start, "this is not a number", `put text in quotes: "…"; a length of time is duration("24h")`}
 	}
@@ -157,7 +157,7 @@ func (e *typeError) explain(message string) (text, hint string) {
 	}
 	if m := noMember.FindStringSubmatch(message); m != nil {
 		if slices.Contains(textOperators, m[2]) {
-			return m[2] + " is no function: it stands between two texts", "write event_name " + m[2] + ` "x"`
+			return m[2] + " is not a function but an operator between two texts", "write event_name " + m[2] + ` "x"`
 		}
 		return fmt.Sprintf("%s has no part %q", typeName(m[1]), m[2]), ""
 	}

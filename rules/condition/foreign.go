@@ -81,7 +81,7 @@ func (l tokenList) misplaced(i int) *fault {
 	case !slices.Contains(textOperators, t.Value), !next.Is(lexer.Bracket, "("), l.endsValue(i), i > 0 && l[i-1].Value == ".":
 		return nil
 	}
-	return &fault{t.From, t.Value + " is no function: it stands between two texts", "write payload.title " + t.Value + ` "x"`}
+	return &fault{t.From, t.Value + " is not a function but an operator between two texts", "write payload.title " + t.Value + ` "x"`}
 }
 
 // opens reports whether a bracket stays open: within it, .name is a field of an item of a list.
@@ -127,7 +127,7 @@ func (l tokenList) foreignWord(i int) *fault {
 	if meant == "" || meant == written {
 		return nil
 	}
-	return &fault{l[i].From, strconv.Quote(written) + " is not known here", "write " + meant}
+	return &fault{l[i].From, strconv.Quote(written) + " is not supported", "write " + meant}
 }
 
 // unbalanced returns the first bracket without its partner, or nil.

@@ -85,7 +85,7 @@ func (c *checker) renderExamples(t rulefile.TextSource, events []*catalog.Schema
 			}}
 		case t.Form == template.FormJSON && template.BrokenJSON(text):
 			return []diag.Finding{{
-				Message: fmt.Sprintf("for the example of %s this gives no valid JSON: %s", e.Name, value.Shorten(value.OneLine(text), 120)),
+				Message: fmt.Sprintf("for the example of %s the result is not valid JSON: %s", e.Name, value.Shorten(value.OneLine(text), 120)),
 				Hint:    `values outside of quotes bring their own: {"title": {{ .entity.title }}}`,
 			}}
 		}

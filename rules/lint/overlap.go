@@ -85,7 +85,7 @@ func (f *overlapFinder) recipients(r *rulefile.RuleSource) []recipient {
 		}
 		to := recipient{t.Notifier, f.key(t), t.At}
 		if seen[to.key] {
-			f.warn(to.at, diag.Finding{Message: t.Notifier + " is told twice by this rule", Hint: "leave one out, or tell them apart by their options"})
+			f.warn(to.at, diag.Finding{Message: "this rule notifies " + t.Notifier + " twice", Hint: "remove one, or give them different options"})
 			continue
 		}
 		seen[to.key] = true
@@ -169,7 +169,7 @@ func (f *overlapFinder) report(before, m *ruleMatch, to recipient) {
 		where += " of " + before.At.File()
 	}
 	f.warn(to.at, diag.Finding{
-		Message: fmt.Sprintf("%s may be told to %s by the rule %q (%s) too", m.event, to.notifier, before.Name, where),
-		Hint:    "tell the conditions apart, or let the first rule stop: true",
+		Message: fmt.Sprintf("the rule %q (%s) may notify %s of %s too", before.Name, where, to.notifier, m.event),
+		Hint:    "write conditions that exclude each other, or add stop: true to the first rule",
 	})
 }

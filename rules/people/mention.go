@@ -171,7 +171,7 @@ func CanMention(text string) bool {
 func (p *Directory) ExplainUnknown(name string) (message, hint string) {
 	bare := strings.TrimPrefix(name, "@")
 	if p.find(bare) != nil {
-		return "of " + bare + " neither slack nor email is known, so nobody is called", "add slack: U… to this person"
+		return bare + " has neither slack nor email, so nobody is mentioned", "add slack: U… to this person"
 	}
 	var names []string
 	for _, one := range p.byName {
@@ -185,5 +185,5 @@ func (p *Directory) ExplainUnknown(name string) (message, hint string) {
 	if best := catalog.Nearest(bare, names); best != "" {
 		hint = `did you mean "` + best + `"?`
 	}
-	return `nobody is known as "` + value.Shorten(name, 60) + `", so nobody is called`, hint
+	return `no person or team is named "` + value.Shorten(name, 60) + `", so nobody is mentioned`, hint
 }

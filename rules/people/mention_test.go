@@ -86,9 +86,9 @@ func TestNamesByWhichNobodyCanBeCalledAreTold(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s:%d: %s (%s)", p.Severity, p.Line, p.Message, p.Hint))
 	}
 	want := []string{
-		`warning:10: mention: nobody is known as "Bob Baz", so nobody is called (did you mean "Bob Bar"?)`,
-		`warning:10: mention: nobody is known as "webb", so nobody is called (did you mean "web"?)`,
-		`warning:10: mention: of Doe Jane neither slack nor email is known, so nobody is called (add slack: U… to this person)`,
+		`warning:10: mention: no person or team is named "Bob Baz", so nobody is mentioned (did you mean "Bob Bar"?)`,
+		`warning:10: mention: no person or team is named "webb", so nobody is mentioned (did you mean "web"?)`,
+		`warning:10: mention: Doe Jane has neither slack nor email, so nobody is mentioned (add slack: U… to this person)`,
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -84,7 +84,7 @@ func (g *schemaMaker) object(t reflect.Type, path string) js {
 		about := g.about(at)
 		properties[key] = describe7(g.key(f.Type, at), about)
 		if f.Tag.Get("secret") == "true" {
-			properties[key+"_file"] = describe7(text7(), "File that holds "+key+", in its place; relative to the folder the relay is started in.")
+			properties[key+"_file"] = describe7(text7(), "File that holds "+key+"; relative to the folder the relay is started in.")
 		}
 	}
 	out := js{"type": "object", "additionalProperties": false, "properties": properties}
@@ -192,7 +192,7 @@ func (g *schemaMaker) notifier() js {
 func (g *schemaMaker) target() js {
 	properties := g.options(func(t reflect.Type, path string) js { return g.key(t, path) })
 	properties["notifier"] = describe7(text7(), "Name of a notifier.")
-	properties["fallback"] = describe7(listOf(text7()), "Notifiers that the message goes to when it dies, one after another; [] for none. Default: those of the notifier.")
+	properties["fallback"] = describe7(listOf(text7()), "Notifiers that the message goes to in turn if it fails permanently; [] for none. Default: those of the notifier.")
 	return js{"type": "object", "additionalProperties": false, "required": []string{"notifier"}, "properties": properties}
 }
 
@@ -209,9 +209,9 @@ func (g *schemaMaker) expectation() js {
 		return maps.Clone(matcher)
 	})
 	for _, field := range message.Expected() {
-		properties[field] = describe7(maps.Clone(matcher), "The "+field+" of the message: a text to the letter, or {contains: …} or {matches: …}.")
+		properties[field] = describe7(maps.Clone(matcher), "The "+field+" of the message: the exact text, or {contains: …} or {matches: …}.")
 	}
-	properties["fallback"] = describe7(js{"$ref": "#/definitions/matcher"}, "Notifiers that the message goes to when it dies.")
+	properties["fallback"] = describe7(js{"$ref": "#/definitions/matcher"}, "Notifiers that the message goes to if it fails permanently.")
 	properties["rule"] = describe7(text7(), "Rule that makes the message; any, if it is not given.")
 	properties["notifier"] = describe7(text7(), "Notifier that it goes to; any, if it is not given.")
 	return js{"type": "object", "additionalProperties": false, "properties": properties,

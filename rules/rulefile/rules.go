@@ -20,24 +20,24 @@ import (
 // ruleSpec is a rule as it is written. The comments of its keys are their descriptions in the JSON Schema.
 type ruleSpec struct {
 	At yamldoc.Raw `yaml:"-"`
-	// Name of the rule, which no other has.
+	// Unique name of the rule.
 	Name yamldoc.Text `yaml:"name"`
-	// What it is for.
+	// Purpose of the rule.
 	Description yamldoc.Text `yaml:"description"`
-	// false keeps the rule, but switches it off.
+	// false disables the rule.
 	Enabled *bool `yaml:"enabled"`
-	// Condition: an expression that is true for the events to tell about, such as event_name == "run.completed" &&
+	// Condition: an expression that is true for the events that the rule matches, such as event_name == "run.completed" &&
 	// payload.failed > 0.
 	When yamldoc.Text `yaml:"when"`
-	// How bad it is. Default: by the event, so that a failed run is an error.
+	// Severity of the message. Default: by the event, so that a failed run is an error.
 	Level yamldoc.Text `yaml:"level"`
 	// Template of the title: one line of plain text. Default: a good one for the event.
 	Title yamldoc.Text `yaml:"title"`
 	// Template of the body, in Markdown. Default: a good one for the event.
 	Body yamldoc.Text `yaml:"body"`
-	// Notifiers to tell, by name or with options for this message.
+	// Notifiers of the message, by name or with options for this message.
 	Notify []yamldoc.Raw `yaml:"notify"`
-	// true keeps later rules from seeing an event that this one matched.
+	// true ends the evaluation at this rule for an event that it matches.
 	Stop bool `yaml:"stop"`
 }
 

@@ -225,7 +225,7 @@ func (d *decoder) unquote(quoted []byte, plain bool) (string, error) {
 	}
 	var s string
 	if err := json.Unmarshal(quoted, &s); err != nil {
-		return "", fmt.Errorf("text before byte %d has an escape that means nothing", d.at+1)
+		return "", fmt.Errorf("text before byte %d has an invalid escape", d.at+1)
 	}
 	return s, nil
 }

@@ -76,14 +76,14 @@ func (s *Size) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Amount is a limit of a number; 0 is no limit.
+// Amount is an upper limit; 0 means no limit.
 type Amount int
 
 // UnmarshalText reads a whole number that is not negative.
 func (a *Amount) UnmarshalText(text []byte) error {
 	n, err := strconv.Atoi(string(text))
 	if err != nil || n < 0 {
-		return fmt.Errorf("%s: want a whole number; 0 is no limit", strconv.Quote(Shorten(string(text), 40)))
+		return fmt.Errorf("%s: write a whole number; 0 means no limit", strconv.Quote(Shorten(string(text), 40)))
 	}
 	*a = Amount(n)
 	return nil
