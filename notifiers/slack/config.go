@@ -1,0 +1,156 @@
+package slack
+
+import (
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
+)
+
+// Config is what can be written for a notifier of type slack: webhook_url or token.
+type Config struct {
+	// URL of an incoming webhook, which posts to the one channel it was made for.
+	WebhookURL notifiers.Secret `yaml:"webhook_url" secret:"true"`
+	// Bot token (xoxb-…) with the scope chat:write.
+	Token notifiers.Secret `yaml:"token" secret:"true"`
+	// Base URL of Slack's Web API, for GovSlack or a test server. Default: https://slack.com/api/.
+	APIURL string `yaml:"api_url"`
+	// Longest time for one attempt. Default: 10s.
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// Options are the message options of type slack.
+type Options struct {
+	// Where a bot token posts: a channel such as #qa, or its id. An incoming webhook has its own channel.
+	Channel string `yaml:"channel" json:"channel,omitempty" as:"text"`
+	// Who gets the message in person, in place of a channel: a person or team of people:, an e-mail address, or a member id (U…). Several
+	// get it together. Needs a bot token.
+	DM []string `yaml:"dm" json:"dm,omitempty" as:"mention"`
+	// Who is mentioned: people and teams of people:, e-mail addresses, member ids (U…), user groups (S…), @here, @channel, @everyone; other
+	// text is written as @text. Addresses are looked up in Slack with a bot token that has the scope users:read.email.
+	Mention []string `yaml:"mention" json:"mention,omitempty" as:"mention"`
+	// Messages of the same key in a channel make one thread: the first begins it, the others are replies. Needs a bot token.
+	Thread string `yaml:"thread" json:"thread,omitempty" as:"text"`
+	// Shows a reply in the channel too.
+	Broadcast bool `yaml:"broadcast" json:"broadcast,omitempty"`
+	// The earlier message of the same key in the channel is changed, in place of a new one. With thread of the same key the text is also
+	// a reply below it. Needs a bot token.
+	Update string `yaml:"update" json:"update,omitempty" as:"text"`
+	// Block Kit blocks in place of the usual layout, with templates in their texts. Title and body remain for notifications.
+	Blocks any `yaml:"blocks" json:"blocks,omitempty" as:"blocks"`
+}
+
+//go:embed kind.yaml
+var example string
+
+// Kind returns the kind.
+func Kind() notifiers.Kind {
+	return notifiers.Kind{
+		Type:    "slack",
+		Summary: "a message in a Slack channel, by bot token or incoming webhook",
+		Config: func() any {
+			return &Config{APIURL: "https://slack.com/api/", Timeout: 10 * time.Second}
+		},
+		Sample: func() any {
+			return &Config{Token: notifiers.NewSecret("preview"), APIURL: "https://slack.com/api/", Timeout: time.Second}
+		},
+		Options:     Options{},
+		New:         New,
+		Missing:     missing,
+		Advise:      advise,
+		Concurrency: 8,                                             // of many channels, each with its rate
+		Rate:        notifiers.Rate{Messages: 1, Per: time.Second}, // https://docs.slack.dev/apis/web-api/rate-limits
+		Target:      target,
+		Account: func(config any) string {
+			c := config.(*Config)
+			return c.Token.Value() + c.WebhookURL.Value()
+		},
+		Delivered: delivered,
+		Markup:    notifiers.Mrkdwn,
+		Limits: []notifiers.Limit{
+			{Paths: "text", Max: 4000},
+			{Paths: "blocks[].text.text attachments[].blocks[].text.text", Max: 3000},
+			{Paths: "attachments[].blocks[].fields[].text", Max: 2000},
+			{Paths: "attachments[].fallback", Max: 2000},
+		},
+		Needs: "`webhook_url`, or `token` and `channel`",
+		Notes: "`api_url` for GovSlack; header, body, fields beside a bar in the level's colour, and a link " +
+			"button; see [below](#slack)",
+		RatePer: "for each channel",
+		Example: example,
+	}
+}
+
+// delivered names the channel, which Slack returns to a token.
+func delivered(r notifiers.Receipt, _ string) string {
+	var answer struct {
+		Channel string `json:"channel"`
+	}
+	if json.Unmarshal([]byte(r.Response), &answer) != nil || answer.Channel == "" {
+		return "Slack has posted it to the webhook's channel"
+	}
+	return "Slack has posted it to " + answer.Channel
+}
+
+func missing(config any, options map[string]bool) (what, hint string) {
+	if !config.(*Config).Token.IsSet() || options["channel"] || options["dm"] {
+		return "", ""
+	}
+	return "has no channel to post to", `add channel: "#qa" here or on the notifier, or dm: somebody@example.com`
+}
+
+// target names the channel, of which Slack takes one message a second. All messages of a webhook go to one channel.
+func target(defaults, options json.RawMessage) string {
+	o, err := readOptions(defaults, options)
+	if err != nil {
+		return "" // Send says so
+	}
+	return o.target()
+}
+
+// readOptions reads a message's options over those of the notifier. A channel of the message comes before somebody to
+// write to on the notifier.
+func readOptions(defaults, own json.RawMessage) (Options, error) {
+	o, err := notifiers.MergeOptions[Options](defaults, own)
+	if err != nil {
+		return o, err
+	}
+	if mine, err := notifiers.MergeOptions[Options](nil, own); err == nil && mine.Channel != "" && mine.DM == nil {
+		o.DM = nil
+	}
+	o.Channel, o.Thread, o.Update = notifiers.OneLine(o.Channel), notifiers.OneLine(o.Thread), notifiers.OneLine(o.Update)
+	return o, nil
+}
+
+// target names where a message goes, as it is written: a channel in small letters without #, or who it is for.
+func (o Options) target() string {
+	if o.DM != nil {
+		return "@" + strings.Join(slices.Sorted(slices.Values(o.DM)), ",")
+	}
+	return strings.ToLower(strings.TrimPrefix(o.Channel, "#"))
+}
+
+// check returns all that is wrong, joined.
+func (c Config) check() error {
+	var faults []error
+	switch {
+	case c.WebhookURL.IsSet() && c.Token.IsSet():
+		faults = append(faults, &notifiers.FieldError{Key: "webhook_url", Err: errors.New("there is a token too; write one of them")})
+	case !c.WebhookURL.IsSet() && !c.Token.IsSet():
+		faults = append(faults, &notifiers.FieldError{Key: "token", Err: errors.New("missing; write a bot token here, or a webhook_url")})
+	}
+	if c.WebhookURL.IsSet() {
+		if _, err := httpclient.ParseURL(c.WebhookURL.Value()); err != nil {
+			faults = append(faults, notifiers.NewFieldError("webhook_url", errors.New("not a URL; write one such as https://hooks.slack.com/services/…")))
+		}
+	}
+	if _, err := httpclient.ParseURL(c.APIURL); err != nil {
+		faults = append(faults, &notifiers.FieldError{Key: "api_url", Err: errors.New("not a URL; write one such as https://slack.com/api/")})
+	}
+	return errors.Join(append(faults, httpclient.CheckTimeout(c.Timeout))...)
+}
