@@ -40,7 +40,7 @@ Exits with 0 whatever differs, with 1 if the rules are wrong, and with 2 if the 
   qase-relay backtest new.yaml --since 30d --project WEB --token "$TOKEN"
   qase-relay backtest new.yaml --against rules.yaml --events events.jsonl`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f.onlyFromCommandLine(cmd)
+			f.ignoreStoreVariable(cmd)
 			if len(args) == 0 {
 				args = []string{terminal.DefaultRules}
 			}
@@ -50,7 +50,8 @@ Exits with 0 whatever differs, with 1 if the rules are wrong, and with 2 if the 
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.events, "events", "", "take the events from this `FILE` of JSON lines")
-	flags.StringArrayVar(&f.against, "against", nil, "compare with this rules `FILE` or pattern, instead of what was decided (repeatable)")
+	flags.StringArrayVar(&f.against, "against", nil,
+		"compare with this rules `FILE` or pattern, instead of what was decided (repeatable)")
 	flags.StringVar(&f.source, "source", "", "only events of the source of this `NAME`")
 	flags.StringVar(&f.project, "project", "", "only events of the project with this `CODE`")
 	flags.IntVar(&f.examples, "examples", 3, "how many examples to show of each kind")
@@ -69,7 +70,8 @@ func runBacktest(ctx context.Context, c *terminal.Console, files []string, f bac
 	if err != nil {
 		return err
 	}
-	o := backtest.Options{Rules: candidate.Rules, RulesFile: strings.Join(files, ", "), Examples: f.examples, Progress: progressOf(c.Err)}
+	o := backtest.Options{Rules: candidate.Rules, RulesFile: strings.Join(files, ", "), Examples: f.examples,
+		Progress: progressOf(c.Err)}
 	if len(candidate.Sources) > 0 {
 		o.Source = candidate.Sources[0].Name
 	}
@@ -98,7 +100,7 @@ func runBacktest(ctx context.Context, c *terminal.Console, files []string, f bac
 	return nil
 }
 
-// progressOf shows the number of events on a terminal.
+// progressOf returns a function that prints the number of events on a terminal.
 func progressOf(s *terminal.Screen) func(events int) {
 	return func(events int) {
 		if s.Terminal && events%1000 == 0 {
@@ -131,7 +133,7 @@ func (f *backtestFlags) check(files []string) error {
 	return nil
 }
 
-// history returns the events to run. What was decided about them is only asked for where it is compared with.
+// history returns the events to run. It reads their decisions only if they are compared with.
 func (f *backtestFlags) history(ctx context.Context, c *terminal.Console) (backtest.History, error) {
 	if f.events != "" {
 		return f.fromFile(f.events, c.In)

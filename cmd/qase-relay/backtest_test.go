@@ -19,12 +19,12 @@ func TestMomentsAreTakenAsAPersonMeansThem(t *testing.T) {
 		"2h": "2026-01-31T07:00:00Z", "7d": "2026-01-24T09:00:00Z", "1h30m": "2026-01-31T07:30:00Z", "2026-01-02": "2026-01-02T00:00:00Z",
 		"2026-01-02T03:04:05+01:00": "2026-01-02T02:04:05Z", "": "0001-01-01T00:00:00Z",
 	} {
-		if got, err := terminal.Moment("since", text, now); err != nil || got.UTC().Format(time.RFC3339) != want {
+		if got, err := terminal.ParseTime("since", text, now); err != nil || got.UTC().Format(time.RFC3339) != want {
 			t.Errorf("%q is %v, %v, want %s", text, got, err, want)
 		}
 	}
 	for _, text := range []string{"yesterday", "2026-13-01", "7 days", "-2h"} {
-		if got, err := terminal.Moment("since", text, now); err == nil {
+		if got, err := terminal.ParseTime("since", text, now); err == nil {
 			t.Errorf("%q is %v", text, got)
 		}
 	}
@@ -32,8 +32,9 @@ func TestMomentsAreTakenAsAPersonMeansThem(t *testing.T) {
 
 func TestDistancesInTimeAreShort(t *testing.T) {
 	now := time.Date(2026, 1, 31, 9, 0, 0, 0, time.UTC)
-	for want, d := range map[string]time.Duration{"now": 500 * time.Millisecond, "59 s ago": 59 * time.Second, "2 min ago": 150 * time.Second,
-		"47 h ago": 47 * time.Hour, "3 days ago": 80 * time.Hour, "in 5 min": -5 * time.Minute} {
+	for want, d := range map[string]time.Duration{"now": 500 * time.Millisecond, "59 s ago": 59 * time.Second,
+		"2 min ago": 150 * time.Second,
+		"47 h ago":  47 * time.Hour, "3 days ago": 80 * time.Hour, "in 5 min": -5 * time.Minute} {
 		if got := terminal.Ago(now.Add(-d), now); got != want {
 			t.Errorf("%v is %q, want %q", d, got, want)
 		}
@@ -42,9 +43,11 @@ func TestDistancesInTimeAreShort(t *testing.T) {
 
 func TestColumnsOfATableStandBelowEachOther(t *testing.T) {
 	var out strings.Builder
-	tab := &terminal.Table{S: &terminal.Screen{Writer: &out, Terminal: true, Columns: 40}, Header: []string{"ID", "WHAT", "TITLE"}}
+	tab := &terminal.Table{S: &terminal.Screen{Writer: &out, Terminal: true, Columns: 40},
+		Header: []string{"ID", "WHAT", "TITLE"}}
 	tab.Add("", terminal.PlainCell("1"), terminal.PlainCell("日本"), terminal.PlainCell("short"))
-	tab.Add("an error\nof two lines", terminal.PlainCell("22"), terminal.PlainCell("x"), terminal.PlainCell(strings.Repeat("long ", 20)))
+	tab.Add("an error\nof two lines", terminal.PlainCell("22"), terminal.PlainCell("x"),
+		terminal.PlainCell(strings.Repeat("long ", 20)))
 	tab.Print()
 	want := "ID  WHAT  TITLE\n1   日本  short\n22  x     long long long long long long…\n  ↳ an error of two lines\n"
 	if out.String() != want {

@@ -16,9 +16,10 @@ import (
 	"qaserelay/relay/ingest"
 )
 
-// BenchmarkServe posts the same load to a relay and to a handler that only reads, decodes and answers, each a process of its own
-// on the same server stack, in turns: "send" with 64 connections. The relay decides about each event, one rule matches, and one delivery
-// is recorded, which stays pending: its receiver cannot be reached, and after a few attempts the relay takes a break from it. The ratio is the median of the turns'.
+// BenchmarkServe posts the same load to a relay and to a handler that only reads, decodes and answers, each a process
+// of its own on the same server stack, in turns: "send" with 64 connections. The relay decides about each event, one
+// rule matches, and one delivery is recorded, which stays pending: its receiver cannot be reached, and after a few
+// attempts the relay takes a break from it. The ratio is the median of the turns'.
 //
 //	go test ./cmd/qase-relay -run xxx -bench Serve -benchtime 5x
 func BenchmarkServe(b *testing.B) {

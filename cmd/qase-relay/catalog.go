@@ -86,7 +86,8 @@ func listCatalog(c *terminal.Console, asJSON bool) error {
 			c.Out.Printf("  %-*s  %s\n", wide, "", line)
 		}
 	}
-	c.Out.Printf("\n%s\n", c.Out.Dim(terminal.Plural(len(events), "event")+". Fields and an example of one: qase-relay catalog run.completed"))
+	c.Out.Printf("\n%s\n", c.Out.Dim(terminal.Plural(len(events),
+		"event")+". Fields and an example of one: qase-relay catalog run.completed"))
 	return nil
 }
 

@@ -86,7 +86,7 @@ func check(ctx context.Context, c *terminal.Console, files []string, f checkFlag
 	return nil
 }
 
-// checkResult is what there is to say about rules files.
+// checkResult is the result of checking rules files.
 type checkResult struct {
 	Name     string           `json:"name"`
 	OK       bool             `json:"ok"`
@@ -94,7 +94,7 @@ type checkResult struct {
 	Warnings int              `json:"warnings"`
 	Counts   *terminal.Counts `json:"counts"` // null if the rules cannot be used
 	Problems diag.Problems    `json:"problems"`
-	Online   []attempt        `json:"online,omitempty"` // what came of trying the notifiers, if that was asked for
+	Online   []attempt        `json:"online,omitempty"` // with --online
 }
 
 func newCheckResult(name string, cfg *config.Config, problems diag.Problems) checkResult {
@@ -121,12 +121,21 @@ func (r checkResult) report(c *terminal.Console, format string) error {
 	default:
 		return terminal.Hint(fmt.Errorf("unknown format %q", format), "text, json or github")
 	}
-	c.Out.Printf("%s\n", r.verdict())
+	c.Out.Printf("%s\n", r.summary())
 	r.reportOnline(c.Out, format)
 	return nil
 }
 
-// readable makes sure that there is something to read: each file that is named, and one or more for each pattern.
+// summary returns the closing line: the number of problems, or of rules and notifiers.
+func (r checkResult) summary() string {
+	if r.Errors+r.Warnings > 0 {
+		return terminal.CountText(r.Problems)
+	}
+	return fmt.Sprintf("%s: %s, %s, no problems", r.Name, terminal.Plural(r.Counts.Rules, "rule"),
+		terminal.Plural(r.Counts.Notifiers, "notifier"))
+}
+
+// readable checks that each named file exists, and that each pattern matches a file.
 func readable(files []string) error {
 	for _, name := range files {
 		if name == "-" {

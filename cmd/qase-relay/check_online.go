@@ -16,10 +16,10 @@ import (
 	"qaserelay/rules/diag"
 )
 
-// maxAttempts is how many notifiers are tried at once.
+// maxAttempts limits the notifiers that are tried at once.
 const maxAttempts = 8
 
-// attempt is what came of trying one notifier without sending anything.
+// attempt is the result of trying one notifier without sending anything.
 type attempt struct {
 	Notifier string  `json:"notifier"`
 	Type     string  `json:"type"`
@@ -28,14 +28,14 @@ type attempt struct {
 	Millis   float64 `json:"took_ms"`
 }
 
-// Outcomes of an attempt.
+// The outcomes of an attempt.
 const (
 	attemptOK      = "ok"
 	attemptFailed  = "failed"
 	attemptUntried = "untried"
 )
 
-// tryOnline tries all notifiers, in the order of the file. If one fails, the result is not OK.
+// tryOnline tries all notifiers, several at once. If one fails, the result is not OK.
 func (r *checkResult) tryOnline(ctx context.Context, cfg *config.Config, timeout time.Duration) {
 	r.Online = make([]attempt, len(cfg.Config.Notifiers))
 	var all sync.WaitGroup
@@ -74,13 +74,14 @@ func tryNotifier(ctx context.Context, n config.Notifier, options []json.RawMessa
 	}
 	a.Outcome, a.Said = attemptFailed, err.Error()
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		a.Said = fmt.Sprintf("no answer within %v; check the address, or give it longer with --timeout", time.Since(start).Round(time.Second/10))
+		a.Said = fmt.Sprintf("no answer within %v; check the address, or give it longer with --timeout",
+			time.Since(start).Round(time.Second/10))
 	}
 	return a
 }
 
-// unsetIn says which variable is not set that a notifier is written with.
-func unsetIn(problems diag.Problems, notifier string) (what string, missing bool) {
+// unsetIn returns the problem of a notifier whose configuration uses a variable that is not set.
+func unsetIn(problems diag.Problems, notifier string) (problem string, missing bool) {
 	for _, p := range aboutNotifier(slices.Clone(problems), notifier) {
 		if strings.HasSuffix(p.Message, "is not set") {
 			return p.Message, true
@@ -89,7 +90,7 @@ func unsetIn(problems diag.Problems, notifier string) (what string, missing bool
 	return "", false
 }
 
-// reportOnline prints a line for each notifier, and how many failed.
+// reportOnline prints a line for each notifier, and the number of failures.
 func (r checkResult) reportOnline(s *terminal.Screen, format string) {
 	if len(r.Online) == 0 {
 		return
@@ -105,7 +106,8 @@ func (r checkResult) reportOnline(s *terminal.Screen, format string) {
 			s.Printf("::error title=qase-relay::%s\n", terminal.GitHubData("the notifier "+a.Notifier+" failed: "+a.Said))
 		}
 	}
-	s.Printf("%s tried: %d ok, %d failed", terminal.Plural(count[attemptOK]+count[attemptFailed], "notifier"), count[attemptOK], count[attemptFailed])
+	s.Printf("%s tried: %d ok, %d failed", terminal.Plural(count[attemptOK]+count[attemptFailed], "notifier"),
+		count[attemptOK], count[attemptFailed])
 	if n := count[attemptUntried]; n > 0 {
 		s.Printf(", %d not tried", n)
 	}
@@ -113,7 +115,8 @@ func (r checkResult) reportOnline(s *terminal.Screen, format string) {
 }
 
 func (a attempt) print(s *terminal.Screen, wide int) {
-	mark := map[string]string{attemptOK: s.Good("ok  "), attemptFailed: s.Bad("FAIL"), attemptUntried: s.Dim("-   ")}[a.Outcome]
+	mark := map[string]string{attemptOK: s.Good("ok  "), attemptFailed: s.Bad("FAIL"),
+		attemptUntried: s.Dim("-   ")}[a.Outcome]
 	name := terminal.Printable(a.Notifier)
 	said := strings.Join(strings.Fields(terminal.Printable(a.Said)), " ")
 	for i, line := range terminal.Sentences(s, said, wide+8) {

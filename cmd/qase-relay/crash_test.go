@@ -14,8 +14,8 @@ const (
 	crashAcks    = 120 // events that are acknowledged between two kills, on average
 )
 
-// TestKilledUnderLoadEveryAcknowledgedEventIsDelivered kills the program with SIGKILL while many writers post, starts it
-// again on the same store, and compares in the end what was acknowledged with what arrived.
+// TestKilledUnderLoadEveryAcknowledgedEventIsDelivered kills the program with SIGKILL while many writers post, starts
+// it again on the same store, and compares in the end what was acknowledged with what arrived.
 func TestKilledUnderLoadEveryAcknowledgedEventIsDelivered(t *testing.T) {
 	w := newCrashWorld(t, crashOptions{})
 	long := soak(t)

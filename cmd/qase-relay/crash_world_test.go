@@ -21,8 +21,8 @@ import (
 	"qaserelay/relay/ingest/client"
 )
 
-// soak is how long the tests that break things go on: as many minutes as QASE_RELAY_SOAK says, or until they have done what they do in
-// a normal run.
+// soak is how long the tests that break things go on: as many minutes as QASE_RELAY_SOAK says, or until they have done
+// what they do in a normal run.
 func soak(t *testing.T) time.Duration {
 	t.Helper()
 	text := os.Getenv("QASE_RELAY_SOAK")
@@ -36,7 +36,8 @@ func soak(t *testing.T) time.Duration {
 	return time.Duration(minutes * float64(time.Minute))
 }
 
-// crashWorld is a receiver, a rules file, and writers that post to relays at addresses that stay the same over all starts.
+// crashWorld is a receiver, a rules file, and writers that post to relays at addresses that stay the same over all
+// starts.
 type crashWorld struct {
 	dir   string
 	addrs []string
@@ -65,7 +66,8 @@ func newCrashWorld(t *testing.T, o crashOptions) *crashWorld {
 		if err := json.NewDecoder(r.Body).Decode(&message); err != nil {
 			t.Errorf("the receiver got no JSON: %v", err)
 		}
-		w.book.deliver(r.Context(), arrivalNote{event: message.Event.Payload.ID, delivery: r.Header.Get("webhook-id"), at: time.Now()})
+		w.book.deliver(r.Context(), arrivalNote{event: message.Event.Payload.ID, delivery: r.Header.Get("webhook-id"),
+			at: time.Now()})
 	}))
 	receiver.Config.SetKeepAlivesEnabled(o.via == nil)
 	t.Cleanup(receiver.Close)
@@ -114,7 +116,8 @@ func (w *crashWorld) startWriting(ctx context.Context) (stop func()) {
 func (w *crashWorld) write(ctx context.Context, writer int) {
 	var posters []*client.Poster
 	for _, addr := range w.addrs {
-		p := client.New(client.Options{URL: "http://" + addr + "/webhooks/qase", Secret: "s", Timeout: 15 * time.Second, Concurrency: 1})
+		p := client.New(client.Options{URL: "http://" + addr + "/webhooks/qase", Secret: "s", Timeout: 15 * time.Second,
+			Concurrency: 1})
 		posters = append(posters, p)
 	}
 	for n := 1; ctx.Err() == nil; n++ {
@@ -260,14 +263,14 @@ func (b *crashBook) missing() int {
 // outage is a time in which something was broken.
 type outage struct{ from, to time.Time }
 
-// explains reports whether what arrived at this time may come again: it came just before the outage or in it, so that nobody could
-// write down that it had.
+// explains reports whether what arrived at this time may come again: it came just before the outage or in it, so that
+// nobody could write down that it had.
 func (o outage) explains(arrived time.Time) bool {
 	return arrived.After(o.from.Add(-5*time.Second)) && arrived.Before(o.to.Add(time.Second))
 }
 
-// checkRepeats makes sure that whatever came twice can be recognised by its webhook-id, and that an outage explains it. With none at all, it
-// is not asked for.
+// checkRepeats makes sure that whatever came twice can be recognised by its webhook-id, and that an outage explains it.
+// With none at all, it is not asked for.
 func (b *crashBook) checkRepeats(t *testing.T, outages []outage) (repeats int) {
 	t.Helper()
 	b.mu.Lock()

@@ -28,14 +28,15 @@ every attempt and what the receiver answered. Dead ones can be sent again, waiti
 		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return noCommand(cmd) },
 	}
-	for _, sub := range []*cobra.Command{newDeliveriesList(c), newDeliveriesShow(c), newDeliveriesRetry(c), newDeliveriesCancel(c)} {
+	for _, sub := range []*cobra.Command{newDeliveriesList(c), newDeliveriesShow(c), newDeliveriesRetry(c),
+		newDeliveriesCancel(c)} {
 		sub.DisableFlagsInUseLine = true
 		cmd.AddCommand(sub)
 	}
 	return cmd
 }
 
-// deliveryFlags choose deliveries.
+// deliveryFlags filter deliveries.
 type deliveryFlags struct {
 	clientFlags
 	windowFlags
@@ -54,7 +55,8 @@ func (f *deliveryFlags) add(flags *pflag.FlagSet) {
 
 func (f *deliveryFlags) listing() (listing, error) {
 	q := url.Values{}
-	setAll(q, map[string]string{"state": f.state, "rule": f.rule, "notifier": f.notifier, "project": f.project, "event": f.event})
+	setAll(q, map[string]string{"state": f.state, "rule": f.rule, "notifier": f.notifier, "project": f.project,
+		"event": f.event})
 	return listing{path: "deliveries", query: q}, f.windowFlags.addTo(q)
 }
 
@@ -110,12 +112,12 @@ if there is none.`,
 			if err != nil {
 				return err
 			}
-			d, err := askForDelivery(cmd.Context(), cl, args[0])
+			d, err := fetchDelivery(cmd.Context(), cl, args[0])
 			if err != nil {
 				return err
 			}
 			if asJSON || d.State != store.Pending {
-				return tellDelivery(c, d, asJSON)
+				return showDelivery(c, d, asJSON)
 			}
 			report.PrintDelivery(c.Out, d)
 			return printWaits(cmd.Context(), cl, c.Out, []desk.Delivery{*d})
@@ -126,13 +128,15 @@ if there is none.`,
 	return cmd
 }
 
-func askForDelivery(ctx context.Context, c *relayClient, id string) (*desk.Delivery, error) {
+// fetchDelivery gets one delivery with its message and attempts.
+func fetchDelivery(ctx context.Context, c *relayClient, id string) (*desk.Delivery, error) {
 	var d desk.Delivery
 	err := c.get(ctx, "deliveries/"+url.PathEscape(id), nil, &d)
-	return &d, aboutOne(err, "delivery", id)
+	return &d, notFound(err, "delivery", id)
 }
 
-func tellDelivery(c *terminal.Console, d *desk.Delivery, asJSON bool) error {
+// showDelivery prints a delivery. Its error is an exit code if the delivery is dead.
+func showDelivery(c *terminal.Console, d *desk.Delivery, asJSON bool) error {
 	if asJSON {
 		if err := c.WriteJSON(d); err != nil {
 			return err
@@ -163,14 +167,15 @@ func newDeliveriesCancel(c *terminal.Console) *cobra.Command {
 	return cmd
 }
 
-// change is what a person wants done with some deliveries.
+// change is an operation on deliveries: retry or cancel.
 type change struct {
 	verb, done string // retry, retried
 	ids        []string
 	json       bool
 }
 
-// changeDeliveries does it for each id, and shows what is new. What cannot be done is told, and does not stop the others.
+// changeDeliveries applies a change to each id and prints the changed deliveries. An id that fails is reported, and
+// does not stop the others.
 func changeDeliveries(ctx context.Context, c *terminal.Console, f clientFlags, w change) error {
 	cl, err := newRelayClient(f)
 	if err != nil {
@@ -179,7 +184,7 @@ func changeDeliveries(ctx context.Context, c *terminal.Console, f clientFlags, w
 	changed, failed := []desk.Delivery{}, false
 	for _, id := range w.ids {
 		path := "deliveries/" + url.PathEscape(id)
-		err := aboutOne(cl.post(ctx, path+"/"+w.verb, struct{}{}, &struct{}{}), "delivery", id)
+		err := notFound(cl.post(ctx, path+"/"+w.verb, struct{}{}, &struct{}{}), "delivery", id)
 		var exit *terminal.ExitError
 		switch {
 		case errors.As(err, &exit):
@@ -196,33 +201,26 @@ func changeDeliveries(ctx context.Context, c *terminal.Console, f clientFlags, w
 		d.Message, d.Log = nil, nil
 		changed = append(changed, d)
 	}
-	if err := w.tell(c, changed); err != nil || !failed {
+	if err := w.print(c, changed); err != nil || !failed {
 		return err
 	}
 	return &terminal.ExitError{Code: terminal.ExitWrong}
 }
 
-func (w change) tell(c *terminal.Console, changed []desk.Delivery) error {
+func (w change) print(c *terminal.Console, changed []desk.Delivery) error {
 	if w.json {
 		return c.WriteJSON(changed)
 	}
 	if len(changed) > 0 {
 		report.PrintDeliveries(c.Out, changed)
 	}
-	c.Out.Printf("%s %s\n", w.done, nDeliveries(len(changed)))
+	c.Out.Printf("%s %s\n", w.done, report.CountDeliveries(len(changed)))
 	return nil
 }
 
-func nDeliveries(n int) string {
-	if n == 1 {
-		return "1 delivery"
-	}
-	return fmt.Sprintf("%d deliveries", n)
-}
-
-// printWaits prints, for pending deliveries, the notifiers that send nothing now or not all at once, and why.
+// printWaits prints why pending deliveries wait, once per notifier.
 func printWaits(ctx context.Context, cl *relayClient, s *terminal.Screen, list []desk.Delivery) error {
-	waiting := report.Waiting(list)
+	waiting := report.PendingByNotifier(list)
 	if len(waiting) == 0 {
 		return nil
 	}
@@ -232,7 +230,7 @@ func printWaits(ctx context.Context, cl *relayClient, s *terminal.Screen, list [
 	}
 	for _, n := range answer.Notifiers {
 		if d, ok := waiting[n.Name]; ok {
-			report.PrintWait(s, n, d)
+			report.PrintWaitReason(s, n, d)
 		}
 	}
 	return nil

@@ -17,14 +17,84 @@ import (
 	"qaserelay/rules/event"
 )
 
-// draft is an event to post, of which copies can be made that differ.
-type draft struct {
-	raw     []byte         // posted as it is when it is the only copy
-	event   map[string]any // numbers of a file and of --set are json.Number
-	fixTime bool           // the timestamp was given and stays
+// eventSpec describes an event to explain: an example with changes if it has a name, else a file.
+type eventSpec struct {
+	name   string
+	sets   []string
+	source string
+	at     time.Time
+	before *event.Event // the event that an example precedes, about the same entity; nil for the event itself
 }
 
-// draftFromSample makes a draft of the catalog's example of an event, or of an event that the catalog does not know.
+// read makes the event from a file or from the catalog.
+func (r eventSpec) read(c *terminal.Console, file string) (*event.Event, error) {
+	if _, known := catalog.Lookup(file); known && !isFile(file) {
+		r.name, r.sets = file, r.sameEntity(file)
+	}
+	d, err := r.draft(c, file)
+	if err != nil {
+		return nil, err
+	}
+	body, err := d.copy(0, r.at)
+	if err != nil {
+		return nil, err
+	}
+	ev, err := event.Parse(r.source, body, r.at)
+	if err != nil {
+		return nil, terminal.Wrong(fmt.Errorf("a relay would refuse this event: %w", err))
+	}
+	if _, known := catalog.Lookup(ev.Name); !known {
+		noteUnknownEvent(c.Err, ev.Name, "explaining")
+	}
+	return ev, nil
+}
+
+// sameEntity returns the changes that make an example about the run, defect … of the event that it precedes.
+func (r eventSpec) sameEntity(name string) (sets []string) {
+	kind, _, _ := strings.Cut(name, ".")
+	if r.before == nil || r.before.Type() != kind || r.before.Name == name {
+		return r.sets
+	}
+	key := "id"
+	if kind == "shared_step" {
+		key = "hash"
+	}
+	if id, known := r.before.Payload[key]; known {
+		sets = append(sets, "payload."+key+"="+terminal.JSON(id))
+	}
+	if r.before.Project != "" {
+		sets = append(sets, "project_code="+terminal.JSON(r.before.Project))
+	}
+	return sets
+}
+
+func (r eventSpec) draft(c *terminal.Console, file string) (*draft, error) {
+	if r.name == "" {
+		return draftFromFile(c.In, file, r.sets)
+	}
+	if known, ok := catalog.Lookup(r.name); ok {
+		noteUnknownFields(c.Err, known, r.sets)
+	}
+	return draftFromSample(r.name, r.sets)
+}
+
+func noteUnknownEvent(s *terminal.Screen, name, doing string) {
+	advice := ""
+	if hint := catalog.Hint(name); hint != "" {
+		advice = " (" + hint + ")"
+	}
+	s.Printf("%s the catalogue knows no event %q%s; %s it all the same\n", s.Warn("note:"), terminal.Printable(name),
+		advice, doing)
+}
+
+// draft is an event to post, once or as many distinct copies.
+type draft struct {
+	raw     []byte         // the unchanged body of the first copy
+	event   map[string]any // the decoded body; numbers of a file and of --set are json.Number
+	fixTime bool           // keep the timestamp
+}
+
+// draftFromSample makes a draft of the catalog's example of an event, or of an event that is not in the catalog.
 func draftFromSample(name string, sets []string) (*draft, error) {
 	d := &draft{event: event.Sample(name)}
 	if _, known := catalog.Lookup(name); !known {
@@ -33,7 +103,7 @@ func draftFromSample(name string, sets []string) (*draft, error) {
 	return d, d.apply(sets)
 }
 
-// draftFromFile takes a file as it is. It has to be JSON only if something in it is to be changed.
+// draftFromFile posts a file unchanged. The file has to be JSON only if there are changes.
 func draftFromFile(stdin io.Reader, name string, sets []string) (*draft, error) {
 	read := func() ([]byte, error) { return os.ReadFile(name) }
 	if name == "-" {
@@ -64,7 +134,8 @@ func (d *draft) decode() error {
 	return nil
 }
 
-// copy returns the body of the n-th copy, from 0. Copies have ids of their own, so that no relay takes them for the same.
+// copy returns the body of the n-th copy, from 0. Each copy has an id of its own, so that a relay does not drop it as a
+// duplicate.
 func (d *draft) copy(n int, now time.Time) ([]byte, error) {
 	if n == 0 && d.raw != nil {
 		return d.raw, nil
@@ -74,18 +145,18 @@ func (d *draft) copy(n int, now time.Time) ([]byte, error) {
 			return nil, err
 		}
 	}
-	event := maps.Clone(d.event)
+	body := maps.Clone(d.event)
 	if !d.fixTime {
-		event["timestamp"] = now.Unix()
+		body["timestamp"] = now.Unix()
 	}
 	if n > 0 {
-		event["payload"] = numbered(event["payload"], n)
+		body["payload"] = withNumber(body["payload"], n)
 	}
-	return json.Marshal(event)
+	return json.Marshal(body)
 }
 
-// numbered returns payload with n added to its id, or to its hash, which stands for the id of shared steps.
-func numbered(payload any, n int) any {
+// withNumber returns payload with n added to its id, or to the hash that identifies shared steps.
+func withNumber(payload any, n int) any {
 	fields, ok := payload.(map[string]any)
 	if !ok {
 		return payload
@@ -106,6 +177,7 @@ func numbered(payload any, n int) any {
 	return fields
 }
 
+// apply sets the values of --set flags.
 func (d *draft) apply(sets []string) error {
 	for _, set := range sets {
 		path, value, ok := strings.Cut(set, "=")
@@ -113,10 +185,10 @@ func (d *draft) apply(sets []string) error {
 			return terminal.Hint(fmt.Errorf("--set %q has no value", set), "for example --set payload.failed=3")
 		}
 		keys := strings.Split(path, ".")
-		if err := knownEnvelope(keys[0], path); err != nil {
+		if err := checkEnvelopeKey(keys[0], path); err != nil {
 			return err
 		}
-		v, err := typed(value)
+		v, err := parseValue(value)
 		if err != nil {
 			return fmt.Errorf("--set %s: %w", path, err)
 		}
@@ -128,7 +200,7 @@ func (d *draft) apply(sets []string) error {
 	return nil
 }
 
-func knownEnvelope(key, path string) error {
+func checkEnvelopeKey(key, path string) error {
 	var names []string
 	for _, f := range catalog.Envelope() {
 		names = append(names, f.Name)
@@ -140,11 +212,12 @@ func knownEnvelope(key, path string) error {
 	if near := catalog.Nearest(key, names); near != "" {
 		advice = near + strings.TrimPrefix(path, key)
 	}
-	return terminal.Hint(fmt.Errorf("--set %s: an event has no field %s", path, key), "did you mean %s? Beside payload there are: %s", advice, strings.Join(names, ", "))
+	return terminal.Hint(fmt.Errorf("--set %s: an event has no field %s", path, key),
+		"did you mean %s? Beside payload there are: %s", advice, strings.Join(names, ", "))
 }
 
-// typed reads a value as a person would mean it.
-func typed(text string) (any, error) {
+// parseValue reads the value of --set: a JSON number, literal, quoted text, object or list, else plain text.
+func parseValue(text string) (any, error) {
 	switch {
 	case text == "true", text == "false", text == "null", isNumber(text), isQuoted(text):
 		return decoded(text)
@@ -169,7 +242,7 @@ func isNumber(text string) bool {
 	return text != "" && (text[0] == '-' || text[0] >= '0' && text[0] <= '9') && json.Valid([]byte(text))
 }
 
-// setPath sets what keys lead to, and makes the objects on the way.
+// setPath sets the value at a path of keys, and makes missing objects.
 func setPath(at any, keys []string, value any) error {
 	key, last := keys[0], len(keys) == 1
 	switch at := at.(type) {

@@ -39,7 +39,7 @@ lines, for backtest and for other programs.`,
 	return cmd
 }
 
-// eventFlags choose events.
+// eventFlags filter events.
 type eventFlags struct {
 	windowFlags
 	source, project, event string
@@ -108,15 +108,18 @@ func printEvents(s *terminal.Screen, list []desk.Event) {
 		return
 	}
 	now := time.Now()
-	t := &terminal.Table{S: s, Header: []string{"ID", "RECEIVED", "", "SOURCE", "PROJECT", "EVENT", "DELIVERIES", "MATCHED"}}
+	t := &terminal.Table{S: s, Header: []string{"ID", "RECEIVED", "", "SOURCE", "PROJECT", "EVENT", "DELIVERIES",
+		"MATCHED"}}
 	for _, ev := range list {
-		t.Add("", terminal.PlainCell(ev.ID), terminal.PlainCell(ev.ReceivedAt.Local().Format(time.DateTime)), terminal.Cell{Text: terminal.Ago(ev.ReceivedAt, now), Paint: s.Dim},
-			terminal.PlainCell(ev.Source), terminal.PlainCell(ev.Project), terminal.Cell{Text: ev.Event, Paint: s.Bold}, statesCell(s, ev), terminal.PlainCell(matchedRules(ev)))
+		t.Add("", terminal.PlainCell(ev.ID), terminal.PlainCell(ev.ReceivedAt.Local().Format(time.DateTime)),
+			terminal.Cell{Text: terminal.Ago(ev.ReceivedAt, now), Paint: s.Dim},
+			terminal.PlainCell(ev.Source), terminal.PlainCell(ev.Project), terminal.Cell{Text: ev.Event,
+				Paint: s.Bold}, statesCell(s, ev), terminal.PlainCell(matchedRules(ev)))
 	}
 	t.Print()
 }
 
-// statesCell counts an event's deliveries by state, in the colour of the worst.
+// statesCell returns the number of deliveries in each state, in the color of the worst.
 func statesCell(s *terminal.Screen, ev desk.Event) terminal.Cell {
 	var parts []string
 	worst := store.Delivered
@@ -147,7 +150,7 @@ condition, by the rules at hand: qase-relay explain --id ID. Exits with 1 if the
 		Example: `  qase-relay events show 06bq1xk2zv8c0`,
 		Args:    terminal.ArgsBetween(1, 1, "the id of an event"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ev, err := askForEvent(cmd.Context(), at, args[0])
+			ev, err := fetchEvent(cmd.Context(), at, args[0])
 			if err != nil {
 				return err
 			}

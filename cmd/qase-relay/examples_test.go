@@ -19,8 +19,8 @@ import (
 	"qaserelay/rules/event"
 )
 
-// TestEachExampleDoesWhatItSays loads the rules of each example, puts its events through them in their order, and compares what
-// would be sent with expected.txt. UPDATE_EXPECTED=1 writes these files.
+// TestEachExampleDoesWhatItSays loads the rules of each example, puts its events through them in their order, and
+// compares what would be sent with expected.txt. UPDATE_EXPECTED=1 writes these files.
 func TestEachExampleDoesWhatItSays(t *testing.T) {
 	folders, err := filepath.Glob(filepath.Join(root(), "examples", "*"))
 	if err != nil || len(folders) == 0 {
@@ -158,7 +158,7 @@ func TestTheRulesThatComeWithItAreRight(t *testing.T) {
 func TestEachSceneOfTheDemoIsAnEvent(t *testing.T) {
 	for i, s := range demo.Story() {
 		if _, err := event.Parse("qase", s.Body(time.Unix(1767225600, 0)), time.Unix(1767225600, 0)); err != nil {
-			t.Errorf("scene %d: %v", i+1, err)
+			t.Errorf("step %d: %v", i+1, err)
 		}
 	}
 }
@@ -175,7 +175,8 @@ func TestWhatIsCommentedOutInTheExampleIsRight(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(filepath.Dir(name), "rules.d"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(filepath.Dir(name), "rules.d", "more.yaml"), []byte("people: []\n"), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(name), "rules.d", "more.yaml"), []byte("people: []\n"),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		text := strings.Replace(string(data), line, strings.Replace(line, "# ", "", 1), 1)

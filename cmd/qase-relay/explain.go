@@ -31,7 +31,7 @@ type explainFlags struct {
 	json   bool
 
 	preview bool
-	html    string // where the pictures go
+	html    string // the folder of the pages
 
 	id string
 	clientFlags
@@ -104,7 +104,7 @@ func explain(c *terminal.Console, f explainFlags) error {
 		return c.WriteJSON(x)
 	}
 	shown := report.Explanation{Explanation: x, Partial: len(f.only) > 0}
-	if !f.draws() {
+	if !f.previews() {
 		shown.Print(c.Out)
 		return nil
 	}
@@ -114,9 +114,10 @@ func explain(c *terminal.Console, f explainFlags) error {
 	return g.Write()
 }
 
-// explanation lets the given events happen, and explains the one that is asked about.
-func (f *explainFlags) explanation(c *terminal.Console, cfg *rulefile.File) (x rules.Explanation, ev *event.Event, err error) {
-	r := rehearsal{}
+// explanation decides about the earlier events in order, and explains the event after them.
+func (f *explainFlags) explanation(c *terminal.Console, cfg *rulefile.File) (x rules.Explanation, ev *event.Event,
+	err error) {
+	r := eventSpec{}
 	if r.source, err = chooseSource(cfg, f.source); err != nil {
 		return x, nil, err
 	}
@@ -126,7 +127,7 @@ func (f *explainFlags) explanation(c *terminal.Console, cfg *rulefile.File) (x r
 	if r.at, err = f.moment(); err != nil {
 		return x, nil, err
 	}
-	if ev, err = (rehearsal{name: f.name, sets: f.sets, source: r.source, at: r.at}).read(c, f.event); err != nil {
+	if ev, err = (eventSpec{name: f.name, sets: f.sets, source: r.source, at: r.at}).read(c, f.event); err != nil {
 		return x, nil, err
 	}
 	var memory ruletest.Memory
@@ -138,22 +139,26 @@ func (f *explainFlags) explanation(c *terminal.Console, cfg *rulefile.File) (x r
 		}
 		memory.Decide(cfg.Rules, earlier, r.at)
 	}
-	return f.chosen(cfg.Rules.Explain(ev, memory.State(r.at))), ev, nil
+	return f.filter(cfg.Rules.Explain(ev, memory.State(r.at))), ev, nil
 }
 
-// chosen leaves out the rules that nobody asks about.
-func (f *explainFlags) chosen(x rules.Explanation) rules.Explanation {
-	x.Rules = slices.DeleteFunc(x.Rules, func(r rules.ExplainedRule) bool { return len(f.only) > 0 && !slices.Contains(f.only, r.Rule) })
+// filter leaves out the rules that --rule does not name.
+func (f *explainFlags) filter(x rules.Explanation) rules.Explanation {
+	x.Rules = slices.DeleteFunc(x.Rules, func(r rules.ExplainedRule) bool {
+		return len(f.only) > 0 &&
+			!slices.Contains(f.only, r.Rule)
+	})
 	return x
 }
 
-// draws reports whether messages are to be shown as their receivers see them.
-func (f *explainFlags) draws() bool { return f.preview || f.html != "" }
+// previews reports whether messages are shown as their recipients see them.
+func (f *explainFlags) previews() bool { return f.preview || f.html != "" }
 
 func (f *explainFlags) check() error {
 	switch {
 	case f.event == "" && f.name == "":
-		return terminal.Hint(errors.New("say which event to explain"), "--event FILE, --event-name run.completed, or --id EVENT_ID for one that a relay has taken")
+		return terminal.Hint(errors.New("say which event to explain"),
+			"--event FILE, --event-name run.completed, or --id EVENT_ID for one that a relay has taken")
 	case f.event != "" && f.name != "":
 		return errors.New("--event and --event-name at once: explain either a file or an example")
 	case f.event == "-" && slices.Contains(f.rules, "-"):
@@ -168,12 +173,13 @@ func (f *explainFlags) moment() (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, f.at)
 	if err != nil {
-		return at, terminal.Hint(fmt.Errorf("--at %q is not a time", f.at), "write it like 2026-01-05T09:00:00Z or 2026-01-05T09:00:00+01:00")
+		return at, terminal.Hint(fmt.Errorf("--at %q is not a time", f.at),
+			"write it like 2026-01-05T09:00:00Z or 2026-01-05T09:00:00+01:00")
 	}
 	return at.UTC(), nil
 }
 
-// readRules reads rules for looking at them: variables may be unset, and no notifier is made.
+// readRules reads rules without making notifiers. Variables may be unset.
 func readRules(c *terminal.Console, patterns []string) (*rulefile.File, error) {
 	files, unread := config.ReadFiles(patterns, c.In)
 	if err := unread.Err(); err != nil {
@@ -187,7 +193,7 @@ func readRules(c *terminal.Console, patterns []string) (*rulefile.File, error) {
 	return cfg, nil
 }
 
-// chooseSource returns the name of the source that an event comes by.
+// chooseSource returns the named source, or the first one.
 func chooseSource(cfg *rulefile.File, name string) (string, error) {
 	var known []string
 	for _, s := range cfg.Sources {

@@ -30,7 +30,7 @@ sent it; with --decided also what followed from it. It reads page by page from a
   qase-relay events export --store sqlite:data/relay.db >events.jsonl      also while the relay is stopped`,
 		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			f.onlyFromCommandLine(cmd)
+			f.ignoreStoreVariable(cmd)
 			return exportEvents(cmd.Context(), c, f, output)
 		},
 	}
@@ -52,7 +52,7 @@ func exportEvents(ctx context.Context, c *terminal.Console, f historyFlags, outp
 		_, err := writeLines(c.Out, events)
 		return err
 	}
-	n, err := writeWholeFile(output, events)
+	n, err := writeFileAtomically(output, events)
 	if err == nil {
 		c.Out.Printf("%s in %s\n", terminal.Plural(n, "event"), output)
 	}
@@ -75,8 +75,8 @@ func writeLines(w io.Writer, events backtest.History) (n int, err error) {
 	return n, out.Flush()
 }
 
-// writeWholeFile writes beside the file first, so that there is never a part of an export under its name.
-func writeWholeFile(name string, events backtest.History) (n int, err error) {
+// writeFileAtomically writes a temporary file and renames it, so that name never holds a partial export.
+func writeFileAtomically(name string, events backtest.History) (n int, err error) {
 	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
 		return 0, fmt.Errorf("--output: %w", err)

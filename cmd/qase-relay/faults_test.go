@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// faultCycle breaks each third connection between a relay and its receiver, in one way after the other. It may be used by
-// many connections at once.
+// faultCycle breaks each third connection between a relay and its receiver, in one way after the other. It may be used
+// by many connections at once.
 type faultCycle struct {
 	mu   sync.Mutex
 	n    int
@@ -18,8 +18,9 @@ type faultCycle struct {
 }
 
 func (f *faultCycle) next() treatment {
-	kinds := map[string]treatment{"reset before the request": refuse, "reset after the request": resetAfter, "half an answer": half,
-		"no answer": stall, "an answer too long": lengthen(-2), "an answer too short": lengthen(100)}
+	kinds := map[string]treatment{"reset before the request": refuse, "reset after the request": resetAfter,
+		"half an answer": half,
+		"no answer":      stall, "an answer too long": lengthen(-2), "an answer too short": lengthen(100)}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.n++; f.n%3 != 0 {

@@ -49,7 +49,7 @@ func healthcheck(ctx context.Context, c *terminal.Console, base string) error {
 	}
 	resp, err := client.NewHTTPClient().Do(req)
 	if err != nil {
-		return terminal.Wrong(withAdvice(&client.ConnectionError{URL: base, Err: errors.Unwrap(err)}))
+		return terminal.Wrong(withHint(&client.ConnectionError{URL: base, Err: errors.Unwrap(err)}))
 	}
 	defer resp.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))

@@ -23,23 +23,23 @@ import (
 	"qaserelay/relay/store"
 )
 
-// historyPage is how many events are read at once: few enough that nobody else notices.
+// historyPage is the number of events per request: few enough not to slow a running relay.
 const historyPage = 200
 
-// historyFlags say which events to read, and from where.
+// historyFlags choose the events to read and their origin.
 type historyFlags struct {
 	clientFlags
 	eventFlags
-	store   string // empty: a running relay
-	decided bool   // with what followed from them
+	store   string // empty for a running relay
+	decided bool   // also read the decisions
 }
 
 func (f *historyFlags) addStore(flags *pflag.FlagSet) {
 	flags.StringVar(&f.store, "store", "", "read this store, a `URL` such as sqlite:data/relay.db, instead of asking a relay")
 }
 
-// onlyFromCommandLine forgets a store from the environment, where it is that of serve.
-func (f *historyFlags) onlyFromCommandLine(cmd *cobra.Command) {
+// ignoreStoreVariable drops a store that is set by the environment variable, which is meant for serve.
+func (f *historyFlags) ignoreStoreVariable(cmd *cobra.Command) {
 	if !cmd.Flags().Changed("store") {
 		f.store = ""
 	}
@@ -123,7 +123,8 @@ func (f *historyFlags) fromStore(ctx context.Context, filter store.EventFilter) 
 	}
 }
 
-func (f *historyFlags) exported(ctx context.Context, s store.ReadCloser, e store.StoredEvent) (x desk.Exported, err error) {
+func (f *historyFlags) exported(ctx context.Context, s store.ReadCloser, e store.StoredEvent) (x desk.Exported,
+	err error) {
 	x = desk.ExportedOf(e)
 	if f.decided {
 		x.Decided, err = desk.DecidedOf(ctx, s, e)
@@ -131,21 +132,23 @@ func (f *historyFlags) exported(ctx context.Context, s store.ReadCloser, e store
 	return x, err
 }
 
-// openToRead opens a store that is there, beside the relay that may use it.
+// openToRead opens an existing store for reading, while a relay may use it.
 func openToRead(ctx context.Context, url string) (store.ReadCloser, error) {
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
 		if _, err := os.Stat(strings.TrimPrefix(path, "//")); err != nil {
-			return nil, terminal.Hint(fmt.Errorf("--store %s: %w", url, errors.Unwrap(err)), "name the store of a relay, such as sqlite:data/relay.db")
+			return nil, terminal.Hint(fmt.Errorf("--store %s: %w", url, errors.Unwrap(err)),
+				"name the store of a relay, such as sqlite:data/relay.db")
 		}
 	}
 	s, err := app.OpenStoreToRead(ctx, url)
 	if err != nil {
-		return nil, terminal.Hint(fmt.Errorf("opening the store: %w", err), "if a relay runs on it, ask that one: leave out --store, and say where it is by --url")
+		return nil, terminal.Hint(fmt.Errorf("opening the store: %w", err),
+			"if a relay runs on it, ask that one: leave out --store, and say where it is by --url")
 	}
 	return s, nil
 }
 
-// fromFile reads an export, or events as Qase sends them, one a line.
+// fromFile reads a file of JSON lines: an export, or bodies as Qase sends them.
 func (f *historyFlags) fromFile(name string, stdin io.Reader) (backtest.History, error) {
 	since, until, err := f.windowFlags.read(time.Now())
 	if err != nil {
@@ -167,7 +170,8 @@ func (f *historyFlags) fromFile(name string, stdin io.Reader) (backtest.History,
 				yield(e, fmt.Errorf("%s: %w", name, err))
 				return
 			}
-			chosen := (f.project == "" || e.Project == f.project) && !e.ReceivedAt.Before(since) && (until.IsZero() || e.ReceivedAt.Before(until))
+			chosen := (f.project == "" || e.Project == f.project) && !e.ReceivedAt.Before(since) &&
+				(until.IsZero() || e.ReceivedAt.Before(until))
 			if chosen && !yield(e, nil) {
 				return
 			}
@@ -199,7 +203,7 @@ func readLines(in io.Reader) backtest.History {
 	}
 }
 
-// readLine reads one event of an export. A line without a body is itself one, as Qase sends it.
+// readLine reads one event of an export. A line without the key body is itself a body as Qase sends it.
 func readLine(line []byte) (e desk.Exported, err error) {
 	if err = json.Unmarshal(line, &e); err != nil {
 		return e, fmt.Errorf("no event in JSON: %w", err)
@@ -210,7 +214,7 @@ func readLine(line []byte) (e desk.Exported, err error) {
 			Project   string `json:"project_code"`
 			Timestamp int64  `json:"timestamp"`
 		}
-		_ = json.Unmarshal(line, &sent) // what is missing is not known
+		_ = json.Unmarshal(line, &sent) // missing fields stay empty
 		e.Project, e.ReceivedAt = sent.Project, time.Unix(sent.Timestamp, 0)
 	}
 	return e, nil

@@ -15,7 +15,7 @@ import (
 	"qaserelay/cmd/qase-relay/terminal"
 )
 
-// starterRules is what init writes, once @SECRET@ in it is replaced.
+// starterRules is the file that init writes, with @SECRET@ replaced.
 //
 //go:embed starter.yaml
 var starterRules string
@@ -45,7 +45,8 @@ func initFile(c *terminal.Console, name string) error {
 	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return terminal.Wrong(terminal.Hint(fmt.Errorf("%s is there already; nothing was written", name), "look for mistakes in it with: qase-relay check %s\n       or write to another file: qase-relay init other.yaml", name))
+		return terminal.Wrong(terminal.Hint(fmt.Errorf("%s is there already; nothing was written", name),
+			"look for mistakes in it with: qase-relay check %s\n       or write to another file: qase-relay init other.yaml", name))
 	}
 	if err != nil {
 		return fmt.Errorf("writing the starter rules: %w", err)
@@ -67,7 +68,7 @@ func nextSteps(name, secret string) [][2]string {
 	if name != terminal.DefaultRules {
 		flag = " --rules " + name
 	}
-	if os.Getenv("QASE_WEBHOOK_SECRET") != "" { // it comes before the one in the file
+	if os.Getenv("QASE_WEBHOOK_SECRET") != "" { // the variable overrides the secret in the file
 		login = ""
 	}
 	return [][2]string{

@@ -25,23 +25,27 @@ type pkg struct {
 }
 
 // mayImport lists for each package the packages of this module that it may import outside its tests. A package that
-// is not listed is one that nobody has given a place yet. A line that ends in /* covers each folder without a line of its own.
+// is not listed is one that nobody has given a place yet. A line that ends in /* covers each folder without a line of
+// its own.
 func mayImport() map[string][]string {
-	language := []string{"rules/catalog", "rules/diag", "rules/value", "rules/event", "rules/people", "rules/condition", "rules/template", "rules/message"}
+	language := []string{"rules/catalog", "rules/diag", "rules/value", "rules/event", "rules/people", "rules/condition",
+		"rules/template", "rules/message"}
 	file := append([]string{"rules", "rules/yamldoc", "rules/rulefile"}, language...)
 	reading := append([]string{"rules/lint"}, file...)
 	kind := []string{"notifiers", "notifiers/markup", "notifiers/httpclient", "notifiers/preview"}
-	engine := append([]string{"relay/config", "relay/dispatch", "relay/metrics", "relay/sampledlog", "relay/qaseapi", "relay/store", "notifiers"}, language...)
+	engine := append([]string{"relay/config", "relay/dispatch", "relay/metrics", "relay/sampledlog", "relay/qaseapi",
+		"relay/store", "notifiers"}, language...)
 	engine = append(engine, "rules")
 	return map[string][]string{
-		"rules/catalog":        {},
-		"rules/diag":           {},
-		"rules/value":          {},
-		"rules/event":          {"rules/catalog", "rules/value"},
-		"rules/people":         {"rules/catalog", "rules/value", "rules/event"},
-		"rules/condition":      {"rules/catalog", "rules/diag", "rules/value", "rules/event"},
-		"rules/message":        {}, // made by rules and sent by notifiers, which do not know each other
-		"rules/template":       {"rules/message", "rules/catalog", "rules/diag", "rules/value", "rules/people", "rules/template/funcs"},
+		"rules/catalog":   {},
+		"rules/diag":      {},
+		"rules/value":     {},
+		"rules/event":     {"rules/catalog", "rules/value"},
+		"rules/people":    {"rules/catalog", "rules/value", "rules/event"},
+		"rules/condition": {"rules/catalog", "rules/diag", "rules/value", "rules/event"},
+		"rules/message":   {}, // made by rules and sent by notifiers, which do not know each other
+		"rules/template": {"rules/message", "rules/catalog", "rules/diag", "rules/value", "rules/people",
+			"rules/template/funcs"},
 		"rules/template/funcs": {"rules/value", "rules/people"},
 		"rules":                language,
 		"rules/yamldoc":        {"rules/catalog", "rules/diag", "rules/value"},
@@ -49,14 +53,16 @@ func mayImport() map[string][]string {
 		"rules/lint":           file,
 		"rules/ruletest":       file,
 
-		"notifiers":               {"rules/message"},
-		"notifiers/markup":        {"notifiers"},
-		"notifiers/httpclient":    {"notifiers"},
-		"notifiers/preview":       {"notifiers", "notifiers/markup"},
-		"notifiers/*":             kind,
-		"notifiers/http":          append([]string{"rules/message"}, kind...),                                                      // its default body is the message
-		"notifiers/notifierstest": {"rules/message", "notifiers", "notifiers/markup", "notifiers/httpclient", "notifiers/preview"}, // for tests
-		"notifiers/builtin":       append([]string{"notifiers/*"}, kind...),
+		"notifiers":            {"rules/message"},
+		"notifiers/markup":     {"notifiers"},
+		"notifiers/httpclient": {"notifiers"},
+		"notifiers/preview":    {"notifiers", "notifiers/markup"},
+		"notifiers/*":          kind,
+		"notifiers/http": append([]string{"rules/message"},
+			kind...), // its default body is the message
+		"notifiers/notifierstest": {"rules/message", "notifiers", "notifiers/markup", "notifiers/httpclient",
+			"notifiers/preview"}, // for tests
+		"notifiers/builtin": append([]string{"notifiers/*"}, kind...),
 
 		"relay/store":             {},
 		"relay/store/groupcommit": {},
@@ -66,11 +72,12 @@ func mayImport() map[string][]string {
 		"relay/store/sqlite":      {"relay/store", "relay/store/groupcommit", "relay/store/listing"},
 		"relay/store/postgres":    {"relay/store", "relay/store/groupcommit", "relay/store/listing"},
 
-		"relay/metrics":               {},
-		"relay/sampledlog":            {},
-		"relay/config":                append([]string{"notifiers", "notifiers/builtin"}, reading...),
-		"relay/qaseapi":               {"rules", "rules/event"},
-		"relay/dispatch":              {"relay/config", "relay/metrics", "relay/sampledlog", "relay/store", "notifiers", "rules", "rules/rulefile"},
+		"relay/metrics":    {},
+		"relay/sampledlog": {},
+		"relay/config":     append([]string{"notifiers", "notifiers/builtin"}, reading...),
+		"relay/qaseapi":    {"rules", "rules/event"},
+		"relay/dispatch": {"relay/config", "relay/metrics", "relay/sampledlog", "relay/store", "notifiers",
+			"rules", "rules/rulefile"},
 		"relay/dispatch/dispatchtest": {"notifiers", "relay/config", "rules", "rules/rulefile"}, // for tests
 		"relay":                       engine,
 		"relay/ingest":                {"relay", "relay/sampledlog", "rules", "rules/event"},
@@ -79,14 +86,20 @@ func mayImport() map[string][]string {
 		"relay/admin/desk":            {"relay", "relay/config", "relay/dispatch", "relay/store", "rules", "rules/value"},
 		"relay/admin/client":          {},
 		"relay/backtest":              {"relay/admin/desk", "rules", "rules/event", "rules/ruletest"},
-		"relay/app": append([]string{"relay", "relay/admin", "relay/admin/desk", "relay/ingest", "relay/store/sqlite", "relay/store/postgres"},
+		"relay/app": append([]string{"relay", "relay/admin", "relay/admin/desk", "relay/ingest", "relay/store/sqlite",
+			"relay/store/postgres"},
 			engine...),
 
-		"cmd/qase-relay/terminal": append([]string{"notifiers/markup", "notifiers/preview", "relay/config", "relay/ingest/client"}, reading...),
-		"cmd/qase-relay/demo":     {"cmd/qase-relay/terminal", "relay/app", "relay/config", "relay/ingest/client", "relay/store", "rules"},
-		"cmd/qase-relay/gallery":  append([]string{"cmd/qase-relay/terminal", "relay", "notifiers", "notifiers/builtin", "notifiers/markup", "notifiers/preview"}, reading...),
-		"cmd/qase-relay/report":   append([]string{"cmd/qase-relay/terminal", "relay/admin/desk", "relay/backtest", "relay/store", "rules/ruletest"}, reading...),
-		"cmd/qase-relay": append([]string{"cmd/qase-relay/demo", "cmd/qase-relay/gallery", "cmd/qase-relay/report", "cmd/qase-relay/terminal", "relay", "relay/app", "relay/admin", "relay/admin/client",
+		"cmd/qase-relay/terminal": append([]string{"notifiers/markup", "notifiers/preview", "relay/config",
+			"relay/ingest/client"}, reading...),
+		"cmd/qase-relay/demo": {"cmd/qase-relay/terminal", "relay/app", "relay/config", "relay/ingest/client",
+			"relay/store", "rules"},
+		"cmd/qase-relay/gallery": append([]string{"cmd/qase-relay/terminal", "relay", "notifiers", "notifiers/builtin",
+			"notifiers/markup", "notifiers/preview"}, reading...),
+		"cmd/qase-relay/report": append([]string{"cmd/qase-relay/terminal", "relay/admin/desk", "relay/backtest",
+			"relay/store", "rules/ruletest"}, reading...),
+		"cmd/qase-relay": append([]string{"cmd/qase-relay/demo", "cmd/qase-relay/gallery", "cmd/qase-relay/report",
+			"cmd/qase-relay/terminal", "relay", "relay/app", "relay/admin", "relay/admin/client",
 			"relay/admin/desk",
 			"relay/ingest/client", "relay/backtest", "relay/config", "relay/store", "notifiers", "notifiers/builtin", "notifiers/preview", "rules/ruletest"}, reading...),
 	}
@@ -123,7 +136,8 @@ func TestEachPackageHasOneCommentAndAName(t *testing.T) {
 		if len(p.comments) != 1 {
 			t.Errorf("%s: want one package comment, have %d: %v", dir, len(p.comments), p.comments)
 		}
-		for _, empty := range []string{"util", "utils", "common", "helper", "helpers", "type", "types", "misc", "lib", "base", "shared"} {
+		for _, empty := range []string{"util", "utils", "common", "helper", "helpers", "type", "types", "misc", "lib", "base",
+			"shared"} {
 			if p.name == empty {
 				t.Errorf("%s: package %s says nothing about what is in it", dir, p.name)
 			}
@@ -132,9 +146,11 @@ func TestEachPackageHasOneCommentAndAName(t *testing.T) {
 }
 
 func TestTheTopLevelStaysSmall(t *testing.T) {
-	known := []string{"README.md", "CHANGELOG.md", "LICENSE", "Dockerfile", "rules.example.yaml", "go.mod", "go.sum", "staticcheck.conf",
+	known := []string{"README.md", "CHANGELOG.md", "LICENSE", "Dockerfile", "rules.example.yaml", "go.mod", "go.sum",
+		"staticcheck.conf",
 		"cmd", "rules", "notifiers", "relay", "examples", "deploy"}
-	local := []string{"data", "rules.yaml", "rules.schema.json", "events.jsonl", "out", "qase-relay"} // made by running it here, and ignored by git
+	// made by running it here, and ignored by git
+	local := []string{"data", "rules.yaml", "rules.schema.json", "events.jsonl", "out", "qase-relay"}
 	entries, err := os.ReadDir(root())
 	if err != nil {
 		t.Fatal(err)
@@ -173,7 +189,8 @@ func TestPackagesStaySmallEnoughToRead(t *testing.T) {
 	}
 }
 
-// TestNoPrefixDoesTheWorkOfAPackage: three files of a folder whose names begin alike are a package that nobody has made yet.
+// TestNoPrefixDoesTheWorkOfAPackage: three files of a folder whose names begin alike are a package that nobody has made
+// yet.
 func TestNoPrefixDoesTheWorkOfAPackage(t *testing.T) {
 	files := map[string][]string{}
 	systems := []string{"linux", "unix", "windows", "darwin", "other"}

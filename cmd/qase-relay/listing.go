@@ -14,10 +14,10 @@ import (
 	"qaserelay/relay/admin/desk"
 )
 
-// maxPage is the length of the longest page that the admin API gives.
+// maxPage is the largest page of the admin API.
 const maxPage = 500
 
-// windowFlags choose a window of time.
+// windowFlags limit the time of events or deliveries.
 type windowFlags struct{ since, until string }
 
 func (f *windowFlags) add(flags *pflag.FlagSet) {
@@ -25,12 +25,12 @@ func (f *windowFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.until, "until", "", "before this `TIME`, likewise")
 }
 
-// read returns the two ends; zero is open.
+// read returns the two ends. A zero time is no limit.
 func (f *windowFlags) read(now time.Time) (since, until time.Time, err error) {
-	if since, err = terminal.Moment("since", f.since, now); err != nil {
+	if since, err = terminal.ParseTime("since", f.since, now); err != nil {
 		return since, until, err
 	}
-	if until, err = terminal.Moment("until", f.until, now); err != nil {
+	if until, err = terminal.ParseTime("until", f.until, now); err != nil {
 		return since, until, err
 	}
 	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
@@ -39,7 +39,7 @@ func (f *windowFlags) read(now time.Time) (since, until time.Time, err error) {
 	return since, until, nil
 }
 
-// addTo adds the window to the parameters of a list.
+// addTo adds the window to a query.
 func (f *windowFlags) addTo(q url.Values) error {
 	since, until, err := f.read(time.Now())
 	for name, at := range map[string]time.Time{"since": since, "until": until} {
@@ -50,7 +50,7 @@ func (f *windowFlags) addTo(q url.Values) error {
 	return err
 }
 
-// listFlags page a list.
+// listFlags are the flags for paging.
 type listFlags struct {
 	before string
 	limit  int
@@ -63,7 +63,7 @@ func (f *listFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 }
 
-// listing is a list of the admin API with a filter.
+// listing is a filtered list of the admin API.
 type listing struct {
 	path  string
 	query url.Values
@@ -76,7 +76,7 @@ type listPage struct {
 	Next       string          `json:"next"` // the before of the next page; empty on the last
 }
 
-// collect asks for pages until there are as many rows as wanted.
+// collect reads pages until it has as many rows as the limit.
 func (f *listFlags) collect(ctx context.Context, c *relayClient, l listing) (all listPage, err error) {
 	if f.limit < 0 {
 		return all, errors.New("--limit must not be negative; 0 is all")
@@ -110,7 +110,7 @@ func (l listing) page(ctx context.Context, c *relayClient, before string, limit 
 	return p, c.get(ctx, l.path, q, &p)
 }
 
-// printFooter says how to get the next page.
+// printFooter prints the flag for the next page.
 func (p listPage) printFooter(s *terminal.Screen) {
 	if p.Next != "" {
 		s.Printf("%s\n", s.Dim(fmt.Sprintf("There are more: --before %s, or a larger --limit.", p.Next)))

@@ -14,12 +14,12 @@ import (
 	"qaserelay/relay/ingest/client"
 )
 
-// sendMany posts many copies at once and sums up what came back.
+// sendMany posts many copies concurrently and prints a summary of the answers.
 func sendMany(ctx context.Context, c *terminal.Console, f sendFlags, d *draft) error {
 	if _, err := d.copy(1, time.Now()); err != nil {
 		return err
 	}
-	base := 1 + rand.IntN(1<<30) // so that two runs within a second do not post the same
+	base := 1 + rand.IntN(1<<30) // makes the copies of two runs within a second differ
 	p, t := client.New(f.Options), newTally(f.count)
 	bar := &progress{s: c.Err, want: f.count}
 	start := time.Now()
@@ -47,10 +47,10 @@ func sendMany(ctx context.Context, c *terminal.Console, f sendFlags, d *draft) e
 	} else {
 		sum.print(c.Out)
 	}
-	return t.verdict(f.URL, f.json)
+	return t.err(f.URL, f.json)
 }
 
-// tally counts answers. It may be used from many goroutines.
+// tally counts answers. It is safe for concurrent use.
 type tally struct {
 	mu       sync.Mutex
 	want     int
@@ -60,7 +60,7 @@ type tally struct {
 	statuses map[string]int
 	took     []time.Duration
 	reached  bool
-	failed   *client.Answer // the first that was not accepted
+	failed   *client.Answer // the first answer that did not accept
 }
 
 func newTally(want int) *tally { return &tally{want: want, statuses: map[string]int{}} }
@@ -101,8 +101,8 @@ func (t *tally) progress() int {
 	return t.done
 }
 
-// verdict returns the error that the command ends with.
-func (t *tally) verdict(to string, quiet bool) error {
+// err returns the error of the command. quiet leaves out the message.
+func (t *tally) err(to string, quiet bool) error {
 	switch {
 	case t.failed == nil && t.done < t.want:
 		return terminal.Wrong(fmt.Errorf("stopped after %d of %d", t.done, t.want))
@@ -119,7 +119,7 @@ func (t *tally) verdict(to string, quiet bool) error {
 	return &terminal.ExitError{Code: code, Err: terminal.AnswerError(*t.failed, to)}
 }
 
-// summary is what came of many posts.
+// summary is the result of many posts.
 type summary struct {
 	Sent       int            `json:"sent"`
 	Duplicates int            `json:"duplicates"`
@@ -150,7 +150,8 @@ func quantile(sorted []time.Duration, percent int) float64 {
 }
 
 func (s summary) print(out *terminal.Screen) {
-	out.Printf("posted %s in %.2f s: %s\n", terminal.Plural(s.Sent, "event"), s.Seconds, out.Bold(fmt.Sprintf("%.0f a second", s.Rate)))
+	out.Printf("posted %s in %.2f s: %s\n", terminal.Plural(s.Sent, "event"), s.Seconds,
+		out.Bold(fmt.Sprintf("%.0f a second", s.Rate)))
 	for _, status := range slices.Sorted(maps.Keys(s.Statuses)) {
 		out.Printf("  %6d  %s\n", s.Statuses[status], status)
 	}
@@ -160,13 +161,13 @@ func (s summary) print(out *terminal.Screen) {
 	out.Printf("answered within  p50 %.1f ms  p90 %.1f ms  p99 %.1f ms  max %.1f ms\n", s.P50, s.P90, s.P99, s.Max)
 }
 
-// progress is a bar on a terminal, and nothing elsewhere.
+// progress is a progress bar. Without a terminal it prints nothing.
 type progress struct {
 	s    *terminal.Screen
 	want int
 }
 
-// watch draws until finished is closed.
+// watch draws the bar until finished is closed.
 func (p *progress) watch(t *tally, finished <-chan struct{}) {
 	if !p.s.Terminal {
 		<-finished

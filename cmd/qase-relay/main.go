@@ -1,7 +1,7 @@
-// Command qase-relay takes webhook events from Qase, decides by rules who should know, and tells them.
+// Command qase-relay receives webhook events from Qase, decides by rules whom to notify, and sends the messages.
 //
-// Each command has a file of its own; root.go holds what all of them share: flags with their environment twins,
-// hints, and exit codes (0 fine, 1 the thing asked about is wrong, 2 wrong usage or could not run).
+// Each command has a file of its own. root.go runs them: it sets flags from environment variables, and prints errors
+// with their hints. The exit codes are those of package terminal.
 package main
 
 import (

@@ -26,8 +26,9 @@ import (
 
 var updateMessages = flag.Bool("update-messages", false, "write the golden messages anew")
 
-// TestEveryEventArrivesInEveryChannel shows how the example of each event arrives by default, in the words of each channel: the JSON
-// for Slack and Teams, the mail's headers and text, and the body for HTTP. Its HTML is kept by package notifiers.
+// TestEveryEventArrivesInEveryChannel shows how the example of each event arrives by default, in the words of each
+// channel: the JSON for Slack and Teams, the mail's headers and text, and the body for HTTP. Its HTML is kept by
+// package notifiers.
 func TestEveryEventArrivesInEveryChannel(t *testing.T) {
 	config, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(`
 sources: [{name: qase, secrets: [s]}]
@@ -75,7 +76,8 @@ func arrivals(t *testing.T, config *rulefile.File, body []byte) []byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if whole, err := json.Marshal(n.FullBody()); n.Notifier == "http" && (err != nil || !bytes.Contains(sent, bytes.ReplaceAll(whole, []byte(`\u003e`), []byte(">")))) {
+		if whole, err := json.Marshal(n.FullBody()); n.Notifier == "http" &&
+			(err != nil || !bytes.Contains(sent, bytes.ReplaceAll(whole, []byte(`\u003e`), []byte(">")))) {
 			t.Errorf("the body is not the one that rules speak of: %s", sent)
 		}
 		fmt.Fprintf(&out, "=== %s\n\n%s\n\n", n.Notifier, legible(t, n.Notifier, sent))
@@ -109,5 +111,6 @@ func legible(t *testing.T, notifier string, sent []byte) string {
 	if _, err := text.ReadFrom(part.Body); err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprintf("To: %s\nSubject: %s\n\n%s", m.Header.Get("To"), subject, strings.TrimSpace(strings.ReplaceAll(text.String(), "\r\n", "\n")))
+	return fmt.Sprintf("To: %s\nSubject: %s\n\n%s", m.Header.Get("To"), subject,
+		strings.TrimSpace(strings.ReplaceAll(text.String(), "\r\n", "\n")))
 }

@@ -108,13 +108,13 @@ func notify(ctx context.Context, c *terminal.Console, name string, f notifyFlags
 	receipt, err := n.Notifier.Send(ctx, m)
 	t := newTrial(time.Since(now), receipt, err)
 	if t.Delivered {
-		t.Said = delivered(n, receipt)
+		t.Said = deliveredText(n, receipt)
 	}
 	return printTrial(c, n, t, f.json)
 }
 
-// delivered says what it means that a notifier has delivered: a service may have posted the message, or only accepted it.
-func delivered(n config.Notifier, r notifiers.Receipt) string {
+// deliveredText returns the meaning of a delivery: a service has posted the message, or has only accepted it.
+func deliveredText(n config.Notifier, r notifiers.Receipt) string {
 	kinds := builtin.Kinds()
 	i := slices.IndexFunc(kinds, func(k notifiers.Kind) bool { return k.Type == n.Spec.Type })
 	if i < 0 || kinds[i].Delivered == nil {
@@ -123,8 +123,8 @@ func delivered(n config.Notifier, r notifiers.Receipt) string {
 	return kinds[i].Delivered(r, terminal.Program()+" notify "+n.Spec.Name)
 }
 
-// aboutNotifier returns the problems on the lines where the notifier of this name is written. What was read from
-// standard input cannot be looked at again, so of that there are none.
+// aboutNotifier returns the problems on the lines of a notifier. It reads the files again, so it returns no problems of
+// rules from standard input.
 func aboutNotifier(problems diag.Problems, name string) diag.Problems {
 	return slices.DeleteFunc(problems, func(p diag.Problem) bool {
 		var file struct{ Notifiers []yaml.Node }
@@ -164,7 +164,7 @@ func findNotifier(cfg *config.Config, name string) (config.Notifier, error) {
 	return n, terminal.Hint(errors.New("say which notifier to try"), "the rules file has: %s", strings.Join(names, ", "))
 }
 
-// messageOptions turns KEY=VALUE pairs into the message options of a kind of notifier.
+// messageOptions returns KEY=VALUE pairs as the message options of a kind of notifier.
 func messageOptions(kind any, sets []string) (json.RawMessage, error) {
 	if len(sets) == 0 {
 		return nil, nil
@@ -178,7 +178,8 @@ func messageOptions(kind any, sets []string) (json.RawMessage, error) {
 		key, text, ok := strings.Cut(set, "=")
 		kind, known := fields[key]
 		if !ok || !known {
-			return nil, terminal.Hint(fmt.Errorf("--set %s: no such option", set), "KEY=VALUE with one of: %s", strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
+			return nil, terminal.Hint(fmt.Errorf("--set %s: no such option", set), "KEY=VALUE with one of: %s",
+				strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
 		}
 		value, err := optionValue(kind, text)
 		if err != nil {
@@ -199,21 +200,22 @@ func optionValue(kind reflect.Type, text string) (any, error) {
 	return decoded(text)
 }
 
-// trial is what came of a test message.
+// trial is the result of a test message.
 type trial struct {
 	Delivered bool    `json:"delivered"`
-	Said      string  `json:"said,omitempty"` // what the answer means, if it was delivered
+	Said      string  `json:"said,omitempty"` // the meaning of the answer, if delivered
 	Status    string  `json:"status,omitempty"`
 	Response  string  `json:"response,omitempty"`
 	Millis    float64 `json:"took_ms"`
 	Failure   string  `json:"error,omitempty"`
-	Again     string  `json:"again,omitempty"` // never, gone, later or a time to wait
+	Again     string  `json:"again,omitempty"` // never, gone, later or a duration
 
 	took time.Duration
 }
 
 func newTrial(took time.Duration, r notifiers.Receipt, err error) trial {
-	t := trial{Delivered: err == nil, Status: r.Status, Response: r.Response, took: took, Millis: float64(took.Microseconds()) / 1000}
+	t := trial{Delivered: err == nil, Status: r.Status, Response: r.Response, took: took,
+		Millis: float64(took.Microseconds()) / 1000}
 	if err == nil {
 		return t
 	}
@@ -252,7 +254,8 @@ func printTrial(c *terminal.Console, n config.Notifier, t trial, asJSON bool) er
 		return nil
 	}
 	printAnswer(c.Err, t)
-	err := fmt.Errorf("%s (%s) did not deliver, after %v: %s", n.Spec.Name, n.Spec.Type, took, terminal.Printable(t.Failure))
+	err := fmt.Errorf("%s (%s) did not deliver, after %v: %s", n.Spec.Name, n.Spec.Type, took,
+		terminal.Printable(t.Failure))
 	switch t.Again {
 	case "never":
 		return terminal.Wrong(terminal.Hint(err, "trying again would not help: a relay would keep this as a dead letter at once"))

@@ -22,7 +22,8 @@ func answers(w http.ResponseWriter, r *http.Request) {
 	said := map[string]string{
 		"/api/chat.postMessage": `{"ok":true,"channel":"C0123","ts":"1.2"}`, "/slack": "ok", "/mattermost": "ok",
 		"/discord": `{"id":"99","channel_id":"456"}`, "/bot1:s3cret/sendMessage": `{"ok":true,"result":{"message_id":7,"chat":{"id":-100123,"title":"QA"}}}`,
-		"/cut": `{"id":"99","channel_id":"456","content":"` + strings.Repeat("x", 8000) + `"}`, "/space": `{"name":"spaces/A/messages/B"}`, "/ntfy/": `{"id":"x","topic":"qa","event":"message"}`,
+		"/cut": `{"id":"99","channel_id":"456","content":"` + strings.Repeat("x", 8000) +
+			`"}`, "/space": `{"name":"spaces/A/messages/B"}`, "/ntfy/": `{"id":"x","topic":"qa","event":"message"}`,
 		"/pager/v2/enqueue": `{"status":"success","message":"Event processed","dedup_key":"qase-relay/test"}`,
 	}[r.URL.Path]
 	switch r.URL.Path {
@@ -57,35 +58,47 @@ func TestNotifySaysInWordsWhatCameBack(t *testing.T) {
 		code         int
 		says         string
 	}{
-		"slack":         {"slack", `token: xoxb-s3cret, channel: "#qa", api_url: URL/api/`, terminal.ExitFine, `Slack has posted it to C0123\n`},
-		"slack webhook": {"slack", `webhook_url: URL/slack`, terminal.ExitFine, `Slack has posted it to the webhook's channel`},
-		"email":         {"email", `host: 127.0.0.1, port: ` + port + `, tls: none, from: a@x.io, to: [b@x.io]`, terminal.ExitFine, `the mail server has taken it(.|\n)*answer: 250`},
-		"http":          {"http", `url: URL/hook`, terminal.ExitFine, `the receiver has taken it\n  answer: 200 OK`},
-		"teams":         {"teams", `webhook_url: URL/teams`, terminal.ExitFine, `the workflow has taken it; whether it posts(.|\n)*answer: 202 Accepted`},
-		"discord":       {"discord", `webhook_url: URL/discord`, terminal.ExitFine, `to the channel 456, as message 99`},
-		"a long answer": {"discord", `webhook_url: URL/cut`, terminal.ExitFine, `it is posted; the answer is too long`},
-		"telegram":      {"telegram", `token: "1:s3cret", chat_id: "-100123", api_url: URL`, terminal.ExitFine, `to the chat “QA”, as message 7`},
-		"googlechat":    {"googlechat", `webhook_url: URL/space`, terminal.ExitFine, `Google Chat has posted it`},
-		"mattermost":    {"mattermost", `webhook_url: URL/mattermost`, terminal.ExitFine, `Mattermost has posted it`},
-		"pagerduty":     {"pagerduty", `routing_key: 00000000000000000000000000s3cret, api_url: URL/pager`, terminal.ExitFine, `for the alert qase-relay/test; to resolve that: .*notify it --level success`},
-		"ntfy":          {"ntfy", `topic: qa, server: URL/ntfy`, terminal.ExitFine, `for all who subscribe to qa`},
-		"gone":          {"http", `url: URL/gone`, terminal.ExitWrong, `410 Gone(.|\n)*pause the notifier`},
-		"refused":       {"discord", `webhook_url: URL/refused`, terminal.ExitWrong, `403 Forbidden(.|\n)*check webhook_url(.|\n)*dead letter`},
-		"busy":          {"teams", `webhook_url: URL/busy`, terminal.ExitWrong, `429(.|\n)*asks for patience: a relay would try again after 7s`},
-		"away":          {"email", `host: 127.0.0.1, port: 1, tls: none, from: a@x.io, to: [b@x.io]`, terminal.ExitWrong, `refused(.|\n)*this may pass`},
-		"to nobody":     {"email", `host: 127.0.0.1, port: ` + port + `, tls: none, from: a@x.io`, terminal.ExitWrong, `there is no recipient(.|\n)*dead letter`},
+		"slack": {"slack", `token: xoxb-s3cret, channel: "#qa", api_url: URL/api/`, terminal.ExitOK,
+			`Slack has posted it to C0123\n`},
+		"slack webhook": {"slack", `webhook_url: URL/slack`, terminal.ExitOK, `Slack has posted it to the webhook's channel`},
+		"email": {"email", `host: 127.0.0.1, port: ` + port + `, tls: none, from: a@x.io, to: [b@x.io]`,
+			terminal.ExitOK, `the mail server has taken it(.|\n)*answer: 250`},
+		"http": {"http", `url: URL/hook`, terminal.ExitOK, `the receiver has taken it\n  answer: 200 OK`},
+		"teams": {"teams", `webhook_url: URL/teams`, terminal.ExitOK,
+			`the workflow has taken it; whether it posts(.|\n)*answer: 202 Accepted`},
+		"discord":       {"discord", `webhook_url: URL/discord`, terminal.ExitOK, `to the channel 456, as message 99`},
+		"a long answer": {"discord", `webhook_url: URL/cut`, terminal.ExitOK, `it is posted; the answer is too long`},
+		"telegram": {"telegram", `token: "1:s3cret", chat_id: "-100123", api_url: URL`, terminal.ExitOK,
+			`to the chat “QA”, as message 7`},
+		"googlechat": {"googlechat", `webhook_url: URL/space`, terminal.ExitOK, `Google Chat has posted it`},
+		"mattermost": {"mattermost", `webhook_url: URL/mattermost`, terminal.ExitOK, `Mattermost has posted it`},
+		"pagerduty": {"pagerduty", `routing_key: 00000000000000000000000000s3cret, api_url: URL/pager`, terminal.ExitOK,
+			`for the alert qase-relay/test; to resolve that: .*notify it --level success`},
+		"ntfy": {"ntfy", `topic: qa, server: URL/ntfy`, terminal.ExitOK, `for all who subscribe to qa`},
+		"gone": {"http", `url: URL/gone`, terminal.ExitWrong, `410 Gone(.|\n)*pause the notifier`},
+		"refused": {"discord", `webhook_url: URL/refused`, terminal.ExitWrong,
+			`403 Forbidden(.|\n)*check webhook_url(.|\n)*dead letter`},
+		"busy": {"teams", `webhook_url: URL/busy`, terminal.ExitWrong,
+			`429(.|\n)*asks for patience: a relay would try again after 7s`},
+		"away": {"email", `host: 127.0.0.1, port: 1, tls: none, from: a@x.io, to: [b@x.io]`, terminal.ExitWrong,
+			`refused(.|\n)*this may pass`},
+		"to nobody": {"email", `host: 127.0.0.1, port: ` + port + `, tls: none, from: a@x.io`, terminal.ExitWrong,
+			`there is no recipient(.|\n)*dead letter`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), terminal.DefaultRules)
 			config := strings.ReplaceAll(tt.config, "URL", services.URL)
-			text := fmt.Sprintf("sources: [{name: qase, secrets: [s]}]\nnotifiers: [{name: it, type: %s, %s}]\nrules: []\n", tt.kind, config)
+			text := fmt.Sprintf("sources: [{name: qase, secrets: [s]}]\nnotifiers: [{name: it, type: %s, %s}]\nrules: []\n",
+				tt.kind, config)
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			var out strings.Builder
 			s := &terminal.Screen{Writer: &out, Columns: 80}
-			code := run(t.Context(), []string{"notify", "it", "--rules", file}, &terminal.Console{In: strings.NewReader(""), Out: s, Err: s})
-			if code != tt.code || !regexp.MustCompile(tt.says).MatchString(out.String()) || strings.Contains(out.String(), "s3cret") {
+			code := run(t.Context(), []string{"notify", "it", "--rules", file},
+				&terminal.Console{In: strings.NewReader(""), Out: s, Err: s})
+			if code != tt.code || !regexp.MustCompile(tt.says).MatchString(out.String()) ||
+				strings.Contains(out.String(), "s3cret") {
 				t.Errorf("exit code %d:\n%s", code, &out)
 			}
 		})

@@ -141,10 +141,11 @@ func refuse(client, _ *net.TCPConn) { reset(client) }
 // swallow takes all and answers nothing, until the client has enough.
 func swallow(client, _ *net.TCPConn) { _, _ = io.Copy(io.Discard, client) }
 
-// exchange lets a request through, and returns the answer to it. The server closes after each, and when the client goes without asking
-// for anything, as one does that has opened a connection to spare.
+// exchange lets a request through, and returns the answer to it. The server closes after each, and when the client goes
+// without asking for anything, as one does that has opened a connection to spare.
 func exchange(client, server *net.TCPConn) []byte {
-	go func() { _, _ = io.Copy(server, client); _ = server.CloseWrite() }() // ends when the connection is closed after the treatment
+	// ends when the connection is closed after the treatment
+	go func() { _, _ = io.Copy(server, client); _ = server.CloseWrite() }()
 	answer, _ := io.ReadAll(server)
 	return answer
 }

@@ -16,8 +16,8 @@ import (
 	"qaserelay/notifiers/builtin"
 )
 
-// TestTheReadmeDescribesEachNotifier compares what the README says of all types with what their kinds say. -update-messages
-// writes it.
+// TestTheReadmeDescribesEachNotifier compares what the README says of all types with what their kinds say.
+// -update-messages writes it.
 func TestTheReadmeDescribesEachNotifier(t *testing.T) {
 	was := readme(t)
 	before, section, _ := strings.Cut(was, "## Notifiers")
@@ -109,7 +109,8 @@ func rateText(r notifiers.Rate) string {
 
 func bursts() string {
 	var parts []string
-	for _, k := range slices.SortedStableFunc(slices.Values(builtin.Kinds()), func(a, b notifiers.Kind) int { return cmp.Compare(a.Rate.Burst, b.Rate.Burst) }) {
+	for _, k := range slices.SortedStableFunc(slices.Values(builtin.Kinds()),
+		func(a, b notifiers.Kind) int { return cmp.Compare(a.Rate.Burst, b.Rate.Burst) }) {
 		if k.Rate.Burst > 1 {
 			parts = append(parts, fmt.Sprintf("`%s` %d", k.Type, k.Rate.Burst))
 		}

@@ -17,19 +17,19 @@ import (
 )
 
 const (
-	// shortWait is the default time for an answer about one thing, or one page of a list.
-	shortWait = 15 * time.Second
-	// longWait is the same for an answer about many things, for which the relay takes as long at most.
-	longWait = 10 * time.Minute
+	// defaultTimeout is the default of --timeout for one answer.
+	defaultTimeout = 15 * time.Second
+	// bulkTimeout is the default for operations on many events. The relay limits them to the same time.
+	bulkTimeout = 10 * time.Minute
 )
 
-// clientFlags are the admin address of a running relay and the token for it.
+// clientFlags hold the admin address and the token of a running relay.
 type clientFlags struct{ client.Options }
 
-func (f *clientFlags) add(flags *pflag.FlagSet) { f.addWaiting(flags, shortWait) }
+func (f *clientFlags) add(flags *pflag.FlagSet) { f.addWithTimeout(flags, defaultTimeout) }
 
-// addWaiting adds the flags with another default for the time to wait.
-func (f *clientFlags) addWaiting(flags *pflag.FlagSet, timeout time.Duration) {
+// addWithTimeout adds the flags with a default for --timeout.
+func (f *clientFlags) addWithTimeout(flags *pflag.FlagSet, timeout time.Duration) {
 	flags.StringVar(&f.URL, "url", terminal.DefaultAdminURL, "admin address of the relay to ask")
 	flags.StringVar(&f.Token, "token", "", "its --admin-token")
 	flags.DurationVar(&f.Timeout, "timeout", timeout, "how long to wait for one answer")
@@ -48,47 +48,50 @@ func newRelayClient(f clientFlags) (*relayClient, error) {
 
 // get decodes the answer at path, below /api/v1, into v.
 func (c *relayClient) get(ctx context.Context, path string, query url.Values, v any) error {
-	return withAdvice(c.client.Get(ctx, path, query, v))
+	return withHint(c.client.Get(ctx, path, query, v))
 }
 
 // post sends body as JSON and decodes the answer into v.
 func (c *relayClient) post(ctx context.Context, path string, body, v any) error {
-	return withAdvice(c.client.Post(ctx, path, body, v))
+	return withHint(c.client.Post(ctx, path, body, v))
 }
 
-// withAdvice adds the next step to an error of the client.
-func withAdvice(err error) error {
+// withHint adds a hint to an error of the client.
+func withHint(err error) error {
 	var connection *client.ConnectionError
 	var status *client.StatusError
 	var answer *client.AnswerError
 	switch {
 	case errors.As(err, &connection):
-		return connectionAdvice(connection)
+		return connectionHint(connection)
 	case errors.As(err, &status):
-		return statusAdvice(status)
+		return statusHint(status)
 	case errors.As(err, &answer):
 		return terminal.Hint(err, "--url is the admin address, not the public one")
 	}
 	return err
 }
 
-func connectionAdvice(err *client.ConnectionError) error {
+func connectionHint(err *client.ConnectionError) error {
 	var lookup *net.DNSError
 	var dial *net.OpError
 	switch {
 	case errors.As(err, &dial) && dial.Op == "dial" && dial.Timeout():
-		return terminal.Hint(fmt.Errorf("no connection to %s in time", err.Host()), "is that machine there, and does a firewall let this one through?")
+		return terminal.Hint(fmt.Errorf("no connection to %s in time", err.Host()),
+			"is that machine there, and does a firewall let this one through?")
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return terminal.Hint(fmt.Errorf("nothing listens at %s", err.URL), "--url is the address of a relay; serve logs it when it starts")
+		return terminal.Hint(fmt.Errorf("nothing listens at %s", err.URL),
+			"--url is the address of a relay; serve logs it when it starts")
 	case errors.Is(err, context.DeadlineExceeded):
-		return terminal.Hint(fmt.Errorf("no answer from %s in time", err.Host()), "is this the address of a relay? --timeout waits longer")
+		return terminal.Hint(fmt.Errorf("no answer from %s in time", err.Host()),
+			"is this the address of a relay? --timeout waits longer")
 	case errors.As(err, &lookup):
 		return terminal.Hint(fmt.Errorf("there is no host %s", lookup.Name), "look at the address in --url")
 	}
 	return err
 }
 
-func statusAdvice(status *client.StatusError) error {
+func statusHint(status *client.StatusError) error {
 	status.Reason = terminal.Printable(status.Reason)
 	switch code := status.Code; {
 	case code >= 300 && code < 400:
@@ -105,15 +108,15 @@ func statusAdvice(status *client.StatusError) error {
 	return status
 }
 
-// aboutOne makes the 404 of a request about one event or delivery say that the relay has none with this id.
-func aboutOne(err error, what, id string) error {
+// notFound replaces a 404 for one event or delivery with an error that names the id. It returns other errors unchanged.
+func notFound(err error, kind, id string) error {
 	var status *client.StatusError
 	if !errors.As(err, &status) || status.Code != http.StatusNotFound {
 		return err
 	}
 	advice := "ids stand in the list of deliveries: qase-relay deliveries list"
-	if what == "event" {
+	if kind == "event" {
 		advice = "ids stand in the answer to Qase and in the list of events; events are dropped after settings.retention"
 	}
-	return terminal.Wrong(terminal.Hint(fmt.Errorf("the relay has no %s %s", what, terminal.Printable(id)), "%s", advice))
+	return terminal.Wrong(terminal.Hint(fmt.Errorf("the relay has no %s %s", kind, terminal.Printable(id)), "%s", advice))
 }

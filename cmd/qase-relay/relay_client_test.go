@@ -17,8 +17,8 @@ import (
 
 func TestCommandsWaitAsLongAsTheirAnswerMayTake(t *testing.T) {
 	for command, want := range map[string]time.Duration{
-		"events list": shortWait, "events export": shortWait, "deliveries list": shortWait, "deliveries retry": shortWait,
-		"events replay": longWait, "healthcheck": 5 * time.Second,
+		"events list": defaultTimeout, "events export": defaultTimeout, "deliveries list": defaultTimeout, "deliveries retry": defaultTimeout,
+		"events replay": bulkTimeout, "healthcheck": 5 * time.Second,
 	} {
 		cmd, _, err := newRoot(&terminal.Console{}).Find(strings.Fields(command))
 		if err != nil {
@@ -36,18 +36,23 @@ func TestNoQuestionWaitsForEver(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	c, err := newRelayClient(clientFlags{client.Options{URL: "http://" + silent.Addr().String(), Timeout: 50 * time.Millisecond}})
+	c, err := newRelayClient(clientFlags{client.Options{URL: "http://" + silent.Addr().String(),
+		Timeout: 50 * time.Millisecond}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.get(t.Context(), "events", nil, &struct{}{}); err == nil || !strings.Contains(err.Error(), "no answer from "+silent.Addr().String()+" in time") {
+	if err := c.get(t.Context(), "events", nil, &struct{}{}); err == nil ||
+		!strings.Contains(err.Error(), "no answer from "+silent.Addr().String()+" in time") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestTheTokenDoesNotFollowRedirects(t *testing.T) {
 	asked := make(chan string, 1)
-	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.Header.Get("Authorization") }))
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter,
+		r *http.Request) {
+		asked <- r.Header.Get("Authorization")
+	}))
 	defer other.Close()
 	moved := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
 	defer moved.Close()
@@ -56,7 +61,8 @@ func TestTheTokenDoesNotFollowRedirects(t *testing.T) {
 		t.Fatal(err)
 	}
 	var said *terminal.HintError
-	if err := c.get(t.Context(), "events", nil, &struct{}{}); !errors.As(err, &said) || !strings.Contains(said.Hint, "final address") {
+	if err := c.get(t.Context(), "events", nil, &struct{}{}); !errors.As(err, &said) ||
+		!strings.Contains(said.Hint, "final address") {
 		t.Errorf("got %v", err)
 	}
 	select {
@@ -71,7 +77,8 @@ func TestAMachineThatIsNotThereIsToldFromOneThatDoesNotAnswer(t *testing.T) {
 		"no connection to 10.0.0.5:9090 in time": &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded},
 		"no answer from 10.0.0.5:9090: bad luck": &net.OpError{Op: "dial", Err: errors.New("bad luck")},
 	} {
-		if got := fmt.Sprint(withAdvice(&client.ConnectionError{URL: "http://10.0.0.5:9090", Err: err})); !strings.Contains(strings.ReplaceAll(got, "dial: ", ""), want) {
+		if got := fmt.Sprint(withHint(&client.ConnectionError{URL: "http://10.0.0.5:9090",
+			Err: err})); !strings.Contains(strings.ReplaceAll(got, "dial: ", ""), want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"qaserelay/relay/admin/desk"
 )
 
-// replayFlags say how to replay.
+// replayFlags are the flags of events replay.
 type replayFlags struct {
 	clientFlags
 	rehearse bool
@@ -33,7 +33,7 @@ Exits with 1 if one of them could not be replayed.`,
 	}
 	cmd.Flags().BoolVar(&f.rehearse, "rehearse", false, "store and send nothing")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
-	f.addWaiting(cmd.Flags(), longWait)
+	f.addWithTimeout(cmd.Flags(), bulkTimeout)
 	return cmd
 }
 
@@ -83,7 +83,8 @@ func printReplay(c *terminal.Console, r desk.Replay) {
 		if m.ID != "" {
 			delivery = "  " + s.Dim("delivery "+m.ID)
 		}
-		s.Printf("  %s %s → %s%s\n      %s\n", s.Good("→"), terminal.Printable(m.Rule), s.Bold(terminal.Printable(m.Notifier)), delivery, terminal.Printable(m.Title))
+		s.Printf("  %s %s → %s%s\n      %s\n", s.Good("→"), terminal.Printable(m.Rule),
+			s.Bold(terminal.Printable(m.Notifier)), delivery, terminal.Printable(m.Title))
 	}
 	if len(r.Messages) == 0 {
 		s.Printf("  nothing to send\n")

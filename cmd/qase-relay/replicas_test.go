@@ -18,8 +18,8 @@ import (
 // takeover is longer than other relays take to notice that one is dead, and to send what it had.
 const takeover = 30 * time.Second
 
-// TestReplicasKilledAtRandomDeliverEveryAcknowledgedEvent kills one of three relays on one PostgreSQL after the other, while many
-// writers post to all of them.
+// TestReplicasKilledAtRandomDeliverEveryAcknowledgedEvent kills one of three relays on one PostgreSQL after the other,
+// while many writers post to all of them.
 func TestReplicasKilledAtRandomDeliverEveryAcknowledgedEvent(t *testing.T) {
 	t.Parallel()
 	const relays, leastKills = 3, 4
@@ -58,8 +58,9 @@ func TestReplicasKilledAtRandomDeliverEveryAcknowledgedEvent(t *testing.T) {
 // stop sends a signal.
 func (p *process) stop(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
 
-// TestAFrozenReplicaWakesUpFenced stops a relay amid its attempts for longer than others wait for it. They deliver what it had; when it
-// wakes up, it sends nothing of that, so no message comes twice but those of the attempts that were on their way.
+// TestAFrozenReplicaWakesUpFenced stops a relay amid its attempts for longer than others wait for it. They deliver what
+// it had; when it wakes up, it sends nothing of that, so no message comes twice but those of the attempts that were on
+// their way.
 func TestAFrozenReplicaWakesUpFenced(t *testing.T) {
 	t.Parallel()
 	const events, atOnce = 24, 4
@@ -93,7 +94,8 @@ func TestAFrozenReplicaWakesUpFenced(t *testing.T) {
 			t.Errorf("a relay ended with %d:\n%s", p.cmd.ProcessState.ExitCode(), p.log.text())
 		}
 	}
-	if repeats, messages := w.book.checkRepeats(t, nil), w.book.count().messages; repeats != atOnce || messages != 2*events+atOnce {
+	if repeats, messages := w.book.checkRepeats(t, nil), w.book.count().messages; repeats != atOnce ||
+		messages != 2*events+atOnce {
 		t.Errorf("%d of %d messages came again, want the %d that were on their way", repeats, messages, atOnce)
 	}
 }
@@ -101,7 +103,8 @@ func TestAFrozenReplicaWakesUpFenced(t *testing.T) {
 // post posts events one after the other to one relay, up to this number.
 func (w *crashWorld) post(ctx context.Context, t *testing.T, relay, upTo int) {
 	t.Helper()
-	p := client.New(client.Options{URL: "http://" + w.addrs[relay] + "/webhooks/qase", Secret: "s", Timeout: patience, Concurrency: 1})
+	p := client.New(client.Options{URL: "http://" + w.addrs[relay] + "/webhooks/qase", Secret: "s", Timeout: patience,
+		Concurrency: 1})
 	for id := w.book.count().acked + 1; id <= upTo; id++ {
 		body := fmt.Appendf(nil, `{"event_name":"run.completed","payload":{"id":%d,"failed":1},"project_code":"WEB"}`, id)
 		if a := p.Post(ctx, body); !a.Accepted() {
@@ -111,8 +114,8 @@ func (w *crashWorld) post(ctx context.Context, t *testing.T, relay, upTo int) {
 	}
 }
 
-// TestWithoutItsDatabaseARelayAsksForPatienceAndGoesOnByItself breaks the way to PostgreSQL, and PostgreSQL itself, under load. Qase gets
-// 503 meanwhile, always in time.
+// TestWithoutItsDatabaseARelayAsksForPatienceAndGoesOnByItself breaks the way to PostgreSQL, and PostgreSQL itself,
+// under load. Qase gets 503 meanwhile, always in time.
 func TestWithoutItsDatabaseARelayAsksForPatienceAndGoesOnByItself(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -31,7 +31,8 @@ Exits with 1 if one of the ids cannot be retried, since there is none or it is n
 				return err
 			}
 			if len(args) > 0 {
-				return changeDeliveries(cmd.Context(), c, f.clientFlags, change{verb: "retry", done: "retried", ids: args, json: asJSON})
+				return changeDeliveries(cmd.Context(), c, f.clientFlags,
+					change{verb: "retry", done: "retried", ids: args, json: asJSON})
 			}
 			return retryChosen(cmd.Context(), c, f, asJSON)
 		},
@@ -42,14 +43,15 @@ Exits with 1 if one of the ids cannot be retried, since there is none or it is n
 	return cmd
 }
 
-// checkRetry makes sure that it is clear what to retry, and that nobody retries everything by mistake.
+// checkRetry checks that the ids or flags choose deliveries, so that a bare retry does not retry everything.
 func (f *deliveryFlags) checkRetry(ids []string, dead bool) error {
 	filtered := f.rule+f.notifier+f.project+f.event+f.since+f.until+f.state != ""
 	switch {
 	case len(ids) > 0 && (dead || filtered):
 		return errors.New("ids and a filter at once: retry either some by their ids, or all that a filter chooses")
 	case len(ids) == 0 && !dead && !filtered:
-		return terminal.Hint(errors.New("say which deliveries to retry"), "ids, or --dead for all that are dead; see them first: qase-relay deliveries list --state dead")
+		return terminal.Hint(errors.New("say which deliveries to retry"),
+			"ids, or --dead for all that are dead; see them first: qase-relay deliveries list --state dead")
 	case dead && f.state != "" && f.state != string(store.Dead):
 		return fmt.Errorf("--dead and --state %s at once", f.state)
 	case f.state == "":
@@ -61,7 +63,7 @@ func (f *deliveryFlags) checkRetry(ids []string, dead bool) error {
 	return nil
 }
 
-// retryChosen retries page by page, so that no answer takes long, however many there are.
+// retryChosen retries page by page, so that each answer is fast.
 func retryChosen(ctx context.Context, c *terminal.Console, f deliveryFlags, asJSON bool) error {
 	cl, err := newRelayClient(f.clientFlags)
 	if err != nil {
@@ -78,11 +80,11 @@ func retryChosen(ctx context.Context, c *terminal.Console, f deliveryFlags, asJS
 			err = cl.post(ctx, "deliveries/retry", map[string][]string{"ids": idsOf(p.Deliveries)}, &struct{}{})
 		}
 		if err != nil {
-			return errors.Join(w.tell(c, retried), err)
+			return errors.Join(w.print(c, retried), err)
 		}
 		retried, before = append(retried, asPending(p.Deliveries)...), p.Next
 	}
-	return w.tell(c, retried)
+	return w.print(c, retried)
 }
 
 func idsOf(list []desk.Delivery) []string {
@@ -93,7 +95,7 @@ func idsOf(list []desk.Delivery) []string {
 	return ids
 }
 
-// asPending shows deliveries as a retry leaves them.
+// asPending returns deliveries in the state after a retry.
 func asPending(list []desk.Delivery) []desk.Delivery {
 	for i := range list {
 		list[i].State, list[i].Attempts, list[i].Status, list[i].Error = store.Pending, 0, "", ""

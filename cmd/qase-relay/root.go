@@ -17,13 +17,13 @@ import (
 
 const envPrefix = "QASE_RELAY_"
 
-// run executes one command line and returns its exit code. Whatever went wrong is on the console by then.
+// run executes one command line, prints its error, and returns its exit code.
 func run(ctx context.Context, args []string, c *terminal.Console) int {
 	root := newRoot(c)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
-		return terminal.ExitFine
+		return terminal.ExitOK
 	}
 	var exit *terminal.ExitError
 	if errors.As(err, &exit) && exit.Err == nil {
@@ -65,19 +65,21 @@ Exit codes: 0 fine, 1 the thing asked about is wrong, 2 wrong usage or could not
 	root.SetErr(c.Err)
 	root.SetVersionTemplate("{{.DisplayName}} {{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
-	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}\n  {{.UseLine}}{{end}}", "{{if not .HasAvailableSubCommands}}\n  {{.UseLine}}{{end}}", 1))
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}\n  {{.UseLine}}{{end}}",
+		"{{if not .HasAvailableSubCommands}}\n  {{.UseLine}}{{end}}", 1))
 	root.SetHelpCommandGroupID("more")
 	root.SetCompletionCommandGroupID("more")
-	root.AddGroup(&cobra.Group{ID: "run", Title: "Run it:"}, &cobra.Group{ID: "ask", Title: "Ask it:"}, &cobra.Group{ID: "try", Title: "Try it out:"}, &cobra.Group{ID: "more", Title: "More:"})
+	root.AddGroup(&cobra.Group{ID: "run", Title: "Run it:"}, &cobra.Group{ID: "ask", Title: "Ask it:"},
+		&cobra.Group{ID: "try", Title: "Try it out:"}, &cobra.Group{ID: "more", Title: "More:"})
 	addCommands(root, "run", newServe(c), newInit(c), newCheck(c), newTest(c), newHealthcheck(c))
 	addCommands(root, "ask", newEvents(c), newDeliveries(c), newBacktest(c))
-	addCommands(root, "try", demo.NewDemo(c), newExplain(c), newSend(c), newNotify(c), newCatalog(c))
+	addCommands(root, "try", demo.New(c), newExplain(c), newSend(c), newNotify(c), newCatalog(c))
 	addCommands(root, "more", newSchema(c), newVersion(c))
 	refuseUnknownShells(root)
 	return root
 }
 
-// refuseUnknownShells makes `completion tcsh` wrong usage; cobra prints its help, as if that were a script.
+// refuseUnknownShells makes `completion tcsh` wrong usage. Cobra would print help to standard output and exit with 0.
 func refuseUnknownShells(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {
@@ -134,8 +136,8 @@ func flagError(cmd *cobra.Command, err error) error {
 	return terminal.Hint(err, "all flags: %s", help)
 }
 
-// flagsFromEnv sets the flags that are not on the command line from their environment twins. Lists are separated
-// by commas there; an empty variable counts as not set.
+// flagsFromEnv sets the flags that are not on the command line from environment variables. Commas separate the values
+// of a list. An empty variable counts as not set.
 func flagsFromEnv(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
 	var errs []error
 	flags.VisitAll(func(f *pflag.Flag) {

@@ -103,7 +103,8 @@ func stopRelay(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: end SIGNAL CODE")
 	}
-	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP}
+	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL,
+		"HUP": syscall.SIGHUP}
 	p := worldOf(ts).relay
 	ts.Check(p.cmd.Process.Signal(signals[args[0]]))
 	if args[1] == "-" {

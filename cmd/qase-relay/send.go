@@ -16,7 +16,7 @@ import (
 	"qaserelay/rules/catalog"
 )
 
-// sendFlags say what to post, and where.
+// sendFlags are the flags of send.
 type sendFlags struct {
 	client.Options
 	sets  []string
@@ -82,11 +82,12 @@ func send(ctx context.Context, c *terminal.Console, event string, f sendFlags) e
 	return sendOne(ctx, c, f, body)
 }
 
-// newDraft makes the event to post from the catalogue or from a file, with all that --set changes.
+// newDraft makes the event to post from the catalog or from a file, with the changes of --set.
 func newDraft(c *terminal.Console, event string, f sendFlags) (*draft, error) {
 	switch {
 	case event == "" && f.file == "":
-		return nil, terminal.Hint(errors.New("say which event to post"), "for example: qase-relay send run.completed (all events: qase-relay catalog)")
+		return nil, terminal.Hint(errors.New("say which event to post"),
+			"for example: qase-relay send run.completed (all events: qase-relay catalog)")
 	case event != "" && f.file != "":
 		return nil, fmt.Errorf("%s and --file at once: post either an example or a file", event)
 	case f.file != "":
@@ -94,18 +95,18 @@ func newDraft(c *terminal.Console, event string, f sendFlags) (*draft, error) {
 	}
 	known, ok := catalog.Lookup(event)
 	if !ok {
-		warnOfUnknownEvent(c.Err, event, "posting")
+		noteUnknownEvent(c.Err, event, "posting")
 		return draftFromSample(event, f.sets)
 	}
 	d, err := draftFromSample(event, f.sets)
 	if err == nil {
-		warnOfUnknownFields(c.Err, known, f.sets)
+		noteUnknownFields(c.Err, known, f.sets)
 	}
 	return d, err
 }
 
-// warnOfUnknownFields tells about fields that the event does not have. They are posted all the same: rules can match them.
-func warnOfUnknownFields(s *terminal.Screen, known catalog.Event, sets []string) {
+// noteUnknownFields prints a note for each field that is not documented. It is posted anyway, since rules can match it.
+func noteUnknownFields(s *terminal.Screen, known catalog.Event, sets []string) {
 	var names []string
 	for _, field := range known.Fields {
 		names = append(names, field.Name)
@@ -120,18 +121,20 @@ func warnOfUnknownFields(s *terminal.Screen, known catalog.Event, sets []string)
 		if near := catalog.Nearest(name, names); near != "" {
 			advice = fmt.Sprintf(" (did you mean payload.%s?)", near)
 		}
-		s.Printf("%s Qase documents no field %s for %s%s; taking it all the same\n", s.Warn("note:"), path, known.Name, advice)
+		s.Printf("%s Qase documents no field %s for %s%s; taking it all the same\n", s.Warn("note:"), path, known.Name,
+			advice)
 	}
 }
 
-// checkWebhookURL makes sure that an address is that of a source.
+// checkWebhookURL checks that an address is a URL with the path of a source.
 func checkWebhookURL(to string) error {
 	u, err := url.Parse(to)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return terminal.Hint(fmt.Errorf("--to %q is not a web address", to), "for example %s", terminal.DefaultSendTo)
 	}
 	if strings.Trim(u.Path, "/") == "" {
-		return terminal.Hint(fmt.Errorf("--to %s names no source", to), "the address ends in /webhooks/SOURCE, for example %s",
+		return terminal.Hint(fmt.Errorf("--to %s names no source", to),
+			"the address ends in /webhooks/SOURCE, for example %s",
 			u.JoinPath("webhooks/qase"))
 	}
 	return nil
@@ -153,7 +156,8 @@ func sendOne(ctx context.Context, c *terminal.Console, f sendFlags, body []byte)
 	if a.Duplicate {
 		note = c.Out.Warn("  duplicate: the relay had this very body before; nothing is sent twice")
 	}
-	c.Out.Printf("%s  event %s  %s%s\n", c.Out.Good(a.Status), a.EventID, c.Out.Dim(a.Took.Round(10*time.Microsecond).String()), note)
+	c.Out.Printf("%s  event %s  %s%s\n", c.Out.Good(a.Status), a.EventID,
+		c.Out.Dim(a.Took.Round(10*time.Microsecond).String()), note)
 	return nil
 }
 

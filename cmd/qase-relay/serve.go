@@ -59,7 +59,8 @@ Exits with 2 if it cannot start, and with 1 if the disk fails while it runs.`,
 	flags.StringVar(&f.listen, "listen", ":8080", "public address, where Qase posts events")
 	flags.StringVar(&f.adminListen, "admin-listen", "127.0.0.1:9090", "address of metrics, health and the admin API")
 	flags.StringVar(&f.adminToken, "admin-token", "", "bearer token of the admin address; needed unless it is loopback")
-	flags.StringVar(&f.store, "store", "sqlite:data/relay.db", "where events and deliveries are kept: sqlite:PATH for one relay, or postgres://USER:PASSWORD@HOST:5432/DATABASE for many")
+	flags.StringVar(&f.store, "store", "sqlite:data/relay.db",
+		"where events and deliveries are kept: sqlite:PATH for one relay, or postgres://USER:PASSWORD@HOST:5432/DATABASE for many")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "decide and record, but send nothing")
 	flags.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -81,18 +82,19 @@ func serve(ctx context.Context, c *terminal.Console, f serveFlags) error {
 	}
 	load := config.LoadOptions{Stdin: c.In}
 	cfg, problems := config.Load(f.rules, load)
-	if err := tellProblems(c, logger, f, problems); err != nil {
+	if err := reportProblems(c, logger, f, problems); err != nil {
 		return err
 	}
 	reloads := make(chan os.Signal, 1)
 	notifyReloads(reloads)
 	defer signal.Stop(reloads)
-	facts := terminal.BuildFacts()
-	r, err := app.Open(ctx, app.Options{Rules: f.rules, Load: load, Config: cfg, Listen: f.listen, AdminListen: f.adminListen,
-		AdminToken: f.adminToken, StoreURL: f.store, DryRun: f.dryRun, MaxBody: int64(f.maxBody), Logger: logger, Reloads: reloads,
-		Started: func(r *app.Relay) { announce(r, logger, cfg, f) }, Version: facts.Version, Revision: facts.Revision})
+	facts := terminal.Build()
+	r, err := app.Open(ctx, app.Options{Rules: f.rules, Load: load, Config: cfg, Listen: f.listen,
+		AdminListen: f.adminListen,
+		AdminToken:  f.adminToken, StoreURL: f.store, DryRun: f.dryRun, MaxBody: int64(f.maxBody), Logger: logger, Reloads: reloads,
+		Started: func(r *app.Relay) { logStart(r, logger, cfg, f) }, Version: facts.Version, Revision: facts.Revision})
 	if err != nil {
-		return listenAdvice(err)
+		return listenHint(err)
 	}
 	if err = r.Run(ctx); errors.Is(err, store.ErrBroken) {
 		return terminal.Wrong(err)
@@ -100,8 +102,8 @@ func serve(ctx context.Context, c *terminal.Console, f serveFlags) error {
 	return err
 }
 
-// listenAdvice names the flag of an address that the relay cannot listen on, and the next step.
-func listenAdvice(err error) error {
+// listenHint adds to a listen error the flag of the address and a hint.
+func listenHint(err error) error {
 	var failed *app.ListenError
 	if !errors.As(err, &failed) {
 		return err
@@ -115,17 +117,19 @@ func listenAdvice(err error) error {
 		return terminal.Hint(fmt.Errorf("%s %s: the address is in use by another program", flag, failed.Addr),
 			"is another relay running? %s HOST:PORT chooses another address", flag)
 	case errors.Is(err, syscall.EACCES):
-		return terminal.Hint(fmt.Errorf("%s %s: not allowed", flag, failed.Addr), "ports below 1024 need special rights; choose another one")
+		return terminal.Hint(fmt.Errorf("%s %s: not allowed", flag, failed.Addr),
+			"ports below 1024 need special rights; choose another one")
 	}
 	return fmt.Errorf("%s %s: %w", flag, failed.Addr, failed.Err)
 }
 
-// tellProblems prints what is wrong with the rules as check does, or logs it where logs are JSON. It returns an error
-// if the rules cannot be used.
-func tellProblems(c *terminal.Console, logger *slog.Logger, f serveFlags, problems diag.Problems) error {
+// reportProblems prints the problems of the rules as check does, or logs them if logs are JSON. It returns an error if
+// the rules cannot be used.
+func reportProblems(c *terminal.Console, logger *slog.Logger, f serveFlags, problems diag.Problems) error {
 	if f.logFormat == "json" {
 		for _, p := range problems {
-			logger.Log(context.Background(), slogLevel(p.Severity), "problem in the rules", "reason", p.Message, "place", p.Place(), "hint", p.Hint)
+			logger.Log(context.Background(), slogLevel(p.Severity), "problem in the rules",
+				"reason", p.Message, "place", p.Place(), "hint", p.Hint)
 		}
 	} else {
 		terminal.PrintProblems(c.Err, problems)
@@ -133,7 +137,8 @@ func tellProblems(c *terminal.Console, logger *slog.Logger, f serveFlags, proble
 	if !terminal.HasErrors(problems) {
 		return nil
 	}
-	return terminal.Hint(fmt.Errorf("the rules cannot be used: %s", terminal.Faults(problems)), "mend %s and start again", terminal.OnlyErrors(problems)[0].Place())
+	return terminal.Hint(fmt.Errorf("the rules cannot be used: %s", terminal.CountText(problems)),
+		"mend %s and start again", terminal.OnlyErrors(problems)[0].Place())
 }
 
 func slogLevel(s diag.Severity) slog.Level {
@@ -143,10 +148,11 @@ func slogLevel(s diag.Severity) slog.Level {
 	return slog.LevelWarn
 }
 
-// announce logs what runs now, and where.
-func announce(r *app.Relay, logger *slog.Logger, cfg *config.Config, f serveFlags) {
-	logger.Info("relay started", "version", terminal.Version(), "rules", len(cfg.Rules.Names()), "notifiers", len(cfg.Notifiers),
-		"store", withoutPassword(f.store), "dry_run", f.dryRun, "admin", r.AdminURL())
+// logStart logs the version, the configuration and the addresses of a relay that has started.
+func logStart(r *app.Relay, logger *slog.Logger, cfg *config.Config, f serveFlags) {
+	logger.Info("relay started", "version", terminal.Version(), "rules", len(cfg.Rules.Names()), "notifiers",
+		len(cfg.Notifiers),
+		"store", redactStoreURL(f.store), "dry_run", f.dryRun, "admin", r.AdminURL())
 	for _, source := range cfg.Sources {
 		logger.Info("taking events", "source", source.Name, "url", r.WebhookURL(source.Name))
 	}
@@ -155,8 +161,8 @@ func announce(r *app.Relay, logger *slog.Logger, cfg *config.Config, f serveFlag
 	}
 }
 
-// withoutPassword keeps of a store's address what tells stores apart. Parameters may hold a password too.
-func withoutPassword(storeURL string) string {
+// redactStoreURL removes passwords from the URL of a store. Its parameters may hold one too.
+func redactStoreURL(storeURL string) string {
 	u, err := url.Parse(storeURL)
 	if err != nil {
 		scheme, _, _ := strings.Cut(storeURL, ":")
@@ -181,7 +187,7 @@ func newLogger(s *terminal.Screen, f serveFlags) (*slog.Logger, error) {
 	return nil, terminal.Hint(fmt.Errorf("--log-format: unknown format %q", f.logFormat), "text or json")
 }
 
-// byteSize is a flag for an amount of memory: 1048576, 1024KiB or 1MiB.
+// byteSize is the value of a flag for a size: 1048576, 1024KiB or 1MiB.
 type byteSize int64
 
 func (b *byteSize) String() string {

@@ -4,8 +4,8 @@ package main
 
 import "os"
 
-// ignoreSizeSignal does nothing: there are no limits on file sizes here.
+// ignoreSizeSignal does nothing: this system has no signal for file size limits.
 func ignoreSizeSignal() {}
 
-// notifyReloads does nothing: no signal asks for it here. A changed file and the admin API do.
+// notifyReloads does nothing: this system has no SIGHUP. A changed file and the admin API reload the rules.
 func notifyReloads(chan<- os.Signal) {}

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// ignoreSizeSignal makes a limit on file sizes an error of the write that meets it.
+// ignoreSizeSignal makes a write beyond the file size limit return an error instead of ending the process.
 func ignoreSizeSignal() { signal.Ignore(syscall.SIGXFSZ) }
 
-// notifyReloads sends to c when the rules are to be read again.
+// notifyReloads relays SIGHUP to c.
 func notifyReloads(c chan<- os.Signal) { signal.Notify(c, syscall.SIGHUP) }

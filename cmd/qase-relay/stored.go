@@ -16,12 +16,13 @@ import (
 	"qaserelay/rules/rulefile"
 )
 
-// explainStored shows what a relay recorded about an event.
+// explainStored prints the decision that a relay recorded about an event.
 func explainStored(ctx context.Context, c *terminal.Console, f explainFlags) error {
 	if f.event != "" || f.name != "" || len(f.sets)+len(f.given) > 0 || f.at != "" || f.source != "" {
-		return terminal.Hint(errors.New("--id is about an event as it came, so nothing of it can be chosen"), "leave out --event, --event-name, --set, --given, --at and --source")
+		return terminal.Hint(errors.New("--id is about an event as it came, so nothing of it can be chosen"),
+			"leave out --event, --event-name, --set, --given, --at and --source")
 	}
-	ev, err := askForEvent(ctx, f.clientFlags, f.id)
+	ev, err := fetchEvent(ctx, f.clientFlags, f.id)
 	if err != nil {
 		return err
 	}
@@ -42,24 +43,25 @@ func explainStored(ctx context.Context, c *terminal.Console, f explainFlags) err
 	if g != nil {
 		return g.Write()
 	}
-	printToday(c, ev, f)
+	printCurrent(c, ev, f)
 	return nil
 }
 
-// askForEvent gets one stored event from the admin address of a relay.
-func askForEvent(ctx context.Context, f clientFlags, id string) (*desk.Event, error) {
+// fetchEvent gets one stored event from a running relay.
+func fetchEvent(ctx context.Context, f clientFlags, id string) (*desk.Event, error) {
 	c, err := newRelayClient(f)
 	if err != nil {
 		return nil, err
 	}
 	var ev desk.Event
 	err = c.get(ctx, "events/"+url.PathEscape(id), nil, &ev)
-	return &ev, aboutOne(err, "event", id)
+	return &ev, notFound(err, "event", id)
 }
 
-// storedGallery draws the messages that a relay keeps, if they are asked for.
-func (f *explainFlags) storedGallery(ctx context.Context, c *terminal.Console, stored *desk.Event) (*gallery.Gallery, error) {
-	if !f.draws() {
+// storedGallery returns a gallery for stored messages, and fetches them. It returns nil without --preview or --html.
+func (f *explainFlags) storedGallery(ctx context.Context, c *terminal.Console, stored *desk.Event) (*gallery.Gallery,
+	error) {
+	if !f.previews() {
 		return nil, nil
 	}
 	ev, err := event.Parse(stored.Source, stored.Body, stored.ReceivedAt)
@@ -77,7 +79,7 @@ func (f *explainFlags) storedGallery(ctx context.Context, c *terminal.Console, s
 		return nil, err
 	}
 	for i, d := range stored.Deliveries {
-		whole, err := askForDelivery(ctx, cl, d.ID)
+		whole, err := fetchDelivery(ctx, cl, d.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -86,30 +88,30 @@ func (f *explainFlags) storedGallery(ctx context.Context, c *terminal.Console, s
 	return gallery.New(c.Out, cfg, ev, f.html), nil
 }
 
-// printToday shows what the rules at hand make of a stored event, with the value of each condition. Without rules there is only
-// a word on how to get that.
-func printToday(c *terminal.Console, stored *desk.Event, f explainFlags) {
+// printCurrent prints how the local rules file decides about a stored event, with the trace of each condition. Without
+// a rules file it prints a hint.
+func printCurrent(c *terminal.Console, stored *desk.Event, f explainFlags) {
 	files := strings.Join(f.rules, ", ")
-	say := func(text string) {
+	note := func(text string) {
 		for _, line := range terminal.Sentences(c.Out, text, 0) {
 			c.Out.Printf("%s\n", c.Out.Dim(line))
 		}
 	}
 	if readable(f.rules) != nil {
-		say("These are the decisions of that time. With --rules FILE it also shows what rules make of the event today, with the value of each condition.")
+		note("These are the decisions of that time. With --rules FILE it also shows what rules make of the event today, with the value of each condition.")
 		return
 	}
 	cfg, err := readRules(c, f.rules)
 	if err != nil {
-		say(fmt.Sprintf("What %s makes of it today cannot be told: %v.", files, err))
+		note(fmt.Sprintf("What %s makes of it today cannot be told: %v.", files, err))
 		return
 	}
 	ev, err := event.Parse(stored.Source, stored.Body, stored.ReceivedAt)
 	if err != nil {
-		say(fmt.Sprintf("The stored body cannot be read: %v.", err))
+		note(fmt.Sprintf("The stored body cannot be read: %v.", err))
 		return
 	}
-	x := f.chosen(cfg.Rules.Explain(ev, rules.State{Now: stored.ReceivedAt}))
+	x := f.filter(cfg.Rules.Explain(ev, rules.State{Now: stored.ReceivedAt}))
 	if len(x.Rules) == 0 {
 		return
 	}

@@ -42,7 +42,7 @@ Exits with 0 if all tests pass, with 1 if one fails or the files are wrong, and 
 	cmd.Flags().StringVar(&f.junit, "junit", "", "also write the results to this `FILE`, as JUnit XML")
 	cmd.Flags().BoolVar(&f.coverage, "coverage", false, "say which rules no test makes fire")
 	cmd.Flags().Float64Var(&f.coverageMin, "coverage-min", -1, "fail if the tests make fewer `PERCENT` of the rules fire")
-	cmd.Flags().Lookup("coverage-min").DefValue = "0" // what stands for none is not worth showing
+	cmd.Flags().Lookup("coverage-min").DefValue = "0" // hides the -1 in the help
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }
@@ -50,10 +50,12 @@ Exits with 0 if all tests pass, with 1 if one fails or the files are wrong, and 
 func test(c *terminal.Console, args []string, f testFlags) error {
 	filter, err := regexp.Compile(f.run)
 	if err != nil {
-		return terminal.Hint(fmt.Errorf("--run %q: %w", f.run, err), "it takes a regular expression, such as 'aborted|failed'")
+		return terminal.Hint(fmt.Errorf("--run %q: %w", f.run, err),
+			"it takes a regular expression, such as 'aborted|failed'")
 	}
 	if f.coverageMin > 100 {
-		return terminal.Hint(fmt.Errorf("--coverage-min %v: there are no more than 100 percent", f.coverageMin), "write a number from 0 to 100")
+		return terminal.Hint(fmt.Errorf("--coverage-min %v: there are no more than 100 percent", f.coverageMin),
+			"write a number from 0 to 100")
 	}
 	files, err := testFiles(args, c.In)
 	if err != nil {
@@ -61,7 +63,8 @@ func test(c *terminal.Console, args []string, f testFlags) error {
 	}
 	r := report.NewTests(files, testOptions(), filter)
 	if f.run != "" && len(r.Tests) == 0 && r.Total > 0 {
-		return terminal.Hint(fmt.Errorf("--run %q: no test has such a name", f.run), "there are %s; see their names with: qase-relay test", terminal.Plural(r.Total, "test"))
+		return terminal.Hint(fmt.Errorf("--run %q: no test has such a name", f.run),
+			"there are %s; see their names with: qase-relay test", terminal.Plural(r.Total, "test"))
 	}
 	if f.junit != "" {
 		if err := r.WriteJUnit(f.junit); err != nil {

@@ -14,7 +14,7 @@ import (
 	"qaserelay/rules/yamldoc"
 )
 
-// testOptions read rules as check does: nothing is sent, so secrets may be missing.
+// testOptions are the options for reading rules without sending: secrets may be missing.
 func testOptions() rulefile.Options {
 	return rulefile.Options{
 		Kinds:      config.Kinds(builtin.Kinds()),
@@ -25,7 +25,7 @@ func testOptions() rulefile.Options {
 	}
 }
 
-// testFiles reads the files that args name, and those that belong to them.
+// testFiles reads the named files, and the test or rules files that belong to them.
 func testFiles(args []string, stdin io.Reader) ([]yamldoc.File, error) {
 	t := &testFileReader{stdin: stdin, seen: map[string]bool{}}
 	if len(args) == 0 {
@@ -47,7 +47,7 @@ func testFiles(args []string, stdin io.Reader) ([]yamldoc.File, error) {
 	return t.files, nil
 }
 
-// testSuffix ends the names of files with tests, before the extension.
+// testSuffix marks files of tests; the extension follows it.
 const testSuffix = "_test"
 
 type testFileReader struct {
@@ -56,7 +56,7 @@ type testFileReader struct {
 	files []yamldoc.File
 }
 
-// add reads what a name or pattern stands for. A file of tests that is alone brings the rules it is about.
+// add reads the files of a name or pattern. For the only argument, a file of tests, it reads its rules file too.
 func (t *testFileReader) add(pattern string, alone bool) error {
 	names := []string{pattern}
 	if strings.ContainsAny(pattern, "*?[") {
@@ -81,7 +81,7 @@ func (t *testFileReader) add(pattern string, alone bool) error {
 				continue
 			}
 		case alone && isFile(about+ext):
-			if err := t.bring(name, about+ext); err != nil {
+			if err := t.readRules(name, about+ext); err != nil {
 				return err
 			}
 		}
@@ -92,8 +92,8 @@ func (t *testFileReader) add(pattern string, alone bool) error {
 	return nil
 }
 
-// bring reads the rules that a file of tests is about, unless it says itself where they are.
-func (t *testFileReader) bring(name, about string) error {
+// readRules reads the rules file of a file of tests, unless that includes files.
+func (t *testFileReader) readRules(name, about string) error {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return fmt.Errorf("reading tests: %w", err)
@@ -123,6 +123,7 @@ func (t *testFileReader) read(name string) error {
 	return nil
 }
 
+// isFile reports whether name is a regular file.
 func isFile(name string) bool {
 	info, err := os.Stat(name)
 	return err == nil && info.Mode().IsRegular()

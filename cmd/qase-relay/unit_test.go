@@ -20,12 +20,12 @@ func TestValuesAreTakenAsAPersonMeansThem(t *testing.T) {
 		"3": json.Number("3"), "-1.5": json.Number("-1.5"), "1e3": json.Number("1e3"), "true": true, "null": nil, "staging": "staging",
 		"": "", "007": "007", "1.2.3": "1.2.3", `"3"`: "3", `"`: `"`, `["a"]`: []any{"a"}, `{"id":1}`: map[string]any{"id": json.Number("1")},
 	} {
-		got, err := typed(text)
+		got, err := parseValue(text)
 		if err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("typed(%q) = %#v, %v, want %#v", text, got, err, want)
+			t.Errorf("parseValue(%q) = %#v, %v, want %#v", text, got, err, want)
 		}
 	}
-	if _, err := typed(`{"id":`); err == nil {
+	if _, err := parseValue(`{"id":`); err == nil {
 		t.Error("broken JSON is taken as text")
 	}
 }
@@ -66,7 +66,8 @@ func TestCopiesOfAnEventDiffer(t *testing.T) {
 
 func TestWorkflowCommandsAreEscaped(t *testing.T) {
 	var out strings.Builder
-	terminal.PrintForGitHub(&terminal.Screen{Writer: &out}, diag.Problems{{File: "a,b:c.yaml", Line: 3, Severity: diag.Warning, Message: "100%\r\nsure", Hint: "no"}})
+	terminal.PrintForGitHub(&terminal.Screen{Writer: &out},
+		diag.Problems{{File: "a,b:c.yaml", Line: 3, Severity: diag.Warning, Message: "100%\r\nsure", Hint: "no"}})
 	if want := "::warning file=a%2Cb%3Ac.yaml,line=3,title=qase-relay::100%25%0D%0Asure%0Ano\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
@@ -115,7 +116,8 @@ func TestTextIsWrappedByWhatItTakesOnAScreen(t *testing.T) {
 }
 
 func TestTextFromOutsideCannotSteerTheTerminal(t *testing.T) {
-	if got := terminal.Printable("a\x1b[31mb\u202ec\r\nd\u009b"); strings.ContainsAny(got, "\x1b\u202e\r\u009b") || !strings.Contains(got, "b") {
+	if got := terminal.Printable("a\x1b[31mb\u202ec\r\nd\u009b"); strings.ContainsAny(got, "\x1b\u202e\r\u009b") ||
+		!strings.Contains(got, "b") {
 		t.Errorf("got %q", got)
 	}
 }
@@ -150,7 +152,8 @@ func TestPercentilesAreOfTheNearestRank(t *testing.T) {
 }
 
 func TestFlagsHaveTwinsInTheEnvironment(t *testing.T) {
-	env := map[string]string{"QASE_RELAY_RULES": "a.yaml,b.yaml", "QASE_RELAY_LISTEN": ":1", "QASE_RELAY_DRY_RUN": "true", "QASE_RELAY_MAX_BODY": "2MiB"}
+	env := map[string]string{"QASE_RELAY_RULES": "a.yaml,b.yaml", "QASE_RELAY_LISTEN": ":1", "QASE_RELAY_DRY_RUN": "true",
+		"QASE_RELAY_MAX_BODY": "2MiB"}
 	var f serveFlags
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	flags.StringArrayVar(&f.rules, "rules", []string{terminal.DefaultRules}, "")
@@ -171,7 +174,8 @@ func TestFlagsHaveTwinsInTheEnvironment(t *testing.T) {
 }
 
 func TestSizesAreReadAndWritten(t *testing.T) {
-	for text, want := range map[string]string{"1048576": "1MiB", "512KiB": "512KiB", "2 MiB": "2MiB", "1000": "1000", "0": "", "-1": "", "1GB": "", "9999999MiB": ""} {
+	for text, want := range map[string]string{"1048576": "1MiB", "512KiB": "512KiB", "2 MiB": "2MiB", "1000": "1000",
+		"0": "", "-1": "", "1GB": "", "9999999MiB": ""} {
 		var b byteSize
 		err := b.Set(text)
 		if want == "" && err == nil || want != "" && (err != nil || b.String() != want) {
@@ -186,7 +190,7 @@ func TestColourIsForTerminalsOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if s := terminal.NewScreen(f); s.Colour || s.Bold("x") != "x" || s.Columns != 80 {
+	if s := terminal.NewScreen(f); s.Color || s.Bold("x") != "x" || s.Columns != 80 {
 		t.Errorf("a file is taken for a terminal: %+v", s)
 	}
 }

@@ -16,9 +16,9 @@ func newVersion(c *terminal.Console) *cobra.Command {
 		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(*cobra.Command, []string) error {
 			if asJSON {
-				return c.WriteJSON(terminal.BuildFacts())
+				return c.WriteJSON(terminal.Build())
 			}
-			f := terminal.BuildFacts()
+			f := terminal.Build()
 			c.Out.Printf("qase-relay %s\n  revision %s\n  %s %s\n", f.Version, f.Revision, f.Go, f.Platform)
 			return nil
 		},

@@ -10,10 +10,10 @@ import (
 	"qaserelay/cmd/qase-relay/terminal"
 )
 
-// Marks around what is bold, until it is painted. Text from outside cannot hold them: printable replaces them.
+// Marks around bold text, until it is painted. Text from outside cannot contain them: terminal.Printable replaces them.
 const boldOn, boldOff = "\x0e", "\x0f"
 
-// printArrival shows a message as its receiver sees it, beside a bar in the colour of its level.
+// printArrival prints a message as its recipient sees it, beside a bar in the color of its level.
 func printArrival(s *terminal.Screen, level string, a arrival) {
 	wide := min(s.Columns, 110) - 5
 	lines := []string{a.channel + "  " + terminal.Printable(a.to) + "  " + a.via}
@@ -36,7 +36,7 @@ func printArrival(s *terminal.Screen, level string, a arrival) {
 	}
 }
 
-// lines returns the message, made readable and wrapped.
+// lines returns the message as wrapped, readable lines.
 func (a arrival) lines(wide int) []string {
 	text := terminal.Printable(a.body)
 	switch a.channel {
@@ -50,15 +50,15 @@ func (a arrival) lines(wide int) []string {
 	return terminal.Wrap(strings.Trim(text, "\n"), wide)
 }
 
-// Embolden paints the parts between the marks. One that reaches over the end of its line ends there.
+// Embolden makes the text between the marks bold. Bold text ends at the end of its line.
 func Embolden(s *terminal.Screen, line string) string {
-	if !s.Colour {
+	if !s.Color {
 		return strings.NewReplacer(boldOn, "", boldOff, "").Replace(line)
 	}
 	return strings.NewReplacer(boldOn, "\x1b[1m", boldOff, "\x1b[0m").Replace(line) + "\x1b[0m"
 }
 
-// jsonLines shows an object with a line for each key, in the order of the text.
+// jsonLines returns a line for each key of a JSON object, in the order of the text.
 func jsonLines(body string, wide int) []string {
 	dec := json.NewDecoder(strings.NewReader(body))
 	if start, err := dec.Token(); err != nil || start != json.Delim('{') {
@@ -76,14 +76,14 @@ func jsonLines(body string, wide int) []string {
 		}
 		var compact bytes.Buffer
 		if json.Compact(&compact, value) == nil {
-			lines = append(lines, terminal.CutLine(fmt.Sprintf("%-12v%s", key, compact.String()), wide))
+			lines = append(lines, terminal.Truncate(fmt.Sprintf("%-12v%s", key, compact.String()), wide))
 		}
 	}
 	return lines
 }
 
-// ReadableMrkdwn shows what Slack would: names instead of ids, links by their text, and bold without asterisks, but for those
-// between word joiners, which are text. The address of a link stands only where it comes up last.
+// ReadableMrkdwn returns Slack's markup as Slack shows it: names in place of ids, the texts of links, and bold in place
+// of asterisks. Asterisks between word joiners are text. Each address is written once, behind its last link.
 func ReadableMrkdwn(text string) string {
 	text = regexp.MustCompile(`(^|[\s(])\*([^*\s\x{2060}](?:[^*\n\x{2060}]|\x{2060}\*?\x{2060}?)*)\*`).ReplaceAllString(text, "$1"+boldOn+"$2"+boldOff)
 	angle := regexp.MustCompile(`<([^<>]+)>`)
@@ -103,7 +103,7 @@ func ReadableMrkdwn(text string) string {
 	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&", "\u2060", "", "\u200b", "").Replace(b.String())
 }
 
-// slackLink shows what stands between < and > in Slack's markup.
+// slackLink returns the text of a link or mention, which Slack's markup writes between < and >.
 func slackLink(target, label string, withAddress bool) string {
 	switch {
 	case strings.HasPrefix(target, "@"):
@@ -118,7 +118,7 @@ func slackLink(target, label string, withAddress bool) string {
 	return label + " " + target
 }
 
-// slackMember is what the stand-in's workspace knows of its members.
+// slackMember returns the name of a member in the workspace of the Slack stand-in.
 func slackMember(id string) string {
 	if name := map[string]string{"U024BE7LA": "Ana López", "U024BE7LH": "Bob Bar"}[id]; name != "" {
 		return name
@@ -126,7 +126,7 @@ func slackMember(id string) string {
 	return id
 }
 
-// clip makes one line of text, and cuts it to the given width.
+// clip joins text to one line and truncates it to a width.
 func clip(text string, wide int) string {
-	return terminal.CutLine(strings.Join(strings.Fields(text), " "), wide)
+	return terminal.Truncate(strings.Join(strings.Fields(text), " "), wide)
 }

@@ -27,15 +27,16 @@ import (
 	"qaserelay/rules"
 )
 
-// demoRules are the rules of the demo; what is between @ and @ is filled in when it starts.
+// rulesTemplate is the rules file of the demo. The words between @ and @ are replaced when it starts.
 //
 //go:embed demo.yaml
-var demoRules string
+var rulesTemplate string
 
-// demoPatience is how long the demo waits for one message.
-const demoPatience = 5 * time.Second
+// arrivalTimeout limits the wait for one message.
+const arrivalTimeout = 5 * time.Second
 
-func NewDemo(c *terminal.Console) *cobra.Command {
+// New returns the command demo.
+func New(c *terminal.Console) *cobra.Command {
 	var keep bool
 	cmd := &cobra.Command{
 		Use:   "demo [--keep]",
@@ -48,13 +49,13 @@ Exits with 1 if a message did not arrive.`,
 		Example: `  qase-relay demo
   qase-relay demo --keep      leave it running, to post events of one's own`,
 		Args: terminal.ArgsBetween(0, 0, ""),
-		RunE: func(cmd *cobra.Command, _ []string) error { return demo(cmd.Context(), c, keep) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), c, keep) },
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "keep running until Ctrl-C")
 	return cmd
 }
 
-func demo(ctx context.Context, c *terminal.Console, keep bool) (err error) {
+func run(ctx context.Context, c *terminal.Console, keep bool) (err error) {
 	dir, err := os.MkdirTemp("", "qase-relay-demo-")
 	if err != nil {
 		return fmt.Errorf("making a folder for the demo: %w", err)
@@ -70,8 +71,8 @@ func demo(ctx context.Context, c *terminal.Console, keep bool) (err error) {
 	defer receiving.Wait()
 	defer stopReceivers()
 
-	d := &stage{c: c, receivers: r, secret: rand.Text(), keep: keep, started: make(chan struct{})}
-	if d.relay, d.rules, err = newDemoService(ctx, c, d, dir); err != nil {
+	d := &player{c: c, receivers: r, secret: rand.Text(), keep: keep, started: make(chan struct{})}
+	if d.relay, d.rules, err = newRelay(ctx, c, d, dir); err != nil {
 		return err
 	}
 	relayCtx, stopRelay := context.WithCancel(ctx)
@@ -81,7 +82,7 @@ func demo(ctx context.Context, c *terminal.Console, keep bool) (err error) {
 	relaying.Go(func() { relayErr = d.relay.Run(relayCtx); stopRelay() })
 	select {
 	case <-d.started:
-		err = d.play(relayCtx)
+		err = d.run(relayCtx)
 	case <-relayCtx.Done():
 	}
 	stopRelay()
@@ -92,13 +93,14 @@ func demo(ctx context.Context, c *terminal.Console, keep bool) (err error) {
 	return cmp.Or(err, relayErr)
 }
 
-// newDemoService makes a relay as serve does, in a folder of its own and on free ports.
-func newDemoService(ctx context.Context, c *terminal.Console, d *stage, dir string) (*app.Relay, []string, error) {
+// newRelay opens a relay as serve does, with its files in dir and on free ports.
+func newRelay(ctx context.Context, c *terminal.Console, d *player, dir string) (*app.Relay, []string, error) {
 	_, smtpPort, err := net.SplitHostPort(d.receivers.SMTPLn.Addr().String())
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding the mail port: %w", err)
 	}
-	text := strings.NewReplacer("@SECRET@", d.secret, "@WEB@", d.receivers.webURL(""), "@SMTP@", smtpPort).Replace(demoRules)
+	text := strings.NewReplacer("@SECRET@", d.secret, "@WEB@", d.receivers.webURL(""), "@SMTP@",
+		smtpPort).Replace(rulesTemplate)
 	name := filepath.Join(dir, terminal.DefaultRules)
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		return nil, nil, fmt.Errorf("writing the rules of the demo: %w", err)
@@ -108,15 +110,16 @@ func newDemoService(ctx context.Context, c *terminal.Console, d *stage, dir stri
 	if terminal.HasErrors(problems) {
 		return nil, nil, errors.New("the rules of the demo cannot be used")
 	}
-	facts := terminal.BuildFacts()
-	s, err := app.Open(ctx, app.Options{Version: facts.Version, Revision: facts.Revision, Rules: []string{name}, Config: cfg, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0",
+	facts := terminal.Build()
+	s, err := app.Open(ctx, app.Options{Version: facts.Version, Revision: facts.Revision, Rules: []string{name},
+		Config: cfg, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0",
 		StoreURL: "sqlite:" + filepath.Join(dir, "relay.db"), Started: func(*app.Relay) { close(d.started) },
 		Logger: slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 	return s, cfg.Rules.Names(), err
 }
 
-// stage is where the story is played.
-type stage struct {
+// player plays the story against a relay.
+type player struct {
 	c         *terminal.Console
 	receivers *receivers
 	relay     *app.Relay
@@ -128,13 +131,14 @@ type stage struct {
 	arrived   int
 }
 
-func (d *stage) play(ctx context.Context) error {
-	p := client.New(client.Options{URL: d.relay.WebhookURL("qase"), Secret: d.secret, Timeout: demoPatience, Concurrency: 1})
-	d.open()
+func (d *player) run(ctx context.Context) error {
+	p := client.New(client.Options{URL: d.relay.WebhookURL("qase"), Secret: d.secret, Timeout: arrivalTimeout,
+		Concurrency: 1})
+	d.printIntro()
 	d.began = time.Now()
 	var failures []error
 	for i, s := range Story() {
-		if err := d.perform(ctx, p, i+1, s); err != nil {
+		if err := d.runStep(ctx, p, i+1, s); err != nil {
 			d.c.Out.Printf("   %s %v\n", d.c.Out.Bad("✗"), err)
 			failures = append(failures, fmt.Errorf("event %d: %w", i+1, err))
 		}
@@ -145,15 +149,15 @@ func (d *stage) play(ctx context.Context) error {
 	if len(failures) > 0 {
 		return terminal.Wrong(fmt.Errorf("the demo did not go as it should: %w", errors.Join(failures...)))
 	}
-	d.close(time.Since(d.began))
+	d.printOutcome(time.Since(d.began))
 	if d.keep {
 		d.watch(ctx)
 	}
 	return nil
 }
 
-// watch shows whatever else arrives, until ctx is done.
-func (d *stage) watch(ctx context.Context) {
+// watch prints the messages that arrive until ctx is done.
+func (d *player) watch(ctx context.Context) {
 	for {
 		select {
 		case a := <-d.receivers.arrivals:
@@ -164,24 +168,24 @@ func (d *stage) watch(ctx context.Context) {
 	}
 }
 
-// perform posts one event and shows what comes of it.
-func (d *stage) perform(ctx context.Context, p *client.Poster, number int, s scene) error {
+// runStep posts one event, and prints the decision and the messages that arrive.
+func (d *player) runStep(ctx context.Context, p *client.Poster, number int, s step) error {
 	body := s.Body(d.began)
-	d.announce(number, s, body)
+	d.printEvent(number, s, body)
 	a := p.Post(ctx, body)
 	if !a.Accepted() {
 		return terminal.AnswerError(a, d.relay.WebhookURL("qase"))
 	}
-	stored, decision, err := d.look(ctx, a.EventID)
+	stored, decision, err := d.storedEvent(ctx, a.EventID)
 	if err != nil {
 		return err
 	}
-	matched := d.verdict(a, decision)
+	matched := d.printDecision(a, decision)
 	level, err := d.level(ctx, stored)
 	if err != nil {
 		return err
 	}
-	arrivals, err := d.await(ctx, len(stored.Deliveries))
+	arrivals, err := d.receive(ctx, len(stored.Deliveries))
 	for _, message := range arrivals {
 		printArrival(d.c.Out, level, message)
 	}
@@ -190,13 +194,15 @@ func (d *stage) perform(ctx context.Context, p *client.Poster, number int, s sce
 	case err != nil:
 		return err
 	case !slices.Equal(matched, s.matches) || len(arrivals) != s.sends:
-		return fmt.Errorf("expected %v to match and %s, got %v and %d", s.matches, terminal.Plural(s.sends, "message"), matched, len(arrivals))
+		return fmt.Errorf("expected %v to match and %s, got %v and %d", s.matches, terminal.Plural(s.sends, "message"),
+			matched, len(arrivals))
 	}
 	return nil
 }
 
-// look reads back what the relay has stored about an event.
-func (d *stage) look(ctx context.Context, eventID string) (ev store.StoredEvent, decision rules.Decision, err error) {
+// storedEvent reads an event and its decision from the relay's store.
+func (d *player) storedEvent(ctx context.Context, eventID string) (ev store.StoredEvent, decision rules.Decision,
+	err error) {
 	id, err := store.ParseID(eventID)
 	if err != nil {
 		return ev, decision, fmt.Errorf("reading the relay's answer: %w", err)
@@ -210,8 +216,8 @@ func (d *stage) look(ctx context.Context, eventID string) (ev store.StoredEvent,
 	return ev, decision, nil
 }
 
-// level returns the level of the messages that follow from an event.
-func (d *stage) level(ctx context.Context, ev store.StoredEvent) (string, error) {
+// level returns the level of the messages of an event.
+func (d *player) level(ctx context.Context, ev store.StoredEvent) (string, error) {
 	if len(ev.Deliveries) == 0 {
 		return "", nil
 	}
@@ -226,9 +232,9 @@ func (d *stage) level(ctx context.Context, ev store.StoredEvent) (string, error)
 	return m.Level, nil
 }
 
-// await returns the next n messages that arrive at the stand-ins.
-func (d *stage) await(ctx context.Context, n int) ([]arrival, error) {
-	ctx, cancel := context.WithTimeout(ctx, demoPatience)
+// receive returns the next n messages that the stand-ins get.
+func (d *player) receive(ctx context.Context, n int) ([]arrival, error) {
+	ctx, cancel := context.WithTimeout(ctx, arrivalTimeout)
 	defer cancel()
 	var got []arrival
 	for len(got) < n {
@@ -236,7 +242,8 @@ func (d *stage) await(ctx context.Context, n int) ([]arrival, error) {
 		case a := <-d.receivers.arrivals:
 			got = append(got, a)
 		case <-ctx.Done():
-			return got, fmt.Errorf("%d of %s did not arrive within %v", n-len(got), terminal.Plural(n, "message"), demoPatience)
+			return got, fmt.Errorf("%d of %s did not arrive within %v", n-len(got), terminal.Plural(n, "message"),
+				arrivalTimeout)
 		}
 	}
 	d.arrived += n

@@ -1,2 +1,3 @@
-// Package demo runs a relay with receivers of its own.
+// Package demo is the command that runs a relay with stand-ins for Slack, a mail server and a web service, posts events
+// to it, and prints the messages that arrive.
 package demo

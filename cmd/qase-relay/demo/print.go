@@ -11,7 +11,7 @@ import (
 	"qaserelay/rules"
 )
 
-func (d *stage) open() {
+func (d *player) printIntro() {
 	out := d.c.Out
 	out.Printf("%s\n\n", out.Bold("A relay on this machine, with stand-ins for Slack, a mail server and a web service"))
 	out.Printf("  Qase posts to   %s\n", d.relay.WebhookURL("qase"))
@@ -19,22 +19,23 @@ func (d *stage) open() {
 	out.Printf("  rules           %s\n\n", strings.Join(d.rules, ", "))
 }
 
-// announce shows what happens in Qase and what Qase says of it.
-func (d *stage) announce(number int, s scene, body []byte) {
+// printEvent prints a step and the event that Qase sends.
+func (d *player) printEvent(number int, s step, body []byte) {
 	out := d.c.Out
 	var e struct {
 		Name    string          `json:"event_name"`
 		Payload json.RawMessage `json:"payload"`
 	}
-	_ = json.Unmarshal(body, &e) // it was marshalled a moment ago
-	out.Printf("%s %s\n", out.Bold(fmt.Sprintf("%d  %s", number, e.Name)), out.Dim(clip(string(e.Payload), out.Columns-len(e.Name)-6)))
+	_ = json.Unmarshal(body, &e) // the body comes from json.Marshal
+	out.Printf("%s %s\n", out.Bold(fmt.Sprintf("%d  %s", number, e.Name)),
+		out.Dim(clip(string(e.Payload), out.Columns-len(e.Name)-6)))
 	for _, line := range terminal.Wrap(s.say, out.Columns-3) {
 		out.Printf("   %s\n", line)
 	}
 }
 
-// verdict shows what the rules said, and returns the names of those that matched.
-func (d *stage) verdict(a client.Answer, decision rules.Decision) []string {
+// printDecision prints the outcomes of the rules, and returns the names of those that matched.
+func (d *player) printDecision(a client.Answer, decision rules.Decision) []string {
 	var yes, no []string
 	for _, r := range decision.Results {
 		if r.Outcome == rules.Matched {
@@ -56,14 +57,17 @@ func (d *stage) verdict(a client.Answer, decision rules.Decision) []string {
 	return yes
 }
 
-func (d *stage) close(took time.Duration) {
+func (d *player) printOutcome(took time.Duration) {
 	out := d.c.Out
-	out.Printf("%s %s in, %s out, in %s. Nothing left this machine.\n\n", out.Good("Done:"), terminal.Plural(len(Story()), "event"), terminal.Plural(d.arrived, "message"), inWords(took))
+	out.Printf("%s %s in, %s out, in %s. Nothing left this machine.\n\n", out.Good("Done:"),
+		terminal.Plural(len(Story()), "event"), terminal.Plural(d.arrived, "message"), inWords(took))
 	if d.keep {
-		out.Printf("It keeps running until Ctrl-C. Post an event of your own:\n  %s\n\n", out.Bold(terminal.Program()+" send run.completed --set payload.failed=3 --to "+d.relay.WebhookURL("qase")+" --secret "+d.secret))
+		out.Printf("It keeps running until Ctrl-C. Post an event of your own:\n  %s\n\n",
+			out.Bold(terminal.Program()+" send run.completed --set payload.failed=3 --to "+d.relay.WebhookURL("qase")+" --secret "+d.secret))
 	}
 	first, second := terminal.Program()+" init", terminal.Program()+" serve --dry-run"
-	out.Printf("Next:\n  %-*s  write a first rules.yaml\n  %s  run it without sending anything\n", len(second), first, second)
+	out.Printf("Next:\n  %-*s  write a first rules.yaml\n  %s  run it without sending anything\n", len(second), first,
+		second)
 }
 
 func inWords(took time.Duration) string {

@@ -16,11 +16,11 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// arrival is a message as a receiver got it.
+// arrival is a message that a stand-in has received.
 type arrival struct {
 	channel string   // Slack, Mail or HTTP
-	via     string   // how it came, such as chat.postMessage
-	to      string   // who or where
+	via     string   // the method of delivery, such as chat.postMessage
+	to      string   // the recipient or channel
 	facts   []string // further lines above the message, such as From
 	title   string
 	body    string
@@ -35,6 +35,7 @@ type receivers struct {
 	arrivals chan arrival
 }
 
+// NewReceivers listens on two free loopback ports.
 func NewReceivers() (*receivers, error) {
 	r := &receivers{arrivals: make(chan arrival, 64)}
 	var err error
@@ -49,7 +50,10 @@ func NewReceivers() (*receivers, error) {
 	mux.HandleFunc("POST /slack/webhook", r.slackWebhook)
 	mux.HandleFunc("POST /tracker/issues", r.hook)
 	r.web = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	r.smtp = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &mailSession{arrivals: r.arrivals}, nil }))
+	r.smtp = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session,
+		error) {
+		return &mailSession{arrivals: r.arrivals}, nil
+	}))
 	r.smtp.Domain = "localhost"
 	r.smtp.ErrorLog = discardLog{}
 	return r, nil
@@ -67,7 +71,7 @@ func (r *receivers) Run(ctx context.Context) {
 
 func (r *receivers) webURL(path string) string { return "http://" + r.webLn.Addr().String() + path }
 
-// slackMessage is what the Web API and incoming webhooks of Slack have in common.
+// slackMessage holds the fields that the Web API and incoming webhooks of Slack have in common.
 type slackMessage struct {
 	Channel     string            `json:"channel"`
 	Text        string            `json:"text"`
@@ -91,7 +95,7 @@ type slackBlock struct {
 	Fields   []slackBlock    `json:"fields"`
 }
 
-// string returns the text of a block and of what is in it, as Slack's markup.
+// string returns the text of a block and its elements, as Slack's markup.
 func (b slackBlock) string() string {
 	var parts []string
 	var object struct{ Text string }
@@ -101,7 +105,7 @@ func (b slackBlock) string() string {
 	} else if json.Unmarshal(b.Text, &plain) == nil && plain != "" {
 		parts = append(parts, plain)
 	}
-	if b.Type == "header" { // in which stars are stars
+	if b.Type == "header" { // plain text: its asterisks are not markup
 		return "*" + strings.ReplaceAll(strings.Join(parts, ""), "*", "\u2060*\u2060") + "*"
 	}
 	for _, f := range b.Fields {
@@ -114,7 +118,7 @@ func (b slackBlock) string() string {
 	return strings.Join(parts, "\n")
 }
 
-// arrival is what Slack shows of a message: where there are blocks, the text is for notifications.
+// arrival returns the message as Slack shows it. If it has blocks, its text is only for notifications.
 func (m slackMessage) arrival() arrival {
 	a := arrival{channel: "Slack", to: m.Channel}
 	var parts []string
@@ -166,7 +170,8 @@ func (r *receivers) slackWebhook(w http.ResponseWriter, req *http.Request) {
 
 func (r *receivers) hook(w http.ResponseWriter, req *http.Request) {
 	body, _ := io.ReadAll(io.LimitReader(req.Body, 1<<20))
-	a := arrival{channel: "HTTP", via: req.Method, to: req.URL.Path, facts: []string{"webhook-id: " + req.Header.Get("webhook-id")}}
+	a := arrival{channel: "HTTP", via: req.Method, to: req.URL.Path,
+		facts: []string{"webhook-id: " + req.Header.Get("webhook-id")}}
 	if sig := req.Header.Get("webhook-signature"); sig != "" {
 		a.facts = append(a.facts, "webhook-timestamp: "+req.Header.Get("webhook-timestamp"), "webhook-signature: "+sig)
 	}
@@ -175,7 +180,7 @@ func (r *receivers) hook(w http.ResponseWriter, req *http.Request) {
 	r.arrivals <- a
 }
 
-// mailSession takes one mail after the other.
+// mailSession receives the emails of one SMTP connection.
 type mailSession struct {
 	arrivals   chan<- arrival
 	recipients []string
@@ -212,7 +217,7 @@ func (s *mailSession) Data(r io.Reader) error {
 	return nil
 }
 
-// discardLog keeps the mail server from writing to the screen when the demo closes it.
+// discardLog drops the log of the mail server, which writes a line when the demo closes it.
 type discardLog struct{}
 
 func (discardLog) Printf(string, ...any) {}

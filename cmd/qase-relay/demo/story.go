@@ -7,17 +7,18 @@ import (
 	"qaserelay/cmd/qase-relay/terminal"
 )
 
-// scene is one event of the demo.
-type scene struct {
-	say     string        // what happens in Qase
-	event   string        // as Qase sends it
-	ago     time.Duration // how long before the demo it happened
+// step is one event of the demo, with its expected messages.
+type step struct {
+	say     string        // describes the event
+	event   string        // the body as Qase sends it
+	ago     time.Duration // the age of the event when the demo starts
 	matches []string
-	sends   int // messages that have to arrive
+	sends   int // the number of messages that have to arrive
 }
 
-func Story() []scene {
-	return []scene{
+// Story returns the steps of the demo.
+func Story() []step {
+	return []step{
 		{
 			say: "The nightly run starts. No rule wants that, but the relay remembers title, plan and environment.",
 			ago: 30 * time.Minute,
@@ -58,9 +59,9 @@ func Story() []scene {
 }
 
 // Body returns the event as it is posted in a demo that starts at now.
-func (s scene) Body(now time.Time) []byte {
+func (s step) Body(now time.Time) []byte {
 	var e map[string]any
-	_ = terminal.DecodeNumbers([]byte(s.event), &e) // a test reads every scene
+	_ = terminal.DecodeNumbers([]byte(s.event), &e) // valid JSON: a test reads every step
 	e["timestamp"] = now.Add(-s.ago).Unix()
 	body, _ := json.Marshal(e)
 	return body

@@ -1,4 +1,4 @@
-// Package gallery draws messages on a terminal as their receivers see them, and writes them as web pages.
+// Package gallery previews messages as their recipients see them, on a terminal and as web pages.
 package gallery
 
 import (
@@ -20,21 +20,21 @@ import (
 	"qaserelay/rules/rulefile"
 )
 
-// previewID stands in a previewed message in the place of the delivery's id, which is made when the event comes.
+// previewID is the delivery id of a previewed message. A real id is made when the event arrives.
 const previewID = "preview"
 
-// Gallery draws messages, and keeps their pages until Write.
+// Gallery prints previews of messages, and collects their pages until Write.
 type Gallery struct {
 	out   *terminal.Screen
 	specs map[string]rulefile.Notifier
-	rules *rules.Set // has the people directory; nil without rules
+	rules *rules.Set // for the people directory; nil without rules
 	event *event.Event
-	dir   string // where the pages go; empty for nowhere
+	dir   string // the folder of the pages; empty for none
 	pages []page
 }
 
-// New returns a gallery of messages about ev that draws on out. cfg has the notifiers and the people; it is nil without rules.
-// Write puts the pages into the folder dir, unless that is empty.
+// New returns a gallery of messages about ev that prints to out. cfg has the notifiers and the people; it is nil
+// without rules. Write puts the pages into the folder dir, unless dir is empty.
 func New(out *terminal.Screen, cfg *rulefile.File, ev *event.Event, dir string) *Gallery {
 	g := &Gallery{out: out, specs: map[string]rulefile.Notifier{}, event: ev, dir: dir}
 	if cfg != nil {
@@ -46,21 +46,21 @@ func New(out *terminal.Screen, cfg *rulefile.File, ev *event.Event, dir string) 
 	return g
 }
 
-// Show draws the message that would be sent at the given time.
+// Show previews a message that would be sent at the given time.
 func (g *Gallery) Show(n rules.Notification, at time.Time) {
 	m := relay.NewMessage(previewID, g.event, n)
 	m.CreatedAt, m.Event = at, g.event.Body
 	g.draw(n.Notifier, &m)
 }
 
-// ShowStored draws a message to a notifier as a relay has stored it. A nil gallery draws nothing.
+// ShowStored previews a stored message to a notifier. A nil gallery prints nothing.
 func (g *Gallery) ShowStored(notifier string, stored json.RawMessage) {
 	if g == nil {
 		return
 	}
 	var m notifiers.Message
 	if err := json.Unmarshal(stored, &m); err != nil {
-		g.say(fmt.Sprintf("the stored message cannot be read: %v", err))
+		g.printNote(fmt.Sprintf("the stored message cannot be read: %v", err))
 		return
 	}
 	m.Event = g.event.Body
@@ -70,7 +70,7 @@ func (g *Gallery) ShowStored(notifier string, stored json.RawMessage) {
 func (g *Gallery) draw(notifier string, m *notifiers.Message) {
 	spec, known := g.specs[notifier]
 	if !known {
-		g.say("no picture: the rules at hand have no notifier " + notifier)
+		g.printNote("no picture: the rules at hand have no notifier " + notifier)
 		return
 	}
 	n, note, err := newNotifier(spec)
@@ -78,11 +78,11 @@ func (g *Gallery) draw(notifier string, m *notifiers.Message) {
 		err = g.drawWith(n, notifier, m)
 	}
 	if err != nil {
-		g.say(fmt.Sprintf("no picture: %v", err))
+		g.printNote(fmt.Sprintf("no picture: %v", err))
 		return
 	}
 	if note != "" {
-		g.say(note)
+		g.printNote(note)
 	}
 }
 
@@ -93,13 +93,13 @@ func (g *Gallery) drawWith(n notifiers.Notifier, notifier string, m *notifiers.M
 	}
 	g.nameMentions(p.Top)
 	g.nameMentions(p.Lines)
-	g.out.PrintPicture(p)
+	g.out.PrintPreview(p)
 	html, err := p.HTML()
-	g.pages = append(g.pages, page{Rule: m.Rule, Notifier: notifier, Picture: p, html: html})
+	g.pages = append(g.pages, page{Rule: m.Rule, Notifier: notifier, Layout: p, html: html})
 	return err
 }
 
-// nameMentions writes names for ids, as Slack does.
+// nameMentions replaces the ids of mentions with names, as Slack does.
 func (g *Gallery) nameMentions(lines []markup.Line) {
 	for _, l := range lines {
 		for _, cell := range l.Cells {
@@ -113,26 +113,27 @@ func (g *Gallery) nameMentions(lines []markup.Line) {
 	}
 }
 
-func (g *Gallery) say(what string) {
-	for _, line := range terminal.Sentences(g.out, what, 6) {
+func (g *Gallery) printNote(text string) {
+	for _, line := range terminal.Sentences(g.out, text, 6) {
 		g.out.Printf("      %s\n", g.out.Dim(line))
 	}
 }
 
-// newNotifier makes a notifier as the rules have it. Where it lacks a secret here, one is made up, with a note if that could show.
+// newNotifier makes a notifier from its configuration. If a secret is not set here, it uses sample values instead, and
+// returns a note if they are visible in the message.
 func newNotifier(spec rulefile.Notifier) (n notifiers.Notifier, note string, err error) {
 	kinds := builtin.Kinds()
 	i := slices.IndexFunc(kinds, func(k notifiers.Kind) bool { return k.Type == spec.Type })
 	if i < 0 {
 		return nil, "", errors.New("there is no type " + spec.Type)
 	}
-	n, lacks := kinds[i].New(spec.Config, spec.Defaults)
-	if lacks == nil {
+	n, incomplete := kinds[i].New(spec.Config, spec.Defaults)
+	if incomplete == nil {
 		return n, "", nil
 	}
 	n, err = kinds[i].New(kinds[i].Sample(), spec.Defaults)
 	if spec.Type == "email" || spec.Type == "http" {
-		first, _, _ := strings.Cut(lacks.Error(), "\n")
+		first, _, _ := strings.Cut(incomplete.Error(), "\n")
 		note = "made up here are the sender and what else the notifier itself brings, since it is not complete: " + first
 	}
 	return n, note, err

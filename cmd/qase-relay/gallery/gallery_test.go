@@ -71,7 +71,8 @@ func everyNotifier(t *testing.T) []byte {
 		names = append(names, all.Notifiers[i]["name"])
 	}
 	all.Rules = []any{map[string]any{"name": "everything", "when": "true", "notify": names}}
-	text, err := yaml.Marshal(map[string]any{"sources": all.Sources, "people": all.People, "notifiers": all.Notifiers, "rules": all.Rules})
+	text, err := yaml.Marshal(map[string]any{"sources": all.Sources, "people": all.People, "notifiers": all.Notifiers,
+		"rules": all.Rules})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +120,7 @@ func TestPicturesOnATerminal(t *testing.T) {
 		"run.completed":    {run.Example, terminal.Screen{Columns: 80}},
 		"defect.created":   {defect.Example, terminal.Screen{Columns: 40}},
 		"review.commented": {[]byte(comment), terminal.Screen{Columns: 80}},
-		"in colour":        {[]byte(comment), terminal.Screen{Columns: 80, Colour: true, Terminal: true}},
+		"in colour":        {[]byte(comment), terminal.Screen{Columns: 80, Color: true, Terminal: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -147,7 +148,8 @@ func TestPicturesOnATerminal(t *testing.T) {
 // drawn decides about an event by everyNotifier and draws what is sent.
 func drawn(t *testing.T, s *terminal.Screen, body []byte) *Gallery {
 	t.Helper()
-	cfg, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: everyNotifier(t)}}, rulefile.Options{Kinds: config.Kinds(builtin.Kinds())})
+	cfg, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: everyNotifier(t)}},
+		rulefile.Options{Kinds: config.Kinds(builtin.Kinds())})
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +172,8 @@ func TestATerminalIsFilledToItsWidth(t *testing.T) {
 		var out bytes.Buffer
 		s := &terminal.Screen{Writer: &out, Columns: wide, Terminal: true}
 		code := markup.Line{Runs: long.Runs, Pre: true}
-		s.PrintPicture(&preview.Layout{Channel: "Slack", Facts: []preview.Fact{{Text: strings.Repeat("#qa ", 99)}}, Lines: []markup.Line{long, code}})
+		s.PrintPreview(&preview.Layout{Channel: "Slack", Facts: []preview.Fact{{Text: strings.Repeat("#qa ", 99)}},
+			Lines: []markup.Line{long, code}})
 		lines := strings.Split(out.String(), "\n")
 		if i := slices.IndexFunc(lines, func(l string) bool { return terminal.Columns(l) > max(wide, 20) }); i >= 0 {
 			t.Errorf("%d columns: %q", wide, lines[i])

@@ -19,12 +19,12 @@ var indexLayout string
 // page is the preview of one message.
 type page struct {
 	Rule, Notifier string
-	Picture        *preview.Layout
-	File           string // its name, once it has one
+	Layout         *preview.Layout
+	File           string // the file name, set by Write
 	html           string
 }
 
-// Write writes the pages and an index of them, and prints where they are.
+// Write writes the pages and their index, and prints their paths.
 func (g *Gallery) Write() error {
 	if g.dir == "" {
 		return nil
@@ -55,7 +55,7 @@ func (g *Gallery) writeFile(name, text string) error {
 	return nil
 }
 
-// index is a page with all pictures.
+// index returns the page that shows all previews.
 func (g *Gallery) index() (string, error) {
 	layout, err := template.New("index").Parse(indexLayout)
 	if err != nil {
@@ -72,7 +72,7 @@ func (g *Gallery) index() (string, error) {
 	return b.String(), nil
 }
 
-// fileWord is a name as part of a file name.
+// fileWord returns a name in the form of a file name.
 func fileWord(name string) string {
 	word := regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(name), "-")
 	return strings.Trim(word[:min(len(word), 40)], "-")

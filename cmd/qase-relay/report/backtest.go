@@ -9,7 +9,7 @@ import (
 	"qaserelay/relay/backtest"
 )
 
-// PrintBacktest prints the report of a backtest, with examples of messages if they are asked for.
+// PrintBacktest prints the report of a backtest, and examples of messages if asked.
 func PrintBacktest(s *terminal.Screen, r *backtest.Report, examples bool) {
 	backtestPrinter{Report: r, examples: examples}.print(s)
 }
@@ -24,14 +24,16 @@ func (r backtestPrinter) print(s *terminal.Screen) {
 		s.Printf("no events%s\n", r.leftOut())
 		return
 	}
-	s.Printf("%s\n", s.Bold(fmt.Sprintf("%s would make %s of %s", terminal.Printable(r.Rules), terminal.Plural(r.Messages, "message"), terminal.Plural(r.Events, "event"))))
-	s.Printf("%s\n", s.Dim(fmt.Sprintf("%s – %s%s", r.First.Local().Format(terminal.Stamp), r.Last.Local().Format(terminal.Stamp), r.leftOut())))
+	s.Printf("%s\n", s.Bold(fmt.Sprintf("%s would make %s of %s", terminal.Printable(r.Rules),
+		terminal.Plural(r.Messages, "message"), terminal.Plural(r.Events, "event"))))
+	s.Printf("%s\n", s.Dim(fmt.Sprintf("%s – %s%s", r.First.Local().Format(terminal.TimeFormat),
+		r.Last.Local().Format(terminal.TimeFormat), r.leftOut())))
 	r.printRules(s)
 	r.printNotifiers(s)
 	r.printExamples(s)
 	r.printChanges(s)
 	s.Printf("\n")
-	for _, line := range terminal.Sentences(s, r.verdict(), 0) {
+	for _, line := range terminal.Sentences(s, r.conclusion(), 0) {
 		s.Printf("%s\n", s.Bold(line))
 	}
 	for _, note := range r.notes() {
@@ -81,7 +83,7 @@ func (r backtestPrinter) printNotifiers(s *terminal.Screen) {
 	t.Print()
 }
 
-// header names the columns of counts; without a comparison there is only one.
+// header returns the column names. Without a comparison there is one count.
 func (r backtestPrinter) header(now, more, fewer, name string) []string {
 	if r.Compared == 0 {
 		return []string{now, name}
@@ -93,7 +95,9 @@ func (r backtestPrinter) counts(s *terminal.Screen, n [4]int, name string) []ter
 	if r.Compared == 0 {
 		return []terminal.Cell{terminal.PlainCell(strconv.Itoa(n[0])), {Text: name, Paint: s.Bold}}
 	}
-	return []terminal.Cell{terminal.PlainCell(strconv.Itoa(n[0])), terminal.PlainCell(strconv.Itoa(n[1])), {Text: terminal.Signed("+", n[2]), Paint: s.Good}, {Text: terminal.Signed("-", n[3]), Paint: s.Bad}, {Text: name, Paint: s.Bold}}
+	return []terminal.Cell{terminal.PlainCell(strconv.Itoa(n[0])), terminal.PlainCell(strconv.Itoa(n[1])),
+		{Text: terminal.Signed("+", n[2]), Paint: s.Good}, {Text: terminal.Signed("-", n[3]), Paint: s.Bad}, {Text: name,
+			Paint: s.Bold}}
 }
 
 func (r backtestPrinter) printExamples(s *terminal.Screen) {
@@ -102,9 +106,10 @@ func (r backtestPrinter) printExamples(s *terminal.Screen) {
 	}
 	s.Printf("\n%s\n", s.Bold("What it would send"))
 	for _, x := range r.Examples {
-		s.Printf("  %s → %s  %s\n", terminal.Printable(x.Rule), terminal.Printable(x.Notifier), s.Dim(terminal.Plural(x.Messages, "message")))
+		s.Printf("  %s → %s  %s\n", terminal.Printable(x.Rule), terminal.Printable(x.Notifier),
+			s.Dim(terminal.Plural(x.Messages, "message")))
 		for _, title := range x.Titles {
-			s.Printf("      %s\n", terminal.CutLine(terminal.Printable(title), max(s.Columns-6, 60)))
+			s.Printf("      %s\n", terminal.Truncate(terminal.Printable(title), max(s.Columns-6, 60)))
 		}
 	}
 }
@@ -114,7 +119,8 @@ func (r backtestPrinter) printChanges(s *terminal.Screen) {
 		return
 	}
 	s.Printf("\n%s\n", s.Bold("What differs"))
-	words := map[string]string{backtest.Gained: "newly matches", backtest.Lost: "matches no more", backtest.Added: "also sends to ", backtest.Removed: "sends no more to "}
+	words := map[string]string{backtest.Gained: "newly matches", backtest.Lost: "matches no more",
+		backtest.Added: "also sends to ", backtest.Removed: "sends no more to "}
 	last := ""
 	for _, c := range r.Changes {
 		if head := c.Rule + c.Kind + c.Notifier; head != last {
@@ -125,7 +131,7 @@ func (r backtestPrinter) printChanges(s *terminal.Screen) {
 			s.Printf("  %s %s %s\n", mark, s.Bold(terminal.Printable(c.Rule)), terminal.Printable(words[c.Kind]+c.Notifier))
 			last = head
 		}
-		s.Printf("      %s\n", terminal.CutLine(terminal.Printable(changeLine(c)), max(s.Columns-6, 100)))
+		s.Printf("      %s\n", terminal.Truncate(terminal.Printable(changeLine(c)), max(s.Columns-6, 100)))
 	}
 }
 
@@ -139,7 +145,8 @@ func changeLine(c backtest.Change) string {
 	return line
 }
 
-func (r backtestPrinter) verdict() string {
+// conclusion returns the closing sentence.
+func (r backtestPrinter) conclusion() string {
 	if r.Compared == 0 {
 		return "Nothing to compare with: it is not known what was decided about these events."
 	}
@@ -159,7 +166,8 @@ func (r backtestPrinter) notes() (notes []string) {
 	case r.Compared == 0:
 		notes = append(notes, "Compare with another file by --against FILE, or export with --decided.")
 	case r.Compared < r.Events:
-		notes = append(notes, fmt.Sprintf("Of %s it is not known what was decided.", terminal.Plural(r.Events-r.Compared, "event")))
+		notes = append(notes, fmt.Sprintf("Of %s it is not known what was decided.",
+			terminal.Plural(r.Events-r.Compared, "event")))
 	}
 	if r.Against == backtest.Recorded {
 		notes = append(notes, "What was known at the time from before the first event, and from the Qase API, is not known here, so entity and previous may hold less.")

@@ -21,22 +21,31 @@ func PrintDeliveries(s *terminal.Screen, list []desk.Delivery) {
 	now := time.Now()
 	t := &terminal.Table{S: s, Header: []string{"ID", "STATE", "TRIES", "MADE", "", "RULE → NOTIFIER", "TITLE"}}
 	for _, d := range list {
-		t.Add(trouble(d), terminal.PlainCell(d.ID), StateCell(s, d.State), terminal.PlainCell(fmt.Sprint(d.Attempts)),
-			terminal.PlainCell(d.CreatedAt.Local().Format(time.DateTime)), terminal.Cell{Text: terminal.Ago(d.CreatedAt, now), Paint: s.Dim},
+		t.Add(lastError(d), terminal.PlainCell(d.ID), StateCell(s, d.State), terminal.PlainCell(fmt.Sprint(d.Attempts)),
+			terminal.PlainCell(d.CreatedAt.Local().Format(time.DateTime)), terminal.Cell{Text: terminal.Ago(d.CreatedAt, now),
+				Paint: s.Dim},
 			terminal.PlainCell(d.Rule+" → "+d.Notifier), terminal.Cell{Text: d.Title, Paint: s.Bold})
 	}
 	t.Print()
 }
 
-// trouble says what went wrong last with a delivery that has not arrived, or not everywhere.
-func trouble(d desk.Delivery) string {
+// lastError returns the last status and error of a delivery. A delivered one has an error if a recipient was refused.
+func lastError(d desk.Delivery) string {
 	if d.Error == "" {
 		return ""
 	}
 	return strings.TrimPrefix(d.Status+": "+d.Error, ": ")
 }
 
-// StateCell returns the cell of a table for a state, in its color.
+// CountDeliveries returns n in words.
+func CountDeliveries(n int) string {
+	if n == 1 {
+		return "1 delivery"
+	}
+	return fmt.Sprintf("%d deliveries", n)
+}
+
+// StateCell returns the table cell of a state, in its color.
 func StateCell(s *terminal.Screen, state store.State) terminal.Cell {
 	paint := s.Warn
 	switch state {
@@ -54,7 +63,8 @@ func PrintDelivery(s *terminal.Screen, d *desk.Delivery) {
 	now := time.Now()
 	state := StateCell(s, d.State)
 	s.Printf("%s  %s after %s\n", s.Bold("delivery "+d.ID), state.Paint(state.Text), attemptsOf(d))
-	s.Printf("%s\n", s.Dim(terminal.Printable(fmt.Sprintf("rule %s → notifier %s · event %s %s · project %s", d.Rule, d.Notifier, d.Event, d.EventID, d.Project))))
+	s.Printf("%s\n", s.Dim(terminal.Printable(fmt.Sprintf("rule %s → notifier %s · event %s %s · project %s", d.Rule,
+		d.Notifier, d.Event, d.EventID, d.Project))))
 	if d.FallbackFor != "" {
 		s.Printf("stands in for delivery %s, which died\n", d.FallbackFor)
 	}
@@ -62,13 +72,13 @@ func PrintDelivery(s *terminal.Screen, d *desk.Delivery) {
 		state := StateCell(s, f.State)
 		s.Printf("delivery %s to %s stands in for it: %s\n", f.ID, terminal.Printable(f.Notifier), state.Paint(state.Text))
 	}
-	s.Printf("made %s\n", terminal.Exactly(d.CreatedAt, now))
+	s.Printf("made %s\n", terminal.TimeWithAge(d.CreatedAt, now))
 	switch {
 	case d.NextAt == nil:
 	case d.NextAt.After(now):
-		s.Printf("next attempt %s\n", terminal.Exactly(*d.NextAt, now))
+		s.Printf("next attempt %s\n", terminal.TimeWithAge(*d.NextAt, now))
 	default:
-		s.Printf("due since %s\n", terminal.Exactly(*d.NextAt, now))
+		s.Printf("due since %s\n", terminal.TimeWithAge(*d.NextAt, now))
 	}
 	if d.State == store.Cancelled && d.Error != "" {
 		s.Printf("cancelled: %s\n", terminal.Printable(d.Error))
@@ -91,7 +101,7 @@ func PrintDelivery(s *terminal.Screen, d *desk.Delivery) {
 	}
 }
 
-// attemptsOf counts all attempts, and tells how many of them were made since a person asked for more.
+// attemptsOf returns the number of attempts, and the number since the last manual retry if there was one.
 func attemptsOf(d *desk.Delivery) string {
 	all := max(len(d.Log), d.Attempts)
 	if all == d.Attempts {
@@ -102,22 +112,22 @@ func attemptsOf(d *desk.Delivery) string {
 
 func printAttempt(s *terminal.Screen, a desk.Attempt, now time.Time) {
 	said := s.Good(terminal.Printable(a.Status))
-	if a.Reason != "" { // otherwise it was delivered, if not to all
+	if a.Reason != "" { // without a reason it was delivered, maybe not to every recipient
 		said = s.Bad(terminal.Printable(strings.TrimSpace(a.Status + " (" + a.Reason + ")")))
 	}
-	s.Printf("  %s  %s  %s\n", terminal.Exactly(a.At, now), terminal.Latency(a.Seconds), said)
+	s.Printf("  %s  %s  %s\n", terminal.TimeWithAge(a.At, now), terminal.Latency(a.Seconds), said)
 	for _, line := range terminal.Sentences(s, a.Error, 4) {
 		if line != "" {
 			s.Printf("    %s\n", line)
 		}
 	}
 	if a.Response != "" && (a.Reason != "" || !strings.Contains(a.Error, a.Response)) {
-		s.PrintWrapped("    answer: ", cutText(terminal.Printable(a.Response), 500))
+		s.PrintWrapped("    answer: ", truncateRunes(terminal.Printable(a.Response), 500))
 	}
 }
 
-// cutText keeps the beginning of a long text.
-func cutText(text string, limit int) string {
+// truncateRunes truncates a long text with ….
+func truncateRunes(text string, limit int) string {
 	if runes := []rune(text); len(runes) > limit {
 		return string(runes[:limit]) + "…"
 	}

@@ -1,2 +1,2 @@
-// Package report prints what commands found: explanations, stored events, deliveries, and results of tests and backtests.
+// Package report prints the results of commands: explanations, stored events, deliveries, tests and backtests.
 package report

@@ -13,23 +13,24 @@ import (
 	"qaserelay/rules/message"
 )
 
-// Explanation is an explanation and how to print it.
+// Explanation is an explanation and the way to print it.
 type Explanation struct {
 	rules.Explanation
-	Partial bool                     // only some of the rules are in it
-	Draw    func(rules.Notification) // prints a message as its receiver sees it; nil prints its fields
+	Partial bool                     // some rules are left out
+	Draw    func(rules.Notification) // prints a preview of a message; nil prints its fields
 }
 
-// Print prints each rule with the parts of its condition and its messages, and closes with what would be sent.
+// Print prints each rule with the trace of its condition and its messages, then a summary.
 func (x Explanation) Print(s *terminal.Screen) {
 	about := []string{}
 	if title, _ := x.Entity["title"].(string); title != "" {
 		about = append(about, fmt.Sprintf("%q", title))
 	}
-	about = append(about, "project "+x.Project, "source "+x.Source, "by "+fmt.Sprint(x.Actor["name"]), x.Now.Format("2006-01-02 15:04:05 MST"))
+	about = append(about, "project "+x.Project, "source "+x.Source, "by "+fmt.Sprint(x.Actor["name"]),
+		x.Now.Format("2006-01-02 15:04:05 MST"))
 	s.Printf("%s  %s\n", s.Bold(terminal.Printable(x.Event)), s.Dim(terminal.Printable(strings.Join(about, " · "))))
 	for _, r := range x.Rules {
-		s.Printf("\n%s\n", verdictLine(s, r.Result, r.Condition))
+		s.Printf("\n%s\n", outcomeLine(s, r.Result, r.Condition))
 		printTrace(s, r.Condition)
 		for _, note := range r.Notes {
 			printNote(s, note)
@@ -39,7 +40,7 @@ func (x Explanation) Print(s *terminal.Screen) {
 		}
 	}
 	s.Printf("\n")
-	for _, line := range terminal.Sentences(s, closing(x.Rules, x.Partial), 0) {
+	for _, line := range terminal.Sentences(s, summaryLine(x.Rules, x.Partial), 0) {
 		s.Printf("%s\n", s.Bold(line))
 	}
 }
@@ -54,12 +55,12 @@ func (x Explanation) printMessage(s *terminal.Screen, n rules.Notification) {
 	printFallbacks(s, n.Fallbacks)
 }
 
-// verdictLine says what one rule did. condition is nil if only the decision is known.
-func verdictLine(s *terminal.Screen, r rules.Result, condition *condition.Trace) string {
+// outcomeLine returns the outcome of one rule. condition is nil if only the decision is known.
+func outcomeLine(s *terminal.Screen, r rules.Result, condition *condition.Trace) string {
 	name := s.Bold(terminal.Printable(r.Rule))
-	besides := ""
+	suffix := ""
 	if condition != nil && string(condition.Value) == "true" {
-		besides = ", though its condition is true"
+		suffix = ", though its condition is true"
 	}
 	switch r.Outcome {
 	case rules.Matched:
@@ -69,9 +70,9 @@ func verdictLine(s *terminal.Screen, r rules.Result, condition *condition.Trace)
 	case rules.Failed:
 		return s.Bad("✗") + " " + name + "  " + s.Bad("error:") + " " + terminal.Printable(r.Reason)
 	case rules.Disabled:
-		return s.Dim("-") + " " + name + "  disabled" + besides
+		return s.Dim("-") + " " + name + "  disabled" + suffix
 	case rules.Stopped:
-		return s.Dim("-") + " " + name + "  stopped: " + terminal.Printable(r.Reason) + besides
+		return s.Dim("-") + " " + name + "  stopped: " + terminal.Printable(r.Reason) + suffix
 	}
 	return s.Warn("-") + " " + name + "  " + terminal.Printable(strings.TrimSuffix(string(r.Outcome)+": "+r.Reason, ": "))
 }
@@ -86,11 +87,11 @@ func printNote(s *terminal.Screen, note string) {
 	}
 }
 
-// row is a line of a printed trace.
+// row is one line of a trace.
 type row struct {
 	text, value string
 	paint       func(string) string
-	below       string // the tree in front of lines below the text
+	below       string // the prefix of the lines below the text
 	hint        string
 }
 
@@ -101,7 +102,7 @@ func printTrace(s *terminal.Screen, t *condition.Trace) {
 	}
 	rows := traceRows(s, t, "", "")
 	for i := range rows {
-		rows[i].text = terminal.CutLine(terminal.Printable(rows[i].text), limit)
+		rows[i].text = terminal.Truncate(terminal.Printable(rows[i].text), limit)
 		wide = max(wide, terminal.Columns(rows[i].text))
 	}
 	for _, r := range rows {
@@ -117,12 +118,12 @@ func printTrace(s *terminal.Screen, t *condition.Trace) {
 	}
 }
 
-// traceRows lays a trace out as a tree. first stands in front of its own line, further in front of those below.
+// traceRows lays a trace out as a tree. first is the prefix of its own line, further that of the lines below.
 func traceRows(s *terminal.Screen, t *condition.Trace, first, further string) []row {
 	value, paint := traceValue(s, t)
 	rows := []row{{text: first + t.Text, value: value, paint: paint, below: further, hint: t.Hint}}
 	if t.State == condition.Skipped {
-		return rows // so was all that it is made of
+		return rows // its parts were skipped too
 	}
 	for i, part := range t.Parts {
 		if i == len(t.Parts)-1 {
@@ -151,11 +152,11 @@ func traceValue(s *terminal.Screen, t *condition.Trace) (string, func(string) st
 	case "null":
 		return "nil", s.Warn
 	default:
-		return terminal.CutLine(terminal.Printable(text), 60), func(text string) string { return text }
+		return terminal.Truncate(terminal.Printable(text), 60), func(text string) string { return text }
 	}
 }
 
-// printMessage shows a message as it would be handed to its notifier.
+// printMessage prints the fields and options of a message.
 func printMessage(s *terminal.Screen, n rules.Notification) {
 	s.Printf("    %s %s\n", s.Good("→"), s.Bold(terminal.Printable(n.Notifier)))
 	field := func(name, text string) {
@@ -176,7 +177,7 @@ func printMessage(s *terminal.Screen, n rules.Notification) {
 	printFallbacks(s, n.Fallbacks)
 }
 
-// printFallbacks names the notifiers that a message goes to, one after another, when it fails permanently.
+// printFallbacks prints the notifiers that get a message, one after another, when it fails permanently.
 func printFallbacks(s *terminal.Screen, all []rules.Fallback) {
 	if len(all) == 0 {
 		return
@@ -188,7 +189,7 @@ func printFallbacks(s *terminal.Screen, all []rules.Fallback) {
 	s.Printf("      %s %s\n", s.Dim("if it dies:"), terminal.Printable(strings.Join(names, ", then ")))
 }
 
-// optionLines writes each option as key: value, texts as they are and all else as JSON.
+// optionLines returns each option as key: value. Texts are plain, other values are JSON.
 func optionLines(options json.RawMessage) []string {
 	var values map[string]any
 	if json.Unmarshal(options, &values) != nil {
@@ -205,8 +206,9 @@ func optionLines(options json.RawMessage) []string {
 	return lines
 }
 
-// closing says what would be sent, or in one sentence why nothing.
-func closing(all []rules.ExplainedRule, some bool) string {
+// summaryLine returns the messages that would be sent, or the reason why there are none. partial means that some rules
+// are left out.
+func summaryLine(all []rules.ExplainedRule, partial bool) string {
 	var sent []string
 	for _, r := range all {
 		for _, n := range r.Notifications {
@@ -216,10 +218,11 @@ func closing(all []rules.ExplainedRule, some bool) string {
 	if len(sent) > 0 {
 		return fmt.Sprintf("%s would be sent: %s.", terminal.Plural(len(sent), "message"), strings.Join(sent, ", "))
 	}
-	return "Nothing would be sent" + map[bool]string{true: " by what is shown"}[some] + ": " + whyNothing(all) + "."
+	return "Nothing would be sent" + map[bool]string{true: " by what is shown"}[partial] + ": " + noMessageReason(all) +
+		"."
 }
 
-func whyNothing(all []rules.ExplainedRule) string {
+func noMessageReason(all []rules.ExplainedRule) string {
 	if len(all) == 0 {
 		return "there are no rules"
 	}

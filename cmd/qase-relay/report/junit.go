@@ -9,7 +9,7 @@ import (
 	"qaserelay/rules/ruletest"
 )
 
-// The parts of a JUnit report that continuous integration reads.
+// The elements of a JUnit report that CI systems read.
 type (
 	junitSuites struct {
 		XMLName  xml.Name     `xml:"testsuites"`
@@ -39,7 +39,7 @@ type (
 	}
 )
 
-// WriteJUnit writes the report to a file: a suite for each rules file, and problems of the files as errors.
+// WriteJUnit writes the report to a file: a suite per rules file, and the problems of the files as errors.
 func (r *Tests) WriteJUnit(name string) error {
 	data, err := xml.MarshalIndent(r.junit(), "", "  ")
 	if err != nil {
@@ -69,7 +69,7 @@ func (r *Tests) junit() junitSuites {
 	return all
 }
 
-// suite returns the suite of a file, which it adds if it is new.
+// suite returns the suite of a file, and adds it if it is new.
 func (j *junitSuites) suite(file string) *junitSuite {
 	for i := range j.Suites {
 		if j.Suites[i].Name == file {

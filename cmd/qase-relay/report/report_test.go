@@ -20,7 +20,8 @@ import (
 func TestTheFirstTestThatIsShownIsOne(t *testing.T) {
 	text := "sources: [{name: qase, secrets: [s]}]\nnotifiers: [{name: qa-slack, type: slack, token: xoxb-1, channel: c}]\n" +
 		"rules: [{name: failed-run, when: 'payload.failed > 0', notify: [qa-slack]}]\n" + firstTest
-	if r := NewTests([]yamldoc.File{{Name: "r.yaml", Data: []byte(text)}}, rulefile.Options{Kinds: config.Kinds(builtin.Kinds())}, nil); r.Passed != 1 || !r.OK {
+	if r := NewTests([]yamldoc.File{{Name: "r.yaml", Data: []byte(text)}},
+		rulefile.Options{Kinds: config.Kinds(builtin.Kinds())}, nil); r.Passed != 1 || !r.OK {
 		t.Errorf("got %+v", r)
 	}
 }
@@ -28,7 +29,8 @@ func TestTheFirstTestThatIsShownIsOne(t *testing.T) {
 func TestReportsAreXMLWhateverTheNames(t *testing.T) {
 	odd := "a \x00 <b> & \"c\" ]]> \u202e \xff\n"
 	r := &Tests{Failed: 1, Tests: []ruletest.Result{{Name: odd, File: odd, Failures: []ruletest.Failure{
-		{Kind: ruletest.Unexpected, Got: &rules.Notification{Message: message.Message{Rule: odd, Title: odd, Body: odd}, Notifier: odd}},
+		{Kind: ruletest.Unexpected, Got: &rules.Notification{Message: message.Message{Rule: odd, Title: odd, Body: odd},
+			Notifier: odd}},
 		{Kind: ruletest.Missing, Expected: odd, Reason: odd},
 	}}}}
 	name := filepath.Join(t.TempDir(), "report.xml")

@@ -8,26 +8,26 @@ import (
 
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin/desk"
-	"qaserelay/relay/store"
 	"qaserelay/rules"
 )
 
-// Stored is an event that a relay has stored, and how to print it.
+// Stored is an event that a relay has stored, and the way to print it.
 type Stored struct {
 	*desk.Event
 	Only []string            // names of the rules to print; empty for all
-	Draw func(desk.Delivery) // prints a message as its receiver sees it; may be nil
+	Draw func(desk.Delivery) // prints a preview of a message; may be nil
 }
 
-// Print prints what was decided when the event came, and what became of each delivery.
+// Print prints the recorded decision, with the state of each delivery.
 func (x Stored) Print(s *terminal.Screen) error {
 	ev, only := x.Event, x.Only
 	var d rules.Decision
 	if err := json.Unmarshal(ev.Decisions, &d); err != nil {
 		return fmt.Errorf("reading what the relay decided: %w", err)
 	}
-	s.Printf("%s  %s\n", s.Bold(terminal.Printable(ev.Event)), s.Dim(terminal.Printable(fmt.Sprintf("event %s · project %s · source %s · received %s",
-		ev.ID, ev.Project, ev.Source, ev.ReceivedAt.Format("2006-01-02 15:04:05 MST")))))
+	s.Printf("%s  %s\n", s.Bold(terminal.Printable(ev.Event)),
+		s.Dim(terminal.Printable(fmt.Sprintf("event %s · project %s · source %s · received %s",
+			ev.ID, ev.Project, ev.Source, ev.ReceivedAt.Format("2006-01-02 15:04:05 MST")))))
 	slices.Reverse(ev.Deliveries) // they are listed newest first
 	listed := 0
 	for _, r := range d.Results {
@@ -37,7 +37,7 @@ func (x Stored) Print(s *terminal.Screen) error {
 		if len(only) > 0 && !slices.Contains(only, r.Rule) {
 			continue
 		}
-		s.Printf("\n%s\n", verdictLine(s, r, nil))
+		s.Printf("\n%s\n", outcomeLine(s, r, nil))
 		for _, note := range r.Notes {
 			printNote(s, note)
 		}
@@ -58,16 +58,9 @@ func (x Stored) Print(s *terminal.Screen) error {
 }
 
 func printSummary(s *terminal.Screen, d desk.Delivery) {
-	state := string(d.State)
-	switch d.State {
-	case store.Delivered:
-		state = s.Good(state)
-	case store.Dead:
-		state = s.Bad(state)
-	case store.Pending, store.Sending, store.Cancelled:
-		state = s.Warn(state)
-	}
-	s.Printf("    %s %s  %s after %s  %s\n", s.Good("→"), s.Bold(terminal.Printable(d.Notifier)), state, terminal.Plural(d.Attempts, "attempt"), s.Dim("delivery "+d.ID))
+	state := StateCell(s, d.State)
+	s.Printf("    %s %s  %s after %s  %s\n", s.Good("→"), s.Bold(terminal.Printable(d.Notifier)), state.Paint(state.Text),
+		terminal.Plural(d.Attempts, "attempt"), s.Dim("delivery "+d.ID))
 	for _, line := range terminal.Sentences(s, d.Title, 6) {
 		s.Printf("      %s\n", line)
 	}
@@ -84,10 +77,7 @@ func printSummary(s *terminal.Screen, d desk.Delivery) {
 func printFootnotes(s *terminal.Screen, ev *desk.Event) {
 	sum := "nothing was to be sent"
 	if n := len(ev.Deliveries); n > 0 {
-		sum = terminal.Plural(n, "delivery")
-		if n > 1 {
-			sum = fmt.Sprintf("%d deliveries", n)
-		}
+		sum = CountDeliveries(n)
 	}
 	s.Printf("\n%s\n", s.Bold(strings.ToUpper(sum[:1])+sum[1:]+"."))
 	for _, line := range terminal.Sentences(s, "The same body again within 24 hours is a duplicate: it gets this id too, sends nothing, and is not recorded.", 0) {

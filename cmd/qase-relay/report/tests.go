@@ -15,27 +15,27 @@ import (
 	"qaserelay/rules/yamldoc"
 )
 
-// Tests is what came of a run of the tests in rules files.
+// Tests is the result of the tests in rules files.
 type Tests struct {
 	OK       bool              `json:"ok"`
 	Passed   int               `json:"passed"`
 	Failed   int               `json:"failed"`
 	Tests    []ruletest.Result `json:"tests"`
 	Coverage TestCoverage      `json:"coverage"`
-	Problems diag.Problems     `json:"problems"` // what keeps the files from being used
+	Problems diag.Problems     `json:"problems"` // the errors in the files
 
 	files string // their names
-	// Total is the number of tests in the files, whatever was chosen.
+	// Total is the number of tests in the files, including those that the filter left out.
 	Total int `json:"-"`
 }
 
-// TestCoverage tells which rules the tests make fire.
+// TestCoverage holds the rules that the tests make match.
 type TestCoverage struct {
 	ruletest.Coverage
 	Percent float64 `json:"percent"`
 }
 
-// NewTests runs those tests of files that filter matches by their names.
+// NewTests runs the tests whose names match filter. A nil filter runs all.
 func NewTests(files []yamldoc.File, o rulefile.Options, filter *regexp.Regexp) *Tests {
 	r := &Tests{Tests: []ruletest.Result{}, Problems: diag.Problems{}}
 	r.Coverage.Missing = []string{}
@@ -46,11 +46,7 @@ func NewTests(files []yamldoc.File, o rulefile.Options, filter *regexp.Regexp) *
 	r.files = strings.Join(names, ", ")
 	cfg, problems := lint.Parse(files, o)
 	if cfg == nil {
-		for _, p := range problems {
-			if p.Severity == diag.Error {
-				r.Problems = append(r.Problems, p)
-			}
-		}
+		r.Problems = terminal.OnlyErrors(problems)
 		return r
 	}
 	r.Total, r.Tests = len(cfg.Tests), ruletest.Run(cfg, filter)
@@ -74,11 +70,11 @@ const firstTest = `tests:
     expect: [{rule: failed-run, notifier: qa-slack, title: {contains: "3 failed"}}]
 `
 
-// Print prints the results, and the coverage if it is asked for or has to be at least so many percent (negative: any).
+// Print prints the results. It prints the coverage if asked, or if a least percentage is required (negative: none).
 func (r *Tests) Print(s *terminal.Screen, coverage bool, least float64) {
 	if len(r.Problems) > 0 {
 		terminal.PrintProblems(s, r.Problems)
-		s.Printf("%s\n", terminal.Faults(r.Problems))
+		s.Printf("%s\n", terminal.CountText(r.Problems))
 		return
 	}
 	for _, t := range r.Tests {
@@ -123,9 +119,10 @@ func printTest(s *terminal.Screen, t ruletest.Result) {
 func printFailure(s *terminal.Screen, f ruletest.Failure) {
 	switch f.Kind {
 	case ruletest.Missing:
-		s.Printf("    %s: %s (expected in line %d)\n      %s\n", s.Bad("missing"), terminal.Printable(f.Expected), f.Line, terminal.Printable(f.Reason))
+		s.Printf("    %s: %s (expected in line %d)\n      %s\n", s.Bad("missing"), terminal.Printable(f.Expected), f.Line,
+			terminal.Printable(f.Reason))
 		if f.Condition != nil {
-			printTrace(deeper(s), f.Condition)
+			printTrace(indentedScreen(s), f.Condition)
 		}
 	case ruletest.Different:
 		s.Printf("    %s: %s (expected in line %d)\n", s.Bad("different"), terminal.Printable(f.Expected), f.Line)
@@ -134,11 +131,11 @@ func printFailure(s *terminal.Screen, f ruletest.Failure) {
 		}
 	case ruletest.Unexpected:
 		s.Printf("    %s: a message of %s\n", s.Bad("unexpected"), terminal.Printable(f.Got.Rule))
-		printMessage(deeper(s), *f.Got)
+		printMessage(indentedScreen(s), *f.Got)
 	}
 }
 
-// printFieldDiff shows what a field has to be and what it is; where several lines are compared, those that differ.
+// printFieldDiff prints the expected and the actual value of a field, or a line diff if they have several lines.
 func printFieldDiff(s *terminal.Screen, d ruletest.FieldDiff) {
 	s.Printf("      %s\n", s.Bold(terminal.Printable(d.Field)))
 	if d.Exact != nil && strings.Contains(*d.Exact+d.Got, "\n") {
@@ -151,10 +148,11 @@ func printFieldDiff(s *terminal.Screen, d ruletest.FieldDiff) {
 	if d.Got == "" {
 		got = "nothing"
 	}
-	s.Printf("        expected  %s\n        got       %s\n", s.Good(terminal.Printable(d.Expected)), s.Bad(terminal.Printable(got)))
+	s.Printf("        expected  %s\n        got       %s\n", s.Good(terminal.Printable(d.Expected)),
+		s.Bad(terminal.Printable(got)))
 }
 
-// lineDiff marks the lines between the first and the last that differ: - expected, + got.
+// lineDiff marks the lines between the first and the last difference: - expected, + got.
 func lineDiff(expected, got string) []string {
 	a, b := strings.Split(expected, "\n"), strings.Split(strings.TrimRight(got, "\n"), "\n")
 	same := 0
@@ -179,8 +177,8 @@ func marked(mark string, lines []string) []string {
 	return out
 }
 
-// deeper is a screen whose lines are indented a little more. Each write has to be a line.
-func deeper(s *terminal.Screen) *terminal.Screen {
+// indentedScreen returns a screen that indents lines by two columns. Each write has to be one line.
+func indentedScreen(s *terminal.Screen) *terminal.Screen {
 	inner := *s
 	inner.Writer, inner.Columns = indented{s.Writer}, s.Columns-2
 	return &inner

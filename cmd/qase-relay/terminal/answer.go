@@ -11,7 +11,7 @@ import (
 	"qaserelay/relay/ingest/client"
 )
 
-// AnswerError returns the error of an answer that is not an acceptance, with the next step. to is the webhook address.
+// AnswerError returns the error of an answer that does not accept the event, with a hint. to is the webhook address.
 func AnswerError(a client.Answer, to string) error {
 	if a.Err != nil {
 		return connectionError(a.Err, to)
@@ -25,7 +25,8 @@ func AnswerError(a client.Answer, to string) error {
 	case http.StatusNotFound:
 		return Hint(err, "the last part of --to is the name of a source in the rules file; serve logs the addresses when it starts")
 	case http.StatusServiceUnavailable:
-		return Hint(err, "the relay cannot store events now; it asks to try again after %s seconds, and its log says why", a.RetryAfter)
+		return Hint(err, "the relay cannot store events now; it asks to try again after %s seconds, and its log says why",
+			a.RetryAfter)
 	case http.StatusRequestEntityTooLarge:
 		return Hint(err, "the limit is that of serve --max-body")
 	}
@@ -35,9 +36,11 @@ func AnswerError(a client.Answer, to string) error {
 func connectionError(err error, to string) error {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return Hint(fmt.Errorf("nothing listens at %s", to), "start a relay with qase-relay serve, or say where it is: --to URL")
+		return Hint(fmt.Errorf("nothing listens at %s", to),
+			"start a relay with qase-relay serve, or say where it is: --to URL")
 	case errors.Is(err, context.DeadlineExceeded):
-		return Hint(fmt.Errorf("no answer from %s in time", to), "is this the public address of a relay? --timeout waits longer")
+		return Hint(fmt.Errorf("no answer from %s in time", to),
+			"is this the public address of a relay? --timeout waits longer")
 	}
 	var lookup *net.DNSError
 	if errors.As(err, &lookup) {

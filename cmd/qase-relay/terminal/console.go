@@ -11,17 +11,18 @@ import (
 	"golang.org/x/term"
 )
 
-// Console is where the program meets a person.
+// Console holds the standard streams of the program.
 type Console struct {
 	In       io.Reader
 	Out, Err *Screen
 }
 
+// NewConsole returns a console over three streams.
 func NewConsole(in io.Reader, out, err *os.File) *Console {
 	return &Console{In: in, Out: NewScreen(out), Err: NewScreen(err)}
 }
 
-// WriteJSON prints v for a program.
+// WriteJSON prints v as indented JSON, for programs.
 func (c *Console) WriteJSON(v any) error {
 	enc := json.NewEncoder(c.Out)
 	enc.SetEscapeHTML(false)
@@ -29,43 +30,53 @@ func (c *Console) WriteJSON(v any) error {
 	return enc.Encode(v)
 }
 
-// Screen is a stream that knows whether a person looks at it.
+// Screen is an output stream, with the properties of the terminal behind it.
 type Screen struct {
 	io.Writer
 	Terminal bool
-	Colour   bool // a terminal, unless NO_COLOR or TERM=dumb say otherwise
-	Columns  int  // 80 when it is no terminal
+	Color    bool // true on a terminal, unless NO_COLOR or TERM=dumb is set
+	Columns  int  // 80 if the stream is not a terminal
 }
 
+// NewScreen returns the screen of a file.
 func NewScreen(f *os.File) *Screen {
 	s := &Screen{Writer: f, Columns: 80, Terminal: term.IsTerminal(int(f.Fd()))}
 	if !s.Terminal {
 		return s
 	}
-	s.Colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	s.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 20 {
 		s.Columns = w
 	}
 	return s
 }
 
-// Printf prints, and leaves errors of a closed pipe to the operating system's signal.
+// Printf prints. It ignores errors: the signal SIGPIPE ends the program when a pipe is closed.
 func (s *Screen) Printf(format string, args ...any) { _, _ = fmt.Fprintf(s, format, args...) }
 
 func (s *Screen) paint(code, text string) string {
-	if !s.Colour || text == "" {
+	if !s.Color || text == "" {
 		return text
 	}
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
+// Bold makes text bold.
 func (s *Screen) Bold(text string) string { return s.paint("1", text) }
-func (s *Screen) Dim(text string) string  { return s.paint("2", text) }
+
+// Dim makes text faint.
+func (s *Screen) Dim(text string) string { return s.paint("2", text) }
+
+// Good makes text green.
 func (s *Screen) Good(text string) string { return s.paint("32", text) }
-func (s *Screen) Bad(text string) string  { return s.paint("1;31", text) }
+
+// Bad makes text bold and red.
+func (s *Screen) Bad(text string) string { return s.paint("1;31", text) }
+
+// Warn makes text bold and yellow.
 func (s *Screen) Warn(text string) string { return s.paint("1;33", text) }
 
-// Level paints text in the colour of a message's level.
+// Level paints text in the color of a message's level.
 func (s *Screen) Level(level, text string) string {
 	code, ok := map[string]string{"success": "32", "warning": "33", "error": "31"}[level]
 	if !ok {
@@ -74,7 +85,8 @@ func (s *Screen) Level(level, text string) string {
 	return s.paint(code, text)
 }
 
-// Columns returns the number of terminal columns that s takes: 2 for a wide character or an emoji of several code points.
+// Columns returns the width of s in terminal columns. A wide character takes 2, and so does an emoji of several code
+// points.
 func Columns(s string) int { return ansi.StringWidth(s) }
 
 // Wrap breaks text into lines of at most limit columns, at spaces where there are any.
@@ -88,7 +100,7 @@ func Wrap(text string, limit int) []string {
 
 func wrapLine(line string, limit int) []string {
 	var lines []string
-	for cut := cutAt(line, limit); cut < len(line); cut = cutAt(line, limit) { // looks at no more than it takes
+	for cut := cutAt(line, limit); cut < len(line); cut = cutAt(line, limit) { // linear in the length
 		if space := strings.LastIndexByte(line[:cut], ' '); space > 0 {
 			cut = space
 		}
@@ -98,7 +110,7 @@ func wrapLine(line string, limit int) []string {
 	return append(lines, line)
 }
 
-// cutAt returns the number of bytes of s, in whole characters as people see them, that fit into limit columns.
+// cutAt returns the number of bytes of s that fit into limit columns. It never splits a grapheme cluster.
 func cutAt(s string, limit int) int {
 	at := 0
 	for at < len(s) {

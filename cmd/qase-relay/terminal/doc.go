@@ -1,2 +1,3 @@
-// Package terminal writes to terminals: colours, tables, wrapped text, layouts, problems with their places; and says how the program ends.
+// Package terminal prints for people: colors, tables, wrapped text, previews of messages, and problems with their
+// places. It also has the errors that carry hints and exit codes.
 package terminal

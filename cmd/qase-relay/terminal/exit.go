@@ -4,17 +4,24 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"qaserelay/rules/catalog"
 )
 
 // The exit codes.
 const (
-	ExitFine  = 0
-	ExitWrong = 1 // the thing asked about is wrong: bad rules, a refused event, a failed test message, an id that a relay does not have
-	ExitUsage = 2 // wrong usage, also a name that neither the rules nor the catalogue know, or it could not run
+	ExitOK = 0
+
+	// ExitWrong: the command ran and found a fault, such as bad rules, a refused event, a failed test message, or an
+	// id that the relay does not have.
+	ExitWrong = 1
+
+	// ExitUsage: wrong usage, including an unknown name of a rule, notifier or event; or the command could not run.
+	ExitUsage = 2
 )
 
-// ExitError ends the program with a code. Its err is printed unless it is nil, in which case all was said before.
+// ExitError ends the program with a code. Err is printed unless it is nil: then the command has printed the reason.
 type ExitError struct {
 	Code int
 	Err  error
@@ -29,10 +36,10 @@ func (e *ExitError) Error() string {
 
 func (e *ExitError) Unwrap() error { return e.Err }
 
-// Wrong says that the program worked and the thing asked about is wrong.
+// Wrong returns err with the exit code ExitWrong.
 func Wrong(err error) error { return &ExitError{Code: ExitWrong, Err: err} }
 
-// HintError is an error with the next step for the user.
+// HintError is an error with a hint for the user.
 type HintError struct {
 	err  error
 	Hint string
@@ -41,14 +48,16 @@ type HintError struct {
 func (e *HintError) Error() string { return e.err.Error() }
 func (e *HintError) Unwrap() error { return e.err }
 
+// Hint adds a hint to err: the next step for the user.
 func Hint(err error, format string, args ...any) error {
 	return &HintError{err: err, Hint: fmt.Sprintf(format, args...)}
 }
 
-// maxNames is how many names a hint lists.
+// maxNames limits the names that a hint lists.
 const maxNames = 20
 
-// UnknownName says that a name is none of those that the rules have, which one may be meant, and which there are.
+// UnknownName returns the error for a name that the rules file does not have. The hint suggests the nearest name and
+// lists the available ones.
 func UnknownName(what, name string, known []string) error {
 	err := fmt.Errorf("there is no %s %q", what, name)
 	all := fmt.Sprintf("the rules file has: %s", strings.Join(known[:min(len(known), maxNames)], ", "))
@@ -62,4 +71,17 @@ func UnknownName(what, name string, known []string) error {
 		return Hint(err, "did you mean %q? %s", near, all)
 	}
 	return Hint(err, "%s", all)
+}
+
+// ArgsBetween is cobra.RangeArgs with hints. what names the missing argument.
+func ArgsBetween(low, high int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < low:
+			return Hint(fmt.Errorf("%s: %s is missing", cmd.Name(), what), "for example\n%s", cmd.Example)
+		case len(args) > high:
+			return Hint(fmt.Errorf("%s: do not know what to do with %q", cmd.Name(), args[high]), "usage: %s", cmd.UseLine())
+		}
+		return nil
+	}
 }

@@ -9,7 +9,7 @@ import (
 	"qaserelay/rules/diag"
 )
 
-// PrintProblems shows every problem with its place, the line at fault and what to do.
+// PrintProblems prints each problem with its place, the source line and a hint.
 func PrintProblems(s *Screen, problems diag.Problems) {
 	for _, p := range problems {
 		word := s.Bad(string(p.Severity) + ":")
@@ -26,7 +26,7 @@ func PrintProblems(s *Screen, problems diag.Problems) {
 	}
 }
 
-// PrintExcerpt shows the line at fault with a caret under its column. Of a long line it shows the part around it.
+// PrintExcerpt prints the source line of a problem with a caret under its column. A long line is truncated around it.
 func PrintExcerpt(s *Screen, p diag.Problem) {
 	const before = 60
 	line := []rune(Printable(p.Source))
@@ -47,7 +47,7 @@ func PrintExcerpt(s *Screen, p diag.Problem) {
 	}
 }
 
-// blank returns white space as wide as text.
+// blank returns white space of the same width as text.
 func blank(text string) string {
 	parts := strings.Split(text, "\t")
 	for i, part := range parts {
@@ -56,8 +56,8 @@ func blank(text string) string {
 	return strings.Join(parts, "\t")
 }
 
-// Faults counts what is wrong, in words.
-func Faults(problems diag.Problems) string {
+// CountText returns the number of errors and warnings in words.
+func CountText(problems diag.Problems) string {
 	errs, warnings := problems.Count()
 	var parts []string
 	if errs > 0 {
@@ -101,6 +101,7 @@ func gitHubProperty(s string) string {
 	return strings.NewReplacer(":", "%3A", ",", "%2C").Replace(GitHubData(s))
 }
 
+// Plural returns n with its noun: 1 rule, 2 rules.
 func Plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -113,13 +114,14 @@ func HasErrors(problems diag.Problems) bool {
 	return slices.ContainsFunc(problems, func(p diag.Problem) bool { return p.Severity == diag.Error })
 }
 
-// Counts are how many there are of what rules files hold.
+// Counts holds the number of rules, notifiers and sources in rules files.
 type Counts struct {
 	Rules     int `json:"rules"`
 	Notifiers int `json:"notifiers"`
 	Sources   int `json:"sources"`
 }
 
+// CountsOf counts the parts of cfg, which may be nil.
 func CountsOf(cfg *config.Config) Counts {
 	if cfg == nil {
 		return Counts{}
@@ -127,6 +129,7 @@ func CountsOf(cfg *config.Config) Counts {
 	return Counts{Rules: len(cfg.Rules.Names()), Notifiers: len(cfg.Notifiers), Sources: len(cfg.Sources)}
 }
 
+// OnlyErrors returns the problems that are errors.
 func OnlyErrors(problems diag.Problems) diag.Problems {
 	return slices.DeleteFunc(slices.Clone(problems), func(p diag.Problem) bool { return p.Severity != diag.Error })
 }

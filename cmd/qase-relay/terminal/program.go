@@ -7,7 +7,16 @@ import (
 	"strings"
 )
 
-// Program is how the person at the console calls this program: commands to be copied begin with it.
+// DefaultRules is the rules file of commands that are given none.
+const DefaultRules = "rules.yaml"
+
+// DefaultAdminURL is the admin address of serve, unless --admin-listen gives another.
+const DefaultAdminURL = "http://127.0.0.1:9090"
+
+// DefaultSendTo is the webhook address of the source that init writes.
+const DefaultSendTo = "http://127.0.0.1:8080/webhooks/qase"
+
+// Program returns the command that started this program. Commands for the user to copy begin with it.
 func Program() string {
 	exe, err := os.Executable()
 	if err != nil || !madeByGoRun(exe) {
@@ -16,8 +25,7 @@ func Program() string {
 	return "go run ./cmd/qase-relay"
 }
 
-// madeByGoRun reports whether an executable lies where `go run` puts it: in a folder of its own that is deleted
-// afterwards, or in the build cache.
+// madeByGoRun reports whether `go run` built an executable: it is in a temporary folder or in the build cache.
 func madeByGoRun(exe string) bool {
 	dir := filepath.ToSlash(filepath.Dir(exe))
 	return strings.Contains(dir, "/go-build") || cacheFolder.MatchString(filepath.Base(dir))

@@ -2,7 +2,7 @@ package terminal
 
 import "strings"
 
-// Table is rows of cells that stand below each other. The last column takes what is left of a terminal.
+// Table prints rows of cells in columns. On a terminal the last column is truncated to the remaining width.
 type Table struct {
 	S      *Screen
 	Header []string
@@ -11,17 +11,19 @@ type Table struct {
 
 type tableRow struct {
 	cells []Cell
-	below string // a line below the row, in its own colour; empty for none
+	below string // a line below the row; empty for none
 }
 
-// Cell is a text and how it is painted; nil is not at all.
+// Cell is a text and the function that colors it, which may be nil.
 type Cell struct {
 	Text  string
 	Paint func(string) string
 }
 
+// PlainCell returns a cell without color.
 func PlainCell(text string) Cell { return Cell{Text: text} }
 
+// Add adds a row, and a line below it unless below is empty.
 func (t *Table) Add(below string, cells ...Cell) {
 	for i := range cells {
 		cells[i].Text = strings.Join(strings.Fields(Printable(cells[i].Text)), " ")
@@ -29,6 +31,7 @@ func (t *Table) Add(below string, cells ...Cell) {
 	t.rows = append(t.rows, tableRow{cells, strings.Join(strings.Fields(Printable(below)), " ")})
 }
 
+// Print prints the header and the rows.
 func (t *Table) Print() {
 	widths := t.widths()
 	head := make([]Cell, len(t.Header))
@@ -77,10 +80,10 @@ func (t *Table) line(cells []Cell, widths []int) {
 	t.S.Printf("%s\n", strings.TrimRight(b.String(), " "))
 }
 
-// cut shortens text to what is left of a terminal's line; elsewhere programs may look for the whole.
+// cut truncates text to the rest of a terminal's line. Without a terminal, programs get the whole text.
 func (t *Table) cut(text string, used int) string {
 	if !t.S.Terminal {
 		return text
 	}
-	return CutLine(text, max(t.S.Columns-used, 20))
+	return Truncate(text, max(t.S.Columns-used, 20))
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
+// Signed returns n with a sign, or a dot for zero.
 func Signed(sign string, n int) string {
 	if n == 0 {
 		return "·"
@@ -15,14 +16,16 @@ func Signed(sign string, n int) string {
 	return sign + strconv.Itoa(n)
 }
 
-func CutLine(line string, wide int) string {
+// Truncate shortens a line to a width in columns, with … at its end.
+func Truncate(line string, wide int) string {
 	if Columns(line) <= wide {
 		return line
 	}
 	return ansi.Truncate(line, max(wide, 2), "…")
 }
 
-// Printable replaces what could steer a terminal, since events come from outside, and drops what cannot be seen.
+// Printable replaces control characters, since events come from outside and could control the terminal, and drops
+// invisible characters.
 func Printable(s string) string {
 	if !strings.ContainsRune(s, zeroWidthJoiner) {
 		return strings.Map(printable, s)
@@ -44,7 +47,7 @@ func Printable(s string) string {
 
 const zeroWidthJoiner = '\u200d'
 
-// printable returns r, a replacement if r could steer a terminal, or -1 if r cannot be seen.
+// printable returns r, U+FFFD for a control character, or -1 for an invisible character.
 func printable(r rune) rune {
 	switch {
 	case r == '\n' || r == '\t' || r == '\u2060' || r == '\u200b' || unicode.IsPrint(r):
@@ -55,7 +58,7 @@ func printable(r rune) rune {
 	return '\uFFFD'
 }
 
-// Sentences wraps text behind an indent for people, and leaves it in one line for programs that look for it.
+// Sentences wraps text on a terminal, behind an indent. Without a terminal it returns one line, for programs.
 func Sentences(s *Screen, text string, indent int) []string {
 	if !s.Terminal {
 		return []string{Printable(text)}
@@ -63,7 +66,7 @@ func Sentences(s *Screen, text string, indent int) []string {
 	return Wrap(Printable(text), s.Columns-indent)
 }
 
-// PrintWrapped prints text behind an indent, and its further lines below the text.
+// PrintWrapped prints text behind an indent, and aligns the wrapped lines.
 func (s *Screen) PrintWrapped(indent, text string) {
 	for _, line := range Wrap(text, s.Columns-len(indent)) {
 		s.Printf("%s%s\n", indent, line)

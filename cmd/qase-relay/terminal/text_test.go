@@ -38,7 +38,7 @@ func TestPrintableKeepsEmojiWhole(t *testing.T) {
 }
 
 func TestLinesAreCutBetweenCharacters(t *testing.T) {
-	if got, want := CutLine("👨‍👩‍👧👨‍👩‍👧👨‍👩‍👧", 5), "👨‍👩‍👧👨‍👩‍👧…"; got != want {
+	if got, want := Truncate("👨‍👩‍👧👨‍👩‍👧👨‍👩‍👧", 5), "👨‍👩‍👧👨‍👩‍👧…"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	got := Wrap("👨‍👩‍👧👨‍👩‍👧👨‍👩‍👧👨‍👩‍👧👨‍👩‍👧👨‍👩‍👧 e\u0301e\u0301", 10)

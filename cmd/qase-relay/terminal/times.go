@@ -7,11 +7,11 @@ import (
 	"qaserelay/rules/value"
 )
 
-// Stamp is how an exact time is written.
-const Stamp = "2006-01-02 15:04:05 MST"
+// TimeFormat is the layout of exact times.
+const TimeFormat = "2006-01-02 15:04:05 MST"
 
-// Moment reads a point in time: RFC 3339, a day, or how long ago it was, such as 2h and 7d.
-func Moment(flag, text string, now time.Time) (time.Time, error) {
+// ParseTime reads the value of a time flag: RFC 3339, a day, or a duration before now, such as 2h or 7d.
+func ParseTime(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
@@ -24,10 +24,11 @@ func Moment(flag, text string, now time.Time) (time.Time, error) {
 	if ago, err := value.ParseDuration(text); err == nil {
 		return now.Add(-ago), nil
 	}
-	return time.Time{}, Hint(fmt.Errorf("--%s %q is no time", flag, text), "how long ago, such as 2h or 7d, a day, 2026-01-31, or a moment, 2026-01-31T09:00:00Z")
+	return time.Time{}, Hint(fmt.Errorf("--%s %q is no time", flag, text),
+		"how long ago, such as 2h or 7d, a day, 2026-01-31, or a moment, 2026-01-31T09:00:00Z")
 }
 
-// Ago says in a few columns how far away a time is.
+// Ago returns the distance of a time from now, such as 3 min ago or in 2 h.
 func Ago(at, now time.Time) string {
 	d := now.Sub(at)
 	format := "%s ago"
@@ -47,12 +48,12 @@ func Ago(at, now time.Time) string {
 	return fmt.Sprintf(format, fmt.Sprintf("%d days", d/(24*time.Hour)))
 }
 
-// Exactly writes a time with how far away it is.
-func Exactly(at, now time.Time) string {
-	return fmt.Sprintf("%s (%s)", at.Local().Format(Stamp), Ago(at, now))
+// TimeWithAge returns an exact time with its distance from now.
+func TimeWithAge(at, now time.Time) string {
+	return fmt.Sprintf("%s (%s)", at.Local().Format(TimeFormat), Ago(at, now))
 }
 
-// Latency writes how long an attempt took.
+// Latency returns the duration of an attempt in words.
 func Latency(seconds float64) string {
 	if seconds < 1 {
 		return fmt.Sprintf("%.0f ms", seconds*1000)

@@ -5,15 +5,18 @@ import (
 	"runtime/debug"
 )
 
-type buildInfo struct {
+// BuildInfo describes the build of this program.
+type BuildInfo struct {
 	Version  string `json:"version"`
 	Revision string `json:"revision"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 }
 
-func BuildFacts() buildInfo {
-	f := buildInfo{Version: Version(), Revision: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+// Build returns the version, revision and platform of this program.
+func Build() BuildInfo {
+	f := BuildInfo{Version: Version(), Revision: "unknown", Go: runtime.Version(),
+		Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	info, _ := debug.ReadBuildInfo()
 	if info == nil {
 		return f
@@ -26,6 +29,7 @@ func BuildFacts() buildInfo {
 	return f
 }
 
+// Version returns the version of this module.
 func Version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version

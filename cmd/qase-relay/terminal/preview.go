@@ -10,9 +10,9 @@ import (
 	"qaserelay/notifiers/preview"
 )
 
-// PrintPicture shows a message as its receiver sees it. Behind links stands where they lead, once for each address.
-func (s *Screen) PrintPicture(p *preview.Layout) {
-	w := &pictureWriter{s: s, wide: min(s.Columns, 110) - 8, last: map[string]*markup.Run{}}
+// PrintPreview prints a message as its recipient sees it. Each link is followed by its address, once per address.
+func (s *Screen) PrintPreview(p *preview.Layout) {
+	w := &previewPrinter{s: s, wide: min(s.Columns, 110) - 8, last: map[string]*markup.Run{}}
 	rule := s.Level(p.Level, "┃") + " "
 	w.note(p.Top)
 	w.note(p.Lines)
@@ -29,20 +29,21 @@ func (s *Screen) PrintPicture(p *preview.Layout) {
 	}
 }
 
-// pictureWriter prints a picture.
-type pictureWriter struct {
+// previewPrinter prints one layout.
+type previewPrinter struct {
 	s    *Screen
 	wide int
-	last map[string]*markup.Run // the last run that leads to an address
+	last map[string]*markup.Run // the last run that links to an address
 }
 
-// glyph is a character as people see it, its width, and how it is painted, as the codes of a terminal.
+// glyph is a grapheme cluster with its width and its ANSI codes.
 type glyph struct {
 	text    string
 	columns int
 	paint   string
 }
 
+// painted appends the glyphs of words to a line.
 func painted(to []glyph, words, paint string) []glyph {
 	for words = Printable(words); words != ""; {
 		character, columns := ansi.FirstGraphemeCluster(words, ansi.GraphemeWidth)
@@ -52,7 +53,8 @@ func painted(to []glyph, words, paint string) []glyph {
 	return to
 }
 
-func (w *pictureWriter) note(lines []markup.Line) {
+// note records the last run that links to each address.
+func (w *previewPrinter) note(lines []markup.Line) {
 	for i := range lines {
 		for j := range lines[i].Runs {
 			w.last[lines[i].Runs[j].URL] = &lines[i].Runs[j]
@@ -63,8 +65,8 @@ func (w *pictureWriter) note(lines []markup.Line) {
 	}
 }
 
-// fact prints a line above the message. The first one names the channel.
-func (w *pictureWriter) fact(p *preview.Layout, f preview.Fact, first bool) {
+// fact prints a line above the message. The first line names the channel.
+func (w *previewPrinter) fact(p *preview.Layout, f preview.Fact, first bool) {
 	var line []glyph
 	if first {
 		line = painted(line, p.Channel+"  ", "1")
@@ -80,7 +82,7 @@ func (w *pictureWriter) fact(p *preview.Layout, f preview.Fact, first bool) {
 	w.print(line, "  ")
 }
 
-func (w *pictureWriter) lines(lines []markup.Line, margin string) {
+func (w *previewPrinter) lines(lines []markup.Line, margin string) {
 	for i, l := range lines {
 		if l.Apart && i > 0 {
 			w.print(nil, margin)
@@ -90,7 +92,7 @@ func (w *pictureWriter) lines(lines []markup.Line, margin string) {
 			continue
 		}
 		line := w.line(l)
-		if l.Pre && !w.s.Terminal { // who reads it by a program looks for whole lines
+		if l.Pre && !w.s.Terminal { // programs look for whole lines
 			w.printWhole(line, margin)
 			continue
 		}
@@ -99,7 +101,7 @@ func (w *pictureWriter) lines(lines []markup.Line, margin string) {
 }
 
 // row prints cells side by side.
-func (w *pictureWriter) row(l markup.Line, margin string) {
+func (w *previewPrinter) row(l markup.Line, margin string) {
 	wide := min(30, w.wide/len(l.Cells))
 	if l.Named {
 		wide = 14
@@ -126,7 +128,7 @@ func (w *pictureWriter) row(l markup.Line, margin string) {
 	}
 }
 
-// padded is a line with spaces at its end, up to so many columns.
+// padded returns the line, padded with spaces to a width.
 func padded(line []glyph, wide int) []glyph {
 	for _, g := range line {
 		wide -= g.columns
@@ -134,7 +136,7 @@ func padded(line []glyph, wide int) []glyph {
 	return painted(line, strings.Repeat(" ", max(wide, 0)), "")
 }
 
-func (w *pictureWriter) line(l markup.Line) []glyph {
+func (w *previewPrinter) line(l markup.Line) []glyph {
 	var line []glyph
 	if l.Quote {
 		line = painted(line, "│ ", "2")
@@ -145,37 +147,38 @@ func (w *pictureWriter) line(l markup.Line) []glyph {
 	return line
 }
 
-func (w *pictureWriter) run(l markup.Line, r *markup.Run) []glyph {
+func (w *previewPrinter) run(l markup.Line, r *markup.Run) []glyph {
 	var codes []string
-	for code, on := range map[string]bool{"1": r.Bold || r.Mention || l.Heading, "2": l.Small, "3": r.Italic, "4": r.URL != "", "9": r.Strike, "36": r.Code, "34": r.Mention} {
+	for code, on := range map[string]bool{"1": r.Bold || r.Mention || l.Heading, "2": l.Small, "3": r.Italic,
+		"4": r.URL != "", "9": r.Strike, "36": r.Code, "34": r.Mention} {
 		if on {
 			codes = append(codes, code)
 		}
 	}
 	slices.Sort(codes)
 	line := painted(nil, r.Text, strings.Join(codes, ";"))
-	if r.Code && !l.Pre && !w.s.Colour {
+	if r.Code && !l.Pre && !w.s.Color {
 		line = painted(painted(nil, "`", ""), r.Text+"`", "")
 	}
 	return append(line, w.address(r)...)
 }
 
-// address is where r leads, if it is the last to lead there and its text does not say so.
-func (w *pictureWriter) address(r *markup.Run) []glyph {
+// address returns the address of r, if r is the last run that links there and its text is not the address itself.
+func (w *previewPrinter) address(r *markup.Run) []glyph {
 	if r.URL == "" || w.last[r.URL] != r || strings.TrimPrefix(r.URL, "mailto:") == r.Text {
 		return nil
 	}
 	return painted(nil, " "+r.URL, "2")
 }
 
-// print wraps a line.
-func (w *pictureWriter) print(line []glyph, margin string) {
+// print prints a line, wrapped to the width.
+func (w *previewPrinter) print(line []glyph, margin string) {
 	for _, part := range wrapped(line, w.wide) {
 		w.printWhole(part, margin)
 	}
 }
 
-// wrapped splits a line into some that are not too wide.
+// wrapped splits a line into parts that fit a width.
 func wrapped(line []glyph, wide int) (parts [][]glyph) {
 	for {
 		n := fitting(line, wide)
@@ -189,7 +192,7 @@ func wrapped(line []glyph, wide int) (parts [][]glyph) {
 	}
 }
 
-// fitting is how many glyphs go into a line: up to a space, if there is one.
+// fitting returns the number of glyphs that fit a width. It breaks at a space if there is one.
 func fitting(line []glyph, wide int) int {
 	space, used := 0, 0
 	for i, g := range line {
@@ -207,12 +210,12 @@ func fitting(line []glyph, wide int) int {
 	return len(line)
 }
 
-// printWhole prints a line without wrapping it, the colours only where they are wanted.
-func (w *pictureWriter) printWhole(line []glyph, margin string) {
+// printWhole prints a line without wrapping it.
+func (w *previewPrinter) printWhole(line []glyph, margin string) {
 	var b strings.Builder
 	paint := ""
 	for _, g := range line {
-		if g.paint != paint && w.s.Colour {
+		if g.paint != paint && w.s.Color {
 			b.WriteString("\x1b[0m")
 			if g.paint != "" {
 				b.WriteString("\x1b[" + g.paint + "m")
@@ -221,7 +224,7 @@ func (w *pictureWriter) printWhole(line []glyph, margin string) {
 		paint = g.paint
 		b.WriteString(g.text)
 	}
-	if paint != "" && w.s.Colour {
+	if paint != "" && w.s.Color {
 		b.WriteString("\x1b[0m")
 	}
 	w.s.Printf("%s\n", strings.TrimRight("      "+margin+b.String(), " "))
