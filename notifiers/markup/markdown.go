@@ -28,6 +28,7 @@ const MentionScheme = "mention:"
 func Parse(body string, mentions bool) (ast.Node, []byte) {
 	source := []byte(shallow(notifiers.Cut(notifiers.CleanText(body), maxMarkdown)))
 	root := markdownParser().Parse(text.NewReader(source))
+	cleanEntities(root, source)
 	for _, n := range Collect(root, func(n ast.Node) bool { return n.Kind() == ast.KindImage }) {
 		imageToLink(n.(*ast.Image))
 	}
@@ -43,6 +44,22 @@ func Parse(body string, mentions bool) (ast.Node, []byte) {
 		checkLink(n, source)
 	}
 	return root, source
+}
+
+// cleanEntities cleans texts in which entities stand for characters that [notifiers.CleanText] removes: control
+// characters, and those that change the direction of text.
+func cleanEntities(root ast.Node, source []byte) {
+	if !bytes.Contains(source, []byte("&")) {
+		return
+	}
+	for _, n := range Collect(root, func(n ast.Node) bool { return n.Kind() == ast.KindText }) {
+		t := n.(*ast.Text)
+		resolved := textOf(t, source)
+		if clean := notifiers.CleanText(resolved); clean != resolved {
+			t.Parent().InsertBefore(t.Parent(), t, literal(clean))
+			t.Segment = t.Segment.WithStart(t.Segment.Stop) // the line break behind the text remains
+		}
+	}
 }
 
 // maxNesting bounds the nesting of quotes and lists in one line. The parser's work grows with the square of the depth.
@@ -181,7 +198,7 @@ func checkLink(n ast.Node, source []byte) {
 	}
 	moveChildren(link, parent)
 	if raw != "" {
-		parent.InsertBefore(parent, link, literal(" ("+raw+")"))
+		parent.InsertBefore(parent, link, literal(" ("+notifiers.CleanText(raw)+")"))
 	}
 	parent.RemoveChild(parent, link)
 }
