@@ -12,10 +12,10 @@ import (
 )
 
 // Send sends the mail to the recipients who do not have it yet. Those whom the server refuses do not keep it from the others, and are
-// named in the receipt. If some are refused for now while others have it, the next attempt is for those alone; without a memory there is
+// named in the receipt. If some are refused for now while others have it, the next attempt is for those alone; without a kv there is
 // none, since it would reach the others twice. If nobody has it and all are refused for good, it is an error.
 func (n *Notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	letter, err := n.compose(ctx, m)
+	rendered, err := n.compose(ctx, m)
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
 	}
@@ -25,20 +25,20 @@ func (n *Notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 	if err != nil {
 		return notifiers.Receipt{}, n.failure(ctx, attempt, fmt.Errorf("reading who has the mail: %w", err))
 	}
-	var result mailResult
-	if left := before.left(letter.recipients); len(left) > 0 {
-		result, err = n.transmit(attempt, letter, left)
+	var result outcome
+	if left := before.left(rendered.recipients); len(left) > 0 {
+		result, err = n.transmit(attempt, rendered, left)
 	}
 	var refused *refusedError
 	if errors.As(err, &refused) && len(before.Taken) > 0 {
 		err = nil // others have it, so this is how it ends for some, and no failure of the mail
 	}
 	if err != nil {
-		return before.receipt(result, letter.notes, n.mask), before.unsent(n.failure(ctx, attempt, err))
+		return before.receipt(result, rendered.notes, n.mask), before.unsent(n.failure(ctx, attempt, err))
 	}
 	after := before
 	waiting := after.with(result)
-	receipt := after.receipt(result, letter.notes, n.mask)
+	receipt := after.receipt(result, rendered.notes, n.mask)
 	if len(waiting) == 0 || m.KV == nil {
 		before.forget(ctx, m)
 		return receipt, nil
@@ -47,13 +47,13 @@ func (n *Notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 		return receipt, &notifiers.TransientError{Reason: notifiers.ReasonOther, Err: fmt.Errorf("remembering who has the mail: %w", n.mask.Error(err))}
 	}
 	err = fmt.Errorf("%d of %d recipients have the mail; refused for now: %s",
-		len(after.Taken), len(letter.recipients), strings.Join(refusals(waiting), "; "))
+		len(after.Taken), len(rendered.recipients), strings.Join(refusals(waiting), "; "))
 	return receipt, &notifiers.TransientError{Reason: notifiers.ReasonServer, Err: n.mask.Error(err)}
 }
 
-// transmit sends the letter over an idle session or a new one. An idle one that turns out to be broken before the mail was handed over
+// transmit sends the rendered over an idle session or a new one. An idle one that turns out to be broken before the mail was handed over
 // is replaced.
-func (n *Notifier) transmit(ctx context.Context, l letter, recipients []string) (mailResult, error) {
+func (n *Notifier) transmit(ctx context.Context, l rendered, recipients []string) (outcome, error) {
 	if s := n.idle(ctx); s != nil {
 		result, err := s.send(ctx, l, recipients)
 		final := s.handed || s.reusable(err) || ctx.Err() != nil
@@ -64,7 +64,7 @@ func (n *Notifier) transmit(ctx context.Context, l letter, recipients []string) 
 	}
 	s, err := n.dial(ctx)
 	if err != nil {
-		return mailResult{}, err
+		return outcome{}, err
 	}
 	result, err := s.send(ctx, l, recipients)
 	n.release(s, err)

@@ -30,7 +30,7 @@ func (n *Notifier) login(ctx context.Context, client *smtp.Client) error {
 	if n.tokens != nil {
 		return n.loginByToken(ctx, client)
 	}
-	return client.Auth(careful{n.smtpAuth(mechanism, &state)})
+	return client.Auth(careful{n.authFor(mechanism, &state)})
 }
 
 // loginByToken logs in with a token from the endpoint. One that the server took before and refuses now is dropped, and the next attempt
@@ -86,9 +86,9 @@ func (c Config) mechanisms(encrypted bool) []string {
 	return []string{"SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5"}
 }
 
-// secretive lists the ways to log in that keep the password to themselves. Those with PLUS bind the login to the encrypted connection,
+// challengeMechanisms lists the ways to log in that keep the password to themselves. Those with PLUS bind the login to the encrypted connection,
 // so that nobody in between can use it.
-func secretive() []string {
+func challengeMechanisms() []string {
 	return []string{"CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS"}
 }
 
@@ -107,8 +107,8 @@ func unencrypted(encrypted bool) string {
 	return " over this connection, which is not encrypted"
 }
 
-// smtpAuth is the login for a mechanism. That the password is not shown has been seen to.
-func (n *Notifier) smtpAuth(mechanism string, state *tls.ConnectionState) smtp.Auth {
+// authFor is the login for a mechanism. That the password is not shown has been seen to.
+func (n *Notifier) authFor(mechanism string, state *tls.ConnectionState) smtp.Auth {
 	user, password, host := n.config.Username, n.config.Password.Value(), n.config.Host
 	switch mechanism {
 	case "SCRAM-SHA-256-PLUS":

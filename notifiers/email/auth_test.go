@@ -26,7 +26,7 @@ func TestEveryLoginWorksOverEverySecurity(t *testing.T) {
 			t.Run(mode+"/"+auth, func(t *testing.T) {
 				t.Parallel()
 				var logins atomic.Int32
-				s := serveMail(t, &mailServer{mechs: []string{auth}, login: func(user, password string) error {
+				s := serveMail(t, &server{mechs: []string{auth}, login: func(user, password string) error {
 					logins.Add(1)
 					if user != "user" || password != testPassword {
 						return wrongPassword()
@@ -34,14 +34,14 @@ func TestEveryLoginWorksOverEverySecurity(t *testing.T) {
 					return nil
 				}}, mode)
 				configured := func(c *Config) { c.TLS, c.Auth = mode, strings.ToLower(auth) }
-				if r, err := testEmail(t, s.port, s.roots, configured).Send(t.Context(), mailTo(`{"to":["a@x.io"]}`)); err != nil {
+				if r, err := testEmail(t, s.port, s.roots, configured).Send(t.Context(), messageTo(`{"to":["a@x.io"]}`)); err != nil {
 					t.Fatalf("%+v: %v", r, err)
 				}
 				if len(s.mails()) != 1 || logins.Load() != 1 {
 					t.Errorf("%d mails, %d logins", len(s.mails()), logins.Load())
 				}
 				n := testEmail(t, s.port, s.roots, configured, func(c *Config) { c.Password = notifiers.NewSecret("wr0ng-s3cret") })
-				r, err := n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`))
+				r, err := n.Send(t.Context(), messageTo(`{"to":["a@x.io"]}`))
 				if notifierstest.Outcome(err) != "permanent" || notifiers.Reason(err) != notifiers.ReasonAuth || !strings.Contains(err.Error(), "check username, password") {
 					t.Errorf("a wrong password: %s, %s: %v", notifierstest.Outcome(err), notifiers.Reason(err), err)
 				}
@@ -79,7 +79,7 @@ func TestAutoTakesTheSafestLogin(t *testing.T) {
 func TestMailsLogInByTokensOfAnEndpoint(t *testing.T) {
 	var given atomic.Int32
 	want := notifierstest.AccessToken + "-1"
-	s := serveMail(t, &mailServer{mechs: []string{"XOAUTH2", "PLAIN"}, login: func(user, token string) error {
+	s := serveMail(t, &server{mechs: []string{"XOAUTH2", "PLAIN"}, login: func(user, token string) error {
 		if user != "user" || token != want {
 			return smtpError(535, "the token is not valid: "+token)
 		}
@@ -92,7 +92,7 @@ func TestMailsLogInByTokensOfAnEndpoint(t *testing.T) {
 		}
 	}
 	n := testEmail(t, s.port, s.roots, withTokens(endpoint))
-	send := func() (notifiers.Receipt, error) { return n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`)) }
+	send := func() (notifiers.Receipt, error) { return n.Send(t.Context(), messageTo(`{"to":["a@x.io"]}`)) }
 	for range 2 {
 		if _, err := send(); err != nil {
 			t.Fatal(err)
@@ -144,7 +144,7 @@ func TestAServerCannotMakeUsHashForever(t *testing.T) {
 			var p int
 			fmt.Sscan(port, &p)
 			start := time.Now()
-			_, err := testEmail(t, p, nil).Send(t.Context(), mailTo(`{"to":["a@x.io"]}`))
+			_, err := testEmail(t, p, nil).Send(t.Context(), messageTo(`{"to":["a@x.io"]}`))
 			if notifierstest.Outcome(err) != "permanent" || notifiers.Reason(err) != notifiers.ReasonAuth || !strings.Contains(err.Error(), tt.want) || time.Since(start) > notifierstest.Patience {
 				t.Errorf("%s after %s: %v", notifierstest.Outcome(err), time.Since(start), err)
 			}
@@ -154,7 +154,7 @@ func TestAServerCannotMakeUsHashForever(t *testing.T) {
 
 func TestAServerThatSignedItselfIsTrustedByItsCertificate(t *testing.T) {
 	for _, mode := range []string{"starttls", "implicit"} {
-		s := serveMail(t, &mailServer{}, mode)
+		s := serveMail(t, &server{}, mode)
 		own := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.certificate}))
 		for name, tt := range map[string]struct {
 			ca, name   string
@@ -173,7 +173,7 @@ func TestAServerThatSignedItselfIsTrustedByItsCertificate(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				_, err = n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`))
+				_, err = n.Send(t.Context(), messageTo(`{"to":["a@x.io"]}`))
 				if notifierstest.Outcome(err) != tt.want || err != nil && !strings.Contains(err.Error(), tt.says) {
 					t.Errorf("got %s: %v", notifierstest.Outcome(err), err)
 				}
@@ -209,14 +209,14 @@ func TestEmailLoginsThatCannotBeAreBlamedOnTheirKey(t *testing.T) {
 }
 
 func TestNeitherMailNorTokenComesFromTheMetadataOfACloud(t *testing.T) {
-	s := serveMail(t, &mailServer{mechs: []string{"XOAUTH2"}}, "starttls")
+	s := serveMail(t, &server{mechs: []string{"XOAUTH2"}}, "starttls")
 	n := testEmail(t, s.port, s.roots, func(c *Config) {
 		c.TLS, c.Password, c.OAuth2 = "starttls", notifiers.Secret{}, notifierstest.OAuth2("http://169.254.169.254/token")
 	})
-	_, err := n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`))
+	_, err := n.Send(t.Context(), messageTo(`{"to":["a@x.io"]}`))
 	notifierstest.RefusesMetadata(t, err)
 	n = testEmail(t, 25, nil, func(c *Config) { c.Host = "mail.example" })
 	n.Guard.Resolver = notifierstest.ResolveTo(t, "fe80::1")
-	_, err = n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`))
+	_, err = n.Send(t.Context(), messageTo(`{"to":["a@x.io"]}`))
 	notifierstest.RefusesMetadata(t, err)
 }

@@ -25,7 +25,7 @@ func TestEmail(t *testing.T) {
 	cc.Options = `{"cc":["nobody"]}`
 	notifierstest.Run(t, notifierstest.Suite{
 		Kind:     Kind(),
-		Channels: []notifierstest.Channel{emailChannel()},
+		Channels: []notifierstest.Channel{channel()},
 		Faults: map[string]notifierstest.Fault{
 			"no host":                 fault("host", func(c *Config) { c.Host = "" }),
 			"no such port":            fault("port", func(c *Config) { c.Port = 70000 }),
@@ -41,12 +41,12 @@ func TestEmail(t *testing.T) {
 	})
 }
 
-func emailChannel() notifierstest.Channel {
+func channel() notifierstest.Channel {
 	return notifierstest.Channel{
 		Name:    "email",
 		Options: `{"to":["bob@bar.io"]}`,
 		Secrets: []string{testPassword, "\x00user\x00" + testPassword},
-		Answers: append(smtpAnswers(), smtpBreaks()...),
+		Answers: append(answers(), breaks()...),
 		At: func(t *testing.T, addr string, timeout time.Duration) notifiers.Notifier {
 			tcp, err := net.ResolveTCPAddr("tcp", addr)
 			if err != nil {
@@ -55,7 +55,7 @@ func emailChannel() notifierstest.Channel {
 			return testEmail(t, tcp.Port, nil, func(c *Config) { c.Host, c.Timeout = tcp.IP.String(), timeout })
 		},
 		Accepting: func(t *testing.T, seen func(string)) notifiers.Notifier {
-			s := serveMail(t, &mailServer{}, "none")
+			s := serveMail(t, &server{}, "none")
 			t.Cleanup(func() {
 				// Of 8 connections at once the pool keeps Concurrency, so at least as many of the other 8 mails need no new one.
 				if s.sessions > 16-Concurrency {
@@ -67,9 +67,9 @@ func emailChannel() notifierstest.Channel {
 	}
 }
 
-// smtpAnswers are what a whole server may say.
-func smtpAnswers() []notifierstest.Answer {
-	at := func(name, want, says string, s *mailServer) notifierstest.Answer {
+// answers are what a whole server may say.
+func answers() []notifierstest.Answer {
+	at := func(name, want, says string, s *server) notifierstest.Answer {
 		return notifierstest.Answer{Name: name, Want: want, Says: says, Make: func(t *testing.T) notifiers.Notifier {
 			serveMail(t, s, "none")
 			return testEmail(t, s.port, nil)
@@ -78,23 +78,23 @@ func smtpAnswers() []notifierstest.Answer {
 	fails := func(code int) func() error { return func() error { return smtpError(code, "no") } }
 	rcpt := func(code int) func(string) error { return func(string) error { return smtpError(code, "no") } }
 	return []notifierstest.Answer{
-		at("accepted", "delivered", "", &mailServer{}),
-		at("421 at MAIL", "retry", "421", &mailServer{onMail: fails(421)}),
-		at("450 at RCPT", "retry", "bob@bar.io", &mailServer{onRcpt: rcpt(450)}),
-		at("451 after DATA", "retry", "451", &mailServer{onData: fails(451)}),
-		at("452 at RCPT", "retry", "452", &mailServer{onRcpt: rcpt(452)}),
-		at("550 at MAIL", "permanent", "check the addresses", &mailServer{onMail: fails(550)}),
-		at("550 at RCPT", "permanent", "bob@bar.io", &mailServer{onRcpt: rcpt(550)}),
-		at("552 after DATA", "permanent", "too big", &mailServer{onData: fails(552)}),
-		at("554 after DATA", "permanent", "check", &mailServer{onData: fails(554)}),
-		at("535 at AUTH", "permanent", "check username, password", &mailServer{login: func(string, string) error { return smtpError(535, "bad") }}),
-		at("454 at AUTH", "retry", "454", &mailServer{login: func(string, string) error { return smtpError(454, "later") }}),
-		at("no login that will do", "permanent", "GSSAPI", &mailServer{mechs: []string{"GSSAPI"}}),
+		at("accepted", "delivered", "", &server{}),
+		at("421 at MAIL", "retry", "421", &server{onMail: fails(421)}),
+		at("450 at RCPT", "retry", "bob@bar.io", &server{onRcpt: rcpt(450)}),
+		at("451 after DATA", "retry", "451", &server{onData: fails(451)}),
+		at("452 at RCPT", "retry", "452", &server{onRcpt: rcpt(452)}),
+		at("550 at MAIL", "permanent", "check the addresses", &server{onMail: fails(550)}),
+		at("550 at RCPT", "permanent", "bob@bar.io", &server{onRcpt: rcpt(550)}),
+		at("552 after DATA", "permanent", "too big", &server{onData: fails(552)}),
+		at("554 after DATA", "permanent", "check", &server{onData: fails(554)}),
+		at("535 at AUTH", "permanent", "check username, password", &server{login: func(string, string) error { return smtpError(535, "bad") }}),
+		at("454 at AUTH", "retry", "454", &server{login: func(string, string) error { return smtpError(454, "later") }}),
+		at("no login that will do", "permanent", "GSSAPI", &server{mechs: []string{"GSSAPI"}}),
 	}
 }
 
-// smtpBreaks are servers that talk oddly or hang up.
-func smtpBreaks() []notifierstest.Answer {
+// breaks are servers that talk oddly or hang up.
+func breaks() []notifierstest.Answer {
 	raw := func(name, want, says string, lines ...string) notifierstest.Answer {
 		return notifierstest.Answer{Name: name, Want: want, Says: says, Make: func(t *testing.T) notifiers.Notifier {
 			_, port, _ := net.SplitHostPort(notifierstest.Listen(t, func(c net.Conn) { speak(c, lines) }))
@@ -137,7 +137,7 @@ func speak(c net.Conn, lines []string) {
 // countingMailer reports the id in the Message-ID of each mail that its server got.
 type countingMailer struct {
 	*Notifier
-	server *mailServer
+	server *server
 	seen   func(string)
 }
 

@@ -140,7 +140,7 @@ type Notifier struct {
 	tokens    *httpclient.TokenCache // nil without oauth2
 	Guard     httpclient.DialGuard
 	mask      httpclient.Redactor
-	pool      smtpPool
+	pool      sessionPool
 }
 
 func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
@@ -150,13 +150,13 @@ func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 	}
 	from, faults := c.check()
 	trust, err := httpclient.TLS{CA: c.TLSCA, ServerName: cmp.Or(c.TLSServerName, c.Host)}.Client("tls_")
-	if err := errors.Join(append(faults, checkEmailDefaults(defaults), err)...); err != nil {
+	if err := errors.Join(append(faults, checkDefaults(defaults), err)...); err != nil {
 		return nil, err
 	}
 	if c.Port == 0 {
 		c.Port = map[string]int{"starttls": 587, "implicit": 465, "none": 25}[c.TLS]
 	}
-	layout, err := template.New("email").Parse(emailLayout)
+	layout, err := template.New("email").Parse(layoutHTML)
 	if err != nil {
 		return nil, fmt.Errorf("reading the layout of mails: %w", err)
 	}
@@ -199,7 +199,7 @@ func (c Config) checkTLS() error {
 }
 
 func (c Config) checkAuth() error {
-	modes := append([]string{"auto", "plain", "login", "xoauth2", "none"}, lowered(secretive())...)
+	modes := append([]string{"auto", "plain", "login", "xoauth2", "none"}, lowered(challengeMechanisms())...)
 	switch {
 	case !slices.Contains(modes, c.Auth):
 		return &notifiers.FieldError{Key: "auth", Err: fmt.Errorf("%q is none of %s", c.Auth, strings.Join(modes, ", "))}
@@ -226,8 +226,8 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// checkEmailDefaults checks the addresses set on the notifier as far as they are no templates.
-func checkEmailDefaults(defaults json.RawMessage) error {
+// checkDefaults checks the addresses set on the notifier as far as they are no templates.
+func checkDefaults(defaults json.RawMessage) error {
 	o, err := notifiers.MergeOptions[Options](nil, defaults)
 	if err != nil {
 		return err
@@ -242,15 +242,15 @@ func checkEmailDefaults(defaults json.RawMessage) error {
 
 // Preview implements [preview.Previewer]. It returns the email as the server would get it.
 func (n *Notifier) Preview(m *notifiers.Message) ([]byte, error) {
-	letter, err := n.compose(context.Background(), m)
+	rendered, err := n.compose(context.Background(), m)
 	if err != nil {
 		return nil, err
 	}
-	return letter.data, nil
+	return rendered.data, nil
 }
 
 // Layout implements [preview.Previewer].
 func (n *Notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
-	letter, err := n.compose(context.Background(), m)
-	return preview.Draw(letter, letter.layout, err)
+	rendered, err := n.compose(context.Background(), m)
+	return preview.Draw(rendered, rendered.layout, err)
 }

@@ -16,8 +16,8 @@ import (
 	"qaserelay/notifiers/notifierstest"
 )
 
-// mailTo is a message with these message options.
-func mailTo(options string) *notifiers.Message {
+// messageTo is a message with these message options.
+func messageTo(options string) *notifiers.Message {
 	return notifierstest.Message(func(m *notifiers.Message) { m.Options = json.RawMessage(options) })
 }
 
@@ -38,7 +38,7 @@ func TestMailsGoOverEverySecurityAndLogin(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			logins := 0
-			s := serveMail(t, &mailServer{mechs: tt.mechs, login: func(user, password string) error {
+			s := serveMail(t, &server{mechs: tt.mechs, login: func(user, password string) error {
 				logins++
 				if user != "user" || password != testPassword {
 					return smtpError(535, "bad")
@@ -46,7 +46,7 @@ func TestMailsGoOverEverySecurityAndLogin(t *testing.T) {
 				return nil
 			}}, tt.tls)
 			n := testEmail(t, s.port, s.roots, func(c *Config) { c.TLS, c.Auth = tt.tls, tt.auth })
-			r, err := n.Send(t.Context(), mailTo(`{"to":["bob@bar.io"]}`))
+			r, err := n.Send(t.Context(), messageTo(`{"to":["bob@bar.io"]}`))
 			if err != nil || !strings.HasPrefix(r.Status, "250 ") {
 				t.Fatalf("%+v: %v", r, err)
 			}
@@ -58,14 +58,14 @@ func TestMailsGoOverEverySecurityAndLogin(t *testing.T) {
 }
 
 func TestMailsStayHomeWithoutTheSecurityAskedFor(t *testing.T) {
-	plain := serveMail(t, &mailServer{}, "none")
+	plain := serveMail(t, &server{}, "none")
 	n := testEmail(t, plain.port, nil, func(c *Config) { c.TLS = "starttls" })
-	if _, err := n.Send(t.Context(), mailTo(`{"to":["bob@bar.io"]}`)); notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), "tls: ") {
+	if _, err := n.Send(t.Context(), messageTo(`{"to":["bob@bar.io"]}`)); notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), "tls: ") {
 		t.Errorf("no STARTTLS: %v", err)
 	}
-	unknown := serveMail(t, &mailServer{}, "implicit")
+	unknown := serveMail(t, &server{}, "implicit")
 	n = testEmail(t, unknown.port, nil, func(c *Config) { c.TLS = "implicit" })
-	if _, err := n.Send(t.Context(), mailTo(`{"to":["bob@bar.io"]}`)); err == nil || !strings.Contains(err.Error(), "certificate") {
+	if _, err := n.Send(t.Context(), messageTo(`{"to":["bob@bar.io"]}`)); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a certificate of nobody: %v", err)
 	}
 }
@@ -104,7 +104,7 @@ func TestOneRefusedRecipientDoesNotStopTheOthers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			refused := map[string]bool{}
-			s := serveMail(t, &mailServer{onRcpt: func(to string) error {
+			s := serveMail(t, &server{onRcpt: func(to string) error {
 				code := tt.refuse[to]
 				if code == 0 || code == 452 && refused[to] {
 					return nil
@@ -112,7 +112,7 @@ func TestOneRefusedRecipientDoesNotStopTheOthers(t *testing.T) {
 				refused[to] = true
 				return smtpError(code, "no")
 			}}, "none")
-			r, err := testEmail(t, s.port, nil).Send(t.Context(), mailTo(tt.options))
+			r, err := testEmail(t, s.port, nil).Send(t.Context(), messageTo(tt.options))
 			if got := notifierstest.Outcome(err); got != tt.want {
 				t.Fatalf("got %s: %v", got, err)
 			}
@@ -134,11 +134,11 @@ func TestOneRefusedRecipientDoesNotStopTheOthers(t *testing.T) {
 }
 
 func TestAConnectionIsUsedAgainUntilItBreaks(t *testing.T) {
-	s := serveMail(t, &mailServer{}, "none")
+	s := serveMail(t, &server{}, "none")
 	n := testEmail(t, s.port, nil)
 	send := func() {
 		t.Helper()
-		if _, err := n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`)); err != nil {
+		if _, err := n.Send(t.Context(), messageTo(`{"to":["a@x.io"]}`)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -162,7 +162,7 @@ func TestAConnectionIsUsedAgainUntilItBreaks(t *testing.T) {
 
 func TestMailHeader(t *testing.T) {
 	n := testEmail(t, 25, nil, func(c *Config) { c.From = "Qäse <qase@mail.example.com>" })
-	m := mailTo(`{"to":["a@x.io"],"bcc":["hidden@x.io"],"reply_to":["r@x.io"],"subject":"Prüfung\r\nBcc: evil@x.io"}`)
+	m := messageTo(`{"to":["a@x.io"],"bcc":["hidden@x.io"],"reply_to":["r@x.io"],"subject":"Prüfung\r\nBcc: evil@x.io"}`)
 	data, err := n.Preview(m)
 	if err != nil {
 		t.Fatal(err)
@@ -193,8 +193,8 @@ func TestMailsOfAnySizeAreWhole(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := serveMail(t, &mailServer{}, "none")
-			m := mailTo(`{"to":["a@x.io"]}`)
+			s := serveMail(t, &server{}, "none")
+			m := messageTo(`{"to":["a@x.io"]}`)
 			m.Title, m.Body = text, text
 			if _, err := testEmail(t, s.port, nil).Send(t.Context(), m); err != nil {
 				t.Fatal(err)
@@ -265,7 +265,7 @@ func FuzzMailTextIsNeverHTML(f *testing.F) {
 			t.Fatal(err)
 		}
 		checkHTML(t, string(body))
-		if !strings.Contains(mailText(notifierstest.Message(func(m *notifiers.Message) { m.Body = s })), "failed-run") {
+		if !strings.Contains(plainText(notifierstest.Message(func(m *notifiers.Message) { m.Body = s })), "failed-run") {
 			t.Error("the text has no footer")
 		}
 	})

@@ -104,8 +104,8 @@ func TestOddMessagesBecomeGoodMails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := serveMail(t, &mailServer{}, "none")
-			m := mailTo(`{"to":["a@x.io"]}`)
+			s := serveMail(t, &server{}, "none")
+			m := messageTo(`{"to":["a@x.io"]}`)
 			tt.edit(m)
 			start := time.Now()
 			if _, err := testEmail(t, s.port, nil).Send(t.Context(), m); err != nil {
@@ -166,7 +166,7 @@ func TestAServerThatDripsCostsOneTimeout(t *testing.T) {
 			fmt.Sscan(addr[strings.LastIndex(addr, ":")+1:], &port)
 			n := testEmail(t, port, nil, func(c *Config) { c.Username, c.Timeout = "", 200*time.Millisecond })
 			start := time.Now()
-			_, err := n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`))
+			_, err := n.Send(t.Context(), messageTo(`{"to":["a@x.io"]}`))
 			if notifierstest.Outcome(err) != "retry" || notifiers.Reason(err) != notifiers.ReasonTimeout || time.Since(start) > notifierstest.Patience {
 				t.Errorf("%s, %s after %s: %v", notifierstest.Outcome(err), notifiers.Reason(err), time.Since(start), err)
 			}

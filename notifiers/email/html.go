@@ -20,10 +20,10 @@ import (
 )
 
 //go:embed email.html
-var emailLayout string
+var layoutHTML string
 
-// mailHTML is the mail for readers of HTML. Styles are inline, since some readers drop style sheets.
-func (n *Notifier) mailHTML(m *notifiers.Message) (string, error) {
+// renderHTML is the mail for readers of HTML. Styles are inline, since some readers drop style sheets.
+func (n *Notifier) renderHTML(m *notifiers.Message) (string, error) {
 	body, err := bodyHTML(m.Body)
 	if err != nil {
 		return "", err
@@ -33,10 +33,10 @@ func (n *Notifier) mailHTML(m *notifiers.Message) (string, error) {
 	err = n.layout.Execute(&b, struct {
 		Level, Color, Title, URL, Origin string
 		Body                             template.HTML
-		Fields                           []mailField
+		Fields                           []fieldRow
 	}{
-		notifiers.OneLine(m.Level), mailColor(m.Level), notifiers.Cut(mailTitle(m), maxMailTitle), link,
-		strings.Join(m.Origin(), " · "), body, mailTable(m),
+		notifiers.OneLine(m.Level), levelColor(m.Level), notifiers.Cut(titleOf(m), maxTitle), link,
+		strings.Join(m.Origin(), " · "), body, fieldRows(m),
 	})
 	if err != nil {
 		return "", fmt.Errorf("writing the HTML of the mail: %w", err)
@@ -44,22 +44,22 @@ func (n *Notifier) mailHTML(m *notifiers.Message) (string, error) {
 	return b.String(), nil
 }
 
-// mailField is a row of the table below the body.
-type mailField struct {
+// fieldRow is a row of the table below the body.
+type fieldRow struct {
 	Name  string
 	Value template.HTML
 }
 
-func mailTable(m *notifiers.Message) (rows []mailField) {
+func fieldRows(m *notifiers.Message) (rows []fieldRow) {
 	for _, f := range markup.Fields(m, notifiers.FieldText) {
 		value := markup.HTML(markup.EscapeHTML).Line(f.Value)
-		rows = append(rows, mailField{f.Name, template.HTML(value)}) //nolint:gosec // all texts in it are escaped
+		rows = append(rows, fieldRow{f.Name, template.HTML(value)}) //nolint:gosec // all texts in it are escaped
 	}
 	return rows
 }
 
-// mailColor is the colour of a level, dark enough for small white text on it and for small text in it on white (WCAG 2.2, 1.4.3).
-func mailColor(level string) string {
+// levelColor is the colour of a level, dark enough for small white text on it and for small text in it on white (WCAG 2.2, 1.4.3).
+func levelColor(level string) string {
 	switch level {
 	case "success":
 		return "#15803d"
@@ -80,7 +80,7 @@ func bodyHTML(body string) (template.HTML, error) {
 		}
 	}
 	r := renderer.NewRenderer(renderer.WithNodeRenderers(
-		util.Prioritized(mailNodes{}, 100),
+		util.Prioritized(styledNodes{}, 100),
 		util.Prioritized(extension.NewTableHTMLRenderer(), 500),
 		util.Prioritized(extension.NewStrikethroughHTMLRenderer(), 500),
 		util.Prioritized(mdhtml.NewRenderer(mdhtml.WithHardWraps()), 1000),
@@ -142,18 +142,18 @@ func below(n ast.Node, space string) string {
 	return space
 }
 
-// mailNodes renders the nodes whose standard form knows no style.
-type mailNodes struct{}
+// styledNodes renders the nodes whose standard form knows no style.
+type styledNodes struct{}
 
 // RegisterFuncs implements [renderer.NodeRenderer].
-func (r mailNodes) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {
+func (r styledNodes) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {
 	reg.Register(ast.KindLink, r.link)
 	reg.Register(ast.KindCodeBlock, r.code)
 	reg.Register(ast.KindFencedCodeBlock, r.code)
 }
 
 // link writes a link whose destination ParseMarkdown has made clean.
-func (mailNodes) link(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+func (styledNodes) link(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 	if !entering {
 		_, _ = w.WriteString("</a>")
 		return ast.WalkContinue, nil
@@ -163,7 +163,7 @@ func (mailNodes) link(w util.BufWriter, _ []byte, n ast.Node, entering bool) (as
 	return ast.WalkContinue, nil
 }
 
-func (mailNodes) code(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+func (styledNodes) code(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 	if entering {
 		_, _ = w.WriteString(`<pre class="c" style="` + mono + `background:#f1f5f9;border-radius:6px;padding:12px 14px;` +
 			`margin:0 0 14px;overflow-x:auto;white-space:pre-wrap;line-height:1.45;">` +

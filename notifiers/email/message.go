@@ -22,11 +22,11 @@ import (
 // Titles are cut in mails: a subject is one line in a list.
 const (
 	maxSubject   = 250
-	maxMailTitle = 1000
+	maxTitle = 1000
 )
 
-// letter is a mail ready to be handed to a server.
-type letter struct {
+// rendered is a mail ready to be handed to a server.
+type rendered struct {
 	from       string   // the envelope's sender, in angle brackets
 	recipients []string // the envelope's recipients, in angle brackets
 	data       []byte   // header and body (RFC 5322)
@@ -35,14 +35,14 @@ type letter struct {
 }
 
 // compose writes the mail for m, the same bytes at every attempt.
-func (n *Notifier) compose(ctx context.Context, m *notifiers.Message) (letter, error) {
+func (n *Notifier) compose(ctx context.Context, m *notifiers.Message) (rendered, error) {
 	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
-		return letter{}, err
+		return rendered{}, err
 	}
 	msg := mail.NewMsg(mail.WithNoDefaultUserAgent(), mail.WithBoundary(boundary(m)))
 	msg.FromMailAddress(n.from)
-	l := letter{from: envelope(n.from)}
+	l := rendered{from: envelope(n.from)}
 	to := l.address("to", o.To)
 	cc := l.address("cc", o.Cc)
 	bcc := l.address("bcc", o.Bcc)
@@ -59,8 +59,8 @@ func (n *Notifier) compose(ctx context.Context, m *notifiers.Message) (letter, e
 	subject := o.subject(ctx, m)
 	n.head(msg, m, subject)
 	n.thread(msg, o.threadKey(m))
-	text := mailText(m)
-	page, err := n.mailHTML(m)
+	text := plainText(m)
+	page, err := n.renderHTML(m)
 	if err != nil {
 		return l, err
 	}
@@ -80,7 +80,7 @@ func (n *Notifier) compose(ctx context.Context, m *notifiers.Message) (letter, e
 }
 
 // address parses a list of addresses and notes those that are none.
-func (l *letter) address(key string, list []string) []*netmail.Address {
+func (l *rendered) address(key string, list []string) []*netmail.Address {
 	good, bad := parseAddresses(list)
 	for _, s := range bad {
 		l.notes = append(l.notes, fmt.Sprintf("%s: left out %q, which is no mail address", key, notifiers.Cut(notifiers.OneLine(s), 100)))
@@ -106,8 +106,8 @@ func (n *Notifier) head(msg *mail.Msg, m *notifiers.Message, subject string) {
 	msg.SetGenHeader("X-Auto-Response-Suppress", "All")
 }
 
-// mailTitle is the title, or what else says what the mail is about.
-func mailTitle(m *notifiers.Message) string {
+// titleOf is the title, or what else says what the mail is about.
+func titleOf(m *notifiers.Message) string {
 	if title := notifiers.OneLine(m.Title); title != "" {
 		return title
 	}
@@ -173,12 +173,12 @@ func envelopes(lists ...[]*netmail.Address) []string {
 	return out
 }
 
-// mailText is the mail for readers of plain text.
-func mailText(m *notifiers.Message) string {
-	title := notifiers.Cut(mailTitle(m), maxMailTitle)
+// plainText is the mail for readers of plain text.
+func plainText(m *notifiers.Message) string {
+	title := notifiers.Cut(titleOf(m), maxTitle)
 	parts := []string{title + "\n" + underline(title, "=")}
 	parts = append(parts, plainDialect().Write(m.Body)...)
-	if fields := mailFields(m); fields != "" {
+	if fields := plainFields(m); fields != "" {
 		parts = append(parts, fields)
 	}
 	if clean, ok := markup.CleanURL(m.URL); ok {
@@ -189,8 +189,8 @@ func mailText(m *notifiers.Message) string {
 	return strings.Join(parts, "\n\n") + "\n"
 }
 
-// mailFields is one line of plain text for each field.
-func mailFields(m *notifiers.Message) string {
+// plainFields is one line of plain text for each field.
+func plainFields(m *notifiers.Message) string {
 	var lines []string
 	for _, f := range markup.Fields(m, notifiers.FieldText) {
 		lines = append(lines, f.Name+": "+markup.Plain(notifiers.CleanText).Line(f.Value))

@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// smtpIdle is how long a session stays open without a mail.
-const smtpIdle = 10 * time.Second
+// maxIdle is how long a session stays open without a mail.
+const maxIdle = 10 * time.Second
 
-// smtpPool holds the sessions that nobody uses, at most Concurrency of them and each for smtpIdle. Its zero
+// sessionPool holds the sessions that nobody uses, at most Concurrency of them and each for maxIdle. Its zero
 // value is ready, and it may be used from many goroutines.
-type smtpPool struct {
+type sessionPool struct {
 	mu   sync.Mutex
-	idle []*smtpSession
+	idle []*session
 }
 
 // take returns the session that was used last, or nil.
-func (p *smtpPool) take() *smtpSession {
+func (p *sessionPool) take() *session {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.idle) == 0 {
@@ -30,19 +30,19 @@ func (p *smtpPool) take() *smtpSession {
 }
 
 // put keeps a session for the next mail.
-func (p *smtpPool) put(s *smtpSession) {
+func (p *sessionPool) put(s *session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.idle) >= Concurrency {
 		s.close()
 		return
 	}
-	s.expiry = time.AfterFunc(smtpIdle, func() { p.expire(s) })
+	s.expiry = time.AfterFunc(maxIdle, func() { p.expire(s) })
 	p.idle = append(p.idle, s)
 }
 
 // expire ends a session, unless it was taken meanwhile.
-func (p *smtpPool) expire(s *smtpSession) {
+func (p *sessionPool) expire(s *session) {
 	p.mu.Lock()
 	i := slices.Index(p.idle, s)
 	if i >= 0 {

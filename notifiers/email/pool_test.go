@@ -12,13 +12,13 @@ import (
 
 func TestUnderLoadAConnectionCarriesManyMails(t *testing.T) {
 	const mails = 160
-	s := serveMail(t, &mailServer{}, "starttls")
+	s := serveMail(t, &server{}, "starttls")
 	n := testEmail(t, s.port, s.roots, func(c *Config) { c.TLS = "starttls" })
 	var wg sync.WaitGroup
 	for range Concurrency {
 		wg.Go(func() {
 			for range mails / Concurrency {
-				if _, err := n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`)); err != nil {
+				if _, err := n.Send(t.Context(), messageTo(`{"to":["a@x.io"]}`)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -59,7 +59,7 @@ func TestABrokenIdleConnectionCostsNoAttempt(t *testing.T) {
 			fmt.Sscan(addr[strings.LastIndex(addr, ":")+1:], &port)
 			n := testEmail(t, port, nil, func(c *Config) { c.Username = "" })
 			for i := range 2 {
-				if r, err := n.Send(t.Context(), mailTo(`{"to":["a@x.io"]}`)); err != nil || r.Status != "250 taken" {
+				if r, err := n.Send(t.Context(), messageTo(`{"to":["a@x.io"]}`)); err != nil || r.Status != "250 taken" {
 					t.Fatalf("mail %d: %+v, %v", i+1, r, err)
 				}
 			}

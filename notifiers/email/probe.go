@@ -70,7 +70,7 @@ func (n *Notifier) knownRecipients(options []json.RawMessage) ([]string, error) 
 }
 
 // ask begins a transaction, names the recipients and breaks it off.
-func (s *smtpSession) ask(from string, recipients []string) (refused []refusal, err error) {
+func (s *session) ask(from string, recipients []string) (refused []refusal, err error) {
 	if err := s.client.Mail(from); err != nil {
 		return nil, fmt.Errorf("naming the sender %s: %w", from, err)
 	}
@@ -88,7 +88,7 @@ func (s *smtpSession) ask(from string, recipients []string) (refused []refusal, 
 }
 
 // found says in words what a probe has found.
-func (n *Notifier) found(s *smtpSession, recipients int) string {
+func (n *Notifier) found(s *session, recipients int) string {
 	out := fmt.Sprintf("connected to %s:%d without encryption", n.config.Host, n.config.Port)
 	if state, encrypted := s.client.TLSConnectionState(); encrypted {
 		out = fmt.Sprintf("connected to %s:%d over %s", n.config.Host, n.config.Port, tls.VersionName(state.Version))

@@ -12,20 +12,20 @@ import (
 
 func TestAMailServerIsTriedWithoutAMail(t *testing.T) {
 	for name, tt := range map[string]struct {
-		server     *mailServer
+		server     *server
 		mode       string
 		options    []string
 		want, says string
 	}{
-		"all is well": {&mailServer{}, "starttls", []string{`{"to":["a@x.io"]}`, `{"to":["b@x.io"],"cc":["A@x.io","a@x.io"]}`}, "delivered",
+		"all is well": {&server{}, "starttls", []string{`{"to":["a@x.io"]}`, `{"to":["b@x.io"],"cc":["A@x.io","a@x.io"]}`}, "delivered",
 			"over TLS 1.3, logged in as user; the server takes mails from qase@example.com for the 3 recipients"},
-		"in the open":             {&mailServer{}, "none", nil, "delivered", "without encryption, logged in as user; the server takes mails from qase@example.com; no mail"},
-		"a wrong password":        {&mailServer{login: func(string, string) error { return wrongPassword() }}, "implicit", nil, "permanent", "check username, password"},
-		"a sender that is no one": {&mailServer{onMail: func() error { return smtpError(550, "no") }}, "none", nil, "permanent", "naming the sender <qase@example.com>"},
-		"a recipient that is no one": {&mailServer{onRcpt: func(string) error { return smtpError(550, "no") }}, "none", []string{`{"to":["a@x.io"]}`},
+		"in the open":             {&server{}, "none", nil, "delivered", "without encryption, logged in as user; the server takes mails from qase@example.com; no mail"},
+		"a wrong password":        {&server{login: func(string, string) error { return wrongPassword() }}, "implicit", nil, "permanent", "check username, password"},
+		"a sender that is no one": {&server{onMail: func() error { return smtpError(550, "no") }}, "none", nil, "permanent", "naming the sender <qase@example.com>"},
+		"a recipient that is no one": {&server{onRcpt: func(string) error { return smtpError(550, "no") }}, "none", []string{`{"to":["a@x.io"]}`},
 			"permanent", "does not take mails for a@x.io (550"},
-		"a recipient that is busy": {&mailServer{onRcpt: func(string) error { return smtpError(450, "no") }}, "none", []string{`{"to":["a@x.io"]}`}, "retry", "450"},
-		"no address":               {&mailServer{}, "none", []string{`{"to":["nobody"]}`}, "permanent", "nobody"},
+		"a recipient that is busy": {&server{onRcpt: func(string) error { return smtpError(450, "no") }}, "none", []string{`{"to":["a@x.io"]}`}, "retry", "450"},
+		"no address":               {&server{}, "none", []string{`{"to":["nobody"]}`}, "permanent", "nobody"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -35,7 +35,7 @@ func TestAMailServerIsTriedWithoutAMail(t *testing.T) {
 			if notifierstest.Outcome(err) != tt.want || !strings.Contains(said+notifierstest.ErrorText(err), tt.says) || len(s.mails()) != 0 {
 				t.Errorf("%s, %d mails: %q, %v", notifierstest.Outcome(err), len(s.mails()), said, err)
 			}
-			notifierstest.NoSecrets(t, emailChannel().Secrets, notifiers.Receipt{Response: said}, err)
+			notifierstest.NoSecrets(t, channel().Secrets, notifiers.Receipt{Response: said}, err)
 		})
 	}
 }
@@ -49,7 +49,7 @@ func raws(options []string) []json.RawMessage {
 }
 
 func TestAProbeEndsWithItsTimeout(t *testing.T) {
-	n := emailChannel().At(t, notifierstest.Listen(t, notifierstest.ReadUntilClosed), 60*time.Millisecond)
+	n := channel().At(t, notifierstest.Listen(t, notifierstest.ReadUntilClosed), 60*time.Millisecond)
 	start := time.Now()
 	_, err := n.(notifiers.Prober).Probe(t.Context(), nil)
 	if took := time.Since(start); notifiers.Reason(err) != notifiers.ReasonTimeout || took > notifierstest.Patience {

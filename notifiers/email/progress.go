@@ -13,8 +13,8 @@ import (
 	"qaserelay/notifiers/httpclient"
 )
 
-// mailMemory is how long it is remembered which recipients have a mail: longer than anybody tries again.
-const mailMemory = 60 * 24 * time.Hour
+// keepProgress is how long it is remembered which recipients have a mail: longer than anybody tries again.
+const keepProgress = 60 * 24 * time.Hour
 
 // progress is how far one delivery has come in its attempts so far. It is remembered as soon as some recipients have the mail while
 // others may still get it, so that the next attempt is for those alone.
@@ -23,12 +23,12 @@ type progress struct {
 	Refused []string `json:"refused,omitempty"` // recipients that will not get it
 	Why     []string `json:"why,omitempty"`     // for each of those, in words
 
-	stored []byte // as it is in the memory
+	stored []byte // as it is in the kv
 }
 
 func progressKey(m *notifiers.Message) string { return "mail/" + m.ID }
 
-// readProgress returns what is remembered of a delivery. Without a memory that is nothing.
+// readProgress returns what is remembered of a delivery. Without a kv that is nothing.
 func readProgress(ctx context.Context, m *notifiers.Message) (p progress, err error) {
 	if m.KV == nil {
 		return p, nil
@@ -47,7 +47,7 @@ func (p progress) left(recipients []string) []string {
 }
 
 // with adds what became of an attempt, and returns those that may get the mail in the next one.
-func (p *progress) with(r mailResult) (waiting []refusal) {
+func (p *progress) with(r outcome) (waiting []refusal) {
 	p.Taken = append(p.Taken, r.taken...)
 	for _, one := range r.refused {
 		if !one.final() {
@@ -79,7 +79,7 @@ func (p progress) forget(ctx context.Context, m *notifiers.Message) {
 func (p progress) swap(ctx context.Context, m *notifiers.Message, value []byte) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	done, err := m.KV.Swap(ctx, progressKey(m), p.stored, value, mailMemory)
+	done, err := m.KV.Swap(ctx, progressKey(m), p.stored, value, keepProgress)
 	if err == nil && !done {
 		err = errors.New("another attempt was made at the same time")
 	}
@@ -87,7 +87,7 @@ func (p progress) swap(ctx context.Context, m *notifiers.Message, value []byte) 
 }
 
 // receipt tells the server's word, and who does not get the mail. Those that are waiting are told apart only if they can be.
-func (p progress) receipt(r mailResult, notes []string, m httpclient.Redactor) notifiers.Receipt {
+func (p progress) receipt(r outcome, notes []string, m httpclient.Redactor) notifiers.Receipt {
 	notes = slices.Clone(notes)
 	for _, why := range p.Why {
 		notes = append(notes, "refused: "+why)

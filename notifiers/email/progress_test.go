@@ -15,14 +15,14 @@ import (
 	"qaserelay/notifiers/notifierstest"
 )
 
-// memory is a KV for as long as a test lasts. While broken it fails.
-type memory struct {
+// kv is a KV for as long as a test lasts. While broken it fails.
+type kv struct {
 	mu     sync.Mutex
 	values map[string][]byte
 	broken bool
 }
 
-func (m *memory) Get(_ context.Context, key string) ([]byte, error) {
+func (m *kv) Get(_ context.Context, key string) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.broken {
@@ -31,7 +31,7 @@ func (m *memory) Get(_ context.Context, key string) ([]byte, error) {
 	return bytes.Clone(m.values[key]), nil
 }
 
-func (m *memory) Swap(_ context.Context, key string, old, value []byte, _ time.Duration) (bool, error) {
+func (m *kv) Swap(_ context.Context, key string, old, value []byte, _ time.Duration) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.broken {
@@ -103,7 +103,7 @@ func TestNobodyGetsAMailTwiceAndNobodyIsForgotten(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			remembered := &memory{}
+			remembered := &kv{}
 			var codes map[string]int
 			fail := func(what string) error {
 				if codes[what] == 0 {
@@ -111,11 +111,11 @@ func TestNobodyGetsAMailTwiceAndNobodyIsForgotten(t *testing.T) {
 				}
 				return smtpError(codes[what], "no")
 			}
-			s := serveMail(t, &mailServer{
+			s := serveMail(t, &server{
 				onMail: func() error { return fail("MAIL") }, onRcpt: fail, onData: func() error { return fail("DATA") },
 			}, "none")
 			n := testEmail(t, s.port, nil)
-			m := mailTo(`{"to":["a@x.io"],"cc":["b@x.io"],"bcc":["c@x.io"]}`)
+			m := messageTo(`{"to":["a@x.io"],"cc":["b@x.io"],"bcc":["c@x.io"]}`)
 			m.KV = remembered
 			var bodies []string
 			for i, a := range attempts {
@@ -125,7 +125,7 @@ func TestNobodyGetsAMailTwiceAndNobodyIsForgotten(t *testing.T) {
 				if notifierstest.Outcome(err) != a.want || a.says != "" && !strings.Contains(r.Response+notifierstest.ErrorText(err), a.says) {
 					t.Errorf("attempt %d: %s, %q: %v", i+1, notifierstest.Outcome(err), r.Response, err)
 				}
-				notifierstest.NoSecrets(t, emailChannel().Secrets, r, err)
+				notifierstest.NoSecrets(t, channel().Secrets, r, err)
 				var reached []string
 				for _, mail := range s.mails()[before:] {
 					reached, bodies = append(reached, mail.to...), append(bodies, mail.data)
@@ -147,15 +147,15 @@ func TestNobodyGetsAMailTwiceAndNobodyIsForgotten(t *testing.T) {
 
 func TestAMemoryThatFailsLosesNobody(t *testing.T) {
 	busy := map[string]bool{"b@x.io": true}
-	s := serveMail(t, &mailServer{onRcpt: func(to string) error {
+	s := serveMail(t, &server{onRcpt: func(to string) error {
 		if busy[to] {
 			return smtpError(450, "busy")
 		}
 		return nil
 	}}, "none")
 	n := testEmail(t, s.port, nil)
-	m := mailTo(`{"to":["a@x.io","b@x.io"]}`)
-	remembered := &memory{broken: true}
+	m := messageTo(`{"to":["a@x.io","b@x.io"]}`)
+	remembered := &kv{broken: true}
 	m.KV = remembered
 	if _, err := n.Send(t.Context(), m); notifierstest.Outcome(err) != "retry" || len(s.mails()) != 0 {
 		t.Errorf("without knowing who has it: %s, %d mails: %v", notifierstest.Outcome(err), len(s.mails()), err)
@@ -171,13 +171,13 @@ func TestAMemoryThatFailsLosesNobody(t *testing.T) {
 }
 
 // forgetful can be read, but keeps nothing.
-type forgetful struct{ *memory }
+type forgetful struct{ *kv }
 
 func (forgetful) Get(context.Context, string) ([]byte, error) { return nil, nil }
 
 func TestMailsStandTogetherByTheirKey(t *testing.T) {
 	n := testEmail(t, 25, nil)
-	remembered := &memory{}
+	remembered := &kv{}
 	head := func(title, options string) map[string]string {
 		t.Helper()
 		m := notifierstest.Message(func(m *notifiers.Message) {

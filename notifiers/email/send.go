@@ -13,8 +13,8 @@ import (
 	"qaserelay/notifiers"
 )
 
-// mailResult is what became of one mail in one attempt. Recipients in neither list have not been reached.
-type mailResult struct {
+// outcome is what became of one mail in one attempt. Recipients in neither list have not been reached.
+type outcome struct {
 	taken   []string  // recipients for whom the server has the mail
 	refused []refusal // recipients that it does not take, for good or for now
 	answer  string    // the server's word at the end
@@ -29,12 +29,12 @@ type refusal struct {
 // final reports whether another attempt would not help.
 func (r refusal) final() bool { return r.err.Code >= 500 }
 
-// send hands the letter over to these recipients. Those that are too many for one transaction (RFC 5321, section 4.5.3.1.10) get
+// send hands the rendered over to these recipients. Those that are too many for one transaction (RFC 5321, section 4.5.3.1.10) get
 // another. The error is nil if somebody gets the mail; then those that a later transaction does not reach are refused.
-func (s *smtpSession) send(ctx context.Context, l letter, recipients []string) (mailResult, error) {
+func (s *session) send(ctx context.Context, l rendered, recipients []string) (outcome, error) {
 	stop := s.conn.Follow(ctx)
 	defer stop()
-	var total mailResult
+	var total outcome
 	for left := recipients; len(left) > 0; {
 		part, err := s.transact(l, left)
 		if err != nil && len(total.taken) == 0 {
@@ -58,7 +58,7 @@ func (s *smtpSession) send(ctx context.Context, l letter, recipients []string) (
 }
 
 // withUnsent adds those that a later transaction did not reach.
-func (r mailResult) withUnsent(recipients []string, err error) mailResult {
+func (r outcome) withUnsent(recipients []string, err error) outcome {
 	reply := &textproto.Error{Code: 400, Msg: err.Error()}
 	errors.As(err, &reply)
 	for _, who := range recipients {
@@ -68,7 +68,7 @@ func (r mailResult) withUnsent(recipients []string, err error) mailResult {
 }
 
 // transact runs one mail transaction: all recipients first, then the mail for those that were accepted.
-func (s *smtpSession) transact(l letter, recipients []string) (r mailResult, err error) {
+func (s *session) transact(l rendered, recipients []string) (r outcome, err error) {
 	if err := s.client.Mail(l.from); err != nil {
 		return r, fmt.Errorf("naming the sender %s: %w", l.from, err)
 	}
@@ -80,7 +80,7 @@ func (s *smtpSession) transact(l letter, recipients []string) (r mailResult, err
 			r.taken = append(r.taken, who)
 			continue
 		case !errors.As(err, &reply), reply.Code == 421:
-			return mailResult{refused: r.refused}, fmt.Errorf("naming the recipient %s: %w", who, err)
+			return outcome{refused: r.refused}, fmt.Errorf("naming the recipient %s: %w", who, err)
 		}
 		r.refused = append(r.refused, refusal{who, reply})
 	}
@@ -88,13 +88,13 @@ func (s *smtpSession) transact(l letter, recipients []string) (r mailResult, err
 		return r, &refusedError{r.refused}
 	}
 	if r.answer, err = s.data(l); err != nil {
-		return mailResult{refused: r.refused}, err
+		return outcome{refused: r.refused}, err
 	}
 	return r, nil
 }
 
 // data sends the mail itself, and returns the server's word at its end.
-func (s *smtpSession) data(l letter) (string, error) {
+func (s *session) data(l rendered) (string, error) {
 	w, err := s.client.Data()
 	if err != nil {
 		return "", fmt.Errorf("announcing the mail: %w", err)

@@ -21,8 +21,8 @@ import (
 	"qaserelay/notifiers"
 )
 
-// mailServer is a real SMTP server on loopback. Its hooks may be nil.
-type mailServer struct {
+// server is a real SMTP server on loopback. Its hooks may be nil.
+type server struct {
 	port  int
 	roots *x509.CertPool
 
@@ -46,7 +46,7 @@ type gotMail struct {
 }
 
 // serveMail starts s with the security of tlsMode.
-func serveMail(t testing.TB, s *mailServer, tlsMode string) *mailServer {
+func serveMail(t testing.TB, s *server, tlsMode string) *server {
 	t.Helper()
 	srv := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		s.mu.Lock()
@@ -54,7 +54,7 @@ func serveMail(t testing.TB, s *mailServer, tlsMode string) *mailServer {
 		if _, secured := c.TLSConnectionState(); !secured || tlsMode != "starttls" { // after STARTTLS it is the same connection
 			s.sessions++
 		}
-		return &mailSession{server: s, conn: c}, nil
+		return &serverSession{server: s, conn: c}, nil
 	}))
 	srv.Domain, srv.AllowInsecureAuth, srv.EnableSMTPUTF8, srv.ErrorLog = "localhost", true, true, silent{}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -80,22 +80,22 @@ type silent struct{}
 func (silent) Printf(string, ...any) {}
 func (silent) Println(...any)        {}
 
-func (s *mailServer) mails() []gotMail {
+func (s *server) mails() []gotMail {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.got
 }
 
-type mailSession struct {
-	server *mailServer
+type serverSession struct {
+	server *server
 	conn   *smtp.Conn
 	mail   gotMail
 }
 
-func (s *mailSession) Reset()        { s.mail = gotMail{} }
-func (s *mailSession) Logout() error { return nil }
+func (s *serverSession) Reset()        { s.mail = gotMail{} }
+func (s *serverSession) Logout() error { return nil }
 
-func (s *mailSession) Mail(from string, _ *smtp.MailOptions) error {
+func (s *serverSession) Mail(from string, _ *smtp.MailOptions) error {
 	s.mail.from = from
 	if s.server.onMail != nil {
 		return s.server.onMail()
@@ -103,7 +103,7 @@ func (s *mailSession) Mail(from string, _ *smtp.MailOptions) error {
 	return nil
 }
 
-func (s *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
+func (s *serverSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	if s.server.onRcpt != nil {
 		if err := s.server.onRcpt(to); err != nil {
 			return err
@@ -113,7 +113,7 @@ func (s *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	return nil
 }
 
-func (s *mailSession) Data(r io.Reader) error {
+func (s *serverSession) Data(r io.Reader) error {
 	b, err := io.ReadAll(r)
 	if err != nil {
 		return err
@@ -130,14 +130,14 @@ func (s *mailSession) Data(r io.Reader) error {
 	return nil
 }
 
-func (s *mailSession) AuthMechanisms() []string {
+func (s *serverSession) AuthMechanisms() []string {
 	if s.server.mechs != nil {
 		return s.server.mechs
 	}
 	return []string{sasl.Plain}
 }
 
-func (s *mailSession) Auth(mech string) (sasl.Server, error) {
+func (s *serverSession) Auth(mech string) (sasl.Server, error) {
 	check := func(_, user, password string) error {
 		if s.server.login == nil {
 			return nil

@@ -18,8 +18,8 @@ import (
 	"qaserelay/notifiers/httpclient"
 )
 
-// smtpSession is one connection to a mail server, logged in. One goroutine at a time may use it.
-type smtpSession struct {
+// session is one connection to a mail server, logged in. One goroutine at a time may use it.
+type session struct {
 	conn   *httpclient.LimitedConn
 	client *smtp.Client
 	expiry *time.Timer // closes the session while it is in the pool
@@ -30,7 +30,7 @@ type smtpSession struct {
 const maxReset = 5 * time.Second
 
 // idle returns a session from the pool that still works and has forgotten the last mail, or nil.
-func (n *Notifier) idle(ctx context.Context) *smtpSession {
+func (n *Notifier) idle(ctx context.Context) *session {
 	for s := n.pool.take(); s != nil; s = n.pool.take() {
 		soon, cancel := context.WithTimeout(ctx, maxReset)
 		stop := s.conn.Follow(soon)
@@ -47,7 +47,7 @@ func (n *Notifier) idle(ctx context.Context) *smtpSession {
 }
 
 // release gives a session back after a mail that ended with err.
-func (n *Notifier) release(s *smtpSession, err error) {
+func (n *Notifier) release(s *session, err error) {
 	if s.reusable(err) {
 		n.pool.put(s)
 	} else {
@@ -56,13 +56,13 @@ func (n *Notifier) release(s *smtpSession, err error) {
 }
 
 // dial connects, encrypts and logs in.
-func (n *Notifier) dial(ctx context.Context) (*smtpSession, error) {
+func (n *Notifier) dial(ctx context.Context) (*session, error) {
 	addr := net.JoinHostPort(n.config.Host, strconv.Itoa(n.config.Port))
 	raw, err := n.Guard.Dialer().DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", addr, err)
 	}
-	s := &smtpSession{conn: &httpclient.LimitedConn{Conn: raw}}
+	s := &session{conn: &httpclient.LimitedConn{Conn: raw}}
 	stop := s.conn.Follow(ctx)
 	defer stop()
 	if err := n.greet(s); err != nil {
@@ -86,7 +86,7 @@ func turnedAway(err error) error {
 }
 
 // greet says hello and encrypts the connection as configured.
-func (n *Notifier) greet(s *smtpSession) error {
+func (n *Notifier) greet(s *session) error {
 	var conn net.Conn = s.conn
 	if n.config.TLS == "implicit" {
 		conn = tls.Client(conn, n.TLSConfig)
@@ -120,17 +120,17 @@ func (c Config) hello() string {
 }
 
 // close drops the connection. A transaction that was not finished does not take place.
-func (s *smtpSession) close() { _ = s.conn.Close() }
+func (s *session) close() { _ = s.conn.Close() }
 
 // quit ends an idle session politely and within a second.
-func (s *smtpSession) quit() {
+func (s *session) quit() {
 	_ = s.conn.SetDeadline(time.Now().Add(time.Second))
 	_ = s.client.Quit()
 	s.close()
 }
 
 // reusable reports whether the session can carry another mail after one that ended with err.
-func (s *smtpSession) reusable(err error) bool {
+func (s *session) reusable(err error) bool {
 	var reply *textproto.Error
 	return err == nil || errors.As(err, &reply) && reply.Code != 421
 }

@@ -13,8 +13,8 @@ import (
 	"qaserelay/notifiers"
 )
 
-// threadMemory is how long the subject of a thread is remembered after its first mail.
-const threadMemory = 90 * 24 * time.Hour
+// keepSubject is how long the subject of a thread is remembered after its first mail.
+const keepSubject = 90 * 24 * time.Hour
 
 // threadKey is what mails that stand together have in common, or "".
 func (o Options) threadKey(m *notifiers.Message) string {
@@ -51,7 +51,7 @@ func (o Options) subject(ctx context.Context, m *notifiers.Message) string {
 	if written := notifiers.OneLine(o.Subject); written != "" {
 		return headerText(written)
 	}
-	own := headerText(mailTitle(m))
+	own := headerText(titleOf(m))
 	if key := notifiers.OneLine(o.Thread); m.KV != nil && key != "" && key != "none" {
 		return firstSubject(ctx, m.KV, key, own)
 	}
@@ -63,16 +63,16 @@ func headerText(s string) string {
 	return notifiers.Cut(strings.ReplaceAll(s, "=?", "= ?"), maxSubject)
 }
 
-// firstSubject returns the subject of the first mail of a thread, which is own if there was none. A mail is not held up by a memory that
+// firstSubject returns the subject of the first mail of a thread, which is own if there was none. A mail is not held up by a kv that
 // fails: then it has its own.
-func firstSubject(ctx context.Context, memory notifiers.KV, key, own string) string {
+func firstSubject(ctx context.Context, kv notifiers.KV, key, own string) string {
 	key = "subject/" + threadHash(key)
-	first, err := memory.Get(ctx, key)
+	first, err := kv.Get(ctx, key)
 	if err == nil && first == nil {
-		if done, err := memory.Swap(ctx, key, nil, []byte(own), threadMemory); done || err != nil {
+		if done, err := kv.Swap(ctx, key, nil, []byte(own), keepSubject); done || err != nil {
 			return own
 		}
-		first, err = memory.Get(ctx, key) // another mail was quicker
+		first, err = kv.Get(ctx, key) // another mail was quicker
 	}
 	if err != nil || len(first) == 0 {
 		return own

@@ -16,7 +16,7 @@ func TestHTTP(t *testing.T) {
 	scheme := []notifiers.Secret{notifiers.NewSecret("whsec_!!secret!!")}
 	notifierstest.Run(t, notifierstest.Suite{
 		Kind:     Kind(),
-		Channels: []notifierstest.Channel{httpChannel()},
+		Channels: []notifierstest.Channel{channel()},
 		Faults: map[string]notifierstest.Fault{
 			"no time":     {Config: &Config{}, Key: "timeout"},
 			"no key":      {Config: &Config{Timeout: 1, SigningSecret: scheme}, Key: "signing_secret"},
@@ -45,11 +45,11 @@ func TestARequestNeedsAnAddress(t *testing.T) {
 	}
 }
 
-func httpChannel() notifierstest.Channel {
+func channel() notifierstest.Channel {
 	return notifierstest.Channel{
 		Name:    "http",
 		Secrets: []string{testSigning, testPath, testBearer, "querys3cret"},
-		Answers: slices.Concat(httpStatuses(), httpPatience(), httpBodies()),
+		Answers: slices.Concat(statuses(), retryAfters(), bodies()),
 		At: func(t *testing.T, addr string, timeout time.Duration) notifiers.Notifier {
 			return testHTTP(t, "http://"+addr, func(c *Config) { c.Timeout = timeout })
 		},
@@ -59,8 +59,8 @@ func httpChannel() notifierstest.Channel {
 	}
 }
 
-// httpStatuses are answers that say all by their status.
-func httpStatuses() []notifierstest.Answer {
+// statuses are answers that say all by their status.
+func statuses() []notifierstest.Answer {
 	var answers []notifierstest.Answer
 	add := func(want string, codes ...int) {
 		for _, code := range codes {
@@ -76,8 +76,8 @@ func httpStatuses() []notifierstest.Answer {
 	return answers
 }
 
-// httpPatience are answers that ask for notifierstest.Patience.
-func httpPatience() []notifierstest.Answer {
+// retryAfters are answers that ask for notifierstest.Patience.
+func retryAfters() []notifierstest.Answer {
 	var answers []notifierstest.Answer
 	later := func(name string, code int, value string, after time.Duration) {
 		answers = append(answers, notifierstest.Answer{Name: name, Want: "retry after", After: after, Make: func(t *testing.T) notifiers.Notifier {
@@ -104,8 +104,8 @@ func httpPatience() []notifierstest.Answer {
 	return answers
 }
 
-// httpBodies are answers with bodies that harm.
-func httpBodies() []notifierstest.Answer {
+// bodies are answers with bodies that harm.
+func bodies() []notifierstest.Answer {
 	return []notifierstest.Answer{
 		notifierstest.Answer{Name: "redirect to a secret place", Want: "permanent", Says: "https://other.example", Make: func(t *testing.T) notifiers.Notifier {
 			return testHTTP(t, notifierstest.Server(t, notifierstest.Echo(302, http.Header{"Location": {"https://other.example/?t=" + testBearer}}, testSigning)))

@@ -88,7 +88,7 @@ type Notifier struct {
 	defaults json.RawMessage
 	signers  []signer
 	tokens   *httpclient.TokenCache // nil without oauth2
-	usual    httpCall               // for messages without options of their own; it has no URL if that is missing, or not as it should be
+	usual    call               // for messages without options of their own; it has no URL if that is missing, or not as it should be
 	client   *http.Client
 	way      httpclient.Route
 }
@@ -141,8 +141,8 @@ func (n *Notifier) Preview(m *notifiers.Message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	call := httpCall{written: o.Body}
-	if call.method, err = httpMethod(o.Method); err != nil {
+	call := call{written: o.Body}
+	if call.method, err = parseMethod(o.Method); err != nil {
 		return nil, err
 	}
 	err = call.fill(m)

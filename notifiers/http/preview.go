@@ -43,7 +43,7 @@ func (n *Notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
 }
 
 // headerFacts are the header fields of a request. Only values that never hold a secret are shown.
-func (n *Notifier) headerFacts(call httpCall) []preview.Fact {
+func (n *Notifier) headerFacts(call call) []preview.Fact {
 	const hidden = "<secret>"
 	header := map[string]string{"Webhook-Id": call.id, "User-Agent": httpclient.UserAgent}
 	if len(call.Body) > 0 {

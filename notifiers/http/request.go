@@ -17,8 +17,8 @@ import (
 	"qaserelay/rules/message"
 )
 
-// httpCall is all of a request but what changes from attempt to attempt.
-type httpCall struct {
+// call is all of a request but what changes from attempt to attempt.
+type call struct {
 	id      string
 	method  string
 	url     *url.URL
@@ -29,7 +29,7 @@ type httpCall struct {
 }
 
 // Prepare makes the call for m. Its errors cannot be helped by trying again.
-func (n *Notifier) Prepare(m *notifiers.Message) (call httpCall, err error) {
+func (n *Notifier) Prepare(m *notifiers.Message) (call call, err error) {
 	if call = n.usual; len(m.Options) > 0 || call.url == nil {
 		if call, err = n.address(m.Options); err != nil {
 			return call, err
@@ -41,13 +41,13 @@ func (n *Notifier) Prepare(m *notifiers.Message) (call httpCall, err error) {
 }
 
 // address makes a call as far as it does not depend on the message but on these options of its own.
-func (n *Notifier) address(own json.RawMessage) (httpCall, error) {
+func (n *Notifier) address(own json.RawMessage) (call, error) {
 	o, err := notifiers.MergeOptions[Options](n.defaults, own)
 	if err != nil {
-		return httpCall{}, err
+		return call{}, err
 	}
-	call := httpCall{headers: o.Headers, written: o.Body}
-	if call.method, err = httpMethod(o.Method); err != nil {
+	call := call{headers: o.Headers, written: o.Body}
+	if call.method, err = parseMethod(o.Method); err != nil {
 		return call, err
 	}
 	if call.url, err = httpclient.ParseURL(o.URL); err != nil {
@@ -81,7 +81,7 @@ func (n *Notifier) checkHost(u *url.URL, own json.RawMessage) error {
 }
 
 // Request makes the HTTP request, but for the signature.
-func (c httpCall) Request(ctx context.Context) (*http.Request, error) {
+func (c call) Request(ctx context.Context) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, c.method, "", bytes.NewReader(c.Body))
 	if err != nil {
 		return nil, fmt.Errorf("making the request: %w", httpclient.RedactURL(err))
@@ -101,7 +101,7 @@ func (c httpCall) Request(ctx context.Context) (*http.Request, error) {
 	return req, nil
 }
 
-func (c httpCall) contentType() string {
+func (c call) contentType() string {
 	if c.isJSON {
 		return "application/json"
 	}
@@ -109,7 +109,7 @@ func (c httpCall) contentType() string {
 }
 
 // fill gives the call the body that a rule wrote, or the default one. GET and HEAD have none unless one is written.
-func (c *httpCall) fill(m *notifiers.Message) (err error) {
+func (c *call) fill(m *notifiers.Message) (err error) {
 	switch {
 	case c.written != "":
 		c.Body = []byte(c.written)
@@ -160,7 +160,7 @@ func wholeUTF8(text []byte) []byte {
 	return []byte(string([]rune(string(text))))
 }
 
-func httpMethod(method string) (string, error) {
+func parseMethod(method string) (string, error) {
 	method = strings.ToUpper(strings.TrimSpace(method))
 	switch {
 	case method == "":
@@ -206,7 +206,7 @@ func checkHTTPDefaults(defaults json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	if _, err := httpMethod(o.Method); err != nil {
+	if _, err := parseMethod(o.Method); err != nil {
 		return notifiers.NewFieldError("method", err)
 	}
 	if o.URL != "" {

@@ -29,7 +29,7 @@ func (n *Notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 
 // try makes the request once. outer is the caller's context, attempt the one with our timeout. stale says that the receiver does not
 // take a token that it took before, and that the next try has a new one.
-func (n *Notifier) try(outer, attempt context.Context, call httpCall) (r notifiers.Receipt, stale bool, err error) {
+func (n *Notifier) try(outer, attempt context.Context, call call) (r notifiers.Receipt, stale bool, err error) {
 	req, err := call.Request(attempt)
 	if err != nil {
 		return notifiers.Receipt{}, false, &notifiers.PermanentError{Err: err}

@@ -43,8 +43,8 @@ func webhookAdvice(option string, value any) notifiers.Advice {
 	return notifiers.Advice{}
 }
 
-// slackBlockTypes are the blocks that messages can have (https://docs.slack.dev/reference/block-kit/blocks).
-func slackBlockTypes() []string {
+// blockTypes are the blocks that messages can have (https://docs.slack.dev/reference/block-kit/blocks).
+func blockTypes() []string {
 	return []string{
 		"actions", "alert", "auth_provider", "call", "card", "carousel", "container", "context", "context_actions", "data_table", "data_visualization",
 		"divider", "file", "header", "image", "input", "layout", "markdown", "plan", "rich_text", "section", "table", "task_card", "video",
@@ -78,8 +78,8 @@ func adviseBlock(path []string, value any) []notifiers.Advice {
 		return []notifiers.Advice{{Path: path, Wrong: true, Message: "a block needs a type", Hint: "such as section, header, context or divider"}}
 	case strings.Contains(kind, "{{"):
 		return nil
-	case !slices.Contains(slackBlockTypes(), kind):
-		return []notifiers.Advice{{Path: append(path, "type"), Message: "Slack may know no block " + strconv.Quote(kind), Hint: "known are " + strings.Join(slackBlockTypes(), ", ")}}
+	case !slices.Contains(blockTypes(), kind):
+		return []notifiers.Advice{{Path: append(path, "type"), Message: "Slack may know no block " + strconv.Quote(kind), Hint: "known are " + strings.Join(blockTypes(), ", ")}}
 	}
 	all := adviseTexts(path, block, maxSection)
 	if !isWhole(kind, withoutEmpty(block)) {

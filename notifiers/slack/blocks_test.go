@@ -126,17 +126,17 @@ func TestBlocksOfWhichNothingIsLeftGiveTheUsualLayout(t *testing.T) {
 }
 
 func TestAChangedMessageLosesItsOldBlocks(t *testing.T) {
-	slack, memory := NewFakeSlack(t), NewTestMemory()
+	slack, kv := NewFakeSlack(t), NewTestMemory()
 	n := slack.Notifier("")
-	MustSend(t, n, SlackTitled(memory, "a", `{"channel":"#qa","update":"k","blocks":[{"type":"divider","x_new":1}]}`))
+	MustSend(t, n, SlackTitled(kv, "a", `{"channel":"#qa","update":"k","blocks":[{"type":"divider","x_new":1}]}`))
 	if form := slack.Messages[0].Form; form.Get("blocks") != `[{"type":"divider","x_new":1}]` || form.Has("attachments") || form.Get("parse") != "none" {
 		t.Errorf("posted %v", form)
 	}
-	MustSend(t, n, SlackTitled(memory, "b", `{"channel":"#qa","update":"k"}`))
+	MustSend(t, n, SlackTitled(kv, "b", `{"channel":"#qa","update":"k"}`))
 	if form := slack.Messages[0].Form; !strings.Contains(form.Get("blocks"), "header") || strings.Contains(form.Get("blocks"), "x_new") || !strings.Contains(form.Get("attachments"), "section") {
 		t.Errorf("changed to %v", form)
 	}
-	MustSend(t, n, SlackTitled(memory, "c", `{"channel":"#qa","update":"k","blocks":[{"type":"divider"}]}`))
+	MustSend(t, n, SlackTitled(kv, "c", `{"channel":"#qa","update":"k","blocks":[{"type":"divider"}]}`))
 	if form := slack.Messages[0].Form; form.Get("blocks") != `[{"type":"divider"}]` || form.Get("attachments") != "[]" {
 		t.Errorf("changed to %v", form)
 	}

@@ -8,35 +8,35 @@ import (
 	"qaserelay/notifiers"
 )
 
-// slackClass is what a group of error codes means for a delivery.
-type slackClass struct {
+// codeClass is what a group of error codes means for a delivery.
+type codeClass struct {
 	reason string
 	advice string // what to do about it, where trying again cannot help; empty: try again
 	codes  string
 }
 
 // class returns what a code means, or the zero value for a code that is not known.
-func (r slackRefusal) class() slackClass {
+func (r refusal) class() codeClass {
 	for _, family := range []string{"invalid_blocks", "invalid_attachments", "invalid_metadata"} { // in whichever form
 		if strings.HasPrefix(r.code, family) {
 			r.code = family
 		}
 	}
-	for _, c := range slices.Concat(slackPassing(), r.access(), r.places(), r.content()) {
+	for _, c := range slices.Concat(transientCodes(), r.access(), r.places(), r.content()) {
 		if r.code != "" && slices.Contains(strings.Fields(c.codes), r.code) {
 			return c
 		}
 	}
-	return slackClass{}
+	return codeClass{}
 }
 
 // The codes are all that are documented for the methods in use (https://docs.slack.dev/reference/methods): chat.postMessage, chat.update,
 // users.lookupByEmail, conversations.open, users.conversations and auth.test; and for incoming webhooks
 // (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks).
 
-// slackPassing are failures that pass by themselves.
-func slackPassing() []slackClass {
-	return []slackClass{
+// transientCodes are failures that pass by themselves.
+func transientCodes() []codeClass {
+	return []codeClass{
 		{notifiers.ReasonRate, "", "ratelimited rate_limited message_limit_exceeded"},
 		{notifiers.ReasonServer, "", "internal_error fatal_error service_unavailable request_timeout rollup_error update_failed"},
 		{notifiers.ReasonServer, "", "team_added_to_org org_login_required external_channel_migrating streaming_state_conflict"},
@@ -44,9 +44,9 @@ func slackPassing() []slackClass {
 }
 
 // access are failures of who we are and what we may.
-func (r slackRefusal) access() []slackClass {
+func (r refusal) access() []codeClass {
 	scope := cmp.Or(notifiers.Cut(notifiers.OneLine(r.needed), 200), "chat:write (chat:write.public for channels it is not in)")
-	return []slackClass{
+	return []codeClass{
 		{notifiers.ReasonAuth, "put a valid bot token (xoxb-…) of an installed app into token",
 			"invalid_auth not_authed token_revoked token_expired account_inactive not_allowed_token_type"},
 		{notifiers.ReasonAuth, "give the app the scope " + scope + " in OAuth & Permissions, and install it again", "missing_scope no_permission"},
@@ -60,9 +60,9 @@ func (r slackRefusal) access() []slackClass {
 }
 
 // places are failures of where a message goes.
-func (r slackRefusal) places() []slackClass {
+func (r refusal) places() []codeClass {
 	there := cmp.Or(notifiers.Cut(r.place, 100), "the channel")
-	return []slackClass{
+	return []codeClass{
 		{notifiers.ReasonClient, "check the channel's name, and invite the app to " + there + ": /invite @your-app", "channel_not_found not_in_channel"},
 		{notifiers.ReasonClient, "write the id of the channel (C…) in place of its name, since the token is for several workspaces", "team_not_found"},
 		{notifiers.ReasonClient, "unarchive " + there + ", or write another one", "is_archived channel_is_archived is_inactive"},
@@ -79,8 +79,8 @@ func (r slackRefusal) places() []slackClass {
 }
 
 // content are failures of what a message holds, and of the request around it.
-func (r slackRefusal) content() []slackClass {
-	return []slackClass{
+func (r refusal) content() []codeClass {
+	return []codeClass{
 		{notifiers.ReasonClient, "Slack does not take this message; change its title, body or options",
 			`no_text msg_too_long msg_blocks_too_long too_many_attachments attachment_payload_limit_exceeded too_many_contact_cards
 			missing_text_or_fallback_or_attachments invalid_arguments invalid_payload invalid_blocks block_mismatch invalid_attachments

@@ -13,9 +13,9 @@ import (
 )
 
 func TestEachSlackCodeHasOneMeaning(t *testing.T) {
-	var r slackRefusal
+	var r refusal
 	seen := map[string]bool{}
-	for _, c := range slices.Concat(slackPassing(), r.access(), r.places(), r.content()) {
+	for _, c := range slices.Concat(transientCodes(), r.access(), r.places(), r.content()) {
 		if c.reason == "" {
 			t.Errorf("%s: no reason", c.codes)
 		}
@@ -30,7 +30,7 @@ func TestEachSlackCodeHasOneMeaning(t *testing.T) {
 
 func TestASlackCodeThatIsNotKnownIsDoubtful(t *testing.T) {
 	for code, want := range map[string]bool{"a_code_of_tomorrow": true, "internal_error": false, "ratelimited": false, "channel_not_found": false} {
-		n := slackToken(t, notifierstest.Server(t, notifierstest.Reply(200, `{"ok":false,"error":"`+code+`"}`, "")), 10*time.Second)
+		n := tokenNotifier(t, notifierstest.Server(t, notifierstest.Reply(200, `{"ok":false,"error":"`+code+`"}`, "")), 10*time.Second)
 		_, err := n.Send(t.Context(), &notifiers.Message{ID: "1", Message: rendered.Message{Title: "t"}, Options: []byte(`{"channel":"#qa"}`)})
 		var doubtful *notifiers.DoubtfulError
 		if err == nil || errors.As(err, &doubtful) != want {

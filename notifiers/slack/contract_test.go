@@ -21,11 +21,11 @@ func halfAnswer(says string) http.HandlerFunc {
 	}
 }
 
-func slackWebhookChannel() notifierstest.Channel {
+func webhookChannel() notifierstest.Channel {
 	const html = "<!DOCTYPE html><html>We are down for maintenance</html>"
 	at := func(name, want string, h http.HandlerFunc, says string) notifierstest.Answer {
 		return notifierstest.Answer{Name: name, Want: want, Says: says, After: 7 * time.Second, Make: func(t *testing.T) notifiers.Notifier {
-			return slackWebhook(t, notifierstest.Server(t, h), 10*time.Second)
+			return webhookNotifier(t, notifierstest.Server(t, h), 10*time.Second)
 		}}
 	}
 	return notifierstest.Channel{
@@ -53,10 +53,10 @@ func slackWebhookChannel() notifierstest.Channel {
 			at("503 with seconds", "retry after", notifierstest.Reply(503, html, "7"), ""),
 		},
 		At: func(t *testing.T, addr string, timeout time.Duration) notifiers.Notifier {
-			return slackWebhook(t, "http://"+addr, timeout)
+			return webhookNotifier(t, "http://"+addr, timeout)
 		},
 		Accepting: func(t *testing.T, seen func(string)) notifiers.Notifier {
-			return slackWebhook(t, notifierstest.Server(t, func(w http.ResponseWriter, r *http.Request) {
+			return webhookNotifier(t, notifierstest.Server(t, func(w http.ResponseWriter, r *http.Request) {
 				var post post
 				_ = json.NewDecoder(r.Body).Decode(&post)
 				seen(post.Attachments[0].Fallback)
@@ -66,17 +66,17 @@ func slackWebhookChannel() notifierstest.Channel {
 	}
 }
 
-func slackTokenChannel() notifierstest.Channel {
+func tokenChannel() notifierstest.Channel {
 	at := func(name, want string, h http.HandlerFunc, says string) notifierstest.Answer {
 		return notifierstest.Answer{Name: name, Want: want, Says: says, After: 7 * time.Second, Make: func(t *testing.T) notifiers.Notifier {
-			return slackToken(t, notifierstest.Server(t, h), 10*time.Second)
+			return tokenNotifier(t, notifierstest.Server(t, h), 10*time.Second)
 		}}
 	}
 	return notifierstest.Channel{
 		Name:    "slack token",
 		Options: `{"channel":"#qa"}`,
 		Secrets: []string{testToken},
-		Answers: append(slackWords(), []notifierstest.Answer{
+		Answers: append(answerWords(), []notifierstest.Answer{
 			at("ok", "delivered", notifierstest.Reply(200, `{"ok":true,"channel":"C1","ts":"1.2"}`, ""), ""),
 			at("ok with a long echo", "delivered", notifierstest.Reply(200, `{"ok":true,"channel":"C1","ts":"1.2","message":{"text":"`+strings.Repeat("x", 20000)+`"}}`, ""), ""),
 			at("200 with HTML", "retry", notifierstest.Reply(200, "<html>maintenance</html>", ""), "maintenance"),
@@ -96,10 +96,10 @@ func slackTokenChannel() notifierstest.Channel {
 			at("what is wrong with the blocks", "permanent", notifierstest.Reply(200, `{"ok":false,"error":"invalid_blocks","response_metadata":{"messages":["must be less than 3001 characters"]}}`, ""), "3001"),
 		}...),
 		At: func(t *testing.T, addr string, timeout time.Duration) notifiers.Notifier {
-			return slackToken(t, "http://"+addr, timeout)
+			return tokenNotifier(t, "http://"+addr, timeout)
 		},
 		Accepting: func(t *testing.T, seen func(string)) notifiers.Notifier {
-			return slackToken(t, notifierstest.Server(t, func(w http.ResponseWriter, r *http.Request) {
+			return tokenNotifier(t, notifierstest.Server(t, func(w http.ResponseWriter, r *http.Request) {
 				var a []struct{ Fallback string }
 				if err := json.Unmarshal([]byte(r.FormValue("attachments")), &a); err != nil || r.URL.Path != "/api/chat.postMessage" {
 					t.Errorf("%s: %v", r.URL, err)
@@ -111,11 +111,11 @@ func slackTokenChannel() notifierstest.Channel {
 	}
 }
 
-// slackWords are the error codes in answers with status 200.
-func slackWords() []notifierstest.Answer {
+// answerWords are the error codes in answers with status 200.
+func answerWords() []notifierstest.Answer {
 	fails := func(code, want, says string) notifierstest.Answer {
 		return notifierstest.Answer{Name: code, Want: want, Says: says, Make: func(t *testing.T) notifiers.Notifier {
-			return slackToken(t, notifierstest.Server(t, notifierstest.Reply(200, `{"ok":false,"error":"`+code+`"}`, "")), 10*time.Second)
+			return tokenNotifier(t, notifierstest.Server(t, notifierstest.Reply(200, `{"ok":false,"error":"`+code+`"}`, "")), 10*time.Second)
 		}}
 	}
 	return []notifierstest.Answer{

@@ -14,8 +14,8 @@ import (
 	"qaserelay/notifiers/httpclient"
 )
 
-// slackCode returns the error code in an answer, which is a single word or a JSON object, or nothing.
-func slackCode(body string) string {
+// parseCode returns the error code in an answer, which is a single word or a JSON object, or nothing.
+func parseCode(body string) string {
 	body = strings.TrimSpace(body)
 	var object struct {
 		Error string `json:"error"`
@@ -29,35 +29,35 @@ func slackCode(body string) string {
 	return ""
 }
 
-// slackRefusal is what Slack says in place of ok.
-type slackRefusal struct {
+// refusal is what Slack says in place of ok.
+type refusal struct {
 	code   string // such as channel_not_found, or empty
 	detail string // what is wrong with the message, in Slack's words
 	needed string // the scope that is missing
 	place  string // where the message was to go, if it was for a channel or person
 }
 
-// slackError is a refusal with its code, for those who can do something about it.
-type slackError struct{ code, text string }
+// apiError is a refusal with its code, for those who can do something about it.
+type apiError struct{ code, text string }
 
-func (e *slackError) Error() string { return e.text }
+func (e *apiError) Error() string { return e.text }
 
-// slackErrorCode returns the code in err, or nothing.
-func slackErrorCode(err error) string {
-	var refused *slackError
+// errorCode returns the code in err, or nothing.
+func errorCode(err error) string {
+	var refused *apiError
 	if errors.As(err, &refused) {
 		return refused.code
 	}
 	return ""
 }
 
-// slackFailure says what an answer that is no success means for the delivery.
-func (n *notifier) slackFailure(doing string, a httpclient.Answer, r slackRefusal) error {
+// failure says what an answer that is no success means for the delivery.
+func (n *notifier) failure(doing string, a httpclient.Answer, r refusal) error {
 	text := doing + ": Slack answered " + n.mask.Redact(cmp.Or(r.code, a.Status))
 	if r.detail != "" {
 		text += " (" + n.mask.Redact(notifiers.Cut(notifiers.OneLine(r.detail), 500)) + ")"
 	}
-	var failed error = &slackError{r.code, text}
+	var failed error = &apiError{r.code, text}
 	class := r.class()
 	switch {
 	case a.Code == http.StatusTooManyRequests:
@@ -78,11 +78,11 @@ func (n *notifier) slackFailure(doing string, a httpclient.Answer, r slackRefusa
 	return a.Retry(notifiers.ReasonOther, &notifiers.DoubtfulError{Err: failed}) // Slack adds codes, and says that some come only while it is in trouble
 }
 
-// slackGone reports whether err says that the message kept for a key can be used no more: it is deleted, can be changed no more
+// isGone reports whether err says that the message kept for a key can be used no more: it is deleted, can be changed no more
 // or not into this one, or its channel is no longer there for us.
-func slackGone(err error) bool {
+func isGone(err error) bool {
 	return slices.Contains([]string{
 		"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found", "cannot_reply_to_message",
 		"channel_not_found", "is_archived", "is_inactive", "not_in_channel", "block_mismatch",
-	}, slackErrorCode(err))
+	}, errorCode(err))
 }

@@ -87,7 +87,7 @@ func (f *fakeSlack) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *fakeSlack) answer(method string, form url.Values) map[string]any {
-	if refused := slackRefuses(form.Get("text"), form.Get("blocks"), form.Get("attachments")); refused != "" && strings.HasPrefix(method, "chat.") {
+	if refused := refuses(form.Get("text"), form.Get("blocks"), form.Get("attachments")); refused != "" && strings.HasPrefix(method, "chat.") {
 		f.t.Errorf("Slack would answer %s", refused)
 		return no(refused)
 	}
@@ -183,7 +183,7 @@ func (f *fakeSlack) transcript() string {
 	return out.String()
 }
 
-// testMemory is a memory whose time a test sets. It may be used from many goroutines.
+// testMemory is a kv whose time a test sets. It may be used from many goroutines.
 type testMemory struct {
 	mu     sync.Mutex
 	now    time.Duration
@@ -231,10 +231,10 @@ func (m *testMemory) Swap(_ context.Context, key string, old, value []byte, keep
 // pass lets time go by.
 func (m *testMemory) pass(d time.Duration) { m.mu.Lock(); m.now += d; m.mu.Unlock() }
 
-// maxText is a message of one title with options and a memory.
-func SlackTitled(memory notifiers.KV, title, options string) *notifiers.Message {
+// maxText is a message of one title with options and a kv.
+func SlackTitled(kv notifiers.KV, title, options string) *notifiers.Message {
 	return notifierstest.Message(func(m *notifiers.Message) {
-		m.ID, m.Title, m.URL, m.Options, m.KV = "delivery "+title, title, "", json.RawMessage(options), memory
+		m.ID, m.Title, m.URL, m.Options, m.KV = "delivery "+title, title, "", json.RawMessage(options), kv
 	})
 }
 

@@ -14,9 +14,9 @@ func writeMention(who string) string {
 	switch {
 	case who == "@here", who == "@channel", who == "@everyone":
 		return "<!" + who[1:] + ">"
-	case isSlackID(who, "UW"):
+	case isID(who, "UW"):
 		return "<@" + who + ">"
-	case isSlackID(who, "S"):
+	case isID(who, "S"):
 		return "<!subteam^" + who + ">"
 	}
 	if name := displayName(who); name != "@" {
@@ -27,7 +27,7 @@ func writeMention(who string) string {
 
 // displayName returns the name of who for people.
 func displayName(who string) string {
-	if isSlackID(who, "UWS") {
+	if isID(who, "UWS") {
 		return who
 	}
 	if name, address := splitAddress(who); address != "" {
@@ -52,9 +52,9 @@ func splitAddress(who string) (name, address string) {
 	return who[:open], a.Address
 }
 
-// isSlackID reports whether s looks like an id with one of these first letters. Short ones need a digit, so that a
+// isID reports whether s looks like an id with one of these first letters. Short ones need a digit, so that a
 // name in capitals is none.
-func isSlackID(s, first string) bool {
+func isID(s, first string) bool {
 	if s == "" || !strings.ContainsRune(first, rune(s[0])) {
 		return false
 	}

@@ -16,14 +16,14 @@ import (
 
 // How long it is kept who has an address: those found, and those not.
 const (
-	slackKnownFor   = 24 * time.Hour
-	slackUnknownFor = time.Hour
+	keepKnown   = 24 * time.Hour
+	keepUnknown = time.Hour
 	// Whoever cannot be written to is asked for again, since a person may have seen to it and sent the message again.
-	slackUnwrittenFor = time.Minute
+	keepUnwritable = time.Minute
 )
 
-// slackKeep is how long keys and conversations are kept without use.
-const slackKeep = 90 * 24 * time.Hour
+// keepUnused is how long keys and conversations are kept without use.
+const keepUnused = 90 * 24 * time.Hour
 
 // maxLookups bounds how many addresses one message asks Slack for (users.lookupByEmail takes about 50 a minute).
 const maxLookups = 10
@@ -31,21 +31,21 @@ const maxLookups = 10
 // maxTogether is how many people Slack's conversations.open takes.
 const maxTogether = 8
 
-// slackUser is what is kept of an address.
-type slackUser struct {
+// member is what is kept of an address.
+type member struct {
 	ID  string `json:"id,omitempty"`
 	Why string `json:"why,omitempty"` // nobody was found
 	At  int64  `json:"at,omitempty"`  // Unix time of when nobody was found
 }
 
 // isKnown reports whether somebody was found, or nobody within the given time.
-func (u slackUser) isKnown(unknown time.Duration) bool {
+func (u member) isKnown(unknown time.Duration) bool {
 	return u.ID != "" || u.Why != "" && time.Since(time.Unix(u.At, 0)) < unknown
 }
 
 // findMentions turns the addresses among who into member ids, where Slack knows them. Others stay as they are, and are told in notes:
 // a lookup that fails takes nothing from the message.
-func (n *notifier) findMentions(ctx context.Context, memory notifiers.KV, who []string) (found, notes []string) {
+func (n *notifier) findMentions(ctx context.Context, kv notifiers.KV, who []string) (found, notes []string) {
 	ctx, cancel := context.WithTimeout(ctx, n.config.Timeout/2)
 	defer cancel()
 	lookups := 0
@@ -55,10 +55,10 @@ func (n *notifier) findMentions(ctx context.Context, memory notifiers.KV, who []
 			found = append(found, one)
 			continue
 		}
-		user := slackUser{Why: "too many to look up"}
+		user := member{Why: "too many to look up"}
 		if lookups++; lookups <= maxLookups {
 			var err error
-			if user, err = n.findUser(ctx, memory, address, slackUnknownFor); err != nil {
+			if user, err = n.findUser(ctx, kv, address, keepUnknown); err != nil {
 				user.Why = err.Error()
 			}
 		}
@@ -73,65 +73,65 @@ func (n *notifier) findMentions(ctx context.Context, memory notifiers.KV, who []
 
 // findUser finds the member who has an address. An error is worth another attempt; that there is nobody, or that the app may not look,
 // is none; it is believed for the given time.
-func (n *notifier) findUser(ctx context.Context, memory notifiers.KV, address string, unknown time.Duration) (slackUser, error) {
+func (n *notifier) findUser(ctx context.Context, kv notifiers.KV, address string, unknown time.Duration) (member, error) {
 	key := "user/" + strings.ToLower(address)
-	var user slackUser
-	old := recall(ctx, memory, key, &user)
+	var user member
+	old := recall(ctx, kv, key, &user)
 	if user.isKnown(unknown) {
 		return user, nil
 	}
-	user = slackUser{}
-	_, err := n.call(ctx, slackDeed{"looking up", address}, func(api *slack.Client) error {
+	user = member{}
+	_, err := n.call(ctx, action{"looking up", address}, func(api *slack.Client) error {
 		u, err := api.GetUserByEmailContext(ctx, address)
 		if err == nil {
 			user.ID = u.ID
 		}
 		return err
 	})
-	keep := slackKnownFor
+	keep := keepKnown
 	var permanent *notifiers.PermanentError
 	switch {
 	case errors.As(err, &permanent):
-		user.Why, user.At, keep = err.Error(), time.Now().Unix(), slackUnknownFor
+		user.Why, user.At, keep = err.Error(), time.Now().Unix(), keepUnknown
 	case err != nil:
-		return slackUser{}, err
+		return member{}, err
 	}
-	remember(ctx, memory, kept{key, old}, user, keep)
+	remember(ctx, kv, kept{key, old}, user, keep)
 	return user, nil
 }
 
 // place finds out where a message goes.
-func (n *notifier) place(ctx context.Context, memory notifiers.KV, o Options) (slackPlace, error) {
+func (n *notifier) place(ctx context.Context, kv notifiers.KV, o Options) (destination, error) {
 	switch {
 	case o.DM == nil && o.Channel == "":
-		return slackPlace{}, &notifiers.PermanentError{Err: errors.New(
+		return destination{}, &notifiers.PermanentError{Err: errors.New(
 			`channel: there is none; write one on the notifier or in the rule, such as channel: "#qa"`)}
 	case o.DM == nil:
-		return slackPlace{o.Channel, o.Channel}, nil
+		return destination{o.Channel, o.Channel}, nil
 	case len(o.DM) == 0:
-		return slackPlace{}, &notifiers.PermanentError{Err: errors.New("dm: this event names nobody; send it only if somebody is named, by the rule's when")}
+		return destination{}, &notifiers.PermanentError{Err: errors.New("dm: this event names nobody; send it only if somebody is named, by the rule's when")}
 	case len(o.DM) > maxTogether:
-		return slackPlace{}, &notifiers.PermanentError{Err: fmt.Errorf("dm: %d people are named, but at most %d can get a message together; write a channel", len(o.DM), maxTogether)}
+		return destination{}, &notifiers.PermanentError{Err: fmt.Errorf("dm: %d people are named, but at most %d can get a message together; write a channel", len(o.DM), maxTogether)}
 	}
 	var ids, names []string
 	for _, who := range o.DM {
-		id, err := n.person(ctx, memory, who)
+		id, err := n.person(ctx, kv, who)
 		if err != nil {
-			return slackPlace{}, err
+			return destination{}, err
 		}
 		ids, names = append(ids, id), append(names, displayName(who))
 	}
 	name := strings.Join(names, ", ")
 	if len(ids) == 1 { // Slack opens the conversation itself, and asks for no scope beyond chat:write
-		return slackPlace{ids[0], name}, nil
+		return destination{ids[0], name}, nil
 	}
-	channel, err := n.openConversation(ctx, memory, ids)
-	return slackPlace{channel, name}, err
+	channel, err := n.openConversation(ctx, kv, ids)
+	return destination{channel, name}, err
 }
 
 // person returns the member id of somebody to write to.
-func (n *notifier) person(ctx context.Context, memory notifiers.KV, who string) (string, error) {
-	if isSlackID(who, "UW") {
+func (n *notifier) person(ctx context.Context, kv notifiers.KV, who string) (string, error) {
+	if isID(who, "UW") {
 		return who, nil
 	}
 	_, address := splitAddress(who)
@@ -139,7 +139,7 @@ func (n *notifier) person(ctx context.Context, memory notifiers.KV, who string) 
 		return "", &notifiers.PermanentError{Err: fmt.Errorf(
 			"dm: %s is nobody whom Slack can write to; write an e-mail address or a member id, or add the person to people: with slack: U…", displayName(who))}
 	}
-	user, err := n.findUser(ctx, memory, address, slackUnwrittenFor)
+	user, err := n.findUser(ctx, kv, address, keepUnwritable)
 	switch {
 	case err != nil:
 		return "", err
@@ -150,14 +150,14 @@ func (n *notifier) person(ctx context.Context, memory notifiers.KV, who string) 
 }
 
 // openConversation returns the conversation of several people with the app.
-func (n *notifier) openConversation(ctx context.Context, memory notifiers.KV, ids []string) (string, error) {
+func (n *notifier) openConversation(ctx context.Context, kv notifiers.KV, ids []string) (string, error) {
 	slices.Sort(ids)
 	key, channel := "conversation/"+strings.Join(ids, ","), ""
-	old := recall(ctx, memory, key, &channel)
+	old := recall(ctx, kv, key, &channel)
 	if channel != "" {
 		return channel, nil
 	}
-	_, err := n.call(ctx, slackDeed{doing: "opening a conversation"}, func(api *slack.Client) error {
+	_, err := n.call(ctx, action{doing: "opening a conversation"}, func(api *slack.Client) error {
 		c, _, _, err := api.OpenConversationContext(ctx, &slack.OpenConversationParameters{Users: ids})
 		if err == nil {
 			channel = c.ID
@@ -165,7 +165,7 @@ func (n *notifier) openConversation(ctx context.Context, memory notifiers.KV, id
 		return err
 	})
 	if err == nil {
-		remember(ctx, memory, kept{key, old}, channel, slackKeep)
+		remember(ctx, kv, kept{key, old}, channel, keepUnused)
 	}
 	return channel, err
 }
@@ -178,11 +178,11 @@ type kept struct {
 
 // recall reads what is kept under a key into value, and returns it as it is kept. What cannot be read is as good as nothing: it is
 // only kept to spare Slack a question.
-func recall(ctx context.Context, memory notifiers.KV, key string, value any) []byte {
-	if memory == nil {
+func recall(ctx context.Context, kv notifiers.KV, key string, value any) []byte {
+	if kv == nil {
 		return nil
 	}
-	raw, err := memory.Get(ctx, key)
+	raw, err := kv.Get(ctx, key)
 	if err != nil || raw == nil || json.Unmarshal(raw, value) != nil {
 		return raw
 	}
@@ -190,11 +190,11 @@ func recall(ctx context.Context, memory notifiers.KV, key string, value any) []b
 }
 
 // remember keeps a value in place of what was found, unless somebody else has.
-func remember(ctx context.Context, memory notifiers.KV, old kept, value any, keep time.Duration) {
-	if memory == nil {
+func remember(ctx context.Context, kv notifiers.KV, old kept, value any, keep time.Duration) {
+	if kv == nil {
 		return
 	}
 	if raw, err := json.Marshal(value); err == nil {
-		_, _ = memory.Swap(ctx, old.key, old.raw, raw, keep)
+		_, _ = kv.Swap(ctx, old.key, old.raw, raw, keep)
 	}
 }

@@ -14,9 +14,9 @@ import (
 )
 
 func TestWhoIsMentionedIsFoundByAddress(t *testing.T) {
-	slack, memory := NewFakeSlack(t), NewTestMemory()
+	slack, kv := NewFakeSlack(t), NewTestMemory()
 	n := slack.Notifier(`{"channel":"#qa"}`)
-	m := SlackTitled(memory, "a", `{"mention":["U024BE7LH","Bob Bar <BOB@bar.io>","ana@bar.io","Eve <eve@x.io>","Zoe","@here"]}`)
+	m := SlackTitled(kv, "a", `{"mention":["U024BE7LH","Bob Bar <BOB@bar.io>","ana@bar.io","Eve <eve@x.io>","Zoe","@here"]}`)
 	slack.users["BOB@bar.io"] = "U0BOB"
 	r, err := n.Send(t.Context(), m)
 	if err != nil {
@@ -32,17 +32,17 @@ func TestWhoIsMentionedIsFoundByAddress(t *testing.T) {
 		return len(slices.DeleteFunc(slices.Clone(slack.calls), func(c string) bool { return c != "users.lookupByEmail" }))
 	}
 	MustSend(t, n, m)
-	memory.pass(59 * time.Minute)
+	kv.pass(59 * time.Minute)
 	MustSend(t, slack.Notifier(`{"channel":"#qa"}`), m)
 	if got := lookups(); got != 3 {
 		t.Errorf("%d lookups within the hour, want 3", got)
 	}
-	memory.pass(2 * time.Minute)
+	kv.pass(2 * time.Minute)
 	MustSend(t, n, m)
 	if got := lookups(); got != 4 {
 		t.Errorf("%d lookups after an hour, want 4: who was not found is looked up again", got)
 	}
-	memory.pass(24 * time.Hour)
+	kv.pass(24 * time.Hour)
 	MustSend(t, n, m)
 	if got := lookups(); got != 7 {
 		t.Errorf("%d lookups after a day, want 7", got)
@@ -50,8 +50,8 @@ func TestWhoIsMentionedIsFoundByAddress(t *testing.T) {
 }
 
 func TestWhoeverCouldNotBeWrittenToIsAskedForAgain(t *testing.T) {
-	slack, memory := NewFakeSlack(t), NewTestMemory()
-	n, m := slack.Notifier(""), SlackTitled(memory, "a", `{"dm":["eve@x.io"]}`)
+	slack, kv := NewFakeSlack(t), NewTestMemory()
+	n, m := slack.Notifier(""), SlackTitled(kv, "a", `{"dm":["eve@x.io"]}`)
 	fails := func(when string) {
 		if _, err := n.Send(t.Context(), m); notifierstest.Outcome(err) != "permanent" {
 			t.Errorf("%s: %v", when, err)
@@ -60,9 +60,9 @@ func TestWhoeverCouldNotBeWrittenToIsAskedForAgain(t *testing.T) {
 	fails("without an account")
 	slack.users["eve@x.io"] = "U0EVE"
 	fails("within a minute")
-	asked := memory.values["user/eve@x.io"]
+	asked := kv.values["user/eve@x.io"]
 	asked.value = regexp.MustCompile(`"at":\d+`).ReplaceAll(asked.value, []byte(`"at":1`)) // that was long ago
-	memory.values["user/eve@x.io"] = asked
+	kv.values["user/eve@x.io"] = asked
 	MustSend(t, n, m)
 	if got := slack.transcript(); got != "DU0EVE a\n" {
 		t.Errorf("got\n%s", got)
@@ -82,14 +82,14 @@ func TestALookupThatFailsTakesNothingFromTheMessage(t *testing.T) {
 	} {
 		t.Run(answer, func(t *testing.T) {
 			t.Parallel()
-			slack, memory := NewFakeSlack(t), NewTestMemory()
+			slack, kv := NewFakeSlack(t), NewTestMemory()
 			n := slack.Notifier(`{"channel":"#qa","mention":["Bob <bob@bar.io>"]}`)
 			slack.script["users.lookupByEmail"] = []string{answer}
-			r, err := n.Send(t.Context(), SlackTitled(memory, "a", ""))
+			r, err := n.Send(t.Context(), SlackTitled(kv, "a", ""))
 			if err != nil || slack.Messages[0].title() != "*a* @Bob" || !strings.Contains(r.Status, c.status) {
 				t.Errorf("%v, %s, status %q", err, slack.transcript(), r.Status)
 			}
-			MustSend(t, n, SlackTitled(memory, "b", ""))
+			MustSend(t, n, SlackTitled(kv, "b", ""))
 			if got := slack.Messages[1].title() == "*b* <@U0BOB>"; got != c.again {
 				t.Errorf("asked again: %v", got)
 			}
@@ -121,9 +121,9 @@ func TestMessagesInPerson(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			slack, memory := NewFakeSlack(t), NewTestMemory()
+			slack, kv := NewFakeSlack(t), NewTestMemory()
 			n := slack.Notifier(`{"channel":"#qa"}`)
-			_, err := n.Send(t.Context(), SlackTitled(memory, "a", `{"dm":`+c.dm+`}`))
+			_, err := n.Send(t.Context(), SlackTitled(kv, "a", `{"dm":`+c.dm+`}`))
 			if got := slack.transcript(); got != c.want {
 				t.Errorf("got\n%swant\n%s(%v)", got, c.want, err)
 			}
@@ -135,19 +135,19 @@ func TestMessagesInPerson(t *testing.T) {
 }
 
 func TestAConversationIsOpenedOnce(t *testing.T) {
-	slack, memory := NewFakeSlack(t), NewTestMemory()
+	slack, kv := NewFakeSlack(t), NewTestMemory()
 	n := slack.Notifier("")
-	MustSend(t, n, SlackTitled(memory, "a", `{"dm":["U2","U1"]}`), SlackTitled(memory, "b", `{"dm":["U1","U2"]}`))
+	MustSend(t, n, SlackTitled(kv, "a", `{"dm":["U2","U1"]}`), SlackTitled(kv, "b", `{"dm":["U1","U2"]}`))
 	if got := strings.Join(slack.calls, " "); got != "conversations.open chat.postMessage chat.postMessage" {
 		t.Errorf("calls: %s", got)
 	}
 }
 
 func TestALookupForAMessageInPersonIsTriedAgain(t *testing.T) {
-	slack, memory := NewFakeSlack(t), NewTestMemory()
+	slack, kv := NewFakeSlack(t), NewTestMemory()
 	n := slack.Notifier("")
 	slack.script["users.lookupByEmail"] = []string{says("internal_error")}
-	m := SlackTitled(memory, "a", `{"dm":["bob@bar.io"]}`)
+	m := SlackTitled(kv, "a", `{"dm":["bob@bar.io"]}`)
 	if _, err := n.Send(t.Context(), m); notifierstest.Outcome(err) != "retry" {
 		t.Errorf("got %v", err)
 	}
@@ -156,7 +156,7 @@ func TestALookupForAMessageInPersonIsTriedAgain(t *testing.T) {
 		t.Errorf("got\n%s", got)
 	}
 	slack.script["conversations.open"] = []string{`{"ok":false,"error":"missing_scope","needed":"mpim:write"}`}
-	if _, err := n.Send(t.Context(), SlackTitled(memory, "a", `{"dm":["U1","U2"]}`)); notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), "scope mpim:write") {
+	if _, err := n.Send(t.Context(), SlackTitled(kv, "a", `{"dm":["U1","U2"]}`)); notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), "scope mpim:write") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"qaserelay/notifiers/httpclient"
 )
 
-// maxSlackAnswer bounds what is read of an answer of the Web API, which repeats the whole message.
-const maxSlackAnswer = 1 << 20
+// maxAnswer bounds what is read of an answer of the Web API, which repeats the whole message.
+const maxAnswer = 1 << 20
 
 // postWebhook posts to an incoming webhook, whose answer is 200 and "ok", or a word that says what is wrong.
 func (n *notifier) postWebhook(ctx context.Context, post any) (notifiers.Receipt, error) {
@@ -43,18 +43,18 @@ func (n *notifier) postWebhook(ctx context.Context, post any) (notifiers.Receipt
 	case a.BodyErr != nil:
 		return a.Receipt(n.mask), n.mask.AttemptError(ctx, doing+": reading the answer", a.BodyErr)
 	}
-	return a.Receipt(n.mask), n.slackFailure(doing, a, slackRefusal{code: slackCode(word)})
+	return a.Receipt(n.mask), n.failure(doing, a, refusal{code: parseCode(word)})
 }
 
-// slackPlace is a channel or conversation as Slack's methods take it, and as people know it.
-type slackPlace struct{ channel, name string }
+// destination is a channel or conversation as Slack's methods take it, and as people know it.
+type destination struct{ channel, name string }
 
-// slackSent is where a message stands.
-type slackSent struct{ channel, ts string }
+// location is where a message stands.
+type location struct{ channel, ts string }
 
 // postMessage calls chat.postMessage. below is the first message of the thread that it replies in, if any.
-func (n *notifier) postMessage(ctx context.Context, to slackPlace, post post, below ...slack.MsgOption) (sent slackSent, r notifiers.Receipt, err error) {
-	r, err = n.call(ctx, slackDeed{"posting to", to.name}, func(api *slack.Client) (err error) {
+func (n *notifier) postMessage(ctx context.Context, to destination, post post, below ...slack.MsgOption) (sent location, r notifiers.Receipt, err error) {
+	r, err = n.call(ctx, action{"posting to", to.name}, func(api *slack.Client) (err error) {
 		sent.channel, sent.ts, err = api.PostMessageContext(ctx, to.channel, append(post.options(),
 			append(below, slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())...)...)
 		return err
@@ -63,8 +63,8 @@ func (n *notifier) postMessage(ctx context.Context, to slackPlace, post post, be
 }
 
 // updateMessage calls chat.update for a message that stands somewhere.
-func (n *notifier) updateMessage(ctx context.Context, at slackSent, name string, post post) (notifiers.Receipt, error) {
-	return n.call(ctx, slackDeed{"changing the message in", name}, func(api *slack.Client) error {
+func (n *notifier) updateMessage(ctx context.Context, at location, name string, post post) (notifiers.Receipt, error) {
+	return n.call(ctx, action{"changing the message in", name}, func(api *slack.Client) error {
 		_, _, _, err := api.UpdateMessageContext(ctx, at.channel, at.ts, post.changes()...)
 		return err
 	})
@@ -91,54 +91,54 @@ func (p post) changes() []slack.MsgOption {
 	return append([]slack.MsgOption{slack.MsgOptionBlocks(), slack.MsgOptionAttachments([]slack.Attachment{}...)}, p.options()...)
 }
 
-// slackDeed says for people what a method does, and where.
-type slackDeed struct{ doing, place string }
+// action says for people what a method does, and where.
+type action struct{ doing, place string }
 
-func (d slackDeed) String() string {
+func (d action) String() string {
 	return strings.TrimSpace(d.doing + " " + notifiers.Cut(d.place, 100))
 }
 
 // call runs one method of the Web API.
-func (n *notifier) call(ctx context.Context, deed slackDeed, method func(*slack.Client) error) (notifiers.Receipt, error) {
-	recorder := &slackRecorder{client: n.client}
+func (n *notifier) call(ctx context.Context, deed action, method func(*slack.Client) error) (notifiers.Receipt, error) {
+	recorder := &answerRecorder{client: n.client}
 	err := method(slack.New(n.config.Token.Value(), slack.OptionAPIURL(n.config.APIURL), slack.OptionHTTPClient(recorder)))
 	a := recorder.answer
 	receipt := a.Receipt(n.mask)
-	refusal := slackRefusal{place: deed.place, code: slackCode(string(a.Body))}
+	r := refusal{place: deed.place, code: parseCode(string(a.Body))}
 	var refused slack.SlackErrorResponse
 	switch {
-	case err == nil && slackOK(a.Body):
+	case err == nil && isOK(a.Body):
 		return receipt, nil
 	case a.BodyErr != nil:
 		return receipt, n.mask.AttemptError(ctx, deed.String()+": reading the answer", a.BodyErr)
 	case a.Code == 0:
 		return receipt, n.mask.AttemptError(ctx, deed.String(), err)
 	case a.Code == http.StatusOK && errors.As(err, &refused):
-		refusal.code, refusal.needed = refused.Err, refused.Needed
-		refusal.detail = strings.Join(refused.ResponseMetadata.Messages, "; ")
+		r.code, r.needed = refused.Err, refused.Needed
+		r.detail = strings.Join(refused.ResponseMetadata.Messages, "; ")
 	}
-	return receipt, n.slackFailure(deed.String(), a, refusal)
+	return receipt, n.failure(deed.String(), a, r)
 }
 
-// slackOK reports whether an answer says that it was done. The library takes any that names no error for that, even null.
-func slackOK(body []byte) bool {
+// isOK reports whether an answer says that it was done. The library takes any that names no error for that, even null.
+func isOK(body []byte) bool {
 	var said struct{ OK bool }
 	return json.Unmarshal(body, &said) == nil && said.OK
 }
 
-// slackRecorder is the HTTP client of one call. It keeps the answer, of which the library's errors tell too little.
-type slackRecorder struct {
+// answerRecorder is the HTTP client of one call. It keeps the answer, of which the library's errors tell too little.
+type answerRecorder struct {
 	client *http.Client
 	answer httpclient.Answer
 }
 
-// slackScopes is the header in which Slack lists what a token may do.
-const slackScopes = "X-Oauth-Scopes"
+// scopesHeader is the header in which Slack lists what a token may do.
+const scopesHeader = "X-Oauth-Scopes"
 
 // Do sends req and hands the answer on.
-func (r *slackRecorder) Do(req *http.Request) (*http.Response, error) {
+func (r *answerRecorder) Do(req *http.Request) (*http.Response, error) {
 	req.Header.Set("User-Agent", httpclient.UserAgent)
-	a, err := httpclient.Exchange(r.client, req, maxSlackAnswer)
+	a, err := httpclient.Exchange(r.client, req, maxAnswer)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ func (r *slackRecorder) Do(req *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{
 		StatusCode: a.Code, Status: a.Status, Request: req, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"Content-Type": {"application/json"}, slackScopes: {a.Header.Get(slackScopes)}}, Body: io.NopCloser(body),
+		Header: http.Header{"Content-Type": {"application/json"}, scopesHeader: {a.Header.Get(scopesHeader)}}, Body: io.NopCloser(body),
 	}, nil
 }
 

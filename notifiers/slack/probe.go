@@ -25,15 +25,15 @@ func (n *notifier) Probe(ctx context.Context, options []json.RawMessage) (string
 		return n.probeWebhook(ctx)
 	}
 	var me *slack.AuthTestResponse
-	_, err := n.call(ctx, slackDeed{doing: "signing in to Slack"}, func(api *slack.Client) (err error) {
+	_, err := n.call(ctx, action{doing: "signing in to Slack"}, func(api *slack.Client) (err error) {
 		me, err = api.AuthTestContext(ctx)
 		return err
 	})
 	if err != nil {
 		return "", err
 	}
-	p := &slackProbe{notifier: n, user: me.User}
-	for scope := range strings.SplitSeq(me.Header.Get(slackScopes), ",") {
+	p := &appProbe{notifier: n, user: me.User}
+	for scope := range strings.SplitSeq(me.Header.Get(scopesHeader), ",") {
 		p.scopes = append(p.scopes, strings.TrimSpace(scope))
 	}
 	if !p.may("chat:write") {
@@ -53,7 +53,7 @@ func (n *notifier) Probe(ctx context.Context, options []json.RawMessage) (string
 // probeWebhook sends an empty message, which Slack refuses in one way if the webhook is there, and in another if it is not.
 func (n *notifier) probeWebhook(ctx context.Context) (string, error) {
 	_, err := n.postWebhook(ctx, struct{}{})
-	code := slackErrorCode(err)
+	code := errorCode(err)
 	if err == nil || code == "no_text" || code == "invalid_payload" || code == "missing_text_or_fallback_or_attachments" {
 		return "the webhook is there; Slack does not tell its channel", nil
 	}
@@ -72,26 +72,26 @@ func (n *notifier) channelsOf(options []json.RawMessage) []string {
 	return channels
 }
 
-// slackProbe is what a probe knows of the app.
-type slackProbe struct {
+// appProbe is what a probe knows of the app.
+type appProbe struct {
 	*notifier
 	user   string
 	scopes []string // as Slack lists them
 }
 
 // may reports whether the app has a scope. If Slack lists none, it may have all.
-func (p *slackProbe) may(scope string) bool {
+func (p *appProbe) may(scope string) bool {
 	return slices.Contains(p.scopes, scope) || len(p.scopes) == 1 && p.scopes[0] == ""
 }
 
 // channels says whether the app is in the channels. It is an error if it is seen that it cannot post to one of them.
-func (p *slackProbe) channels(ctx context.Context, channels []string) (string, error) {
+func (p *appProbe) channels(ctx context.Context, channels []string) (string, error) {
 	if len(channels) == 0 {
 		return "", nil
 	}
 	in := map[string]bool{}
 	seesAll, err := p.memberships(ctx, in)
-	if err != nil && slackErrorCode(err) != "missing_scope" {
+	if err != nil && errorCode(err) != "missing_scope" {
 		return "", err
 	}
 	var inside, outside []string
@@ -119,7 +119,7 @@ func (p *slackProbe) channels(ctx context.Context, channels []string) (string, e
 }
 
 // memberships notes the ids and names, in small letters, of the channels that the app is in, and reports whether these are all.
-func (p *slackProbe) memberships(ctx context.Context, in map[string]bool) (all bool, err error) {
+func (p *appProbe) memberships(ctx context.Context, in map[string]bool) (all bool, err error) {
 	query := slack.GetConversationsForUserParameters{Limit: 1000, ExcludeArchived: true}
 	if p.may("channels:read") {
 		query.Types = append(query.Types, "public_channel")
@@ -131,7 +131,7 @@ func (p *slackProbe) memberships(ctx context.Context, in map[string]bool) (all b
 		if len(query.Types) == 0 {
 			return false, nil
 		}
-		_, err := p.call(ctx, slackDeed{doing: "listing the app's channels"}, func(api *slack.Client) error {
+		_, err := p.call(ctx, action{doing: "listing the app's channels"}, func(api *slack.Client) error {
 			page, next, err := api.GetConversationsForUserContext(ctx, &query)
 			for _, c := range page {
 				in[strings.ToLower(c.ID)], in[strings.ToLower(c.Name)] = true, true

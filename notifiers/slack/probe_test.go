@@ -53,7 +53,7 @@ func TestAProbeOfAWebhookSendsNothing(t *testing.T) {
 	} {
 		code, word, _ := strings.Cut(answer, " ")
 		status := map[string]int{"200": 200, "400": 400, "403": 403, "404": 404, "503": 503}[code]
-		found, err := slackWebhook(t, notifierstest.Server(t, notifierstest.Reply(status, word, "")), time.Second).(notifiers.Prober).Probe(t.Context(), nil)
+		found, err := webhookNotifier(t, notifierstest.Server(t, notifierstest.Reply(status, word, "")), time.Second).(notifiers.Prober).Probe(t.Context(), nil)
 		if notifierstest.Outcome(err) != want || (err == nil) != strings.Contains(found, "the webhook is there") {
 			t.Errorf("%s: %q, %v", answer, found, err)
 		}

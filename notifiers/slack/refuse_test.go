@@ -9,8 +9,8 @@ import (
 	"qaserelay/notifiers"
 )
 
-// slackRefuses says with which error Slack refuses a message, or "". Blocks and attachments are JSON, or empty.
-func slackRefuses(text, blocks, attachments string) string {
+// refuses says with which error Slack refuses a message, or "". Blocks and attachments are JSON, or empty.
+func refuses(text, blocks, attachments string) string {
 	var shown []map[string]any
 	var old []map[string]any
 	if json.Unmarshal([]byte(orList(blocks)), &shown) != nil {
@@ -127,7 +127,7 @@ func TestSlackRefusesWhatItCannotShow(t *testing.T) {
 		{"six", "", `[{"fallback":"x","actions":` + many(6, button) + `}]`, "invalid_attachments"},
 		{"nothing at all", "", "", "no_text"},
 	} {
-		if got := slackRefuses("", c.blocks, c.attachments); got != c.want {
+		if got := refuses("", c.blocks, c.attachments); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
 	}

@@ -16,34 +16,34 @@ import (
 	"qaserelay/notifiers"
 )
 
-// A key of thread or update stands for one message of a channel, kept in the notifier's memory. Who is about to post that message
+// A key of thread or update stands for one message of a channel, kept in the notifier's kv. Who is about to post that message
 // reserves the key first, so that of two relays, or two workers of one, only one posts it; the other comes back
 // when it is there. A reservation ends by itself if its relay does.
 
-// slackKey is a key and what is kept under it.
-type slackKey struct {
+// messageKey is a key and what is kept under it.
+type messageKey struct {
 	key     string
 	raw     []byte // as it is kept now
-	message slackMessageRef
+	message messageRef
 	ours    bool // we have reserved it
 }
 
-// slackMessageRef is what is kept: the message that a key stands for, or the delivery that is about to post it.
-type slackMessageRef struct {
+// messageRef is what is kept: the message that a key stands for, or the delivery that is about to post it.
+type messageRef struct {
 	Channel string `json:"channel,omitempty"`
 	TS      string `json:"ts,omitempty"`
 	Used    int64  `json:"used,omitempty"` // Unix time of about the last use
 	By      string `json:"by,omitempty"`
 }
 
-func (r slackMessageRef) sent() slackSent { return slackSent{r.Channel, r.TS} }
+func (r messageRef) sent() location { return location{r.Channel, r.TS} }
 
-// slackSending is one attempt to send one message with a bot token. One goroutine uses it.
-type slackSending struct {
+// sending is one attempt to send one message with a bot token. One goroutine uses it.
+type sending struct {
 	*notifier
-	memory  notifiers.KV
+	kv  notifiers.KV
 	id      string // of the delivery
-	place   slackPlace
+	place   destination
 	post    post
 	options Options
 	receipt notifiers.Receipt
@@ -52,7 +52,7 @@ type slackSending struct {
 
 // sendByToken sends a message by the Web API.
 func (n *notifier) sendByToken(ctx context.Context, m *notifiers.Message, o Options) (notifiers.Receipt, error) {
-	s := &slackSending{notifier: n, memory: m.KV, id: m.ID, options: o}
+	s := &sending{notifier: n, kv: m.KV, id: m.ID, options: o}
 	unlock, err := s.lockKeys(ctx)
 	if err != nil {
 		return notifiers.Receipt{}, err
@@ -73,14 +73,14 @@ func (n *notifier) sendByToken(ctx context.Context, m *notifiers.Message, o Opti
 }
 
 // keyNames returns the names under which the message's keys are kept; empty for those that it has not.
-func (s *slackSending) keyNames() (thread, update string) {
-	if s.memory == nil {
+func (s *sending) keyNames() (thread, update string) {
+	if s.kv == nil {
 		return "", ""
 	}
 	return s.keyName(s.options.Thread), s.keyName(s.options.Update)
 }
 
-func (s *slackSending) keyName(key string) string {
+func (s *sending) keyName(key string) string {
 	if key == "" {
 		return ""
 	}
@@ -92,7 +92,7 @@ func (s *slackSending) keyName(key string) string {
 }
 
 // lockKeys waits for other messages of the same keys that this relay is sending.
-func (s *slackSending) lockKeys(ctx context.Context) (unlock func(), err error) {
+func (s *sending) lockKeys(ctx context.Context) (unlock func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
 	thread, update := s.keyNames()
@@ -119,7 +119,7 @@ func (s *slackSending) lockKeys(ctx context.Context) (unlock func(), err error) 
 }
 
 // send posts or changes what the keys ask for.
-func (s *slackSending) send(ctx context.Context) error {
+func (s *sending) send(ctx context.Context) error {
 	threadName, updateName := s.keyNames()
 	thread, err := s.load(ctx, threadName)
 	if err != nil {
@@ -144,17 +144,17 @@ func (s *slackSending) send(ctx context.Context) error {
 }
 
 // load reads a key. The name "" has none.
-func (s *slackSending) load(ctx context.Context, name string) (*slackKey, error) {
+func (s *sending) load(ctx context.Context, name string) (*messageKey, error) {
 	if name == "" {
 		return nil, nil
 	}
-	raw, err := s.memory.Get(ctx, name)
+	raw, err := s.kv.Get(ctx, name)
 	if err != nil {
 		return nil, s.mask.AttemptError(ctx, "reading which message has the key", err)
 	}
-	k := &slackKey{key: name, raw: raw}
+	k := &messageKey{key: name, raw: raw}
 	if json.Unmarshal(raw, &k.message) != nil {
-		k.message = slackMessageRef{} // there is none
+		k.message = messageRef{} // there is none
 	}
 	if k.message.By != "" && k.message.By != s.id {
 		return nil, s.busy()
@@ -163,13 +163,13 @@ func (s *slackSending) load(ctx context.Context, name string) (*slackKey, error)
 }
 
 // busy is the error of the one who comes second.
-func (s *slackSending) busy() error {
+func (s *sending) busy() error {
 	return &notifiers.RetryAfterError{After: time.Second, Reason: notifiers.ReasonOther,
 		Err: fmt.Errorf("posting to %s: another message of the same key is just being posted", s.place.name)}
 }
 
 // change changes the message of a key. It reports whether there was one; if not, the key is reserved for a new one.
-func (s *slackSending) change(ctx context.Context, k *slackKey) (done bool, err error) {
+func (s *sending) change(ctx context.Context, k *messageKey) (done bool, err error) {
 	if k.message.TS == "" {
 		return false, s.reserve(ctx, k)
 	}
@@ -178,14 +178,14 @@ func (s *slackSending) change(ctx context.Context, k *slackKey) (done bool, err 
 	case err == nil:
 		s.touch(ctx, k)
 		return true, nil
-	case slackGone(err):
+	case isGone(err):
 		return false, s.reserve(ctx, k)
 	}
 	return false, err
 }
 
 // add posts the message: as a reply if the thread has begun, else as its first message.
-func (s *slackSending) add(ctx context.Context, thread, update *slackKey) error {
+func (s *sending) add(ctx context.Context, thread, update *messageKey) error {
 	if thread != nil && thread.message.TS != "" {
 		sent, err := s.reply(ctx, thread)
 		if err == nil {
@@ -193,11 +193,11 @@ func (s *slackSending) add(ctx context.Context, thread, update *slackKey) error 
 			s.keep(ctx, update, sent)
 			return nil
 		}
-		if !slackGone(err) {
+		if !isGone(err) {
 			return err
 		}
 	}
-	for _, k := range []*slackKey{thread, update} {
+	for _, k := range []*messageKey{thread, update} {
 		if err := s.reserve(ctx, k); err != nil {
 			return err
 		}
@@ -211,22 +211,22 @@ func (s *slackSending) add(ctx context.Context, thread, update *slackKey) error 
 	return nil
 }
 
-func (s *slackSending) reply(ctx context.Context, thread *slackKey) (slackSent, error) {
+func (s *sending) reply(ctx context.Context, thread *messageKey) (location, error) {
 	below := []slack.MsgOption{slack.MsgOptionTS(thread.message.TS)}
 	if s.options.Broadcast {
 		below = append(below, slack.MsgOptionBroadcast())
 	}
-	sent, r, err := s.postMessage(ctx, slackPlace{thread.message.Channel, s.place.name}, s.post, below...)
+	sent, r, err := s.postMessage(ctx, destination{thread.message.Channel, s.place.name}, s.post, below...)
 	s.receipt = r
 	return sent, err
 }
 
 // reserve makes sure that nobody else posts a message for the key, for as long as this attempt can take.
-func (s *slackSending) reserve(ctx context.Context, k *slackKey) error {
+func (s *sending) reserve(ctx context.Context, k *messageKey) error {
 	if k == nil || k.ours {
 		return nil
 	}
-	did, err := s.swap(ctx, k, slackMessageRef{By: s.id}, s.config.Timeout+15*time.Second)
+	did, err := s.swap(ctx, k, messageRef{By: s.id}, s.config.Timeout+15*time.Second)
 	switch {
 	case err != nil:
 		return s.mask.AttemptError(ctx, "reserving the key", err)
@@ -238,13 +238,13 @@ func (s *slackSending) reserve(ctx context.Context, k *slackKey) error {
 }
 
 // keep keeps the new message of a key that we have reserved. The message has been sent, so a failure is no more than a note.
-func (s *slackSending) keep(ctx context.Context, k *slackKey, sent slackSent) {
+func (s *sending) keep(ctx context.Context, k *messageKey, sent location) {
 	if k == nil || !k.ours {
 		return
 	}
 	ctx, cancel := aftermath(ctx)
 	defer cancel()
-	did, err := s.swap(ctx, k, slackMessageRef{Channel: sent.channel, TS: sent.ts, Used: time.Now().Unix()}, slackKeep)
+	did, err := s.swap(ctx, k, messageRef{Channel: sent.channel, TS: sent.ts, Used: time.Now().Unix()}, keepUnused)
 	if err != nil || !did {
 		s.notes = append(s.notes, "the key is not kept: "+errors.Join(err, errors.New("the next message of the key is posted anew")).Error())
 	}
@@ -252,23 +252,23 @@ func (s *slackSending) keep(ctx context.Context, k *slackKey, sent slackSent) {
 }
 
 // touch keeps a key that is in use, about once a day.
-func (s *slackSending) touch(ctx context.Context, k *slackKey) {
+func (s *sending) touch(ctx context.Context, k *messageKey) {
 	now := time.Now()
 	if now.Sub(time.Unix(k.message.Used, 0)) < 24*time.Hour {
 		return
 	}
 	ref := k.message
 	ref.Used = now.Unix()
-	_, _ = s.swap(ctx, k, ref, slackKeep) // it is kept for long, so a failure waits for the next use
+	_, _ = s.swap(ctx, k, ref, keepUnused) // it is kept for long, so a failure waits for the next use
 }
 
 // release gives back keys that were reserved in vain.
-func (s *slackSending) release(ctx context.Context, keys ...*slackKey) {
+func (s *sending) release(ctx context.Context, keys ...*messageKey) {
 	ctx, cancel := aftermath(ctx)
 	defer cancel()
 	for _, k := range keys {
 		if k != nil && k.ours {
-			_, _ = s.memory.Swap(ctx, k.key, k.raw, nil, 0) // else it ends by itself
+			_, _ = s.kv.Swap(ctx, k.key, k.raw, nil, 0) // else it ends by itself
 			k.ours = false
 		}
 	}
@@ -280,12 +280,12 @@ func aftermath(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // swap puts a new value under a key.
-func (s *slackSending) swap(ctx context.Context, k *slackKey, ref slackMessageRef, keep time.Duration) (bool, error) {
+func (s *sending) swap(ctx context.Context, k *messageKey, ref messageRef, keep time.Duration) (bool, error) {
 	raw, err := json.Marshal(ref)
 	if err != nil {
 		return false, err
 	}
-	did, err := s.memory.Swap(ctx, k.key, k.raw, raw, keep)
+	did, err := s.kv.Swap(ctx, k.key, k.raw, raw, keep)
 	if did {
 		k.raw, k.message = raw, ref
 	}

@@ -14,11 +14,11 @@ import (
 
 const testToken = "xoxb-1234-tests3cret"
 
-func slackWebhook(t *testing.T, base string, timeout time.Duration) notifiers.Notifier {
+func webhookNotifier(t *testing.T, base string, timeout time.Duration) notifiers.Notifier {
 	return testSlack(t, &Config{WebhookURL: notifiers.NewSecret(base + "/services/T000/B000/hooks3cret"), APIURL: "https://slack.com/api/", Timeout: timeout})
 }
 
-func slackToken(t *testing.T, base string, timeout time.Duration) notifiers.Notifier {
+func tokenNotifier(t *testing.T, base string, timeout time.Duration) notifiers.Notifier {
 	return testSlack(t, &Config{Token: notifiers.NewSecret(testToken), APIURL: base + "/api", Timeout: timeout})
 }
 
@@ -35,7 +35,7 @@ func TestSlack(t *testing.T) {
 	token := notifiers.NewSecret("t")
 	notifierstest.Run(t, notifierstest.Suite{
 		Kind:     Kind(),
-		Channels: []notifierstest.Channel{slackTokenChannel(), slackWebhookChannel()},
+		Channels: []notifierstest.Channel{tokenChannel(), webhookChannel()},
 		Faults: map[string]notifierstest.Fault{
 			"without a token":          {Config: &Config{APIURL: "https://x/", Timeout: 1}, Key: "token"},
 			"with a webhook and token": {Config: &Config{APIURL: "https://x/", Timeout: 1, Token: token, WebhookURL: notifiers.NewSecret("https://x/secret")}, Key: "webhook_url"},
@@ -74,7 +74,7 @@ func TestAMessageNeedsAPlace(t *testing.T) {
 }
 
 func TestSlackTokenNeedsAChannel(t *testing.T) {
-	_, err := slackToken(t, notifierstest.Server(t, notifierstest.Reply(200, "", "")), time.Second).Send(t.Context(), notifierstest.Message())
+	_, err := tokenNotifier(t, notifierstest.Server(t, notifierstest.Reply(200, "", "")), time.Second).Send(t.Context(), notifierstest.Message())
 	if notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), `channel: "#qa"`) {
 		t.Errorf("got %v", err)
 	}
@@ -138,7 +138,7 @@ func checkSlackLimits(t *testing.T, post post) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if refused := slackRefuses(post.Text, string(blocks), string(attachments)); refused != "" {
+	if refused := refuses(post.Text, string(blocks), string(attachments)); refused != "" {
 		t.Errorf("Slack would answer %s to %s %s", refused, blocks, attachments)
 	}
 	total := checkTextsWithin(t, blocks) + checkTextsWithin(t, attachments)

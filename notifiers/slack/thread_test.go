@@ -44,13 +44,13 @@ func TestKeysOfThreadAndUpdate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			slack, memory := NewFakeSlack(t), NewTestMemory()
+			slack, kv := NewFakeSlack(t), NewTestMemory()
 			for _, one := range c.sent { // as after a restart, each by a notifier of its own
 				defaults := ""
 				if strings.HasPrefix(name, "a channel of a rule") {
 					defaults = `{"dm":["U0BOB"]}`
 				}
-				MustSend(t, slack.Notifier(defaults), SlackTitled(memory, one.title, one.options))
+				MustSend(t, slack.Notifier(defaults), SlackTitled(kv, one.title, one.options))
 			}
 			if got := slack.transcript(); got != c.want {
 				t.Errorf("got\n%swant\n%s", got, c.want)
@@ -71,15 +71,15 @@ func TestAMessageThatIsGoneIsPostedAnew(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			slack, memory := NewFakeSlack(t), NewTestMemory()
+			slack, kv := NewFakeSlack(t), NewTestMemory()
 			n := slack.Notifier("")
-			MustSend(t, n, SlackTitled(memory, "a", c.options))
+			MustSend(t, n, SlackTitled(kv, "a", c.options))
 			if c.method == "" {
 				slack.delete()
 			} else {
 				slack.script[c.method] = []string{says(c.code)}
 			}
-			MustSend(t, n, SlackTitled(memory, "b", c.options))
+			MustSend(t, n, SlackTitled(kv, "b", c.options))
 			want := c.want
 			if c.method == "" {
 				switch c.options {
@@ -88,7 +88,7 @@ func TestAMessageThatIsGoneIsPostedAnew(t *testing.T) {
 				case `{"channel":"#qa","thread":"k","update":"k"}`:
 					want = "deleted a\nCQA c (changed 1)\n  CQA c\n"
 				}
-				MustSend(t, n, SlackTitled(memory, "c", c.options))
+				MustSend(t, n, SlackTitled(kv, "c", c.options))
 			}
 			if got := slack.transcript(); got != want {
 				t.Errorf("got\n%swant\n%s", got, want)
@@ -118,11 +118,11 @@ func TestTwoRelaysBeginOneThreadTogether(t *testing.T) {
 	for _, options := range []string{`{"channel":"#qa","thread":"k"}`, `{"channel":"#qa","update":"k"}`, `{"channel":"#qa","thread":"k","update":"k"}`, `{"channel":"#qa","thread":"k","update":"j"}`} {
 		t.Run(options, func(t *testing.T) {
 			t.Parallel()
-			slack, memory := NewFakeSlack(t), NewTestMemory()
+			slack, kv := NewFakeSlack(t), NewTestMemory()
 			relays := []notifiers.Notifier{slack.Notifier(""), slack.Notifier("")}
 			var wg sync.WaitGroup
 			for i := range 12 {
-				wg.Go(func() { sendUntilDelivered(t, relays[i%2], SlackTitled(memory, fmt.Sprint(i), options)) })
+				wg.Go(func() { sendUntilDelivered(t, relays[i%2], SlackTitled(kv, fmt.Sprint(i), options)) })
 			}
 			wg.Wait()
 			roots, replies := 0, 0
@@ -142,7 +142,7 @@ func TestTwoRelaysBeginOneThreadTogether(t *testing.T) {
 }
 
 func TestOneWorkerWaitsForTheOtherOfItsRelay(t *testing.T) {
-	slack, memory := NewFakeSlack(t), NewTestMemory()
+	slack, kv := NewFakeSlack(t), NewTestMemory()
 	n := slack.Notifier("")
 	first, finish := make(chan struct{}), make(chan struct{})
 	var calls atomic.Int32
@@ -153,10 +153,10 @@ func TestOneWorkerWaitsForTheOtherOfItsRelay(t *testing.T) {
 		}
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { MustSend(t, n, SlackTitled(memory, "a", `{"channel":"#qa","thread":"k"}`)) })
+	wg.Go(func() { MustSend(t, n, SlackTitled(kv, "a", `{"channel":"#qa","thread":"k"}`)) })
 	<-first
-	wg.Go(func() { MustSend(t, n, SlackTitled(memory, "b", `{"channel":"#qa","thread":"k"}`)) })
-	MustSend(t, n, SlackTitled(memory, "c", `{"channel":"#qa","thread":"other"}`))
+	wg.Go(func() { MustSend(t, n, SlackTitled(kv, "b", `{"channel":"#qa","thread":"k"}`)) })
+	MustSend(t, n, SlackTitled(kv, "c", `{"channel":"#qa","thread":"other"}`))
 	close(finish)
 	wg.Wait()
 	if got := slack.transcript(); got != "CQA c\nCQA a\n  CQA b\n" {
@@ -165,9 +165,9 @@ func TestOneWorkerWaitsForTheOtherOfItsRelay(t *testing.T) {
 }
 
 func TestAReservationEnds(t *testing.T) {
-	slack, memory := NewFakeSlack(t), NewTestMemory()
-	n, m := slack.Notifier(""), SlackTitled(memory, "b", `{"channel":"#qa","thread":"k"}`)
-	if did, _ := memory.Swap(t.Context(), "message/qa/k", nil, []byte(`{"by":"another delivery"}`), 25*time.Second); !did {
+	slack, kv := NewFakeSlack(t), NewTestMemory()
+	n, m := slack.Notifier(""), SlackTitled(kv, "b", `{"channel":"#qa","thread":"k"}`)
+	if did, _ := kv.Swap(t.Context(), "message/qa/k", nil, []byte(`{"by":"another delivery"}`), 25*time.Second); !did {
 		t.Fatal("not reserved")
 	}
 	_, err := n.Send(t.Context(), m)
@@ -175,53 +175,53 @@ func TestAReservationEnds(t *testing.T) {
 	if !errors.As(err, &later) || later.After != time.Second || notifiers.Reason(err) != notifiers.ReasonOther {
 		t.Errorf("while another relay posts: %v", err)
 	}
-	memory.pass(25 * time.Second)
+	kv.pass(25 * time.Second)
 	MustSend(t, n, m)
-	if did, _ := memory.Swap(t.Context(), "message/qa/j", nil, []byte(`{"by":"delivery c"}`), time.Minute); !did {
+	if did, _ := kv.Swap(t.Context(), "message/qa/j", nil, []byte(`{"by":"delivery c"}`), time.Minute); !did {
 		t.Fatal("not reserved")
 	}
-	MustSend(t, n, SlackTitled(memory, "c", `{"channel":"#qa","thread":"j"}`)) // its own, of an attempt that was broken off
+	MustSend(t, n, SlackTitled(kv, "c", `{"channel":"#qa","thread":"j"}`)) // its own, of an attempt that was broken off
 	if got := slack.transcript(); got != "CQA b\nCQA c\n" {
 		t.Errorf("got\n%s", got)
 	}
 }
 
 func TestAFailedPostGivesItsKeyBack(t *testing.T) {
-	slack, memory := NewFakeSlack(t), NewTestMemory()
+	slack, kv := NewFakeSlack(t), NewTestMemory()
 	n := slack.Notifier("")
 	for _, answer := range []string{says("internal_error"), says("not_in_channel"), "<html>"} {
 		slack.script["chat.postMessage"] = []string{answer}
-		if _, err := n.Send(t.Context(), SlackTitled(memory, "a", `{"channel":"#qa","thread":"k","update":"j"}`)); err == nil {
+		if _, err := n.Send(t.Context(), SlackTitled(kv, "a", `{"channel":"#qa","thread":"k","update":"j"}`)); err == nil {
 			t.Fatal("no error")
 		}
-		if len(memory.values) != 0 {
-			t.Errorf("after %s there is %v", answer, memory.values)
+		if len(kv.values) != 0 {
+			t.Errorf("after %s there is %v", answer, kv.values)
 		}
 	}
-	MustSend(t, n, SlackTitled(memory, "b", `{"channel":"#qa","thread":"k"}`))
+	MustSend(t, n, SlackTitled(kv, "b", `{"channel":"#qa","thread":"k"}`))
 	slack.script["chat.update"] = []string{says("ratelimited")}
-	if _, err := n.Send(t.Context(), SlackTitled(memory, "c", `{"channel":"#qa","update":"k"}`)); notifierstest.Outcome(err) != "retry" {
+	if _, err := n.Send(t.Context(), SlackTitled(kv, "c", `{"channel":"#qa","update":"k"}`)); notifierstest.Outcome(err) != "retry" {
 		t.Errorf("got %v", err)
 	}
-	MustSend(t, n, SlackTitled(memory, "c", `{"channel":"#qa","update":"k"}`))
+	MustSend(t, n, SlackTitled(kv, "c", `{"channel":"#qa","update":"k"}`))
 	if got := slack.transcript(); got != "CQA c (changed 1)\n" {
 		t.Errorf("got\n%s", got)
 	}
 }
 
 func TestKeysAreForgottenWithoutUse(t *testing.T) {
-	slack, memory := NewFakeSlack(t), NewTestMemory()
+	slack, kv := NewFakeSlack(t), NewTestMemory()
 	n := slack.Notifier("")
-	send := func(title string) { MustSend(t, n, SlackTitled(memory, title, `{"channel":"#qa","thread":"k"}`)) }
+	send := func(title string) { MustSend(t, n, SlackTitled(kv, title, `{"channel":"#qa","thread":"k"}`)) }
 	send("a")
-	memory.pass(89 * 24 * time.Hour)
-	old := memory.values["message/qa/k"]
+	kv.pass(89 * 24 * time.Hour)
+	old := kv.values["message/qa/k"]
 	old.value = regexp.MustCompile(`"used":\d+`).ReplaceAll(old.value, []byte(`"used":1`)) // the last use is long ago
-	memory.values["message/qa/k"] = old
+	kv.values["message/qa/k"] = old
 	send("b")
-	memory.pass(89 * 24 * time.Hour)
+	kv.pass(89 * 24 * time.Hour)
 	send("c")
-	memory.pass(2 * 24 * time.Hour)
+	kv.pass(2 * 24 * time.Hour)
 	send("d")
 	if got := slack.transcript(); got != "CQA a\n  CQA b\n  CQA c\nCQA d\n" {
 		t.Errorf("got\n%s", got)
@@ -239,15 +239,15 @@ func TestWithoutAMemoryAMessageStandsForItself(t *testing.T) {
 }
 
 func TestAMemoryThatFailsMakesNoSecondThread(t *testing.T) {
-	slack, memory := NewFakeSlack(t), NewTestMemory()
+	slack, kv := NewFakeSlack(t), NewTestMemory()
 	n := slack.Notifier("")
-	memory.fails = errors.New("the store is closed")
-	if _, err := n.Send(t.Context(), SlackTitled(memory, "a", `{"channel":"#qa","thread":"k"}`)); notifierstest.Outcome(err) != "retry" || len(slack.calls) > 0 {
+	kv.fails = errors.New("the store is closed")
+	if _, err := n.Send(t.Context(), SlackTitled(kv, "a", `{"channel":"#qa","thread":"k"}`)); notifierstest.Outcome(err) != "retry" || len(slack.calls) > 0 {
 		t.Errorf("got %v after %v", err, slack.calls)
 	}
-	memory.fails = nil
-	slack.before = func(string) { memory.mu.Lock(); memory.fails = errors.New("the store is closed"); memory.mu.Unlock() }
-	r, err := n.Send(t.Context(), SlackTitled(memory, "a", `{"channel":"#qa","thread":"k"}`))
+	kv.fails = nil
+	slack.before = func(string) { kv.mu.Lock(); kv.fails = errors.New("the store is closed"); kv.mu.Unlock() }
+	r, err := n.Send(t.Context(), SlackTitled(kv, "a", `{"channel":"#qa","thread":"k"}`))
 	if err != nil || !strings.Contains(r.Status, "200 OK; the key is not kept: the store is closed") {
 		t.Errorf("a message that was sent: %v, %+v", err, r)
 	}
