@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"qaserelay/relay/dispatch"
 	"qaserelay/rules"
 )
 
@@ -48,7 +47,7 @@ type health struct {
 // Ready returns nil if the engine takes events now, otherwise the reason.
 func (e *Engine) Ready(ctx context.Context) error {
 	if !e.inbox.Accepting() {
-		return dispatch.ErrStopping
+		return ErrStopping
 	}
 	if err := e.checkCapacity(); err != nil {
 		return err

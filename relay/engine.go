@@ -19,6 +19,7 @@ import (
 	"qaserelay/relay/qaseapi"
 	"qaserelay/relay/sampledlog"
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/groupcommit"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 )
@@ -51,7 +52,7 @@ type Engine struct {
 	dispatcher *dispatch.Dispatcher
 	fail       context.CancelCauseFunc // ends Run
 	log        sampledlog.Log
-	inbox      *dispatch.Queue[*pendingEvent]
+	inbox      groupcommit.Queue[*pendingEvent]
 	decide     func(*rules.Set, *event.Event, rules.State) rules.Decision
 	health     health
 	capacity   capacity
@@ -75,7 +76,7 @@ func New(o Options) *Engine {
 	}
 	e := &Engine{
 		Options: o,
-		inbox:   dispatch.NewQueue[*pendingEvent](maxPending),
+		inbox:   groupcommit.Queue[*pendingEvent]{Limit: maxPending},
 		decide:  (*rules.Set).Decide,
 		qase:    qaseapi.NewClient(o.Logger, o.Now),
 	}
@@ -97,7 +98,7 @@ type Receipt struct {
 func (e *Engine) Accept(ctx context.Context, ev *event.Event) (Receipt, error) {
 	p := &pendingEvent{event: ev, hash: bodyHash(ev), done: make(chan struct{})}
 	e.enrich(ctx, p)
-	if err := e.inbox.Put(p); err != nil {
+	if err := e.enqueue(p); err != nil {
 		return Receipt{}, err
 	}
 	if err := p.wait(ctx); err != nil {

@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"qaserelay/relay/dispatch"
 	"qaserelay/relay/dispatch/dispatchtest"
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/storetest"
@@ -112,7 +111,7 @@ func TestADecisionThatCannotBeEncodedIsSaidSo(t *testing.T) {
 func TestOnlyARunningEngineAccepts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		idle := New(Options{Store: storetest.NewMemory(), Config: dispatchtest.Config(nil)})
-		if _, err := idle.Accept(t.Context(), newEvent(t, "", "a")); !errors.Is(err, dispatch.ErrStopping) {
+		if _, err := idle.Accept(t.Context(), newEvent(t, "", "a")); !errors.Is(err, ErrStopping) {
 			t.Errorf("before Run: %v", err)
 		}
 		if err := idle.Ready(t.Context()); err == nil {
@@ -126,7 +125,7 @@ func TestOnlyARunningEngineAccepts(t *testing.T) {
 		if err := r.stop(); err != nil {
 			t.Errorf("Run: %v", err)
 		}
-		if _, err := r.Accept(t.Context(), newEvent(t, "", "b")); !errors.Is(err, dispatch.ErrStopping) {
+		if _, err := r.Accept(t.Context(), newEvent(t, "", "b")); !errors.Is(err, ErrStopping) {
 			t.Errorf("after Run: %v", err)
 		}
 	})
@@ -160,7 +159,7 @@ func TestABrokenStoreEndsTheEngine(t *testing.T) {
 			t.Error("accepted by a broken store")
 		}
 		synctest.Wait()
-		if _, err := r.Accept(t.Context(), newEvent(t, "", "a")); !errors.Is(err, dispatch.ErrStopping) {
+		if _, err := r.Accept(t.Context(), newEvent(t, "", "a")); !errors.Is(err, ErrStopping) {
 			t.Errorf("got %v", err)
 		}
 		if err := r.stop(); !errors.Is(err, store.ErrBroken) {
@@ -193,7 +192,7 @@ func TestTooManyWaitingCallersAreRefused(t *testing.T) {
 				_, err := r.Accept(t.Context(), newEvent(t, "", fmt.Sprint(i)))
 				mu.Lock()
 				defer mu.Unlock()
-				if errors.Is(err, dispatch.ErrBusy) {
+				if errors.Is(err, ErrBusy) {
 					refused++
 				} else if err == nil {
 					taken++

@@ -3,10 +3,12 @@ package relay
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 
 	"qaserelay/notifiers"
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/groupcommit"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 )
@@ -25,6 +27,24 @@ type pendingEvent struct {
 	messages []*notifiers.Message // of the plan's deliveries, in their order
 	receipt  store.Receipt
 	err      error
+}
+
+// Errors of Accept. Any other error means that the store did not take the event.
+var (
+	ErrStopping = errors.New("the relay is not running, or about to stop")
+	ErrBusy     = errors.New("too many events wait for the disk")
+)
+
+// enqueue puts an event into the inbox.
+func (e *Engine) enqueue(p *pendingEvent) error {
+	err := e.inbox.Put(p)
+	switch {
+	case errors.Is(err, groupcommit.ErrStopped):
+		return ErrStopping
+	case errors.Is(err, groupcommit.ErrFull):
+		return ErrBusy
+	}
+	return err
 }
 
 // wait returns how the commit went.

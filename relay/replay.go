@@ -77,7 +77,7 @@ func (e *Engine) startReplay(ctx context.Context, id store.ID, dry bool) *starte
 	if dry {
 		_, r.err = e.plan(e.Config(), r.event, func(key string) ([]byte, error) { return e.Store.Get(ctx, key) })
 	} else {
-		r.err = e.inbox.Put(r.event)
+		r.err = e.enqueue(r.event)
 	}
 	return r
 }

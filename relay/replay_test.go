@@ -8,7 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"qaserelay/relay/dispatch"
 	"qaserelay/relay/dispatch/dispatchtest"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
@@ -116,7 +115,7 @@ func TestAReplayIsRefusedWhenTheRelayStops(t *testing.T) {
 		if err := r.stop(); err != nil {
 			t.Fatal(err)
 		}
-		if one := r.Replay(t.Context(), []store.ID{first.ID}, false)[0]; !errors.Is(one.Err, dispatch.ErrStopping) {
+		if one := r.Replay(t.Context(), []store.ID{first.ID}, false)[0]; !errors.Is(one.Err, ErrStopping) {
 			t.Errorf("got %v", one.Err)
 		}
 	})

@@ -20,7 +20,7 @@ type pathStep struct {
 func eventPath() []pathStep {
 	return []pathStep{
 		{"relay/ingest/ingest.go", "Handler.webhook", []string{"Parse", "Accept"}},
-		{"relay/engine.go", "Engine.Accept", []string{"Put"}},
+		{"relay/engine.go", "Engine.Accept", []string{"enqueue"}},
 		{"relay/engine.go", "Engine.Run", []string{"commitAll", "Run"}},
 		{"relay/commit.go", "Engine.commitAll", []string{"Take", "Accept", "plan", "Enqueue"}},
 		{"relay/plan.go", "Engine.plan", []string{"decide"}},

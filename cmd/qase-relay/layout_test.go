@@ -34,7 +34,7 @@ func mayImport() map[string][]string {
 	reading := append([]string{"rules/lint"}, file...)
 	kind := []string{"notifiers", "notifiers/markup", "notifiers/httpclient", "notifiers/preview"}
 	engine := append([]string{"relay/config", "relay/dispatch", "relay/metrics", "relay/sampledlog", "relay/qaseapi",
-		"relay/store", "notifiers"}, language...)
+		"relay/store", "relay/store/groupcommit", "notifiers"}, language...)
 	engine = append(engine, "rules")
 	return map[string][]string{
 		"rules/catalog":   {},
@@ -76,8 +76,8 @@ func mayImport() map[string][]string {
 		"relay/sampledlog": {},
 		"relay/config":     append([]string{"notifiers", "notifiers/builtin"}, reading...),
 		"relay/qaseapi":    {"rules", "rules/event"},
-		"relay/dispatch": {"relay/config", "relay/metrics", "relay/sampledlog", "relay/store", "notifiers",
-			"rules", "rules/rulefile"},
+		"relay/dispatch": {"relay/config", "relay/metrics", "relay/sampledlog", "relay/store",
+			"relay/store/groupcommit", "notifiers", "rules", "rules/rulefile"},
 		"relay/dispatch/dispatchtest": {"notifiers", "relay/config", "rules", "rules/rulefile"}, // for tests
 		"relay":                       engine,
 		"relay/ingest":                {"relay", "relay/sampledlog", "rules", "rules/event"},

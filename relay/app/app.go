@@ -16,7 +16,6 @@ import (
 	"qaserelay/relay"
 	"qaserelay/relay/admin"
 	"qaserelay/relay/config"
-	"qaserelay/relay/dispatch"
 	"qaserelay/relay/ingest"
 	"qaserelay/relay/metrics"
 	"qaserelay/relay/store"
@@ -173,7 +172,7 @@ func (r *Relay) Run(ctx context.Context) error {
 func (r *Relay) awaitEngine(ctx context.Context) {
 	poll := time.NewTicker(2 * time.Millisecond)
 	defer poll.Stop()
-	for errors.Is(r.engine.Ready(ctx), dispatch.ErrStopping) && ctx.Err() == nil {
+	for errors.Is(r.engine.Ready(ctx), relay.ErrStopping) && ctx.Err() == nil {
 		<-poll.C
 	}
 }

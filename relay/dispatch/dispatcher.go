@@ -16,6 +16,7 @@ import (
 	"qaserelay/relay/metrics"
 	"qaserelay/relay/sampledlog"
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/groupcommit"
 )
 
 const (
@@ -70,7 +71,7 @@ func (o Options) withDefaults() Options {
 type Dispatcher struct {
 	Options
 	config   atomic.Pointer[config.Config]
-	outcomes *Queue[outcome]
+	outcomes groupcommit.Queue[outcome]
 	lanes    atomic.Pointer[map[string]*lane] // replaced only by Run
 	changed  chan struct{}                    // there is a new config
 	log      sampledlog.Log
@@ -79,7 +80,7 @@ type Dispatcher struct {
 
 // New returns a Dispatcher that starts to work when Run is called.
 func New(o Options) *Dispatcher {
-	d := &Dispatcher{Options: o.withDefaults(), outcomes: NewQueue[outcome](0), changed: make(chan struct{}, 1)}
+	d := &Dispatcher{Options: o.withDefaults(), changed: make(chan struct{}, 1)}
 	d.limiter.store, d.limiter.now, d.limiter.failed = d.Store, d.Now, d.StoreFailed
 	d.config.Store(o.Config)
 	d.lanes.Store(&map[string]*lane{})

@@ -3,14 +3,10 @@ package groupcommit
 
 import (
 	"context"
-	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
 )
-
-// ErrStopped is the error of a call that comes after Stop.
-var ErrStopped = errors.New("the committer has stopped")
 
 // groupRows is about how many rows one group writes at most, so that no caller waits long for a large one.
 const groupRows = 1000
@@ -27,11 +23,8 @@ type Committer[T any] struct {
 	// Abandoned is called with each call that was committed although its caller had stopped waiting. Nil is nothing.
 	Abandoned func(call T)
 
-	mu      sync.Mutex
-	more    sync.Cond // there are calls, or stopped is set
-	calls   []*pending[T]
-	stopped bool
-	loop    sync.WaitGroup
+	calls Queue[*pending[T]]
+	loop  sync.WaitGroup
 }
 
 // pending is a call that waits for its commit.
@@ -45,9 +38,10 @@ type pending[T any] struct {
 
 // Start begins to commit.
 func (c *Committer[T]) Start() {
-	c.more.L = &c.mu
+	c.calls.Weight = func(p *pending[T]) int { return p.rows }
+	c.calls.Open()
 	c.loop.Go(func() {
-		for group := c.take(); group != nil; group = c.take() {
+		for group := c.calls.Take(groupRows); len(group) > 0; group = c.calls.Take(groupRows) {
 			c.serve(group)
 			runtime.Gosched() // callers that were answered come again, so that groups are large
 		}
@@ -56,21 +50,18 @@ func (c *Committer[T]) Start() {
 
 // Stop refuses new calls and waits until the others are committed.
 func (c *Committer[T]) Stop() {
-	c.mu.Lock()
-	c.stopped = true
-	c.more.Signal()
-	c.mu.Unlock()
+	c.calls.Close()
 	c.loop.Wait()
 }
 
-// Do has a call committed that writes about so many rows. If ctx ends first, the call may be committed nevertheless.
+// Do has a call committed that writes about so many rows, or returns ErrStopped after Stop. If ctx ends first, the call may be committed nevertheless.
 func (c *Committer[T]) Do(ctx context.Context, rows int, call T) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	p := &pending[T]{call: call, rows: rows, answer: make(chan error, 1)}
-	if !c.push(p, false) {
-		return ErrStopped
+	if err := c.calls.Put(p); err != nil {
+		return err
 	}
 	select {
 	case err := <-p.answer:
@@ -85,37 +76,9 @@ func (c *Committer[T]) Do(ctx context.Context, rows int, call T) error {
 
 // Add queues a call without waiting for it. Abandoned may add calls even after Stop.
 func (c *Committer[T]) Add(rows int, call T) {
-	c.push(&pending[T]{call: call, rows: rows, answer: make(chan error, 1)}, true)
-}
-
-func (c *Committer[T]) push(p *pending[T], always bool) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.stopped && !always {
-		return false
-	}
-	c.calls = append(c.calls, p)
-	c.more.Signal()
-	return true
-}
-
-// take waits for calls and returns the first ones, of about groupRows rows, or nil when the committer has stopped.
-func (c *Committer[T]) take() []*pending[T] {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for len(c.calls) == 0 && !c.stopped {
-		c.more.Wait()
-	}
-	n := 0
-	for rows := 0; n < len(c.calls) && (n == 0 || rows+c.calls[n].rows <= groupRows); n++ {
-		rows += c.calls[n].rows
-	}
-	if n == 0 {
-		return nil
-	}
-	group := c.calls[:n:n]
-	c.calls = c.calls[n:]
-	return group
+	c.calls.mu.Lock()
+	defer c.calls.mu.Unlock()
+	c.calls.add(&pending[T]{call: call, rows: rows, answer: make(chan error, 1)})
 }
 
 // serve commits a group together, or else its calls one by one, and answers.

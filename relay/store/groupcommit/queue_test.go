@@ -1,4 +1,4 @@
-package dispatch
+package groupcommit
 
 import (
 	"errors"
@@ -9,15 +9,15 @@ import (
 )
 
 func TestQueue(t *testing.T) {
-	q := NewQueue[int](5)
-	if err := q.Put(1); !errors.Is(err, ErrStopping) {
+	q := &Queue[int]{Limit: 5}
+	if err := q.Put(1); !errors.Is(err, ErrStopped) {
 		t.Errorf("a queue that is not open took an item: %v", err)
 	}
 	q.Open()
 	if err := q.Put(1, 2, 3, 4); err != nil {
 		t.Fatal(err)
 	}
-	if err := q.Put(5, 6); !errors.Is(err, ErrBusy) {
+	if err := q.Put(5, 6); !errors.Is(err, ErrFull) {
 		t.Errorf("a queue for 5 took 6: %v", err)
 	}
 	first := q.Take(3)
@@ -51,7 +51,7 @@ func TestAQueueGathersUntilThereIsEnoughOrItIsTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				q := NewQueue[int](0)
+				q := &Queue[int]{}
 				q.Open()
 				go func() {
 					time.Sleep(time.Millisecond)
@@ -63,7 +63,7 @@ func TestAQueueGathersUntilThereIsEnoughOrItIsTime(t *testing.T) {
 					}
 				}()
 				start := time.Now()
-				q.gather(3, time.Second)
+				q.Gather(3, time.Second)
 				if took := time.Since(start); took != c.want {
 					t.Errorf("it took %s, want %s", took, c.want)
 				}
@@ -72,5 +72,19 @@ func TestAQueueGathersUntilThereIsEnoughOrItIsTime(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestABatchHasAWeight(t *testing.T) {
+	q := &Queue[int]{Weight: func(item int) int { return item }}
+	q.Open()
+	if err := q.Put(2, 3, 4, 9, 1); err != nil {
+		t.Fatal(err)
+	}
+	q.Close()
+	for _, want := range [][]int{{2, 3}, {4}, {9}, {1}, nil} {
+		if got := q.Take(5); !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
 	}
 }

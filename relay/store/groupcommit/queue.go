@@ -1,0 +1,120 @@
+package groupcommit
+
+import (
+	"errors"
+	"sync"
+	"time"
+)
+
+// Errors of Put.
+var (
+	ErrStopped = errors.New("the queue is closed")
+	ErrFull    = errors.New("the queue is full")
+)
+
+// Queue takes items from many goroutines, and gives all that wait to one goroutine at once. It is closed until Open is
+// called. The exported fields are set before that.
+type Queue[T any] struct {
+	Limit  int              // the number of items that may wait; zero is any number
+	Weight func(item T) int // what an item adds to the weight of a batch; nil is 1
+
+	mu     sync.Mutex
+	more   sync.Cond
+	items  []T
+	isOpen bool
+	wanted int // the number of items that Gather waits for, or zero
+}
+
+// Put adds items in their order. It fails with ErrStopped when the queue is closed and with ErrFull when it is full.
+func (q *Queue[T]) Put(items ...T) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case !q.isOpen:
+		return ErrStopped
+	case q.Limit > 0 && len(q.items)+len(items) > q.Limit:
+		return ErrFull
+	}
+	q.add(items...)
+	return nil
+}
+
+// add queues items, whether the queue is open or not. The caller holds the lock.
+func (q *Queue[T]) add(items ...T) {
+	q.items = append(q.items, items...)
+	if len(q.items) >= q.wanted {
+		q.more.Signal()
+	}
+}
+
+// Gather waits until there are enough items, the time is over or the queue is closed, so that one Take returns more
+// items. Only the goroutine that takes may call it.
+func (q *Queue[T]) Gather(enough int, wait time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.wanted = enough
+	timer := time.AfterFunc(wait, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.wanted = 0
+		q.more.Broadcast()
+	})
+	defer timer.Stop()
+	for q.wanted > 0 && len(q.items) < enough && q.isOpen {
+		q.more.Wait()
+	}
+	q.wanted = 0
+}
+
+// Take waits for items and returns the first ones, of at most the given weight but at least one, or nothing when the
+// queue is closed and empty. The caller owns the batch: a store whose call timed out may still read from it.
+func (q *Queue[T]) Take(most int) []T {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.items) == 0 && q.isOpen {
+		q.more.Wait()
+	}
+	n := q.fitting(most)
+	batch := q.items[:n:n]
+	if q.items = q.items[n:]; len(q.items) == 0 {
+		q.items = nil
+	}
+	return batch
+}
+
+// fitting returns the number of items, from the first on, that weigh at most so much; it is 0 only without items.
+func (q *Queue[T]) fitting(most int) int {
+	if q.Weight == nil {
+		return min(most, len(q.items))
+	}
+	n := 0
+	for sum := 0; n < len(q.items); n++ {
+		if sum += q.Weight(q.items[n]); n > 0 && sum > most {
+			break
+		}
+	}
+	return n
+}
+
+// Open lets items in.
+func (q *Queue[T]) Open() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.more.L = &q.mu
+	q.isOpen = true
+}
+
+// Close lets no more items in. Those that wait can still be taken.
+func (q *Queue[T]) Close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.isOpen = false
+	q.more.Broadcast()
+}
+
+// Accepting reports whether the queue is open.
+func (q *Queue[T]) Accepting() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.isOpen
+}
