@@ -2,9 +2,9 @@ package rules
 
 import "qaserelay/rules/event"
 
-// Decide returns what follows from ev: the outcome of each rule, the notifications, and the values to store. It is pure:
-// the same event and state give the same decision. A key that State.Get fails to read counts as absent; the caller
-// knows of the failure and drops the decision.
+// Decide returns the decision on ev: the outcome of each rule, the notifications, and the values to store. It is
+// pure: the same event and state give the same decision. A key that State.Get fails to read counts as absent; the
+// caller knows of the failure and drops the decision.
 func (s *Set) Decide(ev *event.Event, st State) Decision {
 	v := s.view(ev, st)
 	d := Decision{Changes: v.changes}
@@ -34,7 +34,7 @@ func (s *Set) Decide(ev *event.Event, st State) Decision {
 	return d
 }
 
-// outcome returns what one rule does. canMatch is false for rules that the index excludes.
+// outcome returns the result of one rule. canMatch is false for rules that the index excludes.
 func (s *Set) outcome(r *Rule, v *view, stoppedBy string, canMatch bool) Result {
 	result := Result{Rule: r.Name, Outcome: NotMatched}
 	switch {
@@ -70,7 +70,7 @@ func (s *Set) notify(r *Rule, v *view, d *Decision) []string {
 	return notes
 }
 
-// record appends a result, but of rules that did not match only the first maxRecorded.
+// record appends a result. Of the rules without a match it keeps only the first maxRecorded.
 func (d *Decision) record(r Result) {
 	if r.Outcome == NotMatched {
 		if d.NotMatched++; d.NotMatched > maxRecorded {

@@ -7,10 +7,10 @@ import (
 	"qaserelay/rules/message"
 )
 
-// maxRecorded is how many rules a decision names that did not match.
+// maxRecorded is the most rules without a match that a decision names.
 const maxRecorded = 100
 
-// Outcome is what one rule did with one event.
+// Outcome is the result of one rule for one event.
 type Outcome string
 
 // The outcomes of a rule.
@@ -22,7 +22,7 @@ const (
 	Stopped    Outcome = "stopped"     // an earlier rule with stop: true matched
 )
 
-// Decision is all that follows from one event.
+// Decision is the result of all rules for one event.
 type Decision struct {
 	// Results has an entry for each rule, in file order, but of those that did not match only the first maxRecorded.
 	Results []Result `json:"results"`
@@ -54,7 +54,7 @@ type Notification struct {
 	Series string
 }
 
-// MarshalJSON implements [json.Marshaler]. JSON is for people who read and test messages, so its body is FullBody.
+// MarshalJSON implements [json.Marshaler]. The JSON is read by people, so its body is FullBody.
 func (n Notification) MarshalJSON() ([]byte, error) {
 	n.Body = n.FullBody()
 	return json.Marshal(struct {
@@ -66,7 +66,7 @@ func (n Notification) MarshalJSON() ([]byte, error) {
 	}{n.Rule, n.Notifier, n.Message, n.Options, n.Fallbacks})
 }
 
-// Fallback is a notifier that receives a message after another failed permanently, with the options of the message there.
+// Fallback is a notifier that receives a message after another failed permanently, with the options of that message.
 type Fallback struct {
 	Notifier string          `json:"notifier"`
 	Options  json.RawMessage `json:"options,omitempty"`

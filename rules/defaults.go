@@ -28,7 +28,8 @@ type defaultField struct {
 	value *template.Template
 }
 
-// compileDefaults compiles the default messages by event name. The file is part of the program, so a fault in it panics.
+// compileDefaults compiles the default messages by event name. It panics on a fault, since the
+// file is part of the program.
 func compileDefaults(location *time.Location, directory *people.Directory) map[string]*defaultMessage {
 	d := loadDefaults()
 	ts := template.New(d.Templates, template.Options{Location: location, People: directory})

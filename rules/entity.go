@@ -18,13 +18,13 @@ const (
 	maxEntityBytes = 32 << 10 // of all fields
 )
 
-// refreshAfter is the age in seconds of a stored entity after which an event stores it again, so that it does not expire.
+// refreshAfter is the age in seconds of a stored entity after which an event stores it again, to keep it from expiring.
 const refreshAfter = 24 * 3600
 
 // entityPrefix begins the keys of stored entities.
 const entityPrefix = "entity:"
 
-// entityState is what earlier events said of an entity, such as a run or a defect.
+// entityState is the state of an entity, such as a run or a defect, that earlier events have set.
 type entityState struct {
 	Fields    map[string]any
 	StartedAt int64 // Unix seconds
@@ -39,7 +39,7 @@ func HasTitle(stored []byte) bool {
 	return title != ""
 }
 
-// decodeEntity reads what encode wrote. It returns an empty state for anything else.
+// decodeEntity reads the output of encode. It returns an empty state for anything else.
 func decodeEntity(data []byte) *entityState {
 	e := &entityState{Fields: map[string]any{}}
 	if len(data) == 0 {
@@ -159,13 +159,14 @@ func (e *entityState) encode() []byte {
 	return append(out, '}')
 }
 
-// vars returns the entity as conditions and templates see it.
+// vars returns the variable entity of conditions and templates.
 func (e *entityState) vars(ev *event.Event, settings *Settings) map[string]any {
 	entity := make(map[string]any, len(e.Fields)+6)
 	for key, value := range e.Fields {
 		entity[key] = value
 	}
-	entity["url"] = event.Entity{Name: ev.Name, Project: ev.Project, ID: ev.EntityID(), Fields: entity}.URL(settings.QaseURL)
+	page := event.Entity{Name: ev.Name, Project: ev.Project, ID: ev.EntityID(), Fields: entity}
+	entity["url"] = page.URL(settings.QaseURL)
 	if title, _ := entity["title"].(string); strings.TrimSpace(title) == "" {
 		entity["title"] = fallbackTitle(ev)
 	}

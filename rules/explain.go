@@ -7,16 +7,17 @@ import (
 	"qaserelay/rules/event"
 )
 
-// Explanation says what follows from one event, and why: what Decide says of it, and behind that the value of each part of each
-// condition. It holds no secrets, so it can be shown.
+// Explanation is the decision on one event with its reasons: the value of each part of each condition. It holds no
+// secrets, so it can be shown.
 type Explanation struct {
 	Event   string    `json:"event"` // event_name
 	Project string    `json:"project"`
 	Source  string    `json:"source"`
 	Now     time.Time `json:"now"` // the moment of the decision
-	// EntityKey is source/project/type/id of what the event is about, or empty.
+	// EntityKey is source/project/type/id of the entity of the event, or empty.
 	EntityKey string `json:"entity_key,omitempty"`
-	// Entity, Actor and Previous are what conditions and templates see beside the event. Previous is nil where no rule asks for it.
+	// Entity, Actor and Previous are the variables of conditions and templates beside the event. Previous is nil if no
+	// rule uses it.
 	Entity   map[string]any `json:"entity"`
 	Actor    map[string]any `json:"actor"`
 	Previous any            `json:"previous"`
@@ -24,16 +25,16 @@ type Explanation struct {
 	Rules []ExplainedRule `json:"rules"`
 }
 
-// ExplainedRule is what one rule did, and why.
+// ExplainedRule is the outcome of one rule with its reasons.
 type ExplainedRule struct {
 	Result
-	// Condition is taken apart for every rule, also for those that were disabled or stopped.
+	// Condition is traced for every rule, also for those that were disabled or stopped.
 	Condition *condition.Trace `json:"condition"`
-	// Notifications are what the rule sends, with what may be secret in their options hidden.
+	// Notifications are the messages of the rule, with the secrets in their options masked.
 	Notifications []Notification `json:"notifications,omitempty"`
 }
 
-// Explain says what Decide says of ev, with the reasons. It is for people who ask, and much slower than Decide.
+// Explain decides on ev as Decide does, and returns the reasons. It is much slower than Decide.
 func (s *Set) Explain(ev *event.Event, st State) Explanation {
 	d := s.Decide(ev, st)
 	results := make(map[string]Result, len(d.Results))

@@ -9,7 +9,7 @@ import (
 	"qaserelay/rules/condition"
 )
 
-// hinter explains values of the parts of a condition that may be a surprise.
+// hinter explains unexpected values of parts of a condition.
 type hinter struct{ view *view }
 
 // add adds hints to a part and its own parts. parent is the part around it, or nil.
@@ -87,7 +87,8 @@ func (h *hinter) missingEntity(path []string) string {
 		return ""
 	}
 	ev := h.view.event
-	said := fmt.Sprintf("nothing that is known of this %s has entity.%s", strings.ReplaceAll(ev.Type(), "_", " "), strings.Join(path, "."))
+	entity := strings.ReplaceAll(ev.Type(), "_", " ")
+	said := fmt.Sprintf("nothing that is known of this %s has entity.%s", entity, strings.Join(path, "."))
 	schema := catalog.Schemas().ByName[ev.Name]
 	if schema == nil {
 		return said
@@ -143,7 +144,8 @@ func (h *hinter) unequal(part *condition.Trace) string {
 	case isText && part.Parts[0].Text == "event_name" && catalog.Schemas().ByName[text] == nil:
 		return catalog.Hint(text)
 	case isText != bothText || reflect.TypeOf(constant) != reflect.TypeOf(value) && (isBool(constant) || isBool(value)):
-		return fmt.Sprintf("%s is %s and %s is %s: they are never equal", part.Parts[0].Text, typeWord(value), part.Equals.Text, typeWord(constant))
+		return fmt.Sprintf("%s is %s and %s is %s: they are never equal", part.Parts[0].Text, typeWord(value),
+			part.Equals.Text, typeWord(constant))
 	}
 	return ""
 }

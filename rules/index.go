@@ -8,7 +8,7 @@ import (
 	"qaserelay/rules/event"
 )
 
-// maxIndexed is how many kinds of events the index holds before it is cleared.
+// maxIndexed is the most kinds of events that the index holds; then it is cleared.
 const maxIndexed = 4096
 
 // index finds the rules that can match an event, so that the others need not be evaluated. It evaluates the constant

@@ -8,7 +8,7 @@ import (
 // Hidden replaces a value that may be secret.
 const Hidden = "<secret>"
 
-// Masked returns a notification with the message options masked that may be secret, as its notifier's kind declares them.
+// Masked returns a notification in which the options that its notifier's kind declares as secret are masked.
 func (s *Set) Masked(n Notification) Notification {
 	var fallbacks []Fallback
 	for _, f := range n.Fallbacks {

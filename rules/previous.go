@@ -11,7 +11,7 @@ import (
 // finishedPrefix begins the keys of stored finished runs.
 const finishedPrefix = "finished:"
 
-// maxShortText is how many bytes a text of a stored finished run may have.
+// maxShortText is the most bytes that a text of a stored finished run has.
 const maxShortText = 200
 
 // finishedKey returns the key of the last finished run of the same project, plan and environment.
@@ -57,7 +57,7 @@ func encodeRun(ev *event.Event, entity map[string]any) []byte {
 	return append(out, '}')
 }
 
-// decodeRun reads what encodeRun wrote. It returns nil for anything else.
+// decodeRun reads the output of encodeRun. It returns nil for anything else.
 func decodeRun(data []byte, location *time.Location) any {
 	v, err := value.DecodeJSON(data)
 	run, ok := v.(map[string]any)

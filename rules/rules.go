@@ -1,4 +1,4 @@
-// Package rules is the engine of qase-relay: it decides what follows from an event.
+// Package rules is the engine of qase-relay: it decides which notifications an event causes.
 //
 // It is pure: it reads no files, no clock and no environment, and sends nothing. [Set.Decide] turns an event and the
 // stored [State] into a [Decision]: the outcome of each rule, the rendered notifications, and the changes to store. The
@@ -46,7 +46,7 @@ type Rule struct {
 	Targets     []*Target
 }
 
-// RuleInfo describes a rule for people.
+// RuleInfo is the description of a rule.
 type RuleInfo struct {
 	Name        string   `json:"name"`
 	Description string   `json:"description,omitempty"`
@@ -95,8 +95,8 @@ func (s *Set) Keys(ev *event.Event) []string {
 	return nil
 }
 
-// EntityKey returns the key under which Decide stores the state of the entity of ev. It is "" if ev has no id or no rule
-// can match it, so that nothing need be fetched.
+// EntityKey returns the key under which Decide stores the state of the entity of ev. It is "" if ev has no id or no
+// rule can match it, so that nothing need be fetched.
 func (s *Set) EntityKey(ev *event.Event) string {
 	if key := ev.EntityKey(); key != "" && len(s.index.candidates(ev)) > 0 {
 		return entityPrefix + key

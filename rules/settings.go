@@ -10,20 +10,21 @@ type Settings struct {
 	QaseURL   string         // base of links into Qase, without a slash at its end
 	Location  *time.Location // for dates in messages; UTC unless set
 	Retention Retention
-	// OrderWait is how long a delivery waits at most for an earlier one of its entity; default 1 hour.
+	// OrderWait is the longest time that a delivery waits for an earlier one of its entity; default 1 hour.
 	OrderWait time.Duration
 	Backlog   Backlog
-	// MinFreeDisk is how many bytes have to be free on the file system of the store for events to be taken; 64 MiB unless written.
+	// MinFreeDisk is the number of free bytes that the file system of the store needs for events to be accepted; default
+	// 64 MiB.
 	MinFreeDisk int64
 }
 
-// Backlog says how much may be unfinished for events to be taken. Zero is no limit.
+// Backlog limits the unfinished deliveries: at a limit, events are refused. Zero means no limit.
 type Backlog struct {
 	Deliveries int   // 1,000,000 unless written
 	Bytes      int64 // of their messages; 10 GiB unless written
 }
 
-// Retention says for how long data is kept.
+// Retention is how long data is kept.
 type Retention struct {
 	Events   time.Duration // events with all that belongs to them; default 30 days
 	Dead     time.Duration // events with dead deliveries; default 90 days

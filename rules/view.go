@@ -39,7 +39,7 @@ func (s *Set) view(ev *event.Event, st State) *view {
 	return v
 }
 
-// entity updates the stored state of the entity with the event, and returns it as conditions and templates see it.
+// entity updates the stored state of the entity with the event, and returns the variable entity.
 func (s *Set) entity(v *view, st State, actor map[string]any) map[string]any {
 	if v.entityKey == "" {
 		return (&entityState{Fields: v.event.Payload}).vars(v.event, &s.settings)

@@ -226,14 +226,14 @@ func Entities(events []*Schema) []*Schema {
 	return kinds
 }
 
-// FieldHint returns a hint for a payload field that does not exist: the hint [SimilarField], or the fields that the events
-// have there.
+// FieldHint returns a hint for a payload field that does not exist: the hint [SimilarField], or the fields that the
+// events have there.
 func FieldHint(path []string, events []*Schema) string {
 	return cmp.Or(SimilarField(path, events), Available(siblings(path, events)))
 }
 
-// SimilarField returns a hint for a payload field that does not exist: a field with a similar name, or the same field of
-// the entity. It returns "" if there is neither.
+// SimilarField returns a hint for a payload field that does not exist: a field with a similar name, or the same field
+// of the entity. It returns "" if there is neither.
 func SimilarField(path []string, events []*Schema) string {
 	if hint := Similar(path[len(path)-1], siblings(path, events)); hint != "" {
 		return hint

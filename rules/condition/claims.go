@@ -22,8 +22,8 @@ type Claim struct {
 	negated  bool
 }
 
-// Claims returns alternative lists of claims: for an event with these facts, the condition is true only if all claims of
-// one of the lists hold.
+// Claims returns alternative lists of claims: for an event with these facts, the condition is true only if all claims
+// of one of the lists hold.
 func (c *Condition) Claims(f Facts) [][]Claim { return (&folder{facts: f}).claims(c.tree, true) }
 
 // claims returns the alternatives in which n is true, or not true.

@@ -41,13 +41,16 @@ type Condition struct {
 // Compile compiles source, or returns an error with its position. A source has one finding at most.
 func Compile(source string) (*Condition, []diag.Finding) {
 	if strings.TrimSpace(source) == "" {
-		return nil, []diag.Finding{{Message: "the condition is empty", Hint: "write an expression, or `true` for every event"}}
+		return nil, []diag.Finding{{Message: "the condition is empty",
+			Hint: "write an expression, or `true` for every event"}}
 	}
 	if len(source) > maxBytes {
-		return nil, []diag.Finding{{Message: fmt.Sprintf("the condition has %d bytes, more than %d", len(source), maxBytes), Hint: "split the rule"}}
+		message := fmt.Sprintf("the condition has %d bytes, more than %d", len(source), maxBytes)
+		return nil, []diag.Finding{{Message: message, Hint: "split the rule"}}
 	}
 	safe := &nilSafe{}
-	program, err := expr.Compile(source, expr.Env(variableTypes()), expr.AsBool(), expr.MaxNodes(maxNodes), expr.Patch(safe))
+	program, err := expr.Compile(source, expr.Env(variableTypes()), expr.AsBool(), expr.MaxNodes(maxNodes),
+		expr.Patch(safe))
 	if f := safe.refused; f != nil {
 		return nil, []diag.Finding{{At: diag.Locate(source, f.at), Message: f.message, Hint: f.hint}}
 	}

@@ -129,7 +129,8 @@ func syntaxFault(fe *file.Error, end int) *fault {
 		return &fault{end, "the condition ends where a value is needed", "write what is missing, such as payload.failed > 0"}
 	}
 	return &fault{fe.From, "unexpected " + strings.ReplaceAll(m[2], `\"`, `"`),
-		"look for what is missing or too much here; between two values stands an operator such as ==, >, and, or, in, contains"}
+		"look for what is missing or too much here; " +
+			"between two values stands an operator such as ==, >, and, or, in, contains"}
 }
 
 // typeError is an error of the type checker at a node of a tree.
@@ -179,7 +180,8 @@ func (e *typeError) unknownName(name string) string {
 		if best := catalog.Nearest(name, append(slices.Clone(builtin.Names), "now")); best != "" {
 			return `did you mean "` + best + `"?`
 		}
-		return "functions are lower, upper, trim, len, any, all, count, filter, map, first, last, now, date, duration and others of expr-lang.org"
+		return "functions are lower, upper, trim, len, any, all, count, filter, map, first, last, now, date, duration " +
+			"and others of expr-lang.org"
 	}
 	fields := catalog.PayloadFields()
 	if slices.Contains(fields, name) {
@@ -303,7 +305,8 @@ func mismatchHint(sides, types [2]string) string {
 func typeName(name string) string {
 	name = strings.TrimPrefix(name, "*")
 	for _, t := range [][2]string{
-		{"interface {}", "anything"}, {"string", "text"}, {"int", "a number"}, {"float", "a number"}, {"bool", "true or false"}, {"time.Time", "a time"},
+		{"interface {}", "anything"}, {"string", "text"}, {"int", "a number"}, {"float", "a number"},
+		{"bool", "true or false"}, {"time.Time", "a time"},
 		{"time.Duration", "a duration"}, {"nil", "nil"}, {"unknown", "anything"}, {"any", "anything"},
 		{"map", "a mapping"}, {"[]", "a list"}, {"array", "a list"}, {"func", "a function"},
 	} {

@@ -188,7 +188,8 @@ func (r *fieldReader) conditional(n *ast.ConditionalNode, truth bool) {
 
 var (
 	// truthPredicates are the functions whose predicate gives true or false.
-	truthPredicates = []string{"all", "none", "any", "one", "filter", "find", "findIndex", "findLast", "findLastIndex", "count"}
+	truthPredicates = []string{"all", "none", "any", "one", "filter", "find", "findIndex", "findLast", "findLastIndex",
+		"count"}
 	// sublists are the functions that return some items of a list, unchanged.
 	sublists = []string{"filter", "sort", "sortBy", "reverse", "uniq", "take"}
 )

@@ -13,13 +13,17 @@ import (
 // Constructs of other languages, and their equivalents here. An operator is joined from up to two tokens.
 var (
 	foreignOperators = map[string]string{
-		"=": "==", "===": "==", ">==": ">=", "<==": "<=", "=>": ">=", "=<": "<=", "<>": "!=", "!==": "!=", ">>": ">", "<<": "<",
+		"=": "==", "===": "==", ">==": ">=", "<==": "<=", "=>": ">=", "=<": "<=", "<>": "!=", "!==": "!=",
+		">>": ">", "<<": "<",
 		"&": "and", "|": "or",
 	}
 	foreignWords = map[string]string{ // between two values, in lower case and without "_"
-		"and": "and", "or": "or", "in": "in", "is": "==", "isnot": "!=", "equals": "==", "equal": "==", "eq": "==", "ne": "!=",
-		"isnt": "!=", "gt": ">", "gte": ">=", "ge": ">=", "lt": "<", "lte": "<=", "le": "<=", "like": "contains", "has": "contains",
-		"include": "contains", "includes": "contains", "contain": "contains", "contains": "contains", "match": "matches", "matches": "matches",
+		"and": "and", "or": "or", "in": "in", "is": "==", "isnot": "!=", "equals": "==", "equal": "==", "eq": "==",
+		"ne":   "!=",
+		"isnt": "!=", "gt": ">", "gte": ">=", "ge": ">=", "lt": "<", "lte": "<=", "le": "<=", "like": "contains",
+		"has":     "contains",
+		"include": "contains", "includes": "contains", "contain": "contains", "contains": "contains",
+		"match": "matches", "matches": "matches",
 		"startswith": "startsWith", "beginswith": "startsWith", "endswith": "endsWith",
 	}
 	foreignValues = map[string]string{ // in place of a value, in lower case; none is a function
@@ -78,10 +82,12 @@ func (l tokenList) misplaced(i int) *fault {
 	switch {
 	case t.Value == "." && !l.endsValue(i) && !l[:i].opens():
 		return &fault{t.From, "a name begins with a dot", "write it without: the dot is for templates"}
-	case !slices.Contains(textOperators, t.Value), !next.Is(lexer.Bracket, "("), l.endsValue(i), i > 0 && l[i-1].Value == ".":
+	case !slices.Contains(textOperators, t.Value), !next.Is(lexer.Bracket, "("), l.endsValue(i),
+		i > 0 && l[i-1].Value == ".":
 		return nil
 	}
-	return &fault{t.From, t.Value + " is not a function but an operator between two texts", "write payload.title " + t.Value + ` "x"`}
+	return &fault{t.From, t.Value + " is not a function but an operator between two texts",
+		"write payload.title " + t.Value + ` "x"`}
 }
 
 // opens reports whether a bracket stays open: within it, .name is a field of an item of a list.

@@ -240,7 +240,8 @@ func (v *nilSafe) guard(node *ast.Node, operands []*ast.Node, fallback any) {
 		value := *operand
 		*operand = at(value, &ast.IdentifierNode{Value: name})
 		v.inserted[*operand] = neverNil
-		isNil := at(value, &ast.BinaryNode{Operator: "==", Left: at(value, &ast.IdentifierNode{Value: name}), Right: at(value, &ast.NilNode{})})
+		isNil := at(value, &ast.BinaryNode{Operator: "==", Left: at(value, &ast.IdentifierNode{Value: name}),
+			Right: at(value, &ast.NilNode{})})
 		other := at(value, &ast.ConstantNode{Value: fallback})
 		if fallback == nil {
 			other = at(value, &ast.NilNode{})
@@ -263,11 +264,13 @@ func (v *nilSafe) builtin(node *ast.Node, n *ast.BuiltinNode) {
 	}
 	switch n.Name {
 	case "all", "none", "any", "one", "filter", "map", "count", "sum", "find", "findIndex", "findLast", "findLastIndex",
-		"groupBy", "sortBy", "reduce", "first", "last", "take", "reverse", "uniq", "concat", "flatten", "sort", "join", "len", "mean", "median":
+		"groupBy", "sortBy", "reduce", "first", "last", "take", "reverse", "uniq", "concat", "flatten", "sort", "join",
+		"len", "mean", "median":
 		n.Arguments[0] = v.or(n.Arguments[0], []any{}, neverNil)
 	case "keys", "values", "toPairs":
 		n.Arguments[0] = v.or(n.Arguments[0], map[string]any{}, neverNil)
-	case "trim", "trimPrefix", "trimSuffix", "upper", "lower", "split", "splitAfter", "replace", "indexOf", "lastIndexOf", "hasPrefix", "hasSuffix":
+	case "trim", "trimPrefix", "trimSuffix", "upper", "lower", "split", "splitAfter", "replace", "indexOf",
+		"lastIndexOf", "hasPrefix", "hasSuffix":
 		n.Arguments[0] = v.or(n.Arguments[0], "", neverNil)
 	case "repeat":
 		v.refuse(n, "repeat is not available in conditions", "")
@@ -296,7 +299,8 @@ func (v *nilSafe) boundWork(n *ast.BuiltinNode) {
 		*first = v.boundList(v.boundText(*first, maxTextBytes, 4), maxItems)
 	case "split", "splitAfter":
 		*first = v.boundText(*first, maxMatchBytes, 4)
-	case "lower", "upper", "trim", "trimPrefix", "trimSuffix", "indexOf", "lastIndexOf", "hasPrefix", "hasSuffix", "fromJSON", "toBase64", "fromBase64":
+	case "lower", "upper", "trim", "trimPrefix", "trimSuffix", "indexOf", "lastIndexOf", "hasPrefix", "hasSuffix",
+		"fromJSON", "toBase64", "fromBase64":
 		*first = v.boundText(*first, maxTextBytes, 16)
 	}
 }
@@ -304,7 +308,8 @@ func (v *nilSafe) boundWork(n *ast.BuiltinNode) {
 // boundParts allows only short constants as texts that are inserted into another many times.
 func (v *nilSafe) boundParts(n *ast.BuiltinNode) {
 	for _, arg := range n.Arguments[1:] {
-		if s, constant := arg.(*ast.StringNode); !constant && n.Name != "replace" || constant && len(s.Value) > maxInsertBytes {
+		if s, constant := arg.(*ast.StringNode); !constant && n.Name != "replace" ||
+			constant && len(s.Value) > maxInsertBytes {
 			v.refuse(n, fmt.Sprintf("%s needs a text in quotes of at most %d characters here", n.Name, maxInsertBytes), "")
 		} else if _, number := arg.(*ast.IntegerNode); !constant && !number {
 			v.refuse(n, fmt.Sprintf("%s needs a text in quotes of at most %d characters here", n.Name, maxInsertBytes), "")
@@ -368,7 +373,8 @@ func (v *nilSafe) boundRange(n *ast.BinaryNode) {
 	from, ok1 := n.Left.(*ast.IntegerNode)
 	to, ok2 := n.Right.(*ast.IntegerNode)
 	if !ok1 || !ok2 || to.Value-from.Value > maxRange {
-		v.refuse(n, fmt.Sprintf("a range must have two whole numbers at most %d apart", maxRange), "compare with >= and <= instead")
+		v.refuse(n, fmt.Sprintf("a range must have two whole numbers at most %d apart", maxRange),
+			"compare with >= and <= instead")
 	}
 }
 

@@ -68,7 +68,8 @@ func (c *Condition) Trace(env *Env) *Trace {
 	t := &tracer{text: newSourceText(c.Source), parts: map[ast.Node]int{}}
 	names := variableTypes()
 	names[probeFunction] = types.TypeOf(func(...any) any { return nil })
-	program, err := expr.Compile(c.Source, expr.Env(names), expr.AsBool(), expr.MaxNodes(maxNodes), expr.Patch(&t.whole), expr.Patch(t))
+	program, err := expr.Compile(c.Source, expr.Env(names), expr.AsBool(), expr.MaxNodes(maxNodes), expr.Patch(&t.whole),
+		expr.Patch(t))
 	if err != nil { // only of the probes: the condition compiled without them
 		return &Trace{Text: value.OneLine(c.Source), State: Broken, Error: compileMessage(err)}
 	}
@@ -153,7 +154,8 @@ func (t *tracer) record(args ...any) any {
 	return args[1]
 }
 
-// locate finds the smallest part without a value at the position of err, and marks it and the parts around it as failed.
+// locate finds the smallest part without a value at the position of err, and marks it and the parts around it as
+// failed.
 func (t *tracer) locate(err error) {
 	at := 0
 	var fe *file.Error
@@ -280,7 +282,8 @@ func chain(n ast.Node, word string) []ast.Node {
 // isConstant reports whether n has the same value for all events, or is a predicate.
 func isConstant(n ast.Node) bool {
 	switch n := n.(type) {
-	case *ast.NilNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.StringNode, *ast.BytesNode, *ast.ConstantNode, *ast.PredicateNode:
+	case *ast.NilNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.StringNode, *ast.BytesNode,
+		*ast.ConstantNode, *ast.PredicateNode:
 		return true
 	case *ast.UnaryNode:
 		return isConstant(n.Node)

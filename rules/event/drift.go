@@ -28,8 +28,8 @@ func correctTypes(ev *Event) {
 	}
 }
 
-// Drift returns the differences of an event from the catalog: whether the event is known, and the paths of unknown fields
-// in its payload. An undocumented payload, and an object without listed fields, may have any field.
+// Drift returns the differences of an event from the catalog: whether the event is known, and the paths of unknown
+// fields in its payload. An undocumented payload, and an object without listed fields, may have any field.
 func Drift(ev *Event) (known bool, fields []string) {
 	e := catalog.Schemas().ByName[ev.Name]
 	if e == nil {

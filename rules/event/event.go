@@ -1,5 +1,5 @@
-// Package event reads the webhook calls of Qase: the event, the key and the page of its entity, and its differences from
-// the catalog.
+// Package event reads the webhook calls of Qase: the event, the key and the page of its entity, and its differences
+// from the catalog.
 package event
 
 import (
@@ -87,7 +87,8 @@ func IDText(v any) string {
 }
 
 // Parse reads the body of a webhook call. Its errors are for the sender. It accepts undocumented names and fields, and
-// wrong types of optional fields: it refuses only a body that is not JSON, has no event_name, or has no object as payload.
+// wrong types of optional fields: it refuses only a body that is not JSON, has no event_name, or has no object as
+// payload.
 func Parse(source string, body []byte, receivedAt time.Time) (*Event, error) {
 	body = bytes.TrimPrefix(body, []byte("\uFEFF")) // the byte order mark that some programs write is not JSON
 	envelope, err := value.DecodeObject(body)

@@ -89,8 +89,10 @@ func (l *conditionLint) checkTest(t condition.VariableTest, sources []rules.Sour
 
 // partVerbs and partSubjects are the words of messages about a part of a name.
 var (
-	partVerbs    = map[string]string{"startsWith": "begins with", "endsWith": "ends with", "contains": "contains", "matches": "matches"}
-	partSubjects = map[string]string{"event_name": "known event", "event_type": "type of events", "event_action": "action of events"}
+	partVerbs = map[string]string{"startsWith": "begins with", "endsWith": "ends with", "contains": "contains",
+		"matches": "matches"}
+	partSubjects = map[string]string{"event_name": "known event", "event_type": "type of events",
+		"event_action": "action of events"}
 )
 
 // checkPart checks the part of a name that event_name and the like begin with, end with, contain or match.

@@ -49,7 +49,7 @@ func (l *conditionLint) fieldUses() []*fieldUse {
 
 // check returns a message if the field does not exist, or if its type does not fit its use.
 func (u *fieldUse) check() (message, hint string) {
-	if message, hint = judgePath(u.Field, u.events); message != "" || u.Item || u.Constant == nil && !u.Truth {
+	if message, hint = checkPath(u.Field, u.events); message != "" || u.Item || u.Constant == nil && !u.Truth {
 		return message, hint
 	}
 	schemas := u.schemas()
@@ -95,9 +95,9 @@ func (u *fieldUse) schemas() []*catalog.Schema {
 // maxNamed is the number of events up to which a rule is taken to mean each of them.
 const maxNamed = 3
 
-// judgePayload returns a message if none of the events has a field, or if the events are few and some do not have it. An
-// undocumented payload may have any field, so such events count only if there are no others.
-func judgePayload(path []string, all []*catalog.Schema) (message, hint string) {
+// checkPayload returns a message if none of the events has a field, or if the events are few and some do not have it.
+// An undocumented payload may have any field, so such events count only if there are no others.
+func checkPayload(path []string, all []*catalog.Schema) (message, hint string) {
 	events := catalog.Documented(all)
 	var lacking []*catalog.Schema
 	for _, e := range events {
@@ -121,8 +121,8 @@ func judgePayload(path []string, all []*catalog.Schema) (message, hint string) {
 	return full + " is not in " + strings.Join(names, ", "), catalog.FieldHint(path, lacking)
 }
 
-// judgeFixed returns a message if an object that the relay makes does not have a field.
-func judgeFixed(path []string, s *catalog.Schema) (message, hint string) {
+// checkFixed returns a message if an object that the relay makes does not have a field.
+func checkFixed(path []string, s *catalog.Schema) (message, hint string) {
 	if _, ok := s.Has(path); ok {
 		return "", ""
 	}

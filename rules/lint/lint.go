@@ -81,12 +81,14 @@ func (c *checker) renderExamples(t rulefile.TextSource, events []*catalog.Schema
 		switch {
 		case err != nil:
 			return []diag.Finding{{
-				Message: fmt.Sprintf("this fails for the example of %s: %v", e.Name, err), Hint: "the default would be sent instead",
+				Message: fmt.Sprintf("this fails for the example of %s: %v", e.Name, err),
+				Hint:    "the default would be sent instead",
 			}}
 		case t.Form == template.FormJSON && template.BrokenJSON(text):
 			return []diag.Finding{{
-				Message: fmt.Sprintf("for the example of %s the result is not valid JSON: %s", e.Name, value.Shorten(value.OneLine(text), 120)),
-				Hint:    `values outside of quotes bring their own: {"title": {{ .entity.title }}}`,
+				Message: fmt.Sprintf("for the example of %s the result is not valid JSON: %s", e.Name,
+					value.Shorten(value.OneLine(text), 120)),
+				Hint: `values outside of quotes bring their own: {"title": {{ .entity.title }}}`,
 			}}
 		}
 	}
@@ -109,21 +111,21 @@ func (c *checker) example(name string) map[string]any {
 	return vars
 }
 
-// judgePath returns what is wrong with reading a path in the given events, or "".
-func judgePath(s condition.Field, events []*catalog.Schema) (message, hint string) {
+// checkPath returns a message if a path cannot be read in the given events, or "".
+func checkPath(s condition.Field, events []*catalog.Schema) (message, hint string) {
 	switch s.Root {
 	case "payload":
-		return judgePayload(s.Path, events)
+		return checkPayload(s.Path, events)
 	case "entity":
 		message, fields := catalog.CheckEntity(s.Path, events)
 		return message, catalog.DidYouMean(s.Path[len(s.Path)-1], fields)
 	case "actor":
-		return judgeFixed(s.Path, catalog.Schemas().Actor)
+		return checkFixed(s.Path, catalog.Schemas().Actor)
 	case "previous":
 		if len(events) > 0 && !slices.ContainsFunc(events, (*catalog.Schema).IsRun) {
 			return s.String() + " is only there in events of runs", "previous is the finished run before this one"
 		}
-		return judgeFixed(s.Path, catalog.Schemas().Previous)
+		return checkFixed(s.Path, catalog.Schemas().Previous)
 	}
 	return "", ""
 }

@@ -23,7 +23,8 @@ const (
 
 // checkOverlaps warns of notifiers that get the same message of one event twice, from one rule or from two.
 func (c *checker) checkOverlaps() {
-	f := &overlapFinder{checker: c, defaults: map[string]json.RawMessage{}, earlier: map[string][]*ruleMatch{}, stopped: map[string]bool{}}
+	f := &overlapFinder{checker: c, defaults: map[string]json.RawMessage{}, earlier: map[string][]*ruleMatch{},
+		stopped: map[string]bool{}}
 	for _, n := range c.file.Notifiers {
 		f.defaults[n.Name] = n.Defaults
 	}
@@ -36,7 +37,8 @@ func (c *checker) checkOverlaps() {
 	}
 }
 
-// overlapFinder finds pairs of rules that may notify the same notifier of the same event. It takes the rules in file order.
+// overlapFinder finds pairs of rules that may notify the same notifier of the same event. It takes the rules in file
+// order.
 type overlapFinder struct {
 	*checker
 	defaults map[string]json.RawMessage // the options of notifiers, by name
@@ -85,7 +87,8 @@ func (f *overlapFinder) recipients(r *rulefile.RuleSource) []recipient {
 		}
 		to := recipient{t.Notifier, f.key(t), t.At}
 		if seen[to.key] {
-			f.warn(to.at, diag.Finding{Message: "this rule notifies " + t.Notifier + " twice", Hint: "remove one, or give them different options"})
+			f.warn(to.at, diag.Finding{Message: "this rule notifies " + t.Notifier + " twice",
+				Hint: "remove one, or give them different options"})
 			continue
 		}
 		seen[to.key] = true

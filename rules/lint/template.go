@@ -41,7 +41,7 @@ func checkField(use template.FieldUse, events []*catalog.Schema) (message, hint 
 	case len(events) == 0:
 		return "", ""
 	}
-	message, hint = judgePath(condition.Field{Root: root, Path: path}, events)
+	message, hint = checkPath(condition.Field{Root: root, Path: path}, events)
 	if use.Guarded && root == "payload" && anyHas(events, path) {
 		return "", ""
 	}

@@ -14,7 +14,7 @@ import (
 type Message struct {
 	// Rule is the name of the rule.
 	Rule string `json:"rule"`
-	// Level is one of Levels.
+	// Level is one of Info, Success, Warning and Error.
 	Level string `json:"level"`
 	// Title is one line of plain text. It holds no markup: each channel escapes all of it.
 	Title string `json:"title"`
@@ -41,11 +41,11 @@ const (
 	Error   = "error"
 )
 
-// Levels returns the levels, the least urgent first.
-func Levels() []string { return []string{Info, Success, Warning, Error} }
+// levels returns the levels, the least urgent first.
+func levels() []string { return []string{Info, Success, Warning, Error} }
 
 // IsLevel reports whether s is a level.
-func IsLevel(s string) bool { return slices.Contains(Levels(), s) }
+func IsLevel(s string) bool { return slices.Contains(levels(), s) }
 
 // FullBody returns the body with the fields as its last line, for readers without a better way to show fields.
 func (m *Message) FullBody() string {
@@ -78,7 +78,7 @@ func Keys() []Key { return keys }
 
 var keys = []Key{
 	{Name: "rule", Text: func(m *Message) *string { return &m.Rule }, Variable: true},
-	{Name: "level", Text: func(m *Message) *string { return &m.Level }, Values: Levels(), Variable: true, Expected: true},
+	{Name: "level", Text: func(m *Message) *string { return &m.Level }, Values: levels(), Variable: true, Expected: true},
 	{Name: "title", Text: func(m *Message) *string { return &m.Title }, Expected: true},
 	{Name: "body", Text: func(m *Message) *string { return &m.Body }, Expected: true},
 	{Name: "url", Text: func(m *Message) *string { return &m.URL }, Expected: true},

@@ -38,8 +38,8 @@ func (one *Person) target() string {
 }
 
 // MentionText returns the text that mentions the person, or the list of people, that v stands for. A value of an event
-// can only mention one person of the directory or an address: only the directory and the text of the rule can mention an
-// id, a team or a group such as @channel.
+// can only mention one person of the directory or an address: only the directory and the text of the rule can mention
+// an id, a team or a group such as @channel.
 func (p *Directory) MentionText(v any) string {
 	switch v := v.(type) {
 	case value.Mention:
@@ -116,8 +116,8 @@ func isAddress(s string) bool {
 	return err == nil && a.Address == s && !strings.ContainsAny(s, ` ,;<>"`)
 }
 
-// Recipients returns the mentions of a rendered text of a rule: names, addresses, member ids and teams of the directory,
-// and ids and groups of a chat, separated by commas.
+// Recipients returns the mentions of a rendered text of a rule: names, addresses, member ids and teams of the
+// directory, and ids and groups of a chat, separated by commas.
 func (p *Directory) Recipients(text string) []string {
 	text = strings.TrimSpace(value.OneLine(text))
 	if targets, known := p.resolve(text); known || !strings.Contains(text, ",") {

@@ -28,7 +28,8 @@ type Directory struct {
 
 // New returns a directory of these people.
 func New(all []Person) *Directory {
-	p := &Directory{map[string]*Person{}, map[int]*Person{}, map[string]*Person{}, map[string][]*Person{}, map[string]bool{}}
+	p := &Directory{map[string]*Person{}, map[int]*Person{}, map[string]*Person{}, map[string][]*Person{},
+		map[string]bool{}}
 	for i := range all {
 		one := &all[i]
 		p.byEmail[strings.ToLower(one.Email)] = one

@@ -202,7 +202,8 @@ func (p *testParser) matcher(n *yaml.Node, shape optionShape, what string) (m Ma
 
 func (p *testParser) matcherOf(n *yaml.Node, shape optionShape, what string) (m Matcher) {
 	switch {
-	case n.Kind == yaml.MappingNode && (shape != shapeFree || yamldoc.HasKey(n, "contains") || yamldoc.HasKey(n, "matches")):
+	case n.Kind == yaml.MappingNode && (shape != shapeFree || yamldoc.HasKey(n, "contains") ||
+		yamldoc.HasKey(n, "matches")):
 		return p.partMatcher(n, what)
 	case n.Kind == yaml.SequenceNode && shape == shapeList:
 		var items []yamldoc.Text
@@ -211,7 +212,8 @@ func (p *testParser) matcherOf(n *yaml.Node, shape optionShape, what string) (m 
 	case n.Kind != yaml.ScalarNode && shape == shapeFree:
 		m.Exact = value.JSONText(p.d.Any(n))
 	case n.Kind != yaml.ScalarNode:
-		p.d.Report(n, diag.Error, fmt.Sprintf("%s cannot be %s", what, yamldoc.Describe(n)), "write a text, {contains: TEXT} or {matches: REGEX}")
+		p.d.Report(n, diag.Error, fmt.Sprintf("%s cannot be %s", what, yamldoc.Describe(n)),
+			"write a text, {contains: TEXT} or {matches: REGEX}")
 	default:
 		var t yamldoc.Text
 		p.d.Decode(n, &t, what)

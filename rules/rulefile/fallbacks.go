@@ -31,7 +31,8 @@ func (t notifierTable) resolveFallbacks(all []Notifier) {
 			continue
 		}
 		path := strings.Join(slices.Concat([]string{n.Name}, n.Fallback, []string{n.Name}), " → ")
-		info.fallback.d.Report(info.fallback.names[0].Node, diag.Error, "the fallbacks go in a circle: "+path, "leave one of them out")
+		info.fallback.d.Report(info.fallback.names[0].Node, diag.Error, "the fallbacks go in a circle: "+path,
+			"leave one of them out")
 		for _, name := range n.Fallback {
 			reported[name] = true
 		}
@@ -67,7 +68,8 @@ func (info *notifierInfo) checkAsFallback(d *document, name yamldoc.Text) {
 	}
 	if what, hint := info.kind.Missing(info.config, info.given); what != "" {
 		hint = strings.Replace(hint, " here or on the notifier", " on the notifier", 1)
-		d.Report(name.Node, diag.Error, "the fallback "+name.S+" "+what, "a fallback has only the options of its notifier; "+hint)
+		d.Report(name.Node, diag.Error, "the fallback "+name.S+" "+what,
+			"a fallback has only the options of its notifier; "+hint)
 	}
 }
 

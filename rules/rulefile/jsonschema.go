@@ -10,6 +10,7 @@ import (
 //go:embed rules.schema.json
 var jsonSchema []byte
 
-// JSONSchema returns the JSON Schema (draft 7) of rules files, for editors. It knows the builtin types of notifiers. What it refuses
-// Parse refuses too, but Parse finds more: names that nothing has, conditions and templates that cannot be used.
+// JSONSchema returns the JSON Schema (draft 7) of rules files, for editors. It knows the builtin types of notifiers.
+// What it refuses Parse refuses too, but Parse finds more: names that nothing has, conditions and templates that cannot
+// be used.
 func JSONSchema() []byte { return bytes.Clone(jsonSchema) }

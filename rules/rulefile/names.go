@@ -24,7 +24,8 @@ func (d *document) checkName(name yamldoc.Text, at *yaml.Node, what string, patt
 	case !name.Given():
 		d.Errorf(at, "a %s needs a name", what)
 	case !pattern.MatchString(name.S):
-		d.Report(name.Node, diag.Error, fmt.Sprintf("%q cannot be the name of a %s", name.S, what), "use letters, digits, dots and dashes")
+		d.Report(name.Node, diag.Error, fmt.Sprintf("%q cannot be the name of a %s", name.S, what),
+			"use letters, digits, dots and dashes")
 	default:
 		return true
 	}

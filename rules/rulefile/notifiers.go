@@ -116,7 +116,8 @@ func (p *notifierParser) parse() bool {
 	before, unset := p.d.Reported(), p.d.Unset
 	p.notifier.Config = kind.Config()
 	rest = p.d.Fill(rest, p.notifier.Config, yamldoc.ItemName("notifiers"))
-	*p.info = notifierInfo{kind: kind, config: p.notifier.Config, allowHosts: hasAllowedHosts(p.notifier.Config), given: map[string]bool{},
+	*p.info = notifierInfo{kind: kind, config: p.notifier.Config, allowHosts: hasAllowedHosts(p.notifier.Config),
+		given:    map[string]bool{},
 		fallback: fallback{p.d, p.spec.Fallback}}
 	p.parseOptions(rest)
 	if p.d.Reported() == before && p.d.Unset == unset {
@@ -138,7 +139,8 @@ func (p *notifierParser) checkCommon() {
 		p.d.Errorf(p.valueOf("burst"), "burst says nothing without a rate; add one, such as rate: 60/m")
 	}
 	if r := p.notifier.Retry; r.Initial > 0 && r.Max > 0 && r.Initial > r.Max {
-		p.d.Report(p.valueOf("retry"), diag.Warning, "retry.initial is longer than retry.max, so no wait is longer than retry.max",
+		p.d.Report(p.valueOf("retry"), diag.Warning,
+			"retry.initial is longer than retry.max, so no wait is longer than retry.max",
 			"write the longest wait before the second attempt as initial, and the longest of all as max")
 	}
 }
@@ -194,8 +196,8 @@ func (p *notifierParser) checkConfig() {
 	}
 }
 
-// locate returns the value of the key that an error names, such as oauth2.token_url, or of as much of its path as exists,
-// or else the whole notifier.
+// locate returns the value of the key that an error names, such as oauth2.token_url, or of as much of its path as
+// exists, or else the whole notifier.
 func (p *notifierParser) locate(err error) *yaml.Node {
 	var named interface{ Field() string }
 	if !errors.As(err, &named) {
@@ -245,7 +247,8 @@ func hasAllowedHosts(config any) bool {
 	return known && v.Field(field.Index).Len() > 0
 }
 
-// find returns a notifier by name. It returns nil for an unknown one, which it reports, and for one too faulty to be used.
+// find returns a notifier by name. It returns nil for an unknown one, which it reports, and for one too faulty to be
+// used.
 func (t notifierTable) find(d *document, name yamldoc.Text) *notifierInfo {
 	info := t[name.S]
 	switch {

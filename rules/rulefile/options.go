@@ -154,7 +154,8 @@ func (p *optionParser) freeMapping(n *yaml.Node) rules.OptionValue {
 }
 
 // blockForm returns the form of the text under a key of a Block Kit object of a type
-// (https://docs.slack.dev/reference/block-kit/composition-objects/text-object). A text that may be mrkdwn is taken for it.
+// (https://docs.slack.dev/reference/block-kit/composition-objects/text-object). A text that may be mrkdwn is taken for
+// it.
 func blockForm(kind, key string) template.Form {
 	switch {
 	case key == "url" || strings.HasSuffix(key, "_url"):
@@ -188,7 +189,8 @@ func (p *optionParser) advise(e yamldoc.Entry) {
 // maxWritten is how many nodes an option may have for its advice, aliases counted each time.
 const maxWritten = 100_000
 
-// asWritten returns the value of a node with its templates and variables as they are written, or nil if it is too large.
+// asWritten returns the value of a node with its templates and variables as they are written, or nil if it is too
+// large.
 func asWritten(n *yaml.Node) any {
 	left := maxWritten
 	if v := writtenValue(n, &left); left >= 0 {

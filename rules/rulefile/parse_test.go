@@ -237,7 +237,7 @@ func TestUnsetVariablesAreWarningsWhereNothingIsSent(t *testing.T) {
 func TestWithoutSourcesTheSecretComesFromTheEnvironment(t *testing.T) {
 	text := []byte("notifiers: [{name: qa, type: chat}]\nrules: [{name: a, when: \"true\", notify: qa}]\n")
 	o := testOptions()
-	if _, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: text}}, o); !strings.Contains(problems.Error(), rulefile.SecretVariable) {
+	if _, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: text}}, o); !strings.Contains(problems.Error(), "QASE_WEBHOOK_SECRET") {
 		t.Errorf("got %v", problems)
 	}
 	o.LookupEnv = func(string) (string, bool) { return "s", true }

@@ -29,7 +29,8 @@ func parsePeople(documents []*document) []people.Person {
 			if !spec.At.IsMapping() {
 				continue
 			}
-			p := people.Person{Name: spec.Name.S, Email: spec.Email.S, MemberID: d.memberID(spec), Slack: spec.Slack.S, Team: spec.Team.S}
+			p := people.Person{Name: spec.Name.S, Email: spec.Email.S, MemberID: d.memberID(spec), Slack: spec.Slack.S,
+				Team: spec.Team.S}
 			if p.Name == "" && p.Email == "" && !d.Misspelt(spec.At.Node, "name", "email") {
 				d.Errorf(spec.At.Node, "a person needs a name or an email")
 			}
@@ -38,7 +39,8 @@ func parsePeople(documents []*document) []people.Person {
 					continue
 				}
 				if first := seen[key]; first != nil {
-					d.Report(spec.At.Node, diag.Error, "two people have the same "+key, fmt.Sprintf("the first stands in line %d", first.Line))
+					d.Report(spec.At.Node, diag.Error, "two people have the same "+key,
+						fmt.Sprintf("the first stands in line %d", first.Line))
 				}
 				seen[key] = spec.At.Node
 			}
@@ -54,7 +56,8 @@ func (d *document) memberID(spec personSpec) int {
 		return 0
 	}
 	if *spec.MemberID <= 0 {
-		d.Report(spec.At.Node, diag.Error, fmt.Sprintf("nobody has the member_id %d", *spec.MemberID), "0 is automation; leave it out if it is not known")
+		d.Report(spec.At.Node, diag.Error, fmt.Sprintf("nobody has the member_id %d", *spec.MemberID),
+			"0 is automation; leave it out if it is not known")
 	}
 	return *spec.MemberID
 }

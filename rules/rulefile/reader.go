@@ -32,7 +32,7 @@ type document struct {
 type reader struct {
 	options   Options
 	yaml      yamldoc.Reader
-	complete  []string        // names of the files that may hold every key: those given, and those that files of tests include
+	complete  []string        // names of the files that may hold every key: those given, and those that tests include
 	opened    map[string]bool // by name
 	documents []*document
 }
@@ -99,7 +99,8 @@ func (r *reader) expand(from *document, pattern yamldoc.Text) []string {
 	case err != nil:
 		from.Errorf(pattern.Node, "include: %q is not a pattern: %v", pattern.S, err)
 	case len(found) == 0:
-		from.Report(pattern.Node, diag.Warning, fmt.Sprintf("include: no file matches %q", pattern.S), "paths are relative to this file")
+		from.Report(pattern.Node, diag.Warning, fmt.Sprintf("include: no file matches %q", pattern.S),
+			"paths are relative to this file")
 	}
 	return found
 }

@@ -1,9 +1,10 @@
-// Package rulefile reads the rules file: [Parse] turns YAML files into a [File] with the configuration, the compiled rules
-// and the tests, or into problems that name the position, the fault and the next step. It finds every problem at once.
+// Package rulefile reads the rules file: [Parse] turns YAML files into a [File] with the configuration, the compiled
+// rules and the tests, or into problems that name the position, the fault and the next step. It finds every problem at
+// once.
 //
-// The file goes through these stages, each in a Go file of its own: reading documents with their includes, settings, sources and
-// people, message options, notifiers, rules, tests. Each stage decodes YAML into a spec struct, checks it and
-// returns plain data.
+// The file goes through these stages, each in a Go file of its own: reading documents with their includes, settings,
+// sources and people, message options, notifiers, rules, tests. Each stage decodes YAML into a spec struct, checks it
+// and returns plain data.
 package rulefile
 
 import (
@@ -141,7 +142,9 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	if len(parsed) == 0 && len(documents) > 0 && r.yaml.Problems.Err() == nil {
 		documents[0].Report(nil, diag.Warning, "there are no rules, so nothing will ever be sent", "add rules:")
 	}
-	set := rules.NewSet(rules.Options{Settings: settings, People: directory, UsesPrevious: c.usesPrevious, Mask: maskOf(notifiers, o.Kinds)}, rulesOf(parsed))
+	set := rules.NewSet(rules.Options{
+		Settings: settings, People: directory, UsesPrevious: c.usesPrevious, Mask: maskOf(notifiers, o.Kinds),
+	}, rulesOf(parsed))
 	config := &Config{Settings: settings, Sources: sources, Notifiers: notifiers, Rules: set}
 	tests := parseTests(documents, config, table)
 	markWrong(parsed, r.yaml.Problems)

@@ -137,8 +137,10 @@ func (d *document) checkMessageKey(name string, t yamldoc.Text) {
 // checkNotify warns of a rule that notifies nobody.
 func (p *ruleParser) checkNotify(spec *ruleSpec) {
 	reported := spec.Notify == nil && yamldoc.HasKey(spec.At.Node, "notify")
-	if len(spec.Notify) == 0 && !reported && !spec.Stop && spec.Name.Given() && !p.d.Misspelt(spec.At.Node, "notify", "stop") {
-		p.d.Report(spec.Name.Node, diag.Warning, fmt.Sprintf("the rule %q notifies nobody", spec.Name.S), "add notify: [NOTIFIER]")
+	if len(spec.Notify) == 0 && !reported && !spec.Stop && spec.Name.Given() &&
+		!p.d.Misspelt(spec.At.Node, "notify", "stop") {
+		p.d.Report(spec.Name.Node, diag.Warning, fmt.Sprintf("the rule %q notifies nobody", spec.Name.S),
+			"add notify: [NOTIFIER]")
 	}
 }
 
@@ -162,8 +164,8 @@ type targetSpec struct {
 	Fallback []yamldoc.Text `yaml:"fallback"`
 }
 
-// target reads an entry of notify: the name of a notifier, or a mapping with its name and message options. It returns nil
-// for an entry that names no usable notifier.
+// target reads an entry of notify: the name of a notifier, or a mapping with its name and message options. It returns
+// nil for an entry that names no usable notifier.
 func (p *ruleParser) target(n *yaml.Node) *rules.Target {
 	if n == nil {
 		return nil

@@ -68,7 +68,8 @@ func (d *document) apply(spec *settingsSpec, s *rules.Settings) {
 	if t := spec.Timezone; t.Given() && t.S != "" {
 		location, err := time.LoadLocation(t.S)
 		if err != nil {
-			d.Report(t.Node, diag.Error, fmt.Sprintf("settings.timezone: no time zone %q", t.S), "names are like Europe/Berlin or UTC")
+			d.Report(t.Node, diag.Error, fmt.Sprintf("settings.timezone: no time zone %q", t.S),
+				"names are like Europe/Berlin or UTC")
 			return
 		}
 		s.Location = location

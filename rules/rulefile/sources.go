@@ -12,8 +12,8 @@ import (
 	"qaserelay/rules/yamldoc"
 )
 
-// SecretVariable is the environment variable with the secret of the implicit source, which files without sources: have.
-const SecretVariable = "QASE_WEBHOOK_SECRET"
+// secretVariable is the environment variable with the secret of the implicit source, which files without sources: have.
+const secretVariable = "QASE_WEBHOOK_SECRET"
 
 // defaultAPIURL is the base URL of the Qase API.
 const defaultAPIURL = "https://api.qase.io/v1"
@@ -56,13 +56,14 @@ func (d *document) implicitSource(lookupEnv func(string) (string, bool)) rules.S
 	s := rules.Source{Name: "qase", APIURL: defaultAPIURL}
 	secret := ""
 	if lookupEnv != nil {
-		secret, _ = lookupEnv(SecretVariable)
+		secret, _ = lookupEnv(secretVariable)
 	}
 	if secret != "" {
 		s.Secrets = append(s.Secrets, sha256.Sum256([]byte(secret)))
 		return s
 	}
-	d.Report(nil, d.UnsetSeverity(), "no sources are configured, and the environment variable "+SecretVariable+" is not set",
+	d.Report(nil, d.UnsetSeverity(),
+		"no sources are configured, and the environment variable "+secretVariable+" is not set",
 		"set it to the secret that you give to the webhook in Qase, or add sources:")
 	return s
 }
@@ -93,14 +94,17 @@ func (d *document) secrets(spec *sourceSpec) (digests [][32]byte) {
 		case t.S != "":
 			digests = append(digests, sha256.Sum256([]byte(t.S)))
 		case t.Given() && !refersToVariable(t):
-			d.Report(t.Node, diag.Error, "a secret of the source "+spec.Name.S+" is empty", "put in the secret that you gave to the webhook in Qase")
+			d.Report(t.Node, diag.Error, "a secret of the source "+spec.Name.S+" is empty",
+				"put in the secret that you gave to the webhook in Qase")
 		}
 	}
 	at := spec.At.Node
-	reported := spec.Secrets == nil && yamldoc.HasKey(at, "secrets") || d.Unset > 0 && yamldoc.HasKey(at, "secrets_file") ||
+	reported := spec.Secrets == nil && yamldoc.HasKey(at, "secrets") ||
+		d.Unset > 0 && yamldoc.HasKey(at, "secrets_file") ||
 		d.Misspelt(at, "secrets", "secrets_file")
 	if len(spec.Secrets) == 0 && !reported {
-		d.Report(at, diag.Error, "the source "+quoted(spec.Name.S)+"has no secrets", `add secrets: ["${QASE_WEBHOOK_SECRET}"]`)
+		d.Report(at, diag.Error, "the source "+quoted(spec.Name.S)+"has no secrets",
+			`add secrets: ["${QASE_WEBHOOK_SECRET}"]`)
 	}
 	return digests
 }
@@ -125,7 +129,8 @@ func (d *document) prefix(t yamldoc.Text) (netip.Prefix, bool) {
 	}
 	prefix, err := netip.ParsePrefix(t.S)
 	if err != nil {
-		d.Report(t.Node, diag.Error, fmt.Sprintf("allow_from: %q is neither an address nor a network", t.S), "write 203.0.113.7 or 203.0.113.0/24")
+		d.Report(t.Node, diag.Error, fmt.Sprintf("allow_from: %q is neither an address nor a network", t.S),
+			"write 203.0.113.7 or 203.0.113.0/24")
 		return netip.Prefix{}, false
 	}
 	return prefix.Masked(), true

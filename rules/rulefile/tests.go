@@ -74,7 +74,8 @@ func parseTests(documents []*document, config *Config, notifiers notifierTable) 
 				continue
 			}
 			if !spec.Name.Given() || strings.TrimSpace(spec.Name.S) == "" {
-				d.Report(spec.At.Node, diag.Error, "a test needs a name", "say what it shows, such as name: a failed run reaches QA")
+				d.Report(spec.At.Node, diag.Error, "a test needs a name",
+					"say what it shows, such as name: a failed run reaches QA")
 			} else {
 				names.add(d, spec.Name, "test")
 			}
@@ -110,7 +111,8 @@ func (p *testParser) addEvent(spec eventSpec) {
 	p.setClock(spec)
 	name := strings.TrimSpace(spec.Event.S)
 	if name == "" {
-		p.d.Report(spec.At.Node, diag.Error, "an event needs a name", "write event: run.completed; all events: qase-relay catalog")
+		p.d.Report(spec.At.Node, diag.Error, "an event needs a name",
+			"write event: run.completed; all events: qase-relay catalog")
 		return
 	}
 	p.adviseOnName(spec.Event)
@@ -184,7 +186,8 @@ func (p *testParser) parseTime(at yamldoc.Text, fallback time.Time) time.Time {
 		p.d.Report(at.Node, diag.Error, fmt.Sprintf("at: %q is not a time", value.Shorten(at.S, 40)),
 			"write it like 2026-01-05T09:00:00Z, or 2026-01-05 09:00 in the time zone of the settings")
 	case t.Before(p.clock):
-		p.d.Report(at.Node, diag.Error, "at: the clock of a test only goes forward", "the event before happens at "+p.clock.Format(time.RFC3339))
+		p.d.Report(at.Node, diag.Error, "at: the clock of a test only goes forward",
+			"the event before happens at "+p.clock.Format(time.RFC3339))
 	default:
 		return t
 	}

@@ -7,8 +7,8 @@ import (
 	"qaserelay/rules/rulefile"
 )
 
-// compare matches the sent notifications with the expected ones: each expectation needs a notification of its own, and no
-// notification may be left over.
+// compare matches the sent notifications with the expected ones: each expectation needs a notification of its own, and
+// no notification may be left over.
 func compare(c *rulefile.Config, expected []rulefile.Expectation, d rules.Decision) []Failure {
 	p := pairing{expected: expected, metBy: make([]int, len(expected))}
 	for i := range d.Notifications {
@@ -40,8 +40,8 @@ type pairing struct {
 	taken    []int // by notification: the number of its expectation
 }
 
-// assign finds the largest pairing, by augmenting paths: an earlier expectation may have to take another notification so
-// that a later one gets one at all.
+// assign finds the largest pairing, by augmenting paths: an earlier expectation may have to take another notification
+// so that a later one gets one at all.
 func (p *pairing) assign() {
 	for n := range p.taken {
 		p.taken[n] = none
@@ -77,8 +77,8 @@ func (p *pairing) place(i int, fits [][]int, tried []bool) bool {
 	return false
 }
 
-// failure describes the i-th expectation, which no notification meets: as different from the nearest notification that is
-// left over, or as missing.
+// failure describes the i-th expectation, which no notification meets: as different from the nearest notification that
+// is left over, or as missing.
 func (p *pairing) failure(i int, c *rulefile.Config, d rules.Decision) Failure {
 	e := &p.expected[i]
 	f := Failure{Kind: Missing, Expected: e.String(), Line: e.Line, rule: e.Rule}
@@ -92,7 +92,8 @@ func (p *pairing) failure(i int, c *rulefile.Config, d rules.Decision) Failure {
 	return f
 }
 
-// nearest returns the notification that is left over and differs least from e, of the same rule if e names one, or none.
+// nearest returns the notification that is left over and differs least from e, of the same rule if e names one, or
+// none.
 func (p *pairing) nearest(e *rulefile.Expectation) int {
 	best, least := none, 0
 	for n := range p.sent {

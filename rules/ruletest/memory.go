@@ -8,7 +8,8 @@ import (
 )
 
 // Memory holds the values between the events of a simulation, as a store does: values expire. It is bounded: beyond 64
-// MiB it drops the values that were neither read nor written for longest. The zero value is empty. It serves one goroutine.
+// MiB it drops the values that were neither read nor written for longest. The zero value is empty. It is for one
+// goroutine.
 type Memory struct {
 	// Dropped reports whether values were dropped that had not expired.
 	Dropped bool

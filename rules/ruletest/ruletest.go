@@ -29,8 +29,8 @@ type Result struct {
 // Failure is a notification that is missing, different or unexpected.
 type Failure struct {
 	Kind FailureKind `json:"kind"`
-	// Expected is the expected notification as RULE → NOTIFIER, and Line the line of the expectation. Both are empty for an
-	// unexpected notification.
+	// Expected is the expected notification as RULE → NOTIFIER, and Line the line of the expectation. Both are empty for
+	// an unexpected notification.
 	Expected string `json:"expected,omitempty"`
 	Line     int    `json:"line,omitempty"`
 	// Reason says why a missing notification was not sent.
@@ -64,7 +64,8 @@ type FieldDiff struct {
 	Exact *string `json:"-"`
 }
 
-// Run runs the tests whose name the filter matches, or all if it is nil, in file order. Each starts with an empty memory.
+// Run runs the tests whose name the filter matches, or all if it is nil, in file order. Each starts with an empty
+// memory.
 func Run(file *rulefile.File, filter *regexp.Regexp) []Result {
 	results := []Result{}
 	for i := range file.Tests {

@@ -10,11 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is the number of levels to which objects and arrays can be nested.
-const MaxDepth = 64
+// maxDepth is the number of levels to which objects and arrays can be nested.
+const maxDepth = 64
 
 // DecodeJSON decodes a JSON text into nil, bool, int, float64, string, []any and map[string]any. It accepts the texts
-// that encoding/json accepts, up to MaxDepth: invalid UTF-8 and lone surrogates become U+FFFD, and the last of repeated
+// that encoding/json accepts, up to maxDepth: invalid UTF-8 and lone surrogates become U+FFFD, and the last of repeated
 // keys counts.
 //
 // It is in place of encoding/json because each event and each stored state is decoded on the way in: a decoder with
@@ -89,8 +89,8 @@ func (d *decoder) next() byte {
 }
 
 func (d *decoder) value(depth int) (any, error) {
-	if depth > MaxDepth {
-		return nil, fmt.Errorf("it is nested more than %d levels deep", MaxDepth)
+	if depth > maxDepth {
+		return nil, fmt.Errorf("it is nested more than %d levels deep", maxDepth)
 	}
 	switch c := d.next(); {
 	case c == '{':

@@ -10,7 +10,8 @@ import (
 // ParseDuration reads a duration such as 90s, 1h30m, 26h, 7d and 2w.
 func ParseDuration(s string) (time.Duration, error) {
 	units := map[string]time.Duration{
-		"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour,
+		"ms": time.Millisecond, "s": time.Second, "m": time.Minute,
+		"h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour,
 	}
 	bad := fmt.Errorf("%q is not a duration: write it like 90s, 10m, 1h30m, 26h or 7d", s)
 	var total float64

@@ -27,7 +27,8 @@ func (r *Rate) UnmarshalText(b []byte) error {
 	per := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
 	n, err := countUpTo(count, maxRate)
 	if err != nil || per == 0 {
-		return fmt.Errorf("%s is not a rate: write how many messages may go out in a second, a minute or an hour, such as 1/s, 60/m or 500/h",
+		return fmt.Errorf("%s is not a rate: "+
+			"write how many messages may go out in a second, a minute or an hour, such as 1/s, 60/m or 500/h",
 			strconv.Quote(Shorten(string(b), 40)))
 	}
 	r.Messages, r.Per = n, per
@@ -60,7 +61,8 @@ type Size int64
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (s *Size) UnmarshalText(text []byte) error {
 	units := map[string]float64{
-		"": 1, "B": 1, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
+		"": 1, "B": 1, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
+		"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
 	}
 	digits := Span(string(text), func(c byte) bool { return '0' <= c && c <= '9' || c == '.' })
 	n, err := strconv.ParseFloat(string(text[:digits]), 64)

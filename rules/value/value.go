@@ -1,5 +1,5 @@
-// Package value reads, writes and compares dynamic values: those of events and rules files, with types that are known only
-// at run time.
+// Package value reads, writes and compares dynamic values: those of events and rules files, with types that are known
+// only at run time.
 package value
 
 import (
@@ -116,8 +116,8 @@ func AppendSortedKeys(keys []string, m map[string]any) []string {
 	return keys
 }
 
-// Number reads a JSON number. 7.0 and 7e2 are whole. A number beyond float64 becomes the largest one, since expr and JSON
-// have no infinity.
+// Number reads a JSON number. 7.0 and 7e2 are whole. A number beyond float64 becomes the largest one, since expr and
+// JSON have no infinity.
 func Number(s string) any {
 	if n, err := strconv.Atoi(s); err == nil {
 		return n

@@ -224,7 +224,8 @@ func listHint(n *yaml.Node, what string) string {
 
 // ItemName names an item of a list for people, such as "a rule".
 func ItemName(list string) string {
-	items := map[string]string{"rules": "a rule", "notifiers": "a notifier", "sources": "a source", "people": "a person", "tests": "a test",
+	items := map[string]string{"rules": "a rule", "notifiers": "a notifier", "sources": "a source", "people": "a person",
+		"tests":  "a test",
 		"expect": "an expectation", "given": "an earlier event"}
 	if item, known := items[list]; known {
 		return item

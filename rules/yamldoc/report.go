@@ -68,7 +68,8 @@ func (p Place) Lines() []int {
 	return lines
 }
 
-// Problem makes a problem of a finding about the text of a scalar. A finding without a position is about the whole value.
+// Problem makes a problem of a finding about the text of a scalar. A finding without a position concerns the
+// whole value.
 func (p Place) Problem(severity diag.Severity, f diag.Finding) diag.Problem {
 	out := diag.Problem{File: p.doc.Name, Severity: severity, Message: f.Message, Hint: f.Hint}
 	out.Line, out.Col = p.inside(f.At)

@@ -51,7 +51,7 @@ func (d *Document) fill(entries []Entry, v reflect.Value, what string) (rest []E
 	return rest
 }
 
-// inside names a key of what for people. A key of an item of a list needs no prefix: the position says which item it is.
+// inside names a key in messages. A key of an item of a list needs no prefix, since the position shows the item.
 func inside(what, key string) string {
 	if what == "" || strings.HasPrefix(what, "a ") || strings.HasPrefix(what, "an ") {
 		return key
@@ -71,7 +71,8 @@ func (d *Document) decodeFile(n *yaml.Node, v reflect.Value, what string) {
 	data, err := d.ReadFile(name)
 	if err != nil {
 		d.Unset++
-		d.Report(n, d.UnsetSeverity(), fmt.Sprintf("%s: %v", what, err), "the path is relative to the folder the relay is started in")
+		d.Report(n, d.UnsetSeverity(), fmt.Sprintf("%s: %v", what, err),
+			"the path is relative to the folder the relay is started in")
 		return
 	}
 	secret := strings.TrimRight(string(data), "\r\n")
@@ -140,13 +141,15 @@ func (d *Document) FoundMisspelt(entries []Entry, key, what string) bool {
 // Entry is a key of a mapping with its value.
 type Entry struct{ Key, Value *yaml.Node }
 
-// Entries returns the entries of a mapping, with those of merge keys (<<). A repeated key is a problem; the first counts.
+// Entries returns the entries of a mapping, with those of merge keys (<<). A repeated key is a problem; the first
+// counts.
 func (d *Document) Entries(n *yaml.Node, what string) []Entry {
 	if n.Kind != yaml.MappingNode {
 		if what == "" {
 			what = "this"
 		}
-		d.Report(n, diag.Error, fmt.Sprintf("%s must be a mapping, not %s", what, Describe(n)), "write keys with values, such as {name: …}")
+		d.Report(n, diag.Error, fmt.Sprintf("%s must be a mapping, not %s", what, Describe(n)),
+			"write keys with values, such as {name: …}")
 		return nil
 	}
 	var own, merged []Entry
@@ -159,7 +162,8 @@ func (d *Document) Entries(n *yaml.Node, what string) []Entry {
 		case key.Kind != yaml.ScalarNode:
 			d.Errorf(key, "a key must be plain text, not %s", Describe(key))
 		case first[key.Value] != nil:
-			d.Report(key, diag.Error, fmt.Sprintf("the key %q is repeated", key.Value), fmt.Sprintf("it stands in line %d already", first[key.Value].Line))
+			d.Report(key, diag.Error, fmt.Sprintf("the key %q is repeated", key.Value),
+				fmt.Sprintf("it stands in line %d already", first[key.Value].Line))
 		default:
 			first[key.Value] = key
 			own = append(own, Entry{key, value})

@@ -43,7 +43,8 @@ func (d *Document) expand(n *yaml.Node) string {
 func (d *Document) variable(n *yaml.Node, inner string) string {
 	name, fallback, hasFallback := strings.Cut(inner, ":-")
 	if !isVariable(name) {
-		d.Report(n, diag.Error, "${"+value.Shorten(inner, 40)+"} is not a variable", "write ${NAME} or ${NAME:-default}; $${ stands for ${ itself")
+		d.Report(n, diag.Error, "${"+value.Shorten(inner, 40)+"} is not a variable",
+			"write ${NAME} or ${NAME:-default}; $${ stands for ${ itself")
 		return ""
 	}
 	value, set := "", false
@@ -57,7 +58,8 @@ func (d *Document) variable(n *yaml.Node, inner string) string {
 		return fallback
 	}
 	d.Unset++
-	d.Report(n, d.UnsetSeverity(), "the environment variable "+name+" is not set", "set it, or give a default: ${"+name+":-…}")
+	d.Report(n, d.UnsetSeverity(), "the environment variable "+name+" is not set",
+		"set it, or give a default: ${"+name+":-…}")
 	return ""
 }
 
