@@ -129,8 +129,7 @@ func syntaxFault(fe *file.Error, end int) *fault {
 		return &fault{end, "the condition ends where a value is needed", "write what is missing, such as payload.failed > 0"}
 	}
 	return &fault{fe.From, "unexpected " + strings.ReplaceAll(m[2], `\"`, `"`),
-		"look for what is missing or too much here; " +
-			"between two values stands an operator such as ==, >, and, or, in, contains"}
+		"look for a missing or extra word; write an operator between two values: ==, >, and, or, in, contains"}
 }
 
 // typeError is an error of the type checker at a node of a tree.

@@ -29,7 +29,7 @@ func newCompiler(documents []*document, location *time.Location, directory *peop
 	for _, d := range documents {
 		for name, t := range d.spec.Templates {
 			if origin[name] != nil {
-				d.Report(t.Node, diag.Error, fmt.Sprintf("the template %q stands in two files", name),
+				d.Report(t.Node, diag.Error, fmt.Sprintf("the template %q is in two files", name),
 					"the other is "+origin[name].Name)
 			}
 			origin[name], partials[name] = d, t.S

@@ -136,7 +136,7 @@ func (s *notifierSpec) notifier() Notifier {
 // checkCommon checks the keys of every notifier against each other.
 func (p *notifierParser) checkCommon() {
 	if rate := p.notifier.Rate; rate.Burst > 0 && rate.Messages == 0 {
-		p.d.Errorf(p.valueOf("burst"), "burst says nothing without a rate; add one, such as rate: 60/m")
+		p.d.Errorf(p.valueOf("burst"), "burst has no effect without a rate; add one, such as rate: 60/m")
 	}
 	if r := p.notifier.Retry; r.Initial > 0 && r.Max > 0 && r.Initial > r.Max {
 		p.d.Report(p.valueOf("retry"), diag.Warning,

@@ -40,7 +40,7 @@ func parsePeople(documents []*document) []people.Person {
 				}
 				if first := seen[key]; first != nil {
 					d.Report(spec.At.Node, diag.Error, "two people have the same "+key,
-						fmt.Sprintf("the first stands in line %d", first.Line))
+						fmt.Sprintf("the first is in line %d", first.Line))
 				}
 				seen[key] = spec.At.Node
 			}
@@ -56,7 +56,7 @@ func (d *document) memberID(spec personSpec) int {
 		return 0
 	}
 	if *spec.MemberID <= 0 {
-		d.Report(spec.At.Node, diag.Error, fmt.Sprintf("nobody has the member_id %d", *spec.MemberID),
+		d.Report(spec.At.Node, diag.Error, fmt.Sprintf("no person has the member_id %d", *spec.MemberID),
 			"0 is automation; leave it out if it is not known")
 	}
 	return *spec.MemberID

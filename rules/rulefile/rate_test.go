@@ -31,7 +31,7 @@ func TestRatesAndConcurrencyOfNotifiers(t *testing.T) {
 		{"a rate in days", "rate: 60/d", rulefile.Notifier{}, "is not a rate"},
 		{"a rate that is a mapping", "rate: {messages: 60}", rulefile.Notifier{}, "rate must be text"},
 		{"a burst of nothing", "rate: 1/s, burst: 0", rulefile.Notifier{}, "want a whole number from 1 to 1000"},
-		{"a burst without a rate", "burst: 5", rulefile.Notifier{}, "burst says nothing without a rate; add one, such as rate: 60/m"},
+		{"a burst without a rate", "burst: 5", rulefile.Notifier{}, "burst has no effect without a rate; add one, such as rate: 60/m"},
 		{"a misspelt key", "concurency: 5", rulefile.Notifier{}, `unknown key "concurency"`},
 	}
 	for _, c := range cases {

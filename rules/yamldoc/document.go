@@ -109,7 +109,7 @@ func (d *Document) firstBinaryLine() int {
 func parse(text string) (root *yaml.Node, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("yaml: this is no YAML that can be read: %v", p)
+			err = fmt.Errorf("yaml: this is not readable YAML: %v", p)
 		}
 	}()
 	dec := yaml.NewDecoder(strings.NewReader(text))

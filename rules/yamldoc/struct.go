@@ -163,7 +163,7 @@ func (d *Document) Entries(n *yaml.Node, what string) []Entry {
 			d.Errorf(key, "a key must be plain text, not %s", Describe(key))
 		case first[key.Value] != nil:
 			d.Report(key, diag.Error, fmt.Sprintf("the key %q is repeated", key.Value),
-				fmt.Sprintf("it stands in line %d already", first[key.Value].Line))
+				fmt.Sprintf("the first is in line %d", first[key.Value].Line))
 		default:
 			first[key.Value] = key
 			own = append(own, Entry{key, value})
