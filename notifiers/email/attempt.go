@@ -11,9 +11,10 @@ import (
 	"qaserelay/notifiers/httpclient"
 )
 
-// Send sends the mail to the recipients who do not have it yet. Those whom the server refuses do not keep it from the others, and are
-// named in the receipt. If some are refused for now while others have it, the next attempt is for those alone; without a kv there is
-// none, since it would reach the others twice. If nobody has it and all are refused for good, it is an error.
+// Send sends the email to the recipients who do not have it yet. A refused recipient does not stop the others, and is
+// named in the receipt. If some recipients are refused for now and others have the email, the next attempt is only for
+// the former; without a [notifiers.KV] there is no next attempt, since it would reach the others twice. If all recipients
+// are refused permanently, Send returns an error.
 func (n *Notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 	rendered, err := n.compose(ctx, m)
 	if err != nil {
@@ -31,7 +32,7 @@ func (n *Notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 	}
 	var refused *refusedError
 	if errors.As(err, &refused) && len(before.Taken) > 0 {
-		err = nil // others have it, so this is how it ends for some, and no failure of the mail
+		err = nil // earlier recipients have the email, so the delivery as a whole has not failed
 	}
 	if err != nil {
 		return before.receipt(result, rendered.notes, n.mask), before.unsent(n.failure(ctx, attempt, err))
@@ -51,13 +52,13 @@ func (n *Notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 	return receipt, &notifiers.TransientError{Reason: notifiers.ReasonServer, Err: n.mask.Error(err)}
 }
 
-// transmit sends the rendered over an idle session or a new one. An idle one that turns out to be broken before the mail was handed over
-// is replaced.
+// transmit sends the email over an idle session or a new one. It replaces an idle session that breaks before the server
+// may have accepted the email.
 func (n *Notifier) transmit(ctx context.Context, l rendered, recipients []string) (outcome, error) {
 	if s := n.idle(ctx); s != nil {
 		result, err := s.send(ctx, l, recipients)
 		final := s.handed || s.reusable(err) || ctx.Err() != nil
-		n.release(s, err) // from here on it may be another mail's
+		n.release(s, err) // from here on another email may use it
 		if final {
 			return result, err
 		}
@@ -71,8 +72,8 @@ func (n *Notifier) transmit(ctx context.Context, l rendered, recipients []string
 	return result, err
 }
 
-// failure classifies the error of an attempt (RFC 5321, section 4.2.1): the server's 5yz answers are final, and its
-// 4yz answers and a broken connection are not.
+// failure classifies the error of an attempt (RFC 5321, section 4.2.1): the server's 5yz replies are permanent; its
+// 4yz replies and a broken connection are not.
 func (n *Notifier) failure(outer, attempt context.Context, err error) error {
 	const doing = "sending the mail"
 	err = httpclient.ExplainTrust(err, "tls_ca_file")
@@ -95,7 +96,7 @@ func (n *Notifier) failure(outer, attempt context.Context, err error) error {
 	return n.mask.AttemptError(outer, doing, err)
 }
 
-// finalReply tells what to do about a 5yz answer.
+// finalReply adds advice to the error of a 5yz reply.
 func finalReply(code int, err error) error {
 	switch code {
 	case 530, 534, 535, 538, 504:

@@ -33,8 +33,8 @@ func (n *Notifier) login(ctx context.Context, client *smtp.Client) error {
 	return client.Auth(careful{n.authFor(mechanism, &state)})
 }
 
-// loginByToken logs in with a token from the endpoint. One that the server took before and refuses now is dropped, and the next attempt
-// has another.
+// loginByToken logs in with a token from the endpoint. It drops a cached token that the server refuses, so that the next
+// attempt gets another one.
 func (n *Notifier) loginByToken(ctx context.Context, client *smtp.Client) error {
 	token, cached, err := n.tokens.Get(ctx)
 	if err != nil {
@@ -57,8 +57,8 @@ func (n *Notifier) loginByToken(ctx context.Context, client *smtp.Client) error 
 	return err
 }
 
-// mechanism chooses how to log in among what the server offers. The password itself goes over encrypted connections
-// only, or to this machine.
+// mechanism chooses one of the mechanisms that the server offers. A plain password only goes over an encrypted
+// connection, or to this machine.
 func (c Config) mechanism(offered []string, encrypted bool) (string, error) {
 	if len(offered) == 0 {
 		return "", fmt.Errorf("the server offers no login%s; write tls: starttls or implicit, or no username", unencrypted(encrypted))
@@ -72,7 +72,7 @@ func (c Config) mechanism(offered []string, encrypted bool) (string, error) {
 		strings.Join(offered, ", "), unencrypted(encrypted))
 }
 
-// mechanisms lists the ways to log in, the best first.
+// mechanisms returns the acceptable mechanisms, the best first.
 func (c Config) mechanisms(encrypted bool) []string {
 	switch {
 	case c.Auth != "auto":
@@ -86,8 +86,8 @@ func (c Config) mechanisms(encrypted bool) []string {
 	return []string{"SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5"}
 }
 
-// challengeMechanisms lists the ways to log in that keep the password to themselves. Those with PLUS bind the login to the encrypted connection,
-// so that nobody in between can use it.
+// challengeMechanisms returns the mechanisms that do not send the password. Those with PLUS bind the login to the
+// encrypted connection, so that a man in the middle cannot use it.
 func challengeMechanisms() []string {
 	return []string{"CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS"}
 }
@@ -107,7 +107,7 @@ func unencrypted(encrypted bool) string {
 	return " over this connection, which is not encrypted"
 }
 
-// authFor is the login for a mechanism. That the password is not shown has been seen to.
+// authFor returns the login for a mechanism. The choice of the mechanism has made sure that the password is safe.
 func (n *Notifier) authFor(mechanism string, state *tls.ConnectionState) smtp.Auth {
 	user, password, host := n.config.Username, n.config.Password.Value(), n.config.Host
 	switch mechanism {
@@ -129,12 +129,12 @@ func (n *Notifier) authFor(mechanism string, state *tls.ConnectionState) smtp.Au
 	return smtp.PlainAuth("", user, password, host, true)
 }
 
-// maxIterations is how often a server may have us hash the password (RFC 5802, section 5.1): under a second of work, which nothing
-// can interrupt.
+// maxIterations bounds how often a server may ask to hash the password (RFC 5802, section 5.1): less than a second of
+// work, which cannot be interrupted.
 const maxIterations = 1_000_000
 
-// careful is a login that does not do all that a server asks for. What it has against the server's answers is final: the server is not
-// who it seems to be, or does not speak the mechanism that it offered.
+// careful is a login that limits the work a server can ask for. Its errors are permanent: the server is an impostor, or
+// does not implement the mechanism that it offers.
 type careful struct{ smtp.Auth }
 
 // Next implements [smtp.Auth].

@@ -1,4 +1,4 @@
-// Package email sends messages as mail over SMTP.
+// Package email sends messages as emails over SMTP.
 package email
 
 import (
@@ -22,7 +22,7 @@ import (
 	"qaserelay/notifiers/preview"
 )
 
-// Config is what can be written for a notifier of type email.
+// Config are the settings of a notifier of type email.
 type Config struct {
 	// Name or address of the mail server.
 	Host string `yaml:"host"`
@@ -67,6 +67,7 @@ type Options struct {
 	Thread string `yaml:"thread" json:"thread,omitempty" as:"text"`
 }
 
+// Concurrency is the number of emails that a notifier sends at a time.
 const Concurrency = 4
 
 //go:embed kind.yaml
@@ -111,7 +112,7 @@ func missing(_ any, options map[string]bool) (what, hint string) {
 	return "has nobody to write to", "add to: [someone@example.com] here or on the notifier"
 }
 
-// advise tells of recipients that are no mail addresses, as far as they stand in the rules and do not come from an event.
+// advise checks the recipients that are written in the rules. Those that come from an event are not known yet.
 func advise(_ any, option string, value any) []notifiers.Advice {
 	if !slices.Contains([]string{"to", "cc", "bcc", "reply_to"}, option) {
 		return nil
@@ -130,7 +131,7 @@ func advise(_ any, option string, value any) []notifiers.Advice {
 	return all
 }
 
-// Notifier sends mails over a few connections to one server, which stay open for a while.
+// Notifier sends emails over a few connections to one server, which stay open for a while.
 type Notifier struct {
 	config    Config
 	from      *mail.Address
@@ -143,6 +144,7 @@ type Notifier struct {
 	pool      sessionPool
 }
 
+// New checks the settings and returns a notifier. It does not use the network.
 func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 	c := *config.(*Config)
 	if c.OAuth2 != nil && c.Auth == "auto" {
@@ -170,7 +172,7 @@ func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 	return n, nil
 }
 
-// check returns the sender, and all that is wrong.
+// check returns the sender, and the faults of the settings.
 func (c Config) check() (from *mail.Address, faults []error) {
 	if c.Host == "" || strings.ContainsAny(c.Host, " /@\r\n") {
 		faults = append(faults, &notifiers.FieldError{Key: "host", Err: errors.New("write the name of the mail server, such as smtp.example.com")})
@@ -217,7 +219,7 @@ func (c Config) checkAuth() error {
 	return nil
 }
 
-// showsPassword reports whether a way to log in sends the password as it is.
+// showsPassword reports whether a mechanism sends the password in plain text.
 func showsPassword(auth string) bool { return auth == "plain" || auth == "login" || auth == "xoauth2" }
 
 // isLoopback reports whether host is this machine.
@@ -226,7 +228,7 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// checkDefaults checks the addresses set on the notifier as far as they are no templates.
+// checkDefaults checks the addresses of the notifier.
 func checkDefaults(defaults json.RawMessage) error {
 	o, err := notifiers.MergeOptions[Options](nil, defaults)
 	if err != nil {
@@ -240,7 +242,7 @@ func checkDefaults(defaults json.RawMessage) error {
 	return nil
 }
 
-// Preview implements [preview.Previewer]. It returns the email as the server would get it.
+// Preview implements [preview.Previewer]. It returns the email as the server gets it.
 func (n *Notifier) Preview(m *notifiers.Message) ([]byte, error) {
 	rendered, err := n.compose(context.Background(), m)
 	if err != nil {

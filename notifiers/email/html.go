@@ -22,7 +22,7 @@ import (
 //go:embed email.html
 var layoutHTML string
 
-// renderHTML is the mail for readers of HTML. Styles are inline, since some readers drop style sheets.
+// renderHTML returns the HTML of the email. Styles are inline, since some programs drop style sheets.
 func (n *Notifier) renderHTML(m *notifiers.Message) (string, error) {
 	body, err := bodyHTML(m.Body)
 	if err != nil {
@@ -58,7 +58,7 @@ func fieldRows(m *notifiers.Message) (rows []fieldRow) {
 	return rows
 }
 
-// levelColor is the colour of a level, dark enough for small white text on it and for small text in it on white (WCAG 2.2, 1.4.3).
+// levelColor returns the color of a level, with enough contrast to white for small text (WCAG 2.2, 1.4.3).
 func levelColor(level string) string {
 	switch level {
 	case "success":
@@ -69,8 +69,8 @@ func levelColor(level string) string {
 	return notifiers.LevelColor(level)
 }
 
-// bodyHTML renders Markdown with inline styles. The result is safe: the tree holds no HTML and no other links than
-// to the web and to mailboxes.
+// bodyHTML renders Markdown with inline styles. The result is safe: the tree holds no HTML, and links only to the web
+// and to mailboxes.
 func bodyHTML(body string) (template.HTML, error) {
 	root, source := markup.Parse(body, false)
 	for _, n := range markup.Collect(root, func(ast.Node) bool { return true }) {
@@ -94,7 +94,7 @@ func bodyHTML(body string) (template.HTML, error) {
 
 const mono = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:13px;"
 
-// nodeStyle is the look of a node: its inline style, and the class by which the style sheet makes it dark.
+// nodeStyle returns the inline style of a node, and its class in the style sheet of dark mode.
 func nodeStyle(n ast.Node) (style, class string) {
 	switch n := n.(type) {
 	case *ast.Paragraph:
@@ -129,7 +129,7 @@ func nodeStyle(n ast.Node) (style, class string) {
 	return "", ""
 }
 
-// below is the space below n: little within a list, none at the end of a quote.
+// below returns the space below n: little within a list, 0 at the end of a quote.
 func below(n ast.Node, space string) string {
 	switch n.Parent().(type) {
 	case *ast.ListItem:
@@ -142,7 +142,7 @@ func below(n ast.Node, space string) string {
 	return space
 }
 
-// styledNodes renders the nodes whose standard form knows no style.
+// styledNodes renders the nodes whose standard form has no style.
 type styledNodes struct{}
 
 // RegisterFuncs implements [renderer.NodeRenderer].
@@ -152,7 +152,7 @@ func (r styledNodes) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {
 	reg.Register(ast.KindFencedCodeBlock, r.code)
 }
 
-// link writes a link whose destination ParseMarkdown has made clean.
+// link writes a link. [markup.Parse] has cleaned its destination.
 func (styledNodes) link(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 	if !entering {
 		_, _ = w.WriteString("</a>")

@@ -19,22 +19,22 @@ import (
 	"qaserelay/notifiers/preview"
 )
 
-// Titles are cut in mails: a subject is one line in a list.
+// Limits of titles. A subject is one line in a list.
 const (
-	maxSubject   = 250
-	maxTitle = 1000
+	maxSubject = 250
+	maxTitle   = 1000
 )
 
-// rendered is a mail ready to be handed to a server.
+// rendered is an email ready to be sent.
 type rendered struct {
-	from       string   // the envelope's sender, in angle brackets
-	recipients []string // the envelope's recipients, in angle brackets
-	data       []byte   // header and body (RFC 5322)
-	notes      []string // what was left out
+	from       string                 // the envelope's sender, in angle brackets
+	recipients []string               // the envelope's recipients, in angle brackets
+	data       []byte                 // header and body (RFC 5322)
+	notes      []string               // what was left out
 	layout     func() *preview.Layout // for previews
 }
 
-// compose writes the mail for m, the same bytes at every attempt.
+// compose writes the email for m, the same bytes at every attempt.
 func (n *Notifier) compose(ctx context.Context, m *notifiers.Message) (rendered, error) {
 	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
@@ -79,7 +79,7 @@ func (n *Notifier) compose(ctx context.Context, m *notifiers.Message) (rendered,
 	return l, nil
 }
 
-// address parses a list of addresses and notes those that are none.
+// address parses a list of addresses and notes the invalid ones.
 func (l *rendered) address(key string, list []string) []*netmail.Address {
 	good, bad := parseAddresses(list)
 	for _, s := range bad {
@@ -95,7 +95,8 @@ func noRecipient(notes []string) error {
 	return fmt.Errorf("there is no valid recipient: %s", strings.Join(notes, "; "))
 }
 
-// head sets the header fields but for the addresses. The last ones keep programs from answering (RFC 3834, section 5; MS-OXCMAIL).
+// head sets the header fields other than the addresses. The last ones keep programs from answering (RFC 3834, section 5;
+// MS-OXCMAIL).
 func (n *Notifier) head(msg *mail.Msg, m *notifiers.Message, subject string) {
 	msg.Subject(subject)
 	msg.SetDateWithValue(m.CreatedAt)
@@ -106,7 +107,7 @@ func (n *Notifier) head(msg *mail.Msg, m *notifiers.Message, subject string) {
 	msg.SetGenHeader("X-Auto-Response-Suppress", "All")
 }
 
-// titleOf is the title, or what else says what the mail is about.
+// titleOf returns the title of m, or else its origin.
 func titleOf(m *notifiers.Message) string {
 	if title := notifiers.OneLine(m.Title); title != "" {
 		return title
@@ -130,13 +131,13 @@ func fact(name string, list ...*netmail.Address) []preview.Fact {
 	return []preview.Fact{{Name: name, Text: strings.Join(all, ", ")}}
 }
 
-// boundary is the line between the parts, which cannot be foreseen by who writes one of them.
+// boundary returns the separator of the parts. The author of a part cannot predict it.
 func boundary(m *notifiers.Message) string {
 	sum := sha256.Sum256([]byte(m.ID + "\n" + m.Title + "\n" + m.WholeBody()))
 	return hex.EncodeToString(sum[:20])
 }
 
-// parseAddresses splits a list into mail addresses and what is none. Empty entries are neither.
+// parseAddresses splits a list into valid and invalid email addresses. It skips empty entries.
 func parseAddresses(list []string) (good []*netmail.Address, bad []string) {
 	for _, s := range list {
 		if strings.TrimSpace(s) == "" {
@@ -152,14 +153,14 @@ func parseAddresses(list []string) (good []*netmail.Address, bad []string) {
 	return good, bad
 }
 
-// isSound reports whether a parsed address can stand in a command and a header. Programs that read mails may decode encoded words (=?…?=) in
-// it, which can hide anything.
+// isSound reports whether a parsed address is safe in a command and a header. It must not hold encoded words (=?…?=),
+// which can hide any text from a check and which some programs decode.
 func isSound(address string) bool {
 	domain := address[strings.LastIndexByte(address, '@')+1:]
 	return !strings.ContainsAny(domain, ` <>(),;"\?=`) && !strings.Contains(address, "=?") && !strings.ContainsFunc(address, unicode.IsControl)
 }
 
-// envelope is the address as it stands in an SMTP command.
+// envelope returns the address in the form of an SMTP command.
 func envelope(a *netmail.Address) string { return (&netmail.Address{Address: a.Address}).String() }
 
 // envelopes lists each recipient once.
@@ -173,7 +174,7 @@ func envelopes(lists ...[]*netmail.Address) []string {
 	return out
 }
 
-// plainText is the mail for readers of plain text.
+// plainText returns the plain text of the email.
 func plainText(m *notifiers.Message) string {
 	title := notifiers.Cut(titleOf(m), maxTitle)
 	parts := []string{title + "\n" + underline(title, "=")}
@@ -189,7 +190,7 @@ func plainText(m *notifiers.Message) string {
 	return strings.Join(parts, "\n\n") + "\n"
 }
 
-// plainFields is one line of plain text for each field.
+// plainFields returns the fields as plain text, one in a line.
 func plainFields(m *notifiers.Message) string {
 	var lines []string
 	for _, f := range markup.Fields(m, notifiers.FieldText) {
@@ -198,7 +199,7 @@ func plainFields(m *notifiers.Message) string {
 	return strings.Join(lines, "\n")
 }
 
-// plainDialect is text for people, without markup.
+// plainDialect writes text for people, without markup.
 func plainDialect() markup.Dialect {
 	return markup.Dialect{
 		Text:  func(s string) string { return s },

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// maxIdle is how long a session stays open without a mail.
+// maxIdle is how long a session stays open without an email.
 const maxIdle = 10 * time.Second
 
-// sessionPool holds the sessions that nobody uses, at most Concurrency of them and each for maxIdle. Its zero
-// value is ready, and it may be used from many goroutines.
+// sessionPool holds the idle sessions, at most Concurrency of them and each for at most maxIdle. Its zero value is ready,
+// and it may be used from many goroutines.
 type sessionPool struct {
 	mu   sync.Mutex
 	idle []*session
@@ -29,7 +29,7 @@ func (p *sessionPool) take() *session {
 	return s
 }
 
-// put keeps a session for the next mail.
+// put keeps a session for the next email.
 func (p *sessionPool) put(s *session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

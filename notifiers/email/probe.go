@@ -13,8 +13,8 @@ import (
 	"qaserelay/notifiers"
 )
 
-// Probe connects, encrypts, logs in, and asks whether the server takes mails from the sender for the recipients that are known. It ends
-// before any mail.
+// Probe connects, encrypts, logs in, and asks whether the server accepts emails from the sender for the known
+// recipients. It sends no email.
 func (n *Notifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
 	recipients, err := n.knownRecipients(options)
 	if err != nil {
@@ -40,7 +40,7 @@ func (n *Notifier) Probe(ctx context.Context, options []json.RawMessage) (string
 	return n.found(s, len(recipients)), nil
 }
 
-// refusedProbe is final if trying again would not help for any of the recipients.
+// refusedProbe returns a permanent error if one of the recipients is refused permanently.
 func (n *Notifier) refusedProbe(refused []refusal, err error) error {
 	if slices.ContainsFunc(refused, refusal.final) {
 		return &notifiers.PermanentError{Err: fmt.Errorf("%w: check the addresses", n.mask.Error(err))}
@@ -48,7 +48,7 @@ func (n *Notifier) refusedProbe(refused []refusal, err error) error {
 	return &notifiers.TransientError{Reason: notifiers.ReasonServer, Err: n.mask.Error(err)}
 }
 
-// knownRecipients lists those of the notifier and those of messages, each once.
+// knownRecipients returns the recipients of the notifier and of the message options, each once.
 func (n *Notifier) knownRecipients(options []json.RawMessage) ([]string, error) {
 	var all []string
 	for _, own := range append([]json.RawMessage{nil}, options...) {
@@ -69,7 +69,7 @@ func (n *Notifier) knownRecipients(options []json.RawMessage) ([]string, error) 
 	return all, nil
 }
 
-// ask begins a transaction, names the recipients and breaks it off.
+// ask begins a transaction, names the recipients, and aborts it.
 func (s *session) ask(from string, recipients []string) (refused []refusal, err error) {
 	if err := s.client.Mail(from); err != nil {
 		return nil, fmt.Errorf("naming the sender %s: %w", from, err)
@@ -87,7 +87,7 @@ func (s *session) ask(from string, recipients []string) (refused []refusal, err 
 	return refused, s.client.Reset()
 }
 
-// found says in words what a probe has found.
+// found describes the result of a probe.
 func (n *Notifier) found(s *session, recipients int) string {
 	out := fmt.Sprintf("connected to %s:%d without encryption", n.config.Host, n.config.Port)
 	if state, encrypted := s.client.TLSConnectionState(); encrypted {

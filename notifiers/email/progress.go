@@ -13,22 +13,22 @@ import (
 	"qaserelay/notifiers/httpclient"
 )
 
-// keepProgress is how long it is remembered which recipients have a mail: longer than anybody tries again.
+// keepProgress is how long the progress of a delivery is kept: longer than all retries.
 const keepProgress = 60 * 24 * time.Hour
 
-// progress is how far one delivery has come in its attempts so far. It is remembered as soon as some recipients have the mail while
-// others may still get it, so that the next attempt is for those alone.
+// progress holds the recipients that earlier attempts of a delivery have settled. It is stored as soon as some recipients
+// have the email while others may still get it, so that the next attempt is only for the latter.
 type progress struct {
-	Taken   []string `json:"taken"`             // recipients that have the mail
+	Taken   []string `json:"taken"`             // recipients that have the email
 	Refused []string `json:"refused,omitempty"` // recipients that will not get it
-	Why     []string `json:"why,omitempty"`     // for each of those, in words
+	Why     []string `json:"why,omitempty"`     // the reason for each of them
 
-	stored []byte // as it is in the kv
+	stored []byte // the value in the store
 }
 
 func progressKey(m *notifiers.Message) string { return "mail/" + m.ID }
 
-// readProgress returns what is remembered of a delivery. Without a kv that is nothing.
+// readProgress returns the stored progress of a delivery. Without a [notifiers.KV] it is empty.
 func readProgress(ctx context.Context, m *notifiers.Message) (p progress, err error) {
 	if m.KV == nil {
 		return p, nil
@@ -39,14 +39,14 @@ func readProgress(ctx context.Context, m *notifiers.Message) (p progress, err er
 	return p, json.Unmarshal(p.stored, &p)
 }
 
-// left are those of the recipients who may still get the mail.
+// left returns the recipients that may still get the email.
 func (p progress) left(recipients []string) []string {
 	return slices.DeleteFunc(slices.Clone(recipients), func(r string) bool {
 		return slices.Contains(p.Taken, r) || slices.Contains(p.Refused, r)
 	})
 }
 
-// with adds what became of an attempt, and returns those that may get the mail in the next one.
+// with adds the outcome of an attempt, and returns the recipients that may get the email in the next one.
 func (p *progress) with(r outcome) (waiting []refusal) {
 	p.Taken = append(p.Taken, r.taken...)
 	for _, one := range r.refused {
@@ -60,7 +60,8 @@ func (p *progress) with(r outcome) (waiting []refusal) {
 	return waiting
 }
 
-// remember keeps the progress, also when the attempt's time is over: without it the next attempt would reach some twice.
+// remember stores the progress, even if the attempt has timed out: otherwise the next attempt would reach some
+// recipients twice.
 func (p progress) remember(ctx context.Context, m *notifiers.Message) error {
 	value, err := json.Marshal(p)
 	if err != nil {
@@ -69,7 +70,7 @@ func (p progress) remember(ctx context.Context, m *notifiers.Message) error {
 	return p.swap(ctx, m, value)
 }
 
-// forget drops what was remembered of a delivery that is done. If that fails, it is forgotten in time.
+// forget deletes the stored progress of a delivery that is done. If that fails, the progress expires.
 func (p progress) forget(ctx context.Context, m *notifiers.Message) {
 	if p.stored != nil {
 		_ = p.swap(ctx, m, nil)
@@ -86,7 +87,7 @@ func (p progress) swap(ctx context.Context, m *notifiers.Message, value []byte) 
 	return err
 }
 
-// receipt tells the server's word, and who does not get the mail. Those that are waiting are told apart only if they can be.
+// receipt returns the server's reply with the recipients that do not get the email.
 func (p progress) receipt(r outcome, notes []string, m httpclient.Redactor) notifiers.Receipt {
 	notes = slices.Clone(notes)
 	for _, why := range p.Why {
@@ -104,7 +105,7 @@ func (p progress) receipt(r outcome, notes []string, m httpclient.Redactor) noti
 	}
 }
 
-// missed sums up in one line who does not get the mail.
+// missed sums up in one line which recipients do not get the email.
 func missed(notes []string) string {
 	if len(notes) > 1 {
 		return fmt.Sprintf("not to all: %s, and %d more", notifiers.OneLine(notes[0]), len(notes)-1)
@@ -114,7 +115,7 @@ func missed(notes []string) string {
 	return ""
 }
 
-// unsent adds to an error that some have the mail in spite of it.
+// unsent adds to an error that some recipients have the email already.
 func (p progress) unsent(err error) error {
 	if len(p.Taken) == 0 {
 		return err

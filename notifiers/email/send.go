@@ -13,24 +13,24 @@ import (
 	"qaserelay/notifiers"
 )
 
-// outcome is what became of one mail in one attempt. Recipients in neither list have not been reached.
+// outcome is the result of one attempt. Recipients in neither list were not reached.
 type outcome struct {
-	taken   []string  // recipients for whom the server has the mail
-	refused []refusal // recipients that it does not take, for good or for now
-	answer  string    // the server's word at the end
+	taken   []string  // recipients that the server has accepted the email for
+	refused []refusal // recipients that the server has refused, permanently or for now
+	answer  string    // the server's last reply
 }
 
-// refusal is a recipient that the server does not take, and why.
+// refusal is a recipient that the server has refused, with its reply.
 type refusal struct {
 	recipient string
 	err       *textproto.Error
 }
 
-// final reports whether another attempt would not help.
+// final reports whether the refusal is permanent.
 func (r refusal) final() bool { return r.err.Code >= 500 }
 
-// send hands the rendered over to these recipients. Those that are too many for one transaction (RFC 5321, section 4.5.3.1.10) get
-// another. The error is nil if somebody gets the mail; then those that a later transaction does not reach are refused.
+// send sends an email to recipients. If they are too many for one transaction (RFC 5321, section 4.5.3.1.10), it uses
+// several. The error is nil if a recipient has got the email; recipients of a later transaction that fails are refused.
 func (s *session) send(ctx context.Context, l rendered, recipients []string) (outcome, error) {
 	stop := s.conn.Follow(ctx)
 	defer stop()
@@ -57,7 +57,7 @@ func (s *session) send(ctx context.Context, l rendered, recipients []string) (ou
 	return total, nil
 }
 
-// withUnsent adds those that a later transaction did not reach.
+// withUnsent adds the recipients of a later transaction that failed.
 func (r outcome) withUnsent(recipients []string, err error) outcome {
 	reply := &textproto.Error{Code: 400, Msg: err.Error()}
 	errors.As(err, &reply)
@@ -67,7 +67,7 @@ func (r outcome) withUnsent(recipients []string, err error) outcome {
 	return r
 }
 
-// transact runs one mail transaction: all recipients first, then the mail for those that were accepted.
+// transact runs one transaction: all recipients first, then the email for the accepted ones.
 func (s *session) transact(l rendered, recipients []string) (r outcome, err error) {
 	if err := s.client.Mail(l.from); err != nil {
 		return r, fmt.Errorf("naming the sender %s: %w", l.from, err)
@@ -93,14 +93,14 @@ func (s *session) transact(l rendered, recipients []string) (r outcome, err erro
 	return r, nil
 }
 
-// data sends the mail itself, and returns the server's word at its end.
+// data sends the email itself, and returns the server's reply.
 func (s *session) data(l rendered) (string, error) {
 	w, err := s.client.Data()
 	if err != nil {
 		return "", fmt.Errorf("announcing the mail: %w", err)
 	}
 	s.handed = true
-	// Closing the writer would end the mail, and so the server would take a part of it for the whole.
+	// On an error the writer stays open: closing it ends the email, and the server would accept a part as the whole.
 	if _, err := w.Write(l.data); err != nil {
 		return "", fmt.Errorf("handing it over: %w", err)
 	}
@@ -113,7 +113,7 @@ func (s *session) data(l rendered) (string, error) {
 	return "250 OK", nil
 }
 
-// refusedError says that the server takes none of the recipients. It unwraps to the first refusal that may pass.
+// refusedError means that the server has refused all recipients. It unwraps to the first refusal that is not permanent.
 type refusedError struct{ refused []refusal }
 
 func (e *refusedError) Error() string {
@@ -135,5 +135,5 @@ func refusals(list []refusal) []string {
 	return out
 }
 
-// bare is an address without its angle brackets.
+// bare returns an address without its angle brackets.
 func bare(recipient string) string { return strings.Trim(recipient, "<>") }

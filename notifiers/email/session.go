@@ -18,18 +18,18 @@ import (
 	"qaserelay/notifiers/httpclient"
 )
 
-// session is one connection to a mail server, logged in. One goroutine at a time may use it.
+// session is one authenticated connection to a mail server. One goroutine at a time may use it.
 type session struct {
 	conn   *httpclient.LimitedConn
 	client *smtp.Client
 	expiry *time.Timer // closes the session while it is in the pool
-	handed bool        // the server may have the mail
+	handed bool        // the server may have accepted the email
 }
 
-// maxReset is how long an idle session may take to show that it still works.
+// maxReset bounds the time of the check that an idle session still works.
 const maxReset = 5 * time.Second
 
-// idle returns a session from the pool that still works and has forgotten the last mail, or nil.
+// idle returns a reset session from the pool that still works, or nil.
 func (n *Notifier) idle(ctx context.Context) *session {
 	for s := n.pool.take(); s != nil; s = n.pool.take() {
 		soon, cancel := context.WithTimeout(ctx, maxReset)
@@ -46,7 +46,7 @@ func (n *Notifier) idle(ctx context.Context) *session {
 	return nil
 }
 
-// release gives a session back after a mail that ended with err.
+// release returns a session to the pool after an email that ended with err, or closes it.
 func (n *Notifier) release(s *session, err error) {
 	if s.reusable(err) {
 		n.pool.put(s)
@@ -76,7 +76,7 @@ func (n *Notifier) dial(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// turnedAway tells what to do about a server that refuses us before it knows what we want.
+// turnedAway adds advice to the error of a server that has refused the connection.
 func turnedAway(err error) error {
 	var reply *textproto.Error
 	if errors.As(err, &reply) && reply.Code >= 500 {
@@ -108,7 +108,7 @@ func (n *Notifier) greet(s *session) error {
 	return client.StartTLS(n.TLSConfig)
 }
 
-// hello is how we call ourselves.
+// hello returns the name of this host for the greeting.
 func (c Config) hello() string {
 	if c.Hello != "" {
 		return c.Hello
@@ -119,17 +119,17 @@ func (c Config) hello() string {
 	return "localhost"
 }
 
-// close drops the connection. A transaction that was not finished does not take place.
+// close closes the connection, which aborts an open transaction.
 func (s *session) close() { _ = s.conn.Close() }
 
-// quit ends an idle session politely and within a second.
+// quit ends an idle session with QUIT, within a second.
 func (s *session) quit() {
 	_ = s.conn.SetDeadline(time.Now().Add(time.Second))
 	_ = s.client.Quit()
 	s.close()
 }
 
-// reusable reports whether the session can carry another mail after one that ended with err.
+// reusable reports whether the session can send another email after one that ended with err.
 func (s *session) reusable(err error) bool {
 	var reply *textproto.Error
 	return err == nil || errors.As(err, &reply) && reply.Code != 421

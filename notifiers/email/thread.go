@@ -13,10 +13,10 @@ import (
 	"qaserelay/notifiers"
 )
 
-// keepSubject is how long the subject of a thread is remembered after its first mail.
+// keepSubject is how long the subject of a thread is kept after its first email.
 const keepSubject = 90 * 24 * time.Hour
 
-// threadKey is what mails that stand together have in common, or "".
+// threadKey returns the key of the email's thread, or "".
 func (o Options) threadKey(m *notifiers.Message) string {
 	switch key := notifiers.OneLine(o.Thread); key {
 	case "none":
@@ -28,14 +28,14 @@ func (o Options) threadKey(m *notifiers.Message) string {
 	}
 }
 
-// threadHash stands for a key where only letters may be, and does not show what may be a title.
+// threadHash returns a hash of a key for headers, which also hides the key.
 func threadHash(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return hex.EncodeToString(sum[:12])
 }
 
-// thread makes the mail an answer to a mail that was never sent, the same one for all mails of a key (RFC 5322, section 3.6.4), so that
-// their order does not matter and nothing has to be remembered. Clients group by that.
+// thread makes the email an answer to an email that does not exist, the same one for all emails of a key (RFC 5322,
+// section 3.6.4). Clients group emails by that. Their order does not matter, and nothing has to be stored.
 func (n *Notifier) thread(msg *mail.Msg, key string) {
 	if key == "" {
 		return
@@ -45,8 +45,8 @@ func (n *Notifier) thread(msg *mail.Msg, key string) {
 	msg.SetGenHeader(mail.HeaderReferences, root)
 }
 
-// subject is the one that was written, or the title. Some clients, Gmail among them, keep mails together only if they have the same
-// subject too; so in a thread that a rule asks for, all have the subject of the first.
+// subject returns the subject of the options, or the title. Some clients, such as Gmail, only group emails of the same
+// subject; so in a thread that a rule asks for, all emails have the subject of the first one.
 func (o Options) subject(ctx context.Context, m *notifiers.Message) string {
 	if written := notifiers.OneLine(o.Subject); written != "" {
 		return headerText(written)
@@ -58,13 +58,13 @@ func (o Options) subject(ctx context.Context, m *notifiers.Message) string {
 	return own
 }
 
-// headerText is text for a header: cut, and without what would be decoded there (RFC 2047, section 2).
+// headerText returns text for a header: truncated, and without encoded words (RFC 2047, section 2).
 func headerText(s string) string {
 	return notifiers.Cut(strings.ReplaceAll(s, "=?", "= ?"), maxSubject)
 }
 
-// firstSubject returns the subject of the first mail of a thread, which is own if there was none. A mail is not held up by a kv that
-// fails: then it has its own.
+// firstSubject returns the subject of the first email of a thread, which is own if this is the first. If the store fails,
+// the email has its own subject.
 func firstSubject(ctx context.Context, kv notifiers.KV, key, own string) string {
 	key = "subject/" + threadHash(key)
 	first, err := kv.Get(ctx, key)
@@ -72,7 +72,7 @@ func firstSubject(ctx context.Context, kv notifiers.KV, key, own string) string 
 		if done, err := kv.Swap(ctx, key, nil, []byte(own), keepSubject); done || err != nil {
 			return own
 		}
-		first, err = kv.Get(ctx, key) // another mail was quicker
+		first, err = kv.Get(ctx, key) // another delivery was quicker
 	}
 	if err != nil || len(first) == 0 {
 		return own
@@ -80,7 +80,7 @@ func firstSubject(ctx context.Context, kv notifiers.KV, key, own string) string 
 	return string(first)
 }
 
-// listID names the list that a mail belongs to (RFC 2919), by which people sort: its rule.
+// listID returns the list of the email (RFC 2919), by which people can filter: its rule.
 func (n *Notifier) listID(rule string) string {
 	label := strings.Trim(strings.Map(func(r rune) rune {
 		if r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
@@ -94,7 +94,7 @@ func (n *Notifier) listID(rule string) string {
 	return "<" + label + "qase-relay." + strings.Trim(n.domain(), "[]") + ">"
 }
 
-// domain is where mails come from.
+// domain returns the domain of the sender.
 func (n *Notifier) domain() string {
 	return n.from.Address[strings.LastIndex(n.from.Address, "@")+1:]
 }

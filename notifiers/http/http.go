@@ -88,7 +88,7 @@ type Notifier struct {
 	defaults json.RawMessage
 	signers  []signer
 	tokens   *httpclient.TokenCache // nil without oauth2
-	usual    call               // for messages without options of their own; it has no URL if that is missing, or not as it should be
+	usual    call                   // for messages without options of their own; it has no URL if that is missing, or not as it should be
 	client   *http.Client
 	way      httpclient.Route
 }

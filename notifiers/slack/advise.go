@@ -10,7 +10,8 @@ import (
 	"qaserelay/notifiers"
 )
 
-// advise judges a message option as it is written: what an incoming webhook cannot do, and blocks that Slack would refuse.
+// advise checks a message option as it is written: an incoming webhook cannot do all of them, and Slack refuses some
+// blocks.
 func advise(config any, option string, value any) []notifiers.Advice {
 	c := config.(*Config)
 	if c.WebhookURL.IsSet() && !c.Token.IsSet() {
@@ -24,7 +25,7 @@ func advise(config any, option string, value any) []notifiers.Advice {
 	return nil
 }
 
-// webhookAdvice says what an incoming webhook makes of an option that needs a bot token.
+// webhookAdvice explains how an incoming webhook treats an option that needs a bot token.
 func webhookAdvice(option string, value any) notifiers.Advice {
 	const hint = "write a bot token in place of webhook_url"
 	does := map[string]string{
@@ -51,7 +52,7 @@ func blockTypes() []string {
 	}
 }
 
-// adviseBlocks judges blocks. Of texts with templates only the running relay knows the length, and cuts it.
+// adviseBlocks checks blocks. The length of a text with templates is only known when it is rendered.
 func adviseBlocks(value any) []notifiers.Advice {
 	list, isList := value.([]any)
 	if !isList {
@@ -92,14 +93,14 @@ func adviseBlock(path []string, value any) []notifiers.Advice {
 	return all
 }
 
-// withoutEmpty leaves out empty lists, as sending does.
+// withoutEmpty returns object without empty lists, which sending leaves out too.
 func withoutEmpty(object map[string]any) map[string]any {
 	fit := maps.Clone(object)
 	maps.DeleteFunc(fit, func(_ string, v any) bool { list, isList := v.([]any); return isList && len(list) == 0 })
 	return fit
 }
 
-// adviseTexts finds what is wrong with the texts of an object whose own text may have so many characters, and what it lacks.
+// adviseTexts checks the texts of an object. Its own text may have limit characters.
 func adviseTexts(path []string, object map[string]any, limit int) []notifiers.Advice {
 	kind, _ := object["type"].(string)
 	if text, isText := object["text"].(string); isText {
@@ -127,7 +128,7 @@ func adviseTexts(path []string, object map[string]any, limit int) []notifiers.Ad
 	return all
 }
 
-// adviseTextType judges the type of a text object that stands under text of an object of some kind.
+// adviseTextType checks the type of the text object below the key text of an object of a kind.
 func adviseTextType(at []string, kind string, text map[string]any) []notifiers.Advice {
 	takes := map[string][]string{"section": {"mrkdwn", "plain_text"}, "header": {"plain_text"}, "button": {"plain_text"}}[kind]
 	written, _ := text["type"].(string)

@@ -82,16 +82,16 @@ func (f *blockFitter) object(written map[string]any, limit int) (fit map[string]
 			fit[key] = v
 		}
 	}
-	if kind == "image" && fit["alt_text"] == nil { // Slack takes none without
+	if kind == "image" && fit["alt_text"] == nil { // Slack requires one
 		fit["alt_text"] = "image"
 	}
 	if _, leads := written["url"]; leads && fit["url"] == nil {
-		return nil, false // a button that leads nowhere
+		return nil, false // a button without a destination
 	}
 	return fit, isWhole(kind, fit)
 }
 
-// value fits what stands under a key of an object of some kind.
+// value fits the value of a key of an object of a kind.
 func (f *blockFitter) value(kind, key string, v any) (fit any, left bool) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -104,7 +104,7 @@ func (f *blockFitter) value(kind, key string, v any) (fit any, left bool) {
 	return v, true
 }
 
-// plain fits a text that is no object.
+// plain fits a text that is not an object.
 func (f *blockFitter) plain(kind, key, s string) (fit any, left bool) {
 	switch {
 	case key == "url" || strings.HasSuffix(key, "_url"):
@@ -139,7 +139,7 @@ func (f *blockFitter) list(written []any, kind, key string) (fit []any, left boo
 	return fit[:min(len(fit), listLimit(kind, key))], len(fit) > 0
 }
 
-// text fits a text object. Slack makes no links of its own of what is in it, unless the rule says so.
+// text fits a text object. Slack makes no links of its own in the text, unless the rule allows it.
 func (f *blockFitter) text(written map[string]any, limit int) (fit map[string]any, left bool) {
 	fit = maps.Clone(written)
 	shorten := notifiers.Cut
@@ -165,7 +165,7 @@ func (f *blockFitter) cut(s string, limit int, shorten func(string, int) string)
 	return s, true
 }
 
-// textLimit is how long a text may be that stands under a key of an object of some kind.
+// textLimit returns the limit of the text below a key of an object of a kind.
 func textLimit(kind, key string) int {
 	switch {
 	case kind == "header":
@@ -180,7 +180,7 @@ func textLimit(kind, key string) int {
 	return maxSection
 }
 
-// listLimit is how many items may stand under a key of an object of some kind.
+// listLimit returns the limit of the items of a list below a key of an object of a kind.
 func listLimit(kind, key string) int {
 	switch {
 	case kind == "section" && key == "fields", kind == "context" && key == "elements":
@@ -191,12 +191,12 @@ func listLimit(kind, key string) int {
 	return 100
 }
 
-// isWhole reports whether an object still has what it cannot be without.
+// isWhole reports whether an object still has its required keys.
 func isWhole(kind string, fit map[string]any) bool {
 	has := func(key string) bool { _, there := fit[key]; return there }
 	switch kind {
 	case "":
-		return !has("type") // not all objects within a block have one
+		return !has("type") // some objects within a block have no type
 	case "section":
 		return has("text") || has("fields")
 	case "header", "markdown", "button", "text":

@@ -8,16 +8,16 @@ import (
 	"qaserelay/notifiers"
 )
 
-// codeClass is what a group of error codes means for a delivery.
+// codeClass is a group of error codes with its meaning for a delivery.
 type codeClass struct {
 	reason string
-	advice string // what to do about it, where trying again cannot help; empty: try again
+	advice string // how to fix a permanent failure; empty means retry
 	codes  string
 }
 
-// class returns what a code means, or the zero value for a code that is not known.
+// class returns the class of a code, or the zero value for an unknown code.
 func (r refusal) class() codeClass {
-	for _, family := range []string{"invalid_blocks", "invalid_attachments", "invalid_metadata"} { // in whichever form
+	for _, family := range []string{"invalid_blocks", "invalid_attachments", "invalid_metadata"} { // these codes have suffixes
 		if strings.HasPrefix(r.code, family) {
 			r.code = family
 		}
@@ -30,11 +30,11 @@ func (r refusal) class() codeClass {
 	return codeClass{}
 }
 
-// The codes are all that are documented for the methods in use (https://docs.slack.dev/reference/methods): chat.postMessage, chat.update,
-// users.lookupByEmail, conversations.open, users.conversations and auth.test; and for incoming webhooks
+// The codes are all that are documented for the methods in use (https://docs.slack.dev/reference/methods):
+// chat.postMessage, chat.update, users.lookupByEmail, conversations.open, users.conversations and auth.test; and for incoming webhooks
 // (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks).
 
-// transientCodes are failures that pass by themselves.
+// transientCodes are the codes of failures that pass without a fix.
 func transientCodes() []codeClass {
 	return []codeClass{
 		{notifiers.ReasonRate, "", "ratelimited rate_limited message_limit_exceeded"},
@@ -43,7 +43,7 @@ func transientCodes() []codeClass {
 	}
 }
 
-// access are failures of who we are and what we may.
+// access are the codes about the token and its permissions.
 func (r refusal) access() []codeClass {
 	scope := cmp.Or(notifiers.Cut(notifiers.OneLine(r.needed), 200), "chat:write (chat:write.public for channels it is not in)")
 	return []codeClass{
@@ -59,7 +59,7 @@ func (r refusal) access() []codeClass {
 	}
 }
 
-// places are failures of where a message goes.
+// places are the codes about the destination of a message.
 func (r refusal) places() []codeClass {
 	there := cmp.Or(notifiers.Cut(r.place, 100), "the channel")
 	return []codeClass{
@@ -78,7 +78,7 @@ func (r refusal) places() []codeClass {
 	}
 }
 
-// content are failures of what a message holds, and of the request around it.
+// content are the codes about the content of a message and about the request.
 func (r refusal) content() []codeClass {
 	return []codeClass{
 		{notifiers.ReasonClient, "Slack does not take this message; change its title, body or options",

@@ -12,7 +12,7 @@ import (
 	"qaserelay/notifiers/httpclient"
 )
 
-// Config is what can be written for a notifier of type slack: webhook_url or token.
+// Config are the settings of a notifier of type slack: webhook_url or token.
 type Config struct {
 	// URL of an incoming webhook, which posts to the one channel it was made for.
 	WebhookURL notifiers.Secret `yaml:"webhook_url" secret:"true"`
@@ -113,8 +113,8 @@ func target(defaults, options json.RawMessage) string {
 	return o.target()
 }
 
-// readOptions reads a message's options over those of the notifier. A channel of the message comes before somebody to
-// write to on the notifier.
+// readOptions merges a message's options over those of the notifier. A channel of the message overrides dm of the
+// notifier.
 func readOptions(defaults, own json.RawMessage) (Options, error) {
 	o, err := notifiers.MergeOptions[Options](defaults, own)
 	if err != nil {
@@ -127,7 +127,7 @@ func readOptions(defaults, own json.RawMessage) (Options, error) {
 	return o, nil
 }
 
-// target names where a message goes, as it is written: a channel in small letters without #, or who it is for.
+// target names the destination of a message as it is written: a channel in lower case without #, or the people of dm.
 func (o Options) target() string {
 	if o.DM != nil {
 		return "@" + strings.Join(slices.Sorted(slices.Values(o.DM)), ",")
@@ -135,7 +135,7 @@ func (o Options) target() string {
 	return strings.ToLower(strings.TrimPrefix(o.Channel, "#"))
 }
 
-// check returns all that is wrong, joined.
+// check returns all faults of the settings, joined.
 func (c Config) check() error {
 	var faults []error
 	switch {

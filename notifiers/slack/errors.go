@@ -14,7 +14,7 @@ import (
 	"qaserelay/notifiers/httpclient"
 )
 
-// parseCode returns the error code in an answer, which is a single word or a JSON object, or nothing.
+// parseCode returns the error code in an answer, which is a single word or a JSON object, or "".
 func parseCode(body string) string {
 	body = strings.TrimSpace(body)
 	var object struct {
@@ -29,20 +29,20 @@ func parseCode(body string) string {
 	return ""
 }
 
-// refusal is what Slack says in place of ok.
+// refusal is an answer other than ok.
 type refusal struct {
 	code   string // such as channel_not_found, or empty
-	detail string // what is wrong with the message, in Slack's words
+	detail string // the cause, in Slack's words
 	needed string // the scope that is missing
-	place  string // where the message was to go, if it was for a channel or person
+	place  string // destination, if the call was for a channel or person
 }
 
-// apiError is a refusal with its code, for those who can do something about it.
+// apiError is a refusal with its code.
 type apiError struct{ code, text string }
 
 func (e *apiError) Error() string { return e.text }
 
-// errorCode returns the code in err, or nothing.
+// errorCode returns the code in err, or "".
 func errorCode(err error) string {
 	var refused *apiError
 	if errors.As(err, &refused) {
@@ -51,7 +51,7 @@ func errorCode(err error) string {
 	return ""
 }
 
-// failure says what an answer that is no success means for the delivery.
+// failure classifies an answer that is not a success.
 func (n *notifier) failure(doing string, a httpclient.Answer, r refusal) error {
 	text := doing + ": Slack answered " + n.mask.Redact(cmp.Or(r.code, a.Status))
 	if r.detail != "" {
@@ -75,11 +75,12 @@ func (n *notifier) failure(doing string, a httpclient.Answer, r refusal) error {
 	case r.code == "":
 		return a.Retry(notifiers.ReasonServer, fmt.Errorf("%w, but not in the form of its API; it may be in maintenance", failed))
 	}
-	return a.Retry(notifiers.ReasonOther, &notifiers.DoubtfulError{Err: failed}) // Slack adds codes, and says that some come only while it is in trouble
+	// Slack adds codes over time, and documents that some of them only come with an outage.
+	return a.Retry(notifiers.ReasonOther, &notifiers.DoubtfulError{Err: failed})
 }
 
-// isGone reports whether err says that the message kept for a key can be used no more: it is deleted, can be changed no more
-// or not into this one, or its channel is no longer there for us.
+// isGone reports whether err means that the stored message of a key cannot be used any more: it was deleted, can no longer
+// be changed or not into this one, or the app has lost its channel.
 func isGone(err error) bool {
 	return slices.Contains([]string{
 		"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found", "cannot_reply_to_message",

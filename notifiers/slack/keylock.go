@@ -26,7 +26,7 @@ func (l *keyLocks) lock(ctx context.Context, key string) (unlock func(), err err
 	}
 }
 
-// take takes the key, or returns what is closed when it is free.
+// take takes the key, or returns a channel that is closed when the key is free.
 func (l *keyLocks) take(key string) chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()

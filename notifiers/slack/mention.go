@@ -53,7 +53,7 @@ func splitAddress(who string) (name, address string) {
 }
 
 // isID reports whether s looks like an id with one of these first letters. Short ones need a digit, so that a
-// name in capitals is none.
+// name in capitals is not taken for an id.
 func isID(s, first string) bool {
 	if s == "" || !strings.ContainsRune(first, rune(s[0])) {
 		return false

@@ -14,37 +14,37 @@ import (
 	"qaserelay/notifiers"
 )
 
-// How long it is kept who has an address: those found, and those not.
+// How long the store keeps the result of a lookup by address.
 const (
 	keepKnown   = 24 * time.Hour
 	keepUnknown = time.Hour
-	// Whoever cannot be written to is asked for again, since a person may have seen to it and sent the message again.
+	// For a direct message the lookup is repeated sooner: a person may have fixed the address and sent the message again.
 	keepUnwritable = time.Minute
 )
 
-// keepUnused is how long keys and conversations are kept without use.
+// keepUnused is how long the store keeps keys and conversations without use.
 const keepUnused = 90 * 24 * time.Hour
 
 // maxLookups bounds how many addresses one message asks Slack for (users.lookupByEmail takes about 50 a minute).
 const maxLookups = 10
 
-// maxTogether is how many people Slack's conversations.open takes.
+// maxTogether is the most people that conversations.open takes.
 const maxTogether = 8
 
-// member is what is kept of an address.
+// member is the stored result of a lookup by address.
 type member struct {
 	ID  string `json:"id,omitempty"`
-	Why string `json:"why,omitempty"` // nobody was found
-	At  int64  `json:"at,omitempty"`  // Unix time of when nobody was found
+	Why string `json:"why,omitempty"` // why no member was found
+	At  int64  `json:"at,omitempty"`  // Unix time of the lookup that found no member
 }
 
-// isKnown reports whether somebody was found, or nobody within the given time.
+// isKnown reports whether the lookup found a member, or failed less than unknown ago.
 func (u member) isKnown(unknown time.Duration) bool {
 	return u.ID != "" || u.Why != "" && time.Since(time.Unix(u.At, 0)) < unknown
 }
 
-// findMentions turns the addresses among who into member ids, where Slack knows them. Others stay as they are, and are told in notes:
-// a lookup that fails takes nothing from the message.
+// findMentions replaces the addresses among who by member ids. An address that Slack does not know stays text, with a
+// note: a lookup that fails does not stop the message.
 func (n *notifier) findMentions(ctx context.Context, kv notifiers.KV, who []string) (found, notes []string) {
 	ctx, cancel := context.WithTimeout(ctx, n.config.Timeout/2)
 	defer cancel()
@@ -71,8 +71,8 @@ func (n *notifier) findMentions(ctx context.Context, kv notifiers.KV, who []stri
 	return found, notes
 }
 
-// findUser finds the member who has an address. An error is worth another attempt; that there is nobody, or that the app may not look,
-// is none; it is believed for the given time.
+// findUser finds the member with an address. An error is worth a retry. An address without a member, or an app without
+// the scope, is a result with Why; it is used again until it is older than unknown.
 func (n *notifier) findUser(ctx context.Context, kv notifiers.KV, address string, unknown time.Duration) (member, error) {
 	key := "user/" + strings.ToLower(address)
 	var user member
@@ -100,7 +100,7 @@ func (n *notifier) findUser(ctx context.Context, kv notifiers.KV, address string
 	return user, nil
 }
 
-// place finds out where a message goes.
+// place returns the destination of a message.
 func (n *notifier) place(ctx context.Context, kv notifiers.KV, o Options) (destination, error) {
 	switch {
 	case o.DM == nil && o.Channel == "":
@@ -122,14 +122,14 @@ func (n *notifier) place(ctx context.Context, kv notifiers.KV, o Options) (desti
 		ids, names = append(ids, id), append(names, displayName(who))
 	}
 	name := strings.Join(names, ", ")
-	if len(ids) == 1 { // Slack opens the conversation itself, and asks for no scope beyond chat:write
+	if len(ids) == 1 { // Slack opens the conversation itself; chat:write is enough
 		return destination{ids[0], name}, nil
 	}
 	channel, err := n.openConversation(ctx, kv, ids)
 	return destination{channel, name}, err
 }
 
-// person returns the member id of somebody to write to.
+// person returns the member id of a person who gets a direct message.
 func (n *notifier) person(ctx context.Context, kv notifiers.KV, who string) (string, error) {
 	if isID(who, "UW") {
 		return who, nil
@@ -170,14 +170,14 @@ func (n *notifier) openConversation(ctx context.Context, kv notifiers.KV, ids []
 	return channel, err
 }
 
-// kept is a key with what was found under it.
+// kept is a key with its stored value.
 type kept struct {
 	key string
 	raw []byte
 }
 
-// recall reads what is kept under a key into value, and returns it as it is kept. What cannot be read is as good as nothing: it is
-// only kept to spare Slack a question.
+// recall decodes the stored value of a key into value, and also returns it as it is stored. A value that cannot be read
+// counts as missing, since Slack can be asked again.
 func recall(ctx context.Context, kv notifiers.KV, key string, value any) []byte {
 	if kv == nil {
 		return nil
@@ -189,7 +189,7 @@ func recall(ctx context.Context, kv notifiers.KV, key string, value any) []byte 
 	return raw
 }
 
-// remember keeps a value in place of what was found, unless somebody else has.
+// remember replaces a stored value, unless another delivery has replaced it.
 func remember(ctx context.Context, kv notifiers.KV, old kept, value any, keep time.Duration) {
 	if kv == nil {
 		return

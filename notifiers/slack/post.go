@@ -16,10 +16,10 @@ import (
 	"qaserelay/notifiers/httpclient"
 )
 
-// maxAnswer bounds what is read of an answer of the Web API, which repeats the whole message.
+// maxAnswer bounds the size of an answer of the Web API, which repeats the whole message.
 const maxAnswer = 1 << 20
 
-// postWebhook posts to an incoming webhook, whose answer is 200 and "ok", or a word that says what is wrong.
+// postWebhook posts to an incoming webhook, whose answer is 200 and "ok", or an error code.
 func (n *notifier) postWebhook(ctx context.Context, post any) (notifiers.Receipt, error) {
 	const doing = "posting to the Slack webhook"
 	body, err := json.Marshal(post)
@@ -46,13 +46,13 @@ func (n *notifier) postWebhook(ctx context.Context, post any) (notifiers.Receipt
 	return a.Receipt(n.mask), n.failure(doing, a, refusal{code: parseCode(word)})
 }
 
-// destination is a channel or conversation as Slack's methods take it, and as people know it.
+// destination is a channel or conversation: its id for the API, and its name for people.
 type destination struct{ channel, name string }
 
-// location is where a message stands.
+// location identifies a posted message.
 type location struct{ channel, ts string }
 
-// postMessage calls chat.postMessage. below is the first message of the thread that it replies in, if any.
+// postMessage calls chat.postMessage. below holds the options of a reply.
 func (n *notifier) postMessage(ctx context.Context, to destination, post post, below ...slack.MsgOption) (sent location, r notifiers.Receipt, err error) {
 	r, err = n.call(ctx, action{"posting to", to.name}, func(api *slack.Client) (err error) {
 		sent.channel, sent.ts, err = api.PostMessageContext(ctx, to.channel, append(post.options(),
@@ -62,7 +62,7 @@ func (n *notifier) postMessage(ctx context.Context, to destination, post post, b
 	return sent, r, err
 }
 
-// updateMessage calls chat.update for a message that stands somewhere.
+// updateMessage calls chat.update for a posted message.
 func (n *notifier) updateMessage(ctx context.Context, at location, name string, post post) (notifiers.Receipt, error) {
 	return n.call(ctx, action{"changing the message in", name}, func(api *slack.Client) error {
 		_, _, _, err := api.UpdateMessageContext(ctx, at.channel, at.ts, post.changes()...)
@@ -70,7 +70,7 @@ func (n *notifier) updateMessage(ctx context.Context, at location, name string, 
 	})
 }
 
-// options gives what there is of the message.
+// options returns the message as options of the API client.
 func (p post) options() []slack.MsgOption {
 	options := []slack.MsgOption{slack.MsgOptionText(p.Text, false), slack.MsgOptionParse(false)}
 	if len(p.Blocks) > 0 {
@@ -86,12 +86,12 @@ func (p post) options() []slack.MsgOption {
 	return options
 }
 
-// changes is options with empty lists for what there is not, since a change keeps what it does not speak of.
+// changes returns options with empty lists first, since chat.update keeps the parts that a call leaves out.
 func (p post) changes() []slack.MsgOption {
 	return append([]slack.MsgOption{slack.MsgOptionBlocks(), slack.MsgOptionAttachments([]slack.Attachment{}...)}, p.options()...)
 }
 
-// action says for people what a method does, and where.
+// action describes a call for people: the activity, and the place it is for.
 type action struct{ doing, place string }
 
 func (d action) String() string {
@@ -120,22 +120,22 @@ func (n *notifier) call(ctx context.Context, deed action, method func(*slack.Cli
 	return receipt, n.failure(deed.String(), a, r)
 }
 
-// isOK reports whether an answer says that it was done. The library takes any that names no error for that, even null.
+// isOK reports whether an answer confirms success. The library accepts any answer without an error, even null.
 func isOK(body []byte) bool {
 	var said struct{ OK bool }
 	return json.Unmarshal(body, &said) == nil && said.OK
 }
 
-// answerRecorder is the HTTP client of one call. It keeps the answer, of which the library's errors tell too little.
+// answerRecorder is the HTTP client of one call. It keeps the answer, since the library's errors leave most of it out.
 type answerRecorder struct {
 	client *http.Client
 	answer httpclient.Answer
 }
 
-// scopesHeader is the header in which Slack lists what a token may do.
+// scopesHeader is the header in which Slack lists the scopes of a token.
 const scopesHeader = "X-Oauth-Scopes"
 
-// Do sends req and hands the answer on.
+// Do sends req and returns the answer.
 func (r *answerRecorder) Do(req *http.Request) (*http.Response, error) {
 	req.Header.Set("User-Agent", httpclient.UserAgent)
 	a, err := httpclient.Exchange(r.client, req, maxAnswer)

@@ -16,8 +16,8 @@ import (
 // maxProbePages bounds how many pages of channels, of up to 1000 each, a probe reads.
 const maxProbePages = 10
 
-// Probe implements Prober. Of a token it says whose it is, and whether the app is in the channels that are in use, as far as its
-// scopes let it see that; it needs none but chat:write to send. Of an incoming webhook it says whether it is there.
+// Probe implements [notifiers.Prober]. For a token it names the app and checks that the app is in the channels in use,
+// as far as its scopes show that; sending only needs chat:write. For an incoming webhook it checks that it exists.
 func (n *notifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, n.config.Timeout)
 	defer cancel()
@@ -50,7 +50,7 @@ func (n *notifier) Probe(ctx context.Context, options []json.RawMessage) (string
 	return n.mask.Redact(found + about), nil
 }
 
-// probeWebhook sends an empty message, which Slack refuses in one way if the webhook is there, and in another if it is not.
+// probeWebhook sends an empty message. The code of the refusal shows whether the webhook exists.
 func (n *notifier) probeWebhook(ctx context.Context) (string, error) {
 	_, err := n.postWebhook(ctx, struct{}{})
 	code := errorCode(err)
@@ -72,7 +72,7 @@ func (n *notifier) channelsOf(options []json.RawMessage) []string {
 	return channels
 }
 
-// appProbe is what a probe knows of the app.
+// appProbe is a probe with the identity and the scopes of the app.
 type appProbe struct {
 	*notifier
 	user   string
@@ -84,7 +84,7 @@ func (p *appProbe) may(scope string) bool {
 	return slices.Contains(p.scopes, scope) || len(p.scopes) == 1 && p.scopes[0] == ""
 }
 
-// channels says whether the app is in the channels. It is an error if it is seen that it cannot post to one of them.
+// channels describes which of the channels the app is in. It returns an error if the app cannot post to one of them.
 func (p *appProbe) channels(ctx context.Context, channels []string) (string, error) {
 	if len(channels) == 0 {
 		return "", nil
@@ -118,7 +118,7 @@ func (p *appProbe) channels(ctx context.Context, channels []string) (string, err
 	return "", &notifiers.PermanentError{Err: p.mask.Error(fmt.Errorf("the app is not in %s, or there is no such channel: invite it there: /invite @%s", missing, notifiers.OneLine(p.user)))}
 }
 
-// memberships notes the ids and names, in small letters, of the channels that the app is in, and reports whether these are all.
+// memberships adds the ids and names, in lower case, of the app's channels to in, and reports whether these are all.
 func (p *appProbe) memberships(ctx context.Context, in map[string]bool) (all bool, err error) {
 	query := slack.GetConversationsForUserParameters{Limit: 1000, ExcludeArchived: true}
 	if p.may("channels:read") {

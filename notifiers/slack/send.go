@@ -16,24 +16,24 @@ import (
 	"qaserelay/notifiers"
 )
 
-// A key of thread or update stands for one message of a channel, kept in the notifier's kv. Who is about to post that message
-// reserves the key first, so that of two relays, or two workers of one, only one posts it; the other comes back
-// when it is there. A reservation ends by itself if its relay does.
+// A key of thread or update names one message of a channel. The notifier's [notifiers.KV] maps the key to the message.
+// A delivery reserves the key before it posts that message. So only one of two relays, or of two workers, posts it; the
+// other one retries a second later. If the relay ends, the reservation expires.
 
-// messageKey is a key and what is kept under it.
+// messageKey is a key with its value in the store.
 type messageKey struct {
 	key     string
-	raw     []byte // as it is kept now
+	raw     []byte // the stored value
 	message messageRef
-	ours    bool // we have reserved it
+	ours    bool // this delivery has reserved the key
 }
 
-// messageRef is what is kept: the message that a key stands for, or the delivery that is about to post it.
+// messageRef is the value of a key: the message that has been posted, or the delivery that has reserved the key.
 type messageRef struct {
 	Channel string `json:"channel,omitempty"`
 	TS      string `json:"ts,omitempty"`
-	Used    int64  `json:"used,omitempty"` // Unix time of about the last use
-	By      string `json:"by,omitempty"`
+	Used    int64  `json:"used,omitempty"` // Unix time of the last use, accurate to a day
+	By      string `json:"by,omitempty"`   // delivery that has reserved the key
 }
 
 func (r messageRef) sent() location { return location{r.Channel, r.TS} }
@@ -41,7 +41,7 @@ func (r messageRef) sent() location { return location{r.Channel, r.TS} }
 // sending is one attempt to send one message with a bot token. One goroutine uses it.
 type sending struct {
 	*notifier
-	kv  notifiers.KV
+	kv      notifiers.KV
 	id      string // of the delivery
 	place   destination
 	post    post
@@ -72,7 +72,7 @@ func (n *notifier) sendByToken(ctx context.Context, m *notifiers.Message, o Opti
 	return s.receipt, err
 }
 
-// keyNames returns the names under which the message's keys are kept; empty for those that it has not.
+// keyNames returns the names of the message's keys in the store. A key that the message does not have is empty.
 func (s *sending) keyNames() (thread, update string) {
 	if s.kv == nil {
 		return "", ""
@@ -97,7 +97,7 @@ func (s *sending) lockKeys(ctx context.Context) (unlock func(), err error) {
 	defer cancel()
 	thread, update := s.keyNames()
 	names := []string{thread, update}
-	slices.Sort(names) // in one order for all, so that no two wait for each other
+	slices.Sort(names) // one order for all deliveries prevents a deadlock
 	var held []func()
 	unlock = func() {
 		for _, one := range held {
@@ -143,7 +143,7 @@ func (s *sending) send(ctx context.Context) error {
 	return s.add(ctx, thread, update)
 }
 
-// load reads a key. The name "" has none.
+// load reads a key. It returns nil for the empty name.
 func (s *sending) load(ctx context.Context, name string) (*messageKey, error) {
 	if name == "" {
 		return nil, nil
@@ -154,7 +154,7 @@ func (s *sending) load(ctx context.Context, name string) (*messageKey, error) {
 	}
 	k := &messageKey{key: name, raw: raw}
 	if json.Unmarshal(raw, &k.message) != nil {
-		k.message = messageRef{} // there is none
+		k.message = messageRef{} // the key has no message
 	}
 	if k.message.By != "" && k.message.By != s.id {
 		return nil, s.busy()
@@ -162,13 +162,14 @@ func (s *sending) load(ctx context.Context, name string) (*messageKey, error) {
 	return k, nil
 }
 
-// busy is the error of the one who comes second.
+// busy is the error of a delivery whose key is reserved by another one.
 func (s *sending) busy() error {
 	return &notifiers.RetryAfterError{After: time.Second, Reason: notifiers.ReasonOther,
 		Err: fmt.Errorf("posting to %s: another message of the same key is just being posted", s.place.name)}
 }
 
-// change changes the message of a key. It reports whether there was one; if not, the key is reserved for a new one.
+// change changes the message of a key. It reports whether the key had a message that
+// could be changed; otherwise it reserves the key for a new one.
 func (s *sending) change(ctx context.Context, k *messageKey) (done bool, err error) {
 	if k.message.TS == "" {
 		return false, s.reserve(ctx, k)
@@ -184,7 +185,7 @@ func (s *sending) change(ctx context.Context, k *messageKey) (done bool, err err
 	return false, err
 }
 
-// add posts the message: as a reply if the thread has begun, else as its first message.
+// add posts the message: as a reply if the thread has begun, or else as the first message of the thread.
 func (s *sending) add(ctx context.Context, thread, update *messageKey) error {
 	if thread != nil && thread.message.TS != "" {
 		sent, err := s.reply(ctx, thread)
@@ -221,7 +222,7 @@ func (s *sending) reply(ctx context.Context, thread *messageKey) (location, erro
 	return sent, err
 }
 
-// reserve makes sure that nobody else posts a message for the key, for as long as this attempt can take.
+// reserve reserves the key for this delivery, for longer than the attempt can take.
 func (s *sending) reserve(ctx context.Context, k *messageKey) error {
 	if k == nil || k.ours {
 		return nil
@@ -237,7 +238,7 @@ func (s *sending) reserve(ctx context.Context, k *messageKey) error {
 	return nil
 }
 
-// keep keeps the new message of a key that we have reserved. The message has been sent, so a failure is no more than a note.
+// keep stores the new message of a reserved key. The message has been sent, so a failure only adds a note.
 func (s *sending) keep(ctx context.Context, k *messageKey, sent location) {
 	if k == nil || !k.ours {
 		return
@@ -251,7 +252,7 @@ func (s *sending) keep(ctx context.Context, k *messageKey, sent location) {
 	k.ours = false
 }
 
-// touch keeps a key that is in use, about once a day.
+// touch extends the life of a key that is in use, once a day.
 func (s *sending) touch(ctx context.Context, k *messageKey) {
 	now := time.Now()
 	if now.Sub(time.Unix(k.message.Used, 0)) < 24*time.Hour {
@@ -259,27 +260,27 @@ func (s *sending) touch(ctx context.Context, k *messageKey) {
 	}
 	ref := k.message
 	ref.Used = now.Unix()
-	_, _ = s.swap(ctx, k, ref, keepUnused) // it is kept for long, so a failure waits for the next use
+	_, _ = s.swap(ctx, k, ref, keepUnused) // the key lives for long; the next use tries again
 }
 
-// release gives back keys that were reserved in vain.
+// release ends the reservations that no message has replaced.
 func (s *sending) release(ctx context.Context, keys ...*messageKey) {
 	ctx, cancel := aftermath(ctx)
 	defer cancel()
 	for _, k := range keys {
 		if k != nil && k.ours {
-			_, _ = s.kv.Swap(ctx, k.key, k.raw, nil, 0) // else it ends by itself
+			_, _ = s.kv.Swap(ctx, k.key, k.raw, nil, 0) // on an error the reservation expires
 			k.ours = false
 		}
 	}
 }
 
-// aftermath is for what is to be done even if the attempt was broken off.
+// aftermath returns a context for the work after an attempt, even a canceled one.
 func aftermath(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 }
 
-// swap puts a new value under a key.
+// swap stores a new value of a key.
 func (s *sending) swap(ctx context.Context, k *messageKey, ref messageRef, keep time.Duration) (bool, error) {
 	raw, err := json.Marshal(ref)
 	if err != nil {

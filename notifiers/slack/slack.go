@@ -24,6 +24,7 @@ type notifier struct {
 	keys     *keyLocks
 }
 
+// New checks the settings and returns a notifier. It does not use the network.
 func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 	c := *config.(*Config)
 	if err := c.check(); err != nil {
@@ -46,7 +47,7 @@ func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 	return &notifier{c, defaults, httpclient.NewClient(httpclient.DialGuard{}), httpclient.NewRedactor(secrets...), &keyLocks{}}, nil
 }
 
-// Send posts the message. It is delivered when Slack says ok, and not by the HTTP status alone.
+// Send posts the message. The message is delivered if Slack answers ok; the HTTP status alone is not enough.
 func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 	o, err := readOptions(n.defaults, m.Options)
 	if err != nil {
@@ -60,12 +61,13 @@ func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 	return n.sendByToken(ctx, m, o)
 }
 
-// forWebhook is what an incoming webhook can do of o: post to its channel, and mention those who were to get the message in person.
+// forWebhook returns the options that an incoming webhook supports. It posts to its own channel, and mentions the people
+// of dm.
 func (o Options) forWebhook() Options {
 	return Options{Mention: append(slices.Clip(o.DM), o.Mention...), Blocks: o.Blocks}
 }
 
-// Preview implements [preview.Previewer]. It returns the message as far as that can be known without asking Slack.
+// Preview implements [preview.Previewer]. It returns the message without lookups in Slack.
 func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
 	c, err := n.preview(m)
 	if err != nil {
@@ -84,7 +86,7 @@ func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
 	return c.layout(), err
 }
 
-// preview composes a message with its destination in words.
+// preview composes a message with the name of its destination.
 func (n *notifier) preview(m *notifiers.Message) (composed, error) {
 	o, err := readOptions(n.defaults, m.Options)
 	if err != nil {
@@ -106,6 +108,6 @@ func (n *notifier) preview(m *notifiers.Message) (composed, error) {
 
 // readableJSON writes & < > as themselves again, which the encoder of blocks does not.
 func readableJSON(b []byte) []byte {
-	// A backslash that stands for itself comes first, so that what follows it is left alone.
+	// An escaped backslash comes first, so that the characters behind it are not taken for an escape.
 	return []byte(strings.NewReplacer(`\\`, `\\`, `\u0026`, "&", `\u003c`, "<", `\u003e`, ">").Replace(string(b)))
 }
