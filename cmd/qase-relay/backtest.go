@@ -26,14 +26,15 @@ func newBacktest(c *terminal.Console) *cobra.Command {
 	var f backtestFlags
 	cmd := &cobra.Command{
 		Use:   "backtest [FILE…]",
-		Short: "Run stored events through a candidate rules file, and say what would change",
-		Long: `Runs events that a relay has stored through the rules in FILE (default ` + terminal.DefaultRules + `), by the same code as serve, and sends nothing. It
-says what these rules would have sent, and what differs from what was decided when the events came: where a rule matches that did
-not, or no longer does, and which messages are more or fewer. --against compares with another rules file instead.
+		Short: "Run stored events through a candidate rules file, and show what would change",
+		Long: `Runs stored events through the rules in FILE (default ` + terminal.DefaultRules + `), by the same
+code as serve, and sends nothing. It prints the messages that these rules would have sent, and the differences
+from the decisions at the time: rules that newly match or no longer match, and messages that are added or
+removed. --against compares with another rules file instead.
 
-Events come from a running relay, from a file (--events, as events export writes it; - is standard input), or from a store (--store), in
-which nothing changes even if a relay uses it. What events say of the same thing is remembered from the first one on, as in a relay; what came before it is
-not known, so begin a little earlier than what you want to know.
+Events come from a running relay, from a file (--events, as events export writes it; - is standard input), or from a
+store (--store), which is only read, even if a relay uses it. As in a relay, entity and previous hold the fields of
+earlier events, from the first event on. So begin a little earlier than the time of interest.
 
 Exits with 0 whatever differs, with 1 if the rules are wrong, and with 2 if the events cannot be read.`,
 		Example: `  qase-relay backtest --since 7d
@@ -51,7 +52,7 @@ Exits with 0 whatever differs, with 1 if the rules are wrong, and with 2 if the 
 	flags := cmd.Flags()
 	flags.StringVar(&f.events, "events", "", "take the events from this `FILE` of JSON lines")
 	flags.StringArrayVar(&f.against, "against", nil,
-		"compare with this rules `FILE` or pattern, instead of what was decided (repeatable)")
+		"compare with this rules `FILE` or pattern, instead of the recorded decisions (repeatable)")
 	flags.StringVar(&f.source, "source", "", "only events of the source of this `NAME`")
 	flags.StringVar(&f.project, "project", "", "only events of the project with this `CODE`")
 	flags.IntVar(&f.examples, "examples", 3, "how many examples to show of each kind")
@@ -120,7 +121,7 @@ func (f *backtestFlags) check(files []string) error {
 	case stdin > 1:
 		return errors.New("rules and events cannot both come from standard input")
 	case f.events != "" && f.store != "":
-		return errors.New("--events and --store at once: take the events from one of them")
+		return errors.New("--events and --store cannot be used together")
 	case f.examples < 0:
 		return errors.New("--examples must not be negative")
 	}

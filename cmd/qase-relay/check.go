@@ -29,15 +29,16 @@ func newCheck(c *terminal.Console) *cobra.Command {
 	var f checkFlags
 	cmd := &cobra.Command{
 		Use:   "check [FILE…]",
-		Short: "Look for every mistake in rules files",
-		Long: `Reads rules files as serve does, without starting anything, and prints every problem at once with its
-place and what to do. Several files are checked as one configuration, as serve reads them; - is standard input.
+		Short: "Find every mistake in rules files",
+		Long: `Reads rules files as serve does, without starting anything, and prints every problem at once with
+its place and a hint. Several files are checked as one configuration, as serve reads them; - is standard input.
 
-With --online it then tries each notifier without sending anything: whether the credentials are taken, the server is there, and the
-channels or recipients that are written in the rules exist, as far as the service tells.
+With --online it then tries each notifier without sending anything: it checks that the credentials are accepted, the
+server can be reached, and the channels or recipients in the rules exist, as far as the service can say.
 
-Exits with 0 if the rules can be used, with 1 if not (with --strict: or if there are warnings; with --online: or if a notifier
-fails), and with 2 if there is nothing to read. A variable that is not set is a warning here and an error for serve.`,
+Exits with 0 if the rules can be used, with 1 if not (with --strict: or if there are warnings;
+with --online: or if a notifier fails), and with 2 if there is nothing to read. A variable that is not set is a
+warning here and an error for serve.`,
 		Example: `  qase-relay check
   qase-relay check rules.yaml 'teams/*.yaml'
   qase-relay check --online             try the notifiers too, without sending anything

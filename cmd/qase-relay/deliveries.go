@@ -19,8 +19,8 @@ func newDeliveries(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "deliveries",
 		Short: "List deliveries of a running relay, show why one failed, retry or cancel them",
-		Long: `Asks a running relay at its admin address what became of messages: which wait, which were delivered and which are dead, with
-every attempt and what the receiver answered. Dead ones can be sent again, waiting ones cancelled.`,
+		Long: `Lists the deliveries of a running relay, by its admin address: pending, delivered or dead, with
+every attempt and the receiver's answer. Dead deliveries can be sent again, and pending ones cancelled.`,
 		Example: `  qase-relay deliveries list --state dead --since 7d
   qase-relay deliveries show 06bq1xk2zv8c0
   qase-relay deliveries retry --dead --notifier qa-slack
@@ -103,8 +103,8 @@ func newDeliveriesShow(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show one delivery with its message and every attempt",
-		Long: `Shows one delivery: its message, and every attempt with what the receiver answered. Exits with 1 if it is dead, or
-if there is none.`,
+		Long: `Shows one delivery: its message, and every attempt with the receiver's answer. Exits with 1 if it
+is dead or does not exist.`,
 		Example: `  qase-relay deliveries show 06bq1xk2zv8c0`,
 		Args:    terminal.ArgsBetween(1, 1, "the id of a delivery"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -155,7 +155,7 @@ func newDeliveriesCancel(c *terminal.Console) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "cancel ID…",
-		Short:   "Cancel deliveries that wait or are dead, so that they are never sent",
+		Short:   "Cancel pending or dead deliveries, so that they are never sent",
 		Example: `  qase-relay deliveries cancel 06bq1xk2zv8c0`,
 		Args:    terminal.ArgsBetween(1, maxPage, "the id of a delivery"),
 		RunE: func(cmd *cobra.Command, args []string) error {

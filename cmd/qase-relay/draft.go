@@ -83,7 +83,7 @@ func noteUnknownEvent(s *terminal.Screen, name, doing string) {
 	if hint := catalog.Hint(name); hint != "" {
 		advice = " (" + hint + ")"
 	}
-	s.Printf("%s the catalogue knows no event %q%s; %s it all the same\n", s.Warn("note:"), terminal.Printable(name),
+	s.Printf("%s the catalog has no event %q%s; %s it anyway\n", s.Warn("note:"), terminal.Printable(name),
 		advice, doing)
 }
 
@@ -126,7 +126,7 @@ func draftFromFile(stdin io.Reader, name string, sets []string) (*draft, error) 
 
 func (d *draft) decode() error {
 	if err := terminal.DecodeNumbers(d.raw, &d.event); err != nil {
-		return fmt.Errorf("the event is no JSON object: %w", err)
+		return fmt.Errorf("the event is not a JSON object: %w", err)
 	}
 	if d.event == nil {
 		return errors.New("the event is null, not a JSON object")
@@ -231,7 +231,7 @@ func isQuoted(text string) bool { return strings.HasPrefix(text, `"`) && json.Va
 
 func decoded(text string) (any, error) {
 	if !json.Valid([]byte(text)) {
-		return nil, fmt.Errorf("%s begins like JSON but is not", text)
+		return nil, fmt.Errorf("%s begins like JSON but is not valid JSON", text)
 	}
 	var v any
 	err := terminal.DecodeNumbers([]byte(text), &v)
@@ -258,7 +258,7 @@ func setPath(at any, keys []string, value any) error {
 	case []any:
 		i, err := strconv.Atoi(key)
 		if err != nil || i < 0 || i >= len(at) {
-			return fmt.Errorf("%q is no index into a list of %d", key, len(at))
+			return fmt.Errorf("%q is not an index into a list of %d", key, len(at))
 		}
 		if last {
 			at[i] = value
@@ -266,5 +266,5 @@ func setPath(at any, keys []string, value any) error {
 		}
 		return setPath(at[i], keys[1:], value)
 	}
-	return fmt.Errorf("what is above %q is no object", key)
+	return fmt.Errorf("the parent of %q is not an object", key)
 }

@@ -21,10 +21,10 @@ import (
 func newEvents(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "events",
-		Short: "List events that a running relay has taken, show what became of one, replay or export them",
-		Long: `Asks a running relay at its admin address which events it has taken, what each rule did with one, and what became of its
-messages. An event can be replayed: decided about again by the rules of today, and sent. All of a time can be exported as JSON
-lines, for backtest and for other programs.`,
+		Short: "List the events of a running relay, show what became of one, replay or export them",
+		Long: `Lists the events of a running relay, by its admin address, with the outcome of each rule and the
+state of each message. A replay decides about an event again by the current rules, and sends the messages. An
+export writes events as JSON lines, for backtest and other programs.`,
 		Example: `  qase-relay events list --project WEB --since 2h
   qase-relay events show 06bq1xk2zv8c0
   qase-relay events replay 06bq1xk2zv8c0
@@ -92,7 +92,8 @@ func newEventsList(c *terminal.Console) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&state, "state", "", "only with a delivery in this `STATE`: pending, sending, delivered, dead or cancelled")
+	cmd.Flags().StringVar(&state, "state", "",
+		"only with a delivery in this `STATE`: pending, sending, delivered, dead or cancelled")
 	cmd.Flags().StringVar(&rule, "rule", "", "only with a delivery that the rule of this `NAME` made")
 	cmd.Flags().StringVar(&notifier, "notifier", "", "only with a delivery to the notifier of this `NAME`")
 	f.add(cmd.Flags())
@@ -145,8 +146,9 @@ func newEventsShow(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show one event: what each rule did with it, its deliveries and its body",
-		Long: `Shows one event: what each rule did with it when it came, what became of its messages, and its body. With the value of each
-condition, by the rules at hand: qase-relay explain --id ID. Exits with 1 if there is none.`,
+		Long: `Shows one event: the outcome of each rule when it arrived, the state of its messages, and its
+body. For the value of each condition, by the local rules file: qase-relay explain --id ID. Exits with 1 if the
+event does not exist.`,
 		Example: `  qase-relay events show 06bq1xk2zv8c0`,
 		Args:    terminal.ArgsBetween(1, 1, "the id of an event"),
 		RunE: func(cmd *cobra.Command, args []string) error {

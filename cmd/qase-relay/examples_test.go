@@ -106,7 +106,7 @@ func decideExample(t *testing.T, cfg *config.Config, memory map[string][]byte, b
 			fmt.Fprintf(&out, "    %s\n", compact(t, n.Options))
 		}
 		for _, f := range n.Fallbacks {
-			fmt.Fprintf(&out, "    if it dies: %s %s\n", f.Notifier, f.Options)
+			fmt.Fprintf(&out, "    fallback: %s %s\n", f.Notifier, f.Options)
 		}
 	}
 	return out.String()

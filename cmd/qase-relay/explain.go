@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"qaserelay/cmd/qase-relay/gallery"
 	"qaserelay/cmd/qase-relay/report"
@@ -41,18 +42,22 @@ func newExplain(c *terminal.Console) *cobra.Command {
 	var f explainFlags
 	cmd := &cobra.Command{
 		Use:   "explain --event FILE | --event-name NAME | --id EVENT_ID",
-		Short: "Say what each rule does with an event, and why",
-		Long: `Says for one event what each rule does with it: whether it matches, the value of each part of its condition, what kept it from
-sending, and the messages. Nothing is sent. The event is a file, or an example from the catalogue with changes as in send.
+		Short: "Show what each rule does with an event, and why",
+		Long: `Shows for one event what each rule does with it: whether it matches, the value of each part of its
+condition, the reason if it sends nothing, and its messages. Nothing is sent. The event is a file, or an example
+from the catalog with changes as in send.
 
-What earlier events said, entity and previous, is known of those in --given only; an example named there is about the same run,
-defect … as the event. With --id it asks a running relay instead, and shows what was decided when the event came, and what became of
-each delivery; below, if the rules file is here, what it makes of the event today.
+Only the events in --given count as earlier events, for entity and previous. An example named
+there is about the same run, defect … as the event. With --id it asks a running relay instead, and shows the
+decision when the event arrived and the state of each delivery. If the rules file is here, it also shows how
+that decides about the event today.
 
-With --preview each message stands there as it will look: the text, colours, links and buttons of a Slack message, the header and text of
-a mail, a request with its header and body. With --html it also writes pages to be looked at in a browser, the mail's own HTML among them.
+With --preview it shows each message as its recipient will see it: the text, colors, links and buttons of a Slack
+message, the header and text of an email, a request with its header and body. With --html it also writes pages for a
+browser, including the HTML of emails.
 
-Exits with 0 if it could explain, with 1 if the rules are wrong or the relay has no such event, and with 2 for wrong usage.`,
+Exits with 0 if it could explain, with 1 if the rules are wrong or the relay does not have the event, and with 2 for
+wrong usage.`,
 		Example: `  qase-relay explain --event-name run.completed --set payload.failed=3
   qase-relay explain --event-name run.completed --set payload.failed=3 --preview
   qase-relay explain --given run.started --event-name run.completed --set payload.failed=3 --preview
@@ -70,22 +75,25 @@ Exits with 0 if it could explain, with 1 if the rules are wrong or the relay has
 			return explain(c, f)
 		},
 	}
-	flags := cmd.Flags()
+	f.add(cmd.Flags())
+	_ = cmd.RegisterFlagCompletionFunc("event-name", completeEvent)
+	return cmd
+}
+
+func (f *explainFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.event, "event", "", "`FILE` with the event as Qase sends it; - is standard input")
-	flags.StringVar(&f.name, "event-name", "", "take the catalogue's example of the event `NAME`")
+	flags.StringVar(&f.name, "event-name", "", "take the catalog's example of the event `NAME`")
 	flags.StringArrayVar(&f.sets, "set", nil, "`PATH=VALUE` to change in the event, such as payload.failed=3 (repeatable)")
 	flags.StringArrayVar(&f.given, "given", nil, "`FILE` with an event that came before, or the name of one (repeatable)")
-	flags.StringVar(&f.at, "at", "", "when the event comes, such as 2026-01-05T09:00:00Z (default now)")
-	flags.StringVar(&f.source, "source", "", "`NAME` of the source that it comes by (default the first one)")
+	flags.StringVar(&f.at, "at", "", "when the event arrives, such as 2026-01-05T09:00:00Z (default now)")
+	flags.StringVar(&f.source, "source", "", "`NAME` of the source that receives it (default the first one)")
 	flags.StringArrayVar(&f.rules, "rules", []string{terminal.DefaultRules}, "rules `FILE` or pattern (repeatable)")
 	flags.StringArrayVar(&f.only, "rule", nil, "show only the rule of this `NAME` (repeatable)")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
-	flags.BoolVar(&f.preview, "preview", false, "show each message as it will look")
+	flags.BoolVar(&f.preview, "preview", false, "show each message as its recipient will see it")
 	flags.StringVar(&f.html, "html", "", "write each message as a page into `DIR`, with an index.html, and show it")
 	flags.StringVar(&f.id, "id", "", "ask a relay what it decided about the event `EVENT_ID`")
 	f.clientFlags.add(flags)
-	_ = cmd.RegisterFlagCompletionFunc("event-name", completeEvent)
-	return cmd
 }
 
 func explain(c *terminal.Console, f explainFlags) error {
@@ -157,10 +165,10 @@ func (f *explainFlags) previews() bool { return f.preview || f.html != "" }
 func (f *explainFlags) check() error {
 	switch {
 	case f.event == "" && f.name == "":
-		return terminal.Hint(errors.New("say which event to explain"),
+		return terminal.Hint(errors.New("no event to explain"),
 			"--event FILE, --event-name run.completed, or --id EVENT_ID for one that a relay has taken")
 	case f.event != "" && f.name != "":
-		return errors.New("--event and --event-name at once: explain either a file or an example")
+		return errors.New("--event and --event-name cannot be used together: explain either a file or an example")
 	case f.event == "-" && slices.Contains(f.rules, "-"):
 		return errors.New("the event and the rules cannot both come from standard input")
 	}
@@ -173,7 +181,7 @@ func (f *explainFlags) moment() (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, f.at)
 	if err != nil {
-		return at, terminal.Hint(fmt.Errorf("--at %q is not a time", f.at),
+		return at, terminal.Hint(fmt.Errorf("--at %q is not a valid time", f.at),
 			"write it like 2026-01-05T09:00:00Z or 2026-01-05T09:00:00+01:00")
 	}
 	return at.UTC(), nil

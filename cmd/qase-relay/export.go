@@ -22,9 +22,9 @@ func newEventsExport(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Write stored events as JSON lines, the oldest first",
-		Long: `Writes stored events, one a line and the oldest first: id, received_at, source, project, event_name and body, the event as Qase
-sent it; with --decided also what followed from it. It reads page by page from a running relay, which takes events meanwhile; with
---store it reads a store itself, beside the relay that uses it or without one.`,
+		Long: `Writes stored events, one per line and the oldest first: id, received_at, source, project,
+event_name and body, the event as Qase sent it; with --decided also the decision. It reads page by page from a
+running relay, which accepts events meanwhile. With --store it reads a store directly, even if a relay uses it.`,
 		Example: `  qase-relay events export --since 7d --output events.jsonl
   qase-relay events export --project WEB --event run.completed | jq .body.payload
   qase-relay events export --store sqlite:data/relay.db >events.jsonl      also while the relay is stopped`,
@@ -35,7 +35,7 @@ sent it; with --decided also what followed from it. It reads page by page from a
 		},
 	}
 	cmd.Flags().StringVar(&output, "output", "", "write to this `FILE` instead of standard output")
-	cmd.Flags().BoolVar(&f.decided, "decided", false, "also write which rules matched, and where messages went")
+	cmd.Flags().BoolVar(&f.decided, "decided", false, "also write the rules that matched, and the messages")
 	f.addStore(cmd.Flags())
 	f.eventFlags.add(cmd.Flags())
 	f.clientFlags.add(cmd.Flags())

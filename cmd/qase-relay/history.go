@@ -35,7 +35,7 @@ type historyFlags struct {
 }
 
 func (f *historyFlags) addStore(flags *pflag.FlagSet) {
-	flags.StringVar(&f.store, "store", "", "read this store, a `URL` such as sqlite:data/relay.db, instead of asking a relay")
+	flags.StringVar(&f.store, "store", "", "read this store, a `URL` such as sqlite:data/relay.db, not a relay")
 }
 
 // ignoreStoreVariable drops a store that is set by the environment variable, which is meant for serve.
@@ -143,7 +143,7 @@ func openToRead(ctx context.Context, url string) (store.ReadCloser, error) {
 	s, err := app.OpenStoreToRead(ctx, url)
 	if err != nil {
 		return nil, terminal.Hint(fmt.Errorf("opening the store: %w", err),
-			"if a relay runs on it, ask that one: leave out --store, and say where it is by --url")
+			"if a relay uses it, read from that relay: leave out --store, and set --url")
 	}
 	return s, nil
 }
@@ -206,7 +206,7 @@ func readLines(in io.Reader) backtest.History {
 // readLine reads one event of an export. A line without the key body is itself a body as Qase sends it.
 func readLine(line []byte) (e desk.Exported, err error) {
 	if err = json.Unmarshal(line, &e); err != nil {
-		return e, fmt.Errorf("no event in JSON: %w", err)
+		return e, fmt.Errorf("not an event in JSON: %w", err)
 	}
 	if e.Body == nil {
 		e.Body = line

@@ -34,7 +34,7 @@ func (f *windowFlags) read(now time.Time) (since, until time.Time, err error) {
 		return since, until, err
 	}
 	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
-		return since, until, errors.New("--since is not before --until, so there is nothing between them")
+		return since, until, errors.New("--since is not before --until")
 	}
 	return since, until, nil
 }
@@ -58,7 +58,7 @@ type listFlags struct {
 }
 
 func (f *listFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.before, "before", "", "only older ones than the one with this `ID`")
+	flags.StringVar(&f.before, "before", "", "only older ones than this `ID`")
 	flags.IntVar(&f.limit, "limit", 50, "how many to show, the newest first; 0 is all")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 }

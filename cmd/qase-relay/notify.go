@@ -39,8 +39,9 @@ func newNotify(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "notify NOTIFIER",
 		Short: "Send a test message through one notifier now",
-		Long: `Sends a test message through one notifier of the rules file, once and without a relay, and says what came back.
-Options that rules give per message are set by --set: a mail needs --set to=ADDRESS if its notifier has none.
+		Long: `Sends a test message through one notifier of the rules file, once and without a relay, and prints
+the answer. --set sets options of the message: an email needs --set to=ADDRESS if its notifier has no
+recipients.
 
 Exits with 1 if the message was not delivered.`,
 		Example: `  qase-relay notify qa-slack
@@ -56,7 +57,8 @@ Exits with 1 if the message was not delivered.`,
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.rules, "rules", []string{terminal.DefaultRules}, "rules `FILE` or pattern (repeatable)")
-	flags.StringArrayVar(&f.sets, "set", nil, "message option `KEY=VALUE`, such as channel=#qa; lists by commas (repeatable)")
+	flags.StringArrayVar(&f.sets, "set", nil,
+		"message option `KEY=VALUE`, such as channel=#qa; commas separate lists (repeatable)")
 	flags.StringVar(&f.title, "title", "A test message from qase-relay", "title of the message")
 	flags.StringVar(&f.body, "body", "If you can read this, **it works**.", "body of the message, in Markdown")
 	flags.StringVar(&f.level, "level", "info", "info, success, warning or error")
@@ -118,7 +120,7 @@ func deliveredText(n config.Notifier, r notifiers.Receipt) string {
 	kinds := builtin.Kinds()
 	i := slices.IndexFunc(kinds, func(k notifiers.Kind) bool { return k.Type == n.Spec.Type })
 	if i < 0 || kinds[i].Delivered == nil {
-		return "the receiver has taken it"
+		return "the receiver has accepted it"
 	}
 	return kinds[i].Delivered(r, terminal.Program()+" notify "+n.Spec.Name)
 }
@@ -159,9 +161,9 @@ func findNotifier(cfg *config.Config, name string) (config.Notifier, error) {
 	case name != "":
 		return n, terminal.UnknownName("notifier", name, names)
 	case len(names) == 0:
-		return n, terminal.Hint(errors.New("say which notifier to try"), "the rules file has no notifiers")
+		return n, terminal.Hint(errors.New("no notifier to try"), "the rules file has no notifiers")
 	}
-	return n, terminal.Hint(errors.New("say which notifier to try"), "the rules file has: %s", strings.Join(names, ", "))
+	return n, terminal.Hint(errors.New("no notifier to try"), "the rules file has: %s", strings.Join(names, ", "))
 }
 
 // messageOptions returns KEY=VALUE pairs as the message options of a kind of notifier.
@@ -258,13 +260,15 @@ func printTrial(c *terminal.Console, n config.Notifier, t trial, asJSON bool) er
 		terminal.Printable(t.Failure))
 	switch t.Again {
 	case "never":
-		return terminal.Wrong(terminal.Hint(err, "trying again would not help: a relay would keep this as a dead letter at once"))
+		return terminal.Wrong(terminal.Hint(err, "another attempt would not help: a relay would keep this as a dead letter"))
 	case "gone":
-		return terminal.Wrong(terminal.Hint(err, "the receiver says that it is gone for good: a relay would keep this, and pause the notifier"))
+		return terminal.Wrong(terminal.Hint(err,
+			"the receiver is gone for good: a relay would keep this, and pause the notifier"))
 	case "later":
-		return terminal.Wrong(terminal.Hint(err, "this may pass: a relay would try again"))
+		return terminal.Wrong(terminal.Hint(err, "this may be temporary: a relay would try again"))
 	}
-	return terminal.Wrong(terminal.Hint(err, "the receiver asks for patience: a relay would try again after %s", t.Again))
+	return terminal.Wrong(terminal.Hint(err, "the receiver asks for a later attempt: a relay would try again after %s",
+		t.Again))
 }
 
 func printAnswer(s *terminal.Screen, t trial) {

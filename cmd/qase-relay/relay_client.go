@@ -78,7 +78,7 @@ func connectionHint(err *client.ConnectionError) error {
 	switch {
 	case errors.As(err, &dial) && dial.Op == "dial" && dial.Timeout():
 		return terminal.Hint(fmt.Errorf("no connection to %s in time", err.Host()),
-			"is that machine there, and does a firewall let this one through?")
+			"is the machine running, and does a firewall allow the connection?")
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return terminal.Hint(fmt.Errorf("nothing listens at %s", err.URL),
 			"--url is the address of a relay; serve logs it when it starts")
@@ -86,7 +86,7 @@ func connectionHint(err *client.ConnectionError) error {
 		return terminal.Hint(fmt.Errorf("no answer from %s in time", err.Host()),
 			"is this the address of a relay? --timeout waits longer")
 	case errors.As(err, &lookup):
-		return terminal.Hint(fmt.Errorf("there is no host %s", lookup.Name), "look at the address in --url")
+		return terminal.Hint(fmt.Errorf("there is no host %s", lookup.Name), "check the address in --url")
 	}
 	return err
 }
@@ -114,9 +114,9 @@ func notFound(err error, kind, id string) error {
 	if !errors.As(err, &status) || status.Code != http.StatusNotFound {
 		return err
 	}
-	advice := "ids stand in the list of deliveries: qase-relay deliveries list"
+	advice := "to list the ids: qase-relay deliveries list"
 	if kind == "event" {
-		advice = "ids stand in the answer to Qase and in the list of events; events are dropped after settings.retention"
+		advice = "to list the ids: qase-relay events list; events are deleted after settings.retention"
 	}
 	return terminal.Wrong(terminal.Hint(fmt.Errorf("the relay has no %s %s", kind, terminal.Printable(id)), "%s", advice))
 }

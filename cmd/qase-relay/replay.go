@@ -21,11 +21,12 @@ func newEventsReplay(c *terminal.Console) *cobra.Command {
 	var f replayFlags
 	cmd := &cobra.Command{
 		Use:   "replay ID…",
-		Short: "Decide about events again, by the rules in force, and send what follows",
-		Long: `Decides about stored events again, by the rules that the relay has now, and sends what follows. Each replay is an event of its own,
-with new deliveries, so receivers do not take them for those of the first time. --rehearse only says what would follow.
+		Short: "Decide about events again by the current rules, and send the messages",
+		Long: `Decides about stored events again by the current rules of the relay, and sends the messages. Each
+replay is an event of its own with new deliveries, so receivers do not drop them as duplicates. --rehearse only
+shows the messages.
 
-Exits with 1 if one of them could not be replayed.`,
+Exits with 1 if an event could not be replayed.`,
 		Example: `  qase-relay events replay --rehearse 06bq1xk2zv8c0
   qase-relay events replay 06bq1xk2zv8c0 06bq1xk2zv8c2`,
 		Args: terminal.ArgsBetween(1, 1000, "the id of an event"),
@@ -93,6 +94,6 @@ func printReplay(c *terminal.Console, r desk.Replay) {
 		s.Printf("  %s %s newly matches\n", s.Good("+"), terminal.Printable(rule))
 	}
 	for _, rule := range r.Lost {
-		s.Printf("  %s %s matches no more\n", s.Bad("-"), terminal.Printable(rule))
+		s.Printf("  %s %s no longer matches\n", s.Bad("-"), terminal.Printable(rule))
 	}
 }

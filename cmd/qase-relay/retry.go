@@ -17,11 +17,12 @@ func newDeliveriesRetry(c *terminal.Console) *cobra.Command {
 	var dead, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "retry ID… | --dead",
-		Short: "Send dead deliveries again, or waiting ones now",
-		Long: `Makes dead or waiting deliveries due now, with a fresh allowance of attempts. They keep their ids, by which receivers drop
-what they have already. --dead is all that are dead; filters narrow that down, and --state pending takes those that wait.
+		Short: "Send dead deliveries again, or pending ones now",
+		Long: `Makes dead or pending deliveries due now, with all their attempts again. They keep their ids, by
+which receivers can drop duplicates. --dead takes all dead ones; filters limit them, and --state pending takes
+pending ones.
 
-Exits with 1 if one of the ids cannot be retried, since there is none or it is neither dead nor pending.`,
+Exits with 1 if a delivery does not exist, or is neither dead nor pending.`,
 		Example: `  qase-relay deliveries retry 06bq1xk2zv8c0
   qase-relay deliveries retry --dead
   qase-relay deliveries retry --dead --notifier qa-slack --since 2h`,
@@ -37,7 +38,7 @@ Exits with 1 if one of the ids cannot be retried, since there is none or it is n
 			return retryChosen(cmd.Context(), c, f, asJSON)
 		},
 	}
-	cmd.Flags().BoolVar(&dead, "dead", false, "all that are dead, or those of them that the filters choose")
+	cmd.Flags().BoolVar(&dead, "dead", false, "all dead ones, or those that match the filters")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	f.add(cmd.Flags())
 	return cmd
@@ -48,12 +49,12 @@ func (f *deliveryFlags) checkRetry(ids []string, dead bool) error {
 	filtered := f.rule+f.notifier+f.project+f.event+f.since+f.until+f.state != ""
 	switch {
 	case len(ids) > 0 && (dead || filtered):
-		return errors.New("ids and a filter at once: retry either some by their ids, or all that a filter chooses")
+		return errors.New("ids and filters cannot be used together")
 	case len(ids) == 0 && !dead && !filtered:
-		return terminal.Hint(errors.New("say which deliveries to retry"),
-			"ids, or --dead for all that are dead; see them first: qase-relay deliveries list --state dead")
+		return terminal.Hint(errors.New("no deliveries to retry"),
+			"give ids, or --dead for all dead ones; to list them: qase-relay deliveries list --state dead")
 	case dead && f.state != "" && f.state != string(store.Dead):
-		return fmt.Errorf("--dead and --state %s at once", f.state)
+		return fmt.Errorf("--dead and --state %s cannot be used together", f.state)
 	case f.state == "":
 		f.state = string(store.Dead)
 	}

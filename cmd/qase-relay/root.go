@@ -43,11 +43,11 @@ func run(ctx context.Context, args []string, c *terminal.Console) int {
 func newRoot(c *terminal.Console) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "qase-relay",
-		Short: "Tells people what happened in Qase",
-		Long: `qase-relay takes webhook events from Qase, decides by rules in a YAML file who should know,
-and tells them by Slack, mail, HTTP and others.
+		Short: "Notifies people of events in Qase",
+		Long: `qase-relay receives webhook events from Qase, decides by rules in a YAML file whom to notify,
+and sends the messages by Slack, email, HTTP and other channels.
 
-Every flag has a twin in the environment: --admin-token is ` + envPrefix + `ADMIN_TOKEN.
+Every flag can be set by an environment variable: --admin-token is ` + envPrefix + `ADMIN_TOKEN.
 Exit codes: 0 fine, 1 the thing asked about is wrong, 2 wrong usage or could not run.`,
 		Example: `  qase-relay demo           see it work, without accounts and network
   qase-relay init           write a first rules.yaml

@@ -13,13 +13,14 @@ func newSchema(c *terminal.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of rules files, for editors",
-		Long: `Prints the JSON Schema (draft 7) of rules files, by which editors complete keys, show what they mean, and mark slips.
+		Long: `Prints the JSON Schema (draft 7) of rules files, by which editors complete and describe keys, and
+mark mistakes.
 
-With the YAML language server, which many editors have, a first line in the rules file names it:
+With the YAML language server, which many editors have, the first line of the rules file names it:
 
   # yaml-language-server: $schema=rules.schema.json
 
-What the schema cannot know, such as names, conditions and templates, is found by qase-relay check.`,
+qase-relay check also checks names, conditions and templates, which the schema cannot.`,
 		Example: `  qase-relay schema > rules.schema.json`,
 		Args:    terminal.ArgsBetween(0, 0, ""),
 		RunE: func(*cobra.Command, []string) error {

@@ -30,11 +30,11 @@ func newSend(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "send EVENT | --file FILE",
 		Short: "Post an event to a relay, as Qase would",
-		Long: `Posts an example from the catalogue to a relay, as Qase would, and says what came back.
+		Long: `Posts an example from the catalog to a relay, as Qase would, and prints the answer.
 
---set changes a field by its path. Numbers, true, false and null are taken as such, what begins with { or [ as JSON,
-anything else as text. The timestamp is now, unless --set or --file say otherwise. With --count, each copy has an id of
-its own, from a random one on, since a relay drops what it has seen before.
+--set changes a field by its path. A value is a number, true, false or null, JSON if it begins with { or [, else text.
+The timestamp is now, unless --set or --file gives one. With --count, each copy has an id of its own, from a random one
+on, since a relay drops duplicates.
 
 Exits with 1 if any event was refused, and with 2 if the relay could not be reached.`,
 		Example: `  qase-relay send run.completed --set payload.failed=3 --set project_code=WEB
@@ -86,10 +86,10 @@ func send(ctx context.Context, c *terminal.Console, event string, f sendFlags) e
 func newDraft(c *terminal.Console, event string, f sendFlags) (*draft, error) {
 	switch {
 	case event == "" && f.file == "":
-		return nil, terminal.Hint(errors.New("say which event to post"),
+		return nil, terminal.Hint(errors.New("no event to post"),
 			"for example: qase-relay send run.completed (all events: qase-relay catalog)")
 	case event != "" && f.file != "":
-		return nil, fmt.Errorf("%s and --file at once: post either an example or a file", event)
+		return nil, fmt.Errorf("%s and --file cannot be used together: post either an example or a file", event)
 	case f.file != "":
 		return draftFromFile(c.In, f.file, f.sets)
 	}
@@ -121,7 +121,7 @@ func noteUnknownFields(s *terminal.Screen, known catalog.Event, sets []string) {
 		if near := catalog.Nearest(name, names); near != "" {
 			advice = fmt.Sprintf(" (did you mean payload.%s?)", near)
 		}
-		s.Printf("%s Qase documents no field %s for %s%s; taking it all the same\n", s.Warn("note:"), path, known.Name,
+		s.Printf("%s Qase documents no field %s for %s%s; using it anyway\n", s.Warn("note:"), path, known.Name,
 			advice)
 	}
 }
@@ -154,7 +154,7 @@ func sendOne(ctx context.Context, c *terminal.Console, f sendFlags, body []byte)
 	}
 	note := ""
 	if a.Duplicate {
-		note = c.Out.Warn("  duplicate: the relay had this very body before; nothing is sent twice")
+		note = c.Out.Warn("  duplicate: the relay has this body already, and sends nothing")
 	}
 	c.Out.Printf("%s  event %s  %s%s\n", c.Out.Good(a.Status), a.EventID,
 		c.Out.Dim(a.Took.Round(10*time.Microsecond).String()), note)

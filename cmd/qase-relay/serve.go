@@ -40,11 +40,12 @@ func newServe(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the relay",
-		Long: `Takes events from Qase at the public address (POST /webhooks/SOURCE), decides by the rules, and sends.
-An event is answered once it and all that follows from it are on disk, so nothing is lost when the process dies.
+		Long: `Receives events from Qase at the public address (POST /webhooks/SOURCE), decides by the rules, and
+sends the messages. It acknowledges an event once the event and its messages are on disk, so a crash loses
+nothing.
 
-The rules are read again when a file changes, on SIGHUP, and on POST /-/reload at the admin address; a bad file changes
-nothing. SIGTERM and Ctrl-C end it within 10 seconds; what was not sent by then is sent after the next start.
+It reloads the rules when a file changes, on SIGHUP, and on POST /-/reload at the admin address; a bad file changes
+nothing. SIGTERM and Ctrl-C end it within 10 seconds; the next start sends the remaining messages.
 
 Exits with 2 if it cannot start, and with 1 if the disk fails while it runs.`,
 		Example: `  qase-relay serve
@@ -58,13 +59,13 @@ Exits with 2 if it cannot start, and with 1 if the disk fails while it runs.`,
 	flags.StringArrayVar(&f.rules, "rules", []string{terminal.DefaultRules}, "rules `FILE` or pattern (repeatable)")
 	flags.StringVar(&f.listen, "listen", ":8080", "public address, where Qase posts events")
 	flags.StringVar(&f.adminListen, "admin-listen", "127.0.0.1:9090", "address of metrics, health and the admin API")
-	flags.StringVar(&f.adminToken, "admin-token", "", "bearer token of the admin address; needed unless it is loopback")
+	flags.StringVar(&f.adminToken, "admin-token", "", "bearer token of the admin address; required unless it is loopback")
 	flags.StringVar(&f.store, "store", "sqlite:data/relay.db",
-		"where events and deliveries are kept: sqlite:PATH for one relay, or postgres://USER:PASSWORD@HOST:5432/DATABASE for many")
+		"the store of events: sqlite:PATH for one relay, or postgres://USER:PASSWORD@HOST:5432/DATABASE for many")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "decide and record, but send nothing")
 	flags.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
-	flags.Var(&f.maxBody, "max-body", "largest event that is taken, such as 512KiB or 2MiB")
+	flags.Var(&f.maxBody, "max-body", "largest event that is accepted, such as 512KiB or 2MiB")
 	return cmd
 }
 
@@ -138,7 +139,7 @@ func reportProblems(c *terminal.Console, logger *slog.Logger, f serveFlags, prob
 		return nil
 	}
 	return terminal.Hint(fmt.Errorf("the rules cannot be used: %s", terminal.CountText(problems)),
-		"mend %s and start again", terminal.OnlyErrors(problems)[0].Place())
+		"fix %s and start again", terminal.OnlyErrors(problems)[0].Place())
 }
 
 func slogLevel(s diag.Severity) slog.Level {

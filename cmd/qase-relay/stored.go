@@ -19,7 +19,7 @@ import (
 // explainStored prints the decision that a relay recorded about an event.
 func explainStored(ctx context.Context, c *terminal.Console, f explainFlags) error {
 	if f.event != "" || f.name != "" || len(f.sets)+len(f.given) > 0 || f.at != "" || f.source != "" {
-		return terminal.Hint(errors.New("--id is about an event as it came, so nothing of it can be chosen"),
+		return terminal.Hint(errors.New("--id explains a stored event, which cannot be changed"),
 			"leave out --event, --event-name, --set, --given, --at and --source")
 	}
 	ev, err := fetchEvent(ctx, f.clientFlags, f.id)
@@ -98,12 +98,13 @@ func printCurrent(c *terminal.Console, stored *desk.Event, f explainFlags) {
 		}
 	}
 	if readable(f.rules) != nil {
-		note("These are the decisions of that time. With --rules FILE it also shows what rules make of the event today, with the value of each condition.")
+		note("These are the decisions of that time. For those of a rules file today, with the value of each condition, " +
+			"add --rules FILE.")
 		return
 	}
 	cfg, err := readRules(c, f.rules)
 	if err != nil {
-		note(fmt.Sprintf("What %s makes of it today cannot be told: %v.", files, err))
+		note(fmt.Sprintf("The decisions of %s today are not known: %v.", files, err))
 		return
 	}
 	ev, err := event.Parse(stored.Source, stored.Body, stored.ReceivedAt)
@@ -115,6 +116,6 @@ func printCurrent(c *terminal.Console, stored *desk.Event, f explainFlags) {
 	if len(x.Rules) == 0 {
 		return
 	}
-	c.Out.Printf("\n%s\n\n", c.Out.Bold(fmt.Sprintf("Today, by %s, and without what earlier events said:", files)))
+	c.Out.Printf("\n%s\n\n", c.Out.Bold(fmt.Sprintf("Today, by %s, and without earlier events:", files)))
 	report.Explanation{Explanation: x, Partial: len(f.only) > 0}.Print(c.Out)
 }

@@ -23,13 +23,13 @@ func newTest(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "test [FILE…]",
 		Short: "Run the tests in rules files",
-		Long: `Runs the tests under tests: in rules files. Each lets events happen and says what has to be sent for the last of
-them; nothing is really sent. Without FILE it takes ` + terminal.DefaultRules + ` and all *_test.yaml beside it. With NAME.yaml it takes
-NAME_test.yaml too, if there is one, and NAME_test.yaml that includes no file brings NAME.yaml. Several files are one
-configuration, as serve reads them.
+		Long: `Runs the tests under tests: in rules files. Each simulates events and lists the expected messages
+of the last one; nothing is sent. Without FILE it reads ` + terminal.DefaultRules + ` and all *_test.yaml beside
+it. With NAME.yaml it also reads NAME_test.yaml if that exists, and with NAME_test.yaml, unless it includes
+files, NAME.yaml. Several files are one configuration, as serve reads them.
 
 The clock of a test starts on Monday, 5 January 2026, 09:00 UTC, and events are a second apart unless they say at or
-advance. Variables that are not set and secret files that are not there do no harm.
+advance. Unset variables and missing secret files are ignored.
 
 Exits with 0 if all tests pass, with 1 if one fails or the files are wrong, and with 2 if nothing could be run.`,
 		Example: `  qase-relay test
@@ -40,8 +40,9 @@ Exits with 0 if all tests pass, with 1 if one fails or the files are wrong, and 
 	}
 	cmd.Flags().StringVar(&f.run, "run", "", "only the tests whose name matches this regular expression, `REGEX`")
 	cmd.Flags().StringVar(&f.junit, "junit", "", "also write the results to this `FILE`, as JUnit XML")
-	cmd.Flags().BoolVar(&f.coverage, "coverage", false, "say which rules no test makes fire")
-	cmd.Flags().Float64Var(&f.coverageMin, "coverage-min", -1, "fail if the tests make fewer `PERCENT` of the rules fire")
+	cmd.Flags().BoolVar(&f.coverage, "coverage", false, "list the rules that no test makes match")
+	cmd.Flags().Float64Var(&f.coverageMin, "coverage-min", -1,
+		"fail if the tests make less than `PERCENT` of the rules match")
 	cmd.Flags().Lookup("coverage-min").DefValue = "0" // hides the -1 in the help
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
@@ -54,7 +55,7 @@ func test(c *terminal.Console, args []string, f testFlags) error {
 			"it takes a regular expression, such as 'aborted|failed'")
 	}
 	if f.coverageMin > 100 {
-		return terminal.Hint(fmt.Errorf("--coverage-min %v: there are no more than 100 percent", f.coverageMin),
+		return terminal.Hint(fmt.Errorf("--coverage-min %v: more than 100 percent", f.coverageMin),
 			"write a number from 0 to 100")
 	}
 	files, err := testFiles(args, c.In)
@@ -63,7 +64,7 @@ func test(c *terminal.Console, args []string, f testFlags) error {
 	}
 	r := report.NewTests(files, testOptions(), filter)
 	if f.run != "" && len(r.Tests) == 0 && r.Total > 0 {
-		return terminal.Hint(fmt.Errorf("--run %q: no test has such a name", f.run),
+		return terminal.Hint(fmt.Errorf("--run %q: no test has a matching name", f.run),
 			"there are %s; see their names with: qase-relay test", terminal.Plural(r.Total, "test"))
 	}
 	if f.junit != "" {

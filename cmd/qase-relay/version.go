@@ -10,7 +10,7 @@ func newVersion(c *terminal.Console) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "version [--json]",
-		Short: "Print what this program was built from",
+		Short: "Print the version of this program",
 		Example: `  qase-relay version
   qase-relay version --json`,
 		Args: terminal.ArgsBetween(0, 0, ""),

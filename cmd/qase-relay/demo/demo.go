@@ -40,14 +40,14 @@ func New(c *terminal.Console) *cobra.Command {
 	var keep bool
 	cmd := &cobra.Command{
 		Use:   "demo [--keep]",
-		Short: "See it work, without accounts and network",
-		Long: `Starts a relay on free ports of this machine, with example rules and with stand-ins for Slack, a mail server and a web
-service. Posts events to it as Qase would, and prints for each: which rules matched, and the messages as they arrived.
-Nothing leaves this machine and nothing is left behind.
+		Short: "See it work, without accounts or network",
+		Long: `Starts a relay on free ports of this machine, with example rules and stand-ins for Slack, a mail
+server and a web service. Posts events to it as Qase would, and prints for each: which rules matched, and the
+messages as they arrived. Nothing leaves this machine and nothing is left behind.
 
 Exits with 1 if a message did not arrive.`,
 		Example: `  qase-relay demo
-  qase-relay demo --keep      leave it running, to post events of one's own`,
+  qase-relay demo --keep      leave it running, to post your own events`,
 		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), c, keep) },
 	}
@@ -144,10 +144,10 @@ func (d *player) run(ctx context.Context) error {
 		}
 	}
 	if ctx.Err() != nil {
-		return terminal.Wrong(errors.New("stopped before the end"))
+		return terminal.Wrong(errors.New("the demo was stopped"))
 	}
 	if len(failures) > 0 {
-		return terminal.Wrong(fmt.Errorf("the demo did not go as it should: %w", errors.Join(failures...)))
+		return terminal.Wrong(fmt.Errorf("the demo failed: %w", errors.Join(failures...)))
 	}
 	d.printOutcome(time.Since(d.began))
 	if d.keep {

@@ -32,7 +32,7 @@ func Story() []step {
 			matches: []string{"failed-run"}, sends: 1,
 		},
 		{
-			say: "Bob aborts a run of which the relay has not seen the start. Slack tells him, for the rules know his Slack id.",
+			say: "Bob aborts a run whose start the relay has not seen. Slack mentions him, since the rules have his Slack id.",
 			event: `{"event_name":"run.aborted","payload":{"id":8,"cases":20,"passed":5,"untested":15,"failed":0,
 				"blocked":0,"skipped":0,"duration":60},"team_member_id":40,"project_code":"WEB"}`,
 			matches: []string{"aborted-run"}, sends: 1,
@@ -50,7 +50,7 @@ func Story() []step {
 			matches: []string{"review-needs-you"}, sends: 1,
 		},
 		{
-			say: "A critical defect goes to two places. Its title tries to ping everybody and to add markup.",
+			say: "A critical defect goes to two places. Its title tries to mention the channel and to add markup.",
 			event: `{"event_name":"defect.created","payload":{"id":31,"title":"<!channel> \"Pay\" does *nothing* & hangs",
 				"severity":"critical","actual_result":"Nothing happens.","attachments":[]},"team_member_id":12,"project_code":"WEB"}`,
 			matches: []string{"bad-defect"}, sends: 2,

@@ -70,7 +70,7 @@ func (g *Gallery) ShowStored(notifier string, stored json.RawMessage) {
 func (g *Gallery) draw(notifier string, m *notifiers.Message) {
 	spec, known := g.specs[notifier]
 	if !known {
-		g.printNote("no picture: the rules at hand have no notifier " + notifier)
+		g.printNote("no preview: the rules file has no notifier " + notifier)
 		return
 	}
 	n, note, err := newNotifier(spec)
@@ -78,7 +78,7 @@ func (g *Gallery) draw(notifier string, m *notifiers.Message) {
 		err = g.drawWith(n, notifier, m)
 	}
 	if err != nil {
-		g.printNote(fmt.Sprintf("no picture: %v", err))
+		g.printNote(fmt.Sprintf("no preview: %v", err))
 		return
 	}
 	if note != "" {
@@ -134,7 +134,7 @@ func newNotifier(spec rulefile.Notifier) (n notifiers.Notifier, note string, err
 	n, err = kinds[i].New(kinds[i].Sample(), spec.Defaults)
 	if spec.Type == "email" || spec.Type == "http" {
 		first, _, _ := strings.Cut(incomplete.Error(), "\n")
-		note = "made up here are the sender and what else the notifier itself brings, since it is not complete: " + first
+		note = "the sender and other values of the notifier are samples, since its configuration is not complete: " + first
 	}
 	return n, note, err
 }

@@ -30,7 +30,7 @@ func (g *Gallery) Write() error {
 		return nil
 	}
 	if err := os.MkdirAll(g.dir, 0o755); err != nil {
-		return fmt.Errorf("making the directory for the pictures: %w", err)
+		return fmt.Errorf("making the directory for the previews: %w", err)
 	}
 	for i := range g.pages {
 		p := &g.pages[i]
@@ -49,7 +49,7 @@ func (g *Gallery) Write() error {
 func (g *Gallery) writeFile(name, text string) error {
 	path := filepath.Join(g.dir, name)
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		return fmt.Errorf("writing a picture: %w", err)
+		return fmt.Errorf("writing a preview: %w", err)
 	}
 	g.out.Printf("%s\n", path)
 	return nil

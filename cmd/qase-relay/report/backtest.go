@@ -119,8 +119,8 @@ func (r backtestPrinter) printChanges(s *terminal.Screen) {
 		return
 	}
 	s.Printf("\n%s\n", s.Bold("What differs"))
-	words := map[string]string{backtest.Gained: "newly matches", backtest.Lost: "matches no more",
-		backtest.Added: "also sends to ", backtest.Removed: "sends no more to "}
+	words := map[string]string{backtest.Gained: "newly matches", backtest.Lost: "no longer matches",
+		backtest.Added: "also sends to ", backtest.Removed: "no longer sends to "}
 	last := ""
 	for _, c := range r.Changes {
 		if head := c.Rule + c.Kind + c.Notifier; head != last {
@@ -148,7 +148,7 @@ func changeLine(c backtest.Change) string {
 // conclusion returns the closing sentence.
 func (r backtestPrinter) conclusion() string {
 	if r.Compared == 0 {
-		return "Nothing to compare with: it is not known what was decided about these events."
+		return "Nothing to compare with: the decisions about these events are not known."
 	}
 	gains, losses := 0, 0
 	for _, c := range r.PerRule {
@@ -166,14 +166,15 @@ func (r backtestPrinter) notes() (notes []string) {
 	case r.Compared == 0:
 		notes = append(notes, "Compare with another file by --against FILE, or export with --decided.")
 	case r.Compared < r.Events:
-		notes = append(notes, fmt.Sprintf("Of %s it is not known what was decided.",
+		notes = append(notes, fmt.Sprintf("The decisions about %s are not known.",
 			terminal.Plural(r.Events-r.Compared, "event")))
 	}
 	if r.Against == backtest.Recorded {
-		notes = append(notes, "What was known at the time from before the first event, and from the Qase API, is not known here, so entity and previous may hold less.")
+		notes = append(notes, "Facts from before the first event, and from the Qase API, are not known here, "+
+			"so entity and previous may hold less.")
 	}
 	if r.Forgot {
-		notes = append(notes, "There was more to remember than fits in memory, so what was not heard of for long was forgotten.")
+		notes = append(notes, "The state did not fit in memory, so entities without recent events were forgotten.")
 	}
 	return notes
 }

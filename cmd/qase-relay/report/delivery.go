@@ -66,11 +66,11 @@ func PrintDelivery(s *terminal.Screen, d *desk.Delivery) {
 	s.Printf("%s\n", s.Dim(terminal.Printable(fmt.Sprintf("rule %s → notifier %s · event %s %s · project %s", d.Rule,
 		d.Notifier, d.Event, d.EventID, d.Project))))
 	if d.FallbackFor != "" {
-		s.Printf("stands in for delivery %s, which died\n", d.FallbackFor)
+		s.Printf("fallback for delivery %s, which failed permanently\n", d.FallbackFor)
 	}
 	if f := d.Fallback; f != nil {
 		state := StateCell(s, f.State)
-		s.Printf("delivery %s to %s stands in for it: %s\n", f.ID, terminal.Printable(f.Notifier), state.Paint(state.Text))
+		s.Printf("fallback: delivery %s to %s: %s\n", f.ID, terminal.Printable(f.Notifier), state.Paint(state.Text))
 	}
 	s.Printf("made %s\n", terminal.TimeWithAge(d.CreatedAt, now))
 	switch {

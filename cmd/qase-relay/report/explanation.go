@@ -138,7 +138,7 @@ func traceRows(s *terminal.Screen, t *condition.Trace, first, further string) []
 func traceValue(s *terminal.Screen, t *condition.Trace) (string, func(string) string) {
 	switch {
 	case t.State == condition.Skipped:
-		return "(not looked at)", s.Dim
+		return "(not evaluated)", s.Dim
 	case t.Error != "":
 		return "error: " + terminal.Printable(t.Error), s.Bad
 	case t.State == condition.Broken:
@@ -186,7 +186,7 @@ func printFallbacks(s *terminal.Screen, all []rules.Fallback) {
 	for _, f := range all {
 		names = append(names, f.Notifier)
 	}
-	s.Printf("      %s %s\n", s.Dim("if it dies:"), terminal.Printable(strings.Join(names, ", then ")))
+	s.Printf("      %s %s\n", s.Dim("fallback:"), terminal.Printable(strings.Join(names, ", then ")))
 }
 
 // optionLines returns each option as key: value. Texts are plain, other values are JSON.

@@ -23,7 +23,7 @@ func (x Stored) Print(s *terminal.Screen) error {
 	ev, only := x.Event, x.Only
 	var d rules.Decision
 	if err := json.Unmarshal(ev.Decisions, &d); err != nil {
-		return fmt.Errorf("reading what the relay decided: %w", err)
+		return fmt.Errorf("reading the decision: %w", err)
 	}
 	s.Printf("%s  %s\n", s.Bold(terminal.Printable(ev.Event)),
 		s.Dim(terminal.Printable(fmt.Sprintf("event %s · project %s · source %s · received %s",
@@ -75,12 +75,13 @@ func printSummary(s *terminal.Screen, d desk.Delivery) {
 }
 
 func printFootnotes(s *terminal.Screen, ev *desk.Event) {
-	sum := "nothing was to be sent"
+	sum := "nothing to send"
 	if n := len(ev.Deliveries); n > 0 {
 		sum = CountDeliveries(n)
 	}
 	s.Printf("\n%s\n", s.Bold(strings.ToUpper(sum[:1])+sum[1:]+"."))
-	for _, line := range terminal.Sentences(s, "The same body again within 24 hours is a duplicate: it gets this id too, sends nothing, and is not recorded.", 0) {
+	const duplicates = "The same body within 24 hours is a duplicate: it gets this id too, sends nothing, and is not recorded."
+	for _, line := range terminal.Sentences(s, duplicates, 0) {
 		s.Printf("%s\n", s.Dim(line))
 	}
 }

@@ -66,7 +66,7 @@ func NewTests(files []yamldoc.File, o rulefile.Options, filter *regexp.Regexp) *
 const firstTest = `tests:
   - name: a failed run reaches QA
     event: run.completed                # qase-relay catalog lists all events
-    payload: {failed: 3}                # over the example of this event in the catalogue
+    payload: {failed: 3}                # over the example of this event in the catalog
     expect: [{rule: failed-run, notifier: qa-slack, title: {contains: "3 failed"}}]
 `
 
@@ -98,7 +98,7 @@ func (c TestCoverage) print(s *terminal.Screen, least float64) {
 	}
 	s.Printf("\n")
 	for _, name := range c.Missing {
-		s.Printf("  no test makes it fire: %s\n", terminal.Printable(name))
+		s.Printf("  no test makes it match: %s\n", terminal.Printable(name))
 	}
 }
 

@@ -59,7 +59,7 @@ func waitReason(n desk.Notifier, now time.Time) string {
 	}
 	switch {
 	case !n.Configured:
-		return "it is not in the rules in force; bring it back, or cancel what waits for it"
+		return "it is not in the current rules; add it again, or cancel its deliveries"
 	case n.State == "paused":
 		return fmt.Sprintf("its receiver is gone, %s: %s", next, n.Why)
 	case n.State == "open", n.State == "half-open":

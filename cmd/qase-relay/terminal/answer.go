@@ -19,13 +19,14 @@ func AnswerError(a client.Answer, to string) error {
 	err := fmt.Errorf("refused with %s: %s", a.Status, Printable(a.Reason()))
 	switch a.Code {
 	case http.StatusUnauthorized:
-		return Hint(err, "give the source's secret by --secret or in QASE_WEBHOOK_SECRET; it is one of its secrets: in the rules file")
+		return Hint(err, "give the source's secret by --secret or QASE_WEBHOOK_SECRET; see its secrets: in the rules file")
 	case http.StatusForbidden:
-		return Hint(err, "see projects: and allow_from: of the source in the rules file, or post for another project: --set project_code=CODE")
+		return Hint(err, "see projects: and allow_from: of the source in the rules file, or set another project: "+
+			"--set project_code=CODE")
 	case http.StatusNotFound:
-		return Hint(err, "the last part of --to is the name of a source in the rules file; serve logs the addresses when it starts")
+		return Hint(err, "the last part of --to names a source of the rules file; serve logs the addresses when it starts")
 	case http.StatusServiceUnavailable:
-		return Hint(err, "the relay cannot store events now; it asks to try again after %s seconds, and its log says why",
+		return Hint(err, "the relay cannot store events now; try again after %s seconds, and see its log",
 			a.RetryAfter)
 	case http.StatusRequestEntityTooLarge:
 		return Hint(err, "the limit is that of serve --max-body")
@@ -37,14 +38,14 @@ func connectionError(err error, to string) error {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return Hint(fmt.Errorf("nothing listens at %s", to),
-			"start a relay with qase-relay serve, or say where it is: --to URL")
+			"start a relay with qase-relay serve, or set its address: --to URL")
 	case errors.Is(err, context.DeadlineExceeded):
 		return Hint(fmt.Errorf("no answer from %s in time", to),
 			"is this the public address of a relay? --timeout waits longer")
 	}
 	var lookup *net.DNSError
 	if errors.As(err, &lookup) {
-		return Hint(fmt.Errorf("there is no host %s", lookup.Name), "look at the address in --to")
+		return Hint(fmt.Errorf("there is no host %s", lookup.Name), "check the address in --to")
 	}
 	return fmt.Errorf("posting the event: %w", err)
 }

@@ -80,7 +80,7 @@ func ArgsBetween(low, high int, what string) cobra.PositionalArgs {
 		case len(args) < low:
 			return Hint(fmt.Errorf("%s: %s is missing", cmd.Name(), what), "for example\n%s", cmd.Example)
 		case len(args) > high:
-			return Hint(fmt.Errorf("%s: do not know what to do with %q", cmd.Name(), args[high]), "usage: %s", cmd.UseLine())
+			return Hint(fmt.Errorf("%s: unexpected argument %q", cmd.Name(), args[high]), "usage: %s", cmd.UseLine())
 		}
 		return nil
 	}

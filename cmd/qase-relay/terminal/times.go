@@ -24,7 +24,7 @@ func ParseTime(flag, text string, now time.Time) (time.Time, error) {
 	if ago, err := value.ParseDuration(text); err == nil {
 		return now.Add(-ago), nil
 	}
-	return time.Time{}, Hint(fmt.Errorf("--%s %q is no time", flag, text),
+	return time.Time{}, Hint(fmt.Errorf("--%s %q is not a valid time", flag, text),
 		"how long ago, such as 2h or 7d, a day, 2026-01-31, or a moment, 2026-01-31T09:00:00Z")
 }
 
