@@ -17,6 +17,7 @@ const (
 // TestKilledUnderLoadEveryAcknowledgedEventIsDelivered kills the program with SIGKILL while many writers post, starts
 // it again on the same store, and compares in the end what was acknowledged with what arrived.
 func TestKilledUnderLoadEveryAcknowledgedEventIsDelivered(t *testing.T) {
+	t.Parallel()
 	w := newCrashWorld(t, crashOptions{})
 	long := soak(t)
 	ctx, stop := context.WithTimeout(t.Context(), 50*time.Second+long)

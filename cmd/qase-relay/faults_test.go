@@ -34,6 +34,7 @@ func (f *faultCycle) next() treatment {
 
 // TestWhateverTheReceiversAnswersComeToEveryEventIsDelivered puts faults between the relay and its receiver.
 func TestWhateverTheReceiversAnswersComeToEveryEventIsDelivered(t *testing.T) {
+	t.Parallel()
 	f := &faultCycle{done: map[string]int{}}
 	w := newCrashWorld(t, crashOptions{notifier: ", timeout: 300ms, concurrency: 8, retry: {initial: 20ms, max: 100ms}",
 		via: func(receiver string) string { return newHTTPProxy(t, receiver, f.next) }})

@@ -62,6 +62,7 @@ func TestTheReadmeNamesEachCommandAndLeadsNowhereElse(t *testing.T) {
 }
 
 func TestTheReadmeShowsTheDemoAsItIs(t *testing.T) {
+	t.Parallel()
 	_, excerpt, _ := strings.Cut(readme(t), "```\n2  run.completed")
 	excerpt, _, _ = strings.Cut("2  run.completed"+excerpt, "```")
 	out, err := exec.Command("qase-relay", "demo").Output()

@@ -2,8 +2,10 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -23,6 +25,11 @@ import (
 const patience = time.Minute
 
 func TestMain(m *testing.M) {
+	// Most of these tests wait for processes, so more of them run at a time than there are cores. The command line may
+	// say otherwise.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		log.Fatal(err)
+	}
 	testscript.Main(m, map[string]func(){"qase-relay": main, "bare-handler": bareHandler})
 }
 
