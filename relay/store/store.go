@@ -78,8 +78,8 @@ type Queue interface {
 	Claim(ctx context.Context, notifier string, limit int) ([]Delivery, error)
 	// NextDue returns when the notifier's next pending delivery is due, or the zero time if none is pending.
 	NextDue(ctx context.Context, notifier string) (time.Time, error)
-	// Finish records the outcomes of claimed deliveries in one transaction. It makes a fallback only where MayFallBack
-	// allows it.
+	// Finish records the outcomes of claimed deliveries in one transaction. It makes the fallbacks that WithFallback
+	// allows.
 	Finish(ctx context.Context, outcomes []Outcome) error
 	// Retry makes dead or pending deliveries due now, even behind earlier ones, with a fresh allowance of attempts. It
 	// returns how many it found.

@@ -261,48 +261,45 @@ func (t *tx) promoteAfter(ids []int64) {
 // this transaction is locked by it, so no other relay makes a fallback for it meanwhile. Fallbacks are not claimed,
 // since no caller waits for them.
 func (t *tx) fallBack(done []*store.Outcome, ended map[store.ID]bool) error {
-	var failed []int64
+	var failed []*store.Outcome
+	var ids []int64
 	for _, o := range done {
 		if o.Fallback != nil && o.State != store.Pending {
-			failed = append(failed, int64(o.ID))
+			failed, ids = append(failed, o), append(ids, int64(o.ID))
 		}
 	}
 	if len(failed) == 0 {
 		return nil
 	}
-	events, fallbacks, err := t.readFallbacks(failed)
+	events, fallbacks, err := t.readFallbacks(ids)
 	if err != nil {
 		return err
 	}
 	var made []newDelivery
-	for _, o := range done {
-		event := events[o.ID]
-		if o.Fallback == nil || !ended[o.ID] || !store.MayFallBack(o.ID, fallbacks[event]) {
-			continue
-		}
+	failed = slices.DeleteFunc(failed, func(o *store.Outcome) bool { return !ended[o.ID] })
+	for _, o := range store.WithFallback(failed, fallbacks) {
 		d := *o.Fallback
 		d.Claim = false
-		made = append(made, newDelivery{event: event, NewDelivery: &d})
-		fallbacks[event] = append(fallbacks[event], store.Fallback{ID: d.ID, For: d.FallbackFor, State: store.Pending})
+		made = append(made, newDelivery{event: events[o.ID], NewDelivery: &d})
 	}
 	return t.insertDeliveries(made)
 }
 
-// readFallbacks returns the events of deliveries, and by event the fallbacks that were made for it.
-func (t *tx) readFallbacks(of []int64) (map[store.ID]store.ID, map[store.ID][]store.Fallback, error) {
+// readFallbacks returns the events of deliveries, and the fallbacks that were made for these events.
+func (t *tx) readFallbacks(of []int64) (events map[store.ID]store.ID, made []store.Fallback, err error) {
 	const q = `SELECT d.id, d.event_id, coalesce(f.id, 0), coalesce(f.fallback_for, 0), coalesce(f.state, '')
 		FROM deliveries d LEFT JOIN deliveries f ON f.event_id = d.event_id AND f.fallback_for <> 0 WHERE d.id = ANY ($1)`
-	events, fallbacks := map[store.ID]store.ID{}, map[store.ID][]store.Fallback{}
+	events = map[store.ID]store.ID{}
 	t.queueRows(func(rows pgx.Rows) error {
 		var id, event store.ID
 		var f store.Fallback
 		err := rows.Scan(&id, &event, &f.ID, &f.For, &f.State)
 		if events[id] = event; f.ID != 0 {
-			fallbacks[event] = append(fallbacks[event], f)
+			made = append(made, f)
 		}
 		return err
 	}, q, of)
-	return events, fallbacks, store.Wrap(t.send(), "reading the fallbacks of events")
+	return events, made, store.Wrap(t.send(), "reading the fallbacks of events")
 }
 
 // shorten truncates a receiver's answer.

@@ -27,18 +27,21 @@ func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
 
 // finish records attempts and ends first, so that a delivery that is handed back sees which ones are still before it.
 func (t *tx) finish(outcomes []store.Outcome) error {
-	ended, delivered := map[store.Stream]bool{}, map[string][]store.ID{}
+	e := &endings{streams: map[store.Stream]bool{}, delivered: map[string][]store.ID{}}
 	for i := range outcomes {
 		if o := &outcomes[i]; o.Attempt != nil || o.State != store.Pending {
-			if err := t.record(o, ended, delivered); err != nil {
+			if err := t.record(o, e); err != nil {
 				return err
 			}
 		}
 	}
-	for status, ids := range delivered {
+	for status, ids := range e.delivered {
 		if err := t.deliver(ids, status); err != nil {
 			return err
 		}
+	}
+	if err := t.fallBack(e.failed); err != nil {
+		return err
 	}
 	for i := range outcomes {
 		if o := &outcomes[i]; o.Attempt == nil && o.State == store.Pending {
@@ -50,7 +53,14 @@ func (t *tx) finish(outcomes []store.Outcome) error {
 	if err := t.saveAttempts(); err != nil {
 		return err
 	}
-	return t.promoteAll(ended)
+	return t.promoteAll(e.streams)
+}
+
+// endings are the deliveries that one call of Finish ends.
+type endings struct {
+	streams   map[store.Stream]bool // in which some have ended
+	delivered map[string][]store.ID // by status: those that reached all their recipients, which are recorded together
+	failed    []*store.Outcome      // those that ask for a fallback
 }
 
 // promoteAll makes the next deliveries of streams due, where others may wait.
@@ -66,9 +76,9 @@ func (t *tx) promoteAll(ended map[store.Stream]bool) error {
 	return nil
 }
 
-// record records the outcome of an attempt, and adds the stream of a delivery that has ended to ended. A delivery that
-// reached all its recipients is only added to delivered, by its status: they are recorded together.
-func (t *tx) record(o *store.Outcome, ended map[store.Stream]bool, delivered map[string][]store.ID) error {
+// record records the outcome of an attempt, and adds a delivery that has ended to e. A delivery that reached all its
+// recipients is recorded by deliver.
+func (t *tx) record(o *store.Outcome, e *endings) error {
 	h, ok := t.leaseOf(o.ID)
 	if !ok || h.number != o.Lease {
 		return nil // the outcome is of an older lease
@@ -78,18 +88,18 @@ func (t *tx) record(o *store.Outcome, ended map[store.Stream]bool, delivered map
 		t.attempts = appendAttempt(t.attempts, o)
 	}
 	if o.State == store.Delivered && o.Attempt != nil && o.Attempt.Error == "" {
-		delivered[o.Attempt.Status] = append(delivered[o.Attempt.Status], o.ID)
+		e.delivered[o.Attempt.Status] = append(e.delivered[o.Attempt.Status], o.ID)
 	} else if err := t.recordOne(o); err != nil || o.State == store.Pending {
 		return err
 	}
-	ended[h.Stream] = true
+	e.streams[h.Stream] = true
+	if o.Fallback != nil {
+		e.failed = append(e.failed, o)
+	}
 	n := t.count(h.Notifier)
 	n.remove(store.Sending, h.message)
 	n.add(o.State, o.ID, h.message)
-	if o.Fallback == nil {
-		return nil
-	}
-	return t.insertFallback(o)
+	return nil
 }
 
 // deliver records that deliveries were delivered by their last attempts, with the same status. Most deliveries are, and
@@ -116,34 +126,49 @@ func (t *tx) look(id store.ID) (state store.State, h lease, err error) {
 	return state, h, store.Wrap(err, "reading the state of a delivery")
 }
 
-// insertFallback stores the fallback of a delivery that has ended, if one may be made. It is not claimed, since no
-// caller waits for it.
-func (t *tx) insertFallback(o *store.Outcome) error {
-	event, made, err := t.fallbacks(o.ID)
-	if err != nil || !store.MayFallBack(o.ID, made) {
-		return err
+// fallBack stores the fallbacks of the deliveries that have ended, where one may be made. They are not claimed, since
+// no caller waits for them.
+func (t *tx) fallBack(failed []*store.Outcome) error {
+	if len(failed) == 0 {
+		return nil
 	}
-	d := *o.Fallback
-	d.Claim = false
-	busy, err := t.busyOf([]any{d.Notifier, d.OrderKey})
+	events, made, err := t.readFallbacks(failed)
 	if err != nil {
 		return err
 	}
-	return t.insert(t.into.deliveries, t.appendDelivery(nil, event, &d, store.StartOf(&d, busy)))
+	for _, o := range store.WithFallback(failed, made) {
+		d := *o.Fallback
+		d.Claim = false
+		busy, err := t.busyOf([]any{d.Notifier, d.OrderKey})
+		if err != nil {
+			return err
+		}
+		rows := t.appendDelivery(nil, events[o.ID], &d, store.StartOf(&d, busy))
+		if err := t.insert(t.into.deliveries, rows); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// fallbacks returns the event of a delivery, and the fallbacks that were made for the event.
-func (t *tx) fallbacks(of store.ID) (event store.ID, made []store.Fallback, err error) {
+// readFallbacks returns the events of deliveries, and the fallbacks that were made for these events.
+func (t *tx) readFallbacks(of []*store.Outcome) (events map[store.ID]store.ID, made []store.Fallback, err error) {
 	const q = `SELECT d.event_id, f.id, f.fallback_for, f.state FROM deliveries d
 		LEFT JOIN deliveries f INDEXED BY deliveries_event ON f.event_id = d.event_id AND f.fallback_for IS NOT NULL
 		WHERE d.id = ?`
-	err = t.query(context.Background(), q, []any{of}, func(r row) error {
-		if event = r.id(0); r[1] != nil {
-			made = append(made, store.Fallback{ID: r.id(1), For: r.id(2), State: store.State(r.str(3))})
+	events = map[store.ID]store.ID{}
+	for _, o := range of {
+		err := t.query(context.Background(), q, []any{o.ID}, func(r row) error {
+			if events[o.ID] = r.id(0); r[1] != nil {
+				made = append(made, store.Fallback{ID: r.id(1), For: r.id(2), State: store.State(r.str(3))})
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, nil, fmt.Errorf("reading the fallbacks of an event: %w", err)
 		}
-		return nil
-	})
-	return event, made, store.Wrap(err, "reading the fallbacks of an event")
+	}
+	return events, made, nil
 }
 
 // recordOne updates one delivery.

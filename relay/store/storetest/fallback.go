@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"qaserelay/relay/store"
@@ -89,6 +90,25 @@ func fallbackCases() map[string]func(*Fixture) {
 				f.Equal("state", f.Find(id).State, store.Dead)
 			}
 		},
+		"a delivery and its own fallback that fail together get one fallback, in either order": func(f *Fixture) {
+			for _, ownFirst := range []bool{false, true} {
+				for _, last := range []bool{false, true} { // the fallback has no fallback of its own
+					outcomes := f.failingPair(last)
+					want := outcomes[1].ID
+					if last {
+						want = outcomes[0].ID
+					}
+					if ownFirst {
+						slices.Reverse(outcomes)
+					}
+					f.NoError(f.Finish(f.Context(), outcomes))
+					ev, err := f.Event(f.Context(), f.Find(outcomes[0].ID).EventID)
+					f.NoError(err)
+					f.Equal(fmt.Sprintf("deliveries, %v %v", ownFirst, last), len(ev.Deliveries), 3)
+					f.Equal("the new one is for", f.Find(ev.Deliveries[2]).FallbackFor, want)
+				}
+			}
+		},
 		"a fallback waits for earlier ones of its order key": func(f *Fixture) {
 			id := f.Put("k")
 			before := f.MakeDelivery("email", "k")
@@ -109,13 +129,38 @@ func fallbackCases() map[string]func(*Fixture) {
 	}
 }
 
+// failingPair returns the outcomes by which a delivery fails for the second time, since it was retried, and its fallback
+// fails too. The fallback has a fallback of its own unless it is the last one.
+func (f *Fixture) failingPair(last bool) []store.Outcome {
+	f.Helper()
+	id := f.Put("")
+	f.ClaimIDs()
+	own := f.failWithFallback(id, 1)
+	f.bringTo(own, store.Sending)
+	_, err := f.Retry(f.Context(), []store.ID{id})
+	f.NoError(err)
+	f.Equal("retried", f.ClaimIDs(), []store.ID{id})
+	outcomes := []store.Outcome{f.failure(id, 2), f.failure(own, 1)}
+	if last {
+		outcomes[1].Fallback = nil
+	}
+	return outcomes
+}
+
 // failWithFallback fails a delivery permanently, with a fallback to a notifier of its own.
 func (f *Fixture) failWithFallback(id store.ID, lease int64) store.ID {
 	f.Helper()
+	o := f.failure(id, lease)
+	f.NoError(f.Finish(f.Context(), []store.Outcome{o}))
+	return o.Fallback.ID
+}
+
+// failure is the outcome of a delivery that fails permanently, with a fallback to a notifier of its own.
+func (f *Fixture) failure(id store.ID, lease int64) store.Outcome {
 	d := f.MakeDelivery("", "")
 	d.FallbackFor, d.Notifier = id, d.ID.String()
-	f.NoError(f.Finish(f.Context(), []store.Outcome{{ID: id, Lease: lease, State: store.Dead, Attempt: &store.Attempt{At: f.Now(), Error: "gone"}, Fallback: &d}}))
-	return d.ID
+	attempt := &store.Attempt{At: f.Now(), Error: "gone"}
+	return store.Outcome{ID: id, Lease: lease, State: store.Dead, Attempt: attempt, Fallback: &d}
 }
 
 // bringTo brings a fallback that is due to a state.
