@@ -21,7 +21,7 @@ type Event struct {
 	ReplayOf ID
 }
 
-// Decide says what follows from the i-th event of a batch. get returns the value kept under a key, or nil; the value
+// Decide decides about the i-th event of a batch. get returns the value kept under a key, or nil; the value
 // must not be changed in place.
 type Decide func(i int, get func(key string) ([]byte, error)) (Plan, error)
 
@@ -108,12 +108,13 @@ type Delivery struct {
 	CreatedAt time.Time
 	FirstAt   time.Time // when its first attempt was recorded; before that, when it was made or retried by hand
 	UpdatedAt time.Time
-	// FallbackFor is the dead delivery that this one is the fallback for, or zero.
+	// FallbackFor is the delivery that this one is the fallback for, or zero.
 	FallbackFor ID
 	Status      string // of the last attempt, such as "503 Service Unavailable"
-	Error       string // of the last attempt, or why it was cancelled; of one that was delivered, whom it did not reach
-	Message     []byte // JSON, as planned
-	EventBody   []byte // filled by Claim and Delivery
+	// Error is that of the last attempt, or why it was cancelled. If it was delivered, it names the recipients not reached.
+	Error     string
+	Message   []byte // JSON, as planned
+	EventBody []byte // filled by Claim and Delivery
 }
 
 // Outcome is the result of sending one claimed delivery.
@@ -136,7 +137,7 @@ type Attempt struct {
 	Took     time.Duration
 	Status   string // the receiver's answer in its protocol's words
 	Reason   string // why it failed, in one word, as in the metrics; empty if it did not
-	Error    string // of one that delivered, whom it did not reach
+	Error    string // of one that delivered, the recipients it did not reach
 	Response string // the beginning of the answer, at most 4 KiB
 }
 

@@ -83,7 +83,7 @@ func CheckVersion(what string, version, known int) error {
 		"it starts, or read it by the release that runs on it", what, version, known)
 }
 
-// Wrap says what was being done when an error occurred. It returns nil for no error.
+// Wrap adds to an error the operation that failed. It returns nil for no error.
 func Wrap(err error, doing string) error {
 	if err == nil {
 		return nil

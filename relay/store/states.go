@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// step is what takes a delivery from one state to another.
+// step takes a delivery from one state to another.
 type step string
 
 const (

@@ -63,6 +63,10 @@ type Intake interface {
 	// before it. decide must be pure, since it is called again if the transaction has to be repeated. An error of decide
 	// is given to that event alone. The receipts are in the order of the batch. Calls are stored one after another: decide
 	// sees the changes of every batch before its own.
+	//
+	// If ctx ends first, Accept returns its error, but the batch may be stored nevertheless: until the store is closed, it
+	// may still be read and decide called, also while the caller goes on. So the caller changes no event of the batch, and
+	// reads what decide writes only if Accept returned no error. Deliveries claimed for that caller become due.
 	Accept(ctx context.Context, batch []Event, decide Decide) ([]Receipt, error)
 	// Purge deletes events older than the given moments, in steps short enough not to disturb other writers, and expired
 	// keys and body hashes. It keeps events with unfinished deliveries, and those with dead ones until the second moment.

@@ -54,7 +54,8 @@ func (c *Committer[T]) Stop() {
 	c.loop.Wait()
 }
 
-// Do has a call committed that writes about so many rows, or returns ErrStopped after Stop. If ctx ends first, the call may be committed nevertheless.
+// Do has a call committed that writes about so many rows, or returns ErrStopped after Stop. If ctx ends first, the call
+// may be committed nevertheless.
 func (c *Committer[T]) Do(ctx context.Context, rows int, call T) error {
 	if err := ctx.Err(); err != nil {
 		return err

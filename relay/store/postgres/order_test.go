@@ -14,7 +14,7 @@ import (
 	"qaserelay/relay/store/storetest"
 )
 
-// keepOrder stores and sends through all relays at once, and compares what was sent with what was stored.
+// keepOrder stores and sends through all relays at once, and compares the order of sending with that of storing.
 func (r *relays) keepOrder() {
 	const each = 40
 	o := &orderly{relays: r}
@@ -34,12 +34,12 @@ func (r *relays) keepOrder() {
 	}
 }
 
-// orderly watches who sends what.
+// orderly records which deliveries are sent, by lane.
 type orderly struct {
 	*relays
 	left  sync.WaitGroup // deliveries that are not sent yet
 	lanes [3]struct {
-		sync.Mutex // held by who sends
+		sync.Mutex // held while a delivery is sent
 		sent       []store.ID
 	}
 }

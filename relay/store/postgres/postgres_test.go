@@ -19,14 +19,14 @@ import (
 func TestPostgres(t *testing.T) {
 	c := pgtest.New(t, "fsync=off")
 	s := newSchemas(t, c)
-	t.Run("keeps what every store promises", func(t *testing.T) {
+	t.Run("passes the conformance suite", func(t *testing.T) {
 		storetest.Run(t, func(t *testing.T, now func() time.Time) func() store.Store { return postgresPlace(s.take(t))(t, now) })
 	})
 	t.Run("is shared by relays", func(t *testing.T) { testRelays(t, s) })
 	t.Run("is not opened where it would do harm", func(t *testing.T) { testRefusals(t, c) })
-	t.Run("is read by who is no relay", func(t *testing.T) { testPostgresReader(t, s) })
+	t.Run("is read without a relay", func(t *testing.T) { testPostgresReader(t, s) })
 	t.Run("is not read where there is nothing to read", func(t *testing.T) { testPostgresReaderRefusals(t, c) })
-	t.Run("comes back after the database", func(t *testing.T) { testRestarts(t, c) })
+	t.Run("recovers with the database", func(t *testing.T) { testRestarts(t, c) })
 }
 
 func postgresPlace(url string) storetest.Factory {

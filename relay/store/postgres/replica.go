@@ -36,7 +36,7 @@ const dbNow = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 // replica is this relay among the others. It has a number and a session, under which it claims. A relay without a
 // heartbeat for deadAfter, by the clock of the database, has lost its session: another relay hands back what it was
-// sending, and it gets a new session if it comes back. By its own clocks, it stops to send before that (see
+// sending, and it gets a new session when it joins again. By its own clocks, it stops to send before that (see
 // LeasesValid).
 type replica struct {
 	node, session atomic.Int64
@@ -118,8 +118,8 @@ func (s *Store) unregister(ctx context.Context) error {
 	return err
 }
 
-// heartbeat sends heartbeats until ctx is done. It takes over from dead relays, and joins again if others took this one
-// for dead.
+// heartbeat sends heartbeats until ctx is done. It takes over from dead relays, and joins again if others declared this
+// one dead.
 func (s *Store) heartbeat(ctx context.Context) {
 	ticker := time.NewTicker(beatEvery)
 	defer ticker.Stop()
@@ -135,7 +135,7 @@ func (s *Store) heartbeat(ctx context.Context) {
 	}
 }
 
-// errFenced says that other relays have taken this one for dead.
+// errFenced says that other relays have declared this one dead.
 var errFenced = errors.New("other relays have taken this one for dead")
 
 // beatOrJoin sends a heartbeat, or joins again, and recovers deliveries.

@@ -91,25 +91,25 @@ func (r *relays) end(p *Store, d store.Delivery) {
 
 func testRelays(t *testing.T, s *schemas) {
 	for name, run := range map[string]func(*relays){
-		"relays have numbers of their own": func(r *relays) {
+		"relays have numbers of tsuccessor own": func(r *relays) {
 			numbers := map[int]bool{}
 			for _, p := range r.all {
 				numbers[p.Node()] = true
 			}
 			r.Equal("numbers", len(numbers), len(r.all))
 		},
-		"one body that comes to all at the same instant is one event":        (*relays).acceptTheSame,
-		"what all change in one key at the same time is not lost":            (*relays).changeTheSame,
-		"what all store and send at the same time keeps its order":           (*relays).keepOrder,
-		"what a dead relay was sending is taken over, in order":              (*relays).takeOver,
-		"a relay that was taken for dead sends nothing and joins again":      (*relays).comeBack,
-		"a relay whose number was given away makes its ids with another":     (*relays).loseNumber,
-		"a claim whose commit nobody confirmed is handed back":               (*relays).unsure,
-		"a rate is shared by all":                                            (*relays).shareRate,
-		"a relay hears of work that another one has stored":                  (*relays).hear,
-		"the load is that of all, and each relay's own is known at once":     (*relays).shareLoad,
-		"one relay purges at a time":                                         (*relays).purgeAlone,
-		"a key that no event announced is locked too, and no change is lost": (*relays).unannounced,
+		"one body that all receive at the same time is one event":                   (*relays).acceptTheSame,
+		"changes of one key by all at the same time are not lost":                   (*relays).changeTheSame,
+		"deliveries that all store and send at the same time keep tsuccessor order": (*relays).keepOrder,
+		"deliveries of a dead relay are taken over, in order":                       (*relays).takeOver,
+		"a relay that was declared dead sends nothing and joins again":              (*relays).comeBack,
+		"a relay whose number was given away makes its ids with another":            (*relays).loseNumber,
+		"a claim whose commit was not confirmed is handed back":                     (*relays).unsure,
+		"a rate is shared by all":                                                   (*relays).shareRate,
+		"a relay is notified of work that another one has stored":                   (*relays).hear,
+		"the load is that of all, and each relay's own is known at once":            (*relays).shareLoad,
+		"one relay purges at a time":                                                (*relays).purgeAlone,
+		"a key that no event announced is locked too, and no change is lost":        (*relays).unannounced,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -190,10 +190,10 @@ func (r *relays) takeOver() {
 	a1, a2, b := r.Put("a"), r.Put("a"), r.Put("b")
 	r.Equal("claimed", r.claimOf(dead, 3), []store.ID{a1, a2, b})
 	r.NoError(other.beatOrJoin(r.Context()))
-	r.Equal("while it lives", len(r.claimOf(other, 0)), 0)
+	r.Equal("while its heartbeats come", len(r.claimOf(other, 0)), 0)
 	r.kill(dead)
 	r.NoError(other.beatOrJoin(r.Context()))
-	r.Equal("after its death", r.claimOf(other, 3), []store.ID{a1, a2, b})
+	r.Equal("after it is dead", r.claimOf(other, 3), []store.ID{a1, a2, b})
 	r.end(dead, store.Delivery{ID: a1, Lease: 1})
 	r.Equal("its outcome comes too late", r.Find(a1).State, store.Sending)
 	r.end(other, store.Delivery{ID: a1, Lease: 2})
@@ -204,14 +204,14 @@ func (r *relays) comeBack() {
 	p, session, node := r.all[1], r.all[1].self.session.Load(), r.all[1].Node()
 	id := r.Put("a")
 	r.Equal("claimed", r.claimOf(p, 1), []store.ID{id})
-	r.Equal("holds", p.LeasesValid(), true)
+	r.Equal("leases with heartbeats", p.LeasesValid(), true)
 	r.kill(p)
-	r.Equal("holds when its heart has not beaten", p.LeasesValid(), false)
+	r.Equal("leases without a heartbeat", p.LeasesValid(), false)
 	r.NoError(p.beatOrJoin(r.Context()))
 	r.Equal("a new session, the same number", []any{p.self.session.Load() == session, p.Node()}, []any{false, node})
-	r.Equal("holds while it may send what is no longer its own", p.LeasesValid(), false)
+	r.Equal("leases while lost deliveries may be sent", p.LeasesValid(), false)
 	r.NoError(p.Finish(r.Context(), []store.Outcome{{ID: id, Lease: 1, State: store.Pending}}))
-	r.Equal("holds after that", p.LeasesValid(), true)
+	r.Equal("leases after all were handed back", p.LeasesValid(), true)
 	r.Equal("claimed by another one", r.claimOf(r.all[2], 1), []store.ID{id})
 }
 
@@ -224,9 +224,9 @@ func (r *relays) loseNumber() {
 	r.kill(p)
 	r.run("INSERT INTO replicas SELECT n, -1 - n, "+dbNow+`, true FROM generate_series(0, 1023) n WHERE n <> $1
 		ON CONFLICT (node) DO UPDATE SET beat_at = excluded.beat_at`, node) // so that none is left but that one
-	heir := r.add(r.T, r.url)
-	r.Cleanup(func() { r.NoError(heir.Close()) })
-	r.Equal("the heir's number", heir.Node(), node)
+	successor := r.add(r.T, r.url)
+	r.Cleanup(func() { r.NoError(successor.Close()) })
+	r.Equal("the successor's number", successor.Node(), node)
 	r.run("DELETE FROM replicas WHERE session < 0")
 	r.NoError(p.beatOrJoin(r.Context()))
 	after := maker.Next(now)
@@ -257,7 +257,7 @@ func (r *relays) shareRate() {
 	r.Equal("waits", waits, []time.Duration{0, time.Hour, 2 * time.Hour})
 }
 
-// hear stores again and again, since nobody hears what was told before they began to listen.
+// hear stores again and again, since a relay misses the notifications that were sent before it listened.
 func (r *relays) hear() {
 	ticker := time.NewTicker(notifyEvery)
 	defer ticker.Stop()

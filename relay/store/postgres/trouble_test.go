@@ -74,7 +74,7 @@ func testRefusals(t *testing.T, c *pgtest.Cluster) {
 	}
 }
 
-// closedPort is an address where nobody listens.
+// closedPort is an address without a listener.
 func closedPort(t *testing.T) string {
 	ln, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {

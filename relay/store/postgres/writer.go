@@ -34,7 +34,7 @@ const (
 type op struct {
 	accept   *acceptance
 	outcomes []store.Outcome
-	orphans  bool // the outcomes are of deliveries that nobody may send any more, though a sender here may still hold them
+	orphans  bool // the outcomes are of lost deliveries, which a sender here may still hold
 	change   *change
 	claim    *claim
 }

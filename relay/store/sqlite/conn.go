@@ -241,7 +241,8 @@ func newInserts() inserts {
 	return inserts{
 		events: newInto("storing events", `INSERT INTO events
 			(id, source, name, project, received_at, decisions, body, hash, replay_of)`, 9, ""),
-		deliveries: newInto("storing deliveries", `INSERT INTO deliveries (id, event_id, rule, notifier, order_key, title, state,
+		deliveries: newInto("storing deliveries", `INSERT INTO deliveries
+			(id, event_id, rule, notifier, order_key, title, state,
 			unfinished, next_at, created_at, first_at, updated_at, error, message, fallback_for, wait)`, 16, ""),
 		attempts: newInto("recording attempts", `INSERT INTO attempts
 			(delivery_id, lease, at, took, status, reason, error, response)`, 8, ""),

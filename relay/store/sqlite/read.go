@@ -235,7 +235,8 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
 }
 
 // reach returns the id of the n-th row of a span, or zero. It reads a narrow index only.
-func (s *Store) reach(ctx context.Context, from string, conds []string, sp listing.Span, n int) (id store.ID, err error) {
+func (s *Store) reach(ctx context.Context, from string, conds []string, sp listing.Span, n int) (
+	id store.ID, err error) {
 	w := (&listing.Where{Conds: conds}).Within("id", sp)
 	text := "SELECT id FROM " + from + w.Text() + idOrder(sp.OldestFirst) + " LIMIT 1 OFFSET ?"
 	q := listing.Query{Text: text, Args: append(w.Args, n-1)}

@@ -41,7 +41,7 @@ func TestAFileIsReadBesideItsRelayAndNothingChanges(t *testing.T) {
 	f.Equal("the file and its log", stateOfFile(t, path) == before, true)
 
 	f.FinishAs(store.Delivered, time.Time{}, sending) // the lease is still good
-	f.Equal("the relay goes on", f.Find(sending).State, store.Delivered)
+	f.Equal("the relay continues", f.Find(sending).State, store.Delivered)
 	f.Equal("and is read further", everything(t, r), everything(t, f.Store))
 	f.NoError(r.Close())
 	f.Reopen()

@@ -32,18 +32,20 @@ func acceptCases() map[string]func(*Fixture) {
 		"a receipt names each notifier once, and none that only rehearses": func(f *Fixture) {
 			c := f.MakeDelivery("c", "")
 			c.Cancelled = "dry run"
-			p := store.Plan{Deliveries: []store.NewDelivery{f.MakeDelivery("a", ""), f.MakeDelivery("b", ""), f.MakeDelivery("a", ""), c}}
+			p := store.Plan{Deliveries: []store.NewDelivery{
+				f.MakeDelivery("a", ""), f.MakeDelivery("b", ""), f.MakeDelivery("a", ""),
+				c}}
 			f.Equal("pending", f.AcceptOne(f.MakeEvent(), p).Pending, []string{"a", "b"})
 			f.Equal("state", f.Find(c.ID).State, store.Cancelled)
 			f.Equal("reason", f.Find(c.ID).Error, "dry run")
 		},
-		"a body that comes again is a duplicate of the first event": func(f *Fixture) {
+		"a repeated body is a duplicate of the first event": func(f *Fixture) {
 			first := f.AcceptOne(f.EventOf("x"), store.Plan{})
 			again := f.AcceptOne(f.EventOf("x"), store.Plan{Deliveries: []store.NewDelivery{f.MakeDelivery("n", "")}})
 			f.Equal("receipt", again, store.Receipt{ID: first.ID, Duplicate: true})
 			f.Equal("claimed", len(f.ClaimIDs()), 0)
 		},
-		"a body that comes again after a day is a new event, and so is known for a day more": func(f *Fixture) {
+		"a body repeated after a day is a new event, and is known for another day": func(f *Fixture) {
 			f.AcceptOne(f.EventOf("x"), store.Plan{})
 			f.Advance(store.DedupeWindow - time.Millisecond)
 			f.Equal("just before", f.AcceptOne(f.EventOf("x"), store.Plan{}).Duplicate, true)
@@ -56,7 +58,7 @@ func acceptCases() map[string]func(*Fixture) {
 		"a body twice in one batch is stored once": func(f *Fixture) {
 			a, b, c := f.EventOf("x"), f.EventOf("y"), f.EventOf("x")
 			var decided []int
-			rs, err := f.Accept(f.Context(), []store.Event{a, b, c}, func(i int, _ func(string) ([]byte, error)) (store.Plan, error) {
+			rs, err := f.Accept(f.Context(), []store.Event{a, b, c}, func(i int, _ getter) (store.Plan, error) {
 				decided = append(decided, i)
 				return store.Plan{}, nil
 			})
@@ -69,10 +71,10 @@ func acceptCases() map[string]func(*Fixture) {
 			f.AcceptOne(ev, store.Plan{})
 			f.Equal("receipt", f.AcceptOne(ev, store.Plan{}), store.Receipt{ID: ev.ID, Duplicate: true})
 		},
-		"an event whose decide fails or panics is not stored, and can come again; its neighbours are stored": func(f *Fixture) {
+		"an event whose decide fails or panics is not stored, and can be repeated; the others are stored": func(f *Fixture) {
 			batch := []store.Event{f.MakeEvent(), f.MakeEvent(), f.MakeEvent(), f.MakeEvent()}
 			failed := errors.New("no plan")
-			rs, err := f.Accept(f.Context(), batch, func(i int, _ func(string) ([]byte, error)) (store.Plan, error) {
+			rs, err := f.Accept(f.Context(), batch, func(i int, _ getter) (store.Plan, error) {
 				if i == 2 {
 					panic("an index out of range")
 				}
@@ -140,7 +142,8 @@ func replayCases() map[string]func(*Fixture) {
 				again := f.EventOf("x")
 				again.ReplayOf = first.ID
 				d := f.MakeDelivery("n", "")
-				f.Equal("receipt", f.AcceptOne(again, store.Plan{Deliveries: []store.NewDelivery{d}}), store.Receipt{ID: again.ID, Pending: []string{"n"}})
+				f.Equal("receipt", f.AcceptOne(again, store.Plan{Deliveries: []store.NewDelivery{d}}),
+					store.Receipt{ID: again.ID, Pending: []string{"n"}})
 				got, err := f.Event(f.Context(), again.ID)
 				f.NoError(err)
 				f.Equal("repeats", got.ReplayOf, first.ID)
@@ -148,7 +151,8 @@ func replayCases() map[string]func(*Fixture) {
 			f.Equal("claimed", len(f.ClaimIDs()), 2)
 			list, _, err := f.Events(f.Context(), store.EventFilter{})
 			f.NoError(err)
-			f.Equal("listed", []store.ID{list[0].ReplayOf, list[1].ReplayOf, list[2].ReplayOf}, []store.ID{first.ID, first.ID, 0})
+			f.Equal("listed", []store.ID{list[0].ReplayOf, list[1].ReplayOf, list[2].ReplayOf},
+				[]store.ID{first.ID, first.ID, 0})
 		},
 		"nothing is a duplicate of a replay": func(f *Fixture) {
 			replay := f.EventOf("x")
@@ -159,11 +163,11 @@ func replayCases() map[string]func(*Fixture) {
 			f.Equal("the event", f.AcceptOne(ev, store.Plan{}), store.Receipt{ID: ev.ID})
 			f.Equal("again", f.AcceptOne(f.EventOf("x"), store.Plan{}), store.Receipt{ID: ev.ID, Duplicate: true})
 		},
-		"a replay in one batch with its like is stored beside it, and its failure does not forget the body": func(f *Fixture) {
+		"a replay in one batch with the same body is stored too, and its failure does not forget the body": func(f *Fixture) {
 			ev, replay := f.EventOf("x"), f.EventOf("x")
 			replay.ReplayOf = ev.ID
 			failed := errors.New("no plan")
-			rs, err := f.Accept(f.Context(), []store.Event{ev, replay}, func(i int, _ func(string) ([]byte, error)) (store.Plan, error) {
+			rs, err := f.Accept(f.Context(), []store.Event{ev, replay}, func(i int, _ getter) (store.Plan, error) {
 				return store.Plan{}, map[int]error{1: failed}[i]
 			})
 			f.NoError(err)

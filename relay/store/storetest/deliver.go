@@ -10,7 +10,7 @@ import (
 
 func deliverCases() map[string]func(*Fixture) {
 	return map[string]func(*Fixture){
-		"a claimed delivery comes whole, and is claimed by nobody else": func(f *Fixture) {
+		"a claimed delivery is complete, and is not claimed again": func(f *Fixture) {
 			id := f.Put("k")
 			d := f.claimAll()[0]
 			stored := f.Find(id)
@@ -28,7 +28,7 @@ func deliverCases() map[string]func(*Fixture) {
 			f.Advance(time.Minute)
 			f.Equal("claimed", f.ClaimIDs(), []store.ID{b, a})
 		},
-		"an attempt is kept with what was answered": func(f *Fixture) {
+		"an attempt is kept with its answer": func(f *Fixture) {
 			id := f.Put("")
 			f.ClaimIDs()
 			a := store.Attempt{
@@ -49,15 +49,17 @@ func deliverCases() map[string]func(*Fixture) {
 			d, as, err = f.Delivery(f.Context(), id)
 			f.NoError(err)
 			f.Equal("attempts", len(as), 2)
-			f.Equal("state, attempts, error, due", []any{d.State, d.Attempts, d.Error, d.NextAt.IsZero()}, []any{store.Delivered, 2, "", true})
+			f.Equal("state, attempts, error, due",
+				[]any{d.State, d.Attempts, d.Error, d.NextAt.IsZero()}, []any{store.Delivered, 2, "", true})
 			f.Equal("updated", d.UpdatedAt, f.Now())
 		},
 		"a delivery that did not reach all says so": func(f *Fixture) {
 			id := f.Put("")
 			f.ClaimIDs()
-			f.report(store.Delivered, time.Time{}, &store.Attempt{At: f.Now(), Status: "250 OK", Error: "not to all"}, []store.ID{id})
+			f.report(store.Delivered, time.Time{}, &store.Attempt{At: f.Now(), Status: "250 OK", Error: "not to all"},
+				[]store.ID{id})
 			d := f.Find(id)
-			f.Equal("told", []any{d.State, d.Status, d.Error}, []any{store.Delivered, "250 OK", "not to all"})
+			f.Equal("state, status, error", []any{d.State, d.Status, d.Error}, []any{store.Delivered, "250 OK", "not to all"})
 		},
 		"an outcome of an older lease is ignored": func(f *Fixture) {
 			id := f.Put("")
@@ -116,7 +118,7 @@ func deliverCases() map[string]func(*Fixture) {
 			f.Equal("claimed", f.ClaimIDs(), []store.ID{dead, waiting})
 			f.Equal("lease", f.Find(dead).Lease, 2)
 		},
-		"a person can cancel a dead or a waiting delivery, and the next one of its entity goes": func(f *Fixture) {
+		"a person can cancel a dead or a waiting delivery, and the next one of its entity is due": func(f *Fixture) {
 			dead, first, next, done := f.Put(""), f.Put("k"), f.Put("k"), f.Put("")
 			f.ClaimIDs()
 			f.FinishAs(store.Dead, time.Time{}, dead)
@@ -128,7 +130,8 @@ func deliverCases() map[string]func(*Fixture) {
 			f.Equal("found", n, 2)
 			d := f.Find(first)
 			f.Equal("cancelled", []any{d.State, d.Error, d.NextAt.IsZero()}, []any{store.Cancelled, "not wanted", true})
-			f.Equal("ended", []store.State{f.Find(dead).State, f.Find(done).State}, []store.State{store.Cancelled, store.Delivered})
+			f.Equal("ended", []store.State{f.Find(dead).State, f.Find(done).State},
+				[]store.State{store.Cancelled, store.Delivered})
 			f.Equal("next", f.ClaimIDs(), []store.ID{next})
 			n, err = f.Cancel(f.Context(), []store.ID{next}, "too late")
 			f.NoError(err)
@@ -179,7 +182,7 @@ func deliverCases() map[string]func(*Fixture) {
 			f.FinishAs(store.Pending, f.Now().Add(time.Hour), id)
 			f.Equal("later", due(), f.Now().Add(time.Hour))
 		},
-		"the backlog counts what is unfinished and what is dead, for each notifier": func(f *Fixture) {
+		"the backlog counts unfinished and dead deliveries, for each notifier": func(f *Fixture) {
 			backlog := func() []store.Backlog {
 				b, err := f.Backlog(f.Context())
 				f.NoError(err)
@@ -192,14 +195,15 @@ func deliverCases() map[string]func(*Fixture) {
 			f.Put("")
 			f.AcceptOne(f.MakeEvent(), store.Plan{Deliveries: []store.NewDelivery{f.MakeDelivery("m", "")}})
 			f.ClaimIDs()
-			f.Equal("first", backlog(), []store.Backlog{{Notifier: "m", Pending: 1, Oldest: f.Now()}, {Notifier: "n", Pending: 3, Oldest: start}})
+			f.Equal("first", backlog(), []store.Backlog{{Notifier: "m", Pending: 1, Oldest: f.Now()},
+				{Notifier: "n", Pending: 3, Oldest: start}})
 			f.FinishAs(store.Dead, time.Time{}, a)
 			f.FinishAs(store.Delivered, time.Time{}, b)
 			f.Equal("later", backlog(), []store.Backlog{
 				{Notifier: "m", Pending: 1, Oldest: f.Now()}, {Notifier: "n", Pending: 1, Dead: 1, Oldest: f.Now()},
 			})
 		},
-		"a claim whose caller has gone keeps nothing": func(f *Fixture) {
+		"a claim whose caller has left claims nothing": func(f *Fixture) {
 			id := f.Put("")
 			_, err := f.Claim(cancelledContext(), "n", 10)
 			f.Equal("error", err != nil, true)

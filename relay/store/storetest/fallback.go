@@ -11,7 +11,7 @@ import (
 
 // fallbackCases are about the fallback of a delivery that failed permanently.
 func fallbackCases() map[string]func(*Fixture) {
-	die := func(f *Fixture, id store.ID, lease int64) store.NewDelivery {
+	failFor := func(f *Fixture, id store.ID, lease int64) store.NewDelivery {
 		f.Helper()
 		d := f.MakeDelivery("n", "k")
 		d.FallbackFor, d.Notifier, d.Claim = id, "email", true
@@ -24,10 +24,11 @@ func fallbackCases() map[string]func(*Fixture) {
 		"a fallback is made with the outcome, for the same event, and can be claimed": func(f *Fixture) {
 			id := f.Put("k")
 			f.ClaimIDs()
-			d := die(f, id, 1)
+			d := failFor(f, id, 1)
 			f.Equal("state", f.Find(id).State, store.Dead)
 			f.Equal("fallback", f.Find(d.ID), store.Delivery{
-				ID: d.ID, EventID: f.Find(id).EventID, EventName: "run.completed", Project: "WEB", Rule: "r", Notifier: "email", OrderKey: "k",
+				ID: d.ID, EventID: f.Find(id).EventID, EventName: "run.completed", Project: "WEB",
+				Rule: "r", Notifier: "email", OrderKey: "k",
 				Title: "a title", State: store.Pending, NextAt: f.Now(), CreatedAt: f.Now(), FirstAt: f.Now(), UpdatedAt: f.Now(),
 				FallbackFor: id, Message: d.Message, EventBody: []byte(`{"n":1}`),
 			})
@@ -45,15 +46,15 @@ func fallbackCases() map[string]func(*Fixture) {
 		"an outcome of an older lease makes no fallback": func(f *Fixture) {
 			id := f.Put("k")
 			f.ClaimIDs()
-			d := die(f, id, 7)
+			d := failFor(f, id, 7)
 			_, _, err := f.Delivery(f.Context(), d.ID)
 			f.Equal("not made", errors.Is(err, store.ErrNotFound), true)
 			f.Equal("state", f.Find(id).State, store.Sending)
 		},
-		"an outcome that is told twice makes one fallback, also in the same millisecond": func(f *Fixture) {
+		"an outcome that is recorded twice makes one fallback, also in the same millisecond": func(f *Fixture) {
 			id := f.Put("k")
 			f.ClaimIDs()
-			first, again := die(f, id, 1), die(f, id, 1)
+			first, again := failFor(f, id, 1), failFor(f, id, 1)
 			ev, err := f.Event(f.Context(), f.Find(id).EventID)
 			f.NoError(err)
 			f.Equal("deliveries of the event", ev.Deliveries, []store.ID{id, first.ID})
@@ -61,23 +62,24 @@ func fallbackCases() map[string]func(*Fixture) {
 			f.Equal("not made again", errors.Is(err, store.ErrNotFound), true)
 			f.Equal("unfinished", f.Load().Deliveries, 1)
 		},
-		"one that dies once more gets another fallback only if the one before has not arrived and cannot any more": func(f *Fixture) {
+		"a delivery that fails again gets another fallback only if the earlier one will not be delivered": func(f *Fixture) {
 			for _, c := range []struct {
-				first, second store.State // what became of the fallback, and of its own fallback; empty is that there is none
+				first, second store.State // of the fallback, and of its own fallback, if any
 				made          int
 			}{
-				{store.Pending, "", 0}, {store.Sending, "", 0}, {store.Delivered, "", 0}, {store.Dead, "", 1}, {store.Cancelled, "", 1}, {store.Dead, store.Pending, 0}, {store.Dead, store.Delivered, 0},
+				{store.Pending, "", 0}, {store.Sending, "", 0}, {store.Delivered, "", 0}, {store.Dead, "", 1},
+				{store.Cancelled, "", 1}, {store.Dead, store.Pending, 0}, {store.Dead, store.Delivered, 0},
 				{store.Dead, store.Dead, 1},
 			} {
 				id := f.Put("")
 				f.ClaimIDs()
-				heir := f.failWithFallback(id, 1)
+				fallback := f.failWithFallback(id, 1)
 				made := 2
 				if c.second == "" {
-					f.bringTo(heir, c.first)
+					f.bringTo(fallback, c.first)
 				} else {
-					f.bringTo(heir, store.Sending)
-					f.bringTo(f.failWithFallback(heir, 1), c.second)
+					f.bringTo(fallback, store.Sending)
+					f.bringTo(f.failWithFallback(fallback, 1), c.second)
 					made++
 				}
 				_, err := f.Retry(f.Context(), []store.ID{id})
@@ -114,10 +116,10 @@ func fallbackCases() map[string]func(*Fixture) {
 			before := f.MakeDelivery("email", "k")
 			f.AcceptOne(f.MakeEvent(), store.Plan{Deliveries: []store.NewDelivery{before}})
 			f.ClaimIDs()
-			d := die(f, id, 1)
+			d := failFor(f, id, 1)
 			f.Equal("due", f.Find(d.ID).NextAt, f.Now().Add(store.OrderWait))
 		},
-		"a fallback that only rehearses is cancelled": func(f *Fixture) {
+		"a fallback in a dry run is cancelled": func(f *Fixture) {
 			id := f.Put("k")
 			f.ClaimIDs()
 			d := f.MakeDelivery("email", "")
@@ -129,8 +131,8 @@ func fallbackCases() map[string]func(*Fixture) {
 	}
 }
 
-// failingPair returns the outcomes by which a delivery fails for the second time, since it was retried, and its fallback
-// fails too. The fallback has a fallback of its own unless it is the last one.
+// failingPair returns the outcomes by which a delivery fails for the second time, since it was retried, and its
+// fallback fails too. The fallback has a fallback of its own unless it is the last one.
 func (f *Fixture) failingPair(last bool) []store.Outcome {
 	f.Helper()
 	id := f.Put("")

@@ -33,7 +33,7 @@ func handOverCases() map[string]func(*Fixture) {
 			f.FinishAs(store.Delivered, time.Time{}, first)
 			f.Equal("the second is next", f.ClaimIDs(), []store.ID{second})
 		},
-		"what was claimed as it was made can be handed back and tried again": func(f *Fixture) {
+		"a delivery claimed as it was made can be handed back and tried again": func(f *Fixture) {
 			id, _ := take(f, "k")
 			f.HandBack(f.Now(), id)
 			f.Equal("claimed", f.ClaimIDs(), []store.ID{id})
@@ -54,14 +54,14 @@ func handOverCases() map[string]func(*Fixture) {
 // abandonedCases are about callers that leave before the answer.
 func abandonedCases() map[string]func(*Fixture) {
 	return map[string]func(*Fixture){
-		"what was claimed for a caller who had gone becomes due, if it was stored at all": func(f *Fixture) {
+		"a delivery claimed for a caller who has left becomes due, if it was stored at all": func(f *Fixture) {
 			ctx, cancel := context.WithCancel(f.Context())
 			d, ev := f.MakeDelivery("n", "k"), f.MakeEvent()
 			d.Claim = true
 			deciding, goOn := make(chan struct{}), make(chan struct{})
 			returned := make(chan error)
 			go func() {
-				_, err := f.Accept(ctx, []store.Event{ev}, func(int, func(string) ([]byte, error)) (store.Plan, error) {
+				_, err := f.Accept(ctx, []store.Event{ev}, func(int, getter) (store.Plan, error) {
 					close(deciding)
 					<-goOn
 					return store.Plan{Deliveries: []store.NewDelivery{d}}, nil

@@ -15,7 +15,7 @@ func keepCases() map[string]func(*Fixture) {
 		return n
 	}
 	return map[string]func(*Fixture){
-		"what was being sent when a store closed is due after it opens, in order": func(f *Fixture) {
+		"deliveries that were being sent when a store closed are due after it opens, in order": func(f *Fixture) {
 			a1, b1, a2 := f.Put("a"), f.Put("b"), f.Put("a")
 			f.Equal("claimed", f.ClaimIDs(), []store.ID{a1, a2, b1})
 			f.Reopen()
@@ -74,7 +74,7 @@ func keepCases() map[string]func(*Fixture) {
 			}
 			keep := 777
 			d := f.MakeDelivery("n", "")
-			_, err := f.Accept(f.Context(), batch, func(i int, _ func(string) ([]byte, error)) (store.Plan, error) {
+			_, err := f.Accept(f.Context(), batch, func(i int, _ getter) (store.Plan, error) {
 				if i == keep {
 					return store.Plan{Deliveries: []store.NewDelivery{d}}, nil
 				}
@@ -95,7 +95,7 @@ func keepCases() map[string]func(*Fixture) {
 		},
 		"it can say that it can write": func(f *Fixture) {
 			f.NoError(f.Check(f.Context()))
-			f.Equal("for nobody", f.Check(cancelledContext()) != nil, true)
+			f.Equal("for a caller who has left", f.Check(cancelledContext()) != nil, true)
 		},
 		"a closed store says so, and may be closed again": func(f *Fixture) {
 			s := f.Store

@@ -45,7 +45,7 @@ func keyCases() map[string]func(*Fixture) {
 			f.Advance(time.Hour)
 			f.Equal("expired", value(f, "k"), nil)
 			f.Equal("without expiry", value(f, "forever"), "1")
-			_, err := f.Accept(f.Context(), []store.Event{f.MakeEvent()}, func(_ int, get func(string) ([]byte, error)) (store.Plan, error) {
+			_, err := f.Accept(f.Context(), []store.Event{f.MakeEvent()}, func(_ int, get getter) (store.Plan, error) {
 				v, err := get("k")
 				f.Equal("in decide", v == nil, true)
 				return store.Plan{}, err
@@ -56,7 +56,7 @@ func keyCases() map[string]func(*Fixture) {
 			set(f, "count", "a", time.Time{})
 			batch := []store.Event{f.MakeEvent(), f.MakeEvent(), f.MakeEvent()}
 			batch[0].Keys = []string{"count", "other"}
-			_, err := f.Accept(f.Context(), batch, func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
+			_, err := f.Accept(f.Context(), batch, func(i int, get getter) (store.Plan, error) {
 				v, err := get("count")
 				if i == 1 {
 					return store.Plan{Changes: []store.Change{{Key: "count", Value: []byte("wrong")}}}, errors.New("no plan")
@@ -77,7 +77,7 @@ func keyCases() map[string]func(*Fixture) {
 			for range 50 {
 				ev := f.MakeEvent()
 				wg.Go(func() {
-					_, err := f.Accept(f.Context(), []store.Event{ev}, func(_ int, get func(string) ([]byte, error)) (store.Plan, error) {
+					_, err := f.Accept(f.Context(), []store.Event{ev}, func(_ int, get getter) (store.Plan, error) {
 						v, err := get("k")
 						return store.Plan{Changes: []store.Change{{Key: "k", Value: append(v[:len(v):len(v)], 'x')}}}, err
 					})
@@ -109,7 +109,7 @@ func swapCases() map[string]func(*Fixture) {
 	a, b := []byte("a"), []byte("b")
 	return map[string]func(*Fixture){
 		"a swap changes a key that is as expected, and no other": func(f *Fixture) {
-			f.Equal("a value where there is none", swap(f, a, b, time.Time{}), false)
+			f.Equal("a value of a missing key", swap(f, a, b, time.Time{}), false)
 			f.Equal("makes it", swap(f, nil, a, time.Time{}), true)
 			f.Equal("makes it again", swap(f, nil, b, time.Time{}), false)
 			f.Equal("kept", value(f), `"a" false`)
@@ -131,7 +131,7 @@ func swapCases() map[string]func(*Fixture) {
 			f.Equal("none", swap(f, nil, b, time.Time{}), true)
 			f.Equal("kept", value(f), `"b" false`)
 		},
-		"of many who swap at once, one wins each time": func(f *Fixture) {
+		"of many swaps at once, one succeeds each time": func(f *Fixture) {
 			won := make([]int, 8)
 			var wg sync.WaitGroup
 			for who := range won {
@@ -158,7 +158,7 @@ func swapCases() map[string]func(*Fixture) {
 			}
 			f.Equal("value and wins", value(f), fmt.Sprintf("%q false", fmt.Sprint(sum)))
 		},
-		"nobody swaps for a context that has ended": func(f *Fixture) {
+		"a swap whose context has ended changes nothing": func(f *Fixture) {
 			ok, err := f.Swap(cancelledContext(), "k", nil, store.Change{Value: a})
 			f.Equal("not done", []bool{ok, err != nil}, []bool{false, true})
 		},

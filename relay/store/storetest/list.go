@@ -76,7 +76,7 @@ func listCases() map[string]func(*Fixture) {
 				f.Equal(fmt.Sprintf("%+v", filter), got, want)
 			}
 		},
-		"deliveries are filtered by what is known of their events": func(f *Fixture) {
+		"deliveries are filtered by their events": func(f *Fixture) {
 			var ids []store.ID
 			for _, name := range []string{"x", "y"} {
 				for _, project := range []string{"A", "B"} {
@@ -155,7 +155,7 @@ func listCases() map[string]func(*Fixture) {
 			_, _, err := f.Deliveries(f.Context(), store.DeliveryFilter{State: "lost"})
 			f.Equal("an unknown state is refused", err != nil, true)
 		},
-		"what is far behind others is found, from either end": func(f *Fixture) {
+		"rows far behind others are found, from either end": func(f *Fixture) {
 			const between = 2100
 			var ids []store.ID
 			put := func(rule string, n int) {
@@ -172,7 +172,8 @@ func listCases() map[string]func(*Fixture) {
 			put("many", between)
 			put("few", 2)
 			few := []store.ID{ids[between+4], ids[between+3], ids[2], ids[1], ids[0]}
-			for _, filter := range []store.DeliveryFilter{{Rule: "few"}, {Project: "few"}, {State: store.Cancelled}, {State: store.Cancelled, Project: "few"}} {
+			for _, filter := range []store.DeliveryFilter{{Rule: "few"}, {Project: "few"}, {State: store.Cancelled},
+				{State: store.Cancelled, Project: "few"}} {
 				ds, next, err := f.Deliveries(f.Context(), filter)
 				f.NoError(err)
 				f.Equal(fmt.Sprintf("%+v", filter), []any{IDsOf(ds), next}, []any{few, store.ID(0)})

@@ -15,7 +15,7 @@ func loadCases() map[string]func(*Fixture) {
 	}
 	size := len(`{"m":1}`)
 	return map[string]func(*Fixture){
-		"what is unfinished counts, with the bytes of its messages": func(f *Fixture) {
+		"unfinished deliveries count, with the bytes of their messages": func(f *Fixture) {
 			load(f, "empty", 0, 0)
 			a, b, c := f.Put("a"), f.Put("a"), f.Put("")
 			big, rehearsed := f.MakeDelivery("m", ""), f.MakeDelivery("m", "")
@@ -39,7 +39,7 @@ func loadCases() map[string]func(*Fixture) {
 			f.FinishAs(store.Delivered, time.Time{}, f.ClaimIDs()...)
 			load(f, "delivered", 0, 0)
 		},
-		"a fallback counts in place of the one that died": func(f *Fixture) {
+		"a fallback counts in place of the one that failed permanently": func(f *Fixture) {
 			id := f.Put("")
 			f.ClaimIDs()
 			d := f.MakeDelivery("m", "")
@@ -47,8 +47,8 @@ func loadCases() map[string]func(*Fixture) {
 			f.NoError(f.Finish(f.Context(), []store.Outcome{{ID: id, Lease: 1, State: store.Dead, Fallback: &d}}))
 			load(f, "fallback", 1, len(d.Message))
 		},
-		"what was not stored does not count": func(f *Fixture) {
-			_, err := f.Accept(f.Context(), []store.Event{f.MakeEvent()}, func(int, func(string) ([]byte, error)) (store.Plan, error) {
+		"deliveries that were not stored do not count": func(f *Fixture) {
+			_, err := f.Accept(f.Context(), []store.Event{f.MakeEvent()}, func(int, getter) (store.Plan, error) {
 				return store.Plan{Deliveries: []store.NewDelivery{f.MakeDelivery("n", "")}}, errors.New("no plan")
 			})
 			f.NoError(err)

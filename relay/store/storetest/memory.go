@@ -33,7 +33,8 @@ type Memory struct {
 }
 
 func NewMemory() *Memory {
-	return &Memory{hashes: map[[32]byte]store.ID{}, Values: map[string][]byte{}, places: map[string]time.Time{}, attempts: map[store.ID][]store.Attempt{}}
+	return &Memory{hashes: map[[32]byte]store.ID{}, Values: map[string][]byte{},
+		places: map[string]time.Time{}, attempts: map[store.ID][]store.Attempt{}}
 }
 
 func (m *Memory) SetFails(err error) {
@@ -136,7 +137,8 @@ func (m *Memory) Claim(_ context.Context, notifier string, limit int) ([]store.D
 		if d.Notifier != notifier || d.State != store.Pending || len(claimed) == limit {
 			continue
 		}
-		behind := d.OrderKey != "" && slices.ContainsFunc(claimed, func(c store.Delivery) bool { return c.OrderKey == d.OrderKey })
+		behind := d.OrderKey != "" && slices.ContainsFunc(claimed,
+			func(c store.Delivery) bool { return c.OrderKey == d.OrderKey })
 		if !d.NextAt.After(time.Now()) || behind {
 			d.State = store.Sending
 			d.Lease++

@@ -12,7 +12,7 @@ func orderCases() map[string]func(*Fixture) {
 			a, b, c, d := f.Put("a"), f.Put("b"), f.Put(""), f.Put("")
 			f.Equal("claimed", f.ClaimIDs(), []store.ID{a, b, c, d})
 		},
-		"what waits behind a due one is claimed with it, in order": func(f *Fixture) {
+		"deliveries that wait behind a due one are claimed with it, in order": func(f *Fixture) {
 			a1, b1, a2, a3 := f.Put("a"), f.Put("b"), f.Put("a"), f.Put("a")
 			f.Equal("claimed", f.ClaimIDs(), []store.ID{a1, a2, a3, b1})
 		},
@@ -38,7 +38,7 @@ func orderCases() map[string]func(*Fixture) {
 			f.Equal("claimed", len(ds), 1)
 			f.Equal("the first", f.Find(a).State, store.Sending)
 		},
-		"while one is being sent, the next waits; it goes when that is delivered": func(f *Fixture) {
+		"while one is being sent, the next waits; it is due when that is delivered": func(f *Fixture) {
 			a1 := f.Put("a")
 			f.Equal("first", f.ClaimIDs(), []store.ID{a1})
 			a2 := f.Put("a")
@@ -46,7 +46,7 @@ func orderCases() map[string]func(*Fixture) {
 			f.FinishAs(store.Delivered, time.Time{}, a1)
 			f.Equal("then", f.ClaimIDs(), []store.ID{a2})
 		},
-		"the next goes too when the one before it dies": func(f *Fixture) {
+		"the next is due too when the one before it fails permanently": func(f *Fixture) {
 			a1 := f.Put("a")
 			f.ClaimIDs()
 			a2 := f.Put("a")
@@ -72,7 +72,7 @@ func orderCases() map[string]func(*Fixture) {
 			f.Advance(time.Minute)
 			f.Equal("then", f.ClaimIDs(), []store.ID{a1, a2, a3})
 		},
-		"one handed back with the end of the one before it goes": func(f *Fixture) {
+		"one handed back with the end of the one before it is due": func(f *Fixture) {
 			a1, a2 := f.Put("a"), f.Put("a")
 			f.ClaimIDs()
 			f.NoError(f.Finish(f.Context(), []store.Outcome{
@@ -81,7 +81,7 @@ func orderCases() map[string]func(*Fixture) {
 			}))
 			f.Equal("then", f.ClaimIDs(), []store.ID{a2})
 		},
-		"one handed back before the one before it ends goes then": func(f *Fixture) {
+		"one handed back before the one before it ends is due then": func(f *Fixture) {
 			a1, a2 := f.Put("a"), f.Put("a")
 			f.ClaimIDs()
 			f.HandBack(time.Time{}, a2)
@@ -189,7 +189,7 @@ func waitCases() map[string]func(*Fixture) {
 			f.Advance(time.Minute)
 			f.Equal("passes", f.ClaimIDs(), []store.ID{waiting})
 		},
-		"one with a wait of its own goes when the one before it ends": func(f *Fixture) {
+		"one with a wait of its own is due when the one before it ends": func(f *Fixture) {
 			first := f.Put("a")
 			f.ClaimIDs()
 			waiting := put(f, 5*store.OrderWait)

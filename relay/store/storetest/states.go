@@ -44,12 +44,13 @@ type modelled struct {
 	made     time.Time
 	forced   bool // a person has retried it, so it need not wait for others
 	entitled bool // it needed not wait when it was claimed; after a restart it may still not
-	back     bool // it was dead, so that others went on without it
+	back     bool // it failed permanently before, so that others were sent without it
 }
 
 func (m *model) step() {
 	m.Helper()
-	steps := []func(){m.put, m.put, m.put, m.take, m.take, m.take, m.end, m.end, m.end, m.end, m.endOld, m.again, m.stop, m.wait, m.wait}
+	steps := []func(){m.put, m.put, m.put, m.take, m.take, m.take, m.end,
+		m.end, m.end, m.end, m.endOld, m.again, m.stop, m.wait, m.wait}
 	if m.rand.IntN(30) == 0 {
 		m.restart()
 		return
@@ -84,7 +85,8 @@ func (m *model) remember(d store.NewDelivery, claimable bool) {
 func (m *model) before(x *modelled) (ids []store.ID) {
 	for _, id := range m.order {
 		b := m.known[id]
-		if id < x.ID && x.OrderKey != "" && b.OrderKey == x.OrderKey && b.Notifier == x.Notifier && (b.state == store.Pending || b.state == store.Sending) {
+		if id < x.ID && x.OrderKey != "" && b.OrderKey == x.OrderKey && b.Notifier == x.Notifier &&
+			(b.state == store.Pending || b.state == store.Sending) {
 			ids = append(ids, id)
 		}
 	}
@@ -126,7 +128,8 @@ func (m *model) take() {
 func (m *model) taken(d store.Delivery, with []store.Delivery) {
 	m.Helper()
 	x := m.known[d.ID]
-	if x == nil || x.state != store.Pending || d.Lease != x.lease+1 || d.Attempts != x.attempts || d.Notifier != x.Notifier {
+	if x == nil || x.state != store.Pending || d.Lease != x.lease+1 || d.Attempts != x.attempts ||
+		d.Notifier != x.Notifier {
 		m.Fatalf("claimed %+v, want %+v", d, x)
 	}
 	wait := x.Wait
@@ -164,7 +167,8 @@ func (m *model) end() {
 	if x == nil {
 		return
 	}
-	o := store.Outcome{ID: x.ID, Lease: x.lease, State: []store.State{store.Delivered, store.Dead, store.Pending, store.Pending}[m.rand.IntN(4)]}
+	o := store.Outcome{ID: x.ID, Lease: x.lease,
+		State: []store.State{store.Delivered, store.Dead, store.Pending, store.Pending}[m.rand.IntN(4)]}
 	if o.State != store.Pending || m.rand.IntN(2) == 0 {
 		o.Attempt = &store.Attempt{At: m.Now(), Status: "an answer"}
 		x.attempts++
@@ -193,7 +197,8 @@ func (m *model) endOld() {
 		}
 		m.Advance(time.Millisecond) // a moment after it was made or ended
 		fallback := m.new()
-		m.NoError(m.Finish(m.Context(), []store.Outcome{{ID: x.ID, Lease: lease, State: store.Dead, Attempt: &store.Attempt{At: m.Now()}, Fallback: &fallback}}))
+		m.NoError(m.Finish(m.Context(), []store.Outcome{{ID: x.ID, Lease: lease, State: store.Dead,
+			Attempt: &store.Attempt{At: m.Now()}, Fallback: &fallback}}))
 	}
 }
 
@@ -213,7 +218,8 @@ func (m *model) again() {
 
 func (m *model) stop() {
 	m.Helper()
-	if x := m.pick(store.Pending, store.Sending, store.Delivered, store.Dead, store.Cancelled); x != nil && m.rand.IntN(3) == 0 {
+	if x := m.pick(store.Pending, store.Sending, store.Delivered, store.Dead, store.Cancelled); x != nil &&
+		m.rand.IntN(3) == 0 {
 		n, err := m.Cancel(m.Context(), []store.ID{x.ID}, "not wanted")
 		m.NoError(err)
 		may := store.ByCancel.From(x.state) != nil
@@ -250,7 +256,8 @@ func (m *model) compare() {
 	want := store.Load{}
 	for _, id := range m.order {
 		x, d := m.known[id], m.Find(id)
-		m.Equal("state, lease and attempts of "+id.String(), []any{d.State, d.Lease, d.Attempts}, []any{x.state, x.lease, x.attempts})
+		m.Equal("state, lease and attempts of "+id.String(), []any{d.State, d.Lease, d.Attempts},
+			[]any{x.state, x.lease, x.attempts})
 		if x.state == store.Pending || x.state == store.Sending {
 			want.Deliveries++
 			want.Bytes += int64(len(x.Message))

@@ -121,6 +121,9 @@ func (f *Fixture) Put(key string) store.ID {
 	return d.ID
 }
 
+// getter returns the value kept under a key, or nil, as a decision sees it.
+type getter = func(key string) ([]byte, error)
+
 // Planned decides the same plan for every event.
 func Planned(p store.Plan) store.Decide {
 	return func(int, func(string) ([]byte, error)) (store.Plan, error) { return p, nil }

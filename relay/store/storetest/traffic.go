@@ -45,7 +45,7 @@ func (l *Traffic) AcceptAll(n, waiters int) {
 // Accept accepts one event and panics if that fails.
 func (l *Traffic) Accept() store.ID {
 	ev, p := l.Next()
-	rs, err := l.To.Accept(context.Background(), []store.Event{ev}, func(_ int, get func(string) ([]byte, error)) (store.Plan, error) {
+	rs, err := l.To.Accept(context.Background(), []store.Event{ev}, func(_ int, get getter) (store.Plan, error) {
 		_, err := get(ev.Keys[0])
 		return p, err
 	})
