@@ -118,7 +118,7 @@ func TestTheSchemaMarksSlips(t *testing.T) {
 		if againstSchema(t, schema, text) == nil {
 			t.Errorf("%s is not marked: %s", name, text)
 		}
-		t.Setenv(rulefile.SecretVariable, "s")
+		t.Setenv("QASE_WEBHOOK_SECRET", "s")
 		if cfg, _ := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: []byte(text)}}, testOptions()); cfg != nil {
 			t.Errorf("%s is marked, but the relay takes it: %s", name, text)
 		}
