@@ -20,7 +20,7 @@ func TestKilledUnderLoadEveryAcknowledgedEventIsDelivered(t *testing.T) {
 	t.Parallel()
 	w := newCrashWorld(t, crashOptions{})
 	long := soak(t)
-	ctx, stop := context.WithTimeout(t.Context(), 50*time.Second+long)
+	ctx, stop := context.WithTimeout(t.Context(), 2*patience+long)
 	defer stop()
 	stopWriting := w.startWriting(ctx)
 	defer stopWriting()

@@ -39,7 +39,7 @@ func TestWhateverTheReceiversAnswersComeToEveryEventIsDelivered(t *testing.T) {
 	w := newCrashWorld(t, crashOptions{notifier: ", timeout: 300ms, concurrency: 8, retry: {initial: 20ms, max: 100ms}",
 		via: func(receiver string) string { return newHTTPProxy(t, receiver, f.next) }})
 	long := soak(t)
-	ctx, stop := context.WithTimeout(t.Context(), 50*time.Second+long)
+	ctx, stop := context.WithTimeout(t.Context(), 2*patience+long)
 	defer stop()
 	p, start := w.start(t, 0), time.Now()
 	stopWriting := w.startWriting(ctx)
