@@ -18,8 +18,8 @@ const (
 	ReasonTimeout  = "deadlineExceeded" // no answer in time
 )
 
-// PermanentError means that no further attempt can deliver the message. Its text tells the operator what is wrong and, if
-// known, what to do.
+// PermanentError means that no further attempt can deliver the message. Its text tells the operator what is wrong and,
+// if known, what to do.
 type PermanentError struct {
 	Reason string // one of the Reason constants; empty means ReasonClient
 	Err    error
@@ -38,15 +38,15 @@ type RetryAfterError struct {
 func (e *RetryAfterError) Error() string { return e.Err.Error() }
 func (e *RetryAfterError) Unwrap() error { return e.Err }
 
-// GoneError means that the receiver does not exist any more (HTTP 410). The message is kept, and the notifier pauses until a
-// person resumes it.
+// GoneError means that the receiver does not exist any more (HTTP 410). The message is kept, and the notifier pauses
+// until a person resumes it.
 type GoneError struct{ Err error }
 
 func (e *GoneError) Error() string { return e.Err.Error() }
 func (e *GoneError) Unwrap() error { return e.Err }
 
-// DoubtfulError means that an unknown answer came. Another attempt may succeed, but only soon; until then, later messages
-// about the same entity wait.
+// DoubtfulError means that an unknown answer came. Another attempt may succeed, but only soon; until then, later
+// messages about the same entity wait.
 type DoubtfulError struct{ Err error }
 
 func (e *DoubtfulError) Error() string { return e.Err.Error() }

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// WholeBody is the body with the fields in one line at its end, as Markdown: for channels that have nothing better for them.
+// WholeBody is the body with the fields in one line at its end, as Markdown: for channels that have nothing better for
+// them.
 func (m *Message) WholeBody() string {
 	var parts []string
 	for _, f := range m.ShownFields() {

@@ -16,11 +16,11 @@ type Kind struct {
 	// Options is a zero value of the struct of message options. A rule sets them for one message, a notifier for all of
 	// its messages. Allowed types are string, bool, []string, map[string]string, and any for a free structure.
 	//
-	// Every string in them is a template. The tag as:"…" names the form of the text, and so how values from the event are
-	// escaped: text (the default: plain text in one line), markdown, url, header, address (email addresses), mention
+	// Every string in them is a template. The tag as:"…" names the form of the text, and so how values from the event
+	// are escaped: text (the default: plain text in one line), markdown, url, header, address (email addresses), mention
 	// (people to notify), call (people to notify where events only have names), link (a URL for people), blocks (Block
-	// Kit) or json (a body: JSON if it looks like JSON, else plain text). A list of mentions arrives as Slack ids,
-	// "Name <address>", addresses and names.
+	// Kit) or json (a body: JSON if it looks like JSON, else plain text). A list of mentions arrives as Slack ids, "Name
+	// <address>", addresses and names.
 	//
 	// An option that may hold a secret, such as a URL with a token, is tagged secret:"masked": see MaskOptions.
 	Options any

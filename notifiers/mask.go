@@ -12,9 +12,9 @@ import (
 // masked replaces a value that may be secret.
 const masked = "<secret>"
 
-// MaskOptions masks rendered message options that may hold secrets, for people: those with the tag secret:"masked" in the
-// kind's Options. Of a URL the host remains; of headers the names remain, and the values of those that never hold credentials.
-// It returns nil if options are not an object.
+// MaskOptions masks rendered message options that may hold secrets, for people: those with the tag secret:"masked" in
+// the kind's Options. Of a URL the host remains; of headers the names remain, and the values of those that never hold
+// credentials. It returns nil if options are not an object.
 func (k Kind) MaskOptions(options json.RawMessage) json.RawMessage {
 	return MaskOptions([]Kind{k}, options)
 }

@@ -18,9 +18,9 @@ type Notifier interface {
 	// Send makes one attempt and returns when the receiver has answered or ctx is done.
 	//
 	// A nil error means delivered. A [*PermanentError] means that no attempt can succeed, a [*GoneError] that the receiver
-	// does not exist any more, a [*RetryAfterError] names the earliest time of the next attempt. Any other error means: try
-	// again later, but not for long if it is a [*DoubtfulError]. The receipt holds the answer, on errors too. No error and
-	// no receipt holds a secret.
+	// does not exist any more, a [*RetryAfterError] names the earliest time of the next attempt. Any other error means:
+	// try again later, but not for long if it is a [*DoubtfulError]. The receipt holds the answer, on errors too. No error
+	// and no receipt holds a secret.
 	Send(ctx context.Context, m *Message) (Receipt, error)
 }
 
@@ -49,8 +49,8 @@ type Message struct {
 // Field is a named value below the body of a message.
 type Field = message.Field
 
-// KV keeps small values of one notifier in the store: through restarts, and for all relays that share the store. It may be
-// used from many goroutines.
+// KV keeps small values of one notifier in the store: through restarts, and for all relays that share the store. It may
+// be used from many goroutines.
 type KV interface {
 	// Get returns the value kept under key, or nil.
 	Get(ctx context.Context, key string) ([]byte, error)
@@ -61,9 +61,9 @@ type KV interface {
 
 // Prober is a Notifier that can be tried without sending anything.
 type Prober interface {
-	// Probe verifies the credentials and, as far as the service allows it, the places that messages go to. options
-	// are message options in use that are no templates, such as channels. It returns a sentence on what was found; its errors are like
-	// those of Send.
+	// Probe verifies the credentials and, as far as the service allows it, the places that messages go to. options are
+	// message options in use that are no templates, such as channels. It returns a sentence on what was found; its errors
+	// are like those of Send.
 	Probe(ctx context.Context, options []json.RawMessage) (string, error)
 }
 
@@ -80,6 +80,7 @@ type Receipt struct {
 	Status string
 	// Response is the beginning of the answer's body, at most 4 KiB.
 	Response string
-	// Missed says in one line whom the message did not reach although it was delivered, such as a refused recipient, or is empty.
+	// Missed says in one line whom the message did not reach although it was delivered, such as a refused recipient, or is
+	// empty.
 	Missed string
 }

@@ -68,9 +68,9 @@ func TestFallbacksThatCannotWorkAreErrors(t *testing.T) {
 		{"a circle", "  - {name: d, type: chat, fallback: [e]}\n  - {name: e, type: chat, fallback: [b, d]}\n", "[a]",
 			"the fallbacks go in a circle: d → e → b → d (leave one of them out)"},
 		{"one that lacks an option of the message", "", "[{notifier: a, fallback: [mail]}]",
-			"the fallback mail has nobody to write to (a fallback has only the options of its notifier; add to: [someone@example.com] on the notifier)"},
+			"the fallback mail has no recipient (a fallback has only the options of its notifier; add to: [someone@example.com] on the notifier)"},
 		{"one that lacks it, on a notifier", "  - {name: d, type: chat, fallback: [mail]}\n", "[d]",
-			"the fallback mail has nobody to write to (a fallback has only the options of its notifier; add to: [someone@example.com] on the notifier)"},
+			"the fallback mail has no recipient (a fallback has only the options of its notifier; add to: [someone@example.com] on the notifier)"},
 		{"nothing that is a name", "", "[{notifier: a, fallback: {to: b}}]", "fallback must be text or a list, not a mapping"},
 		{"a misspelt key", "", "[{notifier: a, falback: [b]}]", `unknown key "falback" in a message to a (did you mean "fallback"?)`},
 	}

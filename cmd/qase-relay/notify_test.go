@@ -62,7 +62,7 @@ func TestNotifySaysInWordsWhatCameBack(t *testing.T) {
 			`Slack has posted it to C0123\n`},
 		"slack webhook": {"slack", `webhook_url: URL/slack`, terminal.ExitOK, `Slack has posted it to the webhook's channel`},
 		"email": {"email", `host: 127.0.0.1, port: ` + port + `, tls: none, from: a@x.io, to: [b@x.io]`,
-			terminal.ExitOK, `the mail server has taken it(.|\n)*answer: 250`},
+			terminal.ExitOK, `the mail server has accepted it(.|\n)*answer: 250`},
 		"http": {"http", `url: URL/hook`, terminal.ExitOK, `the receiver has accepted it\n  answer: 200 OK`},
 		"teams": {"teams", `webhook_url: URL/teams`, terminal.ExitOK,
 			`the workflow has taken it; whether it posts(.|\n)*answer: 202 Accepted`},

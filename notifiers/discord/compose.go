@@ -75,7 +75,8 @@ func (n *notifier) compose(m *notifiers.Message) (composed, func() *preview.Layo
 	}
 	thread := notifiers.OneLine(o.ThreadID)
 	if strings.Trim(thread, "0123456789") != "" {
-		return composed{}, nil, fmt.Errorf("thread_id: %q is none; write the digits that Discord shows under Copy Thread ID",
+		return composed{}, nil, fmt.Errorf(
+			"thread_id: %q is not valid; write the digits that Discord shows under Copy Thread ID",
 			notifiers.Cut(thread, 100))
 	}
 	p := post{Username: notifiers.Cut(notifiers.OneLine(o.Username), maxUsername)}

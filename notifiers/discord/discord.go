@@ -58,7 +58,8 @@ func Kind() notifiers.Kind {
 			{Paths: "embeds[].footer.text", Max: 2048},
 			{Paths: "embeds[].fields[].name", Max: 256},
 			{Paths: "embeds[].fields[].value", Max: 1024},
-			{Paths: "embeds[].title embeds[].description embeds[].footer.text embeds[].fields[].name embeds[].fields[].value", Max: 6000, Total: true},
+			{Paths: "embeds[].title embeds[].description embeds[].footer.text embeds[].fields[].name embeds[].fields[].value",
+				Max: 6000, Total: true},
 			{Paths: "content", Max: 2000},
 		},
 		Needs:   "`webhook_url`",
@@ -94,7 +95,8 @@ func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 	if err != nil {
 		return nil, err
 	}
-	return &notifier{httpclient.NewService("Discord", "webhook_url", c.Timeout, httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
+	return &notifier{httpclient.NewService("Discord", "webhook_url", c.Timeout,
+		httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
 }
 
 // Send posts the message and waits until Discord has kept it.
@@ -129,7 +131,8 @@ func (n *notifier) Probe(ctx context.Context, _ []json.RawMessage) (string, erro
 		Name      string `json:"name"`
 		ChannelID string `json:"channel_id"`
 	}
-	_, err := n.Deliver(ctx, httpclient.ServiceCall{Doing: "asking for the Discord webhook", Method: http.MethodGet, URL: n.config.WebhookURL.Value()},
+	_, err := n.Deliver(ctx, httpclient.ServiceCall{Doing: "asking for the Discord webhook", Method: http.MethodGet,
+		URL: n.config.WebhookURL.Value()},
 		func(a httpclient.Answer) httpclient.Outcome {
 			if v := classify(a); v.Class != httpclient.ByStatus || a.Code >= 300 {
 				return v
@@ -142,7 +145,8 @@ func (n *notifier) Probe(ctx context.Context, _ []json.RawMessage) (string, erro
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("the webhook “%s” posts to the channel %s", notifiers.OneLine(hook.Name), notifiers.OneLine(hook.ChannelID)), nil
+	return fmt.Sprintf("the webhook “%s” posts to the channel %s", notifiers.OneLine(hook.Name),
+		notifiers.OneLine(hook.ChannelID)), nil
 }
 
 // classify knows Discord's error codes (https://discord.com/developers/docs/topics/opcodes-and-status-codes#json).
@@ -157,7 +161,8 @@ func classify(a httpclient.Answer) httpclient.Outcome {
 	if err := json.Unmarshal(a.Body, &said); a.Code == http.StatusOK && (err != nil || said.ID == "") {
 		return httpclient.Outcome{Class: httpclient.UnexpectedBody, Detail: string(a.Body)}
 	}
-	v := httpclient.Outcome{Detail: strings.TrimSpace(said.Message + " " + string(said.Errors)), After: httpclient.Seconds(said.RetryAfter)}
+	v := httpclient.Outcome{Detail: strings.TrimSpace(said.Message + " " + string(said.Errors)),
+		After: httpclient.Seconds(said.RetryAfter)}
 	switch said.Code {
 	case 10015:
 		v.Class, v.Reason, v.Advice = httpclient.Gone, notifiers.ReasonAuth, "the webhook was deleted; make a new one and put its URL into webhook_url"

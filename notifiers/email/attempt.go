@@ -13,8 +13,8 @@ import (
 
 // Send sends the email to the recipients who do not have it yet. A refused recipient does not stop the others, and is
 // named in the receipt. If some recipients are refused for now and others have the email, the next attempt is only for
-// the former; without a [notifiers.KV] there is no next attempt, since it would reach the others twice. If all recipients
-// are refused permanently, Send returns an error.
+// the former; without a [notifiers.KV] there is no next attempt, since it would reach the others twice. If all
+// recipients are refused permanently, Send returns an error.
 func (n *Notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 	rendered, err := n.compose(ctx, m)
 	if err != nil {
@@ -24,7 +24,7 @@ func (n *Notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 	defer cancel()
 	before, err := readProgress(attempt, m)
 	if err != nil {
-		return notifiers.Receipt{}, n.failure(ctx, attempt, fmt.Errorf("reading who has the mail: %w", err))
+		return notifiers.Receipt{}, n.failure(ctx, attempt, fmt.Errorf("reading which recipients have the email: %w", err))
 	}
 	var result outcome
 	if left := before.left(rendered.recipients); len(left) > 0 {
@@ -45,9 +45,10 @@ func (n *Notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 		return receipt, nil
 	}
 	if err := after.remember(ctx, m); err != nil {
-		return receipt, &notifiers.TransientError{Reason: notifiers.ReasonOther, Err: fmt.Errorf("remembering who has the mail: %w", n.mask.Error(err))}
+		return receipt, &notifiers.TransientError{Reason: notifiers.ReasonOther,
+			Err: fmt.Errorf("storing which recipients have the email: %w", n.mask.Error(err))}
 	}
-	err = fmt.Errorf("%d of %d recipients have the mail; refused for now: %s",
+	err = fmt.Errorf("%d of %d recipients have the email; refused for now: %s",
 		len(after.Taken), len(rendered.recipients), strings.Join(refusals(waiting), "; "))
 	return receipt, &notifiers.TransientError{Reason: notifiers.ReasonServer, Err: n.mask.Error(err)}
 }
@@ -75,7 +76,7 @@ func (n *Notifier) transmit(ctx context.Context, l rendered, recipients []string
 // failure classifies the error of an attempt (RFC 5321, section 4.2.1): the server's 5yz replies are permanent; its
 // 4yz replies and a broken connection are not.
 func (n *Notifier) failure(outer, attempt context.Context, err error) error {
-	const doing = "sending the mail"
+	const doing = "sending the email"
 	err = httpclient.ExplainTrust(err, "tls_ca_file")
 	var reply *textproto.Error
 	var permanent *notifiers.PermanentError
@@ -100,11 +101,14 @@ func (n *Notifier) failure(outer, attempt context.Context, err error) error {
 func finalReply(code int, err error) error {
 	switch code {
 	case 530, 534, 535, 538, 504:
-		return &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: fmt.Errorf("%w: check username, password and auth", err)}
+		return &notifiers.PermanentError{Reason: notifiers.ReasonAuth,
+			Err: fmt.Errorf("%w: check username, password and auth", err)}
 	case 550, 551, 553, 554:
-		return &notifiers.PermanentError{Err: fmt.Errorf("%w: check the addresses, and that the server lets us send from this sender", err)}
+		return &notifiers.PermanentError{Err: fmt.Errorf(
+			"%w: check the addresses, and that the server lets us send from this sender", err)}
 	case 552, 523:
-		return &notifiers.PermanentError{Err: fmt.Errorf("%w: the mail is too big for the server, or the mailbox is full", err)}
+		return &notifiers.PermanentError{Err: fmt.Errorf("%w: the email is too big for the server, or the mailbox is full",
+			err)}
 	}
 	return &notifiers.PermanentError{Err: err}
 }

@@ -33,8 +33,8 @@ func (n *Notifier) login(ctx context.Context, client *smtp.Client) error {
 	return client.Auth(careful{n.authFor(mechanism, &state)})
 }
 
-// loginByToken logs in with a token from the endpoint. It drops a cached token that the server refuses, so that the next
-// attempt gets another one.
+// loginByToken logs in with a token from the endpoint. It drops a cached token that the server refuses, so that the
+// next attempt gets another one.
 func (n *Notifier) loginByToken(ctx context.Context, client *smtp.Client) error {
 	token, cached, err := n.tokens.Get(ctx)
 	if err != nil {
@@ -52,7 +52,8 @@ func (n *Notifier) loginByToken(ctx context.Context, client *smtp.Client) error 
 		n.tokens.Forget(ctx, " "+token.AccessToken)
 		return &notifiers.TransientError{Reason: notifiers.ReasonAuth, Err: err}
 	case isReply && reply.Code >= 500:
-		return &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: fmt.Errorf("%w: check username, and what the client of oauth2 may do", err)}
+		return &notifiers.PermanentError{Reason: notifiers.ReasonAuth,
+			Err: fmt.Errorf("%w: check username, and what the client of oauth2 may do", err)}
 	}
 	return err
 }
@@ -61,7 +62,8 @@ func (n *Notifier) loginByToken(ctx context.Context, client *smtp.Client) error 
 // connection, or to this machine.
 func (c Config) mechanism(offered []string, encrypted bool) (string, error) {
 	if len(offered) == 0 {
-		return "", fmt.Errorf("the server offers no login%s; write tls: starttls or implicit, or no username", unencrypted(encrypted))
+		return "", fmt.Errorf("the server offers no login%s; write tls: starttls or implicit, or no username",
+			unencrypted(encrypted))
 	}
 	for _, wanted := range c.mechanisms(encrypted) {
 		if slices.Contains(offered, wanted) {
@@ -142,12 +144,14 @@ func (a careful) Next(fromServer []byte, more bool) ([]byte, error) {
 	for part := range strings.SplitSeq(string(fromServer), ",") {
 		n, isCount := strings.CutPrefix(part, "i=")
 		if times, err := strconv.Atoi(n); isCount && more && strings.HasPrefix(string(fromServer), "r=") && (err != nil || times > maxIterations) {
-			return nil, &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: fmt.Errorf("the server wants the password hashed %.20s times, which is too much; write another auth", n)}
+			return nil, &notifiers.PermanentError{Reason: notifiers.ReasonAuth,
+				Err: fmt.Errorf("the server wants the password hashed %.20s times, which is too much; write another auth", n)}
 		}
 	}
 	out, err := a.Auth.Next(fromServer, more)
 	if err != nil {
-		return nil, &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: fmt.Errorf("%w: write another auth if the server is the right one", err)}
+		return nil, &notifiers.PermanentError{Reason: notifiers.ReasonAuth,
+			Err: fmt.Errorf("%w: write another auth if the server is the right one", err)}
 	}
 	return out, nil
 }

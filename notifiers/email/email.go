@@ -62,8 +62,8 @@ type Options struct {
 	ReplyTo []string `yaml:"reply_to" json:"reply_to,omitempty" as:"address"`
 	// Subject of the mail. Default: the title.
 	Subject string `yaml:"subject" json:"subject,omitempty" as:"text"`
-	// Mails of the same key stand together, under the subject of the first unless there is one. Default: the thing that the event is
-	// about, each under its own title. none keeps each mail for itself.
+	// Mails of the same key stand together, under the subject of the first unless there is one. Default: the thing that
+	// the event is about, each under its own title. none keeps each mail for itself.
 	Thread string `yaml:"thread" json:"thread,omitempty" as:"text"`
 }
 
@@ -102,14 +102,14 @@ func Kind() notifiers.Kind {
 }
 
 func delivered(notifiers.Receipt, string) string {
-	return "the mail server has taken it; whether it arrives is up to those behind it, so look there, in the spam too"
+	return "the mail server has accepted it; if it does not arrive, look in the spam and ask the servers behind it"
 }
 
 func missing(_ any, options map[string]bool) (what, hint string) {
 	if options["to"] || options["cc"] || options["bcc"] {
 		return "", ""
 	}
-	return "has nobody to write to", "add to: [someone@example.com] here or on the notifier"
+	return "has no recipient", "add to: [someone@example.com] here or on the notifier"
 }
 
 // advise checks the recipients that are written in the rules. Those that come from an event are not known yet.
@@ -122,7 +122,8 @@ func advise(_ any, option string, value any) []notifiers.Advice {
 		if _, bad := parseAddresses([]string{s}); len(bad) == 0 || strings.Contains(s, "{{") || strings.Contains(s, "${") {
 			continue
 		}
-		a := notifiers.Advice{Wrong: true, Message: fmt.Sprintf("%s: %q is no mail address", option, s), Hint: "write " + option + ": [bob@example.com, ann@example.com]"}
+		a := notifiers.Advice{Wrong: true, Message: fmt.Sprintf("%s: %q is not a valid email address", option, s),
+			Hint: "write " + option + ": [bob@example.com, ann@example.com]"}
 		if _, isList := value.([]any); isList {
 			a.Path = []string{strconv.Itoa(i)}
 		}
@@ -160,7 +161,7 @@ func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 	}
 	layout, err := template.New("email").Parse(layoutHTML)
 	if err != nil {
-		return nil, fmt.Errorf("reading the layout of mails: %w", err)
+		return nil, fmt.Errorf("reading the layout of emails: %w", err)
 	}
 	password := c.Password.Value()
 	n := &Notifier{config: c, from: from, defaults: defaults, TLSConfig: trust, layout: layout}
@@ -175,14 +176,16 @@ func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 // check returns the sender, and the faults of the settings.
 func (c Config) check() (from *mail.Address, faults []error) {
 	if c.Host == "" || strings.ContainsAny(c.Host, " /@\r\n") {
-		faults = append(faults, &notifiers.FieldError{Key: "host", Err: errors.New("write the name of the mail server, such as smtp.example.com")})
+		faults = append(faults,
+			&notifiers.FieldError{Key: "host", Err: errors.New("write the name of the mail server, such as smtp.example.com")})
 	}
 	if c.Port < 0 || c.Port > 65535 {
 		faults = append(faults, &notifiers.FieldError{Key: "port", Err: errors.New("not a port; write one such as 587")})
 	}
 	from, err := mail.ParseAddress(c.From)
 	if err != nil {
-		faults = append(faults, &notifiers.FieldError{Key: "from", Err: fmt.Errorf("%q is no mail address; write one such as Qase <qase@example.com>", c.From)})
+		faults = append(faults, &notifiers.FieldError{Key: "from",
+			Err: fmt.Errorf("%q is not a valid email address; write one such as Qase <qase@example.com>", c.From)})
 	}
 	if strings.ContainsAny(c.Hello, " \r\n") {
 		faults = append(faults, &notifiers.FieldError{Key: "hello", Err: errors.New("not the name of a host")})
@@ -195,7 +198,7 @@ func (c Config) check() (from *mail.Address, faults []error) {
 
 func (c Config) checkTLS() error {
 	if modes := []string{"starttls", "implicit", "none"}; !slices.Contains(modes, c.TLS) {
-		return &notifiers.FieldError{Key: "tls", Err: fmt.Errorf("%q is none of %s", c.TLS, strings.Join(modes, ", "))}
+		return &notifiers.FieldError{Key: "tls", Err: fmt.Errorf("%q is not one of %s", c.TLS, strings.Join(modes, ", "))}
 	}
 	return nil
 }
@@ -204,7 +207,7 @@ func (c Config) checkAuth() error {
 	modes := append([]string{"auto", "plain", "login", "xoauth2", "none"}, lowered(challengeMechanisms())...)
 	switch {
 	case !slices.Contains(modes, c.Auth):
-		return &notifiers.FieldError{Key: "auth", Err: fmt.Errorf("%q is none of %s", c.Auth, strings.Join(modes, ", "))}
+		return &notifiers.FieldError{Key: "auth", Err: fmt.Errorf("%q is not one of %s", c.Auth, strings.Join(modes, ", "))}
 	case c.OAuth2 != nil && c.Password.IsSet():
 		return &notifiers.FieldError{Key: "oauth2", Err: errors.New("password is set too; keep one of them")}
 	case c.OAuth2 != nil && c.Auth != "xoauth2":
@@ -214,7 +217,8 @@ func (c Config) checkAuth() error {
 	case c.Username != "" && c.Auth != "none" && c.OAuth2 == nil && !c.Password.IsSet():
 		return &notifiers.FieldError{Key: "password", Err: errors.New("missing; username needs one (or write auth: none)")}
 	case c.TLS == "none" && showsPassword(c.Auth) && !isLoopback(c.Host):
-		return &notifiers.FieldError{Key: "auth", Err: fmt.Errorf("%s would show the password to the network; write tls: starttls or implicit", c.Auth)}
+		return &notifiers.FieldError{Key: "auth",
+			Err: fmt.Errorf("%s would show the password to the network; write tls: starttls or implicit", c.Auth)}
 	}
 	return nil
 }
@@ -236,7 +240,7 @@ func checkDefaults(defaults json.RawMessage) error {
 	}
 	for key, list := range map[string][]string{"to": o.To, "cc": o.Cc, "bcc": o.Bcc, "reply_to": o.ReplyTo} {
 		if _, bad := parseAddresses(list); len(bad) > 0 {
-			return &notifiers.FieldError{Key: key, Err: fmt.Errorf("%q is no mail address", bad[0])}
+			return &notifiers.FieldError{Key: key, Err: fmt.Errorf("%q is not a valid email address", bad[0])}
 		}
 	}
 	return nil

@@ -224,7 +224,7 @@ func TestTheUsualPortIsThatOfSubmission(t *testing.T) {
 }
 
 func TestAMailNeedsARecipient(t *testing.T) {
-	for option, want := range map[string]string{"subject": "has nobody to write to", "bcc": ""} {
+	for option, want := range map[string]string{"subject": "has no recipient", "bcc": ""} {
 		what, hint := missing(&Config{}, map[string]bool{option: true, "to": false})
 		if what != want || (what == "") != (hint == "") {
 			t.Errorf("%s: got %q (%q), want %q", option, what, hint, want)

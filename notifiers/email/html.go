@@ -39,7 +39,7 @@ func (n *Notifier) renderHTML(m *notifiers.Message) (string, error) {
 		strings.Join(m.Origin(), " · "), body, fieldRows(m),
 	})
 	if err != nil {
-		return "", fmt.Errorf("writing the HTML of the mail: %w", err)
+		return "", fmt.Errorf("writing the HTML of the email: %w", err)
 	}
 	return b.String(), nil
 }

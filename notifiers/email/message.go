@@ -73,7 +73,7 @@ func (n *Notifier) compose(ctx context.Context, m *notifiers.Message) (rendered,
 	}
 	var b bytes.Buffer
 	if _, err := msg.WriteTo(&b); err != nil {
-		return l, fmt.Errorf("writing the mail: %w", err)
+		return l, fmt.Errorf("writing the email: %w", err)
 	}
 	l.data = b.Bytes()
 	return l, nil
@@ -83,7 +83,8 @@ func (n *Notifier) compose(ctx context.Context, m *notifiers.Message) (rendered,
 func (l *rendered) address(key string, list []string) []*netmail.Address {
 	good, bad := parseAddresses(list)
 	for _, s := range bad {
-		l.notes = append(l.notes, fmt.Sprintf("%s: left out %q, which is no mail address", key, notifiers.Cut(notifiers.OneLine(s), 100)))
+		l.notes = append(l.notes,
+			fmt.Sprintf("%s: left out %q, which is not a valid email address", key, notifiers.Cut(notifiers.OneLine(s), 100)))
 	}
 	return good
 }
@@ -95,8 +96,8 @@ func noRecipient(notes []string) error {
 	return fmt.Errorf("there is no valid recipient: %s", strings.Join(notes, "; "))
 }
 
-// head sets the header fields other than the addresses. The last ones keep programs from answering (RFC 3834, section 5;
-// MS-OXCMAIL).
+// head sets the header fields other than the addresses. The last ones keep programs from answering (RFC 3834, section
+// 5; MS-OXCMAIL).
 func (n *Notifier) head(msg *mail.Msg, m *notifiers.Message, subject string) {
 	msg.Subject(subject)
 	msg.SetDateWithValue(m.CreatedAt)
@@ -157,7 +158,8 @@ func parseAddresses(list []string) (good []*netmail.Address, bad []string) {
 // which can hide any text from a check and which some programs decode.
 func isSound(address string) bool {
 	domain := address[strings.LastIndexByte(address, '@')+1:]
-	return !strings.ContainsAny(domain, ` <>(),;"\?=`) && !strings.Contains(address, "=?") && !strings.ContainsFunc(address, unicode.IsControl)
+	return !strings.ContainsAny(domain, ` <>(),;"\?=`) && !strings.Contains(address, "=?") &&
+		!strings.ContainsFunc(address, unicode.IsControl)
 }
 
 // envelope returns the address in the form of an SMTP command.

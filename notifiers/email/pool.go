@@ -9,8 +9,8 @@ import (
 // maxIdle is how long a session stays open without an email.
 const maxIdle = 10 * time.Second
 
-// sessionPool holds the idle sessions, at most Concurrency of them and each for at most maxIdle. Its zero value is ready,
-// and it may be used from many goroutines.
+// sessionPool holds the idle sessions, at most Concurrency of them and each for at most maxIdle. Its zero value is
+// ready, and it may be used from many goroutines.
 type sessionPool struct {
 	mu   sync.Mutex
 	idle []*session

@@ -34,7 +34,7 @@ func (n *Notifier) Probe(ctx context.Context, options []json.RawMessage) (string
 		return "", n.failure(ctx, attempt, err)
 	}
 	if len(refused) > 0 {
-		err := fmt.Errorf("the server does not take mails for %s", strings.Join(refusals(refused), "; "))
+		err := fmt.Errorf("the server does not accept emails for %s", strings.Join(refusals(refused), "; "))
 		return "", n.refusedProbe(refused, err)
 	}
 	return n.found(s, len(recipients)), nil
@@ -58,7 +58,7 @@ func (n *Notifier) knownRecipients(options []json.RawMessage) ([]string, error) 
 		}
 		good, bad := parseAddresses(slices.Concat(o.To, o.Cc, o.Bcc))
 		if len(bad) > 0 {
-			return nil, fmt.Errorf("%q is no mail address", notifiers.Cut(notifiers.OneLine(bad[0]), 100))
+			return nil, fmt.Errorf("%q is not a valid email address", notifiers.Cut(notifiers.OneLine(bad[0]), 100))
 		}
 		for _, e := range envelopes(good) {
 			if !slices.Contains(all, e) {
@@ -96,7 +96,7 @@ func (n *Notifier) found(s *session, recipients int) string {
 	if n.config.Username != "" && n.config.Auth != "none" {
 		out += ", logged in as " + n.config.Username
 	}
-	out += "; the server takes mails from " + n.from.Address
+	out += "; the server accepts emails from " + n.from.Address
 	switch recipients {
 	case 0:
 	case 1:
@@ -104,5 +104,5 @@ func (n *Notifier) found(s *session, recipients int) string {
 	default:
 		out += fmt.Sprintf(" for the %d recipients that are known without an event", recipients)
 	}
-	return out + "; no mail was sent"
+	return out + "; no email was sent"
 }

@@ -18,12 +18,12 @@ func TestAMailServerIsTriedWithoutAMail(t *testing.T) {
 		want, says string
 	}{
 		"all is well": {&server{}, "starttls", []string{`{"to":["a@x.io"]}`, `{"to":["b@x.io"],"cc":["A@x.io","a@x.io"]}`}, "delivered",
-			"over TLS 1.3, logged in as user; the server takes mails from qase@example.com for the 3 recipients"},
-		"in the open":             {&server{}, "none", nil, "delivered", "without encryption, logged in as user; the server takes mails from qase@example.com; no mail"},
+			"over TLS 1.3, logged in as user; the server accepts emails from qase@example.com for the 3 recipients"},
+		"in the open":             {&server{}, "none", nil, "delivered", "without encryption, logged in as user; the server accepts emails from qase@example.com; no email"},
 		"a wrong password":        {&server{login: func(string, string) error { return wrongPassword() }}, "implicit", nil, "permanent", "check username, password"},
 		"a sender that is no one": {&server{onMail: func() error { return smtpError(550, "no") }}, "none", nil, "permanent", "naming the sender <qase@example.com>"},
 		"a recipient that is no one": {&server{onRcpt: func(string) error { return smtpError(550, "no") }}, "none", []string{`{"to":["a@x.io"]}`},
-			"permanent", "does not take mails for a@x.io (550"},
+			"permanent", "does not accept emails for a@x.io (550"},
 		"a recipient that is busy": {&server{onRcpt: func(string) error { return smtpError(450, "no") }}, "none", []string{`{"to":["a@x.io"]}`}, "retry", "450"},
 		"no address":               {&server{}, "none", []string{`{"to":["nobody"]}`}, "permanent", "nobody"},
 	} {

@@ -16,8 +16,8 @@ import (
 // keepProgress is how long the progress of a delivery is kept: longer than all retries.
 const keepProgress = 60 * 24 * time.Hour
 
-// progress holds the recipients that earlier attempts of a delivery have settled. It is stored as soon as some recipients
-// have the email while others may still get it, so that the next attempt is only for the latter.
+// progress holds the recipients that earlier attempts of a delivery have settled. It is stored as soon as some
+// recipients have the email while others may still get it, so that the next attempt is only for the latter.
 type progress struct {
 	Taken   []string `json:"taken"`             // recipients that have the email
 	Refused []string `json:"refused,omitempty"` // recipients that will not get it
@@ -120,5 +120,5 @@ func (p progress) unsent(err error) error {
 	if len(p.Taken) == 0 {
 		return err
 	}
-	return fmt.Errorf("%w (%d recipients have the mail already, and will not get it again)", err, len(p.Taken))
+	return fmt.Errorf("%w (%d recipients have the email already, and will not get it again)", err, len(p.Taken))
 }

@@ -61,7 +61,7 @@ type attempt struct {
 func TestNobodyGetsAMailTwiceAndNobodyIsForgotten(t *testing.T) {
 	for name, attempts := range map[string][]attempt{
 		"one is busy at first": {
-			{map[string]int{"b@x.io": 450}, "retry", "a@x.io c@x.io", "2 of 3 recipients have the mail; refused for now: b@x.io (450"},
+			{map[string]int{"b@x.io": 450}, "retry", "a@x.io c@x.io", "2 of 3 recipients have the email; refused for now: b@x.io (450"},
 			{nil, "delivered", "b@x.io", ""},
 		},
 		"two are busy, one of them for long": {
@@ -80,13 +80,13 @@ func TestNobodyGetsAMailTwiceAndNobodyIsForgotten(t *testing.T) {
 		},
 		"the server breaks down in between": {
 			{map[string]int{"b@x.io": 450}, "retry", "a@x.io c@x.io", ""},
-			{map[string]int{"MAIL": 421}, "retry", "", "2 recipients have the mail already"},
-			{map[string]int{"DATA": 451}, "retry", "", "2 recipients have the mail already"},
+			{map[string]int{"MAIL": 421}, "retry", "", "2 recipients have the email already"},
+			{map[string]int{"DATA": 451}, "retry", "", "2 recipients have the email already"},
 			{nil, "delivered", "b@x.io", ""},
 		},
 		"the server does not want it any more": {
 			{map[string]int{"b@x.io": 450}, "retry", "a@x.io c@x.io", ""},
-			{map[string]int{"DATA": 554}, "permanent", "", "2 recipients have the mail already"},
+			{map[string]int{"DATA": 554}, "permanent", "", "2 recipients have the email already"},
 			{nil, "delivered", "b@x.io", ""},
 		},
 		"all are busy": {
@@ -161,7 +161,7 @@ func TestAMemoryThatFailsLosesNobody(t *testing.T) {
 		t.Errorf("without knowing who has it: %s, %d mails: %v", notifierstest.Outcome(err), len(s.mails()), err)
 	}
 	m.KV = forgetful{remembered}
-	if _, err := n.Send(t.Context(), m); notifierstest.Outcome(err) != "retry" || !strings.Contains(err.Error(), "remembering who has the mail") {
+	if _, err := n.Send(t.Context(), m); notifierstest.Outcome(err) != "retry" || !strings.Contains(err.Error(), "storing which recipients have the email") {
 		t.Errorf("it could not be remembered: %s: %v", notifierstest.Outcome(err), err)
 	}
 	m.KV, busy = nil, nil

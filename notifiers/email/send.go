@@ -97,7 +97,7 @@ func (s *session) transact(l rendered, recipients []string) (r outcome, err erro
 func (s *session) data(l rendered) (string, error) {
 	w, err := s.client.Data()
 	if err != nil {
-		return "", fmt.Errorf("announcing the mail: %w", err)
+		return "", fmt.Errorf("announcing the email: %w", err)
 	}
 	s.handed = true
 	// On an error the writer stays open: closing it ends the email, and the server would accept a part as the whole.

@@ -63,8 +63,8 @@ func headerText(s string) string {
 	return notifiers.Cut(strings.ReplaceAll(s, "=?", "= ?"), maxSubject)
 }
 
-// firstSubject returns the subject of the first email of a thread, which is own if this is the first. If the store fails,
-// the email has its own subject.
+// firstSubject returns the subject of the first email of a thread, which is own if this is the first. If the store
+// fails, the email has its own subject.
 func firstSubject(ctx context.Context, kv notifiers.KV, key, own string) string {
 	key = "subject/" + threadHash(key)
 	first, err := kv.Get(ctx, key)

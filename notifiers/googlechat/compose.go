@@ -106,7 +106,8 @@ func composeCard(m *notifiers.Message, p post) (post, []markup.Line, []markup.Fi
 		b.OnClick.Link.URL = link
 		foot = append(foot, widget{Buttons: &buttons{[]button{b}}})
 	}
-	written, fields := markup.FitFields(m, composeFields, func(w []widget) bool { return httpclient.JSONBytes(w) <= maxBytes/2 })
+	written, fields := markup.FitFields(m, composeFields,
+		func(w []widget) bool { return httpclient.JSONBytes(w) <= maxBytes/2 })
 	p, body := markup.FitLines(markup.Lines(notifiers.Cut(m.Body, maxBytes)), func(lines []markup.Line) post {
 		widgets := []widget{head}
 		if body := writer().Write(lines); strings.TrimSpace(body) != "" {
@@ -170,8 +171,8 @@ func fieldRows(fields []markup.Field) []markup.Line {
 	return rows
 }
 
-// composeMentions writes mentions into the text above the card. A name that is no mention loses its <, which alone makes
-// mentions and links there. It returns the same for the preview.
+// composeMentions writes mentions into the text above the card. A name that is no mention loses its <, which alone
+// makes mentions and links there. It returns the same for the preview.
 func composeMentions(all []string) (calls string, runs []markup.Run) {
 	for _, who := range all {
 		who = notifiers.OneLine(who)

@@ -41,14 +41,16 @@ func Kind() notifiers.Kind {
 		Summary: "a card in a Google Chat space, by webhook",
 		Config:  func() any { return &Config{Timeout: 10 * time.Second} },
 		Sample: func() any {
-			return &Config{WebhookURL: notifiers.NewSecret("https://chat.googleapis.com/v1/spaces/preview/messages?key=k&token=t"), Timeout: time.Second}
+			return &Config{WebhookURL: notifiers.NewSecret(
+				"https://chat.googleapis.com/v1/spaces/preview/messages?key=k&token=t"), Timeout: time.Second}
 		},
 		Options:     Options{},
 		New:         newNotifier,
 		Concurrency: 2,
-		Rate:        notifiers.Rate{Messages: 1, Per: time.Second, Burst: 1}, // https://developers.google.com/workspace/chat/limits
-		Delivered:   delivered,
-		Markup:      notifiers.HTML,
+		// https://developers.google.com/workspace/chat/limits
+		Rate:      notifiers.Rate{Messages: 1, Per: time.Second, Burst: 1},
+		Delivered: delivered,
+		Markup:    notifiers.HTML,
 		Limits: []notifiers.Limit{
 			{Max: 32_000, Unit: notifiers.Bytes},
 		},
@@ -77,7 +79,8 @@ func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 	if err != nil {
 		return nil, err
 	}
-	return &notifier{httpclient.NewService("Google Chat", "webhook_url", c.Timeout, httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
+	return &notifier{httpclient.NewService("Google Chat", "webhook_url", c.Timeout,
+		httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
 }
 
 // Send posts the message; one whose thread is gone begins a new one.
@@ -90,7 +93,8 @@ func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 	if post.Thread != nil {
 		url = httpclient.WithQuery(url, map[string]string{"messageReplyOption": "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD"})
 	}
-	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "posting to the Google Chat webhook", URL: url, Body: post}, classify)
+	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "posting to the Google Chat webhook", URL: url, Body: post},
+		classify)
 }
 
 // Preview implements [preview.Previewer].

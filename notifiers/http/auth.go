@@ -26,7 +26,8 @@ type basicAuth struct {
 func (c Config) checkAuth(defaults json.RawMessage) (faults []error) {
 	ways := c.authWays()
 	if len(ways) > 1 {
-		faults = append(faults, &notifiers.FieldError{Key: ways[1], Err: fmt.Errorf("%s is set too; keep one of them", ways[0])})
+		faults = append(faults,
+			&notifiers.FieldError{Key: ways[1], Err: fmt.Errorf("%s is set too; keep one of them", ways[0])})
 	}
 	o, err := notifiers.MergeOptions[Options](nil, defaults)
 	if err == nil && len(ways) > 0 {
@@ -35,7 +36,8 @@ func (c Config) checkAuth(defaults json.RawMessage) (faults []error) {
 		}
 	}
 	if c.BasicAuth != nil && (c.BasicAuth.Username == "" || strings.Contains(c.BasicAuth.Username, ":")) {
-		faults = append(faults, &notifiers.FieldError{Key: "basic_auth.username", Err: errors.New("write a name without a colon")})
+		faults = append(faults,
+			&notifiers.FieldError{Key: "basic_auth.username", Err: errors.New("write a name without a colon")})
 	}
 	if c.OAuth2 != nil {
 		faults = append(faults, c.OAuth2.Check()...)
@@ -65,13 +67,14 @@ func checkOneLogin(way string, o Options) error {
 		}
 	}
 	if u, err := httpclient.ParseURL(o.URL); err == nil && u.User != nil {
-		return &notifiers.FieldError{Key: "url", Err: fmt.Errorf("it holds a name to log in with, and %s is set too; keep one of them", way)}
+		return &notifiers.FieldError{Key: "url",
+			Err: fmt.Errorf("it holds a name to log in with, and %s is set too; keep one of them", way)}
 	}
 	return nil
 }
 
-// authorize sets the Authorization header, if the notifier logs in. cached says that the login is a token from an earlier call, which
-// the receiver may have forgotten since.
+// authorize sets the Authorization header, if the notifier logs in. cached says that the login is a token from an
+// earlier call, which the receiver may have forgotten since.
 func (n *Notifier) authorize(ctx context.Context, h http.Header) (cached bool, err error) {
 	switch {
 	case n.config.BasicAuth != nil:

@@ -18,8 +18,8 @@ import (
 type Config struct {
 	// Longest time for one attempt, from dialling to the end of the answer. Default: 15s.
 	Timeout time.Duration `yaml:"timeout"`
-	// Signs every request as Standard Webhooks 1.0 says: "whsec_" and base64, any other text as it is, or "whsk_" and the base64 of an
-	// ed25519 private key. With several, as while changing them, each signs.
+	// Signs every request as Standard Webhooks 1.0 says: "whsec_" and base64, any other text as it is, or "whsk_" and the
+	// base64 of an ed25519 private key. With several, as while changing them, each signs.
 	SigningSecret []notifiers.Secret `yaml:"signing_secret" secret:"true"`
 	// Name and password to log in with. Of basic_auth, bearer and oauth2 there can be one.
 	BasicAuth *basicAuth `yaml:"basic_auth"`
@@ -88,9 +88,10 @@ type Notifier struct {
 	defaults json.RawMessage
 	signers  []signer
 	tokens   *httpclient.TokenCache // nil without oauth2
-	usual    call                   // for messages without options of their own; it has no URL if that is missing, or not as it should be
-	client   *http.Client
-	way      httpclient.Route
+	// for messages without options of their own; it has no URL if that is missing, or not as it should be
+	usual  call
+	client *http.Client
+	way    httpclient.Route
 }
 
 func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {

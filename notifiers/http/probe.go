@@ -11,8 +11,9 @@ import (
 	"qaserelay/notifiers/httpclient"
 )
 
-// Probe connects to the hosts that are known, with TLS where the address says so, and gets a token if there is oauth2. It makes no
-// request to a receiver, since any might be acted on; so whether one takes basic_auth, bearer or a signature stays open.
+// Probe connects to the hosts that are known, with TLS where the address says so, and gets a token if there is oauth2.
+// It makes no request to a receiver, since any might be acted on; so whether one takes basic_auth, bearer or a
+// signature stays open.
 func (n *Notifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
 	attempt, cancel := context.WithTimeout(ctx, n.config.Timeout)
 	defer cancel()

@@ -121,7 +121,8 @@ func (c *call) fill(m *notifiers.Message) (err error) {
 	return err
 }
 
-// DefaultBody writes the event as it came in, byte for byte: the relay has made sure that it is JSON, but for broken UTF-8.
+// DefaultBody writes the event as it came in, byte for byte: the relay has made sure that it is JSON, but for broken
+// UTF-8.
 func DefaultBody(m *notifiers.Message) ([]byte, error) {
 	b := bytes.NewBuffer(make([]byte, 0, 256+2*len(m.Body)+len(m.Event)))
 	enc := json.NewEncoder(b)
@@ -152,7 +153,8 @@ func DefaultBody(m *notifiers.Message) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// wholeUTF8 replaces each byte that is no UTF-8, of which JSON has to be (RFC 8259, section 8.1), by U+FFFD, as those do who read it leniently.
+// wholeUTF8 replaces each byte that is no UTF-8, of which JSON has to be (RFC 8259, section 8.1), by U+FFFD, as those
+// do who read it leniently.
 func wholeUTF8(text []byte) []byte {
 	if utf8.Valid(text) {
 		return text
@@ -166,7 +168,7 @@ func parseMethod(method string) (string, error) {
 	case method == "":
 		return http.MethodPost, nil
 	case !isToken(method), method == http.MethodConnect, method == http.MethodTrace:
-		return "", fmt.Errorf("method: %q is none; write one such as POST or PUT", method)
+		return "", fmt.Errorf("method: %q is not valid; write one such as POST or PUT", method)
 	}
 	return method, nil
 }
@@ -176,7 +178,7 @@ func parseMethod(method string) (string, error) {
 func checkHeaders(headers map[string]string) error {
 	for name := range headers {
 		if !isToken(name) {
-			return fmt.Errorf("headers: %q is no header name; use letters, digits and -", name)
+			return fmt.Errorf("headers: %q is not a valid header name; use letters, digits and -", name)
 		}
 		if reservedHeader(name) {
 			return fmt.Errorf("headers: %q is set by the relay; leave it out", name)

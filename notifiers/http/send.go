@@ -27,8 +27,8 @@ func (n *Notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 	return receipt, err
 }
 
-// try makes the request once. outer is the caller's context, attempt the one with our timeout. stale says that the receiver does not
-// take a token that it took before, and that the next try has a new one.
+// try makes the request once. outer is the caller's context, attempt the one with our timeout. stale says that the
+// receiver does not take a token that it took before, and that the next try has a new one.
 func (n *Notifier) try(outer, attempt context.Context, call call) (r notifiers.Receipt, stale bool, err error) {
 	req, err := call.Request(attempt)
 	if err != nil {
@@ -46,7 +46,8 @@ func (n *Notifier) try(outer, attempt context.Context, call call) (r notifiers.R
 	doing := call.method + " " + call.url.Scheme + "://" + call.url.Host
 	mask := n.masker(call.url, req.Header)
 	if err != nil {
-		return notifiers.Receipt{}, false, mask.AttemptError(outer, doing, httpclient.ExplainTrust(err, "tls: {ca_file: …}"))
+		return notifiers.Receipt{}, false, mask.AttemptError(outer, doing,
+			httpclient.ExplainTrust(err, "tls: {ca_file: …}"))
 	}
 	if stale = cached && a.Code == http.StatusUnauthorized; stale {
 		n.tokens.Forget(attempt, req.Header.Get("Authorization"))
@@ -77,8 +78,8 @@ func (n *Notifier) secrets() []string {
 	return secrets
 }
 
-// masker hides all that may be secret in one call: what the configuration hides, the rest of the URL, and the headers but those
-// that never log in, since services choose names of their own for the ones that do.
+// masker hides all that may be secret in one call: what the configuration hides, the rest of the URL, and the headers
+// but those that never log in, since services choose names of their own for the ones that do.
 func (n *Notifier) masker(u *url.URL, headers http.Header) httpclient.Redactor {
 	open := []string{
 		"Content-Type", "Accept", "User-Agent", "Host", "Webhook-Id", "Webhook-Timestamp",

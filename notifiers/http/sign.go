@@ -39,8 +39,8 @@ func ordinal(i int) string {
 	return "the " + strconv.Itoa(i+1) + "th"
 }
 
-// newSigner reads a secret: after whsk_ comes the private key of an ed25519 pair, after whsec_ a shared key, both in base64. Any other
-// text is a shared key as it is.
+// newSigner reads a secret: after whsk_ comes the private key of an ed25519 pair, after whsec_ a shared key, both in
+// base64. Any other text is a shared key as it is.
 func newSigner(secret string) (signer, error) {
 	if encoded, ok := strings.CutPrefix(secret, "whsk_"); ok {
 		return newKeySigner(encoded)
@@ -77,8 +77,8 @@ func newKeySigner(encoded string) (signer, error) {
 	}, nil
 }
 
-// sign adds the time of this attempt and the signatures of Standard Webhooks 1.0, one by each secret, so that a receiver finds the one
-// that it knows while secrets are changed.
+// sign adds the time of this attempt and the signatures of Standard Webhooks 1.0, one by each secret, so that a
+// receiver finds the one that it knows while secrets are changed.
 func (n *Notifier) sign(h http.Header, body []byte, now time.Time) {
 	timestamp := strconv.FormatInt(now.Unix(), 10)
 	h.Set("Webhook-Timestamp", timestamp)

@@ -123,11 +123,13 @@ func (m Redactor) AttemptError(outer context.Context, doing string, err error) e
 	case errors.As(err, &permanent):
 		return &notifiers.PermanentError{Reason: permanent.Reason, Err: fmt.Errorf("%s: %w", doing, permanent.Err)}
 	case errors.Is(outer.Err(), context.Canceled):
-		return &notifiers.TransientError{Reason: notifiers.ReasonCanceled, Err: fmt.Errorf("%s: stopped before there was an answer: %w", doing, outer.Err())}
+		return &notifiers.TransientError{Reason: notifiers.ReasonCanceled,
+			Err: fmt.Errorf("%s: stopped before there was an answer: %w", doing, outer.Err())}
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return &notifiers.TransientError{Reason: notifiers.ReasonTimeout, Err: fmt.Errorf("%s: no answer in time", doing)}
 	}
-	return &notifiers.TransientError{Reason: notifiers.ReasonServer, Err: fmt.Errorf("%s: %w", doing, m.Error(plainly(err)))}
+	return &notifiers.TransientError{Reason: notifiers.ReasonServer,
+		Err: fmt.Errorf("%s: %w", doing, m.Error(plainly(err)))}
 }
 
 // plainly says in words what the network libraries say in terms of their own.

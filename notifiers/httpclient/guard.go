@@ -50,8 +50,8 @@ func (g DialGuard) check(a netip.Addr) error {
 	return nil
 }
 
-// checkName refuses a host that a proxy is to connect to, if any of its addresses is refused. A name that cannot be resolved here
-// passes: behind many proxies only they can, and so it is up to them what they connect to.
+// checkName refuses a host that a proxy is to connect to, if any of its addresses is refused. A name that cannot be
+// resolved here passes: behind many proxies only they can, and so it is up to them what they connect to.
 func (g DialGuard) checkName(ctx context.Context, host string) error {
 	addrs, err := g.Resolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {

@@ -36,19 +36,22 @@ func (c OAuth2) Secrets() []string {
 
 func (c OAuth2) Check() (faults []error) {
 	if c.ClientID == "" {
-		faults = append(faults, &notifiers.FieldError{Key: "oauth2.client_id", Err: errors.New("missing; write the name of the client at the token endpoint")})
+		faults = append(faults, &notifiers.FieldError{Key: "oauth2.client_id",
+			Err: errors.New("missing; write the name of the client at the token endpoint")})
 	}
 	if !c.ClientSecret.IsSet() {
-		faults = append(faults, &notifiers.FieldError{Key: "oauth2.client_secret", Err: errors.New("missing; write the secret of the client")})
+		faults = append(faults,
+			&notifiers.FieldError{Key: "oauth2.client_secret", Err: errors.New("missing; write the secret of the client")})
 	}
 	if u, err := ParseURL(c.TokenURL); err != nil || u.User != nil {
-		faults = append(faults, &notifiers.FieldError{Key: "oauth2.token_url", Err: errors.New("write the address of the token endpoint, such as https://login.example.com/token")})
+		faults = append(faults, &notifiers.FieldError{Key: "oauth2.token_url",
+			Err: errors.New("write the address of the token endpoint, such as https://login.example.com/token")})
 	}
 	return faults
 }
 
-// TokenCache keeps the token of one client until shortly before it expires. It may be used from many goroutines, of which one at a time
-// asks for a new token while the others wait.
+// TokenCache keeps the token of one client until shortly before it expires. It may be used from many goroutines, of
+// which one at a time asks for a new token while the others wait.
 type TokenCache struct {
 	config clientcredentials.Config
 	client *http.Client
@@ -102,7 +105,8 @@ func (c *TokenCache) Forget(ctx context.Context, authorization string) {
 	}
 }
 
-// TokenError classifies the failure to get a token. outer is the context of the caller, attempt the one with our timeout.
+// TokenError classifies the failure to get a token. outer is the context of the caller, attempt the one with our
+// timeout.
 func (m Redactor) TokenError(outer, attempt context.Context, err error) error {
 	const doing = "getting a token from oauth2.token_url"
 	var refused *oauth2.RetrieveError
@@ -126,7 +130,8 @@ func (m Redactor) TokenError(outer, attempt context.Context, err error) error {
 	case a.Code == http.StatusRequestTimeout, a.Code == http.StatusTooEarly, a.Code >= 500:
 		return a.Retry(notifiers.ReasonServer, failed)
 	case a.Code < 300, a.Code == http.StatusBadRequest, a.Code == http.StatusUnauthorized, a.Code == http.StatusForbidden:
-		return &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: fmt.Errorf("%w: check oauth2.client_id, client_secret and scopes", failed)}
+		return &notifiers.PermanentError{Reason: notifiers.ReasonAuth,
+			Err: fmt.Errorf("%w: check oauth2.client_id, client_secret and scopes", failed)}
 	}
 	return &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: fmt.Errorf("%w: check oauth2.token_url", failed)}
 }

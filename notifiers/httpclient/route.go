@@ -32,7 +32,8 @@ func (r Route) Client() *http.Client {
 }
 
 func proxyRefusal(err error) error {
-	return &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: fmt.Errorf("%w: write name and password in proxy_url", err)}
+	return &notifiers.PermanentError{Reason: notifiers.ReasonAuth,
+		Err: fmt.Errorf("%w: write name and password in proxy_url", err)}
 }
 
 // Route is how requests leave.

@@ -13,7 +13,8 @@ func (a Answer) IsPage() bool {
 	return strings.HasPrefix(http.DetectContentType(a.Body), "text/html")
 }
 
-// HTTPOutcome says what the answer's status means for the delivery, and how the receiver put it. said is without secrets.
+// HTTPOutcome says what the answer's status means for the delivery, and how the receiver put it. said is without
+// secrets.
 func (a Answer) HTTPOutcome(doing, said string) error {
 	failed := fmt.Errorf("%s: the receiver answered %s%s", doing, a.Status, quoted(said))
 	switch {
@@ -27,11 +28,13 @@ func (a Answer) HTTPOutcome(doing, said string) error {
 	case a.Code == http.StatusRequestTimeout, a.Code == http.StatusTooEarly, a.Code >= 500:
 		return a.Retry(notifiers.ReasonServer, failed)
 	case a.Code == http.StatusUnauthorized, a.Code == http.StatusForbidden:
-		return &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: fmt.Errorf("%w: check the credentials: basic_auth, bearer, oauth2, headers or signing_secret", failed)}
+		return &notifiers.PermanentError{Reason: notifiers.ReasonAuth,
+			Err: fmt.Errorf("%w: check the credentials: basic_auth, bearer, oauth2, headers or signing_secret", failed)}
 	case a.Code == http.StatusProxyAuthRequired:
 		return proxyRefusal(failed)
 	case a.Code == http.StatusGone:
-		return &notifiers.GoneError{Err: fmt.Errorf("%w: the receiver has closed this address for good; write its new one as url, or remove what is sent there", failed)}
+		return &notifiers.GoneError{Err: fmt.Errorf(
+			"%w: the receiver has closed this address for good; write its new one as url, or remove what is sent there", failed)}
 	case a.Code == http.StatusNotFound:
 		return &notifiers.PermanentError{Err: fmt.Errorf("%w: check the url", failed)}
 	}

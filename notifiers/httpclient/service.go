@@ -150,7 +150,8 @@ func (s *Service) outcome(doing string, a Answer, v Outcome) error {
 	case Retry:
 		return a.Retry(s.reason(a, v), advised)
 	case UnexpectedBody:
-		return a.Retry(notifiers.ReasonServer, fmt.Errorf("%w, but not in the form of its API: check %s; or it is in maintenance", failed, s.key))
+		return a.Retry(notifiers.ReasonServer,
+			fmt.Errorf("%w, but not in the form of its API: check %s; or it is in maintenance", failed, s.key))
 	case Gone:
 		return &notifiers.GoneError{Err: s.advised(failed, a, v)}
 	}
@@ -163,7 +164,8 @@ func (s *Service) advised(failed error, a Answer, v Outcome) error {
 	case v.Advice != "":
 		return fmt.Errorf("%w: %s", failed, v.Advice)
 	case a.Code >= 300 && a.Code < 400:
-		return fmt.Errorf("%w: redirects are not followed; write the final address as %s%s", failed, s.key, onHost(a.location))
+		return fmt.Errorf("%w: redirects are not followed; write the final address as %s%s", failed, s.key,
+			onHost(a.location))
 	case a.Code == http.StatusRequestEntityTooLarge:
 		return fmt.Errorf("%w: the message is too big; shorten its body", failed)
 	}

@@ -33,12 +33,14 @@ func (c TLS) Client(prefix string) (*tls.Config, error) {
 	if c.CA != "" {
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM([]byte(c.CA)) {
-			return nil, &notifiers.FieldError{Key: prefix + "ca", Err: errors.New("holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)")}
+			return nil, &notifiers.FieldError{Key: prefix + "ca",
+				Err: errors.New("holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)")}
 		}
 	}
 	switch {
 	case c.InsecureSkipVerify && c.CA != "":
-		return nil, &notifiers.FieldError{Key: prefix + "insecure_skip_verify", Err: errors.New("makes no sense beside ca; keep one of them")}
+		return nil, &notifiers.FieldError{Key: prefix + "insecure_skip_verify",
+			Err: errors.New("makes no sense beside ca; keep one of them")}
 	case c.Cert == "" && !c.Key.IsSet():
 		return config, nil
 	case c.Cert == "":
@@ -48,7 +50,8 @@ func (c TLS) Client(prefix string) (*tls.Config, error) {
 	}
 	pair, err := tls.X509KeyPair([]byte(c.Cert), []byte(c.Key.Value()))
 	if err != nil {
-		return nil, &notifiers.FieldError{Key: prefix + "cert", Err: errors.New("cert and key are no pair in PEM form; write the two files that were made together")}
+		return nil, &notifiers.FieldError{Key: prefix + "cert",
+			Err: errors.New("cert and key are not a pair in PEM form; write the two files that were made together")}
 	}
 	config.Certificates = []tls.Certificate{pair}
 	return config, nil

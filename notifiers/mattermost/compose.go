@@ -52,7 +52,8 @@ func (n *notifier) compose(m *notifiers.Message) (post, func() *preview.Layout, 
 	p, top := composeTop(m, o)
 	title, origin := fitTitle(m), notifiers.Cut(markup.Origin(m), maxOrigin)
 	written, fields := fitFields(m)
-	a := attachment{Fallback: escape(title), Color: notifiers.LevelColor(m.Level), Fields: written, Footer: markup.Neutralize(origin, true)}
+	a := attachment{Fallback: escape(title), Color: notifiers.LevelColor(m.Level), Fields: written,
+		Footer: markup.Neutralize(origin, true)}
 	w := markup.Markdown(escape)
 	p, body := markup.FitLines(markup.Lines(notifiers.Cut(m.Body, 2*maxAttachment)), func(lines []markup.Line) post {
 		whole, filled := p, a
@@ -137,7 +138,8 @@ func mention(who string) (string, markup.Run) {
 	return escape(who), markup.Run{Text: markup.Visible(who)}
 }
 
-// escape escapes text so that Mattermost shows it as it is. Its Markdown resolves entities, and turns :names: into emoji.
+// escape escapes text so that Mattermost shows it as it is. Its Markdown resolves entities, and turns :names: into
+// emoji.
 func escape(s string) string {
 	if s = markup.Neutralize(s, true); strings.Count(s, ":") > 1 {
 		s = regexp.MustCompile(`:([A-Za-z0-9_+-]+:)`).ReplaceAllString(s, ":"+markup.Joiner+"$1")

@@ -46,9 +46,10 @@ func Kind() notifiers.Kind {
 		Options:     Options{},
 		New:         newNotifier,
 		Concurrency: 2,
-		Rate:        notifiers.Rate{Messages: 10, Per: time.Second, Burst: 10}, // the server's default, RateLimitSettings.PerSec
-		Delivered:   delivered,
-		Markup:      notifiers.Markdown,
+		// the server's default, RateLimitSettings.PerSec
+		Rate:      notifiers.Rate{Messages: 10, Per: time.Second, Burst: 10},
+		Delivered: delivered,
+		Markup:    notifiers.Markdown,
 		Limits: []notifiers.Limit{
 			{Paths: "text", Max: 16_383},
 			{Paths: "attachments[].fallback", Max: 1000},
@@ -77,7 +78,8 @@ func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 	if err != nil {
 		return nil, err
 	}
-	return &notifier{httpclient.NewService("Mattermost", "webhook_url", c.Timeout, httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
+	return &notifier{httpclient.NewService("Mattermost", "webhook_url", c.Timeout,
+		httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
 }
 
 // Send posts the message. It is delivered when Mattermost says ok, and not by the status alone.
@@ -86,7 +88,8 @@ func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
 	}
-	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "posting to the Mattermost webhook", URL: n.config.WebhookURL.Value(), Body: post}, classify)
+	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "posting to the Mattermost webhook",
+		URL: n.config.WebhookURL.Value(), Body: post}, classify)
 }
 
 // Preview implements [preview.Previewer].
@@ -103,7 +106,8 @@ func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
 // Probe asks whether the server is up. A webhook cannot be tried without posting.
 func (n *notifier) Probe(ctx context.Context, _ []json.RawMessage) (string, error) {
 	base, _, _ := strings.Cut(n.config.WebhookURL.Value(), "/hooks/")
-	_, err := n.Deliver(ctx, httpclient.ServiceCall{Doing: "asking whether Mattermost is up", Method: http.MethodGet, URL: httpclient.WithSlash(base) + "api/v4/system/ping"},
+	_, err := n.Deliver(ctx, httpclient.ServiceCall{Doing: "asking whether Mattermost is up", Method: http.MethodGet,
+		URL: httpclient.WithSlash(base) + "api/v4/system/ping"},
 		func(a httpclient.Answer) httpclient.Outcome {
 			if a.Code == http.StatusOK && !json.Valid(a.Body) {
 				return httpclient.Outcome{Class: httpclient.UnexpectedBody}

@@ -17,8 +17,8 @@ import (
 	"qaserelay/notifiers"
 )
 
-// Escaping compares what is sent for hostile text of an event with what is sent for harmless text in its place. It returns
-// what the hostile text became beyond text: markup, a mention, a link, or a part of the structure.
+// Escaping compares what is sent for hostile text of an event with what is sent for harmless text in its place. It
+// returns what the hostile text became beyond text: markup, a mention, a link, or a part of the structure.
 func Escaping(m notifiers.Markup, hostile, harmless []byte) []string {
 	switch m {
 	case notifiers.Mrkdwn:
@@ -41,7 +41,8 @@ func Escaping(m notifiers.Markup, hostile, harmless []byte) []string {
 
 // authorsURLs are the URLs that rules and default messages link to.
 func authorsURLs() []string {
-	return []string{"https://author.example/run", "https://app.qase.io/defect/ID/view/2", "https://app.qase.io/run/ID/dashboard/2",
+	return []string{"https://author.example/run", "https://app.qase.io/defect/ID/view/2",
+		"https://app.qase.io/run/ID/dashboard/2",
 		"https://app.qase.io/case/ID-25"}
 }
 
@@ -99,7 +100,8 @@ func structureFaults(hostile, harmless []byte) []string {
 // checkDestination accepts a URL of the author, and one whose end comes from the event if that is one part of the path.
 func checkDestination(to string) []string {
 	u, err := url.Parse(to)
-	own := slices.Contains(authorsURLs(), to) || err == nil && (u.Host == "author.example" || u.Host == "example.com") && u.RawQuery == "" && u.Fragment == "" &&
+	own := slices.Contains(authorsURLs(), to) || err == nil && (u.Host == "author.example" || u.Host == "example.com") &&
+		u.RawQuery == "" && u.Fragment == "" &&
 		strings.Count(u.EscapedPath(), "/") == 1
 	if !own {
 		return []string{"a link to " + to}
@@ -143,7 +145,8 @@ func cardFaults(hostile, harmless []byte) []string {
 	return faults
 }
 
-// markdownFaults finds markup, links and mentions in texts, read as CommonMark with GitHub's extensions, which is more than chats know.
+// markdownFaults finds markup, links and mentions in texts, read as CommonMark with GitHub's extensions, which is more
+// than chats know.
 func markdownFaults(hostile, harmless []byte) []string {
 	faults := structureFaults(hostile, harmless)
 	leaves, _, _ := leavesOf(hostile)

@@ -24,7 +24,8 @@ func Message(edit ...func(*notifiers.Message)) *notifiers.Message {
 		Project:   "WEB",
 		Thread:    "qase/WEB/run/7",
 		CreatedAt: time.Date(2026, 11, 23, 10, 30, 0, 0, time.UTC),
-		Event:     json.RawMessage(`{"event_name":"run.completed", "timestamp":1763894000,"payload":{"id":7,"failed":3},"project_code":"WEB"}`),
+		Event: json.RawMessage(
+			`{"event_name":"run.completed", "timestamp":1763894000,"payload":{"id":7,"failed":3},"project_code":"WEB"}`),
 	}
 	for _, e := range edit {
 		e(m)

@@ -254,7 +254,8 @@ func Outcome(err error) string {
 // NoSecrets fails if a receipt or an error, printed in any way, holds a secret.
 func NoSecrets(t *testing.T, secrets []string, receipt notifiers.Receipt, err error) {
 	t.Helper()
-	texts := []string{fmt.Sprintf("%+v", receipt), fmt.Sprintf("%v", err), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", receipt)}
+	texts := []string{fmt.Sprintf("%+v", receipt), fmt.Sprintf("%v", err), fmt.Sprintf("%+v", err),
+		fmt.Sprintf("%#v", receipt)}
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		texts = append(texts, e.Error(), fmt.Sprintf("%+v", e))
 	}
@@ -279,7 +280,8 @@ func RefusesMetadata(t *testing.T, err error) {
 func WantKey(t *testing.T, err error, key string) {
 	t.Helper()
 	var fe *notifiers.FieldError
-	if !errors.As(err, &fe) || fe.Field() != key || strings.Contains(err.Error(), "secret!!") || strings.Contains(err.Error(), "/secret") ||
+	if !errors.As(err, &fe) || fe.Field() != key || strings.Contains(err.Error(), "secret!!") ||
+		strings.Contains(err.Error(), "/secret") ||
 		strings.Contains(err.Error(), "s3cret") {
 		t.Errorf("%s: got %v", key, err)
 	}

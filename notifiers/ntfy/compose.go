@@ -45,7 +45,8 @@ func (n *notifier) compose(m *notifiers.Message) (post, func() *preview.Layout, 
 	if err := o.check(); err != nil {
 		return post{}, nil, err
 	}
-	p := post{Topic: o.Topic, Title: markup.Neutralize(markup.Title(m, maxTitle), false), Tags: []string{levelTag(m.Level)}}
+	p := post{Topic: o.Topic, Title: markup.Neutralize(markup.Title(m, maxTitle), false),
+		Tags: []string{levelTag(m.Level)}}
 	p.Priority, _ = priority(o.Priority, m.Level) // check has made sure of it
 	for _, tag := range o.Tags {
 		if tag = notifiers.Cut(notifiers.OneLine(tag), 50); tag != "" && len(p.Tags) < maxTags {
@@ -98,7 +99,7 @@ func priority(word, level string) (int, error) {
 	case word == "":
 		return 3, nil
 	}
-	return 0, fmt.Errorf("%q is none; write min, low, default, high or max, or 1 to 5", notifiers.Cut(word, 100))
+	return 0, fmt.Errorf("%q is not valid; write min, low, default, high or max, or 1 to 5", notifiers.Cut(word, 100))
 }
 
 // levelTag is the emoji of a level (https://docs.ntfy.sh/emojis/).

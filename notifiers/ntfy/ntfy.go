@@ -58,9 +58,10 @@ func Kind() notifiers.Kind {
 		Missing: missing,
 
 		Concurrency: 2,
-		Rate:        notifiers.Rate{Messages: 1, Per: 5 * time.Second, Burst: 60}, // https://docs.ntfy.sh/config/#rate-limiting
-		Delivered:   delivered,
-		Markup:      notifiers.PlainText,
+		// https://docs.ntfy.sh/config/#rate-limiting
+		Rate:      notifiers.Rate{Messages: 1, Per: 5 * time.Second, Burst: 60},
+		Delivered: delivered,
+		Markup:    notifiers.PlainText,
 		Limits: []notifiers.Limit{
 			{Paths: "message", Max: 4096, Unit: notifiers.Bytes},
 			{Paths: "title", Max: 300},
@@ -96,12 +97,15 @@ type notifier struct {
 func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 	c := *config.(*Config)
 	o, err := notifiers.MergeOptions[Options](nil, defaults)
-	faults := []error{err, httpclient.CheckTimeout(c.Timeout), httpclient.CheckAPIURL("server", c.Server, "https://ntfy.sh/")}
+	faults := []error{err, httpclient.CheckTimeout(c.Timeout),
+		httpclient.CheckAPIURL("server", c.Server, "https://ntfy.sh/")}
 	switch {
 	case c.Token.IsSet() && (c.Username != "" || c.Password.IsSet()):
-		faults = append(faults, &notifiers.FieldError{Key: "token", Err: errors.New("there is a username or password too; write one way to log in")})
+		faults = append(faults,
+			&notifiers.FieldError{Key: "token", Err: errors.New("there is a username or password too; write one way to log in")})
 	case (c.Username != "") != c.Password.IsSet():
-		faults = append(faults, &notifiers.FieldError{Key: "username", Err: errors.New("a username needs a password, and a password a username")})
+		faults = append(faults,
+			&notifiers.FieldError{Key: "username", Err: errors.New("a username needs a password, and a password a username")})
 	}
 	if o.Topic == "" {
 		o.Topic = "later" // comes with the message
@@ -110,13 +114,15 @@ func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 		return nil, err
 	}
 	basic := base64.StdEncoding.EncodeToString([]byte(c.Username + ":" + c.Password.Value()))
-	return &notifier{httpclient.NewService("ntfy", "server", c.Timeout, c.Token.Value(), c.Password.Value(), basic), c, defaults}, nil
+	return &notifier{httpclient.NewService("ntfy", "server", c.Timeout, c.Token.Value(), c.Password.Value(), basic), c,
+		defaults}, nil
 }
 
 // check returns what is written wrong.
 func (o Options) check() error {
 	if !regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`).MatchString(o.Topic) {
-		return &notifiers.FieldError{Key: "topic", Err: fmt.Errorf("%q is none; use up to 64 letters, digits, _ and -", notifiers.Cut(o.Topic, 100))}
+		return &notifiers.FieldError{Key: "topic",
+			Err: fmt.Errorf("%q is not valid; use up to 64 letters, digits, _ and -", notifiers.Cut(o.Topic, 100))}
 	}
 	if _, err := priority(o.Priority, ""); err != nil {
 		return &notifiers.FieldError{Key: "priority", Err: err}
@@ -131,7 +137,8 @@ func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
 	}
 	return n.Deliver(ctx, httpclient.ServiceCall{
-		Doing: "publishing to ntfy topic " + post.Topic, URL: httpclient.WithSlash(n.config.Server), Header: n.login(), Body: post,
+		Doing: "publishing to ntfy topic " +
+			post.Topic, URL: httpclient.WithSlash(n.config.Server), Header: n.login(), Body: post,
 	}, classify)
 }
 
@@ -162,7 +169,8 @@ func (n *notifier) Probe(ctx context.Context, _ []json.RawMessage) (string, erro
 		return "", err
 	}
 	if !health.Healthy {
-		return "", &notifiers.TransientError{Reason: notifiers.ReasonServer, Err: errors.New("the ntfy server says that it is not well")}
+		return "", &notifiers.TransientError{Reason: notifiers.ReasonServer,
+			Err: errors.New("the ntfy server says that it is not well")}
 	}
 	if len(n.login()) == 0 {
 		return "the server is well", nil

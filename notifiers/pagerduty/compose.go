@@ -84,7 +84,8 @@ func layout(e event) *preview.Layout {
 	case "warning":
 		l.Color = notifiers.LevelColor("warning")
 	}
-	l.Facts = append(l.Facts, preview.Fact{Name: "Severity", Text: p.Severity}, preview.Fact{Name: "Source", Text: p.Source})
+	l.Facts = append(l.Facts, preview.Fact{Name: "Severity", Text: p.Severity},
+		preview.Fact{Name: "Source", Text: p.Source})
 	l.Add(preview.Text(p.Summary, markup.Run{Bold: true})...)
 	l.Add(preview.Paragraphs(p.Details["body"])...)
 	for _, to := range e.Links {
@@ -128,7 +129,8 @@ func details(o Options, m *notifiers.Message) *payload {
 		p.Timestamp = m.CreatedAt.UTC().Format(time.RFC3339)
 	}
 	for name, value := range map[string]string{
-		"rule": notifiers.OneLine(m.Rule), "project": notifiers.OneLine(m.Project), "body": markup.PlainBody(m.WholeBody(), maxBody),
+		"rule": notifiers.OneLine(m.Rule), "project": notifiers.OneLine(m.Project), "body": markup.PlainBody(m.WholeBody(),
+			maxBody),
 	} {
 		if value != "" {
 			p.Details[name] = value

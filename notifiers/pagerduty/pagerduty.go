@@ -31,8 +31,8 @@ type Config struct {
 type Options struct {
 	// What becomes of the alert: trigger, acknowledge or resolve. Default: a success resolves, all else triggers.
 	Action string `yaml:"action" json:"action,omitempty" as:"text"`
-	// Which alert it is: messages with the same key are about one. Default: for runs that end the plan and environment, so that the next
-	// green one resolves it; else, and without a plan, the thing that the event is about.
+	// Which alert it is: messages with the same key are about one. Default: for runs that end the plan and environment, so
+	// that the next green one resolves it; else, and without a plan, the thing that the event is about.
 	DedupKey string `yaml:"dedup_key" json:"dedup_key,omitempty" as:"text"`
 	// How bad it is: critical, error, warning or info. Default: by level.
 	Severity string `yaml:"severity" json:"severity,omitempty" as:"text"`
@@ -52,7 +52,8 @@ func Kind() notifiers.Kind {
 			return &Config{APIURL: "https://events.pagerduty.com/", Timeout: 10 * time.Second}
 		},
 		Sample: func() any {
-			return &Config{RoutingKey: notifiers.NewSecret("preview"), APIURL: "https://events.pagerduty.com/", Timeout: time.Second}
+			return &Config{RoutingKey: notifiers.NewSecret("preview"), APIURL: "https://events.pagerduty.com/",
+				Timeout: time.Second}
 		},
 		Options:     Options{},
 		New:         newNotifier,
@@ -79,7 +80,8 @@ func delivered(r notifiers.Receipt, retest string) string {
 		DedupKey string `json:"dedup_key"`
 	}
 	_ = json.Unmarshal([]byte(r.Response), &answer)
-	return fmt.Sprintf("PagerDuty has taken it for the alert %s; to resolve that: %s --level success", answer.DedupKey, retest)
+	return fmt.Sprintf("PagerDuty has taken it for the alert %s; to resolve that: %s --level success", answer.DedupKey,
+		retest)
 }
 
 // notifier sends to the Events API v2. The alert's key makes a second attempt harmless.
@@ -92,9 +94,11 @@ type notifier struct {
 func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 	c := *config.(*Config)
 	o, err := notifiers.MergeOptions[Options](nil, defaults)
-	faults := []error{err, httpclient.CheckTimeout(c.Timeout), httpclient.CheckAPIURL("api_url", c.APIURL, "https://events.eu.pagerduty.com/"), o.check()}
+	faults := []error{err, httpclient.CheckTimeout(c.Timeout),
+		httpclient.CheckAPIURL("api_url", c.APIURL, "https://events.eu.pagerduty.com/"), o.check()}
 	if !c.RoutingKey.IsSet() {
-		faults = append(faults, &notifiers.FieldError{Key: "routing_key", Err: errors.New("missing; write the key of the service's integration “Events API v2”")})
+		faults = append(faults, &notifiers.FieldError{Key: "routing_key",
+			Err: errors.New("missing; write the key of the service's integration “Events API v2”")})
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
@@ -104,12 +108,15 @@ func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 
 // check returns what is written wrong.
 func (o Options) check() error {
-	actions, severities := []string{"", "trigger", "acknowledge", "resolve"}, []string{"", "critical", "error", "warning", "info"}
+	actions, severities := []string{"", "trigger", "acknowledge", "resolve"}, []string{"", "critical", "error", "warning",
+		"info"}
 	if !slices.Contains(actions, o.Action) {
-		return &notifiers.FieldError{Key: "action", Err: fmt.Errorf("%q is none; write trigger, acknowledge or resolve", notifiers.Cut(o.Action, 100))}
+		return &notifiers.FieldError{Key: "action",
+			Err: fmt.Errorf("%q is not valid; write trigger, acknowledge or resolve", notifiers.Cut(o.Action, 100))}
 	}
 	if !slices.Contains(severities, o.Severity) {
-		return &notifiers.FieldError{Key: "severity", Err: fmt.Errorf("%q is none; write critical, error, warning or info", notifiers.Cut(o.Severity, 100))}
+		return &notifiers.FieldError{Key: "severity",
+			Err: fmt.Errorf("%q is not valid; write critical, error, warning or info", notifiers.Cut(o.Severity, 100))}
 	}
 	return nil
 }
@@ -121,7 +128,8 @@ func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
 	}
 	event.RoutingKey = n.config.RoutingKey.Value()
-	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "sending to PagerDuty", URL: httpclient.WithSlash(n.config.APIURL) + "v2/enqueue", Body: event}, classify)
+	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "sending to PagerDuty",
+		URL: httpclient.WithSlash(n.config.APIURL) + "v2/enqueue", Body: event}, classify)
 }
 
 // Preview implements [preview.Previewer].

@@ -29,7 +29,7 @@ func advise(config any, option string, value any) []notifiers.Advice {
 func webhookAdvice(option string, value any) notifiers.Advice {
 	const hint = "write a bot token in place of webhook_url"
 	does := map[string]string{
-		"channel":   "posts to its own channel, whatever is written here",
+		"channel":   "posts to its own channel and ignores this option",
 		"dm":        "cannot write to a person: the message goes to its channel and mentions them",
 		"thread":    "knows no threads: each message stands for itself",
 		"broadcast": "knows no threads: each message stands for itself",
@@ -39,7 +39,7 @@ func webhookAdvice(option string, value any) notifiers.Advice {
 		return notifiers.Advice{Message: option + ": an incoming webhook " + does, Hint: hint}
 	}
 	if option == "mention" && slices.ContainsFunc(notifiers.Texts(value), func(s string) bool { _, address := splitAddress(s); return address != "" }) {
-		return notifiers.Advice{Message: "mention: an incoming webhook cannot look up an address: who has no slack: in people: is not notified", Hint: hint + ", or add slack: to people:"}
+		return notifiers.Advice{Message: "mention: an incoming webhook cannot look up an address: people without slack: in people: are not notified", Hint: hint + ", or add slack: to people:"}
 	}
 	return notifiers.Advice{}
 }
@@ -56,12 +56,14 @@ func blockTypes() []string {
 func adviseBlocks(value any) []notifiers.Advice {
 	list, isList := value.([]any)
 	if !isList {
-		return []notifiers.Advice{{Wrong: true, Message: "blocks must be a list", Hint: "write - {type: section, text: {type: mrkdwn, text: …}}"}}
+		return []notifiers.Advice{{Wrong: true, Message: "blocks must be a list",
+			Hint: "write - {type: section, text: {type: mrkdwn, text: …}}"}}
 	}
 	var all []notifiers.Advice
 	if len(list) > maxBlocks {
 		all = append(all, notifiers.Advice{Path: []string{strconv.Itoa(maxBlocks)}, Wrong: true,
-			Message: fmt.Sprintf("there are %d blocks, and Slack takes %d", len(list), maxBlocks), Hint: "put several lines into one section"})
+			Message: fmt.Sprintf("there are %d blocks, and Slack takes %d", len(list),
+				maxBlocks), Hint: "put several lines into one section"})
 	}
 	for i, one := range list {
 		all = append(all, adviseBlock([]string{strconv.Itoa(i)}, one)...)
@@ -74,21 +76,26 @@ func adviseBlock(path []string, value any) []notifiers.Advice {
 	kind, _ := block["type"].(string)
 	switch {
 	case !isMapping:
-		return []notifiers.Advice{{Path: path, Wrong: true, Message: "a block must be a mapping", Hint: "write {type: section, text: {type: mrkdwn, text: …}}"}}
+		return []notifiers.Advice{{Path: path, Wrong: true, Message: "a block must be a mapping",
+			Hint: "write {type: section, text: {type: mrkdwn, text: …}}"}}
 	case kind == "":
-		return []notifiers.Advice{{Path: path, Wrong: true, Message: "a block needs a type", Hint: "such as section, header, context or divider"}}
+		return []notifiers.Advice{{Path: path, Wrong: true, Message: "a block needs a type",
+			Hint: "such as section, header, context or divider"}}
 	case strings.Contains(kind, "{{"):
 		return nil
 	case !slices.Contains(blockTypes(), kind):
-		return []notifiers.Advice{{Path: append(path, "type"), Message: "Slack may know no block " + strconv.Quote(kind), Hint: "known are " + strings.Join(blockTypes(), ", ")}}
+		return []notifiers.Advice{{Path: append(path, "type"), Message: "Slack may know no block " + strconv.Quote(kind),
+			Hint: "known are " + strings.Join(blockTypes(), ", ")}}
 	}
 	all := adviseTexts(path, block, maxSection)
 	if !isWhole(kind, withoutEmpty(block)) {
-		missing := map[string]string{"image": "image_url", "context": "elements", "actions": "elements", "rich_text": "elements"}[kind]
+		missing := map[string]string{"image": "image_url", "context": "elements", "actions": "elements",
+			"rich_text": "elements"}[kind]
 		if missing == "" {
 			missing = "text"
 		}
-		all = append(all, notifiers.Advice{Path: path, Wrong: true, Message: "a block " + kind + " needs " + missing, Hint: "Slack refuses it without"})
+		all = append(all, notifiers.Advice{Path: path, Wrong: true, Message: "a block " + kind + " needs " + missing,
+			Hint: "Slack refuses it without"})
 	}
 	return all
 }
@@ -108,7 +115,8 @@ func adviseTexts(path []string, object map[string]any, limit int) []notifiers.Ad
 	}
 	var all []notifiers.Advice
 	if alt, _ := object["alt_text"].(string); kind == "image" && alt == "" {
-		all = append(all, notifiers.Advice{Path: path, Message: "an image without alt_text is read out as “image”", Hint: "say in alt_text what it shows; Slack takes none without"})
+		all = append(all, notifiers.Advice{Path: path, Message: "an image without alt_text is read out as “image”",
+			Hint: "describe the image in alt_text; Slack requires it"})
 	}
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		at, limit := append(slices.Clip(path), key), textLimit(kind, key)
@@ -117,7 +125,8 @@ func adviseTexts(path []string, object map[string]any, limit int) []notifiers.Ad
 		}
 		list, isList := object[key].([]any)
 		if isList && len(list) == 0 {
-			all = append(all, notifiers.Advice{Path: at, Message: key + " is empty, and left out", Hint: "write what is to stand there, or remove it; Slack refuses an empty one"})
+			all = append(all, notifiers.Advice{Path: at, Message: key + " is empty, and left out",
+				Hint: "fill it or remove it; Slack refuses an empty one"})
 		}
 		for i, one := range list {
 			if inner, isObject := one.(map[string]any); isObject {
@@ -130,22 +139,27 @@ func adviseTexts(path []string, object map[string]any, limit int) []notifiers.Ad
 
 // adviseTextType checks the type of the text object below the key text of an object of a kind.
 func adviseTextType(at []string, kind string, text map[string]any) []notifiers.Advice {
-	takes := map[string][]string{"section": {"mrkdwn", "plain_text"}, "header": {"plain_text"}, "button": {"plain_text"}}[kind]
+	takes := map[string][]string{"section": {"mrkdwn", "plain_text"}, "header": {"plain_text"},
+		"button": {"plain_text"}}[kind]
 	written, _ := text["type"].(string)
 	if at[len(at)-1] != "text" || takes == nil || strings.Contains(written, "{{") || slices.Contains(takes, written) {
 		return nil
 	}
 	return []notifiers.Advice{{Path: append(slices.Clone(at), "type"), Wrong: true,
-		Message: fmt.Sprintf("the text of a %s cannot be of type %q", kind, written), Hint: "write type: " + strings.Join(takes, " or ")}}
+		Message: fmt.Sprintf("the text of a %s cannot be of type %q", kind, written), Hint: "write type: " +
+			strings.Join(takes, " or ")}}
 }
 
 func adviseText(path []string, kind, text string, limit int) []notifiers.Advice {
 	objectType := map[string]string{"section": "mrkdwn", "header": "plain_text", "button": "plain_text"}[kind]
 	switch {
 	case objectType != "":
-		return []notifiers.Advice{{Path: path, Wrong: true, Message: "the text of a " + kind + " must be an object", Hint: "write text: {type: " + objectType + ", text: …}"}}
+		return []notifiers.Advice{{Path: path, Wrong: true, Message: "the text of a " + kind + " must be an object",
+			Hint: "write text: {type: " + objectType + ", text: …}"}}
 	case kind != "markdown" && !strings.Contains(text, "{{") && notifiers.Units(text) > limit:
-		return []notifiers.Advice{{Path: path, Message: fmt.Sprintf("the text has %d characters; Slack takes %d, and the rest is cut", notifiers.Units(text), limit), Hint: "split it"}}
+		return []notifiers.Advice{{Path: path,
+			Message: fmt.Sprintf("the text has %d characters; Slack takes %d, and the rest is cut", notifiers.Units(text),
+				limit), Hint: "split it"}}
 	}
 	return nil
 }

@@ -33,8 +33,9 @@ func (b kitBlock) BlockType() slack.MessageBlockType {
 // ID implements slack.Block.
 func (b kitBlock) ID() string { id, _ := b["block_id"].(string); return id }
 
-// fitBlocks makes the blocks of a rule fit for Slack: long texts are truncated with an ellipsis, and empty objects are left
-// out. Mentions stand above the blocks, since Slack notifies people of mentions that it shows. Without blocks it returns nil.
+// fitBlocks makes the blocks of a rule fit for Slack: long texts are truncated with an ellipsis, and empty objects are
+// left out. Mentions stand above the blocks, since Slack notifies people of mentions that it shows. Without blocks it
+// returns nil.
 func fitBlocks(written any, mentions []string) []kitBlock {
 	list, isList := written.([]any)
 	if !isList {

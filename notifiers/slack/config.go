@@ -28,20 +28,23 @@ type Config struct {
 type Options struct {
 	// Where a bot token posts: a channel such as #qa, or its id. An incoming webhook has its own channel.
 	Channel string `yaml:"channel" json:"channel,omitempty" as:"text"`
-	// Who gets the message in person, in place of a channel: a person or team of people:, an e-mail address, or a member id (U…). Several
-	// get it together. Needs a bot token.
+	// Who gets the message in person, in place of a channel: a person or team of people:, an e-mail address, or a member
+	// id (U…). Several get it together. Needs a bot token.
 	DM []string `yaml:"dm" json:"dm,omitempty" as:"mention"`
-	// Who is mentioned: people and teams of people:, e-mail addresses, member ids (U…), user groups (S…), @here, @channel, @everyone; other
-	// text is written as @text. Addresses are looked up in Slack with a bot token that has the scope users:read.email.
+	// Who is mentioned: people and teams of people:, e-mail addresses, member ids (U…), user groups (S…), @here,
+	// @channel, @everyone; other text is written as @text. Addresses are looked up in Slack with a bot token that has the
+	// scope users:read.email.
 	Mention []string `yaml:"mention" json:"mention,omitempty" as:"mention"`
-	// Messages of the same key in a channel make one thread: the first begins it, the others are replies. Needs a bot token.
+	// Messages of the same key in a channel make one thread: the first begins it, the others are replies. Needs a bot
+	// token.
 	Thread string `yaml:"thread" json:"thread,omitempty" as:"text"`
 	// Shows a reply in the channel too.
 	Broadcast bool `yaml:"broadcast" json:"broadcast,omitempty"`
-	// The earlier message of the same key in the channel is changed, in place of a new one. With thread of the same key the text is also
-	// a reply below it. Needs a bot token.
+	// The earlier message of the same key in the channel is changed, in place of a new one. With thread of the same key
+	// the text is also a reply below it. Needs a bot token.
 	Update string `yaml:"update" json:"update,omitempty" as:"text"`
-	// Block Kit blocks in place of the usual layout, with templates in their texts. Title and body remain for notifications.
+	// Block Kit blocks in place of the usual layout, with templates in their texts. Title and body remain for
+	// notifications.
 	Blocks any `yaml:"blocks" json:"blocks,omitempty" as:"blocks"`
 }
 
@@ -140,17 +143,21 @@ func (c Config) check() error {
 	var faults []error
 	switch {
 	case c.WebhookURL.IsSet() && c.Token.IsSet():
-		faults = append(faults, &notifiers.FieldError{Key: "webhook_url", Err: errors.New("there is a token too; write one of them")})
+		faults = append(faults,
+			&notifiers.FieldError{Key: "webhook_url", Err: errors.New("there is a token too; write one of them")})
 	case !c.WebhookURL.IsSet() && !c.Token.IsSet():
-		faults = append(faults, &notifiers.FieldError{Key: "token", Err: errors.New("missing; write a bot token here, or a webhook_url")})
+		faults = append(faults,
+			&notifiers.FieldError{Key: "token", Err: errors.New("missing; write a bot token here, or a webhook_url")})
 	}
 	if c.WebhookURL.IsSet() {
 		if _, err := httpclient.ParseURL(c.WebhookURL.Value()); err != nil {
-			faults = append(faults, notifiers.NewFieldError("webhook_url", errors.New("not a URL; write one such as https://hooks.slack.com/services/…")))
+			faults = append(faults, notifiers.NewFieldError("webhook_url",
+				errors.New("not a URL; write one such as https://hooks.slack.com/services/…")))
 		}
 	}
 	if _, err := httpclient.ParseURL(c.APIURL); err != nil {
-		faults = append(faults, &notifiers.FieldError{Key: "api_url", Err: errors.New("not a URL; write one such as https://slack.com/api/")})
+		faults = append(faults,
+			&notifiers.FieldError{Key: "api_url", Err: errors.New("not a URL; write one such as https://slack.com/api/")})
 	}
 	return errors.Join(append(faults, httpclient.CheckTimeout(c.Timeout))...)
 }

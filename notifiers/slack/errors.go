@@ -69,18 +69,20 @@ func (n *notifier) failure(doing string, a httpclient.Answer, r refusal) error {
 	case class.reason != "":
 		return a.Retry(class.reason, failed)
 	case a.Code >= 300 && a.Code < 400:
-		return &notifiers.PermanentError{Err: fmt.Errorf("%w: redirects are not followed; write the final address as webhook_url or api_url", failed)}
+		return &notifiers.PermanentError{Err: fmt.Errorf(
+			"%w: redirects are not followed; write the final address as webhook_url or api_url", failed)}
 	case a.Code >= 400:
 		return &notifiers.PermanentError{Err: fmt.Errorf("%w: check webhook_url or api_url", failed)}
 	case r.code == "":
-		return a.Retry(notifiers.ReasonServer, fmt.Errorf("%w, but not in the form of its API; it may be in maintenance", failed))
+		return a.Retry(notifiers.ReasonServer,
+			fmt.Errorf("%w, but not in the form of its API; it may be in maintenance", failed))
 	}
 	// Slack adds codes over time, and documents that some of them only come with an outage.
 	return a.Retry(notifiers.ReasonOther, &notifiers.DoubtfulError{Err: failed})
 }
 
-// isGone reports whether err means that the stored message of a key cannot be used any more: it was deleted, can no longer
-// be changed or not into this one, or the app has lost its channel.
+// isGone reports whether err means that the stored message of a key cannot be used any more: it was deleted, can no
+// longer be changed or not into this one, or the app has lost its channel.
 func isGone(err error) bool {
 	return slices.Contains([]string{
 		"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found", "cannot_reply_to_message",

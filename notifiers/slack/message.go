@@ -100,8 +100,8 @@ func mentionBlock(mentions string) kitBlock {
 const buttonLabel = "Open in Qase"
 
 // attachments returns the parts beside the bar, and the button. The button is of the old kind, in an attachment of its
-// own, since an attachment with blocks has no other fields. It is only a link. A button of Block Kit also calls the app,
-// and Slack warns the person who presses it if the app does not answer (slackapi/node-slack-sdk#869).
+// own, since an attachment with blocks has no other fields. It is only a link. A button of Block Kit also calls the
+// app, and Slack warns the person who presses it if the app does not answer (slackapi/node-slack-sdk#869).
 func (c content) attachments(m *notifiers.Message) []slack.Attachment {
 	attachments := []slack.Attachment{{
 		Color:    c.color,

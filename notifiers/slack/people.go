@@ -109,9 +109,11 @@ func (n *notifier) place(ctx context.Context, kv notifiers.KV, o Options) (desti
 	case o.DM == nil:
 		return destination{o.Channel, o.Channel}, nil
 	case len(o.DM) == 0:
-		return destination{}, &notifiers.PermanentError{Err: errors.New("dm: this event names nobody; send it only if somebody is named, by the rule's when")}
+		return destination{}, &notifiers.PermanentError{Err: errors.New(
+			"dm: the event names no person; require one in the rule's when")}
 	case len(o.DM) > maxTogether:
-		return destination{}, &notifiers.PermanentError{Err: fmt.Errorf("dm: %d people are named, but at most %d can get a message together; write a channel", len(o.DM), maxTogether)}
+		return destination{}, &notifiers.PermanentError{Err: fmt.Errorf(
+			"dm: %d people are named, but at most %d can get a message together; write a channel", len(o.DM), maxTogether)}
 	}
 	var ids, names []string
 	for _, who := range o.DM {
@@ -137,14 +139,15 @@ func (n *notifier) person(ctx context.Context, kv notifiers.KV, who string) (str
 	_, address := splitAddress(who)
 	if address == "" {
 		return "", &notifiers.PermanentError{Err: fmt.Errorf(
-			"dm: %s is nobody whom Slack can write to; write an e-mail address or a member id, or add the person to people: with slack: U…", displayName(who))}
+			"dm: Slack cannot write to %s; write an e-mail address or a member id, or add the person to people: with slack: U…", displayName(who))}
 	}
 	user, err := n.findUser(ctx, kv, address, keepUnwritable)
 	switch {
 	case err != nil:
 		return "", err
 	case user.ID == "":
-		return "", &notifiers.PermanentError{Err: fmt.Errorf("dm: %s; or invite %s to the workspace, or write their member id: people: [{email: %s, slack: U…}]", user.Why, address, address)}
+		return "", &notifiers.PermanentError{Err: fmt.Errorf(
+			"dm: %s; or invite %s to the workspace, or write their member id: people: [{email: %s, slack: U…}]", user.Why, address, address)}
 	}
 	return user.ID, nil
 }

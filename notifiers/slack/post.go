@@ -88,7 +88,8 @@ func (p post) options() []slack.MsgOption {
 
 // changes returns options with empty lists first, since chat.update keeps the parts that a call leaves out.
 func (p post) changes() []slack.MsgOption {
-	return append([]slack.MsgOption{slack.MsgOptionBlocks(), slack.MsgOptionAttachments([]slack.Attachment{}...)}, p.options()...)
+	return append([]slack.MsgOption{slack.MsgOptionBlocks(), slack.MsgOptionAttachments([]slack.Attachment{}...)},
+		p.options()...)
 }
 
 // action describes a call for people: the activity, and the place it is for.
@@ -149,7 +150,8 @@ func (r *answerRecorder) Do(req *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{
 		StatusCode: a.Code, Status: a.Status, Request: req, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"Content-Type": {"application/json"}, scopesHeader: {a.Header.Get(scopesHeader)}}, Body: io.NopCloser(body),
+		Header: http.Header{"Content-Type": {"application/json"},
+			scopesHeader: {a.Header.Get(scopesHeader)}}, Body: io.NopCloser(body),
 	}, nil
 }
 

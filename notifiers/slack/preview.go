@@ -18,7 +18,8 @@ import (
 // Slack reads it.
 func (c composed) layout() *preview.Layout {
 	l := &preview.Layout{
-		Channel: "Slack", Facts: []preview.Fact{{Text: cmp.Or(c.post.Channel, "the webhook's channel")}}, Color: c.content.color,
+		Channel: "Slack", Facts: []preview.Fact{{Text: cmp.Or(c.post.Channel,
+			"the webhook's channel")}}, Color: c.content.color,
 	}
 	if c.content.origin == "" {
 		l.Top = drawBlocks(l, c.post.Blocks)

@@ -37,7 +37,9 @@ func (n *notifier) Probe(ctx context.Context, options []json.RawMessage) (string
 		p.scopes = append(p.scopes, strings.TrimSpace(scope))
 	}
 	if !p.may("chat:write") {
-		return "", &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: errors.New("the token cannot send: give the app the scope chat:write in OAuth & Permissions, and install it again")}
+		return "", &notifiers.PermanentError{Reason: notifiers.ReasonAuth,
+			Err: errors.New(
+				"the token cannot send: give the app the scope chat:write in OAuth & Permissions, and install it again")}
 	}
 	found := fmt.Sprintf("signed in as @%s in %s", notifiers.OneLine(me.User), notifiers.OneLine(me.Team))
 	if !p.may("users:read.email") {
@@ -111,11 +113,14 @@ func (p *appProbe) channels(ctx context.Context, channels []string) (string, err
 	case missing == "":
 		return about, nil
 	case !seesAll:
-		return about + "; whether it is in " + missing + " can only be seen with the scopes channels:read and groups:read", nil
+		return about + "; whether it is in " + missing +
+			" can only be seen with the scopes channels:read and groups:read", nil
 	case p.may("chat:write.public"):
 		return about + "; it is not in " + missing + ", where it can post only if that is public", nil
 	}
-	return "", &notifiers.PermanentError{Err: p.mask.Error(fmt.Errorf("the app is not in %s, or there is no such channel: invite it there: /invite @%s", missing, notifiers.OneLine(p.user)))}
+	return "", &notifiers.PermanentError{Err: p.mask.Error(
+		fmt.Errorf("the app is not in %s, or there is no such channel: invite it there: /invite @%s", missing,
+			notifiers.OneLine(p.user)))}
 }
 
 // memberships adds the ids and names, in lower case, of the app's channels to in, and reports whether these are all.

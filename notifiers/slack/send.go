@@ -247,7 +247,8 @@ func (s *sending) keep(ctx context.Context, k *messageKey, sent location) {
 	defer cancel()
 	did, err := s.swap(ctx, k, messageRef{Channel: sent.channel, TS: sent.ts, Used: time.Now().Unix()}, keepUnused)
 	if err != nil || !did {
-		s.notes = append(s.notes, "the key is not kept: "+errors.Join(err, errors.New("the next message of the key is posted anew")).Error())
+		s.notes = append(s.notes,
+			"the key is not kept: "+errors.Join(err, errors.New("the next message of the key is posted anew")).Error())
 	}
 	k.ours = false
 }

@@ -44,7 +44,8 @@ func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 	if c.WebhookURL.IsSet() {
 		secrets = append(secrets, httpclient.URLSecrets(c.WebhookURL.Value())...)
 	}
-	return &notifier{c, defaults, httpclient.NewClient(httpclient.DialGuard{}), httpclient.NewRedactor(secrets...), &keyLocks{}}, nil
+	return &notifier{c, defaults, httpclient.NewClient(httpclient.DialGuard{}), httpclient.NewRedactor(secrets...),
+		&keyLocks{}}, nil
 }
 
 // Send posts the message. The message is delivered if Slack answers ok; the HTTP status alone is not enough.
@@ -61,8 +62,8 @@ func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 	return n.sendByToken(ctx, m, o)
 }
 
-// forWebhook returns the options that an incoming webhook supports. It posts to its own channel, and mentions the people
-// of dm.
+// forWebhook returns the options that an incoming webhook supports. It posts to its own channel, and mentions the
+// people of dm.
 func (o Options) forWebhook() Options {
 	return Options{Mention: append(slices.Clip(o.DM), o.Mention...), Blocks: o.Blocks}
 }

@@ -81,7 +81,8 @@ type (
 	}
 )
 
-// compose lays out a message: the linked title on the level's color, mentions, the body, fields, the origin and a button.
+// compose lays out a message: the linked title on the level's color, mentions, the body, fields, the origin and a
+// button.
 func (n *notifier) compose(m *notifiers.Message) (post, func() *preview.Layout, error) {
 	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
@@ -142,7 +143,8 @@ func layout(level string, mentions []mention, body []markup.Line, fields []marku
 	}
 	for i, f := range fields {
 		name := markup.Line{Runs: []markup.Run{{Text: f.Name}}}
-		l.Lines = append(l.Lines, markup.Line{Cells: [][]markup.Line{shown(name), shown(f.Value)}, Named: true, Apart: i == 0})
+		l.Lines = append(l.Lines,
+			markup.Line{Cells: [][]markup.Line{shown(name), shown(f.Value)}, Named: true, Apart: i == 0})
 	}
 	return l
 }

@@ -38,14 +38,16 @@ func Kind() notifiers.Kind {
 		Summary: "a card in a Microsoft Teams channel or chat, by a workflow's webhook",
 		Config:  func() any { return &Config{Timeout: 15 * time.Second} },
 		Sample: func() any {
-			return &Config{WebhookURL: notifiers.NewSecret("https://example.logic.azure.com/workflows/preview"), Timeout: time.Second}
+			return &Config{WebhookURL: notifiers.NewSecret("https://example.logic.azure.com/workflows/preview"),
+				Timeout: time.Second}
 		},
 		Options:     Options{},
 		New:         newNotifier,
 		Concurrency: 2,
-		Rate:        notifiers.Rate{Messages: 60, Per: time.Minute, Burst: 4}, // https://learn.microsoft.com/en-us/connectors/teams/#limits
-		Delivered:   delivered,
-		Markup:      notifiers.Cards,
+		// https://learn.microsoft.com/en-us/connectors/teams/#limits
+		Rate:      notifiers.Rate{Messages: 60, Per: time.Minute, Burst: 4},
+		Delivered: delivered,
+		Markup:    notifiers.Cards,
 		Limits: []notifiers.Limit{
 			{Max: 28_000, Unit: notifiers.Bytes},
 		},
@@ -74,7 +76,8 @@ func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 	if err != nil {
 		return nil, err
 	}
-	return &notifier{httpclient.NewService("Teams", "webhook_url", c.Timeout, httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
+	return &notifier{httpclient.NewService("Teams", "webhook_url", c.Timeout,
+		httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
 }
 
 // Send hands the card to the workflow. That it is accepted is all that Teams tells.
@@ -83,7 +86,8 @@ func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
 	}
-	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "posting to the Teams workflow", URL: n.config.WebhookURL.Value(), Body: post}, classify)
+	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "posting to the Teams workflow", URL: n.config.WebhookURL.Value(),
+		Body: post}, classify)
 }
 
 // Preview implements [preview.Previewer].
@@ -108,7 +112,8 @@ func classify(a httpclient.Answer) httpclient.Outcome {
 	if json.Unmarshal(a.Body, &said) != nil {
 		text := string(a.Body)
 		if a.Code < 300 && strings.Contains(text, "Webhook message delivery failed") {
-			return httpclient.Outcome{Class: httpclient.Retry, Detail: text, Advice: "webhook_url is that of a connector, which are retired; make a workflow"}
+			return httpclient.Outcome{Class: httpclient.Retry, Detail: text,
+				Advice: "webhook_url is that of a connector, which are retired; make a workflow"}
 		}
 		if a.Code < 300 && a.IsPage() { // of a login or a proxy: a workflow has none
 			return httpclient.Outcome{Class: httpclient.UnexpectedBody}

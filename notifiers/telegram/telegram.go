@@ -57,11 +57,12 @@ func Kind() notifiers.Kind {
 		New:         newNotifier,
 		Missing:     missing,
 		Concurrency: 4,
-		Rate:        notifiers.Rate{Messages: 1, Per: time.Second, Burst: 1}, // https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
-		Target:      func(defaults, own json.RawMessage) string { return target(defaults, own) },
-		Account:     func(config any) string { return config.(*Config).Token.Value() },
-		Delivered:   delivered,
-		Markup:      notifiers.HTML,
+		// https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
+		Rate:      notifiers.Rate{Messages: 1, Per: time.Second, Burst: 1},
+		Target:    func(defaults, own json.RawMessage) string { return target(defaults, own) },
+		Account:   func(config any) string { return config.(*Config).Token.Value() },
+		Delivered: delivered,
+		Markup:    notifiers.HTML,
 		Limits: []notifiers.Limit{
 			{Paths: "text", Max: 4096},
 		},
@@ -88,7 +89,8 @@ func delivered(r notifiers.Receipt, _ string) string {
 		return "it is posted; the answer is too long to be told here"
 	}
 	to := answer.Result.Chat
-	return fmt.Sprintf("Telegram has posted it to the chat “%s”, as message %d", cmp.Or(to.Title, to.FirstName, to.Username), answer.Result.MessageID)
+	return fmt.Sprintf("Telegram has posted it to the chat “%s”, as message %d",
+		cmp.Or(to.Title, to.FirstName, to.Username), answer.Result.MessageID)
 }
 
 func missing(_ any, options map[string]bool) (what, hint string) {
@@ -117,9 +119,11 @@ type notifier struct {
 func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 	c := *config.(*Config)
 	o, err := notifiers.MergeOptions[Options](nil, defaults)
-	faults := []error{err, httpclient.CheckTimeout(c.Timeout), httpclient.CheckAPIURL("api_url", c.APIURL, "https://api.telegram.org/")}
+	faults := []error{err, httpclient.CheckTimeout(c.Timeout),
+		httpclient.CheckAPIURL("api_url", c.APIURL, "https://api.telegram.org/")}
 	if !regexp.MustCompile(`^[0-9]+:[A-Za-z0-9_-]+$`).MatchString(c.Token.Value()) {
-		faults = append(faults, &notifiers.FieldError{Key: "token", Err: errors.New("not a bot's token; write the one that @BotFather gave, such as 110201543:AAH…")})
+		faults = append(faults, &notifiers.FieldError{Key: "token",
+			Err: errors.New("not a bot's token; write the one that @BotFather gave, such as 110201543:AAH…")})
 	}
 	if o.ChatID == "" {
 		o.ChatID = "0" // comes with the message
@@ -134,10 +138,12 @@ func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 // check returns what is wrong with where a message goes.
 func (o Options) check() error {
 	if !regexp.MustCompile(`^(-?[0-9]{1,20}|@[A-Za-z0-9_]{1,64})$`).MatchString(o.ChatID) {
-		return &notifiers.FieldError{Key: "chat_id", Err: fmt.Errorf("%q is no chat; write an id such as -1001234567890, or the @name of a public channel", notifiers.Cut(o.ChatID, 100))}
+		return &notifiers.FieldError{Key: "chat_id",
+			Err: fmt.Errorf("%q is no chat; write an id such as -1001234567890, or the @name of a public channel",
+				notifiers.Cut(o.ChatID, 100))}
 	}
 	if !regexp.MustCompile(`^[0-9]{0,18}$`).MatchString(o.Topic) {
-		return &notifiers.FieldError{Key: "topic", Err: fmt.Errorf("%q is no number of a topic", notifiers.Cut(o.Topic, 100))}
+		return &notifiers.FieldError{Key: "topic", Err: fmt.Errorf("%q is not a topic number", notifiers.Cut(o.Topic, 100))}
 	}
 	return nil
 }
@@ -148,7 +154,8 @@ func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
 	}
-	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "writing to the Telegram chat " + post.ChatID, URL: n.method("sendMessage"), Body: post}, classify)
+	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "writing to the Telegram chat " + post.ChatID,
+		URL: n.method("sendMessage"), Body: post}, classify)
 }
 
 // Preview implements [preview.Previewer].
@@ -176,7 +183,8 @@ func (n *notifier) Probe(ctx context.Context, options []json.RawMessage) (string
 		}
 	}
 	for _, id := range chats {
-		c := httpclient.ServiceCall{Doing: "asking for the Telegram chat " + id, URL: n.method("getChat"), Body: map[string]string{"chat_id": id}}
+		c := httpclient.ServiceCall{Doing: "asking for the Telegram chat " + id, URL: n.method("getChat"),
+			Body: map[string]string{"chat_id": id}}
 		var chat struct{ Result chat }
 		if err := n.ask(ctx, c, &chat); err != nil {
 			return found, err
@@ -199,7 +207,8 @@ func (c chat) String() string {
 	if name == "" && c.Username != "" {
 		name = "@" + notifiers.OneLine(c.Username)
 	}
-	kind := map[string]string{"group": "the group", "supergroup": "the group", "channel": "the channel", "private": "the private chat with"}[c.Type]
+	kind := map[string]string{"group": "the group", "supergroup": "the group", "channel": "the channel",
+		"private": "the private chat with"}[c.Type]
 	switch {
 	case name == "":
 		return "there"
@@ -248,11 +257,12 @@ func classify(a httpclient.Answer) httpclient.Outcome {
 	case a.Code == http.StatusOK && (err != nil || !said.OK):
 		v.Class = httpclient.UnexpectedBody
 	case said.Parameters.Migrated != 0:
-		v.Advice = fmt.Sprintf("the group has become a supergroup; write chat_id: %q", strconv.FormatInt(said.Parameters.Migrated, 10))
+		v.Advice = fmt.Sprintf("the group has become a supergroup; write chat_id: %q",
+			strconv.FormatInt(said.Parameters.Migrated, 10))
 	case a.Code == http.StatusUnauthorized, a.Code == http.StatusNotFound && is("not found"):
 		v.Reason, v.Advice = notifiers.ReasonAuth, "put the bot's token from @BotFather into token, and check api_url"
 	case is("blocked by the user", "user is deactivated", "initiate conversation"):
-		v.Reason, v.Advice = notifiers.ReasonClient, "whoever is to get it has to open the bot and press Start"
+		v.Reason, v.Advice = notifiers.ReasonClient, "the receiver has to open the bot and press Start"
 	case is("kicked", "not a member", "chat not found", "have no rights", "not enough rights", "need administrator"):
 		v.Reason, v.Advice = notifiers.ReasonClient, "check chat_id, and add the bot to the chat with the right to write there"
 	case is("thread not found", "topic_closed"):

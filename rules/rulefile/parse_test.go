@@ -78,7 +78,7 @@ func testOptions() rulefile.Options {
 					if options["to"] {
 						return "", ""
 					}
-					return "has nobody to write to", "add to: [someone@example.com] here or on the notifier"
+					return "has no recipient", "add to: [someone@example.com] here or on the notifier"
 				},
 			},
 		},

@@ -41,7 +41,7 @@ type Kind struct {
 	Options any
 	// Check tests whether the configuration works. An error may have a Field() string method.
 	Check func(config any, defaults json.RawMessage) error
-	// Missing says what a message with these options lacks, such as "has nobody to write to", and how to add it. Both
+	// Missing says what a message with these options lacks, such as "has no recipient", and how to add it. Both
 	// are "" if nothing is missing. It may be nil.
 	Missing func(config any, options map[string]bool) (what, hint string)
 	// Mask masks rendered message options that may hold secrets. A nil Mask hides all of them.
