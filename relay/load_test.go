@@ -70,7 +70,7 @@ func TestLoadSaysWhatCannotBeRead(t *testing.T) {
 	dir := t.TempDir()
 	bad := write(t, filepath.Join(dir, "rules.yaml"), smallRules)
 	cases := []struct{ name, pattern, file, message string }{
-		{"a file that does not exist", filepath.Join(dir, "none.yaml"), "none.yaml", "there is no such file (`qase-relay init` writes a starter"},
+		{"a file that does not exist", filepath.Join(dir, "none.yaml"), "none.yaml", "file not found (`qase-relay init` writes a starter"},
 		{"a folder", dir, filepath.Base(dir), "cannot be read: is a directory"},
 		{"a pattern for nothing", filepath.Join(dir, "*.yml"), "*.yml", "no file matches"},
 		{"a pattern that is none", filepath.Join(dir, "[.yml"), "[.yml", "syntax error in pattern"},

@@ -70,10 +70,10 @@ func TestManyDeliveriesAreRetried(t *testing.T) {
 		{"not by a key that there is not", `{"status": "dead"}`, 400, `unknown field \"status\"`, ""},
 		{"not by ids that are none", `{"ids": ["7"]}`, 400, "13 characters", ""},
 		{"not by a time that is none", `{"since": "today"}`, 400, "since: want a time", ""},
-		{"not by what is no JSON", `all`, 400, "not the JSON", ""},
-		{"not by more than an object", `{"state": "dead"} {}`, 400, "something behind", ""},
+		{"not by what is not JSON", `all`, 400, "not valid JSON", ""},
+		{"not by more than an object", `{"state": "dead"} {}`, 400, "unexpected text after", ""},
 		{"not by very many ids", `{"ids": [` + strings.Repeat(`"#0",`, maxIDs) + `"#0"]}`, 400, "at most 10000", ""},
-		{"not by an endless list", `{"rule": "` + strings.Repeat("x", maxBody) + `"}`, 413, "too long", ""},
+		{"not by an endless list", `{"rule": "` + strings.Repeat("x", maxBody) + `"}`, 413, "too large", ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -159,8 +159,8 @@ func TestEventsAreReplayed(t *testing.T) {
 		{"one, without sending", one, `{"dry_run": true}`, 200, told, "[1] true"},
 		{"several, in their order", "/api/v1/events/replay", `{"ids": ["$3", "$1"]}`, 200, `{"dry_run":false,"replays":[{"event_id":"` + d.events[3].String(), "[3 1] false"},
 		{"several, without sending", "/api/v1/events/replay", `{"ids": ["$3", "$1"], "dry_run": true}`, 200, `{"dry_run":true,`, "[3 1] true"},
-		{"several, of which one has gone", "/api/v1/events/replay", `{"ids": ["$0", "$1"]}`, 200, `"matched":[],"gained":[],"lost":[],"deliveries":[],"error":"there is no such event"},{`, "[0 1] false"},
-		{"one that has gone", "/api/v1/events/" + d.events[0].String() + "/replay", ``, 404, "there is none with this id", "[0] false"},
+		{"several, of which one has gone", "/api/v1/events/replay", `{"ids": ["$0", "$1"]}`, 200, `"matched":[],"gained":[],"lost":[],"deliveries":[],"error":"no event has this id"},{`, "[0 1] false"},
+		{"one that has gone", "/api/v1/events/" + d.events[0].String() + "/replay", ``, 404, "no event or delivery has this id", "[0] false"},
 		{"one, not others", one, `{"ids": ["$3"]}`, 400, "the path names the event", ""},
 		{"an id that is none", "/api/v1/events/7/replay", ``, 404, "13 characters", ""},
 		{"none", "/api/v1/events/replay", `{}`, 400, "say which events", ""},

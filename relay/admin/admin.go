@@ -108,7 +108,8 @@ func CheckAddress(addr, token string) error {
 	if token != "" || host == "localhost" || err == nil && ip.Unmap().IsLoopback() {
 		return nil
 	}
-	return fmt.Errorf("admin address %s can be reached by other machines: set a token (--admin-token), or listen on 127.0.0.1", addr)
+	return fmt.Errorf("admin address %s can be reached by other machines: set a token (--admin-token), "+
+		"or listen on 127.0.0.1", addr)
 }
 
 // requireToken refuses requests without the token.
@@ -147,14 +148,15 @@ func (s *server) index(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, `qase-relay
 
 GET  /metrics                  for Prometheus
-GET  /healthz  /readyz         is it alive, does it take events
+GET  /healthz  /readyz         whether it runs, and whether it takes events
 POST /-/reload                 load the rules again
-GET  /api/v1/openapi.json      describes all that follows
-GET  /api/v1/status            version and rules in force
+GET  /api/v1/openapi.json      describes the API
+GET  /api/v1/status            version, time of the last reload, states of the notifiers
 GET  /api/v1/events            filters: source project event rule notifier state since until
-GET  /api/v1/events/export     with bodies, the oldest first; filters: source project event since until after limit decided
+GET  /api/v1/events/export     with bodies, the oldest first
+                               filters: source project event since until after limit decided
 GET  /api/v1/events/ID         one event: decisions and deliveries
-POST /api/v1/events/ID/replay  decide about it again, by the rules in force
+POST /api/v1/events/ID/replay  decide on it again by the current rules
 POST /api/v1/events/replay     the same for {"ids": [...]}
 GET  /api/v1/deliveries        filters: state rule notifier project event since until
 GET  /api/v1/deliveries/ID     one delivery: message and attempts
@@ -162,9 +164,9 @@ POST /api/v1/deliveries/ID/retry
 POST /api/v1/deliveries/retry  the same for {"ids": [...]} or {"state": "dead", ...}
 POST /api/v1/deliveries/ID/cancel
 GET  /api/v1/rules
-GET  /api/v1/notifiers         whether each works, and what it has before it
+GET  /api/v1/notifiers         each with its state and its backlog
 POST /api/v1/notifiers/NAME/resume  try a receiver that was gone or failed
-GET  /api/v1/drift             events and fields that the catalogue does not have
+GET  /api/v1/drift             events and fields that are not in the catalog
 `)
 }
 

@@ -20,7 +20,7 @@ func (s *server) answer(w http.ResponseWriter, v any, err error) {
 	case err == nil:
 		writeJSON(w, http.StatusOK, v)
 	case errors.Is(err, store.ErrNotFound):
-		writeError(w, http.StatusNotFound, "there is none with this id")
+		writeError(w, http.StatusNotFound, "no event or delivery has this id")
 	case errors.Is(err, dispatch.ErrNoNotifier):
 		writeError(w, http.StatusNotFound, err.Error())
 	case errors.As(err, &state):
@@ -43,14 +43,14 @@ func (s *server) reload(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusUnprocessableEntity, struct {
 			Error    string        `json:"error"`
 			Problems diag.Problems `json:"problems"`
-		}{"the rules were not loaded, the old ones stay in force: " + err.Error(), problems})
+		}{"the rules were not loaded, the current ones stay: " + err.Error(), problems})
 	default:
 		writeError(w, http.StatusInternalServerError, "the rules were not loaded: "+err.Error())
 	}
 }
 
 func notFound(w http.ResponseWriter, _ *http.Request) {
-	writeError(w, http.StatusNotFound, "there is nothing here; / lists what there is")
+	writeError(w, http.StatusNotFound, "not found; / lists the endpoints")
 }
 
 func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
@@ -59,7 +59,7 @@ func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 		allow = http.MethodPost
 	}
 	w.Header().Set("Allow", allow)
-	writeError(w, http.StatusMethodNotAllowed, "only "+allow+" is possible here")
+	writeError(w, http.StatusMethodNotAllowed, "method not allowed: use "+allow)
 }
 
 func crossOrigin(w http.ResponseWriter, _ *http.Request) {

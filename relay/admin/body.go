@@ -69,7 +69,8 @@ func (c *choice) parse() ([]store.ID, store.DeliveryFilter, error) {
 		ids, err := parseIDs(c.IDs)
 		return ids, f, err
 	case !hasFilter:
-		return nil, f, errors.New(`say which deliveries: {"ids": ["…"]}, or a filter such as {"state": "dead", "notifier": "mail"}`)
+		return nil, f, errors.New(`say which deliveries: {"ids": ["…"]}, ` +
+			`or a filter such as {"state": "dead", "notifier": "email"}`)
 	}
 	if f.State == "" {
 		f.State = store.Dead
@@ -104,15 +105,15 @@ func readBody(w http.ResponseWriter, r *http.Request, v any) bool {
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(v)
 	if err == nil && decoder.More() {
-		err = errors.New("there is something behind the object")
+		err = errors.New("unexpected text after the object")
 	}
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		writeError(w, http.StatusRequestEntityTooLarge, "the question is too long")
+		writeError(w, http.StatusRequestEntityTooLarge, "the body is too large")
 		return false
 	case err != nil && !errors.Is(err, io.EOF):
-		writeError(w, http.StatusBadRequest, "the body is not the JSON that is wanted here: "+err.Error())
+		writeError(w, http.StatusBadRequest, "the body is not valid JSON for this request: "+err.Error())
 		return false
 	}
 	return true

@@ -12,10 +12,11 @@ import (
 )
 
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
-	q := newQuery(r.URL.Query(), "source", "project", "event", "rule", "notifier", "state", "since", "until", "before", "after", "order", "limit")
+	q := newQuery(r.URL.Query(), "source", "project", "event", "rule", "notifier", "state", "since", "until", "before",
+		"after", "order", "limit")
 	limit, within := q.limit(), q.within()
-	f := desk.EventFilter{Source: q.text("source"), DeliveryFilter: store.DeliveryFilter{Project: q.text("project"), EventName: q.text("event"),
-		Rule: q.text("rule"), Notifier: q.text("notifier"), State: q.state(),
+	f := desk.EventFilter{Source: q.text("source"), DeliveryFilter: store.DeliveryFilter{Project: q.text("project"),
+		EventName: q.text("event"), Rule: q.text("rule"), Notifier: q.text("notifier"), State: q.state(),
 		Before: within.Before, After: within.After, OldestFirst: within.OldestFirst}}
 	if q.refuse(w) {
 		return
@@ -45,7 +46,8 @@ func (s *server) export(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) deliveries(w http.ResponseWriter, r *http.Request) {
-	q := newQuery(r.URL.Query(), "state", "rule", "notifier", "project", "event", "since", "until", "before", "after", "order", "limit")
+	q := newQuery(r.URL.Query(), "state", "rule", "notifier", "project", "event", "since", "until", "before", "after",
+		"order", "limit")
 	limit, within := q.limit(), q.within()
 	f := store.DeliveryFilter{State: q.state(), Rule: q.text("rule"), Notifier: q.text("notifier"), Project: q.text("project"),
 		Before: within.Before, After: within.After, OldestFirst: within.OldestFirst, Limit: limit}
@@ -130,7 +132,7 @@ func (s *server) replayOne(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if len(b.IDs) > 0 {
-		writeError(w, http.StatusBadRequest, "ids: the path names the event; several are replayed by POST /api/v1/events/replay")
+		writeError(w, http.StatusBadRequest, "ids: the path names the event; POST /api/v1/events/replay replays several")
 		return
 	}
 	replay, err := s.Desk.Replay(r.Context(), id, b.DryRun)

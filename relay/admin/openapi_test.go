@@ -86,8 +86,8 @@ func TestEveryParameterOfAListIsDescribed(t *testing.T) {
 			names = append(names, p.Name)
 		}
 		_, _, answer := d.call(t, "GET", path+"?x=y")
-		_, told, _ := strings.Cut(answer["error"].(string), "there are ")
-		taken := strings.Split(told, ", ")
+		_, list, _ := strings.Cut(answer["error"].(string), "available: ")
+		taken := strings.Split(list, ", ")
 		slices.Sort(names)
 		slices.Sort(taken)
 		if !slices.Equal(names, taken) {

@@ -25,7 +25,7 @@ func newQuery(values url.Values, allowed ...string) *query {
 	q := &query{values: values}
 	for name := range values {
 		if !slices.Contains(allowed, name) {
-			q.add(fmt.Errorf("no parameter %q: there are %s", name, strings.Join(allowed, ", ")))
+			q.add(fmt.Errorf("unknown parameter %q; available: %s", name, strings.Join(allowed, ", ")))
 		}
 	}
 	return q

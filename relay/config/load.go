@@ -39,8 +39,8 @@ type LoadOptions struct {
 	Kinds      []notifiers.Kind // nil means builtin.Kinds()
 }
 
-// Load reads the rules files of names and patterns and makes their notifiers, without touching the network. It returns all
-// problems at once; the config is nil if any of them is an error.
+// Load reads the rules files of names and patterns and makes their notifiers, without touching the network. It returns
+// all problems at once; the config is nil if any of them is an error.
 func Load(patterns []string, o LoadOptions) (*Config, diag.Problems) {
 	return load(patterns, o, newReading())
 }
@@ -105,14 +105,14 @@ func advise(k notifiers.Kind) func(config any, option string, value any) []rulef
 	}
 }
 
-// makeNotifiers makes the notifiers. Their entries are checked already, so a problem here is rare. If variables may be unset, a
-// notifier that lacks one exists but cannot send; the problems hold a warning.
+// makeNotifiers makes the notifiers. Their entries are checked already, so a problem here is rare. If variables may be
+// unset, a notifier that lacks one exists but cannot send; the problems hold a warning.
 func makeNotifiers(cfg *rulefile.Config, o LoadOptions) (map[string]Notifier, diag.Problems) {
 	ks, made, problems := o.Kinds, make(map[string]Notifier, len(cfg.Notifiers)), diag.Problems{}
 	for _, spec := range cfg.Notifiers {
 		i := slices.IndexFunc(ks, func(k notifiers.Kind) bool { return k.Type == spec.Type })
 		if i < 0 {
-			problems = append(problems, failed("notifier "+spec.Name, "there is no type "+spec.Type, ""))
+			problems = append(problems, failed("notifier "+spec.Name, "unknown type "+spec.Type, ""))
 			continue
 		}
 		n, err := ks[i].New(spec.Config, spec.Defaults)

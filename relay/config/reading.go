@@ -68,7 +68,7 @@ func (r *reading) one(name string, stdin io.Reader) ([]byte, error) {
 
 func unreadable(name string, err error) diag.Problem {
 	if errors.Is(err, fs.ErrNotExist) {
-		return failed(name, "there is no such file", "`qase-relay init` writes a starter; --rules names another file")
+		return failed(name, "file not found", "`qase-relay init` writes a starter; --rules names another file")
 	}
 	var path *fs.PathError
 	if errors.As(err, &path) {

@@ -25,9 +25,9 @@ func (h *Handler) admit(r *http.Request) (*rules.Source, *refusal) {
 	i := slices.IndexFunc(sources, func(s rules.Source) bool { return s.Name == name })
 	switch {
 	case i < 0:
-		return nil, &refusal{status: http.StatusNotFound, kind: "unknown source", public: "there is no such source"}
+		return nil, &refusal{status: http.StatusNotFound, kind: "unknown source", public: "unknown source"}
 	case r.Method != http.MethodPost:
-		return nil, &refusal{status: http.StatusMethodNotAllowed, kind: "method", public: "only POST is possible here"}
+		return nil, &refusal{status: http.StatusMethodNotAllowed, kind: "method", public: "method not allowed: use POST"}
 	case !addressAllowed(&sources[i], r.RemoteAddr):
 		return nil, &refusal{status: http.StatusForbidden, kind: "address",
 			public: "this address is not allowed here"}
@@ -50,8 +50,8 @@ func addressAllowed(s *rules.Source, remote string) bool {
 	return slices.ContainsFunc(s.AllowFrom, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
-// secretFits compares the SHA-256 of what was sent with that of each secret, always with all of them, so that the time it
-// takes does not depend on either.
+// secretFits compares the SHA-256 of the sent secret with that of each secret of the source, always with all of them, so
+// that the time it takes does not depend on either.
 func secretFits(s *rules.Source, sent string) bool {
 	sum, fits := sha256.Sum256([]byte(sent)), 0
 	for i := range s.Secrets {

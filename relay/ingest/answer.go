@@ -112,7 +112,7 @@ func writeStatus(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header().Set("Allow", "GET, HEAD")
-		writeError(w, http.StatusMethodNotAllowed, "only GET is possible here")
+		writeError(w, http.StatusMethodNotAllowed, "method not allowed: use GET")
 	case err != nil:
 		w.Header().Set("Retry-After", retryAfter)
 		writeError(w, http.StatusServiceUnavailable, "not ready")

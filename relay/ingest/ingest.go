@@ -58,7 +58,7 @@ func New(o Options) *Handler {
 	h.router.HandleFunc("/healthz", h.healthz)
 	h.router.HandleFunc("/readyz", h.readyz)
 	h.router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		writeError(w, http.StatusNotFound, "there is nothing here; Qase posts to /webhooks/SOURCE")
+		writeError(w, http.StatusNotFound, "not found; Qase posts to /webhooks/SOURCE")
 	})
 	return h
 }

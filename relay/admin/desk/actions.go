@@ -42,9 +42,12 @@ func (d *Desk) Cancel(ctx context.Context, id store.ID) error {
 	return d.change(ctx, id, "cancelling a delivery", "only dead and pending deliveries can be cancelled", cancel)
 }
 
+// action changes deliveries, and returns how many.
+type action = func(context.Context, []store.ID) (int, error)
+
 // change applies an action to one delivery. If its state does not allow that, the error is a StateError with the given
 // text.
-func (d *Desk) change(ctx context.Context, id store.ID, op, refusal string, act func(context.Context, []store.ID) (int, error)) error {
+func (d *Desk) change(ctx context.Context, id store.ID, op, refusal string, act action) error {
 	if _, _, err := d.o.Store.Delivery(ctx, id); err != nil {
 		return failed("reading a delivery", err)
 	}
@@ -85,8 +88,8 @@ func retryFailed(retried int, err error) error {
 	return failed(fmt.Sprintf("retrying deliveries, after %d,", retried), err)
 }
 
-// Resume lets one message of a paused notifier try its receiver. It changes nothing where messages go out. For an unknown
-// notifier it returns dispatch.ErrNoNotifier.
+// Resume lets one message of a paused notifier try its receiver. It changes nothing if the notifier is not paused. For
+// an unknown notifier it returns dispatch.ErrNoNotifier.
 func (d *Desk) Resume(ctx context.Context, notifier string) error {
 	err := d.o.Resume(ctx, notifier)
 	if errors.Is(err, dispatch.ErrNoNotifier) {
@@ -111,10 +114,10 @@ func (d *Desk) ReplayMany(ctx context.Context, ids []store.ID, dry bool) []Repla
 		v := replayOf(r)
 		switch {
 		case errors.Is(r.Err, store.ErrNotFound):
-			v.Error = "there is no such event"
+			v.Error = "no event has this id"
 		case r.Err != nil:
 			d.o.Logger.Error("replay failed", "event", v.EventID, "error", r.Err)
-			v.Error = fmt.Sprintf("it was not replayed: %v", r.Err)
+			v.Error = fmt.Sprintf("not replayed: %v", r.Err)
 		}
 		replays = append(replays, v)
 	}

@@ -69,7 +69,7 @@ func (d *Desk) Delivery(ctx context.Context, id store.ID) (Delivery, error) {
 	}
 	v := deliveryOf(stored)
 	if v.Fallback, err = d.fallbackOf(ctx, stored); err != nil {
-		return Delivery{}, failed("looking for what stands in for a delivery", err)
+		return Delivery{}, failed("looking for the fallback of a delivery", err)
 	}
 	v.Message = maskMessage(stored.Message)
 	for _, a := range attempts {

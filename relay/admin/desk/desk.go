@@ -1,5 +1,5 @@
-// Package desk is the operator's view of a relay and the actions on it: events and deliveries, replay, retry and cancel,
-// notifiers and rules. The admin API and the console use it. Nothing that it shows holds a secret.
+// Package desk is the operator's view of a relay and the actions on it: events and deliveries, replay, retry and
+// cancel, notifiers and rules. The admin API and the console use it. Nothing that it shows holds a secret.
 package desk
 
 import (
@@ -95,10 +95,10 @@ type Notifier struct {
 	Pending    int        `json:"pending"`
 	Dead       int        `json:"dead"`
 	Oldest     *time.Time `json:"oldest_pending_at,omitempty"`
-	State      string     `json:"state,omitempty"`       // closed: messages go out; open, half-open or paused: they wait
+	State      string     `json:"state,omitempty"`       // closed: messages are sent; open, half-open or paused: they wait
 	Since      *time.Time `json:"state_since,omitempty"` // of the state
 	Why        string     `json:"why,omitempty"`         // messages wait
-	NextTry    *time.Time `json:"next_try_at,omitempty"` // when the next message may go out, if not now
+	NextTry    *time.Time `json:"next_try_at,omitempty"` // when the next message may be sent, if not now
 	Rate       string     `json:"rate,omitempty"`        // the limit, such as 60/m; empty for none
 	RateEach   bool       `json:"rate_each,omitempty"`   // the limit is for each channel, chat or the like
 }

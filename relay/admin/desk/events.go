@@ -34,8 +34,8 @@ type Event struct {
 	Deliveries []Delivery          `json:"deliveries,omitempty"` // not in lists
 }
 
-// EventFilter selects events by their source and by the deliveries that they have. The filter of deliveries may not have
-// an Event or a Limit.
+// EventFilter selects events by their source and by their deliveries. The filter of deliveries may not have an Event or
+// a Limit.
 type EventFilter struct {
 	Source string
 	store.DeliveryFilter
@@ -77,7 +77,9 @@ func (d *Desk) Event(ctx context.Context, id store.ID) (Event, error) {
 }
 
 // findEvents returns a page of events, and the id behind which the next page begins, or zero.
-func (d *Desk) findEvents(ctx context.Context, f EventFilter, limit int) (found []store.StoredEvent, next store.ID, err error) {
+func (d *Desk) findEvents(
+	ctx context.Context, f EventFilter, limit int,
+) (found []store.StoredEvent, next store.ID, err error) {
 	if f.Rule != "" || f.Notifier != "" || f.State != "" {
 		return d.findByDelivery(ctx, f, limit)
 	}
@@ -85,9 +87,11 @@ func (d *Desk) findEvents(ctx context.Context, f EventFilter, limit int) (found 
 		Before: f.Before, After: f.After, OldestFirst: f.OldestFirst, Limit: limit})
 }
 
-// findByDelivery goes through the deliveries, in their order, and returns their events, each once. The ids of events and
-// deliveries are in one order, so a page can begin at either.
-func (d *Desk) findByDelivery(ctx context.Context, f EventFilter, limit int) (found []store.StoredEvent, next store.ID, err error) {
+// findByDelivery goes through the deliveries, in their order, and returns their events, each once. The ids of events
+// and deliveries are in one order, so a page can begin at either.
+func (d *Desk) findByDelivery(
+	ctx context.Context, f EventFilter, limit int,
+) (found []store.StoredEvent, next store.ID, err error) {
 	seen := map[store.ID]bool{}
 	f.Limit = MaxPage
 	for {

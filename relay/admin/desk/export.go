@@ -48,7 +48,7 @@ func (d *Desk) Export(ctx context.Context, f store.EventFilter, decided bool) (E
 			break
 		}
 		if page.Events[i].Decided, err = DecidedOf(ctx, d.o.Store, found[i]); err != nil {
-			return ExportPage{}, failed("reading what was decided", err)
+			return ExportPage{}, failed("reading a decision", err)
 		}
 	}
 	return page, nil
@@ -72,8 +72,8 @@ func ExportedOf(e store.StoredEvent) Exported {
 		ReplayOf: idText(e.ReplayOf), Body: rawJSON(e.Body)}
 }
 
-// DecidedOf returns the decision on a stored event. Only events on which a rule matched have deliveries. Fallbacks are left
-// out: no rule asked for them.
+// DecidedOf returns the decision on a stored event. Only events on which a rule matched have deliveries. Fallbacks are
+// left out: no rule asked for them.
 func DecidedOf(ctx context.Context, s store.Reader, e store.StoredEvent) (*Decided, error) {
 	d := &Decided{Matched: orEmpty(eventOf(e).Matched), Messages: []Message{}}
 	if len(d.Matched) == 0 {

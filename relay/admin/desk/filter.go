@@ -38,7 +38,8 @@ func parseTime(name, text string) (time.Time, error) {
 	}
 	ago, err := value.ParseDuration(text)
 	if err != nil {
-		return t, fmt.Errorf("%s: want a time such as 2026-01-02T15:04:05Z, or how long ago, such as 24h or 7d, not %q", name, text)
+		return t, fmt.Errorf("%s: want a time such as 2026-01-02T15:04:05Z, or how long ago, such as 24h or 7d, not %q",
+			name, text)
 	}
 	return time.Now().Add(-ago), nil
 }

@@ -35,7 +35,8 @@ func maskFallbacks(value json.RawMessage) json.RawMessage {
 	return encode(fallbacks)
 }
 
-// maskOptions masks the options that stand in m. The notifier may have been removed since, so they are masked as those of any kind.
+// maskOptions masks the options in m. The notifier may have been removed since, so options are masked as those of any
+// kind.
 func maskOptions(m map[string]json.RawMessage) {
 	if m["options"] == nil {
 		return

@@ -96,7 +96,7 @@ func (p *Poster) exchange(ctx context.Context, body []byte) Answer {
 		return a
 	}
 	if err := json.Unmarshal(data, &a); err != nil {
-		a.Err = fmt.Errorf("the answer is no JSON, so this may be no qase-relay: %w", err)
+		a.Err = fmt.Errorf("the answer is not JSON, so this may not be a qase-relay: %w", err)
 	}
 	return a
 }

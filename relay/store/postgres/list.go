@@ -134,7 +134,7 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
 		// A constant, so that PostgreSQL uses an index of this state.
 		w.Conds = append(w.Conds, "d.state = '"+string(f.State)+"'")
 	default:
-		return nil, 0, fmt.Errorf("listing deliveries: there is no state %q", f.State)
+		return nil, 0, fmt.Errorf("listing deliveries: unknown state %q", f.State)
 	}
 	along := listing.Where{Conds: slices.Clone(w.Conds)}
 	w.Equal("d.rule", clean(f.Rule))

@@ -273,7 +273,7 @@ func scanOf(f store.DeliveryFilter, many bool) (sc scan, err error) {
 	case store.Delivered:
 		sc.conds = []string{"state = 'delivered'"}
 	default:
-		return sc, fmt.Errorf("listing deliveries: there is no state %q", f.State)
+		return sc, fmt.Errorf("listing deliveries: unknown state %q", f.State)
 	}
 	other := f.Rule != "" || f.EventName != "" || f.Project != ""
 	switch {
