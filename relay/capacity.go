@@ -19,9 +19,9 @@ const (
 	checkInterval = time.Second
 )
 
-// ErrFull is the error of an event that is refused because the backlog or the disk is at its limit. The condition ends
+// errFull is the error of an event that is refused because the backlog or the disk is at its limit. The condition ends
 // by itself.
-var ErrFull = errors.New("there is no room for more events")
+var errFull = errors.New("no capacity for more events")
 
 // capacity remembers whether events are refused, so that only changes are logged, and the free space of the disk.
 type capacity struct {
@@ -63,7 +63,7 @@ func (e *Engine) Ready(ctx context.Context) error {
 	return h.err
 }
 
-// checkCapacity returns nil if more events may be stored, otherwise an ErrFull with the reason. The batch that
+// checkCapacity returns nil if more events may be stored, otherwise an errFull with the reason. The batch that
 // is about to be stored is not counted yet, so the backlog may pass its limits by one batch.
 func (e *Engine) checkCapacity() error {
 	c := &e.capacity
@@ -77,7 +77,7 @@ func (e *Engine) checkCapacity() error {
 		e.Logger.Warn("events refused, deliveries go on", "reason", reason)
 	}
 	if c.full = reason != ""; c.full {
-		return fmt.Errorf("%w: %s", ErrFull, reason)
+		return fmt.Errorf("%w: %s", errFull, reason)
 	}
 	return nil
 }
@@ -87,9 +87,11 @@ func (e *Engine) shortage(s *rules.Settings) string {
 	load, free := e.Store.Load(), e.freeDisk()
 	switch limit := s.Backlog; {
 	case limit.Deliveries > 0 && load.Deliveries >= limit.Deliveries:
-		return fmt.Sprintf("%d deliveries are unfinished, and settings.backlog.deliveries is %d", load.Deliveries, limit.Deliveries)
+		return fmt.Sprintf("%d deliveries are unfinished, and settings.backlog.deliveries is %d",
+			load.Deliveries, limit.Deliveries)
 	case limit.Bytes > 0 && load.Bytes >= limit.Bytes:
-		return fmt.Sprintf("unfinished deliveries have %s, and settings.backlog.bytes is %s", formatBytes(load.Bytes), formatBytes(limit.Bytes))
+		return fmt.Sprintf("unfinished deliveries have %s, and settings.backlog.bytes is %s",
+			formatBytes(load.Bytes), formatBytes(limit.Bytes))
 	case free < s.MinFreeDisk:
 		return fmt.Sprintf("%s are free on the file system of the store, and settings.min_free_disk is %s",
 			formatBytes(free), formatBytes(s.MinFreeDisk))

@@ -35,7 +35,7 @@ func limited(t *testing.T, s rules.Settings) (r *rig, answer chan struct{}) {
 func (r *rig) offer(t *testing.T) int {
 	for n := 0; ; n++ {
 		if _, err := r.Accept(t.Context(), newEvent(t, "", fmt.Sprint(time.Now(), n))); err != nil {
-			if !errors.Is(err, ErrFull) || n > 100 {
+			if !errors.Is(err, errFull) || n > 100 {
 				t.Fatalf("after %d events: %v", n, err)
 			}
 			return n
@@ -74,7 +74,7 @@ func TestEventsAreRefusedWhileTheBacklogIsAtItsLimit(t *testing.T) {
 				if n := r.offer(t); n != 4 {
 					t.Errorf("%d more were taken, want 4", n)
 				}
-				if err := r.Ready(t.Context()); !errors.Is(err, ErrFull) {
+				if err := r.Ready(t.Context()); !errors.Is(err, errFull) {
 					t.Errorf("ready: %v", err)
 				}
 				r.offer(t)

@@ -40,8 +40,9 @@ func (e *Engine) storeBatch(ctx context.Context, batch []*pendingEvent) error {
 	cfg, claims := e.Config(), e.dispatcher.NewPromise()
 	events := make([]store.Event, len(batch))
 	for i, p := range batch {
-		events[i] = store.Event{ID: e.IDs.Next(e.Now()), Source: p.event.Source, Name: p.event.Name, Project: p.event.Project,
-			Hash: p.hash, Body: p.event.Body, ReceivedAt: p.event.ReceivedAt, Keys: e.stateKeys(cfg, p.event), ReplayOf: p.replayOf}
+		events[i] = store.Event{ID: e.IDs.Next(e.Now()), Source: p.event.Source, Name: p.event.Name,
+			Project: p.event.Project, Hash: p.hash, Body: p.event.Body, ReceivedAt: p.event.ReceivedAt,
+			Keys: e.stateKeys(cfg, p.event), ReplayOf: p.replayOf}
 	}
 	receipts, err := e.Store.Accept(ctx, events, func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
 		plan, err := e.plan(cfg, batch[i], get)
@@ -85,9 +86,9 @@ func (e *Engine) handOver(p *pendingEvent) {
 	for _, id := range p.receipt.Claimed {
 		for i, n := range p.plan.Deliveries {
 			if n.ID == id {
-				e.dispatcher.Enqueue(store.Delivery{ID: n.ID, EventID: p.receipt.ID, EventName: p.event.Name, Project: p.event.Project,
-					Rule: n.Rule, Notifier: n.Notifier, OrderKey: n.OrderKey, Title: n.Title, State: store.Sending, Lease: 1,
-					CreatedAt: now, FirstAt: now, UpdatedAt: now, Message: n.Message, EventBody: p.event.Body}, p.messages[i])
+				e.dispatcher.Enqueue(store.Delivery{ID: n.ID, EventID: p.receipt.ID, EventName: p.event.Name,
+					Project: p.event.Project, Rule: n.Rule, Notifier: n.Notifier, OrderKey: n.OrderKey, Title: n.Title,
+					State: store.Sending, Lease: 1, CreatedAt: now, FirstAt: now, UpdatedAt: now, Message: n.Message, EventBody: p.event.Body}, p.messages[i])
 			}
 		}
 	}

@@ -1,5 +1,5 @@
-// Package relay is the engine between the rules and the notifiers: it accepts events, decides on them, stores each event
-// with its decision and deliveries in one transaction, and dispatches the deliveries.
+// Package relay is the engine between the rules and the notifiers: it accepts events, decides on them, stores each
+// event with its decision and deliveries in one transaction, and dispatches the deliveries.
 //
 // The path of an event: [Engine.Accept] → the committers (commit.go, plan.go) → a lane of package dispatch →
 // Notifier.Send → [dispatch.Retry.Next] → the outcomes, written in batches.
@@ -117,8 +117,9 @@ func (e *Engine) Reload(c *config.Config) {
 	e.dispatcher.Apply(c)
 }
 
-// Run works until ctx is done. Then it refuses further events, commits the pending ones, lets messages in flight arrive,
-// hands back the other deliveries, and returns nil within 10 seconds. It returns an error only if the store is broken.
+// Run works until ctx is done. Then it refuses further events, commits the pending ones, lets messages in flight
+// arrive, hands back the other deliveries, and returns nil within 10 seconds. It returns an error only if the store is
+// broken.
 func (e *Engine) Run(ctx context.Context) error {
 	ctx, e.fail = context.WithCancelCause(ctx)
 	defer e.fail(nil)

@@ -8,8 +8,8 @@ import (
 	"qaserelay/rules"
 )
 
-// enrich fills in the fields of the entity and the member that the Qase API has and events did not bring. It does so only
-// for a source with a token for the API, and waits for the answers for a second at most.
+// enrich fills in the fields of the entity and the member that the Qase API has and events did not bring. It does so
+// only for a source with a token for the API, and waits for the answers for a second at most.
 func (e *Engine) enrich(ctx context.Context, p *pendingEvent) {
 	cfg, ev := e.Config(), p.event
 	i := slices.IndexFunc(cfg.Sources, func(s rules.Source) bool { return s.Name == ev.Source })

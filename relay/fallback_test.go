@@ -55,7 +55,7 @@ func TestADeadDeliveryGoesToItsFallbacks(t *testing.T) {
 		states string
 	}{
 		{"to the first, and no further", []string{"a", "b", "c"}, "a", `a:t:{"to":"a"} b:t:{"to":"b"}`, "a dead, b delivered for a"},
-		{"to the next when that one dies too", []string{"a", "b", "c"}, "ab", `a:t:{"to":"a"} b:t:{"to":"b"} c:t:{"to":"c"}`, "a dead, b dead for a, c delivered for b"},
+		{"to the next when that one fails permanently too", []string{"a", "b", "c"}, "ab", `a:t:{"to":"a"} b:t:{"to":"b"} c:t:{"to":"c"}`, "a dead, b dead for a, c delivered for b"},
 		{"until there is none", []string{"a", "b"}, "ab", `a:t:{"to":"a"} b:t:{"to":"b"}`, "a dead, b dead for a"},
 		{"past those that are not configured any more", []string{"a", "x", "c"}, "a", `a:t:{"to":"a"} c:t:{"to":"c"}`, "a dead, c delivered for a"},
 		{"nowhere, if none is configured any more", []string{"a", "x"}, "a", `a:t:{"to":"a"}`, "a dead"},

@@ -10,8 +10,8 @@ const (
 	backlogInterval = time.Minute
 )
 
-// runMaintenance purges expired events every hour and checks the backlog every minute, until ctx is done. At the start it
-// logs the number of deliveries that are pending from before, so that a restart visibly loses nothing.
+// runMaintenance purges expired events every hour and checks the backlog every minute, until ctx is done. At the start
+// it logs the number of deliveries that are pending from before, so that a restart visibly loses nothing.
 func (e *Engine) runMaintenance(ctx context.Context) {
 	purge, backlog := time.NewTicker(purgeInterval), time.NewTicker(backlogInterval)
 	defer purge.Stop()
@@ -52,8 +52,8 @@ func expiry(now time.Time, retention time.Duration, days int) time.Time {
 	return now.Add(-retention)
 }
 
-// checkBacklog returns the number of unfinished deliveries. It warns once of each notifier that has some and is no longer
-// configured.
+// checkBacklog returns the number of unfinished deliveries. It warns once of each notifier that has some and is no
+// longer configured.
 func (e *Engine) checkBacklog(ctx context.Context, warned map[string]bool) (pending int) {
 	backlog, err := e.Store.Backlog(ctx)
 	if err != nil {

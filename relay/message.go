@@ -12,7 +12,9 @@ import (
 )
 
 // newDelivery returns a delivery, stored with the message that every attempt sends, and that message.
-func (e *Engine) newDelivery(cfg *config.Config, ev *event.Event, n rules.Notification) (store.NewDelivery, *notifiers.Message, error) {
+func (e *Engine) newDelivery(
+	cfg *config.Config, ev *event.Event, n rules.Notification,
+) (store.NewDelivery, *notifiers.Message, error) {
 	id := e.IDs.Next(e.Now())
 	m := NewMessage(id.String(), ev, n)
 	message, err := json.Marshal(dispatch.StoredMessage{Message: m, Fallbacks: n.Fallbacks})

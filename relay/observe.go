@@ -29,7 +29,7 @@ func (e *Engine) observe(p *pendingEvent) {
 
 func outcomeOf(p *pendingEvent) string {
 	switch {
-	case errors.Is(p.err, ErrFull):
+	case errors.Is(p.err, errFull):
 		return "refused"
 	case p.err != nil:
 		return "failed"

@@ -39,8 +39,11 @@ func (e *Engine) plan(cfg *config.Config, p *pendingEvent, get func(string) ([]b
 
 // decideSafely turns a panic in the rules into a failed decision.
 func (e *Engine) decideSafely(cfg *config.Config, p *pendingEvent, get func(string) ([]byte, error)) (d rules.Decision) {
-	defer e.recoverRules(p.event, func(panicked any) { d = failedDecision(fmt.Sprintf("the rules panicked: %v", panicked)) })
-	return e.decide(cfg.Rules, p.event, rules.State{Now: p.event.ReceivedAt, Get: get, Fetched: p.entity, Member: p.member})
+	defer e.recoverRules(p.event, func(panicked any) {
+		d = failedDecision(fmt.Sprintf("the rules panicked: %v", panicked))
+	})
+	state := rules.State{Now: p.event.ReceivedAt, Get: get, Fetched: p.entity, Member: p.member}
+	return e.decide(cfg.Rules, p.event, state)
 }
 
 // stateKeys lists the keys that the decision will read. Without them, each one is read on its own.

@@ -32,7 +32,7 @@ type testAPI struct {
 	replayed   string // what was asked for last
 }
 
-// replay stands in for the engine: the first event has gone, all others match a rule more.
+// replay replaces the engine: the first event has gone, all others match a rule more.
 func (d *testAPI) replay(_ context.Context, ids []store.ID, dry bool) []relay.Replay {
 	var all []relay.Replay
 	d.replayed = fmt.Sprint(ids, dry)

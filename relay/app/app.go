@@ -1,5 +1,5 @@
-// Package app assembles a whole relay: the engine on its store, the public and the admin address, and the watch over the
-// rules files.
+// Package app assembles a whole relay: the engine on its store, the public and the admin address, and the reloader of
+// the rules files.
 package app
 
 import (
@@ -131,8 +131,8 @@ func (r *Relay) accept(ctx context.Context, ev *event.Event) (id string, duplica
 	return receipt.ID.String(), receipt.Duplicate, err
 }
 
-// Run serves until ctx is done or the relay cannot go on, and closes the relay. It returns within 10 seconds of ctx, when
-// everything is on disk and all of its goroutines have ended.
+// Run serves until ctx is done or the relay cannot go on, and closes the relay. It returns within 10 seconds of ctx,
+// when everything is on disk and all of its goroutines have ended.
 func (r *Relay) Run(ctx context.Context) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)

@@ -11,9 +11,10 @@ import (
 	"qaserelay/relay/store/sqlite"
 )
 
-// OpenStore opens the store of a URL: sqlite:FILE or sqlite://FILE, where FILE is relative to the working folder unless it
-// begins with a slash (sqlite:///var/lib/qase-relay/relay.db), or postgres://USER:PASSWORD@HOST:PORT/DATABASE. Its
-// parameters are those of libpq (sslmode, search_path, …) and pool_max_conns; missing parts come from PGHOST and the like.
+// OpenStore opens the store of a URL: sqlite:FILE or sqlite://FILE, where FILE is relative to the working folder unless
+// it begins with a slash (sqlite:///var/lib/qase-relay/relay.db), or postgres://USER:PASSWORD@HOST:PORT/DATABASE. Its
+// parameters are those of libpq (sslmode, search_path, …) and pool_max_conns; missing parts come from PGHOST and the
+// like.
 func OpenStore(ctx context.Context, url string, logger *slog.Logger) (store.Store, error) {
 	if isPostgres(url) {
 		return postgres.Open(ctx, url, postgres.Options{Logger: logger})
@@ -43,8 +44,8 @@ func sqlitePath(url string) (string, error) {
 	return path, nil
 }
 
-// OpenStoreToRead opens an existing store and changes nothing in it: relays that use it are not disturbed. It fails if there
-// is no store, or if another release made its tables.
+// OpenStoreToRead opens an existing store and changes nothing in it: relays that use it are not disturbed. It fails if
+// the store does not exist, or if another release made its tables.
 func OpenStoreToRead(ctx context.Context, url string) (store.ReadCloser, error) {
 	if isPostgres(url) {
 		return postgres.OpenReader(ctx, url)

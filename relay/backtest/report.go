@@ -83,8 +83,8 @@ const (
 )
 
 func newReport(o Options) *Report {
-	return &Report{Rules: o.RulesFile, Against: o.Against, limit: o.Examples, changed: map[[2]string]int{}, PerRule: []*RuleCount{},
-		PerWay: []*NotifierCount{}, Examples: []*Examples{}, Changes: []Change{}}
+	return &Report{Rules: o.RulesFile, Against: o.Against, limit: o.Examples, changed: map[[2]string]int{},
+		PerRule: []*RuleCount{}, PerWay: []*NotifierCount{}, Examples: []*Examples{}, Changes: []Change{}}
 }
 
 // seen counts an event.
@@ -115,7 +115,7 @@ func (r *Report) example(m message) {
 	}
 }
 
-// findOrAdd returns the element that is wanted, or adds the given one.
+// findOrAdd returns the first wanted element, or adds the given one.
 func findOrAdd[T any](list *[]*T, wanted func(*T) bool, added *T) *T {
 	if i := slices.IndexFunc(*list, wanted); i >= 0 {
 		return (*list)[i]
@@ -142,7 +142,8 @@ func (r *Report) finish() {
 		return cmp.Or(cmp.Compare(b.Events, a.Events), cmp.Compare(b.Before, a.Before), cmp.Compare(a.Rule, b.Rule))
 	})
 	slices.SortStableFunc(r.PerWay, func(a, b *NotifierCount) int {
-		return cmp.Or(cmp.Compare(b.Messages, a.Messages), cmp.Compare(b.Before, a.Before), cmp.Compare(a.Notifier, b.Notifier))
+		return cmp.Or(cmp.Compare(b.Messages, a.Messages), cmp.Compare(b.Before, a.Before),
+			cmp.Compare(a.Notifier, b.Notifier))
 	})
 	slices.SortStableFunc(r.Examples, func(a, b *Examples) int { return cmp.Compare(b.Messages, a.Messages) })
 	slices.SortStableFunc(r.Changes, func(a, b Change) int {

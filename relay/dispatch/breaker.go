@@ -104,7 +104,7 @@ func (b *breaker) Allow() (t ticket, ok bool) {
 }
 
 // Record counts the outcome of an attempt, and reports whether the stored pause may have to change. A message that
-// fails again and again counts once, since the fault may be its own, unless it was the one that tried the receiver.
+// fails again and again counts once, since the error may be its own, unless it was the one that tried the receiver.
 func (b *breaker) Record(t ticket, id store.ID, err error) (pauseChanged bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -20,9 +20,9 @@ import (
 )
 
 const (
-	// sendGrace is how long messages on their way may take to arrive after Run was told to stop.
+	// sendGrace is how long messages on their way may take to arrive after the context of Run ends.
 	sendGrace = 8 * time.Second
-	// StopLimit is how long after Run was told to stop the store is still written to.
+	// StopLimit is how long after the context of Run ends the store is still written to.
 	StopLimit = 9500 * time.Millisecond
 )
 

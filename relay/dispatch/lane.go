@@ -52,7 +52,7 @@ func (l *lane) run(ctx context.Context, c laneContexts) {
 
 // claim claims deliveries that are due, and admits them in groups.
 func (l *lane) claim(ctx, writes context.Context) {
-	var trouble backoff
+	var retries backoff
 	for ctx.Err() == nil {
 		limit, wait := l.capacity(writes)
 		if limit == 0 {
@@ -62,10 +62,10 @@ func (l *lane) claim(ctx, writes context.Context) {
 		batch, err := l.d.Store.Claim(writes, l.name, limit)
 		if err != nil {
 			l.d.StoreFailed(writes, "claiming deliveries for "+l.name, err)
-			trouble.sleep(ctx)
+			retries.sleep(ctx)
 			continue
 		}
-		trouble.reset()
+		retries.reset()
 		l.window.Add(batch...)
 		l.caughtUp.Store(len(batch) < limit)
 		for _, g := range byOrderKey(batch) {

@@ -109,7 +109,7 @@ func (d *Dispatcher) finish(ctx context.Context, batch []outcome) bool {
 	for i, o := range batch {
 		outcomes[i] = o.Outcome
 	}
-	for trouble := (backoff{}); ctx.Err() == nil; trouble.sleep(ctx) {
+	for retries := (backoff{}); ctx.Err() == nil; retries.sleep(ctx) {
 		err := d.Store.Finish(ctx, outcomes)
 		if err == nil {
 			return true

@@ -84,11 +84,11 @@ func (l *lane) pauseJSON() []byte {
 
 // restorePause takes up a pause from before this process, or from another relay.
 func (l *lane) restorePause(ctx, writes context.Context) {
-	var trouble backoff
+	var retries backoff
 	b, err := l.d.Store.Get(writes, PauseKey(l.name))
 	for err != nil && ctx.Err() == nil {
 		l.d.StoreFailed(writes, "reading the pause of "+l.name, err)
-		trouble.sleep(ctx)
+		retries.sleep(ctx)
 		b, err = l.d.Store.Get(writes, PauseKey(l.name))
 	}
 	if b == nil {

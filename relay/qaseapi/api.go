@@ -20,8 +20,8 @@ type api struct {
 	client      *http.Client
 }
 
-// entity returns the fields of the entity of ev, in the form in which its events have them, or nil for entities that the
-// API has no path for.
+// entity returns the fields of the entity of ev, in the form that its events use, or nil for entities that have no path
+// in the API.
 func (q *api) entity(ctx context.Context, ev *event.Event) (map[string]any, error) {
 	switch ev.Type() {
 	case "run", "review", "defect", "case", "plan", "suite", "milestone":

@@ -39,8 +39,8 @@ type Query struct {
 	Member    bool   // look up the acting member
 }
 
-// Client looks up entities and members. It caches the answers, keeps each source below its rate limit, and lets a source
-// pause after an error. Its methods may be called from many goroutines; Close ends the requests in flight.
+// Client looks up entities and members. It caches the answers, keeps each source below its rate limit, and pauses a
+// source after an error. Its methods may be called from many goroutines; Close ends the requests in flight.
 type Client struct {
 	logger *slog.Logger
 	now    func() time.Time
@@ -88,7 +88,7 @@ func NewClient(logger *slog.Logger, now func() time.Time) *Client {
 // refuseRedirect returns the redirect itself: following it would send the token to another address.
 func refuseRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// Find returns the fields that the query asks for. Either is nil if Qase does not have them, or does not answer in time.
+// Find returns the fields that the query asks for. Either is nil if Qase does not have them or does not answer in time.
 func (c *Client) Find(ctx context.Context, q Query) (entity, member map[string]any) {
 	api := &api{base: q.Source.APIURL, token: q.Source.APIToken(), client: c.http}
 	ctx, cancel := context.WithTimeout(ctx, waitLimit)
@@ -99,7 +99,8 @@ func (c *Client) Find(ctx context.Context, q Query) (entity, member map[string]a
 			ask: func(ctx context.Context) (map[string]any, error) { return api.entity(ctx, q.Event) }})
 	}
 	if q.Member {
-		memberAnswer = c.ask(question{source: q.Source.Name, key: "member:" + q.Source.Name + "/" + strconv.Itoa(q.Event.MemberID),
+		key := "member:" + q.Source.Name + "/" + strconv.Itoa(q.Event.MemberID)
+		memberAnswer = c.ask(question{source: q.Source.Name, key: key,
 			ask: func(ctx context.Context) (map[string]any, error) { return api.member(ctx, q.Event.MemberID) }})
 	}
 	return entityAnswer.wait(ctx), memberAnswer.wait(ctx)

@@ -43,12 +43,12 @@ func New(o Options) (*Client, error) {
 	return &Client{o: o, base: base, http: NewHTTPClient()}, nil
 }
 
-// NewHTTPClient returns an HTTP client for relays. The context of a request bounds the time for its answer. Redirects are
-// not followed: a relay sends none, and the token is only for the relay.
+// NewHTTPClient returns an HTTP client for relays. The context of a request bounds the time for its answer. Redirects
+// are not followed: a relay sends none, and the token is only for the relay.
 func NewHTTPClient() *http.Client {
 	return &http.Client{
-		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: connectTimeout}).DialContext,
-			TLSHandshakeTimeout: connectTimeout},
+		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, TLSHandshakeTimeout: connectTimeout,
+			DialContext: (&net.Dialer{Timeout: connectTimeout}).DialContext},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

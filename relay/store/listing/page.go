@@ -15,7 +15,7 @@ const (
 	FewUnfinished = 10_000
 )
 
-// Span is the part of a list between two ids. Zero is no bound.
+// Span is the part of a list between two ids. Zero is unbounded.
 type Span struct {
 	After, Before store.ID
 	OldestFirst   bool

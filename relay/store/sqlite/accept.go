@@ -128,7 +128,7 @@ func appendEvent(rows []any, ev *store.Event, decisions []byte) []any {
 		optional(ev.ReplayOf))
 }
 
-// appendDelivery counts a new delivery and appends its row. Whoever claims it as it is made gets its first lease.
+// appendDelivery counts a new delivery and appends its row. A claim at its creation gets the first lease.
 func (t *tx) appendDelivery(rows []any, event store.ID, d *store.NewDelivery, s store.Start) []any {
 	stream, size := store.Stream{Notifier: d.Notifier, Key: d.OrderKey}, int64(len(d.Message))
 	state, due, unfinished := store.Pending, any(t.now), 1
