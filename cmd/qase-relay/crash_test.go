@@ -44,7 +44,7 @@ func TestKilledUnderLoadEveryAcknowledgedEventIsDelivered(t *testing.T) {
 	if code := p.wait(); code != 0 {
 		t.Errorf("the last relay ended with %d:\n%s", code, p.log.text())
 	}
-	w.tell(t, kills)
+	w.report(t, kills)
 }
 
 // settle waits until all that was acknowledged has arrived.
@@ -59,8 +59,8 @@ func (w *crashWorld) settle(ctx context.Context, t *testing.T) {
 	}
 }
 
-// tell logs how it went, and explains what came twice.
-func (w *crashWorld) tell(t *testing.T, outages []outage) {
+// report logs the counts, and checks the messages that arrived twice.
+func (w *crashWorld) report(t *testing.T, outages []outage) {
 	t.Helper()
 	repeats := w.book.checkRepeats(t, outages)
 	n := w.book.count()

@@ -260,11 +260,11 @@ func (b *crashBook) missing() int {
 	return n
 }
 
-// outage is a time in which something was broken.
+// outage is a time in which a process or the database did not work.
 type outage struct{ from, to time.Time }
 
-// explains reports whether what arrived at this time may come again: it came just before the outage or in it, so that
-// nobody could write down that it had.
+// explains reports whether a message that arrived at this time may arrive again: the outage came before its delivery
+// could be recorded.
 func (o outage) explains(arrived time.Time) bool {
 	return arrived.After(o.from.Add(-5*time.Second)) && arrived.Before(o.to.Add(time.Second))
 }

@@ -54,7 +54,7 @@ func TestWhateverTheReceiversAnswersComeToEveryEventIsDelivered(t *testing.T) {
 		t.Errorf("not every fault happened: %v", f.done)
 	}
 	t.Logf("faults: %v", f.done)
-	w.tell(t, nil)
+	w.report(t, nil)
 	if n := w.book.count(); len(n.refused) > 0 {
 		t.Errorf("a receiver's faults reached the sender: %v\n%s", n.refused, p.log.text())
 	}

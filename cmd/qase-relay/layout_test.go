@@ -24,9 +24,8 @@ type pkg struct {
 	funcs    map[string]bool // Name, Type.Name, and Type.Name for methods of interfaces
 }
 
-// mayImport lists for each package the packages of this module that it may import outside its tests. A package that
-// is not listed is one that nobody has given a place yet. A line that ends in /* covers each folder without a line of
-// its own.
+// mayImport lists for each package the packages of this module that it may import outside its tests. Each new package
+// needs a line. A line that ends in /* covers each folder without a line of its own.
 func mayImport() map[string][]string {
 	language := []string{"rules/catalog", "rules/diag", "rules/value", "rules/event", "rules/people", "rules/condition",
 		"rules/template", "rules/message"}
@@ -90,18 +89,18 @@ func mayImport() map[string][]string {
 			"relay/store/postgres"},
 			engine...),
 
-		"cmd/qase-relay/terminal": append([]string{"notifiers/markup", "notifiers/preview", "relay/config",
-			"relay/ingest/client"}, reading...),
+		"cmd/qase-relay/terminal": {"notifiers/markup", "notifiers/preview", "relay/config", "relay/ingest/client",
+			"rules/catalog", "rules/diag", "rules/value"},
 		"cmd/qase-relay/demo": {"cmd/qase-relay/terminal", "relay/app", "relay/config", "relay/ingest/client",
 			"relay/store", "rules"},
-		"cmd/qase-relay/gallery": append([]string{"cmd/qase-relay/terminal", "relay", "notifiers", "notifiers/builtin",
-			"notifiers/markup", "notifiers/preview"}, reading...),
+		"cmd/qase-relay/gallery": {"cmd/qase-relay/terminal", "relay", "notifiers", "notifiers/builtin", "notifiers/markup",
+			"notifiers/preview", "rules", "rules/event", "rules/rulefile"},
 		"cmd/qase-relay/report": append([]string{"cmd/qase-relay/terminal", "relay/admin/desk", "relay/backtest",
 			"relay/store", "rules/ruletest"}, reading...),
 		"cmd/qase-relay": append([]string{"cmd/qase-relay/demo", "cmd/qase-relay/gallery", "cmd/qase-relay/report",
-			"cmd/qase-relay/terminal", "relay", "relay/app", "relay/admin", "relay/admin/client",
-			"relay/admin/desk",
-			"relay/ingest/client", "relay/backtest", "relay/config", "relay/store", "notifiers", "notifiers/builtin", "notifiers/preview", "rules/ruletest"}, reading...),
+			"cmd/qase-relay/terminal", "relay", "relay/app", "relay/admin", "relay/admin/client", "relay/admin/desk",
+			"relay/ingest/client", "relay/backtest", "relay/config", "relay/store", "notifiers", "notifiers/builtin",
+			"rules/ruletest"}, reading...),
 	}
 }
 
@@ -201,8 +200,7 @@ func TestPackagesStaySmallEnoughToRead(t *testing.T) {
 	}
 }
 
-// TestNoPrefixDoesTheWorkOfAPackage: three files of a folder whose names begin alike are a package that nobody has made
-// yet.
+// TestNoPrefixDoesTheWorkOfAPackage fails if the names of three files of a folder begin alike: they should be a package.
 func TestNoPrefixDoesTheWorkOfAPackage(t *testing.T) {
 	files := map[string][]string{}
 	systems := []string{"linux", "unix", "windows", "darwin", "other"}

@@ -61,7 +61,7 @@ func (p *process) kill() {
 	<-p.done
 }
 
-// lines collects text of which somebody waits for a part.
+// lines collects text, so that a test can wait for a part of it.
 type lines struct {
 	mu    sync.Mutex
 	all   []string

@@ -31,7 +31,7 @@ func TestCommandsWaitAsLongAsTheirAnswerMayTake(t *testing.T) {
 }
 
 func TestNoQuestionWaitsForEver(t *testing.T) {
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // connections come about, but nobody ever reads them
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections, but never reads them
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func TestReplicasKilledAtRandomDeliverEveryAcknowledgedEvent(t *testing.T) {
 			t.Errorf("a relay ended with %d:\n%s", p.cmd.ProcessState.ExitCode(), p.log.text())
 		}
 	}
-	w.tell(t, kills)
+	w.report(t, kills)
 }
 
 // stop sends a signal.
@@ -147,11 +147,11 @@ func TestWithoutItsDatabaseARelayAsksForPatienceAndGoesOnByItself(t *testing.T) 
 		if !w.book.awaitAcks(ctx, crashAcks) {
 			t.Fatalf("before %s: no events are taken:\n%s", b.name, p.log.text())
 		}
-		asked := w.book.askedForPatience()
+		asked := w.book.refusals()
 		away := time.Now()
 		b.away()
 		if !w.book.await(ctx, func() bool { return w.book.refused[unavailable] > asked }) {
-			t.Fatalf("%s, and nobody is asked for patience: %v", b.name, w.book.count().refused)
+			t.Fatalf("%s, and no caller got 503: %v", b.name, w.book.count().refused)
 		}
 		b.back()
 		outages = append(outages, outage{away, time.Now()})
@@ -159,7 +159,7 @@ func TestWithoutItsDatabaseARelayAsksForPatienceAndGoesOnByItself(t *testing.T) 
 	w.book.awaitAcks(ctx, crashAcks)
 	stopWriting()
 	w.settle(ctx, t)
-	w.tell(t, outages)
+	w.report(t, outages)
 	for status, n := range w.book.count().refused {
 		if status != unavailable {
 			t.Errorf("Qase got %q %d times, want %s only:\n%s", status, n, unavailable, p.log.text())
@@ -169,7 +169,7 @@ func TestWithoutItsDatabaseARelayAsksForPatienceAndGoesOnByItself(t *testing.T) 
 
 const unavailable = "503 Service Unavailable"
 
-func (b *crashBook) askedForPatience() int {
+func (b *crashBook) refusals() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.refused[unavailable]

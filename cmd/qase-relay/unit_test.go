@@ -151,7 +151,7 @@ func TestPercentilesAreOfTheNearestRank(t *testing.T) {
 	}
 }
 
-func TestFlagsHaveTwinsInTheEnvironment(t *testing.T) {
+func TestFlagsCanBeSetByVariables(t *testing.T) {
 	env := map[string]string{"QASE_RELAY_RULES": "a.yaml,b.yaml", "QASE_RELAY_LISTEN": ":1", "QASE_RELAY_DRY_RUN": "true",
 		"QASE_RELAY_MAX_BODY": "2MiB"}
 	var f serveFlags
@@ -184,7 +184,7 @@ func TestSizesAreReadAndWritten(t *testing.T) {
 	}
 }
 
-func TestColourIsForTerminalsOnly(t *testing.T) {
+func TestColorIsForTerminalsOnly(t *testing.T) {
 	f, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)

@@ -26,9 +26,9 @@ import (
 	"qaserelay/rules/yamldoc"
 )
 
-var update = flag.Bool("update", false, "write the golden pictures anew")
+var update = flag.Bool("update", false, "write the golden previews")
 
-var picturesInto = flag.String("pictures", "", "write the pictures of all events as pages into this directory")
+var pagesInto = flag.String("pages", "", "write the previews of all events as pages into this folder")
 
 // someNotifiers is a rules file with notifiers that get each event. everyNotifier adds one of each further kind.
 const someNotifiers = `
@@ -79,20 +79,20 @@ func everyNotifier(t *testing.T) []byte {
 	return text
 }
 
-// TestEveryEventHasAPictureInEveryChannel draws the example of each event as each kind of notifier would send it.
-func TestEveryEventHasAPictureInEveryChannel(t *testing.T) {
+// TestEveryEventHasAPreviewInEveryChannel draws the example of each event as each kind of notifier would send it.
+func TestEveryEventHasAPreviewInEveryChannel(t *testing.T) {
 	for _, e := range catalog.All() {
 		var out bytes.Buffer
 		g := drawn(t, &terminal.Screen{Writer: &out, Columns: 80}, e.Example)
 		if len(g.pages) != len(builtin.Kinds()) {
-			t.Errorf("%s: %d pictures:\n%s", e.Name, len(g.pages), &out)
+			t.Errorf("%s: %d previews:\n%s", e.Name, len(g.pages), &out)
 		}
 		for _, p := range g.pages {
 			if strings.Contains(p.html, "s3cret") || regexp.MustCompile(`(?i)<script|<link|<img|@import|url\(|ZgotmplZ`).MatchString(p.html) {
 				t.Errorf("%s, %s: a secret, a script or something from elsewhere:\n%s", e.Name, p.Notifier, p.html)
 			}
-			if *picturesInto != "" {
-				writePicture(t, e.Name+"-"+p.Notifier+".html", p.html)
+			if *pagesInto != "" {
+				writePage(t, e.Name+"-"+p.Notifier+".html", p.html)
 			}
 		}
 		if strings.Contains(out.String(), "s3cret") {
@@ -101,15 +101,15 @@ func TestEveryEventHasAPictureInEveryChannel(t *testing.T) {
 	}
 }
 
-func writePicture(t *testing.T, name, page string) {
+func writePage(t *testing.T, name, page string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(*picturesInto, name), []byte(page), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(*pagesInto, name), []byte(page), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestPicturesOnATerminal keeps how some events look, plain and in colour, wide and narrow.
-func TestPicturesOnATerminal(t *testing.T) {
+// TestPreviewsOnATerminal compares the previews of some events with golden files: plain and in color, wide and narrow.
+func TestPreviewsOnATerminal(t *testing.T) {
 	comment := `{"event_name":"review.commented","team_member_id":40,"project_code":"WEB","payload":{"id":2,"title":"Login <b>*works*</b>","comment":"Please see\n<!channel> \u001b[31mred\u202e and https://evil.example/"}}`
 	run, _ := catalog.Lookup("run.completed")
 	defect, _ := catalog.Lookup("defect.created")
