@@ -89,7 +89,7 @@ func lexicalFault(source []rune, tokens []lexer.Token, err error) *fault {
 	}
 	switch {
 	case character != "" && strings.Contains("“”„‘’", character):
-		return &fault{fe.From, "a curved quote " + character + " stands where a straight one is needed", `write "`}
+		return &fault{fe.From, "a curved quote " + character + " is used in place of a straight one", `write "`}
 	case strings.Contains(fe.Message, "not terminated") && start < len(source):
 		return &fault{start, "a " + string(source[start]) + " is not closed", "write the same quote at the end of the text"}
 	case strings.Contains(fe.Message, "invalid char escape"):

@@ -74,7 +74,7 @@ func (m Matcher) String() string {
 func (p *testParser) addExpectations(spec *testSpec) {
 	n := spec.Expect.Node
 	if n == nil {
-		p.d.Report(spec.At.Node, diag.Error, fmt.Sprintf("the test %q says nothing of what it expects", spec.Name.S),
+		p.d.Report(spec.At.Node, diag.Error, fmt.Sprintf("the test %q has no expectations", spec.Name.S),
 			"add expect: [{rule: …}], or expect: [] if nothing must be sent")
 		return
 	}
@@ -250,7 +250,7 @@ func (p *testParser) partMatcher(n *yaml.Node, what string) (m Matcher) {
 		m.Matches = append(m.Matches, pattern)
 	}
 	if p.d.Reported() == before && m.IsExact() {
-		p.d.Report(n, diag.Error, what+" says nothing", "write a text, {contains: TEXT} or {matches: REGEX}")
+		p.d.Report(n, diag.Error, what+" is empty", "write a text, {contains: TEXT} or {matches: REGEX}")
 	}
 	return m
 }

@@ -31,8 +31,8 @@ func (t notifierTable) resolveFallbacks(all []Notifier) {
 			continue
 		}
 		path := strings.Join(slices.Concat([]string{n.Name}, n.Fallback, []string{n.Name}), " → ")
-		info.fallback.d.Report(info.fallback.names[0].Node, diag.Error, "the fallbacks go in a circle: "+path,
-			"leave one of them out")
+		info.fallback.d.Report(info.fallback.names[0].Node, diag.Error, "the fallbacks form a cycle: "+path,
+			"remove one of them")
 		for _, name := range n.Fallback {
 			reported[name] = true
 		}
@@ -52,7 +52,7 @@ func (t notifierTable) checkFallback(of string, f fallback) bool {
 		case name.S == of:
 			f.d.Report(name.Node, diag.Error, "the notifier "+of+" cannot be its own fallback", "name another one")
 		case slices.Contains(seen, name.S):
-			f.d.Report(name.Node, diag.Error, fmt.Sprintf("%s stands twice in this fallback", name.S), "leave one out")
+			f.d.Report(name.Node, diag.Error, fmt.Sprintf("%s is listed twice in this fallback", name.S), "remove one")
 		case info != nil && !info.unsure:
 			info.checkAsFallback(f.d, name)
 		}

@@ -37,7 +37,7 @@ type uniqueNames map[string]string
 
 func (u uniqueNames) add(d *document, name yamldoc.Text, what string) {
 	if first, taken := u[name.S]; taken {
-		d.Report(name.Node, diag.Error, fmt.Sprintf("two %ss are named %q", what, name.S), "the first stands at "+first)
+		d.Report(name.Node, diag.Error, fmt.Sprintf("two %ss are named %q", what, name.S), "the first is at "+first)
 		return
 	}
 	u[name.S] = fmt.Sprintf("%s:%d", d.Name, name.Node.Line)

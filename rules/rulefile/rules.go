@@ -148,7 +148,7 @@ func (p *ruleParser) condition(spec *ruleSpec) *condition.Condition {
 	if !spec.When.Given() {
 		if !yamldoc.HasKey(spec.At.Node, "when") && !p.d.Misspelt(spec.At.Node, "when") {
 			p.d.Report(spec.At.Node, diag.Error, "the rule "+quoted(spec.Name.S)+"has no when",
-				"say which events it is for, such as when: event_name == \"run.completed\"")
+				"select its events, such as when: event_name == \"run.completed\"")
 		}
 		return nil
 	}

@@ -51,7 +51,7 @@ func parseSettings(documents []*document) rules.Settings {
 		switch {
 		case spec == nil:
 		case first != nil:
-			d.Report(spec.At.Node, diag.Error, "settings stand in two files", "keep those in "+first.Name)
+			d.Report(spec.At.Node, diag.Error, "settings are in two files", "keep those in "+first.Name)
 		default:
 			first = d
 			d.apply(spec, &s)

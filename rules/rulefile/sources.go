@@ -95,7 +95,7 @@ func (d *document) secrets(spec *sourceSpec) (digests [][32]byte) {
 			digests = append(digests, sha256.Sum256([]byte(t.S)))
 		case t.Given() && !refersToVariable(t):
 			d.Report(t.Node, diag.Error, "a secret of the source "+spec.Name.S+" is empty",
-				"put in the secret that you gave to the webhook in Qase")
+				"add the secret of the webhook in Qase")
 		}
 	}
 	at := spec.At.Node

@@ -75,7 +75,7 @@ func parseTests(documents []*document, config *Config, notifiers notifierTable) 
 			}
 			if !spec.Name.Given() || strings.TrimSpace(spec.Name.S) == "" {
 				d.Report(spec.At.Node, diag.Error, "a test needs a name",
-					"say what it shows, such as name: a failed run reaches QA")
+					"describe it, such as name: a failed run reaches QA")
 			} else {
 				names.add(d, spec.Name, "test")
 			}

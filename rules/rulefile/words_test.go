@@ -26,7 +26,7 @@ func TestProblemsSpeakTheUsersLanguage(t *testing.T) {
 		"a member id that is text":   {source + "people: [{name: Bob, member_id: x}]\n" + rule, `2:33: error: member_id: "x" is not a whole number`},
 		"a rule that tells nothing":  {source + "rules: [{name: r, when: \"true\", notify: null}]\n", `2:41: error: notify must be a list, not nothing (write what it holds, or remove the key)`},
 		"a rule without name and when": {source + "rules: [{stop: true}]\n",
-			"2:9: error: a rule needs a name\n2:9: error: the rule has no when (say which events it is for, such as when: event_name == \"run.completed\")"},
+			"2:9: error: a rule needs a name\n2:9: error: the rule has no when (select its events, such as when: event_name == \"run.completed\")"},
 		"a negative limit": {source + "settings: {backlog: {deliveries: -5}}\n" + rule, `2:34: error: settings.backlog.deliveries: "-5": write a whole number; 0 means no limit`},
 		"two wrong settings": {source + "settings: {order_wait: x, timezone: Mars}\n" + rule,
 			"2:24: error: settings.order_wait: \"x\" is not a duration: write it like 90s, 10m, 1h30m, 26h or 7d\n2:37: error: settings.timezone: no time zone \"Mars\" (names are like Europe/Berlin or UTC)"},

@@ -54,7 +54,7 @@ var suspects = []struct {
 		"YAML takes the first quotes for the whole value: write | and the value on the next line"},
 	{regexp.MustCompile("^(\\s*(?:- )?[\\w-]+:)\\s+[@`%]"), "put a value that begins like this in quotes"},
 	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:)\s+[“”„‘’]`),
-		`YAML knows straight quotes only: write " or ' in place of these`},
+		`YAML knows only straight quotes: write " or ' in place of these`},
 }
 
 const maxSuspects = 20
