@@ -8,10 +8,11 @@ import (
 
 	"qaserelay/rules"
 	"qaserelay/rules/event"
+	"qaserelay/rules/rulefile/rulefiletest"
 )
 
 func FuzzDecide(f *testing.F) {
-	c := mustParse(f, goodFile)
+	c := rulefiletest.Parse(f, goodFile)
 	f.Add("run.completed", `{"id":7,"failed":3,"plan":null}`)
 	f.Add("review.reviewer_added", `{"id":"x","reviewer":{"email":"a@b"}}`)
 	f.Add("shared_step.created", `{"hash":"abc","title":5}`)

@@ -9,6 +9,7 @@ import (
 	"qaserelay/rules/event"
 	"qaserelay/rules/lint"
 	"qaserelay/rules/people"
+	"qaserelay/rules/rulefile/rulefiletest"
 	"qaserelay/rules/yamldoc"
 )
 
@@ -50,7 +51,7 @@ func TestNumbersThatCameAsTextAreNumbers(t *testing.T) {
 sources: [{name: qase, secrets: [s3cret-s3cret]}]
 notifiers: [{name: ops, type: chat}]
 rules: [{name: failed, when: payload.failed > 2, notify: [ops]}]
-`)}}, testOptions())
+`)}}, rulefiletest.Options())
 	if cfg == nil {
 		t.Fatal(problems)
 	}

@@ -11,6 +11,7 @@ import (
 	"qaserelay/rules/condition"
 	qaseevent "qaserelay/rules/event"
 	"qaserelay/rules/rulefile"
+	"qaserelay/rules/rulefile/rulefiletest"
 )
 
 // sketch writes a trace in lines, indented by depth.
@@ -36,7 +37,7 @@ func sketch(t *condition.Trace, indent string) string {
 
 func explainOne(t testing.TB, when, event, payload string) rules.ExplainedRule {
 	t.Helper()
-	c := mustParse(t, rulesFile("  - name: r\n    notify: [qa]\n    when: "+quoteYAML(when)+"\n"))
+	c := rulefiletest.Parse(t, rulefiletest.WithRules("  - name: r\n    notify: [qa]\n    when: "+quoteYAML(when)+"\n"))
 	return explainEvent(t, c, event, payload).Rules[0]
 }
 
@@ -199,7 +200,7 @@ func TestValuesThatSurpriseAreExplained(t *testing.T) {
 }
 
 func TestEachRuleIsExplained(t *testing.T) {
-	c := mustParse(t, rulesFile(`
+	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
   - {name: hidden, when: 'event_name == "run.started" and payload.failed > 0', notify: [qa]}
   - {name: off, enabled: false, when: 'payload.failed > 0', notify: [qa]}
   - {name: broken, when: 'payload.text > 3', notify: [qa]}
@@ -237,7 +238,7 @@ never stopped "the rule last stops here" evaluated true
 }
 
 func TestAFailedTemplateIsExplained(t *testing.T) {
-	c := mustParse(t, rulesFile(`  - {name: r, when: 'true', title: '{{ .payload.tags | first | upper }}', notify: [qa]}`))
+	c := rulefiletest.Parse(t, rulefiletest.WithRules(`  - {name: r, when: 'true', title: '{{ .payload.tags | first | upper }}', notify: [qa]}`))
 	r := explainEvent(t, c, "run.completed", `{"id":2,"tags":5}`).Rules[0]
 	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "title: the template failed") || len(r.Notifications) != 1 {
 		t.Errorf("got %+v", r)
@@ -249,7 +250,7 @@ func TestRulesBeyondThoseRecordedAreExplained(t *testing.T) {
 	for n := range 300 {
 		fmt.Fprintf(&many, "  - {name: r%d, when: 'payload.id == %d', notify: [qa]}\n", n, n)
 	}
-	x := explainEvent(t, mustParse(t, rulesFile(many.String())), "run.completed", `{"id":250}`)
+	x := explainEvent(t, rulefiletest.Parse(t, rulefiletest.WithRules(many.String())), "run.completed", `{"id":250}`)
 	for n, r := range x.Rules {
 		if want := n == 250; (r.Outcome == rules.Matched) != want || string(r.Condition.Value) != fmt.Sprint(want) {
 			t.Errorf("%s: %s, %s", r.Rule, r.Outcome, r.Condition.Value)

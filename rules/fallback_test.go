@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"qaserelay/rules/lint"
+	"qaserelay/rules/rulefile/rulefiletest"
 	"qaserelay/rules/ruletest"
 	"qaserelay/rules/value"
 	"qaserelay/rules/yamldoc"
@@ -31,7 +32,7 @@ func TestWhereAMessageGoesWhenItDies(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			three := "  - {name: a, type: chat}\n  - {name: b, type: chat}\n  - {name: c, type: hook}\n"
-			d := newWorld().decide(t, mustParse(t, fallbackFile(three+c.notifiers, c.notify)), "run.completed", `{"id": 1}`)
+			d := newWorld().decide(t, rulefiletest.Parse(t, fallbackFile(three+c.notifiers, c.notify)), "run.completed", `{"id": 1}`)
 			var got []string
 			for _, n := range d.Notifications {
 				way := n.Notifier
@@ -48,7 +49,7 @@ func TestWhereAMessageGoesWhenItDies(t *testing.T) {
 }
 
 func TestAFallbackHasTheOptionsOfItsNotifierForTheEvent(t *testing.T) {
-	c := mustParse(t, fallbackFile(`
+	c := rulefiletest.Parse(t, fallbackFile(`
   - {name: a, type: chat, channel: "#a"}
   - {name: b, type: hook, url: "https://b.example/{{ .payload.id }}", headers: {X-Fixed: "1", X-Run: "{{ .payload.id }}"}}
 `[1:], `[{notifier: a, channel: "#{{ .payload.id }}", fallback: [b]}]`))
@@ -77,7 +78,7 @@ func TestFallbacksThatCannotWorkAreErrors(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			three := "  - {name: a, type: chat}\n  - {name: b, type: chat}\n  - {name: mail, type: post}\n"
-			_, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(fallbackFile(three+c.notifiers, c.notify))}}, testOptions())
+			_, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(fallbackFile(three+c.notifiers, c.notify))}}, rulefiletest.Options())
 			if len(problems) != 1 || !strings.HasSuffix(strings.TrimSpace(problems.Error()), c.want) {
 				t.Errorf("got %v, want %s", problems, c.want)
 			}
@@ -86,7 +87,7 @@ func TestFallbacksThatCannotWorkAreErrors(t *testing.T) {
 }
 
 func TestAFallbackIsNotSentUnlessTheMessageDies(t *testing.T) {
-	c := mustParse(t, fallbackFile("  - {name: a, type: chat}\n  - {name: b, type: chat}\n", "[{notifier: a, fallback: [b]}]")+`
+	c := rulefiletest.Parse(t, fallbackFile("  - {name: a, type: chat}\n  - {name: b, type: chat}\n", "[{notifier: a, fallback: [b]}]")+`
 tests:
   - {name: the message is there, event: run.completed, expect: [{rule: r, notifier: a, fallback: [b]}]}
   - {name: one of its fallbacks, event: run.completed, expect: [{fallback: b}]}
@@ -106,7 +107,7 @@ tests:
 }
 
 func TestTheOptionsOfAFallbackAreShownWithoutSecrets(t *testing.T) {
-	c := mustParse(t, fallbackFile("  - {name: a, type: chat}\n  - {name: b, type: hook, url: \"https://b.example/{{ .payload.id }}\"}\n", "[{notifier: a, fallback: [b]}]"))
+	c := rulefiletest.Parse(t, fallbackFile("  - {name: a, type: chat}\n  - {name: b, type: hook, url: \"https://b.example/{{ .payload.id }}\"}\n", "[{notifier: a, fallback: [b]}]"))
 	x := explainEvent(t, c, "run.completed", `{"id": 7}`)
 	if got := value.JSONText(x.Rules[0].Notifications[0].Fallbacks); got != `[{"notifier":"b","options":{"url":"https://b.example/…"}}]` {
 		t.Errorf("got %s", got)
@@ -114,15 +115,15 @@ func TestTheOptionsOfAFallbackAreShownWithoutSecrets(t *testing.T) {
 }
 
 func TestSettingsOfTheQueue(t *testing.T) {
-	s := mustParse(t, "sources: [{name: qase, secrets: [s]}]\nrules: [{name: r, when: \"true\", stop: true}]").Settings
+	s := rulefiletest.Parse(t, "sources: [{name: qase, secrets: [s]}]\nrules: [{name: r, when: \"true\", stop: true}]").Settings
 	if got, want := fmt.Sprint(s.OrderWait, s.Backlog, s.MinFreeDisk), "1h0m0s {1000000 10737418240} 67108864"; got != want {
 		t.Errorf("by default %s, want %s", got, want)
 	}
-	s = mustParse(t, "sources: [{name: qase, secrets: [s]}]\nsettings: {order_wait: 5m, backlog: {deliveries: 1000, bytes: 1.5GiB}, min_free_disk: 500MB}\nrules: [{name: r, when: \"true\", stop: true}]").Settings
+	s = rulefiletest.Parse(t, "sources: [{name: qase, secrets: [s]}]\nsettings: {order_wait: 5m, backlog: {deliveries: 1000, bytes: 1.5GiB}, min_free_disk: 500MB}\nrules: [{name: r, when: \"true\", stop: true}]").Settings
 	if got, want := fmt.Sprint(s.OrderWait, s.Backlog, s.MinFreeDisk), "5m0s {1000 1610612736} 500000000"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	s = mustParse(t, "sources: [{name: qase, secrets: [s]}]\nsettings: {backlog: {deliveries: 0, bytes: 0}, min_free_disk: 0}\nrules: [{name: r, when: \"true\", stop: true}]").Settings
+	s = rulefiletest.Parse(t, "sources: [{name: qase, secrets: [s]}]\nsettings: {backlog: {deliveries: 0, bytes: 0}, min_free_disk: 0}\nrules: [{name: r, when: \"true\", stop: true}]").Settings
 	if got, want := fmt.Sprint(s.Backlog, s.MinFreeDisk), "{0 0} 0"; got != want {
 		t.Errorf("without limits %s, want %s", got, want)
 	}

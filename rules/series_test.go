@@ -1,9 +1,13 @@
 package rules_test
 
-import "testing"
+import (
+	"testing"
+
+	"qaserelay/rules/rulefile/rulefiletest"
+)
 
 func TestRunsOfOnePlanAndEnvironmentThatEndAreASeries(t *testing.T) {
-	c := mustParse(t, rulesFile("  - {name: a, when: 'true', notify: [qa]}\n"))
+	c := rulefiletest.Parse(t, rulefiletest.WithRules("  - {name: a, when: 'true', notify: [qa]}\n"))
 	for name, tt := range map[string]struct{ started, event, payload, want string }{
 		"a run that is done":         {`{"id":7,"plan":{"id":3},"environment":"staging"}`, "run.completed", `{"id":7,"failed":2}`, "qase/WEB/plan/3/staging"},
 		"the next one":               {`{"id":8,"plan":{"id":3},"environment":"staging"}`, "run.completed", `{"id":8,"failed":0}`, "qase/WEB/plan/3/staging"},

@@ -8,6 +8,7 @@ import (
 
 	rulespkg "qaserelay/rules"
 	"qaserelay/rules/event"
+	"qaserelay/rules/rulefile/rulefiletest"
 )
 
 func BenchmarkDecide(b *testing.B) {
@@ -17,7 +18,7 @@ func BenchmarkDecide(b *testing.B) {
 			for i := range n {
 				fmt.Fprintf(&rules, "  - {name: r%d, when: 'event_name == \"run.completed\" and payload.failed > %d', notify: [qa]}\n", i, i*10)
 			}
-			c := mustParse(b, rulesFile(rules.String()))
+			c := rulefiletest.Parse(b, rulefiletest.WithRules(rules.String()))
 			ev, err := event.Parse("qase", []byte(`{"event_name":"run.completed","timestamp":1650540194,"payload":{"id":2,"cases":14,"passed":10,"failed":3,"blocked":1,"duration":90000},"team_member_id":40,"project_code":"WEB"}`), time.Unix(1650540200, 0))
 			if err != nil {
 				b.Fatal(err)
@@ -59,7 +60,7 @@ func BenchmarkDecideIndexed(b *testing.B) {
 					}
 					fmt.Fprintf(&rules, "  - {name: r%d, when: '%s == %q and payload.failed > 100', notify: [qa]}\n", i, field, name)
 				}
-				c := mustParse(b, rulesFile(rules.String()))
+				c := rulefiletest.Parse(b, rulefiletest.WithRules(rules.String()))
 				ev, err := event.Parse("qase", []byte(`{"event_name":"run.completed","timestamp":1650540194,"payload":{"id":2,"cases":14,"passed":10,"failed":3,"blocked":1,"duration":90000},"team_member_id":40,"project_code":"WEB"}`), time.Unix(1650540200, 0))
 				if err != nil {
 					b.Fatal(err)

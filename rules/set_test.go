@@ -13,6 +13,7 @@ import (
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/rulefile"
+	"qaserelay/rules/rulefile/rulefiletest"
 )
 
 // world is what is remembered from one decision to the next.
@@ -40,20 +41,6 @@ func (w *world) decide(t testing.TB, c *rulefile.File, name, payload string) rul
 	return d
 }
 
-// rulesFile returns a file with some notifiers and the given rules.
-func rulesFile(rules string) string {
-	return `
-sources: [{name: qase, secrets: [s]}]
-people: [{name: Bob Bar, email: bob@bar.io, member_id: 40, slack: U024BE7LH}]
-notifiers:
-  - {name: qa, type: chat, channel: "#qa"}
-  - {name: ops, type: hook, url: "https://ops.example.com/hook"}
-templates:
-  counts: "{{ .payload.failed }} of {{ .payload.cases }} failed"
-rules:
-` + rules
-}
-
 func outcomes(d rules.Decision) string {
 	var parts []string
 	for _, r := range d.Results {
@@ -63,7 +50,7 @@ func outcomes(d rules.Decision) string {
 }
 
 func TestEveryRuleSeesEveryEventUntilOneStops(t *testing.T) {
-	c := mustParse(t, rulesFile(`
+	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
   - {name: a, when: 'payload.failed > 0', notify: [qa, ops]}
   - {name: off, enabled: false, when: 'true', notify: [qa]}
   - {name: broken, when: 'payload.title > 3', notify: [qa]}
@@ -86,7 +73,7 @@ func TestEveryRuleSeesEveryEventUntilOneStops(t *testing.T) {
 }
 
 func TestTitleBodyAndOptionsAreRenderedAndEscapedForWhereTheyGo(t *testing.T) {
-	c := mustParse(t, rulesFile(`
+	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
   - name: a
     when: 'true'
     title: "{{ .entity.title }}: {{ template \"counts\" . }}"
@@ -139,7 +126,7 @@ func TestTitleBodyAndOptionsAreRenderedAndEscapedForWhereTheyGo(t *testing.T) {
 }
 
 func TestATemplateThatFailsIsReplacedByTheDefaultAndNoted(t *testing.T) {
-	c := mustParse(t, rulesFile(`
+	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
   - {name: a, when: 'true', title: '{{ .payload.id.deeper }}', body: '{{ range .payload.id }}{{ end }}{{ index .payload "id" | splitList 3 4 }}', notify: [{notifier: qa, channel: '{{ .payload.id.x }}'}]}
   - {name: loop, when: 'true', body: '{{ range .payload.many }}{{ range $.payload.many }}{{ range $.payload.many }}{{ end }}{{ end }}{{ end }}', notify: [qa]}
 `))
@@ -159,7 +146,7 @@ func TestATemplateThatFailsIsReplacedByTheDefaultAndNoted(t *testing.T) {
 }
 
 func TestATextThatIsTooLongIsCutWithAMark(t *testing.T) {
-	c := mustParse(t, rulesFile(`
+	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
   - {name: own, when: 'true', title: '{{ .payload.title }}', body: 'Said: {{ .payload.description }}', notify: [qa]}
   - {name: default, when: 'true', notify: [qa]}
   - {name: endless, when: 'true', body: '{{ range list 1 2 3 4 5 6 7 8 9 }}{{ $.payload.description }}{{ end }}', notify: [qa]}
@@ -178,7 +165,7 @@ func TestATextThatIsTooLongIsCutWithAMark(t *testing.T) {
 }
 
 func TestWhatIsNoTextIsCutToo(t *testing.T) {
-	c := mustParse(t, rulesFile(`
+	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
   - {name: own, when: 'true', title: '{{ b64dec .payload.d }}{{ b64dec .payload.d }}', body: '{{ print (b64dec .payload.d) (b64dec .payload.d) }}', notify: [qa]}
 `))
 	d := newWorld().decide(t, c, "run.started", `{"id":7,"d":"`+base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0x80}, 200_000))+`"}`)
@@ -188,7 +175,7 @@ func TestWhatIsNoTextIsCutToo(t *testing.T) {
 }
 
 func TestAnEntityIsRemembered(t *testing.T) {
-	c := mustParse(t, rulesFile(`
+	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
   - {name: a, when: 'event_name == "run.completed" and entity.environment == "staging" and entity.plan.title == "Smoke"', title: '{{ .entity.title }} by {{ .entity.created_by.name }}, {{ ago .entity.started_at }}', notify: [qa]}
   - {name: r, when: 'any(entity.reviewers, .email == "amy@x.io")', title: '{{ range .entity.reviewers }}{{ .name }};{{ end }}', notify: [qa]}
 `))
@@ -214,7 +201,7 @@ func TestAnEntityIsRemembered(t *testing.T) {
 }
 
 func TestPreviousIsTheLastFinishedRunOfTheSamePlanAndEnvironment(t *testing.T) {
-	c := mustParse(t, rulesFile(`
+	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
   - {name: turned-red, when: 'previous.failed == 0 and payload.failed > 0', title: 'after {{ .previous.title }}', notify: [qa]}
 `))
 	w := newWorld()
@@ -237,7 +224,7 @@ func TestPreviousIsTheLastFinishedRunOfTheSamePlanAndEnvironment(t *testing.T) {
 }
 
 func TestTheActorIsFoundInThePayloadOrTheDirectory(t *testing.T) {
-	c := mustParse(t, rulesFile("  - {name: a, when: 'true', title: '{{ .actor.name }} {{ .actor.email }} {{ .actor.slack }}', notify: [qa]}\n"))
+	c := rulefiletest.Parse(t, rulefiletest.WithRules("  - {name: a, when: 'true', title: '{{ .actor.name }} {{ .actor.email }} {{ .actor.slack }}', notify: [qa]}\n"))
 	w := newWorld()
 	if d := w.decide(t, c, "run.deleted", `{"id":1}`); d.Notifications[0].Title != "Bob Bar bob@bar.io U024BE7LH" {
 		t.Errorf("got %q", d.Notifications[0].Title)
@@ -245,7 +232,7 @@ func TestTheActorIsFoundInThePayloadOrTheDirectory(t *testing.T) {
 }
 
 func TestAnEventCannotCallAnybodyWhomTheDirectoryDoesNotKnow(t *testing.T) {
-	c := mustParse(t, rulesFile("  - {name: a, when: 'true', notify: [{notifier: qa, mention: ['@here', '{{ .payload.who }}', '{{ .actor.slack }}', '{{ mention .actor }}']}]}\n"))
+	c := rulefiletest.Parse(t, rulefiletest.WithRules("  - {name: a, when: 'true', notify: [{notifier: qa, mention: ['@here', '{{ .payload.who }}', '{{ .actor.slack }}', '{{ mention .actor }}']}]}\n"))
 	for who, want := range map[string]string{
 		"@channel": "@here “channel” U024BE7LH", " @@everyone": "@here “everyone” U024BE7LH", "U999ZZZ99": "@here “U999ZZZ99” U024BE7LH",
 		"S0123": "@here “S0123” U024BE7LH", "BOB@bar.io": "@here U024BE7LH", "Amy": "@here Amy U024BE7LH", "U024BE7LH": "@here U024BE7LH",
@@ -263,7 +250,7 @@ func TestAnEventCannotCallAnybodyWhomTheDirectoryDoesNotKnow(t *testing.T) {
 }
 
 func TestDecideTwiceGivesTheSame(t *testing.T) {
-	c := mustParse(t, goodFile)
+	c := rulefiletest.Parse(t, goodFile)
 	a := newWorld().decide(t, c, "run.completed", `{"id":2,"failed":3,"cases":14}`)
 	b := newWorld().decide(t, c, "run.completed", `{"id":2,"failed":3,"cases":14}`)
 	x, _ := json.Marshal(a.Notifications)

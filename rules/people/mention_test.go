@@ -9,6 +9,7 @@ import (
 
 	"qaserelay/rules/lint"
 	"qaserelay/rules/people"
+	"qaserelay/rules/rulefile/rulefiletest"
 	"qaserelay/rules/value"
 	"qaserelay/rules/yamldoc"
 )
@@ -27,7 +28,7 @@ rules:
 // mentioned returns who is called by a mention of one rule.
 func mentioned(t *testing.T, mention, payload string) string {
 	t.Helper()
-	c := mustParse(t, calledPeople+"  - {name: a, when: 'true', notify: [{notifier: qa, mention: "+mention+"}]}\n")
+	c := rulefiletest.Parse(t, calledPeople+"  - {name: a, when: 'true', notify: [{notifier: qa, mention: "+mention+"}]}\n")
 	d := newWorld().decide(t, c, "run.deleted", payload)
 	var options struct{ Mention []string }
 	if err := json.Unmarshal(d.Notifications[0].Options, &options); err != nil {
@@ -80,7 +81,7 @@ func TestAnEventNamesNoTeamAndNoGroup(t *testing.T) {
 
 func TestNamesByWhichNobodyCanBeCalledAreTold(t *testing.T) {
 	_, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: []byte(calledPeople + `  - {name: a, when: 'true', notify: [{notifier: qa, mention: [qa, U024BE7LH, eve@x.io, "@here", "{{ .actor.name }}", Bob Baz, "@here, webb", "Doe, Jane"]}]}
-`)}}, testOptions())
+`)}}, rulefiletest.Options())
 	var got []string
 	for _, p := range problems {
 		got = append(got, fmt.Sprintf("%s:%d: %s (%s)", p.Severity, p.Line, p.Message, p.Hint))
@@ -97,7 +98,7 @@ func TestNamesByWhichNobodyCanBeCalledAreTold(t *testing.T) {
 
 func TestBlocksEscapeEachTextForWhatItIs(t *testing.T) {
 	const value = `*b* <!channel> & "x" http://e.x/?a=b c`
-	c := mustParse(t, calledPeople+`
+	c := rulefiletest.Parse(t, calledPeople+`
   - name: a
     when: 'true'
     notify:
@@ -141,7 +142,7 @@ func TestWhatATypeAdvisesStandsAtItsPlace(t *testing.T) {
         blocks:
           - {type: a}
           - {type: b, text: {text: "{{ .payload.id }}", n: 1, yes: true}}
-`)}}, testOptions())
+`)}}, rulefiletest.Options())
 	var got []string
 	for _, p := range problems {
 		got = append(got, fmt.Sprintf("%s:%d:%d: %s (%s)", p.Severity, p.Line, p.Col, p.Message, p.Hint))

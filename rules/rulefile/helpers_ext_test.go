@@ -21,17 +21,3 @@ func Golden(t *testing.T, file, got string) {
 		t.Errorf("%s is out of date (go test -run %s -update writes it anew); got:\n%s", file, t.Name(), got)
 	}
 }
-
-// rulesFile returns a file with some notifiers and the given rules.
-func rulesFile(rules string) string {
-	return `
-sources: [{name: qase, secrets: [s]}]
-people: [{name: Bob Bar, email: bob@bar.io, member_id: 40, slack: U024BE7LH}]
-notifiers:
-  - {name: qa, type: chat, channel: "#qa"}
-  - {name: ops, type: hook, url: "https://ops.example.com/hook"}
-templates:
-  counts: "{{ .payload.failed }} of {{ .payload.cases }} failed"
-rules:
-` + rules
-}

@@ -1,8 +1,6 @@
 package rulefile_test
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -12,88 +10,9 @@ import (
 	"qaserelay/rules"
 	"qaserelay/rules/lint"
 	"qaserelay/rules/rulefile"
+	"qaserelay/rules/rulefile/rulefiletest"
 	"qaserelay/rules/yamldoc"
 )
-
-// Stand-ins for the types of notifiers, which live in a package of their own.
-type (
-	chatConfig struct {
-		Token   testSecret    `yaml:"token" secret:"true"`
-		Timeout time.Duration `yaml:"timeout"`
-		Tries   int           `yaml:"tries"`
-	}
-	chatOptions struct {
-		Channel string   `yaml:"channel"`
-		Mention []string `yaml:"mention" as:"mention"`
-		Loud    bool     `yaml:"loud"`
-		Blocks  any      `yaml:"blocks" as:"blocks"`
-	}
-	hookConfig struct {
-		AllowHosts []string `yaml:"allow_hosts"`
-	}
-	hookOptions struct {
-		URL     string            `yaml:"url" as:"url"`
-		Headers map[string]string `yaml:"headers" as:"header"`
-		Body    string            `yaml:"body" as:"json"`
-		To      []string          `yaml:"to" as:"address"`
-	}
-	testSecret struct{ value *string }
-)
-
-func (s *testSecret) UnmarshalText(b []byte) error { v := string(b); s.value = &v; return nil }
-
-type badKey struct{ key, text string }
-
-func (e badKey) Error() string { return e.text }
-func (e badKey) Field() string { return e.key }
-
-func testOptions() rulefile.Options {
-	env := map[string]string{"TOKEN": "xoxb-1", "EMPTY": "", "SECRET": "s3cret"}
-	return rulefile.Options{
-		Kinds: map[string]rulefile.Kind{
-			"chat": {
-				Config: func() any { return &chatConfig{Timeout: time.Second} }, Options: chatOptions{},
-				Check: func(config any, _ json.RawMessage) error {
-					var faults []error
-					if config.(*chatConfig).Tries > 9 {
-						faults = append(faults, badKey{"tries", "at most 9 tries"})
-					}
-					if config.(*chatConfig).Timeout > time.Hour {
-						faults = append(faults, badKey{"timeout", "at most 1h"})
-					}
-					return errors.Join(faults...)
-				},
-				Advise: func(_ any, key string, value any) []rulefile.Advice {
-					list, _ := value.([]any)
-					if key != "blocks" || len(list) != 2 {
-						return nil
-					}
-					return []rulefile.Advice{{Message: "two"}, {Path: []string{"1", "text", "text"}, Wrong: true, Message: fmt.Sprint(list[1]), Hint: "one"}}
-				},
-			},
-			"hook": {Config: func() any { return &hookConfig{} }, Options: hookOptions{}},
-			"post": {
-				Config: func() any { return &hookConfig{} }, Options: hookOptions{},
-				Missing: func(_ any, options map[string]bool) (what, hint string) {
-					if options["to"] {
-						return "", ""
-					}
-					return "has no recipient", "add to: [someone@example.com] here or on the notifier"
-				},
-			},
-		},
-		LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
-		ReadFile: func(name string) ([]byte, error) {
-			switch name {
-			case "token.txt":
-				return []byte("from-file\n"), nil
-			case "dir/more.yaml":
-				return []byte("rules:\n  - {name: included, when: \"true\", notify: [qa]}\n"), nil
-			}
-			return nil, errors.New("open " + name + ": no such file")
-		},
-	}
-}
 
 const goodFile = `
 include: [more.yaml]
@@ -125,17 +44,8 @@ rules:
     notify: qa
 `
 
-func mustParse(t testing.TB, text string) *rulefile.File {
-	t.Helper()
-	config, problems := lint.Parse([]yamldoc.File{{Name: "dir/rules.yaml", Data: []byte(text)}}, testOptions())
-	if problems.Err() != nil {
-		t.Fatalf("problems:\n%v", problems)
-	}
-	return config
-}
-
 func TestAGoodFileIsUnderstoodWhole(t *testing.T) {
-	c := mustParse(t, goodFile)
+	c := rulefiletest.Parse(t, goodFile)
 	if got := strings.Join(c.Rules.Names(), " "); got != "failed short included" {
 		t.Errorf("rules: %s", got)
 	}
@@ -146,9 +56,9 @@ func TestAGoodFileIsUnderstoodWhole(t *testing.T) {
 	if s := c.Sources[0]; s.Name != "qase" || len(s.Secrets) != 2 || len(s.AllowFrom) != 2 || s.AllowFrom[0].String() != "203.0.113.7/32" {
 		t.Errorf("source: %+v", s)
 	}
-	qa, filed := c.Notifiers[0].Config.(*chatConfig), c.Notifiers[1].Config.(*chatConfig)
-	if *qa.Token.value != "xoxb-1" || qa.Timeout != 90*time.Second || *filed.Token.value != "from-file" || filed.Timeout != time.Second {
-		t.Errorf("notifiers: %v %v", *qa.Token.value, *filed.Token.value)
+	qa, filed := c.Notifiers[0].Config.(*rulefiletest.ChatConfig), c.Notifiers[1].Config.(*rulefiletest.ChatConfig)
+	if *qa.Token.Value != "xoxb-1" || qa.Timeout != 90*time.Second || *filed.Token.Value != "from-file" || filed.Timeout != time.Second {
+		t.Errorf("notifiers: %v %v", *qa.Token.Value, *filed.Token.Value)
 	}
 	if got := string(c.Notifiers[0].Defaults); got != `{"channel":"#qa"}` {
 		t.Errorf("defaults of qa: %s", got)
@@ -163,7 +73,7 @@ func TestEveryProblemIsFoundAtOnceWithItsPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, problems := lint.Parse([]yamldoc.File{{Name: "problems.yaml", Data: text}}, testOptions())
+	config, problems := lint.Parse([]yamldoc.File{{Name: "problems.yaml", Data: text}}, rulefiletest.Options())
 	if config != nil {
 		t.Error("a file with errors gave a config")
 	}
@@ -195,7 +105,7 @@ func TestWholeFilesThatCannotBeRead(t *testing.T) {
 		"<<: {{a: b}: c}\n":                                             "a key must be plain text",
 		"rules: 5":                                                      "must be a list",
 	} {
-		_, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: []byte(text)}}, testOptions())
+		_, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: []byte(text)}}, rulefiletest.Options())
 		if !strings.Contains(problems.Error(), want) {
 			t.Errorf("%q: got %v, want %q", text, problems, want)
 		}
@@ -203,7 +113,7 @@ func TestWholeFilesThatCannotBeRead(t *testing.T) {
 }
 
 func TestIncludedFilesHoldNoNotifiers(t *testing.T) {
-	o := testOptions()
+	o := rulefiletest.Options()
 	more := "sources: [{name: other, secrets: [x]}]\nnotifiers: [{name: qa, type: chat}]\nrules: [{name: a, when: \"true\", notify: qa}]\n"
 	o.ReadFile = func(string) ([]byte, error) { return []byte(more), nil }
 	main := yamldoc.File{Name: "main.yaml", Data: []byte("include: [more.yaml]\nsources: [{name: qase, secrets: [x]}]\n")}
@@ -221,7 +131,7 @@ func TestIncludedFilesHoldNoNotifiers(t *testing.T) {
 }
 
 func TestUnsetVariablesAreWarningsWhereNothingIsSent(t *testing.T) {
-	o := testOptions()
+	o := rulefiletest.Options()
 	o.AllowUnset = true
 	text := "sources: [{name: qase, secrets: [\"${NOPE}\"]}]\nnotifiers: [{name: qa, type: chat, token_file: nope}]\nrules: [{name: a, when: \"true\", notify: qa}]\n"
 	config, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: []byte(text)}}, o)
@@ -236,7 +146,7 @@ func TestUnsetVariablesAreWarningsWhereNothingIsSent(t *testing.T) {
 
 func TestWithoutSourcesTheSecretComesFromTheEnvironment(t *testing.T) {
 	text := []byte("notifiers: [{name: qa, type: chat}]\nrules: [{name: a, when: \"true\", notify: qa}]\n")
-	o := testOptions()
+	o := rulefiletest.Options()
 	if _, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: text}}, o); !strings.Contains(problems.Error(), "QASE_WEBHOOK_SECRET") {
 		t.Errorf("got %v", problems)
 	}
@@ -254,7 +164,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add([]byte("a: &a {x: *a}\nrules: [*a]"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		config, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: text}}, testOptions())
+		config, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: text}}, rulefiletest.Options())
 		if (config == nil) != (problems.Err() != nil) {
 			t.Errorf("config and errors disagree: %v", problems)
 		}
@@ -271,7 +181,7 @@ func TestTheCatalogueAdvises(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, problems := lint.Parse([]yamldoc.File{{Name: "advice.yaml", Data: text}}, testOptions())
+	config, problems := lint.Parse([]yamldoc.File{{Name: "advice.yaml", Data: text}}, rulefiletest.Options())
 	if config == nil {
 		t.Errorf("advice must not keep a file from being used:\n%v", problems.Err())
 	}
@@ -285,9 +195,9 @@ func BenchmarkParse(b *testing.B) {
 			for i := range n {
 				fmt.Fprintf(&rules, "  - {name: r%d, when: 'event_name == \"run.completed\" and payload.failed > %d', title: '{{ .entity.title }}: {{ .payload.failed }}', notify: [qa]}\n", i, i)
 			}
-			text := []byte(rulesFile(rules.String()))
+			text := []byte(rulefiletest.WithRules(rules.String()))
 			for b.Loop() {
-				if _, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: text}}, testOptions()); problems.Err() != nil {
+				if _, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: text}}, rulefiletest.Options()); problems.Err() != nil {
 					b.Fatal(problems)
 				}
 			}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"qaserelay/rules/lint"
+	"qaserelay/rules/rulefile/rulefiletest"
 	"qaserelay/rules/yamldoc"
 )
 
@@ -32,7 +33,7 @@ func TestProblemsSpeakTheUsersLanguage(t *testing.T) {
 			"2:24: error: settings.order_wait: \"x\" is not a duration: write it like 90s, 10m, 1h30m, 26h or 7d\n2:37: error: settings.timezone: no time zone \"Mars\" (names are like Europe/Berlin or UTC)"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(c.file)}}, testOptions())
+			_, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(c.file)}}, rulefiletest.Options())
 			var got []string
 			for _, p := range problems {
 				got = append(got, strings.TrimPrefix(p.Error(), "rules.yaml:"))

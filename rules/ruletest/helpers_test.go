@@ -1,18 +1,9 @@
 package ruletest
 
 import (
-	"encoding/json"
-	"errors"
 	"flag"
-	"fmt"
 	"os"
 	"testing"
-	"time"
-
-	"qaserelay/notifiers"
-	"qaserelay/rules/lint"
-	"qaserelay/rules/rulefile"
-	"qaserelay/rules/yamldoc"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -29,108 +20,4 @@ func Golden(t *testing.T, file, got string) {
 	if err != nil || string(want) != got {
 		t.Errorf("%s is out of date (go test -run %s -update writes it anew); got:\n%s", file, t.Name(), got)
 	}
-}
-
-// Stand-ins for the types of notifiers, which live in a package of their own.
-type (
-	chatConfig struct {
-		Token   testSecret    `yaml:"token" secret:"true"`
-		Timeout time.Duration `yaml:"timeout"`
-		Tries   int           `yaml:"tries"`
-	}
-	chatOptions struct {
-		Channel string   `yaml:"channel"`
-		Mention []string `yaml:"mention" as:"mention"`
-		Loud    bool     `yaml:"loud"`
-		Blocks  any      `yaml:"blocks" as:"blocks"`
-	}
-	hookConfig struct {
-		AllowHosts []string `yaml:"allow_hosts"`
-	}
-	hookOptions struct {
-		URL     string            `yaml:"url" as:"url" secret:"masked"`
-		Headers map[string]string `yaml:"headers" as:"header" secret:"masked"`
-		Body    string            `yaml:"body" as:"json"`
-		To      []string          `yaml:"to" as:"address"`
-	}
-	testSecret struct{ value *string }
-)
-
-func (s *testSecret) UnmarshalText(b []byte) error { v := string(b); s.value = &v; return nil }
-
-type badKey struct{ key, text string }
-
-func (e badKey) Error() string { return e.text }
-
-func (e badKey) Field() string { return e.key }
-
-func testOptions() rulefile.Options {
-	env := map[string]string{"TOKEN": "xoxb-1", "EMPTY": "", "SECRET": "s3cret"}
-	return rulefile.Options{
-		Kinds: map[string]rulefile.Kind{
-			"chat": {
-				Config: func() any { return &chatConfig{Timeout: time.Second} }, Options: chatOptions{},
-				Check: func(config any, _ json.RawMessage) error {
-					var faults []error
-					if config.(*chatConfig).Tries > 9 {
-						faults = append(faults, badKey{"tries", "at most 9 tries"})
-					}
-					if config.(*chatConfig).Timeout > time.Hour {
-						faults = append(faults, badKey{"timeout", "at most 1h"})
-					}
-					return errors.Join(faults...)
-				},
-				Advise: func(_ any, key string, value any) []rulefile.Advice {
-					list, _ := value.([]any)
-					if key != "blocks" || len(list) != 2 {
-						return nil
-					}
-					return []rulefile.Advice{{Message: "two"}, {Path: []string{"1", "text", "text"}, Wrong: true, Message: fmt.Sprint(list[1]), Hint: "one"}}
-				},
-			},
-			"hook": {Config: func() any { return &hookConfig{} }, Options: hookOptions{}, Mask: notifiers.Kind{Options: hookOptions{}}.MaskOptions},
-			"post": {
-				Config: func() any { return &hookConfig{} }, Options: hookOptions{}, Mask: notifiers.Kind{Options: hookOptions{}}.MaskOptions,
-				Missing: func(_ any, options map[string]bool) (what, hint string) {
-					if options["to"] {
-						return "", ""
-					}
-					return "has no recipient", "add to: [someone@example.com] here or on the notifier"
-				},
-			},
-		},
-		LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
-		ReadFile: func(name string) ([]byte, error) {
-			switch name {
-			case "token.txt":
-				return []byte("from-file\n"), nil
-			case "dir/more.yaml":
-				return []byte("rules:\n  - {name: included, when: \"true\", notify: [qa]}\n"), nil
-			}
-			return nil, errors.New("open " + name + ": no such file")
-		},
-	}
-}
-
-func mustParse(t testing.TB, text string) *rulefile.File {
-	t.Helper()
-	config, problems := lint.Parse([]yamldoc.File{{Name: "dir/rules.yaml", Data: []byte(text)}}, testOptions())
-	if problems.Err() != nil {
-		t.Fatalf("problems:\n%v", problems)
-	}
-	return config
-}
-
-// rulesFile returns a file with some notifiers and the given rules.
-func rulesFile(rules string) string {
-	return `
-sources: [{name: qase, secrets: [s]}]
-people: [{name: Bob Bar, email: bob@bar.io, member_id: 40, slack: U024BE7LH}]
-notifiers:
-  - {name: qa, type: chat, channel: "#qa"}
-  - {name: ops, type: hook, url: "https://ops.example.com/hook"}
-templates:
-  counts: "{{ .payload.failed }} of {{ .payload.cases }} failed"
-rules:
-` + rules
 }

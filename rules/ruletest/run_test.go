@@ -3,6 +3,8 @@ package ruletest
 import (
 	"strings"
 	"testing"
+
+	"qaserelay/rules/rulefile/rulefiletest"
 )
 
 const testedRules = `
@@ -70,7 +72,7 @@ func TestWhatIsSentIsHeldAgainstWhatIsExpected(t *testing.T) {
 		{"who expects little leaves the rest to others", loud + `, expect: [{}, {title: 3 failed, notifier: qa}]`, "ok"},
 		{"whatever the order", loud + `, expect: [{rule: loud}, {notifier: ops}]`, "ok"},
 	} {
-		config := mustParse(t, testedRules+"  - {name: x, "+c.test+"}\n")
+		config := rulefiletest.Parse(t, testedRules+"  - {name: x, "+c.test+"}\n")
 		if got := strings.TrimPrefix(summary(Run(config, nil)), "x="); got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)
 		}
@@ -78,7 +80,7 @@ func TestWhatIsSentIsHeldAgainstWhatIsExpected(t *testing.T) {
 }
 
 func TestAConditionThatShouldHaveMatchedIsTakenApart(t *testing.T) {
-	config := mustParse(t, testedRules+"  - {name: x, given: [{event: run.started}], event: run.completed, expect: [{rule: loud}, {rule: off}]}\n")
+	config := rulefiletest.Parse(t, testedRules+"  - {name: x, given: [{event: run.started}], event: run.completed, expect: [{rule: loud}, {rule: off}]}\n")
 	f := Run(config, nil)[0].Failures
 	if f[0].Condition == nil || len(f[0].Condition.Parts) != 2 || string(f[0].Condition.Value) != "false" || f[1].Condition != nil {
 		t.Errorf("got %+v", f)
@@ -86,7 +88,7 @@ func TestAConditionThatShouldHaveMatchedIsTakenApart(t *testing.T) {
 }
 
 func TestFaultsOfRulesAreNoted(t *testing.T) {
-	config := mustParse(t, testedRules+"  - {name: x, event: run.complet, payload: {note: a}, expect: [{rule: broken}]}\n")
+	config := rulefiletest.Parse(t, testedRules+"  - {name: x, event: run.complet, payload: {note: a}, expect: [{rule: broken}]}\n")
 	r := Run(config, nil)[0]
 	if r.Passed || len(r.Notes) != 2 || !strings.Contains(r.Notes[0], "run.completed") || !strings.Contains(r.Notes[1], "broken") {
 		t.Errorf("notes: %q", r.Notes)
@@ -97,7 +99,7 @@ func TestFaultsOfRulesAreNoted(t *testing.T) {
 }
 
 func TestCoverageCountsWhatTheLastEventsFire(t *testing.T) {
-	config := mustParse(t, testedRules+`
+	config := rulefiletest.Parse(t, testedRules+`
   - {name: one, given: [{event: run.aborted}], event: run.completed, payload: {failed: 1}, expect: []}
 `)
 	c := Cover(config.Rules, Run(config, nil))
@@ -110,7 +112,7 @@ func TestCoverageCountsWhatTheLastEventsFire(t *testing.T) {
 }
 
 func TestWhatIsShownHoldsNoSecrets(t *testing.T) {
-	config := mustParse(t, `
+	config := rulefiletest.Parse(t, `
 sources: [{name: qase, secrets: [s]}]
 notifiers: [{name: ops, type: hook, url: "https://ops.example.com/{{ .payload.id }}?k=s3cret", headers: {Authorization: "s3cret {{ .payload.id }}", X-Run: "{{ .payload.id }}"}}]
 rules: [{name: a, when: 'true', notify: [ops]}]

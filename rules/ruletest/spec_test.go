@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"qaserelay/rules/lint"
+	"qaserelay/rules/rulefile/rulefiletest"
 	"qaserelay/rules/value"
 	"qaserelay/rules/yamldoc"
 )
@@ -18,7 +19,7 @@ func TestProblemsOfTestsAreFoundWithTheirPlaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, problems := lint.Parse([]yamldoc.File{{Name: "tests.yaml", Data: text}}, testOptions())
+	config, problems := lint.Parse([]yamldoc.File{{Name: "tests.yaml", Data: text}}, rulefiletest.Options())
 	if config != nil {
 		t.Error("tests with errors gave a config")
 	}
@@ -27,10 +28,10 @@ func TestProblemsOfTestsAreFoundWithTheirPlaces(t *testing.T) {
 
 func TestTestsMayStandInAFileOfTheirOwn(t *testing.T) {
 	files := []yamldoc.File{
-		{Name: "r.yaml", Data: []byte(rulesFile("  - {name: a, when: 'true', notify: [qa]}"))},
+		{Name: "r.yaml", Data: []byte(rulefiletest.WithRules("  - {name: a, when: 'true', notify: [qa]}"))},
 		{Name: "r_test.yaml", Data: []byte("tests:\n  - {name: one, event: run.completed, expect: [{rule: a}]}\n")},
 	}
-	config, problems := lint.Parse(files, testOptions())
+	config, problems := lint.Parse(files, rulefiletest.Options())
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -41,7 +42,7 @@ func TestTestsMayStandInAFileOfTheirOwn(t *testing.T) {
 
 // clockRules send the time and what is remembered, for tests to look at.
 func clockRules(tests string) string {
-	return "settings: {timezone: Europe/Berlin}\n" + rulesFile(`
+	return "settings: {timezone: Europe/Berlin}\n" + rulefiletest.WithRules(`
   - name: clock
     when: event_name == "run.completed"
     title: '{{ .entity.title }} {{ .timestamp }} {{ .source }} {{ .project_code }} {{ .team_member_id }} {{ .payload.cases }}'
@@ -73,7 +74,7 @@ func TestEventsOfTestsAreTheExamplesAtTheTimeOfTheClock(t *testing.T) {
 	} {
 		test := strings.TrimSuffix(strings.TrimPrefix(c.test, "{"), "}")
 		text := clockRules("  - {name: x, " + test + ", expect: [{rule: clock, title: '" + c.title + "'}]}\n")
-		for _, r := range Run(mustParse(t, text), nil) {
+		for _, r := range Run(rulefiletest.Parse(t, text), nil) {
 			for _, f := range r.Failures {
 				t.Errorf("%s: %+v", name, f)
 			}
@@ -82,7 +83,7 @@ func TestEventsOfTestsAreTheExamplesAtTheTimeOfTheClock(t *testing.T) {
 }
 
 func TestOfUnknownEventsNothingIsMadeUp(t *testing.T) {
-	c := mustParse(t, rulesFile(`
+	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
   - {name: a, when: 'event_name == "dashboard.published" && payload.id == nil && payload.new == 1', notify: [qa]}
 `)+"tests: [{name: x, event: dashboard.published, payload: {new: 1}, expect: [{rule: a}]}]")
 	if r := Run(c, nil); !r[0].Passed || len(r[0].Notes) > 0 {
@@ -91,7 +92,7 @@ func TestOfUnknownEventsNothingIsMadeUp(t *testing.T) {
 }
 
 func TestPreviousIsTheRunBefore(t *testing.T) {
-	c := mustParse(t, rulesFile(`
+	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
   - {name: red, when: 'event_name == "run.completed" && previous.failed == 0 && payload.failed > 0', notify: [qa]}
 `)+`tests:
   - {name: turned red, given: [{event: run.completed, payload: {id: 1}}], event: run.completed, payload: {id: 2, failed: 1}, expect: [{rule: red}]}
@@ -150,9 +151,9 @@ func FuzzTests(f *testing.F) {
 			f.Add(strings.Join(strings.Split(string(text), "\n")[i:], "\n"))
 		}
 	}
-	rules := yamldoc.File{Name: "r.yaml", Data: []byte(rulesFile("  - {name: a, when: 'true', title: '{{ .previous.id }} {{ .entity.title }}', notify: [qa, ops]}"))}
+	rules := yamldoc.File{Name: "r.yaml", Data: []byte(rulefiletest.WithRules("  - {name: a, when: 'true', title: '{{ .previous.id }} {{ .entity.title }}', notify: [qa, ops]}"))}
 	f.Fuzz(func(t *testing.T, text string) {
-		config, problems := lint.Parse([]yamldoc.File{rules, {Name: "r_test.yaml", Data: []byte(text)}}, testOptions())
+		config, problems := lint.Parse([]yamldoc.File{rules, {Name: "r_test.yaml", Data: []byte(text)}}, rulefiletest.Options())
 		if (config == nil) != (problems.Err() != nil) {
 			t.Errorf("config and errors disagree: %v", problems)
 		}

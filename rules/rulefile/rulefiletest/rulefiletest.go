@@ -1,4 +1,5 @@
-package people_test
+// Package rulefiletest has kinds of notifiers and rules files for tests of the packages that read rules files.
+package rulefiletest
 
 import (
 	"encoding/json"
@@ -7,17 +8,17 @@ import (
 	"testing"
 	"time"
 
-	"qaserelay/rules"
-	"qaserelay/rules/event"
+	"qaserelay/notifiers"
 	"qaserelay/rules/lint"
 	"qaserelay/rules/rulefile"
 	"qaserelay/rules/yamldoc"
 )
 
-// Stand-ins for the types of notifiers, which live in a package of their own.
+// The config and option structs of the kinds.
 type (
-	chatConfig struct {
-		Token   testSecret    `yaml:"token" secret:"true"`
+	// ChatConfig is the config of the kind chat.
+	ChatConfig struct {
+		Token   Secret        `yaml:"token" secret:"true"`
 		Timeout time.Duration `yaml:"timeout"`
 		Tries   int           `yaml:"tries"`
 	}
@@ -31,15 +32,17 @@ type (
 		AllowHosts []string `yaml:"allow_hosts"`
 	}
 	hookOptions struct {
-		URL     string            `yaml:"url" as:"url"`
-		Headers map[string]string `yaml:"headers" as:"header"`
+		URL     string            `yaml:"url" as:"url" secret:"masked"`
+		Headers map[string]string `yaml:"headers" as:"header" secret:"masked"`
 		Body    string            `yaml:"body" as:"json"`
 		To      []string          `yaml:"to" as:"address"`
 	}
-	testSecret struct{ value *string }
+	// Secret is a secret text.
+	Secret struct{ Value *string }
 )
 
-func (s *testSecret) UnmarshalText(b []byte) error { v := string(b); s.value = &v; return nil }
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (s *Secret) UnmarshalText(b []byte) error { v := string(b); s.Value = &v; return nil }
 
 type badKey struct{ key, text string }
 
@@ -47,18 +50,19 @@ func (e badKey) Error() string { return e.text }
 
 func (e badKey) Field() string { return e.key }
 
-func testOptions() rulefile.Options {
+// Options returns options with the kinds chat, hook and post, and some variables and files.
+func Options() rulefile.Options {
 	env := map[string]string{"TOKEN": "xoxb-1", "EMPTY": "", "SECRET": "s3cret"}
 	return rulefile.Options{
 		Kinds: map[string]rulefile.Kind{
 			"chat": {
-				Config: func() any { return &chatConfig{Timeout: time.Second} }, Options: chatOptions{},
+				Config: func() any { return &ChatConfig{Timeout: time.Second} }, Options: chatOptions{},
 				Check: func(config any, _ json.RawMessage) error {
 					var faults []error
-					if config.(*chatConfig).Tries > 9 {
+					if config.(*ChatConfig).Tries > 9 {
 						faults = append(faults, badKey{"tries", "at most 9 tries"})
 					}
-					if config.(*chatConfig).Timeout > time.Hour {
+					if config.(*ChatConfig).Timeout > time.Hour {
 						faults = append(faults, badKey{"timeout", "at most 1h"})
 					}
 					return errors.Join(faults...)
@@ -71,9 +75,9 @@ func testOptions() rulefile.Options {
 					return []rulefile.Advice{{Message: "two"}, {Path: []string{"1", "text", "text"}, Wrong: true, Message: fmt.Sprint(list[1]), Hint: "one"}}
 				},
 			},
-			"hook": {Config: func() any { return &hookConfig{} }, Options: hookOptions{}},
+			"hook": {Config: func() any { return &hookConfig{} }, Options: hookOptions{}, Mask: notifiers.Kind{Options: hookOptions{}}.MaskOptions},
 			"post": {
-				Config: func() any { return &hookConfig{} }, Options: hookOptions{},
+				Config: func() any { return &hookConfig{} }, Options: hookOptions{}, Mask: notifiers.Kind{Options: hookOptions{}}.MaskOptions,
 				Missing: func(_ any, options map[string]bool) (what, hint string) {
 					if options["to"] {
 						return "", ""
@@ -95,36 +99,26 @@ func testOptions() rulefile.Options {
 	}
 }
 
-func mustParse(t testing.TB, text string) *rulefile.File {
+// Parse parses and checks a rules file, which must have no errors.
+func Parse(t testing.TB, text string) *rulefile.File {
 	t.Helper()
-	config, problems := lint.Parse([]yamldoc.File{{Name: "dir/rules.yaml", Data: []byte(text)}}, testOptions())
+	file, problems := lint.Parse([]yamldoc.File{{Name: "dir/rules.yaml", Data: []byte(text)}}, Options())
 	if problems.Err() != nil {
 		t.Fatalf("problems:\n%v", problems)
 	}
-	return config
+	return file
 }
 
-// world is what is remembered from one decision to the next.
-type world struct {
-	kept map[string][]byte
-	now  time.Time
-}
-
-func newWorld() *world {
-	return &world{kept: map[string][]byte{}, now: time.Date(2026, 4, 21, 12, 0, 0, 0, time.UTC)}
-}
-
-func (w *world) decide(t testing.TB, c *rulefile.File, name, payload string) rules.Decision {
-	t.Helper()
-	body := fmt.Sprintf(`{"event_name":%q,"timestamp":%d,"payload":%s,"team_member_id":40,"project_code":"WEB"}`, name, w.now.Unix(), payload)
-	ev, err := event.Parse("qase", []byte(body), w.now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := c.Rules.Decide(ev, rules.State{Now: w.now, Get: func(key string) ([]byte, error) { return w.kept[key], nil }})
-	for _, change := range d.Changes {
-		w.kept[change.Key] = change.Value
-	}
-	w.now = w.now.Add(time.Minute)
-	return d
+// WithRules returns a rules file with some notifiers and the given rules.
+func WithRules(rules string) string {
+	return `
+sources: [{name: qase, secrets: [s]}]
+people: [{name: Bob Bar, email: bob@bar.io, member_id: 40, slack: U024BE7LH}]
+notifiers:
+  - {name: qa, type: chat, channel: "#qa"}
+  - {name: ops, type: hook, url: "https://ops.example.com/hook"}
+templates:
+  counts: "{{ .payload.failed }} of {{ .payload.cases }} failed"
+rules:
+` + rules
 }

@@ -3,10 +3,12 @@ package rules_test
 import (
 	"slices"
 	"testing"
+
+	"qaserelay/rules/rulefile/rulefiletest"
 )
 
 func TestOptionsThatNoEventChangesAreKnownBeforeThereIsOne(t *testing.T) {
-	c := mustParse(t, `
+	c := rulefiletest.Parse(t, `
 sources: [{name: qase, secrets: [s]}]
 notifiers:
   - {name: qa, type: chat, channel: "#qa"}
