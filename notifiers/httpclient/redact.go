@@ -46,7 +46,7 @@ func URLSecrets(raw string) []string {
 	return secrets
 }
 
-// Mask returns text without the secrets.
+// Redact returns text without the secrets.
 func (m Redactor) Redact(text string) string {
 	for _, w := range m.words {
 		text = strings.ReplaceAll(text, w, "<secret>")

@@ -115,8 +115,8 @@ func TestMessagesInPerson(t *testing.T) {
 		"to nobody":                         {`[]`, "", "names no person"},
 		"to an address nobody has":          {`["eve@x.io"]`, "", "invite eve@x.io to the workspace, or write their member id: people: [{email: eve@x.io, slack: U…}]"},
 		"to a mere name":                    {`["Zoe"]`, "", "Slack cannot write to @Zoe"},
-		"to a channel, which is no person":  {`["@here"]`, "", "@here is nobody"},
-		"to a group, which is no person":    {`["SAZ94GDB8"]`, "", "SAZ94GDB8 is nobody"},
+		"to a channel, which is no person":  {`["@here"]`, "", "Slack cannot write to @here"},
+		"to a group, which is no person":    {`["SAZ94GDB8"]`, "", "Slack cannot write to SAZ94GDB8"},
 		"to more than a conversation takes": {`["U1","U2","U3","U4","U5","U6","U7","U8","U9"]`, "", "at most 8"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -333,10 +333,10 @@ func (m *Memory) Cancel(_ context.Context, ids []store.ID, why string) (n int, _
 // Node implements store.Store.
 func (m *Memory) Node() int { return m.NodeNumber }
 
-// Holds implements store.Store.
+// LeasesValid implements store.Store.
 func (m *Memory) LeasesValid() bool { return !m.Lost.Load() }
 
-// Wakes implements store.Store.
+// Notifications implements store.Store.
 func (m *Memory) Notifications() <-chan string { return m.Wakes }
 
 // Load implements store.Store.
