@@ -23,7 +23,8 @@ func (m *Message) WholeBody() string {
 func (m *Message) ShownFields() []Field {
 	var shown []Field
 	for _, f := range m.Fields {
-		if f = (Field{Name: OneLine(Cut(f.Name, 4*FieldName)), Value: OneLine(Cut(f.Value, 4*FieldText))}); f.Name != "" && f.Value != "" {
+		f = Field{Name: OneLine(Cut(f.Name, 4*FieldName)), Value: OneLine(Cut(f.Value, 4*FieldText))}
+		if f.Name != "" && f.Value != "" {
 			shown = append(shown, f)
 		}
 	}

@@ -88,7 +88,8 @@ func (e *Engine) handOver(p *pendingEvent) {
 			if n.ID == id {
 				e.dispatcher.Enqueue(store.Delivery{ID: n.ID, EventID: p.receipt.ID, EventName: p.event.Name,
 					Project: p.event.Project, Rule: n.Rule, Notifier: n.Notifier, OrderKey: n.OrderKey, Title: n.Title,
-					State: store.Sending, Lease: 1, CreatedAt: now, FirstAt: now, UpdatedAt: now, Message: n.Message, EventBody: p.event.Body}, p.messages[i])
+					State: store.Sending, Lease: 1, CreatedAt: now, FirstAt: now, UpdatedAt: now,
+					Message: n.Message, EventBody: p.event.Body}, p.messages[i])
 			}
 		}
 	}

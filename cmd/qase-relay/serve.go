@@ -92,7 +92,8 @@ func serve(ctx context.Context, c *terminal.Console, f serveFlags) error {
 	facts := terminal.Build()
 	r, err := app.Open(ctx, app.Options{Rules: f.rules, Load: load, Config: cfg, Listen: f.listen,
 		AdminListen: f.adminListen,
-		AdminToken:  f.adminToken, StoreURL: f.store, DryRun: f.dryRun, MaxBody: int64(f.maxBody), Logger: logger, Reloads: reloads,
+		AdminToken:  f.adminToken, StoreURL: f.store, DryRun: f.dryRun, MaxBody: int64(f.maxBody), Logger: logger,
+		Reloads: reloads,
 		Started: func(r *app.Relay) { logStart(r, logger, cfg, f) }, Version: facts.Version, Revision: facts.Revision})
 	if err != nil {
 		return listenHint(err)

@@ -165,9 +165,11 @@ func classify(a httpclient.Answer) httpclient.Outcome {
 		After: httpclient.Seconds(said.RetryAfter)}
 	switch said.Code {
 	case 10015:
-		v.Class, v.Reason, v.Advice = httpclient.Gone, notifiers.ReasonAuth, "the webhook was deleted; make a new one and put its URL into webhook_url"
+		v.Class, v.Reason = httpclient.Gone, notifiers.ReasonAuth
+		v.Advice = "the webhook was deleted; make a new one and put its URL into webhook_url"
 	case 50027:
-		v.Class, v.Reason, v.Advice = httpclient.Permanent, notifiers.ReasonAuth, "put the webhook's whole URL into webhook_url"
+		v.Class, v.Reason = httpclient.Permanent, notifiers.ReasonAuth
+		v.Advice = "put the webhook's whole URL into webhook_url"
 	case 10003, 10008, 50083, 160005:
 		v.Class, v.Advice = httpclient.Permanent, "check thread_id: the thread has to be in the webhook's channel, and open"
 	case 220001, 220002, 220003:

@@ -143,7 +143,9 @@ type careful struct{ smtp.Auth }
 func (a careful) Next(fromServer []byte, more bool) ([]byte, error) {
 	for part := range strings.SplitSeq(string(fromServer), ",") {
 		n, isCount := strings.CutPrefix(part, "i=")
-		if times, err := strconv.Atoi(n); isCount && more && strings.HasPrefix(string(fromServer), "r=") && (err != nil || times > maxIterations) {
+		times, err := strconv.Atoi(n)
+		isFirst := isCount && more && strings.HasPrefix(string(fromServer), "r=")
+		if isFirst && (err != nil || times > maxIterations) {
 			return nil, &notifiers.PermanentError{Reason: notifiers.ReasonAuth,
 				Err: fmt.Errorf("the server wants the password hashed %.20s times, which is too much; write another auth", n)}
 		}

@@ -126,7 +126,8 @@ func classify(a httpclient.Answer) httpclient.Outcome {
 	case http.StatusBadRequest:
 		v.Advice = "Google Chat does not take this message; change its title, body or options, or check webhook_url"
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
-		v.Reason, v.Advice = notifiers.ReasonAuth, "make a new webhook in the space and put its whole URL, with key and token, into webhook_url"
+		v.Reason = notifiers.ReasonAuth
+		v.Advice = "make a new webhook in the space and put its whole URL, with key and token, into webhook_url"
 	}
 	return v
 }

@@ -20,8 +20,8 @@ const Fence = "```"
 // Visible removes joiners and breakers.
 func Visible(s string) string { return strings.NewReplacer(Joiner, "", Breaker, "").Replace(s) }
 
-// Neutralize keeps apps from making links and mentions of plain text, with a joiner behind the first character. URLs and
-// @names are always neutralized; names is for apps that also guess at example.com, #tag and /command.
+// Neutralize keeps apps from making links and mentions of plain text, with a joiner behind the first character. URLs
+// and @names are always neutralized; names is for apps that also guess at example.com, #tag and /command.
 func Neutralize(s string, names bool) string {
 	var b strings.Builder
 	before := ' '

@@ -139,13 +139,16 @@ func classify(a httpclient.Answer) httpclient.Outcome {
 	is := func(part string) bool { return strings.HasPrefix(said.ID, "web.incoming_webhook."+part) }
 	switch {
 	case is("disabled"):
-		v.Class, v.Reason, v.Advice = httpclient.Permanent, notifiers.ReasonAuth, "let an admin enable incoming webhooks in the System Console"
+		v.Class, v.Reason = httpclient.Permanent, notifiers.ReasonAuth
+		v.Advice = "let an admin enable incoming webhooks in the System Console"
 	case is("invalid"), is("user"):
 		v.Reason, v.Advice = notifiers.ReasonAuth, "make a new incoming webhook and put its URL into webhook_url"
 	case is("channel_locked"):
-		v.Class, v.Reason, v.Advice = httpclient.Permanent, notifiers.ReasonClient, "the webhook is locked to its channel; leave channel out"
+		v.Class, v.Reason = httpclient.Permanent, notifiers.ReasonClient
+		v.Advice = "the webhook is locked to its channel; leave channel out"
 	case is("channel"), is("permissions"):
-		v.Class, v.Reason, v.Advice = httpclient.Permanent, notifiers.ReasonClient, "check channel: the last part of the channel's address, in which the webhook's owner may post"
+		v.Class, v.Reason = httpclient.Permanent, notifiers.ReasonClient
+		v.Advice = "check channel: the last part of the channel's address, in which the webhook's owner may post"
 	case is("text"), is("parse"):
 		v.Class, v.Advice = httpclient.Permanent, "Mattermost does not take this message; change its title, body or options"
 	}

@@ -165,7 +165,8 @@ func (n *notifier) Probe(ctx context.Context, _ []json.RawMessage) (string, erro
 		return classifyFailure(a)
 	}
 	base := httpclient.WithSlash(n.config.Server)
-	if _, err := n.Deliver(ctx, httpclient.ServiceCall{Doing: "asking whether the ntfy server is well", Method: http.MethodGet, URL: base + "v1/health"}, read); err != nil {
+	call := httpclient.ServiceCall{Doing: "asking whether the ntfy server is well", Method: http.MethodGet, URL: base + "v1/health"}
+	if _, err := n.Deliver(ctx, call, read); err != nil {
 		return "", err
 	}
 	if !health.Healthy {
@@ -181,7 +182,8 @@ func (n *notifier) Probe(ctx context.Context, _ []json.RawMessage) (string, erro
 	if err != nil {
 		return "", err
 	}
-	return "the server is well and knows the credentials; whether they may write to the topic shows with the first message", nil
+	return "the server is well and knows the credentials; whether they may write to the topic shows with the first " +
+		"message", nil
 }
 
 // login is the header that says who we are, or nil.

@@ -157,7 +157,9 @@ func classify(a httpclient.Answer) httpclient.Outcome {
 	case a.Code < 300 && (err != nil || said.Status != "success"):
 		v.Class = httpclient.UnexpectedBody
 	case strings.Contains(text, "routing") || strings.Contains(text, "integration key"):
-		v.Reason, v.Advice = notifiers.ReasonAuth, "put the key of the service's integration “Events API v2” into routing_key, and check that api_url is of its region"
+		v.Reason = notifiers.ReasonAuth
+		v.Advice = "put the key of the service's integration “Events API v2” into routing_key, and check that api_url " +
+			"is of its region"
 	case a.Code == http.StatusBadRequest:
 		v.Advice = "PagerDuty does not take this event; change its title, body or options"
 	case a.Code == http.StatusUnauthorized, a.Code == http.StatusForbidden, a.Code == http.StatusNotFound:

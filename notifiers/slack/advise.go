@@ -38,8 +38,10 @@ func webhookAdvice(option string, value any) notifiers.Advice {
 	if does != "" {
 		return notifiers.Advice{Message: option + ": an incoming webhook " + does, Hint: hint}
 	}
-	if option == "mention" && slices.ContainsFunc(notifiers.Texts(value), func(s string) bool { _, address := splitAddress(s); return address != "" }) {
-		return notifiers.Advice{Message: "mention: an incoming webhook cannot look up an address: people without slack: in people: are not notified", Hint: hint + ", or add slack: to people:"}
+	isAddress := func(s string) bool { _, address := splitAddress(s); return address != "" }
+	if option == "mention" && slices.ContainsFunc(notifiers.Texts(value), isAddress) {
+		return notifiers.Advice{Message: "mention: an incoming webhook cannot look up an address: people without slack: in " +
+			"people: are not notified", Hint: hint + ", or add slack: to people:"}
 	}
 	return notifiers.Advice{}
 }
@@ -47,8 +49,10 @@ func webhookAdvice(option string, value any) notifiers.Advice {
 // blockTypes are the blocks that messages can have (https://docs.slack.dev/reference/block-kit/blocks).
 func blockTypes() []string {
 	return []string{
-		"actions", "alert", "auth_provider", "call", "card", "carousel", "container", "context", "context_actions", "data_table", "data_visualization",
-		"divider", "file", "header", "image", "input", "layout", "markdown", "plan", "rich_text", "section", "table", "task_card", "video",
+		"actions", "alert", "auth_provider", "call", "card", "carousel", "container", "context", "context_actions",
+		"data_table", "data_visualization",
+		"divider", "file", "header", "image", "input", "layout", "markdown", "plan", "rich_text", "section", "table", "task_card",
+		"video",
 	}
 }
 

@@ -202,7 +202,8 @@ func isWhole(kind string, fit map[string]any) bool {
 		return has("text") || has("fields")
 	case "header", "markdown", "button", "text":
 		return has("text")
-	case "context", "actions", "rich_text", "rich_text_section", "rich_text_list", "rich_text_quote", "rich_text_preformatted":
+	case "context", "actions", "rich_text", "rich_text_section", "rich_text_list", "rich_text_quote",
+		"rich_text_preformatted":
 		return has("elements")
 	case "image":
 		return has("image_url") || has("slack_file")

@@ -17,7 +17,8 @@ type codeClass struct {
 
 // class returns the class of a code, or the zero value for an unknown code.
 func (r refusal) class() codeClass {
-	for _, family := range []string{"invalid_blocks", "invalid_attachments", "invalid_metadata"} { // these codes have suffixes
+	// These codes have suffixes.
+	for _, family := range []string{"invalid_blocks", "invalid_attachments", "invalid_metadata"} {
 		if strings.HasPrefix(r.code, family) {
 			r.code = family
 		}
@@ -71,7 +72,8 @@ func (r refusal) places() []codeClass {
 		{notifiers.ReasonClient, "check the channel's name, and invite the app to " + there + ": /invite @your-app",
 			"channel_not_found not_in_channel"},
 		{notifiers.ReasonClient,
-			"write the id of the channel (C…) in place of its name, since the token is for several workspaces", "team_not_found"},
+			"write the id of the channel (C…) in place of its name, since the token is for several workspaces",
+			"team_not_found"},
 		{notifiers.ReasonClient, "unarchive " + there + ", or write another one",
 			"is_archived channel_is_archived is_inactive"},
 		{notifiers.ReasonClient, "ask an admin of the workspace to let the app post to " + there + ", or write another one",
@@ -92,19 +94,27 @@ func (r refusal) places() []codeClass {
 func (r refusal) content() []codeClass {
 	return []codeClass{
 		{notifiers.ReasonClient, "Slack does not take this message; change its title, body or options",
-			`no_text msg_too_long msg_blocks_too_long too_many_attachments attachment_payload_limit_exceeded too_many_contact_cards
-			missing_text_or_fallback_or_attachments invalid_arguments invalid_payload invalid_blocks block_mismatch invalid_attachments
-			invalid_metadata metadata_too_large metadata_must_be_sent_from_app markdown_text_conflict message_not_found cant_update_message
-			edit_window_closed thread_not_found cannot_reply_to_message cant_broadcast_message no_dual_broadcast_content_update`},
+			`no_text msg_too_long msg_blocks_too_long too_many_attachments attachment_payload_limit_exceeded
+			too_many_contact_cards
+			missing_text_or_fallback_or_attachments invalid_arguments invalid_payload invalid_blocks block_mismatch
+			invalid_attachments
+			invalid_metadata metadata_too_large metadata_must_be_sent_from_app markdown_text_conflict
+			message_not_found cant_update_message
+			edit_window_closed thread_not_found cannot_reply_to_message cant_broadcast_message
+			no_dual_broadcast_content_update`},
 		{notifiers.ReasonClient,
-			"leave the file, canvas or list out of the message that it shows or links to, or ask an admin of the workspace to allow it",
-			`file_deleted file_is_deleted file_not_found file_share_limit_reached max_file_sharing_exceeded missing_file_data unable_to_share_files
+			"leave the file, canvas or list out of the message that it shows or links to, or ask an admin of the " +
+				"workspace to allow it",
+			`file_deleted file_is_deleted file_not_found file_share_limit_reached max_file_sharing_exceeded
+			missing_file_data unable_to_share_files
 			blocked_file_type posting_to_channel_denied slack_connect_blocked_file_type slack_connect_canvas_sharing_blocked
 			slack_connect_clip_sharing_blocked slack_connect_file_link_sharing_blocked slack_connect_file_upload_sharing_blocked
 			slack_connect_lists_sharing_blocked`},
 		{notifiers.ReasonClient,
-			"Slack does not understand the request; see whether api_url and proxies between lead to it unchanged, and whether there is a newer release of qase-relay",
-			`invalid_arg_name invalid_array_arg invalid_charset invalid_form_data invalid_json json_not_object invalid_post_type missing_post_type
+			"Slack does not understand the request; see whether api_url and proxies between lead to it unchanged, and " +
+				"whether there is a newer release of qase-relay",
+			`invalid_arg_name invalid_array_arg invalid_charset invalid_form_data invalid_json json_not_object
+			invalid_post_type missing_post_type
 			invalid_cursor invalid_limit invalid_types unknown_method method_deprecated deprecated_endpoint upgrade_required
 			method_not_supported_for_channel_type as_user_not_supported duplicate_channel_not_found duplicate_message_not_found
 			draft_already_deleted draft_already_sent draft_has_conflict draft_not_found`},

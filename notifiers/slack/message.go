@@ -197,7 +197,8 @@ func bodyMentions(body string) []string {
 	root, _ := markup.Parse(notifiers.Cut(body, maxMarkdown), true)
 	var ids []string
 	for _, n := range markup.Collect(root, func(n ast.Node) bool { return n.Kind() == ast.KindLink }) {
-		if id, ok := strings.CutPrefix(string(n.(*ast.Link).Destination), markup.MentionScheme); ok && !slices.Contains(ids, id) {
+		id, ok := strings.CutPrefix(string(n.(*ast.Link).Destination), markup.MentionScheme)
+		if ok && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}

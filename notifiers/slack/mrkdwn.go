@@ -50,8 +50,8 @@ func writeLink(url, label string) string {
 	return "<" + escape(url) + "|" + label + ">"
 }
 
-// cutMrkdwn truncates s to limit UTF-16 units, with an ellipsis. It never splits a link or an entity, and closes a block
-// of code.
+// cutMrkdwn truncates s to limit UTF-16 units, with an ellipsis. It never splits a link or an entity, and closes a
+// block of code.
 func cutMrkdwn(s string, limit int) string {
 	if notifiers.Units(s) <= limit {
 		return s

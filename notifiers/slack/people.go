@@ -139,7 +139,8 @@ func (n *notifier) person(ctx context.Context, kv notifiers.KV, who string) (str
 	_, address := splitAddress(who)
 	if address == "" {
 		return "", &notifiers.PermanentError{Err: fmt.Errorf(
-			"dm: Slack cannot write to %s; write an e-mail address or a member id, or add the person to people: with slack: U…", displayName(who))}
+			"dm: Slack cannot write to %s; write an e-mail address or a member id, or add the person to people: with slack: U…",
+			displayName(who))}
 	}
 	user, err := n.findUser(ctx, kv, address, keepUnwritable)
 	switch {
@@ -147,7 +148,8 @@ func (n *notifier) person(ctx context.Context, kv notifiers.KV, who string) (str
 		return "", err
 	case user.ID == "":
 		return "", &notifiers.PermanentError{Err: fmt.Errorf(
-			"dm: %s; or invite %s to the workspace, or write their member id: people: [{email: %s, slack: U…}]", user.Why, address, address)}
+			"dm: %s; or invite %s to the workspace, or write their member id: people: [{email: %s, slack: U…}]",
+			user.Why, address, address)}
 	}
 	return user.ID, nil
 }

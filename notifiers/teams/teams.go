@@ -58,7 +58,8 @@ func Kind() notifiers.Kind {
 }
 
 func delivered(notifiers.Receipt, string) string {
-	return "the workflow has taken it; whether it posts the card shows in Teams, and otherwise in the workflow's run history"
+	return "the workflow has taken it; whether it posts the card shows in Teams, and otherwise in the workflow's " +
+		"run history"
 }
 
 // notifier posts Adaptive Cards to a workflow.
@@ -127,7 +128,8 @@ func classify(a httpclient.Answer) httpclient.Outcome {
 	case "WorkflowTriggerIsNotEnabled", "WorkflowNotEnabled":
 		v.Class, v.Advice = httpclient.Permanent, "turn the workflow on, in Teams under Workflows"
 	case "DirectApiAuthorizationRequired", "SignatureMismatch", "AuthenticationFailed", "AuthorizationFailed":
-		v.Reason, v.Advice = notifiers.ReasonAuth, "put the workflow's whole URL into webhook_url, with its sig; the trigger has to let anyone call it"
+		v.Reason = notifiers.ReasonAuth
+		v.Advice = "put the workflow's whole URL into webhook_url, with its sig; the trigger has to let anyone call it"
 	case "TriggerInputSchemaMismatch":
 		v.Advice = "make the workflow from the template “Send webhook alerts to a channel”, which takes Adaptive Cards"
 	}

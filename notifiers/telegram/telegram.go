@@ -172,7 +172,8 @@ func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
 // Probe asks who the bot is, and whether it knows the chats.
 func (n *notifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
 	var me struct{ Result chat }
-	if err := n.ask(ctx, httpclient.ServiceCall{Doing: "asking Telegram who the bot is", URL: n.method("getMe")}, &me); err != nil {
+	call := httpclient.ServiceCall{Doing: "asking Telegram who the bot is", URL: n.method("getMe")}
+	if err := n.ask(ctx, call, &me); err != nil {
 		return "", err
 	}
 	found := "the bot is @" + notifiers.OneLine(me.Result.Username)
@@ -264,7 +265,8 @@ func classify(a httpclient.Answer) httpclient.Outcome {
 	case is("blocked by the user", "user is deactivated", "initiate conversation"):
 		v.Reason, v.Advice = notifiers.ReasonClient, "the receiver has to open the bot and press Start"
 	case is("kicked", "not a member", "chat not found", "have no rights", "not enough rights", "need administrator"):
-		v.Reason, v.Advice = notifiers.ReasonClient, "check chat_id, and add the bot to the chat with the right to write there"
+		v.Reason = notifiers.ReasonClient
+		v.Advice = "check chat_id, and add the bot to the chat with the right to write there"
 	case is("thread not found", "topic_closed"):
 		v.Advice = "check topic: the number of an open topic of this chat"
 	case a.Code == http.StatusBadRequest:

@@ -152,7 +152,8 @@ func (r *Reloader) Watch(ctx context.Context) error {
 	}
 }
 
-// concerns reports whether an event is about the rules files, and not about other files beside them, such as a database.
+// concerns reports whether an event is about the rules files, and not about other files beside them, such as a
+// database.
 func (r *Reloader) concerns(ev fsnotify.Event) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -50,8 +50,8 @@ func addressAllowed(s *rules.Source, remote string) bool {
 	return slices.ContainsFunc(s.AllowFrom, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
-// secretFits compares the SHA-256 of the sent secret with that of each secret of the source, always with all of them, so
-// that the time it takes does not depend on either.
+// secretFits compares the SHA-256 of the sent secret with that of each secret of the source, always with all of them,
+// so that the time it takes does not depend on either.
 func secretFits(s *rules.Source, sent string) bool {
 	sum, fits := sha256.Sum256([]byte(sent)), 0
 	for i := range s.Secrets {

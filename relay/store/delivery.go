@@ -111,7 +111,8 @@ type Delivery struct {
 	// FallbackFor is the delivery that this one is the fallback for, or zero.
 	FallbackFor ID
 	Status      string // of the last attempt, such as "503 Service Unavailable"
-	// Error is that of the last attempt, or why it was cancelled. If it was delivered, it names the recipients not reached.
+	// Error is that of the last attempt, or why it was cancelled. If it was delivered, it names the recipients not
+	// reached.
 	Error     string
 	Message   []byte // JSON, as planned
 	EventBody []byte // filled by Claim and Delivery

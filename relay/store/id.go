@@ -56,9 +56,9 @@ func NewIDs(node int) *IDs { return IDsOf(func() int { return node }) }
 // IDsOf is NewIDs for a relay whose number may change, as that of a Store does.
 func IDsOf(node func() int) *IDs { return &IDs{number: node} }
 
-// Next returns an id for the given time. If the time is not after that of the last id, it counts on from the last id. If
-// the number of the relay has changed, it continues at the next millisecond, so that ids grow even if the number is
-// smaller.
+// Next returns an id for the given time. If the time is not after that of the last id, it counts on from the last id.
+// If the number of the relay has changed, it continues at the next millisecond, so that ids grow even if the number
+// is smaller.
 func (g *IDs) Next(now time.Time) ID {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -85,7 +85,8 @@ func jsonLines(body string, wide int) []string {
 // ReadableMrkdwn returns Slack's markup as Slack shows it: names in place of ids, the texts of links, and bold in place
 // of asterisks. Asterisks between word joiners are text. Each address is written once, behind its last link.
 func ReadableMrkdwn(text string) string {
-	text = regexp.MustCompile(`(^|[\s(])\*([^*\s\x{2060}](?:[^*\n\x{2060}]|\x{2060}\*?\x{2060}?)*)\*`).ReplaceAllString(text, "$1"+boldOn+"$2"+boldOff)
+	bold := regexp.MustCompile(`(^|[\s(])\*([^*\s\x{2060}](?:[^*\n\x{2060}]|\x{2060}\*?\x{2060}?)*)\*`)
+	text = bold.ReplaceAllString(text, "$1"+boldOn+"$2"+boldOff)
 	angle := regexp.MustCompile(`<([^<>]+)>`)
 	last := map[string]int{}
 	for _, at := range angle.FindAllStringSubmatchIndex(text, -1) {

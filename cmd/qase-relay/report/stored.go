@@ -80,7 +80,8 @@ func printFootnotes(s *terminal.Screen, ev *desk.Event) {
 		sum = CountDeliveries(n)
 	}
 	s.Printf("\n%s\n", s.Bold(strings.ToUpper(sum[:1])+sum[1:]+"."))
-	const duplicates = "The same body within 24 hours is a duplicate: it gets this id too, sends nothing, and is not recorded."
+	const duplicates = "The same body within 24 hours is a duplicate: it gets this id too, sends nothing, and is " +
+		"not recorded."
 	for _, line := range terminal.Sentences(s, duplicates, 0) {
 		s.Printf("%s\n", s.Dim(line))
 	}
