@@ -24,7 +24,7 @@ func ColorNumber(level string) int {
 	return int(n)
 }
 
-// LevelEmoji is the sign that stands for a level where there is no color.
+// LevelEmoji returns the emoji of a level, for channels without colors.
 func LevelEmoji(level string) string {
 	switch level {
 	case "success":

@@ -31,7 +31,7 @@ func CleanText(s string) string {
 	}, s)
 }
 
-// Cut shortens s to at most limit UTF-16 units, with a mark where something is missing.
+// Cut shortens s to at most limit UTF-16 units, with an ellipsis where text is missing.
 func Cut(s string, limit int) string {
 	if Units(s) <= limit {
 		return s

@@ -171,7 +171,7 @@ func fieldRows(fields []markup.Field) []markup.Line {
 	return rows
 }
 
-// composeMentions writes mentions into the text above the card. A name that is no mention loses its <, which alone
+// composeMentions writes mentions into the text above the card. A name that is not a mention loses its <, which alone
 // makes mentions and links there. It returns the same for the preview.
 func composeMentions(all []string) (calls string, runs []markup.Run) {
 	for _, who := range all {

@@ -153,7 +153,7 @@ func DefaultBody(m *notifiers.Message) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// wholeUTF8 replaces each byte that is no UTF-8, of which JSON has to be (RFC 8259, section 8.1), by U+FFFD, as those
+// wholeUTF8 replaces each byte that is not UTF-8, which JSON has to be (RFC 8259, section 8.1), by U+FFFD, as those
 // do who read it leniently.
 func wholeUTF8(text []byte) []byte {
 	if utf8.Valid(text) {
@@ -225,7 +225,7 @@ func checkHTTPDefaults(defaults json.RawMessage) error {
 func checkAllowHosts(hosts []string) error {
 	for _, h := range hosts {
 		if h == "" || strings.ContainsAny(h, "/@ ?#") || strings.Contains(strings.TrimPrefix(h, "*."), "*") {
-			return fmt.Errorf("%q is no host; write one such as hooks.example.com or *.example.com", h)
+			return fmt.Errorf("%q is not a host; write one such as hooks.example.com or *.example.com", h)
 		}
 	}
 	return nil

@@ -54,7 +54,7 @@ type Answer struct {
 	BodyErr    error  // why the body could not be read
 }
 
-// Exchange sends req and reads at most limit bytes of the answer. A body that cannot be read is no error here,
+// Exchange sends req and reads at most limit bytes of the answer. A body that cannot be read is not an error here,
 // since the status may be all that matters.
 func Exchange(client *http.Client, req *http.Request, limit int64) (Answer, error) {
 	resp, err := client.Do(req)

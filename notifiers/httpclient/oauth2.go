@@ -55,7 +55,7 @@ func (c OAuth2) Check() (faults []error) {
 type TokenCache struct {
 	config clientcredentials.Config
 	client *http.Client
-	turn   chan struct{} // holds one element while somebody has the token in hand
+	turn   chan struct{} // holds one element while a goroutine uses or renews the token
 	token  *oauth2.Token
 }
 

@@ -231,7 +231,7 @@ func CheckWebhookURL(key string, url notifiers.Secret, example string) error {
 	return nil
 }
 
-// CheckAPIURL checks the base address of an API, which is no secret.
+// CheckAPIURL checks the base address of an API, which is not a secret.
 func CheckAPIURL(key, url, example string) error {
 	u, err := ParseURL(url)
 	if err != nil || u.RawQuery != "" || u.Fragment != "" {

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// Invisible characters that keep an app from reading text as markup. Beside a joiner, which is no word boundary, a
+// Invisible characters that keep an app from reading text as markup. Beside a joiner, which is not a word boundary, a
 // character is literal; a breaker is a word boundary, so a mark beside it works next to a letter.
 const (
 	Joiner  = "\u2060"

@@ -215,7 +215,7 @@ func classifyFailure(a httpclient.Answer) httpclient.Outcome {
 		Code  int    `json:"code"`
 		Error string `json:"error"`
 	}
-	// An answer that is no JSON has no error to read; its status says enough.
+	// An answer that is not JSON has no error to read; its status says enough.
 	_ = json.Unmarshal(a.Body, &said)
 	v := httpclient.Outcome{Detail: said.Error}
 	switch a.Code {

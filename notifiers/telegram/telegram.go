@@ -139,7 +139,7 @@ func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 func (o Options) check() error {
 	if !regexp.MustCompile(`^(-?[0-9]{1,20}|@[A-Za-z0-9_]{1,64})$`).MatchString(o.ChatID) {
 		return &notifiers.FieldError{Key: "chat_id",
-			Err: fmt.Errorf("%q is no chat; write an id such as -1001234567890, or the @name of a public channel",
+			Err: fmt.Errorf("%q is not a chat; write an id such as -1001234567890, or the @name of a public channel",
 				notifiers.Cut(o.ChatID, 100))}
 	}
 	if !regexp.MustCompile(`^[0-9]{0,18}$`).MatchString(o.Topic) {
@@ -222,7 +222,7 @@ func (c chat) String() string {
 // ask calls a method that changes nothing.
 func (n *notifier) ask(ctx context.Context, c httpclient.ServiceCall, result any) error {
 	_, err := n.Deliver(ctx, c, func(a httpclient.Answer) httpclient.Outcome {
-		// What cannot be read is no answer of Telegram's, and classify says so.
+		// An answer that cannot be read does not come from Telegram; classify reports it.
 		_ = json.Unmarshal(a.Body, result)
 		return classify(a)
 	})

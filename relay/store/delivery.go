@@ -16,7 +16,7 @@ type Event struct {
 	ReceivedAt time.Time
 	// Keys are the keys that decide will ask for. They are read together.
 	Keys []string
-	// ReplayOf is the event that this one repeats because a person asked for it, or zero. A replay is no duplicate of
+	// ReplayOf is the event that this one repeats because a person asked for it, or zero. A replay is not a duplicate of
 	// anything, and nothing is a duplicate of it.
 	ReplayOf ID
 }

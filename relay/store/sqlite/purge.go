@@ -160,7 +160,7 @@ func (t *tx) countPurged(which string, after, last store.ID) error {
 		t.count(r.str(0)).dead -= int(r.int(1))
 		return nil
 	})
-	return store.Wrap(err, "countChange dead deliveries")
+	return store.Wrap(err, "counting dead deliveries")
 }
 
 // giveBack shortens the file by one step and reports whether there is more to do.

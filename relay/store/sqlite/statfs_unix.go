@@ -17,8 +17,8 @@ func (s *Store) FreeDisk() (int64, error) {
 	return int64(st.Bavail) * int64(st.Bsize), nil
 }
 
-// fileSystemOf returns the name of the network file system that a file is on, or nothing. macOS has numbers of its own,
-// of which none is known here.
+// fileSystemOf returns the name of the network file system that a file is on, or nothing. It knows none of the
+// numbers of macOS.
 func fileSystemOf(path string) string {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(filepath.Dir(path), &st); err != nil {
