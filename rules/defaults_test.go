@@ -20,6 +20,7 @@ import (
 	"qaserelay/rules/event"
 	"qaserelay/rules/lint"
 	"qaserelay/rules/rulefile"
+	"qaserelay/rules/rulefile/rulefiletest"
 	"qaserelay/rules/yamldoc"
 )
 
@@ -45,7 +46,7 @@ func TestDefaultMessages(t *testing.T) {
 		show(s.Name, s)
 	}
 	for file, got := range files {
-		Golden(t, filepath.Join("testdata", "defaults", file+".golden"), got.String())
+		rulefiletest.Golden(t, filepath.Join("testdata", "defaults", file+".golden"), got.String())
 	}
 }
 

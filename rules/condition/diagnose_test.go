@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"qaserelay/rules/condition"
+	"qaserelay/rules/rulefile/rulefiletest"
 )
 
 func TestTheFirstFaultOfAConditionIsReported(t *testing.T) {
@@ -73,5 +74,5 @@ func TestTheFirstFaultOfAConditionIsReported(t *testing.T) {
 			t.Errorf("%s: there is no fault", when)
 		}
 	}
-	golden(t, "testdata/faults.golden", got.String())
+	rulefiletest.Golden(t, "testdata/faults.golden", got.String())
 }

@@ -14,6 +14,7 @@ import (
 	"qaserelay/notifiers/builtin"
 	"qaserelay/rules/message"
 	"qaserelay/rules/rulefile"
+	"qaserelay/rules/rulefile/rulefiletest"
 	"qaserelay/rules/value"
 	"qaserelay/rules/yamldoc"
 )
@@ -35,7 +36,7 @@ func TestTheJSONSchemaIsFresh(t *testing.T) {
 			t.Errorf("jsonschema_words_test.go describes %s, which no rules file can hold", key)
 		}
 	}
-	Golden(t, "rules.schema.json", out.String())
+	rulefiletest.Golden(t, "rules.schema.json", out.String())
 }
 
 // js is a part of a JSON Schema.
@@ -103,7 +104,7 @@ func (g *schemaMaker) about(path string) string {
 	if doc, ok := g.docs[path]; ok {
 		return doc
 	}
-	g.t.Errorf("the key %s has no description: write one in jsonschema_words_test.go (or, for rules and notifiers, a comment at its field), then go test ./rules -run %s -update",
+	g.t.Errorf("the key %s has no description: write one in jsonschema_words_test.go (or, for rules and notifiers, a comment at its field), then go test ./rules/rulefile -run %s -update",
 		path, g.t.Name())
 	return ""
 }

@@ -81,7 +81,7 @@ func TestEveryProblemIsFoundAtOnceWithItsPlace(t *testing.T) {
 	for _, p := range problems {
 		got.WriteString(p.Error() + "\n")
 	}
-	Golden(t, "testdata/problems.golden", got.String())
+	rulefiletest.Golden(t, "testdata/problems.golden", got.String())
 }
 
 func TestWholeFilesThatCannotBeRead(t *testing.T) {
@@ -185,7 +185,7 @@ func TestTheCatalogueAdvises(t *testing.T) {
 	if config == nil {
 		t.Errorf("advice must not keep a file from being used:\n%v", problems.Err())
 	}
-	Golden(t, "testdata/advice.golden", problems.Error()+"\n")
+	rulefiletest.Golden(t, "testdata/advice.golden", problems.Error()+"\n")
 }
 
 func BenchmarkParse(b *testing.B) {

@@ -23,7 +23,7 @@ func TestProblemsOfTestsAreFoundWithTheirPlaces(t *testing.T) {
 	if config != nil {
 		t.Error("tests with errors gave a config")
 	}
-	Golden(t, "testdata/tests.golden", problems.Error()+"\n")
+	rulefiletest.Golden(t, "testdata/tests.golden", problems.Error()+"\n")
 }
 
 func TestTestsMayStandInAFileOfTheirOwn(t *testing.T) {

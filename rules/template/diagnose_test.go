@@ -1,17 +1,14 @@
 package template_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"qaserelay/rules/diag"
+	"qaserelay/rules/rulefile/rulefiletest"
 	"qaserelay/rules/template"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestAllFaultsOfATemplateAreReportedAtOnce(t *testing.T) {
 	partials := map[string]string{
@@ -70,19 +67,5 @@ func TestAllFaultsOfATemplateAreReportedAtOnce(t *testing.T) {
 	for _, name := range []string{"fine", "broken", "loop", "a", "b", "c"} {
 		write(name, ts.Check(name))
 	}
-	compareGolden(t, "testdata/faults.golden", got.String())
-}
-
-// compareGolden compares got with a file.
-func compareGolden(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil || string(want) != got {
-		t.Errorf("%s is out of date (go test -run %s -update writes it anew); got:\n%s", file, t.Name(), got)
-	}
+	rulefiletest.Golden(t, "testdata/faults.golden", got.String())
 }

@@ -1,4 +1,4 @@
-package condition_test
+package rulefiletest
 
 import (
 	"flag"
@@ -8,8 +8,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// golden compares got with a file.
-func golden(t *testing.T, file, got string) {
+// Golden compares got with a golden file, which the flag -update writes.
+func Golden(t *testing.T, file, got string) {
 	t.Helper()
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
