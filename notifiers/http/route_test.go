@@ -67,7 +67,7 @@ func TestHTTPTrustsAndIsTrusted(t *testing.T) {
 	}
 }
 
-// proxy forwards requests and CONNECTs for whoever knows the password, and says what it was asked for.
+// proxy forwards requests and CONNECTs for clients that know the password, and records the requests.
 func proxy(t *testing.T, asked *[]string) string {
 	return notifierstest.Server(t, func(w http.ResponseWriter, r *http.Request) {
 		*asked = append(*asked, r.Method+" "+r.Host)

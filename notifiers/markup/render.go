@@ -285,7 +285,7 @@ func (r *renderer) literal(n ast.Node) (string, bool) {
 	return "", false
 }
 
-// span writes an inline node that is more than text, and reports whether it begins and ends with a mark.
+// span writes an inline node that is more than text, and reports whether it begins and ends with markup.
 func (r *renderer) span(n ast.Node) (lines []Line, mark bool) {
 	switch n := n.(type) {
 	case *ast.CodeSpan:

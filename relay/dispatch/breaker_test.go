@@ -17,7 +17,7 @@ import (
 	"qaserelay/relay/store/storetest"
 )
 
-// faulty is a receiver that answers with an error until it is mended.
+// faulty is a receiver that answers with an error until it is fixed.
 type faulty struct {
 	dispatchtest.Arrivals
 	err atomic.Pointer[error]
@@ -165,18 +165,18 @@ func TestAPersonsRetryTriesAFailingReceiverAtOnce(t *testing.T) {
 
 func TestAPersonsRetryLeavesOtherNotifiersAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		mended, other := failing(gone()), failing(gone())
-		r := newRig(t, map[string]dispatchtest.Sender{"mended": mended.send, "other": other.send})
+		fixed, other := failing(gone()), failing(gone())
+		r := newRig(t, map[string]dispatchtest.Sender{"fixed": fixed.send, "other": other.send})
 		r.acceptMany(t, 20)
 		time.Sleep(time.Second) // so that outcomes do not gather any more
-		mended.set(nil)
+		fixed.set(nil)
 		before := r.States()["other"]
-		if _, err := r.Retry(t.Context(), []store.ID{r.idOf(t, "mended", "007")}); err != nil {
+		if _, err := r.Retry(t.Context(), []store.ID{r.idOf(t, "fixed", "007")}); err != nil {
 			t.Fatal(err)
 		}
 		tries := len(other.Titles())
 		time.Sleep(6 * time.Second)
-		if state := r.States()["mended"].State; state != dispatch.Closed {
+		if state := r.States()["fixed"].State; state != dispatch.Closed {
 			t.Errorf("the notifier of the delivery is %s", state)
 		}
 		if state := r.States()["other"]; state != before || len(other.Titles()) != tries {

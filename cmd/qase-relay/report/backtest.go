@@ -170,7 +170,7 @@ func (r backtestPrinter) notes() (notes []string) {
 			terminal.Plural(r.Events-r.Compared, "event")))
 	}
 	if r.Against == backtest.Recorded {
-		notes = append(notes, "Facts from before the first event, and from the Qase API, are not known here, "+
+		notes = append(notes, "Facts from before the first event, and from the Qase API, are missing here, "+
 			"so entity and previous may hold less.")
 	}
 	if r.Forgot {
