@@ -131,12 +131,10 @@ func (s scene) play(t *testing.T) rules.Notification {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept, now := map[string][]byte{}, time.Unix(1650540000, 0)
+	w := rulefiletest.NewWorld()
+	w.Now = time.Unix(1650540000, 0)
 	decide := func(c call) rules.Notification {
-		d := set.Decide(c.parse(t, now), rules.State{Now: now, Get: func(key string) ([]byte, error) { return kept[key], nil }})
-		for _, change := range d.Changes {
-			kept[change.Key] = change.Value
-		}
+		d := w.DecideEvent(set, c.parse(t, w.Now))
 		if len(d.Notifications) != 1 || len(d.Results[0].Notes) > 0 {
 			t.Fatalf("%s %v: %d notifications, results %+v", c.Event, c.Payload, len(d.Notifications), d.Results)
 		}
@@ -145,7 +143,7 @@ func (s scene) play(t *testing.T) rules.Notification {
 	for _, c := range s.Given {
 		decide(c)
 	}
-	now = now.Add(s.Advance)
+	w.Now = w.Now.Add(s.Advance)
 	return decide(s.call)
 }
 

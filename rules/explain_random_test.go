@@ -2,37 +2,33 @@ package rules_test
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
 
 	"qaserelay/rules"
 	"qaserelay/rules/condition"
+	"qaserelay/rules/condition/conditiontest"
 	"qaserelay/rules/event"
 	"qaserelay/rules/people"
 )
 
 // TestExplainNeverDisagreesWithDecide holds traces against decisions, on random conditions and events.
 func TestExplainNeverDisagreesWithDecide(t *testing.T) {
-	g := generator{rand.New(rand.NewPCG(3, 4))}
+	g := conditiontest.NewGenerator(3)
 	counted := map[rules.Outcome]int{}
 	for range 1500 {
-		source := g.condition(g.IntN(4))
+		source := g.Condition(g.IntN(4))
 		if g.IntN(10) == 0 {
-			source = "(" + source + ") and payload.failed > " + g.text() // fails where it is reached
+			source = "(" + source + ") and payload.failed > " + g.Text() // fails where it is reached
 		}
 		compiled, cerr := condition.Compile(source)
 		if cerr != nil {
 			continue
 		}
-		s := rules.NewSet(rules.Options{People: people.New(nil), Settings: rules.Settings{Location: time.UTC}}, []*rules.Rule{{RuleInfo: rules.RuleInfo{Name: "r", Enabled: true}, Condition: compiled}})
-		name, project := g.pick("run.completed", "run.started", "review.created", "odd.one"), g.pick("WEB", "API", "")
-		body := fmt.Sprintf(`{"event_name":%q,"project_code":%q,"payload":{"id":1,"title":%s,"failed":3,"on":true,"tags":["WEB","run"]}}`, name, project, g.text())
-		ev, err := event.Parse("qase", []byte(body), time.Unix(0, 0))
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := setOf(compiled)
+		name := g.Pick("run.completed", "run.started", "review.created", "odd.one")
+		ev := g.Event(t, "qase", name, g.Pick("WEB", "API", ""))
 		want := s.Decide(ev, rules.State{}).Results[0]
 		got := s.Explain(ev, rules.State{}).Rules[0]
 		counted[want.Outcome]++
@@ -40,7 +36,7 @@ func TestExplainNeverDisagreesWithDecide(t *testing.T) {
 			t.Fatalf("%s: explained as %s, decided as %s", source, got.Outcome, want.Outcome)
 		}
 		if err := contradiction(got); err != nil {
-			t.Fatalf("%s on %s: %v\n%s", source, body, err, sketch(got.Condition, ""))
+			t.Fatalf("%s on %s: %v\n%s", source, ev.Body, err, sketch(got.Condition, ""))
 		}
 	}
 	if counted[rules.Matched] < 200 || counted[rules.NotMatched] < 200 || counted[rules.Failed] < 10 {
@@ -92,10 +88,15 @@ func FuzzExplain(f *testing.F) {
 		if cerr != nil {
 			return
 		}
-		s := rules.NewSet(rules.Options{People: people.New(nil), Settings: rules.Settings{Location: time.UTC}}, []*rules.Rule{{RuleInfo: rules.RuleInfo{Name: "r", Enabled: true}, Condition: compiled}})
-		r := s.Explain(ev, rules.State{}).Rules[0]
+		r := setOf(compiled).Explain(ev, rules.State{}).Rules[0]
 		if err := contradiction(r); err != nil && r.Outcome == rules.Matched {
 			t.Errorf("%q: %v", source, err)
 		}
 	})
+}
+
+// setOf returns a set with one rule.
+func setOf(c *condition.Condition) *rules.Set {
+	return rules.NewSet(rules.Options{People: people.New(nil), Settings: rules.Settings{Location: time.UTC}},
+		[]*rules.Rule{{RuleInfo: rules.RuleInfo{Name: "r", Enabled: true}, Condition: c}})
 }

@@ -9,7 +9,6 @@ import (
 
 	"qaserelay/rules"
 	"qaserelay/rules/condition"
-	qaseevent "qaserelay/rules/event"
 	"qaserelay/rules/rulefile"
 	"qaserelay/rules/rulefile/rulefiletest"
 )
@@ -46,11 +45,7 @@ func quoteYAML(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") 
 func explainEvent(t testing.TB, c *rulefile.File, event, payload string) rules.Explanation {
 	t.Helper()
 	now := time.Unix(1767225600, 0)
-	body := fmt.Sprintf(`{"event_name":%q,"timestamp":%d,"payload":%s,"team_member_id":40,"project_code":"WEB"}`, event, now.Unix(), payload)
-	ev, err := qaseevent.Parse("qase", []byte(body), now)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ev := rulefiletest.Event(t, event, payload, now)
 	return c.Rules.Explain(ev, rules.State{Now: now})
 }
 

@@ -5,11 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"qaserelay/rules/lint"
 	"qaserelay/rules/rulefile/rulefiletest"
 	"qaserelay/rules/ruletest"
 	"qaserelay/rules/value"
-	"qaserelay/rules/yamldoc"
 )
 
 // fallbackFile has notifiers and the notify entries of one rule.
@@ -32,7 +30,7 @@ func TestWhereAMessageGoesWhenItDies(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			three := "  - {name: a, type: chat}\n  - {name: b, type: chat}\n  - {name: c, type: hook}\n"
-			d := newWorld().decide(t, rulefiletest.Parse(t, fallbackFile(three+c.notifiers, c.notify)), "run.completed", `{"id": 1}`)
+			d := rulefiletest.NewWorld().Decide(t, rulefiletest.Parse(t, fallbackFile(three+c.notifiers, c.notify)), "run.completed", `{"id": 1}`)
 			var got []string
 			for _, n := range d.Notifications {
 				way := n.Notifier
@@ -53,7 +51,7 @@ func TestAFallbackHasTheOptionsOfItsNotifierForTheEvent(t *testing.T) {
   - {name: a, type: chat, channel: "#a"}
   - {name: b, type: hook, url: "https://b.example/{{ .payload.id }}", headers: {X-Fixed: "1", X-Run: "{{ .payload.id }}"}}
 `[1:], `[{notifier: a, channel: "#{{ .payload.id }}", fallback: [b]}]`))
-	n := newWorld().decide(t, c, "run.completed", `{"id": 7}`).Notifications[0]
+	n := rulefiletest.NewWorld().Decide(t, c, "run.completed", `{"id": 7}`).Notifications[0]
 	if got, want := fmt.Sprintf("%s %s", n.Options, n.Fallbacks[0].Options), `{"channel":"#7"} {"headers":{"X-Run":"7"},"url":"https://b.example/7"}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -78,7 +76,7 @@ func TestFallbacksThatCannotWorkAreErrors(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			three := "  - {name: a, type: chat}\n  - {name: b, type: chat}\n  - {name: mail, type: post}\n"
-			_, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(fallbackFile(three+c.notifiers, c.notify))}}, rulefiletest.Options())
+			_, problems := rulefiletest.Check("rules.yaml", fallbackFile(three+c.notifiers, c.notify))
 			if len(problems) != 1 || !strings.HasSuffix(strings.TrimSpace(problems.Error()), c.want) {
 				t.Errorf("got %v, want %s", problems, c.want)
 			}
@@ -111,42 +109,5 @@ func TestTheOptionsOfAFallbackAreShownWithoutSecrets(t *testing.T) {
 	x := explainEvent(t, c, "run.completed", `{"id": 7}`)
 	if got := value.JSONText(x.Rules[0].Notifications[0].Fallbacks); got != `[{"notifier":"b","options":{"url":"https://b.example/…"}}]` {
 		t.Errorf("got %s", got)
-	}
-}
-
-func TestSettingsOfTheQueue(t *testing.T) {
-	s := rulefiletest.Parse(t, "sources: [{name: qase, secrets: [s]}]\nrules: [{name: r, when: \"true\", stop: true}]").Settings
-	if got, want := fmt.Sprint(s.OrderWait, s.Backlog, s.MinFreeDisk), "1h0m0s {1000000 10737418240} 67108864"; got != want {
-		t.Errorf("by default %s, want %s", got, want)
-	}
-	s = rulefiletest.Parse(t, "sources: [{name: qase, secrets: [s]}]\nsettings: {order_wait: 5m, backlog: {deliveries: 1000, bytes: 1.5GiB}, min_free_disk: 500MB}\nrules: [{name: r, when: \"true\", stop: true}]").Settings
-	if got, want := fmt.Sprint(s.OrderWait, s.Backlog, s.MinFreeDisk), "5m0s {1000 1610612736} 500000000"; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-	s = rulefiletest.Parse(t, "sources: [{name: qase, secrets: [s]}]\nsettings: {backlog: {deliveries: 0, bytes: 0}, min_free_disk: 0}\nrules: [{name: r, when: \"true\", stop: true}]").Settings
-	if got, want := fmt.Sprint(s.Backlog, s.MinFreeDisk), "{0 0} 0"; got != want {
-		t.Errorf("without limits %s, want %s", got, want)
-	}
-}
-
-func TestSizes(t *testing.T) {
-	for text, want := range map[string]string{
-		"0": "0", "1024": "1024", "10B": "10", "3kB": "3000", "3KB": "3000", "2MB": "2000000", "64MiB": "67108864", "1GiB": "1073741824", "1TB": "1000000000000",
-		"":            `"" is not a size: write it like 500MB, 64MiB or 10GiB`,
-		"-1":          `"-1" is not a size: write it like 500MB, 64MiB or 10GiB`,
-		"1mb":         `"1mb" is not a size: write it like 500MB, 64MiB or 10GiB`,
-		"1.2.3GB":     `"1.2.3GB" is not a size: write it like 500MB, 64MiB or 10GiB`,
-		"99999999TiB": `"99999999TiB" is too much`,
-	} {
-		var s value.Size
-		got := ""
-		if err := s.UnmarshalText([]byte(text)); err != nil {
-			got = err.Error()
-		} else {
-			got = fmt.Sprint(int64(s))
-		}
-		if got != want {
-			t.Errorf("%q: got %s, want %s", text, got, want)
-		}
 	}
 }

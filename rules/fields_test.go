@@ -23,7 +23,7 @@ func TestFieldsBelongToTheDefaultBody(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			rule := fmt.Sprintf("  - {name: r, when: event_type == \"run\", %snotify: [qa]}\n", c.message)
-			n := newWorld().decide(t, rulefiletest.Parse(t, rulefiletest.WithRules(rule)), "run.updated", `{"id": 1, "plan": {"title": "*Smoke*"}, "environment": "Staging\n"}`).Notifications[0]
+			n := rulefiletest.NewWorld().Decide(t, rulefiletest.Parse(t, rulefiletest.WithRules(rule)), "run.updated", `{"id": 1, "plan": {"title": "*Smoke*"}, "environment": "Staging\n"}`).Notifications[0]
 			var fields []string
 			for _, f := range n.Fields {
 				fields = append(fields, f.Name+": "+f.Value)

@@ -20,9 +20,9 @@ func TestRunsOfOnePlanAndEnvironmentThatEndAreASeries(t *testing.T) {
 		"what is about another type": {`{"id":7,"plan":{"id":3}}`, "defect.created", `{"id":7}`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld()
-			w.decide(t, c, "run.started", tt.started)
-			if d := w.decide(t, c, tt.event, tt.payload); len(d.Notifications) != 1 || d.Notifications[0].Series != tt.want {
+			w := rulefiletest.NewWorld()
+			w.Decide(t, c, "run.started", tt.started)
+			if d := w.Decide(t, c, tt.event, tt.payload); len(d.Notifications) != 1 || d.Notifications[0].Series != tt.want {
 				t.Errorf("got %+v, want %q", d.Notifications, tt.want)
 			}
 		})

@@ -7,39 +7,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"qaserelay/rules"
-	"qaserelay/rules/event"
-	"qaserelay/rules/rulefile"
 	"qaserelay/rules/rulefile/rulefiletest"
 )
-
-// world is what is remembered from one decision to the next.
-type world struct {
-	kept map[string][]byte
-	now  time.Time
-}
-
-func newWorld() *world {
-	return &world{kept: map[string][]byte{}, now: time.Date(2026, 4, 21, 12, 0, 0, 0, time.UTC)}
-}
-
-func (w *world) decide(t testing.TB, c *rulefile.File, name, payload string) rules.Decision {
-	t.Helper()
-	body := fmt.Sprintf(`{"event_name":%q,"timestamp":%d,"payload":%s,"team_member_id":40,"project_code":"WEB"}`, name, w.now.Unix(), payload)
-	ev, err := event.Parse("qase", []byte(body), w.now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := c.Rules.Decide(ev, rules.State{Now: w.now, Get: func(key string) ([]byte, error) { return w.kept[key], nil }})
-	for _, change := range d.Changes {
-		w.kept[change.Key] = change.Value
-	}
-	w.now = w.now.Add(time.Minute)
-	return d
-}
 
 func outcomes(d rules.Decision) string {
 	var parts []string
@@ -57,7 +29,7 @@ func TestEveryRuleSeesEveryEventUntilOneStops(t *testing.T) {
   - {name: last, when: 'event_type == "run"', stop: true, notify: [qa]}
   - {name: never, when: 'true', notify: [qa]}
 `))
-	d := newWorld().decide(t, c, "run.completed", `{"id":2,"failed":3,"cases":14,"title":"x"}`)
+	d := rulefiletest.NewWorld().Decide(t, c, "run.completed", `{"id":2,"failed":3,"cases":14,"title":"x"}`)
 	if got := outcomes(d); got != "a=matched off=disabled broken=error last=matched never=stopped" {
 		t.Errorf("outcomes: %s", got)
 	}
@@ -90,7 +62,7 @@ func TestTitleBodyAndOptionsAreRenderedAndEscapedForWhereTheyGo(t *testing.T) {
         to: ["{{ .payload.title }}@x.io"]
         body: '{"in": "{{ .payload.title }}", "value": {{ .payload.title }}, "n": {{ .payload.id }}, "nil": {{ .payload.nope }}, "all": {{ json .payload.tags }}, "part": "{{ template "counts" . }}"}'
 `))
-	d := newWorld().decide(t, c, "run.completed", `{"id":2,"failed":3,"cases":14,"title":"a*b\r\nX: \"<!channel>\" & [x](y)","tags":["q\"1"]}`)
+	d := rulefiletest.NewWorld().Decide(t, c, "run.completed", `{"id":2,"failed":3,"cases":14,"title":"a*b\r\nX: \"<!channel>\" & [x](y)","tags":["q\"1"]}`)
 	if notes := d.Results[0].Notes; len(notes) > 0 {
 		t.Fatalf("notes: %v", notes)
 	}
@@ -130,7 +102,7 @@ func TestATemplateThatFailsIsReplacedByTheDefaultAndNoted(t *testing.T) {
   - {name: a, when: 'true', title: '{{ .payload.id.deeper }}', body: '{{ range .payload.id }}{{ end }}{{ index .payload "id" | splitList 3 4 }}', notify: [{notifier: qa, channel: '{{ .payload.id.x }}'}]}
   - {name: loop, when: 'true', body: '{{ range .payload.many }}{{ range $.payload.many }}{{ range $.payload.many }}{{ end }}{{ end }}{{ end }}', notify: [qa]}
 `))
-	d := newWorld().decide(t, c, "run.completed", `{"id":2,"failed":3,"cases":14,"many":[1`+strings.Repeat(",1", 99)+`]}`)
+	d := rulefiletest.NewWorld().Decide(t, c, "run.completed", `{"id":2,"failed":3,"cases":14,"many":[1`+strings.Repeat(",1", 99)+`]}`)
 	if n := d.Notifications[0]; !strings.Contains(n.Title, "Run 2") || n.Body == "" || n.Options != nil {
 		t.Errorf("notification: %+v", n)
 	}
@@ -152,7 +124,7 @@ func TestATextThatIsTooLongIsCutWithAMark(t *testing.T) {
   - {name: endless, when: 'true', body: '{{ range list 1 2 3 4 5 6 7 8 9 }}{{ $.payload.description }}{{ end }}', notify: [qa]}
 `))
 	for name, long := range map[string]string{"letters": strings.Repeat("x", 400_000), "marks": strings.Repeat("*&", 200_000), "emoji": strings.Repeat("👩‍🚀", 40_000)} {
-		d := newWorld().decide(t, c, "run.started", `{"id":7,"title":"`+long+`","description":"`+long+`","cases_count":14}`)
+		d := rulefiletest.NewWorld().Decide(t, c, "run.started", `{"id":7,"title":"`+long+`","description":"`+long+`","cases_count":14}`)
 		for i, n := range d.Notifications {
 			if d.Results[i].Notes != nil || !utf8.ValidString(n.Title+n.Body) || !strings.HasSuffix(n.Title, " …") || n.Body == "" {
 				t.Errorf("%s, %s: %d bytes of title, %d of body, %v", name, n.Rule, len(n.Title), len(n.Body), d.Results[i].Notes)
@@ -168,7 +140,7 @@ func TestWhatIsNoTextIsCutToo(t *testing.T) {
 	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
   - {name: own, when: 'true', title: '{{ b64dec .payload.d }}{{ b64dec .payload.d }}', body: '{{ print (b64dec .payload.d) (b64dec .payload.d) }}', notify: [qa]}
 `))
-	d := newWorld().decide(t, c, "run.started", `{"id":7,"d":"`+base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0x80}, 200_000))+`"}`)
+	d := rulefiletest.NewWorld().Decide(t, c, "run.started", `{"id":7,"d":"`+base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0x80}, 200_000))+`"}`)
 	if len(d.Notifications) != 1 || len(d.Notifications[0].Body) > 256<<10 {
 		t.Errorf("%d notifications", len(d.Notifications))
 	}
@@ -179,23 +151,23 @@ func TestAnEntityIsRemembered(t *testing.T) {
   - {name: a, when: 'event_name == "run.completed" and entity.environment == "staging" and entity.plan.title == "Smoke"', title: '{{ .entity.title }} by {{ .entity.created_by.name }}, {{ ago .entity.started_at }}', notify: [qa]}
   - {name: r, when: 'any(entity.reviewers, .email == "amy@x.io")', title: '{{ range .entity.reviewers }}{{ .name }};{{ end }}', notify: [qa]}
 `))
-	w := newWorld()
-	w.decide(t, c, "run.started", `{"id":7,"title":"Nightly","environment":"staging","plan":{"id":3,"title":"Smoke"},"cases_count":14}`)
-	d := w.decide(t, c, "run.completed", `{"id":7,"failed":1,"cases":14}`)
+	w := rulefiletest.NewWorld()
+	w.Decide(t, c, "run.started", `{"id":7,"title":"Nightly","environment":"staging","plan":{"id":3,"title":"Smoke"},"cases_count":14}`)
+	d := w.Decide(t, c, "run.completed", `{"id":7,"failed":1,"cases":14}`)
 	if len(d.Notifications) != 1 || d.Notifications[0].Title != "Nightly by Bob Bar, 1 min ago" {
 		t.Errorf("got %+v", d.Notifications)
 	}
-	if d = w.decide(t, c, "run.completed", `{"id":8,"failed":1,"cases":14}`); len(d.Notifications) != 0 {
+	if d = w.Decide(t, c, "run.completed", `{"id":8,"failed":1,"cases":14}`); len(d.Notifications) != 0 {
 		t.Errorf("another run: %+v", d.Notifications)
 	}
 	for _, name := range []string{"reviewer_added", "reviewer_added"} {
-		w.decide(t, c, "review."+name, `{"id":2,"reviewer":{"email":"amy@x.io","name":"Amy"}}`)
+		w.Decide(t, c, "review."+name, `{"id":2,"reviewer":{"email":"amy@x.io","name":"Amy"}}`)
 	}
-	d = w.decide(t, c, "review.reviewer_added", `{"id":2,"reviewer":{"email":"zoe@x.io","name":"Zoe"}}`)
+	d = w.Decide(t, c, "review.reviewer_added", `{"id":2,"reviewer":{"email":"zoe@x.io","name":"Zoe"}}`)
 	if len(d.Notifications) != 1 || d.Notifications[0].Title != "Amy;Zoe;" {
 		t.Errorf("reviewers: %+v", d.Notifications)
 	}
-	if d = w.decide(t, c, "review.reviewer_removed", `{"id":2,"reviewer":{"email":"AMY@x.io"}}`); len(d.Notifications) != 0 {
+	if d = w.Decide(t, c, "review.reviewer_removed", `{"id":2,"reviewer":{"email":"AMY@x.io"}}`); len(d.Notifications) != 0 {
 		t.Errorf("after removal: %+v", d.Notifications)
 	}
 }
@@ -204,10 +176,10 @@ func TestPreviousIsTheLastFinishedRunOfTheSamePlanAndEnvironment(t *testing.T) {
 	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
   - {name: turned-red, when: 'previous.failed == 0 and payload.failed > 0', title: 'after {{ .previous.title }}', notify: [qa]}
 `))
-	w := newWorld()
+	w := rulefiletest.NewWorld()
 	run := func(id int, environment string, failed int) rules.Decision {
-		w.decide(t, c, "run.started", fmt.Sprintf(`{"id":%d,"title":"N%d","environment":%q,"plan":{"id":3}}`, id, id, environment))
-		return w.decide(t, c, "run.completed", fmt.Sprintf(`{"id":%d,"failed":%d,"cases":14}`, id, failed))
+		w.Decide(t, c, "run.started", fmt.Sprintf(`{"id":%d,"title":"N%d","environment":%q,"plan":{"id":3}}`, id, id, environment))
+		return w.Decide(t, c, "run.completed", fmt.Sprintf(`{"id":%d,"failed":%d,"cases":14}`, id, failed))
 	}
 	if d := run(1, "staging", 0); len(d.Notifications) != 0 {
 		t.Errorf("the first run has no previous: %+v", d.Notifications)
@@ -225,8 +197,8 @@ func TestPreviousIsTheLastFinishedRunOfTheSamePlanAndEnvironment(t *testing.T) {
 
 func TestTheActorIsFoundInThePayloadOrTheDirectory(t *testing.T) {
 	c := rulefiletest.Parse(t, rulefiletest.WithRules("  - {name: a, when: 'true', title: '{{ .actor.name }} {{ .actor.email }} {{ .actor.slack }}', notify: [qa]}\n"))
-	w := newWorld()
-	if d := w.decide(t, c, "run.deleted", `{"id":1}`); d.Notifications[0].Title != "Bob Bar bob@bar.io U024BE7LH" {
+	w := rulefiletest.NewWorld()
+	if d := w.Decide(t, c, "run.deleted", `{"id":1}`); d.Notifications[0].Title != "Bob Bar bob@bar.io U024BE7LH" {
 		t.Errorf("got %q", d.Notifications[0].Title)
 	}
 }
@@ -238,7 +210,7 @@ func TestAnEventCannotCallAnybodyWhomTheDirectoryDoesNotKnow(t *testing.T) {
 		"S0123": "@here “S0123” U024BE7LH", "BOB@bar.io": "@here U024BE7LH", "Amy": "@here Amy U024BE7LH", "U024BE7LH": "@here U024BE7LH",
 		"eve@x.io": "@here eve@x.io U024BE7LH", "a,@channel,U999ZZZ99": "@here a@channelU999ZZZ99 U024BE7LH", "": "@here U024BE7LH",
 	} {
-		d := newWorld().decide(t, c, "run.deleted", fmt.Sprintf(`{"id":1,"who":%q}`, who))
+		d := rulefiletest.NewWorld().Decide(t, c, "run.deleted", fmt.Sprintf(`{"id":1,"who":%q}`, who))
 		var options struct{ Mention []string }
 		if err := json.Unmarshal(d.Notifications[0].Options, &options); err != nil {
 			t.Fatal(err)
@@ -250,9 +222,9 @@ func TestAnEventCannotCallAnybodyWhomTheDirectoryDoesNotKnow(t *testing.T) {
 }
 
 func TestDecideTwiceGivesTheSame(t *testing.T) {
-	c := rulefiletest.Parse(t, goodFile)
-	a := newWorld().decide(t, c, "run.completed", `{"id":2,"failed":3,"cases":14}`)
-	b := newWorld().decide(t, c, "run.completed", `{"id":2,"failed":3,"cases":14}`)
+	c := rulefiletest.Parse(t, rulefiletest.GoodFile)
+	a := rulefiletest.NewWorld().Decide(t, c, "run.completed", `{"id":2,"failed":3,"cases":14}`)
+	b := rulefiletest.NewWorld().Decide(t, c, "run.completed", `{"id":2,"failed":3,"cases":14}`)
 	x, _ := json.Marshal(a.Notifications)
 	y, _ := json.Marshal(b.Notifications)
 	if string(x) != string(y) || len(x) < 10 {

@@ -45,13 +45,15 @@ func mayImport() map[string][]string {
 		"rules/message":   {}, // made by rules and sent by notifiers, which do not know each other
 		"rules/template": {"rules/message", "rules/catalog", "rules/diag", "rules/value", "rules/people",
 			"rules/template/funcs"},
-		"rules/template/funcs":        {"rules/value", "rules/people"},
-		"rules":                       language,
-		"rules/yamldoc":               {"rules/catalog", "rules/diag", "rules/value"},
-		"rules/rulefile":              append([]string{"rules", "rules/yamldoc"}, language...),
-		"rules/lint":                  file,
-		"rules/ruletest":              file,
-		"rules/rulefile/rulefiletest": {"rules/lint", "rules/rulefile", "rules/yamldoc", "notifiers"}, // for tests
+		"rules/template/funcs": {"rules/value", "rules/people"},
+		"rules":                language,
+		"rules/yamldoc":        {"rules/catalog", "rules/diag", "rules/value"},
+		"rules/rulefile":       append([]string{"rules", "rules/yamldoc"}, language...),
+		"rules/lint":           file,
+		"rules/ruletest":       file,
+
+		"rules/condition/conditiontest": {"rules/event"},                           // for tests
+		"rules/rulefile/rulefiletest":   append([]string{"notifiers"}, reading...), // for tests
 
 		"notifiers":            {"rules/message"},
 		"notifiers/markup":     {"notifiers"},

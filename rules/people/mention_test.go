@@ -7,11 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"qaserelay/rules/lint"
 	"qaserelay/rules/people"
 	"qaserelay/rules/rulefile/rulefiletest"
 	"qaserelay/rules/value"
-	"qaserelay/rules/yamldoc"
 )
 
 const calledPeople = `
@@ -29,7 +27,7 @@ rules:
 func mentioned(t *testing.T, mention, payload string) string {
 	t.Helper()
 	c := rulefiletest.Parse(t, calledPeople+"  - {name: a, when: 'true', notify: [{notifier: qa, mention: "+mention+"}]}\n")
-	d := newWorld().decide(t, c, "run.deleted", payload)
+	d := rulefiletest.NewWorld().Decide(t, c, "run.deleted", payload)
 	var options struct{ Mention []string }
 	if err := json.Unmarshal(d.Notifications[0].Options, &options); err != nil {
 		t.Fatal(err)
@@ -80,8 +78,8 @@ func TestAnEventNamesNoTeamAndNoGroup(t *testing.T) {
 }
 
 func TestNamesByWhichNobodyCanBeCalledAreTold(t *testing.T) {
-	_, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: []byte(calledPeople + `  - {name: a, when: 'true', notify: [{notifier: qa, mention: [qa, U024BE7LH, eve@x.io, "@here", "{{ .actor.name }}", Bob Baz, "@here, webb", "Doe, Jane"]}]}
-`)}}, rulefiletest.Options())
+	_, problems := rulefiletest.Check("r.yaml", calledPeople+`  - {name: a, when: 'true', notify: [{notifier: qa, mention: [qa, U024BE7LH, eve@x.io, "@here", "{{ .actor.name }}", Bob Baz, "@here, webb", "Doe, Jane"]}]}
+`)
 	var got []string
 	for _, p := range problems {
 		got = append(got, fmt.Sprintf("%s:%d: %s (%s)", p.Severity, p.Line, p.Message, p.Hint))
@@ -110,7 +108,7 @@ func TestBlocksEscapeEachTextForWhatItIs(t *testing.T) {
           - {type: markdown, text: "**{{ .payload.x }}**"}
           - {type: actions, elements: [{type: button, text: {type: plain_text, text: "{{ .payload.x }}"}, url: "https://e.x/{{ .payload.x }}", value: "{{ .payload.x }}"}]}
 `)
-	d := newWorld().decide(t, c, "run.deleted", fmt.Sprintf(`{"id":1,"x":%q}`, value))
+	d := rulefiletest.NewWorld().Decide(t, c, "run.deleted", fmt.Sprintf(`{"id":1,"x":%q}`, value))
 	var options struct{ Blocks []any }
 	if err := json.Unmarshal(d.Notifications[0].Options, &options); err != nil {
 		t.Fatal(err)
@@ -135,14 +133,14 @@ func TestBlocksEscapeEachTextForWhatItIs(t *testing.T) {
 }
 
 func TestWhatATypeAdvisesStandsAtItsPlace(t *testing.T) {
-	_, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: []byte(calledPeople + `  - name: a
+	_, problems := rulefiletest.Check("r.yaml", calledPeople+`  - name: a
     when: 'true'
     notify:
       - notifier: qa
         blocks:
           - {type: a}
           - {type: b, text: {text: "{{ .payload.id }}", n: 1, yes: true}}
-`)}}, rulefiletest.Options())
+`)
 	var got []string
 	for _, p := range problems {
 		got = append(got, fmt.Sprintf("%s:%d:%d: %s (%s)", p.Severity, p.Line, p.Col, p.Message, p.Hint))

@@ -14,38 +14,8 @@ import (
 	"qaserelay/rules/yamldoc"
 )
 
-const goodFile = `
-include: [more.yaml]
-settings: {qase_url: "https://qase.example.com/", timezone: Europe/Berlin, retention: {events: 7d}}
-sources:
-  - {name: qase, secrets: ["${SECRET}", old], projects: [WEB], allow_from: [203.0.113.7, 198.51.100.0/24]}
-people:
-  - {name: Bob Bar, email: bob@bar.io, member_id: 40, slack: U024BE7LH, team: qa}
-notifiers:
-  - {name: qa, type: chat, token: "${TOKEN}", timeout: 1m30s, channel: "#qa"}
-  - {name: filed, type: chat, token_file: token.txt}
-  - name: ops
-    type: hook
-    url: https://ops.example.com/hook?run={{ .payload.id }}
-    headers: {Authorization: "Bearer ${TOKEN}", X-Run: "{{ .payload.id }}"}
-templates:
-  counts: "{{ .payload.failed }} of {{ .payload.cases }} failed"
-rules:
-  - name: failed
-    when: event_name == "run.completed" && payload.failed > 0
-    level: error
-    title: '{{ template "counts" . }}'
-    body: "**{{ .entity.title }}** in {{ .project_code }}"
-    notify:
-      - qa
-      - {notifier: ops, headers: {X-Rule: "{{ .rule }}"}, body: '{"n": {{ .payload.failed }}, "t": "{{ .entity.title }}", "x": {{ .payload.missing }}}'}
-  - name: short
-    when: event_type == "run"
-    notify: qa
-`
-
 func TestAGoodFileIsUnderstoodWhole(t *testing.T) {
-	c := rulefiletest.Parse(t, goodFile)
+	c := rulefiletest.Parse(t, rulefiletest.GoodFile)
 	if got := strings.Join(c.Rules.Names(), " "); got != "failed short included" {
 		t.Errorf("rules: %s", got)
 	}
@@ -73,7 +43,7 @@ func TestEveryProblemIsFoundAtOnceWithItsPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, problems := lint.Parse([]yamldoc.File{{Name: "problems.yaml", Data: text}}, rulefiletest.Options())
+	config, problems := rulefiletest.Check("problems.yaml", string(text))
 	if config != nil {
 		t.Error("a file with errors gave a config")
 	}
@@ -105,7 +75,7 @@ func TestWholeFilesThatCannotBeRead(t *testing.T) {
 		"<<: {{a: b}: c}\n":                                             "a key must be plain text",
 		"rules: 5":                                                      "must be a list",
 	} {
-		_, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: []byte(text)}}, rulefiletest.Options())
+		_, problems := rulefiletest.Check("r.yaml", text)
 		if !strings.Contains(problems.Error(), want) {
 			t.Errorf("%q: got %v, want %q", text, problems, want)
 		}
@@ -158,13 +128,13 @@ func TestWithoutSourcesTheSecretComesFromTheEnvironment(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(goodFile))
+	f.Add([]byte(rulefiletest.GoodFile))
 	if text, err := os.ReadFile("testdata/problems.yaml"); err == nil {
 		f.Add(text)
 	}
 	f.Add([]byte("a: &a {x: *a}\nrules: [*a]"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		config, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: text}}, rulefiletest.Options())
+		config, problems := rulefiletest.Check("r.yaml", string(text))
 		if (config == nil) != (problems.Err() != nil) {
 			t.Errorf("config and errors disagree: %v", problems)
 		}
@@ -176,18 +146,6 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-func TestTheCatalogueAdvises(t *testing.T) {
-	text, err := os.ReadFile("testdata/advice.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, problems := lint.Parse([]yamldoc.File{{Name: "advice.yaml", Data: text}}, rulefiletest.Options())
-	if config == nil {
-		t.Errorf("advice must not keep a file from being used:\n%v", problems.Err())
-	}
-	rulefiletest.Golden(t, "testdata/advice.golden", problems.Error()+"\n")
-}
-
 func BenchmarkParse(b *testing.B) {
 	for _, n := range []int{10, 1000, 10_000} {
 		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
@@ -197,7 +155,7 @@ func BenchmarkParse(b *testing.B) {
 			}
 			text := []byte(rulefiletest.WithRules(rules.String()))
 			for b.Loop() {
-				if _, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: text}}, rulefiletest.Options()); problems.Err() != nil {
+				if _, problems := rulefiletest.Check("r.yaml", string(text)); problems.Err() != nil {
 					b.Fatal(problems)
 				}
 			}

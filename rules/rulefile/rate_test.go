@@ -6,11 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"qaserelay/rules/lint"
 	"qaserelay/rules/rulefile"
 	"qaserelay/rules/rulefile/rulefiletest"
 	"qaserelay/rules/value"
-	"qaserelay/rules/yamldoc"
 )
 
 func TestRatesAndConcurrencyOfNotifiers(t *testing.T) {
@@ -38,7 +36,7 @@ func TestRatesAndConcurrencyOfNotifiers(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			text := "sources: [{name: qase, secrets: [x]}]\nnotifiers: [{name: qa, type: chat, " + c.keys + "}]"
-			cfg, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(text)}}, rulefiletest.Options())
+			cfg, problems := rulefiletest.Check("rules.yaml", text)
 			if c.problem != "" {
 				if all := fmt.Sprint(problems); !strings.Contains(all, c.problem) {
 					t.Errorf("got %s; want %s", all, c.problem)
@@ -58,7 +56,7 @@ func TestRatesAndConcurrencyOfNotifiers(t *testing.T) {
 func TestAFirstWaitThatIsLongerThanTheLongestIsDoubtful(t *testing.T) {
 	for keys, want := range map[string]int{"{initial: 2h, max: 1m}": 1, "{initial: 1m, max: 1m}": 0, "{initial: 2h}": 0, "{max: 1s}": 0} {
 		text := "sources: [{name: qase, secrets: [x]}]\nnotifiers: [{name: qa, type: chat, retry: " + keys + "}]"
-		_, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(text)}}, rulefiletest.Options())
+		_, problems := rulefiletest.Check("rules.yaml", text)
 		if got := strings.Count(fmt.Sprint(problems), "retry.initial is longer than retry.max"); got != want || problems.Err() != nil {
 			t.Errorf("retry: %s: %v", keys, problems)
 		}

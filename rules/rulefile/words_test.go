@@ -4,9 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"qaserelay/rules/lint"
 	"qaserelay/rules/rulefile/rulefiletest"
-	"qaserelay/rules/yamldoc"
 )
 
 // Each wrong file has one problem, or as many as are listed: what follows from one that was told is not told too.
@@ -33,7 +31,7 @@ func TestProblemsSpeakTheUsersLanguage(t *testing.T) {
 			"2:24: error: settings.order_wait: \"x\" is not a duration: write it like 90s, 10m, 1h30m, 26h or 7d\n2:37: error: settings.timezone: no time zone \"Mars\" (names are like Europe/Berlin or UTC)"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(c.file)}}, rulefiletest.Options())
+			_, problems := rulefiletest.Check("rules.yaml", c.file)
 			var got []string
 			for _, p := range problems {
 				got = append(got, strings.TrimPrefix(p.Error(), "rules.yaml:"))

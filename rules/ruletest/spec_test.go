@@ -19,7 +19,7 @@ func TestProblemsOfTestsAreFoundWithTheirPlaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, problems := lint.Parse([]yamldoc.File{{Name: "tests.yaml", Data: text}}, rulefiletest.Options())
+	config, problems := rulefiletest.Check("tests.yaml", string(text))
 	if config != nil {
 		t.Error("tests with errors gave a config")
 	}

@@ -6,9 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
-	"qaserelay/rules/event"
 	"qaserelay/rules/value"
 )
 
@@ -59,39 +57,4 @@ func plainNumbers(v any) any {
 		}
 	}
 	return v
-}
-
-func TestBodiesThatCannotBeTakenSayWhy(t *testing.T) {
-	for body, want := range map[string]string{
-		``:                                "empty",
-		`{"event_name":"x","pay`:          "ends in the middle",
-		`[]`:                              "the body is a list, want an object",
-		`"x"`:                             "the body is text, want an object",
-		`null`:                            "the body is nothing, want an object",
-		`{"event_name":"x"} {}`:           "something follows the end",
-		`{event_name:"x"}`:                `a key must be text in double quotes: 'e' (at byte 2)`,
-		`event=1`:                         "it does not begin like JSON",
-		" nojson":                         "it does not begin like JSON",
-		"<html>":                          "it does not begin like JSON",
-		"nul":                             "it ends in the middle",
-		`{"a": nil}`:                      "this is not null",
-		`{"payload":{}}`:                  `"event_name" is missing`,
-		`{"event_name":7}`:                `"event_name" is missing`,
-		`{"event_name":"x"}`:              `"payload" is missing`,
-		`{"event_name":"x","payload":[]}`: `"payload" is missing or not an object`,
-		strings.Repeat(`{"a":`, 100) + `1` + strings.Repeat(`}`, 100): "nested more than 64 levels deep",
-	} {
-		_, err := event.Parse("qase", []byte(body), time.Unix(1776772800, 0))
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%.40s: got %v, want %q", body, err, want)
-		}
-	}
-}
-
-func TestAByteOrderMarkIsNoPartOfTheBody(t *testing.T) {
-	const body = `{"event_name": "run.completed", "payload": {}}`
-	ev, err := event.Parse("qase", []byte("\uFEFF"+body), time.Unix(1776772800, 0))
-	if err != nil || string(ev.Body) != body {
-		t.Errorf("got %v, %v", ev, err)
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/rules/diag"
 	"qaserelay/rules/lint"
 	"qaserelay/rules/rulefile"
 	"qaserelay/rules/yamldoc"
@@ -99,10 +100,15 @@ func Options() rulefile.Options {
 	}
 }
 
+// Check parses and checks a rules file. The file is nil if it has errors.
+func Check(name, text string) (*rulefile.File, diag.Problems) {
+	return lint.Parse([]yamldoc.File{{Name: name, Data: []byte(text)}}, Options())
+}
+
 // Parse parses and checks a rules file, which must have no errors.
 func Parse(t testing.TB, text string) *rulefile.File {
 	t.Helper()
-	file, problems := lint.Parse([]yamldoc.File{{Name: "dir/rules.yaml", Data: []byte(text)}}, Options())
+	file, problems := Check("dir/rules.yaml", text)
 	if problems.Err() != nil {
 		t.Fatalf("problems:\n%v", problems)
 	}
@@ -122,3 +128,34 @@ templates:
 rules:
 ` + rules
 }
+
+// GoodFile is a rules file that uses most keys, for Parse.
+const GoodFile = `
+include: [more.yaml]
+settings: {qase_url: "https://qase.example.com/", timezone: Europe/Berlin, retention: {events: 7d}}
+sources:
+  - {name: qase, secrets: ["${SECRET}", old], projects: [WEB], allow_from: [203.0.113.7, 198.51.100.0/24]}
+people:
+  - {name: Bob Bar, email: bob@bar.io, member_id: 40, slack: U024BE7LH, team: qa}
+notifiers:
+  - {name: qa, type: chat, token: "${TOKEN}", timeout: 1m30s, channel: "#qa"}
+  - {name: filed, type: chat, token_file: token.txt}
+  - name: ops
+    type: hook
+    url: https://ops.example.com/hook?run={{ .payload.id }}
+    headers: {Authorization: "Bearer ${TOKEN}", X-Run: "{{ .payload.id }}"}
+templates:
+  counts: "{{ .payload.failed }} of {{ .payload.cases }} failed"
+rules:
+  - name: failed
+    when: event_name == "run.completed" && payload.failed > 0
+    level: error
+    title: '{{ template "counts" . }}'
+    body: "**{{ .entity.title }}** in {{ .project_code }}"
+    notify:
+      - qa
+      - {notifier: ops, headers: {X-Rule: "{{ .rule }}"}, body: '{"n": {{ .payload.failed }}, "t": "{{ .entity.title }}", "x": {{ .payload.missing }}}'}
+  - name: short
+    when: event_type == "run"
+    notify: qa
+`

@@ -1,5 +1,0 @@
-//go:build !race
-
-package condition_test
-
-const raceFactor = 1
