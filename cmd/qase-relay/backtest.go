@@ -19,7 +19,6 @@ type backtestFlags struct {
 	events   string
 	against  []string
 	examples int
-	json     bool
 }
 
 func newBacktest(c *terminal.Console) *cobra.Command {
@@ -56,10 +55,9 @@ Exits with 0 whatever differs, with 1 if the rules are wrong, and with 2 if the 
 	flags.StringVar(&f.source, "source", "", "only events of the source of this `NAME`")
 	flags.StringVar(&f.project, "project", "", "only events of the project with this `CODE`")
 	flags.IntVar(&f.examples, "examples", 3, "how many examples to show of each kind")
-	flags.BoolVar(&f.json, "json", false, "print JSON")
 	f.addStore(flags)
-	f.windowFlags.add(flags)
-	f.clientFlags.add(flags)
+	f.addWindow(flags)
+	f.askFlags.add(flags)
 	return cmd
 }
 

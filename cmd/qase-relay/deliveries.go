@@ -16,7 +16,7 @@ import (
 )
 
 func newDeliveries(c *terminal.Console) *cobra.Command {
-	cmd := &cobra.Command{
+	return withSubcommands(&cobra.Command{
 		Use:   "deliveries",
 		Short: "List deliveries of a running relay, show why one failed, retry or cancel them",
 		Long: `Lists the deliveries of a running relay, by its admin address: pending, delivered or dead, with
@@ -25,71 +25,42 @@ every attempt and the receiver's answer. Dead deliveries can be sent again, and 
   qase-relay deliveries show 06bq1xk2zv8c0
   qase-relay deliveries retry --dead --notifier qa-slack
   qase-relay deliveries cancel 06bq1xk2zv8c0`,
-		Args: knownCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error { return noCommand(cmd) },
-	}
-	for _, sub := range []*cobra.Command{newDeliveriesList(c), newDeliveriesShow(c), newDeliveriesRetry(c),
-		newDeliveriesCancel(c)} {
-		sub.DisableFlagsInUseLine = true
-		cmd.AddCommand(sub)
-	}
-	return cmd
+	}, newDeliveriesList(c), newDeliveriesShow(c), newDeliveriesRetry(c), newDeliveriesCancel(c))
 }
 
-// deliveryFlags filter deliveries.
-type deliveryFlags struct {
-	clientFlags
-	windowFlags
-	state, rule, notifier, project, event string
-}
-
-func (f *deliveryFlags) add(flags *pflag.FlagSet) {
+// addDeliveryFilters adds the flags that filter deliveries.
+func (f *listFlags) addDeliveryFilters(flags *pflag.FlagSet) {
 	flags.StringVar(&f.state, "state", "", "only in this `STATE`: pending, sending, delivered, dead or cancelled")
 	flags.StringVar(&f.rule, "rule", "", "only those of the rule of this `NAME`")
 	flags.StringVar(&f.notifier, "notifier", "", "only to the notifier of this `NAME`")
 	flags.StringVar(&f.project, "project", "", "only about the project with this `CODE`")
 	flags.StringVar(&f.event, "event", "", "only about the event with this id, or events of this `NAME`")
-	f.windowFlags.add(flags)
-	f.clientFlags.add(flags)
-}
-
-func (f *deliveryFlags) listing() (listing, error) {
-	q := url.Values{}
-	setAll(q, map[string]string{"state": f.state, "rule": f.rule, "notifier": f.notifier, "project": f.project,
-		"event": f.event})
-	return listing{path: "deliveries", query: q}, f.windowFlags.addTo(q)
+	f.addWindow(flags)
+	f.askFlags.add(flags)
 }
 
 func newDeliveriesList(c *terminal.Console) *cobra.Command {
-	var f deliveryFlags
-	var page listFlags
+	var f listFlags
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List deliveries, the newest first",
 		Example: `  qase-relay deliveries list --state dead
   qase-relay deliveries list --rule failed-run --since 2h --json`,
 		Args: terminal.ArgsBetween(0, 0, ""),
-		RunE: func(cmd *cobra.Command, _ []string) error { return listDeliveries(cmd.Context(), c, f, page) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return listDeliveries(cmd.Context(), c, f) },
 	}
-	f.add(cmd.Flags())
-	page.add(cmd.Flags())
+	f.addDeliveryFilters(cmd.Flags())
+	f.addPaging(cmd.Flags())
 	return cmd
 }
 
-func listDeliveries(ctx context.Context, c *terminal.Console, f deliveryFlags, page listFlags) error {
-	cl, err := newRelayClient(f.clientFlags)
+func listDeliveries(ctx context.Context, c *terminal.Console, f listFlags) error {
+	cl := newRelayClient(f.clientFlags)
+	found, err := f.collect(ctx, cl, "deliveries")
 	if err != nil {
 		return err
 	}
-	l, err := f.listing()
-	if err != nil {
-		return err
-	}
-	found, err := page.collect(ctx, cl, l)
-	if err != nil {
-		return err
-	}
-	if page.json {
+	if f.json {
 		return c.WriteJSON(found.Deliveries)
 	}
 	report.PrintDeliveries(c.Out, found.Deliveries)
@@ -98,8 +69,7 @@ func listDeliveries(ctx context.Context, c *terminal.Console, f deliveryFlags, p
 }
 
 func newDeliveriesShow(c *terminal.Console) *cobra.Command {
-	var f clientFlags
-	var asJSON bool
+	var f askFlags
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show one delivery with its message and every attempt",
@@ -108,83 +78,61 @@ is dead or does not exist.`,
 		Example: `  qase-relay deliveries show 06bq1xk2zv8c0`,
 		Args:    terminal.ArgsBetween(1, 1, "the id of a delivery"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cl, err := newRelayClient(f)
-			if err != nil {
-				return err
-			}
-			d, err := fetchDelivery(cmd.Context(), cl, args[0])
-			if err != nil {
-				return err
-			}
-			if asJSON || d.State != store.Pending {
-				return showDelivery(c, d, asJSON)
-			}
-			report.PrintDelivery(c.Out, d)
-			return printWaits(cmd.Context(), cl, c.Out, []desk.Delivery{*d})
+			return showDelivery(cmd.Context(), c, f, args[0])
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	f.add(cmd.Flags())
 	return cmd
 }
 
-// fetchDelivery gets one delivery with its message and attempts.
-func fetchDelivery(ctx context.Context, c *relayClient, id string) (*desk.Delivery, error) {
-	var d desk.Delivery
-	err := c.get(ctx, "deliveries/"+url.PathEscape(id), nil, &d)
-	return &d, notFound(err, "delivery", id)
-}
-
 // showDelivery prints a delivery. Its error is an exit code if the delivery is dead.
-func showDelivery(c *terminal.Console, d *desk.Delivery, asJSON bool) error {
-	if asJSON {
-		if err := c.WriteJSON(d); err != nil {
-			return err
-		}
-	} else {
-		report.PrintDelivery(c.Out, d)
+func showDelivery(ctx context.Context, c *terminal.Console, f askFlags, id string) error {
+	var d desk.Delivery
+	cl := newRelayClient(f.clientFlags)
+	err := cl.fetch(ctx, "deliveries", id, &d)
+	switch {
+	case err != nil:
+		return err
+	case f.json:
+		err = c.WriteJSON(d)
+	default:
+		report.PrintDelivery(c.Out, &d)
+		err = printWaits(ctx, cl, c.Out, []desk.Delivery{d})
 	}
-	if d.State == store.Dead {
-		return &terminal.ExitError{Code: terminal.ExitWrong}
+	if err == nil && d.State == store.Dead {
+		return terminal.Wrong(nil)
 	}
-	return nil
+	return err
 }
 
 func newDeliveriesCancel(c *terminal.Console) *cobra.Command {
-	var f clientFlags
-	var asJSON bool
+	var f askFlags
 	cmd := &cobra.Command{
 		Use:     "cancel ID…",
 		Short:   "Cancel pending or dead deliveries, so that they are never sent",
 		Example: `  qase-relay deliveries cancel 06bq1xk2zv8c0`,
-		Args:    terminal.ArgsBetween(1, maxPage, "the id of a delivery"),
+		Args:    terminal.ArgsBetween(1, desk.MaxPage, "the id of a delivery"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return changeDeliveries(cmd.Context(), c, f, change{verb: "cancel", done: "cancelled", ids: args, json: asJSON})
+			return change{f, "cancel", "cancelled"}.apply(cmd.Context(), c, args)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	f.add(cmd.Flags())
 	return cmd
 }
 
 // change is an operation on deliveries: retry or cancel.
 type change struct {
+	askFlags
 	verb, done string // retry, retried
-	ids        []string
-	json       bool
 }
 
-// changeDeliveries applies a change to each id and prints the changed deliveries. An id that fails is reported, and
-// does not stop the others.
-func changeDeliveries(ctx context.Context, c *terminal.Console, f clientFlags, w change) error {
-	cl, err := newRelayClient(f)
-	if err != nil {
-		return err
-	}
+// apply changes the deliveries and prints them. An id that fails is reported, and does not stop the others.
+func (w change) apply(ctx context.Context, c *terminal.Console, ids []string) error {
+	cl := newRelayClient(w.clientFlags)
 	changed, failed := []desk.Delivery{}, false
-	for _, id := range w.ids {
+	for _, id := range ids {
 		path := "deliveries/" + url.PathEscape(id)
-		err := notFound(cl.post(ctx, path+"/"+w.verb, struct{}{}, &struct{}{}), "delivery", id)
+		err := notFound(cl.post(ctx, path+"/"+w.verb, struct{}{}, &struct{}{}), "deliveries", id)
 		var exit *terminal.ExitError
 		switch {
 		case errors.As(err, &exit):
@@ -204,7 +152,7 @@ func changeDeliveries(ctx context.Context, c *terminal.Console, f clientFlags, w
 	if err := w.print(c, changed); err != nil || !failed {
 		return err
 	}
-	return &terminal.ExitError{Code: terminal.ExitWrong}
+	return terminal.Wrong(nil)
 }
 
 func (w change) print(c *terminal.Console, changed []desk.Delivery) error {

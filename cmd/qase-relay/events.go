@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
@@ -19,7 +18,7 @@ import (
 )
 
 func newEvents(c *terminal.Console) *cobra.Command {
-	cmd := &cobra.Command{
+	return withSubcommands(&cobra.Command{
 		Use:   "events",
 		Short: "List the events of a running relay, show what became of one, replay or export them",
 		Long: `Lists the events of a running relay, by its admin address, with the outcome of each rule and the
@@ -29,40 +28,19 @@ export writes events as JSON lines, for backtest and other programs.`,
   qase-relay events show 06bq1xk2zv8c0
   qase-relay events replay 06bq1xk2zv8c0
   qase-relay events export --since 7d --output events.jsonl`,
-		Args: knownCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error { return noCommand(cmd) },
-	}
-	for _, sub := range []*cobra.Command{newEventsList(c), newEventsShow(c), newEventsReplay(c), newEventsExport(c)} {
-		sub.DisableFlagsInUseLine = true
-		cmd.AddCommand(sub)
-	}
-	return cmd
+	}, newEventsList(c), newEventsShow(c), newEventsReplay(c), newEventsExport(c))
 }
 
-// eventFlags filter events.
-type eventFlags struct {
-	windowFlags
-	source, project, event string
-}
-
-func (f *eventFlags) add(flags *pflag.FlagSet) {
+// addEventFilters adds the flags that filter events.
+func (f *filterFlags) addEventFilters(flags *pflag.FlagSet) {
 	flags.StringVar(&f.source, "source", "", "only those of the source of this `NAME`")
 	flags.StringVar(&f.project, "project", "", "only those of the project with this `CODE`")
 	flags.StringVar(&f.event, "event", "", "only events of this `NAME`, such as run.completed")
-	f.windowFlags.add(flags)
-}
-
-func (f *eventFlags) listing() (listing, error) {
-	q := url.Values{}
-	setAll(q, map[string]string{"source": f.source, "project": f.project, "event": f.event})
-	return listing{path: "events", query: q}, f.windowFlags.addTo(q)
+	f.addWindow(flags)
 }
 
 func newEventsList(c *terminal.Console) *cobra.Command {
-	var at clientFlags
-	var f eventFlags
-	var page listFlags
-	var state, rule, notifier string
+	var f listFlags
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List events, the newest first",
@@ -71,20 +49,11 @@ func newEventsList(c *terminal.Console) *cobra.Command {
   qase-relay events list --since 2026-01-31T09:00:00Z --json`,
 		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cl, err := newRelayClient(at)
+			found, err := f.collect(cmd.Context(), newRelayClient(f.clientFlags), "events")
 			if err != nil {
 				return err
 			}
-			l, err := f.listing()
-			if err != nil {
-				return err
-			}
-			setAll(l.query, map[string]string{"state": state, "rule": rule, "notifier": notifier})
-			found, err := page.collect(cmd.Context(), cl, l)
-			if err != nil {
-				return err
-			}
-			if page.json {
+			if f.json {
 				return c.WriteJSON(found.Events)
 			}
 			printEvents(c.Out, found.Events)
@@ -92,13 +61,13 @@ func newEventsList(c *terminal.Console) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&state, "state", "",
+	cmd.Flags().StringVar(&f.state, "state", "",
 		"only with a delivery in this `STATE`: pending, sending, delivered, dead or cancelled")
-	cmd.Flags().StringVar(&rule, "rule", "", "only with a delivery that the rule of this `NAME` made")
-	cmd.Flags().StringVar(&notifier, "notifier", "", "only with a delivery to the notifier of this `NAME`")
-	f.add(cmd.Flags())
-	page.add(cmd.Flags())
-	at.add(cmd.Flags())
+	cmd.Flags().StringVar(&f.rule, "rule", "", "only with a delivery that the rule of this `NAME` made")
+	cmd.Flags().StringVar(&f.notifier, "notifier", "", "only with a delivery to the notifier of this `NAME`")
+	f.addEventFilters(cmd.Flags())
+	f.addPaging(cmd.Flags())
+	f.askFlags.add(cmd.Flags())
 	_ = cmd.RegisterFlagCompletionFunc("event", completeEvent)
 	return cmd
 }
@@ -141,8 +110,7 @@ func matchedRules(ev desk.Event) string {
 }
 
 func newEventsShow(c *terminal.Console) *cobra.Command {
-	var at clientFlags
-	var asJSON bool
+	var f askFlags
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show one event: what each rule did with it, its deliveries and its body",
@@ -152,18 +120,17 @@ event does not exist.`,
 		Example: `  qase-relay events show 06bq1xk2zv8c0`,
 		Args:    terminal.ArgsBetween(1, 1, "the id of an event"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ev, err := fetchEvent(cmd.Context(), at, args[0])
-			if err != nil {
+			var ev desk.Event
+			if err := newRelayClient(f.clientFlags).fetch(cmd.Context(), "events", args[0], &ev); err != nil {
 				return err
 			}
-			if asJSON {
+			if f.json {
 				return c.WriteJSON(ev)
 			}
-			return printOneEvent(c.Out, ev)
+			return printOneEvent(c.Out, &ev)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	at.add(cmd.Flags())
+	f.add(cmd.Flags())
 	return cmd
 }
 

@@ -29,13 +29,12 @@ type explainFlags struct {
 	at     string
 	source string
 	only   []string
-	json   bool
 
 	preview bool
 	html    string // the folder of the pages
 
 	id string
-	clientFlags
+	askFlags
 }
 
 func newExplain(c *terminal.Console) *cobra.Command {
@@ -89,11 +88,10 @@ func (f *explainFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.source, "source", "", "`NAME` of the source that receives it (default the first one)")
 	flags.StringArrayVar(&f.rules, "rules", []string{terminal.DefaultRules}, "rules `FILE` or pattern (repeatable)")
 	flags.StringArrayVar(&f.only, "rule", nil, "show only the rule of this `NAME` (repeatable)")
-	flags.BoolVar(&f.json, "json", false, "print JSON")
 	flags.BoolVar(&f.preview, "preview", false, "show each message as its recipient will see it")
 	flags.StringVar(&f.html, "html", "", "write each message as a page into `DIR`, with an index.html, and show it")
 	flags.StringVar(&f.id, "id", "", "ask a relay what it decided about the event `EVENT_ID`")
-	f.clientFlags.add(flags)
+	f.askFlags.add(flags)
 }
 
 func explain(c *terminal.Console, f explainFlags) error {

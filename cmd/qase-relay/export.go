@@ -37,7 +37,7 @@ running relay, which accepts events meanwhile. With --store it reads a store dir
 	cmd.Flags().StringVar(&output, "output", "", "write to this `FILE` instead of standard output")
 	cmd.Flags().BoolVar(&f.decided, "decided", false, "also write the rules that matched, and the messages")
 	f.addStore(cmd.Flags())
-	f.eventFlags.add(cmd.Flags())
+	f.addEventFilters(cmd.Flags())
 	f.clientFlags.add(cmd.Flags())
 	_ = cmd.RegisterFlagCompletionFunc("event", completeEvent)
 	return cmd

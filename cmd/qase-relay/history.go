@@ -28,8 +28,8 @@ const historyPage = 200
 
 // historyFlags choose the events to read and their origin.
 type historyFlags struct {
-	clientFlags
-	eventFlags
+	askFlags
+	filterFlags
 	store   string // empty for a running relay
 	decided bool   // also read the decisions
 }
@@ -47,57 +47,49 @@ func (f *historyFlags) ignoreStoreVariable(cmd *cobra.Command) {
 
 // read returns the events of a store, or of a running relay.
 func (f *historyFlags) read(ctx context.Context) (backtest.History, error) {
-	filter, err := f.filter()
-	if err != nil {
-		return nil, err
-	}
 	if f.store != "" {
-		return f.fromStore(ctx, filter), nil
+		return f.fromStore(ctx)
 	}
-	c, err := newRelayClient(f.clientFlags)
+	q, err := f.query()
 	if err != nil {
 		return nil, err
 	}
-	return f.fromRelay(ctx, c), nil
+	q.Set("limit", strconv.Itoa(historyPage))
+	q.Set("decided", strconv.FormatBool(f.decided))
+	c := newRelayClient(f.clientFlags)
+	return pages(func(after string) (page desk.ExportPage, err error) {
+		if after != "" {
+			q.Set("after", after)
+		}
+		err = c.get(ctx, "events/export", q, &page)
+		return page, err
+	}), nil
 }
 
-func (f *historyFlags) filter() (store.EventFilter, error) {
-	since, until, err := f.windowFlags.read(time.Now())
-	filter := store.EventFilter{Source: f.source, Project: f.project, Name: f.event, OldestFirst: true, Limit: historyPage}
-	if !since.IsZero() {
-		filter.After = store.FirstID(since) - 1
-	}
-	if !until.IsZero() {
-		filter.Before = store.FirstID(until)
-	}
-	return filter, err
-}
-
-func (f *historyFlags) fromRelay(ctx context.Context, c *relayClient) backtest.History {
+// pages yields the events of all pages. read reads the page after an event, or the first page.
+func pages(read func(after string) (desk.ExportPage, error)) backtest.History {
 	return func(yield func(desk.Exported, error) bool) {
-		l, err := f.listing()
-		l.query.Set("limit", strconv.Itoa(historyPage))
-		l.query.Set("decided", strconv.FormatBool(f.decided))
-		for more := true; more && err == nil; {
-			var page desk.ExportPage
-			if err = c.get(ctx, "events/export", l.query, &page); err != nil {
-				break
+		for after, more := "", true; more; more = after != "" {
+			page, err := read(after)
+			if err != nil {
+				yield(desk.Exported{}, err)
+				return
 			}
 			for _, e := range page.Events {
 				if !yield(e, nil) {
 					return
 				}
 			}
-			l.query.Set("after", page.Next)
-			more = page.Next != ""
-		}
-		if err != nil {
-			yield(desk.Exported{}, err)
+			after = page.Next
 		}
 	}
 }
 
-func (f *historyFlags) fromStore(ctx context.Context, filter store.EventFilter) backtest.History {
+func (f *historyFlags) fromStore(ctx context.Context) (backtest.History, error) {
+	filter, err := f.filter()
+	if err != nil {
+		return nil, err
+	}
 	return func(yield func(desk.Exported, error) bool) {
 		s, err := openToRead(ctx, f.store)
 		if err != nil {
@@ -105,31 +97,28 @@ func (f *historyFlags) fromStore(ctx context.Context, filter store.EventFilter) 
 			return
 		}
 		defer s.Close()
-		for {
-			page, next, err := s.Events(ctx, filter)
-			for _, e := range page {
-				x, err := f.exported(ctx, s, e)
-				if !yield(x, err) || err != nil {
-					return
-				}
+		pages(func(after string) (page desk.ExportPage, err error) {
+			if after != "" {
+				filter.After, err = store.ParseID(after)
 			}
-			if err != nil {
-				yield(desk.Exported{}, fmt.Errorf("reading the store: %w", err))
+			if err == nil {
+				page, err = desk.ExportFrom(ctx, s, filter, f.decided)
 			}
-			if filter.After = next; err != nil || next == 0 {
-				return
-			}
-		}
-	}
+			return page, err
+		})(yield)
+	}, nil
 }
 
-func (f *historyFlags) exported(ctx context.Context, s store.ReadCloser, e store.StoredEvent) (x desk.Exported,
-	err error) {
-	x = desk.ExportedOf(e)
-	if f.decided {
-		x.Decided, err = desk.DecidedOf(ctx, s, e)
+func (f *historyFlags) filter() (store.EventFilter, error) {
+	since, until, err := f.window()
+	filter := store.EventFilter{Source: f.source, Project: f.project, Name: f.event, Limit: historyPage}
+	if !since.IsZero() {
+		filter.After = store.FirstID(since) - 1
 	}
-	return x, err
+	if !until.IsZero() {
+		filter.Before = store.FirstID(until)
+	}
+	return filter, err
 }
 
 // openToRead opens an existing store for reading, while a relay may use it.
@@ -150,7 +139,7 @@ func openToRead(ctx context.Context, url string) (store.ReadCloser, error) {
 
 // fromFile reads a file of JSON lines: an export, or bodies as Qase sends them.
 func (f *historyFlags) fromFile(name string, stdin io.Reader) (backtest.History, error) {
-	since, until, err := f.windowFlags.read(time.Now())
+	since, until, err := f.window()
 	if err != nil {
 		return nil, err
 	}

@@ -14,19 +14,21 @@ import (
 	"qaserelay/relay/admin/desk"
 )
 
-// maxPage is the largest page of the admin API.
-const maxPage = 500
+// filterFlags choose events or deliveries. Each command declares those that it has.
+type filterFlags struct {
+	since, until, source, project, event, state, rule, notifier string
+}
 
-// windowFlags limit the time of events or deliveries.
-type windowFlags struct{ since, until string }
-
-func (f *windowFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.since, "since", "", "not before this `TIME`: how long ago (2h, 7d), a day, or 2026-01-31T09:00:00Z")
+// addWindow adds the flags that limit the time.
+func (f *filterFlags) addWindow(flags *pflag.FlagSet) {
+	flags.StringVar(&f.since, "since", "",
+		"not before this `TIME`: how long ago (2h, 7d), a day, or 2026-01-31T09:00:00Z")
 	flags.StringVar(&f.until, "until", "", "before this `TIME`, likewise")
 }
 
-// read returns the two ends. A zero time is no limit.
-func (f *windowFlags) read(now time.Time) (since, until time.Time, err error) {
+// window returns the limits of the time. A zero time is no limit.
+func (f *filterFlags) window() (since, until time.Time, err error) {
+	now := time.Now()
 	if since, err = terminal.ParseTime("since", f.since, now); err != nil {
 		return since, until, err
 	}
@@ -39,34 +41,38 @@ func (f *windowFlags) read(now time.Time) (since, until time.Time, err error) {
 	return since, until, nil
 }
 
-// addTo adds the window to a query.
-func (f *windowFlags) addTo(q url.Values) error {
-	since, until, err := f.read(time.Now())
-	for name, at := range map[string]time.Time{"since": since, "until": until} {
-		if !at.IsZero() {
-			q.Set(name, at.Format(time.RFC3339Nano))
+// query returns the filters as parameters of the admin API.
+func (f *filterFlags) query() (url.Values, error) {
+	since, until, err := f.window()
+	q := url.Values{}
+	for name, value := range map[string]string{"since": timeParameter(since), "until": timeParameter(until),
+		"source": f.source, "project": f.project, "event": f.event, "state": f.state, "rule": f.rule,
+		"notifier": f.notifier} {
+		if value != "" {
+			q.Set(name, value)
 		}
 	}
-	return err
+	return q, err
 }
 
-// listFlags are the flags for paging.
+func timeParameter(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.Format(time.RFC3339Nano)
+}
+
+// listFlags choose the rows of a list.
 type listFlags struct {
+	askFlags
+	filterFlags
 	before string
 	limit  int
-	json   bool
 }
 
-func (f *listFlags) add(flags *pflag.FlagSet) {
+func (f *listFlags) addPaging(flags *pflag.FlagSet) {
 	flags.StringVar(&f.before, "before", "", "only older ones than this `ID`")
 	flags.IntVar(&f.limit, "limit", 50, "how many to show, the newest first; 0 is all")
-	flags.BoolVar(&f.json, "json", false, "print JSON")
-}
-
-// listing is a filtered list of the admin API.
-type listing struct {
-	path  string
-	query url.Values
 }
 
 // listPage is a page of events or deliveries.
@@ -76,18 +82,22 @@ type listPage struct {
 	Next       string          `json:"next"` // the before of the next page; empty on the last
 }
 
-// collect reads pages until it has as many rows as the limit.
-func (f *listFlags) collect(ctx context.Context, c *relayClient, l listing) (all listPage, err error) {
+// collect reads pages of the events or deliveries until it has as many rows as the limit.
+func (f *listFlags) collect(ctx context.Context, c *relayClient, list string) (all listPage, err error) {
 	if f.limit < 0 {
 		return all, errors.New("--limit must not be negative; 0 is all")
 	}
+	q, err := f.query()
+	if err != nil {
+		return all, err
+	}
 	all = listPage{Events: []desk.Event{}, Deliveries: []desk.Delivery{}, Next: f.before}
 	for {
-		n := maxPage
-		if got := len(all.Events) + len(all.Deliveries); f.limit > 0 {
-			n = min(n, f.limit-got)
+		n := desk.MaxPage
+		if f.limit > 0 {
+			n = min(n, f.limit-len(all.Events)-len(all.Deliveries))
 		}
-		p, err := l.page(ctx, c, all.Next, n)
+		p, err := c.page(ctx, list, q, all.Next, n)
 		if err != nil {
 			return all, err
 		}
@@ -99,29 +109,20 @@ func (f *listFlags) collect(ctx context.Context, c *relayClient, l listing) (all
 	}
 }
 
-func (l listing) page(ctx context.Context, c *relayClient, before string, limit int) (p listPage, err error) {
-	q := url.Values{"limit": {strconv.Itoa(limit)}}
-	for name, values := range l.query {
-		q[name] = values
-	}
+// page gets one page of the events or deliveries. It sets before and limit in q.
+func (c *relayClient) page(ctx context.Context, list string, q url.Values, before string, limit int) (p listPage,
+	err error) {
+	q.Set("limit", strconv.Itoa(limit))
 	if before != "" {
 		q.Set("before", before)
 	}
-	return p, c.get(ctx, l.path, q, &p)
+	err = c.get(ctx, list, q, &p)
+	return p, err
 }
 
 // printFooter prints the flag for the next page.
 func (p listPage) printFooter(s *terminal.Screen) {
 	if p.Next != "" {
 		s.Printf("%s\n", s.Dim(fmt.Sprintf("There are more: --before %s, or a larger --limit.", p.Next)))
-	}
-}
-
-// setAll sets the values that are not empty.
-func setAll(q url.Values, values map[string]string) {
-	for name, value := range values {
-		if value != "" {
-			q.Set(name, value)
-		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,25 +27,28 @@ const (
 // clientFlags hold the admin address and the token of a running relay.
 type clientFlags struct{ client.Options }
 
-func (f *clientFlags) add(flags *pflag.FlagSet) { f.addWithTimeout(flags, defaultTimeout) }
-
-// addWithTimeout adds the flags with a default for --timeout.
-func (f *clientFlags) addWithTimeout(flags *pflag.FlagSet, timeout time.Duration) {
+// add adds the flags. The value of Timeout is its default, unless it is zero.
+func (f *clientFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.URL, "url", terminal.DefaultAdminURL, "admin address of the relay to ask")
 	flags.StringVar(&f.Token, "token", "", "its --admin-token")
-	flags.DurationVar(&f.Timeout, "timeout", timeout, "how long to wait for one answer")
+	flags.DurationVar(&f.Timeout, "timeout", cmp.Or(f.Timeout, defaultTimeout), "how long to wait for one answer")
+}
+
+// askFlags are the flags of a command that asks a running relay and prints the answer.
+type askFlags struct {
+	clientFlags
+	json bool
+}
+
+func (f *askFlags) add(flags *pflag.FlagSet) {
+	f.clientFlags.add(flags)
+	flags.BoolVar(&f.json, "json", false, "print JSON")
 }
 
 // relayClient is a client of the admin API whose errors have hints and exit codes.
 type relayClient struct{ client *client.Client }
 
-func newRelayClient(f clientFlags) (*relayClient, error) {
-	c, err := client.New(f.Options)
-	if err != nil {
-		return nil, terminal.Hint(fmt.Errorf("--url %w", err), "for example %s", terminal.DefaultAdminURL)
-	}
-	return &relayClient{c}, nil
-}
+func newRelayClient(f clientFlags) *relayClient { return &relayClient{client.New(f.Options)} }
 
 // get decodes the answer at path, below /api/v1, into v.
 func (c *relayClient) get(ctx context.Context, path string, query url.Values, v any) error {
@@ -56,12 +60,20 @@ func (c *relayClient) post(ctx context.Context, path string, body, v any) error 
 	return withHint(c.client.Post(ctx, path, body, v))
 }
 
+// fetch decodes one of the events or deliveries into v.
+func (c *relayClient) fetch(ctx context.Context, list, id string, v any) error {
+	return notFound(c.get(ctx, list+"/"+url.PathEscape(id), nil, v), list, id)
+}
+
 // withHint adds a hint to an error of the client.
 func withHint(err error) error {
+	var address *client.AddressError
 	var connection *client.ConnectionError
 	var status *client.StatusError
 	var answer *client.AnswerError
 	switch {
+	case errors.As(err, &address):
+		return terminal.Hint(fmt.Errorf("--url %w", err), "for example %s", terminal.DefaultAdminURL)
 	case errors.As(err, &connection):
 		return connectionHint(connection)
 	case errors.As(err, &status):
@@ -101,22 +113,26 @@ func statusHint(status *client.StatusError) error {
 	case code == http.StatusConflict:
 		return terminal.Wrong(errors.New(status.Reason))
 	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed:
-		return terminal.Hint(status, "--url is the admin address, not the public one; is the relay older than this program?")
+		return terminal.Hint(status,
+			"--url is the admin address, not the public one; is the relay older than this program?")
 	case code == http.StatusServiceUnavailable:
 		return terminal.Hint(status, "the relay could not read or write its store; try again, and look at its log")
 	}
 	return status
 }
 
-// notFound replaces a 404 for one event or delivery with an error that names the id. It returns other errors unchanged.
-func notFound(err error, kind, id string) error {
+// notFound replaces a 404 for one of the events or deliveries with an error that names the id. It returns other errors
+// unchanged.
+func notFound(err error, list, id string) error {
 	var status *client.StatusError
 	if !errors.As(err, &status) || status.Code != http.StatusNotFound {
 		return err
 	}
-	advice := "to list the ids: qase-relay deliveries list"
-	if kind == "event" {
+	noun, advice := "delivery", "to list the ids: qase-relay deliveries list"
+	if list == "events" {
+		noun = "event"
 		advice = "to list the ids: qase-relay events list; events are deleted after settings.retention"
 	}
-	return terminal.Wrong(terminal.Hint(fmt.Errorf("the relay has no %s %s", kind, terminal.Printable(id)), "%s", advice))
+	err = fmt.Errorf("the relay has no %s %s", noun, terminal.Printable(id))
+	return terminal.Wrong(terminal.Hint(err, "%s", advice))
 }

@@ -36,11 +36,8 @@ func TestNoQuestionWaitsForEver(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	c, err := newRelayClient(clientFlags{client.Options{URL: "http://" + silent.Addr().String(),
+	c := newRelayClient(clientFlags{client.Options{URL: "http://" + silent.Addr().String(),
 		Timeout: 50 * time.Millisecond}})
-	if err != nil {
-		t.Fatal(err)
-	}
 	if err := c.get(t.Context(), "events", nil, &struct{}{}); err == nil ||
 		!strings.Contains(err.Error(), "no answer from "+silent.Addr().String()+" in time") {
 		t.Errorf("got %v", err)
@@ -56,10 +53,7 @@ func TestTheTokenDoesNotFollowRedirects(t *testing.T) {
 	defer other.Close()
 	moved := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
 	defer moved.Close()
-	c, err := newRelayClient(clientFlags{client.Options{URL: moved.URL, Token: "s3cret", Timeout: time.Minute}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := newRelayClient(clientFlags{client.Options{URL: moved.URL, Token: "s3cret", Timeout: time.Minute}})
 	var said *terminal.HintError
 	if err := c.get(t.Context(), "events", nil, &struct{}{}); !errors.As(err, &said) ||
 		!strings.Contains(said.Hint, "final address") {

@@ -12,13 +12,13 @@ import (
 
 // replayFlags are the flags of events replay.
 type replayFlags struct {
-	clientFlags
+	askFlags
 	rehearse bool
-	json     bool
 }
 
 func newEventsReplay(c *terminal.Console) *cobra.Command {
 	var f replayFlags
+	f.Timeout = bulkTimeout
 	cmd := &cobra.Command{
 		Use:   "replay ID…",
 		Short: "Decide about events again by the current rules, and send the messages",
@@ -33,19 +33,14 @@ Exits with 1 if an event could not be replayed.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return replayEvents(cmd.Context(), c, f, args) },
 	}
 	cmd.Flags().BoolVar(&f.rehearse, "rehearse", false, "store and send nothing")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
-	f.addWithTimeout(cmd.Flags(), bulkTimeout)
+	f.add(cmd.Flags())
 	return cmd
 }
 
 func replayEvents(ctx context.Context, c *terminal.Console, f replayFlags, ids []string) error {
-	cl, err := newRelayClient(f.clientFlags)
-	if err != nil {
-		return err
-	}
 	var answer admin.Replays
 	question := map[string]any{"ids": ids, "dry_run": f.rehearse}
-	if err := cl.post(ctx, "events/replay", question, &answer); err != nil {
+	if err := newRelayClient(f.clientFlags).post(ctx, "events/replay", question, &answer); err != nil {
 		return err
 	}
 	failed := 0
@@ -63,7 +58,7 @@ func replayEvents(ctx context.Context, c *terminal.Console, f replayFlags, ids [
 		}
 	}
 	if failed > 0 {
-		return &terminal.ExitError{Code: terminal.ExitWrong}
+		return terminal.Wrong(nil)
 	}
 	return nil
 }

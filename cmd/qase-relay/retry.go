@@ -13,8 +13,8 @@ import (
 )
 
 func newDeliveriesRetry(c *terminal.Console) *cobra.Command {
-	var f deliveryFlags
-	var dead, asJSON bool
+	var f listFlags
+	var dead bool
 	cmd := &cobra.Command{
 		Use:   "retry ID… | --dead",
 		Short: "Send dead deliveries again, or pending ones now",
@@ -26,26 +26,25 @@ Exits with 1 if a delivery does not exist, or is neither dead nor pending.`,
 		Example: `  qase-relay deliveries retry 06bq1xk2zv8c0
   qase-relay deliveries retry --dead
   qase-relay deliveries retry --dead --notifier qa-slack --since 2h`,
-		Args: terminal.ArgsBetween(0, maxPage, ""),
+		Args: terminal.ArgsBetween(0, desk.MaxPage, ""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.checkRetry(args, dead); err != nil {
 				return err
 			}
+			retry := change{f.askFlags, "retry", "retried"}
 			if len(args) > 0 {
-				return changeDeliveries(cmd.Context(), c, f.clientFlags,
-					change{verb: "retry", done: "retried", ids: args, json: asJSON})
+				return retry.apply(cmd.Context(), c, args)
 			}
-			return retryChosen(cmd.Context(), c, f, asJSON)
+			return retry.applyChosen(cmd.Context(), c, f.filterFlags)
 		},
 	}
 	cmd.Flags().BoolVar(&dead, "dead", false, "all dead ones, or those that match the filters")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	f.add(cmd.Flags())
+	f.addDeliveryFilters(cmd.Flags())
 	return cmd
 }
 
 // checkRetry checks that the ids or flags choose deliveries, so that a bare retry does not retry everything.
-func (f *deliveryFlags) checkRetry(ids []string, dead bool) error {
+func (f *filterFlags) checkRetry(ids []string, dead bool) error {
 	filtered := f.rule+f.notifier+f.project+f.event+f.since+f.until+f.state != ""
 	switch {
 	case len(ids) > 0 && (dead || filtered):
@@ -64,19 +63,15 @@ func (f *deliveryFlags) checkRetry(ids []string, dead bool) error {
 	return nil
 }
 
-// retryChosen retries page by page, so that each answer is fast.
-func retryChosen(ctx context.Context, c *terminal.Console, f deliveryFlags, asJSON bool) error {
-	cl, err := newRelayClient(f.clientFlags)
+// applyChosen retries page by page, so that each answer is fast.
+func (w change) applyChosen(ctx context.Context, c *terminal.Console, f filterFlags) error {
+	q, err := f.query()
 	if err != nil {
 		return err
 	}
-	l, err := f.listing()
-	if err != nil {
-		return err
-	}
-	w, retried := change{verb: "retry", done: "retried", json: asJSON}, []desk.Delivery{}
+	cl, retried := newRelayClient(w.clientFlags), []desk.Delivery{}
 	for before, more := "", true; more; more = before != "" {
-		p, err := l.page(ctx, cl, before, maxPage)
+		p, err := cl.page(ctx, "deliveries", q, before, desk.MaxPage)
 		if err == nil && len(p.Deliveries) > 0 {
 			err = cl.post(ctx, "deliveries/retry", map[string][]string{"ids": idsOf(p.Deliveries)}, &struct{}{})
 		}

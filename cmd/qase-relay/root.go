@@ -57,8 +57,8 @@ Exit codes: 0 fine, 1 the thing asked about is wrong, 2 wrong usage or could not
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		Args:              knownCommand,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return noCommand(cmd) },
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return flagsFromEnv(cmd.Flags(), os.LookupEnv) },
+		RunE:              noCommand,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return flagsFromEnv(cmd.Flags()) },
 	}
 	root.SetIn(c.In)
 	root.SetOut(c.Out)
@@ -84,20 +84,28 @@ func refuseUnknownShells(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {
 		if cmd.Name() == "completion" {
-			cmd.Args, cmd.RunE = knownCommand, func(cmd *cobra.Command, _ []string) error { return noCommand(cmd) }
+			cmd.Args, cmd.RunE = knownCommand, noCommand
 		}
 	}
 }
 
-func addCommands(root *cobra.Command, group string, cmds ...*cobra.Command) {
+func addCommands(parent *cobra.Command, group string, cmds ...*cobra.Command) {
 	for _, cmd := range cmds {
 		cmd.GroupID = group
 		cmd.DisableFlagsInUseLine = true
-		root.AddCommand(cmd)
+		parent.AddCommand(cmd)
 	}
 }
 
-func noCommand(cmd *cobra.Command) error {
+// withSubcommands makes a command of its subcommands: alone it is wrong usage.
+func withSubcommands(cmd *cobra.Command, subs ...*cobra.Command) *cobra.Command {
+	cmd.Args, cmd.RunE = knownCommand, noCommand
+	addCommands(cmd, "", subs...)
+	return cmd
+}
+
+// noCommand prints help, since the name of a subcommand is missing.
+func noCommand(cmd *cobra.Command, _ []string) error {
 	cmd.SetOut(cmd.ErrOrStderr())
 	if err := cmd.Help(); err != nil {
 		return err
@@ -105,6 +113,7 @@ func noCommand(cmd *cobra.Command) error {
 	return &terminal.ExitError{Code: terminal.ExitUsage}
 }
 
+// knownCommand checks the name of a subcommand.
 func knownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -138,12 +147,12 @@ func flagError(cmd *cobra.Command, err error) error {
 
 // flagsFromEnv sets the flags that are not on the command line from environment variables. Commas separate the values
 // of a list. An empty variable counts as not set.
-func flagsFromEnv(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
+func flagsFromEnv(flags *pflag.FlagSet) error {
 	var errs []error
 	flags.VisitAll(func(f *pflag.Flag) {
-		name := envName(f.Name)
-		value, ok := lookup(name)
-		if f.Changed || !ok || value == "" || f.Name == "help" || f.Name == "version" {
+		name := envPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value := os.Getenv(name)
+		if f.Changed || value == "" || f.Name == "help" || f.Name == "version" {
 			return
 		}
 		if list, ok := f.Value.(pflag.SliceValue); ok {
@@ -155,8 +164,4 @@ func flagsFromEnv(flags *pflag.FlagSet, lookup func(string) (string, bool)) erro
 		}
 	})
 	return errors.Join(errs...)
-}
-
-func envName(flag string) string {
-	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }

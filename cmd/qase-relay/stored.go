@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"qaserelay/cmd/qase-relay/gallery"
@@ -22,14 +21,14 @@ func explainStored(ctx context.Context, c *terminal.Console, f explainFlags) err
 		return terminal.Hint(errors.New("--id explains a stored event, which cannot be changed"),
 			"leave out --event, --event-name, --set, --given, --at and --source")
 	}
-	ev, err := fetchEvent(ctx, f.clientFlags, f.id)
-	if err != nil {
+	cl, ev := newRelayClient(f.clientFlags), &desk.Event{}
+	if err := cl.fetch(ctx, "events", f.id, ev); err != nil {
 		return err
 	}
 	if f.json {
 		return c.WriteJSON(ev)
 	}
-	g, err := f.storedGallery(ctx, c, ev)
+	g, err := f.storedGallery(ctx, c, cl, ev)
 	if err != nil {
 		return err
 	}
@@ -47,20 +46,9 @@ func explainStored(ctx context.Context, c *terminal.Console, f explainFlags) err
 	return nil
 }
 
-// fetchEvent gets one stored event from a running relay.
-func fetchEvent(ctx context.Context, f clientFlags, id string) (*desk.Event, error) {
-	c, err := newRelayClient(f)
-	if err != nil {
-		return nil, err
-	}
-	var ev desk.Event
-	err = c.get(ctx, "events/"+url.PathEscape(id), nil, &ev)
-	return &ev, notFound(err, "event", id)
-}
-
 // storedGallery returns a gallery for stored messages, and fetches them. It returns nil without --preview or --html.
-func (f *explainFlags) storedGallery(ctx context.Context, c *terminal.Console, stored *desk.Event) (*gallery.Gallery,
-	error) {
+func (f *explainFlags) storedGallery(ctx context.Context, c *terminal.Console, cl *relayClient,
+	stored *desk.Event) (*gallery.Gallery, error) {
 	if !f.previews() {
 		return nil, nil
 	}
@@ -74,13 +62,9 @@ func (f *explainFlags) storedGallery(ctx context.Context, c *terminal.Console, s
 			return nil, err
 		}
 	}
-	cl, err := newRelayClient(f.clientFlags)
-	if err != nil {
-		return nil, err
-	}
 	for i, d := range stored.Deliveries {
-		whole, err := fetchDelivery(ctx, cl, d.ID)
-		if err != nil {
+		var whole desk.Delivery
+		if err := cl.fetch(ctx, "deliveries", d.ID, &whole); err != nil {
 			return nil, err
 		}
 		stored.Deliveries[i].Message = whole.Message

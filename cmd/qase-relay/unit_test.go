@@ -152,8 +152,10 @@ func TestPercentilesAreOfTheNearestRank(t *testing.T) {
 }
 
 func TestFlagsCanBeSetByVariables(t *testing.T) {
-	env := map[string]string{"QASE_RELAY_RULES": "a.yaml,b.yaml", "QASE_RELAY_LISTEN": ":1", "QASE_RELAY_DRY_RUN": "true",
-		"QASE_RELAY_MAX_BODY": "2MiB"}
+	for name, value := range map[string]string{"RULES": "a.yaml,b.yaml", "LISTEN": ":1", "DRY_RUN": "true",
+		"MAX_BODY": "2MiB"} {
+		t.Setenv("QASE_RELAY_"+name, value)
+	}
 	var f serveFlags
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	flags.StringArrayVar(&f.rules, "rules", []string{terminal.DefaultRules}, "")
@@ -163,8 +165,7 @@ func TestFlagsCanBeSetByVariables(t *testing.T) {
 	if err := flags.Parse([]string{"--listen", ":2"}); err != nil {
 		t.Fatal(err)
 	}
-	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
-	if err := flagsFromEnv(flags, lookup); err != nil {
+	if err := flagsFromEnv(flags); err != nil {
 		t.Fatal(err)
 	}
 	want := serveFlags{rules: []string{"a.yaml", "b.yaml"}, listen: ":2", dryRun: true, maxBody: 2 << 20}

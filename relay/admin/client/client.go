@@ -27,21 +27,15 @@ type Options struct {
 	Timeout    time.Duration // for one answer
 }
 
-// Client asks the admin API. Its errors are a [*ConnectionError], a [*StatusError] or an [*AnswerError].
+// Client asks the admin API. Its errors are an [*AddressError], a [*ConnectionError], a [*StatusError] or an
+// [*AnswerError].
 type Client struct {
 	o    Options
-	base *url.URL
 	http *http.Client
 }
 
-// New returns a client. It fails if the address is not a URL.
-func New(o Options) (*Client, error) {
-	base, err := url.Parse(o.URL)
-	if err != nil || base.Host == "" {
-		return nil, fmt.Errorf("%q is not a URL", o.URL)
-	}
-	return &Client{o: o, base: base, http: NewHTTPClient()}, nil
-}
+// New returns a client.
+func New(o Options) *Client { return &Client{o, NewHTTPClient()} }
 
 // NewHTTPClient returns an HTTP client for relays. The context of a request bounds the time for its answer. Redirects
 // are not followed: a relay sends none, and the token is only for the relay.
@@ -52,6 +46,11 @@ func NewHTTPClient() *http.Client {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
+
+// AddressError is the error of an address that is not a URL.
+type AddressError struct{ URL string }
+
+func (e *AddressError) Error() string { return fmt.Sprintf("%q is not a URL", e.URL) }
 
 // ConnectionError is the error of a request without an answer.
 type ConnectionError struct {
@@ -65,11 +64,13 @@ func (e *ConnectionError) Error() string {
 func (e *ConnectionError) Unwrap() error { return e.Err }
 
 // Host returns the host and port of the relay.
-func (e *ConnectionError) Host() string {
-	if u, err := url.Parse(e.URL); err == nil {
+func (e *ConnectionError) Host() string { return hostOf(e.URL) }
+
+func hostOf(address string) string {
+	if u, err := url.Parse(address); err == nil {
 		return u.Host
 	}
-	return e.URL
+	return address
 }
 
 // StatusError is an answer that is an error.
@@ -128,14 +129,18 @@ func (c *Client) exchange(ctx context.Context, r request, v any) error {
 		return &ConnectionError{c.o.URL, err}
 	}
 	if err := json.Unmarshal(data, v); err != nil {
-		return &AnswerError{c.base.Host, err}
+		return &AnswerError{hostOf(c.o.URL), err}
 	}
 	return nil
 }
 
 // open returns the body of an answer that is not an error. The caller has to close it.
 func (c *Client) open(ctx context.Context, r request) (io.ReadCloser, error) {
-	u := c.base.JoinPath("api/v1", r.path)
+	base, err := url.Parse(c.o.URL)
+	if err != nil || base.Host == "" {
+		return nil, &AddressError{c.o.URL}
+	}
+	u := base.JoinPath("api/v1", r.path)
 	u.RawQuery = r.query.Encode()
 	req, err := http.NewRequestWithContext(ctx, r.method, u.String(), bytes.NewReader(r.body))
 	if err != nil {

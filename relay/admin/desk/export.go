@@ -37,8 +37,13 @@ type Decided struct {
 
 // Export returns a page of events with their bodies, the oldest first, on request with the decisions.
 func (d *Desk) Export(ctx context.Context, f store.EventFilter, decided bool) (ExportPage, error) {
+	return ExportFrom(ctx, d.o.Store, f, decided)
+}
+
+// ExportFrom returns the page that Export returns, from a store that may have no relay.
+func ExportFrom(ctx context.Context, s store.Reader, f store.EventFilter, decided bool) (ExportPage, error) {
 	f.OldestFirst = true
-	found, next, err := d.o.Store.Events(ctx, f)
+	found, next, err := s.Events(ctx, f)
 	if err != nil {
 		return ExportPage{}, failed("exporting events", err)
 	}
@@ -47,7 +52,7 @@ func (d *Desk) Export(ctx context.Context, f store.EventFilter, decided bool) (E
 		if !decided {
 			break
 		}
-		if page.Events[i].Decided, err = DecidedOf(ctx, d.o.Store, found[i]); err != nil {
+		if page.Events[i].Decided, err = decidedOf(ctx, s, found[i]); err != nil {
 			return ExportPage{}, failed("reading a decision", err)
 		}
 	}
@@ -57,7 +62,7 @@ func (d *Desk) Export(ctx context.Context, f store.EventFilter, decided bool) (E
 func exportPage(found []store.StoredEvent, next store.ID) ExportPage {
 	page, size := ExportPage{Events: []Exported{}, Next: idText(next)}, 0
 	for i, e := range found {
-		page.Events = append(page.Events, ExportedOf(e))
+		page.Events = append(page.Events, exportedOf(e))
 		if size += len(e.Body); size > maxExportBytes && i+1 < len(found) {
 			page.Next = idText(e.ID)
 			break
@@ -66,15 +71,15 @@ func exportPage(found []store.StoredEvent, next store.ID) ExportPage {
 	return page
 }
 
-// ExportedOf returns a stored event in the form for other programs, without the decision.
-func ExportedOf(e store.StoredEvent) Exported {
+// exportedOf returns a stored event in the form for other programs, without the decision.
+func exportedOf(e store.StoredEvent) Exported {
 	return Exported{ID: e.ID.String(), ReceivedAt: e.ReceivedAt, Source: e.Source, Project: e.Project, Event: e.Name,
 		ReplayOf: idText(e.ReplayOf), Body: rawJSON(e.Body)}
 }
 
-// DecidedOf returns the decision on a stored event. Only events on which a rule matched have deliveries. Fallbacks are
+// decidedOf returns the decision on a stored event. Only events on which a rule matched have deliveries. Fallbacks are
 // left out: no rule asked for them.
-func DecidedOf(ctx context.Context, s store.Reader, e store.StoredEvent) (*Decided, error) {
+func decidedOf(ctx context.Context, s store.Reader, e store.StoredEvent) (*Decided, error) {
 	d := &Decided{Matched: orEmpty(eventOf(e).Matched), Messages: []Message{}}
 	if len(d.Matched) == 0 {
 		return d, nil
