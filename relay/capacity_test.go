@@ -21,7 +21,7 @@ import (
 // limited starts an engine with these settings. Its notifier answers when it is told to.
 func limited(t *testing.T, s rules.Settings) (r *rig, answer chan struct{}) {
 	answer = make(chan struct{})
-	r = newRig(t, map[string]dispatchtest.Sender{"n": func(ctx context.Context, _ *notifiers.Message) (notifiers.Receipt, error) {
+	r = newRig(t, dispatchtest.Senders{"n": func(ctx context.Context, _ *notifiers.Message) (notifiers.Receipt, error) {
 		select {
 		case <-answer:
 		case <-ctx.Done():
@@ -139,7 +139,7 @@ func TestEventsAreRefusedWhileTheDiskIsNearlyFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := &smallDisk{free: 1000}
 		var got dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"n": got.Always(nil)}, func(o *Options) {
+		r := newRig(t, dispatchtest.Senders{"n": got.Always(nil)}, func(o *Options) {
 			disk.Memory = o.Store.(*storetest.Memory)
 			o.Store, o.Config.Settings = disk, rules.Settings{MinFreeDisk: 1000}
 		})

@@ -42,7 +42,7 @@ func TestAHundredCallersShareFewCommits(t *testing.T) {
 func TestTheSameBodyAgainIsADuplicate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(nil)})
+		r := newRig(t, dispatchtest.Senders{"ops": got.Always(nil)})
 		first, second := r.accept(t, "7", "a"), r.accept(t, "7", "a")
 		if first.Duplicate || !second.Duplicate || first.ID != second.ID {
 			t.Errorf("got %+v and %+v", first, second)
@@ -209,10 +209,10 @@ func TestTooManyWaitingCallersAreRefused(t *testing.T) {
 func TestADryRunRecordsAndSendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(nil)}, func(o *Options) { o.DryRun = true })
+		r := newRig(t, dispatchtest.Senders{"ops": got.Always(nil)}, func(o *Options) { o.DryRun = true })
 		r.accept(t, "7", "a")
 		time.Sleep(time.Hour)
-		if d, _ := r.delivery(t, "a"); d.State != store.Cancelled || d.Error != "dry run" {
+		if d, _ := r.memory.Titled(t, "a"); d.State != store.Cancelled || d.Error != "dry run" {
 			t.Errorf("the delivery is %s: %q", d.State, d.Error)
 		}
 		if n := len(got.Titles()); n != 0 {

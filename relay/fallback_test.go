@@ -65,7 +65,7 @@ func TestADeadDeliveryGoesToItsFallbacks(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var told story
-				outs := map[string]dispatchtest.Sender{}
+				outs := dispatchtest.Senders{}
 				for _, name := range []string{"a", "b", "c"} {
 					outs[name] = told.answers(name, nil)
 					if strings.Contains(c.fails, name) {
@@ -110,7 +110,7 @@ func (r *rig) family(t *testing.T) string {
 func TestARehearsalHasNoFallbacks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told story
-		r := newRig(t, map[string]dispatchtest.Sender{"a": told.answers("a", nil), "b": told.answers("b", nil)}, func(o *Options) { o.DryRun = true })
+		r := newRig(t, dispatchtest.Senders{"a": told.answers("a", nil), "b": told.answers("b", nil)}, func(o *Options) { o.DryRun = true })
 		r.decide = sendWithFallbacks("a", "b")
 		r.accept(t, "7", "t")
 		synctest.Wait()
@@ -130,7 +130,7 @@ func TestAFallbackIsAMessageOfItsOwn(t *testing.T) {
 			}
 		}
 		gone := &notifiers.PermanentError{Reason: notifiers.ReasonClient, Err: errors.New("no such hook")}
-		r := newRig(t, map[string]dispatchtest.Sender{"a": note("a", gone), "b": note("b", nil)})
+		r := newRig(t, dispatchtest.Senders{"a": note("a", gone), "b": note("b", nil)})
 		r.decide = sendWithFallbacks("a", "b")
 		ev := newEvent(t, "7", "t")
 		if _, err := r.Accept(t.Context(), ev); err != nil {

@@ -28,12 +28,12 @@ func (r *rig) logLines(text string) (lines []string) {
 func TestADeadDeliveryIsLoggedWithoutItsMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(&notifiers.PermanentError{Err: errors.New("no such channel")})})
+		r := newRig(t, dispatchtest.Senders{"ops": got.Always(&notifiers.PermanentError{Err: errors.New("no such channel")})})
 		for _, title := range []string{"our plans", "more plans"} {
 			r.accept(t, title, title)
 		}
 		time.Sleep(time.Second)
-		d, _ := r.delivery(t, "our plans")
+		d, _ := r.memory.Titled(t, "our plans")
 		dead := r.logLines("delivery failed permanently")
 		if len(dead) != 2 || !strings.Contains(r.logs.String(), "delivery="+d.ID.String()) {
 			t.Fatalf("got %q", r.logs.String())
@@ -51,12 +51,12 @@ func TestADeadDeliveryIsLoggedWithoutItsMessage(t *testing.T) {
 
 func TestADeliveryThatMissedSomebodySaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, map[string]dispatchtest.Sender{"mail": func(context.Context, *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, dispatchtest.Senders{"mail": func(context.Context, *notifiers.Message) (notifiers.Receipt, error) {
 			return notifiers.Receipt{Status: "250 OK", Missed: "not to all: bob@bar.io"}, nil
 		}})
 		r.accept(t, "7", "news")
 		time.Sleep(time.Second)
-		d, attempts := r.delivery(t, "news")
+		d, attempts := r.memory.Titled(t, "news")
 		if d.State != store.Delivered || d.Error != "not to all: bob@bar.io" || len(attempts) != 1 || attempts[0].Reason != "" {
 			t.Errorf("got %+v, %+v", d, attempts)
 		}
@@ -69,7 +69,7 @@ func TestADeliveryThatMissedSomebodySaysSo(t *testing.T) {
 func TestFailedAttemptsAreLoggedNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(errors.New("503"))})
+		r := newRig(t, dispatchtest.Senders{"ops": got.Always(errors.New("503"))})
 		for _, entity := range []string{"1", "2", "3"} {
 			r.accept(t, entity, entity)
 		}

@@ -32,7 +32,7 @@ func matchedBy(names ...string) func(*rules.Set, *event.Event, rules.State) rule
 func TestAReplayIsDecidedByTodaysRules(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"n": got.Always(nil)})
+		r := newRig(t, dispatchtest.Senders{"n": got.Always(nil)})
 		r.decide = matchedBy("old", "both")
 		first := r.accept(t, "7", "t")
 		time.Sleep(time.Hour)
@@ -70,7 +70,7 @@ func TestAReplayIsDecidedByTodaysRules(t *testing.T) {
 func TestARehearsedReplayStoresAndSendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"n": got.Always(nil)})
+		r := newRig(t, dispatchtest.Senders{"n": got.Always(nil)})
 		r.decide = matchedBy("old")
 		first := r.accept(t, "7", "t")
 		r.decide = matchedBy("new")
@@ -88,7 +88,7 @@ func TestARehearsedReplayStoresAndSendsNothing(t *testing.T) {
 func TestManyEventsAreReplayedInTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"n": got.Always(nil)})
+		r := newRig(t, dispatchtest.Senders{"n": got.Always(nil)})
 		var ids []store.ID
 		for i := range 2*replayChunk + 1 {
 			ids = append(ids, r.accept(t, "7", fmt.Sprint(i)).ID)
@@ -110,7 +110,7 @@ func TestManyEventsAreReplayedInTheirOrder(t *testing.T) {
 func TestAReplayIsRefusedWhenTheRelayStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"n": got.Always(nil)})
+		r := newRig(t, dispatchtest.Senders{"n": got.Always(nil)})
 		first := r.accept(t, "7", "t")
 		if err := r.stop(); err != nil {
 			t.Fatal(err)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"qaserelay/relay/dispatch/dispatchtest"
-	"qaserelay/relay/store"
 	"qaserelay/relay/store/storetest"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
@@ -25,7 +24,7 @@ type rig struct {
 }
 
 // newRig starts an engine with the given notifiers. It has to be called in a synctest bubble.
-func newRig(t *testing.T, outs map[string]dispatchtest.Sender, adjust ...func(*Options)) *rig {
+func newRig(t *testing.T, outs dispatchtest.Senders, adjust ...func(*Options)) *rig {
 	t.Helper()
 	r := &rig{memory: storetest.NewMemory(), logs: &dispatchtest.Logs{}}
 	o := Options{Store: r.memory, Config: dispatchtest.Config(outs), Logger: slog.New(slog.NewTextHandler(r.logs, nil)),
@@ -76,24 +75,4 @@ func (r *rig) accept(t *testing.T, entity, title string) Receipt {
 		t.Fatal(err)
 	}
 	return receipt
-}
-
-// delivery returns the delivery with this title.
-func (r *rig) delivery(t *testing.T, title string) (store.Delivery, []store.Attempt) {
-	t.Helper()
-	d, attempts, _ := r.memory.Delivery(t.Context(), r.idOf(t, "", title))
-	return d, attempts
-}
-
-// idOf finds a delivery by its title, and by its notifier if one is named.
-func (r *rig) idOf(t *testing.T, notifier, title string) store.ID {
-	t.Helper()
-	list, _, _ := r.memory.Deliveries(t.Context(), store.DeliveryFilter{})
-	for _, d := range list {
-		if d.Title == title && (notifier == "" || d.Notifier == notifier) {
-			return d.ID
-		}
-	}
-	t.Fatalf("there is no delivery %q", title)
-	return 0
 }

@@ -58,7 +58,7 @@ func holdsAll(t *testing.T, m notifiers.Message) {
 func TestTheMessageIsWholeAtEveryAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var first, second *notifiers.Message
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, dispatchtest.Senders{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 			first, second = second, m
 			if first == nil {
 				return notifiers.Receipt{}, errors.New("not now")
@@ -70,7 +70,7 @@ func TestTheMessageIsWholeAtEveryAttempt(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
-		d, _ := r.delivery(t, "a")
+		d, _ := r.memory.Titled(t, "a")
 		if fmt.Sprint(*first) != fmt.Sprint(*second) {
 			t.Errorf("first %+v, then %+v", *first, *second)
 		}

@@ -46,7 +46,7 @@ func (r *rig) acceptMany(t *testing.T, n int) {
 func TestAReceiverThatFailsGetsABreak(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := failing(errors.New("503 Service Unavailable"))
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": f.send})
+		r := newRig(t, dispatchtest.Senders{"ops": f.send})
 		r.acceptMany(t, 100)
 		synctest.Wait()
 		if n := len(f.Titles()); n < dispatch.TripAfter || n > dispatch.TripAfter+8 {
@@ -68,7 +68,7 @@ func TestAReceiverThatFailsGetsABreak(t *testing.T) {
 		}
 		f.set(nil)
 		time.Sleep(dispatch.LongestBreak + time.Minute)
-		if states := r.states(t); states[store.Delivered] != 100 {
+		if states := r.memory.States(); states[store.Delivered] != 100 {
 			t.Errorf("when it worked again, there were %v", states)
 		}
 		if state := r.States()["ops"]; state.State != dispatch.Closed || state.Why != "" {
@@ -85,7 +85,7 @@ func TestAReceiverThatFailsGetsABreak(t *testing.T) {
 func TestABreakCostsDeliveriesNoAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := failing(errors.New("503 Service Unavailable"))
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": f.send})
+		r := newRig(t, dispatchtest.Senders{"ops": f.send})
 		r.acceptMany(t, 100)
 		time.Sleep(time.Minute)
 		untried := 0
@@ -119,7 +119,7 @@ func TestWhatOpensTheCircuit(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, map[string]dispatchtest.Sender{"ops": failing(c.err).send})
+				r := newRig(t, dispatchtest.Senders{"ops": failing(c.err).send})
 				r.acceptMany(t, 30)
 				synctest.Wait()
 				if state := r.States()["ops"].State; (state == dispatch.Open) != c.open {
@@ -133,7 +133,7 @@ func TestWhatOpensTheCircuit(t *testing.T) {
 func TestASingleBadMessageDoesNotOpenTheCircuit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := failing(errors.New("500 Internal Server Error"))
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": f.send})
+		r := newRig(t, dispatchtest.Senders{"ops": f.send})
 		r.accept(t, "7", "bad")
 		time.Sleep(20 * time.Hour)
 		if n := len(f.Titles()); n < dispatch.TripAfter {
@@ -148,16 +148,16 @@ func TestASingleBadMessageDoesNotOpenTheCircuit(t *testing.T) {
 func TestAPersonsRetryTriesAFailingReceiverAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := failing(errors.New("503 Service Unavailable"))
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": f.send})
+		r := newRig(t, dispatchtest.Senders{"ops": f.send})
 		r.acceptMany(t, 100)
 		synctest.Wait()
 		f.set(nil)
-		d, _ := r.delivery(t, "050")
+		d, _ := r.memory.Titled(t, "050")
 		if _, err := r.Retry(t.Context(), []store.ID{d.ID}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(6 * time.Second)
-		if states := r.states(t); states[store.Delivered] != 100 {
+		if states := r.memory.States(); states[store.Delivered] != 100 {
 			t.Errorf("a moment later there are %v", states)
 		}
 	})
@@ -166,12 +166,12 @@ func TestAPersonsRetryTriesAFailingReceiverAtOnce(t *testing.T) {
 func TestAPersonsRetryLeavesOtherNotifiersAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fixed, other := failing(gone()), failing(gone())
-		r := newRig(t, map[string]dispatchtest.Sender{"fixed": fixed.send, "other": other.send})
+		r := newRig(t, dispatchtest.Senders{"fixed": fixed.send, "other": other.send})
 		r.acceptMany(t, 20)
 		time.Sleep(time.Second) // so that outcomes do not gather any more
 		fixed.set(nil)
 		before := r.States()["other"]
-		if _, err := r.Retry(t.Context(), []store.ID{r.idOf(t, "fixed", "007")}); err != nil {
+		if _, err := r.Retry(t.Context(), []store.ID{r.memory.IDOf(t, "fixed", "007")}); err != nil {
 			t.Fatal(err)
 		}
 		tries := len(other.Titles())
@@ -190,13 +190,13 @@ func gone() error { return &notifiers.GoneError{Err: errors.New("410 Gone")} }
 func TestAReceiverThatIsGonePausesItsNotifier(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := failing(gone())
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": f.send})
+		r := newRig(t, dispatchtest.Senders{"ops": f.send})
 		r.acceptMany(t, 50)
 		time.Sleep(59 * time.Minute)
 		if n := len(f.Titles()); n > 8 {
 			t.Errorf("%d attempts were made before the pause", n)
 		}
-		if states := r.states(t); states[store.Pending] != 50 {
+		if states := r.memory.States(); states[store.Pending] != 50 {
 			t.Errorf("in the pause there are %v", states)
 		}
 		before := len(f.Titles())
@@ -204,7 +204,7 @@ func TestAReceiverThatIsGonePausesItsNotifier(t *testing.T) {
 		if n := len(f.Titles()) - before; n < 47 || n > 49 {
 			t.Errorf("in two days of pause, %d attempts were made", n)
 		}
-		if states := r.states(t); states[store.Pending] != 50 {
+		if states := r.memory.States(); states[store.Pending] != 50 {
 			t.Errorf("after two days of pause there are %v", states)
 		}
 		if n := strings.Count(r.logs.String(), "notifier paused"); n != 1 {
@@ -215,7 +215,7 @@ func TestAReceiverThatIsGonePausesItsNotifier(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Second)
-		if states := r.states(t); states[store.Delivered] != 50 {
+		if states := r.memory.States(); states[store.Delivered] != 50 {
 			t.Errorf("after resuming there are %v", states)
 		}
 		if b, _ := r.memory.Get(t.Context(), dispatch.PauseKey("ops")); b != nil {
@@ -230,12 +230,12 @@ func TestAReceiverThatIsGonePausesItsNotifier(t *testing.T) {
 func TestAPauseOutlastsTheProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := failing(gone())
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": f.send})
+		r := newRig(t, dispatchtest.Senders{"ops": f.send})
 		r.acceptMany(t, 20)
 		synctest.Wait()
 		r.stop()
 		before := len(f.Titles())
-		again := newRig(t, map[string]dispatchtest.Sender{"ops": f.send}, func(o *dispatch.Options) { o.Store = r.memory })
+		again := newRig(t, dispatchtest.Senders{"ops": f.send}, func(o *dispatch.Options) { o.Store = r.memory })
 		time.Sleep(50 * time.Minute)
 		if n := len(f.Titles()) - before; n != 0 {
 			t.Errorf("after the restart, %d attempts were made", n)
@@ -252,13 +252,13 @@ func TestAPauseOutlastsTheProcess(t *testing.T) {
 
 func TestAReloadEndsAPauseIfTheReceiverIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": failing(gone()).send})
+		r := newRig(t, dispatchtest.Senders{"ops": failing(gone()).send})
 		r.acceptMany(t, 20)
 		synctest.Wait()
 		var got dispatchtest.Arrivals
-		r.Apply(dispatchtest.Config(map[string]dispatchtest.Sender{"ops": got.Always(nil)}))
+		r.Apply(dispatchtest.Config(dispatchtest.Senders{"ops": got.Always(nil)}))
 		time.Sleep(2 * time.Second)
-		if states := r.states(t); states[store.Delivered] != 20 {
+		if states := r.memory.States(); states[store.Delivered] != 20 {
 			t.Errorf("after the reload there are %v", states)
 		}
 	})
@@ -267,7 +267,7 @@ func TestAReloadEndsAPauseIfTheReceiverIsThere(t *testing.T) {
 func TestAnotherRelaysResumeEndsThePauseHere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := failing(gone())
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": f.send}, func(o *dispatch.Options) { o.Store.(*storetest.Memory).Wakes = make(chan string) })
+		r := newRig(t, dispatchtest.Senders{"ops": f.send}, func(o *dispatch.Options) { o.Store.(*storetest.Memory).Wakes = make(chan string) })
 		r.acceptMany(t, 20)
 		synctest.Wait()
 		f.set(nil)
@@ -276,7 +276,7 @@ func TestAnotherRelaysResumeEndsThePauseHere(t *testing.T) {
 			t.Fatal(done, err)
 		}
 		time.Sleep(dispatch.PauseInterval + 2*time.Second)
-		if states := r.states(t); states[store.Delivered] != 20 {
+		if states := r.memory.States(); states[store.Delivered] != 20 {
 			t.Errorf("there are %v", states)
 		}
 	})

@@ -21,7 +21,7 @@ import (
 func TestAFreshDeliveryIsSentAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sent := make(chan time.Time, 1)
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, dispatchtest.Senders{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 			sent <- time.Now()
 			return notifiers.Receipt{Status: "204 No Content"}, nil
 		}})
@@ -32,7 +32,7 @@ func TestAFreshDeliveryIsSentAtOnce(t *testing.T) {
 			t.Errorf("sent %v after it was accepted", wait)
 		}
 		synctest.Wait()
-		d, attempts := r.delivery(t, "a")
+		d, attempts := r.memory.Titled(t, "a")
 		if d.State != store.Delivered || len(attempts) != 1 || attempts[0].Status != "204 No Content" {
 			t.Errorf("got %s with %+v", d.State, attempts)
 		}
@@ -43,7 +43,7 @@ func TestDeliveriesOfOneEntityKeepTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
 		failures := 3
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, dispatchtest.Senders{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 			if m.Title == "7-0" && failures > 0 {
 				failures--
 				return notifiers.Receipt{}, errors.New("503 Service Unavailable")
@@ -77,7 +77,7 @@ func TestDeliveriesOfOneEntityKeepTheirOrder(t *testing.T) {
 func TestADeadDeliveryLetsTheOnesBehindItPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, dispatchtest.Senders{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 			got.Add(m.Title)
 			if m.Title == "bad" {
 				return notifiers.Receipt{Status: "404 Not Found"}, &notifiers.PermanentError{Err: errors.New("no such hook")}
@@ -87,7 +87,7 @@ func TestADeadDeliveryLetsTheOnesBehindItPass(t *testing.T) {
 		r.accept(t, "7", "bad")
 		r.accept(t, "7", "good")
 		synctest.Wait()
-		d, attempts := r.delivery(t, "bad")
+		d, attempts := r.memory.Titled(t, "bad")
 		if d.State != store.Dead || d.Error != "no such hook" || attempts[0].Reason != notifiers.ReasonClient {
 			t.Errorf("the bad one is %s: %q, %+v", d.State, d.Error, attempts)
 		}
@@ -100,7 +100,7 @@ func TestADeadDeliveryLetsTheOnesBehindItPass(t *testing.T) {
 func TestRetriesWaitLongerEachTimeAndEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(errors.New("503 Service Unavailable"))})
+		r := newRig(t, dispatchtest.Senders{"ops": got.Always(errors.New("503 Service Unavailable"))})
 		r.accept(t, "7", "a")
 		time.Sleep(30 * time.Hour)
 		at := got.Times()
@@ -109,7 +109,7 @@ func TestRetriesWaitLongerEachTimeAndEnd(t *testing.T) {
 				t.Errorf("attempt %d came after %v, want %v", i+1, at[i], want)
 			}
 		}
-		d, attempts := r.delivery(t, "a")
+		d, attempts := r.memory.Titled(t, "a")
 		want := fmt.Sprintf("gave up after %s and %d attempts: 503 Service Unavailable", dispatch.Roughly(at[len(at)-1]), len(at))
 		if d.State != store.Dead || d.Error != want {
 			t.Errorf("it is %s: %q, want %q", d.State, d.Error, want)
@@ -123,7 +123,7 @@ func TestRetriesWaitLongerEachTimeAndEnd(t *testing.T) {
 func TestRetryAfterIsHonoured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(
+		r := newRig(t, dispatchtest.Senders{"ops": got.Always(
 			&notifiers.RetryAfterError{After: 2 * time.Minute, Err: errors.New("429 Too Many Requests")})})
 		r.accept(t, "7", "a")
 		time.Sleep(3 * time.Minute)
@@ -136,14 +136,14 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 func TestANotifiersOwnRetryIsUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(errors.New("no"))}, func(o *dispatch.Options) {
+		r := newRig(t, dispatchtest.Senders{"ops": got.Always(errors.New("no"))}, func(o *dispatch.Options) {
 			n := o.Config.Notifiers["ops"]
 			n.Spec.Retry = rulefile.Retry{Initial: time.Second, Max: time.Second, For: 5 * time.Second}
 			o.Config.Notifiers["ops"] = n
 		})
 		r.accept(t, "7", "a")
 		time.Sleep(time.Minute)
-		if d, _ := r.delivery(t, "a"); d.State != store.Dead || len(got.Titles()) > 7 {
+		if d, _ := r.memory.Titled(t, "a"); d.State != store.Dead || len(got.Titles()) > 7 {
 			t.Errorf("it is %s after %v", d.State, got.Times())
 		}
 	})
@@ -152,7 +152,7 @@ func TestANotifiersOwnRetryIsUsed(t *testing.T) {
 func TestWaitingForItsTurnCostsADeliveryNoTimeForRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failures := 2
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, dispatchtest.Senders{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 			if m.Title == "slow" {
 				time.Sleep(50 * time.Second)
 				return notifiers.Receipt{}, nil
@@ -169,7 +169,7 @@ func TestWaitingForItsTurnCostsADeliveryNoTimeForRetries(t *testing.T) {
 		r.accept(t, "7", "slow")
 		r.accept(t, "7", "b")
 		time.Sleep(2 * time.Minute)
-		if d, _ := r.delivery(t, "b"); d.State != store.Delivered || d.Attempts != 3 {
+		if d, _ := r.memory.Titled(t, "b"); d.State != store.Delivered || d.Attempts != 3 {
 			t.Errorf("it is %s after %d attempts: %s", d.State, d.Attempts, d.Error)
 		}
 	})
@@ -178,7 +178,7 @@ func TestWaitingForItsTurnCostsADeliveryNoTimeForRetries(t *testing.T) {
 func TestANotifierThatPanicsHasFailedAnAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		panics := true
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": func(context.Context, *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, dispatchtest.Senders{"ops": func(context.Context, *notifiers.Message) (notifiers.Receipt, error) {
 			if panics {
 				panics = false
 				panic("nil map")
@@ -187,7 +187,7 @@ func TestANotifierThatPanicsHasFailedAnAttempt(t *testing.T) {
 		}})
 		r.accept(t, "7", "a")
 		time.Sleep(time.Minute)
-		d, attempts := r.delivery(t, "a")
+		d, attempts := r.memory.Titled(t, "a")
 		if d.State != store.Delivered || len(attempts) != 2 || attempts[0].Error != "notifier panicked: nil map" ||
 			attempts[0].Reason != notifiers.ReasonOther {
 			t.Errorf("it is %s after %+v", d.State, attempts)
@@ -198,7 +198,7 @@ func TestANotifierThatPanicsHasFailedAnAttempt(t *testing.T) {
 func TestASlowNotifierDelaysNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"quick": got.Always(nil), "slow": dispatchtest.Hangs})
+		r := newRig(t, dispatchtest.Senders{"quick": got.Always(nil), "slow": dispatchtest.Hangs})
 		for i := range 100 {
 			r.accept(t, "", fmt.Sprint(i))
 		}
@@ -215,7 +215,7 @@ func TestOutcomesAreWrittenInBatchesAndNeverLost(t *testing.T) {
 		var r *rig
 		var fail sync.Once
 		claimed := make(chan struct{})
-		r = newRig(t, map[string]dispatchtest.Sender{"ops": func(context.Context, *notifiers.Message) (notifiers.Receipt, error) {
+		r = newRig(t, dispatchtest.Senders{"ops": func(context.Context, *notifiers.Message) (notifiers.Receipt, error) {
 			<-claimed
 			fail.Do(func() { r.memory.SetFails(errors.New("database is locked")) })
 			got.Add("")
@@ -249,10 +249,10 @@ func TestOutcomesAreWrittenInBatchesAndNeverLost(t *testing.T) {
 func TestRetryByHandIsSentAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(&notifiers.PermanentError{Err: errors.New("no")})})
+		r := newRig(t, dispatchtest.Senders{"ops": got.Always(&notifiers.PermanentError{Err: errors.New("no")})})
 		r.accept(t, "7", "a")
 		synctest.Wait()
-		d, _ := r.delivery(t, "a")
+		d, _ := r.memory.Titled(t, "a")
 		before := time.Now()
 		if n, err := r.Retry(t.Context(), []store.ID{d.ID}); n != 1 || err != nil {
 			t.Fatal(n, err)

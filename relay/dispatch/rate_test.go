@@ -69,17 +69,17 @@ func oneAccount(o *dispatch.Options) {
 
 // channelRig is a rig whose messages go to the channel in their titles.
 func channelRig(t *testing.T, send dispatchtest.Sender, adjust ...func(*dispatch.Options)) *rig {
-	return channelsRig(t, map[string]dispatchtest.Sender{"ops": send}, adjust...)
+	return channelsRig(t, dispatchtest.Senders{"ops": send}, adjust...)
 }
 
-func channelsRig(t *testing.T, senders map[string]dispatchtest.Sender, adjust ...func(*dispatch.Options)) *rig {
+func channelsRig(t *testing.T, senders dispatchtest.Senders, adjust ...func(*dispatch.Options)) *rig {
 	return newRig(t, senders, append([]func(*dispatch.Options){perChannel}, adjust...)...)
 }
 
 func TestNotifiersOfOneAccountShareItsRates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &channels{}
-		r := channelsRig(t, map[string]dispatchtest.Sender{"ops": c.send, "qa": c.send}, oneAccount)
+		r := channelsRig(t, dispatchtest.Senders{"ops": c.send, "qa": c.send}, oneAccount)
 		for i := range 10 {
 			r.accept(t, "", fmt.Sprint("a-", i)) // to both
 		}
@@ -207,7 +207,7 @@ func TestAChannelThatWantsPatienceWaitsAsAWholeAndOthersDoNot(t *testing.T) {
 func TestANotifiersRateBoundsItAsAWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(nil)}, func(o *dispatch.Options) {
+		r := newRig(t, dispatchtest.Senders{"ops": got.Always(nil)}, func(o *dispatch.Options) {
 			n := o.Config.Notifiers["ops"]
 			n.Spec.Rate = value.Rate{Messages: 60, Per: time.Minute, Burst: 5}
 			o.Config.Notifiers["ops"] = n
@@ -232,7 +232,7 @@ func TestANotifierThatWantsPatienceWaitsAsAWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
 		refuse := true
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, dispatchtest.Senders{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 			got.Add(m.Title)
 			if refuse {
 				refuse = false
@@ -248,7 +248,7 @@ func TestANotifierThatWantsPatienceWaitsAsAWhole(t *testing.T) {
 			t.Errorf("%d went out in the time that was asked for", n)
 		}
 		time.Sleep(5 * time.Second)
-		if d, _ := r.delivery(t, "second"); d.State != store.Delivered || len(got.Titles()) != 3 {
+		if d, _ := r.memory.Titled(t, "second"); d.State != store.Delivered || len(got.Titles()) != 3 {
 			t.Errorf("the second is %s, arrived %v", d.State, got.Titles())
 		}
 	})

@@ -27,7 +27,7 @@ type rig struct {
 }
 
 // newRig starts a dispatcher with the given notifiers. It has to be called in a synctest bubble.
-func newRig(t *testing.T, senders map[string]dispatchtest.Sender, adjust ...func(*dispatch.Options)) *rig {
+func newRig(t *testing.T, senders dispatchtest.Senders, adjust ...func(*dispatch.Options)) *rig {
 	t.Helper()
 	r := &rig{memory: storetest.NewMemory(), logs: &dispatchtest.Logs{}}
 	o := dispatch.Options{Store: r.memory, Config: dispatchtest.Config(senders), Rand: func() float64 { return 1 },
@@ -84,24 +84,4 @@ func (r *rig) newDelivery(t *testing.T, notifier, entity, title string) store.Ne
 		d.OrderKey = "qase/WEB/run/" + entity
 	}
 	return d
-}
-
-// delivery returns the delivery with this title.
-func (r *rig) delivery(t *testing.T, title string) (store.Delivery, []store.Attempt) {
-	t.Helper()
-	d, attempts, _ := r.memory.Delivery(t.Context(), r.idOf(t, "", title))
-	return d, attempts
-}
-
-// idOf finds a delivery by its title, and by its notifier if one is named.
-func (r *rig) idOf(t *testing.T, notifier, title string) store.ID {
-	t.Helper()
-	list, _, _ := r.memory.Deliveries(t.Context(), store.DeliveryFilter{})
-	for _, d := range list {
-		if d.Title == title && (notifier == "" || d.Notifier == notifier) {
-			return d.ID
-		}
-	}
-	t.Fatalf("there is no delivery %q", title)
-	return 0
 }

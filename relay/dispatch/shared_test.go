@@ -17,7 +17,7 @@ func TestARelayThatLostItsStoreSendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
 		var r *rig
-		r = newRig(t, map[string]dispatchtest.Sender{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		r = newRig(t, dispatchtest.Senders{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 			got.Add(m.Title)
 			r.memory.Lost.Store(true)
 			time.Sleep(time.Second)
@@ -29,7 +29,7 @@ func TestARelayThatLostItsStoreSendsNothing(t *testing.T) {
 		if sent == 0 || sent > 4 {
 			t.Errorf("%d went out, while 4 were on their way", sent)
 		}
-		if states := r.states(t); states[store.Delivered] != sent || states[store.Pending] != 50-sent {
+		if states := r.memory.States(); states[store.Delivered] != sent || states[store.Pending] != 50-sent {
 			t.Errorf("%d went out, but there are %v", sent, states)
 		}
 		before, _ := r.memory.Claimed()
@@ -43,7 +43,7 @@ func TestARelayThatLostItsStoreSendsNothing(t *testing.T) {
 func TestWordOfAnotherRelaysWorkWakesTheLane(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(nil)}, func(o *dispatch.Options) { o.Store.(*storetest.Memory).Wakes = make(chan string) })
+		r := newRig(t, dispatchtest.Senders{"ops": got.Always(nil)}, func(o *dispatch.Options) { o.Store.(*storetest.Memory).Wakes = make(chan string) })
 		time.Sleep(10*time.Second + 500*time.Millisecond)
 		r.put(t, "7", "a")
 		before := time.Now()
@@ -68,7 +68,7 @@ func TestANotifierHasAMemoryOfItsOwn(t *testing.T) {
 			_, err = m.KV.Swap(ctx, "thread", old, []byte(m.Title), time.Hour)
 			return notifiers.Receipt{}, err
 		}
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": remember})
+		r := newRig(t, dispatchtest.Senders{"ops": remember})
 		for _, title := range []string{"a", "b"} {
 			r.accept(t, "7", title)
 			synctest.Wait()
@@ -84,10 +84,10 @@ func TestANotifierHasAMemoryOfItsOwn(t *testing.T) {
 
 func TestAStalledLaneHoldsNoMoreThanItSends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": dispatchtest.Hangs})
+		r := newRig(t, dispatchtest.Senders{"ops": dispatchtest.Hangs})
 		r.acceptMany(t, 100)
 		time.Sleep(5 * time.Second)
-		if states := r.states(t); states[store.Sending] > 4 {
+		if states := r.memory.States(); states[store.Sending] > 4 {
 			t.Errorf("with 4 messages on their way, there are %v", states)
 		}
 	})
@@ -97,7 +97,7 @@ func TestAClockThatWentBackStallsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
 		var back time.Duration
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": got.Always(nil)}, func(o *dispatch.Options) {
+		r := newRig(t, dispatchtest.Senders{"ops": got.Always(nil)}, func(o *dispatch.Options) {
 			o.Now = func() time.Time { return time.Now().Add(-back).Round(0) }
 		})
 		r.accept(t, "", "before")

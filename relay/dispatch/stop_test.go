@@ -16,7 +16,7 @@ import (
 func TestStoppingLetsMessagesArriveAndHandsBackTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": func(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, dispatchtest.Senders{"ops": func(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 			select {
 			case <-time.After(5 * time.Second):
 				got.Add(m.Title)
@@ -34,7 +34,7 @@ func TestStoppingLetsMessagesArriveAndHandsBackTheOthers(t *testing.T) {
 		if took := time.Since(start); took != 5*time.Second {
 			t.Errorf("stopping took %v", took)
 		}
-		states := r.states(t)
+		states := r.memory.States()
 		if states[store.Delivered] != 4 || states[store.Pending] != 46 || len(got.Titles()) != 4 {
 			t.Errorf("left behind %v, arrived %d", states, len(got.Titles()))
 		}
@@ -43,7 +43,7 @@ func TestStoppingLetsMessagesArriveAndHandsBackTheOthers(t *testing.T) {
 
 func TestStoppingCutsOffWhatTakesTooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": dispatchtest.Hangs})
+		r := newRig(t, dispatchtest.Senders{"ops": dispatchtest.Hangs})
 		r.accept(t, "7", "a")
 		r.accept(t, "7", "b")
 		synctest.Wait()
@@ -52,11 +52,11 @@ func TestStoppingCutsOffWhatTakesTooLong(t *testing.T) {
 		if took := time.Since(start); took != 8*time.Second {
 			t.Errorf("stopping took %v", took)
 		}
-		d, attempts := r.delivery(t, "a")
+		d, attempts := r.memory.Titled(t, "a")
 		if d.State != store.Pending || len(attempts) != 1 || attempts[0].Reason != notifiers.ReasonCanceled {
 			t.Errorf("a is %s after %+v", d.State, attempts)
 		}
-		if d, attempts = r.delivery(t, "b"); d.State != store.Pending || len(attempts) != 0 {
+		if d, attempts = r.memory.Titled(t, "b"); d.State != store.Pending || len(attempts) != 0 {
 			t.Errorf("b is %s after %+v", d.State, attempts)
 		}
 	})
@@ -64,7 +64,7 @@ func TestStoppingCutsOffWhatTakesTooLong(t *testing.T) {
 
 func TestStoppingWithAStoreThatFailsIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": dispatchtest.Hangs})
+		r := newRig(t, dispatchtest.Senders{"ops": dispatchtest.Hangs})
 		r.accept(t, "7", "a")
 		synctest.Wait()
 		r.memory.SetFails(context.DeadlineExceeded)
@@ -82,10 +82,10 @@ func TestStoppingWithAStoreThatFailsIsBounded(t *testing.T) {
 func TestAChangedNotifierIsUsedFromTheNextMessageOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var before, after dispatchtest.Arrivals
-		r := newRig(t, map[string]dispatchtest.Sender{"ops": before.Always(nil)})
+		r := newRig(t, dispatchtest.Senders{"ops": before.Always(nil)})
 		r.accept(t, "7", "a")
 		synctest.Wait()
-		r.Apply(dispatchtest.Config(map[string]dispatchtest.Sender{"ops": after.Always(nil)}))
+		r.Apply(dispatchtest.Config(dispatchtest.Senders{"ops": after.Always(nil)}))
 		synctest.Wait()
 		r.accept(t, "7", "b")
 		synctest.Wait()
@@ -93,14 +93,4 @@ func TestAChangedNotifierIsUsedFromTheNextMessageOn(t *testing.T) {
 			t.Errorf("the old one got %v, the new one %v", before.Titles(), after.Titles())
 		}
 	})
-}
-
-func (r *rig) states(t *testing.T) map[store.State]int {
-	t.Helper()
-	counts := map[store.State]int{}
-	list, _, _ := r.memory.Deliveries(t.Context(), store.DeliveryFilter{})
-	for _, d := range list {
-		counts[d.State]++
-	}
-	return counts
 }

@@ -22,8 +22,11 @@ func (s Sender) Send(ctx context.Context, m *notifiers.Message) (notifiers.Recei
 	return s(ctx, m)
 }
 
+// Senders are notifiers by their names.
+type Senders map[string]Sender
+
 // Config returns a configuration without rules, with the given notifiers. Each sends four messages at once.
-func Config(senders map[string]Sender) *config.Config {
+func Config(senders Senders) *config.Config {
 	cfg := &config.Config{Config: &rulefile.Config{Rules: &rules.Set{}}, Notifiers: map[string]config.Notifier{}}
 	for name, send := range senders {
 		cfg.Notifiers[name] = config.Notifier{Spec: rulefile.Notifier{Name: name, Type: "fake"},

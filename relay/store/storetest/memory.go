@@ -2,41 +2,49 @@ package storetest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"qaserelay/relay/store"
 )
 
-// Memory is a store without a disk, for tests in fake time. Its fields are to be set before a relay uses it.
+// Memory is a store without a disk, for tests in fake time. It keeps the order of deliveries and makes fallbacks as the
+// engines do, but it forgets nothing, and its lists are one page, oldest first.
 type Memory struct {
-	mu         sync.Mutex
-	Stored     []store.StoredEvent
-	hashes     map[[32]byte]store.ID
-	Values     map[string][]byte
-	rows       []*store.Delivery
-	attempts   map[store.ID][]store.Attempt
-	Batches    []int // sizes of Accept calls that worked
-	Finishes   []int // sizes of Finish calls that worked
-	fails      error // if set, everything fails with it
-	GetFails   error
-	Slow       time.Duration        // how long a commit takes
-	places     map[string]time.Time // the next ones of each rate
-	claims     []int                // sizes of Claim calls
+	// These fields are to be set before a relay uses the store.
+	Now        func() time.Time // nil is time.Now
+	Slow       time.Duration    // how long a commit takes
+	GetFails   error            // the error of reading a key
 	NodeNumber int
-	Lost       atomic.Bool // Holds is false
-	Wakes      chan string
+	Wakes      chan string // the result of Notifications
+	Lost       atomic.Bool // LeasesValid is false
+
+	Stored            []store.StoredEvent
+	Values            map[string][]byte
+	Batches, Finishes []int // sizes of the calls of Accept and Finish that worked
+
+	mu       sync.Mutex
+	hashes   map[[32]byte]store.ID
+	rows     []*store.Delivery
+	attempts map[store.ID][]store.Attempt
+	fails    error                // the error of every call, if set
+	slots    map[string]time.Time // the next one of each rate
+	claims   []int                // sizes of Claim calls
 }
 
+// NewMemory returns an empty store.
 func NewMemory() *Memory {
-	return &Memory{hashes: map[[32]byte]store.ID{}, Values: map[string][]byte{},
-		places: map[string]time.Time{}, attempts: map[store.ID][]store.Attempt{}}
+	return &Memory{Now: time.Now, hashes: map[[32]byte]store.ID{}, Values: map[string][]byte{},
+		slots: map[string]time.Time{}, attempts: map[store.ID][]store.Attempt{}}
 }
 
+// SetFails makes every call fail with an error, or none if it is nil.
 func (m *Memory) SetFails(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -53,8 +61,44 @@ func (m *Memory) Claimed() (calls, deliveries int) {
 	return len(m.claims), deliveries
 }
 
+// States counts the deliveries in each state.
+func (m *Memory) States() map[store.State]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	counts := map[store.State]int{}
+	for _, d := range m.rows {
+		counts[d.State]++
+	}
+	return counts
+}
+
+// Titled returns the first delivery with a title, with its attempts. It fails the test if none has the title.
+func (m *Memory) Titled(t *testing.T, title string) (store.Delivery, []store.Attempt) {
+	t.Helper()
+	d, attempts, err := m.Delivery(t.Context(), m.IDOf(t, "", title))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, attempts
+}
+
+// IDOf finds a delivery by its title, and by its notifier if one is named. It fails the test if there is none.
+func (m *Memory) IDOf(t *testing.T, notifier, title string) store.ID {
+	t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range m.rows {
+		if d.Title == title && (notifier == "" || d.Notifier == notifier) {
+			return d.ID
+		}
+	}
+	t.Fatalf("no delivery has the title %q", title)
+	return 0
+}
+
 func (m *Memory) get(key string) ([]byte, error) { return m.Values[key], m.GetFails }
 
+// Accept implements store.Store. It calls decide twice, as when a transaction is repeated.
 func (m *Memory) Accept(_ context.Context, batch []store.Event, decide store.Decide) ([]store.Receipt, error) {
 	time.Sleep(m.Slow)
 	m.mu.Lock()
@@ -68,7 +112,7 @@ func (m *Memory) Accept(_ context.Context, batch []store.Event, decide store.Dec
 			receipts[i] = store.Receipt{ID: first, Duplicate: true}
 			continue
 		}
-		if _, err := decide(i, m.get); err != nil { // called twice, as when a transaction is repeated
+		if _, err := decide(i, m.get); err != nil {
 			receipts[i].Err = err
 			continue
 		}
@@ -83,27 +127,33 @@ func (m *Memory) Accept(_ context.Context, batch []store.Event, decide store.Dec
 			m.Values[c.Key] = c.Value
 		}
 		for _, d := range plan.Deliveries {
-			receipts[i].Pending = append(receipts[i].Pending, m.add(e, d)...)
+			m.add(m.Stored[len(m.Stored)-1], d)
+			receipts[i].Pending = append(receipts[i].Pending, d.Notifier)
 		}
 	}
 	m.Batches = append(m.Batches, len(batch))
 	return receipts, nil
 }
 
-func (m *Memory) add(e store.Event, d store.NewDelivery) []string {
-	now := time.Now()
+// add stores a new delivery of an event.
+func (m *Memory) add(e store.StoredEvent, d store.NewDelivery) {
+	now := m.Now()
 	row := &store.Delivery{ID: d.ID, EventID: e.ID, EventName: e.Name, Project: e.Project, Rule: d.Rule,
 		Notifier: d.Notifier, OrderKey: d.OrderKey, Title: d.Title, State: store.Pending, NextAt: now, CreatedAt: now,
-		FirstAt: now, Message: d.Message, EventBody: e.Body, FallbackFor: d.FallbackFor}
+		FirstAt: now, UpdatedAt: now, Message: d.Message, EventBody: e.Body, FallbackFor: d.FallbackFor}
 	if d.Cancelled != "" {
-		row.State, row.Error = store.Cancelled, d.Cancelled
+		row.State, row.Error, row.NextAt = store.Cancelled, d.Cancelled, time.Time{}
 	}
 	m.rows = append(m.rows, row)
 	m.park(row.Notifier, row.OrderKey)
-	return []string{d.Notifier}
 }
 
 func unfinished(d *store.Delivery) bool { return d.State == store.Pending || d.State == store.Sending }
+
+// changeable reports whether a person may retry or cancel a delivery that is among the ids.
+func changeable(d *store.Delivery, ids []store.ID) bool {
+	return slices.Contains(ids, d.ID) && (d.State == store.Dead || d.State == store.Pending)
+}
 
 // park lets only the first unfinished delivery of a key be due.
 func (m *Memory) park(notifier, key string) {
@@ -126,6 +176,7 @@ func (m *Memory) park(notifier, key string) {
 	}
 }
 
+// Claim implements store.Store.
 func (m *Memory) Claim(_ context.Context, notifier string, limit int) ([]store.Delivery, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -139,7 +190,7 @@ func (m *Memory) Claim(_ context.Context, notifier string, limit int) ([]store.D
 		}
 		behind := d.OrderKey != "" && slices.ContainsFunc(claimed,
 			func(c store.Delivery) bool { return c.OrderKey == d.OrderKey })
-		if !d.NextAt.After(time.Now()) || behind {
+		if !d.NextAt.After(m.Now()) || behind {
 			d.State = store.Sending
 			d.Lease++
 			claimed = append(claimed, *d)
@@ -149,6 +200,7 @@ func (m *Memory) Claim(_ context.Context, notifier string, limit int) ([]store.D
 	return claimed, nil
 }
 
+// NextDue implements store.Store.
 func (m *Memory) NextDue(_ context.Context, notifier string) (due time.Time, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -160,88 +212,149 @@ func (m *Memory) NextDue(_ context.Context, notifier string) (due time.Time, _ e
 	return due, m.fails
 }
 
+// Finish implements store.Store.
 func (m *Memory) Finish(_ context.Context, outcomes []store.Outcome) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fails != nil {
 		return m.fails
 	}
-	for _, o := range outcomes {
-		i := slices.IndexFunc(m.rows, func(d *store.Delivery) bool { return d.ID == o.ID })
-		if d := m.rows[i]; d.Lease == o.Lease && d.State == store.Sending {
-			d.State, d.NextAt = o.State, o.NextAt
-			if o.Attempt != nil {
-				if d.Attempts++; d.Attempts == 1 {
-					d.FirstAt = time.Now()
-				}
-				d.Status, d.Error = o.Attempt.Status, o.Attempt.Error
-				m.attempts[d.ID] = append(m.attempts[d.ID], *o.Attempt)
-			}
-			m.park(d.Notifier, d.OrderKey)
-			if o.Fallback != nil {
-				m.add(store.Event{ID: d.EventID, Name: d.EventName, Project: d.Project, Body: d.EventBody}, *o.Fallback)
-			}
+	var failed []*store.Outcome
+	for i := range outcomes {
+		if o := &outcomes[i]; m.finish(o) && o.Fallback != nil && o.State != store.Pending {
+			failed = append(failed, o)
 		}
+	}
+	var made []store.Fallback
+	for _, d := range m.rows {
+		if d.FallbackFor != 0 {
+			made = append(made, store.Fallback{ID: d.ID, For: d.FallbackFor, State: d.State})
+		}
+	}
+	for _, o := range store.WithFallback(failed, made) {
+		d := m.row(o.ID)
+		m.add(store.StoredEvent{ID: d.EventID, Name: d.EventName, Project: d.Project, Body: d.EventBody}, *o.Fallback)
 	}
 	m.Finishes = append(m.Finishes, len(outcomes))
 	return nil
 }
 
+// finish reports whether the outcome was that of the current lease, and so was recorded.
+func (m *Memory) finish(o *store.Outcome) bool {
+	d := m.row(o.ID)
+	if d == nil || d.Lease != o.Lease || d.State != store.Sending {
+		return false
+	}
+	d.State, d.NextAt, d.UpdatedAt = o.State, o.NextAt, m.Now()
+	if o.Attempt != nil {
+		if d.Attempts++; d.Attempts == 1 {
+			d.FirstAt = m.Now()
+		}
+		d.Status, d.Error = o.Attempt.Status, o.Attempt.Error
+		m.attempts[d.ID] = append(m.attempts[d.ID], *o.Attempt)
+	}
+	m.park(d.Notifier, d.OrderKey)
+	return true
+}
+
+// row returns a delivery, or nil.
+func (m *Memory) row(id store.ID) *store.Delivery {
+	for _, d := range m.rows {
+		if d.ID == id {
+			return d
+		}
+	}
+	return nil
+}
+
+// Retry implements store.Store.
 func (m *Memory) Retry(_ context.Context, ids []store.ID) (n int, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, d := range m.rows {
-		if slices.Contains(ids, d.ID) && (d.State == store.Dead || d.State == store.Pending) {
-			d.State, d.NextAt, d.FirstAt, d.Attempts = store.Pending, time.Now(), time.Now(), 0
+		if changeable(d, ids) {
+			d.State, d.NextAt, d.FirstAt, d.Attempts = store.Pending, m.Now(), m.Now(), 0
 			n++
 		}
 	}
 	return n, nil
 }
 
-func (m *Memory) Get(_ context.Context, key string) ([]byte, error) {
+// Cancel implements store.Store.
+func (m *Memory) Cancel(_ context.Context, ids []store.ID, why string) (n int, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.get(key)
+	for _, d := range m.rows {
+		if changeable(d, ids) {
+			d.State, d.Error, d.NextAt = store.Cancelled, why, time.Time{}
+			m.park(d.Notifier, d.OrderKey)
+			n++
+		}
+	}
+	return n, nil
 }
 
+// NotifiersOf implements store.Store.
+func (m *Memory) NotifiersOf(_ context.Context, ids []store.ID) (names []string, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range m.rows {
+		if changeable(d, ids) {
+			names = append(names, d.Notifier)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), m.fails
+}
+
+// Event implements store.Store.
 func (m *Memory) Event(_ context.Context, id store.ID) (store.StoredEvent, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, e := range m.Stored {
-		if e.ID == id {
-			return e, nil
+		if e.ID != id {
+			continue
 		}
+		for _, d := range m.rows {
+			if d.EventID == id {
+				e.Deliveries = append(e.Deliveries, d.ID)
+			}
+		}
+		return e, nil
 	}
 	return store.StoredEvent{}, store.ErrNotFound
 }
 
+// Delivery implements store.Store.
 func (m *Memory) Delivery(_ context.Context, id store.ID) (store.Delivery, []store.Attempt, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, d := range m.rows {
-		if d.ID == id {
-			return *d, slices.Clone(m.attempts[id]), nil
-		}
+	if d := m.row(id); d != nil {
+		return *d, slices.Clone(m.attempts[id]), nil
 	}
 	return store.Delivery{}, nil, store.ErrNotFound
 }
 
+// Events implements store.Store. It returns all events.
 func (m *Memory) Events(context.Context, store.EventFilter) ([]store.StoredEvent, store.ID, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.Stored), 0, nil
 }
 
-func (m *Memory) Deliveries(context.Context, store.DeliveryFilter) (list []store.Delivery, _ store.ID, _ error) {
+// Deliveries implements store.Store. It filters by notifier only.
+func (m *Memory) Deliveries(_ context.Context, f store.DeliveryFilter) (list []store.Delivery, _ store.ID, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, d := range m.rows {
-		list = append(list, *d)
+		if f.Notifier == "" || f.Notifier == d.Notifier {
+			list = append(list, *d)
+		}
 	}
 	return list, 0, nil
 }
 
+// Backlog implements store.Store.
 func (m *Memory) Backlog(context.Context) ([]store.Backlog, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -251,9 +364,7 @@ func (m *Memory) Backlog(context.Context) ([]store.Backlog, error) {
 		b.Notifier = d.Notifier
 		if unfinished(d) {
 			b.Pending++
-			if b.Oldest.IsZero() {
-				b.Oldest = d.CreatedAt
-			}
+			b.Oldest = cmp.Or(b.Oldest, d.CreatedAt)
 		}
 		if d.State == store.Dead {
 			b.Dead++
@@ -263,15 +374,25 @@ func (m *Memory) Backlog(context.Context) ([]store.Backlog, error) {
 	return slices.Collect(maps.Values(counts)), m.fails
 }
 
-func (m *Memory) Purge(context.Context, time.Time, time.Time) (int, error) { return 0, nil }
-
-func (m *Memory) Check(context.Context) error {
+// Load implements store.Store.
+func (m *Memory) Load() (l store.Load) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.fails
+	for _, d := range m.rows {
+		if unfinished(d) {
+			l.Deliveries++
+			l.Bytes += int64(len(d.Message))
+		}
+	}
+	return l
 }
 
-func (m *Memory) Close() error { return nil }
+// Get implements store.Store.
+func (m *Memory) Get(_ context.Context, key string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.get(key)
+}
 
 // Swap implements store.Store.
 func (m *Memory) Swap(_ context.Context, key string, old []byte, c store.Change) (bool, error) {
@@ -292,43 +413,29 @@ func (m *Memory) Swap(_ context.Context, key string, old []byte, c store.Change)
 func (m *Memory) Reserve(_ context.Context, key string, r store.Rate, most time.Duration) (time.Duration, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	step, now, at := r.Per/time.Duration(r.Messages), time.Now(), m.places[key]
+	step, now, at := r.Per/time.Duration(r.Messages), m.Now(), m.slots[key]
 	if at.Before(now) {
 		at = now
 	}
 	wait := max(0, at.Sub(now)-time.Duration(max(r.Burst, 1)-1)*step)
 	if wait <= most {
-		m.places[key] = at.Add(step)
+		m.slots[key] = at.Add(step)
 	}
 	return wait, m.fails
 }
 
-// NotifiersOf implements store.Store.
-func (m *Memory) NotifiersOf(_ context.Context, ids []store.ID) (names []string, _ error) {
+// Check implements store.Store.
+func (m *Memory) Check(context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, d := range m.rows {
-		if slices.Contains(ids, d.ID) && (d.State == store.Dead || d.State == store.Pending) {
-			names = append(names, d.Notifier)
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names), m.fails
+	return m.fails
 }
 
-// Cancel implements store.Store.
-func (m *Memory) Cancel(_ context.Context, ids []store.ID, why string) (n int, _ error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, d := range m.rows {
-		if slices.Contains(ids, d.ID) && (d.State == store.Dead || d.State == store.Pending) {
-			d.State, d.Error, d.NextAt = store.Cancelled, why, time.Time{}
-			m.park(d.Notifier, d.OrderKey)
-			n++
-		}
-	}
-	return n, nil
-}
+// Purge implements store.Store. It deletes nothing.
+func (m *Memory) Purge(context.Context, time.Time, time.Time) (int, error) { return 0, nil }
+
+// Close implements store.Store. The store can still be used.
+func (m *Memory) Close() error { return nil }
 
 // Node implements store.Store.
 func (m *Memory) Node() int { return m.NodeNumber }
@@ -338,16 +445,3 @@ func (m *Memory) LeasesValid() bool { return !m.Lost.Load() }
 
 // Notifications implements store.Store.
 func (m *Memory) Notifications() <-chan string { return m.Wakes }
-
-// Load implements store.Store.
-func (m *Memory) Load() (l store.Load) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, d := range m.rows {
-		if d.State == store.Pending || d.State == store.Sending {
-			l.Deliveries++
-			l.Bytes += int64(len(d.Message))
-		}
-	}
-	return l
-}

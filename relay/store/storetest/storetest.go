@@ -24,13 +24,15 @@ func Run(t *testing.T, f Factory) {
 		"deliver": deliverCases(), "order": orderCases(), "wait": waitCases(), "fallback": fallbackCases(),
 		"list": listCases(), "load": loadCases(), "keep": keepCases(), "clock": clockCases(), "states": stateCases(),
 	} {
-		t.Run(topic, func(t *testing.T) {
-			for name, run := range cases {
-				t.Run(name, func(t *testing.T) {
-					t.Parallel()
-					run(NewFixture(t, f))
-				})
-			}
+		t.Run(topic, func(t *testing.T) { runCases(t, cases, f) })
+	}
+}
+
+func runCases(t *testing.T, cases map[string]func(*Fixture), f Factory) {
+	for name, run := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run(NewFixture(t, f))
 		})
 	}
 }
