@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -14,8 +15,8 @@ const (
 	FirstLease = 1
 	// MaxFollowers is how many waiting deliveries of one stream are claimed behind a due one.
 	MaxFollowers = 32
-	// MaxResponse is how much of a receiver's answer is kept, in bytes.
-	MaxResponse = 4 << 10
+	// maxResponse is how much of a receiver's answer is kept, in bytes.
+	maxResponse = 4 << 10
 	// RetrySlice is how many deliveries one transaction of Retry or Cancel takes.
 	RetrySlice = 500
 	// PurgeSlice is how many events or rows one step of Purge takes.
@@ -44,31 +45,84 @@ func Expiry(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// Changes are the keys that a transaction changes, so that each is written once, however many events change it.
-type Changes struct {
-	Values map[string]KeyValue
-	Order  []string // of their first changes
+// Keys are the keys of a transaction: as it has read them, and as it changes them. Each is written once, however many
+// events change it. The zero value is empty.
+type Keys struct {
+	Read    map[string]KeyValue
+	Changed map[string]KeyValue
+	Order   []string // of the first changes
+}
+
+// Remember keeps what was read. The zero KeyValue is a key that does not exist.
+func (k *Keys) Remember(key string, kv KeyValue) {
+	if k.Read == nil {
+		k.Read = map[string]KeyValue{}
+	}
+	k.Read[key] = kv
 }
 
 // Set adds a change, which replaces an earlier one of the same key.
-func (o *Changes) Set(c Change) { o.Put(c.Key, KeyValue{c.Value, Expiry(c.Expires)}) }
-
-// Put is Set for a value with its expiry in milliseconds.
-func (o *Changes) Put(key string, kv KeyValue) {
-	if o.Values == nil {
-		o.Values = map[string]KeyValue{}
+func (k *Keys) Set(c Change) {
+	if k.Changed == nil {
+		k.Changed = map[string]KeyValue{}
 	}
-	if _, known := o.Values[key]; !known {
-		o.Order = append(o.Order, key)
+	if _, known := k.Changed[c.Key]; !known {
+		k.Order = append(k.Order, c.Key)
 	}
-	o.Values[key] = kv
+	k.Changed[c.Key] = KeyValue{c.Value, Expiry(c.Expires)}
 }
 
-// ExpiringTable is a table whose rows expire. A purge reads all of it, since an index by time would cost every event
-// more.
-type ExpiringTable struct {
-	Table, Key string
-	First      any // sorts before every key
+// Get returns a value as the transaction will leave it, or nil. It calls read for a key that is not known yet. An
+// expired value is gone, whether or not it was purged.
+func (k *Keys) Get(key string, now int64, read func() (KeyValue, error)) ([]byte, error) {
+	kv, known := k.Changed[key]
+	if !known {
+		kv, known = k.Read[key]
+	}
+	if !known {
+		var err error
+		if kv, err = read(); err != nil {
+			return nil, Wrap(err, "reading a key")
+		}
+		k.Remember(key, kv)
+	}
+	if kv.Expires <= now {
+		return nil, nil
+	}
+	return kv.Value, nil
+}
+
+// InSlices calls change for slices of sorted ids, each for a transaction of its own, so that a long list delays no other
+// caller for long. It returns the sum of the results.
+func InSlices(ids []ID, change func(slice []ID) (int, error)) (total int, err error) {
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	for slice := range slices.Chunk(ids, RetrySlice) {
+		n, err := change(slice)
+		if err != nil {
+			return total, err
+		}
+		total += n
+	}
+	return total, nil
+}
+
+// ShortResponse returns the part of a receiver's answer that is kept.
+func ShortResponse(text string) string {
+	if len(text) > maxResponse {
+		return strings.ToValidUTF8(text[:maxResponse], "")
+	}
+	return text
+}
+
+// Found returns the error of reading an event or a delivery: err, or ErrNotFound if nothing was found.
+func Found(what string, id ID, found bool, err error) error {
+	switch {
+	case err != nil:
+		return fmt.Errorf("reading %s %s: %w", what, id, err)
+	case !found:
+		return fmt.Errorf("%s %s: %w", what, id, ErrNotFound)
+	}
+	return nil
 }
 
 // CheckVersion returns an error unless tables of this version can be read by a program that knows another one.

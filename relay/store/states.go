@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -11,7 +12,7 @@ type step string
 const (
 	byMade    step = "made"    // by Accept, or as a fallback by Finish
 	byClaim   step = "claim"   // by Claim
-	ByOutcome step = "outcome" // by Finish, or by a start after the process ended
+	byOutcome step = "outcome" // by Finish, or by a start after the process ended
 	ByRetry   step = "retry"   // by a person
 	ByCancel  step = "cancel"  // by a person
 )
@@ -28,7 +29,7 @@ func transitions() []transition {
 	return []transition{
 		{"", byMade, []State{Pending, Sending, Cancelled}},
 		{Pending, byClaim, []State{Sending}},
-		{Sending, ByOutcome, []State{Delivered, Pending, Dead}},
+		{Sending, byOutcome, []State{Delivered, Pending, Dead}},
 		{Pending, ByRetry, []State{Pending}},
 		{Dead, ByRetry, []State{Pending}},
 		{Pending, ByCancel, []State{Cancelled}},
@@ -46,21 +47,32 @@ func (s step) From(state State) []State {
 	return nil
 }
 
+// CheckOutcomes returns an error unless the states of all outcomes are ones that an attempt leads to.
+func CheckOutcomes(outcomes []Outcome) error {
+	allowed := byOutcome.From(Sending)
+	for i := range outcomes {
+		if s := outcomes[i].State; !slices.Contains(allowed, s) {
+			return fmt.Errorf("recording outcomes: a delivery cannot become %q by an attempt", s)
+		}
+	}
+	return nil
+}
+
 // Fallback is a delivery that was made in place of one that failed permanently.
 type Fallback struct {
 	ID, For ID
 	State   State
 }
 
-// MayFallBack reports whether a fallback may be made for a delivery that failed permanently, given all fallbacks of its
+// mayFallBack reports whether a fallback may be made for a delivery that failed permanently, given all fallbacks of its
 // event. A delivery that a person retried gets another one only if its earlier fallback, and the fallbacks of that one,
 // were not delivered and will not be.
-func MayFallBack(failed ID, made []Fallback) bool {
+func mayFallBack(failed ID, made []Fallback) bool {
 	for _, f := range made {
 		if f.For != failed {
 			continue
 		}
-		if f.State == Pending || f.State == Sending || f.State == Delivered || !MayFallBack(f.ID, made) {
+		if f.State == Pending || f.State == Sending || f.State == Delivered || !mayFallBack(f.ID, made) {
 			return false
 		}
 	}
@@ -88,7 +100,7 @@ func WithFallback(ended []*Outcome, made []Fallback) []*Outcome {
 	slices.SortStableFunc(deepest, func(a, b *Outcome) int { return cmp.Compare(depth(b), depth(a)) })
 	allowed := map[*Outcome]bool{}
 	for _, o := range deepest {
-		if allowed[o] = MayFallBack(o.ID, known); allowed[o] {
+		if allowed[o] = mayFallBack(o.ID, known); allowed[o] {
 			known = append(known, Fallback{o.Fallback.ID, o.ID, StartOf(o.Fallback, map[Stream]bool{}).State})
 		}
 	}

@@ -60,7 +60,7 @@ func TestMayFallBack(t *testing.T) {
 		"after the fallback of its fallback failed too":    {[]Fallback{{2, 1, Dead}, {3, 2, Dead}}, true},
 		"after one of two fallbacks was delivered":         {[]Fallback{{2, 1, Dead}, {3, 1, Delivered}}, false},
 	} {
-		if got := MayFallBack(1, c.made); got != c.want {
+		if got := mayFallBack(1, c.made); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}

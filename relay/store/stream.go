@@ -50,6 +50,25 @@ func StartOf(d *NewDelivery, busy map[Stream]bool) Start {
 	return Start{Pending, waits}
 }
 
+// HandBack returns the outcomes that hand claimed deliveries back.
+func HandBack(claimed []Delivery) []Outcome {
+	back := make([]Outcome, len(claimed))
+	for i, d := range claimed {
+		back[i] = Outcome{ID: d.ID, Lease: d.Lease, State: Pending}
+	}
+	return back
+}
+
+// HandBackNew returns the outcomes that hand back the deliveries that were claimed as they were made.
+func HandBackNew(receipts []Receipt) (back []Outcome) {
+	for _, r := range receipts {
+		for _, id := range r.Claimed {
+			back = append(back, Outcome{ID: id, Lease: FirstLease, State: Pending})
+		}
+	}
+	return back
+}
+
 // Add notes in the receipt how a new delivery of its event begins.
 func (r *Receipt) Add(d *NewDelivery, s State) {
 	switch {

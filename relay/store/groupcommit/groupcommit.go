@@ -2,6 +2,7 @@
 package groupcommit
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"sync"
@@ -20,6 +21,8 @@ type Committer[T any] struct {
 	// Alone reports whether each call of a group that failed is committed alone, so that a bad one fails no other. Nil
 	// is always.
 	Alone func(err error) bool
+	// Stopped is the error of Do after Stop; nil is ErrStopped.
+	Stopped error
 	// Abandoned is called with each call that was committed although its caller had stopped waiting. Nil is nothing.
 	Abandoned func(call T)
 
@@ -54,15 +57,15 @@ func (c *Committer[T]) Stop() {
 	c.loop.Wait()
 }
 
-// Do has a call committed that writes about so many rows, or returns ErrStopped after Stop. If ctx ends first, the call
+// Do has a call committed that writes about so many rows, or returns Stopped after Stop. If ctx ends first, the call
 // may be committed nevertheless.
 func (c *Committer[T]) Do(ctx context.Context, rows int, call T) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	p := &pending[T]{call: call, rows: rows, answer: make(chan error, 1)}
-	if err := c.calls.Put(p); err != nil {
-		return err
+	if c.calls.Put(p) != nil {
+		return cmp.Or(c.Stopped, ErrStopped)
 	}
 	select {
 	case err := <-p.answer:

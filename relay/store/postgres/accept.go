@@ -24,7 +24,7 @@ func (s *Store) Accept(ctx context.Context, batch []store.Event, decide store.De
 		return nil, nil
 	}
 	a := &acceptance{batch: batch, decide: decide}
-	if err := s.events.do(ctx, 4*len(batch), &op{accept: a}); err != nil {
+	if err := s.events.Do(ctx, 4*len(batch), &op{accept: a}); err != nil {
 		return nil, fmt.Errorf("storing events: %w", err)
 	}
 	return a.receipts, nil
@@ -35,8 +35,7 @@ func (s *Store) Accept(ctx context.Context, batch []store.Event, decide store.De
 type intake struct {
 	*tx
 	arrivals []*arrival
-	read     map[string]store.KeyValue // the keys that are locked
-	keys     store.Changes
+	keys     store.Keys // those that were read are locked
 }
 
 // arrival is one event of an intake.
@@ -49,7 +48,7 @@ type arrival struct {
 }
 
 func (t *tx) acceptGroup(group []*op) error {
-	in := &intake{tx: t, read: map[string]store.KeyValue{}}
+	in := &intake{tx: t}
 	for _, o := range group {
 		if o.accept == nil {
 			t.probe()
@@ -101,14 +100,14 @@ func (in *intake) readKeys(keys []string) {
 	names := make([][]byte, len(keys))
 	for i, key := range keys {
 		names[i] = []byte(key)
-		in.read[key] = store.KeyValue{}
+		in.keys.Remember(key, store.KeyValue{})
 	}
 	in.lock(lockKeys, keys)
 	in.queueRows(func(rows pgx.Rows) error {
 		var key, value []byte
 		var expires int64
 		err := rows.Scan(&key, &value, &expires)
-		in.read[string(key)] = store.KeyValue{Value: value, Expires: expires}
+		in.keys.Remember(string(key), store.KeyValue{Value: value, Expires: expires})
 		return err
 	}, "SELECT key, value, expires_at FROM kv WHERE key = ANY ($1)", names)
 }
@@ -232,21 +231,11 @@ func (in *intake) decideOne(a *arrival) (readErr error) {
 // get returns a value as this transaction sees it. A key that was not announced is locked and read now, out of the
 // order of locks, so another relay may have to try again.
 func (in *intake) get(key string) ([]byte, error) {
-	kv, known := in.keys.Values[key]
-	if !known {
-		kv, known = in.read[key]
-	}
-	if !known {
+	return in.keys.Get(key, in.now, func() (store.KeyValue, error) {
 		in.readKeys([]string{key})
-		if err := in.send(); err != nil {
-			return nil, store.Wrap(err, "reading a key")
-		}
-		kv = in.read[key]
-	}
-	if kv.Expires <= in.now {
-		return nil, nil
-	}
-	return kv.Value, nil
+		err := in.send()
+		return in.keys.Read[key], err
+	})
 }
 
 // save queues everything that the intake has to write.
@@ -282,7 +271,7 @@ func (in *intake) save() error {
 func (in *intake) lockChanged() {
 	var late []string
 	for _, key := range in.keys.Order {
-		if _, locked := in.read[key]; !locked {
+		if _, locked := in.keys.Read[key]; !locked {
 			late = append(late, key)
 		}
 	}
@@ -316,7 +305,7 @@ func (in *intake) saveKeys() {
 	var gone, keys, values [][]byte
 	var expires []int64
 	for _, key := range in.keys.Order {
-		if kv := in.keys.Values[key]; kv.Value == nil {
+		if kv := in.keys.Changed[key]; kv.Value == nil {
 			gone = append(gone, []byte(key))
 		} else {
 			keys, values, expires = append(keys, []byte(key)), append(values, kv.Value), append(expires, kv.Expires)

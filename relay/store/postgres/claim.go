@@ -33,7 +33,7 @@ type head struct {
 // Claim implements store.Store. If the caller leaves before the answer, the deliveries are handed back.
 func (s *Store) Claim(ctx context.Context, notifier string, limit int) ([]store.Delivery, error) {
 	c := &claim{notifier: clean(notifier), limit: limit}
-	if err := s.work.do(ctx, limit, &op{claim: c}); err != nil {
+	if err := s.work.Do(ctx, limit, &op{claim: c}); err != nil {
 		return nil, fmt.Errorf("claiming deliveries for %s: %w", notifier, err)
 	}
 	return c.claimed, nil

@@ -2,9 +2,7 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,15 +11,10 @@ import (
 
 // Finish implements store.Store.
 func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
-	if len(outcomes) == 0 {
-		return nil
+	if err := store.CheckOutcomes(outcomes); err != nil || len(outcomes) == 0 {
+		return err
 	}
-	for i := range outcomes {
-		if st := outcomes[i].State; st != store.Delivered && st != store.Dead && st != store.Pending {
-			return fmt.Errorf("recording outcomes: a delivery cannot become %q by an attempt", st)
-		}
-	}
-	return store.Wrap(s.work.do(ctx, 2*len(outcomes), &op{outcomes: outcomes}), "recording outcomes")
+	return store.Wrap(s.work.Do(ctx, 2*len(outcomes), &op{outcomes: outcomes}), "recording outcomes")
 }
 
 // workGroup finishes, changes and claims deliveries. Claims come last: they never wait for another transaction, but
@@ -165,7 +158,7 @@ func (t *tx) record(done []*store.Outcome) (ended map[store.ID]bool) {
 		states, nexts = append(states, string(o.State)), append(nexts, next)
 		tried, ats, tooks = append(tried, n), append(ats, a.At.UnixMilli()), append(tooks, int64(a.Took))
 		statuses, reasons = append(statuses, clean(a.Status)), append(reasons, clean(a.Reason))
-		errs, responses = append(errs, clean(a.Error)), append(responses, shorten(clean(a.Response)))
+		errs, responses = append(errs, clean(a.Error)), append(responses, store.ShortResponse(clean(a.Response)))
 	}
 	sum := &countSum{}
 	t.queue(recordOutcomes, ids, leases, states, nexts, tried, ats, tooks, statuses, reasons, errs, responses,
@@ -302,14 +295,6 @@ func (t *tx) readFallbacks(of []int64) (events map[store.ID]store.ID, made []sto
 	return events, made, store.Wrap(t.send(), "reading the fallbacks of events")
 }
 
-// shorten truncates a receiver's answer.
-func shorten(response string) string {
-	if len(response) > store.MaxResponse {
-		return strings.ToValidUTF8(response[:store.MaxResponse], "")
-	}
-	return response
-}
-
 // change is one call of Retry or Cancel, or a slice of it.
 type change struct {
 	ids    []store.ID
@@ -320,28 +305,26 @@ type change struct {
 
 // Retry implements store.Store.
 func (s *Store) Retry(ctx context.Context, ids []store.ID) (int, error) {
-	n, err := s.changeAll(ctx, change{ids: ids})
+	n, err := s.changeAll(ctx, ids, change{})
 	return n, store.Wrap(err, "retrying deliveries")
 }
 
 // Cancel implements store.Store.
 func (s *Store) Cancel(ctx context.Context, ids []store.ID, why string) (int, error) {
-	n, err := s.changeAll(ctx, change{ids: ids, cancel: true, why: why})
+	n, err := s.changeAll(ctx, ids, change{cancel: true, why: why})
 	return n, store.Wrap(err, "cancelling deliveries")
 }
 
-// changeAll works in slices, so that a long list delays no other caller for long.
-func (s *Store) changeAll(ctx context.Context, all change) (total int, err error) {
-	ids := slices.Compact(slices.Sorted(slices.Values(all.ids)))
-	for slice := range slices.Chunk(ids, store.RetrySlice) {
-		c := all
-		c.ids = slice
-		if err := s.work.do(ctx, len(slice), &op{change: &c}); err != nil {
-			return total, err
+// changeAll makes a change of deliveries, and returns how many it found.
+func (s *Store) changeAll(ctx context.Context, ids []store.ID, c change) (int, error) {
+	return store.InSlices(ids, func(slice []store.ID) (int, error) {
+		part := c
+		part.ids = slice
+		if err := s.work.Do(ctx, len(slice), &op{change: &part}); err != nil {
+			return 0, err
 		}
-		total += c.n
-	}
-	return total, nil
+		return part.n, nil
+	})
 }
 
 // change queues a retry or a cancellation. Deliveries that waited for cancelled ones become due.

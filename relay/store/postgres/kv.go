@@ -102,7 +102,7 @@ func (s *Store) transact(ctx context.Context, run func(t *tx)) error {
 // Check implements store.Store. It writes through both writers, so it also shows that both make progress.
 func (s *Store) Check(ctx context.Context) error {
 	for _, w := range []*writer{s.events, s.work} {
-		if err := w.do(ctx, 1, &op{}); err != nil {
+		if err := w.Do(ctx, 1, &op{}); err != nil {
 			return store.Wrap(err, "writing to the store")
 		}
 	}

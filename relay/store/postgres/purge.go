@@ -35,8 +35,8 @@ func (s *Store) Purge(ctx context.Context, events, dead time.Time) (total int, e
 	if total, err = s.purgeEvents(ctx, conn.Conn(), store.FirstID(events), store.FirstID(dead)); err != nil {
 		return total, store.Wrap(err, "purging events")
 	}
-	for _, table := range []store.ExpiringTable{{Table: "dedupe", Key: "hash"}, {Table: "kv", Key: "key"}} {
-		if err := s.purgeExpired(ctx, conn.Conn(), table); err != nil {
+	for _, k := range []keyed{{"dedupe", "hash"}, {"kv", "key"}} {
+		if err := s.purgeExpired(ctx, conn.Conn(), k); err != nil {
 			return total, store.Wrap(err, "purging what has expired")
 		}
 	}
@@ -97,11 +97,14 @@ func (s *Store) purgeRange(ctx context.Context, conn *pgx.Conn, r idRange, deadB
 	return n, err
 }
 
-// purgeExpired reads a table by its key and deletes the expired rows.
-func (s *Store) purgeExpired(ctx context.Context, conn *pgx.Conn, k store.ExpiringTable) error {
+// keyed is a table whose rows expire, and its key.
+type keyed struct{ table, key string }
+
+// purgeExpired reads a table by its key and deletes the expired rows. An index by time would cost every event more.
+func (s *Store) purgeExpired(ctx context.Context, conn *pgx.Conn, k keyed) error {
 	end := fmt.Sprintf(`SELECT %[2]s FROM (SELECT %[2]s FROM %[1]s WHERE %[2]s > $1 ORDER BY %[2]s LIMIT $2) k
-		ORDER BY %[2]s DESC LIMIT 1`, k.Table, k.Key)
-	expired := fmt.Sprintf("DELETE FROM %[1]s WHERE %[2]s > $1 AND %[2]s <= $2 AND expires_at <= $3", k.Table, k.Key)
+		ORDER BY %[2]s DESC LIMIT 1`, k.table, k.key)
+	expired := fmt.Sprintf("DELETE FROM %[1]s WHERE %[2]s > $1 AND %[2]s <= $2 AND expires_at <= $3", k.table, k.key)
 	for at := []byte{}; ; {
 		var last []byte
 		err := conn.QueryRow(ctx, end, at, store.PurgeSlice).Scan(&last)

@@ -221,7 +221,7 @@ func (s *Store) recoverFrom(ctx context.Context, q string, arg int64) error {
 		})
 		if err == nil && len(back) > 0 {
 			s.log.Info("interrupted deliveries taken over", "count", len(back))
-			err = s.work.do(ctx, 2*len(back), &op{outcomes: back, orphans: true})
+			err = s.work.Do(ctx, 2*len(back), &op{outcomes: back, orphans: true})
 		}
 		if err != nil || len(back) < store.RetrySlice {
 			return store.Wrap(err, "recovering interrupted deliveries")

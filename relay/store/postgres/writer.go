@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -49,19 +48,9 @@ type writer struct {
 
 func newWriter(s *Store, slot int, run func(*tx, []*op) error) *writer {
 	w := &writer{store: s, slot: slot, run: run}
-	w.Commit = w.commit
+	w.Commit, w.Abandoned, w.Stopped = w.commit, w.handBack, store.ErrClosed
 	w.Alone = func(err error) bool { return !isLost(err) }
-	w.Abandoned = w.handBack
 	return w
-}
-
-// do commits an op that writes about so many rows. If ctx ends first, the op may happen nevertheless.
-func (w *writer) do(ctx context.Context, rows int, o *op) error {
-	err := w.Do(ctx, rows, o)
-	if errors.Is(err, groupcommit.ErrStopped) {
-		return store.ErrClosed
-	}
-	return err
 }
 
 // commit executes a group in one transaction. A lone op that conflicts with another relay is tried again.
@@ -76,26 +65,16 @@ func (w *writer) commit(group []*op) (err error) {
 
 // handBack hands back the deliveries that were claimed for a caller who has left.
 func (w *writer) handBack(o *op) {
-	if back := o.claimed(); len(back) > 0 {
-		w.store.work.Add(len(back), &op{outcomes: back})
-	}
-}
-
-// claimed returns the outcomes that hand back what the op has claimed.
-func (o *op) claimed() (back []store.Outcome) {
+	var back []store.Outcome
 	switch {
 	case o.accept != nil:
-		for _, r := range o.accept.receipts {
-			for _, id := range r.Claimed {
-				back = append(back, store.Outcome{ID: id, Lease: store.FirstLease, State: store.Pending})
-			}
-		}
+		back = store.HandBackNew(o.accept.receipts)
 	case o.claim != nil:
-		for _, d := range o.claim.claimed {
-			back = append(back, store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Pending})
-		}
+		back = store.HandBack(o.claim.claimed)
 	}
-	return back
+	if len(back) > 0 {
+		w.store.work.Add(len(back), &op{outcomes: back})
+	}
 }
 
 // transact executes a group in one transaction. If the connection turns out to be broken, as after a restart of the

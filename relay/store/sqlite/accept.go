@@ -22,9 +22,9 @@ func (s *Store) Accept(ctx context.Context, batch []store.Event, decide store.De
 		return nil, nil
 	}
 	a := &acceptance{batch: batch, decide: decide}
-	err := s.writer.do(ctx, 4*len(batch), &op{
+	err := s.writer.Do(ctx, 4*len(batch), &op{
 		run:  func(t *tx) error { return t.accept(a) },
-		undo: func(t *tx) error { return t.handBackAll(a.receipts) },
+		undo: func(t *tx) error { return t.finish(store.HandBackNew(a.receipts)) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("storing events: %w", err)

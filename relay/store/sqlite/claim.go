@@ -13,25 +13,17 @@ import (
 // Claim implements store.Store. If the caller leaves before the answer, the deliveries are handed back.
 func (s *Store) Claim(ctx context.Context, notifier string, limit int) ([]store.Delivery, error) {
 	var claimed []store.Delivery
-	err := s.writer.do(ctx, limit, &op{
+	err := s.writer.Do(ctx, limit, &op{
 		run: func(t *tx) (err error) {
 			claimed, err = t.claim(notifier, limit)
 			return err
 		},
-		undo: func(t *tx) error { return t.handBackClaimed(claimed) },
+		undo: func(t *tx) error { return t.finish(store.HandBack(claimed)) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claiming deliveries for %s: %w", notifier, err)
 	}
 	return claimed, nil
-}
-
-func (t *tx) handBackClaimed(claimed []store.Delivery) error {
-	back := make([]store.Outcome, len(claimed))
-	for i, d := range claimed {
-		back[i] = store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Pending}
-	}
-	return t.finish(back)
 }
 
 func (t *tx) claim(notifier string, limit int) ([]store.Delivery, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"qaserelay/relay/store"
@@ -12,16 +11,10 @@ import (
 
 // Finish implements store.Store.
 func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
-	if len(outcomes) == 0 {
-		return nil
+	if err := store.CheckOutcomes(outcomes); err != nil || len(outcomes) == 0 {
+		return err
 	}
-	allowed := store.ByOutcome.From(store.Sending)
-	for i := range outcomes {
-		if st := outcomes[i].State; !slices.Contains(allowed, st) {
-			return fmt.Errorf("recording outcomes: a delivery cannot become %q by an attempt", st)
-		}
-	}
-	err := s.writer.do(ctx, 2*len(outcomes), &op{run: func(t *tx) error { return t.finish(outcomes) }})
+	err := s.writer.Do(ctx, 2*len(outcomes), &op{run: func(t *tx) error { return t.finish(outcomes) }})
 	return store.Wrap(err, "recording outcomes")
 }
 
@@ -199,11 +192,8 @@ func (t *tx) recordOne(o *store.Outcome) error {
 
 func appendAttempt(rows []any, o *store.Outcome) []any {
 	a := o.Attempt
-	response := a.Response
-	if len(response) > store.MaxResponse {
-		response = strings.ToValidUTF8(response[:store.MaxResponse], "")
-	}
-	return append(rows, o.ID, o.Lease, a.At.UnixMilli(), int64(a.Took), a.Status, a.Reason, a.Error, response)
+	return append(rows, o.ID, o.Lease, a.At.UnixMilli(), int64(a.Took), a.Status, a.Reason, a.Error,
+		store.ShortResponse(a.Response))
 }
 
 // saveAttempts writes the gathered attempts.
@@ -246,18 +236,6 @@ func (t *tx) promote(l store.Stream) error {
 	return store.Wrap(err, "letting the next delivery go")
 }
 
-// handBackAll hands back the deliveries that were claimed for a caller who has left.
-func (t *tx) handBackAll(receipts []store.Receipt) error {
-	for _, r := range receipts {
-		for _, id := range r.Claimed {
-			if err := t.handBack(id, store.FirstLease, time.UnixMilli(t.now)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // busyStreams returns the streams of new deliveries that have unfinished ones.
 func (t *tx) busyStreams(plans []store.Plan) (map[store.Stream]bool, error) {
 	var streams []any
@@ -293,23 +271,19 @@ func (s *Store) Cancel(ctx context.Context, ids []store.ID, why string) (int, er
 	return n, store.Wrap(err, "cancelling deliveries")
 }
 
-// change changes deliveries in slices, so that a long list delays no other caller for long. It returns how many it
-// found.
-func (s *Store) change(ctx context.Context, ids []store.ID, change func(*tx, []store.ID) (int, error)) (
-	total int, err error) {
-	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
-	for slice := range slices.Chunk(ids, store.RetrySlice) {
-		var n int
-		err := s.writer.do(ctx, len(slice), &op{run: func(t *tx) (err error) {
+// change changes deliveries, and returns how many it found.
+func (s *Store) change(ctx context.Context, ids []store.ID, change func(*tx, []store.ID) (int, error)) (int, error) {
+	return store.InSlices(ids, func(slice []store.ID) (int, error) {
+		n := 0
+		err := s.writer.Do(ctx, len(slice), &op{run: func(t *tx) (err error) {
 			n, err = change(t, slice)
 			return err
 		}})
-		if err != nil {
-			return total, err
+		if err != nil { // the op may still run, so n must not be read
+			return 0, err
 		}
-		total += n
-	}
-	return total, nil
+		return n, nil
+	})
 }
 
 func (t *tx) retry(ids []store.ID) (total int, err error) {

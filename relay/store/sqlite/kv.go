@@ -12,21 +12,21 @@ import (
 
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
-	var expires int64
+	var kv store.KeyValue
 	err = s.readers.read(ctx, func(ctx context.Context, c *conn) (err error) {
-		value, expires, err = readKey(ctx, c, key)
+		kv, err = readKey(ctx, c, key)
 		return err
 	})
-	if err != nil || expires <= s.now().UnixMilli() {
+	if err != nil || kv.Expires <= s.now().UnixMilli() {
 		return nil, store.Wrap(err, "reading a key")
 	}
-	return value, nil
+	return kv.Value, nil
 }
 
 // Swap implements store.Store.
 func (s *Store) Swap(ctx context.Context, key string, old []byte, c store.Change) (bool, error) {
 	swapped := false
-	err := s.writer.do(ctx, 1, &op{run: func(t *tx) error {
+	err := s.writer.Do(ctx, 1, &op{run: func(t *tx) error {
 		swapped = false
 		now, err := t.getKey(key)
 		if err != nil || (now == nil) != (old == nil) || !bytes.Equal(now, old) {
@@ -46,51 +46,28 @@ func (t *tx) readAnnouncedKeys(a *acceptance) error {
 	var unknown []any
 	for i := range a.batch {
 		for _, key := range a.batch[i].Keys {
-			if _, known := t.read[key]; !known && !a.receipts[i].Duplicate {
-				t.remember(key, store.KeyValue{})
+			if _, known := t.keys.Read[key]; !known && !a.receipts[i].Duplicate {
+				t.keys.Remember(key, store.KeyValue{})
 				unknown = append(unknown, key)
 			}
 		}
 	}
 	err := t.queryMany(q, nil, unknown, func(r row) {
-		t.remember(r.str(0), store.KeyValue{Value: append([]byte{}, r.bytes(1)...), Expires: r.int(2)})
+		t.keys.Remember(r.str(0), store.KeyValue{Value: append([]byte{}, r.bytes(1)...), Expires: r.int(2)})
 	})
 	return store.Wrap(err, "reading keys")
 }
 
-// getKey returns a value as this transaction will leave it, or nil. An expired one is gone, whether or not it was
-// purged.
+// getKey returns a value as this transaction will leave it, or nil.
 func (t *tx) getKey(key string) ([]byte, error) {
-	kv, known := t.keys.Values[key]
-	if !known {
-		kv, known = t.read[key]
-	}
-	if !known {
-		var err error
-		if kv.Value, kv.Expires, err = readKey(context.Background(), t.conn, key); err != nil {
-			return nil, store.Wrap(err, "reading a key")
-		}
-		t.remember(key, kv)
-	}
-	if kv.Expires <= t.now {
-		return nil, nil
-	}
-	return kv.Value, nil
-}
-
-// remember keeps a value that was read.
-func (t *tx) remember(key string, kv store.KeyValue) {
-	if t.read == nil {
-		t.read = map[string]store.KeyValue{}
-	}
-	t.read[key] = kv
+	return t.keys.Get(key, t.now, func() (store.KeyValue, error) { return readKey(context.Background(), t.conn, key) })
 }
 
 // saveKeys writes the changed keys.
 func (t *tx) saveKeys() error {
 	rows := make([]any, 0, 3*len(t.keys.Order))
 	for _, key := range t.keys.Order {
-		kv := t.keys.Values[key]
+		kv := t.keys.Changed[key]
 		if kv.Value != nil {
 			rows = append(rows, key, kv.Value, kv.Expires)
 		} else if _, err := t.exec("DELETE FROM kv WHERE key = ?", key); err != nil {
@@ -101,12 +78,12 @@ func (t *tx) saveKeys() error {
 }
 
 // readKey returns a value, which is nil only if the key does not exist.
-func readKey(ctx context.Context, c *conn, key string) (value []byte, expires int64, err error) {
+func readKey(ctx context.Context, c *conn, key string) (kv store.KeyValue, err error) {
 	err = c.query(ctx, "SELECT value, expires_at FROM kv WHERE key = ?", []any{key}, func(r row) error {
-		value, expires = append([]byte{}, r.bytes(0)...), r.int(1)
+		kv = store.KeyValue{Value: append([]byte{}, r.bytes(0)...), Expires: r.int(1)}
 		return nil
 	})
-	return value, expires, err
+	return kv, err
 }
 
 // Reserve implements store.Store. Rates are kept in memory, since one process uses the file. Messages that were sent

@@ -24,11 +24,8 @@ func (s *Store) Purge(ctx context.Context, events, dead time.Time) (int, error) 
 		}
 		total += p.purged
 	}
-	for _, table := range []store.ExpiringTable{
-		{Table: "dedupe", Key: "hash", First: []byte{}},
-		{Table: "kv", Key: "key", First: ""},
-	} {
-		if err := s.purgeExpired(ctx, table); err != nil {
+	for _, k := range []keyed{{"dedupe", "hash", []byte{}}, {"kv", "key", ""}} {
+		if err := s.purgeExpired(ctx, k); err != nil {
 			return total, fmt.Errorf("purging what has expired: %w", err)
 		}
 	}
@@ -49,15 +46,21 @@ func (s *Store) giveBack(ctx context.Context) error {
 }
 
 func (s *Store) step(ctx context.Context, run func(*tx) error) error {
-	return s.writer.do(ctx, store.PurgeSlice, &op{run: run})
+	return s.writer.Do(ctx, store.PurgeSlice, &op{run: run})
 }
 
-// purgeExpired reads a table by its key and deletes the expired rows.
-func (s *Store) purgeExpired(ctx context.Context, k store.ExpiringTable) error {
+// keyed is a table whose rows expire, its key, and a value that sorts before every key.
+type keyed struct {
+	table, key string
+	first      any
+}
+
+// purgeExpired reads a table by its key and deletes the expired rows. An index by time would cost every event more.
+func (s *Store) purgeExpired(ctx context.Context, k keyed) error {
 	end := fmt.Sprintf("SELECT max(%[2]s) FROM (SELECT %[2]s FROM %[1]s WHERE %[2]s > ? ORDER BY %[2]s LIMIT ?)",
-		k.Table, k.Key)
-	expired := fmt.Sprintf("DELETE FROM %[1]s WHERE %[2]s > ? AND %[2]s <= ? AND expires_at <= ?", k.Table, k.Key)
-	for at := k.First; at != nil; {
+		k.table, k.key)
+	expired := fmt.Sprintf("DELETE FROM %[1]s WHERE %[2]s > ? AND %[2]s <= ? AND expires_at <= ?", k.table, k.key)
+	for at := k.first; at != nil; {
 		last := make(chan any, 1)
 		err := s.step(ctx, func(t *tx) error {
 			var next any

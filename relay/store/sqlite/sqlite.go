@@ -84,7 +84,7 @@ func (s *Store) Notifications() <-chan string { return nil }
 
 // Check implements store.Store.
 func (s *Store) Check(ctx context.Context) error {
-	err := s.writer.do(ctx, 1, &op{run: func(t *tx) error {
+	err := s.writer.Do(ctx, 1, &op{run: func(t *tx) error {
 		_, err := t.exec("INSERT INTO probe (id, at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET at = ?1", t.now)
 		return err
 	}})

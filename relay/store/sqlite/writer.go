@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -12,7 +11,7 @@ import (
 )
 
 // op is one call that writes. run executes it in a transaction. It may run again in another one, so it makes its
-// results anew; the caller reads them once do has returned.
+// results anew; the caller reads them once Do has returned.
 type op struct {
 	run  func(*tx) error
 	undo func(*tx) error // of an op that was committed although its caller had left; nil is nothing
@@ -40,22 +39,13 @@ type writer struct {
 
 func newWriter(c *conn, now func() time.Time) *writer {
 	w := &writer{conn: c, now: now, into: newInserts(), leases: newLeases(), broken: make(chan struct{})}
-	w.Commit, w.Abandoned = w.transact, w.undo
+	w.Commit, w.Abandoned, w.Stopped = w.transact, w.undo, store.ErrClosed
 	w.ended = func(*conn) {}
 	w.end = func() error {
 		_, err := c.exec("COMMIT")
 		return err
 	}
 	return w
-}
-
-// do commits an op that writes about so many rows. If ctx ends first, the op may happen nevertheless.
-func (w *writer) do(ctx context.Context, rows int, o *op) error {
-	err := w.Do(ctx, rows, o)
-	if errors.Is(err, groupcommit.ErrStopped) {
-		return store.ErrClosed
-	}
-	return err
 }
 
 func (w *writer) undo(o *op) {
@@ -128,8 +118,7 @@ type tx struct {
 	counts *counts
 	dedupe *dedupeCache
 
-	read     map[string]store.KeyValue     // as in the table
-	keys     store.Changes                 // of kv
+	keys     store.Keys                    // of kv
 	bodies   map[store.BodyHash]firstEvent // that are new
 	moved    int                           // hashes that were moved into the table
 	leased   map[store.ID]lease            // changes of leases; one without a number ends
