@@ -31,7 +31,8 @@ func mayImport() map[string][]string {
 		"rules/template", "rules/message"}
 	file := append([]string{"rules", "rules/yamldoc", "rules/rulefile"}, language...)
 	reading := append([]string{"rules/lint"}, file...)
-	kind := []string{"notifiers", "notifiers/markup", "notifiers/httpclient", "notifiers/preview"}
+	kind := []string{"notifiers", "notifiers/markup", "notifiers/httpclient", "notifiers/preview",
+		"notifiers/service"}
 	engine := append([]string{"relay/config", "relay/dispatch", "relay/metrics", "relay/sampledlog", "relay/qaseapi",
 		"relay/store", "relay/store/groupcommit", "notifiers"}, language...)
 	engine = append(engine, "rules")
@@ -59,6 +60,7 @@ func mayImport() map[string][]string {
 		"notifiers/markup":     {"notifiers"},
 		"notifiers/httpclient": {"notifiers"},
 		"notifiers/preview":    {"notifiers", "notifiers/markup"},
+		"notifiers/service":    {"notifiers", "notifiers/httpclient", "notifiers/preview"},
 		"notifiers/*":          kind,
 		"notifiers/http": append([]string{"rules/message"},
 			kind...), // its default body is the message

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
-	"qaserelay/notifiers/httpclient"
 	"qaserelay/notifiers/markup"
 	"qaserelay/notifiers/preview"
 )
@@ -26,18 +25,13 @@ const (
 	maxUsername = 80
 )
 
-// composed is a message ready to be sent.
-type composed struct {
-	post   post
-	thread string // thread to post in, or empty
-}
-
 // post is a message as a webhook takes it.
 type post struct {
 	Content         string   `json:"content,omitempty"`
 	Username        string   `json:"username,omitempty"`
 	Embeds          []embed  `json:"embeds"`
 	AllowedMentions mentions `json:"allowed_mentions"`
+	thread          string   // id of the thread to post in, or empty
 }
 
 type embed struct {
@@ -68,22 +62,18 @@ type mentions struct {
 }
 
 // compose lays out a message as an embed, with mentions above it.
-func (n *notifier) compose(m *notifiers.Message) (composed, func() *preview.Layout, error) {
-	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
-	if err != nil {
-		return composed{}, nil, err
-	}
+func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, error) {
 	thread := notifiers.OneLine(o.ThreadID)
 	if strings.Trim(thread, "0123456789") != "" {
-		return composed{}, nil, fmt.Errorf(
+		return post{}, nil, fmt.Errorf(
 			"thread_id: %q is not valid; write the digits that Discord shows under Copy Thread ID",
 			notifiers.Cut(thread, 100))
 	}
-	p := post{Username: notifiers.Cut(notifiers.OneLine(o.Username), maxUsername)}
+	p := post{Username: notifiers.Cut(notifiers.OneLine(o.Username), maxUsername), thread: thread}
 	mentions := p.mention(o.Mention)
 	e, body, fields := composeEmbed(m)
 	p.Embeds = []embed{e}
-	return composed{p, thread}, func() *preview.Layout {
+	return p, func() *preview.Layout {
 		l := layout(m, body, fields)
 		l.Top = preview.Mentions(mentions)
 		return l
@@ -164,10 +154,10 @@ func (p *post) mention(all []string) (runs []markup.Run) {
 			allowed.Parse = []string{"everyone"}
 		case isRole && isSnowflake(id):
 			s, run.Text = "<@&"+id+">", "@"+id
-			allowed.Roles = httpclient.AppendNew(allowed.Roles, id)
+			allowed.Roles = appendNew(allowed.Roles, id)
 		case isSnowflake(who):
 			s, run.Text = "<@"+who+">", "@"+who
-			allowed.Users = httpclient.AppendNew(allowed.Users, who)
+			allowed.Users = appendNew(allowed.Users, who)
 		case strings.Trim(who, "@") != "":
 			run = markup.Run{Text: "@" + notifiers.Cut(strings.TrimLeft(who, "@"), 100)}
 			s = escape(run.Text)
@@ -182,6 +172,13 @@ func (p *post) mention(all []string) (runs []markup.Run) {
 		}
 	}
 	return runs
+}
+
+func appendNew(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
 }
 
 // isSnowflake reports whether s has the form of Discord's ids.

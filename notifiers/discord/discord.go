@@ -5,18 +5,16 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
 	"qaserelay/notifiers"
-	"qaserelay/notifiers/httpclient"
-	"qaserelay/notifiers/preview"
+	"qaserelay/notifiers/service"
 )
 
-// Config is what can be written for a notifier of type discord.
+// Config are the settings of a notifier of type discord.
 type Config struct {
 	// URL of a webhook, from the channel's settings under Integrations.
 	WebhookURL notifiers.Secret `yaml:"webhook_url" secret:"true"`
@@ -44,10 +42,11 @@ func Kind() notifiers.Kind {
 		Summary: "a message in a Discord channel, by webhook",
 		Config:  func() any { return &Config{Timeout: 10 * time.Second} },
 		Sample: func() any {
-			return &Config{WebhookURL: notifiers.NewSecret("https://discord.com/api/webhooks/1/preview"), Timeout: time.Second}
+			return &Config{WebhookURL: notifiers.NewSecret("https://discord.com/api/webhooks/1/preview"),
+				Timeout: time.Second}
 		},
 		Options:     Options{},
-		New:         newNotifier,
+		New:         service.New(define),
 		Concurrency: 2,
 		Rate:        notifiers.Rate{Messages: 5, Per: 2 * time.Second, Burst: 5}, // what the answers' X-RateLimit headers say
 		Delivered:   delivered,
@@ -58,8 +57,8 @@ func Kind() notifiers.Kind {
 			{Paths: "embeds[].footer.text", Max: 2048},
 			{Paths: "embeds[].fields[].name", Max: 256},
 			{Paths: "embeds[].fields[].value", Max: 1024},
-			{Paths: "embeds[].title embeds[].description embeds[].footer.text embeds[].fields[].name embeds[].fields[].value",
-				Max: 6000, Total: true},
+			{Paths: "embeds[].title embeds[].description embeds[].footer.text embeds[].fields[].name " +
+				"embeds[].fields[].value", Max: 6000, Total: true},
 			{Paths: "content", Max: 2000},
 		},
 		Needs:   "`webhook_url`",
@@ -80,67 +79,37 @@ func delivered(r notifiers.Receipt, _ string) string {
 	return fmt.Sprintf("Discord has posted it to the channel %s, as message %s", post.ChannelID, post.ID)
 }
 
-// notifier posts to a webhook.
-type notifier struct {
-	*httpclient.Service
-	config   Config
-	defaults json.RawMessage
-}
-
-func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
-	c := *config.(*Config)
-	_, err := notifiers.MergeOptions[Options](nil, defaults)
-	err = errors.Join(err, httpclient.CheckTimeout(c.Timeout), httpclient.CheckWebhookURL("webhook_url", c.WebhookURL,
-		"Discord shows under Edit Channel, Integrations, Webhooks: https://discord.com/api/webhooks/…"))
-	if err != nil {
-		return nil, err
+func define(c Config, _ Options) service.Definition[Options, post] {
+	webhook := service.Webhook("Discord", c.WebhookURL, c.Timeout)
+	return service.Definition[Options, post]{
+		Endpoint: webhook, Compose: compose, Classify: classify, Probe: probe,
+		Faults: []error{webhook.CheckWebhook(
+			"Discord shows under Edit Channel, Integrations, Webhooks: https://discord.com/api/webhooks/…")},
+		Call: func(p post) service.Call {
+			query := map[string]string{"wait": "true"} // Discord answers when it has stored the message
+			if p.thread != "" {
+				query["thread_id"] = p.thread
+			}
+			return service.Call{Doing: "posting to the Discord webhook", Query: query}
+		},
 	}
-	return &notifier{httpclient.NewService("Discord", "webhook_url", c.Timeout,
-		httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
 }
 
-// Send posts the message and waits until Discord has kept it.
-func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	c, _, err := n.compose(m)
-	if err != nil {
-		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
-	}
-	query := map[string]string{"wait": "true"}
-	if c.thread != "" {
-		query["thread_id"] = c.thread
-	}
-	return n.Deliver(ctx, httpclient.ServiceCall{
-		Doing: "posting to the Discord webhook", URL: httpclient.WithQuery(n.config.WebhookURL.Value(), query), Body: c.post,
-	}, classify)
-}
-
-// Preview implements [preview.Previewer].
-func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
-	c, _, err := n.compose(m)
-	return httpclient.PreviewJSON(c.post, err)
-}
-
-// Layout implements [preview.Previewer].
-func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
-	return preview.Draw(n.compose(m))
-}
-
-// Probe asks Discord for the webhook itself.
-func (n *notifier) Probe(ctx context.Context, _ []json.RawMessage) (string, error) {
+// probe asks Discord for the webhook itself.
+func probe(ctx context.Context, s *service.Service, _ []Options) (string, error) {
 	var hook struct {
 		Name      string `json:"name"`
 		ChannelID string `json:"channel_id"`
 	}
-	_, err := n.Deliver(ctx, httpclient.ServiceCall{Doing: "asking for the Discord webhook", Method: http.MethodGet,
-		URL: n.config.WebhookURL.Value()},
-		func(a httpclient.Answer) httpclient.Outcome {
-			if v := classify(a); v.Class != httpclient.ByStatus || a.Code >= 300 {
+	_, err := s.Deliver(ctx, service.Call{Doing: "asking for the Discord webhook", Method: http.MethodGet},
+		func(a service.Answer) service.Outcome {
+			if v := classify(a); v.Class != service.ByStatus || a.Code >= 300 {
 				return v
 			}
 			if json.Unmarshal(a.Body, &hook) != nil || hook.ChannelID == "" {
-				return httpclient.Outcome{Class: httpclient.UnexpectedBody}
+				return service.Outcome{Class: service.UnexpectedBody}
 			}
-			return httpclient.Outcome{}
+			return service.Outcome{}
 		})
 	if err != nil {
 		return "", err
@@ -150,32 +119,32 @@ func (n *notifier) Probe(ctx context.Context, _ []json.RawMessage) (string, erro
 }
 
 // classify knows Discord's error codes (https://discord.com/developers/docs/topics/opcodes-and-status-codes#json).
-func classify(a httpclient.Answer) httpclient.Outcome {
+func classify(a service.Answer) service.Outcome {
 	var said struct {
 		ID         string  `json:"id"` // of the message, or of the webhook
 		Message    string  `json:"message"`
 		Code       int     `json:"code"`
-		RetryAfter float64 `json:"retry_after"` // seconds
+		RetryAfter float64 `json:"retry_after"`
 		Errors     json.RawMessage
 	}
 	if err := json.Unmarshal(a.Body, &said); a.Code == http.StatusOK && (err != nil || said.ID == "") {
-		return httpclient.Outcome{Class: httpclient.UnexpectedBody, Detail: string(a.Body)}
+		return service.Outcome{Class: service.UnexpectedBody, Detail: string(a.Body)}
 	}
-	v := httpclient.Outcome{Detail: strings.TrimSpace(said.Message + " " + string(said.Errors)),
-		After: httpclient.Seconds(said.RetryAfter)}
+	v := service.Outcome{Detail: strings.TrimSpace(said.Message + " " + string(said.Errors)),
+		Seconds: said.RetryAfter}
 	switch said.Code {
 	case 10015:
-		v.Class, v.Reason = httpclient.Gone, notifiers.ReasonAuth
+		v.Class, v.Reason = service.Gone, notifiers.ReasonAuth
 		v.Advice = "the webhook was deleted; make a new one and put its URL into webhook_url"
 	case 50027:
-		v.Class, v.Reason = httpclient.Permanent, notifiers.ReasonAuth
+		v.Class, v.Reason = service.Permanent, notifiers.ReasonAuth
 		v.Advice = "put the webhook's whole URL into webhook_url"
 	case 10003, 10008, 50083, 160005:
-		v.Class, v.Advice = httpclient.Permanent, "check thread_id: the thread has to be in the webhook's channel, and open"
+		v.Class, v.Advice = service.Permanent, "check thread_id: the thread has to be in the webhook's channel, and open"
 	case 220001, 220002, 220003:
-		v.Class, v.Advice = httpclient.Permanent, "the webhook's channel is a forum; write the thread_id of one of its posts"
+		v.Class, v.Advice = service.Permanent, "the webhook's channel is a forum; write the thread_id of one of its posts"
 	case 50006, 50035:
-		v.Class, v.Advice = httpclient.Permanent, "Discord does not take this message; change its title, body or options"
+		v.Class, v.Advice = service.Permanent, "Discord does not take this message; change its title, body or options"
 	}
 	return v
 }

@@ -14,7 +14,7 @@ import (
 	"qaserelay/rules/message"
 )
 
-func service() notifierstest.Service {
+func suite() notifierstest.Service {
 	const secret = "hooks3cret"
 	return notifierstest.Service{
 		Kind: Kind(), Secrets: []string{secret, "/webhooks/1"},
@@ -42,7 +42,7 @@ func service() notifierstest.Service {
 	}
 }
 
-func TestDiscord(t *testing.T) { service().Run(t) }
+func TestDiscord(t *testing.T) { suite().Run(t) }
 
 func TestDiscordCallsOnlyWhomTheOptionsName(t *testing.T) {
 	var post post
@@ -63,7 +63,7 @@ func TestDiscordWaitsForTheMessageAndPostsInTheThread(t *testing.T) {
 		query = r.URL.RawQuery
 		_, _ = w.Write([]byte(`{"id":"1"}`))
 	})
-	n := service().New(t, url)
+	n := suite().New(t, url)
 	m := notifierstest.Message(func(m *notifiers.Message) { m.Options = json.RawMessage(`{"thread_id":"42"}`) })
 	if _, err := n.Send(t.Context(), m); err != nil || query != "thread_id=42&wait=true" {
 		t.Errorf("%q, %v", query, err)
@@ -75,15 +75,15 @@ func TestDiscordWaitsForTheMessageAndPostsInTheThread(t *testing.T) {
 }
 
 func TestDiscordTellsWhereAWebhookPosts(t *testing.T) {
-	n := service().New(t, notifierstest.Server(t, notifierstest.Reply(200, `{"id":"1","name":"Qase","channel_id":"456"}`, "")))
+	n := suite().New(t, notifierstest.Server(t, notifierstest.Reply(200, `{"id":"1","name":"Qase","channel_id":"456"}`, "")))
 	if found, err := n.(notifiers.Prober).Probe(t.Context(), nil); err != nil || found != "the webhook “Qase” posts to the channel 456" {
 		t.Errorf("%q, %v", found, err)
 	}
-	n = service().New(t, notifierstest.Server(t, notifierstest.Reply(204, "", "")))
+	n = suite().New(t, notifierstest.Server(t, notifierstest.Reply(204, "", "")))
 	if found, err := n.(notifiers.Prober).Probe(t.Context(), nil); notifierstest.Outcome(err) != "retry" {
 		t.Errorf("no answer: %q, %v", found, err)
 	}
-	n = service().New(t, notifierstest.Server(t, notifierstest.Reply(404, `{"code":10015}`, "")))
+	n = suite().New(t, notifierstest.Server(t, notifierstest.Reply(404, `{"code":10015}`, "")))
 	if _, err := n.(notifiers.Prober).Probe(t.Context(), nil); notifierstest.Outcome(err) != "gone" {
 		t.Errorf("got %v", err)
 	}

@@ -27,7 +27,7 @@ func (n *Notifier) Probe(ctx context.Context, options []json.RawMessage) (string
 		return "", n.failure(ctx, attempt, err)
 	}
 	defer s.quit()
-	stop := s.conn.Follow(attempt)
+	stop := s.follow(attempt)
 	defer stop()
 	refused, err := s.ask(envelope(n.from), recipients)
 	if err != nil {

@@ -32,7 +32,7 @@ func (r refusal) final() bool { return r.err.Code >= 500 }
 // send sends an email to recipients. If they are too many for one transaction (RFC 5321, section 4.5.3.1.10), it uses
 // several. The error is nil if a recipient has got the email; recipients of a later transaction that fails are refused.
 func (s *session) send(ctx context.Context, l rendered, recipients []string) (outcome, error) {
-	stop := s.conn.Follow(ctx)
+	stop := s.follow(ctx)
 	defer stop()
 	var total outcome
 	for left := recipients; len(left) > 0; {

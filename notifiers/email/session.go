@@ -26,6 +26,15 @@ type session struct {
 	handed bool        // the server may have accepted the email
 }
 
+// maxAnswers bounds the size of the server's answers in one attempt, with its certificates.
+const maxAnswers = 256 << 10
+
+// follow closes the connection at the end of ctx, until stop is called; stop reports whether it is still open.
+func (s *session) follow(ctx context.Context) (stop func() bool) {
+	s.conn.Left = maxAnswers
+	return context.AfterFunc(ctx, func() { _ = s.conn.Close() })
+}
+
 // maxReset bounds the time of the check that an idle session still works.
 const maxReset = 5 * time.Second
 
@@ -33,7 +42,7 @@ const maxReset = 5 * time.Second
 func (n *Notifier) idle(ctx context.Context) *session {
 	for s := n.pool.take(); s != nil; s = n.pool.take() {
 		soon, cancel := context.WithTimeout(ctx, maxReset)
-		stop := s.conn.Follow(soon)
+		stop := s.follow(soon)
 		err := s.client.Reset()
 		alive := stop()
 		cancel()
@@ -63,7 +72,7 @@ func (n *Notifier) dial(ctx context.Context) (*session, error) {
 		return nil, fmt.Errorf("connecting to %s: %w", addr, err)
 	}
 	s := &session{conn: &httpclient.LimitedConn{Conn: raw}}
-	stop := s.conn.Follow(ctx)
+	stop := s.follow(ctx)
 	defer stop()
 	if err := n.greet(s); err != nil {
 		s.close()

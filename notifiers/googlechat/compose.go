@@ -5,9 +5,9 @@ import (
 	"strings"
 
 	"qaserelay/notifiers"
-	"qaserelay/notifiers/httpclient"
 	"qaserelay/notifiers/markup"
 	"qaserelay/notifiers/preview"
+	"qaserelay/notifiers/service"
 )
 
 // Google Chat takes messages of up to 32,000 bytes (https://developers.google.com/workspace/chat/create-messages).
@@ -74,11 +74,7 @@ type (
 
 // compose lays out a message as a card: the linked title with a dot in the level's color, the body, fields, the origin
 // and a button. Mentions stand above the card, since cards have none.
-func (n *notifier) compose(m *notifiers.Message) (post, func() *preview.Layout, error) {
-	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
-	if err != nil {
-		return post{}, nil, err
-	}
+func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, error) {
 	calls, runs := composeMentions(o.Mention)
 	p := post{Text: calls, FallbackText: markup.Neutralize(markup.Title(m, maxTitle), true), Cards: []card{{ID: "qase"}}}
 	if key := notifiers.Cut(notifiers.OneLine(o.Thread), maxThread); key != "" {
@@ -107,7 +103,7 @@ func composeCard(m *notifiers.Message, p post) (post, []markup.Line, []markup.Fi
 		foot = append(foot, widget{Buttons: &buttons{[]button{b}}})
 	}
 	written, fields := markup.FitFields(m, composeFields,
-		func(w []widget) bool { return httpclient.JSONBytes(w) <= maxBytes/2 })
+		func(w []widget) bool { return service.JSONBytes(w) <= maxBytes/2 })
 	p, body := markup.FitLines(markup.Lines(notifiers.Cut(m.Body, maxBytes)), func(lines []markup.Line) post {
 		widgets := []widget{head}
 		if body := writer().Write(lines); strings.TrimSpace(body) != "" {
@@ -117,7 +113,7 @@ func composeCard(m *notifiers.Message, p post) (post, []markup.Line, []markup.Fi
 		whole.Cards = []card{p.Cards[0]}
 		whole.Cards[0].Card.Sections = []section{{slices.Concat(widgets, written, foot)}}
 		return whole
-	}, func(p post) bool { return httpclient.JSONBytes(p) <= maxBytes })
+	}, func(p post) bool { return service.JSONBytes(p) <= maxBytes })
 	return p, body, fields
 }
 

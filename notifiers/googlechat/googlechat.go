@@ -2,20 +2,17 @@
 package googlechat
 
 import (
-	"context"
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
 
 	"qaserelay/notifiers"
-	"qaserelay/notifiers/httpclient"
-	"qaserelay/notifiers/preview"
+	"qaserelay/notifiers/service"
 )
 
-// Config is what can be written for a notifier of type googlechat.
+// Config are the settings of a notifier of type googlechat.
 type Config struct {
 	// URL of a webhook, from the space's menu under Apps & integrations.
 	WebhookURL notifiers.Secret `yaml:"webhook_url" secret:"true"`
@@ -45,7 +42,7 @@ func Kind() notifiers.Kind {
 				"https://chat.googleapis.com/v1/spaces/preview/messages?key=k&token=t"), Timeout: time.Second}
 		},
 		Options:     Options{},
-		New:         newNotifier,
+		New:         service.New(define),
 		Concurrency: 2,
 		// https://developers.google.com/workspace/chat/limits
 		Rate:      notifiers.Rate{Messages: 1, Per: time.Second, Burst: 1},
@@ -64,52 +61,24 @@ func delivered(notifiers.Receipt, string) string {
 	return "Google Chat has posted it to the webhook's space"
 }
 
-// notifier posts to a webhook.
-type notifier struct {
-	*httpclient.Service
-	config   Config
-	defaults json.RawMessage
-}
-
-func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
-	c := *config.(*Config)
-	_, err := notifiers.MergeOptions[Options](nil, defaults)
-	err = errors.Join(err, httpclient.CheckTimeout(c.Timeout), httpclient.CheckWebhookURL("webhook_url", c.WebhookURL,
-		"the space shows under Apps & integrations, Webhooks: https://chat.googleapis.com/v1/spaces/…"))
-	if err != nil {
-		return nil, err
+func define(c Config, _ Options) service.Definition[Options, post] {
+	webhook := service.Webhook("Google Chat", c.WebhookURL, c.Timeout)
+	return service.Definition[Options, post]{
+		Endpoint: webhook, Compose: compose, Classify: classify,
+		Faults: []error{webhook.CheckWebhook(
+			"the space shows under Apps & integrations, Webhooks: https://chat.googleapis.com/v1/spaces/…")},
+		Call: func(p post) service.Call {
+			call := service.Call{Doing: "posting to the Google Chat webhook"}
+			if p.Thread != nil { // a thread that does not exist any more is begun anew
+				call.Query = map[string]string{"messageReplyOption": "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD"}
+			}
+			return call
+		},
 	}
-	return &notifier{httpclient.NewService("Google Chat", "webhook_url", c.Timeout,
-		httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
-}
-
-// Send posts the message; one whose thread is gone begins a new one.
-func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	post, _, err := n.compose(m)
-	if err != nil {
-		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
-	}
-	url := n.config.WebhookURL.Value()
-	if post.Thread != nil {
-		url = httpclient.WithQuery(url, map[string]string{"messageReplyOption": "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD"})
-	}
-	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "posting to the Google Chat webhook", URL: url, Body: post},
-		classify)
-}
-
-// Preview implements [preview.Previewer].
-func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
-	post, _, err := n.compose(m)
-	return httpclient.PreviewJSON(post, err)
-}
-
-// Layout implements [preview.Previewer].
-func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
-	return preview.Draw(n.compose(m))
 }
 
 // classify knows the errors of Google's APIs (https://cloud.google.com/apis/design/errors).
-func classify(a httpclient.Answer) httpclient.Outcome {
+func classify(a service.Answer) service.Outcome {
 	var said struct {
 		Name  string `json:"name"`
 		Error struct {
@@ -119,9 +88,9 @@ func classify(a httpclient.Answer) httpclient.Outcome {
 	}
 	err := json.Unmarshal(a.Body, &said)
 	if a.Code == http.StatusOK && (err != nil || said.Name == "") {
-		return httpclient.Outcome{Class: httpclient.UnexpectedBody, Detail: string(a.Body)}
+		return service.Outcome{Class: service.UnexpectedBody, Detail: string(a.Body)}
 	}
-	v := httpclient.Outcome{Detail: strings.TrimSpace(said.Error.Status + " " + said.Error.Message)}
+	v := service.Outcome{Detail: strings.TrimSpace(said.Error.Status + " " + said.Error.Message)}
 	switch a.Code {
 	case http.StatusBadRequest:
 		v.Advice = "Google Chat does not take this message; change its title, body or options, or check webhook_url"

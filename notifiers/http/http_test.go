@@ -218,24 +218,6 @@ func TestHTTPRefusesWhatCannotBeSent(t *testing.T) {
 	}
 }
 
-func TestHostIsTemplated(t *testing.T) {
-	for template, want := range map[string]bool{
-		"https://hooks.example.com/x":             false,
-		"https://hooks.example.com/{{ .rule }}":   false,
-		"https://hooks.example.com?q={{ .rule }}": false,
-		"https://hooks.example.com{{ .rule }}":    true,
-		"https://{{ .payload.host }}/x":           true,
-		"{{ .payload.url }}":                      true,
-		"https:/{{ .payload.url }}":               true,
-		"https://user:{{ .p }}@example.com/":      true,
-		"":                                        false,
-	} {
-		if got := httpclient.HostIsTemplated(template); got != want {
-			t.Errorf("%s: got %v", template, got)
-		}
-	}
-}
-
 func TestWhatTheReceiverSaidIsInTheErrorWithoutAnyHeader(t *testing.T) {
 	options := json.RawMessage(`{"headers":{"X-Team":"rule-s3cr3t","Accept":"text/plain"}}`)
 	for name, tt := range map[string]struct{ says, want string }{

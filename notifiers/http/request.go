@@ -74,10 +74,23 @@ func (n *Notifier) checkHost(u *url.URL, own json.RawMessage) error {
 	if err != nil || o.URL == "" {
 		return err
 	}
-	if !httpclient.HostAllowed(n.config.AllowHosts, u.Hostname(), u.Host) {
+	if !hostAllowed(n.config.AllowHosts, u.Hostname(), u.Host) {
 		return fmt.Errorf("url: the host %q is not in allow_hosts; add it there if messages may go to it", u.Host)
 	}
 	return nil
+}
+
+// hostAllowed reports whether host, with or without its port, is one of allowed. *.example.com stands for every
+// subdomain of example.com.
+func hostAllowed(allowed []string, host, hostPort string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return slices.ContainsFunc(allowed, func(a string) bool {
+		a = strings.ToLower(a)
+		if domain, ok := strings.CutPrefix(a, "*."); ok {
+			return strings.HasSuffix(host, "."+domain)
+		}
+		return a == host || a == strings.ToLower(hostPort)
+	})
 }
 
 // Request makes the HTTP request, but for the signature.

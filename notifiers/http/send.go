@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -53,7 +54,7 @@ func (n *Notifier) try(outer, attempt context.Context, call call) (r notifiers.R
 		n.tokens.Forget(attempt, req.Header.Get("Authorization"))
 	}
 	r = a.Receipt(mask)
-	err = a.HTTPOutcome(doing, r.Response)
+	err = outcome(doing, a, r.Response)
 	if err == nil && a.IsPage() {
 		r.Response = notifiers.CutBytes(pageNote+r.Response, httpclient.MaxReceipt)
 	}
@@ -92,4 +93,31 @@ func (n *Notifier) masker(u *url.URL, headers http.Header) httpclient.Redactor {
 		}
 	}
 	return httpclient.NewRedactor(secrets...)
+}
+
+// outcome returns the error of an answer, or nil for a 2xx one. said is the answer's body without secrets.
+func outcome(doing string, a httpclient.Answer, said string) error {
+	failed := a.Failed(doing, "the receiver", said)
+	var reason, advice string
+	switch reason = a.RetryReason(); {
+	case a.Code >= 200 && a.Code < 300:
+		return nil
+	case reason != "":
+		return a.Retry(reason, failed)
+	case a.Code == http.StatusGone:
+		return &notifiers.GoneError{Err: fmt.Errorf("%w: the receiver has closed this address for good; write its new "+
+			"one as url, or remove what is sent there", failed)}
+	case a.Code == http.StatusProxyAuthRequired:
+		return httpclient.ProxyRefusal(failed)
+	case a.IsRedirect():
+		advice = a.RedirectAdvice("url")
+	case a.Code == http.StatusUnauthorized, a.Code == http.StatusForbidden:
+		reason = notifiers.ReasonAuth
+		advice = "check the credentials: basic_auth, bearer, oauth2, headers or signing_secret"
+	case a.Code == http.StatusNotFound:
+		advice = "check the url"
+	default:
+		advice = "check the url, method, headers and body"
+	}
+	return &notifiers.PermanentError{Reason: reason, Err: fmt.Errorf("%w: %s", failed, advice)}
 }

@@ -2,11 +2,11 @@ package httpclient
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
-	"strings"
 	"syscall"
 
 	"code.dny.dev/ssrf"
@@ -14,15 +14,15 @@ import (
 	"qaserelay/notifiers"
 )
 
-// DialGuard decides after name resolution, and so safe from rebinding, which addresses may be connected to.
-// Link-local and cloud metadata addresses are always refused.
+// DialGuard decides which addresses may be connected to. It decides after name resolution, which makes it safe from
+// rebinding. Link-local and cloud metadata addresses are always refused.
 type DialGuard struct {
 	// PublicOnly refuses all of the IANA special-purpose addresses too: loopback, private and the like.
 	PublicOnly bool
-	Resolver   *net.Resolver // nil is the system's
+	Resolver   *net.Resolver // nil means the system's
 }
 
-// Dialer connects only where the guard lets it.
+// Dialer returns a dialer that connects only to allowed addresses.
 func (g DialGuard) Dialer() *net.Dialer { return &net.Dialer{Control: g.control, Resolver: g.Resolver} }
 
 // control is a [net.Dialer.Control] function. Its errors are permanent.
@@ -37,21 +37,21 @@ func (g DialGuard) control(network, address string, _ syscall.RawConn) error {
 // check refuses an address. Its errors are permanent.
 func (g DialGuard) check(a netip.Addr) error {
 	if isMetadata(a) {
-		return &notifiers.PermanentError{Err: fmt.Errorf("refused to connect to %s: link-local and cloud metadata addresses "+
-			"are never sent to; write another host", a)}
+		return &notifiers.PermanentError{Err: fmt.Errorf("refused to connect to %s: link-local and cloud metadata "+
+			"addresses are never sent to; write another host", a)}
 	}
 	if !g.PublicOnly {
 		return nil
 	}
 	if err := ssrf.New(ssrf.WithAnyPort()).SafeAddr(a.Unmap()); err != nil {
-		return &notifiers.PermanentError{Err: fmt.Errorf("refused to connect to %s: with allow_hosts, loopback and private "+
-			"addresses are only sent to with allow_private: true", a)}
+		return &notifiers.PermanentError{Err: fmt.Errorf("refused to connect to %s: with allow_hosts, loopback and "+
+			"private addresses are only sent to with allow_private: true", a)}
 	}
 	return nil
 }
 
-// checkName refuses a host that a proxy is to connect to, if any of its addresses is refused. A name that cannot be
-// resolved here passes: behind many proxies only they can, and so it is up to them what they connect to.
+// checkName refuses a host that a proxy will connect to, if any of its addresses is refused. A name that cannot be
+// resolved here passes: behind many proxies only the proxy can resolve names.
 func (g DialGuard) checkName(ctx context.Context, host string) error {
 	addrs, err := g.Resolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
@@ -65,8 +65,8 @@ func (g DialGuard) checkName(ctx context.Context, host string) error {
 	return nil
 }
 
-// isMetadata reports whether a is link-local, multicast, or a well-known address of a cloud's metadata service,
-// also when it is an IPv4 address inside an IPv6 one.
+// isMetadata reports whether a is link-local, multicast, or a well-known address of a cloud's metadata service, also as
+// an IPv4 address inside an IPv6 address.
 func isMetadata(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	if a.IsLinkLocalUnicast() || a.IsMulticast() || slices.Contains(metadataAddrs(), a.String()) {
@@ -88,8 +88,8 @@ func metadataAddrs() []string {
 	}
 }
 
-// embeddedIPv4 returns the IPv4 address that a translator would make of a: NAT64 (RFC 6052, RFC 8215), 6to4
-// (RFC 3056) and the IPv4-compatible form (RFC 4291).
+// embeddedIPv4 returns the IPv4 address that a translator makes of a: NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056) and
+// the IPv4-compatible form (RFC 4291).
 func embeddedIPv4(a netip.Addr) (netip.Addr, bool) {
 	if !a.Is6() {
 		return netip.Addr{}, false
@@ -106,47 +106,17 @@ func embeddedIPv4(a netip.Addr) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// HostIsTemplated reports whether the template of a URL lets anything but its author choose the host: whether an
-// action stands before the end of scheme and authority. Such a URL needs allow_hosts.
-func HostIsTemplated(urlTemplate string) bool {
-	static, _, templated := strings.Cut(urlTemplate, "{{")
-	if !templated {
-		return false
-	}
-	_, rest, ok := strings.Cut(static, "://")
-	return !ok || !strings.ContainsAny(rest, "/?#")
-}
-
-// HostAllowed reports whether host, with or without its port, is one of allowed. *.example.com stands for every
-// subdomain of example.com.
-func HostAllowed(allowed []string, host, hostPort string) bool {
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	return slices.ContainsFunc(allowed, func(a string) bool {
-		a = strings.ToLower(a)
-		if domain, ok := strings.CutPrefix(a, "*."); ok {
-			return strings.HasSuffix(host, "."+domain)
-		}
-		return a == host || a == strings.ToLower(hostPort)
-	})
-}
-
-// LimitedConn is a connection that gives up after maxSMTPAnswers bytes of answers.
+// LimitedConn is a connection that fails after Left more bytes of answers.
 type LimitedConn struct {
 	net.Conn
-	left int
+	Left int
 }
 
 func (c *LimitedConn) Read(p []byte) (int, error) {
-	if c.left <= 0 {
-		return 0, errTalkative
+	if c.Left <= 0 {
+		return 0, errors.New("the server does not stop talking")
 	}
-	n, err := c.Conn.Read(p[:min(len(p), c.left)])
-	c.left -= n
+	n, err := c.Conn.Read(p[:min(len(p), c.Left)])
+	c.Left -= n
 	return n, err
-}
-
-// Follow makes the connection end with ctx, until stop is called; stop reports whether it still stands.
-func (c *LimitedConn) Follow(ctx context.Context) (stop func() bool) {
-	c.left = maxSMTPAnswers
-	return context.AfterFunc(ctx, func() { _ = c.Conn.Close() })
 }

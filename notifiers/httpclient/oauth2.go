@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 	"qaserelay/notifiers"
 )
 
-// OAuth2 is how to get a token for a client of its own right (RFC 6749, section 4.4).
+// OAuth2 are the settings for tokens of a client of its own right (RFC 6749, section 4.4).
 type OAuth2 struct {
 	// Name of the client at the token endpoint.
 	ClientID string `yaml:"client_id"`
@@ -28,20 +29,21 @@ type OAuth2 struct {
 	EndpointParams map[string]string `yaml:"endpoint_params"`
 }
 
-// Secrets lists what must not be shown.
+// Secrets returns the texts that must not be shown.
 func (c OAuth2) Secrets() []string {
 	secret := c.ClientSecret.Value()
 	return []string{secret, c.ClientID + ":" + secret}
 }
 
+// Check returns the faults of the settings.
 func (c OAuth2) Check() (faults []error) {
 	if c.ClientID == "" {
 		faults = append(faults, &notifiers.FieldError{Key: "oauth2.client_id",
 			Err: errors.New("missing; write the name of the client at the token endpoint")})
 	}
 	if !c.ClientSecret.IsSet() {
-		faults = append(faults,
-			&notifiers.FieldError{Key: "oauth2.client_secret", Err: errors.New("missing; write the secret of the client")})
+		faults = append(faults, &notifiers.FieldError{Key: "oauth2.client_secret",
+			Err: errors.New("missing; write the secret of the client")})
 	}
 	if u, err := ParseURL(c.TokenURL); err != nil || u.User != nil {
 		faults = append(faults, &notifiers.FieldError{Key: "oauth2.token_url",
@@ -59,6 +61,7 @@ type TokenCache struct {
 	token  *oauth2.Token
 }
 
+// NewTokenCache returns an empty cache. client makes the requests for tokens.
 func NewTokenCache(c *OAuth2, client *http.Client) *TokenCache {
 	params := map[string][]string{}
 	for key, value := range c.EndpointParams {
@@ -74,7 +77,7 @@ func NewTokenCache(c *OAuth2, client *http.Client) *TokenCache {
 	}
 }
 
-// Get returns a token that is good for a while, and whether it was there before.
+// Get returns a valid token, and whether it comes from the cache.
 func (c *TokenCache) Get(ctx context.Context) (token *oauth2.Token, cached bool, err error) {
 	select {
 	case c.turn <- struct{}{}:
@@ -92,7 +95,7 @@ func (c *TokenCache) Get(ctx context.Context) (token *oauth2.Token, cached bool,
 	return token, false, nil
 }
 
-// Forget drops the token that a receiver did not take, unless it was replaced meanwhile.
+// Forget drops the token that a receiver has refused, unless it was replaced meanwhile.
 func (c *TokenCache) Forget(ctx context.Context, authorization string) {
 	select {
 	case c.turn <- struct{}{}:
@@ -105,7 +108,7 @@ func (c *TokenCache) Forget(ctx context.Context, authorization string) {
 	}
 }
 
-// TokenError classifies the failure to get a token. outer is the context of the caller, attempt the one with our
+// TokenError classifies the failure to get a token. outer is the context of the caller, attempt the one with the
 // timeout.
 func (m Redactor) TokenError(outer, attempt context.Context, err error) error {
 	const doing = "getting a token from oauth2.token_url"
@@ -120,18 +123,17 @@ func (m Redactor) TokenError(outer, attempt context.Context, err error) error {
 	a := Answer{
 		Code:       refused.Response.StatusCode,
 		Status:     statusText(refused.Response.StatusCode),
-		retryAfter: parseRetryAfter(refused.Response.Header.Get("Retry-After"), time.Now()),
+		RetryAfter: parseRetryAfter(refused.Response.Header.Get("Retry-After"), time.Now()),
 		Body:       refused.Body[:min(len(refused.Body), MaxReceipt)],
 	}
-	failed := fmt.Errorf("%s: it answered %s%s", doing, a.Status, quoted(a.Receipt(m).Response))
-	switch {
-	case a.Code == http.StatusTooManyRequests:
-		return a.Retry(notifiers.ReasonRate, failed)
-	case a.Code == http.StatusRequestTimeout, a.Code == http.StatusTooEarly, a.Code >= 500:
-		return a.Retry(notifiers.ReasonServer, failed)
-	case a.Code < 300, a.Code == http.StatusBadRequest, a.Code == http.StatusUnauthorized, a.Code == http.StatusForbidden:
-		return &notifiers.PermanentError{Reason: notifiers.ReasonAuth,
-			Err: fmt.Errorf("%w: check oauth2.client_id, client_secret and scopes", failed)}
+	failed := a.Failed(doing, "it", a.Receipt(m).Response)
+	if reason := a.RetryReason(); reason != "" {
+		return a.Retry(reason, failed)
 	}
-	return &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: fmt.Errorf("%w: check oauth2.token_url", failed)}
+	keys := "token_url"
+	if about := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden}; a.Code < 300 ||
+		slices.Contains(about, a.Code) {
+		keys = "client_id, client_secret and scopes"
+	}
+	return &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: fmt.Errorf("%w: check oauth2.%s", failed, keys)}
 }

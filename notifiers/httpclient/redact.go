@@ -8,28 +8,29 @@ import (
 	"strings"
 )
 
-// minSecret is the shortest text that is masked: masking shorter ones would garble every answer.
+// minSecret is the length of the shortest text that is redacted, since shorter ones occur in every answer.
 const minSecret = 4
 
-// Redactor replaces secrets in what others say, since servers like to echo what they were sent. The zero value
-// masks nothing. It may be used from many goroutines.
+// Redactor replaces secrets in answers and errors, since servers echo requests. The zero value replaces nothing. It may
+// be used from many goroutines.
 type Redactor struct{ words []string }
 
-// NewRedactor masks each secret as it is, in base64 and as it stands in URLs.
+// NewRedactor returns a Redactor of each secret in plain text, in base64 and as it stands in URLs.
 func NewRedactor(secrets ...string) Redactor {
 	var m Redactor
 	for _, s := range secrets {
 		if len(s) < minSecret {
 			continue
 		}
-		m.words = append(m.words, s, base64.StdEncoding.EncodeToString([]byte(s)), url.QueryEscape(s), url.PathEscape(s))
+		m.words = append(m.words, s, base64.StdEncoding.EncodeToString([]byte(s)), url.QueryEscape(s),
+			url.PathEscape(s))
 	}
 	slices.SortFunc(m.words, func(a, b string) int { return len(b) - len(a) })
 	m.words = slices.Compact(m.words)
 	return m
 }
 
-// URLSecrets lists the parts of a webhook URL that must not be shown: all but scheme and host.
+// URLSecrets returns the parts of a webhook URL that must not be shown: all but scheme and host.
 func URLSecrets(raw string) []string {
 	secrets := []string{raw}
 	u, err := url.Parse(raw)
@@ -54,7 +55,7 @@ func (m Redactor) Redact(text string) string {
 	return text
 }
 
-// redactTruncated is mask for text that was cut at its end, perhaps in the middle of a secret.
+// redactTruncated returns a text without the secrets that was truncated, perhaps in the middle of a secret.
 func (m Redactor) redactTruncated(text string) string {
 	text = m.Redact(text)
 	for _, w := range m.words {
@@ -67,8 +68,8 @@ func (m Redactor) redactTruncated(text string) string {
 	return text
 }
 
-// Error returns err without URLs and secrets in its text. An error that holds one loses its chain, since the chain
-// would still print it.
+// Error returns err without URLs and secrets in its text. An error with a secret loses its chain, which would still
+// print the secret.
 func (m Redactor) Error(err error) error {
 	err = RedactURL(err)
 	if text := m.Redact(err.Error()); text != err.Error() {
@@ -77,7 +78,7 @@ func (m Redactor) Error(err error) error {
 	return err
 }
 
-// RedactURL takes the URL out of errors of net/http, since webhook URLs are secrets.
+// RedactURL removes the URL from errors of net/http, since webhook URLs are secrets.
 func RedactURL(err error) error {
 	var ue *url.Error
 	if errors.As(err, &ue) {

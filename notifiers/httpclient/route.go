@@ -12,14 +12,21 @@ import (
 	"qaserelay/notifiers"
 )
 
-// Client makes an HTTP client whose requests take the route.
+// Route is the way that requests take to their host.
+type Route struct {
+	Guard DialGuard
+	TLS   *tls.Config
+	Proxy *url.URL // nil for none
+}
+
+// Client returns an HTTP client whose requests take the route.
 func (r Route) Client() *http.Client {
 	if r.Proxy == nil {
 		client := NewClient(r.Guard)
 		client.Transport.(*http.Transport).TLSClientConfig = r.TLS
 		return client
 	}
-	client := NewClient(DialGuard{}) // it is the proxy that is dialled, whose address the operator chose
+	client := NewClient(DialGuard{}) // it dials the proxy, whose address the operator has chosen
 	transport := client.Transport.(*http.Transport)
 	transport.TLSClientConfig = r.TLS
 	transport.Proxy = func(req *http.Request) (*url.URL, error) {
@@ -31,19 +38,7 @@ func (r Route) Client() *http.Client {
 	return client
 }
 
-func proxyRefusal(err error) error {
-	return &notifiers.PermanentError{Reason: notifiers.ReasonAuth,
-		Err: fmt.Errorf("%w: write name and password in proxy_url", err)}
-}
-
-// Route is how requests leave.
-type Route struct {
-	Guard DialGuard
-	TLS   *tls.Config
-	Proxy *url.URL // nil for none
-}
-
-// Reach connects as a request to u would, and says how far it came.
+// Reach connects to u as a request would, and returns a sentence about the connection.
 func (r Route) Reach(ctx context.Context, u *url.URL) (string, error) {
 	if r.Proxy == nil {
 		conn, err := r.Guard.dial(ctx, u)
@@ -78,7 +73,9 @@ func (r Route) connect(ctx context.Context, conn net.Conn, u *url.URL) error {
 	if u.Port() == "" {
 		address = net.JoinHostPort(u.Hostname(), "443")
 	}
-	req := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: address}, Host: address, Header: http.Header{}}
+	req := &http.Request{
+		Method: http.MethodConnect, URL: &url.URL{Opaque: address}, Host: address, Header: http.Header{},
+	}
 	if r.Proxy.User != nil {
 		password, _ := r.Proxy.User.Password()
 		login := http.Request{Header: http.Header{}}
@@ -88,14 +85,14 @@ func (r Route) connect(ctx context.Context, conn net.Conn, u *url.URL) error {
 	if err := req.Write(conn); err != nil {
 		return fmt.Errorf("asking the proxy: %w", err)
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(&LimitedConn{Conn: conn, left: 64 << 10}), req)
+	resp, err := http.ReadResponse(bufio.NewReader(&LimitedConn{Conn: conn, Left: 64 << 10}), req)
 	if err != nil {
 		return fmt.Errorf("asking the proxy: %w", err)
 	}
 	return proxyAnswer(resp.StatusCode)
 }
 
-// secure shakes hands over conn, if u is for TLS.
+// secure encrypts conn, if u is for TLS.
 func (r Route) secure(ctx context.Context, conn net.Conn, u *url.URL) (string, error) {
 	if u.Scheme != "https" {
 		return "connected to " + u.Host + " without encryption", nil
@@ -110,4 +107,31 @@ func (r Route) secure(ctx context.Context, conn net.Conn, u *url.URL) (string, e
 		return "", err
 	}
 	return "connected to " + u.Host + " over " + tls.VersionName(secured.ConnectionState().Version), nil
+}
+
+// dial connects to the host of u.
+func (g DialGuard) dial(ctx context.Context, u *url.URL) (net.Conn, error) {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080"}[u.Scheme]
+	}
+	return g.Dialer().DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+}
+
+// proxyAnswer returns the error of a proxy's answer to CONNECT.
+func proxyAnswer(code int) error {
+	failed := fmt.Errorf("the proxy answered %s", statusText(code))
+	switch code {
+	case http.StatusOK:
+		return nil
+	case http.StatusProxyAuthRequired:
+		return ProxyRefusal(failed)
+	}
+	return &notifiers.TransientError{Reason: notifiers.ReasonServer, Err: failed}
+}
+
+// ProxyRefusal adds advice to the error of a proxy that wants credentials.
+func ProxyRefusal(err error) error {
+	return &notifiers.PermanentError{Reason: notifiers.ReasonAuth,
+		Err: fmt.Errorf("%w: write name and password in proxy_url", err)}
 }

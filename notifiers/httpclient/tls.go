@@ -9,7 +9,7 @@ import (
 	"qaserelay/notifiers"
 )
 
-// TLS is how a notifier and its server prove to each other who they are.
+// TLS are the settings by which a notifier and its server verify each other.
 type TLS struct {
 	// Certificates (PEM) of the authorities to trust, in place of the system's; a server's own if it has signed itself.
 	CA string `yaml:"ca" secret:"true"`
@@ -23,7 +23,7 @@ type TLS struct {
 	InsecureSkipVerify bool `yaml:"insecure_skip_verify"`
 }
 
-// Client makes the configuration of connections. Keys in its errors begin with prefix, such as "tls.".
+// Client returns the configuration of connections. Keys in its errors begin with prefix, such as "tls.".
 func (c TLS) Client(prefix string) (*tls.Config, error) {
 	config := &tls.Config{
 		MinVersion:         tls.VersionTLS12,
@@ -57,11 +57,12 @@ func (c TLS) Client(prefix string) (*tls.Config, error) {
 	return config, nil
 }
 
-// ExplainTrust adds to an error what to do about a certificate that nobody vouches for: to write key.
+// ExplainTrust adds advice to the error of a certificate from an unknown authority: to name the authority in key.
 func ExplainTrust(err error, key string) error {
 	var unknown x509.UnknownAuthorityError
 	if !errors.As(err, &unknown) {
 		return err
 	}
-	return fmt.Errorf("%w: if this is the right server, name the authority of its certificate in %s", RedactURL(err), key)
+	return fmt.Errorf("%w: if this is the right server, name the authority of its certificate in %s", RedactURL(err),
+		key)
 }

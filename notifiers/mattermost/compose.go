@@ -44,11 +44,7 @@ type field struct {
 
 // compose lays out a message: title and mentions as text, since notifications show it; below them body, fields and
 // origin beside a bar in the level's color.
-func (n *notifier) compose(m *notifiers.Message) (post, func() *preview.Layout, error) {
-	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
-	if err != nil {
-		return post{}, nil, err
-	}
+func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, error) {
 	p, top := composeTop(m, o)
 	title, origin := fitTitle(m), notifiers.Cut(markup.Origin(m), maxOrigin)
 	written, fields := fitFields(m)

@@ -5,17 +5,15 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
 
 	"qaserelay/notifiers"
-	"qaserelay/notifiers/httpclient"
-	"qaserelay/notifiers/preview"
+	"qaserelay/notifiers/service"
 )
 
-// Config is what can be written for a notifier of type mattermost.
+// Config are the settings of a notifier of type mattermost.
 type Config struct {
 	// URL of an incoming webhook, from the server's menu under Integrations.
 	WebhookURL notifiers.Secret `yaml:"webhook_url" secret:"true"`
@@ -41,10 +39,11 @@ func Kind() notifiers.Kind {
 		Summary: "a message in a Mattermost channel, by incoming webhook",
 		Config:  func() any { return &Config{Timeout: 10 * time.Second} },
 		Sample: func() any {
-			return &Config{WebhookURL: notifiers.NewSecret("https://mattermost.example.com/hooks/preview"), Timeout: time.Second}
+			return &Config{WebhookURL: notifiers.NewSecret("https://mattermost.example.com/hooks/preview"),
+				Timeout: time.Second}
 		},
 		Options:     Options{},
-		New:         newNotifier,
+		New:         service.New(define),
 		Concurrency: 2,
 		// the server's default, RateLimitSettings.PerSec
 		Rate:      notifiers.Rate{Messages: 10, Per: time.Second, Burst: 10},
@@ -63,56 +62,26 @@ func Kind() notifiers.Kind {
 
 func delivered(notifiers.Receipt, string) string { return "Mattermost has posted it" }
 
-// notifier posts to an incoming webhook.
-type notifier struct {
-	*httpclient.Service
-	config   Config
-	defaults json.RawMessage
-}
-
-func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
-	c := *config.(*Config)
-	_, err := notifiers.MergeOptions[Options](nil, defaults)
-	err = errors.Join(err, httpclient.CheckTimeout(c.Timeout), httpclient.CheckWebhookURL("webhook_url", c.WebhookURL,
-		"Mattermost shows under Integrations, Incoming Webhooks: https://mattermost.example.com/hooks/…"))
-	if err != nil {
-		return nil, err
+func define(c Config, _ Options) service.Definition[Options, post] {
+	webhook := service.Webhook("Mattermost", c.WebhookURL, c.Timeout)
+	return service.Definition[Options, post]{
+		Endpoint: webhook, Compose: compose, Classify: classify, Probe: probe,
+		Faults: []error{webhook.CheckWebhook(
+			"Mattermost shows under Integrations, Incoming Webhooks: https://mattermost.example.com/hooks/…")},
+		Call: func(post) service.Call { return service.Call{Doing: "posting to the Mattermost webhook"} },
 	}
-	return &notifier{httpclient.NewService("Mattermost", "webhook_url", c.Timeout,
-		httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
 }
 
-// Send posts the message. It is delivered when Mattermost says ok, and not by the status alone.
-func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	post, _, err := n.compose(m)
-	if err != nil {
-		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
-	}
-	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "posting to the Mattermost webhook",
-		URL: n.config.WebhookURL.Value(), Body: post}, classify)
-}
-
-// Preview implements [preview.Previewer].
-func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
-	post, _, err := n.compose(m)
-	return httpclient.PreviewJSON(post, err)
-}
-
-// Layout implements [preview.Previewer].
-func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
-	return preview.Draw(n.compose(m))
-}
-
-// Probe asks whether the server is up. A webhook cannot be tried without posting.
-func (n *notifier) Probe(ctx context.Context, _ []json.RawMessage) (string, error) {
-	base, _, _ := strings.Cut(n.config.WebhookURL.Value(), "/hooks/")
-	_, err := n.Deliver(ctx, httpclient.ServiceCall{Doing: "asking whether Mattermost is up", Method: http.MethodGet,
-		URL: httpclient.WithSlash(base) + "api/v4/system/ping"},
-		func(a httpclient.Answer) httpclient.Outcome {
+// probe asks whether the server is up. A webhook cannot be tried without posting.
+func probe(ctx context.Context, s *service.Service, _ []Options) (string, error) {
+	base, _, _ := strings.Cut(s.URL, "/hooks/")
+	_, err := s.Deliver(ctx, service.Call{Doing: "asking whether Mattermost is up", Method: http.MethodGet,
+		URL: service.WithSlash(base) + "api/v4/system/ping"},
+		func(a service.Answer) service.Outcome {
 			if a.Code == http.StatusOK && !json.Valid(a.Body) {
-				return httpclient.Outcome{Class: httpclient.UnexpectedBody}
+				return service.Outcome{Class: service.UnexpectedBody}
 			}
-			return httpclient.Outcome{}
+			return service.Outcome{}
 		})
 	if err != nil {
 		return "", err
@@ -121,36 +90,37 @@ func (n *notifier) Probe(ctx context.Context, _ []json.RawMessage) (string, erro
 }
 
 // classify knows the ids of the server's errors.
-func classify(a httpclient.Answer) httpclient.Outcome {
+func classify(a service.Answer) service.Outcome {
 	var said struct {
 		ID      string `json:"id"`
 		Message string `json:"message"`
 	}
 	if a.Code == http.StatusOK {
 		if strings.TrimSpace(string(a.Body)) != "ok" {
-			return httpclient.Outcome{Class: httpclient.UnexpectedBody, Detail: string(a.Body)}
+			return service.Outcome{Class: service.UnexpectedBody, Detail: string(a.Body)}
 		}
-		return httpclient.Outcome{}
+		return service.Outcome{}
 	}
 	if json.Unmarshal(a.Body, &said) != nil {
-		return httpclient.Outcome{}
+		return service.Outcome{}
 	}
-	v := httpclient.Outcome{Detail: strings.TrimSpace(said.ID + " " + said.Message)}
+	v := service.Outcome{Detail: strings.TrimSpace(said.ID + " " + said.Message)}
 	is := func(part string) bool { return strings.HasPrefix(said.ID, "web.incoming_webhook."+part) }
 	switch {
 	case is("disabled"):
-		v.Class, v.Reason = httpclient.Permanent, notifiers.ReasonAuth
+		v.Class, v.Reason = service.Permanent, notifiers.ReasonAuth
 		v.Advice = "let an admin enable incoming webhooks in the System Console"
 	case is("invalid"), is("user"):
 		v.Reason, v.Advice = notifiers.ReasonAuth, "make a new incoming webhook and put its URL into webhook_url"
 	case is("channel_locked"):
-		v.Class, v.Reason = httpclient.Permanent, notifiers.ReasonClient
+		v.Class, v.Reason = service.Permanent, notifiers.ReasonClient
 		v.Advice = "the webhook is locked to its channel; leave channel out"
 	case is("channel"), is("permissions"):
-		v.Class, v.Reason = httpclient.Permanent, notifiers.ReasonClient
+		v.Class, v.Reason = service.Permanent, notifiers.ReasonClient
 		v.Advice = "check channel: the last part of the channel's address, in which the webhook's owner may post"
 	case is("text"), is("parse"):
-		v.Class, v.Advice = httpclient.Permanent, "Mattermost does not take this message; change its title, body or options"
+		v.Class = service.Permanent
+		v.Advice = "Mattermost does not take this message; change its title, body or options"
 	}
 	return v
 }

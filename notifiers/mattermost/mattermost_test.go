@@ -8,7 +8,7 @@ import (
 	"qaserelay/notifiers/notifierstest"
 )
 
-func service() notifierstest.Service {
+func suite() notifierstest.Service {
 	const secret = "hooks3cret"
 	fails := func(id string) string { return `{"id":"web.incoming_webhook.` + id + `.app_error","message":"no"}` }
 	return notifierstest.Service{
@@ -35,14 +35,14 @@ func service() notifierstest.Service {
 	}
 }
 
-func TestMattermost(t *testing.T) { service().Run(t) }
+func TestMattermost(t *testing.T) { suite().Run(t) }
 
 func TestTheServerIsAskedWithoutSending(t *testing.T) {
 	for answer, want := range map[string]string{
 		`{"status":"OK"}`:         "the server is up; whether it knows the webhook shows with the first message",
 		notifierstest.Maintenance: "",
 	} {
-		n := service().New(t, notifierstest.Server(t, notifierstest.Reply(200, answer, "")))
+		n := suite().New(t, notifierstest.Server(t, notifierstest.Reply(200, answer, "")))
 		found, err := n.(notifiers.Prober).Probe(t.Context(), nil)
 		if found != want || (err != nil) != (want == "") {
 			t.Errorf("%s: %q, %v", answer, found, err)

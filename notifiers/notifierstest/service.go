@@ -16,8 +16,7 @@ import (
 // Maintenance is a page that a proxy shows in place of an answer.
 const Maintenance = "<!DOCTYPE html><html>We are down for maintenance</html>"
 
-// Service describes a kind that sends with an [httpclient.Service]: JSON goes out, and the status of the answer says
-// most.
+// Service describes a kind of package service, which sends JSON and is answered by status.
 type Service struct {
 	Kind    notifiers.Kind
 	Secrets []string

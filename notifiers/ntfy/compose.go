@@ -36,11 +36,7 @@ type action struct {
 }
 
 // compose lays out a message as plain text, since some of ntfy's apps do not show Markdown.
-func (n *notifier) compose(m *notifiers.Message) (post, func() *preview.Layout, error) {
-	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
-	if err != nil {
-		return post{}, nil, err
-	}
+func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, error) {
 	o.Topic, o.Priority = notifiers.OneLine(o.Topic), strings.ToLower(notifiers.OneLine(o.Priority))
 	if err := o.check(); err != nil {
 		return post{}, nil, err

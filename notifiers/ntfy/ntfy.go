@@ -2,6 +2,7 @@
 package ntfy
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/base64"
@@ -13,11 +14,10 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
-	"qaserelay/notifiers/httpclient"
-	"qaserelay/notifiers/preview"
+	"qaserelay/notifiers/service"
 )
 
-// Config is what can be written for a notifier of type ntfy.
+// Config are the settings of a notifier of type ntfy.
 type Config struct {
 	// Base URL of the server. Default: https://ntfy.sh/.
 	Server string `yaml:"server"`
@@ -54,7 +54,7 @@ func Kind() notifiers.Kind {
 		Config:  func() any { return &Config{Server: "https://ntfy.sh/", Timeout: 10 * time.Second} },
 		Sample:  func() any { return &Config{Server: "https://ntfy.sh/", Timeout: time.Second} },
 		Options: Options{},
-		New:     newNotifier,
+		New:     service.New(define),
 		Missing: missing,
 
 		Concurrency: 2,
@@ -87,38 +87,37 @@ func missing(_ any, options map[string]bool) (what, hint string) {
 	return "has no topic to publish to", "add topic: a-name-hard-to-guess here or on the notifier"
 }
 
-// notifier publishes to one server.
-type notifier struct {
-	*httpclient.Service
-	config   Config
-	defaults json.RawMessage
+func define(c Config, o Options) service.Definition[Options, post] {
+	o.Topic = cmp.Or(o.Topic, "later") // without one the messages have their own
+	login, basic := c.login()
+	return service.Definition[Options, post]{
+		Endpoint: service.Endpoint{Service: "ntfy", Key: "server", URL: service.WithSlash(c.Server), Timeout: c.Timeout,
+			Secrets: []string{c.Token.Value(), c.Password.Value(), basic}},
+		Faults:  []error{service.CheckBase("server", c.Server, "https://ntfy.sh/"), c.checkLogin(), o.check()},
+		Compose: compose, Classify: classify,
+		Call: func(p post) service.Call {
+			return service.Call{Doing: "publishing to ntfy topic " + p.Topic, Header: login}
+		},
+		Probe: func(ctx context.Context, s *service.Service, _ []Options) (string, error) {
+			return probe(ctx, s, login)
+		},
+	}
 }
 
-func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
-	c := *config.(*Config)
-	o, err := notifiers.MergeOptions[Options](nil, defaults)
-	faults := []error{err, httpclient.CheckTimeout(c.Timeout),
-		httpclient.CheckAPIURL("server", c.Server, "https://ntfy.sh/")}
+// checkLogin refuses a token beside a password, and half a login.
+func (c Config) checkLogin() error {
 	switch {
 	case c.Token.IsSet() && (c.Username != "" || c.Password.IsSet()):
-		faults = append(faults,
-			&notifiers.FieldError{Key: "token", Err: errors.New("there is a username or password too; write one way to log in")})
+		return &notifiers.FieldError{Key: "token",
+			Err: errors.New("there is a username or password too; write one way to log in")}
 	case (c.Username != "") != c.Password.IsSet():
-		faults = append(faults,
-			&notifiers.FieldError{Key: "username", Err: errors.New("a username needs a password, and a password a username")})
+		return &notifiers.FieldError{Key: "username",
+			Err: errors.New("a username needs a password, and a password a username")}
 	}
-	if o.Topic == "" {
-		o.Topic = "later" // comes with the message
-	}
-	if err := errors.Join(append(faults, o.check())...); err != nil {
-		return nil, err
-	}
-	basic := base64.StdEncoding.EncodeToString([]byte(c.Username + ":" + c.Password.Value()))
-	return &notifier{httpclient.NewService("ntfy", "server", c.Timeout, c.Token.Value(), c.Password.Value(), basic), c,
-		defaults}, nil
+	return nil
 }
 
-// check returns what is written wrong.
+// check returns the first fault of the options.
 func (o Options) check() error {
 	if !regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`).MatchString(o.Topic) {
 		return &notifiers.FieldError{Key: "topic",
@@ -130,55 +129,29 @@ func (o Options) check() error {
 	return nil
 }
 
-// Send publishes the message.
-func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	post, _, err := n.compose(m)
-	if err != nil {
-		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
-	}
-	return n.Deliver(ctx, httpclient.ServiceCall{
-		Doing: "publishing to ntfy topic " +
-			post.Topic, URL: httpclient.WithSlash(n.config.Server), Header: n.login(), Body: post,
-	}, classify)
-}
-
-// Preview implements [preview.Previewer].
-func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
-	post, _, err := n.compose(m)
-	return httpclient.PreviewJSON(post, err)
-}
-
-// Layout implements [preview.Previewer].
-func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
-	return preview.Draw(n.compose(m))
-}
-
-// Probe asks whether the server is well, and whether it knows the credentials, if there are any.
-func (n *notifier) Probe(ctx context.Context, _ []json.RawMessage) (string, error) {
+// probe asks for the health of the server, and whether it knows the credentials, if there are any.
+func probe(ctx context.Context, s *service.Service, login map[string]string) (string, error) {
 	var health struct {
 		Healthy bool `json:"healthy"`
 	}
-	read := func(a httpclient.Answer) httpclient.Outcome {
+	call := service.Call{Doing: "asking whether the ntfy server is well", Method: http.MethodGet, URL: s.URL + "v1/health"}
+	_, err := s.Deliver(ctx, call, func(a service.Answer) service.Outcome {
 		if a.Code == http.StatusOK && json.Unmarshal(a.Body, &health) != nil {
-			return httpclient.Outcome{Class: httpclient.UnexpectedBody, Detail: string(a.Body)}
+			return service.Outcome{Class: service.UnexpectedBody, Detail: string(a.Body)}
 		}
 		return classifyFailure(a)
-	}
-	base := httpclient.WithSlash(n.config.Server)
-	call := httpclient.ServiceCall{Doing: "asking whether the ntfy server is well", Method: http.MethodGet, URL: base + "v1/health"}
-	if _, err := n.Deliver(ctx, call, read); err != nil {
+	})
+	switch {
+	case err != nil:
 		return "", err
-	}
-	if !health.Healthy {
+	case !health.Healthy:
 		return "", &notifiers.TransientError{Reason: notifiers.ReasonServer,
 			Err: errors.New("the ntfy server says that it is not well")}
-	}
-	if len(n.login()) == 0 {
+	case len(login) == 0:
 		return "the server is well", nil
 	}
-	_, err := n.Deliver(ctx, httpclient.ServiceCall{
-		Doing: "logging in to the ntfy server", Method: http.MethodGet, URL: base + "v1/account", Header: n.login(),
-	}, classifyFailure)
+	_, err = s.Deliver(ctx, service.Call{Doing: "logging in to the ntfy server", Method: http.MethodGet,
+		URL: s.URL + "v1/account", Header: login}, classifyFailure)
 	if err != nil {
 		return "", err
 	}
@@ -186,38 +159,38 @@ func (n *notifier) Probe(ctx context.Context, _ []json.RawMessage) (string, erro
 		"message", nil
 }
 
-// login is the header that says who we are, or nil.
-func (n *notifier) login() map[string]string {
+// login returns the header with the credentials, or nil, and the credentials of a username in base64.
+func (c Config) login() (header map[string]string, basic string) {
+	basic = base64.StdEncoding.EncodeToString([]byte(c.Username + ":" + c.Password.Value()))
 	switch {
-	case n.config.Token.IsSet():
-		return map[string]string{"Authorization": "Bearer " + n.config.Token.Value()}
-	case n.config.Username != "":
-		pair := n.config.Username + ":" + n.config.Password.Value()
-		return map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(pair))}
+	case c.Token.IsSet():
+		header = map[string]string{"Authorization": "Bearer " + c.Token.Value()}
+	case c.Username != "":
+		header = map[string]string{"Authorization": "Basic " + basic}
 	}
-	return nil
+	return header, basic
 }
 
 // classify reads the answer to a message.
-func classify(a httpclient.Answer) httpclient.Outcome {
+func classify(a service.Answer) service.Outcome {
 	var said struct {
 		ID string `json:"id"`
 	}
 	if a.Code == http.StatusOK && (json.Unmarshal(a.Body, &said) != nil || said.ID == "") {
-		return httpclient.Outcome{Class: httpclient.UnexpectedBody, Detail: string(a.Body)}
+		return service.Outcome{Class: service.UnexpectedBody, Detail: string(a.Body)}
 	}
 	return classifyFailure(a)
 }
 
 // classifyFailure reads the error in an answer, if there is one.
-func classifyFailure(a httpclient.Answer) httpclient.Outcome {
+func classifyFailure(a service.Answer) service.Outcome {
 	var said struct {
 		Code  int    `json:"code"`
 		Error string `json:"error"`
 	}
 	// An answer that is not JSON has no error to read; its status says enough.
 	_ = json.Unmarshal(a.Body, &said)
-	v := httpclient.Outcome{Detail: said.Error}
+	v := service.Outcome{Detail: said.Error}
 	switch a.Code {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		v.Advice = "check token, or username and password, and that they may write to the topic"

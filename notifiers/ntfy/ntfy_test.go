@@ -8,7 +8,7 @@ import (
 	"qaserelay/notifiers/notifierstest"
 )
 
-func service() notifierstest.Service {
+func suite() notifierstest.Service {
 	secret := notifiers.NewSecret("hooks3cret")
 	return notifierstest.Service{
 		Kind: Kind(), Secrets: []string{secret.Value()},
@@ -36,14 +36,14 @@ func service() notifierstest.Service {
 	}
 }
 
-func TestNtfy(t *testing.T) { service().Run(t) }
+func TestNtfy(t *testing.T) { suite().Run(t) }
 
 func TestTheServerIsAskedWithoutSending(t *testing.T) {
 	for answer, want := range map[string]string{
 		`{"healthy":true}`:  "the server is well and knows the credentials; whether they may write to the topic shows with the first message",
 		`{"healthy":false}`: "",
 	} {
-		n := service().New(t, notifierstest.Server(t, notifierstest.Reply(200, answer, "")))
+		n := suite().New(t, notifierstest.Server(t, notifierstest.Reply(200, answer, "")))
 		found, err := n.(notifiers.Prober).Probe(t.Context(), nil)
 		if found != want || (err != nil) != (want == "") {
 			t.Errorf("%s: %q, %v", answer, found, err)

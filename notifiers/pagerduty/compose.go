@@ -48,11 +48,7 @@ type link struct {
 }
 
 // compose makes the event without its routing key.
-func (n *notifier) compose(m *notifiers.Message) (event, func() *preview.Layout, error) {
-	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
-	if err != nil {
-		return event{}, nil, err
-	}
+func compose(m *notifiers.Message, o Options) (event, func() *preview.Layout, error) {
 	o.Action, o.Severity = strings.ToLower(notifiers.OneLine(o.Action)), strings.ToLower(notifiers.OneLine(o.Severity))
 	if err := o.check(); err != nil {
 		return event{}, nil, err

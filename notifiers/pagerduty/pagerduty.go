@@ -2,7 +2,6 @@
 package pagerduty
 
 import (
-	"context"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -13,11 +12,10 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
-	"qaserelay/notifiers/httpclient"
-	"qaserelay/notifiers/preview"
+	"qaserelay/notifiers/service"
 )
 
-// Config is what can be written for a notifier of type pagerduty.
+// Config are the settings of a notifier of type pagerduty.
 type Config struct {
 	// Integration key of a service's integration “Events API v2”.
 	RoutingKey notifiers.Secret `yaml:"routing_key" secret:"true"`
@@ -56,7 +54,7 @@ func Kind() notifiers.Kind {
 				Timeout: time.Second}
 		},
 		Options:     Options{},
-		New:         newNotifier,
+		New:         service.New(define),
 		Concurrency: 4,
 		Rate:        notifiers.Rate{Messages: 120, Per: time.Minute, Burst: 20},
 		Delivered:   delivered,
@@ -84,32 +82,29 @@ func delivered(r notifiers.Receipt, retest string) string {
 		retest)
 }
 
-// notifier sends to the Events API v2. The alert's key makes a second attempt harmless.
-type notifier struct {
-	*httpclient.Service
-	config   Config
-	defaults json.RawMessage
-}
-
-func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
-	c := *config.(*Config)
-	o, err := notifiers.MergeOptions[Options](nil, defaults)
-	faults := []error{err, httpclient.CheckTimeout(c.Timeout),
-		httpclient.CheckAPIURL("api_url", c.APIURL, "https://events.eu.pagerduty.com/"), o.check()}
+// define describes the Events API v2. The alert's key makes a second attempt harmless.
+func define(c Config, o Options) service.Definition[Options, event] {
+	var noKey error
 	if !c.RoutingKey.IsSet() {
-		faults = append(faults, &notifiers.FieldError{Key: "routing_key",
-			Err: errors.New("missing; write the key of the service's integration “Events API v2”")})
+		noKey = &notifiers.FieldError{Key: "routing_key",
+			Err: errors.New("missing; write the key of the service's integration “Events API v2”")}
 	}
-	if err := errors.Join(faults...); err != nil {
-		return nil, err
+	return service.Definition[Options, event]{
+		Endpoint: service.Endpoint{Service: "PagerDuty", Key: "api_url", Timeout: c.Timeout,
+			URL: service.WithSlash(c.APIURL) + "v2/enqueue", Secrets: []string{c.RoutingKey.Value()}},
+		Faults:  []error{service.CheckBase("api_url", c.APIURL, "https://events.eu.pagerduty.com/"), o.check(), noKey},
+		Compose: compose, Classify: classify,
+		Call: func(e event) service.Call {
+			e.RoutingKey = c.RoutingKey.Value()
+			return service.Call{Doing: "sending to PagerDuty", Body: e}
+		},
 	}
-	return &notifier{httpclient.NewService("PagerDuty", "api_url", c.Timeout, c.RoutingKey.Value()), c, defaults}, nil
 }
 
-// check returns what is written wrong.
+// check returns the first fault of the options.
 func (o Options) check() error {
-	actions, severities := []string{"", "trigger", "acknowledge", "resolve"}, []string{"", "critical", "error", "warning",
-		"info"}
+	actions := []string{"", "trigger", "acknowledge", "resolve"}
+	severities := []string{"", "critical", "error", "warning", "info"}
 	if !slices.Contains(actions, o.Action) {
 		return &notifiers.FieldError{Key: "action",
 			Err: fmt.Errorf("%q is not valid; write trigger, acknowledge or resolve", notifiers.Cut(o.Action, 100))}
@@ -121,41 +116,19 @@ func (o Options) check() error {
 	return nil
 }
 
-// Send hands the event over.
-func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	event, _, err := n.compose(m)
-	if err != nil {
-		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
-	}
-	event.RoutingKey = n.config.RoutingKey.Value()
-	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "sending to PagerDuty",
-		URL: httpclient.WithSlash(n.config.APIURL) + "v2/enqueue", Body: event}, classify)
-}
-
-// Preview implements [preview.Previewer].
-func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
-	post, _, err := n.compose(m)
-	return httpclient.PreviewJSON(post, err)
-}
-
-// Layout implements [preview.Previewer].
-func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
-	return preview.Draw(n.compose(m))
-}
-
-// classify reads what the Events API says.
-func classify(a httpclient.Answer) httpclient.Outcome {
+// classify reads an answer of the Events API.
+func classify(a service.Answer) service.Outcome {
 	var said struct {
 		Status  string   `json:"status"`
 		Message string   `json:"message"`
 		Errors  []string `json:"errors"`
 	}
 	err := json.Unmarshal(a.Body, &said)
-	v := httpclient.Outcome{Detail: strings.TrimSpace(said.Message + " " + strings.Join(said.Errors, "; "))}
+	v := service.Outcome{Detail: strings.TrimSpace(said.Message + " " + strings.Join(said.Errors, "; "))}
 	text := strings.ToLower(v.Detail)
 	switch {
 	case a.Code < 300 && (err != nil || said.Status != "success"):
-		v.Class = httpclient.UnexpectedBody
+		v.Class = service.UnexpectedBody
 	case strings.Contains(text, "routing") || strings.Contains(text, "integration key"):
 		v.Reason = notifiers.ReasonAuth
 		v.Advice = "put the key of the service's integration “Events API v2” into routing_key, and check that api_url " +

@@ -8,6 +8,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/notifierstest"
+	"qaserelay/notifiers/preview"
 )
 
 func TestPagerDuty(t *testing.T) {
@@ -37,11 +38,11 @@ func TestPagerDuty(t *testing.T) {
 
 // previewOf returns the event that a sample notifier would send.
 func previewOf(m *notifiers.Message) ([]byte, error) {
-	n, err := newNotifier(Kind().Sample(), nil)
+	n, err := Kind().New(Kind().Sample(), nil)
 	if err != nil {
 		return nil, err
 	}
-	return n.(*notifier).Preview(m)
+	return n.(preview.Previewer).Preview(m)
 }
 
 func TestWhatBecomesOfAnAlert(t *testing.T) {
@@ -99,7 +100,7 @@ func TestPagerDutyRefusesWordsThatItDoesNotKnow(t *testing.T) {
 		if _, err := previewOf(m); err == nil || !strings.Contains(err.Error(), "write ") {
 			t.Errorf("%s: %v", options, err)
 		}
-		if _, err := newNotifier(Kind().Sample(), json.RawMessage(options)); err == nil {
+		if _, err := Kind().New(Kind().Sample(), json.RawMessage(options)); err == nil {
 			t.Errorf("%s is taken on the notifier", options)
 		}
 	}

@@ -6,9 +6,9 @@ import (
 	"strings"
 
 	"qaserelay/notifiers"
-	"qaserelay/notifiers/httpclient"
 	"qaserelay/notifiers/markup"
 	"qaserelay/notifiers/preview"
+	"qaserelay/notifiers/service"
 )
 
 // Teams takes messages of up to 28 KB. The workflow adds an unknown amount, so ours are smaller.
@@ -83,11 +83,7 @@ type (
 
 // compose lays out a message: the linked title on the level's color, mentions, the body, fields, the origin and a
 // button.
-func (n *notifier) compose(m *notifiers.Message) (post, func() *preview.Layout, error) {
-	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
-	if err != nil {
-		return post{}, nil, err
-	}
+func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, error) {
 	link := markup.MessageURL(m, maxURL)
 	title := markup.Line{Runs: []markup.Run{{Text: markup.Title(m, maxTitle), Bold: true, URL: link}}, Heading: true}
 	origin := markup.Line{Runs: []markup.Run{{Text: markup.Origin(m)}}, Small: true, Apart: true}
@@ -104,13 +100,13 @@ func (n *notifier) compose(m *notifiers.Message) (post, func() *preview.Layout, 
 		c.Actions = []action{{Type: "Action.OpenUrl", Title: "Open in Qase", URL: link}}
 	}
 	rows, fields := markup.FitFields(m, composeFields, func(rows []element) bool {
-		return httpclient.JSONBytes(rows) <= maxBytes/2
+		return service.JSONBytes(rows) <= maxBytes/2
 	})
 	p, body := markup.FitLines(markup.Lines(notifiers.Cut(m.Body, 2*maxBytes)), func(lines []markup.Line) post {
 		whole := c
 		whole.Body = slices.Concat(head, composeLines(lines), rows, []element{textBlock(origin)})
 		return post{"message", []attachment{{"application/vnd.microsoft.card.adaptive", whole}}}
-	}, func(p post) bool { return httpclient.JSONBytes(p) <= maxBytes })
+	}, func(p post) bool { return service.JSONBytes(p) <= maxBytes })
 	return p, func() *preview.Layout {
 		l := layout(m.Level, entities, body, fields)
 		l.Top = shown(title)

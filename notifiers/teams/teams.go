@@ -2,19 +2,16 @@
 package teams
 
 import (
-	"context"
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"strings"
 	"time"
 
 	"qaserelay/notifiers"
-	"qaserelay/notifiers/httpclient"
-	"qaserelay/notifiers/preview"
+	"qaserelay/notifiers/service"
 )
 
-// Config is what can be written for a notifier of type teams.
+// Config are the settings of a notifier of type teams.
 type Config struct {
 	// URL of a workflow that begins with “When a Teams webhook request is received” and posts the card.
 	WebhookURL notifiers.Secret `yaml:"webhook_url" secret:"true"`
@@ -42,7 +39,7 @@ func Kind() notifiers.Kind {
 				Timeout: time.Second}
 		},
 		Options:     Options{},
-		New:         newNotifier,
+		New:         service.New(define),
 		Concurrency: 2,
 		// https://learn.microsoft.com/en-us/connectors/teams/#limits
 		Rate:      notifiers.Rate{Messages: 60, Per: time.Minute, Burst: 4},
@@ -62,48 +59,18 @@ func delivered(notifiers.Receipt, string) string {
 		"run history"
 }
 
-// notifier posts Adaptive Cards to a workflow.
-type notifier struct {
-	*httpclient.Service
-	config   Config
-	defaults json.RawMessage
-}
-
-func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
-	c := *config.(*Config)
-	_, err := notifiers.MergeOptions[Options](nil, defaults)
-	err = errors.Join(err, httpclient.CheckTimeout(c.Timeout), httpclient.CheckWebhookURL("webhook_url", c.WebhookURL,
-		"Teams shows once the workflow “Send webhook alerts to a channel” is made"))
-	if err != nil {
-		return nil, err
+func define(c Config, _ Options) service.Definition[Options, post] {
+	webhook := service.Webhook("Teams", c.WebhookURL, c.Timeout)
+	return service.Definition[Options, post]{
+		Endpoint: webhook, Compose: compose, Classify: classify,
+		Faults: []error{webhook.CheckWebhook(
+			"Teams shows once the workflow “Send webhook alerts to a channel” is made")},
+		Call: func(post) service.Call { return service.Call{Doing: "posting to the Teams workflow"} },
 	}
-	return &notifier{httpclient.NewService("Teams", "webhook_url", c.Timeout,
-		httpclient.URLSecrets(c.WebhookURL.Value())...), c, defaults}, nil
-}
-
-// Send hands the card to the workflow. That it is accepted is all that Teams tells.
-func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	post, _, err := n.compose(m)
-	if err != nil {
-		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
-	}
-	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "posting to the Teams workflow", URL: n.config.WebhookURL.Value(),
-		Body: post}, classify)
-}
-
-// Preview implements [preview.Previewer].
-func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
-	post, _, err := n.compose(m)
-	return httpclient.PreviewJSON(post, err)
-}
-
-// Layout implements [preview.Previewer].
-func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
-	return preview.Draw(n.compose(m))
 }
 
 // classify knows the error codes of workflows (https://learn.microsoft.com/en-us/azure/logic-apps/).
-func classify(a httpclient.Answer) httpclient.Outcome {
+func classify(a service.Answer) service.Outcome {
 	var said struct {
 		Error struct {
 			Code    string `json:"code"`
@@ -113,20 +80,20 @@ func classify(a httpclient.Answer) httpclient.Outcome {
 	if json.Unmarshal(a.Body, &said) != nil {
 		text := string(a.Body)
 		if a.Code < 300 && strings.Contains(text, "Webhook message delivery failed") {
-			return httpclient.Outcome{Class: httpclient.Retry, Detail: text,
+			return service.Outcome{Class: service.Retry, Detail: text,
 				Advice: "webhook_url is that of a connector, which are retired; make a workflow"}
 		}
 		if a.Code < 300 && a.IsPage() { // of a login or a proxy: a workflow has none
-			return httpclient.Outcome{Class: httpclient.UnexpectedBody}
+			return service.Outcome{Class: service.UnexpectedBody}
 		}
-		return httpclient.Outcome{}
+		return service.Outcome{}
 	}
-	v := httpclient.Outcome{Detail: strings.TrimSpace(said.Error.Code + " " + said.Error.Message)}
+	v := service.Outcome{Detail: strings.TrimSpace(said.Error.Code + " " + said.Error.Message)}
 	switch said.Error.Code {
 	case "WorkflowNotFound", "WorkflowTriggerNotFound", "WorkflowVersionNotFound":
 		v.Reason, v.Advice = notifiers.ReasonAuth, "the workflow was deleted; make a new one and put its URL into webhook_url"
 	case "WorkflowTriggerIsNotEnabled", "WorkflowNotEnabled":
-		v.Class, v.Advice = httpclient.Permanent, "turn the workflow on, in Teams under Workflows"
+		v.Class, v.Advice = service.Permanent, "turn the workflow on, in Teams under Workflows"
 	case "DirectApiAuthorizationRequired", "SignatureMismatch", "AuthenticationFailed", "AuthorizationFailed":
 		v.Reason = notifiers.ReasonAuth
 		v.Advice = "put the workflow's whole URL into webhook_url, with its sig; the trigger has to let anyone call it"

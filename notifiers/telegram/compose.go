@@ -30,11 +30,7 @@ type post struct {
 }
 
 // compose lays out a message: the linked title, the body, and the origin.
-func (n *notifier) compose(m *notifiers.Message) (post, func() *preview.Layout, error) {
-	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
-	if err != nil {
-		return post{}, nil, err
-	}
+func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, error) {
 	o.ChatID, o.Topic = notifiers.OneLine(o.ChatID), notifiers.OneLine(o.Topic)
 	if err := o.check(); err != nil {
 		return post{}, nil, err

@@ -10,16 +10,16 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"qaserelay/notifiers"
-	"qaserelay/notifiers/httpclient"
-	"qaserelay/notifiers/preview"
+	"qaserelay/notifiers/service"
 )
 
-// Config is what can be written for a notifier of type telegram.
+// Config are the settings of a notifier of type telegram.
 type Config struct {
 	// Token of the bot, from @BotFather.
 	Token notifiers.Secret `yaml:"token" secret:"true"`
@@ -51,15 +51,16 @@ func Kind() notifiers.Kind {
 			return &Config{APIURL: "https://api.telegram.org/", Timeout: 10 * time.Second}
 		},
 		Sample: func() any {
-			return &Config{Token: notifiers.NewSecret("1:preview"), APIURL: "https://api.telegram.org/", Timeout: time.Second}
+			return &Config{Token: notifiers.NewSecret("1:preview"), APIURL: "https://api.telegram.org/",
+				Timeout: time.Second}
 		},
 		Options:     Options{},
-		New:         newNotifier,
+		New:         service.New(define),
 		Missing:     missing,
 		Concurrency: 4,
 		// https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
 		Rate:      notifiers.Rate{Messages: 1, Per: time.Second, Burst: 1},
-		Target:    func(defaults, own json.RawMessage) string { return target(defaults, own) },
+		Target:    target,
 		Account:   func(config any) string { return config.(*Config).Token.Value() },
 		Delivered: delivered,
 		Markup:    notifiers.HTML,
@@ -100,7 +101,7 @@ func missing(_ any, options map[string]bool) (what, hint string) {
 	return "has no chat to write to", `add chat_id: "-1001234567890" here or on the notifier`
 }
 
-// target is the chat that a message goes to; the limits are for each.
+// target returns the chat that a message goes to. Each chat has the rate of its own.
 func target(defaults, own json.RawMessage) string {
 	o, err := notifiers.MergeOptions[Options](defaults, own)
 	if err != nil {
@@ -109,33 +110,28 @@ func target(defaults, own json.RawMessage) string {
 	return notifiers.OneLine(o.ChatID)
 }
 
-// notifier writes as a bot.
-type notifier struct {
-	*httpclient.Service
-	config   Config
-	defaults json.RawMessage
-}
-
-func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
-	c := *config.(*Config)
-	o, err := notifiers.MergeOptions[Options](nil, defaults)
-	faults := []error{err, httpclient.CheckTimeout(c.Timeout),
-		httpclient.CheckAPIURL("api_url", c.APIURL, "https://api.telegram.org/")}
+func define(c Config, o Options) service.Definition[Options, post] {
+	var badToken error
 	if !regexp.MustCompile(`^[0-9]+:[A-Za-z0-9_-]+$`).MatchString(c.Token.Value()) {
-		faults = append(faults, &notifiers.FieldError{Key: "token",
-			Err: errors.New("not a bot's token; write the one that @BotFather gave, such as 110201543:AAH…")})
+		badToken = &notifiers.FieldError{Key: "token",
+			Err: errors.New("not a bot's token; write the one that @BotFather gave, such as 110201543:AAH…")}
 	}
-	if o.ChatID == "" {
-		o.ChatID = "0" // comes with the message
+	o.ChatID = cmp.Or(o.ChatID, "0") // without one the messages have their own
+	token := c.Token.Value()
+	_, secret, _ := strings.Cut(token, ":")
+	methods := service.WithSlash(c.APIURL) + "bot" + token + "/"
+	return service.Definition[Options, post]{
+		Endpoint: service.Endpoint{Service: "Telegram", Key: "api_url", URL: methods, Timeout: c.Timeout,
+			Secrets: []string{token, secret}},
+		Faults:  []error{service.CheckBase("api_url", c.APIURL, "https://api.telegram.org/"), badToken, o.check()},
+		Compose: compose, Classify: classify, Probe: probe,
+		Call: func(p post) service.Call {
+			return service.Call{Doing: "writing to the Telegram chat " + p.ChatID, URL: methods + "sendMessage"}
+		},
 	}
-	if err := errors.Join(append(faults, o.check())...); err != nil {
-		return nil, err
-	}
-	_, secret, _ := strings.Cut(c.Token.Value(), ":")
-	return &notifier{httpclient.NewService("Telegram", "api_url", c.Timeout, c.Token.Value(), secret), c, defaults}, nil
 }
 
-// check returns what is wrong with where a message goes.
+// check returns the fault of the destination.
 func (o Options) check() error {
 	if !regexp.MustCompile(`^(-?[0-9]{1,20}|@[A-Za-z0-9_]{1,64})$`).MatchString(o.ChatID) {
 		return &notifiers.FieldError{Key: "chat_id",
@@ -143,66 +139,44 @@ func (o Options) check() error {
 				notifiers.Cut(o.ChatID, 100))}
 	}
 	if !regexp.MustCompile(`^[0-9]{0,18}$`).MatchString(o.Topic) {
-		return &notifiers.FieldError{Key: "topic", Err: fmt.Errorf("%q is not a topic number", notifiers.Cut(o.Topic, 100))}
+		return &notifiers.FieldError{Key: "topic",
+			Err: fmt.Errorf("%q is not a topic number", notifiers.Cut(o.Topic, 100))}
 	}
 	return nil
 }
 
-// Send calls sendMessage.
-func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	post, _, err := n.compose(m)
+// probe asks for the bot and for the chats.
+func probe(ctx context.Context, s *service.Service, all []Options) (string, error) {
+	me, err := ask(ctx, s, service.Call{Doing: "asking Telegram who the bot is", URL: s.URL + "getMe"})
 	if err != nil {
-		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
-	}
-	return n.Deliver(ctx, httpclient.ServiceCall{Doing: "writing to the Telegram chat " + post.ChatID,
-		URL: n.method("sendMessage"), Body: post}, classify)
-}
-
-// Preview implements [preview.Previewer].
-func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
-	post, _, err := n.compose(m)
-	return httpclient.PreviewJSON(post, err)
-}
-
-// Layout implements [preview.Previewer].
-func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
-	return preview.Draw(n.compose(m))
-}
-
-// Probe asks who the bot is, and whether it knows the chats.
-func (n *notifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
-	var me struct{ Result chat }
-	call := httpclient.ServiceCall{Doing: "asking Telegram who the bot is", URL: n.method("getMe")}
-	if err := n.ask(ctx, call, &me); err != nil {
 		return "", err
 	}
-	found := "the bot is @" + notifiers.OneLine(me.Result.Username)
-	var chats []string
-	for _, o := range append([]json.RawMessage{n.defaults}, options...) {
-		if id := target(n.defaults, o); id != "" {
-			chats = httpclient.AppendNew(chats, id)
+	found := "the bot is @" + notifiers.OneLine(me.Username)
+	var asked []string
+	for _, o := range all {
+		id := notifiers.OneLine(o.ChatID)
+		if id == "" || slices.Contains(asked, id) {
+			continue
 		}
-	}
-	for _, id := range chats {
-		c := httpclient.ServiceCall{Doing: "asking for the Telegram chat " + id, URL: n.method("getChat"),
-			Body: map[string]string{"chat_id": id}}
-		var chat struct{ Result chat }
-		if err := n.ask(ctx, c, &chat); err != nil {
+		asked = append(asked, id)
+		chat, err := ask(ctx, s, service.Call{Doing: "asking for the Telegram chat " + id, URL: s.URL + "getChat",
+			Body: map[string]string{"chat_id": id}})
+		if err != nil {
 			return found, err
 		}
-		found += "; the chat " + id + " is " + chat.Result.String()
+		found += "; the chat " + id + " is " + chat.String()
 	}
 	return found, nil
 }
 
-// chat is what Telegram tells of a chat or a bot (https://core.telegram.org/bots/api#chatfullinfo).
+// chat is a chat or a bot (https://core.telegram.org/bots/api#chatfullinfo).
 type chat struct {
 	Type, Title, Username string
 	FirstName             string `json:"first_name"`
 	LastName              string `json:"last_name"`
 }
 
-// words says for people which chat it is.
+// String describes the chat for people.
 func (c chat) String() string {
 	name := notifiers.OneLine(cmp.Or(c.Title, strings.TrimSpace(c.FirstName+" "+c.LastName)))
 	if name == "" && c.Username != "" {
@@ -220,32 +194,28 @@ func (c chat) String() string {
 }
 
 // ask calls a method that changes nothing.
-func (n *notifier) ask(ctx context.Context, c httpclient.ServiceCall, result any) error {
-	_, err := n.Deliver(ctx, c, func(a httpclient.Answer) httpclient.Outcome {
+func ask(ctx context.Context, s *service.Service, c service.Call) (chat, error) {
+	var answer struct{ Result chat }
+	_, err := s.Deliver(ctx, c, func(a service.Answer) service.Outcome {
 		// An answer that cannot be read does not come from Telegram; classify reports it.
-		_ = json.Unmarshal(a.Body, result)
+		_ = json.Unmarshal(a.Body, &answer)
 		return classify(a)
 	})
-	return err
+	return answer.Result, err
 }
 
-// method is the address of a method. It holds the token.
-func (n *notifier) method(name string) string {
-	return httpclient.WithSlash(n.config.APIURL) + "bot" + n.config.Token.Value() + "/" + name
-}
-
-// classify reads what Telegram says (https://core.telegram.org/bots/api#making-requests).
-func classify(a httpclient.Answer) httpclient.Outcome {
+// classify reads an answer of the Bot API (https://core.telegram.org/bots/api#making-requests).
+func classify(a service.Answer) service.Outcome {
 	var said struct {
 		OK          bool   `json:"ok"`
 		Description string `json:"description"`
 		Parameters  struct {
 			Migrated   int64   `json:"migrate_to_chat_id"`
-			RetryAfter float64 `json:"retry_after"` // seconds
+			RetryAfter float64 `json:"retry_after"`
 		} `json:"parameters"`
 	}
 	err := json.Unmarshal(a.Body, &said)
-	v := httpclient.Outcome{Detail: said.Description, After: httpclient.Seconds(said.Parameters.RetryAfter)}
+	v := service.Outcome{Detail: said.Description, Seconds: said.Parameters.RetryAfter}
 	is := func(words ...string) bool {
 		for _, w := range words {
 			if strings.Contains(strings.ToLower(said.Description), w) {
@@ -256,7 +226,7 @@ func classify(a httpclient.Answer) httpclient.Outcome {
 	}
 	switch {
 	case a.Code == http.StatusOK && (err != nil || !said.OK):
-		v.Class = httpclient.UnexpectedBody
+		v.Class = service.UnexpectedBody
 	case said.Parameters.Migrated != 0:
 		v.Advice = fmt.Sprintf("the group has become a supergroup; write chat_id: %q",
 			strconv.FormatInt(said.Parameters.Migrated, 10))

@@ -11,7 +11,7 @@ import (
 	"qaserelay/notifiers/notifierstest"
 )
 
-func service() notifierstest.Service {
+func suite() notifierstest.Service {
 	const token = "110201543:AAHt0kens3cret"
 	fails := func(description, parameters string) string {
 		return `{"ok":false,"description":"` + description + `","parameters":{` + parameters + `}}`
@@ -48,10 +48,10 @@ func service() notifierstest.Service {
 	}
 }
 
-func TestTelegram(t *testing.T) { service().Run(t) }
+func TestTelegram(t *testing.T) { suite().Run(t) }
 
 func TestAWrongTokenIsFoundWithoutSending(t *testing.T) {
-	n := service().New(t, notifierstest.Server(t, notifierstest.Reply(200, `{"ok":false,"description":"Unauthorized"}`, "")))
+	n := suite().New(t, notifierstest.Server(t, notifierstest.Reply(200, `{"ok":false,"description":"Unauthorized"}`, "")))
 	if found, err := n.(notifiers.Prober).Probe(t.Context(), nil); err == nil {
 		t.Errorf("found %q", found)
 	}
@@ -75,7 +75,7 @@ func TestTelegramSaysWhichChatItIs(t *testing.T) {
 				}
 				_, _ = io.WriteString(w, `{"ok":true,"result":`+tt.chat+`}`)
 			})
-			said, err := service().New(t, base).(notifiers.Prober).Probe(t.Context(), nil)
+			said, err := suite().New(t, base).(notifiers.Prober).Probe(t.Context(), nil)
 			if want := "the bot is @qase_bot; the chat -1001234567890 is " + tt.want; err != nil || said != want {
 				t.Errorf("%q, %v", said, err)
 			}

@@ -69,3 +69,21 @@ func TestAllFaultsOfATemplateAreReportedAtOnce(t *testing.T) {
 	}
 	rulefiletest.Golden(t, "testdata/faults.golden", got.String())
 }
+
+func TestAURLWhoseHostIsTemplatedIsFound(t *testing.T) {
+	for text, want := range map[string]bool{
+		"https://hooks.example.com/x":             false,
+		"https://hooks.example.com/{{ .rule }}":   false,
+		"https://hooks.example.com?q={{ .rule }}": false,
+		"https://hooks.example.com{{ .rule }}":    true,
+		"https://{{ .payload.host }}/x":           true,
+		"{{ .payload.url }}":                      true,
+		"https:/{{ .payload.url }}":               true,
+		"https://user:{{ .p }}@example.com/":      true,
+		"":                                        false,
+	} {
+		if got := template.HostIsTemplated(text); got != want {
+			t.Errorf("%s: got %v", text, got)
+		}
+	}
+}
