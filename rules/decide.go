@@ -64,7 +64,8 @@ func (s *Set) notify(r *Rule, v *view, d *Decision) []string {
 		fallbacks, alsoFailed := t.renderFallbacks(v.vars)
 		notes = append(append(notes, failed...), alsoFailed...)
 		d.Notifications = append(d.Notifications, Notification{
-			Message: m, Notifier: t.Notifier, Options: options, Fallbacks: fallbacks, EntityKey: v.entityKey, Series: v.series,
+			Message: m, Notifier: t.Notifier, Options: options, Fallbacks: fallbacks,
+			EntityKey: v.entityKey, Series: v.series,
 		})
 	}
 	return notes

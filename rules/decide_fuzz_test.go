@@ -16,7 +16,8 @@ func FuzzDecide(f *testing.F) {
 	f.Add("review.reviewer_added", `{"id":"x","reviewer":{"email":"a@b"}}`)
 	f.Add("shared_step.created", `{"hash":"abc","title":5}`)
 	f.Fuzz(func(t *testing.T, name, payload string) {
-		ev, err := event.Parse("qase", fmt.Appendf(nil, `{"event_name":%q,"payload":%s,"project_code":"WEB"}`, name, payload), time.Unix(0, 0))
+		ev, err := event.Parse("qase", fmt.Appendf(nil, `{"event_name":%q,"payload":%s,"project_code":"WEB"}`, name,
+			payload), time.Unix(0, 0))
 		if err != nil {
 			return
 		}

@@ -78,10 +78,11 @@ type State struct {
 	Now time.Time
 	// Get returns the value stored under a key, or nil. Decide reads the keys of Set.Keys first.
 	Get func(key string) ([]byte, error)
-	// Fetched are fields of the entity from another source. They fill fields that no event has set. started_at is in Unix
-	// seconds.
+	// Fetched are fields of the entity from another source. They fill fields that no event has set. started_at is in
+	// Unix seconds.
 	Fetched map[string]any
-	// Member is the user with the team_member_id of the event, from another source: an object with name and email, or nil.
+	// Member is the user with the team_member_id of the event, from another source: an object with name and email, or
+	// nil.
 	Member map[string]any
 }
 

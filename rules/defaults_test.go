@@ -24,7 +24,8 @@ import (
 	"qaserelay/rules/yamldoc"
 )
 
-// TestDefaultMessages writes down the message of each event, for the catalogue's examples and for the scenes, to be read.
+// TestDefaultMessages writes down the message of each event, for the catalogue's examples and for the scenes, to be
+// read.
 func TestDefaultMessages(t *testing.T) {
 	files := map[string]*strings.Builder{}
 	show := func(name string, s scene) {
@@ -36,7 +37,8 @@ func TestDefaultMessages(t *testing.T) {
 			files[file] = &strings.Builder{}
 		}
 		n := s.play(t)
-		fmt.Fprintf(files[file], "=== %s\nlevel: %s\ntitle: %s\nurl:   %s\n\n%s\n\n", name, n.Level, n.Title, n.URL, n.FullBody())
+		fmt.Fprintf(files[file], "=== %s\nlevel: %s\ntitle: %s\nurl:   %s\n\n%s\n\n", name, n.Level, n.Title, n.URL,
+			n.FullBody())
 		readsWell(t, s.Event+": "+name, n)
 	}
 	for _, e := range catalog.All() {
@@ -51,8 +53,10 @@ func TestDefaultMessages(t *testing.T) {
 }
 
 func TestDefaultMessagesTakeAnyPayload(t *testing.T) {
-	values := []any{nil, "", "text", 3, -1, 0.5, 1e300, true, []any{}, []any{1}, []any{map[string]any{"name": 1}}, map[string]any{}, map[string]any{"title": []any{}, "name": map[string]any{}, "email": 7}}
-	elsewhere := []catalog.Field{{Name: "title"}, {Name: "plan"}, {Name: "environment"}, {Name: "reviewers"}, {Name: "case_id"}, {Name: "cases"}, {Name: "cases_count"}, {Name: "hash"}}
+	values := []any{nil, "", "text", 3, -1, 0.5, 1e300, true, []any{}, []any{1}, []any{map[string]any{"name": 1}},
+		map[string]any{}, map[string]any{"title": []any{}, "name": map[string]any{}, "email": 7}}
+	elsewhere := []catalog.Field{{Name: "title"}, {Name: "plan"}, {Name: "environment"}, {Name: "reviewers"},
+		{Name: "case_id"}, {Name: "cases"}, {Name: "cases_count"}, {Name: "hash"}}
 	for _, e := range catalog.All() {
 		readsWell(t, e.Name+" with nothing", scene{call: call{Event: e.Name, Payload: map[string]any{}}}.play(t))
 		var example struct{ Payload map[string]any }
@@ -71,7 +75,8 @@ func TestDefaultMessagesTakeAnyPayload(t *testing.T) {
 }
 
 // clumsy finds what a gap in a template leaves behind.
-var clumsy = regexp.MustCompile(`<no value>|<nil>|%!|\(\)|\( |“”|[^\n> ]  |  [^\n ]|^ *·|· *·|·\s*$|·\n|: ·|: \n|:$|\b1 cases|\bmap\[| ,| \.|\n\n\n`)
+var clumsy = regexp.MustCompile(`<no value>|<nil>|%!|\(\)|\( |“”|[^\n> ]  |  [^\n ]|^ *·|· *·|·\s*$|·\n|: ·|: ` +
+	`\n|:$|\b1 cases|\bmap\[| ,| \.|\n\n\n`)
 
 func readsWell(t *testing.T, name string, n rules.Notification) {
 	t.Helper()
@@ -149,7 +154,8 @@ func (s scene) play(t *testing.T) rules.Notification {
 
 func (c call) parse(t *testing.T, now time.Time) *event.Event {
 	t.Helper()
-	envelope := map[string]any{"event_name": c.Event, "payload": c.Payload, "timestamp": now.Unix(), "team_member_id": 40, "project_code": "WEB"}
+	envelope := map[string]any{"event_name": c.Event, "payload": c.Payload, "timestamp": now.Unix(),
+		"team_member_id": 40, "project_code": "WEB"}
 	if c.Payload == nil {
 		example, _ := catalog.Lookup(c.Event)
 		if err := json.Unmarshal(example.Example, &envelope); err != nil {
@@ -179,8 +185,10 @@ people: [{name: Jane Roe, email: jane@example.com, member_id: 41}]
 notifiers: [{name: out, type: test}]
 rules: [{name: everything, when: "true", notify: [out]}]
 `
-	kind := rulefile.Kind{Config: func() any { return &struct{}{} }, Options: struct{}{}, Check: func(any, json.RawMessage) error { return nil }}
-	config, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(text)}}, rulefile.Options{Kinds: map[string]rulefile.Kind{"test": kind}})
+	kind := rulefile.Kind{Config: func() any { return &struct{}{} }, Options: struct{}{},
+		Check: func(any, json.RawMessage) error { return nil }}
+	config, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(text)}},
+		rulefile.Options{Kinds: map[string]rulefile.Kind{"test": kind}})
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}

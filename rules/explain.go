@@ -44,8 +44,8 @@ func (s *Set) Explain(ev *event.Event, st State) Explanation {
 	v := s.view(ev, st)
 	x := Explanation{
 		Event: ev.Name, Project: ev.Project, Source: ev.Source, Now: st.Now, EntityKey: v.entityKey,
-		Entity: v.vars["entity"].(map[string]any), Actor: v.vars["actor"].(map[string]any), Previous: v.vars["previous"],
-		Rules: make([]ExplainedRule, len(s.rules)),
+		Entity: v.vars["entity"].(map[string]any), Actor: v.vars["actor"].(map[string]any),
+		Previous: v.vars["previous"], Rules: make([]ExplainedRule, len(s.rules)),
 	}
 	for i, r := range s.rules {
 		result, recorded := results[r.Name]

@@ -52,7 +52,8 @@ func contradiction(r rules.ExplainedRule) error {
 		return fmt.Errorf("not taken apart: %s", root.Error)
 	case r.Outcome == rules.Matched && (root.State != condition.Evaluated || root.Raw != true):
 		return fmt.Errorf("matched, but the trace says %s", root.Value)
-	case r.Outcome == rules.NotMatched && (root.State == condition.Evaluated && root.Raw == true || root.State == condition.Skipped):
+	case r.Outcome == rules.NotMatched && (root.State == condition.Evaluated && root.Raw == true ||
+		root.State == condition.Skipped):
 		return fmt.Errorf("not matched, but the trace says %s", root.Value)
 	}
 	return consistent(root)
@@ -75,11 +76,14 @@ func consistent(t *condition.Trace) error {
 }
 
 func FuzzExplain(f *testing.F) {
-	for _, source := range []string{`payload.a > 0 and (let x = event_name; x in ["a"])`, `if true { payload.a } else { 1 < time.Hour() < 3 }`,
-		`payload.a?.b[payload.c:2] ?? [1, payload.d] | len() == {"a": payload.e}.a`, "payload\n.a // x\n == `b`", `first(payload.tags).name matches "^" + entity.title`} {
+	for _, source := range []string{`payload.a > 0 and (let x = event_name; x in ["a"])`,
+		`if true { payload.a } else { 1 < time.Hour() < 3 }`,
+		`payload.a?.b[payload.c:2] ?? [1, payload.d] | len() == {"a": payload.e}.a`, "payload\n.a // x\n == `b`",
+		`first(payload.tags).name matches "^" + entity.title`} {
 		f.Add(source)
 	}
-	ev, err := event.Parse("qase", []byte(`{"event_name":"run.completed","payload":{"id":1,"a":2,"tags":["x"]}}`), time.Unix(0, 0))
+	ev, err := event.Parse("qase", []byte(`{"event_name":"run.completed","payload":{"id":1,"a":2,"tags":["x"]}}`),
+		time.Unix(0, 0))
 	if err != nil {
 		f.Fatal(err)
 	}

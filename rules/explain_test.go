@@ -106,7 +106,8 @@ let rate = payload.failed * 100 / payload.cases; rate > 50 → false
     payload.cases → 14
   rate > 50 → false
     rate → 21.428571428571427`},
-		"predicates and functions": {`any(payload.tags, # == "c") or len(payload.tags) > 2 or upper(payload.text) == "Y"`, `
+		"predicates and functions": {
+			`any(payload.tags, # == "c") or len(payload.tags) > 2 or upper(payload.text) == "Y"`, `
 any(payload.tags, # == "c") or len(payload.tags) > 2 or upper(payload.text) == "Y" → false
   any(payload.tags, # == "c") → false
     payload.tags → ["a","b"]
@@ -116,7 +117,8 @@ any(payload.tags, # == "c") or len(payload.tags) > 2 or upper(payload.text) == "
   upper(payload.text) == "Y" → false
     upper(payload.text) → "X"
       payload.text → "x"`},
-		"calls, pipes, indexes and chained comparisons": {`time < now() and payload.tags[0] == (payload.text | upper()) or 1 < len(payload.tags) < 3`, `
+		"calls, pipes, indexes and chained comparisons": {
+			`time < now() and payload.tags[0] == (payload.text | upper()) or 1 < len(payload.tags) < 3`, `
 time < now() and payload.tags[0] == (payload.text | upper()) or 1 < len(payload.tags) < 3 → true
   time < now() and payload.tags[0] == (payload.text | upper()) → false
     time < now() → false
@@ -168,18 +170,26 @@ payload.nothing → null (payload.nothing is missing in run.completed)`},
 
 func TestValuesThatSurpriseAreExplained(t *testing.T) {
 	for _, c := range []struct{ when, event, payload, want string }{
-		{`payload.title == "Nightly"`, "run.completed", `{"id":2}`, `payload.title is missing in run.completed; entity.title has it, from an earlier event`},
-		{`payload.fialed > 0`, "run.completed", `{"id":2,"failed":3}`, `payload.fialed is missing in run.completed; did you mean "failed"?`},
+		{`payload.title == "Nightly"`, "run.completed", `{"id":2}`,
+			`payload.title is missing in run.completed; entity.title has it, from an earlier event`},
+		{`payload.fialed > 0`, "run.completed", `{"id":2,"failed":3}`,
+			`payload.fialed is missing in run.completed; did you mean "failed"?`},
 		{`payload.plan.title == "Smoke"`, "run.started", `{"id":2,"plan":null}`, `payload.plan is null in this event`},
-		{`payload.failed > 0`, "run.completed", `{"id":2}`, `payload.failed is missing in run.completed this time, though it can be there`},
+		{`payload.failed > 0`, "run.completed", `{"id":2}`,
+			`payload.failed is missing in run.completed this time, though it can be there`},
 		{`payload.x > 0`, "odd.event", `{"id":2}`, `payload.x is missing in this event`},
-		{`entity.environment == "staging"`, "run.completed", `{"id":2}`, `nothing that is known of this run has entity.environment; it may come with another event`},
-		{`entity.titel == "x"`, "run.completed", `{"id":2}`, `entity.titel is in no event of this kind; did you mean "title"?`},
-		{`previous.failed == 0`, "run.completed", `{"id":2}`, `no earlier finished run of the same project, plan and environment is known`},
+		{`entity.environment == "staging"`, "run.completed", `{"id":2}`,
+			`nothing that is known of this run has entity.environment; it may come with another event`},
+		{`entity.titel == "x"`, "run.completed", `{"id":2}`,
+			`entity.titel is in no event of this kind; did you mean "title"?`},
+		{`previous.failed == 0`, "run.completed", `{"id":2}`,
+			`no earlier finished run of the same project, plan and environment is known`},
 		{`previous.failed == 0`, "defect.created", `{"id":2}`, `only events of runs have a previous run`},
-		{`actor.team == "qa"`, "run.completed", `{"id":2}`, `actor.team is not known of the member 40; it can be written under people:`},
+		{`actor.team == "qa"`, "run.completed", `{"id":2}`,
+			`actor.team is not known of the member 40; it can be written under people:`},
 		{`project_code == "web"`, "run.completed", `{"id":2}`, `they differ in upper and lower case only`},
-		{`payload.failed == "3"`, "run.completed", `{"id":2,"failed":3}`, `payload.failed is a number and "3" is text: they are never equal`},
+		{`payload.failed == "3"`, "run.completed", `{"id":2,"failed":3}`,
+			`payload.failed is a number and "3" is text: they are never equal`},
 		{`event_name == "run.complete"`, "run.completed", `{"id":2}`, `did you mean "run.completed"?`},
 	} {
 		rule := explainOne(t, c.when, c.event, c.payload)
@@ -188,7 +198,8 @@ func TestValuesThatSurpriseAreExplained(t *testing.T) {
 		}
 	}
 	for _, when := range []string{`payload.title == nil`, `(payload.title ?? "") == ""`} {
-		if got := sketch(explainOne(t, when, "run.completed", `{"id":2}`).Condition, ""); strings.Contains(got, "missing") {
+		got := sketch(explainOne(t, when, "run.completed", `{"id":2}`).Condition, "")
+		if strings.Contains(got, "missing") {
 			t.Errorf("%s asks for what is missing, and needs no explanation:\n%s", when, got)
 		}
 	}
@@ -203,7 +214,11 @@ func TestEachRuleIsExplained(t *testing.T) {
     when: event_type == "run"
     stop: true
     title: '{{ .payload.text }}'
-    notify: [{notifier: ops, url: "https://ops.example.com/{{ .payload.id }}?key=s3cret", headers: {X-Key: "s3cret{{ .payload.id }}", Content-Type: text/x-run}}, qa]
+    notify:
+      - notifier: ops
+        url: "https://ops.example.com/{{ .payload.id }}?key=s3cret"
+        headers: {X-Key: "s3cret{{ .payload.id }}", Content-Type: text/x-run}
+      - qa
   - {name: never, when: 'true', notify: [qa]}
 `))
 	x := explainEvent(t, c, "run.completed", `{"id":2,"failed":3,"text":"Nightly","environment":"staging"}`)
@@ -221,10 +236,12 @@ never stopped "the rule last stops here" evaluated true
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	sent := x.Rules[3].Notifications
-	if len(sent) != 2 || sent[0].Title != "Nightly" || string(sent[0].Options) != `{"headers":{"Content-Type":"text/x-run","X-Key":"<secret>"},"url":"https://ops.example.com/…"}` {
+	const options = `{"headers":{"Content-Type":"text/x-run","X-Key":"<secret>"},"url":"https://ops.example.com/…"}`
+	if len(sent) != 2 || sent[0].Title != "Nightly" || string(sent[0].Options) != options {
 		t.Errorf("notifications: %+v %s", sent, sent[0].Options)
 	}
-	if x.EntityKey != "qase/WEB/run/2" || x.Entity["environment"] != "staging" || x.Actor["name"] != "Bob Bar" || x.Event != "run.completed" {
+	if x.EntityKey != "qase/WEB/run/2" || x.Entity["environment"] != "staging" || x.Actor["name"] != "Bob Bar" ||
+		x.Event != "run.completed" {
 		t.Errorf("what is known: %+v", x)
 	}
 	if _, err := json.Marshal(x); err != nil {
@@ -233,7 +250,8 @@ never stopped "the rule last stops here" evaluated true
 }
 
 func TestAFailedTemplateIsExplained(t *testing.T) {
-	c := rulefiletest.Parse(t, rulefiletest.WithRules(`  - {name: r, when: 'true', title: '{{ .payload.tags | first | upper }}', notify: [qa]}`))
+	c := rulefiletest.Parse(t, rulefiletest.WithRules(
+		`  - {name: r, when: 'true', title: '{{ .payload.tags | first | upper }}', notify: [qa]}`))
 	r := explainEvent(t, c, "run.completed", `{"id":2,"tags":5}`).Rules[0]
 	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "title: the template failed") || len(r.Notifications) != 1 {
 		t.Errorf("got %+v", r)
@@ -259,7 +277,8 @@ func TestValuesThatJSONDoesNotKnowAreShown(t *testing.T) {
 		`len(groupBy(payload.tags, len(#))) > 1`:          `groupBy(payload.tags, len(#)) → "map[1:[a b]]"`,
 		`payload.failed > 0 or payload.tags[9] == "none"`: `payload.tags[9] → …`,
 	} {
-		if got := sketch(explainOne(t, when, "odd.event", `{"id":2,"failed":3,"zero":0,"tags":["a","b"]}`).Condition, ""); !strings.Contains(got, want) {
+		rule := explainOne(t, when, "odd.event", `{"id":2,"failed":3,"zero":0,"tags":["a","b"]}`)
+		if got := sketch(rule.Condition, ""); !strings.Contains(got, want) {
 			t.Errorf("%s: want %q in\n%s", when, want, got)
 		}
 	}

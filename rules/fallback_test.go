@@ -12,7 +12,8 @@ import (
 
 // fallbackFile has notifiers and the notify entries of one rule.
 func fallbackFile(notifiers, notify string) string {
-	return "sources: [{name: qase, secrets: [s]}]\nnotifiers:\n" + notifiers + "rules:\n  - {name: r, when: event_name == \"run.completed\", notify: " + notify + "}\n"
+	return "sources: [{name: qase, secrets: [s]}]\nnotifiers:\n" + notifiers +
+		"rules:\n  - {name: r, when: event_name == \"run.completed\", notify: " + notify + "}\n"
 }
 
 func TestWhereAMessageGoesWhenItDies(t *testing.T) {
@@ -21,16 +22,22 @@ func TestWhereAMessageGoesWhenItDies(t *testing.T) {
 		{"where the entry says, in its order", "", "[{notifier: a, fallback: [c, b]}]", "a > c > b"},
 		{"one name stands for a list of one", "", "[{notifier: a, fallback: b}]", "a > b"},
 		{"where the notifier says", "  - {name: d, type: chat, fallback: [b, c]}\n", "[d]", "d > b > c"},
-		{"where the entry says, whatever the notifier says", "  - {name: d, type: chat, fallback: [b]}\n", "[{notifier: d, fallback: [c]}]", "d > c"},
-		{"nowhere, if the entry says so", "  - {name: d, type: chat, fallback: [b]}\n", "[{notifier: d, fallback: []}]", "d"},
-		{"and on to where the last one's messages go", "  - {name: d, type: chat, fallback: [c]}\n  - {name: e, type: chat, fallback: [b, d]}\n", "[e]", "e > b > d > c"},
-		{"but never twice to one", "  - {name: d, type: chat, fallback: [a]}\n", "[{notifier: a, fallback: [b, d]}]", "a > b > d"},
+		{"where the entry says, whatever the notifier says", "  - {name: d, type: chat, fallback: [b]}\n",
+			"[{notifier: d, fallback: [c]}]", "d > c"},
+		{"nowhere, if the entry says so", "  - {name: d, type: chat, fallback: [b]}\n", "[{notifier: d, fallback: []}]",
+			"d"},
+		{"and on to where the last one's messages go",
+			"  - {name: d, type: chat, fallback: [c]}\n  - {name: e, type: chat, fallback: [b, d]}\n", "[e]",
+			"e > b > d > c"},
+		{"but never twice to one", "  - {name: d, type: chat, fallback: [a]}\n", "[{notifier: a, fallback: [b, d]}]",
+			"a > b > d"},
 		{"each entry for itself", "", "[{notifier: a, fallback: [b]}, {notifier: b, fallback: [a]}]", "a > b, b > a"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			three := "  - {name: a, type: chat}\n  - {name: b, type: chat}\n  - {name: c, type: hook}\n"
-			d := rulefiletest.NewWorld().Decide(t, rulefiletest.Parse(t, fallbackFile(three+c.notifiers, c.notify)), "run.completed", `{"id": 1}`)
+			d := rulefiletest.NewWorld().Decide(t, rulefiletest.Parse(t, fallbackFile(three+c.notifiers, c.notify)),
+				"run.completed", `{"id": 1}`)
 			var got []string
 			for _, n := range d.Notifications {
 				way := n.Notifier
@@ -49,10 +56,14 @@ func TestWhereAMessageGoesWhenItDies(t *testing.T) {
 func TestAFallbackHasTheOptionsOfItsNotifierForTheEvent(t *testing.T) {
 	c := rulefiletest.Parse(t, fallbackFile(`
   - {name: a, type: chat, channel: "#a"}
-  - {name: b, type: hook, url: "https://b.example/{{ .payload.id }}", headers: {X-Fixed: "1", X-Run: "{{ .payload.id }}"}}
+  - name: b
+    type: hook
+    url: https://b.example/{{ .payload.id }}
+    headers: {X-Fixed: "1", X-Run: "{{ .payload.id }}"}
 `[1:], `[{notifier: a, channel: "#{{ .payload.id }}", fallback: [b]}]`))
 	n := rulefiletest.NewWorld().Decide(t, c, "run.completed", `{"id": 7}`).Notifications[0]
-	if got, want := fmt.Sprintf("%s %s", n.Options, n.Fallbacks[0].Options), `{"channel":"#7"} {"headers":{"X-Run":"7"},"url":"https://b.example/7"}`; got != want {
+	const want = `{"channel":"#7"} {"headers":{"X-Run":"7"},"url":"https://b.example/7"}`
+	if got := fmt.Sprintf("%s %s", n.Options, n.Fallbacks[0].Options); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -60,18 +71,25 @@ func TestAFallbackHasTheOptionsOfItsNotifierForTheEvent(t *testing.T) {
 func TestFallbacksThatCannotWorkAreErrors(t *testing.T) {
 	cases := []struct{ name, notifiers, notify, want string }{
 		{"an unknown name", "", "[{notifier: a, fallback: [bb]}]", `no notifier "bb" (did you mean "b"?)`},
-		{"an unknown name on a notifier", "  - {name: d, type: chat, fallback: [bb]}\n", "[a]", `no notifier "bb" (did you mean "b"?)`},
-		{"the notifier itself", "", "[{notifier: a, fallback: [a]}]", "the notifier a cannot be its own fallback (name another one)"},
-		{"the notifier itself, on the notifier", "  - {name: d, type: chat, fallback: [a, d]}\n", "[a]", "the notifier d cannot be its own fallback (name another one)"},
+		{"an unknown name on a notifier", "  - {name: d, type: chat, fallback: [bb]}\n", "[a]",
+			`no notifier "bb" (did you mean "b"?)`},
+		{"the notifier itself", "", "[{notifier: a, fallback: [a]}]",
+			"the notifier a cannot be its own fallback (name another one)"},
+		{"the notifier itself, on the notifier", "  - {name: d, type: chat, fallback: [a, d]}\n", "[a]",
+			"the notifier d cannot be its own fallback (name another one)"},
 		{"one twice", "", "[{notifier: a, fallback: [b, b]}]", "b is listed twice in this fallback (remove one)"},
 		{"a circle", "  - {name: d, type: chat, fallback: [e]}\n  - {name: e, type: chat, fallback: [b, d]}\n", "[a]",
 			"the fallbacks form a cycle: d → e → b → d (remove one of them)"},
 		{"one that lacks an option of the message", "", "[{notifier: a, fallback: [mail]}]",
-			"the fallback mail has no recipient (a fallback has only the options of its notifier; add to: [someone@example.com] on the notifier)"},
+			"the fallback mail has no recipient (a fallback has only the options of its notifier; add to: " +
+				"[someone@example.com] on the notifier)"},
 		{"one that lacks it, on a notifier", "  - {name: d, type: chat, fallback: [mail]}\n", "[d]",
-			"the fallback mail has no recipient (a fallback has only the options of its notifier; add to: [someone@example.com] on the notifier)"},
-		{"nothing that is a name", "", "[{notifier: a, fallback: {to: b}}]", "fallback must be text or a list, not a mapping"},
-		{"a misspelt key", "", "[{notifier: a, falback: [b]}]", `unknown key "falback" in a message to a (did you mean "fallback"?)`},
+			"the fallback mail has no recipient (a fallback has only the options of its notifier; add to: " +
+				"[someone@example.com] on the notifier)"},
+		{"nothing that is a name", "", "[{notifier: a, fallback: {to: b}}]",
+			"fallback must be text or a list, not a mapping"},
+		{"a misspelt key", "", "[{notifier: a, falback: [b]}]",
+			`unknown key "falback" in a message to a (did you mean "fallback"?)`},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -85,7 +103,8 @@ func TestFallbacksThatCannotWorkAreErrors(t *testing.T) {
 }
 
 func TestAFallbackIsNotSentUnlessTheMessageDies(t *testing.T) {
-	c := rulefiletest.Parse(t, fallbackFile("  - {name: a, type: chat}\n  - {name: b, type: chat}\n", "[{notifier: a, fallback: [b]}]")+`
+	c := rulefiletest.Parse(t, fallbackFile("  - {name: a, type: chat}\n  - {name: b, type: chat}\n",
+		"[{notifier: a, fallback: [b]}]")+`
 tests:
   - {name: the message is there, event: run.completed, expect: [{rule: r, notifier: a, fallback: [b]}]}
   - {name: one of its fallbacks, event: run.completed, expect: [{fallback: b}]}
@@ -105,9 +124,13 @@ tests:
 }
 
 func TestTheOptionsOfAFallbackAreShownWithoutSecrets(t *testing.T) {
-	c := rulefiletest.Parse(t, fallbackFile("  - {name: a, type: chat}\n  - {name: b, type: hook, url: \"https://b.example/{{ .payload.id }}\"}\n", "[{notifier: a, fallback: [b]}]"))
+	c := rulefiletest.Parse(t, fallbackFile(`
+  - {name: a, type: chat}
+  - {name: b, type: hook, url: "https://b.example/{{ .payload.id }}"}
+`[1:], "[{notifier: a, fallback: [b]}]"))
 	x := explainEvent(t, c, "run.completed", `{"id": 7}`)
-	if got := value.JSONText(x.Rules[0].Notifications[0].Fallbacks); got != `[{"notifier":"b","options":{"url":"https://b.example/…"}}]` {
+	const want = `[{"notifier":"b","options":{"url":"https://b.example/…"}}]`
+	if got := value.JSONText(x.Rules[0].Notifications[0].Fallbacks); got != want {
 		t.Errorf("got %s", got)
 	}
 }

@@ -50,7 +50,8 @@ func (w *messageWriter) write(part string, own, fallback *template.Template) (te
 		if err == nil {
 			return text, true
 		}
-		w.notes = append(w.notes, fmt.Sprintf("%s: the template failed, so the default message was used: %v", part, err))
+		w.notes = append(w.notes,
+			fmt.Sprintf("%s: the template failed, so the default message was used: %v", part, err))
 	}
 	text, err := w.renderer.Render(fallback)
 	w.noteDefault(part, err)

@@ -9,11 +9,16 @@ import (
 func TestRunsOfOnePlanAndEnvironmentThatEndAreASeries(t *testing.T) {
 	c := rulefiletest.Parse(t, rulefiletest.WithRules("  - {name: a, when: 'true', notify: [qa]}\n"))
 	for name, tt := range map[string]struct{ started, event, payload, want string }{
-		"a run that is done":         {`{"id":7,"plan":{"id":3},"environment":"staging"}`, "run.completed", `{"id":7,"failed":2}`, "qase/WEB/plan/3/staging"},
-		"the next one":               {`{"id":8,"plan":{"id":3},"environment":"staging"}`, "run.completed", `{"id":8,"failed":0}`, "qase/WEB/plan/3/staging"},
-		"one that was aborted":       {`{"id":7,"plan":{"id":3},"environment":"staging"}`, "run.aborted", `{"id":7}`, "qase/WEB/plan/3/staging"},
-		"another environment":        {`{"id":7,"plan":{"id":3},"environment":"a/b"}`, "run.completed", `{"id":7}`, "qase/WEB/plan/3/a%2Fb"},
-		"no environment":             {`{"id":7,"plan":{"id":3},"environment":null}`, "run.completed", `{"id":7}`, "qase/WEB/plan/3/"},
+		"a run that is done": {`{"id":7,"plan":{"id":3},"environment":"staging"}`, "run.completed",
+			`{"id":7,"failed":2}`, "qase/WEB/plan/3/staging"},
+		"the next one": {`{"id":8,"plan":{"id":3},"environment":"staging"}`, "run.completed",
+			`{"id":8,"failed":0}`, "qase/WEB/plan/3/staging"},
+		"one that was aborted": {`{"id":7,"plan":{"id":3},"environment":"staging"}`, "run.aborted", `{"id":7}`,
+			"qase/WEB/plan/3/staging"},
+		"another environment": {`{"id":7,"plan":{"id":3},"environment":"a/b"}`, "run.completed", `{"id":7}`,
+			"qase/WEB/plan/3/a%2Fb"},
+		"no environment": {`{"id":7,"plan":{"id":3},"environment":null}`, "run.completed", `{"id":7}`,
+			"qase/WEB/plan/3/"},
 		"no plan":                    {`{"id":7,"plan":null,"environment":"staging"}`, "run.completed", `{"id":7}`, ""},
 		"a start that nobody saw":    {`{"id":1}`, "run.completed", `{"id":7}`, ""},
 		"a run that goes on":         {`{"id":7,"plan":{"id":3}}`, "run.updated", `{"id":7}`, ""},
@@ -22,7 +27,8 @@ func TestRunsOfOnePlanAndEnvironmentThatEndAreASeries(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := rulefiletest.NewWorld()
 			w.Decide(t, c, "run.started", tt.started)
-			if d := w.Decide(t, c, tt.event, tt.payload); len(d.Notifications) != 1 || d.Notifications[0].Series != tt.want {
+			if d := w.Decide(t, c, tt.event, tt.payload); len(d.Notifications) != 1 ||
+				d.Notifications[0].Series != tt.want {
 				t.Errorf("got %+v, want %q", d.Notifications, tt.want)
 			}
 		})

@@ -6,70 +6,60 @@ import (
 	"testing"
 	"time"
 
-	rulespkg "qaserelay/rules"
+	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/rulefile/rulefiletest"
 )
 
+const benchPayload = `{"id":2,"cases":14,"passed":10,"failed":3,"blocked":1,"duration":90000}`
+
+// BenchmarkDecide decides an event with rules that all read it, of which one matches.
 func BenchmarkDecide(b *testing.B) {
 	for _, n := range []int{10, 1000} {
 		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
-			var rules strings.Builder
-			for i := range n {
-				fmt.Fprintf(&rules, "  - {name: r%d, when: 'event_name == \"run.completed\" and payload.failed > %d', notify: [qa]}\n", i, i*10)
-			}
-			c := rulefiletest.Parse(b, rulefiletest.WithRules(rules.String()))
-			ev, err := event.Parse("qase", []byte(`{"event_name":"run.completed","timestamp":1650540194,"payload":{"id":2,"cases":14,"passed":10,"failed":3,"blocked":1,"duration":90000},"team_member_id":40,"project_code":"WEB"}`), time.Unix(1650540200, 0))
-			if err != nil {
-				b.Fatal(err)
-			}
-			state := rulespkg.State{Now: ev.ReceivedAt}
-			b.ReportAllocs()
-			for b.Loop() {
-				if d := c.Rules.Decide(ev, state); len(d.Notifications) != 1 {
-					b.Fatal(len(d.Notifications))
-				}
-			}
+			benchDecide(b, n, func(i int) string {
+				return fmt.Sprintf(`event_name == "run.completed" and payload.failed > %d`, i*10)
+			})
 		})
 	}
 }
 
-func BenchmarkParseEvent(b *testing.B) {
-	body := []byte(`{"event_name":"run.completed","timestamp":1650540194,"payload":{"id":2,"cases":14,"passed":10,"failed":3,"blocked":1,"duration":90000},"team_member_id":40,"project_code":"WEB"}`)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := event.Parse("qase", body, time.Time{}); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
+// BenchmarkDecideIndexed decides an event with rules of which a tenth is for it, with and without the index by name.
 func BenchmarkDecideIndexed(b *testing.B) {
 	for _, n := range []int{10, 1000, 10_000} {
-		for _, indexed := range []bool{true, false} {
-			b.Run(fmt.Sprintf("rules=%d/index=%v", n, indexed), func(b *testing.B) {
-				var rules strings.Builder
-				for i := range n {
+		for _, field := range []string{"event_name", "(payload.kind ?? event_name)"} {
+			b.Run(fmt.Sprintf("rules=%d/index=%v", n, field == "event_name"), func(b *testing.B) {
+				benchDecide(b, n, func(i int) string {
 					name := "run.completed"
 					if i%(n/10) != 0 {
 						name = fmt.Sprintf("case.n%d", i)
 					}
-					field := "event_name"
-					if !indexed {
-						field = "(payload.kind ?? event_name)"
-					}
-					fmt.Fprintf(&rules, "  - {name: r%d, when: '%s == %q and payload.failed > 100', notify: [qa]}\n", i, field, name)
-				}
-				c := rulefiletest.Parse(b, rulefiletest.WithRules(rules.String()))
-				ev, err := event.Parse("qase", []byte(`{"event_name":"run.completed","timestamp":1650540194,"payload":{"id":2,"cases":14,"passed":10,"failed":3,"blocked":1,"duration":90000},"team_member_id":40,"project_code":"WEB"}`), time.Unix(1650540200, 0))
-				if err != nil {
-					b.Fatal(err)
-				}
-				b.ReportAllocs()
-				for b.Loop() {
-					c.Rules.Decide(ev, rulespkg.State{Now: ev.ReceivedAt})
-				}
+					return fmt.Sprintf("%s == %q and payload.failed > 100", field, name)
+				})
 			})
+		}
+	}
+}
+
+func benchDecide(b *testing.B, n int, when func(int) string) {
+	var text strings.Builder
+	for i := range n {
+		fmt.Fprintf(&text, "  - {name: r%d, when: '%s', notify: [qa]}\n", i, when(i))
+	}
+	c := rulefiletest.Parse(b, rulefiletest.WithRules(text.String()))
+	ev := rulefiletest.Event(b, "run.completed", benchPayload, time.Unix(1650540200, 0))
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Rules.Decide(ev, rules.State{Now: ev.ReceivedAt})
+	}
+}
+
+func BenchmarkParseEvent(b *testing.B) {
+	body := rulefiletest.Event(b, "run.completed", benchPayload, time.Unix(1650540200, 0)).Body
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := event.Parse("qase", body, time.Time{}); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

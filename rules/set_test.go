@@ -33,7 +33,8 @@ func TestEveryRuleSeesEveryEventUntilOneStops(t *testing.T) {
 	if got := outcomes(d); got != "a=matched off=disabled broken=error last=matched never=stopped" {
 		t.Errorf("outcomes: %s", got)
 	}
-	if len(d.Notifications) != 3 || d.Notifications[1].Notifier != "ops" || d.Notifications[0].EntityKey != "qase/WEB/run/2" {
+	if len(d.Notifications) != 3 || d.Notifications[1].Notifier != "ops" ||
+		d.Notifications[0].EntityKey != "qase/WEB/run/2" {
 		t.Errorf("notifications: %+v", d.Notifications)
 	}
 	if r := d.Results[2]; !strings.Contains(r.Reason, "string > int") {
@@ -62,7 +63,8 @@ func TestTitleBodyAndOptionsAreRenderedAndEscapedForWhereTheyGo(t *testing.T) {
         to: ["{{ .payload.title }}@x.io"]
         body: '{"in": "{{ .payload.title }}", "value": {{ .payload.title }}, "n": {{ .payload.id }}, "nil": {{ .payload.nope }}, "all": {{ json .payload.tags }}, "part": "{{ template "counts" . }}"}'
 `))
-	d := rulefiletest.NewWorld().Decide(t, c, "run.completed", `{"id":2,"failed":3,"cases":14,"title":"a*b\r\nX: \"<!channel>\" & [x](y)","tags":["q\"1"]}`)
+	d := rulefiletest.NewWorld().Decide(t, c, "run.completed",
+		`{"id":2,"failed":3,"cases":14,"title":"a*b\r\nX: \"<!channel>\" & [x](y)","tags":["q\"1"]}`)
 	if notes := d.Results[0].Notes; len(notes) > 0 {
 		t.Fatalf("notes: %v", notes)
 	}
@@ -70,12 +72,15 @@ func TestTitleBodyAndOptionsAreRenderedAndEscapedForWhereTheyGo(t *testing.T) {
 	if n.Title != `a*b  X: "<!channel>" & [x](y): 3 of 14 failed` {
 		t.Errorf("title: %q", n.Title)
 	}
-	wantBody := "**a\\*b\\\nX: \"\\<!channel\\>\" & \\[x\\](y)** [open](<https://app.qase.io/run/WEB/dashboard/2>) [Bob Bar](mention:U024BE7LH)"
+	wantBody := "**a\\*b\\\nX: \"\\<!channel\\>\" & \\[x\\](y)** [open](<https://app.qase.io/run/WEB/dashboard/2>) " +
+		"[Bob Bar](mention:U024BE7LH)"
 	if n.Body != wantBody {
 		t.Errorf("body:\n%s\nwant\n%s", n.Body, wantBody)
 	}
-	if got, want := string(n.Options), `{"blocks":[{"n":3,"text":"a*b\nX: \"&lt;!channel&gt;\" &amp; [x](y)","type":"section"}],"channel":"#qa-2","loud":true,"mention":["U024BE7LH"]}`; got != want {
-		t.Errorf("options of chat:\n%s\nwant\n%s", got, want)
+	const wantOptions = `{"blocks":[{"n":3,"text":"a*b\nX: \"&lt;!channel&gt;\" &amp; [x](y)","type":"section"}],` +
+		`"channel":"#qa-2","loud":true,"mention":["U024BE7LH"]}`
+	if got := string(n.Options); got != wantOptions {
+		t.Errorf("options of chat:\n%s\nwant\n%s", got, wantOptions)
 	}
 	var options struct {
 		URL     string
@@ -86,28 +91,42 @@ func TestTitleBodyAndOptionsAreRenderedAndEscapedForWhereTheyGo(t *testing.T) {
 	if err := json.Unmarshal(d.Notifications[1].Options, &options); err != nil {
 		t.Fatal(err)
 	}
-	if want := "https://ops.example.com/r/a%2Ab%0D%0AX%3A%20%22%3C%21channel%3E%22%20%26%20%5Bx%5D%28y%29?t=a%2Ab%0D%0AX%3A%20%22%3C%21channel%3E%22%20%26%20%5Bx%5D%28y%29"; options.URL != want {
+	const escaped = "a%2Ab%0D%0AX%3A%20%22%3C%21channel%3E%22%20%26%20%5Bx%5D%28y%29"
+	if options.URL != "https://ops.example.com/r/"+escaped+"?t="+escaped {
 		t.Errorf("url: %s", options.URL)
 	}
 	if strings.ContainsAny(options.Headers["X-Title"], "\r\n") || options.To[0] != "a*bX!channel&xy@x.io" {
 		t.Errorf("headers %q, to %q", options.Headers, options.To)
 	}
-	if want := `{"in": "a*b\r\nX: \"<!channel>\" & [x](y)", "value": "a*b\r\nX: \"<!channel>\" & [x](y)", "n": 2, "nil": null, "all": ["q\"1"], "part": "3 of 14 failed"}`; options.Body != want {
+	if want := `{"in": "a*b\r\nX: \"<!channel>\" & [x](y)", "value": "a*b\r\nX: \"<!channel>\" & [x](y)", "n": 2, ` +
+		`"nil": null, "all": ["q\"1"], "part": "3 of 14 failed"}`; options.Body != want {
 		t.Errorf("body: %s", options.Body)
 	}
 }
 
 func TestATemplateThatFailsIsReplacedByTheDefaultAndNoted(t *testing.T) {
 	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
-  - {name: a, when: 'true', title: '{{ .payload.id.deeper }}', body: '{{ range .payload.id }}{{ end }}{{ index .payload "id" | splitList 3 4 }}', notify: [{notifier: qa, channel: '{{ .payload.id.x }}'}]}
-  - {name: loop, when: 'true', body: '{{ range .payload.many }}{{ range $.payload.many }}{{ range $.payload.many }}{{ end }}{{ end }}{{ end }}', notify: [qa]}
+  - name: a
+    when: 'true'
+    title: '{{ .payload.id.deeper }}'
+    body: '{{ range .payload.id }}{{ end }}{{ index .payload "id" | splitList 3 4 }}'
+    notify: [{notifier: qa, channel: '{{ .payload.id.x }}'}]
+  - name: loop
+    when: 'true'
+    body: '{{ range .payload.many }}{{ range $.payload.many }}{{ range $.payload.many }}{{ end }}{{ end }}{{ end }}'
+    notify: [qa]
 `))
-	d := rulefiletest.NewWorld().Decide(t, c, "run.completed", `{"id":2,"failed":3,"cases":14,"many":[1`+strings.Repeat(",1", 99)+`]}`)
+	d := rulefiletest.NewWorld().Decide(t, c, "run.completed",
+		`{"id":2,"failed":3,"cases":14,"many":[1`+strings.Repeat(",1", 99)+`]}`)
 	if n := d.Notifications[0]; !strings.Contains(n.Title, "Run 2") || n.Body == "" || n.Options != nil {
 		t.Errorf("notification: %+v", n)
 	}
 	notes := strings.Join(d.Results[0].Notes, "\n")
-	for _, want := range []string{`title: the template failed, so the default message was used: line 1 at {{ .payload.id.deeper }}: a number has no field "deeper"`, "body:", "channel for qa"} {
+	for _, want := range []string{
+		"title: the template failed, so the default message was used: line 1 at {{ .payload.id.deeper }}: " +
+			`a number has no field "deeper"`,
+		"body:", "channel for qa",
+	} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("notes lack %q:\n%s", want, notes)
 		}
@@ -121,16 +140,24 @@ func TestATextThatIsTooLongIsCutWithAMark(t *testing.T) {
 	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
   - {name: own, when: 'true', title: '{{ .payload.title }}', body: 'Said: {{ .payload.description }}', notify: [qa]}
   - {name: default, when: 'true', notify: [qa]}
-  - {name: endless, when: 'true', body: '{{ range list 1 2 3 4 5 6 7 8 9 }}{{ $.payload.description }}{{ end }}', notify: [qa]}
+  - name: endless
+    when: 'true'
+    body: '{{ range list 1 2 3 4 5 6 7 8 9 }}{{ $.payload.description }}{{ end }}'
+    notify: [qa]
 `))
-	for name, long := range map[string]string{"letters": strings.Repeat("x", 400_000), "marks": strings.Repeat("*&", 200_000), "emoji": strings.Repeat("👩‍🚀", 40_000)} {
-		d := rulefiletest.NewWorld().Decide(t, c, "run.started", `{"id":7,"title":"`+long+`","description":"`+long+`","cases_count":14}`)
+	for name, long := range map[string]string{"letters": strings.Repeat("x", 400_000),
+		"marks": strings.Repeat("*&", 200_000), "emoji": strings.Repeat("👩‍🚀", 40_000)} {
+		d := rulefiletest.NewWorld().Decide(t, c, "run.started",
+			`{"id":7,"title":"`+long+`","description":"`+long+`","cases_count":14}`)
 		for i, n := range d.Notifications {
-			if d.Results[i].Notes != nil || !utf8.ValidString(n.Title+n.Body) || !strings.HasSuffix(n.Title, " …") || n.Body == "" {
-				t.Errorf("%s, %s: %d bytes of title, %d of body, %v", name, n.Rule, len(n.Title), len(n.Body), d.Results[i].Notes)
+			if d.Results[i].Notes != nil || !utf8.ValidString(n.Title+n.Body) || !strings.HasSuffix(n.Title, " …") ||
+				n.Body == "" {
+				t.Errorf("%s, %s: %d bytes of title, %d of body, %v", name, n.Rule, len(n.Title), len(n.Body),
+					d.Results[i].Notes)
 			}
 		}
-		if own := d.Notifications[0].Body; !strings.HasPrefix(own, "Said: ") || !strings.HasSuffix(own, " …") || len(own) > 256<<10 {
+		if own := d.Notifications[0].Body; !strings.HasPrefix(own, "Said: ") || !strings.HasSuffix(own, " …") ||
+			len(own) > 256<<10 {
 			t.Errorf("%s: %d bytes of body, from %q to %q", name, len(own), own[:10], own[len(own)-10:])
 		}
 	}
@@ -138,9 +165,14 @@ func TestATextThatIsTooLongIsCutWithAMark(t *testing.T) {
 
 func TestWhatIsNoTextIsCutToo(t *testing.T) {
 	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
-  - {name: own, when: 'true', title: '{{ b64dec .payload.d }}{{ b64dec .payload.d }}', body: '{{ print (b64dec .payload.d) (b64dec .payload.d) }}', notify: [qa]}
+  - name: own
+    when: 'true'
+    title: '{{ b64dec .payload.d }}{{ b64dec .payload.d }}'
+    body: '{{ print (b64dec .payload.d) (b64dec .payload.d) }}'
+    notify: [qa]
 `))
-	d := rulefiletest.NewWorld().Decide(t, c, "run.started", `{"id":7,"d":"`+base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0x80}, 200_000))+`"}`)
+	d := rulefiletest.NewWorld().Decide(t, c, "run.started",
+		`{"id":7,"d":"`+base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0x80}, 200_000))+`"}`)
 	if len(d.Notifications) != 1 || len(d.Notifications[0].Body) > 256<<10 {
 		t.Errorf("%d notifications", len(d.Notifications))
 	}
@@ -148,11 +180,18 @@ func TestWhatIsNoTextIsCutToo(t *testing.T) {
 
 func TestAnEntityIsRemembered(t *testing.T) {
 	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
-  - {name: a, when: 'event_name == "run.completed" and entity.environment == "staging" and entity.plan.title == "Smoke"', title: '{{ .entity.title }} by {{ .entity.created_by.name }}, {{ ago .entity.started_at }}', notify: [qa]}
-  - {name: r, when: 'any(entity.reviewers, .email == "amy@x.io")', title: '{{ range .entity.reviewers }}{{ .name }};{{ end }}', notify: [qa]}
+  - name: a
+    when: event_name == "run.completed" and entity.environment == "staging" and entity.plan.title == "Smoke"
+    title: '{{ .entity.title }} by {{ .entity.created_by.name }}, {{ ago .entity.started_at }}'
+    notify: [qa]
+  - name: r
+    when: any(entity.reviewers, .email == "amy@x.io")
+    title: '{{ range .entity.reviewers }}{{ .name }};{{ end }}'
+    notify: [qa]
 `))
 	w := rulefiletest.NewWorld()
-	w.Decide(t, c, "run.started", `{"id":7,"title":"Nightly","environment":"staging","plan":{"id":3,"title":"Smoke"},"cases_count":14}`)
+	w.Decide(t, c, "run.started",
+		`{"id":7,"title":"Nightly","environment":"staging","plan":{"id":3,"title":"Smoke"},"cases_count":14}`)
 	d := w.Decide(t, c, "run.completed", `{"id":7,"failed":1,"cases":14}`)
 	if len(d.Notifications) != 1 || d.Notifications[0].Title != "Nightly by Bob Bar, 1 min ago" {
 		t.Errorf("got %+v", d.Notifications)
@@ -167,18 +206,23 @@ func TestAnEntityIsRemembered(t *testing.T) {
 	if len(d.Notifications) != 1 || d.Notifications[0].Title != "Amy;Zoe;" {
 		t.Errorf("reviewers: %+v", d.Notifications)
 	}
-	if d = w.Decide(t, c, "review.reviewer_removed", `{"id":2,"reviewer":{"email":"AMY@x.io"}}`); len(d.Notifications) != 0 {
+	d = w.Decide(t, c, "review.reviewer_removed", `{"id":2,"reviewer":{"email":"AMY@x.io"}}`)
+	if len(d.Notifications) != 0 {
 		t.Errorf("after removal: %+v", d.Notifications)
 	}
 }
 
 func TestPreviousIsTheLastFinishedRunOfTheSamePlanAndEnvironment(t *testing.T) {
 	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
-  - {name: turned-red, when: 'previous.failed == 0 and payload.failed > 0', title: 'after {{ .previous.title }}', notify: [qa]}
+  - name: turned-red
+    when: previous.failed == 0 and payload.failed > 0
+    title: after {{ .previous.title }}
+    notify: [qa]
 `))
 	w := rulefiletest.NewWorld()
 	run := func(id int, environment string, failed int) rules.Decision {
-		w.Decide(t, c, "run.started", fmt.Sprintf(`{"id":%d,"title":"N%d","environment":%q,"plan":{"id":3}}`, id, id, environment))
+		w.Decide(t, c, "run.started", fmt.Sprintf(`{"id":%d,"title":"N%d","environment":%q,"plan":{"id":3}}`, id, id,
+			environment))
 		return w.Decide(t, c, "run.completed", fmt.Sprintf(`{"id":%d,"failed":%d,"cases":14}`, id, failed))
 	}
 	if d := run(1, "staging", 0); len(d.Notifications) != 0 {
@@ -196,7 +240,9 @@ func TestPreviousIsTheLastFinishedRunOfTheSamePlanAndEnvironment(t *testing.T) {
 }
 
 func TestTheActorIsFoundInThePayloadOrTheDirectory(t *testing.T) {
-	c := rulefiletest.Parse(t, rulefiletest.WithRules("  - {name: a, when: 'true', title: '{{ .actor.name }} {{ .actor.email }} {{ .actor.slack }}', notify: [qa]}\n"))
+	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
+  - {name: a, when: 'true', title: '{{ .actor.name }} {{ .actor.email }} {{ .actor.slack }}', notify: [qa]}
+`))
 	w := rulefiletest.NewWorld()
 	if d := w.Decide(t, c, "run.deleted", `{"id":1}`); d.Notifications[0].Title != "Bob Bar bob@bar.io U024BE7LH" {
 		t.Errorf("got %q", d.Notifications[0].Title)
@@ -204,11 +250,18 @@ func TestTheActorIsFoundInThePayloadOrTheDirectory(t *testing.T) {
 }
 
 func TestAnEventCannotCallAnybodyWhomTheDirectoryDoesNotKnow(t *testing.T) {
-	c := rulefiletest.Parse(t, rulefiletest.WithRules("  - {name: a, when: 'true', notify: [{notifier: qa, mention: ['@here', '{{ .payload.who }}', '{{ .actor.slack }}', '{{ mention .actor }}']}]}\n"))
+	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
+  - name: a
+    when: 'true'
+    notify: [{notifier: qa, mention: ['@here', '{{ .payload.who }}', '{{ .actor.slack }}', '{{ mention .actor }}']}]
+`))
 	for who, want := range map[string]string{
-		"@channel": "@here “channel” U024BE7LH", " @@everyone": "@here “everyone” U024BE7LH", "U999ZZZ99": "@here “U999ZZZ99” U024BE7LH",
-		"S0123": "@here “S0123” U024BE7LH", "BOB@bar.io": "@here U024BE7LH", "Amy": "@here Amy U024BE7LH", "U024BE7LH": "@here U024BE7LH",
-		"eve@x.io": "@here eve@x.io U024BE7LH", "a,@channel,U999ZZZ99": "@here a@channelU999ZZZ99 U024BE7LH", "": "@here U024BE7LH",
+		"@channel": "@here “channel” U024BE7LH", " @@everyone": "@here “everyone” U024BE7LH",
+		"U999ZZZ99": "@here “U999ZZZ99” U024BE7LH",
+		"S0123":     "@here “S0123” U024BE7LH", "BOB@bar.io": "@here U024BE7LH", "Amy": "@here Amy U024BE7LH",
+		"U024BE7LH": "@here U024BE7LH",
+		"eve@x.io":  "@here eve@x.io U024BE7LH", "a,@channel,U999ZZZ99": "@here a@channelU999ZZZ99 U024BE7LH",
+		"": "@here U024BE7LH",
 	} {
 		d := rulefiletest.NewWorld().Decide(t, c, "run.deleted", fmt.Sprintf(`{"id":1,"who":%q}`, who))
 		var options struct{ Mention []string }

@@ -13,8 +13,8 @@ type Settings struct {
 	// OrderWait is the longest time that a delivery waits for an earlier one of its entity; default 1 hour.
 	OrderWait time.Duration
 	Backlog   Backlog
-	// MinFreeDisk is the number of free bytes that the file system of the store needs for events to be accepted; default
-	// 64 MiB.
+	// MinFreeDisk is the number of free bytes that the file system of the store needs for events to be accepted;
+	// default 64 MiB.
 	MinFreeDisk int64
 }
 

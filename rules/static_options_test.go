@@ -14,12 +14,17 @@ notifiers:
   - {name: qa, type: chat, channel: "#qa"}
   - {name: mail, type: post, to: [b@x.io]}
 rules:
-  - {name: a, when: 'event_name == "run.completed"', notify: [qa, {notifier: qa, channel: "#alerts", mention: ["{{ .actor.name }}"]}]}
-  - {name: b, when: 'event_name == "run.started"', notify: [{notifier: qa, channel: "#alerts"}, {notifier: qa, channel: "{{ .project_code }}"}]}
+  - name: a
+    when: event_name == "run.completed"
+    notify: [qa, {notifier: qa, channel: "#alerts", mention: ["{{ .actor.name }}"]}]
+  - name: b
+    when: event_name == "run.started"
+    notify: [{notifier: qa, channel: "#alerts"}, {notifier: qa, channel: "{{ .project_code }}"}]
   - {name: c, when: 'event_name == "run.aborted"', enabled: false, notify: [{notifier: qa, channel: "#off"}]}
   - {name: d, when: 'event_name == "run.deleted"', notify: [{notifier: mail, to: [c@x.io], fallback: [qa]}]}
 `)
-	for notifier, want := range map[string][]string{"qa": {`{"channel":"#alerts"}`}, "mail": {`{"to":["c@x.io"]}`}, "nobody": nil} {
+	for notifier, want := range map[string][]string{"qa": {`{"channel":"#alerts"}`}, "mail": {`{"to":["c@x.io"]}`},
+		"nobody": nil} {
 		var got []string
 		for _, o := range c.Rules.StaticOptions(notifier) {
 			got = append(got, string(o))

@@ -64,6 +64,7 @@ func (s *Set) addPrevious(v *view, st State, entity map[string]any) {
 		v.vars["previous"] = decodeRun(st.get(key), s.settings.Location)
 	}
 	if completed {
-		v.changes = append(v.changes, Change{key, encodeRun(v.event, entity), st.Now.Add(s.settings.Retention.Entities)})
+		v.changes = append(v.changes, Change{key, encodeRun(v.event, entity),
+			st.Now.Add(s.settings.Retention.Entities)})
 	}
 }

@@ -10,10 +10,11 @@ import (
 
 func TestAllHoldsEveryEventOnce(t *testing.T) {
 	want := map[string]string{
-		"run":          "started updated completed aborted report_changed deleted",
-		"result":       "created updated deleted",
-		"defect":       "created updated resolved deleted",
-		"review":       "created reviewer_added reviewer_removed approval_status_changed commented updated reopened declined merged deleted",
+		"run":    "started updated completed aborted report_changed deleted",
+		"result": "created updated deleted",
+		"defect": "created updated resolved deleted",
+		"review": "created reviewer_added reviewer_removed approval_status_changed commented updated reopened " +
+			"declined merged deleted",
 		"case":         "created updated cloned deleted",
 		"suite":        "created updated cloned deleted",
 		"plan":         "created updated deleted",
@@ -221,7 +222,8 @@ func TestHint(t *testing.T) {
 
 func TestNearest(t *testing.T) {
 	fields := []string{"id", "failed", "passed", "blocked", "duration"}
-	for word, want := range map[string]string{"fialed": "failed", "Failed": "failed", "pased": "passed", "duraton": "duration", "ids": "id", "x": "", "environment": "", "": ""} {
+	for word, want := range map[string]string{"fialed": "failed", "Failed": "failed", "pased": "passed",
+		"duraton": "duration", "ids": "id", "x": "", "environment": "", "": ""} {
 		if got := Nearest(word, fields); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
 		}

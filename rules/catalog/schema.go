@@ -33,7 +33,8 @@ const TypeTime = "time"
 // entityFields are the fields of an entity beside those of its events, with their types.
 var entityFields = map[string]string{
 	"id": "", "title": "string", "url": "string", "started_at": TypeTime,
-	"created_by": "object", "created_by.name": "string", "created_by.email": "string", "created_by.member_id": "integer",
+	"created_by":      "object",
+	"created_by.name": "string", "created_by.email": "string", "created_by.member_id": "integer",
 	"reviewers": "array", "reviewers.name": "string", "reviewers.email": "string",
 }
 
@@ -54,7 +55,8 @@ func fixedSchema(name string, types map[string]string) *Schema {
 
 // Schemas returns the catalog as schemas.
 var Schemas = sync.OnceValue(func() *schemas {
-	s := &schemas{ByName: map[string]*Schema{}, entities: map[string]*Schema{}, Actor: fixedSchema("actor", actorFields)}
+	s := &schemas{ByName: map[string]*Schema{}, entities: map[string]*Schema{},
+		Actor: fixedSchema("actor", actorFields)}
 	for _, e := range All() {
 		s.add(e)
 	}

@@ -20,7 +20,8 @@ func TestTheWorkOfAConditionIsBounded(t *testing.T) {
 	text := strings.Repeat("a", 600_000)
 	words := strings.Repeat(`a","`, 20_000)
 	vars := variables(t, `{"many":`+numbers+`,"text":"`+text+`","words":["`+words+`a"]}`)
-	const steps, longList, longText = "too many elements", "a list of 200001 elements is too long", "a text of 600000 bytes"
+	const steps, longList, longText = "too many elements", "a list of 200001 elements is too long",
+		"a text of 600000 bytes"
 	for when, want := range map[string]string{
 		`any(payload.many, any(payload.many, any(payload.many, # > 1)))`: steps,
 		`count(payload.many, # in payload.many) > 0`:                     longList,
@@ -43,7 +44,8 @@ func TestTheWorkOfAConditionIsBounded(t *testing.T) {
 			t.Errorf("%s: %v", when, findings)
 			continue
 		}
-		if _, err := c.Match(environment(vars)); (err == nil) != (want == "") || !strings.Contains(fmt.Sprint(err), want) {
+		if _, err := c.Match(environment(vars)); (err == nil) != (want == "") ||
+			!strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("%s: got error %v, want %q", when, err, want)
 		}
 	}

@@ -92,7 +92,8 @@ func (c *Condition) Match(env *Env) (bool, error) {
 	}
 	matched, isBool := out.(bool)
 	if !isBool {
-		return false, fmt.Errorf("the condition gave %v, which is neither true nor false", value.Shorten(fmt.Sprint(out), 40))
+		return false, fmt.Errorf("the condition gave %v, which is neither true nor false",
+			value.Shorten(fmt.Sprint(out), 40))
 	}
 	return matched, nil
 }
@@ -111,7 +112,8 @@ func runError(err error) error {
 func describeFailure(message string) string {
 	kind, notBool := strings.CutPrefix(message, "invalid operation: bool(")
 	if !notBool {
-		kind, notBool = strings.CutPrefix(strings.TrimSuffix(message, ", not bool"), "interface conversion: interface {} is ")
+		kind, notBool = strings.CutPrefix(strings.TrimSuffix(message, ", not bool"),
+			"interface conversion: interface {} is ")
 	}
 	if !notBool {
 		return message

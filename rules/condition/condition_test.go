@@ -14,7 +14,9 @@ import (
 // variables returns the variables of an event with this payload.
 func variables(t testing.TB, payload string) map[string]any {
 	t.Helper()
-	ev, err := event.Parse("qase", []byte(`{"event_name":"run.completed","timestamp":1650540194,"team_member_id":40,"project_code":"WEB","payload":`+payload+`}`), time.Unix(0, 0))
+	body := `{"event_name":"run.completed","timestamp":1650540194,"team_member_id":40,"project_code":"WEB","payload":` +
+		payload + `}`
+	ev, err := event.Parse("qase", []byte(body), time.Unix(0, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +26,8 @@ func variables(t testing.TB, payload string) map[string]any {
 func variablesOf(ev *event.Event) map[string]any {
 	vars := catalog.Variables()
 	vars["event_name"], vars["event_type"], vars["event_action"] = ev.Name, ev.Type(), ev.Action()
-	vars["payload"], vars["project_code"], vars["team_member_id"], vars["source"] = ev.Payload, ev.Project, ev.MemberID, ev.Source
+	vars["payload"], vars["project_code"], vars["team_member_id"], vars["source"] = ev.Payload, ev.Project, ev.MemberID,
+		ev.Source
 	return vars
 }
 
@@ -41,8 +44,8 @@ func match(t testing.TB, c *condition.Condition, payload string) (bool, error) {
 }
 
 func TestConditions(t *testing.T) {
-	const payload = `{"id":2,"failed":3,"cases":14,"zero":0,"empty":"","title":"Nightly","null":null,"on":true,"ratio":0.5,
-		"plan":{"title":"Smoke"},"tags":["a","b"],"steps":[{"n":1},{"n":2}],"big":12345678901}`
+	const payload = `{"id":2,"failed":3,"cases":14,"zero":0,"empty":"","title":"Nightly","null":null,"on":true,
+		"ratio":0.5,"plan":{"title":"Smoke"},"tags":["a","b"],"steps":[{"n":1},{"n":2}],"big":12345678901}`
 	for _, c := range []struct {
 		when string
 		want bool

@@ -91,7 +91,8 @@ func lexicalFault(source []rune, tokens []lexer.Token, err error) *fault {
 	case character != "" && strings.Contains("“”„‘’", character):
 		return &fault{fe.From, "a curved quote " + character + " is used in place of a straight one", `write "`}
 	case strings.Contains(fe.Message, "not terminated") && start < len(source):
-		return &fault{start, "a " + string(source[start]) + " is not closed", "write the same quote at the end of the text"}
+		return &fault{start, "a " + string(source[start]) + " is not closed",
+			"write the same quote at the end of the text"}
 	case strings.Contains(fe.Message, "invalid char escape"):
 		return &fault{fe.From, `a \ in a text begins an unknown escape`, `write \\ for a backslash`}
 	case strings.HasPrefix(fe.Message, "unrecognized character") && character != "":
@@ -126,7 +127,8 @@ func syntaxFault(fe *file.Error, end int) *fault {
 	case m == nil:
 		return &fault{fe.From, fe.Message, ""}
 	case m[1] == "EOF":
-		return &fault{end, "the condition ends where a value is needed", "write what is missing, such as payload.failed > 0"}
+		return &fault{end, "the condition ends where a value is needed",
+			"write what is missing, such as payload.failed > 0"}
 	}
 	return &fault{fe.From, "unexpected " + strings.ReplaceAll(m[2], `\"`, `"`),
 		"look for a missing or extra word; write an operator between two values: ==, >, and, or, in, contains"}
@@ -179,8 +181,8 @@ func (e *typeError) unknownName(name string) string {
 		if best := catalog.Nearest(name, append(slices.Clone(builtin.Names), "now")); best != "" {
 			return `did you mean "` + best + `"?`
 		}
-		return "functions are lower, upper, trim, len, any, all, count, filter, map, first, last, now, date, duration " +
-			"and others of expr-lang.org"
+		return "functions are lower, upper, trim, len, any, all, count, filter, map, first, last, now, date, " +
+			"duration and others of expr-lang.org"
 	}
 	fields := catalog.PayloadFields()
 	if slices.Contains(fields, name) {
@@ -206,7 +208,8 @@ func (e *typeError) unquotedText(name string) string {
 				text = cmp.Or(catalog.Suggest(text), text)
 			}
 		case *ast.BinaryNode:
-			compared := isTextVariable(n.Left) && e.isNameHere(n.Right) || isTextVariable(n.Right) && e.isNameHere(n.Left)
+			compared := isTextVariable(n.Left) && e.isNameHere(n.Right) ||
+				isTextVariable(n.Right) && e.isNameHere(n.Left)
 			if compared && !isVariable && text == "" {
 				text = name
 			}
@@ -269,7 +272,8 @@ func (e *typeError) mismatch(operator, leftType, rightType string) (text, hint s
 		if leftType == "bool" || leftType == "unknown" {
 			side, name = right, rightName
 		}
-		return fmt.Sprintf("%s is %s, not true or false", side, name), "compare it with something, such as " + side + " == …"
+		return fmt.Sprintf("%s is %s, not true or false", side, name),
+			"compare it with something, such as " + side + " == …"
 	case "in":
 		return fmt.Sprintf("in looks into a list, and %s is %s", right, rightName),
 			`write a list, such as ["a", "b"], or contains for a part of a text`

@@ -76,7 +76,8 @@ func (c *Condition) VariableTests() []VariableTest {
 			return
 		}
 		for _, text := range textsIn(texts) {
-			all = append(all, VariableTest{name.Value, b.Operator, text.Value, diag.Locate(c.Source, text.Location().From)})
+			all = append(all, VariableTest{name.Value, b.Operator, text.Value,
+				diag.Locate(c.Source, text.Location().From)})
 		}
 	}))
 	return all

@@ -151,7 +151,8 @@ func unbalanced(tokens tokenList) *fault {
 		default:
 			last := open[len(open)-1]
 			if closing(last) != t.Value {
-				return &fault{last.From, "a " + last.Value + " is not closed", "there is a " + t.Value + " where it should be"}
+				return &fault{last.From, "a " + last.Value + " is not closed",
+					"there is a " + t.Value + " where it should be"}
 			}
 			open = open[:len(open)-1]
 		}

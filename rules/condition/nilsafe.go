@@ -62,7 +62,8 @@ func (v *nilSafe) refuse(n ast.Node, message, hint string) {
 
 func (v *nilSafe) refuseName(n *ast.IdentifierNode) {
 	if n.Value == "$env" || strings.HasPrefix(n.Value, "__") {
-		v.refuse(n, fmt.Sprintf("no variable or function %q", n.Value), "use the names directly, such as payload.failed")
+		v.refuse(n, fmt.Sprintf("no variable or function %q", n.Value),
+			"use the names directly, such as payload.failed")
 	}
 }
 
@@ -105,7 +106,8 @@ func (v *nilSafe) kindOf(n ast.Node) kind {
 
 func (v *nilSafe) kindOfBinary(n *ast.BinaryNode) kind {
 	switch n.Operator {
-	case "==", "!=", "<", "<=", ">", ">=", "and", "&&", "or", "||", "in", "contains", "startsWith", "endsWith", "matches":
+	case "==", "!=", "<", "<=", ">", ">=", "and", "&&", "or", "||", "in", "contains", "startsWith", "endsWith",
+		"matches":
 		return boolean
 	case "??":
 		return v.kindOf(n.Right)
@@ -308,12 +310,12 @@ func (v *nilSafe) boundWork(n *ast.BuiltinNode) {
 // boundParts allows only short constants as texts that are inserted into another many times.
 func (v *nilSafe) boundParts(n *ast.BuiltinNode) {
 	for _, arg := range n.Arguments[1:] {
-		if s, constant := arg.(*ast.StringNode); !constant && n.Name != "replace" ||
-			constant && len(s.Value) > maxInsertBytes {
-			v.refuse(n, fmt.Sprintf("%s needs a text in quotes of at most %d characters here", n.Name, maxInsertBytes), "")
-		} else if _, number := arg.(*ast.IntegerNode); !constant && !number {
-			v.refuse(n, fmt.Sprintf("%s needs a text in quotes of at most %d characters here", n.Name, maxInsertBytes), "")
+		text, isText := arg.(*ast.StringNode)
+		_, isNumber := arg.(*ast.IntegerNode) // replace takes a number of replacements
+		if isText && len(text.Value) <= maxInsertBytes || isNumber && n.Name == "replace" {
+			continue
 		}
+		v.refuse(n, fmt.Sprintf("%s needs a text in quotes of at most %d characters here", n.Name, maxInsertBytes), "")
 	}
 }
 

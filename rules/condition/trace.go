@@ -68,8 +68,8 @@ func (c *Condition) Trace(env *Env) *Trace {
 	t := &tracer{text: newSourceText(c.Source), parts: map[ast.Node]int{}}
 	names := variableTypes()
 	names[probeFunction] = types.TypeOf(func(...any) any { return nil })
-	program, err := expr.Compile(c.Source, expr.Env(names), expr.AsBool(), expr.MaxNodes(maxNodes), expr.Patch(&t.whole),
-		expr.Patch(t))
+	program, err := expr.Compile(c.Source, expr.Env(names), expr.AsBool(), expr.MaxNodes(maxNodes),
+		expr.Patch(&t.whole), expr.Patch(t))
 	if err != nil { // only of the probes: the condition compiled without them
 		return &Trace{Text: value.OneLine(c.Source), State: Broken, Error: compileMessage(err)}
 	}

@@ -22,7 +22,8 @@ func TestDriftIsWhatTheCatalogueDoesNotHave(t *testing.T) {
 		{"result.created", `{"anything":1}`, true, ""},
 		{"goal.reached", `{"id":1}`, false, ""},
 	} {
-		ev, err := Parse("qase", []byte(fmt.Sprintf(`{"event_name":%q,"payload":%s}`, c.name, c.payload)), time.Unix(0, 0))
+		ev, err := Parse("qase", []byte(fmt.Sprintf(`{"event_name":%q,"payload":%s}`, c.name, c.payload)),
+			time.Unix(0, 0))
 		if err != nil {
 			t.Fatal(err)
 		}

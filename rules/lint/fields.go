@@ -126,7 +126,8 @@ func checkFixed(path []string, s *catalog.Schema) (message, hint string) {
 	if _, ok := s.Has(path); ok {
 		return "", ""
 	}
-	return "there is no " + s.Name + "." + strings.Join(path, "."), catalog.DidYouMean(path[len(path)-1], s.Siblings(path))
+	return "there is no " + s.Name + "." + strings.Join(path, "."),
+		catalog.DidYouMean(path[len(path)-1], s.Siblings(path))
 }
 
 // fits reports whether a field of the given type makes sense where it is used.

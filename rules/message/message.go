@@ -18,8 +18,8 @@ type Message struct {
 	Level string `json:"level"`
 	// Title is one line of plain text. It holds no markup: each channel escapes all of it.
 	Title string `json:"title"`
-	// Body is Markdown (CommonMark with tables and strikethrough), in which values from the event are escaped. It may be
-	// empty.
+	// Body is Markdown (CommonMark with tables and strikethrough), in which values from the event are escaped. It may
+	// be empty.
 	Body string `json:"body,omitempty"`
 	// Fields belong to the default body, below it; a rule's own body has none.
 	Fields []Field `json:"fields,omitempty"`
@@ -78,7 +78,8 @@ func Keys() []Key { return keys }
 
 var keys = []Key{
 	{Name: "rule", Text: func(m *Message) *string { return &m.Rule }, Variable: true},
-	{Name: "level", Text: func(m *Message) *string { return &m.Level }, Values: levels(), Variable: true, Expected: true},
+	{Name: "level", Text: func(m *Message) *string { return &m.Level }, Values: levels(), Variable: true,
+		Expected: true},
 	{Name: "title", Text: func(m *Message) *string { return &m.Title }, Expected: true},
 	{Name: "body", Text: func(m *Message) *string { return &m.Body }, Expected: true},
 	{Name: "url", Text: func(m *Message) *string { return &m.URL }, Expected: true},

@@ -59,7 +59,8 @@ func (p *Directory) MentionText(v any) string {
 		}
 	case map[string]any:
 		if one := p.find(v); one == nil && isAddress(value.PlainText(v["email"])) {
-			return (&Person{Name: p.neutralize(value.PlainText(v["name"])), Email: value.PlainText(v["email"])}).target()
+			name, email := p.neutralize(value.PlainText(v["name"])), value.PlainText(v["email"])
+			return (&Person{Name: name, Email: email}).target()
 		}
 	}
 	if one := p.find(v); one != nil {

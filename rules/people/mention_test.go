@@ -3,6 +3,7 @@ package people_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,7 +13,7 @@ import (
 	"qaserelay/rules/value"
 )
 
-const calledPeople = `
+const peopleRules = `
 sources: [{name: qase, secrets: [s]}]
 people:
   - {name: Bob Bar, email: bob@bar.io, member_id: 40, slack: U024BE7LH, team: QA}
@@ -26,7 +27,8 @@ rules:
 // mentioned returns who is called by a mention of one rule.
 func mentioned(t *testing.T, mention, payload string) string {
 	t.Helper()
-	c := rulefiletest.Parse(t, calledPeople+"  - {name: a, when: 'true', notify: [{notifier: qa, mention: "+mention+"}]}\n")
+	c := rulefiletest.Parse(t, peopleRules+"  - {name: a, when: 'true', notify: [{notifier: qa, mention: "+mention+
+		"}]}\n")
 	d := rulefiletest.NewWorld().Decide(t, c, "run.deleted", payload)
 	var options struct{ Mention []string }
 	if err := json.Unmarshal(d.Notifications[0].Options, &options); err != nil {
@@ -58,7 +60,9 @@ func TestWhoIsMeantByAMention(t *testing.T) {
 		`"{{ .payload.nobody }}"`:                         "",
 		`"{{ if .payload.by }}qa{{ end }}"`:               "U024BE7LH|Ana López <ana@bar.io>",
 	} {
-		got := mentioned(t, mention, `{"id":1,"by":{"email":"bob@bar.io","name":"x"},"new":{"email":"eve@x.io","name":"@Eve"},"all":[{"name":"Bob Bar"},{"name":"Eve","email":"eve@x.io"},{"name":"Zoe"}]}`)
+		got := mentioned(t, mention, `{"id":1,"by":{"email":"bob@bar.io","name":"x"},`+
+			`"new":{"email":"eve@x.io","name":"@Eve"},`+
+			`"all":[{"name":"Bob Bar"},{"name":"Eve","email":"eve@x.io"},{"name":"Zoe"}]}`)
 		if got != want {
 			t.Errorf("%s: got %s, want %s", mention, got, want)
 		}
@@ -66,11 +70,15 @@ func TestWhoIsMeantByAMention(t *testing.T) {
 }
 
 func TestAnEventNamesNoTeamAndNoGroup(t *testing.T) {
-	for _, name := range []string{"qa", "QA", "@web", "here", "@channel", "Everyone", "<!channel>", "S0123456789", "x <bob@bar.io>", "x,qa", "qa,web", "\"@here\"", "\n@here"} {
-		for _, form := range []string{`{{ .payload.x }}`, `{{ .payload.who }}`, `{{ .payload.list }}`, `{{ mention .payload.who }}`} {
+	for _, name := range []string{"qa", "QA", "@web", "here", "@channel", "Everyone", "<!channel>", "S0123456789",
+		"x <bob@bar.io>", "x,qa", "qa,web", "\"@here\"", "\n@here"} {
+		for _, form := range []string{`{{ .payload.x }}`, `{{ .payload.who }}`, `{{ .payload.list }}`,
+			`{{ mention .payload.who }}`} {
 			text, _ := json.Marshal(name)
-			got := mentioned(t, `"`+form+`"`, fmt.Sprintf(`{"id":1,"x":%s,"who":{"name":%s},"list":[%s]}`, text, text, text))
-			if strings.Contains(got, "U024BE7LH") || strings.ContainsAny(got, "<>@|") && got != "x bob@bar.io" || people.ChatID.MatchString(got) {
+			got := mentioned(t, `"`+form+`"`, fmt.Sprintf(`{"id":1,"x":%s,"who":{"name":%s},"list":[%s]}`, text, text,
+				text))
+			if strings.Contains(got, "U024BE7LH") || strings.ContainsAny(got, "<>@|") && got != "x bob@bar.io" ||
+				people.ChatID.MatchString(got) {
 				t.Errorf("%q in %s calls %q", name, form, got)
 			}
 		}
@@ -78,25 +86,31 @@ func TestAnEventNamesNoTeamAndNoGroup(t *testing.T) {
 }
 
 func TestNamesByWhichNobodyCanBeCalledAreTold(t *testing.T) {
-	_, problems := rulefiletest.Check("r.yaml", calledPeople+`  - {name: a, when: 'true', notify: [{notifier: qa, mention: [qa, U024BE7LH, eve@x.io, "@here", "{{ .actor.name }}", Bob Baz, "@here, webb", "Doe, Jane"]}]}
+	_, problems := rulefiletest.Check("r.yaml", peopleRules+
+		`  - name: a
+    when: 'true'
+    notify:
+      - notifier: qa
+        mention: [qa, U024BE7LH, eve@x.io, "@here", "{{ .actor.name }}", Bob Baz, "@here, webb", "Doe, Jane"]
 `)
 	var got []string
 	for _, p := range problems {
 		got = append(got, fmt.Sprintf("%s:%d: %s (%s)", p.Severity, p.Line, p.Message, p.Hint))
 	}
 	want := []string{
-		`warning:10: mention: no person or team is named "Bob Baz", so nobody is mentioned (did you mean "Bob Bar"?)`,
-		`warning:10: mention: no person or team is named "webb", so nobody is mentioned (did you mean "web"?)`,
-		`warning:10: mention: Doe Jane has neither slack nor email, so nobody is mentioned (add slack: U… to this person)`,
+		`warning:14: mention: no person or team is named "Bob Baz", so nobody is mentioned (did you mean "Bob Bar"?)`,
+		`warning:14: mention: no person or team is named "webb", so nobody is mentioned (did you mean "web"?)`,
+		`warning:14: mention: Doe Jane has neither slack nor email, so nobody is mentioned (add slack: U… to this ` +
+			`person)`,
 	}
-	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 
 func TestBlocksEscapeEachTextForWhatItIs(t *testing.T) {
 	const value = `*b* <!channel> & "x" http://e.x/?a=b c`
-	c := rulefiletest.Parse(t, calledPeople+`
+	c := rulefiletest.Parse(t, peopleRules+`
   - name: a
     when: 'true'
     notify:
@@ -133,7 +147,7 @@ func TestBlocksEscapeEachTextForWhatItIs(t *testing.T) {
 }
 
 func TestWhatATypeAdvisesStandsAtItsPlace(t *testing.T) {
-	_, problems := rulefiletest.Check("r.yaml", calledPeople+`  - name: a
+	_, problems := rulefiletest.Check("r.yaml", peopleRules+`  - name: a
     when: 'true'
     notify:
       - notifier: qa
@@ -145,8 +159,10 @@ func TestWhatATypeAdvisesStandsAtItsPlace(t *testing.T) {
 	for _, p := range problems {
 		got = append(got, fmt.Sprintf("%s:%d:%d: %s (%s)", p.Severity, p.Line, p.Col, p.Message, p.Hint))
 	}
-	if want := "warning:14:9: two ()\nerror:16:36: map[text:map[n:1 text:{{ .payload.id }} yes:true] type:b] (one)"; strings.Join(got, "\n") != want {
-		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
+	want := []string{"warning:14:9: two ()",
+		"error:16:36: map[text:map[n:1 text:{{ .payload.id }} yes:true] type:b] (one)"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 
@@ -157,8 +173,10 @@ func TestAnEventCallsNobodyInAChatWhoseIDsAreNotKnown(t *testing.T) {
 		want  string
 	}{
 		{"bob@bar.io", "Bob Bar"}, {40, "Bob Bar"}, {value.Mention{Name: "Bob Bar", Target: "U024BE7LH"}, "Bob Bar"},
-		{"@here", "“here”"}, {"@all", "“all”"}, {"everyone", "“everyone”"}, {"U024BE7LA", "“U024BE7LA”"}, {"S0", "“S0”"}, {"JD", "JD"},
-		{"123456789012345678", "“123456789012345678”"}, {"&12", "“&12”"}, {"@eve", "eve"}, {nil, ""}, {"a\nb, <c>", "a b c"},
+		{"@here", "“here”"}, {"@all", "“all”"}, {"everyone", "“everyone”"}, {"U024BE7LA", "“U024BE7LA”"},
+		{"S0", "“S0”"}, {"JD", "JD"},
+		{"123456789012345678", "“123456789012345678”"}, {"&12", "“&12”"}, {"@eve", "eve"}, {nil, ""},
+		{"a\nb, <c>", "a b c"},
 	} {
 		if got := p.SafeName(c.value); got != c.want {
 			t.Errorf("%v: got %s, want %s", c.value, got, c.want)

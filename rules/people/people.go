@@ -144,7 +144,8 @@ func nameOfUnknown(ev *event.Event, email any) string {
 // eventUser returns the user object of the person who caused an event: created_by, updated_by, merged_by and so on.
 func eventUser(ev *event.Event) map[string]any {
 	for _, key := range []string{
-		"updated_by", "created_by", "commented_by", "merged_by", "declined_by", "deleted_by", "resolved_by", "reopened_by",
+		"updated_by", "created_by", "commented_by", "merged_by",
+		"declined_by", "deleted_by", "resolved_by", "reopened_by",
 	} {
 		if user, ok := ev.Payload[key].(map[string]any); ok {
 			return user

@@ -19,8 +19,8 @@ import (
 	"qaserelay/rules/yamldoc"
 )
 
-// TestTheJSONSchemaIsFresh makes the schema from the types that files are decoded into and the words of jsonschema_words_test.go,
-// and compares it with rules.schema.json, which -update writes.
+// TestTheJSONSchemaIsFresh makes the schema from the types that files are decoded into and the words of
+// jsonschema_words_test.go, and compares it with rules.schema.json, which -update writes.
 func TestTheJSONSchemaIsFresh(t *testing.T) {
 	g := &schemaMaker{t: t, words: schemaWords(), docs: notifierDocs(t), used: map[string]bool{}}
 	maps.Copy(g.docs, ruleDocs(t))
@@ -42,8 +42,8 @@ func TestTheJSONSchemaIsFresh(t *testing.T) {
 // js is a part of a JSON Schema.
 type js map[string]any
 
-// schemaMaker makes JSON Schema from types. Keys of the rules are named by their path, such as rules[].when, those of notifiers by
-// their package and struct, such as email.config.host.
+// schemaMaker makes JSON Schema from types. Keys of the rules are named by their path, such as rules[].when, those of
+// notifiers by their package and struct, such as email.config.host.
 type schemaMaker struct {
 	t     *testing.T
 	words map[string]word
@@ -62,7 +62,8 @@ func (g *schemaMaker) file() js {
 			"type": "object", "additionalProperties": false,
 			"properties": js{
 				"contains": describe7(listOf(text7()), "Text that has to be in it; of a list, each."),
-				"matches":  describe7(listOf(text7()), "Regular expression that has to match a part of it; of a list, each."),
+				"matches": describe7(listOf(text7()),
+					"Regular expression that has to match a part of it; of a list, each."),
 			},
 		}}},
 	}
@@ -85,7 +86,8 @@ func (g *schemaMaker) object(t reflect.Type, path string) js {
 		about := g.about(at)
 		properties[key] = describe7(g.key(f.Type, at), about)
 		if f.Tag.Get("secret") == "true" {
-			properties[key+"_file"] = describe7(text7(), "File that holds "+key+"; relative to the folder the relay is started in.")
+			properties[key+"_file"] = describe7(text7(), "File that holds "+key+
+				"; relative to the folder the relay is started in.")
 		}
 	}
 	out := js{"type": "object", "additionalProperties": false, "properties": properties}
@@ -104,7 +106,8 @@ func (g *schemaMaker) about(path string) string {
 	if doc, ok := g.docs[path]; ok {
 		return doc
 	}
-	g.t.Errorf("the key %s has no description: write one in jsonschema_words_test.go (or, for rules and notifiers, a comment at its field), then go test ./rules/rulefile -run %s -update",
+	g.t.Errorf("the key %s has no description: write one in jsonschema_words_test.go (or, for rules and notifiers, "+
+		"a comment at its field), then go test ./rules/rulefile -run %s -update",
 		path, g.t.Name())
 	return ""
 }
@@ -139,7 +142,8 @@ func (g *schemaMaker) value(t reflect.Type, path string) js {
 	case yamldoc.TakesText(t):
 		return text7()
 	case t == reflect.TypeFor[time.Duration]():
-		return js{"type": []string{"string", "integer"}, "minimum": 0, "maximum": 0, "pattern": `^(0|([0-9]+(\.[0-9]*)?(ms|s|m|h|d|w))+)$|\$\{`}
+		return js{"type": []string{"string", "integer"}, "minimum": 0, "maximum": 0,
+			"pattern": `^(0|([0-9]+(\.[0-9]*)?(ms|s|m|h|d|w))+)$|\$\{`}
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -193,8 +197,11 @@ func (g *schemaMaker) notifier() js {
 func (g *schemaMaker) target() js {
 	properties := g.options(func(t reflect.Type, path string) js { return g.key(t, path) })
 	properties["notifier"] = describe7(text7(), "Name of a notifier.")
-	properties["fallback"] = describe7(listOf(text7()), "Notifiers that the message goes to in turn if it fails permanently; [] for none. Default: those of the notifier.")
-	return js{"type": "object", "additionalProperties": false, "required": []string{"notifier"}, "properties": properties}
+	properties["fallback"] = describe7(listOf(text7()),
+		"Notifiers that the message goes to in turn if it fails permanently; [] for none. Default: those of the "+
+			"notifier.")
+	return js{"type": "object", "additionalProperties": false, "required": []string{"notifier"},
+		"properties": properties}
 }
 
 // expectation is what a test says of one message.
@@ -210,9 +217,11 @@ func (g *schemaMaker) expectation() js {
 		return maps.Clone(matcher)
 	})
 	for _, field := range message.Expected() {
-		properties[field] = describe7(maps.Clone(matcher), "The "+field+" of the message: the exact text, or {contains: …} or {matches: …}.")
+		properties[field] = describe7(maps.Clone(matcher), "The "+field+
+			" of the message: the exact text, or {contains: …} or {matches: …}.")
 	}
-	properties["fallback"] = describe7(js{"$ref": "#/definitions/matcher"}, "Notifiers that the message goes to if it fails permanently.")
+	properties["fallback"] = describe7(js{"$ref": "#/definitions/matcher"},
+		"Notifiers that the message goes to if it fails permanently.")
 	properties["rule"] = describe7(text7(), "Rule that makes the message; any, if it is not given.")
 	properties["notifier"] = describe7(text7(), "Notifier that it goes to; any, if it is not given.")
 	return js{"type": "object", "additionalProperties": false, "properties": properties,
@@ -231,7 +240,8 @@ func (g *schemaMaker) options(value func(t reflect.Type, path string) js) js {
 			}
 			path := structPath(options.PkgPath(), options.Name()) + "." + key
 			abouts[key] = append(abouts[key], k.Type+": "+g.about(path))
-			if one := value(f.Type, path); !slices.ContainsFunc(values[key], func(v js) bool { return reflect.DeepEqual(v, one) }) {
+			if one := value(f.Type, path); !slices.ContainsFunc(values[key],
+				func(v js) bool { return reflect.DeepEqual(v, one) }) {
 				values[key] = append(values[key], one)
 			}
 		}

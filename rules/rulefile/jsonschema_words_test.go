@@ -18,24 +18,30 @@ type word struct {
 	required []string // for objects: the keys that it must have
 }
 
-// schemaWords describes each key of a rules file by its path. Keys of notifiers are described by the comments at their fields.
+// schemaWords describes each key of a rules file by its path. Keys of notifiers are described by the comments at their
+// fields.
 func schemaWords() map[string]word {
 	words := map[string]word{
-		"email.config.tls": {about: "How the connection is encrypted. Default: starttls.", values: []string{"starttls", "implicit", "none"}},
-		"email.config.auth": {about: "How to log in. Default: auto, the safest way that the server offers.", values: []string{
-			"auto", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256", "scram-sha-1-plus", "scram-sha-256-plus", "xoauth2", "none"}},
+		"email.config.tls": {about: "How the connection is encrypted. Default: starttls.",
+			values: []string{"starttls", "implicit", "none"}},
+		"email.config.auth": {about: "How to log in. Default: auto, the safest way that the server offers.",
+			values: []string{
+				"auto", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256", "scram-sha-1-plus",
+				"scram-sha-256-plus", "xoauth2", "none"}},
 
-		"notifiers[]":       {required: []string{"name", "type"}},
-		"sources[]":         {required: []string{"name"}},
-		"rules[]":           {required: []string{"name", "when"}},
-		"tests[]":           {required: []string{"name", "event", "expect"}},
-		"tests[].given[]":   {required: []string{"event"}},
-		"notifiers[].retry": {about: "Schedule of retries. Default: first after 5s, then with growing waits of at most 1h, for 24h in all."},
+		"notifiers[]":     {required: []string{"name", "type"}},
+		"sources[]":       {required: []string{"name"}},
+		"rules[]":         {required: []string{"name", "when"}},
+		"tests[]":         {required: []string{"name", "event", "expect"}},
+		"tests[].given[]": {required: []string{"event"}},
+		"notifiers[].retry": {about: "Schedule of retries. Default: first after 5s, then with growing waits of at " +
+			"most 1h, for 24h in all."},
 	}
 	for path, about := range map[string]string{
-		"include":   "More files, as paths or patterns relative to this file.",
-		"settings":  "General settings.",
-		"sources":   "Addresses that Qase posts to: POST /webhooks/NAME. Without it there is one named qase, whose secret is $QASE_WEBHOOK_SECRET.",
+		"include":  "More files, as paths or patterns relative to this file.",
+		"settings": "General settings.",
+		"sources": "Addresses that Qase posts to: POST /webhooks/NAME. Without it there is one named qase, whose " +
+			"secret is $QASE_WEBHOOK_SECRET.",
 		"people":    "People: their email addresses and member ids in Qase, and their member ids in Slack.",
 		"notifiers": "Services that messages are sent to.",
 		"templates": "Partial templates that messages share: {{ template \"NAME\" . }}.",
@@ -49,11 +55,14 @@ func schemaWords() map[string]word {
 		"settings.retention.dead":     "Events with deliveries that failed for good. Default: 90d.",
 		"settings.retention.entities": "State of runs, defects and so on, after their last event. Default: 90d.",
 
-		"settings.order_wait":         "Longest time that a delivery waits for an earlier one of the same run, defect and so on. Default: 1h.",
-		"settings.backlog":            "Limits of unfinished work. At a limit, events are refused, and Qase sends them again later. 0 means no limit.",
+		"settings.order_wait": "Longest time that a delivery waits for an earlier one of the same run, " +
+			"defect and so on. Default: 1h.",
+		"settings.backlog": "Limits of unfinished work. At a limit, events are refused, and Qase sends " +
+			"them again later. 0 means no limit.",
 		"settings.backlog.deliveries": "Unfinished deliveries. Default: 1000000.",
 		"settings.backlog.bytes":      "Size of their messages, such as 500MB. Default: 10GiB.",
-		"settings.min_free_disk":      "Free space that the file system of a SQLite store needs for events to be taken, such as 1GiB; 0 takes them always. Default: 64MiB.",
+		"settings.min_free_disk": "Free space that the file system of a SQLite store needs for events to be " +
+			"taken, such as 1GiB; 0 takes them always. Default: 64MiB.",
 
 		"sources[].name":       "Last part of the address: POST /webhooks/NAME.",
 		"sources[].secrets":    "Secrets given to the webhook in Qase; any one of them is accepted.",
@@ -66,21 +75,28 @@ func schemaWords() map[string]word {
 		"people[].email":     "E-mail address in Qase.",
 		"people[].member_id": "team_member_id in events.",
 		"people[].slack":     "Member id in Slack, such as U024BE7LH.",
-		"people[].team":      "Team, for conditions (actor.team), and for mention: and dm:, where its name stands for all members.",
+		"people[].team": "Team, for conditions (actor.team), and for mention: and dm:, where its name stands " +
+			"for all members.",
 
-		"notifiers[].name":          "Name that rules refer to.",
-		"notifiers[].type":          "Service that it sends to. The other keys depend on it.",
-		"notifiers[].fallback":      "Notifiers that a message goes to in turn if it fails permanently, unless a rule has its own list.",
-		"notifiers[].concurrency":   "Most messages that are sent at the same time, from 1 to 64. Default: 16 for http, 8 for slack, 4 for email, telegram and pagerduty, 2 for others.",
-		"notifiers[].rate":          "How many messages may go out in a second, a minute or an hour: 1/s, 60/m, 500/h. For slack and telegram that is for each channel. Default: what the service takes, such as 1/s for slack; http and email have no limit.",
-		"notifiers[].burst":         "How many messages of the rate may go out at once. Default: 1, and without rate what the service takes.",
+		"notifiers[].name": "Name that rules refer to.",
+		"notifiers[].type": "Service that it sends to. The other keys depend on it.",
+		"notifiers[].fallback": "Notifiers that a message goes to in turn if it fails permanently, unless a " +
+			"rule has its own list.",
+		"notifiers[].concurrency": "Most messages that are sent at the same time, from 1 to 64. Default: 16 for " +
+			"http, 8 for slack, 4 for email, telegram and pagerduty, 2 for others.",
+		"notifiers[].rate": "How many messages may go out in a second, a minute or an hour: 1/s, 60/m, " +
+			"500/h. For slack and telegram that is for each channel. Default: what the service takes, such as 1/s " +
+			"for slack; http and email have no limit.",
+		"notifiers[].burst": "How many messages of the rate may go out at once. Default: 1, and without " +
+			"rate what the service takes.",
 		"notifiers[].retry.initial": "Longest wait before the second attempt. Default: 5s.",
 		"notifiers[].retry.max":     "Longest wait between two attempts. Default: 1h.",
 		"notifiers[].retry.for":     "Gives up so long after the first attempt. Default: 24h.",
 
-		"tests[].name":   "Sentence that describes the test.",
-		"tests[].given":  "Events that come before, in their order.",
-		"tests[].expect": "All messages that have to be sent for the event; [] if none. Only the keys given here are compared.",
+		"tests[].name":  "Sentence that describes the test.",
+		"tests[].given": "Events that come before, in their order.",
+		"tests[].expect": "All messages that have to be sent for the event; [] if none. Only the keys given here " +
+			"are compared.",
 	} {
 		words[path] = word{about: about}
 	}
@@ -90,8 +106,9 @@ func schemaWords() map[string]word {
 		"project_code":   "Project of the event. Default: that of the example.",
 		"team_member_id": "Member who caused it. Default: that of the example.",
 		"source":         "Source that receives it. Default: the first one.",
-		"at":             "Time of the event, such as 2026-01-05T09:00:00Z, or 2026-01-05 09:00 in the time zone of the settings.",
-		"advance":        "Time since the previous event. Default: 1s.",
+		"at": "Time of the event, such as 2026-01-05T09:00:00Z, or 2026-01-05 09:00 in the time zone of " +
+			"the settings.",
+		"advance": "Time since the previous event. Default: 1s.",
 	} {
 		words["tests[]."+path], words["tests[].given[]."+path] = word{about: about}, word{about: about}
 	}

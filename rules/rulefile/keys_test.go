@@ -14,8 +14,8 @@ import (
 	"qaserelay/rules/yamldoc"
 )
 
-// TestMessageKeysAreNoOptions: an expectation of a test may name a key of the message or an option of a notifier, so one
-// name for both would let a test pass for the wrong reason.
+// TestMessageKeysAreNoOptions: an expectation of a test may name a key of the message or an option of a notifier, so
+// one name for both would let a test pass for the wrong reason.
 func TestMessageKeysAreNoOptions(t *testing.T) {
 	both := map[string][]string{"http": {"body", "url"}} // an expectation may mean either
 	for _, k := range builtin.Kinds() {
@@ -37,9 +37,11 @@ func TestTheReadmeListsTheKeys(t *testing.T) {
 		pattern string // captures the list
 		want    []string
 	}{
-		"keys of a rule":         {"(?m)^\\| `rules` \\|(.*)$", yamldoc.FieldsOf(reflect.TypeFor[rulefile.RuleSpec]()).Keys()},
+		"keys of a rule": {"(?m)^\\| `rules` \\|(.*)$",
+			yamldoc.FieldsOf(reflect.TypeFor[rulefile.RuleSpec]()).Keys()},
 		"variables of templates": {"(?m)^\\| (.*) \\| in templates only:", message.Variables()},
-		"keys of an expectation": {"An entry may name (.*), and the options", append([]string{"rule", "notifier"}, message.Expected()...)},
+		"keys of an expectation": {"An entry may name (.*), and the options",
+			append([]string{"rule", "notifier"}, message.Expected()...)},
 	} {
 		found := regexp.MustCompile(list.pattern).FindSubmatch(readme)
 		if found == nil {

@@ -191,7 +191,8 @@ func (p *notifierParser) checkConfig() {
 	}
 	for _, fault := range faults {
 		if fault != nil {
-			p.d.Errorf(p.locate(fault), "the notifier %s: %v", cmp.Or(p.notifier.Name, "of type "+p.notifier.Type), fault)
+			name := cmp.Or(p.notifier.Name, "of type "+p.notifier.Type)
+			p.d.Errorf(p.locate(fault), "the notifier %s: %v", name, fault)
 		}
 	}
 }

@@ -20,14 +20,17 @@ func TestAGoodFileIsUnderstoodWhole(t *testing.T) {
 		t.Errorf("rules: %s", got)
 	}
 	if c.Settings.QaseURL != "https://qase.example.com" || c.Settings.Location.String() != "Europe/Berlin" ||
-		c.Settings.Retention != (rules.Retention{Events: 7 * 24 * time.Hour, Dead: 90 * 24 * time.Hour, Entities: 90 * 24 * time.Hour}) {
+		c.Settings.Retention != (rules.Retention{Events: 7 * 24 * time.Hour, Dead: 90 * 24 * time.Hour,
+			Entities: 90 * 24 * time.Hour}) {
 		t.Errorf("settings: %+v", c.Settings)
 	}
-	if s := c.Sources[0]; s.Name != "qase" || len(s.Secrets) != 2 || len(s.AllowFrom) != 2 || s.AllowFrom[0].String() != "203.0.113.7/32" {
+	if s := c.Sources[0]; s.Name != "qase" || len(s.Secrets) != 2 || len(s.AllowFrom) != 2 ||
+		s.AllowFrom[0].String() != "203.0.113.7/32" {
 		t.Errorf("source: %+v", s)
 	}
 	qa, filed := c.Notifiers[0].Config.(*rulefiletest.ChatConfig), c.Notifiers[1].Config.(*rulefiletest.ChatConfig)
-	if *qa.Token.Value != "xoxb-1" || qa.Timeout != 90*time.Second || *filed.Token.Value != "from-file" || filed.Timeout != time.Second {
+	if *qa.Token.Value != "xoxb-1" || qa.Timeout != 90*time.Second || *filed.Token.Value != "from-file" ||
+		filed.Timeout != time.Second {
 		t.Errorf("notifiers: %v %v", *qa.Token.Value, *filed.Token.Value)
 	}
 	if got := string(c.Notifiers[0].Defaults); got != `{"channel":"#qa"}` {
@@ -61,19 +64,24 @@ func TestWholeFilesThatCannotBeRead(t *testing.T) {
 		"rules: [":              "not valid YAML",
 		"a: 1\n---\nb: 2\n":     "second document",
 		"rules:\n\t- name: x\n": "r.yaml:2:2: error: not valid YAML",
-		"rules:\n  - name: x\n    level: error\n   when: a\n":           "r.yaml:4:4: error: not valid YAML: did not find expected '-' indicator (look at the indentation",
-		"rules:\n  - name: x\n    when: a\n\tlevel: error\n":            "r.yaml:4:2: error: not valid YAML: found a tab character that violates indentation (YAML is indented with spaces",
-		"rules:\n  - name: x\n    title: \"a\n    body: \"b\"\nx: []\n": "r.yaml:3:5: error: not valid YAML: did not find expected key",
-		"rules:\n  - name: x\n    title: {{ .payload.title }} failed\n": `r.yaml:3:5: error: not valid YAML: did not find expected key (put {{ … }} in quotes`,
-		"rules:\n  - name: x\n    when: \"run\" in event_name\n":        "YAML takes the first quotes for the whole value",
-		"rules:\n  - name: x\n    title: “Run: red”\n":                  "r.yaml:3:5: error: not valid YAML: mapping values are not allowed in this context (YAML knows only straight quotes",
-		"rules:\n  - name: x: y\n":                                      "put a value that holds a colon in quotes",
-		"\xff\xfer\x00u\x00l\x00e\x00":                                  "r.yaml:1:1: error: the file is not UTF-8 text",
-		"rules: []\n# caf\xe9":                                          "r.yaml:2:1: error: the file is not UTF-8 text",
-		"\uFEFFruels: []":                                               `r.yaml:1:1: error: unknown key "ruels"`,
-		"notifiers: [{name: x, type: chat, blocks: &a [*a]}]\n":         "nested too deeply",
-		"<<: {{a: b}: c}\n":                                             "a key must be plain text",
-		"rules: 5":                                                      "must be a list",
+		"rules:\n  - name: x\n    level: error\n   when: a\n": "r.yaml:4:4: error: not valid YAML: did " +
+			"not find expected '-' indicator (look at the indentation",
+		"rules:\n  - name: x\n    when: a\n\tlevel: error\n": "r.yaml:4:2: error: not valid YAML: found " +
+			"a tab character that violates indentation (YAML is indented with spaces",
+		"rules:\n  - name: x\n    title: \"a\n    body: \"b\"\nx: []\n": "r.yaml:3:5: error: not valid YAML: did " +
+			"not find expected key",
+		"rules:\n  - name: x\n    title: {{ .payload.title }} failed\n": `r.yaml:3:5: error: not valid YAML: did ` +
+			`not find expected key (put {{ … }} in quotes`,
+		"rules:\n  - name: x\n    when: \"run\" in event_name\n": "YAML takes the first quotes for the whole value",
+		"rules:\n  - name: x\n    title: “Run: red”\n": "r.yaml:3:5: error: not valid YAML: mapping " +
+			"values are not allowed in this context (YAML knows only straight quotes",
+		"rules:\n  - name: x: y\n":                              "put a value that holds a colon in quotes",
+		"\xff\xfer\x00u\x00l\x00e\x00":                          "r.yaml:1:1: error: the file is not UTF-8 text",
+		"rules: []\n# caf\xe9":                                  "r.yaml:2:1: error: the file is not UTF-8 text",
+		"\uFEFFruels: []":                                       `r.yaml:1:1: error: unknown key "ruels"`,
+		"notifiers: [{name: x, type: chat, blocks: &a [*a]}]\n": "nested too deeply",
+		"<<: {{a: b}: c}\n":                                     "a key must be plain text",
+		"rules: 5":                                              "must be a list",
 	} {
 		_, problems := rulefiletest.Check("r.yaml", text)
 		if !strings.Contains(problems.Error(), want) {
@@ -84,18 +92,22 @@ func TestWholeFilesThatCannotBeRead(t *testing.T) {
 
 func TestIncludedFilesHoldNoNotifiers(t *testing.T) {
 	o := rulefiletest.Options()
-	more := "sources: [{name: other, secrets: [x]}]\nnotifiers: [{name: qa, type: chat}]\nrules: [{name: a, when: \"true\", notify: qa}]\n"
+	more := "sources: [{name: other, secrets: [x]}]\nnotifiers: [{name: qa, type: chat}]\nrules: [{name: a, when: " +
+		"\"true\", notify: qa}]\n"
 	o.ReadFile = func(string) ([]byte, error) { return []byte(more), nil }
-	main := yamldoc.File{Name: "main.yaml", Data: []byte("include: [more.yaml]\nsources: [{name: qase, secrets: [x]}]\n")}
+	main := yamldoc.File{Name: "main.yaml",
+		Data: []byte("include: [more.yaml]\nsources: [{name: qase, secrets: [x]}]\n")}
 	_, problems := lint.Parse([]yamldoc.File{main}, o)
 	const want = "more.yaml:1:1: error: an included file cannot hold sources"
 	if errs, _ := problems.Count(); errs != 2 || !strings.Contains(problems.Error(), want) {
 		t.Errorf("got %v, want %q", problems, want)
 	}
-	if _, problems = lint.Parse([]yamldoc.File{{Name: "more_test.yaml", Data: []byte("include: [more.yaml]\ntests: []\n")}}, o); problems.Err() != nil {
+	tests := yamldoc.File{Name: "more_test.yaml", Data: []byte("include: [more.yaml]\ntests: []\n")}
+	if _, problems = lint.Parse([]yamldoc.File{tests}, o); problems.Err() != nil {
 		t.Errorf("tests include all that they are about: %v", problems)
 	}
-	if _, problems = lint.Parse([]yamldoc.File{main, {Name: "more.yaml", Data: []byte(more)}}, o); problems.Err() != nil {
+	_, problems = lint.Parse([]yamldoc.File{main, {Name: "more.yaml", Data: []byte(more)}}, o)
+	if problems.Err() != nil {
 		t.Errorf("a file that is given as well may hold everything: %v", problems)
 	}
 }
@@ -103,25 +115,29 @@ func TestIncludedFilesHoldNoNotifiers(t *testing.T) {
 func TestUnsetVariablesAreWarningsWhereNothingIsSent(t *testing.T) {
 	o := rulefiletest.Options()
 	o.AllowUnset = true
-	text := "sources: [{name: qase, secrets: [\"${NOPE}\"]}]\nnotifiers: [{name: qa, type: chat, token_file: nope}]\nrules: [{name: a, when: \"true\", notify: qa}]\n"
-	config, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: []byte(text)}}, o)
+	files := []yamldoc.File{{Name: "r.yaml", Data: []byte(`
+sources: [{name: qase, secrets: ["${NOPE}"]}]
+notifiers: [{name: qa, type: chat, token_file: nope}]
+rules: [{name: a, when: "true", notify: qa}]
+`)}}
+	config, problems := lint.Parse(files, o)
 	if errs, warnings := problems.Count(); config == nil || errs != 0 || warnings != 2 {
 		t.Errorf("got %v", problems)
 	}
 	o.AllowUnset = false
-	if config, problems = lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: []byte(text)}}, o); config != nil {
+	if config, problems = lint.Parse(files, o); config != nil {
 		t.Errorf("got %v", problems)
 	}
 }
 
 func TestWithoutSourcesTheSecretComesFromTheEnvironment(t *testing.T) {
-	text := []byte("notifiers: [{name: qa, type: chat}]\nrules: [{name: a, when: \"true\", notify: qa}]\n")
-	o := rulefiletest.Options()
-	if _, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: text}}, o); !strings.Contains(problems.Error(), "QASE_WEBHOOK_SECRET") {
+	text := "notifiers: [{name: qa, type: chat}]\nrules: [{name: a, when: \"true\", notify: qa}]\n"
+	if _, problems := rulefiletest.Check("r.yaml", text); !strings.Contains(problems.Error(), "QASE_WEBHOOK_SECRET") {
 		t.Errorf("got %v", problems)
 	}
+	o := rulefiletest.Options()
 	o.LookupEnv = func(string) (string, bool) { return "s", true }
-	config, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: text}}, o)
+	config, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: []byte(text)}}, o)
 	if len(problems) > 0 || config.Sources[0].Name != "qase" || len(config.Sources[0].Secrets) != 1 {
 		t.Errorf("got %v", problems)
 	}
@@ -151,7 +167,9 @@ func BenchmarkParse(b *testing.B) {
 		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
 			var rules strings.Builder
 			for i := range n {
-				fmt.Fprintf(&rules, "  - {name: r%d, when: 'event_name == \"run.completed\" and payload.failed > %d', title: '{{ .entity.title }}: {{ .payload.failed }}', notify: [qa]}\n", i, i)
+				fmt.Fprintf(&rules,
+					"  - {name: r%d, when: 'event_name == \"run.completed\" and payload.failed > %d', title: '{{ "+
+						".entity.title }}: {{ .payload.failed }}', notify: [qa]}\n", i, i)
 			}
 			text := []byte(rulefiletest.WithRules(rules.String()))
 			for b.Loop() {
@@ -164,7 +182,8 @@ func BenchmarkParse(b *testing.B) {
 }
 
 func TestIncludesAreSeen(t *testing.T) {
-	for text, want := range map[string]bool{"": false, "tests: []": false, "- a": false, "a: [": false, "include: x.yaml\n": true, "tests: []\ninclude: [x.yaml]": true} {
+	for text, want := range map[string]bool{"": false, "tests: []": false, "- a": false, "a: [": false,
+		"include: x.yaml\n": true, "tests: []\ninclude: [x.yaml]": true} {
 		if got := rulefile.HasIncludes([]byte(text)); got != want {
 			t.Errorf("%q: %v", text, got)
 		}

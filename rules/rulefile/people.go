@@ -34,7 +34,8 @@ func parsePeople(documents []*document) []people.Person {
 			if p.Name == "" && p.Email == "" && !d.Misspelt(spec.At.Node, "name", "email") {
 				d.Errorf(spec.At.Node, "a person needs a name or an email")
 			}
-			for _, key := range []string{"email " + strings.ToLower(p.Email), "member_id " + value.PlainText(p.MemberID)} {
+			id := value.PlainText(p.MemberID)
+			for _, key := range []string{"email " + strings.ToLower(p.Email), "member_id " + id} {
 				if key == "email " || key == "member_id 0" {
 					continue
 				}

@@ -26,8 +26,8 @@ type ruleSpec struct {
 	Description yamldoc.Text `yaml:"description"`
 	// false disables the rule.
 	Enabled *bool `yaml:"enabled"`
-	// Condition: an expression that is true for the events that the rule matches, such as event_name == "run.completed" &&
-	// payload.failed > 0.
+	// Condition: an expression that is true for the events that the rule matches, such as event_name == "run.completed"
+	// && payload.failed > 0.
 	When yamldoc.Text `yaml:"when"`
 	// Severity of the message. Default: by the event, so that a failed run is an error.
 	Level yamldoc.Text `yaml:"level"`

@@ -58,7 +58,8 @@ func againstSchema(t *testing.T, schema *jsonschema.Schema, text string) error {
 
 func TestTheSchemaTakesAllRulesThatComeWithIt(t *testing.T) {
 	schema := rulesSchema(t)
-	files := []string{root + "rules.example.yaml", root + "cmd/qase-relay/starter.yaml", root + "cmd/qase-relay/demo/demo.yaml"}
+	files := []string{root + "rules.example.yaml", root + "cmd/qase-relay/starter.yaml",
+		root + "cmd/qase-relay/demo/demo.yaml"}
 	examples, err := filepath.Glob(root + "examples/*/*.yaml")
 	if err != nil || len(examples) == 0 {
 		t.Fatalf("found no examples: %v", err)
@@ -77,13 +78,18 @@ func TestTheSchemaTakesAllRulesThatComeWithIt(t *testing.T) {
 func TestTheSchemaTakesWhatTheRelayTakes(t *testing.T) {
 	schema := rulesSchema(t)
 	for name, text := range map[string]string{
-		"one value for a list of one":    `rules: [{name: r, when: "true", notify: ops}]`,
-		"numbers as names":               `sources: [{name: 1, secrets: 2}]`,
-		"variables anywhere":             `{notifiers: [{name: m, type: email, host: h, port: "${PORT}", tls: "${TLS:-none}", timeout: "${T}"}], rules: [{name: r, when: "true", level: "${L}", stop: "${S}"}]}`,
-		"secrets in files":               `{sources: [{name: qase, secrets_file: a}], notifiers: [{name: s, type: slack, token_file: b, retry: {for: 1h30m}}]}`,
-		"options with a rule":            `rules: [{name: r, when: "true", notify: [a, {notifier: b, channel: "#c", to: x, headers: {A: 1}}]}]`,
-		"expectations of several shapes": `tests: [{name: t, event: e, expect: [{rule: r, title: {contains: [a, b]}, to: [x], headers.X-Run: {matches: "^1"}, headers: {X: y}}]}]`,
-		"moments and steps in tests":     `tests: [{name: t, given: [{event: a, advance: 24h}], event: e, at: 2026-01-05 22:00, advance: 0, payload: {any: [1, {x: null}]}, expect: []}]`,
+		"one value for a list of one": `rules: [{name: r, when: "true", notify: ops}]`,
+		"numbers as names":            `sources: [{name: 1, secrets: 2}]`,
+		"variables anywhere": `{notifiers: [{name: m, type: email, host: h, port: "${PORT}", tls: ` +
+			`"${TLS:-none}", timeout: "${T}"}], rules: [{name: r, when: "true", level: "${L}", stop: "${S}"}]}`,
+		"secrets in files": `{sources: [{name: qase, secrets_file: a}], notifiers: [{name: s, type: ` +
+			`slack, token_file: b, retry: {for: 1h30m}}]}`,
+		"options with a rule": `rules: [{name: r, when: "true", notify: [a, {notifier: b, channel: "#c", ` +
+			`to: x, headers: {A: 1}}]}]`,
+		"expectations of several shapes": `tests: [{name: t, event: e, expect: [{rule: r, title: {contains: [a, ` +
+			`b]}, to: [x], headers.X-Run: {matches: "^1"}, headers: {X: y}}]}]`,
+		"moments and steps in tests": `tests: [{name: t, given: [{event: a, advance: 24h}], event: e, at: ` +
+			`2026-01-05 22:00, advance: 0, payload: {any: [1, {x: null}]}, expect: []}]`,
 	} {
 		if err := againstSchema(t, schema, text); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -161,7 +167,7 @@ func TestEachKeyIsDescribed(t *testing.T) {
 
 func TestRulesFilesNameTheirSchema(t *testing.T) {
 	for name, want := range map[string]string{
-		root + "rules.example.yaml": `^# yaml-language-server: \$schema=rules/rulefile/rules\.schema\.json\n`,
+		root + "rules.example.yaml":          `^# yaml-language-server: \$schema=rules/rulefile/rules\.schema\.json\n`,
 		root + "cmd/qase-relay/starter.yaml": `(?m)^# yaml-language-server: \$schema=rules\.schema\.json$`,
 	} {
 		data, err := os.ReadFile(name)

@@ -33,7 +33,8 @@ func parseSources(documents []*document, lookupEnv func(string) (string, bool)) 
 	names := uniqueNames{}
 	given := false
 	for _, d := range documents {
-		given = given || len(d.spec.Sources) > 0 || d.spec.Sources == nil && yamldoc.HasKey(d.Root, "sources") // reported
+		faulty := d.spec.Sources == nil && yamldoc.HasKey(d.Root, "sources") // reported
+		given = given || len(d.spec.Sources) > 0 || faulty
 		for i := range d.spec.Sources {
 			spec := &d.spec.Sources[i]
 			if !spec.At.IsMapping() {

@@ -29,8 +29,8 @@ type Result struct {
 // Failure is a notification that is missing, different or unexpected.
 type Failure struct {
 	Kind FailureKind `json:"kind"`
-	// Expected is the expected notification as RULE → NOTIFIER, and Line the line of the expectation. Both are empty for
-	// an unexpected notification.
+	// Expected is the expected notification as RULE → NOTIFIER, and Line the line of the expectation. Both are empty
+	// for an unexpected notification.
 	Expected string `json:"expected,omitempty"`
 	Line     int    `json:"line,omitempty"`
 	// Reason says why a missing notification was not sent.

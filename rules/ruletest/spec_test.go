@@ -45,7 +45,8 @@ func clockRules(tests string) string {
 	return "settings: {timezone: Europe/Berlin}\n" + rulefiletest.WithRules(`
   - name: clock
     when: event_name == "run.completed"
-    title: '{{ .entity.title }} {{ .timestamp }} {{ .source }} {{ .project_code }} {{ .team_member_id }} {{ .payload.cases }}'
+    title: >-
+      {{ .entity.title }} {{ .timestamp }} {{ .source }} {{ .project_code }} {{ .team_member_id }} {{ .payload.cases }}
     notify: [qa]
 `) + "tests:\n" + tests
 }
@@ -59,18 +60,31 @@ func TestEventsOfTestsAreTheExamplesAtTheTimeOfTheClock(t *testing.T) {
 		return value.JSONText(int(moment.Unix()))
 	}
 	for name, c := range map[string]struct{ test, title string }{
-		"the clock starts on a Monday":      {`event: run.completed`, "Run 2 " + at("2026-01-05T09:00:00Z") + " qase ID 40 14"},
-		"events are a second apart":         {`{given: [{event: suite.created}, {event: suite.created}], event: run.completed}`, "Run 2 " + at("2026-01-05T09:00:02Z") + " qase ID 40 14"},
-		"advance moves it":                  {`{given: [{event: suite.created, advance: 1h}], event: run.completed, advance: 1d}`, "Run 2 " + at("2026-01-06T10:00:00Z") + " qase ID 40 14"},
-		"advance by nothing is possible":    {`{given: [{event: suite.created}], event: run.completed, advance: 0s}`, "Run 2 " + at("2026-01-05T09:00:00Z") + " qase ID 40 14"},
-		"at is in the zone of the settings": {`{given: [{event: suite.created, at: 2026-07-01 10:00}], event: run.completed}`, "Run 2 " + at("2026-07-01T08:00:01Z") + " qase ID 40 14"},
-		"at may have a zone and seconds":    {`{given: [{event: suite.created, at: 2026-07-01 10:00:30}], event: run.completed, at: "2026-07-01T11:00:00+02:00"}`, "Run 2 " + at("2026-07-01T09:00:00Z") + " qase ID 40 14"},
-		"at may lie before the start":       {`{event: run.completed, at: 2020-01-01T00:00:00Z}`, "Run 2 " + at("2020-01-01T00:00:00Z") + " qase ID 40 14"},
-		"keys of the payload are replaced":  {`{event: run.completed, payload: {id: 9, cases: null, title: Mine}}`, "Mine " + at("2026-01-05T09:00:00Z") + " qase ID 40"},
-		"so are the others":                 {`{event: run.completed, project_code: WEB, team_member_id: 0, source: qase}`, "Run 2 " + at("2026-01-05T09:00:00Z") + " qase WEB 0 14"},
-		"earlier events are remembered":     {`{given: [{event: run.started, payload: {id: 2, title: Nightly}}], event: run.completed}`, "Nightly " + at("2026-01-05T09:00:01Z") + " qase ID 40 14"},
-		"but not for ever":                  {`{given: [{event: run.started, payload: {id: 2, title: Nightly}}], event: run.completed, advance: 91d}`, "Run 2 " + at("2026-04-06T09:00:00Z") + " qase ID 40 14"},
-		"nor those of another project":      {`{given: [{event: run.started, project_code: WEB, payload: {id: 2, title: Nightly}}], event: run.completed}`, "Run 2 " + at("2026-01-05T09:00:01Z") + " qase ID 40 14"},
+		"the clock starts on a Monday": {`event: run.completed`,
+			"Run 2 " + at("2026-01-05T09:00:00Z") + " qase ID 40 14"},
+		"events are a second apart": {`{given: [{event: suite.created}, {event: suite.created}], event: ` +
+			`run.completed}`, "Run 2 " + at("2026-01-05T09:00:02Z") + " qase ID 40 14"},
+		"advance moves it": {`{given: [{event: suite.created, advance: 1h}], event: run.completed, ` +
+			`advance: 1d}`, "Run 2 " + at("2026-01-06T10:00:00Z") + " qase ID 40 14"},
+		"advance by nothing is possible": {`{given: [{event: suite.created}], event: run.completed, advance: 0s}`,
+			"Run 2 " + at("2026-01-05T09:00:00Z") + " qase ID 40 14"},
+		"at is in the zone of the settings": {`{given: [{event: suite.created, at: 2026-07-01 10:00}], event: ` +
+			`run.completed}`, "Run 2 " + at("2026-07-01T08:00:01Z") + " qase ID 40 14"},
+		"at may have a zone and seconds": {`{given: [{event: suite.created, at: 2026-07-01 10:00:30}], event: ` +
+			`run.completed, at: "2026-07-01T11:00:00+02:00"}`,
+			"Run 2 " + at("2026-07-01T09:00:00Z") + " qase ID 40 14"},
+		"at may lie before the start": {`{event: run.completed, at: 2020-01-01T00:00:00Z}`,
+			"Run 2 " + at("2020-01-01T00:00:00Z") + " qase ID 40 14"},
+		"keys of the payload are replaced": {`{event: run.completed, payload: {id: 9, cases: null, title: Mine}}`,
+			"Mine " + at("2026-01-05T09:00:00Z") + " qase ID 40"},
+		"so are the others": {`{event: run.completed, project_code: WEB, team_member_id: 0, source: qase}`,
+			"Run 2 " + at("2026-01-05T09:00:00Z") + " qase WEB 0 14"},
+		"earlier events are remembered": {`{given: [{event: run.started, payload: {id: 2, title: Nightly}}], event: ` +
+			`run.completed}`, "Nightly " + at("2026-01-05T09:00:01Z") + " qase ID 40 14"},
+		"but not for ever": {`{given: [{event: run.started, payload: {id: 2, title: Nightly}}], event: ` +
+			`run.completed, advance: 91d}`, "Run 2 " + at("2026-04-06T09:00:00Z") + " qase ID 40 14"},
+		"nor those of another project": {`{given: [{event: run.started, project_code: WEB, payload: {id: 2, title: ` +
+			`Nightly}}], event: run.completed}`, "Run 2 " + at("2026-01-05T09:00:01Z") + " qase ID 40 14"},
 	} {
 		test := strings.TrimSuffix(strings.TrimPrefix(c.test, "{"), "}")
 		text := clockRules("  - {name: x, " + test + ", expect: [{rule: clock, title: '" + c.title + "'}]}\n")
@@ -95,7 +109,11 @@ func TestPreviousIsTheRunBefore(t *testing.T) {
 	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
   - {name: red, when: 'event_name == "run.completed" && previous.failed == 0 && payload.failed > 0', notify: [qa]}
 `)+`tests:
-  - {name: turned red, given: [{event: run.completed, payload: {id: 1}}], event: run.completed, payload: {id: 2, failed: 1}, expect: [{rule: red}]}
+  - name: turned red
+    given: [{event: run.completed, payload: {id: 1}}]
+    event: run.completed
+    payload: {id: 2, failed: 1}
+    expect: [{rule: red}]
   - {name: first run, event: run.completed, payload: {id: 2, failed: 1}, expect: []}
 `)
 	if sum := summary(Run(c, nil)); sum != "turned red=ok first run=ok" {
@@ -143,7 +161,8 @@ func failureText(f Failure) string {
 func FuzzTests(f *testing.F) {
 	const start = "tests:\n"
 	f.Add(start + "  - {name: a, event: run.completed, expect: [{rule: a, title: {contains: x}}]}")
-	f.Add(start + "  - {name: a, given: [&g {event: run.started, at: 2026-01-05 09:00}, *g], event: review.created, advance: 4w, expect: [{headers: {a: b}, blocks.0.x: {matches: .*}}]}")
+	f.Add(start + "  - {name: a, given: [&g {event: run.started, at: 2026-01-05 09:00}, *g], event: review.created, " +
+		"advance: 4w, expect: [{headers: {a: b}, blocks.0.x: {matches: .*}}]}")
 	f.Add("tests: &a [{name: a, expect: *a}]")
 	f.Add("tests: {<<: {<<: [1]}}")
 	if text, err := os.ReadFile("testdata/tests.yaml"); err == nil {
@@ -151,9 +170,12 @@ func FuzzTests(f *testing.F) {
 			f.Add(strings.Join(strings.Split(string(text), "\n")[i:], "\n"))
 		}
 	}
-	rules := yamldoc.File{Name: "r.yaml", Data: []byte(rulefiletest.WithRules("  - {name: a, when: 'true', title: '{{ .previous.id }} {{ .entity.title }}', notify: [qa, ops]}"))}
+	rules := yamldoc.File{Name: "r.yaml",
+		Data: []byte(rulefiletest.WithRules("  - {name: a, when: 'true', title: '{{ .previous.id }} {{ " +
+			".entity.title }}', notify: [qa, ops]}"))}
 	f.Fuzz(func(t *testing.T, text string) {
-		config, problems := lint.Parse([]yamldoc.File{rules, {Name: "r_test.yaml", Data: []byte(text)}}, rulefiletest.Options())
+		config, problems := lint.Parse([]yamldoc.File{rules, {Name: "r_test.yaml", Data: []byte(text)}},
+			rulefiletest.Options())
 		if (config == nil) != (problems.Err() != nil) {
 			t.Errorf("config and errors disagree: %v", problems)
 		}

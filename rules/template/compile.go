@@ -49,7 +49,8 @@ func (c *compiler) compileTree() (*body, []diag.Finding) {
 // fail notes a fault of a node.
 func (c *compiler) fail(n parse.Node, message, hint string) {
 	if len(c.faults) < diag.MaxFindings {
-		c.faults = append(c.faults, diag.Finding{At: positionOf(c.text, int(n.Position())), Message: message, Hint: hint})
+		at := positionOf(c.text, int(n.Position()))
+		c.faults = append(c.faults, diag.Finding{At: at, Message: message, Hint: hint})
 	}
 }
 
@@ -322,7 +323,8 @@ func (c *compiler) operand(n parse.Node) operand {
 		}
 		return c.pipe(n)
 	case *parse.IdentifierNode:
-		return c.function(&parse.CommandNode{NodeType: parse.NodeCommand, Pos: n.Pos, Args: []parse.Node{n}}, n.Ident, nil)
+		command := &parse.CommandNode{NodeType: parse.NodeCommand, Pos: n.Pos, Args: []parse.Node{n}}
+		return c.function(command, n.Ident, nil)
 	}
 	base, path := c.path(n)
 	if base == nil {

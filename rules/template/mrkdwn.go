@@ -45,7 +45,8 @@ func escapeMrkdwn(s string) string {
 		switch {
 		case value.IsControl(r) && r != '\n':
 			continue
-		case lineStart && r == '>', strings.ContainsRune("*_~", r) && !(isWordRune(before) && isWordRune(after)), r == '`':
+		case lineStart && r == '>', r == '`',
+			strings.ContainsRune("*_~", r) && !(isWordRune(before) && isWordRune(after)):
 			out.WriteString(wordJoiner + string(r) + wordJoiner)
 		default:
 			out.WriteRune(r)

@@ -109,7 +109,8 @@ func (s *Set) Compile(name, text string, form Form) (*Template, []diag.Finding) 
 
 // Check returns the faults of a partial when it is called from a message body.
 func (s *Set) Check(partial string) []diag.Finding {
-	_, faults := s.compile(source{name: partial, text: s.partials[partial], form: FormMarkdown, chain: []string{partial}})
+	chain := []string{partial}
+	_, faults := s.compile(source{name: partial, text: s.partials[partial], form: FormMarkdown, chain: chain})
 	return faults
 }
 

@@ -129,7 +129,8 @@ func (g *generator) node() string {
 		}
 		return `{{ template "part" $ }}`
 	case 6, 7:
-		return "{{ if " + g.condition() + " }}" + g.block(3) + g.pick("", "{{ else if "+g.condition()+" }}"+g.block(2)) +
+		return "{{ if " + g.condition() + " }}" + g.block(3) +
+			g.pick("", "{{ else if "+g.condition()+" }}"+g.block(2)) +
 			"{{ else }}" + g.block(2) + "{{ end }}"
 	case 8:
 		return "{{ with " + g.pick(g.number(), g.text(), "$.none") + " }}{{ . }}" + g.block(3) +
@@ -177,12 +178,14 @@ func (g *generator) loop() string {
 
 func (g *generator) number() string {
 	return g.pick(append([]string{
-		"7", "-1", "$.n", "$.zero", "$.object.a", "(len $.list)", "(index $.list 1)", `(index $.object "b")`, `($.object).b`,
+		"7", "-1", "$.n", "$.zero", "$.object.a", "(len $.list)", "(index $.list 1)", `(index $.object "b")`,
+		`($.object).b`,
 	}, g.numbers...)...)
 }
 
 func (g *generator) text() string {
-	return g.pick(`"x"`, "`y`", "$.s", "$.empty", `(printf "%s-%d" $.s `+g.number()+`)`, `(urlquery "a b" | printf "%s")`)
+	return g.pick(`"x"`, "`y`", "$.s", "$.empty", `(printf "%s-%d" $.s `+g.number()+`)`,
+		`(urlquery "a b" | printf "%s")`)
 }
 
 func (g *generator) condition() string {

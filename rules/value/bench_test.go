@@ -8,8 +8,8 @@ import (
 	"qaserelay/rules/value"
 )
 
-const benchEvent = `{"event_name":"run.completed","timestamp":1650540194,"payload":{"id":7,"cases":14,"passed":10,"failed":3,` +
-	`"blocked":1,"duration":93000},"team_member_id":40,"project_code":"WEB"}`
+const benchEvent = `{"event_name":"run.completed","timestamp":1650540194,"payload":{"id":7,"cases":14,` +
+	`"passed":10,"failed":3,"blocked":1,"duration":93000},"team_member_id":40,"project_code":"WEB"}`
 
 // BenchmarkDecodeJSON compares DecodeJSON with encoding/json, without the conversion of numbers.
 func BenchmarkDecodeJSON(b *testing.B) {

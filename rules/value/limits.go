@@ -69,7 +69,8 @@ func (s *Size) UnmarshalText(text []byte) error {
 	unit, known := units[string(text[digits:])]
 	switch bytes := n * unit; {
 	case err != nil || !known:
-		return fmt.Errorf("%s is not a size: write it like 500MB, 64MiB or 10GiB", strconv.Quote(Shorten(string(text), 40)))
+		return fmt.Errorf("%s is not a size: write it like 500MB, 64MiB or 10GiB",
+			strconv.Quote(Shorten(string(text), 40)))
 	case bytes >= math.MaxInt64:
 		return fmt.Errorf("%s is too much", strconv.Quote(Shorten(string(text), 40)))
 	default:

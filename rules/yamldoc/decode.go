@@ -91,7 +91,8 @@ func (d *Document) resolve(n *yaml.Node) *yaml.Node {
 	*visited++
 	if d.depth > maxDepth || *visited > maxNodes {
 		if *visited <= maxNodes+1 {
-			d.Report(n, diag.Error, "the file is nested too deeply, or its aliases multiply too far", "write it out plainly")
+			d.Report(n, diag.Error, "the file is nested too deeply, or its aliases multiply too far",
+				"write it out plainly")
 			*visited = maxNodes + 1
 		}
 		return nil
@@ -224,7 +225,8 @@ func listHint(n *yaml.Node, what string) string {
 
 // ItemName names an item of a list for people, such as "a rule".
 func ItemName(list string) string {
-	items := map[string]string{"rules": "a rule", "notifiers": "a notifier", "sources": "a source", "people": "a person",
+	items := map[string]string{"rules": "a rule", "notifiers": "a notifier", "sources": "a source",
+		"people": "a person",
 		"tests":  "a test",
 		"expect": "an expectation", "given": "an earlier event"}
 	if item, known := items[list]; known {

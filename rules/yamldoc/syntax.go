@@ -48,8 +48,9 @@ var suspects = []struct {
 	hint    string
 }{
 	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:)\s+\{\{`), bareTemplateHint},
-	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:)\s+"[^"]*"\s*[^\s#]`), "YAML takes the first quotes for the whole value: " +
-		"put all of it in single quotes, or write | and the value on the next line"},
+	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:)\s+"[^"]*"\s*[^\s#]`),
+		"YAML takes the first quotes for the whole value: put all of it in single quotes, or write | and the value " +
+			"on the next line"},
 	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:)\s+'[^']*'\s*[^\s#]`),
 		"YAML takes the first quotes for the whole value: write | and the value on the next line"},
 	{regexp.MustCompile("^(\\s*(?:- )?[\\w-]+:)\\s+[@`%]"), "put a value that begins like this in quotes"},

@@ -31,7 +31,8 @@ func (d *Document) expand(n *yaml.Node) string {
 		out.WriteString(before)
 		inner, after, closed := strings.Cut(rest, "}")
 		if !closed {
-			d.Report(n, diag.Error, "${ without a closing }", "write ${NAME} or ${NAME:-default}; $${ stands for ${ itself")
+			d.Report(n, diag.Error, "${ without a closing }",
+				"write ${NAME} or ${NAME:-default}; $${ stands for ${ itself")
 			return ""
 		}
 		out.WriteString(d.variable(n, inner))

@@ -73,12 +73,15 @@ func Options() rulefile.Options {
 					if key != "blocks" || len(list) != 2 {
 						return nil
 					}
-					return []rulefile.Advice{{Message: "two"}, {Path: []string{"1", "text", "text"}, Wrong: true, Message: fmt.Sprint(list[1]), Hint: "one"}}
+					return []rulefile.Advice{{Message: "two"},
+						{Path: []string{"1", "text", "text"}, Wrong: true, Message: fmt.Sprint(list[1]), Hint: "one"}}
 				},
 			},
-			"hook": {Config: func() any { return &hookConfig{} }, Options: hookOptions{}, Mask: notifiers.Kind{Options: hookOptions{}}.MaskOptions},
+			"hook": {Config: func() any { return &hookConfig{} }, Options: hookOptions{},
+				Mask: notifiers.Kind{Options: hookOptions{}}.MaskOptions},
 			"post": {
-				Config: func() any { return &hookConfig{} }, Options: hookOptions{}, Mask: notifiers.Kind{Options: hookOptions{}}.MaskOptions,
+				Config: func() any { return &hookConfig{} }, Options: hookOptions{},
+				Mask: notifiers.Kind{Options: hookOptions{}}.MaskOptions,
 				Missing: func(_ any, options map[string]bool) (what, hint string) {
 					if options["to"] {
 						return "", ""

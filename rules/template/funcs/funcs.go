@@ -162,7 +162,8 @@ func link(text, address any) any {
 // plural returns "1 case" or "3 cases". The plural of a word is its third argument, or the word with an s.
 func plural(args []any) (any, error) {
 	if len(args) < 2 || len(args) > 3 {
-		return nil, errors.New(`plural needs a number and a word, and may have the word's plural: plural 3 "case" "cases"`)
+		return nil, errors.New("plural needs a number and a word, and may have the word's plural: " +
+			`plural 3 "case" "cases"`)
 	}
 	number, word := value.PlainText(args[0]), value.PlainText(args[1])
 	switch {

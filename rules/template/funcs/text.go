@@ -31,7 +31,8 @@ func textFuncs() map[string]Func {
 			return "\n" + s, err
 		}),
 		"replace": exactly(3, "replace needs what to replace, by what, and where", func(args []any) any {
-			return Truncate(strings.ReplaceAll(value.PlainText(args[2]), value.PlainText(args[0]), value.PlainText(args[1])))
+			from, to := value.PlainText(args[0]), value.PlainText(args[1])
+			return Truncate(strings.ReplaceAll(value.PlainText(args[2]), from, to))
 		}),
 	}
 }
