@@ -135,7 +135,7 @@ func (f *backtestFlags) check(files []string) error {
 // history returns the events to run. It reads their decisions only if they are compared with.
 func (f *backtestFlags) history(ctx context.Context, c *terminal.Console) (backtest.History, error) {
 	if f.events != "" {
-		return f.fromFile(f.events, c.In)
+		return f.fromFile(c, f.events)
 	}
 	if f.since == "" {
 		f.since = "7d"

@@ -82,20 +82,31 @@ func check(ctx context.Context, c *terminal.Console, files []string, f checkFlag
 		c.Err.Printf("the notifiers were not tried, since the rules cannot be used\n")
 	}
 	if !r.OK || f.strict && r.Warnings > 0 {
-		return &terminal.ExitError{Code: terminal.ExitWrong}
+		return terminal.Wrong(nil)
 	}
 	return nil
 }
 
 // checkResult is the result of checking rules files.
 type checkResult struct {
-	Name     string           `json:"name"`
-	OK       bool             `json:"ok"`
-	Errors   int              `json:"errors"`
-	Warnings int              `json:"warnings"`
-	Counts   *terminal.Counts `json:"counts"` // null if the rules cannot be used
-	Problems diag.Problems    `json:"problems"`
-	Online   []attempt        `json:"online,omitempty"` // with --online
+	Name     string        `json:"name"`
+	OK       bool          `json:"ok"`
+	Errors   int           `json:"errors"`
+	Warnings int           `json:"warnings"`
+	Counts   *counts       `json:"counts"` // null if the rules cannot be used
+	Problems diag.Problems `json:"problems"`
+	Online   []attempt     `json:"online,omitempty"` // with --online
+}
+
+// counts holds the numbers of the parts of rules files.
+type counts struct {
+	Rules     int `json:"rules"`
+	Notifiers int `json:"notifiers"`
+	Sources   int `json:"sources"`
+}
+
+func countsOf(cfg *config.Config) *counts {
+	return &counts{Rules: len(cfg.Rules.Names()), Notifiers: len(cfg.Notifiers), Sources: len(cfg.Sources)}
 }
 
 func newCheckResult(name string, cfg *config.Config, problems diag.Problems) checkResult {
@@ -105,8 +116,7 @@ func newCheckResult(name string, cfg *config.Config, problems diag.Problems) che
 	}
 	r := checkResult{Name: name, OK: errs == 0, Errors: errs, Warnings: warnings, Problems: problems}
 	if cfg != nil {
-		all := terminal.CountsOf(cfg)
-		r.Counts = &all
+		r.Counts = countsOf(cfg)
 	}
 	return r
 }
@@ -151,7 +161,8 @@ func readable(files []string) error {
 		_, err := os.Stat(name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return terminal.Hint(fmt.Errorf("there is no file %s", name), "write a first one with: qase-relay init %s", name)
+			return terminal.Hint(fmt.Errorf("there is no file %s", name), "write a first one with: qase-relay init %s",
+				name)
 		case err != nil:
 			return fmt.Errorf("reading rules: %w", err)
 		}

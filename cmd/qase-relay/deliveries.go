@@ -162,7 +162,7 @@ func (w change) print(c *terminal.Console, changed []desk.Delivery) error {
 	if len(changed) > 0 {
 		report.PrintDeliveries(c.Out, changed)
 	}
-	c.Out.Printf("%s %s\n", w.done, report.CountDeliveries(len(changed)))
+	c.Out.Printf("%s %s\n", w.done, terminal.Plural(len(changed), "delivery"))
 	return nil
 }
 

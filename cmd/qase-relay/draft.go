@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,7 +68,7 @@ func (r eventSpec) sameEntity(name string) (sets []string) {
 
 func (r eventSpec) draft(c *terminal.Console, file string) (*draft, error) {
 	if r.name == "" {
-		return draftFromFile(c.In, file, r.sets)
+		return draftFromFile(c, file, r.sets)
 	}
 	if known, ok := catalog.Lookup(r.name); ok {
 		noteUnknownFields(c.Err, known, r.sets)
@@ -104,12 +102,8 @@ func draftFromSample(name string, sets []string) (*draft, error) {
 }
 
 // draftFromFile posts a file unchanged. The file has to be JSON only if there are changes.
-func draftFromFile(stdin io.Reader, name string, sets []string) (*draft, error) {
-	read := func() ([]byte, error) { return os.ReadFile(name) }
-	if name == "-" {
-		read = func() ([]byte, error) { return io.ReadAll(stdin) }
-	}
-	data, err := read()
+func draftFromFile(c *terminal.Console, name string, sets []string) (*draft, error) {
+	data, err := c.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("reading the event: %w", err)
 	}

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"qaserelay/cmd/qase-relay/demo"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/config"
 	"qaserelay/rules"
@@ -145,20 +144,12 @@ func TestTheRulesThatComeWithItAreRight(t *testing.T) {
 	if err := os.WriteFile(starter, []byte(starterRules), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]terminal.Counts{
+	for name, want := range map[string]counts{
 		starter: {Rules: 3, Notifiers: 1, Sources: 1},
 		filepath.Join(root(), "rules.example.yaml"): {Rules: 10, Notifiers: 13, Sources: 1},
 	} {
-		if got := terminal.CountsOf(loadClean(t, name)); got != want {
+		if got := *countsOf(loadClean(t, name)); got != want {
 			t.Errorf("%s has %+v, want %+v", filepath.Base(name), got, want)
-		}
-	}
-}
-
-func TestEachSceneOfTheDemoIsAnEvent(t *testing.T) {
-	for i, s := range demo.Story() {
-		if _, err := event.Parse("qase", s.Body(time.Unix(1767225600, 0)), time.Unix(1767225600, 0)); err != nil {
-			t.Errorf("step %d: %v", i+1, err)
 		}
 	}
 }
@@ -183,7 +174,7 @@ func TestWhatIsCommentedOutInTheExampleIsRight(t *testing.T) {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, problems := config.Load([]string{name}, config.LoadOptions{AllowUnset: true}); terminal.HasErrors(problems) {
+		if _, problems := config.Load([]string{name}, config.LoadOptions{AllowUnset: true}); problems.Err() != nil {
 			t.Errorf("%s: %v", strings.TrimSpace(line), problems)
 		}
 		found++

@@ -151,8 +151,7 @@ func (f *explainFlags) explanation(c *terminal.Console, cfg *rulefile.File) (x r
 // filter leaves out the rules that --rule does not name.
 func (f *explainFlags) filter(x rules.Explanation) rules.Explanation {
 	x.Rules = slices.DeleteFunc(x.Rules, func(r rules.ExplainedRule) bool {
-		return len(f.only) > 0 &&
-			!slices.Contains(f.only, r.Rule)
+		return len(f.only) > 0 && !slices.Contains(f.only, r.Rule)
 	})
 	return x
 }
@@ -193,7 +192,7 @@ func readRules(c *terminal.Console, patterns []string) (*rulefile.File, error) {
 	}
 	cfg, problems := lint.Parse(files, testOptions())
 	if cfg == nil {
-		terminal.PrintProblems(c.Err, terminal.OnlyErrors(problems))
+		terminal.PrintProblems(c.Err, problems.Errors())
 		return nil, terminal.Wrong(errors.New("the rules cannot be used"))
 	}
 	return cfg, nil

@@ -138,23 +138,19 @@ func openToRead(ctx context.Context, url string) (store.ReadCloser, error) {
 }
 
 // fromFile reads a file of JSON lines: an export, or bodies as Qase sends them.
-func (f *historyFlags) fromFile(name string, stdin io.Reader) (backtest.History, error) {
+func (f *historyFlags) fromFile(c *terminal.Console, name string) (backtest.History, error) {
 	since, until, err := f.window()
 	if err != nil {
 		return nil, err
 	}
 	return func(yield func(desk.Exported, error) bool) {
-		in := stdin
-		if name != "-" {
-			file, err := os.Open(name)
-			if err != nil {
-				yield(desk.Exported{}, fmt.Errorf("reading events: %w", err))
-				return
-			}
-			defer file.Close()
-			in = file
+		file, err := c.Open(name)
+		if err != nil {
+			yield(desk.Exported{}, fmt.Errorf("reading events: %w", err))
+			return
 		}
-		for e, err := range readLines(in) {
+		defer file.Close()
+		for e, err := range readLines(file) {
 			if err != nil {
 				yield(e, fmt.Errorf("%s: %w", name, err))
 				return

@@ -94,8 +94,8 @@ func mayImport() map[string][]string {
 			"relay/store/postgres"},
 			engine...),
 
-		"cmd/qase-relay/terminal": {"notifiers/markup", "notifiers/preview", "relay/config", "relay/ingest/client",
-			"rules/catalog", "rules/diag", "rules/value"},
+		"cmd/qase-relay/terminal": {"notifiers/markup", "notifiers/preview", "relay/ingest/client", "rules/catalog",
+			"rules/diag", "rules/value"},
 		"cmd/qase-relay/demo": {"cmd/qase-relay/terminal", "relay/app", "relay/config", "relay/ingest/client",
 			"relay/store", "rules"},
 		"cmd/qase-relay/gallery": {"cmd/qase-relay/terminal", "relay", "notifiers", "notifiers/builtin", "notifiers/markup",

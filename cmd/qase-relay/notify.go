@@ -17,7 +17,6 @@ import (
 
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/notifiers"
-	"qaserelay/notifiers/builtin"
 	"qaserelay/relay/config"
 	"qaserelay/relay/store"
 	"qaserelay/rules/diag"
@@ -70,7 +69,7 @@ Exits with 1 if the message was not delivered.`,
 // completeNotifier returns the names of the notifiers in the rules files, with their types.
 func completeNotifier(patterns, args []string) (names []string) {
 	cfg, problems := config.Load(patterns, config.LoadOptions{AllowUnset: true})
-	if terminal.HasErrors(problems) || len(args) > 0 {
+	if problems.Err() != nil || len(args) > 0 {
 		return nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Notifiers)) {
@@ -87,8 +86,8 @@ func notify(ctx context.Context, c *terminal.Console, name string, f notifyFlags
 		return terminal.Hint(fmt.Errorf("unknown level %q", f.level), "info, success, warning or error")
 	}
 	cfg, problems := config.Load(f.rules, config.LoadOptions{AllowUnset: true, Stdin: c.In})
-	if terminal.HasErrors(problems) {
-		terminal.PrintProblems(c.Err, terminal.OnlyErrors(problems))
+	if errs := problems.Errors(); len(errs) > 0 {
+		terminal.PrintProblems(c.Err, errs)
 		return errors.New("the rules cannot be used")
 	}
 	terminal.PrintProblems(c.Err, aboutNotifier(problems, name))
@@ -117,12 +116,10 @@ func notify(ctx context.Context, c *terminal.Console, name string, f notifyFlags
 
 // deliveredText returns the meaning of a delivery: a service has posted the message, or has only accepted it.
 func deliveredText(n config.Notifier, r notifiers.Receipt) string {
-	kinds := builtin.Kinds()
-	i := slices.IndexFunc(kinds, func(k notifiers.Kind) bool { return k.Type == n.Spec.Type })
-	if i < 0 || kinds[i].Delivered == nil {
+	if n.Kind.Delivered == nil {
 		return "the receiver has accepted it"
 	}
-	return kinds[i].Delivered(r, terminal.Program()+" notify "+n.Spec.Name)
+	return n.Kind.Delivered(r, terminal.Program()+" notify "+n.Spec.Name)
 }
 
 // aboutNotifier returns the problems on the lines of a notifier. It reads the files again, so it returns no problems of
@@ -244,14 +241,12 @@ func printTrial(c *terminal.Console, n config.Notifier, t trial, asJSON bool) er
 		if t.Delivered {
 			return nil
 		}
-		return &terminal.ExitError{Code: terminal.ExitWrong}
+		return terminal.Wrong(nil)
 	}
 	took := t.took.Round(time.Millisecond)
 	if t.Delivered {
 		c.Out.Printf("%s a test message through %s (%s) in %v\n", c.Out.Good("delivered"), n.Spec.Name, n.Spec.Type, took)
-		for _, line := range terminal.Sentences(c.Out, t.Said, 2) {
-			c.Out.Printf("  %s\n", line)
-		}
+		c.Out.PrintSentences("  ", t.Said, nil)
 		printAnswer(c.Out, t)
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -52,7 +53,7 @@ func TestNotifySaysInWordsWhatCameBack(t *testing.T) {
 	go func() { defer close(ended); mail.Run(ctx) }()
 	t.Cleanup(func() { stop(); <-ended })
 
-	_, port, _ := strings.Cut(mail.SMTPLn.Addr().String(), ":")
+	port := strconv.Itoa(mail.SMTPPort())
 	for name, tt := range map[string]struct {
 		kind, config string
 		code         int

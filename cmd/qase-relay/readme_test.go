@@ -31,7 +31,7 @@ func TestTheFirstRuleOfTheReadmeIsRight(t *testing.T) {
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := terminal.CountsOf(loadClean(t, name)); got != (terminal.Counts{Rules: 1, Notifiers: 1, Sources: 1}) {
+	if got := *countsOf(loadClean(t, name)); got != (counts{Rules: 1, Notifiers: 1, Sources: 1}) {
 		t.Errorf("it holds %+v", got)
 	}
 }

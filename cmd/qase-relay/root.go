@@ -53,7 +53,7 @@ Exit codes: 0 fine, 1 the thing asked about is wrong, 2 wrong usage or could not
   qase-relay init           write a first rules.yaml
   qase-relay check          look for mistakes in it
   qase-relay serve          run the relay`,
-		Version:           terminal.Version(),
+		Version:           terminal.Build().Version,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		Args:              knownCommand,

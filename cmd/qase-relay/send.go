@@ -91,7 +91,7 @@ func newDraft(c *terminal.Console, event string, f sendFlags) (*draft, error) {
 	case event != "" && f.file != "":
 		return nil, fmt.Errorf("%s and --file cannot be used together: post either an example or a file", event)
 	case f.file != "":
-		return draftFromFile(c.In, f.file, f.sets)
+		return draftFromFile(c, f.file, f.sets)
 	}
 	known, ok := catalog.Lookup(event)
 	if !ok {
@@ -134,8 +134,7 @@ func checkWebhookURL(to string) error {
 	}
 	if strings.Trim(u.Path, "/") == "" {
 		return terminal.Hint(fmt.Errorf("--to %s names no source", to),
-			"the address ends in /webhooks/SOURCE, for example %s",
-			u.JoinPath("webhooks/qase"))
+			"the address ends in /webhooks/SOURCE, for example %s", u.JoinPath("webhooks/qase"))
 	}
 	return nil
 }

@@ -59,7 +59,8 @@ Exits with 2 if it cannot start, and with 1 if the disk fails while it runs.`,
 	flags.StringArrayVar(&f.rules, "rules", []string{terminal.DefaultRules}, "rules `FILE` or pattern (repeatable)")
 	flags.StringVar(&f.listen, "listen", ":8080", "public address, where Qase posts events")
 	flags.StringVar(&f.adminListen, "admin-listen", "127.0.0.1:9090", "address of metrics, health and the admin API")
-	flags.StringVar(&f.adminToken, "admin-token", "", "bearer token of the admin address; required unless it is loopback")
+	flags.StringVar(&f.adminToken, "admin-token", "",
+		"bearer token of the admin address; required unless it is loopback")
 	flags.StringVar(&f.store, "store", "sqlite:data/relay.db",
 		"the store of events: sqlite:PATH for one relay, or postgres://USER:PASSWORD@HOST:5432/DATABASE for many")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "decide and record, but send nothing")
@@ -89,12 +90,11 @@ func serve(ctx context.Context, c *terminal.Console, f serveFlags) error {
 	reloads := make(chan os.Signal, 1)
 	notifyReloads(reloads)
 	defer signal.Stop(reloads)
-	facts := terminal.Build()
+	build := terminal.Build()
 	r, err := app.Open(ctx, app.Options{Rules: f.rules, Load: load, Config: cfg, Listen: f.listen,
-		AdminListen: f.adminListen,
-		AdminToken:  f.adminToken, StoreURL: f.store, DryRun: f.dryRun, MaxBody: int64(f.maxBody), Logger: logger,
-		Reloads: reloads,
-		Started: func(r *app.Relay) { logStart(r, logger, cfg, f) }, Version: facts.Version, Revision: facts.Revision})
+		AdminListen: f.adminListen, AdminToken: f.adminToken, StoreURL: f.store, DryRun: f.dryRun,
+		MaxBody: int64(f.maxBody), Logger: logger, Reloads: reloads, Version: build.Version, Revision: build.Revision,
+		Started: func(r *app.Relay) { logStart(r, logger, cfg, f) }})
 	if err != nil {
 		return listenHint(err)
 	}
@@ -130,31 +130,25 @@ func listenHint(err error) error {
 func reportProblems(c *terminal.Console, logger *slog.Logger, f serveFlags, problems diag.Problems) error {
 	if f.logFormat == "json" {
 		for _, p := range problems {
-			logger.Log(context.Background(), slogLevel(p.Severity), "problem in the rules",
-				"reason", p.Message, "place", p.Place(), "hint", p.Hint)
+			level := map[diag.Severity]slog.Level{diag.Error: slog.LevelError, diag.Warning: slog.LevelWarn}[p.Severity]
+			logger.Log(context.Background(), level, "problem in the rules", "reason", p.Message, "place", p.Place(),
+				"hint", p.Hint)
 		}
 	} else {
 		terminal.PrintProblems(c.Err, problems)
 	}
-	if !terminal.HasErrors(problems) {
+	errs := problems.Errors()
+	if len(errs) == 0 {
 		return nil
 	}
 	return terminal.Hint(fmt.Errorf("the rules cannot be used: %s", terminal.CountText(problems)),
-		"fix %s and start again", terminal.OnlyErrors(problems)[0].Place())
-}
-
-func slogLevel(s diag.Severity) slog.Level {
-	if s == diag.Error {
-		return slog.LevelError
-	}
-	return slog.LevelWarn
+		"fix %s and start again", errs[0].Place())
 }
 
 // logStart logs the version, the configuration and the addresses of a relay that has started.
 func logStart(r *app.Relay, logger *slog.Logger, cfg *config.Config, f serveFlags) {
-	logger.Info("relay started", "version", terminal.Version(), "rules", len(cfg.Rules.Names()), "notifiers",
-		len(cfg.Notifiers),
-		"store", redactStoreURL(f.store), "dry_run", f.dryRun, "admin", r.AdminURL())
+	logger.Info("relay started", "version", terminal.Build().Version, "rules", len(cfg.Rules.Names()),
+		"notifiers", len(cfg.Notifiers), "store", redactStoreURL(f.store), "dry_run", f.dryRun, "admin", r.AdminURL())
 	for _, source := range cfg.Sources {
 		logger.Info("taking events", "source", source.Name, "url", r.WebhookURL(source.Name))
 	}

@@ -76,14 +76,10 @@ func (f *explainFlags) storedGallery(ctx context.Context, c *terminal.Console, c
 // a rules file it prints a hint.
 func printCurrent(c *terminal.Console, stored *desk.Event, f explainFlags) {
 	files := strings.Join(f.rules, ", ")
-	note := func(text string) {
-		for _, line := range terminal.Sentences(c.Out, text, 0) {
-			c.Out.Printf("%s\n", c.Out.Dim(line))
-		}
-	}
+	note := func(text string) { c.Out.PrintSentences("", text, c.Out.Dim) }
 	if readable(f.rules) != nil {
-		note("These are the decisions of that time. For those of a rules file today, with the value of each condition, " +
-			"add --rules FILE.")
+		note("These are the decisions of that time. For those of a rules file today, with the value of each " +
+			"condition, add --rules FILE.")
 		return
 	}
 	cfg, err := readRules(c, f.rules)

@@ -58,7 +58,7 @@ func test(c *terminal.Console, args []string, f testFlags) error {
 		return terminal.Hint(fmt.Errorf("--coverage-min %v: more than 100 percent", f.coverageMin),
 			"write a number from 0 to 100")
 	}
-	files, err := testFiles(args, c.In)
+	files, err := testFiles(c, args)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func test(c *terminal.Console, args []string, f testFlags) error {
 		r.Print(c.Out, f.coverage, f.coverageMin)
 	}
 	if err == nil && (!r.OK || !enough) {
-		return &terminal.ExitError{Code: terminal.ExitWrong}
+		return terminal.Wrong(nil)
 	}
 	return err
 }

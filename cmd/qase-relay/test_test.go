@@ -20,7 +20,7 @@ func TestTheRulesThatComeWithItAreTestedWhole(t *testing.T) {
 		t.Fatalf("found no examples: %v", err)
 	}
 	for _, name := range append(names, starter, filepath.Join(root(), "rules.example.yaml")) {
-		files, err := testFiles([]string{name}, nil)
+		files, err := testFiles(&terminal.Console{}, []string{name})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,8 +25,8 @@ func testOptions() rulefile.Options {
 }
 
 // testFiles reads the named files, and the test or rules files that belong to them.
-func testFiles(args []string, stdin io.Reader) ([]yamldoc.File, error) {
-	t := &testFileReader{stdin: stdin, seen: map[string]bool{}}
+func testFiles(c *terminal.Console, args []string) ([]yamldoc.File, error) {
+	t := &testFileReader{c: c, seen: map[string]bool{}}
 	if len(args) == 0 {
 		args = []string{terminal.DefaultRules}
 		beside, err := filepath.Glob("*" + testSuffix + ".y*ml")
@@ -51,7 +50,7 @@ func testFiles(args []string, stdin io.Reader) ([]yamldoc.File, error) {
 const testSuffix = "_test"
 
 type testFileReader struct {
-	stdin io.Reader
+	c     *terminal.Console
 	seen  map[string]bool
 	files []yamldoc.File
 }
@@ -109,13 +108,7 @@ func (t *testFileReader) read(name string) error {
 		return nil
 	}
 	t.seen[name] = true
-	var data []byte
-	var err error
-	if name == "-" {
-		data, err = io.ReadAll(t.stdin)
-	} else {
-		data, err = os.ReadFile(name)
-	}
+	data, err := t.c.ReadFile(name)
 	if err != nil {
 		return fmt.Errorf("reading rules: %w", err)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -10,9 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"qaserelay/cmd/qase-relay/demo"
 	"qaserelay/cmd/qase-relay/terminal"
-	"qaserelay/rules/diag"
 )
 
 func TestValuesAreTakenAsAPersonMeansThem(t *testing.T) {
@@ -64,78 +61,6 @@ func TestCopiesOfAnEventDiffer(t *testing.T) {
 	}
 }
 
-func TestWorkflowCommandsAreEscaped(t *testing.T) {
-	var out strings.Builder
-	terminal.PrintForGitHub(&terminal.Screen{Writer: &out},
-		diag.Problems{{File: "a,b:c.yaml", Line: 3, Severity: diag.Warning, Message: "100%\r\nsure", Hint: "no"}})
-	if want := "::warning file=a%2Cb%3Ac.yaml,line=3,title=qase-relay::100%25%0D%0Asure%0Ano\n"; out.String() != want {
-		t.Errorf("got %q, want %q", out.String(), want)
-	}
-}
-
-func TestTheCaretStandsUnderItsColumn(t *testing.T) {
-	for name, p := range map[string]diag.Problem{
-		"plain":       {Line: 1, Col: 3, Source: "ab!c"},
-		"after a tab": {Line: 1, Col: 3, Source: "\ta!"},
-		"wide":        {Line: 1, Col: 3, Source: "日本!"},
-		"long":        {Line: 1, Col: 301, Source: strings.Repeat("x", 300) + "!" + strings.Repeat("y", 300)},
-	} {
-		var out strings.Builder
-		terminal.PrintExcerpt(&terminal.Screen{Writer: &out}, p)
-		source, caret, _ := strings.Cut(out.String(), "\n")
-		before, _, _ := strings.Cut(source, "!")
-		space, _, _ := strings.Cut(caret, "^")
-		if terminal.Columns(before) != terminal.Columns(space) || strings.Count(before, "\t") != strings.Count(space, "\t") {
-			t.Errorf("%s: got\n%s", name, out.String())
-		}
-		if terminal.Columns(source) > 140 {
-			t.Errorf("%s: %d columns are more than a person reads", name, terminal.Columns(source))
-		}
-	}
-}
-
-func TestTextIsWrappedByWhatItTakesOnAScreen(t *testing.T) {
-	for _, c := range []struct {
-		text  string
-		limit int
-		want  []string
-	}{
-		{"one two three", 10, []string{"one two", "three"}},
-		{"short\n\nlast\n", 10, []string{"short", "", "last"}},
-		{"日本語日本語 日本", 10, []string{"日本語日本", "語 日本"}},
-		{"averyverylongword", 10, []string{"averyveryl", "ongword"}},
-	} {
-		if got := terminal.Wrap(c.text, c.limit); !reflect.DeepEqual(got, c.want) {
-			t.Errorf("wrap(%q, %d) = %q, want %q", c.text, c.limit, got, c.want)
-		}
-	}
-	long := strings.Repeat("x", 1<<20) // must not cost the square of its length
-	if lines := terminal.Wrap(long, 64); len(lines) != 1<<14 || strings.Join(lines, "") != long {
-		t.Errorf("a long word becomes %d lines", len(lines))
-	}
-}
-
-func TestTextFromOutsideCannotSteerTheTerminal(t *testing.T) {
-	if got := terminal.Printable("a\x1b[31mb\u202ec\r\nd\u009b"); strings.ContainsAny(got, "\x1b\u202e\r\u009b") ||
-		!strings.Contains(got, "b") {
-		t.Errorf("got %q", got)
-	}
-}
-
-func TestSlackMarkupIsShownAsSlackShowsIt(t *testing.T) {
-	s := &terminal.Screen{}
-	for markup, want := range map[string]string{
-		"*<https://q/1|Run &lt;1&gt;>* failed <@U024BE7LH> <!here>": "Run <1> https://q/1 failed @Bob Bar @here",
-		"*a \u2060*\u2060b\u2060*\u2060 c*":                         "a *b* c",
-		"<https://q/1|Run> and <https://q/1|Open>":                  "Run and Open https://q/1",
-		"2 * 3 * 4": "2 * 3 * 4",
-	} {
-		if got := demo.Embolden(s, demo.ReadableMrkdwn(markup)); got != want {
-			t.Errorf("%q is shown as %q, want %q", markup, got, want)
-		}
-	}
-}
-
 func TestPercentilesAreOfTheNearestRank(t *testing.T) {
 	var took []time.Duration
 	for n := range 100 {
@@ -182,16 +107,5 @@ func TestSizesAreReadAndWritten(t *testing.T) {
 		if want == "" && err == nil || want != "" && (err != nil || b.String() != want) {
 			t.Errorf("%q: %v, %v, want %q", text, b.String(), err, want)
 		}
-	}
-}
-
-func TestColorIsForTerminalsOnly(t *testing.T) {
-	f, err := os.CreateTemp(t.TempDir(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if s := terminal.NewScreen(f); s.Color || s.Bold("x") != "x" || s.Columns != 80 {
-		t.Errorf("a file is taken for a terminal: %+v", s)
 	}
 }

@@ -15,11 +15,11 @@ func newVersion(c *terminal.Console) *cobra.Command {
   qase-relay version --json`,
 		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(*cobra.Command, []string) error {
+			b := terminal.Build()
 			if asJSON {
-				return c.WriteJSON(terminal.Build())
+				return c.WriteJSON(b)
 			}
-			f := terminal.Build()
-			c.Out.Printf("qase-relay %s\n  revision %s\n  %s %s\n", f.Version, f.Revision, f.Go, f.Platform)
+			c.Out.Printf("qase-relay %s\n  revision %s\n  %s %s\n", b.Version, b.Revision, b.Go, b.Platform)
 			return nil
 		},
 	}

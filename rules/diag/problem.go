@@ -73,14 +73,18 @@ func (ps Problems) Count() (errors, warnings int) {
 
 // Err returns the errors among the problems as one error, or nil if there are only warnings.
 func (ps Problems) Err() error {
-	var errs Problems
+	if errs := ps.Errors(); len(errs) > 0 {
+		return errs
+	}
+	return nil
+}
+
+// Errors returns the problems that are errors.
+func (ps Problems) Errors() (errs Problems) {
 	for _, p := range ps {
 		if p.Severity == Error {
 			errs = append(errs, p)
 		}
-	}
-	if len(errs) == 0 {
-		return nil
 	}
 	return errs
 }

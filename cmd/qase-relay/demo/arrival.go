@@ -22,7 +22,7 @@ func printArrival(s *terminal.Screen, level string, a arrival) {
 	}
 	heading := len(lines)
 	for _, line := range a.lines(wide) {
-		lines = append(lines, Embolden(s, line))
+		lines = append(lines, embolden(s, line))
 	}
 	s.Printf("\n")
 	for i, line := range lines {
@@ -43,15 +43,15 @@ func (a arrival) lines(wide int) []string {
 	case "HTTP":
 		return jsonLines(text, wide)
 	case "Slack":
-		text = ReadableMrkdwn(text)
+		text = readableMrkdwn(text)
 	case "Mail":
 		text = boldOn + "Subject: " + terminal.Printable(a.title) + boldOff + "\n" + text
 	}
 	return terminal.Wrap(strings.Trim(text, "\n"), wide)
 }
 
-// Embolden makes the text between the marks bold. Bold text ends at the end of its line.
-func Embolden(s *terminal.Screen, line string) string {
+// embolden makes the text between the marks bold. Bold text ends at the end of its line.
+func embolden(s *terminal.Screen, line string) string {
 	if !s.Color {
 		return strings.NewReplacer(boldOn, "", boldOff, "").Replace(line)
 	}
@@ -82,9 +82,9 @@ func jsonLines(body string, wide int) []string {
 	return lines
 }
 
-// ReadableMrkdwn returns Slack's markup as Slack shows it: names in place of ids, the texts of links, and bold in place
+// readableMrkdwn returns Slack's markup as Slack shows it: names in place of ids, the texts of links, and bold in place
 // of asterisks. Asterisks between word joiners are text. Each address is written once, behind its last link.
-func ReadableMrkdwn(text string) string {
+func readableMrkdwn(text string) string {
 	bold := regexp.MustCompile(`(^|[\s(])\*([^*\s\x{2060}](?:[^*\n\x{2060}]|\x{2060}\*?\x{2060}?)*)\*`)
 	text = bold.ReplaceAllString(text, "$1"+boldOn+"$2"+boldOff)
 	angle := regexp.MustCompile(`<([^<>]+)>`)
@@ -119,7 +119,7 @@ func slackLink(target, label string, withAddress bool) string {
 	return label + " " + target
 }
 
-// slackMember returns the name of a member in the workspace of the Slack stand-in.
+// slackMember returns the name of a member in the workspace of the demo.
 func slackMember(id string) string {
 	if name := map[string]string{"U024BE7LA": "Ana López", "U024BE7LH": "Bob Bar"}[id]; name != "" {
 		return name

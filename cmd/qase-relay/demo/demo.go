@@ -9,10 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -95,33 +95,29 @@ func run(ctx context.Context, c *terminal.Console, keep bool) (err error) {
 
 // newRelay opens a relay as serve does, with its files in dir and on free ports.
 func newRelay(ctx context.Context, c *terminal.Console, d *player, dir string) (*app.Relay, []string, error) {
-	_, smtpPort, err := net.SplitHostPort(d.receivers.SMTPLn.Addr().String())
-	if err != nil {
-		return nil, nil, fmt.Errorf("finding the mail port: %w", err)
-	}
-	text := strings.NewReplacer("@SECRET@", d.secret, "@WEB@", d.receivers.webURL(""), "@SMTP@",
-		smtpPort).Replace(rulesTemplate)
+	text := strings.NewReplacer("@SECRET@", d.secret, "@WEB@", d.receivers.webURL(), "@SMTP@",
+		strconv.Itoa(d.receivers.SMTPPort())).Replace(rulesTemplate)
 	name := filepath.Join(dir, terminal.DefaultRules)
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		return nil, nil, fmt.Errorf("writing the rules of the demo: %w", err)
 	}
 	cfg, problems := config.Load([]string{name}, config.LoadOptions{})
 	terminal.PrintProblems(c.Err, problems)
-	if terminal.HasErrors(problems) {
+	if problems.Err() != nil {
 		return nil, nil, errors.New("the rules of the demo cannot be used")
 	}
-	facts := terminal.Build()
-	s, err := app.Open(ctx, app.Options{Version: facts.Version, Revision: facts.Revision, Rules: []string{name},
+	build := terminal.Build()
+	relay, err := app.Open(ctx, app.Options{Version: build.Version, Revision: build.Revision, Rules: []string{name},
 		Config: cfg, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0",
 		StoreURL: "sqlite:" + filepath.Join(dir, "relay.db"), Started: func(*app.Relay) { close(d.started) },
 		Logger: slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))})
-	return s, cfg.Rules.Names(), err
+	return relay, cfg.Rules.Names(), err
 }
 
 // player plays the story against a relay.
 type player struct {
 	c         *terminal.Console
-	receivers *receivers
+	receivers *Receivers
 	relay     *app.Relay
 	rules     []string
 	secret    string
@@ -137,7 +133,7 @@ func (d *player) run(ctx context.Context) error {
 	d.printIntro()
 	d.began = time.Now()
 	var failures []error
-	for i, s := range Story() {
+	for i, s := range story() {
 		if err := d.runStep(ctx, p, i+1, s); err != nil {
 			d.c.Out.Printf("   %s %v\n", d.c.Out.Bad("✗"), err)
 			failures = append(failures, fmt.Errorf("event %d: %w", i+1, err))
@@ -170,7 +166,7 @@ func (d *player) watch(ctx context.Context) {
 
 // runStep posts one event, and prints the decision and the messages that arrive.
 func (d *player) runStep(ctx context.Context, p *client.Poster, number int, s step) error {
-	body := s.Body(d.began)
+	body := s.body(d.began)
 	d.printEvent(number, s, body)
 	a := p.Post(ctx, body)
 	if !a.Accepted() {
@@ -232,7 +228,7 @@ func (d *player) level(ctx context.Context, ev store.StoredEvent) (string, error
 	return m.Level, nil
 }
 
-// receive returns the next n messages that the stand-ins get.
+// receive returns the next n messages that arrive.
 func (d *player) receive(ctx context.Context, n int) ([]arrival, error) {
 	ctx, cancel := context.WithTimeout(ctx, arrivalTimeout)
 	defer cancel()

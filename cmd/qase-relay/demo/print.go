@@ -60,7 +60,7 @@ func (d *player) printDecision(a client.Answer, decision rules.Decision) []strin
 func (d *player) printOutcome(took time.Duration) {
 	out := d.c.Out
 	out.Printf("%s %s in, %s out, in %s. Nothing left this machine.\n\n", out.Good("Done:"),
-		terminal.Plural(len(Story()), "event"), terminal.Plural(d.arrived, "message"), inWords(took))
+		terminal.Plural(len(story()), "event"), terminal.Plural(d.arrived, "message"), inWords(took))
 	if d.keep {
 		out.Printf("It keeps running until Ctrl-C. Post an event of your own:\n  %s\n\n",
 			out.Bold(terminal.Program()+" send run.completed --set payload.failed=3 --to "+

@@ -16,7 +16,7 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// arrival is a message that a stand-in has received.
+// arrival is a message that has arrived.
 type arrival struct {
 	channel string   // Slack, Mail or HTTP
 	via     string   // the method of delivery, such as chat.postMessage
@@ -26,32 +26,31 @@ type arrival struct {
 	body    string
 }
 
-// receivers stand in for Slack, a mail server and a web service, on free loopback ports.
-type receivers struct {
+// Receivers play Slack, a mail server and a web service, on free loopback ports.
+type Receivers struct {
 	web      *http.Server
 	webLn    net.Listener
 	smtp     *smtp.Server
-	SMTPLn   net.Listener
+	smtpLn   net.Listener
 	arrivals chan arrival
 }
 
 // NewReceivers listens on two free loopback ports.
-func NewReceivers() (*receivers, error) {
-	r := &receivers{arrivals: make(chan arrival, 64)}
+func NewReceivers() (*Receivers, error) {
+	r := &Receivers{arrivals: make(chan arrival, 64)}
 	var err error
 	if r.webLn, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		return nil, fmt.Errorf("listening for the stand-in of Slack: %w", err)
+		return nil, fmt.Errorf("listening for web requests: %w", err)
 	}
-	if r.SMTPLn, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		return nil, errors.Join(fmt.Errorf("listening for the stand-in of a mail server: %w", err), r.webLn.Close())
+	if r.smtpLn, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return nil, errors.Join(fmt.Errorf("listening for emails: %w", err), r.webLn.Close())
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /slack/api/chat.postMessage", r.slackAPI)
 	mux.HandleFunc("POST /slack/webhook", r.slackWebhook)
 	mux.HandleFunc("POST /tracker/issues", r.hook)
 	r.web = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	r.smtp = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session,
-		error) {
+	r.smtp = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) {
 		return &mailSession{arrivals: r.arrivals}, nil
 	}))
 	r.smtp.Domain = "localhost"
@@ -60,16 +59,19 @@ func NewReceivers() (*receivers, error) {
 }
 
 // Run serves until ctx is done.
-func (r *receivers) Run(ctx context.Context) {
+func (r *Receivers) Run(ctx context.Context) {
 	var servers sync.WaitGroup
 	servers.Go(func() { _ = r.web.Serve(r.webLn) })
-	servers.Go(func() { _ = r.smtp.Serve(r.SMTPLn) })
+	servers.Go(func() { _ = r.smtp.Serve(r.smtpLn) })
 	<-ctx.Done()
 	_ = errors.Join(r.web.Close(), r.smtp.Close())
 	servers.Wait()
 }
 
-func (r *receivers) webURL(path string) string { return "http://" + r.webLn.Addr().String() + path }
+func (r *Receivers) webURL() string { return "http://" + r.webLn.Addr().String() }
+
+// SMTPPort returns the port of the mail server.
+func (r *Receivers) SMTPPort() int { return r.smtpLn.Addr().(*net.TCPAddr).Port }
 
 // slackMessage holds the fields that the Web API and incoming webhooks of Slack have in common.
 type slackMessage struct {
@@ -143,7 +145,7 @@ func (m slackMessage) arrival() arrival {
 	return a
 }
 
-func (r *receivers) slackAPI(w http.ResponseWriter, req *http.Request) {
+func (r *Receivers) slackAPI(w http.ResponseWriter, req *http.Request) {
 	var m slackMessage
 	if strings.HasPrefix(req.Header.Get("Content-Type"), "application/json") {
 		_ = json.NewDecoder(io.LimitReader(req.Body, 1<<20)).Decode(&m)
@@ -159,7 +161,7 @@ func (r *receivers) slackAPI(w http.ResponseWriter, req *http.Request) {
 	r.arrivals <- a
 }
 
-func (r *receivers) slackWebhook(w http.ResponseWriter, req *http.Request) {
+func (r *Receivers) slackWebhook(w http.ResponseWriter, req *http.Request) {
 	var m slackMessage
 	_ = json.NewDecoder(io.LimitReader(req.Body, 1<<20)).Decode(&m)
 	a := m.arrival()
@@ -168,7 +170,7 @@ func (r *receivers) slackWebhook(w http.ResponseWriter, req *http.Request) {
 	r.arrivals <- a
 }
 
-func (r *receivers) hook(w http.ResponseWriter, req *http.Request) {
+func (r *Receivers) hook(w http.ResponseWriter, req *http.Request) {
 	body, _ := io.ReadAll(io.LimitReader(req.Body, 1<<20))
 	a := arrival{channel: "HTTP", via: req.Method, to: req.URL.Path,
 		facts: []string{"webhook-id: " + req.Header.Get("webhook-id")}}

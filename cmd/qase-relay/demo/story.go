@@ -10,14 +10,14 @@ import (
 // step is one event of the demo, with its expected messages.
 type step struct {
 	say     string        // describes the event
-	event   string        // the body as Qase sends it
+	event   string        // the body as Qase sends it, without a timestamp
 	ago     time.Duration // the age of the event when the demo starts
 	matches []string
 	sends   int // the number of messages that have to arrive
 }
 
-// Story returns the steps of the demo.
-func Story() []step {
+// story returns the steps of the demo.
+func story() []step {
 	return []step{
 		{
 			say: "The nightly run starts. No rule wants that, but the relay remembers title, plan and environment.",
@@ -32,7 +32,8 @@ func Story() []step {
 			matches: []string{"failed-run"}, sends: 1,
 		},
 		{
-			say: "Bob aborts a run whose start the relay has not seen. Slack mentions him, since the rules have his Slack id.",
+			say: "Bob aborts a run whose start the relay has not seen. Slack mentions him, since the rules have his " +
+				"Slack id.",
 			event: `{"event_name":"run.aborted","payload":{"id":8,"cases":20,"passed":5,"untested":15,"failed":0,
 				"blocked":0,"skipped":0,"duration":60},"team_member_id":40,"project_code":"WEB"}`,
 			matches: []string{"aborted-run"}, sends: 1,
@@ -58,8 +59,8 @@ func Story() []step {
 	}
 }
 
-// Body returns the event as it is posted in a demo that starts at now.
-func (s step) Body(now time.Time) []byte {
+// body returns the event as it is posted in a demo that starts at now.
+func (s step) body(now time.Time) []byte {
 	var e map[string]any
 	_ = terminal.DecodeNumbers([]byte(s.event), &e) // valid JSON: a test reads every step
 	e["timestamp"] = now.Add(-s.ago).Unix()

@@ -53,11 +53,8 @@ func (g *Gallery) Show(n rules.Notification, at time.Time) {
 	g.draw(n.Notifier, &m)
 }
 
-// ShowStored previews a stored message to a notifier. A nil gallery prints nothing.
+// ShowStored previews a stored message to a notifier.
 func (g *Gallery) ShowStored(notifier string, stored json.RawMessage) {
-	if g == nil {
-		return
-	}
 	var m notifiers.Message
 	if err := json.Unmarshal(stored, &m); err != nil {
 		g.printNote(fmt.Sprintf("the stored message cannot be read: %v", err))
@@ -114,9 +111,7 @@ func (g *Gallery) nameMentions(lines []markup.Line) {
 }
 
 func (g *Gallery) printNote(text string) {
-	for _, line := range terminal.Sentences(g.out, text, 6) {
-		g.out.Printf("      %s\n", g.out.Dim(line))
-	}
+	g.out.PrintSentences("      ", text, g.out.Dim)
 }
 
 // newNotifier makes a notifier from its configuration. If a secret is not set here, it uses sample values instead, and
@@ -134,7 +129,8 @@ func newNotifier(spec rulefile.Notifier) (n notifiers.Notifier, note string, err
 	n, err = kinds[i].New(kinds[i].Sample(), spec.Defaults)
 	if spec.Type == "email" || spec.Type == "http" {
 		first, _, _ := strings.Cut(incomplete.Error(), "\n")
-		note = "the sender and other values of the notifier are samples, since its configuration is not complete: " + first
+		note = "the sender and other values of the notifier are samples, since its configuration is not complete: " +
+			first
 	}
 	return n, note, err
 }

@@ -33,13 +33,9 @@ func (r backtestPrinter) print(s *terminal.Screen) {
 	r.printExamples(s)
 	r.printChanges(s)
 	s.Printf("\n")
-	for _, line := range terminal.Sentences(s, r.conclusion(), 0) {
-		s.Printf("%s\n", s.Bold(line))
-	}
+	s.PrintSentences("", r.conclusion(), s.Bold)
 	for _, note := range r.notes() {
-		for _, line := range terminal.Sentences(s, note, 0) {
-			s.Printf("%s\n", s.Dim(line))
-		}
+		s.PrintSentences("", note, s.Dim)
 	}
 }
 

@@ -37,14 +37,6 @@ func lastError(d desk.Delivery) string {
 	return strings.TrimPrefix(d.Status+": "+d.Error, ": ")
 }
 
-// CountDeliveries returns n in words.
-func CountDeliveries(n int) string {
-	if n == 1 {
-		return "1 delivery"
-	}
-	return fmt.Sprintf("%d deliveries", n)
-}
-
 // StateCell returns the table cell of a state, in its color.
 func StateCell(s *terminal.Screen, state store.State) terminal.Cell {
 	paint := s.Warn

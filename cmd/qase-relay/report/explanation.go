@@ -27,7 +27,7 @@ func (x Explanation) Print(s *terminal.Screen) {
 		about = append(about, fmt.Sprintf("%q", title))
 	}
 	about = append(about, "project "+x.Project, "source "+x.Source, "by "+fmt.Sprint(x.Actor["name"]),
-		x.Now.Format("2006-01-02 15:04:05 MST"))
+		x.Now.Format(terminal.TimeFormat))
 	s.Printf("%s  %s\n", s.Bold(terminal.Printable(x.Event)), s.Dim(terminal.Printable(strings.Join(about, " · "))))
 	for _, r := range x.Rules {
 		s.Printf("\n%s\n", outcomeLine(s, r.Result, r.Condition))
@@ -40,9 +40,7 @@ func (x Explanation) Print(s *terminal.Screen) {
 		}
 	}
 	s.Printf("\n")
-	for _, line := range terminal.Sentences(s, summaryLine(x.Rules, x.Partial), 0) {
-		s.Printf("%s\n", s.Bold(line))
-	}
+	s.PrintSentences("", summaryLine(x.Rules, x.Partial), s.Bold)
 }
 
 func (x Explanation) printMessage(s *terminal.Screen, n rules.Notification) {

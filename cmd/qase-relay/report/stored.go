@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin/desk"
@@ -27,7 +26,7 @@ func (x Stored) Print(s *terminal.Screen) error {
 	}
 	s.Printf("%s  %s\n", s.Bold(terminal.Printable(ev.Event)),
 		s.Dim(terminal.Printable(fmt.Sprintf("event %s · project %s · source %s · received %s",
-			ev.ID, ev.Project, ev.Source, ev.ReceivedAt.Format("2006-01-02 15:04:05 MST")))))
+			ev.ID, ev.Project, ev.Source, ev.ReceivedAt.Format(terminal.TimeFormat)))))
 	slices.Reverse(ev.Deliveries) // they are listed newest first
 	listed := 0
 	for _, r := range d.Results {
@@ -61,28 +60,21 @@ func printSummary(s *terminal.Screen, d desk.Delivery) {
 	state := StateCell(s, d.State)
 	s.Printf("    %s %s  %s after %s  %s\n", s.Good("→"), s.Bold(terminal.Printable(d.Notifier)), state.Paint(state.Text),
 		terminal.Plural(d.Attempts, "attempt"), s.Dim("delivery "+d.ID))
-	for _, line := range terminal.Sentences(s, d.Title, 6) {
-		s.Printf("      %s\n", line)
-	}
+	s.PrintSentences("      ", d.Title, nil)
 	if d.Error != "" {
-		for _, line := range terminal.Sentences(s, d.Error, 6) {
-			s.Printf("      %s\n", s.Bad(line))
-		}
+		s.PrintSentences("      ", d.Error, s.Bad)
 	}
 	if d.NextAt != nil {
-		s.Printf("      next attempt at %s\n", d.NextAt.Format("2006-01-02 15:04:05 MST"))
+		s.Printf("      next attempt at %s\n", d.NextAt.Format(terminal.TimeFormat))
 	}
 }
 
 func printFootnotes(s *terminal.Screen, ev *desk.Event) {
-	sum := "nothing to send"
+	sum := "Nothing to send"
 	if n := len(ev.Deliveries); n > 0 {
-		sum = CountDeliveries(n)
+		sum = terminal.Plural(n, "delivery")
 	}
-	s.Printf("\n%s\n", s.Bold(strings.ToUpper(sum[:1])+sum[1:]+"."))
-	const duplicates = "The same body within 24 hours is a duplicate: it gets this id too, sends nothing, and is " +
-		"not recorded."
-	for _, line := range terminal.Sentences(s, duplicates, 0) {
-		s.Printf("%s\n", s.Dim(line))
-	}
+	s.Printf("\n%s\n", s.Bold(sum+"."))
+	s.PrintSentences("", "The same body within 24 hours is a duplicate: it gets this id too, sends nothing, and is "+
+		"not recorded.", s.Dim)
 }

@@ -46,7 +46,7 @@ func NewTests(files []yamldoc.File, o rulefile.Options, filter *regexp.Regexp) *
 	r.files = strings.Join(names, ", ")
 	cfg, problems := lint.Parse(files, o)
 	if cfg == nil {
-		r.Problems = terminal.OnlyErrors(problems)
+		r.Problems = problems.Errors()
 		return r
 	}
 	r.Total, r.Tests = len(cfg.Tests), ruletest.Run(cfg, filter)

@@ -30,6 +30,24 @@ func (c *Console) WriteJSON(v any) error {
 	return enc.Encode(v)
 }
 
+// Open opens a file for reading; "-" is standard input.
+func (c *Console) Open(name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(c.In), nil
+	}
+	return os.Open(name)
+}
+
+// ReadFile reads a file; "-" is standard input.
+func (c *Console) ReadFile(name string) ([]byte, error) {
+	file, err := c.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(file)
+}
+
 // Screen is an output stream, with the properties of the terminal behind it.
 type Screen struct {
 	io.Writer

@@ -36,7 +36,7 @@ func (e *ExitError) Error() string {
 
 func (e *ExitError) Unwrap() error { return e.Err }
 
-// Wrong returns err with the exit code ExitWrong.
+// Wrong returns err with the exit code ExitWrong. A nil err prints nothing.
 func Wrong(err error) error { return &ExitError{Code: ExitWrong, Err: err} }
 
 // HintError is an error with a hint for the user.

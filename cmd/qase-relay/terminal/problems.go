@@ -2,10 +2,8 @@ package terminal
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
-	"qaserelay/relay/config"
 	"qaserelay/rules/diag"
 )
 
@@ -18,7 +16,7 @@ func PrintProblems(s *Screen, problems diag.Problems) {
 		}
 		s.Printf("%s: %s %s\n", s.Bold(Printable(p.Place())), word, Printable(p.Message))
 		if p.Source != "" && p.Line > 0 {
-			PrintExcerpt(s, p)
+			printExcerpt(s, p)
 		}
 		if p.Hint != "" {
 			s.Printf("  %s %s\n", s.Dim("hint:"), Printable(p.Hint))
@@ -26,8 +24,8 @@ func PrintProblems(s *Screen, problems diag.Problems) {
 	}
 }
 
-// PrintExcerpt prints the source line of a problem with a caret under its column. A long line is truncated around it.
-func PrintExcerpt(s *Screen, p diag.Problem) {
+// printExcerpt prints the source line of a problem with a caret under its column. A long line is truncated around it.
+func printExcerpt(s *Screen, p diag.Problem) {
 	const before = 60
 	line := []rune(Printable(p.Source))
 	col := min(max(p.Col, 1), len(line)+1) - 1
@@ -106,30 +104,8 @@ func Plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// HasErrors reports whether the rules cannot be used.
-func HasErrors(problems diag.Problems) bool {
-	return slices.ContainsFunc(problems, func(p diag.Problem) bool { return p.Severity == diag.Error })
-}
-
-// Counts holds the number of rules, notifiers and sources in rules files.
-type Counts struct {
-	Rules     int `json:"rules"`
-	Notifiers int `json:"notifiers"`
-	Sources   int `json:"sources"`
-}
-
-// CountsOf counts the parts of cfg, which may be nil.
-func CountsOf(cfg *config.Config) Counts {
-	if cfg == nil {
-		return Counts{}
+	if noun == "delivery" {
+		return fmt.Sprintf("%d deliveries", n)
 	}
-	return Counts{Rules: len(cfg.Rules.Names()), Notifiers: len(cfg.Notifiers), Sources: len(cfg.Sources)}
-}
-
-// OnlyErrors returns the problems that are errors.
-func OnlyErrors(problems diag.Problems) diag.Problems {
-	return slices.DeleteFunc(slices.Clone(problems), func(p diag.Problem) bool { return p.Severity != diag.Error })
+	return fmt.Sprintf("%d %ss", n, noun)
 }

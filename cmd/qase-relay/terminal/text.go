@@ -66,6 +66,16 @@ func Sentences(s *Screen, text string, indent int) []string {
 	return Wrap(Printable(text), s.Columns-indent)
 }
 
+// PrintSentences prints text as Sentences wraps it, behind an indent. paint colors each line; nil does not.
+func (s *Screen) PrintSentences(indent, text string, paint func(string) string) {
+	for _, line := range Sentences(s, text, len(indent)) {
+		if paint != nil {
+			line = paint(line)
+		}
+		s.Printf("%s%s\n", indent, line)
+	}
+}
+
 // PrintWrapped prints text behind an indent, and aligns the wrapped lines.
 func (s *Screen) PrintWrapped(indent, text string) {
 	for _, line := range Wrap(text, s.Columns-len(indent)) {

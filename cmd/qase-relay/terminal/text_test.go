@@ -1,7 +1,10 @@
 package terminal
 
 import (
+	"os"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -44,5 +47,44 @@ func TestLinesAreCutBetweenCharacters(t *testing.T) {
 	got := Wrap("👨‍👩‍👧👨‍👩‍👧👨‍👩‍👧👨‍👩‍👧👨‍👩‍👧👨‍👩‍👧 e\u0301e\u0301", 10)
 	if want := []string{"👨‍👩‍👧👨‍👩‍👧👨‍👩‍👧👨‍👩‍👧👨‍👩‍👧", "👨‍👩‍👧 e\u0301e\u0301"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestTextIsWrappedByWhatItTakesOnAScreen(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		limit int
+		want  []string
+	}{
+		{"one two three", 10, []string{"one two", "three"}},
+		{"short\n\nlast\n", 10, []string{"short", "", "last"}},
+		{"日本語日本語 日本", 10, []string{"日本語日本", "語 日本"}},
+		{"averyverylongword", 10, []string{"averyveryl", "ongword"}},
+	} {
+		if got := Wrap(c.text, c.limit); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("wrap(%q, %d) = %q, want %q", c.text, c.limit, got, c.want)
+		}
+	}
+	long := strings.Repeat("x", 1<<20) // must not cost the square of its length
+	if lines := Wrap(long, 64); len(lines) != 1<<14 || strings.Join(lines, "") != long {
+		t.Errorf("a long word becomes %d lines", len(lines))
+	}
+}
+
+func TestTextFromOutsideCannotSteerTheTerminal(t *testing.T) {
+	if got := Printable("a\x1b[31mb\u202ec\r\nd\u009b"); strings.ContainsAny(got, "\x1b\u202e\r\u009b") ||
+		!strings.Contains(got, "b") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestColorIsForTerminalsOnly(t *testing.T) {
+	f, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if s := NewScreen(f); s.Color || s.Bold("x") != "x" || s.Columns != 80 {
+		t.Errorf("a file is taken for a terminal: %+v", s)
 	}
 }

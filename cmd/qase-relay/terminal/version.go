@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"runtime"
 	"runtime/debug"
 )
@@ -15,24 +16,17 @@ type BuildInfo struct {
 
 // Build returns the version, revision and platform of this program.
 func Build() BuildInfo {
-	f := BuildInfo{Version: Version(), Revision: "unknown", Go: runtime.Version(),
+	b := BuildInfo{Version: "(devel)", Revision: "unknown", Go: runtime.Version(),
 		Platform: runtime.GOOS + "/" + runtime.GOARCH}
-	info, _ := debug.ReadBuildInfo()
-	if info == nil {
-		return f
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return b
 	}
+	b.Version = cmp.Or(info.Main.Version, b.Version)
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
-			f.Revision = s.Value
+			b.Revision = s.Value
 		}
 	}
-	return f
-}
-
-// Version returns the version of this module.
-func Version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
+	return b
 }
