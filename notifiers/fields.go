@@ -23,7 +23,7 @@ func (m *Message) WholeBody() string {
 func (m *Message) ShownFields() []Field {
 	var shown []Field
 	for _, f := range m.Fields {
-		f = Field{Name: OneLine(Cut(f.Name, 4*FieldName)), Value: OneLine(Cut(f.Value, 4*FieldText))}
+		f = Field{Name: OneLine(Cut(f.Name, 4*MaxFieldName)), Value: OneLine(Cut(f.Value, 4*MaxFieldValue))}
 		if f.Name != "" && f.Value != "" {
 			shown = append(shown, f)
 		}

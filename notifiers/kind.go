@@ -8,8 +8,8 @@ type Kind struct {
 	Type string
 	// Summary is one line for people.
 	Summary string
-	// Config returns a pointer to a new configuration with its defaults. Its yaml tags are the keys of a notifier of this
-	// type beside name and type. A field tagged secret:"true" has a second key, KEY_file, that names a file.
+	// Config returns a pointer to a new configuration with its defaults. Its yaml tags are the keys of a notifier of
+	// this type beside name and type. A field tagged secret:"true" has a second key, KEY_file, that names a file.
 	Config func() any
 	// Sample returns a pointer to a configuration that New accepts, for previews.
 	Sample func() any
@@ -17,10 +17,10 @@ type Kind struct {
 	// its messages. Allowed types are string, bool, []string, map[string]string, and any for a free structure.
 	//
 	// Every string in them is a template. The tag as:"…" names the form of the text, and so how values from the event
-	// are escaped: text (the default: plain text in one line), markdown, url, header, address (email addresses), mention
-	// (people to notify), call (people to notify where events only have names), link (a URL for people), blocks (Block
-	// Kit) or json (a body: JSON if it looks like JSON, else plain text). A list of mentions arrives as Slack ids, "Name
-	// <address>", addresses and names.
+	// are escaped: text (the default: plain text in one line), markdown, url, header, address (email addresses),
+	// mention (people to notify), call (people to notify where events only have names), link (a URL for people), blocks
+	// (Block Kit) or json (a body: JSON if it looks like JSON, else plain text). A list of mentions arrives as Slack
+	// ids, "Name <address>", addresses and names.
 	//
 	// An option that may hold a secret, such as a URL with a token, is tagged secret:"masked": see MaskOptions.
 	Options any
@@ -28,8 +28,8 @@ type Kind struct {
 	// notifier that are not templates, as a JSON object or nil; a message's own options override them. An error with a
 	// Field() string method names the wrong key.
 	New func(config any, defaults json.RawMessage) (Notifier, error)
-	// Missing says what a message with only the given options lacks, and how to add it. Both are "" if it can be sent. A
-	// nil Missing means that nothing can be missing.
+	// Missing says what a message with only the given options lacks, and how to add it. Both are "" if it can be sent.
+	// A nil Missing means that nothing can be missing.
 	Missing func(config any, options map[string]bool) (what, hint string)
 	// Advise checks one message option as it is written, with its templates. It may be nil.
 	Advise func(config any, option string, value any) []Advice
@@ -37,21 +37,21 @@ type Kind struct {
 	Concurrency int
 	// Rate is how many messages a target accepts, unless the notifier sets it.
 	Rate Rate
-	// Target names the target of a message, such as a channel, by the options of the notifier and of the message. With a
-	// nil Target all messages of the notifier have one target.
+	// Target names the target of a message, such as a channel, by the options of the notifier and of the message. With
+	// a nil Target all messages of the notifier have one target.
 	Target func(defaults, options json.RawMessage) string
-	// Account identifies the account at the service, such as by its bot token: notifiers of one account share the rates of
-	// its targets. The result may be a secret. With a nil Account each notifier has rates of its own.
+	// Account identifies the account at the service, such as by its bot token: notifiers of one account share the rates
+	// of its targets. The result may be a secret. With a nil Account each notifier has rates of its own.
 	Account func(config any) string
-	// Delivered is a sentence for people about a delivery, with the place if the receipt names it. retest is the command
-	// that sends a test message again. Nil says that the receiver has taken it.
+	// Delivered is a sentence for people about a delivery, with the place if the receipt names it. retest is the
+	// command that sends a test message again. Nil says that the receiver has taken it.
 	Delivered func(r Receipt, retest string) string
 	// Markup is how the service reads the texts that it gets.
 	Markup Markup
 	// Limits are the documented limits of what is sent; empty, but not nil, if there is none.
 	Limits []Limit
-	// Needs and Notes are cells of the README's table of notifiers, in Markdown: the keys that it cannot do without, and
-	// what is good to know.
+	// Needs and Notes are cells of the README's table of notifiers, in Markdown: the keys that it cannot do without,
+	// and what is good to know.
 	Needs, Notes string
 	// RatePer says in the README what the rate is for, such as "for each channel"; empty for the notifier.
 	RatePer string
@@ -76,7 +76,8 @@ const (
 
 // Limit is the greatest size of parts of what is sent.
 type Limit struct {
-	// Paths lead to the parts in the JSON that is sent, separated by blanks, such as embeds[].title; empty for all of it.
+	// Paths lead to the parts in the JSON that is sent, separated by blanks, such as embeds[].title; empty for all of
+	// it.
 	Paths string
 	Max   int
 	Unit  Unit

@@ -3,14 +3,12 @@ package notifiers
 import (
 	"bytes"
 	"encoding/json"
-	"net/url"
 	"reflect"
 	"slices"
 	"strings"
-)
 
-// masked replaces a value that may be secret.
-const masked = "<secret>"
+	"qaserelay/rules/message"
+)
 
 // MaskOptions masks rendered message options that may hold secrets, for people: those with the tag secret:"masked" in
 // the kind's Options. Of a URL the host remains; of headers the names remain, and the values of those that never hold
@@ -55,33 +53,31 @@ func mask(form string, value json.RawMessage) any {
 	case "header":
 		return maskHeaders(value)
 	}
-	return masked
+	return Hidden
 }
 
 func maskURL(value json.RawMessage) string {
 	var text string
-	if json.Unmarshal(value, &text) != nil {
-		return masked
-	}
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" {
-		return masked
-	}
-	return u.Scheme + "://" + u.Host + "/…"
+	_ = json.Unmarshal(value, &text) // an option that is no text is masked as a whole
+	return message.MaskURL(text)
 }
 
 func maskHeaders(value json.RawMessage) any {
 	var headers map[string]any
 	if json.Unmarshal(value, &headers) != nil {
-		return masked
+		return Hidden
 	}
-	open := []string{"accept", "accept-language", "content-type", "user-agent"}
 	for name, value := range headers {
-		if _, isText := value.(string); !isText || !slices.Contains(open, strings.ToLower(name)) {
-			headers[name] = masked
+		if _, isText := value.(string); !isText || !IsPublicHeader(name) {
+			headers[name] = Hidden
 		}
 	}
 	return headers
+}
+
+// IsPublicHeader reports whether a request header of this name never holds credentials.
+func IsPublicHeader(name string) bool {
+	return slices.Contains([]string{"accept", "accept-language", "content-type", "user-agent"}, strings.ToLower(name))
 }
 
 // unescaped is v in JSON, with & < > as themselves.

@@ -17,10 +17,10 @@ import (
 type Notifier interface {
 	// Send makes one attempt and returns when the receiver has answered or ctx is done.
 	//
-	// A nil error means delivered. A [*PermanentError] means that no attempt can succeed, a [*GoneError] that the receiver
-	// does not exist any more, a [*RetryAfterError] names the earliest time of the next attempt. Any other error means:
-	// try again later, but not for long if it is a [*DoubtfulError]. The receipt holds the answer, on errors too. No error
-	// and no receipt holds a secret.
+	// A nil error means delivered. A [*PermanentError] means that no attempt can succeed, a [*GoneError] that the
+	// receiver does not exist any more, a [*RetryAfterError] names the earliest time of the next attempt. Any other
+	// error means: try again later, but not for long if it is a [*DoubtfulError]. The receipt holds the answer, on
+	// errors too. No error and no receipt holds a secret.
 	Send(ctx context.Context, m *Message) (Receipt, error)
 }
 
@@ -54,16 +54,16 @@ type Field = message.Field
 type KV interface {
 	// Get returns the value kept under key, or nil.
 	Get(ctx context.Context, key string) ([]byte, error)
-	// Swap sets the value of a key, or deletes it if value is nil, if the present value is old (nil: no value). It reports
-	// whether it did. The value expires after keep; zero is never.
+	// Swap sets the value of a key, or deletes it if value is nil, if the present value is old (nil: no value). It
+	// reports whether it did. The value expires after keep; zero is never.
 	Swap(ctx context.Context, key string, old, value []byte, keep time.Duration) (bool, error)
 }
 
 // Prober is a Notifier that can be tried without sending anything.
 type Prober interface {
 	// Probe verifies the credentials and, as far as the service allows it, the places that messages go to. options are
-	// message options in use that are no templates, such as channels. It returns a sentence on what was found; its errors
-	// are like those of Send.
+	// message options in use that are no templates, such as channels. It returns a sentence on what was found; its
+	// errors are like those of Send.
 	Probe(ctx context.Context, options []json.RawMessage) (string, error)
 }
 
@@ -80,7 +80,7 @@ type Receipt struct {
 	Status string
 	// Response is the beginning of the answer's body, at most 4 KiB.
 	Response string
-	// Missed says in one line whom the message did not reach although it was delivered, such as a refused recipient, or is
-	// empty.
+	// Missed says in one line whom the message did not reach although it was delivered, such as a refused recipient, or
+	// is empty.
 	Missed string
 }

@@ -1,6 +1,13 @@
 package notifiers
 
-import "log/slog"
+import (
+	"log/slog"
+
+	"qaserelay/rules/message"
+)
+
+// Hidden replaces a value that may be secret.
+const Hidden = message.Hidden
 
 // Secret is a value that must not be printed. It is held behind a pointer, so that no formatting verb, encoder or
 // log handler can reach it by reflection; only Value gives it away. The zero value is an unset secret.
@@ -34,7 +41,7 @@ func (s Secret) String() string {
 	if !s.IsSet() {
 		return ""
 	}
-	return "<secret>"
+	return Hidden
 }
 
 // GoString hides the secret.

@@ -7,20 +7,21 @@ import (
 	"unicode/utf8"
 )
 
+// The limits of fields, in characters of their names and values.
 const (
-	maxFields = 10
-	FieldName = 50
-	FieldText = 500
+	maxFields     = 10
+	MaxFieldName  = 50
+	MaxFieldValue = 500
 )
 
-// Mark stands where text was cut.
-const Mark = " …"
+// Ellipsis ends a text that was truncated.
+const Ellipsis = " …"
 
 // OneLine is CleanText in a single line: white space becomes one space.
 func OneLine(s string) string { return strings.Join(strings.Fields(CleanText(s)), " ") }
 
-// CleanText makes s valid UTF-8 with \n as line ends, without other control characters and without those that
-// make text read from right to left which does not.
+// CleanText makes s valid UTF-8 with \n as line ends, without other control characters and without characters that
+// change the direction of text.
 func CleanText(s string) string {
 	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.ToValidUTF8(s, "\uFFFD"))
 	return strings.Map(func(r rune) rune {
@@ -31,12 +32,12 @@ func CleanText(s string) string {
 	}, s)
 }
 
-// Cut shortens s to at most limit UTF-16 units, with an ellipsis where text is missing.
+// Cut truncates s to at most limit UTF-16 units, the ellipsis included.
 func Cut(s string, limit int) string {
 	if Units(s) <= limit {
 		return s
 	}
-	return s[:PrefixLen(s, limit-Units(Mark))] + Mark
+	return s[:PrefixLen(s, limit-Units(Ellipsis))] + Ellipsis
 }
 
 // Units counts UTF-16 code units, the strictest of the ways in which services count characters.
@@ -66,7 +67,7 @@ func runeUnits(r rune) int {
 	return 1
 }
 
-// CutBytes shortens s to at most limit bytes, at a rune boundary.
+// CutBytes truncates s to at most limit bytes, at a rune boundary.
 func CutBytes(s string, limit int) string {
 	if len(s) <= limit {
 		return s

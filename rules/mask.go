@@ -1,12 +1,6 @@
 package rules
 
-import (
-	"encoding/json"
-	"net/url"
-)
-
-// Hidden replaces a value that may be secret.
-const Hidden = "<secret>"
+import "encoding/json"
 
 // Masked returns a notification in which the options that its notifier's kind declares as secret are masked.
 func (s *Set) Masked(n Notification) Notification {
@@ -23,13 +17,4 @@ func (s *Set) masked(notifier string, options json.RawMessage) json.RawMessage {
 		return nil
 	}
 	return s.mask(notifier, options)
-}
-
-// MaskURL returns the scheme and host of a URL, which has no secrets.
-func MaskURL(text string) string {
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" {
-		return Hidden
-	}
-	return u.Scheme + "://" + u.Host + "/…"
 }

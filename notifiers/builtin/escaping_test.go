@@ -20,8 +20,8 @@ import (
 	"qaserelay/rules/rulefile"
 )
 
-// inWords is a rule that writes a value of the event, V, into each place of a title and a body. The message options of the
-// kinds' examples hold it too.
+// inWords is a rule that writes a value of the event, V, into each place of a title and a body. The message options of
+// the kinds' examples hold it too.
 func inWords(targets []any) map[string]any {
 	return map[string]any{
 		"name": "in-words", "when": "true", "level": "error",
@@ -33,8 +33,9 @@ func inWords(targets []any) map[string]any {
 	}
 }
 
-// FuzzEventTextIsOnlyText puts a text into an event and looks at what would be sent by each kind of notifier: it may hold no
-// mention, link, markup, header or part of a structure beyond what it holds for harmless words in the place of that text.
+// FuzzEventTextIsOnlyText puts a text into an event and looks at what would be sent by each kind of notifier: it may
+// hold no mention, link, markup, header or part of a structure beyond what it holds for harmless words in the place of
+// that text.
 func FuzzEventTextIsOnlyText(f *testing.F) {
 	for _, s := range hostileTexts() {
 		f.Add(s)

@@ -13,7 +13,8 @@ import (
 	"strings"
 )
 
-// passwordCheck is what a server does with a login; the password is the one that it knows where the mechanism does not send it.
+// passwordCheck is what a server does with a login; the password is the one that it knows where the mechanism does not
+// send it.
 type passwordCheck func(identity, user, password string) error
 
 func wrongPassword() error { return smtpError(535, "wrong password") }

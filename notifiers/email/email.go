@@ -36,7 +36,8 @@ type Config struct {
 	OAuth2 *httpclient.OAuth2 `yaml:"oauth2"`
 	// How the connection is encrypted: starttls, implicit or none. Default: starttls.
 	TLS string `yaml:"tls"`
-	// Certificates (PEM) of the authorities to trust, in place of the system's; the server's own if it has signed itself.
+	// Certificates (PEM) of the authorities to trust, in place of the system's; the server's own if it has signed
+	// itself.
 	TLSCA string `yaml:"tls_ca" secret:"true"`
 	// Name that the server's certificate is for. Default: host.
 	TLSServerName string `yaml:"tls_server_name"`

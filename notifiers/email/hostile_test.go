@@ -17,7 +17,8 @@ import (
 	"qaserelay/notifiers/notifierstest"
 )
 
-// FuzzEventTextIsNoMailHeader puts any text wherever an event's text can stand in a mail, and looks at what a reader finds.
+// FuzzEventTextIsNoMailHeader puts any text wherever an event's text can stand in a mail, and looks at what a reader
+// finds.
 func FuzzEventTextIsNoMailHeader(f *testing.F) {
 	for _, s := range []string{"", "Bcc: evil@x.io", "a\r\nBcc: evil@x.io\r\n\r\nbody", "=?utf-8?q?a=0D=0ABcc:_evil@x.io?=", "\x00\u2028\u202e",
 		"evil@x.io", "a@x.io>\r\nRCPT TO:<evil@x.io", "\"a\" <b@x.io>, <c@x.io>", strings.Repeat("é", 999), "<x@y>", "none", "x y\t\nz"} {

@@ -51,7 +51,7 @@ type fieldRow struct {
 }
 
 func fieldRows(m *notifiers.Message) (rows []fieldRow) {
-	for _, f := range markup.Fields(m, notifiers.FieldText) {
+	for _, f := range markup.Fields(m, notifiers.MaxFieldValue) {
 		value := markup.HTML(markup.EscapeHTML).Line(f.Value)
 		rows = append(rows, fieldRow{f.Name, template.HTML(value)}) //nolint:gosec // all texts in it are escaped
 	}

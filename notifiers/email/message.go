@@ -195,7 +195,7 @@ func plainText(m *notifiers.Message) string {
 // plainFields returns the fields as plain text, one in a line.
 func plainFields(m *notifiers.Message) string {
 	var lines []string
-	for _, f := range markup.Fields(m, notifiers.FieldText) {
+	for _, f := range markup.Fields(m, notifiers.MaxFieldValue) {
 		lines = append(lines, f.Name+": "+markup.Plain(notifiers.CleanText).Line(f.Value))
 	}
 	return strings.Join(lines, "\n")

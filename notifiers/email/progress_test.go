@@ -49,8 +49,8 @@ func (m *kv) Swap(_ context.Context, key string, old, value []byte, _ time.Durat
 	return true, nil
 }
 
-// attempt is what a server answers to recipients in one attempt, and what should come of it. A code for MAIL or DATA stands for the
-// whole mail.
+// attempt is what a server answers to recipients in one attempt, and what should come of it. A code for MAIL or DATA
+// stands for the whole mail.
 type attempt struct {
 	codes map[string]int
 	want  string // see outcome

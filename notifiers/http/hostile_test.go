@@ -13,7 +13,8 @@ import (
 	"qaserelay/notifiers/notifierstest"
 )
 
-// FuzzEventTextStaysInItsPlaceInARequest puts any text in titles, headers and the default body, and looks at what a server reads.
+// FuzzEventTextStaysInItsPlaceInARequest puts any text in titles, headers and the default body, and looks at what a
+// server reads.
 func FuzzEventTextStaysInItsPlaceInARequest(f *testing.F) {
 	for _, s := range []string{"", "x\r\nX-Evil: 1", "\"}, {\"a\": 1}", "\xff\xfe", "</script>", "\u2028", "a\x00b", "é", strings.Repeat("a", 9000)} {
 		f.Add(s)
@@ -55,8 +56,8 @@ func FuzzEventTextStaysInItsPlaceInARequest(f *testing.F) {
 	})
 }
 
-// FuzzAURLLeadsNowhereElse puts any text where a rule's template puts an event's, once it is escaped as such templates do, and behind
-// a host that a rule wrote.
+// FuzzAURLLeadsNowhereElse puts any text where a rule's template puts an event's, once it is escaped as such templates
+// do, and behind a host that a rule wrote.
 func FuzzAURLLeadsNowhereElse(f *testing.F) {
 	for _, s := range []string{"x", "@evil.io/", "//evil.io", "\\evil.io", "a?b#c", "%00", "..%2f", "\r\nHost: evil.io", ".evil.io", ":99"} {
 		f.Add(s)

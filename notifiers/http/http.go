@@ -18,8 +18,8 @@ import (
 type Config struct {
 	// Longest time for one attempt, from dialling to the end of the answer. Default: 15s.
 	Timeout time.Duration `yaml:"timeout"`
-	// Signs every request as Standard Webhooks 1.0 says: "whsec_" and base64, any other text as it is, or "whsk_" and the
-	// base64 of an ed25519 private key. With several, as while changing them, each signs.
+	// Signs every request as Standard Webhooks 1.0 says: "whsec_" and base64, any other text as it is, or "whsk_" and
+	// the base64 of an ed25519 private key. With several, as while changing them, each signs.
 	SigningSecret []notifiers.Secret `yaml:"signing_secret" secret:"true"`
 	// Name and password to log in with. Of basic_auth, bearer and oauth2 there can be one.
 	BasicAuth *basicAuth `yaml:"basic_auth"`

@@ -44,23 +44,22 @@ func (n *Notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
 
 // headerFacts are the header fields of a request. Only values that never hold a secret are shown.
 func (n *Notifier) headerFacts(call call) []preview.Fact {
-	const hidden = "<secret>"
 	header := map[string]string{"Webhook-Id": call.id, "User-Agent": httpclient.UserAgent}
 	if len(call.Body) > 0 {
 		header["Content-Type"] = call.contentType()
 	}
 	for name, value := range call.headers {
-		header[http.CanonicalHeaderKey(name)] = hidden
 		name = http.CanonicalHeaderKey(name)
-		if slices.Contains([]string{"Accept", "Accept-Language", "Content-Type", "User-Agent"}, name) {
+		header[name] = notifiers.Hidden
+		if notifiers.IsPublicHeader(name) {
 			header[name] = notifiers.OneLine(value)
 		}
 	}
 	if len(n.config.authWays()) > 0 {
-		header["Authorization"] = hidden
+		header["Authorization"] = notifiers.Hidden
 	}
 	if len(n.signers) > 0 {
-		header["Webhook-Timestamp"], header["Webhook-Signature"] = "(when it is sent)", hidden
+		header["Webhook-Timestamp"], header["Webhook-Signature"] = "(when it is sent)", notifiers.Hidden
 	}
 	var facts []preview.Fact
 	for _, name := range slices.Sorted(maps.Keys(header)) {

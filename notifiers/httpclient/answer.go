@@ -110,8 +110,8 @@ func (a Answer) Retry(reason string, err error) error {
 	return &notifiers.TransientError{Reason: reason, Err: err}
 }
 
-// parseRetryAfter reads a Retry-After header, in seconds or as a date (RFC 9110, section 10.2.3). Without one it returns
-// 0.
+// parseRetryAfter reads a Retry-After header, in seconds or as a date (RFC 9110, section 10.2.3). Without one it
+// returns 0.
 func parseRetryAfter(value string, now time.Time) time.Duration {
 	if value = strings.TrimSpace(value); value == "" {
 		return 0
@@ -169,7 +169,7 @@ const maxQuote = 200
 // quoted returns the beginning of a server's text as one line to be appended, and nothing of a page for browsers.
 func quoted(said string) string {
 	said = strings.Join(strings.Fields(said), " ")
-	if said == "" || strings.HasPrefix(said, "<") && !strings.HasPrefix(said, "<secret>") {
+	if said == "" || strings.HasPrefix(said, "<") && !strings.HasPrefix(said, notifiers.Hidden) {
 		return ""
 	}
 	if runes := []rune(said); len(runes) > maxQuote {

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"qaserelay/notifiers"
 )
 
 // minSecret is the length of the shortest text that is redacted, since shorter ones occur in every answer.
@@ -50,7 +52,7 @@ func URLSecrets(raw string) []string {
 // Redact returns text without the secrets.
 func (m Redactor) Redact(text string) string {
 	for _, w := range m.words {
-		text = strings.ReplaceAll(text, w, "<secret>")
+		text = strings.ReplaceAll(text, w, notifiers.Hidden)
 	}
 	return text
 }
@@ -61,7 +63,7 @@ func (m Redactor) redactTruncated(text string) string {
 	for _, w := range m.words {
 		for n := min(len(w)-1, len(text)); n >= minSecret; n-- {
 			if strings.HasSuffix(text, w[:n]) {
-				return text[:len(text)-n] + "<secret>"
+				return text[:len(text)-n] + notifiers.Hidden
 			}
 		}
 	}

@@ -140,7 +140,7 @@ func Truncate(lines []Line, limit int) []Line {
 				line.Runs = append(line.Runs, r)
 				continue
 			}
-			r.Text = r.Text[:notifiers.PrefixLen(r.Text, limit)] + notifiers.Mark
+			r.Text = r.Text[:notifiers.PrefixLen(r.Text, limit)] + notifiers.Ellipsis
 			line.Runs = append(line.Runs, r)
 			return append(kept, line)
 		}

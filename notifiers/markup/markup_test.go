@@ -23,7 +23,7 @@ func TestACutBodyKeepsItsMarkupWhole(t *testing.T) {
 				t.Errorf("%d: %s", n, h)
 			}
 		}
-		if n < total-len(lines) && !strings.Contains(m, strings.TrimSpace(notifiers.Mark)) {
+		if n < total-len(lines) && !strings.Contains(m, strings.TrimSpace(notifiers.Ellipsis)) {
 			t.Errorf("%d: nothing says that it was cut: %s", n, m)
 		}
 	}

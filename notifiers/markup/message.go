@@ -51,9 +51,9 @@ type Field struct {
 func Fields(m *notifiers.Message, limit int) []Field {
 	var fields []Field
 	for _, f := range m.ShownFields() {
-		name, value := SingleLine(f.Name, min(limit, notifiers.FieldName)), SingleLine(f.Value, limit)
+		name, value := SingleLine(f.Name, min(limit, notifiers.MaxFieldName)), SingleLine(f.Value, limit)
 		for i := range value.Runs {
-			if limit < notifiers.FieldText || len(value.Runs[i].URL) > maxFieldURL {
+			if limit < notifiers.MaxFieldValue || len(value.Runs[i].URL) > maxFieldURL {
 				value.Runs[i].URL = ""
 			}
 		}
@@ -66,7 +66,7 @@ func Fields(m *notifiers.Message, limit int) []Field {
 
 // FitFields truncates the fields of m until what write makes of them fits, and returns both.
 func FitFields[T any](m *notifiers.Message, write func([]Field) T, fits func(T) bool) (T, []Field) {
-	for limit := notifiers.FieldText; ; limit /= 2 {
+	for limit := notifiers.MaxFieldValue; ; limit /= 2 {
 		fields := Fields(m, limit)
 		if written := write(fields); limit < 4 || fits(written) {
 			return written, fields

@@ -73,10 +73,10 @@ func cutColumns(s string, limit int) string {
 	if Columns(s) <= limit {
 		return s
 	}
-	n := Columns(notifiers.Mark)
+	n := Columns(notifiers.Ellipsis)
 	for i, r := range s {
 		if n += runeColumns(r); n > limit {
-			return s[:i] + notifiers.Mark
+			return s[:i] + notifiers.Ellipsis
 		}
 	}
 	return s

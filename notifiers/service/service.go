@@ -34,8 +34,8 @@ type Definition[Options, Post any] struct {
 	Call func(Post) Call
 	// Classify reads the answer to a post.
 	Classify func(Answer) Outcome
-	// Probe verifies the settings; see [notifiers.Prober]. all are the options of the notifier, and those of messages. A
-	// nil Probe means that nothing can be verified without sending.
+	// Probe verifies the settings; see [notifiers.Prober]. all are the options of the notifier, and those of messages.
+	// A nil Probe means that nothing can be verified without sending.
 	Probe func(ctx context.Context, s *Service, all []Options) (string, error)
 }
 

@@ -56,7 +56,7 @@ func fitBlocks(written any, mentions []string) []kitBlock {
 		switch {
 		case !left:
 		case len(blocks) == maxBlocks-1 || f.left <= 0:
-			ellipsis := map[string]any{"type": "mrkdwn", "text": strings.TrimSpace(notifiers.Mark)}
+			ellipsis := map[string]any{"type": "mrkdwn", "text": strings.TrimSpace(notifiers.Ellipsis)}
 			return append(blocks, kitBlock{"type": "context", "elements": []any{ellipsis}})
 		default:
 			blocks = append(blocks, fit)
@@ -160,7 +160,7 @@ func (f *blockFitter) cut(s string, limit int, shorten func(string, int) string)
 	if strings.TrimSpace(s) == "" {
 		return "", false
 	}
-	if s = shorten(s, max(limit, len(notifiers.Mark))); f.left > 0 {
+	if s = shorten(s, max(limit, len(notifiers.Ellipsis))); f.left > 0 {
 		f.left -= notifiers.Units(s)
 	}
 	return s, true

@@ -28,12 +28,12 @@ type Config struct {
 type Options struct {
 	// Where a bot token posts: a channel such as #qa, or its id. An incoming webhook has its own channel.
 	Channel string `yaml:"channel" json:"channel,omitempty" as:"text"`
-	// Who gets the message in person, in place of a channel: a person or team of people:, an e-mail address, or a member
-	// id (U…). Several get it together. Needs a bot token.
+	// Who gets the message in person, in place of a channel: a person or team of people:, an e-mail address, or a
+	// member id (U…). Several get it together. Needs a bot token.
 	DM []string `yaml:"dm" json:"dm,omitempty" as:"mention"`
 	// Who is mentioned: people and teams of people:, e-mail addresses, member ids (U…), user groups (S…), @here,
-	// @channel, @everyone; other text is written as @text. Addresses are looked up in Slack with a bot token that has the
-	// scope users:read.email.
+	// @channel, @everyone; other text is written as @text. Addresses are looked up in Slack with a bot token that has
+	// the scope users:read.email.
 	Mention []string `yaml:"mention" json:"mention,omitempty" as:"mention"`
 	// Messages of the same key in a channel make one thread: the first begins it, the others are replies. Needs a bot
 	// token.

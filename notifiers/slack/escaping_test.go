@@ -48,8 +48,8 @@ var (
 	leadsAway     = regexp.MustCompile(`<(https?:|mailto:)[^>|]*`)
 )
 
-// FuzzAnEventIsTextInSlack puts a text through rules and notifier. It must neither call anybody, nor add blocks, nor lead anywhere
-// but where the rule leads.
+// FuzzAnEventIsTextInSlack puts a text through rules and notifier. It must neither call anybody, nor add blocks, nor
+// lead anywhere but where the rule leads.
 func FuzzAnEventIsTextInSlack(f *testing.F) {
 	for _, s := range []string{"<!channel>", "<@U024BE7LA>", "@here", "here", "U999ZZZ999", "qa", "S0123456789", "https://evil.example", "<https://evil.example|x>",
 		"a\n> b", "`x` ```y```", `"}}],"type":"x"`, "*b* _i_ ~s~", "&lt;!here&gt;", "x\u2028<!here>", "a, @channel, qa", "[x](https://evil.example)", "<#C1>", "javascript:alert(1)", ""} {

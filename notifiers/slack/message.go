@@ -136,7 +136,7 @@ func (c content) body() []slack.Block {
 // fieldTexts returns the fields, each a name with its value below.
 func fieldTexts(m *notifiers.Message) (fields []string) {
 	for _, f := range m.ShownFields() {
-		name := neutralize(markup.SingleLine(f.Name, notifiers.FieldName).Text())
+		name := neutralize(markup.SingleLine(f.Name, notifiers.MaxFieldName).Text())
 		value := notifiers.OneLine(strings.Join(dialect().Write(f.Value), " "))
 		if name != "" && value != "" {
 			fields = append(fields, "*"+name+"*\n"+cutMrkdwn(value, maxFieldValue))

@@ -56,11 +56,11 @@ func cutMrkdwn(s string, limit int) string {
 	if notifiers.Units(s) <= limit {
 		return s
 	}
-	head := s[:safePrefix(s, limit-notifiers.Units(notifiers.Mark)-len("\n"+markup.Fence))]
+	head := s[:safePrefix(s, limit-notifiers.Units(notifiers.Ellipsis)-len("\n"+markup.Fence))]
 	if insideFence(head) {
-		return head + notifiers.Mark + "\n" + markup.Fence
+		return head + notifiers.Ellipsis + "\n" + markup.Fence
 	}
-	return head + notifiers.Mark
+	return head + notifiers.Ellipsis
 }
 
 // splitMrkdwn splits s, which is longer than limit, into a head that is not and the rest; at a line end, if there is

@@ -18,7 +18,8 @@ import (
 const (
 	keepKnown   = 24 * time.Hour
 	keepUnknown = time.Hour
-	// For a direct message the lookup is repeated sooner: a person may have fixed the address and sent the message again.
+	// For a direct message the lookup is repeated sooner: a person may have fixed the address and sent the message
+	// again.
 	keepUnwritable = time.Minute
 )
 

@@ -81,7 +81,8 @@ func goodText(v any, limit int, total *int) bool {
 	return text != "" && notifiers.Units(text) <= limit && (object["type"] == "mrkdwn" || object["type"] == "plain_text")
 }
 
-// goodAttachment knows that blocks go with no fields of the old kind but colour and fallback, and that old buttons need a place to lead to.
+// goodAttachment knows that blocks go with no fields of the old kind but colour and fallback, and that old buttons need
+// a place to lead to.
 func goodAttachment(a map[string]any, total *int) bool {
 	var blocks []map[string]any
 	list, _ := a["blocks"].([]any)

@@ -127,7 +127,8 @@ func TestSlackMessagesKeepWithinItsLimits(t *testing.T) {
 	}
 }
 
-// checkSlackLimits fails for a message that Slack would refuse, in which markup is broken or unsafe, or that is about too long.
+// checkSlackLimits fails for a message that Slack would refuse, in which markup is broken or unsafe, or that is about
+// too long.
 func checkSlackLimits(t *testing.T, post post) {
 	t.Helper()
 	blocks, err := json.Marshal(post.Blocks)

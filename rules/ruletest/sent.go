@@ -78,10 +78,10 @@ func (n sent) diff(e *rulefile.Expectation) []FieldDiff {
 			d.Exact = &f.Want.Exact
 		}
 		if secretHeader.MatchString(d.Field) {
-			d.Got, d.Exact = rules.Hidden, nil
+			d.Got, d.Exact = message.Hidden, nil
 		}
 		if option, _ := n.options["url"].(string); f.Key == "url" && option != "" {
-			d.Got = rules.MaskURL(option)
+			d.Got = message.MaskURL(option)
 		}
 		diffs = append(diffs, d)
 	}
