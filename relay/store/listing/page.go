@@ -2,6 +2,8 @@
 package listing
 
 import (
+	"cmp"
+	"fmt"
 	"time"
 
 	"qaserelay/relay/store"
@@ -9,8 +11,7 @@ import (
 
 const (
 	defaultLimit = 50
-	// MaxLimit is how many rows a page has at most.
-	MaxLimit = 1000
+	maxLimit     = 1000
 	// FewUnfinished is the number of unfinished deliveries up to which reading all of them is cheap.
 	FewUnfinished = 10_000
 )
@@ -32,21 +33,51 @@ func (s Span) split(at store.ID) (near, rest Span) {
 	return near, rest
 }
 
-// Pager reads one page of a list.
-type Pager[T any] struct {
-	Limit int
-	ID    func(T) store.ID
-	// Reach returns the id of the n-th row of a span, selected or not, or zero if there are fewer. It is nil if Read finds
-	// the selected rows without reading others.
-	Reach func(s Span, n int) (store.ID, error)
-	// Read returns the first selected rows of a span.
-	Read func(s Span, limit int) ([]T, error)
+// Order sorts by an id, in the direction of the list.
+func (s Span) Order(id string) string {
+	if s.OldestFirst {
+		return " ORDER BY " + id
+	}
+	return " ORDER BY " + id + " DESC"
 }
 
-// Page returns a page, and the id behind which the next one begins, or zero on the last page. A page that is not full
-// has ended early.
-func (p Pager[T]) Page(s Span) (list []T, next store.ID, err error) {
-	return p.page(s, steps{first: 2_000, next: 20_000, rows: 200_000, time: time.Second})
+// Reach returns the id of the n-th row of a span, selected or not, or zero if there are fewer. It is nil if Read finds
+// the selected rows without reading others.
+type Reach func(s Span, n int) (store.ID, error)
+
+// Read returns the first selected rows of a span.
+type Read[T any] func(s Span, limit int) ([]T, error)
+
+// Events returns a page of events, and the id behind which the next one begins, or zero on the last page. A page that is
+// not full has ended early.
+func Events(f store.EventFilter, reach Reach, read Read[store.StoredEvent]) ([]store.StoredEvent, store.ID, error) {
+	p := pager[store.StoredEvent]{f.Limit, func(ev store.StoredEvent) store.ID { return ev.ID }, reach, read}
+	list, next, err := p.page(Span{f.After, f.Before, f.OldestFirst}, usualSteps())
+	return list, next, store.Wrap(err, "listing events")
+}
+
+// Deliveries returns a page of deliveries as Events does.
+func Deliveries(f store.DeliveryFilter, reach Reach, read Read[store.Delivery]) ([]store.Delivery, store.ID, error) {
+	p := pager[store.Delivery]{f.Limit, func(d store.Delivery) store.ID { return d.ID }, reach, read}
+	list, next, err := p.page(Span{f.After, f.Before, f.OldestFirst}, usualSteps())
+	return list, next, store.Wrap(err, "listing deliveries")
+}
+
+// CheckState returns an error if the filter selects a state that does not exist.
+func CheckState(f store.DeliveryFilter) error {
+	switch f.State {
+	case "", store.Pending, store.Sending, store.Delivered, store.Dead, store.Cancelled:
+		return nil
+	}
+	return fmt.Errorf("listing deliveries: unknown state %q", f.State)
+}
+
+// pager reads one page of a list.
+type pager[T any] struct {
+	limit int // zero or less is the default
+	id    func(T) store.ID
+	reach Reach
+	read  Read[T]
 }
 
 // steps limit how far one page reads. Each step is a short read of its own, so that a filter that selects little holds
@@ -57,12 +88,14 @@ type steps struct {
 	time        time.Duration // or after so long, the page ends where it is
 }
 
-func (p Pager[T]) page(s Span, l steps) (list []T, next store.ID, err error) {
-	start := time.Now()
+func usualSteps() steps { return steps{first: 2_000, next: 20_000, rows: 200_000, time: time.Second} }
+
+func (p pager[T]) page(s Span, l steps) (list []T, next store.ID, err error) {
+	limit, start := min(cmp.Or(max(p.limit, 0), defaultLimit), maxLimit), time.Now()
 	for looked, n := 0, l.first; ; n = l.next {
 		end := store.ID(0)
-		if p.Reach != nil {
-			if end, err = p.Reach(s, n); err != nil {
+		if p.reach != nil {
+			if end, err = p.reach(s, n); err != nil {
 				return nil, 0, err
 			}
 		}
@@ -70,26 +103,18 @@ func (p Pager[T]) page(s Span, l steps) (list []T, next store.ID, err error) {
 		if end != 0 {
 			near, rest = s.split(end)
 		}
-		found, err := p.Read(near, p.Limit+1-len(list))
+		found, err := p.read(near, limit+1-len(list))
 		if err != nil {
 			return nil, 0, err
 		}
 		list = append(list, found...)
 		looked += n
 		switch {
-		case len(list) > p.Limit:
-			return list[:p.Limit], p.ID(list[p.Limit-1]), nil
+		case len(list) > limit:
+			return list[:limit], p.id(list[limit-1]), nil
 		case end == 0 || looked >= l.rows || time.Since(start) > l.time:
 			return list, end, nil
 		}
 		s = rest
 	}
-}
-
-// PageLimit returns how many rows a page has if n are asked for.
-func PageLimit(n int) int {
-	if n <= 0 {
-		return defaultLimit
-	}
-	return min(n, MaxLimit)
 }

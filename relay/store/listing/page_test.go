@@ -44,7 +44,7 @@ func TestAPageEndsWhenItIsFullOrHasLookedFarEnough(t *testing.T) {
 }
 
 // numbers is a list of the ids from 1 on that match.
-func numbers(n int, match func(store.ID) bool, limit int) Pager[store.ID] {
+func numbers(n int, match func(store.ID) bool, limit int) pager[store.ID] {
 	of := func(s Span) []store.ID {
 		ids := slices.DeleteFunc(upTo(n), func(id store.ID) bool { return id <= s.After || s.Before != 0 && id >= s.Before })
 		if !s.OldestFirst {
@@ -52,16 +52,16 @@ func numbers(n int, match func(store.ID) bool, limit int) Pager[store.ID] {
 		}
 		return ids
 	}
-	return Pager[store.ID]{
-		Limit: limit,
-		ID:    func(id store.ID) store.ID { return id },
-		Reach: func(s Span, n int) (store.ID, error) {
+	return pager[store.ID]{
+		limit: limit,
+		id:    func(id store.ID) store.ID { return id },
+		reach: func(s Span, n int) (store.ID, error) {
 			if ids := of(s); len(ids) >= n {
 				return ids[n-1], nil
 			}
 			return 0, nil
 		},
-		Read: func(s Span, limit int) ([]store.ID, error) {
+		read: func(s Span, limit int) ([]store.ID, error) {
 			ids := slices.DeleteFunc(of(s), func(id store.ID) bool { return !match(id) })
 			return ids[:min(limit, len(ids))], nil
 		},
@@ -76,7 +76,7 @@ func upTo(n int) (ids []store.ID) {
 }
 
 // follow reads all pages.
-func follow(t *testing.T, p Pager[store.ID], l steps, oldestFirst bool) (all []store.ID) {
+func follow(t *testing.T, p pager[store.ID], l steps, oldestFirst bool) (all []store.ID) {
 	t.Helper()
 	for s := (Span{OldestFirst: oldestFirst}); ; {
 		page, next, err := p.page(s, l)

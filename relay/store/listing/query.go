@@ -4,19 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"qaserelay/relay/store"
 )
-
-// Query returns a query of PostgreSQL, whose parameters are numbered. n is the parameter of the tail.
-func (w *Where) Query(text, tail string, n int) Query {
-	text += w.Text() + tail
-	args := append(w.Args, n)
-	for i := range args {
-		text = strings.Replace(text, "?", "$"+strconv.Itoa(i+1), 1)
-	}
-	return Query{text, args}
-}
 
 // Where collects the conditions of a filter.
 type Where struct {
@@ -36,20 +24,15 @@ func (w *Where) Equal(column, value string) {
 	}
 }
 
-// between adds the bounds that are not zero.
-func (w *Where) between(column string, after, before store.ID) {
-	if after != 0 {
-		w.Add(column+" > ?", after)
-	}
-	if before != 0 {
-		w.Add(column+" < ?", before)
-	}
-}
-
 // Within returns the conditions with those of a span added.
 func (w *Where) Within(column string, s Span) Where {
 	both := Where{slices.Clone(w.Conds), slices.Clone(w.Args)}
-	both.between(column, s.After, s.Before)
+	if s.After != 0 {
+		both.Add(column+" > ?", s.After)
+	}
+	if s.Before != 0 {
+		both.Add(column+" < ?", s.Before)
+	}
 	return both
 }
 
@@ -73,8 +56,11 @@ func (w *Where) Text() string {
 	return " WHERE " + strings.Join(w.Conds, " AND ")
 }
 
-// Query is a statement with its arguments.
-type Query struct {
-	Text string
-	Args []any
+// Numbered returns a query of PostgreSQL, whose parameters are numbered, and its arguments. n is that of the tail.
+func (w *Where) Numbered(text, tail string, n int) (query string, args []any) {
+	query, args = text+w.Text()+tail, append(w.Args, n)
+	for i := range args {
+		query = strings.Replace(query, "?", "$"+strconv.Itoa(i+1), 1)
+	}
+	return query, args
 }

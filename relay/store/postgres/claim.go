@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"qaserelay/relay/store"
-	"qaserelay/relay/store/listing"
 )
 
 // claim is one call of Claim.
@@ -142,7 +141,7 @@ const claimBehind = `WITH behind AS (
 // NextDue implements store.Store.
 func (s *Store) NextDue(ctx context.Context, notifier string) (due time.Time, err error) {
 	const q = "SELECT next_at FROM deliveries WHERE state = 'pending' AND notifier = $1 ORDER BY next_at, seq LIMIT 1"
-	err = s.list(ctx, listing.Query{Text: q, Args: []any{clean(notifier)}}, func(rows pgx.Rows) error {
+	err = s.list(ctx, q, []any{clean(notifier)}, func(rows pgx.Rows) error {
 		var at int64
 		err := rows.Scan(&at)
 		due = fromMillis(at).Add(-time.Duration(s.offset.Load()))

@@ -7,7 +7,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"qaserelay/relay/store"
-	"qaserelay/relay/store/listing"
 )
 
 // counts is the load: the sum of other relays as of the last heartbeat, and that of this one.
@@ -50,7 +49,7 @@ func (s *Store) Backlog(ctx context.Context) ([]store.Backlog, error) {
 			FROM counts GROUP BY notifier) c
 		WHERE c.unfinished <> 0 OR c.dead <> 0 ORDER BY c.notifier`
 	var list []store.Backlog
-	err := s.list(ctx, listing.Query{Text: q, Args: nil}, func(rows pgx.Rows) error {
+	err := s.list(ctx, q, nil, func(rows pgx.Rows) error {
 		var b store.Backlog
 		var oldest int64
 		err := rows.Scan(&b.Notifier, &b.Pending, &b.Dead, &oldest)

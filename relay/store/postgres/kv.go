@@ -8,14 +8,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"qaserelay/relay/store"
-	"qaserelay/relay/store/listing"
 )
 
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
-	q := listing.Query{Text: "SELECT value FROM kv WHERE key = $1 AND expires_at > $2"}
-	q.Args = []any{[]byte(key), s.now().UnixMilli()}
-	err = s.list(ctx, q, func(rows pgx.Rows) error { return rows.Scan(&value) })
+	const q = "SELECT value FROM kv WHERE key = $1 AND expires_at > $2"
+	err = s.list(ctx, q, []any{[]byte(key), s.now().UnixMilli()}, func(rows pgx.Rows) error { return rows.Scan(&value) })
 	return value, store.Wrap(err, "reading a key")
 }
 
@@ -23,8 +21,8 @@ func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
 func (s *Store) Swap(ctx context.Context, key string, old []byte, c store.Change) (swapped bool, err error) {
 	err = s.transact(ctx, func(t *tx) {
 		t.lock(lockKeys, []string{key})
-		q := swapQuery(key, old, c, t.now)
-		t.queue(q.Text, q.Args...).Exec(func(done pgconn.CommandTag) error {
+		q, args := swapQuery([]byte(key), old, c, t.now)
+		t.queue(q, args...).Exec(func(done pgconn.CommandTag) error {
 			swapped = done.RowsAffected() == 1
 			return nil
 		})
@@ -32,23 +30,20 @@ func (s *Store) Swap(ctx context.Context, key string, old []byte, c store.Change
 	return swapped && err == nil, store.Wrap(err, "changing a key")
 }
 
-// swapQuery returns a statement that touches one row if the value is still the old one.
-func swapQuery(key string, old []byte, c store.Change, now int64) listing.Query {
-	name := []byte(key)
+// swapQuery returns a statement that touches one row if the value is still the old one, and its arguments.
+func swapQuery(key, old []byte, c store.Change, now int64) (query string, args []any) {
 	switch {
 	case old == nil && c.Value == nil:
-		const q = "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM kv WHERE key = $1 AND expires_at > $2)"
-		return listing.Query{Text: q, Args: []any{name, now}}
+		return "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM kv WHERE key = $1 AND expires_at > $2)", []any{key, now}
 	case old == nil:
-		return listing.Query{Text: `INSERT INTO kv AS k (key, value, expires_at) VALUES ($1, $3, $4)
-			ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at WHERE k.expires_at <= $2`,
-			Args: []any{name, now, c.Value, store.Expiry(c.Expires)}}
+		return `INSERT INTO kv AS k (key, value, expires_at) VALUES ($1, $3, $4) ON CONFLICT (key)
+			DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at WHERE k.expires_at <= $2`,
+			[]any{key, now, c.Value, store.Expiry(c.Expires)}
 	case c.Value == nil:
-		const q = "DELETE FROM kv WHERE key = $1 AND expires_at > $2 AND value = $3"
-		return listing.Query{Text: q, Args: []any{name, now, old}}
+		return "DELETE FROM kv WHERE key = $1 AND expires_at > $2 AND value = $3", []any{key, now, old}
 	}
-	const q = "UPDATE kv SET value = $4, expires_at = $5 WHERE key = $1 AND expires_at > $2 AND value = $3"
-	return listing.Query{Text: q, Args: []any{name, now, old, c.Value, store.Expiry(c.Expires)}}
+	return "UPDATE kv SET value = $4, expires_at = $5 WHERE key = $1 AND expires_at > $2 AND value = $3",
+		[]any{key, now, old, c.Value, store.Expiry(c.Expires)}
 }
 
 // Reserve implements store.Store, by the clock of the database. It does not wait for the disk, so a reserved slot may

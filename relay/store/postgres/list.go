@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -39,41 +38,29 @@ func scanEvent(rows pgx.Rows) (ev store.StoredEvent, err error) {
 
 // Event implements store.Store.
 func (s *Store) Event(ctx context.Context, id store.ID) (ev store.StoredEvent, err error) {
-	q := listing.Query{Text: "SELECT " + eventColumns + " FROM events e WHERE e.id = $1", Args: []any{id}}
-	err = s.list(ctx, q, func(rows pgx.Rows) (err error) {
+	const q = "SELECT " + eventColumns + " FROM events e WHERE e.id = $1"
+	const deliveries = "SELECT id FROM deliveries WHERE event_id = $1 ORDER BY id"
+	err = s.list(ctx, q, []any{id}, func(rows pgx.Rows) (err error) {
 		ev, err = scanEvent(rows)
 		return err
 	})
-	if err != nil {
-		return store.StoredEvent{}, fmt.Errorf("reading event %s: %w", id, err)
+	if err := store.Found("event", id, ev.ID != 0, err); err != nil {
+		return store.StoredEvent{}, err
 	}
-	if ev.ID == 0 {
-		return store.StoredEvent{}, fmt.Errorf("event %s: %w", id, store.ErrNotFound)
-	}
-	q = listing.Query{Text: "SELECT id FROM deliveries WHERE event_id = $1 ORDER BY id", Args: []any{id}}
-	err = s.list(ctx, q, func(rows pgx.Rows) error {
-		var d store.ID
-		err := rows.Scan(&d)
-		ev.Deliveries = append(ev.Deliveries, d)
-		return err
-	})
+	err = s.list(ctx, deliveries, []any{id}, appendTo(&ev.Deliveries))
 	return ev, store.Wrap(err, "reading an event's deliveries")
 }
 
 // Delivery implements store.Store.
 func (s *Store) Delivery(ctx context.Context, id store.ID) (d store.Delivery, as []store.Attempt, err error) {
-	q := listing.Query{Text: "SELECT " + deliveryColumns + `, e.body
-		FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id = $1`, Args: []any{id}}
-	err = s.list(ctx, q, func(rows pgx.Rows) error { return scanDelivery(rows, &d, &d.EventBody) })
-	if err != nil {
-		return store.Delivery{}, nil, fmt.Errorf("reading delivery %s: %w", id, err)
-	}
-	if d.ID == 0 {
-		return store.Delivery{}, nil, fmt.Errorf("delivery %s: %w", id, store.ErrNotFound)
-	}
+	const q = "SELECT " + deliveryColumns + `, e.body
+		FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id = $1`
 	const attempts = "SELECT at, took, status, reason, error, response FROM attempts WHERE delivery_id = $1 ORDER BY lease"
-	q = listing.Query{Text: attempts, Args: []any{id}}
-	err = s.list(ctx, q, func(rows pgx.Rows) error {
+	err = s.list(ctx, q, []any{id}, func(rows pgx.Rows) error { return scanDelivery(rows, &d, &d.EventBody) })
+	if err := store.Found("delivery", id, d.ID != 0, err); err != nil {
+		return store.Delivery{}, nil, err
+	}
+	err = s.list(ctx, attempts, []any{id}, func(rows pgx.Rows) error {
 		var a store.Attempt
 		var at, took int64
 		err := rows.Scan(&at, &took, &a.Status, &a.Reason, &a.Error, &a.Response)
@@ -88,12 +75,7 @@ func (s *Store) Delivery(ctx context.Context, id store.ID) (d store.Delivery, as
 func (s *Store) NotifiersOf(ctx context.Context, ids []store.ID) (names []string, err error) {
 	const q = `SELECT DISTINCT notifier FROM deliveries
 		WHERE state IN ('dead', 'pending') AND id = ANY ($1) ORDER BY notifier`
-	err = s.list(ctx, listing.Query{Text: q, Args: []any{int64s(ids)}}, func(rows pgx.Rows) error {
-		var name string
-		err := rows.Scan(&name)
-		names = append(names, name)
-		return err
-	})
+	err = s.list(ctx, q, []any{int64s(ids)}, appendTo(&names))
 	return names, store.Wrap(err, "reading the notifiers of deliveries")
 }
 
@@ -103,97 +85,69 @@ func (s *Store) Events(ctx context.Context, f store.EventFilter) (list []store.S
 	w.Equal("e.source", clean(f.Source))
 	w.Equal("e.name", clean(f.Name))
 	w.Equal("e.project", clean(f.Project))
-	p := listing.Pager[store.StoredEvent]{Limit: listing.PageLimit(f.Limit)}
-	p.ID = func(ev store.StoredEvent) store.ID { return ev.ID }
+	var reach listing.Reach
 	if len(w.Conds) > 0 {
-		p.Reach = func(sp listing.Span, n int) (store.ID, error) {
-			return s.reach(ctx, walk{"events e", "e.id", listing.Where{}}, sp, n)
-		}
+		reach = s.reach(ctx, "events e", "e.id", nil)
 	}
-	p.Read = func(sp listing.Span, limit int) (part []store.StoredEvent, err error) {
+	return listing.Events(f, reach, func(sp listing.Span, limit int) (part []store.StoredEvent, err error) {
 		w := w.Within("e.id", sp)
-		q := w.Query("SELECT "+eventColumns+" FROM events e", inOrder("e.id", sp.OldestFirst)+" LIMIT ?", limit)
-		err = s.list(ctx, q, func(rows pgx.Rows) error {
+		q, args := w.Numbered("SELECT "+eventColumns+" FROM events e", sp.Order("e.id")+" LIMIT ?", limit)
+		err = s.list(ctx, q, args, func(rows pgx.Rows) error {
 			ev, err := scanEvent(rows)
 			part = append(part, ev)
 			return err
 		})
 		return part, err
-	}
-	list, next, err = p.Page(listing.Span{After: f.After, Before: f.Before, OldestFirst: f.OldestFirst})
-	return list, next, store.Wrap(err, "listing events")
+	})
 }
 
 // Deliveries implements store.Store.
 func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
 	list []store.Delivery, next store.ID, err error) {
-	var w listing.Where
-	switch f.State {
-	case "":
-	case store.Pending, store.Sending, store.Delivered, store.Dead, store.Cancelled:
-		// A constant, so that PostgreSQL uses an index of this state.
-		w.Conds = append(w.Conds, "d.state = '"+string(f.State)+"'")
-	default:
-		return nil, 0, fmt.Errorf("listing deliveries: unknown state %q", f.State)
+	if err := listing.CheckState(f); err != nil {
+		return nil, 0, err
 	}
-	along := listing.Where{Conds: slices.Clone(w.Conds)}
+	var w listing.Where
+	var ofState []string
+	if f.State != "" { // a constant, so that PostgreSQL uses an index of this state
+		ofState = []string{"d.state = '" + string(f.State) + "'"}
+	}
+	w.Conds = slices.Clone(ofState)
 	w.Equal("d.rule", clean(f.Rule))
 	w.Equal("d.notifier", clean(f.Notifier))
 	w.Equal("e.name", clean(f.EventName))
 	w.Equal("e.project", clean(f.Project))
-	p := listing.Pager[store.Delivery]{Limit: listing.PageLimit(f.Limit)}
-	p.ID = func(d store.Delivery) store.ID { return d.ID }
+	var reach listing.Reach
 	switch {
 	case f.Event != 0:
 		w.Add("d.event_id = ?", f.Event)
 	case len(w.Conds) == 0, f.State == store.Sending:
 	case f.State == store.Pending && s.Load().Deliveries <= listing.FewUnfinished:
 	case f.State == store.Dead, f.State == store.Cancelled: // these states have an index in the order of ids
-		p.Reach = func(sp listing.Span, n int) (store.ID, error) {
-			return s.reach(ctx, walk{"deliveries d", "d.id", along}, sp, n)
-		}
+		reach = s.reach(ctx, "deliveries d", "d.id", ofState)
 	default:
-		p.Reach = func(sp listing.Span, n int) (store.ID, error) {
-			return s.reach(ctx, walk{"deliveries d", "d.id", listing.Where{}}, sp, n)
-		}
+		reach = s.reach(ctx, "deliveries d", "d.id", nil)
 	}
-	p.Read = func(sp listing.Span, limit int) ([]store.Delivery, error) {
-		return s.readDeliveries(ctx, w.Within("d.id", sp), sp.OldestFirst, limit)
-	}
-	list, next, err = p.Page(listing.Span{After: f.After, Before: f.Before, OldestFirst: f.OldestFirst})
-	return list, next, store.Wrap(err, "listing deliveries")
-}
-
-func (s *Store) readDeliveries(ctx context.Context, w listing.Where, oldestFirst bool, limit int) (
-	list []store.Delivery, err error) {
-	const text = "SELECT " + deliveryColumns + " FROM deliveries d JOIN events e ON e.id = d.event_id"
-	q := w.Query(text, inOrder("d.id", oldestFirst)+" LIMIT ?", limit)
-	err = s.list(ctx, q, func(rows pgx.Rows) error {
-		var d store.Delivery
-		err := scanDelivery(rows, &d)
-		list = append(list, d)
-		return err
+	return listing.Deliveries(f, reach, func(sp listing.Span, limit int) (part []store.Delivery, err error) {
+		const text = "SELECT " + deliveryColumns + " FROM deliveries d JOIN events e ON e.id = d.event_id"
+		w := w.Within("d.id", sp)
+		q, args := w.Numbered(text, sp.Order("d.id")+" LIMIT ?", limit)
+		err = s.list(ctx, q, args, func(rows pgx.Rows) error {
+			var d store.Delivery
+			err := scanDelivery(rows, &d)
+			part = append(part, d)
+			return err
+		})
+		return part, err
 	})
-	return list, err
 }
 
-// walk is the index by which a page counts how many rows it has read: a table, its id, and the conditions of the index.
-type walk struct {
-	table, id string
-	conds     listing.Where
-}
-
-// reach returns the id of the n-th row of a span, or zero. It reads an index only.
-func (s *Store) reach(ctx context.Context, along walk, sp listing.Span, n int) (id store.ID, err error) {
-	w := along.conds.Within(along.id, sp)
-	q := w.Query("SELECT "+along.id+" FROM "+along.table, inOrder(along.id, sp.OldestFirst)+" LIMIT 1 OFFSET ?", n-1)
-	err = s.list(ctx, q, func(rows pgx.Rows) error { return rows.Scan(&id) })
-	return id, err
-}
-
-func inOrder(id string, oldestFirst bool) string {
-	if oldestFirst {
-		return " ORDER BY " + id
+// reach reads an index only. conds are the conditions of the index.
+func (s *Store) reach(ctx context.Context, table, id string, conds []string) listing.Reach {
+	return func(sp listing.Span, n int) (at store.ID, err error) {
+		w := (&listing.Where{Conds: conds}).Within(id, sp)
+		q, args := w.Numbered("SELECT "+id+" FROM "+table, sp.Order(id)+" LIMIT 1 OFFSET ?", n-1)
+		err = s.list(ctx, q, args, func(rows pgx.Rows) error { return rows.Scan(&at) })
+		return at, err
 	}
-	return " ORDER BY " + id + " DESC"
 }

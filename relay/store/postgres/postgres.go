@@ -18,7 +18,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"qaserelay/relay/store"
-	"qaserelay/relay/store/listing"
 )
 
 // Options are settings of a store. The zero value is the default.
@@ -168,9 +167,9 @@ func (s *Store) read(ctx context.Context, f func(ctx context.Context) error) err
 }
 
 // list runs a query and calls scan for every row.
-func (s *Store) list(ctx context.Context, q listing.Query, scan func(pgx.Rows) error) error {
+func (s *Store) list(ctx context.Context, query string, args []any, scan func(pgx.Rows) error) error {
 	return s.read(ctx, func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, q.Text, q.Args...)
+		rows, err := s.pool.Query(ctx, query, args...)
 		if err != nil {
 			return err
 		}
@@ -187,6 +186,16 @@ func eachRow(rows pgx.Rows, scan func(pgx.Rows) error) error {
 		}
 	}
 	return rows.Err()
+}
+
+// appendTo returns a scan that appends the only column of each row to a list.
+func appendTo[T any](list *[]T) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		var v T
+		err := rows.Scan(&v)
+		*list = append(*list, v)
+		return err
+	}
 }
 
 // clean returns text that PostgreSQL can keep: UTF-8 without the character 0.

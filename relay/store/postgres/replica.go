@@ -11,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"qaserelay/relay/store"
-	"qaserelay/relay/store/listing"
 )
 
 const (
@@ -211,7 +210,7 @@ func (s *Store) recover(ctx context.Context) error {
 func (s *Store) recoverFrom(ctx context.Context, q string, arg int64) error {
 	for {
 		var back []store.Outcome
-		err := s.list(ctx, listing.Query{Text: q, Args: []any{arg, store.RetrySlice}}, func(rows pgx.Rows) error {
+		err := s.list(ctx, q, []any{arg, store.RetrySlice}, func(rows pgx.Rows) error {
 			o := store.Outcome{State: store.Pending}
 			err := rows.Scan(&o.ID, &o.Lease)
 			if _, ours := s.leases.stream(o.ID); q != ownSending || !ours {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
-	"qaserelay/relay/store/listing"
 )
 
 // TestDecisionsNeverSeeEventsThatWereNotStored counts events by a key that each of them reads and changes, while every
@@ -62,7 +61,7 @@ func TestDecisionsNeverSeeEventsThatWereNotStored(t *testing.T) {
 	if failed.Load() == 0 {
 		t.Error("no call failed")
 	}
-	list, _, err := s.Events(t.Context(), store.EventFilter{Limit: listing.MaxLimit})
+	list, _, err := s.Events(t.Context(), store.EventFilter{Limit: 1000})
 	if err != nil || len(list) != int(stored.Load()) {
 		t.Errorf("%d events are stored, want %d (%v)", len(list), stored.Load(), err)
 	}

@@ -17,7 +17,7 @@ func checkCounts(t *testing.T, s *Store) {
 	const q = `SELECT notifier, sum(unfinished), sum(state = 'dead'), sum(unfinished * coalesce(length(message), 0)), min(CASE unfinished WHEN 1 THEN id END)
 		FROM deliveries GROUP BY notifier`
 	sum := store.Load{}
-	err := s.list(t.Context(), listing.Query{Text: q, Args: nil}, func(r row) {
+	err := s.list(t.Context(), q, nil, func(r row) {
 		want, got := count{int(r.int(1)), int(r.int(2)), r.int(3), r.id(4)}, s.counts.get(r.str(0))
 		if got.unfinished != want.unfinished || got.dead != want.dead || got.bytes != want.bytes || (want.unfinished > 0 && got.since > want.since) {
 			t.Errorf("%s is counted as %+v, want %+v", r.str(0), got, want)

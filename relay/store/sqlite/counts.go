@@ -208,7 +208,7 @@ func (s *Store) oldest(ctx context.Context, notifier string, n count) (at time.T
 	}
 	const q = `SELECT created_at FROM deliveries WHERE id = (
 		SELECT min(id) FROM deliveries INDEXED BY deliveries_lane WHERE unfinished = 1 AND notifier = ?)`
-	err = s.list(ctx, listing.Query{Text: q, Args: []any{notifier}}, func(r row) { at = r.time(0) })
+	err = s.list(ctx, q, []any{notifier}, func(r row) { at = r.time(0) })
 	return at, err
 }
 

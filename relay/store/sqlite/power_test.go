@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
-	"qaserelay/relay/store/listing"
 )
 
 // powerLoss is a store whose files are recorded, with what it has confirmed and when.
@@ -159,7 +158,7 @@ func (p *powerLoss) lostAt(place int, keep func() bool) (lost int) {
 		}
 	}
 	var verdict string
-	if err := s.list(p.Context(), listing.Query{Text: "PRAGMA integrity_check", Args: nil}, func(r row) { verdict = r.str(0) }); err != nil || verdict != "ok" {
+	if err := s.list(p.Context(), "PRAGMA integrity_check", nil, func(r row) { verdict = r.str(0) }); err != nil || verdict != "ok" {
 		p.Logf("after change %d: integrity: %s (%v)", place, verdict, err)
 		lost++
 	}

@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"qaserelay/relay/store"
-	"qaserelay/relay/store/listing"
 )
 
 // childStore names the variable that makes the test binary a process that fills the store at that path.
@@ -114,7 +113,7 @@ func checkAll(t *testing.T, path string, confirmed map[store.ID]bool) {
 		t.Errorf("%d are still being sent (%v)", len(sending), err)
 	}
 	var verdict string
-	if err := s.list(t.Context(), listing.Query{Text: "PRAGMA integrity_check", Args: nil}, func(r row) { verdict = r.str(0) }); err != nil || verdict != "ok" {
+	if err := s.list(t.Context(), "PRAGMA integrity_check", nil, func(r row) { verdict = r.str(0) }); err != nil || verdict != "ok" {
 		t.Errorf("integrity: %s (%v)", verdict, err)
 	}
 }

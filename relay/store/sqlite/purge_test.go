@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
-	"qaserelay/relay/store/listing"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -88,7 +87,7 @@ func TestAPurgeGoesInSmallSteps(t *testing.T) {
 
 func pagesFree(t *testing.T, s *Store) (n int64) {
 	t.Helper()
-	if err := s.list(t.Context(), listing.Query{Text: "PRAGMA freelist_count", Args: nil}, func(r row) { n = r.int(0) }); err != nil {
+	if err := s.list(t.Context(), "PRAGMA freelist_count", nil, func(r row) { n = r.int(0) }); err != nil {
 		t.Fatal(err)
 	}
 	return n

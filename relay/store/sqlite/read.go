@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -66,9 +65,9 @@ func (p *readers) close() error {
 }
 
 // list runs a query and calls each for every row.
-func (s *Store) list(ctx context.Context, q listing.Query, each func(row)) error {
+func (s *Store) list(ctx context.Context, query string, args []any, each func(row)) error {
 	return s.readers.read(ctx, func(ctx context.Context, c *conn) error {
-		return c.query(ctx, q.Text, q.Args, func(r row) error {
+		return c.query(ctx, query, args, func(r row) error {
 			each(r)
 			return nil
 		})
@@ -80,7 +79,7 @@ func (s *Store) NextDue(ctx context.Context, notifier string) (due time.Time, er
 	const q = `SELECT id, next_at FROM deliveries INDEXED BY deliveries_due
 		WHERE unfinished = 1 AND notifier = ? AND next_at IS NOT NULL ORDER BY next_at, id LIMIT ?`
 	sending := s.leases.snapshot()
-	err = s.list(ctx, listing.Query{Text: q, Args: []any{notifier, 1 + len(sending)}}, func(r row) {
+	err = s.list(ctx, q, []any{notifier, 1 + len(sending)}, func(r row) {
 		if _, ok := sending[r.id(0)]; !ok && due.IsZero() {
 			due = r.time(1)
 		}
@@ -105,37 +104,30 @@ func (s *Store) NotifiersOf(ctx context.Context, ids []store.ID) (names []string
 
 // Event implements store.Store.
 func (s *Store) Event(ctx context.Context, id store.ID) (store.StoredEvent, error) {
+	const q = "SELECT " + eventColumns + " FROM events e WHERE e.id = ?"
+	const deliveries = "SELECT id FROM deliveries WHERE event_id = ? ORDER BY id"
 	var ev store.StoredEvent
-	q := listing.Query{Text: "SELECT " + eventColumns + " FROM events e WHERE e.id = ?", Args: []any{id}}
-	err := s.list(ctx, q, func(r row) { ev = scanEvent(r) })
-	if err != nil {
-		return store.StoredEvent{}, fmt.Errorf("reading event %s: %w", id, err)
+	err := s.list(ctx, q, []any{id}, func(r row) { ev = scanEvent(r) })
+	if err := store.Found("event", id, ev.ID != 0, err); err != nil {
+		return store.StoredEvent{}, err
 	}
-	if ev.ID == 0 {
-		return store.StoredEvent{}, fmt.Errorf("event %s: %w", id, store.ErrNotFound)
-	}
-	q = listing.Query{Text: "SELECT id FROM deliveries WHERE event_id = ? ORDER BY id", Args: []any{id}}
-	err = s.list(ctx, q, func(r row) { ev.Deliveries = append(ev.Deliveries, r.id(0)) })
+	err = s.list(ctx, deliveries, []any{id}, func(r row) { ev.Deliveries = append(ev.Deliveries, r.id(0)) })
 	return ev, store.Wrap(err, "reading an event's deliveries")
 }
 
 // Delivery implements store.Store.
 func (s *Store) Delivery(ctx context.Context, id store.ID) (store.Delivery, []store.Attempt, error) {
-	var d store.Delivery
-	sending := s.leases.snapshot()
-	q := listing.Query{Text: "SELECT " + deliveryColumns + `, e.body
-		FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id = ?`, Args: []any{id}}
-	err := s.list(ctx, q, func(r row) { d = sending.show(scanDelivery(r)); d.EventBody = r.bytes(19) })
-	if err != nil {
-		return store.Delivery{}, nil, fmt.Errorf("reading delivery %s: %w", id, err)
-	}
-	if d.ID == 0 {
-		return store.Delivery{}, nil, fmt.Errorf("delivery %s: %w", id, store.ErrNotFound)
-	}
-	var as []store.Attempt
+	const q = "SELECT " + deliveryColumns + `, e.body
+		FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id = ?`
 	const attempts = "SELECT at, took, status, reason, error, response FROM attempts WHERE delivery_id = ? ORDER BY lease"
-	q = listing.Query{Text: attempts, Args: []any{id}}
-	err = s.list(ctx, q, func(r row) {
+	var d store.Delivery
+	var as []store.Attempt
+	sending := s.leases.snapshot()
+	err := s.list(ctx, q, []any{id}, func(r row) { d = sending.show(scanDelivery(r)); d.EventBody = r.bytes(19) })
+	if err := store.Found("delivery", id, d.ID != 0, err); err != nil {
+		return store.Delivery{}, nil, err
+	}
+	err = s.list(ctx, attempts, []any{id}, func(r row) {
 		as = append(as, store.Attempt{At: r.time(0), Took: time.Duration(r.int(1)), Status: r.str(2), Reason: r.str(3),
 			Error: r.str(4), Response: r.str(5)})
 	})
@@ -182,30 +174,26 @@ func (s *Store) Events(ctx context.Context, f store.EventFilter) (list []store.S
 	w.Equal("source", f.Source)
 	w.Equal("name", f.Name)
 	w.Equal("project", f.Project)
-	p := listing.Pager[store.StoredEvent]{Limit: listing.PageLimit(f.Limit)}
-	p.ID = func(ev store.StoredEvent) store.ID { return ev.ID }
+	var reach listing.Reach
 	if len(w.Conds) > 0 {
-		p.Reach = func(sp listing.Span, n int) (store.ID, error) { return s.reach(ctx, "events"+index, nil, sp, n) }
+		reach = s.reach(ctx, "events"+index, nil)
 	}
-	p.Read = func(sp listing.Span, limit int) (part []store.StoredEvent, err error) {
-		w, order := w.Within("id", sp), idOrder(sp.OldestFirst)
+	return listing.Events(f, reach, func(sp listing.Span, limit int) (part []store.StoredEvent, err error) {
+		w, order := w.Within("id", sp), sp.Order("1")
 		inner := "SELECT id FROM events" + index + w.Text() + order + " LIMIT ?"
-		text := "SELECT " + eventColumns + " FROM events e WHERE e.id IN (" + inner + ")" + order
-		q := listing.Query{Text: text, Args: append(w.Args, limit)}
-		err = s.list(ctx, q, func(r row) { part = append(part, scanEvent(r)) })
+		q := "SELECT " + eventColumns + " FROM events e WHERE e.id IN (" + inner + ")" + order
+		err = s.list(ctx, q, append(w.Args, limit), func(r row) { part = append(part, scanEvent(r)) })
 		return part, err
-	}
-	list, next, err = p.Page(listing.Span{After: f.After, Before: f.Before, OldestFirst: f.OldestFirst})
-	return list, next, store.Wrap(err, "listing events")
+	})
 }
 
 // Deliveries implements store.Store.
 func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
 	list []store.Delivery, next store.ID, err error) {
-	sc, err := scanOf(f, s.counts.many(f.State, f.Notifier))
-	if err != nil {
+	if err := listing.CheckState(f); err != nil {
 		return nil, 0, err
 	}
+	sc := scanOf(f, s.counts.many(f.State, f.Notifier))
 	w, sending := listing.Where{Conds: sc.conds}, s.leases.snapshot()
 	ofState(&w, f.State, sending)
 	w.Equal("rule", f.Rule)
@@ -214,34 +202,28 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
 		w.Add("event_id = ?", f.Event)
 	}
 	w.OfEvent(f.EventName, f.Project)
-	p := listing.Pager[store.Delivery]{Limit: listing.PageLimit(f.Limit)}
-	p.ID = func(d store.Delivery) store.ID { return d.ID }
+	var reach listing.Reach
 	if sc.along != "" {
-		p.Reach = func(sp listing.Span, n int) (store.ID, error) {
-			return s.reach(ctx, "deliveries"+sc.along, sc.alongConds, sp, n)
-		}
+		reach = s.reach(ctx, "deliveries"+sc.along, sc.alongConds)
 	}
-	p.Read = func(sp listing.Span, limit int) (part []store.Delivery, err error) {
-		w, order := w.Within("id", sp), idOrder(sp.OldestFirst)
+	return listing.Deliveries(f, reach, func(sp listing.Span, limit int) (part []store.Delivery, err error) {
+		w, order := w.Within("id", sp), sp.Order("1")
 		inner := "SELECT id FROM deliveries" + sc.index + w.Text() + order + " LIMIT ?"
 		const from = " FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id IN ("
-		text := "SELECT " + deliveryColumns + from + inner + ")" + order
-		q := listing.Query{Text: text, Args: append(w.Args, limit)}
-		err = s.list(ctx, q, func(r row) { part = append(part, sending.show(scanDelivery(r))) })
+		q := "SELECT " + deliveryColumns + from + inner + ")" + order
+		err = s.list(ctx, q, append(w.Args, limit), func(r row) { part = append(part, sending.show(scanDelivery(r))) })
 		return part, err
-	}
-	list, next, err = p.Page(listing.Span{After: f.After, Before: f.Before, OldestFirst: f.OldestFirst})
-	return list, next, store.Wrap(err, "listing deliveries")
+	})
 }
 
-// reach returns the id of the n-th row of a span, or zero. It reads a narrow index only.
-func (s *Store) reach(ctx context.Context, from string, conds []string, sp listing.Span, n int) (
-	id store.ID, err error) {
-	w := (&listing.Where{Conds: conds}).Within("id", sp)
-	text := "SELECT id FROM " + from + w.Text() + idOrder(sp.OldestFirst) + " LIMIT 1 OFFSET ?"
-	q := listing.Query{Text: text, Args: append(w.Args, n-1)}
-	err = s.list(ctx, q, func(r row) { id = r.id(0) })
-	return id, err
+// reach reads a narrow index only.
+func (s *Store) reach(ctx context.Context, from string, conds []string) listing.Reach {
+	return func(sp listing.Span, n int) (id store.ID, err error) {
+		w := (&listing.Where{Conds: conds}).Within("id", sp)
+		q := "SELECT id FROM " + from + w.Text() + sp.Order("1") + " LIMIT 1 OFFSET ?"
+		err = s.list(ctx, q, append(w.Args, n-1), func(r row) { id = r.id(0) })
+		return id, err
+	}
 }
 
 // scan says how deliveries are searched.
@@ -258,7 +240,7 @@ type scan struct {
 // scanOf chooses the index that leaves the least to read. The index of a state does not know rules and events, so if
 // many deliveries are in that state, each one would have to be read; and the index of due deliveries is not in the
 // order of ids.
-func scanOf(f store.DeliveryFilter, many bool) (sc scan, err error) {
+func scanOf(f store.DeliveryFilter, many bool) (sc scan) {
 	const byList = " INDEXED BY deliveries_list"
 	switch f.State {
 	case "":
@@ -272,8 +254,6 @@ func scanOf(f store.DeliveryFilter, many bool) (sc scan, err error) {
 		sc.index, sc.conds = " INDEXED BY deliveries_cancelled", []string{"state = 'cancelled'"}
 	case store.Delivered:
 		sc.conds = []string{"state = 'delivered'"}
-	default:
-		return sc, fmt.Errorf("listing deliveries: unknown state %q", f.State)
 	}
 	other := f.Rule != "" || f.EventName != "" || f.Project != ""
 	switch {
@@ -287,13 +267,5 @@ func scanOf(f store.DeliveryFilter, many bool) (sc scan, err error) {
 	case f.State != "":
 		sc.index, sc.along = " NOT INDEXED", byList
 	}
-	return sc, nil
-}
-
-// idOrder sorts by the first column, which is the id.
-func idOrder(oldestFirst bool) string {
-	if oldestFirst {
-		return " ORDER BY 1"
-	}
-	return " ORDER BY 1 DESC"
+	return sc
 }

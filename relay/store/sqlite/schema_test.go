@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
-	"qaserelay/relay/store/listing"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -78,7 +77,7 @@ func TestTheTableHasEveryStateAndNoOther(t *testing.T) {
 	defer func() { _ = s.Close() }()
 	var table string
 	const q = "SELECT sql FROM sqlite_schema WHERE name = 'deliveries'"
-	if err := s.list(t.Context(), listing.Query{Text: q}, func(r row) { table = r.str(0) }); err != nil {
+	if err := s.list(t.Context(), q, nil, func(r row) { table = r.str(0) }); err != nil {
 		t.Fatal(err)
 	}
 	check := "CHECK (state = '" + string(store.Pending)
@@ -97,7 +96,7 @@ func TestEveryVersionBecomesTheSame(t *testing.T) {
 	defer func() { _, _ = old.Close(), fresh.Close() }()
 	tables := func(s *Store) (list []string) {
 		const q = "SELECT m.name || ' ' || c.name || ' ' || c.type || ' ' || c.\"notnull\" FROM sqlite_schema m, pragma_table_xinfo(m.name) c ORDER BY 1"
-		if err := s.list(t.Context(), listing.Query{Text: q, Args: nil}, func(r row) { list = append(list, r.str(0)) }); err != nil {
+		if err := s.list(t.Context(), q, nil, func(r row) { list = append(list, r.str(0)) }); err != nil {
 			t.Fatal(err)
 		}
 		return list

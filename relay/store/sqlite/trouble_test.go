@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
-	"qaserelay/relay/store/listing"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -27,7 +26,7 @@ func limitPages(t *testing.T, s *Store, pages int64) {
 
 func pageCount(t *testing.T, s *Store) (pages int64) {
 	t.Helper()
-	if err := s.list(t.Context(), listing.Query{Text: "PRAGMA page_count", Args: nil}, func(r row) { pages = r.int(0) }); err != nil {
+	if err := s.list(t.Context(), "PRAGMA page_count", nil, func(r row) { pages = r.int(0) }); err != nil {
 		t.Fatal(err)
 	}
 	return pages
