@@ -62,27 +62,12 @@ type Engine struct {
 
 // New returns an engine. It works once Run is called.
 func New(o Options) *Engine {
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Metrics == nil {
-		o.Metrics = metrics.New(metrics.Options{})
-	}
-	if o.Now == nil {
-		o.Now = store.Clock()
-	}
-	if o.IDs == nil {
-		o.IDs = store.IDsOf(o.Store.Node)
-	}
-	e := &Engine{
-		Options: o,
-		inbox:   groupcommit.Queue[*pendingEvent]{Limit: maxPending},
-		decide:  (*rules.Set).Decide,
-		qase:    qaseapi.NewClient(o.Logger, o.Now),
-	}
-	e.config.Store(o.Config)
-	e.dispatcher = dispatch.New(dispatch.Options{Store: o.Store, Config: o.Config, Logger: o.Logger, Metrics: o.Metrics,
+	e := &Engine{inbox: groupcommit.Queue[*pendingEvent]{Limit: maxPending}, decide: (*rules.Set).Decide}
+	d := dispatch.New(dispatch.Options{Store: o.Store, Config: o.Config, Logger: o.Logger, Metrics: o.Metrics,
 		Now: o.Now, Rand: o.Rand, IDs: o.IDs, StoreFailed: e.storeFailed})
+	o.Logger, o.Metrics, o.Now, o.IDs = d.Logger, d.Metrics, d.Now, d.IDs // with their defaults
+	e.Options, e.dispatcher, e.qase = o, d, qaseapi.NewClient(o.Logger, o.Now)
+	e.config.Store(o.Config)
 	e.Metrics.OnScrape(e.refreshMetrics)
 	return e
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"time"
-
-	"qaserelay/relay/store"
 )
 
 // maxSleep is how long a lane rests at most before it looks for work that another relay has stored.
@@ -26,23 +24,6 @@ func (l *lane) capacity(writes context.Context) (limit int, wait time.Duration) 
 		return 0, wait
 	}
 	return l.breaker.Limit(min(free, limit))
-}
-
-// byOrderKey splits a batch into groups that have to be sent in their order. The groups are in the order of their first
-// deliveries.
-func byOrderKey(batch []store.Delivery) []group {
-	groups := make([]group, 0, len(batch))
-	at := make(map[string]int, len(batch))
-	for i, d := range batch {
-		g, known := at[d.OrderKey]
-		if d.OrderKey == "" || !known {
-			at[d.OrderKey] = len(groups)
-			groups = append(groups, group{deliveries: batch[i : i+1 : i+1]})
-			continue
-		}
-		groups[g].deliveries = append(groups[g].deliveries, d)
-	}
-	return groups
 }
 
 // wake tells the lane that there may be new work.

@@ -68,8 +68,8 @@ func (l *lane) claim(ctx, writes context.Context) {
 		retries.reset()
 		l.window.Add(batch...)
 		l.caughtUp.Store(len(batch) < limit)
-		for _, g := range byOrderKey(batch) {
-			l.admit(ctx, g)
+		for _, ds := range store.ByStream(batch, func(d store.Delivery) string { return d.OrderKey }, nil) {
+			l.admit(ctx, group{deliveries: ds})
 		}
 		if len(batch) < limit {
 			l.rest(ctx)

@@ -91,6 +91,9 @@ const (
 	Cancelled State = "cancelled"
 )
 
+// States lists the states of a delivery.
+func States() []State { return []State{Pending, Sending, Delivered, Dead, Cancelled} }
+
 // Delivery is one notification on its way to one notifier.
 type Delivery struct {
 	ID        ID

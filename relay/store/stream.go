@@ -8,8 +8,8 @@ type Stream struct{ Notifier, Key string }
 // LockName identifies the stream among the locks of a database.
 func (s Stream) LockName() string { return s.Notifier + "\x00" + s.Key }
 
-// ByStream splits due deliveries by order key. The groups are in the order of their first deliveries, and each is
-// sorted.
+// ByStream splits deliveries by order key. The groups are in the order of their first deliveries, and each is sorted,
+// unless order is nil.
 func ByStream[H any](heads []H, key func(H) string, order func(a, b H) int) [][]H {
 	groups := make([][]H, 0, len(heads))
 	index := map[string]int{}
@@ -20,8 +20,9 @@ func ByStream[H any](heads []H, key func(H) string, order func(a, b H) int) [][]
 			groups = append(groups, heads[i:i+1:i+1])
 			continue
 		}
-		groups[at] = append(groups[at], h)
-		slices.SortFunc(groups[at], order)
+		if groups[at] = append(groups[at], h); order != nil {
+			slices.SortFunc(groups[at], order)
+		}
 	}
 	return groups
 }

@@ -54,9 +54,10 @@ func ParseEvent(text string) (name string, id store.ID) {
 
 // ParseState reads the state of a delivery, or none.
 func ParseState(text string) (store.State, error) {
-	states := []string{"pending", "sending", "delivered", "dead", "cancelled"}
-	if text != "" && !slices.Contains(states, text) {
-		return store.State(text), fmt.Errorf("state: want one of %s, not %q", strings.Join(states, ", "), text)
+	state := store.State(text)
+	if text != "" && !slices.Contains(store.States(), state) {
+		names := strings.Trim(fmt.Sprint(store.States()), "[]")
+		return state, fmt.Errorf("state: want one of %s, not %q", strings.ReplaceAll(names, " ", ", "), text)
 	}
-	return store.State(text), nil
+	return state, nil
 }

@@ -4,6 +4,7 @@ package listing
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"qaserelay/relay/store"
@@ -65,11 +66,10 @@ func Deliveries(f store.DeliveryFilter, reach Reach, read Read[store.Delivery]) 
 
 // CheckState returns an error if the filter selects a state that does not exist.
 func CheckState(f store.DeliveryFilter) error {
-	switch f.State {
-	case "", store.Pending, store.Sending, store.Delivered, store.Dead, store.Cancelled:
-		return nil
+	if f.State != "" && !slices.Contains(store.States(), f.State) {
+		return fmt.Errorf("listing deliveries: unknown state %q", f.State)
 	}
-	return fmt.Errorf("listing deliveries: unknown state %q", f.State)
+	return nil
 }
 
 // pager reads one page of a list.

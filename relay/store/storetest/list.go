@@ -112,7 +112,7 @@ func listCases() map[string]func(*Fixture) {
 		},
 		"deliveries are filtered by state, rule, notifier and event": func(f *Fixture) {
 			events := map[store.State]store.ID{}
-			for _, s := range []store.State{store.Pending, store.Sending, store.Delivered, store.Dead, store.Cancelled} {
+			for _, s := range store.States() {
 				ev, a, b := f.MakeEvent(), f.MakeDelivery("n", ""), f.MakeDelivery("n", "")
 				a.Rule, b.Rule = "one", "two"
 				if s == store.Cancelled {

@@ -190,7 +190,7 @@ func (m *model) end() {
 // endOld reports an outcome of an older lease, or of a delivery that is not being sent. It changes nothing.
 func (m *model) endOld() {
 	m.Helper()
-	if x := m.pick(store.Pending, store.Sending, store.Delivered, store.Dead, store.Cancelled); x != nil {
+	if x := m.pick(store.States()...); x != nil {
 		lease := x.lease
 		if x.state == store.Sending {
 			lease--
@@ -204,7 +204,7 @@ func (m *model) endOld() {
 
 func (m *model) again() {
 	m.Helper()
-	if x := m.pick(store.Pending, store.Sending, store.Delivered, store.Dead, store.Cancelled); x != nil {
+	if x := m.pick(store.States()...); x != nil {
 		n, err := m.Retry(m.Context(), []store.ID{x.ID})
 		m.NoError(err)
 		may := store.ByRetry.From(x.state) != nil
@@ -218,7 +218,7 @@ func (m *model) again() {
 
 func (m *model) stop() {
 	m.Helper()
-	if x := m.pick(store.Pending, store.Sending, store.Delivered, store.Dead, store.Cancelled); x != nil &&
+	if x := m.pick(store.States()...); x != nil &&
 		m.rand.IntN(3) == 0 {
 		n, err := m.Cancel(m.Context(), []store.ID{x.ID}, "not wanted")
 		m.NoError(err)
