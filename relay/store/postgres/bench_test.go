@@ -17,6 +17,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/pgtest"
+	"qaserelay/relay/store/sqlite"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -26,19 +27,22 @@ func BenchmarkAcceptPostgres(b *testing.B) {
 	c := pgtest.New(b, "shared_buffers=512MB", "max_wal_size=4GB")
 	for _, waiters := range []int{64, 256} {
 		b.Run(fmt.Sprintf("waiters=%d", waiters), func(b *testing.B) {
-			sqlite := openTest(b, filepath.Join(b.TempDir(), "relay.db"), nil)
+			file, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "relay.db"), sqlite.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
 			url := c.Schema(b, fmt.Sprintf("bench%d_%d", waiters, b.N))
 			relays := []store.Store{openPostgres(b, url, nil), openPostgres(b, url, nil), openPostgres(b, url, nil)}
 			b.ResetTimer()
-			file := acceptRate(b, []store.Store{sqlite}, waiters)
+			alone := acceptRate(b, []store.Store{file}, waiters)
 			one := acceptRate(b, relays[:1], waiters)
 			three := acceptRate(b, relays, waiters)
 			b.StopTimer()
-			b.ReportMetric(file, "sqlite-events/s")
+			b.ReportMetric(alone, "sqlite-events/s")
 			b.ReportMetric(one, "postgres-events/s")
-			b.ReportMetric(100*one/file, "postgres-%-of-sqlite")
+			b.ReportMetric(100*one/alone, "postgres-%-of-sqlite")
 			b.ReportMetric(100*three/one, "three-%-of-one")
-			for _, s := range append(relays, sqlite) {
+			for _, s := range append(relays, file) {
 				if err := s.Close(); err != nil {
 					b.Fatal(err)
 				}
@@ -68,7 +72,7 @@ func BenchmarkPendingPostgres(b *testing.B) {
 	b.Run("claim", func(b *testing.B) {
 		var took []float64
 		for b.Loop() {
-			took = append(took, milliseconds(func() {
+			took = append(took, storetest.Milliseconds(func() {
 				if _, err := s.Claim(b.Context(), "slack", 64); err != nil {
 					b.Fatal(err)
 				}

@@ -21,7 +21,7 @@ func testPostgresReader(t *testing.T, s *schemas) {
 	joined := r.joined()
 	reader, err := OpenReader(t.Context(), url)
 	r.NoError(err)
-	r.Equal("read", everything(t, reader), everything(t, r.Store))
+	r.Equal("read", storetest.Everything(t, reader), storetest.Everything(t, r.Store))
 	r.Equal("relays", r.joined(), joined)
 	_, err = reader.(*Store).pool.Exec(t.Context(), "DELETE FROM deliveries")
 	r.Equal("a change is refused", err != nil && strings.Contains(err.Error(), "read-only transaction"), true)

@@ -91,25 +91,25 @@ func (r *relays) end(p *Store, d store.Delivery) {
 
 func testRelays(t *testing.T, s *schemas) {
 	for name, run := range map[string]func(*relays){
-		"relays have numbers of tsuccessor own": func(r *relays) {
+		"relays have numbers of their own": func(r *relays) {
 			numbers := map[int]bool{}
 			for _, p := range r.all {
 				numbers[p.Node()] = true
 			}
 			r.Equal("numbers", len(numbers), len(r.all))
 		},
-		"one body that all receive at the same time is one event":                   (*relays).acceptTheSame,
-		"changes of one key by all at the same time are not lost":                   (*relays).changeTheSame,
-		"deliveries that all store and send at the same time keep tsuccessor order": (*relays).keepOrder,
-		"deliveries of a dead relay are taken over, in order":                       (*relays).takeOver,
-		"a relay that was declared dead sends nothing and joins again":              (*relays).comeBack,
-		"a relay whose number was given away makes its ids with another":            (*relays).loseNumber,
-		"a claim whose commit was not confirmed is handed back":                     (*relays).unsure,
-		"a rate is shared by all":                                                   (*relays).shareRate,
-		"a relay is notified of work that another one has stored":                   (*relays).hear,
-		"the load is that of all, and each relay's own is known at once":            (*relays).shareLoad,
-		"one relay purges at a time":                                                (*relays).purgeAlone,
-		"a key that no event announced is locked too, and no change is lost":        (*relays).unannounced,
+		"one body that all receive at the same time is one event":              (*relays).acceptTheSame,
+		"changes of one key by all at the same time are not lost":              (*relays).changeTheSame,
+		"deliveries that all store and send at the same time keep their order": (*relays).keepOrder,
+		"deliveries of a dead relay are taken over, in order":                  (*relays).takeOver,
+		"a relay that was declared dead sends nothing and joins again":         (*relays).comeBack,
+		"a relay whose number was given away makes its ids with another":       (*relays).loseNumber,
+		"a claim whose commit was not confirmed is handed back":                (*relays).unsure,
+		"a rate is shared by all":                                              (*relays).shareRate,
+		"a relay is notified of work that another one has stored":              (*relays).hear,
+		"the load is that of all, and each relay's own is known at once":       (*relays).shareLoad,
+		"one relay purges at a time":                                           (*relays).purgeAlone,
+		"a key that no event announced is locked too, and no change is lost":   (*relays).unannounced,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -118,42 +118,7 @@ func testRelays(t *testing.T, s *schemas) {
 	}
 }
 
-func (r *relays) acceptTheSame() {
-	const bodies = 60
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	ids := map[string]map[store.ID]bool{}
-	for i, p := range r.all {
-		maker := store.NewIDs(p.Node())
-		for range 2 {
-			wg.Go(func() {
-				for b := range bodies {
-					body := fmt.Sprint("body ", b)
-					ev := r.EventOf(body)
-					ev.ID = maker.Next(time.Now())
-					rs, err := p.Accept(r.Context(), []store.Event{ev}, storetest.Planned(store.Plan{}))
-					if err != nil {
-						r.Errorf("relay %d: %v", i, err)
-						return
-					}
-					mu.Lock()
-					if ids[body] == nil {
-						ids[body] = map[store.ID]bool{}
-					}
-					ids[body][rs[0].ID] = true
-					mu.Unlock()
-				}
-			})
-		}
-	}
-	wg.Wait()
-	for body, set := range ids {
-		r.Equal("ids of "+body, len(set), 1)
-	}
-	evs, _, err := r.Events(r.Context(), store.EventFilter{Limit: 1000})
-	r.NoError(err)
-	r.Equal("events", len(evs), bodies)
-}
+func (r *relays) acceptTheSame() { r.AcceptSame(2, 60, r.all[0], r.all[1], r.all[2]) }
 
 func (r *relays) changeTheSame() { r.appendTo([]string{"k", "other"}) }
 
@@ -180,8 +145,7 @@ func (r *relays) appendTo(announced []string) {
 		})
 	}
 	wg.Wait()
-	v, err := r.Get(r.Context(), "k")
-	r.NoError(err)
+	v := r.Value("k")
 	r.Equal("length", len(v), each*len(r.all))
 }
 

@@ -72,8 +72,7 @@ func TestTheOldestOfManyIsFoundStepByStep(t *testing.T) {
 
 	s.counts.beginSearch()
 	f.FinishAs(store.Dead, time.Time{}, ids[7])
-	_, err := f.Retry(f.Context(), []store.ID{ids[7]})
-	f.NoError(err)
+	f.RetryAll(ids[7])
 	s.counts.endSearch("n", ids[9])
 	f.Equal("one that became unfinished meanwhile", search(), oldest(7))
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/storetest"
 )
 
 // manyPending is the variable that says how many deliveries BenchmarkManyPending lets wait, such as 1000000.
@@ -47,14 +48,14 @@ func BenchmarkManyPending(b *testing.B) {
 	}
 	report["claim-p50-ms"], report["claim-p99-ms"] = l.claims(max(10, min(400, pending/200)))
 	for name, run := range l.reads() {
-		report[name+"-ms"] = milliseconds(func() {
+		report[name+"-ms"] = storetest.Milliseconds(func() {
 			if err := run(); err != nil {
 				b.Logf("%s: %v", name, err)
 			}
 		})
 	}
 	must(l.store.Close())
-	report["open-ms"] = milliseconds(func() { l.store = openTest(b, l.store.Path, nil) })
+	report["open-ms"] = storetest.Milliseconds(func() { l.store = openTest(b, l.store.Path, nil) })
 	l.To = l.store
 	report["rss-MiB"], report["peak-rss-MiB"] = l.memory("VmRSS:"), l.memory("VmHWM:")
 	for b.Loop() {
@@ -69,7 +70,7 @@ func BenchmarkManyPending(b *testing.B) {
 // microseconds.
 func (l *load) rate(n int) (perSecond, cpu float64) {
 	before := l.cpu()
-	perSecond = float64(n) / milliseconds(func() { l.AcceptAll(n, 64) }) * 1000
+	perSecond = float64(n) / storetest.Milliseconds(func() { l.AcceptAll(n, 64) }) * 1000
 	return perSecond, (l.cpu() - before) / float64(n) * 1e6
 }
 
@@ -93,7 +94,7 @@ func (l *load) claims(n int) (half, most float64) {
 	var took []float64
 	for range n {
 		var ds []store.Delivery
-		took = append(took, milliseconds(func() {
+		took = append(took, storetest.Milliseconds(func() {
 			var err error
 			ds, err = l.store.Claim(context.Background(), "slack", 64)
 			must(err)
@@ -125,12 +126,6 @@ func (l *load) reads() map[string]func() error {
 		"list-project":    list(store.DeliveryFilter{Project: "WEB"}),
 		"list-no-project": list(store.DeliveryFilter{Project: "NONE"}),
 	}
-}
-
-func milliseconds(f func()) float64 {
-	start := time.Now()
-	f()
-	return float64(time.Since(start).Microseconds()) / 1000
 }
 
 func must(err error) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/storetest"
 )
 
 // BenchmarkAcceptBatches stores events as the relay does: 64 callers, whose events gather while others are written,
@@ -57,7 +58,7 @@ func acceptInBatches(b *testing.B, n, atOnce int) (perSecond, p99 float64) {
 			for range (n + 63) / 64 {
 				a := &arrival{done: make(chan struct{})}
 				a.event, a.plan = l.Next()
-				ms := milliseconds(func() { arrivals <- a; <-a.done })
+				ms := storetest.Milliseconds(func() { arrivals <- a; <-a.done })
 				mu.Lock()
 				took = append(took, ms)
 				mu.Unlock()
@@ -65,7 +66,7 @@ func acceptInBatches(b *testing.B, n, atOnce int) (perSecond, p99 float64) {
 		})
 	}
 	go func() { callers.Wait(); close(arrivals) }()
-	elapsed := milliseconds(func() { l.acceptArrivals(arrivals, atOnce) })
+	elapsed := storetest.Milliseconds(func() { l.acceptArrivals(arrivals, atOnce) })
 	slices.Sort(took)
 	return float64(len(took)) / elapsed * 1000, took[len(took)*99/100]
 }

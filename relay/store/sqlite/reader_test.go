@@ -10,18 +10,8 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/storetest"
 )
-
-// everything lists all that a reader gives.
-func everything(t *testing.T, r store.ReadCloser) string {
-	t.Helper()
-	evs, _, err := r.Events(t.Context(), store.EventFilter{Limit: 1000})
-	ds, _, err2 := r.Deliveries(t.Context(), store.DeliveryFilter{Limit: 1000})
-	if err := errors.Join(err, err2); err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprint(evs, ds)
-}
 
 func TestAFileIsReadBesideItsRelayAndNothingChanges(t *testing.T) {
 	f := newFixture(t)
@@ -42,7 +32,7 @@ func TestAFileIsReadBesideItsRelayAndNothingChanges(t *testing.T) {
 
 	f.FinishAs(store.Delivered, time.Time{}, sending) // the lease is still good
 	f.Equal("the relay continues", f.Find(sending).State, store.Delivered)
-	f.Equal("and is read further", everything(t, r), everything(t, f.Store))
+	f.Equal("and is read further", storetest.Everything(t, r), storetest.Everything(t, f.Store))
 	f.NoError(r.Close())
 	f.Reopen()
 	_, _, err = r.Events(t.Context(), store.EventFilter{})
@@ -68,7 +58,7 @@ func TestWhatAProcessLeftWhenItWasKilledIsReadAsItIs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		seen = append(seen, everything(t, r))
+		seen = append(seen, storetest.Everything(t, r))
 		if err := r.Close(); err != nil {
 			t.Fatal(err)
 		}

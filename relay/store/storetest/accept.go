@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"qaserelay/relay/store"
@@ -88,39 +87,11 @@ func acceptCases() map[string]func(*Fixture) {
 				f.Equal(fmt.Sprintf("event %d is missing", i), errors.Is(err, store.ErrNotFound), !stored)
 				f.Equal("error", rs[i].Err == nil, stored)
 			}
-			v, err := f.Get(f.Context(), "1")
-			f.NoError(err)
+			v := f.Value("1")
 			f.Equal("a change of the failed one", v == nil, true)
 			f.Equal("again", f.AcceptOne(batch[1], store.Plan{}), store.Receipt{ID: batch[1].ID})
 		},
-		"many accept at once, and each body is stored once": func(f *Fixture) {
-			const callers, bodies = 16, 40
-			var wg sync.WaitGroup
-			var mu sync.Mutex
-			ids := map[string]map[store.ID]bool{}
-			for range callers {
-				wg.Go(func() {
-					for b := range bodies {
-						body := fmt.Sprint("body ", b)
-						rs, err := f.Accept(f.Context(), []store.Event{f.EventOf(body)}, Planned(store.Plan{}))
-						if err != nil {
-							f.Error(err)
-							return
-						}
-						mu.Lock()
-						if ids[body] == nil {
-							ids[body] = map[store.ID]bool{}
-						}
-						ids[body][rs[0].ID] = true
-						mu.Unlock()
-					}
-				})
-			}
-			wg.Wait()
-			for body, set := range ids {
-				f.Equal("ids of "+body, len(set), 1)
-			}
-		},
+		"many accept at once, and each body is stored once": func(f *Fixture) { f.AcceptSame(16, 40, f.Store) },
 		"nothing is accepted for a context that has ended": func(f *Fixture) {
 			_, err := f.Accept(cancelledContext(), []store.Event{f.MakeEvent()}, Planned(store.Plan{}))
 			f.Equal("error", errors.Is(err, context.Canceled), true)

@@ -193,7 +193,7 @@ func deliverCases() map[string]func(*Fixture) {
 			a, b := f.Put("k"), f.Put("k")
 			f.Advance(time.Minute)
 			f.Put("")
-			f.AcceptOne(f.MakeEvent(), store.Plan{Deliveries: []store.NewDelivery{f.MakeDelivery("m", "")}})
+			f.AcceptDeliveries(f.MakeDelivery("m", ""))
 			f.ClaimIDs()
 			f.Equal("first", backlog(), []store.Backlog{{Notifier: "m", Pending: 1, Oldest: f.Now()},
 				{Notifier: "n", Pending: 3, Oldest: start}})

@@ -82,8 +82,7 @@ func fallbackCases() map[string]func(*Fixture) {
 					f.bringTo(f.failWithFallback(fallback, 1), c.second)
 					made++
 				}
-				_, err := f.Retry(f.Context(), []store.ID{id})
-				f.NoError(err)
+				f.RetryAll(id)
 				f.ClaimIDs()
 				f.failWithFallback(id, 2)
 				ev, err := f.Event(f.Context(), f.Find(id).EventID)
@@ -114,7 +113,7 @@ func fallbackCases() map[string]func(*Fixture) {
 		"a fallback waits for earlier ones of its order key": func(f *Fixture) {
 			id := f.Put("k")
 			before := f.MakeDelivery("email", "k")
-			f.AcceptOne(f.MakeEvent(), store.Plan{Deliveries: []store.NewDelivery{before}})
+			f.AcceptDeliveries(before)
 			f.ClaimIDs()
 			d := failFor(f, id, 1)
 			f.Equal("due", f.Find(d.ID).NextAt, f.Now().Add(store.OrderWait))
@@ -139,8 +138,7 @@ func (f *Fixture) failingPair(last bool) []store.Outcome {
 	f.ClaimIDs()
 	own := f.failWithFallback(id, 1)
 	f.bringTo(own, store.Sending)
-	_, err := f.Retry(f.Context(), []store.ID{id})
-	f.NoError(err)
+	f.RetryAll(id)
 	f.Equal("retried", f.ClaimIDs(), []store.ID{id})
 	outcomes := []store.Outcome{f.failure(id, 2), f.failure(own, 1)}
 	if last {
@@ -172,8 +170,7 @@ func (f *Fixture) bringTo(id store.ID, s store.State) {
 	case store.Pending:
 		return
 	case store.Cancelled:
-		_, err := f.Cancel(f.Context(), []store.ID{id}, "not wanted")
-		f.NoError(err)
+		f.CancelAll(id)
 		return
 	}
 	ds, err := f.Claim(f.Context(), id.String(), 1)

@@ -13,7 +13,7 @@ func handOverCases() map[string]func(*Fixture) {
 	take := func(f *Fixture, key string) (store.ID, store.Receipt) {
 		d := f.MakeDelivery("n", key)
 		d.Claim = true
-		return d.ID, f.AcceptOne(f.MakeEvent(), store.Plan{Deliveries: []store.NewDelivery{d}})
+		return d.ID, f.AcceptDeliveries(d)
 	}
 	return map[string]func(*Fixture){
 		"a delivery can be claimed as it is made": func(f *Fixture) {
@@ -44,7 +44,7 @@ func handOverCases() map[string]func(*Fixture) {
 		"a rehearsed delivery is never given": func(f *Fixture) {
 			d := f.MakeDelivery("n", "k")
 			d.Claim, d.Cancelled = true, "dry run"
-			r := f.AcceptOne(f.MakeEvent(), store.Plan{Deliveries: []store.NewDelivery{d}})
+			r := f.AcceptDeliveries(d)
 			f.Equal("claimed", len(r.Claimed), 0)
 			f.Equal("state", f.Find(d.ID).State, store.Cancelled)
 		},

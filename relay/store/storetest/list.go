@@ -17,14 +17,11 @@ func listCases() map[string]func(*Fixture) {
 				want = append([]store.ID{ev.ID}, want...)
 			}
 			for page := (store.EventFilter{Limit: 3}); ; page.Before = got[len(got)-1] {
-				evs, _, err := f.Events(f.Context(), page)
-				f.NoError(err)
-				if len(evs) == 0 {
+				ids := f.EventIDs(page)
+				if len(ids) == 0 {
 					break
 				}
-				for _, ev := range evs {
-					got = append(got, ev.ID)
-				}
+				got = append(got, ids...)
 			}
 			f.Equal("ids", got, want)
 		},
@@ -67,13 +64,7 @@ func listCases() map[string]func(*Fixture) {
 				{OldestFirst: true, After: ids[1], Limit: 2}:     ids[2:4],
 				{OldestFirst: true, After: ids[1], Source: "no"}: {},
 			} {
-				evs, _, err := f.Events(f.Context(), filter)
-				f.NoError(err)
-				got := []store.ID{}
-				for _, ev := range evs {
-					got = append(got, ev.ID)
-				}
-				f.Equal(fmt.Sprintf("%+v", filter), got, want)
+				f.Equal(fmt.Sprintf("%+v", filter), f.EventIDs(filter), want)
 			}
 		},
 		"deliveries are filtered by their events": func(f *Fixture) {
@@ -101,13 +92,7 @@ func listCases() map[string]func(*Fixture) {
 				{Project: "A", State: store.Sending, Event: 1}:          {},
 				{Project: "A", State: store.Sending, OldestFirst: true}: {ids[0], ids[2]},
 			} {
-				ds, _, err := f.Deliveries(f.Context(), filter)
-				f.NoError(err)
-				got := []store.ID{}
-				for _, d := range ds {
-					got = append(got, d.ID)
-				}
-				f.Equal(fmt.Sprintf("%+v", filter), got, want)
+				f.Equal(fmt.Sprintf("%+v", filter), f.DeliveryIDs(filter), want)
 			}
 		},
 		"deliveries are filtered by state, rule, notifier and event": func(f *Fixture) {
@@ -134,9 +119,7 @@ func listCases() map[string]func(*Fixture) {
 			}
 			count := func(filter store.DeliveryFilter, want int) {
 				f.Helper()
-				ds, _, err := f.Deliveries(f.Context(), filter)
-				f.NoError(err)
-				f.Equal(fmt.Sprintf("%+v", filter), len(ds), want)
+				f.Equal(fmt.Sprintf("%+v", filter), len(f.DeliveryIDs(filter)), want)
 			}
 			count(store.DeliveryFilter{}, 10)
 			for s, ev := range events {
@@ -196,14 +179,11 @@ func listCases() map[string]func(*Fixture) {
 				want = append([]store.ID{f.Put("")}, want...)
 			}
 			for page := (store.DeliveryFilter{Limit: 2}); ; page.Before = got[len(got)-1] {
-				ds, _, err := f.Deliveries(f.Context(), page)
-				f.NoError(err)
-				if len(ds) == 0 {
+				ids := f.DeliveryIDs(page)
+				if len(ids) == 0 {
 					break
 				}
-				for _, d := range ds {
-					got = append(got, d.ID)
-				}
+				got = append(got, ids...)
 			}
 			f.Equal("ids", got, want)
 		},

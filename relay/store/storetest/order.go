@@ -32,7 +32,7 @@ func orderCases() map[string]func(*Fixture) {
 			a := f.Put("a")
 			f.ClaimIDs()
 			other := f.MakeDelivery("other", "a")
-			f.AcceptOne(f.MakeEvent(), store.Plan{Deliveries: []store.NewDelivery{other}})
+			f.AcceptDeliveries(other)
 			ds, err := f.Claim(f.Context(), "other", 10)
 			f.NoError(err)
 			f.Equal("claimed", len(ds), 1)
@@ -154,7 +154,7 @@ func waitCases() map[string]func(*Fixture) {
 		f.Helper()
 		d := f.MakeDelivery("n", "a")
 		d.Wait = wait
-		f.AcceptOne(f.MakeEvent(), store.Plan{Deliveries: []store.NewDelivery{d}})
+		f.AcceptDeliveries(d)
 		return d.ID
 	}
 	return map[string]func(*Fixture){
@@ -170,8 +170,7 @@ func waitCases() map[string]func(*Fixture) {
 				f.Advance(time.Millisecond)
 				f.Equal("passes", f.ClaimIDs(), []store.ID{waiting})
 				f.FinishAs(store.Delivered, time.Time{}, waiting)
-				_, err := f.Retry(f.Context(), []store.ID{first})
-				f.NoError(err)
+				f.RetryAll(first)
 				f.Equal("the first", f.ClaimIDs(), []store.ID{first})
 				f.FinishAs(store.Delivered, time.Time{}, first)
 			}

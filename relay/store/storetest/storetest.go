@@ -4,7 +4,9 @@ package storetest
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -115,11 +117,52 @@ func (f *Fixture) AcceptOne(ev store.Event, p store.Plan) store.Receipt {
 	return rs[0]
 }
 
+// AcceptDeliveries stores one event with the given deliveries.
+func (f *Fixture) AcceptDeliveries(ds ...store.NewDelivery) store.Receipt {
+	f.Helper()
+	return f.AcceptOne(f.MakeEvent(), store.Plan{Deliveries: ds})
+}
+
+// AcceptSame stores the same bodies through all stores, by many callers at once. Each body has to become one event.
+func (f *Fixture) AcceptSame(callers, bodies int, through ...store.Store) {
+	f.Helper()
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	ids := map[string]map[store.ID]bool{}
+	for _, s := range through {
+		maker := store.NewIDs(s.Node())
+		for range callers {
+			wg.Go(func() {
+				for b := range bodies {
+					ev := f.EventOf(fmt.Sprint("body ", b))
+					ev.ID = maker.Next(f.Now())
+					rs, err := s.Accept(f.Context(), []store.Event{ev}, Planned(store.Plan{}))
+					if err != nil {
+						f.Error(err)
+						return
+					}
+					mu.Lock()
+					if ids[string(ev.Body)] == nil {
+						ids[string(ev.Body)] = map[store.ID]bool{}
+					}
+					ids[string(ev.Body)][rs[0].ID] = true
+					mu.Unlock()
+				}
+			})
+		}
+	}
+	wg.Wait()
+	for body, set := range ids {
+		f.Equal("ids of "+body, len(set), 1)
+	}
+	f.Equal("events", len(f.EventIDs(store.EventFilter{Limit: 1000})), bodies)
+}
+
 // Put stores one event with one delivery to notifier n and returns the delivery's id.
 func (f *Fixture) Put(key string) store.ID {
 	f.Helper()
 	d := f.MakeDelivery("n", key)
-	f.NoError(f.AcceptOne(f.MakeEvent(), store.Plan{Deliveries: []store.NewDelivery{d}}).Err)
+	f.NoError(f.AcceptDeliveries(d).Err)
 	return d.ID
 }
 
@@ -158,6 +201,59 @@ func (f *Fixture) Find(id store.ID) store.Delivery {
 	d, _, err := f.Delivery(f.Context(), id)
 	f.NoError(err)
 	return d
+}
+
+// EventIDs lists the ids of events.
+func (f *Fixture) EventIDs(filter store.EventFilter) []store.ID {
+	f.Helper()
+	list, _, err := f.Events(f.Context(), filter)
+	f.NoError(err)
+	ids := []store.ID{}
+	for _, ev := range list {
+		ids = append(ids, ev.ID)
+	}
+	return ids
+}
+
+// DeliveryIDs lists the ids of deliveries.
+func (f *Fixture) DeliveryIDs(filter store.DeliveryFilter) []store.ID {
+	f.Helper()
+	list, _, err := f.Deliveries(f.Context(), filter)
+	f.NoError(err)
+	return IDsOf(list)
+}
+
+// Value returns the value of a key, or nil.
+func (f *Fixture) Value(key string) []byte {
+	f.Helper()
+	v, err := f.Get(f.Context(), key)
+	f.NoError(err)
+	return v
+}
+
+// RetryAll makes deliveries due now.
+func (f *Fixture) RetryAll(ids ...store.ID) {
+	f.Helper()
+	_, err := f.Retry(f.Context(), ids)
+	f.NoError(err)
+}
+
+// CancelAll cancels deliveries.
+func (f *Fixture) CancelAll(ids ...store.ID) {
+	f.Helper()
+	_, err := f.Cancel(f.Context(), ids, "not wanted")
+	f.NoError(err)
+}
+
+// Everything lists all that a reader returns.
+func Everything(t *testing.T, r store.Reader) string {
+	t.Helper()
+	evs, _, err := r.Events(t.Context(), store.EventFilter{Limit: 1000})
+	ds, _, err2 := r.Deliveries(t.Context(), store.DeliveryFilter{Limit: 1000})
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(evs, ds)
 }
 
 // FinishAs ends the current attempt of each delivery.

@@ -98,3 +98,10 @@ func (l *Traffic) DeliverAll(n int) {
 		n -= len(ds)
 	}
 }
+
+// Milliseconds returns how long f takes.
+func Milliseconds(f func()) float64 {
+	start := time.Now()
+	f()
+	return float64(time.Since(start).Microseconds()) / 1000
+}
