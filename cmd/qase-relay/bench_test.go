@@ -23,13 +23,11 @@ import (
 //
 //	go test ./cmd/qase-relay -run xxx -bench Serve -benchtime 5x
 func BenchmarkServe(b *testing.B) {
-	dir := b.TempDir()
-	text := "sources: [{name: qase, secrets: [s]}]\n" +
-		"notifiers: [{name: ops, type: http, url: \"http://127.0.0.1:9/\"}]\n" +
-		"rules: [{name: failed, when: 'event_name == \"run.completed\" && payload.failed > 0', notify: [ops]}]\n"
-	if err := os.WriteFile(filepath.Join(dir, "rules.yaml"), []byte(text), 0o600); err != nil {
-		b.Fatal(err)
-	}
+	dir := filepath.Dir(writeRules(b, `
+sources: [{name: qase, secrets: [s]}]
+notifiers: [{name: ops, type: http, url: "http://127.0.0.1:9/"}]
+rules: [{name: failed, when: 'event_name == "run.completed" && payload.failed > 0', notify: [ops]}]
+`))
 	relay, bare := freeAddress(b), freeAddress(b)
 	startBeside(b, dir, relay, "qase-relay", "serve", "--listen", relay, "--admin-listen", freeAddress(b))
 	startBeside(b, dir, bare, "bare-handler", bare)
@@ -56,8 +54,8 @@ type sendFigures struct {
 
 func postMany(b *testing.B, addr string) (f sendFigures) {
 	b.Helper()
-	out, err := exec.Command("qase-relay", "send", "run.completed", "--set", "payload.failed=3", "--secret", "s", "--json",
-		"--to", "http://"+addr+"/webhooks/qase", "--count", "10000", "--concurrency", "64").Output()
+	out, err := exec.Command("qase-relay", "send", "run.completed", "--set", "payload.failed=3", "--secret", "s",
+		"--json", "--to", "http://"+addr+"/webhooks/qase", "--count", "10000", "--concurrency", "64").Output()
 	if err != nil {
 		b.Fatal(err)
 	}

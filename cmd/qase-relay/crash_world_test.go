@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/ingest/client"
 )
 
@@ -55,7 +54,7 @@ type crashOptions struct {
 
 func newCrashWorld(t *testing.T, o crashOptions) *crashWorld {
 	t.Helper()
-	w := &crashWorld{dir: t.TempDir(), args: o.args, book: newCrashBook()}
+	w := &crashWorld{args: o.args, book: newCrashBook()}
 	for range max(o.relays, 1) {
 		w.addrs = append(w.addrs, freeAddress(t))
 	}
@@ -75,14 +74,11 @@ func newCrashWorld(t *testing.T, o crashOptions) *crashWorld {
 	if o.via != nil {
 		url = o.via(url)
 	}
-	rules := fmt.Sprintf(`
+	w.dir = filepath.Dir(writeRules(t, fmt.Sprintf(`
 sources: [{name: qase, secrets: [s]}]
 notifiers: [{name: ops, type: http, url: %q%s}]
 rules: [{name: all, when: 'event_name == "run.completed"', notify: [ops]}]
-`, url, o.notifier)
-	if err := os.WriteFile(filepath.Join(w.dir, terminal.DefaultRules), []byte(rules), 0o600); err != nil {
-		t.Fatal(err)
-	}
+`, url, o.notifier)))
 	return w
 }
 
@@ -115,14 +111,12 @@ func (w *crashWorld) startWriting(ctx context.Context) (stop func()) {
 // write posts events until ctx is done. What was not acknowledged is posted again, to any relay.
 func (w *crashWorld) write(ctx context.Context, writer int) {
 	var posters []*client.Poster
-	for _, addr := range w.addrs {
-		p := client.New(client.Options{URL: "http://" + addr + "/webhooks/qase", Secret: "s", Timeout: 15 * time.Second,
-			Concurrency: 1})
-		posters = append(posters, p)
+	for number := range w.addrs {
+		posters = append(posters, w.poster(number, 15*time.Second))
 	}
 	for n := 1; ctx.Err() == nil; n++ {
 		id := writer*1_000_000 + n
-		body := fmt.Appendf(nil, `{"event_name":"run.completed","payload":{"id":%d,"failed":1},"project_code":"WEB"}`, id)
+		body := failedRun(id)
 		for ctx.Err() == nil {
 			up := w.book.up()
 			a := posters[rand.IntN(len(posters))].Post(ctx, body)
@@ -140,6 +134,17 @@ func (w *crashWorld) write(ctx context.Context, writer int) {
 			}
 		}
 	}
+}
+
+// poster posts to the relay of this number.
+func (w *crashWorld) poster(number int, timeout time.Duration) *client.Poster {
+	return client.New(client.Options{URL: "http://" + w.addrs[number] + "/webhooks/qase", Secret: "s", Timeout: timeout,
+		Concurrency: 1})
+}
+
+// failedRun returns an event about the run with an id.
+func failedRun(id int) []byte {
+	return fmt.Appendf(nil, `{"event_name":"run.completed","payload":{"id":%d,"failed":1},"project_code":"WEB"}`, id)
 }
 
 // arrivalNote is one message as the receiver got it.

@@ -1,10 +1,16 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -13,7 +19,9 @@ import (
 
 	"qaserelay/cmd/qase-relay/report"
 	"qaserelay/cmd/qase-relay/terminal"
+	"qaserelay/relay/admin"
 	"qaserelay/relay/admin/desk"
+	"qaserelay/relay/backtest"
 	"qaserelay/relay/store"
 )
 
@@ -148,4 +156,162 @@ func printOneEvent(s *terminal.Screen, ev *desk.Event) error {
 	s.Printf("\n%s\n  %s\n", s.Bold("As Qase sent it"), terminal.Printable(body.String()))
 	s.Printf("\n%s\n", s.Dim("Why it matched or not: "+terminal.Program()+" explain --id "+ev.ID))
 	return nil
+}
+
+// replayFlags are the flags of events replay.
+type replayFlags struct {
+	askFlags
+	rehearse bool
+}
+
+func newEventsReplay(c *terminal.Console) *cobra.Command {
+	var f replayFlags
+	f.Timeout = bulkTimeout
+	cmd := &cobra.Command{
+		Use:   "replay ID…",
+		Short: "Decide about events again by the current rules, and send the messages",
+		Long: `Decides about stored events again by the current rules of the relay, and sends the messages. Each
+replay is an event of its own with new deliveries, so receivers do not drop them as duplicates. --rehearse only
+shows the messages.
+
+Exits with 1 if an event could not be replayed.`,
+		Example: `  qase-relay events replay --rehearse 06bq1xk2zv8c0
+  qase-relay events replay 06bq1xk2zv8c0 06bq1xk2zv8c2`,
+		Args: terminal.ArgsBetween(1, 1000, "the id of an event"),
+		RunE: func(cmd *cobra.Command, args []string) error { return replayEvents(cmd.Context(), c, f, args) },
+	}
+	cmd.Flags().BoolVar(&f.rehearse, "rehearse", false, "store and send nothing")
+	f.add(cmd.Flags())
+	return cmd
+}
+
+func replayEvents(ctx context.Context, c *terminal.Console, f replayFlags, ids []string) error {
+	var answer admin.Replays
+	question := map[string]any{"ids": ids, "dry_run": f.rehearse}
+	if err := newRelayClient(f.clientFlags).post(ctx, "events/replay", question, &answer); err != nil {
+		return err
+	}
+	failed := 0
+	for _, r := range answer.Replays {
+		if r.Error != "" {
+			failed++
+		}
+		if !f.json {
+			printReplay(c, r)
+		}
+	}
+	if f.json {
+		if err := c.WriteJSON(answer.Replays); err != nil {
+			return err
+		}
+	}
+	if failed > 0 {
+		return terminal.Wrong(nil)
+	}
+	return nil
+}
+
+func printReplay(c *terminal.Console, r desk.Replay) {
+	s := c.Out
+	if r.Error != "" {
+		c.Err.Printf("%s %s: %s\n", c.Err.Bad("error:"), terminal.Printable(r.EventID), terminal.Printable(r.Error))
+		return
+	}
+	head := s.Bold("event "+r.EventID) + "  would be replayed"
+	if r.ReplayID != "" {
+		head = s.Bold("event "+r.EventID) + "  replayed as " + s.Bold("event "+r.ReplayID)
+	}
+	s.Printf("%s\n", head)
+	for _, m := range r.Messages {
+		delivery := ""
+		if m.ID != "" {
+			delivery = "  " + s.Dim("delivery "+m.ID)
+		}
+		s.Printf("  %s %s → %s%s\n      %s\n", s.Good("→"), terminal.Printable(m.Rule),
+			s.Bold(terminal.Printable(m.Notifier)), delivery, terminal.Printable(m.Title))
+	}
+	if len(r.Messages) == 0 {
+		s.Printf("  nothing to send\n")
+	}
+	for _, rule := range r.Gained {
+		s.Printf("  %s %s newly matches\n", s.Good("+"), terminal.Printable(rule))
+	}
+	for _, rule := range r.Lost {
+		s.Printf("  %s %s no longer matches\n", s.Bad("-"), terminal.Printable(rule))
+	}
+}
+
+func newEventsExport(c *terminal.Console) *cobra.Command {
+	var f historyFlags
+	var output string
+	cmd := &cobra.Command{
+		Use:   "export",
+		Short: "Write stored events as JSON lines, the oldest first",
+		Long: `Writes stored events, one per line and the oldest first: id, received_at, source, project,
+event_name and body, the event as Qase sent it; with --decided also the decision. It reads page by page from a
+running relay, which accepts events meanwhile. With --store it reads a store directly, even if a relay uses it.`,
+		Example: `  qase-relay events export --since 7d --output events.jsonl
+  qase-relay events export --project WEB --event run.completed | jq .body.payload
+  qase-relay events export --store sqlite:data/relay.db >events.jsonl      also while the relay is stopped`,
+		Args: terminal.ArgsBetween(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f.ignoreStoreVariable(cmd)
+			return exportEvents(cmd.Context(), c, f, output)
+		},
+	}
+	cmd.Flags().StringVar(&output, "output", "", "write to this `FILE` instead of standard output")
+	cmd.Flags().BoolVar(&f.decided, "decided", false, "also write the rules that matched, and the messages")
+	f.addStore(cmd.Flags())
+	f.addEventFilters(cmd.Flags())
+	f.clientFlags.add(cmd.Flags())
+	_ = cmd.RegisterFlagCompletionFunc("event", completeEvent)
+	return cmd
+}
+
+func exportEvents(ctx context.Context, c *terminal.Console, f historyFlags, output string) error {
+	events, err := f.read(ctx)
+	if err != nil {
+		return err
+	}
+	if output == "" {
+		_, err := writeLines(c.Out, events)
+		return err
+	}
+	n, err := writeFileAtomically(output, events)
+	if err == nil {
+		c.Out.Printf("%s in %s\n", terminal.Plural(n, "event"), output)
+	}
+	return err
+}
+
+func writeLines(w io.Writer, events backtest.History) (n int, err error) {
+	out := bufio.NewWriterSize(w, 64<<10)
+	lines := json.NewEncoder(out)
+	lines.SetEscapeHTML(false)
+	for e, err := range events {
+		if err == nil {
+			err = lines.Encode(e)
+		}
+		if err != nil {
+			return n, errors.Join(err, out.Flush())
+		}
+		n++
+	}
+	return n, out.Flush()
+}
+
+// writeFileAtomically writes a temporary file and renames it, so that name never holds a partial export.
+func writeFileAtomically(name string, events backtest.History) (n int, err error) {
+	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	if err != nil {
+		return 0, fmt.Errorf("--output: %w", err)
+	}
+	n, err = writeLines(file, events)
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(file.Name(), name)
+	}
+	if err != nil {
+		return n, errors.Join(err, os.Remove(file.Name()))
+	}
+	return n, nil
 }

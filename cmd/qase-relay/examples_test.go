@@ -16,10 +16,11 @@ import (
 	"qaserelay/relay/config"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
+	"qaserelay/rules/rulefile/rulefiletest"
 )
 
 // TestEachExampleDoesWhatItSays loads the rules of each example, puts its events through them in their order, and
-// compares what would be sent with expected.txt. UPDATE_EXPECTED=1 writes these files.
+// compares the messages with expected.txt, which -update writes.
 func TestEachExampleDoesWhatItSays(t *testing.T) {
 	folders, err := filepath.Glob(filepath.Join(root(), "examples", "*"))
 	if err != nil || len(folders) == 0 {
@@ -37,20 +38,7 @@ func TestEachExampleDoesWhatItSays(t *testing.T) {
 			} {
 				t.Setenv(name, value)
 			}
-			got := playExample(t, dir)
-			name := filepath.Join(dir, "expected.txt")
-			if os.Getenv("UPDATE_EXPECTED") != "" {
-				if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("got\n%s\nwant\n%s", got, want)
-			}
+			rulefiletest.Golden(t, filepath.Join(dir, "expected.txt"), playExample(t, dir))
 			if _, err := os.Stat(filepath.Join(dir, "README.md")); err != nil {
 				t.Errorf("an example answers a question: %v", err)
 			}
@@ -102,7 +90,7 @@ func decideExample(t *testing.T, cfg *config.Config, memory map[string][]byte, b
 	for _, n := range d.Notifications {
 		fmt.Fprintf(&out, "  %s → %s, %s: %s\n", n.Rule, n.Notifier, n.Level, n.Title)
 		if len(n.Options) > 0 {
-			fmt.Fprintf(&out, "    %s\n", compact(t, n.Options))
+			fmt.Fprintf(&out, "    %s\n", terminal.JSON(n.Options))
 		}
 		for _, f := range n.Fallbacks {
 			fmt.Fprintf(&out, "    fallback: %s %s\n", f.Notifier, f.Options)
@@ -111,19 +99,14 @@ func decideExample(t *testing.T, cfg *config.Config, memory map[string][]byte, b
 	return out.String()
 }
 
-func compact(t *testing.T, data json.RawMessage) string {
-	t.Helper()
-	var v any
-	if err := json.Unmarshal(data, &v); err != nil {
-		t.Fatal(err)
+// writeRules writes a rules file into a folder of its own and returns its name.
+func writeRules(tb testing.TB, text string) string {
+	tb.Helper()
+	name := filepath.Join(tb.TempDir(), terminal.DefaultRules)
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
 	}
-	var out strings.Builder
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(out.String())
+	return name
 }
 
 // loadClean loads a rules file in which nothing may be wrong.
@@ -140,12 +123,8 @@ func loadClean(t *testing.T, name string) *config.Config {
 }
 
 func TestTheRulesThatComeWithItAreRight(t *testing.T) {
-	starter := filepath.Join(t.TempDir(), "starter.yaml")
-	if err := os.WriteFile(starter, []byte(starterRules), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	for name, want := range map[string]counts{
-		starter: {Rules: 3, Notifiers: 1, Sources: 1},
+		"starter.yaml": {Rules: 3, Notifiers: 1, Sources: 1},
 		filepath.Join(root(), "rules.example.yaml"): {Rules: 10, Notifiers: 13, Sources: 1},
 	} {
 		if got := *countsOf(loadClean(t, name)); got != want {
@@ -162,16 +141,12 @@ func TestWhatIsCommentedOutInTheExampleIsRight(t *testing.T) {
 	}
 	found := 0
 	for _, line := range regexp.MustCompile(`(?m)^ *# [a-z_]+: .*$`).FindAllString(string(data), -1) {
-		name := filepath.Join(t.TempDir(), terminal.DefaultRules)
-		if err := os.MkdirAll(filepath.Join(filepath.Dir(name), "rules.d"), 0o700); err != nil {
+		name := writeRules(t, strings.Replace(string(data), line, strings.Replace(line, "# ", "", 1), 1))
+		included := filepath.Join(filepath.Dir(name), "rules.d")
+		if err := os.Mkdir(included, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(filepath.Dir(name), "rules.d", "more.yaml"), []byte("people: []\n"),
-			0o600); err != nil {
-			t.Fatal(err)
-		}
-		text := strings.Replace(string(data), line, strings.Replace(line, "# ", "", 1), 1)
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(included, "more.yaml"), []byte("people: []\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if _, problems := config.Load([]string{name}, config.LoadOptions{AllowUnset: true}); problems.Err() != nil {

@@ -3,9 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,10 +19,9 @@ import (
 	"qaserelay/rules/event"
 	"qaserelay/rules/lint"
 	"qaserelay/rules/rulefile"
+	"qaserelay/rules/rulefile/rulefiletest"
 	"qaserelay/rules/yamldoc"
 )
-
-var updateMessages = flag.Bool("update-messages", false, "write the golden messages anew")
 
 // TestEveryEventArrivesInEveryChannel shows how the example of each event arrives by default, in the words of each
 // channel: the JSON for Slack and Teams, the mail's headers and text, and the body for HTTP. Its HTML is kept by
@@ -45,23 +42,13 @@ rules: [{name: everything, when: "true", notify: [slack, email, http, teams]}]
 	}
 	for _, e := range catalog.All() {
 		t.Run(e.Name, func(t *testing.T) {
-			got := arrivals(t, config, e.Example)
-			file := filepath.Join("testdata", "messages", e.Name+".txt")
-			if *updateMessages {
-				if err := os.WriteFile(file, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil || !bytes.Equal(got, want) {
-				t.Errorf("%s is out of date (-update-messages writes it anew); got:\n%s", file, got)
-			}
+			rulefiletest.Golden(t, filepath.Join("testdata", "messages", e.Name+".txt"), arrivals(t, config, e.Example))
 		})
 	}
 }
 
 // arrivals decides about an event and writes down what each notifier would send.
-func arrivals(t *testing.T, config *rulefile.File, body []byte) []byte {
+func arrivals(t *testing.T, config *rulefile.File, body []byte) string {
 	t.Helper()
 	at := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
 	ev, err := event.Parse("qase", body, at)
@@ -82,7 +69,7 @@ func arrivals(t *testing.T, config *rulefile.File, body []byte) []byte {
 		}
 		fmt.Fprintf(&out, "=== %s\n\n%s\n\n", n.Notifier, legible(t, n.Notifier, sent))
 	}
-	return out.Bytes()
+	return out.String()
 }
 
 // legible is a message as a person can read it.

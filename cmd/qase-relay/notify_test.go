@@ -6,8 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -21,11 +19,15 @@ import (
 func answers(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	said := map[string]string{
-		"/api/chat.postMessage": `{"ok":true,"channel":"C0123","ts":"1.2"}`, "/slack": "ok", "/mattermost": "ok",
-		"/discord": `{"id":"99","channel_id":"456"}`, "/bot1:s3cret/sendMessage": `{"ok":true,"result":{"message_id":7,"chat":{"id":-100123,"title":"QA"}}}`,
-		"/cut": `{"id":"99","channel_id":"456","content":"` + strings.Repeat("x", 8000) +
-			`"}`, "/space": `{"name":"spaces/A/messages/B"}`, "/ntfy/": `{"id":"x","topic":"qa","event":"message"}`,
-		"/pager/v2/enqueue": `{"status":"success","message":"Event processed","dedup_key":"qase-relay/test"}`,
+		"/api/chat.postMessage":    `{"ok":true,"channel":"C0123","ts":"1.2"}`,
+		"/slack":                   "ok",
+		"/mattermost":              "ok",
+		"/discord":                 `{"id":"99","channel_id":"456"}`,
+		"/cut":                     `{"id":"99","channel_id":"456","content":"` + strings.Repeat("x", 8000) + `"}`,
+		"/space":                   `{"name":"spaces/A/messages/B"}`,
+		"/ntfy/":                   `{"id":"x","topic":"qa","event":"message"}`,
+		"/pager/v2/enqueue":        `{"status":"success","message":"Event processed","dedup_key":"qase-relay/test"}`,
+		"/bot1:s3cret/sendMessage": `{"ok":true,"result":{"message_id":7,"chat":{"id":-100123,"title":"QA"}}}`,
 	}[r.URL.Path]
 	switch r.URL.Path {
 	case "/teams", "/pager/v2/enqueue":
@@ -87,13 +89,9 @@ func TestNotifySaysInWordsWhatCameBack(t *testing.T) {
 			`there is no recipient(.|\n)*dead letter`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			file := filepath.Join(t.TempDir(), terminal.DefaultRules)
-			config := strings.ReplaceAll(tt.config, "URL", services.URL)
-			text := fmt.Sprintf("sources: [{name: qase, secrets: [s]}]\nnotifiers: [{name: it, type: %s, %s}]\nrules: []\n",
-				tt.kind, config)
-			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			file := writeRules(t, fmt.Sprintf(
+				"sources: [{name: qase, secrets: [s]}]\nnotifiers: [{name: it, type: %s, %s}]\nrules: []\n",
+				tt.kind, strings.ReplaceAll(tt.config, "URL", services.URL)))
 			var out strings.Builder
 			s := &terminal.Screen{Writer: &out, Columns: 80}
 			code := run(t.Context(), []string{"notify", "it", "--rules", file},

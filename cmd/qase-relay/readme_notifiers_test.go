@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -14,13 +13,13 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/builtin"
+	"qaserelay/rules/rulefile/rulefiletest"
 )
 
 // TestTheReadmeDescribesEachNotifier compares what the README says of all types with what their kinds say.
-// -update-messages writes it.
+// -update writes it.
 func TestTheReadmeDescribesEachNotifier(t *testing.T) {
-	was := readme(t)
-	before, section, _ := strings.Cut(was, "## Notifiers")
+	before, section, _ := strings.Cut(readme(t), "## Notifiers")
 	const head = "|---|---|---|---|\n"
 	title, rest, found := strings.Cut(section, head)
 	_, rest, ended := strings.Cut(rest, "\n\n")
@@ -35,15 +34,7 @@ func TestTheReadmeDescribesEachNotifier(t *testing.T) {
 	rest = withCell(rest, "rate", 3, rates())
 	rest = withCell(rest, "burst", 3, bursts())
 	want := before + "## Notifiers" + title + head + rows.String() + "\n" + rest
-	if *updateMessages {
-		if err := os.WriteFile(filepath.Join(root(), "README.md"), []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if was != want {
-		t.Errorf("the section Notifiers of the README is out of date: run the test with -update-messages")
-	}
+	rulefiletest.Golden(t, filepath.Join(root(), "README.md"), want)
 }
 
 // notifierRow is the row of a kind in the table of notifiers.

@@ -27,11 +27,7 @@ func TestTheFirstRuleOfTheReadmeIsRight(t *testing.T) {
 	t.Setenv("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/T0/B0/x")
 	_, after, _ := strings.Cut(readme(t), "```yaml\n")
 	text, _, _ := strings.Cut(after, "```")
-	name := filepath.Join(t.TempDir(), terminal.DefaultRules)
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got := *countsOf(loadClean(t, name)); got != (counts{Rules: 1, Notifiers: 1, Sources: 1}) {
+	if got := *countsOf(loadClean(t, writeRules(t, text))); got != (counts{Rules: 1, Notifiers: 1, Sources: 1}) {
 		t.Errorf("it holds %+v", got)
 	}
 }

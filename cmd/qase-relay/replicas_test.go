@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"qaserelay/relay/ingest/client"
 	"qaserelay/relay/store/pgtest"
 )
 
@@ -103,11 +102,9 @@ func TestAFrozenReplicaWakesUpFenced(t *testing.T) {
 // post posts events one after the other to one relay, up to this number.
 func (w *crashWorld) post(ctx context.Context, t *testing.T, relay, upTo int) {
 	t.Helper()
-	p := client.New(client.Options{URL: "http://" + w.addrs[relay] + "/webhooks/qase", Secret: "s", Timeout: patience,
-		Concurrency: 1})
+	p := w.poster(relay, patience)
 	for id := w.book.count().acked + 1; id <= upTo; id++ {
-		body := fmt.Appendf(nil, `{"event_name":"run.completed","payload":{"id":%d,"failed":1},"project_code":"WEB"}`, id)
-		if a := p.Post(ctx, body); !a.Accepted() {
+		if a := p.Post(ctx, failedRun(id)); !a.Accepted() {
 			t.Fatalf("event %d was not accepted: %s %v", id, a.Status, a.Err)
 		}
 		w.book.acknowledge(id)

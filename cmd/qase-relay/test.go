@@ -2,12 +2,20 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"qaserelay/cmd/qase-relay/report"
 	"qaserelay/cmd/qase-relay/terminal"
+	"qaserelay/notifiers/builtin"
+	"qaserelay/relay/config"
+	"qaserelay/rules/rulefile"
+	"qaserelay/rules/yamldoc"
 )
 
 type testFlags struct {
@@ -82,4 +90,86 @@ func test(c *terminal.Console, args []string, f testFlags) error {
 		return terminal.Wrong(nil)
 	}
 	return err
+}
+
+// testOptions are the options for reading rules without sending: secrets may be missing.
+func testOptions() rulefile.Options {
+	return rulefile.Options{
+		Kinds:      config.Kinds(builtin.Kinds()),
+		LookupEnv:  os.LookupEnv,
+		ReadFile:   os.ReadFile,
+		Glob:       filepath.Glob,
+		AllowUnset: true,
+	}
+}
+
+// testSuffix marks files of tests; the extension follows it.
+const testSuffix = "_test"
+
+// testFiles reads the named files, and the test or rules files that belong to them.
+func testFiles(c *terminal.Console, args []string) ([]yamldoc.File, error) {
+	if len(args) == 0 {
+		args = []string{terminal.DefaultRules}
+		beside, err := filepath.Glob("*" + testSuffix + ".y*ml")
+		if err != nil {
+			return nil, fmt.Errorf("looking for tests: %w", err)
+		}
+		args = append(args, beside...)
+	}
+	if err := readable(args); err != nil {
+		return nil, err
+	}
+	var files []yamldoc.File
+	for _, name := range testFileNames(args) {
+		data, err := c.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("reading rules: %w", err)
+		}
+		files = append(files, yamldoc.File{Name: name, Data: data})
+	}
+	return files, nil
+}
+
+// testFileNames returns the names of readable files and patterns, each once, with the files that belong to them.
+func testFileNames(args []string) (all []string) {
+	for _, arg := range args {
+		names, alone := []string{arg}, len(args) == 1
+		if strings.ContainsAny(arg, "*?[") {
+			names, _ = filepath.Glob(arg)
+			alone = false
+		}
+		for _, name := range names {
+			for _, name := range withCompanion(name, alone) {
+				if !slices.Contains(all, name) {
+					all = append(all, name)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// withCompanion returns a rules file with its file of tests, if it has one. It returns a file of tests that stands alone
+// on the command line with its rules file, unless it includes files.
+func withCompanion(name string, alone bool) []string {
+	ext := filepath.Ext(name)
+	base := strings.TrimSuffix(name, ext)
+	about, isTest := strings.CutSuffix(base, testSuffix)
+	tests := base + testSuffix + ext
+	switch {
+	case ext != ".yaml" && ext != ".yml":
+	case !isTest && isFile(tests):
+		return []string{name, tests}
+	case isTest && alone && isFile(about+ext):
+		if data, err := os.ReadFile(name); err == nil && !rulefile.HasIncludes(data) {
+			return []string{about + ext, name}
+		}
+	}
+	return []string{name}
+}
+
+// isFile reports whether name is a regular file.
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
 }

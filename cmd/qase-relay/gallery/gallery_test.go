@@ -23,10 +23,9 @@ import (
 	"qaserelay/rules/event"
 	"qaserelay/rules/lint"
 	"qaserelay/rules/rulefile"
+	"qaserelay/rules/rulefile/rulefiletest"
 	"qaserelay/rules/yamldoc"
 )
-
-var update = flag.Bool("update", false, "write the golden previews")
 
 var pagesInto = flag.String("pages", "", "write the previews of all events as pages into this folder")
 
@@ -132,15 +131,7 @@ func TestPreviewsOnATerminal(t *testing.T) {
 				}
 			}
 			file := filepath.Join("testdata", "pictures", strings.ReplaceAll(name, " ", "-")+".txt")
-			if *update {
-				if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil || !bytes.Equal(out.Bytes(), want) {
-				t.Errorf("%s is out of date (-update writes it anew); got:\n%s", file, &out)
-			}
+			rulefiletest.Golden(t, file, out.String())
 		})
 	}
 }

@@ -1,9 +1,12 @@
 package terminal
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"runtime/debug"
 	"strings"
 )
 
@@ -33,3 +36,28 @@ func madeByGoRun(exe string) bool {
 
 // cacheFolder matches a folder of the build cache that holds an executable.
 var cacheFolder = regexp.MustCompile(`^[0-9a-f]{64}-d$`)
+
+// BuildInfo describes the build of this program.
+type BuildInfo struct {
+	Version  string `json:"version"`
+	Revision string `json:"revision"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+// Build returns the version, revision and platform of this program.
+func Build() BuildInfo {
+	b := BuildInfo{Version: "(devel)", Revision: "unknown", Go: runtime.Version(),
+		Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return b
+	}
+	b.Version = cmp.Or(info.Main.Version, b.Version)
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			b.Revision = s.Value
+		}
+	}
+	return b
+}
