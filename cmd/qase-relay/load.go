@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"qaserelay/cmd/qase-relay/terminal"
@@ -20,136 +19,40 @@ func sendMany(ctx context.Context, c *terminal.Console, f sendFlags, d *draft) e
 		return err
 	}
 	base := 1 + rand.IntN(1<<30) // makes the copies of two runs within a second differ
-	p, t := client.New(f.Options), newTally(f.count)
+	load := client.NewLoad(f.Options, f.count, func(n int) ([]byte, error) { return d.copy(base+n, time.Now()) })
+	finished := make(chan client.Summary, 1)
+	go func() { finished <- load.Run(ctx) }()
 	bar := &progress{s: c.Err, want: f.count}
-	start := time.Now()
-	var workers sync.WaitGroup
-	for range min(f.Concurrency, f.count) {
-		workers.Go(func() {
-			for n, ok := t.take(); ok && ctx.Err() == nil; n, ok = t.take() {
-				body, err := d.copy(base+n, time.Now())
-				if err != nil {
-					t.add(client.Answer{Err: err})
-					continue
-				}
-				t.add(p.Post(ctx, body))
-			}
-		})
-	}
-	finished := make(chan struct{})
-	go func() { workers.Wait(); close(finished) }()
-	bar.watch(t, finished)
-	sum := t.sum(time.Since(start))
+	sum := bar.watch(load, finished)
 	if f.json {
 		if err := c.WriteJSON(sum); err != nil {
 			return err
 		}
 	} else {
-		sum.print(c.Out)
+		printLoad(c.Out, sum)
 	}
-	return t.err(f.URL, f.json)
+	return loadError(sum, f)
 }
 
-// tally counts answers. It is safe for concurrent use.
-type tally struct {
-	mu       sync.Mutex
-	want     int
-	taken    int
-	done     int
-	dups     int
-	statuses map[string]int
-	took     []time.Duration
-	reached  bool
-	failed   *client.Answer // the first answer that did not accept
-}
-
-func newTally(want int) *tally { return &tally{want: want, statuses: map[string]int{}} }
-
-// take returns the number of the next copy.
-func (t *tally) take() (int, bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.taken == t.want {
-		return 0, false
-	}
-	t.taken++
-	return t.taken - 1, true
-}
-
-func (t *tally) add(a client.Answer) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.done++
-	t.took = append(t.took, a.Took)
-	if a.Duplicate {
-		t.dups++
-	}
-	if a.Code != 0 {
-		t.reached = true
-		t.statuses[a.Status]++
-	} else {
-		t.statuses["no answer"]++
-	}
-	if !a.Accepted() && t.failed == nil {
-		t.failed = &a
-	}
-}
-
-func (t *tally) progress() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.done
-}
-
-// err returns the error of the command. quiet leaves out the message.
-func (t *tally) err(to string, quiet bool) error {
+// loadError returns the error of the command. With --json it has no message.
+func loadError(sum client.Summary, f sendFlags) error {
 	switch {
-	case t.failed == nil && t.done < t.want:
-		return terminal.Wrong(fmt.Errorf("stopped after %d of %d", t.done, t.want))
-	case t.failed == nil:
+	case sum.Refused == nil && sum.Sent < f.count:
+		return terminal.Wrong(fmt.Errorf("stopped after %d of %d", sum.Sent, f.count))
+	case sum.Refused == nil:
 		return nil
 	}
 	code := terminal.ExitWrong
-	if !t.reached {
+	if !sum.Reached {
 		code = terminal.ExitUsage
 	}
-	if quiet {
+	if f.json {
 		return &terminal.ExitError{Code: code}
 	}
-	return &terminal.ExitError{Code: code, Err: terminal.AnswerError(*t.failed, to)}
+	return &terminal.ExitError{Code: code, Err: terminal.AnswerError(*sum.Refused, f.URL)}
 }
 
-// summary is the result of many posts.
-type summary struct {
-	Sent       int            `json:"sent"`
-	Duplicates int            `json:"duplicates"`
-	Seconds    float64        `json:"seconds"`
-	Rate       float64        `json:"per_second"`
-	Statuses   map[string]int `json:"statuses"`
-	P50        float64        `json:"p50_ms"`
-	P90        float64        `json:"p90_ms"`
-	P99        float64        `json:"p99_ms"`
-	Max        float64        `json:"max_ms"`
-}
-
-func (t *tally) sum(took time.Duration) summary {
-	slices.Sort(t.took)
-	s := summary{Sent: t.done, Duplicates: t.dups, Seconds: took.Seconds(), Statuses: t.statuses}
-	s.Rate = float64(t.done) / max(took.Seconds(), 1e-9)
-	s.P50, s.P90, s.P99, s.Max = quantile(t.took, 50), quantile(t.took, 90), quantile(t.took, 99), quantile(t.took, 100)
-	return s
-}
-
-// quantile returns the nearest-rank percentile of sorted times in milliseconds.
-func quantile(sorted []time.Duration, percent int) float64 {
-	if len(sorted) == 0 {
-		return 0
-	}
-	rank := (len(sorted)*percent + 99) / 100
-	return float64(sorted[max(rank, 1)-1].Microseconds()) / 1000
-}
-
-func (s summary) print(out *terminal.Screen) {
+func printLoad(out *terminal.Screen, s client.Summary) {
 	out.Printf("posted %s in %.2f s: %s\n", terminal.Plural(s.Sent, "event"), s.Seconds,
 		out.Bold(fmt.Sprintf("%.0f a second", s.Rate)))
 	for _, status := range slices.Sorted(maps.Keys(s.Statuses)) {
@@ -167,20 +70,19 @@ type progress struct {
 	want int
 }
 
-// watch draws the bar until finished is closed.
-func (p *progress) watch(t *tally, finished <-chan struct{}) {
+// watch draws the bar until the load has ended, and returns its summary.
+func (p *progress) watch(load *client.Load, finished <-chan client.Summary) client.Summary {
 	if !p.s.Terminal {
-		<-finished
-		return
+		return <-finished
 	}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		p.draw(t.progress())
+		p.draw(load.Done())
 		select {
-		case <-finished:
+		case sum := <-finished:
 			p.s.Printf("\r\x1b[K")
-			return
+			return sum
 		case <-tick.C:
 		}
 	}
