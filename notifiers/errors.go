@@ -3,7 +3,7 @@ package notifiers
 import (
 	"context"
 	"errors"
-	"strings"
+	"fmt"
 	"time"
 )
 
@@ -27,6 +27,11 @@ type PermanentError struct {
 
 func (e *PermanentError) Error() string { return e.Err.Error() }
 func (e *PermanentError) Unwrap() error { return e.Err }
+
+// Permanent returns a [PermanentError] without a reason of its own.
+func Permanent(format string, args ...any) error {
+	return &PermanentError{Err: fmt.Errorf(format, args...)}
+}
 
 // RetryAfterError means that the next attempt must wait until After has passed.
 type RetryAfterError struct {
@@ -100,7 +105,7 @@ func (e *FieldError) Unwrap() error { return e.Err }
 // Field returns the key that is wrong.
 func (e *FieldError) Field() string { return e.Key }
 
-// NewFieldError returns a FieldError of key for an err whose text begins with the key.
-func NewFieldError(key string, err error) error {
-	return &FieldError{key, errors.New(strings.TrimPrefix(err.Error(), key+": "))}
+// Fault returns the [FieldError] of a key.
+func Fault(key, format string, args ...any) error {
+	return &FieldError{key, fmt.Errorf(format, args...)}
 }

@@ -104,11 +104,10 @@ func finalReply(code int, err error) error {
 		return &notifiers.PermanentError{Reason: notifiers.ReasonAuth,
 			Err: fmt.Errorf("%w: check username, password and auth", err)}
 	case 550, 551, 553, 554:
-		return &notifiers.PermanentError{Err: fmt.Errorf(
-			"%w: check the addresses, and that the server lets us send from this sender", err)}
+		return notifiers.Permanent("%w: check the addresses, and that the server lets us send from this sender", err)
 	case 552, 523:
-		return &notifiers.PermanentError{Err: fmt.Errorf("%w: the email is too big for the server, or the mailbox is full",
-			err)}
+		return notifiers.Permanent("%w: the email is too big for the server, or the mailbox is full",
+			err)
 	}
 	return &notifiers.PermanentError{Err: err}
 }

@@ -177,19 +177,18 @@ func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 // check returns the sender, and the faults of the settings.
 func (c Config) check() (from *mail.Address, faults []error) {
 	if c.Host == "" || strings.ContainsAny(c.Host, " /@\r\n") {
-		faults = append(faults,
-			&notifiers.FieldError{Key: "host", Err: errors.New("write the name of the mail server, such as smtp.example.com")})
+		faults = append(faults, notifiers.Fault("host", "write the name of the mail server, such as smtp.example.com"))
 	}
 	if c.Port < 0 || c.Port > 65535 {
-		faults = append(faults, &notifiers.FieldError{Key: "port", Err: errors.New("not a port; write one such as 587")})
+		faults = append(faults, notifiers.Fault("port", "not a port; write one such as 587"))
 	}
 	from, err := mail.ParseAddress(c.From)
 	if err != nil {
-		faults = append(faults, &notifiers.FieldError{Key: "from",
-			Err: fmt.Errorf("%q is not a valid email address; write one such as Qase <qase@example.com>", c.From)})
+		faults = append(faults, notifiers.Fault("from",
+			"%q is not a valid email address; write one such as Qase <qase@example.com>", c.From))
 	}
 	if strings.ContainsAny(c.Hello, " \r\n") {
-		faults = append(faults, &notifiers.FieldError{Key: "hello", Err: errors.New("not the name of a host")})
+		faults = append(faults, notifiers.Fault("hello", "not the name of a host"))
 	}
 	if c.OAuth2 != nil {
 		faults = append(faults, c.OAuth2.Check()...)
@@ -199,7 +198,7 @@ func (c Config) check() (from *mail.Address, faults []error) {
 
 func (c Config) checkTLS() error {
 	if modes := []string{"starttls", "implicit", "none"}; !slices.Contains(modes, c.TLS) {
-		return &notifiers.FieldError{Key: "tls", Err: fmt.Errorf("%q is not one of %s", c.TLS, strings.Join(modes, ", "))}
+		return notifiers.Fault("tls", "%q is not one of %s", c.TLS, strings.Join(modes, ", "))
 	}
 	return nil
 }
@@ -208,18 +207,18 @@ func (c Config) checkAuth() error {
 	modes := append([]string{"auto", "plain", "login", "xoauth2", "none"}, lowered(challengeMechanisms())...)
 	switch {
 	case !slices.Contains(modes, c.Auth):
-		return &notifiers.FieldError{Key: "auth", Err: fmt.Errorf("%q is not one of %s", c.Auth, strings.Join(modes, ", "))}
+		return notifiers.Fault("auth", "%q is not one of %s", c.Auth, strings.Join(modes, ", "))
 	case c.OAuth2 != nil && c.Password.IsSet():
-		return &notifiers.FieldError{Key: "oauth2", Err: errors.New("password is set too; keep one of them")}
+		return notifiers.Fault("oauth2", "password is set too; keep one of them")
 	case c.OAuth2 != nil && c.Auth != "xoauth2":
-		return &notifiers.FieldError{Key: "auth", Err: errors.New("oauth2 needs xoauth2; write that, or leave auth out")}
+		return notifiers.Fault("auth", "oauth2 needs xoauth2; write that, or leave auth out")
 	case c.Username == "" && c.Auth != "auto" && c.Auth != "none":
-		return &notifiers.FieldError{Key: "username", Err: fmt.Errorf("missing; auth: %s needs one", c.Auth)}
+		return notifiers.Fault("username", "missing; auth: %s needs one", c.Auth)
 	case c.Username != "" && c.Auth != "none" && c.OAuth2 == nil && !c.Password.IsSet():
-		return &notifiers.FieldError{Key: "password", Err: errors.New("missing; username needs one (or write auth: none)")}
+		return notifiers.Fault("password", "missing; username needs one (or write auth: none)")
 	case c.TLS == "none" && showsPassword(c.Auth) && !isLoopback(c.Host):
-		return &notifiers.FieldError{Key: "auth",
-			Err: fmt.Errorf("%s would show the password to the network; write tls: starttls or implicit", c.Auth)}
+		return notifiers.Fault("auth",
+			"%s would show the password to the network; write tls: starttls or implicit", c.Auth)
 	}
 	return nil
 }
@@ -241,7 +240,7 @@ func checkDefaults(defaults json.RawMessage) error {
 	}
 	for key, list := range map[string][]string{"to": o.To, "cc": o.Cc, "bcc": o.Bcc, "reply_to": o.ReplyTo} {
 		if _, bad := parseAddresses(list); len(bad) > 0 {
-			return &notifiers.FieldError{Key: key, Err: fmt.Errorf("%q is not a valid email address", bad[0])}
+			return notifiers.Fault(key, "%q is not a valid email address", bad[0])
 		}
 	}
 	return nil

@@ -43,7 +43,7 @@ func (n *Notifier) Probe(ctx context.Context, options []json.RawMessage) (string
 // refusedProbe returns a permanent error if one of the recipients is refused permanently.
 func (n *Notifier) refusedProbe(refused []refusal, err error) error {
 	if slices.ContainsFunc(refused, refusal.final) {
-		return &notifiers.PermanentError{Err: fmt.Errorf("%w: check the addresses", n.mask.Error(err))}
+		return notifiers.Permanent("%w: check the addresses", n.mask.Error(err))
 	}
 	return &notifiers.TransientError{Reason: notifiers.ReasonServer, Err: n.mask.Error(err)}
 }

@@ -89,8 +89,7 @@ func (n *Notifier) dial(ctx context.Context) (*session, error) {
 func turnedAway(err error) error {
 	var reply *textproto.Error
 	if errors.As(err, &reply) && reply.Code >= 500 {
-		return &notifiers.PermanentError{Err: fmt.Errorf(
-			"%w: check host and port, and that the server accepts emails from this machine", err)}
+		return notifiers.Permanent("%w: check host and port, and that the server accepts emails from this machine", err)
 	}
 	return err
 }
@@ -113,8 +112,8 @@ func (n *Notifier) greet(s *session) error {
 		return nil
 	}
 	if ok, _ := client.Extension("STARTTLS"); !ok {
-		return &notifiers.PermanentError{Err: errors.New(
-			"the server offers no STARTTLS; write tls: implicit, or tls: none for a server you trust the way to")}
+		return notifiers.Permanent(
+			"the server offers no STARTTLS; write tls: implicit, or tls: none for a server you trust the way to")
 	}
 	return client.StartTLS(n.TLSConfig)
 }

@@ -3,8 +3,6 @@ package http
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -26,8 +24,7 @@ type basicAuth struct {
 func (c Config) checkAuth(defaults json.RawMessage) (faults []error) {
 	ways := c.authWays()
 	if len(ways) > 1 {
-		faults = append(faults,
-			&notifiers.FieldError{Key: ways[1], Err: fmt.Errorf("%s is set too; keep one of them", ways[0])})
+		faults = append(faults, notifiers.Fault(ways[1], "%s is set too; keep one of them", ways[0]))
 	}
 	o, err := notifiers.MergeOptions[Options](nil, defaults)
 	if err == nil && len(ways) > 0 {
@@ -36,8 +33,7 @@ func (c Config) checkAuth(defaults json.RawMessage) (faults []error) {
 		}
 	}
 	if c.BasicAuth != nil && (c.BasicAuth.Username == "" || strings.Contains(c.BasicAuth.Username, ":")) {
-		faults = append(faults,
-			&notifiers.FieldError{Key: "basic_auth.username", Err: errors.New("write a name without a colon")})
+		faults = append(faults, notifiers.Fault("basic_auth.username", "write a name without a colon"))
 	}
 	if c.OAuth2 != nil {
 		faults = append(faults, c.OAuth2.Check()...)
@@ -63,12 +59,11 @@ func (c Config) authWays() (ways []string) {
 func checkOneLogin(way string, o Options) error {
 	for name := range o.Headers {
 		if strings.EqualFold(name, "Authorization") {
-			return &notifiers.FieldError{Key: "headers", Err: fmt.Errorf("Authorization is set by %s; keep one of them", way)}
+			return notifiers.Fault("headers", "Authorization is set by %s; keep one of them", way)
 		}
 	}
 	if u, err := httpclient.ParseURL(o.URL); err == nil && u.User != nil {
-		return &notifiers.FieldError{Key: "url",
-			Err: fmt.Errorf("it holds a name to log in with, and %s is set too; keep one of them", way)}
+		return notifiers.Fault("url", "it holds a name to log in with, and %s is set too; keep one of them", way)
 	}
 	return nil
 }

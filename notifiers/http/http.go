@@ -99,17 +99,17 @@ func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 	faults := append([]error{httpclient.CheckTimeout(c.Timeout), checkHTTPDefaults(defaults)}, c.checkAuth(defaults)...)
 	signers, err := signersOf(c.SigningSecret)
 	if err != nil {
-		faults = append(faults, &notifiers.FieldError{Key: "signing_secret", Err: err})
+		faults = append(faults, notifiers.Fault("signing_secret", "%w", err))
 	}
 	if err := checkAllowHosts(c.AllowHosts); err != nil {
-		faults = append(faults, &notifiers.FieldError{Key: "allow_hosts", Err: err})
+		faults = append(faults, notifiers.Fault("allow_hosts", "%w", err))
 	}
 	way := httpclient.Route{Guard: httpclient.DialGuard{PublicOnly: len(c.AllowHosts) > 0 && !c.AllowPrivate}}
 	if way.TLS, err = c.TLS.Client("tls."); err != nil {
 		faults = append(faults, err)
 	}
 	if way.Proxy, err = proxyURL(c.ProxyURL.Value()); err != nil {
-		faults = append(faults, &notifiers.FieldError{Key: "proxy_url", Err: err})
+		faults = append(faults, notifiers.Fault("proxy_url", "%w", err))
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err

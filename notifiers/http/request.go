@@ -75,7 +75,7 @@ func (n *Notifier) checkHost(u *url.URL, own json.RawMessage) error {
 		return err
 	}
 	if !hostAllowed(n.config.AllowHosts, u.Hostname(), u.Host) {
-		return fmt.Errorf("url: the host %q is not in allow_hosts; add it there if messages may go to it", u.Host)
+		return notifiers.Fault("url", "the host %q is not in allow_hosts; add it there if messages may go to it", u.Host)
 	}
 	return nil
 }
@@ -181,7 +181,7 @@ func parseMethod(method string) (string, error) {
 	case method == "":
 		return http.MethodPost, nil
 	case !isToken(method), method == http.MethodConnect, method == http.MethodTrace:
-		return "", fmt.Errorf("method: %q is not valid; write one such as POST or PUT", method)
+		return "", notifiers.Fault("method", "%q is not valid; write one such as POST or PUT", method)
 	}
 	return method, nil
 }
@@ -191,10 +191,10 @@ func parseMethod(method string) (string, error) {
 func checkHeaders(headers map[string]string) error {
 	for name := range headers {
 		if !isToken(name) {
-			return fmt.Errorf("headers: %q is not a valid header name; use letters, digits and -", name)
+			return notifiers.Fault("headers", "%q is not a valid header name; use letters, digits and -", name)
 		}
 		if reservedHeader(name) {
-			return fmt.Errorf("headers: %q is set by the relay; leave it out", name)
+			return notifiers.Fault("headers", "%q is set by the relay; leave it out", name)
 		}
 	}
 	return nil
@@ -222,17 +222,14 @@ func checkHTTPDefaults(defaults json.RawMessage) error {
 		return err
 	}
 	if _, err := parseMethod(o.Method); err != nil {
-		return notifiers.NewFieldError("method", err)
+		return err
 	}
 	if o.URL != "" {
 		if _, err := httpclient.ParseURL(o.URL); err != nil {
-			return notifiers.NewFieldError("url", err)
+			return err
 		}
 	}
-	if err := checkHeaders(o.Headers); err != nil {
-		return notifiers.NewFieldError("headers", err)
-	}
-	return nil
+	return checkHeaders(o.Headers)
 }
 
 func checkAllowHosts(hosts []string) error {

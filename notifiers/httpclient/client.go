@@ -2,7 +2,6 @@
 package httpclient
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -35,7 +34,7 @@ func NewClient(g DialGuard) *http.Client {
 // CheckTimeout returns a fault unless d, the timeout of a configuration, is positive.
 func CheckTimeout(d time.Duration) error {
 	if d <= 0 {
-		return &notifiers.FieldError{Key: "timeout", Err: errors.New("must be more than zero, such as 15s")}
+		return notifiers.Fault("timeout", "must be more than zero, such as 15s")
 	}
 	return nil
 }
@@ -43,11 +42,12 @@ func CheckTimeout(d time.Duration) error {
 // ParseURL parses an absolute http or https URL. Its errors do not quote it, since it may hold secrets.
 func ParseURL(raw string) (*url.URL, error) {
 	if raw == "" {
-		return nil, errors.New("url: there is none; write where to send to, such as url: https://example.com/hook")
+		return nil, notifiers.Fault("url", "there is none; write where to send to, such as url: https://example.com/hook")
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, errors.New("url: not an address to send to; write one that begins with https:// or http:// and a host")
+		return nil, notifiers.Fault("url",
+			"not an address to send to; write one that begins with https:// or http:// and a host")
 	}
 	return u, nil
 }

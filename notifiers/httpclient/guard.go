@@ -3,7 +3,6 @@ package httpclient
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -29,7 +28,7 @@ func (g DialGuard) Dialer() *net.Dialer { return &net.Dialer{Control: g.control,
 func (g DialGuard) control(network, address string, _ syscall.RawConn) error {
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return &notifiers.PermanentError{Err: fmt.Errorf("refused to connect over %s: %w", network, err)}
+		return notifiers.Permanent("refused to connect over %s: %w", network, err)
 	}
 	return g.check(ap.Addr())
 }
@@ -37,15 +36,15 @@ func (g DialGuard) control(network, address string, _ syscall.RawConn) error {
 // check refuses an address. Its errors are permanent.
 func (g DialGuard) check(a netip.Addr) error {
 	if isMetadata(a) {
-		return &notifiers.PermanentError{Err: fmt.Errorf("refused to connect to %s: link-local and cloud metadata "+
-			"addresses are never sent to; write another host", a)}
+		return notifiers.Permanent("refused to connect to %s: link-local and cloud metadata "+
+			"addresses are never sent to; write another host", a)
 	}
 	if !g.PublicOnly {
 		return nil
 	}
 	if err := ssrf.New(ssrf.WithAnyPort()).SafeAddr(a.Unmap()); err != nil {
-		return &notifiers.PermanentError{Err: fmt.Errorf("refused to connect to %s: with allow_hosts, loopback and "+
-			"private addresses are only sent to with allow_private: true", a)}
+		return notifiers.Permanent("refused to connect to %s: with allow_hosts, loopback and "+
+			"private addresses are only sent to with allow_private: true", a)
 	}
 	return nil
 }

@@ -38,16 +38,15 @@ func (c OAuth2) Secrets() []string {
 // Check returns the faults of the settings.
 func (c OAuth2) Check() (faults []error) {
 	if c.ClientID == "" {
-		faults = append(faults, &notifiers.FieldError{Key: "oauth2.client_id",
-			Err: errors.New("missing; write the name of the client at the token endpoint")})
+		faults = append(faults, notifiers.Fault("oauth2.client_id",
+			"missing; write the name of the client at the token endpoint"))
 	}
 	if !c.ClientSecret.IsSet() {
-		faults = append(faults, &notifiers.FieldError{Key: "oauth2.client_secret",
-			Err: errors.New("missing; write the secret of the client")})
+		faults = append(faults, notifiers.Fault("oauth2.client_secret", "missing; write the secret of the client"))
 	}
 	if u, err := ParseURL(c.TokenURL); err != nil || u.User != nil {
-		faults = append(faults, &notifiers.FieldError{Key: "oauth2.token_url",
-			Err: errors.New("write the address of the token endpoint, such as https://login.example.com/token")})
+		faults = append(faults, notifiers.Fault("oauth2.token_url",
+			"write the address of the token endpoint, such as https://login.example.com/token"))
 	}
 	return faults
 }

@@ -33,25 +33,23 @@ func (c TLS) Client(prefix string) (*tls.Config, error) {
 	if c.CA != "" {
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM([]byte(c.CA)) {
-			return nil, &notifiers.FieldError{Key: prefix + "ca",
-				Err: errors.New("holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)")}
+			return nil, notifiers.Fault(prefix+"ca", "holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)")
 		}
 	}
 	switch {
 	case c.InsecureSkipVerify && c.CA != "":
-		return nil, &notifiers.FieldError{Key: prefix + "insecure_skip_verify",
-			Err: errors.New("makes no sense beside ca; keep one of them")}
+		return nil, notifiers.Fault(prefix+"insecure_skip_verify", "makes no sense beside ca; keep one of them")
 	case c.Cert == "" && !c.Key.IsSet():
 		return config, nil
 	case c.Cert == "":
-		return nil, &notifiers.FieldError{Key: prefix + "cert", Err: errors.New("missing; key needs one")}
+		return nil, notifiers.Fault(prefix+"cert", "missing; key needs one")
 	case !c.Key.IsSet():
-		return nil, &notifiers.FieldError{Key: prefix + "key", Err: errors.New("missing; cert needs one")}
+		return nil, notifiers.Fault(prefix+"key", "missing; cert needs one")
 	}
 	pair, err := tls.X509KeyPair([]byte(c.Cert), []byte(c.Key.Value()))
 	if err != nil {
-		return nil, &notifiers.FieldError{Key: prefix + "cert",
-			Err: errors.New("cert and key are not a pair in PEM form; write the two files that were made together")}
+		return nil, notifiers.Fault(prefix+"cert",
+			"cert and key are not a pair in PEM form; write the two files that were made together")
 	}
 	config.Certificates = []tls.Certificate{pair}
 	return config, nil

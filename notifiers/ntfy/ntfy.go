@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"regexp"
 	"time"
@@ -108,11 +107,9 @@ func define(c Config, o Options) service.Definition[Options, post] {
 func (c Config) checkLogin() error {
 	switch {
 	case c.Token.IsSet() && (c.Username != "" || c.Password.IsSet()):
-		return &notifiers.FieldError{Key: "token",
-			Err: errors.New("there is a username or password too; write one way to log in")}
+		return notifiers.Fault("token", "there is a username or password too; write one way to log in")
 	case (c.Username != "") != c.Password.IsSet():
-		return &notifiers.FieldError{Key: "username",
-			Err: errors.New("a username needs a password, and a password a username")}
+		return notifiers.Fault("username", "a username needs a password, and a password a username")
 	}
 	return nil
 }
@@ -120,11 +117,11 @@ func (c Config) checkLogin() error {
 // check returns the first fault of the options.
 func (o Options) check() error {
 	if !regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`).MatchString(o.Topic) {
-		return &notifiers.FieldError{Key: "topic",
-			Err: fmt.Errorf("%q is not valid; use up to 64 letters, digits, _ and -", notifiers.Cut(o.Topic, 100))}
+		return notifiers.Fault("topic",
+			"%q is not valid; use up to 64 letters, digits, _ and -", notifiers.Cut(o.Topic, 100))
 	}
 	if _, err := priority(o.Priority, ""); err != nil {
-		return &notifiers.FieldError{Key: "priority", Err: err}
+		return notifiers.Fault("priority", "%w", err)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ package pagerduty
 import (
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -86,8 +85,7 @@ func delivered(r notifiers.Receipt, retest string) string {
 func define(c Config, o Options) service.Definition[Options, event] {
 	var noKey error
 	if !c.RoutingKey.IsSet() {
-		noKey = &notifiers.FieldError{Key: "routing_key",
-			Err: errors.New("missing; write the key of the service's integration “Events API v2”")}
+		noKey = notifiers.Fault("routing_key", "missing; write the key of the service's integration “Events API v2”")
 	}
 	return service.Definition[Options, event]{
 		Endpoint: service.Endpoint{Service: "PagerDuty", Key: "api_url", Timeout: c.Timeout,
@@ -106,12 +104,12 @@ func (o Options) check() error {
 	actions := []string{"", "trigger", "acknowledge", "resolve"}
 	severities := []string{"", "critical", "error", "warning", "info"}
 	if !slices.Contains(actions, o.Action) {
-		return &notifiers.FieldError{Key: "action",
-			Err: fmt.Errorf("%q is not valid; write trigger, acknowledge or resolve", notifiers.Cut(o.Action, 100))}
+		return notifiers.Fault("action",
+			"%q is not valid; write trigger, acknowledge or resolve", notifiers.Cut(o.Action, 100))
 	}
 	if !slices.Contains(severities, o.Severity) {
-		return &notifiers.FieldError{Key: "severity",
-			Err: fmt.Errorf("%q is not valid; write critical, error, warning or info", notifiers.Cut(o.Severity, 100))}
+		return notifiers.Fault("severity",
+			"%q is not valid; write critical, error, warning or info", notifiers.Cut(o.Severity, 100))
 	}
 	return nil
 }

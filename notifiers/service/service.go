@@ -62,14 +62,14 @@ func (e Endpoint) CheckWebhook(origin string) error {
 	} else if _, err := httpclient.ParseURL(e.URL); err == nil {
 		return nil
 	}
-	return &notifiers.FieldError{Key: e.Key, Err: errors.New(fault + "; write the address that " + origin)}
+	return notifiers.Fault(e.Key, "%s; write the address that %s", fault, origin)
 }
 
 // CheckBase checks the base address of an API, which is not a secret.
 func CheckBase(key, url, example string) error {
 	u, err := httpclient.ParseURL(url)
 	if err != nil || u.RawQuery != "" || u.Fragment != "" {
-		return &notifiers.FieldError{Key: key, Err: errors.New("not a base URL; write one such as " + example)}
+		return notifiers.Fault(key, "not a base URL; write one such as %s", example)
 	}
 	return nil
 }
@@ -194,7 +194,7 @@ func (s *Service) exchange(ctx context.Context, c Call) (Answer, error) {
 	defer cancel()
 	req, err := s.request(attempt, c)
 	if err != nil {
-		return Answer{}, &notifiers.PermanentError{Err: fmt.Errorf("%s: %w", c.Doing, s.mask.Error(err))}
+		return Answer{}, notifiers.Permanent("%s: %w", c.Doing, s.mask.Error(err))
 	}
 	a, err := httpclient.Exchange(s.client, req, maxAnswer)
 	if err != nil {

@@ -143,21 +143,18 @@ func (c Config) check() error {
 	var faults []error
 	switch {
 	case c.WebhookURL.IsSet() && c.Token.IsSet():
-		faults = append(faults,
-			&notifiers.FieldError{Key: "webhook_url", Err: errors.New("there is a token too; write one of them")})
+		faults = append(faults, notifiers.Fault("webhook_url", "there is a token too; write one of them"))
 	case !c.WebhookURL.IsSet() && !c.Token.IsSet():
-		faults = append(faults,
-			&notifiers.FieldError{Key: "token", Err: errors.New("missing; write a bot token here, or a webhook_url")})
+		faults = append(faults, notifiers.Fault("token", "missing; write a bot token here, or a webhook_url"))
 	}
 	if c.WebhookURL.IsSet() {
 		if _, err := httpclient.ParseURL(c.WebhookURL.Value()); err != nil {
-			faults = append(faults, notifiers.NewFieldError("webhook_url",
-				errors.New("not a URL; write one such as https://hooks.slack.com/services/…")))
+			faults = append(faults, notifiers.Fault("webhook_url",
+				"not a URL; write one such as https://hooks.slack.com/services/…"))
 		}
 	}
 	if _, err := httpclient.ParseURL(c.APIURL); err != nil {
-		faults = append(faults,
-			&notifiers.FieldError{Key: "api_url", Err: errors.New("not a URL; write one such as https://slack.com/api/")})
+		faults = append(faults, notifiers.Fault("api_url", "not a URL; write one such as https://slack.com/api/"))
 	}
 	return errors.Join(append(faults, httpclient.CheckTimeout(c.Timeout))...)
 }

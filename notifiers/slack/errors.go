@@ -69,10 +69,10 @@ func (n *notifier) failure(doing string, a httpclient.Answer, r refusal) error {
 	case class.reason != "":
 		return a.Retry(class.reason, failed)
 	case a.Code >= 300 && a.Code < 400:
-		return &notifiers.PermanentError{Err: fmt.Errorf(
-			"%w: redirects are not followed; write the final address as webhook_url or api_url", failed)}
+		return notifiers.Permanent(
+			"%w: redirects are not followed; write the final address as webhook_url or api_url", failed)
 	case a.Code >= 400:
-		return &notifiers.PermanentError{Err: fmt.Errorf("%w: check webhook_url or api_url", failed)}
+		return notifiers.Permanent("%w: check webhook_url or api_url", failed)
 	case r.code == "":
 		return a.Retry(notifiers.ReasonServer,
 			fmt.Errorf("%w, but not in the form of its API; it may be in maintenance", failed))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -105,16 +104,15 @@ func (n *notifier) findUser(ctx context.Context, kv notifiers.KV, address string
 func (n *notifier) place(ctx context.Context, kv notifiers.KV, o Options) (destination, error) {
 	switch {
 	case o.DM == nil && o.Channel == "":
-		return destination{}, &notifiers.PermanentError{Err: errors.New(
-			`channel: there is none; write one on the notifier or in the rule, such as channel: "#qa"`)}
+		return destination{}, notifiers.Permanent(
+			`channel: there is none; write one on the notifier or in the rule, such as channel: "#qa"`)
 	case o.DM == nil:
 		return destination{o.Channel, o.Channel}, nil
 	case len(o.DM) == 0:
-		return destination{}, &notifiers.PermanentError{Err: errors.New(
-			"dm: the event names no person; require one in the rule's when")}
+		return destination{}, notifiers.Permanent("dm: the event names no person; require one in the rule's when")
 	case len(o.DM) > maxTogether:
-		return destination{}, &notifiers.PermanentError{Err: fmt.Errorf(
-			"dm: %d people are named, but at most %d can get a message together; write a channel", len(o.DM), maxTogether)}
+		return destination{}, notifiers.Permanent(
+			"dm: %d people are named, but at most %d can get a message together; write a channel", len(o.DM), maxTogether)
 	}
 	var ids, names []string
 	for _, who := range o.DM {
@@ -139,18 +137,18 @@ func (n *notifier) person(ctx context.Context, kv notifiers.KV, who string) (str
 	}
 	_, address := splitAddress(who)
 	if address == "" {
-		return "", &notifiers.PermanentError{Err: fmt.Errorf(
+		return "", notifiers.Permanent(
 			"dm: Slack cannot write to %s; write an e-mail address or a member id, or add the person to people: with slack: U…",
-			displayName(who))}
+			displayName(who))
 	}
 	user, err := n.findUser(ctx, kv, address, keepUnwritable)
 	switch {
 	case err != nil:
 		return "", err
 	case user.ID == "":
-		return "", &notifiers.PermanentError{Err: fmt.Errorf(
+		return "", notifiers.Permanent(
 			"dm: %s; or invite %s to the workspace, or write their member id: people: [{email: %s, slack: U…}]",
-			user.Why, address, address)}
+			user.Why, address, address)
 	}
 	return user.ID, nil
 }

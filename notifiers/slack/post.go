@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -24,11 +23,11 @@ func (n *notifier) postWebhook(ctx context.Context, post any) (notifiers.Receipt
 	const doing = "posting to the Slack webhook"
 	body, err := json.Marshal(post)
 	if err != nil {
-		return notifiers.Receipt{}, &notifiers.PermanentError{Err: fmt.Errorf("writing the Slack message: %w", err)}
+		return notifiers.Receipt{}, notifiers.Permanent("writing the Slack message: %w", err)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, n.config.WebhookURL.Value(), bytes.NewReader(body))
 	if err != nil {
-		return notifiers.Receipt{}, &notifiers.PermanentError{Err: fmt.Errorf("%s: %w", doing, n.mask.Error(err))}
+		return notifiers.Receipt{}, notifiers.Permanent("%s: %w", doing, n.mask.Error(err))
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", httpclient.UserAgent)

@@ -4,7 +4,6 @@ package slack
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -35,7 +34,7 @@ func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 		return nil, err
 	}
 	if _, isList := o.Blocks.([]any); o.Blocks != nil && !isList {
-		return nil, &notifiers.FieldError{Key: "blocks", Err: errors.New("not a list; write - {type: section, …}")}
+		return nil, notifiers.Fault("blocks", "not a list; write - {type: section, …}")
 	}
 	if !strings.HasSuffix(c.APIURL, "/") {
 		c.APIURL += "/"

@@ -6,7 +6,6 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -113,8 +112,8 @@ func target(defaults, own json.RawMessage) string {
 func define(c Config, o Options) service.Definition[Options, post] {
 	var badToken error
 	if !regexp.MustCompile(`^[0-9]+:[A-Za-z0-9_-]+$`).MatchString(c.Token.Value()) {
-		badToken = &notifiers.FieldError{Key: "token",
-			Err: errors.New("not a bot's token; write the one that @BotFather gave, such as 110201543:AAH…")}
+		badToken = notifiers.Fault("token",
+			"not a bot's token; write the one that @BotFather gave, such as 110201543:AAH…")
 	}
 	o.ChatID = cmp.Or(o.ChatID, "0") // without one the messages have their own
 	token := c.Token.Value()
@@ -134,13 +133,12 @@ func define(c Config, o Options) service.Definition[Options, post] {
 // check returns the fault of the destination.
 func (o Options) check() error {
 	if !regexp.MustCompile(`^(-?[0-9]{1,20}|@[A-Za-z0-9_]{1,64})$`).MatchString(o.ChatID) {
-		return &notifiers.FieldError{Key: "chat_id",
-			Err: fmt.Errorf("%q is not a chat; write an id such as -1001234567890, or the @name of a public channel",
-				notifiers.Cut(o.ChatID, 100))}
+		return notifiers.Fault("chat_id",
+			"%q is not a chat; write an id such as -1001234567890, or the @name of a public channel",
+			notifiers.Cut(o.ChatID, 100))
 	}
 	if !regexp.MustCompile(`^[0-9]{0,18}$`).MatchString(o.Topic) {
-		return &notifiers.FieldError{Key: "topic",
-			Err: fmt.Errorf("%q is not a topic number", notifiers.Cut(o.Topic, 100))}
+		return notifiers.Fault("topic", "%q is not a topic number", notifiers.Cut(o.Topic, 100))
 	}
 	return nil
 }
