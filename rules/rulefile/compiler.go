@@ -53,13 +53,12 @@ func (c *compiler) compile(d *document, t yamldoc.Text, name string, form templa
 	c.note(t.S)
 	out, faults := c.templates.Compile(name, t.S, form)
 	d.ReportInside(t.Node, faults)
-	if out == nil || !isStatic(out) {
+	static := false
+	if out != nil {
+		_, static = out.Static()
+	}
+	if !static {
 		c.texts = append(c.texts, TextSource{At: d.At(t.Node), Text: t.S, Form: form, Compiled: out, Rule: c.rule})
 	}
 	return out
-}
-
-func isStatic(t *template.Template) bool {
-	_, ok := t.Static()
-	return ok
 }

@@ -142,9 +142,8 @@ func (t notifierTable) optionShapes(notifier string) map[string]optionShape {
 		if info.kind.Options == nil || notifier != "" && notifier != name {
 			continue
 		}
-		options := reflect.TypeOf(info.kind.Options)
-		for key, field := range yamldoc.FieldsOf(options) {
-			shapes[key] = max(shapes[key], shapeOf(options.Field(field.Index).Type))
+		for key, field := range yamldoc.FieldsOf(reflect.TypeOf(info.kind.Options)) {
+			shapes[key] = max(shapes[key], shapeOf(field.Type))
 		}
 	}
 	return shapes

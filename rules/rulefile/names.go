@@ -17,30 +17,33 @@ var (
 	plainName  = regexp.MustCompile(`^[^\s/"'{}\x00-\x1f][^/"'{}\x00-\x1f]{0,98}$`)
 )
 
-// checkName reports a name that is missing or not valid.
-func (d *document) checkName(name yamldoc.Text, at *yaml.Node, what string, pattern *regexp.Regexp) bool {
+// uniqueNames are the names of the sources, notifiers, rules or tests so far.
+type uniqueNames struct {
+	pattern *regexp.Regexp
+	first   map[string]string // the position of each name
+}
+
+// check reports a name that is missing, not valid, or taken.
+func (u uniqueNames) check(d *document, name yamldoc.Text, at *yaml.Node, what string) {
 	switch {
 	case !name.Given() && (yamldoc.HasKey(at, "name") || d.Misspelt(at, "name")): // reported
 	case !name.Given():
 		d.Errorf(at, "a %s needs a name", what)
-	case !pattern.MatchString(name.S):
+	case !u.pattern.MatchString(name.S):
 		d.Report(name.Node, diag.Error, fmt.Sprintf("%q cannot be the name of a %s", name.S, what),
 			"use letters, digits, dots and dashes")
 	default:
-		return true
+		u.add(d, name, what)
 	}
-	return false
 }
 
-// uniqueNames holds the position of each name, to find duplicates.
-type uniqueNames map[string]string
-
+// add reports a name that is taken.
 func (u uniqueNames) add(d *document, name yamldoc.Text, what string) {
-	if first, taken := u[name.S]; taken {
+	if first, taken := u.first[name.S]; taken {
 		d.Report(name.Node, diag.Error, fmt.Sprintf("two %ss are named %q", what, name.S), "the first is at "+first)
 		return
 	}
-	u[name.S] = fmt.Sprintf("%s:%d", d.Name, name.Node.Line)
+	u.first[name.S] = fmt.Sprintf("%s:%d", d.Name, name.Node.Line)
 }
 
 // quoted returns a name in quotes with a space behind it, for a sentence; "" without a name.

@@ -9,7 +9,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -22,14 +21,10 @@ import (
 
 // notifierSpec holds the keys of every notifier, whatever its type.
 type notifierSpec struct {
-	Name     yamldoc.Text   `yaml:"name"`
-	Type     yamldoc.Text   `yaml:"type"`
-	Fallback []yamldoc.Text `yaml:"fallback"`
-	Retry    struct {
-		Initial time.Duration `yaml:"initial"`
-		Max     time.Duration `yaml:"max"`
-		For     time.Duration `yaml:"for"`
-	} `yaml:"retry"`
+	Name        yamldoc.Text      `yaml:"name"`
+	Type        yamldoc.Text      `yaml:"type"`
+	Fallback    []yamldoc.Text    `yaml:"fallback"`
+	Retry       Retry             `yaml:"retry"`
 	Concurrency value.Concurrency `yaml:"concurrency"`
 	Rate        value.Rate        `yaml:"rate"`
 	Burst       value.Burst       `yaml:"burst"`
@@ -51,7 +46,7 @@ type notifierTable map[string]*notifierInfo
 
 func parseNotifiers(documents []*document, kinds map[string]Kind, c *compiler) ([]Notifier, notifierTable) {
 	table := notifierTable{}
-	names := uniqueNames{}
+	names := uniqueNames{pattern: plainName, first: map[string]string{}}
 	var all []Notifier
 	for _, d := range documents {
 		for _, r := range d.spec.Notifiers {
@@ -59,8 +54,8 @@ func parseNotifiers(documents []*document, kinds map[string]Kind, c *compiler) (
 				continue
 			}
 			p := &notifierParser{d: d, kinds: kinds, compiler: c, node: r.Node, info: &notifierInfo{}}
-			if p.parse() && d.checkName(p.spec.Name, r.Node, "notifier", plainName) {
-				names.add(d, p.spec.Name, "notifier")
+			if p.parse() {
+				names.check(d, p.spec.Name, r.Node, "notifier")
 			}
 			if n := p.notifier; n.Name != "" && table[n.Name] == nil {
 				table[n.Name] = p.info // even a faulty one, so that rules that name it are not blamed too
@@ -128,7 +123,7 @@ func (p *notifierParser) parse() bool {
 }
 
 func (s *notifierSpec) notifier() Notifier {
-	n := Notifier{Name: s.Name.S, Type: s.Type.S, Retry: Retry(s.Retry), Concurrency: int(s.Concurrency), Rate: s.Rate}
+	n := Notifier{Name: s.Name.S, Type: s.Type.S, Retry: s.Retry, Concurrency: int(s.Concurrency), Rate: s.Rate}
 	n.Rate.Burst = int(s.Burst)
 	return n
 }
@@ -213,7 +208,7 @@ func (p *notifierParser) locate(err error) *yaml.Node {
 		value = value.Alias
 	}
 	for key := range strings.SplitSeq(nested, ".") {
-		value = valueIn(value, key)
+		value = cmp.Or(yamldoc.ValueOf(value, key), yamldoc.ValueOf(value, key+"_file"), value)
 	}
 	return value
 }
@@ -228,24 +223,11 @@ func (p *notifierParser) valueOf(key string) *yaml.Node {
 	return nil
 }
 
-// valueIn returns the value of a key of a mapping or of its KEY_file, or the node itself if it has neither.
-func valueIn(n *yaml.Node, key string) *yaml.Node {
-	if n.Kind != yaml.MappingNode {
-		return n
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if name := n.Content[i].Value; name == key || name == key+"_file" {
-			return n.Content[i+1]
-		}
-	}
-	return n
-}
-
 // hasAllowedHosts reports whether a configuration has allow_hosts set.
 func hasAllowedHosts(config any) bool {
 	v := reflect.ValueOf(config).Elem()
 	field, known := yamldoc.FieldsOf(v.Type())["allow_hosts"]
-	return known && v.Field(field.Index).Len() > 0
+	return known && field.Of(v).Len() > 0
 }
 
 // find returns a notifier by name. It returns nil for an unknown one, which it reports, and for one too faulty to be

@@ -30,7 +30,7 @@ func (c *compiler) option(d *document, e yamldoc.Entry, field yamldoc.Field, inf
 		p.form = template.FormText
 	}
 	defer p.advise(e)
-	return rules.Option{Key: p.key, Value: p.value(e.Value, reflect.TypeOf(info.kind.Options).Field(field.Index).Type)}
+	return rules.Option{Key: p.key, Value: p.value(e.Value, field.Type)}
 }
 
 // value reads the value of an option of the given type.
@@ -209,8 +209,8 @@ func writtenValue(n *yaml.Node, left *int) any {
 	switch n.Kind {
 	case yaml.MappingNode:
 		m := map[string]any{}
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			m[n.Content[i].Value] = writtenValue(n.Content[i+1], left)
+		for key, value := range yamldoc.Pairs(n) {
+			m[key.Value] = writtenValue(value, left)
 		}
 		return m
 	case yaml.SequenceNode:
@@ -245,17 +245,11 @@ func nodeAt(n *yaml.Node, path []string) *yaml.Node {
 }
 
 func childOf(n *yaml.Node, key string) *yaml.Node {
-	switch n.Kind {
-	case yaml.MappingNode:
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if n.Content[i].Value == key {
-				return n.Content[i+1]
-			}
-		}
-	case yaml.SequenceNode:
-		if i, err := strconv.Atoi(key); err == nil && i < len(n.Content) {
-			return n.Content[i]
-		}
+	if n.Kind != yaml.SequenceNode {
+		return yamldoc.ValueOf(n, key)
+	}
+	if i, err := strconv.Atoi(key); err == nil && i < len(n.Content) {
+		return n.Content[i]
 	}
 	return nil
 }

@@ -108,8 +108,7 @@ func (r *reader) expand(from *document, pattern yamldoc.Text) []string {
 // checkIncluded reports keys that an included file cannot have, so that one file says where events come from and where
 // messages go.
 func (d *document) checkIncluded() {
-	for i := 0; i+1 < len(d.Root.Content); i += 2 {
-		key := d.Root.Content[i]
+	for key := range yamldoc.Pairs(d.Root) {
 		if slices.Contains([]string{"settings", "sources", "notifiers"}, key.Value) {
 			d.Report(key, diag.Error, "an included file cannot hold "+key.Value,
 				"move them to the file that includes this one; people, templates, rules and tests may stay")
@@ -119,8 +118,8 @@ func (d *document) checkIncluded() {
 
 // onlyTests reports whether a file holds only tests, so that the files it includes are the complete rules.
 func (d *document) onlyTests() bool {
-	for i := 0; i+1 < len(d.Root.Content); i += 2 {
-		if key := d.Root.Content[i].Value; key != "include" && key != "tests" {
+	for key := range yamldoc.Pairs(d.Root) {
+		if key.Value != "include" && key.Value != "tests" {
 			return false
 		}
 	}

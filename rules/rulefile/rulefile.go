@@ -81,9 +81,9 @@ type Notifier struct {
 
 // Retry says how often a notifier tries again. Zero fields mean the relay's defaults.
 type Retry struct {
-	Initial time.Duration // longest wait before the second attempt
-	Max     time.Duration // longest wait between two attempts
-	For     time.Duration // time from the first attempt to the last
+	Initial time.Duration `yaml:"initial"` // longest wait before the second attempt
+	Max     time.Duration `yaml:"max"`     // longest wait between two attempts
+	For     time.Duration `yaml:"for"`     // time from the first attempt to the last
 }
 
 // File is all that a set of rules files holds: the configuration, the tests, and the rules with their positions.

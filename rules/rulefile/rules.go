@@ -42,7 +42,7 @@ type ruleSpec struct {
 }
 
 func parseRules(documents []*document, notifiers notifierTable, c *compiler) []RuleSource {
-	names := uniqueNames{}
+	names := uniqueNames{pattern: plainName, first: map[string]string{}}
 	var all []RuleSource
 	for _, d := range documents {
 		for i := range d.spec.Rules {
@@ -50,9 +50,7 @@ func parseRules(documents []*document, notifiers notifierTable, c *compiler) []R
 			if !spec.At.IsMapping() {
 				continue
 			}
-			if d.checkName(spec.Name, spec.At.Node, "rule", plainName) {
-				names.add(d, spec.Name, "rule")
-			}
+			names.check(d, spec.Name, spec.At.Node, "rule")
 			p := &ruleParser{d: d, notifiers: notifiers, compiler: c}
 			all = append(all, p.parse(spec))
 		}

@@ -30,7 +30,7 @@ type sourceSpec struct {
 
 func parseSources(documents []*document, lookupEnv func(string) (string, bool)) []rules.Source {
 	var sources []rules.Source
-	names := uniqueNames{}
+	names := uniqueNames{pattern: sourceName, first: map[string]string{}}
 	given := false
 	for _, d := range documents {
 		faulty := d.spec.Sources == nil && yamldoc.HasKey(d.Root, "sources") // reported
@@ -40,9 +40,7 @@ func parseSources(documents []*document, lookupEnv func(string) (string, bool)) 
 			if !spec.At.IsMapping() {
 				continue
 			}
-			if d.checkName(spec.Name, spec.At.Node, "source", sourceName) {
-				names.add(d, spec.Name, "source")
-			}
+			names.check(d, spec.Name, spec.At.Node, "source")
 			sources = append(sources, d.source(spec))
 		}
 	}

@@ -38,24 +38,12 @@ type eventSpec struct {
 	Advance     *time.Duration `yaml:"advance"`
 }
 
-// testSpec is a test as it is written. Its own event has the keys of an eventSpec.
+// testSpec is a test as it is written, with the event under test.
 type testSpec struct {
-	At          yamldoc.Raw    `yaml:"-"`
-	Name        yamldoc.Text   `yaml:"name"`
-	Given       []eventSpec    `yaml:"given"`
-	Event       yamldoc.Text   `yaml:"event"`
-	Payload     yamldoc.Raw    `yaml:"payload"`
-	ProjectCode yamldoc.Text   `yaml:"project_code"`
-	MemberID    *int           `yaml:"team_member_id"`
-	Source      yamldoc.Text   `yaml:"source"`
-	Time        yamldoc.Text   `yaml:"at"`
-	Advance     *time.Duration `yaml:"advance"`
-	Expect      yamldoc.Raw    `yaml:"expect"`
-}
-
-// event returns the event under test.
-func (s *testSpec) event() eventSpec {
-	return eventSpec{s.At, s.Event, s.Payload, s.ProjectCode, s.MemberID, s.Source, s.Time, s.Advance}
+	eventSpec
+	Name   yamldoc.Text `yaml:"name"`
+	Given  []eventSpec  `yaml:"given"`
+	Expect yamldoc.Raw  `yaml:"expect"`
 }
 
 // testStart is the time at which the clock of each test starts: a Monday morning.
@@ -65,7 +53,7 @@ func testStart() time.Time { return time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC) 
 const testStep = time.Second
 
 func parseTests(documents []*document, config *Config, notifiers notifierTable) []Test {
-	names := uniqueNames{}
+	names := uniqueNames{first: map[string]string{}}
 	var tests []Test
 	for _, d := range documents {
 		for i := range d.spec.Tests {
@@ -97,7 +85,7 @@ type testParser struct {
 
 func (p *testParser) parse(spec *testSpec) Test {
 	p.test = Test{Name: strings.TrimSpace(spec.Name.S), File: p.d.Name, Line: spec.At.Node.Line}
-	for _, e := range append(slices.Clip(spec.Given), spec.event()) {
+	for _, e := range append(slices.Clip(spec.Given), spec.eventSpec) {
 		if e.At.IsMapping() {
 			p.addEvent(e)
 		}

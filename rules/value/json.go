@@ -1,6 +1,7 @@
 package value
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -67,19 +68,11 @@ func AppendJSONString(out []byte, s string) []byte {
 
 // appendEscaped does not escape < > &, since people read the text too.
 func appendEscaped(out []byte, s string) []byte {
-	var buffer escapeBuffer
+	var buffer bytes.Buffer
 	enc := json.NewEncoder(&buffer)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(s); err != nil {
 		return append(out, `""`...)
 	}
-	return append(out, buffer[:len(buffer)-1]...)
-}
-
-// escapeBuffer is a minimal io.Writer.
-type escapeBuffer []byte
-
-func (b *escapeBuffer) Write(p []byte) (int, error) {
-	*b = append(*b, p...)
-	return len(p), nil
+	return append(out, bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))...)
 }

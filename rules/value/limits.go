@@ -29,7 +29,7 @@ func (r *Rate) UnmarshalText(b []byte) error {
 	if err != nil || per == 0 {
 		return fmt.Errorf("%s is not a rate: "+
 			"write how many messages may go out in a second, a minute or an hour, such as 1/s, 60/m or 500/h",
-			strconv.Quote(Shorten(string(b), 40)))
+			Quote(string(b)))
 	}
 	r.Messages, r.Per = n, per
 	return nil
@@ -69,10 +69,9 @@ func (s *Size) UnmarshalText(text []byte) error {
 	unit, known := units[string(text[digits:])]
 	switch bytes := n * unit; {
 	case err != nil || !known:
-		return fmt.Errorf("%s is not a size: write it like 500MB, 64MiB or 10GiB",
-			strconv.Quote(Shorten(string(text), 40)))
+		return fmt.Errorf("%s is not a size: write it like 500MB, 64MiB or 10GiB", Quote(string(text)))
 	case bytes >= math.MaxInt64:
-		return fmt.Errorf("%s is too much", strconv.Quote(Shorten(string(text), 40)))
+		return fmt.Errorf("%s is too much", Quote(string(text)))
 	default:
 		*s = Size(bytes)
 	}
@@ -86,7 +85,7 @@ type Amount int
 func (a *Amount) UnmarshalText(text []byte) error {
 	n, err := strconv.Atoi(string(text))
 	if err != nil || n < 0 {
-		return fmt.Errorf("%s: write a whole number; 0 means no limit", strconv.Quote(Shorten(string(text), 40)))
+		return fmt.Errorf("%s: write a whole number; 0 means no limit", Quote(string(text)))
 	}
 	*a = Amount(n)
 	return nil
@@ -96,7 +95,7 @@ func (a *Amount) UnmarshalText(text []byte) error {
 func countUpTo(s string, most int) (int, error) {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 || n > most {
-		return 0, fmt.Errorf("%s: want a whole number from 1 to %d", strconv.Quote(Shorten(s, 40)), most)
+		return 0, fmt.Errorf("%s: want a whole number from 1 to %d", Quote(s), most)
 	}
 	return n, nil
 }

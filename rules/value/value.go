@@ -95,6 +95,9 @@ func Shorten(s string, most int) string {
 	return s
 }
 
+// Quote returns the beginning of a text in quotes, for messages.
+func Quote(s string) string { return strconv.Quote(Shorten(s, 40)) }
+
 // Span returns the number of bytes at the beginning of s that in accepts.
 func Span(s string, in func(byte) bool) int {
 	n := 0

@@ -165,19 +165,19 @@ func setScalar(v reflect.Value, s string) error {
 		v.SetString(s)
 	case reflect.Bool:
 		if s != "true" && s != "false" {
-			return fmt.Errorf("%s is neither true nor false", strconv.Quote(value.Shorten(s, 40)))
+			return fmt.Errorf("%s is neither true nor false", value.Quote(s))
 		}
 		v.SetBool(s == "true")
 	case reflect.Int, reflect.Int64:
 		n, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {
-			return fmt.Errorf("%s is not a whole number", strconv.Quote(value.Shorten(s, 40)))
+			return fmt.Errorf("%s is not a whole number", value.Quote(s))
 		}
 		v.SetInt(n)
 	case reflect.Float64:
 		f, err := strconv.ParseFloat(s, 64)
 		if err != nil {
-			return fmt.Errorf("%s is not a number", strconv.Quote(value.Shorten(s, 40)))
+			return fmt.Errorf("%s is not a number", value.Quote(s))
 		}
 		v.SetFloat(f)
 	default:
@@ -225,10 +225,10 @@ func listHint(n *yaml.Node, what string) string {
 
 // ItemName names an item of a list for people, such as "a rule".
 func ItemName(list string) string {
-	items := map[string]string{"rules": "a rule", "notifiers": "a notifier", "sources": "a source",
-		"people": "a person",
-		"tests":  "a test",
-		"expect": "an expectation", "given": "an earlier event"}
+	items := map[string]string{
+		"rules": "a rule", "notifiers": "a notifier", "sources": "a source", "people": "a person", "tests": "a test",
+		"expect": "an expectation", "given": "an earlier event",
+	}
 	if item, known := items[list]; known {
 		return item
 	}

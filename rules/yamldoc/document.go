@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -89,13 +89,27 @@ func HasTopKey(data []byte, key string) bool {
 }
 
 // HasKey reports whether a mapping has a key.
-func HasKey(n *yaml.Node, key string) bool {
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == key {
-			return true
+func HasKey(n *yaml.Node, key string) bool { return ValueOf(n, key) != nil }
+
+// ValueOf returns the value of a key of a mapping, or nil.
+func ValueOf(n *yaml.Node, key string) *yaml.Node {
+	for k, v := range Pairs(n) {
+		if k.Value == key {
+			return v
 		}
 	}
-	return false
+	return nil
+}
+
+// Pairs yields the keys of a mapping with their values, as they are written. Other nodes have none.
+func Pairs(n *yaml.Node) iter.Seq2[*yaml.Node, *yaml.Node] {
+	return func(yield func(key, value *yaml.Node) bool) {
+		for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+			if !yield(n.Content[i], n.Content[i+1]) {
+				return
+			}
+		}
+	}
 }
 
 // firstBinaryLine returns the number of the first line that is not UTF-8 or holds a NUL, as UTF-16 does, or 0.
@@ -149,5 +163,5 @@ func Describe(n *yaml.Node) string {
 	case "!!bool":
 		return n.Value
 	}
-	return strconv.Quote(value.Shorten(n.Value, 40))
+	return value.Quote(n.Value)
 }

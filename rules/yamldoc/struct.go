@@ -18,8 +18,7 @@ func (d *Document) decodeStruct(n *yaml.Node, v reflect.Value, what string) {
 	if at := v.FieldByName("At"); at.IsValid() {
 		at.Set(reflect.ValueOf(Raw{n}))
 	}
-	rest := d.fill(d.Entries(n, what), v, what)
-	for _, e := range rest {
+	for _, e := range d.fill(d.Entries(n, what), v, what) {
 		d.UnknownKey(e.Key, what, FieldsOf(v.Type()).Keys())
 	}
 }
@@ -42,11 +41,11 @@ func (d *Document) fill(entries []Entry, v reflect.Value, what string) (rest []E
 			d.Errorf(e.Key, "%s and %s_file are both set; keep one of them", f.key, f.key)
 		}
 		seen[f.key] = true
+		decode := d.decode
 		if f.fromFile {
-			d.decodeFile(e.Value, v.Field(f.Index), inside(what, e.Key.Value))
-			continue
+			decode = d.decodeFile
 		}
-		d.decode(e.Value, v.Field(f.Index), inside(what, e.Key.Value))
+		decode(e.Value, f.Of(v), inside(what, e.Key.Value))
 	}
 	return rest
 }
@@ -119,8 +118,8 @@ func (d *Document) UnknownKey(key *yaml.Node, what string, known []string) {
 
 // Misspelt reports whether an unknown key of a mapping resembles one of the keys. The key is then not missing as well.
 func (d *Document) Misspelt(n *yaml.Node, keys ...string) bool {
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if slices.Contains(keys, d.meant[n.Content[i]]) {
+	for key := range Pairs(n) {
+		if slices.Contains(keys, d.meant[key]) {
 			return true
 		}
 	}
@@ -154,8 +153,7 @@ func (d *Document) Entries(n *yaml.Node, what string) []Entry {
 	}
 	var own, merged []Entry
 	first := map[string]*yaml.Node{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
+	for key, value := range Pairs(n) {
 		switch {
 		case key.Tag == "!!merge":
 			merged = append(merged, d.mergedEntries(value)...)
@@ -198,11 +196,15 @@ func (d *Document) mergedEntries(n *yaml.Node) []Entry {
 
 // Field is the field of a struct for one key.
 type Field struct {
-	key      string
-	Index    int
-	fromFile bool   // the key ends in _file: its value names the file that holds the secret
+	Type     reflect.Type
 	Form     string // the tag as:"…" of a message option
+	key      string
+	index    []int
+	fromFile bool // the key ends in _file: its value names the file that holds the secret
 }
+
+// Of returns the field of a struct.
+func (f Field) Of(v reflect.Value) reflect.Value { return v.FieldByIndex(f.index) }
 
 // Fields are the fields of a struct by key.
 type Fields map[string]Field
@@ -210,18 +212,20 @@ type Fields map[string]Field
 // Keys returns the keys in order.
 func (f Fields) Keys() []string { return slices.Sorted(maps.Keys(f)) }
 
-// FieldsOf returns the fields of a struct type by its yaml tags. A secret has a second key that ends in _file.
+// FieldsOf returns the fields of a struct type by its yaml tags, those of embedded structs too. A secret has a second
+// key that ends in _file.
 func FieldsOf(t reflect.Type) Fields {
 	fields := Fields{}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for _, f := range reflect.VisibleFields(t) {
 		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		if key == "" || key == "-" {
 			continue
 		}
-		fields[key] = Field{key: key, Index: i, Form: f.Tag.Get("as")}
+		field := Field{Type: f.Type, Form: f.Tag.Get("as"), key: key, index: f.Index}
+		fields[key] = field
 		if f.Tag.Get("secret") == "true" {
-			fields[key+"_file"] = Field{key: key, Index: i, fromFile: true}
+			field.fromFile = true
+			fields[key+"_file"] = field
 		}
 	}
 	return fields

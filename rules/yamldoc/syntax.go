@@ -2,6 +2,7 @@ package yamldoc
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -71,7 +72,7 @@ func (d *Document) suspectLine(err error) (line int, hint string) {
 				continue
 			}
 			tried++
-			lines := append([]string{}, d.lines...)
+			lines := slices.Clone(d.lines)
 			lines[i] = key[1] + " x"
 			if _, now := parse(strings.Join(lines, "\n")); now == nil || now.Error() != err.Error() {
 				return i + 1, suspect.hint
