@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"maps"
 	"reflect"
 	"strconv"
 	"strings"
@@ -9,7 +10,7 @@ import (
 	"unicode/utf8"
 
 	"qaserelay/rules/event"
-	value "qaserelay/rules/value"
+	"qaserelay/rules/value"
 )
 
 // Limits of a stored entity.
@@ -162,9 +163,7 @@ func (e *entityState) encode() []byte {
 // vars returns the variable entity of conditions and templates.
 func (e *entityState) vars(ev *event.Event, settings *Settings) map[string]any {
 	entity := make(map[string]any, len(e.Fields)+6)
-	for key, value := range e.Fields {
-		entity[key] = value
-	}
+	maps.Copy(entity, e.Fields)
 	page := event.Entity{Name: ev.Name, Project: ev.Project, ID: ev.EntityID(), Fields: entity}
 	entity["url"] = page.URL(settings.QaseURL)
 	if title, _ := entity["title"].(string); strings.TrimSpace(title) == "" {

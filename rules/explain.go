@@ -53,7 +53,7 @@ func (s *Set) Explain(ev *event.Event, st State) Explanation {
 			result = Result{Rule: r.Name, Outcome: NotMatched}
 		}
 		trace := r.Condition.Trace(v.env)
-		(&hinter{view: v}).add(trace, nil)
+		v.addHints(trace, nil)
 		x.Rules[i] = ExplainedRule{Result: result, Condition: trace, Notifications: s.maskedOf(&d, r.Name)}
 	}
 	return x

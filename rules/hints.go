@@ -9,41 +9,38 @@ import (
 	"qaserelay/rules/condition"
 )
 
-// hinter explains unexpected values of parts of a condition.
-type hinter struct{ view *view }
-
-// add adds hints to a part and its own parts. parent is the part around it, or nil.
-func (h *hinter) add(part, parent *condition.Trace) {
+// addHints explains unexpected values of a part of a condition and its own parts. parent is the part around it, or nil.
+func (v *view) addHints(part, parent *condition.Trace) {
 	if part.State == condition.Evaluated {
 		switch {
 		case part.Raw == nil && (parent == nil || !parent.HandlesNil):
-			part.Hint = h.missing(part.Field)
+			part.Hint = v.missing(part.Field)
 		case part.Raw == false:
-			part.Hint = h.unequal(part)
+			part.Hint = unequal(part)
 		}
 	}
 	for _, inner := range part.Parts {
-		h.add(inner, part)
+		v.addHints(inner, part)
 	}
 }
 
 // missing returns the reason why a field has no value, or "".
-func (h *hinter) missing(f condition.Field) string {
+func (v *view) missing(f condition.Field) string {
 	switch f.Root {
 	case "payload":
-		return h.missingPayload(f.Path)
+		return v.missingPayload(f.Path)
 	case "entity":
-		return h.missingEntity(f.Path)
+		return v.missingEntity(f.Path)
 	case "previous":
-		return h.missingPrevious(f.Path)
+		return v.missingPrevious(f.Path)
 	case "actor":
-		return h.missingActor(f.Path)
+		return v.missingActor(f.Path)
 	}
 	return ""
 }
 
-func (h *hinter) missingPayload(path []string) string {
-	ev := h.view.event
+func (v *view) missingPayload(path []string) string {
+	ev := v.event
 	if len(path) == 0 {
 		return ""
 	}
@@ -82,11 +79,11 @@ func nullOnTheWay(payload map[string]any, path []string) string {
 	return ""
 }
 
-func (h *hinter) missingEntity(path []string) string {
+func (v *view) missingEntity(path []string) string {
 	if len(path) == 0 {
 		return ""
 	}
-	ev := h.view.event
+	ev := v.event
 	entity := strings.ReplaceAll(ev.Type(), "_", " ")
 	said := fmt.Sprintf("nothing that is known of this %s has entity.%s", entity, strings.Join(path, "."))
 	schema := catalog.Schemas().ByName[ev.Name]
@@ -103,23 +100,23 @@ func (h *hinter) missingEntity(path []string) string {
 	return said + "; it may come with another event"
 }
 
-func (h *hinter) missingPrevious(path []string) string {
+func (v *view) missingPrevious(path []string) string {
 	switch {
-	case h.view.event.Type() != "run":
+	case v.event.Type() != "run":
 		return "only events of runs have a previous run"
-	case h.view.vars["previous"] == nil:
+	case v.vars["previous"] == nil:
 		return "no earlier finished run of the same project, plan and environment is known"
 	}
 	return "the previous run has no " + strings.Join(path, ".")
 }
 
-func (h *hinter) missingActor(path []string) string {
+func (v *view) missingActor(path []string) string {
 	if len(path) == 0 {
 		return ""
 	}
 	whole := "actor." + strings.Join(path, ".")
-	switch id := h.view.event.MemberID; {
-	case !h.view.event.MemberKnown:
+	switch id := v.event.MemberID; {
+	case !v.event.MemberKnown:
 		return whole + " is not known: the event has no team_member_id, so it does not say who did this"
 	case id != 0:
 		return fmt.Sprintf("%s is not known of the member %d; it can be written under people:", whole, id)
@@ -128,7 +125,7 @@ func (h *hinter) missingActor(path []string) string {
 }
 
 // unequal returns the reason why a comparison with a constant is false, if it is easy to overlook, or "".
-func (h *hinter) unequal(part *condition.Trace) string {
+func unequal(part *condition.Trace) string {
 	if part.Equals == nil || len(part.Parts) != 1 || part.Parts[0].State != condition.Evaluated {
 		return ""
 	}

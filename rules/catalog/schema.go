@@ -159,9 +159,6 @@ func (e *Schema) kind() string {
 	return kind
 }
 
-// lists reports whether the schema has a path.
-func (e *Schema) lists(path string) bool { _, ok := e.Fields[path]; return ok }
-
 // Siblings returns the names that can replace the last one of a path, in order.
 func (e *Schema) Siblings(path []string) []string {
 	prefix := strings.Join(path[:len(path)-1], ".")
@@ -193,12 +190,8 @@ func VariableNames() []string { return slices.Sorted(maps.Keys(Variables())) }
 // PayloadFields returns the names of the top-level fields in the payload of any event.
 func PayloadFields() []string {
 	var all []string
-	for _, e := range All() {
-		for _, f := range e.Fields {
-			if !strings.ContainsAny(f.Name, ".[") {
-				all = append(all, f.Name)
-			}
-		}
+	for _, e := range Schemas().Events {
+		all = append(all, e.Top...)
 	}
 	return all
 }
@@ -241,8 +234,10 @@ func SimilarField(path []string, events []*Schema) string {
 		return hint
 	}
 	full := strings.Join(path, ".")
-	if own := Schemas().entities[events[0].kind()]; own != nil && own.lists(full) {
-		return "entity." + full + " has it, from an earlier event"
+	if own := Schemas().entities[events[0].kind()]; own != nil {
+		if _, listed := own.Fields[full]; listed {
+			return "entity." + full + " has it, from an earlier event"
+		}
 	}
 	return ""
 }

@@ -28,17 +28,13 @@ type fault struct {
 // diagnose explains why a source does not compile. It reports one error: a construct of another language, a bracket
 // without its partner, or the compiler's error in plain words.
 func diagnose(source string, compileErr error) diag.Finding {
-	tokens, err := lex(source)
 	var f *fault
-	if err != nil {
+	if tokens, err := lex(source); err != nil {
 		f = lexicalFault([]rune(source), tokens, err)
-	} else if f = foreignSyntax(tokens); f == nil {
-		f = unbalanced(tokens)
+	} else {
+		f = cmp.Or(foreignSyntax(tokens), unbalanced(tokens))
 	}
-	if f == nil {
-		f = compilerFault(source, compileErr)
-	}
-	if f == nil {
+	if f = cmp.Or(f, compilerFault(source, compileErr)); f == nil {
 		return resultFault(compileErr)
 	}
 	return diag.Finding{At: diag.Locate(source, f.at), Message: f.message, Hint: f.hint}

@@ -1,6 +1,7 @@
 package condition
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -77,14 +78,8 @@ func known(v any) folded { return folded{v, true} }
 
 func (f *folder) fold(n ast.Node) folded {
 	switch n := n.(type) {
-	case *ast.BoolNode:
-		return known(n.Value)
-	case *ast.IntegerNode:
-		return known(n.Value)
-	case *ast.FloatNode:
-		return known(n.Value)
-	case *ast.StringNode:
-		return known(n.Value)
+	case *ast.BoolNode, *ast.IntegerNode, *ast.FloatNode, *ast.StringNode:
+		return known(literalValue(n))
 	case *ast.NilNode:
 		return known(nil)
 	case *ast.IdentifierNode:
@@ -132,13 +127,10 @@ func (f *folder) choice(n *ast.ConditionalNode) folded {
 }
 
 func (f *folder) let(n *ast.VariableDeclaratorNode) folded {
-	inner := &folder{facts: f.facts, vars: map[string]folded{n.Name: f.fold(n.Value)}}
-	for name, v := range f.vars {
-		if name != n.Name {
-			inner.vars[name] = v
-		}
-	}
-	return inner.fold(n.Expr)
+	vars := map[string]folded{}
+	maps.Copy(vars, f.vars)
+	vars[n.Name] = f.fold(n.Value)
+	return (&folder{f.facts, vars}).fold(n.Expr)
 }
 
 func (f *folder) list(n *ast.ArrayNode) folded {

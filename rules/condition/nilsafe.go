@@ -361,11 +361,11 @@ func (v *nilSafe) bounded(value ast.Node, function string, limits ...int) ast.No
 
 // predicate counts each item that a predicate visits.
 func (v *nilSafe) predicate(n *ast.PredicateNode) {
-	counter, body := &nodeCounter{}, n.Node
-	ast.Walk(&body, counter)
+	size, body := 1, n.Node
+	ast.Walk(&body, visitor(func(ast.Node) { size++ }))
 	step := at(n, &ast.CallNode{
 		Callee:    at(n, &ast.IdentifierNode{Value: stepFunction}),
-		Arguments: []ast.Node{at(n, &ast.IntegerNode{Value: counter.nodes + 1})},
+		Arguments: []ast.Node{at(n, &ast.IntegerNode{Value: size})},
 	})
 	n.Node = at(n, &ast.SequenceNode{Nodes: []ast.Node{step, n.Node}})
 }
@@ -379,9 +379,3 @@ func (v *nilSafe) boundRange(n *ast.BinaryNode) {
 			"compare with >= and <= instead")
 	}
 }
-
-// nodeCounter counts the nodes of a tree.
-type nodeCounter struct{ nodes int }
-
-// Visit implements ast.Visitor.
-func (c *nodeCounter) Visit(*ast.Node) { c.nodes++ }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -50,18 +51,12 @@ type Trace struct {
 // of probeFunction, so values, short-circuits and failures are those of a single evaluation.
 type tracer struct {
 	safe  nilSafe
-	whole lastVisited
+	whole ast.Node
 	text  *sourceText
 	root  *Trace
 	parts map[ast.Node]int // the number of the part, by its node
 	all   []*Trace
 }
-
-// lastVisited holds the last node of a walk, which is the root.
-type lastVisited struct{ node ast.Node }
-
-// Visit implements ast.Visitor.
-func (l *lastVisited) Visit(n *ast.Node) { l.node = *n }
 
 // Trace evaluates the condition for the event of env, part by part. It is for people, and much slower than Match.
 func (c *Condition) Trace(env *Env) *Trace {
@@ -69,9 +64,9 @@ func (c *Condition) Trace(env *Env) *Trace {
 	names := variableTypes()
 	names[probeFunction] = types.TypeOf(func(...any) any { return nil })
 	program, err := expr.Compile(c.Source, expr.Env(names), expr.AsBool(), expr.MaxNodes(maxNodes),
-		expr.Patch(&t.whole), expr.Patch(t))
+		expr.Patch(visitor(func(n ast.Node) { t.whole = n })), expr.Patch(t)) // the last node of a walk is the whole
 	if err != nil { // only of the probes: the condition compiled without them
-		return &Trace{Text: value.OneLine(c.Source), State: Broken, Error: compileMessage(err)}
+		return &Trace{Text: value.OneLine(c.Source), State: Broken, Error: messageOf(err)}
 	}
 	vars := maps.Clone(env.Vars)
 	vars[probeFunction] = t.record
@@ -89,7 +84,7 @@ func (c *Condition) Trace(env *Env) *Trace {
 // Visit implements ast.Visitor. The first call plans the parts, while the tree is still as it was written.
 func (t *tracer) Visit(node *ast.Node) {
 	if t.root == nil {
-		t.root = t.plan(t.whole.node)
+		t.root = t.plan(t.whole)
 	}
 	number, isPart := t.parts[*node]
 	t.safe.Visit(node)
@@ -171,14 +166,6 @@ func (t *tracer) locate(err error) {
 	broken.State, broken.Error = Broken, messageOf(err)
 }
 
-func compileMessage(err error) string {
-	var fe *file.Error
-	if errors.As(err, &fe) {
-		return fe.Message
-	}
-	return resultFault(err).Message
-}
-
 // messageOf is runError without the position, which the tree shows.
 func messageOf(err error) string {
 	var fe *file.Error
@@ -212,8 +199,8 @@ func (p *Trace) finish() {
 func operandsOf(n ast.Node) []ast.Node {
 	switch n := n.(type) {
 	case *ast.BinaryNode:
-		if isChain(n.Operator) {
-			return chain(n, logic(n.Operator))
+		if word := logic(n.Operator); word != "" {
+			return chain(n, word)
 		}
 		return []ast.Node{n.Left, n.Right}
 	case *ast.UnaryNode:
@@ -268,8 +255,6 @@ func logic(operator string) string {
 	return ""
 }
 
-func isChain(operator string) bool { return logic(operator) != "" }
-
 // chain returns the operands of a and b and c.
 func chain(n ast.Node, word string) []ast.Node {
 	b, isBinary := n.(*ast.BinaryNode)
@@ -290,12 +275,7 @@ func isConstant(n ast.Node) bool {
 	case *ast.BinaryNode:
 		return isConstant(n.Left) && isConstant(n.Right)
 	case *ast.ArrayNode:
-		for _, item := range n.Nodes {
-			if !isConstant(item) {
-				return false
-			}
-		}
-		return true
+		return !slices.ContainsFunc(n.Nodes, func(item ast.Node) bool { return !isConstant(item) })
 	}
 	return false
 }

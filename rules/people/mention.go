@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"net/mail"
 	"regexp"
 	"slices"
@@ -181,10 +182,7 @@ func (p *Directory) ExplainUnknown(name string) (message, hint string) {
 	for _, team := range p.byTeam {
 		names = append(names, team[0].Team)
 	}
-	slices.Sort(names)
-	hint = "write an e-mail address, an id of the chat (U…, S…), @here, @channel, or a name or team of people:"
-	if best := catalog.Nearest(bare, names); best != "" {
-		hint = `did you mean "` + best + `"?`
-	}
+	hint = cmp.Or(catalog.Similar(bare, names),
+		"write an e-mail address, an id of the chat (U…, S…), @here, @channel, or a name or team of people:")
 	return `no person or team is named "` + value.Shorten(name, 60) + `", so nobody is mentioned`, hint
 }

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -252,8 +253,6 @@ func (s *Set) unknownFunctionHint(name string) string {
 	if slices.Contains(catalog.PayloadFields(), name) {
 		return "fields of the event are in payload: write .payload." + name
 	}
-	if best := catalog.Nearest(name, slices.Collect(maps.Keys(s.funcs))); best != "" {
-		return `did you mean "` + best + `"?`
-	}
-	return `the README lists them under "Functions in templates"; put text in quotes`
+	return cmp.Or(catalog.Similar(name, slices.Collect(maps.Keys(s.funcs))),
+		`the README lists them under "Functions in templates"; put text in quotes`)
 }

@@ -38,11 +38,6 @@ func All(location *time.Location, directory *people.Directory) map[string]Func {
 	return funcs
 }
 
-// Names returns the names of all functions, sorted.
-func Names() []string {
-	return slices.Sorted(maps.Keys(All(time.UTC, people.New(nil))))
-}
-
 func basicFuncs() map[string]Func {
 	return map[string]Func{
 		"and":      nil,
