@@ -104,8 +104,8 @@ func fitTitle(m *notifiers.Message) string {
 // layout makes the preview of an embed.
 func layout(m *notifiers.Message, body []markup.Line, fields []markup.Field) *preview.Layout {
 	l := &preview.Layout{
-		Channel: "Discord", Facts: []preview.Fact{{Text: "the webhook's channel"}}, Color: notifiers.LevelColor(m.Level),
-		Style: preview.Style{Filled: true, Columns: 3},
+		Channel: "Discord", Facts: []preview.Fact{{Text: "the webhook's channel"}},
+		Color: notifiers.LevelColor(m.Level), Style: preview.Style{Filled: true, Columns: 3},
 	}
 	heading := preview.Text(fitTitle(m), markup.Run{URL: markup.MessageURL(m, maxURL)})
 	heading[0].Heading = true

@@ -48,7 +48,7 @@ func Kind() notifiers.Kind {
 		Options:     Options{},
 		New:         service.New(define),
 		Concurrency: 2,
-		Rate:        notifiers.Rate{Messages: 5, Per: 2 * time.Second, Burst: 5}, // what the answers' X-RateLimit headers say
+		Rate:        notifiers.Rate{Messages: 5, Per: 2 * time.Second, Burst: 5}, // as X-RateLimit headers say
 		Delivered:   delivered,
 		Markup:      notifiers.Markdown,
 		Limits: []notifiers.Limit{
@@ -140,9 +140,11 @@ func classify(a service.Answer) service.Outcome {
 		v.Class, v.Reason = service.Permanent, notifiers.ReasonAuth
 		v.Advice = "put the webhook's whole URL into webhook_url"
 	case 10003, 10008, 50083, 160005:
-		v.Class, v.Advice = service.Permanent, "check thread_id: the thread has to be in the webhook's channel, and open"
+		v.Class = service.Permanent
+		v.Advice = "check thread_id: the thread has to be in the webhook's channel, and open"
 	case 220001, 220002, 220003:
-		v.Class, v.Advice = service.Permanent, "the webhook's channel is a forum; write the thread_id of one of its posts"
+		v.Class = service.Permanent
+		v.Advice = "the webhook's channel is a forum; write the thread_id of one of its posts"
 	case 50006, 50035:
 		v.Class, v.Advice = service.Permanent, "Discord does not take this message; change its title, body or options"
 	}

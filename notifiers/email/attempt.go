@@ -24,7 +24,8 @@ func (n *Notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 	defer cancel()
 	before, err := readProgress(attempt, m)
 	if err != nil {
-		return notifiers.Receipt{}, n.failure(ctx, attempt, fmt.Errorf("reading which recipients have the email: %w", err))
+		return notifiers.Receipt{}, n.failure(ctx, attempt,
+			fmt.Errorf("reading which recipients have the email: %w", err))
 	}
 	var result outcome
 	if left := before.left(rendered.recipients); len(left) > 0 {

@@ -147,7 +147,8 @@ func (a careful) Next(fromServer []byte, more bool) ([]byte, error) {
 		isFirst := isCount && more && strings.HasPrefix(string(fromServer), "r=")
 		if isFirst && (err != nil || times > maxIterations) {
 			return nil, &notifiers.PermanentError{Reason: notifiers.ReasonAuth,
-				Err: fmt.Errorf("the server wants the password hashed %.20s times, which is too much; write another auth", n)}
+				Err: fmt.Errorf("the server wants the password hashed %.20s times, which is too much; "+
+					"write another auth", n)}
 		}
 	}
 	out, err := a.Auth.Next(fromServer, more)

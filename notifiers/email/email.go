@@ -83,7 +83,8 @@ func Kind() notifiers.Kind {
 			return &Config{TLS: "starttls", Auth: "auto", Timeout: 30 * time.Second}
 		},
 		Sample: func() any {
-			return &Config{Host: "localhost", From: "Qase <qase@example.com>", TLS: "none", Auth: "none", Timeout: time.Second}
+			return &Config{Host: "localhost", From: "Qase <qase@example.com>", TLS: "none", Auth: "none",
+				Timeout: time.Second}
 		},
 		Options:     Options{},
 		New:         New,
@@ -120,7 +121,8 @@ func advise(_ any, option string, value any) []notifiers.Advice {
 	}
 	var all []notifiers.Advice
 	for i, s := range notifiers.Texts(value) {
-		if _, bad := parseAddresses([]string{s}); len(bad) == 0 || strings.Contains(s, "{{") || strings.Contains(s, "${") {
+		isTemplate := strings.Contains(s, "{{") || strings.Contains(s, "${")
+		if _, bad := parseAddresses([]string{s}); len(bad) == 0 || isTemplate {
 			continue
 		}
 		a := notifiers.Advice{Wrong: true, Message: fmt.Sprintf("%s: %q is not a valid email address", option, s),

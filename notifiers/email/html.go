@@ -110,7 +110,8 @@ func nodeStyle(n ast.Node) (style, class string) {
 	case *ast.ListItem:
 		return "margin:0 0 4px;", "t"
 	case *ast.Blockquote:
-		return "margin:0 0 " + below(n, "14px") + ";padding:2px 0 2px 14px;border-left:3px solid #cbd5e1;color:#475569;", "q"
+		style = "padding:2px 0 2px 14px;border-left:3px solid #cbd5e1;color:#475569;"
+		return "margin:0 0 " + below(n, "14px") + ";" + style, "q"
 	case *ast.CodeSpan:
 		return mono + "background:#f1f5f9;border-radius:4px;padding:1px 5px;", "c"
 	case *ast.ThematicBreak:
@@ -165,8 +166,8 @@ func (styledNodes) link(w util.BufWriter, _ []byte, n ast.Node, entering bool) (
 
 func (styledNodes) code(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 	if entering {
-		_, _ = w.WriteString(`<pre class="c" style="` + mono + `background:#f1f5f9;border-radius:6px;padding:12px 14px;` +
-			`margin:0 0 14px;overflow-x:auto;white-space:pre-wrap;line-height:1.45;">` +
+		_, _ = w.WriteString(`<pre class="c" style="` + mono + `background:#f1f5f9;border-radius:6px;` +
+			`padding:12px 14px;margin:0 0 14px;overflow-x:auto;white-space:pre-wrap;line-height:1.45;">` +
 			html.EscapeString(markup.CodeText(n, source)) + "</pre>\n")
 	}
 	return ast.WalkSkipChildren, nil

@@ -83,15 +83,16 @@ func (n *Notifier) compose(ctx context.Context, m *notifiers.Message) (rendered,
 func (l *rendered) address(key string, list []string) []*netmail.Address {
 	good, bad := parseAddresses(list)
 	for _, s := range bad {
-		l.notes = append(l.notes,
-			fmt.Sprintf("%s: left out %q, which is not a valid email address", key, notifiers.Cut(notifiers.OneLine(s), 100)))
+		s = notifiers.Cut(notifiers.OneLine(s), 100)
+		l.notes = append(l.notes, fmt.Sprintf("%s: left out %q, which is not a valid email address", key, s))
 	}
 	return good
 }
 
 func noRecipient(notes []string) error {
 	if len(notes) == 0 {
-		return errors.New("to: there is no recipient; write one on the notifier or in the rule, such as to: [qa@example.com]")
+		return errors.New("to: there is no recipient; write one on the notifier or in the rule, " +
+			"such as to: [qa@example.com]")
 	}
 	return fmt.Errorf("there is no valid recipient: %s", strings.Join(notes, "; "))
 }

@@ -76,7 +76,8 @@ type (
 // and a button. Mentions stand above the card, since cards have none.
 func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, error) {
 	calls, runs := composeMentions(o.Mention)
-	p := post{Text: calls, FallbackText: markup.Neutralize(markup.Title(m, maxTitle), true), Cards: []card{{ID: "qase"}}}
+	title := markup.Neutralize(markup.Title(m, maxTitle), true)
+	p := post{Text: calls, FallbackText: title, Cards: []card{{ID: "qase"}}}
 	if key := notifiers.Cut(notifiers.OneLine(o.Thread), maxThread); key != "" {
 		p.Thread = &thread{key}
 	}
@@ -120,8 +121,8 @@ func composeCard(m *notifiers.Message, p post) (post, []markup.Line, []markup.Fi
 // layout makes the preview of a card.
 func layout(m *notifiers.Message, body []markup.Line, fields []markup.Field) *preview.Layout {
 	l := &preview.Layout{
-		Channel: "Google Chat", Facts: []preview.Fact{{Text: "the webhook's space"}}, Color: notifiers.LevelColor(m.Level),
-		Style: preview.Style{Framed: true},
+		Channel: "Google Chat", Facts: []preview.Fact{{Text: "the webhook's space"}},
+		Color: notifiers.LevelColor(m.Level), Style: preview.Style{Framed: true},
 	}
 	title, link := markup.Title(m, maxTitle), markup.MessageURL(m, maxURL)
 	l.Add(markup.Line{Runs: []markup.Run{{Text: "● "}, {Text: markup.Visible(title), URL: link, Bold: true}}})

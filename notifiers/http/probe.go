@@ -26,7 +26,8 @@ func (n *Notifier) Probe(ctx context.Context, options []json.RawMessage) (string
 	for _, u := range hosts {
 		said, err := n.way.Reach(attempt, u)
 		if err != nil {
-			return "", mask.AttemptError(ctx, "connecting to "+u.String(), httpclient.ExplainTrust(err, "tls: {ca_file: …}"))
+			return "", mask.AttemptError(ctx, "connecting to "+u.String(),
+				httpclient.ExplainTrust(err, "tls: {ca_file: …}"))
 		}
 		found = append(found, said)
 	}

@@ -75,7 +75,8 @@ func (n *Notifier) checkHost(u *url.URL, own json.RawMessage) error {
 		return err
 	}
 	if !hostAllowed(n.config.AllowHosts, u.Hostname(), u.Host) {
-		return notifiers.Fault("url", "the host %q is not in allow_hosts; add it there if messages may go to it", u.Host)
+		return notifiers.Fault("url", "the host %q is not in allow_hosts; add it there if messages may go to it",
+			u.Host)
 	}
 	return nil
 }

@@ -142,7 +142,8 @@ func (m Redactor) AttemptError(outer context.Context, doing string, err error) e
 		return &notifiers.TransientError{Reason: notifiers.ReasonCanceled,
 			Err: fmt.Errorf("%s: stopped before there was an answer: %w", doing, outer.Err())}
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return &notifiers.TransientError{Reason: notifiers.ReasonTimeout, Err: fmt.Errorf("%s: no answer in time", doing)}
+		return &notifiers.TransientError{Reason: notifiers.ReasonTimeout,
+			Err: fmt.Errorf("%s: no answer in time", doing)}
 	}
 	return &notifiers.TransientError{Reason: notifiers.ReasonServer,
 		Err: fmt.Errorf("%s: %w", doing, m.Error(plainly(err)))}

@@ -42,7 +42,8 @@ func CheckTimeout(d time.Duration) error {
 // ParseURL parses an absolute http or https URL. Its errors do not quote it, since it may hold secrets.
 func ParseURL(raw string) (*url.URL, error) {
 	if raw == "" {
-		return nil, notifiers.Fault("url", "there is none; write where to send to, such as url: https://example.com/hook")
+		return nil, notifiers.Fault("url",
+			"there is none; write where to send to, such as url: https://example.com/hook")
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {

@@ -53,7 +53,8 @@ func addCounts(sum, more map[string]int) {
 // htmlTags takes the tags out of a text.
 func htmlTags(s string) (tags map[string]int, links []string, rest string) {
 	tags = map[string]int{}
-	rest = regexp.MustCompile(`<(/?[a-z]+)( (?:href|color)="([^"<>]*)")?>`).ReplaceAllStringFunc(s, func(tag string) string {
+	tag := regexp.MustCompile(`<(/?[a-z]+)( (?:href|color)="([^"<>]*)")?>`)
+	rest = tag.ReplaceAllStringFunc(s, func(tag string) string {
 		name, attribute, _ := strings.Cut(strings.Trim(tag, "<>"), " ")
 		tags[name]++
 		if to, isLink := strings.CutPrefix(attribute, `href="`); isLink {

@@ -85,7 +85,8 @@ func (s Suite) configuration(t *testing.T) {
 		})
 	}
 	k := s.Kind
-	if k.Summary == "" || k.Concurrency < 1 || k.New == nil || k.Options == nil || k.Config() == k.Config() || k.Sample() == k.Sample() {
+	if k.Summary == "" || k.Concurrency < 1 || k.New == nil || k.Options == nil || k.Config() == k.Config() ||
+		k.Sample() == k.Sample() {
 		t.Errorf("%+v", k)
 	}
 	options := reflect.TypeOf(k.Options)

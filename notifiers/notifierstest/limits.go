@@ -23,7 +23,8 @@ func (s Suite) limits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sent, err := s.preview(Message(func(m *notifiers.Message) {
-				m.Title, m.Body, m.Rule, m.Thread, m.Options, m.Fields = text, text, text, text, mentions, ManyFields(text)
+				m.Title, m.Body, m.Rule, m.Thread = text, text, text, text
+				m.Options, m.Fields = mentions, ManyFields(text)
 			}))
 			if err != nil {
 				t.Fatal(err)

@@ -25,7 +25,8 @@ func Message(edit ...func(*notifiers.Message)) *notifiers.Message {
 		Thread:    "qase/WEB/run/7",
 		CreatedAt: time.Date(2026, 11, 23, 10, 30, 0, 0, time.UTC),
 		Event: json.RawMessage(
-			`{"event_name":"run.completed", "timestamp":1763894000,"payload":{"id":7,"failed":3},"project_code":"WEB"}`),
+			`{"event_name":"run.completed", "timestamp":1763894000,` +
+				`"payload":{"id":7,"failed":3},"project_code":"WEB"}`),
 	}
 	for _, e := range edit {
 		e(m)
@@ -44,7 +45,8 @@ func ManyFields(text string) []notifiers.Field {
 
 // Messages returns the messages of the golden files, by name.
 func Messages() map[string]*notifiers.Message {
-	mention := json.RawMessage(`{"mention":["U024BE7LH","@here","SAZ94GDB8","bob@bar.io","<!channel>"],"channel":"#qa"}`)
+	mention := json.RawMessage(
+		`{"mention":["U024BE7LH","@here","SAZ94GDB8","bob@bar.io","<!channel>"],"channel":"#qa"}`)
 	to := func(m *notifiers.Message) {
 		if m.Options == nil {
 			m.Options = json.RawMessage(`{"to":["Bob Bär <bob@bar.io>"]}`)
@@ -75,7 +77,7 @@ func Messages() map[string]*notifiers.Message {
 			m.Title = "הבדיקה נכשלה 7"
 			m.Body = "שלוש **בדיקות** נכשלו\n\n- אחת\n- שתיים"
 		}),
-		"mentions": Message(func(m *notifiers.Message) { m.Options = mention }, func(m *notifiers.Message) { m.URL = "" }),
+		"mentions": Message(func(m *notifiers.Message) { m.Options, m.URL = mention, "" }),
 	}
 	for _, level := range []string{"info", "success", "warning", "error"} {
 		set["level-"+level] = Message(to, func(m *notifiers.Message) { m.Level = level })

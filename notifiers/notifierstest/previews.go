@@ -30,7 +30,8 @@ func (s Suite) previews(t *testing.T) {
 				Golden(t, "previews/"+name+".txt", []byte(text))
 			}
 			page, err := layout.HTML()
-			if err != nil || strings.Contains(page+text, Secret) || strings.Contains(page, "ZgotmplZ") || strings.Contains(page, "<script") {
+			if err != nil || strings.Contains(page+text, Secret) || strings.Contains(page, "ZgotmplZ") ||
+				strings.Contains(page, "<script") {
 				t.Errorf("%v, a secret or a script: %s", err, page)
 			}
 			title, _, _ := strings.Cut(markup.Visible(notifiers.OneLine(m.Title)), " ")

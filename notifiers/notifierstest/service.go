@@ -115,9 +115,8 @@ func (s Service) delivery(t *testing.T, r *http.Request) string {
 }
 
 func (s Service) answer(name, want, says string, h http.HandlerFunc) Answer {
-	return Answer{Name: name, Want: want, Says: says, After: 7 * time.Second, Make: func(t *testing.T) notifiers.Notifier {
-		return s.New(t, Server(t, h))
-	}}
+	return Answer{Name: name, Want: want, Says: says, After: 7 * time.Second,
+		Make: func(t *testing.T) notifiers.Notifier { return s.New(t, Server(t, h)) }}
 }
 
 // commonAnswers are those that mean the same for every service.

@@ -131,8 +131,8 @@ func probe(ctx context.Context, s *service.Service, login map[string]string) (st
 	var health struct {
 		Healthy bool `json:"healthy"`
 	}
-	call := service.Call{Doing: "asking whether the ntfy server is well", Method: http.MethodGet, URL: s.URL + "v1/health"}
-	_, err := s.Deliver(ctx, call, func(a service.Answer) service.Outcome {
+	_, err := s.Deliver(ctx, service.Call{Doing: "asking whether the ntfy server is well", Method: http.MethodGet,
+		URL: s.URL + "v1/health"}, func(a service.Answer) service.Outcome {
 		if a.Code == http.StatusOK && json.Unmarshal(a.Body, &health) != nil {
 			return service.Outcome{Class: service.UnexpectedBody, Detail: string(a.Body)}
 		}

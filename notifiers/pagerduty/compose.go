@@ -125,8 +125,8 @@ func details(o Options, m *notifiers.Message) *payload {
 		p.Timestamp = m.CreatedAt.UTC().Format(time.RFC3339)
 	}
 	for name, value := range map[string]string{
-		"rule": notifiers.OneLine(m.Rule), "project": notifiers.OneLine(m.Project), "body": markup.PlainBody(m.WholeBody(),
-			maxBody),
+		"rule": notifiers.OneLine(m.Rule), "project": notifiers.OneLine(m.Project),
+		"body": markup.PlainBody(m.WholeBody(), maxBody),
 	} {
 		if value != "" {
 			p.Details[name] = value

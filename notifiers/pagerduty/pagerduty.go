@@ -129,8 +129,8 @@ func classify(a service.Answer) service.Outcome {
 		v.Class = service.UnexpectedBody
 	case strings.Contains(text, "routing") || strings.Contains(text, "integration key"):
 		v.Reason = notifiers.ReasonAuth
-		v.Advice = "put the key of the service's integration “Events API v2” into routing_key, and check that api_url " +
-			"is of its region"
+		v.Advice = "put the key of the service's integration “Events API v2” into routing_key, and check that " +
+			"api_url is of its region"
 	case a.Code == http.StatusBadRequest:
 		v.Advice = "PagerDuty does not take this event; change its title, body or options"
 	case a.Code == http.StatusUnauthorized, a.Code == http.StatusForbidden, a.Code == http.StatusNotFound:

@@ -40,8 +40,8 @@ func webhookAdvice(option string, value any) notifiers.Advice {
 	}
 	isAddress := func(s string) bool { _, address := splitAddress(s); return address != "" }
 	if option == "mention" && slices.ContainsFunc(notifiers.Texts(value), isAddress) {
-		return notifiers.Advice{Message: "mention: an incoming webhook cannot look up an address: people without slack: in " +
-			"people: are not notified", Hint: hint + ", or add slack: to people:"}
+		return notifiers.Advice{Message: "mention: an incoming webhook cannot look up an address: people without " +
+			"slack: in people: are not notified", Hint: hint + ", or add slack: to people:"}
 	}
 	return notifiers.Advice{}
 }
@@ -50,9 +50,8 @@ func webhookAdvice(option string, value any) notifiers.Advice {
 func blockTypes() []string {
 	return []string{
 		"actions", "alert", "auth_provider", "call", "card", "carousel", "container", "context", "context_actions",
-		"data_table", "data_visualization",
-		"divider", "file", "header", "image", "input", "layout", "markdown", "plan", "rich_text", "section", "table", "task_card",
-		"video",
+		"data_table", "data_visualization", "divider", "file", "header", "image", "input", "layout", "markdown", "plan",
+		"rich_text", "section", "table", "task_card", "video",
 	}
 }
 
@@ -66,8 +65,8 @@ func adviseBlocks(value any) []notifiers.Advice {
 	var all []notifiers.Advice
 	if len(list) > maxBlocks {
 		all = append(all, notifiers.Advice{Path: []string{strconv.Itoa(maxBlocks)}, Wrong: true,
-			Message: fmt.Sprintf("there are %d blocks, and Slack takes %d", len(list),
-				maxBlocks), Hint: "put several lines into one section"})
+			Message: fmt.Sprintf("there are %d blocks, and Slack takes %d", len(list), maxBlocks),
+			Hint:    "put several lines into one section"})
 	}
 	for i, one := range list {
 		all = append(all, adviseBlock([]string{strconv.Itoa(i)}, one)...)
@@ -88,8 +87,9 @@ func adviseBlock(path []string, value any) []notifiers.Advice {
 	case strings.Contains(kind, "{{"):
 		return nil
 	case !slices.Contains(blockTypes(), kind):
-		return []notifiers.Advice{{Path: append(path, "type"), Message: "Slack may know no block " + strconv.Quote(kind),
-			Hint: "known are " + strings.Join(blockTypes(), ", ")}}
+		return []notifiers.Advice{{Path: append(path, "type"),
+			Message: "Slack may know no block " + strconv.Quote(kind),
+			Hint:    "known are " + strings.Join(blockTypes(), ", ")}}
 	}
 	all := adviseTexts(path, block, maxSection)
 	if !isWhole(kind, withoutEmpty(block)) {
@@ -150,8 +150,8 @@ func adviseTextType(at []string, kind string, text map[string]any) []notifiers.A
 		return nil
 	}
 	return []notifiers.Advice{{Path: append(slices.Clone(at), "type"), Wrong: true,
-		Message: fmt.Sprintf("the text of a %s cannot be of type %q", kind, written), Hint: "write type: " +
-			strings.Join(takes, " or ")}}
+		Message: fmt.Sprintf("the text of a %s cannot be of type %q", kind, written),
+		Hint:    "write type: " + strings.Join(takes, " or ")}}
 }
 
 func adviseText(path []string, kind, text string, limit int) []notifiers.Advice {
@@ -161,9 +161,9 @@ func adviseText(path []string, kind, text string, limit int) []notifiers.Advice 
 		return []notifiers.Advice{{Path: path, Wrong: true, Message: "the text of a " + kind + " must be an object",
 			Hint: "write text: {type: " + objectType + ", text: …}"}}
 	case kind != "markdown" && !strings.Contains(text, "{{") && notifiers.Units(text) > limit:
-		return []notifiers.Advice{{Path: path,
-			Message: fmt.Sprintf("the text has %d characters; Slack takes %d, and the rest is cut", notifiers.Units(text),
-				limit), Hint: "split it"}}
+		return []notifiers.Advice{{Path: path, Hint: "split it",
+			Message: fmt.Sprintf("the text has %d characters; Slack takes %d, and the rest is cut",
+				notifiers.Units(text), limit)}}
 	}
 	return nil
 }

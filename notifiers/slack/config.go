@@ -60,7 +60,8 @@ func Kind() notifiers.Kind {
 			return &Config{APIURL: "https://slack.com/api/", Timeout: 10 * time.Second}
 		},
 		Sample: func() any {
-			return &Config{Token: notifiers.NewSecret("preview"), APIURL: "https://slack.com/api/", Timeout: time.Second}
+			return &Config{Token: notifiers.NewSecret("preview"), APIURL: "https://slack.com/api/",
+				Timeout: time.Second}
 		},
 		Options:     Options{},
 		New:         New,
@@ -126,7 +127,9 @@ func readOptions(defaults, own json.RawMessage) (Options, error) {
 	if mine, err := notifiers.MergeOptions[Options](nil, own); err == nil && mine.Channel != "" && mine.DM == nil {
 		o.DM = nil
 	}
-	o.Channel, o.Thread, o.Update = notifiers.OneLine(o.Channel), notifiers.OneLine(o.Thread), notifiers.OneLine(o.Update)
+	for _, key := range []*string{&o.Channel, &o.Thread, &o.Update} {
+		*key = notifiers.OneLine(*key)
+	}
 	return o, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -60,15 +59,14 @@ func (n *notifier) failure(doing string, a httpclient.Answer, r refusal) error {
 	var failed error = &apiError{r.code, text}
 	class := r.class()
 	switch {
-	case a.Code == http.StatusTooManyRequests:
-		return a.Retry(notifiers.ReasonRate, failed)
-	case a.Code >= 500, a.Code == http.StatusRequestTimeout, a.Code == http.StatusTooEarly:
-		return a.Retry(notifiers.ReasonServer, failed)
+	case a.RetryReason() != "":
+		return a.Retry(a.RetryReason(), failed)
 	case class.advice != "":
-		return &notifiers.PermanentError{Reason: class.reason, Err: fmt.Errorf("%w: %s", failed, n.mask.Redact(class.advice))}
+		return &notifiers.PermanentError{Reason: class.reason,
+			Err: fmt.Errorf("%w: %s", failed, n.mask.Redact(class.advice))}
 	case class.reason != "":
 		return a.Retry(class.reason, failed)
-	case a.Code >= 300 && a.Code < 400:
+	case a.IsRedirect():
 		return notifiers.Permanent(
 			"%w: redirects are not followed; write the final address as webhook_url or api_url", failed)
 	case a.Code >= 400:

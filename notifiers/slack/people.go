@@ -73,7 +73,9 @@ func (n *notifier) findMentions(ctx context.Context, kv notifiers.KV, who []stri
 
 // findUser finds the member with an address. An error is worth a retry. An address without a member, or an app without
 // the scope, is a result with Why; it is used again until it is older than unknown.
-func (n *notifier) findUser(ctx context.Context, kv notifiers.KV, address string, unknown time.Duration) (member, error) {
+func (n *notifier) findUser(
+	ctx context.Context, kv notifiers.KV, address string, unknown time.Duration,
+) (member, error) {
 	key := "user/" + strings.ToLower(address)
 	var user member
 	old := recall(ctx, kv, key, &user)
@@ -112,7 +114,8 @@ func (n *notifier) place(ctx context.Context, kv notifiers.KV, o Options) (desti
 		return destination{}, notifiers.Permanent("dm: the event names no person; require one in the rule's when")
 	case len(o.DM) > maxTogether:
 		return destination{}, notifiers.Permanent(
-			"dm: %d people are named, but at most %d can get a message together; write a channel", len(o.DM), maxTogether)
+			"dm: %d people are named, but at most %d can get a message together; write a channel",
+			len(o.DM), maxTogether)
 	}
 	var ids, names []string
 	for _, who := range o.DM {
@@ -138,8 +141,8 @@ func (n *notifier) person(ctx context.Context, kv notifiers.KV, who string) (str
 	_, address := splitAddress(who)
 	if address == "" {
 		return "", notifiers.Permanent(
-			"dm: Slack cannot write to %s; write an e-mail address or a member id, or add the person to people: with slack: U…",
-			displayName(who))
+			"dm: Slack cannot write to %s; write an e-mail address or a member id, or add the person to people: "+
+				"with slack: U…", displayName(who))
 	}
 	user, err := n.findUser(ctx, kv, address, keepUnwritable)
 	switch {

@@ -52,7 +52,9 @@ type destination struct{ channel, name string }
 type location struct{ channel, ts string }
 
 // postMessage calls chat.postMessage. below holds the options of a reply.
-func (n *notifier) postMessage(ctx context.Context, to destination, post post, below ...slack.MsgOption) (sent location, r notifiers.Receipt, err error) {
+func (n *notifier) postMessage(
+	ctx context.Context, to destination, post post, below ...slack.MsgOption,
+) (sent location, r notifiers.Receipt, err error) {
 	r, err = n.call(ctx, action{"posting to", to.name}, func(api *slack.Client) (err error) {
 		sent.channel, sent.ts, err = api.PostMessageContext(ctx, to.channel, append(post.options(),
 			append(below, slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())...)...)
@@ -101,7 +103,8 @@ func (d action) String() string {
 // call runs one method of the Web API.
 func (n *notifier) call(ctx context.Context, deed action, method func(*slack.Client) error) (notifiers.Receipt, error) {
 	recorder := &answerRecorder{client: n.client}
-	err := method(slack.New(n.config.Token.Value(), slack.OptionAPIURL(n.config.APIURL), slack.OptionHTTPClient(recorder)))
+	err := method(slack.New(n.config.Token.Value(), slack.OptionAPIURL(n.config.APIURL),
+		slack.OptionHTTPClient(recorder)))
 	a := recorder.answer
 	receipt := a.Receipt(n.mask)
 	r := refusal{place: deed.place, code: parseCode(string(a.Body))}

@@ -37,9 +37,8 @@ func (n *notifier) Probe(ctx context.Context, options []json.RawMessage) (string
 		p.scopes = append(p.scopes, strings.TrimSpace(scope))
 	}
 	if !p.may("chat:write") {
-		return "", &notifiers.PermanentError{Reason: notifiers.ReasonAuth,
-			Err: errors.New(
-				"the token cannot send: give the app the scope chat:write in OAuth & Permissions, and install it again")}
+		return "", &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: errors.New("the token cannot send: " +
+			"give the app the scope chat:write in OAuth & Permissions, and install it again")}
 	}
 	found := fmt.Sprintf("signed in as @%s in %s", notifiers.OneLine(me.User), notifiers.OneLine(me.Team))
 	if !p.may("users:read.email") {
@@ -55,8 +54,8 @@ func (n *notifier) Probe(ctx context.Context, options []json.RawMessage) (string
 // probeWebhook sends an empty message. The code of the refusal shows whether the webhook exists.
 func (n *notifier) probeWebhook(ctx context.Context) (string, error) {
 	_, err := n.postWebhook(ctx, struct{}{})
-	code := errorCode(err)
-	if err == nil || code == "no_text" || code == "invalid_payload" || code == "missing_text_or_fallback_or_attachments" {
+	exists := []string{"no_text", "invalid_payload", "missing_text_or_fallback_or_attachments"}
+	if err == nil || slices.Contains(exists, errorCode(err)) {
 		return "the webhook is there; Slack does not tell its channel", nil
 	}
 	return "", err

@@ -94,23 +94,7 @@ func TestSlackMention(t *testing.T) {
 }
 
 func TestSlackMessagesKeepWithinItsLimits(t *testing.T) {
-	long := map[string]string{
-		"words":     strings.Repeat("word ", 20_000),
-		"lines":     strings.Repeat("a line\n\n", 12_000),
-		"one word":  strings.Repeat("x", 100_000),
-		"emoji":     strings.Repeat("👩‍👩‍👧", 10_000),
-		"code":      "```\n" + strings.Repeat("if a < b && c > d {\n", 5_000) + "```\n",
-		"table":     "|a|b|\n|-|-|\n" + strings.Repeat("|x|<y>|\n", 10_000),
-		"links":     strings.Repeat("[label](https://example.com/"+strings.Repeat("p", 500)+") ", 200),
-		"entities":  strings.Repeat("&lt;", 25_000),
-		"stars":     strings.Repeat("\\*", 25_000),
-		"quotes":    strings.Repeat(">", 5_000) + " deep",
-		"lists":     strings.Repeat("- ", 2_000) + "deep",
-		"emphasis":  strings.Repeat("*a _b ", 5_000),
-		"brackets":  strings.Repeat("[", 20_000),
-		"backticks": strings.Repeat("`", 20_000) + "x",
-	}
-	for name, text := range long {
+	for name, text := range notifierstest.LongTexts() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			mentions := make([]string, 3000)

@@ -121,13 +121,14 @@ func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, err
 // layout is the preview of the parts that vary in length.
 func layout(level string, mentions []mention, body []markup.Line, fields []markup.Field) *preview.Layout {
 	l := &preview.Layout{
-		Channel: "Teams", Facts: []preview.Fact{{Text: "the workflow's channel or chat"}}, Color: notifiers.LevelColor(level),
-		Style: preview.Style{Framed: true, Banner: true},
+		Channel: "Teams", Facts: []preview.Fact{{Text: "the workflow's channel or chat"}},
+		Color: notifiers.LevelColor(level), Style: preview.Style{Framed: true, Banner: true},
 	}
 	if len(mentions) > 0 {
 		var line markup.Line
 		for _, one := range mentions {
-			line.Runs = append(line.Runs, markup.Run{Text: "@" + one.Mentioned.Name, Mention: true}, markup.Run{Text: " "})
+			name := markup.Run{Text: "@" + one.Mentioned.Name, Mention: true}
+			line.Runs = append(line.Runs, name, markup.Run{Text: " "})
 		}
 		l.Add(line)
 	}

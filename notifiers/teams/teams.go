@@ -91,7 +91,8 @@ func classify(a service.Answer) service.Outcome {
 	v := service.Outcome{Detail: strings.TrimSpace(said.Error.Code + " " + said.Error.Message)}
 	switch said.Error.Code {
 	case "WorkflowNotFound", "WorkflowTriggerNotFound", "WorkflowVersionNotFound":
-		v.Reason, v.Advice = notifiers.ReasonAuth, "the workflow was deleted; make a new one and put its URL into webhook_url"
+		v.Reason = notifiers.ReasonAuth
+		v.Advice = "the workflow was deleted; make a new one and put its URL into webhook_url"
 	case "WorkflowTriggerIsNotEnabled", "WorkflowNotEnabled":
 		v.Class, v.Advice = service.Permanent, "turn the workflow on, in Teams under Workflows"
 	case "DirectApiAuthorizationRequired", "SignatureMismatch", "AuthenticationFailed", "AuthorizationFailed":
