@@ -44,8 +44,9 @@ func everything(t testing.TB, more ...any) string {
 		rules = append(rules, map[string]any{"name": "default-" + name, "when": "true", "notify": []any{name}})
 	}
 	text, err := yaml.Marshal(map[string]any{
-		"sources":   []any{map[string]any{"name": "qase", "secrets": []string{"s"}}},
-		"people":    []any{map[string]any{"name": "Ana López", "email": "ana@author.example", "member_id": 40, "slack": "U0DIRECTORY"}},
+		"sources": []any{map[string]any{"name": "qase", "secrets": []string{"s"}}},
+		"people": []any{map[string]any{"name": "Ana López", "email": "ana@author.example", "member_id": 40,
+			"slack": "U0DIRECTORY"}},
 		"notifiers": notifiers,
 		"rules":     rules,
 	})

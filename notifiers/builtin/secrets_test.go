@@ -23,10 +23,12 @@ func TestNoOptionWithASecretIsShown(t *testing.T) {
 				continue
 			}
 			key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-			for _, value := range []string{`"s3cret"`, `"https://u:s3cret@example.com/s3cret?s3cret"`, `{"x-any":"s3cret"}`, `["s3cret"]`} {
+			for _, value := range []string{`"s3cret"`, `"https://u:s3cret@example.com/s3cret?s3cret"`,
+				`{"x-any":"s3cret"}`, `["s3cret"]`} {
 				written := json.RawMessage(`{"` + key + `":` + value + `,"other":"shown"}`)
 				for _, shown := range []json.RawMessage{k.MaskOptions(written), config.MaskOptions(written)} {
-					if strings.Contains(string(shown), "s3cret") || !strings.Contains(string(shown), `"other":"shown"`) {
+					if strings.Contains(string(shown), "s3cret") ||
+						!strings.Contains(string(shown), `"other":"shown"`) {
 						t.Errorf("%s: %s is shown as %s", k.Type, written, shown)
 					}
 				}
@@ -37,10 +39,13 @@ func TestNoOptionWithASecretIsShown(t *testing.T) {
 
 // TestNoSecretOfTheExamplesIsExplained explains an event with all notifiers of the examples, whose secrets hold s3cret.
 func TestNoSecretOfTheExamplesIsExplained(t *testing.T) {
-	secrets := []any{map[string]any{"notifier": "http", "url": "https://u:s3cret@example.com/s3cret", "headers": map[string]any{"X-Any": "s3cret"}}}
-	cfg := parse(t, everything(t, map[string]any{"name": "secrets", "when": "true", "notify": append(secrets, targets(t)...)}))
+	secrets := []any{map[string]any{"notifier": "http", "url": "https://u:s3cret@example.com/s3cret",
+		"headers": map[string]any{"X-Any": "s3cret"}}}
+	cfg := parse(t, everything(t,
+		map[string]any{"name": "secrets", "when": "true", "notify": append(secrets, targets(t)...)}))
 	at := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
-	ev, err := event.Parse("qase", []byte(`{"event_name":"defect.created","timestamp":1767225600,"project_code":"ID","payload":{"id":2,"title":"a title"}}`), at)
+	ev, err := event.Parse("qase",
+		[]byte(`{"event_name":"defect.created","timestamp":1767225600,"project_code":"ID","payload":{"id":2,"title":"a title"}}`), at)
 	if err != nil {
 		t.Fatal(err)
 	}

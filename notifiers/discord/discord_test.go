@@ -28,16 +28,21 @@ func suite() notifierstest.Service {
 			notifierstest.On(204, "", "delivered", ""),
 			notifierstest.On(200, "{}", "retry", "not in the form"),
 			notifierstest.On(200, "null", "retry", "not in the form"),
-			notifierstest.On(429, `{"message":"You are being rate limited.","retry_after":6.5,"global":false}`, "retry after", "rate limited"),
+			notifierstest.On(429, `{"message":"You are being rate limited.","retry_after":6.5,"global":false}`,
+				"retry after", "rate limited"),
 			notifierstest.On(404, `{"message":"Unknown Webhook","code":10015}`, "gone", "deleted"),
 			notifierstest.On(401, `{"message":"Invalid Webhook Token","code":50027}`, "permanent", "whole URL"),
-			notifierstest.On(400, `{"message":"Invalid Form Body","code":50035,"errors":{"embeds":["0"]}}`, "permanent", "change its title"),
-			notifierstest.On(400, `{"message":"Webhooks posted to forum channels must have a thread_name or thread_id","code":220001}`, "permanent", "forum"),
+			notifierstest.On(400, `{"message":"Invalid Form Body","code":50035,"errors":{"embeds":["0"]}}`, "permanent",
+				"change its title"),
+			notifierstest.On(400,
+				`{"message":"Webhooks posted to forum channels must have a thread_name or thread_id","code":220001}`,
+				"permanent", "forum"),
 			notifierstest.On(404, `{"message":"Unknown Channel","code":10003}`, "permanent", "thread_id"),
 		},
 		Faults: map[string]notifierstest.Fault{
-			"half an address": notifierstest.Blame(&Config{WebhookURL: notifiers.NewSecret("discord.com/s3cret"), Timeout: 1}, ``, "webhook_url"),
-			"without time":    notifierstest.Blame(&Config{WebhookURL: notifiers.NewSecret("https://discord.com/s3cret")}, ``, "timeout"),
+			"half an address": notifierstest.Blame(&Config{WebhookURL: notifiers.NewSecret("discord.com/s3cret"),
+				Timeout: 1}, ``, "webhook_url"),
+			"without time": notifierstest.Blame(&Config{WebhookURL: notifiers.NewSecret("https://discord.com/s3cret")}, ``, "timeout"),
 		},
 	}
 }
@@ -46,8 +51,10 @@ func TestDiscord(t *testing.T) { suite().Run(t) }
 
 func TestDiscordCallsOnlyWhomTheOptionsName(t *testing.T) {
 	var post post
-	post.mention([]string{"165511591545143296", "&165511591545143297", "@here", "@everyone", "Bob", "<@1>", "12345", "165511591545143296", ""})
-	if want := `<@165511591545143296> <@&165511591545143297> @here @everyone @` + markup.Joiner + `Bob @\<@` + markup.Joiner + `1\> @` + markup.Joiner + `12345 <@165511591545143296>`; post.Content != want {
+	post.mention([]string{"165511591545143296", "&165511591545143297", "@here", "@everyone", "Bob", "<@1>", "12345",
+		"165511591545143296", ""})
+	if want := `<@165511591545143296> <@&165511591545143297> @here @everyone @` + markup.Joiner + `Bob @\<@` +
+		markup.Joiner + `1\> @` + markup.Joiner + `12345 <@165511591545143296>`; post.Content != want {
 		t.Errorf("content %q, want %q", post.Content, want)
 	}
 	if !slices.Equal(post.AllowedMentions.Parse, []string{"everyone"}) ||
@@ -69,14 +76,17 @@ func TestDiscordWaitsForTheMessageAndPostsInTheThread(t *testing.T) {
 		t.Errorf("%q, %v", query, err)
 	}
 	m.Options = json.RawMessage(`{"thread_id":"42&wait=false"}`)
-	if _, err := n.Send(t.Context(), m); notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), "Copy Thread ID") {
+	if _, err := n.Send(t.Context(), m); notifierstest.Outcome(err) != "permanent" ||
+		!strings.Contains(err.Error(), "Copy Thread ID") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestDiscordTellsWhereAWebhookPosts(t *testing.T) {
-	n := suite().New(t, notifierstest.Server(t, notifierstest.Reply(200, `{"id":"1","name":"Qase","channel_id":"456"}`, "")))
-	if found, err := n.(notifiers.Prober).Probe(t.Context(), nil); err != nil || found != "the webhook “Qase” posts to the channel 456" {
+	n := suite().New(t, notifierstest.Server(t,
+		notifierstest.Reply(200, `{"id":"1","name":"Qase","channel_id":"456"}`, "")))
+	if found, err := n.(notifiers.Prober).Probe(t.Context(), nil); err != nil ||
+		found != "the webhook “Qase” posts to the channel 456" {
 		t.Errorf("%q, %v", found, err)
 	}
 	n = suite().New(t, notifierstest.Server(t, notifierstest.Reply(204, "", "")))
@@ -91,7 +101,8 @@ func TestDiscordTellsWhereAWebhookPosts(t *testing.T) {
 
 func TestAFieldOfLinksIsNotTooLongForDiscord(t *testing.T) {
 	link := "[a](https://example.com/" + strings.Repeat("x", 150) + ") "
-	fields, _ := fitFields(&notifiers.Message{Message: message.Message{Fields: []message.Field{{Name: "Links", Value: strings.Repeat(link, 7)}}}})
+	fields, _ := fitFields(&notifiers.Message{Message: message.Message{Fields: []message.Field{{Name: "Links",
+		Value: strings.Repeat(link, 7)}}}})
 	if len(fields) != 1 || fields[0].Value == "" || notifiers.Units(fields[0].Value) > 1024 {
 		t.Errorf("got %+v", fields)
 	}

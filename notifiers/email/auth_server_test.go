@@ -105,7 +105,8 @@ func (s *scramServer) challenge(message string) ([]byte, bool, error) {
 
 func (s *scramServer) verify(final string) ([]byte, bool, error) {
 	without, proof, _ := strings.Cut(final, ",p=")
-	if bound, _, _ := strings.Cut(strings.TrimPrefix(without, "c="), ","); bound != base64.StdEncoding.EncodeToString([]byte(s.binding)) {
+	if bound, _, _ := strings.Cut(strings.TrimPrefix(without, "c="),
+		","); bound != base64.StdEncoding.EncodeToString([]byte(s.binding)) {
 		return nil, true, smtpError(535, "not bound to this connection")
 	}
 	h := sha256.New

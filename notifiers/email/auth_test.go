@@ -19,7 +19,8 @@ import (
 
 func TestEveryLoginWorksOverEverySecurity(t *testing.T) {
 	for _, mode := range []string{"starttls", "implicit", "none"} {
-		for _, auth := range []string{"PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS", "XOAUTH2"} {
+		for _, auth := range []string{"PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS",
+			"SCRAM-SHA-256-PLUS", "XOAUTH2"} {
 			if mode == "none" && strings.HasSuffix(auth, "-PLUS") {
 				continue // there is nothing to be bound to
 			}
@@ -34,15 +35,18 @@ func TestEveryLoginWorksOverEverySecurity(t *testing.T) {
 					return nil
 				}}, mode)
 				configured := func(c *Config) { c.TLS, c.Auth = mode, strings.ToLower(auth) }
-				if r, err := testEmail(t, s.port, s.roots, configured).Send(t.Context(), messageTo(`{"to":["a@x.io"]}`)); err != nil {
+				if r, err := testEmail(t, s.port, s.roots, configured).Send(t.Context(),
+					messageTo(`{"to":["a@x.io"]}`)); err != nil {
 					t.Fatalf("%+v: %v", r, err)
 				}
 				if len(s.mails()) != 1 || logins.Load() != 1 {
 					t.Errorf("%d mails, %d logins", len(s.mails()), logins.Load())
 				}
-				n := testEmail(t, s.port, s.roots, configured, func(c *Config) { c.Password = notifiers.NewSecret("wr0ng-s3cret") })
+				n := testEmail(t, s.port, s.roots, configured,
+					func(c *Config) { c.Password = notifiers.NewSecret("wr0ng-s3cret") })
 				r, err := n.Send(t.Context(), messageTo(`{"to":["a@x.io"]}`))
-				if notifierstest.Outcome(err) != "permanent" || notifiers.Reason(err) != notifiers.ReasonAuth || !strings.Contains(err.Error(), "check username, password") {
+				if notifierstest.Outcome(err) != "permanent" || notifiers.Reason(err) != notifiers.ReasonAuth ||
+					!strings.Contains(err.Error(), "check username, password") {
 					t.Errorf("a wrong password: %s, %s: %v", notifierstest.Outcome(err), notifiers.Reason(err), err)
 				}
 				notifierstest.NoSecrets(t, []string{"wr0ng-s3cret"}, r, err)
@@ -52,7 +56,8 @@ func TestEveryLoginWorksOverEverySecurity(t *testing.T) {
 }
 
 func TestAutoTakesTheSafestLogin(t *testing.T) {
-	all := []string{"PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS", "XOAUTH2"}
+	all := []string{"PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS",
+		"SCRAM-SHA-256-PLUS", "XOAUTH2"}
 	for name, tt := range map[string]struct {
 		config    Config
 		offered   []string
@@ -108,13 +113,17 @@ func TestMailsLogInByTokensOfAnEndpoint(t *testing.T) {
 	if _, err := send(); err != nil || given.Load() != 2 {
 		t.Errorf("after %d tokens: %v", given.Load(), err)
 	}
-	n = testEmail(t, s.port, s.roots, withTokens(notifierstest.Server(t, notifierstest.Echo(401, nil, notifierstest.ClientSecret))))
+	n = testEmail(t, s.port, s.roots,
+		withTokens(notifierstest.Server(t, notifierstest.Echo(401, nil, notifierstest.ClientSecret))))
 	r, err = send()
-	if notifierstest.Outcome(err) != "permanent" || notifiers.Reason(err) != notifiers.ReasonAuth || !strings.Contains(err.Error(), "oauth2.client_id") {
+	if notifierstest.Outcome(err) != "permanent" || notifiers.Reason(err) != notifiers.ReasonAuth ||
+		!strings.Contains(err.Error(), "oauth2.client_id") {
 		t.Errorf("a client that is refused: %s: %v", notifierstest.Outcome(err), err)
 	}
 	notifierstest.NoSecrets(t, []string{notifierstest.ClientSecret}, r, err)
-	n = testEmail(t, s.port, s.roots, withTokens(notifierstest.Server(t, notifierstest.Echo(503, http.Header{"Retry-After": {"60"}}, notifierstest.ClientSecret))))
+	n = testEmail(t, s.port, s.roots,
+		withTokens(notifierstest.Server(t, notifierstest.Echo(503, http.Header{"Retry-After": {"60"}},
+			notifierstest.ClientSecret))))
 	if _, err = send(); notifierstest.Outcome(err) != "retry after" {
 		t.Errorf("an endpoint that is busy: %s: %v", notifierstest.Outcome(err), err)
 	}
@@ -145,7 +154,8 @@ func TestAServerCannotMakeUsHashForever(t *testing.T) {
 			fmt.Sscan(port, &p)
 			start := time.Now()
 			_, err := testEmail(t, p, nil).Send(t.Context(), messageTo(`{"to":["a@x.io"]}`))
-			if notifierstest.Outcome(err) != "permanent" || notifiers.Reason(err) != notifiers.ReasonAuth || !strings.Contains(err.Error(), tt.want) || time.Since(start) > notifierstest.Patience {
+			if notifierstest.Outcome(err) != "permanent" || notifiers.Reason(err) != notifiers.ReasonAuth ||
+				!strings.Contains(err.Error(), tt.want) || time.Since(start) > notifierstest.Patience {
 				t.Errorf("%s after %s: %v", notifierstest.Outcome(err), time.Since(start), err)
 			}
 		})
@@ -168,7 +178,8 @@ func TestAServerThatSignedItselfIsTrustedByItsCertificate(t *testing.T) {
 		} {
 			t.Run(mode+"/"+name, func(t *testing.T) {
 				c := Kind().Config().(*Config)
-				c.Host, c.Port, c.From, c.TLS, c.TLSCA, c.TLSServerName = "127.0.0.1", s.port, "q@x.io", mode, tt.ca, tt.name
+				c.Host, c.Port, c.From, c.TLS, c.TLSCA, c.TLSServerName = "127.0.0.1", s.port, "q@x.io", mode, tt.ca,
+					tt.name
 				n, err := New(c, nil)
 				if err != nil {
 					t.Fatal(err)
@@ -198,7 +209,8 @@ func TestEmailLoginsThatCannotBeAreBlamedOnTheirKey(t *testing.T) {
 		"no client secret": {func(c *Config) { c.Password = notifiers.Secret{}; c.OAuth2.ClientSecret = notifiers.Secret{} }, "oauth2.client_secret"},
 	} {
 		c := Kind().Config().(*Config)
-		c.Host, c.From, c.Username, c.Password, c.OAuth2 = "smtp.example.com", "a@x.io", "u", notifiers.NewSecret("p"), notifierstest.OAuth2("https://login.example.com/token")
+		c.Host, c.From, c.Username, c.Password, c.OAuth2 = "smtp.example.com", "a@x.io", "u", notifiers.NewSecret("p"),
+			notifierstest.OAuth2("https://login.example.com/token")
 		tt.edit(c)
 		_, err := New(c, nil)
 		var field *notifiers.FieldError
@@ -211,7 +223,8 @@ func TestEmailLoginsThatCannotBeAreBlamedOnTheirKey(t *testing.T) {
 func TestNeitherMailNorTokenComesFromTheMetadataOfACloud(t *testing.T) {
 	s := serveMail(t, &server{mechs: []string{"XOAUTH2"}}, "starttls")
 	n := testEmail(t, s.port, s.roots, func(c *Config) {
-		c.TLS, c.Password, c.OAuth2 = "starttls", notifiers.Secret{}, notifierstest.OAuth2("http://169.254.169.254/token")
+		c.TLS, c.Password, c.OAuth2 = "starttls", notifiers.Secret{},
+			notifierstest.OAuth2("http://169.254.169.254/token")
 	})
 	_, err := n.Send(t.Context(), messageTo(`{"to":["a@x.io"]}`))
 	notifierstest.RefusesMetadata(t, err)

@@ -88,8 +88,10 @@ func answers() []notifierstest.Answer {
 		at("550 at RCPT", "permanent", "bob@bar.io", &server{onRcpt: rcpt(550)}),
 		at("552 after DATA", "permanent", "too big", &server{onData: fails(552)}),
 		at("554 after DATA", "permanent", "check", &server{onData: fails(554)}),
-		at("535 at AUTH", "permanent", "check username, password", &server{login: func(string, string) error { return smtpError(535, "bad") }}),
-		at("454 at AUTH", "retry", "454", &server{login: func(string, string) error { return smtpError(454, "later") }}),
+		at("535 at AUTH", "permanent", "check username, password",
+			&server{login: func(string, string) error { return smtpError(535, "bad") }}),
+		at("454 at AUTH", "retry", "454",
+			&server{login: func(string, string) error { return smtpError(454, "later") }}),
 		at("no login that will do", "permanent", "GSSAPI", &server{mechs: []string{"GSSAPI"}}),
 	}
 }
@@ -106,7 +108,8 @@ func breaks() []notifierstest.Answer {
 	return []notifierstest.Answer{
 		raw("421 as a greeting", "retry", "421", "421 busy"),
 		raw("554 as a greeting", "permanent", "check host and port", "554 go away"),
-		raw("drops after it took the mail", "delivered", "", "220 hi", "250 hi", "250 ok", "250 ok", "354 go", "DATA", "250 2.0.0 queued as X1"),
+		raw("drops after it took the mail", "delivered", "", "220 hi", "250 hi", "250 ok", "250 ok", "354 go", "DATA",
+			"250 2.0.0 queued as X1"),
 		raw("drops before it took the mail", "retry", "", "220 hi", "250 hi", "250 ok", "250 ok", "354 go", "DATA"),
 		raw("drops within the mail", "retry", "", "220 hi", "250 hi", "250 ok", "250 ok", "354 go"),
 	}

@@ -60,12 +60,14 @@ func TestMailsGoOverEverySecurityAndLogin(t *testing.T) {
 func TestMailsStayHomeWithoutTheSecurityAskedFor(t *testing.T) {
 	plain := serveMail(t, &server{}, "none")
 	n := testEmail(t, plain.port, nil, func(c *Config) { c.TLS = "starttls" })
-	if _, err := n.Send(t.Context(), messageTo(`{"to":["bob@bar.io"]}`)); notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), "tls: ") {
+	if _, err := n.Send(t.Context(), messageTo(`{"to":["bob@bar.io"]}`)); notifierstest.Outcome(err) != "permanent" ||
+		!strings.Contains(err.Error(), "tls: ") {
 		t.Errorf("no STARTTLS: %v", err)
 	}
 	unknown := serveMail(t, &server{}, "implicit")
 	n = testEmail(t, unknown.port, nil, func(c *Config) { c.TLS = "implicit" })
-	if _, err := n.Send(t.Context(), messageTo(`{"to":["bob@bar.io"]}`)); err == nil || !strings.Contains(err.Error(), "certificate") {
+	if _, err := n.Send(t.Context(), messageTo(`{"to":["bob@bar.io"]}`)); err == nil ||
+		!strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a certificate of nobody: %v", err)
 	}
 }
@@ -88,17 +90,23 @@ func TestOneRefusedRecipientDoesNotStopTheOthers(t *testing.T) {
 		reach   []string
 		notes   string
 	}{
-		"all are taken": {`{"to":["a@x.io"],"cc":["B <b@x.io>"],"bcc":["c@x.io","A@x.io"]}`, nil, "delivered", []string{"a@x.io", "b@x.io", "c@x.io"}, ""},
+		"all are taken": {`{"to":["a@x.io"],"cc":["B <b@x.io>"],"bcc":["c@x.io","A@x.io"]}`, nil, "delivered",
+			[]string{"a@x.io", "b@x.io", "c@x.io"}, ""},
 		"one is unknown": {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 550}, "delivered", []string{"b@x.io"},
 			"refused: a@x.io (550"},
-		"one is busy":                   {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 450}, "delivered", []string{"b@x.io"}, "refused for now: a@x.io (450"},
-		"all are unknown":               {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 550, "b@x.io": 550}, "permanent", nil, ""},
-		"one is unknown, one is busy":   {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 550, "b@x.io": 450}, "retry", nil, ""},
-		"one is no address":             {`{"to":["a@x.io","nobody at all"]}`, nil, "delivered", []string{"a@x.io"}, `left out "nobody at all"`},
-		"one is empty":                  {`{"to":["a@x.io",""]}`, nil, "delivered", []string{"a@x.io"}, ""},
-		"none is an address":            {`{"to":["nobody","a@x.io\r\nRCPT TO:<e@x.io>"]}`, nil, "permanent", nil, ""},
-		"there is none":                 {`{"cc":[""]}`, nil, "permanent", nil, ""},
-		"more than the server can take": {`{"to":["a@x.io","b@x.io","c@x.io"]}`, map[string]int{"c@x.io": 452}, "delivered", []string{"a@x.io", "b@x.io", "c@x.io"}, ""},
+		"one is busy": {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 450}, "delivered",
+			[]string{"b@x.io"}, "refused for now: a@x.io (450"},
+		"all are unknown": {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 550, "b@x.io": 550},
+			"permanent", nil, ""},
+		"one is unknown, one is busy": {`{"to":["a@x.io","b@x.io"]}`, map[string]int{"a@x.io": 550, "b@x.io": 450},
+			"retry", nil, ""},
+		"one is no address": {`{"to":["a@x.io","nobody at all"]}`, nil, "delivered", []string{"a@x.io"},
+			`left out "nobody at all"`},
+		"one is empty":       {`{"to":["a@x.io",""]}`, nil, "delivered", []string{"a@x.io"}, ""},
+		"none is an address": {`{"to":["nobody","a@x.io\r\nRCPT TO:<e@x.io>"]}`, nil, "permanent", nil, ""},
+		"there is none":      {`{"cc":[""]}`, nil, "permanent", nil, ""},
+		"more than the server can take": {`{"to":["a@x.io","b@x.io","c@x.io"]}`, map[string]int{"c@x.io": 452},
+			"delivered", []string{"a@x.io", "b@x.io", "c@x.io"}, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -126,7 +134,8 @@ func TestOneRefusedRecipientDoesNotStopTheOthers(t *testing.T) {
 			if !strings.Contains(r.Response, tt.notes) {
 				t.Errorf("the receipt says %q", r.Response)
 			}
-			if tt.want == "delivered" && (tt.notes == "") != (r.Missed == "") || !strings.Contains(r.Missed, tt.notes) || strings.Contains(r.Missed, testPassword) {
+			if tt.want == "delivered" && (tt.notes == "") != (r.Missed == "") ||
+				!strings.Contains(r.Missed, tt.notes) || strings.Contains(r.Missed, testPassword) {
 				t.Errorf("the receipt says that it missed %q", r.Missed)
 			}
 		})
@@ -189,7 +198,8 @@ func TestMailHeader(t *testing.T) {
 func TestMailsOfAnySizeAreWhole(t *testing.T) {
 	for name, text := range map[string]string{
 		"words": strings.Repeat("word ", 20_000), "one line": strings.Repeat("x", 100_000),
-		"dots": strings.Repeat(".\n\n", 10_000), "quotes": strings.Repeat(">", 5_000) + " x", "lists": strings.Repeat("- ", 2_000) + "x",
+		"dots": strings.Repeat(".\n\n", 10_000), "quotes": strings.Repeat(">", 5_000) + " x",
+		"lists": strings.Repeat("- ", 2_000) + "x",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -248,7 +258,8 @@ func checkHTML(t *testing.T, s string) {
 		if found == "" {
 			t.Fatalf("unsafe HTML %q in %q", rest[:min(len(rest), 80)], s)
 		}
-		if href := link.FindStringSubmatch(found); href != nil && !regexp.MustCompile(`^(https?://|mailto:)`).MatchString(href[1]) {
+		if href := link.FindStringSubmatch(found); href != nil &&
+			!regexp.MustCompile(`^(https?://|mailto:)`).MatchString(href[1]) {
 			t.Fatalf("unsafe link %q", href[1])
 		}
 		rest = rest[len(found):]

@@ -20,18 +20,22 @@ import (
 // FuzzEventTextIsNoMailHeader puts any text wherever an event's text can stand in a mail, and looks at what a reader
 // finds.
 func FuzzEventTextIsNoMailHeader(f *testing.F) {
-	for _, s := range []string{"", "Bcc: evil@x.io", "a\r\nBcc: evil@x.io\r\n\r\nbody", "=?utf-8?q?a=0D=0ABcc:_evil@x.io?=", "\x00\u2028\u202e",
-		"evil@x.io", "a@x.io>\r\nRCPT TO:<evil@x.io", "\"a\" <b@x.io>, <c@x.io>", strings.Repeat("é", 999), "<x@y>", "none", "x y\t\nz"} {
+	for _, s := range []string{"", "Bcc: evil@x.io", "a\r\nBcc: evil@x.io\r\n\r\nbody",
+		"=?utf-8?q?a=0D=0ABcc:_evil@x.io?=", "\x00\u2028\u202e",
+		"evil@x.io", "a@x.io>\r\nRCPT TO:<evil@x.io", "\"a\" <b@x.io>, <c@x.io>", strings.Repeat("é", 999), "<x@y>",
+		"none", "x y\t\nz"} {
 		f.Add(s)
 	}
 	n, err := New(&Config{Host: "h", From: "Qase <qase@example.com>", TLS: "none", Auth: "none", Timeout: 1}, nil)
 	if err != nil {
 		f.Fatal(err)
 	}
-	known := []string{"Auto-Submitted", "Cc", "Content-Type", "Date", "From", "In-Reply-To", "List-Id", "Message-Id", "Mime-Version", "Precedence",
+	known := []string{"Auto-Submitted", "Cc", "Content-Type", "Date", "From", "In-Reply-To", "List-Id", "Message-Id",
+		"Mime-Version", "Precedence",
 		"References", "Reply-To", "Subject", "To", "X-Auto-Response-Suppress"}
 	f.Fuzz(func(t *testing.T, s string) {
-		options, err := json.Marshal(Options{To: []string{"a@x.io", s}, Cc: []string{s}, ReplyTo: []string{s}, Subject: s, Thread: s})
+		options, err := json.Marshal(Options{To: []string{"a@x.io", s}, Cc: []string{s}, ReplyTo: []string{s},
+			Subject: s, Thread: s})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,19 +87,26 @@ func TestOddMessagesBecomeGoodMails(t *testing.T) {
 		edit func(*notifiers.Message)
 		want []string // parts of the text
 	}{
-		"no title":           {func(m *notifiers.Message) { m.Title = " \n" }, []string{"Qase · failed-run · WEB · run.completed\n==="}},
-		"nothing at all":     {func(m *notifiers.Message) { *m = notifiers.Message{ID: "1", Options: m.Options} }, []string{"Qase\n==="}},
-		"a body of 1 MiB":    {func(m *notifiers.Message) { m.Body = long }, []string{" …"}},
-		"a title of 1 MiB":   {func(m *notifiers.Message) { m.Title = long }, []string{" …"}},
-		"brackets of 1 MiB":  {func(m *notifiers.Message) { m.Body = strings.Repeat("[", 1<<20) }, []string{"[["}},
-		"quotes of 1 MiB":    {func(m *notifiers.Message) { m.Body = strings.Repeat("> ", 1<<19) }, []string{"> > > >"}},
+		"no title": {func(m *notifiers.Message) { m.Title = " \n" },
+			[]string{"Qase · failed-run · WEB · run.completed\n==="}},
+		"nothing at all": {func(m *notifiers.Message) { *m = notifiers.Message{ID: "1", Options: m.Options} },
+			[]string{"Qase\n==="}},
+		"a body of 1 MiB":   {func(m *notifiers.Message) { m.Body = long }, []string{" …"}},
+		"a title of 1 MiB":  {func(m *notifiers.Message) { m.Title = long }, []string{" …"}},
+		"brackets of 1 MiB": {func(m *notifiers.Message) { m.Body = strings.Repeat("[", 1<<20) }, []string{"[["}},
+		"quotes of 1 MiB": {func(m *notifiers.Message) { m.Body = strings.Repeat("> ", 1<<19) },
+			[]string{"> > > >"}},
 		"numbers of 1 MiB":   {func(m *notifiers.Message) { m.Body = strings.Repeat("1. ", 1<<18) }, nil},
 		"stars of 1 MiB":     {func(m *notifiers.Message) { m.Body = strings.Repeat("*a **b ", 1<<17) }, nil},
 		"from right to left": {func(m *notifiers.Message) { m.Title = "הבדיקה נכשלה 7" }, []string{"הבדיקה נכשלה 7"}},
-		"a family of emoji":  {func(m *notifiers.Message) { m.Title = strings.Repeat("👩‍👩‍👧", 200) }, []string{"👩‍👩‍👧"}},
+		"a family of emoji": {func(m *notifiers.Message) { m.Title = strings.Repeat("👩‍👩‍👧", 200) },
+			[]string{"👩‍👩‍👧"}},
 		"broken text":        {func(m *notifiers.Message) { m.Title = "a\xffb\x00c" }, []string{"a\uFFFDbc"}},
 		"a trojan direction": {func(m *notifiers.Message) { m.Body = "user\u202e nimda" }, []string{"user nimda"}},
-		"a table of one MiB": {func(m *notifiers.Message) { m.Body = "|a|b|\n|-|-|\n" + strings.Repeat("|x|y|\n", 1<<20/6) }, []string{"x"}},
+		"a table of one MiB": {func(m *notifiers.Message) {
+			m.Body = "|a|b|\n|-|-|\n" +
+				strings.Repeat("|x|y|\n", 1<<20/6)
+		}, []string{"x"}},
 		"a code without end": {func(m *notifiers.Message) { m.Body = "```\n" + long }, []string{"word"}},
 		"dashes of 1 MiB":    {func(m *notifiers.Message) { m.Body = strings.Repeat("-", 1<<20) }, nil},
 		"fields of 1 MiB": {func(m *notifiers.Message) {

@@ -59,7 +59,8 @@ func TestABrokenIdleConnectionCostsNoAttempt(t *testing.T) {
 			fmt.Sscan(addr[strings.LastIndex(addr, ":")+1:], &port)
 			n := testEmail(t, port, nil, func(c *Config) { c.Username = "" })
 			for i := range 2 {
-				if r, err := n.Send(t.Context(), messageTo(`{"to":["a@x.io"]}`)); err != nil || r.Status != "250 taken" {
+				if r, err := n.Send(t.Context(), messageTo(`{"to":["a@x.io"]}`)); err != nil ||
+					r.Status != "250 taken" {
 					t.Fatalf("mail %d: %+v, %v", i+1, r, err)
 				}
 			}

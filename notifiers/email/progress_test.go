@@ -61,7 +61,8 @@ type attempt struct {
 func TestNobodyGetsAMailTwiceAndNobodyIsForgotten(t *testing.T) {
 	for name, attempts := range map[string][]attempt{
 		"one is busy at first": {
-			{map[string]int{"b@x.io": 450}, "retry", "a@x.io c@x.io", "2 of 3 recipients have the email; refused for now: b@x.io (450"},
+			{map[string]int{"b@x.io": 450}, "retry", "a@x.io c@x.io",
+				"2 of 3 recipients have the email; refused for now: b@x.io (450"},
 			{nil, "delivered", "b@x.io", ""},
 		},
 		"two are busy, one of them for long": {
@@ -90,7 +91,8 @@ func TestNobodyGetsAMailTwiceAndNobodyIsForgotten(t *testing.T) {
 			{nil, "delivered", "b@x.io", ""},
 		},
 		"all are busy": {
-			{map[string]int{"a@x.io": 450, "b@x.io": 450, "c@x.io": 450}, "retry", "", "every recipient was refused: a@x.io"},
+			{map[string]int{"a@x.io": 450, "b@x.io": 450, "c@x.io": 450}, "retry", "",
+				"every recipient was refused: a@x.io"},
 			{nil, "delivered", "a@x.io b@x.io c@x.io", ""},
 		},
 		"all are unknown": {
@@ -112,7 +114,8 @@ func TestNobodyGetsAMailTwiceAndNobodyIsForgotten(t *testing.T) {
 				return smtpError(codes[what], "no")
 			}
 			s := serveMail(t, &server{
-				onMail: func() error { return fail("MAIL") }, onRcpt: fail, onData: func() error { return fail("DATA") },
+				onMail: func() error { return fail("MAIL") }, onRcpt: fail,
+				onData: func() error { return fail("DATA") },
 			}, "none")
 			n := testEmail(t, s.port, nil)
 			m := messageTo(`{"to":["a@x.io"],"cc":["b@x.io"],"bcc":["c@x.io"]}`)
@@ -122,7 +125,8 @@ func TestNobodyGetsAMailTwiceAndNobodyIsForgotten(t *testing.T) {
 				before := len(s.mails())
 				codes = a.codes
 				r, err := n.Send(t.Context(), m)
-				if notifierstest.Outcome(err) != a.want || a.says != "" && !strings.Contains(r.Response+notifierstest.ErrorText(err), a.says) {
+				if notifierstest.Outcome(err) != a.want || a.says != "" &&
+					!strings.Contains(r.Response+notifierstest.ErrorText(err), a.says) {
 					t.Errorf("attempt %d: %s, %q: %v", i+1, notifierstest.Outcome(err), r.Response, err)
 				}
 				notifierstest.NoSecrets(t, channel().Secrets, r, err)
@@ -161,7 +165,8 @@ func TestAMemoryThatFailsLosesNobody(t *testing.T) {
 		t.Errorf("without knowing who has it: %s, %d mails: %v", notifierstest.Outcome(err), len(s.mails()), err)
 	}
 	m.KV = forgetful{remembered}
-	if _, err := n.Send(t.Context(), m); notifierstest.Outcome(err) != "retry" || !strings.Contains(err.Error(), "storing which recipients have the email") {
+	if _, err := n.Send(t.Context(), m); notifierstest.Outcome(err) != "retry" ||
+		!strings.Contains(err.Error(), "storing which recipients have the email") {
 		t.Errorf("it could not be remembered: %s: %v", notifierstest.Outcome(err), err)
 	}
 	m.KV, busy = nil, nil
@@ -196,23 +201,29 @@ func TestMailsStandTogetherByTheirKey(t *testing.T) {
 		return fields
 	}
 	first, second := head("Run 7 started", `{"to":["a@x.io"]}`), head("Run 7 failed", `{"to":["b@x.io"]}`)
-	if first["References"] == "" || first["References"] != first["In-Reply-To"] || first["References"] != second["References"] {
+	if first["References"] == "" || first["References"] != first["In-Reply-To"] ||
+		first["References"] != second["References"] {
 		t.Errorf("about one thing: %q and %q", first, second)
 	}
 	if first["Subject"] != "Run 7 started" || second["Subject"] != "Run 7 failed" {
-		t.Errorf("without a thread of their own the titles are the subjects: %q, %q", first["Subject"], second["Subject"])
+		t.Errorf("without a thread of their own the titles are the subjects: %q, %q", first["Subject"],
+			second["Subject"])
 	}
-	third, fourth := head("Nightly started", `{"to":["a@x.io"],"thread":"nightly"}`), head("Nightly failed", `{"to":["a@x.io"],"thread":"nightly"}`)
+	third, fourth := head("Nightly started", `{"to":["a@x.io"],"thread":"nightly"}`),
+		head("Nightly failed", `{"to":["a@x.io"],"thread":"nightly"}`)
 	if third["References"] == first["References"] || third["References"] != fourth["References"] {
 		t.Errorf("by a key: %q and %q", third, fourth)
 	}
 	if third["Subject"] != "Nightly started" || fourth["Subject"] != "Nightly started" {
 		t.Errorf("the subject of the first serves all: %q, %q", third["Subject"], fourth["Subject"])
 	}
-	if got := head("x", `{"to":["a@x.io"],"thread":"nightly","subject":"[WEB] mine"}`); got["Subject"] != "[WEB] mine" || got["References"] != third["References"] {
+	if got := head("x",
+		`{"to":["a@x.io"],"thread":"nightly","subject":"[WEB] mine"}`); got["Subject"] != "[WEB] mine" ||
+		got["References"] != third["References"] {
 		t.Errorf("a subject that was written: %q", got)
 	}
-	if got := head("x", `{"to":["a@x.io"],"thread":"none"}`); got["References"]+got["In-Reply-To"] != "" || got["Subject"] != "x" {
+	if got := head("x", `{"to":["a@x.io"],"thread":"none"}`); got["References"]+got["In-Reply-To"] != "" ||
+		got["Subject"] != "x" {
 		t.Errorf("without a thread: %q", got)
 	}
 	remembered.broken = true
@@ -224,10 +235,11 @@ func TestMailsStandTogetherByTheirKey(t *testing.T) {
 func TestTheListIsNamedByTheRule(t *testing.T) {
 	n := testEmail(t, 25, nil, func(c *Config) { c.From = "q@[127.0.0.1]" })
 	for rule, want := range map[string]string{
-		"failed-run":                "<failed-run.qase-relay.127.0.0.1>",
-		"":                          "<qase-relay.127.0.0.1>",
-		"Prüfung>\r\nX: y":          "<pr-fung---x--y.qase-relay.127.0.0.1>",
-		strings.Repeat("long ", 99): "<" + strings.TrimSuffix(strings.Repeat("long-", 12), "-") + ".qase-relay.127.0.0.1>",
+		"failed-run":       "<failed-run.qase-relay.127.0.0.1>",
+		"":                 "<qase-relay.127.0.0.1>",
+		"Prüfung>\r\nX: y": "<pr-fung---x--y.qase-relay.127.0.0.1>",
+		strings.Repeat("long ", 99): "<" + strings.TrimSuffix(strings.Repeat("long-", 12), "-") +
+			".qase-relay.127.0.0.1>",
 	} {
 		if got := n.listID(rule); got != want {
 			t.Errorf("%q: got %s", rule, got)

@@ -51,7 +51,8 @@ func serveMail(t testing.TB, s *server, tlsMode string) *server {
 	srv := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if _, secured := c.TLSConnectionState(); !secured || tlsMode != "starttls" { // after STARTTLS it is the same connection
+		if _, secured := c.TLSConnectionState(); !secured ||
+			tlsMode != "starttls" { // after STARTTLS it is the same connection
 			s.sessions++
 		}
 		return &serverSession{server: s, conn: c}, nil
@@ -186,7 +187,8 @@ func selfSigned(t testing.TB) (*tls.Config, *x509.CertPool) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore:   time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		NotBefore:   time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true,
+		BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -221,7 +223,8 @@ func testEmail(t testing.TB, port int, roots *x509.CertPool, edit ...func(*Confi
 }
 
 func smtpError(code int, text string) *smtp.SMTPError {
-	return &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode{code / 100, 1, 1}, Message: text + " " + testPassword}
+	return &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode{code / 100, 1, 1}, Message: text + " " +
+		testPassword}
 }
 
 // dripping says these lines as speak does, and then one digit at a time.

@@ -16,15 +16,18 @@ func TestGoogleChat(t *testing.T) {
 	notifierstest.Service{
 		Kind: Kind(), Secrets: []string{secret, "/v1/spaces/AAA"},
 		Config: func(base string, timeout time.Duration) any {
-			return &Config{WebhookURL: notifiers.NewSecret(base + "/v1/spaces/AAA/messages?key=k3y0&token=" + secret), Timeout: timeout}
+			return &Config{WebhookURL: notifiers.NewSecret(base + "/v1/spaces/AAA/messages?key=k3y0&token=" + secret),
+				Timeout: timeout}
 		},
 		OK:        `{"name":"spaces/AAA/messages/1"}`,
 		Delivered: "Google Chat has posted it to the webhook's space",
 		Title:     func(b map[string]any) any { return b["fallbackText"] },
 		Answers: []notifierstest.ServiceAnswer{
 			notifierstest.On(200, `{}`, "retry", "webhook_url"),
-			notifierstest.On(400, fails("INVALID_ARGUMENT", "Message cannot be empty."), "permanent", "change its title"),
-			notifierstest.On(403, fails("PERMISSION_DENIED", "The caller does not have permission"), "permanent", "make a new webhook"),
+			notifierstest.On(400, fails("INVALID_ARGUMENT", "Message cannot be empty."), "permanent",
+				"change its title"),
+			notifierstest.On(403, fails("PERMISSION_DENIED", "The caller does not have permission"), "permanent",
+				"make a new webhook"),
 			notifierstest.On(404, fails("NOT_FOUND", "Space not found"), "permanent", "make a new webhook"),
 			notifierstest.On(429, fails("RESOURCE_EXHAUSTED", "Resource has been exhausted"), "retry", "exhausted"),
 		},

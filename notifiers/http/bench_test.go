@@ -16,7 +16,10 @@ import (
 // BenchmarkHTTPSend compares a notifier with a bare client of net/http that sends the same bodies to the same receiver,
 // 16 at a time.
 func BenchmarkHTTPSend(b *testing.B) {
-	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_,
+			_ = io.Copy(io.Discard, r.Body)
+	}))
 	b.Cleanup(s.Close)
 	m := notifierstest.Message()
 	body, err := DefaultBody(m)

@@ -27,7 +27,8 @@ func TestHTTP(t *testing.T) {
 		},
 		Sample: func(t *testing.T) notifiers.Notifier {
 			options := `{"url":"https://ops.example.com/s3cret","headers":{"x-key":"s3cret","accept":"text/plain"}}`
-			n, err := New(&Config{Timeout: time.Second, Bearer: notifiers.NewSecret(notifierstest.Secret)}, json.RawMessage(options))
+			n, err := New(&Config{Timeout: time.Second, Bearer: notifiers.NewSecret(notifierstest.Secret)},
+				json.RawMessage(options))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -54,7 +55,8 @@ func channel() notifierstest.Channel {
 			return testHTTP(t, "http://"+addr, func(c *Config) { c.Timeout = timeout })
 		},
 		Accepting: func(t *testing.T, seen func(string)) notifiers.Notifier {
-			return testHTTP(t, notifierstest.Server(t, func(_ http.ResponseWriter, r *http.Request) { seen(r.Header.Get("webhook-id")) }))
+			return testHTTP(t, notifierstest.Server(t,
+				func(_ http.ResponseWriter, r *http.Request) { seen(r.Header.Get("webhook-id")) }))
 		},
 	}
 }
@@ -64,9 +66,10 @@ func statuses() []notifierstest.Answer {
 	var answers []notifierstest.Answer
 	add := func(want string, codes ...int) {
 		for _, code := range codes {
-			answers = append(answers, notifierstest.Answer{Name: fmt.Sprint(code), Want: want, Make: func(t *testing.T) notifiers.Notifier {
-				return testHTTP(t, notifierstest.Server(t, notifierstest.Echo(code, nil, testSigning)))
-			}})
+			answers = append(answers, notifierstest.Answer{Name: fmt.Sprint(code), Want: want,
+				Make: func(t *testing.T) notifiers.Notifier {
+					return testHTTP(t, notifierstest.Server(t, notifierstest.Echo(code, nil, testSigning)))
+				}})
 		}
 	}
 	add("delivered", 200, 201, 202, 204, 299)
@@ -80,22 +83,28 @@ func statuses() []notifierstest.Answer {
 func retryAfters() []notifierstest.Answer {
 	var answers []notifierstest.Answer
 	later := func(name string, code int, value string, after time.Duration) {
-		answers = append(answers, notifierstest.Answer{Name: name, Want: "retry after", After: after, Make: func(t *testing.T) notifiers.Notifier {
-			return testHTTP(t, notifierstest.Server(t, notifierstest.Echo(code, http.Header{"Retry-After": {value}}, testSigning)))
-		}})
+		answers = append(answers, notifierstest.Answer{Name: name, Want: "retry after", After: after,
+			Make: func(t *testing.T) notifiers.Notifier {
+				return testHTTP(t, notifierstest.Server(t,
+					notifierstest.Echo(code, http.Header{"Retry-After": {value}}, testSigning)))
+			}})
 	}
 	later("429 with seconds", 429, "7", 7*time.Second)
 	later("503 with seconds", 503, "120", 2*time.Minute)
 	later("408 with seconds", 408, "30", 30*time.Second)
-	answers = append(answers, notifierstest.TenMinutes(notifierstest.Answer{Name: "429 with a date", Want: "retry after", Make: func(t *testing.T) notifiers.Notifier {
-		return testHTTP(t, notifierstest.Server(t, notifierstest.InTenMinutes))
-	}}))
+	answers = append(answers,
+		notifierstest.TenMinutes(notifierstest.Answer{Name: "429 with a date", Want: "retry after",
+			Make: func(t *testing.T) notifiers.Notifier {
+				return testHTTP(t, notifierstest.Server(t, notifierstest.InTenMinutes))
+			}}))
 	later("429 with far too many seconds", 429, "99999999999999999999", time.Hour)
 	later("429 with a date far away", 429, "Fri, 31 Dec 2999 23:59:59 GMT", time.Hour)
 	again := func(name, value string) {
-		answers = append(answers, notifierstest.Answer{Name: name, Want: "retry", Reason: notifiers.ReasonRate, Make: func(t *testing.T) notifiers.Notifier {
-			return testHTTP(t, notifierstest.Server(t, notifierstest.Echo(429, http.Header{"Retry-After": {value}}, testSigning)))
-		}})
+		answers = append(answers, notifierstest.Answer{Name: name, Want: "retry", Reason: notifiers.ReasonRate,
+			Make: func(t *testing.T) notifiers.Notifier {
+				return testHTTP(t, notifierstest.Server(t,
+					notifierstest.Echo(429, http.Header{"Retry-After": {value}}, testSigning)))
+			}})
 	}
 	again("429 with a date in the past", "Fri, 31 Dec 1999 23:59:59 GMT")
 	again("429 with a negative number", "-5")
@@ -107,17 +116,24 @@ func retryAfters() []notifierstest.Answer {
 // bodies are answers with bodies that harm.
 func bodies() []notifierstest.Answer {
 	return []notifierstest.Answer{
-		notifierstest.Answer{Name: "redirect to a secret place", Want: "permanent", Says: "https://other.example", Make: func(t *testing.T) notifiers.Notifier {
-			return testHTTP(t, notifierstest.Server(t, notifierstest.Echo(302, http.Header{"Location": {"https://other.example/?t=" + testBearer}}, testSigning)))
-		}},
-		notifierstest.Answer{Name: "200 with an endless body", Want: "delivered", Make: func(t *testing.T) notifiers.Notifier {
-			return testHTTP(t, notifierstest.Server(t, notifierstest.Endless(200, testBearer)))
-		}},
-		notifierstest.Answer{Name: "500 with an endless body", Want: "retry", Make: func(t *testing.T) notifiers.Notifier {
-			return testHTTP(t, notifierstest.Server(t, notifierstest.Endless(500, testBearer)))
-		}},
-		notifierstest.Answer{Name: "200 with a body that drips", Want: "delivered", Make: func(t *testing.T) notifiers.Notifier {
-			return testHTTP(t, notifierstest.Server(t, notifierstest.Drip(200)), func(c *Config) { c.Timeout = 2 * time.Second })
-		}},
+		notifierstest.Answer{Name: "redirect to a secret place", Want: "permanent", Says: "https://other.example",
+			Make: func(t *testing.T) notifiers.Notifier {
+				return testHTTP(t, notifierstest.Server(t,
+					notifierstest.Echo(302, http.Header{"Location": {"https://other.example/?t=" + testBearer}},
+						testSigning)))
+			}},
+		notifierstest.Answer{Name: "200 with an endless body", Want: "delivered",
+			Make: func(t *testing.T) notifiers.Notifier {
+				return testHTTP(t, notifierstest.Server(t, notifierstest.Endless(200, testBearer)))
+			}},
+		notifierstest.Answer{Name: "500 with an endless body", Want: "retry",
+			Make: func(t *testing.T) notifiers.Notifier {
+				return testHTTP(t, notifierstest.Server(t, notifierstest.Endless(500, testBearer)))
+			}},
+		notifierstest.Answer{Name: "200 with a body that drips", Want: "delivered",
+			Make: func(t *testing.T) notifiers.Notifier {
+				return testHTTP(t, notifierstest.Server(t, notifierstest.Drip(200)),
+					func(c *Config) { c.Timeout = 2 * time.Second })
+			}},
 	}
 }

@@ -57,7 +57,8 @@ func TestHTTPRequest(t *testing.T) {
 	}{
 		"the default is a signed POST of the event": {`{}`, func(s seen) bool {
 			return s.method == "POST" && s.header.Get("Content-Type") == "application/json" &&
-				s.header.Get("User-Agent") == "qase-relay" && strings.Contains(s.body, `"timestamp":1763894000,"payload":{"id":7`)
+				s.header.Get("User-Agent") == "qase-relay" &&
+				strings.Contains(s.body, `"timestamp":1763894000,"payload":{"id":7`)
 		}},
 		"a rule's body that is JSON": {`{"body":"{\"a\":1}","method":"put"}`, func(s seen) bool {
 			return s.method == "PUT" && s.body == `{"a":1}` && s.header.Get("Content-Type") == "application/json"
@@ -85,7 +86,8 @@ func TestHTTPRequest(t *testing.T) {
 					t.Errorf("signature: %v", err)
 				}
 			}))
-			if _, err := n.Send(t.Context(), notifierstest.Message(func(m *notifiers.Message) { m.Options = json.RawMessage(tt.options) })); err != nil {
+			if _, err := n.Send(t.Context(),
+				notifierstest.Message(func(m *notifiers.Message) { m.Options = json.RawMessage(tt.options) })); err != nil {
 				t.Fatal(err)
 			}
 			if !tt.check(got) {
@@ -97,7 +99,8 @@ func TestHTTPRequest(t *testing.T) {
 
 func TestHTTPSignatureIsThatOfTheStandard(t *testing.T) {
 	h := http.Header{"Webhook-Id": {"msg_p5jXN8AQM9LWM0D4loKWxJek"}}
-	n, err := New(&Config{Timeout: 1, SigningSecret: []notifiers.Secret{notifiers.NewSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}}, nil)
+	n, err := New(&Config{Timeout: 1,
+		SigningSecret: []notifiers.Secret{notifiers.NewSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +151,8 @@ func TestEachSecretSignsWhileTheyAreChanged(t *testing.T) {
 	}
 	encoded, ok := strings.CutPrefix(signatures[2], "v1a,")
 	signature, err := base64.StdEncoding.DecodeString(encoded)
-	if signed := fmt.Appendf(nil, "msg_1.%d.%s", now.Unix(), body); !ok || err != nil || !ed25519.Verify(public, signed, signature) {
+	if signed := fmt.Appendf(nil, "msg_1.%d.%s", now.Unix(), body); !ok || err != nil ||
+		!ed25519.Verify(public, signed, signature) {
 		t.Errorf("the ed25519 signature %q: %v", signatures[2], err)
 	}
 }
@@ -158,14 +162,17 @@ func TestAPageInPlaceOfAnAnswerIsNoted(t *testing.T) {
 		says  string
 		noted bool
 	}{
-		"a page":          {"<!DOCTYPE html><title>Log in</title>" + strings.Repeat("x", 2*httpclient.MaxReceipt), true},
+		"a page": {"<!DOCTYPE html><title>Log in</title>" + strings.Repeat("x", 2*httpclient.MaxReceipt),
+			true},
 		"a page in parts": {"\n  <html><body>", true},
 		"JSON":            {`{"html":"<html>"}`, false},
 		"nothing":         {"", false},
 	} {
-		n := testHTTP(t, notifierstest.Server(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, tt.says) }))
+		n := testHTTP(t, notifierstest.Server(t,
+			func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, tt.says) }))
 		r, err := n.Send(t.Context(), notifierstest.Message())
-		if err != nil || strings.HasPrefix(r.Response, "note: ") != tt.noted || len(r.Response) > httpclient.MaxReceipt {
+		if err != nil || strings.HasPrefix(r.Response, "note: ") != tt.noted ||
+			len(r.Response) > httpclient.MaxReceipt {
 			t.Errorf("%s: %q, %v", name, r.Response[:min(len(r.Response), 100)], err)
 		}
 	}
@@ -186,15 +193,19 @@ func TestHTTPRefusesWhatCannotBeSent(t *testing.T) {
 		"another scheme":                {`{"url":"file:///etc/passwd"}`, nil, "https://"},
 		"no host":                       {`{"url":"https:///x"}`, nil, "host"},
 		"a header name with a line end": {`{"url":"https://x.io","headers":{"X\r\nY":"1"}}`, nil, "header name"},
-		"a header of ours":              {`{"url":"https://x.io","headers":{"Webhook-Signature":"1"}}`, nil, "set by the relay"},
-		"a method that is none":         {`{"url":"https://x.io","method":"PO ST"}`, nil, "method"},
-		"cloud metadata":                {`{"url":"http://169.254.169.254/latest"}`, nil, "metadata"},
-		"cloud metadata, mapped":        {`{"url":"http://[::ffff:169.254.169.254]/"}`, nil, "metadata"},
-		"cloud metadata, as a number":   {`{"url":"http://[64:ff9b::a9fe:a9fe]/"}`, nil, "metadata"},
-		"link-local":                    {`{"url":"http://[fe80::1%25lo]/"}`, nil, "metadata"},
-		"a host that is not allowed":    {`{"url":"http://127.0.0.1` + port + `/"}`, hosts(true, "hooks.example.com"), "allow_hosts"},
-		"an allowed host, but private":  {`{"url":"http://127.0.0.1` + port + `/"}`, hosts(false, "127.0.0.1"), "allow_private"},
-		"localhost by name":             {`{"url":"http://localhost` + port + `/"}`, hosts(false, "localhost"), "allow_private"},
+		"a header of ours": {`{"url":"https://x.io","headers":{"Webhook-Signature":"1"}}`, nil,
+			"set by the relay"},
+		"a method that is none":       {`{"url":"https://x.io","method":"PO ST"}`, nil, "method"},
+		"cloud metadata":              {`{"url":"http://169.254.169.254/latest"}`, nil, "metadata"},
+		"cloud metadata, mapped":      {`{"url":"http://[::ffff:169.254.169.254]/"}`, nil, "metadata"},
+		"cloud metadata, as a number": {`{"url":"http://[64:ff9b::a9fe:a9fe]/"}`, nil, "metadata"},
+		"link-local":                  {`{"url":"http://[fe80::1%25lo]/"}`, nil, "metadata"},
+		"a host that is not allowed": {`{"url":"http://127.0.0.1` + port + `/"}`, hosts(true, "hooks.example.com"),
+			"allow_hosts"},
+		"an allowed host, but private": {`{"url":"http://127.0.0.1` + port + `/"}`, hosts(false, "127.0.0.1"),
+			"allow_private"},
+		"localhost by name": {`{"url":"http://localhost` + port + `/"}`, hosts(false, "localhost"),
+			"allow_private"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -206,14 +217,19 @@ func TestHTTPRefusesWhatCannotBeSent(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = n.Send(t.Context(), notifierstest.Message(func(m *notifiers.Message) { m.Options = json.RawMessage(tt.options) }))
+			_, err = n.Send(t.Context(),
+				notifierstest.Message(func(m *notifiers.Message) { m.Options = json.RawMessage(tt.options) }))
 			if notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("got %s: %v", notifierstest.Outcome(err), err)
 			}
 		})
 	}
 	n := testHTTP(t, base, hosts(true, "127.0.0.1"))
-	if _, err := n.Send(t.Context(), notifierstest.Message(func(m *notifiers.Message) { m.Options = json.RawMessage(`{"url":"` + base + `/x"}`) })); err != nil {
+	if _, err := n.Send(t.Context(),
+		notifierstest.Message(func(m *notifiers.Message) {
+			m.Options = json.RawMessage(`{"url":"` + base +
+				`/x"}`)
+		})); err != nil {
 		t.Errorf("an allowed private host: %v", err)
 	}
 }
@@ -222,19 +238,21 @@ func TestWhatTheReceiverSaidIsInTheErrorWithoutAnyHeader(t *testing.T) {
 	options := json.RawMessage(`{"headers":{"X-Team":"rule-s3cr3t","Accept":"text/plain"}}`)
 	for name, tt := range map[string]struct{ says, want string }{
 		"one line, and masked": {"no\n  such   X: rule-s3cr3t " + testBearer, "(“no such X: <secret> <secret>”)"},
-		"JSON as it is":        {`{"error": "field \"summary\" is missing"}`, `(“{"error": "field \"summary\" is missing"}”)`},
-		"what is no secret":    {"text/plain is not taken", "(“text/plain is not taken”)"},
-		"its beginning":        {strings.Repeat("long ", 100), strings.Repeat("long ", 39) + "long…”)"},
-		"what could steer":     {"a\x1b[31mb", "(“a\uFFFD[31mb”)"},
-		"a page for browsers":  {"<html>Bad", "answered 400 Bad Request: check"},
-		"nothing":              {" \n", "answered 400 Bad Request: check"},
+		"JSON as it is": {`{"error": "field \"summary\" is missing"}`,
+			`(“{"error": "field \"summary\" is missing"}”)`},
+		"what is no secret":   {"text/plain is not taken", "(“text/plain is not taken”)"},
+		"its beginning":       {strings.Repeat("long ", 100), strings.Repeat("long ", 39) + "long…”)"},
+		"what could steer":    {"a\x1b[31mb", "(“a\uFFFD[31mb”)"},
+		"a page for browsers": {"<html>Bad", "answered 400 Bad Request: check"},
+		"nothing":             {" \n", "answered 400 Bad Request: check"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			base := notifierstest.Server(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(http.StatusBadRequest)
 				_, _ = io.WriteString(w, tt.says)
 			})
-			receipt, err := testHTTP(t, base).Send(t.Context(), notifierstest.Message(func(m *notifiers.Message) { m.Options = options }))
+			receipt, err := testHTTP(t, base).Send(t.Context(),
+				notifierstest.Message(func(m *notifiers.Message) { m.Options = options }))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}

@@ -26,7 +26,8 @@ func TestAReceiverIsTriedWithoutARequest(t *testing.T) {
 	var given atomic.Int32
 	endpoint := notifierstest.TokenEndpoint(t, &given)
 	trusting := func(c *Config) {
-		c.TLS = httpclient.TLS{CA: files.CA, Cert: files.Cert, Key: notifiers.NewSecret(files.Key), ServerName: "hooks.internal"}
+		c.TLS = httpclient.TLS{CA: files.CA, Cert: files.Cert, Key: notifiers.NewSecret(files.Key),
+			ServerName: "hooks.internal"}
 	}
 	var asked []string
 	byProxy := func(c *Config) {
@@ -39,16 +40,19 @@ func TestAReceiverIsTriedWithoutARequest(t *testing.T) {
 		options    []string
 		want, says string
 	}{
-		"in the open":          {func(*Config) {}, plain.URL + "/secret", []string{`{}`, fmt.Sprintf(`{"url":%q}`, plain.URL+"/other")}, "delivered", "connected to 127.0.0.1"},
-		"over TLS":             {trusting, secure, nil, "delivered", "over TLS 1.3; no request was made"},
-		"not trusted":          {func(c *Config) { c.TLS.ServerName = "hooks.internal" }, secure, nil, "retry", "tls: {ca_file: …}"},
-		"with a token":         {oauth2To(endpoint), plain.URL, nil, "delivered", "got a token"},
-		"without a token":      {oauth2To("http://127.0.0.1:1/token"), plain.URL, nil, "retry", "token_url"},
-		"by a proxy":           {byProxy, secure, nil, "delivered", "over TLS 1.3"},
-		"by a proxy, open":     {byProxy, "http://receiver.invalid/", nil, "delivered", "connected to the proxy"},
-		"metadata by a proxy":  {byProxy, "http://169.254.169.254/", nil, "permanent", "metadata"},
-		"metadata":             {func(*Config) {}, "http://169.254.169.254/", nil, "permanent", "metadata"},
-		"not allowed":          {func(c *Config) { c.AllowHosts = []string{"x.io"} }, "", []string{`{"url":"http://y.io/"}`}, "permanent", "allow_hosts"},
+		"in the open": {func(*Config) {}, plain.URL + "/secret",
+			[]string{`{}`, fmt.Sprintf(`{"url":%q}`, plain.URL+"/other")}, "delivered", "connected to 127.0.0.1"},
+		"over TLS": {trusting, secure, nil, "delivered", "over TLS 1.3; no request was made"},
+		"not trusted": {func(c *Config) { c.TLS.ServerName = "hooks.internal" }, secure, nil, "retry",
+			"tls: {ca_file: …}"},
+		"with a token":        {oauth2To(endpoint), plain.URL, nil, "delivered", "got a token"},
+		"without a token":     {oauth2To("http://127.0.0.1:1/token"), plain.URL, nil, "retry", "token_url"},
+		"by a proxy":          {byProxy, secure, nil, "delivered", "over TLS 1.3"},
+		"by a proxy, open":    {byProxy, "http://receiver.invalid/", nil, "delivered", "connected to the proxy"},
+		"metadata by a proxy": {byProxy, "http://169.254.169.254/", nil, "permanent", "metadata"},
+		"metadata":            {func(*Config) {}, "http://169.254.169.254/", nil, "permanent", "metadata"},
+		"not allowed": {func(c *Config) { c.AllowHosts = []string{"x.io"} }, "",
+			[]string{`{"url":"http://y.io/"}`}, "permanent", "allow_hosts"},
 		"not there":            {func(*Config) {}, "http://127.0.0.1:1/secret", nil, "retry", "refused"},
 		"nothing to be tried":  {func(*Config) {}, "", nil, "delivered", "nothing could be checked"},
 		"a host by a template": {trusting, "", []string{`{"body":"x"}`}, "delivered", "nothing could be checked"},
@@ -64,7 +68,8 @@ func TestAReceiverIsTriedWithoutARequest(t *testing.T) {
 			if notifierstest.Outcome(err) != tt.want || !strings.Contains(said+notifierstest.ErrorText(err), tt.says) {
 				t.Errorf("%s: %q, %v", notifierstest.Outcome(err), said, err)
 			}
-			notifierstest.NoSecrets(t, []string{"/secret", "pr0xy-s3cret", notifierstest.ClientSecret}, notifiers.Receipt{Response: said}, err)
+			notifierstest.NoSecrets(t, []string{"/secret", "pr0xy-s3cret", notifierstest.ClientSecret},
+				notifiers.Receipt{Response: said}, err)
 		})
 	}
 	if requests.Load() != 0 || given.Load() != 1 {

@@ -29,7 +29,8 @@ func secureServer(t *testing.T, files notifierstest.PEM, got *atomic.Int32) stri
 	clients := x509.NewCertPool()
 	clients.AppendCertsFromPEM([]byte(files.CA))
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got.Add(1) }))
-	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients}
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert,
+		ClientCAs: clients}
 	s.Config.ErrorLog = silentLog()
 	s.StartTLS()
 	t.Cleanup(s.Close)
@@ -46,10 +47,13 @@ func TestHTTPTrustsAndIsTrusted(t *testing.T) {
 		want string
 		says string
 	}{
-		"by both certificates": {httpclient.TLS{CA: files.CA, Cert: files.Cert, Key: notifiers.NewSecret(files.Key), ServerName: "hooks.internal"}, "delivered", ""},
-		"by any certificate":   {httpclient.TLS{InsecureSkipVerify: true, Cert: files.Cert, Key: notifiers.NewSecret(files.Key)}, "delivered", ""},
+		"by both certificates": {httpclient.TLS{CA: files.CA, Cert: files.Cert, Key: notifiers.NewSecret(files.Key),
+			ServerName: "hooks.internal"}, "delivered", ""},
+		"by any certificate": {httpclient.TLS{InsecureSkipVerify: true, Cert: files.Cert,
+			Key: notifiers.NewSecret(files.Key)}, "delivered", ""},
 		"an unknown authority": {httpclient.TLS{ServerName: "hooks.internal"}, "retry", "tls: {ca_file: …}"},
-		"another authority":    {httpclient.TLS{CA: other.CA, ServerName: "hooks.internal"}, "retry", "unknown authority"},
+		"another authority": {httpclient.TLS{CA: other.CA, ServerName: "hooks.internal"}, "retry",
+			"unknown authority"},
 		"another name":         {httpclient.TLS{CA: files.CA}, "retry", "certificate"},
 		"no certificate of us": {httpclient.TLS{CA: files.CA, ServerName: "hooks.internal"}, "retry", "certificate"},
 	} {
@@ -60,7 +64,8 @@ func TestHTTPTrustsAndIsTrusted(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = n.Send(t.Context(), notifierstest.Message())
-			if notifierstest.Outcome(err) != tt.want || err != nil && !strings.Contains(err.Error(), tt.says) || (got.Load() == 1) != (err == nil) {
+			if notifierstest.Outcome(err) != tt.want || err != nil && !strings.Contains(err.Error(), tt.says) ||
+				(got.Load() == 1) != (err == nil) {
 				t.Errorf("got %s: %v", notifierstest.Outcome(err), err)
 			}
 		})
@@ -108,29 +113,39 @@ func TestHTTPGoesByAProxyButNeverToForbiddenPlaces(t *testing.T) {
 		want, says    string
 		asked         int
 	}{
-		"http":                     {"http://receiver.invalid/x", password, nil, "delivered", "", 1},
-		"https":                    {secure, password, nil, "delivered", "", 1},
-		"http, wrong password":     {"http://receiver.invalid/x", "wrong-s3cret", nil, "permanent", "proxy_url", 1},
-		"https, wrong password":    {secure, "wrong-s3cret", nil, "permanent", "proxy_url", 1},
-		"https, no such receiver":  {"https://127.0.0.1:1/", password, nil, "retry", "502", 1},
-		"metadata":                 {"http://169.254.169.254/", password, nil, "permanent", "metadata", 0},
-		"metadata over https":      {"https://[fd00:ec2::254]/", password, nil, "permanent", "metadata", 0},
-		"a private allowed host":   {"http://localhost/", password, []string{"localhost"}, "permanent", "allow_private", 0},
-		"an allowed unknown host":  {"http://receiver.invalid/", password, []string{"*.invalid", "receiver.invalid"}, "delivered", "", 1},
-		"a host that is forbidden": {"http://receiver.invalid/", password, []string{"x.io"}, "permanent", "allow_hosts", 0},
+		"http":                    {"http://receiver.invalid/x", password, nil, "delivered", "", 1},
+		"https":                   {secure, password, nil, "delivered", "", 1},
+		"http, wrong password":    {"http://receiver.invalid/x", "wrong-s3cret", nil, "permanent", "proxy_url", 1},
+		"https, wrong password":   {secure, "wrong-s3cret", nil, "permanent", "proxy_url", 1},
+		"https, no such receiver": {"https://127.0.0.1:1/", password, nil, "retry", "502", 1},
+		"metadata":                {"http://169.254.169.254/", password, nil, "permanent", "metadata", 0},
+		"metadata over https":     {"https://[fd00:ec2::254]/", password, nil, "permanent", "metadata", 0},
+		"a private allowed host": {"http://localhost/", password, []string{"localhost"}, "permanent", "allow_private",
+			0},
+		"an allowed unknown host": {"http://receiver.invalid/", password, []string{"*.invalid", "receiver.invalid"},
+			"delivered", "", 1},
+		"a host that is forbidden": {"http://receiver.invalid/", password, []string{"x.io"}, "permanent", "allow_hosts",
+			0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked []string
 			n, err := New(&Config{
 				Timeout: 5 * time.Second, AllowHosts: tt.hosts,
-				TLS:      httpclient.TLS{CA: files.CA, Cert: files.Cert, Key: notifiers.NewSecret(files.Key), ServerName: "hooks.internal"},
-				ProxyURL: notifiers.NewSecret(strings.Replace(proxy(t, &asked), "http://", "http://u:"+tt.password+"@", 1)),
+				TLS: httpclient.TLS{CA: files.CA, Cert: files.Cert, Key: notifiers.NewSecret(files.Key),
+					ServerName: "hooks.internal"},
+				ProxyURL: notifiers.NewSecret(strings.Replace(proxy(t, &asked), "http://", "http://u:"+tt.password+"@",
+					1)),
 			}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			receipt, err := n.Send(t.Context(), notifierstest.Message(func(m *notifiers.Message) { m.Options = fmt.Appendf(nil, `{"url":%q}`, tt.url) }))
-			if notifierstest.Outcome(err) != tt.want || err != nil && !strings.Contains(err.Error(), tt.says) || len(asked) != tt.asked {
+			receipt, err := n.Send(t.Context(),
+				notifierstest.Message(func(m *notifiers.Message) {
+					m.Options = fmt.Appendf(nil, `{"url":%q}`,
+						tt.url)
+				}))
+			if notifierstest.Outcome(err) != tt.want || err != nil && !strings.Contains(err.Error(), tt.says) ||
+				len(asked) != tt.asked {
 				t.Errorf("got %s, the proxy was asked %q: %v", notifierstest.Outcome(err), asked, err)
 			}
 			notifierstest.NoSecrets(t, []string{password, "wrong-s3cret"}, receipt, err)
@@ -139,9 +154,11 @@ func TestHTTPGoesByAProxyButNeverToForbiddenPlaces(t *testing.T) {
 }
 
 func TestTheTokenEndpointIsGuardedToo(t *testing.T) {
-	for _, url := range []string{"http://169.254.169.254/token", "http://[::ffff:169.254.169.254]/token", "http://100.100.100.200/token"} {
+	for _, url := range []string{"http://169.254.169.254/token", "http://[::ffff:169.254.169.254]/token",
+		"http://100.100.100.200/token"} {
 		n := login(t, oauth2To(url), func(http.ResponseWriter, *http.Request) { t.Error("called") })
-		if _, err := n.Send(t.Context(), notifierstest.Message()); notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), "metadata") {
+		if _, err := n.Send(t.Context(), notifierstest.Message()); notifierstest.Outcome(err) != "permanent" ||
+			!strings.Contains(err.Error(), "metadata") {
 			t.Errorf("%s: %s: %v", url, notifierstest.Outcome(err), err)
 		}
 	}

@@ -40,7 +40,8 @@ func TestNamesOfForbiddenAddressesAreRefused(t *testing.T) {
 				t.Errorf("dialled: %v", err)
 			}
 			behind := httpclient.Route{Guard: guard, Proxy: &url.URL{Scheme: "http", Host: "127.0.0.1:1"}}.Client()
-			if _, err := behind.Get("https://innocent.example/"); err == nil || notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), tt.says) {
+			if _, err := behind.Get("https://innocent.example/"); err == nil ||
+				notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("asked of a proxy: %v", err)
 			}
 		})

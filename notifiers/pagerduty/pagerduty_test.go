@@ -24,14 +24,18 @@ func TestPagerDuty(t *testing.T) {
 		Title:     func(b map[string]any) any { return b["payload"].(map[string]any)["summary"] },
 		Answers: []notifierstest.ServiceAnswer{
 			notifierstest.On(202, `{"status":"success","message":"Event processed"}`, "delivered", ""),
-			notifierstest.On(400, `{"status":"invalid event","message":"Event object is invalid","errors":["Length of 'routing_key' is incorrect"]}`, "permanent", "routing_key"),
-			notifierstest.On(400, `{"status":"invalid event","message":"Event object is invalid","errors":["'payload.severity' is invalid"]}`, "permanent", "change its title"),
+			notifierstest.On(400,
+				`{"status":"invalid event","message":"Event object is invalid","errors":["Length of 'routing_key' is incorrect"]}`, "permanent", "routing_key"),
+			notifierstest.On(400,
+				`{"status":"invalid event","message":"Event object is invalid","errors":["'payload.severity' is invalid"]}`, "permanent", "change its title"),
 			notifierstest.On(403, "", "permanent", "check routing_key"),
 		},
 		Faults: map[string]notifierstest.Fault{
-			"without a key":       notifierstest.Blame(&Config{APIURL: "https://x/", Timeout: 1}, ``, "routing_key"),
-			"with an odd address": notifierstest.Blame(&Config{RoutingKey: key, APIURL: "events", Timeout: 1}, ``, "api_url"),
-			"with an odd action":  notifierstest.Blame(&Config{RoutingKey: key, APIURL: "https://x/", Timeout: 1}, `{"action":"page"}`, "action"),
+			"without a key": notifierstest.Blame(&Config{APIURL: "https://x/", Timeout: 1}, ``, "routing_key"),
+			"with an odd address": notifierstest.Blame(&Config{RoutingKey: key, APIURL: "events", Timeout: 1}, ``,
+				"api_url"),
+			"with an odd action": notifierstest.Blame(&Config{RoutingKey: key, APIURL: "https://x/", Timeout: 1},
+				`{"action":"page"}`, "action"),
 		},
 	}.Run(t)
 }
@@ -50,14 +54,18 @@ func TestWhatBecomesOfAnAlert(t *testing.T) {
 		level, options, thread string
 		action, key, severity  string
 	}{
-		"an error triggers":                      {"error", `{}`, "qase/WEB/run/7", "trigger", "qase/WEB/run/7", "error"},
-		"a warning triggers":                     {"warning", `{}`, "qase/WEB/run/7", "trigger", "qase/WEB/run/7", "warning"},
-		"news trigger too":                       {"info", `{}`, "qase/WEB/run/7", "trigger", "qase/WEB/run/7", "info"},
-		"a success resolves":                     {"success", `{}`, "qase/WEB/run/7", "resolve", "qase/WEB/run/7", ""},
-		"a success that is to trigger does":      {"success", `{"action":"trigger"}`, "k", "trigger", "k", "info"},
-		"a rule acknowledges":                    {"info", `{"action":" Acknowledge"}`, "k", "acknowledge", "k", ""},
-		"a key and a severity of the rule's own": {"error", `{"dedup_key":"nightly","severity":"critical"}`, "k", "trigger", "nightly", "critical"},
-		"what is about nothing is its own alert": {"error", `{}`, "", "trigger", "01JDELIVERY0000000000000001", "error"},
+		"an error triggers": {"error", `{}`, "qase/WEB/run/7", "trigger", "qase/WEB/run/7",
+			"error"},
+		"a warning triggers": {"warning", `{}`, "qase/WEB/run/7", "trigger", "qase/WEB/run/7",
+			"warning"},
+		"news trigger too":                  {"info", `{}`, "qase/WEB/run/7", "trigger", "qase/WEB/run/7", "info"},
+		"a success resolves":                {"success", `{}`, "qase/WEB/run/7", "resolve", "qase/WEB/run/7", ""},
+		"a success that is to trigger does": {"success", `{"action":"trigger"}`, "k", "trigger", "k", "info"},
+		"a rule acknowledges":               {"info", `{"action":" Acknowledge"}`, "k", "acknowledge", "k", ""},
+		"a key and a severity of the rule's own": {"error", `{"dedup_key":"nightly","severity":"critical"}`, "k",
+			"trigger", "nightly", "critical"},
+		"what is about nothing is its own alert": {"error", `{}`, "", "trigger", "01JDELIVERY0000000000000001",
+			"error"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := notifierstest.Message(func(m *notifiers.Message) {
@@ -84,12 +92,15 @@ func TestWhatBecomesOfAnAlert(t *testing.T) {
 
 func TestTheNextRunOfThePlanIsAboutTheSameAlert(t *testing.T) {
 	key := func(thread, series string) string {
-		return dedupKey(Options{}, notifierstest.Message(func(m *notifiers.Message) { m.Thread, m.Series = thread, series }))
+		return dedupKey(Options{},
+			notifierstest.Message(func(m *notifiers.Message) { m.Thread, m.Series = thread, series }))
 	}
-	if red, green := key("qase/WEB/run/7", "qase/WEB/plan/3/staging"), key("qase/WEB/run/8", "qase/WEB/plan/3/staging"); red != green {
+	if red, green := key("qase/WEB/run/7", "qase/WEB/plan/3/staging"),
+		key("qase/WEB/run/8", "qase/WEB/plan/3/staging"); red != green {
 		t.Errorf("%s is not resolved by %s", red, green)
 	}
-	if own := dedupKey(Options{DedupKey: "nightly"}, notifierstest.Message(func(m *notifiers.Message) { m.Series = "s" })); own != "nightly" {
+	if own := dedupKey(Options{DedupKey: "nightly"},
+		notifierstest.Message(func(m *notifiers.Message) { m.Series = "s" })); own != "nightly" {
 		t.Errorf("a rule's own key became %s", own)
 	}
 }

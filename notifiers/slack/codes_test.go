@@ -29,9 +29,12 @@ func TestEachSlackCodeHasOneMeaning(t *testing.T) {
 }
 
 func TestASlackCodeThatIsNotKnownIsDoubtful(t *testing.T) {
-	for code, want := range map[string]bool{"a_code_of_tomorrow": true, "internal_error": false, "ratelimited": false, "channel_not_found": false} {
-		n := tokenNotifier(t, notifierstest.Server(t, notifierstest.Reply(200, `{"ok":false,"error":"`+code+`"}`, "")), 10*time.Second)
-		_, err := n.Send(t.Context(), &notifiers.Message{ID: "1", Message: rendered.Message{Title: "t"}, Options: []byte(`{"channel":"#qa"}`)})
+	for code, want := range map[string]bool{"a_code_of_tomorrow": true, "internal_error": false, "ratelimited": false,
+		"channel_not_found": false} {
+		n := tokenNotifier(t, notifierstest.Server(t, notifierstest.Reply(200, `{"ok":false,"error":"`+code+`"}`, "")),
+			10*time.Second)
+		_, err := n.Send(t.Context(), &notifiers.Message{ID: "1", Message: rendered.Message{Title: "t"},
+			Options: []byte(`{"channel":"#qa"}`)})
 		var doubtful *notifiers.DoubtfulError
 		if err == nil || errors.As(err, &doubtful) != want {
 			t.Errorf("%s: %v", code, err)

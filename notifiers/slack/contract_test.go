@@ -24,9 +24,10 @@ func halfAnswer(says string) http.HandlerFunc {
 func webhookChannel() notifierstest.Channel {
 	const html = "<!DOCTYPE html><html>We are down for maintenance</html>"
 	at := func(name, want string, h http.HandlerFunc, says string) notifierstest.Answer {
-		return notifierstest.Answer{Name: name, Want: want, Says: says, After: 7 * time.Second, Make: func(t *testing.T) notifiers.Notifier {
-			return webhookNotifier(t, notifierstest.Server(t, h), 10*time.Second)
-		}}
+		return notifierstest.Answer{Name: name, Want: want, Says: says, After: 7 * time.Second,
+			Make: func(t *testing.T) notifiers.Notifier {
+				return webhookNotifier(t, notifierstest.Server(t, h), 10*time.Second)
+			}}
 	}
 	return notifierstest.Channel{
 		Name:    "slack webhook",
@@ -43,7 +44,8 @@ func webhookChannel() notifierstest.Channel {
 			at("404 no_service", "permanent", notifierstest.Reply(404, "no_service", ""), "webhook_url"),
 			at("403 invalid_token", "permanent", notifierstest.Reply(403, "invalid_token", ""), "webhook_url"),
 			at("404 channel_not_found", "permanent", notifierstest.Reply(404, "channel_not_found", ""), "invite"),
-			at("410 channel_is_archived", "permanent", notifierstest.Reply(410, "channel_is_archived", ""), "unarchive"),
+			at("410 channel_is_archived", "permanent", notifierstest.Reply(410, "channel_is_archived", ""),
+				"unarchive"),
 			at("418 with no word", "permanent", notifierstest.Reply(418, html, ""), "418"),
 			at("an echoed secret", "permanent", notifierstest.Reply(400, "no /services/T000/B000/hooks3cret", ""), ""),
 			at("408", "retry", notifierstest.Reply(408, "", ""), ""),
@@ -68,9 +70,10 @@ func webhookChannel() notifierstest.Channel {
 
 func tokenChannel() notifierstest.Channel {
 	at := func(name, want string, h http.HandlerFunc, says string) notifierstest.Answer {
-		return notifierstest.Answer{Name: name, Want: want, Says: says, After: 7 * time.Second, Make: func(t *testing.T) notifiers.Notifier {
-			return tokenNotifier(t, notifierstest.Server(t, h), 10*time.Second)
-		}}
+		return notifierstest.Answer{Name: name, Want: want, Says: says, After: 7 * time.Second,
+			Make: func(t *testing.T) notifiers.Notifier {
+				return tokenNotifier(t, notifierstest.Server(t, h), 10*time.Second)
+			}}
 	}
 	return notifierstest.Channel{
 		Name:    "slack token",
@@ -78,7 +81,9 @@ func tokenChannel() notifierstest.Channel {
 		Secrets: []string{testToken},
 		Answers: append(answerWords(), []notifierstest.Answer{
 			at("ok", "delivered", notifierstest.Reply(200, `{"ok":true,"channel":"C1","ts":"1.2"}`, ""), ""),
-			at("ok with a long echo", "delivered", notifierstest.Reply(200, `{"ok":true,"channel":"C1","ts":"1.2","message":{"text":"`+strings.Repeat("x", 20000)+`"}}`, ""), ""),
+			at("ok with a long echo", "delivered",
+				notifierstest.Reply(200, `{"ok":true,"channel":"C1","ts":"1.2","message":{"text":"`+strings.Repeat("x",
+					20000)+`"}}`, ""), ""),
 			at("200 with HTML", "retry", notifierstest.Reply(200, "<html>maintenance</html>", ""), "maintenance"),
 			at("200 with null", "retry", notifierstest.Reply(200, "null", ""), "not in the form"),
 			at("200 with an empty object", "retry", notifierstest.Reply(200, "{}", ""), "not in the form"),
@@ -86,14 +91,18 @@ func tokenChannel() notifierstest.Channel {
 			at("200 with half an answer", "retry", halfAnswer(`x`), "in the middle of the answer"),
 			at("200 with an endless body", "retry", notifierstest.Endless(200, ""), ""),
 			at("429", "retry", notifierstest.Reply(429, "", ""), ""),
-			at("429 with seconds", "retry after", notifierstest.Reply(429, `{"ok":false,"error":"ratelimited"}`, "7"), ""),
+			at("429 with seconds", "retry after", notifierstest.Reply(429, `{"ok":false,"error":"ratelimited"}`, "7"),
+				""),
 			notifierstest.TenMinutes(at("429 with a date", "retry after", notifierstest.InTenMinutes, "")),
 			at("500", "retry", notifierstest.Reply(500, `{"ok":false,"error":"invalid_auth"}`, ""), ""),
 			at("503", "retry after", notifierstest.Reply(503, "", "7"), ""),
 			at("404", "permanent", notifierstest.Reply(404, "", ""), "api_url"),
 			at("301", "permanent", notifierstest.Reply(301, "", ""), "redirects"),
-			at("an echoed secret", "retry", notifierstest.Reply(200, `{"ok":false,"error":"no `+testToken+`"}`, ""), ""),
-			at("what is wrong with the blocks", "permanent", notifierstest.Reply(200, `{"ok":false,"error":"invalid_blocks","response_metadata":{"messages":["must be less than 3001 characters"]}}`, ""), "3001"),
+			at("an echoed secret", "retry", notifierstest.Reply(200, `{"ok":false,"error":"no `+testToken+`"}`, ""),
+				""),
+			at("what is wrong with the blocks", "permanent",
+				notifierstest.Reply(200,
+					`{"ok":false,"error":"invalid_blocks","response_metadata":{"messages":["must be less than 3001 characters"]}}`, ""), "3001"),
 		}...),
 		At: func(t *testing.T, addr string, timeout time.Duration) notifiers.Notifier {
 			return tokenNotifier(t, "http://"+addr, timeout)
@@ -101,7 +110,8 @@ func tokenChannel() notifierstest.Channel {
 		Accepting: func(t *testing.T, seen func(string)) notifiers.Notifier {
 			return tokenNotifier(t, notifierstest.Server(t, func(w http.ResponseWriter, r *http.Request) {
 				var a []struct{ Fallback string }
-				if err := json.Unmarshal([]byte(r.FormValue("attachments")), &a); err != nil || r.URL.Path != "/api/chat.postMessage" {
+				if err := json.Unmarshal([]byte(r.FormValue("attachments")), &a); err != nil ||
+					r.URL.Path != "/api/chat.postMessage" {
 					t.Errorf("%s: %v", r.URL, err)
 				}
 				seen(a[0].Fallback)
@@ -115,7 +125,8 @@ func tokenChannel() notifierstest.Channel {
 func answerWords() []notifierstest.Answer {
 	fails := func(code, want, says string) notifierstest.Answer {
 		return notifierstest.Answer{Name: code, Want: want, Says: says, Make: func(t *testing.T) notifiers.Notifier {
-			return tokenNotifier(t, notifierstest.Server(t, notifierstest.Reply(200, `{"ok":false,"error":"`+code+`"}`, "")), 10*time.Second)
+			return tokenNotifier(t, notifierstest.Server(t,
+				notifierstest.Reply(200, `{"ok":false,"error":"`+code+`"}`, "")), 10*time.Second)
 		}}
 	}
 	return []notifierstest.Answer{

@@ -51,16 +51,20 @@ var (
 // FuzzAnEventIsTextInSlack puts a text through rules and notifier. It must neither call anybody, nor add blocks, nor
 // lead anywhere but where the rule leads.
 func FuzzAnEventIsTextInSlack(f *testing.F) {
-	for _, s := range []string{"<!channel>", "<@U024BE7LA>", "@here", "here", "U999ZZZ999", "qa", "S0123456789", "https://evil.example", "<https://evil.example|x>",
-		"a\n> b", "`x` ```y```", `"}}],"type":"x"`, "*b* _i_ ~s~", "&lt;!here&gt;", "x\u2028<!here>", "a, @channel, qa", "[x](https://evil.example)", "<#C1>", "javascript:alert(1)", ""} {
+	for _, s := range []string{"<!channel>", "<@U024BE7LA>", "@here", "here", "U999ZZZ999", "qa", "S0123456789",
+		"https://evil.example", "<https://evil.example|x>",
+		"a\n> b", "`x` ```y```", `"}}],"type":"x"`, "*b* _i_ ~s~", "&lt;!here&gt;", "x\u2028<!here>", "a, @channel, qa",
+		"[x](https://evil.example)", "<#C1>", "javascript:alert(1)", ""} {
 		f.Add(s)
 	}
-	config, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(hostileRules)}}, rulefile.Options{Kinds: config.Kinds(builtin.Kinds())})
+	config, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(hostileRules)}},
+		rulefile.Options{Kinds: config.Kinds(builtin.Kinds())})
 	if err := problems.Err(); err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		payload, err := json.Marshal(map[string]any{"event_name": "custom.event", "payload": map[string]any{"id": 1, "text": text}, "project_code": "WEB", "team_member_id": 0})
+		payload, err := json.Marshal(map[string]any{"event_name": "custom.event",
+			"payload": map[string]any{"id": 1, "text": text}, "project_code": "WEB", "team_member_id": 0})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +87,8 @@ func FuzzAnEventIsTextInSlack(f *testing.F) {
 
 // calledByName reports whether a text is a name of the directory, by which the rule calls on purpose.
 func calledByName(text string) bool {
-	return strings.Contains(strings.ToLower(text), "ana") || strings.Contains(text, "40") || strings.Contains(text, "U024BE7LA")
+	return strings.Contains(strings.ToLower(text), "ana") || strings.Contains(text, "40") ||
+		strings.Contains(text, "U024BE7LA")
 }
 
 func checkOnlyText(t *testing.T, rule string, sent []byte, called bool) {

@@ -47,14 +47,16 @@ func (m *fakeMessage) title() string {
 }
 
 func NewFakeSlack(t *testing.T) *fakeSlack {
-	return &fakeSlack{t: t, users: map[string]string{"bob@bar.io": "U0BOB", "ana@bar.io": "U0ANA"}, scopes: "chat:write",
+	return &fakeSlack{t: t, users: map[string]string{"bob@bar.io": "U0BOB", "ana@bar.io": "U0ANA"},
+		scopes: "chat:write",
 		script: map[string][]string{}}
 }
 
 // Notifier makes a notifier for the workspace.
 func (f *fakeSlack) Notifier(defaults string) notifiers.Notifier {
 	f.t.Helper()
-	config := &Config{Token: notifiers.NewSecret(testToken), APIURL: notifierstest.Server(f.t, f.serve) + "/api", Timeout: 10 * time.Second}
+	config := &Config{Token: notifiers.NewSecret(testToken), APIURL: notifierstest.Server(f.t, f.serve) + "/api",
+		Timeout: 10 * time.Second}
 	n, err := New(config, json.RawMessage(defaults))
 	if err != nil {
 		f.t.Fatal(err)
@@ -87,7 +89,8 @@ func (f *fakeSlack) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *fakeSlack) answer(method string, form url.Values) map[string]any {
-	if refused := refuses(form.Get("text"), form.Get("blocks"), form.Get("attachments")); refused != "" && strings.HasPrefix(method, "chat.") {
+	if refused := refuses(form.Get("text"), form.Get("blocks"), form.Get("attachments")); refused != "" &&
+		strings.HasPrefix(method, "chat.") {
 		f.t.Errorf("Slack would answer %s", refused)
 		return no(refused)
 	}
@@ -107,7 +110,8 @@ func (f *fakeSlack) answer(method string, form url.Values) map[string]any {
 		}
 		return no("users_not_found")
 	case "conversations.open":
-		return map[string]any{"ok": true, "channel": map[string]any{"id": "G" + strings.ReplaceAll(form.Get("users"), ",", "")}}
+		return map[string]any{"ok": true, "channel": map[string]any{"id": "G" +
+			strings.ReplaceAll(form.Get("users"), ",", "")}}
 	case "auth.test":
 		return map[string]any{"ok": true, "user": "relay", "team": "Acme", "user_id": "U0RELAY"}
 	case "users.conversations":

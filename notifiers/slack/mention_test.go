@@ -25,13 +25,15 @@ func TestAMentionInABodyNotifiesInSlackAndIsANameElsewhere(t *testing.T) {
 	if !strings.Contains(body, "Ask <@U024BE7LH>, not [Eve](mention:U666)") {
 		t.Errorf("body: %q", body)
 	}
-	if got := markup.Join(markup.Lines(m.Body)); !strings.Contains(got, "Ask @Bob Bar, not [Eve]") || strings.Contains(got, "U024BE7LH") {
+	if got := markup.Join(markup.Lines(m.Body)); !strings.Contains(got, "Ask @Bob Bar, not [Eve]") ||
+		strings.Contains(got, "U024BE7LH") {
 		t.Errorf("elsewhere: %q", got)
 	}
 }
 
 func TestABareURLIsText(t *testing.T) {
-	if got := strings.Join(dialect().Write("see https://evil.example.com/x and www.example.com"), ""); strings.Contains(got, "<") {
+	if got := strings.Join(dialect().Write("see https://evil.example.com/x and www.example.com"),
+		""); strings.Contains(got, "<") {
 		t.Errorf("got %q", got)
 	}
 }

@@ -16,7 +16,8 @@ import (
 func TestWhoIsMentionedIsFoundByAddress(t *testing.T) {
 	slack, kv := NewFakeSlack(t), NewTestMemory()
 	n := slack.Notifier(`{"channel":"#qa"}`)
-	m := SlackTitled(kv, "a", `{"mention":["U024BE7LH","Bob Bar <BOB@bar.io>","ana@bar.io","Eve <eve@x.io>","Zoe","@here"]}`)
+	m := SlackTitled(kv, "a",
+		`{"mention":["U024BE7LH","Bob Bar <BOB@bar.io>","ana@bar.io","Eve <eve@x.io>","Zoe","@here"]}`)
 	slack.users["BOB@bar.io"] = "U0BOB"
 	r, err := n.Send(t.Context(), m)
 	if err != nil {
@@ -29,7 +30,8 @@ func TestWhoIsMentionedIsFoundByAddress(t *testing.T) {
 		t.Errorf("status: %s", r.Status)
 	}
 	lookups := func() int {
-		return len(slices.DeleteFunc(slices.Clone(slack.calls), func(c string) bool { return c != "users.lookupByEmail" }))
+		return len(slices.DeleteFunc(slices.Clone(slack.calls),
+			func(c string) bool { return c != "users.lookupByEmail" }))
 	}
 	MustSend(t, n, m)
 	kv.pass(59 * time.Minute)
@@ -77,7 +79,8 @@ func TestALookupThatFailsTakesNothingFromTheMessage(t *testing.T) {
 		says("internal_error"): {"internal_error", true},
 		says("ratelimited"):    {"ratelimited", true},
 		"<html>maintenance":    {"maintenance", true},
-		`{"ok":false,"error":"missing_scope","needed":"users:read.email"}`: {"give the app the scope users:read.email", false},
+		`{"ok":false,"error":"missing_scope","needed":"users:read.email"}`: {"give the app the scope users:read.email",
+			false},
 		says("invalid_auth"): {"invalid_auth", false},
 	} {
 		t.Run(answer, func(t *testing.T) {
@@ -108,12 +111,13 @@ func TestOneMessageLooksUpSoMany(t *testing.T) {
 
 func TestMessagesInPerson(t *testing.T) {
 	for name, c := range map[string]struct{ dm, want, says string }{
-		"to a member id":                    {`["U0ZOE"]`, "DU0ZOE a\n", ""},
-		"to an address":                     {`["bob@bar.io"]`, "DU0BOB a\n", ""},
-		"to a person of the directory":      {`["Bob Bar <bob@bar.io>"]`, "DU0BOB a\n", ""},
-		"to several, in one conversation":   {`["bob@bar.io","ana@bar.io","U0ZOE"]`, "GU0ANAU0BOBU0ZOE a\n", ""},
-		"to nobody":                         {`[]`, "", "names no person"},
-		"to an address nobody has":          {`["eve@x.io"]`, "", "invite eve@x.io to the workspace, or write their member id: people: [{email: eve@x.io, slack: U…}]"},
+		"to a member id":                  {`["U0ZOE"]`, "DU0ZOE a\n", ""},
+		"to an address":                   {`["bob@bar.io"]`, "DU0BOB a\n", ""},
+		"to a person of the directory":    {`["Bob Bar <bob@bar.io>"]`, "DU0BOB a\n", ""},
+		"to several, in one conversation": {`["bob@bar.io","ana@bar.io","U0ZOE"]`, "GU0ANAU0BOBU0ZOE a\n", ""},
+		"to nobody":                       {`[]`, "", "names no person"},
+		"to an address nobody has": {`["eve@x.io"]`, "",
+			"invite eve@x.io to the workspace, or write their member id: people: [{email: eve@x.io, slack: U…}]"},
 		"to a mere name":                    {`["Zoe"]`, "", "Slack cannot write to @Zoe"},
 		"to a channel, which is no person":  {`["@here"]`, "", "Slack cannot write to @here"},
 		"to a group, which is no person":    {`["SAZ94GDB8"]`, "", "Slack cannot write to SAZ94GDB8"},
@@ -127,7 +131,8 @@ func TestMessagesInPerson(t *testing.T) {
 			if got := slack.transcript(); got != c.want {
 				t.Errorf("got\n%swant\n%s(%v)", got, c.want, err)
 			}
-			if (err == nil) != (c.says == "") || err != nil && (notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), c.says)) {
+			if (err == nil) != (c.says == "") || err != nil &&
+				(notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), c.says)) {
 				t.Errorf("got %v, want %q", err, c.says)
 			}
 		})
@@ -156,7 +161,9 @@ func TestALookupForAMessageInPersonIsTriedAgain(t *testing.T) {
 		t.Errorf("got\n%s", got)
 	}
 	slack.script["conversations.open"] = []string{`{"ok":false,"error":"missing_scope","needed":"mpim:write"}`}
-	if _, err := n.Send(t.Context(), SlackTitled(kv, "a", `{"dm":["U1","U2"]}`)); notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), "scope mpim:write") {
+	if _, err := n.Send(t.Context(), SlackTitled(kv, "a",
+		`{"dm":["U1","U2"]}`)); notifierstest.Outcome(err) != "permanent" ||
+		!strings.Contains(err.Error(), "scope mpim:write") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -180,8 +187,10 @@ func TestErrorsSayWhereAndWhatToDo(t *testing.T) {
 }
 
 func TestAnIncomingWebhookDoesWhatItCan(t *testing.T) {
-	m := SlackTitled(NewTestMemory(), "a", `{"channel":"#qa","thread":"k","update":"k","broadcast":true,"dm":["Bob <bob@bar.io>","U1"],"mention":["@here"]}`)
-	b, err := testSlack(t, &Config{WebhookURL: notifiers.NewSecret("https://hooks.example.com/x"), APIURL: "https://slack.com/api/", Timeout: 1}).(preview.Previewer).Preview(m)
+	m := SlackTitled(NewTestMemory(), "a",
+		`{"channel":"#qa","thread":"k","update":"k","broadcast":true,"dm":["Bob <bob@bar.io>","U1"],"mention":["@here"]}`)
+	b, err := testSlack(t, &Config{WebhookURL: notifiers.NewSecret("https://hooks.example.com/x"),
+		APIURL: "https://slack.com/api/", Timeout: 1}).(preview.Previewer).Preview(m)
 	if err != nil {
 		t.Fatal(err)
 	}

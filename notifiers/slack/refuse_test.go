@@ -46,7 +46,8 @@ func orList(list string) string {
 
 // goodBlocks counts the characters of all texts on the way.
 func goodBlocks(blocks []map[string]any, total *int) bool {
-	return len(blocks) <= 50 && !slices.ContainsFunc(blocks, func(b map[string]any) bool { return !goodBlock(b, total) })
+	return len(blocks) <= 50 && !slices.ContainsFunc(blocks,
+		func(b map[string]any) bool { return !goodBlock(b, total) })
 }
 
 func goodBlock(b map[string]any, total *int) bool {
@@ -59,7 +60,8 @@ func goodBlock(b map[string]any, total *int) bool {
 		return text["type"] == "plain_text" && !strings.Contains(line, "\n") && goodText(text, 150, total)
 	case "section":
 		return (b["text"] != nil || b["fields"] != nil) &&
-			(b["text"] == nil || goodText(b["text"], 3000, total)) && (b["fields"] == nil || goodTexts(fields, 10, 2000, total))
+			(b["text"] == nil || goodText(b["text"], 3000, total)) &&
+			(b["fields"] == nil || goodTexts(fields, 10, 2000, total))
 	case "context":
 		return goodTexts(elements, 10, 3000, total)
 	case "actions":
@@ -71,14 +73,16 @@ func goodBlock(b map[string]any, total *int) bool {
 }
 
 func goodTexts(texts []any, most, limit int, total *int) bool {
-	return len(texts) > 0 && len(texts) <= most && !slices.ContainsFunc(texts, func(v any) bool { return !goodText(v, limit, total) })
+	return len(texts) > 0 && len(texts) <= most &&
+		!slices.ContainsFunc(texts, func(v any) bool { return !goodText(v, limit, total) })
 }
 
 func goodText(v any, limit int, total *int) bool {
 	object, _ := v.(map[string]any)
 	text, _ := object["text"].(string)
 	*total += notifiers.Units(text)
-	return text != "" && notifiers.Units(text) <= limit && (object["type"] == "mrkdwn" || object["type"] == "plain_text")
+	return text != "" && notifiers.Units(text) <= limit &&
+		(object["type"] == "mrkdwn" || object["type"] == "plain_text")
 }
 
 // goodAttachment knows that blocks go with no fields of the old kind but colour and fallback, and that old buttons need
@@ -100,7 +104,8 @@ func goodAttachment(a map[string]any, total *int) bool {
 		action, _ := v.(map[string]any)
 		text, _ := action["text"].(string)
 		link, _ := action["url"].(string)
-		if action["type"] != "button" || text == "" || !strings.HasPrefix(link, "https://") && !strings.HasPrefix(link, "http://") {
+		if action["type"] != "button" || text == "" || !strings.HasPrefix(link, "https://") &&
+			!strings.HasPrefix(link, "http://") {
 			return false
 		}
 	}
@@ -123,7 +128,8 @@ func TestSlackRefusesWhatItCannotShow(t *testing.T) {
 		{"a long field", `[{"type":"section","fields":` + many(1, text(2001)) + `}]`, "", "invalid_blocks"},
 		{"51 blocks", many(51, `{"type":"divider"}`), "", "invalid_blocks"},
 		{"too much in all", many(5, `{"type":"section","text":`+text(2900)+`}`), "", "msg_blocks_too_long"},
-		{"blocks beside a button of the old kind", "", `[{"fallback":"x","blocks":[{"type":"divider"}],"actions":[` + button + `]}]`, "invalid_attachments"},
+		{"blocks beside a button of the old kind", "", `[{"fallback":"x","blocks":[{"type":"divider"}],"actions":[` +
+			button + `]}]`, "invalid_attachments"},
 		{"five buttons", "", `[{"fallback":"x","blocks":null,"actions":` + many(5, button) + `}]`, ""},
 		{"six", "", `[{"fallback":"x","actions":` + many(6, button) + `}]`, "invalid_attachments"},
 		{"nothing at all", "", "", "no_text"},

@@ -15,7 +15,8 @@ import (
 const testToken = "xoxb-1234-tests3cret"
 
 func webhookNotifier(t *testing.T, base string, timeout time.Duration) notifiers.Notifier {
-	return testSlack(t, &Config{WebhookURL: notifiers.NewSecret(base + "/services/T000/B000/hooks3cret"), APIURL: "https://slack.com/api/", Timeout: timeout})
+	return testSlack(t, &Config{WebhookURL: notifiers.NewSecret(base + "/services/T000/B000/hooks3cret"),
+		APIURL: "https://slack.com/api/", Timeout: timeout})
 }
 
 func tokenNotifier(t *testing.T, base string, timeout time.Duration) notifiers.Notifier {
@@ -37,11 +38,13 @@ func TestSlack(t *testing.T) {
 		Kind:     Kind(),
 		Channels: []notifierstest.Channel{tokenChannel(), webhookChannel()},
 		Faults: map[string]notifierstest.Fault{
-			"without a token":          {Config: &Config{APIURL: "https://x/", Timeout: 1}, Key: "token"},
-			"with a webhook and token": {Config: &Config{APIURL: "https://x/", Timeout: 1, Token: token, WebhookURL: notifiers.NewSecret("https://x/secret")}, Key: "webhook_url"},
-			"with half a webhook":      {Config: &Config{WebhookURL: notifiers.NewSecret("x/secret"), APIURL: "https://x/", Timeout: 1}, Key: "webhook_url"},
-			"with half an API":         {Config: &Config{APIURL: "x", Timeout: 1, Token: token}, Key: "api_url"},
-			"without time":             {Config: &Config{APIURL: "https://x/", Token: token}, Key: "timeout"},
+			"without a token": {Config: &Config{APIURL: "https://x/", Timeout: 1}, Key: "token"},
+			"with a webhook and token": {Config: &Config{APIURL: "https://x/", Timeout: 1, Token: token,
+				WebhookURL: notifiers.NewSecret("https://x/secret")}, Key: "webhook_url"},
+			"with half a webhook": {Config: &Config{WebhookURL: notifiers.NewSecret("x/secret"),
+				APIURL: "https://x/", Timeout: 1}, Key: "webhook_url"},
+			"with half an API": {Config: &Config{APIURL: "x", Timeout: 1, Token: token}, Key: "api_url"},
+			"without time":     {Config: &Config{APIURL: "https://x/", Token: token}, Key: "timeout"},
 		},
 	})
 }
@@ -74,7 +77,8 @@ func TestAMessageNeedsAPlace(t *testing.T) {
 }
 
 func TestSlackTokenNeedsAChannel(t *testing.T) {
-	_, err := tokenNotifier(t, notifierstest.Server(t, notifierstest.Reply(200, "", "")), time.Second).Send(t.Context(), notifierstest.Message())
+	_, err := tokenNotifier(t, notifierstest.Server(t, notifierstest.Reply(200, "", "")), time.Second).Send(t.Context(),
+		notifierstest.Message())
 	if notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), `channel: "#qa"`) {
 		t.Errorf("got %v", err)
 	}
@@ -175,7 +179,8 @@ func checkMrkdwn(t *testing.T, s string) {
 		rest = rest[i:]
 		end := strings.IndexByte(rest, '>')
 		if end < 0 || strings.ContainsAny(rest[1:end], "<\n") ||
-			!(strings.HasPrefix(rest, "<https://") || strings.HasPrefix(rest, "<http://") || strings.HasPrefix(rest, "<mailto:")) {
+			!(strings.HasPrefix(rest, "<https://") || strings.HasPrefix(rest, "<http://") ||
+				strings.HasPrefix(rest, "<mailto:")) {
 			t.Fatalf("unsafe markup %q in %q", rest[:min(len(rest), 80)], s)
 		}
 		rest = rest[end:]
@@ -183,7 +188,8 @@ func checkMrkdwn(t *testing.T, s string) {
 }
 
 func FuzzSlackTextIsNeverMarkup(f *testing.F) {
-	for _, s := range []string{notifierstest.RichBody, notifierstest.HostileBody, "a\n> b", "[<!here>](https://x/<!here>)", "<https://x|y>", "&#60;!here&#62;", "`<`", "![<](<)", "|<|\n|-|\n|>|"} {
+	for _, s := range []string{notifierstest.RichBody, notifierstest.HostileBody, "a\n> b",
+		"[<!here>](https://x/<!here>)", "<https://x|y>", "&#60;!here&#62;", "`<`", "![<](<)", "|<|\n|-|\n|>|"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

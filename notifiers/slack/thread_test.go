@@ -16,31 +16,52 @@ import (
 )
 
 func TestKeysOfThreadAndUpdate(t *testing.T) {
-	const thread, update, both = `{"channel":"#qa","thread":"run-7"}`, `{"channel":"#qa","update":"run-7"}`, `{"channel":"#qa","thread":"run-7","update":"run-7"}`
+	const thread, update, both = `{"channel":"#qa","thread":"run-7"}`, `{"channel":"#qa","update":"run-7"}`,
+		`{"channel":"#qa","thread":"run-7","update":"run-7"}`
 	type sent struct{ title, options string }
 	for name, c := range map[string]struct {
 		sent []sent
 		want string
 	}{
-		"without a key each message stands for itself": {[]sent{{"a", `{"channel":"#qa"}`}, {"b", `{"channel":"#qa"}`}}, "CQA a\nCQA b\n"},
-		"the first message begins the thread":          {[]sent{{"a", thread}, {"b", thread}, {"c", thread}}, "CQA a\n  CQA b\n  CQA c\n"},
-		"another key is another thread":                {[]sent{{"a", thread}, {"b", `{"channel":"#qa","thread":"run-8"}`}}, "CQA a\nCQA b\n"},
-		"a channel has its own keys":                   {[]sent{{"a", thread}, {"b", `{"channel":"#dev","thread":"run-7"}`}, {"c", `{"channel":"qa","thread":"run-7"}`}}, "CQA a\nCDEV b\n  CQA c\n"},
-		"a broadcast is in the channel too":            {[]sent{{"a", thread}, {"b", `{"channel":"#qa","thread":"run-7","broadcast":true}`}}, "CQA a\n  CQA b (broadcast)\n"},
-		"the first message is no broadcast":            {[]sent{{"a", `{"channel":"#qa","thread":"run-7","broadcast":true}`}}, "CQA a\n"},
-		"an update changes the message":                {[]sent{{"a", update}, {"b", update}, {"c", update}}, "CQA c (changed 2)\n"},
-		"both change the first message and reply":      {[]sent{{"a", both}, {"b", both}}, "CQA b (changed 1)\n  CQA b\n"},
-		"a thread can begin with an updated message":   {[]sent{{"a", update}, {"b", update}, {"c", thread}}, "CQA b (changed 1)\n  CQA c\n"},
-		"the first message of a thread can be updated": {[]sent{{"a", thread}, {"b", thread}, {"c", update}}, "CQA c (changed 1)\n  CQA b\n"},
-		"a reply with a key of its own can be updated": {[]sent{{"a", thread}, {"b", `{"channel":"#qa","thread":"run-7","update":"case-1"}`}, {"c", `{"channel":"#qa","thread":"run-7","update":"case-1"}`}},
+		"without a key each message stands for itself": {[]sent{{"a", `{"channel":"#qa"}`}, {"b", `{"channel":"#qa"}`}},
+			"CQA a\nCQA b\n"},
+		"the first message begins the thread": {[]sent{{"a", thread}, {"b", thread}, {"c", thread}},
+			"CQA a\n  CQA b\n  CQA c\n"},
+		"another key is another thread": {[]sent{{"a", thread},
+			{"b", `{"channel":"#qa","thread":"run-8"}`}}, "CQA a\nCQA b\n"},
+		"a channel has its own keys": {[]sent{{"a", thread},
+			{"b", `{"channel":"#dev","thread":"run-7"}`}, {"c", `{"channel":"qa","thread":"run-7"}`}},
+			"CQA a\nCDEV b\n  CQA c\n"},
+		"a broadcast is in the channel too": {[]sent{{"a", thread},
+			{"b", `{"channel":"#qa","thread":"run-7","broadcast":true}`}}, "CQA a\n  CQA b (broadcast)\n"},
+		"the first message is no broadcast": {[]sent{{"a",
+			`{"channel":"#qa","thread":"run-7","broadcast":true}`}}, "CQA a\n"},
+		"an update changes the message": {[]sent{{"a", update}, {"b", update}, {"c", update}},
+			"CQA c (changed 2)\n"},
+		"both change the first message and reply": {[]sent{{"a", both}, {"b", both}},
+			"CQA b (changed 1)\n  CQA b\n"},
+		"a thread can begin with an updated message": {[]sent{{"a", update}, {"b", update}, {"c", thread}},
+			"CQA b (changed 1)\n  CQA c\n"},
+		"the first message of a thread can be updated": {[]sent{{"a", thread}, {"b", thread}, {"c", update}},
+			"CQA c (changed 1)\n  CQA b\n"},
+		"a reply with a key of its own can be updated": {[]sent{{"a", thread},
+			{"b", `{"channel":"#qa","thread":"run-7","update":"case-1"}`},
+			{"c", `{"channel":"#qa","thread":"run-7","update":"case-1"}`}},
 			"CQA a\n  CQA c (changed 1)\n"},
-		"two keys with nothing behind them":      {[]sent{{"a", `{"channel":"#qa","thread":"run-7","update":"case-1"}`}, {"b", thread}, {"c", `{"channel":"#qa","update":"case-1"}`}}, "CQA c (changed 1)\n  CQA b\n"},
-		"a key may be long":                      {[]sent{{"a", `{"channel":"#qa","thread":"` + strings.Repeat("k", 5000) + `"}`}, {"b", `{"channel":"#qa","thread":"` + strings.Repeat("k", 5000) + `"}`}}, "CQA a\n  CQA b\n"},
-		"an empty key is none":                   {[]sent{{"a", `{"channel":"#qa","thread":" "}`}, {"b", `{"channel":"#qa","thread":"","update":""}`}}, "CQA a\nCQA b\n"},
-		"a message in person can have a thread":  {[]sent{{"a", `{"dm":["U0BOB"],"thread":"run-7"}`}, {"b", `{"dm":["U0BOB"],"thread":"run-7"}`}, {"c", thread}}, "DU0BOB a\n  DU0BOB b\nCQA c\n"},
-		"a message in person can be updated":     {[]sent{{"a", `{"dm":["bob@bar.io"],"update":"run-7"}`}, {"b", `{"dm":["bob@bar.io"],"update":"run-7"}`}}, "DU0BOB b (changed 1)\n"},
-		"a channel of a rule comes before a dm":  {[]sent{{"a", `{"channel":"#qa"}`}}, "CQA a\n"},
-		"keys differ by their letters' size too": {[]sent{{"a", thread}, {"b", `{"channel":"#qa","thread":"RUN-7"}`}}, "CQA a\nCQA b\n"},
+		"two keys with nothing behind them": {[]sent{{"a", `{"channel":"#qa","thread":"run-7","update":"case-1"}`},
+			{"b", thread}, {"c", `{"channel":"#qa","update":"case-1"}`}}, "CQA c (changed 1)\n  CQA b\n"},
+		"a key may be long": {[]sent{{"a", `{"channel":"#qa","thread":"` +
+			strings.Repeat("k", 5000) + `"}`}, {"b", `{"channel":"#qa","thread":"` + strings.Repeat("k", 5000) + `"}`}},
+			"CQA a\n  CQA b\n"},
+		"an empty key is none": {[]sent{{"a", `{"channel":"#qa","thread":" "}`},
+			{"b", `{"channel":"#qa","thread":"","update":""}`}}, "CQA a\nCQA b\n"},
+		"a message in person can have a thread": {[]sent{{"a", `{"dm":["U0BOB"],"thread":"run-7"}`},
+			{"b", `{"dm":["U0BOB"],"thread":"run-7"}`}, {"c", thread}}, "DU0BOB a\n  DU0BOB b\nCQA c\n"},
+		"a message in person can be updated": {[]sent{{"a", `{"dm":["bob@bar.io"],"update":"run-7"}`},
+			{"b", `{"dm":["bob@bar.io"],"update":"run-7"}`}}, "DU0BOB b (changed 1)\n"},
+		"a channel of a rule comes before a dm": {[]sent{{"a", `{"channel":"#qa"}`}}, "CQA a\n"},
+		"keys differ by their letters' size too": {[]sent{{"a", thread}, {"b", `{"channel":"#qa","thread":"RUN-7"}`}},
+			"CQA a\nCQA b\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -61,13 +82,18 @@ func TestKeysOfThreadAndUpdate(t *testing.T) {
 
 func TestAMessageThatIsGoneIsPostedAnew(t *testing.T) {
 	for name, c := range map[string]struct{ options, method, code, want string }{
-		"deleted, then updated":        {`{"channel":"#qa","update":"k"}`, "", "", "deleted a\nCQA b\nCQA c\n"},
-		"deleted, then replied to":     {`{"channel":"#qa","thread":"k"}`, "", "", "deleted a\nCQA b\n  CQA c\n"},
-		"deleted, then both":           {`{"channel":"#qa","thread":"k","update":"k"}`, "", "", "deleted a\nCQA b\n  CQA c\n"},
-		"of somebody else by now":      {`{"channel":"#qa","update":"k"}`, "chat.update", "cant_update_message", "CQA a\nCQA b\n"},
-		"too old to be changed":        {`{"channel":"#qa","update":"k"}`, "chat.update", "edit_window_closed", "CQA a\nCQA b\n"},
-		"in a channel that is no more": {`{"channel":"#qa","update":"k"}`, "chat.update", "channel_not_found", "CQA a\nCQA b\n"},
-		"in a thread that is closed":   {`{"channel":"#qa","thread":"k"}`, "chat.postMessage", "cannot_reply_to_message", "CQA a\nCQA b\n"},
+		"deleted, then updated":    {`{"channel":"#qa","update":"k"}`, "", "", "deleted a\nCQA b\nCQA c\n"},
+		"deleted, then replied to": {`{"channel":"#qa","thread":"k"}`, "", "", "deleted a\nCQA b\n  CQA c\n"},
+		"deleted, then both": {`{"channel":"#qa","thread":"k","update":"k"}`, "", "",
+			"deleted a\nCQA b\n  CQA c\n"},
+		"of somebody else by now": {`{"channel":"#qa","update":"k"}`, "chat.update", "cant_update_message",
+			"CQA a\nCQA b\n"},
+		"too old to be changed": {`{"channel":"#qa","update":"k"}`, "chat.update", "edit_window_closed",
+			"CQA a\nCQA b\n"},
+		"in a channel that is no more": {`{"channel":"#qa","update":"k"}`, "chat.update", "channel_not_found",
+			"CQA a\nCQA b\n"},
+		"in a thread that is closed": {`{"channel":"#qa","thread":"k"}`, "chat.postMessage",
+			"cannot_reply_to_message", "CQA a\nCQA b\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -115,7 +141,8 @@ func sendUntilDelivered(t *testing.T, n notifiers.Notifier, m *notifiers.Message
 }
 
 func TestTwoRelaysBeginOneThreadTogether(t *testing.T) {
-	for _, options := range []string{`{"channel":"#qa","thread":"k"}`, `{"channel":"#qa","update":"k"}`, `{"channel":"#qa","thread":"k","update":"k"}`, `{"channel":"#qa","thread":"k","update":"j"}`} {
+	for _, options := range []string{`{"channel":"#qa","thread":"k"}`, `{"channel":"#qa","update":"k"}`,
+		`{"channel":"#qa","thread":"k","update":"k"}`, `{"channel":"#qa","thread":"k","update":"j"}`} {
 		t.Run(options, func(t *testing.T) {
 			t.Parallel()
 			slack, kv := NewFakeSlack(t), NewTestMemory()
@@ -133,7 +160,8 @@ func TestTwoRelaysBeginOneThreadTogether(t *testing.T) {
 					replies++
 				}
 			}
-			wantReplies := map[bool]int{true: 11, false: 0}[strings.Contains(options, "thread") && !strings.Contains(options, `"j"`)]
+			wantReplies := map[bool]int{true: 11, false: 0}[strings.Contains(options, "thread") &&
+				!strings.Contains(options, `"j"`)]
 			if roots != 1 || replies != wantReplies {
 				t.Errorf("%d messages and %d replies\n%s", roots, replies, slack.transcript())
 			}
@@ -191,7 +219,8 @@ func TestAFailedPostGivesItsKeyBack(t *testing.T) {
 	n := slack.Notifier("")
 	for _, answer := range []string{says("internal_error"), says("not_in_channel"), "<html>"} {
 		slack.script["chat.postMessage"] = []string{answer}
-		if _, err := n.Send(t.Context(), SlackTitled(kv, "a", `{"channel":"#qa","thread":"k","update":"j"}`)); err == nil {
+		if _, err := n.Send(t.Context(), SlackTitled(kv, "a",
+			`{"channel":"#qa","thread":"k","update":"j"}`)); err == nil {
 			t.Fatal("no error")
 		}
 		if len(kv.values) != 0 {
@@ -200,7 +229,8 @@ func TestAFailedPostGivesItsKeyBack(t *testing.T) {
 	}
 	MustSend(t, n, SlackTitled(kv, "b", `{"channel":"#qa","thread":"k"}`))
 	slack.script["chat.update"] = []string{says("ratelimited")}
-	if _, err := n.Send(t.Context(), SlackTitled(kv, "c", `{"channel":"#qa","update":"k"}`)); notifierstest.Outcome(err) != "retry" {
+	if _, err := n.Send(t.Context(), SlackTitled(kv, "c",
+		`{"channel":"#qa","update":"k"}`)); notifierstest.Outcome(err) != "retry" {
 		t.Errorf("got %v", err)
 	}
 	MustSend(t, n, SlackTitled(kv, "c", `{"channel":"#qa","update":"k"}`))
@@ -242,7 +272,8 @@ func TestAMemoryThatFailsMakesNoSecondThread(t *testing.T) {
 	slack, kv := NewFakeSlack(t), NewTestMemory()
 	n := slack.Notifier("")
 	kv.fails = errors.New("the store is closed")
-	if _, err := n.Send(t.Context(), SlackTitled(kv, "a", `{"channel":"#qa","thread":"k"}`)); notifierstest.Outcome(err) != "retry" || len(slack.calls) > 0 {
+	if _, err := n.Send(t.Context(), SlackTitled(kv, "a",
+		`{"channel":"#qa","thread":"k"}`)); notifierstest.Outcome(err) != "retry" || len(slack.calls) > 0 {
 		t.Errorf("got %v after %v", err, slack.calls)
 	}
 	kv.fails = nil

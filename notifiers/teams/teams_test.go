@@ -15,7 +15,8 @@ func TestTeams(t *testing.T) {
 	notifierstest.Service{
 		Kind: Kind(), Secrets: []string{secret, "/workflows/abc"}, StatusOnly: true,
 		Config: func(base string, timeout time.Duration) any {
-			return &Config{WebhookURL: notifiers.NewSecret(base + "/workflows/abc/triggers?sig=" + secret), Timeout: timeout}
+			return &Config{WebhookURL: notifiers.NewSecret(base + "/workflows/abc/triggers?sig=" + secret),
+				Timeout: timeout}
 		},
 		Delivered: "the workflow has taken it; whether it posts the card shows in Teams, and otherwise in the workflow's run history",
 		Title: func(b map[string]any) any {
