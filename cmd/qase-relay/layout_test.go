@@ -71,10 +71,11 @@ func mayImport() map[string][]string {
 		"relay/store":             {},
 		"relay/store/groupcommit": {},
 		"relay/store/pgtest":      {}, // for tests
-		"relay/store/listing":     {"relay/store"},
-		"relay/store/storetest":   {"relay/store"}, // for tests
-		"relay/store/sqlite":      {"relay/store", "relay/store/groupcommit", "relay/store/listing"},
-		"relay/store/postgres":    {"relay/store", "relay/store/groupcommit", "relay/store/listing"},
+		"relay/store/engine":      {"relay/store"},
+		"relay/store/listing":     {"relay/store", "relay/store/engine"},
+		"relay/store/storetest":   {"relay/store", "relay/store/engine"}, // for tests
+		"relay/store/sqlite":      {"relay/store", "relay/store/engine", "relay/store/groupcommit", "relay/store/listing"},
+		"relay/store/postgres":    {"relay/store", "relay/store/engine", "relay/store/groupcommit", "relay/store/listing"},
 
 		"relay/metrics":    {},
 		"relay/sampledlog": {},

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 )
@@ -56,53 +55,4 @@ func CheckOutcomes(outcomes []Outcome) error {
 		}
 	}
 	return nil
-}
-
-// Fallback is a delivery that was made in place of one that failed permanently.
-type Fallback struct {
-	ID, For ID
-	State   State
-}
-
-// mayFallBack reports whether a fallback may be made for a delivery that failed permanently, given all fallbacks of its
-// event. A delivery that a person retried gets another one only if its earlier fallback, and the fallbacks of that one,
-// were not delivered and will not be.
-func mayFallBack(failed ID, made []Fallback) bool {
-	for _, f := range made {
-		if f.For != failed {
-			continue
-		}
-		if f.State == Pending || f.State == Sending || f.State == Delivered || !mayFallBack(f.ID, made) {
-			return false
-		}
-	}
-	return true
-}
-
-// WithFallback returns those outcomes of a transaction whose fallback is to be made, in their order. The deliveries of
-// these outcomes have ended, and made holds all fallbacks of their events as they are after that; one may be in it more
-// than once. When a delivery and its own fallback fail together, the fallback of the latter counts for both, in
-// whichever order they are.
-func WithFallback(ended []*Outcome, made []Fallback) []*Outcome {
-	source, known := map[ID]ID{}, []Fallback{}
-	for _, f := range made {
-		if source[f.ID] == 0 {
-			source[f.ID], known = f.For, append(known, f)
-		}
-	}
-	depth := func(o *Outcome) (n int) {
-		for id := source[o.ID]; id != 0; id = source[id] {
-			n++
-		}
-		return n
-	}
-	deepest := slices.Clone(ended)
-	slices.SortStableFunc(deepest, func(a, b *Outcome) int { return cmp.Compare(depth(b), depth(a)) })
-	allowed := map[*Outcome]bool{}
-	for _, o := range deepest {
-		if allowed[o] = mayFallBack(o.ID, known); allowed[o] {
-			known = append(known, Fallback{o.Fallback.ID, o.ID, StartOf(o.Fallback, map[Stream]bool{}).State})
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(ended), func(o *Outcome) bool { return !allowed[o] })
 }

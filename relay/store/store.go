@@ -1,5 +1,5 @@
 // Package store keeps events, the decisions about them, and the deliveries that follow, on disk. An engine is a package
-// of its own below this one.
+// of its own below this one; package engine holds what they share.
 //
 // A delivery moves through named states:
 //
@@ -14,7 +14,7 @@
 // A new delivery is sending if the caller of Accept claims it at once, and cancelled in a dry run. An outcome is
 // pending if the delivery is tried again later, or is handed back untried. A person retries and cancels.
 //
-// The deliveries of one order key to one notifier are a [Stream]. They are sent in the order of their events: only the
+// The deliveries of one order key to one notifier are a stream. They are sent in the order of their events: only the
 // first unfinished one is due, and the others are due OrderWait after they were made, or as soon as the one before them
 // ends. So a claim reads one range of one index, however many wait, and no delivery waits longer than OrderWait.
 package store
@@ -23,6 +23,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -82,8 +83,8 @@ type Queue interface {
 	Claim(ctx context.Context, notifier string, limit int) ([]Delivery, error)
 	// NextDue returns when the notifier's next pending delivery is due, or the zero time if none is pending.
 	NextDue(ctx context.Context, notifier string) (time.Time, error)
-	// Finish records the outcomes of claimed deliveries in one transaction. It makes the fallbacks that WithFallback
-	// allows.
+	// Finish records the outcomes of claimed deliveries in one transaction, and makes their fallbacks, except for a
+	// delivery with an earlier fallback that was or may still be delivered.
 	Finish(ctx context.Context, outcomes []Outcome) error
 	// Retry makes dead or pending deliveries due now, even behind earlier ones, with a fresh allowance of attempts. It
 	// returns how many it found.
@@ -144,4 +145,12 @@ type Cluster interface {
 	// Notifications delivers names of notifiers for which another relay has stored work. It is nil if no other relay can
 	// use the store.
 	Notifications() <-chan string
+}
+
+// Redact keeps the scheme of a store's URL only, since the rest may hold a password.
+func Redact(url string) string {
+	if scheme, _, ok := strings.Cut(url, "://"); ok {
+		return scheme + "://…"
+	}
+	return url
 }

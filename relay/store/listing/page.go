@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 const (
@@ -54,14 +55,14 @@ type Read[T any] func(s Span, limit int) ([]T, error)
 func Events(f store.EventFilter, reach Reach, read Read[store.StoredEvent]) ([]store.StoredEvent, store.ID, error) {
 	p := pager[store.StoredEvent]{f.Limit, func(ev store.StoredEvent) store.ID { return ev.ID }, reach, read}
 	list, next, err := p.page(Span{f.After, f.Before, f.OldestFirst}, usualSteps())
-	return list, next, store.Wrap(err, "listing events")
+	return list, next, engine.Wrap(err, "listing events")
 }
 
 // Deliveries returns a page of deliveries as Events does.
 func Deliveries(f store.DeliveryFilter, reach Reach, read Read[store.Delivery]) ([]store.Delivery, store.ID, error) {
 	p := pager[store.Delivery]{f.Limit, func(d store.Delivery) store.ID { return d.ID }, reach, read}
 	list, next, err := p.page(Span{f.After, f.Before, f.OldestFirst}, usualSteps())
-	return list, next, store.Wrap(err, "listing deliveries")
+	return list, next, engine.Wrap(err, "listing deliveries")
 }
 
 // CheckState returns an error if the filter selects a state that does not exist.

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 // acceptance is one call of Accept.
@@ -35,7 +36,7 @@ func (s *Store) Accept(ctx context.Context, batch []store.Event, decide store.De
 type intake struct {
 	*tx
 	arrivals []*arrival
-	keys     store.Keys // those that were read are locked
+	keys     engine.Keys // those that were read are locked
 }
 
 // arrival is one event of an intake.
@@ -85,7 +86,7 @@ func (in *intake) open() error {
 	in.readKeys(keys)
 	seen := in.markSeen()
 	if err := in.send(); err != nil {
-		return store.Wrap(err, "reading the state of the events")
+		return engine.Wrap(err, "reading the state of the events")
 	}
 	return in.findDuplicates(seen)
 }
@@ -100,14 +101,14 @@ func (in *intake) readKeys(keys []string) {
 	names := make([][]byte, len(keys))
 	for i, key := range keys {
 		names[i] = []byte(key)
-		in.keys.Remember(key, store.KeyValue{})
+		in.keys.Remember(key, engine.KeyValue{})
 	}
 	in.lock(lockKeys, keys)
 	in.queueRows(func(rows pgx.Rows) error {
 		var key, value []byte
 		var expires int64
 		err := rows.Scan(&key, &value, &expires)
-		in.keys.Remember(string(key), store.KeyValue{Value: value, Expires: expires})
+		in.keys.Remember(string(key), engine.KeyValue{Value: value, Expires: expires})
 		return err
 	}, "SELECT key, value, expires_at FROM kv WHERE key = ANY ($1)", names)
 }
@@ -115,13 +116,13 @@ func (in *intake) readKeys(keys []string) {
 // markSeen queues the insertion of body hashes. Those that are new are in the result once it is sent; another relay
 // that inserts the same one waits for the end of this transaction.
 func (in *intake) markSeen() (fresh map[store.ID]bool) {
-	firsts := map[store.BodyHash]*arrival{}
+	firsts := map[engine.BodyHash]*arrival{}
 	for _, a := range in.arrivals {
 		if a.ReplayOf != 0 {
 			continue
 		}
-		if a.first = firsts[store.HashOf(a.Event)]; a.first == nil {
-			firsts[store.HashOf(a.Event)] = a
+		if a.first = firsts[engine.HashOf(a.Event)]; a.first == nil {
+			firsts[engine.HashOf(a.Event)] = a
 		}
 	}
 	marks := make([]*arrival, 0, len(firsts))
@@ -135,7 +136,7 @@ func (in *intake) markSeen() (fresh map[store.ID]bool) {
 	}
 	hashes, ids := make([][]byte, len(marks)), make([]int64, len(marks))
 	for i, a := range marks {
-		h := store.HashOf(a.Event)
+		h := engine.HashOf(a.Event)
 		hashes[i], ids[i] = h[:], int64(a.ID)
 	}
 	in.queueRows(func(rows pgx.Rows) error {
@@ -162,7 +163,7 @@ func (in *intake) findDuplicates(fresh map[store.ID]bool) error {
 		}
 	}
 	if err := in.readFirst(old); err != nil {
-		return store.Wrap(err, "looking for earlier events")
+		return engine.Wrap(err, "looking for earlier events")
 	}
 	for _, a := range in.arrivals {
 		if a.first != nil {
@@ -177,9 +178,9 @@ func (in *intake) readFirst(old []*arrival) error {
 	if len(old) == 0 {
 		return nil
 	}
-	hashes, of := make([][]byte, len(old)), map[store.BodyHash]*arrival{}
+	hashes, of := make([][]byte, len(old)), map[engine.BodyHash]*arrival{}
 	for i, a := range old {
-		h := store.HashOf(a.Event)
+		h := engine.HashOf(a.Event)
 		hashes[i], of[h] = h[:], a
 	}
 	in.queueRows(func(rows pgx.Rows) error {
@@ -188,7 +189,7 @@ func (in *intake) readFirst(old []*arrival) error {
 		if err := rows.Scan(&hash, &id); err != nil {
 			return err
 		}
-		of[store.BodyHash(hash)].receipt.ID = id
+		of[engine.BodyHash(hash)].receipt.ID = id
 		return nil
 	}, "SELECT hash, event_id FROM dedupe WHERE hash = ANY ($1)", hashes)
 	return in.send()
@@ -231,7 +232,7 @@ func (in *intake) decideOne(a *arrival) (readErr error) {
 // get returns a value as this transaction sees it. A key that was not announced is locked and read now, out of the
 // order of locks, so another relay may have to try again.
 func (in *intake) get(key string) ([]byte, error) {
-	return in.keys.Get(key, in.now, func() (store.KeyValue, error) {
+	return in.keys.Get(key, in.now, func() (engine.KeyValue, error) {
 		in.readKeys([]string{key})
 		err := in.send()
 		return in.keys.Read[key], err
@@ -246,7 +247,7 @@ func (in *intake) save() error {
 		switch {
 		case a.receipt.Duplicate || a.first != nil && a.receipt.Err != nil:
 		case a.receipt.Err != nil && a.ReplayOf == 0:
-			h := store.HashOf(a.Event)
+			h := engine.HashOf(a.Event)
 			failed = append(failed, h[:])
 		case a.receipt.Err == nil:
 			for i := range a.plan.Deliveries {

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 // claim is one call of Claim.
@@ -50,7 +51,7 @@ func (t *tx) claimAll(claims []*claim) error {
 			claimDue, c.notifier, t.now, c.limit, t.store.self.session.Load())
 	}
 	if err := t.send(); err != nil {
-		return store.Wrap(err, "marking deliveries as sending")
+		return engine.Wrap(err, "marking deliveries as sending")
 	}
 	for _, c := range claims {
 		t.claimFollowers(c)
@@ -80,7 +81,7 @@ func (t *tx) claimFollowers(c *claim) {
 		return
 	}
 	t.queueRows(func(rows pgx.Rows) error { return c.scan(rows, &c.followed) },
-		claimBehind, c.notifier, t.now, room, t.store.self.session.Load(), keys, lasts, min(room, store.MaxFollowers))
+		claimBehind, c.notifier, t.now, room, t.store.self.session.Load(), keys, lasts, min(room, engine.MaxFollowers))
 }
 
 func (c *claim) scan(rows pgx.Rows, into *[]head) error {
@@ -147,5 +148,5 @@ func (s *Store) NextDue(ctx context.Context, notifier string) (due time.Time, er
 		due = fromMillis(at).Add(-time.Duration(s.offset.Load()))
 		return err
 	})
-	return due, store.Wrap(err, "reading when the next delivery is due")
+	return due, engine.Wrap(err, "reading when the next delivery is due")
 }

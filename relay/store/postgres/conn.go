@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 const (
@@ -36,7 +37,7 @@ func newPool(ctx context.Context, where string) (*pgxpool.Pool, error) {
 	}
 	cfg.AfterConnect = prepareSession
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
-	return pool, store.Wrap(err, "preparing connections")
+	return pool, engine.Wrap(err, "preparing connections")
 }
 
 // newReadPool is newPool for sessions that cannot write, on any of several hosts.
@@ -50,10 +51,10 @@ func newReadPool(ctx context.Context, where string) (*pgxpool.Pool, error) {
 			return err
 		}
 		_, err := c.Exec(ctx, "SET default_transaction_read_only = on")
-		return store.Wrap(err, "preparing a session")
+		return engine.Wrap(err, "preparing a session")
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
-	return pool, store.Wrap(err, "preparing connections")
+	return pool, engine.Wrap(err, "preparing connections")
 }
 
 // poolConfig reads the address, and sets what it leaves open.
@@ -111,7 +112,7 @@ func prepareSession(ctx context.Context, c *pgx.Conn) error {
 		SET enable_hashjoin = off;
 		SET enable_mergejoin = off`
 	_, err := c.PgConn().Exec(ctx, q).ReadAll()
-	return store.Wrap(err, "preparing a session")
+	return engine.Wrap(err, "preparing a session")
 }
 
 // isLost reports whether a call failed because of the connection or the server, not because of the call itself.

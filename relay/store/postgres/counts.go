@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 // counts is the load: the sum of other relays as of the last heartbeat, and that of this one.
@@ -57,5 +58,5 @@ func (s *Store) Backlog(ctx context.Context) ([]store.Backlog, error) {
 		list = append(list, b)
 		return err
 	})
-	return list, store.Wrap(err, "counting the backlog")
+	return list, engine.Wrap(err, "counting the backlog")
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 // newDelivery is a delivery to be stored.
@@ -17,8 +18,8 @@ type newDelivery struct {
 	receipt *store.Receipt // of its event, or nil for a fallback
 }
 
-func (d *newDelivery) stream() store.Stream {
-	return store.Stream{Notifier: clean(d.Notifier), Key: clean(d.OrderKey)}
+func (d *newDelivery) stream() engine.Stream {
+	return engine.Stream{Notifier: clean(d.Notifier), Key: clean(d.OrderKey)}
 }
 
 // inOrder reports whether the delivery has to wait for earlier ones of its stream.
@@ -50,10 +51,10 @@ func (t *tx) insertDeliveries(made []newDelivery) error {
 	for _, d := range made {
 		stored := *d.NewDelivery
 		stored.Notifier, stored.OrderKey = d.stream().Notifier, d.stream().Key
-		start := store.StartOf(&stored, busy)
+		start := engine.StartOf(&stored, busy)
 		rows.add(d.event, &stored, start, t.now)
 		if d.receipt != nil {
-			d.receipt.Add(d.NewDelivery, start.State)
+			start.Note(d.receipt, d.NewDelivery)
 		}
 		switch start.State {
 		case store.Cancelled:
@@ -76,11 +77,11 @@ func (t *tx) insertDeliveries(made []newDelivery) error {
 }
 
 // busyStreams returns the streams of new deliveries that have unfinished ones.
-func (t *tx) busyStreams(made []newDelivery) (map[store.Stream]bool, error) {
+func (t *tx) busyStreams(made []newDelivery) (map[engine.Stream]bool, error) {
 	const q = `SELECT s.notifier, s.order_key FROM unnest($1::text[], $2::text[]) AS s (notifier, order_key)
 		WHERE (SELECT 1 FROM deliveries d WHERE d.state IN ('pending', 'sending')
 			AND d.notifier = s.notifier AND d.order_key = s.order_key ORDER BY d.seq LIMIT 1) IS NOT NULL`
-	busy, asked := map[store.Stream]bool{}, map[store.Stream]bool{}
+	busy, asked := map[engine.Stream]bool{}, map[engine.Stream]bool{}
 	var notifiers, keys []string
 	for _, d := range made {
 		if s := d.stream(); d.inOrder() && !asked[s] {
@@ -92,16 +93,16 @@ func (t *tx) busyStreams(made []newDelivery) (map[store.Stream]bool, error) {
 		return busy, nil
 	}
 	t.queueRows(func(rows pgx.Rows) error {
-		var s store.Stream
+		var s engine.Stream
 		err := rows.Scan(&s.Notifier, &s.Key)
 		busy[s] = true
 		return err
 	}, q, notifiers, keys)
-	return busy, store.Wrap(t.send(), "looking for earlier deliveries")
+	return busy, engine.Wrap(t.send(), "looking for earlier deliveries")
 }
 
 // lease adds a delivery to the leases of this relay before the commit, after which it may be sent at once.
-func (t *tx) lease(id store.ID, s store.Stream) {
+func (t *tx) lease(id store.ID, s engine.Stream) {
 	t.store.leases.add(id, s)
 	t.after = append(t.after, func(committed bool) {
 		if !committed {
@@ -118,13 +119,13 @@ type deliveryRows struct {
 	due                                             []*int64
 }
 
-func (r *deliveryRows) add(event store.ID, d *store.NewDelivery, s store.Start, now int64) {
+func (r *deliveryRows) add(event store.ID, d *store.NewDelivery, s engine.Start, now int64) {
 	wait := cmp.Or(d.Wait, store.OrderWait).Milliseconds()
 	var due *int64
 	var lease int64
 	switch {
 	case s.State == store.Sending:
-		lease = store.FirstLease
+		lease = engine.FirstLease
 	case s.Waits:
 		at := now + wait
 		due = &at

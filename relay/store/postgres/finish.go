@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 // Finish implements store.Store.
@@ -14,7 +15,7 @@ func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
 	if err := store.CheckOutcomes(outcomes); err != nil || len(outcomes) == 0 {
 		return err
 	}
-	return store.Wrap(s.work.Do(ctx, 2*len(outcomes), &op{outcomes: outcomes}), "recording outcomes")
+	return engine.Wrap(s.work.Do(ctx, 2*len(outcomes), &op{outcomes: outcomes}), "recording outcomes")
 }
 
 // workGroup finishes, changes and claims deliveries. Claims come last: they never wait for another transaction, but
@@ -55,7 +56,7 @@ func (t *tx) workGroup(group []*op) error {
 
 // lockWork finds out the streams of all deliveries that will change, and queues the locking of them.
 func (t *tx) lockWork(outcomes []*store.Outcome, changes []*change) error {
-	streams := map[store.ID]store.Stream{}
+	streams := map[store.ID]engine.Stream{}
 	var unknown []int64
 	for _, o := range outcomes {
 		if s, ok := t.store.leases.stream(o.ID); ok {
@@ -82,25 +83,25 @@ func (t *tx) lockWork(outcomes []*store.Outcome, changes []*change) error {
 	}
 	for _, o := range outcomes {
 		if f := o.Fallback; f != nil && f.OrderKey != "" {
-			names = append(names, store.Stream{Notifier: clean(f.Notifier), Key: clean(f.OrderKey)}.LockName())
+			names = append(names, engine.Stream{Notifier: clean(f.Notifier), Key: clean(f.OrderKey)}.LockName())
 		}
 	}
 	t.lock(lockStreams, names)
 	return nil
 }
 
-func (t *tx) readStreams(ids []int64, into map[store.ID]store.Stream) error {
+func (t *tx) readStreams(ids []int64, into map[store.ID]engine.Stream) error {
 	if len(ids) == 0 {
 		return nil
 	}
 	t.queueRows(func(rows pgx.Rows) error {
 		var id store.ID
-		var s store.Stream
+		var s engine.Stream
 		err := rows.Scan(&id, &s.Notifier, &s.Key)
 		into[id] = s
 		return err
 	}, "SELECT id, notifier, order_key FROM deliveries WHERE id = ANY ($1)", ids)
-	return store.Wrap(t.send(), "reading the order keys of deliveries")
+	return engine.Wrap(t.send(), "reading the order keys of deliveries")
 }
 
 // finish queues the recording of attempts and ends first, so that a delivery that is handed back sees which ones are
@@ -158,7 +159,7 @@ func (t *tx) record(done []*store.Outcome) (ended map[store.ID]bool) {
 		states, nexts = append(states, string(o.State)), append(nexts, next)
 		tried, ats, tooks = append(tried, n), append(ats, a.At.UnixMilli()), append(tooks, int64(a.Took))
 		statuses, reasons = append(statuses, clean(a.Status)), append(reasons, clean(a.Reason))
-		errs, responses = append(errs, clean(a.Error)), append(responses, store.ShortResponse(clean(a.Response)))
+		errs, responses = append(errs, clean(a.Error)), append(responses, engine.ShortResponse(clean(a.Response)))
 	}
 	sum := &countSum{}
 	t.queue(recordOutcomes, ids, leases, states, nexts, tried, ats, tooks, statuses, reasons, errs, responses,
@@ -270,7 +271,7 @@ func (t *tx) fallBack(done []*store.Outcome, ended map[store.ID]bool) error {
 	}
 	var made []newDelivery
 	failed = slices.DeleteFunc(failed, func(o *store.Outcome) bool { return !ended[o.ID] })
-	for _, o := range store.WithFallback(failed, fallbacks) {
+	for _, o := range engine.WithFallback(failed, fallbacks) {
 		d := *o.Fallback
 		d.Claim = false
 		made = append(made, newDelivery{event: events[o.ID], NewDelivery: &d})
@@ -279,20 +280,20 @@ func (t *tx) fallBack(done []*store.Outcome, ended map[store.ID]bool) error {
 }
 
 // readFallbacks returns the events of deliveries, and the fallbacks that were made for these events.
-func (t *tx) readFallbacks(of []int64) (events map[store.ID]store.ID, made []store.Fallback, err error) {
+func (t *tx) readFallbacks(of []int64) (events map[store.ID]store.ID, made []engine.Fallback, err error) {
 	const q = `SELECT d.id, d.event_id, coalesce(f.id, 0), coalesce(f.fallback_for, 0), coalesce(f.state, '')
 		FROM deliveries d LEFT JOIN deliveries f ON f.event_id = d.event_id AND f.fallback_for <> 0 WHERE d.id = ANY ($1)`
 	events = map[store.ID]store.ID{}
 	t.queueRows(func(rows pgx.Rows) error {
 		var id, event store.ID
-		var f store.Fallback
+		var f engine.Fallback
 		err := rows.Scan(&id, &event, &f.ID, &f.For, &f.State)
 		if events[id] = event; f.ID != 0 {
 			made = append(made, f)
 		}
 		return err
 	}, q, of)
-	return events, made, store.Wrap(t.send(), "reading the fallbacks of events")
+	return events, made, engine.Wrap(t.send(), "reading the fallbacks of events")
 }
 
 // change is one call of Retry or Cancel, or a slice of it.
@@ -306,18 +307,18 @@ type change struct {
 // Retry implements store.Store.
 func (s *Store) Retry(ctx context.Context, ids []store.ID) (int, error) {
 	n, err := s.changeAll(ctx, ids, change{})
-	return n, store.Wrap(err, "retrying deliveries")
+	return n, engine.Wrap(err, "retrying deliveries")
 }
 
 // Cancel implements store.Store.
 func (s *Store) Cancel(ctx context.Context, ids []store.ID, why string) (int, error) {
 	n, err := s.changeAll(ctx, ids, change{cancel: true, why: why})
-	return n, store.Wrap(err, "cancelling deliveries")
+	return n, engine.Wrap(err, "cancelling deliveries")
 }
 
 // changeAll makes a change of deliveries, and returns how many it found.
 func (s *Store) changeAll(ctx context.Context, ids []store.ID, c change) (int, error) {
-	return store.InSlices(ids, func(slice []store.ID) (int, error) {
+	return engine.InSlices(ids, func(slice []store.ID) (int, error) {
 		part := c
 		part.ids = slice
 		if err := s.work.Do(ctx, len(slice), &op{change: &part}); err != nil {

@@ -8,13 +8,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
 	const q = "SELECT value FROM kv WHERE key = $1 AND expires_at > $2"
 	err = s.list(ctx, q, []any{[]byte(key), s.now().UnixMilli()}, func(rows pgx.Rows) error { return rows.Scan(&value) })
-	return value, store.Wrap(err, "reading a key")
+	return value, engine.Wrap(err, "reading a key")
 }
 
 // Swap implements store.Store. It locks the key as Accept does, so that a decision sees the value before or after it.
@@ -27,7 +28,7 @@ func (s *Store) Swap(ctx context.Context, key string, old []byte, c store.Change
 			return nil
 		})
 	})
-	return swapped && err == nil, store.Wrap(err, "changing a key")
+	return swapped && err == nil, engine.Wrap(err, "changing a key")
 }
 
 // swapQuery returns a statement that touches one row if the value is still the old one, and its arguments.
@@ -38,12 +39,12 @@ func swapQuery(key, old []byte, c store.Change, now int64) (query string, args [
 	case old == nil:
 		return `INSERT INTO kv AS k (key, value, expires_at) VALUES ($1, $3, $4) ON CONFLICT (key)
 			DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at WHERE k.expires_at <= $2`,
-			[]any{key, now, c.Value, store.Expiry(c.Expires)}
+			[]any{key, now, c.Value, engine.Expiry(c.Expires)}
 	case c.Value == nil:
 		return "DELETE FROM kv WHERE key = $1 AND expires_at > $2 AND value = $3", []any{key, now, old}
 	}
 	return "UPDATE kv SET value = $4, expires_at = $5 WHERE key = $1 AND expires_at > $2 AND value = $3",
-		[]any{key, now, old, c.Value, store.Expiry(c.Expires)}
+		[]any{key, now, old, c.Value, engine.Expiry(c.Expires)}
 }
 
 // Reserve implements store.Store, by the clock of the database. It does not wait for the disk, so a reserved slot may
@@ -66,7 +67,7 @@ func (s *Store) Reserve(ctx context.Context, key string, r store.Rate, most time
 		args := []any{[]byte(key), now, step.Microseconds(), slack.Microseconds(), most.Microseconds()}
 		t.queue(reserveSlot, args...).QueryRow(func(row pgx.Row) error { return row.Scan(&micros) })
 	})
-	return time.Duration(micros) * time.Microsecond, store.Wrap(err, "taking a place in a rate")
+	return time.Duration(micros) * time.Microsecond, engine.Wrap(err, "taking a place in a rate")
 }
 
 // reserveSlot is the generic cell rate algorithm: next_at is when the next slot would be without a burst.
@@ -98,7 +99,7 @@ func (s *Store) transact(ctx context.Context, run func(t *tx)) error {
 func (s *Store) Check(ctx context.Context) error {
 	for _, w := range []*writer{s.events, s.work} {
 		if err := w.Do(ctx, 1, &op{}); err != nil {
-			return store.Wrap(err, "writing to the store")
+			return engine.Wrap(err, "writing to the store")
 		}
 	}
 	return nil

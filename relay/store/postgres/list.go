@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/listing"
 )
 
@@ -44,11 +45,11 @@ func (s *Store) Event(ctx context.Context, id store.ID) (ev store.StoredEvent, e
 		ev, err = scanEvent(rows)
 		return err
 	})
-	if err := store.Found("event", id, ev.ID != 0, err); err != nil {
+	if err := engine.Found("event", id, ev.ID != 0, err); err != nil {
 		return store.StoredEvent{}, err
 	}
 	err = s.list(ctx, deliveries, []any{id}, appendTo(&ev.Deliveries))
-	return ev, store.Wrap(err, "reading an event's deliveries")
+	return ev, engine.Wrap(err, "reading an event's deliveries")
 }
 
 // Delivery implements store.Store.
@@ -57,7 +58,7 @@ func (s *Store) Delivery(ctx context.Context, id store.ID) (d store.Delivery, as
 		FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id = $1`
 	const attempts = "SELECT at, took, status, reason, error, response FROM attempts WHERE delivery_id = $1 ORDER BY lease"
 	err = s.list(ctx, q, []any{id}, func(rows pgx.Rows) error { return scanDelivery(rows, &d, &d.EventBody) })
-	if err := store.Found("delivery", id, d.ID != 0, err); err != nil {
+	if err := engine.Found("delivery", id, d.ID != 0, err); err != nil {
 		return store.Delivery{}, nil, err
 	}
 	err = s.list(ctx, attempts, []any{id}, func(rows pgx.Rows) error {
@@ -68,7 +69,7 @@ func (s *Store) Delivery(ctx context.Context, id store.ID) (d store.Delivery, as
 		as = append(as, a)
 		return err
 	})
-	return d, as, store.Wrap(err, "reading a delivery's attempts")
+	return d, as, engine.Wrap(err, "reading a delivery's attempts")
 }
 
 // NotifiersOf implements store.Store.
@@ -76,7 +77,7 @@ func (s *Store) NotifiersOf(ctx context.Context, ids []store.ID) (names []string
 	const q = `SELECT DISTINCT notifier FROM deliveries
 		WHERE state IN ('dead', 'pending') AND id = ANY ($1) ORDER BY notifier`
 	err = s.list(ctx, q, []any{int64s(ids)}, appendTo(&names))
-	return names, store.Wrap(err, "reading the notifiers of deliveries")
+	return names, engine.Wrap(err, "reading the notifiers of deliveries")
 }
 
 // Events implements store.Store.

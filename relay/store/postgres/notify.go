@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 const (
@@ -99,7 +99,7 @@ func (s *Store) notify(ctx context.Context, names []string) {
 	if err != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, store.ReadTimeout)
+	ctx, cancel := context.WithTimeout(ctx, engine.ReadTimeout)
 	defer cancel()
 	if _, err := s.pool.Exec(ctx, "SELECT pg_notify($1, $2)", s.channel(), string(text)); err != nil {
 		s.log.Debug("other relays not notified", "error", err)

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 // Options are settings of a store. The zero value is the default.
@@ -129,11 +130,11 @@ func (s *Store) shutdown() error {
 	s.work.Stop()
 	s.quit()
 	s.background.Wait()
-	ctx, cancel := context.WithTimeout(context.Background(), store.ReadTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), engine.ReadTimeout)
 	defer cancel()
 	err := s.unregister(ctx)
 	s.pool.Close()
-	return store.Wrap(err, "leaving the store")
+	return engine.Wrap(err, "leaving the store")
 }
 
 // now is the time by which deliveries are due: that of the database, so that all relays agree.
@@ -157,7 +158,7 @@ func (s *Store) read(ctx context.Context, f func(ctx context.Context) error) err
 	if s.closed.Load() {
 		return store.ErrClosed
 	}
-	ctx, cancel := context.WithTimeout(ctx, store.ReadTimeout)
+	ctx, cancel := context.WithTimeout(ctx, engine.ReadTimeout)
 	defer cancel()
 	err := f(ctx)
 	if err != nil && s.closed.Load() {
@@ -235,5 +236,5 @@ func (s *Store) checkTables(ctx context.Context) error {
 			return err
 		}
 	}
-	return store.CheckVersion("the database", version, known)
+	return engine.CheckVersion("the database", version, known)
 }

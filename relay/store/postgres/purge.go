@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 // Purge implements store.Store. Each step is a transaction of its own, so that others come between. One relay purges at
@@ -19,13 +20,13 @@ func (s *Store) Purge(ctx context.Context, events, dead time.Time) (total int, e
 	}
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return 0, store.Wrap(err, "purging events")
+		return 0, engine.Wrap(err, "purging events")
 	}
 	defer conn.Release()
 	var alone bool
 	lock := s.lockName(lockPurge, "")
 	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", lock).Scan(&alone); err != nil || !alone {
-		return 0, store.Wrap(err, "purging events")
+		return 0, engine.Wrap(err, "purging events")
 	}
 	defer func() {
 		if _, failed := conn.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", lock); failed != nil {
@@ -33,16 +34,16 @@ func (s *Store) Purge(ctx context.Context, events, dead time.Time) (total int, e
 		}
 	}()
 	if total, err = s.purgeEvents(ctx, conn.Conn(), store.FirstID(events), store.FirstID(dead)); err != nil {
-		return total, store.Wrap(err, "purging events")
+		return total, engine.Wrap(err, "purging events")
 	}
 	for _, k := range []keyed{{"dedupe", "hash"}, {"kv", "key"}} {
 		if err := s.purgeExpired(ctx, conn.Conn(), k); err != nil {
-			return total, store.Wrap(err, "purging what has expired")
+			return total, engine.Wrap(err, "purging what has expired")
 		}
 	}
 	const rates = "DELETE FROM rates WHERE next_at < (SELECT extract(epoch FROM clock_timestamp()) * 1000000 - $1::bigint)"
 	_, err = conn.Exec(ctx, rates, store.DedupeWindow.Microseconds())
-	return total, store.Wrap(err, "purging rates")
+	return total, engine.Wrap(err, "purging rates")
 }
 
 // purgeEvents reads the events from the oldest to the newest.
@@ -50,7 +51,7 @@ func (s *Store) purgeEvents(ctx context.Context, conn *pgx.Conn, before, deadBef
 	const end = "SELECT coalesce(max(id), 0) FROM (SELECT id FROM events WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3) e"
 	for at := store.ID(-1); ; {
 		var last store.ID
-		if err := conn.QueryRow(ctx, end, at, before, store.PurgeSlice).Scan(&last); err != nil || last == 0 {
+		if err := conn.QueryRow(ctx, end, at, before, engine.PurgeSlice).Scan(&last); err != nil || last == 0 {
 			return total, err
 		}
 		n, err := s.purgeRange(ctx, conn, idRange{at, last}, deadBefore)
@@ -107,7 +108,7 @@ func (s *Store) purgeExpired(ctx context.Context, conn *pgx.Conn, k keyed) error
 	expired := fmt.Sprintf("DELETE FROM %[1]s WHERE %[2]s > $1 AND %[2]s <= $2 AND expires_at <= $3", k.table, k.key)
 	for at := []byte{}; ; {
 		var last []byte
-		err := conn.QueryRow(ctx, end, at, store.PurgeSlice).Scan(&last)
+		err := conn.QueryRow(ctx, end, at, engine.PurgeSlice).Scan(&last)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 const (
@@ -139,7 +140,7 @@ var errFenced = errors.New("other relays have taken this one for dead")
 
 // beatOrJoin sends a heartbeat, or joins again, and recovers deliveries.
 func (s *Store) beatOrJoin(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, store.ReadTimeout)
+	ctx, cancel := context.WithTimeout(ctx, engine.ReadTimeout)
 	defer cancel()
 	err := s.beatOnce(ctx)
 	if errors.Is(err, errFenced) {
@@ -210,7 +211,7 @@ func (s *Store) recover(ctx context.Context) error {
 func (s *Store) recoverFrom(ctx context.Context, q string, arg int64) error {
 	for {
 		var back []store.Outcome
-		err := s.list(ctx, q, []any{arg, store.RetrySlice}, func(rows pgx.Rows) error {
+		err := s.list(ctx, q, []any{arg, engine.RetrySlice}, func(rows pgx.Rows) error {
 			o := store.Outcome{State: store.Pending}
 			err := rows.Scan(&o.ID, &o.Lease)
 			if _, ours := s.leases.stream(o.ID); q != ownSending || !ours {
@@ -222,8 +223,8 @@ func (s *Store) recoverFrom(ctx context.Context, q string, arg int64) error {
 			s.log.Info("interrupted deliveries taken over", "count", len(back))
 			err = s.work.Do(ctx, 2*len(back), &op{outcomes: back, orphans: true})
 		}
-		if err != nil || len(back) < store.RetrySlice {
-			return store.Wrap(err, "recovering interrupted deliveries")
+		if err != nil || len(back) < engine.RetrySlice {
+			return engine.Wrap(err, "recovering interrupted deliveries")
 		}
 	}
 }
@@ -244,23 +245,23 @@ const orphans = `WITH RECURSIVE h (holder) AS (
 // leaseSet is the deliveries that this relay has claimed and not finished. It may be used from many goroutines.
 type leaseSet struct {
 	mu      sync.Mutex
-	streams map[store.ID]store.Stream
+	streams map[store.ID]engine.Stream
 	lost    map[store.ID]bool // those that other relays have taken over
 	until   time.Time         // when no sender here has any of the lost ones any more
 }
 
-func (h *leaseSet) stream(id store.ID) (store.Stream, bool) {
+func (h *leaseSet) stream(id store.ID) (engine.Stream, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l, ok := h.streams[id]
 	return l, ok
 }
 
-func (h *leaseSet) add(id store.ID, l store.Stream) {
+func (h *leaseSet) add(id store.ID, l engine.Stream) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.streams == nil {
-		h.streams = map[store.ID]store.Stream{}
+		h.streams = map[store.ID]engine.Stream{}
 	}
 	h.streams[id] = l
 	delete(h.lost, id)
@@ -268,7 +269,7 @@ func (h *leaseSet) add(id store.ID, l store.Stream) {
 
 func (h *leaseSet) addAll(ds []store.Delivery) {
 	for _, d := range ds {
-		h.add(d.ID, store.Stream{Notifier: d.Notifier, Key: d.OrderKey})
+		h.add(d.ID, engine.Stream{Notifier: d.Notifier, Key: d.OrderKey})
 	}
 }
 

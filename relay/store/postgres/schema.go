@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 // migrations returns the steps that build the tables; step i leads from version i to version i+1. A released step is
@@ -138,7 +138,7 @@ func (s *Store) migrate(ctx context.Context) error {
 			}
 		}
 		_, err = tx.Exec(ctx, "UPDATE qase_relay SET version = $1 WHERE version <> $1", len(steps))
-		return store.Wrap(err, "noting the version of the tables")
+		return engine.Wrap(err, "noting the version of the tables")
 	})
 }
 

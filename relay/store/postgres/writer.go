@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/groupcommit"
 )
 
@@ -68,9 +69,9 @@ func (w *writer) handBack(o *op) {
 	var back []store.Outcome
 	switch {
 	case o.accept != nil:
-		back = store.HandBackNew(o.accept.receipts)
+		back = engine.HandBackNew(o.accept.receipts)
 	case o.claim != nil:
-		back = store.HandBack(o.claim.claimed)
+		back = engine.HandBack(o.claim.claimed)
 	}
 	if len(back) > 0 {
 		w.store.work.Add(len(back), &op{outcomes: back})
@@ -111,18 +112,18 @@ type tx struct {
 	slot    int
 	now     int64 // milliseconds
 	waiting *pgx.Batch
-	streams map[store.ID]store.Stream // of the deliveries that change
-	woken   map[string]bool           // notifiers that have new work
-	after   []func(committed bool)    // what to do when it has ended
-	sent    bool                      // the commit was sent
-	ended   bool                      // nothing is left to roll back
-	broken  bool                      // the connection cannot be used any more
+	streams map[store.ID]engine.Stream // of the deliveries that change
+	woken   map[string]bool            // notifiers that have new work
+	after   []func(committed bool)     // what to do when it has ended
+	sent    bool                       // the commit was sent
+	ended   bool                       // nothing is left to roll back
+	broken  bool                       // the connection cannot be used any more
 }
 
 func (s *Store) begin(ctx context.Context, slot int) (*tx, error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return nil, store.Wrap(err, "connecting to the database")
+		return nil, engine.Wrap(err, "connecting to the database")
 	}
 	t := &tx{ctx: ctx, store: s, conn: conn, slot: slot, now: s.now().UnixMilli(), waiting: &pgx.Batch{}}
 	t.queue("BEGIN")
@@ -165,7 +166,7 @@ func (t *tx) commit() error {
 		t.store.self.unsure.Store(true)
 	}
 	t.ended = err == nil
-	return store.Wrap(err, "committing")
+	return engine.Wrap(err, "committing")
 }
 
 // end rolls back what was not committed and gives the connection back.

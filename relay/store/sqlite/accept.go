@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 // acceptance is one call of Accept. Its receipts are made anew whenever it runs.
@@ -24,7 +25,7 @@ func (s *Store) Accept(ctx context.Context, batch []store.Event, decide store.De
 	a := &acceptance{batch: batch, decide: decide}
 	err := s.writer.Do(ctx, 4*len(batch), &op{
 		run:  func(t *tx) error { return t.accept(a) },
-		undo: func(t *tx) error { return t.finish(store.HandBackNew(a.receipts)) },
+		undo: func(t *tx) error { return t.finish(engine.HandBackNew(a.receipts)) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("storing events: %w", err)
@@ -108,8 +109,8 @@ func (t *tx) insertEvents(a *acceptance) error {
 		events = appendEvent(events, ev, plan.Decisions)
 		for j := range plan.Deliveries {
 			d := &plan.Deliveries[j]
-			start := store.StartOf(d, busy)
-			r.Add(d, start.State)
+			start := engine.StartOf(d, busy)
+			start.Note(r, d)
 			deliveries = t.appendDelivery(deliveries, ev.ID, d, start)
 		}
 	}
@@ -121,7 +122,7 @@ func (t *tx) insertEvents(a *acceptance) error {
 
 func appendEvent(rows []any, ev *store.Event, decisions []byte) []any {
 	var hash []byte // a replay has none
-	if h := store.HashOf(ev); ev.ReplayOf == 0 {
+	if h := engine.HashOf(ev); ev.ReplayOf == 0 {
 		hash = h[:]
 	}
 	return append(rows, ev.ID, ev.Source, ev.Name, ev.Project, ev.ReceivedAt.UnixMilli(), decisions, ev.Body, hash,
@@ -129,14 +130,14 @@ func appendEvent(rows []any, ev *store.Event, decisions []byte) []any {
 }
 
 // appendDelivery counts a new delivery and appends its row. A claim at its creation gets the first lease.
-func (t *tx) appendDelivery(rows []any, event store.ID, d *store.NewDelivery, s store.Start) []any {
-	stream, size := store.Stream{Notifier: d.Notifier, Key: d.OrderKey}, int64(len(d.Message))
+func (t *tx) appendDelivery(rows []any, event store.ID, d *store.NewDelivery, s engine.Start) []any {
+	stream, size := engine.Stream{Notifier: d.Notifier, Key: d.OrderKey}, int64(len(d.Message))
 	state, due, unfinished := store.Pending, any(t.now), 1
 	switch {
 	case s.State == store.Cancelled:
 		state, due, unfinished = store.Cancelled, nil, 0
 	case s.State == store.Sending:
-		t.lease(d.ID, lease{Stream: stream, number: store.FirstLease, message: size})
+		t.lease(d.ID, lease{Stream: stream, number: engine.FirstLease, message: size})
 	case s.Waits:
 		due = t.now + cmp.Or(d.Wait, store.OrderWait).Milliseconds()
 		t.noteWaiting(stream)

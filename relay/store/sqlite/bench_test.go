@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -146,15 +146,15 @@ func (l *load) report(b *testing.B) {
 // BenchmarkDedupe remembers body hashes in transactions of 64, in a table of 200,000: each in its place of the table at
 // once, or by the cache. An operation is one hash.
 func BenchmarkDedupe(b *testing.B) {
-	for name, remember := range map[string]func(*tx, map[store.BodyHash]firstEvent) error{
-		"table": func(t *tx, bodies map[store.BodyHash]firstEvent) error {
+	for name, remember := range map[string]func(*tx, map[engine.BodyHash]firstEvent) error{
+		"table": func(t *tx, bodies map[engine.BodyHash]firstEvent) error {
 			rows := make([]any, 0, 3*len(bodies))
 			for h, first := range bodies {
 				rows = append(rows, h[:], first.id, first.at)
 			}
 			return t.insert(t.into.dedupe, rows)
 		},
-		"cache": func(t *tx, bodies map[store.BodyHash]firstEvent) error {
+		"cache": func(t *tx, bodies map[engine.BodyHash]firstEvent) error {
 			t.bodies = bodies
 			return nil
 		},
@@ -176,10 +176,10 @@ func BenchmarkDedupe(b *testing.B) {
 	}
 }
 
-func randomBodies(n int) map[store.BodyHash]firstEvent {
-	bodies := make(map[store.BodyHash]firstEvent, n)
+func randomBodies(n int) map[engine.BodyHash]firstEvent {
+	bodies := make(map[engine.BodyHash]firstEvent, n)
 	for range n {
-		var h store.BodyHash
+		var h engine.BodyHash
 		binary.LittleEndian.PutUint64(h[:], rand.Uint64())
 		binary.LittleEndian.PutUint64(h[8:], rand.Uint64())
 		bodies[h] = firstEvent{1, 0}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 // Claim implements store.Store. If the caller leaves before the answer, the deliveries are handed back.
@@ -18,7 +19,7 @@ func (s *Store) Claim(ctx context.Context, notifier string, limit int) ([]store.
 			claimed, err = t.claim(notifier, limit)
 			return err
 		},
-		undo: func(t *tx) error { return t.finish(store.HandBack(claimed)) },
+		undo: func(t *tx) error { return t.finish(engine.HandBack(claimed)) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claiming deliveries for %s: %w", notifier, err)
@@ -41,12 +42,12 @@ func (t *tx) claim(notifier string, limit int) ([]store.Delivery, error) {
 	}
 	for i := range claimed {
 		d := &claimed[i]
-		stream := store.Stream{Notifier: d.Notifier, Key: d.OrderKey}
+		stream := engine.Stream{Notifier: d.Notifier, Key: d.OrderKey}
 		t.lease(d.ID, lease{Stream: stream, number: d.Lease, message: int64(len(d.Message))})
 	}
 	for _, h := range heads {
 		if h.followed {
-			t.noteWaiting(store.Stream{Notifier: notifier, Key: h.OrderKey})
+			t.noteWaiting(engine.Stream{Notifier: notifier, Key: h.OrderKey})
 		}
 	}
 	return claimed, nil
@@ -64,7 +65,7 @@ func (t *tx) due(notifier string, limit int) (due []store.ID, err error) {
 		}
 		return nil
 	})
-	return due, store.Wrap(err, "looking for due deliveries")
+	return due, engine.Wrap(err, "looking for due deliveries")
 }
 
 // head is a due delivery.
@@ -84,7 +85,7 @@ func (t *tx) heads(notifier string, ids []store.ID) (heads []head, err error) {
 		heads = append(heads, head{t.scanClaimed(r, notifier), r.int(14) == 1})
 		return nil
 	})
-	return heads, store.Wrap(err, "reading due deliveries")
+	return heads, engine.Wrap(err, "reading due deliveries")
 }
 
 // addFollowers groups the deliveries by stream, in order, and adds those that wait behind them.
@@ -97,7 +98,7 @@ func (t *tx) addFollowers(heads []head, limit int) ([]store.Delivery, error) {
 			all = append(all, d.Delivery)
 		}
 		if last := ds[len(ds)-1]; last.followed && room > 0 {
-			more, err := t.followers(last.Delivery, min(room, store.MaxFollowers))
+			more, err := t.followers(last.Delivery, min(room, engine.MaxFollowers))
 			if err != nil {
 				return nil, err
 			}
@@ -123,7 +124,7 @@ func (t *tx) followers(last store.Delivery, limit int) (behind []store.Delivery,
 		}
 		return nil
 	})
-	return behind, store.Wrap(err, "reading followers")
+	return behind, engine.Wrap(err, "reading followers")
 }
 
 // claimColumns are what scanClaimed reads: only what sending needs, since each column costs, and every message is read

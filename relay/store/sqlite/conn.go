@@ -16,6 +16,7 @@ import (
 	"modernc.org/sqlite"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 // conn is one connection to a database file, used by one goroutine at a time. It calls the driver itself, since the
@@ -227,7 +228,7 @@ func (c *conn) insert(in into, args []any) error {
 	for i, n := range in.sizes {
 		for size := n * in.columns; len(args) >= size; args = args[size:] {
 			if _, err := c.exec(in.texts[i], args[:size]...); err != nil {
-				return store.Wrap(err, in.doing)
+				return engine.Wrap(err, in.doing)
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/listing"
 )
 
@@ -83,7 +84,7 @@ func loadCounts(c *conn) (*counts, error) {
 		all.bytes.Add(n.bytes)
 		return nil
 	})
-	return all, store.Wrap(err, "reading the counts")
+	return all, engine.Wrap(err, "reading the counts")
 }
 
 func (c *counts) get(notifier string) count {
@@ -163,7 +164,7 @@ func (t *tx) saveCounts() error {
 	for notifier, change := range t.counted {
 		n := t.counts.get(notifier).with(change)
 		if _, err := t.exec(put, notifier, n.unfinished, n.dead, n.bytes, n.since); err != nil {
-			return store.Wrap(err, "keeping a count")
+			return engine.Wrap(err, "keeping a count")
 		}
 	}
 	return nil
@@ -192,7 +193,7 @@ func (s *Store) Backlog(ctx context.Context) ([]store.Backlog, error) {
 		if n.unfinished > 0 {
 			var err error
 			if b.Oldest, err = s.oldest(ctx, notifier, n); err != nil {
-				return nil, store.Wrap(err, "looking for the oldest unfinished delivery")
+				return nil, engine.Wrap(err, "looking for the oldest unfinished delivery")
 			}
 		}
 		list = append(list, b)

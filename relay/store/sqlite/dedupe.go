@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 // dedupeCache holds the newest body hashes in memory, from where they move into the table dedupe in the order of their
@@ -16,9 +17,9 @@ import (
 // start reads the hashes that are not in the table from the newest events. Only the writer uses the cache. In
 // BenchmarkDedupe it takes less than half the time of a table alone, and writes a twentieth of the pages.
 type dedupeCache struct {
-	recent map[store.BodyHash]firstEvent
-	moving map[store.BodyHash]firstEvent // on its way into the table
-	queue  []store.BodyHash              // the hashes of moving that are not in the table yet, sorted
+	recent map[engine.BodyHash]firstEvent
+	moving map[engine.BodyHash]firstEvent // on its way into the table
+	queue  []engine.BodyHash              // the hashes of moving that are not in the table yet, sorted
 }
 
 // firstEvent is the event that brought a body first.
@@ -37,19 +38,19 @@ const movedUpTo = "deduped"
 func loadDedupeCache(c *conn, now time.Time) (d dedupeCache, err error) {
 	const q = `SELECT id, hash FROM events INDEXED BY events_list WHERE hash IS NOT NULL
 		AND id > max(?, coalesce((SELECT value FROM marks WHERE name = ?), 0))`
-	d.recent = map[store.BodyHash]firstEvent{}
+	d.recent = map[engine.BodyHash]firstEvent{}
 	oldest := store.FirstID(now.Add(-store.DedupeWindow))
 	err = c.query(context.Background(), q, []any{oldest, movedUpTo}, func(r row) error {
-		if h := r.bytes(1); len(h) == len(store.BodyHash{}) {
-			d.recent[store.BodyHash(h)] = firstEvent{r.id(0), r.id(0).Time().UnixMilli()}
+		if h := r.bytes(1); len(h) == len(engine.BodyHash{}) {
+			d.recent[engine.BodyHash(h)] = firstEvent{r.id(0), r.id(0).Time().UnixMilli()}
 		}
 		return nil
 	})
-	return d, store.Wrap(err, "reading the bodies that were seen")
+	return d, engine.Wrap(err, "reading the bodies that were seen")
 }
 
 // find returns the event that brought a body first, as far as memory knows and it has not expired.
-func (d *dedupeCache) find(h store.BodyHash, now int64) (store.ID, bool) {
+func (d *dedupeCache) find(h engine.BodyHash, now int64) (store.ID, bool) {
 	first, ok := d.recent[h]
 	if !ok {
 		first, ok = d.moving[h]
@@ -63,14 +64,14 @@ func (d *dedupeCache) commit(t *tx) {
 		d.moving = nil
 	}
 	if d.recent == nil {
-		d.recent = map[store.BodyHash]firstEvent{}
+		d.recent = map[engine.BodyHash]firstEvent{}
 	}
 	maps.Copy(d.recent, t.bodies)
 	if len(d.recent) < moveAt || d.moving != nil {
 		return
 	}
 	d.moving, d.recent = d.recent, nil
-	d.queue = slices.SortedFunc(maps.Keys(d.moving), func(a, b store.BodyHash) int { return bytes.Compare(a[:], b[:]) })
+	d.queue = slices.SortedFunc(maps.Keys(d.moving), func(a, b engine.BodyHash) int { return bytes.Compare(a[:], b[:]) })
 }
 
 // findDuplicates marks the events whose bodies came before, and remembers the bodies of the others.
@@ -80,7 +81,7 @@ func (t *tx) findDuplicates(a *acceptance) error {
 		return err
 	}
 	for i := range a.batch {
-		ev, h := &a.batch[i], store.HashOf(&a.batch[i])
+		ev, h := &a.batch[i], engine.HashOf(&a.batch[i])
 		a.receipts[i].ID = ev.ID
 		if ev.ReplayOf != 0 {
 			continue
@@ -92,7 +93,7 @@ func (t *tx) findDuplicates(a *acceptance) error {
 		}
 		known[h] = ev.ID
 		if t.bodies == nil {
-			t.bodies = map[store.BodyHash]firstEvent{}
+			t.bodies = map[engine.BodyHash]firstEvent{}
 		}
 		t.bodies[h] = firstEvent{ev.ID, t.now}
 	}
@@ -100,12 +101,12 @@ func (t *tx) findDuplicates(a *acceptance) error {
 }
 
 // knownBodies returns the events that brought bodies of a batch first: in this transaction, in memory, or in the table.
-func (t *tx) knownBodies(batch []store.Event) (map[store.BodyHash]store.ID, error) {
+func (t *tx) knownBodies(batch []store.Event) (map[engine.BodyHash]store.ID, error) {
 	const q = "SELECT hash, event_id FROM dedupe WHERE expires_at > ? AND hash IN " + sixteen
-	known := map[store.BodyHash]store.ID{}
+	known := map[engine.BodyHash]store.ID{}
 	var unknown []any
 	for i := range batch {
-		h := store.HashOf(&batch[i])
+		h := engine.HashOf(&batch[i])
 		if first, ok := t.bodies[h]; ok {
 			known[h] = first.id
 		} else if first, ok := t.dedupe.find(h, t.now); ok {
@@ -114,14 +115,14 @@ func (t *tx) knownBodies(batch []store.Event) (map[store.BodyHash]store.ID, erro
 			unknown = append(unknown, h[:])
 		}
 	}
-	err := t.queryMany(q, []any{t.now}, unknown, func(r row) { known[store.BodyHash(r.bytes(0))] = r.id(1) })
-	return known, store.Wrap(err, "looking for earlier events")
+	err := t.queryMany(q, []any{t.now}, unknown, func(r row) { known[engine.BodyHash(r.bytes(0))] = r.id(1) })
+	return known, engine.Wrap(err, "looking for earlier events")
 }
 
 // forgetBody lets the body of an event that is not stored come again.
 func (t *tx) forgetBody(ev *store.Event) {
 	if ev.ReplayOf == 0 {
-		delete(t.bodies, store.HashOf(ev))
+		delete(t.bodies, engine.HashOf(ev))
 	}
 }
 
@@ -146,7 +147,7 @@ func (t *tx) moveHashes() error {
 // oldestInMemory returns the first event whose hash stays in memory once the queue is empty.
 func (t *tx) oldestInMemory() store.ID {
 	oldest := store.ID(math.MaxInt64)
-	for _, bodies := range []map[store.BodyHash]firstEvent{t.dedupe.recent, t.bodies} {
+	for _, bodies := range []map[engine.BodyHash]firstEvent{t.dedupe.recent, t.bodies} {
 		for _, first := range bodies {
 			oldest = min(oldest, first.id)
 		}
@@ -158,7 +159,7 @@ func (t *tx) oldestInMemory() store.ID {
 func (t *tx) mark(name string, value int64) error {
 	const q = "INSERT INTO marks (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 	_, err := t.exec(q, name, value)
-	return store.Wrap(err, "keeping a mark")
+	return engine.Wrap(err, "keeping a mark")
 }
 
 // keepHashes writes the hashes of events that are about to be purged into the table, unless they have expired.
@@ -167,5 +168,5 @@ func (t *tx) keepHashes(after, last store.ID) error {
 		SELECT hash, id, received_at + ?4 FROM events
 		WHERE id > ?1 AND id <= ?2 AND hash IS NOT NULL AND received_at + ?4 > ?3`
 	_, err := t.exec(q, after, last, t.now, store.DedupeWindow.Milliseconds())
-	return store.Wrap(err, "remembering bodies")
+	return engine.Wrap(err, "remembering bodies")
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 // Finish implements store.Store.
@@ -15,12 +16,12 @@ func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
 		return err
 	}
 	err := s.writer.Do(ctx, 2*len(outcomes), &op{run: func(t *tx) error { return t.finish(outcomes) }})
-	return store.Wrap(err, "recording outcomes")
+	return engine.Wrap(err, "recording outcomes")
 }
 
 // finish records attempts and ends first, so that a delivery that is handed back sees which ones are still before it.
 func (t *tx) finish(outcomes []store.Outcome) error {
-	e := &endings{streams: map[store.Stream]bool{}, delivered: map[string][]store.ID{}}
+	e := &endings{streams: map[engine.Stream]bool{}, delivered: map[string][]store.ID{}}
 	for i := range outcomes {
 		if o := &outcomes[i]; o.Attempt != nil || o.State != store.Pending {
 			if err := t.record(o, e); err != nil {
@@ -51,13 +52,13 @@ func (t *tx) finish(outcomes []store.Outcome) error {
 
 // endings are the deliveries that one call of Finish ends.
 type endings struct {
-	streams   map[store.Stream]bool // in which some have ended
-	delivered map[string][]store.ID // by status: those that reached all their recipients, which are recorded together
-	failed    []*store.Outcome      // those that ask for a fallback
+	streams   map[engine.Stream]bool // in which some have ended
+	delivered map[string][]store.ID  // by status: those that reached all their recipients, which are recorded together
+	failed    []*store.Outcome       // those that ask for a fallback
 }
 
 // promoteAll makes the next deliveries of streams due, where others may wait.
-func (t *tx) promoteAll(ended map[store.Stream]bool) error {
+func (t *tx) promoteAll(ended map[engine.Stream]bool) error {
 	for l := range ended {
 		if !t.mayWait(l) {
 			continue
@@ -102,7 +103,7 @@ func (t *tx) deliver(ids []store.ID, status string) error {
 		error = '', attempts = attempts + 1, updated_at = ?3, first_at = iif(attempts = 0, ?3, first_at)
 		WHERE id IN (SELECT value FROM json_each(?1))`
 	_, err := t.exec(q, idList(slices.Values(ids)), status, t.now)
-	return store.Wrap(err, "recording what was delivered")
+	return engine.Wrap(err, "recording what was delivered")
 }
 
 // look returns the state of a delivery, empty if it does not exist, and its lease as if it were being sent.
@@ -110,13 +111,13 @@ func (t *tx) look(id store.ID) (state store.State, h lease, err error) {
 	const q = "SELECT state, notifier, order_key, length(message) FROM deliveries WHERE id = ?"
 	err = t.query(context.Background(), q, []any{id}, func(r row) error {
 		state = store.State(r.str(0))
-		h = lease{Stream: store.Stream{Notifier: r.str(1), Key: r.str(2)}, message: r.int(3)}
+		h = lease{Stream: engine.Stream{Notifier: r.str(1), Key: r.str(2)}, message: r.int(3)}
 		return nil
 	})
 	if _, ok := t.leaseOf(id); ok {
 		state = store.Sending
 	}
-	return state, h, store.Wrap(err, "reading the state of a delivery")
+	return state, h, engine.Wrap(err, "reading the state of a delivery")
 }
 
 // fallBack stores the fallbacks of the deliveries that have ended, where one may be made. They are not claimed, since
@@ -129,14 +130,14 @@ func (t *tx) fallBack(failed []*store.Outcome) error {
 	if err != nil {
 		return err
 	}
-	for _, o := range store.WithFallback(failed, made) {
+	for _, o := range engine.WithFallback(failed, made) {
 		d := *o.Fallback
 		d.Claim = false
 		busy, err := t.busyOf([]any{d.Notifier, d.OrderKey})
 		if err != nil {
 			return err
 		}
-		rows := t.appendDelivery(nil, events[o.ID], &d, store.StartOf(&d, busy))
+		rows := t.appendDelivery(nil, events[o.ID], &d, engine.StartOf(&d, busy))
 		if err := t.insert(t.into.deliveries, rows); err != nil {
 			return err
 		}
@@ -145,7 +146,7 @@ func (t *tx) fallBack(failed []*store.Outcome) error {
 }
 
 // readFallbacks returns the events of deliveries, and the fallbacks that were made for these events.
-func (t *tx) readFallbacks(of []*store.Outcome) (events map[store.ID]store.ID, made []store.Fallback, err error) {
+func (t *tx) readFallbacks(of []*store.Outcome) (events map[store.ID]store.ID, made []engine.Fallback, err error) {
 	const q = `SELECT d.event_id, f.id, f.fallback_for, f.state FROM deliveries d
 		LEFT JOIN deliveries f INDEXED BY deliveries_event ON f.event_id = d.event_id AND f.fallback_for IS NOT NULL
 		WHERE d.id = ?`
@@ -153,7 +154,7 @@ func (t *tx) readFallbacks(of []*store.Outcome) (events map[store.ID]store.ID, m
 	for _, o := range of {
 		err := t.query(context.Background(), q, []any{o.ID}, func(r row) error {
 			if events[o.ID] = r.id(0); r[1] != nil {
-				made = append(made, store.Fallback{ID: r.id(1), For: r.id(2), State: store.State(r.str(3))})
+				made = append(made, engine.Fallback{ID: r.id(1), For: r.id(2), State: store.State(r.str(3))})
 			}
 			return nil
 		})
@@ -187,13 +188,13 @@ func (t *tx) recordOne(o *store.Outcome) error {
 		query, args = again, append(args, dueAt(o.NextAt, t.now))
 	}
 	_, err := t.exec(query, args...)
-	return store.Wrap(err, "recording an outcome")
+	return engine.Wrap(err, "recording an outcome")
 }
 
 func appendAttempt(rows []any, o *store.Outcome) []any {
 	a := o.Attempt
 	return append(rows, o.ID, o.Lease, a.At.UnixMilli(), int64(a.Took), a.Status, a.Reason, a.Error,
-		store.ShortResponse(a.Response))
+		engine.ShortResponse(a.Response))
 }
 
 // saveAttempts writes the gathered attempts.
@@ -221,23 +222,23 @@ func (t *tx) handBack(id store.ID, lease int64, next time.Time) error {
 	t.release(id)
 	t.noteWaiting(h.Stream)
 	_, err := t.exec(q, id, lease, dueAt(next, t.now), t.now, store.OrderWait.Milliseconds())
-	return store.Wrap(err, "handing a delivery back")
+	return engine.Wrap(err, "handing a delivery back")
 }
 
 // promote makes the first unfinished delivery of a stream due if it waits for its turn, even if it is being sent: it
 // has to be due if the process ends. A delivery that was tried before waits for its next attempt, unless it was handed
 // back since to wait for its turn.
-func (t *tx) promote(l store.Stream) error {
+func (t *tx) promote(l engine.Stream) error {
 	const q = `UPDATE deliveries SET next_at = ?3 WHERE id = (
 			SELECT id FROM deliveries INDEXED BY deliveries_lane
 			WHERE unfinished = 1 AND notifier = ?1 AND order_key = ?2 ORDER BY id LIMIT 1)
 		AND state = 'pending' AND next_at > ?3 AND (attempts = 0 OR next_at = created_at + coalesce(wait, ?4))`
 	_, err := t.exec(q, l.Notifier, l.Key, t.now, store.OrderWait.Milliseconds())
-	return store.Wrap(err, "letting the next delivery go")
+	return engine.Wrap(err, "letting the next delivery go")
 }
 
 // busyStreams returns the streams of new deliveries that have unfinished ones.
-func (t *tx) busyStreams(plans []store.Plan) (map[store.Stream]bool, error) {
+func (t *tx) busyStreams(plans []store.Plan) (map[engine.Stream]bool, error) {
 	var streams []any
 	for _, p := range plans {
 		for i := range p.Deliveries {
@@ -250,30 +251,30 @@ func (t *tx) busyStreams(plans []store.Plan) (map[store.Stream]bool, error) {
 }
 
 // busyOf returns the streams that have unfinished deliveries, of those given as notifier and order key in turns.
-func (t *tx) busyOf(streams []any) (map[store.Stream]bool, error) {
+func (t *tx) busyOf(streams []any) (map[engine.Stream]bool, error) {
 	const q = `SELECT column1, column2 FROM (VALUES (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?))
 		WHERE EXISTS (SELECT 1 FROM deliveries INDEXED BY deliveries_lane
 			WHERE unfinished = 1 AND notifier = column1 AND order_key = column2)`
-	busy := map[store.Stream]bool{}
-	err := t.queryMany(q, nil, streams, func(r row) { busy[store.Stream{Notifier: r.str(0), Key: r.str(1)}] = true })
-	return busy, store.Wrap(err, "looking for earlier deliveries")
+	busy := map[engine.Stream]bool{}
+	err := t.queryMany(q, nil, streams, func(r row) { busy[engine.Stream{Notifier: r.str(0), Key: r.str(1)}] = true })
+	return busy, engine.Wrap(err, "looking for earlier deliveries")
 }
 
 // Retry implements store.Store.
 func (s *Store) Retry(ctx context.Context, ids []store.ID) (int, error) {
 	n, err := s.change(ctx, ids, (*tx).retry)
-	return n, store.Wrap(err, "retrying deliveries")
+	return n, engine.Wrap(err, "retrying deliveries")
 }
 
 // Cancel implements store.Store.
 func (s *Store) Cancel(ctx context.Context, ids []store.ID, why string) (int, error) {
 	n, err := s.change(ctx, ids, func(t *tx, ids []store.ID) (int, error) { return t.cancel(ids, why) })
-	return n, store.Wrap(err, "cancelling deliveries")
+	return n, engine.Wrap(err, "cancelling deliveries")
 }
 
 // change changes deliveries, and returns how many it found.
 func (s *Store) change(ctx context.Context, ids []store.ID, change func(*tx, []store.ID) (int, error)) (int, error) {
-	return store.InSlices(ids, func(slice []store.ID) (int, error) {
+	return engine.InSlices(ids, func(slice []store.ID) (int, error) {
 		n := 0
 		err := s.writer.Do(ctx, len(slice), &op{run: func(t *tx) (err error) {
 			n, err = change(t, slice)
@@ -310,12 +311,12 @@ func (t *tx) retryOne(id store.ID) (found bool, err error) {
 	const q = `UPDATE deliveries SET state = 'pending', unfinished = 1, attempts = 0, first_at = ?2, next_at = ?2,
 		updated_at = ?2 WHERE id = ?1`
 	_, err = t.exec(q, id, t.now)
-	return true, store.Wrap(err, "retrying a delivery")
+	return true, engine.Wrap(err, "retrying a delivery")
 }
 
 // cancel promotes once all deliveries are cancelled, so that none of them becomes due in between.
 func (t *tx) cancel(ids []store.ID, why string) (total int, err error) {
-	ended := map[store.Stream]bool{}
+	ended := map[engine.Stream]bool{}
 	for _, id := range ids {
 		state, h, err := t.look(id)
 		if err != nil {
@@ -343,7 +344,7 @@ func (t *tx) cancelOne(id store.ID, why string) error {
 	const q = "UPDATE deliveries SET state = 'cancelled', unfinished = 0, next_at = NULL, error = ?2, " +
 		"updated_at = ?3 WHERE id = ?1"
 	_, err := t.exec(q, id, why, t.now)
-	return store.Wrap(err, "cancelling a delivery")
+	return engine.Wrap(err, "cancelling a delivery")
 }
 
 // dueAt returns when a pending delivery is due, in milliseconds: now, if next is zero.

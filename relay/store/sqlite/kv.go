@@ -8,17 +8,18 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
-	var kv store.KeyValue
+	var kv engine.KeyValue
 	err = s.readers.read(ctx, func(ctx context.Context, c *conn) (err error) {
 		kv, err = readKey(ctx, c, key)
 		return err
 	})
 	if err != nil || kv.Expires <= s.now().UnixMilli() {
-		return nil, store.Wrap(err, "reading a key")
+		return nil, engine.Wrap(err, "reading a key")
 	}
 	return kv.Value, nil
 }
@@ -37,7 +38,7 @@ func (s *Store) Swap(ctx context.Context, key string, old []byte, c store.Change
 		t.keys.Set(c)
 		return nil
 	}})
-	return swapped && err == nil, store.Wrap(err, "changing a key")
+	return swapped && err == nil, engine.Wrap(err, "changing a key")
 }
 
 // readAnnouncedKeys reads the keys that decide will ask for, with few queries.
@@ -47,20 +48,20 @@ func (t *tx) readAnnouncedKeys(a *acceptance) error {
 	for i := range a.batch {
 		for _, key := range a.batch[i].Keys {
 			if _, known := t.keys.Read[key]; !known && !a.receipts[i].Duplicate {
-				t.keys.Remember(key, store.KeyValue{})
+				t.keys.Remember(key, engine.KeyValue{})
 				unknown = append(unknown, key)
 			}
 		}
 	}
 	err := t.queryMany(q, nil, unknown, func(r row) {
-		t.keys.Remember(r.str(0), store.KeyValue{Value: append([]byte{}, r.bytes(1)...), Expires: r.int(2)})
+		t.keys.Remember(r.str(0), engine.KeyValue{Value: append([]byte{}, r.bytes(1)...), Expires: r.int(2)})
 	})
-	return store.Wrap(err, "reading keys")
+	return engine.Wrap(err, "reading keys")
 }
 
 // getKey returns a value as this transaction will leave it, or nil.
 func (t *tx) getKey(key string) ([]byte, error) {
-	return t.keys.Get(key, t.now, func() (store.KeyValue, error) { return readKey(context.Background(), t.conn, key) })
+	return t.keys.Get(key, t.now, func() (engine.KeyValue, error) { return readKey(context.Background(), t.conn, key) })
 }
 
 // saveKeys writes the changed keys.
@@ -71,16 +72,16 @@ func (t *tx) saveKeys() error {
 		if kv.Value != nil {
 			rows = append(rows, key, kv.Value, kv.Expires)
 		} else if _, err := t.exec("DELETE FROM kv WHERE key = ?", key); err != nil {
-			return store.Wrap(err, "forgetting a key")
+			return engine.Wrap(err, "forgetting a key")
 		}
 	}
 	return t.insert(t.into.keys, rows)
 }
 
 // readKey returns a value, which is nil only if the key does not exist.
-func readKey(ctx context.Context, c *conn, key string) (kv store.KeyValue, err error) {
+func readKey(ctx context.Context, c *conn, key string) (kv engine.KeyValue, err error) {
 	err = c.query(ctx, "SELECT value, expires_at FROM kv WHERE key = ?", []any{key}, func(r row) error {
-		kv = store.KeyValue{Value: append([]byte{}, r.bytes(0)...), Expires: r.int(1)}
+		kv = engine.KeyValue{Value: append([]byte{}, r.bytes(0)...), Expires: r.int(1)}
 		return nil
 	})
 	return kv, err
@@ -150,5 +151,5 @@ func lastSent(c *conn, now time.Time) (at time.Time, err error) {
 		at = now
 		return nil
 	})
-	return at, store.Wrap(err, "looking whether there are deliveries")
+	return at, engine.Wrap(err, "looking whether there are deliveries")
 }

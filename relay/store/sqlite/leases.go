@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 // leases holds the deliveries that are being sent. The file has them as pending: only this process uses it, and nothing
@@ -16,12 +17,12 @@ type leases struct {
 	mu         sync.RWMutex
 	of         leased
 	byNotifier map[string]int
-	streams    map[store.Stream]streamState // with order keys
+	streams    map[engine.Stream]streamState // with order keys
 }
 
 // lease belongs to a delivery that is being sent.
 type lease struct {
-	store.Stream
+	engine.Stream
 	number  int64 // one more than in the file, where it grows with the outcome
 	message int64 // its size in bytes
 	since   int64 // in milliseconds
@@ -45,7 +46,7 @@ func (l leased) show(d store.Delivery) store.Delivery {
 }
 
 func newLeases() *leases {
-	return &leases{of: leased{}, byNotifier: map[string]int{}, streams: map[store.Stream]streamState{}}
+	return &leases{of: leased{}, byNotifier: map[string]int{}, streams: map[engine.Stream]streamState{}}
 }
 
 func (s *leases) get(id store.ID) (lease, bool) {
@@ -69,7 +70,7 @@ func (s *leases) snapshot() leased {
 }
 
 // mayWait reports whether deliveries may be waiting in a stream of which one is being sent.
-func (s *leases) mayWait(in store.Stream) bool {
+func (s *leases) mayWait(in engine.Stream) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.streams[in].waiting
@@ -131,14 +132,14 @@ func (t *tx) lease(id store.ID, h lease) {
 func (t *tx) release(id store.ID) { t.lease(id, lease{}) }
 
 // noteWaiting notes that a delivery waits in a stream. It becomes due when the one that is being sent ends.
-func (t *tx) noteWaiting(in store.Stream) {
+func (t *tx) noteWaiting(in engine.Stream) {
 	if t.waiting == nil {
-		t.waiting = map[store.Stream]bool{}
+		t.waiting = map[engine.Stream]bool{}
 	}
 	t.waiting[in] = true
 }
 
 // mayWait reports whether deliveries may be waiting in a stream of which one ends.
-func (t *tx) mayWait(in store.Stream) bool {
+func (t *tx) mayWait(in engine.Stream) bool {
 	return in.Key != "" && (t.waiting[in] || t.leases.mayWait(in))
 }

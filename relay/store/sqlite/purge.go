@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 const (
@@ -46,7 +47,7 @@ func (s *Store) giveBack(ctx context.Context) error {
 }
 
 func (s *Store) step(ctx context.Context, run func(*tx) error) error {
-	return s.writer.Do(ctx, store.PurgeSlice, &op{run: run})
+	return s.writer.Do(ctx, engine.PurgeSlice, &op{run: run})
 }
 
 // keyed is a table whose rows expire, its key, and a value that sorts before every key.
@@ -64,7 +65,7 @@ func (s *Store) purgeExpired(ctx context.Context, k keyed) error {
 		last := make(chan any, 1)
 		err := s.step(ctx, func(t *tx) error {
 			var next any
-			err := t.query(context.Background(), end, []any{at, store.PurgeSlice}, func(r row) error {
+			err := t.query(context.Background(), end, []any{at, engine.PurgeSlice}, func(r row) error {
 				next = r[0]
 				return nil
 			})
@@ -119,7 +120,7 @@ func (t *tx) purgeEnd(after, before store.ID) (last store.ID, err error) {
 	const q = `SELECT id, coalesce(length(body), 0) + coalesce(length(decisions), 0) FROM events
 		WHERE id > ? AND id < ? ORDER BY id LIMIT ?`
 	size := int64(0)
-	err = t.query(context.Background(), q, []any{after, before, store.PurgeSlice}, func(r row) error {
+	err = t.query(context.Background(), q, []any{after, before, engine.PurgeSlice}, func(r row) error {
 		if size < purgeBytes {
 			last = r.id(0)
 		}
@@ -163,7 +164,7 @@ func (t *tx) countPurged(which string, after, last store.ID) error {
 		t.count(r.str(0)).dead -= int(r.int(1))
 		return nil
 	})
-	return store.Wrap(err, "counting dead deliveries")
+	return engine.Wrap(err, "counting dead deliveries")
 }
 
 // giveBack shortens the file by one step and reports whether there is more to do.

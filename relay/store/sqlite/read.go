@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/listing"
 )
 
@@ -31,7 +32,7 @@ func newReaders(open func() (*conn, error)) *readers {
 
 // read lends a connection to f.
 func (p *readers) read(ctx context.Context, f func(ctx context.Context, c *conn) error) error {
-	ctx, cancel := context.WithTimeout(ctx, store.ReadTimeout)
+	ctx, cancel := context.WithTimeout(ctx, engine.ReadTimeout)
 	defer cancel()
 	var c *conn
 	select {
@@ -84,7 +85,7 @@ func (s *Store) NextDue(ctx context.Context, notifier string) (due time.Time, er
 			due = r.time(1)
 		}
 	})
-	return due, store.Wrap(err, "reading when the next delivery is due")
+	return due, engine.Wrap(err, "reading when the next delivery is due")
 }
 
 // NotifiersOf implements store.Store.
@@ -99,7 +100,7 @@ func (s *Store) NotifiersOf(ctx context.Context, ids []store.ID) (names []string
 		return c.queryMany(q, nil, values, func(r row) { names = append(names, r.str(0)) })
 	})
 	slices.Sort(names)
-	return slices.Compact(names), store.Wrap(err, "reading the notifiers of deliveries")
+	return slices.Compact(names), engine.Wrap(err, "reading the notifiers of deliveries")
 }
 
 // Event implements store.Store.
@@ -108,11 +109,11 @@ func (s *Store) Event(ctx context.Context, id store.ID) (store.StoredEvent, erro
 	const deliveries = "SELECT id FROM deliveries WHERE event_id = ? ORDER BY id"
 	var ev store.StoredEvent
 	err := s.list(ctx, q, []any{id}, func(r row) { ev = scanEvent(r) })
-	if err := store.Found("event", id, ev.ID != 0, err); err != nil {
+	if err := engine.Found("event", id, ev.ID != 0, err); err != nil {
 		return store.StoredEvent{}, err
 	}
 	err = s.list(ctx, deliveries, []any{id}, func(r row) { ev.Deliveries = append(ev.Deliveries, r.id(0)) })
-	return ev, store.Wrap(err, "reading an event's deliveries")
+	return ev, engine.Wrap(err, "reading an event's deliveries")
 }
 
 // Delivery implements store.Store.
@@ -124,14 +125,14 @@ func (s *Store) Delivery(ctx context.Context, id store.ID) (store.Delivery, []st
 	var as []store.Attempt
 	sending := s.leases.snapshot()
 	err := s.list(ctx, q, []any{id}, func(r row) { d = sending.show(scanDelivery(r)); d.EventBody = r.bytes(19) })
-	if err := store.Found("delivery", id, d.ID != 0, err); err != nil {
+	if err := engine.Found("delivery", id, d.ID != 0, err); err != nil {
 		return store.Delivery{}, nil, err
 	}
 	err = s.list(ctx, attempts, []any{id}, func(r row) {
 		as = append(as, store.Attempt{At: r.time(0), Took: time.Duration(r.int(1)), Status: r.str(2), Reason: r.str(3),
 			Error: r.str(4), Response: r.str(5)})
 	})
-	return d, as, store.Wrap(err, "reading a delivery's attempts")
+	return d, as, engine.Wrap(err, "reading a delivery's attempts")
 }
 
 const eventColumns = "e.id, e.source, e.name, e.project, e.body, e.received_at, e.decisions, e.replay_of"

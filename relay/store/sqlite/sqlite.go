@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 // Options are settings of a store. The zero value is the default.
@@ -88,7 +89,7 @@ func (s *Store) Check(ctx context.Context) error {
 		_, err := t.exec("INSERT INTO probe (id, at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET at = ?1", t.now)
 		return err
 	}})
-	return store.Wrap(err, "writing to the store")
+	return engine.Wrap(err, "writing to the store")
 }
 
 // start opens the connections and starts the goroutines.
@@ -203,7 +204,7 @@ func (c *conn) prepareToRead(path string) error {
 	known := len(migrations())
 	version, err := fileVersion(c, path, known)
 	if err == nil {
-		err = store.CheckVersion(path, version, known)
+		err = engine.CheckVersion(path, version, known)
 	}
 	if err == nil {
 		err = checkLibrary(c)

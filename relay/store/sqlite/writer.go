@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/groupcommit"
 )
 
@@ -85,7 +86,7 @@ func (w *writer) execute(t *tx, group []*op) error {
 	if err := t.save(); err != nil {
 		return err
 	}
-	return store.Wrap(w.end(), "committing")
+	return engine.Wrap(w.end(), "committing")
 }
 
 // checkBroken closes broken if the disk did not confirm a write: the operating system's pages may then differ from the
@@ -118,13 +119,13 @@ type tx struct {
 	counts *counts
 	dedupe *dedupeCache
 
-	keys     store.Keys                    // of kv
-	bodies   map[store.BodyHash]firstEvent // that are new
-	moved    int                           // hashes that were moved into the table
-	leased   map[store.ID]lease            // changes of leases; one without a number ends
-	waiting  map[store.Stream]bool         // streams in which deliveries wait
-	counted  map[string]*countChange       // by notifier
-	attempts []any                         // rows to be written
+	keys     engine.Keys                    // of kv
+	bodies   map[engine.BodyHash]firstEvent // that are new
+	moved    int                            // hashes that were moved into the table
+	leased   map[store.ID]lease             // changes of leases; one without a number ends
+	waiting  map[engine.Stream]bool         // streams in which deliveries wait
+	counted  map[string]*countChange        // by notifier
+	attempts []any                          // rows to be written
 }
 
 // save writes what was gathered during the transaction.

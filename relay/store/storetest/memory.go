@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 // Memory is a store without a disk, for tests in fake time. It keeps the order of deliveries and makes fallbacks as the
@@ -225,13 +226,13 @@ func (m *Memory) Finish(_ context.Context, outcomes []store.Outcome) error {
 			failed = append(failed, o)
 		}
 	}
-	var made []store.Fallback
+	var made []engine.Fallback
 	for _, d := range m.rows {
 		if d.FallbackFor != 0 {
-			made = append(made, store.Fallback{ID: d.ID, For: d.FallbackFor, State: d.State})
+			made = append(made, engine.Fallback{ID: d.ID, For: d.FallbackFor, State: d.State})
 		}
 	}
-	for _, o := range store.WithFallback(failed, made) {
+	for _, o := range engine.WithFallback(failed, made) {
 		d := m.row(o.ID)
 		m.add(store.StoredEvent{ID: d.EventID, Name: d.EventName, Project: d.Project, Body: d.EventBody}, *o.Fallback)
 	}

@@ -1,4 +1,6 @@
-package store
+// Package engine holds what the engines of a store share: the keys of a transaction, the streams of deliveries, and which
+// fallbacks are made.
+package engine
 
 import (
 	"fmt"
@@ -6,9 +8,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-)
 
-// What follows is shared by the engines.
+	"qaserelay/relay/store"
+)
 
 const (
 	// FirstLease is the lease of a delivery that is claimed as it is made.
@@ -29,7 +31,7 @@ const (
 type BodyHash [16]byte
 
 // HashOf returns the hash by which an event's body is deduplicated.
-func HashOf(ev *Event) BodyHash { return BodyHash(ev.Hash[:16]) }
+func HashOf(ev *store.Event) BodyHash { return BodyHash(ev.Hash[:16]) }
 
 // KeyValue is the value of a key with its expiry in milliseconds.
 type KeyValue struct {
@@ -62,7 +64,7 @@ func (k *Keys) Remember(key string, kv KeyValue) {
 }
 
 // Set adds a change, which replaces an earlier one of the same key.
-func (k *Keys) Set(c Change) {
+func (k *Keys) Set(c store.Change) {
 	if k.Changed == nil {
 		k.Changed = map[string]KeyValue{}
 	}
@@ -94,7 +96,7 @@ func (k *Keys) Get(key string, now int64, read func() (KeyValue, error)) ([]byte
 
 // InSlices calls change for slices of sorted ids, each for a transaction of its own, so that a long list delays no other
 // caller for long. It returns the sum of the results.
-func InSlices(ids []ID, change func(slice []ID) (int, error)) (total int, err error) {
+func InSlices(ids []store.ID, change func(slice []store.ID) (int, error)) (total int, err error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	for slice := range slices.Chunk(ids, RetrySlice) {
 		n, err := change(slice)
@@ -115,12 +117,12 @@ func ShortResponse(text string) string {
 }
 
 // Found returns the error of reading an event or a delivery: err, or ErrNotFound if nothing was found.
-func Found(what string, id ID, found bool, err error) error {
+func Found(what string, id store.ID, found bool, err error) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("reading %s %s: %w", what, id, err)
 	case !found:
-		return fmt.Errorf("%s %s: %w", what, id, ErrNotFound)
+		return fmt.Errorf("%s %s: %w", what, id, store.ErrNotFound)
 	}
 	return nil
 }
@@ -143,12 +145,4 @@ func Wrap(err error, doing string) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", doing, err)
-}
-
-// Redact keeps the scheme of a store's URL only, since the rest may hold a password.
-func Redact(url string) string {
-	if scheme, _, ok := strings.Cut(url, "://"); ok {
-		return scheme + "://…"
-	}
-	return url
 }
