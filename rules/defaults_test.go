@@ -24,8 +24,7 @@ import (
 	"qaserelay/rules/yamldoc"
 )
 
-// TestDefaultMessages writes down the message of each event, for the catalogue's examples and for the scenes, to be
-// read.
+// TestDefaultMessages compares the messages of the catalog's examples and of the scenes with the golden files.
 func TestDefaultMessages(t *testing.T) {
 	files := map[string]*strings.Builder{}
 	show := func(name string, s scene) {
@@ -74,7 +73,7 @@ func TestDefaultMessagesTakeAnyPayload(t *testing.T) {
 	}
 }
 
-// clumsy finds what a gap in a template leaves behind.
+// clumsy matches the traces of an empty value in a text.
 var clumsy = regexp.MustCompile(`<no value>|<nil>|%!|\(\)|\( |“”|[^\n> ]  |  [^\n ]|^ *·|· *·|·\s*$|·\n|: ·|: ` +
 	`\n|:$|\b1 cases|\bmap\[| ,| \.|\n\n\n`)
 
@@ -98,7 +97,7 @@ func readsWell(t *testing.T, name string, n rules.Notification) {
 	}
 }
 
-// scene is an event, what happened before it, and how long before.
+// scene is an event and the events before it.
 type scene struct {
 	Name    string        `yaml:"name"`
 	Given   []call        `yaml:"given"`
@@ -106,11 +105,11 @@ type scene struct {
 	call    `yaml:",inline"`
 }
 
-// call is one event. Without a payload it is the catalogue's example.
+// call is one event. Without a payload it is the catalog's example.
 type call struct {
 	Event   string         `yaml:"event"`
 	Payload map[string]any `yaml:"payload"`
-	Member  any            `yaml:"member"` // a number, or what is none
+	Member  any            `yaml:"member"` // a number, or an invalid value
 }
 
 func readScenes(t *testing.T) []scene {
@@ -129,7 +128,7 @@ func readScenes(t *testing.T) []scene {
 	return scenes
 }
 
-// play decides one event after the other, each with what those before left, and returns the notification of the last.
+// play decides the events in order and returns the notification of the last one.
 func (s scene) play(t *testing.T) rules.Notification {
 	t.Helper()
 	set, err := oneRule()

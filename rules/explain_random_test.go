@@ -13,8 +13,8 @@ import (
 	"qaserelay/rules/people"
 )
 
-// TestExplainNeverDisagreesWithDecide holds traces against decisions, on random conditions and events.
-func TestExplainNeverDisagreesWithDecide(t *testing.T) {
+// TestExplainAgreesWithDecide compares traces with decisions, on random conditions and events.
+func TestExplainAgreesWithDecide(t *testing.T) {
 	g := conditiontest.NewGenerator(3)
 	counted := map[rules.Outcome]int{}
 	for range 1500 {
@@ -44,7 +44,7 @@ func TestExplainNeverDisagreesWithDecide(t *testing.T) {
 	}
 }
 
-// contradiction says where a trace does not fit its outcome, or itself.
+// contradiction returns an error if a trace does not fit its outcome, or itself.
 func contradiction(r rules.ExplainedRule) error {
 	root := r.Condition
 	switch {
@@ -59,7 +59,7 @@ func contradiction(r rules.ExplainedRule) error {
 	return consistent(root)
 }
 
-// consistent holds the parts of evaluated chains against their value.
+// consistent returns an error if the state of a part does not fit that of the part around it.
 func consistent(t *condition.Trace) error {
 	for _, part := range t.Parts {
 		if t.State == condition.Skipped && part.State != condition.Skipped {

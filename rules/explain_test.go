@@ -49,7 +49,7 @@ func explainEvent(t testing.TB, c *rulefile.File, event, payload string) rules.E
 	return c.Rules.Explain(ev, rules.State{Now: now})
 }
 
-func TestAConditionIsTakenApart(t *testing.T) {
+func TestAConditionIsTracedPartByPart(t *testing.T) {
 	const payload = `{"id":2,"failed":3,"cases":14,"title":null,"on":true,"text":"x","tags":["a","b"],"plan":{"id":1}}`
 	for name, c := range map[string]struct{ when, want string }{
 		"and": {`event_name == "run.completed" and payload.failed > 5`, `
@@ -88,7 +88,7 @@ if payload.failed > 3 { true } else { payload.on } → true
   payload.failed > 3 → false
     payload.failed → 3
   payload.on → true`},
-		"what stands for nil": {`(payload.missing ?? payload.failed) == 3 and (payload.failed ?? payload.cases) > 1`, `
+		"a default for nil": {`(payload.missing ?? payload.failed) == 3 and (payload.failed ?? payload.cases) > 1`, `
 (payload.missing ?? payload.failed) == 3 and (payload.failed ?? payload.cases) > 1 → true
   (payload.missing ?? payload.failed) == 3 → true
     payload.missing ?? payload.failed → 3
@@ -143,7 +143,7 @@ time < now() and payload.tags[0] == (payload.text | upper()) or 1 < len(payload.
     payload.none < 3 → …
       payload.none → …
   payload.on → true`},
-		"a failure, and what it kept from being looked at": {`payload.on and payload.text > 3 and payload.failed > 0`, `
+		"a failure, and the parts behind it": {`payload.on and payload.text > 3 and payload.failed > 0`, `
 payload.on and payload.text > 3 and payload.failed > 0 → !
   payload.on → true
   payload.text > 3 → ! invalid operation: string > int
@@ -168,7 +168,7 @@ payload.nothing → null (payload.nothing is missing in run.completed)`},
 	}
 }
 
-func TestValuesThatSurpriseAreExplained(t *testing.T) {
+func TestUnexpectedValuesHaveAHint(t *testing.T) {
 	for _, c := range []struct{ when, event, payload, want string }{
 		{`payload.title == "Nightly"`, "run.completed", `{"id":2}`,
 			`payload.title is missing in run.completed; entity.title has it, from an earlier event`},
@@ -200,7 +200,7 @@ func TestValuesThatSurpriseAreExplained(t *testing.T) {
 	for _, when := range []string{`payload.title == nil`, `(payload.title ?? "") == ""`} {
 		got := sketch(explainOne(t, when, "run.completed", `{"id":2}`).Condition, "")
 		if strings.Contains(got, "missing") {
-			t.Errorf("%s asks for what is missing, and needs no explanation:\n%s", when, got)
+			t.Errorf("%s handles a missing value, and needs no hint:\n%s", when, got)
 		}
 	}
 }
@@ -242,7 +242,7 @@ never stopped "the rule last stops here" evaluated true
 	}
 	if x.EntityKey != "qase/WEB/run/2" || x.Entity["environment"] != "staging" || x.Actor["name"] != "Bob Bar" ||
 		x.Event != "run.completed" {
-		t.Errorf("what is known: %+v", x)
+		t.Errorf("got %+v", x)
 	}
 	if _, err := json.Marshal(x); err != nil {
 		t.Error(err)
@@ -258,7 +258,7 @@ func TestAFailedTemplateIsExplained(t *testing.T) {
 	}
 }
 
-func TestRulesBeyondThoseRecordedAreExplained(t *testing.T) {
+func TestRulesBeyondTheRecordedOnesAreExplained(t *testing.T) {
 	var many strings.Builder
 	for n := range 300 {
 		fmt.Fprintf(&many, "  - {name: r%d, when: 'payload.id == %d', notify: [qa]}\n", n, n)

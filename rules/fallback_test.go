@@ -16,22 +16,23 @@ func fallbackFile(notifiers, notify string) string {
 		"rules:\n  - {name: r, when: event_name == \"run.completed\", notify: " + notify + "}\n"
 }
 
-func TestWhereAMessageGoesWhenItDies(t *testing.T) {
+func TestFallbacksOfAMessage(t *testing.T) {
 	cases := []struct{ name, notifiers, notify, want string }{
-		{"nowhere, unless somebody says so", "", "[a]", "a"},
-		{"where the entry says, in its order", "", "[{notifier: a, fallback: [c, b]}]", "a > c > b"},
-		{"one name stands for a list of one", "", "[{notifier: a, fallback: b}]", "a > b"},
-		{"where the notifier says", "  - {name: d, type: chat, fallback: [b, c]}\n", "[d]", "d > b > c"},
-		{"where the entry says, whatever the notifier says", "  - {name: d, type: chat, fallback: [b]}\n",
+		{"no fallback by default", "", "[a]", "a"},
+		{"those of the entry, in its order", "", "[{notifier: a, fallback: [c, b]}]", "a > c > b"},
+		{"one name is a list of one", "", "[{notifier: a, fallback: b}]", "a > b"},
+		{"those of the notifier", "  - {name: d, type: chat, fallback: [b, c]}\n", "[d]", "d > b > c"},
+		{"those of the entry replace those of the notifier", "  - {name: d, type: chat, fallback: [b]}\n",
 			"[{notifier: d, fallback: [c]}]", "d > c"},
-		{"nowhere, if the entry says so", "  - {name: d, type: chat, fallback: [b]}\n", "[{notifier: d, fallback: []}]",
+		{"none, if the list of the entry is empty", "  - {name: d, type: chat, fallback: [b]}\n",
+			"[{notifier: d, fallback: []}]",
 			"d"},
-		{"and on to where the last one's messages go",
+		{"those of the last fallback follow",
 			"  - {name: d, type: chat, fallback: [c]}\n  - {name: e, type: chat, fallback: [b, d]}\n", "[e]",
 			"e > b > d > c"},
-		{"but never twice to one", "  - {name: d, type: chat, fallback: [a]}\n", "[{notifier: a, fallback: [b, d]}]",
+		{"each notifier once", "  - {name: d, type: chat, fallback: [a]}\n", "[{notifier: a, fallback: [b, d]}]",
 			"a > b > d"},
-		{"each entry for itself", "", "[{notifier: a, fallback: [b]}, {notifier: b, fallback: [a]}]", "a > b, b > a"},
+		{"each entry has its own", "", "[{notifier: a, fallback: [b]}, {notifier: b, fallback: [a]}]", "a > b, b > a"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -102,7 +103,7 @@ func TestFallbacksThatCannotWorkAreErrors(t *testing.T) {
 	}
 }
 
-func TestAFallbackIsNotSentUnlessTheMessageDies(t *testing.T) {
+func TestAFallbackIsNotANotificationOfItsOwn(t *testing.T) {
 	c := rulefiletest.Parse(t, fallbackFile("  - {name: a, type: chat}\n  - {name: b, type: chat}\n",
 		"[{notifier: a, fallback: [b]}]")+`
 tests:

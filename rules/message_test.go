@@ -15,7 +15,7 @@ func TestEveryEventHasADefaultMessage(t *testing.T) {
 	}
 	for name, m := range d.Events {
 		if _, known := catalog.Lookup(name); !known && name != "*" {
-			t.Errorf("a default message for %s, which the catalogue does not know", name)
+			t.Errorf("a default message for %s, which the catalog does not know", name)
 		}
 		if m.Level == "" || m.Title == "" || len(m.Fields) == 0 {
 			t.Errorf("%s: a part is missing: %+v", name, m)

@@ -136,7 +136,7 @@ func TestATemplateThatFailsIsReplacedByTheDefaultAndNoted(t *testing.T) {
 	}
 }
 
-func TestATextThatIsTooLongIsCutWithAMark(t *testing.T) {
+func TestATextThatIsTooLongIsTruncated(t *testing.T) {
 	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
   - {name: own, when: 'true', title: '{{ .payload.title }}', body: 'Said: {{ .payload.description }}', notify: [qa]}
   - {name: default, when: 'true', notify: [qa]}
@@ -163,7 +163,7 @@ func TestATextThatIsTooLongIsCutWithAMark(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoTextIsCutToo(t *testing.T) {
+func TestBytesThatAreNotUTF8AreTruncated(t *testing.T) {
 	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
   - name: own
     when: 'true'
@@ -178,7 +178,7 @@ func TestWhatIsNoTextIsCutToo(t *testing.T) {
 	}
 }
 
-func TestAnEntityIsRemembered(t *testing.T) {
+func TestTheStateOfAnEntityIsKept(t *testing.T) {
 	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
   - name: a
     when: event_name == "run.completed" and entity.environment == "staging" and entity.plan.title == "Smoke"
@@ -249,7 +249,7 @@ func TestTheActorIsFoundInThePayloadOrTheDirectory(t *testing.T) {
 	}
 }
 
-func TestAnEventCannotCallAnybodyWhomTheDirectoryDoesNotKnow(t *testing.T) {
+func TestAnEventMentionsOnlyPeopleOfTheDirectory(t *testing.T) {
 	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
   - name: a
     when: 'true'

@@ -28,7 +28,7 @@ type Backlog struct {
 type Retention struct {
 	Events   time.Duration // events with all that belongs to them; default 30 days
 	Dead     time.Duration // events with dead deliveries; default 90 days
-	Entities time.Duration // what is remembered of a thing to which nothing happens; default 90 days
+	Entities time.Duration // the state of an entity, after its last event; default 90 days
 }
 
 // Source is an address that Qase posts to.

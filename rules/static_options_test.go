@@ -7,7 +7,7 @@ import (
 	"qaserelay/rules/rulefile/rulefiletest"
 )
 
-func TestOptionsThatNoEventChangesAreKnownBeforeThereIsOne(t *testing.T) {
+func TestStaticOptions(t *testing.T) {
 	c := rulefiletest.Parse(t, `
 sources: [{name: qase, secrets: [s]}]
 notifiers:

@@ -133,7 +133,7 @@ func TestConditions(t *testing.T) {
 	}
 }
 
-func TestConditionsThatFailSayWhy(t *testing.T) {
+func TestFailedConditionsHaveAReason(t *testing.T) {
 	for when, want := range map[string]string{
 		`payload.title > 3`:       "invalid operation: string > int",
 		`payload.failed`:          "true or false is needed",
@@ -153,7 +153,7 @@ func TestConditionsThatFailSayWhy(t *testing.T) {
 	}
 }
 
-func TestConditionsThatCannotBeUsed(t *testing.T) {
+func TestConditionsThatDoNotCompile(t *testing.T) {
 	for when, want := range map[string]string{
 		``:                        "empty",
 		`payload.failed >`:        "ends where a value is needed",

@@ -71,7 +71,7 @@ func TestTheFirstFaultOfAConditionIsReported(t *testing.T) {
 			fmt.Fprintf(&got, "    %d:%d %s (%s)\n", f.At.Line, f.At.Col+1, f.Message, f.Hint)
 		}
 		if len(faults) == 0 {
-			t.Errorf("%s: there is no fault", when)
+			t.Errorf("%s: got no fault", when)
 		}
 	}
 	rulefiletest.Golden(t, "testdata/faults.golden", got.String())

@@ -9,7 +9,7 @@ import (
 	"qaserelay/rules/catalog"
 )
 
-func TestDriftIsWhatTheCatalogueDoesNotHave(t *testing.T) {
+func TestDriftFindsFieldsThatTheCatalogLacks(t *testing.T) {
 	for _, c := range []struct {
 		name, payload string
 		known         bool

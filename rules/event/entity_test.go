@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestEveryThingHasAPage(t *testing.T) {
+func TestEveryEntityHasAPage(t *testing.T) {
 	const base = "https://app.qase.io"
 	tests := []struct {
 		name, event, project, id string

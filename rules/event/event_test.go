@@ -10,7 +10,7 @@ import (
 	"qaserelay/rules/rulefile/rulefiletest"
 )
 
-func TestBodiesThatCannotBeTakenSayWhy(t *testing.T) {
+func TestRefusedBodiesHaveAReason(t *testing.T) {
 	for body, want := range map[string]string{
 		``:                                "empty",
 		`{"event_name":"x","pay`:          "ends in the middle",
@@ -37,7 +37,7 @@ func TestBodiesThatCannotBeTakenSayWhy(t *testing.T) {
 	}
 }
 
-func TestAByteOrderMarkIsNoPartOfTheBody(t *testing.T) {
+func TestAByteOrderMarkIsRemoved(t *testing.T) {
 	const body = `{"event_name": "run.completed", "payload": {}}`
 	ev, err := event.Parse("qase", []byte("\uFEFF"+body), time.Unix(1776772800, 0))
 	if err != nil || string(ev.Body) != body {
@@ -45,7 +45,7 @@ func TestAByteOrderMarkIsNoPartOfTheBody(t *testing.T) {
 	}
 }
 
-func TestNumbersThatCameAsTextAreNumbers(t *testing.T) {
+func TestTextsInNumberFieldsBecomeNumbers(t *testing.T) {
 	cfg := rulefiletest.Parse(t, rulefiletest.WithRules("  - {name: failed, when: payload.failed > 2, notify: [qa]}"))
 	body := `{"event_name":"run.completed","payload":{"id":" 2","failed":"3","title":"7","comment":"5"}}`
 	ev := parsed(t, body)
@@ -59,7 +59,7 @@ func TestNumbersThatCameAsTextAreNumbers(t *testing.T) {
 		t.Errorf("got %v", ev.Payload)
 	}
 	if ev := parsed(t, strings.Replace(body, "run.completed", "foo.bar", 1)); ev.Payload["failed"] != "3" {
-		t.Errorf("of an event that nobody knows: got %v", ev.Payload)
+		t.Errorf("of an unknown event: got %v", ev.Payload)
 	}
 	ev = parsed(t, `{"event_name":"run.started","payload":{"plan":{"id":"9"}}}`)
 	if plan, _ := ev.Payload["plan"].(map[string]any); plan["id"] != 9 {

@@ -7,7 +7,7 @@ import (
 	"qaserelay/rules/rulefile/rulefiletest"
 )
 
-func TestTheCatalogAdvises(t *testing.T) {
+func TestWarningsOfTheCatalog(t *testing.T) {
 	text, err := os.ReadFile("testdata/advice.yaml")
 	if err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ notifiers: [{name: qa, type: chat, channel: "#qa"}]
 rules:
 `
 
-// mentioned returns who is called by a mention of one rule.
+// mentioned returns the people that the mention of a rule names.
 func mentioned(t *testing.T, mention, payload string) string {
 	t.Helper()
 	c := rulefiletest.Parse(t, peopleRules+"  - {name: a, when: 'true', notify: [{notifier: qa, mention: "+mention+
@@ -37,7 +37,7 @@ func mentioned(t *testing.T, mention, payload string) string {
 	return strings.Join(options.Mention, "|")
 }
 
-func TestWhoIsMeantByAMention(t *testing.T) {
+func TestPeopleOfAMention(t *testing.T) {
 	for mention, want := range map[string]string{
 		`bob@bar.io`:                    "U024BE7LH",
 		`[BOB@BAR.IO, "@Bob Bar", 40]`:  "U024BE7LH",
@@ -69,7 +69,7 @@ func TestWhoIsMeantByAMention(t *testing.T) {
 	}
 }
 
-func TestAnEventNamesNoTeamAndNoGroup(t *testing.T) {
+func TestAnEventMentionsNoTeamOrGroup(t *testing.T) {
 	for _, name := range []string{"qa", "QA", "@web", "here", "@channel", "Everyone", "<!channel>", "S0123456789",
 		"x <bob@bar.io>", "x,qa", "qa,web", "\"@here\"", "\n@here"} {
 		for _, form := range []string{`{{ .payload.x }}`, `{{ .payload.who }}`, `{{ .payload.list }}`,
@@ -79,13 +79,13 @@ func TestAnEventNamesNoTeamAndNoGroup(t *testing.T) {
 				text))
 			if strings.Contains(got, "U024BE7LH") || strings.ContainsAny(got, "<>@|") && got != "x bob@bar.io" ||
 				people.ChatID.MatchString(got) {
-				t.Errorf("%q in %s calls %q", name, form, got)
+				t.Errorf("%q in %s mentions %q", name, form, got)
 			}
 		}
 	}
 }
 
-func TestNamesByWhichNobodyCanBeCalledAreTold(t *testing.T) {
+func TestUnknownNamesInMentionAreWarnings(t *testing.T) {
 	_, problems := rulefiletest.Check("r.yaml", peopleRules+
 		`  - name: a
     when: 'true'
@@ -108,7 +108,7 @@ func TestNamesByWhichNobodyCanBeCalledAreTold(t *testing.T) {
 	}
 }
 
-func TestBlocksEscapeEachTextForWhatItIs(t *testing.T) {
+func TestEachTextInBlocksIsEscapedByItsForm(t *testing.T) {
 	const value = `*b* <!channel> & "x" http://e.x/?a=b c`
 	c := rulefiletest.Parse(t, peopleRules+`
   - name: a
@@ -146,7 +146,7 @@ func TestBlocksEscapeEachTextForWhatItIs(t *testing.T) {
 	}
 }
 
-func TestWhatATypeAdvisesStandsAtItsPlace(t *testing.T) {
+func TestAdviceOfAKindHasAPosition(t *testing.T) {
 	_, problems := rulefiletest.Check("r.yaml", peopleRules+`  - name: a
     when: 'true'
     notify:
@@ -166,7 +166,7 @@ func TestWhatATypeAdvisesStandsAtItsPlace(t *testing.T) {
 	}
 }
 
-func TestAnEventCallsNobodyInAChatWhoseIDsAreNotKnown(t *testing.T) {
+func TestSafeNamesMentionNobody(t *testing.T) {
 	p := people.New([]people.Person{{Name: "Bob Bar", Email: "bob@bar.io", MemberID: 40, Slack: "U024BE7LH"}})
 	for _, c := range []struct {
 		value any

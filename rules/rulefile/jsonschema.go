@@ -5,7 +5,7 @@ import (
 	_ "embed"
 )
 
-// jsonSchema is made from the types that rules files are decoded into, by TestTheJSONSchemaIsFresh.
+// jsonSchema is made from the types that rules files are decoded into, by TestTheJSONSchemaIsUpToDate.
 //
 //go:embed rules.schema.json
 var jsonSchema []byte

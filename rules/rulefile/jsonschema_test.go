@@ -19,9 +19,9 @@ import (
 	"qaserelay/rules/yamldoc"
 )
 
-// TestTheJSONSchemaIsFresh makes the schema from the types that files are decoded into and the words of
+// TestTheJSONSchemaIsUpToDate makes the schema from the types that files are decoded into and the words of
 // jsonschema_words_test.go, and compares it with rules.schema.json, which -update writes.
-func TestTheJSONSchemaIsFresh(t *testing.T) {
+func TestTheJSONSchemaIsUpToDate(t *testing.T) {
 	g := &schemaMaker{t: t, words: schemaWords(), docs: notifierDocs(t), used: map[string]bool{}}
 	maps.Copy(g.docs, ruleDocs(t))
 	var out bytes.Buffer
@@ -204,7 +204,7 @@ func (g *schemaMaker) target() js {
 		"properties": properties}
 }
 
-// expectation is what a test says of one message.
+// expectation makes the schema of an entry of expect.
 func (g *schemaMaker) expectation() js {
 	matcher := js{"allOf": []js{{"$ref": "#/definitions/matcher"}}}
 	properties := g.options(func(t reflect.Type, _ string) js {
@@ -260,7 +260,7 @@ func (g *schemaMaker) options(value func(t reflect.Type, path string) js) js {
 // text7 is a text: YAML's numbers, true and false are taken as they are written.
 func text7() js { return js{"type": []string{"string", "number", "boolean"}} }
 
-// variable7 is what stands in the place of a fixed value when an environment variable holds it.
+// variable7 is the schema of an environment variable in place of a fixed value.
 func variable7() js { return js{"type": "string", "pattern": `\$\{`} }
 
 // listOf is a list, or one value in the place of a list of one.

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// word is what the JSON Schema says of a key beside its type.
+// word describes a key in the JSON Schema, beside its type.
 type word struct {
 	about    string
 	values   []string // the only ones there are

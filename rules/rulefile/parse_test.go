@@ -14,7 +14,7 @@ import (
 	"qaserelay/rules/yamldoc"
 )
 
-func TestAGoodFileIsUnderstoodWhole(t *testing.T) {
+func TestACompleteFileIsParsed(t *testing.T) {
 	c := rulefiletest.Parse(t, rulefiletest.GoodFile)
 	if got := strings.Join(c.Rules.Names(), " "); got != "failed short included" {
 		t.Errorf("rules: %s", got)
@@ -41,7 +41,7 @@ func TestAGoodFileIsUnderstoodWhole(t *testing.T) {
 	}
 }
 
-func TestEveryProblemIsFoundAtOnceWithItsPlace(t *testing.T) {
+func TestAllProblemsAreReportedWithPositions(t *testing.T) {
 	text, err := os.ReadFile("testdata/problems.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +57,7 @@ func TestEveryProblemIsFoundAtOnceWithItsPlace(t *testing.T) {
 	rulefiletest.Golden(t, "testdata/problems.golden", got.String())
 }
 
-func TestWholeFilesThatCannotBeRead(t *testing.T) {
+func TestFilesThatAreNotARulesFile(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                      "r.yaml:1:1: error: the file is empty",
 		"- a":                   "expected a mapping",
@@ -112,7 +112,7 @@ func TestIncludedFilesHoldNoNotifiers(t *testing.T) {
 	}
 }
 
-func TestUnsetVariablesAreWarningsWhereNothingIsSent(t *testing.T) {
+func TestUnsetVariablesAreWarningsWithAllowUnset(t *testing.T) {
 	o := rulefiletest.Options()
 	o.AllowUnset = true
 	files := []yamldoc.File{{Name: "r.yaml", Data: []byte(`
@@ -181,7 +181,7 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-func TestIncludesAreSeen(t *testing.T) {
+func TestHasIncludes(t *testing.T) {
 	for text, want := range map[string]bool{"": false, "tests: []": false, "- a": false, "a: [": false,
 		"include: x.yaml\n": true, "tests: []\ninclude: [x.yaml]": true} {
 		if got := rulefile.HasIncludes([]byte(text)); got != want {

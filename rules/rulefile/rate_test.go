@@ -58,7 +58,7 @@ func TestRatesAndConcurrencyOfNotifiers(t *testing.T) {
 	}
 }
 
-func TestAFirstWaitThatIsLongerThanTheLongestIsDoubtful(t *testing.T) {
+func TestAnInitialWaitAboveTheMaximumIsAWarning(t *testing.T) {
 	for keys, want := range map[string]int{"{initial: 2h, max: 1m}": 1, "{initial: 1m, max: 1m}": 0, "{initial: 2h}": 0,
 		"{max: 1s}": 0} {
 		text := "sources: [{name: qase, secrets: [x]}]\nnotifiers: [{name: qa, type: chat, retry: " + keys + "}]"

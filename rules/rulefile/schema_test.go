@@ -56,7 +56,7 @@ func againstSchema(t *testing.T, schema *jsonschema.Schema, text string) error {
 	return schema.Validate(instance)
 }
 
-func TestTheSchemaTakesAllRulesThatComeWithIt(t *testing.T) {
+func TestTheSchemaAcceptsAllRulesFilesOfTheProject(t *testing.T) {
 	schema := rulesSchema(t)
 	files := []string{root + "rules.example.yaml", root + "cmd/qase-relay/starter.yaml",
 		root + "cmd/qase-relay/demo/demo.yaml"}
@@ -75,7 +75,7 @@ func TestTheSchemaTakesAllRulesThatComeWithIt(t *testing.T) {
 	}
 }
 
-func TestTheSchemaTakesWhatTheRelayTakes(t *testing.T) {
+func TestTheSchemaAcceptsEachSpelling(t *testing.T) {
 	schema := rulesSchema(t)
 	for name, text := range map[string]string{
 		"one value for a list of one": `rules: [{name: r, when: "true", notify: ops}]`,
@@ -97,7 +97,7 @@ func TestTheSchemaTakesWhatTheRelayTakes(t *testing.T) {
 	}
 }
 
-func TestTheSchemaMarksSlips(t *testing.T) {
+func TestTheSchemaRefusesMistakes(t *testing.T) {
 	schema := rulesSchema(t)
 	options := rulefile.Options{Kinds: config.Kinds(builtin.Kinds()), AllowUnset: true}
 	for name, text := range map[string]string{

@@ -7,7 +7,7 @@ import (
 	"qaserelay/rules/rulefile/rulefiletest"
 )
 
-func TestSettingsOfTheQueue(t *testing.T) {
+func TestLimitsInSettings(t *testing.T) {
 	s := rulefiletest.Parse(t,
 		"sources: [{name: qase, secrets: [s]}]\nrules: [{name: r, when: \"true\", stop: true}]").Settings
 	if got, want := fmt.Sprint(s.OrderWait, s.Backlog, s.MinFreeDisk),

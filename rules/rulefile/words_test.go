@@ -7,8 +7,9 @@ import (
 	"qaserelay/rules/rulefile/rulefiletest"
 )
 
-// Each wrong file has one problem, or as many as are listed: what follows from one that was told is not told too.
-func TestProblemsSpeakTheUsersLanguage(t *testing.T) {
+// TestMessagesOfProblems parses wrong files, each with the problems that are listed: a consequence of a reported
+// problem is not reported as well.
+func TestMessagesOfProblems(t *testing.T) {
 	const rule = "rules: [{name: r, when: \"true\", stop: true}]\n"
 	const source = "sources: [{name: qase, secrets: [s]}]\n"
 	for name, c := range map[string]struct{ file, want string }{
@@ -20,7 +21,7 @@ func TestProblemsSpeakTheUsersLanguage(t *testing.T) {
 			`2:7: error: rules must be a list, not nothing (write what it holds, or remove the key)`},
 		"a key of a rule": {source + "rules: [{name: r, when: \"true\", stop: true, enabled: 1}]\n",
 			`2:54: error: enabled: "1" is neither true nor false (write true or false)`},
-		"a key of what is in a rule": {source + "notifiers: [{name: n, type: chat, retry: {max: x}}]\n" + rule,
+		"a key within a key": {source + "notifiers: [{name: n, type: chat, retry: {max: x}}]\n" + rule,
 			`2:48: error: retry.max: "x" is not a duration: write it like 90s, 10m, 1h30m, 26h or 7d`},
 		"a notifier that is a name": {source + "notifiers: [ops]\n" + rule,
 			`2:13: error: a notifier must be a mapping, not "ops" (write keys with values, such as {name: …})`},
@@ -34,7 +35,7 @@ func TestProblemsSpeakTheUsersLanguage(t *testing.T) {
 			`1:11: error: the source "qase" has no secrets (add secrets: ["${QASE_WEBHOOK_SECRET}"])`},
 		"a member id that is text": {source + "people: [{name: Bob, member_id: x}]\n" + rule,
 			`2:33: error: member_id: "x" is not a whole number`},
-		"a rule that tells nothing": {source + "rules: [{name: r, when: \"true\", notify: null}]\n",
+		"a rule with notify: null": {source + "rules: [{name: r, when: \"true\", notify: null}]\n",
 			`2:41: error: notify must be a list, not nothing (write what it holds, or remove the key)`},
 		"a rule without name and when": {source + "rules: [{stop: true}]\n",
 			"2:9: error: a rule needs a name\n2:9: error: the rule has no when (select its events, such as when: " +

@@ -35,13 +35,13 @@ rules:
 tests:
 `
 
-func TestWhatIsSentIsHeldAgainstWhatIsExpected(t *testing.T) {
+func TestNotificationsAreComparedWithExpectations(t *testing.T) {
 	const loud = `event: run.completed, payload: {id: 7, failed: 3, note: "a*b"}`
 	both := func(qa string) string {
 		return loud + `, expect: [{rule: loud, notifier: qa, ` + qa + `}, {notifier: ops}]`
 	}
 	for _, c := range []struct{ name, test, want string }{
-		{"a text is meant to the letter", both(`title: 3 failed, level: error`), "ok"},
+		{"a text is compared exactly", both(`title: 3 failed, level: error`), "ok"},
 		{"a part of it is not enough", both(`title: 3 fail`), `(different; loud → qa; title: "3 fail", got 3 failed)`},
 		{"contains takes a part", both(`title: {contains: fail}`), "ok"},
 		{"each of several parts has to be there", both(`title: {contains: [fail, "4"]}`),
@@ -49,7 +49,7 @@ func TestWhatIsSentIsHeldAgainstWhatIsExpected(t *testing.T) {
 		{"matches takes a pattern", both(`title: {matches: '^\d fail'}`), "ok"},
 		{"and fails otherwise", both(`title: {matches: '^fail'}`),
 			`(different; loud → qa; title: matches ^fail, got 3 failed)`},
-		{"all fields that differ are told", both(`title: a, level: info`),
+		{"all fields that differ are reported", both(`title: a, level: info`),
 			`(different; loud → qa; title: "a", got 3 failed; level: "info", got error)`},
 		{"the body counts without signs of escaping", both(`body: "**a*b**"`), "ok"},
 		{"and with them", both(`body: {contains: 'a\*b'}`), "ok"},
@@ -65,7 +65,7 @@ func TestWhatIsSentIsHeldAgainstWhatIsExpected(t *testing.T) {
 		{"a free structure is compared whole", both(`blocks: [{text: "7", type: section}]`), "ok"},
 		{"or a part of it", both(`blocks.0.text: 7`), "ok"},
 		{"or as text", both(`blocks: {contains: section}`), "ok"},
-		{"what is not there is the empty text", both(`blocks.1.text: ""`), "ok"},
+		{"a missing value is the empty text", both(`blocks.1.text: ""`), "ok"},
 		{"headers of both are there", loud + `, expect: [{headers.X-Run: 7, headers: {X-Env: prod}}, {rule: loud}]`,
 			"ok"},
 		{"secrets in them are not shown", loud + `, expect: [{notifier: ops, headers.X-Token: a}, {notifier: qa}]`,
@@ -74,7 +74,7 @@ func TestWhatIsSentIsHeldAgainstWhatIsExpected(t *testing.T) {
 		{"or that of the message", loud + `, expect: [{notifier: ops, body: {contains: "a*b"}}, {notifier: qa}]`, "ok"},
 		{"the url may be an option",
 			loud + `, expect: [{notifier: ops, url: "https://ops.example.com/hook"}, {notifier: qa}]`, "ok"},
-		{"what nobody expects fails", loud + `, expect: [{notifier: ops}]`, "(unexpected; loud → qa)"},
+		{"an unexpected notification fails", loud + `, expect: [{notifier: ops}]`, "(unexpected; loud → qa)"},
 		{"nothing is expected", `event: run.completed, expect: []`, "ok"},
 		{"and something is sent", loud + `, expect: []`, "(unexpected; loud → qa)(unexpected; loud → ops)"},
 		{"a condition that is false", `event: run.completed, expect: [{rule: loud}]`,
@@ -86,14 +86,14 @@ func TestWhatIsSentIsHeldAgainstWhatIsExpected(t *testing.T) {
 		{"a rule that notifies others",
 			loud + `, expect: [{notifier: qa}, {notifier: ops}, {rule: loud, notifier: ops}]`,
 			"(missing; loud → ops; the rule matches, but all that it sends is expected already)"},
-		{"a message to somebody else",
+		{"a rule that does not notify the notifier",
 			`event: run.aborted, expect: [{rule: two}, {rule: two}, {rule: two, notifier: ops}]`,
 			"(missing; two → ops; the rule matches, but does not notify ops)"},
 		{"the wrong notifier", `event: run.aborted, expect: [{rule: two}, {rule: two, notifier: ops}]`,
 			`(different; two → ops; notifier: "ops", got qa)`},
 		{"nothing at all", `event: run.completed, expect: [{title: a}]`,
 			"(missing; any rule → any notifier; nothing is sent)"},
-		{"who expects little leaves the rest to others", loud + `, expect: [{}, {title: 3 failed, notifier: qa}]`,
+		{"a vague expectation takes what others leave", loud + `, expect: [{}, {title: 3 failed, notifier: qa}]`,
 			"ok"},
 		{"whatever the order", loud + `, expect: [{rule: loud}, {notifier: ops}]`, "ok"},
 	} {
@@ -104,7 +104,7 @@ func TestWhatIsSentIsHeldAgainstWhatIsExpected(t *testing.T) {
 	}
 }
 
-func TestAConditionThatShouldHaveMatchedIsTakenApart(t *testing.T) {
+func TestAConditionThatShouldHaveMatchedIsTraced(t *testing.T) {
 	config := rulefiletest.Parse(t, testedRules+`
   - {name: x, given: [{event: run.started}], event: run.completed, expect: [{rule: loud}, {rule: off}]}
 `)
@@ -128,7 +128,7 @@ func TestFaultsOfRulesAreNoted(t *testing.T) {
 	}
 }
 
-func TestCoverageCountsWhatTheLastEventsFire(t *testing.T) {
+func TestCoverageCountsTheRulesThatTestedEventsMatch(t *testing.T) {
 	config := rulefiletest.Parse(t, testedRules+`
   - {name: one, given: [{event: run.aborted}], event: run.completed, payload: {failed: 1}, expect: []}
 `)
@@ -141,7 +141,7 @@ func TestCoverageCountsWhatTheLastEventsFire(t *testing.T) {
 	}
 }
 
-func TestWhatIsShownHoldsNoSecrets(t *testing.T) {
+func TestResultsHoldNoSecrets(t *testing.T) {
 	config := rulefiletest.Parse(t, `
 sources: [{name: qase, secrets: [s]}]
 notifiers:

@@ -14,7 +14,7 @@ import (
 	"qaserelay/rules/yamldoc"
 )
 
-func TestProblemsOfTestsAreFoundWithTheirPlaces(t *testing.T) {
+func TestProblemsOfTestsAreReportedWithPositions(t *testing.T) {
 	text, err := os.ReadFile("testdata/tests.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +26,7 @@ func TestProblemsOfTestsAreFoundWithTheirPlaces(t *testing.T) {
 	rulefiletest.Golden(t, "testdata/tests.golden", problems.Error()+"\n")
 }
 
-func TestTestsMayStandInAFileOfTheirOwn(t *testing.T) {
+func TestTestsCanHaveAFileOfTheirOwn(t *testing.T) {
 	files := []yamldoc.File{
 		{Name: "r.yaml", Data: []byte(rulefiletest.WithRules("  - {name: a, when: 'true', notify: [qa]}"))},
 		{Name: "r_test.yaml", Data: []byte("tests:\n  - {name: one, event: run.completed, expect: [{rule: a}]}\n")},
@@ -40,7 +40,7 @@ func TestTestsMayStandInAFileOfTheirOwn(t *testing.T) {
 	}
 }
 
-// clockRules send the time and what is remembered, for tests to look at.
+// clockRules are rules whose messages show the time and the state of the entity.
 func clockRules(tests string) string {
 	return "settings: {timezone: Europe/Berlin}\n" + rulefiletest.WithRules(`
   - name: clock
@@ -51,7 +51,7 @@ func clockRules(tests string) string {
 `) + "tests:\n" + tests
 }
 
-func TestEventsOfTestsAreTheExamplesAtTheTimeOfTheClock(t *testing.T) {
+func TestEventsOfTestsAreExamplesAtTheTimeOfTheClock(t *testing.T) {
 	at := func(s string) string {
 		moment, err := time.Parse(time.RFC3339, s)
 		if err != nil {
@@ -96,7 +96,7 @@ func TestEventsOfTestsAreTheExamplesAtTheTimeOfTheClock(t *testing.T) {
 	}
 }
 
-func TestOfUnknownEventsNothingIsMadeUp(t *testing.T) {
+func TestAnUnknownEventHasOnlyTheGivenPayload(t *testing.T) {
 	c := rulefiletest.Parse(t, rulefiletest.WithRules(`
   - {name: a, when: 'event_name == "dashboard.published" && payload.id == nil && payload.new == 1', notify: [qa]}
 `)+"tests: [{name: x, event: dashboard.published, payload: {new: 1}, expect: [{rule: a}]}]")
@@ -124,7 +124,7 @@ func TestPreviousIsTheRunBefore(t *testing.T) {
 	}
 }
 
-// summary says of each test whether it passed, and what was wrong.
+// summary returns the results in one line, with the failures.
 func summary(results []Result) string {
 	var parts []string
 	for _, r := range results {

@@ -10,7 +10,7 @@ import (
 	"qaserelay/rules/template"
 )
 
-func TestAllFaultsOfATemplateAreReportedAtOnce(t *testing.T) {
+func TestAllFaultsOfATemplateAreReported(t *testing.T) {
 	partials := map[string]string{
 		"fine": "x", "broken": "{{ uper .payload.x }}", "loop": `{{ template "loop" . }}`,
 		"a": `{{ template "b" . }}`, "b": `{{ template "a" . }}`, "c": `{{ template "a" . }}`,
@@ -61,7 +61,7 @@ func TestAllFaultsOfATemplateAreReportedAtOnce(t *testing.T) {
 		c, faults := ts.Compile("x", text, template.FormMarkdown)
 		write(text, faults)
 		if c != nil {
-			t.Errorf("%s: there is no fault", text)
+			t.Errorf("%s: got no fault", text)
 		}
 	}
 	for _, name := range []string{"fine", "broken", "loop", "a", "b", "c"} {

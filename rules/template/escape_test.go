@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestEscapedMarkdownIsLegible(t *testing.T) {
+func TestEscapeMarkdown(t *testing.T) {
 	for in, want := range map[string]string{
 		"Nightly regression":        "Nightly regression",
 		"Test run 2022/04/21":       "Test run 2022/04/21",
