@@ -33,7 +33,7 @@ const (
 type Trace struct {
 	Text  string          `json:"text"` // as it is written
 	State TraceState      `json:"state"`
-	Value json.RawMessage `json:"value,omitempty"` // null for what is missing
+	Value json.RawMessage `json:"value,omitempty"` // null for a missing value
 	Error string          `json:"error,omitempty"` // the reason, if it failed
 	Hint  string          `json:"hint,omitempty"`  // why the value may be a surprise
 	Parts []*Trace        `json:"parts,omitempty"` // in the order of evaluation

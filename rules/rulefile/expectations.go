@@ -125,7 +125,7 @@ func (p *testParser) checkKnown(name yamldoc.Text, what string, known []string) 
 	return false
 }
 
-// optionShape says what the value of an option can be compared with.
+// optionShape is the shape of the values that an option can be compared with.
 type optionShape int
 
 const (

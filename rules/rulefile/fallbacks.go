@@ -39,7 +39,7 @@ func (t notifierTable) resolveFallbacks(all []Notifier) {
 	}
 }
 
-// checkFallback reports what is wrong with the fallback of a notifier, and returns whether nothing is.
+// checkFallback reports the faults of the fallback of a notifier, and returns whether it has none.
 func (t notifierTable) checkFallback(of string, f fallback) bool {
 	var seen []string
 	before := f.d.Reported()

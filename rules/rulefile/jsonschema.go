@@ -11,6 +11,5 @@ import (
 var jsonSchema []byte
 
 // JSONSchema returns the JSON Schema (draft 7) of rules files, for editors. It knows the builtin types of notifiers.
-// What it refuses Parse refuses too, but Parse finds more: names that nothing has, conditions and templates that cannot
-// be used.
+// Parse refuses every file that it refuses, and finds more: unknown names, and faulty conditions and templates.
 func JSONSchema() []byte { return bytes.Clone(jsonSchema) }

@@ -58,7 +58,7 @@ func parseNotifiers(documents []*document, kinds map[string]Kind, c *compiler) (
 				names.check(d, p.spec.Name, r.Node, "notifier")
 			}
 			if n := p.notifier; n.Name != "" && table[n.Name] == nil {
-				table[n.Name] = p.info // even a faulty one, so that rules that name it are not blamed too
+				table[n.Name] = p.info // a faulty one too, so that rules that name it have no error
 			}
 			all = append(all, p.notifier)
 		}

@@ -42,19 +42,9 @@ func TestACompleteFileIsParsed(t *testing.T) {
 }
 
 func TestAllProblemsAreReportedWithPositions(t *testing.T) {
-	text, err := os.ReadFile("testdata/problems.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, problems := rulefiletest.Check("problems.yaml", string(text))
-	if config != nil {
+	if config := rulefiletest.GoldenProblems(t, "problems"); config != nil {
 		t.Error("a file with errors gave a config")
 	}
-	var got strings.Builder
-	for _, p := range problems {
-		got.WriteString(p.Error() + "\n")
-	}
-	rulefiletest.Golden(t, "testdata/problems.golden", got.String())
 }
 
 func TestFilesThatAreNotARulesFile(t *testing.T) {

@@ -41,8 +41,8 @@ type Kind struct {
 	Options any
 	// Check tests whether the configuration works. An error may have a Field() string method.
 	Check func(config any, defaults json.RawMessage) error
-	// Missing says what a message with these options lacks, such as "has no recipient", and how to add it. Both
-	// are "" if nothing is missing. It may be nil.
+	// Missing describes a part that a message with these options lacks, such as "has no recipient", and how to add it.
+	// Both texts are "" if the message is complete. Missing may be nil.
 	Missing func(config any, options map[string]bool) (what, hint string)
 	// Mask masks rendered message options that may hold secrets. A nil Mask hides all of them.
 	Mask func(options json.RawMessage) json.RawMessage
@@ -91,7 +91,7 @@ type File struct {
 	*Config
 	Tests []Test
 
-	// Source holds what a static check needs beside the compiled rules.
+	// Source is the input of static checks beside the compiled rules.
 	Source Source
 }
 

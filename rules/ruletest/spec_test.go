@@ -15,15 +15,9 @@ import (
 )
 
 func TestProblemsOfTestsAreReportedWithPositions(t *testing.T) {
-	text, err := os.ReadFile("testdata/tests.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, problems := rulefiletest.Check("tests.yaml", string(text))
-	if config != nil {
+	if config := rulefiletest.GoldenProblems(t, "tests"); config != nil {
 		t.Error("tests with errors gave a config")
 	}
-	rulefiletest.Golden(t, "testdata/tests.golden", problems.Error()+"\n")
 }
 
 func TestTestsCanHaveAFileOfTheirOwn(t *testing.T) {

@@ -43,7 +43,7 @@ func indentation(line string) string {
 
 const bareTemplateHint = `put {{ … }} in quotes: "{{ … }}"`
 
-// suspects are patterns of lines that YAML reads differently than people mean them. Each pattern captures the key.
+// suspects are patterns of lines whose meaning in YAML differs from the intended one. Each pattern captures the key.
 var suspects = []struct {
 	pattern *regexp.Regexp
 	hint    string

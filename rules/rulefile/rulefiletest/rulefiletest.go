@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -106,6 +107,18 @@ func Options() rulefile.Options {
 // Check parses and checks a rules file. The file is nil if it has errors.
 func Check(name, text string) (*rulefile.File, diag.Problems) {
 	return lint.Parse([]yamldoc.File{{Name: name, Data: []byte(text)}}, Options())
+}
+
+// GoldenProblems compares the problems of testdata/NAME.yaml with testdata/NAME.golden. It returns the parsed file.
+func GoldenProblems(t *testing.T, name string) *rulefile.File {
+	t.Helper()
+	text, err := os.ReadFile("testdata/" + name + ".yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, problems := Check(name+".yaml", string(text))
+	Golden(t, "testdata/"+name+".golden", problems.Error()+"\n")
+	return file
 }
 
 // Parse parses and checks a rules file, which must have no errors.
