@@ -2,7 +2,7 @@ package notifiers
 
 import "encoding/json"
 
-// Kind describes one type of notifier: what can be written for it in a rules file, and how it is made.
+// Kind describes one type of notifier: its keys in a rules file, and its constructor.
 type Kind struct {
 	// Type is the word in the rules file: slack, email, http.
 	Type string
@@ -48,7 +48,7 @@ type Kind struct {
 	Delivered func(r Receipt, retest string) string
 	// Markup is how the service reads the texts that it gets.
 	Markup Markup
-	// Limits are the documented limits of what is sent; empty, but not nil, if there is none.
+	// Limits are the documented limits of the service; empty, but not nil, without any.
 	Limits []Limit
 	// Needs and Notes are cells of the README's table of notifiers, in Markdown: the keys that it cannot do without,
 	// and what is good to know.

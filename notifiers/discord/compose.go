@@ -54,7 +54,7 @@ type footer struct {
 	Text string `json:"text"`
 }
 
-// mentions lists everyone who may be mentioned, whatever the texts hold.
+// mentions limits the mentions that notify people, whatever the texts hold.
 type mentions struct {
 	Parse []string `json:"parse"`
 	Users []string `json:"users,omitempty"`
@@ -140,7 +140,7 @@ func units(fields []field) (n int) {
 	return n
 }
 
-// mention writes mentions above the embed, since mentions within it notify nobody. It returns them for the preview.
+// mention writes mentions above the embed, since mentions within it do not notify. It returns them for the preview.
 func (p *post) mention(all []string) (runs []markup.Run) {
 	allowed := &p.AllowedMentions
 	allowed.Parse = []string{}

@@ -67,7 +67,7 @@ func Kind() notifiers.Kind {
 	}
 }
 
-// delivered names the message that Discord returns. The receipt holds too little of a long one to read it.
+// delivered names the message that Discord returns. A receipt with a truncated answer does not have it.
 func delivered(r notifiers.Receipt, _ string) string {
 	var post struct {
 		ID        string `json:"id"`
@@ -118,7 +118,7 @@ func probe(ctx context.Context, s *service.Service, _ []Options) (string, error)
 		notifiers.OneLine(hook.ChannelID)), nil
 }
 
-// classify knows Discord's error codes (https://discord.com/developers/docs/topics/opcodes-and-status-codes#json).
+// classify reads Discord's error codes (https://discord.com/developers/docs/topics/opcodes-and-status-codes#json).
 func classify(a service.Answer) service.Outcome {
 	var said struct {
 		ID         string  `json:"id"` // of the message, or of the webhook

@@ -15,7 +15,7 @@ import (
 // named in the receipt. If some recipients are refused for now and others have the email, the next attempt is only for
 // the former; without a [notifiers.KV] there is no next attempt, since it would reach the others twice. If all
 // recipients are refused permanently, Send returns an error.
-func (n *Notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
 	rendered, err := n.compose(ctx, m)
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
@@ -56,7 +56,7 @@ func (n *Notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 
 // transmit sends the email over an idle session or a new one. It replaces an idle session that breaks before the server
 // may have accepted the email.
-func (n *Notifier) transmit(ctx context.Context, l rendered, recipients []string) (outcome, error) {
+func (n *notifier) transmit(ctx context.Context, l rendered, recipients []string) (outcome, error) {
 	if s := n.idle(ctx); s != nil {
 		result, err := s.send(ctx, l, recipients)
 		final := s.handed || s.reusable(err) || ctx.Err() != nil
@@ -76,7 +76,7 @@ func (n *Notifier) transmit(ctx context.Context, l rendered, recipients []string
 
 // failure classifies the error of an attempt (RFC 5321, section 4.2.1): the server's 5yz replies are permanent; its
 // 4yz replies and a broken connection are not.
-func (n *Notifier) failure(outer, attempt context.Context, err error) error {
+func (n *notifier) failure(outer, attempt context.Context, err error) error {
 	const doing = "sending the email"
 	err = httpclient.ExplainTrust(err, "tls_ca_file")
 	var reply *textproto.Error

@@ -17,7 +17,7 @@ import (
 )
 
 // login logs in, if there is a username.
-func (n *Notifier) login(ctx context.Context, client *smtp.Client) error {
+func (n *notifier) login(ctx context.Context, client *smtp.Client) error {
 	if n.config.Username == "" || n.config.Auth == "none" {
 		return nil
 	}
@@ -35,7 +35,7 @@ func (n *Notifier) login(ctx context.Context, client *smtp.Client) error {
 
 // loginByToken logs in with a token from the endpoint. It drops a cached token that the server refuses, so that the
 // next attempt gets another one.
-func (n *Notifier) loginByToken(ctx context.Context, client *smtp.Client) error {
+func (n *notifier) loginByToken(ctx context.Context, client *smtp.Client) error {
 	token, cached, err := n.tokens.Get(ctx)
 	if err != nil {
 		return n.mask.TokenError(ctx, ctx, err)
@@ -110,7 +110,7 @@ func unencrypted(encrypted bool) string {
 }
 
 // authFor returns the login for a mechanism. The choice of the mechanism has made sure that the password is safe.
-func (n *Notifier) authFor(mechanism string, state *tls.ConnectionState) smtp.Auth {
+func (n *notifier) authFor(mechanism string, state *tls.ConnectionState) smtp.Auth {
 	user, password, host := n.config.Username, n.config.Password.Value(), n.config.Host
 	switch mechanism {
 	case "SCRAM-SHA-256-PLUS":

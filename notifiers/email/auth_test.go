@@ -180,7 +180,7 @@ func TestAServerThatSignedItselfIsTrustedByItsCertificate(t *testing.T) {
 				c := Kind().Config().(*Config)
 				c.Host, c.Port, c.From, c.TLS, c.TLSCA, c.TLSServerName = "127.0.0.1", s.port, "q@x.io", mode, tt.ca,
 					tt.name
-				n, err := New(c, nil)
+				n, err := newNotifier(c, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -193,7 +193,7 @@ func TestAServerThatSignedItselfIsTrustedByItsCertificate(t *testing.T) {
 	}
 	c := Kind().Config().(*Config)
 	c.Host, c.From, c.TLSCA = "h", "q@x.io", "secret!!"
-	_, err := New(c, nil)
+	_, err := newNotifier(c, nil)
 	notifierstest.WantKey(t, err, "tls_ca")
 }
 
@@ -212,7 +212,7 @@ func TestEmailLoginsThatCannotBeAreBlamedOnTheirKey(t *testing.T) {
 		c.Host, c.From, c.Username, c.Password, c.OAuth2 = "smtp.example.com", "a@x.io", "u", notifiers.NewSecret("p"),
 			notifierstest.OAuth2("https://login.example.com/token")
 		tt.edit(c)
-		_, err := New(c, nil)
+		_, err := newNotifier(c, nil)
 		var field *notifiers.FieldError
 		if !errors.As(err, &field) || field.Field() != tt.key {
 			t.Errorf("%s: %v", name, err)
@@ -229,7 +229,7 @@ func TestNeitherMailNorTokenComesFromTheMetadataOfACloud(t *testing.T) {
 	_, err := n.Send(t.Context(), messageTo(`{"to":["a@x.io"]}`))
 	notifierstest.RefusesMetadata(t, err)
 	n = testEmail(t, 25, nil, func(c *Config) { c.Host = "mail.example" })
-	n.Guard.Resolver = notifierstest.ResolveTo(t, "fe80::1")
+	n.guard.Resolver = notifierstest.ResolveTo(t, "fe80::1")
 	_, err = n.Send(t.Context(), messageTo(`{"to":["a@x.io"]}`))
 	notifierstest.RefusesMetadata(t, err)
 }

@@ -12,7 +12,7 @@ func BenchmarkEmailSend(b *testing.B) {
 		b.Run("tls="+mode, func(b *testing.B) {
 			s := serveMail(b, &server{}, mode)
 			n := testEmail(b, s.port, s.roots, func(c *Config) { c.TLS = mode })
-			notifierstest.AtOnce(b, Concurrency, func() error {
+			notifierstest.AtOnce(b, concurrency, func() error {
 				_, err := n.Send(b.Context(), messageTo(`{"to":["a@x.io"]}`))
 				return err
 			})

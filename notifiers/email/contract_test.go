@@ -57,9 +57,9 @@ func channel() notifierstest.Channel {
 		Accepting: func(t *testing.T, seen func(string)) notifiers.Notifier {
 			s := serveMail(t, &server{}, "none")
 			t.Cleanup(func() {
-				// Of 8 connections at once the pool keeps Concurrency, so at least as many of the other 8 mails need no
+				// Of 8 connections at once the pool keeps concurrency, so at least as many of the other 8 mails need no
 				// new one.
-				if s.sessions > 16-Concurrency {
+				if s.sessions > 16-concurrency {
 					t.Errorf("%d connections for 16 mails", s.sessions)
 				}
 			})
@@ -140,13 +140,13 @@ func speak(c net.Conn, lines []string) {
 
 // countingMailer reports the id in the Message-ID of each mail that its server got.
 type countingMailer struct {
-	*Notifier
+	*notifier
 	server *server
 	seen   func(string)
 }
 
 func (n countingMailer) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	r, err := n.Notifier.Send(ctx, m)
+	r, err := n.notifier.Send(ctx, m)
 	for _, got := range n.server.mails() {
 		if strings.Contains(got.data, "Message-ID: <"+m.ID+"@example.com>") {
 			n.seen(m.ID)

@@ -68,8 +68,8 @@ type Options struct {
 	Thread string `yaml:"thread" json:"thread,omitempty" as:"text"`
 }
 
-// Concurrency is the number of emails that a notifier sends at a time.
-const Concurrency = 4
+// concurrency is the number of emails that a notifier sends at a time.
+const concurrency = 4
 
 //go:embed kind.yaml
 var example string
@@ -87,10 +87,10 @@ func Kind() notifiers.Kind {
 				Timeout: time.Second}
 		},
 		Options:     Options{},
-		New:         New,
+		New:         newNotifier,
 		Missing:     missing,
 		Advise:      advise,
-		Concurrency: Concurrency,
+		Concurrency: concurrency,
 		Delivered:   delivered,
 		Markup:      notifiers.Mail,
 		Limits:      []notifiers.Limit{}, // the receiver decides
@@ -135,21 +135,21 @@ func advise(_ any, option string, value any) []notifiers.Advice {
 	return all
 }
 
-// Notifier sends emails over a few connections to one server, which stay open for a while.
-type Notifier struct {
-	config    Config
-	from      *mail.Address
-	defaults  json.RawMessage
-	TLSConfig *tls.Config
-	layout    *template.Template
-	tokens    *httpclient.TokenCache // nil without oauth2
-	Guard     httpclient.DialGuard
-	mask      httpclient.Redactor
-	pool      sessionPool
+// notifier sends emails over a few connections to one server, which stay open for a while.
+type notifier struct {
+	config   Config
+	from     *mail.Address
+	defaults json.RawMessage
+	trust    *tls.Config
+	layout   *template.Template
+	tokens   *httpclient.TokenCache // nil without oauth2
+	guard    httpclient.DialGuard
+	mask     httpclient.Redactor
+	pool     sessionPool
 }
 
-// New checks the settings and returns a notifier. It does not use the network.
-func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
+// newNotifier checks the settings and returns a notifier. It does not use the network.
+func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 	c := *config.(*Config)
 	if c.OAuth2 != nil && c.Auth == "auto" {
 		c.Auth = "xoauth2"
@@ -167,7 +167,7 @@ func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 		return nil, fmt.Errorf("reading the layout of emails: %w", err)
 	}
 	password := c.Password.Value()
-	n := &Notifier{config: c, from: from, defaults: defaults, TLSConfig: trust, layout: layout}
+	n := &notifier{config: c, from: from, defaults: defaults, trust: trust, layout: layout}
 	n.mask = httpclient.NewRedactor(password, "\x00"+c.Username+"\x00"+password)
 	if c.OAuth2 != nil {
 		n.tokens = httpclient.NewTokenCache(c.OAuth2, httpclient.NewClient(httpclient.DialGuard{}))
@@ -249,7 +249,7 @@ func checkDefaults(defaults json.RawMessage) error {
 }
 
 // Preview implements [preview.Previewer]. It returns the email as the server gets it.
-func (n *Notifier) Preview(m *notifiers.Message) ([]byte, error) {
+func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
 	rendered, err := n.compose(context.Background(), m)
 	if err != nil {
 		return nil, err
@@ -258,7 +258,7 @@ func (n *Notifier) Preview(m *notifiers.Message) ([]byte, error) {
 }
 
 // Layout implements [preview.Previewer].
-func (n *Notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
+func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
 	rendered, err := n.compose(context.Background(), m)
 	return preview.Draw(rendered, rendered.layout, err)
 }

@@ -227,8 +227,8 @@ func TestMailsOfAnySizeAreWhole(t *testing.T) {
 }
 
 func TestTheUsualPortIsThatOfSubmission(t *testing.T) {
-	n, err := New(&Config{Host: "h", From: "a@x.io", TLS: "starttls", Auth: "auto", Timeout: 1}, nil)
-	if err != nil || n.(*Notifier).config.Port != 587 {
+	n, err := newNotifier(&Config{Host: "h", From: "a@x.io", TLS: "starttls", Auth: "auto", Timeout: 1}, nil)
+	if err != nil || n.(*notifier).config.Port != 587 {
 		t.Errorf("%v", err)
 	}
 }

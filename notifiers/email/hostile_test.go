@@ -26,7 +26,7 @@ func FuzzEventTextIsNoMailHeader(f *testing.F) {
 		"none", "x y\t\nz"} {
 		f.Add(s)
 	}
-	n, err := New(&Config{Host: "h", From: "Qase <qase@example.com>", TLS: "none", Auth: "none", Timeout: 1}, nil)
+	n, err := newNotifier(&Config{Host: "h", From: "Qase <qase@example.com>", TLS: "none", Auth: "none", Timeout: 1}, nil)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func FuzzEventTextIsNoMailHeader(f *testing.F) {
 			m.Title, m.Body, m.Rule, m.Level, m.Project, m.EventName, m.URL, m.Options = s, s, s, s, s, s, s, options
 			m.Fields = []notifiers.Field{{Name: s, Value: s}, {Name: "Plan", Value: s}}
 		})
-		l, err := n.(*Notifier).compose(t.Context(), m)
+		l, err := n.(*notifier).compose(t.Context(), m)
 		if err != nil {
 			t.Fatal(err)
 		}

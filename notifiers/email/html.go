@@ -23,7 +23,7 @@ import (
 var layoutHTML string
 
 // renderHTML returns the HTML of the email. Styles are inline, since some programs drop style sheets.
-func (n *Notifier) renderHTML(m *notifiers.Message) (string, error) {
+func (n *notifier) renderHTML(m *notifiers.Message) (string, error) {
 	body, err := bodyHTML(m.Body)
 	if err != nil {
 		return "", err

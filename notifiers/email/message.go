@@ -35,7 +35,7 @@ type rendered struct {
 }
 
 // compose writes the email for m, the same bytes at every attempt.
-func (n *Notifier) compose(ctx context.Context, m *notifiers.Message) (rendered, error) {
+func (n *notifier) compose(ctx context.Context, m *notifiers.Message) (rendered, error) {
 	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
 		return rendered{}, err
@@ -99,7 +99,7 @@ func noRecipient(notes []string) error {
 
 // head sets the header fields other than the addresses. The last ones keep programs from answering (RFC 3834, section
 // 5; MS-OXCMAIL).
-func (n *Notifier) head(msg *mail.Msg, m *notifiers.Message, subject string) {
+func (n *notifier) head(msg *mail.Msg, m *notifiers.Message, subject string) {
 	msg.Subject(subject)
 	msg.SetDateWithValue(m.CreatedAt)
 	msg.SetMessageIDWithValue(notifiers.OneLine(m.ID) + "@" + n.domain())

@@ -9,7 +9,7 @@ import (
 // maxIdle is how long a session stays open without an email.
 const maxIdle = 10 * time.Second
 
-// sessionPool holds the idle sessions, at most Concurrency of them and each for at most maxIdle. Its zero value is
+// sessionPool holds the idle sessions, at most concurrency of them and each for at most maxIdle. Its zero value is
 // ready, and it may be used from many goroutines.
 type sessionPool struct {
 	mu   sync.Mutex
@@ -33,7 +33,7 @@ func (p *sessionPool) take() *session {
 func (p *sessionPool) put(s *session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.idle) >= Concurrency {
+	if len(p.idle) >= concurrency {
 		s.close()
 		return
 	}

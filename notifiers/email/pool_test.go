@@ -15,9 +15,9 @@ func TestUnderLoadAConnectionCarriesManyMails(t *testing.T) {
 	s := serveMail(t, &server{}, "starttls")
 	n := testEmail(t, s.port, s.roots, func(c *Config) { c.TLS = "starttls" })
 	var wg sync.WaitGroup
-	for range Concurrency {
+	for range concurrency {
 		wg.Go(func() {
-			for range mails / Concurrency {
+			for range mails / concurrency {
 				if _, err := n.Send(t.Context(), messageTo(`{"to":["a@x.io"]}`)); err != nil {
 					t.Error(err)
 				}
@@ -25,7 +25,7 @@ func TestUnderLoadAConnectionCarriesManyMails(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if got := len(s.mails()); got != mails || s.sessions > Concurrency || mails < 10*s.sessions {
+	if got := len(s.mails()); got != mails || s.sessions > concurrency || mails < 10*s.sessions {
 		t.Errorf("%d mails over %d connections", got, s.sessions)
 	}
 }

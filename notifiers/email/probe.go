@@ -15,7 +15,7 @@ import (
 
 // Probe connects, encrypts, logs in, and asks whether the server accepts emails from the sender for the known
 // recipients. It sends no email.
-func (n *Notifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
+func (n *notifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
 	recipients, err := n.knownRecipients(options)
 	if err != nil {
 		return "", &notifiers.PermanentError{Err: err}
@@ -41,7 +41,7 @@ func (n *Notifier) Probe(ctx context.Context, options []json.RawMessage) (string
 }
 
 // refusedProbe returns a permanent error if one of the recipients is refused permanently.
-func (n *Notifier) refusedProbe(refused []refusal, err error) error {
+func (n *notifier) refusedProbe(refused []refusal, err error) error {
 	if slices.ContainsFunc(refused, refusal.final) {
 		return notifiers.Permanent("%w: check the addresses", n.mask.Error(err))
 	}
@@ -49,7 +49,7 @@ func (n *Notifier) refusedProbe(refused []refusal, err error) error {
 }
 
 // knownRecipients returns the recipients of the notifier and of the message options, each once.
-func (n *Notifier) knownRecipients(options []json.RawMessage) ([]string, error) {
+func (n *notifier) knownRecipients(options []json.RawMessage) ([]string, error) {
 	var all []string
 	for _, own := range append([]json.RawMessage{nil}, options...) {
 		o, err := notifiers.MergeOptions[Options](n.defaults, own)
@@ -88,7 +88,7 @@ func (s *session) ask(from string, recipients []string) (refused []refusal, err 
 }
 
 // found describes the result of a probe.
-func (n *Notifier) found(s *session, recipients int) string {
+func (n *notifier) found(s *session, recipients int) string {
 	out := fmt.Sprintf("connected to %s:%d without encryption", n.config.Host, n.config.Port)
 	if state, encrypted := s.client.TLSConnectionState(); encrypted {
 		out = fmt.Sprintf("connected to %s:%d over %s", n.config.Host, n.config.Port, tls.VersionName(state.Version))

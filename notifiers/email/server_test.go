@@ -206,7 +206,7 @@ func selfSigned(t testing.TB) (*tls.Config, *x509.CertPool) {
 const testPassword = "p4ssw0rd-s3cret"
 
 // testEmail is a notifier for the server at port of this machine.
-func testEmail(t testing.TB, port int, roots *x509.CertPool, edit ...func(*Config)) *Notifier {
+func testEmail(t testing.TB, port int, roots *x509.CertPool, edit ...func(*Config)) *notifier {
 	t.Helper()
 	c := Kind().Config().(*Config)
 	c.Host, c.Port, c.From, c.TLS = "127.0.0.1", port, "Qase <qase@example.com>", "none"
@@ -214,12 +214,12 @@ func testEmail(t testing.TB, port int, roots *x509.CertPool, edit ...func(*Confi
 	for _, e := range edit {
 		e(c)
 	}
-	n, err := New(c, nil)
+	n, err := newNotifier(c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.(*Notifier).TLSConfig.RootCAs = roots
-	return n.(*Notifier)
+	n.(*notifier).trust.RootCAs = roots
+	return n.(*notifier)
 }
 
 func smtpError(code int, text string) *smtp.SMTPError {

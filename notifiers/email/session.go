@@ -39,7 +39,7 @@ func (s *session) follow(ctx context.Context) (stop func() bool) {
 const maxReset = 5 * time.Second
 
 // idle returns a reset session from the pool that still works, or nil.
-func (n *Notifier) idle(ctx context.Context) *session {
+func (n *notifier) idle(ctx context.Context) *session {
 	for s := n.pool.take(); s != nil; s = n.pool.take() {
 		soon, cancel := context.WithTimeout(ctx, maxReset)
 		stop := s.follow(soon)
@@ -56,7 +56,7 @@ func (n *Notifier) idle(ctx context.Context) *session {
 }
 
 // release returns a session to the pool after an email that ended with err, or closes it.
-func (n *Notifier) release(s *session, err error) {
+func (n *notifier) release(s *session, err error) {
 	if s.reusable(err) {
 		n.pool.put(s)
 	} else {
@@ -65,9 +65,9 @@ func (n *Notifier) release(s *session, err error) {
 }
 
 // dial connects, encrypts and logs in.
-func (n *Notifier) dial(ctx context.Context) (*session, error) {
+func (n *notifier) dial(ctx context.Context) (*session, error) {
 	addr := net.JoinHostPort(n.config.Host, strconv.Itoa(n.config.Port))
-	raw, err := n.Guard.Dialer().DialContext(ctx, "tcp", addr)
+	raw, err := n.guard.Dialer().DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", addr, err)
 	}
@@ -95,10 +95,10 @@ func turnedAway(err error) error {
 }
 
 // greet says hello and encrypts the connection as configured.
-func (n *Notifier) greet(s *session) error {
+func (n *notifier) greet(s *session) error {
 	var conn net.Conn = s.conn
 	if n.config.TLS == "implicit" {
-		conn = tls.Client(conn, n.TLSConfig)
+		conn = tls.Client(conn, n.trust)
 	}
 	client, err := smtp.NewClient(conn, n.config.Host)
 	if err != nil {
@@ -115,7 +115,7 @@ func (n *Notifier) greet(s *session) error {
 		return notifiers.Permanent(
 			"the server offers no STARTTLS; write tls: implicit, or tls: none for a server you trust the way to")
 	}
-	return client.StartTLS(n.TLSConfig)
+	return client.StartTLS(n.trust)
 }
 
 // hello returns the name of this host for the greeting.

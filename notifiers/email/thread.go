@@ -36,7 +36,7 @@ func threadHash(key string) string {
 
 // thread makes the email an answer to an email that does not exist, the same one for all emails of a key (RFC 5322,
 // section 3.6.4). Clients group emails by that. Their order does not matter, and nothing has to be stored.
-func (n *Notifier) thread(msg *mail.Msg, key string) {
+func (n *notifier) thread(msg *mail.Msg, key string) {
 	if key == "" {
 		return
 	}
@@ -81,7 +81,7 @@ func firstSubject(ctx context.Context, kv notifiers.KV, key, own string) string 
 }
 
 // listID returns the list of the email (RFC 2919), by which people can filter: its rule.
-func (n *Notifier) listID(rule string) string {
+func (n *notifier) listID(rule string) string {
 	label := strings.Trim(strings.Map(func(r rune) rune {
 		if r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
 			return unicode.ToLower(r)
@@ -95,6 +95,6 @@ func (n *Notifier) listID(rule string) string {
 }
 
 // domain returns the domain of the sender.
-func (n *Notifier) domain() string {
+func (n *notifier) domain() string {
 	return n.from.Address[strings.LastIndex(n.from.Address, "@")+1:]
 }

@@ -77,7 +77,7 @@ func define(c Config, _ Options) service.Definition[Options, post] {
 	}
 }
 
-// classify knows the errors of Google's APIs (https://cloud.google.com/apis/design/errors).
+// classify reads the errors of Google's APIs (https://cloud.google.com/apis/design/errors).
 func classify(a service.Answer) service.Outcome {
 	var said struct {
 		Name  string `json:"name"`

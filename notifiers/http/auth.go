@@ -20,7 +20,7 @@ type basicAuth struct {
 	Password notifiers.Secret `yaml:"password" secret:"true"`
 }
 
-// checkAuth finds faults in how requests log in. There is at most one way.
+// checkAuth returns the faults of the login. There is at most one.
 func (c Config) checkAuth(defaults json.RawMessage) (faults []error) {
 	ways := c.authWays()
 	if len(ways) > 1 {
@@ -41,7 +41,7 @@ func (c Config) checkAuth(defaults json.RawMessage) (faults []error) {
 	return faults
 }
 
-// authWays lists the keys by which requests log in.
+// authWays returns the keys of the logins that are configured.
 func (c Config) authWays() (ways []string) {
 	if c.BasicAuth != nil {
 		ways = append(ways, "basic_auth")
@@ -55,7 +55,7 @@ func (c Config) authWays() (ways []string) {
 	return ways
 }
 
-// checkOneLogin refuses options that log in themselves beside the way that the notifier has.
+// checkOneLogin refuses options with a login of their own beside that of the notifier.
 func checkOneLogin(way string, o Options) error {
 	for name := range o.Headers {
 		if strings.EqualFold(name, "Authorization") {
@@ -68,9 +68,9 @@ func checkOneLogin(way string, o Options) error {
 	return nil
 }
 
-// authorize sets the Authorization header, if the notifier logs in. cached says that the login is a token from an
-// earlier call, which the receiver may have forgotten since.
-func (n *Notifier) authorize(ctx context.Context, h http.Header) (cached bool, err error) {
+// authorize sets the Authorization header, if the notifier logs in. cached reports that the login is a token from the
+// cache, which the receiver may not accept any more.
+func (n *notifier) authorize(ctx context.Context, h http.Header) (cached bool, err error) {
 	switch {
 	case n.config.BasicAuth != nil:
 		r := http.Request{Header: h}

@@ -21,7 +21,7 @@ func login(t *testing.T, edit func(*Config), serve http.HandlerFunc) notifiers.N
 	t.Helper()
 	c := &Config{Timeout: 10 * time.Second}
 	edit(c)
-	n, err := New(c, fmt.Appendf(nil, `{"url":%q}`, notifierstest.Server(t, serve)))
+	n, err := newNotifier(c, fmt.Appendf(nil, `{"url":%q}`, notifierstest.Server(t, serve)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,11 +211,11 @@ func TestHTTPLoginsThatCannotBeAreBlamedOnTheirKey(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := &Config{Timeout: 1}
 			tt.edit(c)
-			_, err := New(c, json.RawMessage(tt.defaults))
+			_, err := newNotifier(c, json.RawMessage(tt.defaults))
 			notifierstest.WantKey(t, err, tt.key)
 		})
 	}
-	n, err := New(&Config{Timeout: time.Second, Bearer: notifiers.NewSecret("x")}, nil)
+	n, err := newNotifier(&Config{Timeout: time.Second, Bearer: notifiers.NewSecret("x")}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

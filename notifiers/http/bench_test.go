@@ -22,7 +22,7 @@ func BenchmarkHTTPSend(b *testing.B) {
 	}))
 	b.Cleanup(s.Close)
 	m := notifierstest.Message()
-	body, err := DefaultBody(m)
+	body, err := defaultBody(m)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func BenchmarkHTTPSend(b *testing.B) {
 	} {
 		c := &Config{Timeout: 15 * time.Second}
 		edit(c)
-		n, err := New(c, fmt.Appendf(nil, `{"url":%q}`, s.URL))
+		n, err := newNotifier(c, fmt.Appendf(nil, `{"url":%q}`, s.URL))
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -11,7 +11,7 @@ import (
 	"qaserelay/notifiers/notifierstest"
 )
 
-func TestTheEventInTheDefaultBodyIsAlwaysJSON(t *testing.T) {
+func TestTheEventInThedefaultBodyIsAlwaysJSON(t *testing.T) {
 	for name, c := range map[string]struct{ event, want string }{
 		"as it came":    {` {"a": 1e3,  "é":"\u00e9 < &"} `, `{"a": 1e3,  "é":"\u00e9 < &"}`},
 		"a broken byte": {"{\"title\":\"a\xffb\"}", "{\"title\":\"a\uFFFDb\"}"},

@@ -27,7 +27,7 @@ func TestHTTP(t *testing.T) {
 		},
 		Sample: func(t *testing.T) notifiers.Notifier {
 			options := `{"url":"https://ops.example.com/s3cret","headers":{"x-key":"s3cret","accept":"text/plain"}}`
-			n, err := New(&Config{Timeout: time.Second, Bearer: notifiers.NewSecret(notifierstest.Secret)},
+			n, err := newNotifier(&Config{Timeout: time.Second, Bearer: notifiers.NewSecret(notifierstest.Secret)},
 				json.RawMessage(options))
 			if err != nil {
 				t.Fatal(err)

@@ -20,7 +20,7 @@ func FuzzEventTextStaysInItsPlaceInARequest(f *testing.F) {
 		"é", strings.Repeat("a", 9000)} {
 		f.Add(s)
 	}
-	n, err := New(&Config{Timeout: time.Second}, []byte(`{"url":"https://example.com/x"}`))
+	n, err := newNotifier(&Config{Timeout: time.Second}, []byte(`{"url":"https://example.com/x"}`))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func FuzzEventTextStaysInItsPlaceInARequest(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		call, err := n.(*Notifier).Prepare(notifierstest.Message(func(m *notifiers.Message) {
+		call, err := n.(*notifier).prepare(notifierstest.Message(func(m *notifiers.Message) {
 			m.Title, m.Body, m.Rule, m.URL, m.Options, m.Fields = s, s, s, s, options,
 				[]notifiers.Field{{Name: s, Value: s}}
 		}))
@@ -37,13 +37,13 @@ func FuzzEventTextStaysInItsPlaceInARequest(f *testing.F) {
 			t.Fatal(err)
 		}
 		var body map[string]any
-		if err := json.Unmarshal(call.Body, &body); err != nil || len(body) != 7 {
-			t.Fatalf("%s: %v", call.Body, err)
+		if err := json.Unmarshal(call.body, &body); err != nil || len(body) != 7 {
+			t.Fatalf("%s: %v", call.body, err)
 		}
 		if want := string([]rune(s)); body["title"] != want { // each byte that is none of UTF-8 is one U+FFFD
 			t.Fatalf("the title became %q, not %q", body["title"], want)
 		}
-		req, err := call.Request(t.Context())
+		req, err := call.request(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +66,7 @@ func FuzzAURLLeadsNowhereElse(f *testing.F) {
 		".evil.io", ":99"} {
 		f.Add(s)
 	}
-	n, err := New(&Config{Timeout: time.Second, AllowHosts: []string{"hooks.example.com", "*.hooks.example.com"}}, nil)
+	n, err := newNotifier(&Config{Timeout: time.Second, AllowHosts: []string{"hooks.example.com", "*.hooks.example.com"}}, nil)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -77,11 +77,11 @@ func FuzzAURLLeadsNowhereElse(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			call, err := n.(*Notifier).Prepare(notifierstest.Message(func(m *notifiers.Message) { m.Options = options }))
+			call, err := n.(*notifier).prepare(notifierstest.Message(func(m *notifiers.Message) { m.Options = options }))
 			if err != nil {
 				continue
 			}
-			req, err := call.Request(t.Context())
+			req, err := call.request(t.Context())
 			if err != nil {
 				continue
 			}

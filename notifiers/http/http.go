@@ -14,7 +14,7 @@ import (
 	"qaserelay/notifiers/httpclient"
 )
 
-// Config is what can be written for a notifier of type http.
+// Config are the settings of a notifier of type http.
 type Config struct {
 	// Longest time for one attempt, from dialling to the end of the answer. Default: 15s.
 	Timeout time.Duration `yaml:"timeout"`
@@ -60,7 +60,7 @@ func Kind() notifiers.Kind {
 		Config:      func() any { return &Config{Timeout: 15 * time.Second} },
 		Sample:      func() any { return &Config{Timeout: time.Second} },
 		Options:     Options{},
-		New:         New,
+		New:         newNotifier,
 		Missing:     missing,
 		Concurrency: 16,
 		Markup:      notifiers.JSON,
@@ -82,19 +82,19 @@ func missing(_ any, options map[string]bool) (what, hint string) {
 	return "has no address to send to", "add url: https://example.com/hook here or on the notifier"
 }
 
-// Notifier sends each message as one HTTP request.
-type Notifier struct {
+// notifier sends each message as one HTTP request.
+type notifier struct {
 	config   Config
 	defaults json.RawMessage
 	signers  []signer
 	tokens   *httpclient.TokenCache // nil without oauth2
-	// for messages without options of their own; it has no URL if that is missing, or not as it should be
-	usual  call
-	client *http.Client
-	way    httpclient.Route
+	usual    call                   // of messages without options of their own; without a URL if there is no valid one
+	client   *http.Client
+	route    httpclient.Route
 }
 
-func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
+// newNotifier checks the settings and returns a notifier. It does not use the network.
+func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 	c := *config.(*Config)
 	faults := append([]error{httpclient.CheckTimeout(c.Timeout), checkHTTPDefaults(defaults)}, c.checkAuth(defaults)...)
 	signers, err := signersOf(c.SigningSecret)
@@ -104,19 +104,19 @@ func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 	if err := checkAllowHosts(c.AllowHosts); err != nil {
 		faults = append(faults, notifiers.Fault("allow_hosts", "%w", err))
 	}
-	way := httpclient.Route{Guard: httpclient.DialGuard{PublicOnly: len(c.AllowHosts) > 0 && !c.AllowPrivate}}
-	if way.TLS, err = c.TLS.Client("tls."); err != nil {
+	route := httpclient.Route{Guard: httpclient.DialGuard{PublicOnly: len(c.AllowHosts) > 0 && !c.AllowPrivate}}
+	if route.TLS, err = c.TLS.Client("tls."); err != nil {
 		faults = append(faults, err)
 	}
-	if way.Proxy, err = proxyURL(c.ProxyURL.Value()); err != nil {
+	if route.Proxy, err = proxyURL(c.ProxyURL.Value()); err != nil {
 		faults = append(faults, notifiers.Fault("proxy_url", "%w", err))
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	n := &Notifier{config: c, defaults: defaults, signers: signers, client: way.Client(), way: way}
+	n := &notifier{config: c, defaults: defaults, signers: signers, client: route.Client(), route: route}
 	if c.OAuth2 != nil {
-		n.tokens = httpclient.NewTokenCache(c.OAuth2, httpclient.Route{TLS: way.TLS, Proxy: way.Proxy}.Client())
+		n.tokens = httpclient.NewTokenCache(c.OAuth2, httpclient.Route{TLS: route.TLS, Proxy: route.Proxy}.Client())
 	}
 	if usual, err := n.address(nil); err == nil {
 		n.usual = usual
@@ -137,7 +137,7 @@ func proxyURL(raw string) (*url.URL, error) {
 }
 
 // Preview returns the body of the request.
-func (n *Notifier) Preview(m *notifiers.Message) ([]byte, error) {
+func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
 	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
 		return nil, err
@@ -147,5 +147,5 @@ func (n *Notifier) Preview(m *notifiers.Message) ([]byte, error) {
 		return nil, err
 	}
 	err = call.fill(m)
-	return call.Body, err
+	return call.body, err
 }

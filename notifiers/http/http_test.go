@@ -39,7 +39,7 @@ func testHTTP(t *testing.T, base string, edit ...func(*Config)) notifiers.Notifi
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := New(c, defaults)
+	n, err := newNotifier(c, defaults)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,21 +99,21 @@ func TestHTTPRequest(t *testing.T) {
 
 func TestHTTPSignatureIsThatOfTheStandard(t *testing.T) {
 	h := http.Header{"Webhook-Id": {"msg_p5jXN8AQM9LWM0D4loKWxJek"}}
-	n, err := New(&Config{Timeout: 1,
+	n, err := newNotifier(&Config{Timeout: 1,
 		SigningSecret: []notifiers.Secret{notifiers.NewSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.(*Notifier).sign(h, []byte(`{"test": 2432232314}`), time.Unix(1614265330, 0))
+	n.(*notifier).sign(h, []byte(`{"test": 2432232314}`), time.Unix(1614265330, 0))
 	if got := h.Get("webhook-signature"); got != "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" {
 		t.Errorf("got %s", got)
 	}
-	raw, err := New(&Config{Timeout: 1, SigningSecret: []notifiers.Secret{notifiers.NewSecret("any text")}}, nil)
+	raw, err := newNotifier(&Config{Timeout: 1, SigningSecret: []notifiers.Secret{notifiers.NewSecret("any text")}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	raw.(*Notifier).sign(h, []byte("x"), now)
+	raw.(*notifier).sign(h, []byte("x"), now)
 	wh, _ := standardwebhooks.NewWebhookRaw([]byte("any text"))
 	if err := wh.Verify([]byte("x"), h); err != nil {
 		t.Error(err)
@@ -125,7 +125,7 @@ func TestEachSecretSignsWhileTheyAreChanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := New(&Config{Timeout: 1, SigningSecret: []notifiers.Secret{
+	n, err := newNotifier(&Config{Timeout: 1, SigningSecret: []notifiers.Secret{
 		notifiers.NewSecret(testSigning), notifiers.NewSecret("the old one"),
 		notifiers.NewSecret("whsk_" + base64.StdEncoding.EncodeToString(private)),
 		notifiers.NewSecret("whsk_" + base64.StdEncoding.EncodeToString(private.Seed())),
@@ -135,7 +135,7 @@ func TestEachSecretSignsWhileTheyAreChanged(t *testing.T) {
 	}
 	body, now := []byte(`{"a":1}`), time.Now()
 	h := http.Header{"Webhook-Id": {"msg_1"}}
-	n.(*Notifier).sign(h, body, now)
+	n.(*notifier).sign(h, body, now)
 	knowsNew, _ := standardwebhooks.NewWebhook(testSigning)
 	knowsOld, _ := standardwebhooks.NewWebhookRaw([]byte("the old one"))
 	knowsOther, _ := standardwebhooks.NewWebhookRaw([]byte("another one"))
@@ -213,7 +213,7 @@ func TestHTTPRefusesWhatCannotBeSent(t *testing.T) {
 			if tt.edit != nil {
 				tt.edit(c)
 			}
-			n, err := New(c, nil)
+			n, err := newNotifier(c, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,8 +15,8 @@ import (
 )
 
 // Layout implements [preview.Previewer]. It shows the request line, the header and the body, with secrets hidden.
-func (n *Notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
-	call, err := n.Prepare(m)
+func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
+	call, err := n.prepare(m)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func (n *Notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
 		Channel: "HTTP", Facts: append([]preview.Fact{{Text: call.method + " " + target}}, n.headerFacts(call)...),
 		Style: preview.Style{Framed: true, Bare: true},
 	}
-	body := []byte(httpclient.NewRedactor(n.secrets()...).Redact(string(call.Body)))
+	body := []byte(httpclient.NewRedactor(n.secrets()...).Redact(string(call.body)))
 	var pretty bytes.Buffer
 	if json.Indent(&pretty, body, "", "  ") == nil {
 		body = pretty.Bytes()
@@ -42,10 +42,10 @@ func (n *Notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
 	return l, nil
 }
 
-// headerFacts are the header fields of a request. Only values that never hold a secret are shown.
-func (n *Notifier) headerFacts(call call) []preview.Fact {
+// headerFacts returns the headers of a request. Only values that never hold a secret are shown.
+func (n *notifier) headerFacts(call call) []preview.Fact {
 	header := map[string]string{"Webhook-Id": call.id, "User-Agent": httpclient.UserAgent}
-	if len(call.Body) > 0 {
+	if len(call.body) > 0 {
 		header["Content-Type"] = call.contentType()
 	}
 	for name, value := range call.headers {

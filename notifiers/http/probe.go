@@ -11,10 +11,9 @@ import (
 	"qaserelay/notifiers/httpclient"
 )
 
-// Probe connects to the hosts that are known, with TLS where the address says so, and gets a token if there is oauth2.
-// It makes no request to a receiver, since any might be acted on; so whether one takes basic_auth, bearer or a
-// signature stays open.
-func (n *Notifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
+// Probe implements [notifiers.Prober]. It connects to the known hosts, with TLS for https, and gets a token if there is
+// oauth2. It makes no request to a receiver, which might act on it; so basic_auth, bearer and signatures stay unchecked.
+func (n *notifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
 	attempt, cancel := context.WithTimeout(ctx, n.config.Timeout)
 	defer cancel()
 	mask := httpclient.NewRedactor(n.secrets()...)
@@ -24,7 +23,7 @@ func (n *Notifier) Probe(ctx context.Context, options []json.RawMessage) (string
 	}
 	var found []string
 	for _, u := range hosts {
-		said, err := n.way.Reach(attempt, u)
+		said, err := n.route.Reach(attempt, u)
 		if err != nil {
 			return "", mask.AttemptError(ctx, "connecting to "+u.String(),
 				httpclient.ExplainTrust(err, "tls: {ca_file: …}"))
@@ -43,8 +42,8 @@ func (n *Notifier) Probe(ctx context.Context, options []json.RawMessage) (string
 	return strings.Join(found, "; ") + "; no request was made to a receiver", nil
 }
 
-// knownHosts lists scheme and host of the notifier's URL and of those of messages, each once.
-func (n *Notifier) knownHosts(options []json.RawMessage) ([]*url.URL, error) {
+// knownHosts returns scheme and host of the URLs of the notifier and of messages, each once.
+func (n *notifier) knownHosts(options []json.RawMessage) ([]*url.URL, error) {
 	var all []*url.URL
 	for _, own := range append([]json.RawMessage{nil}, options...) {
 		o, err := notifiers.MergeOptions[Options](n.defaults, own)

@@ -60,7 +60,7 @@ func TestAReceiverIsTriedWithoutARequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := &Config{Timeout: 5 * time.Second}
 			tt.edit(c)
-			n, err := New(c, fmt.Appendf(nil, `{"url":%q}`, tt.url))
+			n, err := newNotifier(c, fmt.Appendf(nil, `{"url":%q}`, tt.url))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +87,7 @@ func raws(options []string) []json.RawMessage {
 
 func TestAProbeEndsWithItsTimeout(t *testing.T) {
 	_, port, _ := net.SplitHostPort(notifierstest.Listen(t, notifierstest.ReadUntilClosed))
-	n, err := New(&Config{Timeout: 60 * time.Millisecond}, fmt.Appendf(nil, `{"url":"https://127.0.0.1:%s"}`, port))
+	n, err := newNotifier(&Config{Timeout: 60 * time.Millisecond}, fmt.Appendf(nil, `{"url":"https://127.0.0.1:%s"}`, port))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,19 +17,19 @@ import (
 	"qaserelay/rules/message"
 )
 
-// call is all of a request but what changes from attempt to attempt.
+// call is the part of a request that is the same at every attempt.
 type call struct {
 	id      string
 	method  string
 	url     *url.URL
 	headers map[string]string
-	written string // the body of a rule, if it wrote one
-	Body    []byte
-	isJSON  bool // the body
+	written string // the body option, or empty
+	body    []byte
+	isJSON  bool // of the body
 }
 
-// Prepare makes the call for m. Its errors cannot be helped by trying again.
-func (n *Notifier) Prepare(m *notifiers.Message) (call call, err error) {
+// prepare returns the call for m. Its errors are permanent.
+func (n *notifier) prepare(m *notifiers.Message) (call call, err error) {
 	if call = n.usual; len(m.Options) > 0 || call.url == nil {
 		if call, err = n.address(m.Options); err != nil {
 			return call, err
@@ -40,8 +40,8 @@ func (n *Notifier) Prepare(m *notifiers.Message) (call call, err error) {
 	return call, err
 }
 
-// address makes a call as far as it does not depend on the message but on these options of its own.
-func (n *Notifier) address(own json.RawMessage) (call, error) {
+// address returns a call without a body, from the options of the notifier and of a message.
+func (n *notifier) address(own json.RawMessage) (call, error) {
 	o, err := notifiers.MergeOptions[Options](n.defaults, own)
 	if err != nil {
 		return call{}, err
@@ -65,8 +65,8 @@ func (n *Notifier) address(own json.RawMessage) (call, error) {
 	return call, nil
 }
 
-// checkHost holds a URL that a rule gave against allow_hosts, if there are any.
-func (n *Notifier) checkHost(u *url.URL, own json.RawMessage) error {
+// checkHost refuses a URL from a rule whose host is not in allow_hosts, if there are any.
+func (n *notifier) checkHost(u *url.URL, own json.RawMessage) error {
 	if len(n.config.AllowHosts) == 0 {
 		return nil
 	}
@@ -94,15 +94,15 @@ func hostAllowed(allowed []string, host, hostPort string) bool {
 	})
 }
 
-// Request makes the HTTP request, but for the signature.
-func (c call) Request(ctx context.Context) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, c.method, "", bytes.NewReader(c.Body))
+// request returns the HTTP request without a signature.
+func (c call) request(ctx context.Context) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, c.method, "", bytes.NewReader(c.body))
 	if err != nil {
 		return nil, fmt.Errorf("making the request: %w", httpclient.RedactURL(err))
 	}
 	req.URL, req.Host = c.url, strings.TrimSuffix(c.url.Host, ":")
 	req.Header.Set("User-Agent", httpclient.UserAgent)
-	if len(c.Body) > 0 {
+	if len(c.body) > 0 {
 		req.Header.Set("Content-Type", c.contentType())
 	}
 	for name, value := range c.headers {
@@ -122,22 +122,22 @@ func (c call) contentType() string {
 	return "text/plain; charset=utf-8"
 }
 
-// fill gives the call the body that a rule wrote, or the default one. GET and HEAD have none unless one is written.
+// fill sets the body: the one of the options, or else the default one, which GET and HEAD do not have.
 func (c *call) fill(m *notifiers.Message) (err error) {
 	switch {
 	case c.written != "":
-		c.Body = []byte(c.written)
-		c.isJSON = json.Valid(c.Body)
+		c.body = []byte(c.written)
+		c.isJSON = json.Valid(c.body)
 	case c.method != http.MethodGet && c.method != http.MethodHead:
-		c.Body, err = DefaultBody(m)
+		c.body, err = defaultBody(m)
 		c.isJSON = true
 	}
 	return err
 }
 
-// DefaultBody writes the event as it came in, byte for byte: the relay has made sure that it is JSON, but for broken
-// UTF-8.
-func DefaultBody(m *notifiers.Message) ([]byte, error) {
+// defaultBody returns the JSON object of a message. It holds the event byte for byte as it came in: the relay has
+// checked that it is JSON, but not its UTF-8.
+func defaultBody(m *notifiers.Message) ([]byte, error) {
 	b := bytes.NewBuffer(make([]byte, 0, 256+2*len(m.Body)+len(m.Event)))
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
@@ -167,8 +167,8 @@ func DefaultBody(m *notifiers.Message) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// wholeUTF8 replaces each byte that is not UTF-8, which JSON has to be (RFC 8259, section 8.1), by U+FFFD, as those
-// do who read it leniently.
+// wholeUTF8 replaces each byte that is not UTF-8, which JSON must be (RFC 8259, section 8.1), by U+FFFD, as lenient
+// readers do.
 func wholeUTF8(text []byte) []byte {
 	if utf8.Valid(text) {
 		return text
@@ -187,8 +187,8 @@ func parseMethod(method string) (string, error) {
 	return method, nil
 }
 
-// checkHeaders refuses names that are no tokens (RFC 9110, section 5.6.2), which could smuggle in other headers, and
-// those that the request itself needs.
+// checkHeaders refuses names that are not tokens (RFC 9110, section 5.6.2), which could inject other headers, and
+// headers that the relay sets.
 func checkHeaders(headers map[string]string) error {
 	for name := range headers {
 		if !isToken(name) {
@@ -216,7 +216,7 @@ func isToken(s string) bool {
 	})
 }
 
-// checkHTTPDefaults checks the options set on the notifier as far as they are no templates.
+// checkHTTPDefaults checks the options of the notifier that are not templates.
 func checkHTTPDefaults(defaults json.RawMessage) error {
 	o, err := notifiers.MergeOptions[Options](nil, defaults)
 	if err != nil {

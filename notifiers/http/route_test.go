@@ -59,7 +59,7 @@ func TestHTTPTrustsAndIsTrusted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got.Store(0)
-			n, err := New(&Config{Timeout: 5 * time.Second, TLS: tt.tls}, fmt.Appendf(nil, `{"url":%q}`, base))
+			n, err := newNotifier(&Config{Timeout: 5 * time.Second, TLS: tt.tls}, fmt.Appendf(nil, `{"url":%q}`, base))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,7 +129,7 @@ func TestHTTPGoesByAProxyButNeverToForbiddenPlaces(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked []string
-			n, err := New(&Config{
+			n, err := newNotifier(&Config{
 				Timeout: 5 * time.Second, AllowHosts: tt.hosts,
 				TLS: httpclient.TLS{CA: files.CA, Cert: files.Cert, Key: notifiers.NewSecret(files.Key),
 					ServerName: "hooks.internal"},

@@ -14,8 +14,8 @@ import (
 )
 
 // Send makes one request. Any 2xx answer means delivered.
-func (n *Notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
-	call, err := n.Prepare(m)
+func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+	call, err := n.prepare(m)
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
 	}
@@ -28,10 +28,10 @@ func (n *Notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 	return receipt, err
 }
 
-// try makes the request once. outer is the caller's context, attempt the one with our timeout. stale says that the
-// receiver does not take a token that it took before, and that the next try has a new one.
-func (n *Notifier) try(outer, attempt context.Context, call call) (r notifiers.Receipt, stale bool, err error) {
-	req, err := call.Request(attempt)
+// try makes the request once. outer is the caller's context, attempt the one with the timeout. stale reports that the
+// receiver has refused a cached token; the next try gets a new one.
+func (n *notifier) try(outer, attempt context.Context, call call) (r notifiers.Receipt, stale bool, err error) {
+	req, err := call.request(attempt)
 	if err != nil {
 		return notifiers.Receipt{}, false, &notifiers.PermanentError{Err: err}
 	}
@@ -39,10 +39,10 @@ func (n *Notifier) try(outer, attempt context.Context, call call) (r notifiers.R
 	if err != nil {
 		return notifiers.Receipt{}, false, httpclient.NewRedactor(n.secrets()...).TokenError(outer, attempt, err)
 	}
-	n.sign(req.Header, call.Body, time.Now())
+	n.sign(req.Header, call.body, time.Now())
 	a, err := httpclient.Exchange(n.client, req, httpclient.MaxReceipt)
 	if err == nil && len(a.Body) == 0 && a.Code >= 200 && a.Code < 300 {
-		return notifiers.Receipt{Status: a.Status}, false, nil // nothing to be masked
+		return notifiers.Receipt{Status: a.Status}, false, nil // without anything to redact
 	}
 	doing := call.method + " " + call.url.Scheme + "://" + call.url.Host
 	mask := n.masker(call.url, req.Header)
@@ -61,11 +61,11 @@ func (n *Notifier) try(outer, attempt context.Context, call call) (r notifiers.R
 	return r, stale, err
 }
 
-// pageNote warns in a receipt: a page instead of an answer may be that of a login, a proxy or a mistyped URL.
+// pageNote begins the receipt of a web page, which may be that of a login, a proxy or a mistyped URL.
 const pageNote = "note: the answer is a web page; if nothing arrives, make sure that the url is that of a hook\n"
 
-// secrets lists what the configuration hides.
-func (n *Notifier) secrets() []string {
+// secrets returns the secrets of the settings.
+func (n *notifier) secrets() []string {
 	secrets := append(httpclient.URLSecrets(n.config.ProxyURL.Value()), n.config.Bearer.Value())
 	for _, s := range n.config.SigningSecret {
 		secrets = append(secrets, s.Value())
@@ -79,9 +79,9 @@ func (n *Notifier) secrets() []string {
 	return secrets
 }
 
-// masker hides all that may be secret in one call: what the configuration hides, the rest of the URL, and the headers
-// but those that never log in, since services choose names of their own for the ones that do.
-func (n *Notifier) masker(u *url.URL, headers http.Header) httpclient.Redactor {
+// masker returns the redactor of one call. It hides the secrets of the settings, the URL without its host, and all
+// headers that may hold a login, since services choose names of their own for those.
+func (n *notifier) masker(u *url.URL, headers http.Header) httpclient.Redactor {
 	open := []string{
 		"Content-Type", "Accept", "User-Agent", "Host", "Webhook-Id", "Webhook-Timestamp",
 	}

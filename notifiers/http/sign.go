@@ -18,7 +18,7 @@ import (
 // signer makes one signature of Standard Webhooks over "id.timestamp.body", its version included.
 type signer func(content []byte) string
 
-// signersOf makes a signer of each secret.
+// signersOf returns a signer of each secret.
 func signersOf(secrets []notifiers.Secret) ([]signer, error) {
 	var all []signer
 	for i, s := range secrets {
@@ -31,7 +31,7 @@ func signersOf(secrets []notifiers.Secret) ([]signer, error) {
 	return all, nil
 }
 
-// ordinal names a place in a list.
+// ordinal returns the name of a place in a list.
 func ordinal(i int) string {
 	if names := []string{"first", "second", "third"}; i < len(names) {
 		return "the " + names[i]
@@ -39,8 +39,8 @@ func ordinal(i int) string {
 	return "the " + strconv.Itoa(i+1) + "th"
 }
 
-// newSigner reads a secret: after whsk_ comes the private key of an ed25519 pair, after whsec_ a shared key, both in
-// base64. Any other text is a shared key as it is.
+// newSigner returns the signer of a secret: whsk_ and the private key of an ed25519 pair in base64, or whsec_ and a
+// shared key in base64. Any other text is itself a shared key.
 func newSigner(secret string) (signer, error) {
 	if encoded, ok := strings.CutPrefix(secret, "whsk_"); ok {
 		return newKeySigner(encoded)
@@ -62,7 +62,7 @@ func newSigner(secret string) (signer, error) {
 	}, nil
 }
 
-// newKeySigner takes the seed of a private key, or the seed and the public key after it.
+// newKeySigner returns the signer of a private key: its seed, or the seed and the public key.
 func newKeySigner(encoded string) (signer, error) {
 	raw, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil || len(raw) != ed25519.SeedSize && len(raw) != ed25519.PrivateKeySize {
@@ -77,9 +77,9 @@ func newKeySigner(encoded string) (signer, error) {
 	}, nil
 }
 
-// sign adds the time of this attempt and the signatures of Standard Webhooks 1.0, one by each secret, so that a
-// receiver finds the one that it knows while secrets are changed.
-func (n *Notifier) sign(h http.Header, body []byte, now time.Time) {
+// sign adds the time of this attempt and the signatures of Standard Webhooks 1.0. Each secret makes one, so that secrets
+// can be changed at the receiver later.
+func (n *notifier) sign(h http.Header, body []byte, now time.Time) {
 	timestamp := strconv.FormatInt(now.Unix(), 10)
 	h.Set("Webhook-Timestamp", timestamp)
 	if len(n.signers) == 0 {

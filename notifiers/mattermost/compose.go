@@ -125,7 +125,7 @@ func jsonUnits(v any) int {
 	return notifiers.Units(string(b))
 }
 
-// mention writes who as a mention if it is a valid name, or else as text. It returns the same for the preview.
+// mention writes a valid name as a mention, and any other as text. It returns the same for the preview.
 func mention(who string) (string, markup.Run) {
 	if regexp.MustCompile(`^@[a-z0-9][a-z0-9._-]{0,63}$`).MatchString(who) {
 		return who, markup.Run{Text: who, Mention: true}

@@ -89,7 +89,7 @@ func probe(ctx context.Context, s *service.Service, _ []Options) (string, error)
 	return "the server is up; whether it knows the webhook shows with the first message", nil
 }
 
-// classify knows the ids of the server's errors.
+// classify reads the ids of the server's errors. A message is delivered if the body is ok; the status is not enough.
 func classify(a service.Answer) service.Outcome {
 	var said struct {
 		ID      string `json:"id"`

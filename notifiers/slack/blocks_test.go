@@ -134,19 +134,19 @@ func TestBlocksOfWhichNothingIsLeftGiveTheUsualLayout(t *testing.T) {
 }
 
 func TestAChangedMessageLosesItsOldBlocks(t *testing.T) {
-	slack, kv := NewFakeSlack(t), NewTestMemory()
+	slack, kv := newFakeSlack(t), newTestMemory()
 	n := slack.Notifier("")
-	MustSend(t, n, SlackTitled(kv, "a", `{"channel":"#qa","update":"k","blocks":[{"type":"divider","x_new":1}]}`))
+	mustSend(t, n, titled(kv, "a", `{"channel":"#qa","update":"k","blocks":[{"type":"divider","x_new":1}]}`))
 	if form := slack.Messages[0].Form; form.Get("blocks") != `[{"type":"divider","x_new":1}]` ||
 		form.Has("attachments") || form.Get("parse") != "none" {
 		t.Errorf("posted %v", form)
 	}
-	MustSend(t, n, SlackTitled(kv, "b", `{"channel":"#qa","update":"k"}`))
+	mustSend(t, n, titled(kv, "b", `{"channel":"#qa","update":"k"}`))
 	if form := slack.Messages[0].Form; !strings.Contains(form.Get("blocks"), "header") ||
 		strings.Contains(form.Get("blocks"), "x_new") || !strings.Contains(form.Get("attachments"), "section") {
 		t.Errorf("changed to %v", form)
 	}
-	MustSend(t, n, SlackTitled(kv, "c", `{"channel":"#qa","update":"k","blocks":[{"type":"divider"}]}`))
+	mustSend(t, n, titled(kv, "c", `{"channel":"#qa","update":"k","blocks":[{"type":"divider"}]}`))
 	if form := slack.Messages[0].Form; form.Get("blocks") != `[{"type":"divider"}]` || form.Get("attachments") != "[]" {
 		t.Errorf("changed to %v", form)
 	}

@@ -64,7 +64,7 @@ func Kind() notifiers.Kind {
 				Timeout: time.Second}
 		},
 		Options:     Options{},
-		New:         New,
+		New:         newNotifier,
 		Missing:     missing,
 		Advise:      advise,
 		Concurrency: 8,                                             // of many channels, each with its rate

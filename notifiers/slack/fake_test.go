@@ -46,7 +46,7 @@ func (m *fakeMessage) title() string {
 	return title
 }
 
-func NewFakeSlack(t *testing.T) *fakeSlack {
+func newFakeSlack(t *testing.T) *fakeSlack {
 	return &fakeSlack{t: t, users: map[string]string{"bob@bar.io": "U0BOB", "ana@bar.io": "U0ANA"},
 		scopes: "chat:write",
 		script: map[string][]string{}}
@@ -57,7 +57,7 @@ func (f *fakeSlack) Notifier(defaults string) notifiers.Notifier {
 	f.t.Helper()
 	config := &Config{Token: notifiers.NewSecret(testToken), APIURL: notifierstest.Server(f.t, f.serve) + "/api",
 		Timeout: 10 * time.Second}
-	n, err := New(config, json.RawMessage(defaults))
+	n, err := newNotifier(config, json.RawMessage(defaults))
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -200,7 +200,7 @@ type testValue struct {
 	until time.Duration // 0 is never
 }
 
-func NewTestMemory() *testMemory { return &testMemory{values: map[string]testValue{}} }
+func newTestMemory() *testMemory { return &testMemory{values: map[string]testValue{}} }
 
 func (m *testMemory) Get(_ context.Context, key string) ([]byte, error) {
 	m.mu.Lock()
@@ -236,14 +236,14 @@ func (m *testMemory) Swap(_ context.Context, key string, old, value []byte, keep
 func (m *testMemory) pass(d time.Duration) { m.mu.Lock(); m.now += d; m.mu.Unlock() }
 
 // maxText is a message of one title with options and a kv.
-func SlackTitled(kv notifiers.KV, title, options string) *notifiers.Message {
+func titled(kv notifiers.KV, title, options string) *notifiers.Message {
 	return notifierstest.Message(func(m *notifiers.Message) {
 		m.ID, m.Title, m.URL, m.Options, m.KV = "delivery "+title, title, "", json.RawMessage(options), kv
 	})
 }
 
-// MustSend sends messages that have to arrive.
-func MustSend(t *testing.T, n notifiers.Notifier, messages ...*notifiers.Message) {
+// mustSend sends messages that have to arrive.
+func mustSend(t *testing.T, n notifiers.Notifier, messages ...*notifiers.Message) {
 	t.Helper()
 	for _, m := range messages {
 		if r, err := n.Send(t.Context(), m); err != nil {

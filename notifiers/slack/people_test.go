@@ -14,9 +14,9 @@ import (
 )
 
 func TestWhoIsMentionedIsFoundByAddress(t *testing.T) {
-	slack, kv := NewFakeSlack(t), NewTestMemory()
+	slack, kv := newFakeSlack(t), newTestMemory()
 	n := slack.Notifier(`{"channel":"#qa"}`)
-	m := SlackTitled(kv, "a",
+	m := titled(kv, "a",
 		`{"mention":["U024BE7LH","Bob Bar <BOB@bar.io>","ana@bar.io","Eve <eve@x.io>","Zoe","@here"]}`)
 	slack.users["BOB@bar.io"] = "U0BOB"
 	r, err := n.Send(t.Context(), m)
@@ -33,27 +33,27 @@ func TestWhoIsMentionedIsFoundByAddress(t *testing.T) {
 		return len(slices.DeleteFunc(slices.Clone(slack.calls),
 			func(c string) bool { return c != "users.lookupByEmail" }))
 	}
-	MustSend(t, n, m)
+	mustSend(t, n, m)
 	kv.pass(59 * time.Minute)
-	MustSend(t, slack.Notifier(`{"channel":"#qa"}`), m)
+	mustSend(t, slack.Notifier(`{"channel":"#qa"}`), m)
 	if got := lookups(); got != 3 {
 		t.Errorf("%d lookups within the hour, want 3", got)
 	}
 	kv.pass(2 * time.Minute)
-	MustSend(t, n, m)
+	mustSend(t, n, m)
 	if got := lookups(); got != 4 {
 		t.Errorf("%d lookups after an hour, want 4: who was not found is looked up again", got)
 	}
 	kv.pass(24 * time.Hour)
-	MustSend(t, n, m)
+	mustSend(t, n, m)
 	if got := lookups(); got != 7 {
 		t.Errorf("%d lookups after a day, want 7", got)
 	}
 }
 
 func TestWhoeverCouldNotBeWrittenToIsAskedForAgain(t *testing.T) {
-	slack, kv := NewFakeSlack(t), NewTestMemory()
-	n, m := slack.Notifier(""), SlackTitled(kv, "a", `{"dm":["eve@x.io"]}`)
+	slack, kv := newFakeSlack(t), newTestMemory()
+	n, m := slack.Notifier(""), titled(kv, "a", `{"dm":["eve@x.io"]}`)
 	fails := func(when string) {
 		if _, err := n.Send(t.Context(), m); notifierstest.Outcome(err) != "permanent" {
 			t.Errorf("%s: %v", when, err)
@@ -65,7 +65,7 @@ func TestWhoeverCouldNotBeWrittenToIsAskedForAgain(t *testing.T) {
 	asked := kv.values["user/eve@x.io"]
 	asked.value = regexp.MustCompile(`"at":\d+`).ReplaceAll(asked.value, []byte(`"at":1`)) // that was long ago
 	kv.values["user/eve@x.io"] = asked
-	MustSend(t, n, m)
+	mustSend(t, n, m)
 	if got := slack.transcript(); got != "DU0EVE a\n" {
 		t.Errorf("got\n%s", got)
 	}
@@ -85,14 +85,14 @@ func TestALookupThatFailsTakesNothingFromTheMessage(t *testing.T) {
 	} {
 		t.Run(answer, func(t *testing.T) {
 			t.Parallel()
-			slack, kv := NewFakeSlack(t), NewTestMemory()
+			slack, kv := newFakeSlack(t), newTestMemory()
 			n := slack.Notifier(`{"channel":"#qa","mention":["Bob <bob@bar.io>"]}`)
 			slack.script["users.lookupByEmail"] = []string{answer}
-			r, err := n.Send(t.Context(), SlackTitled(kv, "a", ""))
+			r, err := n.Send(t.Context(), titled(kv, "a", ""))
 			if err != nil || slack.Messages[0].title() != "*a* @Bob" || !strings.Contains(r.Status, c.status) {
 				t.Errorf("%v, %s, status %q", err, slack.transcript(), r.Status)
 			}
-			MustSend(t, n, SlackTitled(kv, "b", ""))
+			mustSend(t, n, titled(kv, "b", ""))
 			if got := slack.Messages[1].title() == "*b* <@U0BOB>"; got != c.again {
 				t.Errorf("asked again: %v", got)
 			}
@@ -101,9 +101,9 @@ func TestALookupThatFailsTakesNothingFromTheMessage(t *testing.T) {
 }
 
 func TestOneMessageLooksUpSoMany(t *testing.T) {
-	slack := NewFakeSlack(t)
+	slack := newFakeSlack(t)
 	options := `{"channel":"#qa","mention":["a@x.io"` + strings.Repeat(`,"a@x.io"`, 30) + `]}`
-	MustSend(t, slack.Notifier(""), SlackTitled(nil, "a", options))
+	mustSend(t, slack.Notifier(""), titled(nil, "a", options))
 	if len(slack.calls) != maxLookups+1 {
 		t.Errorf("%d calls", len(slack.calls))
 	}
@@ -125,9 +125,9 @@ func TestMessagesInPerson(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			slack, kv := NewFakeSlack(t), NewTestMemory()
+			slack, kv := newFakeSlack(t), newTestMemory()
 			n := slack.Notifier(`{"channel":"#qa"}`)
-			_, err := n.Send(t.Context(), SlackTitled(kv, "a", `{"dm":`+c.dm+`}`))
+			_, err := n.Send(t.Context(), titled(kv, "a", `{"dm":`+c.dm+`}`))
 			if got := slack.transcript(); got != c.want {
 				t.Errorf("got\n%swant\n%s(%v)", got, c.want, err)
 			}
@@ -140,28 +140,28 @@ func TestMessagesInPerson(t *testing.T) {
 }
 
 func TestAConversationIsOpenedOnce(t *testing.T) {
-	slack, kv := NewFakeSlack(t), NewTestMemory()
+	slack, kv := newFakeSlack(t), newTestMemory()
 	n := slack.Notifier("")
-	MustSend(t, n, SlackTitled(kv, "a", `{"dm":["U2","U1"]}`), SlackTitled(kv, "b", `{"dm":["U1","U2"]}`))
+	mustSend(t, n, titled(kv, "a", `{"dm":["U2","U1"]}`), titled(kv, "b", `{"dm":["U1","U2"]}`))
 	if got := strings.Join(slack.calls, " "); got != "conversations.open chat.postMessage chat.postMessage" {
 		t.Errorf("calls: %s", got)
 	}
 }
 
 func TestALookupForAMessageInPersonIsTriedAgain(t *testing.T) {
-	slack, kv := NewFakeSlack(t), NewTestMemory()
+	slack, kv := newFakeSlack(t), newTestMemory()
 	n := slack.Notifier("")
 	slack.script["users.lookupByEmail"] = []string{says("internal_error")}
-	m := SlackTitled(kv, "a", `{"dm":["bob@bar.io"]}`)
+	m := titled(kv, "a", `{"dm":["bob@bar.io"]}`)
 	if _, err := n.Send(t.Context(), m); notifierstest.Outcome(err) != "retry" {
 		t.Errorf("got %v", err)
 	}
-	MustSend(t, n, m)
+	mustSend(t, n, m)
 	if got := slack.transcript(); got != "DU0BOB a\n" {
 		t.Errorf("got\n%s", got)
 	}
 	slack.script["conversations.open"] = []string{`{"ok":false,"error":"missing_scope","needed":"mpim:write"}`}
-	if _, err := n.Send(t.Context(), SlackTitled(kv, "a",
+	if _, err := n.Send(t.Context(), titled(kv, "a",
 		`{"dm":["U1","U2"]}`)); notifierstest.Outcome(err) != "permanent" ||
 		!strings.Contains(err.Error(), "scope mpim:write") {
 		t.Errorf("got %v", err)
@@ -176,9 +176,9 @@ func TestErrorsSayWhereAndWhatToDo(t *testing.T) {
 		says("token_revoked"):     "posting to #qa: Slack answered token_revoked: put a valid bot token (xoxb-…) of an installed app into token",
 		`{"ok":false,"error":"missing_scope","needed":"chat:write"}`: "posting to #qa: Slack answered missing_scope: give the app the scope chat:write in OAuth & Permissions, and install it again",
 	} {
-		slack := NewFakeSlack(t)
+		slack := newFakeSlack(t)
 		slack.script["chat.postMessage"] = []string{answer}
-		_, err := slack.Notifier("").Send(t.Context(), SlackTitled(nil, "a", `{"channel":"#qa"}`))
+		_, err := slack.Notifier("").Send(t.Context(), titled(nil, "a", `{"channel":"#qa"}`))
 		var permanent *notifiers.PermanentError
 		if !errors.As(err, &permanent) || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
@@ -187,7 +187,7 @@ func TestErrorsSayWhereAndWhatToDo(t *testing.T) {
 }
 
 func TestAnIncomingWebhookDoesWhatItCan(t *testing.T) {
-	m := SlackTitled(NewTestMemory(), "a",
+	m := titled(newTestMemory(), "a",
 		`{"channel":"#qa","thread":"k","update":"k","broadcast":true,"dm":["Bob <bob@bar.io>","U1"],"mention":["@here"]}`)
 	b, err := testSlack(t, &Config{WebhookURL: notifiers.NewSecret("https://hooks.example.com/x"),
 		APIURL: "https://slack.com/api/", Timeout: 1}).(preview.Previewer).Preview(m)

@@ -39,7 +39,7 @@ func TestBlocksOfOnesOwnAreShown(t *testing.T) {
 			{"type":"markdown","text":"**bold**"},
 			{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"deep"}]}]}]}`)
 	})
-	n, err := New(Kind().Sample(), nil)
+	n, err := newNotifier(Kind().Sample(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,7 @@ func TestAProbeOfATokenSaysWhatItFound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			slack := NewFakeSlack(t)
+			slack := newFakeSlack(t)
 			slack.scopes, slack.in = c.scopes, strings.Fields(c.in)
 			for method, answer := range c.script {
 				slack.script[method] = []string{answer}

@@ -23,8 +23,8 @@ type notifier struct {
 	keys     *keyLocks
 }
 
-// New checks the settings and returns a notifier. It does not use the network.
-func New(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
+// newNotifier checks the settings and returns a notifier. It does not use the network.
+func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 	c := *config.(*Config)
 	if err := c.check(); err != nil {
 		return nil, err

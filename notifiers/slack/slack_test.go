@@ -25,7 +25,7 @@ func tokenNotifier(t *testing.T, base string, timeout time.Duration) notifiers.N
 
 func testSlack(t *testing.T, c *Config) notifiers.Notifier {
 	t.Helper()
-	n, err := New(c, nil)
+	n, err := newNotifier(c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestSlack(t *testing.T) {
 
 // previewOf returns what a sample notifier would send.
 func previewOf(m *notifiers.Message) ([]byte, error) {
-	n, err := New(Kind().Sample(), nil)
+	n, err := newNotifier(Kind().Sample(), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -65,13 +65,13 @@ func TestKeysOfThreadAndUpdate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			slack, kv := NewFakeSlack(t), NewTestMemory()
+			slack, kv := newFakeSlack(t), newTestMemory()
 			for _, one := range c.sent { // as after a restart, each by a notifier of its own
 				defaults := ""
 				if strings.HasPrefix(name, "a channel of a rule") {
 					defaults = `{"dm":["U0BOB"]}`
 				}
-				MustSend(t, slack.Notifier(defaults), SlackTitled(kv, one.title, one.options))
+				mustSend(t, slack.Notifier(defaults), titled(kv, one.title, one.options))
 			}
 			if got := slack.transcript(); got != c.want {
 				t.Errorf("got\n%swant\n%s", got, c.want)
@@ -97,15 +97,15 @@ func TestAMessageThatIsGoneIsPostedAnew(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			slack, kv := NewFakeSlack(t), NewTestMemory()
+			slack, kv := newFakeSlack(t), newTestMemory()
 			n := slack.Notifier("")
-			MustSend(t, n, SlackTitled(kv, "a", c.options))
+			mustSend(t, n, titled(kv, "a", c.options))
 			if c.method == "" {
 				slack.delete()
 			} else {
 				slack.script[c.method] = []string{says(c.code)}
 			}
-			MustSend(t, n, SlackTitled(kv, "b", c.options))
+			mustSend(t, n, titled(kv, "b", c.options))
 			want := c.want
 			if c.method == "" {
 				switch c.options {
@@ -114,7 +114,7 @@ func TestAMessageThatIsGoneIsPostedAnew(t *testing.T) {
 				case `{"channel":"#qa","thread":"k","update":"k"}`:
 					want = "deleted a\nCQA c (changed 1)\n  CQA c\n"
 				}
-				MustSend(t, n, SlackTitled(kv, "c", c.options))
+				mustSend(t, n, titled(kv, "c", c.options))
 			}
 			if got := slack.transcript(); got != want {
 				t.Errorf("got\n%swant\n%s", got, want)
@@ -145,11 +145,11 @@ func TestTwoRelaysBeginOneThreadTogether(t *testing.T) {
 		`{"channel":"#qa","thread":"k","update":"k"}`, `{"channel":"#qa","thread":"k","update":"j"}`} {
 		t.Run(options, func(t *testing.T) {
 			t.Parallel()
-			slack, kv := NewFakeSlack(t), NewTestMemory()
+			slack, kv := newFakeSlack(t), newTestMemory()
 			relays := []notifiers.Notifier{slack.Notifier(""), slack.Notifier("")}
 			var wg sync.WaitGroup
 			for i := range 12 {
-				wg.Go(func() { sendUntilDelivered(t, relays[i%2], SlackTitled(kv, fmt.Sprint(i), options)) })
+				wg.Go(func() { sendUntilDelivered(t, relays[i%2], titled(kv, fmt.Sprint(i), options)) })
 			}
 			wg.Wait()
 			roots, replies := 0, 0
@@ -170,7 +170,7 @@ func TestTwoRelaysBeginOneThreadTogether(t *testing.T) {
 }
 
 func TestOneWorkerWaitsForTheOtherOfItsRelay(t *testing.T) {
-	slack, kv := NewFakeSlack(t), NewTestMemory()
+	slack, kv := newFakeSlack(t), newTestMemory()
 	n := slack.Notifier("")
 	first, finish := make(chan struct{}), make(chan struct{})
 	var calls atomic.Int32
@@ -181,10 +181,10 @@ func TestOneWorkerWaitsForTheOtherOfItsRelay(t *testing.T) {
 		}
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { MustSend(t, n, SlackTitled(kv, "a", `{"channel":"#qa","thread":"k"}`)) })
+	wg.Go(func() { mustSend(t, n, titled(kv, "a", `{"channel":"#qa","thread":"k"}`)) })
 	<-first
-	wg.Go(func() { MustSend(t, n, SlackTitled(kv, "b", `{"channel":"#qa","thread":"k"}`)) })
-	MustSend(t, n, SlackTitled(kv, "c", `{"channel":"#qa","thread":"other"}`))
+	wg.Go(func() { mustSend(t, n, titled(kv, "b", `{"channel":"#qa","thread":"k"}`)) })
+	mustSend(t, n, titled(kv, "c", `{"channel":"#qa","thread":"other"}`))
 	close(finish)
 	wg.Wait()
 	if got := slack.transcript(); got != "CQA c\nCQA a\n  CQA b\n" {
@@ -193,8 +193,8 @@ func TestOneWorkerWaitsForTheOtherOfItsRelay(t *testing.T) {
 }
 
 func TestAReservationEnds(t *testing.T) {
-	slack, kv := NewFakeSlack(t), NewTestMemory()
-	n, m := slack.Notifier(""), SlackTitled(kv, "b", `{"channel":"#qa","thread":"k"}`)
+	slack, kv := newFakeSlack(t), newTestMemory()
+	n, m := slack.Notifier(""), titled(kv, "b", `{"channel":"#qa","thread":"k"}`)
 	if did, _ := kv.Swap(t.Context(), "message/qa/k", nil, []byte(`{"by":"another delivery"}`), 25*time.Second); !did {
 		t.Fatal("not reserved")
 	}
@@ -204,22 +204,22 @@ func TestAReservationEnds(t *testing.T) {
 		t.Errorf("while another relay posts: %v", err)
 	}
 	kv.pass(25 * time.Second)
-	MustSend(t, n, m)
+	mustSend(t, n, m)
 	if did, _ := kv.Swap(t.Context(), "message/qa/j", nil, []byte(`{"by":"delivery c"}`), time.Minute); !did {
 		t.Fatal("not reserved")
 	}
-	MustSend(t, n, SlackTitled(kv, "c", `{"channel":"#qa","thread":"j"}`)) // its own, of an attempt that was broken off
+	mustSend(t, n, titled(kv, "c", `{"channel":"#qa","thread":"j"}`)) // its own, of an attempt that was broken off
 	if got := slack.transcript(); got != "CQA b\nCQA c\n" {
 		t.Errorf("got\n%s", got)
 	}
 }
 
 func TestAFailedPostGivesItsKeyBack(t *testing.T) {
-	slack, kv := NewFakeSlack(t), NewTestMemory()
+	slack, kv := newFakeSlack(t), newTestMemory()
 	n := slack.Notifier("")
 	for _, answer := range []string{says("internal_error"), says("not_in_channel"), "<html>"} {
 		slack.script["chat.postMessage"] = []string{answer}
-		if _, err := n.Send(t.Context(), SlackTitled(kv, "a",
+		if _, err := n.Send(t.Context(), titled(kv, "a",
 			`{"channel":"#qa","thread":"k","update":"j"}`)); err == nil {
 			t.Fatal("no error")
 		}
@@ -227,22 +227,22 @@ func TestAFailedPostGivesItsKeyBack(t *testing.T) {
 			t.Errorf("after %s there is %v", answer, kv.values)
 		}
 	}
-	MustSend(t, n, SlackTitled(kv, "b", `{"channel":"#qa","thread":"k"}`))
+	mustSend(t, n, titled(kv, "b", `{"channel":"#qa","thread":"k"}`))
 	slack.script["chat.update"] = []string{says("ratelimited")}
-	if _, err := n.Send(t.Context(), SlackTitled(kv, "c",
+	if _, err := n.Send(t.Context(), titled(kv, "c",
 		`{"channel":"#qa","update":"k"}`)); notifierstest.Outcome(err) != "retry" {
 		t.Errorf("got %v", err)
 	}
-	MustSend(t, n, SlackTitled(kv, "c", `{"channel":"#qa","update":"k"}`))
+	mustSend(t, n, titled(kv, "c", `{"channel":"#qa","update":"k"}`))
 	if got := slack.transcript(); got != "CQA c (changed 1)\n" {
 		t.Errorf("got\n%s", got)
 	}
 }
 
 func TestKeysAreForgottenWithoutUse(t *testing.T) {
-	slack, kv := NewFakeSlack(t), NewTestMemory()
+	slack, kv := newFakeSlack(t), newTestMemory()
 	n := slack.Notifier("")
-	send := func(title string) { MustSend(t, n, SlackTitled(kv, title, `{"channel":"#qa","thread":"k"}`)) }
+	send := func(title string) { mustSend(t, n, titled(kv, title, `{"channel":"#qa","thread":"k"}`)) }
 	send("a")
 	kv.pass(89 * 24 * time.Hour)
 	old := kv.values["message/qa/k"]
@@ -259,26 +259,26 @@ func TestKeysAreForgottenWithoutUse(t *testing.T) {
 }
 
 func TestWithoutAMemoryAMessageStandsForItself(t *testing.T) {
-	slack := NewFakeSlack(t)
+	slack := newFakeSlack(t)
 	n := slack.Notifier("")
-	m := SlackTitled(nil, "a", `{"channel":"#qa","thread":"k","update":"k"}`)
-	MustSend(t, n, m, m)
+	m := titled(nil, "a", `{"channel":"#qa","thread":"k","update":"k"}`)
+	mustSend(t, n, m, m)
 	if got := slack.transcript(); got != "CQA a\nCQA a\n" {
 		t.Errorf("got\n%s", got)
 	}
 }
 
 func TestAMemoryThatFailsMakesNoSecondThread(t *testing.T) {
-	slack, kv := NewFakeSlack(t), NewTestMemory()
+	slack, kv := newFakeSlack(t), newTestMemory()
 	n := slack.Notifier("")
 	kv.fails = errors.New("the store is closed")
-	if _, err := n.Send(t.Context(), SlackTitled(kv, "a",
+	if _, err := n.Send(t.Context(), titled(kv, "a",
 		`{"channel":"#qa","thread":"k"}`)); notifierstest.Outcome(err) != "retry" || len(slack.calls) > 0 {
 		t.Errorf("got %v after %v", err, slack.calls)
 	}
 	kv.fails = nil
 	slack.before = func(string) { kv.mu.Lock(); kv.fails = errors.New("the store is closed"); kv.mu.Unlock() }
-	r, err := n.Send(t.Context(), SlackTitled(kv, "a", `{"channel":"#qa","thread":"k"}`))
+	r, err := n.Send(t.Context(), titled(kv, "a", `{"channel":"#qa","thread":"k"}`))
 	if err != nil || !strings.Contains(r.Status, "200 OK; the key is not kept: the store is closed") {
 		t.Errorf("a message that was sent: %v, %+v", err, r)
 	}

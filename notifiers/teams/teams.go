@@ -69,7 +69,7 @@ func define(c Config, _ Options) service.Definition[Options, post] {
 	}
 }
 
-// classify knows the error codes of workflows (https://learn.microsoft.com/en-us/azure/logic-apps/).
+// classify reads the error codes of workflows (https://learn.microsoft.com/en-us/azure/logic-apps/).
 func classify(a service.Answer) service.Outcome {
 	var said struct {
 		Error struct {

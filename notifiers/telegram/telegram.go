@@ -73,7 +73,7 @@ func Kind() notifiers.Kind {
 	}
 }
 
-// delivered names the chat of the message that Telegram returns. The receipt holds too little of a long one to read it.
+// delivered names the chat of the message that Telegram returns. A receipt with a truncated answer does not have it.
 func delivered(r notifiers.Receipt, _ string) string {
 	var answer struct {
 		Result struct {
