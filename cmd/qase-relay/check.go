@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/config"
@@ -144,6 +145,11 @@ func (r checkResult) summary() string {
 	}
 	return fmt.Sprintf("%s: %s, %s, no problems", r.Name, terminal.Plural(r.Counts.Rules, "rule"),
 		terminal.Plural(r.Counts.Notifiers, "notifier"))
+}
+
+// addRules adds the flag --rules.
+func addRules(flags *pflag.FlagSet, to *[]string) {
+	flags.StringArrayVar(to, "rules", []string{terminal.DefaultRules}, "rules `FILE` or pattern (repeatable)")
 }
 
 // readable checks that each named file exists, and that each pattern matches a file.

@@ -62,7 +62,8 @@ func tryNotifier(ctx context.Context, n config.Notifier, options []json.RawMessa
 	a := attempt{Notifier: n.Spec.Name, Type: n.Spec.Type, Outcome: attemptUntried}
 	prober, can := n.Notifier.(notifiers.Prober)
 	if !can {
-		a.Said = "cannot be tried without sending; to send a test message: " + terminal.Program() + " notify " + n.Spec.Name
+		a.Said = "cannot be tried without sending; to send a test message: " + terminal.Program() + " notify " +
+			n.Spec.Name
 		return a
 	}
 	start := time.Now()
@@ -103,7 +104,8 @@ func (r checkResult) reportOnline(s *terminal.Screen, format string) {
 	for _, a := range r.Online {
 		a.print(s, wide)
 		if format == "github" && a.Outcome == attemptFailed {
-			s.Printf("::error title=qase-relay::%s\n", terminal.GitHubData("the notifier "+a.Notifier+" failed: "+a.Said))
+			s.Printf("::error title=qase-relay::%s\n",
+				terminal.GitHubData("the notifier "+a.Notifier+" failed: "+a.Said))
 		}
 	}
 	s.Printf("%s tried: %d ok, %d failed", terminal.Plural(count[attemptOK]+count[attemptFailed], "notifier"),

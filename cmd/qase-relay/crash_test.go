@@ -64,6 +64,6 @@ func (w *crashWorld) report(t *testing.T, outages []outage) {
 	t.Helper()
 	repeats := w.book.checkRepeats(t, outages)
 	n := w.book.count()
-	t.Logf("broken %d times: %d events acknowledged, %d messages, %d of them again, all with the webhook-id of the first; not accepted: %v",
-		len(outages), n.acked, n.messages, repeats, n.refused)
+	t.Logf("broken %d times: %d events acknowledged, %d messages, %d of them again, all with the webhook-id of the "+
+		"first; not accepted: %v", len(outages), n.acked, n.messages, repeats, n.refused)
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/event"
@@ -169,6 +171,12 @@ func withNumber(payload any, n int) any {
 	}
 	fields["id"] = base + int64(n)
 	return fields
+}
+
+// addSets adds the flag --set.
+func addSets(flags *pflag.FlagSet, to *[]string) {
+	flags.StringArrayVar(to, "set", nil,
+		"`PATH=VALUE` to change in the event, such as payload.failed=3 (repeatable)")
 }
 
 // apply sets the values of --set flags.

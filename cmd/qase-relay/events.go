@@ -86,13 +86,13 @@ func printEvents(s *terminal.Screen, list []desk.Event) {
 		return
 	}
 	now := time.Now()
-	t := &terminal.Table{S: s, Header: []string{"ID", "RECEIVED", "", "SOURCE", "PROJECT", "EVENT", "DELIVERIES",
-		"MATCHED"}}
+	t := &terminal.Table{S: s,
+		Header: []string{"ID", "RECEIVED", "", "SOURCE", "PROJECT", "EVENT", "DELIVERIES", "MATCHED"}}
 	for _, ev := range list {
-		t.Add("", terminal.PlainCell(ev.ID), terminal.PlainCell(ev.ReceivedAt.Local().Format(time.DateTime)),
-			terminal.Cell{Text: terminal.Ago(ev.ReceivedAt, now), Paint: s.Dim},
-			terminal.PlainCell(ev.Source), terminal.PlainCell(ev.Project), terminal.Cell{Text: ev.Event,
-				Paint: s.Bold}, statesCell(s, ev), terminal.PlainCell(matchedRules(ev)))
+		t.Add("", terminal.Cell{Text: ev.ID}, terminal.Cell{Text: ev.ReceivedAt.Local().Format(time.DateTime)},
+			terminal.Cell{Text: terminal.Ago(ev.ReceivedAt, now), Paint: s.Dim}, terminal.Cell{Text: ev.Source},
+			terminal.Cell{Text: ev.Project}, terminal.Cell{Text: ev.Event, Paint: s.Bold}, statesCell(s, ev),
+			terminal.Cell{Text: matchedRules(ev)})
 	}
 	t.Print()
 }

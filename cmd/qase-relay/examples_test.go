@@ -31,10 +31,12 @@ func TestEachExampleDoesWhatItSays(t *testing.T) {
 			for name, value := range map[string]string{
 				"QASE_WEBHOOK_SECRET": "example", "SLACK_TOKEN": "xoxb-example", "SMTP_PASSWORD": "example",
 				"TRACKER_SECRET": "example", "LAB_PASSWORD": "example",
-				"OPS_SECRET":        "whsec_ZXhhbXBsZS1leGFtcGxlLWV4YW1wbGUtMTIz",
-				"TEAMS_WEBHOOK_URL": "https://example.com/workflow", "DISCORD_WEBHOOK_URL": "https://example.com/discord",
-				"TELEGRAM_TOKEN": "1:example", "GOOGLE_CHAT_WEBHOOK_URL": "https://example.com/space",
-				"MATTERMOST_WEBHOOK_URL": "https://example.com/hooks/x", "PAGERDUTY_ROUTING_KEY": "example", "NTFY_TOPIC": "qase",
+				"OPS_SECRET":          "whsec_ZXhhbXBsZS1leGFtcGxlLWV4YW1wbGUtMTIz",
+				"TEAMS_WEBHOOK_URL":   "https://example.com/workflow",
+				"DISCORD_WEBHOOK_URL": "https://example.com/discord",
+				"TELEGRAM_TOKEN":      "1:example", "GOOGLE_CHAT_WEBHOOK_URL": "https://example.com/space",
+				"MATTERMOST_WEBHOOK_URL": "https://example.com/hooks/x", "PAGERDUTY_ROUTING_KEY": "example",
+				"NTFY_TOPIC": "qase",
 			} {
 				t.Setenv(name, value)
 			}

@@ -85,11 +85,12 @@ wrong usage.`,
 func (f *explainFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.event, "event", "", "`FILE` with the event as Qase sends it; - is standard input")
 	flags.StringVar(&f.name, "event-name", "", "take the catalog's example of the event `NAME`")
-	flags.StringArrayVar(&f.sets, "set", nil, "`PATH=VALUE` to change in the event, such as payload.failed=3 (repeatable)")
-	flags.StringArrayVar(&f.given, "given", nil, "`FILE` with an event that came before, or the name of one (repeatable)")
+	addSets(flags, &f.sets)
+	flags.StringArrayVar(&f.given, "given", nil,
+		"`FILE` with an event that came before, or the name of one (repeatable)")
 	flags.StringVar(&f.at, "at", "", "when the event arrives, such as 2026-01-05T09:00:00Z (default now)")
 	flags.StringVar(&f.source, "source", "", "`NAME` of the source that receives it (default the first one)")
-	flags.StringArrayVar(&f.rules, "rules", []string{terminal.DefaultRules}, "rules `FILE` or pattern (repeatable)")
+	addRules(flags, &f.rules)
 	flags.StringArrayVar(&f.only, "rule", nil, "show only the rule of this `NAME` (repeatable)")
 	flags.BoolVar(&f.preview, "preview", false, "show each message as its recipient will see it")
 	flags.StringVar(&f.html, "html", "", "write each message as a page into `DIR`, with an index.html, and show it")

@@ -46,7 +46,8 @@ func initFile(c *terminal.Console, name string) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return terminal.Wrong(terminal.Hint(fmt.Errorf("%s exists already; nothing was written", name),
-			"find mistakes in it with: qase-relay check %s\n       or write to another file: qase-relay init other.yaml", name))
+			"find mistakes in it with: qase-relay check %s\n"+
+				"       or write to another file: qase-relay init other.yaml", name))
 	}
 	if err != nil {
 		return fmt.Errorf("writing the starter rules: %w", err)

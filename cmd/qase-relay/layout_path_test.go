@@ -43,7 +43,8 @@ func TestThePathOfAnEventIsShort(t *testing.T) {
 		t.Logf("%4d %s", f.lines, f.name)
 	}
 	if len(files) > maxFiles || sum > maxLines {
-		t.Errorf("the path of an event has %d lines in %d files, more than %d in %d", sum, len(files), maxLines, maxFiles)
+		t.Errorf("the path of an event has %d lines in %d files, more than %d in %d", sum, len(files), maxLines,
+			maxFiles)
 	}
 	for _, s := range eventPath() {
 		reached := reachedFrom(s, files)
@@ -84,7 +85,7 @@ func pathFiles(t *testing.T) (all []*pathFile) {
 }
 
 // reachedFrom returns the names that are called from the entry of a step and from all functions that it reaches in the
-// files of its folder. It returns nil if there is no such entry.
+// files of its folder. It returns nil if the entry does not exist.
 func reachedFrom(s pathStep, files map[string]*pathFile) map[string]bool {
 	byName := map[string][]*ast.FuncDecl{}
 	var waiting []*ast.FuncDecl

@@ -88,9 +88,10 @@ func mayImport() map[string][]string {
 		"relay/ingest":                {"relay", "relay/sampledlog", "rules", "rules/event"},
 		"relay/ingest/client":         {},
 		"relay/admin":                 {"relay/admin/desk", "relay/dispatch", "relay/store", "rules/diag"},
-		"relay/admin/desk":            {"relay", "relay/config", "relay/dispatch", "relay/store", "rules", "rules/value"},
-		"relay/admin/client":          {},
-		"relay/backtest":              {"relay/admin/desk", "rules", "rules/event", "rules/ruletest"},
+		"relay/admin/desk": {"relay", "relay/config", "relay/dispatch", "relay/store", "rules",
+			"rules/value"},
+		"relay/admin/client": {},
+		"relay/backtest":     {"relay/admin/desk", "rules", "rules/event", "rules/ruletest"},
 		"relay/app": append([]string{"relay", "relay/admin", "relay/admin/desk", "relay/ingest", "relay/store/sqlite",
 			"relay/store/postgres"},
 			engine...),
@@ -99,8 +100,8 @@ func mayImport() map[string][]string {
 			"rules/diag", "rules/value"},
 		"cmd/qase-relay/demo": {"cmd/qase-relay/terminal", "relay/app", "relay/config", "relay/ingest/client",
 			"relay/store", "rules"},
-		"cmd/qase-relay/gallery": {"cmd/qase-relay/terminal", "relay", "notifiers", "notifiers/builtin", "notifiers/markup",
-			"notifiers/preview", "rules", "rules/event", "rules/rulefile"},
+		"cmd/qase-relay/gallery": {"cmd/qase-relay/terminal", "relay", "notifiers", "notifiers/builtin",
+			"notifiers/markup", "notifiers/preview", "rules", "rules/event", "rules/rulefile"},
 		"cmd/qase-relay/report": append([]string{"cmd/qase-relay/terminal", "relay/admin/desk", "relay/backtest",
 			"relay/store", "rules/ruletest"}, reading...),
 		"cmd/qase-relay": append([]string{"cmd/qase-relay/demo", "cmd/qase-relay/gallery", "cmd/qase-relay/report",
@@ -110,8 +111,8 @@ func mayImport() map[string][]string {
 	}
 }
 
-// reserved lists packages that have a place and no code yet: rules/flow for windows of time, throttles, digests and waits
-// (pure), and relay/console for the web pages over the desk.
+// reserved lists packages that have a place and no code yet: rules/flow for windows of time, throttles, digests and
+// waits (pure), and relay/console for the web pages over the desk.
 func reserved() map[string][]string {
 	return map[string][]string{
 		"rules/flow":    {"rules/catalog", "rules/diag", "rules/value", "rules/event"},
@@ -153,11 +154,9 @@ func TestEachPackageHasOneCommentAndAName(t *testing.T) {
 		if len(p.comments) != 1 {
 			t.Errorf("%s: want one package comment, have %d: %v", dir, len(p.comments), p.comments)
 		}
-		for _, empty := range []string{"util", "utils", "common", "helper", "helpers", "type", "types", "misc", "lib", "base",
-			"shared"} {
-			if p.name == empty {
-				t.Errorf("%s: package %s says nothing about what is in it", dir, p.name)
-			}
+		if slices.Contains([]string{"util", "utils", "common", "helper", "helpers", "type", "types", "misc", "lib",
+			"base", "shared"}, p.name) {
+			t.Errorf("%s: the name of package %s does not describe its content", dir, p.name)
 		}
 	}
 }
@@ -206,7 +205,8 @@ func TestPackagesStaySmallEnoughToRead(t *testing.T) {
 	}
 }
 
-// TestNoPrefixDoesTheWorkOfAPackage fails if the names of three files of a folder begin alike: they should be a package.
+// TestNoPrefixDoesTheWorkOfAPackage fails if the names of three files of a folder begin alike: they should be a
+// package.
 func TestNoPrefixDoesTheWorkOfAPackage(t *testing.T) {
 	files := map[string][]string{}
 	systems := []string{"linux", "unix", "windows", "darwin", "other"}

@@ -55,7 +55,7 @@ Exits with 1 if the message was not delivered.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringArrayVar(&f.rules, "rules", []string{terminal.DefaultRules}, "rules `FILE` or pattern (repeatable)")
+	addRules(flags, &f.rules)
 	flags.StringArrayVar(&f.sets, "set", nil,
 		"message option `KEY=VALUE`, such as channel=#qa; commas separate lists (repeatable)")
 	flags.StringVar(&f.title, "title", "A test message from qase-relay", "title of the message")
@@ -235,35 +235,31 @@ func newTrial(took time.Duration, r notifiers.Receipt, err error) trial {
 
 func printTrial(c *terminal.Console, n config.Notifier, t trial, asJSON bool) error {
 	if asJSON {
-		if err := c.WriteJSON(t); err != nil {
+		if err := c.WriteJSON(t); err != nil || t.Delivered {
 			return err
-		}
-		if t.Delivered {
-			return nil
 		}
 		return terminal.Wrong(nil)
 	}
 	took := t.took.Round(time.Millisecond)
 	if t.Delivered {
-		c.Out.Printf("%s a test message through %s (%s) in %v\n", c.Out.Good("delivered"), n.Spec.Name, n.Spec.Type, took)
+		c.Out.Printf("%s a test message through %s (%s) in %v\n", c.Out.Good("delivered"), n.Spec.Name, n.Spec.Type,
+			took)
 		c.Out.PrintSentences("  ", t.Said, nil)
 		printAnswer(c.Out, t)
 		return nil
 	}
 	printAnswer(c.Err, t)
-	err := fmt.Errorf("%s (%s) did not deliver, after %v: %s", n.Spec.Name, n.Spec.Type, took,
-		terminal.Printable(t.Failure))
+	advice := "the receiver asks for a later attempt: a relay would try again after " + t.Again
 	switch t.Again {
 	case "never":
-		return terminal.Wrong(terminal.Hint(err, "another attempt would not help: a relay would keep this as a dead letter"))
+		advice = "another attempt would not help: a relay would keep this as a dead letter"
 	case "gone":
-		return terminal.Wrong(terminal.Hint(err,
-			"the receiver is gone for good: a relay would keep this, and pause the notifier"))
+		advice = "the receiver is gone for good: a relay would keep this, and pause the notifier"
 	case "later":
-		return terminal.Wrong(terminal.Hint(err, "this may be temporary: a relay would try again"))
+		advice = "this may be temporary: a relay would try again"
 	}
-	return terminal.Wrong(terminal.Hint(err, "the receiver asks for a later attempt: a relay would try again after %s",
-		t.Again))
+	return terminal.Wrong(terminal.Hint(fmt.Errorf("%s (%s) did not deliver, after %v: %s", n.Spec.Name, n.Spec.Type,
+		took, terminal.Printable(t.Failure)), "%s", advice))
 }
 
 func printAnswer(s *terminal.Screen, t trial) {

@@ -63,7 +63,8 @@ func TestNotifySaysInWordsWhatCameBack(t *testing.T) {
 	}{
 		"slack": {"slack", `token: xoxb-s3cret, channel: "#qa", api_url: URL/api/`, terminal.ExitOK,
 			`Slack has posted it to C0123\n`},
-		"slack webhook": {"slack", `webhook_url: URL/slack`, terminal.ExitOK, `Slack has posted it to the webhook's channel`},
+		"slack webhook": {"slack", `webhook_url: URL/slack`, terminal.ExitOK,
+			`Slack has posted it to the webhook's channel`},
 		"email": {"email", `host: 127.0.0.1, port: ` + port + `, tls: none, from: a@x.io, to: [b@x.io]`,
 			terminal.ExitOK, `the mail server has accepted it(.|\n)*answer: 250`},
 		"http": {"http", `url: URL/hook`, terminal.ExitOK, `the receiver has accepted it\n  answer: 200 OK`},

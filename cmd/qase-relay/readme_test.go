@@ -49,7 +49,8 @@ func TestTheReadmeNamesEachCommandAndLeadsNowhereElse(t *testing.T) {
 			continue
 		}
 		if anchor, ok := strings.CutPrefix(link[1], "#"); ok {
-			if heading := "# " + strings.ReplaceAll(anchor, "-", " "); !strings.Contains(strings.ToLower(text), heading) {
+			heading := "# " + strings.ReplaceAll(anchor, "-", " ")
+			if !strings.Contains(strings.ToLower(text), heading) {
 				t.Errorf("no heading for %s", link[1])
 			}
 			continue

@@ -17,8 +17,8 @@ import (
 
 func TestCommandsWaitAsLongAsTheirAnswerMayTake(t *testing.T) {
 	for command, want := range map[string]time.Duration{
-		"events list": defaultTimeout, "events export": defaultTimeout, "deliveries list": defaultTimeout, "deliveries retry": defaultTimeout,
-		"events replay": bulkTimeout, "healthcheck": 5 * time.Second,
+		"events list": defaultTimeout, "events export": defaultTimeout, "deliveries list": defaultTimeout,
+		"deliveries retry": defaultTimeout, "events replay": bulkTimeout, "healthcheck": 5 * time.Second,
 	} {
 		cmd, _, err := newRoot(&terminal.Console{}).Find(strings.Fields(command))
 		if err != nil {

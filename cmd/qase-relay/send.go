@@ -49,7 +49,7 @@ Exits with 1 if any event was refused, and with 2 if the relay could not be reac
 	flags := cmd.Flags()
 	flags.StringVar(&f.URL, "to", terminal.DefaultSendTo, "webhook address of the relay, a `URL`")
 	flags.StringVar(&f.Secret, "secret", "", "secret of the source (default $QASE_WEBHOOK_SECRET)")
-	flags.StringArrayVar(&f.sets, "set", nil, "`PATH=VALUE` to change in the event, such as payload.failed=3 (repeatable)")
+	addSets(flags, &f.sets)
 	flags.StringVar(&f.file, "file", "", "post the JSON in this `FILE` instead of an example; - is standard input")
 	flags.IntVar(&f.count, "count", 1, "how many copies to post")
 	flags.IntVar(&f.Concurrency, "concurrency", 1, "how many to post at the same time")

@@ -56,7 +56,7 @@ Exits with 2 if it cannot start, and with 1 if the disk fails while it runs.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), c, f) },
 	}
 	flags := cmd.Flags()
-	flags.StringArrayVar(&f.rules, "rules", []string{terminal.DefaultRules}, "rules `FILE` or pattern (repeatable)")
+	addRules(flags, &f.rules)
 	flags.StringVar(&f.listen, "listen", ":8080", "public address, where Qase posts events")
 	flags.StringVar(&f.adminListen, "admin-listen", "127.0.0.1:9090", "address of metrics, health and the admin API")
 	flags.StringVar(&f.adminToken, "admin-token", "",

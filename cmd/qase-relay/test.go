@@ -149,8 +149,8 @@ func testFileNames(args []string) (all []string) {
 	return all
 }
 
-// withCompanion returns a rules file with its file of tests, if it has one. It returns a file of tests that stands alone
-// on the command line with its rules file, unless it includes files.
+// withCompanion returns a rules file with its file of tests, if it has one. It returns a file of tests that is alone on
+// the command line with its rules file, unless it includes files.
 func withCompanion(name string, alone bool) []string {
 	ext := filepath.Ext(name)
 	base := strings.TrimSuffix(name, ext)

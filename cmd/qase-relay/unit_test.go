@@ -14,8 +14,9 @@ import (
 
 func TestValuesAreTakenAsAPersonMeansThem(t *testing.T) {
 	for text, want := range map[string]any{
-		"3": json.Number("3"), "-1.5": json.Number("-1.5"), "1e3": json.Number("1e3"), "true": true, "null": nil, "staging": "staging",
-		"": "", "007": "007", "1.2.3": "1.2.3", `"3"`: "3", `"`: `"`, `["a"]`: []any{"a"}, `{"id":1}`: map[string]any{"id": json.Number("1")},
+		"3": json.Number("3"), "-1.5": json.Number("-1.5"), "1e3": json.Number("1e3"), "true": true, "null": nil,
+		"staging": "staging", "": "", "007": "007", "1.2.3": "1.2.3", `"3"`: "3", `"`: `"`, `["a"]`: []any{"a"},
+		`{"id":1}`: map[string]any{"id": json.Number("1")},
 	} {
 		got, err := parseValue(text)
 		if err != nil || !reflect.DeepEqual(got, want) {
@@ -30,13 +31,15 @@ func TestValuesAreTakenAsAPersonMeansThem(t *testing.T) {
 func TestPathsReachIntoObjectsAndLists(t *testing.T) {
 	event := map[string]any{"payload": map[string]any{"steps": []any{map[string]any{"action": "old"}}, "title": "x"}}
 	for path, ok := range map[string]bool{
-		"payload.steps.0.action": true, "payload.plan.title": true, "payload.steps.1.action": false, "payload.steps.x": false, "payload.title.x": false,
+		"payload.steps.0.action": true, "payload.plan.title": true, "payload.steps.1.action": false,
+		"payload.steps.x": false, "payload.title.x": false,
 	} {
 		if err := setPath(event, strings.Split(path, "."), "new"); (err == nil) != ok {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	if got, _ := json.Marshal(event); string(got) != `{"payload":{"plan":{"title":"new"},"steps":[{"action":"new"}],"title":"x"}}` {
+	want := `{"payload":{"plan":{"title":"new"},"steps":[{"action":"new"}],"title":"x"}}`
+	if got := terminal.JSON(event); got != want {
 		t.Errorf("got %s", got)
 	}
 }

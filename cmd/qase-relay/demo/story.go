@@ -23,7 +23,8 @@ func story() []step {
 			say: "The nightly run starts. No rule wants that, but the relay remembers title, plan and environment.",
 			ago: 30 * time.Minute,
 			event: `{"event_name":"run.started","payload":{"id":7,"title":"Nightly regression","description":null,
-				"plan":{"id":3,"title":"Checkout"},"cases_count":14,"environment":"staging"},"team_member_id":12,"project_code":"WEB"}`,
+				"plan":{"id":3,"title":"Checkout"},"cases_count":14,"environment":"staging"},"team_member_id":12,
+				"project_code":"WEB"}`,
 		},
 		{
 			say: "It ends with failures. This event carries no title; the message has it from the one before.",
@@ -40,9 +41,9 @@ func story() []step {
 		},
 		{
 			say: "Ana writes a test case that needs a review …",
-			event: `{"event_name":"review.created","payload":{"id":5,"title":"Check out with an expired card","case_id":25,
-				"project":"WEB","created_by":{"email":"ana@example.com","name":"Ana López"},"created":"2026-01-01 01:30:00"},
-				"team_member_id":12,"project_code":"WEB"}`,
+			event: `{"event_name":"review.created","payload":{"id":5,"title":"Check out with an expired card",
+				"case_id":25,"project":"WEB","created_by":{"email":"ana@example.com","name":"Ana López"},
+				"created":"2026-01-01 01:30:00"},"team_member_id":12,"project_code":"WEB"}`,
 		},
 		{
 			say: "… and asks Bob, whose address comes from the event.",
@@ -52,8 +53,9 @@ func story() []step {
 		},
 		{
 			say: "A critical defect goes to two places. Its title tries to mention the channel and to add markup.",
-			event: `{"event_name":"defect.created","payload":{"id":31,"title":"<!channel> \"Pay\" does *nothing* & hangs",
-				"severity":"critical","actual_result":"Nothing happens.","attachments":[]},"team_member_id":12,"project_code":"WEB"}`,
+			event: `{"event_name":"defect.created","payload":{"id":31,
+				"title":"<!channel> \"Pay\" does *nothing* & hangs","severity":"critical",
+				"actual_result":"Nothing happens.","attachments":[]},"team_member_id":12,"project_code":"WEB"}`,
 			matches: []string{"bad-defect"}, sends: 2,
 		},
 	}

@@ -88,12 +88,20 @@ func (r backtestPrinter) header(now, more, fewer, name string) []string {
 }
 
 func (r backtestPrinter) counts(s *terminal.Screen, n [4]int, name string) []terminal.Cell {
-	if r.Compared == 0 {
-		return []terminal.Cell{terminal.PlainCell(strconv.Itoa(n[0])), {Text: name, Paint: s.Bold}}
+	cells := []terminal.Cell{{Text: strconv.Itoa(n[0])}}
+	if r.Compared > 0 {
+		cells = append(cells, terminal.Cell{Text: strconv.Itoa(n[1])},
+			terminal.Cell{Text: signed("+", n[2]), Paint: s.Good}, terminal.Cell{Text: signed("-", n[3]), Paint: s.Bad})
 	}
-	return []terminal.Cell{terminal.PlainCell(strconv.Itoa(n[0])), terminal.PlainCell(strconv.Itoa(n[1])),
-		{Text: terminal.Signed("+", n[2]), Paint: s.Good}, {Text: terminal.Signed("-", n[3]), Paint: s.Bad}, {Text: name,
-			Paint: s.Bold}}
+	return append(cells, terminal.Cell{Text: name, Paint: s.Bold})
+}
+
+// signed returns n with a sign, or a dot for zero.
+func signed(sign string, n int) string {
+	if n == 0 {
+		return "·"
+	}
+	return sign + strconv.Itoa(n)
 }
 
 func (r backtestPrinter) printExamples(s *terminal.Screen) {
@@ -124,7 +132,8 @@ func (r backtestPrinter) printChanges(s *terminal.Screen) {
 			if c.Kind == backtest.Lost || c.Kind == backtest.Removed {
 				mark = s.Bad("-")
 			}
-			s.Printf("  %s %s %s\n", mark, s.Bold(terminal.Printable(c.Rule)), terminal.Printable(words[c.Kind]+c.Notifier))
+			s.Printf("  %s %s %s\n", mark, s.Bold(terminal.Printable(c.Rule)),
+				terminal.Printable(words[c.Kind]+c.Notifier))
 			last = head
 		}
 		s.Printf("      %s\n", terminal.Truncate(terminal.Printable(changeLine(c)), max(s.Columns-6, 100)))

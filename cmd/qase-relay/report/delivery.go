@@ -21,10 +21,11 @@ func PrintDeliveries(s *terminal.Screen, list []desk.Delivery) {
 	now := time.Now()
 	t := &terminal.Table{S: s, Header: []string{"ID", "STATE", "TRIES", "MADE", "", "RULE → NOTIFIER", "TITLE"}}
 	for _, d := range list {
-		t.Add(lastError(d), terminal.PlainCell(d.ID), StateCell(s, d.State), terminal.PlainCell(fmt.Sprint(d.Attempts)),
-			terminal.PlainCell(d.CreatedAt.Local().Format(time.DateTime)), terminal.Cell{Text: terminal.Ago(d.CreatedAt, now),
-				Paint: s.Dim},
-			terminal.PlainCell(d.Rule+" → "+d.Notifier), terminal.Cell{Text: d.Title, Paint: s.Bold})
+		t.Add(lastError(d), terminal.Cell{Text: d.ID}, StateCell(s, d.State),
+			terminal.Cell{Text: fmt.Sprint(d.Attempts)},
+			terminal.Cell{Text: d.CreatedAt.Local().Format(time.DateTime)},
+			terminal.Cell{Text: terminal.Ago(d.CreatedAt, now), Paint: s.Dim},
+			terminal.Cell{Text: d.Rule + " → " + d.Notifier}, terminal.Cell{Text: d.Title, Paint: s.Bold})
 	}
 	t.Print()
 }
@@ -55,8 +56,8 @@ func PrintDelivery(s *terminal.Screen, d *desk.Delivery) {
 	now := time.Now()
 	state := StateCell(s, d.State)
 	s.Printf("%s  %s after %s\n", s.Bold("delivery "+d.ID), state.Paint(state.Text), attemptsOf(d))
-	s.Printf("%s\n", s.Dim(terminal.Printable(fmt.Sprintf("rule %s → notifier %s · event %s %s · project %s", d.Rule,
-		d.Notifier, d.Event, d.EventID, d.Project))))
+	s.Printf("%s\n", s.Dim(terminal.Printable(fmt.Sprintf("rule %s → notifier %s · event %s %s · project %s",
+		d.Rule, d.Notifier, d.Event, d.EventID, d.Project))))
 	if d.FallbackFor != "" {
 		s.Printf("fallback for delivery %s, which failed permanently\n", d.FallbackFor)
 	}
@@ -152,8 +153,8 @@ func PrintWaitReason(s *terminal.Screen, n desk.Notifier, d desk.Delivery) {
 	}
 	if many := n.Pending > 1; n.Rate != "" && d.Attempts == 0 && (many || time.Since(d.CreatedAt) > sendingSoon) {
 		wait := map[bool]string{true: fmt.Sprintf("%d deliveries wait", n.Pending), false: "1 delivery waits"}[many]
-		s.Printf("\n%s\n", s.Dim(fmt.Sprintf("%s sends at most %s, and %s for it", terminal.Printable(n.Name), rateWords(n),
-			wait)))
+		s.Printf("\n%s\n", s.Dim(fmt.Sprintf("%s sends at most %s, and %s for it", terminal.Printable(n.Name),
+			rateWords(n), wait)))
 	}
 }
 

@@ -73,7 +73,8 @@ func outcomeLine(s *terminal.Screen, r rules.Result, condition *condition.Trace)
 	case rules.Stopped:
 		return s.Dim("-") + " " + name + "  stopped: " + terminal.Printable(r.Reason) + suffix
 	}
-	return s.Warn("-") + " " + name + "  " + terminal.Printable(strings.TrimSuffix(string(r.Outcome)+": "+r.Reason, ": "))
+	outcome := strings.TrimSuffix(string(r.Outcome)+": "+r.Reason, ": ")
+	return s.Warn("-") + " " + name + "  " + terminal.Printable(outcome)
 }
 
 func printNote(s *terminal.Screen, note string) {
@@ -234,8 +235,12 @@ func noMessageReason(all []rules.ExplainedRule) string {
 	}
 	var reasons []string
 	add := func(o rules.Outcome, one, many string) {
-		if names := by[o]; len(names) > 0 {
-			reasons = append(reasons, strings.Join(names, ", ")+" "+map[bool]string{true: one, false: many}[len(names) == 1])
+		names, verb := by[o], many
+		if len(names) == 1 {
+			verb = one
+		}
+		if len(names) > 0 {
+			reasons = append(reasons, strings.Join(names, ", ")+" "+verb)
 		}
 	}
 	add(rules.Matched, "matches but notifies nobody", "match but notify nobody")
@@ -299,8 +304,8 @@ func (x Stored) Print(s *terminal.Screen) error {
 
 func printSummary(s *terminal.Screen, d desk.Delivery) {
 	state := StateCell(s, d.State)
-	s.Printf("    %s %s  %s after %s  %s\n", s.Good("→"), s.Bold(terminal.Printable(d.Notifier)), state.Paint(state.Text),
-		terminal.Plural(d.Attempts, "attempt"), s.Dim("delivery "+d.ID))
+	s.Printf("    %s %s  %s after %s  %s\n", s.Good("→"), s.Bold(terminal.Printable(d.Notifier)),
+		state.Paint(state.Text), terminal.Plural(d.Attempts, "attempt"), s.Dim("delivery "+d.ID))
 	s.PrintSentences("      ", d.Title, nil)
 	if d.Error != "" {
 		s.PrintSentences("      ", d.Error, s.Bad)

@@ -18,8 +18,11 @@ import (
 )
 
 func TestTheFirstTestThatIsShownIsOne(t *testing.T) {
-	text := "sources: [{name: qase, secrets: [s]}]\nnotifiers: [{name: qa-slack, type: slack, token: xoxb-1, channel: c}]\n" +
-		"rules: [{name: failed-run, when: 'payload.failed > 0', notify: [qa-slack]}]\n" + firstTest
+	text := `
+sources: [{name: qase, secrets: [s]}]
+notifiers: [{name: qa-slack, type: slack, token: xoxb-1, channel: c}]
+rules: [{name: failed-run, when: 'payload.failed > 0', notify: [qa-slack]}]
+` + firstTest
 	if r := NewTests([]yamldoc.File{{Name: "r.yaml", Data: []byte(text)}},
 		rulefile.Options{Kinds: config.Kinds(builtin.Kinds())}, nil); r.Passed != 1 || !r.OK {
 		t.Errorf("got %+v", r)
@@ -42,7 +45,8 @@ func TestReportsAreXMLWhateverTheNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	var back junitSuites
-	if err := xml.Unmarshal(data, &back); err != nil || len(back.Suites) != 1 || back.Suites[0].Cases[0].Failure == nil {
+	if err := xml.Unmarshal(data, &back); err != nil || len(back.Suites) != 1 ||
+		back.Suites[0].Cases[0].Failure == nil {
 		t.Errorf("got %v, %s", err, data)
 	}
 }
@@ -55,7 +59,8 @@ func TestLinesThatDifferAreMarked(t *testing.T) {
 }
 
 func TestOptionsAreWrittenForPeople(t *testing.T) {
-	got := optionLines([]byte(`{"thread": "run-7", "broadcast": true, "mention": ["Ana L\u00f3pez \u003cana@example.com\u003e"]}`))
+	got := optionLines([]byte(`{"thread": "run-7", "broadcast": true,
+		"mention": ["Ana L\u00f3pez \u003cana@example.com\u003e"]}`))
 	want := []string{"broadcast: true", `mention: ["Ana López <ana@example.com>"]`, "thread: run-7"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

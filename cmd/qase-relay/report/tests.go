@@ -108,7 +108,8 @@ func printTest(s *terminal.Screen, t ruletest.Result) {
 	if t.Passed {
 		s.Printf("%s    %s\n", s.Good("ok"), terminal.Printable(t.Name))
 	} else {
-		s.Printf("%s  %s (%s:%d)\n", s.Bad("FAIL"), s.Bold(terminal.Printable(t.Name)), terminal.Printable(t.File), t.Line)
+		s.Printf("%s  %s (%s:%d)\n", s.Bad("FAIL"), s.Bold(terminal.Printable(t.Name)), terminal.Printable(t.File),
+			t.Line)
 	}
 	for _, f := range t.Failures {
 		printFailure(s, f)
@@ -121,8 +122,8 @@ func printTest(s *terminal.Screen, t ruletest.Result) {
 func printFailure(s *terminal.Screen, f ruletest.Failure) {
 	switch f.Kind {
 	case ruletest.Missing:
-		s.Printf("    %s: %s (expected in line %d)\n      %s\n", s.Bad("missing"), terminal.Printable(f.Expected), f.Line,
-			terminal.Printable(f.Reason))
+		s.Printf("    %s: %s (expected in line %d)\n      %s\n", s.Bad("missing"), terminal.Printable(f.Expected),
+			f.Line, terminal.Printable(f.Reason))
 		if f.Condition != nil {
 			printTrace(indentedScreen(s), f.Condition)
 		}

@@ -19,15 +19,16 @@ func AnswerError(a client.Answer, to string) error {
 	err := fmt.Errorf("refused with %s: %s", a.Status, Printable(a.Reason()))
 	switch a.Code {
 	case http.StatusUnauthorized:
-		return Hint(err, "give the source's secret by --secret or QASE_WEBHOOK_SECRET; see its secrets: in the rules file")
+		return Hint(err, "give the source's secret by --secret or QASE_WEBHOOK_SECRET; see its secrets: in the rules "+
+			"file")
 	case http.StatusForbidden:
 		return Hint(err, "see projects: and allow_from: of the source in the rules file, or set another project: "+
 			"--set project_code=CODE")
 	case http.StatusNotFound:
-		return Hint(err, "the last part of --to names a source of the rules file; serve logs the addresses when it starts")
+		return Hint(err, "the last part of --to names a source of the rules file; serve logs the addresses when it "+
+			"starts")
 	case http.StatusServiceUnavailable:
-		return Hint(err, "the relay cannot store events now; try again after %s seconds, and see its log",
-			a.RetryAfter)
+		return Hint(err, "the relay cannot store events now; try again after %s seconds, and see its log", a.RetryAfter)
 	case http.StatusRequestEntityTooLarge:
 		return Hint(err, "the limit is that of serve --max-body")
 	}

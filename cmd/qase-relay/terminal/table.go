@@ -20,9 +20,6 @@ type Cell struct {
 	Paint func(string) string
 }
 
-// PlainCell returns a cell without color.
-func PlainCell(text string) Cell { return Cell{Text: text} }
-
 // Add adds a row, and a line below it unless below is empty.
 func (t *Table) Add(below string, cells ...Cell) {
 	for i := range cells {

@@ -3,20 +3,11 @@ package terminal
 import (
 	"bytes"
 	"encoding/json"
-	"strconv"
 	"strings"
 	"unicode"
 
 	"github.com/charmbracelet/x/ansi"
 )
-
-// Signed returns n with a sign, or a dot for zero.
-func Signed(sign string, n int) string {
-	if n == 0 {
-		return "·"
-	}
-	return sign + strconv.Itoa(n)
-}
 
 // Truncate shortens a line to a width in columns, with … at its end.
 func Truncate(line string, wide int) string {

@@ -29,7 +29,8 @@ func TestMomentsAreTakenAsAPersonMeansThem(t *testing.T) {
 func TestDistancesInTimeAreShort(t *testing.T) {
 	now := time.Date(2026, 1, 31, 9, 0, 0, 0, time.UTC)
 	for want, d := range map[string]time.Duration{"now": 500 * time.Millisecond, "59 s ago": 59 * time.Second,
-		"2 min ago": 150 * time.Second, "47 h ago": 47 * time.Hour, "3 days ago": 80 * time.Hour, "in 5 min": -5 * time.Minute} {
+		"2 min ago": 150 * time.Second, "47 h ago": 47 * time.Hour, "3 days ago": 80 * time.Hour,
+		"in 5 min": -5 * time.Minute} {
 		if got := Ago(now.Add(-d), now); got != want {
 			t.Errorf("%v is %q, want %q", d, got, want)
 		}
