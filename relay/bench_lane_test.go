@@ -18,8 +18,8 @@ import (
 	"qaserelay/relay/store"
 )
 
-// BenchmarkLane compares how fast a backlog is sent to a receiver on loopback with a client of net/http that posts the same body as
-// often, and keeps nothing. Both have 16 requests on their way; they take turns.
+// BenchmarkLane compares how fast a backlog is sent to a receiver on loopback with a client of net/http that posts the
+// same body as often, and keeps nothing. Both have 16 requests on their way; they take turns.
 func BenchmarkLane(b *testing.B) {
 	for _, latency := range []time.Duration{0, time.Millisecond, 5 * time.Millisecond} {
 		b.Run(fmt.Sprint("latency=", latency), func(b *testing.B) { benchmarkLane(b, latency) })
@@ -39,8 +39,9 @@ func benchmarkLane(b *testing.B, latency time.Duration) {
 		dir := b.TempDir()
 		fillStore(b, dir, "ops", laneMessages)
 		r.n.Store(0)
-		m := start(b, dir, "sources: [{name: qase, secrets: [s3cret]}]\nnotifiers: [{name: ops, type: http, url: \""+url+"\", concurrency: 16}]\n"+
-			"rules: [{name: none, when: \"false\", notify: [ops]}]\n")
+		m := start(b, dir,
+			"sources: [{name: qase, secrets: [s3cret]}]\nnotifiers: [{name: ops, type: http, url: \""+url+"\", concurrency: 16}]\n"+
+				"rules: [{name: none, when: \"false\", notify: [ops]}]\n")
 		begin := time.Now()
 		for r.n.Load() < laneMessages || pending(b, m) > 0 {
 			time.Sleep(time.Millisecond)
@@ -87,10 +88,12 @@ func fillStore(b testing.TB, dir, notifier string, n int) {
 		batch := make([]store.Event, min(500, n-from))
 		for i := range batch {
 			batch[i] = store.Event{ID: ids.Next(time.Now()), Source: "qase", Name: "run.completed", Project: "WEB",
-				Hash: sha256.Sum256(fmt.Append([]byte(notifier), from+i)), Body: []byte(finishedRun(from + i)), ReceivedAt: time.Now()}
+				Hash: sha256.Sum256(fmt.Append([]byte(notifier), from+i)), Body: []byte(finishedRun(from +
+					i)), ReceivedAt: time.Now()}
 		}
 		if _, err := s.Accept(b.Context(), batch, func(i int, _ func(string) ([]byte, error)) (store.Plan, error) {
-			return store.Plan{Decisions: []byte("{}"), Deliveries: []store.NewDelivery{{ID: ids.Next(time.Now()), Rule: "done", Notifier: notifier,
+			return store.Plan{Decisions: []byte("{}"), Deliveries: []store.NewDelivery{{ID: ids.Next(time.Now()),
+				Rule: "done", Notifier: notifier,
 				OrderKey: fmt.Sprint("qase/WEB/run/", from+i), Title: "3 failed", Message: []byte(storedMessage)}}}, nil
 		}); err != nil {
 			b.Fatal(err)

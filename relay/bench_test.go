@@ -95,7 +95,8 @@ rules: [{name: done, when: event_name == "run.completed" && payload.failed > 0, 
 `
 }
 
-// load posts events over many connections, with the client of net/http as senders have it. Each event is of its own run.
+// load posts events over many connections, with the client of net/http as senders have it. Each event is of its own
+// run.
 type load struct {
 	connections int
 	next        atomic.Int64
@@ -126,7 +127,8 @@ func (l *load) run(b *testing.B, url string, each int) (time.Duration, []time.Du
 }
 
 func (l *load) post(transport *http.Transport, url string) error {
-	req, err := http.NewRequest(http.MethodPost, url+"/webhooks/qase", strings.NewReader(finishedRun(int(l.next.Add(1)))))
+	req, err := http.NewRequest(http.MethodPost, url+"/webhooks/qase",
+		strings.NewReader(finishedRun(int(l.next.Add(1)))))
 	if err != nil {
 		return err
 	}

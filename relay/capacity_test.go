@@ -155,7 +155,8 @@ func TestEventsAreRefusedWhileTheDiskIsNearlyFull(t *testing.T) {
 		if n := r.offer(t); n != 0 {
 			t.Errorf("%d were taken", n)
 		}
-		if !strings.Contains(r.logs.String(), "999 bytes are free on the file system of the store, and settings.min_free_disk is 1000 bytes") {
+		if !strings.Contains(r.logs.String(),
+			"999 bytes are free on the file system of the store, and settings.min_free_disk is 1000 bytes") {
 			t.Errorf("logs:\n%s", r.logs)
 		}
 		disk.set(0, errors.New("no idea"))

@@ -25,8 +25,8 @@ import (
 )
 
 const (
-	// GCPercent is the garbage collector's target for a relay's process (see debug.SetGCPercent). Little memory is live at
-	// any time and each event allocates much, so rarer collections save a tenth of the CPU time for some 25 MiB.
+	// GCPercent is the garbage collector's target for a relay's process (see debug.SetGCPercent). Little memory is live
+	// at any time and each event allocates much, so rarer collections save a tenth of the CPU time for some 25 MiB.
 	GCPercent = 400
 	// maxPending is the number of events that may wait for their commit; further ones are refused.
 	maxPending = 8192

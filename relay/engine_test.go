@@ -85,7 +85,8 @@ func TestAStateThatCannotBeReadIsTheCallersError(t *testing.T) {
 			_, _ = st.Get("throttle/x")
 			return rules.Decision{}
 		}
-		if _, err := r.Accept(t.Context(), newEvent(t, "", "a")); err == nil || !strings.Contains(err.Error(), "disk on fire") {
+		if _, err := r.Accept(t.Context(), newEvent(t, "", "a")); err == nil ||
+			!strings.Contains(err.Error(), "disk on fire") {
 			t.Errorf("got %v", err)
 		}
 		if len(r.memory.Stored) != 0 {
@@ -98,7 +99,8 @@ func TestADecisionThatCannotBeEncodedIsSaidSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
 		r.decide = func(*rules.Set, *event.Event, rules.State) rules.Decision {
-			return rules.Decision{Notifications: []rules.Notification{{Message: message.Message{Rule: "x"}, Notifier: "y", Options: []byte("{")}}}
+			return rules.Decision{Notifications: []rules.Notification{{Message: message.Message{Rule: "x"},
+				Notifier: "y", Options: []byte("{")}}}
 		}
 		id := r.accept(t, "", "a").ID
 		stored, _ := r.memory.Event(t.Context(), id)

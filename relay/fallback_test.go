@@ -21,9 +21,11 @@ import (
 // sendWithFallbacks makes one message to the first name, with the others as its fallbacks.
 func sendWithFallbacks(names ...string) func(*rules.Set, *event.Event, rules.State) rules.Decision {
 	return func(_ *rules.Set, ev *event.Event, _ rules.State) (d rules.Decision) {
-		n := rules.Notification{Message: message.Message{Rule: "r", Title: "t"}, Notifier: names[0], Options: json.RawMessage(`{"to":"` + names[0] + `"}`), EntityKey: ev.EntityKey()}
+		n := rules.Notification{Message: message.Message{Rule: "r", Title: "t"}, Notifier: names[0],
+			Options: json.RawMessage(`{"to":"` + names[0] + `"}`), EntityKey: ev.EntityKey()}
 		for _, name := range names[1:] {
-			n.Fallbacks = append(n.Fallbacks, rules.Fallback{Notifier: name, Options: json.RawMessage(`{"to":"` + name + `"}`)})
+			n.Fallbacks = append(n.Fallbacks, rules.Fallback{Notifier: name,
+				Options: json.RawMessage(`{"to":"` + name + `"}`)})
 		}
 		d.Notifications = []rules.Notification{n}
 		return d
@@ -54,10 +56,13 @@ func TestADeadDeliveryGoesToItsFallbacks(t *testing.T) {
 		sent   string
 		states string
 	}{
-		{"to the first, and no further", []string{"a", "b", "c"}, "a", `a:t:{"to":"a"} b:t:{"to":"b"}`, "a dead, b delivered for a"},
-		{"to the next when that one fails permanently too", []string{"a", "b", "c"}, "ab", `a:t:{"to":"a"} b:t:{"to":"b"} c:t:{"to":"c"}`, "a dead, b dead for a, c delivered for b"},
-		{"until there is none", []string{"a", "b"}, "ab", `a:t:{"to":"a"} b:t:{"to":"b"}`, "a dead, b dead for a"},
-		{"past those that are not configured any more", []string{"a", "x", "c"}, "a", `a:t:{"to":"a"} c:t:{"to":"c"}`, "a dead, c delivered for a"},
+		{"to the first, and no further", []string{"a", "b", "c"}, "a", `a:t:{"to":"a"} b:t:{"to":"b"}`,
+			"a dead, b delivered for a"},
+		{"to the next when that one fails permanently too", []string{"a", "b", "c"}, "ab",
+			`a:t:{"to":"a"} b:t:{"to":"b"} c:t:{"to":"c"}`, "a dead, b dead for a, c delivered for b"},
+		{"until no fallback is left", []string{"a", "b"}, "ab", `a:t:{"to":"a"} b:t:{"to":"b"}`, "a dead, b dead for a"},
+		{"past those that are not configured any more", []string{"a", "x", "c"}, "a", `a:t:{"to":"a"} c:t:{"to":"c"}`,
+			"a dead, c delivered for a"},
 		{"nowhere, if none is configured any more", []string{"a", "x"}, "a", `a:t:{"to":"a"}`, "a dead"},
 		{"nowhere, if it arrives", []string{"a", "b"}, "", `a:t:{"to":"a"}`, "a delivered"},
 	}
@@ -107,10 +112,11 @@ func (r *rig) family(t *testing.T) string {
 	return strings.Join(states, ", ")
 }
 
-func TestARehearsalHasNoFallbacks(t *testing.T) {
+func TestADryRunHasNoFallbacks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told story
-		r := newRig(t, dispatchtest.Senders{"a": told.answers("a", nil), "b": told.answers("b", nil)}, func(o *Options) { o.DryRun = true })
+		r := newRig(t, dispatchtest.Senders{"a": told.answers("a", nil), "b": told.answers("b", nil)},
+			func(o *Options) { o.DryRun = true })
 		r.decide = sendWithFallbacks("a", "b")
 		r.accept(t, "7", "t")
 		synctest.Wait()

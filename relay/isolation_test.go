@@ -38,8 +38,8 @@ func (s sending) Send(ctx context.Context, _ *notifiers.Message) (notifiers.Rece
 	return notifiers.Receipt{}, s(ctx)
 }
 
-// troubled runs a relay with so many deliveries that wait for a receiver that fails, and as many for one that does not answer. Events go
-// to a third one, which works.
+// troubled runs a relay with so many deliveries that wait for a receiver that fails, and as many for one that does not
+// answer. Events go to a third one, which works.
 func troubled(tb testing.TB, waiting int) (*machine, *receiver) {
 	tb.Helper()
 	good := receive(tb, nil)
@@ -81,8 +81,9 @@ func TestDeadAndSlowNotifiersWithABacklogDisturbNoOther(t *testing.T) {
 	eventually(t, "only what is on its way is in memory", func() bool { return m.held(t) <= 4 })
 }
 
-// BenchmarkBesideDeadNotifiers measures how long a single event takes to a receiver that works, while 100,000 deliveries wait for one
-// that fails and as many for one that does not answer, and how much memory the relay then has in use.
+// BenchmarkBesideDeadNotifiers measures how long a single event takes to a receiver that works, while 100,000
+// deliveries wait for one that fails and as many for one that does not answer, and how much memory the relay then has
+// in use.
 func BenchmarkBesideDeadNotifiers(b *testing.B) {
 	m, good := troubled(b, 100_000)
 	c := dial(b, m.hook)

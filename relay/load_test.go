@@ -57,7 +57,8 @@ func TestLoadReadsManyFilesAndStdin(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "a.yaml"), `rules: [{name: a, when: event_type == "run", notify: [ops]}]`)
 	write(t, filepath.Join(dir, "b.yaml"), `rules: [{name: b, when: event_type == "case", notify: [ops]}]`)
-	cfg, problems := config.Load([]string{"-", filepath.Join(dir, "*.yaml")}, config.LoadOptions{Kinds: fake(fine), Stdin: strings.NewReader(smallRules)})
+	cfg, problems := config.Load([]string{"-", filepath.Join(dir, "*.yaml")},
+		config.LoadOptions{Kinds: fake(fine), Stdin: strings.NewReader(smallRules)})
 	if problems.Err() != nil {
 		t.Fatal(problems)
 	}
@@ -70,7 +71,8 @@ func TestLoadSaysWhatCannotBeRead(t *testing.T) {
 	dir := t.TempDir()
 	bad := write(t, filepath.Join(dir, "rules.yaml"), smallRules)
 	cases := []struct{ name, pattern, file, message string }{
-		{"a file that does not exist", filepath.Join(dir, "none.yaml"), "none.yaml", "file not found (`qase-relay init` writes a starter"},
+		{"a file that does not exist", filepath.Join(dir, "none.yaml"), "none.yaml",
+			"file not found (`qase-relay init` writes a starter"},
 		{"a folder", dir, filepath.Base(dir), "cannot be read: is a directory"},
 		{"a pattern for nothing", filepath.Join(dir, "*.yml"), "*.yml", "no file matches"},
 		{"a pattern that is none", filepath.Join(dir, "[.yml"), "[.yml", "syntax error in pattern"},
@@ -90,7 +92,7 @@ func TestLoadSaysWhatCannotBeRead(t *testing.T) {
 	}
 }
 
-// watched is a reloader that watches, and the rules that it has put in force.
+// watched returns a reloader that watches, and a function that names the current rules.
 func watched(t *testing.T, pattern string) (*config.Reloader, func() string) {
 	t.Helper()
 	options := config.LoadOptions{Kinds: fake(fine)}
@@ -99,7 +101,8 @@ func watched(t *testing.T, pattern string) (*config.Reloader, func() string) {
 		t.Fatal(problems)
 	}
 	e := New(Options{Store: storetest.NewMemory(), Config: cfg})
-	r := config.NewReloader(config.ReloadOptions{Patterns: []string{pattern}, Load: options, Config: cfg, Apply: e.Reload})
+	r := config.NewReloader(config.ReloadOptions{Patterns: []string{pattern}, Load: options, Config: cfg,
+		Apply: e.Reload})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- r.Watch(ctx) }()
@@ -184,11 +187,13 @@ func TestABadFileKeepsTheOldRules(t *testing.T) {
 }
 
 func TestStdinIsKeptForReloads(t *testing.T) {
-	cfg, problems := config.Load([]string{"-"}, config.LoadOptions{Kinds: fake(fine), Stdin: strings.NewReader(smallRules)})
+	cfg, problems := config.Load([]string{"-"}, config.LoadOptions{Kinds: fake(fine),
+		Stdin: strings.NewReader(smallRules)})
 	if problems.Err() != nil {
 		t.Fatal(problems)
 	}
-	r := config.NewReloader(config.ReloadOptions{Patterns: []string{"-"}, Load: config.LoadOptions{Kinds: fake(fine)}, Config: cfg, Apply: func(*config.Config) {}})
+	r := config.NewReloader(config.ReloadOptions{Patterns: []string{"-"}, Load: config.LoadOptions{Kinds: fake(fine)},
+		Config: cfg, Apply: func(*config.Config) {}})
 	if err := r.Reload(); err != nil {
 		t.Error(err)
 	}

@@ -28,7 +28,8 @@ func (r *rig) logLines(text string) (lines []string) {
 func TestADeadDeliveryIsLoggedWithoutItsMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, dispatchtest.Senders{"ops": got.Always(&notifiers.PermanentError{Err: errors.New("no such channel")})})
+		r := newRig(t,
+			dispatchtest.Senders{"ops": got.Always(&notifiers.PermanentError{Err: errors.New("no such channel")})})
 		for _, title := range []string{"our plans", "more plans"} {
 			r.accept(t, title, title)
 		}
@@ -38,7 +39,8 @@ func TestADeadDeliveryIsLoggedWithoutItsMessage(t *testing.T) {
 		if len(dead) != 2 || !strings.Contains(r.logs.String(), "delivery="+d.ID.String()) {
 			t.Fatalf("got %q", r.logs.String())
 		}
-		for _, want := range []string{"level=WARN", "rule=all", "notifier=ops", "attempts=1", "reason=clientError", "no such channel"} {
+		for _, want := range []string{"level=WARN", "rule=all", "notifier=ops", "attempts=1", "reason=clientError",
+			"no such channel"} {
 			if !strings.Contains(dead[0], want) {
 				t.Errorf("no %s in %s", want, dead[0])
 			}
@@ -49,18 +51,21 @@ func TestADeadDeliveryIsLoggedWithoutItsMessage(t *testing.T) {
 	})
 }
 
-func TestADeliveryThatMissedSomebodySaysSo(t *testing.T) {
+func TestADeliveryThatMissedARecipientSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, dispatchtest.Senders{"mail": func(context.Context, *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, dispatchtest.Senders{"mail": func(context.Context, *notifiers.Message) (notifiers.Receipt,
+			error) {
 			return notifiers.Receipt{Status: "250 OK", Missed: "not to all: bob@bar.io"}, nil
 		}})
 		r.accept(t, "7", "news")
 		time.Sleep(time.Second)
 		d, attempts := r.memory.Titled(t, "news")
-		if d.State != store.Delivered || d.Error != "not to all: bob@bar.io" || len(attempts) != 1 || attempts[0].Reason != "" {
+		if d.State != store.Delivered || d.Error != "not to all: bob@bar.io" || len(attempts) != 1 ||
+			attempts[0].Reason != "" {
 			t.Errorf("got %+v, %+v", d, attempts)
 		}
-		if lines := r.logLines("delivery missed recipients"); len(lines) != 1 || !strings.Contains(lines[0], "bob@bar.io") || r.logLines("attempt failed") != nil {
+		if lines := r.logLines("delivery missed recipients"); len(lines) != 1 ||
+			!strings.Contains(lines[0], "bob@bar.io") || r.logLines("attempt failed") != nil {
 			t.Errorf("logged %q", r.logs.String())
 		}
 	})
@@ -79,7 +84,8 @@ func TestFailedAttemptsAreLoggedNowAndThen(t *testing.T) {
 		}
 		time.Sleep(20 * time.Second)
 		lines := r.logLines("attempt failed")
-		if len(lines) < 2 || !strings.Contains(lines[0], "level=INFO") || !strings.Contains(lines[1], "more_like_this=") {
+		if len(lines) < 2 || !strings.Contains(lines[0], "level=INFO") ||
+			!strings.Contains(lines[1], "more_like_this=") {
 			t.Errorf("later: %q", lines)
 		}
 	})

@@ -19,7 +19,8 @@ func TestAnEventArrivesOnceAndIsOnRecord(t *testing.T) {
 	if status != 202 || id == "" || answer["duplicate"] != nil {
 		t.Fatalf("got %d %v", status, answer)
 	}
-	if status, answer = m.post(t, body(7, "Nightly")); status != 202 || answer["event_id"] != id || answer["duplicate"] != true {
+	if status, answer = m.post(t, body(7, "Nightly")); status != 202 || answer["event_id"] != id ||
+		answer["duplicate"] != true {
 		t.Errorf("the second time: %d %v", status, answer)
 	}
 	eventually(t, "it is delivered", func() bool { return m.count(t, "delivered") == 1 })
@@ -28,7 +29,8 @@ func TestAnEventArrivesOnceAndIsOnRecord(t *testing.T) {
 	}
 	_, event := m.get(t, "/api/v1/events/"+id)
 	deliveries, _ := event["deliveries"].([]any)
-	if len(deliveries) != 1 || event["event"] != "run.completed" || !strings.Contains(fmt.Sprint(event["decisions"]), "matched") {
+	if len(deliveries) != 1 || event["event"] != "run.completed" ||
+		!strings.Contains(fmt.Sprint(event["decisions"]), "matched") {
 		t.Fatalf("the record is %v", event)
 	}
 	delivery, _ := deliveries[0].(map[string]any)
@@ -70,7 +72,8 @@ func TestAHundredSendersAtOnce(t *testing.T) {
 		c := dial(t, m.hook)
 		senders.Go(func() {
 			for j := range 3 {
-				if status, err := c.post(body(i, fmt.Sprintf("%d-%d", i, j))); status != http.StatusAccepted || err != nil {
+				if status, err := c.post(body(i, fmt.Sprintf("%d-%d", i, j))); status != http.StatusAccepted ||
+					err != nil {
 					t.Errorf("got %d, %v", status, err)
 				}
 			}
@@ -198,7 +201,7 @@ func TestAStoreThatIsGoneRefusesEvents(t *testing.T) {
 	}
 }
 
-func TestAChangedFileIsInForceSoonAndABadOneNever(t *testing.T) {
+func TestAChangedFileIsCurrentSoonAndABadOneNever(t *testing.T) {
 	r := receive(t, nil)
 	m := start(t, t.TempDir(), rulesFor(r.url))
 	write := func(text string) {
@@ -214,7 +217,7 @@ func TestAChangedFileIsInForceSoonAndABadOneNever(t *testing.T) {
 	good := rulesFor(r.url)
 	write(strings.Replace(good, "name: done", "name: finished", 1))
 	names := func() string { return fmt.Sprint(m.engine.Config().Rules.Names()) }
-	eventually(t, "the new rules are in force", func() bool { return names() == "[finished]" })
+	eventually(t, "the new rules are current", func() bool { return names() == "[finished]" })
 
 	write(strings.Replace(good, "when:", "wenn:", 1))
 	eventually(t, "the bad rules are noticed", func() bool { return m.reloader.Status().Problems.Err() != nil })
@@ -225,7 +228,8 @@ func TestAChangedFileIsInForceSoonAndABadOneNever(t *testing.T) {
 	if line := "qase_relay_config_last_reload_successful 0"; !strings.Contains(fmt.Sprint(metrics["text"]), line) {
 		t.Errorf("the metrics lack %s", line)
 	}
-	if status, answer := m.postAdmin(t, "/-/reload"); status != 422 || !strings.Contains(fmt.Sprint(answer["error"]), "wenn") {
+	if status, answer := m.postAdmin(t, "/-/reload"); status != 422 ||
+		!strings.Contains(fmt.Sprint(answer["error"]), "wenn") {
 		t.Errorf("reloading a bad file: %d %v", status, answer)
 	}
 	if status, _ := m.post(t, body(1, "a")); status != 202 {

@@ -38,7 +38,8 @@ func (e *Engine) plan(cfg *config.Config, p *pendingEvent, get func(string) ([]b
 }
 
 // decideSafely turns a panic in the rules into a failed decision.
-func (e *Engine) decideSafely(cfg *config.Config, p *pendingEvent, get func(string) ([]byte, error)) (d rules.Decision) {
+func (e *Engine) decideSafely(cfg *config.Config, p *pendingEvent,
+	get func(string) ([]byte, error)) (d rules.Decision) {
 	defer e.recoverRules(p.event, func(panicked any) {
 		d = failedDecision(fmt.Sprintf("the rules panicked: %v", panicked))
 	})

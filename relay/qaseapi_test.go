@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// qaseAPI is a stand-in for the Qase API. It counts questions, and may hold its answers back.
+// qaseAPI is a fake Qase API. It counts questions, and may hold its answers back.
 type qaseAPI struct {
 	*httptest.Server
 	asked  atomic.Int64
@@ -52,7 +52,7 @@ func newQaseAPI(t *testing.T) *qaseAPI {
 	return q
 }
 
-// asks returns a relay whose source may ask the stand-in.
+// asks returns a relay whose source may ask the fake API.
 func (q *qaseAPI) asks(t *testing.T, r *receiver) *machine {
 	return start(t, t.TempDir(), fmt.Sprintf(`
 sources: [{name: qase, secrets: [s3cret], api_token: t0ken, api_url: %q}]
@@ -109,7 +109,10 @@ func TestAQaseAPIThatFailsIsLeftAloneAndNothingIsLost(t *testing.T) {
 
 func TestTheTokenGoesNowhereElse(t *testing.T) {
 	elsewhere := make(chan string, 10)
-	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { elsewhere <- r.Header.Get("Token") }))
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter,
+		r *http.Request) {
+		elsewhere <- r.Header.Get("Token")
+	}))
 	defer other.Close()
 	q := newQaseAPI(t)
 	q.Config.Handler = http.RedirectHandler(strings.Replace(other.URL, "127.0.0.1", "localhost", 1), http.StatusFound)
@@ -147,7 +150,8 @@ func TestWhatTheCatalogueDoesNotHaveIsCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"event":"goal.reached"`, `"event":"run.completed","example_event_id":"`, `"field":"flaky"`} {
+	for _, want := range []string{`"event":"goal.reached"`, `"event":"run.completed","example_event_id":"`,
+		`"field":"flaky"`} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the list lacks %s: %s", want, text)
 		}

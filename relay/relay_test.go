@@ -105,7 +105,8 @@ func (m *machine) ingestOptions(metrics *metrics.Metrics) ingest.Options {
 
 func (m *machine) adminOptions(metrics *metrics.Metrics) admin.Options {
 	status := func() desk.Status {
-		return desk.Status{Rules: m.engine.Config().Rules.Rules(), Notifiers: []desk.Notifier{{Name: "ops", Type: "http", Configured: true}}}
+		return desk.Status{Rules: m.engine.Config().Rules.Rules(),
+			Notifiers: []desk.Notifier{{Name: "ops", Type: "http", Configured: true}}}
 	}
 	d := desk.New(desk.Options{Store: m.store, Status: status, Retry: m.engine.Retry, Drift: m.engine.Drift})
 	return admin.Options{Desk: d, Metrics: metrics.Handler(), Ready: m.engine.Ready, Reload: m.reloader.Reload}

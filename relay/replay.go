@@ -94,7 +94,8 @@ func (r *startedReplay) result(ctx context.Context) Replay {
 	result := Replay{Event: r.id, Matched: now, Gained: without(now, before), Lost: without(before, now)}
 	if r.dry {
 		for _, n := range r.event.decision.Notifications {
-			result.Messages = append(result.Messages, ReplayedMessage{Rule: n.Rule, Notifier: n.Notifier, Title: n.Title})
+			result.Messages = append(result.Messages, ReplayedMessage{Rule: n.Rule, Notifier: n.Notifier,
+				Title: n.Title})
 		}
 		return result
 	}

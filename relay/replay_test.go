@@ -22,7 +22,8 @@ func matchedBy(names ...string) func(*rules.Set, *event.Event, rules.State) rule
 		for _, name := range names {
 			d.Results = append(d.Results, rules.Result{Rule: name, Outcome: rules.Matched})
 			d.Notifications = append(d.Notifications, rules.Notification{Notifier: "n",
-				Message: message.Message{Rule: name, Title: fmt.Sprintf("%s knows %s at %s", name, known, ev.Time().Format("15:04"))}})
+				Message: message.Message{Rule: name, Title: fmt.Sprintf("%s knows %s at %s", name, known,
+					ev.Time().Format("15:04"))}})
 		}
 		d.Changes = []rules.Change{{Key: "k", Value: []byte(names[0])}}
 		return d
@@ -55,19 +56,21 @@ func TestAReplayIsDecidedByTodaysRules(t *testing.T) {
 		}
 		// The time of the event is that of its first coming, and it knows what has been kept, but keeps nothing itself.
 		at := time.Now().Add(-time.Hour).UTC().Format("15:04")
-		want := fmt.Sprintf("[both knows  at %s both knows old at %[1]s new knows old at %[1]s old knows  at %[1]s]", at)
+		want := fmt.Sprintf("[both knows  at %s both knows old at %[1]s new knows old at %[1]s old knows  at %[1]s]",
+			at)
 		sent := got.Titles()
 		slices.Sort(sent)
 		if fmt.Sprint(sent) != want || string(r.memory.Values["k"]) != "old" {
 			t.Errorf("sent %v, want %s; kept %s", sent, want, r.memory.Values["k"])
 		}
-		if len(one.Messages) != 2 || one.Messages[0].ID == 0 || one.Messages[0].Rule != "both" || one.Messages[0].Notifier != "n" {
+		if len(one.Messages) != 2 || one.Messages[0].ID == 0 || one.Messages[0].Rule != "both" ||
+			one.Messages[0].Notifier != "n" {
 			t.Errorf("messages: %+v", one.Messages)
 		}
 	})
 }
 
-func TestARehearsedReplayStoresAndSendsNothing(t *testing.T) {
+func TestADryReplayStoresAndSendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
 		r := newRig(t, dispatchtest.Senders{"n": got.Always(nil)})
@@ -76,7 +79,8 @@ func TestARehearsedReplayStoresAndSendsNothing(t *testing.T) {
 		r.decide = matchedBy("new")
 		one := r.Replay(t.Context(), []store.ID{first.ID}, true)[0]
 		synctest.Wait()
-		if got := fmt.Sprint(one.New, one.Matched, one.Gained, one.Lost, len(one.Messages), one.Messages[0].ID); got != "0000000000000 [new] [new] [old] 1 0000000000000" {
+		if got := fmt.Sprint(one.New, one.Matched, one.Gained, one.Lost, len(one.Messages),
+			one.Messages[0].ID); got != "0000000000000 [new] [new] [old] 1 0000000000000" {
 			t.Errorf("got %s", got)
 		}
 		if len(got.Titles()) != 1 || len(r.memory.Stored) != 1 {

@@ -50,8 +50,8 @@ func sendToAll(e *Engine) func(*rules.Set, *event.Event, rules.State) rules.Deci
 		d.Results = []rules.Result{{Rule: "all", Outcome: rules.Matched}}
 		for name := range e.Config().Notifiers {
 			title, _ := ev.Payload["title"].(string)
-			d.Notifications = append(d.Notifications, rules.Notification{Message: message.Message{Rule: "all", Title: title}, Notifier: name,
-				EntityKey: ev.EntityKey()})
+			d.Notifications = append(d.Notifications, rules.Notification{Message: message.Message{Rule: "all",
+				Title: title}, Notifier: name, EntityKey: ev.EntityKey()})
 		}
 		return d
 	}
@@ -60,7 +60,8 @@ func sendToAll(e *Engine) func(*rules.Set, *event.Event, rules.State) rules.Deci
 // newEvent returns an event about an entity, or about none if entity is empty.
 func newEvent(t *testing.T, entity, title string) *event.Event {
 	t.Helper()
-	body := fmt.Sprintf(`{"event_name":"run.completed","project_code":"WEB","payload":{"id":%q,"title":%q}}`, entity, title)
+	body := fmt.Sprintf(`{"event_name":"run.completed","project_code":"WEB","payload":{"id":%q,"title":%q}}`, entity,
+		title)
 	ev, err := event.Parse("qase", []byte(body), time.Now())
 	if err != nil {
 		t.Fatal(err)

@@ -25,9 +25,13 @@ func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
 	ev := &event.Event{Name: "run.completed", Project: "WEB", ReceivedAt: time.Now()}
 	for name, n := range map[string]rules.Notification{
 		"a short one": {Message: message.Message{Rule: "r", Level: "error", Title: "t"}, Notifier: "n"},
-		"a whole one": {Message: message.Message{Rule: "r", Level: "info", Title: "a <b> & \u2028", Body: "**b**\n", URL: "https://example.com/?a=b&c",
-			Fields: []message.Field{{Name: "Plan", Value: `\*Smoke\*`}, {Name: "By", Value: "Bob"}}}, Notifier: "n", EntityKey: "qase/WEB/run/7", Series: "qase/WEB/plan/3/", Options: json.RawMessage(`{"channel":"#qa"}`)},
-		"a whole one but for options": {Message: message.Message{Rule: "r", Level: "info", Title: "ä", Body: "**b**\n", URL: "https://example.com/",
+		"a whole one": {Message: message.Message{Rule: "r", Level: "info", Title: "a <b> & \u2028", Body: "**b**\n",
+			URL: "https://example.com/?a=b&c",
+			Fields: []message.Field{{Name: "Plan", Value: `\*Smoke\*`},
+				{Name: "By",
+					Value: "Bob"}}}, Notifier: "n", EntityKey: "qase/WEB/run/7", Series: "qase/WEB/plan/3/", Options: json.RawMessage(`{"channel":"#qa"}`)},
+		"a whole one but for options": {Message: message.Message{Rule: "r", Level: "info", Title: "ä", Body: "**b**\n",
+			URL:    "https://example.com/",
 			Fields: []message.Field{{Name: "Plan", Value: "Smoke"}}}, Notifier: "n", EntityKey: "k", Series: "s"},
 	} {
 		made, m, err := e.newDelivery(&config.Config{Config: &rulefile.Config{}}, ev, n)
@@ -44,7 +48,8 @@ func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
 	}
 }
 
-// holdsAll makes sure that a message has something in each field that is stored, so that none is forgotten in a comparison.
+// holdsAll makes sure that a message has something in each field that is stored, so that none is forgotten in a
+// comparison.
 func holdsAll(t *testing.T, m notifiers.Message) {
 	t.Helper()
 	v := reflect.ValueOf(m)
@@ -58,7 +63,8 @@ func holdsAll(t *testing.T, m notifiers.Message) {
 func TestTheMessageIsWholeAtEveryAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var first, second *notifiers.Message
-		r := newRig(t, dispatchtest.Senders{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, dispatchtest.Senders{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt,
+			error) {
 			first, second = second, m
 			if first == nil {
 				return notifiers.Receipt{}, errors.New("not now")

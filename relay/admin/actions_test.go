@@ -12,7 +12,8 @@ import (
 	"qaserelay/relay/store"
 )
 
-// post sends a question with a body, in which the numbers #0 to #4 stand for the ids of deliveries and events ($0 to $4).
+// post sends a question with a body, in which the numbers #0 to #4 stand for the ids of deliveries and events ($0 to
+// $4).
 func (d *testAPI) post(t *testing.T, path, body string) (int, string) {
 	t.Helper()
 	for i := range d.events {
@@ -40,7 +41,8 @@ func (d *testAPI) killAll(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, c := range claimed {
-			if err := d.store.Finish(t.Context(), []store.Outcome{{ID: c.ID, Lease: c.Lease, State: store.Dead}}); err != nil {
+			if err := d.store.Finish(t.Context(), []store.Outcome{{ID: c.ID, Lease: c.Lease,
+				State: store.Dead}}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -80,7 +82,8 @@ func TestManyDeliveriesAreRetried(t *testing.T) {
 			d := open(t, "")
 			d.killAll(t)
 			body := strings.ReplaceAll(c.body, "SINCE", d.events[3].Time().UTC().Format(time.RFC3339Nano))
-			if status, text := d.post(t, "/api/v1/deliveries/retry", body); status != c.status || !strings.Contains(text, c.has) {
+			if status, text := d.post(t, "/api/v1/deliveries/retry", body); status != c.status ||
+				!strings.Contains(text, c.has) {
 				t.Errorf("got %d %s; want %d with %s", status, text, c.status, c.has)
 			}
 			if got := d.inState(t, store.Pending); got != c.pending {
@@ -110,16 +113,20 @@ func TestMoreThanAPageIsRetried(t *testing.T) {
 	d := open(t, "")
 	ids, plan := store.NewIDs(1), store.Plan{}
 	for range 2*desk.MaxPage + 1 {
-		plan.Deliveries = append(plan.Deliveries, store.NewDelivery{ID: ids.Next(time.Now()), Rule: "many", Notifier: "n"})
+		plan.Deliveries = append(plan.Deliveries, store.NewDelivery{ID: ids.Next(time.Now()), Rule: "many",
+			Notifier: "n"})
 	}
 	ev := store.Event{ID: ids.Next(time.Now()), Hash: [32]byte{99}, Body: []byte(`{}`), ReceivedAt: time.Now()}
-	if _, err := d.store.Accept(t.Context(), []store.Event{ev}, func(int, func(string) ([]byte, error)) (store.Plan, error) { return plan, nil }); err != nil {
+	if _, err := d.store.Accept(t.Context(), []store.Event{ev},
+		func(int, func(string) ([]byte, error)) (store.Plan, error) { return plan, nil }); err != nil {
 		t.Fatal(err)
 	}
-	if status, text := d.post(t, "/api/v1/deliveries/retry", `{"rule": "many", "state": "pending"}`); status != 200 || text != "{\"retried\":1001}\n" {
+	if status, text := d.post(t, "/api/v1/deliveries/retry", `{"rule": "many", "state": "pending"}`); status != 200 ||
+		text != "{\"retried\":1001}\n" {
 		t.Errorf("got %d %s", status, text)
 	}
-	if _, text, answer := d.call(t, "GET", "/api/v1/events?rule=many&limit=1"); len(answer["events"].([]any)) != 1 || answer["next"] != nil {
+	if _, text, answer := d.call(t, "GET", "/api/v1/events?rule=many&limit=1"); len(answer["events"].([]any)) != 1 ||
+		answer["next"] != nil {
 		t.Errorf("one event with many deliveries is listed as %s", text)
 	}
 }
@@ -138,7 +145,8 @@ func TestADeliveryIsCancelled(t *testing.T) {
 	if status, _ := d.post(t, "/api/v1/deliveries/"+store.ID(7).String()+"/cancel", ""); status != 404 {
 		t.Errorf("one that is not there: %d", status)
 	}
-	if _, text, _ := d.call(t, "GET", "/api/v1/deliveries/"+d.deliveries[0].String()); !strings.Contains(text, `"state":"cancelled"`) || !strings.Contains(text, `"error":"cancelled by a person"`) {
+	if _, text, _ := d.call(t, "GET", "/api/v1/deliveries/"+d.deliveries[0].String()); !strings.Contains(text,
+		`"state":"cancelled"`) || !strings.Contains(text, `"error":"cancelled by a person"`) {
 		t.Errorf("shown as %s", text)
 	}
 	if got := d.inState(t, store.Cancelled); got != "0 2" {
@@ -149,18 +157,24 @@ func TestADeliveryIsCancelled(t *testing.T) {
 func TestEventsAreReplayed(t *testing.T) {
 	d := open(t, "")
 	one := "/api/v1/events/" + d.events[1].String() + "/replay"
-	told := `"matched":["done","new"],"gained":["new"],"lost":[],"deliveries":[{"id":"` + store.ID(200).String() + `","rule":"new","notifier":"ops","title":"t"}]}`
+	told := `"matched":["done","new"],"gained":["new"],"lost":[],"deliveries":[{"id":"` + store.ID(200).String() +
+		`","rule":"new","notifier":"ops","title":"t"}]}`
 	cases := []struct {
 		name, path, body string
 		status           int
 		has, asked       string
 	}{
-		{"one", one, ``, 200, `{"event_id":"` + d.events[1].String() + `","replay_id":"` + store.ID(100).String() + `",` + told, "[1] false"},
+		{"one", one, ``, 200, `{"event_id":"` + d.events[1].String() + `","replay_id":"` + store.ID(100).String() +
+			`",` + told, "[1] false"},
 		{"one, without sending", one, `{"dry_run": true}`, 200, told, "[1] true"},
-		{"several, in their order", "/api/v1/events/replay", `{"ids": ["$3", "$1"]}`, 200, `{"dry_run":false,"replays":[{"event_id":"` + d.events[3].String(), "[3 1] false"},
-		{"several, without sending", "/api/v1/events/replay", `{"ids": ["$3", "$1"], "dry_run": true}`, 200, `{"dry_run":true,`, "[3 1] true"},
-		{"several, of which one has gone", "/api/v1/events/replay", `{"ids": ["$0", "$1"]}`, 200, `"matched":[],"gained":[],"lost":[],"deliveries":[],"error":"no event has this id"},{`, "[0 1] false"},
-		{"one that has gone", "/api/v1/events/" + d.events[0].String() + "/replay", ``, 404, "no event or delivery has this id", "[0] false"},
+		{"several, in their order", "/api/v1/events/replay", `{"ids": ["$3", "$1"]}`, 200,
+			`{"dry_run":false,"replays":[{"event_id":"` + d.events[3].String(), "[3 1] false"},
+		{"several, without sending", "/api/v1/events/replay", `{"ids": ["$3", "$1"], "dry_run": true}`, 200,
+			`{"dry_run":true,`, "[3 1] true"},
+		{"several, of which one has gone", "/api/v1/events/replay", `{"ids": ["$0", "$1"]}`, 200,
+			`"matched":[],"gained":[],"lost":[],"deliveries":[],"error":"no event has this id"},{`, "[0 1] false"},
+		{"one that has gone", "/api/v1/events/" + d.events[0].String() + "/replay", ``, 404,
+			"no event or delivery has this id", "[0] false"},
 		{"one, not others", one, `{"ids": ["$3"]}`, 400, "the path names the event", ""},
 		{"an id that is none", "/api/v1/events/7/replay", ``, 404, "13 characters", ""},
 		{"none", "/api/v1/events/replay", `{}`, 400, "say which events", ""},
@@ -186,7 +200,8 @@ func TestAListTellsWhatBecameOfAnEvent(t *testing.T) {
 	d := open(t, "")
 	_, text, answer := d.call(t, "GET", "/api/v1/events")
 	third := answer["events"].([]any)[2].(map[string]any)
-	if fmt.Sprint(third["matched"], third["states"]) != "[done] map[dead:1]" || third["body"] != nil || third["decisions"] != nil {
+	if fmt.Sprint(third["matched"], third["states"]) != "[done] map[dead:1]" || third["body"] != nil ||
+		third["decisions"] != nil {
 		t.Errorf("got %s", text)
 	}
 }

@@ -28,23 +28,30 @@ func TestEveryAddressAnswers(t *testing.T) {
 		{"ready, as Prometheus says it", "GET", "/-/ready", 200, `"ok"`},
 		{"status", "GET", "/api/v1/status", 200, `"version":"1.2.3"`},
 		{"rules", "GET", "/api/v1/rules", 200, `"name":"done"`},
-		{"notifiers with what they have before them", "GET", "/api/v1/notifiers", 200, `{"name":"ops","type":"http","configured":true,"pending":2,"dead":1,"oldest_pending_at":`},
-		{"notifiers that are idle", "GET", "/api/v1/notifiers", 200, `{"name":"idle","type":"email","configured":true,"pending":0,"dead":0}`},
-		{"notifiers that are gone but awaited", "GET", "/api/v1/notifiers", 200, `{"name":"gone","configured":false,"pending":2,"dead":0,`},
+		{"notifiers with what they have before them", "GET", "/api/v1/notifiers", 200,
+			`{"name":"ops","type":"http","configured":true,"pending":2,"dead":1,"oldest_pending_at":`},
+		{"notifiers that are idle", "GET", "/api/v1/notifiers", 200,
+			`{"name":"idle","type":"email","configured":true,"pending":0,"dead":0}`},
+		{"notifiers that are gone but awaited", "GET", "/api/v1/notifiers", 200,
+			`{"name":"gone","configured":false,"pending":2,"dead":0,`},
 		{"events", "GET", "/api/v1/events", 200, `"event":"run.completed","project":"API"`},
 		{"one event", "GET", "/api/v1/events/" + event, 200, `"outcome":"matched"`},
 		{"one event as Qase sent it", "GET", "/api/v1/events/" + event, 200, `"payload":{"id":2}`},
 		{"one event's deliveries", "GET", "/api/v1/events/" + event, 200, `"id":"` + delivery},
 		{"deliveries", "GET", "/api/v1/deliveries", 200, `"state":"dead"`},
 		{"one delivery's message", "GET", "/api/v1/deliveries/" + delivery, 200, `"title":"<b> & c"`},
-		{"one delivery's attempts", "GET", "/api/v1/deliveries/" + delivery, 200, `"seconds":1.5,"status":"404 Not Found","reason":"clientError","error":"no such hook","response":"nope"`},
+		{"one delivery's attempts", "GET", "/api/v1/deliveries/" + delivery, 200,
+			`"seconds":1.5,"status":"404 Not Found","reason":"clientError","error":"no such hook","response":"nope"`},
 		{"an event that does not exist", "GET", "/api/v1/events/" + store.ID(7).String(), 404, "error"},
 		{"a delivery that does not exist", "GET", "/api/v1/deliveries/" + store.ID(7).String(), 404, "error"},
 		{"an id that is none", "GET", "/api/v1/events/seven", 404, "want 13 characters"},
-		{"retrying a delivery that does not exist", "POST", "/api/v1/deliveries/" + store.ID(7).String() + "/retry", 404, "error"},
+		{"retrying a delivery that does not exist", "POST", "/api/v1/deliveries/" + store.ID(7).String() + "/retry",
+			404, "error"},
 		{"retrying a dead delivery", "POST", "/api/v1/deliveries/" + delivery + "/retry", 200, `"retried":1`},
-		{"a state that there is not", "GET", "/api/v1/deliveries?state=lost", 400, "pending, sending, delivered, dead, cancelled"},
-		{"a parameter that there is not", "GET", "/api/v1/events?name=x", 400, "source, project, event, rule, notifier, state, since, until, before, after, order, limit"},
+		{"a state that there is not", "GET", "/api/v1/deliveries?state=lost", 400,
+			"pending, sending, delivered, dead, cancelled"},
+		{"a parameter that there is not", "GET", "/api/v1/events?name=x", 400,
+			"source, project, event, rule, notifier, state, since, until, before, after, order, limit"},
 		{"a limit that is too large", "GET", "/api/v1/events?limit=501", 400, "from 1 to 500"},
 		{"a limit that is no number", "GET", "/api/v1/deliveries?limit=all", 400, "from 1 to 500"},
 		{"an order that there is not", "GET", "/api/v1/events?order=up", 400, "want desc (newest first) or asc"},
@@ -56,7 +63,8 @@ func TestEveryAddressAnswers(t *testing.T) {
 		{"a get where only a post is", "GET", "/-/reload", 405, "POST"},
 		{"a post to a probe", "POST", "/healthz", 405, "GET"},
 		{"resuming a notifier", "POST", "/api/v1/notifiers/ops/resume", 200, "the next message"},
-		{"resuming a notifier that there is not", "POST", "/api/v1/notifiers/oops/resume", 404, "no notifier of that name"},
+		{"resuming a notifier that there is not", "POST", "/api/v1/notifiers/oops/resume", 404,
+			"no notifier of that name"},
 		{"webhooks are not taken here", "POST", "/webhooks/qase", 404, "error"},
 	}
 	for _, c := range cases {
@@ -176,19 +184,23 @@ func TestReload(t *testing.T) {
 	if status, text, _ := d.call(t, "POST", "/-/reload"); status != 200 || d.reloads != 1 {
 		t.Errorf("good rules: %d %s", status, text)
 	}
-	d.reload = diag.Problems{{File: "rules.yaml", Line: 14, Col: 9, Severity: diag.Error, Message: `no event "run.complete"`}}
+	d.reload = diag.Problems{{File: "rules.yaml", Line: 14, Col: 9, Severity: diag.Error,
+		Message: `no event "run.complete"`}}
 	status, _, answer := d.call(t, "POST", "/-/reload")
-	if problems, _ := answer["problems"].([]any); status != 422 || len(problems) != 1 || !strings.Contains(fmt.Sprint(answer["error"]), "rules.yaml:14:9") {
+	if problems, _ := answer["problems"].([]any); status != 422 || len(problems) != 1 ||
+		!strings.Contains(fmt.Sprint(answer["error"]), "rules.yaml:14:9") {
 		t.Errorf("bad rules: %d %v", status, answer)
 	}
 	d.reload = errors.New("out of memory")
 	if status, text, _ := d.call(t, "POST", "/-/reload"); status != 500 {
 		t.Errorf("another failure: %d %s", status, text)
 	}
-	if status, text, _ := d.call(t, "POST", "/-/reload", "Sec-Fetch-Site", "cross-site"); status != 403 || d.reloads != 3 {
+	if status, text, _ := d.call(t, "POST", "/-/reload", "Sec-Fetch-Site", "cross-site"); status != 403 ||
+		d.reloads != 3 {
 		t.Errorf("from another site's page: %d %s", status, text)
 	}
-	if status, text, _ := d.call(t, "POST", "/-/reload", "Origin", "https://evil.example"); status != 403 || d.reloads != 3 {
+	if status, text, _ := d.call(t, "POST", "/-/reload", "Origin", "https://evil.example"); status != 403 ||
+		d.reloads != 3 {
 		t.Errorf("from an older browser: %d %s", status, text)
 	}
 }
@@ -208,7 +220,8 @@ func TestReadinessSaysWhy(t *testing.T) {
 func TestAStoreThatCannotReadIsToldSo(t *testing.T) {
 	d := open(t, "")
 	_ = d.store.Close()
-	for _, path := range []string{"events", "deliveries", "notifiers", "events/" + d.events[0].String(), "deliveries/" + d.deliveries[0].String()} {
+	for _, path := range []string{"events", "deliveries", "notifiers", "events/" + d.events[0].String(), "deliveries/" +
+		d.deliveries[0].String()} {
 		if status, text, answer := d.call(t, "GET", "/api/v1/"+path); status != 503 || answer["error"] == nil {
 			t.Errorf("%s: %d %s", path, status, text)
 		}

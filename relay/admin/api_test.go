@@ -18,8 +18,8 @@ import (
 	"qaserelay/relay/store/sqlite"
 )
 
-// testAPI is a running admin API over a real store with five events. Each has a delivery: that of the third is dead, the
-// others are pending.
+// testAPI is a running admin API over a real store with five events. Each has a delivery: that of the third is dead,
+// the others are pending.
 type testAPI struct {
 	url        string
 	store      store.Store
@@ -59,11 +59,14 @@ func open(t *testing.T, token string) *testAPI {
 	}
 	d.fill(t)
 	server := httptest.NewServer(New(Options{
-		Desk:    desk.New(d.options()),
-		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics 1\n") }),
-		Ready:   func(context.Context) error { return d.ready },
-		Reload:  func() error { d.reloads++; return d.reload },
-		Token:   token,
+		Desk: desk.New(d.options()),
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter,
+			_ *http.Request) {
+			_, _ = io.WriteString(w, "metrics 1\n")
+		}),
+		Ready:  func(context.Context) error { return d.ready },
+		Reload: func() error { d.reloads++; return d.reload },
+		Token:  token,
 	}))
 	t.Cleanup(func() { server.Close(); _ = d.store.Close() })
 	d.url = server.URL
@@ -76,7 +79,8 @@ func (d *testAPI) options() desk.Options {
 		Store: d.store,
 		Status: func() desk.Status {
 			return desk.Status{Version: "1.2.3", Rules: []desk.Rule{{Name: "done", When: "true", Enabled: true}},
-				Notifiers: []desk.Notifier{{Name: "ops", Type: "http", Configured: true}, {Name: "idle", Type: "email", Configured: true}}}
+				Notifiers: []desk.Notifier{{Name: "ops", Type: "http", Configured: true},
+					{Name: "idle", Type: "email", Configured: true}}}
 		},
 		Retry: d.store.Retry,
 		Resume: func(_ context.Context, name string) error {
@@ -95,13 +99,15 @@ func (d *testAPI) fill(t *testing.T) {
 	for i := range 5 {
 		at := start.Add(time.Duration(i) * time.Second)
 		e := store.Event{ID: ids.Next(at), Source: "qase", Name: "run.completed", Project: []string{"WEB", "API"}[i%2],
-			Hash: [32]byte{byte(i)}, Body: fmt.Appendf(nil, `{"event_name":"run.completed","payload":{"id":%d}}`, i), ReceivedAt: at}
+			Hash: [32]byte{byte(i)}, Body: fmt.Appendf(nil, `{"event_name":"run.completed","payload":{"id":%d}}`,
+				i), ReceivedAt: at}
 		delivery := ids.Next(at)
-		_, err := d.store.Accept(t.Context(), []store.Event{e}, func(int, func(string) ([]byte, error)) (store.Plan, error) {
-			return store.Plan{Decisions: []byte(`{"results":[{"rule":"done","outcome":"matched"}],"not_matched":0}`),
-				Deliveries: []store.NewDelivery{{ID: delivery, Rule: "done", Notifier: []string{"ops", "gone"}[i%2], Title: fmt.Sprint("title ", i),
-					Message: []byte(message)}}}, nil
-		})
+		_, err := d.store.Accept(t.Context(), []store.Event{e},
+			func(int, func(string) ([]byte, error)) (store.Plan, error) {
+				return store.Plan{Decisions: []byte(`{"results":[{"rule":"done","outcome":"matched"}],"not_matched":0}`),
+					Deliveries: []store.NewDelivery{{ID: delivery, Rule: "done", Notifier: []string{"ops", "gone"}[i%2],
+						Title: fmt.Sprint("title ", i), Message: []byte(message)}}}, nil
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,8 +121,8 @@ func (d *testAPI) fill(t *testing.T) {
 		o := store.Outcome{ID: c.ID, Lease: c.Lease, State: store.Pending}
 		if c.ID == d.deliveries[2] {
 			o.State = store.Dead
-			o.Attempt = &store.Attempt{At: time.Now(), Took: 1500 * time.Millisecond, Status: "404 Not Found", Reason: "clientError",
-				Error: "no such hook", Response: "nope"}
+			o.Attempt = &store.Attempt{At: time.Now(), Took: 1500 * time.Millisecond, Status: "404 Not Found",
+				Reason: "clientError", Error: "no such hook", Response: "nope"}
 		}
 		if err := d.store.Finish(t.Context(), []store.Outcome{o}); err != nil {
 			t.Fatal(err)

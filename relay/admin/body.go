@@ -121,5 +121,6 @@ func readBody(w http.ResponseWriter, r *http.Request, v any) bool {
 
 // extendDeadline gives the answer more time than others have.
 func extendDeadline(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(longAnswer)) // a writer without deadlines needs none
+	// A writer without deadlines needs no other one.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(longAnswer))
 }

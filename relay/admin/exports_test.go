@@ -57,7 +57,8 @@ func TestAnExportHoldsWhatIsAskedFor(t *testing.T) {
 		page, got := d.exported(t, query), []int{}
 		for _, e := range page.Events {
 			got = append(got, slices.IndexFunc(d.events, func(id store.ID) bool { return id.String() == e.ID }))
-			if !strings.Contains(string(e.Body), `"event_name":"run.completed"`) || e.Event != "run.completed" || e.Decided != nil {
+			if !strings.Contains(string(e.Body), `"event_name":"run.completed"`) || e.Event != "run.completed" ||
+				e.Decided != nil {
 				t.Errorf("%s: got %+v", query, e)
 			}
 		}
@@ -70,7 +71,8 @@ func TestAnExportHoldsWhatIsAskedFor(t *testing.T) {
 func TestAnExportSaysWhatFollowedIfAsked(t *testing.T) {
 	d := open(t, "")
 	first := d.exported(t, "?limit=1&decided=true").Events[0].Decided
-	if first == nil || !slices.Equal(first.Matched, []string{"done"}) || !slices.Equal(first.Messages, []desk.Message{{Rule: "done", Notifier: "ops", Title: "title 0"}}) {
+	if first == nil || !slices.Equal(first.Matched, []string{"done"}) ||
+		!slices.Equal(first.Messages, []desk.Message{{Rule: "done", Notifier: "ops", Title: "title 0"}}) {
 		t.Errorf("got %+v", first)
 	}
 }
@@ -78,8 +80,8 @@ func TestAnExportSaysWhatFollowedIfAsked(t *testing.T) {
 func TestAnswersAreUTF8WhateverCame(t *testing.T) {
 	d := open(t, "")
 	at := time.Now()
-	e := store.Event{ID: store.NewIDs(1).Next(at), Source: "qase", Name: "run.completed", Project: "ODD", ReceivedAt: at,
-		Hash: [32]byte{99}, Body: []byte("{\"payload\":{\"title\":\"a\xffb\"}}")}
+	e := store.Event{ID: store.NewIDs(1).Next(at), Source: "qase", Name: "run.completed", Project: "ODD",
+		ReceivedAt: at, Hash: [32]byte{99}, Body: []byte("{\"payload\":{\"title\":\"a\xffb\"}}")}
 	none := func(int, func(string) ([]byte, error)) (store.Plan, error) { return store.Plan{}, nil }
 	if _, err := d.store.Accept(t.Context(), []store.Event{e}, none); err != nil {
 		t.Fatal(err)

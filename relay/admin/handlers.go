@@ -133,7 +133,8 @@ func (s *server) replayOne(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if len(b.IDs) > 0 {
-		writeError(w, http.StatusBadRequest, "ids: the path names the event; POST /api/v1/events/replay replays several")
+		writeError(w, http.StatusBadRequest,
+			"ids: the path names the event; POST /api/v1/events/replay replays several")
 		return
 	}
 	replay, err := s.Desk.Replay(r.Context(), id, b.DryRun)

@@ -123,7 +123,8 @@ func TestEveryFieldOfAnAnswerIsDescribed(t *testing.T) {
 		slices.Sort(needs)
 		slices.Sort(schemas[name].Required)
 		if !slices.Equal(has, described) || !slices.Equal(needs, schemas[name].Required) {
-			t.Errorf("%s: has %q, of which always %q; described are %q and %q", name, has, needs, described, schemas[name].Required)
+			t.Errorf("%s: has %q, of which always %q; described are %q and %q", name, has, needs, described,
+				schemas[name].Required)
 		}
 	}
 }

@@ -107,7 +107,8 @@ func (r *Relay) open(ctx context.Context) (err error) {
 func (r *Relay) assemble() {
 	o := r.o
 	m := metrics.New(metrics.Options{Version: o.Version, Revision: o.Revision, Known: isCatalogEvent})
-	r.engine = relay.New(relay.Options{Store: r.store, Config: o.Config, DryRun: o.DryRun, Logger: o.Logger, Metrics: m})
+	r.engine = relay.New(relay.Options{Store: r.store, Config: o.Config, DryRun: o.DryRun, Logger: o.Logger,
+		Metrics: m})
 	r.reloader = config.NewReloader(config.ReloadOptions{Patterns: o.Rules, Load: o.Load, Config: o.Config,
 		Apply: r.engine.Reload, Logger: o.Logger, Observe: m.Reloaded})
 	r.public.http = ingest.Server("", ingest.New(ingest.Options{

@@ -103,7 +103,8 @@ func (r *Report) rule(name string) *RuleCount {
 }
 
 func (r *Report) notifier(name string) *NotifierCount {
-	return findOrAdd(&r.PerWay, func(c *NotifierCount) bool { return c.Notifier == name }, &NotifierCount{Notifier: name})
+	return findOrAdd(&r.PerWay, func(c *NotifierCount) bool { return c.Notifier == name },
+		&NotifierCount{Notifier: name})
 }
 
 // example counts a message, and keeps its title if it is among the first.
@@ -128,8 +129,8 @@ func findOrAdd[T any](list *[]*T, wanted func(*T) bool, added *T) *T {
 func (r *Report) change(kind string, e desk.Exported, m message) {
 	key := [2]string{kind, m.rule}
 	if r.changed[key]++; r.changed[key] <= r.limit {
-		r.Changes = append(r.Changes, Change{Kind: kind, Rule: m.rule, Notifier: m.notifier, EventID: e.ID, Event: e.Event,
-			Project: e.Project, ReceivedAt: e.ReceivedAt, Title: m.title})
+		r.Changes = append(r.Changes, Change{Kind: kind, Rule: m.rule, Notifier: m.notifier, EventID: e.ID,
+			Event: e.Event, Project: e.Project, ReceivedAt: e.ReceivedAt, Title: m.title})
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 
 func TestAnAccountIsKeptAsADigest(t *testing.T) {
 	account := accountOf(notifiers.Kind{Type: "slack", Account: func(any) string { return "xoxb-secret" }}, nil)
-	if !strings.HasPrefix(account, "slack#") || len(account) != len("slack#")+32 || strings.Contains(account, "secret") {
+	if !strings.HasPrefix(account, "slack#") || len(account) != len("slack#")+32 ||
+		strings.Contains(account, "secret") {
 		t.Errorf("got %q", account)
 	}
 	for name, of := range map[string]func(any) string{"none": nil, "an unset one": func(any) string { return "" }} {

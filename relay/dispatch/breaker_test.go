@@ -53,7 +53,8 @@ func TestAReceiverThatFailsGetsABreak(t *testing.T) {
 			t.Errorf("%d attempts were made before the break", n)
 		}
 		state := r.States()["ops"]
-		if state.State != dispatch.Open || state.Why != "503 Service Unavailable" || time.Until(state.NextTry) != dispatch.FirstBreak {
+		if state.State != dispatch.Open || state.Why != "503 Service Unavailable" ||
+			time.Until(state.NextTry) != dispatch.FirstBreak {
 			t.Errorf("the state is %+v", state)
 		}
 		before := len(f.Titles())
@@ -109,10 +110,13 @@ func TestWhatOpensTheCircuit(t *testing.T) {
 		open bool
 	}{
 		{"an error that says nothing", plain, true},
-		{"credentials that are not accepted", &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: plain}, true},
-		{"a failing receiver that names a time", &notifiers.RetryAfterError{After: time.Second, Reason: notifiers.ReasonServer, Err: plain}, true},
+		{"credentials that are not accepted", &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: plain},
+			true},
+		{"a failing receiver that names a time", &notifiers.RetryAfterError{After: time.Second,
+			Reason: notifiers.ReasonServer, Err: plain}, true},
 		{"messages that are refused", &notifiers.PermanentError{Err: plain}, false},
-		{"messages that could not be read", &notifiers.PermanentError{Reason: notifiers.ReasonOther, Err: plain}, false},
+		{"messages that could not be read", &notifiers.PermanentError{Reason: notifiers.ReasonOther, Err: plain},
+			false},
 		{"a wish for patience", &notifiers.RetryAfterError{After: time.Millisecond, Err: plain}, false},
 		{"success", nil, false},
 	}
@@ -180,7 +184,8 @@ func TestAPersonsRetryLeavesOtherNotifiersAlone(t *testing.T) {
 			t.Errorf("the notifier of the delivery is %s", state)
 		}
 		if state := r.States()["other"]; state != before || len(other.Titles()) != tries {
-			t.Errorf("the other notifier was %+v, and is %+v after %d more attempts", before, state, len(other.Titles())-tries)
+			t.Errorf("the other notifier was %+v, and is %+v after %d more attempts", before, state,
+				len(other.Titles())-tries)
 		}
 	})
 }
@@ -267,12 +272,14 @@ func TestAReloadEndsAPauseIfTheReceiverIsThere(t *testing.T) {
 func TestAnotherRelaysResumeEndsThePauseHere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := failing(gone())
-		r := newRig(t, dispatchtest.Senders{"ops": f.send}, func(o *dispatch.Options) { o.Store.(*storetest.Memory).Wakes = make(chan string) })
+		r := newRig(t, dispatchtest.Senders{"ops": f.send},
+			func(o *dispatch.Options) { o.Store.(*storetest.Memory).Wakes = make(chan string) })
 		r.acceptMany(t, 20)
 		synctest.Wait()
 		f.set(nil)
 		kept, _ := r.memory.Get(t.Context(), dispatch.PauseKey("ops"))
-		if done, err := r.memory.Swap(t.Context(), dispatch.PauseKey("ops"), kept, store.Change{}); !done || err != nil {
+		if done, err := r.memory.Swap(t.Context(), dispatch.PauseKey("ops"), kept, store.Change{}); !done ||
+			err != nil {
 			t.Fatal(done, err)
 		}
 		time.Sleep(dispatch.PauseInterval + 2*time.Second)

@@ -16,7 +16,8 @@ func (d *Dispatcher) fallback(del *store.Delivery) *store.NewDelivery {
 		return nil
 	}
 	cfg := d.config.Load()
-	i := slices.IndexFunc(m.Fallbacks, func(f rules.Fallback) bool { _, known := cfg.Notifiers[f.Notifier]; return known })
+	i := slices.IndexFunc(m.Fallbacks,
+		func(f rules.Fallback) bool { _, known := cfg.Notifiers[f.Notifier]; return known })
 	if i < 0 {
 		d.Logger.Warn("fallback no longer configured", "delivery", del.ID.String(),
 			"notifier", del.Notifier)

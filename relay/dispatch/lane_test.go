@@ -21,7 +21,8 @@ import (
 func TestAFreshDeliveryIsSentAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sent := make(chan time.Time, 1)
-		r := newRig(t, dispatchtest.Senders{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, dispatchtest.Senders{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt,
+			error) {
 			sent <- time.Now()
 			return notifiers.Receipt{Status: "204 No Content"}, nil
 		}})
@@ -43,7 +44,8 @@ func TestDeliveriesOfOneEntityKeepTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
 		failures := 3
-		r := newRig(t, dispatchtest.Senders{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, dispatchtest.Senders{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt,
+			error) {
 			if m.Title == "7-0" && failures > 0 {
 				failures--
 				return notifiers.Receipt{}, errors.New("503 Service Unavailable")
@@ -77,7 +79,8 @@ func TestDeliveriesOfOneEntityKeepTheirOrder(t *testing.T) {
 func TestADeadDeliveryLetsTheOnesBehindItPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, dispatchtest.Senders{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, dispatchtest.Senders{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt,
+			error) {
 			got.Add(m.Title)
 			if m.Title == "bad" {
 				return notifiers.Receipt{Status: "404 Not Found"}, &notifiers.PermanentError{Err: errors.New("no such hook")}
@@ -110,7 +113,8 @@ func TestRetriesWaitLongerEachTimeAndEnd(t *testing.T) {
 			}
 		}
 		d, attempts := r.memory.Titled(t, "a")
-		want := fmt.Sprintf("gave up after %s and %d attempts: 503 Service Unavailable", dispatch.Roughly(at[len(at)-1]), len(at))
+		want := fmt.Sprintf("gave up after %s and %d attempts: 503 Service Unavailable",
+			dispatch.Roughly(at[len(at)-1]), len(at))
 		if d.State != store.Dead || d.Error != want {
 			t.Errorf("it is %s: %q, want %q", d.State, d.Error, want)
 		}
@@ -152,7 +156,8 @@ func TestANotifiersOwnRetryIsUsed(t *testing.T) {
 func TestWaitingForItsTurnCostsADeliveryNoTimeForRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failures := 2
-		r := newRig(t, dispatchtest.Senders{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, dispatchtest.Senders{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt,
+			error) {
 			if m.Title == "slow" {
 				time.Sleep(50 * time.Second)
 				return notifiers.Receipt{}, nil
@@ -178,7 +183,8 @@ func TestWaitingForItsTurnCostsADeliveryNoTimeForRetries(t *testing.T) {
 func TestANotifierThatPanicsHasFailedAnAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		panics := true
-		r := newRig(t, dispatchtest.Senders{"ops": func(context.Context, *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, dispatchtest.Senders{"ops": func(context.Context, *notifiers.Message) (notifiers.Receipt,
+			error) {
 			if panics {
 				panics = false
 				panic("nil map")

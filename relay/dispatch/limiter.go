@@ -145,8 +145,8 @@ func (l *limiter) CooldownUntil(n *config.Notifier) time.Time {
 	return l.targets[wholeNotifier(n)].cooldown
 }
 
-// Limit returns how many deliveries of a notifier may be claimed: those that find a slot within maxHold, as far as this relay
-// knows. If none does, it returns how long that lasts.
+// Limit returns how many deliveries of a notifier may be claimed: those that find a slot within maxHold, as far as this
+// relay knows. If none does, it returns how long that lasts.
 func (l *limiter) Limit(n *config.Notifier) (limit int, wait time.Duration) {
 	l.mu.Lock()
 	t := l.targets[wholeNotifier(n)]

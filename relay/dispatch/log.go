@@ -48,12 +48,14 @@ func (l *lane) logState(from, to State) {
 	log, args := l.d.Logger, []any{"notifier", l.name, "since", to.Since, "reason", to.Why, "next", to.NextTry}
 	switch {
 	case to.State == Paused && from.State != Paused && from.State != HalfOpen:
-		log.Error("notifier paused", append(args, "hint", "the receiver is gone: correct its address in the rules file, or if "+
-			"it is right: qase-relay deliveries retry --state pending --notifier "+l.name)...)
+		log.Error("notifier paused", append(args, "hint",
+			"the receiver is gone: correct its address in the rules file, or if "+
+				"it is right: qase-relay deliveries retry --state pending --notifier "+l.name)...)
 	case to.State == Open && from.State == Closed:
 		log.Warn("circuit breaker open", args...)
 	case to.State == Closed:
-		log.Info("circuit breaker closed", "notifier", l.name, "after", to.Since.Sub(from.Since).Round(time.Millisecond))
+		log.Info("circuit breaker closed", "notifier", l.name, "after",
+			to.Since.Sub(from.Since).Round(time.Millisecond))
 	default:
 		log.Debug("notifier state changed", append(args, "state", to.State)...)
 	}

@@ -20,8 +20,8 @@ import (
 	"qaserelay/rules/value"
 )
 
-// channels is a receiver like Slack: it takes one message a second and channel, and answers more with 429. The channel is
-// the title up to the first dash.
+// channels is a receiver like Slack: it takes one message a second and channel, and answers more with 429. The channel
+// is the title up to the first dash.
 type channels struct {
 	dispatchtest.Arrivals
 	mu      sync.Mutex
@@ -182,7 +182,7 @@ func TestAChannelThatWantsPatienceWaitsAsAWholeAndOthersDoNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &channels{}
 		r := channelRig(t, c.send)
-		c.last = map[string]time.Time{"busy": time.Now()} // somebody else has just posted there
+		c.last = map[string]time.Time{"busy": time.Now()} // another program has just posted there
 		for i := range 20 {
 			r.accept(t, "", fmt.Sprintf("busy-%03d", i))
 		}
@@ -232,11 +232,13 @@ func TestANotifierThatWantsPatienceWaitsAsAWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
 		refuse := true
-		r := newRig(t, dispatchtest.Senders{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, dispatchtest.Senders{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt,
+			error) {
 			got.Add(m.Title)
 			if refuse {
 				refuse = false
-				return notifiers.Receipt{}, &notifiers.RetryAfterError{After: time.Minute, Err: errors.New("429 Too Many Requests")}
+				return notifiers.Receipt{}, &notifiers.RetryAfterError{After: time.Minute,
+					Err: errors.New("429 Too Many Requests")}
 			}
 			return notifiers.Receipt{}, nil
 		}})

@@ -97,7 +97,8 @@ func TestGiveUpSaysHowLongAndHowOften(t *testing.T) {
 			t.Errorf("%v: got %q, want %q", since, got, want)
 		}
 	}
-	if got := giveUp(&notifiers.PermanentError{Err: errors.New("channel_not_found")}, 1, 0); got != "channel_not_found" {
+	if got := giveUp(&notifiers.PermanentError{Err: errors.New("channel_not_found")}, 1,
+		0); got != "channel_not_found" {
 		t.Errorf("a permanent error reads %q", got)
 	}
 }

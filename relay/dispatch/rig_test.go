@@ -32,7 +32,10 @@ func newRig(t *testing.T, senders dispatchtest.Senders, adjust ...func(*dispatch
 	r := &rig{memory: storetest.NewMemory(), logs: &dispatchtest.Logs{}}
 	o := dispatch.Options{Store: r.memory, Config: dispatchtest.Config(senders), Rand: func() float64 { return 1 },
 		Logger: slog.New(slog.NewTextHandler(r.logs, nil))}
-	o.StoreFailed = func(_ context.Context, op string, err error) { o.Logger.Error("store failed", "op", op, "error", err) }
+	o.StoreFailed = func(_ context.Context, op string, err error) {
+		o.Logger.Error("store failed", "op", op, "error",
+			err)
+	}
 	for _, f := range adjust {
 		f(&o)
 	}
@@ -60,12 +63,13 @@ func (r *rig) put(t *testing.T, entity, title string) []string {
 	t.Helper()
 	e := store.Event{ID: r.IDs.Next(time.Now()), Source: "qase", Name: "run.completed", Project: "WEB",
 		Hash: sha256.Sum256([]byte(entity + "\x00" + title)), Body: []byte("{}"), ReceivedAt: time.Now()}
-	receipts, err := r.Store.Accept(t.Context(), []store.Event{e}, func(int, func(string) ([]byte, error)) (p store.Plan, _ error) {
-		for name := range r.config.Notifiers {
-			p.Deliveries = append(p.Deliveries, r.newDelivery(t, name, entity, title))
-		}
-		return p, nil
-	})
+	receipts, err := r.Store.Accept(t.Context(), []store.Event{e},
+		func(int, func(string) ([]byte, error)) (p store.Plan, _ error) {
+			for name := range r.config.Notifiers {
+				p.Deliveries = append(p.Deliveries, r.newDelivery(t, name, entity, title))
+			}
+			return p, nil
+		})
 	if err != nil {
 		t.Error(err)
 		return nil
@@ -75,7 +79,8 @@ func (r *rig) put(t *testing.T, entity, title string) []string {
 
 func (r *rig) newDelivery(t *testing.T, notifier, entity, title string) store.NewDelivery {
 	channel, _, _ := strings.Cut(title, "-")
-	message, err := json.Marshal(map[string]any{"rule": "all", "title": title, "options": map[string]string{"channel": channel}})
+	message, err := json.Marshal(map[string]any{"rule": "all", "title": title,
+		"options": map[string]string{"channel": channel}})
 	if err != nil {
 		t.Error(err)
 	}

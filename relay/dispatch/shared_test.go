@@ -17,7 +17,8 @@ func TestARelayThatLostItsStoreSendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
 		var r *rig
-		r = newRig(t, dispatchtest.Senders{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		r = newRig(t, dispatchtest.Senders{"ops": func(_ context.Context, m *notifiers.Message) (notifiers.Receipt,
+			error) {
 			got.Add(m.Title)
 			r.memory.Lost.Store(true)
 			time.Sleep(time.Second)
@@ -43,7 +44,8 @@ func TestARelayThatLostItsStoreSendsNothing(t *testing.T) {
 func TestWordOfAnotherRelaysWorkWakesTheLane(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, dispatchtest.Senders{"ops": got.Always(nil)}, func(o *dispatch.Options) { o.Store.(*storetest.Memory).Wakes = make(chan string) })
+		r := newRig(t, dispatchtest.Senders{"ops": got.Always(nil)},
+			func(o *dispatch.Options) { o.Store.(*storetest.Memory).Wakes = make(chan string) })
 		time.Sleep(10*time.Second + 500*time.Millisecond)
 		r.put(t, "7", "a")
 		before := time.Now()

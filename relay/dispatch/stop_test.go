@@ -16,7 +16,8 @@ import (
 func TestStoppingLetsMessagesArriveAndHandsBackTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
-		r := newRig(t, dispatchtest.Senders{"ops": func(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		r := newRig(t, dispatchtest.Senders{"ops": func(ctx context.Context, m *notifiers.Message) (notifiers.Receipt,
+			error) {
 			select {
 			case <-time.After(5 * time.Second):
 				got.Add(m.Title)

@@ -27,7 +27,8 @@ func (h *Handler) admit(r *http.Request) (*rules.Source, *refusal) {
 	case i < 0:
 		return nil, &refusal{status: http.StatusNotFound, kind: "unknown source", public: "unknown source"}
 	case r.Method != http.MethodPost:
-		return nil, &refusal{status: http.StatusMethodNotAllowed, kind: "method", public: "method not allowed: use POST"}
+		return nil, &refusal{status: http.StatusMethodNotAllowed, kind: "method",
+			public: "method not allowed: use POST"}
 	case !addressAllowed(&sources[i], r.RemoteAddr):
 		return nil, &refusal{status: http.StatusForbidden, kind: "address",
 			public: "this address is not allowed here"}

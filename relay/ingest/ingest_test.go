@@ -33,9 +33,12 @@ func open(t *testing.T, adjust ...func(*Options)) *door {
 	t.Helper()
 	d := &door{logs: &bytes.Buffer{}}
 	sources := []rules.Source{
-		{Name: "qase", Secrets: [][32]byte{sha256.Sum256([]byte("old")), sha256.Sum256([]byte("new"))}, Projects: []string{"WEB", "API"}},
-		{Name: "far", Secrets: [][32]byte{sha256.Sum256([]byte("new"))}, AllowFrom: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}},
-		{Name: "near", Secrets: [][32]byte{sha256.Sum256([]byte("new"))}, AllowFrom: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
+		{Name: "qase", Secrets: [][32]byte{sha256.Sum256([]byte("old")), sha256.Sum256([]byte("new"))},
+			Projects: []string{"WEB", "API"}},
+		{Name: "far", Secrets: [][32]byte{sha256.Sum256([]byte("new"))},
+			AllowFrom: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}},
+		{Name: "near", Secrets: [][32]byte{sha256.Sum256([]byte("new"))},
+			AllowFrom: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
 		{Name: "none"},
 	}
 	o := Options{
@@ -115,12 +118,15 @@ func TestEveryCallGetsItsStatus(t *testing.T) {
 		{"while rotating, the old secret is good too", hook("old", goodBody), 202, ""},
 		{"a body without a length is fine", request{"POST", "/webhooks/qase", "new", goodBody, true}, 202, ""},
 		{"an unknown event is fine", hook("new", `{"event_name":"x.y","payload":{},"project_code":"WEB"}`), 202, ""},
-		{"an allowed address is let in", request{method: "POST", path: "/webhooks/near", secret: "new", body: goodBody}, 202, ""},
+		{"an allowed address is let in", request{method: "POST", path: "/webhooks/near", secret: "new", body: goodBody},
+			202, ""},
 		{"no secret", hook("", goodBody), 401, "X-Qase-Secret"},
 		{"a wrong secret", hook("ne", goodBody), 401, "X-Qase-Secret"},
-		{"a source without secrets lets nobody in", request{method: "POST", path: "/webhooks/none", body: goodBody}, 401, "secret"},
+		{"a source without secrets lets nobody in", request{method: "POST", path: "/webhooks/none", body: goodBody},
+			401, "secret"},
 		{"a project that is not allowed", hook("new", strings.Replace(goodBody, "WEB", "OPS", 1)), 403, "project"},
-		{"an address that is not allowed", request{method: "POST", path: "/webhooks/far", secret: "new", body: goodBody}, 403, "address"},
+		{"an address that is not allowed", request{method: "POST", path: "/webhooks/far", secret: "new",
+			body: goodBody}, 403, "address"},
 		{"an empty body", hook("new", ""), 400, "empty"},
 		{"not JSON", hook("new", "event=1"), 400, "not JSON"},
 		{"half of a JSON object", hook("new", goodBody[:50]), 400, "ends in the middle"},
@@ -128,10 +134,13 @@ func TestEveryCallGetsItsStatus(t *testing.T) {
 		{"no event_name", hook("new", `{"payload":{}}`), 400, "event_name"},
 		{"a payload that is no object", hook("new", `{"event_name":"run.completed","payload":[]}`), 400, "payload"},
 		{"a body that is too large", hook("new", long), 413, "too large"},
-		{"a body that is too large and does not say so", request{"POST", "/webhooks/qase", "new", long, true}, 413, "too large"},
+		{"a body that is too large and does not say so", request{"POST", "/webhooks/qase", "new", long, true}, 413,
+			"too large"},
 		{"a wrong secret before a large body", hook("no", long), 401, "secret"},
-		{"an unknown source", request{method: "POST", path: "/webhooks/other", secret: "new", body: goodBody}, 404, "source"},
-		{"a source with an escaped slash", request{method: "POST", path: "/webhooks/qase%2Fx", secret: "new", body: goodBody}, 404, ""},
+		{"an unknown source", request{method: "POST", path: "/webhooks/other", secret: "new", body: goodBody}, 404,
+			"source"},
+		{"a source with an escaped slash", request{method: "POST", path: "/webhooks/qase%2Fx", secret: "new",
+			body: goodBody}, 404, ""},
 		{"GET on a source", request{method: "GET", path: "/webhooks/qase"}, 405, "POST"},
 		{"PUT on a source", request{method: "PUT", path: "/webhooks/qase", secret: "new", body: goodBody}, 405, "POST"},
 		{"no source", request{method: "POST", path: "/webhooks/"}, 404, ""},
@@ -180,7 +189,8 @@ func TestTheAnswerNamesTheEvent(t *testing.T) {
 		o.Accept = func(context.Context, *event.Event) (string, bool, error) { return "01f3k9q2m0g00", true, nil }
 	})
 	resp, answer := d.do(t, request{method: "POST", path: "/webhooks/qase", secret: "new", body: goodBody})
-	if resp.StatusCode != 202 || len(answer) != 2 || answer["duplicate"] != true || answer["event_id"] != "01f3k9q2m0g00" {
+	if resp.StatusCode != 202 || len(answer) != 2 || answer["duplicate"] != true ||
+		answer["event_id"] != "01f3k9q2m0g00" {
 		t.Errorf("a duplicate gets %d %v", resp.StatusCode, answer)
 	}
 }
@@ -204,7 +214,8 @@ func TestAStoreThatFailsIsTheOperatorsBusiness(t *testing.T) {
 				o.Ready = func(context.Context) error { return errors.New("open /var/lib/secret-place") }
 			})
 			resp, answer := d.do(t, request{method: "POST", path: "/webhooks/qase", secret: "new", body: goodBody})
-			if resp.StatusCode != 503 || answer["error"] != "the event could not be stored; try again" || resp.Header.Get("Retry-After") == "" {
+			if resp.StatusCode != 503 || answer["error"] != "the event could not be stored; try again" ||
+				resp.Header.Get("Retry-After") == "" {
 				t.Errorf("got %d %v %v", resp.StatusCode, answer, resp.Header)
 			}
 			if !strings.Contains(d.logs.String(), "disk full") {
@@ -242,7 +253,8 @@ func TestABodyThatNeverEndsIsGivenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_, _ = io.WriteString(conn, "POST /webhooks/qase HTTP/1.1\r\nHost: x\r\nX-Qase-Secret: new\r\nContent-Length: 500\r\n\r\n{")
+	_, _ = io.WriteString(conn,
+		"POST /webhooks/qase HTTP/1.1\r\nHost: x\r\nX-Qase-Secret: new\r\nContent-Length: 500\r\n\r\n{")
 	_ = conn.(*net.TCPConn).CloseWrite()
 	answer, _ := io.ReadAll(conn)
 	if !strings.HasPrefix(string(answer), "HTTP/1.1 400") {

@@ -16,8 +16,8 @@ type Event struct {
 	ReceivedAt time.Time
 	// Keys are the keys that decide will ask for. They are read together.
 	Keys []string
-	// ReplayOf is the event that this one repeats because a person asked for it, or zero. A replay is not a duplicate of
-	// anything, and nothing is a duplicate of it.
+	// ReplayOf is the event that this one repeats because a person asked for it, or zero. A replay is not a duplicate
+	// of anything, and nothing is a duplicate of it.
 	ReplayOf ID
 }
 
@@ -54,8 +54,8 @@ type NewDelivery struct {
 	Wait time.Duration
 	// FallbackFor is the delivery that this one is the fallback for, or zero.
 	FallbackFor ID
-	// Claim asks for the delivery at once, as Store.Claim would give it, with lease 1. It is given unless one of its order
-	// key is unfinished.
+	// Claim asks for the delivery at once, as Store.Claim would give it, with lease 1. It is given unless one of its
+	// order key is unfinished.
 	Claim bool
 	// Cancelled is set in a dry run: the reason why the delivery is recorded but never sent.
 	Cancelled string

@@ -61,16 +61,18 @@ type Store interface {
 type Intake interface {
 	// Accept stores a batch of events in one transaction. It calls decide for each event whose body was not seen within
 	// DedupeWindow, in the order of the batch, and stores the plan with the event; decide sees the changes of the plans
-	// before it. decide must be pure, since it is called again if the transaction has to be repeated. An error of decide
-	// is given to that event alone. The receipts are in the order of the batch. Calls are stored one after another: decide
-	// sees the changes of every batch before its own.
+	// before it. decide must be pure, since it is called again if the transaction has to be repeated. An error of
+	// decide is given to that event alone. The receipts are in the order of the batch. Calls are stored one after
+	// another: decide sees the changes of every batch before its own.
 	//
-	// If ctx ends first, Accept returns its error, but the batch may be stored nevertheless: until the store is closed, it
-	// may still be read and decide called, also while the caller goes on. So the caller changes no event of the batch, and
-	// reads what decide writes only if Accept returned no error. Deliveries claimed for that caller become due.
+	// If ctx ends first, Accept returns its error, but the batch may be stored nevertheless: until the store is closed,
+	// it may still be read and decide called, also while the caller goes on. So the caller changes no event of the
+	// batch, and reads what decide writes only if Accept returned no error. Deliveries claimed for that caller become
+	// due.
 	Accept(ctx context.Context, batch []Event, decide Decide) ([]Receipt, error)
-	// Purge deletes events older than the given moments, in steps short enough not to disturb other writers, and expired
-	// keys and body hashes. It keeps events with unfinished deliveries, and those with dead ones until the second moment.
+	// Purge deletes events older than the given moments, in steps short enough not to disturb other writers, and
+	// expired keys and body hashes. It keeps events with unfinished deliveries, and those with dead ones until the
+	// second moment.
 	Purge(ctx context.Context, events, dead time.Time) (int, error)
 	// Check reports whether the store can write, by writing.
 	Check(ctx context.Context) error
@@ -125,25 +127,25 @@ type ReadCloser interface {
 type KV interface {
 	// Get returns the value of a key, or nil.
 	Get(ctx context.Context, key string) ([]byte, error)
-	// Swap sets the value of a key, or deletes it if the new value is nil, provided that the value is still old (nil: the
-	// key does not exist). It reports whether it did. It is for keys that no plan changes.
+	// Swap sets the value of a key, or deletes it if the new value is nil, provided that the value is still old (nil:
+	// the key does not exist). It reports whether it did. It is for keys that no plan changes.
 	Swap(ctx context.Context, key string, old []byte, c Change) (bool, error)
-	// Reserve takes the next slot of a rate, which all relays on this store share, and returns how long to wait for it. A
-	// slot more than most away is not taken, but its wait is returned all the same.
+	// Reserve takes the next slot of a rate, which all relays on this store share, and returns how long to wait for it.
+	// A slot more than most away is not taken, but its wait is returned all the same.
 	Reserve(ctx context.Context, key string, r Rate, most time.Duration) (wait time.Duration, err error)
 }
 
 // Cluster tells a relay about the other relays that use the same store.
 type Cluster interface {
-	// Node returns the number of this relay among those that use the store at this time, from 0 to 1023. It changes when
-	// the relay was out of reach for so long that its number was given away.
+	// Node returns the number of this relay among those that use the store at this time, from 0 to 1023. It changes
+	// when the relay was out of reach for so long that its number was given away.
 	Node() int
 	// LeasesValid reports whether the deliveries claimed here stay leased to this relay for some seconds. When it is
-	// false, because the store could not be reached for long, another relay may have taken them over: what is not sent yet
-	// must not be sent, but handed back by Finish, which ignores deliveries of other relays.
+	// false, because the store could not be reached for long, another relay may have taken them over: what is not sent
+	// yet must not be sent, but handed back by Finish, which ignores deliveries of other relays.
 	LeasesValid() bool
-	// Notifications delivers names of notifiers for which another relay has stored work. It is nil if no other relay can
-	// use the store.
+	// Notifications delivers names of notifiers for which another relay has stored work. It is nil if no other relay
+	// can use the store.
 	Notifications() <-chan string
 }
 

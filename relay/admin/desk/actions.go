@@ -125,8 +125,8 @@ func (d *Desk) ReplayMany(ctx context.Context, ids []store.ID, dry bool) []Repla
 }
 
 func replayOf(r relay.Replay) Replay {
-	v := Replay{EventID: r.Event.String(), ReplayID: idText(r.New), Matched: orEmpty(r.Matched), Gained: orEmpty(r.Gained),
-		Lost: orEmpty(r.Lost), Messages: []Message{}}
+	v := Replay{EventID: r.Event.String(), ReplayID: idText(r.New), Matched: orEmpty(r.Matched),
+		Gained: orEmpty(r.Gained), Lost: orEmpty(r.Lost), Messages: []Message{}}
 	for _, m := range r.Messages {
 		v.Messages = append(v.Messages, Message{ID: idText(m.ID), Rule: m.Rule, Notifier: m.Notifier, Title: m.Title})
 	}

@@ -73,8 +73,8 @@ func (d *Desk) Delivery(ctx context.Context, id store.ID) (Delivery, error) {
 	}
 	v.Message = maskMessage(stored.Message)
 	for _, a := range attempts {
-		v.Log = append(v.Log, Attempt{At: a.At, Seconds: a.Took.Seconds(), Status: a.Status, Reason: a.Reason, Error: a.Error,
-			Response: a.Response})
+		v.Log = append(v.Log, Attempt{At: a.At, Seconds: a.Took.Seconds(), Status: a.Status, Reason: a.Reason,
+			Error: a.Error, Response: a.Response})
 	}
 	return v, nil
 }

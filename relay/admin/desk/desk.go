@@ -95,7 +95,7 @@ type Notifier struct {
 	Pending    int        `json:"pending"`
 	Dead       int        `json:"dead"`
 	Oldest     *time.Time `json:"oldest_pending_at,omitempty"`
-	State      string     `json:"state,omitempty"`       // closed: messages are sent; open, half-open or paused: they wait
+	State      string     `json:"state,omitempty"`       // closed: messages are sent; in all others they wait
 	Since      *time.Time `json:"state_since,omitempty"` // of the state
 	Why        string     `json:"why,omitempty"`         // messages wait
 	NextTry    *time.Time `json:"next_try_at,omitempty"` // when the next message may be sent, if not now

@@ -13,8 +13,8 @@ import (
 // EventPage is a page of events.
 type EventPage struct {
 	Events []Event `json:"events"`
-	// Next is the before (or after, if the oldest come first) of the next page. It is empty on the last page. A page that
-	// would take long to fill ends early, with few events or none, and has a next one all the same.
+	// Next is the before (or after, if the oldest come first) of the next page. It is empty on the last page. A page
+	// that would take long to fill ends early, with few events or none, and has a next one all the same.
 	Next string `json:"next,omitempty"`
 }
 

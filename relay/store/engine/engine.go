@@ -1,5 +1,5 @@
-// Package engine holds what the engines of a store share: the keys of a transaction, the streams of deliveries, and which
-// fallbacks are made.
+// Package engine holds what the engines of a store share: the keys of a transaction, the streams of deliveries, and
+// which fallbacks are made.
 package engine
 
 import (
@@ -94,8 +94,8 @@ func (k *Keys) Get(key string, now int64, read func() (KeyValue, error)) ([]byte
 	return kv.Value, nil
 }
 
-// InSlices calls change for slices of sorted ids, each for a transaction of its own, so that a long list delays no other
-// caller for long. It returns the sum of the results.
+// InSlices calls change for slices of sorted ids, each for a transaction of its own, so that a long list delays no
+// other caller for long. It returns the sum of the results.
 func InSlices(ids []store.ID, change func(slice []store.ID) (int, error)) (total int, err error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	for slice := range slices.Chunk(ids, RetrySlice) {

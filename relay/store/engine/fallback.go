@@ -21,7 +21,8 @@ func mayFallBack(failed store.ID, made []Fallback) bool {
 		if f.For != failed {
 			continue
 		}
-		if f.State == store.Pending || f.State == store.Sending || f.State == store.Delivered || !mayFallBack(f.ID, made) {
+		if f.State == store.Pending || f.State == store.Sending || f.State == store.Delivered ||
+			!mayFallBack(f.ID, made) {
 			return false
 		}
 	}

@@ -50,8 +50,8 @@ type Reach func(s Span, n int) (store.ID, error)
 // Read returns the first selected rows of a span.
 type Read[T any] func(s Span, limit int) ([]T, error)
 
-// Events returns a page of events, and the id behind which the next one begins, or zero on the last page. A page that is
-// not full has ended early.
+// Events returns a page of events, and the id behind which the next one begins, or zero on the last page. A page that
+// is not full has ended early.
 func Events(f store.EventFilter, reach Reach, read Read[store.StoredEvent]) ([]store.StoredEvent, store.ID, error) {
 	p := pager[store.StoredEvent]{f.Limit, func(ev store.StoredEvent) store.ID { return ev.ID }, reach, read}
 	list, next, err := p.page(Span{f.After, f.Before, f.OldestFirst}, usualSteps())

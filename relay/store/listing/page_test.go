@@ -19,13 +19,19 @@ func TestAPageEndsWhenItIsFullOrHasLookedFarEnough(t *testing.T) {
 		want   []store.ID // of the first page
 		next   store.ID
 	}{
-		{"a page fills from the first look", func(id store.ID) bool { return id%2 == 0 }, few, 3, false, []store.ID{1000, 998, 996}, 996},
-		{"a page goes on over looks", func(id store.ID) bool { return id%80 == 0 }, few, 2, false, []store.ID{960, 880}, 880},
+		{"a page fills from the first look", func(id store.ID) bool { return id%2 == 0 }, few, 3, false,
+			[]store.ID{1000, 998, 996}, 996},
+		{"a page goes on over looks", func(id store.ID) bool { return id%80 == 0 }, few, 2, false, []store.ID{960, 880},
+			880},
 		{"what matches nothing ends after so many rows", func(store.ID) bool { return false }, few, 3, false, nil, 791},
-		{"what matches little ends there too, with what was found", func(id store.ID) bool { return id == 890 }, few, 3, false, []store.ID{890}, 791},
-		{"what matches nothing ends after so long", func(store.ID) bool { return false }, steps{10, 100, 2000, -1}, 3, false, nil, 991},
-		{"the last page says so", func(id store.ID) bool { return id == 7 }, steps{10, 100, 2000, time.Hour}, 3, false, []store.ID{7}, 0},
-		{"a full page that is the last says so", func(id store.ID) bool { return id <= 3 }, steps{10, 100, 2000, time.Hour}, 3, false, []store.ID{3, 2, 1}, 0},
+		{"what matches little ends there too, with what was found", func(id store.ID) bool { return id == 890 }, few, 3,
+			false, []store.ID{890}, 791},
+		{"what matches nothing ends after so long", func(store.ID) bool { return false }, steps{10, 100, 2000, -1}, 3,
+			false, nil, 991},
+		{"the last page says so", func(id store.ID) bool { return id == 7 }, steps{10, 100, 2000, time.Hour}, 3, false,
+			[]store.ID{7}, 0},
+		{"a full page that is the last says so", func(id store.ID) bool { return id <= 3 },
+			steps{10, 100, 2000, time.Hour}, 3, false, []store.ID{3, 2, 1}, 0},
 		{"the oldest come first", func(id store.ID) bool { return id%80 == 0 }, few, 2, true, []store.ID{80, 160}, 210},
 		{"the oldest first, and few", func(id store.ID) bool { return id == 111 }, few, 2, true, []store.ID{111}, 210},
 	}
@@ -36,7 +42,8 @@ func TestAPageEndsWhenItIsFullOrHasLookedFarEnough(t *testing.T) {
 			if err != nil || !slices.Equal(got, c.want) || next != c.next {
 				t.Errorf("got %v, next %d, %v; want %v, next %d", got, next, err, c.want, c.next)
 			}
-			if all := follow(t, p, c.steps, c.oldest); len(all) != len(slices.DeleteFunc(upTo(1000), func(id store.ID) bool { return !c.match(id) })) {
+			if all := follow(t, p, c.steps, c.oldest); len(all) != len(slices.DeleteFunc(upTo(1000),
+				func(id store.ID) bool { return !c.match(id) })) {
 				t.Errorf("all pages have %v", all)
 			}
 		})
@@ -46,7 +53,10 @@ func TestAPageEndsWhenItIsFullOrHasLookedFarEnough(t *testing.T) {
 // numbers is a list of the ids from 1 on that match.
 func numbers(n int, match func(store.ID) bool, limit int) pager[store.ID] {
 	of := func(s Span) []store.ID {
-		ids := slices.DeleteFunc(upTo(n), func(id store.ID) bool { return id <= s.After || s.Before != 0 && id >= s.Before })
+		ids := slices.DeleteFunc(upTo(n), func(id store.ID) bool {
+			return id <= s.After || s.Before != 0 &&
+				id >= s.Before
+		})
 		if !s.OldestFirst {
 			slices.Reverse(ids)
 		}

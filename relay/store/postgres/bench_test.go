@@ -68,7 +68,10 @@ func BenchmarkPendingPostgres(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	b.Run(fmt.Sprintf("accept/pending=%d", pending), func(b *testing.B) { b.ReportMetric(acceptRate(b, []store.Store{s}, 64), "events/s") })
+	b.Run(fmt.Sprintf("accept/pending=%d", pending), func(b *testing.B) {
+		b.ReportMetric(acceptRate(b, []store.Store{s},
+			64), "events/s")
+	})
 	b.Run("claim", func(b *testing.B) {
 		var took []float64
 		for b.Loop() {

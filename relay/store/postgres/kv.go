@@ -14,7 +14,8 @@ import (
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
 	const q = "SELECT value FROM kv WHERE key = $1 AND expires_at > $2"
-	err = s.list(ctx, q, []any{[]byte(key), s.now().UnixMilli()}, func(rows pgx.Rows) error { return rows.Scan(&value) })
+	err = s.list(ctx, q, []any{[]byte(key), s.now().UnixMilli()},
+		func(rows pgx.Rows) error { return rows.Scan(&value) })
 	return value, engine.Wrap(err, "reading a key")
 }
 

@@ -47,9 +47,11 @@ type orderly struct {
 func (o *orderly) store(p *Store, n int) {
 	maker := store.NewIDs(p.Node())
 	for i := range n {
-		ev, d := o.EventOf(fmt.Sprint(p.Node(), i)), store.NewDelivery{Rule: "r", Notifier: "n", OrderKey: fmt.Sprint(i % len(o.lanes)), Message: []byte("m")}
+		ev, d := o.EventOf(fmt.Sprint(p.Node(), i)), store.NewDelivery{Rule: "r", Notifier: "n",
+			OrderKey: fmt.Sprint(i % len(o.lanes)), Message: []byte("m")}
 		ev.ID, d.ID = maker.Next(time.Now()), maker.Next(time.Now())
-		if _, err := p.Accept(o.Context(), []store.Event{ev}, storetest.Planned(store.Plan{Deliveries: []store.NewDelivery{d}})); err != nil {
+		if _, err := p.Accept(o.Context(), []store.Event{ev},
+			storetest.Planned(store.Plan{Deliveries: []store.NewDelivery{d}})); err != nil {
 			o.Error(err)
 		}
 	}
@@ -77,7 +79,8 @@ func (o *orderly) send(ctx context.Context, p *Store) {
 
 // stored returns the deliveries of a lane in the order in which they were stored.
 func (o *orderly) stored(lane int) []store.ID {
-	rows, err := o.all[0].pool.Query(o.Context(), "SELECT id FROM deliveries WHERE order_key = $1 ORDER BY seq", fmt.Sprint(lane))
+	rows, err := o.all[0].pool.Query(o.Context(), "SELECT id FROM deliveries WHERE order_key = $1 ORDER BY seq",
+		fmt.Sprint(lane))
 	o.NoError(err)
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[store.ID])
 	o.NoError(err)

@@ -20,7 +20,10 @@ func TestPostgres(t *testing.T) {
 	c := pgtest.New(t, "fsync=off")
 	s := newSchemas(t, c)
 	t.Run("passes the conformance suite", func(t *testing.T) {
-		storetest.Run(t, func(t *testing.T, now func() time.Time) func() store.Store { return postgresPlace(s.take(t))(t, now) })
+		storetest.Run(t, func(t *testing.T,
+			now func() time.Time) func() store.Store {
+			return postgresPlace(s.take(t))(t, now)
+		})
 	})
 	t.Run("is shared by relays", func(t *testing.T) { testRelays(t, s) })
 	t.Run("is not opened where it would do harm", func(t *testing.T) { testRefusals(t, c) })

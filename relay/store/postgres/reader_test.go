@@ -34,7 +34,8 @@ func testPostgresReader(t *testing.T, s *schemas) {
 func (r *relays) joined() (list string) {
 	r.Helper()
 	p := r.Store.(*Store)
-	r.NoError(p.pool.QueryRow(r.Context(), "SELECT string_agg(format('%s %s %s', node, session, ended), ', ') FROM replicas").Scan(&list))
+	r.NoError(p.pool.QueryRow(r.Context(),
+		"SELECT string_agg(format('%s %s %s', node, session, ended), ', ') FROM replicas").Scan(&list))
 	return list
 }
 
@@ -50,7 +51,8 @@ func testPostgresReaderRefusals(t *testing.T, c *pgtest.Cluster) {
 		}
 	}
 	c.Exec(t, "UPDATE older.qase_relay SET version = 99")
-	if _, err := OpenReader(t.Context(), older); err == nil || !strings.Contains(fmt.Sprint(err), "start the newer release") {
+	if _, err := OpenReader(t.Context(), older); err == nil ||
+		!strings.Contains(fmt.Sprint(err), "start the newer release") {
 		t.Errorf("got %v", err)
 	}
 	c.Exec(t, "DO $$ BEGIN ASSERT to_regclass('untouched.qase_relay') IS NULL; END $$")

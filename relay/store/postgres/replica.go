@@ -19,13 +19,15 @@ const (
 	beatEvery = 3 * time.Second
 	// leaseTime is how long after a heartbeat a relay's leases are certainly valid.
 	leaseTime = 10 * time.Second
-	// reviveFor is how long after a heartbeat the next one may still come, and deadAfter when other relays take over. The
-	// time between is for a heartbeat on its way to the disk.
+	// reviveFor is how long after a heartbeat the next one may still come, and deadAfter when other relays take over.
+	// The time between is for a heartbeat on its way to the disk.
 	reviveFor = 14 * time.Second
 	deadAfter = 15 * time.Second
-	// nodeRest is how long the number of a relay that has ended stays unused, since its ids may be ahead of other clocks.
+	// nodeRest is how long the number of a relay that has ended stays unused, since its ids may be ahead of other
+	// clocks.
 	nodeRest = time.Minute
-	// lostFor is how long a relay that was declared dead waits for its senders to hand back deliveries that it has lost.
+	// lostFor is how long a relay that was declared dead waits for its senders to hand back deliveries that it has
+	// lost.
 	lostFor = time.Minute
 	// nodes is how many numbers exist.
 	nodes = 1 << store.NodeBits

@@ -86,7 +86,8 @@ func (r *relays) claimOf(p *Store, n int) (claimed []store.ID) {
 
 func (r *relays) end(p *Store, d store.Delivery) {
 	r.Helper()
-	r.NoError(p.Finish(r.Context(), []store.Outcome{{ID: d.ID, Lease: d.Lease, State: store.Delivered, Attempt: &store.Attempt{At: time.Now()}}}))
+	r.NoError(p.Finish(r.Context(), []store.Outcome{{ID: d.ID, Lease: d.Lease, State: store.Delivered,
+		Attempt: &store.Attempt{At: time.Now()}}}))
 }
 
 func testRelays(t *testing.T, s *schemas) {
@@ -134,10 +135,11 @@ func (r *relays) appendTo(announced []string) {
 			for n := range each {
 				ev := r.EventOf(fmt.Sprint(p.Node(), n))
 				ev.ID, ev.Keys = maker.Next(time.Now()), announced
-				_, err := p.Accept(r.Context(), []store.Event{ev}, func(_ int, get func(string) ([]byte, error)) (store.Plan, error) {
-					v, err := get("k")
-					return store.Plan{Changes: []store.Change{{Key: "k", Value: append(v[:len(v):len(v)], 'x')}}}, err
-				})
+				_, err := p.Accept(r.Context(), []store.Event{ev},
+					func(_ int, get func(string) ([]byte, error)) (store.Plan, error) {
+						v, err := get("k")
+						return store.Plan{Changes: []store.Change{{Key: "k", Value: append(v[:len(v):len(v)], 'x')}}}, err
+					})
 				if err != nil {
 					r.Error(err)
 				}
@@ -207,7 +209,8 @@ func (r *relays) unsure() {
 	p.leases.drop(lost)
 	p.self.unsure.Store(true)
 	r.NoError(p.beatOrJoin(r.Context()))
-	r.Equal("states", []store.State{r.Find(known).State, r.Find(lost).State}, []store.State{store.Sending, store.Pending})
+	r.Equal("states", []store.State{r.Find(known).State, r.Find(lost).State},
+		[]store.State{store.Sending, store.Pending})
 }
 
 func (r *relays) shareRate() {

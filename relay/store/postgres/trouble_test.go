@@ -49,17 +49,24 @@ func testRefusals(t *testing.T, c *pgtest.Cluster) {
 	if err := openPostgres(t, newer, nil).Close(); err != nil {
 		t.Fatal(err)
 	}
-	c.Exec(t, "UPDATE newer.qase_relay SET version = 99; CREATE TABLE other.events (id int); CREATE ROLE guest LOGIN; GRANT USAGE ON SCHEMA bare TO guest")
+	c.Exec(t,
+		"UPDATE newer.qase_relay SET version = 99; CREATE TABLE other.events (id int); CREATE ROLE guest LOGIN; GRANT USAGE ON SCHEMA bare TO guest")
 	for name, try := range map[string]struct{ url, want string }{
-		"tables of a newer release":         {newer, "the tables have version 99, and this program knows versions up to 1; start the newer release"},
-		"tables of another program":         {foreign, "tables of another program"},
-		"a schema that is not there":        {c.URL("missing"), "CREATE SCHEMA"},
-		"a user who may not make tables":    {strings.Replace(bare, "//relay:", "//guest:", 1), "may not make tables"},
-		"a server that is not there":        {"postgres://relay:secret@" + closedPort(t) + "/postgres", "no connection: is the server up"},
-		"a port that is none":               {"postgres://relay:secret@127.0.0.1:x/postgres", "want postgres://USER:PASSWORD@HOST"},
-		"an escape in a password":           {"postgres://relay:sec%ret@127.0.0.1/postgres", "want postgres://USER:PASSWORD@HOST"},
-		"a parameter that cannot be":        {"postgres://relay:secret@127.0.0.1/postgres?sslmode=secretive", "want postgres://USER:PASSWORD@HOST"},
-		"a database that is not there":      {strings.Replace(newer, "/postgres?", "/nowhere?", 1), `database "nowhere" does not exist`},
+		"tables of a newer release": {newer,
+			"the tables have version 99, and this program knows versions up to 1; start the newer release"},
+		"tables of another program":      {foreign, "tables of another program"},
+		"a schema that is not there":     {c.URL("missing"), "CREATE SCHEMA"},
+		"a user who may not make tables": {strings.Replace(bare, "//relay:", "//guest:", 1), "may not make tables"},
+		"a server that is not there": {"postgres://relay:secret@" + closedPort(t) + "/postgres",
+			"no connection: is the server up"},
+		"a port that is none": {"postgres://relay:secret@127.0.0.1:x/postgres",
+			"want postgres://USER:PASSWORD@HOST"},
+		"an escape in a password": {"postgres://relay:sec%ret@127.0.0.1/postgres",
+			"want postgres://USER:PASSWORD@HOST"},
+		"a parameter that cannot be": {"postgres://relay:secret@127.0.0.1/postgres?sslmode=secretive",
+			"want postgres://USER:PASSWORD@HOST"},
+		"a database that is not there": {strings.Replace(newer, "/postgres?", "/nowhere?", 1),
+			`database "nowhere" does not exist`},
 		"a parameter of the pool that is 0": {newer + "&pool_max_conns=0", "want postgres://USER:PASSWORD@HOST"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -67,7 +74,8 @@ func testRefusals(t *testing.T, c *pgtest.Cluster) {
 			if err == nil || !strings.Contains(err.Error(), try.want) {
 				t.Fatalf("got %v, want ...%s...", err, try.want)
 			}
-			if strings.Contains(err.Error(), "secret@") || strings.Contains(err.Error(), ":secret") || strings.Contains(err.Error(), "sec%ret") {
+			if strings.Contains(err.Error(), "secret@") || strings.Contains(err.Error(), ":secret") ||
+				strings.Contains(err.Error(), "sec%ret") {
 				t.Errorf("the password shows: %v", err)
 			}
 		})

@@ -34,7 +34,8 @@ func TestDecisionsNeverSeeEventsThatWereNotStored(t *testing.T) {
 		callers.Go(func() {
 			for i := range 60 {
 				body := fmt.Appendf(nil, "%d", (caller*60+i)/2) // each body twice
-				ev := store.Event{ID: ids.Next(time.Now()), Hash: sha256.Sum256(body), Body: body, ReceivedAt: time.Now(), Keys: []string{"count"}}
+				ev := store.Event{ID: ids.Next(time.Now()), Hash: sha256.Sum256(body), Body: body,
+					ReceivedAt: time.Now(), Keys: []string{"count"}}
 				saw := ""
 				rs, err := s.Accept(t.Context(), []store.Event{ev}, countUp(&saw))
 				switch {

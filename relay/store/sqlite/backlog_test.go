@@ -19,7 +19,8 @@ func checkCounts(t *testing.T, s *Store) {
 	sum := store.Load{}
 	err := s.list(t.Context(), q, nil, func(r row) {
 		want, got := count{int(r.int(1)), int(r.int(2)), r.int(3), r.id(4)}, s.counts.get(r.str(0))
-		if got.unfinished != want.unfinished || got.dead != want.dead || got.bytes != want.bytes || (want.unfinished > 0 && got.since > want.since) {
+		if got.unfinished != want.unfinished || got.dead != want.dead || got.bytes != want.bytes ||
+			(want.unfinished > 0 && got.since > want.since) {
 			t.Errorf("%s is counted as %+v, want %+v", r.str(0), got, want)
 		}
 		sum.Deliveries += want.unfinished

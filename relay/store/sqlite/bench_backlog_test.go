@@ -81,7 +81,8 @@ func (l *load) fill(n int) {
 	for i := range batch {
 		batch[i], plans[i] = l.Next()
 	}
-	_, err := l.store.Accept(context.Background(), batch, func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
+	_, err := l.store.Accept(context.Background(), batch, func(i int, get func(string) ([]byte, error)) (store.Plan,
+		error) {
 		_, err := get(batch[i].Keys[0])
 		return plans[i], err
 	})
@@ -101,7 +102,8 @@ func (l *load) claims(n int) (half, most float64) {
 		}))
 		os := make([]store.Outcome, len(ds))
 		for i, d := range ds {
-			os[i] = store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Delivered, Attempt: &store.Attempt{At: time.Now(), Status: "200 OK"}}
+			os[i] = store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Delivered,
+				Attempt: &store.Attempt{At: time.Now(), Status: "200 OK"}}
 		}
 		must(l.store.Finish(context.Background(), os))
 	}
@@ -134,7 +136,7 @@ func must(err error) {
 	}
 }
 
-// memory reads a line of /proc/self/status in MiB, or gives 0 where there is none.
+// memory reads a line of /proc/self/status in MiB, or returns 0 on a system without that file.
 func (l *load) memory(line string) float64 {
 	text, err := os.ReadFile("/proc/self/status")
 	if err != nil {

@@ -107,7 +107,8 @@ func (l *load) acceptBatch(batch []*arrival, began func()) {
 	for i, a := range batch {
 		events[i] = a.event
 	}
-	_, err := l.store.Accept(context.Background(), events, func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
+	_, err := l.store.Accept(context.Background(), events, func(i int, get func(string) ([]byte, error)) (store.Plan,
+		error) {
 		began()
 		_, err := get(events[i].Keys[0])
 		for range 30 { // about 60 µs

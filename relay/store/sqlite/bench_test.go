@@ -164,7 +164,10 @@ func BenchmarkDedupe(b *testing.B) {
 			const group = 64
 			fill := func(n int) {
 				for range (n + group - 1) / group {
-					must(l.store.writer.transact([]*op{{run: func(t *tx) error { return remember(t, randomBodies(group)) }}}))
+					must(l.store.writer.transact([]*op{{run: func(t *tx) error {
+						return remember(t,
+							randomBodies(group))
+					}}}))
 				}
 			}
 			fill(200_000)

@@ -172,8 +172,8 @@ func (t *tx) recordOne(o *store.Outcome) error {
 	if a == nil {
 		a, tried = &store.Attempt{}, 0
 	}
-	// Two statements, since a column that is named is written to its indexes even if it stays the same. No RETURNING: it
-	// makes a table for the answer each time.
+	// Two statements, since a column that is named is written to its indexes even if it stays the same. No RETURNING:
+	// it makes a table for the answer each time.
 	const again = `UPDATE deliveries SET next_at = ?8, lease = ?2,
 		status = ?4, error = ?5, attempts = attempts + ?6, updated_at = ?7,
 		first_at = iif(attempts = 0 AND ?6 = 1, ?7, first_at)

@@ -22,7 +22,7 @@ func TestAFullFileSystemFailsCallsAndTheStoreRecovers(t *testing.T) {
 		if !errors.Is(err, syscall.EPERM) {
 			t.Fatal(err)
 		}
-		t.Log("not allowed to mount a file system; the limit of pages stands in for it")
+		t.Log("not allowed to mount a file system; the limit of pages replaces it")
 		return
 	}
 	t.Cleanup(func() {

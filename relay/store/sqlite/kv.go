@@ -105,8 +105,8 @@ type rates struct {
 const (
 	// minRates is how many keys are kept even if they are free.
 	minRates = 256
-	// maxInitialWait bounds how long the first message of a rate waits after a start. Of a slower rate, one message may be
-	// sent too early.
+	// maxInitialWait bounds how long the first message of a rate waits after a start. Of a slower rate, one message may
+	// be sent too early.
 	maxInitialWait = 10 * time.Second
 )
 

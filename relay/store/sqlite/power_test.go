@@ -104,7 +104,8 @@ func (p *powerLoss) deliver(l *load, n int) {
 		p.Fatal(err)
 	}
 	for _, d := range ds {
-		o := store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Delivered, Attempt: &store.Attempt{At: time.Now(), Status: "200 OK"}}
+		o := store.Outcome{ID: d.ID, Lease: d.Lease, State: store.Delivered,
+			Attempt: &store.Attempt{At: time.Now(), Status: "200 OK"}}
 		if err := l.store.Finish(context.Background(), []store.Outcome{o}); err != nil {
 			p.Fatal(err)
 		}
@@ -153,12 +154,14 @@ func (p *powerLoss) lostAt(place int, keep func() bool) (lost int) {
 		}
 	}
 	for id, confirmed := range p.ended {
-		if d, as, err := s.Delivery(p.Context(), id); confirmed <= place && (err != nil || d.State != store.Delivered || len(as) != 1) {
+		if d, as, err := s.Delivery(p.Context(), id); confirmed <= place &&
+			(err != nil || d.State != store.Delivered || len(as) != 1) {
 			lost++
 		}
 	}
 	var verdict string
-	if err := s.list(p.Context(), "PRAGMA integrity_check", nil, func(r row) { verdict = r.str(0) }); err != nil || verdict != "ok" {
+	if err := s.list(p.Context(), "PRAGMA integrity_check", nil, func(r row) { verdict = r.str(0) }); err != nil ||
+		verdict != "ok" {
 		p.Logf("after change %d: integrity: %s (%v)", place, verdict, err)
 		lost++
 	}

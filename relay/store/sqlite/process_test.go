@@ -105,15 +105,18 @@ func checkAll(t *testing.T, path string, confirmed map[store.ID]bool) {
 		if len(ev.Deliveries) != 1 || len(ev.Body) < 1024 {
 			t.Fatalf("event %s is not whole", id)
 		}
-		if d, as, err := s.Delivery(t.Context(), ev.Deliveries[0]); err != nil || d.State == store.Sending || len(as) != d.Attempts {
+		if d, as, err := s.Delivery(t.Context(), ev.Deliveries[0]); err != nil || d.State == store.Sending ||
+			len(as) != d.Attempts {
 			t.Fatalf("delivery %s is %s with %d attempts (%v)", d.ID, d.State, len(as), err)
 		}
 	}
-	if sending, _, err := s.Deliveries(t.Context(), store.DeliveryFilter{State: store.Sending}); err != nil || len(sending) != 0 {
+	if sending, _, err := s.Deliveries(t.Context(), store.DeliveryFilter{State: store.Sending}); err != nil ||
+		len(sending) != 0 {
 		t.Errorf("%d are still being sent (%v)", len(sending), err)
 	}
 	var verdict string
-	if err := s.list(t.Context(), "PRAGMA integrity_check", nil, func(r row) { verdict = r.str(0) }); err != nil || verdict != "ok" {
+	if err := s.list(t.Context(), "PRAGMA integrity_check", nil, func(r row) { verdict = r.str(0) }); err != nil ||
+		verdict != "ok" {
 		t.Errorf("integrity: %s (%v)", verdict, err)
 	}
 }
@@ -126,7 +129,8 @@ func TestOneProcessAtATimeUsesAStore(t *testing.T) {
 	}
 	_, err := Open(t.Context(), path, Options{})
 	want := fmt.Sprintf("%s is in use by process %d on host ", path, cmd.Process.Pid)
-	if err == nil || !strings.HasPrefix(err.Error(), want) || !strings.HasSuffix(err.Error(), "; stop it, or give this one another --store") {
+	if err == nil || !strings.HasPrefix(err.Error(), want) ||
+		!strings.HasSuffix(err.Error(), "; stop it, or give this one another --store") {
 		t.Errorf("got %v, want %s…", err, want)
 	}
 	if err := cmd.Process.Kill(); err != nil {
@@ -134,7 +138,8 @@ func TestOneProcessAtATimeUsesAStore(t *testing.T) {
 	}
 	_ = cmd.Wait()
 	s := openTest(t, path, nil)
-	if _, err := Open(t.Context(), path, Options{}); err == nil || !strings.Contains(err.Error(), fmt.Sprint("by process ", os.Getpid())) {
+	if _, err := Open(t.Context(), path, Options{}); err == nil ||
+		!strings.Contains(err.Error(), fmt.Sprint("by process ", os.Getpid())) {
 		t.Errorf("in this process: %v", err)
 	}
 	cmd, out = child(t, path)

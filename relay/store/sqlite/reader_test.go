@@ -23,7 +23,8 @@ func TestAFileIsReadBesideItsRelayAndNothingChanges(t *testing.T) {
 	r, err := OpenReader(path)
 	f.NoError(err)
 	before := stateOfFile(t, path)
-	for s, n := range map[store.State]int{store.Pending: 2, store.Sending: 0, store.Dead: 1} { // what is being sent only the relay knows
+	for s, n := range map[store.State]int{store.Pending: 2, store.Sending: 0,
+		store.Dead: 1} { // what is being sent only the relay knows
 		list, _, err := r.Deliveries(t.Context(), store.DeliveryFilter{State: s, Notifier: "n"})
 		f.NoError(err)
 		f.Equal(string(s), len(list), n)
@@ -86,11 +87,13 @@ func TestOpenReaderRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ path, want string }{
-		"a file of an older release": {old, fmt.Sprintf("has version 1, and this program reads version %d: a relay of this release brings it up", len(migrations()))},
-		"a file of a newer release":  {closedStore(t, "PRAGMA user_version = 99"), "start the newer release"},
-		"a file of another program":  {closedStore(t, "PRAGMA application_id = 7"), "is a database of another program"},
-		"an empty file":              {empty, "no relay has used it yet"},
-		"a file that is not there":   {missing, "unable to open database file"},
+		"a file of an older release": {old,
+			fmt.Sprintf("has version 1, and this program reads version %d: a relay of this release brings it up",
+				len(migrations()))},
+		"a file of a newer release": {closedStore(t, "PRAGMA user_version = 99"), "start the newer release"},
+		"a file of another program": {closedStore(t, "PRAGMA application_id = 7"), "is a database of another program"},
+		"an empty file":             {empty, "no relay has used it yet"},
+		"a file that is not there":  {missing, "unable to open database file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before, _ := os.ReadFile(c.path)

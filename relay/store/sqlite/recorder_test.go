@@ -59,7 +59,8 @@ type opened struct {
 // startRecorder makes SQLite use a recorder for all that it opens, until stop.
 func startRecorder(t testing.TB) *recorder {
 	t.Helper()
-	r := &recorder{tls: libc.NewTLS(), files: map[uintptr]*opened{}, methods: map[uintptr]*sqlite3.Tsqlite3_io_methods{}}
+	r := &recorder{tls: libc.NewTLS(), files: map[uintptr]*opened{},
+		methods: map[uintptr]*sqlite3.Tsqlite3_io_methods{}}
 	below := sqlite3.Xsqlite3_vfs_find(r.tls, 0)
 	r.below = at[sqlite3.Tsqlite3_vfs](below)
 	r.open, r.write, r.cut, r.sync, r.drop = r.onOpen, r.onWrite, r.onCut, r.onSync, r.onDrop

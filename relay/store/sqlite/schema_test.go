@@ -50,11 +50,14 @@ func TestAFileOfTheFirstVersionIsBroughtUp(t *testing.T) {
 	f.Equal("load", s.Load(), store.Load{Deliveries: 2, Bytes: 15})
 	b, err := s.Backlog(t.Context())
 	f.NoError(err)
-	f.Equal("backlog", b, []store.Backlog{{Notifier: "m", Dead: 1}, {Notifier: "n", Pending: 2, Dead: 1, Oldest: at.Add(time.Millisecond)}})
+	f.Equal("backlog", b, []store.Backlog{{Notifier: "m", Dead: 1},
+		{Notifier: "n", Pending: 2, Dead: 1, Oldest: at.Add(time.Millisecond)}})
 	ev, err := s.Event(t.Context(), event)
 	f.NoError(err)
-	f.Equal("event", fmt.Sprintf("%s %s %d %v", ev.Body, ev.Decisions, len(ev.Deliveries), ev.ReplayOf), `{"n":1} [1] 6 0000000000000`)
-	f.Equal("a body that was seen", f.AcceptOne(store.Event{ID: f.IDs.Next(f.Now()), Body: []byte("x")}, store.Plan{}), store.Receipt{ID: event, Duplicate: true})
+	f.Equal("event", fmt.Sprintf("%s %s %d %v", ev.Body, ev.Decisions, len(ev.Deliveries), ev.ReplayOf),
+		`{"n":1} [1] 6 0000000000000`)
+	f.Equal("a body that was seen", f.AcceptOne(store.Event{ID: f.IDs.Next(f.Now()), Body: []byte("x")}, store.Plan{}),
+		store.Receipt{ID: event, Duplicate: true})
 	v, err := s.Get(t.Context(), "k")
 	f.NoError(err)
 	f.Equal("key", string(v), "v")

@@ -218,7 +218,8 @@ func (c *conn) prepareToRead(path string) error {
 // adviseReader says what to do if SQLite cannot make the files by which readers and writers agree.
 func adviseReader(path string, err error) error {
 	if resultCode(err) == codeReadOnlyDir {
-		return fmt.Errorf("%s: %w; SQLite keeps files beside it, so read it as the user that the relay runs as", path, err)
+		return fmt.Errorf("%s: %w; SQLite keeps files beside it, so read it as the user that the relay runs as", path,
+			err)
 	}
 	return err
 }

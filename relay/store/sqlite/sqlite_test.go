@@ -62,10 +62,12 @@ func TestOpenSQLiteRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ path, want string }{
 		"a file of a newer release": {
 			closedStore(t, "PRAGMA user_version = 99"),
-			"has version 99, and this program knows versions up to " + strconv.Itoa(len(migrations())) + "; start the newer release",
+			"has version 99, and this program knows versions up to " + strconv.Itoa(len(migrations())) +
+				"; start the newer release",
 		},
 		"a database of another program": {
-			closedStore(t, "PRAGMA application_id = 7; PRAGMA journal_mode = DELETE"), "is a database of another program",
+			closedStore(t,
+				"PRAGMA application_id = 7; PRAGMA journal_mode = DELETE"), "is a database of another program",
 		},
 		"a database with tables but without a mark": {
 			closedStore(t, "PRAGMA application_id = 0; PRAGMA user_version = 0"), "is a database of another program",
@@ -96,7 +98,8 @@ func TestSQLiteFilesAreForTheirOwnerOnly(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	s := openTest(t, filepath.Join(dir, "relay.db"), nil)
 	defer func() { _ = s.Close() }()
-	for name, want := range map[string]os.FileMode{"": 0o700, "relay.db": 0o600, "relay.db-wal": 0o600, "relay.db.lock": 0o600} {
+	for name, want := range map[string]os.FileMode{"": 0o700, "relay.db": 0o600, "relay.db-wal": 0o600,
+		"relay.db.lock": 0o600} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
@@ -118,7 +121,8 @@ func TestEveryConnectionHasItsPragmas(t *testing.T) {
 	for name, c := range map[string]struct {
 		conn    *conn
 		purpose purpose
-	}{"writer": {s.writer.conn, forWriting()}, "reader": {reader, forReading()}, "checkpoints": {s.checkpoints.conn, forCheckpoints()}} {
+	}{"writer": {s.writer.conn, forWriting()}, "reader": {reader, forReading()}, "checkpoints": {s.checkpoints.conn,
+		forCheckpoints()}} {
 		for _, p := range pragmas(c.purpose) {
 			if got, err := readPragma(c.conn, p.name); err != nil || got != p.value {
 				t.Errorf("%s: %s is %s (%v), want %s", name, p.name, got, err, p.value)
@@ -164,7 +168,8 @@ func TestIDsGrowAndReadBack(t *testing.T) {
 		}
 		last = id
 	}
-	if store.FirstID(now) > last || store.FirstID(now.Add(time.Minute)) < last || !store.FirstID(now).Time().Equal(now) {
+	if store.FirstID(now) > last || store.FirstID(now.Add(time.Minute)) < last ||
+		!store.FirstID(now).Time().Equal(now) {
 		t.Error("FirstID is off")
 	}
 	for _, s := range []string{"", "0", "000000000000!", "0000000000000", fmt.Sprint(int64(last))} {
@@ -175,7 +180,8 @@ func TestIDsGrowAndReadBack(t *testing.T) {
 }
 
 func TestAStoreOnANetworkFileSystemIsWarnedAbout(t *testing.T) {
-	for magic, want := range map[uint32]string{0x6969: "NFS", 0xFE534D42: "SMB", 0x01021997: "9p", 0x65735546: "FUSE", 0xEF53: "", 0x01021994: ""} {
+	for magic, want := range map[uint32]string{0x6969: "NFS", 0xFE534D42: "SMB", 0x01021997: "9p", 0x65735546: "FUSE",
+		0xEF53: "", 0x01021994: ""} {
 		var log strings.Builder
 		s := &Store{Path: "data/relay.db", log: slog.New(slog.NewTextHandler(&log, nil))}
 		s.warnOfFileSystem(networkFileSystem(magic))

@@ -72,7 +72,8 @@ func TestATransactionThatFailsLeavesNothing(t *testing.T) {
 		a := &acceptance{batch: []store.Event{ev}}
 		a.decide = func(_ int, get func(string) ([]byte, error)) (store.Plan, error) {
 			before, err := get("big")
-			return store.Plan{Changes: []store.Change{{Key: name, Value: []byte(name)}, {Key: name + " saw big", Value: before}}}, err
+			return store.Plan{Changes: []store.Change{{Key: name, Value: []byte(name)},
+				{Key: name + " saw big", Value: before}}}, err
 		}
 		group = append(group, &op{run: func(t *tx) error { return t.accept(a) }})
 	}

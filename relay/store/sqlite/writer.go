@@ -65,7 +65,8 @@ func (w *writer) transact(group []*op) error {
 	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("starting a transaction: %w", err)
 	}
-	t := &tx{conn: w.conn, now: w.now().UnixMilli(), into: &w.into, leases: w.leases, counts: w.counts, dedupe: &w.dedupe}
+	t := &tx{conn: w.conn, now: w.now().UnixMilli(), into: &w.into, leases: w.leases, counts: w.counts,
+		dedupe: &w.dedupe}
 	if err := w.execute(t, group); err != nil {
 		w.conn.rollback()
 		return w.checkBroken(err)

@@ -28,7 +28,7 @@ func acceptCases() map[string]func(*Fixture) {
 				UpdatedAt: f.Now(), Message: d.Message, EventBody: ev.Body,
 			})
 		},
-		"a receipt names each notifier once, and none that only rehearses": func(f *Fixture) {
+		"a receipt names each notifier once, and none in a dry run": func(f *Fixture) {
 			c := f.MakeDelivery("c", "")
 			c.Cancelled = "dry run"
 			p := store.Plan{Deliveries: []store.NewDelivery{
@@ -52,7 +52,8 @@ func acceptCases() map[string]func(*Fixture) {
 			second := f.AcceptOne(f.EventOf("x"), store.Plan{})
 			f.Equal("after a day", second.Duplicate, false)
 			f.Advance(time.Hour)
-			f.Equal("an hour later", f.AcceptOne(f.EventOf("x"), store.Plan{}), store.Receipt{ID: second.ID, Duplicate: true})
+			f.Equal("an hour later", f.AcceptOne(f.EventOf("x"), store.Plan{}),
+				store.Receipt{ID: second.ID, Duplicate: true})
 		},
 		"a body twice in one batch is stored once": func(f *Fixture) {
 			a, b, c := f.EventOf("x"), f.EventOf("y"), f.EventOf("x")
@@ -77,7 +78,8 @@ func acceptCases() map[string]func(*Fixture) {
 				if i == 2 {
 					panic("an index out of range")
 				}
-				return store.Plan{Changes: []store.Change{{Key: fmt.Sprint(i), Value: []byte("v")}}}, map[int]error{1: failed}[i]
+				return store.Plan{Changes: []store.Change{{Key: fmt.Sprint(i),
+					Value: []byte("v")}}}, map[int]error{1: failed}[i]
 			})
 			f.NoError(err)
 			f.Equal("error", errors.Is(rs[1].Err, failed), true)
@@ -142,7 +144,8 @@ func replayCases() map[string]func(*Fixture) {
 				return store.Plan{}, map[int]error{1: failed}[i]
 			})
 			f.NoError(err)
-			f.Equal("receipts", fmt.Sprint(rs[0], errors.Is(rs[1].Err, failed)), fmt.Sprint(store.Receipt{ID: ev.ID}, true))
+			f.Equal("receipts", fmt.Sprint(rs[0], errors.Is(rs[1].Err, failed)),
+				fmt.Sprint(store.Receipt{ID: ev.ID}, true))
 			f.Equal("again", f.AcceptOne(f.EventOf("x"), store.Plan{}), store.Receipt{ID: ev.ID, Duplicate: true})
 		},
 	}

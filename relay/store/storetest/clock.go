@@ -55,7 +55,8 @@ func clockCases() map[string]func(*Fixture) {
 			f.HandBack(time.Time{}, a2)
 			f.AcceptOne(f.EventOf("x"), store.Plan{})
 			f.Advance(24 * time.Hour)
-			f.Equal("in order", slices.DeleteFunc(f.ClaimIDs(), func(id store.ID) bool { return id == b }), []store.ID{a1, a2})
+			f.Equal("in order", slices.DeleteFunc(f.ClaimIDs(), func(id store.ID) bool { return id == b }),
+				[]store.ID{a1, a2})
 			f.Equal("duplicate", duplicate(f, "x"), false)
 			f.Reopen()
 			f.Equal("after a start", len(f.ClaimIDs()), 3)

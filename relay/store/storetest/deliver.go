@@ -59,7 +59,8 @@ func deliverCases() map[string]func(*Fixture) {
 			f.report(store.Delivered, time.Time{}, &store.Attempt{At: f.Now(), Status: "250 OK", Error: "not to all"},
 				[]store.ID{id})
 			d := f.Find(id)
-			f.Equal("state, status, error", []any{d.State, d.Status, d.Error}, []any{store.Delivered, "250 OK", "not to all"})
+			f.Equal("state, status, error", []any{d.State, d.Status, d.Error},
+				[]any{store.Delivered, "250 OK", "not to all"})
 		},
 		"an outcome of an older lease is ignored": func(f *Fixture) {
 			id := f.Put("")

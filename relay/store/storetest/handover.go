@@ -41,7 +41,7 @@ func handOverCases() map[string]func(*Fixture) {
 			f.Advance(time.Second)
 			f.Equal("claimed again", f.ClaimIDs(), []store.ID{id})
 		},
-		"a rehearsed delivery is never given": func(f *Fixture) {
+		"a delivery of a dry run is never claimed": func(f *Fixture) {
 			d := f.MakeDelivery("n", "k")
 			d.Claim, d.Cancelled = true, "dry run"
 			r := f.AcceptDeliveries(d)

@@ -30,7 +30,8 @@ func keepCases() map[string]func(*Fixture) {
 			f.FinishAs(store.Pending, f.Now().Add(time.Hour), id)
 			first := f.AcceptOne(f.EventOf("x"), store.Plan{Changes: []store.Change{{Key: "k", Value: []byte("v")}}})
 			f.Reopen()
-			f.Equal("duplicate", f.AcceptOne(f.EventOf("x"), store.Plan{}), store.Receipt{ID: first.ID, Duplicate: true})
+			f.Equal("duplicate", f.AcceptOne(f.EventOf("x"), store.Plan{}),
+				store.Receipt{ID: first.ID, Duplicate: true})
 			v := f.Value("k")
 			f.Equal("value", string(v), "v")
 			f.Equal("due", f.Find(id).NextAt, f.Now().Add(time.Hour))

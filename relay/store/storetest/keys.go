@@ -59,9 +59,11 @@ func keyCases() map[string]func(*Fixture) {
 			_, err := f.Accept(f.Context(), batch, func(i int, get getter) (store.Plan, error) {
 				v, err := get("count")
 				if i == 1 {
-					return store.Plan{Changes: []store.Change{{Key: "count", Value: []byte("wrong")}}}, errors.New("no plan")
+					return store.Plan{Changes: []store.Change{{Key: "count",
+						Value: []byte("wrong")}}}, errors.New("no plan")
 				}
-				return store.Plan{Changes: []store.Change{{Key: "count", Value: append(v[:len(v):len(v)], "bc"[i/2])}}}, err
+				return store.Plan{Changes: []store.Change{{Key: "count",
+					Value: append(v[:len(v):len(v)], "bc"[i/2])}}}, err
 			})
 			f.NoError(err)
 			f.Equal("value", value(f, "count"), "abc")
@@ -79,7 +81,8 @@ func keyCases() map[string]func(*Fixture) {
 				wg.Go(func() {
 					_, err := f.Accept(f.Context(), []store.Event{ev}, func(_ int, get getter) (store.Plan, error) {
 						v, err := get("k")
-						return store.Plan{Changes: []store.Change{{Key: "k", Value: append(v[:len(v):len(v)], 'x')}}}, err
+						return store.Plan{Changes: []store.Change{{Key: "k",
+							Value: append(v[:len(v):len(v)], 'x')}}}, err
 					})
 					if err != nil {
 						f.Error(err)
@@ -133,7 +136,7 @@ func swapCases() map[string]func(*Fixture) {
 		"of many swaps at once, one succeeds each time": func(f *Fixture) {
 			won := make([]int, 8)
 			var wg sync.WaitGroup
-			for who := range won {
+			for caller := range won {
 				wg.Go(func() {
 					for round := range 10 {
 						old := fmt.Append(nil, round)
@@ -145,7 +148,7 @@ func swapCases() map[string]func(*Fixture) {
 							f.Error(err)
 						}
 						if ok {
-							won[who]++
+							won[caller]++
 						}
 					}
 				})

@@ -18,9 +18,9 @@ func loadCases() map[string]func(*Fixture) {
 		"unfinished deliveries count, with the bytes of their messages": func(f *Fixture) {
 			load(f, "empty", 0, 0)
 			a, b, c := f.Put("a"), f.Put("a"), f.Put("")
-			big, rehearsed := f.MakeDelivery("m", ""), f.MakeDelivery("m", "")
-			big.Message, rehearsed.Cancelled = make([]byte, 100_000), "dry run"
-			f.AcceptDeliveries(big, rehearsed)
+			big, dryRun := f.MakeDelivery("m", ""), f.MakeDelivery("m", "")
+			big.Message, dryRun.Cancelled = make([]byte, 100_000), "dry run"
+			f.AcceptDeliveries(big, dryRun)
 			load(f, "accepted", 4, 3*size+100_000)
 			f.ClaimIDs()
 			load(f, "claimed", 4, 3*size+100_000)
