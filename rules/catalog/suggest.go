@@ -153,24 +153,20 @@ var sameEntity = map[string]string{
 
 var sameAction = map[string][]string{
 	"complete": {"completed"}, "finished": {"completed"}, "finish": {"completed"}, "done": {"completed"},
-	"ended":  {"completed"},
-	"failed": {"completed"}, "passed": {"completed"}, "fail": {"completed"},
+	"ended": {"completed"}, "failed": {"completed"}, "passed": {"completed"}, "fail": {"completed"},
 	"start": {"started"}, "begun": {"started"}, "launched": {"started"},
 	"abort": {"aborted"}, "stopped": {"aborted"}, "cancelled": {"aborted"}, "canceled": {"aborted"},
-	"create": {"created", "started"}, "created": {"started"}, "added": {"created", "started"},
-	"new":    {"created", "started"},
-	"opened": {"created"},
+	"create": {"created", "started"}, "created": {"started"}, "opened": {"created"},
+	"added": {"created", "started"}, "new": {"created", "started"},
 	"update": {"updated"}, "changed": {"updated"}, "edited": {"updated"}, "modified": {"updated"},
-	"cases_added": {"updated"},
-	"delete":      {"deleted"}, "removed": {"deleted"},
+	"cases_added": {"updated"}, "delete": {"deleted"}, "removed": {"deleted"},
 	"clone": {"cloned"}, "copied": {"cloned"}, "duplicated": {"cloned"},
 	"resolve": {"resolved"}, "closed": {"resolved", "completed"}, "fixed": {"resolved"},
 	"approved": {"approval_status_changed"}, "status_changed": {"approval_status_changed"},
-	"changes_requested": {"approval_status_changed"},
-	"comment":           {"commented"}, "comment_added": {"commented"}, "rejected": {"declined"}, "merge": {"merged"},
-	"reopen":    {"reopened"},
-	"requested": {"reviewer_added"}, "assigned": {"reviewer_added"}, "published": {"report_changed"},
-	"shared": {"report_changed"},
+	"changes_requested": {"approval_status_changed"}, "comment": {"commented"}, "comment_added": {"commented"},
+	"rejected": {"declined"}, "merge": {"merged"}, "reopen": {"reopened"},
+	"requested": {"reviewer_added"}, "assigned": {"reviewer_added"},
+	"published": {"report_changed"}, "shared": {"report_changed"},
 }
 
 // edits is the restricted Damerau-Levenshtein distance in bytes: names of events and fields are ASCII.

@@ -14,16 +14,14 @@ import (
 var (
 	foreignOperators = map[string]string{
 		"=": "==", "===": "==", ">==": ">=", "<==": "<=", "=>": ">=", "=<": "<=", "<>": "!=", "!==": "!=",
-		">>": ">", "<<": "<",
-		"&": "and", "|": "or",
+		">>": ">", "<<": "<", "&": "and", "|": "or",
 	}
 	foreignWords = map[string]string{ // between two values, in lower case and without "_"
-		"and": "and", "or": "or", "in": "in", "is": "==", "isnot": "!=", "equals": "==", "equal": "==", "eq": "==",
-		"ne":   "!=",
-		"isnt": "!=", "gt": ">", "gte": ">=", "ge": ">=", "lt": "<", "lte": "<=", "le": "<=", "like": "contains",
-		"has":     "contains",
-		"include": "contains", "includes": "contains", "contain": "contains", "contains": "contains",
-		"match": "matches", "matches": "matches",
+		"and": "and", "or": "or", "in": "in", "is": "==", "isnot": "!=", "isnt": "!=",
+		"equals": "==", "equal": "==", "eq": "==", "ne": "!=",
+		"gt": ">", "gte": ">=", "ge": ">=", "lt": "<", "lte": "<=", "le": "<=",
+		"like": "contains", "has": "contains", "include": "contains", "includes": "contains",
+		"contain": "contains", "contains": "contains", "match": "matches", "matches": "matches",
 		"startswith": "startsWith", "beginswith": "startsWith", "endswith": "endsWith",
 	}
 	foreignValues = map[string]string{ // in place of a value, in lower case; none is a function

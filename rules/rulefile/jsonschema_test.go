@@ -58,11 +58,11 @@ func (g *schemaMaker) file() js {
 	top["$schema"] = "http://json-schema.org/draft-07/schema#"
 	top["title"] = "Rules of qase-relay"
 	top["definitions"] = js{
-		"matcher": js{"anyOf": []js{text7(), {"type": "array", "items": text7()}, {
+		"matcher": js{"anyOf": []js{textSchema(), {"type": "array", "items": textSchema()}, {
 			"type": "object", "additionalProperties": false,
 			"properties": js{
-				"contains": describe7(listOf(text7()), "Text that has to be in it; of a list, each."),
-				"matches": describe7(listOf(text7()),
+				"contains": described(listOf(textSchema()), "Text that has to be in it; of a list, each."),
+				"matches": described(listOf(textSchema()),
 					"Regular expression that has to match a part of it; of a list, each."),
 			},
 		}}},
@@ -84,9 +84,9 @@ func (g *schemaMaker) object(t reflect.Type, path string) js {
 		}
 		at := strings.TrimPrefix(path+"."+key, ".")
 		about := g.about(at)
-		properties[key] = describe7(g.key(f.Type, at), about)
+		properties[key] = described(g.key(f.Type, at), about)
 		if f.Tag.Get("secret") == "true" {
-			properties[key+"_file"] = describe7(text7(), "File that holds "+key+
+			properties[key+"_file"] = described(textSchema(), "File that holds "+key+
 				"; relative to the folder the relay is started in.")
 		}
 	}
@@ -130,7 +130,7 @@ func (g *schemaMaker) key(t reflect.Type, path string) js {
 		values = ofMessage.Values
 	}
 	if len(values) > 0 {
-		return js{"anyOf": []js{{"enum": values}, variable7()}}
+		return js{"anyOf": []js{{"enum": values}, variableSchema()}}
 	}
 	return g.value(t, path)
 }
@@ -140,7 +140,7 @@ func (g *schemaMaker) value(t reflect.Type, path string) js {
 	case t == reflect.TypeFor[value.Amount]():
 		return js{"type": []string{"integer", "string"}, "minimum": 0, "pattern": `^[+]?[0-9]+$|\$\{`}
 	case yamldoc.TakesText(t):
-		return text7()
+		return textSchema()
 	case t == reflect.TypeFor[time.Duration]():
 		return js{"type": []string{"string", "integer"}, "minimum": 0, "maximum": 0,
 			"pattern": `^(0|([0-9]+(\.[0-9]*)?(ms|s|m|h|d|w))+)$|\$\{`}
@@ -164,7 +164,7 @@ func (g *schemaMaker) value(t reflect.Type, path string) js {
 	case reflect.Float64:
 		return js{"type": []string{"number", "string"}, "pattern": `^[+-]?[0-9.]+$|\$\{`}
 	case reflect.String:
-		return text7()
+		return textSchema()
 	case reflect.Interface:
 		return js{}
 	}
@@ -183,21 +183,21 @@ func (g *schemaMaker) notifier() js {
 		all := maps.Clone(common)
 		maps.Copy(all, g.object(reflect.TypeOf(k.Options), "")["properties"].(js))
 		maps.Copy(all, g.object(config, "")["properties"].(js))
-		all["type"] = describe7(js{"const": k.Type}, k.Summary)
+		all["type"] = described(js{"const": k.Type}, k.Summary)
 		branches = append(branches, js{
 			"if":   js{"properties": js{"type": js{"const": k.Type}}, "required": []string{"type"}},
 			"then": js{"properties": all, "additionalProperties": false},
 		})
 	}
-	common["type"] = describe7(js{"enum": types}, g.about("notifiers[].type"))
+	common["type"] = described(js{"enum": types}, g.about("notifiers[].type"))
 	return js{"type": "object", "required": g.words["notifiers[]"].required, "properties": common, "allOf": branches}
 }
 
 // target is an entry of notify with message options. Which of them there are depends on the notifier that is named.
 func (g *schemaMaker) target() js {
 	properties := g.options(func(t reflect.Type, path string) js { return g.key(t, path) })
-	properties["notifier"] = describe7(text7(), "Name of a notifier.")
-	properties["fallback"] = describe7(listOf(text7()),
+	properties["notifier"] = described(textSchema(), "Name of a notifier.")
+	properties["fallback"] = described(listOf(textSchema()),
 		"Notifiers that the message goes to in turn if it fails permanently; [] for none. Default: those of the "+
 			"notifier.")
 	return js{"type": "object", "additionalProperties": false, "required": []string{"notifier"},
@@ -217,13 +217,13 @@ func (g *schemaMaker) expectation() js {
 		return maps.Clone(matcher)
 	})
 	for _, field := range message.Expected() {
-		properties[field] = describe7(maps.Clone(matcher), "The "+field+
+		properties[field] = described(maps.Clone(matcher), "The "+field+
 			" of the message: the exact text, or {contains: …} or {matches: …}.")
 	}
-	properties["fallback"] = describe7(js{"$ref": "#/definitions/matcher"},
+	properties["fallback"] = described(js{"$ref": "#/definitions/matcher"},
 		"Notifiers that the message goes to if it fails permanently.")
-	properties["rule"] = describe7(text7(), "Rule that makes the message; any, if it is not given.")
-	properties["notifier"] = describe7(text7(), "Notifier that it goes to; any, if it is not given.")
+	properties["rule"] = described(textSchema(), "Rule that makes the message; any, if it is not given.")
+	properties["notifier"] = described(textSchema(), "Notifier that it goes to; any, if it is not given.")
 	return js{"type": "object", "additionalProperties": false, "properties": properties,
 		"patternProperties": js{`^[a-z_]+\..+$`: js{"$ref": "#/definitions/matcher"}}}
 }
@@ -252,21 +252,21 @@ func (g *schemaMaker) options(value func(t reflect.Type, path string) js) js {
 		if len(all) > 1 {
 			one = js{"anyOf": all}
 		}
-		properties[key] = describe7(one, strings.Join(abouts[key], "\n"))
+		properties[key] = described(one, strings.Join(abouts[key], "\n"))
 	}
 	return properties
 }
 
-// text7 is a text: YAML's numbers, true and false are taken as they are written.
-func text7() js { return js{"type": []string{"string", "number", "boolean"}} }
+// textSchema is a text: YAML's numbers, true and false are taken as they are written.
+func textSchema() js { return js{"type": []string{"string", "number", "boolean"}} }
 
-// variable7 is the schema of an environment variable in place of a fixed value.
-func variable7() js { return js{"type": "string", "pattern": `\$\{`} }
+// variableSchema is the schema of an environment variable in place of a fixed value.
+func variableSchema() js { return js{"type": "string", "pattern": `\$\{`} }
 
 // listOf is a list, or one value in the place of a list of one.
 func listOf(item js) js { return js{"anyOf": []js{{"type": "array", "items": item}, item}} }
 
-func describe7(s js, about string) js {
+func described(s js, about string) js {
 	s = maps.Clone(s)
 	s["description"] = about
 	return s
