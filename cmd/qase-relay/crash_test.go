@@ -15,7 +15,7 @@ const (
 )
 
 // TestKilledUnderLoadEveryAcknowledgedEventIsDelivered kills the program with SIGKILL while many writers post, starts
-// it again on the same store, and compares in the end what was acknowledged with what arrived.
+// it again on the same store, and compares in the end the acknowledged events with the messages.
 func TestKilledUnderLoadEveryAcknowledgedEventIsDelivered(t *testing.T) {
 	t.Parallel()
 	w := newCrashWorld(t, crashOptions{})
@@ -47,7 +47,7 @@ func TestKilledUnderLoadEveryAcknowledgedEventIsDelivered(t *testing.T) {
 	w.report(t, kills)
 }
 
-// settle waits until all that was acknowledged has arrived.
+// settle waits until each acknowledged event has its message.
 func (w *crashWorld) settle(ctx context.Context, t *testing.T) {
 	t.Helper()
 	start := time.Now()

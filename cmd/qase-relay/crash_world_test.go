@@ -20,8 +20,7 @@ import (
 	"qaserelay/relay/ingest/client"
 )
 
-// soak is how long the tests that break things go on: as many minutes as QASE_RELAY_SOAK says, or until they have done
-// what they do in a normal run.
+// soak returns the duration of the tests that break things: QASE_RELAY_SOAK minutes. Zero is that of a normal run.
 func soak(t *testing.T) time.Duration {
 	t.Helper()
 	text := os.Getenv("QASE_RELAY_SOAK")
@@ -35,8 +34,8 @@ func soak(t *testing.T) time.Duration {
 	return time.Duration(minutes * float64(time.Minute))
 }
 
-// crashWorld is a receiver, a rules file, and writers that post to relays at addresses that stay the same over all
-// starts.
+// crashWorld is a receiver, a rules file, and writers that post to relays. A relay has the same address after each
+// start.
 type crashWorld struct {
 	dir   string
 	addrs []string
@@ -44,9 +43,9 @@ type crashWorld struct {
 	book  *crashBook
 }
 
-// crashOptions say how a world differs from one relay that posts straight to its receiver.
+// crashOptions change a world. The zero value is one relay that posts straight to its receiver.
 type crashOptions struct {
-	relays   int                          // zero is one
+	relays   int                          // their number; zero means one
 	via      func(receiver string) string // the address that relays post to
 	notifier string                       // further keys of the notifier
 	args     []string                     // of serve
@@ -108,7 +107,7 @@ func (w *crashWorld) startWriting(ctx context.Context) (stop func()) {
 	return func() { cancel(); writers.Wait() }
 }
 
-// write posts events until ctx is done. What was not acknowledged is posted again, to any relay.
+// write posts events until ctx is done. It posts an event again, to any relay, until one acknowledges it.
 func (w *crashWorld) write(ctx context.Context, writer int) {
 	var posters []*client.Poster
 	for number := range w.addrs {
@@ -147,21 +146,21 @@ func failedRun(id int) []byte {
 	return fmt.Appendf(nil, `{"event_name":"run.completed","payload":{"id":%d,"failed":1},"project_code":"WEB"}`, id)
 }
 
-// arrivalNote is one message as the receiver got it.
+// arrivalNote is a message that the receiver has got.
 type arrivalNote struct {
 	event    int
 	delivery string // its webhook-id
 	at       time.Time
 }
 
-// crashBook is what was acknowledged and what arrived.
+// crashBook records the acknowledged events and the messages.
 type crashBook struct {
 	mu       sync.Mutex
 	acked    map[int]bool
 	arrived  map[int][]arrivalNote
 	messages int
-	refused  map[string]int // answers that were none or no 202, by status
-	gate     chan struct{}  // messages are answered when it is closed; nil is at once
+	refused  map[string]int // the number of other answers than 202, by status
+	gate     chan struct{}  // messages are answered when it is closed; nil means at once
 	changed  chan struct{}  // closed at every change
 	nextUp   chan struct{}  // closed at the next start
 }
@@ -184,7 +183,7 @@ func (b *crashBook) refuse(a client.Answer) {
 	b.change(func() { b.refused[cmp.Or(a.Status, "no answer")]++ })
 }
 
-// bookCount is what was counted by now. Receivers may still count on.
+// bookCount holds the counts of one moment.
 type bookCount struct {
 	acked, messages int
 	refused         map[string]int
@@ -196,7 +195,7 @@ func (b *crashBook) count() bookCount {
 	return bookCount{len(b.acked), b.messages, maps.Clone(b.refused)}
 }
 
-// deliver notes a message, and holds its sender while the gate is shut.
+// deliver records a message. Its sender waits until the gate is open.
 func (b *crashBook) deliver(ctx context.Context, n arrivalNote) {
 	var gate chan struct{}
 	b.change(func() {
@@ -237,7 +236,7 @@ func (b *crashBook) awaitDeliveries(ctx context.Context) bool {
 	return b.await(ctx, func() bool { return b.missing() == 0 })
 }
 
-// await waits until met, which is called with the book locked.
+// await waits until met returns true. It calls met with the book locked.
 func (b *crashBook) await(ctx context.Context, met func() bool) bool {
 	for {
 		b.mu.Lock()
@@ -254,7 +253,7 @@ func (b *crashBook) await(ctx context.Context, met func() bool) bool {
 	}
 }
 
-// missing counts what was acknowledged and has not arrived. The book has to be locked.
+// missing returns the number of acknowledged events without a message. The book has to be locked.
 func (b *crashBook) missing() int {
 	n := 0
 	for id := range b.acked {
@@ -274,8 +273,8 @@ func (o outage) explains(arrived time.Time) bool {
 	return arrived.After(o.from.Add(-5*time.Second)) && arrived.Before(o.to.Add(time.Second))
 }
 
-// checkRepeats makes sure that whatever came twice can be recognised by its webhook-id, and that an outage explains it.
-// With none at all, it is not asked for.
+// checkRepeats checks that messages that came twice have the same webhook-id, and that an outage explains each. Nil
+// outages are not checked.
 func (b *crashBook) checkRepeats(t *testing.T, outages []outage) (repeats int) {
 	t.Helper()
 	b.mu.Lock()

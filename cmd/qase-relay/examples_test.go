@@ -19,9 +19,9 @@ import (
 	"qaserelay/rules/rulefile/rulefiletest"
 )
 
-// TestEachExampleDoesWhatItSays loads the rules of each example, puts its events through them in their order, and
+// TestExamplesSendTheExpectedMessages loads the rules of each example, puts its events through them in their order, and
 // compares the messages with expected.txt, which -update writes.
-func TestEachExampleDoesWhatItSays(t *testing.T) {
+func TestExamplesSendTheExpectedMessages(t *testing.T) {
 	folders, err := filepath.Glob(filepath.Join(root(), "examples", "*"))
 	if err != nil || len(folders) == 0 {
 		t.Fatalf("found no examples: %v", err)
@@ -68,7 +68,7 @@ func playExample(t *testing.T, dir string) string {
 	return out.String()
 }
 
-// decideExample returns what is sent for one event, and remembers what the rules want to be remembered.
+// decideExample returns the messages about one event, and stores the state of the rules in memory.
 func decideExample(t *testing.T, cfg *config.Config, memory map[string][]byte, body []byte) string {
 	t.Helper()
 	ev, err := event.Parse(cfg.Sources[0].Name, body, time.Unix(1767225600, 0))
@@ -111,7 +111,7 @@ func writeRules(tb testing.TB, text string) string {
 	return name
 }
 
-// loadClean loads a rules file in which nothing may be wrong.
+// loadClean loads a rules file without problems.
 func loadClean(t *testing.T, name string) *config.Config {
 	t.Helper()
 	cfg, problems := config.Load([]string{name}, config.LoadOptions{})
@@ -124,7 +124,7 @@ func loadClean(t *testing.T, name string) *config.Config {
 	return cfg
 }
 
-func TestTheRulesThatComeWithItAreRight(t *testing.T) {
+func TestTheRulesThatComeWithTheProgramAreValid(t *testing.T) {
 	for name, want := range map[string]counts{
 		"starter.yaml": {Rules: 3, Notifiers: 1, Sources: 1},
 		filepath.Join(root(), "rules.example.yaml"): {Rules: 10, Notifiers: 13, Sources: 1},
@@ -135,8 +135,8 @@ func TestTheRulesThatComeWithItAreRight(t *testing.T) {
 	}
 }
 
-// What cannot work without being set up is commented out there; to take the mark away must be all there is to it.
-func TestWhatIsCommentedOutInTheExampleIsRight(t *testing.T) {
+// TestCommentedKeysOfTheExampleAreValid uncomments each key that needs a setup of its own.
+func TestCommentedKeysOfTheExampleAreValid(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join(root(), "rules.example.yaml"))
 	if err != nil {
 		t.Fatal(err)

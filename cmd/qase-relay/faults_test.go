@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// faultCycle breaks each third connection between a relay and its receiver, in one way after the other. It may be used
-// by many connections at once.
+// faultCycle breaks each third connection between a relay and its receiver, in one way after the other. It is safe for
+// concurrent use.
 type faultCycle struct {
 	mu   sync.Mutex
 	n    int

@@ -12,7 +12,7 @@ import (
 type pathStep struct {
 	file  string
 	entry string   // Name, or Type.Name
-	calls []string // what the entry reaches, itself or by functions in the files of the path in its folder
+	calls []string // the functions that the entry calls, itself or by functions in the path's files of its folder
 }
 
 // eventPath lists the steps from the webhook to the recorded outcome. The calls of a step name the entry of the next

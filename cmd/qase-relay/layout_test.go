@@ -16,7 +16,7 @@ import (
 
 const moduleName = "qaserelay"
 
-// pkg is what the layout test knows of one directory.
+// pkg describes the package of one directory.
 type pkg struct {
 	name     string
 	comments []string // the files with a package comment
@@ -74,8 +74,10 @@ func mayImport() map[string][]string {
 		"relay/store/engine":      {"relay/store"},
 		"relay/store/listing":     {"relay/store", "relay/store/engine"},
 		"relay/store/storetest":   {"relay/store", "relay/store/engine"}, // for tests
-		"relay/store/sqlite":      {"relay/store", "relay/store/engine", "relay/store/groupcommit", "relay/store/listing"},
-		"relay/store/postgres":    {"relay/store", "relay/store/engine", "relay/store/groupcommit", "relay/store/listing"},
+		"relay/store/sqlite": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
+			"relay/store/listing"},
+		"relay/store/postgres": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
+			"relay/store/listing"},
 
 		"relay/metrics":    {},
 		"relay/sampledlog": {},
@@ -178,7 +180,7 @@ func TestTheTopLevelStaysSmall(t *testing.T) {
 	}
 }
 
-// countParams leaves out a context, which says nothing about what a function does.
+// countParams returns the number of parameters without the context.
 func countParams(f *ast.FuncDecl) int {
 	n := f.Type.Params.NumFields()
 	if n == 0 {

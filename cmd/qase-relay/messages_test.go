@@ -23,9 +23,9 @@ import (
 	"qaserelay/rules/yamldoc"
 )
 
-// TestEveryEventArrivesInEveryChannel shows how the example of each event arrives by default, in the words of each
-// channel: the JSON for Slack and Teams, the mail's headers and text, and the body for HTTP. Its HTML is kept by
-// package notifiers.
+// TestEveryEventArrivesInEveryChannel compares the default message about the example of each event with a golden file:
+// the JSON for Slack and Teams, the headers and text of the email, and the body for HTTP. The tests of package email
+// cover its HTML.
 func TestEveryEventArrivesInEveryChannel(t *testing.T) {
 	config, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(`
 sources: [{name: qase, secrets: [s]}]
@@ -47,7 +47,7 @@ rules: [{name: everything, when: "true", notify: [slack, email, http, teams]}]
 	}
 }
 
-// arrivals decides about an event and writes down what each notifier would send.
+// arrivals decides about an event and returns the message of each notifier.
 func arrivals(t *testing.T, config *rulefile.File, body []byte) string {
 	t.Helper()
 	at := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
@@ -72,7 +72,7 @@ func arrivals(t *testing.T, config *rulefile.File, body []byte) string {
 	return out.String()
 }
 
-// legible is a message as a person can read it.
+// legible returns a message in a readable form.
 func legible(t *testing.T, notifier string, sent []byte) string {
 	t.Helper()
 	if notifier != "email" {

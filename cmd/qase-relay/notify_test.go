@@ -15,7 +15,7 @@ import (
 	"qaserelay/cmd/qase-relay/terminal"
 )
 
-// answers are what services say when they take a message, by the path of the request.
+// answers plays the services: it accepts or refuses a message by the path of the request.
 func answers(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	said := map[string]string{

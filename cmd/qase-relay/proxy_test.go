@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// proxy stands between two ends of TCP, and breaks what goes through it.
+// proxy forwards TCP connections and breaks them.
 type proxy struct {
 	ln net.Listener
 	to string
@@ -23,7 +23,7 @@ type proxy struct {
 	conns sync.WaitGroup
 }
 
-// treatment is what becomes of one connection, whose ends are closed after it.
+// treatment handles one connection. Its ends are closed afterwards.
 type treatment func(client, server *net.TCPConn)
 
 func newProxy(t *testing.T, to string, treat func() treatment) *proxy {
@@ -42,7 +42,7 @@ func newProxy(t *testing.T, to string, treat func() treatment) *proxy {
 	return p
 }
 
-// newHTTPProxy stands before a web server, and returns the URL by which that is reached through it.
+// newHTTPProxy starts a proxy for a web server and returns its URL.
 func newHTTPProxy(t *testing.T, server string, treat func() treatment) string {
 	t.Helper()
 	u, err := url.Parse(server)
@@ -104,10 +104,10 @@ func reset(c *net.TCPConn) {
 	_ = c.Close()
 }
 
-// passOn breaks nothing.
+// passOn forwards everything.
 func passOn(client, server *net.TCPConn) { join(client, server, io.Copy) }
 
-// slow takes its time for each piece.
+// slow forwards each piece with a delay.
 func slow(d time.Duration) treatment {
 	return func(client, server *net.TCPConn) {
 		join(client, server, func(to io.Writer, from io.Reader) (int64, error) {
@@ -138,11 +138,11 @@ func join(client, server *net.TCPConn, copy func(io.Writer, io.Reader) (int64, e
 // refuse resets a connection at once.
 func refuse(client, _ *net.TCPConn) { reset(client) }
 
-// swallow takes all and answers nothing, until the client has enough.
+// swallow reads and answers nothing, until the client closes the connection.
 func swallow(client, _ *net.TCPConn) { _, _ = io.Copy(io.Discard, client) }
 
-// exchange lets a request through, and returns the answer to it. The server closes after each, and when the client goes
-// without asking for anything, as one does that has opened a connection to spare.
+// exchange forwards a request and returns the answer. The server closes the connection after each answer, and after a
+// client that leaves without a request.
 func exchange(client, server *net.TCPConn) []byte {
 	// ends when the connection is closed after the treatment
 	go func() { _, _ = io.Copy(server, client); _ = server.CloseWrite() }()
@@ -150,26 +150,26 @@ func exchange(client, server *net.TCPConn) []byte {
 	return answer
 }
 
-// resetAfter lets the request through, and resets instead of the answer.
+// resetAfter forwards the request, and resets the connection instead of the answer.
 func resetAfter(client, server *net.TCPConn) {
 	exchange(client, server)
 	reset(client)
 }
 
-// half gives half of the answer.
+// half forwards half of the answer.
 func half(client, server *net.TCPConn) {
 	answer := exchange(client, server)
 	_, _ = client.Write(answer[:len(answer)/2])
 }
 
-// stall lets the request through, and keeps the answer.
+// stall forwards the request and withholds the answer.
 func stall(client, server *net.TCPConn) {
 	exchange(client, server)
 	_ = server.Close()
 	_, _ = io.Copy(io.Discard, client)
 }
 
-// lengthen makes an answer promise more than comes, or less, by so many bytes.
+// lengthen adds a number of bytes, which may be negative, to the Content-Length of the answer.
 func lengthen(by int) treatment {
 	length := regexp.MustCompile(`(?m)^Content-Length: (\d+)\r$`)
 	return func(client, server *net.TCPConn) {

@@ -16,8 +16,8 @@ import (
 	"qaserelay/rules/rulefile/rulefiletest"
 )
 
-// TestTheReadmeDescribesEachNotifier compares what the README says of all types with what their kinds say.
-// -update writes it.
+// TestTheReadmeDescribesEachNotifier compares the tables of notifiers in the README with the kinds. -update writes
+// them.
 func TestTheReadmeDescribesEachNotifier(t *testing.T) {
 	before, section, _ := strings.Cut(readme(t), "## Notifiers")
 	const head = "|---|---|---|---|\n"
@@ -37,7 +37,7 @@ func TestTheReadmeDescribesEachNotifier(t *testing.T) {
 	rulefiletest.Golden(t, filepath.Join(root(), "README.md"), want)
 }
 
-// notifierRow is the row of a kind in the table of notifiers.
+// notifierRow returns the row of a kind in the table of notifiers.
 func notifierRow(k notifiers.Kind) string {
 	options := yamlKeys(k.Options)
 	for i, key := range options {
@@ -56,7 +56,7 @@ func withCell(text, key string, cell int, value string) string {
 	return strings.Replace(text, row, strings.Join(cells[:cell-1], " | ")+" | "+value+" |", 1)
 }
 
-// concurrencies lists the kinds by their concurrency, the greatest first.
+// concurrencies returns the kinds by their concurrency, the greatest first.
 func concurrencies() string {
 	types := map[int][]string{}
 	for _, k := range builtin.Kinds() {
@@ -90,7 +90,7 @@ func rates() string {
 	return "what the service takes: " + strings.Join(limited, ", ") + "; " + and(unlimited) + " as fast as they can"
 }
 
-// rateText is a rate in a second, or if that is no whole number in a minute.
+// rateText returns a rate per second, or per minute if that is not a whole number.
 func rateText(r notifiers.Rate) string {
 	if r.Per == time.Second {
 		return fmt.Sprintf("%d/s", r.Messages)
@@ -127,7 +127,7 @@ func TestTheCellsOfAKindNameItsKeys(t *testing.T) {
 	}
 }
 
-// codeIn lists what stands in backquotes.
+// codeIn returns the texts between backquotes.
 func codeIn(text string) (words []string) {
 	for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(text, -1) {
 		words = append(words, m[1])
@@ -135,7 +135,7 @@ func codeIn(text string) (words []string) {
 	return words
 }
 
-// yamlKeys lists the keys of a struct, or of what a pointer leads to.
+// yamlKeys returns the keys of a struct or of a pointer to one.
 func yamlKeys(v any) (keys []string) {
 	t := reflect.TypeOf(v)
 	if t.Kind() == reflect.Pointer {

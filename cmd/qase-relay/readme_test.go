@@ -25,7 +25,7 @@ func readme(t *testing.T) string {
 	return string(data)
 }
 
-func TestTheFirstRuleOfTheReadmeIsRight(t *testing.T) {
+func TestTheFirstRulesOfTheReadmeAreValid(t *testing.T) {
 	t.Setenv("QASE_WEBHOOK_SECRET", "s")
 	t.Setenv("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/T0/B0/x")
 	_, after, _ := strings.Cut(readme(t), "```yaml\n")
@@ -35,7 +35,7 @@ func TestTheFirstRuleOfTheReadmeIsRight(t *testing.T) {
 	}
 }
 
-func TestTheReadmeNamesEachCommandAndLeadsNowhereElse(t *testing.T) {
+func TestTheReadmeNamesEachCommandAndItsLinksWork(t *testing.T) {
 	text := readme(t)
 	_, section, _ := strings.Cut(text, "## Commands")
 	section, _, _ = strings.Cut(section, "\n## ")

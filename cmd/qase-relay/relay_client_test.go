@@ -15,7 +15,7 @@ import (
 	"qaserelay/relay/admin/client"
 )
 
-func TestCommandsWaitAsLongAsTheirAnswerMayTake(t *testing.T) {
+func TestCommandsHaveTheTimeoutOfTheirAnswer(t *testing.T) {
 	for command, want := range map[string]time.Duration{
 		"events list": defaultTimeout, "events export": defaultTimeout, "deliveries list": defaultTimeout,
 		"deliveries retry": defaultTimeout, "events replay": bulkTimeout, "healthcheck": 5 * time.Second,
@@ -30,7 +30,7 @@ func TestCommandsWaitAsLongAsTheirAnswerMayTake(t *testing.T) {
 	}
 }
 
-func TestNoQuestionWaitsForEver(t *testing.T) {
+func TestRequestsTimeOut(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections, but never reads them
 	if err != nil {
 		t.Fatal(err)
@@ -38,8 +38,9 @@ func TestNoQuestionWaitsForEver(t *testing.T) {
 	defer silent.Close()
 	c := newRelayClient(clientFlags{client.Options{URL: "http://" + silent.Addr().String(),
 		Timeout: 50 * time.Millisecond}})
+	// "no answer from", or "no connection to" if the machine is busy
 	if err := c.get(t.Context(), "events", nil, &struct{}{}); err == nil ||
-		!strings.Contains(err.Error(), "no answer from "+silent.Addr().String()+" in time") {
+		!strings.Contains(err.Error(), silent.Addr().String()+" in time") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -66,7 +67,7 @@ func TestTheTokenDoesNotFollowRedirects(t *testing.T) {
 	}
 }
 
-func TestAMachineThatIsNotThereIsToldFromOneThatDoesNotAnswer(t *testing.T) {
+func TestAMissingMachineAndAMissingAnswerHaveDifferentErrors(t *testing.T) {
 	for want, err := range map[string]error{
 		"no connection to 10.0.0.5:9090 in time": &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded},
 		"no answer from 10.0.0.5:9090: bad luck": &net.OpError{Op: "dial", Err: errors.New("bad luck")},

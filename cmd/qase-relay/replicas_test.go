@@ -14,7 +14,7 @@ import (
 	"qaserelay/relay/store/pgtest"
 )
 
-// takeover is longer than other relays take to notice that one is dead, and to send what it had.
+// takeover is more than the time in which other relays notice that one is dead and send its messages.
 const takeover = 30 * time.Second
 
 // TestReplicasKilledAtRandomDeliverEveryAcknowledgedEvent kills one of three relays on one PostgreSQL after the other,
@@ -57,9 +57,9 @@ func TestReplicasKilledAtRandomDeliverEveryAcknowledgedEvent(t *testing.T) {
 // stop sends a signal.
 func (p *process) stop(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
 
-// TestAFrozenReplicaWakesUpFenced stops a relay amid its attempts for longer than others wait for it. They deliver what
-// it had; when it wakes up, it sends nothing of that, so no message comes twice but those of the attempts that were on
-// their way.
+// TestAFrozenReplicaWakesUpFenced stops a relay amid its attempts for longer than others wait for it. They deliver its
+// messages. When it wakes up, it sends none of them, so only the messages of the attempts that were under way come
+// twice.
 func TestAFrozenReplicaWakesUpFenced(t *testing.T) {
 	t.Parallel()
 	const events, atOnce = 24, 4

@@ -21,7 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// patience is how long a test waits for something that is about to happen, on a machine that may be busy.
+// patience limits the wait for an expected state, on a machine that may be busy.
 const patience = time.Minute
 
 func TestMain(m *testing.M) {
@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"qase-relay": main, "bare-handler": bareHandler})
 }
 
-// TestScript runs the program as a person meets it. Beside the usual commands, scripts have:
+// TestScript runs the program as its users do. Beside the usual commands, scripts have:
 //
 //	relay ARGS…       start a relay on free ports; sets $HOOK and $ADMIN
 //	end SIGNAL CODE   send it a signal and wait until it ends with this code
@@ -64,7 +64,7 @@ func TestScript(t *testing.T) {
 
 type worldKey struct{}
 
-// scriptWorld is what runs beside one script.
+// scriptWorld holds the servers of one script.
 type scriptWorld struct {
 	relay         *process
 	receiver      *httptest.Server

@@ -9,7 +9,7 @@ import (
 	"qaserelay/cmd/qase-relay/terminal"
 )
 
-func TestTheRulesThatComeWithItAreTestedWhole(t *testing.T) {
+func TestTheRulesThatComeWithTheProgramAreCovered(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(root(), "examples", "*", "rules.yaml"))
 	if err != nil || len(names) == 0 {
 		t.Fatalf("found no examples: %v", err)

@@ -12,7 +12,7 @@ import (
 	"qaserelay/cmd/qase-relay/terminal"
 )
 
-func TestValuesAreTakenAsAPersonMeansThem(t *testing.T) {
+func TestValuesOfSetFlagsHaveTheirTypes(t *testing.T) {
 	for text, want := range map[string]any{
 		"3": json.Number("3"), "-1.5": json.Number("-1.5"), "1e3": json.Number("1e3"), "true": true, "null": nil,
 		"staging": "staging", "": "", "007": "007", "1.2.3": "1.2.3", `"3"`: "3", `"`: `"`, `["a"]`: []any{"a"},

@@ -1,3 +1,3 @@
-// Package demo is the command that runs a relay with stand-ins for Slack, a mail server and a web service, posts events
-// to it, and prints the messages that arrive.
+// Package demo is the command that runs a relay and receivers in place of Slack, a mail server and a web service. It
+// posts events to the relay and prints the messages that arrive.
 package demo

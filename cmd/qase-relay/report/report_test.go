@@ -17,7 +17,7 @@ import (
 	"qaserelay/rules/yamldoc"
 )
 
-func TestTheFirstTestThatIsShownIsOne(t *testing.T) {
+func TestTheTestThatIsSuggestedPasses(t *testing.T) {
 	text := `
 sources: [{name: qase, secrets: [s]}]
 notifiers: [{name: qa-slack, type: slack, token: xoxb-1, channel: c}]
@@ -29,7 +29,7 @@ rules: [{name: failed-run, when: 'payload.failed > 0', notify: [qa-slack]}]
 	}
 }
 
-func TestReportsAreXMLWhateverTheNames(t *testing.T) {
+func TestReportsAreXMLForAnyNames(t *testing.T) {
 	odd := "a \x00 <b> & \"c\" ]]> \u202e \xff\n"
 	r := &Tests{Failed: 1, Tests: []ruletest.Result{{Name: odd, File: odd, Failures: []ruletest.Failure{
 		{Kind: ruletest.Unexpected, Got: &rules.Notification{Message: message.Message{Rule: odd, Title: odd, Body: odd},
@@ -58,7 +58,7 @@ func TestLinesThatDifferAreMarked(t *testing.T) {
 	}
 }
 
-func TestOptionsAreWrittenForPeople(t *testing.T) {
+func TestOptionsAreReadable(t *testing.T) {
 	got := optionLines([]byte(`{"thread": "run-7", "broadcast": true,
 		"mention": ["Ana L\u00f3pez \u003cana@example.com\u003e"]}`))
 	want := []string{"broadcast: true", `mention: ["Ana López <ana@example.com>"]`, "thread: run-7"}

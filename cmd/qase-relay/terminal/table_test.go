@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestColumnsOfATableStandBelowEachOther(t *testing.T) {
+func TestColumnsOfATableAreAligned(t *testing.T) {
 	var out strings.Builder
 	tab := &Table{S: &Screen{Writer: &out, Terminal: true, Columns: 40},
 		Header: []string{"ID", "WHAT", "TITLE"}}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestColumnsCountsCharactersAsPeopleSeeThem(t *testing.T) {
+func TestColumnsCountsGraphemeClusters(t *testing.T) {
 	for text, want := range map[string]int{
 		"":         0,
 		"abc":      3,
@@ -40,7 +40,7 @@ func TestPrintableKeepsEmojiWhole(t *testing.T) {
 	}
 }
 
-func TestLinesAreCutBetweenCharacters(t *testing.T) {
+func TestLinesAreTruncatedBetweenCharacters(t *testing.T) {
 	if got, want := Truncate("👨‍👩‍👧👨‍👩‍👧👨‍👩‍👧", 5), "👨‍👩‍👧👨‍👩‍👧…"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -50,7 +50,7 @@ func TestLinesAreCutBetweenCharacters(t *testing.T) {
 	}
 }
 
-func TestTextIsWrappedByWhatItTakesOnAScreen(t *testing.T) {
+func TestTextIsWrappedByItsColumns(t *testing.T) {
 	for _, c := range []struct {
 		text  string
 		limit int
@@ -71,7 +71,7 @@ func TestTextIsWrappedByWhatItTakesOnAScreen(t *testing.T) {
 	}
 }
 
-func TestTextFromOutsideCannotSteerTheTerminal(t *testing.T) {
+func TestTextFromOutsideCannotControlTheTerminal(t *testing.T) {
 	if got := Printable("a\x1b[31mb\u202ec\r\nd\u009b"); strings.ContainsAny(got, "\x1b\u202e\r\u009b") ||
 		!strings.Contains(got, "b") {
 		t.Errorf("got %q", got)

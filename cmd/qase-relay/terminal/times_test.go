@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestMomentsAreTakenAsAPersonMeansThem(t *testing.T) {
+func TestTimesAreParsedInTheirForms(t *testing.T) {
 	now := time.Date(2026, 1, 31, 9, 0, 0, 0, time.UTC)
 	for text, want := range map[string]string{
 		"2h":                        "2026-01-31T07:00:00Z",
@@ -26,7 +26,7 @@ func TestMomentsAreTakenAsAPersonMeansThem(t *testing.T) {
 	}
 }
 
-func TestDistancesInTimeAreShort(t *testing.T) {
+func TestAgesAreInWords(t *testing.T) {
 	now := time.Date(2026, 1, 31, 9, 0, 0, 0, time.UTC)
 	for want, d := range map[string]time.Duration{"now": 500 * time.Millisecond, "59 s ago": 59 * time.Second,
 		"2 min ago": 150 * time.Second, "47 h ago": 47 * time.Hour, "3 days ago": 80 * time.Hour,
