@@ -25,33 +25,23 @@ const (
 	connectTimeout = 5 * time.Second
 )
 
-// newPool prepares connections to the database and opens none yet. Its errors never show the URL, which may hold a
-// password.
-func newPool(ctx context.Context, where string) (*pgxpool.Pool, error) {
+// newPool prepares connections to the database and opens none yet: of several hosts, to the one that can write, or for
+// sessions that cannot write to any of them. Its errors never show the URL, which may hold a password.
+func newPool(ctx context.Context, where string, readOnly bool) (*pgxpool.Pool, error) {
 	cfg, err := poolConfig(where)
 	if err != nil {
 		return nil, err
 	}
-	if c := cfg.ConnConfig; c.ValidateConnect == nil { // of several hosts, the one that can write
+	if c := cfg.ConnConfig; c.ValidateConnect == nil && !readOnly {
 		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
-	cfg.AfterConnect = prepareSession
-	pool, err := pgxpool.NewWithConfig(ctx, cfg)
-	return pool, engine.Wrap(err, "preparing connections")
-}
-
-// newReadPool is newPool for sessions that cannot write, on any of several hosts.
-func newReadPool(ctx context.Context, where string) (*pgxpool.Pool, error) {
-	cfg, err := poolConfig(where)
-	if err != nil {
-		return nil, err
-	}
 	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
-		if err := prepareSession(ctx, c); err != nil {
-			return err
+		err := prepareSession(ctx, c)
+		if err == nil && readOnly {
+			_, err = c.Exec(ctx, "SET default_transaction_read_only = on")
+			err = engine.Wrap(err, "preparing a session")
 		}
-		_, err := c.Exec(ctx, "SET default_transaction_read_only = on")
-		return engine.Wrap(err, "preparing a session")
+		return err
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	return pool, engine.Wrap(err, "preparing connections")

@@ -61,7 +61,7 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
-	if s.pool, err = newPool(ctx, url); err != nil {
+	if s.pool, err = newPool(ctx, url, false); err != nil {
 		return nil, err
 	}
 	if err := s.start(ctx); err != nil {
@@ -210,7 +210,7 @@ func clean(s string) string {
 // OpenReader connects in sessions that cannot write, and does not join the relays.
 func OpenReader(ctx context.Context, url string) (_ store.ReadCloser, err error) {
 	s := &Store{log: slog.New(slog.DiscardHandler)}
-	if s.pool, err = newReadPool(ctx, url); err != nil {
+	if s.pool, err = newPool(ctx, url, true); err != nil {
 		return nil, err
 	}
 	s.close = func() error { s.closed.Store(true); s.pool.Close(); return nil }

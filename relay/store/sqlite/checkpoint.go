@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -86,9 +85,8 @@ func (k *checkpointer) restart() error {
 
 // move runs a checkpoint and returns how long the log is, in pages.
 func (k *checkpointer) move(how string) (frames int64, err error) {
-	err = k.conn.query(context.Background(), how, nil, func(r row) error {
+	err = k.conn.each(how, nil, func(r row) {
 		frames = r.int(1)
-		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("running a checkpoint: %w", err)

@@ -59,11 +59,10 @@ func (t *tx) due(notifier string, limit int) (due []store.ID, err error) {
 	const q = `SELECT id FROM deliveries INDEXED BY deliveries_due
 		WHERE unfinished = 1 AND notifier = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?`
 	args := []any{notifier, t.now, limit + t.leases.count(notifier) + len(t.leased)}
-	err = t.query(context.Background(), q, args, func(r row) error {
+	err = t.each(q, args, func(r row) {
 		if _, sending := t.leaseOf(r.id(0)); !sending && len(due) < limit {
 			due = append(due, r.id(0))
 		}
-		return nil
 	})
 	return due, engine.Wrap(err, "looking for due deliveries")
 }
@@ -81,9 +80,8 @@ func (t *tx) heads(notifier string, ids []store.ID) (heads []head, err error) {
 			WHERE f.unfinished = 1 AND f.notifier = d.notifier AND f.order_key = d.order_key AND f.id > d.id)
 		FROM json_each(?) j CROSS JOIN deliveries d ON d.id = j.value JOIN events e ON e.id = d.event_id`
 	heads = make([]head, 0, len(ids))
-	err = t.query(context.Background(), q, []any{idList(slices.Values(ids))}, func(r row) error {
+	err = t.each(q, []any{idList(slices.Values(ids))}, func(r row) {
 		heads = append(heads, head{t.scanClaimed(r, notifier), r.int(14) == 1})
-		return nil
 	})
 	return heads, engine.Wrap(err, "reading due deliveries")
 }
@@ -116,13 +114,12 @@ func (t *tx) followers(last store.Delivery, limit int) (behind []store.Delivery,
 		WHERE d.unfinished = 1 AND d.notifier = ? AND d.order_key = ? AND d.id > ? ORDER BY d.id LIMIT ?`
 	free := true
 	args := []any{last.Notifier, last.OrderKey, last.ID, limit}
-	err = t.query(context.Background(), q, args, func(r row) error {
+	err = t.each(q, args, func(r row) {
 		d := t.scanClaimed(r, last.Notifier)
 		_, sending := t.leaseOf(d.ID)
 		if free = free && !sending; free {
 			behind = append(behind, d)
 		}
-		return nil
 	})
 	return behind, engine.Wrap(err, "reading followers")
 }

@@ -96,6 +96,14 @@ func (c *conn) query(ctx context.Context, query string, args []any, each func(ro
 	}
 }
 
+// each is query in a transaction or at a start, with a function that cannot fail.
+func (c *conn) each(query string, args []any, each func(row)) error {
+	return c.query(context.Background(), query, args, func(r row) error {
+		each(r)
+		return nil
+	})
+}
+
 // sixteen is a list of so many parameters, for queryMany.
 const sixteen = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -108,11 +116,7 @@ func (c *conn) queryMany(query string, args, values []any, each func(row)) error
 		for len(all) < len(args)+atOnce {
 			all = append(all, nil)
 		}
-		err := c.query(context.Background(), query, all, func(r row) error {
-			each(r)
-			return nil
-		})
-		if err != nil {
+		if err := c.each(query, all, each); err != nil {
 			return err
 		}
 	}

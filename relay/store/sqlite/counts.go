@@ -77,12 +77,11 @@ type counts struct {
 func loadCounts(c *conn) (*counts, error) {
 	all := &counts{of: map[string]count{}, lowest: map[string]store.ID{}}
 	const q = "SELECT notifier, unfinished, dead, bytes, since FROM counts"
-	err := c.query(context.Background(), q, nil, func(r row) error {
+	err := c.each(q, nil, func(r row) {
 		n := count{int(r.int(1)), int(r.int(2)), r.int(3), r.id(4)}
 		all.of[r.str(0)] = n
 		all.unfinished.Add(int64(n.unfinished))
 		all.bytes.Add(n.bytes)
-		return nil
 	})
 	return all, engine.Wrap(err, "reading the counts")
 }

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"bytes"
-	"context"
 	"maps"
 	"math"
 	"slices"
@@ -40,11 +39,10 @@ func loadDedupeCache(c *conn, now time.Time) (d dedupeCache, err error) {
 		AND id > max(?, coalesce((SELECT value FROM marks WHERE name = ?), 0))`
 	d.recent = map[engine.BodyHash]firstEvent{}
 	oldest := store.FirstID(now.Add(-store.DedupeWindow))
-	err = c.query(context.Background(), q, []any{oldest, movedUpTo}, func(r row) error {
+	err = c.each(q, []any{oldest, movedUpTo}, func(r row) {
 		if h := r.bytes(1); len(h) == len(engine.BodyHash{}) {
 			d.recent[engine.BodyHash(h)] = firstEvent{r.id(0), r.id(0).Time().UnixMilli()}
 		}
-		return nil
 	})
 	return d, engine.Wrap(err, "reading the bodies that were seen")
 }

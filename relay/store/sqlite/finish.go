@@ -109,10 +109,9 @@ func (t *tx) deliver(ids []store.ID, status string) error {
 // look returns the state of a delivery, empty if it does not exist, and its lease as if it were being sent.
 func (t *tx) look(id store.ID) (state store.State, h lease, err error) {
 	const q = "SELECT state, notifier, order_key, length(message) FROM deliveries WHERE id = ?"
-	err = t.query(context.Background(), q, []any{id}, func(r row) error {
+	err = t.each(q, []any{id}, func(r row) {
 		state = store.State(r.str(0))
 		h = lease{Stream: engine.Stream{Notifier: r.str(1), Key: r.str(2)}, message: r.int(3)}
-		return nil
 	})
 	if _, ok := t.leaseOf(id); ok {
 		state = store.Sending
@@ -152,11 +151,10 @@ func (t *tx) readFallbacks(of []*store.Outcome) (events map[store.ID]store.ID, m
 		WHERE d.id = ?`
 	events = map[store.ID]store.ID{}
 	for _, o := range of {
-		err := t.query(context.Background(), q, []any{o.ID}, func(r row) error {
+		err := t.each(q, []any{o.ID}, func(r row) {
 			if events[o.ID] = r.id(0); r[1] != nil {
 				made = append(made, engine.Fallback{ID: r.id(1), For: r.id(2), State: store.State(r.str(3))})
 			}
-			return nil
 		})
 		if err != nil {
 			return nil, nil, fmt.Errorf("reading the fallbacks of an event: %w", err)

@@ -147,9 +147,8 @@ func (x *rates) removeFree(now time.Time) {
 
 // lastSent returns when messages may have been sent last: now, as the file is opened, or never if it has no deliveries.
 func lastSent(c *conn, now time.Time) (at time.Time, err error) {
-	err = c.query(context.Background(), "SELECT 1 FROM deliveries LIMIT 1", nil, func(row) error {
+	err = c.each("SELECT 1 FROM deliveries LIMIT 1", nil, func(row) {
 		at = now
-		return nil
 	})
 	return at, engine.Wrap(err, "looking whether there are deliveries")
 }

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -78,9 +77,8 @@ func configure(c *conn, want []pragma) error {
 }
 
 func readPragma(c *conn, name string) (value string, err error) {
-	err = c.query(context.Background(), "PRAGMA "+name, nil, func(r row) error {
+	err = c.each("PRAGMA "+name, nil, func(r row) {
 		value = fmt.Sprint(r[0])
-		return nil
 	})
 	return value, err
 }
@@ -89,9 +87,8 @@ func readPragma(c *conn, name string) (value string, err error) {
 // sqlite.org/wal.html#walresetbug), and makes commits use fdatasync where the system has it, as SQLite's own builds do.
 func checkLibrary(c *conn) error {
 	var version string
-	err := c.query(context.Background(), "SELECT sqlite_version()", nil, func(r row) error {
+	err := c.each("SELECT sqlite_version()", nil, func(r row) {
 		version = r.str(0)
-		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("asking for SQLite's version: %w", err)

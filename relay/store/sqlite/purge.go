@@ -65,9 +65,8 @@ func (s *Store) purgeExpired(ctx context.Context, k keyed) error {
 		last := make(chan any, 1)
 		err := s.step(ctx, func(t *tx) error {
 			var next any
-			err := t.query(context.Background(), end, []any{at, engine.PurgeSlice}, func(r row) error {
+			err := t.each(end, []any{at, engine.PurgeSlice}, func(r row) {
 				next = r[0]
-				return nil
 			})
 			if err == nil && next != nil {
 				_, err = t.exec(expired, at, next, t.now)
@@ -120,12 +119,11 @@ func (t *tx) purgeEnd(after, before store.ID) (last store.ID, err error) {
 	const q = `SELECT id, coalesce(length(body), 0) + coalesce(length(decisions), 0) FROM events
 		WHERE id > ? AND id < ? ORDER BY id LIMIT ?`
 	size := int64(0)
-	err = t.query(context.Background(), q, []any{after, before, engine.PurgeSlice}, func(r row) error {
+	err = t.each(q, []any{after, before, engine.PurgeSlice}, func(r row) {
 		if size < purgeBytes {
 			last = r.id(0)
 		}
 		size += r.int(1)
-		return nil
 	})
 	return last, err
 }
@@ -160,9 +158,8 @@ func (t *tx) purgeRange(after, last, deadBefore store.ID) (int, error) {
 // countPurged stops counting the dead deliveries that are about to be deleted.
 func (t *tx) countPurged(which string, after, last store.ID) error {
 	q := "SELECT notifier, count(*) FROM deliveries WHERE state = 'dead' AND " + which + " GROUP BY notifier"
-	err := t.query(context.Background(), q, []any{after, last}, func(r row) error {
+	err := t.each(q, []any{after, last}, func(r row) {
 		t.count(r.str(0)).dead -= int(r.int(1))
-		return nil
 	})
 	return engine.Wrap(err, "counting dead deliveries")
 }
@@ -171,9 +168,8 @@ func (t *tx) countPurged(which string, after, last store.ID) error {
 func (t *tx) giveBack() (more bool, err error) {
 	const q = "SELECT f.freelist_count, p.page_count FROM pragma_freelist_count f, pragma_page_count p"
 	var free, pages int64
-	err = t.query(context.Background(), q, nil, func(r row) error {
+	err = t.each(q, nil, func(r row) {
 		free, pages = r.int(0), r.int(1)
-		return nil
 	})
 	if err != nil || free <= pages/10 {
 		return false, err

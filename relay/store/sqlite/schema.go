@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"context"
 	"fmt"
 )
 
@@ -163,9 +162,8 @@ func fileVersion(c *conn, path string, known int) (int, error) {
 	var app, version, tables int64
 	const q = `SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema)
 		FROM pragma_application_id a, pragma_user_version v`
-	err := c.query(context.Background(), q, nil, func(r row) error {
+	err := c.each(q, nil, func(r row) {
 		app, version, tables = r.int(0), r.int(1), r.int(2)
-		return nil
 	})
 	switch {
 	case resultCode(err) == codeNotADatabase:
