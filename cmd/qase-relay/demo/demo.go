@@ -72,7 +72,7 @@ func run(ctx context.Context, c *terminal.Console, keep bool) (err error) {
 	defer stopReceivers()
 
 	d := &player{c: c, receivers: r, secret: rand.Text(), keep: keep, started: make(chan struct{})}
-	if d.relay, d.rules, err = newRelay(ctx, c, d, dir); err != nil {
+	if err := d.open(ctx, dir); err != nil {
 		return err
 	}
 	relayCtx, stopRelay := context.WithCancel(ctx)
@@ -93,27 +93,6 @@ func run(ctx context.Context, c *terminal.Console, keep bool) (err error) {
 	return cmp.Or(err, relayErr)
 }
 
-// newRelay opens a relay as serve does, with its files in dir and on free ports.
-func newRelay(ctx context.Context, c *terminal.Console, d *player, dir string) (*app.Relay, []string, error) {
-	text := strings.NewReplacer("@SECRET@", d.secret, "@WEB@", d.receivers.webURL(), "@SMTP@",
-		strconv.Itoa(d.receivers.SMTPPort())).Replace(rulesTemplate)
-	name := filepath.Join(dir, terminal.DefaultRules)
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-		return nil, nil, fmt.Errorf("writing the rules of the demo: %w", err)
-	}
-	cfg, problems := config.Load([]string{name}, config.LoadOptions{})
-	terminal.PrintProblems(c.Err, problems)
-	if problems.Err() != nil {
-		return nil, nil, errors.New("the rules of the demo cannot be used")
-	}
-	build := terminal.Build()
-	relay, err := app.Open(ctx, app.Options{Version: build.Version, Revision: build.Revision, Rules: []string{name},
-		Config: cfg, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0",
-		StoreURL: "sqlite:" + filepath.Join(dir, "relay.db"), Started: func(*app.Relay) { close(d.started) },
-		Logger: slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))})
-	return relay, cfg.Rules.Names(), err
-}
-
 // player plays the story against a relay.
 type player struct {
 	c         *terminal.Console
@@ -125,6 +104,28 @@ type player struct {
 	started   chan struct{}
 	began     time.Time
 	arrived   int
+}
+
+// open opens a relay as serve does, with its files in dir and on free ports.
+func (d *player) open(ctx context.Context, dir string) (err error) {
+	text := strings.NewReplacer("@SECRET@", d.secret, "@WEB@", d.receivers.webURL(), "@SMTP@",
+		strconv.Itoa(d.receivers.SMTPPort())).Replace(rulesTemplate)
+	name := filepath.Join(dir, terminal.DefaultRules)
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		return fmt.Errorf("writing the rules of the demo: %w", err)
+	}
+	cfg, problems := config.Load([]string{name}, config.LoadOptions{})
+	terminal.PrintProblems(d.c.Err, problems)
+	if problems.Err() != nil {
+		return errors.New("the rules of the demo cannot be used")
+	}
+	build := terminal.Build()
+	d.rules = cfg.Rules.Names()
+	d.relay, err = app.Open(ctx, app.Options{Version: build.Version, Revision: build.Revision, Rules: []string{name},
+		Config: cfg, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0",
+		StoreURL: "sqlite:" + filepath.Join(dir, "relay.db"), Started: func(*app.Relay) { close(d.started) },
+		Logger: slog.New(slog.NewTextHandler(d.c.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+	return err
 }
 
 func (d *player) run(ctx context.Context) error {
