@@ -76,10 +76,8 @@ func TestDiscordWaitsForTheMessageAndPostsInTheThread(t *testing.T) {
 		t.Errorf("%q, %v", query, err)
 	}
 	m.Options = json.RawMessage(`{"thread_id":"42&wait=false"}`)
-	if _, err := n.Send(t.Context(), m); notifierstest.Outcome(err) != "permanent" ||
-		!strings.Contains(err.Error(), "Copy Thread ID") {
-		t.Errorf("got %v", err)
-	}
+	_, err := n.Send(t.Context(), m)
+	notifierstest.Fails(t, err, "permanent", "Copy Thread ID")
 }
 
 func TestDiscordTellsWhereAWebhookPosts(t *testing.T) {
@@ -90,13 +88,11 @@ func TestDiscordTellsWhereAWebhookPosts(t *testing.T) {
 		t.Errorf("%q, %v", found, err)
 	}
 	n = suite().New(t, notifierstest.Server(t, notifierstest.Reply(204, "", "")))
-	if found, err := n.(notifiers.Prober).Probe(t.Context(), nil); notifierstest.Outcome(err) != "retry" {
-		t.Errorf("no answer: %q, %v", found, err)
-	}
+	_, err := n.(notifiers.Prober).Probe(t.Context(), nil)
+	notifierstest.Fails(t, err, "retry", "")
 	n = suite().New(t, notifierstest.Server(t, notifierstest.Reply(404, `{"code":10015}`, "")))
-	if _, err := n.(notifiers.Prober).Probe(t.Context(), nil); notifierstest.Outcome(err) != "gone" {
-		t.Errorf("got %v", err)
-	}
+	_, err = n.(notifiers.Prober).Probe(t.Context(), nil)
+	notifierstest.Fails(t, err, "gone", "")
 }
 
 func TestAFieldOfLinksIsNotTooLongForDiscord(t *testing.T) {

@@ -88,20 +88,6 @@ func (c Config) mechanisms(encrypted bool) []string {
 	return []string{"SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5"}
 }
 
-// challengeMechanisms returns the mechanisms that do not send the password. Those with PLUS bind the login to the
-// encrypted connection, so that a man in the middle cannot use it.
-func challengeMechanisms() []string {
-	return []string{"CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS"}
-}
-
-func lowered(list []string) []string {
-	out := make([]string, len(list))
-	for i, s := range list {
-		out[i] = strings.ToLower(s)
-	}
-	return out
-}
-
 func unencrypted(encrypted bool) string {
 	if encrypted {
 		return ""

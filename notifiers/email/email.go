@@ -206,7 +206,10 @@ func (c Config) checkTLS() error {
 }
 
 func (c Config) checkAuth() error {
-	modes := append([]string{"auto", "plain", "login", "xoauth2", "none"}, lowered(challengeMechanisms())...)
+	// The last ones do not send the password. Those with plus bind the login to the encrypted connection, which keeps a
+	// man in the middle from using it.
+	modes := []string{"auto", "plain", "login", "xoauth2", "none",
+		"cram-md5", "scram-sha-1", "scram-sha-256", "scram-sha-1-plus", "scram-sha-256-plus"}
 	switch {
 	case !slices.Contains(modes, c.Auth):
 		return notifiers.Fault("auth", "%q is not one of %s", c.Auth, strings.Join(modes, ", "))

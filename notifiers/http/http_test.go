@@ -219,9 +219,7 @@ func TestHTTPRefusesWhatCannotBeSent(t *testing.T) {
 			}
 			_, err = n.Send(t.Context(),
 				notifierstest.Message(func(m *notifiers.Message) { m.Options = json.RawMessage(tt.options) }))
-			if notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), tt.says) {
-				t.Errorf("got %s: %v", notifierstest.Outcome(err), err)
-			}
+			notifierstest.Fails(t, err, "permanent", tt.says)
 		})
 	}
 	n := testHTTP(t, base, hosts(true, "127.0.0.1"))

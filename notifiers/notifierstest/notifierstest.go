@@ -252,6 +252,14 @@ func Outcome(err error) string {
 	return "retry"
 }
 
+// Fails fails unless err means an outcome for a delivery, and says a text.
+func Fails(t *testing.T, err error, outcome, says string) {
+	t.Helper()
+	if Outcome(err) != outcome || !strings.Contains(ErrorText(err), says) {
+		t.Errorf("got %s: %v, want %s: …%s…", Outcome(err), err, outcome, says)
+	}
+}
+
 // NoSecrets fails if a receipt or an error, printed in any way, holds a secret.
 func NoSecrets(t *testing.T, secrets []string, receipt notifiers.Receipt, err error) {
 	t.Helper()
@@ -272,10 +280,7 @@ func NoSecrets(t *testing.T, secrets []string, receipt notifiers.Receipt, err er
 // RefusesMetadata fails unless err says that metadata addresses are never sent to.
 func RefusesMetadata(t *testing.T, err error) {
 	t.Helper()
-	if Outcome(err) != "permanent" ||
-		!strings.Contains(err.Error(), "metadata addresses are never sent to; write another host") {
-		t.Errorf("got %s: %v", Outcome(err), err)
-	}
+	Fails(t, err, "permanent", "metadata addresses are never sent to; write another host")
 }
 
 // WantKey fails unless err names the key at fault and holds no secret.

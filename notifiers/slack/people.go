@@ -190,8 +190,8 @@ func recall(ctx context.Context, kv notifiers.KV, key string, value any) []byte 
 		return nil
 	}
 	raw, err := kv.Get(ctx, key)
-	if err != nil || raw == nil || json.Unmarshal(raw, value) != nil {
-		return raw
+	if err == nil && raw != nil {
+		_ = json.Unmarshal(raw, value)
 	}
 	return raw
 }

@@ -153,19 +153,15 @@ func TestALookupForAMessageInPersonIsTriedAgain(t *testing.T) {
 	n := slack.Notifier("")
 	slack.script["users.lookupByEmail"] = []string{says("internal_error")}
 	m := titled(kv, "a", `{"dm":["bob@bar.io"]}`)
-	if _, err := n.Send(t.Context(), m); notifierstest.Outcome(err) != "retry" {
-		t.Errorf("got %v", err)
-	}
+	_, err := n.Send(t.Context(), m)
+	notifierstest.Fails(t, err, "retry", "")
 	mustSend(t, n, m)
 	if got := slack.transcript(); got != "DU0BOB a\n" {
 		t.Errorf("got\n%s", got)
 	}
 	slack.script["conversations.open"] = []string{`{"ok":false,"error":"missing_scope","needed":"mpim:write"}`}
-	if _, err := n.Send(t.Context(), titled(kv, "a",
-		`{"dm":["U1","U2"]}`)); notifierstest.Outcome(err) != "permanent" ||
-		!strings.Contains(err.Error(), "scope mpim:write") {
-		t.Errorf("got %v", err)
-	}
+	_, err = n.Send(t.Context(), titled(kv, "a", `{"dm":["U1","U2"]}`))
+	notifierstest.Fails(t, err, "permanent", "scope mpim:write")
 }
 
 func TestErrorsSayWhereAndWhatToDo(t *testing.T) {

@@ -79,9 +79,7 @@ func TestAMessageNeedsAPlace(t *testing.T) {
 func TestSlackTokenNeedsAChannel(t *testing.T) {
 	_, err := tokenNotifier(t, notifierstest.Server(t, notifierstest.Reply(200, "", "")), time.Second).Send(t.Context(),
 		notifierstest.Message())
-	if notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), `channel: "#qa"`) {
-		t.Errorf("got %v", err)
-	}
+	notifierstest.Fails(t, err, "permanent", `channel: "#qa"`)
 }
 
 func TestSlackMention(t *testing.T) {

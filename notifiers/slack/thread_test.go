@@ -229,10 +229,8 @@ func TestAFailedPostGivesItsKeyBack(t *testing.T) {
 	}
 	mustSend(t, n, titled(kv, "b", `{"channel":"#qa","thread":"k"}`))
 	slack.script["chat.update"] = []string{says("ratelimited")}
-	if _, err := n.Send(t.Context(), titled(kv, "c",
-		`{"channel":"#qa","update":"k"}`)); notifierstest.Outcome(err) != "retry" {
-		t.Errorf("got %v", err)
-	}
+	_, err := n.Send(t.Context(), titled(kv, "c", `{"channel":"#qa","update":"k"}`))
+	notifierstest.Fails(t, err, "retry", "")
 	mustSend(t, n, titled(kv, "c", `{"channel":"#qa","update":"k"}`))
 	if got := slack.transcript(); got != "CQA c (changed 1)\n" {
 		t.Errorf("got\n%s", got)
