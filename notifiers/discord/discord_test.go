@@ -42,7 +42,8 @@ func suite() notifierstest.Service {
 		Faults: map[string]notifierstest.Fault{
 			"half an address": notifierstest.Blame(&Config{WebhookURL: notifiers.NewSecret("discord.com/s3cret"),
 				Timeout: 1}, ``, "webhook_url"),
-			"without time": notifierstest.Blame(&Config{WebhookURL: notifiers.NewSecret("https://discord.com/s3cret")}, ``, "timeout"),
+			"without time": notifierstest.Blame(&Config{WebhookURL: notifiers.NewSecret("https://discord.com/s3cret")},
+				``, "timeout"),
 		},
 	}
 }

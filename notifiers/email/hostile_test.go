@@ -26,7 +26,8 @@ func FuzzEventTextIsNoMailHeader(f *testing.F) {
 		"none", "x y\t\nz"} {
 		f.Add(s)
 	}
-	n, err := newNotifier(&Config{Host: "h", From: "Qase <qase@example.com>", TLS: "none", Auth: "none", Timeout: 1}, nil)
+	n, err := newNotifier(&Config{Host: "h", From: "Qase <qase@example.com>", TLS: "none", Auth: "none", Timeout: 1},
+		nil)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -66,7 +66,8 @@ func FuzzAURLLeadsNowhereElse(f *testing.F) {
 		".evil.io", ":99"} {
 		f.Add(s)
 	}
-	n, err := newNotifier(&Config{Timeout: time.Second, AllowHosts: []string{"hooks.example.com", "*.hooks.example.com"}}, nil)
+	n, err := newNotifier(&Config{Timeout: time.Second,
+		AllowHosts: []string{"hooks.example.com", "*.hooks.example.com"}}, nil)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -108,7 +108,8 @@ func TestHTTPSignatureIsThatOfTheStandard(t *testing.T) {
 	if got := h.Get("webhook-signature"); got != "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" {
 		t.Errorf("got %s", got)
 	}
-	raw, err := newNotifier(&Config{Timeout: 1, SigningSecret: []notifiers.Secret{notifiers.NewSecret("any text")}}, nil)
+	raw, err := newNotifier(&Config{Timeout: 1, SigningSecret: []notifiers.Secret{notifiers.NewSecret("any text")}},
+		nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,8 @@ import (
 )
 
 // Probe implements [notifiers.Prober]. It connects to the known hosts, with TLS for https, and gets a token if there is
-// oauth2. It makes no request to a receiver, which might act on it; so basic_auth, bearer and signatures stay unchecked.
+// oauth2. It makes no request to a receiver, which might act on it; so basic_auth, bearer and signatures stay
+// unchecked.
 func (n *notifier) Probe(ctx context.Context, options []json.RawMessage) (string, error) {
 	attempt, cancel := context.WithTimeout(ctx, n.config.Timeout)
 	defer cancel()

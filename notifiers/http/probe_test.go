@@ -87,7 +87,8 @@ func raws(options []string) []json.RawMessage {
 
 func TestAProbeEndsWithItsTimeout(t *testing.T) {
 	_, port, _ := net.SplitHostPort(notifierstest.Listen(t, notifierstest.ReadUntilClosed))
-	n, err := newNotifier(&Config{Timeout: 60 * time.Millisecond}, fmt.Appendf(nil, `{"url":"https://127.0.0.1:%s"}`, port))
+	n, err := newNotifier(&Config{Timeout: 60 * time.Millisecond},
+		fmt.Appendf(nil, `{"url":"https://127.0.0.1:%s"}`, port))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,8 +77,8 @@ func newKeySigner(encoded string) (signer, error) {
 	}, nil
 }
 
-// sign adds the time of this attempt and the signatures of Standard Webhooks 1.0. Each secret makes one, so that secrets
-// can be changed at the receiver later.
+// sign adds the time of this attempt and the signatures of Standard Webhooks 1.0. Each secret makes one, so that
+// secrets can be changed at the receiver later.
 func (n *notifier) sign(h http.Header, body []byte, now time.Time) {
 	timestamp := strconv.FormatInt(now.Unix(), 10)
 	h.Set("Webhook-Timestamp", timestamp)

@@ -65,7 +65,8 @@ func (r refusal) access() []codeClass {
 		{"give the app the scope " + scope + " in OAuth & Permissions, and install it again",
 			"missing_scope no_permission"},
 		{"ask an admin of the workspace to give the app access to it",
-			"access_denied ekm_access_denied team_access_not_granted org_login_required_for_app enterprise_is_restricted"},
+			`access_denied ekm_access_denied team_access_not_granted org_login_required_for_app
+			enterprise_is_restricted`},
 		{"ask an admin of the workspace to allow the address of this machine", "accesslimited"},
 		{"set up two-factor authentication for the account that installed the app", "two_factor_setup_required"},
 		{"make a new incoming webhook and put its URL into webhook_url",
