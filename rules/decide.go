@@ -60,8 +60,8 @@ func (s *Set) notify(r *Rule, v *view, d *Decision) []string {
 	}
 	m, notes := s.render(r, v)
 	for _, t := range r.Targets {
-		options, failed := t.renderOptions(v.vars)
-		fallbacks, alsoFailed := t.renderFallbacks(v.vars)
+		options, failed := t.renderOptions(v.context())
+		fallbacks, alsoFailed := t.renderFallbacks(v.context())
 		notes = append(append(notes, failed...), alsoFailed...)
 		d.Notifications = append(d.Notifications, Notification{
 			Message: m, Notifier: t.Notifier, Options: options, Fallbacks: fallbacks,

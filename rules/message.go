@@ -15,17 +15,17 @@ func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 	if fallback == nil {
 		fallback = s.defaults["*"]
 	}
-	w := &messageWriter{renderer: template.NewRenderer(v.vars)}
+	w := &messageWriter{renderer: template.NewRenderer(v.context())}
 	defer w.renderer.Close()
 	m := message.Message{Rule: r.Name, Level: r.Level, URL: v.url}
-	m.SetVariables(v.vars) // of each rule: the map is shared by all of them
+	m.SetVariables(v.context().Vars) // of each rule: the map is shared by all of them
 	if m.Level == "" {
 		m.Level, _ = w.write("level", nil, fallback.level)
 	}
 	if !message.IsLevel(m.Level) {
 		m.Level = message.Info
 	}
-	m.SetVariables(v.vars)
+	m.SetVariables(v.context().Vars)
 	title, _ := w.write("title", r.Title, fallback.title)
 	if m.Title = strings.TrimSpace(value.OneLine(title)); m.Title == "" {
 		m.Title = value.OneLine(v.event.Name)

@@ -25,7 +25,7 @@ type Target struct {
 func NewTarget(notifier string, options []Option, fallbacks ...*Target) *Target {
 	t := &Target{Notifier: notifier, Options: options, Fallbacks: fallbacks}
 	if !slices.ContainsFunc(options, func(o Option) bool { return !isStatic(o.Value) }) {
-		t.static, _ = t.renderOptions(nil)
+		t.static, _ = t.renderOptions(template.Context{})
 	}
 	return t
 }
@@ -102,7 +102,7 @@ func SplitOptions(options []Option) (static json.RawMessage, templates []Option)
 		entries, isMap := o.Value.(map[string]OptionValue)
 		switch {
 		case isStatic(o.Value):
-			if v, err := render(o.Value, nil); err == nil && v != nil {
+			if v, err := render(o.Value, template.Context{}); err == nil && v != nil {
 				values[o.Key] = v
 			}
 		case isMap:
@@ -145,13 +145,13 @@ func InheritOptions(own, inherited []Option) []Option {
 
 // renderOptions renders the options of a target to a JSON object, or nil if it has none. An option whose template fails
 // is left out and noted, so that the one of the notifier holds.
-func (t *Target) renderOptions(vars map[string]any) (options json.RawMessage, notes []string) {
+func (t *Target) renderOptions(c template.Context) (options json.RawMessage, notes []string) {
 	if t.static != nil || len(t.Options) == 0 {
 		return t.static, nil
 	}
 	rendered := make(map[string]any, len(t.Options))
 	for _, o := range t.Options {
-		v, err := render(o.Value, vars)
+		v, err := render(o.Value, c)
 		if err != nil {
 			notes = append(notes, fmt.Sprintf("%s for %s: the template failed: %v", o.Key, t.Notifier, err))
 			continue
@@ -162,9 +162,9 @@ func (t *Target) renderOptions(vars map[string]any) (options json.RawMessage, no
 }
 
 // renderFallbacks renders the options that a message has at each fallback.
-func (t *Target) renderFallbacks(vars map[string]any) (all []Fallback, notes []string) {
+func (t *Target) renderFallbacks(c template.Context) (all []Fallback, notes []string) {
 	for _, f := range t.Fallbacks {
-		options, failed := f.renderOptions(vars)
+		options, failed := f.renderOptions(c)
 		all, notes = append(all, Fallback{f.Notifier, options}), append(notes, failed...)
 	}
 	return all, notes
@@ -178,16 +178,16 @@ func encodeOptions(options map[string]any) json.RawMessage {
 }
 
 // render renders the templates of v. A text of a list that is empty is left out.
-func render(v OptionValue, vars map[string]any) (any, error) {
+func render(v OptionValue, c template.Context) (any, error) {
 	switch v := v.(type) {
 	case *template.Template:
-		return v.Render(vars)
+		return v.Render(c)
 	case Mentions:
-		return v.render(vars)
+		return v.render(c)
 	case []OptionValue:
 		list := make([]any, 0, len(v))
 		for _, item := range v {
-			x, err := render(item, vars)
+			x, err := render(item, c)
 			if err != nil {
 				return nil, err
 			}
@@ -199,7 +199,7 @@ func render(v OptionValue, vars map[string]any) (any, error) {
 	case map[string]OptionValue:
 		m := make(map[string]any, len(v))
 		for key, item := range v {
-			x, err := render(item, vars)
+			x, err := render(item, c)
 			if err != nil {
 				return nil, err
 			}
@@ -211,8 +211,8 @@ func render(v OptionValue, vars map[string]any) (any, error) {
 }
 
 // render returns the people that the texts name, each once.
-func (m Mentions) render(vars map[string]any) (any, error) {
-	texts, err := render(m.Texts, vars)
+func (m Mentions) render(c template.Context) (any, error) {
+	texts, err := render(m.Texts, c)
 	if err != nil {
 		return nil, err
 	}
@@ -251,6 +251,6 @@ func (t *Target) staticOptions() json.RawMessage {
 			static.Options = append(static.Options, o)
 		}
 	}
-	options, _ := static.renderOptions(nil) // nothing in it can fail
+	options, _ := static.renderOptions(template.Context{}) // nothing in it can fail
 	return options
 }

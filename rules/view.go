@@ -1,6 +1,9 @@
 package rules
 
 import (
+	"time"
+
+	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
 	"qaserelay/rules/event"
 	"qaserelay/rules/template"
@@ -9,20 +12,36 @@ import (
 // view is one event with the variables that conditions and templates read.
 type view struct {
 	event     *event.Event
-	vars      map[string]any
-	env       *condition.Env // of vars
+	vars      map[string]any // the variables of env, and its functions
+	env       *condition.Env
+	templates template.Context // made by context
+	now       time.Time
 	entityKey string
 	series    string
 	url       string
 	changes   []Change
 }
 
-// Vars returns the variables that conditions and templates read for an event.
-func (s *Set) Vars(ev *event.Event, st State) map[string]any { return s.view(ev, st).vars }
+// Context returns the input of the templates for an event, without the texts of a message.
+func (s *Set) Context(ev *event.Event, st State) template.Context { return s.view(ev, st).context() }
+
+// context returns the input of the templates, which see the variables of conditions without their functions.
+func (v *view) context() template.Context {
+	if v.templates.Vars == nil {
+		vars := make(map[string]any, 20)
+		for _, name := range variableNames {
+			vars[name] = v.vars[name]
+		}
+		v.templates = template.Context{Vars: vars, Now: v.now, Budget: v.env.Budget}
+	}
+	return v.templates
+}
+
+var variableNames = catalog.VariableNames()
 
 // view collects the variables of an event and the changes to store.
 func (s *Set) view(ev *event.Event, st State) *view {
-	v := &view{event: ev, entityKey: ev.EntityKey()}
+	v := &view{event: ev, entityKey: ev.EntityKey(), now: st.Now}
 	actor := s.people.Actor(ev, st.Member)
 	entity := s.entity(v, st, actor)
 	v.url, _ = entity["url"].(string)
@@ -33,7 +52,6 @@ func (s *Set) view(ev *event.Event, st State) *view {
 	vars["timestamp"], vars["time"] = int(ev.Timestamp), ev.Time().In(s.settings.Location)
 	vars["payload"], vars["team_member_id"], vars["project_code"] = ev.Payload, ev.MemberID, ev.Project
 	vars["source"], vars["entity"], vars["actor"], vars["previous"] = ev.Source, entity, actor, nil
-	vars[template.NowKey] = st.Now
 	v.vars = vars
 	s.addPrevious(v, st, entity)
 	return v

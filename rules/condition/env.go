@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr/vm"
+
+	"qaserelay/rules/budget"
 )
 
 // Limits of one evaluation. expr has neither a deadline nor a context, so the work itself is bounded.
@@ -28,14 +30,16 @@ const (
 
 // Env is the variables of one event, and the work of the condition that reads them. It is for one goroutine.
 type Env struct {
-	Vars    map[string]any // those of catalog.Variables have to be set; templates may add others
+	Vars    map[string]any // those of catalog.Variables have to be set
+	Budget  *budget.Budget // of the event
 	steps   int
 	machine vm.VM
 }
 
 // NewEnv returns an Env whose Vars hold only the functions that conditions call.
 func NewEnv(now time.Time) *Env {
-	e := &Env{Vars: make(map[string]any, 20), machine: vm.VM{Stack: make([]any, 0, 8), MemoryBudget: memoryBudget}}
+	e := &Env{Vars: make(map[string]any, 20), Budget: budget.New(),
+		machine: vm.VM{Stack: make([]any, 0, 8), MemoryBudget: memoryBudget}}
 	e.Vars["now"] = func() time.Time { return now }
 	e.Vars[stepFunction], e.Vars[listFunction], e.Vars[textFunction] = e.countSteps, boundList, e.boundText
 	return e

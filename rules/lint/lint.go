@@ -33,7 +33,7 @@ func Parse(files []yamldoc.File, o rulefile.Options) (*rulefile.File, diag.Probl
 
 // Check returns warnings about everything in the file that could be compiled.
 func Check(file *rulefile.File) diag.Problems {
-	c := &checker{file: file, matching: map[*rules.Rule][]*catalog.Schema{}, examples: map[string]map[string]any{}}
+	c := &checker{file: file, matching: map[*rules.Rule][]*catalog.Schema{}, examples: map[string]template.Context{}}
 	for _, r := range file.Source.Rules {
 		if r.Rule.Condition != nil {
 			findings, events := lintCondition(r.Rule.Condition, file.Sources)
@@ -52,7 +52,7 @@ func Check(file *rulefile.File) diag.Problems {
 type checker struct {
 	file     *rulefile.File
 	matching map[*rules.Rule][]*catalog.Schema // the events that a rule can match
-	examples map[string]map[string]any         // the variables of the catalog's examples, by event name
+	examples map[string]template.Context       // the variables of the catalog's examples, by event name
 	problems diag.Problems
 }
 
@@ -96,16 +96,16 @@ func (c *checker) renderExamples(t rulefile.TextSource, events []*catalog.Schema
 }
 
 // example returns the variables of the catalog's example of an event.
-func (c *checker) example(name string) map[string]any {
-	if vars := c.examples[name]; vars != nil {
+func (c *checker) example(name string) template.Context {
+	if vars, made := c.examples[name]; made {
 		return vars
 	}
 	e, _ := catalog.Lookup(name)
 	now := time.Unix(1650600000, 0).UTC()
-	vars := map[string]any{}
+	vars := template.Context{Now: now}
 	if ev, err := event.Parse("qase", e.Example, now); err == nil {
-		vars = c.file.Rules.Vars(ev, rules.State{Now: now})
-		(&message.Message{Rule: "example", Level: message.Info}).SetVariables(vars)
+		vars = c.file.Rules.Context(ev, rules.State{Now: now})
+		(&message.Message{Rule: "example", Level: message.Info}).SetVariables(vars.Vars)
 	}
 	c.examples[name] = vars
 	return vars

@@ -218,7 +218,7 @@ func (c *compiler) call(n *parse.TemplateNode) step {
 		if err != nil {
 			return err
 		}
-		return r.call(partial, v)
+		return r.run(partial, v)
 	}
 }
 
@@ -270,7 +270,7 @@ func (c *compiler) function(n *parse.CommandNode, name string, args []operand) o
 			return nil, err
 		}
 		defer r.release(len(values))
-		v, err := fn(r.now, values)
+		v, err := fn(&r.call, values)
 		return v, c.locate(n, err)
 	}
 }

@@ -48,7 +48,7 @@ func TestATextInBlocksThatIsNotInABlockIsOneLine(t *testing.T) {
 	if compiled == nil {
 		t.Fatal(faults)
 	}
-	if got, err := compiled.Render(map[string]any{"a": "x\ny"}); err != nil || got != "x y" {
+	if got, err := compiled.Render(Context{Vars: map[string]any{"a": "x\ny"}}); err != nil || got != "x y" {
 		t.Errorf("got %q, %v", got, err)
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 
+	"qaserelay/rules/budget"
 	"qaserelay/rules/template/funcs"
 	"qaserelay/rules/value"
 )
@@ -14,9 +14,9 @@ import (
 // Renderer renders several templates of one message in a row; their texts share memory. Close returns the Renderer to
 // a pool. It belongs to one goroutine.
 type Renderer struct {
+	call  funcs.Context // of the functions that templates call
 	dot   any
-	vars  []any // of the template or partial that is being executed, by slot
-	now   time.Time
+	vars  []any           // of the template or partial that is being executed, by slot
 	out   strings.Builder // the texts so far
 	stack []any           // variables, and the arguments of the calls in progress
 	done  int             // steps of this template
@@ -28,22 +28,25 @@ type Renderer struct {
 var renderers = sync.Pool{New: func() any { return &Renderer{} }}
 
 // NewRenderer returns a Renderer for the variables of one message.
-func NewRenderer(vars map[string]any) *Renderer {
-	r := newRenderer(vars)
+func NewRenderer(c Context) *Renderer {
+	r := newRenderer(c)
 	r.out.Grow(256) // enough for most messages
 	return r
 }
 
-func newRenderer(vars map[string]any) *Renderer {
+func newRenderer(c Context) *Renderer {
 	r := renderers.Get().(*Renderer)
-	r.now, _ = vars[NowKey].(time.Time)
-	r.dot = vars
+	if c.Budget == nil {
+		c.Budget = budget.New()
+	}
+	r.call = funcs.Context{Now: c.Now, Budget: c.Budget}
+	r.dot = c.Vars
 	return r
 }
 
 // Close ends the use of r.
 func (r *Renderer) Close() {
-	r.dot, r.out = nil, strings.Builder{}
+	r.dot, r.out, r.call = nil, strings.Builder{}, funcs.Context{}
 	renderers.Put(r)
 }
 
@@ -53,7 +56,7 @@ func (r *Renderer) Render(t *Template) (string, error) {
 		return t.static, nil
 	}
 	r.start, r.done, r.full = r.out.Len(), 0, false
-	err := r.call(t.body, r.dot)
+	err := r.run(t.body, r.dot)
 	switch text := r.out.String()[r.start:]; {
 	case r.full && t.truncates:
 		return funcs.Truncate(text), nil
@@ -64,8 +67,8 @@ func (r *Renderer) Render(t *Template) (string, error) {
 	}
 }
 
-// call executes a body with the given dot and variables of its own.
-func (r *Renderer) call(b *body, dot any) error {
+// run executes a body with the given dot and variables of its own.
+func (r *Renderer) run(b *body, dot any) error {
 	outerDot, outerVars, base := r.dot, r.vars, len(r.stack)
 	defer func() { r.dot, r.vars, r.stack = outerDot, outerVars, r.stack[:base] }()
 	r.stack = append(r.stack, make([]any, b.slots)...)

@@ -10,6 +10,7 @@ import (
 	"text/template/parse"
 	"time"
 
+	"qaserelay/rules/budget"
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/people"
@@ -23,8 +24,12 @@ const (
 	maxSteps         = 200_000 // nodes executed and iterations of loops
 )
 
-// NowKey is the variable that holds the time of the decision, for functions such as ago.
-const NowKey = "_now"
+// Context is the input of a template.
+type Context struct {
+	Vars   map[string]any // the dot
+	Now    time.Time      // of the decision, for functions such as ago
+	Budget *budget.Budget // of the event; nil means a full one for each template
+}
 
 // Options is the context of a Set. The zero value means UTC and an empty directory.
 type Options struct {
@@ -78,12 +83,12 @@ func Placeholder() *Template { return &Template{body: &body{}} }
 // Static returns the text of a template without actions, and whether it is one.
 func (t *Template) Static() (text string, ok bool) { return t.static, t.body == nil }
 
-// Render executes the template with vars as its dot. Errors name the place within the template.
-func (t *Template) Render(vars map[string]any) (string, error) {
+// Render executes the template. Errors name the place within it.
+func (t *Template) Render(c Context) (string, error) {
 	if t.body == nil {
 		return t.static, nil
 	}
-	r := newRenderer(vars)
+	r := newRenderer(c)
 	defer r.Close()
 	return r.Render(t)
 }

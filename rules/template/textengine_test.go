@@ -33,7 +33,7 @@ func FuzzAgainstTextTemplate(f *testing.F) {
 		if compiled == nil {
 			t.Fatalf("%s\ndoes not compile: %v", text, faults)
 		}
-		if got, err := compiled.Render(vars); err != nil || got != want {
+		if got, err := compiled.Render(Context{Vars: vars}); err != nil || got != want {
 			t.Errorf("%s\ngot  %q, %v\nwant %q", text, got, err, want)
 		}
 	})
@@ -52,7 +52,7 @@ func TestVariablesOfTheFirstBranchAreOutOfScopeInElse(t *testing.T) {
 		compiled, faults := New(nil, Options{}).Compile("x", text, FormPlain)
 		if compiled == nil {
 			t.Errorf("%s: does not compile: %v", text, faults)
-		} else if got, err := compiled.Render(vars); err != nil || got != want {
+		} else if got, err := compiled.Render(Context{Vars: vars}); err != nil || got != want {
 			t.Errorf("%s: got %q, %v, want %q", text, got, err, want)
 		}
 	}

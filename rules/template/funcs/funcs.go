@@ -16,12 +16,19 @@ import (
 	"strings"
 	"time"
 
+	"qaserelay/rules/budget"
 	"qaserelay/rules/people"
 	"qaserelay/rules/value"
 )
 
-// Func is a function that templates can call. now is the time of the decision. A Func must not keep args.
-type Func func(now time.Time, args []any) (any, error)
+// Context is the surroundings of a call.
+type Context struct {
+	Now    time.Time // of the decision
+	Budget *budget.Budget
+}
+
+// Func is a function that templates can call. It must not keep args.
+type Func func(c *Context, args []any) (any, error)
 
 // All returns the functions by name. location is the time zone of printed dates. The functions and and or are nil: the
 // caller evaluates them, since they do not need all of their arguments.
@@ -61,12 +68,12 @@ func basicFuncs() map[string]Func {
 }
 
 func variadic(fn func(args []any) (any, error)) Func {
-	return func(_ time.Time, args []any) (any, error) { return fn(args) }
+	return func(_ *Context, args []any) (any, error) { return fn(args) }
 }
 
 // exactly makes a function of n arguments; other calls fail with the given usage.
 func exactly(n int, usage string, fn func(args []any) any) Func {
-	return func(_ time.Time, args []any) (any, error) {
+	return func(_ *Context, args []any) (any, error) {
 		if len(args) != n {
 			return nil, errors.New(usage)
 		}
@@ -79,7 +86,7 @@ func unary(fn func(any) any) Func {
 }
 
 func unaryErr(fn func(any) (any, error)) Func {
-	return func(_ time.Time, args []any) (any, error) {
+	return func(_ *Context, args []any) (any, error) {
 		if len(args) != 1 {
 			return nil, fmt.Errorf("got %d arguments, want 1", len(args))
 		}
@@ -92,7 +99,7 @@ func binary(fn func(a, b any) any) Func {
 }
 
 func binaryErr(fn func(a, b any) (any, error)) Func {
-	return func(_ time.Time, args []any) (any, error) {
+	return func(_ *Context, args []any) (any, error) {
 		if len(args) != 2 {
 			return nil, fmt.Errorf("got %d arguments, want 2", len(args))
 		}

@@ -33,7 +33,7 @@ func sprigFuncs() map[string]Func {
 // need. An error or panic of a call with a nil argument becomes the result nil.
 func adapt(fn any) Func {
 	f := reflect.ValueOf(fn)
-	return func(_ time.Time, args []any) (result any, err error) {
+	return func(_ *Context, args []any) (result any, err error) {
 		hasNil := slices.Contains(args, nil)
 		defer func() {
 			if p := recover(); p != nil {

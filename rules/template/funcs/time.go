@@ -10,11 +10,11 @@ import (
 // timeFuncs are the functions on times and durations.
 func timeFuncs(location *time.Location) map[string]Func {
 	return map[string]Func{
-		"ago": func(now time.Time, args []any) (any, error) {
+		"ago": func(c *Context, args []any) (any, error) {
 			if len(args) != 1 {
 				return nil, errors.New("ago needs a time")
 			}
-			return ago(now, args[0]), nil
+			return ago(c.Now, args[0]), nil
 		},
 		"date":        binary(func(layout, t any) any { return date(value.PlainText(layout), t, location) }),
 		"duration":    unary(duration),

@@ -72,7 +72,7 @@ func Method(v any, name string, args ...any) (any, error) {
 	if !m.IsValid() || m.Type().NumOut() != 1 || m.Type().NumIn() != len(args) {
 		return nil, fmt.Errorf("a %T has no %q with %d arguments", v, name, len(args))
 	}
-	return adapt(m.Interface())(time.Time{}, args)
+	return adapt(m.Interface())(&Context{}, args)
 }
 
 // index is the index of Go's templates, but returns nil for anything that does not exist.
