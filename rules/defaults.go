@@ -18,8 +18,8 @@ var defaultsYAML []byte
 
 // defaultMessage holds the templates for rules without a level, title or body.
 type defaultMessage struct {
-	level, title, body *template.Template
-	fields             []defaultField // belong to the body
+	level, state, title, lead, body *template.Template
+	fields                          []defaultField // belong to the body
 }
 
 // defaultField is one field of the default body.
@@ -51,7 +51,9 @@ func compileDefaults(location *time.Location, directory *people.Directory) map[s
 	for name, source := range d.Events {
 		m := &defaultMessage{
 			level: compile(name+" level", source.Level, template.FormText),
+			state: compile(name+" state", source.State, template.FormText),
 			title: compile(name+" title", source.Title, template.FormText),
+			lead:  compile(name+" lead", source.Lead, template.FormMarkdown),
 			body:  compile(name+" body", source.Body, template.FormMarkdown),
 		}
 		for _, list := range source.Fields {
@@ -72,7 +74,9 @@ type defaults struct {
 // messageSource holds the texts of the templates of one message.
 type messageSource struct {
 	Level  string   `yaml:"level"`
+	State  string   `yaml:"state"` // see message.Message
 	Title  string   `yaml:"title"`
+	Lead   string   `yaml:"lead"` // the beginning of the body below a title of the rule
 	Body   string   `yaml:"body"`
 	Fields []string `yaml:"fields"` // names of lists of fields
 }

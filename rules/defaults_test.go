@@ -36,8 +36,8 @@ func TestDefaultMessages(t *testing.T) {
 			files[file] = &strings.Builder{}
 		}
 		n := s.play(t)
-		fmt.Fprintf(files[file], "=== %s\nlevel: %s\ntitle: %s\nurl:   %s\n\n%s\n\n", name, n.Level, n.Title, n.URL,
-			n.FullBody())
+		fmt.Fprintf(files[file], "=== %s\nlevel: %s %s %s\ntitle: %s\nurl:   %s\n\n%s\n\n",
+			name, n.Level, n.Sign, n.Label(), n.Title, n.URL, n.FullBody())
 		readsWell(t, s.Event+": "+name, n)
 	}
 	for _, e := range catalog.All() {

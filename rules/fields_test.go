@@ -13,7 +13,7 @@ import (
 )
 
 func TestFieldsBelongToTheDefaultBody(t *testing.T) {
-	const line = `Plan: \*Smoke\* · Environment: Staging · Project: WEB · By: Bob Bar`
+	const line = `Plan: \*Smoke\* · Environment: Staging · Project: WEB · Updated by: Bob Bar`
 	for _, c := range []struct{ name, message, body, fields string }{
 		{"a rule without a message has them", "", "", line},
 		{"so has one with only a title", `title: "own", `, "", line},

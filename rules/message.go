@@ -26,13 +26,22 @@ func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 		m.Level = message.Info
 	}
 	m.SetVariables(v.context().Vars)
-	title, _ := w.write("title", r.Title, fallback.title)
+	if r.Level == "" || v.event.Type() == "run" {
+		m.State, _ = w.write("state", nil, fallback.state)
+	}
+	title, ownTitle := w.write("title", r.Title, fallback.title)
 	if m.Title = strings.TrimSpace(value.OneLine(title)); m.Title == "" {
 		m.Title = value.OneLine(v.event.Name)
 	}
-	body, own := w.write("body", r.Body, fallback.body)
-	if m.Body = strings.TrimSpace(body); !own {
+	if !s.settings.NoEmoji && !(ownTitle && message.HasSign(m.Title)) {
+		m.Sign = message.Sign(m.Level)
+	}
+	body, ownBody := w.write("body", r.Body, fallback.body)
+	if m.Body = strings.TrimSpace(body); !ownBody {
 		m.Fields = w.fields(fallback.fields)
+		if ownTitle {
+			m.Body = w.lead(fallback.lead, m.Body)
+		}
 	}
 	return m, w.notes
 }
@@ -63,6 +72,16 @@ func (w *messageWriter) noteDefault(part string, err error) {
 	if err != nil {
 		w.notes = append(w.notes, fmt.Sprintf("%s: the default message failed: %v", part, err))
 	}
+}
+
+// lead puts the lead of the default message before its body.
+func (w *messageWriter) lead(lead *template.Template, body string) string {
+	text, err := w.renderer.Render(lead)
+	w.noteDefault("lead", err)
+	if text = strings.TrimSpace(text); text == "" || body == "" {
+		return text + body
+	}
+	return text + "\n\n" + body
 }
 
 // fields renders the fields whose value is not empty.

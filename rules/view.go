@@ -77,8 +77,8 @@ func (s *Set) addPrevious(v *view, st State, entity map[string]any) {
 		return
 	}
 	key := finishedKey(v.event, entity)
-	completed := v.event.Name == "run.completed" // its default message compares with the previous run
-	if s.usesPrevious || completed {
+	completed := v.event.Name == "run.completed"
+	if s.usesPrevious || completed || v.event.Name == "run.aborted" { // whose default messages name the previous run
 		v.vars["previous"] = decodeRun(st.get(key), s.settings.Location)
 	}
 	if completed {

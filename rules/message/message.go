@@ -16,6 +16,10 @@ type Message struct {
 	Rule string `json:"rule"`
 	// Level is one of Info, Success, Warning and Error.
 	Level string `json:"level"`
+	// State says in a word or two what has happened, in capitals, such as FAILED. If it is empty, the level says it.
+	State string `json:"state,omitempty"`
+	// Sign is the emoji of the level, which chats show before the title, or empty.
+	Sign string `json:"sign,omitempty"`
 	// Title is one line of plain text. It holds no markup: each channel escapes all of it.
 	Title string `json:"title"`
 	// Body is Markdown (CommonMark with tables and strikethrough), in which values from the event are escaped. It may
@@ -46,6 +50,14 @@ func levels() []string { return []string{Info, Success, Warning, Error} }
 
 // IsLevel reports whether s is a level.
 func IsLevel(s string) bool { return slices.Contains(levels(), s) }
+
+// Label returns the state, or else the level, in capitals.
+func (m *Message) Label() string {
+	if m.State != "" {
+		return m.State
+	}
+	return strings.ToUpper(m.Level)
+}
 
 // FullBody returns the body with the fields as its last line, for readers without a better way to show fields.
 func (m *Message) FullBody() string {

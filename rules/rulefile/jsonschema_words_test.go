@@ -63,6 +63,8 @@ func schemaWords() map[string]word {
 		"settings.backlog.bytes":      "Size of their messages, such as 500MB. Default: 10GiB.",
 		"settings.min_free_disk": "Free space that the file system of a SQLite store needs for events to be " +
 			"taken, such as 1GiB; 0 takes them always. Default: 64MiB.",
+		"settings.emoji": "false leaves out the emoji of the level (🔴 ⚠️ ✅) before titles in chats and push " +
+			"notifications. Default: true.",
 
 		"sources[].name":       "Last part of the address: POST /webhooks/NAME.",
 		"sources[].secrets":    "Secrets given to the webhook in Qase; any one of them is accepted.",

@@ -27,6 +27,7 @@ type settingsSpec struct {
 		Bytes      *value.Size   `yaml:"bytes"`
 	} `yaml:"backlog"`
 	MinFreeDisk *value.Size `yaml:"min_free_disk"`
+	Emoji       *bool       `yaml:"emoji"`
 }
 
 const defaultQaseURL = "https://app.qase.io"
@@ -87,4 +88,5 @@ func (d *document) apply(spec *settingsSpec, s *rules.Settings) {
 	if n := spec.MinFreeDisk; n != nil {
 		s.MinFreeDisk = int64(*n)
 	}
+	s.NoEmoji = spec.Emoji != nil && !*spec.Emoji
 }

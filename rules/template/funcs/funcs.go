@@ -180,12 +180,12 @@ func plural(args []any) (any, error) {
 	return number + " " + word + "s", nil
 }
 
-// percent returns "21 %", or "" if whole is not a positive number.
+// percent returns "21%", or "" if whole is not a positive number.
 func percent(part, whole any) any {
 	p, ok1 := value.Float(part)
 	w, ok2 := value.Float(whole)
 	if !ok1 || !ok2 || w <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d %%", int(math.Max(-999, math.Min(999, p/w*100))))
+	return fmt.Sprintf("%d%%", int(math.Max(-999, math.Min(999, p/w*100))))
 }
