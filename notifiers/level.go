@@ -1,6 +1,9 @@
 package notifiers
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // LevelColor is the color that stands for a level in every channel.
 func LevelColor(level string) string {
@@ -24,26 +27,15 @@ func ColorNumber(level string) int {
 	return int(n)
 }
 
-// LevelEmoji returns the emoji of a level, for channels without colors.
-func LevelEmoji(level string) string {
-	switch level {
-	case "success":
-		return "✅"
-	case "warning":
-		return "⚠️"
-	case "error":
-		return "❌"
-	}
-	return "ℹ️"
-}
-
-// Origin names what caused a message: its rule, project and event, as far as they are known.
-func (m *Message) Origin() []string {
+// Context returns the parts of the small line below a message: its project, unless a field shows it, and its rule.
+func (m *Message) Context() []string {
 	var parts []string
-	for _, s := range []string{m.Rule, m.Project, m.EventName} {
-		if s = OneLine(s); s != "" {
-			parts = append(parts, s)
-		}
+	project, rule := OneLine(m.Project), OneLine(m.Rule)
+	if project != "" && !slices.ContainsFunc(m.Fields, func(f Field) bool { return f.Name == "Project" }) {
+		parts = append(parts, "Project: "+Cut(project, 200))
+	}
+	if rule != "" {
+		parts = append(parts, "Rule: "+Cut(rule, 200))
 	}
 	return parts
 }

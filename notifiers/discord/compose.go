@@ -84,7 +84,7 @@ func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, err
 func composeEmbed(m *notifiers.Message) (e embed, body []markup.Line, fields []markup.Field) {
 	e = embed{
 		Title: escape(fitTitle(m)), URL: markup.MessageURL(m, maxURL), Color: notifiers.ColorNumber(m.Level),
-		Footer: footer{markup.Neutralize(markup.Origin(m), false)},
+		Footer: footer{markup.Neutralize(markup.Footer(m), false)},
 	}
 	e.Fields, fields = fitFields(m)
 	left := min(maxBody, maxTexts-notifiers.Units(e.Title)-notifiers.Units(e.Footer.Text)-units(e.Fields))
@@ -98,7 +98,7 @@ func composeEmbed(m *notifiers.Message) (e embed, body []markup.Line, fields []m
 }
 
 func fitTitle(m *notifiers.Message) string {
-	return markup.FitText(markup.Title(m, maxTitle), maxTitle, notifiers.Units, escape)
+	return markup.FitText(markup.Headline(m, maxTitle), maxTitle, notifiers.Units, escape)
 }
 
 // layout makes the preview of an embed.
@@ -116,7 +116,7 @@ func layout(m *notifiers.Message, body []markup.Line, fields []markup.Field) *pr
 		cells = append(cells, preview.Labeled(f.Name, shown([]markup.Line{f.Value})...))
 	}
 	l.AddRows(cells, 3)
-	l.Add(preview.Small(markup.Origin(m))...)
+	l.Add(preview.Small(markup.Footer(m))...)
 	return l
 }
 

@@ -89,7 +89,7 @@ func TestOddMessagesBecomeGoodMails(t *testing.T) {
 		want []string // parts of the text
 	}{
 		"no title": {func(m *notifiers.Message) { m.Title = " \n" },
-			[]string{"Qase · failed-run · WEB · run.completed\n==="}},
+			[]string{"Qase WEB\n==="}},
 		"nothing at all": {func(m *notifiers.Message) { *m = notifiers.Message{ID: "1", Options: m.Options} },
 			[]string{"Qase\n==="}},
 		"a body of 1 MiB":   {func(m *notifiers.Message) { m.Body = long }, []string{" …"}},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html"
 	"html/template"
-	"strings"
 
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
@@ -31,12 +30,12 @@ func (n *notifier) renderHTML(m *notifiers.Message) (string, error) {
 	link, _ := markup.CleanURL(m.URL)
 	var b bytes.Buffer
 	err = n.layout.Execute(&b, struct {
-		Level, Color, Title, URL, Origin string
-		Body                             template.HTML
-		Fields                           []fieldRow
+		State, Color, Title, URL, Context string
+		Body                              template.HTML
+		Fields                            []fieldRow
 	}{
-		notifiers.OneLine(m.Level), levelColor(m.Level), notifiers.Cut(titleOf(m), maxTitle), link,
-		strings.Join(m.Origin(), " · "), body, fieldRows(m),
+		markup.Label(m), levelColor(m.Level), notifiers.Cut(titleOf(m), maxTitle), link,
+		markup.Context(m), body, fieldRows(m),
 	})
 	if err != nil {
 		return "", fmt.Errorf("writing the HTML of the email: %w", err)

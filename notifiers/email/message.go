@@ -109,12 +109,12 @@ func (n *notifier) head(msg *mail.Msg, m *notifiers.Message, subject string) {
 	msg.SetGenHeader("X-Auto-Response-Suppress", "All")
 }
 
-// titleOf returns the title of m, or else its origin.
+// titleOf returns the title of m, or else its project.
 func titleOf(m *notifiers.Message) string {
 	if title := notifiers.OneLine(m.Title); title != "" {
 		return title
 	}
-	return strings.Join(append([]string{"Qase"}, m.Origin()...), " · ")
+	return strings.TrimSpace("Qase " + notifiers.OneLine(m.Project))
 }
 
 // fact shows the addresses of a header field, or nothing.
@@ -181,6 +181,9 @@ func envelopes(lists ...[]*netmail.Address) []string {
 func plainText(m *notifiers.Message) string {
 	title := notifiers.Cut(titleOf(m), maxTitle)
 	parts := []string{title + "\n" + underline(title, "=")}
+	if label := markup.Label(m); label != "" {
+		parts[0] = label + "\n" + parts[0]
+	}
 	parts = append(parts, plainDialect().Write(m.Body)...)
 	if fields := plainFields(m); fields != "" {
 		parts = append(parts, fields)
@@ -188,8 +191,9 @@ func plainText(m *notifiers.Message) string {
 	if clean, ok := markup.CleanURL(m.URL); ok {
 		parts = append(parts, "Open in Qase: "+clean)
 	}
-	origin := append([]string{notifiers.OneLine(m.Level)}, m.Origin()...)
-	parts = append(parts, "-- \n"+strings.Join(origin, " · "))
+	if context := markup.Context(m); context != "" {
+		parts = append(parts, "-- \n"+context)
+	}
 	return strings.Join(parts, "\n\n") + "\n"
 }
 

@@ -72,11 +72,11 @@ type (
 	}
 )
 
-// compose lays out a message as a card: the linked title with a dot in the level's color, the body, fields, the origin
+// compose lays out a message as a card: the state in the level's color, the linked title, the body, fields, the context
 // and a button. Mentions stand above the card, since cards have none.
 func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, error) {
 	calls, runs := composeMentions(o.Mention)
-	title := markup.Neutralize(markup.Title(m, maxTitle), true)
+	title := markup.Neutralize(markup.Headline(m, maxTitle), true)
 	p := post{Text: calls, FallbackText: title, Cards: []card{{ID: "qase"}}}
 	if key := notifiers.Cut(notifiers.OneLine(o.Thread), maxThread); key != "" {
 		p.Thread = &thread{key}
@@ -96,8 +96,12 @@ func composeCard(m *notifiers.Message, p post) (post, []markup.Line, []markup.Fi
 	if link != "" {
 		label = markup.HTMLLink(link, label)
 	}
-	head := text(`<font color="` + notifiers.LevelColor(m.Level) + `">●</font> <b>` + label + "</b>")
-	foot := []widget{text(`<font color="#64748b">` + escape(markup.Origin(m)) + "</font>")}
+	state := `<font color="` + notifiers.LevelColor(m.Level) + `"><b>` + escape(markup.Label(m)) + "</b></font>"
+	head := text(state + "\n" + markup.Sign(m) + "<b>" + label + "</b>")
+	var foot []widget
+	if context := markup.Context(m); context != "" {
+		foot = append(foot, text(`<font color="#64748b">`+escape(context)+"</font>"))
+	}
 	if link != "" {
 		b := button{Text: buttonLabel}
 		b.OnClick.Link.URL = link
@@ -125,10 +129,12 @@ func layout(m *notifiers.Message, body []markup.Line, fields []markup.Field) *pr
 		Color: notifiers.LevelColor(m.Level), Style: preview.Style{Framed: true},
 	}
 	title, link := markup.Title(m, maxTitle), markup.MessageURL(m, maxURL)
-	l.Add(markup.Line{Runs: []markup.Run{{Text: "● "}, {Text: markup.Visible(title), URL: link, Bold: true}}})
+	l.Add(preview.Text(markup.Label(m), markup.Run{Bold: true})...)
+	heading := []markup.Run{{Text: markup.Visible(title), URL: link, Bold: true}}
+	l.Lines = append(l.Lines, markup.Line{Runs: append(preview.Sign(m), heading...)})
 	l.Add(preview.Compact(shown(body))...)
 	l.Lines = append(l.Lines, fieldRows(fields)...)
-	l.Add(preview.Small(markup.Origin(m))...)
+	l.Add(preview.Small(markup.Context(m))...)
 	if link != "" {
 		l.Buttons = []markup.Run{{Text: buttonLabel, URL: link}}
 	}

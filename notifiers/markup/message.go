@@ -1,6 +1,7 @@
 package markup
 
 import (
+	"slices"
 	"strings"
 
 	"qaserelay/notifiers"
@@ -17,11 +18,31 @@ func Title(m *notifiers.Message, limit int) string {
 	return "(no title)"
 }
 
-// Origin returns the small line below a message: its level and its rule, project and event.
-func Origin(m *notifiers.Message) string {
-	parts := []string{notifiers.OneLine(m.Level)}
-	for _, s := range m.Origin() {
-		parts = append(parts, notifiers.Cut(s, 200))
+// Headline returns the title of m behind the emoji of its level, in one line of at most limit UTF-16 units.
+func Headline(m *notifiers.Message, limit int) string {
+	sign := Sign(m)
+	return sign + Title(m, limit-notifiers.Units(sign))
+}
+
+// Sign returns the emoji of the level and a space, or "".
+func Sign(m *notifiers.Message) string {
+	if sign := notifiers.OneLine(m.Sign); sign != "" {
+		return sign + " "
+	}
+	return ""
+}
+
+// Label returns the state of m in capitals, as it stands above a title.
+func Label(m *notifiers.Message) string { return notifiers.Cut(notifiers.OneLine(m.Label()), 50) }
+
+// Context returns the small line below a message: its project and its rule.
+func Context(m *notifiers.Message) string { return strings.Join(m.Context(), " · ") }
+
+// Footer is Context for channels without a label above the title: the state comes first if no emoji shows it.
+func Footer(m *notifiers.Message) string {
+	parts := m.Context()
+	if label := Label(m); label != "" && m.Sign == "" && m.Level != "info" {
+		parts = slices.Insert(parts, 0, label)
 	}
 	return strings.Join(parts, " · ")
 }

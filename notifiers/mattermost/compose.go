@@ -18,7 +18,7 @@ const (
 	maxText       = 4000
 	maxURL        = 1000
 	maxFields     = 3000 // of JSON
-	maxOrigin     = 250
+	maxFooter     = 250
 )
 
 // post is a message as an incoming webhook takes it.
@@ -43,13 +43,13 @@ type field struct {
 }
 
 // compose lays out a message: title and mentions as text, since notifications show it; below them body, fields and
-// origin beside a bar in the level's color.
+// context beside a bar in the level's color.
 func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, error) {
 	p, top := composeTop(m, o)
-	title, origin := fitTitle(m), notifiers.Cut(markup.Origin(m), maxOrigin)
+	footer := notifiers.Cut(markup.Footer(m), maxFooter)
 	written, fields := fitFields(m)
-	a := attachment{Fallback: escape(title), Color: notifiers.LevelColor(m.Level), Fields: written,
-		Footer: markup.Neutralize(origin, true)}
+	a := attachment{Fallback: escape(fitTitle(markup.Headline(m, maxTitle))), Color: notifiers.LevelColor(m.Level), Fields: written,
+		Footer: markup.Neutralize(footer, true)}
 	w := markup.Markdown(escape)
 	p, body := markup.FitLines(markup.Lines(notifiers.Cut(m.Body, 2*maxAttachment)), func(lines []markup.Line) post {
 		whole, filled := p, a
@@ -60,7 +60,7 @@ func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, err
 	return p, func() *preview.Layout {
 		l := layout(p.Channel, body, fields)
 		l.Color, l.Top = a.Color, preview.Mentions(top)
-		l.Add(preview.Small(origin)...)
+		l.Add(preview.Small(footer)...)
 		return l
 	}, nil
 }
@@ -81,13 +81,17 @@ func layout(channel string, body []markup.Line, fields []markup.Field) *preview.
 
 // composeTop writes the title, linked and bold, and the mentions. It returns the same for the preview.
 func composeTop(m *notifiers.Message, o Options) (post, []markup.Run) {
-	title, link := fitTitle(m), markup.MessageURL(m, maxURL)
+	title, link := fitTitle(markup.Title(m, maxTitle)), markup.MessageURL(m, maxURL)
 	text := escape(title)
 	if link != "" {
 		text = markup.MarkdownLink(link, text)
 	}
-	text = "**" + text + "**"
-	runs := []markup.Run{{Text: markup.Visible(title), URL: link, Bold: true}}
+	text = markup.Sign(m) + "**" + text + "**"
+	var runs []markup.Run
+	if sign := strings.TrimSpace(markup.Sign(m)); sign != "" {
+		runs = append(runs, markup.Run{Text: sign})
+	}
+	runs = append(runs, markup.Run{Text: markup.Visible(title), URL: link, Bold: true})
 	for _, who := range o.Mention {
 		s, run := mention(notifiers.OneLine(who))
 		if s == "" {
@@ -102,8 +106,8 @@ func composeTop(m *notifiers.Message, o Options) (post, []markup.Run) {
 	return post{Channel: notifiers.OneLine(o.Channel), Text: text}, runs
 }
 
-func fitTitle(m *notifiers.Message) string {
-	return markup.FitText(markup.Title(m, maxTitle), maxTitle, notifiers.Units, escape)
+func fitTitle(title string) string {
+	return markup.FitText(title, maxTitle, notifiers.Units, escape)
 }
 
 func fitFields(m *notifiers.Message) ([]field, []markup.Field) {

@@ -16,6 +16,8 @@ func Message(edit ...func(*notifiers.Message)) *notifiers.Message {
 		Message: message.Message{
 			Rule:  "failed-run",
 			Level: "error",
+			State: "FAILED",
+			Sign:  "🔴",
 			Title: "Run 7 of WEB failed: 3 of 40 cases",
 			Body:  "**3** of 40 cases failed.",
 			URL:   "https://app.qase.io/run/WEB/dashboard/7",
@@ -77,10 +79,13 @@ func Messages() map[string]*notifiers.Message {
 			m.Title = "הבדיקה נכשלה 7"
 			m.Body = "שלוש **בדיקות** נכשלו\n\n- אחת\n- שתיים"
 		}),
+		"no-sign":  Message(to, func(m *notifiers.Message) { m.Sign = "" }),
 		"mentions": Message(func(m *notifiers.Message) { m.Options, m.URL = mention, "" }),
 	}
 	for _, level := range []string{"info", "success", "warning", "error"} {
-		set["level-"+level] = Message(to, func(m *notifiers.Message) { m.Level = level })
+		set["level-"+level] = Message(to, func(m *notifiers.Message) {
+			m.Level, m.State, m.Sign = level, "", message.Sign(level)
+		})
 	}
 	return set
 }
@@ -91,8 +96,8 @@ func fields() []notifiers.Field {
 		{Name: "Plan", Value: "Smoke \\*all\\*"},
 		{Name: "Environment", Value: "Staging"},
 		{Name: "Project", Value: "WEB"},
-		{Name: "By", Value: "Bob Bar"},
-		{Name: "Took", Value: "1 h 12 min"},
+		{Name: "Duration", Value: "1 h 12 min"},
+		{Name: "Run by", Value: "Bob Bar"},
 	}
 }
 

@@ -41,8 +41,7 @@ func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, err
 	if err := o.check(); err != nil {
 		return post{}, nil, err
 	}
-	p := post{Topic: o.Topic, Title: markup.Neutralize(markup.Title(m, maxTitle), false),
-		Tags: []string{levelTag(m.Level)}}
+	p := post{Topic: o.Topic, Title: markup.Neutralize(markup.Headline(m, maxTitle), false)}
 	p.Priority, _ = priority(o.Priority, m.Level) // check has made sure of it
 	for _, tag := range o.Tags {
 		if tag = notifiers.Cut(notifiers.OneLine(tag), 50); tag != "" && len(p.Tags) < maxTags {
@@ -55,26 +54,26 @@ func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, err
 	if click, ok := markup.CleanURL(o.Click); ok && len(click) <= maxURL {
 		p.Click = click
 	}
-	origin := markup.Neutralize(markup.Origin(m), false)
-	body := markup.PlainBody(m.WholeBody(), maxMessage-len("\n\n")-len(origin))
-	if p.Message = origin; strings.TrimSpace(body) != "" {
-		p.Message = body + "\n\n" + origin
+	footer := markup.Neutralize(markup.Footer(m), false)
+	body := markup.PlainBody(m.WholeBody(), maxMessage-len("\n\n")-len(footer))
+	if p.Message = footer; strings.TrimSpace(body) != "" {
+		p.Message = strings.TrimSpace(body + "\n\n" + footer)
 	}
-	return p, func() *preview.Layout { return layout(m, p) }, nil
+	return p, func() *preview.Layout { return layout(p, footer != "") }, nil
 }
 
-// layout makes the preview of p.
-func layout(m *notifiers.Message, p post) *preview.Layout {
+// layout makes the preview of p, the last line of which may be a footer.
+func layout(p post, footer bool) *preview.Layout {
 	l := &preview.Layout{
 		Channel: "ntfy", Facts: []preview.Fact{{Text: p.Topic}, {Name: "Priority", Text: priorities()[p.Priority-1]}},
 		Style: preview.Style{Framed: true},
 	}
-	if own := p.Tags[1:]; len(own) > 0 {
-		l.Facts = append(l.Facts, preview.Fact{Name: "Tags", Text: markup.Visible(strings.Join(own, ", "))})
+	if len(p.Tags) > 0 {
+		l.Facts = append(l.Facts, preview.Fact{Name: "Tags", Text: markup.Visible(strings.Join(p.Tags, ", "))})
 	}
-	l.Add(preview.Text(notifiers.LevelEmoji(m.Level)+" "+p.Title, markup.Run{Bold: true})...)
+	l.Add(preview.Text(p.Title, markup.Run{Bold: true})...)
 	l.Add(preview.Paragraphs(p.Message)...)
-	l.Lines[len(l.Lines)-1].Small = true // the origin
+	l.Lines[len(l.Lines)-1].Small = footer
 	for _, a := range p.Actions {
 		l.Buttons = append(l.Buttons, markup.Run{Text: a.Label, URL: a.URL})
 	}
@@ -96,17 +95,4 @@ func priority(word, level string) (int, error) {
 		return 3, nil
 	}
 	return 0, fmt.Errorf("%q is not valid; write min, low, default, high or max, or 1 to 5", notifiers.Cut(word, 100))
-}
-
-// levelTag is the emoji of a level (https://docs.ntfy.sh/emojis/).
-func levelTag(level string) string {
-	switch level {
-	case "success":
-		return "white_check_mark"
-	case "warning":
-		return "warning"
-	case "error":
-		return "x"
-	}
-	return "information_source"
 }

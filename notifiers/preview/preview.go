@@ -114,7 +114,15 @@ func Text(text string, style markup.Run) []markup.Line {
 	return []markup.Line{{Runs: []markup.Run{style}}}
 }
 
-// Small is a small line of text, such as the origin of a message.
+// Sign is the emoji of m in front of a title, or nothing.
+func Sign(m *notifiers.Message) []markup.Run {
+	if sign := markup.Sign(m); sign != "" {
+		return []markup.Run{{Text: markup.Visible(sign)}}
+	}
+	return nil
+}
+
+// Small is a small line of text, such as the context of a message.
 func Small(text string) []markup.Line {
 	lines := Text(text, markup.Run{})
 	for i := range lines {

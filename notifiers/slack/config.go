@@ -79,12 +79,12 @@ func Kind() notifiers.Kind {
 		Limits: []notifiers.Limit{
 			{Paths: "text", Max: 4000},
 			{Paths: "blocks[].text.text attachments[].blocks[].text.text", Max: 3000},
-			{Paths: "attachments[].blocks[].fields[].text", Max: 2000},
+			{Paths: "attachments[].blocks[].elements[].text", Max: 2000},
 			{Paths: "attachments[].fallback", Max: 2000},
 		},
 		Needs: "`webhook_url`, or `token` and `channel`",
-		Notes: "`api_url` for GovSlack; header, body, fields beside a bar in the level's colour, and a link " +
-			"button; see [below](#slack)",
+		Notes: "`api_url` for GovSlack; header, body and a line of facts beside a bar in the level's color, and a " +
+			"link button; see [below](#slack)",
 		RatePer: "for each channel",
 		Example: example,
 	}

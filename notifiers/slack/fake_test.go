@@ -238,7 +238,7 @@ func (m *testMemory) pass(d time.Duration) { m.mu.Lock(); m.now += d; m.mu.Unloc
 // maxText is a message of one title with options and a kv.
 func titled(kv notifiers.KV, title, options string) *notifiers.Message {
 	return notifierstest.Message(func(m *notifiers.Message) {
-		m.ID, m.Title, m.URL, m.Options, m.KV = "delivery "+title, title, "", json.RawMessage(options), kv
+		m.ID, m.Title, m.Sign, m.URL, m.Options, m.KV = "delivery "+title, title, "", "", json.RawMessage(options), kv
 	})
 }
 

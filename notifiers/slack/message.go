@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -21,9 +22,10 @@ const (
 	maxContext = 900
 	// Of the Markdown, whose URLs and marks may not show.
 	maxMarkdown = 3 * maxTexts
-	// Of all mentions, and of the value of a field.
+	// Of all mentions, of the value of a field, and of all fields.
 	maxMentions   = 1500
 	maxFieldValue = 300
+	maxFields     = 1000
 )
 
 // post is a message as an incoming webhook takes it. chat.postMessage gets the same as form values.
@@ -45,14 +47,14 @@ type composed struct {
 
 // content holds the parts of the usual layout. Texts are mrkdwn, but for the title.
 type content struct {
-	title, mentions  string
-	sections, fields []string
-	origin           string
-	color, url       string
+	title, mentions string
+	sections        []string
+	facts           string // the fields and the context, in one line
+	color, url      string
 }
 
-// compose lays out a message: a header and mentions; below them, beside a bar in the level's color, the body, the
-// fields and the origin; and a button. The top-level text repeats all of it, since Slack shows it in notifications,
+// compose lays out a message: a header and mentions; below them, beside a bar in the level's color, the body and a small
+// line of facts; and a button. The top-level text repeats all of it, since Slack shows it in notifications,
 // reads it aloud, and notifies those who are mentioned there.
 func compose(m *notifiers.Message, o Options) composed {
 	mentions := append(slices.Clip(o.Mention), bodyMentions(m.WholeBody())...)
@@ -69,16 +71,12 @@ func compose(m *notifiers.Message, o Options) composed {
 
 func newContent(m *notifiers.Message, mentions, body []string) content {
 	c := content{
-		title:    markup.FitText(markup.Title(m, maxHeader), maxHeader, notifiers.Units, escape),
+		title:    markup.FitText(markup.Headline(m, maxHeader), maxHeader, notifiers.Units, escape),
 		mentions: strings.TrimSpace(writeMentions(mentions, maxMentions)),
-		fields:   fieldTexts(m), origin: originText(m),
-		color: notifiers.LevelColor(m.Level), url: markup.MessageURL(m, maxURL),
+		facts:    factsText(m),
+		color:    notifiers.LevelColor(m.Level), url: markup.MessageURL(m, maxURL),
 	}
-	left := maxTexts - maxHeader - maxMentions - maxContext
-	for _, f := range c.fields {
-		left -= notifiers.Units(f)
-	}
-	c.sections = packSections(body, left)
+	c.sections = packSections(body, maxTexts-maxHeader-maxMentions-notifiers.Units(c.facts))
 	return c
 }
 
@@ -105,7 +103,7 @@ const buttonLabel = "Open in Qase"
 func (c content) attachments(m *notifiers.Message) []slack.Attachment {
 	attachments := []slack.Attachment{{
 		Color:    c.color,
-		Fallback: escape(markup.FitText(markup.Title(m, maxTitle), maxTitle, notifiers.Units, escape)),
+		Fallback: escape(markup.FitText(markup.Headline(m, maxTitle), maxTitle, notifiers.Units, escape)),
 		Blocks:   slack.Blocks{BlockSet: c.body()},
 	}}
 	if c.url != "" {
@@ -117,32 +115,34 @@ func (c content) attachments(m *notifiers.Message) []slack.Attachment {
 	return attachments
 }
 
-// body returns the blocks of body, fields and origin.
+// body returns the blocks of body and facts.
 func (c content) body() []slack.Block {
 	var blocks []slack.Block
 	for _, s := range c.sections {
 		blocks = append(blocks, slack.NewSectionBlock(mrkdwnObject(s), nil, nil))
 	}
-	if len(c.fields) > 0 {
-		var fields []*slack.TextBlockObject
-		for _, f := range c.fields {
-			fields = append(fields, mrkdwnObject(f))
-		}
-		blocks = append(blocks, slack.NewSectionBlock(nil, fields, nil))
+	if c.facts != "" {
+		blocks = append(blocks, slack.NewContextBlock("", mrkdwnObject(c.facts)))
 	}
-	return append(blocks, slack.NewContextBlock("", mrkdwnObject(c.origin)))
+	return blocks
 }
 
-// fieldTexts returns the fields, each a name with its value below.
-func fieldTexts(m *notifiers.Message) (fields []string) {
+// factsText returns the fields and the context in one line.
+func factsText(m *notifiers.Message) string {
+	var facts []string
 	for _, f := range m.ShownFields() {
 		name := neutralize(markup.SingleLine(f.Name, notifiers.MaxFieldName).Text())
 		value := notifiers.OneLine(strings.Join(dialect().Write(f.Value), " "))
 		if name != "" && value != "" {
-			fields = append(fields, "*"+name+"*\n"+cutMrkdwn(value, maxFieldValue))
+			facts = append(facts, name+": "+cutMrkdwn(value, maxFieldValue))
 		}
 	}
-	return fields
+	line := cutMrkdwn(strings.Join(facts, " · "), maxFields)
+	footer := cutMrkdwn(neutralize(cmp.Or(markup.Footer(m), markup.Label(m))), maxContext)
+	if line == "" || footer == "" {
+		return line + footer
+	}
+	return line + " · " + footer
 }
 
 // mrkdwnObject is text in which only our own markup means something: Slack makes no links of its own.
@@ -161,7 +161,7 @@ func fallbackText(m *notifiers.Message, mentions, body []string) string {
 	return cutMrkdwn(strings.TrimSpace(topText(m, mentions)+"\n"+strings.Join(body, "\n\n")), maxText)
 }
 
-// topText is the title, linked and bold, and the mentions.
+// topText is the emoji of the level, the title, linked and bold, and the mentions.
 func topText(m *notifiers.Message, mentions []string) string {
 	title := cutMrkdwn(neutralize(notifiers.Cut(notifiers.OneLine(m.Title), maxTitle)), maxTitle)
 	if title == "" {
@@ -170,7 +170,7 @@ func topText(m *notifiers.Message, mentions []string) string {
 	if clean, ok := markup.CleanURL(m.URL); ok && len(clean) <= maxURL {
 		title = "<" + escape(clean) + "|" + title + ">"
 	}
-	return "*" + title + "*" + writeMentions(mentions, maxMentions)
+	return markup.Sign(m) + "*" + title + "*" + writeMentions(mentions, maxMentions)
 }
 
 // writeMentions writes mentions, each after a space, until their characters exceed room.
@@ -203,15 +203,6 @@ func bodyMentions(body string) []string {
 		}
 	}
 	return ids
-}
-
-// originText is the small line below a message.
-func originText(m *notifiers.Message) string {
-	parts := []string{neutralize(m.Level)}
-	for _, s := range m.Origin() {
-		parts = append(parts, neutralize(notifiers.Cut(s, 200)))
-	}
-	return cutMrkdwn(strings.Join(parts, " · "), maxContext)
 }
 
 // packSections packs the blocks of a body into as few sections as possible, and truncates them to left characters.

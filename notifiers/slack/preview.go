@@ -21,7 +21,7 @@ func (c composed) layout() *preview.Layout {
 		Channel: "Slack", Facts: []preview.Fact{{Text: cmp.Or(c.post.Channel,
 			"the webhook's channel")}}, Color: c.content.color,
 	}
-	if c.content.origin == "" {
+	if c.content.title == "" {
 		l.Top = drawBlocks(l, c.post.Blocks)
 		return l
 	}
@@ -29,12 +29,7 @@ func (c composed) layout() *preview.Layout {
 	for _, s := range c.content.sections {
 		l.Add(mrkdwnLines(s)...)
 	}
-	var cells [][]markup.Line
-	for _, f := range c.content.fields {
-		cells = append(cells, mrkdwnLines(f))
-	}
-	l.AddRows(cells, 2)
-	l.Add(small(mrkdwnLines(c.content.origin))...)
+	l.Add(small(mrkdwnLines(c.content.facts))...)
 	if c.content.url != "" {
 		l.Buttons = []markup.Run{{Text: buttonLabel, URL: c.content.url}}
 	}

@@ -81,17 +81,19 @@ type (
 	}
 )
 
-// compose lays out a message: the linked title on the level's color, mentions, the body, fields, the origin and a
-// button.
+// compose lays out a message: the state and the linked title on the level's color, mentions, the body, fields, the
+// context and a button.
 func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, error) {
 	link := markup.MessageURL(m, maxURL)
-	title := markup.Line{Runs: []markup.Run{{Text: markup.Title(m, maxTitle), Bold: true, URL: link}}, Heading: true}
-	origin := markup.Line{Runs: []markup.Run{{Text: markup.Origin(m)}}, Small: true, Apart: true}
+	title := markup.Line{Runs: []markup.Run{{Text: markup.Headline(m, maxTitle), Bold: true, URL: link}}, Heading: true}
+	state := markup.Line{Runs: []markup.Run{{Text: markup.Label(m), Bold: true}}, Small: true}
+	context := markup.Line{Small: true, Apart: true}
+	context.Add(markup.Run{Text: markup.Context(m)})
 	c := card{
 		Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Type: "AdaptiveCard", Version: "1.4",
 		Teams: settings{Width: "Full"},
 	}
-	head := []element{{Type: "Container", Style: levelStyle(m.Level), Bleed: true, Items: []element{textBlock(title)}}}
+	head := []element{{Type: "Container", Style: levelStyle(m.Level), Bleed: true, Items: composeLines([]markup.Line{state, title})}}
 	calls, entities := composeMentions(o.Mention)
 	if c.Teams.Entities = entities; len(entities) > 0 {
 		head = append(head, element{Type: "TextBlock", Text: calls, Wrap: true})
@@ -104,13 +106,15 @@ func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, err
 	})
 	p, body := markup.FitLines(markup.Lines(notifiers.Cut(m.Body, 2*maxBytes)), func(lines []markup.Line) post {
 		whole := c
-		whole.Body = slices.Concat(head, composeLines(lines), rows, []element{textBlock(origin)})
+		whole.Body = slices.Concat(head, composeLines(lines), rows, composeLines([]markup.Line{context}))
 		return post{"message", []attachment{{"application/vnd.microsoft.card.adaptive", whole}}}
 	}, func(p post) bool { return service.JSONBytes(p) <= maxBytes })
 	return p, func() *preview.Layout {
 		l := layout(m.Level, entities, body, fields)
-		l.Top = shown(title)
-		l.Add(shown(origin)...)
+		l.Top = append(shown(state), shown(title)...)
+		if len(context.Runs) > 0 {
+			l.Add(shown(context)...)
+		}
 		for _, a := range c.Actions {
 			l.Buttons = append(l.Buttons, markup.Run{Text: a.Title, URL: a.URL})
 		}

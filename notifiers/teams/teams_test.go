@@ -21,7 +21,7 @@ func TestTeams(t *testing.T) {
 		Delivered: "the workflow has taken it; whether it posts the card shows in Teams, and otherwise in the workflow's run history",
 		Title: func(b map[string]any) any {
 			card := b["attachments"].([]any)[0].(map[string]any)["content"].(map[string]any)
-			head := card["body"].([]any)[0].(map[string]any)["items"].([]any)[0].(map[string]any)
+			head := card["body"].([]any)[0].(map[string]any)["items"].([]any)[1].(map[string]any)
 			return head["inlines"].([]any)[0].(map[string]any)["text"]
 		},
 		Answers: []notifierstest.ServiceAnswer{

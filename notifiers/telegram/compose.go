@@ -29,7 +29,7 @@ type post struct {
 	} `json:"link_preview_options"`
 }
 
-// compose lays out a message: the linked title, the body, and the origin.
+// compose lays out a message: the linked title behind the emoji of its level, the body, and the context.
 func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, error) {
 	o.ChatID, o.Topic = notifiers.OneLine(o.ChatID), notifiers.OneLine(o.Topic)
 	if err := o.check(); err != nil {
@@ -45,13 +45,13 @@ func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, err
 
 // composeText writes the text of a message. It also returns the body, truncated to the limit.
 func composeText(m *notifiers.Message) (string, []markup.Line) {
-	title, link, emoji := markup.Title(m, maxTitle), markup.MessageURL(m, maxURL), notifiers.LevelEmoji(m.Level)+" "
+	title, link := markup.Title(m, maxTitle), markup.MessageURL(m, maxURL)
 	label := escape(title)
 	if link != "" {
 		label = markup.HTMLLink(link, label)
 	}
-	head := emoji + "<b>" + label + "</b>"
-	foot := "<i>" + escape(markup.Origin(m)) + "</i>"
+	head := markup.Sign(m) + "<b>" + label + "</b>"
+	foot := "<i>" + escape(markup.Footer(m)) + "</i>"
 	w := markup.HTML(escape)
 	return markup.FitLines(markup.Lines(notifiers.Cut(m.WholeBody(), 4*maxText)), func(lines []markup.Line) string {
 		if body := w.Write(lines); strings.TrimSpace(body) != "" {
@@ -66,12 +66,12 @@ func layout(m *notifiers.Message, chat string, body []markup.Line) *preview.Layo
 	l := &preview.Layout{
 		Channel: "Telegram", Facts: []preview.Fact{{Text: "chat " + chat}}, Style: preview.Style{Framed: true},
 	}
-	title, link, emoji := markup.Title(m, maxTitle), markup.MessageURL(m, maxURL), notifiers.LevelEmoji(m.Level)+" "
+	title, link := markup.Title(m, maxTitle), markup.MessageURL(m, maxURL)
 	shown := preview.Compact(markup.HTML(escape).Shown(body))
-	l.Add(markup.Line{Runs: []markup.Run{{Text: emoji}, {Text: markup.Visible(title), URL: link, Bold: true}}})
+	l.Add(markup.Line{Runs: append(preview.Sign(m), markup.Run{Text: markup.Visible(title), URL: link, Bold: true})})
 	l.Add(shown...)
-	origin := markup.Run{Text: markup.Origin(m), Italic: true}
-	l.Lines = append(l.Lines, markup.Line{Runs: []markup.Run{origin}, Small: true, Apart: len(shown) > 0})
+	footer := markup.Run{Text: markup.Footer(m), Italic: true}
+	l.Lines = append(l.Lines, markup.Line{Runs: []markup.Run{footer}, Small: true, Apart: len(shown) > 0})
 	return l
 }
 
