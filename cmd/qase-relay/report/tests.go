@@ -69,7 +69,7 @@ const firstTest = `tests:
   - name: a failed run reaches QA
     event: run.completed                # qase-relay catalog lists all events
     payload: {failed: 3}                # over the example of this event in the catalog
-    expect: [{rule: failed-run, notifier: qa-slack, title: {contains: "3 failed"}}]
+    expect: [{rule: failed-run, notifier: qa-slack, title: {contains: "3 of 14"}}]
 `
 
 // Print prints the results. It prints the coverage if asked, or if a least percentage is required (negative: none).
