@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 )
 
@@ -12,6 +13,7 @@ const (
 	ReasonOther    = "other"            // any other reason
 	ReasonClient   = "clientError"      // the receiver refuses this message or address
 	ReasonServer   = "serverError"      // the receiver, or the network on the way to it, failed
+	ReasonDNS      = "dns"              // the name of the receiver was not resolved
 	ReasonAuth     = "authError"        // the receiver does not accept our credentials
 	ReasonRate     = "rateLimited"      // the receiver limits the rate
 	ReasonCanceled = "contextCanceled"  // the relay stopped
@@ -66,12 +68,20 @@ type TransientError struct {
 func (e *TransientError) Error() string { return e.Err.Error() }
 func (e *TransientError) Unwrap() error { return e.Err }
 
+// MessageError wraps an error that concerns one message or its recipient alone, such as a full mailbox. It says nothing
+// about the receiver, so that other messages go out as before. The wrapped error says whether another attempt helps.
+type MessageError struct{ Err error }
+
+func (e *MessageError) Error() string { return e.Err.Error() }
+func (e *MessageError) Unwrap() error { return e.Err }
+
 // Reason returns the Reason constant for err.
 func Reason(err error) string {
 	var p *PermanentError
 	var r *RetryAfterError
 	var t *TransientError
 	var g *GoneError
+	var lookup *net.DNSError
 	switch {
 	case errors.As(err, &g):
 		return ReasonClient
@@ -85,6 +95,8 @@ func Reason(err error) string {
 		return ReasonRate
 	case errors.As(err, &t):
 		return t.Reason
+	case errors.As(err, &lookup):
+		return ReasonDNS
 	case errors.Is(err, context.DeadlineExceeded):
 		return ReasonTimeout
 	case errors.Is(err, context.Canceled):

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/textproto"
+	"regexp"
 	"strings"
+	"time"
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/httpclient"
@@ -51,7 +53,8 @@ func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 	}
 	err = fmt.Errorf("%d of %d recipients have the email; refused for now: %s",
 		len(after.Taken), len(rendered.recipients), strings.Join(refusals(waiting), "; "))
-	return receipt, &notifiers.TransientError{Reason: notifiers.ReasonServer, Err: n.mask.Error(err)}
+	return receipt, &notifiers.MessageError{Err: &notifiers.TransientError{Reason: notifiers.ReasonServer,
+		Err: n.mask.Error(err)}}
 }
 
 // transmit sends the email over an idle session or a new one. It replaces an idle session that breaks before the server
@@ -91,12 +94,37 @@ func (n *notifier) failure(outer, attempt context.Context, err error) error {
 	case errors.As(err, &reply) && reply.Code >= 500:
 		return finalReply(reply.Code, n.mask.Error(err))
 	case reply != nil:
-		return &notifiers.TransientError{Reason: notifiers.ReasonServer, Err: n.mask.Error(err)}
+		return n.passing(err, reply)
 	case attempt.Err() != nil:
 		return n.mask.AttemptError(outer, doing, attempt.Err())
 	}
 	return n.mask.AttemptError(outer, doing, err)
 }
+
+// limitWait is how long to wait after a reply by which the server limits the rate or the number of connections.
+const limitWait = 30 * time.Second
+
+// passing classifies a 4yz reply: it may be a limit of the server, or be about this email or its recipients, and
+// otherwise the server fails.
+func (n *notifier) passing(err error, reply *textproto.Error) error {
+	var refused *refusedError
+	text, masked := reply.Error(), n.mask.Error(err)
+	switch {
+	case !aboutMessage.MatchString(text) && aboutLimit.MatchString(text):
+		return &notifiers.RetryAfterError{After: limitWait, Reason: notifiers.ReasonRate, Err: masked}
+	case aboutMessage.MatchString(text), errors.As(err, &refused):
+		return &notifiers.MessageError{Err: &notifiers.TransientError{Reason: notifiers.ReasonServer, Err: masked}}
+	}
+	return &notifiers.TransientError{Reason: notifiers.ReasonServer, Err: masked}
+}
+
+var (
+	// aboutLimit matches the replies of common servers about their limits, with their codes of RFC 3463.
+	aboutLimit = regexp.MustCompile(`(?i)too many( concurrent)?( smtp)? (connections|sessions|messages|emails)|` +
+		`too much mail|\brate\b.{0,20}(limit|exceed)|limit exceeded|throttl|\b4\.7\.28\b`)
+	// aboutMessage matches the codes of RFC 3463 about an address, a mailbox, or the size or content of an email.
+	aboutMessage = regexp.MustCompile(`\b4\.(1\.\d+|2\.\d+|3\.4|6\.\d+)\b`)
+)
 
 // finalReply adds advice to the error of a 5yz reply.
 func finalReply(code int, err error) error {

@@ -3,14 +3,17 @@ package email
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/emersion/go-message/mail"
+	"github.com/emersion/go-smtp"
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/notifierstest"
@@ -121,6 +124,10 @@ func TestOneRefusedRecipientDoesNotStopTheOthers(t *testing.T) {
 			r, err := testEmail(t, s.port, nil).Send(t.Context(), messageTo(tt.options))
 			if got := notifierstest.Outcome(err); got != tt.want {
 				t.Fatalf("got %s: %v", got, err)
+			}
+			var own *notifiers.MessageError
+			if tt.want == "retry" && !errors.As(err, &own) {
+				t.Errorf("a refused recipient counts against the server: %v", err)
 			}
 			var reached []string
 			for _, m := range s.mails() {
@@ -278,4 +285,45 @@ func FuzzMailTextIsNeverHTML(f *testing.F) {
 			t.Error("the text has no footer")
 		}
 	})
+}
+
+func TestAReplyIsAboutTheServerOrTheMail(t *testing.T) {
+	const aboutServer, limit, aboutMail = "server", "limit", "mail"
+	for text, want := range map[string]string{
+		"421 Service not available":                           aboutServer,
+		"451 4.3.0 local error in processing":                 aboutServer,
+		"452 4.3.1 insufficient system storage":               aboutServer,
+		"421 4.7.0 mx.x.io Error: too many connections":       limit,
+		"421 Too many concurrent SMTP connections":            limit,
+		"450 4.7.1 Error: too much mail from 192.0.2.1":       limit,
+		"432 4.3.2 Concurrent connections limit exceeded":     limit,
+		"421 4.7.28 unusual rate of mail":                     limit,
+		"451 4.7.1 sender rate limit reached":                 limit,
+		"452 4.2.2 mailbox is over its quota, limit exceeded": aboutMail,
+		"450 4.2.1 the mailbox receives mail at a high rate":  aboutMail,
+		"452 4.3.4 message too big for now":                   aboutMail,
+		"450 4.1.1 unknown for now":                           aboutMail,
+	} {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			code, err := strconv.Atoi(text[:3])
+			if err != nil {
+				t.Fatal(err)
+			}
+			refuse := func() error { return &smtp.SMTPError{Code: code, EnhancedCode: smtp.NoEnhancedCode, Message: text[4:]} }
+			s := serveMail(t, &server{onData: refuse}, "none")
+			_, err = testEmail(t, s.port, nil).Send(t.Context(), messageTo(`{"to":["a@x.io"]}`))
+			var own *notifiers.MessageError
+			got := aboutServer
+			switch {
+			case notifiers.Reason(err) == notifiers.ReasonRate && notifierstest.Outcome(err) == "retry after":
+				got = limit
+			case errors.As(err, &own) && notifierstest.Outcome(err) == "retry":
+				got = aboutMail
+			}
+			if got != want {
+				t.Errorf("it is about the %s, want the %s: %v", got, want, err)
+			}
+		})
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -257,6 +258,47 @@ func TestWhatTheReceiverSaidIsInTheErrorWithoutAnyHeader(t *testing.T) {
 			}
 			if strings.Contains(receipt.Response, "s3cr3t") {
 				t.Errorf("the receipt holds a header: %s", receipt.Response)
+			}
+		})
+	}
+}
+
+func TestAnAddressOfAMessageSaysNothingAboutOthers(t *testing.T) {
+	answers := notifierstest.Server(t, func(w http.ResponseWriter, r *http.Request) {
+		status, err := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/"))
+		if err != nil {
+			t.Error(err)
+		}
+		w.WriteHeader(status)
+	})
+	allow := func(c *Config) { c.AllowHosts, c.AllowPrivate = []string{"127.0.0.1", "nowhere.invalid"}, true }
+	closed := notifierstest.Server(t, nil)
+	for _, tt := range []struct {
+		name, url string
+		edit      func(*Config)
+		want      string
+		own       bool
+	}{
+		{"an address that is gone", answers + "/410", func(*Config) {}, "permanent", false},
+		{"an address that fails", answers + "/500", func(*Config) {}, "retry", false},
+		{"a host of an event that is gone", answers + "/410", allow, "permanent", false},
+		{"a host of an event that fails", answers + "/500", allow, "retry", true},
+		{"a host of an event that refuses the login", answers + "/401", allow, "permanent", true},
+		{"a host of an event without a name", "http://nowhere.invalid/", allow, "retry", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			n := testHTTP(t, closed, tt.edit)
+			options, err := json.Marshal(Options{URL: tt.url})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = n.Send(t.Context(), notifierstest.Message(func(m *notifiers.Message) { m.Options = options }))
+			var own *notifiers.MessageError
+			if got := notifierstest.Outcome(err); got != tt.want || errors.As(err, &own) != tt.own {
+				t.Errorf("got %s, about the message alone %v: %v", got, errors.As(err, &own), err)
+			}
+			if dns := strings.Contains(tt.url, "nowhere"); dns != (notifiers.Reason(err) == notifiers.ReasonDNS) {
+				t.Errorf("the reason is %s", notifiers.Reason(err))
 			}
 		})
 	}

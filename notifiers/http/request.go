@@ -26,6 +26,7 @@ type call struct {
 	written string // the body option, or empty
 	body    []byte
 	isJSON  bool // of the body
+	ownURL  bool // the message brings its URL; it is not that of the notifier
 }
 
 // prepare returns the call for m. Its errors are permanent.
@@ -56,6 +57,7 @@ func (n *notifier) address(own json.RawMessage) (call, error) {
 	if err := n.checkHost(call.url, own); err != nil {
 		return call, err
 	}
+	call.ownURL = len(own) > 0 && (n.usual.url == nil || *n.usual.url != *call.url)
 	if err := checkHeaders(o.Headers); err != nil {
 		return call, err
 	}

@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -25,7 +26,22 @@ func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 	if stale {
 		receipt, _, err = n.try(ctx, attempt, call)
 	}
-	return receipt, err
+	return receipt, n.judge(call, err)
+}
+
+// judge limits an error to its message if the message brings its URL, since other messages have others: the address may
+// be gone, and with allow_hosts the host may be the choice of an event.
+func (n *notifier) judge(c call, err error) error {
+	var gone *notifiers.GoneError
+	switch {
+	case err == nil || !c.ownURL:
+		return err
+	case errors.As(err, &gone):
+		return &notifiers.PermanentError{Err: gone.Err}
+	case len(n.config.AllowHosts) > 0:
+		return &notifiers.MessageError{Err: err}
+	}
+	return err
 }
 
 // try makes the request once. outer is the caller's context, attempt the one with the timeout. stale reports that the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -135,12 +136,16 @@ func Seconds(n float64) time.Duration {
 func (m Redactor) AttemptError(outer context.Context, doing string, err error) error {
 	var permanent *notifiers.PermanentError
 	var timeout interface{ Timeout() bool }
+	var lookup *net.DNSError
 	switch {
 	case errors.As(err, &permanent):
 		return &notifiers.PermanentError{Reason: permanent.Reason, Err: fmt.Errorf("%s: %w", doing, permanent.Err)}
 	case errors.Is(outer.Err(), context.Canceled):
 		return &notifiers.TransientError{Reason: notifiers.ReasonCanceled,
 			Err: fmt.Errorf("%s: stopped before there was an answer: %w", doing, outer.Err())}
+	case errors.As(err, &lookup):
+		return &notifiers.TransientError{Reason: notifiers.ReasonDNS,
+			Err: fmt.Errorf("%s: %w", doing, m.Error(plainly(err)))}
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return &notifiers.TransientError{Reason: notifiers.ReasonTimeout,
 			Err: fmt.Errorf("%s: no answer in time", doing)}

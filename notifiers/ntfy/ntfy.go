@@ -189,7 +189,10 @@ func classifyFailure(a service.Answer) service.Outcome {
 	_ = json.Unmarshal(a.Body, &said)
 	v := service.Outcome{Detail: said.Error}
 	switch a.Code {
-	case http.StatusUnauthorized, http.StatusForbidden:
+	case http.StatusForbidden: // the topic, which a rule may choose; other topics may be allowed
+		v.Reason = notifiers.ReasonClient
+		v.Advice = "check token, or username and password, and that they may write to the topic"
+	case http.StatusUnauthorized:
 		v.Advice = "check token, or username and password, and that they may write to the topic"
 	case http.StatusBadRequest:
 		v.Advice = "the server does not take this message; check topic, priority, tags and click"

@@ -164,8 +164,8 @@ func (s *sending) load(ctx context.Context, name string) (*messageKey, error) {
 
 // busy is the error of a delivery whose key is reserved by another one.
 func (s *sending) busy() error {
-	return &notifiers.RetryAfterError{After: time.Second, Reason: notifiers.ReasonOther,
-		Err: fmt.Errorf("posting to %s: another message of the same key is just being posted", s.place.name)}
+	return &notifiers.MessageError{Err: &notifiers.RetryAfterError{After: time.Second, Reason: notifiers.ReasonOther,
+		Err: fmt.Errorf("posting to %s: another message of the same key is just being posted", s.place.name)}}
 }
 
 // change changes the message of a key. It reports whether the key had a message that

@@ -185,9 +185,8 @@ func (b *breaker) Restore(r pauseRecord) {
 	if b.state.State != Closed {
 		return
 	}
-	b.gone, b.why = true, r.Why
-	b.trip()
-	b.state.Since, b.state.NextTry = r.Since, r.NextTry
+	b.gone, b.why, b.trips = true, r.Why, 1
+	b.change(State{State: Paused, Since: r.Since, Why: r.Why, NextTry: r.NextTry})
 }
 
 // State returns the state, and whether it is a pause, also while a message tries to end it.
@@ -208,14 +207,17 @@ const (
 )
 
 // verdictOn judges the receiver by the error of an attempt. One that refuses a message works; one that refuses the
-// credentials refuses the next message too.
+// credentials refuses the next message too. A limit of the receiver is a rate to keep, not a failure.
 func verdictOn(err error) verdict {
 	var gone *notifiers.GoneError
 	var permanent *notifiers.PermanentError
+	var message *notifiers.MessageError
 	isPermanent := errors.As(err, &permanent)
 	switch reason := notifiers.Reason(err); {
 	case err == nil, isPermanent && reason == notifiers.ReasonClient:
 		return receiverWorks
+	case errors.As(err, &message):
+		return inconclusive
 	case reason == notifiers.ReasonRate, reason == notifiers.ReasonCanceled, errors.Is(err, context.Canceled),
 		isPermanent && reason != notifiers.ReasonAuth:
 		return inconclusive

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/relay/config"
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/dispatch/dispatchtest"
 	"qaserelay/relay/store"
@@ -117,6 +118,13 @@ func TestWhatOpensTheCircuit(t *testing.T) {
 		{"messages that are refused", &notifiers.PermanentError{Err: plain}, false},
 		{"messages that could not be read", &notifiers.PermanentError{Reason: notifiers.ReasonOther, Err: plain},
 			false},
+		{"a failure of one message", &notifiers.MessageError{Err: plain}, false},
+		{"a failure of one message that names a time", &notifiers.MessageError{Err: &notifiers.RetryAfterError{
+			After: time.Second, Reason: notifiers.ReasonServer, Err: plain}}, false},
+		{"credentials that one address does not accept", &notifiers.MessageError{Err: &notifiers.PermanentError{
+			Reason: notifiers.ReasonAuth, Err: plain}}, false},
+		{"a limit of the rate", &notifiers.TransientError{Reason: notifiers.ReasonRate, Err: plain}, false},
+		{"a name that is not resolved", &notifiers.TransientError{Reason: notifiers.ReasonDNS, Err: plain}, true},
 		{"a wish for patience", &notifiers.RetryAfterError{After: time.Millisecond, Err: plain}, false},
 		{"success", nil, false},
 	}
@@ -172,7 +180,7 @@ func TestAPersonsRetryLeavesOtherNotifiersAlone(t *testing.T) {
 		fixed, other := failing(gone()), failing(gone())
 		r := newRig(t, dispatchtest.Senders{"fixed": fixed.send, "other": other.send})
 		r.acceptMany(t, 20)
-		time.Sleep(time.Second) // so that outcomes do not gather any more
+		synctest.Wait() // outcomes may still gather
 		fixed.set(nil)
 		before := r.States()["other"]
 		if _, err := r.Retry(t.Context(), []store.ID{r.memory.IDOf(t, "fixed", "007")}); err != nil {
@@ -285,6 +293,89 @@ func TestAnotherRelaysResumeEndsThePauseHere(t *testing.T) {
 		time.Sleep(dispatch.PauseInterval + 2*time.Second)
 		if states := r.memory.States(); states[store.Delivered] != 20 {
 			t.Errorf("there are %v", states)
+		}
+	})
+}
+
+// TestTheNextTryComesWhenTheLogSays opens the breaker with messages in flight, which end after it has opened.
+func TestTheNextTryComesWhenTheLogSays(t *testing.T) {
+	for _, workers := range []int{1, 4, 16} {
+		t.Run(fmt.Sprint("concurrency ", workers), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { testNextTry(t, workers) })
+		})
+	}
+}
+
+func testNextTry(t *testing.T, workers int) {
+	var calls atomic.Int64
+	f := failing(errors.New("500 Internal Server Error"))
+	slow := func(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+		receipt, err := f.send(ctx, m)
+		time.Sleep(time.Duration(20+calls.Add(1)*37%200) * time.Millisecond)
+		return receipt, err
+	}
+	r := newRig(t, dispatchtest.Senders{"ops": slow}, func(o *dispatch.Options) { setConcurrency(o.Config, workers) })
+	r.acceptMany(t, 100)
+	time.Sleep(5 * time.Second)
+	inFlight := len(f.Titles())
+	if inFlight < dispatch.TripAfter || inFlight >= dispatch.TripAfter+workers {
+		t.Errorf("%d attempts were made before the breaker opened", inFlight)
+	}
+	breaks := []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 5 * time.Minute}
+	for i := range breaks {
+		next := r.States()["ops"].NextTry
+		if line := "next=" + next.Format("2006-01-02T15:04:05.000Z07:00"); !strings.Contains(r.logs.String(), line) {
+			t.Fatalf("the log does not say %s:\n%s", line, r.logs)
+		}
+		time.Sleep(time.Until(next) - time.Millisecond)
+		if n := len(f.Titles()); n != inFlight+i {
+			t.Fatalf("%d attempts were made before the try %d", n, i+1)
+		}
+		time.Sleep(2 * time.Millisecond)
+		if n := len(f.Titles()); n != inFlight+i+1 {
+			t.Fatalf("%d attempts were made at the try %d", n-inFlight-i, i+1)
+		}
+		tried := time.Now()
+		time.Sleep(time.Second)
+		if i+1 < len(breaks) {
+			wait := r.States()["ops"].NextTry.Sub(tried)
+			if wait < breaks[i+1] || wait > breaks[i+1]+250*time.Millisecond {
+				t.Errorf("after the try %d, the next one comes after %v", i+1, wait)
+			}
+		}
+	}
+	f.set(nil)
+	time.Sleep(6 * time.Minute)
+	if states := r.memory.States(); states[store.Delivered] != 100 {
+		t.Errorf("when it worked again, there were %v", states)
+	}
+}
+
+func setConcurrency(c *config.Config, workers int) {
+	for name, n := range c.Notifiers {
+		n.Spec.Concurrency = workers
+		c.Notifiers[name] = n
+	}
+}
+
+func TestARestoredPauseIsLoggedWithItsTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := failing(gone())
+		r := newRig(t, dispatchtest.Senders{"ops": f.send})
+		r.acceptMany(t, 5)
+		time.Sleep(10 * time.Minute)
+		before := r.States()["ops"]
+		r.stop()
+		again := newRig(t, dispatchtest.Senders{"ops": f.send}, func(o *dispatch.Options) { o.Store = r.memory })
+		synctest.Wait()
+		const format = "2006-01-02T15:04:05.000Z07:00"
+		for _, want := range []string{"since=" + before.Since.Format(format), "next=" + before.NextTry.Format(format)} {
+			if !strings.Contains(again.logs.String(), want) {
+				t.Errorf("the log does not say %s:\n%s", want, again.logs)
+			}
+		}
+		if state := again.States()["ops"]; !state.NextTry.Equal(before.NextTry) || !state.Since.Equal(before.Since) {
+			t.Errorf("the state was %+v, and is %+v", before, state)
 		}
 	})
 }

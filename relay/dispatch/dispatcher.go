@@ -215,8 +215,10 @@ func (d *Dispatcher) Wake(notifier string) {
 func (d *Dispatcher) lane(notifier string) *lane { return (*d.lanes.Load())[notifier] }
 
 // Retry makes dead or pending deliveries due now, and returns how many of them it found. A notifier of theirs whose
-// receiver failed or is gone tries it with one message; the others go on waiting.
+// receiver failed or is gone tries it with one message; the others go on waiting. A delivery that was handed back a
+// moment ago is pending too.
 func (d *Dispatcher) Retry(ctx context.Context, ids []store.ID) (int, error) {
+	d.flush(ctx)
 	notifiers, err := d.Store.NotifiersOf(ctx, ids) // now, since once they are due they may end at any time
 	if err != nil {
 		return 0, err

@@ -44,7 +44,7 @@ func (d *Dispatcher) Enqueue(del store.Delivery, m *notifiers.Message) {
 	if l := d.lane(del.Notifier); l != nil && l.tryEnqueue(group{[]store.Delivery{del}, m}) {
 		return
 	}
-	o := outcome{store.Outcome{ID: del.ID, Lease: del.Lease, State: store.Pending}, del.Notifier}
+	o := outcome{Outcome: store.Outcome{ID: del.ID, Lease: del.Lease, State: store.Pending}, wake: del.Notifier}
 	if err := d.outcomes.Put(o); err != nil {
 		d.Logger.Error("delivery not handed back, waits for the next start", "delivery", del.ID.String(), "error", err)
 	}
@@ -95,6 +95,8 @@ func (l *lane) handBack(g group, due time.Time) {
 type outcome struct {
 	store.Outcome
 	wake string // empty if the lane has nothing more to do
+	// written is closed when all that was queued before is written. An outcome with it holds nothing else.
+	written chan struct{}
 }
 
 // report passes an outcome to the writer, which outlives every lane.

@@ -53,6 +53,10 @@ func (l *lane) logState(from, to State) {
 				"it is right: qase-relay deliveries retry --state pending --notifier "+l.name)...)
 	case to.State == Open && from.State == Closed:
 		log.Warn("circuit breaker open", args...)
+	case to.State == Open && from.State == HalfOpen:
+		log.Info("circuit breaker stays open", args...)
+	case to.State == Paused && from.State == HalfOpen:
+		log.Info("notifier stays paused", args...)
 	case to.State == Closed:
 		log.Info("circuit breaker closed", "notifier", l.name, "after",
 			to.Since.Sub(from.Since).Round(time.Millisecond))

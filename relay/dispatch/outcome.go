@@ -87,11 +87,18 @@ func (d *Dispatcher) outcomeOf(del *store.Delivery, n *config.Notifier, r result
 // failed is repeated, since otherwise delivered messages would be sent again.
 func (d *Dispatcher) finishAll(ctx context.Context) {
 	for batch := d.outcomes.Take(maxOutcomes); len(batch) > 0; batch = d.outcomes.Take(maxOutcomes) {
-		if !d.finish(ctx, batch) {
+		written := d.finish(ctx, batch)
+		if !written {
 			d.Logger.Error("outcomes not written, deliveries may be sent again", "count", len(batch))
-			continue
 		}
 		for _, o := range batch {
+			switch {
+			case o.written != nil:
+				close(o.written)
+				continue
+			case !written:
+				continue
+			}
 			d.Wake(o.wake)
 			if o.Fallback != nil {
 				d.Wake(o.Fallback.Notifier)
@@ -105,11 +112,13 @@ func (d *Dispatcher) finishAll(ctx context.Context) {
 
 // finish writes one batch, and repeats it until it is written or the store cannot write any more.
 func (d *Dispatcher) finish(ctx context.Context, batch []outcome) bool {
-	outcomes := make([]store.Outcome, len(batch))
-	for i, o := range batch {
-		outcomes[i] = o.Outcome
+	outcomes := make([]store.Outcome, 0, len(batch))
+	for _, o := range batch {
+		if o.written == nil {
+			outcomes = append(outcomes, o.Outcome)
+		}
 	}
-	for retries := (backoff{}); ctx.Err() == nil; retries.sleep(ctx) {
+	for retries := (backoff{}); ctx.Err() == nil && len(outcomes) > 0; retries.sleep(ctx) {
 		err := d.Store.Finish(ctx, outcomes)
 		if err == nil {
 			return true
@@ -119,5 +128,19 @@ func (d *Dispatcher) finish(ctx context.Context, batch []outcome) bool {
 			return false
 		}
 	}
-	return false
+	return len(outcomes) == 0
+}
+
+// flush returns when the outcomes that were reported before are written, or after a second.
+func (d *Dispatcher) flush(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	written := make(chan struct{})
+	if d.outcomes.Put(outcome{written: written}) != nil {
+		return
+	}
+	select {
+	case <-written:
+	case <-ctx.Done():
+	}
 }

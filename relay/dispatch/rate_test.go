@@ -255,3 +255,76 @@ func TestANotifierThatWantsPatienceWaitsAsAWhole(t *testing.T) {
 		}
 	})
 }
+
+func TestAnOutageEndsWithinTheRateOfTheChannel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &channels{}
+		down := true
+		var last time.Time
+		r := channelRig(t, func(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+			c.mu.Lock()
+			failed := down
+			c.mu.Unlock()
+			if failed {
+				return notifiers.Receipt{}, errors.New("503 Service Unavailable")
+			}
+			last = time.Now()
+			return c.send(ctx, m)
+		})
+		for i := range 300 {
+			r.accept(t, "", fmt.Sprintf("%s-%03d", []string{"one", "two", "three"}[i%3], i))
+		}
+		time.Sleep(20 * time.Minute)
+		c.mu.Lock()
+		down = false
+		c.mu.Unlock()
+		began := time.Now()
+		time.Sleep(15 * time.Minute)
+		if n := len(c.Titles()); n != 300 || c.refused > 0 {
+			t.Errorf("%d of 300 arrived after the outage, and %d were refused", n, c.refused)
+		}
+		if took := last.Sub(began); took > 10*time.Minute {
+			t.Errorf("the last one arrived %v after the outage", took)
+		}
+	})
+}
+
+func TestAnOutageEndsWithinTheRateOfTheNotifier(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const burst, workers = 5, 16
+		f := failing(errors.New("503 Service Unavailable"))
+		var got dispatchtest.Arrivals
+		r := newRig(t, dispatchtest.Senders{"ops": func(ctx context.Context, m *notifiers.Message) (notifiers.Receipt,
+			error) {
+			receipt, err := f.send(ctx, m)
+			if err == nil {
+				got.Add(m.Title)
+			}
+			return receipt, err
+		}}, func(o *dispatch.Options) {
+			setConcurrency(o.Config, workers)
+			n := o.Config.Notifiers["ops"]
+			n.Spec.Rate = value.Rate{Messages: 60, Per: time.Minute, Burst: burst}
+			o.Config.Notifiers["ops"] = n
+		})
+		r.acceptMany(t, 200)
+		time.Sleep(30 * time.Minute)
+		f.set(nil)
+		time.Sleep(15 * time.Minute)
+		at := got.Times()
+		if len(at) != 200 {
+			t.Fatalf("%d of 200 arrived", len(at))
+		}
+		for i := range at {
+			n := 0
+			for _, other := range at[i:] {
+				if other-at[i] < time.Minute {
+					n++
+				}
+			}
+			if n > 60+burst {
+				t.Fatalf("%d arrived in the minute from %v on", n, at[i])
+			}
+		}
+	})
+}
