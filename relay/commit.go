@@ -12,6 +12,8 @@ import (
 const (
 	// maxBatch is the number of events that one transaction stores at most.
 	maxBatch = 512
+	// maxBatchBytes is about how many bytes of bodies one transaction stores at most.
+	maxBatchBytes = 4 << 20
 	// commitTimeout bounds a transaction: the sender waits for 15 seconds, and needs an answer also when it fails.
 	commitTimeout = 8 * time.Second
 )
@@ -20,16 +22,32 @@ const (
 // gathers: an idle relay adds no delay, a busy one needs few fsyncs.
 func (e *Engine) commitAll(ctx context.Context) {
 	for batch := e.inbox.Take(maxBatch); len(batch) > 0; batch = e.inbox.Take(maxBatch) {
-		err := e.checkCapacity()
-		if err == nil {
-			err = e.storeBatch(ctx, batch)
-		}
-		for _, p := range batch {
-			if p.err = err; err == nil {
-				p.err = p.receipt.Err
-			}
+		if err := e.checkCapacity(); err != nil {
+			setError(batch, err)
+		} else {
+			e.commit(ctx, batch)
 		}
 		e.settle(batch)
+	}
+}
+
+// commit stores a batch, and sets the error of each event. If the store cannot keep some of the data, it stores each
+// half, so that one event fails no other.
+func (e *Engine) commit(ctx context.Context, batch []*pendingEvent) {
+	err := e.storeBatch(ctx, batch)
+	if half := len(batch) / 2; half > 0 && errors.Is(err, store.ErrData) {
+		e.commit(ctx, batch[:half])
+		e.commit(ctx, batch[half:])
+		return
+	}
+	setError(batch, err)
+}
+
+func setError(batch []*pendingEvent, err error) {
+	for _, p := range batch {
+		if p.err = err; err == nil {
+			p.err = p.receipt.Err
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -106,6 +107,48 @@ func TestADecisionThatCannotBeEncodedIsSaidSo(t *testing.T) {
 		stored, _ := r.memory.Event(t.Context(), id)
 		if !strings.Contains(string(stored.Decisions), "encoding the message of rule x for y") {
 			t.Errorf("stored %s", stored.Decisions)
+		}
+	})
+}
+
+func TestABadEventFailsNoneOfItsBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.memory.Refused, r.memory.Slow = "BAD", time.Millisecond
+		var callers sync.WaitGroup
+		errs := make([]error, 100)
+		for i := range errs {
+			ev := newEvent(t, "", fmt.Sprint(i))
+			if i%30 == 7 {
+				ev.Project = "BAD"
+			}
+			callers.Go(func() { _, errs[i] = r.Accept(t.Context(), ev) })
+		}
+		callers.Wait()
+		for i, err := range errs {
+			if bad := i%30 == 7; bad != errors.Is(err, store.ErrData) || !bad && err != nil {
+				t.Errorf("event %d: %v", i, err)
+			}
+		}
+		if n := len(r.memory.Batches); n > 40 {
+			t.Errorf("the others took %d commits: %v", n, r.memory.Batches)
+		}
+	})
+}
+
+func TestABatchOfLargeEventsIsSmall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.memory.Slow = time.Millisecond
+		var callers sync.WaitGroup
+		for i := range 30 {
+			ev := newEvent(t, "", fmt.Sprint(i))
+			ev.Body = bytes.Repeat([]byte{byte(i)}, 1<<20)
+			callers.Go(func() { _, _ = r.Accept(t.Context(), ev) })
+		}
+		callers.Wait()
+		if n := slices.Max(r.memory.Batches); n > maxBatchBytes>>20 {
+			t.Errorf("%d events of 1 MiB in one batch: %v", n, r.memory.Batches)
 		}
 	})
 }

@@ -35,6 +35,14 @@ var (
 	ErrBusy     = errors.New("too many events wait for the disk")
 )
 
+// newInbox returns the queue of the events that wait for their commit. Its batches are bounded by their number and by
+// the bytes of their bodies.
+func newInbox() groupcommit.Queue[*pendingEvent] {
+	return groupcommit.Queue[*pendingEvent]{Limit: maxPending, Weight: func(p *pendingEvent) int {
+		return 1 + len(p.event.Body)*maxBatch/maxBatchBytes
+	}}
+}
+
 // enqueue puts an event into the inbox.
 func (e *Engine) enqueue(p *pendingEvent) error {
 	err := e.inbox.Put(p)

@@ -80,12 +80,12 @@ func mayImport() map[string][]string {
 		"relay/store/postgres": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
 			"relay/store/listing"},
 
-		"relay/metrics":    {},
+		"relay/metrics":    {"rules/value"},
 		"relay/sampledlog": {},
 		"relay/config":     append([]string{"notifiers", "notifiers/builtin"}, reading...),
 		"relay/qaseapi":    {"rules", "rules/event"},
 		"relay/dispatch": {"relay/config", "relay/metrics", "relay/sampledlog", "relay/store",
-			"relay/store/groupcommit", "notifiers", "rules", "rules/rulefile"},
+			"relay/store/groupcommit", "notifiers", "rules", "rules/rulefile", "rules/value"},
 		"relay/dispatch/dispatchtest": {"notifiers", "relay/config", "rules", "rules/rulefile"}, // for tests
 		"relay":                       engine,
 		"relay/ingest":                {"relay", "relay/sampledlog", "rules", "rules/event"},

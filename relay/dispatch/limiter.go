@@ -11,6 +11,7 @@ import (
 	"qaserelay/notifiers"
 	"qaserelay/relay/config"
 	"qaserelay/relay/store"
+	"qaserelay/rules/value"
 )
 
 const (
@@ -80,7 +81,7 @@ type slot struct {
 
 // reserve takes the next slot of a key, unless it is too far away, and returns the wait for it.
 func (l *limiter) reserve(ctx context.Context, n *config.Notifier, key string, s slot) time.Duration {
-	wait, err := l.store.Reserve(ctx, key, store.Rate(s.rate), s.most)
+	wait, err := l.store.Reserve(ctx, value.ShortName(key, maxKey), store.Rate(s.rate), s.most)
 	if err != nil {
 		l.failed(ctx, "taking a slot in the rate of "+n.Spec.Name, err)
 		return maxHold + time.Millisecond

@@ -5,7 +5,11 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/rules/value"
 )
+
+// maxKey is the length of the longest key in bytes. A database cannot index much longer ones.
+const maxKey = 512
 
 // notifierKV holds the keys of one notifier in the store. It implements notifiers.KV.
 type notifierKV struct {
@@ -28,4 +32,6 @@ func (kv notifierKV) Swap(ctx context.Context, key string, old, value []byte, ke
 	return kv.store.Swap(ctx, c.Key, old, c)
 }
 
-func (kv notifierKV) key(key string) string { return "notifier/" + kv.notifier + "/" + key }
+func (kv notifierKV) key(key string) string {
+	return value.ShortName("notifier/"+kv.notifier+"/"+key, maxKey)
+}

@@ -12,7 +12,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"qaserelay/rules/value"
 )
+
+// maxLabel is the length of the longest label in bytes.
+const maxLabel = 512
 
 // Options say what the metrics are about.
 type Options struct {
@@ -127,7 +132,7 @@ func (m *Metrics) Handled(ev Event) {
 	}
 	m.events.WithLabelValues(ev.Source, ev.Name, ev.Outcome).Inc()
 	if ev.Outcome == "accepted" {
-		project := m.projects.bound(ev.Source, ev.Project)
+		project := m.projects.bound(ev.Source, value.ShortName(ev.Project, maxLabel))
 		m.lastEvent.WithLabelValues(ev.Source, project).Set(float64(ev.At.Unix()))
 	}
 }
@@ -183,7 +188,9 @@ func (m *Metrics) Reloaded(ok bool, at time.Time) {
 }
 
 // Drifted counts an event or field that is not in the catalogue. The drift log bounds their number.
-func (m *Metrics) Drifted(event, field string) { m.drift.WithLabelValues(event, field).Inc() }
+func (m *Metrics) Drifted(event, field string) {
+	m.drift.WithLabelValues(value.ShortName(event, maxLabel), value.ShortName(field, maxLabel)).Inc()
+}
 
 // labelLimit bounds how many projects of one source become labels. It may be used from many goroutines.
 type labelLimit struct {

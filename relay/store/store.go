@@ -33,6 +33,9 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrClosed says that the store is closed or closing.
 	ErrClosed = errors.New("the store is closed")
+	// ErrData says that the store cannot keep what a call would write, whenever it is called. In a batch of events, one
+	// may have caused it, so each is worth a call of its own.
+	ErrData = errors.New("the store cannot keep this data")
 	// ErrBroken says that the disk did not confirm a write (a failed fsync), so the file may differ from memory.
 	// The process has to end; a new one recovers from the log.
 	ErrBroken = errors.New("the store cannot confirm its writes")

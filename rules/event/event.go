@@ -5,6 +5,7 @@ package event
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -64,13 +65,15 @@ func JoinKey(parts ...string) string {
 	return strings.Join(escaped, "/")
 }
 
-// escapeKey escapes the slashes and percent signs of a part of a key, and truncates the part to 200 bytes.
+// maxKeyPart is the length of the longest part of a key in bytes, so that a key fits into the indexes of a database.
+const maxKeyPart = 200
+
+// escapeKey escapes the slashes and percent signs of a part of a key, and shortens a long part.
 func escapeKey(part string) string {
-	part = part[:min(len(part), 200)]
-	if !strings.ContainsAny(part, "/%") {
-		return part
+	if strings.ContainsAny(part, "/%") {
+		part = strings.NewReplacer("%", "%25", "/", "%2F").Replace(part)
 	}
-	return strings.NewReplacer("%", "%25", "/", "%2F").Replace(part)
+	return value.ShortName(part, maxKeyPart)
 }
 
 // IDText returns an id as text, or "" if v is neither a text nor a number.
@@ -91,6 +94,9 @@ func IDText(v any) string {
 // payload.
 func Parse(source string, body []byte, receivedAt time.Time) (*Event, error) {
 	body = bytes.TrimPrefix(body, []byte("\uFEFF")) // the byte order mark that some programs write is not JSON
+	if encoding := otherUnicode(body); encoding != "" {
+		return nil, errors.New("the body is " + encoding + "; JSON has to be UTF-8")
+	}
 	envelope, err := value.DecodeObject(body)
 	if err != nil {
 		return nil, err
@@ -105,6 +111,9 @@ func Parse(source string, body []byte, receivedAt time.Time) (*Event, error) {
 	}
 	ev := &Event{Source: source, Name: name, Payload: payload, Body: body, ReceivedAt: receivedAt}
 	ev.Project = IDText(envelope["project_code"])
+	if err := checkLength(name, ev.Project); err != nil {
+		return nil, err
+	}
 	ev.MemberID, ev.MemberKnown = wholeNumber(envelope["team_member_id"])
 	correctTypes(ev)
 	ev.Timestamp = receivedAt.Unix()
@@ -113,6 +122,40 @@ func Parse(source string, body []byte, receivedAt time.Time) (*Event, error) {
 	}
 	return ev, nil
 }
+
+// otherUnicode returns the encoding of a text that is not UTF-8 but UTF-16 or UTF-32, by its first character: a mark of
+// the byte order, or the brace of an object.
+func otherUnicode(body []byte) string {
+	if len(body) < 2 || body[0] == '{' && body[1] != 0 {
+		return ""
+	}
+	for _, e := range []struct{ start, name string }{
+		{"\xFF\xFE\x00\x00", "UTF-32"}, {"\x00\x00\xFE\xFF", "UTF-32"}, {"{\x00\x00\x00", "UTF-32"},
+		{"\x00\x00\x00{", "UTF-32"}, {"\xFF\xFE", "UTF-16"}, {"\xFE\xFF", "UTF-16"}, {"{\x00", "UTF-16"},
+		{"\x00{", "UTF-16"},
+	} {
+		if bytes.HasPrefix(body, []byte(e.start)) {
+			return e.name
+		}
+	}
+	return ""
+}
+
+// maxName is the length of the longest event_name and project_code in bytes.
+const maxName = 1024
+
+func checkLength(name, project string) error {
+	switch {
+	case nameLength(name) > maxName:
+		return fmt.Errorf(`"event_name" has more than %d bytes`, maxName)
+	case nameLength(project) > maxName:
+		return fmt.Errorf(`"project_code" has more than %d bytes`, maxName)
+	}
+	return nil
+}
+
+// nameLength returns the length of a name as a database keeps it: as U+FFFD where it cannot keep a character.
+func nameLength(name string) int { return len(name) + 2*strings.Count(name, "\x00") }
 
 // wholeNumber reads a number, or a text with a whole number.
 func wholeNumber(v any) (n int, ok bool) {

@@ -28,12 +28,33 @@ func TestRefusedBodiesHaveAReason(t *testing.T) {
 		`{"event_name":7}`:                `"event_name" is missing`,
 		`{"event_name":"x"}`:              `"payload" is missing`,
 		`{"event_name":"x","payload":[]}`: `"payload" is missing or not an object`,
-		strings.Repeat(`{"a":`, 100) + `1` + strings.Repeat(`}`, 100): "nested more than 64 levels deep",
+		"{\x00\"\x00":                     "the body is UTF-16; JSON has to be UTF-8",
+		"\xFF\xFE{\x00":                   "the body is UTF-16",
+		"\xFE\xFF\x00{":                   "the body is UTF-16",
+		"\x00{\x00\"":                     "the body is UTF-16",
+		"\xFF\xFE\x00\x00{\x00\x00\x00":   "the body is UTF-32",
+		"\x00\x00\x00{":                   "the body is UTF-32",
+		`{"event_name":"` + strings.Repeat("x", 1025) + `","payload":{}}`:                        `"event_name" has more than 1024 bytes`,
+		`{"event_name":"x","payload":{},"project_code":"` + strings.Repeat("ä", 513) + `"}`:      `"project_code" has more than 1024`,
+		`{"event_name":"x","payload":{},"project_code":"` + strings.Repeat(`\u0000`, 342) + `"}`: `"project_code" has more than 1024`,
+		strings.Repeat(`{"a":`, 100) + `1` + strings.Repeat(`}`, 100):                            "nested more than 64 levels deep",
 	} {
 		_, err := event.Parse("qase", []byte(body), time.Unix(1776772800, 0))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40s: got %v, want %q", body, err, want)
 		}
+	}
+}
+
+func TestNamesOfUpTo1024BytesAreTaken(t *testing.T) {
+	long := strings.Repeat("x", 1024)
+	ev := parsed(t, `{"event_name":"`+long+`","project_code":"`+long+`","payload":{"id":"`+long+`"}}`)
+	if ev.Name != long || ev.Project != long {
+		t.Errorf("got %d and %d bytes", len(ev.Name), len(ev.Project))
+	}
+	other := parsed(t, `{"event_name":"`+long+`","project_code":"`+long+`","payload":{"id":"`+long+`!"}}`)
+	if a, b := ev.EntityKey(), other.EntityKey(); a == b || len(a) > 1000 {
+		t.Errorf("keys of two entities: %d bytes, %d bytes", len(a), len(b))
 	}
 }
 

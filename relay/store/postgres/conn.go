@@ -120,6 +120,16 @@ func isLost(err error) bool {
 	return e.Code[:2] == "08" || e.Code[:2] == "57" // connection exception, operator intervention
 }
 
+// noteData adds store.ErrData to the error of a transaction whose data the database cannot keep: a value or an index
+// entry that is too large (class 54), of a wrong form (22), or against a constraint (23).
+func noteData(err error) error {
+	var e *pgconn.PgError
+	if errors.As(err, &e) && slices.Contains([]string{"22", "23", "54"}, e.Code[:2]) {
+		return fmt.Errorf("%w: %w", store.ErrData, err)
+	}
+	return err
+}
+
 // isConflict reports whether a transaction conflicted with another one, so that it is worth another try.
 func isConflict(err error) bool {
 	var e *pgconn.PgError

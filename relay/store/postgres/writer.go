@@ -61,7 +61,7 @@ func (w *writer) commit(group []*op) (err error) {
 			break
 		}
 	}
-	return err
+	return noteData(err)
 }
 
 // handBack hands back the deliveries that were claimed for a caller who has left.

@@ -194,6 +194,10 @@ func (r row) time(i int) time.Time {
 
 // Result codes of SQLite that are handled (sqlite.org/rescode.html).
 const (
+	primaryCode      = 0xff // the bits of the primary code
+	codeTooBig       = 18
+	codeConstraint   = 19
+	codeMismatch     = 20
 	codeNotADatabase = 26
 	codeFsync        = 10 | 4<<8
 	codeDirFsync     = 10 | 5<<8

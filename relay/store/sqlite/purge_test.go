@@ -58,7 +58,7 @@ func TestPurgedSpaceIsUsedAgain(t *testing.T) {
 		f.NoError(err)
 		size := fileSize(f)
 		if hour < 10 {
-			most = max(most, size*11/10)
+			most = max(most, size*5/4) // how far the log is moved into the file varies
 		} else if size > most {
 			t.Fatalf("after %d hours the file has %d bytes, want at most %d", hour, size, most)
 		}

@@ -93,7 +93,12 @@ func (w *writer) execute(t *tx, group []*op) error {
 // checkBroken closes broken if the disk did not confirm a write: the operating system's pages may then differ from the
 // disk, and a second fsync would succeed all the same.
 func (w *writer) checkBroken(err error) error {
-	if code := resultCode(err); code != codeFsync && code != codeDirFsync {
+	code := resultCode(err)
+	switch code & primaryCode {
+	case codeTooBig, codeConstraint, codeMismatch:
+		return fmt.Errorf("%w: %w", store.ErrData, err)
+	}
+	if code != codeFsync && code != codeDirFsync {
 		return err
 	}
 	w.breaks.Do(func() { close(w.broken) })

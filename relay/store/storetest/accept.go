@@ -4,11 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"time"
 
 	"qaserelay/relay/store"
 )
+
+// incompressible returns a text of so many letters that a database cannot keep shorter.
+func incompressible(seed uint64, n int) string {
+	r, text := rand.New(rand.NewPCG(seed, seed)), make([]byte, n)
+	for i := range text {
+		text[i] = byte('!' + r.IntN(94))
+	}
+	return string(text)
+}
 
 func acceptCases() map[string]func(*Fixture) {
 	return map[string]func(*Fixture){
@@ -37,6 +47,26 @@ func acceptCases() map[string]func(*Fixture) {
 			f.Equal("pending", f.AcceptOne(f.MakeEvent(), p).Pending, []string{"a", "b"})
 			f.Equal("state", f.Find(c.ID).State, store.Cancelled)
 			f.Equal("reason", f.Find(c.ID).Error, "dry run")
+		},
+		"names of up to 1024 bytes are kept": func(f *Fixture) {
+			ev := f.MakeEvent()
+			ev.Name, ev.Project = incompressible(1, 1024), incompressible(2, 1024)
+			f.AcceptOne(ev, store.Plan{Deliveries: []store.NewDelivery{f.MakeDelivery("n", incompressible(3, 1000))},
+				Changes: []store.Change{{Key: incompressible(4, 1000), Value: []byte("x")}}})
+			got, err := f.Event(f.Context(), ev.ID)
+			f.NoError(err)
+			f.Equal("name", got.Name, ev.Name)
+			f.Equal("project", got.Project, ev.Project)
+		},
+		"data that cannot be kept is said so, and leaves nothing": func(f *Fixture) {
+			first, good, same := f.MakeEvent(), f.MakeEvent(), f.MakeEvent()
+			f.AcceptOne(first, store.Plan{})
+			same.ID = first.ID
+			_, err := f.Accept(f.Context(), []store.Event{good, same}, Planned(store.Plan{}))
+			if !errors.Is(err, store.ErrData) {
+				f.Errorf("got %v, want ErrData", err)
+			}
+			f.Equal("a neighbor alone", f.AcceptOne(good, store.Plan{}), store.Receipt{ID: good.ID})
 		},
 		"a repeated body is a duplicate of the first event": func(f *Fixture) {
 			first := f.AcceptOne(f.EventOf("x"), store.Plan{})

@@ -22,6 +22,7 @@ type Memory struct {
 	Now        func() time.Time // nil is time.Now
 	Slow       time.Duration    // how long a commit takes
 	GetFails   error            // the error of reading a key
+	Refused    string           // a project whose events cannot be kept
 	NodeNumber int
 	Wakes      chan string // the result of Notifications
 	Lost       atomic.Bool // LeasesValid is false
@@ -106,6 +107,9 @@ func (m *Memory) Accept(_ context.Context, batch []store.Event, decide store.Dec
 	defer m.mu.Unlock()
 	if m.fails != nil {
 		return nil, m.fails
+	}
+	if m.Refused != "" && slices.ContainsFunc(batch, func(e store.Event) bool { return e.Project == m.Refused }) {
+		return nil, store.ErrData
 	}
 	receipts := make([]store.Receipt, len(batch))
 	for i, e := range batch {
