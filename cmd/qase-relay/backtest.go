@@ -25,7 +25,7 @@ func newBacktest(c *terminal.Console) *cobra.Command {
 	var f backtestFlags
 	cmd := &cobra.Command{
 		Use:   "backtest [FILE…]",
-		Short: "Run stored events through a candidate rules file, and show what would change",
+		Short: "Show what a candidate rules file would change, by stored events",
 		Long: `Runs stored events through the rules in FILE (default ` + terminal.DefaultRules + `), by the same
 code as serve, and sends nothing. It prints the messages that these rules would have sent, and the differences
 from the decisions at the time: rules that newly match or no longer match, and messages that are added or

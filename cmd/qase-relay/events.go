@@ -28,7 +28,7 @@ import (
 func newEvents(c *terminal.Console) *cobra.Command {
 	return withSubcommands(&cobra.Command{
 		Use:   "events",
-		Short: "List the events of a running relay, show what became of one, replay or export them",
+		Short: "List events, show what became of one, replay or export them",
 		Long: `Lists the events of a running relay, by its admin address, with the outcome of each rule and the
 state of each message. A replay decides about an event again by the current rules, and sends the messages. An
 export writes events as JSON lines, for backtest and other programs.`,
@@ -121,7 +121,7 @@ func newEventsShow(c *terminal.Console) *cobra.Command {
 	var f askFlags
 	cmd := &cobra.Command{
 		Use:   "show ID",
-		Short: "Show one event: what each rule did with it, its deliveries and its body",
+		Short: "Show one event: each rule's decision, deliveries, body",
 		Long: `Shows one event: the outcome of each rule when it arrived, the state of its messages, and its
 body. For the value of each condition, by the local rules file: qase-relay explain --id ID. Exits with 1 if the
 event does not exist.`,
@@ -169,7 +169,7 @@ func newEventsReplay(c *terminal.Console) *cobra.Command {
 	f.Timeout = bulkTimeout
 	cmd := &cobra.Command{
 		Use:   "replay ID…",
-		Short: "Decide about events again by the current rules, and send the messages",
+		Short: "Re-evaluate events with the current rules, and send",
 		Long: `Decides about stored events again by the current rules of the relay, and sends the messages. Each
 replay is an event of its own with new deliveries, so receivers do not drop them as duplicates. --rehearse only
 shows the messages.

@@ -1,4 +1,4 @@
-// Command qase-relay receives webhook events from Qase, decides by rules whom to notify, and sends the messages.
+// Command qase-relay receives Qase webhooks, applies rules, and notifies people on chats, by email and over HTTP.
 //
 // Each command has a file of its own. root.go runs them: it sets flags from environment variables, and prints errors
 // with their hints. The exit codes are those of package terminal.

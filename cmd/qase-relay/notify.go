@@ -104,6 +104,9 @@ func notify(ctx context.Context, c *terminal.Console, name string, f notifyFlags
 		Message: message.Message{Rule: "test", Level: f.level, Title: f.title, Body: f.body, URL: cfg.Settings.QaseURL},
 		Options: options, EventName: "test", Thread: "qase-relay/test", CreatedAt: now,
 		Event: json.RawMessage(`{"event_name":"test","payload":{}}`)}
+	if !cfg.Settings.NoEmoji && !message.HasSign(f.title) {
+		m.Sign = message.Sign(f.level)
+	}
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
 	receipt, err := n.Notifier.Send(ctx, m)

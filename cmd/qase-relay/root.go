@@ -44,11 +44,12 @@ func newRoot(c *terminal.Console) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "qase-relay",
 		Short: "Notifies people of events in Qase",
-		Long: `qase-relay receives webhook events from Qase, decides by rules in a YAML file whom to notify,
-and sends the messages by Slack, email, HTTP and other channels.
+		Long: `Receives Qase webhooks, applies your rules, and notifies the right people on Slack, Teams, Discord, Telegram,
+Google Chat, Mattermost, PagerDuty, ntfy, by email and over HTTP.
 
 Every flag can be set by an environment variable: --admin-token is ` + envPrefix + `ADMIN_TOKEN.
-Exit codes: 0 fine, 1 the thing asked about is wrong, 2 wrong usage or could not run.`,
+
+Exit codes: 0 success, 1 a check failed or something was not found or not delivered, 2 wrong usage or a runtime error.`,
 		Example: `  qase-relay demo           see it work, without accounts and network
   qase-relay init           write a first rules.yaml
   qase-relay check          look for mistakes in it
@@ -65,18 +66,39 @@ Exit codes: 0 fine, 1 the thing asked about is wrong, 2 wrong usage or could not
 	root.SetErr(c.Err)
 	root.SetVersionTemplate("{{.DisplayName}} {{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
-	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}\n  {{.UseLine}}{{end}}",
-		"{{if not .HasAvailableSubCommands}}\n  {{.UseLine}}{{end}}", 1))
-	root.SetHelpCommandGroupID("more")
-	root.SetCompletionCommandGroupID("more")
-	root.AddGroup(&cobra.Group{ID: "run", Title: "Run it:"}, &cobra.Group{ID: "ask", Title: "Ask it:"},
-		&cobra.Group{ID: "try", Title: "Try it out:"}, &cobra.Group{ID: "more", Title: "More:"})
-	addCommands(root, "run", newServe(c), newInit(c), newCheck(c), newTest(c), newHealthcheck(c))
-	addCommands(root, "ask", newEvents(c), newDeliveries(c), newBacktest(c))
-	addCommands(root, "try", demo.New(c), newExplain(c), newSend(c), newNotify(c), newCatalog(c))
-	addCommands(root, "more", newSchema(c), newVersion(c))
+	root.SetUsageTemplate(strings.NewReplacer("{{if .Runnable}}\n  {{.UseLine}}{{end}}",
+		"{{if not .HasAvailableSubCommands}}\n  {{.UseLine}}{{end}}", "Flags.FlagUsages", "Flags.FlagUsagesWrapped 80",
+		`Use "{{.CommandPath}} [command] --help" for more information about a command.`,
+		"More about a command: {{.CommandPath}} COMMAND --help").
+		Replace(root.UsageTemplate()))
+	root.SetHelpCommandGroupID("other")
+	root.SetCompletionCommandGroupID("other")
+	root.AddGroup(&cobra.Group{ID: "server", Title: "Server:"}, &cobra.Group{ID: "rules", Title: "Rules:"},
+		&cobra.Group{ID: "inspect", Title: "Inspect:"}, &cobra.Group{ID: "develop", Title: "Develop:"},
+		&cobra.Group{ID: "other", Title: "Other:"})
+	addCommands(root, "server", newServe(c), newHealthcheck(c))
+	addCommands(root, "rules", newInit(c), newCheck(c), newTest(c), newBacktest(c), newSchema(c))
+	addCommands(root, "inspect", newEvents(c), newDeliveries(c), newExplain(c))
+	addCommands(root, "develop", demo.New(c), newSend(c), newNotify(c), newCatalog(c))
+	addCommands(root, "other", newVersion(c))
 	refuseUnknownShells(root)
+	wrapHelp(root)
 	return root
+}
+
+// wrapHelp wraps the paragraphs of the help of all commands. Indented lines stay as they are.
+func wrapHelp(cmd *cobra.Command) {
+	var paragraphs []string
+	for p := range strings.SplitSeq(cmd.Long, "\n\n") {
+		if !strings.HasPrefix(p, "  ") {
+			p = strings.Join(terminal.Wrap(strings.ReplaceAll(p, "\n", " "), 80), "\n")
+		}
+		paragraphs = append(paragraphs, p)
+	}
+	cmd.Long = strings.Join(paragraphs, "\n\n")
+	for _, sub := range cmd.Commands() {
+		wrapHelp(sub)
+	}
 }
 
 // refuseUnknownShells makes `completion tcsh` wrong usage. Cobra would print help to standard output and exit with 0.

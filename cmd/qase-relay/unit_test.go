@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"qaserelay/cmd/qase-relay/terminal"
@@ -96,4 +98,21 @@ func TestSizesAreReadAndWritten(t *testing.T) {
 			t.Errorf("%q: %v, %v, want %q", text, b.String(), err, want)
 		}
 	}
+}
+
+// TestHelpFitsEightyColumns reads the help of all commands. Only command lines may be longer.
+func TestHelpFitsEightyColumns(t *testing.T) {
+	var visit func(cmd *cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		help := strings.Replace(cmd.Long+"\n"+cmd.UsageString(), cmd.Example, "", 1)
+		for line := range strings.SplitSeq(help, "\n") {
+			if utf8.RuneCountInString(line) > 80 && !strings.HasPrefix(line, "  qase-relay ") {
+				t.Errorf("%s --help: %q has more than 80 columns", cmd.CommandPath(), line)
+			}
+		}
+		for _, sub := range cmd.Commands() {
+			visit(sub)
+		}
+	}
+	visit(newRoot(&terminal.Console{Out: &terminal.Screen{}, Err: &terminal.Screen{}}))
 }
