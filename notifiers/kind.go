@@ -33,6 +33,10 @@ type Kind struct {
 	Missing func(config any, options map[string]bool) (what, hint string)
 	// Advise checks one message option as it is written, with its templates. It may be nil.
 	Advise func(config any, option string, value any) []Advice
+	// Refuse returns remarks on the rendered options of a message, its own over those of the notifier. The path of each
+	// begins with the option. With a remark that is Wrong the service can only refuse the message, and Send does not
+	// send it: it fails permanently, with the same words. See [Refusing].
+	Refuse func(config any, defaults, own json.RawMessage) []Advice
 	// Concurrency is how many messages are sent at once, unless the notifier sets it. Zero means 1.
 	Concurrency int
 	// Rate is how many messages a target accepts, unless the notifier sets it.
@@ -97,7 +101,7 @@ const (
 
 // Advice is a remark on a message option.
 type Advice struct {
-	Path          []string // leads to the value within the option; empty for the whole
+	Path          []string // leads to the value: within the option, or from the option on; empty for the whole
 	Wrong         bool     // the service would refuse the message; otherwise it is a warning
 	Message, Hint string
 }

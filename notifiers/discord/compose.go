@@ -1,7 +1,6 @@
 package discord
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -63,13 +62,10 @@ type mentions struct {
 
 // compose lays out a message as an embed, with mentions above it.
 func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, error) {
-	thread := notifiers.OneLine(o.ThreadID)
-	if strings.Trim(thread, "0123456789") != "" {
-		return post{}, nil, fmt.Errorf(
-			"thread_id: %q is not valid; write the digits that Discord shows under Copy Thread ID",
-			notifiers.Cut(thread, 100))
+	p := post{thread: notifiers.OneLine(o.ThreadID)}
+	if name := notifiers.OneLine(o.Username); isUsername(name) {
+		p.Username = notifiers.Cut(name, maxUsername)
 	}
-	p := post{Username: notifiers.Cut(notifiers.OneLine(o.Username), maxUsername), thread: thread}
 	mentions := p.mention(o.Mention)
 	e, body, fields := composeEmbed(m)
 	p.Embeds = []embed{e}

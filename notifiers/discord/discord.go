@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,6 +48,7 @@ func Kind() notifiers.Kind {
 		},
 		Options:     Options{},
 		New:         service.New(define),
+		Refuse:      service.Refuse[Config](refuse),
 		Concurrency: 2,
 		Rate:        notifiers.Rate{Messages: 5, Per: 2 * time.Second, Burst: 5}, // as X-RateLimit headers say
 		Delivered:   delivered,
@@ -82,7 +84,7 @@ func delivered(r notifiers.Receipt, _ string) string {
 func define(c Config, _ Options) service.Definition[Options, post] {
 	webhook := service.Webhook("Discord", c.WebhookURL, c.Timeout)
 	return service.Definition[Options, post]{
-		Endpoint: webhook, Compose: compose, Classify: classify, Probe: probe,
+		Endpoint: webhook, Refuse: refuse, Compose: compose, Classify: classify, Probe: probe,
 		Faults: []error{webhook.CheckWebhook(
 			"Discord shows under Edit Channel, Integrations, Webhooks: https://discord.com/api/webhooks/…")},
 		Call: func(p post) service.Call {
@@ -93,6 +95,29 @@ func define(c Config, _ Options) service.Definition[Options, post] {
 			return service.Call{Doing: "posting to the Discord webhook", Query: query}
 		},
 	}
+}
+
+// refuse returns remarks on the options of a message.
+func refuse(o Options) (all []notifiers.Advice) {
+	if thread := notifiers.OneLine(o.ThreadID); strings.Trim(thread, "0123456789") != "" {
+		all = append(all, notifiers.Unfit("thread_id", thread, "is not valid",
+			"write the digits that Discord shows under Copy Thread ID"))
+	}
+	if name := notifiers.OneLine(o.Username); name != "" && !isUsername(name) {
+		unused := notifiers.Unfit("username", name, "is a name that Discord refuses, so the webhook's own is used",
+			"leave out @, #, :, and the words discord and clyde")
+		unused.Wrong = false
+		all = append(all, unused)
+	}
+	return all
+}
+
+// isUsername reports whether a webhook may post under a name (https://discord.com/developers/docs/resources/user).
+func isUsername(name string) bool {
+	lower := strings.ToLower(name)
+	forbidden := func(part string) bool { return strings.Contains(lower, part) }
+	return !slices.ContainsFunc([]string{"discord", "clyde", "@", "#", ":", "```"}, forbidden) &&
+		lower != "everyone" && lower != "here"
 }
 
 // probe asks Discord for the webhook itself.

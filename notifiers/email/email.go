@@ -90,6 +90,7 @@ func Kind() notifiers.Kind {
 		New:         newNotifier,
 		Missing:     missing,
 		Advise:      advise,
+		Refuse:      notifiers.Refusing(func(_ Config, o Options) []notifiers.Advice { return o.refuse() }),
 		Concurrency: concurrency,
 		Delivered:   delivered,
 		Markup:      notifiers.Mail,
@@ -243,12 +244,48 @@ func checkDefaults(defaults json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	for key, list := range map[string][]string{"to": o.To, "cc": o.Cc, "bcc": o.Bcc, "reply_to": o.ReplyTo} {
-		if _, bad := parseAddresses(list); len(bad) > 0 {
-			return notifiers.Fault(key, "%q is not a valid email address", bad[0])
-		}
+	for _, a := range o.refuseAddresses() {
+		return notifiers.Fault(a.Path[0], "%s", a.Message)
 	}
 	return nil
+}
+
+// refuse returns remarks on the options of a message. An invalid address is left out, and stops only an email that has
+// no other.
+func (o Options) refuse() []notifiers.Advice {
+	all := o.refuseAddresses()
+	if good, _ := parseAddresses(slices.Concat(o.To, o.Cc, o.Bcc)); len(good) > 0 {
+		return all
+	}
+	none := notifiers.Advice{Path: []string{"to"}, Wrong: true, Message: "there is no recipient",
+		Hint: "write one on the notifier or in the rule, such as to: [qa@example.com]"}
+	for i := range all {
+		if all[i].Path[0] != "reply_to" {
+			all[i].Wrong, none.Wrong = true, false
+		}
+	}
+	if none.Wrong {
+		all = append(all, none)
+	}
+	return all
+}
+
+// refuseAddresses returns a remark on each address that is not valid.
+func (o Options) refuseAddresses() (all []notifiers.Advice) {
+	for _, of := range []struct {
+		key  string
+		list []string
+	}{{"to", o.To}, {"cc", o.Cc}, {"bcc", o.Bcc}, {"reply_to", o.ReplyTo}} {
+		for i, s := range of.list {
+			if _, bad := parseAddresses([]string{s}); len(bad) == 0 {
+				continue
+			}
+			a := notifiers.Unfit(of.key, s, "is not a valid email address", "write one such as bob@example.com")
+			a.Path, a.Wrong = append(a.Path, strconv.Itoa(i)), false
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // Preview implements [preview.Previewer]. It returns the email as the server gets it.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	netmail "net/mail"
 	"slices"
@@ -42,15 +41,15 @@ func (n *notifier) compose(ctx context.Context, m *notifiers.Message) (rendered,
 	}
 	msg := mail.NewMsg(mail.WithNoDefaultUserAgent(), mail.WithBoundary(boundary(m)))
 	msg.FromMailAddress(n.from)
+	if err := notifiers.Refused(o.refuse()); err != nil {
+		return rendered{}, err
+	}
 	l := rendered{from: envelope(n.from)}
 	to := l.address("to", o.To)
 	cc := l.address("cc", o.Cc)
 	bcc := l.address("bcc", o.Bcc)
 	replyTo := l.address("reply_to", o.ReplyTo)
 	l.recipients = envelopes(to, cc, bcc)
-	if len(l.recipients) == 0 {
-		return l, noRecipient(l.notes)
-	}
 	msg.ToMailAddress(to...)
 	msg.CcMailAddress(cc...)
 	if len(replyTo) > 0 {
@@ -87,14 +86,6 @@ func (l *rendered) address(key string, list []string) []*netmail.Address {
 		l.notes = append(l.notes, fmt.Sprintf("%s: left out %q, which is not a valid email address", key, s))
 	}
 	return good
-}
-
-func noRecipient(notes []string) error {
-	if len(notes) == 0 {
-		return errors.New("to: there is no recipient; write one on the notifier or in the rule, " +
-			"such as to: [qa@example.com]")
-	}
-	return fmt.Errorf("there is no valid recipient: %s", strings.Join(notes, "; "))
 }
 
 // head sets the header fields other than the addresses. The last ones keep programs from answering (RFC 3834, section
@@ -156,10 +147,11 @@ func parseAddresses(list []string) (good []*netmail.Address, bad []string) {
 }
 
 // isSound reports whether a parsed address is safe in a command and a header. It must not hold encoded words (=?…?=),
-// which can hide any text from a check and which some programs decode.
+// which can hide any text from a check and which some programs decode, nor the braces of an object that was printed.
 func isSound(address string) bool {
 	domain := address[strings.LastIndexByte(address, '@')+1:]
 	return !strings.ContainsAny(domain, ` <>(),;"\?=`) && !strings.Contains(address, "=?") &&
+		!strings.ContainsAny(address, "{}") &&
 		!strings.ContainsFunc(address, unicode.IsControl)
 }
 

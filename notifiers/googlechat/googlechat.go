@@ -43,6 +43,7 @@ func Kind() notifiers.Kind {
 		},
 		Options:     Options{},
 		New:         service.New(define),
+		Refuse:      service.Refuse[Config](refuse),
 		Concurrency: 2,
 		// https://developers.google.com/workspace/chat/limits
 		Rate:      notifiers.Rate{Messages: 1, Per: time.Second, Burst: 1},
@@ -76,6 +77,9 @@ func define(c Config, _ Options) service.Definition[Options, post] {
 		},
 	}
 }
+
+// refuse returns no remarks: any text can be a thread, and a mention of nobody is written as text.
+func refuse(Options) []notifiers.Advice { return nil }
 
 // classify reads the errors of Google's APIs (https://cloud.google.com/apis/design/errors).
 func classify(a service.Answer) service.Outcome {

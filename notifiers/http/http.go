@@ -42,7 +42,7 @@ type Options struct {
 	// Request method. Default: POST.
 	Method string `yaml:"method" json:"method,omitempty" as:"text"`
 	// Where the request goes, http:// or https://.
-	URL string `yaml:"url" json:"url,omitempty" as:"url" secret:"masked"`
+	URL string `yaml:"url" json:"url,omitempty" as:"url" secret:"masked" empty:"inherit"`
 	// Headers of the request; those of a rule are added to those of the notifier.
 	Headers map[string]string `yaml:"headers" json:"headers,omitempty" as:"header" secret:"masked"`
 	// Body of the request. Default: a JSON object with delivery_id, rule, level, title, body, url and event.
@@ -62,6 +62,7 @@ func Kind() notifiers.Kind {
 		Options:     Options{},
 		New:         newNotifier,
 		Missing:     missing,
+		Refuse:      refuse,
 		Concurrency: 16,
 		Markup:      notifiers.JSON,
 		Limits:      []notifiers.Limit{}, // the receiver decides

@@ -58,7 +58,7 @@ func (n *notifier) knownHosts(options []json.RawMessage) ([]*url.URL, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := n.checkHost(u, own); err != nil {
+		if err := n.config.checkHost(u, own); err != nil {
 			return nil, err
 		}
 		host := &url.URL{Scheme: u.Scheme, Host: u.Host}

@@ -47,36 +47,74 @@ func (n *notifier) address(own json.RawMessage) (call, error) {
 	if err != nil {
 		return call{}, err
 	}
-	call := call{headers: o.Headers, written: o.Body}
-	if call.method, err = parseMethod(o.Method); err != nil {
-		return call, err
+	call, err := newCall(n.config, o, own)
+	if err == nil {
+		call.ownURL = len(own) > 0 && (n.usual.url == nil || *n.usual.url != *call.url)
 	}
-	if call.url, err = httpclient.ParseURL(o.URL); err != nil {
-		return call, err
+	return call, err
+}
+
+// newCall returns a call without a body. o are the options of the message over those of the notifier, own those of the
+// message alone.
+func newCall(c Config, o Options, own json.RawMessage) (made call, err error) {
+	made = call{headers: o.Headers, written: o.Body}
+	if made.method, err = parseMethod(o.Method); err != nil {
+		return made, err
 	}
-	if err := n.checkHost(call.url, own); err != nil {
-		return call, err
+	if made.url, err = httpclient.ParseURL(o.URL); err != nil {
+		return made, err
 	}
-	call.ownURL = len(own) > 0 && (n.usual.url == nil || *n.usual.url != *call.url)
+	if err := c.checkHost(made.url, own); err != nil {
+		return made, err
+	}
 	if err := checkHeaders(o.Headers); err != nil {
-		return call, err
+		return made, err
 	}
-	if ways := n.config.authWays(); len(ways) > 0 {
-		return call, checkOneLogin(ways[0], o)
+	if ways := c.authWays(); len(ways) > 0 {
+		return made, checkOneLogin(ways[0], o)
 	}
-	return call, nil
+	return made, nil
+}
+
+// refuse returns remarks on the options of a message.
+func refuse(config any, defaults, own json.RawMessage) []notifiers.Advice {
+	return notifiers.Refusing(func(c Config, o Options) (all []notifiers.Advice) {
+		_, err := newCall(c, o, own)
+		var fault *notifiers.FieldError
+		switch {
+		case errors.As(err, &fault):
+			all = append(all, notifiers.Advice{Path: []string{fault.Key}, Wrong: true, Message: fault.Err.Error()})
+		case err != nil:
+			all = append(all, notifiers.Advice{Wrong: true, Message: err.Error()})
+		}
+		if method := strings.ToUpper(strings.TrimSpace(o.Method)); method != "" && !isKnownMethod(method) {
+			unknown := notifiers.Unfit("method", method, "is not a known method of HTTP", "write one such as POST or PUT")
+			unknown.Wrong = false
+			all = append(all, unknown)
+		}
+		return all
+	})(config, defaults, own)
+}
+
+// isKnownMethod reports whether a request method is common, or one of WebDAV or of caches.
+func isKnownMethod(method string) bool {
+	return slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT",
+		"QUERY", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH", "PURGE", "BAN",
+		"LINK", "UNLINK", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "ACL", "BIND", "REBIND", "UNBIND", "MERGE", "LABEL",
+		"CHECKIN", "CHECKOUT", "MKACTIVITY", "MKCALENDAR", "MKREDIRECTREF", "MKWORKSPACE", "ORDERPATCH",
+		"BASELINE-CONTROL", "UNCHECKOUT", "UPDATE", "UPDATEREDIRECTREF", "VERSION-CONTROL"}, method)
 }
 
 // checkHost refuses a URL from a rule whose host is not in allow_hosts, if there are any.
-func (n *notifier) checkHost(u *url.URL, own json.RawMessage) error {
-	if len(n.config.AllowHosts) == 0 {
+func (c Config) checkHost(u *url.URL, own json.RawMessage) error {
+	if len(c.AllowHosts) == 0 {
 		return nil
 	}
 	o, err := notifiers.MergeOptions[Options](nil, own)
 	if err != nil || o.URL == "" {
 		return err
 	}
-	if !hostAllowed(n.config.AllowHosts, u.Hostname(), u.Host) {
+	if !hostAllowed(c.AllowHosts, u.Hostname(), u.Host) {
 		return notifiers.Fault("url", "the host %q is not in allow_hosts; add it there if messages may go to it",
 			u.Host)
 	}

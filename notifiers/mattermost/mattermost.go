@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ type Config struct {
 // Options are the message options of type mattermost.
 type Options struct {
 	// Channel to post in, such as town-square, or @name of a person. Default: that of the webhook.
-	Channel string `yaml:"channel" json:"channel,omitempty" as:"text"`
+	Channel string `yaml:"channel" json:"channel,omitempty" as:"text" empty:"inherit"`
 	// Who is mentioned: @name of a person or group, @here, @channel, @all; other text is written as it is.
 	Mention []string `yaml:"mention" json:"mention,omitempty" as:"call"`
 }
@@ -44,6 +45,7 @@ func Kind() notifiers.Kind {
 		},
 		Options:     Options{},
 		New:         service.New(define),
+		Refuse:      service.Refuse[Config](refuse),
 		Concurrency: 2,
 		// the server's default, RateLimitSettings.PerSec
 		Rate:      notifiers.Rate{Messages: 10, Per: time.Second, Burst: 10},
@@ -65,11 +67,21 @@ func delivered(notifiers.Receipt, string) string { return "Mattermost has posted
 func define(c Config, _ Options) service.Definition[Options, post] {
 	webhook := service.Webhook("Mattermost", c.WebhookURL, c.Timeout)
 	return service.Definition[Options, post]{
-		Endpoint: webhook, Compose: compose, Classify: classify, Probe: probe,
+		Endpoint: webhook, Refuse: refuse, Compose: compose, Classify: classify, Probe: probe,
 		Faults: []error{webhook.CheckWebhook(
 			"Mattermost shows under Integrations, Incoming Webhooks: https://mattermost.example.com/hooks/…")},
 		Call: func(post) service.Call { return service.Call{Doing: "posting to the Mattermost webhook"} },
 	}
+}
+
+// refuse returns remarks on the options of a message.
+func refuse(o Options) (all []notifiers.Advice) {
+	channel := notifiers.OneLine(o.Channel)
+	if !regexp.MustCompile(`^([@#]?[a-z0-9][a-z0-9._-]{0,63})?$`).MatchString(channel) {
+		all = append(all, notifiers.Unfit("channel", channel, "is not a valid channel",
+			"write the last part of the channel's address, such as town-square, or the @name of a person"))
+	}
+	return all
 }
 
 // probe asks whether the server is up. A webhook cannot be tried without posting.

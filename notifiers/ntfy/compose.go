@@ -1,7 +1,6 @@
 package ntfy
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -37,12 +36,8 @@ type action struct {
 
 // compose lays out a message as plain text, since some of ntfy's apps do not show Markdown.
 func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, error) {
-	o.Topic, o.Priority = notifiers.OneLine(o.Topic), strings.ToLower(notifiers.OneLine(o.Priority))
-	if err := o.check(); err != nil {
-		return post{}, nil, err
-	}
-	p := post{Topic: o.Topic, Title: markup.Neutralize(markup.Headline(m, maxTitle), false)}
-	p.Priority, _ = priority(o.Priority, m.Level) // check has made sure of it
+	p := post{Topic: notifiers.OneLine(o.Topic), Priority: priority(lowerLine(o.Priority), m.Level),
+		Title: markup.Neutralize(markup.Headline(m, maxTitle), false)}
 	for _, tag := range o.Tags {
 		if tag = notifiers.Cut(notifiers.OneLine(tag), 50); tag != "" && len(p.Tags) < maxTags {
 			p.Tags = append(p.Tags, markup.Neutralize(tag, false))
@@ -82,17 +77,18 @@ func layout(p post, footer bool) *preview.Layout {
 
 func priorities() []string { return []string{"min", "low", "default", "high", "max"} }
 
-// priority returns the number of a priority. An empty word means the priority of the level.
-func priority(word, level string) (int, error) {
+// priority returns the number of a priority, or 0 if there is none of this name. An empty word means the priority of
+// the level.
+func priority(word, level string) int {
 	switch i := slices.Index(priorities(), word); {
 	case i >= 0:
-		return i + 1, nil
+		return i + 1
 	case len(word) == 1 && word[0] >= '1' && word[0] <= '5':
-		return int(word[0] - '0'), nil
+		return int(word[0] - '0')
 	case word == "" && level == "error":
-		return 4, nil
+		return 4
 	case word == "":
-		return 3, nil
+		return 3
 	}
-	return 0, fmt.Errorf("%q is not valid; write min, low, default, high or max, or 1 to 5", notifiers.Cut(word, 100))
+	return 0
 }

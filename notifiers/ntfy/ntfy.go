@@ -10,9 +10,11 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"strings"
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/markup"
 	"qaserelay/notifiers/service"
 )
 
@@ -33,7 +35,7 @@ type Config struct {
 // Options are the message options of type ntfy.
 type Options struct {
 	// Topic to publish to: letters, digits, _ and -. On a public server anyone who knows the topic can read it.
-	Topic string `yaml:"topic" json:"topic,omitempty" as:"text"`
+	Topic string `yaml:"topic" json:"topic,omitempty" as:"text" empty:"inherit"`
 	// How urgent it is: min, low, default, high or max, or 1 to 5. Default: high for an error, else default.
 	Priority string `yaml:"priority" json:"priority,omitempty" as:"text"`
 	// Tags beside that of the level; names of emoji become emoji.
@@ -54,6 +56,7 @@ func Kind() notifiers.Kind {
 		Sample:  func() any { return &Config{Server: "https://ntfy.sh/", Timeout: time.Second} },
 		Options: Options{},
 		New:     service.New(define),
+		Refuse:  service.Refuse[Config](refuse),
 		Missing: missing,
 
 		Concurrency: 2,
@@ -92,8 +95,9 @@ func define(c Config, o Options) service.Definition[Options, post] {
 	return service.Definition[Options, post]{
 		Endpoint: service.Endpoint{Service: "ntfy", Key: "server", URL: service.WithSlash(c.Server), Timeout: c.Timeout,
 			Secrets: []string{c.Token.Value(), c.Password.Value(), basic}},
-		Faults:  []error{service.CheckBase("server", c.Server, "https://ntfy.sh/"), c.checkLogin(), o.check()},
-		Compose: compose, Classify: classify,
+		Faults: []error{service.CheckBase("server", c.Server, "https://ntfy.sh/"), c.checkLogin(),
+			notifiers.Faults(refuse(o))},
+		Refuse: refuse, Compose: compose, Classify: classify,
 		Call: func(p post) service.Call {
 			return service.Call{Doing: "publishing to ntfy topic " + p.Topic, Header: login}
 		},
@@ -114,17 +118,29 @@ func (c Config) checkLogin() error {
 	return nil
 }
 
-// check returns the first fault of the options.
-func (o Options) check() error {
-	if !regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`).MatchString(o.Topic) {
-		return notifiers.Fault("topic",
-			"%q is not valid; use up to 64 letters, digits, _ and -", notifiers.Cut(o.Topic, 100))
+// refuse returns remarks on the options of a message.
+func refuse(o Options) (all []notifiers.Advice) {
+	switch topic := notifiers.OneLine(o.Topic); {
+	case topic == "":
+		all = append(all, notifiers.Advice{Path: []string{"topic"}, Wrong: true, Message: "there is none",
+			Hint: "write one here or on the notifier"})
+	case !regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`).MatchString(topic):
+		all = append(all, notifiers.Unfit("topic", topic, "is not valid", "use up to 64 letters, digits, _ and -"))
 	}
-	if _, err := priority(o.Priority, ""); err != nil {
-		return notifiers.Fault("priority", "%w", err)
+	if word := lowerLine(o.Priority); priority(word, "") == 0 {
+		all = append(all, notifiers.Unfit("priority", word, "is not valid",
+			"write min, low, default, high or max, or 1 to 5"))
 	}
-	return nil
+	if _, ok := markup.CleanURL(o.Click); !ok && strings.TrimSpace(o.Click) != "" {
+		unused := notifiers.Unfit("click", o.Click, "is not an address, so a tap leads to Qase",
+			"write one that begins with https://")
+		unused.Wrong = false
+		all = append(all, unused)
+	}
+	return all
 }
+
+func lowerLine(s string) string { return strings.ToLower(notifiers.OneLine(s)) }
 
 // probe asks for the health of the server, and whether it knows the credentials, if there are any.
 func probe(ctx context.Context, s *service.Service, login map[string]string) (string, error) {

@@ -49,10 +49,7 @@ type link struct {
 
 // compose makes the event without its routing key.
 func compose(m *notifiers.Message, o Options) (event, func() *preview.Layout, error) {
-	o.Action, o.Severity = strings.ToLower(notifiers.OneLine(o.Action)), strings.ToLower(notifiers.OneLine(o.Severity))
-	if err := o.check(); err != nil {
-		return event{}, nil, err
-	}
+	o.Action, o.Severity = lowerLine(o.Action), lowerLine(o.Severity)
 	e := event{Action: alertAction(o, m), DedupKey: dedupKey(o, m)}
 	if e.Action == "trigger" {
 		e.Client = "qase-relay"

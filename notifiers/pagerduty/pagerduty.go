@@ -54,6 +54,7 @@ func Kind() notifiers.Kind {
 		},
 		Options:     Options{},
 		New:         service.New(define),
+		Refuse:      service.Refuse[Config](refuse),
 		Concurrency: 4,
 		Rate:        notifiers.Rate{Messages: 120, Per: time.Minute, Burst: 20},
 		Delivered:   delivered,
@@ -90,8 +91,9 @@ func define(c Config, o Options) service.Definition[Options, event] {
 	return service.Definition[Options, event]{
 		Endpoint: service.Endpoint{Service: "PagerDuty", Key: "api_url", Timeout: c.Timeout,
 			URL: service.WithSlash(c.APIURL) + "v2/enqueue", Secrets: []string{c.RoutingKey.Value()}},
-		Faults:  []error{service.CheckBase("api_url", c.APIURL, "https://events.eu.pagerduty.com/"), o.check(), noKey},
-		Compose: compose, Classify: classify,
+		Faults: []error{service.CheckBase("api_url", c.APIURL, "https://events.eu.pagerduty.com/"), noKey,
+			notifiers.Faults(refuse(o))},
+		Refuse: refuse, Compose: compose, Classify: classify,
 		Call: func(e event) service.Call {
 			e.RoutingKey = c.RoutingKey.Value()
 			return service.Call{Doing: "sending to PagerDuty", Body: e}
@@ -99,20 +101,21 @@ func define(c Config, o Options) service.Definition[Options, event] {
 	}
 }
 
-// check returns the first fault of the options.
-func (o Options) check() error {
+// refuse returns remarks on the options of a message.
+func refuse(o Options) (all []notifiers.Advice) {
 	actions := []string{"", "trigger", "acknowledge", "resolve"}
 	severities := []string{"", "critical", "error", "warning", "info"}
-	if !slices.Contains(actions, o.Action) {
-		return notifiers.Fault("action",
-			"%q is not valid; write trigger, acknowledge or resolve", notifiers.Cut(o.Action, 100))
+	if !slices.Contains(actions, lowerLine(o.Action)) {
+		all = append(all, notifiers.Unfit("action", o.Action, "is not valid", "write trigger, acknowledge or resolve"))
 	}
-	if !slices.Contains(severities, o.Severity) {
-		return notifiers.Fault("severity",
-			"%q is not valid; write critical, error, warning or info", notifiers.Cut(o.Severity, 100))
+	if !slices.Contains(severities, lowerLine(o.Severity)) {
+		all = append(all, notifiers.Unfit("severity", o.Severity, "is not valid",
+			"write critical, error, warning or info"))
 	}
-	return nil
+	return all
 }
+
+func lowerLine(s string) string { return strings.ToLower(notifiers.OneLine(s)) }
 
 // classify reads an answer of the Events API.
 func classify(a service.Answer) service.Outcome {

@@ -28,6 +28,8 @@ type Definition[Options, Post any] struct {
 	Endpoint
 	// Faults are those of the settings and of the notifier's message options; nil ones do not count.
 	Faults []error
+	// Refuse returns remarks on the options of a message (see [notifiers.Kind]). Nil takes all options.
+	Refuse func(Options) []notifiers.Advice
 	// Compose lays out a message. The function that it returns makes the preview of the same message.
 	Compose func(*notifiers.Message, Options) (Post, func() *preview.Layout, error)
 	// Call returns the request of a post, whose body is the post unless the call has one.
@@ -96,6 +98,12 @@ func New[Config, Options, Post any](define func(Config, Options) Definition[Opti
 	}
 }
 
+// Refuse returns the Refuse function of a kind whose definitions have the given one.
+func Refuse[Config, Options any](remarks func(Options) []notifiers.Advice,
+) func(config any, defaults, own json.RawMessage) []notifiers.Advice {
+	return notifiers.Refusing(func(_ Config, o Options) []notifiers.Advice { return remarks(o) })
+}
+
 // notifier sends messages to one service.
 type notifier[Options, Post any] struct {
 	definition Definition[Options, Post]
@@ -134,6 +142,11 @@ func (n *notifier[Options, Post]) compose(m *notifiers.Message) (post Post, layo
 	o, err := notifiers.MergeOptions[Options](n.defaults, m.Options)
 	if err != nil {
 		return post, nil, err
+	}
+	if n.definition.Refuse != nil {
+		if err := notifiers.Refused(n.definition.Refuse(o)); err != nil {
+			return post, nil, err
+		}
 	}
 	return n.definition.Compose(m, o)
 }

@@ -27,7 +27,7 @@ type Config struct {
 // Options are the message options of type slack.
 type Options struct {
 	// Where a bot token posts: a channel such as #qa, or its id. An incoming webhook has its own channel.
-	Channel string `yaml:"channel" json:"channel,omitempty" as:"text"`
+	Channel string `yaml:"channel" json:"channel,omitempty" as:"text" empty:"inherit"`
 	// Who gets the message in person, in place of a channel: a person or team of people:, an e-mail address, or a
 	// member id (U…). Several get it together. Needs a bot token.
 	DM []string `yaml:"dm" json:"dm,omitempty" as:"mention"`
@@ -67,6 +67,7 @@ func Kind() notifiers.Kind {
 		New:         newNotifier,
 		Missing:     missing,
 		Advise:      advise,
+		Refuse:      notifiers.Refusing(func(c Config, o Options) []notifiers.Advice { return o.tidy().refuse(c) }),
 		Concurrency: 8,                                             // of many channels, each with its rate
 		Rate:        notifiers.Rate{Messages: 1, Per: time.Second}, // https://docs.slack.dev/apis/web-api/rate-limits
 		Target:      target,
@@ -127,10 +128,15 @@ func readOptions(defaults, own json.RawMessage) (Options, error) {
 	if mine, err := notifiers.MergeOptions[Options](nil, own); err == nil && mine.Channel != "" && mine.DM == nil {
 		o.DM = nil
 	}
+	return o.tidy(), nil
+}
+
+// tidy returns the options with their texts in one line.
+func (o Options) tidy() Options {
 	for _, key := range []*string{&o.Channel, &o.Thread, &o.Update} {
 		*key = notifiers.OneLine(*key)
 	}
-	return o, nil
+	return o
 }
 
 // target names the destination of a message as it is written: a channel in lower case without #, or the people of dm.

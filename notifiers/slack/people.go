@@ -104,18 +104,8 @@ func (n *notifier) findUser(
 
 // place returns the destination of a message.
 func (n *notifier) place(ctx context.Context, kv notifiers.KV, o Options) (destination, error) {
-	switch {
-	case o.DM == nil && o.Channel == "":
-		return destination{}, notifiers.Permanent(
-			`channel: there is none; write one on the notifier or in the rule, such as channel: "#qa"`)
-	case o.DM == nil:
+	if o.DM == nil {
 		return destination{o.Channel, o.Channel}, nil
-	case len(o.DM) == 0:
-		return destination{}, notifiers.Permanent("dm: the event names no person; require one in the rule's when")
-	case len(o.DM) > maxTogether:
-		return destination{}, notifiers.Permanent(
-			"dm: %d people are named, but at most %d can get a message together; write a channel",
-			len(o.DM), maxTogether)
 	}
 	var ids, names []string
 	for _, who := range o.DM {
@@ -139,11 +129,6 @@ func (n *notifier) person(ctx context.Context, kv notifiers.KV, who string) (str
 		return who, nil
 	}
 	_, address := splitAddress(who)
-	if address == "" {
-		return "", notifiers.Permanent(
-			"dm: Slack cannot write to %s; write an e-mail address or a member id, or add the person to people: "+
-				"with slack: U…", displayName(who))
-	}
 	user, err := n.findUser(ctx, kv, address, keepUnwritable)
 	switch {
 	case err != nil:

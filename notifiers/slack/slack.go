@@ -53,6 +53,9 @@ func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 	if err != nil {
 		return notifiers.Receipt{}, &notifiers.PermanentError{Err: err}
 	}
+	if err := notifiers.Refused(o.refuse(n.config)); err != nil {
+		return notifiers.Receipt{}, err
+	}
 	if n.config.WebhookURL.IsSet() {
 		attempt, cancel := context.WithTimeout(ctx, n.config.Timeout)
 		defer cancel()

@@ -40,6 +40,7 @@ func Kind() notifiers.Kind {
 		},
 		Options:     Options{},
 		New:         service.New(define),
+		Refuse:      service.Refuse[Config](refuse),
 		Concurrency: 2,
 		// https://learn.microsoft.com/en-us/connectors/teams/#limits
 		Rate:      notifiers.Rate{Messages: 60, Per: time.Minute, Burst: 4},
@@ -68,6 +69,9 @@ func define(c Config, _ Options) service.Definition[Options, post] {
 		Call: func(post) service.Call { return service.Call{Doing: "posting to the Teams workflow"} },
 	}
 }
+
+// refuse returns no remarks: a mention of nobody is left out.
+func refuse(Options) []notifiers.Advice { return nil }
 
 // classify reads the error codes of workflows (https://learn.microsoft.com/en-us/azure/logic-apps/).
 func classify(a service.Answer) service.Outcome {

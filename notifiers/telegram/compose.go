@@ -32,9 +32,6 @@ type post struct {
 // compose lays out a message: the linked title behind the emoji of its level, the body, and the context.
 func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, error) {
 	o.ChatID, o.Topic = notifiers.OneLine(o.ChatID), notifiers.OneLine(o.Topic)
-	if err := o.check(); err != nil {
-		return post{}, nil, err
-	}
 	p := post{ChatID: o.ChatID, ParseMode: "HTML", Silent: o.Silent}
 	p.Topic, _ = strconv.Atoi(o.Topic) // check has made sure of its digits
 	p.LinkPreviewOptions.IsDisabled = true

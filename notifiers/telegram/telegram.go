@@ -31,7 +31,7 @@ type Config struct {
 // Options are the message options of type telegram.
 type Options struct {
 	// Chat to write to: its id, such as -1001234567890, or the @name of a public channel.
-	ChatID string `yaml:"chat_id" json:"chat_id,omitempty" as:"text"`
+	ChatID string `yaml:"chat_id" json:"chat_id,omitempty" as:"text" empty:"inherit"`
 	// Topic of a forum to write to, by its number. Default: the general one.
 	Topic string `yaml:"topic" json:"topic,omitempty" as:"text"`
 	// true sends without a sound.
@@ -55,6 +55,7 @@ func Kind() notifiers.Kind {
 		},
 		Options:     Options{},
 		New:         service.New(define),
+		Refuse:      service.Refuse[Config](refuse),
 		Missing:     missing,
 		Concurrency: 4,
 		// https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
@@ -115,32 +116,37 @@ func define(c Config, o Options) service.Definition[Options, post] {
 		badToken = notifiers.Fault("token",
 			"not a bot's token; write the one that @BotFather gave, such as 110201543:AAH…")
 	}
-	o.ChatID = cmp.Or(o.ChatID, "0") // without one the messages have their own
+	o.ChatID = cmp.Or(o.ChatID, "1") // without one the messages have their own
 	token := c.Token.Value()
 	_, secret, _ := strings.Cut(token, ":")
 	methods := service.WithSlash(c.APIURL) + "bot" + token + "/"
 	return service.Definition[Options, post]{
 		Endpoint: service.Endpoint{Service: "Telegram", Key: "api_url", URL: methods, Timeout: c.Timeout,
 			Secrets: []string{token, secret}},
-		Faults:  []error{service.CheckBase("api_url", c.APIURL, "https://api.telegram.org/"), badToken, o.check()},
-		Compose: compose, Classify: classify, Probe: probe,
+		Faults: []error{service.CheckBase("api_url", c.APIURL, "https://api.telegram.org/"), badToken,
+			notifiers.Faults(refuse(o))},
+		Refuse: refuse, Compose: compose, Classify: classify, Probe: probe,
 		Call: func(p post) service.Call {
 			return service.Call{Doing: "writing to the Telegram chat " + p.ChatID, URL: methods + "sendMessage"}
 		},
 	}
 }
 
-// check returns the fault of the destination.
-func (o Options) check() error {
-	if !regexp.MustCompile(`^(-?[0-9]{1,20}|@[A-Za-z0-9_]{1,64})$`).MatchString(o.ChatID) {
-		return notifiers.Fault("chat_id",
-			"%q is not a chat; write an id such as -1001234567890, or the @name of a public channel",
-			notifiers.Cut(o.ChatID, 100))
+// refuse returns remarks on the destination of a message.
+func refuse(o Options) (all []notifiers.Advice) {
+	chat, topic := notifiers.OneLine(o.ChatID), notifiers.OneLine(o.Topic)
+	if chat == "" {
+		all = append(all, notifiers.Advice{Path: []string{"chat_id"}, Wrong: true, Message: "there is none",
+			Hint: `write one such as "-1001234567890" here or on the notifier`})
+	} else if !regexp.MustCompile(`^(-?[1-9][0-9]{0,19}|@[A-Za-z][A-Za-z0-9_]{0,63})$`).MatchString(chat) {
+		all = append(all, notifiers.Unfit("chat_id", chat, "is not a valid chat ID",
+			"write an id such as -1001234567890, or the @name of a public channel"))
 	}
-	if !regexp.MustCompile(`^[0-9]{0,18}$`).MatchString(o.Topic) {
-		return notifiers.Fault("topic", "%q is not a topic number", notifiers.Cut(o.Topic, 100))
+	if !regexp.MustCompile(`^[0-9]{0,18}$`).MatchString(topic) {
+		all = append(all, notifiers.Unfit("topic", topic, "is not a valid topic number",
+			"write the last number of the address of a message in the topic"))
 	}
-	return nil
+	return all
 }
 
 // probe asks for the bot and for the chats.
