@@ -25,13 +25,13 @@ func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
 	ev := &event.Event{Name: "run.completed", Project: "WEB", ReceivedAt: time.Now()}
 	for name, n := range map[string]rules.Notification{
 		"a short one": {Message: message.Message{Rule: "r", Level: "error", Title: "t"}, Notifier: "n"},
-		"a whole one": {Message: message.Message{Rule: "r", Level: "info", State: "FAILED", Sign: "🔴",
+		"a whole one": {Message: message.Message{Rule: "r", Level: "info", Label: "FAILED", Sign: "🔴",
 			Title: "a <b> & \u2028", Body: "**b**\n",
 			URL: "https://example.com/?a=b&c",
 			Fields: []message.Field{{Name: "Plan", Value: `\*Smoke\*`},
 				{Name: "By",
 					Value: "Bob"}}}, Notifier: "n", EntityKey: "qase/WEB/run/7", Series: "qase/WEB/plan/3/", Options: json.RawMessage(`{"channel":"#qa"}`)},
-		"a whole one but for options": {Message: message.Message{Rule: "r", Level: "info", State: "FAILED", Sign: "🔴",
+		"a whole one but for options": {Message: message.Message{Rule: "r", Level: "info", Label: "FAILED", Sign: "🔴",
 			Title: "ä", Body: "**b**\n",
 			URL:    "https://example.com/",
 			Fields: []message.Field{{Name: "Plan", Value: "Smoke"}}}, Notifier: "n", EntityKey: "k", Series: "s"},

@@ -18,7 +18,7 @@ var defaultsYAML []byte
 
 // defaultMessage holds the templates for rules without a level, title or body.
 type defaultMessage struct {
-	level, state, title, lead, body *template.Template
+	level, label, title, lead, body *template.Template
 	fields                          []defaultField // belong to the body
 }
 
@@ -51,7 +51,7 @@ func compileDefaults(location *time.Location, directory *people.Directory) map[s
 	for name, source := range d.Events {
 		m := &defaultMessage{
 			level: compile(name+" level", source.Level, template.FormText),
-			state: compile(name+" state", source.State, template.FormText),
+			label: compile(name+" label", source.Label, template.FormText),
 			title: compile(name+" title", source.Title, template.FormText),
 			lead:  compile(name+" lead", source.Lead, template.FormMarkdown),
 			body:  compile(name+" body", source.Body, template.FormMarkdown),
@@ -74,7 +74,7 @@ type defaults struct {
 // messageSource holds the texts of the templates of one message.
 type messageSource struct {
 	Level  string   `yaml:"level"`
-	State  string   `yaml:"state"` // see message.Message
+	Label  string   `yaml:"label"` // see message.Message
 	Title  string   `yaml:"title"`
 	Lead   string   `yaml:"lead"` // the beginning of the body below a title of the rule
 	Body   string   `yaml:"body"`

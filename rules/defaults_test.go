@@ -37,7 +37,7 @@ func TestDefaultMessages(t *testing.T) {
 		}
 		n := s.play(t)
 		fmt.Fprintf(files[file], "=== %s\nlevel: %s %s %s\ntitle: %s\nurl:   %s\n\n%s\n\n",
-			name, n.Level, n.Sign, n.Label(), n.Title, n.URL, n.FullBody())
+			name, n.Level, n.Sign, n.ShownLabel(), n.Title, n.URL, n.FullBody())
 		readsWell(t, s.Event+": "+name, n)
 	}
 	for _, e := range catalog.All() {

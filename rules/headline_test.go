@@ -51,8 +51,8 @@ func TestTheStateSaysWhatHasHappened(t *testing.T) {
 		{"", "goal.reached_at_last", `{"id": 7}`, "REACHED AT LAST"},
 		{"", "ping", `{}`, "EVENT"},
 	} {
-		if n := decideOne(t, "", c.rule, c.event, c.payload); n.Label() != c.want {
-			t.Errorf("%s of %s with {%s}: got %s, want %s", c.event, c.payload, c.rule, n.Label(), c.want)
+		if n := decideOne(t, "", c.rule, c.event, c.payload); n.ShownLabel() != c.want {
+			t.Errorf("%s of %s with {%s}: got %s, want %s", c.event, c.payload, c.rule, n.ShownLabel(), c.want)
 		}
 	}
 }

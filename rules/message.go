@@ -27,7 +27,7 @@ func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 	}
 	m.SetVariables(v.context().Vars)
 	if r.Level == "" || v.event.Type() == "run" {
-		m.State, _ = w.write("state", nil, fallback.state)
+		m.Label, _ = w.write("label", nil, fallback.label)
 	}
 	title, ownTitle := w.write("title", r.Title, fallback.title)
 	if m.Title = strings.TrimSpace(value.OneLine(title)); m.Title == "" {

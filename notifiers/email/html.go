@@ -30,7 +30,7 @@ func (n *notifier) renderHTML(m *notifiers.Message) (string, error) {
 	link, _ := markup.CleanURL(m.URL)
 	var b bytes.Buffer
 	err = n.layout.Execute(&b, struct {
-		State, Color, Title, URL, Context string
+		Label, Color, Title, URL, Context string
 		Body                              template.HTML
 		Fields                            []fieldRow
 	}{

@@ -72,7 +72,7 @@ type (
 	}
 )
 
-// compose lays out a message as a card: the state in the level's color, the linked title, the body, fields, the context
+// compose lays out a message as a card: the label in the level's color, the linked title, the body, fields, the context
 // and a button. Mentions stand above the card, since cards have none.
 func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, error) {
 	calls, runs := composeMentions(o.Mention)
@@ -96,8 +96,8 @@ func composeCard(m *notifiers.Message, p post) (post, []markup.Line, []markup.Fi
 	if link != "" {
 		label = markup.HTMLLink(link, label)
 	}
-	state := `<font color="` + notifiers.LevelColor(m.Level) + `"><b>` + escape(markup.Label(m)) + "</b></font>"
-	head := text(state + "\n" + markup.Sign(m) + "<b>" + label + "</b>")
+	above := `<font color="` + notifiers.LevelColor(m.Level) + `"><b>` + escape(markup.Label(m)) + "</b></font>"
+	head := text(above + "\n" + markup.Sign(m) + "<b>" + label + "</b>")
 	var foot []widget
 	if context := markup.Context(m); context != "" {
 		foot = append(foot, text(`<font color="#64748b">`+escape(context)+"</font>"))

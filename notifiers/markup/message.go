@@ -1,7 +1,6 @@
 package markup
 
 import (
-	"slices"
 	"strings"
 
 	"qaserelay/notifiers"
@@ -32,19 +31,26 @@ func Sign(m *notifiers.Message) string {
 	return ""
 }
 
-// Label returns the state of m in capitals, as it stands above a title.
-func Label(m *notifiers.Message) string { return notifiers.Cut(notifiers.OneLine(m.Label()), 50) }
+// Label returns the label of m, as it stands above a title.
+func Label(m *notifiers.Message) string { return notifiers.Cut(notifiers.OneLine(m.ShownLabel()), 50) }
 
 // Context returns the small line below a message: its project and its rule.
 func Context(m *notifiers.Message) string { return strings.Join(m.Context(), " · ") }
 
-// Footer is Context for channels without a label above the title: the state comes first if no emoji shows it.
+// Footer is Context for channels without a label above the title: an unsigned label comes first.
 func Footer(m *notifiers.Message) string {
-	parts := m.Context()
-	if label := Label(m); label != "" && m.Sign == "" && m.Level != "info" {
-		parts = slices.Insert(parts, 0, label)
+	if label := UnsignedLabel(m); label != "" {
+		return strings.Join(append([]string{label}, m.Context()...), " · ")
 	}
-	return strings.Join(parts, " · ")
+	return Context(m)
+}
+
+// UnsignedLabel returns the label of m if no emoji stands for it, and "" for an info.
+func UnsignedLabel(m *notifiers.Message) string {
+	if m.Sign != "" || m.Level == "info" {
+		return ""
+	}
+	return Label(m)
 }
 
 // MessageURL returns the URL of m, clean and at most limit bytes long, or "".

@@ -16,7 +16,7 @@ func Message(edit ...func(*notifiers.Message)) *notifiers.Message {
 		Message: message.Message{
 			Rule:  "failed-run",
 			Level: "error",
-			State: "FAILED",
+			Label: "FAILED",
 			Sign:  "🔴",
 			Title: "Run 7 of WEB failed: 3 of 40 cases",
 			Body:  "**3** of 40 cases failed.",
@@ -84,7 +84,7 @@ func Messages() map[string]*notifiers.Message {
 	}
 	for _, level := range []string{"info", "success", "warning", "error"} {
 		set["level-"+level] = Message(to, func(m *notifiers.Message) {
-			m.Level, m.State, m.Sign = level, "", message.Sign(level)
+			m.Level, m.Label, m.Sign = level, "", message.Sign(level)
 		})
 	}
 	return set

@@ -1,7 +1,6 @@
 package slack
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -129,20 +128,22 @@ func (c content) body() []slack.Block {
 
 // factsText returns the fields and the context in one line.
 func factsText(m *notifiers.Message) string {
-	var facts []string
+	var fields []string
 	for _, f := range m.ShownFields() {
 		name := neutralize(markup.SingleLine(f.Name, notifiers.MaxFieldName).Text())
 		value := notifiers.OneLine(strings.Join(dialect().Write(f.Value), " "))
 		if name != "" && value != "" {
-			facts = append(facts, name+": "+cutMrkdwn(value, maxFieldValue))
+			fields = append(fields, name+": "+cutMrkdwn(value, maxFieldValue))
 		}
 	}
-	line := cutMrkdwn(strings.Join(facts, " · "), maxFields)
-	footer := cutMrkdwn(neutralize(cmp.Or(markup.Footer(m), markup.Label(m))), maxContext)
-	if line == "" || footer == "" {
-		return line + footer
+	var facts []string
+	for _, s := range []string{neutralize(markup.UnsignedLabel(m)), cutMrkdwn(strings.Join(fields, " · "), maxFields),
+		cutMrkdwn(neutralize(markup.Context(m)), maxContext)} {
+		if s != "" {
+			facts = append(facts, s)
+		}
 	}
-	return line + " · " + footer
+	return strings.Join(facts, " · ")
 }
 
 // mrkdwnObject is text in which only our own markup means something: Slack makes no links of its own.

@@ -81,19 +81,19 @@ type (
 	}
 )
 
-// compose lays out a message: the state and the linked title on the level's color, mentions, the body, fields, the
+// compose lays out a message: the label and the linked title on the level's color, mentions, the body, fields, the
 // context and a button.
 func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, error) {
 	link := markup.MessageURL(m, maxURL)
 	title := markup.Line{Runs: []markup.Run{{Text: markup.Headline(m, maxTitle), Bold: true, URL: link}}, Heading: true}
-	state := markup.Line{Runs: []markup.Run{{Text: markup.Label(m), Bold: true}}, Small: true}
+	label := markup.Line{Runs: []markup.Run{{Text: markup.Label(m), Bold: true}}, Small: true}
 	context := markup.Line{Small: true, Apart: true}
 	context.Add(markup.Run{Text: markup.Context(m)})
 	c := card{
 		Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Type: "AdaptiveCard", Version: "1.4",
 		Teams: settings{Width: "Full"},
 	}
-	head := []element{{Type: "Container", Style: levelStyle(m.Level), Bleed: true, Items: composeLines([]markup.Line{state, title})}}
+	head := []element{{Type: "Container", Style: levelStyle(m.Level), Bleed: true, Items: composeLines([]markup.Line{label, title})}}
 	calls, entities := composeMentions(o.Mention)
 	if c.Teams.Entities = entities; len(entities) > 0 {
 		head = append(head, element{Type: "TextBlock", Text: calls, Wrap: true})
@@ -111,7 +111,7 @@ func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, err
 	}, func(p post) bool { return service.JSONBytes(p) <= maxBytes })
 	return p, func() *preview.Layout {
 		l := layout(m.Level, entities, body, fields)
-		l.Top = append(shown(state), shown(title)...)
+		l.Top = append(shown(label), shown(title)...)
 		if len(context.Runs) > 0 {
 			l.Add(shown(context)...)
 		}

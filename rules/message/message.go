@@ -16,8 +16,8 @@ type Message struct {
 	Rule string `json:"rule"`
 	// Level is one of Info, Success, Warning and Error.
 	Level string `json:"level"`
-	// State says in a word or two what has happened, in capitals, such as FAILED. If it is empty, the level says it.
-	State string `json:"state,omitempty"`
+	// Label says in a word or two what has happened, in capitals, such as FAILED. If it is empty, the level says it.
+	Label string `json:"label,omitempty"`
 	// Sign is the emoji of the level, which chats show before the title, or empty.
 	Sign string `json:"sign,omitempty"`
 	// Title is one line of plain text. It holds no markup: each channel escapes all of it.
@@ -51,10 +51,10 @@ func levels() []string { return []string{Info, Success, Warning, Error} }
 // IsLevel reports whether s is a level.
 func IsLevel(s string) bool { return slices.Contains(levels(), s) }
 
-// Label returns the state, or else the level, in capitals.
-func (m *Message) Label() string {
-	if m.State != "" {
-		return m.State
+// ShownLabel returns the label, or else the level in capitals.
+func (m *Message) ShownLabel() string {
+	if m.Label != "" {
+		return m.Label
 	}
 	return strings.ToUpper(m.Level)
 }
