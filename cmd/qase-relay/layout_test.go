@@ -75,10 +75,11 @@ func mayImport() map[string][]string {
 		"relay/store/engine":      {"relay/store"},
 		"relay/store/listing":     {"relay/store", "relay/store/engine"},
 		"relay/store/storetest":   {"relay/store", "relay/store/engine"}, // for tests
+		"relay/store/transfer":    {},
 		"relay/store/sqlite": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
-			"relay/store/listing"},
+			"relay/store/listing", "relay/store/transfer"},
 		"relay/store/postgres": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
-			"relay/store/listing"},
+			"relay/store/listing", "relay/store/transfer"},
 
 		"relay/metrics":    {"rules/value"},
 		"relay/sampledlog": {},
@@ -96,7 +97,7 @@ func mayImport() map[string][]string {
 		"relay/admin/client": {},
 		"relay/backtest":     {"relay/admin/desk", "rules", "rules/event", "rules/ruletest"},
 		"relay/app": append([]string{"relay", "relay/admin", "relay/admin/desk", "relay/ingest", "relay/store/sqlite",
-			"relay/store/postgres"},
+			"relay/store/postgres", "relay/store/transfer"},
 			engine...),
 
 		"cmd/qase-relay/terminal": {"notifiers/markup", "notifiers/preview", "relay/ingest/client", "rules/catalog",

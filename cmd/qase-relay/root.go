@@ -76,7 +76,7 @@ Exit codes: 0 success, 1 a check failed or something was not found or not delive
 	root.AddGroup(&cobra.Group{ID: "server", Title: "Server:"}, &cobra.Group{ID: "rules", Title: "Rules:"},
 		&cobra.Group{ID: "inspect", Title: "Inspect:"}, &cobra.Group{ID: "develop", Title: "Develop:"},
 		&cobra.Group{ID: "other", Title: "Other:"})
-	addCommands(root, "server", newServe(c), newHealthcheck(c))
+	addCommands(root, "server", newServe(c), newHealthcheck(c), newBackup(c), newCopy(c))
 	addCommands(root, "rules", newInit(c), newCheck(c), newTest(c), newBacktest(c), newSchema(c))
 	addCommands(root, "inspect", newEvents(c), newDeliveries(c), newExplain(c))
 	addCommands(root, "develop", demo.New(c), newSend(c), newNotify(c), newCatalog(c))

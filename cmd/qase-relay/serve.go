@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay"
@@ -61,13 +62,18 @@ Exits with 2 if it cannot start, and with 1 if the disk fails while it runs.`,
 	flags.StringVar(&f.adminListen, "admin-listen", "127.0.0.1:9090", "address of metrics, health and the admin API")
 	flags.StringVar(&f.adminToken, "admin-token", "",
 		"bearer token of the admin address; required unless it is loopback")
-	flags.StringVar(&f.store, "store", "sqlite:data/relay.db",
-		"the store of events: sqlite:PATH for one relay, or postgres://USER:PASSWORD@HOST:5432/DATABASE for many")
+	addStore(flags, &f.store)
 	flags.BoolVar(&f.dryRun, "dry-run", false, "decide and record, but send nothing")
 	flags.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.Var(&f.maxBody, "max-body", "largest event that is accepted, such as 512KiB or 2MiB")
 	return cmd
+}
+
+// addStore adds the flag of the store of a relay.
+func addStore(flags *pflag.FlagSet, store *string) {
+	flags.StringVar(store, "store", "sqlite:data/relay.db",
+		"the store of events: sqlite:PATH for one relay, or postgres://USER:PASSWORD@HOST:5432/DATABASE for many")
 }
 
 func serve(ctx context.Context, c *terminal.Console, f serveFlags) error {

@@ -100,7 +100,7 @@ func (r *Relay) open(ctx context.Context) (err error) {
 		return fmt.Errorf("opening the store: %w", err)
 	}
 	r.store = s
-	return nil
+	return refuseUnfinishedCopy(ctx, s)
 }
 
 // assemble joins the parts.

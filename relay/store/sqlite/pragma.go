@@ -3,6 +3,7 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,7 +40,7 @@ func forCheckpoints() purpose { return purpose{cache: readerCache, busyTimeout: 
 // makes every commit wait for the disk; fullfsync does so on macOS, where fsync alone does not reach the disk. The
 // checkpointer runs the checkpoints.
 func pragmas(p purpose) []pragma {
-	return []pragma{
+	all := []pragma{
 		{"page_size", strconv.Itoa(pageSize)},
 		{"auto_vacuum", "2"}, // incremental
 		{"journal_mode", "wal"},
@@ -53,6 +54,10 @@ func pragmas(p purpose) []pragma {
 		{"cache_size", strconv.Itoa(-p.cache)},
 		{"query_only", map[bool]string{true: "1", false: "0"}[p.readOnly]},
 	}
+	if p.readOnly { // a backup has no log until a relay uses it
+		all = slices.DeleteFunc(all, func(p pragma) bool { return p.name == "journal_mode" })
+	}
+	return all
 }
 
 // configure sets the pragmas and reads each back, since SQLite silently ignores a setting that it cannot apply. It

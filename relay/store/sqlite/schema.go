@@ -117,7 +117,10 @@ CREATE TABLE counts (
 	dead       INTEGER NOT NULL CHECK (dead >= 0),
 	since      INTEGER NOT NULL -- no unfinished one has a smaller id
 ) STRICT, WITHOUT ROWID;
-INSERT INTO counts
+` + countAll
+
+// countAll fills the table counts.
+const countAll = `INSERT INTO counts
 SELECT notifier, sum(unfinished), sum(unfinished * coalesce(length(message), 0)), sum(state = 'dead'),
 	coalesce(min(CASE unfinished WHEN 1 THEN id END), 0)
 FROM deliveries WHERE unfinished = 1 OR state = 'dead' GROUP BY notifier;

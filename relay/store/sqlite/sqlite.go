@@ -201,6 +201,14 @@ func OpenReader(path string) (_ store.ReadCloser, err error) {
 
 // prepareToRead checks that this program can read the file as it is.
 func (c *conn) prepareToRead(path string) error {
+	err := c.checkToRead(path)
+	if err == nil {
+		err = configure(c, pragmas(forReading()))
+	}
+	return adviseReader(path, err)
+}
+
+func (c *conn) checkToRead(path string) error {
 	known := len(migrations())
 	version, err := fileVersion(c, path, known)
 	if err == nil {
@@ -208,9 +216,6 @@ func (c *conn) prepareToRead(path string) error {
 	}
 	if err == nil {
 		err = checkLibrary(c)
-	}
-	if err == nil {
-		err = configure(c, pragmas(forReading()))
 	}
 	return adviseReader(path, err)
 }

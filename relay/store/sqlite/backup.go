@@ -1,0 +1,157 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/transfer"
+)
+
+// Backup writes a copy of a file, as it is at one moment, into the new file to, and returns the numbers of its rows. A
+// relay may use the file meanwhile: neither waits for the other. The copy is checked and on disk when Backup returns.
+func Backup(ctx context.Context, path, to string) (map[string]int64, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	c, err := connectAs(path, "ro")
+	if err != nil {
+		return nil, err
+	}
+	newest, err := c.backUp(ctx, path, to)
+	if err := errors.Join(err, c.close()); err != nil {
+		return nil, err
+	}
+	return checkBackup(ctx, to, newest)
+}
+
+// reserve makes sure that no relay uses a file that may be a store.
+func reserve(file string) (release func(), err error) {
+	if _, err := os.Stat(file + ".lock"); err != nil {
+		return func() {}, nil // no relay has ever used it
+	}
+	lock, err := lockDatabase(file)
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = lock.release() }, nil // nothing was written to it
+}
+
+// CheckBackup checks a file that holds all of a store, writes it to the disk, and returns the numbers of its rows.
+func CheckBackup(ctx context.Context, path string) (map[string]int64, error) {
+	return checkBackup(ctx, path, 0)
+}
+
+// Publish gives a finished file its name, which survives a power loss. Without replace it fails if the name is taken.
+func Publish(part, file string, replace bool) error {
+	if replace {
+		release, err := reserve(file)
+		if err != nil {
+			return err
+		}
+		defer release()
+		for _, tail := range []string{"-wal", "-shm"} { // they belong to the file that is replaced
+			if err := os.Remove(file + tail); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+		if err := os.Rename(part, file); err != nil {
+			return err
+		}
+	} else if err := os.Link(part, file); errors.Is(err, os.ErrExist) {
+		return err
+	} else if err != nil { // the file system has no links
+		if err := os.Rename(part, file); err != nil {
+			return err
+		}
+	}
+	return syncDir(filepath.Dir(file))
+}
+
+// backUp writes the copy, and returns the newest event from before.
+func (c *conn) backUp(ctx context.Context, path, to string) (newest int64, err error) {
+	if err := c.checkToRead(path); err != nil {
+		return 0, err
+	}
+	newest, err = c.newestEvent(ctx)
+	if err != nil {
+		return 0, err
+	}
+	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // SQLite fills an empty file
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return 0, err
+	}
+	_, err = c.raw.(driver.ExecerContext).ExecContext(ctx, "VACUUM INTO ?", []driver.NamedValue{{Ordinal: 1, Value: to}})
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return newest, engine.Wrap(err, "copying "+path)
+}
+
+func (c *conn) newestEvent(ctx context.Context) (id int64, err error) {
+	err = c.query(ctx, "SELECT coalesce(max(id), 0) FROM events", nil, func(r row) error {
+		id = r.int(0)
+		return nil
+	})
+	return id, engine.Wrap(err, "looking for the newest event")
+}
+
+// checkBackup checks a copy, which has to hold an event, and writes it to the disk.
+func checkBackup(ctx context.Context, path string, newest int64) (rows map[string]int64, err error) {
+	c, err := connectAs(path, "ro")
+	if err != nil {
+		return nil, err
+	}
+	if rows, err = c.countBackup(ctx, newest); err != nil {
+		err = fmt.Errorf("checking the copy: %w", err)
+	}
+	if err := errors.Join(err, c.close()); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	return rows, errors.Join(f.Sync(), f.Close(), syncDir(filepath.Dir(path)))
+}
+
+func (c *conn) countBackup(ctx context.Context, newest int64) (map[string]int64, error) {
+	if err := c.checkIntegrity(ctx); err != nil {
+		return nil, err
+	}
+	rows := map[string]int64{}
+	for _, t := range transfer.Tables() {
+		n, err := countRows(ctx, c, t)
+		if err != nil {
+			return nil, err
+		}
+		rows[t.Name] = n
+	}
+	last, err := c.newestEvent(ctx)
+	if err == nil && last < newest {
+		err = errors.New("its newest event is older than that of the store")
+	}
+	return rows, err
+}
+
+// checkIntegrity reads everything, and returns what SQLite finds wrong.
+func (c *conn) checkIntegrity(ctx context.Context) error {
+	var wrong error
+	err := c.query(ctx, "PRAGMA integrity_check(1)", nil, func(r row) error {
+		if text := r.str(0); text != "ok" {
+			wrong = fmt.Errorf("the database is damaged: %s", text)
+		}
+		return nil
+	})
+	if err == nil {
+		err = wrong
+	}
+	return err
+}
