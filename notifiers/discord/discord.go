@@ -64,7 +64,7 @@ func Kind() notifiers.Kind {
 			{Paths: "content", Max: 2000},
 		},
 		Needs:   "`webhook_url`",
-		Notes:   "an embed; nobody but those in `mention` is called, whatever a text holds",
+		Notes:   "an embed; only people in `mention` are notified",
 		Example: example,
 	}
 }
@@ -76,7 +76,7 @@ func delivered(r notifiers.Receipt, _ string) string {
 		ChannelID string `json:"channel_id"`
 	}
 	if json.Unmarshal([]byte(r.Response), &post) != nil {
-		return "it is posted; the answer is too long to be told here"
+		return "posted; the answer is too long to show here"
 	}
 	return fmt.Sprintf("Discord has posted it to the channel %s, as message %s", post.ChannelID, post.ID)
 }

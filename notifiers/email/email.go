@@ -32,20 +32,20 @@ type Config struct {
 	Username string `yaml:"username"`
 	// Password to log in with, or for xoauth2 the access token.
 	Password notifiers.Secret `yaml:"password" secret:"true"`
-	// Gets the tokens to log in with, in place of a password. With it auth is xoauth2.
+	// Gets access tokens with OAuth 2.0 client credentials, in place of a password; auth is then xoauth2.
 	OAuth2 *httpclient.OAuth2 `yaml:"oauth2"`
 	// How the connection is encrypted: starttls, implicit or none. Default: starttls.
 	TLS string `yaml:"tls"`
-	// Certificates (PEM) of the authorities to trust, in place of the system's; the server's own if it has signed
-	// itself.
+	// Certificates (PEM) of the authorities to trust, in place of the system's; the server's own if it is
+	// self-signed.
 	TLSCA string `yaml:"tls_ca" secret:"true"`
 	// Name that the server's certificate is for. Default: host.
 	TLSServerName string `yaml:"tls_server_name"`
 	// How to log in. Default: auto, the safest way that the server offers.
 	Auth string `yaml:"auth"`
-	// Sender of the mails, such as "Qase <qase@example.com>".
+	// Sender (From) of the emails, such as "Qase <qase@example.com>".
 	From string `yaml:"from"`
-	// Name by which we greet the mail server. Default: the name of this host.
+	// Name sent in HELO or EHLO. Default: the name of this host.
 	Hello string `yaml:"hello"`
 	// Longest time for one attempt. Default: 30s.
 	Timeout time.Duration `yaml:"timeout"`
@@ -55,16 +55,16 @@ type Config struct {
 type Options struct {
 	// Recipients.
 	To []string `yaml:"to" json:"to,omitempty" as:"address"`
-	// Recipients of a copy.
+	// Recipients of a copy (Cc).
 	Cc []string `yaml:"cc" json:"cc,omitempty" as:"address"`
-	// Recipients that the others do not see.
+	// Recipients of a blind copy (Bcc).
 	Bcc []string `yaml:"bcc" json:"bcc,omitempty" as:"address"`
-	// Where answers go. Default: the sender.
+	// Reply-To addresses. Default: the sender.
 	ReplyTo []string `yaml:"reply_to" json:"reply_to,omitempty" as:"address"`
-	// Subject of the mail. Default: the title.
+	// Subject of the email. Default: the title.
 	Subject string `yaml:"subject" json:"subject,omitempty" as:"text"`
-	// Mails of the same key stand together, under the subject of the first unless there is one. Default: the thing that
-	// the event is about, each under its own title. none keeps each mail for itself.
+	// Emails with the same key are threaded, under the subject of the first unless a subject is set. Default: the run,
+	// defect and so on of the event, each email under its own title. none does not thread.
 	Thread string `yaml:"thread" json:"thread,omitempty" as:"text"`
 }
 
@@ -78,7 +78,7 @@ var example string
 func Kind() notifiers.Kind {
 	return notifiers.Kind{
 		Type:    "email",
-		Summary: "a mail, as text and HTML, by an SMTP server",
+		Summary: "an email, as text and HTML, by an SMTP server",
 		Config: func() any {
 			return &Config{TLS: "starttls", Auth: "auto", Timeout: 30 * time.Second}
 		},
@@ -98,7 +98,7 @@ func Kind() notifiers.Kind {
 		Needs:       "`host`, `from`",
 		Notes: "text and HTML; `port`, `hello`, `tls: starttls\\|implicit\\|none`, `tls_ca` (or `tls_ca_file`), " +
 			"`tls_server_name`, `username`, `password` or `oauth2`, `auth`; one refused recipient does not " +
-			"stop the others, and nobody gets a mail twice; mails about one thing stand together, in Gmail " +
+			"stop the others, and each person gets one email; emails about one thing are threaded, in Gmail " +
 			"with a `thread` or `subject` of their own",
 		Example: example,
 	}

@@ -22,7 +22,7 @@ type Config struct {
 
 // Options are the message options of type googlechat.
 type Options struct {
-	// Messages with the same text here stand in one thread. Default: each in its own.
+	// Thread key: messages with the same key are in one thread. Default: no thread.
 	Thread string `yaml:"thread" json:"thread,omitempty" as:"text"`
 	// Who is mentioned: user ids (digits) or @all; other text is written as @text.
 	Mention []string `yaml:"mention" json:"mention,omitempty" as:"call"`

@@ -18,18 +18,18 @@ import (
 type Config struct {
 	// Longest time for one attempt, from dialling to the end of the answer. Default: 15s.
 	Timeout time.Duration `yaml:"timeout"`
-	// Signs every request as Standard Webhooks 1.0 says: "whsec_" and base64, any other text as it is, or "whsk_" and
-	// the base64 of an ed25519 private key. With several, as while changing them, each signs.
+	// Secrets that sign every request by Standard Webhooks 1.0: "whsec_" and base64, any other text as it is, or
+	// "whsk_" and the base64 of an ed25519 private key. With several, as while changing them, each signs.
 	SigningSecret []notifiers.Secret `yaml:"signing_secret" secret:"true"`
 	// Name and password to log in with. Of basic_auth, bearer and oauth2 there can be one.
 	BasicAuth *basicAuth `yaml:"basic_auth"`
 	// Token to log in with.
 	Bearer notifiers.Secret `yaml:"bearer" secret:"true"`
-	// Gets tokens to log in with, as a client of its own right.
+	// Gets tokens with OAuth 2.0 client credentials.
 	OAuth2 *httpclient.OAuth2 `yaml:"oauth2"`
-	// Whom to trust, and by what certificate to be trusted.
+	// TLS settings: trusted authorities and a client certificate.
 	TLS httpclient.TLS `yaml:"tls"`
-	// Proxy that requests go by: http://, https:// or socks5://, with name and password if it needs them.
+	// Proxy for requests: http://, https:// or socks5://, with name and password if it needs them.
 	ProxyURL notifiers.Secret `yaml:"proxy_url" secret:"true"`
 	// Hosts that a url from a rule may name; needed where an event chooses the host. *.example.com is every subdomain.
 	AllowHosts []string `yaml:"allow_hosts"`
@@ -41,7 +41,7 @@ type Config struct {
 type Options struct {
 	// Request method. Default: POST.
 	Method string `yaml:"method" json:"method,omitempty" as:"text"`
-	// Where the request goes, http:// or https://.
+	// URL of the request, http:// or https://.
 	URL string `yaml:"url" json:"url,omitempty" as:"url" secret:"masked" empty:"inherit"`
 	// Headers of the request; those of a rule are added to those of the notifier.
 	Headers map[string]string `yaml:"headers" json:"headers,omitempty" as:"header" secret:"masked"`
@@ -56,7 +56,7 @@ var example string
 func Kind() notifiers.Kind {
 	return notifiers.Kind{
 		Type:        "http",
-		Summary:     "an HTTP request to any URL, signed if wanted",
+		Summary:     "an HTTP request to any URL, optionally signed",
 		Config:      func() any { return &Config{Timeout: 15 * time.Second} },
 		Sample:      func() any { return &Config{Timeout: time.Second} },
 		Options:     Options{},

@@ -15,17 +15,17 @@ import (
 	"qaserelay/notifiers"
 )
 
-// OAuth2 are the settings for tokens of a client of its own right (RFC 6749, section 4.4).
+// OAuth2 are the settings of OAuth 2.0 client credentials (RFC 6749, section 4.4).
 type OAuth2 struct {
-	// Name of the client at the token endpoint.
+	// Client ID at the token endpoint.
 	ClientID string `yaml:"client_id"`
-	// Secret of the client.
+	// Client secret.
 	ClientSecret notifiers.Secret `yaml:"client_secret" secret:"true"`
-	// Address of the token endpoint.
+	// URL of the token endpoint.
 	TokenURL string `yaml:"token_url"`
-	// What the token is to be good for.
+	// Scopes of the token.
 	Scopes []string `yaml:"scopes"`
-	// More parameters of the request for a token, such as audience.
+	// Further parameters of the token request, such as audience.
 	EndpointParams map[string]string `yaml:"endpoint_params"`
 }
 

@@ -11,15 +11,15 @@ import (
 
 // TLS are the settings by which a notifier and its server verify each other.
 type TLS struct {
-	// Certificates (PEM) of the authorities to trust, in place of the system's; a server's own if it has signed itself.
+	// Certificates (PEM) of the authorities to trust, in place of the system's; the server's own if it is self-signed.
 	CA string `yaml:"ca" secret:"true"`
-	// Certificate (PEM) to show to the server, with those that lead to its authority.
+	// Client certificate (PEM), with its intermediate certificates.
 	Cert string `yaml:"cert" secret:"true"`
 	// Private key (PEM) of cert.
 	Key notifiers.Secret `yaml:"key" secret:"true"`
 	// Name that the server's certificate is for. Default: the host of the address.
 	ServerName string `yaml:"server_name"`
-	// true trusts any certificate, and so any server; only for tests.
+	// true accepts any certificate of the server; only for tests.
 	InsecureSkipVerify bool `yaml:"insecure_skip_verify"`
 }
 

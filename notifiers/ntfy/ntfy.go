@@ -22,7 +22,7 @@ import (
 type Config struct {
 	// Base URL of the server. Default: https://ntfy.sh/.
 	Server string `yaml:"server"`
-	// Access token (tk_…), for topics that not everybody may write to.
+	// Access token (tk_…), for topics with restricted access.
 	Token notifiers.Secret `yaml:"token" secret:"true"`
 	// User and password, in place of a token.
 	Username string `yaml:"username"`
@@ -36,11 +36,11 @@ type Config struct {
 type Options struct {
 	// Topic to publish to: letters, digits, _ and -. On a public server anyone who knows the topic can read it.
 	Topic string `yaml:"topic" json:"topic,omitempty" as:"text" empty:"inherit"`
-	// How urgent it is: min, low, default, high or max, or 1 to 5. Default: high for an error, else default.
+	// Priority: min, low, default, high or max, or 1 to 5. Default: high for an error, else default.
 	Priority string `yaml:"priority" json:"priority,omitempty" as:"text"`
-	// Tags beside that of the level; names of emoji become emoji.
+	// Tags; names of emoji become emoji.
 	Tags []string `yaml:"tags" json:"tags,omitempty" as:"text"`
-	// Where a tap on the notification leads. Default: the thing that the event is about.
+	// URL that a tap on the notification opens. Default: the run, defect and so on of the event.
 	Click string `yaml:"click" json:"click,omitempty" as:"link"`
 }
 

@@ -26,14 +26,14 @@ type Config struct {
 
 // Options are the message options of type pagerduty.
 type Options struct {
-	// What becomes of the alert: trigger, acknowledge or resolve. Default: a success resolves, all else triggers.
+	// Event action: trigger, acknowledge or resolve. Default: a success resolves, all else triggers.
 	Action string `yaml:"action" json:"action,omitempty" as:"text"`
-	// Which alert it is: messages with the same key are about one. Default: for runs that end the plan and environment,
-	// so that the next green one resolves it; else, and without a plan, the thing that the event is about.
+	// Key of the alert: messages with the same key update one alert. Default: for runs that end the plan and
+	// environment, so that the next green one resolves it; else, and without a plan, the thing that the event is about.
 	DedupKey string `yaml:"dedup_key" json:"dedup_key,omitempty" as:"text"`
-	// How bad it is: critical, error, warning or info. Default: by level.
+	// Severity: critical, error, warning or info. Default: by level.
 	Severity string `yaml:"severity" json:"severity,omitempty" as:"text"`
-	// What is affected. Default: Qase and the project.
+	// Source: the affected system. Default: Qase and the project.
 	Source string `yaml:"source" json:"source,omitempty" as:"text"`
 }
 

@@ -28,8 +28,8 @@ type Config struct {
 type Options struct {
 	// Where a bot token posts: a channel such as #qa, or its id. An incoming webhook has its own channel.
 	Channel string `yaml:"channel" json:"channel,omitempty" as:"text" empty:"inherit"`
-	// Who gets the message in person, in place of a channel: a person or team of people:, an e-mail address, or a
-	// member id (U…). Several get it together. Needs a bot token.
+	// Who gets the message as a direct message, in place of a channel: a person or team of people:, an e-mail address,
+	// or a member id (U…). Several get it together. Needs a bot token.
 	DM []string `yaml:"dm" json:"dm,omitempty" as:"mention"`
 	// Who is mentioned: people and teams of people:, e-mail addresses, member ids (U…), user groups (S…), @here,
 	// @channel, @everyone; other text is written as @text. Addresses are looked up in Slack with a bot token that has
@@ -38,7 +38,7 @@ type Options struct {
 	// Messages of the same key in a channel make one thread: the first begins it, the others are replies. Needs a bot
 	// token.
 	Thread string `yaml:"thread" json:"thread,omitempty" as:"text"`
-	// Shows a reply in the channel too.
+	// true also shows a reply in the channel.
 	Broadcast bool `yaml:"broadcast" json:"broadcast,omitempty"`
 	// The earlier message of the same key in the channel is changed, in place of a new one. With thread of the same key
 	// the text is also a reply below it. Needs a bot token.

@@ -50,7 +50,7 @@ func Kind() notifiers.Kind {
 			{Max: 28_000, Unit: notifiers.Bytes},
 		},
 		Needs:   "`webhook_url` of a workflow",
-		Notes:   "an Adaptive Card; who is mentioned is named by sign-in name",
+		Notes:   "an Adaptive Card; people in `mention` are given by sign-in name",
 		Example: example,
 	}
 }

@@ -22,7 +22,7 @@ import (
 type Config struct {
 	// Token of the bot, from @BotFather.
 	Token notifiers.Secret `yaml:"token" secret:"true"`
-	// Base URL of the Bot API, for a server of one's own. Default: https://api.telegram.org/.
+	// Base URL of the Bot API, for your own server. Default: https://api.telegram.org/.
 	APIURL string `yaml:"api_url"`
 	// Longest time for one attempt. Default: 10s.
 	Timeout time.Duration `yaml:"timeout"`
@@ -87,7 +87,7 @@ func delivered(r notifiers.Receipt, _ string) string {
 		} `json:"result"`
 	}
 	if json.Unmarshal([]byte(r.Response), &answer) != nil {
-		return "it is posted; the answer is too long to be told here"
+		return "posted; the answer is too long to show here"
 	}
 	to := answer.Result.Chat
 	return fmt.Sprintf("Telegram has posted it to the chat “%s”, as message %d",

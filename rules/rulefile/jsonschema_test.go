@@ -61,9 +61,9 @@ func (g *schemaMaker) file() js {
 		"matcher": js{"anyOf": []js{textSchema(), {"type": "array", "items": textSchema()}, {
 			"type": "object", "additionalProperties": false,
 			"properties": js{
-				"contains": described(listOf(textSchema()), "Text that has to be in it; of a list, each."),
+				"contains": described(listOf(textSchema()), "Text that it must contain; with a list, each of them."),
 				"matches": described(listOf(textSchema()),
-					"Regular expression that has to match a part of it; of a list, each."),
+					"Regular expression that must match a part of it; with a list, each of them."),
 			},
 		}}},
 	}

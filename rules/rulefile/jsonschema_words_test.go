@@ -35,15 +35,16 @@ func schemaWords() map[string]word {
 		"tests[]":         {required: []string{"name", "event", "expect"}},
 		"tests[].given[]": {required: []string{"event"}},
 		"notifiers[].retry": {about: "Schedule of retries. Default: first after 5s, then with growing waits of at " +
-			"most 1h, for 24h in all."},
+			"most 1h (exponential backoff with jitter), for 24h in total."},
 	}
 	for path, about := range map[string]string{
 		"include":  "More files, as paths or patterns relative to this file.",
 		"settings": "General settings.",
 		"sources": "Addresses that Qase posts to: POST /webhooks/NAME. Without it there is one named qase, whose " +
 			"secret is $QASE_WEBHOOK_SECRET.",
-		"people":    "People: their email addresses and member ids in Qase, and their member ids in Slack.",
-		"notifiers": "Services that messages are sent to.",
+		"people":    "Directory of people: their email addresses and member ids in Qase, and their member ids in " +
+			"Slack.",
+		"notifiers": "Notification channels: services that messages are sent to.",
 		"templates": "Partial templates that messages share: {{ template \"NAME\" . }}.",
 		"rules":     "Rules. Each event is checked against each rule, in this order.",
 		"tests":     "Tests of the rules, run by: qase-relay test.",
@@ -52,17 +53,17 @@ func schemaWords() map[string]word {
 		"settings.timezone":           "Time zone of dates in messages, such as Europe/Berlin. Default: UTC.",
 		"settings.retention":          "For how long data is kept.",
 		"settings.retention.events":   "Events, with all that belongs to them. Default: 30d.",
-		"settings.retention.dead":     "Events with deliveries that failed for good. Default: 90d.",
+		"settings.retention.dead":     "Events with dead letters. Default: 90d.",
 		"settings.retention.entities": "State of runs, defects and so on, after their last event. Default: 90d.",
 
 		"settings.order_wait": "Longest time that a delivery waits for an earlier one of the same run, " +
 			"defect and so on. Default: 1h.",
-		"settings.backlog": "Limits of unfinished work. At a limit, events are refused, and Qase sends " +
-			"them again later. 0 means no limit.",
+		"settings.backlog": "Limits of unfinished deliveries. At a limit, events are refused with 503, " +
+			"and Qase retries. 0 means no limit.",
 		"settings.backlog.deliveries": "Unfinished deliveries. Default: 1000000.",
 		"settings.backlog.bytes":      "Size of their messages, such as 500MB. Default: 10GiB.",
 		"settings.min_free_disk": "Free space that the file system of a SQLite store needs for events to be " +
-			"taken, such as 1GiB; 0 takes them always. Default: 64MiB.",
+			"accepted, such as 1GiB; 0 means no limit. Default: 64MiB.",
 		"settings.emoji": "false leaves out the emoji of the level (🔴 ⚠️ ✅) before titles in chats and push " +
 			"notifications. Default: true.",
 
@@ -74,11 +75,11 @@ func schemaWords() map[string]word {
 		"sources[].api_url":    "Base of the Qase API.",
 
 		"people[].name":      "Name to show.",
-		"people[].email":     "E-mail address in Qase.",
+		"people[].email":     "Email address in Qase.",
 		"people[].member_id": "team_member_id in events.",
 		"people[].slack":     "Member id in Slack, such as U024BE7LH.",
-		"people[].team": "Team, for conditions (actor.team), and for mention: and dm:, where its name stands " +
-			"for all members.",
+		"people[].team": "Team, for conditions (actor.team), and for mention: and dm:, where its name means " +
+			"all members.",
 
 		"notifiers[].name": "Name that rules refer to.",
 		"notifiers[].type": "Service that it sends to. The other keys depend on it.",
@@ -93,7 +94,7 @@ func schemaWords() map[string]word {
 			"rate what the service takes.",
 		"notifiers[].retry.initial": "Longest wait before the second attempt. Default: 5s.",
 		"notifiers[].retry.max":     "Longest wait between two attempts. Default: 1h.",
-		"notifiers[].retry.for":     "Gives up so long after the first attempt. Default: 24h.",
+		"notifiers[].retry.for":     "Gives up this long after the first attempt. Default: 24h.",
 
 		"tests[].name":  "Sentence that describes the test.",
 		"tests[].given": "Events that come before, in their order.",
@@ -104,7 +105,7 @@ func schemaWords() map[string]word {
 	}
 	for path, about := range map[string]string{
 		"event":          "Name of the event, such as run.completed.",
-		"payload":        "Fields of the payload, over those of the catalogue's example.",
+		"payload":        "Fields of the payload, over those of the catalog's example.",
 		"project_code":   "Project of the event. Default: that of the example.",
 		"team_member_id": "Member who caused it. Default: that of the example.",
 		"source":         "Source that receives it. Default: the first one.",
