@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"qaserelay/cmd/qase-relay/report"
 	"qaserelay/cmd/qase-relay/terminal"
+	"qaserelay/relay/admin"
 	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/store"
 )
@@ -113,7 +115,7 @@ func newDeliveriesCancel(c *terminal.Console) *cobra.Command {
 		Example: `  qase-relay deliveries cancel 06bq1xk2zv8c0`,
 		Args:    terminal.ArgsBetween(1, desk.MaxPage, "the id of a delivery"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return change{f, "cancel", "cancelled"}.apply(cmd.Context(), c, args)
+			return change{askFlags: f, verb: "cancel", done: "cancelled"}.apply(cmd.Context(), c, args)
 		},
 	}
 	f.add(cmd.Flags())
@@ -124,6 +126,19 @@ func newDeliveriesCancel(c *terminal.Console) *cobra.Command {
 type change struct {
 	askFlags
 	verb, done string // retry, retried
+	rerender   bool   // of a retry
+}
+
+// body is the body of a request for one delivery or many.
+func (w change) body(ids ...string) any {
+	body := map[string]any{}
+	if len(ids) > 0 {
+		body["ids"] = ids
+	}
+	if w.rerender {
+		body["rerender"] = true
+	}
+	return body
 }
 
 // apply changes the deliveries and prints them. An id that fails is reported, and does not stop the others.
@@ -132,7 +147,7 @@ func (w change) apply(ctx context.Context, c *terminal.Console, ids []string) er
 	changed, failed := []desk.Delivery{}, false
 	for _, id := range ids {
 		path := "deliveries/" + url.PathEscape(id)
-		err := notFound(cl.post(ctx, path+"/"+w.verb, struct{}{}, &struct{}{}), "deliveries", id)
+		err := notFound(cl.post(ctx, path+"/"+w.verb, w.body(), &struct{}{}), "deliveries", id)
 		var exit *terminal.ExitError
 		switch {
 		case errors.As(err, &exit):
@@ -186,7 +201,7 @@ func printWaits(ctx context.Context, cl *relayClient, s *terminal.Screen, list [
 
 func newDeliveriesRetry(c *terminal.Console) *cobra.Command {
 	var f listFlags
-	var dead bool
+	var dead, rerender bool
 	cmd := &cobra.Command{
 		Use:   "retry ID… | --dead",
 		Short: "Send dead deliveries again, or pending ones now",
@@ -194,22 +209,28 @@ func newDeliveriesRetry(c *terminal.Console) *cobra.Command {
 which receivers can drop duplicates. --dead takes all dead ones; filters limit them, and --state pending takes
 pending ones.
 
-Exits with 1 if a delivery does not exist, or is neither dead nor pending.`,
+A retry sends the message as it was made. With --rerender it is made again by the current rules, for example after
+a wrong channel was corrected; the other deliveries of the event stay as they are.
+
+Exits with 1 if a delivery does not exist, is neither dead nor pending, or cannot be made by the current rules.`,
 		Example: `  qase-relay deliveries retry 06bq1xk2zv8c0
   qase-relay deliveries retry --dead
+  qase-relay deliveries retry --dead --rerender --rule failed-run
   qase-relay deliveries retry --dead --notifier qa-slack --since 2h`,
 		Args: terminal.ArgsBetween(0, desk.MaxPage, ""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.checkRetry(args, dead); err != nil {
 				return err
 			}
-			retry := change{f.askFlags, "retry", "retried"}
+			retry := change{f.askFlags, "retry", "retried", rerender}
 			if len(args) > 0 {
 				return retry.apply(cmd.Context(), c, args)
 			}
 			return retry.applyChosen(cmd.Context(), c, f.filterFlags)
 		},
 	}
+	cmd.Flags().BoolVar(&rerender, "rerender", false,
+		"render the messages again, by the current rules: for a channel or text that a rule got wrong")
 	cmd.Flags().BoolVar(&dead, "dead", false, "all dead ones, or those that match the filters")
 	f.addDeliveryFilters(cmd.Flags())
 	return cmd
@@ -241,18 +262,27 @@ func (w change) applyChosen(ctx context.Context, c *terminal.Console, f filterFl
 	if err != nil {
 		return err
 	}
-	cl, retried := newRelayClient(w.clientFlags), []desk.Delivery{}
+	cl, retried, failed := newRelayClient(w.clientFlags), []desk.Delivery{}, false
 	for before, more := "", true; more; more = before != "" {
 		p, err := cl.page(ctx, "deliveries", q, before, desk.MaxPage)
+		var done admin.Retried
 		if err == nil && len(p.Deliveries) > 0 {
-			err = cl.post(ctx, "deliveries/retry", map[string][]string{"ids": idsOf(p.Deliveries)}, &struct{}{})
+			err = cl.post(ctx, "deliveries/retry", w.body(idsOf(p.Deliveries)...), &done)
 		}
 		if err != nil {
 			return errors.Join(w.print(c, retried), err)
 		}
+		for _, r := range done.Refused {
+			c.Err.Printf("%s %s: %s\n", c.Err.Bad("error:"), r.ID, terminal.Printable(r.Error))
+			p.Deliveries = slices.DeleteFunc(p.Deliveries, func(d desk.Delivery) bool { return d.ID == r.ID })
+			failed = true
+		}
 		retried, before = append(retried, asPending(p.Deliveries)...), p.Next
 	}
-	return w.print(c, retried)
+	if err := w.print(c, retried); err != nil || !failed {
+		return err
+	}
+	return terminal.Wrong(nil)
 }
 
 func idsOf(list []desk.Delivery) []string {

@@ -40,10 +40,23 @@ func (b *replayBody) parse() ([]store.ID, error) {
 	return parseIDs(b.IDs)
 }
 
-// choice is the body of a retry: ids, or a filter.
+// retryBody is the body of a retry of one delivery.
+type retryBody struct {
+	Rerender bool `json:"rerender,omitempty"` // by the current rules
+}
+
+// choice is the body of a retry of many: ids, or a filter.
 type choice struct {
 	IDs []string `json:"ids,omitempty"`
+	retryBody
 	filter
+}
+
+// Retried is the answer to a retry of several deliveries.
+type Retried struct {
+	Retried int `json:"retried"`
+	// Refused says which deliveries the current rules do not render again, and why.
+	Refused []desk.Refusal `json:"refused,omitempty"`
 }
 
 // filter selects deliveries. Empty fields select all, except that an empty state means dead.

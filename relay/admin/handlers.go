@@ -85,9 +85,16 @@ func (s *server) drift(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *server) retryOne(w http.ResponseWriter, r *http.Request) {
-	if id, ok := pathID(w, r); ok {
-		s.answer(w, map[string]int{"retried": 1}, s.Desk.Retry(r.Context(), id))
+	id, ok := pathID(w, r)
+	var b retryBody
+	if !ok || !readBody(w, r, &b) {
+		return
 	}
+	retry := s.Desk.Retry
+	if b.Rerender {
+		retry = s.Desk.Rerender
+	}
+	s.answer(w, Retried{Retried: 1}, retry(r.Context(), id))
 }
 
 func (s *server) retryMany(w http.ResponseWriter, r *http.Request) {
@@ -96,18 +103,26 @@ func (s *server) retryMany(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	extendDeadline(w)
-	var n int
 	ids, f, err := c.parse()
-	switch {
-	case err != nil:
+	if err != nil {
 		writeError(w, http.StatusBadRequest, err.Error())
 		return
-	case ids != nil:
-		n, err = s.Desk.RetryMany(r.Context(), ids)
-	default:
-		n, err = s.Desk.RetryAll(r.Context(), f)
 	}
-	s.answer(w, map[string]int{"retried": n}, err)
+	var done Retried
+	switch {
+	case c.Rerender:
+		if ids == nil {
+			ids, err = s.Desk.Chosen(r.Context(), f)
+		}
+		if err == nil {
+			done.Retried, done.Refused, err = s.Desk.RerenderMany(r.Context(), ids)
+		}
+	case ids != nil:
+		done.Retried, err = s.Desk.RetryMany(r.Context(), ids)
+	default:
+		done.Retried, err = s.Desk.RetryAll(r.Context(), f)
+	}
+	s.answer(w, done, err)
 }
 
 func (s *server) cancel(w http.ResponseWriter, r *http.Request) {

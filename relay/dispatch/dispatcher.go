@@ -218,12 +218,28 @@ func (d *Dispatcher) lane(notifier string) *lane { return (*d.lanes.Load())[noti
 // receiver failed or is gone tries it with one message; the others go on waiting. A delivery that was handed back a
 // moment ago is pending too.
 func (d *Dispatcher) Retry(ctx context.Context, ids []store.ID) (int, error) {
+	return d.again(ctx, ids, func() (int, error) { return d.Store.Retry(ctx, ids) })
+}
+
+// Rewrite gives a dead or pending delivery another message, and retries it. It reports whether it found it.
+func (d *Dispatcher) Rewrite(ctx context.Context, r store.Rewrite) (bool, error) {
+	n, err := d.again(ctx, []store.ID{r.ID}, func() (int, error) {
+		if found, err := d.Store.Rewrite(ctx, r); !found || err != nil {
+			return 0, err
+		}
+		return 1, nil
+	})
+	return n == 1, err
+}
+
+// again makes deliveries due by a call of the store, and lets their notifiers try.
+func (d *Dispatcher) again(ctx context.Context, ids []store.ID, call func() (int, error)) (int, error) {
 	d.flush(ctx)
 	notifiers, err := d.Store.NotifiersOf(ctx, ids) // now, since once they are due they may end at any time
 	if err != nil {
 		return 0, err
 	}
-	n, err := d.Store.Retry(ctx, ids)
+	n, err := call()
 	for _, name := range notifiers {
 		if l := d.lane(name); l != nil {
 			l.wake()

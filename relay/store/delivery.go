@@ -135,6 +135,13 @@ type Outcome struct {
 	Fallback *NewDelivery
 }
 
+// Rewrite is the new content of a delivery.
+type Rewrite struct {
+	ID      ID
+	Title   string
+	Message []byte // JSON, kept as it is
+}
+
 // Attempt is one try to send a delivery.
 type Attempt struct {
 	At       time.Time

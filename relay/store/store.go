@@ -94,6 +94,9 @@ type Queue interface {
 	// Retry makes dead or pending deliveries due now, even behind earlier ones, with a fresh allowance of attempts. It
 	// returns how many it found.
 	Retry(ctx context.Context, ids []ID) (int, error)
+	// Rewrite gives a dead or pending delivery another title and message, and makes it due as Retry does. It reports
+	// whether it found the delivery.
+	Rewrite(ctx context.Context, r Rewrite) (bool, error)
 	// NotifiersOf returns the sorted names of the notifiers of those of these deliveries that are dead or pending.
 	NotifiersOf(ctx context.Context, ids []ID) ([]string, error)
 	// Cancel makes dead or pending deliveries cancelled for the given reason, makes those due that waited for them, and

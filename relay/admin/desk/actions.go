@@ -34,6 +34,61 @@ func (d *Desk) Retry(ctx context.Context, id store.ID) error {
 	return d.change(ctx, id, "retrying a delivery", "only dead and pending deliveries can be retried", d.o.Retry)
 }
 
+// Rerender renders one dead or pending delivery again by the current rules, and makes it due now.
+func (d *Desk) Rerender(ctx context.Context, id store.ID) error {
+	found, err := d.o.Rerender(ctx, id)
+	var refused *relay.RerenderError
+	switch {
+	case errors.As(err, &refused):
+		return &StateError{"not rendered again: " + refused.Reason}
+	case err == nil && !found:
+		return &StateError{"only dead and pending deliveries can be retried"}
+	}
+	return failed("rendering a delivery again", err)
+}
+
+// Refusal says why one delivery was not retried.
+type Refusal struct {
+	ID    string `json:"id"`
+	Error string `json:"error"`
+}
+
+// RerenderMany renders deliveries again, and returns how many, and why the others were not.
+func (d *Desk) RerenderMany(ctx context.Context, ids []store.ID) (n int, refused []Refusal, err error) {
+	refused = []Refusal{}
+	for _, id := range ids {
+		err := d.Rerender(ctx, id)
+		var state *StateError
+		switch {
+		case err == nil:
+			n++
+		case errors.Is(err, store.ErrNotFound):
+			refused = append(refused, Refusal{id.String(), "no delivery has this id"})
+		case errors.As(err, &state):
+			refused = append(refused, Refusal{id.String(), state.Message})
+		default:
+			return n, refused, retryFailed(n, err)
+		}
+	}
+	return n, refused, nil
+}
+
+// Chosen returns the ids of the deliveries that a filter selects, the newest first.
+func (d *Desk) Chosen(ctx context.Context, f store.DeliveryFilter) (ids []store.ID, err error) {
+	for f.Limit = MaxPage; ; {
+		page, next, err := d.o.Store.Deliveries(ctx, f)
+		if err != nil {
+			return nil, failed("listing deliveries", err)
+		}
+		for _, one := range page {
+			ids = append(ids, one.ID)
+		}
+		if f.Before = next; next == 0 {
+			return ids, nil
+		}
+	}
+}
+
 // Cancel ends one dead or pending delivery.
 func (d *Desk) Cancel(ctx context.Context, id store.ID) error {
 	cancel := func(ctx context.Context, ids []store.ID) (int, error) {

@@ -29,6 +29,9 @@ type Options struct {
 	Status func() Status
 	// Retry makes dead or pending deliveries due now and returns their number.
 	Retry func(ctx context.Context, ids []store.ID) (int, error)
+	// Rerender renders a dead or pending delivery again by the current rules, and makes it due now. It reports whether
+	// the delivery was dead or pending. An error that is a relay.RerenderError says why the rules make no such message.
+	Rerender func(ctx context.Context, id store.ID) (bool, error)
 	// Replay decides stored events again, and sends the messages unless it is dry.
 	Replay func(ctx context.Context, ids []store.ID, dry bool) []relay.Replay
 	// Resume lets one message of a paused notifier try its receiver. For an unknown notifier it returns

@@ -301,13 +301,20 @@ type change struct {
 	ids    []store.ID
 	cancel bool
 	why    string
-	n      int // how many were found
+	text   *store.Rewrite // what a retried delivery becomes, or nil
+	n      int            // how many were found
 }
 
 // Retry implements store.Store.
 func (s *Store) Retry(ctx context.Context, ids []store.ID) (int, error) {
 	n, err := s.changeAll(ctx, ids, change{})
 	return n, engine.Wrap(err, "retrying deliveries")
+}
+
+// Rewrite implements store.Store.
+func (s *Store) Rewrite(ctx context.Context, r store.Rewrite) (bool, error) {
+	n, err := s.changeAll(ctx, []store.ID{r.ID}, change{text: &r})
+	return n == 1, engine.Wrap(err, "rewriting a delivery")
 }
 
 // Cancel implements store.Store.
@@ -341,7 +348,13 @@ func (t *tx) change(c *change) {
 		t.queue(cancelDeliveries, append(args, clean(c.why))...).QueryRow(scan)
 		t.promoteAfter(ids)
 	} else {
-		t.queue(retryDeliveries, args...).QueryRow(scan)
+		var title *string
+		var message []byte
+		if c.text != nil {
+			cleaned := clean(c.text.Title)
+			title, message = &cleaned, c.text.Message
+		}
+		t.queue(retryDeliveries, append(args, title, message)...).QueryRow(scan)
 	}
 	t.addLoad(sum)
 }
@@ -358,7 +371,7 @@ func int64s(ids []store.ID) []int64 {
 // The parts that retryDeliveries and cancelDeliveries have in common.
 const (
 	foundDeliveries = `WITH found AS (
-		SELECT id, state FROM deliveries WHERE id = ANY ($1) AND state IN ('dead', 'pending') ORDER BY id FOR UPDATE),`
+		SELECT id, state, octet_length(message) AS size FROM deliveries WHERE id = ANY ($1) AND state IN ('dead', 'pending') ORDER BY id FOR UPDATE),`
 	countFound = `kept AS (
 		INSERT INTO counts AS c (node, slot, notifier, unfinished, dead, bytes)
 		SELECT $3::integer, $4::integer, notifier, n, dead, bytes FROM sums
@@ -369,12 +382,14 @@ const (
 
 const retryDeliveries = foundDeliveries + `
 	changed AS (
-		UPDATE deliveries d SET state = 'pending', attempts = 0, first_at = $2, next_at = $2, updated_at = $2
-		FROM found WHERE d.id = found.id RETURNING d.notifier, found.state AS old, octet_length(d.message) AS bytes),
+		UPDATE deliveries d SET state = 'pending', attempts = 0, first_at = $2, next_at = $2, updated_at = $2,
+			title = coalesce($5::text, d.title), message = coalesce($6::bytea, d.message)
+		FROM found WHERE d.id = found.id RETURNING d.notifier, found.state AS old,
+			octet_length(d.message) - CASE found.state WHEN 'dead' THEN 0 ELSE found.size END AS bytes),
 	sums AS (
 		SELECT notifier, count(*) AS found,
 			count(*) FILTER (WHERE old = 'dead') AS n, -count(*) FILTER (WHERE old = 'dead') AS dead,
-			coalesce(sum(bytes) FILTER (WHERE old = 'dead'), 0)::bigint AS bytes
+			coalesce(sum(bytes), 0)::bigint AS bytes
 		FROM changed GROUP BY notifier),` + countFound
 
 const cancelDeliveries = foundDeliveries + `

@@ -264,6 +264,18 @@ func (s *Store) Retry(ctx context.Context, ids []store.ID) (int, error) {
 	return n, engine.Wrap(err, "retrying deliveries")
 }
 
+// Rewrite implements store.Store.
+func (s *Store) Rewrite(ctx context.Context, r store.Rewrite) (bool, error) {
+	n, err := s.change(ctx, []store.ID{r.ID}, func(t *tx, _ []store.ID) (int, error) {
+		if found, err := t.retryOne(r.ID, &r); !found || err != nil {
+			return 0, err
+		}
+		_, err := t.exec("UPDATE deliveries SET title = ?2, message = ?3 WHERE id = ?1", r.ID, r.Title, r.Message)
+		return 1, err
+	})
+	return n == 1, engine.Wrap(err, "rewriting a delivery")
+}
+
 // Cancel implements store.Store.
 func (s *Store) Cancel(ctx context.Context, ids []store.ID, why string) (int, error) {
 	n, err := s.change(ctx, ids, func(t *tx, ids []store.ID) (int, error) { return t.cancel(ids, why) })
@@ -287,7 +299,7 @@ func (s *Store) change(ctx context.Context, ids []store.ID, change func(*tx, []s
 
 func (t *tx) retry(ids []store.ID) (total int, err error) {
 	for _, id := range ids {
-		found, err := t.retryOne(id)
+		found, err := t.retryOne(id, nil)
 		if err != nil {
 			return 0, err
 		}
@@ -298,13 +310,17 @@ func (t *tx) retry(ids []store.ID) (total int, err error) {
 	return total, nil
 }
 
-func (t *tx) retryOne(id store.ID) (found bool, err error) {
+// retryOne makes a delivery due, which gets another message if r is not nil.
+func (t *tx) retryOne(id store.ID, r *store.Rewrite) (found bool, err error) {
 	state, h, err := t.look(id)
 	if err != nil || store.ByRetry.From(state) == nil {
 		return false, err
 	}
 	n := t.count(h.Notifier)
 	n.remove(state, h.message)
+	if r != nil {
+		h.message = int64(len(r.Message))
+	}
 	n.add(store.Pending, id, h.message)
 	const q = `UPDATE deliveries SET state = 'pending', unfinished = 1, attempts = 0, first_at = ?2, next_at = ?2,
 		updated_at = ?2 WHERE id = ?1`

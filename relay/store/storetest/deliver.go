@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -118,6 +119,31 @@ func deliverCases() map[string]func(*Fixture) {
 			f.Equal("fresh", []any{d.State, d.Attempts, d.FirstAt, d.NextAt}, []any{store.Pending, 0, f.Now(), f.Now()})
 			f.Equal("claimed", f.ClaimIDs(), []store.ID{dead, waiting})
 			f.Equal("lease", f.Find(dead).Lease, 2)
+		},
+		"a dead or a waiting delivery can be rewritten, and is due with its new message": func(f *Fixture) {
+			dead, waiting, done, sending := f.Put(""), f.Put(""), f.Put(""), f.Put("")
+			f.ClaimIDs()
+			f.FinishAs(store.Dead, time.Time{}, dead)
+			f.FinishAs(store.Pending, f.Now().Add(time.Hour), waiting)
+			f.FinishAs(store.Delivered, time.Time{}, done)
+			size := len(f.Find(sending).Message)
+			f.Advance(time.Minute)
+			for id, want := range map[store.ID]bool{dead: true, waiting: true, done: false, sending: false, 12345: false} {
+				message := fmt.Sprintf(`{"title":"another of %d"}`, id)
+				found, err := f.Rewrite(f.Context(), store.Rewrite{ID: id, Title: "another", Message: []byte(message)})
+				f.NoError(err)
+				f.Equal("found", found, want)
+				if !want {
+					continue
+				}
+				d := f.Find(id)
+				size += len(message)
+				f.Equal("rewritten", []any{d.State, d.Attempts, d.Title, string(d.Message), d.NextAt},
+					[]any{store.Pending, 0, "another", message, f.Now()})
+			}
+			f.Equal("the others", []string{f.Find(done).Title, f.Find(sending).Title}, []string{"a title", "a title"})
+			f.Equal("unfinished", f.Load(), store.Load{Deliveries: 3, Bytes: int64(size)})
+			f.Equal("claimed", len(f.ClaimIDs()), 2)
 		},
 		"a person can cancel a dead or a waiting delivery, and the next one of its entity is due": func(f *Fixture) {
 			dead, first, next, done := f.Put(""), f.Put("k"), f.Put("k"), f.Put("")

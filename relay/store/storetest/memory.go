@@ -285,6 +285,19 @@ func (m *Memory) Retry(_ context.Context, ids []store.ID) (n int, _ error) {
 	return n, nil
 }
 
+// Rewrite implements store.Store.
+func (m *Memory) Rewrite(ctx context.Context, r store.Rewrite) (bool, error) {
+	n, err := m.Retry(ctx, []store.ID{r.ID})
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range m.rows {
+		if n == 1 && d.ID == r.ID {
+			d.Title, d.Message = r.Title, r.Message
+		}
+	}
+	return n == 1, err
+}
+
 // Cancel implements store.Store.
 func (m *Memory) Cancel(_ context.Context, ids []store.ID, why string) (n int, _ error) {
 	m.mu.Lock()
