@@ -26,16 +26,16 @@ func newBacktest(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backtest [FILE…]",
 		Short: "Show what a candidate rules file would change, by stored events",
-		Long: `Runs stored events through the rules in FILE (default ` + terminal.DefaultRules + `), by the same
-code as serve, and sends nothing. It prints the messages that these rules would have sent, and the differences
-from the decisions at the time: rules that newly match or no longer match, and messages that are added or
-removed. --against compares with another rules file instead.
+		Long: `Runs stored events through the rules in FILE (default ` + terminal.DefaultRules + `), with the
+same code as serve, and sends nothing. It prints the messages that these rules would have sent, and the differences
+from the decisions at the time: rules that newly match or no longer match, and messages that are added or missing.
+ --against compares with another rules file instead.
 
 Events come from a running relay, from a file (--events, as events export writes it; - is standard input), or from a
-store (--store), which is only read, even if a relay uses it. As in a relay, entity and previous hold the fields of
-earlier events, from the first event on. So begin a little earlier than the time of interest.
+store (--store), which is only read, even if a relay uses it. entity and previous know only the events from the
+first one on, so begin a little earlier than the time of interest.
 
-Exits with 0 whatever differs, with 1 if the rules are wrong, and with 2 if the events cannot be read.`,
+Exits with 0 also if there are differences, with 1 if the rules are wrong, and with 2 if the events cannot be read.`,
 		Example: `  qase-relay backtest --since 7d
   qase-relay backtest new.yaml --since 30d --project WEB --token "$TOKEN"
   qase-relay backtest new.yaml --against rules.yaml --events events.jsonl`,
@@ -52,9 +52,9 @@ Exits with 0 whatever differs, with 1 if the rules are wrong, and with 2 if the 
 	flags.StringVar(&f.events, "events", "", "take the events from this `FILE` of JSON lines")
 	flags.StringArrayVar(&f.against, "against", nil,
 		"compare with this rules `FILE` or pattern, instead of the recorded decisions (repeatable)")
-	flags.StringVar(&f.source, "source", "", "only events of the source of this `NAME`")
-	flags.StringVar(&f.project, "project", "", "only events of the project with this `CODE`")
-	flags.IntVar(&f.examples, "examples", 3, "how many examples to show of each kind")
+	flags.StringVar(&f.source, "source", "", "only events of the source `NAME`")
+	flags.StringVar(&f.project, "project", "", "only events of the project `CODE`")
+	flags.IntVar(&f.examples, "examples", 3, "`NUMBER` of examples to show of each kind")
 	f.addStore(flags)
 	f.addWindow(flags)
 	f.askFlags.add(flags)

@@ -17,7 +17,7 @@ func newCatalog(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "catalog [EVENT]",
 		Short: "Show the events that Qase sends",
-		Long: `Lists the events that Qase sends. With a name: its fields with their types, its oddities,
+		Long: `Lists the events that Qase sends. With a name: its fields with their types, its quirks,
 and an example as Qase sends it.`,
 		Example: `  qase-relay catalog
   qase-relay catalog run.completed

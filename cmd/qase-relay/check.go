@@ -30,16 +30,16 @@ func newCheck(c *terminal.Console) *cobra.Command {
 	var f checkFlags
 	cmd := &cobra.Command{
 		Use:   "check [FILE…]",
-		Short: "Find every mistake in rules files",
+		Short: "Find every problem in rules files",
 		Long: `Reads rules files as serve does, without starting anything, and prints every problem at once with
-its place and a hint. Several files are checked as one configuration, as serve reads them; - is standard input.
+its position and a hint. Several files are checked as one configuration, as serve reads them; - is standard input.
 
 With --online it then tries each notifier without sending anything: it checks that the credentials are accepted, the
 server can be reached, and the channels or recipients in the rules exist, as far as the service can say.
 
-Exits with 0 if the rules can be used, with 1 if not (with --strict: or if there are warnings;
-with --online: or if a notifier fails), and with 2 if there is nothing to read. A variable that is not set is a
-warning here and an error for serve.`,
+Exits with 0 if the rules can be used, with 1 if not, and with 2 if there is nothing to read. With --strict
+warnings also give 1, and with --online notifiers that fail. A variable that is not set is a warning here and an
+error for serve.`,
 		Example: `  qase-relay check
   qase-relay check rules.yaml 'teams/*.yaml'
   qase-relay check --online             try the notifiers too, without sending anything
@@ -53,11 +53,11 @@ warning here and an error for serve.`,
 		},
 		ValidArgsFunction: completeYAML,
 	}
-	cmd.Flags().StringVar(&f.format, "format", "text", "text, json or github (annotations in a workflow)")
+	cmd.Flags().StringVar(&f.format, "format", "text", "`FORMAT`: text, json or github (annotations in a workflow)")
 	cmd.Flags().BoolVar(&f.json, "json", false, "the same as --format json")
 	cmd.Flags().BoolVar(&f.strict, "strict", false, "fail on warnings too")
 	cmd.Flags().BoolVar(&f.online, "online", false, "try each notifier as well, without sending anything")
-	cmd.Flags().DurationVar(&f.timeout, "timeout", 10*time.Second, "with --online: how long each notifier may take")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 10*time.Second, "with --online: `DURATION` that each notifier may take")
 	return cmd
 }
 

@@ -33,8 +33,8 @@ source does not change.`,
 		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return copyStore(cmd.Context(), c, f) },
 	}
-	cmd.Flags().StringVar(&f.from, "from", "", "the store to read, a `URL` as in serve --store")
-	cmd.Flags().StringVar(&f.to, "to", "", "the store to write, a `URL`, which is new or holds an interrupted copy")
+	cmd.Flags().StringVar(&f.from, "from", "", "`URL` of the store to read, as in serve --store")
+	cmd.Flags().StringVar(&f.to, "to", "", "`URL` of the store to write, which is new or holds an interrupted copy")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }

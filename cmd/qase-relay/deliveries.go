@@ -32,11 +32,11 @@ every attempt and the receiver's answer. Dead deliveries can be sent again, and 
 
 // addDeliveryFilters adds the flags that filter deliveries.
 func (f *listFlags) addDeliveryFilters(flags *pflag.FlagSet) {
-	flags.StringVar(&f.state, "state", "", "only in this `STATE`: pending, sending, delivered, dead or cancelled")
-	flags.StringVar(&f.rule, "rule", "", "only those of the rule of this `NAME`")
-	flags.StringVar(&f.notifier, "notifier", "", "only to the notifier of this `NAME`")
-	flags.StringVar(&f.project, "project", "", "only about the project with this `CODE`")
-	flags.StringVar(&f.event, "event", "", "only about the event with this id, or events of this `NAME`")
+	flags.StringVar(&f.state, "state", "", "only in the `STATE` pending, sending, delivered, dead or cancelled")
+	flags.StringVar(&f.rule, "rule", "", "only those of the rule `NAME`")
+	flags.StringVar(&f.notifier, "notifier", "", "only to the notifier `NAME`")
+	flags.StringVar(&f.project, "project", "", "only about the project `CODE`")
+	flags.StringVar(&f.event, "event", "", "only about the event with this id, or with this `NAME`")
 	f.addWindow(flags)
 	f.askFlags.add(flags)
 }
@@ -205,11 +205,11 @@ func newDeliveriesRetry(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "retry ID… | --dead",
 		Short: "Send dead deliveries again, or pending ones now",
-		Long: `Makes dead or pending deliveries due now, with all their attempts again. They keep their ids, by
-which receivers can drop duplicates. --dead takes all dead ones; filters limit them, and --state pending takes
+		Long: `Makes dead or pending deliveries due now, with all their attempts again. They keep their ids, so that
+receivers can drop duplicates. --dead selects all dead letters; filters limit them, and --state pending selects
 pending ones.
 
-A retry sends the message as it was made. With --rerender it is made again by the current rules, for example after
+A retry sends the message as it was rendered. With --rerender it is rendered again with the current rules, for example after
 a wrong channel was corrected; the other deliveries of the event stay as they are.
 
 Exits with 1 if a delivery does not exist, is neither dead nor pending, or cannot be made by the current rules.`,
@@ -230,8 +230,8 @@ Exits with 1 if a delivery does not exist, is neither dead nor pending, or canno
 		},
 	}
 	cmd.Flags().BoolVar(&rerender, "rerender", false,
-		"render the messages again, by the current rules: for a channel or text that a rule got wrong")
-	cmd.Flags().BoolVar(&dead, "dead", false, "all dead ones, or those that match the filters")
+		"render the messages again with the current rules, such as after a corrected channel or text")
+	cmd.Flags().BoolVar(&dead, "dead", false, "all dead letters, or those that match the filters")
 	f.addDeliveryFilters(cmd.Flags())
 	return cmd
 }

@@ -30,7 +30,7 @@ func newEvents(c *terminal.Console) *cobra.Command {
 		Use:   "events",
 		Short: "List events, show what became of one, replay or export them",
 		Long: `Lists the events of a running relay, by its admin address, with the outcome of each rule and the
-state of each message. A replay decides about an event again by the current rules, and sends the messages. An
+state of each message. A replay re-evaluates an event with the current rules, and sends the messages. An
 export writes events as JSON lines, for backtest and other programs.`,
 		Example: `  qase-relay events list --project WEB --since 2h
   qase-relay events show 06bq1xk2zv8c0
@@ -41,9 +41,9 @@ export writes events as JSON lines, for backtest and other programs.`,
 
 // addEventFilters adds the flags that filter events.
 func (f *filterFlags) addEventFilters(flags *pflag.FlagSet) {
-	flags.StringVar(&f.source, "source", "", "only those of the source of this `NAME`")
-	flags.StringVar(&f.project, "project", "", "only those of the project with this `CODE`")
-	flags.StringVar(&f.event, "event", "", "only events of this `NAME`, such as run.completed")
+	flags.StringVar(&f.source, "source", "", "only those of the source `NAME`")
+	flags.StringVar(&f.project, "project", "", "only those of the project `CODE`")
+	flags.StringVar(&f.event, "event", "", "only events with this `NAME`, such as run.completed")
 	f.addWindow(flags)
 }
 
@@ -70,9 +70,9 @@ func newEventsList(c *terminal.Console) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&f.state, "state", "",
-		"only with a delivery in this `STATE`: pending, sending, delivered, dead or cancelled")
-	cmd.Flags().StringVar(&f.rule, "rule", "", "only with a delivery that the rule of this `NAME` made")
-	cmd.Flags().StringVar(&f.notifier, "notifier", "", "only with a delivery to the notifier of this `NAME`")
+		"only with a delivery in the `STATE` pending, sending, delivered, dead or cancelled")
+	cmd.Flags().StringVar(&f.rule, "rule", "", "only with a delivery of the rule `NAME`")
+	cmd.Flags().StringVar(&f.notifier, "notifier", "", "only with a delivery to the notifier `NAME`")
 	f.addEventFilters(cmd.Flags())
 	f.addPaging(cmd.Flags())
 	f.askFlags.add(cmd.Flags())
@@ -123,7 +123,7 @@ func newEventsShow(c *terminal.Console) *cobra.Command {
 		Use:   "show ID",
 		Short: "Show one event: each rule's decision, deliveries, body",
 		Long: `Shows one event: the outcome of each rule when it arrived, the state of its messages, and its
-body. For the value of each condition, by the local rules file: qase-relay explain --id ID. Exits with 1 if the
+body. For the value of each condition, using the local rules file: qase-relay explain --id ID. Exits with 1 if the
 event does not exist.`,
 		Example: `  qase-relay events show 06bq1xk2zv8c0`,
 		Args:    terminal.ArgsBetween(1, 1, "the id of an event"),
@@ -161,7 +161,7 @@ func printOneEvent(s *terminal.Screen, ev *desk.Event) error {
 // replayFlags are the flags of events replay.
 type replayFlags struct {
 	askFlags
-	rehearse bool
+	dryRun bool
 }
 
 func newEventsReplay(c *terminal.Console) *cobra.Command {
@@ -170,24 +170,25 @@ func newEventsReplay(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay ID…",
 		Short: "Re-evaluate events with the current rules, and send",
-		Long: `Decides about stored events again by the current rules of the relay, and sends the messages. Each
-replay is an event of its own with new deliveries, so receivers do not drop them as duplicates. --rehearse only
-shows the messages.
+		Long: `Re-evaluates stored events with the current rules of the relay, and sends the messages. Each replay
+is a new event with new deliveries, so receivers do not drop them as duplicates. --dry-run only shows the messages.
 
 Exits with 1 if an event could not be replayed.`,
-		Example: `  qase-relay events replay --rehearse 06bq1xk2zv8c0
+		Example: `  qase-relay events replay --dry-run 06bq1xk2zv8c0
   qase-relay events replay 06bq1xk2zv8c0 06bq1xk2zv8c2`,
 		Args: terminal.ArgsBetween(1, 1000, "the id of an event"),
 		RunE: func(cmd *cobra.Command, args []string) error { return replayEvents(cmd.Context(), c, f, args) },
 	}
-	cmd.Flags().BoolVar(&f.rehearse, "rehearse", false, "store and send nothing")
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would be sent; store and send nothing")
+	cmd.Flags().BoolVar(&f.dryRun, "rehearse", false, "the old name of --dry-run")
+	_ = cmd.Flags().MarkHidden("rehearse") // which exists
 	f.add(cmd.Flags())
 	return cmd
 }
 
 func replayEvents(ctx context.Context, c *terminal.Console, f replayFlags, ids []string) error {
 	var answer admin.Replays
-	question := map[string]any{"ids": ids, "dry_run": f.rehearse}
+	question := map[string]any{"ids": ids, "dry_run": f.dryRun}
 	if err := newRelayClient(f.clientFlags).post(ctx, "events/replay", question, &answer); err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ With --preview it shows each message as its recipient will see it: the text, col
 message, the header and text of an email, a request with its header and body. With --html it also writes pages for a
 browser, including the HTML of emails.
 
-Exits with 0 if it could explain, with 1 if the rules are wrong or the relay does not have the event, and with 2 for
+Exits with 0 on success, with 1 if the rules are wrong or the relay does not have the event, and with 2 for
 wrong usage.`,
 		Example: `  qase-relay explain --event-name run.completed --set payload.failed=3
   qase-relay explain --event-name run.completed --set payload.failed=3 --preview
@@ -88,10 +88,10 @@ func (f *explainFlags) add(flags *pflag.FlagSet) {
 	addSets(flags, &f.sets)
 	flags.StringArrayVar(&f.given, "given", nil,
 		"`FILE` with an event that came before, or the name of one (repeatable)")
-	flags.StringVar(&f.at, "at", "", "when the event arrives, such as 2026-01-05T09:00:00Z (default now)")
+	flags.StringVar(&f.at, "at", "", "`TIME` when the event arrives, such as 2026-01-05T09:00:00Z (default now)")
 	flags.StringVar(&f.source, "source", "", "`NAME` of the source that receives it (default the first one)")
 	addRules(flags, &f.rules)
-	flags.StringArrayVar(&f.only, "rule", nil, "show only the rule of this `NAME` (repeatable)")
+	flags.StringArrayVar(&f.only, "rule", nil, "show only the rule `NAME` (repeatable)")
 	flags.BoolVar(&f.preview, "preview", false, "show each message as its recipient will see it")
 	flags.StringVar(&f.html, "html", "", "write each message as a page into `DIR`, with an index.html, and show it")
 	flags.StringVar(&f.id, "id", "", "ask a relay what it decided about the event `EVENT_ID`")

@@ -22,8 +22,8 @@ func newHealthcheck(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "healthcheck [--url URL]",
 		Short: "Ask a running relay whether it is ready",
-		Long: `Asks a running relay whether it is ready to take events, and exits with 0 if it is and 1 if not.
-Made for HEALTHCHECK in containers that have no curl.`,
+		Long: `Asks a running relay whether it is ready to receive events. Exits with 0 if it is and with 1 if not.
+For HEALTHCHECK in containers without curl.`,
 		Example: `  qase-relay healthcheck
   qase-relay healthcheck --url http://10.0.0.5:9090`,
 		Args: terminal.ArgsBetween(0, 0, ""),
@@ -34,7 +34,7 @@ Made for HEALTHCHECK in containers that have no curl.`,
 		},
 	}
 	cmd.Flags().StringVar(&base, "url", terminal.DefaultAdminURL, "admin or public address of the relay")
-	cmd.Flags().DurationVar(&timeout, "timeout", 5*time.Second, "how long to wait for the answer")
+	cmd.Flags().DurationVar(&timeout, "timeout", 5*time.Second, "`DURATION` to wait for the answer")
 	return cmd
 }
 

@@ -35,7 +35,8 @@ type historyFlags struct {
 }
 
 func (f *historyFlags) addStore(flags *pflag.FlagSet) {
-	flags.StringVar(&f.store, "store", "", "read this store, a `URL` such as sqlite:data/relay.db, not a relay")
+	flags.StringVar(&f.store, "store", "",
+		"read the store at this `URL`, such as sqlite:data/relay.db, instead of a relay")
 }
 
 // ignoreStoreVariable drops a store that is set by the environment variable, which is meant for serve.

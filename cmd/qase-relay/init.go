@@ -25,7 +25,7 @@ func newInit(c *terminal.Console) *cobra.Command {
 		Use:   "init [FILE]",
 		Short: "Write a commented first rules file",
 		Long: `Writes a commented rules file to start from, by default ` + terminal.DefaultRules + `.
-It never overwrites a file: if the file exists, it exits with 1. Missing folders are made.`,
+It never overwrites a file: if the file exists, it exits with 1. Missing directories are created.`,
 		Example: `  qase-relay init
   qase-relay init teams/qa.yaml`,
 		Args: terminal.ArgsBetween(0, 1, "FILE"),
@@ -41,12 +41,12 @@ It never overwrites a file: if the file exists, it exits with 1. Missing folders
 
 func initFile(c *terminal.Console, name string) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return fmt.Errorf("making the folder of %s: %w", name, err)
+		return fmt.Errorf("creating the directory of %s: %w", name, err)
 	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return terminal.Wrong(terminal.Hint(fmt.Errorf("%s exists already; nothing was written", name),
-			"find mistakes in it with: qase-relay check %s\n"+
+			"check it with: qase-relay check %s\n"+
 				"       or write to another file: qase-relay init other.yaml", name))
 	}
 	if err != nil {
@@ -73,7 +73,7 @@ func nextSteps(name, secret string) [][2]string {
 		login = ""
 	}
 	return [][2]string{
-		{me + " check " + name, "look for mistakes"},
+		{me + " check " + name, "check it for problems"},
 		{me + " test " + name, "run its tests"},
 		{me + " serve --dry-run" + flag, "run it without sending anything"},
 		{me + " send run.completed --set payload.failed=3" + login, "post an event to it, from another terminal"},

@@ -22,8 +22,8 @@ type filterFlags struct {
 // addWindow adds the flags that limit the time.
 func (f *filterFlags) addWindow(flags *pflag.FlagSet) {
 	flags.StringVar(&f.since, "since", "",
-		"not before this `TIME`: how long ago (2h, 7d), a day, or 2026-01-31T09:00:00Z")
-	flags.StringVar(&f.until, "until", "", "before this `TIME`, likewise")
+		"since this `TIME`: how long ago (2h, 7d), a day, or 2026-01-31T09:00:00Z")
+	flags.StringVar(&f.until, "until", "", "before this `TIME`, in the same formats")
 }
 
 // window returns the limits of the time. A zero time is no limit.
@@ -71,8 +71,8 @@ type listFlags struct {
 }
 
 func (f *listFlags) addPaging(flags *pflag.FlagSet) {
-	flags.StringVar(&f.before, "before", "", "only older ones than this `ID`")
-	flags.IntVar(&f.limit, "limit", 50, "how many to show, the newest first; 0 is all")
+	flags.StringVar(&f.before, "before", "", "only those older than `ID`")
+	flags.IntVar(&f.limit, "limit", 50, "`NUMBER` to show, the newest first; 0 is all")
 }
 
 // listPage is a page of events or deliveries.

@@ -58,10 +58,10 @@ Exits with 1 if the message was not delivered.`,
 	addRules(flags, &f.rules)
 	flags.StringArrayVar(&f.sets, "set", nil,
 		"message option `KEY=VALUE`, such as channel=#qa; commas separate lists (repeatable)")
-	flags.StringVar(&f.title, "title", "A test message from qase-relay", "title of the message")
-	flags.StringVar(&f.body, "body", "If you can read this, **it works**.", "body of the message, in Markdown")
-	flags.StringVar(&f.level, "level", "info", "info, success, warning or error")
-	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait for the answer")
+	flags.StringVar(&f.title, "title", "A test message from qase-relay", "`TEXT` of the title")
+	flags.StringVar(&f.body, "body", "If you can read this, **it works**.", "`TEXT` of the body, in Markdown")
+	flags.StringVar(&f.level, "level", "info", "`LEVEL`: info, success, warning or error")
+	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "`DURATION` to wait for the answer")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }

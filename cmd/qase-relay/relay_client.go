@@ -29,9 +29,9 @@ type clientFlags struct{ client.Options }
 
 // add adds the flags. The value of Timeout is its default, unless it is zero.
 func (f *clientFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.URL, "url", terminal.DefaultAdminURL, "admin address of the relay to ask")
-	flags.StringVar(&f.Token, "token", "", "its --admin-token")
-	flags.DurationVar(&f.Timeout, "timeout", cmp.Or(f.Timeout, defaultTimeout), "how long to wait for one answer")
+	flags.StringVar(&f.URL, "url", terminal.DefaultAdminURL, "admin `URL` of the relay")
+	flags.StringVar(&f.Token, "token", "", "admin token of the relay (`TOKEN` of serve --admin-token)")
+	flags.DurationVar(&f.Timeout, "timeout", cmp.Or(f.Timeout, defaultTimeout), "`DURATION` to wait for each answer")
 }
 
 // askFlags are the flags of a command that asks a running relay and prints the answer.

@@ -52,7 +52,7 @@ Every flag can be set by an environment variable: --admin-token is ` + envPrefix
 Exit codes: 0 success, 1 a check failed or something was not found or not delivered, 2 wrong usage or a runtime error.`,
 		Example: `  qase-relay demo           see it work, without accounts and network
   qase-relay init           write a first rules.yaml
-  qase-relay check          look for mistakes in it
+  qase-relay check          check it for problems
   qase-relay serve          run the relay`,
 		Version:           terminal.Build().Version,
 		SilenceErrors:     true,

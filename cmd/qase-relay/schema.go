@@ -13,7 +13,7 @@ func newSchema(c *terminal.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of rules files, for editors",
-		Long: `Prints the JSON Schema (draft 7) of rules files, by which editors complete and describe keys, and
+		Long: `Prints the JSON Schema (draft 7) of rules files, with which editors complete and describe keys, and
 mark mistakes.
 
 With the YAML language server, which many editors have, the first line of the rules file names it:

@@ -33,8 +33,8 @@ func newSend(c *terminal.Console) *cobra.Command {
 		Long: `Posts an example from the catalog to a relay, as Qase would, and prints the answer.
 
 --set changes a field by its path. A value is a number, true, false or null, JSON if it begins with { or [, else text.
-The timestamp is now, unless --set or --file gives one. With --count, each copy has an id of its own, from a random one
-on, since a relay drops duplicates.
+The timestamp is now, unless --set or --file gives one. With --count, each copy has its own id, since a relay drops
+duplicates.
 
 Exits with 1 if any event was refused, and with 2 if the relay could not be reached.`,
 		Example: `  qase-relay send run.completed --set payload.failed=3 --set project_code=WEB
@@ -47,13 +47,13 @@ Exits with 1 if any event was refused, and with 2 if the relay could not be reac
 		ValidArgsFunction: completeEvent,
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.URL, "to", terminal.DefaultSendTo, "webhook address of the relay, a `URL`")
-	flags.StringVar(&f.Secret, "secret", "", "secret of the source (default $QASE_WEBHOOK_SECRET)")
+	flags.StringVar(&f.URL, "to", terminal.DefaultSendTo, "webhook `URL` of the relay")
+	flags.StringVar(&f.Secret, "secret", "", "`SECRET` of the source (default $QASE_WEBHOOK_SECRET)")
 	addSets(flags, &f.sets)
 	flags.StringVar(&f.file, "file", "", "post the JSON in this `FILE` instead of an example; - is standard input")
-	flags.IntVar(&f.count, "count", 1, "how many copies to post")
-	flags.IntVar(&f.Concurrency, "concurrency", 1, "how many to post at the same time")
-	flags.DurationVar(&f.Timeout, "timeout", 15*time.Second, "how long to wait for one answer")
+	flags.IntVar(&f.count, "count", 1, "`NUMBER` of copies to post")
+	flags.IntVar(&f.Concurrency, "concurrency", 1, "`NUMBER` of copies to post at the same time")
+	flags.DurationVar(&f.Timeout, "timeout", 15*time.Second, "`DURATION` to wait for each answer")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }

@@ -41,12 +41,12 @@ func newServe(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the relay",
-		Long: `Receives events from Qase at the public address (POST /webhooks/SOURCE), decides by the rules, and
+		Long: `Receives events from Qase at the public address (POST /webhooks/SOURCE), applies the rules, and
 sends the messages. It acknowledges an event once the event and its messages are on disk, so a crash loses
 nothing.
 
-It reloads the rules when a file changes, on SIGHUP, and on POST /-/reload at the admin address; a bad file changes
-nothing. SIGTERM and Ctrl-C end it within 10 seconds; the next start sends the remaining messages.
+It reloads the rules when a file changes, on SIGHUP, and on POST /-/reload at the admin address; a bad file
+never replaces working rules. SIGTERM and Ctrl-C end it within 10 seconds; the next start sends the remaining messages.
 
 Exits with 2 if it cannot start, and with 1 if the disk fails while it runs.`,
 		Example: `  qase-relay serve
@@ -58,14 +58,14 @@ Exits with 2 if it cannot start, and with 1 if the disk fails while it runs.`,
 	}
 	flags := cmd.Flags()
 	addRules(flags, &f.rules)
-	flags.StringVar(&f.listen, "listen", ":8080", "public address, where Qase posts events")
-	flags.StringVar(&f.adminListen, "admin-listen", "127.0.0.1:9090", "address of metrics, health and the admin API")
+	flags.StringVar(&f.listen, "listen", ":8080", "public `ADDRESS`, where Qase posts events")
+	flags.StringVar(&f.adminListen, "admin-listen", "127.0.0.1:9090", "`ADDRESS` of metrics, health and the admin API")
 	flags.StringVar(&f.adminToken, "admin-token", "",
-		"bearer token of the admin address; required unless it is loopback")
+		"bearer `TOKEN` of the admin address; required unless it is loopback")
 	addStore(flags, &f.store)
 	flags.BoolVar(&f.dryRun, "dry-run", false, "decide and record, but send nothing")
-	flags.StringVar(&f.logFormat, "log-format", "text", "text or json")
-	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	flags.StringVar(&f.logFormat, "log-format", "text", "`FORMAT`: text or json")
+	flags.StringVar(&f.logLevel, "log-level", "info", "`LEVEL`: debug, info, warn or error")
 	flags.Var(&f.maxBody, "max-body", "largest event that is accepted, such as 512KiB or 2MiB")
 	return cmd
 }
@@ -73,7 +73,7 @@ Exits with 2 if it cannot start, and with 1 if the disk fails while it runs.`,
 // addStore adds the flag of the store of a relay.
 func addStore(flags *pflag.FlagSet, store *string) {
 	flags.StringVar(store, "store", "sqlite:data/relay.db",
-		"the store of events: sqlite:PATH for one relay, or postgres://USER:PASSWORD@HOST:5432/DATABASE for many")
+		"store `URL`: sqlite:PATH for one relay, or postgres://USER:PASSWORD@HOST:5432/DATABASE for many")
 }
 
 func serve(ctx context.Context, c *terminal.Console, f serveFlags) error {

@@ -31,13 +31,13 @@ func newTest(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "test [FILE…]",
 		Short: "Run the tests in rules files",
-		Long: `Runs the tests under tests: in rules files. Each simulates events and lists the expected messages
+		Long: `Runs the tests: of rules files. Each test simulates events and lists the expected messages
 of the last one; nothing is sent. Without FILE it reads ` + terminal.DefaultRules + ` and all *_test.yaml beside
-it. With NAME.yaml it also reads NAME_test.yaml if that exists, and with NAME_test.yaml, unless it includes
-files, NAME.yaml. Several files are one configuration, as serve reads them.
+it. NAME.yaml also reads NAME_test.yaml, if that exists, and NAME_test.yaml also reads NAME.yaml, unless it
+has an include. Several files are one configuration, as serve reads them.
 
-The clock of a test starts on Monday, 5 January 2026, 09:00 UTC, and events are a second apart unless they say at or
-advance. Unset variables and missing secret files are ignored.
+The clock of a test starts on Monday, 5 January 2026, 09:00 UTC, and events are a second apart unless at or
+advance is set. Unset variables and missing secret files are ignored.
 
 Exits with 0 if all tests pass, with 1 if one fails or the files are wrong, and with 2 if nothing could be run.`,
 		Example: `  qase-relay test
@@ -46,11 +46,11 @@ Exits with 0 if all tests pass, with 1 if one fails or the files are wrong, and 
 		RunE:              func(_ *cobra.Command, args []string) error { return test(c, args, f) },
 		ValidArgsFunction: completeYAML,
 	}
-	cmd.Flags().StringVar(&f.run, "run", "", "only the tests whose name matches this regular expression, `REGEX`")
+	cmd.Flags().StringVar(&f.run, "run", "", "only tests whose name matches the regular expression `REGEX`")
 	cmd.Flags().StringVar(&f.junit, "junit", "", "also write the results to this `FILE`, as JUnit XML")
-	cmd.Flags().BoolVar(&f.coverage, "coverage", false, "list the rules that no test makes match")
+	cmd.Flags().BoolVar(&f.coverage, "coverage", false, "list the rules that no test covers")
 	cmd.Flags().Float64Var(&f.coverageMin, "coverage-min", -1,
-		"fail if the tests make less than `PERCENT` of the rules match")
+		"fail if the tests cover less than `PERCENT` of the rules")
 	cmd.Flags().Lookup("coverage-min").DefValue = "0" // hides the -1 in the help
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return cmd

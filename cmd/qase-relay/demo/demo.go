@@ -42,8 +42,8 @@ func New(c *terminal.Console) *cobra.Command {
 		Use:   "demo [--keep]",
 		Short: "See it work, without accounts or network",
 		Long: `Starts a relay on free ports of this machine, with example rules and stand-ins for Slack, a mail
-server and a web service. Posts events to it as Qase would, and prints for each: which rules matched, and the
-messages as they arrived. Nothing leaves this machine and nothing is left behind.
+server and a web service. Posts events to it as Qase would, and prints for each which rules matched, and the
+messages as they arrived. Nothing leaves this machine, and no files remain.
 
 Exits with 1 if a message did not arrive.`,
 		Example: `  qase-relay demo
