@@ -39,6 +39,8 @@ type Field struct {
 	// for none.
 	In   string `json:"in,omitempty"`
 	Note string `json:"note,omitempty"`
+	// Values are all values that a text has, if Qase lists them.
+	Values []string `json:"values,omitempty"`
 }
 
 // Field returns the field with this path. The path may omit [].

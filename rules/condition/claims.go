@@ -20,6 +20,7 @@ type Claim struct {
 	operator string // ==, in, <, <=, >, >= or one of textOperators
 	value    any
 	negated  bool
+	text     string // the comparison as it is written, without the negation
 }
 
 // Claims returns alternative lists of claims: for an event with these facts, the condition is true only if all claims
@@ -48,7 +49,12 @@ func (f *folder) claims(n ast.Node, want bool) [][]Claim {
 		}
 		return [][]Claim{{f.claim(n, want)}}
 	}
-	return [][]Claim{{{subject: n.String(), operator: "==", value: true, negated: !want}}}
+	return [][]Claim{{truthOf(n, want)}}
+}
+
+// truthOf returns the claim that n is true, or not true.
+func truthOf(n ast.Node, want bool) Claim {
+	return Claim{subject: n.String(), operator: "==", value: true, negated: !want, text: n.String()}
 }
 
 // join combines the alternatives of both sides: each with each if both sides have to hold, else as one list.
@@ -81,22 +87,29 @@ func (f *folder) claim(n *ast.BinaryNode, want bool) Claim {
 	}
 	switch {
 	case !value.known:
-		return Claim{subject: n.String(), operator: "==", value: true, negated: !want}
+		return truthOf(n, want)
 	case operator == "!=":
-		return Claim{subject.String(), "==", value.value, want}
+		return Claim{subject.String(), "==", value.value, want, n.String()}
 	}
-	return Claim{subject.String(), operator, value.value, !want}
+	return Claim{subject.String(), operator, value.value, !want, n.String()}
 }
 
 // Excludes reports whether no event can satisfy both claims.
 func (c Claim) Excludes(d Claim) bool {
 	switch {
 	case c.subject != d.subject:
-		return false
+		return c.missing(d) || d.missing(c)
 	case c.operator == d.operator && c.negated != d.negated && runtime.Equal(c.value, d.value):
 		return true
 	}
-	return c.onlyAllows(d.refuses) || d.onlyAllows(c.refuses) || c.above(d) || d.above(c)
+	return c.onlyAllows(d.refuses) || d.onlyAllows(c.refuses) || c.above(d) || d.above(c) ||
+		c.implies(d) && d.negated || d.implies(c) && c.negated
+}
+
+// missing reports whether c says that there is no object, of which d needs a field.
+func (c Claim) missing(d Claim) bool {
+	within := strings.HasPrefix(d.subject, c.subject+".") || strings.HasPrefix(d.subject, c.subject+"?.")
+	return within && c.operator == "==" && c.value == nil && !c.negated && !d.negated && d.value != nil
 }
 
 // onlyAllows reports whether c limits its subject to a list of values, all of which satisfy test.
@@ -139,6 +152,19 @@ func (c Claim) above(d Claim) bool {
 		return least > most || least == most && len(c.operator)+len(d.operator) < 4
 	}
 	return firstWhole(least, c.operator == ">") > -firstWhole(-most, d.operator == "<")
+}
+
+// implies reports whether all numbers that satisfy c, which is not negated, are on the side of d's limit that d's
+// operator names.
+func (c Claim) implies(d Claim) bool {
+	x, y, numbers := twoNumbers(c.value, d.value)
+	if !numbers || c.negated || c.operator[0] != d.operator[0] || !strings.ContainsAny(c.operator[:1], "<>") {
+		return false
+	}
+	if c.operator[0] == '<' {
+		x, y = -x, -y
+	}
+	return x > y || x == y && len(c.operator) <= len(d.operator)
 }
 
 // firstWhole returns the least whole number that is at least x, or above x.

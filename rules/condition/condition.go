@@ -38,7 +38,7 @@ type Condition struct {
 	program *vm.Program
 }
 
-// Compile compiles source, or returns an error with its position. A source has one finding at most.
+// Compile compiles source, or returns its errors with their positions.
 func Compile(source string) (*Condition, []diag.Finding) {
 	if strings.TrimSpace(source) == "" {
 		return nil, []diag.Finding{{Message: "the condition is empty",
@@ -49,19 +49,22 @@ func Compile(source string) (*Condition, []diag.Finding) {
 		return nil, []diag.Finding{{Message: message, Hint: "split the rule"}}
 	}
 	safe := &nilSafe{}
-	program, err := expr.Compile(source, expr.Env(variableTypes()), expr.AsBool(), expr.MaxNodes(maxNodes),
-		expr.Patch(safe))
+	program, err := compile(source, safe)
 	if f := safe.refused; f != nil {
 		return nil, []diag.Finding{{At: diag.Locate(source, f.at), Message: f.message, Hint: f.hint}}
 	}
 	if err != nil {
-		return nil, []diag.Finding{diagnose(source, err)}
+		return nil, diagnoseAll(source, err)
 	}
 	tree, err := parser.Parse(source)
 	if err != nil {
 		return nil, []diag.Finding{diagnose(source, err)}
 	}
 	return &Condition{source, tree.Node, program}, nil
+}
+
+func compile(source string, patch ast.Visitor) (*vm.Program, error) {
+	return expr.Compile(source, expr.Env(variableTypes()), expr.AsBool(), expr.MaxNodes(maxNodes), expr.Patch(patch))
 }
 
 // At returns the position of the root of the expression in the source, which is that of its last operator.

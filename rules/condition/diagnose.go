@@ -16,7 +16,6 @@ import (
 
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/diag"
-	"qaserelay/rules/value"
 )
 
 // fault is an error in a source at an offset in characters.
@@ -35,18 +34,22 @@ func diagnose(source string, compileErr error) diag.Finding {
 		f = cmp.Or(foreignSyntax(tokens), unbalanced(tokens))
 	}
 	if f = cmp.Or(f, compilerFault(source, compileErr)); f == nil {
-		return resultFault(compileErr)
+		return resultFault(source, compileErr)
 	}
 	return diag.Finding{At: diag.Locate(source, f.at), Message: f.message, Hint: f.hint}
 }
 
 // resultFault explains an error that concerns the whole condition and has no position.
-func resultFault(err error) diag.Finding {
+func resultFault(source string, err error) diag.Finding {
 	m := regexp.MustCompile(`expected bool, but got (\w+)`).FindStringSubmatch(err.Error())
 	if m == nil {
 		return diag.Finding{Message: err.Error()}
 	}
-	return diag.Finding{Message: "the condition is " + typeName(m[1]) + ", not true or false", Hint: compareHint}
+	hint := compareHint
+	if inner, quoted := innerCondition(source); quoted {
+		hint = "write it without the inner quotes: " + inner
+	}
+	return diag.Finding{Message: "the condition is " + typeName(m[1]) + ", not true or false", Hint: hint}
 }
 
 const compareHint = "compare it with something, such as payload.failed > 0"
@@ -84,7 +87,9 @@ func lexicalFault(source []rune, tokens []lexer.Token, err error) *fault {
 		character = string(source[fe.From])
 	}
 	switch {
-	case character != "" && strings.Contains("“”„‘’", character):
+	case character == "~" && tildeFault(source, tokens, fe.From) != nil:
+		return tildeFault(source, tokens, fe.From)
+	case character != "" && strings.Contains("“”„‟‘’‚«»‹›＂", character):
 		return &fault{fe.From, "a curved quote " + character + " is used in place of a straight one", `write "`}
 	case strings.Contains(fe.Message, "not terminated") && start < len(source):
 		return &fault{start, "a " + string(source[start]) + " is not closed",
@@ -105,23 +110,28 @@ func compilerFault(source string, err error) *fault {
 	var fe *file.Error
 	switch {
 	case syntaxErr != nil && errors.As(syntaxErr, &fe):
-		return syntaxFault(fe, len([]rune(source)))
+		return cmp.Or(unquotedPattern([]rune(source), fe.From), syntaxFault(fe, []rune(source)))
 	case !errors.As(err, &fe):
 		return nil
 	}
-	f := &fault{at: fe.From}
-	f.message, f.hint = (&typeError{tree: tree.Node, at: fe.From}).explain(fe.Message)
-	return f
+	e := &typeError{tree: tree.Node, at: fe.From}
+	message, hint := e.explain(fe.Message)
+	return &fault{e.at, message, hint}
 }
 
 var unexpectedToken = regexp.MustCompile(`^unexpected token (\w+)(?:\("(.*)"\))?$`)
 
-// syntaxFault explains an error of the parser. The source ends at end.
-func syntaxFault(fe *file.Error, end int) *fault {
+// syntaxFault explains an error of the parser.
+func syntaxFault(fe *file.Error, source []rune) *fault {
+	end := len(source)
 	m := unexpectedToken.FindStringSubmatch(fe.Message)
 	switch {
 	case m == nil:
 		return &fault{fe.From, fe.Message, ""}
+	case m[1] == "EOF" && shareFault(source, end) != nil:
+		return shareFault(source, end)
+	case shareFault(source, fe.From) != nil:
+		return shareFault(source, fe.From)
 	case m[1] == "EOF":
 		return &fault{end, "the condition ends where a value is needed",
 			"write what is missing, such as payload.failed > 0"}
@@ -139,6 +149,7 @@ type typeError struct {
 var (
 	mismatchTwo = regexp.MustCompile(`^invalid operation: (.+) \(mismatched types (.+) and (.+)\)$`)
 	mismatchOne = regexp.MustCompile(`^invalid operation: (.+) \(mismatched type (.+)\)$`)
+	wrongItem   = regexp.MustCompile(`^cannot use (\S+) as type (\S+) in array$`)
 	noMember    = regexp.MustCompile(`^type (.+) has no (?:method|field) (\w+)$`)
 )
 
@@ -151,13 +162,16 @@ func (e *typeError) explain(message string) (text, hint string) {
 		return e.mismatch(m[1], m[2], m[3])
 	}
 	if m := mismatchOne.FindStringSubmatch(message); m != nil {
-		return fmt.Sprintf("%s needs true or false, and not %s", m[1], typeName(m[2])), compareHint
+		return fmt.Sprintf("%s needs true or false, and not %s", m[1], typeName(m[2])), e.negationHint()
+	}
+	if m := wrongItem.FindStringSubmatch(message); m != nil {
+		return e.mismatch("in", m[1], m[2])
 	}
 	if m := noMember.FindStringSubmatch(message); m != nil {
-		if slices.Contains(textOperators, m[2]) {
-			return m[2] + " is not a function but an operator between two texts", "write event_name " + m[2] + ` "x"`
-		}
-		return fmt.Sprintf("%s has no part %q", typeName(m[1]), m[2]), ""
+		return e.noPart(typeName(m[1]), m[2])
+	}
+	if reason, invalid := strings.CutPrefix(message, "error parsing regexp: "); invalid {
+		return e.invalidPattern(reason)
 	}
 	if strings.Contains(message, "exceeds maximum allowed nodes") {
 		return fmt.Sprintf("the condition has more than %d parts", maxNodes), "split the rule"
@@ -247,67 +261,16 @@ func (e *typeError) isCall() bool {
 	return found
 }
 
-// operands returns the two sides of the operator at the error.
-func (e *typeError) operands() (left, right string) {
-	left, right = "the left side", "the right side"
-	e.walk(func(n ast.Node) {
-		if b, isBinary := n.(*ast.BinaryNode); isBinary && b.Location().From == e.at {
-			left, right = value.Shorten(b.Left.String(), 40), value.Shorten(b.Right.String(), 40)
-		}
-	})
-	return left, right
-}
-
-// mismatch explains two operands of types that the operator does not take.
-func (e *typeError) mismatch(operator, leftType, rightType string) (text, hint string) {
-	left, right := e.operands()
-	leftName, rightName := typeName(leftType), typeName(rightType)
-	switch operator {
-	case "and", "or", "&&", "||":
-		side, name := left, leftName
-		if leftType == "bool" || leftType == "unknown" {
-			side, name = right, rightName
-		}
-		return fmt.Sprintf("%s is %s, not true or false", side, name),
-			"compare it with something, such as " + side + " == …"
-	case "in":
-		return fmt.Sprintf("in looks into a list, and %s is %s", right, rightName),
-			`write a list, such as ["a", "b"], or contains for a part of a text`
-	}
-	return fmt.Sprintf("%s is %s, %s is %s", left, leftName, right, rightName),
-		mismatchHint([2]string{left, right}, [2]string{leftName, rightName})
-}
-
-func mismatchHint(sides, types [2]string) string {
-	switch {
-	case slices.Contains(types[:], "a function"):
-		return "a function needs parentheses, such as now()"
-	case slices.Contains(sides[:], "timestamp") && slices.Contains(types[:], "text"):
-		return `timestamp counts seconds; write time > date("2026-01-31") for a date`
-	case slices.Contains(types[:], "a time"):
-		return `write date("2026-01-31") for a date`
-	case slices.Contains(types[:], "a duration"):
-		return `write duration("24h") for a length of time`
-	}
-	for i, name := range types {
-		if name == "a number" && types[1-i] == "text" {
-			if strings.HasPrefix(sides[1-i], `"`) {
-				return "write the number without quotes"
-			}
-			return `put it in quotes: "` + sides[i] + `"`
-		}
-	}
-	return "both sides must be of the same kind"
-}
-
 // typeName returns a plain name for one of the checker's types.
 func typeName(name string) string {
 	name = strings.TrimPrefix(name, "*")
 	for _, t := range [][2]string{
 		{"interface {}", "anything"}, {"string", "text"}, {"int", "a number"}, {"float", "a number"},
 		{"bool", "true or false"}, {"time.Time", "a time"},
-		{"time.Duration", "a duration"}, {"nil", "nil"}, {"unknown", "anything"}, {"any", "anything"},
-		{"map", "a mapping"}, {"[]", "a list"}, {"array", "a list"}, {"func", "a function"},
+		{"time.Duration", "a duration"},
+		{"time.Weekday", "a weekday"}, {"time.Month", "a month"},
+		{"nil", "nil"}, {"unknown", "anything"}, {"any", "anything"},
+		{"map", "an object"}, {"[]", "a list"}, {"array", "a list"}, {"func", "a function"},
 	} {
 		if strings.HasPrefix(name, t[0]) {
 			return t[1]

@@ -188,8 +188,8 @@ func (r *fieldReader) conditional(n *ast.ConditionalNode, truth bool) {
 }
 
 var (
-	// truthPredicates are the functions whose predicate gives true or false.
-	truthPredicates = []string{"all", "none", "any", "one", "filter", "find", "findIndex", "findLast", "findLastIndex",
+	// TruthPredicates are the functions whose predicate gives true or false.
+	TruthPredicates = []string{"all", "none", "any", "one", "filter", "find", "findIndex", "findLast", "findLastIndex",
 		"count"}
 	// sublists are the functions that return some items of a list, unchanged.
 	sublists = []string{"filter", "sort", "sortBy", "reverse", "uniq", "take"}
@@ -205,10 +205,13 @@ func (r *fieldReader) builtin(n *ast.BuiltinNode) {
 		}
 		outer := r.list
 		r.list = r.listOf(n.Arguments[0])
-		r.read(predicate.Node, slices.Contains(truthPredicates, n.Name))
+		r.read(predicate.Node, slices.Contains(TruthPredicates, n.Name))
 		r.list = outer
 	}
 }
+
+// ElementsOf returns the field whose items a list has, or the zero Field. list is that of the surrounding predicate.
+func ElementsOf(n ast.Node, list Field) Field { return (&fieldReader{list: list}).listOf(n) }
 
 // listOf returns the field whose items n has, or the zero Field.
 func (r *fieldReader) listOf(n ast.Node) Field {

@@ -131,6 +131,9 @@ func (l tokenList) foreignWord(i int) *fault {
 	if meant == "" || meant == written {
 		return nil
 	}
+	if strings.EqualFold(written, "like") && l[i+1].Kind == lexer.String {
+		meant = likeWords(l[i+1].Value)
+	}
 	return &fault{l[i].From, strconv.Quote(written) + " is not supported", "write " + meant}
 }
 

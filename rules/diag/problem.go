@@ -95,3 +95,20 @@ func (ps Problems) Sort() {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
 	})
 }
+
+// WithoutRepeated returns the problems without the warnings where an error stands already.
+func (ps Problems) WithoutRepeated() Problems {
+	type place struct {
+		file      string
+		line, col int
+	}
+	wrong := map[place]bool{}
+	for _, p := range ps {
+		if p.Severity == Error {
+			wrong[place{p.File, p.Line, p.Col}] = true
+		}
+	}
+	return slices.DeleteFunc(ps, func(p Problem) bool {
+		return p.Severity == Warning && wrong[place{p.File, p.Line, p.Col}]
+	})
+}

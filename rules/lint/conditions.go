@@ -26,26 +26,45 @@ type match struct {
 }
 
 // lintCondition returns the findings about a condition and the known events that it can match.
-func lintCondition(c *condition.Condition, sources []rules.Source) ([]diag.Finding, []*catalog.Schema) {
+func (w *world) lintCondition(c *condition.Condition) ([]diag.Finding, []*catalog.Schema) {
 	l := &conditionLint{Condition: c}
 	for _, e := range catalog.Schemas().Events {
 		l.try(e.Name, e)
 	}
 	for _, t := range c.VariableTests() {
-		l.checkTest(t, sources)
+		l.checkTest(t, w.sources)
 	}
-	if len(l.findings) == 0 && len(l.matching) == 0 && !c.CanMatchUnknown() {
-		l.add(c.At(), "this can never be true", "look for parts that contradict each other")
+	l.contradictions()
+	if len(l.findings) == 0 && len(l.matching) == 0 && c.Compiled() {
+		message := "this can never be true"
+		if c.CanMatchUnknown() {
+			message += " for the events that Qase documents"
+		}
+		l.add(c.At(), message, "look for parts that contradict each other")
 	}
 	l.fields()
+	l.findings = append(l.findings, w.judgeAll(c, l.matching)...)
 	slices.SortStableFunc(l.findings, func(a, b diag.Finding) int {
 		return cmp.Or(cmp.Compare(a.At.Line, b.At.Line), cmp.Compare(a.At.Col, b.At.Col))
 	})
+	l.findings = slices.CompactFunc(l.findings, func(a, b diag.Finding) bool { return a.At == b.At })
 	var events []*catalog.Schema
 	for _, m := range l.matching {
 		events = append(events, m.Schema)
 	}
 	return l.findings, events
+}
+
+// contradictions reports a part that is never true since its halves exclude each other, or always since they leave
+// nothing over.
+func (l *conditionLint) contradictions() {
+	none := condition.Facts{}
+	if part, a, b := none.NeverTrue(l.Tree()); part != nil {
+		l.add(l.Locate(part), "this can never be true", contradictionHint(a, b, false))
+	}
+	if part, a, b := none.AlwaysTrue(l.Tree()); part != nil {
+		l.add(l.Locate(part), "this is always true", contradictionHint(a, b, true))
+	}
 }
 
 // try adds an event to the matching ones if the condition can match it by this name.
@@ -68,14 +87,14 @@ func (l *conditionLint) checkTest(t condition.VariableTest, sources []rules.Sour
 	switch t.Variable {
 	case "event_name":
 		if _, known := catalog.Schemas().ByName[t.Text]; !known {
-			l.add(t.At, fmt.Sprintf("no event %q", t.Text), catalog.Hint(t.Text))
+			l.add(t.At, fmt.Sprintf("no event %q", t.Text), eventHint(t))
 			// Check the rest as if the name were right, to report all problems at once.
 			l.try(t.Text, catalog.Schemas().ByName[catalog.Suggest(t.Text)])
 		}
 	case "event_type":
-		l.oneOf(t, "type of events", partsOf(0))
+		l.oneOf(t, "event type", partsOf(0))
 	case "event_action":
-		l.oneOf(t, "action of events", partsOf(1))
+		l.oneOf(t, "event action", partsOf(1))
 	case "source":
 		var names []string
 		for _, s := range sources {
@@ -91,8 +110,8 @@ func (l *conditionLint) checkTest(t condition.VariableTest, sources []rules.Sour
 var (
 	partVerbs = map[string]string{"startsWith": "begins with", "endsWith": "ends with", "contains": "contains",
 		"matches": "matches"}
-	partSubjects = map[string]string{"event_name": "known event", "event_type": "type of events",
-		"event_action": "action of events"}
+	partSubjects = map[string]string{"event_name": "known event", "event_type": "event type",
+		"event_action": "event action"}
 )
 
 // checkPart checks the part of a name that event_name and the like begin with, end with, contain or match.
@@ -130,9 +149,43 @@ func partsOf(part int) []string {
 }
 
 func (l *conditionLint) oneOf(t condition.VariableTest, what string, names []string) {
-	if !slices.Contains(names, t.Text) {
-		l.add(t.At, fmt.Sprintf("no %s %q", what, t.Text), catalog.DidYouMean(t.Text, names))
+	if slices.Contains(names, t.Text) {
+		return
 	}
+	hint := catalog.DidYouMean(t.Text, names)
+	if t.Variable != "source" {
+		hint = cmp.Or(nameHint(t), hint)
+	}
+	l.add(t.At, fmt.Sprintf("no %s %q", what, t.Text), hint)
+}
+
+// eventHint returns a hint for a text that is not the name of an event.
+func eventHint(t condition.VariableTest) string {
+	kind, action, dotted := strings.Cut(t.Text, ".")
+	switch types, actions := partsOf(0), partsOf(1); {
+	case strings.ContainsAny(t.Text, ",|;"):
+		return "two names in one text: write " + condition.ListWords(t.Text)
+	case dotted && strings.Trim(action, "*") == "" && slices.Contains(types, kind):
+		return fmt.Sprintf("write event_type == %q", kind)
+	case dotted && kind == "*" && slices.Contains(actions, action):
+		return fmt.Sprintf("write event_action == %q", action)
+	case slices.Contains(types, t.Text):
+		return fmt.Sprintf("write event_type == %q", t.Text)
+	case slices.Contains(actions, t.Text):
+		return fmt.Sprintf("write event_action == %q", t.Text)
+	}
+	return catalog.Hint(t.Text)
+}
+
+// nameHint returns a hint for the name of an event in place of its type or action, or "".
+func nameHint(t condition.VariableTest) string {
+	if _, known := catalog.Schemas().ByName[t.Text]; known {
+		return fmt.Sprintf("write event_name == %q", t.Text)
+	}
+	if t.Variable == "event_action" && (t.Text == "failed" || t.Text == "passed") {
+		return catalog.Hint("run." + t.Text)
+	}
+	return ""
 }
 
 // checkProject checks a project code if all sources list theirs.

@@ -1,8 +1,7 @@
 package lint
 
 import (
-	"fmt"
-	"math"
+	"cmp"
 	"slices"
 	"strings"
 
@@ -21,7 +20,10 @@ type fieldUse struct {
 func (l *conditionLint) fields() {
 	wrong := map[string]bool{}
 	for _, u := range l.fieldUses() {
-		message, hint := u.check()
+		message, hint := checkPath(u.Field, u.events)
+		if message != "" {
+			hint = cmp.Or(u.ownHint(), hint)
+		}
 		// A finding about a list is not repeated for its items.
 		if list := u.Root + "." + strings.Join(u.Path[:len(u.Path)-1], "."); message != "" && !wrong[list] {
 			wrong[u.String()] = true
@@ -45,51 +47,6 @@ func (l *conditionLint) fieldUses() []*fieldUse {
 		}
 	}
 	return all
-}
-
-// check returns a message if the field does not exist, or if its type does not fit its use.
-func (u *fieldUse) check() (message, hint string) {
-	if message, hint = checkPath(u.Field, u.events); message != "" || u.Item || u.Constant == nil && !u.Truth {
-		return message, hint
-	}
-	schemas := u.schemas()
-	var wrong *catalog.Schema
-	for _, s := range schemas {
-		f, ok := s.Has(u.Path)
-		switch typed := ok && f.Type != "" && f.Type != catalog.TypeTime; {
-		case typed && !u.fits(f.Type):
-			if wrong == nil {
-				wrong = s
-			}
-		case ok && len(schemas) > maxNamed:
-			return "", ""
-		}
-	}
-	if wrong == nil {
-		return "", ""
-	}
-	f, _ := wrong.Has(u.Path)
-	where := u.String() + " is " + withArticle(f.Type)
-	if u.Root == "payload" {
-		where += " in " + wrong.Name
-	}
-	if u.Truth {
-		return where + ", not true or false", truthHint(u.Text, f.Type)
-	}
-	return fmt.Sprintf("%s, but it is compared with %s", where, u.Constant.Text), typeHint(f)
-}
-
-// schemas returns the schemas that have the type of the field.
-func (u *fieldUse) schemas() []*catalog.Schema {
-	switch u.Root {
-	case "actor":
-		return []*catalog.Schema{catalog.Schemas().Actor}
-	case "previous":
-		return []*catalog.Schema{catalog.Schemas().Previous}
-	case "entity":
-		return catalog.Entities(u.events)
-	}
-	return catalog.Documented(u.events)
 }
 
 // maxNamed is the number of events up to which a rule is taken to mean each of them.
@@ -130,70 +87,32 @@ func checkFixed(path []string, s *catalog.Schema) (message, hint string) {
 		catalog.DidYouMean(path[len(path)-1], s.Siblings(path))
 }
 
-// fits reports whether a field of the given type makes sense where it is used.
-func (u *fieldUse) fits(kind string) bool {
-	if u.Truth {
-		return kind == "boolean"
+// ownHint returns a hint for a field that does not exist and is meant in a way that the catalog does not know, or "".
+func (u *fieldUse) ownHint() string {
+	if words := lengthHint(u.Field, u.events); words != "" {
+		return words
 	}
-	list, isList := u.Constant.Value.([]any)
-	if !isList {
-		list = []any{u.Constant.Value}
+	n := len(u.Path) - 1
+	switch last := u.Path[n]; {
+	case n > 0 && u.Path[n-1] == "environment":
+		return u.Root + ".environment is the title itself"
+	case n == 0 && slices.Contains([]string{"status", "result", "state"}, last) &&
+		!slices.ContainsFunc(u.events, func(e *catalog.Schema) bool { return e.Name != "run.completed" }):
+		return "a failed run has payload.failed > 0"
 	}
-	return !slices.ContainsFunc(list, func(v any) bool { return !fits(kind, u.Operator, v) })
+	return ""
 }
 
-// fits reports whether comparing a field of the given type with a constant makes sense.
-func fits(kind, operator string, constant any) bool {
-	switch operator {
-	case "==", "!=", "in", "<", "<=", ">", ">=":
-	case "contains", "startsWith", "endsWith", "matches":
-		return kind == "string"
-	default:
-		return true
+// lengthHint returns a hint at len(…) for a property such as length, or "".
+func lengthHint(f condition.Field, events []*catalog.Schema) string {
+	n := len(f.Path) - 1
+	base := condition.Field{Root: f.Root, Path: f.Path[:n]}
+	words := condition.InOurWords(base.String(), f.Path[n], nil)
+	if n == 0 || !strings.HasPrefix(words, "len(") {
+		return ""
 	}
-	if operator == "in" && (kind == "array" || kind == "object") {
-		return true
+	if message, _ := checkPath(base, events); message != "" {
+		return ""
 	}
-	switch v := constant.(type) {
-	case string:
-		return kind == "string"
-	case int:
-		return kind == "integer"
-	case float64:
-		ordered := strings.ContainsAny(operator, "<>")
-		return kind == "integer" && (ordered || v == math.Trunc(v))
-	case bool:
-		return kind == "boolean"
-	}
-	return true
-}
-
-func withArticle(kind string) string {
-	if strings.ContainsRune("aeiou", rune(kind[0])) {
-		return "an " + kind
-	}
-	return "a " + kind
-}
-
-func typeHint(f catalog.Field) string {
-	switch f.Type {
-	case "object":
-		return "compare one of its fields"
-	case "array":
-		return "use len(…) or any(…, …)"
-	}
-	return "compare it with " + withArticle(f.Type)
-}
-
-// truthHint returns a hint at an expression that is true or false.
-func truthHint(field, kind string) string {
-	switch kind {
-	case "integer":
-		return "write " + field + " > 0"
-	case "string":
-		return "write " + field + ` != ""`
-	case "array":
-		return "write len(" + field + ") > 0"
-	}
-	return "write " + field + " != nil"
+	return "write " + words
 }

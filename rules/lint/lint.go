@@ -23,7 +23,7 @@ import (
 // Parse parses rules files and checks them. The file is nil if any of the problems is an error.
 func Parse(files []yamldoc.File, o rulefile.Options) (*rulefile.File, diag.Problems) {
 	file, problems := rulefile.Parse(files, o)
-	problems = append(problems, Check(file)...)
+	problems = append(problems, Check(file)...).WithoutRepeated()
 	problems.Sort()
 	if problems.Err() != nil {
 		return nil, problems
@@ -33,24 +33,46 @@ func Parse(files []yamldoc.File, o rulefile.Options) (*rulefile.File, diag.Probl
 
 // Check returns warnings about everything in the file that could be compiled.
 func Check(file *rulefile.File) diag.Problems {
-	c := &checker{file: file, matching: map[*rules.Rule][]*catalog.Schema{}, examples: map[string]template.Context{}}
+	c := &checker{file: file, world: newWorld(file), matching: map[*rules.Rule][]*catalog.Schema{},
+		examples: map[string]template.Context{}}
 	for _, r := range file.Source.Rules {
-		if r.Rule.Condition != nil {
-			findings, events := lintCondition(r.Rule.Condition, file.Sources)
-			c.matching[r.Rule] = events
-			c.warn(r.When, findings...)
+		if r.Parsed == nil {
+			c.matching[r.Rule] = catalog.Schemas().Events
+			continue
 		}
+		findings, events := c.world.lintCondition(r.Parsed)
+		c.matching[r.Rule] = events
+		c.warn(r.When, findings...)
 	}
 	c.checkOverlaps()
+	c.checkReach()
 	for _, t := range file.Source.Texts {
 		c.checkText(t)
 	}
 	return c.problems
 }
 
+// world is what conditions can be compared with beside events: the sources, and the people directory.
+type world struct {
+	sources              []rules.Source
+	names, emails, teams []string
+}
+
+func newWorld(file *rulefile.File) *world {
+	w := &world{sources: file.Sources}
+	for _, p := range file.Source.People {
+		w.names, w.emails = append(w.names, p.Name), append(w.emails, p.Email)
+		if p.Team != "" && !slices.Contains(w.teams, p.Team) {
+			w.teams = append(w.teams, p.Team)
+		}
+	}
+	return w
+}
+
 // checker collects the warnings about one file.
 type checker struct {
 	file     *rulefile.File
+	world    *world
 	matching map[*rules.Rule][]*catalog.Schema // the events that a rule can match
 	examples map[string]template.Context       // the variables of the catalog's examples, by event name
 	problems diag.Problems
@@ -67,7 +89,13 @@ func (c *checker) checkText(t rulefile.TextSource) {
 	if t.Rule == nil {
 		events = catalog.Schemas().Events
 	}
-	findings := lintTemplate(c.file.Source.Templates, t.Text, events)
+	findings := lintLiteral(t)
+	if t.Static {
+		c.warn(t.At, findings...)
+		return
+	}
+	findings = append(findings, lintTemplate(c.file.Source.Templates, t.Text, events)...)
+	findings = append(findings, c.lintCalls(t)...)
 	if len(findings) == 0 && t.Compiled != nil {
 		findings = c.renderExamples(t, events)
 	}
@@ -76,8 +104,12 @@ func (c *checker) checkText(t rulefile.TextSource) {
 
 // renderExamples renders a template for the example of each event, and returns the first failure.
 func (c *checker) renderExamples(t rulefile.TextSource, events []*catalog.Schema) []diag.Finding {
+	plain := c.withPrintf(t)
 	for _, e := range events {
 		text, err := t.Compiled.Render(c.example(e.Name))
+		if found := c.printfFinding(t.Text, plain, e.Name); err == nil && found != nil {
+			return found
+		}
 		switch {
 		case err != nil:
 			return []diag.Finding{{

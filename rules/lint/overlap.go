@@ -167,12 +167,9 @@ func satisfiable(a, b [][]condition.Claim) bool {
 
 func (f *overlapFinder) report(before, m *ruleMatch, to recipient) {
 	f.found++
-	where := fmt.Sprintf("line %d", before.At.Line())
-	if before.At.File() != m.At.File() {
-		where += " of " + before.At.File()
-	}
 	f.warn(to.at, diag.Finding{
-		Message: fmt.Sprintf("the rule %q (%s) may notify %s of %s too", before.Name, where, to.notifier, m.event),
-		Hint:    "write conditions that exclude each other, or add stop: true to the first rule",
+		Message: fmt.Sprintf("Both this rule and %q (%s) can send %s to %s, so people may get two messages", before.Name,
+			whereIs(before.RuleSource, m.RuleSource), m.event, to.notifier),
+		Hint: fmt.Sprintf("narrow one of them, or add stop: true to %q", before.Name),
 	})
 }

@@ -33,6 +33,9 @@ func checkField(use template.FieldUse, events []*catalog.Schema) (message, hint 
 	variables := template.VariableNames()
 	switch {
 	case !slices.Contains(variables, root):
+		if slices.Contains(catalog.PayloadFields(), root) {
+			return "there is no ." + root, "write .payload." + root
+		}
 		return "there is no ." + root, catalog.DidYouMean(root, variables)
 	case len(path) == 0 || root == "time":
 		return "", ""

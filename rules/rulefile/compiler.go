@@ -57,8 +57,7 @@ func (c *compiler) compile(d *document, t yamldoc.Text, name string, form templa
 	if out != nil {
 		_, static = out.Static()
 	}
-	if !static {
-		c.texts = append(c.texts, TextSource{At: d.At(t.Node), Text: t.S, Form: form, Compiled: out, Rule: c.rule})
-	}
+	c.texts = append(c.texts, TextSource{At: d.At(t.Node), Key: name, Text: t.S, Form: form, Compiled: out, Rule: c.rule,
+		Static: static})
 	return out
 }

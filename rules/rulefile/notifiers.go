@@ -33,6 +33,7 @@ type notifierSpec struct {
 // notifierInfo is a notifier as rules need it.
 type notifierInfo struct {
 	kind       Kind
+	kindName   string
 	templates  []rules.Option  // its own message options that depend on the event
 	allowHosts bool            // it lists the hosts that a URL made from an event may have
 	config     any             // as made by kind.Config
@@ -111,7 +112,8 @@ func (p *notifierParser) parse() bool {
 	before, unset := p.d.Reported(), p.d.Unset
 	p.notifier.Config = kind.Config()
 	rest = p.d.Fill(rest, p.notifier.Config, yamldoc.ItemName("notifiers"))
-	*p.info = notifierInfo{kind: kind, config: p.notifier.Config, allowHosts: hasAllowedHosts(p.notifier.Config),
+	*p.info = notifierInfo{kind: kind, kindName: p.notifier.Type,
+		config: p.notifier.Config, allowHosts: hasAllowedHosts(p.notifier.Config),
 		given:    map[string]bool{},
 		fallback: fallback{p.d, p.spec.Fallback}}
 	p.parseOptions(rest)
@@ -144,7 +146,7 @@ func (p *notifierParser) unknownType(rest []yamldoc.Entry) {
 	types := slices.Collect(maps.Keys(p.kinds))
 	t := p.spec.Type
 	if t.Given() {
-		p.d.Report(t.Node, diag.Error, fmt.Sprintf("no notifier type %q", t.S), catalog.DidYouMean(t.S, types))
+		p.d.Report(t.Node, diag.Error, fmt.Sprintf("no notifier type %q", t.S), typeHint(t.S, types))
 	} else if !yamldoc.HasKey(p.node, "type") && !p.d.FoundMisspelt(rest, "type", "a notifier") {
 		p.d.Report(p.node, diag.Error, "a notifier needs a type", catalog.DidYouMean("", types))
 	}
@@ -237,11 +239,7 @@ func (t notifierTable) find(d *document, name yamldoc.Text) *notifierInfo {
 	switch {
 	case !name.Given():
 	case info == nil:
-		hint := catalog.DidYouMean(name.S, t.names())
-		if len(t) == 0 {
-			hint = "there are no notifiers yet; add notifiers:"
-		}
-		d.Report(name.Node, diag.Error, fmt.Sprintf("no notifier %q", name.S), hint)
+		d.Report(name.Node, diag.Error, fmt.Sprintf("no notifier %q", name.S), t.notifierHint(name.S))
 	case info.kind.Config != nil:
 		return info
 	}

@@ -65,7 +65,7 @@ func TestFilesThatAreNotARulesFile(t *testing.T) {
 		"rules:\n  - name: x\n    when: \"run\" in event_name\n": "YAML takes the first quotes for the whole value",
 		"rules:\n  - name: x\n    title: “Run: red”\n": "r.yaml:3:5: error: not valid YAML: mapping " +
 			"values are not allowed in this context (YAML knows only straight quotes",
-		"rules:\n  - name: x: y\n":                              "put a value that holds a colon in quotes",
+		"rules:\n  - name: x: y\n":                              "a colon and a space begin a new value: put the value in quotes",
 		"\xff\xfer\x00u\x00l\x00e\x00":                          "r.yaml:1:1: error: the file is not UTF-8 text",
 		"rules: []\n# caf\xe9":                                  "r.yaml:2:1: error: the file is not UTF-8 text",
 		"\uFEFFruels: []":                                       `r.yaml:1:1: error: unknown key "ruels"`,

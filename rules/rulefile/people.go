@@ -57,8 +57,8 @@ func (d *document) memberID(spec personSpec) int {
 		return 0
 	}
 	if *spec.MemberID <= 0 {
-		d.Report(spec.At.Node, diag.Error, fmt.Sprintf("no person has the member_id %d", *spec.MemberID),
-			"0 is automation; leave it out if it is not known")
+		d.Report(spec.At.Node, diag.Error, fmt.Sprintf("member_id %d cannot be a person", *spec.MemberID),
+			"member_id 0 means automation in Qase; leave it out if it is not known")
 	}
 	return *spec.MemberID
 }

@@ -1,7 +1,9 @@
 package rulefile
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -75,7 +77,11 @@ func (r *reader) include(from *document, pattern yamldoc.Text) {
 	for _, name := range r.expand(from, pattern) {
 		data, err := from.ReadFile(name)
 		if err != nil {
-			from.Report(pattern.Node, diag.Error, fmt.Sprintf("include: %v", err), "paths are relative to this file")
+			message := fmt.Sprintf("include: %v", err)
+			if errors.Is(err, fs.ErrNotExist) {
+				message = "include: there is no file " + pattern.S
+			}
+			from.Report(pattern.Node, diag.Error, message, "paths are relative to this file")
 			continue
 		}
 		if from.onlyTests() && slices.Contains(r.complete, filepath.Clean(from.Name)) {

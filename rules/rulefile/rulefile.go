@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"qaserelay/rules"
+	"qaserelay/rules/condition"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/people"
 	"qaserelay/rules/template"
@@ -100,13 +101,15 @@ type Source struct {
 	Rules     []RuleSource
 	Texts     []TextSource // the templates of notifiers and rules, in file order
 	Templates *template.Set
+	People    []people.Person // as they are listed
 }
 
 // RuleSource is a rule with the positions of its parts.
 type RuleSource struct {
 	*rules.Rule
 	At      yamldoc.Place
-	When    yamldoc.Place // valid if the condition compiled
+	When    yamldoc.Place
+	Parsed  *condition.Condition // the condition, also one that does not compile; nil if it is not an expression
 	Targets []TargetSource
 }
 
@@ -120,7 +123,9 @@ type TargetSource struct {
 // TextSource is a text with templates.
 type TextSource struct {
 	At       yamldoc.Place
+	Key      string // title, body or the name of an option
 	Text     string
+	Static   bool // it has no actions
 	Form     template.Form
 	Compiled *template.Template // nil if it is faulty
 	Rule     *rules.Rule        // nil for a text of a notifier
@@ -130,11 +135,15 @@ type TextSource struct {
 // errors, as far as its parts could be compiled; it must not be run then.
 func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	r := &reader{options: o, opened: map[string]bool{}}
-	r.yaml = yamldoc.Reader{LookupEnv: o.LookupEnv, ReadFile: o.ReadFile, AllowUnset: o.AllowUnset}
+	r.yaml = yamldoc.Reader{LookupEnv: o.LookupEnv, ReadFile: o.ReadFile, AllowUnset: o.AllowUnset,
+		KeyHint: hintForKey, Examples: map[string]string{
+			"retry": "{for: 24h}", "settings.retention": "{events: 30d}", "settings": "{timezone: Europe/Berlin}",
+			"settings.backlog": "{deliveries: 100000}"}}
 	documents := r.readAll(files)
 
 	settings := parseSettings(documents)
-	directory := people.New(parsePeople(documents))
+	listed := parsePeople(documents)
+	directory := people.New(listed)
 	c := newCompiler(documents, settings.Location, directory)
 	sources := parseSources(documents, o.LookupEnv)
 	notifiers, table := parseNotifiers(documents, o.Kinds, c)
@@ -148,5 +157,5 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	config := &Config{Settings: settings, Sources: sources, Notifiers: notifiers, Rules: set}
 	tests := parseTests(documents, config, table)
 	markWrong(parsed, r.yaml.Problems)
-	return &File{Config: config, Tests: tests, Source: Source{parsed, c.texts, c.templates}}, r.yaml.Problems
+	return &File{Config: config, Tests: tests, Source: Source{parsed, c.texts, c.templates, listed}}, r.yaml.Problems
 }

@@ -1,15 +1,16 @@
 package rulefile
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
 	"qaserelay/rules"
-	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/message"
@@ -106,6 +107,9 @@ func (p *ruleParser) parse(spec *ruleSpec) RuleSource {
 	p.rule = r
 	defer func() { p.rule = nil }()
 	r.Condition = p.condition(spec)
+	if out.Parsed = r.Condition; out.Parsed == nil && spec.When.Given() {
+		out.Parsed = condition.Parse(spec.When.S)
+	}
 	p.d.checkMessageKey("level", spec.Level)
 	if spec.Title.Given() {
 		r.Title = p.compile(p.d, spec.Title, "title", template.FormText)
@@ -128,7 +132,7 @@ func (p *ruleParser) parse(spec *ruleSpec) RuleSource {
 func (d *document) checkMessageKey(name string, t yamldoc.Text) {
 	key, _ := message.Lookup(name)
 	if t.Given() && key.Values != nil && !slices.Contains(key.Values, t.S) {
-		d.Report(t.Node, diag.Error, fmt.Sprintf("no %s %q", name, t.S), catalog.DidYouMean(t.S, key.Values))
+		d.Report(t.Node, diag.Error, fmt.Sprintf("no %s %q", name, t.S), levelHint(t.S, key.Values))
 	}
 }
 
@@ -138,7 +142,7 @@ func (p *ruleParser) checkNotify(spec *ruleSpec) {
 	if len(spec.Notify) == 0 && !reported && !spec.Stop && spec.Name.Given() &&
 		!p.d.Misspelt(spec.At.Node, "notify", "stop") {
 		p.d.Report(spec.Name.Node, diag.Warning, fmt.Sprintf("the rule %q notifies nobody", spec.Name.S),
-			"add notify: [NOTIFIER]")
+			"add notify: ["+cmp.Or(p.notifiers.first(), "NOTIFIER")+"]")
 	}
 }
 
@@ -173,9 +177,7 @@ func (p *ruleParser) target(n *yaml.Node) *rules.Target {
 	if n.Kind == yaml.MappingNode {
 		entries = p.d.Fill(p.d.Entries(n, yamldoc.ItemName("notify")), &spec, yamldoc.ItemName("notify"))
 		if !spec.Notifier.Given() && !yamldoc.HasKey(n, "notifier") {
-			if !p.d.FoundMisspelt(entries, "notifier", "an entry of notify") {
-				p.d.Report(n, diag.Error, "an entry of notify needs a notifier", "write {notifier: NAME, …}")
-			}
+			p.missingNotifier(n, entries)
 			return nil
 		}
 	} else {
@@ -192,6 +194,19 @@ func (p *ruleParser) target(n *yaml.Node) *rules.Target {
 		own = &fallback{p.d, spec.Fallback}
 	}
 	return rules.NewTarget(to, rules.InheritOptions(options, info.templates), p.notifiers.fallbacks(to, own)...)
+}
+
+// missingNotifier reports an entry of notify that names no notifier.
+func (p *ruleParser) missingNotifier(n *yaml.Node, entries []yamldoc.Entry) {
+	if key := p.notifiers.nameInEntry(entries); key != nil {
+		inside := strings.Trim(yamldoc.Written(yamldoc.ValueOf(n, key.Value)), "{}")
+		p.d.Report(key, diag.Error, fmt.Sprintf("unknown key %q in an entry of notify", key.Value),
+			"write {notifier: "+key.Value+", "+inside+"}")
+		return
+	}
+	if !p.d.FoundMisspelt(entries, "notifier", "an entry of notify") {
+		p.d.Report(n, diag.Error, "an entry of notify needs a notifier", p.notifiers.entryHint(n))
+	}
 }
 
 // options reads the message options of an entry of notify, and reports a message that can never be delivered.

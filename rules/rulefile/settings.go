@@ -52,7 +52,8 @@ func parseSettings(documents []*document) rules.Settings {
 		switch {
 		case spec == nil:
 		case first != nil:
-			d.Report(spec.At.Node, diag.Error, "settings are in two files", "keep those in "+first.Name)
+			d.Report(spec.At.Node, diag.Error, "settings are in two files",
+				"those of "+first.Name+" come first: merge them into one")
 		default:
 			first = d
 			d.apply(spec, &s)

@@ -1,8 +1,10 @@
 package rulefile
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -80,11 +82,14 @@ type testParser struct {
 	config    *Config
 	notifiers notifierTable
 	test      Test
-	clock     time.Time // of the latest event; zero before the first
+
+	expectsNothing bool      // it has expect: []
+	clock          time.Time // of the latest event; zero before the first
 }
 
 func (p *testParser) parse(spec *testSpec) Test {
 	p.test = Test{Name: strings.TrimSpace(spec.Name.S), File: p.d.Name, Line: spec.At.Node.Line}
+	p.expectsNothing = spec.Expect.Node != nil && len(spec.Expect.Node.Content) == 0
 	for _, e := range append(slices.Clip(spec.Given), spec.eventSpec) {
 		if e.At.IsMapping() {
 			p.addEvent(e)
@@ -99,6 +104,9 @@ func (p *testParser) addEvent(spec eventSpec) {
 	p.setClock(spec)
 	name := strings.TrimSpace(spec.Event.S)
 	if name == "" {
+		if p.d.Misspelt(spec.At.Node, "event") {
+			return
+		}
 		p.d.Report(spec.At.Node, diag.Error, "an event needs a name",
 			"write event: run.completed; all events: qase-relay catalog")
 		return
@@ -109,6 +117,7 @@ func (p *testParser) addEvent(spec eventSpec) {
 	if n := spec.Payload.Node; n != nil {
 		for _, e := range p.d.Entries(n, "payload") {
 			p.adviseOnField(name, e.Key)
+			p.adviseOnValue(name, e.Key.Value, e.Value)
 			payload[e.Key.Value] = p.d.Any(e.Value)
 		}
 	}
@@ -188,24 +197,57 @@ func (p *testParser) adviseOnName(name yamldoc.Text) {
 	if _, known := catalog.Lookup(name.S); known {
 		return
 	}
-	if hint := catalog.Hint(name.S); hint != "" {
-		p.warn(name.Node, fmt.Sprintf("Qase has no event %q", name.S), hint)
+	hint := catalog.Hint(name.S)
+	if hint == "" && !p.expectsNothing {
+		return // an event that Qase may add, and that a rule matches
 	}
+	p.warn(name.Node, fmt.Sprintf("Qase has no event %q", name.S), cmp.Or(hint, "all events: qase-relay catalog"))
 }
 
 // adviseOnField warns of a field of the payload that is likely misspelt.
 func (p *testParser) adviseOnField(event string, key *yaml.Node) {
 	schema := catalog.Schemas().ByName[event]
-	if schema == nil || slices.Contains(schema.Top, key.Value) {
+	if schema == nil || !schema.Documented || slices.Contains(schema.Top, key.Value) {
 		return
 	}
-	if near := catalog.Nearest(key.Value, schema.Top); near != "" && schema.Documented {
-		p.warn(key, fmt.Sprintf("%s has no field payload.%s", event, key.Value), `did you mean "`+near+`"?`)
+	hint := catalog.DidYouMean(key.Value, schema.Top)
+	if slices.Contains([]string{"project_code", "team_member_id", "event_name", "source", "timestamp"}, key.Value) {
+		hint = "write it beside payload, not within"
 	}
+	p.warn(key, fmt.Sprintf("%s has no field payload.%s", event, key.Value), hint)
+}
+
+// adviseOnValue warns of a value that the field of a payload never has.
+func (p *testParser) adviseOnValue(event, key string, n *yaml.Node) {
+	schema := catalog.Schemas().ByName[event]
+	if schema == nil || n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
+		return
+	}
+	field := schema.Fields[key]
+	full := "payload." + key
+	_, err := strconv.Atoi(n.Value)
+	switch {
+	case field.Values != nil && !slices.Contains(field.Values, n.Value):
+		p.warn(n, fmt.Sprintf("%s is never %q", full, n.Value), catalog.DidYouMean(n.Value, field.Values))
+	case field.Type == "integer" && n.Tag == "!!str" && err == nil:
+		p.warn(n, fmt.Sprintf("%s is an integer in %s", full, event), "write "+n.Value+" without quotes")
+	case field.Type == "integer" && n.Tag != "!!int", field.Type == "boolean" && n.Tag != "!!bool":
+		p.warn(n, fmt.Sprintf("%s is %s in %s, not %s", full, withArticle(field.Type), event, yamldoc.Describe(n)), "")
+	}
+}
+
+func withArticle(word string) string {
+	if word == "integer" {
+		return "an integer"
+	}
+	return "a " + word
 }
 
 // warn reports a warning, which the result of the test repeats.
 func (p *testParser) warn(n *yaml.Node, message, hint string) {
 	p.d.Report(n, diag.Warning, message, hint)
-	p.test.Advice = append(p.test.Advice, message+" ("+hint+")")
+	if hint != "" {
+		message += " (" + hint + ")"
+	}
+	p.test.Advice = append(p.test.Advice, message)
 }

@@ -157,6 +157,8 @@ var parseErrors = []struct{ pattern, message, hint string }{
 		`bad character U\+\w+ '(.)'`,
 		"the character $1 is not allowed here", `for a field with this name write index .payload "the-name"`,
 	},
+	{`^unrecognized character in action: U\+\w+ '([“”„‟‘’«»])'`,
+		"a curved quote $1 is used in place of a straight one", `write "`},
 	{`number syntax: "(\+)"$`, "unexpected $1", ""},
 	{`number syntax`, "this begins like a number and is not one", "put text in quotes"},
 	{

@@ -10,6 +10,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"qaserelay/rules/catalog"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/value"
 )
@@ -126,7 +127,10 @@ func (d *Document) decodeCompound(n *yaml.Node, v reflect.Value, what string) {
 func (d *Document) scalar(n *yaml.Node, what string) (string, bool) {
 	switch {
 	case n.Kind != yaml.ScalarNode:
-		d.Report(n, diag.Error, fmt.Sprintf("%s must be text, not %s", what, Describe(n)), TemplateHint(n))
+		d.Report(n, diag.Error, fmt.Sprintf("%s must be text, not %s", what, Describe(n)), d.textHint(n, what))
+		return "", false
+	case n.Tag == "!!null" && n.Value != "":
+		d.Report(n, diag.Error, what+" has no value", "put it in quotes if it is the text "+n.Value)
 		return "", false
 	case n.Tag == "!!null":
 		d.Report(n, diag.Error, what+" has no value", "give it one, or remove the key")
@@ -135,16 +139,84 @@ func (d *Document) scalar(n *yaml.Node, what string) (string, bool) {
 	return d.expand(n), true
 }
 
+// textHint says how to write a text that is a list or a mapping in YAML.
+func (d *Document) textHint(n *yaml.Node, what string) string {
+	switch {
+	case TemplateHint(n) != "":
+		return TemplateHint(n)
+	case what == "when":
+		return "write one expression: " + conditionOf(n)
+	case what == "channel" && n.Kind == yaml.SequenceNode:
+		return "for two channels name the notifier twice, each time with its channel"
+	case n.Style == yaml.FlowStyle:
+		return "put it in quotes: " + quoteYAML(Written(n))
+	}
+	return ""
+}
+
+// conditionOf returns a list or mapping that was meant as a condition as one.
+func conditionOf(n *yaml.Node) string {
+	var parts []string
+	for key, v := range Pairs(n) {
+		name, comparison := key.Value, "== "+v.Value
+		switch {
+		case name == "event":
+			name = "event_name"
+		case catalog.Variables()[name] == nil:
+			name = "payload." + name
+		}
+		if v.Value != "" && strings.ContainsRune("<>=!", rune(v.Value[0])) {
+			comparison = v.Value
+		} else if v.Tag == "!!str" {
+			comparison = "== " + strconv.Quote(v.Value)
+		}
+		parts = append(parts, name+" "+comparison)
+	}
+	if n.Kind == yaml.SequenceNode {
+		for _, item := range n.Content {
+			parts = append(parts, item.Value)
+		}
+	}
+	return strings.Join(parts, " && ")
+}
+
+// Written returns a value as it would stand in one line.
+func Written(n *yaml.Node) string {
+	switch {
+	case n == nil:
+		return ""
+	case n.Kind == yaml.AliasNode:
+		return "*" + n.Value
+	case n.Kind == yaml.SequenceNode:
+		parts := make([]string, len(n.Content))
+		for i, item := range n.Content {
+			parts[i] = Written(item)
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case n.Kind == yaml.MappingNode:
+		var parts []string
+		for key, v := range Pairs(n) {
+			parts = append(parts, key.Value+": "+Written(v))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	case n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0, strings.ContainsAny(n.Value, "#{}[],:\""):
+		return quoteYAML(n.Value)
+	}
+	return n.Value
+}
+
 func (d *Document) decodeScalar(n *yaml.Node, v reflect.Value, what string) {
 	before := d.Unset
 	s, ok := d.scalar(n, what)
 	if !ok || s == "" && d.Unset > before {
 		return
 	}
-	if err := setScalar(v, s); err != nil {
+	if err := setScalar(v, s); err != nil && v.Kind() == reflect.Bool {
+		d.Errorf(n, "%s must be true or false, not %s", what, value.Quote(s))
+	} else if err != nil {
 		hint := ""
-		if v.Kind() == reflect.Bool {
-			hint = "write true or false"
+		if _, notNumber := strconv.Atoi(s); v.Type() == durationType && notNumber == nil {
+			hint = "write " + s + "s for seconds"
 		}
 		d.Report(n, diag.Error, fmt.Sprintf("%s: %v", what, err), hint)
 	}
@@ -217,10 +289,22 @@ func listHint(n *yaml.Node, what string) string {
 		return TemplateHint(n)
 	case n.Tag == "!!null":
 		return "write what it holds, or remove the key"
+	case n.Kind == yaml.MappingNode && what == "notify":
+		return "write notify: [" + notifyEntry(n) + "]"
 	case n.Kind == yaml.MappingNode && strings.HasPrefix(ItemName(what), "a "):
 		return "begin each with a dash: - name: …"
 	}
 	return ""
+}
+
+// notifyEntry returns a mapping as an entry of notify. A key with a mapping is the name of a notifier with its options.
+func notifyEntry(n *yaml.Node) string {
+	for key, v := range Pairs(n) {
+		if v.Kind == yaml.MappingNode {
+			return "{notifier: " + key.Value + ", " + strings.Trim(Written(v), "{}") + "}"
+		}
+	}
+	return Written(n)
 }
 
 // ItemName names an item of a list for people, such as "a rule".

@@ -33,9 +33,14 @@ type File struct {
 
 // Reader opens documents, which report their problems to it. It serves one goroutine.
 type Reader struct {
-	LookupEnv  func(name string) (string, bool)  // reads an environment variable; nil knows none
-	ReadFile   func(name string) ([]byte, error) // reads a file for a KEY_file; nil reads none
-	AllowUnset bool                              // unset variables and unreadable files are warnings
+	LookupEnv func(name string) (string, bool)  // reads an environment variable; nil knows none
+	ReadFile  func(name string) ([]byte, error) // reads a file for a KEY_file; nil reads none
+	// Examples are mappings that a part of a file can be, by its name, such as retry.
+	Examples map[string]string
+	// KeyHint returns a hint for an unknown key of a part of a file, and the key that is meant; both may be "". It may be
+	// nil.
+	KeyHint    func(what, key string, known []string) (hint, meant string)
+	AllowUnset bool // unset variables and unreadable files are warnings
 	Problems   diag.Problems
 
 	visited int // nodes visited, over all documents
@@ -50,6 +55,8 @@ type Document struct {
 	reader *Reader
 	lines  []string
 	depth  int
+	secret string                // the key of the secret that is decoded, or ""
+	silent map[*yaml.Node]bool   // nodes whose text YAML has swallowed: their other problems follow from it
 	meant  map[*yaml.Node]string // unknown keys, each with the known key that it resembles
 }
 
@@ -75,9 +82,14 @@ func (r *Reader) Open(f File) *Document {
 	case root == nil:
 		d.Report(nil, diag.Error, "the file is empty", "start with `qase-relay init`")
 	case root.Kind != yaml.MappingNode:
-		d.Report(root, diag.Error, "expected a mapping such as `rules:`, got "+Describe(root), "")
+		hint := ""
+		if key, rest, found := strings.Cut(root.Value, ":"); found && rest != "" {
+			hint = `a colon needs a space after it: write "` + key + ": " + rest + `"`
+		}
+		d.Report(root, diag.Error, "expected a mapping such as `rules:`, got "+Describe(root), hint)
 	default:
 		d.Root = root
+		d.checkSwallowed()
 	}
 	return d
 }

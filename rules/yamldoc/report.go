@@ -16,6 +16,9 @@ func (d *Document) Reported() int { return len(d.reader.Problems) }
 
 // Report reports a problem of a node, or of the whole file if n is nil.
 func (d *Document) Report(n *yaml.Node, severity diag.Severity, message, hint string) {
+	if d.silent[n] {
+		return
+	}
 	p := diag.Problem{File: d.Name, Severity: severity, Message: message, Hint: hint, Line: 1, Col: 1}
 	if n != nil {
 		p.Line, p.Col = n.Line, n.Column
@@ -31,6 +34,9 @@ func (d *Document) Errorf(n *yaml.Node, format string, args ...any) {
 
 // ReportInside reports findings about the text of a scalar as errors.
 func (d *Document) ReportInside(n *yaml.Node, findings []diag.Finding) {
+	if d.silent[n] {
+		return
+	}
 	for _, f := range findings {
 		d.reader.Problems = append(d.reader.Problems, d.At(n).Problem(diag.Error, f))
 	}

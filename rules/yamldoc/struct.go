@@ -1,7 +1,10 @@
 package yamldoc
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"reflect"
 	"slices"
@@ -45,7 +48,12 @@ func (d *Document) fill(entries []Entry, v reflect.Value, what string) (rest []E
 		if f.fromFile {
 			decode = d.decodeFile
 		}
+		outer := d.secret
+		if _, isSecret := fields[f.key+"_file"]; isSecret {
+			d.secret = f.key
+		}
 		decode(e.Value, f.Of(v), inside(what, e.Key.Value))
+		d.secret = outer
 	}
 	return rest
 }
@@ -70,8 +78,11 @@ func (d *Document) decodeFile(n *yaml.Node, v reflect.Value, what string) {
 	data, err := d.ReadFile(name)
 	if err != nil {
 		d.Unset++
-		d.Report(n, d.UnsetSeverity(), fmt.Sprintf("%s: %v", what, err),
-			"the path is relative to the folder the relay is started in")
+		message := fmt.Sprintf("%s: %v", what, err)
+		if errors.Is(err, fs.ErrNotExist) {
+			message = fmt.Sprintf("%s: there is no file %s", what, name)
+		}
+		d.Report(n, d.UnsetSeverity(), message, "the path is relative to the folder the relay is started in")
 		return
 	}
 	secret := strings.TrimRight(string(data), "\r\n")
@@ -109,11 +120,16 @@ func (d *Document) UnknownKey(key *yaml.Node, what string, known []string) {
 	if what != "" {
 		place = " in " + what
 	}
-	d.Report(key, diag.Error, fmt.Sprintf("unknown key %q%s", key.Value, place), catalog.DidYouMean(key.Value, known))
+	hint, meant := "", ""
+	if d.reader.KeyHint != nil {
+		hint, meant = d.reader.KeyHint(what, key.Value, known)
+	}
+	d.Report(key, diag.Error, fmt.Sprintf("unknown key %q%s", key.Value, place),
+		cmp.Or(hint, catalog.DidYouMean(key.Value, known)))
 	if d.meant == nil {
 		d.meant = map[*yaml.Node]string{}
 	}
-	d.meant[key] = catalog.Nearest(key.Value, known)
+	d.meant[key] = cmp.Or(meant, catalog.Nearest(key.Value, known))
 }
 
 // Misspelt reports whether an unknown key of a mapping resembles one of the keys. The key is then not missing as well.
@@ -148,7 +164,7 @@ func (d *Document) Entries(n *yaml.Node, what string) []Entry {
 			what = "this"
 		}
 		d.Report(n, diag.Error, fmt.Sprintf("%s must be a mapping, not %s", what, Describe(n)),
-			"write keys with values, such as {name: …}")
+			"write keys with values, such as "+cmp.Or(d.reader.Examples[what], "{name: …}"))
 		return nil
 	}
 	var own, merged []Entry

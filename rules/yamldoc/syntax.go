@@ -20,20 +20,25 @@ func (d *Document) reportSyntax(err error) {
 		p.Message = "not valid YAML: " + m[2]
 	}
 	p.Hint = "look at the indentation, colons and quotes here and on the lines before"
-	line, hint := d.suspectLine(err)
-	if line == 0 {
+	suspect := d.suspectLine(err)
+	if suspect == nil {
 		p.Line = max(p.Line, d.firstUnreadable())
 	}
+	p.Col = 0
 	switch {
-	case line > 0:
-		p.Line, p.Hint = line, hint
+	case suspect != nil:
+		p.Line, p.Col, p.Hint = suspect.line, suspect.col, suspect.hint
 	case strings.Contains(indentation(d.line(p.Line)), "\t"):
 		p.Hint = "YAML is indented with spaces, never with tabs"
+	case strings.Contains(text, "a second document starts here"):
+		p.Hint = "a line with three dashes begins another document"
 	case strings.Contains(text, "mapping values are not allowed"):
-		p.Hint = "put a value that holds a colon in quotes, and look at the indentation"
+		p.Hint = "a colon and a space begin a new value: put the value in quotes, and look at the indentation"
 	}
 	p.Source = d.line(p.Line)
-	p.Col = len(indentation(p.Source)) + 1
+	if p.Col == 0 {
+		p.Col = len(indentation(p.Source)) + 1
+	}
 	d.reader.Problems = append(d.reader.Problems, p)
 }
 
@@ -43,43 +48,127 @@ func indentation(line string) string {
 
 const bareTemplateHint = `put {{ … }} in quotes: "{{ … }}"`
 
-// suspects are patterns of lines whose meaning in YAML differs from the intended one. Each pattern captures the key.
-var suspects = []struct {
+// suspect is a pattern of lines that YAML reads differently than people mean them. Its first group is what stays of the
+// line if it is to blame, its second one the place of the fault; without it that is the beginning of the line.
+type suspect struct {
 	pattern *regexp.Regexp
-	hint    string
-}{
-	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:)\s+\{\{`), bareTemplateHint},
-	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:)\s+"[^"]*"\s*[^\s#]`),
-		"YAML takes the first quotes for the whole value: put all of it in single quotes, or write | and the value " +
-			"on the next line"},
-	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:)\s+'[^']*'\s*[^\s#]`),
-		"YAML takes the first quotes for the whole value: write | and the value on the next line"},
-	{regexp.MustCompile("^(\\s*(?:- )?[\\w-]+:)\\s+[@`%]"), "put a value that begins like this in quotes"},
-	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:)\s+[“”„‘’]`),
-		`YAML knows only straight quotes: write " or ' in place of these`},
+	instead string // what stands in place of the rest of the line; "" means x
+	hint    func(match []string) string
+}
+
+// suspects are tried in this order.
+var suspects = []suspect{
+	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:)\s+\{\{`), "", hintOf(bareTemplateHint)},
+	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:)\s+"[^"]*"\s*[^\s#]`), "",
+		hintOf("YAML takes the first quotes for the whole value: put all of it in single quotes, or write | and the " +
+			"value on the next line")},
+	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:)\s+'[^']*'\s*[^\s#]`), "",
+		hintOf("YAML takes the first quotes for the whole value: write | and the value on the next line")},
+	{regexp.MustCompile("^(\\s*(?:- )?[\\w-]+:)\\s+[@`%]"), "", hintOf("put a value that begins like this in quotes")},
+	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:)\s+[“”„‘’]`), "",
+		hintOf(`YAML knows only straight quotes: write " or ' in place of these`)},
+	{regexp.MustCompile(`^(\s*(?:- )?when:\s+)(!.*)$`), "", func(m []string) string {
+		return "a value that begins with ! needs quotes in YAML; or write " + negation(m[2])
+	}},
+	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:\s+)(!\S*.*)$`), "", func(m []string) string {
+		return "YAML takes " + firstWord(m[2]) + " for a tag: put the value in quotes"
+	}},
+	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:\s+)(\*[\w-]+)\s*$`), "", func(m []string) string {
+		return "there is no anchor &" + m[2][1:] + ": write it at the value that is meant, or put text in quotes"
+	}},
+	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:\s+)(\*.*)$`), "", func(m []string) string {
+		return "YAML takes " + firstWord(m[2]) + " for an alias: put the value in quotes"
+	}},
+	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:)\s+(?:(\[[^\]]*\]\s*[^\s#,].*))$`), "", func(m []string) string {
+		return "put all of it in quotes: " + quoteYAML(m[2])
+	}},
+	{regexp.MustCompile(`^(\s*)(-)([A-Za-z][\w-]*):(\s.*|)$`), "- x: y", func(m []string) string {
+		return `a dash needs a space after it: write "- ` + m[3] + `:"`
+	}},
+	{regexp.MustCompile(`^(\s*(?:- )?)(([A-Za-z_]\w*):([^\s/].*))$`), "x: y", func(m []string) string {
+		return `a colon needs a space after it: write "` + m[3] + ": " + m[4] + `"`
+	}},
+	{regexp.MustCompile(`^(\s*(?:- )?)((\w+)\s*=\s+(.*))$`), "x: y", func(m []string) string {
+		return "a key and its value are separated by a colon: write " + m[3] + ": " + m[4]
+	}},
+	{regexp.MustCompile(`^(.*[\[{].*[:,\[]\s+)(#[\w-]+)([\]},].*)$`), "", func(m []string) string {
+		return "# begins a comment in YAML: put " + quoteYAML(m[2]) + " in quotes"
+	}},
+	{regexp.MustCompile(`^(.*\{.*\bwhen: +)([^'"].*)$`), "", hintOf("within { } a comma or bracket ends the condition: " +
+		"put the condition in single quotes")},
+	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:)\s+[^\s'"\[{|>&*!%@#].*:\s`), "",
+		hintOf("a colon and a space begin a new value: put the value in quotes")},
+}
+
+func hintOf(text string) func([]string) string { return func([]string) string { return text } }
+
+func firstWord(text string) string {
+	word, _, _ := strings.Cut(text, " ")
+	return word
 }
 
 const maxSuspects = 20
 
-// suspectLine returns the first suspicious line whose removal changes the error, with a hint. The parser often names
-// a line far before it.
-func (d *Document) suspectLine(err error) (line int, hint string) {
+// blamed is a line that makes a document unreadable.
+type blamed struct {
+	line, col int // col is 0 for the beginning of the line
+	hint      string
+}
+
+// suspectLine returns the first suspicious line whose change changes the error. The parser often names a line far
+// before it.
+func (d *Document) suspectLine(err error) *blamed {
 	tried := 0
 	for i, text := range d.lines {
-		for _, suspect := range suspects {
-			key := suspect.pattern.FindStringSubmatch(text)
-			if key == nil || tried == maxSuspects {
+		for _, s := range suspects {
+			m := s.pattern.FindStringSubmatchIndex(strings.TrimRight(text, "\r"))
+			if m == nil || tried == maxSuspects {
 				continue
 			}
 			tried++
-			lines := slices.Clone(d.lines)
-			lines[i] = key[1] + " x"
-			if _, now := parse(strings.Join(lines, "\n")); now == nil || now.Error() != err.Error() {
-				return i + 1, suspect.hint
+			if d.explains(i, text[:m[3]], s, err) {
+				groups := s.pattern.FindStringSubmatch(strings.TrimRight(text, "\r"))
+				b := &blamed{line: i + 1, hint: s.hint(groups)}
+				if len(m) > 4 && !strings.HasSuffix(groups[1], ":") {
+					b.col = diag.Column(text, m[4]) + 1
+				}
+				return b
 			}
 		}
 	}
-	return 0, ""
+	return nil
+}
+
+// explains reports whether the error is gone, or another one, if a line is changed.
+func (d *Document) explains(line int, kept string, s suspect, err error) bool {
+	lines := slices.Clone(d.lines)
+	lines[line] = kept + " x"
+	if s.instead != "" {
+		lines[line] = kept + s.instead
+	}
+	opened := strings.Count(kept, "{") - strings.Count(kept, "}")
+	listed := strings.Count(kept, "[") - strings.Count(kept, "]")
+	if opened+listed > 0 && strings.HasSuffix(strings.TrimSpace(d.lines[line]), closers(kept)) {
+		lines[line] += closers(kept)
+	}
+	_, now := parse(strings.Join(lines, "\n"))
+	return now == nil || now.Error() != err.Error()
+}
+
+// closers returns the brackets that close those that a text leaves open.
+func closers(text string) string {
+	out := ""
+	for _, r := range text {
+		switch r {
+		case '{':
+			out = "}" + out
+		case '[':
+			out = "]" + out
+		case '}', ']':
+			out = strings.TrimPrefix(out, string(r))
+		}
+	}
+	return out
 }
 
 // maxReparse is how many bytes firstUnreadable parses at most.

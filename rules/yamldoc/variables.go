@@ -5,6 +5,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"qaserelay/rules/catalog"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/value"
 )
@@ -44,8 +45,7 @@ func (d *Document) expand(n *yaml.Node) string {
 func (d *Document) variable(n *yaml.Node, inner string) string {
 	name, fallback, hasFallback := strings.Cut(inner, ":-")
 	if !isVariable(name) {
-		d.Report(n, diag.Error, "${"+value.Shorten(inner, 40)+"} is not a variable",
-			"write ${NAME} or ${NAME:-default}; $${ stands for ${ itself")
+		d.Report(n, diag.Error, "${"+value.Shorten(inner, 40)+"} is not an environment variable", valueHint(inner))
 		return ""
 	}
 	value, set := "", false
@@ -59,9 +59,21 @@ func (d *Document) variable(n *yaml.Node, inner string) string {
 		return fallback
 	}
 	d.Unset++
-	d.Report(n, d.UnsetSeverity(), "the environment variable "+name+" is not set",
-		"set it, or give a default: ${"+name+":-…}")
+	hint := "set it, or give a default: ${" + name + ":-…}"
+	if d.secret != "" {
+		hint = "set it, or read the secret from a file: " + d.secret + "_file: NAME"
+	}
+	d.Report(n, d.UnsetSeverity(), "the environment variable "+name+" is not set", hint)
 	return ""
+}
+
+// valueHint returns a hint for ${inner} that names no variable: a template, if it names a value of an event.
+func valueHint(inner string) string {
+	name := strings.Trim(inner, "{}. ")
+	if root, _, _ := strings.Cut(name, "."); catalog.Variables()[root] != nil {
+		return "write {{ ." + name + " }}, for a value of the event"
+	}
+	return "write ${NAME} or ${NAME:-default}; $${ stands for ${ itself"
 }
 
 // isVariable reports whether name can be the name of an environment variable.

@@ -1,0 +1,96 @@
+package lint
+
+import (
+	"regexp"
+	"strings"
+	"time"
+)
+
+// layoutHint returns what is wrong with a layout of date, and the layout that it most likely means. Both are "" for one
+// that prints a date.
+func layoutHint(layout string) (message, meant string) {
+	meant = goLayout(layout)
+	switch {
+	case foreignYear.MatchString(layout):
+		return "a layout shows how the date 2 January 2006, 15:04:05 is written",
+			foreignYear.ReplaceAllString(layout, "2006")
+	case meant == layout:
+	case printsItself(layout):
+		return "is printed as it is", meant
+	case hasForeignTokens(layout):
+		return "is printed in part as it is", meant
+	}
+	return "", ""
+}
+
+var (
+	foreignYear = regexp.MustCompile(`\b(?:19\d\d|200[0-57-9]|20[1-9]\d)\b`)
+	letterRun   = regexp.MustCompile(`[A-Za-z]+`)
+	tokenRun    = regexp.MustCompile(`^(?:YYYY|yyyy|MMMM|MMM|MM|DD|dddd|ddd|dd|EEEE|HH|hh|mm|ss)+$`)
+	percentCode = regexp.MustCompile(`%[A-Za-z]`)
+)
+
+// printsItself reports whether a layout gives the same text for two different times.
+func printsItself(layout string) bool {
+	a := time.Date(2011, 3, 13, 19, 27, 38, 0, time.UTC)
+	b := time.Date(2022, 11, 26, 8, 41, 56, 0, time.FixedZone("X", 3600))
+	return a.Format(layout) == b.Format(layout)
+}
+
+func hasForeignTokens(layout string) bool {
+	if percentCode.MatchString(layout) {
+		return true
+	}
+	for _, run := range letterRun.FindAllString(layout, -1) {
+		if tokenRun.MatchString(run) {
+			return true
+		}
+	}
+	return false
+}
+
+// dialects are the ways in which other languages write layouts, each with the text that Go writes in place of theirs.
+var dialects = map[string][]string{
+	"strftime": {"%Y", "2006", "%y", "06", "%m", "01", "%-m", "1", "%d", "02", "%e", "2", "%-d", "2", "%H", "15", "%I",
+		"03", "%M", "04", "%S", "05", "%p", "PM", "%B", "January", "%b", "Jan", "%A", "Monday", "%a", "Mon", "%Z", "MST",
+		"%z", "-0700", "%F", "2006-01-02", "%T", "15:04:05", "%R", "15:04", "%D", "01/02/06"},
+	"php": {"d", "02", "j", "2", "m", "01", "n", "1", "Y", "2006", "y", "06", "H", "15", "G", "15", "i", "04", "s", "05",
+		"D", "Mon", "l", "Monday", "M", "Jan", "F", "January", "A", "PM"},
+	"moment": {"YYYY", "2006", "yyyy", "2006", "YY", "06", "yy", "06", "MMMM", "January", "MMM", "Jan", "MM", "01", "M",
+		"1", "dddd", "Monday", "EEEE", "Monday", "ddd", "Mon", "EEE", "Mon", "DD", "02", "dd", "02", "D", "2", "d", "2",
+		"HH", "15", "H", "15", "hh", "03", "h", "3", "mm", "04", "m", "4", "ss", "05", "s", "5", "a", "pm", "A", "PM",
+		"ZZ", "-0700", "Z", "-07:00"},
+}
+
+// goLayout returns a layout of strftime, PHP or moment.js as Go writes it.
+func goLayout(layout string) string {
+	switch {
+	case percentCode.MatchString(layout):
+		return translate(layout, dialects["strftime"])
+	case regexp.MustCompile(`\bY\b`).MatchString(layout) || regexp.MustCompile(`\bi\b`).MatchString(layout):
+		return translate(layout, dialects["php"])
+	}
+	if !strings.ContainsAny(layout, "Hh") { // minutes without an hour are a month
+		layout = strings.ReplaceAll(layout, "mm", "MM")
+	}
+	return letterRun.ReplaceAllStringFunc(layout, func(run string) string {
+		if standard(run) {
+			return run
+		}
+		return translate(run, dialects["moment"])
+	})
+}
+
+// standard reports whether Go knows a word of a layout.
+func standard(word string) bool {
+	switch word {
+	case "Jan", "January", "Mon", "Monday", "MST", "PM", "pm", "Z":
+		return true
+	}
+	return false
+}
+
+// translate replaces the tokens of a dialect, the first that fits at each place.
+func translate(layout string, pairs []string) string {
+	return strings.NewReplacer(pairs...).Replace(layout)
+}

@@ -1,0 +1,153 @@
+package template
+
+import (
+	"strings"
+	"text/template/parse"
+
+	"qaserelay/rules/diag"
+)
+
+// Call is a call of a function in a template.
+type Call struct {
+	Name string
+	At   diag.Position // of the name
+	Args []Arg         // with the value that comes by a pipe as the last one
+}
+
+// Arg is an argument of a call.
+type Arg struct {
+	Source string        // as it is written
+	At     diag.Position // of the value
+	Text   string        // of a text in quotes
+	IsText bool
+	Path   []string // of a field: a variable and the fields below it
+	IsDot  bool     // the dot of the whole message
+	Piped  bool     // it is the result of the command in front of a pipe
+}
+
+// PartialCall is a call of a partial without a value for its dot.
+type PartialCall struct {
+	Name string
+	At   diag.Position
+}
+
+// Calls returns the calls of functions in a template in order, and the calls of partials that read fields and get no
+// dot. Calls within partials are not among them. objects are the variables whose fields are followed. A text that
+// cannot be parsed has none.
+func (s *Set) Calls(text string, objects []string) (calls []Call, withoutDot []PartialCall) {
+	w := &callWalker{fieldWalker: fieldWalker{Set: s, text: text, objects: objects, uses: new([]FieldUse)}}
+	w.template(text, origin{isDot: true})
+	for _, n := range w.bare {
+		if len(s.Fields(s.partials[n.Name], nil)) > 0 {
+			withoutDot = append(withoutDot, PartialCall{n.Name, positionOf(text, int(n.Position()))})
+		}
+	}
+	return w.calls, withoutDot
+}
+
+// callWalker gathers the calls of one template.
+type callWalker struct {
+	fieldWalker
+	calls []Call
+	bare  []*parse.TemplateNode
+}
+
+// template walks the tree of the template. Only the origin of arguments is that of fieldWalker.
+func (w *callWalker) template(text string, dot origin) {
+	tree, err := w.parse("", text)
+	if err != nil || tree == nil {
+		return
+	}
+	w.vars = map[string]origin{"$": dot}
+	w.walk(tree.Root, dot)
+}
+
+func (w *callWalker) walk(list *parse.ListNode, dot origin) {
+	if list == nil {
+		return
+	}
+	for _, n := range list.Nodes {
+		switch n := n.(type) {
+		case *parse.ActionNode:
+			w.pipeline(n.Pipe, dot)
+			w.assign(n.Pipe, w.pipe(n.Pipe, dot))
+		case *parse.IfNode:
+			w.block(&n.BranchNode, dot, dot)
+		case *parse.WithNode:
+			w.block(&n.BranchNode, dot, w.pipe(n.Pipe, dot))
+		case *parse.RangeNode:
+			w.block(&n.BranchNode, dot, w.pipe(n.Pipe, dot).elements())
+		case *parse.TemplateNode:
+			if n.Pipe == nil {
+				w.bare = append(w.bare, n)
+			} else {
+				w.pipeline(n.Pipe, dot)
+			}
+		}
+	}
+}
+
+// block walks a block whose body has the dot inside.
+func (w *callWalker) block(n *parse.BranchNode, dot, inside origin) {
+	w.pipeline(n.Pipe, dot)
+	w.assign(n.Pipe, w.pipe(n.Pipe, dot))
+	w.walk(n.List, inside)
+	w.walk(n.ElseList, dot)
+}
+
+// pipeline notes the calls of a pipeline.
+func (w *callWalker) pipeline(p *parse.PipeNode, dot origin) {
+	var before *Arg
+	for _, c := range p.Cmds {
+		name, isCall := c.Args[0].(*parse.IdentifierNode)
+		arg := Arg{Source: c.String(), At: positionOf(w.text, int(c.Position())), Piped: true}
+		if !isCall && len(c.Args) == 1 {
+			arg = w.arg(c.Args[0], dot)
+			arg.Piped = true
+		}
+		for _, a := range c.Args {
+			if inner, isPipe := a.(*parse.PipeNode); isPipe {
+				w.pipeline(inner, dot)
+			}
+		}
+		if isCall {
+			call := Call{Name: name.Ident, At: positionOf(w.text, int(name.Position()))}
+			for _, a := range c.Args[1:] {
+				call.Args = append(call.Args, w.arg(a, dot))
+			}
+			if before != nil {
+				call.Args = append(call.Args, *before)
+			}
+			w.calls = append(w.calls, call)
+		}
+		before = &arg
+	}
+}
+
+func (w *callWalker) arg(n parse.Node, dot origin) Arg {
+	a := Arg{Source: n.String(), At: positionOf(w.text, int(n.Position()))}
+	if text, isText := n.(*parse.StringNode); isText {
+		a.Text, a.IsText = text.Text, true
+		return a
+	}
+	o := w.operand(n, dot)
+	a.Path, a.IsDot = o.path, o.isDot
+	return a
+}
+
+// Literal returns the text of a template with a NUL in place of each byte of its actions.
+func Literal(text string) string {
+	actions, _ := splitActions(text)
+	var out strings.Builder
+	at := 0
+	for _, a := range actions {
+		out.WriteString(text[at:a.from])
+		out.WriteString(strings.Repeat("\x00", a.to-a.from))
+		at = a.to
+	}
+	out.WriteString(text[at:])
+	return out.String()
+}
+
+// PositionOf returns the position of an offset in bytes of a text.
+func PositionOf(text string, at int) diag.Position { return positionOf(text, at) }
