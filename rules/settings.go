@@ -16,7 +16,9 @@ type Settings struct {
 	// MinFreeDisk is the number of free bytes that the file system of the store needs for events to be accepted;
 	// default 64 MiB.
 	MinFreeDisk int64
-	NoEmoji     bool // messages have no emoji of their level
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For and Forwarded name the client.
+	TrustedProxies []netip.Prefix
+	NoEmoji        bool // messages have no emoji of their level
 }
 
 // Backlog limits the unfinished deliveries: at a limit, events are refused. Zero means no limit.

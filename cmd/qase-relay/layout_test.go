@@ -89,15 +89,17 @@ func mayImport() map[string][]string {
 			"relay/store/groupcommit", "notifiers", "rules", "rules/rulefile", "rules/value"},
 		"relay/dispatch/dispatchtest": {"notifiers", "relay/config", "rules", "rules/rulefile"}, // for tests
 		"relay":                       engine,
-		"relay/ingest":                {"relay", "relay/sampledlog", "rules", "rules/event"},
+		"relay/ingest":                {"relay", "relay/ingest/origin", "relay/sampledlog", "rules", "rules/event"},
+		"relay/ingest/origin":         {},
+		"relay/listen":                {},
 		"relay/ingest/client":         {},
 		"relay/admin":                 {"relay/admin/desk", "relay/dispatch", "relay/store", "rules/diag"},
 		"relay/admin/desk": {"relay", "relay/config", "relay/dispatch", "relay/store", "rules",
 			"rules/value"},
 		"relay/admin/client": {},
 		"relay/backtest":     {"relay/admin/desk", "rules", "rules/event", "rules/ruletest"},
-		"relay/app": append([]string{"relay", "relay/admin", "relay/admin/desk", "relay/ingest", "relay/store/sqlite",
-			"relay/store/postgres", "relay/store/transfer"},
+		"relay/app": append([]string{"relay", "relay/admin", "relay/admin/desk", "relay/ingest", "relay/listen",
+			"relay/store/sqlite", "relay/store/postgres", "relay/store/transfer"},
 			engine...),
 
 		"cmd/qase-relay/terminal": {"notifiers/markup", "notifiers/preview", "relay/ingest/client", "rules/catalog",
@@ -110,7 +112,7 @@ func mayImport() map[string][]string {
 			"relay/store", "rules/ruletest"}, reading...),
 		"cmd/qase-relay": append([]string{"cmd/qase-relay/demo", "cmd/qase-relay/gallery", "cmd/qase-relay/report",
 			"cmd/qase-relay/terminal", "relay", "relay/app", "relay/admin", "relay/admin/client", "relay/admin/desk",
-			"relay/ingest/client", "relay/backtest", "relay/config", "relay/store", "notifiers", "notifiers/builtin",
+			"relay/ingest/client", "relay/listen", "relay/backtest", "relay/config", "relay/store", "notifiers", "notifiers/builtin",
 			"rules/ruletest"}, reading...),
 	}
 }

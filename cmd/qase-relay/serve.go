@@ -9,9 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -25,19 +23,17 @@ import (
 )
 
 type serveFlags struct {
-	rules       []string
-	listen      string
-	adminListen string
-	adminToken  string
-	store       string
-	dryRun      bool
-	logFormat   string
-	logLevel    string
-	maxBody     byteSize
+	addressFlags
+	rules      []string
+	adminToken string
+	store      string
+	dryRun     bool
+	logFormat  string
+	logLevel   string
 }
 
 func newServe(c *terminal.Console) *cobra.Command {
-	f := serveFlags{maxBody: 1 << 20}
+	f := serveFlags{}
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the relay",
@@ -58,22 +54,20 @@ Exits with 2 if it cannot start, and with 1 if the disk fails while it runs.`,
 	}
 	flags := cmd.Flags()
 	addRules(flags, &f.rules)
-	flags.StringVar(&f.listen, "listen", ":8080", "public `ADDRESS`, where Qase posts events")
-	flags.StringVar(&f.adminListen, "admin-listen", "127.0.0.1:9090", "`ADDRESS` of metrics, health and the admin API")
+	f.addressFlags.add(flags)
 	flags.StringVar(&f.adminToken, "admin-token", "",
 		"bearer `TOKEN` of the admin address; required unless it is loopback")
 	addStore(flags, &f.store)
 	flags.BoolVar(&f.dryRun, "dry-run", false, "decide and record, but send nothing")
 	flags.StringVar(&f.logFormat, "log-format", "text", "`FORMAT`: text or json")
 	flags.StringVar(&f.logLevel, "log-level", "info", "`LEVEL`: debug, info, warn or error")
-	flags.Var(&f.maxBody, "max-body", "largest event that is accepted, such as 512KiB or 2MiB")
 	return cmd
 }
 
 // addStore adds the flag of the store of a relay.
 func addStore(flags *pflag.FlagSet, store *string) {
 	flags.StringVar(store, "store", "sqlite:data/relay.db",
-		"store `URL`: sqlite:PATH for one relay, or postgres://USER:PASSWORD@HOST:5432/DATABASE for many")
+		"store `URL`: sqlite:PATH for one relay, or postgres://USER:PASSWORD@HOST/DATABASE for many")
 }
 
 func serve(ctx context.Context, c *terminal.Console, f serveFlags) error {
@@ -97,10 +91,13 @@ func serve(ctx context.Context, c *terminal.Console, f serveFlags) error {
 	notifyReloads(reloads)
 	defer signal.Stop(reloads)
 	build := terminal.Build()
-	r, err := app.Open(ctx, app.Options{Rules: f.rules, Load: load, Config: cfg, Listen: f.listen,
-		AdminListen: f.adminListen, AdminToken: f.adminToken, StoreURL: f.store, DryRun: f.dryRun,
-		MaxBody: int64(f.maxBody), Logger: logger, Reloads: reloads, Version: build.Version, Revision: build.Revision,
-		Started: func(r *app.Relay) { logStart(r, logger, cfg, f) }})
+	o := app.Options{Rules: f.rules, Load: load, Config: cfg, AdminToken: f.adminToken, StoreURL: f.store,
+		DryRun: f.dryRun, Logger: logger, Reloads: reloads, Version: build.Version, Revision: build.Revision,
+		Started: func(r *app.Relay) { logStart(r, logger, cfg, f) }}
+	if err := f.apply(&o); err != nil {
+		return err
+	}
+	r, err := app.Open(ctx, o)
 	if err != nil {
 		return listenHint(err)
 	}
@@ -108,27 +105,6 @@ func serve(ctx context.Context, c *terminal.Console, f serveFlags) error {
 		return terminal.Wrong(err)
 	}
 	return err
-}
-
-// listenHint adds to a listen error the flag of the address and a hint.
-func listenHint(err error) error {
-	var failed *app.ListenError
-	if !errors.As(err, &failed) {
-		return err
-	}
-	flag := "--listen"
-	if failed.Admin {
-		flag = "--admin-listen"
-	}
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return terminal.Hint(fmt.Errorf("%s %s: the address is in use by another program", flag, failed.Addr),
-			"is another relay running? %s HOST:PORT chooses another address", flag)
-	case errors.Is(err, syscall.EACCES):
-		return terminal.Hint(fmt.Errorf("%s %s: not allowed", flag, failed.Addr),
-			"ports below 1024 need special rights; choose another one")
-	}
-	return fmt.Errorf("%s %s: %w", flag, failed.Addr, failed.Err)
 }
 
 // reportProblems prints the problems of the rules as check does, or logs them if logs are JSON. It returns an error if
@@ -187,36 +163,4 @@ func newLogger(s *terminal.Screen, f serveFlags) (*slog.Logger, error) {
 		return slog.New(slog.NewJSONHandler(s, options)), nil
 	}
 	return nil, terminal.Hint(fmt.Errorf("--log-format: unknown format %q", f.logFormat), "text or json")
-}
-
-// byteSize is the value of a flag for a size: 1048576, 1024KiB or 1MiB.
-type byteSize int64
-
-func (b *byteSize) String() string {
-	n := int64(*b)
-	switch {
-	case n >= 1<<20 && n%(1<<20) == 0:
-		return strconv.FormatInt(n>>20, 10) + "MiB"
-	case n >= 1<<10 && n%(1<<10) == 0:
-		return strconv.FormatInt(n>>10, 10) + "KiB"
-	}
-	return strconv.FormatInt(n, 10)
-}
-
-func (b *byteSize) Type() string { return "SIZE" }
-
-func (b *byteSize) Set(text string) error {
-	unit := int64(1)
-	digits := text
-	for suffix, size := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20} {
-		if rest, ok := strings.CutSuffix(text, suffix); ok {
-			unit, digits = size, rest
-		}
-	}
-	n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
-	if err != nil || n <= 0 || n > (1<<40)/unit {
-		return errors.New("want a size such as 1048576, 512KiB or 2MiB")
-	}
-	*b = byteSize(n * unit)
-	return nil
 }

@@ -83,7 +83,8 @@ func TestFlagsCanBeSetByVariables(t *testing.T) {
 	if err := flagsFromEnv(flags); err != nil {
 		t.Fatal(err)
 	}
-	want := serveFlags{rules: []string{"a.yaml", "b.yaml"}, listen: ":2", dryRun: true, maxBody: 2 << 20}
+	want := serveFlags{rules: []string{"a.yaml", "b.yaml"}, dryRun: true,
+		addressFlags: addressFlags{listen: ":2", maxBody: 2 << 20}}
 	if !reflect.DeepEqual(f, want) {
 		t.Errorf("got %+v, want %+v", f, want)
 	}

@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"qaserelay/relay/admin"
 	"qaserelay/relay/config"
 	"qaserelay/relay/ingest"
+	"qaserelay/relay/listen"
 	"qaserelay/relay/metrics"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
@@ -42,12 +45,20 @@ type Options struct {
 	StoreURL    string // see OpenStore
 	DryRun      bool
 	MaxBody     int64
-	Logger      *slog.Logger
-	Reloads     <-chan os.Signal // each signal reloads the rules
-	Started     func(*Relay)     // called once events are taken
+	MaxBodies   int64 // the size of all bodies in work at once
+	// TrustedProxies are those of the command line; the rules files may name more.
+	TrustedProxies []netip.Prefix
+	TLS, AdminTLS  TLSFiles
+	AdminURLs      []string // under which clients reach the admin address, besides the one that it listens on
+	Logger         *slog.Logger
+	Reloads        <-chan os.Signal // each signal reloads the rules
+	Started        func(*Relay)     // called once events are taken
 	// Version and Revision of the program, for the API and the metrics.
 	Version, Revision string
 }
+
+// TLSFiles are the PEM files of an address with TLS.
+type TLSFiles struct{ Cert, Key string }
 
 // Relay is a whole relay.
 type Relay struct {
@@ -63,6 +74,18 @@ type Relay struct {
 type server struct {
 	http     *http.Server
 	listener net.Listener
+	scheme   string
+}
+
+// bind listens on an address. The server has no handler yet.
+func bind(o listen.Options) (server, error) {
+	s := server{scheme: "http"}
+	if o.Cert != "" {
+		s.scheme = "https"
+	}
+	var err error
+	s.listener, err = listen.TCP(o)
+	return s, err
 }
 
 // ListenError is the error of an address that the relay cannot listen on.
@@ -89,11 +112,13 @@ func Open(ctx context.Context, o Options) (*Relay, error) {
 }
 
 func (r *Relay) open(ctx context.Context) (err error) {
-	if r.public.listener, err = net.Listen("tcp", r.o.Listen); err != nil {
-		return &ListenError{Addr: r.o.Listen, Err: errors.Unwrap(err)}
+	o := r.o
+	if r.public, err = bind(listen.Options{Addr: o.Listen, Cert: o.TLS.Cert, Key: o.TLS.Key, Logger: o.Logger}); err != nil {
+		return &ListenError{Addr: o.Listen, Err: err}
 	}
-	if r.admin.listener, err = net.Listen("tcp", r.o.AdminListen); err != nil {
-		return &ListenError{Admin: true, Addr: r.o.AdminListen, Err: errors.Unwrap(err)}
+	if r.admin, err = bind(listen.Options{Addr: o.AdminListen, Cert: o.AdminTLS.Cert, Key: o.AdminTLS.Key,
+		Logger: o.Logger}); err != nil {
+		return &ListenError{Admin: true, Addr: o.AdminListen, Err: err}
 	}
 	s, err := OpenStore(ctx, r.o.StoreURL, r.o.Logger)
 	if err != nil {
@@ -116,10 +141,20 @@ func (r *Relay) assemble() {
 		Sources: func() []rules.Source { return r.engine.Config().Sources },
 		Ready:   r.engine.Ready,
 		Observe: m.Ingested,
-		MaxBody: o.MaxBody,
-		Logger:  o.Logger,
+		MaxBody: o.MaxBody, MaxBodies: o.MaxBodies,
+		TrustedProxies: r.trustedProxies,
+		Logger:         o.Logger,
 	}))
 	r.admin.http = ingest.Server("", admin.New(r.adminOptions(m)))
+}
+
+// trustedProxies returns the proxies that the rules files and the command line name.
+func (r *Relay) trustedProxies() []netip.Prefix {
+	inFiles := r.engine.Config().Settings.TrustedProxies
+	if len(r.o.TrustedProxies) == 0 {
+		return inFiles
+	}
+	return slices.Concat(inFiles, r.o.TrustedProxies)
 }
 
 func isCatalogEvent(name string) bool {
@@ -240,10 +275,10 @@ func (s server) shutdown(grace time.Duration) {
 func (s server) url() string {
 	host, port, err := net.SplitHostPort(s.listener.Addr().String())
 	if err != nil {
-		return "http://" + s.listener.Addr().String()
+		return s.scheme + "://" + s.listener.Addr().String()
 	}
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return s.scheme + "://" + net.JoinHostPort(host, port)
 }

@@ -4,12 +4,13 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
-	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
 
+	"qaserelay/relay/ingest/origin"
 	"qaserelay/rules"
 )
 
@@ -28,8 +29,8 @@ func (h *Handler) admit(r *http.Request) (*rules.Source, *refusal) {
 		return nil, &refusal{status: http.StatusNotFound, kind: "unknown source", public: "unknown source"}
 	case r.Method != http.MethodPost:
 		return nil, &refusal{status: http.StatusMethodNotAllowed, kind: "method",
-			public: "method not allowed: use POST"}
-	case !addressAllowed(&sources[i], r.RemoteAddr):
+			public: "method not allowed: use POST", allow: http.MethodPost}
+	case !h.addressAllowed(&sources[i], r):
 		return nil, &refusal{status: http.StatusForbidden, kind: "address",
 			public: "this address is not allowed here"}
 	case !secretFits(&sources[i], r.Header.Get("X-Qase-Secret")):
@@ -39,16 +40,8 @@ func (h *Handler) admit(r *http.Request) (*rules.Source, *refusal) {
 	return &sources[i], nil
 }
 
-func addressAllowed(s *rules.Source, remote string) bool {
-	if len(s.AllowFrom) == 0 {
-		return true
-	}
-	peer, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return false
-	}
-	addr := peer.Addr().Unmap().WithZone("")
-	return slices.ContainsFunc(s.AllowFrom, func(p netip.Prefix) bool { return p.Contains(addr) })
+func (h *Handler) addressAllowed(s *rules.Source, r *http.Request) bool {
+	return len(s.AllowFrom) == 0 || origin.Within(s.AllowFrom, origin.Of(r, h.o.TrustedProxies()).Client)
 }
 
 // secretFits compares the SHA-256 of the sent secret with that of each secret of the source, always with all of them,
@@ -59,4 +52,23 @@ func secretFits(s *rules.Source, sent string) bool {
 		fits |= subtle.ConstantTimeCompare(sum[:], s.Secrets[i][:])
 	}
 	return fits == 1 && sent != ""
+}
+
+// tidyPath returns the request with a path without empty parts: a slash at its end, or two in a row.
+func tidyPath(r *http.Request) *http.Request {
+	if path := r.URL.Path; len(path) < 2 || !strings.HasSuffix(path, "/") && !strings.Contains(path, "//") {
+		return r
+	}
+	tidy, address := *r, *r.URL
+	address.Path, address.RawPath = withoutEmpty(address.Path), withoutEmpty(address.RawPath)
+	tidy.URL = &address
+	return &tidy
+}
+
+func withoutEmpty(path string) string {
+	if path == "" {
+		return ""
+	}
+	parts := strings.FieldsFunc(path, func(c rune) bool { return c == '/' })
+	return "/" + strings.Join(parts, "/")
 }

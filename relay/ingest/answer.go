@@ -2,17 +2,28 @@ package ingest
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
-	"os"
+	"strconv"
 	"time"
 
+	"qaserelay/relay/ingest/origin"
 	"qaserelay/relay/sampledlog"
 )
 
-// logInterval is the least time between two lines of one kind in the log.
-const logInterval = 10 * time.Second
+const (
+	// logInterval is the least time between two lines of one kind in the log.
+	logInterval = 10 * time.Second
+	// maxLogged is the length of the longest path in the log in bytes.
+	maxLogged = 200
+	// keptBody is the size up to which net/http reads the rest of a body by itself and keeps the connection.
+	keptBody = 256 << 10
+	// maxDrained and drainTime bound the rest of a refused body that is read and dropped; drainExpected is for a client
+	// that waits for a go-ahead, and need not send it.
+	maxDrained    = 8 << 20
+	drainTime     = 5 * time.Second
+	drainExpected = time.Second
+)
 
 // refusal is the reason why a call is not accepted, for the sender and for the log of the operator.
 type refusal struct {
@@ -20,6 +31,7 @@ type refusal struct {
 	kind    string // of the line in the log
 	public  string // for the sender and the log
 	private string // for the log alone
+	allow   string // the methods that are allowed
 }
 
 func storeRefusal() *refusal {
@@ -30,40 +42,28 @@ func storeRefusal() *refusal {
 // retryAfter is the time in seconds after which a sender should try again.
 const retryAfter = "5"
 
-// readBody reads all of the body, of at most limit bytes.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *refusal) {
-	tooLarge := &refusal{status: http.StatusRequestEntityTooLarge, kind: "size", public: "the body is too large"}
-	if r.ContentLength > limit {
-		return nil, tooLarge
-	}
-	var body []byte
-	var err error
-	if r.ContentLength >= 0 {
-		body = make([]byte, r.ContentLength)
-		_, err = io.ReadFull(r.Body, body)
-	} else {
-		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	}
-	var over *http.MaxBytesError
-	switch {
-	case err == nil:
-		return body, nil
-	case errors.As(err, &over):
-		return nil, tooLarge
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, &refusal{status: http.StatusRequestTimeout, kind: "slow body", public: "the body took too long"}
-	}
-	return nil, &refusal{status: http.StatusBadRequest, kind: "body", public: "the body ended too early",
-		private: err.Error()}
-}
-
 // logRefusal logs why a call was refused.
 func (h *Handler) logRefusal(r *http.Request, why *refusal) {
+	from := origin.Of(r, h.o.TrustedProxies())
+	client := "unknown"
+	if from.Client.IsValid() {
+		client = from.Client.String()
+	}
 	args := []any{"status", why.status, "reason", why.public}
 	if why.private != "" {
 		args = append(args, "detail", why.private)
 	}
-	h.warn(why.kind, "webhook call refused", append(args, "path", r.URL.Path, "client", r.RemoteAddr)...)
+	path := r.URL.Path
+	args = append(args, "method", r.Method, "path", path[:min(len(path), maxLogged)], "client", client,
+		"peer", r.RemoteAddr)
+	h.warn(why.kind, "webhook call refused", args...)
+	if why.kind == "address" && from.Untrusted {
+		h.untrusted.Do(func() {
+			h.o.Logger.Warn("allow_from compared the address of a proxy", "peer", from.Peer.String(),
+				"hint", "the call has a header X-Forwarded-For or Forwarded: if the peer is your reverse proxy, name it in "+
+					"settings.trusted_proxies or --trusted-proxies")
+		})
+	}
 }
 
 // warn logs a line of a kind, sampled. There must be few kinds, and senders must not be able to make new ones.
@@ -92,27 +92,50 @@ func writeRefusal(w http.ResponseWriter, r *refusal) {
 	case http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", retryAfter)
 	case http.StatusMethodNotAllowed:
-		w.Header().Set("Allow", http.MethodPost)
-	case http.StatusRequestEntityTooLarge:
-		w.Header().Set("Connection", "close")
+		w.Header().Set("Allow", r.allow)
+	case http.StatusUnsupportedMediaType:
+		w.Header().Set("Accept-Encoding", "gzip")
 	}
 	writeError(w, r.status, r.public)
+}
+
+// refuse answers a call and then drops the rest of its body: a connection that is closed before a sender has sent
+// everything is reset, and the sender may not see the answer.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, why *refusal) {
+	h.logRefusal(r, why)
+	expects := r.Header.Get("Expect") != ""
+	if r.ContentLength >= 0 && r.ContentLength <= keptBody && !expects {
+		writeRefusal(w, why)
+		return
+	}
+	w.Header().Set("Connection", "close")
+	writeRefusal(w, why)
+	connection := http.NewResponseController(w)
+	limit := drainTime
+	if expects {
+		limit = drainExpected
+	}
+	if connection.Flush() != nil || connection.SetReadDeadline(time.Now().Add(limit)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, r.Body, maxDrained) // only the answer matters
 }
 
 func writeError(w http.ResponseWriter, status int, message string) {
 	answer, _ := json.Marshal(map[string]string{"error": message}) // strings always encode
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Content-Length", strconv.Itoa(len(answer)+1))
 	w.WriteHeader(status)
 	_, _ = w.Write(append(answer, '\n'))
 }
 
 // writeStatus answers a probe.
-func writeStatus(w http.ResponseWriter, r *http.Request, err error) {
+func (h *Handler) writeStatus(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		w.Header().Set("Allow", "GET, HEAD")
-		writeError(w, http.StatusMethodNotAllowed, "method not allowed: use GET")
+		h.refuse(w, r, &refusal{status: http.StatusMethodNotAllowed, kind: "probe", public: "method not allowed: use GET",
+			allow: "GET, HEAD"})
 	case err != nil:
 		w.Header().Set("Retry-After", retryAfter)
 		writeError(w, http.StatusServiceUnavailable, "not ready")

@@ -5,7 +5,9 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -28,21 +30,34 @@ type Options struct {
 	Observe func(status int, took time.Duration)
 	// MaxBody is the size of the largest body in bytes; zero means 1 MiB.
 	MaxBody int64
+	// MaxBodies is the size of all bodies that are in work at once; zero means 16 MiB. Further ones wait, and are then
+	// refused with 503.
+	MaxBodies int64
+	// TrustedProxies returns the networks of the proxies that name the client; nil means none.
+	TrustedProxies func() []netip.Prefix
 	// Logger gets the reasons of refusals, at most a line of each kind in ten seconds; nil logs nothing.
 	Logger *slog.Logger
 }
 
 // Handler takes webhook calls and answers probes. All other paths are not found.
 type Handler struct {
-	o      Options
-	router *mux.Router
-	log    sampledlog.Log
+	o         Options
+	router    *mux.Router
+	memory    *memory
+	log       sampledlog.Log
+	untrusted sync.Once // logs that a proxy is not trusted
 }
 
 // New returns the handler of the public address.
 func New(o Options) *Handler {
 	if o.MaxBody <= 0 {
 		o.MaxBody = 1 << 20
+	}
+	if o.MaxBodies <= 0 {
+		o.MaxBodies = 16 << 20
+	}
+	if o.TrustedProxies == nil {
+		o.TrustedProxies = func() []netip.Prefix { return nil }
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -53,47 +68,52 @@ func New(o Options) *Handler {
 	if o.Ready == nil {
 		o.Ready = func(context.Context) error { return nil }
 	}
-	h := &Handler{o: o, router: mux.NewRouter().SkipClean(true).UseEncodedPath()}
+	h := &Handler{o: o, router: mux.NewRouter().SkipClean(true).UseEncodedPath(), memory: newMemory(o.MaxBodies)}
 	h.router.HandleFunc("/webhooks/{source}", h.webhook)
 	h.router.HandleFunc("/healthz", h.healthz)
 	h.router.HandleFunc("/readyz", h.readyz)
-	h.router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		writeError(w, http.StatusNotFound, "not found; Qase posts to /webhooks/SOURCE")
-	})
+	h.router.NotFoundHandler = http.HandlerFunc(h.notFound)
 	return h
 }
 
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.router.ServeHTTP(w, r) }
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.router.ServeHTTP(w, tidyPath(r))
+}
 
 // webhook takes one call and answers it.
 func (h *Handler) webhook(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	status := http.StatusServiceUnavailable
-	defer func() {
-		if p := recover(); p != nil {
-			h.warn("panic", "webhook call panicked", "panic", p)
-			writeRefusal(w, storeRefusal())
-		}
-		h.o.Observe(status, time.Since(start))
-	}()
 	id, duplicate, refused := h.take(w, r)
 	if refused != nil {
-		status = refused.status
-		h.logRefusal(r, refused)
-		writeRefusal(w, refused)
+		h.o.Observe(refused.status, time.Since(start))
+		h.refuse(w, r, refused)
 		return
 	}
-	status = http.StatusAccepted
 	writeAccepted(w, id, duplicate)
+	h.o.Observe(http.StatusAccepted, time.Since(start))
+}
+
+// notFound answers a call to a wrong path. It is counted and logged, since Qase may have been given that path.
+func (h *Handler) notFound(w http.ResponseWriter, r *http.Request) {
+	h.o.Observe(http.StatusNotFound, 0)
+	h.refuse(w, r, &refusal{status: http.StatusNotFound, kind: "path",
+		public: "not found; Qase posts to /webhooks/SOURCE"})
 }
 
 // take checks a call, the cheap checks first, and accepts its event.
 func (h *Handler) take(w http.ResponseWriter, r *http.Request) (id string, duplicate bool, refused *refusal) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.warn("panic", "webhook call panicked", "panic", p)
+			refused = storeRefusal()
+		}
+	}()
 	source, refused := h.admit(r)
 	if refused != nil {
 		return "", false, refused
 	}
-	body, refused := readBody(w, r, h.o.MaxBody)
+	body, claimed, refused := h.readBody(w, r)
+	defer func() { claimed.release() }()
 	if refused != nil {
 		return "", false, refused
 	}
@@ -114,7 +134,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (id string, dupli
 }
 
 func (h *Handler) healthz(w http.ResponseWriter, r *http.Request) {
-	writeStatus(w, r, nil)
+	h.writeStatus(w, r, nil)
 }
 
 func (h *Handler) readyz(w http.ResponseWriter, r *http.Request) {
@@ -122,5 +142,5 @@ func (h *Handler) readyz(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		h.warn("not ready", "not ready", "error", err)
 	}
-	writeStatus(w, r, err)
+	h.writeStatus(w, r, err)
 }

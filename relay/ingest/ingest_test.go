@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -27,6 +28,8 @@ type door struct {
 	events []*event.Event
 	logs   *bytes.Buffer
 	seen   []int
+
+	handler *Handler
 }
 
 func open(t *testing.T, adjust ...func(*Options)) *door {
@@ -58,7 +61,8 @@ func open(t *testing.T, adjust ...func(*Options)) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := Server("", New(o))
+	d.handler = New(o)
+	server := Server("", d.handler)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ln) }()
 	t.Cleanup(func() { _ = server.Close(); <-ended })
@@ -69,6 +73,8 @@ func open(t *testing.T, adjust ...func(*Options)) *door {
 type request struct {
 	method, path, secret, body string
 	chunked                    bool
+	encoding                   string
+	header                     http.Header
 }
 
 func (d *door) do(t *testing.T, r request) (*http.Response, map[string]any) {
@@ -80,6 +86,12 @@ func (d *door) do(t *testing.T, r request) (*http.Response, map[string]any) {
 	req, err := http.NewRequest(r.method, d.url+r.path, body)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for name, values := range r.header {
+		req.Header[name] = values
+	}
+	if r.encoding != "" {
+		req.Header.Set("Content-Encoding", r.encoding)
 	}
 	if r.secret != "" {
 		req.Header.Set("X-Qase-Secret", r.secret)
@@ -116,7 +128,7 @@ func TestEveryCallGetsItsStatus(t *testing.T) {
 	}{
 		{"a good call is stored", hook("new", goodBody), 202, ""},
 		{"while rotating, the old secret is good too", hook("old", goodBody), 202, ""},
-		{"a body without a length is fine", request{"POST", "/webhooks/qase", "new", goodBody, true}, 202, ""},
+		{"a body without a length is fine", request{method: "POST", path: "/webhooks/qase", secret: "new", body: goodBody, chunked: true}, 202, ""},
 		{"an unknown event is fine", hook("new", `{"event_name":"x.y","payload":{},"project_code":"WEB"}`), 202, ""},
 		{"an allowed address is let in", request{method: "POST", path: "/webhooks/near", secret: "new", body: goodBody},
 			202, ""},
@@ -134,7 +146,7 @@ func TestEveryCallGetsItsStatus(t *testing.T) {
 		{"no event_name", hook("new", `{"payload":{}}`), 400, "event_name"},
 		{"a payload that is no object", hook("new", `{"event_name":"run.completed","payload":[]}`), 400, "payload"},
 		{"a body that is too large", hook("new", long), 413, "too large"},
-		{"a body that is too large and does not say so", request{"POST", "/webhooks/qase", "new", long, true}, 413,
+		{"a body that is too large and does not say so", request{method: "POST", path: "/webhooks/qase", secret: "new", body: long, chunked: true}, 413,
 			"too large"},
 		{"a wrong secret before a large body", hook("no", long), 401, "secret"},
 		{"an unknown source", request{method: "POST", path: "/webhooks/other", secret: "new", body: goodBody}, 404,
@@ -145,8 +157,13 @@ func TestEveryCallGetsItsStatus(t *testing.T) {
 		{"PUT on a source", request{method: "PUT", path: "/webhooks/qase", secret: "new", body: goodBody}, 405, "POST"},
 		{"no source", request{method: "POST", path: "/webhooks/"}, 404, ""},
 		{"a longer path", request{method: "POST", path: "/webhooks/qase/x", secret: "new", body: goodBody}, 404, ""},
-		{"a trailing slash", request{method: "POST", path: "/webhooks/qase/", secret: "new", body: goodBody}, 404, ""},
-		{"two slashes", request{method: "POST", path: "//webhooks/qase", secret: "new", body: goodBody}, 404, ""},
+		{"a trailing slash", request{method: "POST", path: "/webhooks/qase/", secret: "new", body: goodBody}, 202, ""},
+		{"two slashes", request{method: "POST", path: "//webhooks/qase", secret: "new", body: goodBody}, 202, ""},
+		{"slashes everywhere", request{method: "POST", path: "//webhooks//qase//", secret: "new", body: goodBody}, 202,
+			""},
+		{"a misspelled path", request{method: "POST", path: "/webhook/qase", secret: "new", body: goodBody}, 404,
+			"/webhooks/SOURCE"},
+		{"UTF-16", hook("new", "{\x00\"\x00"), 400, "UTF-16"},
 		{"dots", request{method: "POST", path: "/x/../webhooks/qase", secret: "new", body: goodBody}, 404, ""},
 		{"the root", request{method: "GET", path: "/"}, 404, ""},
 		{"alive", request{method: "GET", path: "/healthz"}, 200, ""},
@@ -229,6 +246,62 @@ func TestAStoreThatFailsIsTheOperatorsBusiness(t *testing.T) {
 				t.Errorf("readiness: %d %v", resp.StatusCode, answer)
 			}
 		})
+	}
+}
+
+// networks returns networks as rules files name them.
+func networks(texts ...string) func() []netip.Prefix {
+	var all []netip.Prefix
+	for _, text := range texts {
+		all = append(all, netip.MustParsePrefix(text))
+	}
+	return func() []netip.Prefix { return all }
+}
+
+func TestAllowFromBehindAProxy(t *testing.T) {
+	call := func(lines ...string) request {
+		return request{method: "POST", path: "/webhooks/far", secret: "new", body: goodBody,
+			header: http.Header{"X-Forwarded-For": lines}}
+	}
+	d := open(t, func(o *Options) { o.TrustedProxies = networks("127.0.0.0/8", "10.0.0.0/8") })
+	for _, c := range []struct {
+		lines  []string
+		status int
+	}{
+		{[]string{"192.0.2.7"}, 202}, {[]string{"192.0.2.7, 10.1.1.1"}, 202}, {[]string{"192.0.2.7", "10.1.1.1"}, 202},
+		{[]string{"3.3.3.3"}, 403}, {[]string{"192.0.2.7, 3.3.3.3"}, 403}, {nil, 403}, {[]string{"unknown"}, 403},
+	} {
+		if resp, answer := d.do(t, call(c.lines...)); resp.StatusCode != c.status {
+			t.Errorf("%v: got %d %v, want %d", c.lines, resp.StatusCode, answer, c.status)
+		}
+	}
+	if logs := d.logs.String(); !strings.Contains(logs, "client=3.3.3.3 peer=127.0.0.1:") ||
+		strings.Contains(logs, "trusted_proxies") {
+		t.Errorf("logs:\n%s", logs)
+	}
+	d = open(t)
+	for range 3 {
+		if resp, _ := d.do(t, call("192.0.2.7")); resp.StatusCode != 403 {
+			t.Errorf("without trust: %d", resp.StatusCode)
+		}
+	}
+	if logs := d.logs.String(); strings.Count(logs, "settings.trusted_proxies or --trusted-proxies") != 1 ||
+		!strings.Contains(logs, "peer=127.0.0.1") {
+		t.Errorf("logs:\n%s", logs)
+	}
+}
+
+func TestAWrongPathIsLoggedAndCounted(t *testing.T) {
+	d := open(t)
+	for range 5 {
+		d.do(t, request{method: "POST", path: "/webhook/" + strings.Repeat("q", 3000), secret: "new", body: goodBody})
+	}
+	logs := d.logs.String()
+	if strings.Count(logs, "\n") != 1 || !strings.Contains(logs, "path=/webhook/qqq") || len(logs) > 600 {
+		t.Errorf("logs:\n%s", logs)
+	}
+	if fmt.Sprint(d.seen) != "[404 404 404 404 404]" {
+		t.Errorf("counted %v", d.seen)
 	}
 }
 

@@ -42,7 +42,7 @@ func schemaWords() map[string]word {
 		"settings": "General settings.",
 		"sources": "Addresses that Qase posts to: POST /webhooks/NAME. Without it there is one named qase, whose " +
 			"secret is $QASE_WEBHOOK_SECRET.",
-		"people":    "Directory of people: their email addresses and member ids in Qase, and their member ids in " +
+		"people": "Directory of people: their email addresses and member ids in Qase, and their member ids in " +
 			"Slack.",
 		"notifiers": "Notification channels: services that messages are sent to.",
 		"templates": "Partial templates that messages share: {{ template \"NAME\" . }}.",
@@ -64,6 +64,8 @@ func schemaWords() map[string]word {
 		"settings.backlog.bytes":      "Size of their messages, such as 500MB. Default: 10GiB.",
 		"settings.min_free_disk": "Free space that the file system of a SQLite store needs for events to be " +
 			"accepted, such as 1GiB; 0 means no limit. Default: 64MiB.",
+		"settings.trusted_proxies": "Addresses or networks of reverse proxies whose X-Forwarded-For and Forwarded name " +
+			"the client, for allow_from and the log. Default: none.",
 		"settings.emoji": "false leaves out the emoji of the level (🔴 ⚠️ ✅) before titles in chats and push " +
 			"notifications. Default: true.",
 

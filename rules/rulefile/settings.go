@@ -3,6 +3,7 @@ package rulefile
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"qaserelay/rules"
@@ -26,8 +27,9 @@ type settingsSpec struct {
 		Deliveries *value.Amount `yaml:"deliveries"`
 		Bytes      *value.Size   `yaml:"bytes"`
 	} `yaml:"backlog"`
-	MinFreeDisk *value.Size `yaml:"min_free_disk"`
-	Emoji       *bool       `yaml:"emoji"`
+	MinFreeDisk    *value.Size    `yaml:"min_free_disk"`
+	TrustedProxies []yamldoc.Text `yaml:"trusted_proxies"`
+	Emoji          *bool          `yaml:"emoji"`
 }
 
 const defaultQaseURL = "https://app.qase.io"
@@ -89,5 +91,17 @@ func (d *document) apply(spec *settingsSpec, s *rules.Settings) {
 	if n := spec.MinFreeDisk; n != nil {
 		s.MinFreeDisk = int64(*n)
 	}
+	s.TrustedProxies = d.trustedProxies(spec.TrustedProxies)
 	s.NoEmoji = spec.Emoji != nil && !*spec.Emoji
+}
+
+func (d *document) trustedProxies(texts []yamldoc.Text) []netip.Prefix {
+	for _, t := range texts {
+		if network, err := value.ParseNetwork(t.S); err == nil && network.Bits() == 0 {
+			d.Report(t.Node, diag.Warning,
+				"settings.trusted_proxies: every address is trusted, so every sender can claim an address of allow_from",
+				"write the addresses of your proxies, such as 10.0.0.0/8")
+		}
+	}
+	return d.networks(texts, "settings.trusted_proxies")
 }

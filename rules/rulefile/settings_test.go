@@ -2,6 +2,7 @@ package rulefile_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"qaserelay/rules/rulefile/rulefiletest"
@@ -25,5 +26,30 @@ func TestLimitsInSettings(t *testing.T) {
 			"0}\nrules: [{name: r, when: \"true\", stop: true}]").Settings
 	if got, want := fmt.Sprint(s.Backlog, s.MinFreeDisk), "{0 0} 0"; got != want {
 		t.Errorf("without limits %s, want %s", got, want)
+	}
+}
+
+func TestNetworksOfProxiesAndClients(t *testing.T) {
+	const file = "sources: [{name: qase, secrets: [s], allow_from: [%s]}]\nsettings: {trusted_proxies: [%s]}\n" +
+		"rules: [{name: r, when: \"true\", stop: true}]"
+	cfg := rulefiletest.Parse(t, fmt.Sprintf(file, `"::ffff:203.0.113.7", 198.51.100.9/24`, `10.0.0.0/8, "fd00::1"`))
+	if got, want := fmt.Sprint(cfg.Settings.TrustedProxies, cfg.Sources[0].AllowFrom),
+		"[10.0.0.0/8 fd00::1/128] [203.0.113.7/32 198.51.100.0/24]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	for networks, want := range map[[2]string]string{
+		{"0.0.0.0", "10.0.0.1"}:        "allow_from: 0.0.0.0 is the address of no client, so it never matches",
+		{"ff02::1", "10.0.0.1"}:        "allow_from: ff02::1 is the address of no client",
+		{"224.0.0.0/4", "10.0.0.1"}:    "allow_from: 224.0.0.0/4 is the address of no client",
+		{"127.0.0.1", "nginx"}:         `settings.trusted_proxies: "nginx" is neither an address nor a network`,
+		{"127.0.0.1", "[0.0.0.0/0]"}:   "every address is trusted",
+		{"127.0.0.1", `"::/0"`}:        "every address is trusted",
+		{"127.0.0.1", "10.0.0.1:8080"}: `settings.trusted_proxies: "10.0.0.1:8080" is neither`,
+	} {
+		networks[1] = strings.Trim(networks[1], "[]")
+		_, problems := rulefiletest.Check("rules.yaml", fmt.Sprintf(file, networks[0], networks[1]))
+		if len(problems) != 1 || !strings.Contains(problems[0].Message, want) {
+			t.Errorf("%q: got %v, want %s", networks, problems, want)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"qaserelay/rules"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/value"
 	"qaserelay/rules/yamldoc"
 )
 
@@ -78,11 +79,7 @@ func (d *document) source(spec *sourceSpec) rules.Source {
 	for _, t := range spec.Projects {
 		s.Projects = append(s.Projects, t.S)
 	}
-	for _, t := range spec.AllowFrom {
-		if prefix, ok := d.prefix(t); ok {
-			s.AllowFrom = append(s.AllowFrom, prefix)
-		}
-	}
+	s.AllowFrom = d.networks(spec.AllowFrom, "allow_from")
 	return s
 }
 
@@ -121,16 +118,20 @@ func (d *document) baseURL(t yamldoc.Text, key, example string) string {
 	return strings.TrimRight(t.S, "/")
 }
 
-// prefix reads a network or a single address.
-func (d *document) prefix(t yamldoc.Text) (netip.Prefix, bool) {
-	if addr, err := netip.ParseAddr(t.S); err == nil {
-		return netip.PrefixFrom(addr, addr.BitLen()), true
+// networks reads networks and single addresses of clients.
+func (d *document) networks(texts []yamldoc.Text, key string) (networks []netip.Prefix) {
+	const example = "write 203.0.113.7 or 203.0.113.0/24"
+	for _, t := range texts {
+		network, err := value.ParseNetwork(t.S)
+		switch {
+		case err != nil:
+			d.Report(t.Node, diag.Error, key+": "+err.Error(), example)
+			continue
+		case !value.MayBeClient(network):
+			d.Report(t.Node, diag.Warning, fmt.Sprintf("%s: %s is the address of no client, so it never matches", key, t.S),
+				example+"; 0.0.0.0/0 and ::/0 are every address")
+		}
+		networks = append(networks, network)
 	}
-	prefix, err := netip.ParsePrefix(t.S)
-	if err != nil {
-		d.Report(t.Node, diag.Error, fmt.Sprintf("allow_from: %q is neither an address nor a network", t.S),
-			"write 203.0.113.7 or 203.0.113.0/24")
-		return netip.Prefix{}, false
-	}
-	return prefix.Masked(), true
+	return networks
 }
