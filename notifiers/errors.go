@@ -20,6 +20,12 @@ const (
 	ReasonTimeout  = "deadlineExceeded" // no answer in time
 )
 
+// Reasons lists the reasons, for metrics.
+func Reasons() []string {
+	return []string{ReasonOther, ReasonClient, ReasonServer, ReasonDNS, ReasonAuth, ReasonRate, ReasonCanceled,
+		ReasonTimeout}
+}
+
 // PermanentError means that no further attempt can deliver the message. Its text tells the operator what is wrong and,
 // if known, what to do.
 type PermanentError struct {

@@ -89,8 +89,8 @@ func (e *Engine) settle(batch []*pendingEvent) {
 		}
 	}
 	for _, p := range batch {
+		e.observe(p) // before its deliveries are, as the log shows
 		e.handOver(p)
-		e.observe(p)
 		close(p.done)
 	}
 }

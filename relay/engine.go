@@ -52,6 +52,7 @@ type Engine struct {
 	dispatcher *dispatch.Dispatcher
 	fail       context.CancelCauseFunc // ends Run
 	log        sampledlog.Log
+	eventLines sampledlog.Limit
 	inbox      groupcommit.Queue[*pendingEvent]
 	decide     func(*rules.Set, *event.Event, rules.State) rules.Decision
 	health     health
@@ -62,13 +63,14 @@ type Engine struct {
 
 // New returns an engine. It works once Run is called.
 func New(o Options) *Engine {
-	e := &Engine{inbox: newInbox(), decide: (*rules.Set).Decide}
+	e := &Engine{eventLines: sampledlog.Limit{PerSecond: dispatch.LinesPerSecond}, inbox: newInbox(), decide: (*rules.Set).Decide}
 	d := dispatch.New(dispatch.Options{Store: o.Store, Config: o.Config, Logger: o.Logger, Metrics: o.Metrics,
 		Now: o.Now, Rand: o.Rand, IDs: o.IDs, StoreFailed: e.storeFailed})
 	o.Logger, o.Metrics, o.Now, o.IDs = d.Logger, d.Metrics, d.Now, d.IDs // with their defaults
 	e.Options, e.dispatcher, e.qase = o, d, qaseapi.NewClient(o.Logger, o.Now)
 	e.config.Store(o.Config)
 	e.Metrics.OnScrape(e.refreshMetrics)
+	e.announceSeries(o.Config)
 	return e
 }
 
@@ -98,6 +100,7 @@ func (e *Engine) Config() *config.Config { return e.config.Load() }
 // Reload makes another configuration current: its rules for the next batch of events, its notifiers for the next
 // messages. Removed notifiers stop after the messages in flight; their other deliveries stay pending.
 func (e *Engine) Reload(c *config.Config) {
+	e.announceSeries(c)
 	e.config.Store(c)
 	e.dispatcher.Apply(c)
 }

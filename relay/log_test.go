@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -113,6 +114,78 @@ func TestWhatFailsInARuleIsLoggedOnceAMinute(t *testing.T) {
 		}
 		if lines := r.logLines("rule=fine"); len(lines) != 0 {
 			t.Errorf("got %q", lines)
+		}
+	})
+}
+
+func TestEventsAndWhatBecameOfThemAreLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got dispatchtest.Arrivals
+		r := newRig(t, dispatchtest.Senders{"ops": got.Always(nil)})
+		receipt := r.accept(t, "7", "news")
+		r.accept(t, "7", "news") // a duplicate
+		time.Sleep(time.Second)
+		d, _ := r.memory.Titled(t, "news")
+		event := "event=" + receipt.ID.String()
+		for line, wants := range map[string][]string{
+			`msg="event accepted"`: {event, "event_name=run.completed", "project=WEB", "source=qase", "outcome=accepted",
+				"deliveries=1"},
+			"outcome=duplicate": {event},
+			"msg=delivered": {event, "delivery=" + d.ID.String(), "rule=all", "notifier=ops", "outcome=delivered",
+				"attempts=1"},
+		} {
+			lines := r.logLines(line)
+			if len(lines) == 0 {
+				t.Fatalf("no %s in %s", line, r.logs)
+			}
+			for _, want := range append(wants, "level=INFO") {
+				if !strings.Contains(lines[0], want) {
+					t.Errorf("no %s in %s", want, lines[0])
+				}
+			}
+		}
+		if strings.Contains(r.logs.String(), "news") {
+			t.Errorf("the log holds a message: %s", r.logs)
+		}
+	})
+}
+
+func TestLinesAboveTenASecondAreLeftOutAndCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got dispatchtest.Arrivals
+		r := newRig(t, dispatchtest.Senders{"ops": got.Always(nil)})
+		time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(1100 * time.Millisecond)))
+		for i := range 25 {
+			r.accept(t, "", fmt.Sprint(i))
+		}
+		time.Sleep(3 * time.Second)
+		for _, line := range []string{`msg="event accepted"`, "msg=delivered"} {
+			if n := len(r.logLines(line)); n != 10 {
+				t.Errorf("%d lines of %s", n, line)
+			}
+		}
+		for _, line := range []string{`msg="lines about events left out" left_out=15`,
+			`msg="lines about deliveries left out" outcome=delivered left_out=15`} {
+			if n := len(r.logLines(line)); n != 1 {
+				t.Errorf("%d lines of %s in %s", n, line, r.logs)
+			}
+		}
+		r.accept(t, "", "another")
+		time.Sleep(time.Second)
+		if n := len(r.logLines("msg=delivered")); n != 11 {
+			t.Errorf("%d lines after a pause", n)
+		}
+	})
+}
+
+func TestADryRunAndACancellationAreLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, dispatchtest.Senders{"ops": dispatchtest.Hangs}, func(o *Options) { o.DryRun = true })
+		r.accept(t, "7", "news")
+		time.Sleep(time.Second)
+		if lines := r.logLines(`outcome=cancelled reason="dry run"`); len(lines) != 1 ||
+			!strings.Contains(lines[0], "notifier=ops rule=all") && !strings.Contains(lines[0], "rule=all notifier=ops") {
+			t.Errorf("logged %s", r.logs)
 		}
 	})
 }

@@ -8,14 +8,18 @@ import (
 const (
 	purgeInterval   = time.Hour
 	backlogInterval = time.Minute
+	linesInterval   = time.Second
 )
 
 // runMaintenance purges expired events every hour and checks the backlog every minute, until ctx is done. At the start
 // it logs the number of deliveries that are pending from before, so that a restart visibly loses nothing.
 func (e *Engine) runMaintenance(ctx context.Context) {
-	purge, backlog := time.NewTicker(purgeInterval), time.NewTicker(backlogInterval)
+	purge, backlog, lines := time.NewTicker(purgeInterval), time.NewTicker(backlogInterval),
+		time.NewTicker(linesInterval)
 	defer purge.Stop()
 	defer backlog.Stop()
+	defer lines.Stop()
+	defer e.logLeftOut()
 	warned := map[string]bool{}
 	if pending := e.checkBacklog(ctx, warned); pending > 0 {
 		e.Logger.Info("deliveries pending from before the start", "pending", pending)
@@ -25,11 +29,14 @@ func (e *Engine) runMaintenance(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-lines.C:
+			e.logLeftOut()
 		case <-purge.C:
 			e.purge(ctx)
+			e.checkBacklog(ctx, warned)
 		case <-backlog.C:
+			e.checkBacklog(ctx, warned)
 		}
-		e.checkBacklog(ctx, warned)
 	}
 }
 

@@ -3,11 +3,15 @@ package relay
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
+	"qaserelay/notifiers"
+	"qaserelay/relay/config"
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/metrics"
 	"qaserelay/relay/sampledlog"
+	"qaserelay/relay/store"
 	"qaserelay/rules"
 )
 
@@ -18,12 +22,55 @@ const ruleLogInterval = time.Minute
 func (e *Engine) observe(p *pendingEvent) {
 	e.Metrics.Handled(metrics.Event{Source: p.event.Source, Name: p.event.Name, Project: p.event.Project,
 		Outcome: outcomeOf(p), At: p.event.ReceivedAt})
+	if p.err == nil {
+		e.logEvent(p)
+	}
 	if p.err != nil || p.receipt.Duplicate {
 		return
 	}
 	e.observeDecision(p)
+	e.observeDryRun(p)
 	if p.replayOf == 0 {
 		e.drift.note(p.event, p.receipt.ID, e.Metrics.Drifted)
+	}
+}
+
+// logEvent logs an event that was stored, or is a duplicate, unless there are too many.
+func (e *Engine) logEvent(p *pendingEvent) {
+	ctx := context.Background()
+	if !e.Logger.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
+	leftOut, due := e.eventLines.Admit(e.Now())
+	if !due {
+		return
+	}
+	args := []any{"event", p.receipt.ID.String(), "event_name", p.event.Name, "project", p.event.Project,
+		"source", p.event.Source, "outcome", outcomeOf(p)}
+	if !p.receipt.Duplicate {
+		args = append(args, "deliveries", len(p.plan.Deliveries))
+	}
+	if leftOut > 0 {
+		args = append(args, "left_out", leftOut)
+	}
+	e.Logger.Log(ctx, slog.LevelInfo, "event accepted", args...)
+}
+
+// logLeftOut logs how many lines were left out in the seconds that are over.
+func (e *Engine) logLeftOut() {
+	if n := e.eventLines.Flush(e.Now()); n > 0 {
+		e.Logger.Info("lines about events left out", "left_out", n)
+	}
+	e.dispatcher.LogLeftOut()
+}
+
+// observeDryRun counts the deliveries of an event that are recorded and never sent.
+func (e *Engine) observeDryRun(p *pendingEvent) {
+	for _, d := range p.plan.Deliveries {
+		if d.Cancelled != "" {
+			e.dispatcher.Cancelled(store.Delivery{ID: d.ID, EventID: p.receipt.ID, Rule: d.Rule, Notifier: d.Notifier},
+				d.Cancelled)
+		}
 	}
 }
 
@@ -62,6 +109,16 @@ func (e *Engine) warnOfRule(p *pendingEvent, r rules.Result, message, reason str
 	if all, due := e.log.Admit(line, e.Now(), args...); due {
 		e.Logger.Warn(message, all...)
 	}
+}
+
+// announceSeries makes the series of the configured notifiers exist, so that a rate over them is right from the first
+// message on.
+func (e *Engine) announceSeries(c *config.Config) {
+	types := map[string]string{}
+	for name, n := range c.Notifiers {
+		types[name] = n.Spec.Type
+	}
+	e.Metrics.Announce(types, notifiers.Reasons())
 }
 
 // refreshMetrics reads the backlog and the notifiers' states for a scrape. When that fails, the last figures stay.

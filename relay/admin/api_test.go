@@ -83,6 +83,10 @@ func (d *testAPI) options() desk.Options {
 					{Name: "idle", Type: "email", Configured: true}}}
 		},
 		Retry: d.store.Retry,
+		Cancel: func(ctx context.Context, id store.ID, why string) (bool, error) {
+			n, err := d.store.Cancel(ctx, []store.ID{id}, why)
+			return n > 0, err
+		},
 		Resume: func(_ context.Context, name string) error {
 			if name != "ops" {
 				return dispatch.ErrNoNotifier

@@ -75,6 +75,7 @@ type Dispatcher struct {
 	lanes    atomic.Pointer[map[string]*lane] // replaced only by Run
 	changed  chan struct{}                    // there is a new config
 	log      sampledlog.Log
+	ended    outcomeLog
 	limiter  limiter
 }
 
@@ -82,6 +83,9 @@ type Dispatcher struct {
 func New(o Options) *Dispatcher {
 	d := &Dispatcher{Options: o.withDefaults(), changed: make(chan struct{}, 1)}
 	d.limiter.store, d.limiter.now, d.limiter.failed = d.Store, d.Now, d.StoreFailed
+	for _, limit := range []*sampledlog.Limit{&d.ended.delivered, &d.ended.dead, &d.ended.cancelled} {
+		limit.PerSecond = LinesPerSecond
+	}
 	d.config.Store(o.Config)
 	d.lanes.Store(&map[string]*lane{})
 	d.outcomes.Open()

@@ -9,6 +9,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/relay/config"
+	"qaserelay/relay/metrics"
 	"qaserelay/relay/store"
 )
 
@@ -137,7 +138,8 @@ func (l *lane) attempt(c laneContexts, n *config.Notifier, g group, t ticket) st
 	start := l.d.Now()
 	receipt, err := l.send(c.sends, n, g)
 	o := l.d.outcomeOf(d, n, result{start, l.d.Now(), receipt, err, c.sends.Err() != nil})
-	l.d.Metrics.Attempted(n.Spec.Name, n.Spec.Type, o.Attempt.Took, o.Attempt.Reason)
+	l.d.Metrics.Attempted(metrics.Attempt{Notifier: n.Spec.Name, Type: n.Spec.Type, Took: o.Attempt.Took,
+		Reason: o.Attempt.Reason, First: d.Attempts == 0})
 	l.d.logAttempt(d, o)
 	l.window.Sent(o.Attempt.Took)
 	if rateLimited(err) && o.State == store.Pending {

@@ -30,24 +30,26 @@ type Options struct {
 // Metrics are the relay's metrics, with a registry of their own. Callers give plain values; labels and series are
 // private. All methods may be called from many goroutines, OnScrape only before the first scrape.
 type Metrics struct {
-	registry  *prometheus.Registry
-	known     func(string) bool
-	scrape    func(context.Context)
-	events    *prometheus.CounterVec
-	decisions *prometheus.CounterVec
-	attempts  *prometheus.CounterVec
-	failures  *prometheus.CounterVec
-	took      *prometheus.HistogramVec
-	ingest    *prometheus.HistogramVec
-	pending   *prometheus.GaugeVec
-	dead      *prometheus.GaugeVec
-	oldest    *prometheus.GaugeVec
-	lastEvent *prometheus.GaugeVec
-	drift     *prometheus.CounterVec
-	states    *prometheus.GaugeVec
-	reloadOK  prometheus.Gauge
-	reloadAt  prometheus.Gauge
-	projects  labelLimit
+	registry      *prometheus.Registry
+	handler       http.Handler
+	known         func(string) bool
+	scrape        func(context.Context)
+	events        *prometheus.CounterVec
+	decisions     *prometheus.CounterVec
+	notifications *prometheus.CounterVec
+	failures      *prometheus.CounterVec
+	ended         *prometheus.CounterVec
+	took          *prometheus.HistogramVec
+	ingest        *prometheus.HistogramVec
+	pending       *prometheus.GaugeVec
+	dead          *prometheus.GaugeVec
+	oldest        *prometheus.GaugeVec
+	lastEvent     *prometheus.GaugeVec
+	drift         *prometheus.CounterVec
+	states        *prometheus.GaugeVec
+	reloadOK      prometheus.Gauge
+	reloadAt      prometheus.Gauge
+	projects      labelLimit
 }
 
 // New returns metrics that all stand at zero.
@@ -56,30 +58,52 @@ func New(o Options) *Metrics {
 	if m.known == nil {
 		m.known = func(string) bool { return false }
 	}
-	m.events = m.counter("events_total", "Events by what became of them: accepted, duplicate, replayed, "+
-		"refused (the backlog is at its limit, or the disk full) or failed.", "source", "event", "outcome")
-	m.decisions = m.counter("rule_decisions_total", "What rules did with events.", "rule", "outcome")
-	m.attempts = m.counter("notifications_total", "Attempts to send a notification.", "notifier", "type")
-	m.failures = m.counter("notifications_failed_total", "Attempts to send a notification that failed.",
-		"notifier", "type", "reason")
-	m.took = m.histogram("delivery_attempt_seconds", "How long attempts to send took.", "notifier")
-	m.ingest = m.histogram("ingest_seconds", "How long webhook calls took to answer.", "code")
-	m.pending = m.gauge("deliveries_pending", "Deliveries that wait or are on their way.", "notifier")
-	m.dead = m.gauge("deliveries_dead", "Dead letters.", "notifier")
-	m.oldest = m.gauge("oldest_pending_seconds", "Age of the oldest unfinished delivery.", "notifier")
-	m.states = m.gauge("notifier_state",
-		"1 for the state that the notifier is in: closed (messages go out), open, half-open or paused.", "notifier", "state")
-	m.lastEvent = m.gauge("source_last_event_timestamp_seconds", "When a project last sent an event.",
-		"source", "project")
-	m.drift = m.counter("schema_drift_total", "Events (field is empty) and fields that the catalogue does not have.",
-		"event", "field")
-	m.reloadOK = m.gauge("config_last_reload_successful", "Whether the last load of the rules worked.").With(nil)
-	m.reloadAt = m.gauge("config_last_reload_success_timestamp_seconds", "When rules were last loaded.").With(nil)
-	m.gauge("build_info", "What is running.", "version", "revision", "goversion").
+	m.registerTraffic()
+	m.registerDeliveries()
+	m.reloadOK = m.gauge("config_last_reload_successful",
+		"1 if the last load of the rules succeeded, 0 if it failed and the previous rules stay.").With(nil)
+	m.reloadAt = m.gauge("config_last_reload_success_timestamp_seconds",
+		"Time of the last successful load of the rules, in seconds since 1970.").With(nil)
+	m.gauge("build_info", "Always 1; the labels say which build is running.", "version", "revision", "goversion").
 		WithLabelValues(o.Version, o.Revision, runtime.Version()).Set(1)
+	m.handler = promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}) // counts its errors
 	m.registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// registerTraffic registers the metrics of events on their way in.
+func (m *Metrics) registerTraffic() {
+	m.events = m.counter("events_total", "Events received, by outcome: accepted, duplicate (the same body within 24 h), "+
+		"replayed (by a person), refused (the backlog is at its limit, or the disk full) or failed (the store).",
+		"source", "event", "outcome")
+	m.decisions = m.counter("rule_decisions_total",
+		"Decisions about events, by rule and outcome: matched, failed (an error in the condition) and others.",
+		"rule", "outcome")
+	m.ingest = m.histogram("ingest_seconds", "Time from a webhook call to its answer, by status code.", "code")
+	m.lastEvent = m.gauge("source_last_event_timestamp_seconds",
+		"Time of the last accepted event, in seconds since 1970, by source and project.", "source", "project")
+	m.drift = m.counter("schema_drift_total", "Events and fields received that the catalog of Qase events does not have; "+
+		"field is empty if the event itself is unknown.", "event", "field")
+}
+
+// registerDeliveries registers the metrics of deliveries.
+func (m *Metrics) registerDeliveries() {
+	m.notifications = m.counter("notifications_total",
+		"Notifications sent at least once, whether they arrived or not; a retry does not count again.", "notifier", "type")
+	m.failures = m.counter("notifications_failed_total",
+		"Attempts to send a notification that failed, by reason; most are retried.", "notifier", "type", "reason")
+	m.ended = m.counter("deliveries_total",
+		"Deliveries that ended, by state: delivered, dead (failed permanently) or cancelled.", "notifier", "state")
+	m.took = m.histogram("delivery_attempt_seconds",
+		"Duration of attempts to send a notification, successful or not.", "notifier")
+	m.pending = m.gauge("deliveries_pending", "Deliveries that wait to be sent or are being sent.", "notifier")
+	m.dead = m.gauge("deliveries_dead",
+		"Dead letters in the store: deliveries that failed permanently and were not retried.", "notifier")
+	m.oldest = m.gauge("oldest_pending_seconds", "Age of the oldest delivery that is not finished; 0 without one.", "notifier")
+	m.states = m.gauge("notifier_state", "1 for the state of the notifier's circuit breaker, 0 for the others: closed "+
+		"(messages are sent), open (the receiver fails), half-open (one message tries it) or paused (the receiver is gone).",
+		"notifier", "state")
 }
 
 func (m *Metrics) counter(name, help string, labels ...string) *prometheus.CounterVec {
@@ -106,7 +130,7 @@ func (m *Metrics) OnScrape(update func(context.Context)) { m.scrape = update }
 
 // Handler serves the metrics in Prometheus' formats, with the backlog as it is now.
 func (m *Metrics) Handler() http.Handler {
-	handler := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+	handler := promhttp.InstrumentMetricHandler(m.registry, m.handler)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m.scrape(r.Context())
 		handler.ServeHTTP(w, r)
@@ -140,12 +164,39 @@ func (m *Metrics) Handled(ev Event) {
 // Decided counts what a rule did with an event.
 func (m *Metrics) Decided(rule, outcome string) { m.decisions.WithLabelValues(rule, outcome).Inc() }
 
-// Attempted counts one attempt to send a notification. reason says in one word why it failed, or is empty.
-func (m *Metrics) Attempted(notifier, kind string, took time.Duration, reason string) {
-	m.attempts.WithLabelValues(notifier, kind).Inc()
-	m.took.WithLabelValues(notifier).Observe(took.Seconds())
-	if reason != "" {
-		m.failures.WithLabelValues(notifier, kind, reason).Inc()
+// Attempt is one attempt to send a notification.
+type Attempt struct {
+	Notifier, Type string
+	Took           time.Duration
+	Reason         string // why it failed, in one word, or empty
+	First          bool   // of its notification
+}
+
+// Attempted counts an attempt.
+func (m *Metrics) Attempted(a Attempt) {
+	if a.First {
+		m.notifications.WithLabelValues(a.Notifier, a.Type).Inc()
+	}
+	m.took.WithLabelValues(a.Notifier).Observe(a.Took.Seconds())
+	if a.Reason != "" {
+		m.failures.WithLabelValues(a.Notifier, a.Type, a.Reason).Inc()
+	}
+}
+
+// Ended counts a delivery that is delivered, dead or cancelled.
+func (m *Metrics) Ended(notifier, state string) { m.ended.WithLabelValues(notifier, state).Inc() }
+
+// Announce makes the series of notifiers exist, at 0: their names with their types, and the reasons of failures.
+func (m *Metrics) Announce(types map[string]string, reasons []string) {
+	for name, kind := range types {
+		m.notifications.WithLabelValues(name, kind)
+		m.took.WithLabelValues(name)
+		for _, reason := range reasons {
+			m.failures.WithLabelValues(name, kind, reason)
+		}
+		for _, state := range []string{"delivered", "dead", "cancelled"} {
+			m.ended.WithLabelValues(name, state)
+		}
 	}
 }
 

@@ -91,8 +91,11 @@ func (d *Desk) Chosen(ctx context.Context, f store.DeliveryFilter) (ids []store.
 
 // Cancel ends one dead or pending delivery.
 func (d *Desk) Cancel(ctx context.Context, id store.ID) error {
-	cancel := func(ctx context.Context, ids []store.ID) (int, error) {
-		return d.o.Store.Cancel(ctx, ids, "cancelled by a person")
+	cancel := func(ctx context.Context, _ []store.ID) (int, error) {
+		if found, err := d.o.Cancel(ctx, id, "cancelled by a person"); !found || err != nil {
+			return 0, err
+		}
+		return 1, nil
 	}
 	return d.change(ctx, id, "cancelling a delivery", "only dead and pending deliveries can be cancelled", cancel)
 }

@@ -29,6 +29,8 @@ type Options struct {
 	Status func() Status
 	// Retry makes dead or pending deliveries due now and returns their number.
 	Retry func(ctx context.Context, ids []store.ID) (int, error)
+	// Cancel ends a dead or pending delivery, and reports whether it was one.
+	Cancel func(ctx context.Context, id store.ID, why string) (bool, error)
 	// Rerender renders a dead or pending delivery again by the current rules, and makes it due now. It reports whether
 	// the delivery was dead or pending. An error that is a relay.RerenderError says why the rules make no such message.
 	Rerender func(ctx context.Context, id store.ID) (bool, error)
