@@ -17,10 +17,15 @@ type Kind struct {
 	// its messages. Allowed types are string, bool, []string, map[string]string, and any for a free structure.
 	//
 	// Every string in them is a template. The tag as:"…" names the form of the text, and so how values from the event
-	// are escaped: text (the default: plain text in one line), markdown, url, header, address (email addresses),
-	// mention (people to notify), call (people to notify where events only have names), link (a URL for people), blocks
-	// (Block Kit) or json (a body: JSON if it looks like JSON, else plain text). A list of mentions arrives as Slack
-	// ids, "Name <address>", addresses and names.
+	// are escaped: text (the default: plain text in one line), markdown, url, header, link (a URL for people), blocks
+	// (Block Kit) or json (a body: JSON if it looks like JSON, else plain text).
+	//
+	// A list of texts may name people: by persons, teams, addresses and ids that the relay resolves. Its form says how
+	// the service reaches them, and so how they arrive: address (email addresses), signin (addresses and object ids),
+	// member (Slack ids and "Name <address>"), mention (the same, ids of groups, and names) or call (ids and names). The
+	// tag carries:"true" says that the message goes to these people, replies:"true" that they get no message, and
+	// each:"MOST,OPTION" that each gets a message of their own, or at most so many one together, in place of the one to
+	// the place that the other option names.
 	//
 	// An option that may hold a secret, such as a URL with a token, is tagged secret:"masked": see MaskOptions.
 	Options any
@@ -37,6 +42,9 @@ type Kind struct {
 	// begins with the option. With a remark that is Wrong the service can only refuse the message, and Send does not
 	// send it: it fails permanently, with the same words. See [Refusing].
 	Refuse func(config any, defaults, own json.RawMessage) []Advice
+	// Jointly reports whether a notifier cannot write to each person of an option with the tag each. A nil Jointly means
+	// that it can.
+	Jointly func(config any) bool
 	// Concurrency is how many messages are sent at once, unless the notifier sets it. Zero means 1.
 	Concurrency int
 	// Rate is how many messages a target accepts, unless the notifier sets it.

@@ -18,7 +18,7 @@ func (e *Engine) newDelivery(
 	id := e.IDs.Next(e.Now())
 	m := NewMessage(id.String(), ev, n)
 	message, err := json.Marshal(dispatch.StoredMessage{Message: m, Fallbacks: n.Fallbacks})
-	d := store.NewDelivery{ID: id, Rule: n.Rule, Notifier: n.Notifier, OrderKey: n.EntityKey, Title: n.Title,
+	d := store.NewDelivery{ID: id, Rule: n.Rule, Notifier: n.Notifier, OrderKey: n.OrderKey(), Title: n.Title,
 		Message: message, Wait: cfg.Settings.OrderWait}
 	if e.DryRun {
 		d.Cancelled = "dry run"

@@ -108,7 +108,7 @@ func (r *startedReplay) result(ctx context.Context) Replay {
 
 func matchedRules(d rules.Decision) (names []string) {
 	for _, r := range d.Results {
-		if r.Outcome == rules.Matched {
+		if r.Outcome.IsMatch() {
 			names = append(names, r.Rule)
 		}
 	}

@@ -23,8 +23,8 @@ func (s *Set) Decide(ev *event.Event, st State) Decision {
 		}
 		r := s.rules[i]
 		result := s.outcome(r, v, stoppedBy, canMatch)
-		if result.Outcome == Matched {
-			result.Notes = s.notify(r, v, &d)
+		if result.Outcome.IsMatch() {
+			d.Notifications = append(d.Notifications, s.notify(r, v, &result)...)
 			if r.Stop {
 				stoppedBy = r.Name
 			}
@@ -53,22 +53,30 @@ func (s *Set) outcome(r *Rule, v *view, stoppedBy string, canMatch bool) Result 
 	return result
 }
 
-// notify adds the notifications of a rule that matched, and returns notes on parts that failed.
-func (s *Set) notify(r *Rule, v *view, d *Decision) []string {
+// notify returns the notifications of a rule that matched. It notes parts that failed, and people and notifiers that
+// get no message, in its result.
+func (s *Set) notify(r *Rule, v *view, result *Result) (all []Notification) {
 	if len(r.Targets) == 0 {
 		return nil
 	}
 	m, notes := s.render(r, v)
 	for _, t := range r.Targets {
-		options, failed := t.renderOptions(v.context())
-		fallbacks, alsoFailed := t.renderFallbacks(v.context())
-		notes = append(append(notes, failed...), alsoFailed...)
-		d.Notifications = append(d.Notifications, Notification{
-			Message: m, Notifier: t.Notifier, Options: options, Fallbacks: fallbacks,
-			EntityKey: v.entityKey, Series: v.series,
-		})
+		p := t.prepare(v.context(), limits{})
+		notes = append(notes, p.notes...)
+		if len(p.messages) == 0 {
+			result.NoRecipients = append(result.NoRecipients, t.Notifier)
+		}
+		for _, one := range p.messages {
+			fallbacks, failed := t.renderFallbacks(v.context(), one.person)
+			notes = append(notes, failed...)
+			all = append(all, Notification{Message: m, Notifier: t.Notifier, Options: one.options, Fallbacks: fallbacks,
+				EntityKey: v.entityKey, Series: v.series, Person: one.to})
+		}
 	}
-	return notes
+	if result.Notes = notes; len(all) == 0 {
+		result.Outcome = NoRecipients
+	}
+	return all
 }
 
 // record appends a result. Of the rules without a match it keeps only the first maxRecorded.

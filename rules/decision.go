@@ -15,12 +15,16 @@ type Outcome string
 
 // The outcomes of a rule.
 const (
-	Matched    Outcome = "matched"     // it made its notifications
-	NotMatched Outcome = "not_matched" // its condition was false
-	Failed     Outcome = "error"       // its condition could not be evaluated
-	Disabled   Outcome = "disabled"    // enabled: false
-	Stopped    Outcome = "stopped"     // an earlier rule with stop: true matched
+	Matched      Outcome = "matched"       // it made its notifications
+	NoRecipients Outcome = "no_recipients" // it matched, and none of its notifications has a recipient
+	NotMatched   Outcome = "not_matched"   // its condition was false
+	Failed       Outcome = "error"         // its condition could not be evaluated
+	Disabled     Outcome = "disabled"      // enabled: false
+	Stopped      Outcome = "stopped"       // an earlier rule with stop: true matched
 )
+
+// IsMatch reports whether the condition was true.
+func (o Outcome) IsMatch() bool { return o == Matched || o == NoRecipients }
 
 // Decision is the result of all rules for one event.
 type Decision struct {
@@ -38,7 +42,10 @@ type Result struct {
 	Outcome Outcome `json:"outcome"`
 	// Reason is the error of the condition, or names the rule that stopped this one.
 	Reason string `json:"reason,omitempty"`
-	// Notes are failures that did not prevent the notification, such as a template that failed.
+	// NoRecipients are the notifiers that get no message, because nobody is left to receive it.
+	NoRecipients []string `json:"no_recipients,omitempty"`
+	// Notes are failures that did not prevent the notification, such as a template that failed, and people who could not
+	// be reached.
 	Notes []string `json:"notes,omitempty"`
 }
 
@@ -52,6 +59,16 @@ type Notification struct {
 	EntityKey string // notifications of one entity to one notifier keep their order
 	// Series is a stable key of the project, plan and environment of a finished run; empty without a plan.
 	Series string
+	// Person is the one who alone gets the message, as in the options, or empty.
+	Person string
+}
+
+// OrderKey is equal for notifications to one notifier that keep their order: those of one entity, to one place.
+func (n *Notification) OrderKey() string {
+	if n.EntityKey == "" || n.Person == "" {
+		return n.EntityKey
+	}
+	return n.EntityKey + " @" + n.Person
 }
 
 // MarshalJSON implements [json.Marshaler]. The JSON is read by people, so its body is FullBody.

@@ -3,11 +3,9 @@ package rules
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 
-	"qaserelay/rules/people"
 	"qaserelay/rules/template"
 	"qaserelay/rules/value"
 )
@@ -19,21 +17,22 @@ type Target struct {
 	Fallbacks []*Target // for messages that fail permanently, in the order they are tried
 
 	static json.RawMessage // the rendered options, if no event changes them
+	fixed  *prepared       // the messages, if no event changes them
 }
 
 // NewTarget makes a target, and renders its options if they do not depend on the event.
 func NewTarget(notifier string, options []Option, fallbacks ...*Target) *Target {
 	t := &Target{Notifier: notifier, Options: options, Fallbacks: fallbacks}
 	if !slices.ContainsFunc(options, func(o Option) bool { return !isStatic(o.Value) }) {
-		t.static, _ = t.renderOptions(template.Context{})
+		t.static = t.staticOptions()
+		p := t.prepare(template.Context{}, limits{})
+		t.fixed = &p
 	}
 	return t
 }
 
 // Static returns the rendered options as a JSON object. ok is false if an event can change them.
-func (t *Target) Static() (options json.RawMessage, ok bool) {
-	return t.static, t.static != nil || len(t.Options) == 0
-}
+func (t *Target) Static() (options json.RawMessage, ok bool) { return t.static, t.fixed != nil }
 
 // Option is one message option of a target.
 type Option struct {
@@ -41,15 +40,9 @@ type Option struct {
 	Value OptionValue
 }
 
-// OptionValue is the value of an option: a *template.Template, []OptionValue, map[string]OptionValue or Mentions, or a
+// OptionValue is the value of an option: a *template.Template, []OptionValue, map[string]OptionValue or *People, or a
 // plain value.
 type OptionValue any
-
-// Mentions is a list of people to notify, as ids, addresses, names or templates of these.
-type Mentions struct {
-	Texts  []OptionValue
-	People *people.Directory
-}
 
 // IsEmpty reports whether the option is empty for every event.
 func (o Option) IsEmpty() bool { return isEmpty(o.Value) }
@@ -64,8 +57,8 @@ func isEmpty(v OptionValue) bool {
 		}
 		text, static := v.Static()
 		return static && text == ""
-	case Mentions:
-		return isEmpty(v.Texts)
+	case *People:
+		return isEmpty(v.Entries)
 	case []OptionValue:
 		return !slices.ContainsFunc(v, func(item OptionValue) bool { return !isEmpty(item) })
 	case map[string]OptionValue:
@@ -80,8 +73,8 @@ func isStatic(v OptionValue) bool {
 	case *template.Template:
 		_, static := v.Static()
 		return static
-	case Mentions:
-		return isStatic(v.Texts)
+	case *People:
+		return isStatic(v.Entries)
 	case []OptionValue:
 		return !slices.ContainsFunc(v, func(item OptionValue) bool { return !isStatic(item) })
 	case map[string]OptionValue:
@@ -95,12 +88,17 @@ func isStatic(v OptionValue) bool {
 }
 
 // SplitOptions separates the message options of a notifier: those without templates as a JSON object, or nil, and those
-// that depend on the event. A map may have entries of both sorts.
-func SplitOptions(options []Option) (static json.RawMessage, templates []Option) {
+// that depend on the event. A map may have entries of both sorts. named are those without templates that name people.
+func SplitOptions(options []Option) (static json.RawMessage, templates, named []Option) {
 	values := map[string]any{}
 	for _, o := range options {
+		if p, isPeople := o.Value.(*People); isPeople && o.Key != Except && isStatic(p) {
+			named = append(named, o)
+		}
 		entries, isMap := o.Value.(map[string]OptionValue)
 		switch {
+		case o.Key == Except:
+			templates = append(templates, o)
 		case isStatic(o.Value):
 			if v, err := render(o.Value, template.Context{}); err == nil && v != nil {
 				values[o.Key] = v
@@ -120,16 +118,20 @@ func SplitOptions(options []Option) (static json.RawMessage, templates []Option)
 			templates = append(templates, o)
 		}
 	}
-	return encodeOptions(values), templates
+	return encodeOptions(values), templates, named
 }
 
 // InheritOptions adds the options of a notifier to those of a target. The target's value of an option wins; the entries
-// of maps are merged.
+// of maps are merged, and so are the people that are left out.
 func InheritOptions(own, inherited []Option) []Option {
 	for _, o := range inherited {
 		i := slices.IndexFunc(own, func(p Option) bool { return p.Key == o.Key })
 		if i < 0 {
 			own = append(own, o)
+			continue
+		}
+		if o.Key == Except {
+			own[i].Value = own[i].Value.(*People).and(o.Value.(*People))
 			continue
 		}
 		mine, ok1 := own[i].Value.(map[string]OptionValue)
@@ -141,33 +143,6 @@ func InheritOptions(own, inherited []Option) []Option {
 		}
 	}
 	return own
-}
-
-// renderOptions renders the options of a target to a JSON object, or nil if it has none. An option whose template fails
-// is left out and noted, so that the one of the notifier holds.
-func (t *Target) renderOptions(c template.Context) (options json.RawMessage, notes []string) {
-	if t.static != nil || len(t.Options) == 0 {
-		return t.static, nil
-	}
-	rendered := make(map[string]any, len(t.Options))
-	for _, o := range t.Options {
-		v, err := render(o.Value, c)
-		if err != nil {
-			notes = append(notes, fmt.Sprintf("%s for %s: the template failed: %v", o.Key, t.Notifier, err))
-			continue
-		}
-		rendered[o.Key] = v
-	}
-	return encodeOptions(rendered), notes
-}
-
-// renderFallbacks renders the options that a message has at each fallback.
-func (t *Target) renderFallbacks(c template.Context) (all []Fallback, notes []string) {
-	for _, f := range t.Fallbacks {
-		options, failed := f.renderOptions(c)
-		all, notes = append(all, Fallback{f.Notifier, options}), append(notes, failed...)
-	}
-	return all, notes
 }
 
 func encodeOptions(options map[string]any) json.RawMessage {
@@ -182,7 +157,7 @@ func render(v OptionValue, c template.Context) (any, error) {
 	switch v := v.(type) {
 	case *template.Template:
 		return v.Render(c)
-	case Mentions:
+	case *People:
 		return v.render(c)
 	case []OptionValue:
 		list := make([]any, 0, len(v))
@@ -210,23 +185,6 @@ func render(v OptionValue, c template.Context) (any, error) {
 	return v, nil
 }
 
-// render returns the people that the texts name, each once.
-func (m Mentions) render(c template.Context) (any, error) {
-	texts, err := render(m.Texts, c)
-	if err != nil {
-		return nil, err
-	}
-	all := []any{}
-	for _, text := range texts.([]any) {
-		for _, one := range m.People.Recipients(value.PlainText(text)) {
-			if !slices.Contains(all, any(one)) {
-				all = append(all, one)
-			}
-		}
-	}
-	return all, nil
-}
-
 // StaticOptions returns the message options that the current rules set for a notifier and that no event changes, each
 // distinct object once: the destinations of its messages that are known beforehand.
 func (s *Set) StaticOptions(notifier string) []json.RawMessage {
@@ -245,12 +203,11 @@ func (s *Set) StaticOptions(notifier string) []json.RawMessage {
 
 // staticOptions returns the options without templates, or nil if the target has none.
 func (t *Target) staticOptions() json.RawMessage {
-	static := Target{}
+	values := map[string]any{}
 	for _, o := range t.Options {
-		if isStatic(o.Value) {
-			static.Options = append(static.Options, o)
+		if o.Key != Except && isStatic(o.Value) {
+			values[o.Key], _ = render(o.Value, template.Context{}) // nothing in it can fail
 		}
 	}
-	options, _ := static.renderOptions(template.Context{}) // nothing in it can fail
-	return options
+	return encodeOptions(values)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -60,12 +61,14 @@ func TestTitleBodyAndOptionsAreRenderedAndEscapedForWhereTheyGo(t *testing.T) {
       - notifier: ops
         url: "https://ops.example.com/r/{{ .payload.title }}?t={{ .payload.title }}"
         headers: {X-Title: "{{ .payload.title }}"}
-        to: ["{{ .payload.title }}@x.io"]
+        to: ["run-{{ .payload.id }}@x.io", "{{ .payload.title }}@x.io"]
         body: '{"in": "{{ .payload.title }}", "value": {{ .payload.title }}, "n": {{ .payload.id }}, "nil": {{ .payload.nope }}, "all": {{ json .payload.tags }}, "part": "{{ template "counts" . }}"}'
 `))
 	d := rulefiletest.NewWorld().Decide(t, c, "run.completed",
 		`{"id":2,"failed":3,"cases":14,"title":"a*b\r\nX: \"<!channel>\" & [x](y)","tags":["q\"1"]}`)
-	if notes := d.Results[0].Notes; len(notes) > 0 {
+	const note = `to for ops: "a*b  X: !channel & [x](y)@x.io" is not an email address, and no person or team of ` +
+		`people:, and was left out`
+	if notes := d.Results[0].Notes; len(notes) != 1 || notes[0] != note {
 		t.Fatalf("notes: %v", notes)
 	}
 	n := d.Notifications[0]
@@ -95,7 +98,7 @@ func TestTitleBodyAndOptionsAreRenderedAndEscapedForWhereTheyGo(t *testing.T) {
 	if options.URL != "https://ops.example.com/r/"+escaped+"?t="+escaped {
 		t.Errorf("url: %s", options.URL)
 	}
-	if strings.ContainsAny(options.Headers["X-Title"], "\r\n") || options.To[0] != "a*bX!channel&xy@x.io" {
+	if strings.ContainsAny(options.Headers["X-Title"], "\r\n") || !slices.Equal(options.To, []string{"run-2@x.io"}) {
 		t.Errorf("headers %q, to %q", options.Headers, options.To)
 	}
 	if want := `{"in": "a*b\r\nX: \"<!channel>\" & [x](y)", "value": "a*b\r\nX: \"<!channel>\" & [x](y)", "n": 2, ` +
@@ -260,7 +263,7 @@ func TestAnEventMentionsOnlyPeopleOfTheDirectory(t *testing.T) {
 		"U999ZZZ99": "@here “U999ZZZ99” U024BE7LH",
 		"S0123":     "@here “S0123” U024BE7LH", "BOB@bar.io": "@here U024BE7LH", "Amy": "@here Amy U024BE7LH",
 		"U024BE7LH": "@here U024BE7LH",
-		"eve@x.io":  "@here eve@x.io U024BE7LH", "a,@channel,U999ZZZ99": "@here a@channelU999ZZZ99 U024BE7LH",
+		"eve@x.io":  "@here eve@x.io U024BE7LH", "a,@channel,U999ZZZ99": "@here a “channel” “U999ZZZ99” U024BE7LH",
 		"": "@here U024BE7LH",
 	} {
 		d := rulefiletest.NewWorld().Decide(t, c, "run.deleted", fmt.Sprintf(`{"id":1,"who":%q}`, who))

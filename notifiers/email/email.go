@@ -54,13 +54,13 @@ type Config struct {
 // Options are the message options of type email.
 type Options struct {
 	// Recipients.
-	To []string `yaml:"to" json:"to,omitempty" as:"address"`
+	To []string `yaml:"to" json:"to,omitempty" as:"address" carries:"true"`
 	// Recipients of a copy (Cc).
-	Cc []string `yaml:"cc" json:"cc,omitempty" as:"address"`
+	Cc []string `yaml:"cc" json:"cc,omitempty" as:"address" carries:"true"`
 	// Recipients of a blind copy (Bcc).
-	Bcc []string `yaml:"bcc" json:"bcc,omitempty" as:"address"`
+	Bcc []string `yaml:"bcc" json:"bcc,omitempty" as:"address" carries:"true"`
 	// Reply-To addresses. Default: the sender.
-	ReplyTo []string `yaml:"reply_to" json:"reply_to,omitempty" as:"address"`
+	ReplyTo []string `yaml:"reply_to" json:"reply_to,omitempty" as:"address" replies:"true"`
 	// Subject of the email. Default: the title.
 	Subject string `yaml:"subject" json:"subject,omitempty" as:"text"`
 	// Emails with the same key are threaded, under the subject of the first unless a subject is set. Default: the run,

@@ -22,7 +22,7 @@ type Config struct {
 // Options are the message options of type teams.
 type Options struct {
 	// Who is mentioned: sign-in names (user principal names, such as bob@example.com) or object ids of Microsoft Entra.
-	Mention []string `yaml:"mention" json:"mention,omitempty" as:"address"`
+	Mention []string `yaml:"mention" json:"mention,omitempty" as:"signin"`
 }
 
 //go:embed kind.yaml

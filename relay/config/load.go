@@ -80,7 +80,7 @@ func Kinds(ks []notifiers.Kind) map[string]rulefile.Kind {
 				_, err := k.New(config, defaults)
 				return err
 			},
-			Advise: advise(k),
+			Advise: advise(k), Jointly: k.Jointly,
 		}
 	}
 	return kinds

@@ -3,6 +3,9 @@ package people
 
 import (
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 
 	"qaserelay/rules/event"
 	"qaserelay/rules/value"
@@ -19,31 +22,48 @@ type Person struct {
 
 // Directory finds people. It does not change after New, so it is safe for concurrent use.
 type Directory struct {
-	byEmail  map[string]*Person // in lower case
+	byEmail  map[string]*Person // by fold
 	byMember map[int]*Person
-	byName   map[string]*Person   // in lower case
-	byTeam   map[string][]*Person // in lower case
-	bySlack  map[string]bool
+	byName   map[string]*Person   // by fold
+	byTeam   map[string][]*Person // by fold
+	bySlack  map[string]*Person
 }
 
 // New returns a directory of these people.
 func New(all []Person) *Directory {
 	p := &Directory{map[string]*Person{}, map[int]*Person{}, map[string]*Person{}, map[string][]*Person{},
-		map[string]bool{}}
+		map[string]*Person{}}
 	for i := range all {
-		one := &all[i]
-		p.byEmail[strings.ToLower(one.Email)] = one
-		p.byMember[one.MemberID] = one
-		p.byName[strings.ToLower(one.Name)] = one
-		p.byName[strings.ToLower(plainName(one.Name))] = one
-		p.byTeam[strings.ToLower(one.Team)] = append(p.byTeam[strings.ToLower(one.Team)], one)
-		p.bySlack[one.Slack] = one.Slack != ""
+		one := all[i]
+		if !IsMemberID(one.Slack) {
+			one.Slack = ""
+		}
+		if !IsAddress(one.Email) {
+			one.Email = ""
+		}
+		p.byEmail[fold(one.Email)] = &one
+		p.byMember[one.MemberID] = &one
+		p.byName[fold(one.Name)] = &one
+		p.byName[fold(plainName(one.Name))] = &one
+		p.byTeam[fold(one.Team)] = append(p.byTeam[fold(one.Team)], &one)
+		p.bySlack[one.Slack] = &one
 	}
 	delete(p.byEmail, "")
 	delete(p.byMember, 0)
 	delete(p.byName, "")
 	delete(p.byTeam, "")
+	delete(p.bySlack, "")
 	return p
+}
+
+// fold returns a name or an address in the spelling that compares equal: in lower case, with accents composed.
+func fold(s string) string {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return strings.ToLower(norm.NFC.String(s))
+		}
+	}
+	return strings.ToLower(s)
 }
 
 // HasMember reports whether the directory has a person with this member id.
@@ -51,10 +71,8 @@ func (p *Directory) HasMember(id int) bool { return p.byMember[id] != nil }
 
 // NameBySlackID returns the name of the person with this Slack member id, or "".
 func (p *Directory) NameBySlackID(id string) string {
-	for _, one := range p.byName {
-		if one.Slack == id && id != "" {
-			return one.Name
-		}
+	if one := p.bySlack[id]; one != nil {
+		return one.Name
 	}
 	return ""
 }
@@ -66,10 +84,11 @@ func (p *Directory) find(v any) *Person {
 	case int:
 		return p.byMember[v]
 	case string:
-		if one := p.byEmail[strings.ToLower(v)]; one != nil {
+		v = fold(v)
+		if one := p.byEmail[v]; one != nil {
 			return one
 		}
-		return p.byName[strings.ToLower(v)]
+		return p.byName[v]
 	case map[string]any:
 		for _, key := range []string{"email", "member_id", "name"} {
 			if one := p.find(v[key]); one != nil {

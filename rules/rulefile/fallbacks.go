@@ -102,7 +102,7 @@ func (t notifierTable) fallbacks(to string, own *fallback) []*rules.Target {
 	chain, _ := t.chain(to, names)
 	var targets []*rules.Target
 	for _, name := range chain {
-		targets = append(targets, rules.NewTarget(name, rules.InheritOptions(nil, t[name].templates)))
+		targets = append(targets, rules.NewTarget(name, t[name].complete(nil)))
 	}
 	return targets
 }

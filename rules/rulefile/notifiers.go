@@ -35,6 +35,7 @@ type notifierInfo struct {
 	kind       Kind
 	kindName   string
 	templates  []rules.Option  // its own message options that depend on the event
+	people     []rules.Option  // those that name people and do not
 	allowHosts bool            // it lists the hosts that a URL made from an event may have
 	config     any             // as made by kind.Config
 	given      map[string]bool // its own message options; true if they are not empty
@@ -163,6 +164,10 @@ func (p *notifierParser) parseOptions(entries []yamldoc.Entry) {
 	var options []rules.Option
 	for _, e := range entries {
 		field, known := fields[e.Key.Value]
+		if e.Key.Value == rules.Except && info.hasPeople(fields) {
+			options = append(options, p.except(p.d, e, info))
+			continue
+		}
 		if !known {
 			all := slices.Concat(fields.Keys(), yamldoc.FieldsOf(reflect.TypeOf(n.Config).Elem()).Keys(),
 				yamldoc.FieldsOf(reflect.TypeFor[notifierSpec]()).Keys())
@@ -173,7 +178,7 @@ func (p *notifierParser) parseOptions(entries []yamldoc.Entry) {
 		info.given[o.Key] = !o.IsEmpty()
 		options = append(options, o)
 	}
-	n.Defaults, info.templates = rules.SplitOptions(options)
+	n.Defaults, info.templates, info.people = rules.SplitOptions(options)
 }
 
 // checkConfig lets the type check the whole configuration.

@@ -30,6 +30,9 @@ func (c *compiler) option(d *document, e yamldoc.Entry, field yamldoc.Field, inf
 		p.form = template.FormText
 	}
 	defer p.advise(e)
+	if people.IsWay(field.Form) {
+		return rules.Option{Key: p.key, Value: p.people(e.Value, roleOf(field, info))}
+	}
 	return rules.Option{Key: p.key, Value: p.value(e.Value, field.Type)}
 }
 
@@ -38,8 +41,6 @@ func (p *optionParser) value(n *yaml.Node, kind reflect.Type) rules.OptionValue 
 	switch {
 	case kind.Kind() == reflect.Interface:
 		return p.free(n)
-	case kind == reflect.TypeFor[[]string]() && p.form == template.FormMention:
-		return p.mentions(n)
 	case kind == reflect.TypeFor[[]string]():
 		return p.list(n)
 	case kind == reflect.TypeFor[map[string]string]():
@@ -76,26 +77,6 @@ func (p *optionParser) list(n *yaml.Node) []rules.OptionValue {
 		values[i] = p.text(t)
 	}
 	return values
-}
-
-// mentions reads a list of people to notify, and reports names that resolve to nobody.
-func (p *optionParser) mentions(n *yaml.Node) rules.OptionValue {
-	var texts []yamldoc.Text
-	p.d.Decode(n, &texts, p.key)
-	m := rules.Mentions{People: p.people}
-	for _, t := range texts {
-		m.Texts = append(m.Texts, p.text(t))
-		if !t.Given() || template.HasActions(t.S) {
-			continue
-		}
-		for _, name := range p.people.Recipients(t.S) {
-			if !people.CanMention(name) {
-				message, hint := p.people.ExplainUnknown(name)
-				p.d.Report(t.Node, diag.Warning, p.key+": "+message, hint)
-			}
-		}
-	}
-	return m
 }
 
 func (p *optionParser) mapping(n *yaml.Node) rules.OptionValue {

@@ -49,6 +49,8 @@ type Kind struct {
 	Mask func(options json.RawMessage) json.RawMessage
 	// Advise checks one message option as it is written, with its templates. It may be nil.
 	Advise func(config any, key string, value any) []Advice
+	// Jointly reports whether the notifier cannot write to each person on their own. It may be nil.
+	Jointly func(config any) bool
 }
 
 // Advice is a remark on a message option.

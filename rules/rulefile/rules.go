@@ -193,7 +193,7 @@ func (p *ruleParser) target(n *yaml.Node) *rules.Target {
 	if yamldoc.HasKey(n, "fallback") {
 		own = &fallback{p.d, spec.Fallback}
 	}
-	return rules.NewTarget(to, rules.InheritOptions(options, info.templates), p.notifiers.fallbacks(to, own)...)
+	return rules.NewTarget(to, info.complete(options), p.notifiers.fallbacks(to, own)...)
 }
 
 // missingNotifier reports an entry of notify that names no notifier.
@@ -214,10 +214,18 @@ func (p *ruleParser) options(n *yaml.Node, to string, info *notifierInfo, entrie
 	before, unset := p.d.Reported(), p.d.Unset
 	fields := yamldoc.FieldsOf(reflect.TypeOf(info.kind.Options))
 	var options []rules.Option
+	keys := append(fields.Keys(), "notifier", "fallback")
+	if info.hasPeople(fields) {
+		keys = append(keys, rules.Except)
+	}
 	for _, e := range entries {
 		field, known := fields[e.Key.Value]
+		if e.Key.Value == rules.Except && slices.Contains(keys, rules.Except) {
+			options = append(options, p.except(p.d, e, info))
+			continue
+		}
 		if !known {
-			p.d.UnknownKey(e.Key, "a message to "+to, append(fields.Keys(), "notifier", "fallback"))
+			p.d.UnknownKey(e.Key, "a message to "+to, keys)
 			continue
 		}
 		options = append(options, p.option(p.d, e, field, info))

@@ -33,7 +33,8 @@ type compiler struct {
 	scope   []string // the names of the variables in scope, by slot
 	slots   int      // the largest number of variables in scope so far
 	faults  []diag.Finding
-	broken  bool // a partial has faults, which Check reports
+	broken  bool            // a partial has faults, which Check reports
+	quoted  map[string]bool // the texts in quotes, in FormPeople
 }
 
 // compileTree compiles the whole tree.
@@ -135,6 +136,9 @@ func (c *compiler) action(n *parse.ActionNode) step {
 		}
 	}
 	escape := c.escaper(formAfter(c.literal, c.form))
+	if c.form == FormPeople {
+		escape = c.peopleEscaper(n.Pipe, escape)
+	}
 	c.literal += "x"
 	return func(r *Renderer) error {
 		v, err := value(r)
@@ -264,6 +268,9 @@ func (c *compiler) function(n *parse.CommandNode, name string, args []operand) o
 	if !known {
 		c.fail(n.Args[0], fmt.Sprintf("no template function %q", name), c.unknownFunctionHint(name))
 	}
+	if c.form == FormPeople {
+		fn = c.peopleFunction(name, fn)
+	}
 	return func(r *Renderer) (any, error) {
 		values, err := r.evaluate(args)
 		if err != nil {
@@ -314,6 +321,9 @@ func (c *compiler) operand(n parse.Node) operand {
 	case *parse.BoolNode:
 		return constant(n.True)
 	case *parse.StringNode:
+		if c.quoted != nil {
+			c.quoted[n.Text] = true
+		}
 		return constant(n.Text)
 	case *parse.NumberNode:
 		return c.number(n)

@@ -3,7 +3,6 @@ package template
 import (
 	"net/url"
 	"strings"
-	"unicode"
 
 	"qaserelay/rules/value"
 )
@@ -17,9 +16,7 @@ const (
 	FormMarkdown Form = "markdown" // Markdown
 	FormURL      Form = "url"      // a URL that the relay requests
 	formHeader   Form = "header"   // the value of an HTTP header
-	formAddress  Form = "address"  // email addresses
-	FormMention  Form = "mention"  // a person to notify: the id of a chat, or a name
-	formCall     Form = "call"     // like mention, but values from an event are only names
+	FormPeople   Form = "people"   // recipients, for people.Directory.Resolve
 	FormJSON     Form = "json"     // a request body: JSON if it looks like JSON, plain text otherwise
 	FormPlain    Form = "plain"    // plain text of many lines
 	FormBlocks   Form = "blocks"   // Slack's Block Kit: each text in it has a form of its own
@@ -65,12 +62,8 @@ func (s *Set) escaper(form Form) func(any) string {
 		return func(v any) string { return strings.TrimSpace(value.OneLine(value.PlainText(v))) }
 	case formURLRest:
 		return func(v any) string { return strings.ReplaceAll(url.QueryEscape(value.PlainText(v)), "+", "%20") }
-	case formAddress:
-		return addressText
-	case FormMention:
-		return s.people.MentionText
-	case formCall:
-		return s.people.SafeName
+	case FormPeople:
+		return s.people.Value
 	case FormJSON:
 		return value.JSONText
 	case formJSONString:
@@ -82,17 +75,4 @@ func (s *Set) escaper(form Form) func(any) string {
 	case FormText, formHeader, FormBlocks:
 	}
 	return func(v any) string { return value.OneLine(value.PlainText(v)) }
-}
-
-// addressText removes all characters that could end an email address or begin another one.
-func addressText(v any) string {
-	if m, ok := v.(value.Mention); ok {
-		v = m.Name
-	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || value.IsControl(r) || strings.ContainsRune(`,;:<>()[]"\`, r) {
-			return -1
-		}
-		return r
-	}, value.PlainText(v))
 }

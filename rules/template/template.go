@@ -139,6 +139,9 @@ func (s *Set) compile(src source) (*body, []diag.Finding) {
 		return nil, fault("define and block are not available here", "put shared parts under templates:")
 	}
 	c := &compiler{Set: s, source: src, tree: tree}
+	if src.form == FormPeople {
+		c.quoted = map[string]bool{}
+	}
 	return c.compileTree()
 }
 

@@ -15,8 +15,11 @@ import (
 type (
 	// Link is a text with a URL behind it.
 	Link struct{ Text, URL string }
-	// Mention is a person in a message. Target is the text of people.Directory.MentionText, or empty.
-	Mention struct{ Name, Slack, Target string }
+	// Mention is a person in a message. Slack is the member id, or empty, and Person the value that it was made of.
+	Mention struct {
+		Name, Slack string
+		Person      any
+	}
 	// RawJSON is JSON text that is written as it is.
 	RawJSON struct{ Text string }
 )

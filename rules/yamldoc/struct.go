@@ -214,6 +214,8 @@ func (d *Document) mergedEntries(n *yaml.Node) []Entry {
 type Field struct {
 	Type     reflect.Type
 	Form     string // the tag as:"…" of a message option
+	Tag      reflect.StructTag
+	Index    int // place in the struct
 	key      string
 	index    []int
 	fromFile bool // the key ends in _file: its value names the file that holds the secret
@@ -237,7 +239,7 @@ func FieldsOf(t reflect.Type) Fields {
 		if key == "" || key == "-" {
 			continue
 		}
-		field := Field{Type: f.Type, Form: f.Tag.Get("as"), key: key, index: f.Index}
+		field := Field{Type: f.Type, Form: f.Tag.Get("as"), Tag: f.Tag, Index: f.Index[0], key: key, index: f.Index}
 		fields[key] = field
 		if f.Tag.Get("secret") == "true" {
 			field.fromFile = true

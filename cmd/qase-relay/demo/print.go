@@ -38,7 +38,7 @@ func (d *player) printEvent(number int, s step, body []byte) {
 func (d *player) printDecision(a client.Answer, decision rules.Decision) []string {
 	var yes, no []string
 	for _, r := range decision.Results {
-		if r.Outcome == rules.Matched {
+		if r.Outcome.IsMatch() {
 			yes = append(yes, r.Rule)
 		} else {
 			no = append(no, r.Rule)

@@ -146,7 +146,7 @@ func eventOf(e store.StoredEvent) Event {
 	var decision struct{ Results []rules.Result }
 	_ = json.Unmarshal(e.Decisions, &decision) // a decision that cannot be read has matched nothing
 	for _, r := range decision.Results {
-		if r.Outcome == rules.Matched {
+		if r.Outcome.IsMatch() {
 			v.Matched = append(v.Matched, r.Rule)
 		}
 	}

@@ -1,0 +1,265 @@
+package rules
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"qaserelay/rules/people"
+	"qaserelay/rules/template"
+)
+
+// Except is the option that names people who get no message. It is for the rules alone: no notifier sees it.
+const Except = "except"
+
+// People is the value of an option that names people: persons, teams, addresses, ids, and templates of these.
+type People struct {
+	Entries   []OptionValue
+	Directory *people.Directory
+	PeopleRole
+	Together  bool // one message to all of them, where each would get one
+	Beside    bool // a message also goes to the place that the other options name
+	Inherited bool // the option is the notifier's, which sends to these people unless the message says otherwise
+}
+
+// PeopleRole is the part that people have in a message, by the declaration of the option.
+type PeopleRole struct {
+	Way     people.Way
+	Rank    int    // a person in several options is named by that of the lowest rank
+	Carries bool   // the message goes to these people, and to nobody without them
+	Replies bool   // they get answers, and no message
+	Most    int    // if not 0, each gets a message of their own, or at most so many one together
+	Place   string // the option with the place that the message goes to in their stead
+}
+
+// and returns the people of both.
+func (p *People) and(other *People) *People {
+	both := *p
+	both.Entries = slices.Concat(p.Entries, other.Entries)
+	return &both
+}
+
+// resolve returns the recipients, each once.
+func (p *People) resolve(c template.Context) (all []people.Recipient, err error) {
+	for _, entry := range p.Entries {
+		text, err := render(entry, c)
+		if err != nil {
+			return nil, err
+		}
+		s, _ := text.(string)
+		for _, one := range p.Directory.Resolve(s) {
+			if !slices.ContainsFunc(all, one.Is) {
+				all = append(all, one)
+			}
+		}
+	}
+	return all, nil
+}
+
+// render returns the texts by which the notifier reaches the people.
+func (p *People) render(c template.Context) (any, error) {
+	all, err := p.resolve(c)
+	texts := []any{}
+	for _, one := range all {
+		if text, _ := p.Directory.Reach(p.Way, one); text != "" {
+			texts = append(texts, text)
+		}
+	}
+	return texts, err
+}
+
+// prepared are the messages of a target for one event. Without any, nobody is left to receive one.
+type prepared struct {
+	messages []outgoing
+	notes    []string
+}
+
+// outgoing is one message of a target.
+type outgoing struct {
+	options json.RawMessage
+	to      string            // the person who alone gets it, as in the options, or ""
+	person  *people.Recipient // the same
+}
+
+// limits are what a fallback has to know of the message that it is for.
+type limits struct {
+	fallback bool
+	only     *people.Recipient // the one who alone should have got it, or nil
+	except   *People           // those whom the rule leaves out, or nil
+}
+
+// prepare renders the options of a target. An option whose template fails is left out and noted, so that the one of the
+// notifier holds.
+func (t *Target) prepare(c template.Context, l limits) prepared {
+	if t.fixed != nil && (!l.fallback || !t.hasPeople()) {
+		return *t.fixed
+	}
+	w := &targetWriter{Target: t, limits: l, values: make(map[string]any, len(t.Options))}
+	var invited []Option
+	for _, o := range t.Options {
+		if p, isPeople := o.Value.(*People); isPeople {
+			if o.Key == Except {
+				w.leaveOut(p, c)
+			} else {
+				invited = append(invited, o)
+			}
+			continue
+		}
+		v, err := render(o.Value, c)
+		if err != nil {
+			w.note("%s for %s: the template failed: %v", o.Key, t.Notifier, err)
+			continue
+		}
+		w.values[o.Key] = v
+	}
+	w.leaveOut(l.except, c)
+	slices.SortFunc(invited, func(a, b Option) int { return a.Value.(*People).Rank - b.Value.(*People).Rank })
+	for _, o := range invited {
+		w.invite(o.Key, o.Value.(*People), c)
+	}
+	if w.carried && len(w.reached) == 0 && !w.beside {
+		w.note("%s gets no message: no recipient is left", t.Notifier)
+		return prepared{notes: w.notes}
+	}
+	return prepared{w.messages(), w.notes}
+}
+
+func (t *Target) hasPeople() bool {
+	return slices.ContainsFunc(t.Options, func(o Option) bool { _, isPeople := o.Value.(*People); return isPeople })
+}
+
+// targetWriter renders the options of one target for one event.
+type targetWriter struct {
+	*Target
+	limits
+	values  map[string]any
+	notes   []string
+	out     []people.Recipient // left out
+	reached []people.Recipient // the message goes to them
+	carried bool               // an option says to whom the message goes
+	beside  bool               // it also goes elsewhere
+	each    *eachOf
+}
+
+// eachOf are people who get a message of their own.
+type eachOf struct {
+	key, place string
+	texts      []any
+	people     []people.Recipient
+}
+
+func (w *targetWriter) note(format string, args ...any) {
+	w.notes = append(w.notes, fmt.Sprintf(format, args...))
+}
+
+// leaveOut adds the people who get no message.
+func (w *targetWriter) leaveOut(p *People, c template.Context) {
+	if p == nil {
+		return
+	}
+	all, err := p.resolve(c)
+	if err != nil {
+		w.note("%s for %s: the template failed: %v", Except, w.Notifier, err)
+	}
+	w.out = append(w.out, all...)
+}
+
+// invite renders an option with people. Those who are left out, or reached by another option, are not among them.
+func (w *targetWriter) invite(key string, p *People, c template.Context) {
+	w.carried = w.carried || p.Carries
+	all, err := p.resolve(c)
+	if err != nil {
+		w.note("%s for %s: the template failed: %v", key, w.Notifier, err)
+		return
+	}
+	texts, kept := []any{}, []people.Recipient{}
+	for _, one := range all {
+		if !p.Replies && slices.ContainsFunc(w.out, one.Is) || p.Carries && slices.ContainsFunc(w.reached, one.Is) {
+			continue
+		}
+		text, missed := p.Directory.Reach(p.Way, one)
+		if missed != "" {
+			w.note("%s for %s: %s, and was left out", key, w.Notifier, missed)
+		}
+		if text != "" && !slices.Contains(texts, any(text)) {
+			texts, kept = append(texts, text), append(kept, one)
+		}
+	}
+	if i := w.indexOnly(kept); i >= 0 && p.Carries {
+		texts, kept = texts[i:i+1], kept[i:i+1]
+	}
+	if p.Carries {
+		w.reached = append(w.reached, kept...)
+	}
+	if p.Most > 0 && !w.fallback {
+		w.split(p, &eachOf{key, p.Place, texts, kept})
+		return
+	}
+	if unchanged := len(texts) == len(all); !p.Inherited || !unchanged || !isStatic(p) {
+		w.values[key] = texts
+	}
+}
+
+// indexOnly returns the index of the person for whom alone a fallback is, or -1.
+func (w *targetWriter) indexOnly(all []people.Recipient) int {
+	if w.only == nil {
+		return -1
+	}
+	return slices.IndexFunc(all, w.only.Is)
+}
+
+// split keeps the people of an option for messages of their own, or for one together.
+func (w *targetWriter) split(p *People, each *eachOf) {
+	if p.Together && len(each.texts) > p.Most {
+		w.note("%s for %s: %d people are too many for one conversation (at most %d), so each gets a message",
+			each.key, w.Notifier, len(each.texts), p.Most)
+	} else if p.Together {
+		each.people = nil
+	}
+	w.each, w.beside = each, p.Beside
+}
+
+// messages returns the messages that the options make.
+func (w *targetWriter) messages() []outgoing {
+	if w.each == nil {
+		return []outgoing{{options: encodeOptions(w.values)}}
+	}
+	var all []outgoing
+	if w.beside {
+		shared := maps.Clone(w.values)
+		shared[w.each.key] = nil // in place of that of the notifier
+		all = append(all, outgoing{options: encodeOptions(shared)})
+		delete(w.values, w.each.place)
+	}
+	if w.each.people == nil && len(w.each.texts) > 0 {
+		w.values[w.each.key] = w.each.texts
+		return append(all, outgoing{options: encodeOptions(w.values)})
+	}
+	for i, text := range w.each.texts {
+		own := maps.Clone(w.values)
+		own[w.each.key] = []any{text}
+		all = append(all, outgoing{encodeOptions(own), text.(string), &w.each.people[i]})
+	}
+	return all
+}
+
+// renderFallbacks renders the options that a message has at each fallback. only is the person who alone gets it, or
+// nil. A fallback without a recipient is left out.
+func (t *Target) renderFallbacks(c template.Context, only *people.Recipient) (all []Fallback, notes []string) {
+	if len(t.Fallbacks) == 0 {
+		return nil, nil
+	}
+	l := limits{fallback: true, only: only}
+	if i := slices.IndexFunc(t.Options, func(o Option) bool { return o.Key == Except }); i >= 0 {
+		l.except = t.Options[i].Value.(*People)
+	}
+	for _, f := range t.Fallbacks {
+		p := f.prepare(c, l)
+		notes = append(notes, p.notes...)
+		for _, one := range p.messages {
+			all = append(all, Fallback{f.Notifier, one.options})
+		}
+	}
+	return all, notes
+}
