@@ -36,6 +36,9 @@ var (
 	// ErrData says that the store cannot keep what a call would write, whenever it is called. In a batch of events, one
 	// may have caused it, so each is worth a call of its own.
 	ErrData = errors.New("the store cannot keep this data")
+	// ErrLost says that the files of the store were deleted, moved, replaced or damaged, so that nothing that is written
+	// would be found again. Calls fail until the files are back.
+	ErrLost = errors.New("the store is lost")
 	// ErrBroken says that the disk did not confirm a write (a failed fsync), so the file may differ from memory.
 	// The process has to end; a new one recovers from the log.
 	ErrBroken = errors.New("the store cannot confirm its writes")

@@ -26,6 +26,7 @@ type conn struct {
 	raw   driver.Conn
 	stmts map[string]prepared
 	args  []driver.NamedValue
+	watch *watch // gets errors; may be nil
 }
 
 // prepared is what the driver's statements offer.
@@ -49,10 +50,18 @@ func connectAs(path, mode string) (*conn, error) {
 	return &conn{raw: raw, stmts: map[string]prepared{}}, nil
 }
 
+// noted shows an error to the watch.
+func (c *conn) noted(err error) error {
+	if err != nil && c.watch != nil {
+		c.watch.note(err)
+	}
+	return err
+}
+
 // run executes statements without arguments, and does not keep them.
 func (c *conn) run(script string) error {
 	_, err := c.raw.(driver.ExecerContext).ExecContext(context.Background(), script, nil)
-	return err
+	return c.noted(err)
 }
 
 // exec executes one statement and returns how many rows it changed.
@@ -63,7 +72,7 @@ func (c *conn) exec(query string, args ...any) (int64, error) {
 	}
 	res, err := st.ExecContext(context.Background(), c.bind(args))
 	if err != nil {
-		return 0, err
+		return 0, c.noted(err)
 	}
 	return res.RowsAffected()
 }
@@ -77,7 +86,7 @@ func (c *conn) query(ctx context.Context, query string, args []any, each func(ro
 	}
 	rows, err := st.QueryContext(ctx, c.bind(args))
 	if err != nil {
-		return err
+		return c.noted(err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	r := make(row, len(rows.Columns()))
@@ -86,7 +95,7 @@ func (c *conn) query(ctx context.Context, query string, args []any, each func(ro
 		case err == io.EOF:
 			return nil
 		case err != nil:
-			return err
+			return c.noted(err)
 		case ctx.Err() != nil:
 			return ctx.Err()
 		}
@@ -132,7 +141,7 @@ func (c *conn) prepare(query string) (prepared, error) {
 	}
 	st, err := c.raw.Prepare(query)
 	if err != nil {
-		return nil, fmt.Errorf("preparing %q: %w", firstWords(query), err)
+		return nil, fmt.Errorf("preparing %q: %w", firstWords(query), c.noted(err))
 	}
 	c.stmts[query] = st.(prepared)
 	return c.stmts[query], nil
@@ -195,6 +204,7 @@ func (r row) time(i int) time.Time {
 // Result codes of SQLite that are handled (sqlite.org/rescode.html).
 const (
 	primaryCode      = 0xff // the bits of the primary code
+	codeCorrupt      = 11
 	codeTooBig       = 18
 	codeConstraint   = 19
 	codeMismatch     = 20
@@ -202,6 +212,7 @@ const (
 	codeFsync        = 10 | 4<<8
 	codeDirFsync     = 10 | 5<<8
 	codeReadOnlyDir  = 8 | 6<<8
+	codeMoved        = 8 | 4<<8 // the file is not in its place any more
 )
 
 // resultCode returns SQLite's extended result code of an error, or 0.

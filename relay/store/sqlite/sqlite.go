@@ -38,6 +38,7 @@ type Store struct {
 	rates       rates
 	counts      *counts
 	leases      *leases
+	watch       *watch
 	searching   sync.Mutex // held by a search for the oldest deliveries
 	close       func() error
 }
@@ -102,12 +103,37 @@ func (s *Store) start() (err error) {
 	if err != nil {
 		return errors.Join(err, c.close())
 	}
-	s.readers = newReaders(func() (*conn, error) { return connectReady(s.Path, forReading()) })
+	s.readers = newReaders(s.connectReader)
 	s.checkpoints = newCheckpointer(forLog, s.writer, s.log)
 	s.writer.ended = s.checkpoints.count
+	if err := s.startWatch(forLog); err != nil {
+		return errors.Join(err, forLog.close(), c.close())
+	}
 	s.writer.Start()
 	go s.checkpoints.loop()
 	return nil
+}
+
+// startWatch watches the files, which all exist by now.
+func (s *Store) startWatch(forLog *conn) (err error) {
+	if s.watch, err = newWatch(s.Path, s.log); err != nil {
+		return err
+	}
+	s.writer.watch, s.writer.conn.watch, forLog.watch = s.watch, s.watch, s.watch
+	go s.watch.loop()
+	return nil
+}
+
+// connectReader opens a connection for reads, unless the path leads to other files by now.
+func (s *Store) connectReader() (*conn, error) {
+	if err := s.watch.lookInside(); err != nil {
+		return nil, err
+	}
+	c, err := connectReady(s.Path, forReading())
+	if err == nil {
+		c.watch = s.watch
+	}
+	return c, err
 }
 
 // startWith reads the state in memory, and opens the connection for checkpoints.
@@ -129,7 +155,14 @@ func (s *Store) startWith(c *conn) (forLog *conn, err error) {
 // shutdown closes the writer's connection last, which takes the log into the file and removes it.
 func (s *Store) shutdown() error {
 	s.writer.Stop()
-	errs := []error{s.checkpoints.stop(), s.readers.close(), s.writer.conn.close(), s.lock.release()}
+	s.watch.stop()
+	errs := []error{s.checkpoints.stop(), s.readers.close()}
+	if s.watch.replaced() { // closing would delete the log of the database that is there now
+		errs = append(errs, s.watch.err())
+	} else {
+		errs = append(errs, s.writer.conn.close(), s.watch.file.Close())
+	}
+	errs = append(errs, s.lock.release())
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("closing %s: %w", s.Path, err)
 	}
@@ -163,7 +196,7 @@ func connectWriter(path string) (*conn, error) {
 
 // connectReady opens one more connection to a file that connectWriter has opened.
 func connectReady(path string, p purpose) (*conn, error) {
-	c, err := connect(path)
+	c, err := connectAs(path, "rw")
 	if err != nil {
 		return nil, err
 	}

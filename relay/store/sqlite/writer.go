@@ -22,9 +22,10 @@ type op struct {
 // transactions.
 type writer struct {
 	groupcommit.Committer[*op]
-	conn *conn
-	now  func() time.Time
-	into inserts
+	conn  *conn
+	watch *watch
+	now   func() time.Time
+	into  inserts
 
 	// As committed. Only the writer changes them.
 	leases *leases
@@ -62,6 +63,9 @@ func (w *writer) transact(group []*op) error {
 	if w.isBroken() {
 		return store.ErrBroken
 	}
+	if err := w.watch.err(); err != nil {
+		return err
+	}
 	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("starting a transaction: %w", err)
 	}
@@ -75,7 +79,7 @@ func (w *writer) transact(group []*op) error {
 	w.dedupe.commit(t)
 	w.counts.commit(t.counted)
 	w.ended(w.conn)
-	return nil
+	return w.watch.look() // nothing is confirmed that went into a file that is gone
 }
 
 func (w *writer) execute(t *tx, group []*op) error {

@@ -1,0 +1,210 @@
+package sqlite
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"qaserelay/relay/store"
+)
+
+// watchInterval is how often the files are looked at while nothing is written.
+const watchInterval = 400 * time.Millisecond
+
+// watch notices that the files of a store are lost: deleted, moved or replaced, or damaged. The open files would go on
+// to take writes that the next start does not find. Files that come back are used again; damage stays until the end. A
+// nil watch finds nothing. Its methods may be called from many goroutines.
+type watch struct {
+	path string
+	log  *slog.Logger
+	file *os.File               // closed after all connections; see fileLock
+	seen map[string]os.FileInfo // the files as they were opened
+
+	state   atomic.Pointer[loss] // nil: all is well
+	damage  atomic.Pointer[loss]
+	mu      sync.Mutex // held while the state changes
+	strange int        // how often in a row the file did not look like a database; of the loop
+
+	quit, done chan struct{}
+}
+
+// loss is what is wrong with the files, and what to do.
+type loss struct {
+	what, hint string
+	kept       bool // the database itself is in its place
+}
+
+func (l *loss) Error() string { return fmt.Sprintf("%v: %s: %s", store.ErrLost, l.what, l.hint) }
+func (l *loss) Unwrap() error { return store.ErrLost }
+
+const (
+	hintRestore = "stop the relay, put the file back or restore the last backup, and start it again"
+	hintLog     = "stop the relay by SIGTERM, not by kill -9: it then moves what it holds into the database; start it again"
+	hintRecover = "stop the relay and restore the last backup, or rescue what can be read by " +
+		"sqlite3 FILE .recover | sqlite3 NEWFILE, and start it again"
+)
+
+// newWatch returns a watch over the files of an open database.
+func newWatch(path string, log *slog.Logger) (*watch, error) {
+	w := &watch{path: path, log: log, seen: map[string]os.FileInfo{}, quit: make(chan struct{}),
+		done: make(chan struct{})}
+	var err error
+	if w.file, err = os.Open(path); err != nil {
+		return nil, fmt.Errorf("watching the store: %w", err)
+	}
+	for _, name := range w.names() {
+		if info, err := os.Stat(name); err == nil {
+			w.seen[name] = info
+		}
+	}
+	return w, nil
+}
+
+func (w *watch) names() [3]string { return [3]string{w.path, w.path + "-wal", w.path + "-shm"} }
+
+// loop looks at the files until stop.
+func (w *watch) loop() {
+	defer close(w.done)
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-w.quit:
+			return
+		case <-ticker.C:
+		}
+		w.inspect()
+		_ = w.look()
+	}
+}
+
+func (w *watch) stop() {
+	close(w.quit)
+	<-w.done
+}
+
+// err returns what is known to be wrong, or nil.
+func (w *watch) err() error {
+	if w == nil {
+		return nil
+	}
+	if l := w.state.Load(); l != nil {
+		return l
+	}
+	return nil
+}
+
+// look compares the files with those that were opened, and returns what is wrong, or nil.
+func (w *watch) look() error {
+	if w == nil {
+		return nil
+	}
+	found := w.damage.Load()
+	if found == nil {
+		found = w.missing()
+	}
+	if known := w.state.Load(); known == found || known != nil && found != nil && *known == *found {
+		return w.err()
+	}
+	w.change(found)
+	return w.err()
+}
+
+// change sets the state and logs it.
+func (w *watch) change(now *loss) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before := w.state.Swap(now)
+	switch {
+	case now != nil && (before == nil || *before != *now):
+		w.log.Error("store lost, events are refused", "reason", now.what, "hint", now.hint)
+	case now == nil && before != nil:
+		w.log.Info("store found again, events are accepted")
+	}
+}
+
+// missing returns which file is not the one that was opened, or nil.
+func (w *watch) missing() *loss {
+	for _, name := range w.names() {
+		opened, known := w.seen[name]
+		if !known {
+			continue
+		}
+		now, err := os.Stat(name)
+		if err == nil && os.SameFile(opened, now) {
+			continue
+		}
+		l := &loss{what: name + " was replaced by another file", hint: hintLog, kept: name != w.path}
+		if err != nil {
+			l.what = name + " was deleted or moved"
+			if !errors.Is(err, os.ErrNotExist) {
+				l.what = "the store cannot be reached: " + err.Error()
+			}
+		}
+		if !l.kept {
+			l.hint = hintRestore
+		}
+		return l
+	}
+	return nil
+}
+
+// note keeps an error of SQLite that says that the file is damaged.
+func (w *watch) note(err error) {
+	code := resultCode(err)
+	if p := code & primaryCode; p != codeCorrupt && p != codeNotADatabase && code != codeMoved {
+		return
+	}
+	w.setDamage(fmt.Sprintf("%s is damaged: %v", w.path, err))
+}
+
+func (w *watch) setDamage(what string) {
+	w.damage.CompareAndSwap(nil, &loss{what: what, hint: hintRecover, kept: true})
+	_ = w.look()
+}
+
+// inspect notes damage when the file does not look like a database twice in a row: something was written over it. A
+// checkpoint may just be writing the first time.
+func (w *watch) inspect() {
+	if w.isDatabase() {
+		w.strange = 0
+		return
+	}
+	if w.strange++; w.strange >= 2 {
+		w.setDamage(w.path + " was overwritten or cut")
+	}
+}
+
+// isDatabase checks the header of the file (sqlite.org/fileformat2.html#the_database_header) and its size.
+func (w *watch) isDatabase() bool {
+	header := make([]byte, 100)
+	if _, err := w.file.ReadAt(header, 0); err != nil {
+		return !errors.Is(err, io.EOF) // another failure says nothing about the content
+	}
+	if string(header[:16]) != "SQLite format 3\x00" || int(binary.BigEndian.Uint16(header[16:])) != pageSize {
+		return false
+	}
+	info, err := w.file.Stat()
+	counted := binary.BigEndian.Uint32(header[24:]) == binary.BigEndian.Uint32(header[92:])
+	return err != nil || !counted || info.Size() >= int64(binary.BigEndian.Uint32(header[28:]))*pageSize
+}
+
+// lookInside notes damage at once if the file is empty: a connection that opens an empty database deletes the log.
+func (w *watch) lookInside() error {
+	if info, err := w.file.Stat(); err == nil && info.Size() == 0 {
+		w.setDamage(w.path + " was overwritten or cut")
+	}
+	return w.look()
+}
+
+// replaced reports whether the path leads to another database than the one that is open, or to none.
+func (w *watch) replaced() bool {
+	l := w.state.Load()
+	return l != nil && !l.kept
+}
