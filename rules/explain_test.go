@@ -146,16 +146,16 @@ time < now() and payload.tags[0] == (payload.text | upper()) or 1 < len(payload.
 		"a failure, and the parts behind it": {`payload.on and payload.text > 3 and payload.failed > 0`, `
 payload.on and payload.text > 3 and payload.failed > 0 → !
   payload.on → true
-  payload.text > 3 → ! invalid operation: string > int
+  payload.text > 3 → ! the text "x" cannot be compared with the number 3
     payload.text → "x"
   payload.failed > 0 → …
     payload.failed → …`},
 		"a part that is neither true nor false": {`payload.text and payload.on`, `
-payload.text and payload.on → ! a value of type string stands where true or false is needed
+payload.text and payload.on → ! text stands where true or false is needed
   payload.text → "x"
   payload.on → …`},
 		"a whole that is neither true nor false": {`payload.text`, `
-payload.text → ! a value of type string stands where true or false is needed`},
+payload.text → ! text stands where true or false is needed`},
 		"alone and missing": {`payload.nothing`, `
 payload.nothing → null (payload.nothing is missing in run.completed)`},
 	} {
@@ -188,8 +188,8 @@ func TestUnexpectedValuesHaveAHint(t *testing.T) {
 		{`actor.team == "qa"`, "run.completed", `{"id":2}`,
 			`actor.team is not known of the member 40; it can be written under people:`},
 		{`project_code == "web"`, "run.completed", `{"id":2}`, `they differ in upper and lower case only`},
-		{`payload.failed == "3"`, "run.completed", `{"id":2,"failed":3}`,
-			`payload.failed is a number and "3" is text: they are never equal`},
+		{`payload.failed == "three"`, "run.completed", `{"id":2,"failed":3}`,
+			`payload.failed is a number and "three" is text: they are never equal`},
 		{`event_name == "run.complete"`, "run.completed", `{"id":2}`, `did you mean "run.completed"?`},
 	} {
 		rule := explainOne(t, c.when, c.event, c.payload)
@@ -228,7 +228,7 @@ func TestEachRuleIsExplained(t *testing.T) {
 	}
 	want := `hidden not_matched "" evaluated false
 off disabled "" evaluated true
-broken error "invalid operation: string > int (at 1:14 of the condition)" failed 
+broken error "the text \"Nightly\" cannot be compared with the number 3 (at 1:14 of the condition)" failed 
 last matched "" evaluated true
 never stopped "the rule last stops here" evaluated true
 `

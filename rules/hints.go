@@ -7,6 +7,7 @@ import (
 
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
+	values "qaserelay/rules/value"
 )
 
 // addHints explains unexpected values of a part of a condition and its own parts. parent is the part around it, or nil.
@@ -140,12 +141,17 @@ func unequal(part *condition.Trace) string {
 		return "they differ in upper and lower case only"
 	case isText && part.Parts[0].Text == "event_name" && catalog.Schemas().ByName[text] == nil:
 		return catalog.Hint(text)
+	case isText && isNumber(text) || bothText && isNumber(other):
+		return ""
 	case isText != bothText || reflect.TypeOf(constant) != reflect.TypeOf(value) && (isBool(constant) || isBool(value)):
 		return fmt.Sprintf("%s is %s and %s is %s: they are never equal", part.Parts[0].Text, typeWord(value),
 			part.Equals.Text, typeWord(constant))
 	}
 	return ""
 }
+
+// isNumber reports whether a text equals a number.
+func isNumber(text string) bool { _, ok := values.ParseNumber(text); return ok }
 
 func isBool(v any) bool { _, ok := v.(bool); return ok }
 

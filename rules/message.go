@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"qaserelay/rules/budget"
 	"qaserelay/rules/message"
 	"qaserelay/rules/template"
 	"qaserelay/rules/value"
@@ -15,7 +16,7 @@ func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 	if fallback == nil {
 		fallback = s.defaults["*"]
 	}
-	w := &messageWriter{renderer: template.NewRenderer(v.context())}
+	w := &messageWriter{view: v, renderer: template.NewRenderer(v.context())}
 	defer w.renderer.Close()
 	m := message.Message{Rule: r.Name, Level: r.Level, URL: v.url}
 	m.SetVariables(v.context().Vars) // of each rule: the map is shared by all of them
@@ -48,7 +49,8 @@ func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 
 // messageWriter renders templates, each with a default.
 type messageWriter struct {
-	renderer *template.Renderer
+	view     *view
+	renderer *template.Renderer // of the texts of the rule
 	notes    []string
 }
 
@@ -62,7 +64,7 @@ func (w *messageWriter) write(part string, own, fallback *template.Template) (te
 		w.notes = append(w.notes,
 			fmt.Sprintf("%s: the template failed, so the default message was used: %v", part, err))
 	}
-	text, err := w.renderer.Render(fallback)
+	text, err := w.view.defaults.render(w.view.context(), fallback)
 	w.noteDefault(part, err)
 	return text, false
 }
@@ -74,9 +76,46 @@ func (w *messageWriter) noteDefault(part string, err error) {
 	}
 }
 
+// defaultTexts are the texts of default messages for one event, rendered once for each level however many rules need
+// them. They have a budget of their own, so that an event whose budget the rules have spent still has a message.
+type defaultTexts struct {
+	budget   *budget.Budget
+	rendered map[defaultKey]defaultText
+}
+
+type defaultKey struct {
+	template *template.Template
+	level    any
+}
+
+type defaultText struct {
+	text string
+	err  error
+}
+
+// defaultUnits is the budget of all default texts of one event.
+const defaultUnits = budget.Units / 4
+
+func (d *defaultTexts) render(c template.Context, t *template.Template) (string, error) {
+	if text, static := t.Static(); static {
+		return text, nil
+	}
+	key := defaultKey{t, c.Vars["level"]}
+	known, found := d.rendered[key]
+	if !found {
+		if d.rendered == nil {
+			d.budget, d.rendered = budget.Of(defaultUnits), map[defaultKey]defaultText{}
+		}
+		c.Budget = d.budget
+		known.text, known.err = t.Render(c)
+		d.rendered[key] = known
+	}
+	return known.text, known.err
+}
+
 // lead puts the lead of the default message before its body.
 func (w *messageWriter) lead(lead *template.Template, body string) string {
-	text, err := w.renderer.Render(lead)
+	text, err := w.view.defaults.render(w.view.context(), lead)
 	w.noteDefault("lead", err)
 	if text = strings.TrimSpace(text); text == "" || body == "" {
 		return text + body
@@ -88,7 +127,7 @@ func (w *messageWriter) lead(lead *template.Template, body string) string {
 func (w *messageWriter) fields(all []defaultField) []message.Field {
 	fields := make([]message.Field, 0, len(all))
 	for _, f := range all {
-		text, err := w.renderer.Render(f.value)
+		text, err := w.view.defaults.render(w.view.context(), f.value)
 		w.noteDefault(f.name, err)
 		if value := markdownLine(text); value != "" {
 			fields = append(fields, message.Field{Name: f.name, Value: value})

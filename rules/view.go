@@ -15,6 +15,7 @@ type view struct {
 	vars      map[string]any // the variables of env, and its functions
 	env       *condition.Env
 	templates template.Context // made by context
+	defaults  defaultTexts
 	now       time.Time
 	entityKey string
 	series    string
@@ -46,7 +47,7 @@ func (s *Set) view(ev *event.Event, st State) *view {
 	entity := s.entity(v, st, actor)
 	v.url, _ = entity["url"].(string)
 	v.series = seriesKey(ev, entity)
-	v.env = condition.NewEnv(st.Now)
+	v.env = condition.NewEnv(st.Now.In(s.settings.Location))
 	vars := v.env.Vars
 	vars["event_name"], vars["event_type"], vars["event_action"] = ev.Name, ev.Type(), ev.Action()
 	vars["timestamp"], vars["time"] = int(ev.Timestamp), ev.Time().In(s.settings.Location)

@@ -19,7 +19,10 @@ func TestTheWorkOfAConditionIsBounded(t *testing.T) {
 	numbers := "[" + strings.Repeat("1,", 200_000) + "1]"
 	text := strings.Repeat("a", 600_000)
 	words := strings.Repeat(`a","`, 20_000)
-	vars := variables(t, `{"many":`+numbers+`,"text":"`+text+`","words":["`+words+`a"]}`)
+	vars := variables(t, `{"many":`+numbers+`,"text":"`+text+`","words":["`+words+`a"],"short":"`+text[:60_000]+`",
+		"few":[`+strings.Repeat("1,", 9_999)+`1],"re":"`+strings.Repeat(".{0,9}", 30)+`z",
+		"long re":"`+strings.Repeat(".{0,1000}", 300)+`z"}`)
+	const spent = "more than 64 MiB or 250 ms to decide"
 	const steps, longList, longText = "too many elements", "a list of 200001 elements is too long",
 		"a text of 600000 bytes"
 	for when, want := range map[string]string{
@@ -38,6 +41,22 @@ func TestTheWorkOfAConditionIsBounded(t *testing.T) {
 		`len(replace(payload.text, "a", "aaaaaaaaaaaaaaaaaaaa")) > 0`:    "",
 		`len(flatten([payload.many, payload.many])) > 0`:                 longList,
 		`reduce(payload.many, #acc + #, 0) > 0`:                          longList,
+		`reduce(payload.few, #acc + "aaaaaaaaaa", "") == ""`:             spent,
+		`count(payload.few, # in payload.few[1:]) > 0`:                   "",
+		`count(payload.few, # + 5 in payload.few) > 0`:                   spent,
+		`count(payload.few, payload.few == payload.words) > 0`:           spent,
+		`all(payload.few, string(payload.many) != "")`:                   spent,
+		`all(payload.few, toJSON(payload.many) != "")`:                   spent,
+		`all(payload.few, len(concat(payload.few, payload.few)) > 0)`:    "memory budget exceeded",
+		`all(payload.few, len(payload.text) > 0)`:                        spent,
+		`len(uniq(payload.words[:5000])) == 1`:                           "",
+		`len(join(map(payload.few, payload.text), "a")) > 0`:             spent,
+		`payload.short matches "(a|aa)+[0-9]{1,500}.{0,900}q"`:           spent,
+		`payload.short matches payload.re`:                               "",
+		`any(1..9, payload.short matches payload.re)`:                    spent,
+		`payload.short matches payload["long re"]`:                       "may have 200 bytes, and this one has 2701",
+		`all(payload.few, payload.title matches payload.re)`:             "",
+		`len(` + strings.Repeat("payload.text + ", 60) + `"") > 0`:       spent,
 	} {
 		c, findings := condition.Compile(when)
 		if findings != nil {

@@ -10,7 +10,9 @@ package condition
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/expr-lang/expr"
@@ -36,6 +38,7 @@ type Condition struct {
 	Source  string
 	tree    ast.Node // of the source, without the changes of nilSafe
 	program *vm.Program
+	loose   func() *vm.Program // compares any value with a number, for when program cannot; compiled once
 }
 
 // Compile compiles source, or returns its errors with their positions.
@@ -60,11 +63,18 @@ func Compile(source string) (*Condition, []diag.Finding) {
 	if err != nil {
 		return nil, []diag.Finding{diagnose(source, err)}
 	}
-	return &Condition{source, tree.Node, program}, nil
+	return &Condition{source, tree.Node, program, sync.OnceValue(func() *vm.Program {
+		loose, err := compile(source, &nilSafe{loose: true})
+		if err != nil { // it differs by functions only
+			return program
+		}
+		return loose
+	})}, nil
 }
 
-func compile(source string, patch ast.Visitor) (*vm.Program, error) {
-	return expr.Compile(source, expr.Env(variableTypes()), expr.AsBool(), expr.MaxNodes(maxNodes), expr.Patch(patch))
+func compile(source string, patch ast.Visitor, more ...expr.Option) (*vm.Program, error) {
+	options := append([]expr.Option{expr.Env(variableTypes()), expr.AsBool(), expr.MaxNodes(maxNodes)}, functions()...)
+	return expr.Compile(source, append(append(options, more...), expr.Patch(patch))...)
 }
 
 // At returns the position of the root of the expression in the source, which is that of its last operator.
@@ -72,11 +82,7 @@ func (c *Condition) At() diag.Position { return diag.Locate(c.Source, c.tree.Loc
 
 // variableTypes returns the types of the variables and functions that a condition can name.
 func variableTypes() types.Map {
-	function := types.TypeOf(func(...any) any { return nil })
-	all := types.Map{
-		"now":        types.TypeOf(func() time.Time { return time.Time{} }),
-		stepFunction: function, listFunction: function, textFunction: function,
-	}
+	all := types.Map{"now": types.TypeOf(func() time.Time { return time.Time{} }), envVariable: types.Any}
 	for name, example := range catalog.Variables() {
 		all[name] = types.TypeOf(example)
 		if example == nil {
@@ -91,7 +97,9 @@ func (c *Condition) Match(env *Env) (bool, error) {
 	env.steps = 0
 	out, err := env.machine.Run(c.program, env.Vars)
 	if err != nil {
-		return false, runError(err)
+		if out, err = env.machine.Run(c.loose(), env.Vars); err != nil {
+			return false, runError(err)
+		}
 	}
 	matched, isBool := out.(bool)
 	if !isBool {
@@ -111,15 +119,51 @@ func runError(err error) error {
 	return errors.New(first)
 }
 
-// describeFailure rewords expr's message about a value that is neither true nor false.
+// failures are messages of expr and of package reflect, and how they read here. The types are in the words of goTypes.
+var failures = []struct {
+	pattern *regexp.Regexp
+	text    string
+}{
+	{regexp.MustCompile(`^invalid operation: bool\((.+)\)$`), "$1 stands where true or false is needed"},
+	{regexp.MustCompile(`^interface conversion: .+ is (.+), not bool$`), "$1 stands where true or false is needed"},
+	{regexp.MustCompile(`^interface conversion: .+ is (.+), not string$`),
+		`$1 stands where text is needed; whether a list has "x" is "x" in …`},
+	{regexp.MustCompile(`^interface conversion: .+ is (.+), not (.+)$`), "$1 stands where $2 is needed"},
+	{regexp.MustCompile(`^reflect: call of reflect\.Value\.\w+ on (.+) Value$`), "$1 stands where a list is needed"},
+	{regexp.MustCompile(`^invalid operation: cannot call non-function of type (.+)$`), "$1 is not a function"},
+	{regexp.MustCompile(`^cannot get (keys|values) from (.+)$`), "$1 needs an object, not $2"},
+	{regexp.MustCompile(`^invalid argument for (\w+) \(type (.+)\)$`), "$1 does not take $2"},
+	{regexp.MustCompile(`^invalid operation: (int|float)\((.*)\)$`), "$2 is not a number"},
+	{regexp.MustCompile(`^cannot fetch (.+) from (.+)$`), "$2 has no part $1"},
+}
+
+// goTypes matches the types of Go in the messages of expr.
+var goTypes = regexp.MustCompile(`\*?(map\[string\]interface ?\{\}|\[\]interface ?\{\}|interface ?\{\}|\[\]int|` +
+	`\b(?:string|int|int64|float64|bool|slice|map|any)\b|time\.Time|time\.Duration|<nil>)`)
+
+// describeFailure rewords a message of expr, so that it names no types of Go.
 func describeFailure(message string) string {
-	kind, notBool := strings.CutPrefix(message, "invalid operation: bool(")
-	if !notBool {
-		kind, notBool = strings.CutPrefix(strings.TrimSuffix(message, ", not bool"),
-			"interface conversion: interface {} is ")
+	for _, f := range failures {
+		if m := f.pattern.FindStringSubmatchIndex(message); m != nil {
+			return nameTypes(string(f.pattern.ExpandString(nil, f.text, message, m)))
+		}
 	}
-	if !notBool {
-		return message
+	if rest, ours := strings.CutPrefix(message, "invalid operation: "); ours {
+		return nameTypes(rest) + " cannot be calculated"
 	}
-	return "a value of type " + strings.TrimSuffix(kind, ")") + " stands where true or false is needed"
+	return message
+}
+
+func nameTypes(message string) string {
+	return goTypes.ReplaceAllStringFunc(message, func(name string) string {
+		switch name {
+		case "<nil>":
+			return "nothing"
+		case "slice":
+			return "a list"
+		case "map":
+			return "an object"
+		}
+		return typeName(name)
+	})
 }

@@ -1,6 +1,7 @@
 package condition_test
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -28,6 +29,7 @@ func variablesOf(ev *event.Event) map[string]any {
 	vars["event_name"], vars["event_type"], vars["event_action"] = ev.Name, ev.Type(), ev.Action()
 	vars["payload"], vars["project_code"], vars["team_member_id"], vars["source"] = ev.Payload, ev.Project, ev.MemberID,
 		ev.Source
+	vars["timestamp"], vars["time"] = int(ev.Timestamp), ev.Time()
 	return vars
 }
 
@@ -116,7 +118,7 @@ func TestConditions(t *testing.T) {
 		{`payload?.missing?.x == nil`, true},
 		{`payload.plan.title == "Smoke"`, true},
 		{`payload.failed in 1..5`, true},
-		{`now() - time > duration("24h")`, true},
+		{`now() - time > duration("5s")`, true},
 		{`entity.title == nil`, true},
 		{`actor.email == "x"`, false},
 		{`true`, true},
@@ -135,11 +137,10 @@ func TestConditions(t *testing.T) {
 
 func TestFailedConditionsHaveAReason(t *testing.T) {
 	for when, want := range map[string]string{
-		`payload.title > 3`:       "invalid operation: string > int",
+		`payload.title > 3`:       `the text "x" cannot be compared with the number 3`,
 		`payload.failed`:          "true or false is needed",
-		`payload.failed and true`: "int",
+		`payload.failed and true`: "a number",
 		`any(payload.many, any(payload.many, any(payload.many, false)))`: "too many elements",
-		`len(uniq(payload.many)) > 0`:                                    "too long",
 	} {
 		cond, findings := condition.Compile(when)
 		if findings != nil {
@@ -174,6 +175,105 @@ func TestConditionsThatDoNotCompile(t *testing.T) {
 		_, findings := condition.Compile(when)
 		if len(findings) == 0 || !strings.Contains(findings[0].Message, want) {
 			t.Errorf("%.60s: got %v, want %q", when, findings, want)
+		}
+	}
+}
+
+// TestConditionsDoWhatIsPlainlyMeant holds comparisons of values of different types, which fail in expr.
+func TestConditionsDoWhatIsPlainlyMeant(t *testing.T) {
+	const payload = `{"id":2,"failed":3,"cases":"14","title":"x","cf":"7.5","on":true,"duration":1300000,"huge":12345678901234567890,
+		"created":"2022-04-21 11:22:33","iso":"2022-04-21T13:22:33+02:00","ms":1650540153000,
+		"tags":["jira","ci"],"ids":[1,2],"environment":{"id":2,"title":"Staging"},"user":{"name":"Ana"},"no":null,"name":"Zoe\u0308"}`
+	for when, want := range map[string]bool{
+		`payload.id == "2" and payload.id != "3"`: true, `payload.id == "02"`: false,
+		`payload.cases == 14 and payload.cases != 15`:                      true,
+		`payload.cases == 15 or payload.cases != 14 or payload.title == 0`: false,
+		`payload.huge == "12345678901234567890"`:                           true,
+		`payload.huge == "12345678901234567891"`:                           false,
+		`payload.huge > 5 and payload.huge + 1 > payload.huge`:             true,
+		`payload.id in ["2", "3"] and payload.id not in ["3"]`:             true,
+		`payload.cases in [14] and payload.cf in [7.5]`:                    true,
+		`payload.on in ["x"] or payload.user in ["Ana"]`:                   false,
+		`payload.tags in ["jira"] and payload.tags not in ["x"]`:           true,
+		`payload.ids in ["2"] and "2" in payload.ids`:                      true,
+		`"jira" in payload.tags and 1 in payload.ids`:                      true,
+		`"title" in payload.environment and "x" in payload.title`:          true,
+		`payload.id in payload.no or payload.id in payload.failed`:         false,
+		`payload.no in ["2"] or payload.no in payload.tags`:                false,
+		`payload.id in 1..3 and payload.cases in 10..20`:                   true,
+		`"run-" + payload.id == "run-2"`:                                   true,
+		`payload.title + ": " + payload.tags == "x: jira, ci"`:             true,
+		`project_code + "-" + payload.id == "WEB-2"`:                       true,
+		`payload.no + "x" == "x"`:                                          false,
+		`payload.cases > 10 and payload.cf < 8`:                            true,
+		`payload.cases - payload.failed == 11`:                             true,
+		`payload.cases / payload.id == 7 and payload.cases % 4 == 2`:       true,
+		`payload.id contains "2" and lower(payload.id) == "2"`:             true,
+		`payload.environment startsWith "Stag"`:                            true,
+		`date(timestamp).Year() == 2022`:                                   true,
+		`date(payload.ms) == date(payload.created)`:                        true,
+		`date(payload.created) == date(payload.iso)`:                       true,
+		`date(payload.no) == nil`:                                          true,
+		`now() - payload.created > duration("40s")`:                        true,
+		`now() - date(payload.created) < duration("10h")`:                  true,
+		`timestamp - payload.created > 40`:                                 true,
+		`payload.created < now() and time > payload.created`:               true,
+		`payload.duration > duration("20m")`:                               true,
+		`payload.duration > duration("22m")`:                               false,
+		`payload.name == "Zoë" and payload.name == "Zoë"`:                 true,
+		`uniq([1, "1", 1.0, [2], [2]]) == [1, "1", [2]]`:                   true,
+	} {
+		c, findings := condition.Compile(when)
+		if findings != nil {
+			t.Errorf("%s: %v", when, findings)
+			continue
+		}
+		if got, err := match(t, c, payload); got != want || err != nil {
+			t.Errorf("%s: got %v, %v", when, got, err)
+		}
+		env := environment(variables(t, payload))
+		if trace := c.Trace(env); trace.Raw != want {
+			t.Errorf("%s: the trace gave %v, %s", when, trace.Raw, trace.Error)
+		}
+	}
+}
+
+func TestErrorsOfConditionsNameNoTypesOfGo(t *testing.T) {
+	const payload = `{"id":2,"title":"x","tags":["a"],"plan":{"id":1}}`
+	for when, want := range map[string]string{
+		`payload.tags > 3`:                    "a list cannot be compared with the number 3",
+		`payload.tags contains "a"`:           `a list stands where text is needed; whether a list has "x" is "x" in …`,
+		`payload.plan - 1 > 0`:                "an object - the number 1 cannot be calculated",
+		`len(payload.id) > 0`:                 "write > 0 to compare it",
+		`payload.title`:                       "text stands where true or false is needed",
+		`payload.id and true`:                 "a number stands where true or false is needed",
+		`payload.title[3] == "x"`:             "",
+		`date(payload.tags) == time`:          `date needs a date, such as "2026-01-31", not a list`,
+		`sum(payload.title) > 0`:              "",
+		`payload.id % 0 == 1`:                 "% 0 cannot be calculated",
+		`int(payload.title) == 1`:             "x is not a number",
+		`any(payload.id, # > 1)`:              "a number",
+		`payload.title() == 1`:                "text",
+		`keys(payload.tags) == []`:            "a list",
+		`sortBy(payload.plan, .a) == []`:      "an object",
+		`payload.tags[0:payload.title] == []`: "text is not a number",
+		`round(payload.plan) == 1`:            "an object",
+		`duration(payload.id) == time`:        "a number",
+	} {
+		c, findings := condition.Compile(when)
+		if findings != nil {
+			t.Errorf("%s: %v", when, findings)
+			continue
+		}
+		_, err := match(t, c, payload)
+		text := fmt.Sprint(err)
+		if !strings.Contains(text, want) || (err == nil) != (want == "") {
+			t.Errorf("%s: got %v, want %q", when, err, want)
+		}
+		for _, inner := range []string{"interface", "reflect", "map[", "string", "float64", "[]", "nil pointer", "<nil>"} {
+			if strings.Contains(text, inner) && err != nil {
+				t.Errorf("%s: the error has %s: %v", when, inner, err)
+			}
 		}
 	}
 }

@@ -56,7 +56,7 @@ func TestTheFirstFaultOfAConditionIsReported(t *testing.T) {
 		`len(payload.x, 3) > 1`,
 		`lower() == "x"`,
 		`event_name matches "("`,
-		`"a" + 3 == "a3"`,
+		`timestamp - "a" == 3`,
 		`payload.x == 'a'' and evnt`,
 		`true == 3`,
 		`payload.failed > 10%`,

@@ -3,11 +3,18 @@ package condition
 import (
 	"fmt"
 	"math"
+	"reflect"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
+	"golang.org/x/text/unicode/norm"
 
+	"qaserelay/rules/budget"
 	"qaserelay/rules/catalog"
+	"qaserelay/rules/value"
 )
 
 // nilSafe rewrites an expression so that a missing or null field never makes it fail: reading through nil gives nil, a
@@ -19,6 +26,7 @@ import (
 type nilSafe struct {
 	inserted  map[ast.Node]kind // the kinds of the nodes that it puts in
 	variables int               // the number of variables that guard puts in
+	loose     bool              // an order comparison takes values of all types; this is slower
 	refused   *fault            // the first part that is not allowed
 }
 
@@ -39,6 +47,8 @@ func (v *nilSafe) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.IdentifierNode:
 		v.refuseName(n)
+	case *ast.StringNode:
+		n.Value = norm.NFC.String(n.Value) // as the texts of events
 	case *ast.MemberNode:
 		v.member(node, n)
 	case *ast.UnaryNode:
@@ -61,6 +71,9 @@ func (v *nilSafe) refuse(n ast.Node, message, hint string) {
 }
 
 func (v *nilSafe) refuseName(n *ast.IdentifierNode) {
+	if _, ours := v.inserted[n]; ours { // the middle of 1 < x < 3 is visited twice
+		return
+	}
 	if n.Value == "$env" || strings.HasPrefix(n.Value, "__") {
 		v.refuse(n, fmt.Sprintf("no variable or function %q", n.Value),
 			"use the names directly, such as payload.failed")
@@ -180,12 +193,11 @@ func (v *nilSafe) binary(node *ast.Node, n *ast.BinaryNode) {
 	case "contains", "startsWith", "endsWith":
 		n.Left = v.boundText(n.Left, maxTextBytes, 64)
 	case "matches":
-		n.Left = v.boundText(n.Left, maxMatchBytes, 4)
+		v.matches(node, n)
 	case "in":
-		n.Right = v.boundList(n.Right, maxItems)
-		v.guard(node, []*ast.Node{&n.Left}, false)
+		v.in(node, n)
 	case "+", "-", "*", "/", "%", "**", "^":
-		v.guard(node, []*ast.Node{&n.Left, &n.Right}, nil)
+		v.arithmetic(node, n)
 	case "..":
 		v.boundRange(n)
 	}
@@ -195,22 +207,145 @@ func (v *nilSafe) binary(node *ast.Node, n *ast.BinaryNode) {
 // cheapest way.
 func (v *nilSafe) compare(node *ast.Node, n *ast.BinaryNode) {
 	switch {
-	case isNumber(n.Right):
+	case isFunction(n.Left), isFunction(n.Right), v.isTyped(n.Left) && v.isTyped(n.Right):
+	case isNumber(n.Right) && !v.loose:
 		n.Left = v.or(n.Left, math.NaN(), neverNil)
-	case isNumber(n.Left):
+	case isNumber(n.Left) && !v.loose:
 		n.Right = v.or(n.Right, math.NaN(), neverNil)
 	default:
-		v.guard(node, []*ast.Node{&n.Left, &n.Right}, false)
+		v.call(node, boolean, orderFunction, text(n.Operator), n.Left, n.Right)
 	}
 }
 
-// equal makes two missing fields differ. A comparison with a literal nil keeps its meaning.
-func (v *nilSafe) equal(node *ast.Node, n *ast.BinaryNode, result bool) {
-	if v.kindOf(n.Left) != maybeNil || v.kindOf(n.Right) != maybeNil || isNil(n.Left) || isNil(n.Right) {
+// equal makes two missing fields differ, and a text with a number equal to that number. A comparison with a literal nil
+// keeps its meaning.
+func (v *nilSafe) equal(node *ast.Node, n *ast.BinaryNode, negated bool) {
+	left, right := v.isTyped(n.Left), v.isTyped(n.Right)
+	plain := isLiteral(n.Left) && !isNumeric(n.Left) || isLiteral(n.Right) && !isNumeric(n.Right)
+	switch {
+	case left && right, isNil(n.Left), isNil(n.Right):
+		return
+	case plain:
+		v.equalText(node, n)
 		return
 	}
-	v.guard(node, []*ast.Node{&n.Left}, result)
+	v.call(node, boolean, sameFunction, n.Left, n.Right)
+	if negated {
+		v.put(node, &ast.UnaryNode{Operator: "not", Node: *node}, boolean)
+	}
 }
+
+// equalText makes the comparison of a field with a whole number true for the text of that number too:
+// x == 3 or x == "3".
+func (v *nilSafe) equalText(node *ast.Node, n *ast.BinaryNode) {
+	number, isWhole := n.Right.(*ast.IntegerNode)
+	switch n.Left.(type) {
+	case *ast.MemberNode, *ast.ChainNode, *ast.PointerNode:
+	default:
+		return
+	}
+	if !isWhole {
+		return
+	}
+	also := at(n, &ast.BinaryNode{Operator: n.Operator, Left: n.Left,
+		Right: at(number, text(strconv.Itoa(number.Value)))})
+	join := "or"
+	if n.Operator == "!=" {
+		join = "and"
+	}
+	v.inserted[also] = boolean
+	v.put(node, &ast.BinaryNode{Operator: join, Left: n, Right: also}, boolean)
+}
+
+// isNumeric reports whether n is a text that a number can equal.
+func isNumeric(n ast.Node) bool {
+	text, isText := n.(*ast.StringNode)
+	if !isText {
+		return false
+	}
+	_, isNumber := value.ParseNumber(text.Value)
+	return isNumber
+}
+
+// in takes values of all types on both sides.
+func (v *nilSafe) in(node *ast.Node, n *ast.BinaryNode) {
+	list, isArray := n.Right.(*ast.ArrayNode)
+	if v.isTyped(n.Left) && (isArray || v.isTyped(n.Right)) {
+		return
+	}
+	right := v.boundList(n.Right, maxItems)
+	if isArray && isConstant(list) {
+		right = at(list, &ast.ConstantNode{Value: newConstants(literalValue(list).([]any))})
+	}
+	v.call(node, boolean, inFunction, n.Left, right)
+}
+
+// arithmetic gives nil if an operand is nil, and text if one is text and the other is added.
+func (v *nilSafe) arithmetic(node *ast.Node, n *ast.BinaryNode) {
+	left, right := v.isTyped(n.Left), v.isTyped(n.Right)
+	joins := n.Operator == "+" && (isText(n.Left) || isText(n.Right))
+	if left && right && !joins || isFunction(n.Left) || isFunction(n.Right) {
+		return // to the compiler
+	}
+	v.call(node, maybeNil, arithmeticFunction, text(n.Operator), n.Left, n.Right)
+}
+
+// matches bounds the work of a pattern. The size of one that the event brings is bounded too.
+func (v *nilSafe) matches(node *ast.Node, n *ast.BinaryNode) {
+	pattern, fixed := n.Right.(*ast.StringNode)
+	if !fixed {
+		v.call(node, boolean, matchFunction, v.boundText(n.Left, maxMatchBytes, 4), n.Right)
+		return
+	}
+	compiled, err := budget.Compile(pattern.Value)
+	if err != nil {
+		if _, invalid := regexp.Compile(pattern.Value); invalid == nil { // else the compiler reports it
+			v.refuse(pattern, err.Error(), "")
+		}
+		return
+	}
+	n.Left = v.weighed(v.boundText(n.Left, maxMatchBytes, 4), compiled.Cost(0))
+}
+
+// weighed charges the size of a value so many times.
+func (v *nilSafe) weighed(n ast.Node, times int) ast.Node {
+	if id, isName := n.(*ast.IdentifierNode); isName && v.kindOf(id) != maybeNil {
+		return n // such as event_name, which is short
+	}
+	var out = n
+	v.call(&out, v.kindOf(n), weighFunction, n, &ast.IntegerNode{Value: times})
+	return out
+}
+
+// call replaces *node by a call of one of the functions of Env.
+func (v *nilSafe) call(node *ast.Node, k kind, function string, args ...ast.Node) {
+	args = append([]ast.Node{&ast.IdentifierNode{Value: envVariable}}, args...)
+	for _, arg := range args {
+		if arg.Location() == (file.Location{}) {
+			at(*node, arg)
+		}
+	}
+	callee := at(*node, &ast.IdentifierNode{Value: function})
+	v.inserted[args[0]], v.inserted[callee] = neverNil, neverNil
+	v.put(node, &ast.CallNode{Callee: callee, Arguments: args}, k)
+}
+
+func text(s string) ast.Node { return &ast.StringNode{Value: s} }
+
+// isTyped reports whether the type of a value is known before it is evaluated, so that the compiler checks it.
+func (v *nilSafe) isTyped(n ast.Node) bool {
+	if _, inserted := v.inserted[n]; inserted {
+		return false
+	}
+	t := n.Type()
+	return isLiteral(n) || t != nil && t.Kind() != reflect.Interface
+}
+
+// isFunction reports whether n is a function that is not called.
+func isFunction(n ast.Node) bool { return n.Type() != nil && n.Type().Kind() == reflect.Func }
+
+// isText reports whether n is known to be text.
+func isText(n ast.Node) bool { return n.Type() != nil && n.Type().Kind() == reflect.String }
 
 func isNil(n ast.Node) bool { _, ok := n.(*ast.NilNode); return ok }
 
@@ -241,9 +376,9 @@ func (v *nilSafe) guard(node *ast.Node, operands []*ast.Node, fallback any) {
 		name := fmt.Sprintf("__t%d", v.variables)
 		value := *operand
 		*operand = at(value, &ast.IdentifierNode{Value: name})
-		v.inserted[*operand] = neverNil
-		isNil := at(value, &ast.BinaryNode{Operator: "==", Left: at(value, &ast.IdentifierNode{Value: name}),
-			Right: at(value, &ast.NilNode{})})
+		again := at(value, &ast.IdentifierNode{Value: name})
+		v.inserted[*operand], v.inserted[again] = neverNil, neverNil
+		isNil := at(value, &ast.BinaryNode{Operator: "==", Left: again, Right: at(value, &ast.NilNode{})})
 		other := at(value, &ast.ConstantNode{Value: fallback})
 		if fallback == nil {
 			other = at(value, &ast.NilNode{})
@@ -276,35 +411,83 @@ func (v *nilSafe) builtin(node *ast.Node, n *ast.BuiltinNode) {
 		n.Arguments[0] = v.or(n.Arguments[0], "", neverNil)
 	case "repeat":
 		v.refuse(n, "repeat is not available in conditions", "")
+	case "timezone":
+		if !isLiteral(n.Arguments[0]) {
+			v.refuse(n, "timezone needs a name in quotes, such as \"Europe/Berlin\"", "")
+		}
 	case "min", "max":
 		operands := make([]*ast.Node, len(n.Arguments))
 		for i := range n.Arguments {
 			operands[i] = &n.Arguments[i]
 		}
 		v.guard(node, operands, nil)
-	case "int", "float", "abs", "ceil", "floor", "round", "date", "duration":
+	case "int", "float", "abs", "ceil", "floor", "round", "duration":
 		v.guard(node, []*ast.Node{&n.Arguments[0]}, nil)
+	case "date":
+		v.date(node, n)
 	}
-	v.boundWork(n)
+	v.boundWork(node, n)
+}
+
+// date takes numbers too. A constant date is left to the compiler.
+func (v *nilSafe) date(node *ast.Node, n *ast.BuiltinNode) {
+	if isConstant(n.Arguments[0]) {
+		return
+	}
+	args := make([]ast.Node, len(n.Arguments))
+	copy(args, n.Arguments)
+	v.call(node, neverNil, dateFunction, args...)
+	if v.kindOf(args[0]) == maybeNil {
+		call := (*node).(*ast.CallNode)
+		v.guard(node, []*ast.Node{&call.Arguments[1]}, nil)
+	}
 }
 
 // boundWork makes a list or text that is too long fail at run time, for functions whose work is not counted by item.
-func (v *nilSafe) boundWork(n *ast.BuiltinNode) {
+func (v *nilSafe) boundWork(node *ast.Node, n *ast.BuiltinNode) {
 	first := &n.Arguments[0]
 	switch n.Name {
 	case "uniq":
-		*first = v.boundList(*first, maxUniqueItems)
-	case "sort", "sortBy", "groupBy", "flatten", "concat", "mean", "median", "sum", "reduce", "min", "max":
-		*first = v.boundList(*first, maxItems)
-	case "join", "replace":
+		v.call(node, neverNil, uniqFunction, v.boundList(*first, maxItems))
+	case "sort", "sortBy", "groupBy":
+		*first = v.weighed(v.boundList(*first, maxItems), 16)
+	case "flatten", "mean", "median", "sum", "reduce", "min", "max":
+		*first = v.weighed(v.boundList(*first, maxItems), 1)
+	case "concat":
+		for i := range n.Arguments {
+			n.Arguments[i] = v.boundList(n.Arguments[i], maxItems)
+		}
+	case "join":
 		v.boundParts(n)
-		*first = v.boundList(v.boundText(*first, maxTextBytes, 4), maxItems)
+		*first = v.weighed(v.boundList(*first, maxItems), 2)
+	case "replace":
+		v.boundParts(n)
+		*first = v.weighed(v.boundText(*first, maxTextBytes, 4), growth(n))
 	case "split", "splitAfter":
-		*first = v.boundText(*first, maxMatchBytes, 4)
+		*first = v.weighed(v.boundText(*first, maxMatchBytes, 4), budget.Step)
 	case "lower", "upper", "trim", "trimPrefix", "trimSuffix", "indexOf", "lastIndexOf", "hasPrefix", "hasSuffix",
-		"fromJSON", "toBase64", "fromBase64":
+		"toBase64", "fromBase64":
 		*first = v.boundText(*first, maxTextBytes, 16)
+	case "len":
+		*first = v.bounded(*first, lengthFunction)
+	case "fromJSON":
+		*first = v.weighed(v.boundText(*first, maxTextBytes, 16), 2*budget.Step)
+	case "string", "toJSON", "keys", "values", "toPairs", "fromPairs", "reverse", "take":
+		*first = v.weighed(*first, 2)
 	}
+}
+
+// growth returns how many times as long as its text the result of replace can be.
+func growth(n *ast.BuiltinNode) int {
+	if len(n.Arguments) < 3 {
+		return 1
+	}
+	from, ok1 := n.Arguments[1].(*ast.StringNode)
+	to, ok2 := n.Arguments[2].(*ast.StringNode)
+	if !ok1 || !ok2 {
+		return 1
+	}
+	return 1 + len(to.Value)/max(1, len(from.Value))
 }
 
 // boundParts allows only short constants as texts that are inserted into another many times.
@@ -352,10 +535,10 @@ func (v *nilSafe) boundText(s ast.Node, most, perStep int) ast.Node {
 func (v *nilSafe) bounded(value ast.Node, function string, limits ...int) ast.Node {
 	args := []ast.Node{value}
 	for _, limit := range limits {
-		args = append(args, at(value, &ast.IntegerNode{Value: limit}))
+		args = append(args, &ast.IntegerNode{Value: limit})
 	}
-	call := at(value, &ast.CallNode{Callee: at(value, &ast.IdentifierNode{Value: function}), Arguments: args})
-	v.inserted[call] = v.kindOf(value)
+	call := value
+	v.call(&call, v.kindOf(value), function, args...)
 	return call
 }
 
@@ -363,10 +546,8 @@ func (v *nilSafe) bounded(value ast.Node, function string, limits ...int) ast.No
 func (v *nilSafe) predicate(n *ast.PredicateNode) {
 	size, body := 1, n.Node
 	ast.Walk(&body, visitor(func(ast.Node) { size++ }))
-	step := at(n, &ast.CallNode{
-		Callee:    at(n, &ast.IdentifierNode{Value: stepFunction}),
-		Arguments: []ast.Node{at(n, &ast.IntegerNode{Value: size})},
-	})
+	var step ast.Node = at(n, &ast.NilNode{})
+	v.call(&step, neverNil, stepFunction, &ast.IntegerNode{Value: size})
 	n.Node = at(n, &ast.SequenceNode{Nodes: []ast.Node{step, n.Node}})
 }
 

@@ -60,11 +60,11 @@ type tracer struct {
 
 // Trace evaluates the condition for the event of env, part by part. It is for people, and much slower than Match.
 func (c *Condition) Trace(env *Env) *Trace {
-	t := &tracer{text: newSourceText(c.Source), parts: map[ast.Node]int{}}
+	t := &tracer{safe: nilSafe{loose: true}, text: newSourceText(c.Source), parts: map[ast.Node]int{}}
 	names := variableTypes()
 	names[probeFunction] = types.TypeOf(func(...any) any { return nil })
-	program, err := expr.Compile(c.Source, expr.Env(names), expr.AsBool(), expr.MaxNodes(maxNodes),
-		expr.Patch(visitor(func(n ast.Node) { t.whole = n })), expr.Patch(t)) // the last node of a walk is the whole
+	program, err := compile(c.Source, t, expr.Env(names),
+		expr.Patch(visitor(func(n ast.Node) { t.whole = n }))) // the last node of a walk is the whole
 	if err != nil { // only of the probes: the condition compiled without them
 		return &Trace{Text: value.OneLine(c.Source), State: Broken, Error: messageOf(err)}
 	}

@@ -19,7 +19,7 @@ func Parse(source string) *Condition {
 	if err != nil {
 		return nil
 	}
-	return &Condition{source, tree.Node, nil}
+	return &Condition{Source: source, tree: tree.Node}
 }
 
 // Compiled reports whether the condition can be evaluated.

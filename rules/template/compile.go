@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"text/template/parse"
 
+	"qaserelay/rules/budget"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/template/funcs"
 )
@@ -142,6 +143,9 @@ func (c *compiler) action(n *parse.ActionNode) step {
 	c.literal += "x"
 	return func(r *Renderer) error {
 		v, err := value(r)
+		if err == nil {
+			err = r.call.Spend(v)
+		}
 		if err != nil {
 			return err
 		}
@@ -240,8 +244,12 @@ func (c *compiler) pipe(p *parse.PipeNode) operand {
 func (c *compiler) command(n *parse.CommandNode, piped operand) operand {
 	first := n.Args[0]
 	var args []operand
-	for _, arg := range n.Args[1:] {
-		args = append(args, c.operand(arg))
+	for i, arg := range n.Args[1:] {
+		if pattern := c.pattern(n, i); pattern != nil {
+			args = append(args, pattern)
+		} else {
+			args = append(args, c.operand(arg))
+		}
 	}
 	if piped != nil {
 		args = append(args, piped)
@@ -257,6 +265,21 @@ func (c *compiler) command(n *parse.CommandNode, piped operand) operand {
 	}
 	c.fail(n, "arguments after a value that is not a function: "+n.String(), "")
 	return null
+}
+
+// pattern compiles the argument i of a command, if it is a regular expression that is written in the template.
+func (c *compiler) pattern(n *parse.CommandNode, i int) operand {
+	id, isFunction := n.Args[0].(*parse.IdentifierNode)
+	text, isText := n.Args[i+1].(*parse.StringNode)
+	if i > 0 || !isFunction || !isText || !funcs.TakesPattern(id.Ident) {
+		return nil
+	}
+	p, err := budget.Compile(text.Text)
+	if err != nil {
+		c.fail(text, id.Ident+": "+err.Error(), "")
+		return null
+	}
+	return constant(p)
 }
 
 // function compiles a call of a function.
@@ -306,6 +329,11 @@ func (c *compiler) method(n *parse.CommandNode, receiver operand, name string, a
 			return nil, err
 		}
 		defer r.release(len(values))
+		for _, v := range values {
+			if err := r.call.Spend(v); err != nil {
+				return nil, c.locate(n, err)
+			}
+		}
 		v, err := funcs.Method(on, name, values...)
 		return v, c.locate(n, err)
 	}

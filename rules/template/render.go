@@ -94,7 +94,7 @@ func (r *Renderer) count() error {
 	if r.done++; r.done > maxSteps {
 		return fmt.Errorf("the template did not end after %d steps", maxSteps)
 	}
-	return nil
+	return r.call.Budget.Spend(budget.Step)
 }
 
 func (r *Renderer) write(s string) error {
@@ -102,6 +102,9 @@ func (r *Renderer) write(s string) error {
 		r.full = true
 		r.out.WriteString(s[:left+1])
 		return fmt.Errorf("the template prints more than %d bytes", maxOutputBytes)
+	}
+	if err := r.call.Budget.Spend(len(s)); err != nil {
+		return err
 	}
 	r.out.WriteString(s)
 	return nil

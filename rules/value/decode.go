@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // maxDepth is the number of levels to which objects and arrays can be nested.
@@ -15,13 +18,13 @@ const maxDepth = 64
 
 // DecodeJSON decodes a JSON text into nil, bool, int, float64, string, []any and map[string]any. It accepts the texts
 // that encoding/json accepts, up to maxDepth: invalid UTF-8 and lone surrogates become U+FFFD, and the last of repeated
-// keys counts.
+// keys counts. Texts are in Unicode's form NFC, so that two of the same look are equal.
 //
 // It is in place of encoding/json because each event and each stored state is decoded on the way in: a decoder with
 // UseNumber, and a walk that converts the numbers, raised the processor time of an accepted event by 12 %
 // (BenchmarkDecodeJSON: twice the time and four times the allocations).
 func DecodeJSON(text []byte) (any, error) {
-	d := &decoder{text: text}
+	d := &decoder{text: text, all: string(text)}
 	if d.next() == 0 && d.at == len(text) {
 		return nil, errors.New("it is empty")
 	}
@@ -53,10 +56,40 @@ var (
 	errNotJSON   = errors.New("it does not begin like JSON") // such as HTML or plain words
 )
 
-// decoder reads a text from its front to its end.
+// decoder reads a text from its front to its end. An event of 1 MB may hold hundreds of thousands of values, so texts
+// are parts of one copy of it, and lists and objects are made in their final size (TestALargeEventIsCheapToDecode).
 type decoder struct {
-	text []byte
-	at   int
+	text    []byte
+	all     string // text
+	at      int
+	values  []any // of the lists and objects that are being read, the innermost last
+	keys    []string
+	scratch [16]any // the first values
+	names   [16]string
+}
+
+// sharedDepth is the depth from which on empty lists and objects are the same one, so that many need no memory: within
+// the fields of a payload. Nothing writes to them there.
+const sharedDepth = 3
+
+var emptyList, emptyObject any = []any{}, map[string]any{}
+
+// push appends a value to those that are being read.
+func (d *decoder) push(v any) {
+	if len(d.values) == cap(d.values) {
+		d.values = slices.Grow(d.values, d.growth(len(d.values)))
+	}
+	d.values = append(d.values, v)
+}
+
+// growth returns how many values to make room for behind n. There are no more than commas and brackets that open.
+func (d *decoder) growth(n int) int {
+	if n < 256 {
+		return 16 + n
+	}
+	rest := d.text[min(d.at, len(d.text)):]
+	most := bytes.Count(rest, []byte{','}) + bytes.Count(rest, []byte{'['}) + bytes.Count(rest, []byte{'{'}) + 1
+	return min(most, 8*n)
 }
 
 // unexpected returns an error about the next character.
@@ -132,8 +165,14 @@ func (d *decoder) literal(word string) error {
 }
 
 func (d *decoder) object(depth int) (any, error) {
-	object := map[string]any{}
-	for done := d.isEmpty('}'); !done; {
+	if d.isEmpty('}') {
+		if depth < sharedDepth { // callers may write to the outer ones
+			return map[string]any{}, nil
+		}
+		return emptyObject, nil
+	}
+	values, keys := len(d.values), len(d.keys)
+	for done := false; !done; {
 		if d.next() != '"' {
 			return nil, d.unexpected("a key must be text in double quotes")
 		}
@@ -145,29 +184,44 @@ func (d *decoder) object(depth int) (any, error) {
 			return nil, d.unexpected("a colon must follow a key")
 		}
 		d.at++
-		if object[key], err = d.value(depth + 1); err != nil {
-			return nil, err
-		}
-		if done, err = d.separator('}'); err != nil {
-			return nil, err
-		}
-	}
-	return object, nil
-}
-
-func (d *decoder) array(depth int) (any, error) {
-	list := []any{}
-	for done := d.isEmpty(']'); !done; {
 		v, err := d.value(depth + 1)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, v)
+		if d.push(v); len(d.keys) == cap(d.keys) {
+			d.keys = slices.Grow(d.keys, d.growth(len(d.keys)))
+		}
+		d.keys = append(d.keys, key)
+		if done, err = d.separator('}'); err != nil {
+			return nil, err
+		}
+	}
+	object := make(map[string]any, len(d.keys)-keys)
+	for i, key := range d.keys[keys:] {
+		object[key] = d.values[values+i]
+	}
+	d.values, d.keys = d.values[:values], d.keys[:keys]
+	return object, nil
+}
+
+func (d *decoder) array(depth int) (any, error) {
+	if d.isEmpty(']') {
+		return emptyList, nil
+	}
+	first := len(d.values)
+	for done := false; !done; {
+		v, err := d.value(depth + 1)
+		if err != nil {
+			return nil, err
+		}
+		d.push(v)
 		if done, err = d.separator(']'); err != nil {
 			return nil, err
 		}
 	}
-	return list, nil
+	list := slices.Clone(d.values[first:])
+	d.values = d.values[:first]
+	return slices.Clip(list), nil
 }
 
 // isEmpty reads the first character of an object or array, and its end if it is empty.
@@ -201,7 +255,10 @@ func (d *decoder) string() (string, error) {
 		switch c := d.text[d.at]; {
 		case c == '"':
 			d.at++
-			return d.unquote(d.text[start:d.at], plain)
+			if plain {
+				return d.all[start+1 : d.at-1], nil
+			}
+			return d.unquote(d.text[start:d.at])
 		case c == '\\':
 			plain = false
 			d.at++
@@ -215,19 +272,16 @@ func (d *decoder) string() (string, error) {
 }
 
 // unquote leaves unusual escapes and invalid UTF-8 to encoding/json.
-func (d *decoder) unquote(quoted []byte, plain bool) (string, error) {
+func (d *decoder) unquote(quoted []byte) (string, error) {
 	inner := quoted[1 : len(quoted)-1]
-	if plain {
-		return string(inner), nil
-	}
 	if s, ok := unescape(inner); ok {
-		return s, nil
+		return norm.NFC.String(s), nil
 	}
 	var s string
 	if err := json.Unmarshal(quoted, &s); err != nil {
 		return "", fmt.Errorf("text before byte %d has an invalid escape", d.at+1)
 	}
-	return s, nil
+	return norm.NFC.String(s), nil
 }
 
 // unescape replaces escapes of one letter. It returns false for others, and for invalid UTF-8.
@@ -279,10 +333,10 @@ func (d *decoder) number() (any, error) {
 		}
 	}
 	if text := d.text[start:d.at]; whole && len(text) < 18 {
-		n, err := strconv.Atoi(string(text))
+		n, err := strconv.Atoi(d.all[start:d.at])
 		return n, err
 	}
-	return Number(string(d.text[start:d.at])), nil
+	return Number(d.all[start:d.at]), nil
 }
 
 func (d *decoder) digits() int {

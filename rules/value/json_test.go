@@ -3,9 +3,13 @@ package value_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/text/unicode/norm"
 
 	"qaserelay/rules/value"
 )
@@ -46,6 +50,8 @@ func FuzzDecodeJSON(f *testing.F) {
 
 func plainNumbers(v any) any {
 	switch v := v.(type) {
+	case string:
+		return norm.NFC.String(v)
 	case json.Number:
 		return value.Number(v.String())
 	case []any:
@@ -53,9 +59,11 @@ func plainNumbers(v any) any {
 			v[i] = plainNumbers(v[i])
 		}
 	case map[string]any:
-		for k := range v {
-			v[k] = plainNumbers(v[k])
+		plain := map[string]any{}
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			plain[norm.NFC.String(k)] = plainNumbers(v[k])
 		}
+		return plain
 	}
 	return v
 }

@@ -5,6 +5,7 @@ package value
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,17 +46,41 @@ func PlainText(v any) string {
 		return v.Name
 	case RawJSON:
 		return v.Text
-	case []any:
-		parts := make([]string, len(v))
-		for i, x := range v {
-			parts[i] = PlainText(x)
-		}
-		return strings.Join(parts, ", ")
-	case map[string]any:
-		return JSONText(v)
+	case []any, map[string]any:
+		return string(appendPlain(nil, v))
 	}
 	return fmt.Sprint(v)
 }
+
+// appendPlain appends the text of a value. A list is the texts of its elements, with commas between them.
+func appendPlain(out []byte, v any) []byte {
+	switch v := v.(type) {
+	case []any:
+		for i, x := range v {
+			if i > 0 {
+				out = append(out, ", "...)
+			}
+			out = appendPlain(out, x)
+		}
+		return out
+	case map[string]any:
+		return appendObject(out, v)
+	}
+	return append(out, PlainText(v)...)
+}
+
+// appendObject appends the name of an object: of a plan, an environment, a person. Other objects are JSON.
+func appendObject(out []byte, object map[string]any) []byte {
+	for _, key := range nameKeys {
+		if name, isText := object[key].(string); isText && strings.TrimSpace(name) != "" {
+			return append(out, name...)
+		}
+	}
+	return AppendJSON(out, object)
+}
+
+// nameKeys are the fields that name an object, the best first.
+var nameKeys = []string{"title", "name", "full_name", "label", "email", "slug", "code"}
 
 // OneLine replaces line ends and other control characters by spaces, so that a text cannot begin a line or a header.
 func OneLine(s string) string {
@@ -80,7 +105,7 @@ func Describe(v any) string {
 		return "nothing"
 	case string, Link, Mention, RawJSON:
 		return "text"
-	case int, int64, float64:
+	case int, int64, float64, *big.Int:
 		return "a number"
 	case []any:
 		return "a list"
@@ -122,11 +147,19 @@ func AppendSortedKeys(keys []string, m map[string]any) []string {
 	return keys
 }
 
-// Number reads a JSON number. 7.0 and 7e2 are whole. A number beyond float64 becomes the largest one, since expr and
-// JSON have no infinity.
+// MaxDigits is the number of digits up to which a whole number is exact.
+const MaxDigits = 100
+
+// Number reads a JSON number. 7.0 and 7e2 are whole. A whole number beyond int is a *big.Int, and any other beyond
+// float64 becomes the largest one, since expr and JSON have no infinity.
 func Number(s string) any {
 	if n, err := strconv.Atoi(s); err == nil {
 		return n
+	}
+	if len(s) <= MaxDigits {
+		if n, isWhole := new(big.Int).SetString(s, 10); isWhole {
+			return Whole(n)
+		}
 	}
 	f, _ := strconv.ParseFloat(s, 64)
 	f = max(-math.MaxFloat64, min(f, math.MaxFloat64))
@@ -134,6 +167,14 @@ func Number(s string) any {
 		return int(f)
 	}
 	return f
+}
+
+// Whole returns a whole number as an int if it fits.
+func Whole(n *big.Int) any {
+	if n.IsInt64() {
+		return int(n.Int64())
+	}
+	return n
 }
 
 // Float returns a number, or a duration in seconds, as a float64.
@@ -145,6 +186,9 @@ func Float(v any) (float64, bool) {
 		return float64(v), true
 	case float64:
 		return v, true
+	case *big.Int:
+		f, _ := new(big.Float).SetInt(v).Float64()
+		return f, true
 	case time.Duration:
 		return v.Seconds(), true
 	}

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"math"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -38,11 +39,53 @@ func All(location *time.Location, directory *people.Directory) map[string]Func {
 	maps.Copy(funcs, compareFuncs())
 	maps.Copy(funcs, numberFuncs())
 	maps.Copy(funcs, textFuncs())
+	maps.Copy(funcs, listFuncs())
+	maps.Copy(funcs, patternFuncs())
 	maps.Copy(funcs, timeFuncs(location))
 	maps.Copy(funcs, valueFuncs())
 	funcs["person"] = unary(func(v any) any { return directory.NameOf(v) })
 	funcs["mention"] = unary(directory.Mention)
+	for name, fn := range funcs {
+		if fn != nil && !slices.Contains(glances, name) {
+			funcs[name] = metered(fn)
+		}
+	}
 	return funcs
+}
+
+// glances are the functions that do the same work for a large argument as for a small one.
+var glances = []string{"not", "empty", "default", "coalesce", "ternary", "index", "list", "kindOf", "kindIs", "typeOf",
+	"first", "last", "get", "hasKey", "dig", "dict", "ago", "duration", "runDuration", "percent"}
+
+// metered makes the arguments of a function count as work: as many bytes as they have. A function whose result can be
+// larger than that spends the rest itself.
+func metered(fn Func) Func {
+	return func(c *Context, args []any) (any, error) {
+		for _, arg := range args {
+			if err := c.Spend(arg); err != nil {
+				return nil, err
+			}
+		}
+		return fn(c, args)
+	}
+}
+
+// Spend takes the work of reading a value out of the budget.
+func (c *Context) Spend(v any) error {
+	units := budget.Step
+	switch v := v.(type) {
+	case string:
+		units += len(v)
+	case []any, map[string]any:
+		units = budget.Weight(v, c.Budget.Left())
+	case value.Link:
+		units += len(v.Text) + len(v.URL)
+	case value.Mention:
+		units += len(v.Name)
+	case value.RawJSON:
+		units += len(v.Text)
+	}
+	return c.Budget.Spend(units)
 }
 
 func basicFuncs() map[string]Func {
@@ -53,7 +96,7 @@ func basicFuncs() map[string]Func {
 		"empty":    unary(func(v any) any { return !Truth(v) }),
 		"print":    variadic(func(args []any) (any, error) { return Truncate(join(args, "")), nil }),
 		"println":  variadic(func(args []any) (any, error) { return Truncate(join(args, " ")) + "\n", nil }),
-		"printf":   variadic(printf),
+		"printf":   printf,
 		"urlquery": unary(func(v any) any { return url.QueryEscape(value.PlainText(v)) }),
 		"toString": unary(func(v any) any { return value.PlainText(v) }),
 		"default":  binary(func(fallback, v any) any { return firstTrue([]any{v, fallback}) }),
@@ -132,7 +175,8 @@ func join(args []any, separator string) string {
 	return strings.Join(parts, separator)
 }
 
-func printf(args []any) (any, error) {
+// printf formats like Go's, with a bound for the widths.
+func printf(c *Context, args []any) (any, error) {
 	if len(args) == 0 {
 		return nil, errNoFormat
 	}
@@ -140,15 +184,30 @@ func printf(args []any) (any, error) {
 	if !isText {
 		return nil, errNoFormat
 	}
-	values := slices.Clone(args[1:])
+	if wide.MatchString(strings.ReplaceAll(format, "%%", "")) {
+		return nil, errors.New("printf takes widths and precisions up to 999, written in the format")
+	}
+	largest, values := 1000, slices.Clone(args[1:])
 	for i, v := range values {
 		switch v.(type) {
 		case nil, value.Link, value.Mention, value.RawJSON:
 			values[i] = value.PlainText(v)
 		}
+		largest = max(largest, budget.Weight(v, c.Budget.Left()))
+	}
+	if verbs := strings.Count(format, "%"); verbs > maxVerbs {
+		return nil, fmt.Errorf("printf takes at most %d verbs", maxVerbs)
+	} else if err := c.Budget.Spend(budget.Product(verbs, largest)); err != nil {
+		return nil, err
 	}
 	return bounded(fmt.Sprintf(format, values...))
 }
+
+// maxVerbs is the most verbs of a format.
+const maxVerbs = 100
+
+// wide matches a width or precision of more than three digits, and one that is an argument.
+var wide = regexp.MustCompile(`%[^a-zA-Z%]*(\d{4}|\*)`)
 
 var errNoFormat = errors.New("printf needs a format")
 

@@ -14,11 +14,9 @@ import (
 
 // sprigNames are the functions taken from sprig: pure ones, whose results are at most a small multiple of their
 // arguments. Functions that messages use often, or that count bytes in sprig, are written in this package.
-const sprigNames = `untitle trimAll trimSuffix trimPrefix nospace swapcase snakecase camelcase kebabcase wrap quote
-	squote atoi int int64 float64 toStrings split splitList splitn div mod max min ceil floor round join sortAlpha
-	all any compact b64enc b64dec sha256sum dict get hasKey pluck keys pick omit values append prepend first
-	rest last initial reverse uniq without concat dig chunk regexMatch regexFind regexFindAll regexReplaceAll
-	regexReplaceAllLiteral regexSplit typeOf deepEqual`
+const sprigNames = `untitle trimSuffix trimPrefix nospace swapcase snakecase camelcase kebabcase quote squote toStrings
+	all any compact b64enc b64dec sha256sum dict get hasKey pluck keys pick omit values first rest last initial reverse
+	dig typeOf deepEqual`
 
 func sprigFuncs() map[string]Func {
 	all := sprig.HermeticTxtFuncMap()

@@ -24,7 +24,7 @@ func timeFuncs(location *time.Location) map[string]Func {
 
 // ago returns how long before now a time was, such as "3 min ago".
 func ago(now time.Time, v any) string {
-	t, ok := toTime(v)
+	t, ok := value.Time(v)
 	if !ok {
 		return ""
 	}
@@ -35,7 +35,7 @@ func ago(now time.Time, v any) string {
 }
 
 func date(layout string, v any, location *time.Location) string {
-	t, ok := toTime(v)
+	t, ok := value.Time(v)
 	if !ok {
 		return ""
 	}
@@ -66,21 +66,4 @@ func runDuration(dot any) any {
 		return int((ms + 999) / 1000)
 	}
 	return nil
-}
-
-// toTime reads a time.Time, Unix seconds, or a date in one of the two formats of Qase.
-func toTime(v any) (time.Time, bool) {
-	switch v := v.(type) {
-	case time.Time:
-		return v, true
-	case int:
-		return time.Unix(int64(v), 0).UTC(), true
-	case string:
-		for _, layout := range []string{time.RFC3339, time.DateTime} {
-			if t, err := time.Parse(layout, v); err == nil {
-				return t, true
-			}
-		}
-	}
-	return time.Time{}, false
 }

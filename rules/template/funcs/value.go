@@ -3,6 +3,7 @@ package funcs
 import (
 	"errors"
 	"fmt"
+	"math/big"
 	"reflect"
 	"slices"
 	"time"
@@ -17,7 +18,6 @@ func valueFuncs() map[string]Func {
 		"index":  variadic(index),
 		"len":    unaryErr(length),
 		"list":   variadic(func(args []any) (any, error) { return slices.Clone(args), nil }),
-		"has":    binary(func(needle, list any) any { return hasElement(list, needle) }),
 		"kindOf": unary(func(v any) any { return kindOf(v) }),
 		"kindIs": binary(func(name, v any) any { return kindOf(v) == name }),
 	}
@@ -112,11 +112,6 @@ func length(v any) (any, error) {
 	return 0, fmt.Errorf("%s has no length", value.Describe(v))
 }
 
-func hasElement(list, needle any) bool {
-	elements, _ := list.([]any)
-	return slices.ContainsFunc(elements, func(v any) bool { return equal(v, needle) })
-}
-
 // kindOf returns the kind of a value in Go: int, float64, string, bool, slice, map, or invalid for null.
 func kindOf(v any) string {
 	switch v.(type) {
@@ -124,7 +119,7 @@ func kindOf(v any) string {
 		return "invalid"
 	case string:
 		return "string"
-	case int:
+	case int, *big.Int:
 		return "int"
 	case map[string]any:
 		return "map"
