@@ -84,7 +84,7 @@ func composeEmbed(m *notifiers.Message) (e embed, body []markup.Line, fields []m
 	}
 	e.Fields, fields = fitFields(m)
 	left := min(maxBody, maxTexts-notifiers.Units(e.Title)-notifiers.Units(e.Footer.Text)-units(e.Fields))
-	e.Description, body = markup.FitLines(markup.Lines(notifiers.Cut(m.Body, 4*maxBody)), writer().Write,
+	e.Description, body = markup.FitLines(markup.Lines(markup.Shorten(m.Body, 4*maxBody)), writer().Write,
 		func(s string) bool { return notifiers.Units(s) <= left })
 	if !m.CreatedAt.IsZero() {
 		at := m.CreatedAt.UTC()
@@ -184,6 +184,16 @@ func isSnowflake(s string) bool { return regexp.MustCompile(`^[0-9]{15,20}$`).Ma
 // mailboxes.
 func writer() markup.Writer {
 	w := markup.Markdown(escape)
+	w.Adapt = func(r markup.Run) markup.Run {
+		if r.Code { // three marks around a span would make it a block
+			r.Text = strings.ReplaceAll(r.Text, "``", "`ˋ")
+		}
+		return r
+	}
+	w.Pre = func(lines []string) string { // three marks end a block, however long its fence is
+		code := strings.ReplaceAll(strings.Join(lines, "\n"), markup.Fence, "``ˋ")
+		return markup.Fence + "\n" + code + "\n" + markup.Fence
+	}
 	style := w.Style
 	w.Style = func(r markup.Run, s string) string {
 		address, isMail := strings.CutPrefix(r.URL, "mailto:")

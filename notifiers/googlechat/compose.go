@@ -109,7 +109,7 @@ func composeCard(m *notifiers.Message, p post) (post, []markup.Line, []markup.Fi
 	}
 	written, fields := markup.FitFields(m, composeFields,
 		func(w []widget) bool { return service.JSONBytes(w) <= maxBytes/2 })
-	p, body := markup.FitLines(markup.Lines(notifiers.Cut(m.Body, maxBytes)), func(lines []markup.Line) post {
+	p, body := markup.FitLines(markup.Lines(markup.Shorten(m.Body, maxBytes)), func(lines []markup.Line) post {
 		widgets := []widget{head}
 		if body := writer().Write(lines); strings.TrimSpace(body) != "" {
 			widgets = append(widgets, text(body))
@@ -210,11 +210,11 @@ func writer() markup.Writer {
 	w.Adapt = nil
 	w.Style = func(r markup.Run, s string) string {
 		if r.Code {
-			r.Code, s = false, "`"+s+"`"
+			r.Code, s = false, "`"+escapeCode(r.Text)+"`"
 		}
 		return style(r, s)
 	}
-	w.Pre = func(lines []string) string { return escape(markup.KeepSpaces(strings.Join(lines, "\n"), true)) }
+	w.Pre = func(lines []string) string { return escapeCode(markup.KeepSpaces(strings.Join(lines, "\n"), true)) }
 	w.Quote = markup.Prefixed(bar)
 	return w
 }
@@ -242,6 +242,11 @@ func shown(lines []markup.Line) []markup.Line {
 		lines[i] = plain
 	}
 	return lines
+}
+
+// escapeCode escapes code, of which only URLs are changed: cards have no markup for code.
+func escapeCode(s string) string {
+	return markup.EscapeHTML(strings.ReplaceAll(s, "://", ":"+markup.Joiner+"//"))
 }
 
 // escape escapes text so that a card shows it as it is.

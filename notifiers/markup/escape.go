@@ -132,11 +132,22 @@ func CleanURL(raw string) (string, bool) {
 	).Replace(u.String()), true
 }
 
-// KeepSpaces makes the spaces at the beginning of s non-breaking, or all of them.
+// KeepSpaces makes the spaces at the beginning of each line non-breaking; with all, those in a row and tabs too. It is
+// for places where several spaces are shown as one.
 func KeepSpaces(s string, all bool) string {
 	if all {
-		return strings.NewReplacer(" ", "\u00A0", "\t", "\u00A0\u00A0\u00A0\u00A0").Replace(s)
+		s = strings.ReplaceAll(s, "\t", "    ")
 	}
-	rest := strings.TrimLeft(s, " ")
-	return strings.Repeat("\u00A0", len(s)-len(rest)) + rest
+	var b strings.Builder
+	first, before := true, '\n'
+	for i, r := range s {
+		first = before == '\n' || first && before == ' '
+		if r == ' ' && (first || all && (before == ' ' || strings.HasPrefix(s[i+1:], " "))) {
+			b.WriteRune('\u00A0')
+		} else {
+			b.WriteRune(r)
+		}
+		before = r
+	}
+	return b.String()
 }

@@ -107,10 +107,14 @@ func (l *Line) Add(r Run) {
 func (r Run) styled() bool { return r.Bold || r.Italic || r.Strike || r.Code || r.URL != "" }
 
 // pieces returns the runs with the white space around their texts as runs of its own, without a style: most markup
-// has no effect beside white space.
+// has no effect beside white space. Code keeps its own.
 func (l Line) pieces() []Run {
 	pieces := make([]Run, 0, len(l.Runs)+2)
 	for _, r := range l.Runs {
+		if r.Code {
+			pieces = append(pieces, r)
+			continue
+		}
 		core := strings.TrimLeftFunc(r.Text, unicode.IsSpace)
 		if left := r.Text[:len(r.Text)-len(core)]; left != "" {
 			pieces = append(pieces, Run{Text: left})

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
@@ -26,7 +28,7 @@ const MentionScheme = "mention:"
 // since it may come from the event. In the returned tree images are links, and the destination of each link is the web,
 // a mailbox or, with mentions, a mention. Other links are text.
 func Parse(body string, mentions bool) (ast.Node, []byte) {
-	source := []byte(shallow(notifiers.Cut(notifiers.CleanText(body), maxMarkdown)))
+	source := []byte(shallow(Shorten(notifiers.CleanText(body), maxMarkdown)))
 	root := markdownParser().Parse(text.NewReader(source))
 	cleanEntities(root, source)
 	for _, n := range Collect(root, func(n ast.Node) bool { return n.Kind() == ast.KindImage }) {
@@ -65,15 +67,34 @@ func cleanEntities(root ast.Node, source []byte) {
 // maxNesting bounds the nesting of quotes and lists in one line. The parser's work grows with the square of the depth.
 const maxNesting = 32
 
-// shallow escapes the markers that nest deeper than maxNesting.
+// shallow escapes the markers that nest deeper than maxNesting, outside of code.
 func shallow(body string) string {
 	lines := strings.SplitAfter(body, "\n")
+	fence := ""
 	for i, line := range lines {
-		if at := excessMarker(line); at >= 0 {
+		mark := fenceAt(line)
+		switch {
+		case fence == "":
+			fence = mark
+		case mark != "" && strings.HasPrefix(mark, fence) && strings.Trim(line, " \t\n>"+mark[:1]) == "":
+			fence = ""
+		}
+		if at := excessMarker(line); at >= 0 && fence == "" {
 			lines[i] = line[:at] + "\\" + line[at:]
 		}
 	}
 	return strings.Join(lines, "")
+}
+
+// fenceAt returns the fence at the beginning of a line, behind the markers of quotes and lists, or "".
+func fenceAt(line string) string {
+	rest := strings.TrimLeft(line, "> \t-*+.)0123456789")
+	for _, mark := range []string{"`", "~"} {
+		if n := len(rest) - len(strings.TrimLeft(rest, mark)); n >= len(Fence) {
+			return rest[:n]
+		}
+	}
+	return ""
 }
 
 // excessMarker returns the offset of the first marker of a quote or list that nests too deep, or -1.
@@ -111,8 +132,8 @@ func markdownParser() parser.Parser {
 			util.Prioritized(parser.NewCodeSpanParser(), 100),
 			util.Prioritized(parser.NewLinkParser(), 200),
 			util.Prioritized(parser.NewAutoLinkParser(), 300),
-			util.Prioritized(parser.NewEmphasisParser(), 500),
-			util.Prioritized(extension.NewStrikethroughParser(), 500),
+			util.Prioritized(besideAnything{parser.NewEmphasisParser()}, 500),
+			util.Prioritized(besideAnything{extension.NewStrikethroughParser()}, 500),
 		),
 		parser.WithParagraphTransformers(
 			util.Prioritized(parser.LinkReferenceParagraphTransformer, 100),
@@ -120,6 +141,80 @@ func markdownParser() parser.Parser {
 		),
 		parser.WithASTTransformers(util.Prioritized(extension.NewTableASTTransformer(), 0)),
 	)
+}
+
+// besideAnything parses the marks of emphasis, also where CommonMark does not take them for marks: between a letter and
+// a sign, as in **(3)**x or 失败**「x」**了. Rules put marks around values of which they do not know the first sign.
+type besideAnything struct{ parser.InlineParser }
+
+// Parse implements [parser.InlineParser].
+func (p besideAnything) Parse(parent ast.Node, block text.Reader, pc parser.Context) ast.Node {
+	before := block.PrecendingCharacter()
+	n := p.InlineParser.Parse(parent, block, pc)
+	mark, isMark := n.(*parser.Delimiter)
+	if !isMark {
+		return n
+	}
+	after := ' '
+	if line, _ := block.PeekLine(); len(line) > 0 {
+		after, _ = utf8.DecodeRune(line)
+	}
+	opens, closes := !unicode.IsSpace(after), !unicode.IsSpace(before)
+	switch {
+	case mark.OriginalLength > 1 && mark.Char != '_':
+	case mark.Char == '_' || mark.Char == '*': // 2*(3+4)*5 and snake_case have no emphasis
+		opens, closes = opens && parts(before), closes && parts(after)
+	}
+	mark.CanOpen, mark.CanClose = mark.CanOpen || opens, mark.CanClose || closes
+	return n
+}
+
+// parts reports whether a letter beside a mark is of a script that writes no spaces between words.
+func parts(r rune) bool {
+	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Thai, unicode.Lao,
+		unicode.Khmer, unicode.Myanmar)
+}
+
+// Shorten truncates Markdown to at most limit UTF-16 units, the ellipsis included. It does not end within a span of
+// code: without its second mark, the text of the span would be markup.
+func Shorten(markdown string, limit int) string {
+	if notifiers.Units(markdown) <= limit {
+		return markdown
+	}
+	kept := notifiers.Cut(markdown, limit)
+	kept = strings.TrimSuffix(kept, notifiers.Ellipsis)
+	paragraph := strings.LastIndex(kept, "\n\n") + 1
+	for at := paragraph; at < len(kept); {
+		switch kept[at] {
+		case '\\':
+			at += 2
+		case '`':
+			n := len(kept[at:]) - len(strings.TrimLeft(kept[at:], "`"))
+			end := spanEnd(kept[at+n:], n)
+			if end < 0 && spanEnd(markdown[at+n:], n) >= 0 {
+				return kept[:at] + notifiers.Ellipsis
+			}
+			at += n + max(end, 0)
+		default:
+			at++
+		}
+	}
+	return kept + notifiers.Ellipsis
+}
+
+// spanEnd returns the offset behind the first n backticks in a row, no more and no less, or -1.
+func spanEnd(s string, n int) int {
+	for at := 0; ; {
+		i := strings.IndexByte(s[at:], '`')
+		if i < 0 {
+			return -1
+		}
+		at += i
+		length := len(s[at:]) - len(strings.TrimLeft(s[at:], "`"))
+		if at += length; length == n {
+			return at
+		}
+	}
 }
 
 // Collect returns the nodes below root for which want is true, outer ones first.

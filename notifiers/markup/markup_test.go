@@ -28,3 +28,61 @@ func TestACutBodyKeepsItsMarkupWhole(t *testing.T) {
 		}
 	}
 }
+
+func TestMarksAroundAnyTextAreEmphasis(t *testing.T) {
+	for in, want := range map[string]string{
+		"**(3)**x":          "(3)",
+		"x**(3)**":          "(3)",
+		"失败**「x」**了":        "「x」",
+		"失败*「x」*了":          "「x」",
+		"失败_x_了":            "x",
+		"**a:**b and **c**": "a:c",
+		"a~~(b)~~c":         "(b)",
+		"2*(3+4)*5":         "",
+		"snake_case_name":   "",
+		"2 ** 3 ** 4":       "",
+		"a * b * c":         "",
+	} {
+		got := ""
+		for _, l := range markup.Lines(in) {
+			for _, r := range l.Runs {
+				if r.Bold || r.Italic || r.Strike {
+					got += r.Text
+				}
+			}
+		}
+		if got != want {
+			t.Errorf("%s: emphasis on %q, want it on %q", in, got, want)
+		}
+	}
+}
+
+func TestAShortenedTextHasNoHalfOfASpan(t *testing.T) {
+	const code = "see ``[x](https://evil.example) ` ``, then `y` and it`s *all*"
+	for n := 3; n < len(code); n++ {
+		for _, l := range markup.Lines(markup.Shorten(code, n)) {
+			for _, r := range l.Runs {
+				if r.URL != "" || strings.Contains(r.Text, "evil") && !r.Code {
+					t.Errorf("%d: %q", n, markup.Shorten(code, n))
+				}
+			}
+		}
+	}
+}
+
+func TestMarkdownKeepsCodeWhole(t *testing.T) {
+	w := markup.Markdown(markup.EscapeMarkdown)
+	for _, code := range []string{"a", "a`b", "`a``", " a ", "```", "a\n```\nb\n\n  c\t"} {
+		for _, in := range []markup.Line{{Pre: true}, {}} {
+			lines := []markup.Line{}
+			for s := range strings.SplitSeq(code, "\n") {
+				l := in
+				l.Runs = []markup.Run{{Text: s, Code: !in.Pre && s != ""}}
+				lines = append(lines, l)
+			}
+			if got := markup.Join(markup.Lines(w.Write(lines))); got != strings.TrimRight(code, "\n") {
+				t.Errorf("%q became %q", code, got)
+			}
+		}
+	}
+}

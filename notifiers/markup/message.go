@@ -63,8 +63,8 @@ func MessageURL(m *notifiers.Message, limit int) string {
 
 // PlainBody returns a body as plain text of at most limit bytes.
 func PlainBody(body string, limit int) string {
-	w := Plain(func(s string) string { return Neutralize(s, false) })
-	text, _ := FitLines(Lines(notifiers.Cut(body, 2*limit)), w.Write, func(s string) bool { return Bytes(s) <= limit })
+	w := Plain(notifiers.CleanText)
+	text, _ := FitLines(Lines(Shorten(body, 2*limit)), w.Write, func(s string) bool { return Bytes(s) <= limit })
 	return text
 }
 

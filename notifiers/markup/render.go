@@ -49,7 +49,7 @@ func styles() Dialect {
 	bold := restyle(func(r *Run) { r.Bold = !r.Bold })
 	return Dialect{
 		Text: notifiers.CleanText,
-		Code: func(s string) Run { return Run{Text: notifiers.OneLine(s), Code: true} },
+		Code: func(s string) Run { return Run{Text: notifiers.CleanText(s), Code: true} },
 		Link: func(url, label string) Run {
 			if label = notifiers.OneLine(label); label == "" {
 				label = url

@@ -63,7 +63,7 @@ func (w Writer) Line(l Line) string {
 	var b strings.Builder
 	afterStyle := false
 	for _, r := range w.runs(l) {
-		if strings.TrimSpace(r.Text) == "" {
+		if strings.TrimSpace(r.Text) == "" && !r.Code {
 			b.WriteString(r.Text)
 			afterStyle = false
 			continue
@@ -86,7 +86,7 @@ func (w Writer) runs(l Line) []Run {
 			runs[i] = w.Adapt(r)
 		}
 	}
-	if len(runs) > 0 {
+	if len(runs) > 0 && !runs[0].Code {
 		rest := strings.TrimLeft(runs[0].Text, " ")
 		runs[0].Text = strings.Repeat(w.Indent, len(runs[0].Text)-len(rest)) + rest
 	}
@@ -115,15 +115,9 @@ func (w Writer) Shown(lines []Line) []Line {
 func Markdown(escape func(string) string) Writer {
 	return Writer{
 		Escape: escape,
-		Adapt: func(r Run) Run {
-			if r.Code {
-				r.Text = strings.ReplaceAll(r.Text, "`", "ˋ")
-			}
-			return r
-		},
 		Style: func(r Run, s string) string {
 			if r.Code {
-				s = "`" + r.Text + "`"
+				s = codeSpan(r.Text)
 			}
 			if r.URL != "" {
 				s = MarkdownLink(r.URL, s)
@@ -131,12 +125,35 @@ func Markdown(escape func(string) string) Writer {
 			return r.marked(s, "~~", "*", "**")
 		},
 		Pre: func(lines []string) string {
-			code := strings.ReplaceAll(strings.Join(lines, "\n"), Fence, "`"+Joiner+"`"+Joiner+"`")
-			return Fence + "\n" + code + "\n" + Fence
+			code := strings.Join(lines, "\n")
+			fence := strings.Repeat("`", max(len(Fence), longestMark(code)+1))
+			return fence + "\n" + code + "\n" + fence
 		},
 		Quote:  Prefixed("> "),
 		Indent: "\u00A0",
 	}
+}
+
+// codeSpan writes a span of code between more backticks than it holds in a row.
+func codeSpan(code string) string {
+	mark, pad := strings.Repeat("`", longestMark(code)+1), ""
+	blanks := strings.HasPrefix(code, " ") && strings.HasSuffix(code, " ")
+	if blanks || strings.HasPrefix(code, "`") || strings.HasSuffix(code, "`") {
+		pad = " " // which readers remove
+	}
+	return mark + pad + code + pad + mark
+}
+
+// longestMark returns how many backticks stand in a row at most.
+func longestMark(s string) int {
+	longest, n := 0, 0
+	for i := range len(s) {
+		if n++; s[i] != '`' {
+			n = 0
+		}
+		longest = max(longest, n)
+	}
+	return longest
 }
 
 // MarkdownLink links a label, which is escaped already, to a clean URL.

@@ -51,7 +51,7 @@ func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, err
 	a := attachment{Fallback: escape(fitTitle(markup.Headline(m, maxTitle))), Color: notifiers.LevelColor(m.Level), Fields: written,
 		Footer: markup.Neutralize(footer, true)}
 	w := markup.Markdown(escape)
-	p, body := markup.FitLines(markup.Lines(notifiers.Cut(m.Body, 2*maxAttachment)), func(lines []markup.Line) post {
+	p, body := markup.FitLines(markup.Lines(markup.Shorten(m.Body, 2*maxAttachment)), func(lines []markup.Line) post {
 		whole, filled := p, a
 		filled.Text = strings.TrimSpace(w.Write(lines))
 		whole.Attachments = []attachment{filled}

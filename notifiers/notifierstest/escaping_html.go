@@ -65,25 +65,6 @@ func htmlTags(s string) (tags map[string]int, links []string, rest string) {
 	return tags, links, strings.NewReplacer("&lt;", "", "&gt;", "", "&quot;", "", "&amp;", "").Replace(rest)
 }
 
-// plainFaults finds URLs and mentions beyond those of the author in plain text.
-func plainFaults(hostile, harmless []byte) []string {
-	faults := structureFaults(hostile, harmless)
-	leaves, _, _ := leavesOf(hostile)
-	for _, l := range leaves {
-		if !regexp.MustCompile(`title|message|summary|body|tags`).MatchString(l.path) {
-			continue
-		}
-		rest := l.text
-		for _, to := range authorsURLs() {
-			rest = strings.ReplaceAll(rest, "("+to+")", "")
-		}
-		if regexp.MustCompile(`://|(?i:www)\.\w|(^|\W)@\w`).MatchString(rest) {
-			faults = append(faults, "what becomes a link in "+l.text)
-		}
-	}
-	return faults
-}
-
 // mailFaults finds headers, recipients and tags that the mail does not have for harmless text.
 func mailFaults(hostile, harmless []byte) []string {
 	got, err := readMail(hostile)

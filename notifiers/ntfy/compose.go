@@ -37,10 +37,10 @@ type action struct {
 // compose lays out a message as plain text, since some of ntfy's apps do not show Markdown.
 func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, error) {
 	p := post{Topic: notifiers.OneLine(o.Topic), Priority: priority(lowerLine(o.Priority), m.Level),
-		Title: markup.Neutralize(markup.Headline(m, maxTitle), false)}
+		Title: markup.Headline(m, maxTitle)}
 	for _, tag := range o.Tags {
 		if tag = notifiers.Cut(notifiers.OneLine(tag), 50); tag != "" && len(p.Tags) < maxTags {
-			p.Tags = append(p.Tags, markup.Neutralize(tag, false))
+			p.Tags = append(p.Tags, tag)
 		}
 	}
 	if p.Click = markup.MessageURL(m, maxURL); p.Click != "" {
@@ -49,7 +49,7 @@ func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, err
 	if click, ok := markup.CleanURL(o.Click); ok && len(click) <= maxURL {
 		p.Click = click
 	}
-	footer := markup.Neutralize(markup.Footer(m), false)
+	footer := markup.Footer(m)
 	body := markup.PlainBody(m.WholeBody(), maxMessage-len("\n\n")-len(footer))
 	if p.Message = footer; strings.TrimSpace(body) != "" {
 		p.Message = strings.TrimSpace(body + "\n\n" + footer)
@@ -64,7 +64,7 @@ func layout(p post, footer bool) *preview.Layout {
 		Style: preview.Style{Framed: true},
 	}
 	if len(p.Tags) > 0 {
-		l.Facts = append(l.Facts, preview.Fact{Name: "Tags", Text: markup.Visible(strings.Join(p.Tags, ", "))})
+		l.Facts = append(l.Facts, preview.Fact{Name: "Tags", Text: strings.Join(p.Tags, ", ")})
 	}
 	l.Add(preview.Text(p.Title, markup.Run{Bold: true})...)
 	l.Add(preview.Paragraphs(p.Message)...)

@@ -109,7 +109,7 @@ func dedupKey(o Options, m *notifiers.Message) string {
 
 func details(o Options, m *notifiers.Message) *payload {
 	p := &payload{
-		Summary:  markup.Neutralize(markup.Title(m, maxSummary-100), false),
+		Summary:  markup.Title(m, maxSummary),
 		Source:   notifiers.Cut(notifiers.OneLine(o.Source), maxSource),
 		Severity: cmp.Or(o.Severity, map[string]string{"error": "error", "warning": "warning"}[m.Level], "info"),
 		Class:    notifiers.OneLine(m.EventName),

@@ -57,7 +57,7 @@ type content struct {
 // reads it aloud, and notifies those who are mentioned there.
 func compose(m *notifiers.Message, o Options) composed {
 	mentions := append(slices.Clip(o.Mention), bodyMentions(m.WholeBody())...)
-	body := dialect().Write(notifiers.Cut(m.Body, maxMarkdown))
+	body := dialect().Write(markup.Shorten(m.Body, maxMarkdown))
 	c := composed{post: post{Text: fallbackText(m, mentions, body), Parse: "none"}}
 	if c.post.Blocks = fitBlocks(o.Blocks, mentions); c.post.Blocks != nil {
 		return c
@@ -157,7 +157,7 @@ func mrkdwnObject(s string) *slack.TextBlockObject {
 func fallbackText(m *notifiers.Message, mentions, body []string) string {
 	const limit = 3 * maxText
 	if whole := m.WholeBody(); whole != m.Body || notifiers.Units(whole) > limit {
-		body = dialect().Write(notifiers.Cut(whole, limit))
+		body = dialect().Write(markup.Shorten(whole, limit))
 	}
 	return cutMrkdwn(strings.TrimSpace(topText(m, mentions)+"\n"+strings.Join(body, "\n\n")), maxText)
 }
@@ -195,7 +195,7 @@ func bodyMentions(body string) []string {
 	if !strings.Contains(body, markup.MentionScheme) {
 		return nil
 	}
-	root, _ := markup.Parse(notifiers.Cut(body, maxMarkdown), true)
+	root, _ := markup.Parse(markup.Shorten(body, maxMarkdown), true)
 	var ids []string
 	for _, n := range markup.Collect(root, func(n ast.Node) bool { return n.Kind() == ast.KindLink }) {
 		id, ok := strings.CutPrefix(string(n.(*ast.Link).Destination), markup.MentionScheme)

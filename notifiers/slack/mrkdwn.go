@@ -20,7 +20,7 @@ func dialect() markup.Dialect {
 			return markup.Run{Text: "`" + escape(strings.NewReplacer("\n", " ", "`", "ˋ").Replace(s)) + "`"}
 		},
 		Fence: func(s string) []markup.Line {
-			code := escape(strings.ReplaceAll(s, "`", "`"+markup.Joiner))
+			code := escape(strings.ReplaceAll(s, markup.Fence, "``ˋ")) // which would end the block
 			return markup.Split(markup.Fence + "\n" + code + "\n" + markup.Fence)
 		},
 		Link:    func(url, label string) markup.Run { return markup.Run{Text: writeLink(url, label)} },

@@ -104,7 +104,7 @@ func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, err
 	rows, fields := markup.FitFields(m, composeFields, func(rows []element) bool {
 		return service.JSONBytes(rows) <= maxBytes/2
 	})
-	p, body := markup.FitLines(markup.Lines(notifiers.Cut(m.Body, 2*maxBytes)), func(lines []markup.Line) post {
+	p, body := markup.FitLines(markup.Lines(markup.Shorten(m.Body, 2*maxBytes)), func(lines []markup.Line) post {
 		whole := c
 		whole.Body = slices.Concat(head, composeLines(lines), rows, composeLines([]markup.Line{context}))
 		return post{"message", []attachment{{"application/vnd.microsoft.card.adaptive", whole}}}
@@ -164,10 +164,13 @@ func shown(l markup.Line) []markup.Line {
 
 // adapt returns run i of a line in the styles that cards have.
 func adapt(l markup.Line, i int, r markup.Run) markup.Run {
-	if l.Pre || i == 0 {
-		r.Text = markup.KeepSpaces(r.Text, l.Pre)
+	if i == 0 {
+		r.Text = markup.KeepSpaces(r.Text, false)
 	}
 	r.Code = r.Code || l.Pre
+	if r.Code {
+		r.Text = markup.KeepSpaces(r.Text, true)
+	}
 	if len(r.URL) > maxURL {
 		r.URL = ""
 	}
@@ -208,6 +211,9 @@ func levelStyle(level string) string {
 func composeLines(lines []markup.Line) []element {
 	var elements []element
 	for i, line := range lines {
+		if line.Pre && len(line.Runs) == 0 {
+			line.Runs = []markup.Run{{Text: "\u00A0"}} // Teams shows no empty line
+		}
 		e := textBlock(line)
 		if len(e.Inlines) == 0 {
 			continue
@@ -228,7 +234,7 @@ func textBlock(line markup.Line) element {
 	}
 	for i, r := range line.Runs {
 		r = adapt(line, i, r)
-		run := textRun{Type: "TextRun", Text: escape(r.Text), Italic: r.Italic, Strike: r.Strike}
+		run := textRun{Type: "TextRun", Text: escape(r), Italic: r.Italic, Strike: r.Strike}
 		run.IsSubtle = line.Quote || line.Small
 		switch {
 		case line.Heading:
@@ -250,10 +256,17 @@ func textBlock(line markup.Line) element {
 	return e
 }
 
-// escape escapes text so that Teams shows it as it is: {{DATE(…)}} is a function of cards even in runs, and <at> is a
-// mention.
-func escape(s string) string {
-	return strings.NewReplacer("{{", "{"+markup.Joiner+"{", "<", "<"+markup.Joiner).Replace(markup.Neutralize(s, false))
+// functions matches what cards read even in runs: {{DATE(…)}} is a function of cards, and <at> a mention.
+var functions = regexp.MustCompile(`(?i)\{\{|<(?:/?at\b)`)
+
+// escape escapes text so that Teams shows it as it is.
+func escape(r markup.Run) string {
+	if !r.Code {
+		r.Text = markup.Neutralize(r.Text, false)
+	}
+	return functions.ReplaceAllStringFunc(r.Text, func(found string) string {
+		return found[:1] + markup.Joiner + found[1:]
+	})
 }
 
 // composeMentions writes mentions, and the entities by which Teams knows them.

@@ -50,7 +50,7 @@ func composeText(m *notifiers.Message) (string, []markup.Line) {
 	head := markup.Sign(m) + "<b>" + label + "</b>"
 	foot := "<i>" + escape(markup.Footer(m)) + "</i>"
 	w := markup.HTML(escape)
-	return markup.FitLines(markup.Lines(notifiers.Cut(m.WholeBody(), 4*maxText)), func(lines []markup.Line) string {
+	return markup.FitLines(markup.Lines(markup.Shorten(m.WholeBody(), 4*maxText)), func(lines []markup.Line) string {
 		if body := w.Write(lines); strings.TrimSpace(body) != "" {
 			return head + "\n\n" + body + "\n\n" + foot
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"text/template/parse"
 
 	"qaserelay/rules/budget"
@@ -31,6 +32,7 @@ type compiler struct {
 	source
 	tree    *parse.Tree
 	literal string   // the literal text so far; an x replaces each value
+	next    string   // the literal text behind the node that is being compiled, if any
 	scope   []string // the names of the variables in scope, by slot
 	slots   int      // the largest number of variables in scope so far
 	faults  []diag.Finding
@@ -88,12 +90,25 @@ func (c *compiler) list(l *parse.ListNode) []step {
 		return nil
 	}
 	var steps []step
-	for _, n := range l.Nodes {
+	outer := c.next
+	defer func() { c.next = outer }()
+	for i, n := range l.Nodes {
+		if c.next = outer; i+1 < len(l.Nodes) {
+			c.next = literalOf(l.Nodes[i+1])
+		}
 		if s := c.node(n); s != nil {
 			steps = append(steps, s)
 		}
 	}
 	return steps
+}
+
+// literalOf returns the text of a node that is only text.
+func literalOf(n parse.Node) string {
+	if t, isText := n.(*parse.TextNode); isText {
+		return string(t.Text)
+	}
+	return ""
 }
 
 func (c *compiler) node(n parse.Node) step {
@@ -136,10 +151,7 @@ func (c *compiler) action(n *parse.ActionNode) step {
 			return err
 		}
 	}
-	escape := c.escaper(formAfter(c.literal, c.form))
-	if c.form == FormPeople {
-		escape = c.peopleEscaper(n.Pipe, escape)
-	}
+	write := c.writer(n.Pipe)
 	c.literal += "x"
 	return func(r *Renderer) error {
 		v, err := value(r)
@@ -149,8 +161,26 @@ func (c *compiler) action(n *parse.ActionNode) step {
 		if err != nil {
 			return err
 		}
-		return r.write(escape(v))
+		return write(r, v)
 	}
+}
+
+// writer returns the function that prints the value of a pipeline at this place.
+func (c *compiler) writer(p *parse.PipeNode) func(*Renderer, any) error {
+	form := formAfter(c.literal, c.form)
+	escape := c.escaper(form)
+	if c.form == FormPeople {
+		escape = c.peopleEscaper(p, escape)
+	}
+	const marks = "*_~"
+	besideMark := strings.TrimRight(c.literal, marks) != c.literal || strings.TrimLeft(c.next, marks) != c.next
+	switch {
+	case form == formSituated:
+		return func(r *Renderer, v any) error { return r.hold(held{v, besideMark}) }
+	case form == FormMarkdown && besideMark:
+		return func(r *Renderer, v any) error { return r.write(strings.TrimSpace(escape(v))) }
+	}
+	return func(r *Renderer, v any) error { return r.write(escape(v)) }
 }
 
 // assigned returns the slots of the variables that a pipeline assigns.

@@ -21,10 +21,13 @@ const (
 	FormPlain    Form = "plain"    // plain text of many lines
 	FormBlocks   Form = "blocks"   // Slack's Block Kit: each text in it has a form of its own
 
-	FormMrkdwn     Form = "mrkdwn"      // Slack's markup
-	FormLink       Form = "link"        // a URL that people follow and the relay does not request
-	formURLRest    Form = "url_rest"    // the part of a URL behind the host
-	formJSONString Form = "json_string" // the inside of a JSON string
+	FormMrkdwn      Form = "mrkdwn"       // Slack's markup
+	FormLink        Form = "link"         // a URL that people follow and the relay does not request
+	formSituated    Form = "situated"     // Markdown in which the text of a value depends on its place
+	formMrkdwnBlock Form = "mrkdwn_block" // a block of code in Slack's markup
+	formMrkdwnSpan  Form = "mrkdwn_span"  // a span of code in Slack's markup
+	formURLRest     Form = "url_rest"     // the part of a URL behind the host
+	formJSONString  Form = "json_string"  // the inside of a JSON string
 )
 
 // formAfter returns the form of a value behind the given literal text: the inside of a JSON string differs from the
@@ -35,6 +38,8 @@ func formAfter(literal string, form Form) Form {
 		return formURLRest
 	case form == FormJSON && endsInString(literal):
 		return formJSONString
+	case form == FormMrkdwn:
+		return codeForm(literal)
 	}
 	return form
 }
@@ -56,7 +61,7 @@ func endsInString(literal string) bool {
 // escaper returns the function that writes a value in a form.
 func (s *Set) escaper(form Form) func(any) string {
 	switch form {
-	case FormMarkdown:
+	case FormMarkdown, formSituated:
 		return markdownText
 	case FormURL, FormLink:
 		return func(v any) string { return strings.TrimSpace(value.OneLine(value.PlainText(v))) }
@@ -72,6 +77,10 @@ func (s *Set) escaper(form Form) func(any) string {
 		return value.PlainText
 	case FormMrkdwn:
 		return mrkdwnText
+	case formMrkdwnBlock:
+		return mrkdwnBlock
+	case formMrkdwnSpan:
+		return mrkdwnSpan
 	case FormText, formHeader, FormBlocks:
 	}
 	return func(v any) string { return value.OneLine(value.PlainText(v)) }

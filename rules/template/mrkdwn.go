@@ -1,6 +1,7 @@
 package template
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -29,6 +30,36 @@ func mrkdwnText(v any) string {
 		return "@" + escapeMrkdwn(value.OneLine(v.Name))
 	}
 	return escapeMrkdwn(value.PlainText(v))
+}
+
+// codeForm returns the form of a value at the end of Slack's markup, if that is within code.
+func codeForm(literal string) Form {
+	blocks := strings.Split(literal, "```")
+	last := blocks[len(blocks)-1]
+	switch {
+	case len(blocks)%2 == 0:
+		return formMrkdwnBlock
+	case strings.Count(last[strings.LastIndexByte(last, '\n')+1:], "`")%2 == 1:
+		return formMrkdwnSpan
+	}
+	return FormMrkdwn
+}
+
+// likeBacktick looks like the mark of code, for which Slack has no escape: a span ends at the first mark, and a block at
+// three in a row.
+const likeBacktick = "ˋ"
+
+// fences matches marks that could end a block.
+var fences = regexp.MustCompile("^`+|`+$|`{3,}")
+
+func mrkdwnBlock(v any) string {
+	return escapeEntities(fences.ReplaceAllStringFunc(rawText(v), func(s string) string {
+		return strings.Repeat(likeBacktick, len(s))
+	}))
+}
+
+func mrkdwnSpan(v any) string {
+	return escapeEntities(strings.NewReplacer("`", likeBacktick, "\n", " ").Replace(rawText(v)))
 }
 
 // escapeMrkdwn escapes all characters of Slack's markup. Between letters most are not markup, so snake_case is

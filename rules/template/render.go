@@ -22,6 +22,9 @@ type Renderer struct {
 	done  int             // steps of this template
 	start int             // of the text of this template in out
 	full  bool            // the output of this template was cut off
+
+	held      []held // the values of this template that wait for their places
+	heldBytes int
 }
 
 // renderers keeps Renderers for reuse, with the memory of their stacks.
@@ -47,6 +50,7 @@ func newRenderer(c Context) *Renderer {
 // Close ends the use of r.
 func (r *Renderer) Close() {
 	r.dot, r.out, r.call = nil, strings.Builder{}, funcs.Context{}
+	r.dropHeld()
 	renderers.Put(r)
 }
 
@@ -56,8 +60,17 @@ func (r *Renderer) Render(t *Template) (string, error) {
 		return t.static, nil
 	}
 	r.start, r.done, r.full = r.out.Len(), 0, false
+	r.dropHeld()
 	err := r.run(t.body, r.dot)
-	switch text := r.out.String()[r.start:]; {
+	text := r.out.String()[r.start:]
+	if len(r.held) > 0 && (err == nil || r.full) {
+		var failed error
+		if text, failed = r.settle(text); failed != nil {
+			return "", failed
+		}
+		r.full = r.full || len(text) > maxOutputBytes
+	}
+	switch {
 	case r.full && t.truncates:
 		return funcs.Truncate(text), nil
 	case err != nil:
@@ -65,6 +78,12 @@ func (r *Renderer) Render(t *Template) (string, error) {
 	default:
 		return text, nil
 	}
+}
+
+// dropHeld forgets the values of the template before.
+func (r *Renderer) dropHeld() {
+	clear(r.held)
+	r.held, r.heldBytes = r.held[:0], 0
 }
 
 // run executes a body with the given dot and variables of its own.

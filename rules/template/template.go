@@ -131,6 +131,10 @@ func (s *Set) compile(src source) (*body, []diag.Finding) {
 	if len(src.text) > maxTemplateBytes {
 		return nil, fault(fmt.Sprintf("the template has %d bytes, more than %d", len(src.text), maxTemplateBytes), "")
 	}
+	if src.form == FormMarkdown && hasPlaces(src.text) {
+		src.form = formSituated
+		src.text = strings.ReplaceAll(src.text, placeholder, "\uFFFD")
+	}
 	tree, err := s.parse(src.name, src.text)
 	if err != nil {
 		return nil, diagnose(src.text, err)
