@@ -74,10 +74,13 @@ func TestMarkdownKeepsCodeWhole(t *testing.T) {
 	w := markup.Markdown(markup.EscapeMarkdown)
 	for _, code := range []string{"a", "a`b", "`a``", " a ", "```", "a\n```\nb\n\n  c\t"} {
 		for _, in := range []markup.Line{{Pre: true}, {}} {
+			if !in.Pre && strings.Contains(code, "\n") {
+				continue // a span is one line
+			}
 			lines := []markup.Line{}
 			for s := range strings.SplitSeq(code, "\n") {
 				l := in
-				l.Runs = []markup.Run{{Text: s, Code: !in.Pre && s != ""}}
+				l.Runs = []markup.Run{{Text: s, Code: !in.Pre}}
 				lines = append(lines, l)
 			}
 			if got := markup.Join(markup.Lines(w.Write(lines))); got != strings.TrimRight(code, "\n") {
