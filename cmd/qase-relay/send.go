@@ -121,7 +121,7 @@ func noteUnknownFields(s *terminal.Screen, known catalog.Event, sets []string) {
 		if near := catalog.Nearest(name, names); near != "" {
 			advice = fmt.Sprintf(" (did you mean payload.%s?)", near)
 		}
-		s.Printf("%s Qase documents no field %s for %s%s; using it anyway\n", s.Warn("note:"), path, known.Name,
+		s.Printf("%s Qase documents no field %s for %s%s; sending it anyway\n", s.Warn("note:"), path, known.Name,
 			advice)
 	}
 }

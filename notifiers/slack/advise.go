@@ -88,8 +88,8 @@ func adviseBlock(path []string, value any) []notifiers.Advice {
 		return nil
 	case !slices.Contains(blockTypes(), kind):
 		return []notifiers.Advice{{Path: append(path, "type"),
-			Message: "Slack may know no block " + strconv.Quote(kind),
-			Hint:    "known are " + strings.Join(blockTypes(), ", ")}}
+			Message: "Slack probably has no block type " + strconv.Quote(kind),
+			Hint:    "available: " + strings.Join(blockTypes(), ", ")}}
 	}
 	all := adviseTexts(path, block, maxSection)
 	if !isWhole(kind, withoutEmpty(block)) {

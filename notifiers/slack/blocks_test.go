@@ -180,7 +180,7 @@ func TestWhatIsSaidOfOptionsAsTheyAreWritten(t *testing.T) {
 		{token, "blocks", `"x"`, "error : blocks must be a list"},
 		{token, "blocks", `[1]`, "error 0: a block must be a mapping"},
 		{token, "blocks", `[{"type":"divider"},{"text":"x"}]`, "error 1: a block needs a type"},
-		{token, "blocks", `[{"type":"sektion"}]`, `warning 0.type: Slack may know no block "sektion"`},
+		{token, "blocks", `[{"type":"sektion"}]`, `warning 0.type: Slack probably has no block type "sektion"`},
 		{token, "blocks", `[{"type":"{{ .level }}"}]`, ""},
 		{token, "blocks", many, "error 50: there are 52 blocks, and Slack takes 50"},
 		{token, "blocks", `[{"type":"section"}]`, "error 0: a block section needs text"},

@@ -43,9 +43,9 @@ func (s *server) reload(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusUnprocessableEntity, struct {
 			Error    string        `json:"error"`
 			Problems diag.Problems `json:"problems"`
-		}{"the rules were not loaded, the current ones stay: " + err.Error(), problems})
+		}{"reload failed, keeping the previous rules: " + err.Error(), problems})
 	default:
-		writeError(w, http.StatusInternalServerError, "the rules were not loaded: "+err.Error())
+		writeError(w, http.StatusInternalServerError, "reload failed: "+err.Error())
 	}
 }
 

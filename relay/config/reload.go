@@ -89,7 +89,7 @@ func (r *Reloader) reload() error {
 	}
 	if err := problems.Err(); err != nil {
 		r.o.Observe(false, r.status.TriedAt)
-		r.o.Logger.Error("rules not loaded, the current ones stay", "error", firstError(problems))
+		r.o.Logger.Error("reload failed: keeping the previous rules", "error", firstError(problems))
 		return err
 	}
 	r.o.Apply(cfg)

@@ -101,9 +101,9 @@ func (d *Dispatcher) logAttempt(del *store.Delivery, o store.Outcome) {
 		args = append(args, "next", o.NextAt)
 		line := sampledlog.Line{Kind: "notifier " + del.Notifier, Every: retryLogEvery}
 		if all, due := d.log.Admit(line, d.Now(), args...); due {
-			d.Logger.Info("attempt failed, retry scheduled", all...)
+			d.Logger.Info("delivery attempt failed, will retry", all...)
 		} else {
-			d.Logger.Debug("attempt failed, retry scheduled", args...)
+			d.Logger.Debug("delivery attempt failed, will retry", args...)
 		}
 	}
 }

@@ -103,7 +103,7 @@ func (c *Condition) Match(env *Env) (bool, error) {
 	}
 	matched, isBool := out.(bool)
 	if !isBool {
-		return false, fmt.Errorf("the condition gave %v, which is neither true nor false",
+		return false, fmt.Errorf("the condition gave %v, not true or false",
 			value.Shorten(fmt.Sprint(out), 40))
 	}
 	return matched, nil

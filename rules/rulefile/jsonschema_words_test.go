@@ -89,10 +89,10 @@ func schemaWords() map[string]word {
 			"rule has its own list.",
 		"notifiers[].concurrency": "Most messages that are sent at the same time, from 1 to 64. Default: 16 for " +
 			"http, 8 for slack, 4 for email, telegram and pagerduty, 2 for others.",
-		"notifiers[].rate": "How many messages may go out in a second, a minute or an hour: 1/s, 60/m, " +
+		"notifiers[].rate": "How many messages may be sent in a second, a minute or an hour: 1/s, 60/m, " +
 			"500/h. For slack and telegram that is for each channel. Default: what the service takes, such as 1/s " +
 			"for slack; http and email have no limit.",
-		"notifiers[].burst": "How many messages of the rate may go out at once. Default: 1, and without " +
+		"notifiers[].burst": "How many messages of the rate may be sent at once. Default: 1, and without " +
 			"rate what the service takes.",
 		"notifiers[].retry.initial": "Longest wait before the second attempt. Default: 5s.",
 		"notifiers[].retry.max":     "Longest wait between two attempts. Default: 1h.",

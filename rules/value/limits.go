@@ -28,7 +28,7 @@ func (r *Rate) UnmarshalText(b []byte) error {
 	n, err := countUpTo(count, maxRate)
 	if err != nil || per == 0 {
 		return fmt.Errorf("%s is not a rate: "+
-			"write how many messages may go out in a second, a minute or an hour, such as 1/s, 60/m or 500/h",
+			"write how many messages may be sent in a second, a minute or an hour, such as 1/s, 60/m or 500/h",
 			Quote(string(b)))
 	}
 	r.Messages, r.Per = n, per

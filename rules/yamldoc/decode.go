@@ -237,7 +237,7 @@ func setScalar(v reflect.Value, s string) error {
 		v.SetString(s)
 	case reflect.Bool:
 		if s != "true" && s != "false" {
-			return fmt.Errorf("%s is neither true nor false", value.Quote(s))
+			return fmt.Errorf("must be true or false, not %s", value.Quote(s))
 		}
 		v.SetBool(s == "true")
 	case reflect.Int, reflect.Int64:

@@ -146,7 +146,7 @@ func parse(text string) (root *yaml.Node, err error) {
 		return nil, err
 	}
 	if err := dec.Decode(&second); err == nil {
-		return nil, fmt.Errorf("yaml: line %d: a second document starts here; put each into a file of its own",
+		return nil, fmt.Errorf("yaml: line %d: a second document starts here; put each into a separate file",
 			second.Line)
 	} else if !errors.Is(err, io.EOF) {
 		return nil, err

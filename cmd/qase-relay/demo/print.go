@@ -50,7 +50,7 @@ func (d *player) printDecision(a client.Answer, decision rules.Decision) []strin
 		out.Printf("   %s %s\n", out.Good("✓"), strings.Join(yes, ", "))
 	}
 	if len(no) > 0 {
-		for _, line := range terminal.Wrap("· not "+strings.Join(no, ", "), out.Columns-3) {
+		for _, line := range terminal.Wrap("✗ no match: "+strings.Join(no, ", "), out.Columns-3) {
 			out.Printf("   %s\n", out.Dim(line))
 		}
 	}

@@ -14,7 +14,7 @@ import (
 func claimFile(path string) (*fileLock, error) {
 	dir := filepath.Dir(path)
 	if err := makeFolder(dir); err != nil {
-		return nil, fmt.Errorf("making the folder of the store: %w", err)
+		return nil, fmt.Errorf("creating the directory of the store: %w", err)
 	}
 	lock, err := lockDatabase(path)
 	if err != nil {

@@ -74,7 +74,7 @@ func TestOpenSQLiteRefuses(t *testing.T) {
 		},
 		"a file that is no database":     {text, "is not a SQLite database"},
 		"a folder":                       {t.TempDir(), ""},
-		"a place where no folder can be": {filepath.Join(text, "relay.db"), "making the folder of the store"},
+		"a place where no folder can be": {filepath.Join(text, "relay.db"), "creating the directory of the store"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before, _ := os.ReadFile(c.path)
