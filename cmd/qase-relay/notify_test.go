@@ -71,7 +71,7 @@ func TestNotifySaysInWordsWhatCameBack(t *testing.T) {
 		"teams": {"teams", `webhook_url: URL/teams`, terminal.ExitOK,
 			`the workflow has taken it; whether it posts(.|\n)*answer: 202 Accepted`},
 		"discord":       {"discord", `webhook_url: URL/discord`, terminal.ExitOK, `to the channel 456, as message 99`},
-		"a long answer": {"discord", `webhook_url: URL/cut`, terminal.ExitOK, `it is posted; the answer is too long`},
+		"a long answer": {"discord", `webhook_url: URL/cut`, terminal.ExitOK, `posted; the answer is too long`},
 		"telegram": {"telegram", `token: "1:s3cret", chat_id: "-100123", api_url: URL`, terminal.ExitOK,
 			`to the chat “QA”, as message 7`},
 		"googlechat": {"googlechat", `webhook_url: URL/space`, terminal.ExitOK, `Google Chat has posted it`},
