@@ -5,8 +5,6 @@ package admin
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	_ "embed"
 	"fmt"
 	"io"
@@ -14,14 +12,14 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"strings"
+	"net/url"
 
 	"github.com/gorilla/mux"
 
 	"qaserelay/relay/admin/desk"
 )
 
-// Options are what the handler works with. All but Token and Logger are needed.
+// Options are what the handler works with. All but Listen, URLs, Token and Logger are needed.
 type Options struct {
 	Desk *desk.Desk
 	// Metrics serves /metrics.
@@ -30,6 +28,10 @@ type Options struct {
 	Ready func(ctx context.Context) error
 	// Reload loads the rules again. An error that is diag.Problems lists their problems.
 	Reload func() error
+	// Listen is the address on which it listens, and URLs are further ones by which clients reach it. It answers to these
+	// and to loopback names alone.
+	Listen string
+	URLs   []string
 	// Token is required for everything except health checks; empty requires none.
 	Token string
 	// Logger gets the errors that clients do not see; nil logs nothing.
@@ -54,8 +56,13 @@ func New(o Options) http.Handler {
 	closed.NotFoundHandler = http.HandlerFunc(notFound)
 	cross := http.NewCrossOriginProtection()
 	cross.SetDenyHandler(http.HandlerFunc(crossOrigin))
+	for _, text := range o.URLs {
+		if u, err := url.Parse(text); err == nil {
+			_ = cross.AddTrustedOrigin(u.Scheme + "://" + u.Host) // a URL that is none was refused at the start
+		}
+	}
 	open.NotFoundHandler = s.requireToken(cross.Handler(closed))
-	return open
+	return secured(s.checkName(open))
 }
 
 // openRoutes need no token.
@@ -110,24 +117,6 @@ func CheckAddress(addr, token string) error {
 	}
 	return fmt.Errorf("admin address %s can be reached by other machines: set a token (--admin-token), "+
 		"or listen on 127.0.0.1", addr)
-}
-
-// requireToken refuses requests without the token.
-func (s *server) requireToken(next http.Handler) http.Handler {
-	if s.Token == "" {
-		return next
-	}
-	want := sha256.Sum256([]byte(s.Token))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		got := sha256.Sum256([]byte(strings.TrimSpace(token)))
-		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="qase-relay"`)
-			writeError(w, http.StatusUnauthorized, "the bearer token is missing or wrong")
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 func (s *server) healthy(w http.ResponseWriter, _ *http.Request) {

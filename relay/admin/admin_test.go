@@ -159,18 +159,19 @@ func TestSecretsAreNeverShown(t *testing.T) {
 }
 
 func TestAllButHealthNeedsTheToken(t *testing.T) {
-	d := open(t, "t0ken")
 	for path, open := range map[string]bool{
 		"/healthz": true, "/readyz": true, "/-/healthy": true, "/-/ready": true,
 		"/": false, "/metrics": false, "/api/v1/events": false, "/nothing": false, "/-/reload": false,
 	} {
 		want := map[bool]int{true: 200, false: 401}[open]
+		d := start(t, Options{Token: "t0ken"})
 		for _, auth := range []string{"", "Bearer wrong", "Basic t0ken", "t0ken", "Bearer"} {
 			if status, text, _ := d.call(t, "GET", path, "Authorization", auth); status != want {
 				t.Errorf("%s with %q: %d %s", path, auth, status, text)
 			}
 		}
 	}
+	d := open(t, "t0ken")
 	if status, text, _ := d.call(t, "GET", "/api/v1/events", "Authorization", "bearer t0ken"); status != 200 {
 		t.Errorf("with the token: %d %s", status, text)
 	}

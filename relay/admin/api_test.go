@@ -50,24 +50,24 @@ func (d *testAPI) replay(_ context.Context, ids []store.ID, dry bool) []relay.Re
 const message = `{"id":"x","rule":"r","level":"info","title":"<b> & c","options":{"url":"https://user:pw@hooks.example.com/T0/s3cret?key=s3cret",` +
 	`"headers":{"X-Key":"s3cret","Authorization":"Bearer s3cret"},"method":"POST"},"created_at":"2026-01-02T03:04:05Z"}`
 
-func open(t *testing.T, token string) *testAPI {
+func open(t *testing.T, token string) *testAPI { return start(t, Options{Token: token}) }
+
+// start is open with more options.
+func start(t *testing.T, o Options) *testAPI {
 	t.Helper()
-	d := &testAPI{token: token}
+	d := &testAPI{token: o.Token}
 	var err error
 	if d.store, err = sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "relay.db"), sqlite.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	d.fill(t)
-	server := httptest.NewServer(New(Options{
-		Desk: desk.New(d.options()),
-		Metrics: http.HandlerFunc(func(w http.ResponseWriter,
-			_ *http.Request) {
-			_, _ = io.WriteString(w, "metrics 1\n")
-		}),
-		Ready:  func(context.Context) error { return d.ready },
-		Reload: func() error { d.reloads++; return d.reload },
-		Token:  token,
-	}))
+	o.Desk = desk.New(d.options())
+	o.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "metrics 1\n")
+	})
+	o.Ready = func(context.Context) error { return d.ready }
+	o.Reload = func() error { d.reloads++; return d.reload }
+	server := httptest.NewServer(New(o))
 	t.Cleanup(func() { server.Close(); _ = d.store.Close() })
 	d.url = server.URL
 	return d

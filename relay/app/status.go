@@ -18,6 +18,8 @@ func (r *Relay) adminOptions(m *metrics.Metrics) admin.Options {
 		Metrics: m.Handler(),
 		Ready:   r.engine.Ready,
 		Reload:  r.reloader.Reload,
+		Listen:  r.o.AdminListen,
+		URLs:    r.o.AdminURLs,
 		Token:   r.o.AdminToken,
 		Logger:  r.o.Logger,
 	}
