@@ -76,6 +76,9 @@ func (s *Store) start(ctx context.Context) error {
 	if err := s.inspect(ctx); err != nil {
 		return err
 	}
+	if err := checkSessions(ctx, s.pool); err != nil {
+		return err
+	}
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ func TestPostgres(t *testing.T) {
 	t.Run("is not opened where it would do harm", func(t *testing.T) { testRefusals(t, c) })
 	t.Run("is read without a relay", func(t *testing.T) { testPostgresReader(t, s) })
 	t.Run("is not read where there is nothing to read", func(t *testing.T) { testPostgresReaderRefusals(t, c) })
+	t.Run("is not opened behind a pooler of transactions", func(t *testing.T) { testPoolers(t, c) })
 	t.Run("recovers with the database", func(t *testing.T) { testRestarts(t, c) })
 }
 
