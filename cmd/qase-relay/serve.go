@@ -139,12 +139,12 @@ func logStart(r *app.Relay, logger *slog.Logger, cfg *config.Config, f serveFlag
 	}
 }
 
-// redactStoreURL removes passwords from the URL of a store. Its parameters may hold one too.
+// redactStoreURL removes passwords from the URL of a store. Its parameters may hold one too, and so may any part of one
+// whose signs are not escaped.
 func redactStoreURL(storeURL string) string {
 	u, err := url.Parse(storeURL)
-	if err != nil {
-		scheme, _, _ := strings.Cut(storeURL, ":")
-		return scheme + ":…"
+	if err != nil || u.Host == "" || u.Fragment != "" || u.User == nil && strings.Contains(storeURL, "@") {
+		return store.Redact(storeURL)
 	}
 	u.RawQuery = ""
 	return u.Redacted()

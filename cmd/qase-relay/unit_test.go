@@ -117,3 +117,25 @@ func TestHelpFitsEightyColumns(t *testing.T) {
 	}
 	visit(newRoot(&terminal.Console{Out: &terminal.Screen{}, Err: &terminal.Screen{}}))
 }
+
+func TestNoStoreShowsItsPassword(t *testing.T) {
+	for storeURL, want := range map[string]string{
+		"sqlite:data/relay.db":               "sqlite:data/relay.db",
+		"sqlite:///var/relay.db":             "sqlite:///var/relay.db",
+		"postgres://u:secret@h:5432/d":       "postgres://u:xxxxx@h:5432/d",
+		"postgres://h/d?password=secret":     "postgres://h/d",
+		"postgres://u:12?secret@h/d":         "postgres://…",
+		"postgres://u:12/secret@h/d":         "postgres://…",
+		"postgres://u:x#secret@h/d":          "postgres://…",
+		"postgres:/u:secret@h":               "postgres:…",
+		"host=h password=secret":             "…",
+		"postgres:host=h password=secret":    "postgres:…",
+		"u:secret@h/d":                       "…",
+		"sqlite:relay.db?key=secret":         "sqlite:…",
+		"postgres://u:%secret@h:5432/dbname": "postgres://…",
+	} {
+		if got := redactStoreURL(storeURL); got != want || strings.Contains(got, "secret") {
+			t.Errorf("%s is shown as %s, want %s", storeURL, got, want)
+		}
+	}
+}

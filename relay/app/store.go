@@ -39,7 +39,7 @@ func sqlitePath(url string) (string, error) {
 	}
 	path = strings.TrimPrefix(path, "//")
 	if path == "" || strings.ContainsAny(path, "?#\x00") {
-		return "", fmt.Errorf("store %q: want sqlite:FILE, such as sqlite:data/relay.db", url)
+		return "", fmt.Errorf("store %q: want sqlite:FILE, such as sqlite:data/relay.db", store.Redact(url))
 	}
 	return path, nil
 }

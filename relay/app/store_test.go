@@ -1,10 +1,12 @@
 package app
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestOpenUnderstandsURLs(t *testing.T) {
@@ -31,9 +33,24 @@ func TestOpenUnderstandsURLs(t *testing.T) {
 		"mysql://user:secret@host/db": "supported is sqlite:FILE",
 		"data/relay.db":               "supported is sqlite:FILE",
 		"sqlite:":                     "want sqlite:FILE",
-		"sqlite:a.db?mode=ro":         "want sqlite:FILE",
+		"sqlite:a.db?key=secret":      "want sqlite:FILE",
+		"sqlite:a.db#secret":          "want sqlite:FILE",
+		"postgres:/u:secret@h":        "want postgres://",
+		"postgres:u:secret@h/db":      "want postgres://",
+		"postgres:password=secret":    "store postgres:…",
+		"postgres://u:sec/secret@h/d": "want postgres://",
+		"postgresql://u:x?secret@h/d": "",
+		"postgres://u:x#secret@h/d":   "",
+		"postgres://u:%secret@h/d":    "want postgres://",
+		"Postgres://u:secret@h/d":     "supported is sqlite:FILE",
+		"host=h password=secret":      "supported is sqlite:FILE",
+		"u:secret@h/db":               "supported is sqlite:FILE",
+		"//u:secret@h/db":             "supported is sqlite:FILE",
+		"secret@h":                    "supported is sqlite:FILE",
 	} {
-		_, err := OpenStore(t.Context(), url, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		_, err := OpenStore(ctx, url, nil)
+		cancel()
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: got %v, want ...%s...", url, err, want)
 		}

@@ -23,6 +23,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -158,10 +159,19 @@ type Cluster interface {
 	Notifications() <-chan string
 }
 
-// Redact keeps the scheme of a store's URL only, since the rest may hold a password.
+// Redact returns what may be shown of a store's URL: a file as it is, and of anything else the scheme at most, since
+// the rest may hold a password.
 func Redact(url string) string {
-	if scheme, _, ok := strings.Cut(url, "://"); ok {
-		return scheme + "://…"
+	scheme, rest, found := strings.Cut(url, ":")
+	file := !strings.ContainsAny(url, "@?=;&# \t\r\n") && !strings.Contains(strings.ToLower(url), "pass")
+	switch {
+	case !found && file, file && scheme == "sqlite":
+		return url
+	case found && slices.Contains([]string{"sqlite", "postgres", "postgresql", "mysql", "redis"}, scheme):
+		if strings.HasPrefix(rest, "//") {
+			return scheme + "://…"
+		}
+		return scheme + ":…"
 	}
-	return url
+	return "…"
 }
