@@ -4,7 +4,10 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /out/qase-relay ./cmd/qase-relay && mkdir /out/data
+# docker build --build-arg VERSION=v1.2.3 names a release; without it, the version tells the revision of the clone
+ARG VERSION=
+RUN git config --global --add safe.directory /src; \
+    CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X main.version=$VERSION" -o /out/qase-relay ./cmd/qase-relay && mkdir /out/data
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/

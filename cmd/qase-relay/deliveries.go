@@ -65,6 +65,7 @@ func listDeliveries(ctx context.Context, c *terminal.Console, f listFlags) error
 	if f.json {
 		return c.WriteJSON(found.Deliveries)
 	}
+	cl.useZone(ctx, c.Out)
 	report.PrintDeliveries(c.Out, found.Deliveries)
 	found.printFooter(c.Out)
 	return printWaits(ctx, cl, c.Out, found.Deliveries)
@@ -98,6 +99,7 @@ func showDelivery(ctx context.Context, c *terminal.Console, f askFlags, id strin
 	case f.json:
 		err = c.WriteJSON(d)
 	default:
+		cl.useZone(ctx, c.Out)
 		report.PrintDelivery(c.Out, &d)
 		err = printWaits(ctx, cl, c.Out, []desk.Delivery{d})
 	}

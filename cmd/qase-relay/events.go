@@ -57,13 +57,15 @@ func newEventsList(c *terminal.Console) *cobra.Command {
   qase-relay events list --since 2026-01-31T09:00:00Z --json`,
 		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			found, err := f.collect(cmd.Context(), newRelayClient(f.clientFlags), "events")
+			cl := newRelayClient(f.clientFlags)
+			found, err := f.collect(cmd.Context(), cl, "events")
 			if err != nil {
 				return err
 			}
 			if f.json {
 				return c.WriteJSON(found.Events)
 			}
+			cl.useZone(cmd.Context(), c.Out)
 			printEvents(c.Out, found.Events)
 			found.printFooter(c.Out)
 			return nil
@@ -89,7 +91,7 @@ func printEvents(s *terminal.Screen, list []desk.Event) {
 	t := &terminal.Table{S: s,
 		Header: []string{"ID", "RECEIVED", "", "SOURCE", "PROJECT", "EVENT", "DELIVERIES", "MATCHED"}}
 	for _, ev := range list {
-		t.Add("", terminal.Cell{Text: ev.ID}, terminal.Cell{Text: ev.ReceivedAt.Local().Format(time.DateTime)},
+		t.Add("", terminal.Cell{Text: ev.ID}, terminal.Cell{Text: s.In(ev.ReceivedAt).Format(time.DateTime)},
 			terminal.Cell{Text: terminal.Ago(ev.ReceivedAt, now), Paint: s.Dim}, terminal.Cell{Text: ev.Source},
 			terminal.Cell{Text: ev.Project}, terminal.Cell{Text: ev.Event, Paint: s.Bold}, statesCell(s, ev),
 			terminal.Cell{Text: matchedRules(ev)})
@@ -129,12 +131,14 @@ event does not exist.`,
 		Args:    terminal.ArgsBetween(1, 1, "the id of an event"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var ev desk.Event
-			if err := newRelayClient(f.clientFlags).fetch(cmd.Context(), "events", args[0], &ev); err != nil {
+			cl := newRelayClient(f.clientFlags)
+			if err := cl.fetch(cmd.Context(), "events", args[0], &ev); err != nil {
 				return err
 			}
 			if f.json {
 				return c.WriteJSON(ev)
 			}
+			cl.useZone(cmd.Context(), c.Out)
 			return printOneEvent(c.Out, &ev)
 		},
 	}

@@ -14,10 +14,15 @@ import (
 	"qaserelay/cmd/qase-relay/terminal"
 )
 
+// version is set by the linker in releases: go build -ldflags "-X main.version=v1.2.3".
+var version string
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	code := run(ctx, os.Args[1:], terminal.NewConsole(os.Stdin, os.Stdout, os.Stderr))
+	c := terminal.NewConsole(os.Stdin, os.Stdout, os.Stderr)
+	c.Build = terminal.Build(version)
+	code := run(ctx, os.Args[1:], c)
 	stop()
 	os.Exit(code)
 }

@@ -50,6 +50,17 @@ type relayClient struct{ client *client.Client }
 
 func newRelayClient(f clientFlags) *relayClient { return &relayClient{client.New(f.Options)} }
 
+// useZone makes a screen print times in settings.timezone of the relay, unless it is not set.
+func (c *relayClient) useZone(ctx context.Context, s *terminal.Screen) {
+	var status struct{ Timezone string }
+	if c.get(ctx, "status", nil, &status) != nil || status.Timezone == "UTC" {
+		return // the command itself reports an error
+	}
+	if zone, err := time.LoadLocation(status.Timezone); err == nil && status.Timezone != "" {
+		s.Zone = zone
+	}
+}
+
 // get decodes the answer at path, below /api/v1, into v.
 func (c *relayClient) get(ctx context.Context, path string, query url.Values, v any) error {
 	return withHint(c.client.Get(ctx, path, query, v))

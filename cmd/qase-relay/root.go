@@ -54,7 +54,7 @@ Exit codes: 0 success, 1 a check failed or something was not found or not delive
   qase-relay init           write a first rules.yaml
   qase-relay check          check it for problems
   qase-relay serve          run the relay`,
-		Version:           terminal.Build().Version,
+		Version:           c.Build.Version,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		Args:              knownCommand,

@@ -90,10 +90,10 @@ func serve(ctx context.Context, c *terminal.Console, f serveFlags) error {
 	reloads := make(chan os.Signal, 1)
 	notifyReloads(reloads)
 	defer signal.Stop(reloads)
-	build := terminal.Build()
+	build := c.Build
 	o := app.Options{Rules: f.rules, Load: load, Config: cfg, AdminToken: f.adminToken, StoreURL: f.store,
-		DryRun: f.dryRun, Logger: logger, Reloads: reloads, Version: build.Version, Revision: build.Revision,
-		Started: func(r *app.Relay) { logStart(r, logger, cfg, f) }}
+		DryRun: f.dryRun, Logger: logger, Reloads: reloads, Version: build.Version, Revision: build.Revision}
+	o.Started = func(r *app.Relay) { logStart(r, o) }
 	if err := f.apply(&o); err != nil {
 		return err
 	}
@@ -128,14 +128,15 @@ func reportProblems(c *terminal.Console, logger *slog.Logger, f serveFlags, prob
 }
 
 // logStart logs the version, the configuration and the addresses of a relay that has started.
-func logStart(r *app.Relay, logger *slog.Logger, cfg *config.Config, f serveFlags) {
-	logger.Info("relay started", "version", terminal.Build().Version, "rules", len(cfg.Rules.Names()),
-		"notifiers", len(cfg.Notifiers), "store", redactStoreURL(f.store), "dry_run", f.dryRun, "admin", r.AdminURL())
-	for _, source := range cfg.Sources {
-		logger.Info("taking events", "source", source.Name, "url", r.WebhookURL(source.Name))
+func logStart(r *app.Relay, o app.Options) {
+	o.Logger.Info("relay started", "version", o.Version, "rules", len(o.Config.Rules.Names()),
+		"notifiers", len(o.Config.Notifiers), "store", redactStoreURL(o.StoreURL), "dry_run", o.DryRun,
+		"admin", r.AdminURL())
+	for _, source := range o.Config.Sources {
+		o.Logger.Info("taking events", "source", source.Name, "url", r.WebhookURL(source.Name))
 	}
-	if len(cfg.Sources) == 0 {
-		logger.Warn("the rules have no sources, so no events can come in")
+	if len(o.Config.Sources) == 0 {
+		o.Logger.Warn("the rules have no sources, so no events can come in")
 	}
 }
 

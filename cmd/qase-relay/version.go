@@ -15,7 +15,7 @@ func newVersion(c *terminal.Console) *cobra.Command {
   qase-relay version --json`,
 		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(*cobra.Command, []string) error {
-			b := terminal.Build()
+			b := c.Build
 			if asJSON {
 				return c.WriteJSON(b)
 			}

@@ -28,7 +28,8 @@ func (r *Relay) adminOptions(m *metrics.Metrics) admin.Options {
 // status describes the running relay for the admin API.
 func (r *Relay) status() desk.Status {
 	last, cfg, states := r.reloader.Status(), r.engine.Config(), r.engine.NotifierStates()
-	st := desk.Status{Version: r.o.Version, DryRun: r.o.DryRun, LoadedAt: last.LoadedAt, States: map[string]string{}}
+	st := desk.Status{Version: r.o.Version, DryRun: r.o.DryRun, LoadedAt: last.LoadedAt, States: map[string]string{},
+		Timezone: cfg.Settings.Location.String()}
 	if last.Problems.Err() != nil {
 		st.LoadError = onlyErrors(last.Problems).Error()
 	}

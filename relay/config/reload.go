@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"reflect"
 	"sync"
 	"time"
 
@@ -82,15 +83,17 @@ func (r *Reloader) reload() error {
 	}
 	cfg, problems := safeLoad(r.o.Patterns, load, read)
 	r.read = read
+	known := reflect.DeepEqual(problems, r.status.Problems) // as when a signal follows a change of the file
 	r.status.TriedAt, r.status.Problems = time.Now(), problems
-	for _, p := range problems {
-		r.o.Logger.Warn("problem in the rules", "reason", p.Message, "place", p.Place(), "severity", p.Severity,
-			"hint", p.Hint)
+	errs := problems.Errors()
+	if !known {
+		r.logProblems(problems, errs)
 	}
-	if err := problems.Err(); err != nil {
+	if len(errs) > 0 {
 		r.o.Observe(false, r.status.TriedAt)
-		r.o.Logger.Error("reload failed: keeping the previous rules", "error", firstError(problems))
-		return err
+		r.o.Logger.Error("reload failed: keeping the previous rules", "error", errs[0].Place()+": "+errs[0].Message,
+			"hint", errs[0].Hint, "errors", len(errs))
+		return problems.Err()
 	}
 	r.o.Apply(cfg)
 	r.status.LoadedAt = r.status.TriedAt
@@ -99,14 +102,19 @@ func (r *Reloader) reload() error {
 	return nil
 }
 
-// firstError returns the first error among the problems, with its place.
-func firstError(problems diag.Problems) string {
+// logProblems logs each problem but the first error, which is the reason why the rules are not loaded.
+func (r *Reloader) logProblems(problems, errs diag.Problems) {
 	for _, p := range problems {
-		if p.Severity == diag.Error {
-			return p.Place() + ": " + p.Message
+		level := slog.LevelWarn
+		switch {
+		case len(errs) > 0 && reflect.DeepEqual(p, errs[0]):
+			continue
+		case p.Severity == diag.Error:
+			level = slog.LevelError
 		}
+		r.o.Logger.Log(context.Background(), level, "problem in the rules", "reason", p.Message, "place", p.Place(),
+			"hint", p.Hint)
 	}
-	return ""
 }
 
 // safeLoad turns a panic into a problem, so that no file ends a running relay.

@@ -119,7 +119,7 @@ func (d *player) open(ctx context.Context, dir string) (err error) {
 	if problems.Err() != nil {
 		return errors.New("the rules of the demo cannot be used")
 	}
-	build := terminal.Build()
+	build := d.c.Build
 	d.rules = cfg.Rules.Names()
 	d.relay, err = app.Open(ctx, app.Options{Version: build.Version, Revision: build.Revision, Rules: []string{name},
 		Config: cfg, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0",

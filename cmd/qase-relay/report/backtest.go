@@ -26,8 +26,8 @@ func (r backtestPrinter) print(s *terminal.Screen) {
 	}
 	s.Printf("%s\n", s.Bold(fmt.Sprintf("%s would make %s of %s", terminal.Printable(r.Rules),
 		terminal.Plural(r.Messages, "message"), terminal.Plural(r.Events, "event"))))
-	s.Printf("%s\n", s.Dim(fmt.Sprintf("%s – %s%s", r.First.Local().Format(terminal.TimeFormat),
-		r.Last.Local().Format(terminal.TimeFormat), r.leftOut())))
+	s.Printf("%s\n", s.Dim(fmt.Sprintf("%s – %s%s", s.In(r.First).Format(terminal.TimeFormat),
+		s.In(r.Last).Format(terminal.TimeFormat), r.leftOut())))
 	r.printRules(s)
 	r.printNotifiers(s)
 	r.printExamples(s)
@@ -136,12 +136,12 @@ func (r backtestPrinter) printChanges(s *terminal.Screen) {
 				terminal.Printable(words[c.Kind]+c.Notifier))
 			last = head
 		}
-		s.Printf("      %s\n", terminal.Truncate(terminal.Printable(changeLine(c)), max(s.Columns-6, 100)))
+		s.Printf("      %s\n", terminal.Truncate(terminal.Printable(changeLine(s, c)), max(s.Columns-6, 100)))
 	}
 }
 
-func changeLine(c backtest.Change) string {
-	line := fmt.Sprintf("%s  %s", c.ReceivedAt.Local().Format(time.DateTime), c.Event)
+func changeLine(s *terminal.Screen, c backtest.Change) string {
+	line := fmt.Sprintf("%s  %s", s.In(c.ReceivedAt).Format(time.DateTime), c.Event)
 	for _, part := range []string{c.Project, c.EventID, c.Title} {
 		if part != "" {
 			line += "  " + part

@@ -21,21 +21,34 @@ func PrintDeliveries(s *terminal.Screen, list []desk.Delivery) {
 	now := time.Now()
 	t := &terminal.Table{S: s, Header: []string{"ID", "STATE", "TRIES", "MADE", "", "RULE → NOTIFIER", "TITLE"}}
 	for _, d := range list {
-		t.Add(lastError(d), terminal.Cell{Text: d.ID}, StateCell(s, d.State),
+		t.Add(lastError(d), terminal.Cell{Text: d.ID}, stateOf(s, d),
 			terminal.Cell{Text: fmt.Sprint(d.Attempts)},
-			terminal.Cell{Text: d.CreatedAt.Local().Format(time.DateTime)},
+			terminal.Cell{Text: s.In(d.CreatedAt).Format(time.DateTime)},
 			terminal.Cell{Text: terminal.Ago(d.CreatedAt, now), Paint: s.Dim},
-			terminal.Cell{Text: d.Rule + " → " + d.Notifier}, terminal.Cell{Text: d.Title, Paint: s.Bold})
+			terminal.Cell{Text: d.Rule + " → " + d.Notifier + map[bool]string{true: " (fallback)"}[d.FallbackFor != ""]},
+			terminal.Cell{Text: d.Title, Paint: s.Bold})
 	}
 	t.Print()
 }
 
 // lastError returns the last status and error of a delivery. A delivered one has an error if a recipient was refused.
 func lastError(d desk.Delivery) string {
-	if d.Error == "" {
+	if d.Error == "" || isDryRun(d) {
 		return ""
 	}
 	return strings.TrimPrefix(d.Status+": "+d.Error, ": ")
+}
+
+// isDryRun reports whether a delivery was recorded and never to be sent.
+func isDryRun(d desk.Delivery) bool { return d.State == store.Cancelled && d.Error == "dry run" }
+
+// stateOf returns the table cell of the state of a delivery. That of a dry run names the reason, since nobody cancelled
+// anything.
+func stateOf(s *terminal.Screen, d desk.Delivery) terminal.Cell {
+	if isDryRun(d) {
+		return terminal.Cell{Text: "dry run", Paint: s.Dim}
+	}
+	return StateCell(s, d.State)
 }
 
 // StateCell returns the table cell of a state, in its color.
@@ -54,7 +67,7 @@ func StateCell(s *terminal.Screen, state store.State) terminal.Cell {
 // PrintDelivery prints one delivery with its attempts and its message.
 func PrintDelivery(s *terminal.Screen, d *desk.Delivery) {
 	now := time.Now()
-	state := StateCell(s, d.State)
+	state := stateOf(s, *d)
 	s.Printf("%s  %s after %s\n", s.Bold("delivery "+d.ID), state.Paint(state.Text), attemptsOf(d))
 	s.Printf("%s\n", s.Dim(terminal.Printable(fmt.Sprintf("rule %s → notifier %s · event %s %s · project %s",
 		d.Rule, d.Notifier, d.Event, d.EventID, d.Project))))
@@ -65,15 +78,17 @@ func PrintDelivery(s *terminal.Screen, d *desk.Delivery) {
 		state := StateCell(s, f.State)
 		s.Printf("fallback: delivery %s to %s: %s\n", f.ID, terminal.Printable(f.Notifier), state.Paint(state.Text))
 	}
-	s.Printf("made %s\n", terminal.TimeWithAge(d.CreatedAt, now))
+	s.Printf("made %s\n", s.TimeWithAge(d.CreatedAt, now))
 	switch {
 	case d.NextAt == nil:
 	case d.NextAt.After(now):
-		s.Printf("next attempt %s\n", terminal.TimeWithAge(*d.NextAt, now))
+		s.Printf("next attempt %s\n", s.TimeWithAge(*d.NextAt, now))
 	default:
-		s.Printf("due since %s\n", terminal.TimeWithAge(*d.NextAt, now))
+		s.Printf("due since %s\n", s.TimeWithAge(*d.NextAt, now))
 	}
-	if d.State == store.Cancelled && d.Error != "" {
+	if isDryRun(*d) {
+		s.Printf("recorded only, since the relay ran with --dry-run\n")
+	} else if d.State == store.Cancelled && d.Error != "" {
 		s.Printf("cancelled: %s\n", terminal.Printable(d.Error))
 	}
 	s.Printf("\n%s\n", s.Bold("Attempts"))
@@ -108,7 +123,7 @@ func printAttempt(s *terminal.Screen, a desk.Attempt, now time.Time) {
 	if a.Reason != "" { // without a reason it was delivered, maybe not to every recipient
 		said = s.Bad(terminal.Printable(strings.TrimSpace(a.Status + " (" + a.Reason + ")")))
 	}
-	s.Printf("  %s  %s  %s\n", terminal.TimeWithAge(a.At, now), terminal.Latency(a.Seconds), said)
+	s.Printf("  %s  %s  %s\n", s.TimeWithAge(a.At, now), terminal.Latency(a.Seconds), said)
 	for _, line := range terminal.Sentences(s, a.Error, 4) {
 		if line != "" {
 			s.Printf("    %s\n", line)
@@ -144,7 +159,7 @@ func PendingByNotifier(list []desk.Delivery) map[string]desk.Delivery {
 // PrintWaitReason prints why a delivery to n is pending and how to send it now. It prints nothing if the delivery waits
 // for its next attempt.
 func PrintWaitReason(s *terminal.Screen, n desk.Notifier, d desk.Delivery) {
-	if why := waitReason(n, time.Now()); why != "" {
+	if why := waitReason(s, n, time.Now()); why != "" {
 		s.Printf("\n%s %s\n", s.Warn(terminal.Printable(n.Name)+" sends nothing:"), terminal.Printable(why))
 		if n.Configured {
 			s.Printf("  %s\n", s.Dim("Try it now: "+terminal.Program()+" deliveries retry "+d.ID))
@@ -169,10 +184,10 @@ func rateWords(n desk.Notifier) string {
 }
 
 // waitReason returns why a notifier sends nothing, or an empty text if it does send.
-func waitReason(n desk.Notifier, now time.Time) string {
+func waitReason(s *terminal.Screen, n desk.Notifier, now time.Time) string {
 	next := "one message tries it now"
 	if n.NextTry != nil {
-		next = "one message tries it " + terminal.TimeWithAge(*n.NextTry, now)
+		next = "one message tries it " + s.TimeWithAge(*n.NextTry, now)
 	}
 	switch {
 	case !n.Configured:

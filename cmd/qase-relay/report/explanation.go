@@ -303,15 +303,15 @@ func (x Stored) Print(s *terminal.Screen) error {
 }
 
 func printSummary(s *terminal.Screen, d desk.Delivery) {
-	state := StateCell(s, d.State)
+	state := stateOf(s, d)
 	s.Printf("    %s %s  %s after %s  %s\n", s.Good("→"), s.Bold(terminal.Printable(d.Notifier)),
 		state.Paint(state.Text), terminal.Plural(d.Attempts, "attempt"), s.Dim("delivery "+d.ID))
 	s.PrintSentences("      ", d.Title, nil)
-	if d.Error != "" {
+	if d.Error != "" && !isDryRun(d) {
 		s.PrintSentences("      ", d.Error, s.Bad)
 	}
 	if d.NextAt != nil {
-		s.Printf("      next attempt at %s\n", d.NextAt.Format(terminal.TimeFormat))
+		s.Printf("      next attempt at %s\n", s.In(*d.NextAt).Format(terminal.TimeFormat))
 	}
 }
 

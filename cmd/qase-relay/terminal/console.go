@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/term"
@@ -15,11 +16,12 @@ import (
 type Console struct {
 	In       io.Reader
 	Out, Err *Screen
+	Build    BuildInfo
 }
 
 // NewConsole returns a console over three streams.
 func NewConsole(in io.Reader, out, err *os.File) *Console {
-	return &Console{In: in, Out: NewScreen(out), Err: NewScreen(err)}
+	return &Console{In: in, Out: NewScreen(out), Err: NewScreen(err), Build: Build("")}
 }
 
 // WriteJSON prints v as indented JSON, for programs.
@@ -54,6 +56,8 @@ type Screen struct {
 	Terminal bool
 	Color    bool // true on a terminal, unless NO_COLOR or TERM=dumb is set
 	Columns  int  // 80 if the stream is not a terminal
+	// Zone is the time zone of the times that are printed; nil is that of this machine.
+	Zone *time.Location
 }
 
 // NewScreen returns the screen of a file.

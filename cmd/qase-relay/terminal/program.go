@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"time"
 )
 
 // DefaultRules is the rules file of commands that are given none.
@@ -45,19 +46,38 @@ type BuildInfo struct {
 	Platform string `json:"platform"`
 }
 
-// Build returns the version, revision and platform of this program.
-func Build() BuildInfo {
-	b := BuildInfo{Version: "(devel)", Revision: "unknown", Go: runtime.Version(),
-		Platform: runtime.GOOS + "/" + runtime.GOARCH}
+// devel is the version that Go gives to a build of which it knows none.
+const devel = "(devel)"
+
+// Build returns the version, revision and platform of this program. The version is the one that was given to the
+// linker, else that of the module, else one made of the revision of the clone.
+func Build(linked string) BuildInfo {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
+		info = &debug.BuildInfo{}
+	}
+	return buildOf(linked, info)
+}
+
+func buildOf(linked string, info *debug.BuildInfo) BuildInfo {
+	b := BuildInfo{Version: cmp.Or(linked, info.Main.Version, devel), Revision: "unknown", Go: runtime.Version(),
+		Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	vcs := map[string]string{}
+	for _, s := range info.Settings {
+		vcs[s.Key] = s.Value
+	}
+	revision := vcs["vcs.revision"]
+	b.Revision = cmp.Or(revision, b.Revision)
+	if b.Version != devel || revision == "" {
 		return b
 	}
-	b.Version = cmp.Or(info.Main.Version, b.Version)
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			b.Revision = s.Value
-		}
+	at, err := time.Parse(time.RFC3339, vcs["vcs.time"])
+	if err != nil {
+		at = time.Time{}
+	}
+	b.Version = "v0.0.0-" + at.UTC().Format("20060102150405") + "-" + revision[:min(12, len(revision))]
+	if vcs["vcs.modified"] == "true" {
+		b.Version += "+dirty"
 	}
 	return b
 }

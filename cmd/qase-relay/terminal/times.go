@@ -48,9 +48,17 @@ func Ago(at, now time.Time) string {
 	return fmt.Sprintf(format, fmt.Sprintf("%d days", d/(24*time.Hour)))
 }
 
+// In returns a time in the time zone of the screen.
+func (s *Screen) In(at time.Time) time.Time {
+	if s.Zone == nil {
+		return at.Local()
+	}
+	return at.In(s.Zone)
+}
+
 // TimeWithAge returns an exact time with its distance from now.
-func TimeWithAge(at, now time.Time) string {
-	return fmt.Sprintf("%s (%s)", at.Local().Format(TimeFormat), Ago(at, now))
+func (s *Screen) TimeWithAge(at, now time.Time) string {
+	return fmt.Sprintf("%s (%s)", s.In(at).Format(TimeFormat), Ago(at, now))
 }
 
 // Latency returns the duration of an attempt in words.
