@@ -67,7 +67,7 @@ func (g *Gallery) ShowStored(notifier string, stored json.RawMessage) {
 func (g *Gallery) draw(notifier string, m *notifiers.Message) {
 	spec, known := g.specs[notifier]
 	if !known {
-		g.printNote("cannot be previewed:  the rules file has no notifier " + notifier)
+		g.printNote("cannot be previewed: the rules file has no notifier " + notifier)
 		return
 	}
 	n, note, err := newNotifier(spec)
@@ -75,7 +75,7 @@ func (g *Gallery) draw(notifier string, m *notifiers.Message) {
 		err = g.drawWith(n, notifier, m)
 	}
 	if err != nil {
-		g.printNote(fmt.Sprintf("cannot be previewed:  %v", err))
+		g.printNote(fmt.Sprintf("cannot be previewed: %v", err))
 		return
 	}
 	if note != "" {
