@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -85,6 +86,26 @@ func advise(err error) error {
 	}
 	return fmt.Errorf("no connection: is the server up, and are host, port, user, password and database of the address "+
 		"right? %w", err)
+}
+
+// remedy says what to do about an error that does not go away by itself, after a semicolon, or nothing.
+func remedy(err error) string {
+	var e *pgconn.PgError
+	switch {
+	case strings.Contains(err.Error(), "read only connection"):
+	case !errors.As(err, &e):
+		return ""
+	case e.Code == "3D000": // invalid_catalog_name
+		return "; the database is gone: restore its last backup"
+	case e.Code == "42P01", e.Code == "3F000": // undefined_table, invalid_schema_name
+		return "; the tables are gone: stop the relays, restore the last backup of the database, and start them again"
+	case e.Code == "53100": // disk_full
+		return "; the disk of the database is full: make room on it"
+	case e.Code != "25006": // read_only_sql_transaction
+		return ""
+	}
+	return "; the database takes no writes: it is a standby, or default_transaction_read_only is on. Name all hosts of the " +
+		"cluster in --store, or let it take writes"
 }
 
 // prepareSession makes the settings of every connection. A commit is confirmed when it is on disk; a relay that was

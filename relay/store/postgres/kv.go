@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -100,7 +101,7 @@ func (s *Store) transact(ctx context.Context, run func(t *tx)) error {
 func (s *Store) Check(ctx context.Context) error {
 	for _, w := range []*writer{s.events, s.work} {
 		if err := w.Do(ctx, 1, &op{}); err != nil {
-			return engine.Wrap(err, "writing to the store")
+			return fmt.Errorf("writing to the store: %w%s", err, remedy(err))
 		}
 	}
 	return nil
@@ -109,6 +110,7 @@ func (s *Store) Check(ctx context.Context) error {
 // probe queues a write for Check.
 func (t *tx) probe() {
 	const q = "INSERT INTO probe (node, at) VALUES ($1, $2) ON CONFLICT (node) DO UPDATE SET at = excluded.at"
+	t.queue("SELECT 1 FROM events, deliveries, dedupe, kv LIMIT 0") // they exist
 	t.queue(q, t.store.self.node.Load(), t.now)
 }
 

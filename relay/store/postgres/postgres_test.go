@@ -30,6 +30,7 @@ func TestPostgres(t *testing.T) {
 	t.Run("is read without a relay", func(t *testing.T) { testPostgresReader(t, s) })
 	t.Run("is not read where there is nothing to read", func(t *testing.T) { testPostgresReaderRefusals(t, c) })
 	t.Run("is not opened behind a pooler of transactions", func(t *testing.T) { testPoolers(t, c) })
+	t.Run("says what to do about a database that is lost", func(t *testing.T) { testLost(t, c) })
 	t.Run("recovers with the database", func(t *testing.T) { testRestarts(t, c) })
 }
 

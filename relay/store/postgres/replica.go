@@ -132,7 +132,7 @@ func (s *Store) heartbeat(ctx context.Context) {
 		case <-ticker.C:
 		}
 		if err := s.beatOrJoin(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("store does not answer, sending stopped", "error", err)
+			s.log.Warn("store does not answer, sending stopped", "error", fmt.Errorf("%w%s", err, remedy(err)))
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/pgtest"
 	"qaserelay/relay/store/storetest"
@@ -90,4 +92,56 @@ func closedPort(t *testing.T) string {
 	}
 	defer func() { _ = ln.Close() }()
 	return ln.Addr().String()
+}
+
+// testLost takes the database, its tables or the right to write away. Nothing is confirmed meanwhile.
+func testLost(t *testing.T, c *pgtest.Cluster) {
+	for name, lose := range map[string]struct{ sql, want string }{
+		"the database is dropped":   {"DROP DATABASE lost WITH (FORCE)", "the database is gone"},
+		"the schema is dropped":     {"DROP SCHEMA relay CASCADE", "the tables are gone"},
+		"one table is dropped":      {"DROP TABLE relay.events", "the tables are gone"},
+		"the database is read-only": {"ALTER DATABASE lost SET default_transaction_read_only = on", "the database takes no writes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.Exec(t, "DROP DATABASE IF EXISTS lost WITH (FORCE)")
+			c.Exec(t, "CREATE DATABASE lost")
+			where := strings.Replace(c.URL("relay"), "/postgres?", "/lost?", 1)
+			execAt(t, where, "CREATE SCHEMA relay")
+			s := openPostgres(t, where, nil)
+			defer s.Close()
+			f := &storetest.Fixture{T: t, Store: s, IDs: store.NewIDs(1)}
+			f.NoError(s.Check(t.Context()))
+			if strings.Contains(name, "dropped") && !strings.Contains(name, "database") {
+				execAt(t, where, lose.sql)
+			} else {
+				c.Exec(t, lose.sql)
+				c.Exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'lost'")
+			}
+			deadline := time.Now().Add(time.Minute) // each connection has to notice that it was cut
+			for {
+				err := s.Check(t.Context())
+				if err != nil && strings.Contains(err.Error(), lose.want) {
+					break
+				}
+				if err == nil || time.Now().After(deadline) {
+					t.Fatalf("ready: %v, want ...%s...", err, lose.want)
+				}
+			}
+			if _, err := s.Accept(t.Context(), []store.Event{f.MakeEvent()}, storetest.Planned(store.Plan{})); err == nil {
+				t.Error("an event was confirmed")
+			}
+		})
+	}
+}
+
+func execAt(t *testing.T, where, sql string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), where)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(t.Context(), sql); err != nil {
+		t.Fatal(err)
+	}
 }
