@@ -19,6 +19,9 @@ import (
 type Config struct {
 	// URL of a webhook, from the channel's settings under Integrations.
 	WebhookURL notifiers.Secret `yaml:"webhook_url" secret:"true"`
+	// Proxy for requests: http://, https:// or socks5://, with name and password if it needs them. Default: the one of the
+	// variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
+	ProxyURL notifiers.Secret `yaml:"proxy_url" secret:"true"`
 	// Longest time for one attempt. Default: 10s.
 	Timeout time.Duration `yaml:"timeout"`
 }
@@ -82,7 +85,7 @@ func delivered(r notifiers.Receipt, _ string) string {
 }
 
 func define(c Config, _ Options) service.Definition[Options, post] {
-	webhook := service.Webhook("Discord", c.WebhookURL, c.Timeout)
+	webhook := service.Webhook("Discord", c.WebhookURL, c.ProxyURL, c.Timeout)
 	return service.Definition[Options, post]{
 		Endpoint: webhook, Refuse: refuse, Compose: compose, Classify: classify, Probe: probe,
 		Faults: []error{webhook.CheckWebhook(

@@ -47,6 +47,9 @@ type Config struct {
 	From string `yaml:"from"`
 	// Name sent in HELO or EHLO. Default: the name of this host.
 	Hello string `yaml:"hello"`
+	// Proxy for the requests of oauth2; emails go to the server directly. Default: the one of the variables HTTP_PROXY,
+	// HTTPS_PROXY and NO_PROXY.
+	ProxyURL notifiers.Secret `yaml:"proxy_url" secret:"true"`
 	// Longest time for one attempt. Default: 30s.
 	Timeout time.Duration `yaml:"timeout"`
 }
@@ -156,8 +159,13 @@ func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 		c.Auth = "xoauth2"
 	}
 	from, faults := c.check()
+	proxy, badProxy := httpclient.ParseProxy(c.ProxyURL)
+	if c.ProxyURL.IsSet() && c.OAuth2 == nil {
+		badProxy = notifiers.Fault("proxy_url", "emails go to the mail server directly, not by a proxy; remove it, or "+
+			"let host be a mail server that this machine reaches")
+	}
 	trust, err := httpclient.TLS{CA: c.TLSCA, ServerName: cmp.Or(c.TLSServerName, c.Host)}.Client("tls_")
-	if err := errors.Join(append(faults, checkDefaults(defaults), err)...); err != nil {
+	if err := errors.Join(append(faults, checkDefaults(defaults), err, badProxy)...); err != nil {
 		return nil, err
 	}
 	if c.Port == 0 {
@@ -171,8 +179,8 @@ func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 	n := &notifier{config: c, from: from, defaults: defaults, trust: trust, layout: layout}
 	n.mask = httpclient.NewRedactor(password, "\x00"+c.Username+"\x00"+password)
 	if c.OAuth2 != nil {
-		n.tokens = httpclient.NewTokenCache(c.OAuth2, httpclient.NewClient(httpclient.DialGuard{}))
-		n.mask = httpclient.NewRedactor(c.OAuth2.Secrets()...)
+		n.tokens = httpclient.NewTokenCache(c.OAuth2, httpclient.Route{Proxy: proxy}.Client())
+		n.mask = httpclient.NewRedactor(append(httpclient.URLSecrets(c.ProxyURL.Value()), c.OAuth2.Secrets()...)...)
 	}
 	return n, nil
 }

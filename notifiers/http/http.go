@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
-	"slices"
 	"time"
 
 	"qaserelay/notifiers"
@@ -29,7 +27,8 @@ type Config struct {
 	OAuth2 *httpclient.OAuth2 `yaml:"oauth2"`
 	// TLS settings: trusted authorities and a client certificate.
 	TLS httpclient.TLS `yaml:"tls"`
-	// Proxy for requests: http://, https:// or socks5://, with name and password if it needs them.
+	// Proxy for requests: http://, https:// or socks5://, with name and password if it needs them. Default: the one of the
+	// variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
 	ProxyURL notifiers.Secret `yaml:"proxy_url" secret:"true"`
 	// Hosts that a url from a rule may name; needed where an event chooses the host. *.example.com is every subdomain.
 	AllowHosts []string `yaml:"allow_hosts"`
@@ -109,8 +108,8 @@ func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 	if route.TLS, err = c.TLS.Client("tls."); err != nil {
 		faults = append(faults, err)
 	}
-	if route.Proxy, err = proxyURL(c.ProxyURL.Value()); err != nil {
-		faults = append(faults, notifiers.Fault("proxy_url", "%w", err))
+	if route.Proxy, err = httpclient.ParseProxy(c.ProxyURL); err != nil {
+		faults = append(faults, err)
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
@@ -123,18 +122,6 @@ func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 		n.usual = usual
 	}
 	return n, nil
-}
-
-// proxyURL parses the address of a proxy. Its errors do not quote it, since it may hold a password.
-func proxyURL(raw string) (*url.URL, error) {
-	if raw == "" {
-		return nil, nil
-	}
-	u, err := url.Parse(raw)
-	if err != nil || u.Hostname() == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) {
-		return nil, errors.New("not the address of a proxy; write one such as http://proxy.example.com:3128")
-	}
-	return u, nil
 }
 
 // Preview returns the body of the request.

@@ -243,7 +243,7 @@ func TestWhatTheReceiverSaidIsInTheErrorWithoutAnyHeader(t *testing.T) {
 		"what is no secret":   {"text/plain is not taken", "(“text/plain is not taken”)"},
 		"its beginning":       {strings.Repeat("long ", 100), strings.Repeat("long ", 39) + "long…”)"},
 		"what could steer":    {"a\x1b[31mb", "(“a\uFFFD[31mb”)"},
-		"a page for browsers": {"<html>Bad", "answered 400 Bad Request: check"},
+		"a page for browsers": {"<html><title>Bad</title><style>x{}</style><p>gone <b>away</b>", "400 Bad Request (“Bad gone away”): check"},
 		"nothing":             {" \n", "answered 400 Bad Request: check"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -123,8 +123,6 @@ func outcome(doing string, a httpclient.Answer, said string) error {
 	case a.Code == http.StatusGone:
 		return &notifiers.GoneError{Err: fmt.Errorf("%w: the receiver has closed this address for good; write its new "+
 			"one as url, or remove what is sent there", failed)}
-	case a.Code == http.StatusProxyAuthRequired:
-		return httpclient.ProxyRefusal(failed)
 	case a.IsRedirect():
 		advice = a.RedirectAdvice("url")
 	case a.Code == http.StatusUnauthorized, a.Code == http.StatusForbidden:

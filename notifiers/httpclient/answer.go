@@ -40,6 +40,9 @@ func Exchange(client *http.Client, req *http.Request, limit int64) (Answer, erro
 		return Answer{}, err
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusProxyAuthRequired { // only proxies answer so
+		return Answer{}, ProxyRefusal(fmt.Errorf("the proxy answered %s", statusText(resp.StatusCode)))
+	}
 	var body []byte
 	if resp.Body != http.NoBody {
 		body, err = io.ReadAll(io.LimitReader(resp.Body, limit))
@@ -59,9 +62,13 @@ func statusText(code int) string {
 	return strings.TrimSpace(strconv.Itoa(code) + " " + http.StatusText(code))
 }
 
-// Receipt returns the status and the beginning of the body without secrets.
+// Receipt returns the status and the beginning of the body without secrets. Of a web page it returns the title and the
+// first lines of the text.
 func (a Answer) Receipt(m Redactor) notifiers.Receipt {
 	text := strings.ToValidUTF8(string(a.Body), "\uFFFD")
+	if a.IsPage() {
+		text = pageText(text)
+	}
 	if len(text) > MaxReceipt || len(a.Body) >= MaxReceipt {
 		return notifiers.Receipt{Status: a.Status, Response: m.redactTruncated(notifiers.CutBytes(text, MaxReceipt))}
 	}

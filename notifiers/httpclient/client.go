@@ -13,7 +13,7 @@ import (
 const UserAgent = "qase-relay"
 
 // NewClient returns a client with its own pool of connections. It follows no redirects, since those would take the
-// message and its secrets elsewhere, and uses no proxy; see [Route].
+// message and its secrets elsewhere, and uses no proxy; see [Route.Client].
 func NewClient(g DialGuard) *http.Client {
 	dialer := g.Dialer()
 	dialer.Timeout, dialer.KeepAlive = 10*time.Second, 30*time.Second

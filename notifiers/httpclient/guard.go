@@ -6,9 +6,12 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"code.dny.dev/ssrf"
+	"golang.org/x/text/unicode/norm"
 
 	"qaserelay/notifiers"
 )
@@ -52,6 +55,14 @@ func (g DialGuard) check(a netip.Addr) error {
 // checkName refuses a host that a proxy will connect to, if any of its addresses is refused. A name that cannot be
 // resolved here passes: behind many proxies only the proxy can resolve names.
 func (g DialGuard) checkName(ctx context.Context, host string) error {
+	host = strings.TrimRight(strings.ReplaceAll(norm.NFKC.String(host), "。", "."), ".")
+	if a, err := netip.ParseAddr(host); err == nil {
+		return g.check(a)
+	}
+	if endsInNumber(host) {
+		return notifiers.Permanent("refused to ask the proxy for %s: proxies may take it for the address of another "+
+			"host; write a name, or four numbers such as 192.0.2.1", strconv.Quote(host))
+	}
 	addrs, err := g.Resolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
 		return ctx.Err()
@@ -62,6 +73,16 @@ func (g DialGuard) checkName(ctx context.Context, host string) error {
 		}
 	}
 	return nil
+}
+
+// endsInNumber reports whether the last part of a host is a number, as in 2852039166, 0xa9fea9fe and 0251.0376.0251.0376.
+// Many programs read all of these as an IPv4 address (https://url.spec.whatwg.org/#ends-in-a-number-checker).
+func endsInNumber(host string) bool {
+	last := strings.ToLower(host[strings.LastIndexByte(host, '.')+1:])
+	if hex, isHex := strings.CutPrefix(last, "0x"); isHex {
+		return strings.Trim(hex, "0123456789abcdef") == ""
+	}
+	return last != "" && strings.Trim(last, "0123456789") == ""
 }
 
 // isMetadata reports whether a is link-local, multicast, or a well-known address of a cloud's metadata service, also as

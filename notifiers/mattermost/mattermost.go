@@ -18,6 +18,9 @@ import (
 type Config struct {
 	// URL of an incoming webhook, from the server's menu under Integrations.
 	WebhookURL notifiers.Secret `yaml:"webhook_url" secret:"true"`
+	// Proxy for requests: http://, https:// or socks5://, with name and password if it needs them. Default: the one of the
+	// variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
+	ProxyURL notifiers.Secret `yaml:"proxy_url" secret:"true"`
 	// Longest time for one attempt. Default: 10s.
 	Timeout time.Duration `yaml:"timeout"`
 }
@@ -65,7 +68,7 @@ func Kind() notifiers.Kind {
 func delivered(notifiers.Receipt, string) string { return "Mattermost has posted it" }
 
 func define(c Config, _ Options) service.Definition[Options, post] {
-	webhook := service.Webhook("Mattermost", c.WebhookURL, c.Timeout)
+	webhook := service.Webhook("Mattermost", c.WebhookURL, c.ProxyURL, c.Timeout)
 	return service.Definition[Options, post]{
 		Endpoint: webhook, Refuse: refuse, Compose: compose, Classify: classify, Probe: probe,
 		Faults: []error{webhook.CheckWebhook(

@@ -28,6 +28,9 @@ type Config struct {
 	Username string `yaml:"username"`
 	// Password of username.
 	Password notifiers.Secret `yaml:"password" secret:"true"`
+	// Proxy for requests: http://, https:// or socks5://, with name and password if it needs them. Default: the one of the
+	// variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
+	ProxyURL notifiers.Secret `yaml:"proxy_url" secret:"true"`
 	// Longest time for one attempt. Default: 10s.
 	Timeout time.Duration `yaml:"timeout"`
 }
@@ -93,7 +96,7 @@ func define(c Config, o Options) service.Definition[Options, post] {
 	o.Topic = cmp.Or(o.Topic, "later") // without one the messages have their own
 	login, basic := c.login()
 	return service.Definition[Options, post]{
-		Endpoint: service.Endpoint{Service: "ntfy", Key: "server", URL: service.WithSlash(c.Server), Timeout: c.Timeout,
+		Endpoint: service.Endpoint{Service: "ntfy", Key: "server", URL: service.WithSlash(c.Server), Timeout: c.Timeout, Proxy: c.ProxyURL,
 			Secrets: []string{c.Token.Value(), c.Password.Value(), basic}},
 		Faults: []error{service.CheckBase("server", c.Server, "https://ntfy.sh/"), c.checkLogin(),
 			notifiers.Faults(refuse(o))},

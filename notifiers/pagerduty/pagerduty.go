@@ -20,6 +20,9 @@ type Config struct {
 	RoutingKey notifiers.Secret `yaml:"routing_key" secret:"true"`
 	// Base URL of the Events API. Default: https://events.pagerduty.com/; in Europe https://events.eu.pagerduty.com/.
 	APIURL string `yaml:"api_url"`
+	// Proxy for requests: http://, https:// or socks5://, with name and password if it needs them. Default: the one of the
+	// variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
+	ProxyURL notifiers.Secret `yaml:"proxy_url" secret:"true"`
 	// Longest time for one attempt. Default: 10s.
 	Timeout time.Duration `yaml:"timeout"`
 }
@@ -89,7 +92,7 @@ func define(c Config, o Options) service.Definition[Options, event] {
 		noKey = notifiers.Fault("routing_key", "missing; write the key of the service's integration “Events API v2”")
 	}
 	return service.Definition[Options, event]{
-		Endpoint: service.Endpoint{Service: "PagerDuty", Key: "api_url", Timeout: c.Timeout,
+		Endpoint: service.Endpoint{Service: "PagerDuty", Key: "api_url", Timeout: c.Timeout, Proxy: c.ProxyURL,
 			URL: service.WithSlash(c.APIURL) + "v2/enqueue", Secrets: []string{c.RoutingKey.Value()}},
 		Faults: []error{service.CheckBase("api_url", c.APIURL, "https://events.eu.pagerduty.com/"), noKey,
 			notifiers.Faults(refuse(o))},

@@ -47,12 +47,13 @@ type Endpoint struct {
 	Key     string // key of the configuration that the address comes from
 	URL     string // address of the calls without one
 	Timeout time.Duration
-	Secrets []string // texts that must not be shown
+	Proxy   notifiers.Secret // address of the proxy for all calls; without one the environment names it
+	Secrets []string         // texts that must not be shown
 }
 
 // Webhook returns the endpoint of a webhook, whose whole address is a secret.
-func Webhook(service string, url notifiers.Secret, timeout time.Duration) Endpoint {
-	return Endpoint{Service: service, Key: "webhook_url", URL: url.Value(), Timeout: timeout,
+func Webhook(service string, url, proxy notifiers.Secret, timeout time.Duration) Endpoint {
+	return Endpoint{Service: service, Key: "webhook_url", URL: url.Value(), Timeout: timeout, Proxy: proxy,
 		Secrets: httpclient.URLSecrets(url.Value())}
 }
 
@@ -85,11 +86,13 @@ func New[Config, Options, Post any](define func(Config, Options) Definition[Opti
 	return func(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 		o, err := notifiers.MergeOptions[Options](nil, defaults)
 		d := define(*config.(*Config), o)
-		faults := append([]error{err, httpclient.CheckTimeout(d.Timeout)}, d.Faults...)
+		proxy, badProxy := httpclient.ParseProxy(d.Proxy)
+		faults := append([]error{err, badProxy, httpclient.CheckTimeout(d.Timeout)}, d.Faults...)
 		if err := errors.Join(faults...); err != nil {
 			return nil, err
 		}
-		s := &Service{d.Endpoint, httpclient.NewClient(httpclient.DialGuard{}), httpclient.NewRedactor(d.Secrets...)}
+		secrets := append(httpclient.URLSecrets(d.Proxy.Value()), d.Secrets...)
+		s := &Service{d.Endpoint, httpclient.Route{Proxy: proxy}.Client(), httpclient.NewRedactor(secrets...)}
 		n := &notifier[Options, Post]{d, s, defaults}
 		if d.Probe == nil {
 			return n, nil

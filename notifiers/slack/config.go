@@ -20,6 +20,9 @@ type Config struct {
 	Token notifiers.Secret `yaml:"token" secret:"true"`
 	// Base URL of Slack's Web API, for GovSlack or a test server. Default: https://slack.com/api/.
 	APIURL string `yaml:"api_url"`
+	// Proxy for requests: http://, https:// or socks5://, with name and password if it needs them. Default: the one of the
+	// variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
+	ProxyURL notifiers.Secret `yaml:"proxy_url" secret:"true"`
 	// Longest time for one attempt. Default: 10s.
 	Timeout time.Duration `yaml:"timeout"`
 }

@@ -39,11 +39,15 @@ func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 	if !strings.HasSuffix(c.APIURL, "/") {
 		c.APIURL += "/"
 	}
-	secrets := []string{c.Token.Value()}
+	proxy, err := httpclient.ParseProxy(c.ProxyURL)
+	if err != nil {
+		return nil, err
+	}
+	secrets := append(httpclient.URLSecrets(c.ProxyURL.Value()), c.Token.Value())
 	if c.WebhookURL.IsSet() {
 		secrets = append(secrets, httpclient.URLSecrets(c.WebhookURL.Value())...)
 	}
-	return &notifier{c, defaults, httpclient.NewClient(httpclient.DialGuard{}), httpclient.NewRedactor(secrets...),
+	return &notifier{c, defaults, httpclient.Route{Proxy: proxy}.Client(), httpclient.NewRedactor(secrets...),
 		&keyLocks{}}, nil
 }
 

@@ -15,6 +15,9 @@ import (
 type Config struct {
 	// URL of a workflow that begins with “When a Teams webhook request is received” and posts the card.
 	WebhookURL notifiers.Secret `yaml:"webhook_url" secret:"true"`
+	// Proxy for requests: http://, https:// or socks5://, with name and password if it needs them. Default: the one of the
+	// variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
+	ProxyURL notifiers.Secret `yaml:"proxy_url" secret:"true"`
 	// Longest time for one attempt. Default: 15s.
 	Timeout time.Duration `yaml:"timeout"`
 }
@@ -61,7 +64,7 @@ func delivered(notifiers.Receipt, string) string {
 }
 
 func define(c Config, _ Options) service.Definition[Options, post] {
-	webhook := service.Webhook("Teams", c.WebhookURL, c.Timeout)
+	webhook := service.Webhook("Teams", c.WebhookURL, c.ProxyURL, c.Timeout)
 	return service.Definition[Options, post]{
 		Endpoint: webhook, Compose: compose, Classify: classify,
 		Faults: []error{webhook.CheckWebhook(

@@ -24,6 +24,9 @@ type Config struct {
 	Token notifiers.Secret `yaml:"token" secret:"true"`
 	// Base URL of the Bot API, for your own server. Default: https://api.telegram.org/.
 	APIURL string `yaml:"api_url"`
+	// Proxy for requests: http://, https:// or socks5://, with name and password if it needs them. Default: the one of the
+	// variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
+	ProxyURL notifiers.Secret `yaml:"proxy_url" secret:"true"`
 	// Longest time for one attempt. Default: 10s.
 	Timeout time.Duration `yaml:"timeout"`
 }
@@ -121,7 +124,7 @@ func define(c Config, o Options) service.Definition[Options, post] {
 	_, secret, _ := strings.Cut(token, ":")
 	methods := service.WithSlash(c.APIURL) + "bot" + token + "/"
 	return service.Definition[Options, post]{
-		Endpoint: service.Endpoint{Service: "Telegram", Key: "api_url", URL: methods, Timeout: c.Timeout,
+		Endpoint: service.Endpoint{Service: "Telegram", Key: "api_url", URL: methods, Timeout: c.Timeout, Proxy: c.ProxyURL,
 			Secrets: []string{token, secret}},
 		Faults: []error{service.CheckBase("api_url", c.APIURL, "https://api.telegram.org/"), badToken,
 			notifiers.Faults(refuse(o))},
