@@ -379,3 +379,38 @@ func TestARestoredPauseIsLoggedWithItsTimes(t *testing.T) {
 		}
 	})
 }
+
+func TestAStoredPauseHoldsNoSecretOfTheNotifier(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		withURL := func(url string) func(*dispatch.Options) {
+			return func(o *dispatch.Options) {
+				n := o.Config.Notifiers["ops"]
+				n.Spec.Defaults = []byte(`{"url":"` + url + `"}`)
+				o.Config.Notifiers["ops"] = n
+			}
+		}
+		f := failing(gone())
+		r := newRig(t, dispatchtest.Senders{"ops": f.send}, withURL("https://x.example/s3cret"))
+		r.acceptMany(t, 5)
+		time.Sleep(time.Second)
+		stored, err := r.memory.Get(t.Context(), dispatch.PauseKey("ops"))
+		if err != nil || stored == nil || strings.Contains(string(stored), "s3cret") {
+			t.Errorf("stored is %s, %v", stored, err)
+		}
+		r.stop()
+		before := len(f.Titles())
+		f.set(nil)
+		keep := func(o *dispatch.Options) { o.Store = r.memory }
+		same := newRig(t, dispatchtest.Senders{"ops": f.send}, keep, withURL("https://x.example/s3cret"))
+		time.Sleep(time.Minute)
+		if n := len(f.Titles()) - before; n != 0 {
+			t.Errorf("with the same address, %d attempts were made", n)
+		}
+		same.stop()
+		newRig(t, dispatchtest.Senders{"ops": f.send}, keep, withURL("https://x.example/corrected"))
+		time.Sleep(time.Minute)
+		if states := r.memory.States(); states[store.Delivered] != 5 {
+			t.Errorf("with a corrected address, there are %v", states)
+		}
+	})
+}

@@ -2,10 +2,12 @@ package dispatch
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"time"
 
+	"qaserelay/relay/config"
 	"qaserelay/relay/store"
 )
 
@@ -17,8 +19,14 @@ type pauseRecord struct {
 	Since   time.Time `json:"since"`
 	Why     string    `json:"why"`
 	NextTry time.Time `json:"next_try"`
-	// Defaults are the settings of the notifier while the receiver was gone; other ones are worth another try.
-	Defaults string `json:"defaults,omitempty"`
+	// Settings is a hash of the notifier's settings while the receiver was gone; other ones are worth another try. It is
+	// a hash, since an address may hold a secret.
+	Settings string `json:"settings,omitempty"`
+}
+
+// settingsHash identifies the settings of a notifier that a person may correct.
+func settingsHash(n *config.Notifier) string {
+	return fmt.Sprintf("%x", sha256.Sum256(n.Spec.Defaults))
 }
 
 // PauseKey is the key of a notifier's pause in the store.
@@ -75,7 +83,7 @@ func (l *lane) pauseJSON() []byte {
 	if !paused {
 		return nil
 	}
-	b, err := json.Marshal(pauseRecord{s.Since, s.Why, s.NextTry, string(l.notifier.Load().Spec.Defaults)})
+	b, err := json.Marshal(pauseRecord{s.Since, s.Why, s.NextTry, settingsHash(l.notifier.Load())})
 	if err != nil {
 		panic(fmt.Sprintf("encoding a pause: %v", err)) // times and texts always can be
 	}
@@ -99,7 +107,7 @@ func (l *lane) restorePause(ctx, writes context.Context) {
 		l.d.Logger.Warn("stored pause not readable, notifier goes on", "notifier", l.name, "error", err)
 		return
 	}
-	if r.Defaults != string(l.notifier.Load().Spec.Defaults) {
+	if r.Settings != settingsHash(l.notifier.Load()) {
 		r.NextTry = l.d.Now()
 	}
 	l.breaker.Restore(r)
