@@ -48,7 +48,7 @@ func (a Advice) String() string {
 // tells what to write.
 func Unfit(option, value, fault, hint string) Advice {
 	return Advice{Path: []string{option}, Wrong: true, Hint: hint,
-		Message: fmt.Sprintf("%q %s", Cut(OneLine(value), 100), fault)}
+		Message: `"` + Cut(OneLine(value), 100) + `" ` + fault}
 }
 
 // Faults returns the Wrong remarks on the message options of a notifier as faults of its settings.

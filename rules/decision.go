@@ -2,6 +2,7 @@ package rules
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"qaserelay/rules/message"
@@ -61,6 +62,13 @@ type Notification struct {
 	Series string
 	// Person is the one who alone gets the message, as in the options, or empty.
 	Person string
+	// Remarks are those of the notifier (see [Set.Remarks]); only an explanation has them.
+	Remarks []Remark
+}
+
+// IsRefused reports whether the notifier can only refuse the notification, as its remarks say.
+func (n Notification) IsRefused() bool {
+	return slices.ContainsFunc(n.Remarks, func(r Remark) bool { return r.Wrong })
 }
 
 // OrderKey is equal for notifications to one notifier that keep their order: those of one entity, to one place.
@@ -80,7 +88,17 @@ func (n Notification) MarshalJSON() ([]byte, error) {
 		message.Message
 		Options   json.RawMessage `json:"options,omitempty"`
 		Fallbacks []Fallback      `json:"fallback,omitempty"`
-	}{n.Rule, n.Notifier, n.Message, n.Options, n.Fallbacks})
+		Refused   bool            `json:"refused,omitempty"`
+		Warnings  []string        `json:"warnings,omitempty"`
+	}{n.Rule, n.Notifier, n.Message, n.Options, n.Fallbacks, n.IsRefused(), n.Warnings()})
+}
+
+// Warnings returns the texts of the remarks.
+func (n Notification) Warnings() (texts []string) {
+	for _, r := range n.Remarks {
+		texts = append(texts, r.String())
+	}
+	return texts
 }
 
 // Fallback is a notifier that receives a message after another failed permanently, with the options of that message.

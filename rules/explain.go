@@ -30,7 +30,8 @@ type ExplainedRule struct {
 	Result
 	// Condition is traced for every rule, also for those that were disabled or stopped.
 	Condition *condition.Trace `json:"condition"`
-	// Notifications are the messages of the rule, with the secrets in their options masked.
+	// Notifications are the messages of the rule, with the remarks of their notifiers, and with the secrets in their
+	// options masked.
 	Notifications []Notification `json:"notifications,omitempty"`
 }
 
@@ -64,6 +65,7 @@ func (s *Set) maskedOf(d *Decision, rule string) []Notification {
 	var shown []Notification
 	for _, n := range d.Notifications {
 		if n.Rule == rule {
+			n.Remarks = s.Remarks(n)
 			shown = append(shown, s.Masked(n))
 		}
 	}

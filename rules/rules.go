@@ -26,6 +26,7 @@ type Set struct {
 	defaults     map[string]*defaultMessage // by event name
 	usesPrevious bool
 	mask         func(notifier string, options json.RawMessage) json.RawMessage
+	refuse       refuser
 }
 
 // Options are the parts of a Set beside its rules.
@@ -35,6 +36,8 @@ type Options struct {
 	UsesPrevious bool // a condition or template reads previous
 	// Mask masks rendered message options of a notifier that may hold secrets. A nil Mask hides all of them.
 	Mask func(notifier string, options json.RawMessage) json.RawMessage
+	// Refuse returns the remarks of a notifier on a message with these options. Nil has none.
+	Refuse func(notifier string, options json.RawMessage) []Remark
 }
 
 // Rule is one compiled rule.
@@ -59,7 +62,8 @@ type RuleInfo struct {
 // NewSet makes a set of the given rules, which must not change afterwards. A rule without a condition, whose condition
 // is faulty, keeps its place, but the set must not be asked to decide.
 func NewSet(o Options, rules []*Rule) *Set {
-	s := &Set{rules: rules, settings: o.Settings, people: o.People, usesPrevious: o.UsesPrevious, mask: o.Mask}
+	s := &Set{rules: rules, settings: o.Settings, people: o.People, usesPrevious: o.UsesPrevious, mask: o.Mask,
+		refuse: o.Refuse}
 	s.index.build(rules)
 	s.defaults = compileDefaults(o.Settings.Location, o.People)
 	return s

@@ -95,11 +95,11 @@ func test(c *terminal.Console, args []string, f testFlags) error {
 // testOptions are the options for reading rules without sending: secrets may be missing.
 func testOptions() rulefile.Options {
 	return rulefile.Options{
-		Kinds:      config.Kinds(builtin.Kinds()),
-		LookupEnv:  os.LookupEnv,
-		ReadFile:   os.ReadFile,
-		Glob:       filepath.Glob,
-		AllowUnset: true,
+		Kinds:       config.Kinds(builtin.Kinds()),
+		LookupEnv:   os.LookupEnv,
+		ReadFile:    os.ReadFile,
+		Glob:        filepath.Glob,
+		IgnoreUnset: true,
 	}
 }
 

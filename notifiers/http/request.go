@@ -224,7 +224,37 @@ func parseMethod(method string) (string, error) {
 	case !isToken(method), method == http.MethodConnect, method == http.MethodTrace:
 		return "", notifiers.Fault("method", "%q is not valid; write one such as POST or PUT", method)
 	}
+	if meant := meantMethod(method); meant != "" {
+		return "", notifiers.Fault("method", "%q is not a method of HTTP; did you mean %q?", method, meant)
+	}
 	return method, nil
+}
+
+// meantMethod returns the common method that an unknown one is a misspelling of, or "". Servers may have methods of
+// their own.
+func meantMethod(method string) string {
+	if isKnownMethod(method) {
+		return ""
+	}
+	for _, common := range []string{"POST", "PUT", "PATCH", "GET", "DELETE", "HEAD", "OPTIONS"} {
+		if len(method) > 2 && (sorted(method) == sorted(common) || isSlip(method, common) || isSlip(common, method)) {
+			return common
+		}
+	}
+	return ""
+}
+
+func sorted(word string) string { return string(slices.Sorted(slices.Values([]byte(word)))) }
+
+// isSlip reports whether long has one letter more than short, or another one in its place.
+func isSlip(long, short string) bool {
+	for i := range long {
+		without := long[:i] + long[i+1:]
+		if without == short || len(long) == len(short) && without == short[:i]+short[i+1:] {
+			return true
+		}
+	}
+	return false
 }
 
 // checkHeaders refuses names that are not tokens (RFC 9110, section 5.6.2), which could inject other headers, and
@@ -268,6 +298,11 @@ func checkHTTPDefaults(defaults json.RawMessage) error {
 	if o.URL != "" {
 		if _, err := httpclient.ParseURL(o.URL); err != nil {
 			return err
+		}
+	}
+	for name, value := range o.Headers {
+		if strings.ContainsAny(strings.TrimSpace(value), "\r\n\x00") {
+			return notifiers.Fault("headers."+name, "a header cannot have a line break; write it in one line")
 		}
 	}
 	return checkHeaders(o.Headers)

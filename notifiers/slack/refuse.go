@@ -41,15 +41,21 @@ func refuseChannel(channel string) []notifiers.Advice {
 	case channel == "":
 		return []notifiers.Advice{{Path: []string{"channel"}, Wrong: true, Message: "there is none",
 			Hint: `write one on the notifier or in the rule, such as channel: "#qa"`}}
-	case isID(channel, "CGDUW"):
+	case isID(channel, "CGD"):
 		return nil
+	case isID(channel, "UW"):
+		doubt := notifiers.Unfit("channel", channel, "is a person, not a channel", "write dm: in place of channel:")
+		doubt.Wrong = false
+		return []notifiers.Advice{doubt}
 	case address != "", strings.HasPrefix(channel, "@"):
 		return wrong("is a person, not a channel", "write dm: in place of channel:, with an address or a member id")
 	case strings.Contains(name, ",") || strings.Contains(name, " #"):
 		return wrong("is not the name of a channel", "a message goes to one channel: name the notifier twice for two")
+	case strings.Contains(name, "{"):
+		return wrong("is not the name of a channel", "this is an object: name one of its fields, such as .title")
 	case strings.ContainsFunc(name, isForbidden) || name == "":
-		return wrong("is not the name of a channel",
-			"names have small letters, digits, - and _, without blanks: "+exampleChannel(name))
+		return wrong("is not the name of a channel", "names are in lower case, with letters, digits, - and _, "+
+			"without spaces: "+exampleChannel(name))
 	case len([]rune(name)) > maxChannel:
 		return wrong("is not the name of a channel", "names have at most "+strconv.Itoa(maxChannel)+" characters")
 	case strings.Trim(name, "-_") != name:

@@ -11,6 +11,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/builtin"
+	"qaserelay/rules"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/lint"
 	"qaserelay/rules/rulefile"
@@ -80,7 +81,7 @@ func Kinds(ks []notifiers.Kind) map[string]rulefile.Kind {
 				_, err := k.New(config, defaults)
 				return err
 			},
-			Advise: advise(k), Jointly: k.Jointly,
+			Advise: advise(k), Jointly: k.Jointly, Refuse: refuse(k),
 		}
 	}
 	return kinds
@@ -91,18 +92,32 @@ func MaskOptions(options json.RawMessage) json.RawMessage {
 	return notifiers.MaskOptions(builtin.Kinds(), options)
 }
 
-// advise returns the advice of a kind on an option, in the type of package rulefile.
-func advise(k notifiers.Kind) func(config any, option string, value any) []rulefile.Advice {
+// advise returns the advice of a kind on an option, in the type of package rules.
+func advise(k notifiers.Kind) func(config any, option string, value any) []rules.Remark {
 	if k.Advise == nil {
 		return nil
 	}
-	return func(config any, option string, value any) []rulefile.Advice {
-		var all []rulefile.Advice
-		for _, a := range k.Advise(config, option, value) {
-			all = append(all, rulefile.Advice(a))
-		}
-		return all
+	return func(config any, option string, value any) []rules.Remark {
+		return remarks(k.Advise(config, option, value))
 	}
+}
+
+// refuse returns the remarks of a kind on a message, in the type of package rules.
+func refuse(k notifiers.Kind) func(config any, defaults, own json.RawMessage) []rules.Remark {
+	if k.Refuse == nil {
+		return nil
+	}
+	return func(config any, defaults, own json.RawMessage) []rules.Remark {
+		return remarks(k.Refuse(config, defaults, own))
+	}
+}
+
+func remarks(advice []notifiers.Advice) []rules.Remark {
+	all := make([]rules.Remark, len(advice))
+	for i, a := range advice {
+		all[i] = rules.Remark(a)
+	}
+	return all
 }
 
 // makeNotifiers makes the notifiers. Their entries are checked already, so a problem here is rare. If variables may be

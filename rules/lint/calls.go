@@ -100,12 +100,12 @@ func checkRunDuration(call template.Call) diag.Finding {
 // badVerb is a mistake that printf writes into its result: %!d(string=…), %!d(MISSING), %!(EXTRA …), %!(NOVERB).
 var badVerb = regexp.MustCompile(`%!(?:(\S)\((\w+|<nil>)|\((EXTRA|NOVERB))`)
 
-// printfFinding explains the first mistake of printf in a text for the example of an event, at the call that makes it.
-func (c *checker) printfFinding(source string, plain *template.Template, event string) []diag.Finding {
+// printfFinding explains the first mistake of printf in a text for an event, at the call that makes it.
+func (c *checker) printfFinding(source string, plain *template.Template, one trial) []diag.Finding {
 	if plain == nil {
 		return nil
 	}
-	rendered, err := plain.Render(c.example(event))
+	rendered, err := plain.Render(one.Context())
 	if err != nil {
 		return nil
 	}

@@ -6,14 +6,11 @@ package lint
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"qaserelay/rules"
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
 	"qaserelay/rules/diag"
-	"qaserelay/rules/event"
-	"qaserelay/rules/message"
 	"qaserelay/rules/rulefile"
 	"qaserelay/rules/template"
 	"qaserelay/rules/value"
@@ -34,7 +31,7 @@ func Parse(files []yamldoc.File, o rulefile.Options) (*rulefile.File, diag.Probl
 // Check returns warnings about everything in the file that could be compiled.
 func Check(file *rulefile.File) diag.Problems {
 	c := &checker{file: file, world: newWorld(file), matching: map[*rules.Rule][]*catalog.Schema{},
-		examples: map[string]template.Context{}}
+		tried: map[string][]trial{}, reported: map[string]bool{}, remarks: map[string][]rules.Remark{}, left: maxTrials}
 	for _, r := range file.Source.Rules {
 		if r.Parsed == nil {
 			c.matching[r.Rule] = catalog.Schemas().Events
@@ -49,6 +46,7 @@ func Check(file *rulefile.File) diag.Problems {
 	for _, t := range file.Source.Texts {
 		c.checkText(t)
 	}
+	c.checkRemarks()
 	return c.problems
 }
 
@@ -74,7 +72,10 @@ type checker struct {
 	file     *rulefile.File
 	world    *world
 	matching map[*rules.Rule][]*catalog.Schema // the events that a rule can match
-	examples map[string]template.Context       // the variables of the catalog's examples, by event name
+	tried    map[string][]trial                // by event name
+	remarks  map[string][]rules.Remark         // by notifier and options
+	reported map[string]bool                   // the places of options that have a remark
+	left     int                               // trials beside the examples
 	problems diag.Problems
 }
 
@@ -97,50 +98,50 @@ func (c *checker) checkText(t rulefile.TextSource) {
 	findings = append(findings, lintTemplate(c.file.Source.Templates, t.Text, events)...)
 	findings = append(findings, c.lintCalls(t)...)
 	if len(findings) == 0 && t.Compiled != nil {
-		findings = c.renderExamples(t, events)
+		findings = c.renderTrials(t, events)
 	}
 	c.warn(t.At, findings...)
 }
 
-// renderExamples renders a template for the example of each event, and returns the first failure.
-func (c *checker) renderExamples(t rulefile.TextSource, events []*catalog.Schema) []diag.Finding {
-	plain := c.withPrintf(t)
+// renderTrials renders a template for the examples of the events and for events built to break it, and returns the
+// first fault.
+func (c *checker) renderTrials(t rulefile.TextSource, events []*catalog.Schema) []diag.Finding {
+	reads, plain := c.readsOf(t.Text), c.withPrintf(t)
 	for _, e := range events {
-		text, err := t.Compiled.Render(c.example(e.Name))
-		if found := c.printfFinding(t.Text, plain, e.Name); err == nil && found != nil {
-			return found
-		}
-		switch {
-		case err != nil:
-			return []diag.Finding{{
-				Message: fmt.Sprintf("this fails for the example of %s: %v", e.Name, err),
-				Hint:    "the default would be sent instead",
-			}}
-		case t.Form == template.FormJSON && template.BrokenJSON(text):
-			return []diag.Finding{{
-				Message: fmt.Sprintf("for the example of %s the result is not valid JSON: %s", e.Name,
-					value.Shorten(value.OneLine(text), 120)),
-				Hint: `values outside of quotes bring their own: {"title": {{ .entity.title }}}`,
-			}}
+		facts := condition.FactsOf(e.Name)
+		for i, one := range c.trials(e.Name) {
+			if i > 0 && (!one.concerns(reads) || c.left <= 0 || !c.countsFor(t.Rule, one, facts)) {
+				continue
+			}
+			c.left--
+			if found := c.printfFinding(t.Text, plain, one); found != nil {
+				return found
+			}
+			if f := renderTrial(t, one, reads); f != nil {
+				return []diag.Finding{*f}
+			}
 		}
 	}
 	return nil
 }
 
-// example returns the variables of the catalog's example of an event.
-func (c *checker) example(name string) template.Context {
-	if vars, made := c.examples[name]; made {
-		return vars
+// renderTrial returns the fault of a template for one event, or nil.
+func renderTrial(t rulefile.TextSource, one trial, reads []string) *diag.Finding {
+	text, err := t.Compiled.Render(one.Context())
+	switch {
+	case err != nil:
+		return &diag.Finding{
+			Message: fmt.Sprintf("this fails for %s: %v", one.name, err),
+			Hint:    "the default would be sent instead",
+		}
+	case t.Form == template.FormJSON && template.BrokenJSON(text):
+		return &diag.Finding{
+			Message: fmt.Sprintf("for %s the result is not valid JSON: %s", one.name,
+				value.Shorten(value.OneLine(text), 120)),
+			Hint: `values outside of quotes bring their own: {"title": {{ .entity.title }}}`,
+		}
 	}
-	e, _ := catalog.Lookup(name)
-	now := time.Unix(1650600000, 0).UTC()
-	vars := template.Context{Now: now}
-	if ev, err := event.Parse("qase", e.Example, now); err == nil {
-		vars = c.file.Rules.Context(ev, rules.State{Now: now})
-		(&message.Message{Rule: "example", Level: message.Info}).SetVariables(vars.Vars)
-	}
-	c.examples[name] = vars
-	return vars
+	return findGarbage(t, text, one, reads)
 }
 
 // checkPath returns a message if a path cannot be read in the given events, or "".

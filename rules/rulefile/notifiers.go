@@ -40,7 +40,8 @@ type notifierInfo struct {
 	config     any             // as made by kind.Config
 	given      map[string]bool // its own message options; true if they are not empty
 	fallback   fallback        // its fallback: key
-	unsure     bool            // it has errors or unset variables, so a check for missing options is not possible
+	at         yamldoc.Place
+	unsure     bool // it has errors or unset variables, so a check for missing options is not possible
 }
 
 // notifierTable holds the notifiers by name, the faulty ones too.
@@ -55,7 +56,7 @@ func parseNotifiers(documents []*document, kinds map[string]Kind, c *compiler) (
 			if r.Node == nil {
 				continue
 			}
-			p := &notifierParser{d: d, kinds: kinds, compiler: c, node: r.Node, info: &notifierInfo{}}
+			p := &notifierParser{d: d, kinds: kinds, compiler: c, node: r.Node, info: &notifierInfo{at: d.At(r.Node)}}
 			if p.parse() {
 				names.check(d, p.spec.Name, r.Node, "notifier")
 			}
@@ -81,6 +82,30 @@ func maskOf(all []Notifier, kinds map[string]Kind) func(notifier string, options
 		}
 		return nil
 	}
+}
+
+// refuseOf returns a function that asks the kind of a notifier for its remarks on a message.
+func refuseOf(all []Notifier, kinds map[string]Kind) func(notifier string, options json.RawMessage) []rules.Remark {
+	byName := make(map[string]Notifier, len(all))
+	for _, n := range all {
+		byName[n.Name] = n
+	}
+	return func(notifier string, options json.RawMessage) []rules.Remark {
+		n, known := byName[notifier]
+		if refuse := kinds[n.Type].Refuse; known && refuse != nil {
+			return refuse(n.Config, n.Defaults, options)
+		}
+		return nil
+	}
+}
+
+// placesOf returns the positions of the notifiers by name.
+func placesOf(table notifierTable) map[string]yamldoc.Place {
+	places := make(map[string]yamldoc.Place, len(table))
+	for name, info := range table {
+		places[name] = info.at
+	}
+	return places
 }
 
 // notifierParser reads one notifier: the common keys, then those of its type, then its message options.
@@ -113,7 +138,7 @@ func (p *notifierParser) parse() bool {
 	before, unset := p.d.Reported(), p.d.Unset
 	p.notifier.Config = kind.Config()
 	rest = p.d.Fill(rest, p.notifier.Config, yamldoc.ItemName("notifiers"))
-	*p.info = notifierInfo{kind: kind, kindName: p.notifier.Type,
+	*p.info = notifierInfo{at: p.info.at, kind: kind, kindName: p.notifier.Type,
 		config: p.notifier.Config, allowHosts: hasAllowedHosts(p.notifier.Config),
 		given:    map[string]bool{},
 		fallback: fallback{p.d, p.spec.Fallback}}
@@ -196,6 +221,26 @@ func (p *notifierParser) checkConfig() {
 			name := cmp.Or(p.notifier.Name, "of type "+p.notifier.Type)
 			p.d.Errorf(p.locate(fault), "the notifier %s: %v", name, fault)
 		}
+	}
+	if err == nil {
+		p.checkDefaults()
+	}
+}
+
+// checkDefaults warns of message options that the service can only refuse. Options that are missing are those of each
+// message.
+func (p *notifierParser) checkDefaults() {
+	var defaults map[string]json.RawMessage
+	if p.info.kind.Refuse == nil || json.Unmarshal(p.notifier.Defaults, &defaults) != nil {
+		return
+	}
+	for _, r := range p.info.kind.Refuse(p.notifier.Config, p.notifier.Defaults, nil) {
+		if len(r.Path) == 0 || defaults[r.Path[0]] == nil {
+			continue
+		}
+		at, _ := p.d.At(p.valueOf(r.Path[0])).Child(r.Path[1:]...)
+		r.Message = r.Path[0] + ": " + r.Message
+		p.d.problem(at, diag.Warning, r)
 	}
 }
 

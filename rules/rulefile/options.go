@@ -2,7 +2,6 @@ package rulefile
 
 import (
 	"reflect"
-	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -159,11 +158,11 @@ func (p *optionParser) advise(e yamldoc.Entry) {
 		if a.Wrong {
 			severity = diag.Error
 		}
-		at := nodeAt(e.Value, a.Path)
-		if len(a.Path) == 0 {
-			at = e.Key
+		at := p.d.At(e.Key)
+		if len(a.Path) > 0 {
+			at, _ = p.d.At(e.Value).Child(a.Path...)
 		}
-		p.d.Report(at, severity, a.Message, a.Hint)
+		p.d.problem(at, severity, a)
 	}
 }
 
@@ -210,27 +209,7 @@ func writtenValue(n *yaml.Node, left *int) any {
 	return n.Value
 }
 
-// nodeAt returns the node that a path leads to, or the last existing node on the way.
-func nodeAt(n *yaml.Node, path []string) *yaml.Node {
-	for _, key := range path {
-		for n.Kind == yaml.AliasNode {
-			n = n.Alias
-		}
-		next := childOf(n, key)
-		if next == nil {
-			break
-		}
-		n = next
-	}
-	return n
-}
-
-func childOf(n *yaml.Node, key string) *yaml.Node {
-	if n.Kind != yaml.SequenceNode {
-		return yamldoc.ValueOf(n, key)
-	}
-	if i, err := strconv.Atoi(key); err == nil && i < len(n.Content) {
-		return n.Content[i]
-	}
-	return nil
+// problem reports a remark at its place.
+func (d *document) problem(at yamldoc.Place, severity diag.Severity, r rules.Remark) {
+	d.ReportAt(at, severity, diag.Finding{Message: r.Message, Hint: r.Hint})
 }

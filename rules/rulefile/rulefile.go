@@ -32,6 +32,8 @@ type Options struct {
 	Glob func(pattern string) ([]string, error)
 	// AllowUnset makes unset environment variables and unreadable secret files warnings; they expand to nothing.
 	AllowUnset bool
+	// IgnoreUnset does not report them at all.
+	IgnoreUnset bool
 }
 
 // Kind is a type of notifiers as the rules file sees it.
@@ -47,17 +49,13 @@ type Kind struct {
 	Missing func(config any, options map[string]bool) (what, hint string)
 	// Mask masks rendered message options that may hold secrets. A nil Mask hides all of them.
 	Mask func(options json.RawMessage) json.RawMessage
-	// Advise checks one message option as it is written, with its templates. It may be nil.
-	Advise func(config any, key string, value any) []Advice
+	// Advise checks one message option as it is written, with its templates. The paths of its remarks begin within the
+	// option. It may be nil.
+	Advise func(config any, key string, value any) []rules.Remark
 	// Jointly reports whether the notifier cannot write to each person on their own. It may be nil.
 	Jointly func(config any) bool
-}
-
-// Advice is a remark on a message option.
-type Advice struct {
-	Path          []string // leads to the value within the option; empty for the whole option
-	Wrong         bool     // no message with it could be sent; otherwise it is only doubtful
-	Message, Hint string
+	// Refuse returns remarks on the rendered options of a message: its own over those of the notifier. It may be nil.
+	Refuse func(config any, defaults, own json.RawMessage) []rules.Remark
 }
 
 // Config is the configuration in a set of rules files. It is not changed after Parse.
@@ -101,7 +99,8 @@ type File struct {
 // Source is the source of the compiled rules.
 type Source struct {
 	Rules     []RuleSource
-	Texts     []TextSource // the templates of notifiers and rules, in file order
+	Notifiers map[string]yamldoc.Place // by name
+	Texts     []TextSource             // the templates of notifiers and rules, in file order
 	Templates *template.Set
 	People    []people.Person // as they are listed
 }
@@ -138,7 +137,8 @@ type TextSource struct {
 func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	r := &reader{options: o, opened: map[string]bool{}}
 	r.yaml = yamldoc.Reader{LookupEnv: o.LookupEnv, ReadFile: o.ReadFile, AllowUnset: o.AllowUnset,
-		KeyHint: hintForKey, Examples: map[string]string{
+		IgnoreUnset: o.IgnoreUnset,
+		KeyHint:     hintForKey, Examples: map[string]string{
 			"retry": "{for: 24h}", "settings.retention": "{events: 30d}", "settings": "{timezone: Europe/Berlin}",
 			"settings.backlog": "{deliveries: 100000}"}}
 	documents := r.readAll(files)
@@ -155,9 +155,11 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	}
 	set := rules.NewSet(rules.Options{
 		Settings: settings, People: directory, UsesPrevious: c.usesPrevious, Mask: maskOf(notifiers, o.Kinds),
+		Refuse: refuseOf(notifiers, o.Kinds),
 	}, rulesOf(parsed))
 	config := &Config{Settings: settings, Sources: sources, Notifiers: notifiers, Rules: set}
 	tests := parseTests(documents, config, table)
 	markWrong(parsed, r.yaml.Problems)
-	return &File{Config: config, Tests: tests, Source: Source{parsed, c.texts, c.templates, listed}}, r.yaml.Problems
+	source := Source{parsed, placesOf(table), c.texts, c.templates, listed}
+	return &File{Config: config, Tests: tests, Source: source}, r.yaml.Problems
 }

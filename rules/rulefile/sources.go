@@ -62,7 +62,7 @@ func (d *document) implicitSource(lookupEnv func(string) (string, bool)) rules.S
 		s.Secrets = append(s.Secrets, sha256.Sum256([]byte(secret)))
 		return s
 	}
-	d.Report(nil, d.UnsetSeverity(),
+	d.ReportUnset(nil,
 		"no sources are configured, and the environment variable "+secretVariable+" is not set",
 		"set it to the secret that you give to the webhook in Qase, or add sources:")
 	return s

@@ -22,6 +22,8 @@ type Result struct {
 	Failures []Failure `json:"failures,omitempty"`
 	// Notes are remarks of interest whether the test passed or not, such as a template that failed.
 	Notes []string `json:"notes,omitempty"`
+	// Warnings say which messages their notifier would refuse, and which are doubtful.
+	Warnings []string `json:"warnings,omitempty"`
 	// Matched names the rules that matched the tested event.
 	Matched []string `json:"matched"`
 }
@@ -97,10 +99,24 @@ func run(c *rulefile.Config, t *rulefile.Test) Result {
 			r.Notes = append(r.Notes, result.Rule+": "+note)
 		}
 	}
+	for _, n := range d.Notifications {
+		for _, remark := range c.Rules.Remarks(n) {
+			r.Warnings = append(r.Warnings, Warning(n, remark))
+		}
+	}
 	r.Failures = compare(c, t.Expect, d)
 	addConditions(r.Failures, func() []rules.ExplainedRule { return c.Rules.Explain(ev, state).Rules })
 	r.Passed = len(r.Failures) == 0
 	return r
+}
+
+// Warning returns the text about a remark on a message.
+func Warning(n rules.Notification, remark rules.Remark) string {
+	verb := ""
+	if remark.Wrong {
+		verb = "would be refused: "
+	}
+	return n.Rule + " → " + n.Notifier + ": " + verb + remark.String()
 }
 
 // addConditions adds the evaluated conditions of the rules that should have matched. It calls explain if there are any.

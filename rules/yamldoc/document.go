@@ -39,9 +39,10 @@ type Reader struct {
 	Examples map[string]string
 	// KeyHint returns a hint for an unknown key of a part of a file, and the key that is meant; both may be "". It may be
 	// nil.
-	KeyHint    func(what, key string, known []string) (hint, meant string)
-	AllowUnset bool // unset variables and unreadable files are warnings
-	Problems   diag.Problems
+	KeyHint     func(what, key string, known []string) (hint, meant string)
+	AllowUnset  bool // unset variables and unreadable files are warnings
+	IgnoreUnset bool // they are not reported
+	Problems    diag.Problems
 
 	visited int // nodes visited, over all documents
 }

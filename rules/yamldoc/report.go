@@ -3,6 +3,7 @@ package yamldoc
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -38,16 +39,24 @@ func (d *Document) ReportInside(n *yaml.Node, findings []diag.Finding) {
 		return
 	}
 	for _, f := range findings {
-		d.reader.Problems = append(d.reader.Problems, d.At(n).Problem(diag.Error, f))
+		d.ReportAt(d.At(n), diag.Error, f)
 	}
 }
 
-// UnsetSeverity returns the severity of an unset variable.
-func (d *Document) UnsetSeverity() diag.Severity {
-	if d.reader.AllowUnset {
-		return diag.Warning
+// ReportAt reports a finding about the text at a place of the document.
+func (d *Document) ReportAt(at Place, severity diag.Severity, f diag.Finding) {
+	d.reader.Problems = append(d.reader.Problems, at.Problem(severity, f))
+}
+
+// ReportUnset reports a variable that is not set, or a file that cannot be read.
+func (d *Document) ReportUnset(n *yaml.Node, message, hint string) {
+	switch {
+	case d.reader.IgnoreUnset:
+	case d.reader.AllowUnset:
+		d.Report(n, diag.Warning, message, hint)
+	default:
+		d.Report(n, diag.Error, message, hint)
 	}
-	return diag.Error
 }
 
 // Place is the position of a value in its document.
@@ -62,8 +71,47 @@ func (d *Document) At(n *yaml.Node) Place { return Place{d, n} }
 // File returns the name of the file.
 func (p Place) File() string { return p.doc.Name }
 
+// String returns the position as FILE:LINE:COL.
+func (p Place) String() string {
+	return fmt.Sprintf("%s:%d:%d", p.doc.Name, p.node.Line, p.node.Column)
+}
+
 // Line returns the number of the line, from 1.
 func (p Place) Line() int { return p.node.Line }
+
+// Child returns the position of a value within this one: its keys and indexes lead there. Where the path ends early, it
+// returns the last value on the way, and false.
+func (p Place) Child(path ...string) (Place, bool) {
+	n := p.node
+	for _, key := range path {
+		for n.Kind == yaml.AliasNode {
+			n = n.Alias
+		}
+		next := childOf(n, key)
+		if next == nil {
+			return Place{p.doc, n}, false
+		}
+		n = next
+	}
+	return Place{p.doc, n}, true
+}
+
+func childOf(n *yaml.Node, key string) *yaml.Node {
+	if n.Kind != yaml.SequenceNode {
+		return ValueOf(n, key)
+	}
+	if i, err := strconv.Atoi(key); err == nil && i >= 0 && i < len(n.Content) {
+		return n.Content[i]
+	}
+	return nil
+}
+
+// Contains reports whether another position is that of this value or of one within it. Aliases are not followed.
+func (p Place) Contains(other Place) bool {
+	return p == other || slices.ContainsFunc(p.node.Content, func(n *yaml.Node) bool {
+		return Place{p.doc, n}.Contains(other)
+	})
+}
 
 // Lines returns the lines on which the value and each value within it begin.
 func (p Place) Lines() []int {

@@ -82,7 +82,7 @@ func (d *Document) decodeFile(n *yaml.Node, v reflect.Value, what string) {
 		if errors.Is(err, fs.ErrNotExist) {
 			message = fmt.Sprintf("%s: there is no file %s", what, name)
 		}
-		d.Report(n, d.UnsetSeverity(), message, "the path is relative to the folder the relay is started in")
+		d.ReportUnset(n, message, "the path is relative to the folder the relay is started in")
 		return
 	}
 	secret := strings.TrimRight(string(data), "\r\n")

@@ -63,7 +63,7 @@ func (d *Document) variable(n *yaml.Node, inner string) string {
 	if d.secret != "" {
 		hint = "set it, or read the secret from a file: " + d.secret + "_file: NAME"
 	}
-	d.Report(n, d.UnsetSeverity(), "the environment variable "+name+" is not set", hint)
+	d.ReportUnset(n, "the environment variable "+name+" is not set", hint)
 	return ""
 }
 

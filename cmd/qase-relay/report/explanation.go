@@ -47,11 +47,24 @@ func (x Explanation) Print(s *terminal.Screen) {
 func (x Explanation) printMessage(s *terminal.Screen, n rules.Notification) {
 	if x.Draw == nil {
 		printMessage(s, n)
+		printRemarks(s, n)
 		return
 	}
 	s.Printf("    %s %s\n", s.Good("→"), s.Bold(terminal.Printable(n.Notifier)))
 	x.Draw(n)
 	printFallbacks(s, n.Fallbacks)
+	printRemarks(s, n)
+}
+
+// printRemarks prints what the notifier says about a message.
+func printRemarks(s *terminal.Screen, n rules.Notification) {
+	for _, r := range n.Remarks {
+		label := s.Warn("warning:")
+		if r.Wrong {
+			label = s.Bad("would be refused:")
+		}
+		s.Printf("      %s %s\n", label, terminal.Printable(r.String()))
+	}
 }
 
 // outcomeLine returns the outcome of one rule. condition is nil if only the decision is known.
@@ -206,17 +219,27 @@ func optionLines(options json.RawMessage) []string {
 	return lines
 }
 
-// summaryLine returns the messages that would be sent, or the reason why there are none. partial means that some rules
-// are left out.
+// summaryLine returns the messages that would be sent, and those that their notifiers would refuse, or the reason why
+// there are none. partial means that some rules are left out.
 func summaryLine(all []rules.ExplainedRule, partial bool) string {
-	var sent []string
+	var sent, refused []string
 	for _, r := range all {
 		for _, n := range r.Notifications {
-			sent = append(sent, r.Rule+" → "+n.Notifier)
+			if name := r.Rule + " → " + n.Notifier; n.IsRefused() {
+				refused = append(refused, name)
+			} else {
+				sent = append(sent, name)
+			}
 		}
 	}
-	if len(sent) > 0 {
-		return fmt.Sprintf("%s would be sent: %s.", terminal.Plural(len(sent), "message"), strings.Join(sent, ", "))
+	would := func(list []string, verb string) string {
+		if len(list) == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%s would be %s: %s.", terminal.Plural(len(list), "message"), verb, strings.Join(list, ", "))
+	}
+	if len(sent)+len(refused) > 0 {
+		return strings.TrimSpace(would(sent, "sent") + " " + would(refused, "refused"))
 	}
 	return "Nothing would be sent" + map[bool]string{true: " by what is shown"}[partial] + ": " + noMessageReason(all) +
 		"."

@@ -25,6 +25,7 @@ type Tests struct {
 	Tests    []ruletest.Result `json:"tests"`
 	Coverage TestCoverage      `json:"coverage"`
 	Problems diag.Problems     `json:"problems"` // the errors in the files
+	Warnings diag.Problems     `json:"warnings"` // what check would warn of
 
 	files string // their names
 	// Total is the number of tests in the files, including those that the filter left out.
@@ -39,7 +40,7 @@ type TestCoverage struct {
 
 // NewTests runs the tests whose names match filter. A nil filter runs all.
 func NewTests(files []yamldoc.File, o rulefile.Options, filter *regexp.Regexp) *Tests {
-	r := &Tests{Tests: []ruletest.Result{}, Problems: diag.Problems{}}
+	r := &Tests{Tests: []ruletest.Result{}, Problems: diag.Problems{}, Warnings: diag.Problems{}}
 	r.Coverage.Missing = []string{}
 	var names []string
 	for _, f := range files {
@@ -47,6 +48,11 @@ func NewTests(files []yamldoc.File, o rulefile.Options, filter *regexp.Regexp) *
 	}
 	r.files = strings.Join(names, ", ")
 	cfg, problems := lint.Parse(files, o)
+	for _, p := range problems {
+		if p.Severity == diag.Warning {
+			r.Warnings = append(r.Warnings, p)
+		}
+	}
 	if cfg == nil {
 		r.Problems = problems.Errors()
 		return r
@@ -79,6 +85,7 @@ func (r *Tests) Print(s *terminal.Screen, coverage bool, least float64) {
 		s.Printf("%s\n", terminal.CountText(r.Problems))
 		return
 	}
+	terminal.PrintProblems(s, r.Warnings)
 	for _, t := range r.Tests {
 		printTest(s, t)
 	}
@@ -116,6 +123,9 @@ func printTest(s *terminal.Screen, t ruletest.Result) {
 	}
 	for _, note := range t.Notes {
 		s.Printf("    %s %s\n", s.Warn("note:"), terminal.Printable(note))
+	}
+	for _, warning := range t.Warnings {
+		s.Printf("    %s %s\n", s.Warn("warning:"), terminal.Printable(warning))
 	}
 }
 

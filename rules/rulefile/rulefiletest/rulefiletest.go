@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/rules"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/lint"
 	"qaserelay/rules/rulefile"
@@ -69,12 +70,12 @@ func Options() rulefile.Options {
 					}
 					return errors.Join(faults...)
 				},
-				Advise: func(_ any, key string, value any) []rulefile.Advice {
+				Advise: func(_ any, key string, value any) []rules.Remark {
 					list, _ := value.([]any)
 					if key != "blocks" || len(list) != 2 {
 						return nil
 					}
-					return []rulefile.Advice{{Message: "two"},
+					return []rules.Remark{{Message: "two"},
 						{Path: []string{"1", "text", "text"}, Wrong: true, Message: fmt.Sprint(list[1]), Hint: "one"}}
 				},
 			},

@@ -1,0 +1,93 @@
+package rules
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"qaserelay/rules/budget"
+	"qaserelay/rules/event"
+	"qaserelay/rules/template"
+)
+
+// Remark is what a notifier says about a message before it is sent.
+type Remark struct {
+	Path          []string // leads to the value: the option and the way within it; empty for the whole message
+	Wrong         bool     // the message can only be refused; otherwise it is only doubtful
+	Message, Hint string
+}
+
+// String returns the option with the message and its hint.
+func (r Remark) String() string {
+	text := r.Message
+	if len(r.Path) > 0 {
+		text = r.Path[0] + ": " + text
+	}
+	if r.Hint == "" {
+		return text
+	}
+	return text + "; " + r.Hint
+}
+
+// Remarks returns what the notifier of n says about it.
+func (s *Set) Remarks(n Notification) []Remark {
+	if s.refuse == nil {
+		return nil
+	}
+	return s.refuse(n.Notifier, n.Options)
+}
+
+// Trial is an event that rules are tried with, whatever their conditions say. It is for one goroutine.
+type Trial struct {
+	set  *Set
+	view *view
+}
+
+// Known is what earlier events have told about an entity. Nil is nothing.
+type Known struct {
+	Fields    map[string]any
+	CreatedBy map[string]any
+	Reviewers []any // user objects
+}
+
+// Try returns the trial of an event.
+func (s *Set) Try(ev *event.Event, now time.Time, known *Known) *Trial {
+	st := State{Now: now}
+	if known != nil {
+		kept := (&entityState{Fields: known.Fields, CreatedBy: known.CreatedBy, Reviewers: known.Reviewers,
+			StartedAt: now.Add(-time.Hour).Unix(), Seen: now.Unix()}).encode()
+		keys := s.Keys(ev)
+		st.Get = func(key string) ([]byte, error) {
+			if slices.Contains(keys, key) {
+				return kept, nil
+			}
+			return nil, nil
+		}
+	}
+	return &Trial{s, s.view(ev, st)}
+}
+
+// Context returns the input of the templates for the event, with a full budget.
+func (t *Trial) Context() template.Context {
+	context := t.view.context()
+	context.Budget = budget.New()
+	return context
+}
+
+// Matches reports whether the condition of a rule is true for the event.
+func (t *Trial) Matches(r *Rule) bool {
+	matched, err := r.Condition.Match(t.view.env)
+	return err == nil && matched
+}
+
+// Notifications returns the messages that a rule would make for the event, if it matched. targets are those of the rule
+// that count.
+func (t *Trial) Notifications(r *Rule, targets ...*Target) []Notification {
+	one := *r
+	one.Targets = targets
+	t.view.templates = t.Context()
+	return t.set.notify(&one, t.view, &Result{})
+}
+
+// refuser returns remarks on the rendered options of a message to a notifier.
+type refuser = func(notifier string, options json.RawMessage) []Remark
