@@ -124,7 +124,7 @@ func slackMarkup(text, literal string) (all []diag.Finding) {
 	if m := plainCalls.FindStringSubmatchIndex(literal); m != nil {
 		name := literal[m[2]:m[3]]
 		all = append(all, diag.Finding{At: template.PositionOf(text, m[2]),
-			Message: name + " is plain text here, which notifies nobody",
+			Message: name + " is plain text here, so nobody is notified",
 			Hint:    fmt.Sprintf("mention people below notify: {notifier: NAME, mention: [%q]}", name)})
 	}
 	return all

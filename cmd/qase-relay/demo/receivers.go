@@ -200,7 +200,7 @@ func (s *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 func (s *mailSession) Data(r io.Reader) error {
 	m, err := mail.CreateReader(r)
 	if err != nil {
-		return fmt.Errorf("reading the mail: %w", err)
+		return fmt.Errorf("reading the email: %w", err)
 	}
 	a := arrival{channel: "Mail", via: "SMTP", to: strings.Join(s.recipients, ", ")}
 	a.title, _ = m.Header.Subject()
