@@ -186,6 +186,35 @@ func TestABadFileKeepsTheOldRules(t *testing.T) {
 	}
 }
 
+func TestAnIncludeThatMatchesNothingAnyMoreKeepsTheOldRules(t *testing.T) {
+	dir := t.TempDir()
+	file := write(t, filepath.Join(dir, "rules.yaml"), "include: [rules.d/**/*.yaml, none.d/*.yaml]\n"+smallRules)
+	write(t, filepath.Join(dir, "rules.d", "deep", "more.yaml"), `rules: [{name: more, when: "true", notify: [ops]}]`)
+	r, names := watched(t, file)
+	for range 2 {
+		if err := os.Rename(filepath.Join(dir, "rules.d"), filepath.Join(dir, "away")); err != nil {
+			t.Fatal(err)
+		}
+		err := r.Reload()
+		if err == nil || !strings.Contains(err.Error(), "rules.d/**/*.yaml\" any more") || names() != "NAME more" {
+			t.Errorf("got %v, rules %s", err, names())
+		}
+		if err := os.Rename(filepath.Join(dir, "away"), filepath.Join(dir, "rules.d")); err != nil {
+			t.Fatal(err)
+		}
+		soon(t, "a folder that is back is seen", func() bool { return r.Status().Problems.Err() == nil })
+	}
+	write(t, filepath.Join(dir, "rules.d", "deep", "more.yaml"), `rules: [{name: other, when: "true", notify: [ops]}]`)
+	soon(t, "a change in a deep folder is seen", func() bool { return names() == "NAME other" })
+	write(t, file, smallRules)
+	if err := os.RemoveAll(filepath.Join(dir, "rules.d")); err != nil {
+		t.Fatal(err)
+	}
+	soon(t, "a pattern may be taken out with its files", func() bool {
+		return r.Reload() == nil && names() == "NAME"
+	})
+}
+
 func TestStdinIsKeptForReloads(t *testing.T) {
 	cfg, problems := config.Load([]string{"-"}, config.LoadOptions{Kinds: fake(fine),
 		Stdin: strings.NewReader(smallRules)})

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"math/big"
 	"strconv"
 	"time"
 
@@ -43,7 +44,7 @@ func encodeRun(ev *event.Event, entity map[string]any) []byte {
 	for _, key := range value.AppendSortedKeys(buffer[:0], entity) {
 		field := entity[key]
 		switch v := field.(type) {
-		case int, float64, bool:
+		case int, float64, bool, *big.Int:
 		case string:
 			if len(v) > maxShortText {
 				continue

@@ -98,7 +98,7 @@ func testOptions() rulefile.Options {
 		Kinds:       config.Kinds(builtin.Kinds()),
 		LookupEnv:   os.LookupEnv,
 		ReadFile:    os.ReadFile,
-		Glob:        filepath.Glob,
+		Glob:        config.Glob,
 		IgnoreUnset: true,
 	}
 }
@@ -135,7 +135,7 @@ func testFileNames(args []string) (all []string) {
 	for _, arg := range args {
 		names, alone := []string{arg}, len(args) == 1
 		if strings.ContainsAny(arg, "*?[") {
-			names, _ = filepath.Glob(arg)
+			names, _ = config.Glob(arg)
 			alone = false
 		}
 		for _, name := range names {

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"qaserelay/rules/diag"
@@ -23,11 +25,12 @@ func ReadFiles(patterns []string, stdin io.Reader) ([]yamldoc.File, diag.Problem
 type reading struct {
 	files map[string][32]byte // the content of each file; zero if it could not be read
 	globs map[string]string   // the files that matched each pattern
+	watch map[string]bool     // the folders in which a file could match a pattern
 	stdin []byte
 }
 
 func newReading() *reading {
-	return &reading{files: map[string][32]byte{}, globs: map[string]string{}}
+	return &reading{files: map[string][32]byte{}, globs: map[string]string{}, watch: map[string]bool{}}
 }
 
 // all reads the files of names and patterns; "-" is stdin.
@@ -84,9 +87,24 @@ func (r *reading) file(name string) ([]byte, error) {
 }
 
 func (r *reading) glob(pattern string) ([]string, error) {
-	names, err := filepath.Glob(pattern)
+	names, folders, err := glob(pattern)
 	r.globs[pattern] = strings.Join(names, "\n")
+	for _, folder := range folders {
+		r.watch[folder] = true
+	}
 	return names, err
+}
+
+// emptied returns a problem for each pattern of include: that matched files when before was read and matches none now.
+// A folder that is away for a moment, as while it is checked out or mounted anew, must not take the rules with it.
+func (r *reading) emptied(before *reading) (problems diag.Problems) {
+	for _, pattern := range slices.Sorted(maps.Keys(r.globs)) {
+		if r.globs[pattern] == "" && before.globs[pattern] != "" {
+			problems = append(problems, failed("include", fmt.Sprintf("no file matches %q any more", pattern),
+				"put the files back, or take the pattern out of include:"))
+		}
+	}
+	return problems
 }
 
 func contentSum(data []byte, err error) [32]byte {
@@ -99,7 +117,7 @@ func contentSum(data []byte, err error) [32]byte {
 // changed reports whether reading again would give another content.
 func (r *reading) changed() bool {
 	for pattern, names := range r.globs {
-		now, _ := filepath.Glob(pattern)
+		now, _ := Glob(pattern)
 		if strings.Join(now, "\n") != names {
 			return true
 		}
@@ -121,9 +139,7 @@ func (r *reading) dirs() map[string]bool {
 			dirs[filepath.Dir(real)] = true
 		}
 	}
-	for pattern := range r.globs {
-		dirs[filepath.Dir(pattern)] = true
-	}
+	maps.Copy(dirs, r.watch)
 	return dirs
 }
 

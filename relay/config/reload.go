@@ -39,6 +39,7 @@ type Reloader struct {
 	o      ReloadOptions
 	mu     sync.Mutex
 	read   *reading // of the last try, good or bad
+	good   *reading // of the current rules
 	status ReloadStatus
 }
 
@@ -59,7 +60,7 @@ func NewReloader(o ReloadOptions) *Reloader {
 	}
 	now := time.Now()
 	o.Observe(true, now)
-	return &Reloader{o: o, read: o.Config.read, status: ReloadStatus{LoadedAt: now, TriedAt: now}}
+	return &Reloader{o: o, read: o.Config.read, good: o.Config.read, status: ReloadStatus{LoadedAt: now, TriedAt: now}}
 }
 
 // Status returns the outcome of the last try.
@@ -82,6 +83,7 @@ func (r *Reloader) reload() error {
 		load.Stdin = bytes.NewReader(stdin)
 	}
 	cfg, problems := safeLoad(r.o.Patterns, load, read)
+	problems = append(problems, read.emptied(r.good)...)
 	r.read = read
 	known := reflect.DeepEqual(problems, r.status.Problems) // as when a signal follows a change of the file
 	r.status.TriedAt, r.status.Problems = time.Now(), problems
@@ -96,6 +98,7 @@ func (r *Reloader) reload() error {
 		return problems.Err()
 	}
 	r.o.Apply(cfg)
+	r.good = read
 	r.status.LoadedAt = r.status.TriedAt
 	r.o.Observe(true, r.status.TriedAt)
 	r.o.Logger.Info("rules loaded", "rules", len(cfg.Rules.Names()), "notifiers", len(cfg.Notifiers))

@@ -62,8 +62,12 @@ func isPathPart(s string) bool { return s != "" && s != "." && s != ".." }
 
 func firstID(fields map[string]any, names ...string) string {
 	for _, name := range names {
-		if id := IDText(fields[name]); isPathPart(id) {
-			return id
+		id := fields[name]
+		if object, isObject := id.(map[string]any); isObject {
+			id = object["id"]
+		}
+		if text := IDText(id); isPathPart(text) {
+			return text
 		}
 	}
 	return ""

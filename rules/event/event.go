@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"strconv"
 	"strings"
 	"time"
@@ -85,6 +86,8 @@ func IDText(v any) string {
 		return strconv.Itoa(v)
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64)
+	case *big.Int:
+		return v.String()
 	}
 	return ""
 }
@@ -117,10 +120,22 @@ func Parse(source string, body []byte, receivedAt time.Time) (*Event, error) {
 	ev.MemberID, ev.MemberKnown = wholeNumber(envelope["team_member_id"])
 	correctTypes(ev)
 	ev.Timestamp = receivedAt.Unix()
-	if t := Int(envelope["timestamp"]); t > 0 {
-		ev.Timestamp = int64(t)
+	if t := timestamp(envelope["timestamp"]); t > 0 {
+		ev.Timestamp = t
 	}
 	return ev, nil
+}
+
+// timestamp reads Unix seconds or milliseconds, or a date, and returns seconds; 0 for anything else.
+func timestamp(v any) int64 {
+	if n, isNumber := wholeNumber(v); isNumber {
+		v = n
+	}
+	t, isTime := value.Time(v)
+	if !isTime {
+		return 0
+	}
+	return t.Unix()
 }
 
 // otherUnicode returns the encoding of a text that is not UTF-8 but UTF-16 or UTF-32, by its first character: a mark of
@@ -164,6 +179,8 @@ func wholeNumber(v any) (n int, ok bool) {
 		return v, true
 	case float64:
 		return int(max(math.MinInt32, min(v, math.MaxInt32))), true
+	case *big.Int:
+		return math.MaxInt32 * v.Sign(), true
 	case string:
 		n, err := strconv.Atoi(v)
 		return n, err == nil

@@ -57,6 +57,7 @@ func (g *schemaMaker) file() js {
 	top := g.object(reflect.TypeFor[rulefile.FileSpec](), "")
 	top["$schema"] = "http://json-schema.org/draft-07/schema#"
 	top["title"] = "Rules of qase-relay"
+	top["patternProperties"] = js{"^x-": js{}} // ignored, for anchors
 	top["definitions"] = js{
 		"matcher": js{"anyOf": []js{textSchema(), {"type": "array", "items": textSchema()}, {
 			"type": "object", "additionalProperties": false,

@@ -204,7 +204,7 @@ func writtenValue(n *yaml.Node, left *int) any {
 	case "!!null":
 		return nil
 	case "!!bool":
-		return n.Value == "true"
+		return strings.EqualFold(n.Value, "true")
 	}
 	return n.Value
 }

@@ -1,6 +1,7 @@
 package rulefile_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"strings"
@@ -99,6 +100,46 @@ func TestIncludedFilesHoldNoNotifiers(t *testing.T) {
 	_, problems = lint.Parse([]yamldoc.File{main, {Name: "more.yaml", Data: []byte(more)}}, o)
 	if problems.Err() != nil {
 		t.Errorf("a file that is given as well may hold everything: %v", problems)
+	}
+}
+
+func TestFilesAreReadAsTheyAreMeant(t *testing.T) {
+	o := rulefiletest.Options()
+	o.LookupEnv = func(name string) (string, bool) { return map[string]string{"B": "from b"}[name], name == "B" }
+	config, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: []byte(`
+x-common: &common {notify: [qa], anything: "${NOPE}", when: "true"}
+x-list: [{a: 1}]
+x-notify: &notify [qa]
+x-rule: &rule {when: "true", notify: [qa]}
+sources: [{name: qase, secrets: ["${A:-${B:-c}}"]}]
+notifiers: [{name: qa, type: chat}]
+rules:
+  - {name: a, when: "true", notify: *notify, enabled: False, description: "${A:-<${C:-${B}>}>}"}
+  - {<<: *rule, name: b, stop: TRUE}
+  - {<<: *rule, name: c, enabled: "${ON:-True}", stop: FALSE, description: "${A:-{x}}"}
+`)}}, o)
+	if problems.Err() != nil {
+		t.Fatal(problems)
+	}
+	rules := config.Rules.Rules()
+	if rules[0].Enabled || !rules[1].Enabled || !rules[1].Stop || !rules[2].Enabled || rules[2].Stop {
+		t.Errorf("got %+v", rules)
+	}
+	if rules[0].Description != "<from b>>" || rules[2].Description != "{x}" ||
+		config.Sources[0].Secrets[0] != sha256.Sum256([]byte("from b")) {
+		t.Errorf("got %q, %q", rules[0].Description, rules[2].Description)
+	}
+	for text, want := range map[string]string{
+		"rules: [{name: a, when: \"true\", notify: [qa], enabled: no}]": `enabled must be true or false, not "no"`,
+		"rules: [{name: a, x-a: 1}]":                                    `unknown key "x-a"`,
+		"settings: {x-a: 1}":                                            `unknown key "x-a"`,
+		"x_a: 1":                                                        `unknown key "x_a"`,
+		"rules: [{name: \"" + strings.Repeat("${A:-", 30) + strings.Repeat("}", 30) + "\"}]": "too deep within each other",
+		"rules: [{name: \"${A:-${B}\"}]": "without a closing }",
+	} {
+		if _, problems := rulefiletest.Check("r.yaml", text); !strings.Contains(fmt.Sprint(problems), want) {
+			t.Errorf("%s: got %v, want %s", text, problems, want)
+		}
 	}
 }
 

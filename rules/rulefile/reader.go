@@ -125,7 +125,7 @@ func (d *document) checkIncluded() {
 // onlyTests reports whether a file holds only tests, so that the files it includes are the complete rules.
 func (d *document) onlyTests() bool {
 	for key := range yamldoc.Pairs(d.Root) {
-		if key.Value != "include" && key.Value != "tests" {
+		if key.Value != "include" && key.Value != "tests" && !strings.HasPrefix(key.Value, yamldoc.ExtensionPrefix) {
 			return false
 		}
 	}

@@ -222,6 +222,11 @@ func (d *Document) decodeScalar(n *yaml.Node, v reflect.Value, what string) {
 	}
 }
 
+// truths are the spellings of the core schema of YAML.
+var truths = map[string]bool{
+	"true": true, "True": true, "TRUE": true, "false": false, "False": false, "FALSE": false,
+}
+
 // setScalar sets v to the value that a text has for its type.
 func setScalar(v reflect.Value, s string) error {
 	if v.Type() == durationType {
@@ -236,10 +241,11 @@ func setScalar(v reflect.Value, s string) error {
 	case reflect.String:
 		v.SetString(s)
 	case reflect.Bool:
-		if s != "true" && s != "false" {
+		truth, isBool := truths[s]
+		if !isBool {
 			return fmt.Errorf("must be true or false, not %s", value.Quote(s))
 		}
-		v.SetBool(s == "true")
+		v.SetBool(truth)
 	case reflect.Int, reflect.Int64:
 		n, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {
@@ -359,7 +365,7 @@ func (d *Document) anyOf(n *yaml.Node) any {
 	case "!!null":
 		return nil
 	case "!!bool":
-		return s == "true"
+		return truths[s]
 	case "!!int", "!!float":
 		return value.Number(s)
 	}

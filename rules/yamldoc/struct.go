@@ -16,12 +16,18 @@ import (
 	"qaserelay/rules/diag"
 )
 
+// ExtensionPrefix begins the keys at the top of a document that may hold anything and are ignored.
+const ExtensionPrefix = "x-"
+
 // decodeStruct fills the fields of v. A field At of type Raw takes the node itself.
 func (d *Document) decodeStruct(n *yaml.Node, v reflect.Value, what string) {
 	if at := v.FieldByName("At"); at.IsValid() {
 		at.Set(reflect.ValueOf(Raw{n}))
 	}
 	for _, e := range d.fill(d.Entries(n, what), v, what) {
+		if n == d.Root && strings.HasPrefix(e.Key.Value, ExtensionPrefix) {
+			continue // for the anchors in it
+		}
 		d.UnknownKey(e.Key, what, FieldsOf(v.Type()).Keys())
 	}
 }

@@ -10,12 +10,20 @@ import (
 	"qaserelay/rules/value"
 )
 
+// maxDefaults is how deep the defaults of variables can be within each other.
+const maxDefaults = 20
+
 // expand replaces ${VAR} and ${VAR:-default} in the text of a scalar; $${ stands for ${ itself. The default is used
-// when the variable is unset or empty.
-func (d *Document) expand(n *yaml.Node) string {
-	text := n.Value
+// when the variable is unset or empty, and may hold variables itself.
+func (d *Document) expand(n *yaml.Node) string { return d.expandText(n, n.Value, 0) }
+
+func (d *Document) expandText(n *yaml.Node, text string, depth int) string {
 	if !strings.Contains(text, "${") {
 		return text
+	}
+	if depth > maxDefaults {
+		d.Report(n, diag.Error, "the defaults of variables are too deep within each other", "write fewer")
+		return ""
 	}
 	var out strings.Builder
 	for {
@@ -30,19 +38,35 @@ func (d *Document) expand(n *yaml.Node) string {
 			continue
 		}
 		out.WriteString(before)
-		inner, after, closed := strings.Cut(rest, "}")
+		inner, after, closed := cutVariable(rest)
 		if !closed {
 			d.Report(n, diag.Error, "${ without a closing }",
 				"write ${NAME} or ${NAME:-default}; $${ stands for ${ itself")
 			return ""
 		}
-		out.WriteString(d.variable(n, inner))
+		out.WriteString(d.variable(n, inner, depth))
 		text = after
 	}
 }
 
+// cutVariable cuts text behind a ${ at the bracket that closes it.
+func cutVariable(text string) (inner, after string, closed bool) {
+	open := 1
+	for i := 0; i < len(text); i++ {
+		switch {
+		case strings.HasPrefix(text[i:], "${"):
+			open++
+		case text[i] == '}':
+			if open--; open == 0 {
+				return text[:i], text[i+1:], true
+			}
+		}
+	}
+	return text, "", false
+}
+
 // variable returns the value of ${inner}.
-func (d *Document) variable(n *yaml.Node, inner string) string {
+func (d *Document) variable(n *yaml.Node, inner string, depth int) string {
 	name, fallback, hasFallback := strings.Cut(inner, ":-")
 	if !isVariable(name) {
 		d.Report(n, diag.Error, "${"+value.Shorten(inner, 40)+"} is not an environment variable", valueHint(inner))
@@ -56,7 +80,7 @@ func (d *Document) variable(n *yaml.Node, inner string) string {
 	case set && (value != "" || !hasFallback):
 		return value
 	case hasFallback:
-		return fallback
+		return d.expandText(n, fallback, depth+1)
 	}
 	d.Unset++
 	hint := "set it, or give a default: ${" + name + ":-…}"
