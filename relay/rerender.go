@@ -53,7 +53,8 @@ type rerendered struct {
 // notificationNow returns what the current rules make of the event of a delivery, for its notifier.
 func (e *Engine) notificationNow(ctx context.Context, d store.Delivery) (r rerendered, err error) {
 	if _, known := e.Config().Notifiers[d.Notifier]; !known {
-		return r, cannotRerender("the notifier %q is not in the current rules; add it again, or cancel the delivery", d.Notifier)
+		return r, cannotRerender("the notifier %q is not in the current rules; add it again, or cancel the delivery",
+			d.Notifier)
 	}
 	root, at, of, err := e.origin(ctx, d)
 	if err != nil {
@@ -94,7 +95,8 @@ const maxSiblings = 1000
 // origin returns the delivery that a fallback is for in the end, or the delivery itself, and which one it is of those
 // that its rule made for its notifier and event.
 func (e *Engine) origin(ctx context.Context, d store.Delivery) (root store.Delivery, at, of int, err error) {
-	all, _, err := e.Store.Deliveries(ctx, store.DeliveryFilter{Event: d.EventID, OldestFirst: true, Limit: maxSiblings})
+	ofEvent := store.DeliveryFilter{Event: d.EventID, OldestFirst: true, Limit: maxSiblings}
+	all, _, err := e.Store.Deliveries(ctx, ofEvent)
 	if err != nil {
 		return root, 0, 0, err
 	}
@@ -105,7 +107,8 @@ func (e *Engine) origin(ctx context.Context, d store.Delivery) (root store.Deliv
 	for root = d; root.FallbackFor != 0; {
 		before, known := byID[root.FallbackFor]
 		if !known {
-			return root, 0, 0, cannotRerender("the delivery %s, which it is the fallback for, is not there any more", root.FallbackFor)
+			return root, 0, 0, cannotRerender("the delivery %s, which it is the fallback for, is not there any more",
+				root.FallbackFor)
 		}
 		root = before
 	}
@@ -151,9 +154,9 @@ func (e *Engine) whyNot(decision rules.Decision, d store.Delivery, made, before 
 		return cannotRerender("the rule %q no longer matches the event%s; qase-relay explain --id %s shows why", d.Rule,
 			reason, d.EventID)
 	case made == 0:
-		return cannotRerender("the rule %q no longer sends this event to %q; qase-relay explain --id %s shows why", d.Rule,
-			d.Notifier, d.EventID)
+		return cannotRerender("the rule %q no longer sends this event to %q; qase-relay explain --id %s shows why",
+			d.Rule, d.Notifier, d.EventID)
 	}
-	return cannotRerender("the rule %q now makes %d messages for %q in place of %d, so none is known to be this one; "+replay,
-		d.Rule, made, d.Notifier, before, d.EventID)
+	return cannotRerender("the rule %q now makes %d messages for %q in place of %d, so none is known to be this one; "+
+		replay, d.Rule, made, d.Notifier, before, d.EventID)
 }

@@ -64,7 +64,8 @@ func TestADeliveryIsRenderedAgainByTheCurrentRules(t *testing.T) {
 		if err != nil || d.State != store.Delivered || d.Title != "to yes" || len(attempts) != 2 {
 			t.Errorf("it is %s, %q, after %d attempts (%v)", d.State, d.Title, len(attempts), err)
 		}
-		if got := ops.Titles(); len(got) != 2 || got[1] != dead.ID.String()+" to yes in yes" || len(other.Titles()) != 1 {
+		if got := ops.Titles(); len(got) != 2 || got[1] != dead.ID.String()+" to yes in yes" ||
+			len(other.Titles()) != 1 {
 			t.Errorf("arrived %v and %v", got, other.Titles())
 		}
 		if found, err := r.Rerender(t.Context(), dead.ID); found || err != nil {
@@ -123,11 +124,13 @@ func TestARuleThatMakesNoSuchMessageSaysSo(t *testing.T) {
 				`the rule "r" no longer matches the event (payload.failed is 0); qase-relay explain --id`},
 			"a rule that is gone": {matchedBy("other"), `the rule "r" is not in the current rules`},
 			"another notifier":    {made(rules.Matched, toChannel("x", "y")), `no longer sends this event to "ops"`},
-			"more messages":       {made(rules.Matched, toChannel("ops", "a"), toChannel("ops", "b")), "now makes 2 messages"},
+			"more messages": {made(rules.Matched, toChannel("ops", "a"), toChannel("ops", "b")),
+				"now makes 2 messages"},
 		} {
 			r.decide = c.decide
 			var refused *RerenderError
-			if _, err := r.Rerender(t.Context(), dead.ID); !errors.As(err, &refused) || !strings.Contains(err.Error(), c.want) {
+			_, err := r.Rerender(t.Context(), dead.ID)
+			if !errors.As(err, &refused) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

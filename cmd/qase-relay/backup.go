@@ -90,7 +90,8 @@ func backupHint(err error, store string) error {
 		return terminal.Wrong(terminal.Hint(fmt.Errorf("%w; nothing was written", err),
 			"--force replaces it, unless it is the store itself"))
 	case errors.Is(err, fs.ErrNotExist):
-		return terminal.Hint(err, "--store names the store, such as sqlite:data/relay.db; the folder of the file has to exist")
+		return terminal.Hint(err, "--store names the store, such as sqlite:data/relay.db; the folder of the file "+
+			"has to exist")
 	}
 	return fmt.Errorf("backing up %s: %w", redactStoreURL(store), err)
 }

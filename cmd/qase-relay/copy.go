@@ -68,8 +68,8 @@ func copyStore(ctx context.Context, c *terminal.Console, f copyFlags) error {
 	}
 	c.Out.Printf("%s: %s; the numbers of rows agree\n", verb, rowsOf(done.Rows))
 	if done.Copied > 0 {
-		c.Out.Printf("%s\n", c.Out.Dim("Next: "+terminal.Program()+" serve --store with the new store. Remove the old one "+
-			"when the new one works."))
+		c.Out.Printf("%s\n", c.Out.Dim("Next: "+terminal.Program()+" serve --store with the new store. "+
+			"Remove the old one when the new one works."))
 	}
 	return nil
 }

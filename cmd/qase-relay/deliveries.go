@@ -211,8 +211,8 @@ func newDeliveriesRetry(c *terminal.Console) *cobra.Command {
 receivers can drop duplicates. --dead selects all dead letters; filters limit them, and --state pending selects
 pending ones.
 
-A retry sends the message as it was rendered. With --rerender it is rendered again with the current rules, for example after
-a wrong channel was corrected; the other deliveries of the event stay as they are.
+A retry sends the message as it was rendered. With --rerender it is rendered again with the current rules, for example
+after a wrong channel was corrected; the other deliveries of the event stay as they are.
 
 Exits with 1 if a delivery does not exist, is neither dead nor pending, or cannot be made by the current rules.`,
 		Example: `  qase-relay deliveries retry 06bq1xk2zv8c0

@@ -310,7 +310,9 @@ func TestAReplyIsAboutTheServerOrTheMail(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			refuse := func() error { return &smtp.SMTPError{Code: code, EnhancedCode: smtp.NoEnhancedCode, Message: text[4:]} }
+			refuse := func() error {
+				return &smtp.SMTPError{Code: code, EnhancedCode: smtp.NoEnhancedCode, Message: text[4:]}
+			}
 			s := serveMail(t, &server{onData: refuse}, "none")
 			_, err = testEmail(t, s.port, nil).Send(t.Context(), messageTo(`{"to":["a@x.io"]}`))
 			var own *notifiers.MessageError

@@ -156,7 +156,8 @@ func checkWorks(t *testing.T, from, url string) {
 	}
 	a, err1 := want.Backlog(t.Context())
 	b, err2 := got.Backlog(t.Context())
-	if err := errors.Join(err1, err2); err != nil || len(a) != len(b) || a[0].Dead != b[0].Dead || a[0].Pending != b[0].Pending {
+	if err := errors.Join(err1, err2); err != nil || len(a) != len(b) || a[0].Dead != b[0].Dead ||
+		a[0].Pending != b[0].Pending {
 		t.Errorf("the backlog is %+v, want %+v (%v)", b, a, err)
 	}
 	evs, _, err := got.Events(t.Context(), store.EventFilter{Limit: 1, OldestFirst: true})
@@ -209,7 +210,8 @@ func interrupt(t *testing.T, from, to string, pages int) {
 func testInterrupted(t *testing.T, c *pgtest.Cluster) {
 	from := "sqlite:" + fullStore(t)
 	for i, pages := range []int{1, 2, 4, 5} {
-		for _, to := range []string{c.Schema(t, fmt.Sprint("cut", i)), "sqlite:" + filepath.Join(t.TempDir(), "relay.db")} {
+		file := "sqlite:" + filepath.Join(t.TempDir(), "relay.db")
+		for _, to := range []string{c.Schema(t, fmt.Sprint("cut", i)), file} {
 			interrupt(t, from, to, pages)
 			if _, err := Open(t.Context(), relayOn(to)); !errors.Is(err, ErrUnfinishedCopy) {
 				t.Fatalf("a relay started on half a store: %v", err)
@@ -306,7 +308,8 @@ func checkBackup(t *testing.T, url, file string, rows map[string]int64) {
 	if _, err := Backup(t.Context(), url, file, false, func(Progress) {}); !errors.Is(err, ErrExists) {
 		t.Errorf("a second backup: %v", err)
 	}
-	if again, err := Backup(t.Context(), url, file, true, func(Progress) {}); err != nil || again["events"] < rows["events"] {
+	again, err := Backup(t.Context(), url, file, true, func(Progress) {})
+	if err != nil || again["events"] < rows["events"] {
 		t.Errorf("a second backup by force: %v, %v", again, err)
 	}
 	s, err := OpenStore(t.Context(), "sqlite:"+file, nil)

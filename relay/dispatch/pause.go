@@ -19,8 +19,8 @@ type pauseRecord struct {
 	Since   time.Time `json:"since"`
 	Why     string    `json:"why"`
 	NextTry time.Time `json:"next_try"`
-	// Settings is a hash of the notifier's settings while the receiver was gone; other ones are worth another try. It is
-	// a hash, since an address may hold a secret.
+	// Settings is a hash of the notifier's settings while the receiver was gone; other ones are worth another try. The
+	// settings themselves may hold a secret.
 	Settings string `json:"settings,omitempty"`
 }
 

@@ -74,8 +74,8 @@ func New(o Options) *Metrics {
 
 // registerTraffic registers the metrics of events on their way in.
 func (m *Metrics) registerTraffic() {
-	m.events = m.counter("events_total", "Events received, by outcome: accepted, duplicate (the same body within 24 h), "+
-		"replayed (by a person), refused (the backlog is at its limit, or the disk full) or failed (the store).",
+	m.events = m.counter("events_total", "Events received, by outcome: accepted, duplicate (the same body within "+
+		"24 h), replayed (by a person), refused (the backlog is at its limit, or the disk full) or failed (the store).",
 		"source", "event", "outcome")
 	m.decisions = m.counter("rule_decisions_total",
 		"Decisions about events, by rule and outcome: matched, failed (an error in the condition) and others.",
@@ -83,14 +83,15 @@ func (m *Metrics) registerTraffic() {
 	m.ingest = m.histogram("ingest_seconds", "Time from a webhook call to its answer, by status code.", "code")
 	m.lastEvent = m.gauge("source_last_event_timestamp_seconds",
 		"Time of the last accepted event, in seconds since 1970, by source and project.", "source", "project")
-	m.drift = m.counter("schema_drift_total", "Events and fields received that the catalog of Qase events does not have; "+
-		"field is empty if the event itself is unknown.", "event", "field")
+	m.drift = m.counter("schema_drift_total", "Events and fields received that the catalog of Qase events does "+
+		"not have; field is empty if the event itself is unknown.", "event", "field")
 }
 
 // registerDeliveries registers the metrics of deliveries.
 func (m *Metrics) registerDeliveries() {
 	m.notifications = m.counter("notifications_total",
-		"Notifications sent at least once, whether they arrived or not; a retry does not count again.", "notifier", "type")
+		"Notifications sent at least once, whether they arrived or not; a retry does not count again.",
+		"notifier", "type")
 	m.failures = m.counter("notifications_failed_total",
 		"Attempts to send a notification that failed, by reason; most are retried.", "notifier", "type", "reason")
 	m.ended = m.counter("deliveries_total",
@@ -100,9 +101,11 @@ func (m *Metrics) registerDeliveries() {
 	m.pending = m.gauge("deliveries_pending", "Deliveries that wait to be sent or are being sent.", "notifier")
 	m.dead = m.gauge("deliveries_dead",
 		"Dead letters in the store: deliveries that failed permanently and were not retried.", "notifier")
-	m.oldest = m.gauge("oldest_pending_seconds", "Age of the oldest delivery that is not finished; 0 without one.", "notifier")
+	m.oldest = m.gauge("oldest_pending_seconds", "Age of the oldest delivery that is not finished; 0 without one.",
+		"notifier")
 	m.states = m.gauge("notifier_state", "1 for the state of the notifier's circuit breaker, 0 for the others: closed "+
-		"(messages are sent), open (the receiver fails), half-open (one message tries it) or paused (the receiver is gone).",
+		"(messages are sent), open (the receiver fails), half-open (one message tries it) or paused (the receiver is "+
+		"gone).",
 		"notifier", "state")
 }
 

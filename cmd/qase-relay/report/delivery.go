@@ -25,10 +25,19 @@ func PrintDeliveries(s *terminal.Screen, list []desk.Delivery) {
 			terminal.Cell{Text: fmt.Sprint(d.Attempts)},
 			terminal.Cell{Text: s.In(d.CreatedAt).Format(time.DateTime)},
 			terminal.Cell{Text: terminal.Ago(d.CreatedAt, now), Paint: s.Dim},
-			terminal.Cell{Text: d.Rule + " → " + d.Notifier + map[bool]string{true: " (fallback)"}[d.FallbackFor != ""]},
+			terminal.Cell{Text: routeOf(d)},
 			terminal.Cell{Text: d.Title, Paint: s.Bold})
 	}
 	t.Print()
+}
+
+// routeOf returns the rule and the notifier of a delivery.
+func routeOf(d desk.Delivery) string {
+	route := d.Rule + " → " + d.Notifier
+	if d.FallbackFor != "" {
+		route += " (fallback)"
+	}
+	return route
 }
 
 // lastError returns the last status and error of a delivery. A delivered one has an error if a recipient was refused.

@@ -85,7 +85,8 @@ func (s *transferSession) refuseRelays(ctx context.Context) error {
 	const q = "SELECT count(*) FROM replicas WHERE NOT ended AND beat_at > " + dbNow + " - $1::bigint"
 	err := s.conn.QueryRow(ctx, q, deadAfter.Milliseconds()).Scan(&alive)
 	if err == nil && alive > 0 {
-		return fmt.Errorf("%d relays use the store; stop them first (one that was killed counts for %v)", alive, deadAfter)
+		return fmt.Errorf("%d relays use the store; stop them first (one that was killed counts for %v)", alive,
+			deadAfter)
 	}
 	return engine.Wrap(err, "looking for relays that use the store")
 }
@@ -261,7 +262,8 @@ func setMark(ctx context.Context, tx pgx.Tx, mark string) error {
 // Finish implements transfer.Writer.
 func (w transferWriter) Finish(ctx context.Context) error {
 	const count = `INSERT INTO counts (node, slot, notifier, unfinished, dead, bytes)
-		SELECT 0, 0, notifier, count(*) FILTER (WHERE state IN ('pending', 'sending')), count(*) FILTER (WHERE state = 'dead'),
+		SELECT 0, 0, notifier, count(*) FILTER (WHERE state IN ('pending', 'sending')),
+			count(*) FILTER (WHERE state = 'dead'),
 			coalesce(sum(length(message)) FILTER (WHERE state IN ('pending', 'sending')), 0)
 		FROM deliveries GROUP BY notifier`
 	return w.transact(ctx, "finishing the copy", func(tx pgx.Tx) error {

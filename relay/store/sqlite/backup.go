@@ -88,7 +88,8 @@ func (c *conn) backUp(ctx context.Context, path, to string) (newest int64, err e
 	if err != nil {
 		return 0, err
 	}
-	_, err = c.raw.(driver.ExecerContext).ExecContext(ctx, "VACUUM INTO ?", []driver.NamedValue{{Ordinal: 1, Value: to}})
+	args := []driver.NamedValue{{Ordinal: 1, Value: to}}
+	_, err = c.raw.(driver.ExecerContext).ExecContext(ctx, "VACUUM INTO ?", args)
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}

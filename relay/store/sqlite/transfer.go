@@ -145,7 +145,8 @@ func (r *transferReader) State(ctx context.Context) (state string, err error) {
 
 // transferState is the same for a store and its copy in the other engine.
 const transferState = `SELECT 'events ' || (SELECT count(*) || ' ' || coalesce(max(id), 0) FROM events)
-	|| ', deliveries ' || (SELECT count(*) || ' ' || coalesce(max(id), 0) || ' ' || coalesce(max(updated_at), 0) FROM deliveries)
+	|| ', deliveries ' || (SELECT count(*) || ' ' || coalesce(max(id), 0) || ' ' || coalesce(max(updated_at), 0)
+		FROM deliveries)
 	|| ', attempts ' || (SELECT count(*) FROM attempts) || ', keys ' || (SELECT count(*) FROM kv)`
 
 // transferWriter writes a new file. It implements transfer.Writer.
@@ -186,7 +187,8 @@ func (w *transferWriter) Count(ctx context.Context, t transfer.Table) (int64, er
 // Last implements transfer.Writer.
 func (w *transferWriter) Last(ctx context.Context, t transfer.Table) (key transfer.Row, err error) {
 	names := strings.Join(t.Columns[:t.Key], " DESC, ") + " DESC"
-	q := "SELECT " + transferColumns(t.Columns[:t.Key]) + " FROM " + transferFrom(t.Name) + " ORDER BY " + names + " LIMIT 1"
+	q := "SELECT " + transferColumns(t.Columns[:t.Key]) + " FROM " + transferFrom(t.Name) +
+		" ORDER BY " + names + " LIMIT 1"
 	err = w.conn.query(ctx, q, nil, func(r row) error {
 		key = rowOf(r)
 		return nil

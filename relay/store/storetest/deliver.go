@@ -128,7 +128,8 @@ func deliverCases() map[string]func(*Fixture) {
 			f.FinishAs(store.Delivered, time.Time{}, done)
 			size := len(f.Find(sending).Message)
 			f.Advance(time.Minute)
-			for id, want := range map[store.ID]bool{dead: true, waiting: true, done: false, sending: false, 12345: false} {
+			rewritten := map[store.ID]bool{dead: true, waiting: true, done: false, sending: false, 12345: false}
+			for id, want := range rewritten {
 				message := fmt.Sprintf(`{"title":"another of %d"}`, id)
 				found, err := f.Rewrite(f.Context(), store.Rewrite{ID: id, Title: "another", Message: []byte(message)})
 				f.NoError(err)

@@ -37,8 +37,8 @@ func Tables() []Table {
 		{"dedupe", list("hash event_id expires_at"), 1, 20_000},
 		{"kv", list("key value expires_at"), 1, 2_000},
 		{"attempts", list("delivery_id lease at took status reason error response"), 2, 2_000},
-		{"deliveries", list("id event_id fallback_for rule notifier order_key title state next_at wait attempts lease " +
-			"created_at first_at updated_at status error message"), 1, 2_000},
+		{"deliveries", list("id event_id fallback_for rule notifier order_key title state next_at wait attempts " +
+			"lease created_at first_at updated_at status error message"), 1, 2_000},
 	}
 }
 
@@ -105,8 +105,8 @@ var (
 	// ErrNotEmpty says that the target holds other rows.
 	ErrNotEmpty = errors.New("the target holds events or keys already; copy into a new store")
 	// ErrOtherCopy says that the target holds a part of another copy.
-	ErrOtherCopy = errors.New("the target holds an unfinished copy of another store, or of this one before it changed; " +
-		"remove the target, and copy again")
+	ErrOtherCopy = errors.New("the target holds an unfinished copy of another store, or of this one before it " +
+		"changed; remove the target, and copy again")
 )
 
 // Progress is how far a copy has come.
