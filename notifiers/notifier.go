@@ -34,6 +34,8 @@ type Message struct {
 	// EventName and Project tell what caused the message, such as run.completed and WEB.
 	EventName string `json:"event_name,omitempty"`
 	Project   string `json:"project,omitempty"`
+	// Scope is the source and the project of the event, such as qase/WEB: keys of rules hold within it.
+	Scope string `json:"scope,omitempty"`
 	// Thread is a stable key of the thing the message is about, such as qase/WEB/run/7, or empty.
 	Thread string `json:"thread,omitempty"`
 	// Series is a stable key of what recurs, such as the runs of one plan in one environment when they end, or empty.

@@ -29,5 +29,6 @@ func (e *Engine) newDelivery(
 // NewMessage returns the message of a notification about ev.
 func NewMessage(id string, ev *event.Event, n rules.Notification) notifiers.Message {
 	return notifiers.Message{ID: id, Message: n.Message, Options: n.Options, EventName: ev.Name, Project: ev.Project,
+		Scope:  event.JoinKey(ev.Source, ev.Project),
 		Thread: n.EntityKey, Series: n.Series, CreatedAt: ev.ReceivedAt.UTC().Round(0)}
 }

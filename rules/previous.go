@@ -3,7 +3,9 @@ package rules
 import (
 	"math/big"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"qaserelay/rules/event"
 	"qaserelay/rules/value"
@@ -15,11 +17,40 @@ const finishedPrefix = "finished:"
 // maxShortText is the most bytes that a text of a stored finished run has.
 const maxShortText = 200
 
-// finishedKey returns the key of the last finished run of the same project, plan and environment.
-func finishedKey(ev *event.Event, entity map[string]any) string {
+// finishedKey returns the key of the last finished run of the same project, plan and environment; of a run without a
+// plan, of the same title with digits taken out. It is "" for a run of which neither is known.
+func finishedKey(ev *event.Event, entity map[string]any, title string) string {
 	plan, _ := entity["plan"].(map[string]any)
-	environment := value.PlainText(entity["environment"])
-	return finishedPrefix + event.JoinKey(ev.Source, ev.Project, event.IDText(plan["id"]), environment)
+	id := event.IDText(plan["id"])
+	parts := []string{ev.Source, ev.Project, id, value.PlainText(entity["environment"])}
+	if id == "" && title == "" {
+		return ""
+	} else if id == "" {
+		parts = append(parts, seriesTitle(title))
+	}
+	return finishedPrefix + event.JoinKey(parts...)
+}
+
+// seriesTitle returns the title that runs of a series share: in lower case, without digits and the signs beside them.
+// Nightly 2026-11-26 and nightly #5 are both nightly.
+func seriesTitle(title string) string {
+	var kept []string
+	for word := range strings.FieldsSeq(strings.ToLower(title)) {
+		if strings.ContainsFunc(word, unicode.IsDigit) {
+			word = strings.TrimFunc(strings.Map(func(r rune) rune {
+				if unicode.IsLetter(r) || unicode.IsMark(r) {
+					return r
+				}
+				return -1
+			}, word), func(r rune) bool { return !unicode.IsLetter(r) })
+		}
+		if word != "" {
+			kept = append(kept, word)
+		}
+	}
+	return strings.TrimRightFunc(strings.Join(kept, " "), func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsPunct(r) || unicode.IsSymbol(r)
+	})
 }
 
 // seriesKey returns a key that the messages about the end of all runs of a project, plan and environment share. A run
@@ -35,6 +66,44 @@ func seriesKey(ev *event.Event, entity map[string]any) string {
 	}
 	environment := value.PlainText(entity["environment"])
 	return event.JoinKey(ev.Source, ev.Project, "plan", id, environment)
+}
+
+// before is the field of a stored finished run that holds the run that finished before it.
+const before = "before"
+
+// finishedRuns are the last two runs of a series that finished, the last one first. Either may be nil.
+type finishedRuns [2]map[string]any
+
+// decodeRuns reads stored finished runs. Anything else is no run.
+func decodeRuns(data []byte) (runs finishedRuns) {
+	last, err := value.DecodeObject(data)
+	if err != nil || len(data) == 0 {
+		return runs
+	}
+	runs[0] = last
+	runs[1], _ = last[before].(map[string]any)
+	delete(last, before)
+	return runs
+}
+
+// other returns the last run with another id, or nil.
+func (r finishedRuns) other(id string) map[string]any {
+	for _, run := range r {
+		if run != nil && (id == "" || event.IDText(run["id"]) != id) {
+			return run
+		}
+	}
+	return nil
+}
+
+// encode returns the stored form of the runs after the run of ev has finished.
+func (r finishedRuns) encode(ev *event.Event, entity map[string]any) []byte {
+	out := encodeRun(ev, entity)
+	if other := r.other(ev.EntityID()); other != nil {
+		out = value.AppendJSON(append(out[:len(out)-1], `,"before":`...), other)
+		out = append(out, '}')
+	}
+	return out
 }
 
 // encodeRun returns a finished run as it is stored for previous: its numbers and short texts.
@@ -58,11 +127,9 @@ func encodeRun(ev *event.Event, entity map[string]any) []byte {
 	return append(out, '}')
 }
 
-// decodeRun reads the output of encodeRun. It returns nil for anything else.
-func decodeRun(data []byte, location *time.Location) any {
-	v, err := value.DecodeJSON(data)
-	run, ok := v.(map[string]any)
-	if err != nil || !ok {
+// previousRun returns the variable previous, nil for no run.
+func previousRun(run map[string]any, location *time.Location) any {
+	if run == nil {
 		return nil
 	}
 	if t, ok := run["finished_at"].(int); ok {

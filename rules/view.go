@@ -19,6 +19,7 @@ type view struct {
 	now       time.Time
 	entityKey string
 	series    string
+	title     string // of the entity, if it is known
 	url       string
 	changes   []Change
 }
@@ -66,6 +67,7 @@ func (s *Set) entity(v *view, st State, actor map[string]any) map[string]any {
 	key := entityPrefix + v.entityKey
 	e := decodeEntity(st.get(key))
 	merged := e.merge(st.Fetched)
+	defer func() { v.title, _ = e.Fields["title"].(string) }()
 	if e.apply(v.event, actor) || merged {
 		v.changes = append(v.changes, Change{key, e.encode(), st.Now.Add(s.settings.Retention.Entities)})
 	}
@@ -77,13 +79,17 @@ func (s *Set) addPrevious(v *view, st State, entity map[string]any) {
 	if v.event.Type() != "run" || v.entityKey == "" {
 		return
 	}
-	key := finishedKey(v.event, entity)
+	key := finishedKey(v.event, entity, v.title)
+	if key == "" {
+		return
+	}
 	completed := v.event.Name == "run.completed"
 	if s.usesPrevious || completed || v.event.Name == "run.aborted" { // whose default messages name the previous run
-		v.vars["previous"] = decodeRun(st.get(key), s.settings.Location)
-	}
-	if completed {
-		v.changes = append(v.changes, Change{key, encodeRun(v.event, entity),
-			st.Now.Add(s.settings.Retention.Entities)})
+		runs := decodeRuns(st.get(key))
+		if completed {
+			v.changes = append(v.changes, Change{key, runs.encode(v.event, entity),
+				st.Now.Add(s.settings.Retention.Entities)})
+		}
+		v.vars["previous"] = previousRun(runs.other(v.event.EntityID()), s.settings.Location)
 	}
 }

@@ -68,7 +68,7 @@ type Options struct {
 	Subject string `yaml:"subject" json:"subject,omitempty" as:"text"`
 	// Emails with the same key are threaded, under the subject of the first unless a subject is set. Default: the run,
 	// defect and so on of the event, each email under its own title. none does not thread.
-	Thread string `yaml:"thread" json:"thread,omitempty" as:"text"`
+	Thread notifiers.Key `yaml:"thread" json:"thread,omitzero" as:"key"`
 }
 
 // concurrency is the number of emails that a notifier sends at a time.
@@ -92,7 +92,6 @@ func Kind() notifiers.Kind {
 		Options:     Options{},
 		New:         newNotifier,
 		Missing:     missing,
-		Advise:      advise,
 		Refuse:      notifiers.Refusing(func(_ Config, o Options) []notifiers.Advice { return o.refuse() }),
 		Concurrency: concurrency,
 		Delivered:   delivered,
@@ -116,27 +115,6 @@ func missing(_ any, options map[string]bool) (what, hint string) {
 		return "", ""
 	}
 	return "has no recipient", "add to: [someone@example.com] here or on the notifier"
-}
-
-// advise checks the recipients that are written in the rules. Those that come from an event are not known yet.
-func advise(_ any, option string, value any) []notifiers.Advice {
-	if !slices.Contains([]string{"to", "cc", "bcc", "reply_to"}, option) {
-		return nil
-	}
-	var all []notifiers.Advice
-	for i, s := range notifiers.Texts(value) {
-		isTemplate := strings.Contains(s, "{{") || strings.Contains(s, "${")
-		if _, bad := parseAddresses([]string{s}); len(bad) == 0 || isTemplate {
-			continue
-		}
-		a := notifiers.Advice{Wrong: true, Message: fmt.Sprintf("%s: %q is not a valid email address", option, s),
-			Hint: "write " + option + ": [bob@example.com, ann@example.com]"}
-		if _, isList := value.([]any); isList {
-			a.Path = []string{strconv.Itoa(i)}
-		}
-		all = append(all, a)
-	}
-	return all
 }
 
 // notifier sends emails over a few connections to one server, which stay open for a while.

@@ -36,7 +36,7 @@ func FuzzEventTextIsNoMailHeader(f *testing.F) {
 		"References", "Reply-To", "Subject", "To", "X-Auto-Response-Suppress"}
 	f.Fuzz(func(t *testing.T, s string) {
 		options, err := json.Marshal(Options{To: []string{"a@x.io", s}, Cc: []string{s}, ReplyTo: []string{s},
-			Subject: s, Thread: s})
+			Subject: s, Thread: notifiers.Key{Text: s}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,14 +18,13 @@ const keepSubject = 90 * 24 * time.Hour
 
 // threadKey returns the key of the email's thread, or "".
 func (o Options) threadKey(m *notifiers.Message) string {
-	switch key := notifiers.OneLine(o.Thread); key {
+	switch notifiers.OneLine(o.Thread.Text) {
 	case "none":
 		return ""
 	case "":
 		return m.Thread
-	default:
-		return key
 	}
+	return o.Thread.Of(m)
 }
 
 // threadHash returns a hash of a key for headers, which also hides the key.
@@ -52,8 +51,8 @@ func (o Options) subject(ctx context.Context, m *notifiers.Message) string {
 		return headerText(written)
 	}
 	own := headerText(titleOf(m))
-	if key := notifiers.OneLine(o.Thread); m.KV != nil && key != "" && key != "none" {
-		return firstSubject(ctx, m.KV, key, own)
+	if key := notifiers.OneLine(o.Thread.Text); m.KV != nil && key != "" && key != "none" {
+		return firstSubject(ctx, m.KV, o.Thread.Of(m), own)
 	}
 	return own
 }

@@ -78,7 +78,7 @@ func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, err
 	calls, runs := composeMentions(o.Mention)
 	title := markup.Neutralize(markup.Headline(m, maxTitle), true)
 	p := post{Text: calls, FallbackText: title, Cards: []card{{ID: "qase"}}}
-	if key := notifiers.Cut(notifiers.OneLine(o.Thread), maxThread); key != "" {
+	if key := notifiers.Cut(o.Thread.Of(m), maxThread); key != "" {
 		p.Thread = &thread{key}
 	}
 	p, body, fields := composeCard(m, p)

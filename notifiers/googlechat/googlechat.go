@@ -26,7 +26,7 @@ type Config struct {
 // Options are the message options of type googlechat.
 type Options struct {
 	// Thread key: messages with the same key are in one thread. Default: no thread.
-	Thread string `yaml:"thread" json:"thread,omitempty" as:"text"`
+	Thread notifiers.Key `yaml:"thread" json:"thread,omitzero" as:"key"`
 	// Who is mentioned: user ids (digits) or @all; other text is written as @text.
 	Mention []string `yaml:"mention" json:"mention,omitempty" as:"call"`
 }

@@ -39,14 +39,15 @@ type Options struct {
 	// @channel, @everyone; other text is written as @text. Addresses are looked up in Slack with a bot token that has
 	// the scope users:read.email.
 	Mention []string `yaml:"mention" json:"mention,omitempty" as:"mention"`
-	// Messages of the same key in a channel make one thread: the first begins it, the others are replies. Needs a bot
-	// token.
-	Thread string `yaml:"thread" json:"thread,omitempty" as:"text"`
+	// Messages of the same key, within a channel and a project, make one thread: the first begins it, the others are
+	// replies. {key: …, across: projects} makes one for all projects. Needs a bot token.
+	Thread notifiers.Key `yaml:"thread" json:"thread,omitzero" as:"key"`
 	// true also shows a reply in the channel.
 	Broadcast bool `yaml:"broadcast" json:"broadcast,omitempty"`
-	// The earlier message of the same key in the channel is changed, in place of a new one. With thread of the same key
-	// the text is also a reply below it. Needs a bot token.
-	Update string `yaml:"update" json:"update,omitempty" as:"text"`
+	// The earlier message of the same key, within a channel and a project, is changed, in place of a new one. With thread
+	// of the same key the text is also a reply below it. {key: …, across: projects} holds for all projects. Needs a bot
+	// token.
+	Update notifiers.Key `yaml:"update" json:"update,omitzero" as:"key"`
 	// Block Kit blocks in place of the usual layout, with templates in their texts. Title and body remain for
 	// notifications.
 	Blocks any `yaml:"blocks" json:"blocks,omitempty" as:"blocks"`
@@ -138,9 +139,7 @@ func readOptions(defaults, own json.RawMessage) (Options, error) {
 
 // tidy returns the options with their texts in one line.
 func (o Options) tidy() Options {
-	for _, key := range []*string{&o.Channel, &o.Thread, &o.Update} {
-		*key = notifiers.OneLine(*key)
-	}
+	o.Channel = notifiers.OneLine(o.Channel)
 	return o
 }
 

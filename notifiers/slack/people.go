@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -102,24 +103,35 @@ func (n *notifier) findUser(
 	return user, nil
 }
 
-// place returns the destination of a message.
-func (n *notifier) place(ctx context.Context, kv notifiers.KV, o Options) (destination, error) {
+// findPlace returns the destination of the message. A person whom Slack does not know is left out of a conversation.
+func (s *sending) findPlace(ctx context.Context) (destination, error) {
+	o := s.options
 	if o.DM == nil {
 		return destination{o.Channel, o.Channel}, nil
 	}
 	var ids, names []string
+	var unknown error
 	for _, who := range o.DM {
-		id, err := n.person(ctx, kv, who)
+		id, err := s.person(ctx, s.kv, who)
+		var permanent *notifiers.PermanentError
+		if errors.As(err, &permanent) {
+			unknown = cmp.Or(unknown, err)
+			s.miss(err.Error())
+			continue
+		}
 		if err != nil {
 			return destination{}, err
 		}
 		ids, names = append(ids, id), append(names, displayName(who))
 	}
 	name := strings.Join(names, ", ")
+	if len(ids) == 0 {
+		return destination{}, unknown
+	}
 	if len(ids) == 1 { // Slack opens the conversation itself; chat:write is enough
 		return destination{ids[0], name}, nil
 	}
-	channel, err := n.openConversation(ctx, kv, ids)
+	channel, err := s.openConversation(ctx, s.kv, ids)
 	return destination{channel, name}, err
 }
 
@@ -129,6 +141,9 @@ func (n *notifier) person(ctx context.Context, kv notifiers.KV, who string) (str
 		return who, nil
 	}
 	_, address := splitAddress(who)
+	if address == "" {
+		return "", notifiers.Permanent("dm: Slack cannot write to %s", displayName(who))
+	}
 	user, err := n.findUser(ctx, kv, address, keepUnwritable)
 	switch {
 	case err != nil:

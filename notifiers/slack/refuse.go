@@ -87,7 +87,7 @@ func exampleChannel(name string) string {
 	return `"#` + name + `"`
 }
 
-// refusePeople returns a remark on each person of dm whom Slack cannot write to.
+// refusePeople returns a remark on each person of dm whom Slack cannot write to. The others get the message.
 func (o Options) refusePeople() (all []notifiers.Advice) {
 	for i, who := range o.DM {
 		if _, address := splitAddress(who); address == "" && !isID(who, "UW") {
@@ -95,6 +95,9 @@ func (o Options) refusePeople() (all []notifiers.Advice) {
 				Message: "Slack cannot write to " + displayName(who),
 				Hint:    "write an e-mail address or a member id, or add the person to people: with slack: U…"})
 		}
+	}
+	for i := range all {
+		all[i].Wrong = len(all) == len(o.DM)
 	}
 	return all
 }

@@ -46,13 +46,17 @@ type sending struct {
 	place   destination
 	post    post
 	options Options
+	// keys of thread and update
+	threadKey, updateKey string
+
 	receipt notifiers.Receipt
 	notes   []string
+	missed  []string // notes on people whom the message does not reach
 }
 
 // sendByToken sends a message by the Web API.
 func (n *notifier) sendByToken(ctx context.Context, m *notifiers.Message, o Options) (notifiers.Receipt, error) {
-	s := &sending{notifier: n, kv: m.KV, id: m.ID, options: o}
+	s := &sending{notifier: n, kv: m.KV, id: m.ID, options: o, threadKey: o.Thread.Of(m), updateKey: o.Update.Of(m)}
 	unlock, err := s.lockKeys(ctx)
 	if err != nil {
 		return notifiers.Receipt{}, err
@@ -60,16 +64,28 @@ func (n *notifier) sendByToken(ctx context.Context, m *notifiers.Message, o Opti
 	defer unlock()
 	ctx, cancel := context.WithTimeout(ctx, n.config.Timeout)
 	defer cancel()
-	if s.place, err = n.place(ctx, m.KV, o); err != nil {
+	if s.place, err = s.findPlace(ctx); err != nil {
 		return s.receipt, err
 	}
-	o.Mention, s.notes = n.findMentions(ctx, m.KV, o.Mention)
+	var unknown []string
+	o.Mention, unknown = n.findMentions(ctx, m.KV, o.Mention)
+	for _, one := range unknown {
+		s.miss(one)
+	}
 	s.post = compose(m, o).post
 	err = s.send(ctx)
 	if len(s.notes) > 0 && s.receipt.Status != "" {
 		s.receipt.Status += "; " + n.mask.Redact(notifiers.Cut(notifiers.OneLine(strings.Join(s.notes, "; ")), 1000))
 	}
+	if err == nil {
+		s.receipt.Missed = n.mask.Redact(notifiers.Cut(notifiers.OneLine(strings.Join(s.missed, "; ")), 500))
+	}
 	return s.receipt, err
+}
+
+// miss notes a person whom the message does not reach.
+func (s *sending) miss(why string) {
+	s.notes, s.missed = append(s.notes, why), append(s.missed, why)
 }
 
 // keyNames returns the names of the message's keys in the store. A key that the message does not have is empty.
@@ -77,7 +93,7 @@ func (s *sending) keyNames() (thread, update string) {
 	if s.kv == nil {
 		return "", ""
 	}
-	return s.keyName(s.options.Thread), s.keyName(s.options.Update)
+	return s.keyName(s.threadKey), s.keyName(s.updateKey)
 }
 
 func (s *sending) keyName(key string) string {

@@ -138,6 +138,16 @@ func (g *schemaMaker) key(t reflect.Type, path string) js {
 
 func (g *schemaMaker) value(t reflect.Type, path string) js {
 	switch {
+	case t == reflect.TypeFor[notifiers.Key]():
+		return js{"anyOf": []js{textSchema(), {"type": "object", "additionalProperties": false,
+			"required": []string{"key"}, "properties": js{
+				"key":    described(textSchema(), "Messages of the same key belong together."),
+				"across": described(js{"enum": []string{"projects"}}, "Also those of other projects.")}}}}
+	case path == "slack.options.dm":
+		return js{"anyOf": []js{listOf(textSchema()), {"type": "object", "additionalProperties": false,
+			"required": []string{"to"}, "properties": js{
+				"to":       described(listOf(textSchema()), "The people."),
+				"together": described(js{"type": "boolean"}, "true: one conversation with all of them.")}}}}
 	case t == reflect.TypeFor[value.Amount]():
 		return js{"type": []string{"integer", "string"}, "minimum": 0, "pattern": `^[+]?[0-9]+$|\$\{`}
 	case yamldoc.TakesText(t):
@@ -190,14 +200,21 @@ func (g *schemaMaker) notifier() js {
 			"then": js{"properties": all, "additionalProperties": false},
 		})
 	}
+	common["except"] = described(listOf(textSchema()), exceptAbout)
+	for _, b := range branches {
+		b["then"].(js)["properties"].(js)["except"] = common["except"]
+	}
 	common["type"] = described(js{"enum": types}, g.about("notifiers[].type"))
 	return js{"type": "object", "required": g.words["notifiers[]"].required, "properties": common, "allOf": branches}
 }
+
+const exceptAbout = "People who get no message and no mention: whatever names people elsewhere."
 
 // target is an entry of notify with message options. Which of them there are depends on the notifier that is named.
 func (g *schemaMaker) target() js {
 	properties := g.options(func(t reflect.Type, path string) js { return g.key(t, path) })
 	properties["notifier"] = described(textSchema(), "Name of a notifier.")
+	properties["except"] = described(listOf(textSchema()), exceptAbout)
 	properties["fallback"] = described(listOf(textSchema()),
 		"Notifiers that the message goes to in turn if it fails permanently; [] for none. Default: those of the "+
 			"notifier.")

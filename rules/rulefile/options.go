@@ -32,6 +32,9 @@ func (c *compiler) option(d *document, e yamldoc.Entry, field yamldoc.Field, inf
 	if people.IsWay(field.Form) {
 		return rules.Option{Key: p.key, Value: p.people(e.Value, roleOf(field, info))}
 	}
+	if field.Form == "key" {
+		return rules.Option{Key: p.key, Value: p.joining(e.Value)}
+	}
 	return rules.Option{Key: p.key, Value: p.value(e.Value, field.Type)}
 }
 

@@ -103,6 +103,9 @@ func (n sent) values(field string) []any {
 	var values []any
 	if option, ok := within(n.options, field); ok {
 		values = append(values, option)
+		if joined, isMap := option.(map[string]any); isMap && joined["across"] != nil {
+			values = append(values, joined["key"])
+		}
 	}
 	if field == "fallback" {
 		names := []any{}

@@ -1,0 +1,61 @@
+package rulefile
+
+import (
+	"fmt"
+
+	"gopkg.in/yaml.v3"
+
+	"qaserelay/rules"
+	"qaserelay/rules/diag"
+	"qaserelay/rules/template"
+	"qaserelay/rules/yamldoc"
+)
+
+// acrossProjects is the value of across: in a key.
+const acrossProjects = "projects"
+
+// joining reads a key that joins messages, such as those of one thread: a text, which holds within a project, or
+// {key: TEXT, across: projects}.
+func (p *optionParser) joining(n *yaml.Node) rules.OptionValue {
+	p.form = template.FormText
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if n.Kind != yaml.MappingNode || yamldoc.TemplateHint(n) != "" {
+		var t yamldoc.Text
+		p.d.Decode(n, &t, p.key)
+		p.checkJoining(t)
+		return p.text(t)
+	}
+	var spec struct {
+		Key    yamldoc.Text `yaml:"key"`
+		Across yamldoc.Text `yaml:"across"`
+	}
+	p.d.Decode(n, &spec, p.key)
+	switch {
+	case spec.Across.Given() && spec.Across.S != acrossProjects:
+		p.d.Report(spec.Across.Node, diag.Error, fmt.Sprintf("%s.across: %q is not known", p.key, spec.Across.S),
+			"write across: "+acrossProjects)
+	case !spec.Key.Given() && !yamldoc.HasKey(n, "key") && !p.d.Misspelt(n, "key"):
+		p.d.Report(n, diag.Error, p.key+" has no key", "write "+p.key+`: {key: "release-{{ .entity.title }}", across: `+
+			acrossProjects+"}")
+	}
+	if !spec.Across.Given() {
+		p.checkJoining(spec.Key)
+		return p.text(spec.Key)
+	}
+	return map[string]rules.OptionValue{"key": p.text(spec.Key), "across": acrossProjects}
+}
+
+// checkJoining reports a key that is the same for every event.
+func (p *optionParser) checkJoining(t yamldoc.Text) {
+	if !t.Given() || t.S == "" || t.S == "none" || template.HasActions(t.S) {
+		return
+	}
+	effect := "all messages of a project are joined"
+	if p.key == "update" {
+		effect = "each message of a project replaces the one before"
+	}
+	p.d.Report(t.Node, diag.Warning, fmt.Sprintf("%s: the key %q is the same for every event, so %s", p.key, t.S, effect),
+		`write what the message is about, such as "run-{{ .payload.id }}", or {key: …, across: projects} to join on purpose`)
+}
