@@ -114,6 +114,23 @@ func (s *Set) KnowsPerson(memberID int) bool { return s.people.HasMember(memberI
 // SlackName returns the name of the person in the directory with a Slack member id, or "".
 func (s *Set) SlackName(id string) string { return s.people.NameBySlackID(id) }
 
+// SamePeople reports whether two lists of texts name the same people.
+func (s *Set) SamePeople(a, b []string) bool {
+	resolve := func(texts []string) (all []people.Recipient) {
+		for _, text := range texts {
+			all = append(all, s.people.Resolve(text)...)
+		}
+		return all
+	}
+	these, those := resolve(a), resolve(b)
+	for _, one := range these {
+		if !slices.ContainsFunc(those, one.Is) {
+			return false
+		}
+	}
+	return len(these) == len(those)
+}
+
 // allTargets returns the targets of the messages of a rule, with their fallbacks. A disabled rule has none.
 func (r *Rule) allTargets() []*Target {
 	if !r.Enabled {

@@ -2,6 +2,7 @@ package ruletest
 
 import (
 	"slices"
+	"strings"
 
 	"qaserelay/rules"
 	"qaserelay/rules/rulefile"
@@ -131,7 +132,13 @@ func whyMissing(c *rulefile.Config, e *rulefile.Expectation, d rules.Decision) s
 		return "the rule is not reached: " + result.Reason
 	case rules.Failed:
 		return "the condition failed: " + result.Reason
+	case rules.NoRecipients:
+		return "the rule matches, but nobody is left to notify: " + strings.Join(result.Notes, "; ")
 	case rules.Matched:
+		if slices.Contains(result.NoRecipients, e.Notifier) {
+			return "the rule matches, but nobody is left to notify by " + e.Notifier + ": " +
+				strings.Join(result.Notes, "; ")
+		}
 		return whyNotSent(c, e)
 	}
 	return "the rule does not match"

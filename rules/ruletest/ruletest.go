@@ -90,7 +90,7 @@ func run(c *rulefile.Config, t *rulefile.Test) Result {
 	r := Result{Name: t.Name, File: t.File, Line: t.Line, Notes: slices.Clone(t.Advice), Matched: []string{}}
 	for _, result := range d.Results {
 		switch result.Outcome {
-		case rules.Matched:
+		case rules.Matched, rules.NoRecipients:
 			r.Matched = append(r.Matched, result.Rule)
 		case rules.Failed:
 			r.Notes = append(r.Notes, fmt.Sprintf("the condition of %s failed: %s", result.Rule, result.Reason))

@@ -56,7 +56,28 @@ func (n sent) meets(e *rulefile.Expectation) bool {
 }
 
 func (n sent) hasField(f rulefile.ExpectedField) bool {
-	return slices.ContainsFunc(n.values(f.Key), func(v any) bool { return matches(f.Want, v) })
+	if slices.ContainsFunc(n.values(f.Key), func(v any) bool { return matches(f.Want, v) }) {
+		return true
+	}
+	return slices.Contains(peopleOptions, f.Key) && n.namesPeople(f.Want, n.options[f.Key])
+}
+
+// peopleOptions are the options that name people.
+var peopleOptions = []string{"to", "cc", "bcc", "reply_to", "dm", "mention"}
+
+// namesPeople reports whether the people of an option are the expected ones, whatever names them: the address, the name
+// or an id. All have to be, in any order, if a list is expected, or else one.
+func (n sent) namesPeople(m rulefile.Matcher, option any) bool {
+	list, _ := option.([]any)
+	var got []string
+	for _, one := range list {
+		got = append(got, text(one))
+	}
+	if m.List != nil {
+		return n.set.SamePeople(m.List, got)
+	}
+	return m.IsExact() && m.Exact != "" &&
+		slices.ContainsFunc(got, func(one string) bool { return n.set.SamePeople([]string{m.Exact}, []string{one}) })
 }
 
 // diff returns the fields that are not as expected, without secrets.

@@ -76,7 +76,9 @@ func outcomeLine(s *terminal.Screen, r rules.Result, condition *condition.Trace)
 	}
 	switch r.Outcome {
 	case rules.Matched:
-		return s.Good("✓") + " " + name + "  " + s.Good("matched")
+		return s.Good("✓") + " " + name + "  " + s.Good("matched") + noRecipients(r)
+	case rules.NoRecipients:
+		return s.Warn("✓") + " " + name + "  " + s.Warn("no_recipients:") + " matched" + noRecipients(r)
 	case rules.NotMatched:
 		return s.Dim("·") + " " + name + "  did not match"
 	case rules.Failed:
@@ -88,6 +90,14 @@ func outcomeLine(s *terminal.Screen, r rules.Result, condition *condition.Trace)
 	}
 	outcome := strings.TrimSuffix(string(r.Outcome)+": "+r.Reason, ": ")
 	return s.Warn("-") + " " + name + "  " + terminal.Printable(outcome)
+}
+
+// noRecipients names the notifiers that get no message, because nobody is left to receive it.
+func noRecipients(r rules.Result) string {
+	if len(r.NoRecipients) == 0 {
+		return ""
+	}
+	return terminal.Printable(", but no recipient is left for " + strings.Join(r.NoRecipients, ", "))
 }
 
 func printNote(s *terminal.Screen, note string) {
@@ -252,7 +262,7 @@ func noMessageReason(all []rules.ExplainedRule) string {
 	by := map[rules.Outcome][]string{}
 	for _, r := range all {
 		isTrue := r.Condition != nil && string(r.Condition.Value) == "true"
-		if isTrue || r.Outcome == rules.Failed || r.Outcome == rules.Matched {
+		if isTrue || r.Outcome == rules.Failed || r.Outcome.IsMatch() {
 			by[r.Outcome] = append(by[r.Outcome], r.Rule)
 		}
 	}
@@ -267,10 +277,11 @@ func noMessageReason(all []rules.ExplainedRule) string {
 		}
 	}
 	add(rules.Matched, "matches but notifies nobody", "match but notify nobody")
+	add(rules.NoRecipients, "matches but has no recipient left", "match but have no recipient left")
 	add(rules.Stopped, "is stopped by an earlier rule", "are stopped by an earlier rule")
 	add(rules.Disabled, "is disabled", "are disabled")
 	add(rules.Failed, "cannot be evaluated", "cannot be evaluated")
-	if len(by[rules.Matched]) == 0 && len(reasons) > 0 {
+	if len(by[rules.Matched])+len(by[rules.NoRecipients]) == 0 && len(reasons) > 0 {
 		return "no other condition is true, and " + strings.Join(reasons, ", ")
 	}
 	if len(reasons) == 0 {
