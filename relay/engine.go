@@ -28,6 +28,9 @@ const (
 	// GCPercent is the garbage collector's target for a relay's process (see debug.SetGCPercent). Little memory is live
 	// at any time and each event allocates much, so rarer collections save a tenth of the CPU time for some 25 MiB.
 	GCPercent = 400
+	// MemoryLimit is the memory in bytes from which on garbage is collected more often, whatever GCPercent says. An
+	// ordinary relay stays far below; large events in work at once would pass it several times.
+	MemoryLimit = 384 << 20
 	// maxPending is the number of events that may wait for their commit; further ones are refused.
 	maxPending = 8192
 )

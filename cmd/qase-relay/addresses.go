@@ -28,7 +28,7 @@ type addressFlags struct {
 }
 
 func (f *addressFlags) add(flags *pflag.FlagSet) {
-	f.maxBody, f.maxBodies = 1<<20, 16<<20
+	f.maxBody, f.maxBodies = 1<<20, 8<<20
 	flags.StringVar(&f.listen, "listen", ":8080", "public `ADDRESS`, where Qase posts events")
 	flags.StringVar(&f.tls.Cert, "tls-cert", "", "PEM `FILE` with the certificate of the public address")
 	flags.StringVar(&f.tls.Key, "tls-key", "", "PEM `FILE` with its key; both are read again when they change")

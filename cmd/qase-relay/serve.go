@@ -75,6 +75,9 @@ func serve(ctx context.Context, c *terminal.Console, f serveFlags) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(relay.GCPercent)
 	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(relay.MemoryLimit)
+	}
 	logger, err := newLogger(c.Err, f)
 	if err != nil {
 		return err

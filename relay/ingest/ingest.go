@@ -30,7 +30,7 @@ type Options struct {
 	Observe func(status int, took time.Duration)
 	// MaxBody is the size of the largest body in bytes; zero means 1 MiB.
 	MaxBody int64
-	// MaxBodies is the size of all bodies that are in work at once; zero means 16 MiB. Further ones wait, and are then
+	// MaxBodies is the size of all bodies that are in work at once; zero means 8 MiB. Further ones wait, and are then
 	// refused with 503.
 	MaxBodies int64
 	// TrustedProxies returns the networks of the proxies that name the client; nil means none.
@@ -54,7 +54,7 @@ func New(o Options) *Handler {
 		o.MaxBody = 1 << 20
 	}
 	if o.MaxBodies <= 0 {
-		o.MaxBodies = 16 << 20
+		o.MaxBodies = 8 << 20
 	}
 	if o.TrustedProxies == nil {
 		o.TrustedProxies = func() []netip.Prefix { return nil }

@@ -169,8 +169,8 @@ func (w *watch) setDamage(what string) {
 	_ = w.look()
 }
 
-// inspect notes damage when the file does not look like a database twice in a row: something was written over it. A
-// checkpoint may just be writing the first time.
+// inspect notes damage when the file does not begin like a database twice in a row: something was written over it, or it
+// was emptied.
 func (w *watch) inspect() {
 	if w.isDatabase() {
 		w.strange = 0
@@ -181,18 +181,14 @@ func (w *watch) inspect() {
 	}
 }
 
-// isDatabase checks the header of the file (sqlite.org/fileformat2.html#the_database_header) and its size.
+// isDatabase checks those parts of the file's header that never change (sqlite.org/fileformat2.html, 1.3). Its size says
+// nothing: a checkpoint writes the first page, which counts the others, before them.
 func (w *watch) isDatabase() bool {
-	header := make([]byte, 100)
+	header := make([]byte, 18)
 	if _, err := w.file.ReadAt(header, 0); err != nil {
 		return !errors.Is(err, io.EOF) // another failure says nothing about the content
 	}
-	if string(header[:16]) != "SQLite format 3\x00" || int(binary.BigEndian.Uint16(header[16:])) != pageSize {
-		return false
-	}
-	info, err := w.file.Stat()
-	counted := binary.BigEndian.Uint32(header[24:]) == binary.BigEndian.Uint32(header[92:])
-	return err != nil || !counted || info.Size() >= int64(binary.BigEndian.Uint32(header[28:]))*pageSize
+	return string(header[:16]) == "SQLite format 3\x00" && int(binary.BigEndian.Uint16(header[16:])) == pageSize
 }
 
 // lookInside notes damage at once if the file is empty: a connection that opens an empty database deletes the log.

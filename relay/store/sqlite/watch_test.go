@@ -231,3 +231,30 @@ func TestAStopLeavesARestoredDatabaseAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestACheckpointIsNoDamage(t *testing.T) {
+	w := newWatched(t)
+	stop, checked := make(chan struct{}), make(chan bool)
+	go func() {
+		fine := true
+		for {
+			select {
+			case <-stop:
+				checked <- fine
+				return
+			default:
+				fine = fine && w.watch.isDatabase()
+			}
+		}
+	}()
+	for i := range 300 {
+		w.do(w.put())
+		if i%50 == 0 {
+			w.do(w.checkpoints.restart())
+		}
+	}
+	close(stop)
+	if !<-checked || w.log.String() != "" {
+		t.Errorf("a database that grows is taken for another file; logs:\n%s", w.log)
+	}
+}
