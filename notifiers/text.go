@@ -5,6 +5,8 @@ import (
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
 )
 
 // The limits of fields, in characters of their names and values.
@@ -49,15 +51,35 @@ func Units(s string) int {
 	return n
 }
 
-// PrefixLen returns the length in bytes of the longest prefix of s with at most limit UTF-16 units.
+// PrefixLen returns the length in bytes of the longest prefix of s with at most limit UTF-16 units that ends between
+// two characters as people see them.
 func PrefixLen(s string, limit int) int {
 	n := 0
 	for i, r := range s {
 		if n += runeUnits(r); n > limit {
-			return i
+			return wholePrefix(s, i)
 		}
 	}
 	return len(s)
+}
+
+// wholePrefix returns the length of the longest prefix of s, up to n bytes, that does not end within a grapheme
+// cluster. Of a single cluster that is longer it returns a part, so that splitting a text always goes on.
+func wholePrefix(s string, n int) int {
+	if n <= 0 || n >= len(s) || s[n-1] < utf8.RuneSelf && s[n] < utf8.RuneSelf {
+		return n
+	}
+	for at := strings.LastIndexByte(s[:n], '\n') + 1; at < n; {
+		cluster, _, _, _ := uniseg.FirstGraphemeClusterInString(s[at:], -1)
+		if at+len(cluster) > n {
+			if at > 0 {
+				return at
+			}
+			return len(strings.TrimRight(s[:n], "\u200D")) // no joiner without what it joins
+		}
+		at += len(cluster)
+	}
+	return n
 }
 
 func runeUnits(r rune) int {
@@ -67,7 +89,7 @@ func runeUnits(r rune) int {
 	return 1
 }
 
-// CutBytes truncates s to at most limit bytes, at a rune boundary.
+// CutBytes truncates s to at most limit bytes, between two characters as people see them.
 func CutBytes(s string, limit int) string {
 	if len(s) <= limit {
 		return s
@@ -75,5 +97,5 @@ func CutBytes(s string, limit int) string {
 	for limit > 0 && !utf8.RuneStart(s[limit]) {
 		limit--
 	}
-	return s[:limit]
+	return s[:wholePrefix(s, limit)]
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/rivo/uniseg"
 	extast "github.com/yuin/goldmark/extension/ast"
 	"golang.org/x/text/width"
 
@@ -74,10 +75,12 @@ func cutColumns(s string, limit int) string {
 		return s
 	}
 	n := Columns(notifiers.Ellipsis)
-	for i, r := range s {
-		if n += runeColumns(r); n > limit {
-			return s[:i] + notifiers.Ellipsis
+	for at := 0; at < len(s); {
+		character, _, _, _ := uniseg.FirstGraphemeClusterInString(s[at:], -1)
+		if n += Columns(character); n > limit {
+			return s[:at] + notifiers.Ellipsis
 		}
+		at += len(character)
 	}
 	return s
 }
