@@ -57,8 +57,8 @@ func (n *notifier) Send(ctx context.Context, m *notifiers.Message) (notifiers.Re
 		Err: n.mask.Error(err)}}
 }
 
-// transmit sends the email over an idle session or a new one. It replaces an idle session that breaks before the server
-// may have accepted the email.
+// transmit sends the email over an idle session or a new one. It replaces an idle session that breaks, or in which the
+// server takes no further email, before the server may have accepted this one.
 func (n *notifier) transmit(ctx context.Context, l rendered, recipients []string) (outcome, error) {
 	if s := n.idle(ctx); s != nil {
 		result, err := s.send(ctx, l, recipients)

@@ -171,7 +171,7 @@ func (c Config) check() (from *mail.Address, faults []error) {
 	if c.Port < 0 || c.Port > 65535 {
 		faults = append(faults, notifiers.Fault("port", "not a port; write one such as 587"))
 	}
-	from, err := mail.ParseAddress(c.From)
+	from, err := parseAddress(c.From)
 	if err != nil {
 		faults = append(faults, notifiers.Fault("from",
 			"%q is not a valid email address; write one such as Qase <qase@example.com>", c.From))

@@ -251,7 +251,7 @@ func TestAMailNeedsARecipient(t *testing.T) {
 func checkHTML(t *testing.T, s string) {
 	t.Helper()
 	tag := regexp.MustCompile(`^</?(p|h[1-6]|ul|ol|li|blockquote|pre|code|em|strong|del|br|hr|a|table|thead|tbody|tr|th|td)` +
-		`( (style|class|start|href)="[^"<>]*")*>`)
+		`( (style|class|start|href|scope)="[^"<>]*")*>`)
 	link := regexp.MustCompile(`href="([^"]*)"`)
 	for rest := s; ; {
 		i := strings.IndexByte(rest, '<')

@@ -78,6 +78,11 @@ func bodyHTML(body string) (template.HTML, error) {
 			n.SetAttributeString("class", []byte(class))
 		}
 	}
+	for _, n := range markup.Collect(root, func(n ast.Node) bool { return n.Kind() == extast.KindTableHeader }) {
+		for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+			c.SetAttributeString("scope", []byte("col"))
+		}
+	}
 	r := renderer.NewRenderer(renderer.WithNodeRenderers(
 		util.Prioritized(styledNodes{}, 100),
 		util.Prioritized(extension.NewTableHTMLRenderer(), 500),

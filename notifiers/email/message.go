@@ -29,6 +29,7 @@ type rendered struct {
 	from       string                 // the envelope's sender, in angle brackets
 	recipients []string               // the envelope's recipients, in angle brackets
 	data       []byte                 // header and body (RFC 5322)
+	ascii      []byte                 // the same without the addresses that need SMTPUTF8, if there are any
 	notes      []string               // what was left out
 	layout     func() *preview.Layout // for previews
 }
@@ -70,12 +71,24 @@ func (n *notifier) compose(ctx context.Context, m *notifiers.Message) (rendered,
 			fact("From", n.from), fact("To", to...), fact("Cc", cc...), fact("Reply-To", replyTo...),
 			[]preview.Fact{{Name: "Subject", Text: subject}})}
 	}
+	if l.data, err = written(msg); err != nil {
+		return l, err
+	}
+	if slices.ContainsFunc(slices.Concat(to, cc, replyTo), needsUTF8) {
+		msg.ToMailAddress(withoutUTF8(to)...)
+		msg.CcMailAddress(withoutUTF8(cc)...)
+		msg.ReplyToMailAddress(append(withoutUTF8(replyTo), n.from)[0])
+		l.ascii, err = written(msg)
+	}
+	return l, err
+}
+
+func written(msg *mail.Msg) ([]byte, error) {
 	var b bytes.Buffer
 	if _, err := msg.WriteTo(&b); err != nil {
-		return l, fmt.Errorf("writing the email: %w", err)
+		return nil, fmt.Errorf("writing the email: %w", err)
 	}
-	l.data = b.Bytes()
-	return l, nil
+	return b.Bytes(), nil
 }
 
 // address parses a list of addresses and notes the invalid ones.
@@ -91,7 +104,7 @@ func (l *rendered) address(key string, list []string) []*netmail.Address {
 // head sets the header fields other than the addresses. The last ones keep programs from answering (RFC 3834, section
 // 5; MS-OXCMAIL).
 func (n *notifier) head(msg *mail.Msg, m *notifiers.Message, subject string) {
-	msg.Subject(subject)
+	msg.SetGenHeader(mail.HeaderSubject, encodeSubject(subject))
 	msg.SetDateWithValue(m.CreatedAt)
 	msg.SetMessageIDWithValue(notifiers.OneLine(m.ID) + "@" + n.domain())
 	msg.SetGenHeader("List-Id", n.listID(m.Rule))
@@ -136,7 +149,7 @@ func parseAddresses(list []string) (good []*netmail.Address, bad []string) {
 		if strings.TrimSpace(s) == "" {
 			continue
 		}
-		a, err := netmail.ParseAddress(s)
+		a, err := parseAddress(s)
 		if err != nil || !isSound(a.Address) {
 			bad = append(bad, s)
 			continue

@@ -41,6 +41,9 @@ func TestABrokenIdleConnectionCostsNoAttempt(t *testing.T) {
 		"it answers 421 to the sender":  {"250 reset", "421 that is enough"},
 		"it answers 421 to a recipient": {"250 reset", "250 ok", "421 that is enough"},
 		"it answers 421 to DATA":        {"250 reset", "250 ok", "250 ok", "421 that is enough"},
+		"it takes no further sender":    {"250 reset", "450 too many emails in this session"},
+		"it refuses the next sender":    {"250 reset", "550 too many emails in this session"},
+		"it answers 421 to the mail":    {"250 reset", "250 ok", "250 ok", "354 go", "DATA", "421 that is enough"},
 		"it talks nonsense":             {"what?"},
 	} {
 		t.Run(name, func(t *testing.T) {

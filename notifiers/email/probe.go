@@ -71,6 +71,10 @@ func (n *notifier) knownRecipients(options []json.RawMessage) ([]string, error) 
 
 // ask begins a transaction, names the recipients, and aborts it.
 func (s *session) ask(from string, recipients []string) (refused []refusal, err error) {
+	_, recipients, refused, err = s.spell(rendered{from: from}, recipients)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.client.Mail(from); err != nil {
 		return nil, fmt.Errorf("naming the sender %s: %w", from, err)
 	}

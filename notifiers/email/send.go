@@ -1,6 +1,7 @@
 package email
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,9 +35,14 @@ func (r refusal) final() bool { return r.err.Code >= 500 }
 func (s *session) send(ctx context.Context, l rendered, recipients []string) (outcome, error) {
 	stop := s.follow(ctx)
 	defer stop()
-	var total outcome
-	for left := recipients; len(left) > 0; {
+	l, left, refused, err := s.spell(l, recipients)
+	total := outcome{refused: refused}
+	if err != nil || len(left) == 0 && len(refused) > 0 {
+		return total, cmp.Or(err, error(&refusedError{refused}))
+	}
+	for len(left) > 0 {
 		part, err := s.transact(l, left)
+		s.broken = s.broken || !s.reusable(err)
 		if err != nil && len(total.taken) == 0 {
 			total.refused = append(total.refused, part.refused...)
 			return total, err
@@ -57,6 +63,42 @@ func (s *session) send(ctx context.Context, l rendered, recipients []string) (ou
 	return total, nil
 }
 
+// spell prepares the session for addresses that are not ASCII. A server without SMTPUTF8 (RFC 6531) refuses their
+// recipients, and gets the email without them.
+func (s *session) spell(l rendered, recipients []string) (rendered, []string, []refusal, error) {
+	wide := func(address string) bool { return !isASCII(address) }
+	needed := l.ascii != nil || wide(l.from) || slices.ContainsFunc(recipients, wide)
+	offered, _ := s.client.Extension("SMTPUTF8")
+	s.client.SkipSMTPUTF8(!needed)
+	if !needed || offered {
+		return l, recipients, nil, nil
+	}
+	if wide(l.from) {
+		return l, nil, nil, notifiers.Permanent("the mail server does not take senders with letters such as ä before the "+
+			"@, as in %s (it offers no SMTPUTF8): write another from", bare(l.from))
+	}
+	var left []string
+	var refused []refusal
+	for _, who := range recipients {
+		if !wide(who) {
+			left = append(left, who)
+			continue
+		}
+		refused = append(refused, refusal{who, &textproto.Error{Code: 553, Msg: "the mail server does not take letters " +
+			"such as ä before the @ (it offers no SMTPUTF8); write another address"}})
+	}
+	if l.ascii != nil {
+		l.data = l.ascii
+	}
+	return l, left, refused, nil
+}
+
+// senderError is the error of a server that takes no email in this session. Another session may be served.
+type senderError struct{ error }
+
+// Unwrap returns the server's reply.
+func (e *senderError) Unwrap() error { return e.error }
+
 // withUnsent adds the recipients of a later transaction that failed.
 func (r outcome) withUnsent(recipients []string, err error) outcome {
 	reply := &textproto.Error{Code: 400, Msg: err.Error()}
@@ -70,7 +112,7 @@ func (r outcome) withUnsent(recipients []string, err error) outcome {
 // transact runs one transaction: all recipients first, then the email for the accepted ones.
 func (s *session) transact(l rendered, recipients []string) (r outcome, err error) {
 	if err := s.client.Mail(l.from); err != nil {
-		return r, fmt.Errorf("naming the sender %s: %w", l.from, err)
+		return r, &senderError{fmt.Errorf("naming the sender %s: %w", l.from, err)}
 	}
 	for _, who := range recipients {
 		err := s.client.Rcpt(who)
@@ -99,12 +141,16 @@ func (s *session) data(l rendered) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("announcing the email: %w", err)
 	}
-	s.handed = true
+	s.handed, s.writing = true, true
 	// On an error the writer stays open: closing it ends the email, and the server would accept a part as the whole.
 	if _, err := w.Write(l.data); err != nil {
 		return "", fmt.Errorf("handing it over: %w", err)
 	}
-	if err := w.Close(); err != nil {
+	err = w.Close()
+	s.writing = false
+	if err != nil {
+		var reply *textproto.Error
+		s.handed = !errors.As(err, &reply) // with a reply it is known that the server has not accepted the email
 		return "", fmt.Errorf("handing it over: %w", err)
 	}
 	if dc, ok := w.(*smtp.DataCloser); ok {

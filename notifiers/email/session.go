@@ -24,6 +24,9 @@ type session struct {
 	client *smtp.Client
 	expiry *time.Timer // closes the session while it is in the pool
 	handed bool        // the server may have accepted the email
+	broken bool        // the server ends the session, or takes no email in it
+	// writing means that an email is on its way, which locks the client.
+	writing bool
 }
 
 // maxAnswers bounds the size of the server's answers in one attempt, with its certificates.
@@ -57,7 +60,7 @@ func (n *notifier) idle(ctx context.Context) *session {
 
 // release returns a session to the pool after an email that ended with err, or closes it.
 func (n *notifier) release(s *session, err error) {
-	if s.reusable(err) {
+	if s.reusable(err) && !s.broken {
 		n.pool.put(s)
 	} else {
 		s.close()
@@ -129,8 +132,14 @@ func (c Config) hello() string {
 	return "localhost"
 }
 
-// close closes the connection, which aborts an open transaction.
-func (s *session) close() { _ = s.conn.Close() }
+// close closes the connection, which aborts an open transaction. The end of an encrypted one is announced.
+func (s *session) close() {
+	if s.client != nil && !s.writing {
+		_ = s.conn.SetDeadline(time.Now().Add(time.Second))
+		_ = s.client.Close()
+	}
+	_ = s.conn.Close()
+}
 
 // quit ends an idle session with QUIT, within a second.
 func (s *session) quit() {
@@ -142,5 +151,6 @@ func (s *session) quit() {
 // reusable reports whether the session can send another email after one that ended with err.
 func (s *session) reusable(err error) bool {
 	var reply *textproto.Error
-	return err == nil || errors.As(err, &reply) && reply.Code != 421
+	var sender *senderError
+	return err == nil || errors.As(err, &reply) && reply.Code != 421 && !errors.As(err, &sender)
 }
