@@ -269,6 +269,15 @@ func encode(v any, indent string) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// EmbeddedBytes returns the length of v in JSON as a text within other JSON, where quotes and backslashes are escaped.
+func EmbeddedBytes(v any) int {
+	b, err := encode(v, "")
+	if err != nil {
+		return 0
+	}
+	return JSONBytes(string(b))
+}
+
 // JSONBytes returns the length of v in JSON, or 0 if v cannot be encoded; sending it fails then.
 func JSONBytes(v any) int {
 	b, err := encode(v, "")

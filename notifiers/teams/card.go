@@ -11,9 +11,10 @@ import (
 	"qaserelay/notifiers/service"
 )
 
-// Teams takes messages of up to 28 KB. The workflow adds an unknown amount, so ours are smaller.
+// Teams takes messages of up to 28,672 bytes. It counts the card as a text within other JSON, so each quote is two
+// bytes (MicrosoftDocs/msteams-docs#11274: 24,453 bytes were counted as 28,897). The workflow adds a little.
 const (
-	maxBytes    = 24_000
+	maxBytes    = 27_000
 	maxTitle    = 500
 	maxURL      = 1000
 	maxMentions = 20
@@ -102,13 +103,13 @@ func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, err
 		c.Actions = []action{{Type: "Action.OpenUrl", Title: "Open in Qase", URL: link}}
 	}
 	rows, fields := markup.FitFields(m, composeFields, func(rows []element) bool {
-		return service.JSONBytes(rows) <= maxBytes/2
+		return service.EmbeddedBytes(rows) <= maxBytes/2
 	})
 	p, body := markup.FitLines(markup.Lines(markup.Shorten(m.Body, 2*maxBytes)), func(lines []markup.Line) post {
 		whole := c
 		whole.Body = slices.Concat(head, composeLines(lines), rows, composeLines([]markup.Line{context}))
 		return post{"message", []attachment{{"application/vnd.microsoft.card.adaptive", whole}}}
-	}, func(p post) bool { return service.JSONBytes(p) <= maxBytes })
+	}, func(p post) bool { return service.EmbeddedBytes(p) <= maxBytes })
 	return p, func() *preview.Layout {
 		l := layout(m.Level, entities, body, fields)
 		l.Top = append(shown(label), shown(title)...)

@@ -1,11 +1,13 @@
 package teams
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/notifierstest"
+	"qaserelay/notifiers/service"
 )
 
 func TestTeams(t *testing.T) {
@@ -39,4 +41,17 @@ func TestTeams(t *testing.T) {
 			"without time":       notifierstest.Blame(&Config{WebhookURL: notifiers.NewSecret("https://hooks.example.com/s3cret")}, ``, "timeout"),
 		},
 	}.Run(t)
+}
+
+func TestACardIsAsLongAsTeamsCounts(t *testing.T) {
+	for _, body := range []string{strings.Repeat("- \"quoted\" `x`\n", 3000), strings.Repeat("測試 ", 20_000)} {
+		m := notifierstest.Message(func(m *notifiers.Message) { m.Body = body })
+		p, _, err := compose(m, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := service.EmbeddedBytes(p); n > maxBytes || n < maxBytes*9/10 {
+			t.Errorf("%d bytes", n)
+		}
+	}
 }
