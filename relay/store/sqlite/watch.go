@@ -14,8 +14,12 @@ import (
 	"qaserelay/relay/store"
 )
 
-// watchInterval is how often the files are looked at while nothing is written.
-const watchInterval = 400 * time.Millisecond
+const (
+	// watchInterval is how often the files are looked at while nothing is written.
+	watchInterval = 400 * time.Millisecond
+	// writeInterval is the least time between two looks after transactions, since some systems take long for one.
+	writeInterval = 25 * time.Millisecond
+)
 
 // watch notices that the files of a store are lost: deleted, moved or replaced, or damaged. The open files would go on
 // to take writes that the next start does not find. Files that come back are used again; damage stays until the end. A
@@ -29,6 +33,7 @@ type watch struct {
 	state   atomic.Pointer[loss] // nil: all is well
 	damage  atomic.Pointer[loss]
 	mu      sync.Mutex // held while the state changes
+	looked  time.Time  // after a transaction; of the writer
 	strange int        // how often in a row the file did not look like a database; of the loop
 
 	quit, done chan struct{}
@@ -98,6 +103,18 @@ func (w *watch) err() error {
 		return l
 	}
 	return nil
+}
+
+// lookAgain is look after a transaction.
+func (w *watch) lookAgain() error {
+	if w == nil {
+		return nil
+	}
+	if now := time.Now(); now.Sub(w.looked) >= writeInterval {
+		w.looked = now
+		return w.look()
+	}
+	return w.err()
 }
 
 // look compares the files with those that were opened, and returns what is wrong, or nil.

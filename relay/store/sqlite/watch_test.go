@@ -95,7 +95,7 @@ func (w *watched) remove(suffixes ...string) {
 	}
 }
 
-func TestLostFilesAreNoticedBeforeTheNextAnswer(t *testing.T) {
+func TestLostFilesAreNoticed(t *testing.T) {
 	for name, c := range map[string]struct {
 		lose       func(w *watched)
 		what, hint string
@@ -117,11 +117,11 @@ func TestLostFilesAreNoticedBeforeTheNextAnswer(t *testing.T) {
 			t.Parallel()
 			w := newWatched(t)
 			c.lose(w)
-			if err := w.put(); !errors.Is(err, store.ErrLost) || !strings.Contains(err.Error(), c.what) {
-				t.Errorf("the next event: %v", err)
-			}
-			if err := w.Check(t.Context()); !errors.Is(err, store.ErrLost) {
+			if err := w.awaitLoss(); !strings.Contains(err.Error(), c.what) {
 				t.Errorf("ready: %v", err)
+			}
+			if err := w.put(); !errors.Is(err, store.ErrLost) || !strings.Contains(err.Error(), c.what) {
+				t.Errorf("an event: %v", err)
 			}
 			if logs := w.log.String(); strings.Count(logs, "store lost") != 1 || !strings.Contains(logs, c.hint) {
 				t.Errorf("logs:\n%s", logs)
@@ -186,9 +186,7 @@ func TestDamageIsNoticed(t *testing.T) {
 func TestAFileThatComesBackIsUsedAgain(t *testing.T) {
 	w := newWatched(t)
 	w.do(os.Rename(w.Path, w.Path+".old"))
-	if err := w.put(); !errors.Is(err, store.ErrLost) {
-		t.Errorf("without the file: %v", err)
-	}
+	w.awaitLoss()
 	w.do(os.Rename(w.Path+".old", w.Path))
 	for deadline := time.Now().Add(time.Minute); w.put() != nil; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -203,9 +201,7 @@ func TestAFileThatComesBackIsUsedAgain(t *testing.T) {
 func TestAStopSavesWhatALostLogHeld(t *testing.T) {
 	w := newWatched(t)
 	w.remove("-wal")
-	if err := w.put(); !errors.Is(err, store.ErrLost) {
-		t.Fatalf("without the log: %v", err)
-	}
+	w.awaitLoss()
 	w.do(w.Close())
 	again := openTest(t, w.Path, nil)
 	for _, id := range w.kept {

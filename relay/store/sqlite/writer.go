@@ -79,7 +79,7 @@ func (w *writer) transact(group []*op) error {
 	w.dedupe.commit(t)
 	w.counts.commit(t.counted)
 	w.ended(w.conn)
-	return w.watch.look() // nothing is confirmed that went into a file that is gone
+	return w.watch.lookAgain() // nothing is confirmed that goes into a file that is gone
 }
 
 func (w *writer) execute(t *tx, group []*op) error {
