@@ -58,6 +58,12 @@ func (d *document) implicitSource(lookupEnv func(string) (string, bool)) rules.S
 	if lookupEnv != nil {
 		secret, _ = lookupEnv(secretVariable)
 	}
+	secret, fault := yamldoc.CleanSecret(secret, false)
+	if fault != "" {
+		d.Report(nil, diag.Error, "the environment variable "+secretVariable+" "+fault,
+			"a secret is one line of text, without spaces around it")
+		return s
+	}
 	if secret != "" {
 		s.Secrets = append(s.Secrets, sha256.Sum256([]byte(secret)))
 		return s

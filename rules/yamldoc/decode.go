@@ -136,7 +136,15 @@ func (d *Document) scalar(n *yaml.Node, what string) (string, bool) {
 		d.Report(n, diag.Error, what+" has no value", "give it one, or remove the key")
 		return "", false
 	}
-	return d.expand(n), true
+	text := d.expand(n)
+	if d.secret != "" {
+		subject := "the value"
+		if variableOnly.MatchString(n.Value) {
+			subject = n.Value
+		}
+		text = d.cleanSecret(n, what, subject, text)
+	}
+	return text, true
 }
 
 // textHint says how to write a text that is a list or a mapping in YAML.

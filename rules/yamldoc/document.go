@@ -55,6 +55,7 @@ type Document struct {
 
 	reader *Reader
 	lines  []string
+	masked []string // lines without secrets; made by shownLine
 	depth  int
 	secret string                // the key of the secret that is decoded, or ""
 	silent map[*yaml.Node]bool   // nodes whose text YAML has swallowed: their other problems follow from it

@@ -24,7 +24,7 @@ func (d *Document) Report(n *yaml.Node, severity diag.Severity, message, hint st
 	if n != nil {
 		p.Line, p.Col = n.Line, n.Column
 	}
-	p.Source = d.line(p.Line)
+	p.Source = d.shownLine(p.Line)
 	d.reader.Problems = append(d.reader.Problems, p)
 }
 
@@ -127,7 +127,7 @@ func (p Place) Lines() []int {
 func (p Place) Problem(severity diag.Severity, f diag.Finding) diag.Problem {
 	out := diag.Problem{File: p.doc.Name, Severity: severity, Message: f.Message, Hint: f.Hint}
 	out.Line, out.Col = p.inside(f.At)
-	out.Source = p.doc.line(out.Line)
+	out.Source = p.doc.shownLine(out.Line)
 	return out
 }
 
@@ -184,6 +184,17 @@ func (d *Document) line(n int) string {
 		return ""
 	}
 	return strings.TrimRight(d.lines[n-1], "\r")
+}
+
+// shownLine returns a line of the file with its secrets masked.
+func (d *Document) shownLine(n int) string {
+	if d.masked == nil {
+		d.masked = masked(d.lines)
+	}
+	if n < 1 || n > len(d.masked) {
+		return ""
+	}
+	return strings.TrimRight(d.masked[n-1], "\r")
 }
 
 // Canonical returns a text of the value that does not depend on its style and the order of its keys. Aliases are not

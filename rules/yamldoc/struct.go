@@ -77,8 +77,10 @@ func (d *Document) decodeFile(n *yaml.Node, v reflect.Value, what string) {
 	if n = d.resolve(n); n == nil {
 		return
 	}
+	key := d.secret
+	d.secret = "" // the name of the file is none
 	name, ok := d.scalar(n, what)
-	if !ok || name == "" {
+	if d.secret = key; !ok || name == "" {
 		return
 	}
 	data, err := d.ReadFile(name)
@@ -91,17 +93,24 @@ func (d *Document) decodeFile(n *yaml.Node, v reflect.Value, what string) {
 		d.ReportUnset(n, message, "the path is relative to the folder the relay is started in")
 		return
 	}
-	secret := strings.TrimRight(string(data), "\r\n")
+	subject, before := "the file "+name, d.Reported()
 	if v.Kind() == reflect.Slice {
-		d.setLines(v, secret)
-	} else if err := setScalar(v, secret); err != nil {
+		d.setLines(v, subject, n, string(data))
+		return
+	}
+	secret := d.cleanSecret(n, what, subject, strings.TrimRight(string(data), "\r\n"))
+	if secret == "" && d.Reported() == before {
+		d.Errorf(n, "%s: %s is empty", what, subject)
+	}
+	if err := setScalar(v, secret); err != nil {
 		d.Errorf(n, "%s: %v", what, err)
 	}
 }
 
 // setLines sets a list to the non-empty lines of a file.
-func (d *Document) setLines(v reflect.Value, lines string) {
+func (d *Document) setLines(v reflect.Value, subject string, n *yaml.Node, lines string) {
 	for line := range strings.FieldsFuncSeq(lines, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		line = d.cleanSecret(n, d.secret+"_file", subject, line)
 		elem := reflect.New(v.Type().Elem()).Elem()
 		if elem.Type() == textType {
 			elem.Set(reflect.ValueOf(Text{line, d.Root}))

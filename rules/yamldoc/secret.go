@@ -1,0 +1,178 @@
+package yamldoc
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+
+	"qaserelay/rules/catalog"
+	"qaserelay/rules/diag"
+)
+
+// CleanSecret returns a secret without a byte order mark and without line breaks at its end. fault is what keeps it from
+// being sent, or "". Only passwords may begin or end with a space.
+func CleanSecret(text string, isPassword bool) (clean, fault string) {
+	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
+		if strings.HasPrefix(text, mark) {
+			return "", "is UTF-16; save it as UTF-8"
+		}
+	}
+	clean = strings.TrimRight(strings.TrimPrefix(text, "\uFEFF"), "\r\n")
+	control := func(r rune) bool { return unicode.IsControl(r) && r != '\t' }
+	switch {
+	case strings.ContainsRune(clean, 0):
+		return "", "has a NUL in it, as UTF-16 has; save it as UTF-8"
+	case strings.ContainsAny(clean, "\r\n"):
+		return "", "has more than one line"
+	case !utf8.ValidString(clean) || strings.ContainsFunc(clean, control):
+		return "", "has a character in it that cannot be sent"
+	case !isPassword && strings.TrimRightFunc(clean, unicode.IsSpace) != clean:
+		return "", "has a space at its end"
+	case !isPassword && strings.TrimLeftFunc(clean, unicode.IsSpace) != clean:
+		return "", "has a space at its beginning"
+	}
+	return clean, ""
+}
+
+// mayHaveLines reports whether the secret of a key is a text of several lines, such as a certificate.
+func mayHaveLines(key string) bool {
+	return slices.Contains([]string{"ca", "cert", "key", "tls_ca"}, key)
+}
+
+// cleanSecret cleans the secret that is being decoded. subject names what holds it, such as a file, without its value.
+func (d *Document) cleanSecret(n *yaml.Node, what, subject, text string) string {
+	if mayHaveLines(d.secret) {
+		return strings.TrimPrefix(text, "\uFEFF")
+	}
+	clean, fault := CleanSecret(text, slices.Contains([]string{"password", "client_secret"}, d.secret))
+	if fault != "" {
+		d.Report(n, diag.Error, what+": "+subject+" "+fault, "a secret is one line of text, without spaces around it")
+		return strings.TrimSpace(text) // it is not missing as well
+	}
+	return clean
+}
+
+// secretKeys are keys whose values are not shown. A key that resembles one of them may be a misspelling.
+var secretKeys = []string{"token", "api_token", "secret", "secrets", "password", "bearer", "signing_secret",
+	"client_secret", "routing_key", "webhook_url", "proxy_url", "authorization", "cookie", "api_key", "credentials"}
+
+// isSecretKey reports whether a key, or the one that is meant by it, has a secret as its value.
+func isSecretKey(key string) bool {
+	key = strings.ToLower(strings.NewReplacer("-", "_").Replace(key))
+	switch {
+	case strings.HasSuffix(key, "_file"), key == "token_url", len(key) < 3:
+		return false
+	case strings.Contains(key, "secret"), strings.Contains(key, "passw"), strings.Contains(key, "token"), key == "key":
+		return true
+	}
+	return catalog.Nearest(key, secretKeys) != "" && !slices.Contains([]string{"body", "hook", "rules", "when"}, key)
+}
+
+var (
+	keyPattern   = regexp.MustCompile(`(?:^|[\s{,\[-])["']?([A-Za-z][\w.-]*)["']?\s*:(?:\s+|$)`)
+	variableOnly = regexp.MustCompile(`^["']?\$\{\w+\}["']?$`)
+	urlPattern   = regexp.MustCompile(`https?://([^/\s"'@]*@)?[^/\s"',}\]]*((?:\{\{.*?\}\}|[^\s"',}\]{])*)`)
+	plainValue   = regexp.MustCompile(`^(?:\$\{[^}]*\}|[^,}\]#]|[^\s]#)+`)
+)
+
+// masked returns the lines with the values of secret keys, and what URLs have behind their host, replaced by as many
+// asterisks. It needs no valid YAML, since lines are shown where there is a fault.
+func masked(lines []string) []string {
+	all := make([]string, len(lines))
+	inside := -1 // the indentation of a secret key whose value is on the lines below it, or -1
+	for i, line := range lines {
+		indent := indentOf(line)
+		belongs := indent > inside || indent == inside && strings.HasPrefix(strings.TrimSpace(line), "-")
+		switch {
+		case inside >= 0 && strings.TrimSpace(line) == "":
+		case inside >= 0 && belongs:
+			all[i] = maskValue(line, indent)
+			continue
+		default:
+			inside = -1
+		}
+		all[i] = maskURLs(line)
+		for _, at := range keyPattern.FindAllStringSubmatchIndex(line, -1) {
+			if !isSecretKey(line[at[2]:at[3]]) {
+				continue
+			}
+			rest := strings.TrimSpace(line[at[1]:])
+			if rest == "" || strings.HasPrefix(rest, "|") || strings.HasPrefix(rest, ">") || strings.HasPrefix(rest, "#") {
+				inside = at[2]
+				if strings.HasPrefix(strings.TrimSpace(line), "- ") || inside < indent {
+					inside = indent
+				}
+				continue
+			}
+			all[i] = all[i][:at[1]] + maskOne(all[i][at[1]:])
+		}
+	}
+	return all
+}
+
+// maskOne masks the value at the beginning of a text, up to its end.
+func maskOne(text string) string {
+	end := len(text)
+	switch text[0] {
+	case '"', '\'':
+		if i := strings.IndexByte(text[1:], text[0]); i >= 0 {
+			end = i + 2
+		}
+	case '[':
+		if i := strings.IndexByte(text, ']'); i >= 0 {
+			end = i
+		}
+	case '{':
+		return text // its keys are looked at one by one
+	default:
+		end = len(plainValue.FindString(text))
+	}
+	if variableOnly.MatchString(strings.TrimSpace(text[:end])) {
+		return text
+	}
+	return maskValue(text[:end], 0) + text[end:]
+}
+
+// maskValue masks the letters of a text from a position on. Marks of YAML around it stay.
+func maskValue(text string, from int) string {
+	return text[:from] + strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" \t\"'[],-", r) {
+			return r
+		}
+		return '*'
+	}, text[from:])
+}
+
+// maskURLs masks the logins of URLs, and what follows their host but the actions of templates.
+func maskURLs(line string) string {
+	var out strings.Builder
+	end := 0
+	for _, at := range urlPattern.FindAllStringSubmatchIndex(line, -1) {
+		if at[2] >= 0 {
+			out.WriteString(line[end:at[2]] + strings.Repeat("*", at[3]-at[2]-1))
+			end = at[3] - 1
+		}
+		out.WriteString(line[end:at[4]])
+		rest := line[at[4]:at[5]]
+		for rest != "" {
+			before, action, _ := strings.Cut(rest, "{{")
+			out.WriteString(strings.Map(func(r rune) rune {
+				if r == '/' || r == '?' {
+					return r
+				}
+				return '*'
+			}, before))
+			rest = ""
+			if inner, after, closed := strings.Cut(action, "}}"); closed {
+				out.WriteString("{{" + inner + "}}")
+				rest = after
+			}
+		}
+		end = at[5]
+	}
+	return out.String() + line[end:]
+}

@@ -1,0 +1,54 @@
+package yamldoc
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestLinesAreShownWithoutSecrets(t *testing.T) {
+	for line, want := range map[string]string{
+		`  - {name: s, type: slack, token: "xoxb-SECRET", chanel: "#qa"}`: `  - {name: s, type: slack, token: "****-******", chanel: "#qa"}`,
+		`    tokn: xoxbSECRET`:                             `    tokn: **********`,
+		`    pasword: 'SECRET'   # mine`:                   `    pasword: '******'   # mine`,
+		`secrets: ["SECRET", ${VAR}]`:                      `secrets: ["******", ******]`,
+		`token: ${SLACK_TOKEN}`:                            `token: ${SLACK_TOKEN}`,
+		`token: "${SLACK_TOKEN}", x: y`:                    `token: "${SLACK_TOKEN}", x: y`,
+		`token_file: /run/secrets/slack`:                   `token_file: /run/secrets/slack`,
+		`title: "Run {{ .payload.id }} failed"`:            `title: "Run {{ .payload.id }} failed"`,
+		`url: "https://ops.example.com/SECRET?k=SECRET"`:   `url: "https://ops.example.com/******?********"`,
+		`url: "https://ops.example.com/SECRET/{{ .x }}/a"`: `url: "https://ops.example.com/******/{{ .x }}/*"`,
+		`proxy: http://user:SECRET@proxy.example.com:3128`: `proxy: http://***********@proxy.example.com:3128`,
+		`headers: {Authorization: Bearer SECRET}`:          `headers: {Authorization: ****** ******}`,
+		`channel: "#qa"`:                                   `channel: "#qa"`,
+	} {
+		if got := masked([]string{line})[0]; got != want {
+			t.Errorf("%s:\ngot  %s\nwant %s", line, got, want)
+		}
+	}
+	below := masked(strings.Split("sources:\n  - name: qase\n    secrets:\n      - SECRET\n    - SECRET\n    projects: [WEB]\n"+
+		"x:\n  key: |\n    SECRET\n    SECRET\n  y: z", "\n"))
+	if text := strings.Join(below, "\n"); strings.Contains(text, "SECRET") || !strings.Contains(text, "projects: [WEB]") ||
+		!strings.Contains(text, "y: z") {
+		t.Errorf("got:\n%s", text)
+	}
+}
+
+func TestSecretsAreTrimmedOrFaulty(t *testing.T) {
+	for text, want := range map[string]string{
+		"abc\n": "abc", "abc\r\n": "abc", "\uFEFFabc": "abc", "a b": "a b",
+		"abc ": "! has a space at its end", " abc": "! has a space at its beginning", "abc\u00a0": "! has a space at its end",
+		"a\nb": "! has more than one line", "a\x00b\x00": "! has a NUL in it, as UTF-16 has; save it as UTF-8",
+		"\xff\xfea\x00": "! is UTF-16; save it as UTF-8", "a\x07b": "! has a character in it that cannot be sent",
+	} {
+		clean, fault := CleanSecret(text, false)
+		if fault != "" {
+			clean = "! " + fault
+		}
+		if clean != want {
+			t.Errorf("%q: got %q, want %q", text, clean, want)
+		}
+	}
+	if clean, fault := CleanSecret("a password ", true); clean != "a password " || fault != "" {
+		t.Errorf("a password: got %q, %q", clean, fault)
+	}
+}
