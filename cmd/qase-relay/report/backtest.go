@@ -56,7 +56,7 @@ func (r backtestPrinter) printRules(s *terminal.Screen) {
 		return
 	}
 	s.Printf("\n")
-	t := &terminal.Table{S: s, Header: r.header("MATCHES", "NEWLY", "NO MORE", "RULE")}
+	t := &terminal.Table{S: s, Header: r.header("MATCHES", "NEWLY", "NO LONGER", "RULE")}
 	for _, c := range r.PerRule {
 		below := ""
 		if c.Errors > 0 {
