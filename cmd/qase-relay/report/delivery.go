@@ -45,6 +45,9 @@ func lastError(d desk.Delivery) string {
 	if d.Error == "" || isDryRun(d) {
 		return ""
 	}
+	if d.State == store.Dead && strings.HasPrefix(d.Status, "2") {
+		return d.Error // a refusal by a service whose answers are all 200 OK, such as Slack
+	}
 	return strings.TrimPrefix(d.Status+": "+d.Error, ": ")
 }
 
