@@ -119,7 +119,9 @@ func (t *Target) prepare(c template.Context, l limits) prepared {
 		w.invite(o.Key, o.Value.(*People), c)
 	}
 	if w.carried && len(w.reached) == 0 && !w.beside {
-		w.note("%s gets no message: no recipient is left", t.Notifier)
+		if l.fallback {
+			w.note("the fallback %s has no recipient left", t.Notifier)
+		}
 		return prepared{notes: w.notes}
 	}
 	return prepared{w.messages(), w.notes}
@@ -228,7 +230,9 @@ func (w *targetWriter) messages() []outgoing {
 	var all []outgoing
 	if w.beside {
 		shared := maps.Clone(w.values)
-		shared[w.each.key] = nil // in place of that of the notifier
+		if delete(shared, w.each.key); shared[w.each.place] == nil {
+			shared[w.each.key] = nil // in place of the people of the notifier
+		}
 		all = append(all, outgoing{options: encodeOptions(shared)})
 		delete(w.values, w.each.place)
 	}

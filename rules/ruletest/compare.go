@@ -133,11 +133,10 @@ func whyMissing(c *rulefile.Config, e *rulefile.Expectation, d rules.Decision) s
 	case rules.Failed:
 		return "the condition failed: " + result.Reason
 	case rules.NoRecipients:
-		return "the rule matches, but nobody is left to notify: " + strings.Join(result.Notes, "; ")
+		return strings.TrimSuffix("the rule matches, but no recipient is left: "+strings.Join(result.Notes, "; "), ": ")
 	case rules.Matched:
 		if slices.Contains(result.NoRecipients, e.Notifier) {
-			return "the rule matches, but nobody is left to notify by " + e.Notifier + ": " +
-				strings.Join(result.Notes, "; ")
+			return "the rule matches, but no recipient is left for " + e.Notifier
 		}
 		return whyNotSent(c, e)
 	}

@@ -38,7 +38,7 @@ type (
 		URL     string            `yaml:"url" as:"url" secret:"masked"`
 		Headers map[string]string `yaml:"headers" as:"header" secret:"masked"`
 		Body    string            `yaml:"body" as:"json"`
-		To      []string          `yaml:"to" as:"address"`
+		To      []string          `yaml:"to" as:"address" carries:"true"`
 	}
 	// Secret is a secret text.
 	Secret struct{ Value *string }
