@@ -1,6 +1,10 @@
 package rules
 
-import "qaserelay/rules/event"
+import (
+	"qaserelay/rules/event"
+	"qaserelay/rules/message"
+	"qaserelay/rules/template"
+)
 
 // Decide returns the decision on ev: the outcome of each rule, the notifications, and the values to store. It is
 // pure: the same event and state give the same decision. A key that State.Get fails to read counts as absent; the
@@ -60,6 +64,8 @@ func (s *Set) notify(r *Rule, v *view, result *Result) (all []Notification) {
 		return nil
 	}
 	m, notes := s.render(r, v)
+	s.setMessage(v.context(), &m)
+	defer message.ClearVariables(v.context().Vars)
 	for _, t := range r.Targets {
 		p := t.prepare(v.context(), limits{})
 		notes = append(notes, p.notes...)
@@ -77,6 +83,24 @@ func (s *Set) notify(r *Rule, v *view, result *Result) (all []Notification) {
 		result.Outcome = NoRecipients
 	}
 	return all
+}
+
+// setMessage sets the variables of options and bodies of notifiers to the message.
+func (s *Set) setMessage(c template.Context, m *message.Message) {
+	plain := func(markdown string) string { return markdown }
+	if s.plainText != nil && c.Budget.Spend(plainCost*len(m.FullBody())) == nil {
+		plain = s.plainText
+	}
+	m.SetMessage(c.Vars, plain)
+}
+
+// plainCost is how many units a byte of Markdown takes to become plain text.
+const plainCost = 32
+
+// SetExample sets the message of a template's context to one for checks.
+func (s *Set) SetExample(c template.Context) {
+	s.setMessage(c, &message.Message{Rule: "example", Level: message.Info, Title: "An example", Body: "A *body*.",
+		URL: "https://app.qase.io/run/WEB/dashboard/7", Fields: []message.Field{{Name: "Plan", Value: "Smoke"}}})
 }
 
 // record appends a result. Of the rules without a match it keeps only the first maxRecorded.

@@ -25,6 +25,7 @@ type Set struct {
 	people       *people.Directory
 	defaults     map[string]*defaultMessage // by event name
 	usesPrevious bool
+	plainText    func(string) string
 	mask         func(notifier string, options json.RawMessage) json.RawMessage
 	refuse       refuser
 }
@@ -34,6 +35,8 @@ type Options struct {
 	Settings     Settings
 	People       *people.Directory
 	UsesPrevious bool // a condition or template reads previous
+	// PlainText returns Markdown as plain text, for .text and .fields of messages. It may be nil.
+	PlainText func(markdown string) string
 	// Mask masks rendered message options of a notifier that may hold secrets. A nil Mask hides all of them.
 	Mask func(notifier string, options json.RawMessage) json.RawMessage
 	// Refuse returns the remarks of a notifier on a message with these options. Nil has none.
@@ -62,7 +65,7 @@ type RuleInfo struct {
 // NewSet makes a set of the given rules, which must not change afterwards. A rule without a condition, whose condition
 // is faulty, keeps its place, but the set must not be asked to decide.
 func NewSet(o Options, rules []*Rule) *Set {
-	s := &Set{rules: rules, settings: o.Settings, people: o.People, usesPrevious: o.UsesPrevious, mask: o.Mask,
+	s := &Set{rules: rules, settings: o.Settings, people: o.People, usesPrevious: o.UsesPrevious, plainText: o.PlainText, mask: o.Mask,
 		refuse: o.Refuse}
 	s.index.build(rules)
 	s.defaults = compileDefaults(o.Settings.Location, o.People)

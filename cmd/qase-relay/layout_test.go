@@ -83,7 +83,7 @@ func mayImport() map[string][]string {
 
 		"relay/metrics":    {"rules/value"},
 		"relay/sampledlog": {},
-		"relay/config":     append([]string{"notifiers", "notifiers/builtin"}, reading...),
+		"relay/config":     append([]string{"notifiers", "notifiers/builtin", "notifiers/markup"}, reading...),
 		"relay/qaseapi":    {"rules", "rules/event"},
 		"relay/dispatch": {"relay/config", "relay/metrics", "relay/sampledlog", "relay/store",
 			"relay/store/groupcommit", "notifiers", "rules", "rules/rulefile", "rules/value"},

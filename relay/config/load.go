@@ -11,6 +11,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/builtin"
+	"qaserelay/notifiers/markup"
 	"qaserelay/rules"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/lint"
@@ -72,6 +73,9 @@ func load(patterns []string, o LoadOptions, read *reading) (*Config, diag.Proble
 	return &Config{Config: cfg.Config, Notifiers: made, read: read}, problems
 }
 
+// maxPlainText is the most bytes of the plain text of a message.
+const maxPlainText = 64 << 10
+
 // Kinds returns the kinds of notifiers as package rulefile sees them.
 func Kinds(ks []notifiers.Kind) map[string]rulefile.Kind {
 	kinds := make(map[string]rulefile.Kind, len(ks))
@@ -82,6 +86,7 @@ func Kinds(ks []notifiers.Kind) map[string]rulefile.Kind {
 				return err
 			},
 			Advise: advise(k), Jointly: k.Jointly, Refuse: refuse(k),
+			PlainText: func(markdown string) string { return markup.PlainBody(markdown, maxPlainText) },
 		}
 	}
 	return kinds

@@ -95,7 +95,7 @@ func (c *checker) checkText(t rulefile.TextSource) {
 		c.warn(t.At, findings...)
 		return
 	}
-	findings = append(findings, lintTemplate(c.file.Source.Templates, t.Text, events)...)
+	findings = append(findings, lintTemplate(c.file.Source.Templates, t, events)...)
 	findings = append(findings, c.lintCalls(t)...)
 	if len(findings) == 0 && t.Compiled != nil {
 		findings = c.renderTrials(t, events)

@@ -8,21 +8,26 @@ import (
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/message"
+	"qaserelay/rules/rulefile"
 	"qaserelay/rules/template"
 )
 
 // lintTemplate returns the findings about a template that is rendered for the given events.
-func lintTemplate(ts *template.Set, text string, events []*catalog.Schema) []diag.Finding {
+func lintTemplate(ts *template.Set, t rulefile.TextSource, events []*catalog.Schema) []diag.Finding {
 	var findings []diag.Finding
-	for _, use := range ts.Fields(text, condition.Roots) {
-		message, hint := checkField(use, events)
-		if message == "" {
+	for _, use := range ts.Fields(t.Text, condition.Roots) {
+		if t.OfOption && slices.Contains(message.MessageVariables(), use.Path[0]) {
+			continue
+		}
+		said, hint := checkField(use, events)
+		if said == "" {
 			continue
 		}
 		if use.Partial != "" {
-			message = fmt.Sprintf("in the template %q: %s", use.Partial, message)
+			said = fmt.Sprintf("in the template %q: %s", use.Partial, said)
 		}
-		findings = append(findings, diag.Finding{At: use.At, Message: message, Hint: hint})
+		findings = append(findings, diag.Finding{At: use.At, Message: said, Hint: hint})
 	}
 	return findings
 }

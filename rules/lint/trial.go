@@ -11,7 +11,6 @@ import (
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
 	"qaserelay/rules/event"
-	"qaserelay/rules/message"
 )
 
 // trial is one event that templates are rendered for: the example of the catalog, or one built to break them.
@@ -44,7 +43,7 @@ func (c *checker) trials(name string) []trial {
 			continue
 		}
 		t := trial{Trial: c.file.Rules.Try(ev, trialTime, one.known), name: one.name}
-		(&message.Message{Rule: "example", Level: message.Info}).SetVariables(t.Context().Vars)
+		c.file.Rules.SetExample(t.Context())
 		if len(all) > 0 {
 			t.changed = differences(all[0].Context().Vars, t.Context().Vars, "", 3)
 		}

@@ -131,6 +131,27 @@ func names(wanted func(Key) bool) []string {
 	return all
 }
 
+// MessageVariables returns the names of the variables that only options and bodies of notifiers can read: the message
+// that the rule made.
+func MessageVariables() []string { return []string{"title", "body", "text", "fields", "url"} }
+
+// SetMessage sets the MessageVariables. plain returns Markdown as plain text.
+func (m *Message) SetMessage(vars map[string]any, plain func(string) string) {
+	m.SetVariables(vars)
+	body, fields := m.FullBody(), make([]any, len(m.Fields))
+	for i, f := range m.Fields {
+		fields[i] = map[string]any{"name": plain(f.Name), "value": plain(f.Value)}
+	}
+	vars["title"], vars["body"], vars["text"], vars["fields"], vars["url"] = m.Title, body, plain(body), fields, m.URL
+}
+
+// ClearVariables removes the MessageVariables.
+func ClearVariables(vars map[string]any) {
+	for _, name := range MessageVariables() {
+		delete(vars, name)
+	}
+}
+
 // SetVariables sets the variables of templates to the texts of the message.
 func (m *Message) SetVariables(vars map[string]any) {
 	for _, k := range keys {

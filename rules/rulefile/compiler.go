@@ -18,6 +18,9 @@ type compiler struct {
 	people       *people.Directory
 	texts        []TextSource
 	usesPrevious bool        // a text reads previous
+	usesText     bool        // a text reads the plain text of the message
+	inOption     bool        // the text is an option, which may read the message
+	contentType  string      // of the body among the options that are read
 	rule         *rules.Rule // the rule whose texts are compiled; nil for those of notifiers
 }
 
@@ -46,6 +49,7 @@ func newCompiler(documents []*document, location *time.Location, directory *peop
 // note records whether a text reads previous.
 func (c *compiler) note(text string) {
 	c.usesPrevious = c.usesPrevious || strings.Contains(text, "previous")
+	c.usesText = c.usesText || strings.Contains(text, "text") || strings.Contains(text, "fields")
 }
 
 // compile compiles a text that is given. It returns nil for a faulty one, which it reports.
@@ -58,6 +62,31 @@ func (c *compiler) compile(d *document, t yamldoc.Text, name string, form templa
 		_, static = out.Static()
 	}
 	c.texts = append(c.texts, TextSource{At: d.At(t.Node), Key: name, Text: t.S, Form: form, Compiled: out, Rule: c.rule,
-		Static: static})
+		Static: static, OfOption: c.inOption})
 	return out
+}
+
+// plainText returns the function that kinds share, or nil if no text needs it.
+func (c *compiler) plainText(kinds map[string]Kind) func(string) string {
+	for _, kind := range kinds {
+		if c.usesText && kind.PlainText != nil {
+			return kind.PlainText
+		}
+	}
+	return nil
+}
+
+// contentTypeOf returns the content type among the headers of a message, as far as no event changes it, or fallback.
+func contentTypeOf(entries []yamldoc.Entry, fallback string) string {
+	for _, e := range entries {
+		if e.Key.Value != "headers" {
+			continue
+		}
+		for key, header := range yamldoc.Pairs(e.Value) {
+			if strings.EqualFold(key.Value, "Content-Type") && !template.HasActions(header.Value) {
+				return header.Value
+			}
+		}
+	}
+	return fallback
 }

@@ -32,16 +32,17 @@ type notifierSpec struct {
 
 // notifierInfo is a notifier as rules need it.
 type notifierInfo struct {
-	kind       Kind
-	kindName   string
-	templates  []rules.Option  // its own message options that depend on the event
-	people     []rules.Option  // those that name people and do not
-	allowHosts bool            // it lists the hosts that a URL made from an event may have
-	config     any             // as made by kind.Config
-	given      map[string]bool // its own message options; true if they are not empty
-	fallback   fallback        // its fallback: key
-	at         yamldoc.Place
-	unsure     bool // it has errors or unset variables, so a check for missing options is not possible
+	kind        Kind
+	kindName    string
+	templates   []rules.Option  // its own message options that depend on the event
+	people      []rules.Option  // those that name people and do not
+	contentType string          // of its body, or empty
+	allowHosts  bool            // it lists the hosts that a URL made from an event may have
+	config      any             // as made by kind.Config
+	given       map[string]bool // its own message options; true if they are not empty
+	fallback    fallback        // its fallback: key
+	at          yamldoc.Place
+	unsure      bool // it has errors or unset variables, so a check for missing options is not possible
 }
 
 // notifierTable holds the notifiers by name, the faulty ones too.
@@ -187,6 +188,8 @@ func (p *notifierParser) parseOptions(entries []yamldoc.Entry) {
 	n, info := &p.notifier, p.info
 	fields := yamldoc.FieldsOf(reflect.TypeOf(info.kind.Options))
 	var options []rules.Option
+	info.contentType = contentTypeOf(entries, "")
+	p.contentType = info.contentType
 	for _, e := range entries {
 		field, known := fields[e.Key.Value]
 		if e.Key.Value == rules.Except && info.hasPeople(fields) {

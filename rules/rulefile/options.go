@@ -25,9 +25,14 @@ type optionParser struct {
 // option reads a message option of a notifier and compiles its templates.
 func (c *compiler) option(d *document, e yamldoc.Entry, field yamldoc.Field, info *notifierInfo) rules.Option {
 	p := &optionParser{compiler: c, d: d, key: e.Key.Value, form: template.Form(field.Form), info: info}
-	if p.form == "" {
+	switch p.form {
+	case "":
 		p.form = template.FormText
+	case template.FormJSON:
+		p.form = template.FormOfType(c.contentType)
 	}
+	c.inOption = true
+	defer func() { c.inOption = false }()
 	defer p.advise(e)
 	if people.IsWay(field.Form) {
 		return rules.Option{Key: p.key, Value: p.people(e.Value, roleOf(field, info))}

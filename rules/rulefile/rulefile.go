@@ -49,6 +49,8 @@ type Kind struct {
 	Missing func(config any, options map[string]bool) (what, hint string)
 	// Mask masks rendered message options that may hold secrets. A nil Mask hides all of them.
 	Mask func(options json.RawMessage) json.RawMessage
+	// PlainText returns Markdown as plain text. A nil PlainText returns it as it is.
+	PlainText func(markdown string) string
 	// Advise checks one message option as it is written, with its templates. The paths of its remarks begin within the
 	// option. It may be nil.
 	Advise func(config any, key string, value any) []rules.Remark
@@ -128,6 +130,7 @@ type TextSource struct {
 	Text     string
 	Static   bool // it has no actions
 	Form     template.Form
+	OfOption bool               // an option of a notifier, which may read the message
 	Compiled *template.Template // nil if it is faulty
 	Rule     *rules.Rule        // nil for a text of a notifier
 }
@@ -154,7 +157,7 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 		documents[0].Report(nil, diag.Warning, "there are no rules, so nothing will ever be sent", "add rules:")
 	}
 	set := rules.NewSet(rules.Options{
-		Settings: settings, People: directory, UsesPrevious: c.usesPrevious, Mask: maskOf(notifiers, o.Kinds),
+		Settings: settings, People: directory, UsesPrevious: c.usesPrevious, PlainText: c.plainText(o.Kinds), Mask: maskOf(notifiers, o.Kinds),
 		Refuse: refuseOf(notifiers, o.Kinds),
 	}, rulesOf(parsed))
 	config := &Config{Settings: settings, Sources: sources, Notifiers: notifiers, Rules: set}

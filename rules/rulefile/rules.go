@@ -218,6 +218,7 @@ func (p *ruleParser) options(n *yaml.Node, to string, info *notifierInfo, entrie
 	if info.hasPeople(fields) {
 		keys = append(keys, rules.Except)
 	}
+	p.contentType = contentTypeOf(entries, info.contentType)
 	for _, e := range entries {
 		field, known := fields[e.Key.Value]
 		if e.Key.Value == rules.Except && slices.Contains(keys, rules.Except) {
