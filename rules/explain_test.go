@@ -183,7 +183,7 @@ func TestUnexpectedValuesHaveAHint(t *testing.T) {
 		{`entity.titel == "x"`, "run.completed", `{"id":2}`,
 			`entity.titel is in no event of this kind; did you mean "title"?`},
 		{`previous.failed == 0`, "run.completed", `{"id":2}`,
-			`no earlier finished run of the same project, plan and environment is known`},
+			`neither the plan nor the title of this run is known, so it has no previous run`},
 		{`previous.failed == 0`, "defect.created", `{"id":2}`, `only events of runs have a previous run`},
 		{`actor.team == "qa"`, "run.completed", `{"id":2}`,
 			`actor.team is not known of the member 40; add it to the person under people:`},
