@@ -130,15 +130,14 @@ func (c Claim) String() string { return c.text }
 // isLogic reports whether an operator joins two conditions.
 func isLogic(operator string) bool { return logic(operator) != "" }
 
-// Implies reports whether other is true for all events with these facts for which c is. It may miss some that are.
-func (c *Condition) Implies(other *Condition, f Facts) bool {
-	own, without := c.Claims(f), (&folder{facts: f}).claims(other.tree, false)
-	if len(own)*len(without) > maxAlternatives*maxAlternatives {
-		return false
-	}
-	for _, a := range own {
-		for _, b := range without {
-			if _, _, excluded := excluding(slices.Concat(a, b)); !excluded {
+// Refutations is Claims for the opposite: the condition is not true only if all claims of one of the lists hold.
+func (c *Condition) Refutations(f Facts) [][]Claim { return (&folder{facts: f}).claims(c.tree, false) }
+
+// Exclude reports whether no event can satisfy an alternative of each.
+func Exclude(a, b [][]Claim) bool {
+	for _, x := range a {
+		for _, y := range b {
+			if _, _, excluded := excluding(slices.Concat(x, y)); !excluded {
 				return false
 			}
 		}

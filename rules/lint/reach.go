@@ -11,56 +11,81 @@ import (
 	"qaserelay/rules/rulefile"
 )
 
-// maxStops is the number of rules with stop: true beyond which a rule is compared with none.
-const maxStops = 200
+// maxImplications is the number of pairs of alternatives that are compared; beyond it nothing more is reported.
+const maxImplications = 2_000_000
 
-// checkReach warns of rules that no event reaches, since earlier rules stop each one that they match.
+// stopper is a rule with stop: true, and what has to hold for one event that it does not stop.
+type stopper struct {
+	*rulefile.RuleSource
+	refutations [][]condition.Claim
+}
+
+// reachFinder finds rules that no event reaches, since earlier rules stop each one that they match. It takes the rules in
+// file order.
+type reachFinder struct {
+	*checker
+	stops map[string][]stopper // the rules so far that stop an event, by its name
+	tried int
+}
+
+// checkReach warns of rules that are never reached.
 func (c *checker) checkReach() {
-	var stops []*rulefile.RuleSource
+	f := &reachFinder{checker: c, stops: map[string][]stopper{}}
 	for i := range c.file.Source.Rules {
 		r := &c.file.Source.Rules[i]
 		if !r.Enabled || r.Parsed == nil || !r.Parsed.Compiled() {
 			continue
 		}
-		if before := stoppedBy(r, c.matching[r.Rule], stops); len(before) > 0 {
+		names := namesOf(r, c.matching[r.Rule])
+		if before := f.stoppedBy(r, names); len(before) > 0 {
 			c.warn(r.At, unreachable(r, before))
-		} else if r.Stop && len(stops) < maxStops {
-			stops = append(stops, r)
+		} else if r.Stop {
+			for _, name := range names {
+				refutations := r.Parsed.Refutations(condition.FactsOf(name))
+				f.stops[name] = append(f.stops[name], stopper{r, refutations})
+			}
 		}
 	}
 }
 
 // stoppedBy returns the rules that stop all events of a rule, or nil if one may reach it.
-func stoppedBy(r *rulefile.RuleSource, events []*catalog.Schema, stops []*rulefile.RuleSource) []*rulefile.RuleSource {
-	if len(stops) == 0 || len(events) == 0 {
-		return nil
+func (f *reachFinder) stoppedBy(r *rulefile.RuleSource, events []string) (before []*rulefile.RuleSource) {
+	for _, name := range events {
+		if len(f.stops[name]) == 0 {
+			return nil
+		}
 	}
-	var before []*rulefile.RuleSource
-	for _, facts := range factsOf(r, events) {
-		i := slices.IndexFunc(stops, func(s *rulefile.RuleSource) bool { return r.Parsed.Implies(s.Parsed, facts) })
+	for _, name := range events {
+		claims := r.Parsed.Claims(condition.FactsOf(name))
+		i := slices.IndexFunc(f.stops[name], func(s stopper) bool {
+			f.tried += 1 + len(claims)*len(s.refutations)
+			return f.tried < maxImplications && condition.Exclude(claims, s.refutations)
+		})
 		if i < 0 {
 			return nil
 		}
-		if !slices.Contains(before, stops[i]) {
-			before = append(before, stops[i])
+		if stop := f.stops[name][i].RuleSource; !slices.Contains(before, stop) {
+			before = append(before, stop)
 		}
 	}
 	return before
 }
 
-// factsOf returns the facts of the events that a rule can match: the known ones, and those of each type that Qase may
-// add.
-func factsOf(r *rulefile.RuleSource, events []*catalog.Schema) []condition.Facts {
-	var all []condition.Facts
+// namesOf returns the names of the events that a rule can match: the known ones, and one of each type that Qase may add.
+func namesOf(r *rulefile.RuleSource, events []*catalog.Schema) []string {
+	if len(events) == 0 {
+		return nil
+	}
+	var names []string
 	for _, e := range events {
-		all = append(all, condition.FactsOf(e.Name))
+		names = append(names, e.Name)
 	}
 	for _, kind := range append(partsOf(0), "other") {
-		if facts := condition.FactsOf(kind + ".other"); r.Parsed.CanMatch(facts) {
-			all = append(all, facts)
+		if name := kind + ".other"; r.Parsed.CanMatch(condition.FactsOf(name)) {
+			names = append(names, name)
 		}
 	}
-	return all
+	return names
 }
 
 func unreachable(r *rulefile.RuleSource, before []*rulefile.RuleSource) diag.Finding {
