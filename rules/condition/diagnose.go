@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
@@ -46,6 +47,9 @@ func resultFault(source string, err error) diag.Finding {
 		return diag.Finding{Message: err.Error()}
 	}
 	hint := compareHint
+	if text := strings.Trim(source, `"'`); catalog.Schemas().ByName[text] != nil {
+		hint = "write event_name == " + strconv.Quote(text)
+	}
 	if inner, quoted := innerCondition(source); quoted {
 		hint = "write it without the inner quotes: " + inner
 	}
@@ -87,6 +91,8 @@ func lexicalFault(source []rune, tokens []lexer.Token, err error) *fault {
 		character = string(source[fe.From])
 	}
 	switch {
+	case character == "~" && tildeFault(source, tokens, fe.From) == nil:
+		return &fault{fe.From, "~ is not an operator", "write matches " + patternAfter(string(source[fe.From+1:]))}
 	case character == "~" && tildeFault(source, tokens, fe.From) != nil:
 		return tildeFault(source, tokens, fe.From)
 	case character != "" && strings.Contains("“”„‟‘’‚«»‹›＂", character):
@@ -137,7 +143,8 @@ func syntaxFault(fe *file.Error, source []rune) *fault {
 			"write what is missing, such as payload.failed > 0"}
 	}
 	return &fault{fe.From, "unexpected " + strings.ReplaceAll(m[2], `\"`, `"`),
-		"look for a missing or extra word; write an operator between two values: ==, >, and, or, in, contains"}
+		cmp.Or(unexpectedHint(source, fe.From),
+			"look for a missing or extra word; write an operator between two values: ==, >, and, or, in, contains")}
 }
 
 // typeError is an error of the type checker at a node of a tree.
@@ -149,7 +156,7 @@ type typeError struct {
 var (
 	mismatchTwo = regexp.MustCompile(`^invalid operation: (.+) \(mismatched types (.+) and (.+)\)$`)
 	mismatchOne = regexp.MustCompile(`^invalid operation: (.+) \(mismatched type (.+)\)$`)
-	wrongItem   = regexp.MustCompile(`^cannot use (\S+) as type (\S+) in array$`)
+	wrongItem   = regexp.MustCompile(`^cannot use (.+) as type (.+) in array$`)
 	noMember    = regexp.MustCompile(`^type (.+) has no (?:method|field) (\w+)$`)
 )
 
@@ -165,7 +172,7 @@ func (e *typeError) explain(message string) (text, hint string) {
 		return fmt.Sprintf("%s needs true or false, and not %s", m[1], typeName(m[2])), e.negationHint()
 	}
 	if m := wrongItem.FindStringSubmatch(message); m != nil {
-		return e.mismatch("in", m[1], m[2])
+		return e.wrongItem(typeName(m[1]), typeName(m[2]))
 	}
 	if m := noMember.FindStringSubmatch(message); m != nil {
 		return e.noPart(typeName(m[1]), m[2])
@@ -188,11 +195,20 @@ func (e *typeError) unknownName(name string) string {
 		return `put it in quotes: "` + text + `"`
 	}
 	if e.isCall() {
+		if hint := e.functionWords(name); hint != "" {
+			return hint
+		}
 		if best := catalog.Nearest(name, append(slices.Clone(builtin.Names), "now")); best != "" {
 			return `did you mean "` + best + `"?`
 		}
 		return "functions are lower, upper, trim, len, any, all, count, filter, map, first, last, now, date, " +
 			"duration and others of expr-lang.org"
+	}
+	if e.isInPredicate() {
+		return "a field of an item begins with a dot: write ." + name
+	}
+	if meant := otherNames[strings.ToLower(name)]; meant != "" {
+		return "write " + meant
 	}
 	fields := catalog.PayloadFields()
 	if slices.Contains(fields, name) {

@@ -133,6 +133,9 @@ func (r *fieldReader) read(n ast.Node, truth bool) {
 	case *ast.BuiltinNode:
 		r.builtin(n)
 	case *ast.CallNode:
+		if method, isMember := n.Callee.(*ast.MemberNode); isMember {
+			r.read(method.Node, false)
+		}
 		r.readAll(n.Arguments)
 	case *ast.ChainNode:
 		r.read(n.Node, false)

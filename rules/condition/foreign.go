@@ -20,7 +20,7 @@ var (
 		"and": "and", "or": "or", "in": "in", "is": "==", "isnot": "!=", "isnt": "!=",
 		"equals": "==", "equal": "==", "eq": "==", "ne": "!=",
 		"gt": ">", "gte": ">=", "ge": ">=", "lt": "<", "lte": "<=", "le": "<=",
-		"like": "contains", "has": "contains", "include": "contains", "includes": "contains",
+		"like": "contains", "ilike": "contains", "rlike": "matches", "regexp": "matches", "regex": "matches", "has": "contains", "include": "contains", "includes": "contains",
 		"contain": "contains", "contains": "contains", "match": "matches", "matches": "matches",
 		"startswith": "startsWith", "beginswith": "startsWith", "endswith": "endsWith",
 	}

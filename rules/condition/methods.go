@@ -55,6 +55,8 @@ func InOurWords(base, method string, args []string) string {
 	switch {
 	case word == "isempty":
 		return "len(" + base + ") == 0"
+	case slices.Contains([]string{"substring", "substr", "slice"}, word) && len(args) == 2:
+		return base + "[" + args[0] + ":" + args[1] + "]"
 	case function == "":
 		return ""
 	}

@@ -102,6 +102,8 @@ func (e *typeError) noPart(what, name string) (message, hint string) {
 	switch {
 	case what == "a time":
 		return fmt.Sprintf("a time has no part %q", name), timeHint(base, name)
+	case what == "a function":
+		return fmt.Sprintf("%s is a function", base), timeHint(base+"()", name)
 	case what == "text":
 		return fmt.Sprintf("text has no methods such as %s", name), MethodHint(base, name, args)
 	}
@@ -171,6 +173,8 @@ func (e *typeError) mismatch(operator, leftType, rightType string) (message, hin
 		return m.halves(leftType)
 	case isCalendar(m.left.kind):
 		return fmt.Sprintf("%s is %s", m.left, m.left.kind), m.calendarHint()
+	case slices.Contains(textOperators, operator) && m.right.kind == "a list":
+		return fmt.Sprintf("%s takes one text, and %s is a list", operator, m.right), m.alternatives()
 	case operator == "in":
 		return fmt.Sprintf("in looks into a list, and %s is %s", m.right, m.right.kind), m.listHint()
 	}
@@ -214,6 +218,12 @@ func (m *mismatchedSides) halves(leftType string) (message, hint string) {
 
 func (m *mismatchedSides) halfHint(s side) string {
 	left, right := m.node.Left, m.node.Right
+	switch s.kind {
+	case "a list":
+		return "write len(" + s.String() + ") > 0"
+	case "a number":
+		return "write " + s.String() + " > 0"
+	}
 	if _, isText := s.literal(); !isText {
 		return "compare it with something, such as " + s.String() + " == …"
 	}
@@ -252,7 +262,7 @@ func (m *mismatchedSides) calendarHint() string {
 	nameOf := func(n ast.Node) string {
 		switch n := n.(type) {
 		case *ast.StringNode:
-			return n.Value
+			return fullName(n.Value, names)
 		case *ast.IntegerNode:
 			if m.left.kind == "a weekday" {
 				return names[((n.Value%7)+7)%7]
@@ -271,6 +281,16 @@ func (m *mismatchedSides) calendarHint() string {
 		}
 	}
 	return fmt.Sprintf("write %s %s %q", subject, m.node.Operator, nameOf(m.node.Right))
+}
+
+// fullName returns the name of a day or month that begins like a text, or else the text.
+func fullName(text string, names []string) string {
+	for _, name := range names {
+		if len(text) > 1 && strings.HasPrefix(strings.ToLower(name), strings.ToLower(text)) {
+			return name
+		}
+	}
+	return text
 }
 
 // namesIn returns the list of the names of days or months. The weekend is written from Saturday.
@@ -309,6 +329,25 @@ func ListWords(text string) string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
+// alternatives says how to look for one of several texts.
+func (m *mismatchedSides) alternatives() string {
+	list, isArray := m.right.Node.(*ast.ArrayNode)
+	if !isArray {
+		return ""
+	}
+	var parts []string
+	for _, item := range list.Nodes {
+		if text, isText := (side{Node: item}).literal(); isText {
+			parts = append(parts, regexp.QuoteMeta(text))
+		}
+	}
+	pattern := strings.Join(parts, "|")
+	if m.node.Operator == "startsWith" {
+		pattern = "^(" + pattern + ")"
+	}
+	return fmt.Sprintf("write %s matches %q", m.left, pattern)
+}
+
 // hint says how to write a comparison of two types.
 func (m *mismatchedSides) hint() string {
 	kinds := []string{m.left.kind, m.right.kind}
@@ -318,6 +357,8 @@ func (m *mismatchedSides) hint() string {
 	case m.left.String() == "timestamp" && m.right.kind == "text",
 		m.right.String() == "timestamp" && m.left.kind == "text":
 		return `timestamp counts seconds; write time > date("2026-01-31") for a date`
+	case slices.Contains(kinds, "a time") && slices.Contains([]string{m.left.String(), m.right.String()}, "timestamp"):
+		return "timestamp counts seconds since 1970, and time is the same as a time"
 	case slices.Contains(kinds, "a time"):
 		return `write date("2026-01-31") for a date`
 	case slices.Contains(kinds, "a duration"):

@@ -33,7 +33,7 @@ func (c *checker) lintCalls(t rulefile.TextSource) []diag.Finding {
 
 // callChecks are the checks of functions by name.
 var callChecks = map[string]func(template.Call) diag.Finding{
-	"date": checkDate, "link": checkLink, "div": checkDiv, "runDuration": checkRunDuration,
+	"date": checkDate, "Format": checkFormat, "duration": checkDuration, "link": checkLink, "div": checkDiv, "runDuration": checkRunDuration,
 }
 
 func checkDate(call template.Call) diag.Finding {
@@ -48,6 +48,27 @@ func checkDate(call template.Call) diag.Finding {
 	case !layout.IsText:
 		return diag.Finding{}
 	}
+	return checkLayout(layout)
+}
+
+// checkFormat checks the layout of .time.Format.
+func checkFormat(call template.Call) diag.Finding {
+	if !call.Args[0].IsText {
+		return diag.Finding{}
+	}
+	return checkLayout(call.Args[0])
+}
+
+func checkDuration(call template.Call) diag.Finding {
+	if len(call.Args) != 1 || strings.Join(call.Args[0].Path, ".") != "payload.duration" {
+		return diag.Finding{}
+	}
+	return diag.Finding{At: call.At, Message: "duration takes seconds, and payload.duration counts milliseconds",
+		Hint: "write duration (runDuration .)"}
+}
+
+// checkLayout checks the layout of a date.
+func checkLayout(layout template.Arg) diag.Finding {
 	message, meant := layoutHint(layout.Text)
 	switch {
 	case message == "":
@@ -64,6 +85,11 @@ var (
 )
 
 func checkLink(call template.Call) diag.Finding {
+	if len(call.Args) == 2 && isAddressField(call.Args[0]) && !call.Args[1].Piped && len(call.Args[1].Path) > 0 &&
+		!isAddressField(call.Args[1]) {
+		return diag.Finding{At: call.Args[1].At, Message: "link takes the text first, then the address",
+			Hint: fmt.Sprintf("write link %s %s", call.Args[1].Source, call.Args[0].Source)}
+	}
 	if len(call.Args) != 2 || !call.Args[1].IsText || address.MatchString(call.Args[1].Text) {
 		return diag.Finding{}
 	}
@@ -79,6 +105,9 @@ func checkLink(call template.Call) diag.Finding {
 	}
 	return f
 }
+
+// isAddressField reports whether an argument is a field that holds a URL.
+func isAddressField(a template.Arg) bool { return len(a.Path) > 0 && a.Path[len(a.Path)-1] == "url" }
 
 // checkDiv checks a division of two counts, which is nearly always 0.
 func checkDiv(call template.Call) diag.Finding {

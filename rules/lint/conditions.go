@@ -50,7 +50,9 @@ func (w *world) lintCondition(c *condition.Condition) ([]diag.Finding, []*catalo
 	l.findings = slices.CompactFunc(l.findings, func(a, b diag.Finding) bool { return a.At == b.At })
 	var events []*catalog.Schema
 	for _, m := range l.matching {
-		events = append(events, m.Schema)
+		if !slices.Contains(events, m.Schema) { // a misspelt name may stand beside the right one
+			events = append(events, m.Schema)
+		}
 	}
 	return l.findings, events
 }
@@ -181,6 +183,9 @@ func eventHint(t condition.VariableTest) string {
 func nameHint(t condition.VariableTest) string {
 	if _, known := catalog.Schemas().ByName[t.Text]; known {
 		return fmt.Sprintf("write event_name == %q", t.Text)
+	}
+	if kind, _, _ := strings.Cut(catalog.Suggest(t.Text+".created"), "."); t.Variable == "event_type" && kind != "" {
+		return fmt.Sprintf("did you mean %q?", kind)
 	}
 	if t.Variable == "event_action" && (t.Text == "failed" || t.Text == "passed") {
 		return catalog.Hint("run." + t.Text)

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -94,10 +95,12 @@ func (u *fieldUse) ownHint() string {
 	}
 	n := len(u.Path) - 1
 	switch last := u.Path[n]; {
+	case n > 0 && u.Path[n-1] == "custom_fields" && !strings.HasPrefix(u.Text, "."):
+		return fmt.Sprintf("write any(%s.custom_fields, .title == %q && .value == …)", u.Root, last)
 	case n > 0 && u.Path[n-1] == "environment":
 		return u.Root + ".environment is the title itself"
 	case n == 0 && slices.Contains([]string{"status", "result", "state"}, last) &&
-		!slices.ContainsFunc(u.events, func(e *catalog.Schema) bool { return e.Name != "run.completed" }):
+		!slices.ContainsFunc(u.events, func(e *catalog.Schema) bool { return !e.IsRun() }):
 		return "a failed run has payload.failed > 0"
 	}
 	return ""

@@ -3,6 +3,7 @@ package lint
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"qaserelay/rules/catalog"
@@ -39,9 +40,19 @@ func (c *comparison) with(other string) string {
 	return fmt.Sprintf("write %s %s %s", c.subject.source, c.operator, other)
 }
 
+// percentage matches a percentage in quotes.
+var percentage = regexp.MustCompile(`^"\d+(?:\.\d+)?\s*%"$`)
+
+// isRange reports whether a list has a range as its only item, as in [1..5].
+func isRange(s shape) bool { return s.sort == list && s.element != nil && s.element.sort == list }
+
 func (c *comparison) numberHint() string {
 	b, s := c.other, c.subject
 	switch {
+	case percentage.MatchString(b.source):
+		return "a share is written as payload.failed / payload.cases > 0.05"
+	case isRange(b):
+		return "write " + s.source + " in " + strings.Trim(b.source, "[]")
 	case isNumeric(b.literal):
 		return fmt.Sprintf("write %s without quotes", b.literal)
 	case b.literal == true:
@@ -132,6 +143,9 @@ func (c *comparison) objectHint() string {
 		return cmp.Or(catalog.Available(s.fields), "compare one of its fields")
 	}
 	field := s.source + "." + best
+	if ordered := c.operator[0] == '<' || c.operator[0] == '>'; ordered && b.sort == text {
+		return fmt.Sprintf("texts are ordered by letters: write %s in [%s, …]", field, b.source)
+	}
 	if c.subject.source == c.node.Right.String() && c.operator == c.node.Operator {
 		return fmt.Sprintf("write %s %s %s", b.source, c.operator, field)
 	}
@@ -144,6 +158,8 @@ func (c *comparison) listHint() string {
 	switch {
 	case b.isNumber():
 		return fmt.Sprintf("write len(%s) %s %s", s.source, c.operator, b.source)
+	case s.listOfObjects() && several && c.operator != "in":
+		return fmt.Sprintf("write any(%s, .%s in %s)", s.source, s.element.bestFor(*b.element), b.source)
 	case s.listOfObjects():
 		return fmt.Sprintf("write any(%s, .%s %s %s)", s.source, s.element.bestFor(b), c.eachOperator(), b.source)
 	case several:
@@ -210,7 +226,7 @@ func contradictionHint(a, b condition.Claim, always bool) string {
 	}
 	x, one := a.Equals()
 	y, other := b.Equals()
-	if one && other {
+	if one && other && x != nil && y != nil {
 		return fmt.Sprintf("for one or the other write %s in [%s, %s]", a.Subject(), value.JSONText(x), value.JSONText(y))
 	}
 	above, _ := a.Bounds()

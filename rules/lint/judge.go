@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -224,7 +225,7 @@ func (j *judge) member(n *ast.MemberNode) shape {
 	switch {
 	case named && base.sort == text:
 		return j.property(n, base, name.Value)
-	case named && base.sort == moment:
+	case named && base.sort == moment && j.cond.Compiled():
 		j.fault(n, n.String()+" is a function", "write "+n.String()+"()")
 	}
 	return shape{}
@@ -233,6 +234,9 @@ func (j *judge) member(n *ast.MemberNode) shape {
 // field returns the shape of a field by the catalog. A field that does not exist has no known shape.
 func (j *judge) field(n ast.Node, f condition.Field) shape {
 	s := shape{field: f, source: n.String()}
+	if j.throughList(n) {
+		return shape{source: s.source}
+	}
 	schema, inEvent := j.schema(f.Root)
 	if schema == nil {
 		return s
@@ -262,6 +266,30 @@ func (j *judge) field(n ast.Node, f condition.Field) shape {
 		return itemOf(s)
 	}
 	return s
+}
+
+// throughList reports a field that is read from a list, which has none: only its items have.
+func (j *judge) throughList(n ast.Node) bool {
+	if chain, isChain := n.(*ast.ChainNode); isChain {
+		n = chain.Node
+	}
+	m, isMember := n.(*ast.MemberNode)
+	if !isMember {
+		return false
+	}
+	name, named := m.Property.(*ast.StringNode)
+	base, isField := condition.FieldOf(m.Node, j.list)
+	if !named || !isField || len(base.Path) == 0 || base.Item {
+		return false
+	}
+	schema, _ := j.schema(base.Root)
+	if schema == nil || schema.Fields[strings.Join(base.Path, ".")].Type != "array" ||
+		!schema.HasFieldsWithin(strings.Join(base.Path, ".")) || !slices.Contains(schema.Siblings(append(slices.Clone(base.Path), "x")), name.Value) {
+		return false
+	}
+	j.fault(n, fmt.Sprintf("%s is a list, which has no field %s", m.Node, name.Value),
+		fmt.Sprintf("for one of its items write any(%s, .%s == …)", m.Node, name.Value))
+	return true
 }
 
 // itemOf returns the shape of an item of a list.

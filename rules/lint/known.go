@@ -36,7 +36,7 @@ func (c *comparison) checkLimits() {
 	}
 	hint := ""
 	switch {
-	case s.high == 1 && s.low == 0 && b.low > 1 && b.low <= 100:
+	case s.high == 1 && s.low == 0 && strings.Contains(s.source, "/") && b.low > 1 && b.low <= 100:
 		hint = fmt.Sprintf("for %s %% write %s %s", plainNumber(b.low), c.operator, plainNumber(b.low/100))
 	case answer == "always" && s.low == 0 && b.low == 0:
 		hint = "write " + s.source + " > 0"
@@ -80,6 +80,9 @@ func (c *comparison) checkText(literal string) {
 	switch {
 	case s.never != "" && literal == "" && s.isField():
 		c.fault(c.node, s.source+" is never empty", s.never)
+	case s.values != nil && (c.operator[0] == '<' || c.operator[0] == '>'):
+		c.fault(c.node, "texts are ordered by letters, not by what they mean",
+			fmt.Sprintf("write %s in [%q, …]", s.source, literal))
 	case s.letters != "" && c.wrongLetters(literal):
 	case s.trimmed && strings.TrimSpace(literal) != literal && c.operator != "contains" && c.operator != "matches":
 		c.fault(c.literal(), s.source+" has no space at its ends", fmt.Sprintf("write %q", strings.TrimSpace(literal)))
@@ -166,7 +169,10 @@ func (w *world) valuesOf(f condition.Field, known catalog.Field) []string {
 
 // checkProjectLetters checks a project code, which Qase writes in upper case.
 func (c *comparison) checkProjectLetters(literal string) {
-	if upper := strings.ToUpper(literal); upper != literal {
+	if strings.Contains(literal, " ") {
+		c.fault(c.literal(), fmt.Sprintf("project_code %s %q: it is the code of the project, not its title",
+			verbs[c.operator], literal), "the code stands in the address of the project in Qase, such as WEB")
+	} else if upper := strings.ToUpper(literal); upper != literal {
 		c.fault(c.literal(),
 			fmt.Sprintf("project codes are in upper case, so project_code %s %q", verbs[c.operator], literal),
 			fmt.Sprintf("write %q", upper))

@@ -9,6 +9,9 @@ import (
 // layoutHint returns what is wrong with a layout of date, and the layout that it most likely means. Both are "" for one
 // that prints a date.
 func layoutHint(layout string) (message, meant string) {
+	if named := namedLayouts[strings.ToLower(layout)]; named != "" {
+		return "is printed as it is", named
+	}
 	meant = goLayout(layout)
 	switch {
 	case foreignYear.MatchString(layout):
@@ -21,6 +24,14 @@ func layoutHint(layout string) (message, meant string) {
 		return "is printed in part as it is", meant
 	}
 	return "", ""
+}
+
+// namedLayouts are names that other tools have for layouts.
+var namedLayouts = map[string]string{
+	"iso": "2006-01-02T15:04:05Z07:00", "iso8601": "2006-01-02T15:04:05Z07:00", "rfc3339": "2006-01-02T15:04:05Z07:00",
+	"datetime": "2006-01-02 15:04", "date": "2006-01-02", "time": "15:04", "short": "2006-01-02", "long": "2 January 2006",
+	"kitchen": "3:04PM", "rfc1123": "Mon, 02 Jan 2006 15:04:05 MST", "weekday": "Monday", "year": "2006", "month": "January",
+	"hour": "15",
 }
 
 var (

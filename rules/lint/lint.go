@@ -5,6 +5,7 @@ package lint
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 
 	"qaserelay/rules"
@@ -132,7 +133,7 @@ func renderTrial(t rulefile.TextSource, one trial, reads []string) *diag.Finding
 	case err != nil:
 		return &diag.Finding{
 			Message: fmt.Sprintf("this fails for %s: %v", one.name, err),
-			Hint:    "the default would be sent instead",
+			Hint:    failureHint(err),
 		}
 	case t.Form == template.FormJSON && template.BrokenJSON(text):
 		return &diag.Finding{
@@ -142,6 +143,17 @@ func renderTrial(t rulefile.TextSource, one trial, reads []string) *diag.Finding
 		}
 	}
 	return findGarbage(t, text, one, reads)
+}
+
+// listField matches the failure of a field that is read from a list.
+var listField = regexp.MustCompile(`\{\{ *(\S+)\.(\w+) *\}\}: a list has no field`)
+
+// failureHint says how to fix a template that fails, if that is known.
+func failureHint(err error) string {
+	if m := listField.FindStringSubmatch(err.Error()); m != nil {
+		return fmt.Sprintf("for each item write {{ range %s }}{{ .%s }} {{ end }}", m[1], m[2])
+	}
+	return "the default would be sent instead"
 }
 
 // checkPath returns a message if a path cannot be read in the given events, or "".

@@ -137,6 +137,8 @@ func comparable(a, b shape, operator string) bool {
 		return true
 	case a.sort != b.sort:
 		return false
+	case a.sort == list && a.element != nil && b.element != nil && a.element.sort != unknown && b.element.sort != unknown:
+		return comparable(*a.element, *b.element, "==")
 	case a.sort == calendar, a.sort == moment, a.sort == span, a.sort == text:
 		return true
 	}
@@ -201,6 +203,9 @@ func (j *judge) in(n *ast.BinaryNode, negated bool) {
 // inField checks x in a list of the event.
 func (j *judge) inField(n *ast.BinaryNode, left, right shape, negated bool) {
 	switch {
+	case right.listOfObjects() && left.source == "actor":
+		j.fault(n.Right, fmt.Sprintf("actor and the items of %s have different fields, so they are never equal", right.source),
+			fmt.Sprintf("write any(%s, .email == actor.email)", right.source))
 	case right.listOfObjects() && left.sort != object && left.sort != unknown:
 		each := "any"
 		if negated {
@@ -245,6 +250,10 @@ func (j *judge) inList(n *ast.BinaryNode, left, right shape) {
 			operator: "in"}
 		switch {
 		case c.other.sort == unknown || c.other.sort == nothing:
+		case isRange(right):
+			c.other = right
+			c.mismatch()
+			return
 		case left.isNumber() && isNumeric(c.other.literal), left.sort == text && c.other.isNumber():
 			return // in compares a number with its text
 		case !comparable(left, c.other, "=="), isFraction(left, c.other, "in"):
@@ -360,7 +369,10 @@ func (j *judge) calculated(n *ast.BinaryNode, a, b shape) shape {
 		s = quotient(a, b)
 	case "%":
 		if b.isConst && b.low > 0 {
-			s.low, s.high = -b.low, b.low
+			s.low, s.high = 1-b.low, b.low-1
+		}
+		if a.low >= 0 {
+			s.low = 0
 		}
 	}
 	return s

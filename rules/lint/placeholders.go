@@ -33,6 +33,9 @@ var placeholders = []*regexp.Regexp{
 	regexp.MustCompile(`\$([\w.]+)`),
 }
 
+// shellVariable matches an environment variable as a shell writes it.
+var shellVariable = regexp.MustCompile(`^\$[A-Z][A-Z0-9]*_[A-Z0-9_]+$`)
+
 // jinja matches a tag of Jinja and its like.
 var jinja = regexp.MustCompile(`\{%-?\s*(.*?)\s*-?%\}`)
 
@@ -47,6 +50,9 @@ func foreignPlaceholders(text, literal string) (all []diag.Finding) {
 		for _, m := range p.FindAllStringSubmatchIndex(literal, -1) {
 			action := valueAction(literal[m[2]:m[3]])
 			within := slices.ContainsFunc(seen, func(s [2]int) bool { return s[0] <= m[0] && m[0] < s[1] })
+			if action == "" && shellVariable.MatchString(literal[m[0]:m[1]]) {
+				action = "${" + literal[m[2]:m[3]] + "} for an environment variable"
+			}
 			if action == "" || within {
 				continue
 			}
@@ -106,7 +112,7 @@ func templateTag(tag string) string {
 var (
 	slackTag   = regexp.MustCompile(`<(!\w+(?:\^\w+)?|@[UWS]\w+|#C\w+)(?:\|[^>\n]*)?>`)
 	slackLink  = regexp.MustCompile(`<((?:https?://|mailto:|\x00)[^|>\n]*)\|([^>\n]*)>`)
-	plainCalls = regexp.MustCompile(`(?:^|[\s(])(@(?:here|channel|everyone))\b`)
+	plainCalls = regexp.MustCompile(`(?:^|[\s(])(@(?:here|channel|everyone|all))\b`)
 )
 
 // slackMarkup returns the findings about Slack's own markup in a text that is Markdown.
@@ -123,9 +129,10 @@ func slackMarkup(text, literal string) (all []diag.Finding) {
 	}
 	if m := plainCalls.FindStringSubmatchIndex(literal); m != nil {
 		name := literal[m[2]:m[3]]
+		meant := strings.Replace(name, "@all", "@channel", 1)
 		all = append(all, diag.Finding{At: template.PositionOf(text, m[2]),
 			Message: name + " is plain text here, so nobody is notified",
-			Hint:    fmt.Sprintf("mention people below notify: {notifier: NAME, mention: [%q]}", name)})
+			Hint:    fmt.Sprintf("mention people below notify: {notifier: NAME, mention: [%q]}", meant)})
 	}
 	return all
 }

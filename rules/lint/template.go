@@ -32,12 +32,21 @@ func lintTemplate(ts *template.Set, t rulefile.TextSource, events []*catalog.Sch
 	return findings
 }
 
+// otherRoots are names that people give to what a template sees, in lower case.
+var otherRoots = map[string]string{"event": ".event_name, or .payload for its fields", "run": ".entity", "defect": ".entity",
+	"review": ".entity", "project": ".project_code", "user": ".actor.name", "author": ".actor.name", "name": ".entity.title",
+	"environment": ".entity.environment", "plan": ".entity.plan.title", "data": ".payload", "date": ".time", "now": ".time",
+	"team": ".actor.team", "link": ".entity.url", "message": ".entity.title"}
+
 // checkField returns the fault of a field that a template reads, or "" if it has none.
 func checkField(use template.FieldUse, events []*catalog.Schema) (message, hint string) {
 	root, path := use.Path[0], use.Path[1:]
 	variables := template.VariableNames()
 	switch {
 	case !slices.Contains(variables, root):
+		if meant := otherRoots[strings.ToLower(root)]; meant != "" {
+			return "there is no ." + root, "write " + meant
+		}
 		if slices.Contains(catalog.PayloadFields(), root) {
 			return "there is no ." + root, "write .payload." + root
 		}

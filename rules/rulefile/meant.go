@@ -64,10 +64,13 @@ func (t notifierTable) notifierHint(name string) string {
 		return ""
 	}
 	hint := ""
+	parts := strings.FieldsFunc(name, func(r rune) bool { return r == ',' || r == ' ' || r == '|' || r == ';' })
 	rest, dashed := strings.CutPrefix(name, "-")
 	switch {
 	case len(t) == 0:
 		return "there are no notifiers yet; add notifiers:"
+	case len(parts) > 1 && !slices.ContainsFunc(parts, func(p string) bool { return t[p] == nil }):
+		return "two names in one text: write [" + strings.Join(parts, ", ") + "]"
 	case dashed:
 		return `a dash needs a space after it: write "- ` + rest + `"`
 	case strings.HasPrefix(name, "#"):
@@ -102,6 +105,9 @@ func (t notifierTable) nameInEntry(entries []yamldoc.Entry) *yaml.Node {
 func (t notifierTable) entryHint(n *yaml.Node) string {
 	var parts []string
 	for key, v := range yamldoc.Pairs(n) {
+		if (key.Value == "name" || key.Value == "type" || key.Value == "to") && t[v.Value] != nil {
+			return "write {notifier: " + v.Value + "}"
+		}
 		parts = append(parts, key.Value+": "+yamldoc.Written(v))
 	}
 	for _, name := range slices.Sorted(maps.Keys(t)) {

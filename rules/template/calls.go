@@ -110,6 +110,9 @@ func (w *callWalker) pipeline(p *parse.PipeNode, dot origin) {
 				w.pipeline(inner, dot)
 			}
 		}
+		if format, at := formatMethod(c); format {
+			w.calls = append(w.calls, Call{Name: "Format", At: positionOf(w.text, at), Args: []Arg{w.arg(c.Args[1], dot)}})
+		}
 		if isCall {
 			call := Call{Name: name.Ident, At: positionOf(w.text, int(name.Position()))}
 			for _, a := range c.Args[1:] {
@@ -122,6 +125,12 @@ func (w *callWalker) pipeline(p *parse.PipeNode, dot origin) {
 		}
 		before = &arg
 	}
+}
+
+// formatMethod reports whether a command is .time.Format LAYOUT, and returns its place.
+func formatMethod(c *parse.CommandNode) (is bool, at int) {
+	field, isField := c.Args[0].(*parse.FieldNode)
+	return isField && len(c.Args) == 2 && field.Ident[len(field.Ident)-1] == "Format", int(c.Args[0].Position())
 }
 
 func (w *callWalker) arg(n parse.Node, dot origin) Arg {

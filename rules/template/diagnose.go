@@ -159,6 +159,7 @@ var parseErrors = []struct{ pattern, message, hint string }{
 	},
 	{`^unrecognized character in action: U\+\w+ '([“”„‟‘’«»])'`,
 		"a curved quote $1 is used in place of a straight one", `write "`},
+	{`^expected :=$`, "unexpected :", "an argument stands behind a space, without a colon: | default 0"},
 	{`number syntax: "(\+)"$`, "unexpected $1", ""},
 	{`number syntax`, "this begins like a number and is not one", "put text in quotes"},
 	{

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -136,6 +137,10 @@ func (d *Document) scalar(n *yaml.Node, what string) (string, bool) {
 		d.Report(n, diag.Error, what+" has no value", "give it one, or remove the key")
 		return "", false
 	}
+	if shellVariable.MatchString(n.Value) {
+		d.Report(n, diag.Warning, n.Value+" is taken as it is, not for an environment variable",
+			"write ${"+n.Value[1:]+"}")
+	}
 	text := d.expand(n)
 	if d.secret != "" {
 		subject := "the value"
@@ -146,6 +151,9 @@ func (d *Document) scalar(n *yaml.Node, what string) (string, bool) {
 	}
 	return text, true
 }
+
+// shellVariable matches a text that is a variable as a shell writes it.
+var shellVariable = regexp.MustCompile(`^\$[A-Z_][A-Z0-9_]{2,}$`)
 
 // textHint says how to write a text that is a list or a mapping in YAML.
 func (d *Document) textHint(n *yaml.Node, what string) string {
@@ -204,7 +212,11 @@ func Written(n *yaml.Node) string {
 	case n.Kind == yaml.MappingNode:
 		var parts []string
 		for key, v := range Pairs(n) {
-			parts = append(parts, key.Value+": "+Written(v))
+			if v.Tag == "!!null" && v.Value == "" {
+				parts = append(parts, key.Value)
+			} else {
+				parts = append(parts, key.Value+": "+Written(v))
+			}
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	case n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0, strings.ContainsAny(n.Value, "#{}[],:\""):
@@ -314,8 +326,14 @@ func listHint(n *yaml.Node, what string) string {
 // notifyEntry returns a mapping as an entry of notify. A key with a mapping is the name of a notifier with its options.
 func notifyEntry(n *yaml.Node) string {
 	for key, v := range Pairs(n) {
-		if v.Kind == yaml.MappingNode {
+		switch {
+		case HasKey(n, "notifier"):
+		case v.Kind == yaml.MappingNode:
 			return "{notifier: " + key.Value + ", " + strings.Trim(Written(v), "{}") + "}"
+		case strings.HasPrefix(v.Value, "#"):
+			return "{notifier: " + key.Value + ", channel: " + Written(v) + "}"
+		case key.Value == "name" || key.Value == "type":
+			return "{notifier: " + Written(v) + "}"
 		}
 	}
 	return Written(n)

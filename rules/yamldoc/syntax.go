@@ -79,7 +79,17 @@ var suspects = []suspect{
 	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:\s+)(\*.*)$`), "", func(m []string) string {
 		return "YAML takes " + firstWord(m[2]) + " for an alias: put the value in quotes"
 	}},
-	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:)\s+(?:(\[[^\]]*\]\s*[^\s#,].*))$`), "", func(m []string) string {
+	{regexp.MustCompile(`^(\s*(?:- )?([\w-]+):)\s+- (.*)$`), "", func(m []string) string {
+		if m[2] == "notify" || m[2] == "to" || m[2] == "include" {
+			return "write " + m[2] + ": [" + m[3] + "], or the dash on a line of its own"
+		}
+		return "put a value that begins like this in quotes"
+	}},
+	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:)\s+(?:\? |& |[>|][-+\d]*\s*[^\s#])`), "",
+		hintOf("put a value that begins like this in quotes")},
+	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:)\s+(?:"[^"]*|'[^']*)$`), "", hintOf("a quote is not closed: write the same " +
+		"quote at the end of the text")},
+	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:)\s+((?:\[[^\]]*\]|\{[^{}]*\})\s*[^\s#,].*)$`), "", func(m []string) string {
 		return "put all of it in quotes: " + quoteYAML(m[2])
 	}},
 	{regexp.MustCompile(`^(\s*)(-)([A-Za-z][\w-]*):(\s.*|)$`), "- x: y", func(m []string) string {
