@@ -204,7 +204,7 @@ func (e *typeError) unknownName(name string) string {
 		return "functions are lower, upper, trim, len, any, all, count, filter, map, first, last, now, date, " +
 			"duration and others of expr-lang.org"
 	}
-	if e.isInPredicate() {
+	if e.isInPredicate() && name != "$" {
 		return "a field of an item begins with a dot: write ." + name
 	}
 	if meant := otherNames[strings.ToLower(name)]; meant != "" {

@@ -49,7 +49,7 @@ func accepts(what string, s shape) bool {
 	case what == "text, a list or an object":
 		return s.sort == text || s.sort == list || s.sort == object
 	case strings.HasPrefix(what, "text"):
-		return s.sort == text || what == taken("duration") && s.sort == span || what == taken("date") && s.sort == moment
+		return s.sort == text || what == taken("duration") && s.sort == span || what == taken("date") && (s.sort == moment || s.isNumber() && !s.isField())
 	}
 	return true
 }

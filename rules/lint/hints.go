@@ -60,7 +60,7 @@ func (c *comparison) numberHint() string {
 	case b.literal == false:
 		return "write " + s.source + " == 0"
 	case b.sort == span:
-		return c.millisecondsOf(b)
+		return millisecondsHint(s)
 	case b.sort == list && c.operator != "in":
 		return c.inHint()
 	case b.sort == object && b.best(nil) != "":
@@ -69,38 +69,19 @@ func (c *comparison) numberHint() string {
 	return "compare it with " + withArticle(string(cmp.Or(s.sort, number)))
 }
 
-// millisecondsHint says that a field counts milliseconds.
+// millisecondsHint says how to write a length of time beside a number.
 func millisecondsHint(s shape) string {
 	if strings.HasSuffix(s.source, ".duration") {
-		return "it counts milliseconds: write " + s.source + " > 1200000 for twenty minutes"
+		return "it counts milliseconds: write " + s.source + ` > duration("20m")`
 	}
-	return `a length of time is duration("24h")`
-}
-
-// millisecondsOf says how to compare a number of milliseconds with a duration.
-func (c *comparison) millisecondsOf(b shape) string {
-	written, ok := durationText(b.source)
-	if !ok || !strings.HasSuffix(c.subject.source, ".duration") {
-		return millisecondsHint(c.subject)
-	}
-	length, err := value.ParseDuration(written)
-	if err != nil {
-		return millisecondsHint(c.subject)
-	}
-	return "it counts milliseconds: " + c.with(fmt.Sprint(length.Milliseconds()))
-}
-
-// durationText returns the text of duration("…").
-func durationText(source string) (string, bool) {
-	rest, found := strings.CutPrefix(source, `duration("`)
-	return strings.TrimSuffix(rest, `")`), found
+	return "a length of time is duration(\"24h\"), and this is a number"
 }
 
 func (c *comparison) textHint() string {
 	b, s := c.other, c.subject
 	switch {
-	case isDate(s) && (b.sort == moment || b.sort == span || b.isNumber()):
-		return "write date(" + s.source + ")"
+	case isDate(s) && b.sort == span:
+		return "write now() - " + s.source
 	case b.sort == list && c.operator != "in":
 		return c.inHint()
 	case b.sort == object && b.has("email"):
@@ -186,9 +167,9 @@ func (c *comparison) momentHint() string {
 	b := c.other
 	switch {
 	case b.sort == text && b.isConst:
-		return c.with("date(" + b.source + ")")
+		return `write date("2026-01-31") for a date, or compare now() - ` + c.subject.source + ` with duration("24h")`
 	case b.isNumber():
-		return `timestamp counts seconds; a date is date("2026-01-31")`
+		return `a date is date("2026-01-31"); a length of time is now() - ` + c.subject.source
 	case b.sort == span:
 		return "write now() - " + c.subject.source + " " + mirror(c.operator) + " " + b.source
 	}

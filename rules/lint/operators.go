@@ -9,6 +9,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"qaserelay/rules/condition"
+	"qaserelay/rules/value"
 )
 
 func (j *judge) unary(n *ast.UnaryNode) shape {
@@ -133,7 +134,7 @@ func isPerson(s shape) bool { return s.sort == object && s.has("email") && s.has
 func comparable(a, b shape, operator string) bool {
 	ordered := operator[0] == '<' || operator[0] == '>'
 	switch {
-	case a.isNumber() && b.isNumber():
+	case a.isNumber() && b.isNumber(), readsAs(a, b), readsAs(b, a):
 		return true
 	case a.sort != b.sort:
 		return false
@@ -149,6 +150,22 @@ func comparable(a, b shape, operator string) bool {
 func isFraction(a, b shape, operator string) bool {
 	ordered := operator[0] == '<' || operator[0] == '>'
 	return a.isField() && a.sort == integer && b.isConst && b.isNumber() && b.low != math.Trunc(b.low) && !ordered
+}
+
+// readsAs reports whether a condition reads a value as one of the type of the other: text as a date, a number as Unix
+// seconds, and the milliseconds of Qase as a duration.
+func readsAs(a, b shape) bool {
+	switch {
+	case b.sort == moment && a.sort == text:
+		written, isConst := a.literal.(string)
+		_, isTime := value.Time(written)
+		return isDate(a) || isConst && isTime
+	case b.sort == moment && a.isNumber(), isDate(b) && a.isNumber():
+		return !a.isConst || a.low >= 1e9
+	case b.sort == span && a.isNumber():
+		return strings.HasSuffix(a.source, ".duration")
+	}
+	return false
 }
 
 func (c *comparison) mismatch() {
@@ -188,10 +205,7 @@ func (j *judge) in(n *ast.BinaryNode, negated bool) {
 		j.inList(n, left, right)
 	case text:
 		if literal, isText := right.literal.(string); isText {
-			j.fault(n, "in looks into a list, and "+right.source+" is text", "write "+condition.ListWords(literal))
-		} else if right.isField() {
-			j.fault(n.Right, right.is()+": in looks into a list",
-				fmt.Sprintf("write %s contains %s", right.source, left.source))
+			j.fault(n, "in looks for a part of the text "+right.source, "for one of several write "+condition.ListWords(literal))
 		}
 	case integer, number, boolean, moment, span:
 		if right.isField() {
@@ -239,6 +253,10 @@ func (j *judge) inList(n *ast.BinaryNode, left, right shape) {
 	array, isArray := n.Right.(*ast.ArrayNode)
 	if !isArray || left.sort == unknown {
 		return
+	}
+	if left.sort == list && left.element != nil && left.element.sort == text && right.element.sort == text {
+		j.fine(n.Left)
+		return // one of the items in the list is enough
 	}
 	if left.sort == list || left.sort == object {
 		c := &comparison{judge: j, node: n, at: n.Left, otherNode: n.Right, subject: left, other: right, operator: "in"}
@@ -299,6 +317,8 @@ func (j *judge) arithmetic(n *ast.BinaryNode) shape {
 		return shape{sort: text}
 	case left.isNumber() && right.isNumber():
 		return j.calculated(n, left, right)
+	case isDate(left) && right.isNumber(), isDate(right) && left.isNumber():
+		return anyNumber()
 	case left.sort == moment || right.sort == moment || left.sort == span || right.sort == span:
 		return j.timeArithmetic(n, left, right)
 	}
@@ -328,14 +348,11 @@ func (j *judge) calculate(n ast.Node, s shape, operator string) {
 
 // timeArithmetic returns the shape of a sum or difference of times and durations.
 func (j *judge) timeArithmetic(n *ast.BinaryNode, left, right shape) shape {
-	for _, side := range []struct {
-		node ast.Node
-		shape
-	}{{n.Left, left}, {n.Right, right}} {
-		if isDate(side.shape) {
-			j.fault(side.node, side.is()+", and "+n.Operator+" takes a time here", "write date("+side.source+")")
-			return shape{sort: span}
-		}
+	if isDate(left) {
+		left.sort = moment
+	}
+	if isDate(right) {
+		right.sort = moment
 	}
 	switch {
 	case n.Operator == "-" && left.sort == moment && right.sort == moment:
