@@ -9,7 +9,9 @@ type Kind struct {
 	// Summary is one line for people.
 	Summary string
 	// Config returns a pointer to a new configuration with its defaults. Its yaml tags are the keys of a notifier of
-	// this type beside name and type. A field tagged secret:"true" has a second key, KEY_file, that names a file.
+	// this type beside name and type. A field tagged secret:"true" has a second key, KEY_file, that names a file. One
+	// tagged secret:"file" holds the content of the file that its key names: the key OPTION_file is for a message
+	// option that may be a secret.
 	Config func() any
 	// Sample returns a pointer to a configuration that New accepts, for previews.
 	Sample func() any

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"qaserelay/notifiers"
@@ -14,6 +15,8 @@ import (
 
 // Config are the settings of a notifier of type http.
 type Config struct {
+	// File that holds the url, in place of url, without templates; relative to the folder the relay is started in.
+	URLFile notifiers.Secret `yaml:"url_file" secret:"file"`
 	// Longest time for one attempt, from dialling to the end of the answer. Default: 15s.
 	Timeout time.Duration `yaml:"timeout"`
 	// Secrets that sign every request by Standard Webhooks 1.0: "whsec_" and base64, any other text as it is, or
@@ -65,7 +68,7 @@ func Kind() notifiers.Kind {
 		Concurrency: 16,
 		Markup:      notifiers.JSON,
 		Limits:      []notifiers.Limit{}, // the receiver decides
-		Needs:       "`url`",
+		Needs:       "`url` or `url_file`",
 		Notes: "`signing_secret` signs as [Standard Webhooks](https://www.standardwebhooks.com), with several " +
 			"secrets while they are changed; one of `basic_auth: {username, password}`, `bearer`, `oauth2: " +
 			"{client_id, client_secret, token_url, scopes}`; `tls: {ca_file, cert_file, key_file, " +
@@ -75,8 +78,8 @@ func Kind() notifiers.Kind {
 	}
 }
 
-func missing(_ any, options map[string]bool) (what, hint string) {
-	if options["url"] {
+func missing(config any, options map[string]bool) (what, hint string) {
+	if options["url"] || config.(*Config).URLFile.IsSet() {
 		return "", ""
 	}
 	return "has no address to send to", "add url: https://example.com/hook here or on the notifier"
@@ -96,7 +99,8 @@ type notifier struct {
 // newNotifier checks the settings and returns a notifier. It does not use the network.
 func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, error) {
 	c := *config.(*Config)
-	faults := append([]error{httpclient.CheckTimeout(c.Timeout), checkHTTPDefaults(defaults)}, c.checkAuth(defaults)...)
+	defaults = c.withURL(defaults)
+	faults := append([]error{c.checkURLFile(), httpclient.CheckTimeout(c.Timeout), checkHTTPDefaults(defaults)}, c.checkAuth(defaults)...)
 	signers, err := signersOf(c.SigningSecret)
 	if err != nil {
 		faults = append(faults, notifiers.Fault("signing_secret", "%w", err))
@@ -122,6 +126,27 @@ func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 		n.usual = usual
 	}
 	return n, nil
+}
+
+// withURL returns the message options of the notifier with the URL of url_file.
+func (c Config) withURL(defaults json.RawMessage) json.RawMessage {
+	options := map[string]any{}
+	if !c.URLFile.IsSet() || len(defaults) > 0 && json.Unmarshal(defaults, &options) != nil {
+		return defaults
+	}
+	options["url"] = c.URLFile.Value()
+	merged, err := json.Marshal(options)
+	if err != nil {
+		return defaults // what was JSON can be written as JSON
+	}
+	return merged
+}
+
+func (c Config) checkURLFile() error {
+	if strings.Contains(c.URLFile.Value(), "{{") {
+		return notifiers.Fault("url_file", "the URL of a file cannot have templates; write it as url")
+	}
+	return nil
 }
 
 // Preview returns the body of the request.

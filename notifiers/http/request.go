@@ -93,7 +93,7 @@ func refuse(config any, defaults, own json.RawMessage) []notifiers.Advice {
 			all = append(all, unknown)
 		}
 		return all
-	})(config, defaults, own)
+	})(config, config.(*Config).withURL(defaults), own)
 }
 
 // isKnownMethod reports whether a request method is common, or one of WebDAV or of caches.

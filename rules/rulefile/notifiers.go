@@ -202,6 +202,9 @@ func (p *notifierParser) parseOptions(entries []yamldoc.Entry) {
 			p.d.UnknownKey(e.Key, "the notifier "+n.Name+" (type "+n.Type+")", all)
 			continue
 		}
+		if file := yamldoc.ValueOf(p.node, e.Key.Value+"_file"); file != nil && file.Value != "" {
+			p.d.Errorf(e.Key, "%s and %s_file are both set; keep one of them", e.Key.Value, e.Key.Value)
+		}
 		o := p.option(p.d, e, field, info)
 		info.given[o.Key] = !o.IsEmpty()
 		options = append(options, o)

@@ -246,7 +246,7 @@ type Fields map[string]Field
 func (f Fields) Keys() []string { return slices.Sorted(maps.Keys(f)) }
 
 // FieldsOf returns the fields of a struct type by its yaml tags, those of embedded structs too. A secret has a second
-// key that ends in _file.
+// key that ends in _file. A field with the tag secret:"file" has only such a key.
 func FieldsOf(t reflect.Type) Fields {
 	fields := Fields{}
 	for _, f := range reflect.VisibleFields(t) {
@@ -254,7 +254,8 @@ func FieldsOf(t reflect.Type) Fields {
 		if key == "" || key == "-" {
 			continue
 		}
-		field := Field{Type: f.Type, Form: f.Tag.Get("as"), Tag: f.Tag, Index: f.Index[0], key: key, index: f.Index}
+		field := Field{Type: f.Type, Form: f.Tag.Get("as"), Tag: f.Tag, Index: f.Index[0], key: key, index: f.Index,
+			fromFile: f.Tag.Get("secret") == "file"}
 		fields[key] = field
 		if f.Tag.Get("secret") == "true" {
 			field.fromFile = true
