@@ -265,7 +265,6 @@ var (
 	glob         = regexp.MustCompile(`^\*?[^*?]+\*?$`)
 	metas        = regexp.MustCompile(`\.\*|\.\+|\\[dwsDWS]|\[[a-z0-9]-[a-z0-9]\]`)
 	alternatives = regexp.MustCompile(`^\w+(\|\w+)+$`)
-	percents     = regexp.MustCompile(`^%?[^%]+%?$`)
 )
 
 // checkPattern checks a text that looks like a pattern of another operator, and reports whether it does.

@@ -104,7 +104,10 @@ func TestPreviousIsTheRunBefore(t *testing.T) {
   - {name: red, when: 'event_name == "run.completed" && previous.failed == 0 && payload.failed > 0', notify: [qa]}
 `)+`tests:
   - name: turned red
-    given: [{event: run.completed, payload: {id: 1}}]
+    given:
+      - {event: run.started, payload: {id: 1, title: Nightly 1}}
+      - {event: run.completed, payload: {id: 1}}
+      - {event: run.started, payload: {id: 2, title: Nightly 2}}
     event: run.completed
     payload: {id: 2, failed: 1}
     expect: [{rule: red}]

@@ -59,13 +59,11 @@ var (
 // decoder reads a text from its front to its end. An event of 1 MB may hold hundreds of thousands of values, so texts
 // are parts of one copy of it, and lists and objects are made in their final size (TestALargeEventIsCheapToDecode).
 type decoder struct {
-	text    []byte
-	all     string // text
-	at      int
-	values  []any // of the lists and objects that are being read, the innermost last
-	keys    []string
-	scratch [16]any // the first values
-	names   [16]string
+	text   []byte
+	all    string // text
+	at     int
+	values []any // of the lists and objects that are being read, the innermost last
+	keys   []string
 }
 
 // sharedDepth is the depth from which on empty lists and objects are the same one, so that many need no memory: within

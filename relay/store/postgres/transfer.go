@@ -45,7 +45,6 @@ func transferColumns(columns []string) string {
 type transferSession struct {
 	pool *pgxpool.Pool
 	conn *pgxpool.Conn
-	seed uint64
 }
 
 // openSession connects, for reading only or to write.
