@@ -74,8 +74,9 @@ func isSecretKey(key string) bool {
 
 var (
 	keyPattern   = regexp.MustCompile(`(?:^|[\s{,\[-])["']?([A-Za-z][\w.-]*)["']?\s*:(?:\s+|$)`)
-	variableOnly = regexp.MustCompile(`^["']?\$\{\w+\}["']?$`)
+	variable     = regexp.MustCompile(`\$\{\w+\}`)
 	urlPattern   = regexp.MustCompile(`https?://([^/\s"'@]*@)?[^/\s"',}\]]*((?:\{\{.*?\}\}|[^\s"',}\]{])*)`)
+	variableOnly = regexp.MustCompile(`^["']?\$\{\w+\}["']?$`)
 	plainValue   = regexp.MustCompile(`^(?:\$\{[^}]*\}|[^,}\]#]|[^\s]#)+`)
 )
 
@@ -131,20 +132,37 @@ func maskOne(text string) string {
 	default:
 		end = len(plainValue.FindString(text))
 	}
-	if variableOnly.MatchString(strings.TrimSpace(text[:end])) {
-		return text
-	}
 	return maskValue(text[:end], 0) + text[end:]
 }
 
-// maskValue masks the letters of a text from a position on. Marks of YAML around it stay.
+// yamlMarks are the marks of YAML around a value.
+const yamlMarks = " \t\"'[],-"
+
+// maskValue masks the letters of a text from a position on. Marks of YAML around it stay, and so does a value that is
+// nothing but the name of a variable.
 func maskValue(text string, from int) string {
-	return text[:from] + strings.Map(func(r rune) rune {
-		if strings.ContainsRune(" \t\"'[],-", r) {
-			return r
+	var out strings.Builder
+	out.WriteString(text[:from])
+	mask := func(s string) {
+		out.WriteString(strings.Map(func(r rune) rune {
+			if strings.ContainsRune(yamlMarks, r) {
+				return r
+			}
+			return '*'
+		}, s))
+	}
+	at := from
+	for _, v := range variable.FindAllStringIndex(text, -1) {
+		begins := v[0] == 0 || strings.IndexByte(yamlMarks, text[v[0]-1]) >= 0
+		ends := v[1] == len(text) || strings.IndexByte(yamlMarks, text[v[1]]) >= 0
+		if v[0] >= at && begins && ends {
+			mask(text[at:v[0]])
+			out.WriteString(text[v[0]:v[1]])
+			at = v[1]
 		}
-		return '*'
-	}, text[from:])
+	}
+	mask(text[at:])
+	return out.String()
 }
 
 // maskURLs masks the logins of URLs, and what follows their host but the actions of templates.
