@@ -38,6 +38,9 @@ type Kind struct {
 	// Missing says what a message with only the given options lacks, and how to add it. Both are "" if it can be sent.
 	// A nil Missing means that nothing can be missing.
 	Missing func(config any, options map[string]bool) (what, hint string)
+	// Warn returns remarks on the settings that New accepts, such as credentials that the service can only refuse. Path
+	// is the key. A remark that is Wrong is an error of check and serve. It may be nil.
+	Warn func(config any) []Advice
 	// Advise checks one message option as it is written, with its templates. It may be nil.
 	Advise func(config any, option string, value any) []Advice
 	// Refuse returns remarks on the rendered options of a message, its own over those of the notifier. The path of each

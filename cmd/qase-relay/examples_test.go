@@ -31,12 +31,14 @@ func TestExamplesSendTheExpectedMessages(t *testing.T) {
 			for name, value := range map[string]string{
 				"QASE_WEBHOOK_SECRET": "example", "SLACK_TOKEN": "xoxb-example", "SMTP_PASSWORD": "example",
 				"TRACKER_SECRET": "example", "LAB_PASSWORD": "example",
-				"OPS_SECRET":          "whsec_ZXhhbXBsZS1leGFtcGxlLWV4YW1wbGUtMTIz",
-				"TEAMS_WEBHOOK_URL":   "https://example.com/workflow",
-				"DISCORD_WEBHOOK_URL": "https://example.com/discord",
-				"TELEGRAM_TOKEN":      "1:example", "GOOGLE_CHAT_WEBHOOK_URL": "https://example.com/space",
-				"MATTERMOST_WEBHOOK_URL": "https://example.com/hooks/x", "PAGERDUTY_ROUTING_KEY": "example",
-				"NTFY_TOPIC": "qase",
+				"OPS_SECRET":              "whsec_ZXhhbXBsZS1leGFtcGxlLWV4YW1wbGUtMTIz",
+				"TEAMS_WEBHOOK_URL":       "https://example.logic.azure.com/workflows/x",
+				"DISCORD_WEBHOOK_URL":     "https://discord.com/api/webhooks/1/example",
+				"TELEGRAM_TOKEN":          "110201543:AAHexampleexampleexampleexampleexam",
+				"GOOGLE_CHAT_WEBHOOK_URL": "https://chat.googleapis.com/v1/spaces/A/messages?key=k&token=t",
+				"MATTERMOST_WEBHOOK_URL":  "https://chat.example.com/hooks/x",
+				"PAGERDUTY_ROUTING_KEY":   "example0example0example0example0",
+				"NTFY_TOPIC":              "qase",
 			} {
 				t.Setenv(name, value)
 			}
@@ -125,6 +127,7 @@ func loadClean(t *testing.T, name string) *config.Config {
 }
 
 func TestTheRulesThatComeWithTheProgramAreValid(t *testing.T) {
+	t.Setenv("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/T0EXAMPLE/B0EXAMPLE/x") // the starter has a placeholder
 	for name, want := range map[string]counts{
 		"starter.yaml": {Rules: 3, Notifiers: 1, Sources: 1},
 		filepath.Join(root(), "rules.example.yaml"): {Rules: 11, Notifiers: 13, Sources: 1},

@@ -27,7 +27,7 @@ func readme(t *testing.T) string {
 
 func TestTheFirstRulesOfTheReadmeAreValid(t *testing.T) {
 	t.Setenv("QASE_WEBHOOK_SECRET", "s")
-	t.Setenv("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/T0/B0/x")
+	t.Setenv("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/T0EXAMPLE/B0EXAMPLE/x")
 	_, after, _ := strings.Cut(readme(t), "```yaml\n")
 	text, _, _ := strings.Cut(after, "```")
 	if got := *countsOf(loadClean(t, writeRules(t, text))); got != (counts{Rules: 1, Notifiers: 1, Sources: 1}) {

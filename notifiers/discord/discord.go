@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
 	"qaserelay/notifiers/service"
 )
 
@@ -51,6 +52,7 @@ func Kind() notifiers.Kind {
 		},
 		Options:     Options{},
 		New:         service.New(define),
+		Warn:        warn,
 		Refuse:      service.Refuse[Config](refuse),
 		Concurrency: 2,
 		Rate:        notifiers.Rate{Messages: 5, Per: 2 * time.Second, Burst: 5}, // as X-RateLimit headers say
@@ -82,6 +84,22 @@ func delivered(r notifiers.Receipt, _ string) string {
 		return "posted; the answer is too long to show here"
 	}
 	return fmt.Sprintf("Discord has posted it to the channel %s, as message %s", post.ChannelID, post.ID)
+}
+
+// warn returns remarks on an address that Discord can only refuse.
+func warn(config any) []notifiers.Advice {
+	const write = "write the one that Discord shows under Edit Channel, Integrations, Webhooks: " +
+		"https://discord.com/api/webhooks/…"
+	address := config.(*Config).WebhookURL
+	switch u, err := httpclient.ParseURL(address.Value()); {
+	case err != nil || !httpclient.IsBelow(u, "discord.com") && !httpclient.IsBelow(u, "discordapp.com"):
+	case strings.HasSuffix(strings.TrimSuffix(u.Path, "/"), "/slack"), strings.HasSuffix(u.Path, "/github"):
+		return httpclient.WarnKey("webhook_url", "it takes messages in the form of another service",
+			"write it without "+u.Path[strings.LastIndex(strings.TrimSuffix(u.Path, "/"), "/"):]+" at its end")
+	case !strings.HasPrefix(u.Path, "/api/") || !strings.Contains(u.Path, "/webhooks/"):
+		return httpclient.WarnKey("webhook_url", "it is not the address of a webhook, which has /api/webhooks/", write)
+	}
+	return httpclient.WarnWebhook(address, "Discord", write)
 }
 
 func define(c Config, _ Options) service.Definition[Options, post] {

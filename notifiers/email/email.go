@@ -91,6 +91,7 @@ func Kind() notifiers.Kind {
 		},
 		Options:     Options{},
 		New:         newNotifier,
+		Warn:        warn,
 		Missing:     missing,
 		Refuse:      notifiers.Refusing(func(_ Config, o Options) []notifiers.Advice { return o.refuse() }),
 		Concurrency: concurrency,
@@ -104,6 +105,24 @@ func Kind() notifiers.Kind {
 			"with a `thread` or `subject` of their own",
 		Example: example,
 	}
+}
+
+// warn returns remarks on settings with which no email can be sent, or with which all can read the password.
+func warn(config any) []notifiers.Advice {
+	c := config.(*Config)
+	switch {
+	case isLoopback(c.Host):
+	case c.Port == 465 && c.TLS == "starttls":
+		return httpclient.WarnKey("port", "465 is the port for TLS from the beginning, and tls is starttls",
+			"write tls: implicit, or port: 587")
+	case (c.Port == 587 || c.Port == 25) && c.TLS == "implicit":
+		return httpclient.WarnKey("tls", fmt.Sprintf("port %d begins without TLS, and tls is implicit", c.Port),
+			"write tls: starttls, or port: 465")
+	case c.TLS == "none" && c.Password.IsSet() && c.Auth == "auto":
+		return httpclient.WarnKey("tls", "the password would be shown to the network, so most logins fail",
+			"write tls: starttls or tls: implicit, or leave out the password")
+	}
+	return nil
 }
 
 func delivered(notifiers.Receipt, string) string {

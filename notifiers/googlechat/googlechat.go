@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
 	"qaserelay/notifiers/service"
 )
 
@@ -46,6 +47,7 @@ func Kind() notifiers.Kind {
 		},
 		Options:     Options{},
 		New:         service.New(define),
+		Warn:        warn,
 		Refuse:      service.Refuse[Config](refuse),
 		Concurrency: 2,
 		// https://developers.google.com/workspace/chat/limits
@@ -63,6 +65,19 @@ func Kind() notifiers.Kind {
 
 func delivered(notifiers.Receipt, string) string {
 	return "Google Chat has posted it to the webhook's space"
+}
+
+// warn returns remarks on an address that Google Chat can only refuse.
+func warn(config any) []notifiers.Advice {
+	const write = "write the one that the space shows under Apps & integrations, Webhooks: " +
+		"https://chat.googleapis.com/v1/spaces/…"
+	address := config.(*Config).WebhookURL
+	switch u, err := httpclient.ParseURL(address.Value()); {
+	case err == nil && httpclient.IsBelow(u, "chat.googleapis.com") &&
+		(u.Query().Get("key") == "" || u.Query().Get("token") == ""):
+		return httpclient.WarnKey("webhook_url", "it lacks its key or token", "write the whole URL, with ?key=…&token=…")
+	}
+	return httpclient.WarnWebhook(address, "Google Chat", write)
 }
 
 func define(c Config, _ Options) service.Definition[Options, post] {

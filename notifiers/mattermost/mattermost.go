@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
 	"qaserelay/notifiers/service"
 )
 
@@ -48,6 +49,7 @@ func Kind() notifiers.Kind {
 		},
 		Options:     Options{},
 		New:         service.New(define),
+		Warn:        warn,
 		Refuse:      service.Refuse[Config](refuse),
 		Concurrency: 2,
 		// the server's default, RateLimitSettings.PerSec
@@ -66,6 +68,12 @@ func Kind() notifiers.Kind {
 }
 
 func delivered(notifiers.Receipt, string) string { return "Mattermost has posted it" }
+
+// warn returns remarks on an address that Mattermost can only refuse.
+func warn(config any) []notifiers.Advice {
+	return httpclient.WarnWebhook(config.(*Config).WebhookURL, "Mattermost",
+		"write the one of an incoming webhook: https://mattermost.example.com/hooks/…")
+}
 
 func define(c Config, _ Options) service.Definition[Options, post] {
 	webhook := service.Webhook("Mattermost", c.WebhookURL, c.ProxyURL, c.Timeout)

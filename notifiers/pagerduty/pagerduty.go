@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
 	"qaserelay/notifiers/service"
 )
 
@@ -57,6 +58,7 @@ func Kind() notifiers.Kind {
 		},
 		Options:     Options{},
 		New:         service.New(define),
+		Warn:        warn,
 		Refuse:      service.Refuse[Config](refuse),
 		Concurrency: 4,
 		Rate:        notifiers.Rate{Messages: 120, Per: time.Minute, Burst: 20},
@@ -83,6 +85,20 @@ func delivered(r notifiers.Receipt, retest string) string {
 	_ = json.Unmarshal([]byte(r.Response), &answer)
 	return fmt.Sprintf("PagerDuty has taken it for the alert %s; to resolve that: %s --level success", answer.DedupKey,
 		retest)
+}
+
+// keyLength is the length of an integration key.
+const keyLength = 32
+
+// warn returns remarks on a routing key that PagerDuty itself can only refuse.
+func warn(config any) []notifiers.Advice {
+	c := config.(*Config)
+	u, err := httpclient.ParseURL(c.APIURL)
+	if n := len(c.RoutingKey.Value()); err == nil && httpclient.IsBelow(u, "pagerduty.com") && n != keyLength {
+		return httpclient.WrongKey("routing_key", fmt.Sprintf("it has %d characters, and an integration key has %d", n,
+			keyLength), "write the Integration Key of the service's integration “Events API v2”")
+	}
+	return nil
 }
 
 // define describes the Events API v2. The alert's key makes a second attempt harmless.

@@ -71,6 +71,7 @@ func Kind() notifiers.Kind {
 		Options:     Options{},
 		New:         newNotifier,
 		Missing:     missing,
+		Warn:        warn,
 		Advise:      advise,
 		Refuse:      notifiers.Refusing(func(c Config, o Options) []notifiers.Advice { return o.tidy().refuse(c) }),
 		Concurrency: 8,                                             // of many channels, each with its rate

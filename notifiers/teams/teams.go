@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
 	"qaserelay/notifiers/service"
 )
 
@@ -43,6 +44,7 @@ func Kind() notifiers.Kind {
 		},
 		Options:     Options{},
 		New:         service.New(define),
+		Warn:        warn,
 		Refuse:      service.Refuse[Config](refuse),
 		Concurrency: 2,
 		// https://learn.microsoft.com/en-us/connectors/teams/#limits
@@ -61,6 +63,19 @@ func Kind() notifiers.Kind {
 func delivered(notifiers.Receipt, string) string {
 	return "the workflow has taken it; whether it posts the card shows in Teams, and otherwise in the workflow's " +
 		"run history"
+}
+
+// warn returns remarks on an address that Microsoft Teams can only refuse.
+func warn(config any) []notifiers.Advice {
+	const write = "write the URL of a workflow, made in Teams under Workflows f" +
+		"rom “Send webhook alerts to a channel”"
+	address := config.(*Config).WebhookURL
+	switch u, err := httpclient.ParseURL(address.Value()); {
+	case err == nil && (httpclient.IsBelow(u, "webhook.office.com") || httpclient.IsBelow(u, "outlook.office.com")):
+		return httpclient.WarnKey("webhook_url", u.Hostname()+
+			" is that of a connector of webhook.office.com; connectors are retired", write)
+	}
+	return httpclient.WarnWebhook(address, "Microsoft Teams", write)
 }
 
 func define(c Config, _ Options) service.Definition[Options, post] {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
 	"qaserelay/notifiers/service"
 )
 
@@ -58,6 +59,7 @@ func Kind() notifiers.Kind {
 		},
 		Options:     Options{},
 		New:         service.New(define),
+		Warn:        warn,
 		Refuse:      service.Refuse[Config](refuse),
 		Missing:     missing,
 		Concurrency: 4,
@@ -111,6 +113,21 @@ func target(defaults, own json.RawMessage) string {
 		return ""
 	}
 	return notifiers.OneLine(o.ChatID)
+}
+
+// minSecret is fewer than the characters that a bot's token has behind its colon.
+const minSecret = 30
+
+// warn returns remarks on a token that Telegram itself can only refuse.
+func warn(config any) []notifiers.Advice {
+	c := config.(*Config)
+	u, err := httpclient.ParseURL(c.APIURL)
+	_, secret, _ := strings.Cut(c.Token.Value(), ":")
+	if err == nil && httpclient.IsBelow(u, "api.telegram.org") && len(secret) < minSecret {
+		return httpclient.WarnKey("token", "it is too short for the token of a bot",
+			"write the whole one that @BotFather gave, such as 110201543:AAH…")
+	}
+	return nil
 }
 
 func define(c Config, o Options) service.Definition[Options, post] {

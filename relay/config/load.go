@@ -85,7 +85,7 @@ func Kinds(ks []notifiers.Kind) map[string]rulefile.Kind {
 				_, err := k.New(config, defaults)
 				return err
 			},
-			Advise: advise(k), Jointly: k.Jointly, Refuse: refuse(k),
+			Warn: warn(k), Advise: advise(k), Jointly: k.Jointly, Refuse: refuse(k),
 			PlainText: func(markdown string) string { return markup.PlainBody(markdown, maxPlainText) },
 		}
 	}
@@ -95,6 +95,16 @@ func Kinds(ks []notifiers.Kind) map[string]rulefile.Kind {
 // MaskOptions masks the message options that may hold secrets of a notifier that may be of any kind.
 func MaskOptions(options json.RawMessage) json.RawMessage {
 	return notifiers.MaskOptions(builtin.Kinds(), options)
+}
+
+// warn returns the remarks of a kind on its settings, in the type of package rules.
+func warn(k notifiers.Kind) func(config any) []rules.Remark {
+	return func(config any) []rules.Remark {
+		if k.Warn == nil {
+			return nil
+		}
+		return remarks(k.Warn(config))
+	}
 }
 
 // advise returns the advice of a kind on an option, in the type of package rules.

@@ -230,6 +230,22 @@ func (p *notifierParser) checkConfig() {
 	}
 	if err == nil {
 		p.checkDefaults()
+		p.warn()
+	}
+}
+
+// warn reports the remarks of the type on the settings.
+func (p *notifierParser) warn() {
+	if p.info.kind.Warn == nil {
+		return
+	}
+	for _, r := range p.info.kind.Warn(p.notifier.Config) {
+		severity := diag.Warning
+		if r.Wrong {
+			severity = diag.Error
+		}
+		r.Message = r.Path[0] + ": " + r.Message
+		p.d.problem(p.d.At(cmp.Or(p.valueOf(r.Path[0]), p.node)), severity, r)
 	}
 }
 

@@ -54,6 +54,8 @@ type Kind struct {
 	// Advise checks one message option as it is written, with its templates. The paths of its remarks begin within the
 	// option. It may be nil.
 	Advise func(config any, key string, value any) []rules.Remark
+	// Warn returns remarks on settings that Check accepts. The path is the key. It may be nil.
+	Warn func(config any) []rules.Remark
 	// Jointly reports whether the notifier cannot write to each person on their own. It may be nil.
 	Jointly func(config any) bool
 	// Refuse returns remarks on the rendered options of a message: its own over those of the notifier. It may be nil.
