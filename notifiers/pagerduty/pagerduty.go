@@ -95,7 +95,7 @@ func warn(config any) []notifiers.Advice {
 	c := config.(*Config)
 	u, err := httpclient.ParseURL(c.APIURL)
 	if n := len(c.RoutingKey.Value()); err == nil && httpclient.IsBelow(u, "pagerduty.com") && n != keyLength {
-		return httpclient.WrongKey("routing_key", fmt.Sprintf("it has %d characters, and an integration key has %d", n,
+		return httpclient.WarnKey("routing_key", fmt.Sprintf("it has %d characters, and an integration key has %d", n,
 			keyLength), "write the Integration Key of the service's integration “Events API v2”")
 	}
 	return nil
