@@ -2,6 +2,8 @@ package rulefile
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -34,6 +36,7 @@ func parsePeople(documents []*document) []people.Person {
 			if p.Name == "" && p.Email == "" && !d.Misspelt(spec.At.Node, "name", "email") {
 				d.Errorf(spec.At.Node, "a person needs a name or an email")
 			}
+			d.checkContacts(spec)
 			id := value.PlainText(p.MemberID)
 			for _, key := range []string{"email " + strings.ToLower(p.Email), "member_id " + id} {
 				if key == "email " || key == "member_id 0" {
@@ -48,7 +51,37 @@ func parsePeople(documents []*document) []people.Person {
 			all = append(all, p)
 		}
 	}
+	warnOfTeams(documents, all)
 	return all
+}
+
+// warnOfTeams warns of people with the name of a team.
+func warnOfTeams(documents []*document, all []people.Person) {
+	for _, d := range documents {
+		for _, spec := range d.spec.People {
+			name := spec.Name.S
+			isTeam := slices.ContainsFunc(all, func(p people.Person) bool { return strings.EqualFold(p.Team, name) })
+			if name != "" && isTeam {
+				d.Report(spec.Name.Node, diag.Warning, fmt.Sprintf("%q is the name of a person and of a team: it notifies "+
+					"the person and the whole team", name), "give one of them another name")
+			}
+		}
+	}
+}
+
+// slackMember matches the ids that Slack gives to people.
+var slackMember = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
+
+// checkContacts warns of an address or an id by which nobody can be reached.
+func (d *document) checkContacts(spec personSpec) {
+	if email := spec.Email; email.S != "" && !people.IsAddress(email.S) {
+		d.Report(email.Node, diag.Warning, fmt.Sprintf("email: %s is not a valid email address", value.Quote(email.S)),
+			"write one address, such as dan@example.com")
+	}
+	if id := spec.Slack; id.S != "" && !slackMember.MatchString(id.S) {
+		d.Report(id.Node, diag.Warning, fmt.Sprintf("slack: %s is not the member ID of a person", value.Quote(id.S)),
+			"write the member ID from their profile in Slack, such as U024BE7LH; or leave it out, and Slack is asked by email")
+	}
 }
 
 // memberID returns the member_id of a person, or 0 if it is not given.
