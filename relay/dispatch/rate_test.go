@@ -268,7 +268,9 @@ func TestAnOutageEndsWithinTheRateOfTheChannel(t *testing.T) {
 			if failed {
 				return notifiers.Receipt{}, errors.New("503 Service Unavailable")
 			}
+			c.mu.Lock()
 			last = time.Now()
+			c.mu.Unlock()
 			return c.send(ctx, m)
 		})
 		for i := range 300 {
