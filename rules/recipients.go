@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -40,12 +41,13 @@ func (p *People) and(other *People) *People {
 	return &both
 }
 
-// resolve returns the recipients, each once.
-func (p *People) resolve(c template.Context) (all []people.Recipient, err error) {
+// resolve returns the recipients, each once, of the entries that can be rendered, and the first error of the others.
+func (p *People) resolve(c template.Context) (all []people.Recipient, first error) {
 	for _, entry := range p.Entries {
 		text, err := render(entry, c)
 		if err != nil {
-			return nil, err
+			first = cmp.Or(first, err)
+			continue
 		}
 		s, _ := text.(string)
 		for _, one := range p.Directory.Resolve(s) {
@@ -54,7 +56,7 @@ func (p *People) resolve(c template.Context) (all []people.Recipient, err error)
 			}
 		}
 	}
-	return all, nil
+	return all, first
 }
 
 // render returns the texts by which the notifier reaches the people.
@@ -169,12 +171,14 @@ func (w *targetWriter) leaveOut(p *People, c template.Context) {
 
 // invite renders an option with people. Those who are left out, or reached by another option, are not among them.
 func (w *targetWriter) invite(key string, p *People, c template.Context) {
-	w.carried = w.carried || p.Carries
 	all, err := p.resolve(c)
 	if err != nil {
 		w.note("%s for %s: the template failed: %v", key, w.Notifier, err)
-		return
 	}
+	if err != nil && len(all) == 0 {
+		return // the people of the notifier get the message, or it ends as a dead letter
+	}
+	w.carried = w.carried || p.Carries
 	texts, kept := []any{}, []people.Recipient{}
 	for _, one := range all {
 		if !p.Replies && slices.ContainsFunc(w.out, one.Is) || p.Carries && slices.ContainsFunc(w.reached, one.Is) {

@@ -66,6 +66,19 @@ func TestRecipientsOfEachShape(t *testing.T) {
 	}
 }
 
+func TestAnEntryThatFailsLeavesTheOthers(t *testing.T) {
+	for options, want := range map[string]string{
+		`to: ["{{ .payload.id.deeper }}", eve@x.io]`: `{"to":["eve@x.io"]}`,
+		`to: "{{ .payload.id.deeper }}"`:             ``, // the notifier's own people, or a dead letter
+	} {
+		c := rulefiletest.Parse(t, recipientsFile(options))
+		d := rulefiletest.NewWorld().Decide(t, c, "run.deleted", `{"id": 7}`)
+		if len(d.Notifications) != 1 || string(d.Notifications[0].Options) != want || len(d.Results[0].Notes) != 1 {
+			t.Errorf("%s: got %+v", options, d)
+		}
+	}
+}
+
 // recipientsOf returns the texts of the option to.
 func recipientsOf(t *testing.T, options string) []string {
 	t.Helper()
