@@ -37,16 +37,17 @@ func mayImport() map[string][]string {
 		"relay/store", "relay/store/groupcommit", "notifiers"}, language...)
 	engine = append(engine, "rules")
 	return map[string][]string{
-		"rules/catalog":   {},
-		"rules/diag":      {},
-		"rules/value":     {},
-		"rules/budget":    {},
-		"rules/event":     {"rules/catalog", "rules/value"},
-		"rules/people":    {"rules/catalog", "rules/value", "rules/event"},
-		"rules/condition": {"rules/budget", "rules/catalog", "rules/diag", "rules/value", "rules/event"},
-		"rules/message":   {}, // made by rules and sent by notifiers, which do not know each other
-		"rules/template": {"rules/budget", "rules/message", "rules/catalog", "rules/diag", "rules/value", "rules/people",
-			"rules/template/funcs"},
+		"rules/catalog":          {},
+		"rules/diag":             {},
+		"rules/value":            {},
+		"rules/budget":           {},
+		"rules/event":            {"rules/catalog", "rules/value"},
+		"rules/people":           {"rules/catalog", "rules/value", "rules/event"},
+		"rules/condition":        {"rules/budget", "rules/catalog", "rules/diag", "rules/value", "rules/event"},
+		"rules/message":          {}, // made by rules and sent by notifiers, which do not know each other
+		"rules/message/markdown": {},
+		"rules/template": {"rules/budget", "rules/message", "rules/message/markdown", "rules/catalog", "rules/diag",
+			"rules/value", "rules/people", "rules/template/funcs"},
 		"rules/template/funcs": {"rules/budget", "rules/value", "rules/people"},
 		"rules":                language,
 		"rules/yamldoc":        {"rules/catalog", "rules/diag", "rules/value"},
@@ -58,7 +59,7 @@ func mayImport() map[string][]string {
 		"rules/rulefile/rulefiletest":   append([]string{"notifiers"}, reading...), // for tests
 
 		"notifiers":            {"rules/message"},
-		"notifiers/markup":     {"notifiers"},
+		"notifiers/markup":     {"notifiers", "rules/message/markdown"},
 		"notifiers/httpclient": {"notifiers"},
 		"notifiers/preview":    {"notifiers", "notifiers/markup"},
 		"notifiers/service":    {"notifiers", "notifiers/httpclient", "notifiers/preview"},

@@ -13,9 +13,9 @@ import (
 	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/renderer/html"
 	"github.com/yuin/goldmark/text"
-	"github.com/yuin/goldmark/util"
 
 	"qaserelay/notifiers"
+	"qaserelay/rules/message/markdown"
 )
 
 // maxMarkdown bounds the UTF-16 units of a body that are read; no channel shows more.
@@ -29,7 +29,8 @@ const MentionScheme = "mention:"
 // a mailbox or, with mentions, a mention. Other links are text.
 func Parse(body string, mentions bool) (ast.Node, []byte) {
 	source := []byte(shallow(Shorten(notifiers.CleanText(body), maxMarkdown)))
-	root := markdownParser().Parse(text.NewReader(source))
+	root := markdown.Parser(besideAnything{parser.NewEmphasisParser()},
+		besideAnything{extension.NewStrikethroughParser()}).Parse(text.NewReader(source))
 	cleanEntities(root, source)
 	for _, n := range Collect(root, func(n ast.Node) bool { return n.Kind() == ast.KindImage }) {
 		imageToLink(n.(*ast.Image))
@@ -113,34 +114,6 @@ func excessMarker(line string) int {
 		}
 	}
 	return -1
-}
-
-func markdownParser() parser.Parser {
-	return parser.NewParser(
-		parser.WithBlockParsers(
-			util.Prioritized(parser.NewSetextHeadingParser(), 100),
-			util.Prioritized(parser.NewThematicBreakParser(), 200),
-			util.Prioritized(parser.NewListParser(), 300),
-			util.Prioritized(parser.NewListItemParser(), 400),
-			util.Prioritized(parser.NewCodeBlockParser(), 500),
-			util.Prioritized(parser.NewATXHeadingParser(), 600),
-			util.Prioritized(parser.NewFencedCodeBlockParser(), 700),
-			util.Prioritized(parser.NewBlockquoteParser(), 800),
-			util.Prioritized(parser.NewParagraphParser(), 1000),
-		),
-		parser.WithInlineParsers(
-			util.Prioritized(parser.NewCodeSpanParser(), 100),
-			util.Prioritized(parser.NewLinkParser(), 200),
-			util.Prioritized(parser.NewAutoLinkParser(), 300),
-			util.Prioritized(besideAnything{parser.NewEmphasisParser()}, 500),
-			util.Prioritized(besideAnything{extension.NewStrikethroughParser()}, 500),
-		),
-		parser.WithParagraphTransformers(
-			util.Prioritized(parser.LinkReferenceParagraphTransformer, 100),
-			util.Prioritized(extension.NewTableParagraphTransformer(), 200),
-		),
-		parser.WithASTTransformers(util.Prioritized(extension.NewTableASTTransformer(), 0)),
-	)
 }
 
 // besideAnything parses the marks of emphasis, also where CommonMark does not take them for marks: between a letter and

@@ -1,6 +1,10 @@
 package markup
 
-import "strings"
+import (
+	"strings"
+
+	"qaserelay/rules/message/markdown"
+)
 
 // Writer writes lines as the text of a channel. Each run is escaped and marked on its own.
 type Writer struct {
@@ -126,7 +130,7 @@ func Markdown(escape func(string) string) Writer {
 		},
 		Pre: func(lines []string) string {
 			code := strings.Join(lines, "\n")
-			fence := strings.Repeat("`", max(len(Fence), longestMark(code)+1))
+			fence := strings.Repeat("`", max(len(Fence), markdown.LongestRun(code, "`")+1))
 			return fence + "\n" + code + "\n" + fence
 		},
 		Quote:  Prefixed("> "),
@@ -136,24 +140,8 @@ func Markdown(escape func(string) string) Writer {
 
 // codeSpan writes a span of code between more backticks than it holds in a row.
 func codeSpan(code string) string {
-	mark, pad := strings.Repeat("`", longestMark(code)+1), ""
-	blanks := strings.HasPrefix(code, " ") && strings.HasSuffix(code, " ")
-	if blanks || strings.HasPrefix(code, "`") || strings.HasSuffix(code, "`") {
-		pad = " " // which readers remove
-	}
-	return mark + pad + code + pad + mark
-}
-
-// longestMark returns how many backticks stand in a row at most.
-func longestMark(s string) int {
-	longest, n := 0, 0
-	for i := range len(s) {
-		if n++; s[i] != '`' {
-			n = 0
-		}
-		longest = max(longest, n)
-	}
-	return longest
+	opening, closing := markdown.CodeMarks(code)
+	return opening + code + closing
 }
 
 // MarkdownLink links a label, which is escaped already, to a clean URL.

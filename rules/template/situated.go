@@ -6,24 +6,21 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/yuin/goldmark/ast"
-	"github.com/yuin/goldmark/extension"
 	extast "github.com/yuin/goldmark/extension/ast"
-	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
-	"github.com/yuin/goldmark/util"
 
+	"qaserelay/rules/message/markdown"
 	"qaserelay/rules/value"
 )
 
 // In Markdown with code or tables the text of a value depends on its place: code shows a value exactly as it is, and
 // the row of a table is one line. While such a template is executed, values are held back, and a placeholder stands for
 // each. Then the Markdown is parsed as its readers parse it, and each value is written for the place in which it is.
-// Since a placeholder is no markup, a value cannot change its own place.
+// Since a placeholder is not markup, a value cannot change its own place.
 
-// placeholder stands for a held value. It is no character, so that texts do not hold it.
+// placeholder stands for a held value. It is not a character, so texts do not contain it.
 const placeholder = "\uFDD0"
 
 // maxSpan bounds the bytes of a value in a span of code. A reader that drops the end of a long text must not lose the
@@ -104,20 +101,20 @@ func codeRune(r rune) rune {
 	return r
 }
 
-// settle replaces the placeholders in Markdown by the held values.
-func (r *Renderer) settle(markdown string) (string, error) {
-	if err := r.call.Budget.Spend(placementCost * len(markdown)); err != nil {
+// settle replaces the placeholders in a Markdown body by the held values.
+func (r *Renderer) settle(body string) (string, error) {
+	if err := r.call.Budget.Spend(placementCost * len(body)); err != nil {
 		return "", err
 	}
-	s := &settling{source: markdown, values: r.held, texts: make([]string, len(r.held))}
+	s := &settling{source: body, values: r.held, texts: make([]string, len(r.held))}
 	for at := 0; len(s.at) < len(r.held); at += len(placeholder) {
-		at += strings.Index(markdown[at:], placeholder)
+		at += strings.Index(body[at:], placeholder)
 		s.at = append(s.at, at)
 	}
 	for i, h := range r.held {
 		s.texts[i] = h.prose()
 	}
-	root := markdownParser().Parse(text.NewReader([]byte(markdown)))
+	root := markdown.Parser().Parse(text.NewReader([]byte(body)))
 	// The callback returns no error, and so does Walk.
 	_ = ast.Walk(root, func(n ast.Node, in bool) (ast.WalkStatus, error) {
 		if in {
@@ -126,32 +123,6 @@ func (r *Renderer) settle(markdown string) (string, error) {
 		return ast.WalkContinue, nil
 	})
 	return s.result(), nil
-}
-
-// markdownParser parses what the readers of a body parse: CommonMark with tables, without HTML.
-func markdownParser() parser.Parser {
-	return parser.NewParser(
-		parser.WithBlockParsers(
-			util.Prioritized(parser.NewSetextHeadingParser(), 100),
-			util.Prioritized(parser.NewThematicBreakParser(), 200),
-			util.Prioritized(parser.NewListParser(), 300),
-			util.Prioritized(parser.NewListItemParser(), 400),
-			util.Prioritized(parser.NewCodeBlockParser(), 500),
-			util.Prioritized(parser.NewATXHeadingParser(), 600),
-			util.Prioritized(parser.NewFencedCodeBlockParser(), 700),
-			util.Prioritized(parser.NewBlockquoteParser(), 800),
-			util.Prioritized(parser.NewParagraphParser(), 1000),
-		),
-		parser.WithInlineParsers(
-			util.Prioritized(parser.NewCodeSpanParser(), 100),
-			util.Prioritized(parser.NewLinkParser(), 200),
-			util.Prioritized(parser.NewAutoLinkParser(), 300),
-		),
-		parser.WithParagraphTransformers(
-			util.Prioritized(parser.LinkReferenceParagraphTransformer, 100),
-			util.Prioritized(extension.NewTableParagraphTransformer(), 200),
-		),
-	)
 }
 
 // settling writes held values into their places.
@@ -233,14 +204,14 @@ func (s *settling) fence(from, to int) {
 	}
 	open += start
 	mark := s.source[open : open+1]
-	length := run(s.source[open:], mark)
-	more := longestRun(s.written(from, to), mark) + 1 - length
+	length := markdown.Run(s.source[open:], mark)
+	more := markdown.LongestRun(s.written(from, to), mark) + 1 - length
 	if more <= 0 {
 		return
 	}
 	s.edits = append(s.edits, edit{open, open, strings.Repeat(mark, more)})
 	closing, _, _ := strings.Cut(s.source[to:], "\n")
-	if rest := strings.TrimLeft(closing, " >\t"); run(rest, mark) >= length {
+	if rest := strings.TrimLeft(closing, " >\t"); markdown.Run(rest, mark) >= length {
 		at := to + len(closing) - len(rest)
 		s.edits = append(s.edits, edit{at, at, strings.Repeat(mark, more)})
 	}
@@ -270,13 +241,8 @@ func (s *settling) span(n *ast.CodeSpan) {
 		s.edits = append(s.edits, edit{from: start, to: end})
 		return
 	}
-	mark := strings.Repeat("`", max(1, longestRun(content, "`")+1))
-	pad := ""
-	if strings.HasPrefix(content, "`") || strings.HasSuffix(content, "`") ||
-		strings.HasPrefix(content, " ") && strings.HasSuffix(content, " ") {
-		pad = " "
-	}
-	s.edits = append(s.edits, edit{start, from, mark + pad}, edit{to, end, pad + mark})
+	opening, closing := markdown.CodeMarks(content)
+	s.edits = append(s.edits, edit{start, from, opening}, edit{to, end, closing})
 }
 
 func inTable(n ast.Node) bool {
@@ -317,19 +283,4 @@ func (s *settling) result() string {
 	}
 	b.WriteString(s.source[at:])
 	return b.String()
-}
-
-// run returns how often a mark stands at the beginning of s.
-func run(s, mark string) int { return len(s) - len(strings.TrimLeft(s, mark)) }
-
-// longestRun returns how often a mark stands in a row in s at most.
-func longestRun(s, mark string) int {
-	longest := 0
-	for i := 0; i < len(s); {
-		n := run(s[i:], mark)
-		longest = max(longest, n)
-		_, size := utf8.DecodeRuneInString(s[i:])
-		i += max(n, size)
-	}
-	return longest
 }
