@@ -19,8 +19,8 @@ type Config struct {
 	URLFile notifiers.Secret `yaml:"url_file" secret:"file"`
 	// Longest time for one attempt, from dialling to the end of the answer. Default: 15s.
 	Timeout time.Duration `yaml:"timeout"`
-	// Secrets that sign every request by Standard Webhooks 1.0: "whsec_" and base64, any other text as it is, or
-	// "whsk_" and the base64 of an ed25519 private key. With several, as while changing them, each signs.
+	// Secrets that sign every request by Standard Webhooks 1.0: "whsec_" and base64, any other text as it is (base64 of a
+	// key also decoded), or "whsk_" and the base64 of an ed25519 private key. With several, as while changing them, each signs.
 	SigningSecret []notifiers.Secret `yaml:"signing_secret" secret:"true"`
 	// Name and password to log in with. Of basic_auth, bearer and oauth2 there can be one.
 	BasicAuth *basicAuth `yaml:"basic_auth"`
@@ -64,6 +64,7 @@ func Kind() notifiers.Kind {
 		Options:     Options{},
 		New:         newNotifier,
 		Missing:     missing,
+		Warn:        warn,
 		Refuse:      refuse,
 		Concurrency: 16,
 		Markup:      notifiers.JSON,

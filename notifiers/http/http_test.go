@@ -1,6 +1,7 @@
 package http
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
@@ -156,6 +157,44 @@ func TestEachSecretSignsWhileTheyAreChanged(t *testing.T) {
 	if signed := fmt.Appendf(nil, "msg_1.%d.%s", now.Unix(), body); !ok || err != nil ||
 		!ed25519.Verify(public, signed, signature) {
 		t.Errorf("the ed25519 signature %q: %v", signatures[2], err)
+	}
+}
+
+func TestABase64SecretWithoutItsPrefixSignsForBothReadings(t *testing.T) {
+	for secret, tt := range map[string]struct {
+		signatures int
+		warned     bool
+	}{
+		"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw":                                {2, false},
+		base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0xfb}, 64)): {2, false},
+		base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0xfb}, 65)): {1, true},
+		strings.Repeat("0123abcd", 8):                                     {1, true}, // hexadecimal
+		"plain text":                                                      {1, true},
+		"c2hvcnQ=":                                                        {1, true},
+	} {
+		c := &Config{Timeout: 1}
+		c.SigningSecret = []notifiers.Secret{notifiers.NewSecret(testSigning), notifiers.NewSecret(secret)}
+		n, err := newNotifier(c, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := http.Header{"Webhook-Id": {"msg_1"}}
+		n.(*notifier).sign(h, []byte("x"), time.Now())
+		asText, _ := standardwebhooks.NewWebhookRaw([]byte(secret))
+		if err := asText.Verify([]byte("x"), h); err != nil {
+			t.Errorf("%s as text: %v", secret, err)
+		}
+		if got := len(strings.Fields(h.Get("Webhook-Signature"))) - 1; got != tt.signatures {
+			t.Errorf("%s: %d signatures, want %d", secret, got, tt.signatures)
+		}
+		if decoded, err := standardwebhooks.NewWebhook(secret); tt.signatures == 2 &&
+			(err != nil || decoded.Verify([]byte("x"), h) != nil) {
+			t.Errorf("%s: a library that decodes it refuses it", secret)
+		}
+		said := fmt.Sprint(warn(c))
+		if warned := strings.Contains(said, "the second secret"); warned != tt.warned || strings.Contains(said, secret) {
+			t.Errorf("%s: check says %s", secret, said)
+		}
 	}
 }
 

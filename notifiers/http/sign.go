@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,18 +14,22 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
 )
 
 // signer makes one signature of Standard Webhooks over "id.timestamp.body", its version included.
 type signer func(content []byte) string
 
-// signersOf returns a signer of each secret.
+// signersOf returns a signer of each secret, and two of base64 without whsec_: receivers may decode it or take its text.
 func signersOf(secrets []notifiers.Secret) ([]signer, error) {
 	var all []signer
 	for i, s := range secrets {
 		sign, err := newSigner(s.Value())
 		if err != nil {
 			return nil, fmt.Errorf("%s secret: %w", ordinal(i), err)
+		}
+		if key := bareKey(s.Value()); key != nil {
+			all = append(all, sharedSigner(key))
 		}
 		all = append(all, sign)
 	}
@@ -55,11 +60,40 @@ func newSigner(secret string) (signer, error) {
 	if len(key) == 0 {
 		return nil, errors.New("it is empty; write the secret as the receiver shows it")
 	}
+	return sharedSigner(key), nil
+}
+
+// bareKey returns the key of a secret that is base64 without whsec_, as libraries of Standard Webhooks also read it, or
+// nil. Their keys have 24 to 64 bytes. A hexadecimal text is not taken for base64.
+func bareKey(secret string) []byte {
+	key, err := base64.StdEncoding.DecodeString(secret)
+	if _, notHex := hex.DecodeString(secret); err != nil || len(key) < 24 || len(key) > 64 || notHex == nil {
+		return nil
+	}
+	return key
+}
+
+// warn returns remarks on secrets that are used as text, which libraries of Standard Webhooks decode or refuse.
+func warn(config any) (all []notifiers.Advice) {
+	for i, s := range config.(*Config).SigningSecret {
+		secret := s.Value()
+		if strings.HasPrefix(secret, "whsec_") || strings.HasPrefix(secret, "whsk_") || bareKey(secret) != nil {
+			continue
+		}
+		all = append(all, httpclient.WarnKey("signing_secret", ordinal(i)+" secret has no whsec_ and is used as text, "+
+			"which libraries of Standard Webhooks refuse or decode", "write the secret as the receiver shows it; a text "+
+			"that is right can also be written as whsec_ and the base64 of the text")...)
+	}
+	return all
+}
+
+// sharedSigner returns the signer of a key that the receiver has too.
+func sharedSigner(key []byte) signer {
 	return func(content []byte) string {
 		mac := hmac.New(sha256.New, key)
 		mac.Write(content)
 		return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
-	}, nil
+	}
 }
 
 // newKeySigner returns the signer of a private key: its seed, or the seed and the public key.
