@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -32,14 +33,26 @@ func NewRedactor(secrets ...string) Redactor {
 	return m
 }
 
-// URLSecrets returns the parts of a webhook URL that must not be shown: all but scheme and host.
+// URLSecrets returns the parts of a webhook URL that must not be shown: all but scheme and host. A path that is one
+// plain word, such as /message, is hidden as a part of the URL only, since the word may stand in any answer.
 func URLSecrets(raw string) []string {
 	secrets := []string{raw}
 	u, err := url.Parse(raw)
 	if err != nil {
 		return secrets
 	}
-	secrets = append(secrets, u.RequestURI(), u.RawQuery, strings.TrimPrefix(u.EscapedPath(), "/"))
+	path := strings.TrimPrefix(u.EscapedPath(), "/")
+	if secrets = append(secrets, u.RawQuery); !isPlainWord(path) || u.RawQuery != "" {
+		secrets = append(secrets, u.RequestURI())
+	}
+	if !isPlainWord(path) {
+		secrets = append(secrets, path)
+	}
+	for part := range strings.SplitSeq(path, "/") {
+		if len(part) >= minKey && !isPlainWord(part) {
+			secrets = append(secrets, part)
+		}
+	}
 	if password, ok := u.User.Password(); ok {
 		secrets = append(secrets, password, u.User.String())
 	}
@@ -48,6 +61,20 @@ func URLSecrets(raw string) []string {
 	}
 	return secrets
 }
+
+// minKey is the length of the shortest part of a path that is hidden by itself too.
+const minKey = 12
+
+// isPlainWord reports whether a path is an ordinary word rather than a key: a few letters, of which five in a row are
+// not all consonants.
+func isPlainWord(path string) bool {
+	return plainWord.MatchString(path) && !noWord.MatchString(path)
+}
+
+var (
+	plainWord = regexp.MustCompile(`^[A-Za-z][a-z]{0,15}$`)
+	noWord    = regexp.MustCompile(`(?i)[^aeiouy]{5}`)
+)
 
 // Redact returns text without the secrets.
 func (m Redactor) Redact(text string) string {
