@@ -9,7 +9,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -147,6 +149,9 @@ func TestARefusalArrives(t *testing.T) {
 
 func TestCurlGetsThe413(t *testing.T) {
 	curl, err := exec.LookPath("curl")
+	if err != nil && slices.Contains(strings.Split(os.Getenv("QASE_RELAY_TEST_REQUIRE"), ","), "curl") {
+		t.Fatal(err)
+	}
 	if err != nil {
 		t.Skip("curl is not installed")
 	}
