@@ -47,13 +47,15 @@ type Trial struct {
 type Known struct {
 	Fields    map[string]any
 	CreatedBy map[string]any
-	Reviewers []any // user objects
+	Reviewers []any          // user objects
+	Member    map[string]any // the user object of the person who caused the event
 }
 
 // Try returns the trial of an event.
 func (s *Set) Try(ev *event.Event, now time.Time, known *Known) *Trial {
 	st := State{Now: now}
 	if known != nil {
+		st.Member = known.Member
 		kept := (&entityState{Fields: known.Fields, CreatedBy: known.CreatedBy, Reviewers: known.Reviewers,
 			StartedAt: now.Add(-time.Hour).Unix(), Seen: now.Unix()}).encode()
 		keys := s.Keys(ev)

@@ -32,7 +32,7 @@ func Parse(files []yamldoc.File, o rulefile.Options) (*rulefile.File, diag.Probl
 // Check returns warnings about everything in the file that could be compiled.
 func Check(file *rulefile.File) diag.Problems {
 	c := &checker{file: file, world: newWorld(file), matching: map[*rules.Rule][]*catalog.Schema{},
-		tried: map[string][]trial{}, reported: map[string]bool{}, remarks: map[string][]rules.Remark{}, left: maxTrials}
+		tried: map[string][]trial{}, triedWithPeople: map[string][]trial{}, reported: map[string]bool{}, remarks: map[string][]rules.Remark{}, left: maxTrials}
 	for _, r := range file.Source.Rules {
 		if r.Parsed == nil {
 			c.matching[r.Rule] = catalog.Schemas().Events
@@ -70,14 +70,15 @@ func newWorld(file *rulefile.File) *world {
 
 // checker collects the warnings about one file.
 type checker struct {
-	file     *rulefile.File
-	world    *world
-	matching map[*rules.Rule][]*catalog.Schema // the events that a rule can match
-	tried    map[string][]trial                // by event name
-	remarks  map[string][]rules.Remark         // by notifier and options
-	reported map[string]bool                   // the places of options that have a remark
-	left     int                               // trials beside the examples
-	problems diag.Problems
+	file            *rulefile.File
+	world           *world
+	matching        map[*rules.Rule][]*catalog.Schema // the events that a rule can match
+	tried           map[string][]trial                // by event name
+	triedWithPeople map[string][]trial                // the same, with people who can be reached
+	remarks         map[string][]rules.Remark         // by notifier and options
+	reported        map[string]bool                   // the places of options that have a remark
+	left            int                               // trials beside the examples
+	problems        diag.Problems
 }
 
 func (c *checker) warn(at yamldoc.Place, findings ...diag.Finding) {
@@ -99,7 +100,9 @@ func (c *checker) checkText(t rulefile.TextSource) {
 	findings = append(findings, lintTemplate(c.file.Source.Templates, t, events)...)
 	findings = append(findings, c.lintCalls(t)...)
 	if len(findings) == 0 && t.Compiled != nil {
-		findings = c.renderTrials(t, events)
+		if findings = c.renderTrials(t, events); len(findings) == 0 && t.People != nil && t.People.Way != "" {
+			findings = c.lintPeople(t, events)
+		}
 	}
 	c.warn(t.At, findings...)
 }

@@ -25,11 +25,16 @@ var trialTime = time.Unix(1650600000, 0).UTC()
 
 // trials returns the events that are tried for a name. The first is the example of the catalog.
 func (c *checker) trials(name string) []trial {
-	if made, known := c.tried[name]; known {
-		return made
+	made, known := c.tried[name]
+	if !known {
+		made = c.makeTrials(name, variants(name))
+		c.tried[name] = made
 	}
-	var all []trial
-	for _, one := range variants(name) {
+	return made
+}
+
+func (c *checker) makeTrials(name string, variants []variant) (all []trial) {
+	for _, one := range variants {
 		envelope := event.Sample(name)
 		if one.change != nil && !one.change(envelope) {
 			continue
@@ -49,7 +54,6 @@ func (c *checker) trials(name string) []trial {
 		}
 		all = append(all, t)
 	}
-	c.tried[name] = all
 	return all
 }
 

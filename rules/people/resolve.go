@@ -73,6 +73,17 @@ func (p *Directory) Resolve(text string) []Recipient {
 	return r.found
 }
 
+// IsComposed reports whether a rendered text has an entry with words of the rule around the values of an event, such
+// as team-{{ .project_code }}.
+func IsComposed(text string) bool {
+	return slices.ContainsFunc(split(text), func(entry string) bool {
+		values, around := parts(entry)
+		return len(values) > 0 && strings.ContainsFunc(around, isWord)
+	})
+}
+
+func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
 // resolver collects the recipients of one text.
 type resolver struct {
 	*Directory
@@ -180,8 +191,7 @@ func (r *resolver) entry(entry string) {
 			return
 		}
 	}
-	hasWord := strings.ContainsFunc(text, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
-	r.composed(flatten(entry), hasWord)
+	r.composed(PlainText(entry), strings.ContainsFunc(text, isWord))
 }
 
 func isObject(value string) bool { return strings.HasPrefix(value, objectValue) }
@@ -201,8 +211,8 @@ func parts(entry string) (values []string, text string) {
 	return values, around.String()
 }
 
-// flatten returns an entry as text. Values cannot bring the characters of an address with a name.
-func flatten(entry string) string {
+// PlainText returns a rendered entry as text. Values cannot bring the characters of an address with a name.
+func PlainText(entry string) string {
 	var b strings.Builder
 	for entry != "" {
 		before, rest, found := strings.Cut(entry, string(beginValue))

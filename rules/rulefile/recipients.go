@@ -86,7 +86,11 @@ func (p *optionParser) entries(n *yaml.Node, out *rules.People) {
 		var texts []yamldoc.Text
 		p.d.Decode(n, &texts, p.key)
 		for _, t := range texts {
+			before := len(p.texts)
 			out.Entries = append(out.Entries, p.text(t))
+			for i := range p.texts[before:] {
+				p.texts[before+i].People = out
+			}
 			if t.Given() && !template.HasActions(t.S) {
 				p.checkPeople(t, out)
 			}

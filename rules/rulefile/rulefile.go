@@ -135,6 +135,7 @@ type TextSource struct {
 	OfOption bool               // an option of a notifier, which may read the message
 	Compiled *template.Template // nil if it is faulty
 	Rule     *rules.Rule        // nil for a text of a notifier
+	People   *rules.People      // the option that it is an entry of, if that names people
 }
 
 // Parse reads rules files and the files that they include. The file is useful for static checks even if there are

@@ -1,0 +1,148 @@
+package lint
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"qaserelay/rules"
+	"qaserelay/rules/catalog"
+	"qaserelay/rules/condition"
+	"qaserelay/rules/diag"
+	"qaserelay/rules/people"
+	"qaserelay/rules/rulefile"
+	"qaserelay/rules/value"
+)
+
+// branching matches templates whose result depends on more than the examples show.
+var branching = regexp.MustCompile(`\{\{-?\s*(?:if|else|with|template)\b|\b(?:index|get|dict|lookup)\b`)
+
+// lintPeople warns of an entry of an option with people that reaches nobody, whatever the event.
+func (c *checker) lintPeople(t rulefile.TextSource, events []*catalog.Schema) []diag.Finding {
+	reads := c.readsOf(t.Text)
+	if len(reads) == 0 || branching.MatchString(t.Text) || c.left <= 0 {
+		return nil
+	}
+	var shown, of string
+	for _, e := range events {
+		facts := condition.FactsOf(e.Name)
+		withPeople := c.peopleTrials(e.Name)
+		for i, one := range slices.Concat(withPeople, c.trials(e.Name)) {
+			if i >= len(withPeople) && (!one.concerns(reads) || !c.countsFor(t.Rule, one, facts)) {
+				continue
+			}
+			c.left--
+			text, err := t.Compiled.Render(one.Context())
+			if err != nil {
+				continue
+			}
+			found := t.People.Directory.Resolve(text)
+			switch {
+			case people.IsComposed(text) || c.mayName(reads, one):
+				return nil
+			case !one.onlyNumbers(reads) && slices.ContainsFunc(found, reachedBy(t.People)):
+				return nil
+			case i >= len(withPeople) && shown == "" && len(found) > 0:
+				shown, of = people.PlainText(text), one.name
+			}
+		}
+	}
+	if shown == "" {
+		return nil
+	}
+	return []diag.Finding{nobody(t, value.Shorten(value.OneLine(shown), 60), of)}
+}
+
+func reachedBy(p *rules.People) func(people.Recipient) bool {
+	return func(one people.Recipient) bool {
+		_, missed := p.Directory.Reach(p.Way, one)
+		return missed == ""
+	}
+}
+
+func nobody(t rulefile.TextSource, shown, of string) diag.Finding {
+	what := "address"
+	if t.People.Way == people.ByMember || t.People.Way == people.ByMention {
+		what = "person"
+	}
+	return diag.Finding{
+		Message: fmt.Sprintf("%s: this gives no %s for any event; for %s it is %s", t.Key, what, of, value.Quote(shown)),
+		Hint: `write an address, a name or team from people:, or a person of the event: "{{ .actor }}" (who did it), ` +
+			`"{{ .entity.created_by }}" or "{{ .entity.reviewers }}"`,
+	}
+}
+
+// mayName reports whether a text that is read may be the name of a person of the directory: any but a title and long
+// texts.
+func (c *checker) mayName(reads []string, one trial) bool {
+	if len(c.world.names) == 0 {
+		return false
+	}
+	return slices.ContainsFunc(reads, func(path string) bool {
+		_, isText := one.valueAt(path).(string)
+		last := path[strings.LastIndexByte(path, '.')+1:]
+		return isText && path != "payload.title" && path != "entity.title" && !slices.Contains(longTexts, last)
+	})
+}
+
+// longTexts are fields of prose and addresses of pages.
+var longTexts = []string{"description", "comment", "actual_result", "preconditions", "postconditions", "url"}
+
+// onlyNumbers reports whether all values that are read are numbers and none is the id of a member. Such a number may
+// equal the id of a member only by chance.
+func (t trial) onlyNumbers(reads []string) bool {
+	return !slices.ContainsFunc(reads, func(path string) bool {
+		_, isInt := t.valueAt(path).(int)
+		_, isFloat := t.valueAt(path).(float64)
+		return !isInt && !isFloat || strings.HasSuffix(path, "member_id")
+	})
+}
+
+// valueAt returns the value at a dotted path, or nil.
+func (t trial) valueAt(path string) any {
+	var v any = t.Context().Vars
+	for key := range strings.SplitSeq(path, ".") {
+		object, _ := v.(map[string]any)
+		v = object[key]
+	}
+	return v
+}
+
+// peopleTrials returns trials of an event in which all people can be reached: they are those of the directory with an
+// email address and with a Slack ID, or else anybody with an address.
+func (c *checker) peopleTrials(name string) []trial {
+	made, known := c.triedWithPeople[name]
+	if known {
+		return made
+	}
+	all := c.file.Source.People
+	byEmail := slices.IndexFunc(all, func(p people.Person) bool { return p.Email != "" })
+	bySlack := slices.IndexFunc(all, func(p people.Person) bool { return p.Slack != "" })
+	variants := []variant{withPerson(name, people.Person{Name: "Dan Doe", Email: "dan@example.com"})}
+	for _, i := range []int{byEmail, bySlack} {
+		if i >= 0 {
+			variants = append(variants, withPerson(name, all[i]))
+		}
+	}
+	made = c.makeTrials(name, variants)
+	c.triedWithPeople[name] = made
+	return made
+}
+
+// withPerson is an event in which all people are one.
+func withPerson(name string, p people.Person) variant {
+	one := map[string]any{"name": p.Name, "email": p.Email}
+	replace := setPayload(func(_ string, value any) (any, bool) {
+		object, isObject := value.(map[string]any)
+		return one, isObject && object["email"] != nil
+	})
+	return variant{name: name, known: &rules.Known{Member: one, CreatedBy: one, Reviewers: []any{one}},
+		change: func(envelope map[string]any) bool {
+			replace(envelope)
+			if p.MemberID != 0 {
+				envelope["team_member_id"] = p.MemberID
+			}
+			return true
+		}}
+}
