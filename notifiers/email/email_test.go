@@ -329,3 +329,22 @@ func TestAReplyIsAboutTheServerOrTheMail(t *testing.T) {
 		})
 	}
 }
+
+// TestNoTextIsHidden looks for text that nobody can see in the HTML of every kind of message, which filters for spam
+// count: tiny or transparent letters, hidden elements, and elements that hold only a blank of their own.
+func TestNoTextIsHidden(t *testing.T) {
+	n := testEmail(t, 1, nil)
+	hidden := regexp.MustCompile(`(?i)font-size:\s*[0-7](px|pt|em|rem|%)?[;"]|line-height:\s*0?\.?[0-7]px|` +
+		`display:\s*none|visibility:\s*hidden|opacity:\s*0|color:\s*transparent|text-indent:\s*-|` +
+		`max-height:\s*0|width:\s*[01](px)?[;"]`)
+	empty := regexp.MustCompile(`(?i)>(\s|&nbsp;|&#160;|\x{a0}|&#8203;|\x{200b})*(&nbsp;|&#160;|\x{a0}|&#8203;|\x{200b})\s*<`)
+	for name, m := range notifierstest.Messages() {
+		html, err := n.renderHTML(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range append(hidden.FindAllString(html, -1), empty.FindAllString(html, -1)...) {
+			t.Errorf("%s: %q", name, found)
+		}
+	}
+}

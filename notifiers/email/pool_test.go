@@ -1,13 +1,16 @@
 package email
 
 import (
+	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
-	"qaserelay/notifiers/notifierstest"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"qaserelay/notifiers/notifierstest"
 )
 
 func TestUnderLoadAConnectionCarriesManyMails(t *testing.T) {
@@ -71,5 +74,82 @@ func TestABrokenIdleConnectionCostsNoAttempt(t *testing.T) {
 				t.Errorf("%d connections", sessions.Load())
 			}
 		})
+	}
+}
+
+// records keeps the type of the last TLS record that was read, of TLS 1.2 or before.
+type records struct {
+	net.Conn
+	left int // bytes of the record
+	last byte
+	head []byte
+}
+
+// Read implements [net.Conn].
+func (r *records) Read(p []byte) (int, error) {
+	n, err := r.Conn.Read(p)
+	for _, b := range p[:n] {
+		if r.left > 0 {
+			r.left--
+			continue
+		}
+		if r.head = append(r.head, b); len(r.head) == 5 {
+			r.last, r.left, r.head = r.head[0], int(r.head[3])<<8|int(r.head[4]), nil
+		}
+	}
+	return n, err
+}
+
+// TestTheEndOfTLSIsAnnounced reads to the end of each session. Without a close_notify, which is an alert (RFC 5246,
+// section 7.2.1), servers log an error for each.
+func TestTheEndOfTLSIsAnnounced(t *testing.T) {
+	const alert = 21
+	config, roots := selfSigned(t)
+	config.MaxVersion = tls.VersionTLS12 // in which the types of records can be read
+	mail := []string{"250 hi", "250 ok", "250 ok", "354 go", "DATA", "250 taken"}
+	for name, end := range map[string]struct {
+		lines []string
+		after func(*notifier)
+	}{
+		"a refused sender":       {lines: []string{"250 hi", "550 no"}},
+		"an answer of nonsense":  {lines: []string{"250 hi", "250 ok", "what?"}},
+		"a refused greeting":     {lines: []string{"550 no", "550 no"}},
+		"a session that expires": {append(mail, "221 bye"), func(n *notifier) { n.pool.expire(n.pool.idle[0]) }},
+	} {
+		for _, mode := range []string{"implicit", "starttls"} {
+			t.Run(name+", "+mode, func(t *testing.T) {
+				t.Parallel()
+				ended := make(chan byte, 1)
+				addr := notifierstest.Listen(t, func(c net.Conn) {
+					from := &records{Conn: c}
+					secured := tls.Server(from, config)
+					if mode == "starttls" {
+						speak(c, []string{"220 hi", "250-hi\r\n250 STARTTLS", "220 go"}) // without TLS
+						_, _ = secured.Read(make([]byte, 1000))                          // the second EHLO
+						speak(secured, end.lines)
+					} else {
+						speak(secured, append([]string{"220 hi"}, end.lines...))
+					}
+					_, _ = io.Copy(io.Discard, secured)
+					ended <- from.last
+				})
+				var port int
+				fmt.Sscan(addr[strings.LastIndex(addr, ":")+1:], &port)
+				n := testEmail(t, port, roots, func(c *Config) { c.Username, c.TLS = "", mode })
+				_, err := n.Send(t.Context(), messageTo(`{"to":["a@x.io"]}`))
+				if end.after == nil && err == nil {
+					t.Fatal("it was sent")
+				}
+				if end.after != nil {
+					if err != nil {
+						t.Fatal(err)
+					}
+					end.after(n)
+				}
+				if last := <-ended; last != alert {
+					t.Errorf("the session ended with a record of type %d", last)
+				}
+			})
+		}
 	}
 }
