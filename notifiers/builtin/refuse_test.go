@@ -46,6 +46,7 @@ func refusals() map[string]refusal {
 		"a URL of another scheme":           {"http", `{"url":"ftp://example.com/x"}`, "url: not an address"},
 		"a method with a blank":             {"http", `{"url":"http://127.0.0.1:1/","method":"POST x"}`, "method:"},
 		"a header that the relay sets":      {"http", `{"url":"http://127.0.0.1:1/","headers":{"Webhook-Id":"x"}}`, "headers:"},
+		"a Host that is not one":            {"http", `{"url":"http://127.0.0.1:1/","headers":{"host":"a b"}}`, "not a host"},
 		"a thread of Discord with letters":  {"discord", `{"thread_id":"run-7"}`, "thread_id:"},
 		"a chat that is a title":            {"telegram", `{"chat_id":"QA team"}`, "chat_id:"},
 		"a chat zero":                       {"telegram", `{"chat_id":"0"}`, "chat_id:"},

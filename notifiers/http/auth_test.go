@@ -97,6 +97,10 @@ func TestOneTokenServesManyRequestsUntilItIsRefused(t *testing.T) {
 	}
 }
 
+func tokenAnswer(body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }
+}
+
 func TestWhatTheTokenEndpointSaysIsClassed(t *testing.T) {
 	for name, tt := range map[string]struct {
 		serve        http.HandlerFunc
@@ -126,6 +130,10 @@ func TestWhatTheTokenEndpointSaysIsClassed(t *testing.T) {
 		"no end": {notifierstest.Endless(200, testBearer), "retry", notifiers.ReasonServer, "token_url"},
 		"no token": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }, "retry",
 			notifiers.ReasonServer, "access_token"},
+		"a token of two lines": {tokenAnswer(`{"access_token":"line1\nline2"}`), "permanent", notifiers.ReasonAuth,
+			"cannot be sent: check oauth2.token_url"},
+		"a type that is no word": {tokenAnswer(`{"access_token":"x","token_type":"Bear\u0001er"}`), "permanent",
+			notifiers.ReasonAuth, "cannot be sent: check oauth2.token_url"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

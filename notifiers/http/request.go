@@ -12,6 +12,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/net/http/httpguts"
+
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/httpclient"
 	"qaserelay/rules/message"
@@ -257,10 +259,13 @@ func isSlip(long, short string) bool {
 	return false
 }
 
-// checkHeaders refuses names that are not tokens (RFC 9110, section 5.6.2), which could inject other headers, and
-// headers that the relay sets.
+// checkHeaders refuses names that are not tokens (RFC 9110, section 5.6.2), which could inject other headers, headers
+// that the relay sets, and a Host that is not one.
 func checkHeaders(headers map[string]string) error {
-	for name := range headers {
+	for name, value := range headers {
+		if strings.EqualFold(name, "Host") && !isHost(notifiers.OneLine(value)) {
+			return notifiers.Fault("headers", "the value of Host is not a host; write one such as hooks.example.com")
+		}
 		if !isToken(name) {
 			return notifiers.Fault("headers", "%q is not a valid header name; use letters, digits and -", name)
 		}
@@ -269,6 +274,12 @@ func checkHeaders(headers map[string]string) error {
 		}
 	}
 	return nil
+}
+
+// isHost reports whether text can be sent as the Host of a request.
+func isHost(text string) bool {
+	host, err := httpguts.PunycodeHostPort(text)
+	return err == nil && httpguts.ValidHostHeader(host)
 }
 
 func reservedHeader(name string) bool {

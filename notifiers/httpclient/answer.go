@@ -8,10 +8,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
+
+	"golang.org/x/net/http/httpguts"
 
 	"qaserelay/notifiers"
 )
@@ -35,6 +38,9 @@ type Answer struct {
 // Exchange sends req and reads at most limit bytes of the answer's body. A body that cannot be read is not an error,
 // since the status alone may matter.
 func Exchange(client *http.Client, req *http.Request, limit int64) (Answer, error) {
+	if err := checkSendable(req); err != nil {
+		return Answer{}, err
+	}
 	resp, err := client.Do(req)
 	if err != nil {
 		return Answer{}, err
@@ -55,6 +61,22 @@ func Exchange(client *http.Client, req *http.Request, limit int64) (Answer, erro
 		Body:       body,
 		BodyErr:    err,
 	}, nil
+}
+
+// checkSendable returns a permanent error for headers that no attempt can send. It does not quote them, since they may
+// be secret.
+func checkSendable(req *http.Request) error {
+	for name, values := range req.Header {
+		if slices.ContainsFunc(values, func(v string) bool { return !httpguts.ValidHeaderFieldValue(v) }) {
+			return notifiers.Permanent("the header %s cannot be sent, since its value holds a line break or another "+
+				"control character: write it without", name)
+		}
+	}
+	if host, err := httpguts.PunycodeHostPort(req.Host); err != nil || !httpguts.ValidHostHeader(host) {
+		return notifiers.Permanent("the header Host cannot be sent, since its value is not a host: write one such as " +
+			"hooks.example.com")
+	}
+	return nil
 }
 
 // statusText returns the standard text of a status, since the one on the wire is free text.

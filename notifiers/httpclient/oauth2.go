@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/http/httpguts"
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
@@ -101,6 +102,10 @@ func (c *TokenCache) Get(ctx context.Context) (token *oauth2.Token, cached bool,
 	}
 	if token, err = c.request(context.WithValue(ctx, oauth2.HTTPClient, c.client)); err != nil {
 		return nil, false, err
+	}
+	if !httpguts.ValidHeaderFieldValue(token.Type() + " " + token.AccessToken) {
+		return nil, false, &notifiers.PermanentError{Reason: notifiers.ReasonAuth, Err: errors.New("the token holds a " +
+			"line break or another control character, so it cannot be sent: check oauth2.token_url")}
 	}
 	c.token = token
 	return token, false, nil
