@@ -37,23 +37,28 @@ func mayImport() map[string][]string {
 		"relay/store", "relay/store/groupcommit", "notifiers"}, language...)
 	engine = append(engine, "rules")
 	return map[string][]string{
-		"rules/catalog":          {},
-		"rules/diag":             {},
-		"rules/value":            {},
-		"rules/budget":           {},
-		"rules/event":            {"rules/catalog", "rules/value"},
-		"rules/people":           {"rules/catalog", "rules/value", "rules/event"},
-		"rules/condition":        {"rules/budget", "rules/catalog", "rules/diag", "rules/value", "rules/event"},
-		"rules/message":          {}, // made by rules and sent by notifiers, which do not know each other
-		"rules/message/markdown": {},
+		"rules/catalog": {},
+		"rules/diag":    {},
+		"rules/value":   {},
+		"rules/budget":  {},
+		"rules/event":   {"rules/catalog", "rules/value"},
+		"rules/people":  {"rules/catalog", "rules/value", "rules/event"},
+		"rules/condition": {"rules/budget", "rules/catalog", "rules/diag", "rules/value", "rules/event",
+			"rules/condition/syntax", "rules/condition/diagnose"},
+		"rules/condition/syntax":   {},
+		"rules/condition/diagnose": {"rules/catalog", "rules/diag", "rules/value", "rules/condition/syntax"},
+		"rules/message":            {}, // made by rules and sent by notifiers, which do not know each other
+		"rules/message/markdown":   {},
 		"rules/template": {"rules/budget", "rules/message", "rules/message/markdown", "rules/catalog", "rules/diag",
 			"rules/value", "rules/people", "rules/template/funcs"},
 		"rules/template/funcs": {"rules/budget", "rules/value", "rules/people"},
 		"rules":                language,
 		"rules/yamldoc":        {"rules/catalog", "rules/diag", "rules/value"},
 		"rules/rulefile":       append([]string{"rules", "rules/yamldoc"}, language...),
-		"rules/lint":           file,
-		"rules/ruletest":       file,
+		"rules/lint":           append([]string{"rules/lint/judge"}, file...),
+		"rules/lint/judge": append([]string{"rules", "rules/condition/syntax", "rules/condition/diagnose"},
+			language...),
+		"rules/ruletest": file,
 
 		"rules/condition/conditiontest": {"rules/event"},                           // for tests
 		"rules/rulefile/rulefiletest":   append([]string{"notifiers"}, reading...), // for tests

@@ -17,7 +17,7 @@ const maxAlternatives = 16
 // Claim is a comparison of a part of a condition with a constant, or its negation.
 type Claim struct {
 	subject  string // the part as it is written
-	operator string // ==, in, <, <=, >, >= or one of textOperators
+	operator string // ==, in, <, <=, >, >= or an operator between two texts
 	value    any
 	negated  bool
 	text     string // the comparison as it is written, without the negation

@@ -23,15 +23,14 @@ import (
 	"github.com/expr-lang/expr/vm"
 
 	"qaserelay/rules/catalog"
+	"qaserelay/rules/condition/diagnose"
+	"qaserelay/rules/condition/syntax"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/value"
 )
 
-// Limits of one source.
-const (
-	maxBytes = 4 << 10
-	maxNodes = 500
-)
+// maxBytes is the most bytes of one source.
+const maxBytes = 4 << 10
 
 // Condition is a compiled condition. It is safe for concurrent use.
 type Condition struct {
@@ -57,11 +56,14 @@ func Compile(source string) (*Condition, []diag.Finding) {
 		return nil, []diag.Finding{{At: diag.Locate(source, f.at), Message: f.message, Hint: f.hint}}
 	}
 	if err != nil {
-		return nil, diagnoseAll(source, err)
+		return nil, diagnose.All(source, err, func(source string) error {
+			_, err := compile(source, &nilSafe{})
+			return err
+		})
 	}
 	tree, err := parser.Parse(source)
 	if err != nil {
-		return nil, []diag.Finding{diagnose(source, err)}
+		return nil, []diag.Finding{diagnose.First(source, err)}
 	}
 	return &Condition{source, tree.Node, program, sync.OnceValue(func() *vm.Program {
 		loose, err := compile(source, &nilSafe{loose: true})
@@ -73,7 +75,7 @@ func Compile(source string) (*Condition, []diag.Finding) {
 }
 
 func compile(source string, patch ast.Visitor, more ...expr.Option) (*vm.Program, error) {
-	options := append([]expr.Option{expr.Env(variableTypes()), expr.AsBool(), expr.MaxNodes(maxNodes)}, functions()...)
+	options := append([]expr.Option{expr.Env(variableTypes()), expr.AsBool(), expr.MaxNodes(syntax.MaxNodes)}, functions()...)
 	return expr.Compile(source, append(append(options, more...), expr.Patch(patch))...)
 }
 
@@ -164,6 +166,6 @@ func nameTypes(message string) string {
 		case "map":
 			return "an object"
 		}
-		return typeName(name)
+		return diagnose.TypeName(name)
 	})
 }

@@ -6,14 +6,9 @@ import (
 
 	"github.com/expr-lang/expr/ast"
 
+	"qaserelay/rules/condition/syntax"
 	"qaserelay/rules/diag"
 )
-
-// visitor is a function that implements ast.Visitor.
-type visitor func(ast.Node)
-
-// Visit implements ast.Visitor.
-func (v visitor) Visit(n *ast.Node) { v(*n) }
 
 // Roots are the variables with fields.
 var Roots = []string{"payload", "entity", "actor", "previous"}
@@ -61,18 +56,18 @@ type VariableTest struct {
 func (c *Condition) VariableTests() []VariableTest {
 	var all []VariableTest
 	tree := c.tree
-	ast.Walk(&tree, visitor(func(n ast.Node) {
+	ast.Walk(&tree, syntax.Visitor(func(n ast.Node) {
 		b, isBinary := n.(*ast.BinaryNode)
 		if !isBinary {
 			return
 		}
 		name, isName := b.Left.(*ast.IdentifierNode)
 		texts := b.Right
-		if !isName && !slices.Contains(textOperators, b.Operator) {
+		if !isName && !slices.Contains(syntax.TextOperators, b.Operator) {
 			name, isName = b.Right.(*ast.IdentifierNode)
 			texts = b.Left
 		}
-		if !isName || !slices.Contains(append([]string{"==", "!=", "in"}, textOperators...), b.Operator) {
+		if !isName || !slices.Contains(append([]string{"==", "!=", "in"}, syntax.TextOperators...), b.Operator) {
 			return
 		}
 		for _, text := range textsIn(texts) {
@@ -160,8 +155,8 @@ func (r *fieldReader) add(n ast.Node, use FieldUse) {
 // binary records the constant that a field is compared with.
 func (r *fieldReader) binary(n *ast.BinaryNode, truth bool) {
 	for _, side := range [][2]ast.Node{{n.Left, n.Right}, {n.Right, n.Left}} {
-		if f, ok := fieldOf(side[0], r.list); ok && len(f.Path) > 0 && isLiteral(side[1]) {
-			constant := &Constant{literalValue(side[1]), side[1].String()}
+		if f, ok := fieldOf(side[0], r.list); ok && len(f.Path) > 0 && syntax.IsLiteral(side[1]) {
+			constant := &Constant{syntax.Literal(side[1]), side[1].String()}
 			r.add(side[0], FieldUse{Field: f, Operator: n.Operator, Constant: constant})
 			return
 		}
@@ -245,7 +240,7 @@ func fieldOf(n ast.Node, list Field) (Field, bool) {
 			switch {
 			case isName:
 				f.Path = append(f.Path, property.Value)
-			case !isNumber(x.Property):
+			case !syntax.IsNumber(x.Property):
 				return Field{}, false
 			default:
 				f.Item = f.Item || len(f.Path) == 0
@@ -271,33 +266,4 @@ func fieldOf(n ast.Node, list Field) (Field, bool) {
 			return Field{}, false
 		}
 	}
-}
-
-// isLiteral reports whether n is a literal, or a list that begins with one.
-func isLiteral(n ast.Node) bool {
-	list, isList := n.(*ast.ArrayNode)
-	if isList {
-		return len(list.Nodes) > 0 && isLiteral(list.Nodes[0])
-	}
-	return literalValue(n) != nil
-}
-
-func literalValue(n ast.Node) any {
-	switch n := n.(type) {
-	case *ast.StringNode:
-		return n.Value
-	case *ast.IntegerNode:
-		return n.Value
-	case *ast.FloatNode:
-		return n.Value
-	case *ast.BoolNode:
-		return n.Value
-	case *ast.ArrayNode:
-		list := make([]any, len(n.Nodes))
-		for i, item := range n.Nodes {
-			list[i] = literalValue(item)
-		}
-		return list
-	}
-	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/vm/runtime"
 
+	"qaserelay/rules/condition/syntax"
 	"qaserelay/rules/event"
 )
 
@@ -39,13 +40,13 @@ func (c *Condition) CanMatch(f Facts) bool {
 func (c *Condition) CanMatchUnknown() bool {
 	types, actions, partial := []string{"other"}, []string{"other"}, false
 	tree := c.tree
-	ast.Walk(&tree, visitor(func(n ast.Node) {
+	ast.Walk(&tree, syntax.Visitor(func(n ast.Node) {
 		switch n := n.(type) {
 		case *ast.StringNode:
 			kind, action, _ := strings.Cut(n.Value, ".")
 			types, actions = append(types, kind), append(actions, kind, action)
 		case *ast.BinaryNode:
-			partial = partial || slices.Contains(textOperators, n.Operator)
+			partial = partial || slices.Contains(syntax.TextOperators, n.Operator)
 		}
 	}))
 	if partial && c.CanMatch(Facts{}) || len(types) > 100 {
@@ -79,7 +80,7 @@ func known(v any) folded { return folded{v, true} }
 func (f *folder) fold(n ast.Node) folded {
 	switch n := n.(type) {
 	case *ast.BoolNode, *ast.IntegerNode, *ast.FloatNode, *ast.StringNode:
-		return known(literalValue(n))
+		return known(syntax.Literal(n))
 	case *ast.NilNode:
 		return known(nil)
 	case *ast.IdentifierNode:

@@ -14,6 +14,7 @@ import (
 
 	"qaserelay/rules/budget"
 	"qaserelay/rules/catalog"
+	"qaserelay/rules/condition/syntax"
 	"qaserelay/rules/value"
 )
 
@@ -27,7 +28,13 @@ type nilSafe struct {
 	inserted  map[ast.Node]kind // the kinds of the nodes that it puts in
 	variables int               // the number of variables that guard puts in
 	loose     bool              // an order comparison takes values of all types; this is slower
-	refused   *fault            // the first part that is not allowed
+	refused   *refusal          // the first part that is not allowed
+}
+
+// refusal is a part that is not allowed, at an offset in characters.
+type refusal struct {
+	at            int
+	message, hint string
 }
 
 // kind is the knowledge of a value before it is evaluated.
@@ -66,7 +73,7 @@ func (v *nilSafe) Visit(node *ast.Node) {
 
 func (v *nilSafe) refuse(n ast.Node, message, hint string) {
 	if v.refused == nil {
-		v.refused = &fault{n.Location().From, message, hint}
+		v.refused = &refusal{n.Location().From, message, hint}
 	}
 }
 
@@ -208,9 +215,9 @@ func (v *nilSafe) binary(node *ast.Node, n *ast.BinaryNode) {
 func (v *nilSafe) compare(node *ast.Node, n *ast.BinaryNode) {
 	switch {
 	case isFunction(n.Left), isFunction(n.Right), v.isTyped(n.Left) && v.isTyped(n.Right):
-	case isNumber(n.Right) && !v.loose:
+	case syntax.IsNumber(n.Right) && !v.loose:
 		n.Left = v.or(n.Left, math.NaN(), neverNil)
-	case isNumber(n.Left) && !v.loose:
+	case syntax.IsNumber(n.Left) && !v.loose:
 		n.Right = v.or(n.Right, math.NaN(), neverNil)
 	default:
 		v.call(node, boolean, orderFunction, text(n.Operator), n.Left, n.Right)
@@ -221,9 +228,9 @@ func (v *nilSafe) compare(node *ast.Node, n *ast.BinaryNode) {
 // keeps its meaning.
 func (v *nilSafe) equal(node *ast.Node, n *ast.BinaryNode, negated bool) {
 	left, right := v.isTyped(n.Left), v.isTyped(n.Right)
-	plain := isLiteral(n.Left) && !isNumeric(n.Left) || isLiteral(n.Right) && !isNumeric(n.Right)
+	plain := syntax.IsLiteral(n.Left) && !isNumeric(n.Left) || syntax.IsLiteral(n.Right) && !isNumeric(n.Right)
 	switch {
-	case left && right, isNil(n.Left), isNil(n.Right):
+	case left && right, syntax.IsNil(n.Left), syntax.IsNil(n.Right):
 		return
 	case plain:
 		v.equalText(node, n)
@@ -274,8 +281,8 @@ func (v *nilSafe) in(node *ast.Node, n *ast.BinaryNode) {
 		return
 	}
 	right := v.boundList(n.Right, maxItems)
-	if isArray && isConstant(list) {
-		right = at(list, &ast.ConstantNode{Value: newConstants(literalValue(list).([]any))})
+	if isArray && syntax.IsConstant(list) {
+		right = at(list, &ast.ConstantNode{Value: newConstants(syntax.Literal(list).([]any))})
 	}
 	v.call(node, boolean, inFunction, n.Left, right)
 }
@@ -338,7 +345,7 @@ func (v *nilSafe) isTyped(n ast.Node) bool {
 		return false
 	}
 	t := n.Type()
-	return isLiteral(n) || t != nil && t.Kind() != reflect.Interface
+	return syntax.IsLiteral(n) || t != nil && t.Kind() != reflect.Interface
 }
 
 // isFunction reports whether n is a function that is not called.
@@ -346,18 +353,6 @@ func isFunction(n ast.Node) bool { return n.Type() != nil && n.Type().Kind() == 
 
 // isText reports whether n is known to be text.
 func isText(n ast.Node) bool { return n.Type() != nil && n.Type().Kind() == reflect.String }
-
-func isNil(n ast.Node) bool { _, ok := n.(*ast.NilNode); return ok }
-
-func isNumber(n ast.Node) bool {
-	switch n := n.(type) {
-	case *ast.IntegerNode, *ast.FloatNode:
-		return true
-	case *ast.UnaryNode:
-		return n.Operator == "-" && isNumber(n.Node)
-	}
-	return false
-}
 
 // guard evaluates the operands that may be nil once, and the node only if none of them is nil. Otherwise the result is
 // fallback:
@@ -412,7 +407,7 @@ func (v *nilSafe) builtin(node *ast.Node, n *ast.BuiltinNode) {
 	case "repeat":
 		v.refuse(n, "repeat is not available in conditions", "")
 	case "timezone":
-		if !isLiteral(n.Arguments[0]) {
+		if !syntax.IsLiteral(n.Arguments[0]) {
 			v.refuse(n, "timezone needs a name in quotes, such as \"Europe/Berlin\"", "")
 		}
 	case "min", "max":
@@ -431,7 +426,7 @@ func (v *nilSafe) builtin(node *ast.Node, n *ast.BuiltinNode) {
 
 // date takes numbers too. A constant date is left to the compiler.
 func (v *nilSafe) date(node *ast.Node, n *ast.BuiltinNode) {
-	if isConstant(n.Arguments[0]) {
+	if syntax.IsConstant(n.Arguments[0]) {
 		return
 	}
 	args := make([]ast.Node, len(n.Arguments))
@@ -545,7 +540,7 @@ func (v *nilSafe) bounded(value ast.Node, function string, limits ...int) ast.No
 // predicate counts each item that a predicate visits.
 func (v *nilSafe) predicate(n *ast.PredicateNode) {
 	size, body := 1, n.Node
-	ast.Walk(&body, visitor(func(ast.Node) { size++ }))
+	ast.Walk(&body, syntax.Visitor(func(ast.Node) { size++ }))
 	var step ast.Node = at(n, &ast.NilNode{})
 	v.call(&step, neverNil, stepFunction, &ast.IntegerNode{Value: size})
 	n.Node = at(n, &ast.SequenceNode{Nodes: []ast.Node{step, n.Node}})

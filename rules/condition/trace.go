@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/types"
 
+	"qaserelay/rules/condition/syntax"
 	"qaserelay/rules/value"
 )
 
@@ -52,7 +52,7 @@ type Trace struct {
 type tracer struct {
 	safe  nilSafe
 	whole ast.Node
-	text  *sourceText
+	text  *syntax.Text
 	root  *Trace
 	parts map[ast.Node]int // the number of the part, by its node
 	all   []*Trace
@@ -60,11 +60,11 @@ type tracer struct {
 
 // Trace evaluates the condition for the event of env, part by part. It is for people, and much slower than Match.
 func (c *Condition) Trace(env *Env) *Trace {
-	t := &tracer{safe: nilSafe{loose: true}, text: newSourceText(c.Source), parts: map[ast.Node]int{}}
+	t := &tracer{safe: nilSafe{loose: true}, text: syntax.NewText(c.Source), parts: map[ast.Node]int{}}
 	names := variableTypes()
 	names[probeFunction] = types.TypeOf(func(...any) any { return nil })
 	program, err := compile(c.Source, t, expr.Env(names),
-		expr.Patch(visitor(func(n ast.Node) { t.whole = n }))) // the last node of a walk is the whole
+		expr.Patch(syntax.Visitor(func(n ast.Node) { t.whole = n }))) // the last node of a walk is the whole
 	if err != nil { // only of the probes: the condition compiled without them
 		return &Trace{Text: value.OneLine(c.Source), State: Broken, Error: messageOf(err)}
 	}
@@ -102,17 +102,17 @@ func (t *tracer) Visit(node *ast.Node) {
 // plan makes parts of n and its operands.
 func (t *tracer) plan(n ast.Node) *Trace {
 	part := &Trace{State: Skipped, node: n}
-	part.Text, part.from, part.to = t.text.of(n)
+	part.Text, part.from, part.to = t.text.Of(n)
 	if _, known := t.parts[n]; !known { // the middle of 1 < x < 3 occurs twice
 		t.parts[n] = len(t.all)
 	}
 	t.all = append(t.all, part)
-	for _, operand := range operandsOf(n) {
-		if !isConstant(operand) {
+	for _, operand := range syntax.Operands(n) {
+		if !syntax.IsConstant(operand) {
 			part.Parts = append(part.Parts, t.plan(operand))
 		}
 	}
-	if let, isLet := n.(*ast.VariableDeclaratorNode); isLet && !isConstant(let.Value) {
+	if let, isLet := n.(*ast.VariableDeclaratorNode); isLet && !syntax.IsConstant(let.Value) {
 		part.Parts[0].Text = let.Name + " = " + part.Parts[0].Text
 	}
 	return part
@@ -127,13 +127,13 @@ func (p *Trace) describe() {
 	if !isBinary {
 		return
 	}
-	p.HandlesNil = b.Operator == "??" || isNil(b.Left) || isNil(b.Right)
-	if b.Operator == "==" && (isConstant(b.Left) || isConstant(b.Right)) {
+	p.HandlesNil = b.Operator == "??" || syntax.IsNil(b.Left) || syntax.IsNil(b.Right)
+	if b.Operator == "==" && (syntax.IsConstant(b.Left) || syntax.IsConstant(b.Right)) {
 		literal := b.Right
-		if isConstant(b.Left) {
+		if syntax.IsConstant(b.Left) {
 			literal = b.Left
 		}
-		p.Equals = &Constant{literalValue(literal), literal.String()}
+		p.Equals = &Constant{syntax.Literal(literal), literal.String()}
 	}
 }
 
@@ -193,89 +193,4 @@ func (p *Trace) finish() {
 	if p.Raw == true && p.Equals != nil && len(p.Parts) == 1 && len(p.Parts[0].Parts) == 0 {
 		p.Parts = nil // its value is the constant
 	}
-}
-
-// operandsOf returns the operands of n in the order of evaluation. A chain of and, or of or, is one list.
-func operandsOf(n ast.Node) []ast.Node {
-	switch n := n.(type) {
-	case *ast.BinaryNode:
-		if word := logic(n.Operator); word != "" {
-			return chain(n, word)
-		}
-		return []ast.Node{n.Left, n.Right}
-	case *ast.UnaryNode:
-		if inner, isBinary := n.Node.(*ast.BinaryNode); isBinary && inner.Location() == n.Location() {
-			return operandsOf(inner) // x not in y
-		}
-		return []ast.Node{n.Node}
-	case *ast.ConditionalNode:
-		if n.Cond == n.Exp1 { // x ?: y
-			return []ast.Node{n.Cond, n.Exp2}
-		}
-		return []ast.Node{n.Cond, n.Exp1, n.Exp2}
-	case *ast.VariableDeclaratorNode:
-		return []ast.Node{n.Value, n.Expr}
-	case *ast.BuiltinNode:
-		return n.Arguments
-	case *ast.CallNode:
-		return n.Arguments
-	case *ast.ChainNode:
-		return operandsOf(n.Node)
-	case *ast.MemberNode:
-		return append(baseOf(n.Node), n.Property)
-	case *ast.ArrayNode:
-		return n.Nodes
-	case *ast.SequenceNode:
-		return n.Nodes
-	}
-	return nil
-}
-
-// baseOf returns the node that a field is read from, unless that is a variable or a field of one.
-func baseOf(n ast.Node) []ast.Node {
-	switch n := n.(type) {
-	case *ast.IdentifierNode, *ast.PointerNode:
-		return nil
-	case *ast.ChainNode:
-		return baseOf(n.Node)
-	case *ast.MemberNode:
-		return operandsOf(n)
-	}
-	return []ast.Node{n}
-}
-
-// logic returns "and" or "or" for either spelling of these operators, and "" for others.
-func logic(operator string) string {
-	switch operator {
-	case "and", "&&":
-		return "and"
-	case "or", "||":
-		return "or"
-	}
-	return ""
-}
-
-// chain returns the operands of a and b and c.
-func chain(n ast.Node, word string) []ast.Node {
-	b, isBinary := n.(*ast.BinaryNode)
-	if !isBinary || logic(b.Operator) != word {
-		return []ast.Node{n}
-	}
-	return append(chain(b.Left, word), chain(b.Right, word)...)
-}
-
-// isConstant reports whether n has the same value for all events, or is a predicate.
-func isConstant(n ast.Node) bool {
-	switch n := n.(type) {
-	case *ast.NilNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.StringNode, *ast.BytesNode,
-		*ast.ConstantNode, *ast.PredicateNode:
-		return true
-	case *ast.UnaryNode:
-		return isConstant(n.Node)
-	case *ast.BinaryNode:
-		return isConstant(n.Left) && isConstant(n.Right)
-	case *ast.ArrayNode:
-		return !slices.ContainsFunc(n.Nodes, func(item ast.Node) bool { return !isConstant(item) })
-	}
-	return false
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/parser"
 
+	"qaserelay/rules/condition/syntax"
 	"qaserelay/rules/diag"
 )
 
@@ -58,7 +59,7 @@ func (f Facts) contradiction(n ast.Node, want bool) (part *ast.BinaryNode, a, b 
 		return f.contradiction(u.Node, want)
 	}
 	node, isBinary := n.(*ast.BinaryNode)
-	if !isBinary || !isLogic(node.Operator) {
+	if !isBinary || !syntax.IsLogic(node.Operator) {
 		return nil, a, b
 	}
 	for _, side := range []ast.Node{node.Left, node.Right} {
@@ -67,7 +68,7 @@ func (f Facts) contradiction(n ast.Node, want bool) (part *ast.BinaryNode, a, b 
 		}
 	}
 	joins := map[bool]string{true: "and", false: "or"}[want]
-	if _, decided := f.Value(node); decided || logic(node.Operator) != joins {
+	if _, decided := f.Value(node); decided || syntax.Logic(node.Operator) != joins {
 		return nil, a, b
 	}
 	for _, claims := range (&folder{facts: f}).claims(node, want) {
@@ -126,9 +127,6 @@ func (c Claim) Bounds() (above, below bool) {
 
 // String returns the claim as a condition would say it.
 func (c Claim) String() string { return c.text }
-
-// isLogic reports whether an operator joins two conditions.
-func isLogic(operator string) bool { return logic(operator) != "" }
 
 // Refutations is Claims for the opposite: the condition is not true only if all claims of one of the lists hold.
 func (c *Condition) Refutations(f Facts) [][]Claim { return (&folder{facts: f}).claims(c.tree, false) }

@@ -12,6 +12,7 @@ import (
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/lint/judge"
 	"qaserelay/rules/rulefile"
 	"qaserelay/rules/template"
 	"qaserelay/rules/value"
@@ -31,14 +32,14 @@ func Parse(files []yamldoc.File, o rulefile.Options) (*rulefile.File, diag.Probl
 
 // Check returns warnings about everything in the file that could be compiled.
 func Check(file *rulefile.File) diag.Problems {
-	c := &checker{file: file, world: newWorld(file), matching: map[*rules.Rule][]*catalog.Schema{},
+	c := &checker{file: file, world: worldOf(file), matching: map[*rules.Rule][]*catalog.Schema{},
 		tried: map[string][]trial{}, triedWithPeople: map[string][]trial{}, reported: map[string]bool{}, remarks: map[string][]rules.Remark{}, left: maxTrials}
 	for _, r := range file.Source.Rules {
 		if r.Parsed == nil {
 			c.matching[r.Rule] = catalog.Schemas().Events
 			continue
 		}
-		findings, events := c.world.lintCondition(r.Parsed)
+		findings, events := c.world.Check(r.Parsed)
 		c.matching[r.Rule] = events
 		c.warn(r.When, findings...)
 	}
@@ -51,18 +52,13 @@ func Check(file *rulefile.File) diag.Problems {
 	return c.problems
 }
 
-// world is what conditions can be compared with beside events: the sources, and the people directory.
-type world struct {
-	sources              []rules.Source
-	names, emails, teams []string
-}
-
-func newWorld(file *rulefile.File) *world {
-	w := &world{sources: file.Sources}
+// worldOf returns what conditions can be compared with beside events.
+func worldOf(file *rulefile.File) *judge.World {
+	w := &judge.World{Sources: file.Sources}
 	for _, p := range file.Source.People {
-		w.names, w.emails = append(w.names, p.Name), append(w.emails, p.Email)
-		if p.Team != "" && !slices.Contains(w.teams, p.Team) {
-			w.teams = append(w.teams, p.Team)
+		w.Names, w.Emails = append(w.Names, p.Name), append(w.Emails, p.Email)
+		if p.Team != "" && !slices.Contains(w.Teams, p.Team) {
+			w.Teams = append(w.Teams, p.Team)
 		}
 	}
 	return w
@@ -71,7 +67,7 @@ func newWorld(file *rulefile.File) *world {
 // checker collects the warnings about one file.
 type checker struct {
 	file            *rulefile.File
-	world           *world
+	world           *judge.World
 	matching        map[*rules.Rule][]*catalog.Schema // the events that a rule can match
 	tried           map[string][]trial                // by event name
 	triedWithPeople map[string][]trial                // the same, with people who can be reached
@@ -157,23 +153,4 @@ func failureHint(err error) string {
 		return fmt.Sprintf("for each item write {{ range %s }}{{ .%s }} {{ end }}", m[1], m[2])
 	}
 	return "the default would be sent instead"
-}
-
-// checkPath returns a message if a path cannot be read in the given events, or "".
-func checkPath(s condition.Field, events []*catalog.Schema) (message, hint string) {
-	switch s.Root {
-	case "payload":
-		return checkPayload(s.Path, events)
-	case "entity":
-		message, fields := catalog.CheckEntity(s.Path, events)
-		return message, catalog.DidYouMean(s.Path[len(s.Path)-1], fields)
-	case "actor":
-		return checkFixed(s.Path, catalog.Schemas().Actor)
-	case "previous":
-		if len(events) > 0 && !slices.ContainsFunc(events, (*catalog.Schema).IsRun) {
-			return s.String() + " is only there in events of runs", "previous is the finished run before this one"
-		}
-		return checkFixed(s.Path, catalog.Schemas().Previous)
-	}
-	return "", ""
 }

@@ -76,7 +76,7 @@ func nobody(t rulefile.TextSource, shown, of string) diag.Finding {
 // mayName reports whether a text that is read may be the name of a person of the directory: any but a title and long
 // texts.
 func (c *checker) mayName(reads []string, one trial) bool {
-	if len(c.world.names) == 0 {
+	if len(c.world.Names) == 0 {
 		return false
 	}
 	return slices.ContainsFunc(reads, func(path string) bool {

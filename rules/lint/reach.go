@@ -8,6 +8,7 @@ import (
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/lint/judge"
 	"qaserelay/rules/rulefile"
 )
 
@@ -80,7 +81,7 @@ func namesOf(r *rulefile.RuleSource, events []*catalog.Schema) []string {
 	for _, e := range events {
 		names = append(names, e.Name)
 	}
-	for _, kind := range append(partsOf(0), "other") {
+	for _, kind := range append(judge.PartsOf(0), "other") {
 		if name := kind + ".other"; r.Parsed.CanMatch(condition.FactsOf(name)) {
 			names = append(names, name)
 		}

@@ -8,6 +8,7 @@ import (
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/lint/judge"
 	"qaserelay/rules/message"
 	"qaserelay/rules/rulefile"
 	"qaserelay/rules/template"
@@ -58,7 +59,7 @@ func checkField(use template.FieldUse, events []*catalog.Schema) (message, hint 
 	case len(events) == 0:
 		return "", ""
 	}
-	message, hint = checkPath(condition.Field{Root: root, Path: path}, events)
+	message, hint = judge.CheckPath(condition.Field{Root: root, Path: path}, events)
 	if use.Guarded && root == "payload" && anyHas(events, path) {
 		return "", ""
 	}

@@ -1,4 +1,5 @@
-package condition
+// Package syntax reads the parts of an expression: its nodes, and the text that they were written as.
+package syntax
 
 import (
 	"math"
@@ -9,18 +10,18 @@ import (
 	"github.com/expr-lang/expr/parser/lexer"
 )
 
-// sourceText finds the parts of a condition in its source, to show them as they are written.
-type sourceText struct {
+// Text finds the parts of a condition in its source, to show them as they are written.
+type Text struct {
 	text    []rune
 	tokens  []lexer.Token
 	numbers map[int]int // of tokens, by their first character
 }
 
-func newSourceText(source string) *sourceText {
-	c := &sourceText{text: []rune(source), numbers: map[int]int{}}
+func NewText(source string) *Text {
+	c := &Text{text: []rune(source), numbers: map[int]int{}}
 	tokens, err := lexer.Lex(file.NewSource(source))
 	if err != nil {
-		return c // of falls back to the text of the node
+		return c // Of falls back to the text of the node
 	}
 	for _, token := range tokens {
 		if token.Kind != lexer.EOF {
@@ -31,8 +32,8 @@ func newSourceText(source string) *sourceText {
 	return c
 }
 
-// of returns the text of n in one line, and its position in characters.
-func (c *sourceText) of(n ast.Node) (text string, from, to int) {
+// Of returns the text of n in one line, and its position in characters.
+func (c *Text) Of(n ast.Node) (text string, from, to int) {
 	first, last := c.extent(n)
 	if first > last {
 		return n.String(), 0, len(c.text)
@@ -50,9 +51,9 @@ func (c *sourceText) of(n ast.Node) (text string, from, to int) {
 }
 
 // extent returns the numbers of the first and the last token of n.
-func (c *sourceText) extent(n ast.Node) (first, last int) {
+func (c *Text) extent(n ast.Node) (first, last int) {
 	first, last = math.MaxInt, -1
-	ast.Walk(&n, visitor(func(n ast.Node) {
+	ast.Walk(&n, Visitor(func(n ast.Node) {
 		number, known := c.numbers[n.Location().From]
 		switch n.(type) {
 		case *ast.ConditionalNode: // the parser records no position for it
@@ -71,7 +72,7 @@ func (c *sourceText) extent(n ast.Node) (first, last int) {
 }
 
 // balance extends the range of tokens to the brackets that belong to it.
-func (c *sourceText) balance(first, last int) (int, int) {
+func (c *Text) balance(first, last int) (int, int) {
 	if c.tokens[last].Kind == lexer.Identifier && last+1 < len(c.tokens) && c.tokens[last+1].Is(lexer.Bracket, "(") {
 		last++ // a call without arguments
 	}
@@ -91,7 +92,7 @@ func (c *sourceText) balance(first, last int) (int, int) {
 }
 
 // turn is 1 for an opening bracket, -1 for a closing one and 0 for any other token.
-func (c *sourceText) turn(i int) int {
+func (c *Text) turn(i int) int {
 	token := c.tokens[i]
 	switch {
 	case token.Kind != lexer.Bracket:

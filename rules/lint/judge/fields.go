@@ -1,4 +1,4 @@
-package lint
+package judge
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
+	"qaserelay/rules/condition/diagnose"
 	"qaserelay/rules/diag"
 )
 
@@ -21,7 +22,7 @@ type fieldUse struct {
 func (l *conditionLint) fields() {
 	wrong := map[string]bool{}
 	for _, u := range l.fieldUses() {
-		message, hint := checkPath(u.Field, u.events)
+		message, hint := CheckPath(u.Field, u.events)
 		if message != "" {
 			hint = cmp.Or(u.ownHint(), hint)
 		}
@@ -110,12 +111,31 @@ func (u *fieldUse) ownHint() string {
 func lengthHint(f condition.Field, events []*catalog.Schema) string {
 	n := len(f.Path) - 1
 	base := condition.Field{Root: f.Root, Path: f.Path[:n]}
-	words := condition.InOurWords(base.String(), f.Path[n], nil)
+	words := diagnose.InOurWords(base.String(), f.Path[n], nil)
 	if n == 0 || !strings.HasPrefix(words, "len(") {
 		return ""
 	}
-	if message, _ := checkPath(base, events); message != "" {
+	if message, _ := CheckPath(base, events); message != "" {
 		return ""
 	}
 	return "write " + words
+}
+
+// CheckPath returns a message if a path cannot be read in the given events, or "".
+func CheckPath(s condition.Field, events []*catalog.Schema) (message, hint string) {
+	switch s.Root {
+	case "payload":
+		return checkPayload(s.Path, events)
+	case "entity":
+		message, fields := catalog.CheckEntity(s.Path, events)
+		return message, catalog.DidYouMean(s.Path[len(s.Path)-1], fields)
+	case "actor":
+		return checkFixed(s.Path, catalog.Schemas().Actor)
+	case "previous":
+		if len(events) > 0 && !slices.ContainsFunc(events, (*catalog.Schema).IsRun) {
+			return s.String() + " is only there in events of runs", "previous is the finished run before this one"
+		}
+		return checkFixed(s.Path, catalog.Schemas().Previous)
+	}
+	return "", ""
 }

@@ -1,4 +1,4 @@
-package lint
+package judge
 
 import (
 	"fmt"
@@ -12,6 +12,7 @@ import (
 
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
+	"qaserelay/rules/condition/diagnose"
 )
 
 // checkValues checks a comparison whose types fit for values that are never equal, or always in this order.
@@ -160,9 +161,9 @@ func (c *comparison) teamHint(literal string) string {
 }
 
 // valuesOf returns the values that a field can have, or nil if it can have others.
-func (w *world) valuesOf(f condition.Field, known catalog.Field) []string {
+func (w *World) valuesOf(f condition.Field, known catalog.Field) []string {
 	if f.String() == "actor.team" {
-		return append([]string{}, w.teams...)
+		return append([]string{}, w.Teams...)
 	}
 	return known.Values
 }
@@ -184,9 +185,9 @@ func (c *comparison) checkPerson(literal string) {
 	var known []string
 	switch c.subject.field.String() {
 	case "actor.name":
-		known = c.names
+		known = c.Names
 	case "actor.email":
-		known = c.emails
+		known = c.Emails
 	}
 	c.checkCase(literal, known, "is")
 }
@@ -331,7 +332,7 @@ func (c *comparison) checkSlashes(literal string) bool {
 		return false
 	}
 	c.fault(c.literal(), "the slashes are part of the pattern, so it matches only a text with slashes",
-		"write matches "+condition.PatternWords(m[1], m[2]))
+		"write matches "+diagnose.PatternWords(m[1], m[2]))
 	return true
 }
 

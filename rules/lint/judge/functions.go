@@ -1,4 +1,4 @@
-package lint
+package judge
 
 import (
 	"fmt"
@@ -9,6 +9,8 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"qaserelay/rules/condition"
+	"qaserelay/rules/condition/diagnose"
+	"qaserelay/rules/condition/syntax"
 )
 
 // takes lists the functions by what their first argument has to be.
@@ -200,9 +202,9 @@ func methodOfTime(name string) shape {
 	}
 	switch name {
 	case "Weekday":
-		return shape{sort: calendar, values: condition.Weekdays(), names: `"Monday" to "Sunday"`}
+		return shape{sort: calendar, values: diagnose.Weekdays(), names: `"Monday" to "Sunday"`}
 	case "Month":
-		return shape{sort: calendar, values: condition.Months(), names: `"January" to "December"`}
+		return shape{sort: calendar, values: diagnose.Months(), names: `"January" to "December"`}
 	case "Sub":
 		return shape{sort: span}
 	case "Add", "AddDate", "UTC", "Truncate", "Round":
@@ -217,7 +219,7 @@ func methodOfTime(name string) shape {
 
 // property reports a property of text such as length.
 func (j *judge) property(n *ast.MemberNode, base shape, name string) shape {
-	j.fault(n, fmt.Sprintf("%s has no part %q", base.source, name), condition.MethodHint(base.source, name, nil))
+	j.fault(n, fmt.Sprintf("%s has no part %q", base.source, name), diagnose.MethodHint(base.source, name, nil))
 	return shape{}
 }
 
@@ -243,14 +245,14 @@ func (j *judge) inOurWords(n ast.Node) (string, bool) {
 	for i, a := range call.Arguments {
 		args[i] = a.String()
 	}
-	out := condition.InOurWords(base, name.Value, args)
+	out := diagnose.InOurWords(base, name.Value, args)
 	return out, out != ""
 }
 
 // whole returns text, or the words for the chain of method calls around n if it is part of one.
 func (j *judge) whole(n ast.Node, text string) string {
 	outermost := n
-	ast.Walk(ptr(j.cond.Tree()), visitor(func(around ast.Node) {
+	ast.Walk(ptr(j.cond.Tree()), syntax.Visitor(func(around ast.Node) {
 		if call, isCall := around.(*ast.CallNode); isCall {
 			if member, isMember := call.Callee.(*ast.MemberNode); isMember && member.Node == outermost {
 				outermost = call
@@ -264,9 +266,3 @@ func (j *judge) whole(n ast.Node, text string) string {
 }
 
 func ptr(n ast.Node) *ast.Node { return &n }
-
-// visitor is a function that implements ast.Visitor.
-type visitor func(ast.Node)
-
-// Visit implements ast.Visitor.
-func (v visitor) Visit(n *ast.Node) { v(*n) }

@@ -1,4 +1,4 @@
-package condition
+package diagnose
 
 import (
 	"errors"
@@ -12,24 +12,25 @@ import (
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
 
+	"qaserelay/rules/condition/syntax"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/value"
 )
 
-// diagnoseAll explains all type errors of a source. The compiler stops at the first: each time its part of the
-// condition is taken for true.
-func diagnoseAll(source string, err error) []diag.Finding {
-	all := []diag.Finding{diagnose(source, err)}
+// All explains all type errors of a source, the first of which is err. The compiler stops at the first: each time its
+// part of the condition is taken for true.
+func All(source string, err error, compile func(source string) error) []diag.Finding {
+	all := []diag.Finding{First(source, err)}
 	for len(all) < diag.MaxFindings {
 		next, ok := withoutPart(source, err)
 		if !ok {
 			break
 		}
 		source = next
-		if _, err = compile(source, &nilSafe{}); err == nil {
+		if err = compile(source); err == nil {
 			break
 		}
-		f := diagnose(source, err)
+		f := First(source, err)
 		if slices.ContainsFunc(all, func(other diag.Finding) bool { return other.At == f.At }) {
 			break
 		}
@@ -46,15 +47,15 @@ func withoutPart(source string, err error) (rest string, ok bool) {
 	if syntaxErr != nil || !positioned {
 		return "", false
 	}
-	text, from, to := newSourceText(source), 0, 0
+	text, from, to := syntax.NewText(source), 0, 0
 	for n := tree.Node; ; {
 		b, isBinary := n.(*ast.BinaryNode)
-		if !isBinary || !isLogic(b.Operator) {
+		if !isBinary || !syntax.IsLogic(b.Operator) {
 			break
 		}
 		n = nil
 		for _, side := range []ast.Node{b.Left, b.Right} {
-			if _, start, end := text.of(side); start <= at && at < end {
+			if _, start, end := text.Of(side); start <= at && at < end {
 				n, from, to = side, start, end
 			}
 		}
@@ -164,16 +165,16 @@ func (e *typeError) binaryAt() (at, around *ast.BinaryNode) {
 func (e *typeError) mismatch(operator, leftType, rightType string) (message, hint string) {
 	b, around := e.binaryAt()
 	if b == nil {
-		return fmt.Sprintf("%s takes no %s and %s", operator, typeName(leftType), typeName(rightType)), ""
+		return fmt.Sprintf("%s takes no %s and %s", operator, TypeName(leftType), TypeName(rightType)), ""
 	}
-	m := &mismatchedSides{typeError: e, node: b, around: around, left: side{b.Left, typeName(leftType)},
-		right: side{b.Right, typeName(rightType)}}
+	m := &mismatchedSides{typeError: e, node: b, around: around, left: side{b.Left, TypeName(leftType)},
+		right: side{b.Right, TypeName(rightType)}}
 	switch {
-	case isLogic(operator):
+	case syntax.IsLogic(operator):
 		return m.halves(leftType)
 	case isCalendar(m.left.kind):
 		return fmt.Sprintf("%s is %s", m.left, m.left.kind), m.calendarHint()
-	case slices.Contains(textOperators, operator) && m.right.kind == "a list":
+	case slices.Contains(syntax.TextOperators, operator) && m.right.kind == "a list":
 		return fmt.Sprintf("%s takes one text, and %s is a list", operator, m.right), m.alternatives()
 	case operator == "in":
 		return fmt.Sprintf("in looks into a list, and %s is %s", m.right, m.right.kind), m.listHint()
@@ -243,7 +244,7 @@ func lastComparison(n ast.Node) *ast.BinaryNode {
 	switch {
 	case !isBinary:
 		return nil
-	case isLogic(b.Operator):
+	case syntax.IsLogic(b.Operator):
 		return lastComparison(b.Right)
 	case b.Operator == "==" || b.Operator == "!=":
 		return b
@@ -408,7 +409,7 @@ func literalHint(operator string, constant, other side) string {
 		return "write " + text + " without quotes"
 	case isText && other.kind == "true or false":
 		return fmt.Sprintf("leave out %s %s", operator, constant)
-	case isNumber(constant.Node) && other.kind == "text":
+	case syntax.IsNumber(constant.Node) && other.kind == "text":
 		return `put it in quotes: "` + constant.String() + `"`
 	}
 	return ""

@@ -1,4 +1,4 @@
-package condition
+package diagnose
 
 import (
 	"cmp"
@@ -8,6 +8,8 @@ import (
 
 	"github.com/expr-lang/expr/builtin"
 	"github.com/expr-lang/expr/parser/lexer"
+
+	"qaserelay/rules/condition/syntax"
 )
 
 // Constructs of other languages, and their equivalents here. An operator is joined from up to two tokens.
@@ -27,7 +29,6 @@ var (
 	foreignValues = map[string]string{ // in place of a value, in lower case; none is a function
 		"true": "true", "false": "false", "null": "nil", "nil": "nil", "None": "nil", "undefined": "nil", "not": "not",
 	}
-	textOperators = []string{"contains", "startsWith", "endsWith", "matches"}
 )
 
 // tokenList is the tokens of a source, the last of which is the end.
@@ -80,7 +81,7 @@ func (l tokenList) misplaced(i int) *fault {
 	switch {
 	case t.Value == "." && !l.endsValue(i) && !l[:i].opens():
 		return &fault{t.From, "a name begins with a dot", "write it without: the dot is for templates"}
-	case !slices.Contains(textOperators, t.Value), !next.Is(lexer.Bracket, "("), l.endsValue(i),
+	case !slices.Contains(syntax.TextOperators, t.Value), !next.Is(lexer.Bracket, "("), l.endsValue(i),
 		i > 0 && l[i-1].Value == ".":
 		return nil
 	}

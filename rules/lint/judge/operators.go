@@ -1,4 +1,4 @@
-package lint
+package judge
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/expr-lang/expr/ast"
 
-	"qaserelay/rules/condition"
+	"qaserelay/rules/condition/diagnose"
 	"qaserelay/rules/value"
 )
 
@@ -205,7 +205,7 @@ func (j *judge) in(n *ast.BinaryNode, negated bool) {
 		j.inList(n, left, right)
 	case text:
 		if literal, isText := right.literal.(string); isText {
-			j.fault(n, "in looks for a part of the text "+right.source, "for one of several write "+condition.ListWords(literal))
+			j.fault(n, "in looks for a part of the text "+right.source, "for one of several write "+diagnose.ListWords(literal))
 		}
 	case integer, number, boolean, moment, span:
 		if right.isField() {

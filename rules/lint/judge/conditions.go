@@ -1,4 +1,6 @@
-package lint
+// Package judge warns of conditions that do not say what they are meant to say: it holds each part against the catalog of
+// events, the types and limits of its values, the people directory and the other parts.
+package judge
 
 import (
 	"cmp"
@@ -9,8 +11,15 @@ import (
 	"qaserelay/rules"
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
+	"qaserelay/rules/condition/diagnose"
 	"qaserelay/rules/diag"
 )
+
+// World is what conditions can be compared with beside events: the sources, and the people directory.
+type World struct {
+	Sources              []rules.Source
+	Names, Emails, Teams []string // of the people
+}
 
 // conditionLint collects the findings about one condition.
 type conditionLint struct {
@@ -25,14 +34,14 @@ type match struct {
 	*catalog.Schema
 }
 
-// lintCondition returns the findings about a condition and the known events that it can match.
-func (w *world) lintCondition(c *condition.Condition) ([]diag.Finding, []*catalog.Schema) {
+// Check returns the findings about a condition and the known events that it can match.
+func (w *World) Check(c *condition.Condition) ([]diag.Finding, []*catalog.Schema) {
 	l := &conditionLint{Condition: c}
 	for _, e := range catalog.Schemas().Events {
 		l.try(e.Name, e)
 	}
 	for _, t := range c.VariableTests() {
-		l.checkTest(t, w.sources)
+		l.checkTest(t, w.Sources)
 	}
 	l.contradictions()
 	if len(l.findings) == 0 && len(l.matching) == 0 && c.Compiled() {
@@ -94,9 +103,9 @@ func (l *conditionLint) checkTest(t condition.VariableTest, sources []rules.Sour
 			l.try(t.Text, catalog.Schemas().ByName[catalog.Suggest(t.Text)])
 		}
 	case "event_type":
-		l.oneOf(t, "event type", partsOf(0))
+		l.oneOf(t, "event type", PartsOf(0))
 	case "event_action":
-		l.oneOf(t, "event action", partsOf(1))
+		l.oneOf(t, "event action", PartsOf(1))
 	case "source":
 		var names []string
 		for _, s := range sources {
@@ -127,10 +136,10 @@ func (l *conditionLint) checkPart(t condition.VariableTest) {
 			return
 		}
 	}
-	words := partsOf(0)
+	words := PartsOf(0)
 	meant, action, _ := strings.Cut(strings.Trim(t.Text, "^$*.\\()"), ".")
 	if t.Variable == "event_action" || t.Operator == "endsWith" {
-		words, meant = partsOf(1), cmp.Or(action, meant)
+		words, meant = PartsOf(1), cmp.Or(action, meant)
 	}
 	hint := ""
 	if best := catalog.Nearest(meant, words); best != "" && best != meant {
@@ -139,8 +148,8 @@ func (l *conditionLint) checkPart(t condition.VariableTest) {
 	l.add(t.At, fmt.Sprintf("no %s %s %q", subject, partVerbs[t.Operator], t.Text), hint)
 }
 
-// partsOf returns the types (0) or actions (1) of the known events.
-func partsOf(part int) []string {
+// PartsOf returns the types (0) or actions (1) of the known events.
+func PartsOf(part int) []string {
 	var parts []string
 	for _, name := range catalog.Schemas().Names() {
 		if p := strings.SplitN(name, ".", 2)[part]; !slices.Contains(parts, p) {
@@ -164,9 +173,9 @@ func (l *conditionLint) oneOf(t condition.VariableTest, what string, names []str
 // eventHint returns a hint for a text that is not the name of an event.
 func eventHint(t condition.VariableTest) string {
 	kind, action, dotted := strings.Cut(t.Text, ".")
-	switch types, actions := partsOf(0), partsOf(1); {
+	switch types, actions := PartsOf(0), PartsOf(1); {
 	case strings.ContainsAny(t.Text, ",|;"):
-		return "two names in one text: write " + condition.ListWords(t.Text)
+		return "two names in one text: write " + diagnose.ListWords(t.Text)
 	case dotted && strings.Trim(action, "*") == "" && slices.Contains(types, kind):
 		return fmt.Sprintf("write event_type == %q", kind)
 	case dotted && kind == "*" && slices.Contains(actions, action):

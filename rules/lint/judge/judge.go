@@ -1,4 +1,4 @@
-package lint
+package judge
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ import (
 // judge evaluates a condition for one event of the catalog with shapes in place of values. It reports each part whose
 // types do not fit, and each whose answer is the same for all events of this name.
 type judge struct {
-	*world
+	*World
 	cond   *condition.Condition
 	event  *catalog.Schema
 	facts  condition.Facts
@@ -41,10 +41,10 @@ func (j *judge) fault(n ast.Node, message, hint string) {
 func (j *judge) fine(n ast.Node) { j.report(verdict{Finding: diag.Finding{At: j.cond.Locate(n)}}) }
 
 // judgeAll judges a condition for all events that it can match.
-func (w *world) judgeAll(c *condition.Condition, events []match) []diag.Finding {
+func (w *World) judgeAll(c *condition.Condition, events []match) []diag.Finding {
 	found := map[diag.Position]*judgement{}
 	for _, e := range events {
-		j := &judge{world: w, cond: c, event: e.Schema, facts: condition.FactsOf(e.name)}
+		j := &judge{World: w, cond: c, event: e.Schema, facts: condition.FactsOf(e.name)}
 		seen := map[diag.Position]bool{}
 		j.report = func(v verdict) {
 			g := found[v.At]

@@ -1,4 +1,4 @@
-package condition
+package diagnose
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
+
+	"qaserelay/rules/condition/syntax"
 )
 
 // otherNames are names of other tools for variables, in lower case.
@@ -62,7 +64,7 @@ func (e *typeError) isInPredicate() bool {
 			return
 		}
 		inner := predicate.Node
-		ast.Walk(&inner, visitor(func(n ast.Node) { within = within || e.isNameHere(n) }))
+		ast.Walk(&inner, syntax.Visitor(func(n ast.Node) { within = within || e.isNameHere(n) }))
 	})
 	return within
 }

@@ -1,4 +1,5 @@
-package condition
+// Package diagnose explains in plain words why a condition does not compile, and what to write instead.
+package diagnose
 
 import (
 	"cmp"
@@ -16,6 +17,7 @@ import (
 	"github.com/expr-lang/expr/parser/lexer"
 
 	"qaserelay/rules/catalog"
+	"qaserelay/rules/condition/syntax"
 	"qaserelay/rules/diag"
 )
 
@@ -25,9 +27,9 @@ type fault struct {
 	message, hint string
 }
 
-// diagnose explains why a source does not compile. It reports one error: a construct of another language, a bracket
+// First explains why a source does not compile. It reports one error: a construct of another language, a bracket
 // without its partner, or the compiler's error in plain words.
-func diagnose(source string, compileErr error) diag.Finding {
+func First(source string, compileErr error) diag.Finding {
 	var f *fault
 	if tokens, err := lex(source); err != nil {
 		f = lexicalFault([]rune(source), tokens, err)
@@ -53,7 +55,7 @@ func resultFault(source string, err error) diag.Finding {
 	if inner, quoted := innerCondition(source); quoted {
 		hint = "write it without the inner quotes: " + inner
 	}
-	return diag.Finding{Message: "the condition is " + typeName(m[1]) + ", not true or false", Hint: hint}
+	return diag.Finding{Message: "the condition is " + TypeName(m[1]) + ", not true or false", Hint: hint}
 }
 
 const compareHint = "compare it with something, such as payload.failed > 0"
@@ -169,19 +171,19 @@ func (e *typeError) explain(message string) (text, hint string) {
 		return e.mismatch(m[1], m[2], m[3])
 	}
 	if m := mismatchOne.FindStringSubmatch(message); m != nil {
-		return fmt.Sprintf("%s needs true or false, and not %s", m[1], typeName(m[2])), e.negationHint()
+		return fmt.Sprintf("%s needs true or false, and not %s", m[1], TypeName(m[2])), e.negationHint()
 	}
 	if m := wrongItem.FindStringSubmatch(message); m != nil {
-		return e.wrongItem(typeName(m[1]), typeName(m[2]))
+		return e.wrongItem(TypeName(m[1]), TypeName(m[2]))
 	}
 	if m := noMember.FindStringSubmatch(message); m != nil {
-		return e.noPart(typeName(m[1]), m[2])
+		return e.noPart(TypeName(m[1]), m[2])
 	}
 	if reason, invalid := strings.CutPrefix(message, "error parsing regexp: "); invalid {
 		return e.invalidPattern(reason)
 	}
 	if strings.Contains(message, "exceeds maximum allowed nodes") {
-		return fmt.Sprintf("the condition has more than %d parts", maxNodes), "split the rule"
+		return fmt.Sprintf("the condition has more than %d parts", syntax.MaxNodes), "split the rule"
 	}
 	if strings.HasPrefix(message, "cannot use pointer accessor outside predicate") {
 		return "a name begins with a dot", "write it without: the dot is for templates"
@@ -244,7 +246,7 @@ func (e *typeError) unquotedText(name string) string {
 	return text
 }
 
-func (e *typeError) walk(visit visitor) {
+func (e *typeError) walk(visit syntax.Visitor) {
 	tree := e.tree
 	ast.Walk(&tree, visit)
 }
@@ -277,8 +279,8 @@ func (e *typeError) isCall() bool {
 	return found
 }
 
-// typeName returns a plain name for one of the checker's types.
-func typeName(name string) string {
+// TypeName returns a plain name for one of the checker's types.
+func TypeName(name string) string {
 	name = strings.TrimPrefix(name, "*")
 	for _, t := range [][2]string{
 		{"interface {}", "anything"}, {"string", "text"}, {"int", "a number"}, {"float", "a number"},
