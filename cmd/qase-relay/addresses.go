@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/pflag"
 
+	"qaserelay/cmd/qase-relay/flags"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/app"
 	"qaserelay/relay/listen"
@@ -23,24 +23,24 @@ type addressFlags struct {
 	tls, adminTLS  app.TLSFiles
 	adminURLs      []string
 	trustedProxies []string
-	maxBody        byteSize
-	maxBodies      byteSize
+	maxBody        flags.Size
+	maxBodies      flags.Size
 }
 
-func (f *addressFlags) add(flags *pflag.FlagSet) {
+func (f *addressFlags) add(set *pflag.FlagSet) {
 	f.maxBody, f.maxBodies = 1<<20, 8<<20
-	flags.StringVar(&f.listen, "listen", ":8080", "public `ADDRESS`, where Qase posts events")
-	flags.StringVar(&f.tls.Cert, "tls-cert", "", "PEM `FILE` with the certificate of the public address")
-	flags.StringVar(&f.tls.Key, "tls-key", "", "PEM `FILE` with its key; both are read again when they change")
-	flags.StringSliceVar(&f.trustedProxies, "trusted-proxies", nil,
+	set.StringVar(&f.listen, "listen", ":8080", "public `ADDRESS`, where Qase posts events")
+	set.StringVar(&f.tls.Cert, "tls-cert", "", "PEM `FILE` with the certificate of the public address")
+	set.StringVar(&f.tls.Key, "tls-key", "", "PEM `FILE` with its key; both are read again when they change")
+	set.StringSliceVar(&f.trustedProxies, "trusted-proxies", nil,
 		"networks (`CIDR`) of reverse proxies whose X-Forwarded-For and Forwarded name the client, beside settings.trusted_proxies")
-	flags.Var(&f.maxBody, "max-body", "largest event that is accepted, such as 512KiB or 2MiB")
-	flags.Var(&f.maxBodies, "max-in-work", "size of all events that are in work at once; further ones wait, then get 503")
-	flags.StringVar(&f.adminListen, "admin-listen", "127.0.0.1:9090", "`ADDRESS` of metrics, health and the admin API")
-	flags.StringSliceVar(&f.adminURLs, "admin-url", nil,
+	set.Var(&f.maxBody, "max-body", "largest event that is accepted, such as 512KiB or 2MiB")
+	set.Var(&f.maxBodies, "max-in-work", "size of all events that are in work at once; further ones wait, then get 503")
+	set.StringVar(&f.adminListen, "admin-listen", "127.0.0.1:9090", "`ADDRESS` of metrics, health and the admin API")
+	set.StringSliceVar(&f.adminURLs, "admin-url", nil,
 		"`URL` under which the admin address is reached, such as https://relay.example.com; it answers to no other name")
-	flags.StringVar(&f.adminTLS.Cert, "admin-tls-cert", "", "PEM `FILE` with the certificate of the admin address")
-	flags.StringVar(&f.adminTLS.Key, "admin-tls-key", "", "PEM `FILE` with its key; both are read again when they change")
+	set.StringVar(&f.adminTLS.Cert, "admin-tls-cert", "", "PEM `FILE` with the certificate of the admin address")
+	set.StringVar(&f.adminTLS.Key, "admin-tls-key", "", "PEM `FILE` with its key; both are read again when they change")
 }
 
 // apply sets what the flags say, or returns what is wrong with one of them.
@@ -89,36 +89,4 @@ func listenHint(err error) error {
 			"ports below 1024 need special rights; choose another one")
 	}
 	return fmt.Errorf("%s %s: %w", flag, failed.Addr, failed.Err)
-}
-
-// byteSize is the value of a flag for a size: 1048576, 1024KiB or 1MiB.
-type byteSize int64
-
-func (b *byteSize) String() string {
-	n := int64(*b)
-	switch {
-	case n >= 1<<20 && n%(1<<20) == 0:
-		return strconv.FormatInt(n>>20, 10) + "MiB"
-	case n >= 1<<10 && n%(1<<10) == 0:
-		return strconv.FormatInt(n>>10, 10) + "KiB"
-	}
-	return strconv.FormatInt(n, 10)
-}
-
-func (b *byteSize) Type() string { return "SIZE" }
-
-func (b *byteSize) Set(text string) error {
-	unit := int64(1)
-	digits := text
-	for suffix, size := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20} {
-		if rest, ok := strings.CutSuffix(text, suffix); ok {
-			unit, digits = size, rest
-		}
-	}
-	n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
-	if err != nil || n <= 0 || n > (1<<40)/unit {
-		return errors.New("want a size such as 1048576, 512KiB or 2MiB")
-	}
-	*b = byteSize(n * unit)
-	return nil
 }

@@ -40,7 +40,6 @@ Exits with 0 also if there are differences, with 1 if the rules are wrong, and w
   qase-relay backtest new.yaml --since 30d --project WEB --token "$TOKEN"
   qase-relay backtest new.yaml --against rules.yaml --events events.jsonl`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f.ignoreStoreVariable(cmd)
 			if len(args) == 0 {
 				args = []string{terminal.DefaultRules}
 			}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qaserelay/cmd/qase-relay/flags"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/app"
 )
@@ -33,8 +34,9 @@ source does not change.`,
 		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return copyStore(cmd.Context(), c, f) },
 	}
-	cmd.Flags().StringVar(&f.from, "from", "", "`URL` of the store to read, as in serve --store")
-	cmd.Flags().StringVar(&f.to, "to", "", "`URL` of the store to write, which is new or holds an interrupted copy")
+	flags.Secret{Name: "from", Usage: "`URL` of the store to read, as in serve --store"}.Add(cmd.Flags(), &f.from)
+	flags.Secret{Name: "to", Usage: "`URL` of the store to write, which is new or holds an interrupted copy"}.
+		Add(cmd.Flags(), &f.to)
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }

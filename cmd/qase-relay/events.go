@@ -260,7 +260,6 @@ running relay, which accepts events meanwhile. With --store it reads a store dir
   qase-relay events export --store sqlite:data/relay.db >events.jsonl      also while the relay is stopped`,
 		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			f.ignoreStoreVariable(cmd)
 			return exportEvents(cmd.Context(), c, f, output)
 		},
 	}

@@ -33,7 +33,7 @@ For HEALTHCHECK in containers without curl.`,
 			return healthcheck(ctx, c, base)
 		},
 	}
-	cmd.Flags().StringVar(&base, "url", terminal.DefaultAdminURL, "admin or public address of the relay")
+	cmd.Flags().StringVar(&base, "url", terminal.DefaultAdminURL, "admin or public `URL` of the relay")
 	cmd.Flags().DurationVar(&timeout, "timeout", 5*time.Second, "`DURATION` to wait for the answer")
 	return cmd
 }

@@ -13,9 +13,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"qaserelay/cmd/qase-relay/flags"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/app"
@@ -34,16 +34,10 @@ type historyFlags struct {
 	decided bool   // also read the decisions
 }
 
-func (f *historyFlags) addStore(flags *pflag.FlagSet) {
-	flags.StringVar(&f.store, "store", "",
-		"read the store at this `URL`, such as sqlite:data/relay.db, instead of a relay")
-}
-
-// ignoreStoreVariable drops a store that is set by the environment variable, which is meant for serve.
-func (f *historyFlags) ignoreStoreVariable(cmd *cobra.Command) {
-	if !cmd.Flags().Changed("store") {
-		f.store = ""
-	}
+// addStore adds the flag of the store to read. The environment variable is meant for serve.
+func (f *historyFlags) addStore(set *pflag.FlagSet) {
+	flags.Secret{Name: "store", OnlyFlags: true,
+		Usage: "read the store at this `URL`, such as sqlite:data/relay.db, instead of a relay"}.Add(set, &f.store)
 }
 
 // read returns the events of a store, or of a running relay.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"qaserelay/cmd/qase-relay/flags"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin/client"
 )
@@ -28,10 +29,10 @@ const (
 type clientFlags struct{ client.Options }
 
 // add adds the flags. The value of Timeout is its default, unless it is zero.
-func (f *clientFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.URL, "url", terminal.DefaultAdminURL, "admin `URL` of the relay")
-	flags.StringVar(&f.Token, "token", "", "admin token of the relay (`TOKEN` of serve --admin-token)")
-	flags.DurationVar(&f.Timeout, "timeout", cmp.Or(f.Timeout, defaultTimeout), "`DURATION` to wait for each answer")
+func (f *clientFlags) add(set *pflag.FlagSet) {
+	set.StringVar(&f.URL, "url", terminal.DefaultAdminURL, "admin `URL` of the relay")
+	flags.Secret{Name: "token", Usage: "admin token of the relay (`TOKEN` of serve --admin-token)"}.Add(set, &f.Token)
+	set.DurationVar(&f.Timeout, "timeout", cmp.Or(f.Timeout, defaultTimeout), "`DURATION` to wait for each answer")
 }
 
 // askFlags are the flags of a command that asks a running relay and prints the answer.
@@ -120,7 +121,7 @@ func statusHint(status *client.StatusError) error {
 	case code >= 300 && code < 400:
 		return terminal.Hint(status, "redirects are not followed: give the final address as --url")
 	case code == http.StatusUnauthorized:
-		return terminal.Hint(status, "give the relay's --admin-token by --token or in QASE_RELAY_TOKEN")
+		return terminal.Hint(status, "give the relay's --admin-token by --token, --token-file or QASE_RELAY_TOKEN")
 	case code == http.StatusConflict:
 		return terminal.Wrong(errors.New(status.Reason))
 	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed:

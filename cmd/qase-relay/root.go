@@ -4,18 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"qaserelay/cmd/qase-relay/demo"
+	"qaserelay/cmd/qase-relay/flags"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/rules/catalog"
 )
-
-const envPrefix = "QASE_RELAY_"
 
 // run executes one command line, prints its error, and returns its exit code.
 func run(ctx context.Context, args []string, c *terminal.Console) int {
@@ -47,7 +45,7 @@ func newRoot(c *terminal.Console) *cobra.Command {
 		Long: `Receives Qase webhooks, applies your rules, and notifies the right people on Slack, Teams, Discord, Telegram,
 Google Chat, Mattermost, PagerDuty, ntfy, by email and over HTTP.
 
-Every flag can be set by an environment variable: --admin-token is ` + envPrefix + `ADMIN_TOKEN.
+Every flag can be set by an environment variable: --admin-token is QASE_RELAY_ADMIN_TOKEN.
 
 Exit codes: 0 success, 1 a check failed or something was not found or not delivered, 2 wrong usage or a runtime error.`,
 		Example: `  qase-relay demo           see it work, without accounts and network
@@ -59,7 +57,7 @@ Exit codes: 0 success, 1 a check failed or something was not found or not delive
 		SilenceUsage:      true,
 		Args:              knownCommand,
 		RunE:              noCommand,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return flagsFromEnv(cmd.Flags()) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return flags.FromEnvironment(cmd.Flags()) },
 	}
 	root.SetIn(c.In)
 	root.SetOut(c.Out)
@@ -165,25 +163,4 @@ func flagError(cmd *cobra.Command, err error) error {
 		return terminal.Hint(err, "did you mean --%s? All flags: %s", near, help)
 	}
 	return terminal.Hint(err, "all flags: %s", help)
-}
-
-// flagsFromEnv sets the flags that are not on the command line from environment variables. Commas separate the values
-// of a list. An empty variable counts as not set.
-func flagsFromEnv(flags *pflag.FlagSet) error {
-	var errs []error
-	flags.VisitAll(func(f *pflag.Flag) {
-		name := envPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		value := os.Getenv(name)
-		if f.Changed || value == "" || f.Name == "help" || f.Name == "version" {
-			return
-		}
-		if list, ok := f.Value.(pflag.SliceValue); ok {
-			errs = append(errs, list.Replace(strings.Split(value, ",")))
-			return
-		}
-		if err := f.Value.Set(value); err != nil {
-			errs = append(errs, fmt.Errorf("%s=%q: %w", name, value, err))
-		}
-	})
-	return errors.Join(errs...)
 }

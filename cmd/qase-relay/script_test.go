@@ -90,7 +90,8 @@ func startRelay(ts *testscript.TestScript, _ bool, args []string) {
 	s := worldOf(ts)
 	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, args...)
 	p, err := startProcess(processOptions{dir: ts.MkAbs("."), args: args, env: []string{
-		"QASE_WEBHOOK_SECRET=" + ts.Getenv("QASE_WEBHOOK_SECRET"), "RECEIVER=" + ts.Getenv("RECEIVER"), "NO_PROXY=*"}})
+		"QASE_WEBHOOK_SECRET=" + ts.Getenv("QASE_WEBHOOK_SECRET"), "RECEIVER=" + ts.Getenv("RECEIVER"), "NO_PROXY=*",
+		"CREDENTIALS_DIRECTORY=" + ts.Getenv("CREDENTIALS_DIRECTORY")}})
 	ts.Check(err)
 	s.relay = p
 	started, ok := p.log.await(`msg="relay started".* admin=(\S+)`)

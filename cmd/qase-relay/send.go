@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"qaserelay/cmd/qase-relay/flags"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/ingest/client"
 	"qaserelay/rules/catalog"
@@ -46,15 +46,15 @@ Exits with 1 if any event was refused, and with 2 if the relay could not be reac
 		},
 		ValidArgsFunction: completeEvent,
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&f.URL, "to", terminal.DefaultSendTo, "webhook `URL` of the relay")
-	flags.StringVar(&f.Secret, "secret", "", "`SECRET` of the source (default $QASE_WEBHOOK_SECRET)")
-	addSets(flags, &f.sets)
-	flags.StringVar(&f.file, "file", "", "post the JSON in this `FILE` instead of an example; - is standard input")
-	flags.IntVar(&f.count, "count", 1, "`NUMBER` of copies to post")
-	flags.IntVar(&f.Concurrency, "concurrency", 1, "`NUMBER` of copies to post at the same time")
-	flags.DurationVar(&f.Timeout, "timeout", 15*time.Second, "`DURATION` to wait for each answer")
-	flags.BoolVar(&f.json, "json", false, "print JSON")
+	set := cmd.Flags()
+	set.StringVar(&f.URL, "to", terminal.DefaultSendTo, "webhook `URL` of the relay")
+	flags.Secret{Name: "secret", Usage: "`SECRET` of the source (default $QASE_WEBHOOK_SECRET)"}.Add(set, &f.Secret)
+	addSets(set, &f.sets)
+	set.StringVar(&f.file, "file", "", "post the JSON in this `FILE` instead of an example; - is standard input")
+	set.IntVar(&f.count, "count", 1, "`NUMBER` of copies to post")
+	set.IntVar(&f.Concurrency, "concurrency", 1, "`NUMBER` of copies to post at the same time")
+	set.DurationVar(&f.Timeout, "timeout", 15*time.Second, "`DURATION` to wait for each answer")
+	set.BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }
 
@@ -67,7 +67,9 @@ func send(ctx context.Context, c *terminal.Console, event string, f sendFlags) e
 		return err
 	}
 	if f.Secret == "" {
-		f.Secret = os.Getenv("QASE_WEBHOOK_SECRET")
+		if f.Secret, err = flags.SecretVariable("QASE_WEBHOOK_SECRET"); err != nil {
+			return err
+		}
 	}
 	if err := checkWebhookURL(f.URL); err != nil {
 		return err

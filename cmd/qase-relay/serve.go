@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"qaserelay/cmd/qase-relay/flags"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay"
 	"qaserelay/relay/app"
@@ -52,22 +53,22 @@ Exits with 2 if it cannot start, and with 1 if the disk fails while it runs.`,
 		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), c, f) },
 	}
-	flags := cmd.Flags()
-	addRules(flags, &f.rules)
-	f.addressFlags.add(flags)
-	flags.StringVar(&f.adminToken, "admin-token", "",
-		"bearer `TOKEN` of the admin address; required unless it is loopback")
-	addStore(flags, &f.store)
-	flags.BoolVar(&f.dryRun, "dry-run", false, "decide and record, but send nothing")
-	flags.StringVar(&f.logFormat, "log-format", "text", "`FORMAT`: text or json")
-	flags.StringVar(&f.logLevel, "log-level", "info", "`LEVEL`: debug, info, warn or error")
+	set := cmd.Flags()
+	addRules(set, &f.rules)
+	f.addressFlags.add(set)
+	flags.Secret{Name: "admin-token", Usage: "bearer `TOKEN` of the admin address; required unless it is loopback"}.
+		Add(set, &f.adminToken)
+	addStore(set, &f.store)
+	set.BoolVar(&f.dryRun, "dry-run", false, "decide and record, but send nothing")
+	set.StringVar(&f.logFormat, "log-format", "text", "`FORMAT`: text or json")
+	set.StringVar(&f.logLevel, "log-level", "info", "`LEVEL`: debug, info, warn or error")
 	return cmd
 }
 
 // addStore adds the flag of the store of a relay.
-func addStore(flags *pflag.FlagSet, store *string) {
-	flags.StringVar(store, "store", "sqlite:data/relay.db",
-		"store `URL`: sqlite:PATH for one relay, or postgres://USER:PASSWORD@HOST/DATABASE for many")
+func addStore(set *pflag.FlagSet, store *string) {
+	flags.Secret{Name: "store", Default: "sqlite:data/relay.db",
+		Usage: "store `URL`: sqlite:PATH for one relay, or postgres://USER:PASSWORD@HOST/DATABASE for many"}.Add(set, store)
 }
 
 func serve(ctx context.Context, c *terminal.Console, f serveFlags) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -66,38 +67,27 @@ func TestCopiesOfAnEventDiffer(t *testing.T) {
 	}
 }
 
-func TestFlagsCanBeSetByVariables(t *testing.T) {
-	for name, value := range map[string]string{"RULES": "a.yaml,b.yaml", "LISTEN": ":1", "DRY_RUN": "true",
-		"MAX_BODY": "2MiB"} {
-		t.Setenv("QASE_RELAY_"+name, value)
-	}
-	var f serveFlags
-	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-	flags.StringArrayVar(&f.rules, "rules", []string{terminal.DefaultRules}, "")
-	flags.StringVar(&f.listen, "listen", "", "")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "")
-	flags.Var(&f.maxBody, "max-body", "")
-	if err := flags.Parse([]string{"--listen", ":2"}); err != nil {
-		t.Fatal(err)
-	}
-	if err := flagsFromEnv(flags); err != nil {
-		t.Fatal(err)
-	}
-	want := serveFlags{rules: []string{"a.yaml", "b.yaml"}, dryRun: true,
-		addressFlags: addressFlags{listen: ":2", maxBody: 2 << 20}}
-	if !reflect.DeepEqual(f, want) {
-		t.Errorf("got %+v, want %+v", f, want)
-	}
-}
-
-func TestSizesAreReadAndWritten(t *testing.T) {
-	for text, want := range map[string]string{"1048576": "1MiB", "512KiB": "512KiB", "2 MiB": "2MiB", "1000": "1000",
-		"0": "", "-1": "", "1GB": "", "9999999MiB": ""} {
-		var b byteSize
-		err := b.Set(text)
-		if want == "" && err == nil || want != "" && (err != nil || b.String() != want) {
-			t.Errorf("%q: %v, %v, want %q", text, b.String(), err, want)
+// TestEachFlagWithASecretCanBeReadFromAFile reads the help of all commands: tokens, secrets and URLs of stores.
+func TestEachFlagWithASecretCanBeReadFromAFile(t *testing.T) {
+	holdsSecret := regexp.MustCompile(`(?i)password|secret|\btoken\b|\bstore\b.*\burl\b|\burl\b.*\bstore\b`)
+	n := 0
+	var visit func(cmd *cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			if strings.HasSuffix(f.Name, "-file") || !holdsSecret.MatchString(f.Usage) {
+				return
+			}
+			if n++; cmd.LocalFlags().Lookup(f.Name+"-file") == nil {
+				t.Errorf("%s: --%s has no --%[2]s-file", cmd.CommandPath(), f.Name)
+			}
+		})
+		for _, sub := range cmd.Commands() {
+			visit(sub)
 		}
+	}
+	visit(newRoot(&terminal.Console{Out: &terminal.Screen{}, Err: &terminal.Screen{}}))
+	if n < 10 {
+		t.Errorf("found %d flags with secrets", n)
 	}
 }
 
