@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"qaserelay/cmd/qase-relay/cli"
 	"qaserelay/cmd/qase-relay/report"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
@@ -18,7 +19,7 @@ import (
 )
 
 func newDeliveries(c *terminal.Console) *cobra.Command {
-	return withSubcommands(&cobra.Command{
+	return cli.WithSubcommands(&cobra.Command{
 		Use:   "deliveries",
 		Short: "List deliveries, show why one failed, retry or cancel them",
 		Long: `Lists the deliveries of a running relay, by its admin address: pending, delivered or dead, with

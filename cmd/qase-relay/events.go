@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"qaserelay/cmd/qase-relay/cli"
 	"qaserelay/cmd/qase-relay/report"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin"
@@ -26,7 +27,7 @@ import (
 )
 
 func newEvents(c *terminal.Console) *cobra.Command {
-	return withSubcommands(&cobra.Command{
+	return cli.WithSubcommands(&cobra.Command{
 		Use:   "events",
 		Short: "List events, show what became of one, replay or export them",
 		Long: `Lists the events of a running relay, by its admin address, with the outcome of each rule and the

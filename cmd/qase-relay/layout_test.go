@@ -110,6 +110,7 @@ func mayImport() map[string][]string {
 
 		"cmd/qase-relay/terminal": {"notifiers/markup", "notifiers/preview", "relay/ingest/client", "rules/catalog",
 			"rules/diag", "rules/value"},
+		"cmd/qase-relay/cli":   {"cmd/qase-relay/terminal", "rules/catalog"},
 		"cmd/qase-relay/flags": {"cmd/qase-relay/terminal", "rules/yamldoc"},
 		"cmd/qase-relay/demo": {"cmd/qase-relay/terminal", "relay/app", "relay/config", "relay/ingest/client",
 			"relay/store", "rules"},
@@ -117,7 +118,7 @@ func mayImport() map[string][]string {
 			"notifiers/markup", "notifiers/preview", "rules", "rules/event", "rules/rulefile"},
 		"cmd/qase-relay/report": append([]string{"cmd/qase-relay/terminal", "relay/admin/desk", "relay/backtest",
 			"relay/store", "rules/ruletest"}, reading...),
-		"cmd/qase-relay": append([]string{"cmd/qase-relay/demo", "cmd/qase-relay/flags", "cmd/qase-relay/gallery",
+		"cmd/qase-relay": append([]string{"cmd/qase-relay/cli", "cmd/qase-relay/demo", "cmd/qase-relay/flags", "cmd/qase-relay/gallery",
 			"cmd/qase-relay/report", "cmd/qase-relay/terminal", "relay", "relay/app", "relay/admin", "relay/admin/client", "relay/admin/desk",
 			"relay/ingest/client", "relay/listen", "relay/backtest", "relay/config", "relay/store", "notifiers", "notifiers/builtin",
 			"rules/ruletest"}, reading...),
