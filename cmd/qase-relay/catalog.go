@@ -15,8 +15,9 @@ import (
 func newCatalog(c *terminal.Console) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "catalog [EVENT]",
-		Short: "Show the events that Qase sends",
+		Use:        "catalog [EVENT]",
+		SuggestFor: []string{"list"},
+		Short:      "Show the events that Qase sends",
 		Long: `Lists the events that Qase sends. With a name: its fields with their types, its quirks,
 and an example as Qase sends it.`,
 		Example: `  qase-relay catalog

@@ -29,8 +29,9 @@ type checkFlags struct {
 func newCheck(c *terminal.Console) *cobra.Command {
 	var f checkFlags
 	cmd := &cobra.Command{
-		Use:   "check [FILE…]",
-		Short: "Find every problem in rules files",
+		Use:        "check [FILE…]",
+		SuggestFor: []string{"lint", "validate", "verify", "rules", "config"},
+		Short:      "Find every problem in rules files",
 		Long: `Reads rules files as serve does, without starting anything, and prints every problem at once with
 its position and a hint. Several files are checked as one configuration, as serve reads them; - is standard input.
 

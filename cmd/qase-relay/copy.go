@@ -21,8 +21,9 @@ type copyFlags struct {
 func newCopy(c *terminal.Console) *cobra.Command {
 	var f copyFlags
 	cmd := &cobra.Command{
-		Use:   "copy --from URL --to URL",
-		Short: "Copy a store into another one, such as from SQLite to PostgreSQL",
+		Use:        "copy --from URL --to URL",
+		SuggestFor: []string{"migrate"},
+		Short:      "Copy a store into another one, such as from SQLite to PostgreSQL",
 		Long: `Copies everything from one store into another: events with their decisions, deliveries with their
 attempts, and what rules and notifiers remember. Pending deliveries go on from the new store, with their ids.
 

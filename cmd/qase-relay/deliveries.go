@@ -20,8 +20,9 @@ import (
 
 func newDeliveries(c *terminal.Console) *cobra.Command {
 	return cli.WithSubcommands(&cobra.Command{
-		Use:   "deliveries",
-		Short: "List deliveries, show why one failed, retry or cancel them",
+		Use:        "deliveries",
+		SuggestFor: []string{"messages", "notifications", "dead"},
+		Short:      "List deliveries, show why one failed, retry or cancel them",
 		Long: `Lists the deliveries of a running relay, by its admin address: pending, delivered or dead, with
 every attempt and the receiver's answer. Dead deliveries can be sent again, and pending ones cancelled.`,
 		Example: `  qase-relay deliveries list --state dead --since 7d

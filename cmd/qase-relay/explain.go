@@ -43,8 +43,9 @@ type explainFlags struct {
 func newExplain(c *terminal.Console) *cobra.Command {
 	var f explainFlags
 	cmd := &cobra.Command{
-		Use:   "explain --event FILE | --event-name NAME | --id EVENT_ID",
-		Short: "Show what each rule does with an event, and why",
+		Use:        "explain --event FILE | --event-name NAME | --id EVENT_ID",
+		SuggestFor: []string{"trace", "debug", "simulate"},
+		Short:      "Show what each rule does with an event, and why",
 		Long: `Shows for one event what each rule does with it: whether it matches, the value of each part of its
 condition, the reason if it sends nothing, and its messages. Nothing is sent. The event is a file, or an example
 from the catalog with changes as in send.

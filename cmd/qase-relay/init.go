@@ -22,8 +22,9 @@ var starterRules string
 
 func newInit(c *terminal.Console) *cobra.Command {
 	return &cobra.Command{
-		Use:   "init [FILE]",
-		Short: "Write a commented first rules file",
+		Use:        "init [FILE]",
+		SuggestFor: []string{"new", "create", "setup"},
+		Short:      "Write a commented first rules file",
 		Long: `Writes a commented rules file to start from, by default ` + terminal.DefaultRules + `.
 It never overwrites a file: if the file exists, it exits with 1. Missing directories are created.`,
 		Example: `  qase-relay init

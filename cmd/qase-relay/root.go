@@ -16,7 +16,10 @@ import (
 func run(ctx context.Context, args []string, c *terminal.Console) int {
 	root := newRoot(c)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := cli.Check(root, args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	if err == nil {
 		return terminal.ExitOK
 	}

@@ -28,8 +28,9 @@ type sendFlags struct {
 func newSend(c *terminal.Console) *cobra.Command {
 	var f sendFlags
 	cmd := &cobra.Command{
-		Use:   "send EVENT | --file FILE",
-		Short: "Post an event to a relay, as Qase would",
+		Use:        "send EVENT | --file FILE",
+		SuggestFor: []string{"post", "trigger"},
+		Short:      "Post an event to a relay, as Qase would",
 		Long: `Posts an example from the catalog to a relay, as Qase would, and prints the answer.
 
 --set changes a field by its path. A value is a number, true, false or null, JSON if it begins with { or [, else text.

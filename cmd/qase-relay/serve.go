@@ -36,8 +36,9 @@ type serveFlags struct {
 func newServe(c *terminal.Console) *cobra.Command {
 	f := serveFlags{}
 	cmd := &cobra.Command{
-		Use:   "serve",
-		Short: "Run the relay",
+		Use:        "serve",
+		SuggestFor: []string{"run", "start", "server", "relay"},
+		Short:      "Run the relay",
 		Long: `Receives events from Qase at the public address (POST /webhooks/SOURCE), applies the rules, and
 sends the messages. It acknowledges an event once the event and its messages are on disk, so a crash loses
 nothing.

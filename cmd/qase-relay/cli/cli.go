@@ -2,8 +2,10 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,7 +27,50 @@ func Finish(root *cobra.Command) {
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
 	refuseUnknownShells(root)
+	refuseUnknownTopics(root)
 	wrapHelp(root)
+}
+
+// Check returns an error for the help or version of a command that does not exist, such as `rules --help`. Cobra would
+// print those of the command above it and exit with 0.
+func Check(root *cobra.Command, args []string) error {
+	root.InitDefaultHelpFlag() // so that Find knows that they have no value
+	root.InitDefaultVersionFlag()
+	cmd, rest, err := root.Find(args)
+	if err != nil || !slices.ContainsFunc(rest, isAboutCommand) {
+		return nil // other arguments are checked when the command runs
+	}
+	return subcommand(cmd, rest)
+}
+
+// isAboutCommand reports whether an argument asks about the command itself.
+func isAboutCommand(arg string) bool {
+	return slices.Contains([]string{"-h", "--help", "-v", "--version"}, arg)
+}
+
+// subcommand checks the name that follows a command, among flags.
+func subcommand(cmd *cobra.Command, rest []string) error {
+	i := slices.IndexFunc(rest, func(arg string) bool { return !strings.HasPrefix(arg, "-") })
+	if i < 0 || !cmd.HasSubCommands() || strings.HasPrefix(rest[i], cobra.ShellCompRequestCmd) {
+		return nil
+	}
+	return knownCommand(cmd, rest[i:])
+}
+
+// refuseUnknownTopics makes `help rules` wrong usage, for the same reason.
+func refuseUnknownTopics(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "help" {
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				about, rest, err := root.Find(args)
+				if err != nil {
+					return err
+				}
+				return subcommand(about, rest)
+			}
+		}
+	}
 }
 
 // wrapHelp wraps the paragraphs of the help of all commands. Indented lines stay as they are.
@@ -85,12 +130,16 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	}
 	err := fmt.Errorf("unknown command %q", args[0])
 	var names []string
+	near := ""
 	for _, sub := range cmd.Commands() {
 		if sub.IsAvailableCommand() {
 			names = append(names, sub.Name())
 		}
+		if slices.Contains(sub.SuggestFor, args[0]) {
+			near = sub.Name()
+		}
 	}
-	if near := catalog.Nearest(args[0], names); near != "" {
+	if near = cmp.Or(near, catalog.Nearest(args[0], names)); near != "" {
 		return terminal.Hint(err, "did you mean %q? All commands: %s --help", near, cmd.CommandPath())
 	}
 	return terminal.Hint(err, "all commands: %s --help", cmd.CommandPath())
