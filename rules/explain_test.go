@@ -186,7 +186,7 @@ func TestUnexpectedValuesHaveAHint(t *testing.T) {
 			`neither the plan nor the title of this run is known, so it has no previous run`},
 		{`previous.failed == 0`, "defect.created", `{"id":2}`, `only events of runs have a previous run`},
 		{`actor.team == "qa"`, "run.completed", `{"id":2}`,
-			`actor.team is not known of the member 40; add it to the person under people:`},
+			`actor.team is not known of the member 40; write it in people: {member_id: 40, team: …}`},
 		{`project_code == "web"`, "run.completed", `{"id":2}`, `they differ in upper and lower case only`},
 		{`payload.failed == "three"`, "run.completed", `{"id":2,"failed":3}`,
 			`payload.failed is a number and "three" is text: they are never equal`},

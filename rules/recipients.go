@@ -32,6 +32,7 @@ type PeopleRole struct {
 	Replies bool   // they get answers, and no message
 	Most    int    // if not 0, each gets a message of their own, or at most so many one together
 	Place   string // the option with the place that the message goes to in their stead
+	IDs     string // says by which ids the service notifies, if people: cannot give them
 }
 
 // and returns the people of both.

@@ -66,8 +66,8 @@ func TestTitleBodyAndOptionsAreRenderedAndEscapedForWhereTheyGo(t *testing.T) {
 `))
 	d := rulefiletest.NewWorld().Decide(t, c, "run.completed",
 		`{"id":2,"failed":3,"cases":14,"title":"a*b\r\nX: \"<!channel>\" & [x](y)","tags":["q\"1"]}`)
-	const note = `to for ops: "a*b  X: !channel & [x](y)@x.io" is not an email address, and no person or team of ` +
-		`people:, and was left out`
+	const note = `to for ops: "a*b  X: !channel & [x](y)@x.io" is not an email address, and not the name of ` +
+		`a person or team, and was left out`
 	if notes := d.Results[0].Notes; len(notes) != 1 || notes[0] != note {
 		t.Fatalf("notes: %v", notes)
 	}

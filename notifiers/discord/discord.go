@@ -32,7 +32,7 @@ type Options struct {
 	// Id of a thread in the webhook's channel to post in. Default: the channel itself.
 	ThreadID string `yaml:"thread_id" json:"thread_id,omitempty" as:"text"`
 	// Who is mentioned: user ids (digits), roles (& and digits), @here, @everyone; other text is written as @text.
-	Mention []string `yaml:"mention" json:"mention,omitempty" as:"call"`
+	Mention []string `yaml:"mention" json:"mention,omitempty" as:"call" ids:"Discord notifies user IDs (digits), roles (& and digits), @here and @everyone"`
 	// Name that the message comes from. Default: that of the webhook.
 	Username string `yaml:"username" json:"username,omitempty" as:"text"`
 }

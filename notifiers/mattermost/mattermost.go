@@ -31,7 +31,7 @@ type Options struct {
 	// Channel to post in, such as town-square, or @name of a person. Default: that of the webhook.
 	Channel string `yaml:"channel" json:"channel,omitempty" as:"text" empty:"inherit"`
 	// Who is mentioned: @name of a person or group, @here, @channel, @all; other text is written as it is.
-	Mention []string `yaml:"mention" json:"mention,omitempty" as:"call"`
+	Mention []string `yaml:"mention" json:"mention,omitempty" as:"call" ids:"Mattermost notifies @name of a person or group, @here, @channel and @all"`
 }
 
 //go:embed kind.yaml

@@ -41,7 +41,7 @@ func webhookAdvice(option string, value any) notifiers.Advice {
 	isAddress := func(s string) bool { _, address := splitAddress(s); return address != "" }
 	if option == "mention" && slices.ContainsFunc(notifiers.Texts(value), isAddress) {
 		return notifiers.Advice{Message: "mention: an incoming webhook cannot look up an address: people without " +
-			"slack: in people: are not notified", Hint: hint + ", or add slack: to people:"}
+			"slack: in people: are not notified", Hint: hint + ", or give the person a Slack ID: people: [{name: Bob Bar, slack: U024BE7LH}]"}
 	}
 	return notifiers.Advice{}
 }

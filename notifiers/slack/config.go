@@ -32,10 +32,10 @@ type Options struct {
 	// Where a bot token posts: a channel such as #qa, or its id. An incoming webhook has its own channel.
 	Channel string `yaml:"channel" json:"channel,omitempty" as:"text" empty:"inherit"`
 	// Who gets the message as a direct message, in place of the channel of the notifier: people and teams of people:,
-	// e-mail addresses, member ids (U…), people of the event. Each gets their own; {to: […], together: true} opens one
+	// email addresses, member ids (U…), people of the event. Each gets their own; {to: […], together: true} opens one
 	// conversation of at most eight people. With a channel beside it, the message goes to both. Needs a bot token.
 	DM []string `yaml:"dm" json:"dm,omitempty" as:"member" carries:"true" each:"8,channel"`
-	// Who is mentioned: people and teams of people:, e-mail addresses, member ids (U…), user groups (S…), @here,
+	// Who is mentioned: people and teams of people:, email addresses, member ids (U…), user groups (S…), @here,
 	// @channel, @everyone; other text is written as @text. Addresses are looked up in Slack with a bot token that has
 	// the scope users:read.email.
 	Mention []string `yaml:"mention" json:"mention,omitempty" as:"mention"`

@@ -42,7 +42,7 @@ func (n *notifier) Probe(ctx context.Context, options []json.RawMessage) (string
 	}
 	found := fmt.Sprintf("signed in as @%s in %s", notifiers.OneLine(me.User), notifiers.OneLine(me.Team))
 	if !p.may("users:read.email") {
-		found += "; e-mail addresses cannot be looked up without the scope users:read.email"
+		found += "; email addresses cannot be looked up without the scope users:read.email"
 	}
 	about, err := p.channels(ctx, n.channelsOf(options))
 	if err != nil {

@@ -30,7 +30,7 @@ func TestAProbeOfATokenSaysWhatItFound(t *testing.T) {
 		"sees public channels": {scopes: "chat:write,users:read.email,channels:read", in: "qa",
 			want: "signed in as @relay in Acme; it is in #qa; whether it is in #QA-alerts can only be seen with the scopes channels:read and groups:read"},
 		"cannot look up": {scopes: "chat:write,channels:read,groups:read", in: "qa qa-alerts",
-			want: "signed in as @relay in Acme; e-mail addresses cannot be looked up without the scope users:read.email; it is in #qa, #QA-alerts"},
+			want: "signed in as @relay in Acme; email addresses cannot be looked up without the scope users:read.email; it is in #qa, #QA-alerts"},
 		"cannot send": {scopes: "channels:read", err: "give the app the scope chat:write"},
 		"a bad token": {scopes: all, script: map[string]string{"auth.test": says("invalid_auth")},
 			err: "signing in to Slack: Slack answered invalid_auth: put a valid bot token"},

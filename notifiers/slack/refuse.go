@@ -93,7 +93,7 @@ func (o Options) refusePeople() (all []notifiers.Advice) {
 		if _, address := splitAddress(who); address == "" && !isID(who, "UW") {
 			all = append(all, notifiers.Advice{Path: []string{"dm", strconv.Itoa(i)}, Wrong: true,
 				Message: "Slack cannot write to " + displayName(who),
-				Hint:    "write an e-mail address or a member id, or add the person to people: with slack: U…"})
+				Hint:    "write an email address or a member id, or add the person to people: with slack: U…"})
 		}
 	}
 	for i := range all {

@@ -136,7 +136,7 @@ var failures = []struct {
 	{regexp.MustCompile(`^cannot get (keys|values) from (.+)$`), "$1 needs an object, not $2"},
 	{regexp.MustCompile(`^invalid argument for (\w+) \(type (.+)\)$`), "$1 does not take $2"},
 	{regexp.MustCompile(`^invalid operation: (int|float)\((.*)\)$`), "$2 is not a number"},
-	{regexp.MustCompile(`^cannot fetch (.+) from (.+)$`), "$2 has no part $1"},
+	{regexp.MustCompile(`^cannot fetch (.+) from (.+)$`), `$2 has no field "$1"`},
 }
 
 // goTypes matches the types of Go in the messages of expr.

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 
-	"qaserelay/rules/catalog"
 	"qaserelay/rules/value"
 )
 
@@ -159,72 +158,7 @@ func unreachable(way Way, r Recipient) string {
 	case r.person != nil:
 		return name + " has no email address"
 	}
-	return value.Quote(name) + " is not an email address, and no person or team of people:"
-}
-
-// Explain returns a message about a recipient in the text of a rule who cannot be reached, and a hint at a fix, in which
-// OPTION stands for the key. Both are "" for one who can. wrong says that the text names no person at all.
-func (p *Directory) Explain(way Way, r Recipient) (message, hint string, wrong bool) {
-	_, missed := p.Reach(way, r)
-	name := value.Shorten(cmp.Or(r.name, r.literal), 60)
-	switch {
-	case way == ByID && (r.person != nil || IsAddress(r.literal)):
-		return value.Quote(r.literal) + " is written as text, so nobody is notified",
-			"this service notifies people by its own ids", false
-	case missed == "":
-		return "", "", false
-	case r.person != nil && way == ByAddress || way == BySignIn && r.person != nil:
-		return r.display() + " has no email, so this person is left out", "add email: to this person", false
-	case r.person != nil && way == ByMention:
-		return r.display() + " has neither slack nor email, so nobody is mentioned", "add slack: U… to this person", false
-	case r.person != nil:
-		return r.display() + " has neither slack nor email, so this person is left out", "add slack: U… to this person",
-			false
-	case r.id != "":
-		return missed, "write a person, a team or an email address", false
-	case way == ByAddress && strings.Contains(r.literal, "@"):
-		return value.Quote(r.literal) + " is not a valid email address",
-			"write OPTION: [bob@example.com, ann@example.com]", true
-	}
-	nobody := "nobody is notified"
-	if way == ByMention || way == BySignIn {
-		nobody = "nobody is mentioned"
-	}
-	return `no person or team is named "` + name + `", so ` + nobody,
-		cmp.Or(catalog.Similar(name, p.names()), otherEntries(way)), way == ByAddress
-}
-
-// ExplainUnknown returns a message about a recipient in the text of a rule who is not in the directory and has no
-// address and no id, and a hint at a fix, or "".
-func (p *Directory) ExplainUnknown(r Recipient) (message, hint string) {
-	if r.person != nil || r.id != "" || r.email != "" {
-		return "", ""
-	}
-	return `no person or team is named "` + value.Shorten(r.name, 60) + `"`,
-		cmp.Or(catalog.Similar(r.name, p.names()), otherEntries(ByMember))
-}
-
-func otherEntries(way Way) string {
-	switch way {
-	case ByAddress:
-		return "write an email address, or a name or team of people:"
-	case BySignIn:
-		return "write a sign-in name such as bob@example.com, an object id, or a name or team of people:"
-	case ByMember:
-		return "write an email address, a member id (U…), or a name or team of people:"
-	}
-	return "write an e-mail address, an id of the chat (U…, S…), @here, @channel, or a name or team of people:"
-}
-
-// names returns the names of all people and teams.
-func (p *Directory) names() (names []string) {
-	for _, one := range p.byName {
-		names = append(names, one.Name)
-	}
-	for _, team := range p.byTeam {
-		names = append(names, team[0].Team)
-	}
-	return names
+	return value.Quote(name) + " is not an email address, and not the name of a person or team"
 }
 
 // objectID matches an object id of Microsoft Entra.

@@ -177,7 +177,7 @@ func (e *typeError) explain(message string) (text, hint string) {
 		return e.wrongItem(TypeName(m[1]), TypeName(m[2]))
 	}
 	if m := noMember.FindStringSubmatch(message); m != nil {
-		return e.noPart(TypeName(m[1]), m[2])
+		return e.noField(TypeName(m[1]), m[2])
 	}
 	if reason, invalid := strings.CutPrefix(message, "error parsing regexp: "); invalid {
 		return e.invalidPattern(reason)

@@ -97,18 +97,18 @@ func innerCondition(source string) (inner string, quoted bool) {
 	return text.Value, isBinary
 }
 
-// noPart explains a field or method that a value does not have.
-func (e *typeError) noPart(what, name string) (message, hint string) {
+// noField explains a field or method that a value does not have.
+func (e *typeError) noField(what, name string) (message, hint string) {
 	base, args := e.memberBase()
 	switch {
 	case what == "a time":
-		return fmt.Sprintf("a time has no part %q", name), timeHint(base, name)
+		return fmt.Sprintf("a time has no field %q", name), timeHint(base, name)
 	case what == "a function":
 		return fmt.Sprintf("%s is a function", base), timeHint(base+"()", name)
 	case what == "text":
 		return fmt.Sprintf("text has no methods such as %s", name), MethodHint(base, name, args)
 	}
-	return fmt.Sprintf("%s has no part %q", what, name), MethodHint(base, name, args)
+	return fmt.Sprintf("%s has no field %q", what, name), MethodHint(base, name, args)
 }
 
 // memberBase returns what the member at the error belongs to, and the arguments of its call.

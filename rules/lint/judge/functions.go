@@ -219,7 +219,7 @@ func methodOfTime(name string) shape {
 
 // property reports a property of text such as length.
 func (j *judge) property(n *ast.MemberNode, base shape, name string) shape {
-	j.fault(n, fmt.Sprintf("%s has no part %q", base.source, name), diagnose.MethodHint(base.source, name, nil))
+	j.fault(n, fmt.Sprintf("%s has no field %q", base.source, name), diagnose.MethodHint(base.source, name, nil))
 	return shape{}
 }
 

@@ -155,7 +155,7 @@ func sharesStart(a, b string) bool {
 
 func (c *comparison) teamHint(literal string) string {
 	if len(c.subject.values) == 0 {
-		return fmt.Sprintf("no person has a team: write team: %s below people:", literal)
+		return fmt.Sprintf("no person has a team; give one to each: people: [{name: Bob Bar, team: %s}]", literal)
 	}
 	return catalog.DidYouMean(literal, c.subject.values)
 }

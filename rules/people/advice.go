@@ -1,0 +1,133 @@
+package people
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"qaserelay/rules/catalog"
+	"qaserelay/rules/value"
+)
+
+// Explain returns a message about a recipient in the text of a rule who cannot be reached, and a hint at a fix, in which
+// OPTION stands for the key and THE IDS for the ids by which the service notifies. Both are "" for one who can. wrong
+// says that the text names no person at all.
+func (p *Directory) Explain(way Way, r Recipient) (message, hint string, wrong bool) {
+	_, missed := p.Reach(way, r)
+	name := value.Shorten(cmp.Or(r.name, r.literal), 60)
+	switch {
+	case way == ByID && (r.person != nil || IsAddress(r.literal)):
+		return value.Quote(r.literal) + " is written as text, so nobody is notified", "THE IDS", false
+	case missed == "":
+		return "", "", false
+	case r.person != nil && way == ByAddress || way == BySignIn && r.person != nil:
+		return r.display() + " has no email, so this person is left out", "add email: to this person", false
+	case r.person != nil && way == ByMention:
+		return r.display() + " has neither slack nor email, so nobody is mentioned", "add slack: U… to this person", false
+	case r.person != nil:
+		return r.display() + " has neither slack nor email, so this person is left out", "add slack: U… to this person",
+			false
+	case r.id != "":
+		return missed, "write a person, a team or an email address", false
+	case way == ByAddress && strings.Contains(r.literal, "@"):
+		return value.Quote(r.literal) + " is not a valid email address",
+			"write OPTION: [bob@example.com, ann@example.com]", true
+	}
+	nobody := "nobody is notified"
+	if way == ByMention || way == BySignIn {
+		nobody = "nobody is mentioned"
+	}
+	return `no person or team is named "` + name + `", so ` + nobody,
+		p.instead(way, name), way == ByAddress
+}
+
+// instead returns a hint at what a name that nobody has may stand for.
+func (p *Directory) instead(way Way, name string) string {
+	switch {
+	case way == ByMention && slices.Contains(mentionGroups, "@"+name):
+		return `did you mean "@` + name + `"?`
+	case strings.HasPrefix(name, "#") && (way == ByMember || way == ByMention):
+		return "OPTION is for people; a channel is channel: " + strconv.Quote(name)
+	}
+	return cmp.Or(catalog.Similar(name, p.names()), p.otherEntries(way, name))
+}
+
+// ExplainUnknown returns a message about a recipient in the text of a rule who is not in the directory and has no
+// address and no id, and a hint at a fix, or "".
+func (p *Directory) ExplainUnknown(r Recipient) (message, hint string) {
+	if r.person != nil || r.id != "" || r.email != "" {
+		return "", ""
+	}
+	return `no person or team is named "` + value.Shorten(r.name, 60) + `"`,
+		cmp.Or(catalog.Similar(r.name, p.names()), p.otherEntries(ByMember, r.name))
+}
+
+// otherEntries says what can be written in place of name, which nobody has.
+func (p *Directory) otherEntries(way Way, name string) string {
+	form := ""
+	switch way {
+	case ByAddress:
+		form = "write an email address"
+	case BySignIn:
+		form = "write a sign-in name such as bob@example.com, an object id"
+	case ByMember:
+		form = "write an email address, a member id (U…)"
+	default:
+		form = "write an email address, an id of the chat (U…, S…), @here, @channel"
+	}
+	return form + ", or " + p.choices(way, name)
+}
+
+// maxChoices is the most people, and the most teams, that a hint names.
+const maxChoices = 12
+
+// choices names the people and teams of the directory. Without any, it shows how to add a person.
+func (p *Directory) choices(way Way, name string) string {
+	var persons, teams []string
+	for _, one := range p.byName {
+		if one.Name != "" && !slices.Contains(persons, one.Name) {
+			persons = append(persons, one.Name)
+		}
+	}
+	for _, team := range p.byTeam {
+		teams = append(teams, team[0].Team)
+	}
+	if len(persons)+len(teams) == 0 {
+		reach := "email: bob@example.com"
+		if way == ByMention || way == ByMember {
+			reach = "slack: U024BE7LH"
+		}
+		return fmt.Sprintf("add people: [{name: %s, %s}]", value.Quote(name), reach)
+	}
+	text := "one of people: " + listed(persons)
+	if len(persons) == 0 {
+		return "a team of people: " + listed(teams)
+	}
+	if len(teams) > 0 {
+		text += "; teams: " + listed(teams)
+	}
+	return text
+}
+
+// listed joins names in the order of the alphabet, up to maxChoices.
+func listed(names []string) string {
+	slices.Sort(names)
+	more := ""
+	if len(names) > maxChoices {
+		names, more = names[:maxChoices], ", …"
+	}
+	return strings.Join(names, ", ") + more
+}
+
+// names returns the names of all people and teams.
+func (p *Directory) names() (names []string) {
+	for _, one := range p.byName {
+		names = append(names, one.Name)
+	}
+	for _, team := range p.byTeam {
+		names = append(names, team[0].Team)
+	}
+	return names
+}
