@@ -55,10 +55,11 @@ func mayImport() map[string][]string {
 		"rules":                language,
 		"rules/yamldoc":        {"rules/catalog", "rules/diag", "rules/value"},
 		"rules/rulefile":       append([]string{"rules", "rules/yamldoc"}, language...),
-		"rules/lint":           append([]string{"rules/lint/judge"}, file...),
+		"rules/lint":           append([]string{"rules/lint/judge", "rules/lint/calls"}, file...),
 		"rules/lint/judge": append([]string{"rules", "rules/condition/syntax", "rules/condition/diagnose"},
 			language...),
-		"rules/ruletest": file,
+		"rules/lint/calls": {"rules/diag", "rules/value", "rules/template", "rules/template/funcs"},
+		"rules/ruletest":   file,
 
 		"rules/condition/conditiontest": {"rules/event"},                           // for tests
 		"rules/rulefile/rulefiletest":   append([]string{"notifiers"}, reading...), // for tests

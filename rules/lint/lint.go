@@ -94,7 +94,7 @@ func (c *checker) checkText(t rulefile.TextSource) {
 		return
 	}
 	findings = append(findings, lintTemplate(c.file.Source.Templates, t, events)...)
-	findings = append(findings, c.lintCalls(t)...)
+	findings = append(findings, c.lintCalls(t, events)...)
 	if len(findings) == 0 && t.Compiled != nil {
 		if findings = c.renderTrials(t, events); len(findings) == 0 && t.People != nil && t.People.Way != "" {
 			findings = c.lintPeople(t, events)

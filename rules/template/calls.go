@@ -1,6 +1,7 @@
 package template
 
 import (
+	"slices"
 	"strings"
 	"text/template/parse"
 
@@ -16,13 +17,16 @@ type Call struct {
 
 // Arg is an argument of a call.
 type Arg struct {
-	Source string        // as it is written
-	At     diag.Position // of the value
-	Text   string        // of a text in quotes
-	IsText bool
-	Path   []string // of a field: a variable and the fields below it
-	IsDot  bool     // the dot of the whole message
-	Piped  bool     // it is the result of the command in front of a pipe
+	Source  string        // as it is written
+	At      diag.Position // of the value
+	Literal any           // of a constant: text, a number, true or false
+	Text    string        // of a text in quotes
+	IsText  bool
+	Path    []string // of a field: a variable and the fields below it
+	Item    bool     // the field is read from an item of a list
+	IsDot   bool     // the dot of the whole message
+	Call    *Call    // of the result of a function
+	Piped   bool     // it is the result of the command in front of a pipe
 }
 
 // PartialCall is a call of a partial without a value for its dot.
@@ -95,36 +99,56 @@ func (w *callWalker) block(n *parse.BranchNode, dot, inside origin) {
 	w.walk(n.ElseList, dot)
 }
 
-// pipeline notes the calls of a pipeline.
-func (w *callWalker) pipeline(p *parse.PipeNode, dot origin) {
-	var before *Arg
-	for _, c := range p.Cmds {
-		name, isCall := c.Args[0].(*parse.IdentifierNode)
-		arg := Arg{Source: c.String(), At: positionOf(w.text, int(c.Position())), Piped: true}
-		if !isCall && len(c.Args) == 1 {
-			arg = w.arg(c.Args[0], dot)
-			arg.Piped = true
+// pipeline notes the calls of a pipeline, and returns its value.
+func (w *callWalker) pipeline(p *parse.PipeNode, dot origin) Arg {
+	value, source := Arg{}, ""
+	for i, c := range p.Cmds {
+		if i > 0 {
+			source += " | "
 		}
-		for _, a := range c.Args {
-			if inner, isPipe := a.(*parse.PipeNode); isPipe {
-				w.pipeline(inner, dot)
-			}
+		source += c.String()
+		var piped *Arg
+		if i > 0 {
+			before := value
+			before.Piped = true
+			piped = &before
 		}
-		if format, at := formatMethod(c); format {
-			w.calls = append(w.calls, Call{Name: "Format", At: positionOf(w.text, at), Args: []Arg{w.arg(c.Args[1], dot)}})
-		}
-		if isCall {
-			call := Call{Name: name.Ident, At: positionOf(w.text, int(name.Position()))}
-			for _, a := range c.Args[1:] {
-				call.Args = append(call.Args, w.arg(a, dot))
-			}
-			if before != nil {
-				call.Args = append(call.Args, *before)
-			}
-			w.calls = append(w.calls, call)
-		}
-		before = &arg
+		value = w.command(c, piped, dot)
+		value.Source = source
 	}
+	return value
+}
+
+// command notes the calls of a command, and returns its value.
+func (w *callWalker) command(c *parse.CommandNode, piped *Arg, dot origin) Arg {
+	if format, at := formatMethod(c); format {
+		w.calls = append(w.calls, Call{Name: "Format", At: positionOf(w.text, at), Args: []Arg{w.arg(c.Args[1], dot)}})
+	}
+	name, isCall := c.Args[0].(*parse.IdentifierNode)
+	if !isCall {
+		args := make([]Arg, len(c.Args))
+		for i, a := range c.Args {
+			args[i] = w.arg(a, dot)
+		}
+		if len(args) == 1 {
+			return args[0]
+		}
+		return Arg{At: args[0].At}
+	}
+	call := &Call{Name: name.Ident, At: positionOf(w.text, int(name.Position()))}
+	for _, a := range c.Args[1:] {
+		call.Args = append(call.Args, w.arg(a, dot))
+	}
+	if piped != nil {
+		call.Args = append(call.Args, *piped)
+	}
+	w.calls = append(w.calls, *call)
+	value := Arg{At: call.At, Call: call}
+	if name.Ident == "index" {
+		o := w.fieldWalker.command(c, dot)
+		value.Path, value.Item = o.path, o.item
+	}
+	return value
 }
 
 // formatMethod reports whether a command is .time.Format LAYOUT, and returns its place.
@@ -133,15 +157,63 @@ func formatMethod(c *parse.CommandNode) (is bool, at int) {
 	return isField && len(c.Args) == 2 && field.Ident[len(field.Ident)-1] == "Format", int(c.Args[0].Position())
 }
 
+// arg notes the calls of an argument, and returns it.
 func (w *callWalker) arg(n parse.Node, dot origin) Arg {
 	a := Arg{Source: n.String(), At: positionOf(w.text, int(n.Position()))}
-	if text, isText := n.(*parse.StringNode); isText {
-		a.Text, a.IsText = text.Text, true
+	switch n := n.(type) {
+	case *parse.StringNode:
+		a.Text, a.IsText, a.Literal = n.Text, true, n.Text
 		return a
+	case *parse.NumberNode:
+		a.Literal = numberOf(n)
+		return a
+	case *parse.BoolNode:
+		a.Literal = n.True
+		return a
+	case *parse.PipeNode:
+		inner := w.pipeline(n, dot)
+		inner.Source, inner.At = a.Source, a.At
+		return inner
+	case *parse.IdentifierNode:
+		a.Call = &Call{Name: n.Ident, At: a.At}
+		if !isOperator(n.Ident) { // or it is a part of its surroundings, as in eq .a 1 or eq .b 2
+			w.calls = append(w.calls, *a.Call)
+		}
+		return a
+	case *parse.ChainNode:
+		w.arg(n.Node, dot)
 	}
 	o := w.operand(n, dot)
-	a.Path, a.IsDot = o.path, o.isDot
+	if a.Path, a.Item, a.IsDot = o.path, o.item, o.isDot; a.Path == nil && !a.IsDot {
+		a.Path = w.plainPath(n, dot)
+	}
 	return a
+}
+
+func isOperator(name string) bool {
+	return slices.Contains([]string{"and", "or", "not", "eq", "ne", "lt", "le", "gt", "ge"}, name)
+}
+
+// plainPath returns the path of a variable whose fields are not followed, such as event_name, or nil.
+func (w *callWalker) plainPath(n parse.Node, dot origin) []string {
+	switch n := n.(type) {
+	case *parse.FieldNode:
+		if dot.isDot {
+			return n.Ident
+		}
+	case *parse.VariableNode:
+		if w.vars[n.Ident[0]].isDot {
+			return n.Ident[1:]
+		}
+	}
+	return nil
+}
+
+func numberOf(n *parse.NumberNode) any {
+	if n.IsInt {
+		return int(n.Int64)
+	}
+	return n.Float64
 }
 
 // Literal returns the text of a template with a NUL in place of each byte of its actions.

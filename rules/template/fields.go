@@ -32,6 +32,7 @@ func (s *Set) Fields(text string, objects []string) []FieldUse {
 type origin struct {
 	isDot bool     // the dot of the whole message
 	path  []string // a variable and the fields below it
+	item  bool     // the value is an item of a list, or within one
 }
 
 // elements returns the origin of the elements of a value in range. Fields are looked up in a list as in its elements.
@@ -39,6 +40,7 @@ func (o origin) elements() origin {
 	if len(o.path) < 2 {
 		return origin{}
 	}
+	o.item = true
 	return o
 }
 
@@ -204,5 +206,5 @@ func (w *fieldWalker) read(n parse.Node, o origin, names []string) origin {
 	if !slices.Contains(w.objects, path[0]) {
 		return origin{}
 	}
-	return origin{path: path}
+	return origin{path: path, item: o.item}
 }

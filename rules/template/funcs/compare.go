@@ -4,14 +4,16 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math/big"
 	"reflect"
+	"strings"
 	"time"
 
 	"qaserelay/rules/value"
 )
 
 // compareFuncs are the comparisons of Go's templates with two differences, as in conditions: numbers of different
-// types compare, and a comparison with nil is false (ne is true) in place of an error.
+// types, and texts that hold numbers compare, and a comparison with nil is false (ne is true) in place of an error.
 func compareFuncs() map[string]Func {
 	return map[string]Func{
 		"eq": variadic(equalsAny),
@@ -47,7 +49,14 @@ func equalsAny(args []any) (any, error) {
 	return false, nil
 }
 
+// equal reports whether two values are equal. A text equals a number, or true or false, that is written like it.
 func equal(a, b any) bool {
+	if s, isText := a.(string); isText {
+		return isScalar(b) && value.PlainText(b) == s
+	}
+	if s, isText := b.(string); isText {
+		return isScalar(a) && value.PlainText(a) == s
+	}
 	x, ok1 := value.Float(a)
 	y, ok2 := value.Float(b)
 	if ok1 && ok2 {
@@ -56,9 +65,19 @@ func equal(a, b any) bool {
 	return reflect.DeepEqual(a, b)
 }
 
+// isScalar reports whether a value is text, a number, or true or false.
+func isScalar(v any) bool {
+	switch v.(type) {
+	case string, int, float64, *big.Int, bool:
+		return true
+	}
+	return false
+}
+
+// compare orders two values. A text counts as the number that it holds beside a number.
 func compare(a, b any) (int, error) {
-	x, ok1 := value.Float(a)
-	y, ok2 := value.Float(b)
+	x, ok1 := value.Float(numberLike(a, b))
+	y, ok2 := value.Float(numberLike(b, a))
 	if ok1 && ok2 {
 		return cmp.Compare(x, y), nil
 	}
@@ -73,4 +92,15 @@ func compare(a, b any) (int, error) {
 		}
 	}
 	return 0, fmt.Errorf("cannot compare %s with %s", value.Describe(a), value.Describe(b))
+}
+
+// numberLike returns the number that a text beside a number holds, or else the value itself.
+func numberLike(v, other any) any {
+	text, isText := v.(string)
+	if _, isNumber := value.Float(other); isText && isNumber {
+		if n, holds := value.ParseNumber(strings.TrimSpace(text)); holds {
+			return n
+		}
+	}
+	return v
 }

@@ -1,7 +1,8 @@
-package lint
+package calls
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -12,18 +13,18 @@ func layoutHint(layout string) (message, meant string) {
 	if named := namedLayouts[strings.ToLower(layout)]; named != "" {
 		return "is printed as it is", named
 	}
+	if slices.ContainsFunc(letterRun.FindAllString(layout, -1), isOtherName) {
+		return exampleHint(layout)
+	}
 	meant = goLayout(layout)
 	switch {
-	case foreignYear.MatchString(layout):
-		return "a layout shows how the date 2 January 2006, 15:04:05 is written",
-			foreignYear.ReplaceAllString(layout, "2006")
 	case meant == layout:
 	case printsItself(layout):
 		return "is printed as it is", meant
 	case hasForeignTokens(layout):
 		return "is printed in part as it is", meant
 	}
-	return "", ""
+	return exampleHint(layout)
 }
 
 // namedLayouts are names that other tools have for layouts.
@@ -35,7 +36,6 @@ var namedLayouts = map[string]string{
 }
 
 var (
-	foreignYear = regexp.MustCompile(`\b(?:19\d\d|200[0-57-9]|20[1-9]\d)\b`)
 	letterRun   = regexp.MustCompile(`[A-Za-z]+`)
 	tokenRun    = regexp.MustCompile(`^(?:YYYY|yyyy|MMMM|MMM|MM|DD|dddd|ddd|dd|EEEE|HH|hh|mm|ss)+$`)
 	percentCode = regexp.MustCompile(`%[A-Za-z]`)

@@ -1,0 +1,89 @@
+package lint
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"qaserelay/rules/catalog"
+	"qaserelay/rules/condition"
+	"qaserelay/rules/diag"
+	"qaserelay/rules/lint/calls"
+	"qaserelay/rules/message"
+	"qaserelay/rules/rulefile"
+)
+
+// lintCalls returns the findings about the functions and partials that a text calls, for the given events.
+func (c *checker) lintCalls(t rulefile.TextSource, events []*catalog.Schema) []diag.Finding {
+	made, withoutDot := c.file.Source.Templates.Calls(t.Text, condition.Roots)
+	var all []diag.Finding
+	for _, p := range withoutDot {
+		all = append(all, diag.Finding{At: p.At,
+			Message: fmt.Sprintf("the template %q reads fields, and gets none", p.Name),
+			Hint:    fmt.Sprintf("write {{ template %q . }}", p.Name)})
+	}
+	level, _ := message.Lookup("level")
+	w := calls.World{
+		Type:   func(path []string) string { return typeOf(path, events) },
+		Judge:  func(source string) []diag.Finding { return c.world.Comparison(source, events) },
+		Values: map[string][]string{"level": level.Values, "rule": c.ruleNames()},
+	}
+	return append(all, w.Check(made)...)
+}
+
+// ruleNames returns the names of all rules.
+func (c *checker) ruleNames() (names []string) {
+	for _, r := range c.file.Source.Rules {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+// typeOf returns the type of a variable, or of a field in all events that have it, or "".
+func typeOf(path []string, events []*catalog.Schema) string {
+	switch root := path[0]; {
+	case len(path) == 1:
+		return typeOfVariable(root)
+	case root == "payload":
+		return commonType(path[1:], events)
+	case root == "entity":
+		return commonType(path[1:], catalog.Entities(events))
+	case root == "actor":
+		return commonType(path[1:], []*catalog.Schema{catalog.Schemas().Actor})
+	case root == "previous":
+		return commonType(path[1:], []*catalog.Schema{catalog.Schemas().Previous})
+	}
+	return ""
+}
+
+func typeOfVariable(name string) string {
+	switch {
+	case name == "time":
+		return catalog.TypeTime
+	case name == "timestamp" || name == "team_member_id":
+		return "number"
+	case slices.Contains(condition.Roots, name):
+		return "object"
+	case name == "fields":
+		return "array"
+	case slices.Contains(catalog.VariableNames(), name) || slices.Contains(message.MessageVariables(), name) ||
+		slices.Contains(message.Variables(), name):
+		return "string"
+	}
+	return ""
+}
+
+// commonType returns the type that a field has in all of the schemas that list it, or "".
+func commonType(path []string, schemas []*catalog.Schema) (kind string) {
+	for _, s := range schemas {
+		f, listed := s.Fields[strings.Join(path, ".")]
+		switch {
+		case !listed:
+		case f.Type == "" || kind != "" && kind != f.Type:
+			return ""
+		default:
+			kind = f.Type
+		}
+	}
+	return kind
+}
