@@ -87,8 +87,11 @@ func (g *schemaMaker) object(t reflect.Type, path string) js {
 		about := g.about(at)
 		properties[key] = described(g.key(f.Type, at), about)
 		if f.Tag.Get("secret") == "true" {
-			properties[key+"_file"] = described(textSchema(), "File that holds "+key+
-				"; relative to the folder the relay is started in.")
+			name, about := textSchema(), "File that holds "+key
+			if f.Type.Kind() == reflect.Slice {
+				name, about = listOf(name), "File or files that hold "+key+", each on a line of its own"
+			}
+			properties[key+"_file"] = described(name, about+"; relative to the folder the relay is started in.")
 		}
 	}
 	out := js{"type": "object", "additionalProperties": false, "properties": properties}

@@ -82,7 +82,7 @@ func TestTheSchemaAcceptsEachSpelling(t *testing.T) {
 		"numbers as names":            `sources: [{name: 1, secrets: 2}]`,
 		"variables anywhere": `{notifiers: [{name: m, type: email, host: h, port: "${PORT}", tls: ` +
 			`"${TLS:-none}", timeout: "${T}"}], rules: [{name: r, when: "true", level: "${L}", stop: "${S}"}]}`,
-		"secrets in files": `{sources: [{name: qase, secrets_file: a}], notifiers: [{name: s, type: ` +
+		"secrets in files": `{sources: [{name: qase, secrets_file: a}, {name: b, secrets_file: [a, b]}], notifiers: [{name: s, type: ` +
 			`slack, token_file: b, retry: {for: 1h30m}}]}`,
 		"options with a rule": `rules: [{name: r, when: "true", notify: [a, {notifier: b, channel: "#c", ` +
 			`to: x, headers: {A: 1}}]}]`,

@@ -102,7 +102,7 @@ func (d *document) secrets(spec *sourceSpec) (digests [][32]byte) {
 	}
 	at := spec.At.Node
 	reported := spec.Secrets == nil && yamldoc.HasKey(at, "secrets") ||
-		d.Unset > 0 && yamldoc.HasKey(at, "secrets_file") ||
+		yamldoc.HasKey(at, "secrets_file") ||
 		d.Misspelt(at, "secrets", "secrets_file")
 	if len(spec.Secrets) == 0 && !reported {
 		d.Report(at, diag.Error, "the source "+quoted(spec.Name.S)+"has no secrets",

@@ -72,11 +72,26 @@ func inside(what, key string) string {
 	return what + "." + key
 }
 
-// decodeFile sets a secret to the content of the file that n names, without its last line end.
+// decodeFile sets a secret to the content of the file that n names, and a list of secrets to the lines of one or more.
 func (d *Document) decodeFile(n *yaml.Node, v reflect.Value, what string) {
 	if n = d.resolve(n); n == nil {
 		return
 	}
+	files := []*yaml.Node{n}
+	if v.Kind() == reflect.Slice && n.Kind == yaml.SequenceNode {
+		if files = n.Content; len(files) == 0 {
+			d.Report(n, diag.Error, what+" has no value", "give it one, or remove the key")
+		}
+	}
+	for _, file := range files {
+		if file = d.resolve(file); file != nil {
+			d.readSecret(file, v, what)
+		}
+	}
+}
+
+// readSecret reads the file that n names, without its last line end.
+func (d *Document) readSecret(n *yaml.Node, v reflect.Value, what string) {
 	key := d.secret
 	d.secret = "" // the name of the file is none
 	name, ok := d.scalar(n, what)
@@ -95,7 +110,9 @@ func (d *Document) decodeFile(n *yaml.Node, v reflect.Value, what string) {
 	}
 	subject, before := "the file "+name, d.Reported()
 	if v.Kind() == reflect.Slice {
-		d.setLines(v, subject, n, string(data))
+		if d.setLines(v, subject, n, string(data)) == 0 {
+			d.Errorf(n, "%s: %s is empty", what, subject)
+		}
 		return
 	}
 	secret := d.cleanSecret(n, what, subject, strings.TrimRight(string(data), "\r\n"))
@@ -107,8 +124,8 @@ func (d *Document) decodeFile(n *yaml.Node, v reflect.Value, what string) {
 	}
 }
 
-// setLines sets a list to the non-empty lines of a file.
-func (d *Document) setLines(v reflect.Value, subject string, n *yaml.Node, lines string) {
+// setLines adds the non-empty lines of a file to a list, and returns their number.
+func (d *Document) setLines(v reflect.Value, subject string, n *yaml.Node, lines string) (found int) {
 	for line := range strings.FieldsFuncSeq(lines, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		line = d.cleanSecret(n, d.secret+"_file", subject, line)
 		elem := reflect.New(v.Type().Elem()).Elem()
@@ -118,7 +135,9 @@ func (d *Document) setLines(v reflect.Value, subject string, n *yaml.Node, lines
 			continue
 		}
 		v.Set(reflect.Append(v, elem))
+		found++
 	}
+	return found
 }
 
 // ReadFile reads a file that the document names.
