@@ -21,7 +21,7 @@ func (e *Engine) newDelivery(
 	d := store.NewDelivery{ID: id, Rule: n.Rule, Notifier: n.Notifier, OrderKey: n.OrderKey(), Title: n.Title,
 		Message: message, Wait: cfg.Settings.OrderWait}
 	if e.DryRun {
-		d.Cancelled = "dry run"
+		d.Cancelled = store.DryRun
 	}
 	return d, &m, err
 }

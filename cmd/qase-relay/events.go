@@ -105,9 +105,16 @@ func statesCell(s *terminal.Screen, ev desk.Event) terminal.Cell {
 	var parts []string
 	worst := store.Delivered
 	for _, state := range []store.State{store.Delivered, store.Pending, store.Sending, store.Cancelled, store.Dead} {
-		if n := ev.States[state]; n > 0 {
+		n := ev.States[state]
+		if state == store.Cancelled {
+			n -= ev.DryRun
+		}
+		if n > 0 {
 			parts, worst = append(parts, fmt.Sprintf("%d %s", n, state)), state
 		}
+	}
+	if ev.DryRun > 0 {
+		parts = append(parts, fmt.Sprintf("%d dry run", ev.DryRun))
 	}
 	return terminal.Cell{Text: strings.Join(parts, ", "), Paint: report.StateCell(s, worst).Paint}
 }

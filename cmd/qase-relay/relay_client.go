@@ -16,6 +16,7 @@ import (
 	"qaserelay/cmd/qase-relay/flags"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin/client"
+	"qaserelay/relay/admin/desk"
 )
 
 const (
@@ -53,11 +54,11 @@ func newRelayClient(f clientFlags) *relayClient { return &relayClient{client.New
 
 // useZone makes a screen print times in settings.timezone of the relay, unless it is not set.
 func (c *relayClient) useZone(ctx context.Context, s *terminal.Screen) {
-	var status struct{ Timezone string }
-	if c.get(ctx, "status", nil, &status) != nil || status.Timezone == "UTC" {
+	var status desk.Status
+	if c.get(ctx, "status", nil, &status) != nil || !status.HasZone {
 		return // the command itself reports an error
 	}
-	if zone, err := time.LoadLocation(status.Timezone); err == nil && status.Timezone != "" {
+	if zone, err := time.LoadLocation(status.Timezone); err == nil {
 		s.Zone = zone
 	}
 }

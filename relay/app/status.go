@@ -29,7 +29,7 @@ func (r *Relay) adminOptions(m *metrics.Metrics) admin.Options {
 func (r *Relay) status() desk.Status {
 	last, cfg, states := r.reloader.Status(), r.engine.Config(), r.engine.NotifierStates()
 	st := desk.Status{Version: r.o.Version, DryRun: r.o.DryRun, LoadedAt: last.LoadedAt, States: map[string]string{},
-		Timezone: cfg.Settings.Location.String()}
+		Timezone: cfg.Settings.Location.String(), HasZone: cfg.Settings.HasZone}
 	if last.Problems.Err() != nil {
 		st.LoadError = onlyErrors(last.Problems).Error()
 	}

@@ -61,6 +61,9 @@ type NewDelivery struct {
 	Cancelled string
 }
 
+// DryRun is the reason why a delivery of a dry run is cancelled.
+const DryRun = "dry run"
+
 // Change sets the value of a key.
 type Change struct {
 	Key     string
@@ -120,6 +123,9 @@ type Delivery struct {
 	Message   []byte // JSON, as planned
 	EventBody []byte // filled by Claim and Delivery
 }
+
+// IsDryRun reports whether a delivery was recorded and never to be sent.
+func (d *Delivery) IsDryRun() bool { return d.State == Cancelled && d.Error == DryRun }
 
 // Outcome is the result of sending one claimed delivery.
 type Outcome struct {

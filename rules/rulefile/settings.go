@@ -76,7 +76,7 @@ func (d *document) apply(spec *settingsSpec, s *rules.Settings) {
 				"names are like Europe/Berlin or UTC")
 			return
 		}
-		s.Location = location
+		s.Location, s.HasZone = location, true
 	}
 	s.Retention.Events = cmp.Or(spec.Retention.Events, s.Retention.Events)
 	s.Retention.Dead = cmp.Or(spec.Retention.Dead, s.Retention.Dead)

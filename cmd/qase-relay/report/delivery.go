@@ -52,7 +52,7 @@ func lastError(d desk.Delivery) string {
 }
 
 // isDryRun reports whether a delivery was recorded and never to be sent.
-func isDryRun(d desk.Delivery) bool { return d.State == store.Cancelled && d.Error == "dry run" }
+func isDryRun(d desk.Delivery) bool { return d.State == store.Cancelled && d.Error == store.DryRun }
 
 // stateOf returns the table cell of the state of a delivery. That of a dry run names the reason, since nobody cancelled
 // anything.

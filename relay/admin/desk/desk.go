@@ -82,7 +82,8 @@ func (e *StateError) Error() string { return e.Message }
 type Status struct {
 	Version   string            `json:"version"`
 	DryRun    bool              `json:"dry_run"`
-	Timezone  string            `json:"timezone"` // settings.timezone
+	Timezone  string            `json:"timezone"`     // settings.timezone, or UTC
+	HasZone   bool              `json:"timezone_set"` // settings.timezone is set
 	LoadedAt  time.Time         `json:"rules_loaded_at"`
 	LoadError string            `json:"rules_error,omitempty"`     // the errors of the last reload, if it failed
 	States    map[string]string `json:"notifier_states,omitempty"` // closed, open, half-open or paused

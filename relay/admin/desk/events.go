@@ -29,6 +29,7 @@ type Event struct {
 	Matched    []string  `json:"matched,omitempty"`   // the rules that matched
 	// States counts the deliveries by state.
 	States     map[store.State]int `json:"states,omitempty"`
+	DryRun     int                 `json:"dry_run,omitempty"`    // the cancelled ones that were only recorded
 	Body       json.RawMessage     `json:"body,omitempty"`       // as Qase sent it; not in lists
 	Decisions  json.RawMessage     `json:"decisions,omitempty"`  // the result of each rule; not in lists
 	Deliveries []Delivery          `json:"deliveries,omitempty"` // not in lists
@@ -159,5 +160,8 @@ func (e *Event) countStates(deliveries []store.Delivery) {
 			e.States = map[store.State]int{}
 		}
 		e.States[d.State]++
+		if d.IsDryRun() {
+			e.DryRun++
+		}
 	}
 }
