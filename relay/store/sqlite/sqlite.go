@@ -160,7 +160,7 @@ func (s *Store) shutdown() error {
 	if s.watch.replaced() { // closing would delete the log of the database that is there now
 		errs = append(errs, s.watch.err())
 	} else {
-		errs = append(errs, s.writer.conn.close(), s.watch.file.Close())
+		errs = append(errs, s.writer.conn.close(), s.watch.close())
 	}
 	errs = append(errs, s.lock.release())
 	if err := errors.Join(errs...); err != nil {

@@ -17,7 +17,8 @@ import (
 const (
 	// watchInterval is how often the files are looked at while nothing is written.
 	watchInterval = 400 * time.Millisecond
-	// writeInterval is the least time between two looks after transactions, since some systems take long for one.
+	// writeInterval is the least time between two looks after transactions, since some systems take long for one. Deleted
+	// files are noticed after each transaction.
 	writeInterval = 25 * time.Millisecond
 )
 
@@ -27,7 +28,8 @@ const (
 type watch struct {
 	path string
 	log  *slog.Logger
-	file *os.File               // closed after all connections; see fileLock
+	file *os.File               // the database; closed after all connections; see fileLock
+	wal  *os.File               // its log, where the last events are
 	seen map[string]os.FileInfo // the files as they were opened
 
 	state   atomic.Pointer[loss] // nil: all is well
@@ -63,6 +65,10 @@ func newWatch(path string, log *slog.Logger) (*watch, error) {
 	if w.file, err = os.Open(path); err != nil {
 		return nil, fmt.Errorf("watching the store: %w", err)
 	}
+	if w.wal, err = os.Open(path + "-wal"); err != nil {
+		_ = w.file.Close()
+		return nil, fmt.Errorf("watching the log of the store: %w", err)
+	}
 	for _, name := range w.names() {
 		if info, err := os.Stat(name); err == nil {
 			w.seen[name] = info
@@ -94,6 +100,9 @@ func (w *watch) stop() {
 	<-w.done
 }
 
+// close closes the files, after all connections.
+func (w *watch) close() error { return errors.Join(w.wal.Close(), w.file.Close()) }
+
 // err returns what is known to be wrong, or nil.
 func (w *watch) err() error {
 	if w == nil {
@@ -105,12 +114,12 @@ func (w *watch) err() error {
 	return nil
 }
 
-// lookAgain is look after a transaction.
+// lookAgain is look after a transaction: at once if a file that has it was deleted, and now and then in any case.
 func (w *watch) lookAgain() error {
 	if w == nil {
 		return nil
 	}
-	if now := time.Now(); now.Sub(w.looked) >= writeInterval {
+	if now := time.Now(); now.Sub(w.looked) >= writeInterval || isDeleted(w.wal) || isDeleted(w.file) {
 		w.looked = now
 		return w.look()
 	}

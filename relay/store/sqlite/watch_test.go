@@ -130,6 +130,30 @@ func TestLostFilesAreNoticed(t *testing.T) {
 	}
 }
 
+// TestNoEventIsConfirmedAfterItsFileWasDeleted deletes and replaces files between two events, without any time between.
+func TestNoEventIsConfirmedAfterItsFileWasDeleted(t *testing.T) {
+	for name, lose := range map[string]func(w *watched){
+		"the database": func(w *watched) { w.remove("") },
+		"the log":      func(w *watched) { w.remove("-wal") },
+		"all files":    func(w *watched) { w.remove("-wal", "", "-shm") },
+		"the folder":   func(w *watched) { w.do(os.RemoveAll(filepath.Dir(w.Path))) },
+		"replaced by a copy": func(w *watched) {
+			w.do(os.WriteFile(w.Path+".copy", nil, 0o600))
+			w.do(os.Rename(w.Path+".copy", w.Path))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWatched(t)
+			w.do(w.put())
+			lose(w)
+			if err := w.put(); !errors.Is(err, store.ErrLost) {
+				t.Errorf("an event: %v", err)
+			}
+		})
+	}
+}
+
 func TestALossIsNoticedWithoutEvents(t *testing.T) {
 	w := newWatched(t)
 	w.remove("", "-wal", "-shm")
