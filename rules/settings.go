@@ -8,7 +8,7 @@ import (
 // Settings are the general settings.
 type Settings struct {
 	QaseURL   string         // base of links into Qase, without a slash at its end
-	Location  *time.Location // for dates in messages; UTC unless set
+	Location  *time.Location // of conditions and dates in messages; UTC unless set
 	HasZone   bool           // Location was set
 	Retention Retention
 	// OrderWait is the longest time that a delivery waits for an earlier one of its entity; default 1 hour.

@@ -56,10 +56,12 @@ func mayImport() map[string][]string {
 		"rules/yamldoc":        {"rules/catalog", "rules/diag", "rules/value"},
 		"rules/rulefile":       append([]string{"rules", "rules/yamldoc"}, language...),
 		"rules/lint":           append([]string{"rules/lint/judge", "rules/lint/calls"}, file...),
-		"rules/lint/judge": append([]string{"rules", "rules/condition/syntax", "rules/condition/diagnose"},
+		"rules/lint/judge": append([]string{"rules", "rules/condition/syntax", "rules/condition/diagnose",
+			"rules/lint/layout"},
 			language...),
-		"rules/lint/calls": {"rules/diag", "rules/value", "rules/template", "rules/template/funcs"},
-		"rules/ruletest":   file,
+		"rules/lint/calls":  {"rules/diag", "rules/value", "rules/template", "rules/template/funcs", "rules/lint/layout"},
+		"rules/lint/layout": {},
+		"rules/ruletest":    file,
 
 		"rules/condition/conditiontest": {"rules/event"},                           // for tests
 		"rules/rulefile/rulefiletest":   append([]string{"notifiers"}, reading...), // for tests

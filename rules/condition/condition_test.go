@@ -182,46 +182,60 @@ func TestConditionsThatDoNotCompile(t *testing.T) {
 // TestConditionsDoWhatIsPlainlyMeant holds comparisons of values of different types, which fail in expr.
 func TestConditionsDoWhatIsPlainlyMeant(t *testing.T) {
 	const payload = `{"id":2,"failed":3,"cases":"14","title":"x","cf":"7.5","on":true,"duration":1300000,"huge":12345678901234567890,
-		"created":"2022-04-21 11:22:33","iso":"2022-04-21T13:22:33+02:00","ms":1650540153000,
+		"created":"2022-04-21 11:22:33","iso":"2022-04-21T13:22:33+02:00","span":"1d12h","german":"21.04.2022","ms":1650540153000,
 		"tags":["jira","ci"],"ids":[1,2],"environment":{"id":2,"title":"Staging"},"user":{"name":"Ana"},"no":null,"name":"Zoe\u0308"}`
 	for when, want := range map[string]bool{
 		`payload.id == "2" and payload.id != "3"`: true, `payload.id == "02"`: false,
-		`payload.cases == 14 and payload.cases != 15`:                      true,
-		`payload.cases == 15 or payload.cases != 14 or payload.title == 0`: false,
-		`payload.huge == "12345678901234567890"`:                           true,
-		`payload.huge == "12345678901234567891"`:                           false,
-		`payload.huge > 5 and payload.huge + 1 > payload.huge`:             true,
-		`payload.id in ["2", "3"] and payload.id not in ["3"]`:             true,
-		`payload.cases in [14] and payload.cf in [7.5]`:                    true,
-		`payload.on in ["x"] or payload.user in ["Ana"]`:                   false,
-		`payload.tags in ["jira"] and payload.tags not in ["x"]`:           true,
-		`payload.ids in ["2"] and "2" in payload.ids`:                      true,
-		`"jira" in payload.tags and 1 in payload.ids`:                      true,
-		`"title" in payload.environment and "x" in payload.title`:          true,
-		`payload.id in payload.no or payload.id in payload.failed`:         false,
-		`payload.no in ["2"] or payload.no in payload.tags`:                false,
-		`payload.id in 1..3 and payload.cases in 10..20`:                   true,
-		`"run-" + payload.id == "run-2"`:                                   true,
-		`payload.title + ": " + payload.tags == "x: jira, ci"`:             true,
-		`project_code + "-" + payload.id == "WEB-2"`:                       true,
-		`payload.no + "x" == "x"`:                                          false,
-		`payload.cases > 10 and payload.cf < 8`:                            true,
-		`payload.cases - payload.failed == 11`:                             true,
-		`payload.cases / payload.id == 7 and payload.cases % 4 == 2`:       true,
-		`payload.id contains "2" and lower(payload.id) == "2"`:             true,
-		`payload.environment startsWith "Stag"`:                            true,
-		`date(timestamp).Year() == 2022`:                                   true,
-		`date(payload.ms) == date(payload.created)`:                        true,
-		`date(payload.created) == date(payload.iso)`:                       true,
-		`date(payload.no) == nil`:                                          true,
-		`now() - payload.created > duration("40s")`:                        true,
-		`now() - date(payload.created) < duration("10h")`:                  true,
-		`timestamp - payload.created > 40`:                                 true,
-		`payload.created < now() and time > payload.created`:               true,
-		`payload.duration > duration("20m")`:                               true,
-		`payload.duration > duration("22m")`:                               false,
-		`payload.name == "Zoë" and payload.name == "Zoë"`:                 true,
-		`uniq([1, "1", 1.0, [2], [2]]) == [1, "1", [2]]`:                   true,
+		`payload.cases == 14 and payload.cases != 15`:                                   true,
+		`payload.cases == 15 or payload.cases != 14 or payload.title == 0`:              false,
+		`payload.huge == "12345678901234567890"`:                                        true,
+		`payload.huge == "12345678901234567891"`:                                        false,
+		`payload.huge > 5 and payload.huge + 1 > payload.huge`:                          true,
+		`payload.id in ["2", "3"] and payload.id not in ["3"]`:                          true,
+		`payload.cases in [14] and payload.cf in [7.5]`:                                 true,
+		`payload.on in ["x"] or payload.user in ["Ana"]`:                                false,
+		`payload.tags in ["jira"] and payload.tags not in ["x"]`:                        true,
+		`payload.ids in ["2"] and "2" in payload.ids`:                                   true,
+		`"jira" in payload.tags and 1 in payload.ids`:                                   true,
+		`"title" in payload.environment and "x" in payload.title`:                       true,
+		`payload.id in payload.no or payload.id in payload.failed`:                      false,
+		`payload.no in ["2"] or payload.no in payload.tags`:                             false,
+		`payload.id in 1..3 and payload.cases in 10..20`:                                true,
+		`"run-" + payload.id == "run-2"`:                                                true,
+		`payload.title + ": " + payload.tags == "x: jira, ci"`:                          true,
+		`project_code + "-" + payload.id == "WEB-2"`:                                    true,
+		`payload.no + "x" == "x"`:                                                       false,
+		`payload.cases > 10 and payload.cf < 8`:                                         true,
+		`payload.cases - payload.failed == 11`:                                          true,
+		`payload.cases / payload.id == 7 and payload.cases % 4 == 2`:                    true,
+		`payload.id contains "2" and lower(payload.id) == "2"`:                          true,
+		`payload.environment startsWith "Stag"`:                                         true,
+		`date(timestamp).Year() == 2022`:                                                true,
+		`date(payload.ms) == date(payload.created)`:                                     true,
+		`date(payload.created) == date(payload.iso)`:                                    true,
+		`date(payload.no) == nil`:                                                       true,
+		`now() - payload.created > duration("40s")`:                                     true,
+		`now() - date(payload.created) < duration("10h")`:                               true,
+		`timestamp - payload.created > 40`:                                              true,
+		`payload.created < now() and time > payload.created`:                            true,
+		`payload.duration > duration("20m")`:                                            true,
+		`payload.duration > "20m" and payload.duration < "0.5h"`:                        true,
+		`payload.duration > "1d"`:                                                       false,
+		`now() - payload.created > "40s" and now() - time > "5s"`:                       true,
+		`now() - payload.created > duration("1d")`:                                      false,
+		`duration("2d") == duration("48h") and duration("1w") > "6d12h"`:                true,
+		`duration(payload.span) == duration("36h") and "36h" <= duration(payload.span)`: true,
+		`duration(payload.no) == nil`:                                                   true,
+		`time > "2022-04-21" and time < "2022-04-22 09:30"`:                             true,
+		`payload.iso > date("2022-04-21 11:22") and date(payload.iso) > "2022-04-21"`:   true,
+		`date("2022-04-21T11:22:33Z") == date(payload.created)`:                         true,
+		`date(payload.no ?? "2022-04-21") == date("2022-04-21")`:                        true,
+		`date(payload.german, "02.01.2006") == date("21.04.2022", "02.01.2006", "UTC")`: true,
+		`date("21.04.2022", "02.01.2006") == date("2022-04-21")`:                        true,
+		`date("21 Apr 22 11:22 UTC") == date("2022-04-21T11:22:00Z")`:                   true,
+		`payload.duration > duration("22m")`:                                            false,
+		`payload.name == "Zoë" and payload.name == "Zoë"`:                              true,
+		`uniq([1, "1", 1.0, [2], [2]]) == [1, "1", [2]]`:                                true,
 	} {
 		c, findings := condition.Compile(when)
 		if findings != nil {
@@ -258,7 +272,7 @@ func TestErrorsOfConditionsNameNoTypesOfGo(t *testing.T) {
 		`sortBy(payload.plan, .a) == []`:      "an object",
 		`payload.tags[0:payload.title] == []`: "text is not a number",
 		`round(payload.plan) == 1`:            "an object",
-		`duration(payload.id) == time`:        "a number",
+		`duration(payload.id) == time`:        `duration needs a text such as "24h", not the number 2`,
 	} {
 		c, findings := condition.Compile(when)
 		if findings != nil {
@@ -274,6 +288,47 @@ func TestErrorsOfConditionsNameNoTypesOfGo(t *testing.T) {
 			if strings.Contains(text, inner) && err != nil {
 				t.Errorf("%s: the error has %s: %v", when, inner, err)
 			}
+		}
+	}
+}
+
+// TestDatesOfAConditionAreInTheZoneOfTheSettings holds dates without a zone that are written in a condition against those
+// of events, which are in UTC.
+func TestDatesOfAConditionAreInTheZoneOfTheSettings(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	vars := variables(t, `{"created":"2022-04-20 23:00:00","started":"2022-04-20T22:30:00Z","no":null}`)
+	vars["time"] = time.Date(2022, 4, 21, 0, 30, 0, 0, berlin)
+	for when, want := range map[string]bool{
+		`date("2022-04-21") == date("2022-04-20T22:00:00Z")`:                      true,
+		`date("2022-01-21") == date("2022-01-20T23:00:00Z")`:                      true,
+		`date("2022-04-21 09:30") == date("2022-04-21T07:30:00Z")`:                true,
+		`date("2022-04-21 09:30:10") == date("2022-04-21T09:30:10+02:00")`:        true,
+		`date("2022-04-21").Hour() == 0`:                                          true,
+		`date("21.04.2022", "02.01.2006") == date("2022-04-21")`:                  true,
+		`date("2022-04-21", "2006-01-02", "UTC") == date("2022-04-21T00:00:00Z")`: true,
+		`date(payload.created) == date("2022-04-21 01:00")`:                       true,
+		`time >= "2022-04-21" and time < "2022-04-21 00:31"`:                      true,
+		`time - "2022-04-21" == duration("30m")`:                                  true,
+		`payload.created > date("2022-04-21")`:                                    true,
+		`date(payload.started) > "2022-04-21"`:                                    true,
+		`date(payload.no ?? "2022-04-21") == date("2022-04-21")`:                  true,
+		`date(payload.no == nil ? "2022-04-21" : "2022-04-22") <= time`:           true,
+	} {
+		c, findings := condition.Compile(when)
+		if findings != nil {
+			t.Errorf("%s: %v", when, findings)
+			continue
+		}
+		env := condition.NewEnv(time.Unix(1650600000, 0).In(berlin))
+		maps.Copy(env.Vars, vars)
+		if got, err := c.Match(env); got != want || err != nil {
+			t.Errorf("%s: got %v, %v", when, got, err)
+		}
+		if trace := c.Trace(env); trace.Raw != want {
+			t.Errorf("%s: the trace gave %v, %s", when, trace.Raw, trace.Error)
 		}
 	}
 }

@@ -40,12 +40,18 @@ const (
 	uniqFunction       = "__uniq"
 	matchFunction      = "__match"
 	dateFunction       = "__date"
+	durationFunction   = "__duration"
 )
 
 // functions returns these functions for the compiler. Their first argument is the Env.
 var functions = sync.OnceValue(func() []expr.Option {
-	all := []expr.Option{expr.Function(dateFunction, func(args ...any) (any, error) { return date(args[1:]...), nil },
-		new(func(...any) time.Time))}
+	all := []expr.Option{
+		expr.Function(dateFunction, func(args ...any) (any, error) { return args[0].(*Env).date(args[1:]...), nil },
+			new(func(...any) time.Time)),
+		expr.Function(durationFunction, func(args ...any) (any, error) {
+			return args[0].(*Env).duration(args[1:]...), nil
+		}, new(func(...any) time.Duration)),
+	}
 	for name, fn := range map[string]func(*Env, ...any) any{
 		stepFunction: (*Env).countSteps, listFunction: (*Env).boundList, textFunction: (*Env).boundText,
 		lengthFunction: (*Env).measurable, weighFunction: (*Env).weigh, sameFunction: (*Env).same, inFunction: (*Env).in, orderFunction: (*Env).order,
@@ -64,12 +70,16 @@ type Env struct {
 	Budget  *budget.Budget // of the event
 	steps   int
 	machine vm.VM
+
+	location *time.Location // of dates without a zone that are written in the condition
 }
 
-// NewEnv returns an Env whose Vars hold only the functions that conditions call.
+// NewEnv returns an Env whose Vars hold only the functions that conditions call. Dates without a zone that are written in
+// a condition are in that of now.
 func NewEnv(now time.Time) *Env {
 	e := &Env{Vars: make(map[string]any, 20), Budget: budget.New(),
-		machine: vm.VM{Stack: make([]any, 0, 8), MemoryBudget: memoryBudget}}
+		location: now.Location(),
+		machine:  vm.VM{Stack: make([]any, 0, 8), MemoryBudget: memoryBudget}}
 	e.Vars["now"], e.Vars[envVariable] = func() time.Time { return now }, e
 	return e
 }

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/expr-lang/expr/builtin"
 	"github.com/expr-lang/expr/vm/runtime"
 
 	"qaserelay/rules/budget"
@@ -164,7 +163,7 @@ func (e *Env) in(args ...any) any {
 // order is called with an operator such as < and its operands.
 func (e *Env) order(args ...any) any {
 	operator, _ := args[0].(string)
-	a, b := args[1], args[2]
+	a, b := e.plain(args[1], args[2]), e.plain(args[2], args[1])
 	if a == nil || b == nil {
 		return false
 	}
@@ -184,7 +183,8 @@ func (e *Env) order(args ...any) any {
 }
 
 // compareValues orders two numbers, texts, times or durations. A text counts as the number or the date that it holds,
-// and a number beside a duration as milliseconds, in which Qase counts.
+// and a number beside a duration as milliseconds, in which
+// Qase counts.
 func compareValues(a, b any) (c int, ok bool) {
 	x, isText := a.(string)
 	y, bothText := b.(string)
@@ -228,7 +228,11 @@ func likeOther(v, other any) any {
 			return t
 		}
 	case time.Duration:
-		if n, isNumber := value.Float(v); isNumber {
+		if text, isText := v.(string); isText {
+			if d, isLength := parseDuration(text); isLength {
+				return d
+			}
+		} else if n, isNumber := value.Float(v); isNumber {
 			if _, already := v.(time.Duration); !already {
 				return time.Duration(n * float64(time.Millisecond))
 			}
@@ -244,6 +248,9 @@ func likeOther(v, other any) any {
 		if t, isTime := value.Time(text); isTime {
 			return int(t.Unix())
 		}
+		if d, isLength := parseDuration(text); isLength {
+			return int(d.Milliseconds())
+		}
 	}
 	return v
 }
@@ -251,7 +258,7 @@ func likeOther(v, other any) any {
 // arithmetic is called with an operator and its operands.
 func (e *Env) arithmetic(args ...any) any {
 	operator, _ := args[0].(string)
-	a, b := args[1], args[2]
+	a, b := e.plain(args[1], args[2]), e.plain(args[2], args[1])
 	if a == nil || b == nil {
 		return nil
 	}
@@ -368,28 +375,6 @@ func (e *Env) match(args ...any) any {
 	e.spend(p.Cost(len(text)))
 	return p.MatchString(text)
 }
-
-// date is date(v): of Unix seconds or milliseconds, or of a text with an optional layout and time zone.
-func date(args ...any) time.Time {
-	if len(args) == 1 {
-		if t, isTime := value.Time(args[0]); isTime {
-			return t
-		}
-	}
-	for _, arg := range args {
-		if text, isText := arg.(string); !isText || len(text) > maxDateBytes {
-			panic("date needs a date, such as \"2026-01-31\", not " + describe(args[0]))
-		}
-	}
-	t, err := builtin.Builtins[builtin.Index["date"]].Func(args...)
-	if err != nil {
-		panic(fmt.Sprintf("not a valid date: %s", value.Quote(value.PlainText(args[0]))))
-	}
-	return t.(time.Time)
-}
-
-// maxDateBytes is the most bytes of a date, and of its layout.
-const maxDateBytes = 100
 
 // describe names a value of an event in an error.
 func describe(v any) string {

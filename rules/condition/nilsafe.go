@@ -26,6 +26,7 @@ import (
 // The visitor sees children before their parents, and not the nodes that it puts in itself.
 type nilSafe struct {
 	inserted  map[ast.Node]kind // the kinds of the nodes that it puts in
+	typed     map[ast.Node]bool // those among them whose type is known
 	variables int               // the number of variables that guard puts in
 	loose     bool              // an order comparison takes values of all types; this is slower
 	refused   *refusal          // the first part that is not allowed
@@ -213,6 +214,8 @@ func (v *nilSafe) binary(node *ast.Node, n *ast.BinaryNode) {
 // compare makes an order comparison with nil false. Next to a number, nil becomes NaN, which compares false and is the
 // cheapest way.
 func (v *nilSafe) compare(node *ast.Node, n *ast.BinaryNode) {
+	v.readNumbers(&n.Left, &n.Right)
+	v.readTexts(n)
 	switch {
 	case isFunction(n.Left), isFunction(n.Right), v.isTyped(n.Left) && v.isTyped(n.Right):
 	case syntax.IsNumber(n.Right) && !v.loose:
@@ -227,6 +230,7 @@ func (v *nilSafe) compare(node *ast.Node, n *ast.BinaryNode) {
 // equal makes two missing fields differ, and a text with a number equal to that number. A comparison with a literal nil
 // keeps its meaning.
 func (v *nilSafe) equal(node *ast.Node, n *ast.BinaryNode, negated bool) {
+	v.readNumbers(&n.Left, &n.Right)
 	left, right := v.isTyped(n.Left), v.isTyped(n.Right)
 	plain := syntax.IsLiteral(n.Left) && !isNumeric(n.Left) || syntax.IsLiteral(n.Right) && !isNumeric(n.Right)
 	switch {
@@ -264,6 +268,20 @@ func (v *nilSafe) equalText(node *ast.Node, n *ast.BinaryNode) {
 	v.put(node, &ast.BinaryNode{Operator: join, Left: n, Right: also}, boolean)
 }
 
+// readNumbers makes a text that is a number that number beside one of the variables that are numbers.
+func (v *nilSafe) readNumbers(a, b *ast.Node) {
+	for _, sides := range [][2]*ast.Node{{a, b}, {b, a}} {
+		written, isText := (*sides[0]).(*ast.StringNode)
+		variable, isName := (*sides[1]).(*ast.IdentifierNode)
+		if !isText || !isName || !v.isTyped(variable) || variable.Type().Kind() != reflect.Int {
+			continue
+		}
+		if n, isWhole := value.Number(written.Value).(int); isWhole && value.PlainText(n) == written.Value {
+			*sides[0] = at(written, &ast.IntegerNode{Value: n})
+		}
+	}
+}
+
 // isNumeric reports whether n is a text that a number can equal.
 func isNumeric(n ast.Node) bool {
 	text, isText := n.(*ast.StringNode)
@@ -277,6 +295,9 @@ func isNumeric(n ast.Node) bool {
 // in takes values of all types on both sides.
 func (v *nilSafe) in(node *ast.Node, n *ast.BinaryNode) {
 	list, isArray := n.Right.(*ast.ArrayNode)
+	for i := 0; isArray && i < len(list.Nodes); i++ {
+		v.readNumbers(&n.Left, &list.Nodes[i])
+	}
 	if v.isTyped(n.Left) && (isArray || v.isTyped(n.Right)) {
 		return
 	}
@@ -291,6 +312,10 @@ func (v *nilSafe) in(node *ast.Node, n *ast.BinaryNode) {
 func (v *nilSafe) arithmetic(node *ast.Node, n *ast.BinaryNode) {
 	left, right := v.isTyped(n.Left), v.isTyped(n.Right)
 	joins := n.Operator == "+" && (isText(n.Left) || isText(n.Right))
+	if !joins {
+		v.readTexts(n)
+		left, right = v.isTyped(n.Left), v.isTyped(n.Right)
+	}
 	if left && right && !joins || isFunction(n.Left) || isFunction(n.Right) {
 		return // to the compiler
 	}
@@ -342,7 +367,7 @@ func text(s string) ast.Node { return &ast.StringNode{Value: s} }
 // isTyped reports whether the type of a value is known before it is evaluated, so that the compiler checks it.
 func (v *nilSafe) isTyped(n ast.Node) bool {
 	if _, inserted := v.inserted[n]; inserted {
-		return false
+		return v.typed[n]
 	}
 	t := n.Type()
 	return syntax.IsLiteral(n) || t != nil && t.Kind() != reflect.Interface
@@ -416,26 +441,14 @@ func (v *nilSafe) builtin(node *ast.Node, n *ast.BuiltinNode) {
 			operands[i] = &n.Arguments[i]
 		}
 		v.guard(node, operands, nil)
-	case "int", "float", "abs", "ceil", "floor", "round", "duration":
+	case "int", "float", "abs", "ceil", "floor", "round":
 		v.guard(node, []*ast.Node{&n.Arguments[0]}, nil)
 	case "date":
 		v.date(node, n)
+	case "duration":
+		v.duration(node, n)
 	}
 	v.boundWork(node, n)
-}
-
-// date takes numbers too. A constant date is left to the compiler.
-func (v *nilSafe) date(node *ast.Node, n *ast.BuiltinNode) {
-	if syntax.IsConstant(n.Arguments[0]) {
-		return
-	}
-	args := make([]ast.Node, len(n.Arguments))
-	copy(args, n.Arguments)
-	v.call(node, neverNil, dateFunction, args...)
-	if v.kindOf(args[0]) == maybeNil {
-		call := (*node).(*ast.CallNode)
-		v.guard(node, []*ast.Node{&call.Arguments[1]}, nil)
-	}
 }
 
 // boundWork makes a list or text that is too long fail at run time, for functions whose work is not counted by item.

@@ -50,7 +50,7 @@ func schemaWords() map[string]word {
 		"tests":     "Tests of the rules, run by: qase-relay test.",
 
 		"settings.qase_url":           "Where links in messages lead. Default: https://app.qase.io.",
-		"settings.timezone":           "Time zone of dates in messages, such as Europe/Berlin. Default: UTC.",
+		"settings.timezone":           "Time zone of conditions and of dates in messages, such as Europe/Berlin. Default: UTC.",
 		"settings.retention":          "For how long data is kept.",
 		"settings.retention.events":   "Events, with all that belongs to them. Default: 30d.",
 		"settings.retention.dead":     "Events with dead letters. Default: 90d.",

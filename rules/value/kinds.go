@@ -46,13 +46,21 @@ func Time(v any) (time.Time, bool) {
 	case float64:
 		return unixTime(int64(max(-maxUnix, min(v, 1e15)))), true
 	case string:
-		if len(v) > len("2006-01-02T15:04:05.999999999+07:00") {
-			return time.Time{}, false
-		}
-		for _, layout := range []string{time.RFC3339, time.DateTime, "2006-01-02T15:04:05", time.DateOnly} {
-			if t, err := time.Parse(layout, v); err == nil {
-				return t, true
-			}
+		return TimeIn(v, time.UTC)
+	}
+	return time.Time{}, false
+}
+
+// TimeIn reads a text such as 2026-01-31, 2026-01-31 09:30 or 2026-01-31T09:30:00Z as a time. One without a zone is a
+// time of the location.
+func TimeIn(text string, location *time.Location) (time.Time, bool) {
+	if len(text) < len(time.DateOnly) || len(text) > len("2006-01-02T15:04:05.999999999+07:00") {
+		return time.Time{}, false
+	}
+	for _, layout := range []string{time.RFC3339, time.DateTime, "2006-01-02T15:04:05", time.DateOnly,
+		"2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04Z07:00"} {
+		if t, err := time.ParseInLocation(layout, text, location); err == nil {
+			return t, true
 		}
 	}
 	return time.Time{}, false

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
@@ -276,6 +277,16 @@ func (m *mismatchedSides) calendarHint() string {
 	switch n := m.node.Right.(type) {
 	case *ast.ArrayNode:
 		return fmt.Sprintf("write %s in %s", subject, namesIn(n, nameOf, names))
+	case *ast.BinaryNode:
+		from, isFrom := n.Left.(*ast.IntegerNode)
+		to, isTo := n.Right.(*ast.IntegerNode)
+		if n.Operator == ".." && isFrom && isTo && to.Value-from.Value < 12 {
+			list := &ast.ArrayNode{}
+			for i := from.Value; i <= to.Value; i++ {
+				list.Nodes = append(list.Nodes, &ast.IntegerNode{Value: i})
+			}
+			return fmt.Sprintf("write %s in %s", subject, namesIn(list, nameOf, names))
+		}
 	case *ast.IntegerNode:
 		if op := m.node.Operator; op[0] == '<' || op[0] == '>' {
 			return fmt.Sprintf("write %s in [%q, %q, …]", subject, names[1], names[2])
@@ -355,15 +366,10 @@ func (m *mismatchedSides) hint() string {
 	switch {
 	case slices.Contains(kinds, "a function"):
 		return m.functionHint()
-	case m.left.String() == "timestamp" && m.right.kind == "text",
-		m.right.String() == "timestamp" && m.left.kind == "text":
-		return `timestamp counts seconds; write time > date("2026-01-31") for a date`
-	case slices.Contains(kinds, "a time") && slices.Contains([]string{m.left.String(), m.right.String()}, "timestamp"):
-		return "timestamp counts seconds since 1970, and time is the same as a time"
-	case slices.Contains(kinds, "a time"):
-		return `write date("2026-01-31") for a date`
-	case slices.Contains(kinds, "a duration"):
-		return `write duration("24h") for a length of time`
+	case slices.Contains([]string{m.left.String(), m.right.String()}, "timestamp"):
+		return m.timestampHint()
+	case slices.Contains(kinds, "a time"), slices.Contains(kinds, "a duration"):
+		return m.timeHint()
 	case m.right.kind == "a list":
 		return fmt.Sprintf("write %s %s %s", m.left, map[bool]string{true: "not in", false: "in"}[m.node.Operator == "!="],
 			m.right)
@@ -376,6 +382,42 @@ func (m *mismatchedSides) hint() string {
 		}
 	}
 	return "both sides must be of the same type"
+}
+
+// timestampHint says how to compare timestamp, which is a number.
+func (m *mismatchedSides) timestampHint() string {
+	for _, s := range []side{m.left, m.right} {
+		text, isText := s.literal()
+		switch _, isDate := value.TimeIn(text, time.UTC); {
+		case isDate:
+			return fmt.Sprintf("timestamp counts seconds; write time %s date(%s)", m.node.Operator, s)
+		case isText:
+			return `timestamp counts seconds; write time > date("2026-01-31") for a date`
+		}
+	}
+	return "timestamp counts seconds since 1970, and time is the same as a time"
+}
+
+// timeHint says how to compare a time or a duration.
+func (m *mismatchedSides) timeHint() string {
+	other, text, isText := m.left, "", false
+	if text, isText = m.right.literal(); !isText {
+		other = m.right
+		text, isText = m.left.literal()
+	}
+	length, isLength := strings.CutPrefix(durationHint(text), "write ")
+	isLength = isLength && !strings.Contains(length, "like")
+	switch {
+	case other.kind == "a time" && isText && isLength && !timeOfDay.MatchString(text):
+		return fmt.Sprintf("write now() - %s > duration(%s) for its age", other, length)
+	case other.kind == "a time" && isText:
+		return DateWords(text)
+	case other.kind == "a duration" && isText:
+		return LengthWords(text)
+	case slices.Contains([]string{m.left.kind, m.right.kind}, "a duration"):
+		return `write duration("24h") for a length of time`
+	}
+	return `write date("2026-01-31") for a date`
 }
 
 func (m *mismatchedSides) functionHint() string {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"qaserelay/rules/diag"
+	"qaserelay/rules/lint/layout"
 	"qaserelay/rules/template"
 )
 
@@ -60,15 +61,12 @@ func checkDuration(call template.Call) diag.Finding {
 }
 
 // checkLayout checks the layout of a date.
-func checkLayout(layout template.Arg) diag.Finding {
-	message, meant := layoutHint(layout.Text)
-	switch {
-	case message == "":
+func checkLayout(arg template.Arg) diag.Finding {
+	message, hint := layout.Explain(arg.Text)
+	if message == "" {
 		return diag.Finding{}
-	case strings.HasPrefix(message, "is printed"):
-		message = fmt.Sprintf("%q %s: a layout is the date 2 January 2006, 15:04:05", layout.Text, message)
 	}
-	return diag.Finding{At: layout.At, Message: message, Hint: fmt.Sprintf("write %q", meant)}
+	return diag.Finding{At: arg.At, Message: message, Hint: hint}
 }
 
 var (

@@ -11,6 +11,7 @@ import (
 	"qaserelay/rules/condition"
 	"qaserelay/rules/condition/diagnose"
 	"qaserelay/rules/condition/syntax"
+	"qaserelay/rules/lint/layout"
 )
 
 // takes lists the functions by what their first argument has to be.
@@ -68,6 +69,9 @@ func (j *judge) builtin(n *ast.BuiltinNode) shape {
 		} else {
 			j.shapeOf(arg)
 		}
+	}
+	if n.Name == "date" && len(n.Arguments) > 1 && first.literal == nil {
+		j.layout(n.Arguments[1])
 	}
 	if what := taken(n.Name); what != "" && !accepts(what, first) {
 		j.fault(n.Arguments[0], fmt.Sprintf("%s, and %s takes %s", first.is(), n.Name, what), j.argumentHint(n, first))
@@ -166,6 +170,9 @@ func (j *judge) call(n *ast.CallNode) shape {
 	base := j.shapeOf(member.Node)
 	switch base.sort {
 	case moment:
+		if property.Value == "Format" && len(n.Arguments) == 1 {
+			j.layout(n.Arguments[0])
+		}
 		return methodOfTime(property.Value)
 	case span:
 		return anyNumber()
@@ -177,6 +184,17 @@ func (j *judge) call(n *ast.CallNode) shape {
 		j.method(n, member, base, property.Value)
 	}
 	return shape{}
+}
+
+// layout checks a constant layout of a date.
+func (j *judge) layout(n ast.Node) {
+	text, isText := n.(*ast.StringNode)
+	if !isText {
+		return
+	}
+	if message, hint := layout.Explain(text.Value); message != "" {
+		j.fault(n, message, hint)
+	}
 }
 
 // method reports a method that values of events do not have.
@@ -194,7 +212,7 @@ func (j *judge) method(n *ast.CallNode, member *ast.MemberNode, base shape, name
 
 // timeParts are the limits of the numbers that the methods of a time return.
 var timeParts = map[string][2]float64{"Hour": {0, 23}, "Minute": {0, 59}, "Second": {0, 59}, "Day": {1, 31},
-	"YearDay": {1, 366}, "Year": {0, math.Inf(1)}, "Nanosecond": {0, 999_999_999}, "Unix": {0, math.Inf(1)}}
+	"YearDay": {1, 366}, "Year": {2000, math.Inf(1)}, "Nanosecond": {0, 999_999_999}, "Unix": {0, math.Inf(1)}}
 
 func methodOfTime(name string) shape {
 	if limits, isPart := timeParts[name]; isPart {

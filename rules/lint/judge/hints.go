@@ -8,6 +8,7 @@ import (
 
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
+	"qaserelay/rules/condition/diagnose"
 	"qaserelay/rules/value"
 )
 
@@ -29,6 +30,9 @@ func (c *comparison) hint() string {
 	case span:
 		if c.other.isNumber() && c.other.isConst {
 			return fmt.Sprintf("write %s %s duration(%q)", c.subject.source, c.operator, spanText(c.other.low))
+		}
+		if written, isText := c.other.literal.(string); isText {
+			return diagnose.LengthWords(written)
 		}
 		return `write duration("24h") for a length of time`
 	}
@@ -54,7 +58,9 @@ func (c *comparison) numberHint() string {
 	case isRange(b):
 		return "write " + s.source + " in " + strings.Trim(b.source, "[]")
 	case isNumeric(b.literal):
-		return fmt.Sprintf("write %s without quotes", b.literal)
+		return fmt.Sprintf("write %s without quotes", cmp.Or(strings.TrimLeft(b.literal.(string), "0"), "0"))
+	case b.sort == text && b.isConst && strings.HasSuffix(s.source, ".duration"):
+		return diagnose.LengthWords(b.literal.(string))
 	case b.literal == true:
 		return "write " + s.source + " > 0"
 	case b.literal == false:
@@ -166,6 +172,8 @@ func (c *comparison) eachOperator() string {
 func (c *comparison) momentHint() string {
 	b := c.other
 	switch {
+	case b.sort == text && b.isConst && strings.ContainsAny(b.source, "-./"):
+		return diagnose.DateWords(b.literal.(string))
 	case b.sort == text && b.isConst:
 		return `write date("2026-01-31") for a date, or compare now() - ` + c.subject.source + ` with duration("24h")`
 	case b.isNumber():

@@ -45,21 +45,25 @@ func (w *World) judgeAll(c *condition.Condition, events []match) []diag.Finding 
 	found := map[diag.Position]*judgement{}
 	for _, e := range events {
 		j := &judge{World: w, cond: c, event: e.Schema, facts: condition.FactsOf(e.name)}
-		seen := map[diag.Position]bool{}
+		verdicts := map[diag.Position]verdict{}
 		j.report = func(v verdict) {
-			g := found[v.At]
-			if g == nil {
-				g = &judgement{}
-				found[v.At] = g
-			}
-			if v.fault && !seen[v.At] {
-				seen[v.At] = true
-				g.faults = append(g.faults, v.Finding)
-			} else if !v.fault {
-				g.fine++
+			if !verdicts[v.At].fault {
+				verdicts[v.At] = v
 			}
 		}
 		j.truth(c.Tree())
+		for at, v := range verdicts {
+			g := found[at]
+			if g == nil {
+				g = &judgement{}
+				found[at] = g
+			}
+			if v.fault {
+				g.faults = append(g.faults, v.Finding)
+			} else {
+				g.fine++
+			}
+		}
 	}
 	var all []diag.Finding
 	for _, g := range found {
@@ -253,7 +257,7 @@ func (j *judge) field(n ast.Node, f condition.Field) shape {
 	switch s.sort {
 	case integer:
 		s.low, s.high = boundsOf(f)
-		s.share = shareOf(f)
+		s.share, s.whole = shareOf(f)
 	case text:
 		s.values = j.valuesOf(f, known)
 		s.never = neverEmpty(f)
@@ -346,12 +350,19 @@ func boundsOf(f condition.Field) (low, high float64) {
 	return math.Inf(-1), math.Inf(1)
 }
 
-// shareOf returns the share of a field that counts a part of the test cases of a run, or nil.
-func shareOf(f condition.Field) *share {
-	if len(f.Path) != 1 || !slices.Contains(partsOfRun, f.Path[0]) {
-		return nil
+// shareOf returns the share of a field that counts a part of the test cases of a run, or of their number itself.
+func shareOf(f condition.Field) (part, whole *share) {
+	if len(f.Path) != 1 {
+		return nil, nil
 	}
-	return &share{parts: []string{f.String()}, factor: 1}
+	one := &share{of: f.Root + ".cases", parts: []string{f.String()}, factor: 1}
+	switch {
+	case slices.Contains(partsOfRun, f.Path[0]):
+		return one, nil
+	case f.Path[0] == "cases":
+		return nil, one
+	}
+	return nil, nil
 }
 
 // neverEmpty returns the reason why a text is never nil or empty, or "".

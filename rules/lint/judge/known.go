@@ -2,10 +2,12 @@ package judge
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"regexp/syntax"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/expr-lang/expr/ast"
@@ -13,10 +15,12 @@ import (
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
 	"qaserelay/rules/condition/diagnose"
+	"qaserelay/rules/value"
 )
 
 // checkValues checks a comparison whose types fit for values that are never equal, or always in this order.
 func (c *comparison) checkValues() {
+	c.readLiteral()
 	switch {
 	case c.subject.isNumber() && c.other.isNumber():
 		c.checkLimits()
@@ -25,13 +29,33 @@ func (c *comparison) checkValues() {
 	}
 }
 
-// checkLimits checks a comparison of a number that has limits with a constant.
+// readLiteral makes a constant text beside a number that number, and a constant number beside a text that text.
+func (c *comparison) readLiteral() {
+	b := &c.other
+	switch written, isText := b.literal.(string); {
+	case !b.isConst:
+	case c.subject.isNumber() && isText:
+		parsed, isNumber := value.ParseNumber(strings.TrimSpace(written))
+		if n, fits := value.Float(parsed); isNumber && fits {
+			b.sort, b.low, b.high = number, n, n
+		}
+	case c.subject.sort == text && b.isNumber():
+		b.sort, b.literal = text, value.PlainText(b.literal)
+	}
+}
+
+// checkLimits checks a comparison of two numbers for limits that decide it.
 func (c *comparison) checkLimits() {
 	s, b := c.subject, c.other
-	if !b.isConst || !s.bounded() {
+	switch {
+	case b.isConst && c.checkSeconds(b.low):
+		return
+	case c.checkParts():
+		return
+	case !s.bounded() || !b.isConst && !b.bounded():
 		return
 	}
-	answer := orderAnswer(s, b.low, c.operator)
+	answer := orderAnswer(s, b, c.operator)
 	if answer == "" {
 		return
 	}
@@ -41,26 +65,77 @@ func (c *comparison) checkLimits() {
 		hint = fmt.Sprintf("for %s %% write %s %s", plainNumber(b.low), c.operator, plainNumber(b.low/100))
 	case answer == "always" && s.low == 0 && b.low == 0:
 		hint = "write " + s.source + " > 0"
+	case strings.HasSuffix(s.source, ".Hour()") && b.low == 24:
+		hint = "midnight is 0"
+	case strings.HasSuffix(s.source, ".Year()") && b.low < 100:
+		hint = fmt.Sprintf("write %d", 2000+int(b.low))
 	}
-	c.fault(c.node, fmt.Sprintf("this is %s true: %s", answer, s.limits()), hint)
+	if c.operator == "in" {
+		c.fault(c.otherNode, fmt.Sprintf("%s is never %s: %s", s.source, b.source, s.limits()), hint)
+		return
+	}
+	limits := s.limits()
+	if !b.isConst {
+		limits += ", and " + b.limits()
+	}
+	c.fault(c.node, fmt.Sprintf("this is %s true: %s", answer, limits), hint)
 }
 
-// orderAnswer returns never or always if the limits of a number decide its comparison with x, or "".
-func orderAnswer(s shape, x float64, operator string) string {
-	below, above := s.high < x, s.low > x // s is always below, or above, x
+// Limits of Unix seconds: larger numbers are milliseconds, and smaller ones are lengths of time.
+const (
+	leastSeconds = 1e9
+	mostSeconds  = 1e11
+)
+
+// checkSeconds reports a constant that is no time in Unix seconds beside one, and returns whether it does.
+func (c *comparison) checkSeconds(constant float64) bool {
+	source := c.subject.source
+	switch {
+	case source != "timestamp" && !strings.HasSuffix(source, ".Unix()"):
+		return false
+	case constant >= mostSeconds:
+		c.fault(c.otherNode, fmt.Sprintf("%s counts seconds, and %s counts milliseconds", source, c.other.source),
+			fmt.Sprintf("write %.0f", math.Floor(constant/1000)))
+	case constant < leastSeconds && constant > 0:
+		c.fault(c.otherNode, fmt.Sprintf("%s counts seconds since 1970, and %s is no time of today", source, c.other.source),
+			`the age of an event is now() - time > duration("1h")`)
+	default:
+		return false
+	}
+	return true
+}
+
+// checkParts reports a part of the test cases of a run that is compared with their number so that the answer is fixed,
+// and returns whether it does.
+func (c *comparison) checkParts() bool {
+	part, whole, operator := c.subject, c.other, c.operator
+	if whole.share != nil && part.whole != nil {
+		part, whole, operator = whole, part, mirror(operator)
+	}
+	if !isWithin(part, whole) || operator != ">" && operator != "<=" {
+		return false
+	}
+	fixed := map[string]string{">": "never", "<=": "always"}[operator]
+	c.fault(c.node, fmt.Sprintf("this is %s true: %s is a part of %s", fixed, part.source, whole.source), "")
+	return true
+}
+
+// orderAnswer returns never or always if the limits of two numbers decide their comparison, or "".
+func orderAnswer(s, o shape, operator string) string {
+	below, above := s.high < o.low, s.low > o.high // s is always below, or above, o
 	switch operator {
 	case "==", "in":
 		return answer(false, below || above)
 	case "!=":
 		return answer(below || above, false)
 	case "<":
-		return answer(below, s.low >= x)
+		return answer(below, s.low >= o.high)
 	case "<=":
-		return answer(s.high <= x, above)
+		return answer(s.high <= o.low, above)
 	case ">":
-		return answer(above, s.high <= x)
+		return answer(above, s.high <= o.low)
 	case ">=":
-		return answer(s.low >= x, below)
+		return answer(s.low >= o.high, below)
 	}
 	return ""
 }
@@ -79,6 +154,7 @@ func answer(always, never bool) string {
 func (c *comparison) checkText(literal string) {
 	s := c.subject
 	switch {
+	case isDate(s) && c.checkDate(literal):
 	case s.never != "" && literal == "" && s.isField():
 		c.fault(c.node, s.source+" is never empty", s.never)
 	case s.values != nil && (c.operator[0] == '<' || c.operator[0] == '>'):
@@ -97,6 +173,24 @@ func (c *comparison) checkText(literal string) {
 	case s.isField():
 		c.checkUsual(literal)
 	}
+}
+
+// checkDate checks a date of an event, which Qase writes as 2026-01-31 09:30:00, against a constant, and reports whether
+// there is a fault.
+func (c *comparison) checkDate(literal string) bool {
+	source := c.subject.source
+	_, isTime := value.Time(literal)
+	switch ordered := c.operator[0] == '<' || c.operator[0] == '>'; {
+	case ordered && !isTime:
+		message, _ := diagnose.Date(literal, "")
+		c.fault(c.literal(), message, diagnose.DateWords(literal))
+	case verbs[c.operator] == "is never" && isTime && len(literal) == len(time.DateOnly):
+		c.fault(c.literal(), fmt.Sprintf("%s is never %q: it has a time of the day", source, literal),
+			fmt.Sprintf("write %s startsWith %q", source, literal))
+	default:
+		return false
+	}
+	return true
 }
 
 // verbs are the words of messages that a text is never what it is compared with.

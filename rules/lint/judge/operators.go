@@ -74,6 +74,9 @@ func (j *judge) fallback(n *ast.BinaryNode) shape {
 // compare checks ==, != and the orders.
 func (j *judge) compare(n *ast.BinaryNode) {
 	left, right := j.shapeOf(n.Left), j.shapeOf(n.Right)
+	if j.withItself(n, left) {
+		return
+	}
 	subject, other, node, otherNode, operator := left, right, n.Left, n.Right, n.Operator
 	if left.isConst || !left.isField() && right.isField() && !right.isConst || isCompound(right) && !isCompound(left) {
 		subject, other, node, otherNode, operator = right, left, n.Right, n.Left, mirror(n.Operator)
@@ -81,6 +84,24 @@ func (j *judge) compare(n *ast.BinaryNode) {
 	c := &comparison{judge: j, node: n, at: node, otherNode: otherNode, subject: subject, other: other,
 		operator: operator}
 	c.check()
+}
+
+// withItself reports an operator whose operands are the same, and returns whether they are.
+func (j *judge) withItself(n *ast.BinaryNode, left shape) bool {
+	if left.isConst || left.sort == nothing || n.Left.String() != n.Right.String() {
+		return false
+	}
+	hint := ""
+	if n.Operator == "==" || n.Operator == "!=" {
+		hint = fmt.Sprintf("write %s %s nil if it may be missing", left.source, mirrorEqual(n.Operator))
+	}
+	j.fault(n, left.source+" is compared with itself", hint)
+	return true
+}
+
+// mirrorEqual returns the operator for the opposite of == and !=.
+func mirrorEqual(operator string) string {
+	return map[string]string{"==": "!=", "!=": "=="}[operator]
 }
 
 func isCompound(s shape) bool { return s.isField() && (s.sort == object || s.sort == list) }
@@ -134,7 +155,7 @@ func isPerson(s shape) bool { return s.sort == object && s.has("email") && s.has
 func comparable(a, b shape, operator string) bool {
 	ordered := operator[0] == '<' || operator[0] == '>'
 	switch {
-	case a.isNumber() && b.isNumber(), readsAs(a, b), readsAs(b, a):
+	case a.isNumber() && b.isNumber(), readsAs(a, b), readsAs(b, a), asNumber(a, b, ordered), asNumber(b, a, ordered):
 		return true
 	case a.sort != b.sort:
 		return false
@@ -164,6 +185,24 @@ func readsAs(a, b shape) bool {
 		return !a.isConst || a.low >= 1e9
 	case b.sort == span && a.isNumber():
 		return strings.HasSuffix(a.source, ".duration")
+	case b.sort == span || strings.HasSuffix(b.source, ".duration") && b.isNumber():
+		written, isConst := a.literal.(string)
+		_, err := value.ParseDuration(strings.TrimPrefix(written, "-"))
+		return isConst && err == nil && (b.sort != span || written != "")
+	}
+	return false
+}
+
+// asNumber reports whether a constant is text and the other value a number, or the other way around, and a condition
+// takes the one for the other: both are equal if they are written alike, and a text is in order with numbers if it is one.
+func asNumber(a, b shape, ordered bool) bool {
+	written, isText := a.literal.(string)
+	n, numeric := value.ParseNumber(strings.TrimSpace(written))
+	switch {
+	case b.isNumber() && isText && a.isConst:
+		return numeric && (ordered || value.PlainText(n) == written)
+	case b.sort == text && !b.isConst && a.isConst && a.isNumber():
+		return !ordered
 	}
 	return false
 }
@@ -202,6 +241,10 @@ func (j *judge) in(n *ast.BinaryNode, negated bool) {
 			j.inField(n, left, right, negated)
 			return
 		}
+		if limits, isRange := n.Right.(*ast.BinaryNode); isRange && limits.Operator == ".." {
+			j.inRange(n, left, limits)
+			return
+		}
 		j.inList(n, left, right)
 	case text:
 		if literal, isText := right.literal.(string); isText {
@@ -212,6 +255,37 @@ func (j *judge) in(n *ast.BinaryNode, negated bool) {
 			j.fault(n.Right, right.is()+": in looks into a list", "write "+right.source+" == "+left.source)
 		}
 	}
+}
+
+// inRange checks x in 1..5.
+func (j *judge) inRange(n *ast.BinaryNode, left shape, limits *ast.BinaryNode) {
+	from, to := j.shapeOf(limits.Left), j.shapeOf(limits.Right)
+	written := from.source + ".." + to.source
+	outside := left.bounded() && (from.low < left.low || to.low > left.high) && !math.IsInf(left.high, 1)
+	switch {
+	case !from.isConst || !to.isConst:
+	case left.isNumber() && from.low > to.low:
+		j.fault(n, "the range "+written+" is empty: its first number is the larger one", rangeHint(left, from, to))
+	case left.bounded() && (to.low < left.low || from.low > left.high):
+		j.fault(n, left.source+" is never in "+written+": "+left.limits(), "")
+	case outside && from.low <= left.low && to.low >= left.high:
+		j.fault(n, left.source+" is always in "+written+": "+left.limits(), "")
+	case outside && strings.HasSuffix(left.source, ".Hour()"):
+		j.fault(n, left.limits(), rangeHint(left, from, shape{source: plainNumber(math.Mod(to.low, 24))}))
+	case outside:
+		j.fault(n, left.limits(), "")
+	case left.sort != unknown:
+		j.fine(n)
+	}
+}
+
+// rangeHint says how to write a range that goes around its end, as the hours of a night do.
+func rangeHint(s, from, to shape) string {
+	method, _ := strings.CutSuffix(s.source[strings.LastIndex(s.source, ".")+1:], "()")
+	if _, isPart := timeParts[method]; isPart {
+		return fmt.Sprintf("write %[1]s >= %[2]s or %[1]s <= %[3]s", s.source, from.source, to.source)
+	}
+	return "write " + to.source + ".." + from.source
 }
 
 // inField checks x in a list of the event.
@@ -272,8 +346,6 @@ func (j *judge) inList(n *ast.BinaryNode, left, right shape) {
 			c.other = right
 			c.mismatch()
 			return
-		case left.isNumber() && isNumeric(c.other.literal), left.sort == text && c.other.isNumber():
-			return // in compares a number with its text
 		case !comparable(left, c.other, "=="), isFraction(left, c.other, "in"):
 			c.other = right
 			c.mismatch()
@@ -297,6 +369,7 @@ func (j *judge) search(n *ast.BinaryNode) {
 	c := &comparison{judge: j, node: n, at: n.Left, otherNode: n.Right, subject: left, other: right,
 		operator: n.Operator}
 	switch {
+	case j.withItself(n, left):
 	case left.sort == text:
 		j.fine(c.place())
 		c.checkValues()
@@ -379,9 +452,13 @@ func (j *judge) calculated(n *ast.BinaryNode, a, b shape) shape {
 		s.share = a.share.plus(b.share)
 	case "-":
 		s.low, s.high = a.low-b.high, a.high-b.low
+		if isWithin(b, a) {
+			s.low = 0
+		}
 	case "*":
 		s.low, s.high = product(a, b)
 		s.share = a.share.times(b).or(b.share.times(a))
+		s.whole = a.whole.times(b).or(b.whole.times(a))
 	case "/":
 		s = quotient(a, b)
 	case "%":
@@ -399,15 +476,22 @@ func (j *judge) calculated(n *ast.BinaryNode, a, b shape) shape {
 func quotient(a, b shape) shape {
 	s := anyNumber()
 	switch {
-	case a.share != nil && b.field.String() == "payload.cases":
-		s.low, s.high = 0, a.share.factor
+	case a.share != nil && b.whole != nil && a.share.of == b.whole.of:
+		s.low, s.high = 0, a.share.factor/b.whole.factor
 	case b.isConst && b.low > 0:
 		s.low, s.high = a.low/b.low, a.high/b.low
 		s.share = a.share.times(shape{isConst: true, low: 1 / b.low})
+		s.whole = a.whole.times(shape{isConst: true, low: 1 / b.low})
 	case a.low >= 0 && b.low >= 0:
 		s.low = 0
 	}
 	return s
+}
+
+// isWithin reports whether a number is a part of another, so that it is never above it.
+func isWithin(part, whole shape) bool {
+	return part.share != nil && whole.whole != nil && part.share.of == whole.whole.of &&
+		part.share.factor <= whole.whole.factor
 }
 
 func product(a, b shape) (low, high float64) {
@@ -422,18 +506,18 @@ func product(a, b shape) (low, high float64) {
 }
 
 func (s *share) plus(o *share) *share {
-	if s == nil || o == nil || s.factor != o.factor ||
+	if s == nil || o == nil || s.factor != o.factor || s.of != o.of ||
 		slices.ContainsFunc(s.parts, func(p string) bool { return slices.Contains(o.parts, p) }) {
 		return nil
 	}
-	return &share{slices.Concat(s.parts, o.parts), s.factor}
+	return &share{s.of, slices.Concat(s.parts, o.parts), s.factor}
 }
 
 func (s *share) times(c shape) *share {
 	if s == nil || !c.isConst || c.low <= 0 {
 		return nil
 	}
-	return &share{s.parts, s.factor * c.low}
+	return &share{s.of, s.parts, s.factor * c.low}
 }
 
 func (s *share) or(o *share) *share {

@@ -39,6 +39,7 @@ type shape struct {
 
 	low, high float64 // of a number
 	share     *share  // of a number that is part of another
+	whole     *share  // of a number that others are part of: the number itself
 
 	values  []string // all values of a text; nil if it may have others
 	names   string   // of the values, such as "Monday" to "Sunday"
@@ -50,8 +51,9 @@ type shape struct {
 	fields  []string // of an object that are known, such as email, name and title
 }
 
-// share is a number that is at most factor times another field.
+// share is a number that is at most factor times the field of.
 type share struct {
+	of     string
 	parts  []string // the fields that are counted
 	factor float64
 }

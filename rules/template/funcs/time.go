@@ -42,8 +42,13 @@ func date(layout string, v any, location *time.Location) string {
 	return t.In(location).Format(layout)
 }
 
-// duration writes a number of seconds or a time.Duration for people.
+// duration writes a number of seconds, a time.Duration or a text such as 36h for people.
 func duration(v any) any {
+	if text, isText := v.(string); isText {
+		if d, err := value.ParseDuration(text); err == nil {
+			return value.HumanDuration(d)
+		}
+	}
 	seconds, ok := value.Float(v)
 	if !ok || seconds < 0 || seconds > 1e9 {
 		return ""

@@ -1,4 +1,4 @@
-package calls
+package layout
 
 import "testing"
 
@@ -18,7 +18,7 @@ func TestLayoutsOfOtherLanguagesAndOtherDatesGetTheRightOne(t *testing.T) {
 		"2006-31-01": "2006-01-02", "2006-02-01": "2006-01-02", "2006-01-03": "2006-01-02", "15:05": "15:04", "02.02.2006": "02.01.2006",
 		"15:01": "15:04", "2006/02/01": "2006/01/02", "2006-01-02 03:04": "2006-01-02 15:04", "2006-04-02": "2006-01-02",
 	} {
-		if message, meant := layoutHint(written); meant != want || message == "" {
+		if message, meant := explain(written); meant != want || message == "" {
 			t.Errorf("%q: got %q, %q; want %q", written, message, meant, want)
 		}
 	}
@@ -26,7 +26,7 @@ func TestLayoutsOfOtherLanguagesAndOtherDatesGetTheRightOne(t *testing.T) {
 		"01/02/2006", "02/01/2006", "1/2/06", "02/01/06", "15:04", "15:04:05", "3:04 PM", "03:04PM", "3:04pm", "Mon, 02 Jan 2006 15:04:05 MST",
 		"Monday, 2 January 2006", "Jan 2", "January 2006", "2006", "02 Jan", "15h", "Mon 15:04 MST", "20060102", "20060102150405",
 		"2006-01", "01.2006", "15:04:05.000", "Monday", "Mon", "Jan _2 15:04", "2006-01-02 15:04:05 -0700", "05", "02.01."} {
-		if message, meant := layoutHint(right); message != "" {
+		if message, meant := explain(right); message != "" {
 			t.Errorf("%q: got %q, %q; want nothing", right, message, meant)
 		}
 	}

@@ -1,4 +1,4 @@
-package calls
+package layout
 
 import (
 	"regexp"

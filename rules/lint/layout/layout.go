@@ -1,15 +1,29 @@
-package calls
+// Package layout explains layouts of dates that do not print, or read, a date as they are meant to.
+package layout
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 )
 
-// layoutHint returns what is wrong with a layout of date, and the layout that it most likely means. Both are "" for one
+// Explain returns a message about a layout of date, and what to write, or "" for one that prints a date.
+func Explain(layout string) (message, hint string) {
+	message, meant := explain(layout)
+	switch {
+	case message == "":
+		return "", ""
+	case strings.HasPrefix(message, "is printed"):
+		message = fmt.Sprintf("%q %s: a layout is the date 2 January 2006, 15:04:05", layout, message)
+	}
+	return message, fmt.Sprintf("write %q", meant)
+}
+
+// explain returns what is wrong with a layout of date, and the layout that it most likely means. Both are "" for one
 // that prints a date.
-func layoutHint(layout string) (message, meant string) {
+func explain(layout string) (message, meant string) {
 	if named := namedLayouts[strings.ToLower(layout)]; named != "" {
 		return "is printed as it is", named
 	}
