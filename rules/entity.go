@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"qaserelay/rules/event"
+	"qaserelay/rules/people"
 	"qaserelay/rules/value"
 )
 
@@ -30,8 +31,9 @@ type entityState struct {
 	Fields    map[string]any
 	StartedAt int64 // Unix seconds
 	CreatedBy map[string]any
-	Reviewers []any // user objects
-	Seen      int64 // Unix seconds of the event that stored it
+	Reviewers []any          // user objects
+	Members   map[string]any // the user objects of people who acted, by their member ids
+	Seen      int64          // Unix seconds of the event that stored it
 }
 
 // HasTitle reports whether the stored state of an entity (see [Set.EntityKey]) has a title.
@@ -57,6 +59,7 @@ func decodeEntity(data []byte) *entityState {
 	e.StartedAt, e.Seen = int64(event.Int(kept["started_at"])), int64(event.Int(kept["seen"]))
 	e.CreatedBy, _ = kept["created_by"].(map[string]any)
 	e.Reviewers, _ = kept["reviewers"].([]any)
+	e.Members, _ = kept["members"].(map[string]any)
 	return e
 }
 
@@ -84,6 +87,9 @@ func (e *entityState) apply(ev *event.Event, actor map[string]any) bool {
 			changed = true
 		}
 	}
+	if user := people.EventUser(ev); user != nil && e.learn(ev.MemberID, user) {
+		changed = true
+	}
 	if ev.Name == "run.started" || ev.Action() == "created" {
 		e.StartedAt, e.CreatedBy, changed = ev.Timestamp, creator(ev, actor), true
 	}
@@ -97,6 +103,28 @@ func (e *entityState) apply(ev *event.Event, actor map[string]any) bool {
 		e.Seen = ev.ReceivedAt.Unix()
 	}
 	return changed
+}
+
+// maxMembers bounds the people whose member ids an entity remembers.
+const maxMembers = 20
+
+// learn keeps the user object of a member, and reports whether it is new.
+func (e *entityState) learn(id int, user map[string]any) bool {
+	key := strconv.Itoa(id)
+	if id == 0 || e.Members[key] == nil && len(e.Members) >= maxMembers || reflect.DeepEqual(e.Members[key], any(user)) {
+		return false
+	}
+	if e.Members == nil {
+		e.Members = map[string]any{}
+	}
+	e.Members[key] = user
+	return true
+}
+
+// member returns the user object of a member who has acted on the entity before, or nil.
+func (e *entityState) member(id int) map[string]any {
+	user, _ := e.Members[strconv.Itoa(id)].(map[string]any)
+	return user
 }
 
 // creator returns the creator of an entity, which is the actor of the event.
@@ -156,6 +184,9 @@ func (e *entityState) encode() []byte {
 	}
 	if len(e.Reviewers) > 0 {
 		out = value.AppendJSON(append(out, `,"reviewers":`...), e.Reviewers)
+	}
+	if len(e.Members) > 0 {
+		out = value.AppendJSON(append(out, `,"members":`...), e.Members)
 	}
 	return append(out, '}')
 }

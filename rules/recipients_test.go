@@ -110,3 +110,29 @@ func TestPreviousIsAnotherRunOfTheSameSeries(t *testing.T) {
 		}
 	}
 }
+
+func TestAnActorIsKnownByTheMemberIDOfEarlierEvents(t *testing.T) {
+	c := rulefiletest.Parse(t, recipientsFile(`to: "{{ .entity.reviewers }}, {{ .entity.created_by }}", except: "{{ .actor }}"`))
+	w := rulefiletest.NewWorld()
+	for _, step := range []struct {
+		member              int
+		name, payload, want string
+	}{
+		{50, "review.created", `{"id":5,"created_by":{"email":"dan@x.io","name":"Dan"}}`, "nobody"},
+		{50, "review.reviewer_added", `{"id":5,"reviewer":{"email":"eve@x.io","name":"Eve"}}`, "eve@x.io"},
+		{51, "review.updated", `{"id":5,"updated_by":{"email":"eve@x.io","name":"Eve"}}`, "dan@x.io"},
+		{51, "review.merged", `{"id":5}`, "dan@x.io"},
+		{52, "review.reopened", `{"id":5}`, "eve@x.io dan@x.io"},
+	} {
+		ev := rulefiletest.Event(t, step.name, step.payload, w.Now)
+		ev.MemberID = step.member
+		d := w.DecideEvent(c.Rules, ev)
+		got := "nobody"
+		if len(d.Notifications) == 1 {
+			got = strings.Join(recipientsOf(t, string(d.Notifications[0].Options)), " ")
+		}
+		if got != step.want {
+			t.Errorf("%s by member %d: got %s, want %s", step.name, step.member, got, step.want)
+		}
+	}
+}

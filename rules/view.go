@@ -44,8 +44,16 @@ var variableNames = catalog.VariableNames()
 // view collects the variables of an event and the changes to store.
 func (s *Set) view(ev *event.Event, st State) *view {
 	v := &view{event: ev, entityKey: ev.EntityKey(), now: st.Now}
-	actor := s.people.Actor(ev, st.Member)
-	entity := s.entity(v, st, actor)
+	e := &entityState{Fields: ev.Payload}
+	if v.entityKey != "" {
+		e = decodeEntity(st.get(entityPrefix + v.entityKey))
+	}
+	member := st.Member
+	if member == nil {
+		member = e.member(ev.MemberID)
+	}
+	actor := s.people.Actor(ev, member)
+	entity := s.entity(e, v, st, actor)
 	v.url, _ = entity["url"].(string)
 	v.series = seriesKey(ev, entity)
 	v.env = condition.NewEnv(st.Now.In(s.settings.Location))
@@ -60,17 +68,16 @@ func (s *Set) view(ev *event.Event, st State) *view {
 }
 
 // entity updates the stored state of the entity with the event, and returns the variable entity.
-func (s *Set) entity(v *view, st State, actor map[string]any) map[string]any {
+func (s *Set) entity(e *entityState, v *view, st State, actor map[string]any) map[string]any {
 	if v.entityKey == "" {
-		return (&entityState{Fields: v.event.Payload}).vars(v.event, &s.settings)
+		return e.vars(v.event, &s.settings)
 	}
-	key := entityPrefix + v.entityKey
-	e := decodeEntity(st.get(key))
 	merged := e.merge(st.Fetched)
-	defer func() { v.title, _ = e.Fields["title"].(string) }()
 	if e.apply(v.event, actor) || merged {
-		v.changes = append(v.changes, Change{key, e.encode(), st.Now.Add(s.settings.Retention.Entities)})
+		v.changes = append(v.changes, Change{entityPrefix + v.entityKey, e.encode(),
+			st.Now.Add(s.settings.Retention.Entities)})
 	}
+	v.title, _ = e.Fields["title"].(string)
 	return e.vars(v.event, &s.settings)
 }
 

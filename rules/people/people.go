@@ -119,7 +119,7 @@ func (p *Directory) NameOf(v any) string {
 // object from elsewhere or nil.
 func (p *Directory) Actor(ev *event.Event, member map[string]any) map[string]any {
 	actor := map[string]any{"member_id": ev.MemberID, "automation": false}
-	user := eventUser(ev)
+	user := EventUser(ev)
 	if user == nil {
 		user = member
 	}
@@ -160,8 +160,8 @@ func nameOfUnknown(ev *event.Event, email any) string {
 	return "member " + value.PlainText(ev.MemberID)
 }
 
-// eventUser returns the user object of the person who caused an event: created_by, updated_by, merged_by and so on.
-func eventUser(ev *event.Event) map[string]any {
+// EventUser returns the user object of the person who caused an event: created_by, updated_by, merged_by and so on.
+func EventUser(ev *event.Event) map[string]any {
 	for _, key := range []string{
 		"updated_by", "created_by", "commented_by", "merged_by",
 		"declined_by", "deleted_by", "resolved_by", "reopened_by",

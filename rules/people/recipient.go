@@ -34,6 +34,7 @@ func IsWay(form string) bool {
 type Recipient struct {
 	person  *Person // of the directory, or nil
 	name    string
+	member  int    // the member id that came with the name, or 0
 	email   string // a valid address that came with the name, or ""
 	mailbox string // the address as the rule writes it, with a name
 	id      string // an id as the rule writes it
@@ -66,7 +67,7 @@ func (r Recipient) display() string {
 	return cmp.Or(r.name, r.address(), r.id)
 }
 
-// Is reports whether two recipients are one person: by the directory, the id or the address. Names only count where
+// Is reports whether two recipients are one person: by the directory, an id or the address. Names only count where
 // one of the two has no address.
 func (r Recipient) Is(other Recipient) bool {
 	switch {
@@ -76,6 +77,9 @@ func (r Recipient) Is(other Recipient) bool {
 		return true
 	case r.junk != "" || other.junk != "" || r.id != "" || other.id != "":
 		return r.junk != "" && r.junk == other.junk
+	}
+	if r.member != 0 && other.member != 0 {
+		return r.member == other.member
 	}
 	mine, theirs := r.address(), other.address()
 	if mine != "" && theirs != "" {

@@ -282,7 +282,7 @@ func (r *resolver) object(fields string) {
 		r.add(Recipient{junk: name})
 		return
 	}
-	one := Recipient{name: plainName(name)}
+	one := Recipient{name: plainName(name), member: member}
 	if name == "" && email == "" {
 		one.name = "member " + all[3]
 	}
