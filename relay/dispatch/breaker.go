@@ -13,8 +13,8 @@ import (
 const (
 	// TripAfter is the number of failures in a row that open the breaker.
 	TripAfter = 10
-	// FirstBreak is how long the breaker stays open the first time. Each time after it, without a success between, is
-	// twice as long, up to LongestBreak.
+	// FirstBreak is how long the breaker stays open the first time. Each time after it, without a success or a person's
+	// request between, is twice as long, up to LongestBreak.
 	FirstBreak   = 30 * time.Second
 	LongestBreak = 5 * time.Minute
 	// goneBreak is how long a notifier pauses whose receiver is gone, before one message tries it again.
@@ -55,7 +55,7 @@ type breaker struct {
 	state    State
 	epoch    int      // counts the changes of the state
 	failures int      // in a row
-	trips    int      // since the last success
+	trips    int      // since the last success, or the last request of a person
 	gone     bool     // the receiver is gone, not only failing
 	trying   bool     // a message is on its way that tries the receiver
 	last     store.ID // the last delivery that failed
@@ -167,13 +167,15 @@ func (b *breaker) change(to State) {
 	b.changed(from, to)
 }
 
-// TryNow lets one message try the receiver now, and reports false if messages go out anyway.
+// TryNow lets one message try the receiver now, and reports false if messages go out anyway. Requests make no break
+// longer, however many there are: if that message fails, the next break is as long as the first one.
 func (b *breaker) TryNow() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.state.State == Closed {
 		return false
 	}
+	b.trips = 0
 	b.state.NextTry = b.now().Add(time.Millisecond)
 	return true
 }
@@ -212,11 +214,12 @@ func verdictOn(err error) verdict {
 	var gone *notifiers.GoneError
 	var permanent *notifiers.PermanentError
 	var message *notifiers.MessageError
+	var own *ownError
 	isPermanent := errors.As(err, &permanent)
 	switch reason := notifiers.Reason(err); {
 	case err == nil, isPermanent && reason == notifiers.ReasonClient:
 		return receiverWorks
-	case errors.As(err, &message):
+	case errors.As(err, &message), errors.As(err, &own):
 		return inconclusive
 	case reason == notifiers.ReasonRate, reason == notifiers.ReasonCanceled, errors.Is(err, context.Canceled),
 		isPermanent && reason != notifiers.ReasonAuth:

@@ -142,6 +142,37 @@ func TestWhatOpensTheCircuit(t *testing.T) {
 	}
 }
 
+func TestAFailingStoreDoesNotOpenTheCircuit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		read := func(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+			_, err := m.KV.Get(ctx, "thread")
+			return notifiers.Receipt{}, err
+		}
+		r := newRig(t, dispatchtest.Senders{"ops": read}, func(o *dispatch.Options) {
+			o.Store = keysFail{o.Store.(*storetest.Memory)}
+		})
+		r.acceptMany(t, 3*dispatch.TripAfter)
+		synctest.Wait()
+		if state := r.States()["ops"]; state.State != dispatch.Closed {
+			t.Errorf("the state is %+v", state)
+		}
+		d, _ := r.memory.Titled(t, "007")
+		if d.State != store.Pending || d.Attempts == 0 || !strings.Contains(d.Error, "disk") {
+			t.Errorf("the delivery is %+v", d)
+		}
+	})
+}
+
+// keysFail is a store that cannot read the keys of notifiers.
+type keysFail struct{ *storetest.Memory }
+
+func (s keysFail) Get(ctx context.Context, key string) ([]byte, error) {
+	if strings.HasPrefix(key, "notifier/") {
+		return nil, errors.New("the disk failed")
+	}
+	return s.Memory.Get(ctx, key)
+}
+
 func TestASingleBadMessageDoesNotOpenTheCircuit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := failing(errors.New("500 Internal Server Error"))
@@ -171,6 +202,28 @@ func TestAPersonsRetryTriesAFailingReceiverAtOnce(t *testing.T) {
 		time.Sleep(6 * time.Second)
 		if states := r.memory.States(); states[store.Delivered] != 100 {
 			t.Errorf("a moment later there are %v", states)
+		}
+	})
+}
+
+func TestRetriesOfAPersonMakeNoBreakLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := failing(errors.New("503 Service Unavailable"))
+		r := newRig(t, dispatchtest.Senders{"ops": f.send})
+		r.acceptMany(t, 30)
+		synctest.Wait()
+		for i := range 8 {
+			tries := len(f.Titles())
+			if _, err := r.Retry(t.Context(), []store.ID{r.memory.IDOf(t, "ops", fmt.Sprintf("%03d", i))}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			if len(f.Titles()) == tries {
+				t.Fatalf("retry %d made no attempt", i)
+			}
+		}
+		if s := r.States()["ops"]; s.State != dispatch.Open || time.Until(s.NextTry) > dispatch.FirstBreak {
+			t.Errorf("after the retries, the state is %+v", s)
 		}
 	})
 }

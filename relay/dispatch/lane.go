@@ -164,8 +164,10 @@ func (l *lane) send(ctx context.Context, n *config.Notifier, g group) (r notifie
 	if err != nil {
 		return r, err
 	}
-	m.KV = notifierKV{l.d.Store, l.d.Now, l.name}
+	kv := &notifierKV{store: l.d.Store, now: l.d.Now, notifier: l.name}
+	m.KV = kv
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	return n.Notifier.Send(ctx, m)
+	r, err = n.Notifier.Send(ctx, m)
+	return r, kv.mark(err)
 }
