@@ -32,7 +32,6 @@ type PeopleRole struct {
 	Replies bool   // they get answers, and no message
 	Most    int    // if not 0, each gets a message of their own, or at most so many one together
 	Place   string // the option with the place that the message goes to in their stead
-	IDs     string // says by which ids the service notifies, if people: cannot give them
 }
 
 // and returns the people of both.
@@ -65,7 +64,7 @@ func (p *People) render(c template.Context) (any, error) {
 	all, err := p.resolve(c)
 	texts := []any{}
 	for _, one := range all {
-		if text, _ := p.Directory.Reach(p.Way, one); text != "" {
+		if text, _ := p.Directory.Reach(p.Way, one); text != "" && !slices.Contains(texts, any(text)) {
 			texts = append(texts, text)
 		}
 	}

@@ -32,13 +32,20 @@ type Options struct {
 	// Id of a thread in the webhook's channel to post in. Default: the channel itself.
 	ThreadID string `yaml:"thread_id" json:"thread_id,omitempty" as:"text"`
 	// Who is mentioned: user ids (digits), roles (& and digits), @here, @everyone; other text is written as @text.
-	Mention []string `yaml:"mention" json:"mention,omitempty" as:"call" ids:"Discord notifies user IDs (digits), roles (& and digits), @here and @everyone"`
+	Mention []string `yaml:"mention" json:"mention,omitempty" as:"call"`
 	// Name that the message comes from. Default: that of the webhook.
 	Username string `yaml:"username" json:"username,omitempty" as:"text"`
 }
 
 //go:embed kind.yaml
 var example string
+
+// called are the texts that notify people.
+var called = service.Mentions{Service: "Discord",
+	Notify: func(s string) bool {
+		return s == "@here" || s == "@everyone" || isSnowflake(strings.TrimPrefix(s, "&"))
+	},
+	Write: "a user ID (digits; Copy User ID in Discord), a role ID with & before it, @here or @everyone"}
 
 // Kind returns the kind.
 func Kind() notifiers.Kind {
@@ -53,6 +60,7 @@ func Kind() notifiers.Kind {
 		Options:     Options{},
 		New:         service.New(define),
 		Warn:        warn,
+		Advise:      called.Advise,
 		Refuse:      service.Refuse[Config](refuse),
 		Concurrency: 2,
 		Rate:        notifiers.Rate{Messages: 5, Per: 2 * time.Second, Burst: 5}, // as X-RateLimit headers say

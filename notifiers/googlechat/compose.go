@@ -174,6 +174,12 @@ func fieldRows(fields []markup.Field) []markup.Line {
 	return rows
 }
 
+// called are the texts that notify people.
+var called = service.Mentions{Service: "Google Chat", Notify: func(s string) bool { return s == "@all" || isUserID(s) },
+	Write: "a user ID (digits), or @all"}
+
+func isUserID(s string) bool { return s != "" && len(s) <= 40 && strings.Trim(s, "0123456789") == "" }
+
 // composeMentions writes mentions into the text above the card. A name that is not a mention loses its <, which alone
 // makes mentions and links there. It returns the same for the preview.
 func composeMentions(all []string) (calls string, runs []markup.Run) {
@@ -184,7 +190,7 @@ func composeMentions(all []string) (calls string, runs []markup.Run) {
 		switch {
 		case who == "@all":
 			s, run.Text = "<users/all>", "@all"
-		case who != "" && len(who) <= 40 && strings.Trim(who, "0123456789") == "":
+		case isUserID(who):
 			s, run.Text = "<users/"+who+">", "@"+who
 		case strings.Trim(who, "@") != "":
 			name := strings.NewReplacer("<", "‹", ">", "›").Replace(notifiers.Cut(strings.TrimLeft(who, "@"), 100))

@@ -29,7 +29,7 @@ type Options struct {
 	// Thread key: messages with the same key are in one thread. Default: no thread.
 	Thread notifiers.Key `yaml:"thread" json:"thread,omitzero" as:"key"`
 	// Who is mentioned: user ids (digits) or @all; other text is written as @text.
-	Mention []string `yaml:"mention" json:"mention,omitempty" as:"call" ids:"Google Chat notifies user IDs (digits) and @all"`
+	Mention []string `yaml:"mention" json:"mention,omitempty" as:"call"`
 }
 
 //go:embed kind.yaml
@@ -48,6 +48,7 @@ func Kind() notifiers.Kind {
 		Options:     Options{},
 		New:         service.New(define),
 		Warn:        warn,
+		Advise:      called.Advise,
 		Refuse:      service.Refuse[Config](refuse),
 		Concurrency: 2,
 		// https://developers.google.com/workspace/chat/limits

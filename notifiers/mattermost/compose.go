@@ -129,9 +129,13 @@ func jsonUnits(v any) int {
 	return notifiers.Units(string(b))
 }
 
+func isMention(s string) bool {
+	return regexp.MustCompile(`^@[a-z0-9][a-z0-9._-]{0,63}$`).MatchString(s)
+}
+
 // mention writes a valid name as a mention, and any other as text. It returns the same for the preview.
 func mention(who string) (string, markup.Run) {
-	if regexp.MustCompile(`^@[a-z0-9][a-z0-9._-]{0,63}$`).MatchString(who) {
+	if isMention(who) {
 		return who, markup.Run{Text: who, Mention: true}
 	}
 	who = notifiers.Cut(who, 100)

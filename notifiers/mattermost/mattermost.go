@@ -31,11 +31,15 @@ type Options struct {
 	// Channel to post in, such as town-square, or @name of a person. Default: that of the webhook.
 	Channel string `yaml:"channel" json:"channel,omitempty" as:"text" empty:"inherit"`
 	// Who is mentioned: @name of a person or group, @here, @channel, @all; other text is written as it is.
-	Mention []string `yaml:"mention" json:"mention,omitempty" as:"call" ids:"Mattermost notifies @name of a person or group, @here, @channel and @all"`
+	Mention []string `yaml:"mention" json:"mention,omitempty" as:"call"`
 }
 
 //go:embed kind.yaml
 var example string
+
+// called are the texts that notify people.
+var called = service.Mentions{Service: "Mattermost", Notify: isMention,
+	Write: "the username of a person or group after @, such as @bob, or @here, @channel or @all"}
 
 // Kind returns the kind.
 func Kind() notifiers.Kind {
@@ -50,6 +54,7 @@ func Kind() notifiers.Kind {
 		Options:     Options{},
 		New:         service.New(define),
 		Warn:        warn,
+		Advise:      called.Advise,
 		Refuse:      service.Refuse[Config](refuse),
 		Concurrency: 2,
 		// the server's default, RateLimitSettings.PerSec

@@ -12,14 +12,11 @@ import (
 )
 
 // Explain returns a message about a recipient in the text of a rule who cannot be reached, and a hint at a fix, in which
-// OPTION stands for the key and THE IDS for the ids by which the service notifies. Both are "" for one who can. wrong
-// says that the text names no person at all.
+// OPTION stands for the key. Both are "" for one who can. wrong says that the text names no person at all.
 func (p *Directory) Explain(way Way, r Recipient) (message, hint string, wrong bool) {
 	_, missed := p.Reach(way, r)
 	name := value.Shorten(cmp.Or(r.name, r.literal), 60)
 	switch {
-	case way == ByID && (r.person != nil || IsAddress(r.literal)):
-		return value.Quote(r.literal) + " is written as text, so nobody is notified", "THE IDS", false
 	case missed == "":
 		return "", "", false
 	case r.person != nil && way == ByAddress || way == BySignIn && r.person != nil:

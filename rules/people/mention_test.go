@@ -187,6 +187,22 @@ func TestNamesOfAnEventAreNoIDs(t *testing.T) {
 	}
 }
 
+// TestIDsOfARuleAreWrittenAsTheyAre also for those that are names of people and teams: a service with its own IDs knows
+// what they mean.
+func TestIDsOfARuleAreWrittenAsTheyAre(t *testing.T) {
+	p := people.New([]people.Person{{Name: "bob", Email: "bob@bar.io", MemberID: 40, Team: "qa"}})
+	for text, want := range map[string]string{"@bob": "@bob", "@qa": "@qa", "40": "40", "&40": "&40", "bob": "bob",
+		"qa": "bob", "bob@bar.io": "bob"} {
+		var got string
+		for _, one := range p.Resolve(text) {
+			got, _ = p.Reach(people.ByID, one)
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+}
+
 // valueAt returns the value at a path such as 0.text.text.
 func valueAt(v any, path string) any {
 	for key := range strings.SplitSeq(path, ".") {

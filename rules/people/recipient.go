@@ -114,7 +114,7 @@ func (p *Directory) Reach(way Way, r Recipient) (text, missed string) {
 			return p.nameText(r, p.neutralize), unreachable(way, r)
 		}
 	case ByID:
-		if r.id == "" && (r.person != nil || r.literal == "") {
+		if r.id == "" && (r.literal == "" || r.person != nil && !ownID.MatchString(r.literal)) {
 			return p.nameText(Recipient{name: r.display()}, p.safeName), ""
 		}
 		return cmp.Or(r.id, r.literal), ""
@@ -167,6 +167,9 @@ func unreachable(way Way, r Recipient) string {
 
 // objectID matches an object id of Microsoft Entra.
 var objectID = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+
+// ownID matches an id that only the rule knows, or a name with an at sign.
+var ownID = regexp.MustCompile(`^(@\S+|&?[0-9]+)$`)
 
 // IsMemberID reports whether s has the form of a member id of Slack.
 func IsMemberID(s string) bool {

@@ -15,11 +15,11 @@ import (
 	"qaserelay/rules/yamldoc"
 )
 
-// roleOf returns the part that the people of an option have, by the tags of its field: carries, replies, ids and
+// roleOf returns the part that the people of an option have, by the tags of its field: carries, replies and
 // each:"MOST,PLACE".
 func roleOf(field yamldoc.Field, info *notifierInfo) rules.PeopleRole {
 	role := rules.PeopleRole{Way: people.Way(field.Form), Rank: field.Index, Carries: field.Tag.Get("carries") == "true",
-		Replies: field.Tag.Get("replies") == "true", IDs: field.Tag.Get("ids")}
+		Replies: field.Tag.Get("replies") == "true"}
 	if info.kind.Jointly == nil || !info.kind.Jointly(info.config) {
 		most, place, _ := strings.Cut(field.Tag.Get("each"), ",")
 		role.Most, _ = strconv.Atoi(most)
@@ -135,7 +135,7 @@ func (p *optionParser) checkPeople(t yamldoc.Text, of *rules.People) {
 		if wrong {
 			severity = diag.Error
 		}
-		p.d.Report(t.Node, severity, p.key+": "+message, strings.NewReplacer("OPTION", p.key, "THE IDS", of.IDs).Replace(hint))
+		p.d.Report(t.Node, severity, p.key+": "+message, strings.ReplaceAll(hint, "OPTION", p.key))
 	}
 }
 
