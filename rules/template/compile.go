@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template/parse"
@@ -114,9 +115,7 @@ func literalOf(n parse.Node) string {
 func (c *compiler) node(n parse.Node) step {
 	switch n := n.(type) {
 	case *parse.TextNode:
-		text := string(n.Text)
-		c.literal += text
-		return func(r *Renderer) error { return r.write(text) }
+		return c.printed(string(n.Text))
 	case *parse.ActionNode:
 		return c.action(n)
 	case *parse.IfNode:
@@ -138,6 +137,53 @@ func (c *compiler) node(n parse.Node) step {
 	return nil
 }
 
+// printed prints literal text. In Markdown and in Slack's markup it may begin or end with marks of emphasis.
+func (c *compiler) printed(text string) step {
+	closes := c.hasMarks() && strings.TrimLeft(text, marks) != text
+	c.literal += text
+	opens := c.behindMark()
+	if !closes && !opens {
+		return func(r *Renderer) error { return r.write(text) }
+	}
+	return func(r *Renderer) (err error) {
+		left := text
+		if closes {
+			if left, err = r.closeMarks(text); err != nil {
+				return err
+			}
+		}
+		if err = r.write(left); opens && left != "" {
+			r.openedAt = r.out.Len()
+		}
+		return err
+	}
+}
+
+// hasMarks reports whether marks of emphasis are markup at this place.
+func (c *compiler) hasMarks() bool {
+	return slices.Contains([]Form{FormMarkdown, formSituated, FormMrkdwn}, c.form) && codeForm(c.literal) == FormMrkdwn
+}
+
+// behindMark reports whether the text so far ends with marks of emphasis.
+func (c *compiler) behindMark() bool {
+	return strings.TrimRight(c.literal, marks) != c.literal && c.hasMarks()
+}
+
+// noting returns a step that also notes if it prints nothing behind marks.
+func noting(behindMark bool, s step) step {
+	if !behindMark {
+		return s
+	}
+	return func(r *Renderer) error {
+		before := r.out.Len()
+		err := s(r)
+		if r.out.Len() == before {
+			r.emptyAt = before
+		}
+		return err
+	}
+}
+
 // action prints the value of a pipeline, or assigns it to a variable.
 func (c *compiler) action(n *parse.ActionNode) step {
 	value := c.pipe(n.Pipe)
@@ -151,9 +197,9 @@ func (c *compiler) action(n *parse.ActionNode) step {
 			return err
 		}
 	}
-	write := c.writer(n.Pipe)
+	write, behindMark := c.writer(n.Pipe), c.behindMark()
 	c.literal += "x"
-	return func(r *Renderer) error {
+	return noting(behindMark, func(r *Renderer) error {
 		v, err := value(r)
 		if err == nil {
 			err = r.call.Spend(v)
@@ -162,7 +208,7 @@ func (c *compiler) action(n *parse.ActionNode) step {
 			return err
 		}
 		return write(r, v)
-	}
+	})
 }
 
 // writer returns the function that prints the value of a pipeline at this place.
@@ -172,7 +218,6 @@ func (c *compiler) writer(p *parse.PipeNode) func(*Renderer, any) error {
 	if c.form == FormPeople {
 		escape = c.peopleEscaper(p, escape)
 	}
-	const marks = "*_~"
 	besideMark := strings.TrimRight(c.literal, marks) != c.literal || strings.TrimLeft(c.next, marks) != c.next
 	switch {
 	case form == formSituated:
@@ -199,10 +244,10 @@ func (c *compiler) assigned(p *parse.PipeNode) []int {
 // branch compiles if and with.
 func (c *compiler) branch(n *parse.BranchNode, with bool) step {
 	defer c.leave(len(c.scope))
-	value := c.pipe(n.Pipe)
+	value, behindMark := c.pipe(n.Pipe), c.behindMark()
 	slots := c.assigned(n.Pipe)
 	then, otherwise := c.scopedList(n.List), c.list(n.ElseList)
-	return func(r *Renderer) error {
+	return noting(behindMark, func(r *Renderer) error {
 		v, err := value(r)
 		if err != nil {
 			return err
@@ -219,22 +264,22 @@ func (c *compiler) branch(n *parse.BranchNode, with bool) step {
 			defer func() { r.dot = outer }()
 		}
 		return r.steps(then)
-	}
+	})
 }
 
 // loop compiles range.
 func (c *compiler) loop(n *parse.RangeNode) step {
 	defer c.leave(len(c.scope))
-	value := c.pipe(n.Pipe)
+	value, behindMark := c.pipe(n.Pipe), c.behindMark()
 	slots := c.assigned(n.Pipe)
 	each, otherwise := c.scopedList(n.List), c.list(n.ElseList)
-	return func(r *Renderer) error {
+	return noting(behindMark, func(r *Renderer) error {
 		v, err := value(r)
 		if err != nil {
 			return err
 		}
 		return r.loop(v, &loop{slots, each, otherwise})
-	}
+	})
 }
 
 // call compiles the call of a partial.

@@ -52,3 +52,53 @@ func TestATextInBlocksThatIsNotInABlockIsOneLine(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
+
+func TestMarksAroundNothingAreLeftOut(t *testing.T) {
+	for text, want := range map[string]string{
+		"Branch: **{{ .no }}**, run":                        "Branch: , run",
+		"**{{ .no }}**":                                     "",
+		"a _{{ .no }}_ ~~{{ .no }}~~ b":                     "a   b",
+		"**{{ .blank }}**.":                                 ".",
+		"***{{ .no }}***.":                                  ".",
+		"**_{{ .no }}_**.":                                  ".",
+		"**{{ .no }}{{ .no }}**.":                           ".",
+		"**{{ .no }}{{ .v }}**.":                            "**x\\***.",
+		"**{{ if .no }}{{ .no }}{{ end }}**.":               ".",
+		"**{{ with .v }}{{ . }}{{ end }}**.":                "**x\\***.",
+		"**{{ range .none }}{{ . }}{{ end }}**.":            ".",
+		"**{{ .v }}{{ .no }}**.":                            "**x\\***.",
+		"*{{ .v }}{{ .no }}*.":                              "*x\\**.",
+		"\\*{{ .no }}*":                                     "\\**",
+		"{{ range .list }}*{{ end }}":                       "***",
+		"* {{ .no }}\n* {{ .v }}":                           "* \n* x\\*",
+		"**{{ .no }}*":                                      "***",
+		"**a**{{ .no }}**b**":                               "**ab**",
+		"`code` **{{ .no }}** and `/*{{ .no }}*/`":          "`code`  and `/**/`",
+		"```\n/*{{ .no }}*/\n```\n**{{ .no }}** `{{ .v }}`": "```\n/**/\n```\n `x*`",
+	} {
+		vars := map[string]any{"v": "x*", "no": "", "blank": " ", "none": []any{}, "list": []any{1, 2, 3}}
+		compiled, faults := New(nil, Options{}).Compile("body", text, FormMarkdown)
+		if compiled == nil {
+			t.Fatal(text, faults)
+		}
+		r := NewRenderer(Context{Vars: vars})
+		defer r.Close()
+		for range 2 { // texts of one Renderer share memory
+			if got, err := r.Render(compiled); err != nil || got != want {
+				t.Errorf("%q: got %q, want %q: %v", text, got, want, err)
+			}
+		}
+	}
+	for text, want := range map[string]string{
+		"*{{ .no }}*, _{{ .no }}_!": ", !", "`*{{ .no }}*`": "`**`", "*{{ .v }}*": "*x*",
+	} {
+		compiled, faults := New(nil, Options{}).Compile("text", text, FormMrkdwn)
+		if compiled == nil {
+			t.Fatal(text, faults)
+		}
+		got, err := compiled.Render(Context{Vars: map[string]any{"v": "x", "no": ""}})
+		if err != nil || got != want {
+			t.Errorf("%q in Slack's markup: got %q, want %q: %v", text, got, want, err)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package template
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -22,6 +23,8 @@ type Renderer struct {
 	done  int             // steps of this template
 	start int             // of the text of this template in out
 	full  bool            // the output of this template was cut off
+
+	openedAt, emptyAt int // lengths of out behind literal marks of emphasis, and where an action has printed nothing
 
 	held      []held // the values of this template that wait for their places
 	heldBytes int
@@ -59,7 +62,7 @@ func (r *Renderer) Render(t *Template) (string, error) {
 	if t.body == nil {
 		return t.static, nil
 	}
-	r.start, r.done, r.full = r.out.Len(), 0, false
+	r.start, r.done, r.full, r.openedAt = r.out.Len(), 0, false, -1
 	r.dropHeld()
 	err := r.run(t.body, r.dot)
 	text := r.out.String()[r.start:]
@@ -127,6 +130,28 @@ func (r *Renderer) write(s string) error {
 	}
 	r.out.WriteString(s)
 	return nil
+}
+
+// marks are the marks of emphasis in Markdown and in Slack's markup.
+const marks = "*_~"
+
+// closeMarks returns literal text that begins with marks of emphasis. If nothing was printed since the marks that they
+// close, it takes both away, since marks around nothing are shown as text.
+func (r *Renderer) closeMarks(text string) (string, error) {
+	if r.openedAt != r.out.Len() || r.emptyAt != r.out.Len() {
+		return text, nil
+	}
+	all := r.out.String()
+	opening := all[r.start+len(strings.TrimRight(all[r.start:], marks)):]
+	closing := []byte(text[:len(text)-len(strings.TrimLeft(text, marks))])
+	slices.Reverse(closing)
+	kept := strings.TrimSuffix(all, opening)
+	if opening != string(closing) || strings.HasSuffix(kept, `\`) {
+		return text, nil
+	}
+	r.out.Reset()
+	r.out.WriteString(kept)
+	return text[len(closing):], r.call.Budget.Spend(len(kept))
 }
 
 // evaluate pushes the values of args on the stack. release pops them.
