@@ -87,7 +87,7 @@ func (e *entityState) apply(ev *event.Event, actor map[string]any) bool {
 			changed = true
 		}
 	}
-	if user := people.EventUser(ev); user != nil && e.learn(ev.MemberID, user) {
+	if user := people.EventUser(ev); user != nil && !ev.MemberAssumed && e.learn(ev.MemberID, user) {
 		changed = true
 	}
 	if ev.Name == "run.started" || ev.Action() == "created" {
@@ -129,7 +129,10 @@ func (e *entityState) member(id int) map[string]any {
 
 // creator returns the creator of an entity, which is the actor of the event.
 func creator(ev *event.Event, actor map[string]any) map[string]any {
-	by := map[string]any{"member_id": ev.MemberID, "name": actor["name"]}
+	by := map[string]any{"name": actor["name"]}
+	if !ev.MemberAssumed || people.EventUser(ev) == nil {
+		by["member_id"] = ev.MemberID
+	}
 	if email := actor["email"]; email != nil {
 		by["email"] = email
 	}

@@ -49,7 +49,7 @@ func (s *Set) view(ev *event.Event, st State) *view {
 		e = decodeEntity(st.get(entityPrefix + v.entityKey))
 	}
 	member := st.Member
-	if member == nil {
+	if member == nil && !ev.MemberAssumed {
 		member = e.member(ev.MemberID)
 	}
 	actor := s.people.Actor(ev, member)

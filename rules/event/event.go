@@ -17,15 +17,16 @@ import (
 
 // Event is one webhook call of Qase. It does not change after Parse.
 type Event struct {
-	Source      string         // the name of the source that received it
-	Name        string         // event_name, such as run.completed
-	Timestamp   int64          // Unix seconds, from the event or else from ReceivedAt
-	Payload     map[string]any // whole numbers are int, others float64; see correctTypes
-	MemberID    int            // team_member_id; 0 means automation if MemberKnown
-	MemberKnown bool           // team_member_id was a number
-	Project     string         // project_code
-	Body        []byte         // the request body
-	ReceivedAt  time.Time
+	Source        string         // the name of the source that received it
+	Name          string         // event_name, such as run.completed
+	Timestamp     int64          // Unix seconds, from the event or else from ReceivedAt
+	Payload       map[string]any // whole numbers are int, others float64; see correctTypes
+	MemberID      int            // team_member_id; 0 means automation if MemberKnown
+	MemberKnown   bool           // team_member_id was a number
+	MemberAssumed bool           // MemberID is that of an example, so it does not tell who acted; no event from outside has it
+	Project       string         // project_code
+	Body          []byte         // the request body
+	ReceivedAt    time.Time
 }
 
 // Type returns the part of the name before the dot: run.

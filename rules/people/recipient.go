@@ -78,12 +78,12 @@ func (r Recipient) Is(other Recipient) bool {
 	case r.junk != "" || other.junk != "" || r.id != "" || other.id != "":
 		return r.junk != "" && r.junk == other.junk
 	}
-	if r.member != 0 && other.member != 0 {
-		return r.member == other.member
-	}
 	mine, theirs := r.address(), other.address()
 	if mine != "" && theirs != "" {
 		return fold(mine) == fold(theirs)
+	}
+	if r.member != 0 && other.member != 0 {
+		return r.member == other.member
 	}
 	name := fold(plainName(r.display()))
 	return name != "" && name == fold(plainName(other.display()))

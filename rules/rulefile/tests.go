@@ -133,6 +133,7 @@ func (p *testParser) addEvent(spec eventSpec) {
 		p.d.Errorf(spec.At.Node, "the event %s of a test: %v", name, err)
 		return
 	}
+	ev.MemberAssumed = spec.MemberID == nil
 	p.test.Events = append(p.test.Events, ev)
 }
 
