@@ -58,7 +58,7 @@ func mask(form string, value json.RawMessage) any {
 
 func maskURL(value json.RawMessage) string {
 	var text string
-	_ = json.Unmarshal(value, &text) // an option that is no text is masked as a whole
+	_ = json.Unmarshal(value, &text) // an option that is not text is masked as a whole
 	return message.MaskURL(text)
 }
 

@@ -64,7 +64,7 @@ type KV interface {
 // Prober is a Notifier that can be tried without sending anything.
 type Prober interface {
 	// Probe verifies the credentials and, as far as the service allows it, the places that messages go to. options are
-	// message options in use that are no templates, such as channels. It returns a sentence on what was found; its
+	// message options in use that are not templates, such as channels. It returns a sentence on what was found; its
 	// errors are like those of Send.
 	Probe(ctx context.Context, options []json.RawMessage) (string, error)
 }
@@ -82,7 +82,7 @@ type Receipt struct {
 	Status string
 	// Response is the beginning of the answer's body, at most 4 KiB.
 	Response string
-	// Missed says in one line whom the message did not reach although it was delivered, such as a refused recipient, or
-	// is empty.
+	// Missed names, in one line, the recipients that a delivered message did not reach, such as refused ones, or is
+	// empty.
 	Missed string
 }

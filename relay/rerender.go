@@ -147,7 +147,7 @@ func (e *Engine) whyNot(decision rules.Decision, d store.Delivery, made, before 
 	case i < 0 && !slices.Contains(e.Config().Rules.Names(), d.Rule):
 		return cannotRerender("the rule %q is not in the current rules; "+replay, d.Rule, d.EventID)
 	case i >= 0 && slices.Contains(decision.Results[i].NoRecipients, d.Notifier):
-		return cannotRerender("the rule %q finds nobody to send this event to by %q; qase-relay explain --id %s shows why",
+		return cannotRerender("the rule %q has no recipient left for this event at %q; qase-relay explain --id %s shows why",
 			d.Rule, d.Notifier, d.EventID)
 	case i < 0 || !decision.Results[i].Outcome.IsMatch():
 		reason := ""

@@ -124,10 +124,10 @@ func TestARuleThatMakesNoSuchMessageSaysSo(t *testing.T) {
 				`the rule "r" no longer matches the event (payload.failed is 0); qase-relay explain --id`},
 			"a rule that is gone": {matchedBy("other"), `the rule "r" is not in the current rules`},
 			"another notifier":    {made(rules.Matched, toChannel("x", "y")), `no longer sends this event to "ops"`},
-			"nobody left": {func(*rules.Set, *event.Event, rules.State) rules.Decision {
+			"no recipient left": {func(*rules.Set, *event.Event, rules.State) rules.Decision {
 				return rules.Decision{Results: []rules.Result{{Rule: "r", Outcome: rules.NoRecipients,
 					NoRecipients: []string{"ops"}}}}
-			}, `finds nobody to send this event to by "ops"`},
+			}, `has no recipient left for this event at "ops"`},
 			"more messages": {made(rules.Matched, toChannel("ops", "a"), toChannel("ops", "b")),
 				"now makes 2 messages"},
 		} {

@@ -43,7 +43,7 @@ type Result struct {
 	Outcome Outcome `json:"outcome"`
 	// Reason is the error of the condition, or names the rule that stopped this one.
 	Reason string `json:"reason,omitempty"`
-	// NoRecipients are the notifiers that get no message, because nobody is left to receive it.
+	// NoRecipients are the notifiers that get no message, because no recipient is left.
 	NoRecipients []string `json:"no_recipients,omitempty"`
 	// Notes are failures that did not prevent the notification, such as a template that failed, and people who could not
 	// be reached.

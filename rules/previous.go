@@ -74,7 +74,7 @@ const before = "before"
 // finishedRuns are the last two runs of a series that finished, the last one first. Either may be nil.
 type finishedRuns [2]map[string]any
 
-// decodeRuns reads stored finished runs. Anything else is no run.
+// decodeRuns reads stored finished runs. Anything else is not a run.
 func decodeRuns(data []byte) (runs finishedRuns) {
 	last, err := value.DecodeObject(data)
 	if err != nil || len(data) == 0 {

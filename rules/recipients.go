@@ -28,7 +28,7 @@ type People struct {
 type PeopleRole struct {
 	Way     people.Way
 	Rank    int    // a person in several options is named by that of the lowest rank
-	Carries bool   // the message goes to these people, and to nobody without them
+	Carries bool   // the message goes to these people alone, so without them to no recipient
 	Replies bool   // they get answers, and no message
 	Most    int    // if not 0, each gets a message of their own, or at most so many one together
 	Place   string // the option with the place that the message goes to in their stead
@@ -71,7 +71,7 @@ func (p *People) render(c template.Context) (any, error) {
 	return texts, err
 }
 
-// prepared are the messages of a target for one event. Without any, nobody is left to receive one.
+// prepared are the messages of a target for one event. Without any, no recipient is left.
 type prepared struct {
 	messages []outgoing
 	notes    []string
@@ -88,7 +88,7 @@ type outgoing struct {
 type limits struct {
 	fallback bool
 	only     *people.Recipient // the one who alone should have got it, or nil
-	except   *People           // those whom the rule leaves out, or nil
+	except   *People           // the people that the rule leaves out, or nil
 }
 
 // prepare renders the options of a target. An option whose template fails is left out and noted, so that the one of the
@@ -141,7 +141,7 @@ type targetWriter struct {
 	notes   []string
 	out     []people.Recipient // left out
 	reached []people.Recipient // the message goes to them
-	carried bool               // an option says to whom the message goes
+	carried bool               // an option names the recipients of the message
 	beside  bool               // it also goes elsewhere
 	each    *eachOf
 }
@@ -207,7 +207,7 @@ func (w *targetWriter) invite(key string, p *People, c template.Context) {
 	}
 }
 
-// indexOnly returns the index of the person for whom alone a fallback is, or -1.
+// indexOnly returns the index of the only person that a fallback is for, or -1.
 func (w *targetWriter) indexOnly(all []people.Recipient) int {
 	if w.only == nil {
 		return -1

@@ -24,7 +24,7 @@ rules:
   - {name: d, when: 'event_name == "run.deleted"', notify: [{notifier: mail, to: [c@x.io], fallback: [qa]}]}
 `)
 	for notifier, want := range map[string][]string{"qa": {`{"channel":"#alerts"}`}, "mail": {`{"to":["c@x.io"]}`},
-		"nobody": nil} {
+		"no person": nil} {
 		var got []string
 		for _, o := range c.Rules.StaticOptions(notifier) {
 			got = append(got, string(o))

@@ -43,7 +43,7 @@ type Trial struct {
 	view *view
 }
 
-// Known is what earlier events have told about an entity. Nil is nothing.
+// Known holds the fields of an entity from earlier events, or is nil.
 type Known struct {
 	Fields    map[string]any
 	CreatedBy map[string]any

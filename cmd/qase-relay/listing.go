@@ -26,7 +26,7 @@ func (f *filterFlags) addWindow(flags *pflag.FlagSet) {
 	flags.StringVar(&f.until, "until", "", "before this `TIME`, in the same formats")
 }
 
-// window returns the limits of the time. A zero time is no limit.
+// window returns the limits of the time. A zero time means no limit.
 func (f *filterFlags) window() (since, until time.Time, err error) {
 	now := time.Now()
 	if since, err = terminal.ParseTime("since", f.since, now); err != nil {

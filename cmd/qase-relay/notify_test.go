@@ -86,7 +86,7 @@ func TestNotifySaysInWordsWhatCameBack(t *testing.T) {
 			`429(.|\n)*asks for a later attempt: a relay would try again after 7s`},
 		"away": {"email", `host: 127.0.0.1, port: 1, tls: none, from: a@x.io, to: [b@x.io]`, terminal.ExitWrong,
 			`refused(.|\n)*this may be temporary`},
-		"to nobody": {"email", `host: 127.0.0.1, port: ` + port + `, tls: none, from: a@x.io`, terminal.ExitWrong,
+		"without a recipient": {"email", `host: 127.0.0.1, port: ` + port + `, tls: none, from: a@x.io`, terminal.ExitWrong,
 			`there is no recipient(.|\n)*dead letter`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -36,7 +36,7 @@ func refusals() map[string]refusal {
 		"a number sign alone":               {"slack", `{"channel":"#"}`, "not the name of a channel"},
 		"no channel":                        {"slack", `{}`, "channel: there is none"},
 		"automation as a person":            {"slack", `{"dm":["automation"]}`, "cannot write to @automation"},
-		"nobody in person":                  {"slack", `{"dm":[]}`, "dm: the event names no person"},
+		"dm without a person":               {"slack", `{"dm":[]}`, "dm: the event names no person"},
 		"nine people in one conversation":   {"slack", `{"dm":["U1","U2","U3","U4","U5","U6","U7","U8","U9"]}`, "at most 8"},
 		"a name in place of an address":     {"email", `{"to":["Bob Bar"]}`, `to: "Bob Bar" is not a valid email address`},
 		"an object in place of an address":  {"email", `{"to":["{emailana@example.commember_id12}"]}`, "not a valid email"},

@@ -57,7 +57,7 @@ func channel() notifierstest.Channel {
 		Accepting: func(t *testing.T, seen func(string)) notifiers.Notifier {
 			s := serveMail(t, &server{}, "none")
 			t.Cleanup(func() {
-				// Of 8 connections at once the pool keeps concurrency, so at least as many of the other 8 mails need no
+				// Of 8 connections at once the pool keeps concurrency, so at least as many of the other 8 emails need no
 				// new one.
 				if s.sessions > 16-concurrency {
 					t.Errorf("%d connections for 16 mails", s.sessions)

@@ -97,7 +97,7 @@ func define(c Config, _ Options) service.Definition[Options, post] {
 	}
 }
 
-// refuse returns no remarks: any text can be a thread, and a mention of nobody is written as text.
+// refuse returns no remarks: any text can be a thread, and an unknown mention is written as text.
 func refuse(Options) []notifiers.Advice { return nil }
 
 // classify reads the errors of Google's APIs (https://cloud.google.com/apis/design/errors).

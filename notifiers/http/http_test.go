@@ -279,7 +279,7 @@ func TestWhatTheReceiverSaidIsInTheErrorWithoutAnyHeader(t *testing.T) {
 		"one line, and masked": {"no\n  such   X: rule-s3cr3t " + testBearer, "(“no such X: <secret> <secret>”)"},
 		"JSON as it is": {`{"error": "field \"summary\" is missing"}`,
 			`(“{"error": "field \"summary\" is missing"}”)`},
-		"what is no secret":   {"text/plain is not taken", "(“text/plain is not taken”)"},
+		"text, not a secret":  {"text/plain is not taken", "(“text/plain is not taken”)"},
 		"its beginning":       {strings.Repeat("long ", 100), strings.Repeat("long ", 39) + "long…”)"},
 		"what could steer":    {"a\x1b[31mb", "(“a\uFFFD[31mb”)"},
 		"a page for browsers": {"<html><title>Bad</title><style>x{}</style><p>gone <b>away</b>", "400 Bad Request (“Bad gone away”): check"},

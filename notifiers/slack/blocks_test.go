@@ -56,9 +56,9 @@ func TestBlocksKeepWithinTheLimits(t *testing.T) {
 		"many elements":         []any{map[string]any{"type": "context", "elements": many(30, text("mrkdwn", "x"))}},
 		"many buttons": []any{map[string]any{"type": "actions",
 			"elements": many(40, map[string]any{"type": "button", "text": text("plain_text", long)})}},
-		"many blocks":         many(70, map[string]any{"type": "divider"}),
-		"many long sections":  many(70, map[string]any{"type": "section", "text": text("mrkdwn", long)}),
-		"one that is no list": map[string]any{"type": "header", "text": text("plain_text", long)},
+		"many blocks":            many(70, map[string]any{"type": "divider"}),
+		"many long sections":     many(70, map[string]any{"type": "section", "text": text("mrkdwn", long)}),
+		"one that is not a list": map[string]any{"type": "header", "text": text("plain_text", long)},
 		"code": []any{map[string]any{"type": "section",
 			"text": text("mrkdwn", "```\n"+strings.Repeat("x < y\n", 2000)+"```")}},
 	} {

@@ -113,7 +113,7 @@ func missing(config any, options map[string]bool) (what, hint string) {
 	if !config.(*Config).Token.IsSet() || options["channel"] || options["dm"] {
 		return "", ""
 	}
-	return "has no channel to post to", `add channel: "#qa" here or on the notifier, or dm: somebody@example.com`
+	return "has no channel to post to", `add channel: "#qa" here or on the notifier, or dm: bob@example.com`
 }
 
 // target names the channel, of which Slack takes one message a second. All messages of a webhook go to one channel.

@@ -42,10 +42,10 @@ rules:
           - {type: actions, elements: [{type: button, text: {type: plain_text, text: go}, url: "https://example.com/?q={{ .payload.text }}"}]}
 `
 
-// callsSomebody is all that calls somebody in Slack, and leadsAway what leads away from it.
+// mentionTag begins a mention in Slack, and leadsAway what leads away from it.
 var (
-	callsSomebody = regexp.MustCompile(`<[@!#]`)
-	leadsAway     = regexp.MustCompile(`<(https?:|mailto:)[^>|]*`)
+	mentionTag = regexp.MustCompile(`<[@!#]`)
+	leadsAway  = regexp.MustCompile(`<(https?:|mailto:)[^>|]*`)
 )
 
 // FuzzAnEventIsTextInSlack puts a text through rules and notifier. It must neither call anybody, nor add blocks, nor
@@ -105,8 +105,8 @@ func checkOnlyText(t *testing.T, rule string, sent []byte, called bool) {
 		t.Errorf("%s has become other blocks: %s", rule, sent)
 	}
 	walkTexts(sent, func(kind, s string) {
-		if kind != "plain_text" && callsSomebody.MatchString(s) && !called {
-			t.Errorf("%s calls somebody: %q", rule, s)
+		if kind != "plain_text" && mentionTag.MatchString(s) && !called {
+			t.Errorf("%s mentions people: %q", rule, s)
 		}
 		if rule == "own" && kind == "mrkdwn" && leadsAway.MatchString(s) {
 			t.Errorf("%s leads somewhere: %q", rule, s)

@@ -18,7 +18,7 @@ func TestAMentionInABodyNotifiesInSlackAndIsANameElsewhere(t *testing.T) {
 	}
 	for _, bad := range []string{"<@U666", "<@U777"} {
 		if strings.Contains(post.Text, bad) {
-			t.Errorf("the text mentions somebody it should not: %q", post.Text)
+			t.Errorf("the text mentions a person it should not: %q", post.Text)
 		}
 	}
 	body := strings.Join(dialect().Write(m.Body), "")

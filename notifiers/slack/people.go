@@ -103,7 +103,7 @@ func (n *notifier) findUser(
 	return user, nil
 }
 
-// findPlace returns the destination of the message. A person whom Slack does not know is left out of a conversation.
+// findPlace returns the destination of the message. A person unknown to Slack is left out of a conversation.
 func (s *sending) findPlace(ctx context.Context) (destination, error) {
 	o := s.options
 	if o.DM == nil {

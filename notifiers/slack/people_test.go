@@ -115,12 +115,12 @@ func TestMessagesInPerson(t *testing.T) {
 		"to an address":                   {`["bob@bar.io"]`, "DU0BOB a\n", ""},
 		"to a person of the directory":    {`["Bob Bar <bob@bar.io>"]`, "DU0BOB a\n", ""},
 		"to several, in one conversation": {`["bob@bar.io","ana@bar.io","U0ZOE"]`, "GU0ANAU0BOBU0ZOE a\n", ""},
-		"to nobody":                       {`[]`, "", "names no person"},
-		"to an address nobody has": {`["eve@x.io"]`, "",
+		"to no person":                    {`[]`, "", "names no person"},
+		"to an unknown address": {`["eve@x.io"]`, "",
 			"invite eve@x.io to the workspace, or write their member id: people: [{email: eve@x.io, slack: U…}]"},
 		"to a mere name":                    {`["Zoe"]`, "", "Slack cannot write to @Zoe"},
-		"to a channel, which is no person":  {`["@here"]`, "", "Slack cannot write to @here"},
-		"to a group, which is no person":    {`["SAZ94GDB8"]`, "", "Slack cannot write to SAZ94GDB8"},
+		"to a channel, not a person":        {`["@here"]`, "", "Slack cannot write to @here"},
+		"to a group, not a person":          {`["SAZ94GDB8"]`, "", "Slack cannot write to SAZ94GDB8"},
 		"to more than a conversation takes": {`["U1","U2","U3","U4","U5","U6","U7","U8","U9"]`, "", "at most 8"},
 	} {
 		t.Run(name, func(t *testing.T) {

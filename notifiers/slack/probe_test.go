@@ -40,7 +40,7 @@ func TestAProbeOfATokenSaysWhatItFound(t *testing.T) {
 		"the list fails": {scopes: all,
 			script: map[string]string{"users.conversations": says("internal_error")},
 			err:    "listing the app's channels: Slack answered internal_error"},
-		"scopes that are not told": {scopes: "", in: "qa qa-alerts",
+		"scopes that are not listed": {scopes: "", in: "qa qa-alerts",
 			want: "signed in as @relay in Acme; it is in #qa, #QA-alerts"},
 		"a second page of channels": {scopes: all,
 			script: map[string]string{"users.conversations": `{"ok":true,"channels":[{"id":"C9","name":"qa"}],"response_metadata":{"next_cursor":"n"}}`}, in: "qa-alerts", want: "signed in as @relay in Acme; it is in #qa, #QA-alerts"},

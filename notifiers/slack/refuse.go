@@ -87,7 +87,7 @@ func exampleChannel(name string) string {
 	return `"#` + name + `"`
 }
 
-// refusePeople returns a remark on each person of dm whom Slack cannot write to. The others get the message.
+// refusePeople returns a remark on each person of dm that Slack cannot write to. The others get the message.
 func (o Options) refusePeople() (all []notifiers.Advice) {
 	for i, who := range o.DM {
 		if _, address := splitAddress(who); address == "" && !isID(who, "UW") {

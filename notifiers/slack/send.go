@@ -51,7 +51,7 @@ type sending struct {
 
 	receipt notifiers.Receipt
 	notes   []string
-	missed  []string // notes on people whom the message does not reach
+	missed  []string // notes on people that the message does not reach
 }
 
 // sendByToken sends a message by the Web API.
@@ -83,7 +83,7 @@ func (n *notifier) sendByToken(ctx context.Context, m *notifiers.Message, o Opti
 	return s.receipt, err
 }
 
-// miss notes a person whom the message does not reach.
+// miss notes a person that the message does not reach.
 func (s *sending) miss(why string) {
 	s.notes, s.missed = append(s.notes, why), append(s.missed, why)
 }

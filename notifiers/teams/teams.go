@@ -88,7 +88,7 @@ func define(c Config, _ Options) service.Definition[Options, post] {
 	}
 }
 
-// refuse returns no remarks: a mention of nobody is left out.
+// refuse returns no remarks: an unknown mention is left out.
 func refuse(Options) []notifiers.Advice { return nil }
 
 // classify reads the error codes of workflows (https://learn.microsoft.com/en-us/azure/logic-apps/).

@@ -28,7 +28,7 @@ const (
 // nothing, although the browser takes it for the same origin.
 type names struct {
 	hosts   map[string]bool
-	anyAddr bool // it listens on every address, and an address is no name that leads elsewhere
+	anyAddr bool // it listens on every address, and unlike a name, an address cannot lead elsewhere
 }
 
 // newNames returns the names of an address that listens on listen and is reached by urls.
@@ -109,7 +109,7 @@ func secured(next http.Handler) http.Handler {
 	})
 }
 
-// guessers brakes clients that send wrong tokens. It may be used from many goroutines.
+// guessers limits the rate of clients that send wrong tokens. It may be used from many goroutines.
 type guessers struct {
 	rates *lru.Cache[netip.Prefix, *rate.Limiter]
 }

@@ -118,10 +118,10 @@ func TestGuessersAreBoundedAndApart(t *testing.T) {
 		g.of("203.0.113.7:1").Allow()
 		g.of("[2001:db8::1]:1").Allow()
 	}
-	for addr, braked := range map[string]bool{"203.0.113.7:99": true, "[::ffff:203.0.113.7]:5": true, "203.0.113.8:1": false,
+	for addr, limited := range map[string]bool{"203.0.113.7:99": true, "[::ffff:203.0.113.7]:5": true, "203.0.113.8:1": false,
 		"[2001:db8::ffff]:1": true, "[2001:db8:1::1]:1": false, "nonsense": false} {
-		if got := g.of(addr).Tokens() < 1; got != braked {
-			t.Errorf("%s is braked: %v", addr, got)
+		if got := g.of(addr).Tokens() < 1; got != limited {
+			t.Errorf("%s is limited: %v", addr, got)
 		}
 	}
 	for i := range 3 * maxGuessers {

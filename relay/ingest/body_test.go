@@ -249,7 +249,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 		t.Error("memory is missing")
 	}
 	if _, ok := m.take(canceled(), 1); ok {
-		t.Error("a caller who has left got memory")
+		t.Error("a caller that has left got memory")
 	}
 }
 

@@ -134,7 +134,7 @@ func TestEveryCallGetsItsStatus(t *testing.T) {
 			202, ""},
 		{"no secret", hook("", goodBody), 401, "X-Qase-Secret"},
 		{"a wrong secret", hook("ne", goodBody), 401, "X-Qase-Secret"},
-		{"a source without secrets lets nobody in", request{method: "POST", path: "/webhooks/none", body: goodBody},
+		{"a source without secrets refuses everyone", request{method: "POST", path: "/webhooks/none", body: goodBody},
 			401, "secret"},
 		{"a project that is not allowed", hook("new", strings.Replace(goodBody, "WEB", "OPS", 1)), 403, "project"},
 		{"an address that is not allowed", request{method: "POST", path: "/webhooks/far", secret: "new",

@@ -60,7 +60,7 @@ func Product(a, b int) int {
 }
 
 // Weight returns the units of a value: its bytes as text, with a Step for each element within it. It stops counting at
-// most, so that weighing is no work of its own.
+// most, so that weighing costs little.
 func Weight(v any, most int) int {
 	switch v := v.(type) {
 	case string:

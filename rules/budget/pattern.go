@@ -98,7 +98,7 @@ func firstOf(re *syntax.Regexp) *syntax.Regexp {
 	return re.Sub[0]
 }
 
-// longest returns the most bytes that a match has, or 0 if there is no limit or it is not known.
+// longest returns the most bytes that a match has, or 0 if that is unlimited or unknown.
 func longest(re *syntax.Regexp) int {
 	switch re.Op {
 	case syntax.OpLiteral:

@@ -22,7 +22,7 @@ type Event struct {
 	Label   string `json:"label"`   // on the settings page of Qase; "" if it is not there
 	Summary string `json:"summary"` // when Qase sends it
 	// Documented is true if Qase documents the payload. If not, Fields and Example are those that receivers have seen
-	// or expect, so that other fields are no reason for a warning.
+	// or expect, so other fields cause no warning.
 	Documented bool            `json:"documented"`
 	Quirks     []string        `json:"quirks,omitempty"`
 	Fields     []Field         `json:"fields"`

@@ -139,9 +139,9 @@ var failures = []struct {
 	{regexp.MustCompile(`^cannot fetch (.+) from (.+)$`), `$2 has no field "$1"`},
 }
 
-// goTypes matches the types of Go in the messages of expr.
-var goTypes = regexp.MustCompile(`\*?(map\[string\]interface ?\{\}|\[\]interface ?\{\}|interface ?\{\}|\[\]int|` +
-	`\b(?:string|int|int64|float64|bool|slice|map|any)\b|time\.Time|time\.Duration|<nil>)`)
+// goTypes matches the types of Go in the messages of expr, and names in quotes, which stay.
+var goTypes = regexp.MustCompile(`"[^"]*"|\*?(map\[string\]interface ?\{\}|\[\]interface ?\{\}|interface ?\{\}|` +
+	`\[\]int|\b(?:string|int|int64|float64|bool|slice|map|any)\b|time\.Time|time\.Duration|<nil>)`)
 
 // describeFailure rewords a message of expr, so that it names no types of Go.
 func describeFailure(message string) string {
@@ -158,12 +158,14 @@ func describeFailure(message string) string {
 
 func nameTypes(message string) string {
 	return goTypes.ReplaceAllStringFunc(message, func(name string) string {
-		switch name {
-		case "<nil>":
+		switch {
+		case name[0] == '"':
+			return name
+		case name == "<nil>":
 			return "nothing"
-		case "slice":
+		case name == "slice":
 			return "a list"
-		case "map":
+		case name == "map":
 			return "an object"
 		}
 		return diagnose.TypeName(name)

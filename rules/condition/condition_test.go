@@ -267,6 +267,8 @@ func TestErrorsOfConditionsNameNoTypesOfGo(t *testing.T) {
 		`payload.id % 0 == 1`:                 "% 0 cannot be calculated",
 		`int(payload.title) == 1`:             "x is not a number",
 		`any(payload.id, # > 1)`:              "a number",
+		`payload.id.of == 1`:                  `a number has no field "of"`,
+		`payload.id.map == 1`:                 `a number has no field "map"`,
 		`payload.title() == 1`:                "text",
 		`keys(payload.tags) == []`:            "a list",
 		`sortBy(payload.plan, .a) == []`:      "an object",

@@ -214,7 +214,7 @@ func TestCheckAnswersTheRulesThatPeopleWrite(t *testing.T) {
 			delete(pending, s.name)
 		}
 		for _, name := range slices.Sorted(maps.Keys(pending)) {
-			t.Errorf("pending_%s.txt names %q, which is no sample", folder, name)
+			t.Errorf("pending_%s.txt names %q, which is not a sample", folder, name)
 		}
 	}
 }

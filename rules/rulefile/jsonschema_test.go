@@ -211,7 +211,7 @@ func (g *schemaMaker) notifier() js {
 	return js{"type": "object", "required": g.words["notifiers[]"].required, "properties": common, "allOf": branches}
 }
 
-const exceptAbout = "People who get no message and no mention: whatever names people elsewhere."
+const exceptAbout = "People who get no message and no mention: written as in other options that name people."
 
 // target is an entry of notify with message options. Which of them there are depends on the notifier that is named.
 func (g *schemaMaker) target() js {

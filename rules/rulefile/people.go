@@ -72,7 +72,7 @@ func warnOfTeams(documents []*document, all []people.Person) {
 // slackMember matches the ids that Slack gives to people.
 var slackMember = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
 
-// checkContacts warns of an address or an id by which nobody can be reached.
+// checkContacts warns of an address or an id that reaches no person.
 func (d *document) checkContacts(spec personSpec) {
 	if email := spec.Email; email.S != "" && !people.IsAddress(email.S) {
 		d.Report(email.Node, diag.Warning, fmt.Sprintf("email: %s is not a valid email address", value.Quote(email.S)),

@@ -98,7 +98,7 @@ func (p *optionParser) entries(n *yaml.Node, out *rules.People) {
 	})
 }
 
-// static returns the people whom the text of the rule names.
+// static returns the people that the text of the rule names.
 func (p *optionParser) static(of *rules.People) (all []people.Recipient) {
 	for _, entry := range of.Entries {
 		t, _ := entry.(*template.Template)

@@ -136,12 +136,12 @@ func (d *document) checkMessageKey(name string, t yamldoc.Text) {
 	}
 }
 
-// checkNotify warns of a rule that notifies nobody.
+// checkNotify warns of a rule that sends nothing.
 func (p *ruleParser) checkNotify(spec *ruleSpec) {
 	reported := spec.Notify == nil && yamldoc.HasKey(spec.At.Node, "notify")
 	if len(spec.Notify) == 0 && !reported && !spec.Stop && spec.Name.Given() &&
 		!p.d.Misspelt(spec.At.Node, "notify", "stop") {
-		p.d.Report(spec.Name.Node, diag.Warning, fmt.Sprintf("the rule %q notifies nobody", spec.Name.S),
+		p.d.Report(spec.Name.Node, diag.Warning, fmt.Sprintf("the rule %q sends nothing", spec.Name.S),
 			"add notify: ["+cmp.Or(p.notifiers.first(), "NOTIFIER")+"]")
 	}
 }

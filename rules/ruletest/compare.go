@@ -149,7 +149,7 @@ func whyNotSent(c *rulefile.Config, e *rulefile.Expectation) string {
 	r := all[slices.IndexFunc(all, func(r rules.RuleInfo) bool { return r.Name == e.Rule })]
 	switch {
 	case len(r.Notifiers) == 0:
-		return "the rule matches, but notifies nobody"
+		return "the rule matches, but sends nothing"
 	case e.Notifier != "" && !slices.Contains(r.Notifiers, e.Notifier):
 		return "the rule matches, but does not notify " + e.Notifier
 	}

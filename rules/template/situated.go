@@ -69,7 +69,8 @@ func (h held) prose() string {
 	return trimmed(markdownText(h.value), h.trim)
 }
 
-// trimmed returns s, without white space at its ends if it stands beside a mark: emphasis must not begin or end with it.
+// trimmed returns s, without white space at its ends if it stands beside a mark of emphasis, which must not begin or end
+// with it.
 func trimmed(s string, trim bool) string {
 	if trim {
 		return strings.TrimSpace(s)

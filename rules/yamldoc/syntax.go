@@ -49,7 +49,7 @@ func indentation(line string) string {
 const bareTemplateHint = `put {{ … }} in quotes: "{{ … }}"`
 
 // suspect is a pattern of lines that YAML reads differently than people mean them. Its first group is what stays of the
-// line if it is to blame, its second one the place of the fault; without it that is the beginning of the line.
+// line if it is the cause, its second one the place of the fault; without it that is the beginning of the line.
 type suspect struct {
 	pattern *regexp.Regexp
 	instead string // what stands in place of the rest of the line; "" means x

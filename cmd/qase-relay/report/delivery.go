@@ -54,8 +54,8 @@ func lastError(d desk.Delivery) string {
 // isDryRun reports whether a delivery was recorded and never to be sent.
 func isDryRun(d desk.Delivery) bool { return d.State == store.Cancelled && d.Error == store.DryRun }
 
-// stateOf returns the table cell of the state of a delivery. That of a dry run names the reason, since nobody cancelled
-// anything.
+// stateOf returns the table cell of the state of a delivery. That of a dry run names the reason, since it was
+// not cancelled by hand.
 func stateOf(s *terminal.Screen, d desk.Delivery) terminal.Cell {
 	if isDryRun(d) {
 		return terminal.Cell{Text: "dry run", Paint: s.Dim}

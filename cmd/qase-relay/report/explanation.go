@@ -92,7 +92,7 @@ func outcomeLine(s *terminal.Screen, r rules.Result, condition *condition.Trace)
 	return s.Warn("-") + " " + name + "  " + terminal.Printable(outcome)
 }
 
-// noRecipients names the notifiers that get no message, because nobody is left to receive it.
+// noRecipients names the notifiers that get no message, because no recipient is left.
 func noRecipients(r rules.Result) string {
 	if len(r.NoRecipients) == 0 {
 		return ""
@@ -276,7 +276,7 @@ func noMessageReason(all []rules.ExplainedRule) string {
 			reasons = append(reasons, strings.Join(names, ", ")+" "+verb)
 		}
 	}
-	add(rules.Matched, "matches but notifies nobody", "match but notify nobody")
+	add(rules.Matched, "matches but sends nothing", "match but send nothing")
 	add(rules.NoRecipients, "matches but has no recipient left", "match but have no recipient left")
 	add(rules.Stopped, "is stopped by an earlier rule", "are stopped by an earlier rule")
 	add(rules.Disabled, "is disabled", "are disabled")

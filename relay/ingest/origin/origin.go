@@ -17,7 +17,7 @@ type Origin struct {
 	// Peer is the other end of the connection.
 	Peer netip.Addr
 	// Client is the sender as far as trusted proxies report it, or else the peer. It is invalid if they report something
-	// that is no address, or X-Forwarded-For and Forwarded name two clients.
+	// that is not an address, or X-Forwarded-For and Forwarded name two clients.
 	Client netip.Addr
 	// Untrusted reports a header of a proxy that is ignored, since the peer is not a trusted proxy.
 	Untrusted bool

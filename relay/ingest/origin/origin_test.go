@@ -16,8 +16,8 @@ func TestTheClientBehindProxies(t *testing.T) {
 	}{
 		"no proxy":                            {peer: "203.0.113.7:1", want: "203.0.113.7"},
 		"a proxy without a header":            {peer: "10.0.0.1:1", want: "10.0.0.1"},
-		"a header of somebody else":           {peer: "203.0.113.7:1", list: "3.3.3.3", want: "203.0.113.7", untrusted: true},
-		"a Forwarded of somebody else":        {peer: "203.0.113.7:1", standard: "for=3.3.3.3", want: "203.0.113.7", untrusted: true},
+		"a header of another peer":            {peer: "203.0.113.7:1", list: "3.3.3.3", want: "203.0.113.7", untrusted: true},
+		"a Forwarded of another peer":         {peer: "203.0.113.7:1", standard: "for=3.3.3.3", want: "203.0.113.7", untrusted: true},
 		"one proxy":                           {peer: "10.0.0.1:1", list: "203.0.113.7", want: "203.0.113.7"},
 		"two proxies":                         {peer: "10.0.0.1:1", list: "203.0.113.7, 10.0.0.2", want: "203.0.113.7"},
 		"forged entries on the left":          {peer: "10.0.0.1:1", list: "3.3.3.3, 203.0.113.7", want: "203.0.113.7"},

@@ -54,7 +54,7 @@ func handOverCases() map[string]func(*Fixture) {
 // abandonedCases are about callers that leave before the answer.
 func abandonedCases() map[string]func(*Fixture) {
 	return map[string]func(*Fixture){
-		"a delivery claimed for a caller who has left becomes due, if it was stored at all": func(f *Fixture) {
+		"a delivery claimed for a caller that has left becomes due, if it was stored at all": func(f *Fixture) {
 			ctx, cancel := context.WithCancel(f.Context())
 			d, ev := f.MakeDelivery("n", "k"), f.MakeEvent()
 			d.Claim = true

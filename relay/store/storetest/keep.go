@@ -95,7 +95,7 @@ func keepCases() map[string]func(*Fixture) {
 		},
 		"it can say that it can write": func(f *Fixture) {
 			f.NoError(f.Check(f.Context()))
-			f.Equal("for a caller who has left", f.Check(cancelledContext()) != nil, true)
+			f.Equal("for a caller that has left", f.Check(cancelledContext()) != nil, true)
 		},
 		"a closed store says so, and may be closed again": func(f *Fixture) {
 			s := f.Store

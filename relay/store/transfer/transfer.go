@@ -91,7 +91,8 @@ type Writer interface {
 	Last(ctx context.Context, t Table) (Row, error)
 	// Count returns the number of rows.
 	Count(ctx context.Context, t Table) (int64, error)
-	// Put adds rows in one transaction, with a mark if it is not empty. They are on disk when it returns.
+	// Put adds rows and, unless it is empty, the mark of an unfinished copy in one transaction, which is on disk when
+	// Put returns.
 	Put(ctx context.Context, t Table, rows []Row, mark string) error
 	// Mark returns the mark, or an empty text.
 	Mark(ctx context.Context) (string, error)

@@ -403,7 +403,7 @@ func (c *comparison) patternHint(literal string) string {
 	return ""
 }
 
-// endsInAnchor reports whether a text ends in a $ behind a letter, so that it is no amount of money.
+// endsInAnchor reports whether a text ends in a $ behind a letter, so it is not an amount of money.
 func endsInAnchor(s string) bool {
 	return len(s) > 1 && strings.HasSuffix(s, "$") && unicode.IsLetter(rune(s[len(s)-2]))
 }

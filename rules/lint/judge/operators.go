@@ -400,7 +400,7 @@ func (j *judge) arithmetic(n *ast.BinaryNode) shape {
 	return shape{}
 }
 
-// calculate reports an operand that is no number.
+// calculate reports an operand that is not a number.
 func (j *judge) calculate(n ast.Node, s shape, operator string) {
 	if s.isNumber() || s.sort == unknown || s.sort == nothing || s.sort == span {
 		return
