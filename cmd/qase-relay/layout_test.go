@@ -86,7 +86,8 @@ func mayImport() map[string][]string {
 		"relay/store/storetest":   {"relay/store", "relay/store/engine"}, // for tests
 		"relay/store/transfer":    {},
 		"relay/store/sqlite": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
-			"relay/store/listing", "relay/store/transfer"},
+			"relay/store/listing", "relay/store/sqlite/dbfile", "relay/store/transfer"},
+		"relay/store/sqlite/dbfile": {},
 		"relay/store/postgres": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
 			"relay/store/listing", "relay/store/transfer"},
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/sqlite/dbfile"
 	"qaserelay/relay/store/transfer"
 )
 
@@ -34,11 +35,11 @@ func reserve(file string) (release func(), err error) {
 	if _, err := os.Stat(file + ".lock"); err != nil {
 		return func() {}, nil // no relay has ever used it
 	}
-	lock, err := lockDatabase(file)
+	lock, err := dbfile.Reserve(file)
 	if err != nil {
 		return nil, err
 	}
-	return func() { _ = lock.release() }, nil // nothing was written to it
+	return func() { _ = lock.Release() }, nil // nothing was written to it
 }
 
 // CheckBackup checks a file that holds all of a store, writes it to the disk, and returns the numbers of its rows.
@@ -69,7 +70,7 @@ func Publish(part, file string, replace bool) error {
 			return err
 		}
 	}
-	return syncDir(filepath.Dir(file))
+	return dbfile.SyncDir(filepath.Dir(file))
 }
 
 // backUp writes the copy, and returns the newest event from before.
@@ -120,7 +121,7 @@ func checkBackup(ctx context.Context, path string, newest int64) (rows map[strin
 	if err != nil {
 		return nil, err
 	}
-	return rows, errors.Join(f.Sync(), f.Close(), syncDir(filepath.Dir(path)))
+	return rows, errors.Join(f.Sync(), f.Close(), dbfile.SyncDir(filepath.Dir(path)))
 }
 
 func (c *conn) countBackup(ctx context.Context, newest int64) (map[string]int64, error) {

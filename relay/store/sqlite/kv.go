@@ -3,8 +3,6 @@ package sqlite
 import (
 	"bytes"
 	"context"
-	"maps"
-	"sync"
 	"time"
 
 	"qaserelay/relay/store"
@@ -91,58 +89,7 @@ func readKey(ctx context.Context, c *conn, key string) (kv engine.KeyValue, err 
 // just before the file was opened are not known, so in a file with deliveries each rate begins as if one message had
 // been sent at that moment.
 func (s *Store) Reserve(_ context.Context, key string, r store.Rate, most time.Duration) (time.Duration, error) {
-	return s.rates.reserve(key, r, most, s.now()), nil
-}
-
-// rates holds, for each key, when its next slot would be without a burst (the generic cell rate algorithm).
-type rates struct {
-	mu     sync.Mutex
-	next   map[string]time.Time
-	full   int       // how many keys there may be before the free ones are removed
-	usedAt time.Time // when one message of each key counts as sent; zero is never
-}
-
-const (
-	// minRates is how many keys are kept even if they are free.
-	minRates = 256
-	// maxInitialWait bounds how long the first message of a rate waits after a start. Of a slower rate, one message may
-	// be sent too early.
-	maxInitialWait = 10 * time.Second
-)
-
-func (x *rates) reserve(key string, r store.Rate, most time.Duration, now time.Time) time.Duration {
-	if r.Messages <= 0 || r.Per <= 0 {
-		return 0
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.removeFree(now)
-	step := r.Per / time.Duration(r.Messages)
-	at, known := x.next[key]
-	if !known && !x.usedAt.IsZero() {
-		at = x.usedAt.Add(min(step, maxInitialWait))
-	}
-	if at.Before(now) {
-		at = now
-	}
-	wait := max(0, at.Sub(now)-time.Duration(max(r.Burst, 1)-1)*step)
-	if wait > most {
-		return wait
-	}
-	x.next[key] = at.Add(step)
-	return wait
-}
-
-// removeFree removes the keys whose next slot is free, when there are twice as many keys as were in use the last time.
-func (x *rates) removeFree(now time.Time) {
-	if x.next == nil {
-		x.next = map[string]time.Time{}
-	}
-	if len(x.next) < max(x.full, minRates) {
-		return
-	}
-	maps.DeleteFunc(x.next, func(_ string, at time.Time) bool { return !at.After(now) })
-	x.full = 2 * len(x.next)
+	return s.rates.Reserve(key, r, most, s.now()), nil
 }
 
 // lastSent returns when messages may have been sent last: now, as the file is opened, or never if it has no deliveries.

@@ -16,6 +16,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/sqlite/dbfile"
 )
 
 // Options are settings of a store. The zero value is the default.
@@ -31,11 +32,11 @@ type Store struct {
 	Path        string
 	now         func() time.Time
 	log         *slog.Logger
-	lock        *fileLock
+	lock        *dbfile.Lock
 	writer      *writer
 	readers     *readers
 	checkpoints *checkpointer
-	rates       rates
+	rates       engine.Rates
 	counts      *counts
 	leases      *leases
 	watch       *watch
@@ -57,12 +58,12 @@ func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if s.lock, err = claimFile(path); err != nil {
+	if s.lock, err = dbfile.Claim(path); err != nil {
 		return nil, err
 	}
-	s.warnOfFileSystem(fileSystemOf(path))
+	s.warnOfFileSystem(dbfile.NetworkOf(path))
 	if err := s.start(); err != nil {
-		return nil, errors.Join(err, s.lock.release())
+		return nil, errors.Join(err, s.lock.Release())
 	}
 	s.close = sync.OnceValue(s.shutdown)
 	return s, nil
@@ -145,7 +146,7 @@ func (s *Store) startWith(c *conn) (forLog *conn, err error) {
 	if s.writer.dedupe, err = loadDedupeCache(c, s.now()); err != nil {
 		return nil, err
 	}
-	if s.rates.usedAt, err = lastSent(c, s.now()); err != nil {
+	if s.rates.UsedAt, err = lastSent(c, s.now()); err != nil {
 		return nil, err
 	}
 	s.counts, s.leases = s.writer.counts, s.writer.leases
@@ -162,7 +163,7 @@ func (s *Store) shutdown() error {
 	} else {
 		errs = append(errs, s.writer.conn.close(), s.watch.close())
 	}
-	errs = append(errs, s.lock.release())
+	errs = append(errs, s.lock.Release())
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("closing %s: %w", s.Path, err)
 	}
@@ -186,7 +187,7 @@ func connectWriter(path string) (*conn, error) {
 		err = migrate(c, path)
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(path)) // the log is a new file too
+		err = dbfile.SyncDir(filepath.Dir(path)) // the log is a new file too
 	}
 	if err != nil {
 		return nil, errors.Join(err, c.close())
@@ -260,4 +261,16 @@ func adviseReader(path string, err error) error {
 			err)
 	}
 	return err
+}
+
+// FreeDisk returns how many bytes this process can still write to the file system of the store.
+func (s *Store) FreeDisk() (int64, error) { return dbfile.Free(s.Path) }
+
+// warnOfFileSystem warns that the store is on a file system where a power loss or a second process can harm it.
+func (s *Store) warnOfFileSystem(name string) {
+	if name != "" {
+		s.log.Warn("store on a network or user-space file system", "store", s.Path, "file_system", name,
+			"hint", "it may lose confirmed events, and let two processes write at once: put --store on a local disk, "+
+				"or use --store postgres://…")
+	}
 }

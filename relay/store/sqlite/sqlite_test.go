@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/sqlite/dbfile"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -184,7 +185,7 @@ func TestAStoreOnANetworkFileSystemIsWarnedAbout(t *testing.T) {
 		0xEF53: "", 0x01021994: ""} {
 		var log strings.Builder
 		s := &Store{Path: "data/relay.db", log: slog.New(slog.NewTextHandler(&log, nil))}
-		s.warnOfFileSystem(networkFileSystem(magic))
+		s.warnOfFileSystem(dbfile.NetworkName(magic))
 		if got := log.String(); (want == "") != (got == "") || !strings.Contains(got, want) {
 			t.Errorf("%#x: %s", magic, got)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/sqlite/dbfile"
 	"qaserelay/relay/store/transfer"
 )
 
@@ -48,7 +49,7 @@ func transferColumns(columns []string) string {
 // transferReader reads one moment of a file. It implements transfer.Reader.
 type transferReader struct {
 	conn *conn
-	lock *fileLock
+	lock *dbfile.Lock
 }
 
 // OpenTransfer opens a file to copy all of it. It reserves the file, so that no relay uses it meanwhile.
@@ -57,7 +58,7 @@ func OpenTransfer(path string) (_ transfer.Reader, err error) {
 		return nil, err
 	}
 	r := &transferReader{}
-	if r.lock, err = lockDatabase(path); err != nil {
+	if r.lock, err = dbfile.Reserve(path); err != nil {
 		return nil, err
 	}
 	if r.conn, err = connectAs(path, "ro"); err == nil {
@@ -77,7 +78,7 @@ func (r *transferReader) Close() (err error) {
 	if r.conn != nil {
 		err = r.conn.close()
 	}
-	return errors.Join(err, r.lock.release())
+	return errors.Join(err, r.lock.Release())
 }
 
 // Page implements transfer.Reader.
@@ -153,13 +154,13 @@ const transferState = `SELECT 'events ' || (SELECT count(*) || ' ' || coalesce(m
 type transferWriter struct {
 	path string
 	conn *conn
-	lock *fileLock
+	lock *dbfile.Lock
 }
 
 // OpenTarget opens a file for the rows of another store, and creates it if it does not exist.
 func OpenTarget(path string) (_ transfer.Writer, err error) {
 	w := &transferWriter{path: path}
-	if w.lock, err = claimFile(path); err != nil {
+	if w.lock, err = dbfile.Claim(path); err != nil {
 		return nil, err
 	}
 	if w.conn, err = connectWriter(path); err == nil {
@@ -176,7 +177,7 @@ func (w *transferWriter) Close() (err error) {
 	if w.conn != nil {
 		err = w.conn.close()
 	}
-	return errors.Join(err, w.lock.release())
+	return errors.Join(err, w.lock.Release())
 }
 
 // Count implements transfer.Writer.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/sqlite/dbfile"
 )
 
 const (
@@ -28,7 +29,7 @@ const (
 type watch struct {
 	path string
 	log  *slog.Logger
-	file *os.File               // the database; closed after all connections; see fileLock
+	file *os.File               // the database; closed after all connections; see dbfile.Lock
 	wal  *os.File               // its log, where the last events are
 	seen map[string]os.FileInfo // the files as they were opened
 
@@ -119,7 +120,7 @@ func (w *watch) lookAgain() error {
 	if w == nil {
 		return nil
 	}
-	if now := time.Now(); now.Sub(w.looked) >= writeInterval || isDeleted(w.wal) || isDeleted(w.file) {
+	if now := time.Now(); now.Sub(w.looked) >= writeInterval || dbfile.IsDeleted(w.wal) || dbfile.IsDeleted(w.file) {
 		w.looked = now
 		return w.look()
 	}

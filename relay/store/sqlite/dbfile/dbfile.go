@@ -1,4 +1,5 @@
-package sqlite
+// Package dbfile reserves the file of a database for one process, and knows the file system that it is on.
+package dbfile
 
 import (
 	"errors"
@@ -10,13 +11,13 @@ import (
 	"time"
 )
 
-// claimFile locks the database, and creates an empty one if it does not exist, for its owner only.
-func claimFile(path string) (*fileLock, error) {
+// Claim locks the database, and creates an empty one if it does not exist, for its owner only.
+func Claim(path string) (*Lock, error) {
 	dir := filepath.Dir(path)
 	if err := makeFolder(dir); err != nil {
 		return nil, fmt.Errorf("creating the directory of the store: %w", err)
 	}
-	lock, err := lockDatabase(path)
+	lock, err := Reserve(path)
 	if err != nil {
 		return nil, err
 	}
@@ -27,10 +28,10 @@ func claimFile(path string) (*fileLock, error) {
 		err = nil
 	}
 	if err == nil {
-		err = syncDir(dir)
+		err = SyncDir(dir)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("creating the store: %w", err), lock.release())
+		return nil, errors.Join(fmt.Errorf("creating the store: %w", err), lock.Release())
 	}
 	return lock, nil
 }
@@ -51,15 +52,16 @@ func makeFolder(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	return syncDir(parent)
+	return SyncDir(parent)
 }
 
-// fileLock reserves a database for one process. The lock is on a file beside it, since closing any descriptor of the
+// Lock reserves a database for one process. The lock is on a file beside it, since closing any descriptor of the
 // database itself would drop the locks of SQLite. The operating system releases it when the process ends. The text in
 // the file is for people. The file stays, since removing it would race with another process.
-type fileLock struct{ f *os.File }
+type Lock struct{ f *os.File }
 
-func lockDatabase(path string) (*fileLock, error) {
+// Reserve locks the database, which exists.
+func Reserve(path string) (*Lock, error) {
 	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening the lock file: %w", err)
@@ -74,10 +76,11 @@ func lockDatabase(path string) (*fileLock, error) {
 		_ = f.Close()
 		return nil, err
 	}
-	return &fileLock{f}, nil
+	return &Lock{f}, nil
 }
 
-func (l *fileLock) release() error {
+// Release frees the database.
+func (l *Lock) Release() error {
 	if err := l.f.Close(); err != nil {
 		return fmt.Errorf("releasing the lock: %w", err)
 	}
@@ -109,21 +112,12 @@ func holder(f *os.File) string {
 	return " by " + strings.TrimSpace(string(b))
 }
 
-// networkFileSystem returns the name of a file system of Linux whose locks or confirmed writes depend on another
+// NetworkName returns the name of a file system of Linux whose locks or confirmed writes depend on another
 // machine or a helper process, by its number in linux/magic.h, or nothing.
-func networkFileSystem(magic uint32) string {
+func NetworkName(magic uint32) string {
 	return map[uint32]string{
 		0x6969: "NFS", 0x517B: "SMB", 0xFF534D42: "SMB", 0xFE534D42: "SMB", 0x01021997: "9p", 0x65735546: "FUSE",
 		0x00C36400: "Ceph", 0x5346414F: "AFS", 0x6B414653: "AFS", 0x73757245: "Coda", 0x0BD00BD0: "Lustre",
 		0x786F4256: "vboxsf",
 	}[magic]
-}
-
-// warnOfFileSystem warns that the store is on a file system where a power loss or a second process can harm it.
-func (s *Store) warnOfFileSystem(name string) {
-	if name != "" {
-		s.log.Warn("store on a network or user-space file system", "store", s.Path, "file_system", name,
-			"hint", "it may lose confirmed events, and let two processes write at once: put --store on a local disk, "+
-				"or use --store postgres://…")
-	}
 }

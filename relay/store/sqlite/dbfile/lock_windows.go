@@ -1,4 +1,4 @@
-package sqlite
+package dbfile
 
 import (
 	"errors"
@@ -22,5 +22,5 @@ func tryLock(f *os.File) (bool, error) {
 	return true, nil
 }
 
-// syncDir does nothing: the file system makes names durable by itself.
-func syncDir(string) error { return nil }
+// SyncDir does nothing: the file system makes names durable by itself.
+func SyncDir(string) error { return nil }

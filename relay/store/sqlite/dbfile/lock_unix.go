@@ -1,6 +1,6 @@
 //go:build unix
 
-package sqlite
+package dbfile
 
 import (
 	"errors"
@@ -20,8 +20,8 @@ func tryLock(f *os.File) (bool, error) {
 	return true, nil
 }
 
-// syncDir makes the names of new files in a folder durable.
-func syncDir(dir string) error {
+// SyncDir makes the names of new files in a folder durable.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return fmt.Errorf("opening the folder %s: %w", dir, err)
