@@ -32,7 +32,7 @@ func (e *Engine) plan(cfg *config.Config, p *pendingEvent, get func(string) ([]b
 		plan.Decisions, err = json.Marshal(p.decision)
 	}
 	if p.replayOf != 0 { // newer events may have changed the state since
-		plan.Changes = nil
+		plan.Changes, plan.Items = nil, nil
 	}
 	return plan, err
 }
@@ -80,6 +80,9 @@ func (e *Engine) planOf(cfg *config.Config, p *pendingEvent) (plan store.Plan, e
 	}
 	for _, c := range p.decision.Changes {
 		plan.Changes = append(plan.Changes, store.Change(c))
+	}
+	for _, it := range p.decision.Items {
+		plan.Items = append(plan.Items, store.Item{Key: it.Key, Data: it.Data})
 	}
 	return plan, nil
 }

@@ -35,6 +35,7 @@ type Decision struct {
 	NotMatched    int            `json:"not_matched"`
 	Notifications []Notification `json:"-"`
 	Changes       []Change       `json:"-"`
+	Items         []Item         `json:"-"`
 }
 
 // Result is the outcome of one rule and its reason.
@@ -138,4 +139,11 @@ type Change struct {
 	Key     string
 	Value   []byte
 	Expires time.Time
+	Due     time.Time // when the slot of this key is due; zero asks for nothing
+}
+
+// Item is an entry in the list of a slot. The relay adds the id of the event.
+type Item struct {
+	Key  string // of the slot
+	Data []byte
 }

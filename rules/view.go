@@ -74,8 +74,8 @@ func (s *Set) entity(e *entityState, v *view, st State, actor map[string]any) ma
 	}
 	merged := e.merge(st.Fetched)
 	if e.apply(v.event, actor) || merged {
-		v.changes = append(v.changes, Change{entityPrefix + v.entityKey, e.encode(),
-			st.Now.Add(s.settings.Retention.Entities)})
+		v.changes = append(v.changes, Change{Key: entityPrefix + v.entityKey, Value: e.encode(),
+			Expires: st.Now.Add(s.settings.Retention.Entities)})
 	}
 	v.title, _ = e.Fields["title"].(string)
 	return e.vars(v.event, &s.settings)
@@ -94,8 +94,8 @@ func (s *Set) addPrevious(v *view, st State, entity map[string]any) {
 	if s.usesPrevious || completed || v.event.Name == "run.aborted" { // whose default messages name the previous run
 		runs := decodeRuns(st.get(key))
 		if completed {
-			v.changes = append(v.changes, Change{key, runs.encode(v.event, entity),
-				st.Now.Add(s.settings.Retention.Entities)})
+			v.changes = append(v.changes, Change{Key: key, Value: runs.encode(v.event, entity),
+				Expires: st.Now.Add(s.settings.Retention.Entities)})
 		}
 		v.vars["previous"] = previousRun(runs.other(v.event.EntityID()), s.settings.Location)
 	}

@@ -34,7 +34,8 @@ func fullStore(t *testing.T) (path string) {
 	return path
 }
 
-// fill stores events and deliveries in each state, with attempts, replays, a fallback, waits and keys.
+// fill stores events and deliveries in each state, with attempts, replays, a fallback, waits and keys, a digest that was
+// flushed and one that is open.
 func fill(f *storetest.Fixture) {
 	f.Clock.Store(time.Now().UnixMilli()) // the other engine has the clock of its server
 	var all []store.ID
@@ -67,6 +68,10 @@ func fill(f *storetest.Fixture) {
 	}
 	_, err = f.Cancel(f.Context(), all[35:], "cancelled by a person")
 	f.NoError(err)
+	f.Join("slot:g/r/1", 0)
+	f.WakeAll()
+	f.Join("slot:g/r/2", time.Hour)
+	f.Join("slot:g/r/2", time.Hour)
 }
 
 // dump returns all rows of a store.
@@ -116,7 +121,7 @@ func testRoundTrip(t *testing.T, c *pgtest.Cluster) {
 	first := "sqlite:" + fullStore(t)
 	second, third := c.Schema(t, "copied"), "sqlite:"+filepath.Join(t.TempDir(), "new", "relay.db")
 	done := copyStore(t, first, second)
-	if done.Rows["events"] != 40 || done.Rows["deliveries"] != 40 || done.Rows["kv"] != 80 || done.Copied == 0 {
+	if done.Rows["events"] != 44 || done.Rows["deliveries"] != 41 || done.Rows["kv"] != 81 || done.Rows["items"] != 2 || done.Copied == 0 {
 		t.Errorf("copied %+v", done)
 	}
 	copyStore(t, second, third)
@@ -169,6 +174,11 @@ func checkWorks(t *testing.T, from, url string) {
 	if err != nil || !rs[0].Duplicate || rs[0].ID != evs[0].ID {
 		t.Errorf("the body of the first event again: %+v, %v", rs, err)
 	}
+	due, err := got.NextWake(t.Context(), time.Now(), false)
+	if same, err2 := want.NextWake(t.Context(), time.Now(), false); due.IsZero() || !due.Equal(same) ||
+		errors.Join(err, err2) != nil {
+		t.Errorf("the next slot is due at %v, want %v (%v, %v)", due, same, err, err2)
+	}
 	if v, err := got.Get(t.Context(), "qase/WEB/run/7"); err != nil || string(v) != "\x00\xff\x07" {
 		t.Errorf("a key has %q, %v", v, err)
 	}
@@ -209,7 +219,7 @@ func interrupt(t *testing.T, from, to string, pages int) {
 
 func testInterrupted(t *testing.T, c *pgtest.Cluster) {
 	from := "sqlite:" + fullStore(t)
-	for i, pages := range []int{1, 2, 4, 5} {
+	for i, pages := range []int{1, 2, 4, 5, 6} {
 		file := "sqlite:" + filepath.Join(t.TempDir(), "relay.db")
 		for _, to := range []string{c.Schema(t, fmt.Sprint("cut", i)), file} {
 			interrupt(t, from, to, pages)

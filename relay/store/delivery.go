@@ -16,23 +16,36 @@ type Event struct {
 	ReceivedAt time.Time
 	// Keys are the keys that decide will ask for. They are read together.
 	Keys []string
+	// MoreKeys returns further ones, once those of Keys are known, and may be nil. get returns values as they were
+	// before the batch, and nil for a key that is not known. Decide may ask for keys that neither names, at the price of
+	// a read for each.
+	MoreKeys func(get func(key string) ([]byte, error)) []string
 	// ReplayOf is the event that this one repeats because a person asked for it, or zero. A replay is not a duplicate
 	// of anything, and nothing is a duplicate of it.
 	ReplayOf ID
+	// Kind says what made an event that did not come from outside (see [Firing.Event]); otherwise it is empty. An event
+	// with a kind is not a duplicate of anything, and nothing is a duplicate of it.
+	Kind string
 }
+
+// HasHash reports whether a later event with the same body is a duplicate of this one.
+func (ev *Event) HasHash() bool { return ev.ReplayOf == 0 && ev.Kind == "" }
 
 // Decide decides about the i-th event of a batch. get returns the value kept under a key, or nil; the value
 // must not be changed in place.
 type Decide func(i int, get func(key string) ([]byte, error)) (Plan, error)
 
-// Call calls d and turns a panic into an error.
+// Call calls d, and turns a panic or a plan that cannot be stored into an error.
 func (d Decide) Call(i int, get func(key string) ([]byte, error)) (p Plan, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("deciding about an event: panic: %v", r)
 		}
 	}()
-	return d(i, get)
+	if p, err = d(i, get); err == nil {
+		err = p.check()
+	}
+	return p, err
 }
 
 // Plan is the result of a decision about one event.
@@ -40,6 +53,7 @@ type Plan struct {
 	Decisions  []byte // JSON, kept with the event as it is
 	Deliveries []NewDelivery
 	Changes    []Change
+	Items      []Item // added once the changes are made
 }
 
 // NewDelivery is a delivery to be made.
@@ -69,6 +83,7 @@ type Change struct {
 	Key     string
 	Value   []byte    // nil deletes the key
 	Expires time.Time // when the value is forgotten; zero is never
+	Due     time.Time // when the slot of this key is due; zero is never (see [Slots])
 }
 
 // Receipt is the result of Accept for one event of a batch.
@@ -169,6 +184,7 @@ type StoredEvent struct {
 	Decisions  []byte // JSON, as planned
 	Deliveries []ID   // filled by Event
 	ReplayOf   ID     // the event that this one repeats, or zero
+	Kind       string // what made it, or empty if it came from outside
 }
 
 // EventFilter selects events. Zero fields select all.

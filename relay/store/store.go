@@ -59,6 +59,7 @@ type Store interface {
 	Queue
 	Reader
 	KV
+	Slots
 	Cluster
 	// Close waits for running calls and closes the store. Deliveries in state sending are pending at the next start.
 	io.Closer
@@ -78,8 +79,8 @@ type Intake interface {
 	// due.
 	Accept(ctx context.Context, batch []Event, decide Decide) ([]Receipt, error)
 	// Purge deletes events older than the given moments, in steps short enough not to disturb other writers, and
-	// expired keys and body hashes. It keeps events with unfinished deliveries, and those with dead ones until the
-	// second moment.
+	// expired keys and body hashes. It keeps events with unfinished deliveries, those with dead ones until the second
+	// moment, and those of items. Slots of dry runs that nothing has fired for a day are deleted.
 	Purge(ctx context.Context, events, dead time.Time) (int, error)
 	// Check reports whether the store can write, by writing.
 	Check(ctx context.Context) error
@@ -138,7 +139,8 @@ type KV interface {
 	// Get returns the value of a key, or nil.
 	Get(ctx context.Context, key string) ([]byte, error)
 	// Swap sets the value of a key, or deletes it if the new value is nil, provided that the value is still old (nil:
-	// the key does not exist). It reports whether it did. It is for keys that no plan changes.
+	// the key does not exist). It reports whether it did. It is for keys that no plan changes, and fails for
+	// slots.
 	Swap(ctx context.Context, key string, old []byte, c Change) (bool, error)
 	// Reserve takes the next slot of a rate, which all relays on this store share, and returns how long to wait for it.
 	// A slot more than most away is not taken, but its wait is returned all the same.
@@ -154,8 +156,8 @@ type Cluster interface {
 	// false, because the store could not be reached for long, another relay may have taken them over: what is not sent
 	// yet must not be sent, but handed back by Finish, which ignores deliveries of other relays.
 	LeasesValid() bool
-	// Notifications delivers names of notifiers for which another relay has stored work. It is nil if no other relay
-	// can use the store.
+	// Notifications delivers names of notifiers for which another relay has stored work, and DueNotification. It is nil
+	// if no other relay can use the store.
 	Notifications() <-chan string
 }
 

@@ -4,7 +4,6 @@ package engine
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -32,67 +31,6 @@ type BodyHash [16]byte
 
 // HashOf returns the hash by which an event's body is deduplicated.
 func HashOf(ev *store.Event) BodyHash { return BodyHash(ev.Hash[:16]) }
-
-// KeyValue is the value of a key with its expiry in milliseconds.
-type KeyValue struct {
-	Value   []byte // nil: the key does not exist
-	Expires int64
-}
-
-// Expiry returns a time in milliseconds. The zero time never expires.
-func Expiry(t time.Time) int64 {
-	if t.IsZero() {
-		return math.MaxInt64
-	}
-	return t.UnixMilli()
-}
-
-// Keys are the keys of a transaction: as it has read them, and as it changes them. Each is written once, however many
-// events change it. The zero value is empty.
-type Keys struct {
-	Read    map[string]KeyValue
-	Changed map[string]KeyValue
-	Order   []string // of the first changes
-}
-
-// Remember keeps what was read. The zero KeyValue is a key that does not exist.
-func (k *Keys) Remember(key string, kv KeyValue) {
-	if k.Read == nil {
-		k.Read = map[string]KeyValue{}
-	}
-	k.Read[key] = kv
-}
-
-// Set adds a change, which replaces an earlier one of the same key.
-func (k *Keys) Set(c store.Change) {
-	if k.Changed == nil {
-		k.Changed = map[string]KeyValue{}
-	}
-	if _, known := k.Changed[c.Key]; !known {
-		k.Order = append(k.Order, c.Key)
-	}
-	k.Changed[c.Key] = KeyValue{c.Value, Expiry(c.Expires)}
-}
-
-// Get returns a value as the transaction will leave it, or nil. It calls read for a key that is not known yet. An
-// expired value is gone, whether or not it was purged.
-func (k *Keys) Get(key string, now int64, read func() (KeyValue, error)) ([]byte, error) {
-	kv, known := k.Changed[key]
-	if !known {
-		kv, known = k.Read[key]
-	}
-	if !known {
-		var err error
-		if kv, err = read(); err != nil {
-			return nil, Wrap(err, "reading a key")
-		}
-		k.Remember(key, kv)
-	}
-	if kv.Expires <= now {
-		return nil, nil
-	}
-	return kv.Value, nil
-}
 
 // InSlices calls change for slices of sorted ids, each for a transaction of its own, so that a long list delays no
 // other caller for long. It returns the sum of the results.

@@ -88,7 +88,39 @@ func (in *intake) open() error {
 	if err := in.send(); err != nil {
 		return engine.Wrap(err, "reading the state of the events")
 	}
-	return in.findDuplicates(seen)
+	if err := in.findDuplicates(seen); err != nil {
+		return err
+	}
+	return in.openMore()
+}
+
+// openMore locks and reads the keys that follow from the announced ones.
+func (in *intake) openMore() error {
+	var keys []string
+	for _, a := range in.arrivals {
+		if a.MoreKeys != nil && !a.receipt.Duplicate {
+			keys = append(keys, in.keys.More(a.Event, in.now)...)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	in.readKeys(keys)
+	return engine.Wrap(in.send(), "reading more of the state of the events")
+}
+
+// lockKeys queues the locking of keys and slots.
+func (t *tx) lockKeys(keys []string) {
+	plain, slots := make([]string, 0, len(keys)), []string(nil)
+	for _, key := range keys {
+		if store.IsSlot(key) {
+			slots = append(slots, key)
+		} else {
+			plain = append(plain, key)
+		}
+	}
+	t.lock(lockKeys, plain)
+	t.lock(lockSlots, slots)
 }
 
 // readKeys queues the locking and reading of keys.
@@ -103,14 +135,14 @@ func (in *intake) readKeys(keys []string) {
 		names[i] = []byte(key)
 		in.keys.Remember(key, engine.KeyValue{})
 	}
-	in.lock(lockKeys, keys)
+	in.lockKeys(keys)
 	in.queueRows(func(rows pgx.Rows) error {
-		var key, value []byte
-		var expires int64
-		err := rows.Scan(&key, &value, &expires)
-		in.keys.Remember(string(key), engine.KeyValue{Value: value, Expires: expires})
+		var key []byte
+		var kv engine.KeyValue
+		err := rows.Scan(&key, &kv.Value, &kv.Expires, &kv.Due)
+		in.keys.Remember(string(key), kv)
 		return err
-	}, "SELECT key, value, expires_at FROM kv WHERE key = ANY ($1)", names)
+	}, "SELECT key, value, expires_at, coalesce(due_at, 0) FROM kv WHERE key = ANY ($1)", names)
 }
 
 // markSeen queues the insertion of body hashes. Those that are new are in the result once it is sent; another relay
@@ -118,7 +150,7 @@ func (in *intake) readKeys(keys []string) {
 func (in *intake) markSeen() (fresh map[store.ID]bool) {
 	firsts := map[engine.BodyHash]*arrival{}
 	for _, a := range in.arrivals {
-		if a.ReplayOf != 0 {
+		if !a.HasHash() {
 			continue
 		}
 		if a.first = firsts[engine.HashOf(a.Event)]; a.first == nil {
@@ -157,7 +189,7 @@ func (in *intake) findDuplicates(fresh map[store.ID]bool) error {
 	var old []*arrival
 	for _, a := range in.arrivals {
 		a.receipt.ID = a.ID
-		a.receipt.Duplicate = a.ReplayOf == 0 && (a.first != nil || !fresh[a.ID])
+		a.receipt.Duplicate = a.HasHash() && (a.first != nil || !fresh[a.ID])
 		if a.receipt.Duplicate && a.first == nil {
 			old = append(old, a)
 		}
@@ -204,9 +236,7 @@ func (in *intake) decideAll() error {
 		if err := in.decideOne(a); err != nil {
 			return err
 		}
-		for _, c := range a.plan.Changes {
-			in.keys.Set(c)
-		}
+		in.keys.Apply(a.ID, &a.plan)
 	}
 	for _, a := range in.arrivals {
 		if a.first != nil && a.first.receipt.Err != nil {
@@ -246,7 +276,7 @@ func (in *intake) save() error {
 	for _, a := range in.arrivals {
 		switch {
 		case a.receipt.Duplicate || a.first != nil && a.receipt.Err != nil:
-		case a.receipt.Err != nil && a.ReplayOf == 0:
+		case a.receipt.Err != nil && a.HasHash():
 			h := engine.HashOf(a.Event)
 			failed = append(failed, h[:])
 		case a.receipt.Err == nil:
@@ -276,12 +306,12 @@ func (in *intake) lockChanged() {
 			late = append(late, key)
 		}
 	}
-	in.lock(lockKeys, late)
+	in.lockKeys(late)
 }
 
 func (in *intake) saveEvents() {
 	var ids, received, replays []int64
-	var sources, names, projects []string
+	var sources, names, projects, kinds []string
 	var decisions, bodies [][]byte
 	for _, a := range in.arrivals {
 		if a.receipt.Duplicate || a.receipt.Err != nil {
@@ -290,13 +320,14 @@ func (in *intake) saveEvents() {
 		ids, replays = append(ids, int64(a.ID)), append(replays, int64(a.ReplayOf))
 		received, sources = append(received, a.ReceivedAt.UnixMilli()), append(sources, clean(a.Source))
 		names, projects = append(names, clean(a.Name)), append(projects, clean(a.Project))
+		kinds = append(kinds, a.Kind)
 		decisions, bodies = append(decisions, a.plan.Decisions), append(bodies, a.Body)
 	}
 	if len(ids) > 0 {
-		in.queue(`INSERT INTO events (id, source, name, project, received_at, replay_of, decisions, body)
+		in.queue(`INSERT INTO events (id, source, name, project, received_at, replay_of, decisions, body, kind)
 			SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
-				$7::bytea[], $8::bytea[])`,
-			ids, sources, names, projects, received, replays, decisions, bodies)
+				$7::bytea[], $8::bytea[], $9::text[])`,
+			ids, sources, names, projects, received, replays, decisions, bodies, kinds)
 	}
 }
 
@@ -306,9 +337,10 @@ func (in *intake) saveKeys() {
 	var gone, keys, values [][]byte
 	var expires []int64
 	for _, key := range in.keys.Order {
-		if kv := in.keys.Changed[key]; kv.Value == nil {
+		switch kv := in.keys.Changed[key]; {
+		case kv.Value == nil:
 			gone = append(gone, []byte(key))
-		} else {
+		case !store.IsSlot(key):
 			keys, values, expires = append(keys, []byte(key)), append(values, kv.Value), append(expires, kv.Expires)
 		}
 	}
@@ -319,4 +351,5 @@ func (in *intake) saveKeys() {
 	if len(gone) > 0 {
 		in.queue("DELETE FROM kv WHERE key = ANY ($1)", gone)
 	}
+	in.saveSlots()
 }

@@ -157,8 +157,10 @@ func isConflict(err error) bool {
 	return errors.As(err, &e) && (e.Code == "40P01" || e.Code == "40001" || e.Code == "55P03")
 }
 
-// lockKind is the kind of thing that is locked. Every transaction locks in the order of the kinds, and within a kind in
-// the order of the numbers, so that transactions do not deadlock.
+// lockKind is the kind of thing that is locked. Every transaction locks keys first, then slots, then streams, and within
+// a kind in the order of the numbers, so that transactions do not deadlock. Keys are locked in two rounds: those that
+// events announce, and then those that follow from their values, which are other ones. The numbers of the kinds are the
+// same in every release, since relays of two releases may use a store.
 type lockKind uint64
 
 const (
@@ -167,10 +169,12 @@ const (
 	lockNodes
 	lockKeys
 	lockStreams
+	lockSlots
+	lockWake
 )
 
 // locksPerSlot divides the database's table of locks: each relay has two writers, of which one takes two kinds of
-// locks.
+// locks. Slots, and all that the writer of slots locks, have a quarter of such a share.
 const locksPerSlot = 6
 
 // lock queues the locking of keys or streams by name, until the end of the transaction. The database has room for a
@@ -187,7 +191,11 @@ func (t *tx) lock(kind lockKind, names []string) {
 	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
-	if len(ids) > t.store.maxLocks() {
+	most := t.store.maxLocks()
+	if kind == lockSlots || t.slot == slotWake {
+		most = t.store.maxSlots()
+	}
+	if len(ids) > most {
 		t.queue("SELECT pg_advisory_xact_lock($1)", all)
 		return
 	}
@@ -199,6 +207,9 @@ func (t *tx) lock(kind lockKind, names []string) {
 func (s *Store) maxLocks() int {
 	return int(min(1000, max(8, s.slots/(locksPerSlot*max(1, s.self.others.Load()+1)))))
 }
+
+// maxSlots is how many slots a transaction may lock separately.
+func (s *Store) maxSlots() int { return max(8, s.maxLocks()/4) }
 
 // lockName returns the number of a lock. The lock of a whole kind has no name.
 func (s *Store) lockName(kind lockKind, name string) int64 {

@@ -22,6 +22,9 @@ func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
 
 // Swap implements store.Store. It locks the key as Accept does, so that a decision sees the value before or after it.
 func (s *Store) Swap(ctx context.Context, key string, old []byte, c store.Change) (swapped bool, err error) {
+	if err := store.CheckSwap(key); err != nil {
+		return false, err
+	}
 	err = s.transact(ctx, func(t *tx) {
 		t.lock(lockKeys, []string{key})
 		q, args := swapQuery([]byte(key), old, c, t.now)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,8 +30,8 @@ type Options struct {
 
 // Store is a store.Store in a PostgreSQL database. The relays that use it are equals.
 //
-// Each process has two goroutines that write, one for new events and one for outcomes, claims and changes of
-// deliveries. Each takes all calls that wait into one transaction of few round trips, so that they share one fsync.
+// Each process has three goroutines that write: for new events, for outcomes, claims and changes of deliveries, and for
+// slots. Each takes all calls that wait into one transaction of few round trips, so that they share one fsync.
 // Relays that use the same keys or streams do so one after another, by advisory locks (see [tx.lock]).
 //
 // A relay keeps its number and its leases as long as it renews its session by heartbeats (see [replica]).
@@ -47,6 +48,8 @@ type Store struct {
 	wakeups wakeups
 
 	events, work *writer
+	slotWriter   *writer
+	nextDue      atomic.Int64 // of the slots, as this relay knows it, in milliseconds
 	background   sync.WaitGroup
 	quit         context.CancelFunc // ends the background
 	closed       atomic.Bool
@@ -84,15 +87,17 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	s.events = newWriter(s, slotEvents, (*tx).acceptGroup)
 	s.work = newWriter(s, slotWork, (*tx).workGroup)
+	s.slotWriter = newWriter(s, slotWake, (*tx).wakeGroup)
 	s.wakeups.init()
+	s.nextDue.Store(math.MaxInt64)
 	if err := s.register(ctx); err != nil {
 		return err
 	}
 	s.events.Start()
 	s.work.Start()
+	s.slotWriter.Start()
 	if err := s.recover(ctx); err != nil {
-		s.events.Stop()
-		s.work.Stop()
+		s.stopWriters()
 		return err
 	}
 	background, quit := context.WithCancel(context.Background())
@@ -126,11 +131,16 @@ func (s *Store) inspect(ctx context.Context) error {
 // Close implements store.Store. Other relays take over what this one has claimed.
 func (s *Store) Close() error { return s.close() }
 
-// shutdown stops the writer of events first, since it may add work to the other one.
+// stopWriters stops the writer of events first, since it may add work to another one.
+func (s *Store) stopWriters() {
+	s.events.Stop()
+	s.slotWriter.Stop()
+	s.work.Stop()
+}
+
 func (s *Store) shutdown() error {
 	s.closed.Store(true)
-	s.events.Stop()
-	s.work.Stop()
+	s.stopWriters()
 	s.quit()
 	s.background.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), engine.ReadTimeout)

@@ -36,6 +36,9 @@ func (s *Store) Purge(ctx context.Context, events, dead time.Time) (total int, e
 	if total, err = s.purgeEvents(ctx, conn.Conn(), store.FirstID(events), store.FirstID(dead)); err != nil {
 		return total, engine.Wrap(err, "purging events")
 	}
+	if err := s.purgeDrySlots(ctx, conn.Conn()); err != nil {
+		return total, engine.Wrap(err, "purging slots of dry runs")
+	}
 	for _, k := range []keyed{{"dedupe", "hash"}, {"kv", "key"}} {
 		if err := s.purgeExpired(ctx, conn.Conn(), k); err != nil {
 			return total, engine.Wrap(err, "purging what has expired")
@@ -70,7 +73,8 @@ type idRange struct{ after, last store.ID }
 func (s *Store) purgeRange(ctx context.Context, conn *pgx.Conn, r idRange, deadBefore store.ID) (n int, err error) {
 	const old = `WITH old AS (
 			SELECT id FROM events e WHERE id > $1 AND id <= $2 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id
-				AND (d.state IN ('pending', 'sending') OR (d.state = 'dead' AND d.event_id >= $3)))),
+				AND (d.state IN ('pending', 'sending') OR (d.state = 'dead' AND d.event_id >= $3)))
+				AND NOT EXISTS (SELECT 1 FROM items i WHERE i.event_id = e.id)),
 		gone AS (
 			DELETE FROM deliveries d USING old WHERE d.event_id = old.id AND d.state IN ('delivered', 'dead', 'cancelled')
 			RETURNING d.id, d.notifier, d.state),
@@ -118,6 +122,34 @@ func (s *Store) purgeExpired(ctx context.Context, conn *pgx.Conn, k keyed) error
 		if _, err := conn.Exec(ctx, expired, at, last, s.now().UnixMilli()); err != nil {
 			return err
 		}
+		if k.table == "kv" {
+			if err := s.purgeItems(ctx, conn, at, last); err != nil {
+				return err
+			}
+		}
 		at = last
+	}
+}
+
+// purgeItems deletes the items of keys in a range that are gone.
+func (s *Store) purgeItems(ctx context.Context, conn *pgx.Conn, after, last []byte) error {
+	const q = `WITH gone AS (
+			DELETE FROM items i WHERE key > $1 AND key <= $2 AND NOT EXISTS (SELECT 1 FROM kv k WHERE k.key = i.key)
+			RETURNING octet_length(data) AS n)` + uncountItems + "SELECT coalesce(sum(n), 0)::bigint FROM gone"
+	var bytes int64
+	err := conn.QueryRow(ctx, q, after, last, s.self.node.Load(), slotPurge).Scan(&bytes)
+	s.counts.ownBytes.Add(-bytes)
+	return err
+}
+
+// purgeDrySlots lets the slots of dry runs expire that nothing has fired for a day.
+func (s *Store) purgeDrySlots(ctx context.Context, conn *pgx.Conn) error {
+	const q = `UPDATE kv SET due_at = NULL, expires_at = 0 WHERE key IN (
+		SELECT key FROM kv WHERE due_at <= $1 AND ` + dryKeys + ` LIMIT $2)`
+	for {
+		tag, err := conn.Exec(ctx, q, s.now().Add(-24*time.Hour).UnixMilli(), engine.PurgeSlice)
+		if err != nil || tag.RowsAffected() < engine.PurgeSlice {
+			return err
+		}
 	}
 }

@@ -70,6 +70,9 @@ func (s *Store) register(ctx context.Context) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", s.lockName(lockNodes, "")); err != nil {
 			return err
 		}
+		if err := s.keepGap(ctx, tx); err != nil {
+			return err
+		}
 		if j.node, err = s.freeNode(ctx, tx); err != nil {
 			return err
 		}
@@ -84,6 +87,19 @@ func (s *Store) register(ctx context.Context) error {
 	s.counts.ownBytes.Store(j.bytes)
 	s.self.lastBeat.Store(&start)
 	return s.beatOnce(ctx)
+}
+
+// keepGap keeps the time since the last heartbeat of any relay, if it is a gap.
+func (s *Store) keepGap(ctx context.Context, tx pgx.Tx) error {
+	const put = `INSERT INTO kv (key, value, expires_at) VALUES ($1, $2, $3)
+		ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at`
+	var last, now int64
+	err := tx.QueryRow(ctx, "SELECT coalesce(max(beat_at), 0), "+dbNow+" FROM replicas").Scan(&last, &now)
+	if gap, found := store.GapBetween(fromMillis(last), fromMillis(now)); err == nil && found {
+		c := gap.Change()
+		_, err = tx.Exec(ctx, put, []byte(c.Key), c.Value, engine.Expiry(c.Expires))
+	}
+	return engine.Wrap(err, "looking when a relay used the store last")
 }
 
 // joining is the identity that a relay is about to take, and the load that it starts from.

@@ -3,7 +3,9 @@
 package postgres
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"sync"
 	"testing"
@@ -99,18 +101,24 @@ func testRelays(t *testing.T, s *schemas) {
 			}
 			r.Equal("numbers", len(numbers), len(r.all))
 		},
-		"one body that all receive at the same time is one event":              (*relays).acceptTheSame,
-		"changes of one key by all at the same time are not lost":              (*relays).changeTheSame,
-		"deliveries that all store and send at the same time keep their order": (*relays).keepOrder,
-		"deliveries of a dead relay are taken over, in order":                  (*relays).takeOver,
-		"a relay that was declared dead sends nothing and joins again":         (*relays).comeBack,
-		"a relay whose number was given away makes its ids with another":       (*relays).loseNumber,
-		"a claim whose commit was not confirmed is handed back":                (*relays).unsure,
-		"a rate is shared by all":                                              (*relays).shareRate,
-		"a relay is notified of work that another one has stored":              (*relays).hear,
-		"the load is that of all, and each relay's own is known at once":       (*relays).shareLoad,
-		"one relay purges at a time":                                           (*relays).purgeAlone,
-		"a key that no event announced is locked too, and no change is lost":   (*relays).unannounced,
+		"one body that all receive at the same time is one event":                 (*relays).acceptTheSame,
+		"changes of one key by all at the same time are not lost":                 (*relays).changeTheSame,
+		"deliveries that all store and send at the same time keep their order":    (*relays).keepOrder,
+		"deliveries of a dead relay are taken over, in order":                     (*relays).takeOver,
+		"a relay that was declared dead sends nothing and joins again":            (*relays).comeBack,
+		"a relay whose number was given away makes its ids with another":          (*relays).loseNumber,
+		"a claim whose commit was not confirmed is handed back":                   (*relays).unsure,
+		"a rate is shared by all":                                                 (*relays).shareRate,
+		"a relay is notified of work that another one has stored":                 (*relays).hear,
+		"the load is that of all, and each relay's own is known at once":          (*relays).shareLoad,
+		"one relay purges at a time":                                              (*relays).purgeAlone,
+		"a key that no event announced is locked too, and no change is lost":      (*relays).unannounced,
+		"events and flushes by all at the same time: each event is in one digest": (*relays).joinTheSame,
+		"one relay fires slots at a time":                                         (*relays).wakeAlone,
+		"a relay is notified of a slot that another one has stored":               (*relays).hearOfSlots,
+		"slots fire once when the connection breaks before the commit":            (*relays).breakBeforeCommit,
+		"slots fire once when the answer of the commit is lost":                   (*relays).loseAnswer,
+		"a long time without any relay is a gap":                                  (*relays).gap,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -272,4 +280,105 @@ func (r *relays) purgeAlone() {
 	n, err = r.Purge(r.Context(), later, later)
 	r.NoError(err)
 	r.Equal("after it", n, 1)
+}
+
+func (r *relays) joinTheSame() { r.JoinAtOnce(40, r.all[0], r.all[1], r.all[2]) }
+
+func (r *relays) wakeAlone() {
+	r.Join("slot:g/r/1", 0)
+	conn, err := r.all[1].pool.Acquire(r.Context())
+	r.NoError(err)
+	lock := r.all[1].lockName(lockWake, "")
+	_, err = conn.Exec(r.Context(), "SELECT pg_advisory_lock($1)", lock)
+	r.NoError(err)
+	r.Equal("while another one fires", r.WakeAll().Busy, true)
+	_, err = conn.Exec(r.Context(), "SELECT pg_advisory_unlock($1)", lock)
+	r.NoError(err)
+	conn.Release()
+	r.flushAll()
+}
+
+// flushAll fires until the only digest has left: it may be due a moment later by the clock of another relay, a call may
+// fail, and a session that was broken may hold its locks for a moment.
+func (r *relays) flushAll() {
+	r.Helper()
+	for deadline := time.Now().Add(time.Minute); len(r.Digests()) == 0; {
+		_, _ = r.Wake(r.Context(), store.Wake{Limit: 10, Decide: r.Flush})
+		if time.Now().After(deadline) {
+			r.Fatal("it is never flushed")
+		}
+	}
+	r.Equal("digests", len(r.Digests()), 1)
+	r.Equal("once more", r.WakeAll().Looked, 0)
+	r.Equal("deliveries", len(r.DeliveryIDs(store.DeliveryFilter{})), 1)
+}
+
+func (r *relays) hearOfSlots() {
+	ticker := time.NewTicker(notifyEvery)
+	defer ticker.Stop()
+	for {
+		r.Join("slot:g/r/1", time.Hour)
+		select {
+		case name := <-r.all[2].Notifications():
+			r.Equal("name", name, store.DueNotification)
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// breakBeforeCommit ends the session of a transaction that has decided, so that it is rolled back.
+func (r *relays) breakBeforeCommit() {
+	r.Join("slot:g/r/1", 0)
+	p, tries, broken := r.all[0], 0, false
+	run := p.slotWriter.run
+	p.slotWriter.run = func(t *tx, group []*op) error {
+		err := run(t, group)
+		if tries++; err == nil && group[0].wake.woken.Looked > 0 && !broken {
+			broken = true
+			r.run("SELECT pg_terminate_backend($1)", t.conn.Conn().PgConn().PID())
+		}
+		return err
+	}
+	r.flushAll()
+	r.Equal("broken, and tried again", []bool{broken, tries > 2}, []bool{true, true})
+}
+
+// loseAnswer commits, and lets the caller believe that the connection broke.
+func (r *relays) loseAnswer() {
+	r.Join("slot:g/r/1", 0)
+	p := r.all[0]
+	run := p.slotWriter.run
+	lost := false
+	p.slotWriter.run = func(t *tx, group []*op) error {
+		err := run(t, group)
+		if err == nil && !lost && group[0].wake.woken.Looked > 0 {
+			lost = true
+			return errors.Join(t.commit(), io.ErrUnexpectedEOF)
+		}
+		return err
+	}
+	for deadline := time.Now().Add(time.Minute); !lost; {
+		_, err := p.Wake(r.Context(), store.Wake{Limit: 10, Decide: r.Flush})
+		r.Equal("the error is that of the connection", err != nil, lost)
+		if time.Now().After(deadline) {
+			r.Fatal("it is never due")
+		}
+	}
+	r.flushAll()
+}
+
+func (r *relays) gap() {
+	r.Equal("while others live", r.Value(store.GapKey) == nil, true)
+	for _, p := range r.all {
+		stopHeartbeats(p)
+	}
+	r.run("UPDATE replicas SET beat_at = beat_at - 3600000")
+	next := r.add(r.T, r.url)
+	r.Cleanup(func() { r.NoError(next.Close()) })
+	gap := store.ParseGap(r.Value(store.GapKey))
+	r.Equal("an hour", gap.To.Sub(gap.From).Round(10*time.Minute), time.Hour)
+	after := r.add(r.T, r.url)
+	r.Cleanup(func() { r.NoError(after.Close()) })
+	r.Equal("of the next one", store.ParseGap(r.Value(store.GapKey)), gap)
 }

@@ -17,7 +17,7 @@ import (
 // Every change of a delivery writes all indexes that hold it, so they are few, and most hold unfinished deliveries
 // only. The order within a stream is that of seq, which is assigned under the lock of the stream: the clocks in ids may
 // differ.
-func migrations() []string { return []string{schema1} }
+func migrations() []string { return []string{schema1, schema2} }
 
 const schema1 = `
 CREATE TABLE events (
@@ -119,6 +119,21 @@ CREATE TABLE probe (
 	node integer PRIMARY KEY,
 	at   bigint NOT NULL
 );
+`
+
+// schema2 adds slots, which are keys with a due time, their items, and events that slots have made. The counts of no
+// notifier have the bytes of the items.
+const schema2 = `
+ALTER TABLE kv ADD COLUMN due_at bigint;
+CREATE INDEX kv_due ON kv (due_at, key) WHERE due_at IS NOT NULL;
+CREATE TABLE items (
+	key      bytea NOT NULL,
+	event_id bigint NOT NULL,
+	data     bytea NOT NULL,
+	PRIMARY KEY (key, event_id)
+) WITH (autovacuum_vacuum_scale_factor = 0.02);
+CREATE INDEX items_event ON items (event_id);
+ALTER TABLE events ADD COLUMN kind text COLLATE "C" NOT NULL DEFAULT '';
 `
 
 // migrate brings the tables to the version that this program knows, one relay at a time, in one transaction.

@@ -157,7 +157,8 @@ func parameters(n int) string {
 func (r transferReader) State(ctx context.Context) (state string, err error) {
 	const q = `SELECT concat('events ', (SELECT count(*) || ' ' || coalesce(max(id), 0) FROM events),
 		', deliveries ', (SELECT count(*) || ' ' || coalesce(max(id), 0) || ' ' || coalesce(max(updated_at), 0)
-			FROM deliveries), ', attempts ', (SELECT count(*) FROM attempts), ', keys ', (SELECT count(*) FROM kv))`
+			FROM deliveries), ', attempts ', (SELECT count(*) FROM attempts), ', keys ', (SELECT count(*) FROM kv), ', items ',
+		(SELECT count(*) FROM items))`
 	err = r.conn.QueryRow(ctx, q).Scan(&state)
 	return state, engine.Wrap(err, "reading the state of the store")
 }
@@ -265,6 +266,8 @@ func (w transferWriter) Finish(ctx context.Context) error {
 			count(*) FILTER (WHERE state = 'dead'),
 			coalesce(sum(length(message)) FILTER (WHERE state IN ('pending', 'sending')), 0)
 		FROM deliveries GROUP BY notifier`
+	const items = `INSERT INTO counts (node, slot, notifier, unfinished, dead, bytes)
+		SELECT 0, 0, '', 0, 0, sum(octet_length(data)) FROM items HAVING count(*) > 0`
 	return w.transact(ctx, "finishing the copy", func(tx pgx.Tx) error {
 		if err := setMark(ctx, tx, ""); err != nil {
 			return err
@@ -272,7 +275,10 @@ func (w transferWriter) Finish(ctx context.Context) error {
 		if _, err := tx.Exec(ctx, "DELETE FROM counts"); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, count)
+		if _, err := tx.Exec(ctx, count); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, items)
 		return err
 	})
 }

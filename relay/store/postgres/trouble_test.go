@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strings"
 	"syscall"
@@ -55,7 +56,8 @@ func testRefusals(t *testing.T, c *pgtest.Cluster) {
 		"UPDATE newer.qase_relay SET version = 99; CREATE TABLE other.events (id int); CREATE ROLE guest LOGIN; GRANT USAGE ON SCHEMA bare TO guest")
 	for name, try := range map[string]struct{ url, want string }{
 		"tables of a newer release": {newer,
-			"the tables have version 99, and this program knows versions up to 1; start the newer release"},
+			fmt.Sprintf("the tables have version 99, and this program knows versions up to %d; start the newer release",
+				len(migrations()))},
 		"tables of another program":      {foreign, "tables of another program"},
 		"a schema that is not there":     {c.URL("missing"), "CREATE SCHEMA"},
 		"a user who may not make tables": {strings.Replace(bare, "//relay:", "//guest:", 1), "may not make tables"},

@@ -27,6 +27,7 @@ const (
 	slotEvents = iota
 	slotWork
 	slotPurge
+	slotWake
 )
 
 // op is one call that writes, of one of these kinds. It may run again in another transaction, so each kind starts its
@@ -37,6 +38,7 @@ type op struct {
 	orphans  bool // the outcomes are of lost deliveries, which a sender here may still hold
 	change   *change
 	claim    *claim
+	wake     *waking
 }
 
 // writer commits groups of ops, each in one transaction.

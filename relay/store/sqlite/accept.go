@@ -71,9 +71,7 @@ func (t *tx) plan(a *acceptance, i int) (readErr error) {
 		a.receipts[i].Err = err
 		return readErr
 	}
-	for _, c := range plan.Changes {
-		t.keys.Set(c)
-	}
+	t.keys.Apply(a.batch[i].ID, &plan)
 	a.plans[i] = plan
 	return nil
 }
@@ -122,11 +120,11 @@ func (t *tx) insertEvents(a *acceptance) error {
 
 func appendEvent(rows []any, ev *store.Event, decisions []byte) []any {
 	var hash []byte // a replay has none
-	if h := engine.HashOf(ev); ev.ReplayOf == 0 {
+	if h := engine.HashOf(ev); ev.HasHash() {
 		hash = h[:]
 	}
 	return append(rows, ev.ID, ev.Source, ev.Name, ev.Project, ev.ReceivedAt.UnixMilli(), decisions, ev.Body, hash,
-		optional(ev.ReplayOf))
+		optional(ev.ReplayOf), ev.Kind)
 }
 
 // appendDelivery counts a new delivery and appends its row. A claim at its creation gets the first lease.

@@ -255,12 +255,12 @@ func (c *conn) insert(in into, args []any) error {
 }
 
 // inserts are the statements of the tables that have rows for each event.
-type inserts struct{ events, deliveries, attempts, keys, dedupe into }
+type inserts struct{ events, deliveries, attempts, keys, slots, dedupe into }
 
 func newInserts() inserts {
 	return inserts{
 		events: newInto("storing events", `INSERT INTO events
-			(id, source, name, project, received_at, decisions, body, hash, replay_of)`, 9, ""),
+			(id, source, name, project, received_at, decisions, body, hash, replay_of, kind)`, 10, ""),
 		deliveries: newInto("storing deliveries", `INSERT INTO deliveries
 			(id, event_id, rule, notifier, order_key, title, state,
 			unfinished, next_at, created_at, first_at, updated_at, error, message, fallback_for, wait)`, 16, ""),
@@ -268,6 +268,8 @@ func newInserts() inserts {
 			(delivery_id, lease, at, took, status, reason, error, response)`, 8, ""),
 		keys: newInto("keeping keys", "INSERT INTO kv (key, value, expires_at)", 3,
 			" ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at"),
+		slots: newInto("keeping slots", "INSERT INTO kv (key, value, expires_at, due_at)", 4, ` ON CONFLICT (key)
+			DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at, due_at = excluded.due_at`),
 		dedupe: newInto("remembering bodies", "INSERT INTO dedupe (hash, event_id, expires_at)", 3,
 			" ON CONFLICT (hash) DO UPDATE SET event_id = excluded.event_id, expires_at = excluded.expires_at"),
 	}

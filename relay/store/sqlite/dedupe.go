@@ -84,7 +84,7 @@ func (t *tx) findDuplicates(a *acceptance) error {
 	for i := range a.batch {
 		ev, h := &a.batch[i], engine.HashOf(&a.batch[i])
 		a.receipts[i].ID = ev.ID
-		if ev.ReplayOf != 0 {
+		if !ev.HasHash() {
 			continue
 		}
 		first, again := known[h]
@@ -122,7 +122,7 @@ func (t *tx) knownBodies(batch []store.Event) (map[engine.BodyHash]store.ID, err
 
 // forgetBody lets the body of an event that is not stored come again.
 func (t *tx) forgetBody(ev *store.Event) {
-	if ev.ReplayOf == 0 {
+	if ev.HasHash() {
 		delete(t.bodies, engine.HashOf(ev))
 	}
 }

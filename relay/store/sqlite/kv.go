@@ -24,6 +24,9 @@ func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
 
 // Swap implements store.Store.
 func (s *Store) Swap(ctx context.Context, key string, old []byte, c store.Change) (bool, error) {
+	if err := store.CheckSwap(key); err != nil {
+		return false, err
+	}
 	swapped := false
 	err := s.writer.Do(ctx, 1, &op{run: func(t *tx) error {
 		swapped = false
@@ -41,14 +44,34 @@ func (s *Store) Swap(ctx context.Context, key string, old []byte, c store.Change
 
 // readAnnouncedKeys reads the keys that decide will ask for, with few queries.
 func (t *tx) readAnnouncedKeys(a *acceptance) error {
+	var keys []string
+	more := false
+	for i := range a.batch {
+		if !a.receipts[i].Duplicate {
+			keys = append(keys, a.batch[i].Keys...)
+			more = more || a.batch[i].MoreKeys != nil
+		}
+	}
+	if err := t.readKeys(keys); err != nil || !more {
+		return err
+	}
+	keys = keys[:0]
+	for i := range a.batch {
+		if !a.receipts[i].Duplicate && a.batch[i].MoreKeys != nil {
+			keys = append(keys, t.keys.More(&a.batch[i], t.now)...)
+		}
+	}
+	return t.readKeys(keys)
+}
+
+// readKeys reads keys that are not known yet.
+func (t *tx) readKeys(keys []string) error {
 	const q = "SELECT key, value, expires_at FROM kv WHERE key IN " + sixteen
 	var unknown []any
-	for i := range a.batch {
-		for _, key := range a.batch[i].Keys {
-			if _, known := t.keys.Read[key]; !known && !a.receipts[i].Duplicate {
-				t.keys.Remember(key, engine.KeyValue{})
-				unknown = append(unknown, key)
-			}
+	for _, key := range keys {
+		if _, known := t.keys.Read[key]; !known {
+			t.keys.Remember(key, engine.KeyValue{})
+			unknown = append(unknown, key)
 		}
 	}
 	err := t.queryMany(q, nil, unknown, func(r row) {
@@ -62,18 +85,29 @@ func (t *tx) getKey(key string) ([]byte, error) {
 	return t.keys.Get(key, t.now, func() (engine.KeyValue, error) { return readKey(context.Background(), t.conn, key) })
 }
 
-// saveKeys writes the changed keys.
+// saveKeys writes the changed keys and items.
 func (t *tx) saveKeys() error {
 	rows := make([]any, 0, 3*len(t.keys.Order))
+	var slots []any
 	for _, key := range t.keys.Order {
-		kv := t.keys.Changed[key]
-		if kv.Value != nil {
+		switch kv := t.keys.Changed[key]; {
+		case kv.Value == nil:
+			if _, err := t.exec("DELETE FROM kv WHERE key = ?", key); err != nil {
+				return engine.Wrap(err, "forgetting a key")
+			}
+		case store.IsSlot(key):
+			slots = append(slots, key, kv.Value, kv.Expires, optional(kv.Due))
+		default:
 			rows = append(rows, key, kv.Value, kv.Expires)
-		} else if _, err := t.exec("DELETE FROM kv WHERE key = ?", key); err != nil {
-			return engine.Wrap(err, "forgetting a key")
 		}
 	}
-	return t.insert(t.into.keys, rows)
+	if err := t.insert(t.into.keys, rows); err != nil {
+		return err
+	}
+	if err := t.insert(t.into.slots, slots); err != nil {
+		return err
+	}
+	return t.saveItems()
 }
 
 // readKey returns a value, which is nil only if the key does not exist.

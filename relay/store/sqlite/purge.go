@@ -25,6 +25,9 @@ func (s *Store) Purge(ctx context.Context, events, dead time.Time) (int, error) 
 		}
 		total += p.purged
 	}
+	if err := s.purgeDrySlots(ctx); err != nil {
+		return total, fmt.Errorf("purging slots of dry runs: %w", err)
+	}
 	for _, k := range []keyed{{"dedupe", "hash", []byte{}}, {"kv", "key", ""}} {
 		if err := s.purgeExpired(ctx, k); err != nil {
 			return total, fmt.Errorf("purging what has expired: %w", err)
@@ -71,6 +74,9 @@ func (s *Store) purgeExpired(ctx context.Context, k keyed) error {
 			if err == nil && next != nil {
 				_, err = t.exec(expired, at, next, t.now)
 			}
+			if err == nil && next != nil && k.table == "kv" {
+				err = t.purgeItems(at, next)
+			}
 			replace(last, next)
 			return err
 		})
@@ -78,6 +84,38 @@ func (s *Store) purgeExpired(ctx context.Context, k keyed) error {
 			return err
 		}
 		at = <-last
+	}
+	return nil
+}
+
+// purgeItems deletes the items of keys in a range that are gone.
+func (t *tx) purgeItems(after, last any) error {
+	const orphans = ` FROM items WHERE key > ? AND key <= ? AND NOT EXISTS (SELECT 1 FROM kv k WHERE k.key = items.key)`
+	var n, bytes int64
+	err := t.each("SELECT count(*), coalesce(sum(length(data)), 0)"+orphans, []any{after, last}, func(r row) {
+		n, bytes = r.int(0), r.int(1)
+	})
+	if err != nil || n == 0 {
+		return err
+	}
+	t.count("").bytes -= bytes
+	_, err = t.exec("DELETE"+orphans, after, last)
+	return err
+}
+
+// purgeDrySlots lets the slots of dry runs expire that nothing has fired for a day.
+func (s *Store) purgeDrySlots(ctx context.Context) error {
+	const q = `UPDATE kv SET due_at = NULL, expires_at = 0 WHERE key IN (
+		SELECT key FROM kv INDEXED BY kv_due WHERE due_at <= ? AND ` + dryKeys + ` LIMIT ?)`
+	for more := true; more; {
+		err := s.step(ctx, func(t *tx) error {
+			n, err := t.exec(q, t.now-(24*time.Hour).Milliseconds(), engine.PurgeSlice)
+			more = n == engine.PurgeSlice
+			return err
+		})
+		if err != nil { // the step may still run, so more must not be read
+			return err
+		}
 	}
 	return nil
 }
@@ -128,11 +166,13 @@ func (t *tx) purgeEnd(after, before store.ID) (last store.ID, err error) {
 	return last, err
 }
 
-// purgeRange deletes the events after one id and up to another that have no unfinished and no young dead deliveries.
+// purgeRange deletes the events after one id and up to another that have no unfinished and no young dead deliveries,
+// and are in no item.
 func (t *tx) purgeRange(after, last, deadBefore store.ID) (int, error) {
 	const events = `DELETE FROM events WHERE id > ?1 AND id <= ?2 AND NOT EXISTS (
 		SELECT 1 FROM deliveries d WHERE d.event_id = events.id
-		AND (d.unfinished = 1 OR (d.state = 'dead' AND d.event_id >= ?3)))`
+		AND (d.unfinished = 1 OR (d.state = 'dead' AND d.event_id >= ?3)))
+		AND NOT EXISTS (SELECT 1 FROM items i WHERE i.event_id = events.id)`
 	const orphans = `event_id > ?1 AND event_id <= ?2 AND NOT EXISTS (SELECT 1 FROM events e WHERE e.id = event_id)`
 	const attempts = "DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE " + orphans + ")"
 	const deliveries = "DELETE FROM deliveries WHERE " + orphans

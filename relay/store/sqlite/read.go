@@ -135,12 +135,12 @@ func (s *Store) Delivery(ctx context.Context, id store.ID) (store.Delivery, []st
 	return d, as, engine.Wrap(err, "reading a delivery's attempts")
 }
 
-const eventColumns = "e.id, e.source, e.name, e.project, e.body, e.received_at, e.decisions, e.replay_of"
+const eventColumns = "e.id, e.source, e.name, e.project, e.body, e.received_at, e.decisions, e.replay_of, e.kind"
 
 func scanEvent(r row) store.StoredEvent {
 	return store.StoredEvent{
 		ID: r.id(0), Source: r.str(1), Name: r.str(2), Project: r.str(3), Body: r.bytes(4), ReceivedAt: r.time(5),
-		Decisions: r.bytes(6), ReplayOf: r.id(7),
+		Decisions: r.bytes(6), ReplayOf: r.id(7), Kind: r.str(8),
 	}
 }
 

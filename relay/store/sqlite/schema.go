@@ -14,7 +14,7 @@ const applicationID = 0x5152454c
 // in deliveries_due. Indexes that begin with an id only grow at their end, which costs next to nothing.
 //
 // A delivery that is being sent is pending here (see [leases]).
-func migrations() []string { return []string{schema1, schema2, schema3, schema4} }
+func migrations() []string { return []string{schema1, schema2, schema3, schema4, schema5} }
 
 const schema1 = `
 CREATE TABLE events (
@@ -132,6 +132,26 @@ UPDATE deliveries SET state = 'pending', next_at = iif(order_key <> '' AND EXIST
 	SELECT 1 FROM deliveries b INDEXED BY deliveries_lane
 	WHERE b.unfinished = 1 AND b.notifier = deliveries.notifier AND b.order_key = deliveries.order_key AND b.id < deliveries.id), max(created_at + coalesce(wait, 3600000), updated_at), updated_at)
 WHERE unfinished = 1 AND next_at IS NULL;
+`
+
+// schema5 adds slots, which are keys with a due time, their items, and events that slots have made. The counts of no
+// notifier have the bytes of the items.
+const schema5 = `
+ALTER TABLE kv ADD COLUMN due_at INTEGER;
+CREATE INDEX kv_due ON kv (due_at) WHERE due_at IS NOT NULL;
+CREATE TABLE items (
+	key      TEXT NOT NULL,
+	event_id INTEGER NOT NULL,
+	data     BLOB NOT NULL,
+	PRIMARY KEY (key, event_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX items_event ON items (event_id);
+ALTER TABLE events ADD COLUMN kind TEXT NOT NULL DEFAULT '';
+`
+
+// countItems adds the items to the table counts.
+const countItems = `INSERT INTO counts (notifier, unfinished, bytes, dead, since)
+SELECT '', 0, sum(length(data)), 0, 0 FROM items HAVING count(*) > 0;
 `
 
 // migrate brings the file to the version that this program knows, in one transaction, so that a crash leaves the old

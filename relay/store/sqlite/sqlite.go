@@ -149,6 +149,9 @@ func (s *Store) startWith(c *conn) (forLog *conn, err error) {
 	if s.rates.UsedAt, err = lastSent(c, s.now()); err != nil {
 		return nil, err
 	}
+	if err := keepGap(c, s.now()); err != nil {
+		return nil, err
+	}
 	s.counts, s.leases = s.writer.counts, s.writer.leases
 	return connectReady(s.Path, forCheckpoints())
 }

@@ -104,10 +104,10 @@ func (r *transferReader) Page(ctx context.Context, t transfer.Table, after trans
 	return page.Rows, engine.Wrap(err, "reading "+t.Name)
 }
 
-// keyArgs returns the values of a row as arguments. Keys of kv are text here.
+// keyArgs returns the values of a row as arguments. Keys of kv and items are text here.
 func keyArgs(t transfer.Table, values transfer.Row) []any {
 	args := append([]any{}, values...)
-	if t.Name == "kv" && len(args) > 0 {
+	if t.Columns[0] == "key" && len(args) > 0 {
 		key, _ := args[0].([]byte)
 		args[0] = string(key)
 	}
@@ -148,7 +148,8 @@ func (r *transferReader) State(ctx context.Context) (state string, err error) {
 const transferState = `SELECT 'events ' || (SELECT count(*) || ' ' || coalesce(max(id), 0) FROM events)
 	|| ', deliveries ' || (SELECT count(*) || ' ' || coalesce(max(id), 0) || ' ' || coalesce(max(updated_at), 0)
 		FROM deliveries)
-	|| ', attempts ' || (SELECT count(*) FROM attempts) || ', keys ' || (SELECT count(*) FROM kv)`
+	|| ', attempts ' || (SELECT count(*) FROM attempts) || ', keys ' || (SELECT count(*) FROM kv)
+	|| ', items ' || (SELECT count(*) FROM items)`
 
 // transferWriter writes a new file. It implements transfer.Writer.
 type transferWriter struct {
@@ -250,7 +251,7 @@ func (w *transferWriter) Finish(context.Context) error {
 		if err := w.setMark(""); err != nil {
 			return err
 		}
-		return w.conn.run("DELETE FROM counts; " + countAll)
+		return w.conn.run("DELETE FROM counts; " + countAll + countItems)
 	})
 }
 

@@ -31,6 +31,7 @@ type writer struct {
 	leases *leases
 	counts *counts
 	dedupe dedupeCache
+	beatAt int64 // when the mark of life was written, in milliseconds
 
 	mu     sync.Mutex // held during a transaction, and by a checkpoint that must not run beside one
 	broken chan struct{}
@@ -71,6 +72,7 @@ func (w *writer) transact(group []*op) error {
 	}
 	t := &tx{conn: w.conn, now: w.now().UnixMilli(), into: &w.into, leases: w.leases, counts: w.counts,
 		dedupe: &w.dedupe}
+	t.beats = t.now-w.beatAt >= beatInterval.Milliseconds()
 	if err := w.execute(t, group); err != nil {
 		w.conn.rollback()
 		return w.checkBroken(err)
@@ -78,6 +80,9 @@ func (w *writer) transact(group []*op) error {
 	w.leases.commit(t)
 	w.dedupe.commit(t)
 	w.counts.commit(t.counted)
+	if t.beats {
+		w.beatAt = t.now
+	}
 	w.ended(w.conn)
 	return w.watch.lookAgain() // nothing is confirmed that goes into a file that is gone
 }
@@ -118,6 +123,24 @@ func (w *writer) isBroken() bool {
 	}
 }
 
+// lastBeat is the mark of the last sign of life of a relay, and beatInterval how often one is written beside others.
+const (
+	lastBeat     = "beat"
+	beatInterval = time.Minute
+)
+
+// keepGap keeps the time since the last sign of life, if it is a gap, before the store is used.
+func keepGap(c *conn, now time.Time) error {
+	var last time.Time
+	err := c.each("SELECT value FROM marks WHERE name = ?", []any{lastBeat}, func(r row) { last = r.time(0) })
+	if gap, found := store.GapBetween(last, now); err == nil && found {
+		const put = "INSERT OR REPLACE INTO kv (key, value, expires_at) VALUES (?, ?, ?)"
+		change := gap.Change()
+		_, err = c.exec(put, change.Key, change.Value, engine.Expiry(change.Expires))
+	}
+	return engine.Wrap(err, "looking when a relay used the store last")
+}
+
 // tx is the transaction of one group, with the changes that are written or adopted when it ends.
 type tx struct {
 	*conn
@@ -136,6 +159,7 @@ type tx struct {
 	waiting  map[engine.Stream]bool         // streams in which deliveries wait
 	counted  map[string]*countChange        // by notifier
 	attempts []any                          // rows to be written
+	beats    bool                           // the mark of life is written
 }
 
 // save writes what was gathered during the transaction.
@@ -145,6 +169,11 @@ func (t *tx) save() error {
 	}
 	if err := t.saveCounts(); err != nil {
 		return err
+	}
+	if t.beats {
+		if err := t.mark(lastBeat, t.now); err != nil {
+			return err
+		}
 	}
 	return t.moveHashes()
 }

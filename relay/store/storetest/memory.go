@@ -19,7 +19,7 @@ import (
 // engines do, but it forgets nothing, and its lists are one page, oldest first.
 type Memory struct {
 	// These fields are to be set before a relay uses the store.
-	Now        func() time.Time // nil is time.Now
+	Clock      func() time.Time // nil is time.Now
 	Slow       time.Duration    // how long a commit takes
 	GetFails   error            // the error of reading a key
 	Refused    string           // a project whose events cannot be kept
@@ -38,12 +38,14 @@ type Memory struct {
 	fails    error                // the error of every call, if set
 	slots    map[string]time.Time // the next one of each rate
 	claims   []int                // sizes of Claim calls
+	dues     map[string]time.Time // of the slots that are armed
+	items    map[string][]store.SlotItem
 }
 
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
-	return &Memory{Now: time.Now, hashes: map[[32]byte]store.ID{}, Values: map[string][]byte{},
-		slots: map[string]time.Time{}, attempts: map[store.ID][]store.Attempt{}}
+	return &Memory{Clock: time.Now, hashes: map[[32]byte]store.ID{}, Values: map[string][]byte{},
+		slots: map[string]time.Time{}, dues: map[string]time.Time{}, items: map[string][]store.SlotItem{}, attempts: map[store.ID][]store.Attempt{}}
 }
 
 // SetFails makes every call fail with an error, or none if it is nil.
@@ -113,31 +115,49 @@ func (m *Memory) Accept(_ context.Context, batch []store.Event, decide store.Dec
 	}
 	receipts := make([]store.Receipt, len(batch))
 	for i, e := range batch {
-		if first, seen := m.hashes[e.Hash]; seen && e.ReplayOf == 0 {
+		if first, seen := m.hashes[e.Hash]; seen && e.HasHash() {
 			receipts[i] = store.Receipt{ID: first, Duplicate: true}
 			continue
 		}
-		if _, err := decide(i, m.get); err != nil {
+		if e.MoreKeys != nil {
+			e.MoreKeys(m.get)
+		}
+		if _, err := decide.Call(i, m.get); err != nil {
 			receipts[i].Err = err
 			continue
 		}
-		plan, err := decide(i, m.get)
+		plan, err := decide.Call(i, m.get)
 		receipts[i] = store.Receipt{ID: e.ID, Err: err}
-		if e.ReplayOf == 0 {
+		if e.HasHash() {
 			m.hashes[e.Hash] = e.ID
 		}
-		m.Stored = append(m.Stored, store.StoredEvent{ID: e.ID, Source: e.Source, Name: e.Name, Project: e.Project,
-			Body: e.Body, ReceivedAt: e.ReceivedAt, Decisions: plan.Decisions, ReplayOf: e.ReplayOf})
-		for _, c := range plan.Changes {
-			m.Values[c.Key] = c.Value
-		}
+		m.store(&e, &plan)
 		for _, d := range plan.Deliveries {
-			m.add(m.Stored[len(m.Stored)-1], d)
 			receipts[i].Pending = append(receipts[i].Pending, d.Notifier)
 		}
 	}
 	m.Batches = append(m.Batches, len(batch))
 	return receipts, nil
+}
+
+// store stores an event, unless it is nil, with its plan.
+func (m *Memory) store(e *store.Event, p *store.Plan) {
+	if e != nil {
+		m.Stored = append(m.Stored, store.StoredEvent{ID: e.ID, Source: e.Source, Name: e.Name, Project: e.Project,
+			Body: e.Body, ReceivedAt: e.ReceivedAt, Decisions: p.Decisions, ReplayOf: e.ReplayOf, Kind: e.Kind})
+	}
+	for _, c := range p.Changes {
+		m.change(c)
+	}
+	for _, it := range p.Items {
+		if it.Event == 0 {
+			it.Event = e.ID
+		}
+		m.addItem(it)
+	}
+	for _, d := range p.Deliveries {
+		m.add(m.Stored[len(m.Stored)-1], d)
+	}
 }
 
 // add stores a new delivery of an event.
@@ -416,6 +436,9 @@ func (m *Memory) Get(_ context.Context, key string) ([]byte, error) {
 func (m *Memory) Swap(_ context.Context, key string, old []byte, c store.Change) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if err := store.CheckSwap(key); err != nil {
+		return false, err
+	}
 	if now := m.Values[key]; m.fails != nil || (now == nil) != (old == nil) || !bytes.Equal(now, old) {
 		return false, m.fails
 	}

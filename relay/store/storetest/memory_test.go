@@ -7,11 +7,13 @@ import (
 	"qaserelay/relay/store"
 )
 
-// TestMemoryMakesFallbacksAsTheEnginesDo runs the part of the conformance suite that holds for a store in memory.
-func TestMemoryMakesFallbacksAsTheEnginesDo(t *testing.T) {
-	runCases(t, fallbackCases(), func(_ *testing.T, now func() time.Time) func() store.Store {
+// TestMemoryDoesAsTheEnginesDo runs the parts of the conformance suite that hold for a store in memory.
+func TestMemoryDoesAsTheEnginesDo(t *testing.T) {
+	memory := func(_ *testing.T, now func() time.Time) func() store.Store {
 		m := NewMemory()
-		m.Now = now
+		m.Clock = now
 		return func() store.Store { return m }
-	})
+	}
+	t.Run("fallback", func(t *testing.T) { runCases(t, fallbackCases(), memory) })
+	t.Run("slots", func(t *testing.T) { runCases(t, slotCases(), memory) })
 }

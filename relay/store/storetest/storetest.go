@@ -25,6 +25,7 @@ func Run(t *testing.T, f Factory) {
 		"keys": keyCases(), "swap": swapCases(), "rate": rateCases(),
 		"deliver": deliverCases(), "order": orderCases(), "wait": waitCases(), "fallback": fallbackCases(),
 		"list": listCases(), "load": loadCases(), "keep": keepCases(), "clock": clockCases(), "states": stateCases(),
+		"slots": slotCases(), "slots that are kept": slotKeepCases(),
 	} {
 		t.Run(topic, func(t *testing.T) { runCases(t, cases, f) })
 	}
@@ -47,6 +48,7 @@ type Fixture struct {
 	IDs   *store.IDs
 	Clock atomic.Int64
 	n     int
+	mu    sync.Mutex // held while a firing is made
 }
 
 // NewFixture opens a store, and closes it when the test ends.
@@ -59,7 +61,7 @@ func NewFixture(t *testing.T, factory Factory) *Fixture {
 	return f
 }
 
-// Now is the time by the clock of the fixture.
+// Now is the time by the clock of the fixture, which is that of the store.
 func (f *Fixture) Now() time.Time { return time.UnixMilli(f.Clock.Load()).UTC() }
 
 // Advance moves the clock, also back.

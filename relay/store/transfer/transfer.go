@@ -33,9 +33,10 @@ const PageBytes = 8 << 20
 func Tables() []Table {
 	list := func(names string) []string { return strings.Fields(names) }
 	return []Table{
-		{"events", list("id source name project received_at replay_of decisions body"), 1, 500},
+		{"events", list("id source name project received_at replay_of kind decisions body"), 1, 500},
 		{"dedupe", list("hash event_id expires_at"), 1, 20_000},
-		{"kv", list("key value expires_at"), 1, 2_000},
+		{"kv", list("key value expires_at due_at"), 1, 2_000},
+		{"items", list("key event_id data"), 2, 2_000},
 		{"attempts", list("delivery_id lease at took status reason error response"), 2, 2_000},
 		{"deliveries", list("id event_id fallback_for rule notifier order_key title state next_at wait attempts " +
 			"lease created_at first_at updated_at status error message"), 1, 2_000},

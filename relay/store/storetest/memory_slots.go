@@ -1,0 +1,130 @@
+package storetest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
+)
+
+// change changes a key. A slot that ends loses its items.
+func (m *Memory) change(c store.Change) {
+	delete(m.dues, c.Key)
+	switch {
+	case c.Value == nil:
+		delete(m.Values, c.Key)
+		delete(m.items, c.Key)
+		return
+	case !c.Due.IsZero():
+		m.dues[c.Key] = c.Due
+	}
+	m.Values[c.Key] = c.Value
+}
+
+// addItem adds an item to a slot, unless it has one for that event.
+func (m *Memory) addItem(it store.Item) {
+	same := func(other store.SlotItem) bool { return other.Event.ID == it.Event }
+	if slices.ContainsFunc(m.items[it.Key], same) {
+		return
+	}
+	event := m.event(it.Event)
+	event.ID, event.Decisions = it.Event, nil
+	m.items[it.Key] = append(m.items[it.Key], store.SlotItem{Event: event, Data: it.Data})
+}
+
+// event returns a stored event, or the zero value.
+func (m *Memory) event(id store.ID) store.StoredEvent {
+	for _, e := range m.Stored {
+		if e.ID == id {
+			return e
+		}
+	}
+	return store.StoredEvent{}
+}
+
+// NextWake implements store.Store.
+func (m *Memory) NextWake(_ context.Context, after time.Time, dry bool) (first time.Time, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for key, due := range m.dues {
+		if due.After(after) && store.IsDrySlot(key) == dry && (first.IsZero() || due.Before(first)) {
+			first = due
+		}
+	}
+	return first, m.fails
+}
+
+// Wake implements store.Store. It calls decide twice, as when a transaction is repeated.
+func (m *Memory) Wake(_ context.Context, w store.Wake) (woken store.Woken, _ error) {
+	time.Sleep(m.Slow)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fails != nil {
+		return woken, m.fails
+	}
+	room := engine.Room(&w)
+	for i, ref := range m.due(&w) {
+		s := &store.Slot{SlotRef: ref, Value: m.Values[ref.Key]}
+		if room = m.fill(s, &w, room); i > 0 && room < 0 {
+			break
+		}
+		if w.Keys != nil {
+			w.Keys(s)
+		}
+		if _, err := w.Call(i, s, m.get); m.GetFails != nil {
+			return store.Woken{}, err
+		}
+		f, err := w.Call(i, s, m.get)
+		if err == nil && f.Event != nil && m.Refused != "" && f.Event.Project == m.Refused {
+			return store.Woken{}, store.ErrData
+		}
+		woken.Looked, woken.Last = i+1, ref
+		woken.Fired = append(woken.Fired, store.Fired{SlotRef: ref, Left: f.Leave, Err: err,
+			Pending: engine.PendingOf(f.Deliveries)})
+		if err == nil && !f.Leave {
+			m.store(f.Event, &f.Plan)
+		}
+	}
+	return woken, nil
+}
+
+// due returns the slots that a call of Wake looks at.
+func (m *Memory) due(w *store.Wake) (due []store.SlotRef) {
+	byPlace := func(a, b store.SlotRef) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Key, b.Key)) }
+	for key, at := range m.dues {
+		if ref := (store.SlotRef{Due: at, Key: key}); !at.After(m.Now()) && store.IsDrySlot(key) == w.Dry &&
+			byPlace(ref, w.After) > 0 {
+			due = append(due, ref)
+		}
+	}
+	slices.SortFunc(due, byPlace)
+	return due[:min(len(due), w.Limit)]
+}
+
+// fill reads the items and events of a slot, and returns how many bytes are left.
+func (m *Memory) fill(s *store.Slot, w *store.Wake, room int) int {
+	for _, it := range m.items[s.Key] {
+		if room -= len(it.Data) + len(it.Event.Body); room < 0 {
+			it.Event.Body = nil
+		}
+		s.Items = append(s.Items, it)
+	}
+	slices.SortFunc(s.Items, func(a, b store.SlotItem) int { return cmp.Compare(a.Event.ID, b.Event.ID) })
+	if w.Events == nil {
+		return room
+	}
+	for _, id := range w.Events(s) {
+		if ev := m.event(id); ev.ID != 0 {
+			ev.Decisions = nil
+			room -= len(ev.Body)
+			s.Events = append(s.Events, ev)
+		}
+	}
+	return room
+}
+
+// Now implements store.Store.
+func (m *Memory) Now() time.Time { return m.Clock() }
