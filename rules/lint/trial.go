@@ -72,7 +72,7 @@ func variants(name string) []variant {
 		CreatedBy: user("Ana López", "ana@example.com", 12),
 		Reviewers: []any{user("Bob Bar", "bob@example.com", 40), user("Carla Roe", "carla@example.com", 41)},
 	}
-	return []variant{
+	return append([]variant{
 		{name: "the example of " + name},
 		{name: name + " after its earlier events, with two reviewers", known: known},
 		{name: name + " by automation", change: func(envelope map[string]any) bool {
@@ -86,7 +86,7 @@ func variants(name string) []variant {
 			_, isText := value.(string)
 			return longTitle, isText && (key == "title" || key == "name")
 		})},
-	}
+	}, valueVariants(schema)...)
 }
 
 // longTitle is in several languages and has characters that mean something in markup, lists and addresses.
@@ -131,10 +131,10 @@ func differences(a, b map[string]any, prefix string, depth int) (paths []string)
 	return paths
 }
 
-// concerns reports whether the trial differs from the example in one of the paths that are read. The example itself
-// concerns all.
+// concerns reports whether the trial differs from the example in one of the paths that are read, or in the message. The
+// example itself concerns all.
 func (t trial) concerns(read []string) bool {
-	return t.changed == nil || slices.ContainsFunc(read, t.changes)
+	return t.changed == nil || readsMessage(read) || slices.ContainsFunc(read, t.changes)
 }
 
 // changes reports whether the value at a path, or a part of it, differs from that of the example.
