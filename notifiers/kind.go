@@ -39,7 +39,8 @@ type Kind struct {
 	// A nil Missing means that nothing can be missing.
 	Missing func(config any, options map[string]bool) (what, hint string)
 	// Warn returns remarks on the settings that New accepts, such as credentials that the service can only refuse. Path
-	// is the key. A remark that is Wrong is an error of check and serve. It may be nil.
+	// is the key, or several, of which the first that is written counts. A remark that is Wrong is an error of check and
+	// serve. It may be nil.
 	Warn func(config any) []Advice
 	// Advise checks one message option as it is written, with its templates. It may be nil.
 	Advise func(config any, option string, value any) []Advice

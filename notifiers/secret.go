@@ -27,6 +27,9 @@ func (s Secret) Value() string {
 // IsSet reports whether there is a value that is not empty.
 func (s Secret) IsSet() bool { return s.Value() != "" }
 
+// IsGiven reports whether there is a value, which may be empty.
+func (s Secret) IsGiven() bool { return s.value != nil }
+
 // UnmarshalText takes text as the secret.
 func (s *Secret) UnmarshalText(text []byte) error {
 	*s = NewSecret(string(text))

@@ -53,7 +53,8 @@ func mayImport() map[string][]string {
 			"rules/value", "rules/people", "rules/template/funcs"},
 		"rules/template/funcs": {"rules/budget", "rules/value", "rules/people"},
 		"rules":                language,
-		"rules/yamldoc":        {"rules/catalog", "rules/diag", "rules/value"},
+		"rules/placeholder":    {}, // of rules files, and of addresses in notifiers
+		"rules/yamldoc":        {"rules/catalog", "rules/diag", "rules/value", "rules/placeholder"},
 		"rules/rulefile":       append([]string{"rules", "rules/yamldoc"}, language...),
 		"rules/lint":           append([]string{"rules/lint/judge", "rules/lint/calls"}, file...),
 		"rules/lint/judge": append([]string{"rules", "rules/condition/syntax", "rules/condition/diagnose",
@@ -68,7 +69,7 @@ func mayImport() map[string][]string {
 
 		"notifiers":            {"rules/message"},
 		"notifiers/markup":     {"notifiers", "rules/message/markdown"},
-		"notifiers/httpclient": {"notifiers"},
+		"notifiers/httpclient": {"notifiers", "rules/placeholder"},
 		"notifiers/preview":    {"notifiers", "notifiers/markup"},
 		"notifiers/service":    {"notifiers", "notifiers/httpclient", "notifiers/preview"},
 		"notifiers/*":          kind,

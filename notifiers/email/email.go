@@ -111,10 +111,14 @@ func Kind() notifiers.Kind {
 func warn(config any) []notifiers.Advice {
 	c := config.(*Config)
 	switch {
+	case httpclient.IsPlaceholder(c.Host):
+		return httpclient.WarnKey("host", "it is a placeholder, which waits to be replaced", "write the name of the mail server")
+	case c.Password.IsSet() && c.Username == "":
+		return httpclient.WarnKey("password", "it is not used without a username", "add username: …, or leave out the password")
 	case isLoopback(c.Host):
-	case c.Port == 465 && c.TLS == "starttls":
-		return httpclient.WarnKey("port", "465 is the port for TLS from the beginning, and tls is starttls",
-			"write tls: implicit, or port: 587")
+	case c.Port == 465 && c.TLS != "implicit":
+		return []notifiers.Advice{{Path: []string{"tls", "port"}, Hint: "write tls: implicit, or port: 587",
+			Message: fmt.Sprintf("465 is the port for TLS from the beginning, and tls is %s", c.TLS)}}
 	case (c.Port == 587 || c.Port == 25) && c.TLS == "implicit":
 		return httpclient.WarnKey("tls", fmt.Sprintf("port %d begins without TLS, and tls is implicit", c.Port),
 			"write tls: starttls, or port: 465")
@@ -184,9 +188,7 @@ func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 
 // check returns the sender, and the faults of the settings.
 func (c Config) check() (from *mail.Address, faults []error) {
-	if c.Host == "" || strings.ContainsAny(c.Host, " /@\r\n") {
-		faults = append(faults, notifiers.Fault("host", "write the name of the mail server, such as smtp.example.com"))
-	}
+	faults = append(faults, c.checkHost())
 	if c.Port < 0 || c.Port > 65535 {
 		faults = append(faults, notifiers.Fault("port", "not a port; write one such as 587"))
 	}
@@ -202,6 +204,23 @@ func (c Config) check() (from *mail.Address, faults []error) {
 		faults = append(faults, c.OAuth2.Check()...)
 	}
 	return from, append(faults, c.checkTLS(), c.checkAuth(), httpclient.CheckTimeout(c.Timeout))
+}
+
+// checkHost checks the name of the mail server, which is neither a URL nor followed by a port.
+func (c Config) checkHost() error {
+	scheme, rest, isURL := strings.Cut(c.Host, "://")
+	host, port, withPort := net.SplitHostPort(strings.TrimSuffix(cmp.Or(rest, scheme), "/"))
+	switch {
+	case isURL && withPort == nil:
+		return notifiers.Fault("host", "it is a name, not a URL; write host: %s and port: %s", host, port)
+	case isURL:
+		return notifiers.Fault("host", "it is a name, not a URL; write host: %s", strings.TrimSuffix(rest, "/"))
+	case withPort == nil && host != "":
+		return notifiers.Fault("host", "the port has a key of its own; write host: %s and port: %s", host, port)
+	case c.Host == "" || strings.ContainsAny(c.Host, " /@\r\n"):
+		return notifiers.Fault("host", "write the name of the mail server, such as smtp.example.com")
+	}
+	return nil
 }
 
 func (c Config) checkTLS() error {

@@ -89,6 +89,10 @@ func refuse(config any, defaults, own json.RawMessage) []notifiers.Advice {
 		case err != nil:
 			all = append(all, notifiers.Advice{Wrong: true, Message: err.Error()})
 		}
+		if u, err := httpclient.ParseURL(o.URL); err == nil && httpclient.IsPlaceholder(u.Hostname()) {
+			all = append(all, notifiers.Advice{Path: []string{"url"}, Message: "its host is a placeholder, which waits to be replaced",
+				Hint: "write the address of the receiver"})
+		}
 		if method := strings.ToUpper(strings.TrimSpace(o.Method)); method != "" && !isKnownMethod(method) {
 			unknown := notifiers.Unfit("method", method, "is not a known method of HTTP", "write one such as POST or PUT")
 			unknown.Wrong = false

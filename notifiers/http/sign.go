@@ -73,12 +73,31 @@ func bareKey(secret string) []byte {
 	return key
 }
 
-// warn returns remarks on secrets that are used as text, which libraries of Standard Webhooks decode or refuse.
+// leastKey is the length in bytes of the shortest key of Standard Webhooks.
+const leastKey = 24
+
+// warn returns remarks on secrets that are too short, or used as text, which libraries of Standard Webhooks decode or
+// refuse, and on a login without its password.
 func warn(config any) (all []notifiers.Advice) {
-	for i, s := range config.(*Config).SigningSecret {
+	c := config.(*Config)
+	if c.BasicAuth != nil && !c.BasicAuth.Password.IsGiven() {
+		all = httpclient.WarnKey("basic_auth", "a username needs a password", `add password: …, or password: "" if there is none`)
+	}
+	for i, s := range c.SigningSecret {
 		secret := s.Value()
-		if strings.HasPrefix(secret, "whsec_") || strings.HasPrefix(secret, "whsk_") || bareKey(secret) != nil {
+		if encoded, shared := strings.CutPrefix(secret, "whsec_"); shared {
+			if key, err := base64.StdEncoding.DecodeString(encoded); err == nil && len(key) < leastKey {
+				all = append(all, httpclient.WarnKey("signing_secret", fmt.Sprintf("%s secret is too short: it has %d bytes, and "+
+					"libraries of Standard Webhooks want at least %d", ordinal(i), len(key), leastKey),
+					"write the secret as the receiver shows it")...)
+			}
 			continue
+		}
+		if strings.HasPrefix(secret, "whsk_") || bareKey(secret) != nil {
+			continue
+		}
+		if httpclient.IsPlaceholder(secret) {
+			continue // reported with the file
 		}
 		all = append(all, httpclient.WarnKey("signing_secret", ordinal(i)+" secret has no whsec_ and is used as text, "+
 			"which libraries of Standard Webhooks refuse or decode", "write the secret as the receiver shows it; a text "+

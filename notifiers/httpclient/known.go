@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"qaserelay/notifiers"
+	"qaserelay/rules/placeholder"
 )
 
 // knownHosts are the services that take messages at a host or below a domain.
@@ -15,6 +16,10 @@ var knownHosts = []struct{ host, service string }{
 	{"pagerduty.com", "PagerDuty"}, {"ntfy.sh", "ntfy"},
 }
 
+// pages are the hosts at which people read their chats.
+var pages = []string{"chat.google.com", "mail.google.com", "teams.microsoft.com", "teams.live.com", "discord.gg", "t.me",
+	"app.slack.com"}
+
 // WarnWebhook returns the warnings of a webhook_url that is not one of the service: a placeholder, or an address at the
 // host of another service. A host that is not known may be a proxy or a compatible server. write is what to write.
 func WarnWebhook(address notifiers.Secret, service, write string) []notifiers.Advice {
@@ -22,12 +27,17 @@ func WarnWebhook(address notifiers.Secret, service, write string) []notifiers.Ad
 	if err != nil {
 		return nil // the constructor says so
 	}
-	if IsPlaceholder(u.RequestURI()) {
+	if IsPlaceholder(u.RequestURI()) || IsPlaceholder(u.Hostname()) {
 		return WarnKey("webhook_url", "it is a placeholder, which delivers nothing", write)
 	}
 	host := strings.ToLower(u.Hostname())
 	if host == "example.com" || host == "example.org" || host == "example.net" {
 		return WarnKey("webhook_url", host+" is a placeholder, not a host of "+service, write)
+	}
+	for _, page := range pages {
+		if IsBelow(u, page) {
+			return WarnKey("webhook_url", host+" shows chats to people and takes no messages", write)
+		}
 	}
 	for _, known := range knownHosts {
 		if known.service != service && IsBelow(u, known.host) {
@@ -53,13 +63,4 @@ func IsBelow(u *url.URL, host string) bool {
 }
 
 // IsPlaceholder reports whether a credential, or an address from its path on, is an example that waits to be replaced.
-func IsPlaceholder(text string) bool {
-	lower := strings.ToLower(text)
-	for _, mark := range []string{"put-yours-here", "/t0/b0/", "/t00000000/", "xxxxxxxx", "your-", "your_", "/your/",
-		"changeme", "change-me", "replace-me", "…", "%e2%80%a6", "...", "<", "%3c"} {
-		if strings.Contains(lower, mark) {
-			return true
-		}
-	}
-	return false
-}
+func IsPlaceholder(text string) bool { return placeholder.Is(text) }

@@ -76,8 +76,19 @@ func delivered(notifiers.Receipt, string) string { return "Mattermost has posted
 
 // warn returns remarks on an address that Mattermost can only refuse.
 func warn(config any) []notifiers.Advice {
-	return httpclient.WarnWebhook(config.(*Config).WebhookURL, "Mattermost",
-		"write the one of an incoming webhook: https://mattermost.example.com/hooks/…")
+	const write = "write the one of an incoming webhook: https://mattermost.example.com/hooks/…"
+	address := config.(*Config).WebhookURL
+	if all := httpclient.WarnWebhook(address, "Mattermost", write); all != nil {
+		return all
+	}
+	switch u, err := httpclient.ParseURL(address.Value()); {
+	case err != nil:
+	case !strings.Contains(u.Path, "/hooks/"):
+		return httpclient.WarnKey("webhook_url", "it is not the address of an incoming webhook, which has /hooks/", write)
+	case strings.HasSuffix(strings.TrimSuffix(u.Path, "/"), "/hooks"):
+		return httpclient.WarnKey("webhook_url", "it lacks the key of the webhook behind /hooks/", write)
+	}
+	return nil
 }
 
 func define(c Config, _ Options) service.Definition[Options, post] {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient"
 	"qaserelay/notifiers/markup"
 	"qaserelay/notifiers/service"
 )
@@ -60,6 +61,7 @@ func Kind() notifiers.Kind {
 		Options: Options{},
 		New:     service.New(define),
 		Refuse:  service.Refuse[Config](refuse),
+		Warn:    warn,
 		Missing: missing,
 
 		Concurrency: 2,
@@ -108,6 +110,22 @@ func define(c Config, o Options) service.Definition[Options, post] {
 			return probe(ctx, s, login)
 		},
 	}
+}
+
+// warn returns remarks on a server that is the address of a topic.
+func warn(config any) []notifiers.Advice {
+	u, err := httpclient.ParseURL(config.(*Config).Server)
+	switch topic := ""; {
+	case err != nil:
+	case httpclient.IsPlaceholder(u.Hostname()):
+		return httpclient.WarnKey("server", "it is a placeholder, which waits to be replaced",
+			"write the base URL of the server, such as https://ntfy.sh/")
+	case httpclient.IsBelow(u, "ntfy.sh") && strings.Trim(u.Path, "/") != "":
+		topic = strings.Trim(u.Path, "/")
+		return httpclient.WarnKey("server", "it has a topic behind the address of the server",
+			"write server: https://ntfy.sh/ and topic: "+notifiers.Cut(topic, 64))
+	}
+	return nil
 }
 
 // checkLogin refuses a token beside a password, and half a login.

@@ -94,7 +94,7 @@ const keyLength = 32
 func warn(config any) []notifiers.Advice {
 	c := config.(*Config)
 	u, err := httpclient.ParseURL(c.APIURL)
-	if n := len(c.RoutingKey.Value()); err == nil && httpclient.IsBelow(u, "pagerduty.com") && n != keyLength {
+	if n := len(c.RoutingKey.Value()); err == nil && !httpclient.IsPlaceholder(c.RoutingKey.Value()) && httpclient.IsBelow(u, "pagerduty.com") && n != keyLength {
 		return httpclient.WarnKey("routing_key", fmt.Sprintf("it has %d characters, and an integration key has %d", n,
 			keyLength), "write the Integration Key of the service's integration “Events API v2”")
 	}

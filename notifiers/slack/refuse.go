@@ -14,6 +14,11 @@ const maxChannel = 80
 
 // refuse returns remarks on the options of a message. A webhook has a channel of its own.
 func (o Options) refuse(c Config) []notifiers.Advice {
+	if o.Broadcast && o.Thread.Text == "" && !c.WebhookURL.IsSet() {
+		o.Broadcast = false
+		return append(o.refuse(c), notifiers.Advice{Path: []string{"broadcast"}, Message: "it shows a reply in the channel, and " +
+			"without thread there are no replies", Hint: `add thread: "run-{{ .payload.id }}", or leave out broadcast`})
+	}
 	switch {
 	case c.WebhookURL.IsSet():
 		return nil

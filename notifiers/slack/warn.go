@@ -43,8 +43,13 @@ func (c *Config) warnToken() []notifiers.Advice {
 			"write the token alone, from xoxb- on")
 	case strings.HasPrefix(lower, "https://"), strings.HasPrefix(lower, "http://"):
 		return httpclient.WrongKey("token", "it is a URL, not a token", "write the URL of a webhook as webhook_url")
-	case strings.HasPrefix(lower, "xox") && httpclient.IsPlaceholder(token):
-		return httpclient.WarnKey("token", "it is a placeholder, which delivers nothing", write)
+	case httpclient.IsPlaceholder(token), strings.Contains(token, "{{"): // reported with the file
+	case strings.HasPrefix(lower, "xoxp-"):
+		return httpclient.WarnKey("token", "xoxp- begins the token of a user, in whose name messages would be posted", write)
+	case !strings.HasPrefix(lower, "xox") && strings.HasPrefix(c.APIURL, "https://slack.com/"):
+		return httpclient.WarnKey("token", "it does not begin like a token of Slack", write)
+	case strings.HasPrefix(lower, "xox") && !strings.HasPrefix(lower, "xoxb-") && !strings.HasPrefix(lower, "xoxe."):
+		return httpclient.WarnKey("token", token[:5]+" does not begin a bot token", write)
 	}
 	return nil
 }

@@ -123,7 +123,7 @@ func warn(config any) []notifiers.Advice {
 	c := config.(*Config)
 	u, err := httpclient.ParseURL(c.APIURL)
 	_, secret, _ := strings.Cut(c.Token.Value(), ":")
-	if err == nil && httpclient.IsBelow(u, "api.telegram.org") && len(secret) < minSecret {
+	if err == nil && httpclient.IsBelow(u, "api.telegram.org") && !httpclient.IsPlaceholder(c.Token.Value()) && len(secret) < minSecret {
 		return httpclient.WarnKey("token", "it is too short for the token of a bot",
 			"write the whole one that @BotFather gave, such as 110201543:AAH…")
 	}
@@ -135,6 +135,9 @@ func define(c Config, o Options) service.Definition[Options, post] {
 	if !regexp.MustCompile(`^[0-9]+:[A-Za-z0-9_-]+$`).MatchString(c.Token.Value()) {
 		badToken = notifiers.Fault("token",
 			"not a bot's token; write the one that @BotFather gave, such as 110201543:AAH…")
+		if strings.HasPrefix(c.Token.Value(), "bot") {
+			badToken = notifiers.Fault("token", "bot is not a part of the token; write it from its number on, such as 110201543:AAH…")
+		}
 	}
 	o.ChatID = cmp.Or(o.ChatID, "1") // without one the messages have their own
 	token := c.Token.Value()

@@ -48,6 +48,7 @@ func Check(file *rulefile.File) diag.Problems {
 	for _, t := range file.Source.Texts {
 		c.checkText(t)
 	}
+	c.checkPartials()
 	c.checkRemarks()
 	return c.problems
 }
@@ -88,7 +89,7 @@ func (c *checker) checkText(t rulefile.TextSource) {
 	if t.Rule == nil {
 		events = catalog.Schemas().Events
 	}
-	findings := lintLiteral(t)
+	findings := append(lintLiteral(t), c.lintAlertKey(t)...)
 	if t.Static {
 		c.warn(t.At, findings...)
 		return

@@ -17,6 +17,7 @@ import (
 type trial struct {
 	*rules.Trial
 	name    string
+	exact   bool     // it counts only for rules that it matches
 	changed []string // the variables that differ from the example, as dotted paths; nil for the example
 }
 
@@ -47,7 +48,7 @@ func (c *checker) makeTrials(name string, variants []variant) (all []trial) {
 		if err != nil {
 			continue
 		}
-		t := trial{Trial: c.file.Rules.Try(ev, trialTime, one.known), name: one.name}
+		t := trial{Trial: c.file.Rules.Try(ev, trialTime, one.known), name: one.name, exact: one.exact}
 		c.file.Rules.SetExample(t.Context())
 		if len(all) > 0 {
 			t.changed = differences(all[0].Context().Vars, t.Context().Vars, "", 3)
@@ -62,6 +63,7 @@ type variant struct {
 	name   string
 	change func(envelope map[string]any) bool // reports whether there was anything to change
 	known  *rules.Known
+	exact  bool // see trial
 }
 
 func variants(name string) []variant {
@@ -156,7 +158,7 @@ func (c *checker) countsFor(r *rules.Rule, t trial, facts condition.Facts) bool 
 	if r == nil || r.Condition == nil || t.Matches(r) {
 		return true
 	}
-	return !slices.ContainsFunc(c.conditionReads(r, facts), func(f condition.Field) bool {
+	return !t.exact && !slices.ContainsFunc(c.conditionReads(r, facts), func(f condition.Field) bool {
 		return t.changes(f.String()) || isMissing(t.Context().Vars[f.Root], f.Path)
 	})
 }

@@ -18,7 +18,7 @@ func valueVariants(schema *catalog.Schema) (all []variant) {
 	}
 	for _, path := range slices.Sorted(maps.Keys(schema.Fields)) {
 		for _, value := range schema.Fields[path].Values {
-			all = append(all, variant{name: fmt.Sprintf("%s with the %s %s", schema.Name, path, value),
+			all = append(all, variant{exact: true, name: fmt.Sprintf("%s with the %s %s", schema.Name, path, value),
 				change: setPayload(func(key string, old any) (any, bool) { return value, key == path && old != value })})
 		}
 	}
@@ -30,7 +30,7 @@ func valueVariants(schema *catalog.Schema) (all []variant) {
 
 // runVariant is a finished run with failures, all other test cases of which passed.
 func runVariant(name string, failed int) variant {
-	return variant{name: name, change: func(envelope map[string]any) bool {
+	return variant{exact: true, name: name, change: func(envelope map[string]any) bool {
 		payload, _ := envelope["payload"].(map[string]any)
 		cases, _ := payload["cases"].(int)
 		payload["failed"], payload["passed"], payload["blocked"] = failed, max(cases-failed, 0), 0

@@ -17,6 +17,7 @@ type compiler struct {
 	templates    *template.Set
 	people       *people.Directory
 	texts        []TextSource
+	partials     []TextSource
 	usesPrevious bool        // a text reads previous
 	usesText     bool        // a text reads the plain text of the message
 	inOption     bool        // the text is an option, which may read the message
@@ -36,6 +37,7 @@ func newCompiler(documents []*document, location *time.Location, directory *peop
 					"the other is "+origin[name].Name)
 			}
 			origin[name], partials[name] = d, t.S
+			c.partials = append(c.partials, TextSource{At: d.At(t.Node), Key: name, Text: t.S, Form: template.FormMarkdown})
 			c.note(t.S)
 		}
 	}

@@ -166,6 +166,10 @@ func (p *notifierParser) checkCommon() {
 		p.d.Report(p.valueOf("retry"), diag.Warning,
 			"retry.initial is longer than retry.max, so no wait is longer than retry.max",
 			"write the longest wait before the second attempt as initial, and the longest of all as max")
+	} else if r.For > 0 && r.Initial >= r.For {
+		p.d.Report(p.valueOf("retry"), diag.Warning, "retry.initial is not shorter than retry.for, so a message may be tried once "+
+			"only", "initial is the longest wait before the second attempt, for the time of all attempts: write such as "+
+			"{initial: 5s, for: 24h}")
 	}
 }
 
@@ -244,8 +248,12 @@ func (p *notifierParser) warn() {
 		if r.Wrong {
 			severity = diag.Error
 		}
-		r.Message = r.Path[0] + ": " + r.Message
-		p.d.problem(p.d.At(cmp.Or(p.valueOf(r.Path[0]), p.node)), severity, r)
+		key := r.Path[0]
+		if i := slices.IndexFunc(r.Path, func(key string) bool { return p.valueOf(key) != nil }); i >= 0 {
+			key = r.Path[i]
+		}
+		r.Message = key + ": " + r.Message
+		p.d.problem(p.d.At(cmp.Or(p.valueOf(key), p.node)), severity, r)
 	}
 }
 

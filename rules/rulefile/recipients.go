@@ -2,6 +2,7 @@ package rulefile
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,6 +33,27 @@ func roleOf(field yamldoc.Field, info *notifierInfo) rules.PeopleRole {
 func (c *compiler) except(d *document, e yamldoc.Entry, info *notifierInfo) rules.Option {
 	p := &optionParser{compiler: c, d: d, key: e.Key.Value, form: template.FormPeople, info: info}
 	return rules.Option{Key: rules.Except, Value: p.people(e.Value, rules.PeopleRole{})}
+}
+
+// checkExcept warns of people who are left out of an entry of notify that names no people.
+func (p *ruleParser) checkExcept(entries []yamldoc.Entry, options []rules.Option, info *notifierInfo) {
+	i := slices.IndexFunc(entries, func(e yamldoc.Entry) bool { return e.Key.Value == rules.Except })
+	names := func(o rules.Option) bool {
+		people, isPeople := o.Value.(*rules.People)
+		return isPeople && o.Key != rules.Except && !people.Replies
+	}
+	if i < 0 || slices.ContainsFunc(slices.Concat(options, info.templates, info.people), names) {
+		return
+	}
+	var keys []string
+	for key, f := range yamldoc.FieldsOf(reflect.TypeOf(info.kind.Options)) {
+		if people.IsWay(f.Form) && f.Tag.Get("replies") != "true" {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	p.d.Report(entries[i].Key, diag.Warning, "except: there are no people to leave out, since this message names none",
+		"name them by "+strings.Join(keys, " or ")+", or leave out except")
 }
 
 // hasPeople reports whether the message options of a notifier can name people.

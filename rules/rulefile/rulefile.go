@@ -54,7 +54,8 @@ type Kind struct {
 	// Advise checks one message option as it is written, with its templates. The paths of its remarks begin within the
 	// option. It may be nil.
 	Advise func(config any, key string, value any) []rules.Remark
-	// Warn returns remarks on settings that Check accepts. The path is the key. It may be nil.
+	// Warn returns remarks on settings that Check accepts. The path is the key, or several, of which the first that is
+	// written counts. It may be nil.
 	Warn func(config any) []rules.Remark
 	// Jointly reports whether the notifier cannot write to each person on their own. It may be nil.
 	Jointly func(config any) bool
@@ -105,6 +106,7 @@ type Source struct {
 	Rules     []RuleSource
 	Notifiers map[string]yamldoc.Place // by name
 	Texts     []TextSource             // the templates of notifiers and rules, in file order
+	Partials  []TextSource             // the templates of templates:, each with its name as the key
 	Templates *template.Set
 	People    []people.Person // as they are listed
 }
@@ -166,6 +168,6 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	config := &Config{Settings: settings, Sources: sources, Notifiers: notifiers, Rules: set}
 	tests := parseTests(documents, config, table)
 	markWrong(parsed, r.yaml.Problems)
-	source := Source{parsed, placesOf(table), c.texts, c.templates, listed}
+	source := Source{parsed, placesOf(table), c.texts, c.partials, c.templates, listed}
 	return &File{Config: config, Tests: tests, Source: source}, r.yaml.Problems
 }

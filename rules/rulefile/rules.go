@@ -231,6 +231,7 @@ func (p *ruleParser) options(n *yaml.Node, to string, info *notifierInfo, entrie
 		}
 		options = append(options, p.option(p.d, e, field, info))
 	}
+	p.checkExcept(entries, options, info)
 	if p.d.Reported() > before || p.d.Unset > unset || info.unsure || info.kind.Missing == nil {
 		return options
 	}

@@ -78,6 +78,7 @@ func (d *document) apply(spec *settingsSpec, s *rules.Settings) {
 		}
 		s.Location, s.HasZone = location, true
 	}
+	d.checkRetention(spec)
 	s.Retention.Events = cmp.Or(spec.Retention.Events, s.Retention.Events)
 	s.Retention.Dead = cmp.Or(spec.Retention.Dead, s.Retention.Dead)
 	s.Retention.Entities = cmp.Or(spec.Retention.Entities, s.Retention.Entities)
@@ -93,6 +94,21 @@ func (d *document) apply(spec *settingsSpec, s *rules.Settings) {
 	}
 	s.TrustedProxies = d.trustedProxies(spec.TrustedProxies)
 	s.NoEmoji = spec.Emoji != nil && !*spec.Emoji
+}
+
+// leastRetention is the shortest time to keep things that makes sense.
+const leastRetention = time.Hour
+
+// checkRetention warns of times so short that nothing can be looked up, or retried, any more.
+func (d *document) checkRetention(spec *settingsSpec) {
+	for key, kept := range map[string]time.Duration{"events": spec.Retention.Events, "dead": spec.Retention.Dead,
+		"entities": spec.Retention.Entities} {
+		if kept > 0 && kept < leastRetention {
+			at := yamldoc.ValueOf(yamldoc.ValueOf(spec.At.Node, "retention"), key)
+			d.Report(at, diag.Warning, fmt.Sprintf("settings.retention.%s: after %s nothing is left to look up or to retry", key,
+				value.HumanDuration(kept)), "write such as 30d")
+		}
+	}
 }
 
 func (d *document) trustedProxies(texts []yamldoc.Text) []netip.Prefix {

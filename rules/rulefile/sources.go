@@ -83,10 +83,23 @@ func (d *document) source(spec *sourceSpec) rules.Source {
 		s.APIURL = d.baseURL(spec.APIURL, "api_url", defaultAPIURL)
 	}
 	for _, t := range spec.Projects {
+		d.checkProjectCode(t)
 		s.Projects = append(s.Projects, t.S)
 	}
 	s.AllowFrom = d.networks(spec.AllowFrom, "allow_from")
 	return s
+}
+
+// checkProjectCode warns of a text that is not the code of a project, which Qase writes in upper case.
+func (d *document) checkProjectCode(t yamldoc.Text) {
+	switch upper := strings.ToUpper(t.S); {
+	case strings.ContainsAny(t.S, " \t"):
+		d.Report(t.Node, diag.Warning, fmt.Sprintf("projects: %q is not the code of a project", t.S),
+			"the code stands in the address of the project in Qase, such as WEB")
+	case upper != t.S:
+		d.Report(t.Node, diag.Warning, fmt.Sprintf("projects: project codes are in upper case, so no event is of %q", t.S),
+			fmt.Sprintf("write %s", upper))
+	}
 }
 
 // secrets returns the digests of the secrets of a source.

@@ -12,8 +12,15 @@ import (
 	"qaserelay/rules/value"
 )
 
-// Reported returns the number of problems of all documents so far.
-func (d *Document) Reported() int { return len(d.reader.Problems) }
+// Reported returns the number of errors of all documents so far.
+func (d *Document) Reported() (errors int) {
+	for _, p := range d.reader.Problems {
+		if p.Severity == diag.Error {
+			errors++
+		}
+	}
+	return errors
+}
 
 // Report reports a problem of a node, or of the whole file if n is nil.
 func (d *Document) Report(n *yaml.Node, severity diag.Severity, message, hint string) {

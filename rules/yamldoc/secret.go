@@ -53,6 +53,7 @@ func (d *Document) cleanSecret(n *yaml.Node, what, subject, text string) string 
 		d.Report(n, diag.Error, what+": "+subject+" "+fault, "a secret is one line of text, without spaces around it")
 		return strings.TrimSpace(text) // it is not missing as well
 	}
+	d.doubtSecret(n, what, clean)
 	return clean
 }
 

@@ -89,6 +89,11 @@ var suspects = []suspect{
 		hintOf("put a value that begins like this in quotes")},
 	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:)\s+(?:"[^"]*|'[^']*)$`), "", hintOf("a quote is not closed: write the same " +
 		"quote at the end of the text")},
+	{regexp.MustCompile(`^(.*[\[{].*[:,\[]\s*[^\s"'#][^"'#\]},:]*)(\s+#[^\]}]*)([\]}].*)$`), "", hintOf("a space and # begin a " +
+		"comment in YAML: put the value in quotes")},
+	{regexp.MustCompile("^(.*[\\[{].*[:,\\[]\\s*)([@`%][^,\\]}\"']*)([,\\]}].*)$"), "", func(m []string) string {
+		return "put a value that begins like this in quotes: " + quoteYAML(strings.TrimSpace(m[2]))
+	}},
 	{regexp.MustCompile(`^(\s*(?:- )?[\w-]+:)\s+((?:\[[^\]]*\]|\{[^{}]*\})\s*[^\s#,].*)$`), "", func(m []string) string {
 		return "put all of it in quotes: " + quoteYAML(m[2])
 	}},
@@ -139,6 +144,9 @@ func (d *Document) suspectLine(err error) *blamed {
 			if d.explains(i, text[:m[3]], s, err) {
 				groups := s.pattern.FindStringSubmatch(strings.TrimRight(text, "\r"))
 				b := &blamed{line: i + 1, hint: s.hint(groups)}
+				if masked([]string{text})[0] != text { // the hint may repeat a secret
+					b.hint, _, _ = strings.Cut(b.hint, ": \"")
+				}
 				if len(m) > 4 && !strings.HasSuffix(groups[1], ":") {
 					b.col = diag.Column(text, m[4]) + 1
 				}
