@@ -100,11 +100,11 @@ func mayImport() map[string][]string {
 			"relay/store/groupcommit", "notifiers", "rules", "rules/rulefile", "rules/value"},
 		"relay/dispatch/dispatchtest": {"notifiers", "relay/config", "rules", "rules/rulefile"}, // for tests
 		"relay":                       engine,
-		"relay/ingest":                {"relay", "relay/ingest/origin", "relay/sampledlog", "rules", "rules/event"},
+		"relay/ingest":                {"relay", "relay/ingest/origin", "relay/listen", "relay/sampledlog", "rules", "rules/event"},
 		"relay/ingest/origin":         {},
 		"relay/listen":                {},
 		"relay/ingest/client":         {},
-		"relay/admin":                 {"relay/admin/desk", "relay/dispatch", "relay/store", "rules/diag"},
+		"relay/admin":                 {"relay/admin/desk", "relay/dispatch", "relay/listen", "relay/store", "rules/diag"},
 		"relay/admin/desk": {"relay", "relay/config", "relay/dispatch", "relay/store", "rules",
 			"rules/value"},
 		"relay/admin/client": {},

@@ -17,6 +17,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"qaserelay/relay/admin/desk"
+	"qaserelay/relay/listen"
 )
 
 // Options are what the handler works with. All but Listen, URLs, Token and Logger are needed.
@@ -62,7 +63,7 @@ func New(o Options) http.Handler {
 		}
 	}
 	open.NotFoundHandler = s.requireToken(cross.Handler(closed))
-	return secured(s.checkName(open))
+	return secured(listen.Refusals(s.checkName(open)))
 }
 
 // openRoutes need no token.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"qaserelay/relay/ingest/origin"
+	"qaserelay/relay/listen"
 	"qaserelay/relay/sampledlog"
 )
 
@@ -16,13 +17,6 @@ const (
 	logInterval = 10 * time.Second
 	// maxLogged is the length of the longest path in the log in bytes.
 	maxLogged = 200
-	// keptBody is the size up to which net/http reads the rest of a body by itself and keeps the connection.
-	keptBody = 256 << 10
-	// maxDrained and drainTime bound the rest of a refused body that is read and dropped; drainExpected is for a client
-	// that waits for a go-ahead, and need not send it.
-	maxDrained    = 8 << 20
-	drainTime     = 5 * time.Second
-	drainExpected = time.Second
 )
 
 // refusal is the reason why a call is not accepted, for the sender and for the log of the operator.
@@ -99,26 +93,10 @@ func writeRefusal(w http.ResponseWriter, r *refusal) {
 	writeError(w, r.status, r.public)
 }
 
-// refuse answers a call and then drops the rest of its body: a connection that is closed before a sender has sent
-// everything is reset, and the sender may not see the answer.
+// refuse logs and answers a call that is not accepted.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, why *refusal) {
 	h.logRefusal(r, why)
-	expects := r.Header.Get("Expect") != ""
-	if r.ContentLength >= 0 && r.ContentLength <= keptBody && !expects {
-		writeRefusal(w, why)
-		return
-	}
-	w.Header().Set("Connection", "close")
-	writeRefusal(w, why)
-	connection := http.NewResponseController(w)
-	limit := drainTime
-	if expects {
-		limit = drainExpected
-	}
-	if connection.Flush() != nil || connection.SetReadDeadline(time.Now().Add(limit)) != nil {
-		return
-	}
-	_, _ = io.CopyN(io.Discard, r.Body, maxDrained) // only the answer matters
+	listen.Refuse(w, r, func() { writeRefusal(w, why) })
 }
 
 func writeError(w http.ResponseWriter, status int, message string) {

@@ -1,5 +1,5 @@
 // Package listen opens the addresses of the relay: with TLS, whose files are read again when they change, and with a
-// word to proxies that speak the PROXY protocol, which it does not.
+// word to proxies that speak the PROXY protocol, which it does not. It lets refusals arrive at clients that still send.
 package listen
 
 import (
