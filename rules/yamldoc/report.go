@@ -31,7 +31,7 @@ func (d *Document) Report(n *yaml.Node, severity diag.Severity, message, hint st
 	if n != nil {
 		p.Line, p.Col = n.Line, n.Column
 	}
-	p.Source = d.shownLine(p.Line)
+	d.show(&p)
 	d.reader.Problems = append(d.reader.Problems, p)
 }
 
@@ -134,7 +134,7 @@ func (p Place) Lines() []int {
 func (p Place) Problem(severity diag.Severity, f diag.Finding) diag.Problem {
 	out := diag.Problem{File: p.doc.Name, Severity: severity, Message: f.Message, Hint: f.Hint}
 	out.Line, out.Col = p.inside(f.At)
-	out.Source = p.doc.shownLine(out.Line)
+	p.doc.show(&out)
 	return out
 }
 
@@ -193,15 +193,19 @@ func (d *Document) line(n int) string {
 	return strings.TrimRight(d.lines[n-1], "\r")
 }
 
-// shownLine returns a line of the file with its secrets masked.
-func (d *Document) shownLine(n int) string {
+// show adds its line to a problem, with secrets masked, and takes these secrets out of its texts.
+func (d *Document) show(p *diag.Problem) {
 	if d.masked == nil {
 		d.masked = masked(d.lines)
 	}
-	if n < 1 || n > len(d.masked) {
-		return ""
+	if p.Line < 1 || p.Line > len(d.masked) {
+		return
 	}
-	return strings.TrimRight(d.masked[n-1], "\r")
+	p.Source = strings.TrimRight(d.masked[p.Line-1], "\r")
+	for _, secret := range hidden(d.line(p.Line), p.Source) {
+		p.Message = strings.ReplaceAll(p.Message, secret, "…")
+		p.Hint = strings.ReplaceAll(p.Hint, secret, "…")
+	}
 }
 
 // Canonical returns a text of the value that does not depend on its style and the order of its keys. Aliases are not

@@ -63,20 +63,32 @@ var secretKeys = []string{"token", "api_token", "secret", "secrets", "password",
 
 // isSecretKey reports whether a key, or the one that is meant by it, has a secret as its value.
 func isSecretKey(key string) bool {
-	key = strings.ToLower(strings.NewReplacer("-", "_").Replace(key))
-	switch {
-	case strings.HasSuffix(key, "_file"), key == "token_url", len(key) < 3:
-		return false
-	case strings.Contains(key, "secret"), strings.Contains(key, "passw"), strings.Contains(key, "token"), key == "key":
+	if isNamedSecret(key) {
 		return true
 	}
-	return catalog.Nearest(key, secretKeys) != "" && !slices.Contains([]string{"body", "hook", "rules", "when"}, key)
+	key = plainKey(key)
+	return !strings.HasSuffix(key, "_file") && key != "token_url" && len(key) >= 3 &&
+		catalog.Nearest(key, secretKeys) != "" && !slices.Contains([]string{"body", "hook", "rules", "when"}, key)
 }
+
+// isNamedSecret reports whether a key says by its name that its value is a secret.
+func isNamedSecret(key string) bool {
+	key = plainKey(key)
+	if strings.HasSuffix(key, "_file") || key == "token_url" {
+		return false
+	}
+	return slices.Contains(secretKeys, key) || strings.Contains(key, "secret") || strings.Contains(key, "passw") ||
+		strings.Contains(key, "token") || key == "key"
+}
+
+func plainKey(key string) string { return strings.ToLower(strings.ReplaceAll(key, "-", "_")) }
 
 var (
 	keyPattern   = regexp.MustCompile(`(?:^|[\s{,\[-])["']?([A-Za-z][\w.-]*)["']?\s*:(?:\s+|$)`)
 	variable     = regexp.MustCompile(`\$\{\w+\}`)
 	urlPattern   = regexp.MustCompile(`https?://([^/\s"'@]*@)?[^/\s"',}\]]*((?:\{\{.*?\}\}|[^\s"',}\]{])*)`)
+	below        = regexp.MustCompile(`^\s*([|>][-+0-9]*)?\s*(#(\s.*)?)?$`) // the value is on the lines below
+	behindQuotes = regexp.MustCompile(`^(?:[^\s,\]}]|\s+[^\s#,\]}])*`)
 	variableOnly = regexp.MustCompile(`^["']?\$\{\w+\}["']?$`)
 	plainValue   = regexp.MustCompile(`^(?:\$\{[^}]*\}|[^,}\]#]|[^\s]#)+`)
 )
@@ -102,13 +114,15 @@ func masked(lines []string) []string {
 			if !isSecretKey(line[at[2]:at[3]]) {
 				continue
 			}
-			rest := strings.TrimSpace(line[at[1]:])
-			if rest == "" || strings.HasPrefix(rest, "|") || strings.HasPrefix(rest, ">") || strings.HasPrefix(rest, "#") {
+			if below.MatchString(line[at[1]:]) {
 				inside = at[2]
 				if strings.HasPrefix(strings.TrimSpace(line), "- ") || inside < indent {
 					inside = indent
 				}
 				continue
+			}
+			if line[at[1]] == '{' && !isNamedSecret(line[at[2]:at[3]]) && keyPattern.MatchString(line[at[1]:]) {
+				continue // a misspelling of a mapping, whose keys are looked at one by one
 			}
 			all[i] = all[i][:at[1]] + maskOne(all[i][at[1]:])
 		}
@@ -116,24 +130,70 @@ func masked(lines []string) []string {
 	return all
 }
 
-// maskOne masks the value at the beginning of a text, up to its end.
+// maskOne masks the value at the beginning of a text, up to its end, and a comment that may be a part of it.
 func maskOne(text string) string {
-	end := len(text)
-	switch text[0] {
-	case '"', '\'':
-		if i := strings.IndexByte(text[1:], text[0]); i >= 0 {
-			end = i + 2
-		}
-	case '[':
-		if i := strings.IndexByte(text, ']'); i >= 0 {
-			end = i
-		}
-	case '{':
-		return text // its keys are looked at one by one
-	default:
-		end = len(plainValue.FindString(text))
+	if strings.HasPrefix(text, "{{") {
+		return text
 	}
-	return maskValue(text[:end], 0) + text[end:]
+	end := valueEnd(text)
+	value, rest := text[:end], text[end:]
+	isPlain := !strings.ContainsRune(`"'[{`, rune(value[0])) && !variableOnly.MatchString(strings.TrimSpace(value))
+	if isPlain && strings.HasPrefix(rest, "#") {
+		rest = maskValue(rest, 0)
+	}
+	return maskValue(value, 0) + rest
+}
+
+// valueEnd returns the end of the value at the beginning of a text. What follows a quoted one belongs to it, up to a
+// comment.
+func valueEnd(text string) int {
+	switch {
+	case text[0] == '#':
+		return len(text)
+	case text[0] == '"' || text[0] == '\'':
+		i := strings.IndexByte(text[1:], text[0])
+		if i < 0 {
+			return len(text)
+		}
+		return i + 2 + len(behindQuotes.FindString(text[i+2:]))
+	case text[0] == '[' || text[0] == '{':
+		open := 0
+		for i, c := range text {
+			switch c {
+			case '[', '{':
+				open++
+			case ']', '}':
+				if open--; open == 0 {
+					return i
+				}
+			}
+		}
+		return len(text)
+	}
+	return max(1, len(plainValue.FindString(text)))
+}
+
+// ordinary matches parts of values that are no secret, and that problems name: schemes, tags and variables.
+var ordinary = regexp.MustCompile(`^(?i:bearer|basic|digest|token|!env|!file|!secret|!vault|!include)$|` +
+	`^\$?[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$|` + shellVariable.String())
+
+// hidden returns the texts of a line that are masked in the shown one, without those that it shows elsewhere.
+func hidden(line, shown string) (texts []string) {
+	const least = 5 // letters: shorter texts are parts of words
+	were, are := []rune(line), []rune(shown)
+	for i := 0; i < min(len(were), len(are)); i++ {
+		begin := i
+		for i < min(len(were), len(are)) && are[i] == '*' && were[i] != '*' {
+			i++
+		}
+		text := string(were[begin:i])
+		bare := strings.TrimFunc(text, func(r rune) bool { return unicode.IsPunct(r) || unicode.IsSymbol(r) })
+		if len(bare) >= least && !ordinary.MatchString(text) && !strings.Contains(shown, bare) {
+			texts = append(texts, bare)
+		}
+	}
+	slices.SortFunc(texts, func(a, b string) int { return len(b) - len(a) })
+	return texts
 }
 
 // yamlMarks are the marks of YAML around a value.

@@ -21,6 +21,19 @@ func TestLinesAreShownWithoutSecrets(t *testing.T) {
 		`proxy: http://user:SECRET@proxy.example.com:3128`: `proxy: http://***********@proxy.example.com:3128`,
 		`headers: {Authorization: Bearer SECRET}`:          `headers: {Authorization: ****** ******}`,
 		`channel: "#qa"`:                                   `channel: "#qa"`,
+		`token: {SECRET}`:                                  `token: *******}`,
+		`password: {a: SECRET}`:                            `password: *** ******}`,
+		`headers: {X-Trace: a, Authorization: SECRET}`:     `headers: {X-Trace: a, Authorization: ******}`,
+		`token: >SECRET`:                                   `token: *******`,
+		`token: |- # below`:                                `token: |- # below`,
+		`token: #SECRET`:                                   `token: *******`,
+		`token: # below`:                                   `token: # below`,
+		`token: abc #SECRET`:                               `token: *** *******`,
+		`token: ${A} # mine`:                               `token: ${A} # mine`,
+		`token: "abc"SECRET, channel: x`:                   `token: "***"******, channel: x`,
+		`token: 'abc' SECRET # mine`:                       `token: '***' ****** # mine`,
+		`secrets: [[SECRET], "SECRET"], x: y`:              `secrets: [[******], "******"], x: y`,
+		`bearer: {{ .token }}`:                             `bearer: {{ .token }}`,
 	} {
 		if got := masked([]string{line})[0]; got != want {
 			t.Errorf("%s:\ngot  %s\nwant %s", line, got, want)

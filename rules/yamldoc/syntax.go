@@ -35,7 +35,7 @@ func (d *Document) reportSyntax(err error) {
 	case strings.Contains(text, "mapping values are not allowed"):
 		p.Hint = "a colon and a space begin a new value: put the value in quotes, and look at the indentation"
 	}
-	p.Source = d.shownLine(p.Line)
+	d.show(&p)
 	if p.Col == 0 {
 		p.Col = len(indentation(p.Source)) + 1
 	}
