@@ -46,7 +46,7 @@ nothing.
 It reloads the rules when a file changes, on SIGHUP, and on POST /-/reload at the admin address; a bad file
 never replaces working rules. SIGTERM and Ctrl-C end it within 10 seconds; the next start sends the remaining messages.
 
-Exits with 2 if it cannot start, and with 1 if the disk fails while it runs.`,
+Exits with 2 if it cannot start, and with 1 if the disk fails or its store is lost while it runs.`,
 		Example: `  qase-relay serve
   qase-relay serve --dry-run                          decide and record, send nothing
   qase-relay serve --rules base.yaml --rules 'teams/*.yaml'
@@ -106,7 +106,7 @@ func serve(ctx context.Context, c *terminal.Console, f serveFlags) error {
 	if err != nil {
 		return listenHint(err)
 	}
-	if err = r.Run(ctx); errors.Is(err, store.ErrBroken) {
+	if err = r.Run(ctx); errors.Is(err, store.ErrBroken) || errors.Is(err, store.ErrLost) {
 		return terminal.Wrong(err)
 	}
 	return err

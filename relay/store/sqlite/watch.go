@@ -18,8 +18,8 @@ import (
 const (
 	// watchInterval is how often the files are looked at while nothing is written.
 	watchInterval = 400 * time.Millisecond
-	// writeInterval is the least time between two looks after transactions, since some systems take long for one. Deleted
-	// files are noticed after each transaction.
+	// writeInterval is the least time between two looks after transactions, since some systems take long for one. Files
+	// that are deleted or emptied are noticed after each transaction.
 	writeInterval = 25 * time.Millisecond
 )
 
@@ -115,14 +115,17 @@ func (w *watch) err() error {
 	return nil
 }
 
-// lookAgain is look after a transaction: at once if a file that has it was deleted, and now and then in any case.
+// lookAgain is look after a transaction: at once if a file that has it was deleted or emptied, and now and then in any
+// case.
 func (w *watch) lookAgain() error {
 	if w == nil {
 		return nil
 	}
-	if now := time.Now(); now.Sub(w.looked) >= writeInterval || dbfile.IsDeleted(w.wal) || dbfile.IsDeleted(w.file) {
+	names, _ := dbfile.NamesAndSize(w.wal)
+	more, size := dbfile.NamesAndSize(w.file)
+	if now := time.Now(); names == 0 || more == 0 || size == 0 || now.Sub(w.looked) >= writeInterval {
 		w.looked = now
-		return w.look()
+		return w.lookInside()
 	}
 	return w.err()
 }
@@ -220,7 +223,7 @@ func (w *watch) isDatabase() bool {
 
 // lookInside notes damage at once if the file is empty: a connection that opens an empty database deletes the log.
 func (w *watch) lookInside() error {
-	if info, err := w.file.Stat(); err == nil && info.Size() == 0 {
+	if _, size := dbfile.NamesAndSize(w.file); size == 0 {
 		w.setDamage(w.path + " was overwritten or cut")
 	}
 	return w.look()

@@ -137,6 +137,7 @@ func TestNoEventIsConfirmedAfterItsFileWasDeleted(t *testing.T) {
 		"the log":      func(w *watched) { w.remove("-wal") },
 		"all files":    func(w *watched) { w.remove("-wal", "", "-shm") },
 		"the folder":   func(w *watched) { w.do(os.RemoveAll(filepath.Dir(w.Path))) },
+		"emptied":      func(w *watched) { w.do(os.Truncate(w.Path, 0)) },
 		"replaced by a copy": func(w *watched) {
 			w.do(os.WriteFile(w.Path+".copy", nil, 0o600))
 			w.do(os.Rename(w.Path+".copy", w.Path))

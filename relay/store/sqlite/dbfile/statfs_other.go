@@ -10,8 +10,14 @@ import (
 // Free is not supported here.
 func Free(string) (int64, error) { return 0, errors.ErrUnsupported }
 
-// IsDeleted is not known here.
-func IsDeleted(*os.File) bool { return false }
+// NamesAndSize returns how many names an open file has, which is not known here, and its size.
+func NamesAndSize(f *os.File) (names uint64, size int64) {
+	info, err := f.Stat()
+	if err != nil {
+		return 1, 1
+	}
+	return 1, info.Size()
+}
 
 // NetworkOf is not supported here.
 func NetworkOf(string) string { return "" }

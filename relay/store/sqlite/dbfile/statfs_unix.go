@@ -18,10 +18,14 @@ func Free(path string) (int64, error) {
 	return int64(st.Bavail) * int64(st.Bsize), nil
 }
 
-// IsDeleted reports whether an open file has no name any more. It takes a microsecond, and nothing of the memory.
-func IsDeleted(f *os.File) bool {
+// NamesAndSize returns how many names an open file has, none if it was deleted, and its size. It takes a microsecond,
+// and no memory. What is not known is 1.
+func NamesAndSize(f *os.File) (names uint64, size int64) {
 	var st syscall.Stat_t
-	return syscall.Fstat(int(f.Fd()), &st) == nil && st.Nlink == 0
+	if syscall.Fstat(int(f.Fd()), &st) != nil {
+		return 1, 1
+	}
+	return uint64(st.Nlink), st.Size
 }
 
 // NetworkOf returns the name of the network file system that a file is on, or nothing. It knows none of the
