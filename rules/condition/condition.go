@@ -65,6 +65,9 @@ func Compile(source string) (*Condition, []diag.Finding) {
 	if err != nil {
 		return nil, []diag.Finding{diagnose.First(source, err)}
 	}
+	if findings := diagnose.Truth(tree.Node, source); findings != nil {
+		return nil, findings
+	}
 	return &Condition{source, tree.Node, program, sync.OnceValue(func() *vm.Program {
 		loose, err := compile(source, &nilSafe{loose: true})
 		if err != nil { // it differs by functions only

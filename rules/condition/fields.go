@@ -6,6 +6,7 @@ import (
 
 	"github.com/expr-lang/expr/ast"
 
+	"qaserelay/rules/condition/diagnose"
 	"qaserelay/rules/condition/syntax"
 	"qaserelay/rules/diag"
 )
@@ -185,13 +186,8 @@ func (r *fieldReader) conditional(n *ast.ConditionalNode, truth bool) {
 	}
 }
 
-var (
-	// TruthPredicates are the functions whose predicate gives true or false.
-	TruthPredicates = []string{"all", "none", "any", "one", "filter", "find", "findIndex", "findLast", "findLastIndex",
-		"count"}
-	// sublists are the functions that return some items of a list, unchanged.
-	sublists = []string{"filter", "sort", "sortBy", "reverse", "uniq", "take"}
-)
+// sublists are the functions that return some items of a list, unchanged.
+var sublists = []string{"filter", "sort", "sortBy", "reverse", "uniq", "take"}
 
 // builtin reads the arguments of a function, and within a predicate the fields of the items.
 func (r *fieldReader) builtin(n *ast.BuiltinNode) {
@@ -203,7 +199,7 @@ func (r *fieldReader) builtin(n *ast.BuiltinNode) {
 		}
 		outer := r.list
 		r.list = r.listOf(n.Arguments[0])
-		r.read(predicate.Node, slices.Contains(TruthPredicates, n.Name))
+		r.read(predicate.Node, slices.Contains(diagnose.TruthPredicates, n.Name))
 		r.list = outer
 	}
 }

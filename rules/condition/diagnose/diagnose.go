@@ -44,18 +44,24 @@ func First(source string, compileErr error) diag.Finding {
 
 // resultFault explains an error that concerns the whole condition and has no position.
 func resultFault(source string, err error) diag.Finding {
-	m := regexp.MustCompile(`expected bool, but got (\w+)`).FindStringSubmatch(err.Error())
+	m := regexp.MustCompile(`expected bool, but got (.+)`).FindStringSubmatch(err.Error())
 	if m == nil {
 		return diag.Finding{Message: err.Error()}
 	}
-	hint := compareHint
+	at, kind, hint := diag.Position{}, TypeName(m[1]), compareHint
+	if tree, err := parser.Parse(source); err == nil {
+		at = diag.Locate(source, tree.Node.Location().From)
+		if result := resultOf(tree.Node); result != "" {
+			kind, hint = result, truthHint(tree.Node, result)
+		}
+	}
 	if text := strings.Trim(source, `"'`); catalog.Schemas().ByName[text] != nil {
 		hint = "write event_name == " + strconv.Quote(text)
 	}
 	if inner, quoted := innerCondition(source); quoted {
 		hint = "write it without the inner quotes: " + inner
 	}
-	return diag.Finding{Message: "the condition is " + TypeName(m[1]) + ", not true or false", Hint: hint}
+	return diag.Finding{At: at, Message: "the condition is " + kind + ", not true or false", Hint: hint}
 }
 
 const compareHint = "compare it with something, such as payload.failed > 0"

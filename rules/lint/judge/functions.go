@@ -87,7 +87,7 @@ func (j *judge) predicate(function string, n *ast.PredicateNode, items shape, li
 	outer, outerItem := j.list, j.item
 	defer func() { j.list, j.item = outer, outerItem }()
 	j.list, j.item = condition.ElementsOf(listNode, outer), items.element
-	if slices.Contains(condition.TruthPredicates, function) {
+	if slices.Contains(diagnose.TruthPredicates, function) {
 		j.truth(n.Node)
 	} else {
 		j.shapeOf(n.Node)
