@@ -20,7 +20,8 @@ type Claim struct {
 	operator string // ==, in, <, <=, >, >= or an operator between two texts
 	value    any
 	negated  bool
-	text     string // the comparison as it is written, without the negation
+	text     string // the comparison as it is written
+	denied   bool   // it is not true
 }
 
 // Claims returns alternative lists of claims: for an event with these facts, the condition is true only if all claims
@@ -54,7 +55,7 @@ func (f *folder) claims(n ast.Node, want bool) [][]Claim {
 
 // truthOf returns the claim that n is true, or not true.
 func truthOf(n ast.Node, want bool) Claim {
-	return Claim{subject: n.String(), operator: "==", value: true, negated: !want, text: n.String()}
+	return Claim{subject: n.String(), operator: "==", value: true, negated: !want, text: n.String(), denied: !want}
 }
 
 // join combines the alternatives of both sides: each with each if both sides have to hold, else as one list.
@@ -89,9 +90,9 @@ func (f *folder) claim(n *ast.BinaryNode, want bool) Claim {
 	case !value.known:
 		return truthOf(n, want)
 	case operator == "!=":
-		return Claim{subject.String(), "==", value.value, want, n.String()}
+		return Claim{subject.String(), "==", value.value, want, n.String(), !want}
 	}
-	return Claim{subject.String(), operator, value.value, !want, n.String()}
+	return Claim{subject.String(), operator, value.value, !want, n.String(), !want}
 }
 
 // Excludes reports whether no event can satisfy both claims.

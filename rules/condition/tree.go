@@ -126,7 +126,12 @@ func (c Claim) Bounds() (above, below bool) {
 }
 
 // String returns the claim as a condition would say it.
-func (c Claim) String() string { return c.text }
+func (c Claim) String() string {
+	if c.denied {
+		return "not (" + c.text + ")"
+	}
+	return c.text
+}
 
 // Refutations is Claims for the opposite: the condition is not true only if all claims of one of the lists hold.
 func (c *Condition) Refutations(f Facts) [][]Claim { return (&folder{facts: f}).claims(c.tree, false) }

@@ -33,7 +33,8 @@ func Parse(files []yamldoc.File, o rulefile.Options) (*rulefile.File, diag.Probl
 // Check returns warnings about everything in the file that could be compiled.
 func Check(file *rulefile.File) diag.Problems {
 	c := &checker{file: file, world: worldOf(file), matching: map[*rules.Rule][]*catalog.Schema{},
-		tried: map[string][]trial{}, triedWithPeople: map[string][]trial{}, reported: map[string]bool{}, remarks: map[string][]rules.Remark{}, left: maxTrials}
+		tried: map[string][]trial{}, triedWithPeople: map[string][]trial{}, reported: map[string]bool{}, remarks: map[string][]rules.Remark{},
+		impossible: map[*rules.Rule]bool{}, left: maxTrials}
 	for _, r := range file.Source.Rules {
 		if r.Parsed == nil {
 			c.matching[r.Rule] = catalog.Schemas().Events
@@ -55,7 +56,7 @@ func Check(file *rulefile.File) diag.Problems {
 
 // worldOf returns what conditions can be compared with beside events.
 func worldOf(file *rulefile.File) *judge.World {
-	w := &judge.World{Sources: file.Sources}
+	w := &judge.World{Sources: file.Sources, People: file.Source.People}
 	for _, p := range file.Source.People {
 		w.Names, w.Emails = append(w.Names, p.Name), append(w.Emails, p.Email)
 		if p.Team != "" && !slices.Contains(w.Teams, p.Team) {
@@ -74,6 +75,7 @@ type checker struct {
 	triedWithPeople map[string][]trial                // the same, with people who can be reached
 	remarks         map[string][]rules.Remark         // by notifier and options
 	reported        map[string]bool                   // the places of options that have a remark
+	impossible      map[*rules.Rule]bool              // the rules that no event of the catalog can match, as far as known
 	left            int                               // trials beside the examples
 	problems        diag.Problems
 }
@@ -82,6 +84,16 @@ func (c *checker) warn(at yamldoc.Place, findings ...diag.Finding) {
 	for _, f := range findings {
 		c.problems = append(c.problems, at.Problem(diag.Warning, f))
 	}
+}
+
+// canMatch reports whether an event of the catalog can match a rule. A rule that none can match has a problem of its own.
+func (c *checker) canMatch(r *rulefile.RuleSource) bool {
+	impossible, known := c.impossible[r.Rule]
+	if !known {
+		impossible = !c.world.CanMatch(r.Parsed, c.matching[r.Rule])
+		c.impossible[r.Rule] = impossible
+	}
+	return !impossible
 }
 
 func (c *checker) checkText(t rulefile.TextSource) {

@@ -146,7 +146,7 @@ func (f *overlapFinder) overlapping(earlier []*ruleMatch, m *ruleMatch) *ruleMat
 			break
 		}
 		f.tried += 1 + len(before.claims())*len(m.claims())
-		if satisfiable(before.claims(), m.claims()) {
+		if satisfiable(before.claims(), m.claims()) && f.canMatch(before.RuleSource) && f.canMatch(m.RuleSource) {
 			return before
 		}
 	}

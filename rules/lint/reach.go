@@ -39,7 +39,9 @@ func (c *checker) checkReach() {
 		}
 		names := namesOf(r, c.matching[r.Rule])
 		if before := f.stoppedBy(r, names); len(before) > 0 {
-			c.warn(r.At, unreachable(r, before))
+			if c.canMatch(r) {
+				c.warn(r.At, unreachable(r, before))
+			}
 		} else if r.Stop {
 			for _, name := range names {
 				refutations := r.Parsed.Refutations(condition.FactsOf(name))

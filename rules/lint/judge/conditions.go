@@ -13,11 +13,13 @@ import (
 	"qaserelay/rules/condition"
 	"qaserelay/rules/condition/diagnose"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/people"
 )
 
 // World is what conditions can be compared with beside events: the sources, and the people directory.
 type World struct {
 	Sources              []rules.Source
+	People               []people.Person
 	Names, Emails, Teams []string // of the people
 }
 
@@ -43,7 +45,7 @@ func (w *World) Check(c *condition.Condition) ([]diag.Finding, []*catalog.Schema
 	for _, t := range c.VariableTests() {
 		l.checkTest(t, w.Sources)
 	}
-	l.contradictions()
+	w.contradictions(l)
 	if len(l.findings) == 0 && len(l.matching) == 0 && c.Compiled() {
 		message := "this can never be true"
 		if c.CanMatchUnknown() {
@@ -64,18 +66,6 @@ func (w *World) Check(c *condition.Condition) ([]diag.Finding, []*catalog.Schema
 		}
 	}
 	return l.findings, events
-}
-
-// contradictions reports a part that is never true since its halves exclude each other, or always since they leave
-// nothing over.
-func (l *conditionLint) contradictions() {
-	none := condition.Facts{}
-	if part, a, b := none.NeverTrue(l.Tree()); part != nil {
-		l.add(l.Locate(part), "this can never be true", contradictionHint(a, b, false))
-	}
-	if part, a, b := none.AlwaysTrue(l.Tree()); part != nil {
-		l.add(l.Locate(part), "this is always true", contradictionHint(a, b, true))
-	}
 }
 
 // try adds an event to the matching ones if the condition can match it by this name.

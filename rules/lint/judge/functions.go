@@ -62,6 +62,9 @@ func (j *judge) builtin(n *ast.BuiltinNode) shape {
 	if len(n.Arguments) == 0 {
 		return map[bool]shape{true: {sort: moment}}[n.Name == "now"]
 	}
+	if n.Name == "max" || n.Name == "min" {
+		return j.extreme(n)
+	}
 	first := j.shapeOf(n.Arguments[0])
 	for _, arg := range n.Arguments[1:] {
 		if predicate, isPredicate := arg.(*ast.PredicateNode); isPredicate {
@@ -80,6 +83,32 @@ func (j *judge) builtin(n *ast.BuiltinNode) shape {
 		j.fine(n.Arguments[0])
 	}
 	return result(n, first)
+}
+
+// extreme returns the shape of the largest or smallest of some numbers.
+func (j *judge) extreme(n *ast.BuiltinNode) shape {
+	s := shape{}
+	for i, arg := range n.Arguments {
+		one := j.shapeOf(arg)
+		switch {
+		case one.sort == list && len(n.Arguments) == 1, one.sort == unknown:
+			return shape{}
+		case !one.isNumber():
+			j.fault(arg, one.is()+", and "+n.Name+" takes numbers", "")
+			return shape{}
+		case i == 0:
+			s = numeric(one.sort, one.low, one.high)
+			continue
+		case one.sort != integer:
+			s.sort = number
+		}
+		if n.Name == "max" {
+			s.low, s.high = math.Max(s.low, one.low), math.Max(s.high, one.high)
+		} else {
+			s.low, s.high = math.Min(s.low, one.low), math.Min(s.high, one.high)
+		}
+	}
+	return s
 }
 
 // predicate judges the predicate of any, filter and the like, whose items are those of the list.
@@ -124,11 +153,21 @@ func result(n *ast.BuiltinNode, first shape) shape {
 		return shape{sort: text, letters: first.letters}
 	case "any", "all", "none", "one", "hasPrefix", "hasSuffix":
 		return shape{sort: boolean}
-	case "len", "count":
+	case "len":
+		if first.never != "" && first.sort == text {
+			return numeric(integer, 1, math.Inf(1))
+		}
+		return numeric(integer, 0, math.Inf(1))
+	case "count":
 		return numeric(integer, 0, math.Inf(1))
 	case "indexOf", "lastIndexOf":
 		return numeric(integer, -1, math.Inf(1))
-	case "sum", "int", "float", "abs", "ceil", "floor", "round", "mean", "median":
+	case "abs":
+		if first.low >= 0 && first.isNumber() {
+			return numeric(first.sort, first.low, first.high)
+		}
+		return numeric(number, 0, math.Inf(1))
+	case "sum", "int", "float", "ceil", "floor", "round", "mean", "median":
 		return anyNumber()
 	case "split", "splitAfter":
 		return shape{sort: list, element: &shape{sort: text}}

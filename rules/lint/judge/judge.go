@@ -29,12 +29,28 @@ type judge struct {
 // verdict is what a judge finds about a part of a condition for one event: a fault, or none.
 type verdict struct {
 	diag.Finding
+	about question
 	fault bool
+}
+
+// question is what a verdict is about. Each has its own at a place.
+type question uint8
+
+const (
+	fits   question = iota // whether types and values fit
+	truths                 // whether the part is true or false
+	fixed                  // whether it is always true
+)
+
+// spot is a place and a question about it.
+type spot struct {
+	diag.Position
+	question
 }
 
 // fault reports a fault of a node.
 func (j *judge) fault(n ast.Node, message, hint string) {
-	j.report(verdict{diag.Finding{At: j.cond.Locate(n), Message: message, Hint: hint}, true})
+	j.report(verdict{Finding: diag.Finding{At: j.cond.Locate(n), Message: message, Hint: hint}, fault: true})
 }
 
 // fine records that a node makes sense for this event, so that a fault in few of many events is not reported.
@@ -42,13 +58,13 @@ func (j *judge) fine(n ast.Node) { j.report(verdict{Finding: diag.Finding{At: j.
 
 // judgeAll judges a condition for all events that it can match.
 func (w *World) judgeAll(c *condition.Condition, events []match) []diag.Finding {
-	found := map[diag.Position]*judgement{}
+	found := map[spot]*judgement{}
 	for _, e := range events {
 		j := &judge{World: w, cond: c, event: e.Schema, facts: condition.FactsOf(e.name)}
-		verdicts := map[diag.Position]verdict{}
+		verdicts := map[spot]verdict{}
 		j.report = func(v verdict) {
-			if !verdicts[v.At].fault {
-				verdicts[v.At] = v
+			if at := (spot{v.At, v.about}); !verdicts[at].fault {
+				verdicts[at] = v
 			}
 		}
 		j.truth(c.Tree())
@@ -312,13 +328,16 @@ func (j *judge) schema(root string) (s *catalog.Schema, inEvent bool) {
 	case "payload":
 		return j.event, true
 	case "entity":
+		if j.event == nil {
+			return nil, false
+		}
 		if all := catalog.Entities([]*catalog.Schema{j.event}); len(all) > 0 {
 			return all[0], false
 		}
 	case "actor":
 		return catalog.Schemas().Actor, false
 	case "previous":
-		if j.event.IsRun() {
+		if j.event != nil && j.event.IsRun() {
 			return catalog.Schemas().Previous, false
 		}
 	}
@@ -396,8 +415,9 @@ func (j *judge) truth(n ast.Node) {
 	switch s.sort {
 	case unknown:
 	case boolean, nothing:
-		j.fine(n)
+		j.report(verdict{Finding: diag.Finding{At: j.cond.Locate(n)}, about: truths})
 	default:
-		j.fault(n, s.is()+", not true or false", truthHint(s.source, s))
+		j.report(verdict{Finding: diag.Finding{At: j.cond.Locate(n), Message: s.is() + ", not true or false",
+			Hint: truthHint(s.source, s)}, about: truths, fault: true})
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
 	"qaserelay/rules/condition/diagnose"
+	"qaserelay/rules/diag"
 	"qaserelay/rules/value"
 )
 
@@ -63,7 +64,7 @@ func (c *comparison) checkLimits() {
 	switch {
 	case s.high == 1 && s.low == 0 && strings.Contains(s.source, "/") && b.low > 1 && b.low <= 100:
 		hint = fmt.Sprintf("for %s %% write %s %s", plainNumber(b.low), c.operator, plainNumber(b.low/100))
-	case answer == "always" && s.low == 0 && b.low == 0:
+	case answer == "always" && s.low == 0 && b.low == 0 && math.IsInf(s.high, 1):
 		hint = "write " + s.source + " > 0"
 	case strings.HasSuffix(s.source, ".Hour()") && b.low == 24:
 		hint = "midnight is 0"
@@ -78,7 +79,17 @@ func (c *comparison) checkLimits() {
 	if !b.isConst {
 		limits += ", and " + b.limits()
 	}
-	c.fault(c.node, fmt.Sprintf("this is %s true: %s", answer, limits), hint)
+	c.answered(answer, limits, hint)
+}
+
+// answered reports that the comparison is always, or never, true.
+func (c *comparison) answered(answer, reason, hint string) {
+	about := fits
+	if answer == "always" {
+		about = fixed
+	}
+	c.report(verdict{Finding: diag.Finding{At: c.cond.Locate(c.node),
+		Message: fmt.Sprintf("this is %s true: %s", answer, reason), Hint: hint}, about: about, fault: true})
 }
 
 // Limits of Unix seconds: larger numbers are milliseconds, and smaller ones are lengths of time.
@@ -115,8 +126,8 @@ func (c *comparison) checkParts() bool {
 	if !isWithin(part, whole) || operator != ">" && operator != "<=" {
 		return false
 	}
-	fixed := map[string]string{">": "never", "<=": "always"}[operator]
-	c.fault(c.node, fmt.Sprintf("this is %s true: %s is a part of %s", fixed, part.source, whole.source), "")
+	c.answered(map[string]string{">": "never", "<=": "always"}[operator],
+		part.source+" is a part of "+whole.source, "")
 	return true
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"qaserelay/rules/condition/diagnose"
+	"qaserelay/rules/diag"
 	"qaserelay/rules/value"
 )
 
@@ -128,6 +129,7 @@ func (c *comparison) check() {
 	a, b := c.subject, c.other
 	switch {
 	case a.sort == unknown || b.sort == unknown:
+		c.report(verdict{Finding: diag.Finding{At: c.cond.Locate(c.node)}, about: fixed})
 	case a.sort == nothing || b.sort == nothing:
 		c.checkNil()
 	case isPerson(a) && isPerson(b) && (a.source == "actor") != (b.source == "actor"):
