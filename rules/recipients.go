@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"qaserelay/rules/people"
 	"qaserelay/rules/template"
@@ -20,6 +21,7 @@ type People struct {
 	Directory *people.Directory
 	PeopleRole
 	Together  bool // one message to all of them, where each would get one
+	OfActor   bool // an entry is about the person who acted
 	Beside    bool // a message also goes to the place that the other options name
 	Inherited bool // the option is the notifier's, which sends to these people unless the message says otherwise
 }
@@ -121,12 +123,10 @@ func (t *Target) prepare(c template.Context, l limits) prepared {
 		w.invite(o.Key, o.Value.(*People), c)
 	}
 	if w.carried && len(w.reached) == 0 && !w.beside {
-		if l.fallback {
-			w.note("the fallback %s has no recipient left", t.Notifier)
-		}
-		return prepared{notes: w.notes}
+		return prepared{notes: append(w.notes, w.whyNobody())}
 	}
-	return prepared{w.messages(), w.notes}
+	w.noteMistakable()
+	return prepared{w.messages(), append(w.notes, w.missed...)}
 }
 
 func (t *Target) hasPeople() bool {
@@ -139,7 +139,10 @@ type targetWriter struct {
 	limits
 	values  map[string]any
 	notes   []string
+	missed  []string           // notes on people who could not be reached
+	lost    []string           // says of each person why they get no message
 	out     []people.Recipient // left out
+	named   []people.Recipient // people of any option who were not left out
 	reached []people.Recipient // the message goes to them
 	carried bool               // an option names the recipients of the message
 	beside  bool               // it also goes elsewhere
@@ -166,7 +169,51 @@ func (w *targetWriter) leaveOut(p *People, c template.Context) {
 	if err != nil {
 		w.note("%s for %s: the template failed: %v", Except, w.Notifier, err)
 	}
+	if err == nil && len(all) == 0 && p.OfActor {
+		if actor := w.unknownActor(c); actor != "" {
+			w.note("%s for %s: it is not known who %s is, so nobody is left out; %s", Except, w.Notifier, actor, knowMembers)
+		}
+	}
 	w.out = append(w.out, all...)
+}
+
+// knowMembers is the advice about members of whom only the id is known.
+const knowMembers = "write member_id in people, or api_token in the source"
+
+// unknownActor returns the name of an actor of whom only a member id is known, or "".
+func (w *targetWriter) unknownActor(c template.Context) string {
+	actor, _ := c.Vars["actor"].(map[string]any)
+	if automation, _ := actor["automation"].(bool); automation || actor["email"] != nil {
+		return ""
+	}
+	name, _ := actor["name"].(string)
+	return name
+}
+
+// noteMistakable notes those who are to be left out and may be among the recipients all the same, since only their
+// member id is known.
+func (w *targetWriter) noteMistakable() {
+	for _, one := range w.out {
+		var among []string
+		for _, other := range w.named {
+			if one.MayBe(other) {
+				among = append(among, other.String())
+			}
+		}
+		if len(among) > 0 {
+			w.note("%s for %s: %s could not be told from %s, since no name or address is known; %s", Except, w.Notifier,
+				one, strings.Join(among, ", "), knowMembers)
+		}
+	}
+}
+
+// whyNobody says why no recipient is left, by the people of the options.
+func (w *targetWriter) whyNobody() string {
+	kind := "no recipient is left for "
+	if w.fallback {
+		kind = "no recipient is left for the fallback "
+	}
+	return kind + w.Notifier + ": " + strings.Join(w.lost, "; ")
 }
 
 // invite renders an option with people. Those who are left out, or reached by another option, are not among them.
@@ -179,19 +226,7 @@ func (w *targetWriter) invite(key string, p *People, c template.Context) {
 		return // the people of the notifier get the message, or it ends as a dead letter
 	}
 	w.carried = w.carried || p.Carries
-	texts, kept := []any{}, []people.Recipient{}
-	for _, one := range all {
-		if !p.Replies && slices.ContainsFunc(w.out, one.Is) || p.Carries && slices.ContainsFunc(w.reached, one.Is) {
-			continue
-		}
-		text, missed := p.Directory.Reach(p.Way, one)
-		if missed != "" {
-			w.note("%s for %s: %s, and was left out", key, w.Notifier, missed)
-		}
-		if text != "" && !slices.Contains(texts, any(text)) {
-			texts, kept = append(texts, text), append(kept, one)
-		}
-	}
+	texts, kept := w.reach(key, p, all)
 	if i := w.indexOnly(kept); i >= 0 && p.Carries {
 		texts, kept = texts[i:i+1], kept[i:i+1]
 	}
@@ -204,6 +239,41 @@ func (w *targetWriter) invite(key string, p *People, c template.Context) {
 	}
 	if unchanged := len(texts) == len(all); !p.Inherited || !unchanged || !isStatic(p) {
 		w.values[key] = texts
+	}
+}
+
+// reach returns the texts by which those of some people are reached who get the message by this option.
+func (w *targetWriter) reach(key string, p *People, all []people.Recipient) (texts []any, kept []people.Recipient) {
+	texts = []any{}
+	if len(all) == 0 && p.Carries {
+		w.lose(key + " names nobody for this event")
+	}
+	for _, one := range all {
+		if !p.Replies && slices.ContainsFunc(w.out, one.Is) {
+			w.lose(one.String() + " is left out by " + Except)
+			continue
+		}
+		if p.Carries && slices.ContainsFunc(w.reached, one.Is) {
+			continue
+		}
+		text, missed := p.Directory.Reach(p.Way, one)
+		if missed != "" {
+			w.missed = append(w.missed, fmt.Sprintf("%s for %s: %s, and was left out", key, w.Notifier, missed))
+			w.lose(missed)
+		}
+		if text != "" && !slices.Contains(texts, any(text)) {
+			texts, kept = append(texts, text), append(kept, one)
+		}
+	}
+	if !p.Replies {
+		w.named = append(w.named, kept...)
+	}
+	return texts, kept
+}
+
+func (w *targetWriter) lose(reason string) {
+	if !slices.Contains(w.lost, reason) {
+		w.lost = append(w.lost, reason)
 	}
 }
 

@@ -66,6 +66,48 @@ func TestRecipientsOfEachShape(t *testing.T) {
 	}
 }
 
+func TestADecisionSaysWhyAPersonGetsNoMessage(t *testing.T) {
+	const people = `{"id":5,"bob":{"email":"bob@bar.io","name":"Bob Bar"},"eve":{"email":"eve@x.io","name":"Eve"},` +
+		`"nemo":{"name":"Nemo"}}`
+	known := "; write member_id in people, or api_token in the source"
+	for _, c := range []struct {
+		member         int
+		options, notes string
+	}{
+		{40, `to: "{{ .payload.bob }}", except: "{{ .actor }}"`, "no recipient is left for mail: Bob Bar is left out by except"},
+		{40, `to: [dev, Carla Roe], except: [dev, carla@bar.io]`,
+			"no recipient is left for mail: Bob Bar is left out by except; Carla Roe is left out by except"},
+		{40, `to: ["{{ .payload.nemo }}", "{{ .payload.bob }}"], except: dev`,
+			`no recipient is left for mail: "Nemo" is not an email address, and not the name of a person or team; ` +
+				"Bob Bar is left out by except"},
+		{0, `to: ["{{ .actor }}", "{{ .entity.reviewers }}"]`,
+			"no recipient is left for mail: automation is not a person"},
+		{40, `to: "{{ .entity.reviewers }}"`, "no recipient is left for mail: to names nobody for this event"},
+		{99, `to: "{{ .actor }}"`, "no recipient is left for mail: member 99 has no known address"},
+		{99, `to: ["{{ .actor }}", dev]`, "to for mail: member 99 has no known address, and was left out"},
+		{99, `to: [dev, "{{ .payload.eve }}"], except: "{{ .actor }}"`, "except for mail: member 99 could not be told " +
+			"from Eve, since no name or address is known" + known},
+		{99, `to: [Carla Roe, Ana López], except: "{{ .team_member_id }}"`, "except for mail: member 99 could not be told " +
+			"from Carla Roe, since no name or address is known" + known},
+		{99, `to: [dev, eve@x.io], except: "{{ .actor.email }}"`,
+			"except for mail: it is not known who member 99 is, so nobody is left out" + known},
+		{99, `to: [dev, Ana López], except: "{{ .actor }}"`, ""}, // their member ids are known, and are others
+		{40, `to: [Ana López, Carla Roe], except: "{{ .actor }}"`, ""},
+		{0, `to: [dev, eve@x.io], except: "{{ .actor.email }}"`, ""},
+	} {
+		t.Run(c.options, func(t *testing.T) {
+			file := rulefiletest.Parse(t, recipientsFile(c.options))
+			world := rulefiletest.NewWorld()
+			ev := rulefiletest.Event(t, "run.deleted", people, world.Now)
+			ev.MemberID = c.member
+			d := world.DecideEvent(file.Rules, ev)
+			if notes := strings.Join(d.Results[0].Notes, "\n"); notes != c.notes {
+				t.Errorf("got  %s\nwant %s", notes, c.notes)
+			}
+		})
+	}
+}
+
 func TestAnEntryThatFailsLeavesTheOthers(t *testing.T) {
 	for options, want := range map[string]string{
 		`to: ["{{ .payload.id.deeper }}", eve@x.io]`: `{"to":["eve@x.io"]}`,

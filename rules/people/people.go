@@ -2,6 +2,7 @@
 package people
 
 import (
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -129,7 +130,7 @@ func (p *Directory) Actor(ev *event.Event, member map[string]any) map[string]any
 		}
 	}
 	one := p.byMember[ev.MemberID]
-	if one == nil && user != nil {
+	if user != nil && (one == nil || ev.MemberAssumed) {
 		one = p.find(user)
 	}
 	if one != nil {
@@ -157,8 +158,13 @@ func nameOfUnknown(ev *event.Event, email any) string {
 	case ev.MemberID == 0:
 		return "automation"
 	}
-	return "member " + value.PlainText(ev.MemberID)
+	return memberName(ev.MemberID)
 }
+
+// memberPrefix begins the name of a member of whom only the id is known.
+const memberPrefix = "member "
+
+func memberName(id int) string { return memberPrefix + strconv.Itoa(id) }
 
 // EventUser returns the user object of the person who caused an event: created_by, updated_by, merged_by and so on.
 func EventUser(ev *event.Event) map[string]any {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/mail"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"qaserelay/rules/value"
@@ -34,10 +35,10 @@ func IsWay(form string) bool {
 type Recipient struct {
 	person  *Person // of the directory, or nil
 	name    string
-	member  int    // the member id that came with the name, or 0
 	email   string // a valid address that came with the name, or ""
 	mailbox string // the address as the rule writes it, with a name
 	id      string // an id as the rule writes it
+	member  int    // the member id of an event; 0 if it is not known
 	literal string // the whole entry as the rule writes it; "" for one that comes from an event
 	junk    string // a value that cannot be a person
 	machine bool   // automation
@@ -67,8 +68,43 @@ func (r Recipient) display() string {
 	return cmp.Or(r.name, r.address(), r.id)
 }
 
-// Is reports whether two recipients are one person: by the directory, an id or the address. Names only count where
-// one of the two has no address.
+// memberID returns the id in Qase, or 0.
+func (r Recipient) memberID() int {
+	if r.person != nil {
+		return cmp.Or(r.person.MemberID, r.member)
+	}
+	return r.member
+}
+
+// isUnknown reports whether nothing is known of the recipient by which people are told apart: at most a member id.
+func (r Recipient) isUnknown() bool {
+	noName := r.name == "" || r.name == "somebody" || r.name == memberName(r.member) ||
+		r.name == strconv.Itoa(r.member)
+	return noName && r.person == nil && r.email == "" && r.id == "" && r.junk == "" && !r.machine
+}
+
+// MayBe reports whether two recipients could be one person, though nothing says that they are: of the first not more
+// than a member id is known, and the other one has none.
+func (r Recipient) MayBe(other Recipient) bool {
+	isGroup := other.id != "" && !IsMemberID(other.id)
+	return r.isUnknown() && !r.Is(other) && other.memberID() == 0 && !other.machine && other.junk == "" && !isGroup
+}
+
+// String returns the recipient for notes.
+func (r Recipient) String() string {
+	switch {
+	case r.machine:
+		return "automation"
+	case r.junk != "":
+		return value.Shorten(r.junk, 60)
+	case r.isUnknown() && r.member != 0:
+		return memberName(r.member)
+	}
+	return value.Shorten(value.OneLine(cmp.Or(r.display(), r.literal)), 60)
+}
+
+// Is reports whether two recipients are one person: by the directory, the id, the address or the member id. Names only
+// count where one of the two has none of these.
 func (r Recipient) Is(other Recipient) bool {
 	switch {
 	case r.machine || other.machine:
@@ -82,8 +118,8 @@ func (r Recipient) Is(other Recipient) bool {
 	if mine != "" && theirs != "" {
 		return fold(mine) == fold(theirs)
 	}
-	if r.member != 0 && other.member != 0 {
-		return r.member == other.member
+	if r.memberID() != 0 && other.memberID() != 0 {
+		return r.memberID() == other.memberID()
 	}
 	name := fold(plainName(r.display()))
 	return name != "" && name == fold(plainName(other.display()))
@@ -151,8 +187,10 @@ func (p *Directory) nameText(r Recipient, neutral func(string) string) string {
 
 // unreachable says why a recipient cannot be reached.
 func unreachable(way Way, r Recipient) string {
-	name := value.Shorten(value.OneLine(cmp.Or(r.display(), r.literal)), 60)
+	name := r.String()
 	switch {
+	case r.isUnknown() && r.member != 0:
+		return name + " has no known address"
 	case r.id != "" && way == ByMember:
 		return name + " is not a person of Slack"
 	case r.id != "":

@@ -248,9 +248,15 @@ func (r *resolver) value(text string) {
 			return
 		}
 		if !r.addresses(bare, r.value) && plainName(bare) != "" {
-			r.add(Recipient{name: plainName(bare)})
+			r.add(Recipient{name: plainName(bare), member: memberNumber(bare)})
 		}
 	}
+}
+
+// memberNumber returns the member id in the text of an actor who is not known, or 0.
+func memberNumber(text string) int {
+	number, _ := strconv.Atoi(strings.TrimPrefix(text, memberPrefix)) // 0 for another text
+	return max(number, 0)
 }
 
 // composed resolves an entry of values and text around them. The text may make it the name of a team.
@@ -284,7 +290,7 @@ func (r *resolver) object(fields string) {
 	}
 	one := Recipient{name: plainName(name), member: member}
 	if name == "" && email == "" {
-		one.name = "member " + all[3]
+		one.name = memberName(member)
 	}
 	if one.email = email; !IsAddress(email) {
 		one.email = ""

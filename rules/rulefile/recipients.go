@@ -3,6 +3,7 @@ package rulefile
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -110,6 +111,7 @@ func (p *optionParser) entries(n *yaml.Node, out *rules.People) {
 		for _, t := range texts {
 			before := len(p.texts)
 			out.Entries = append(out.Entries, p.text(t))
+			out.OfActor = out.OfActor || ofActor.MatchString(t.S)
 			for i := range p.texts[before:] {
 				p.texts[before+i].People = out
 			}
@@ -119,6 +121,9 @@ func (p *optionParser) entries(n *yaml.Node, out *rules.People) {
 		}
 	})
 }
+
+// ofActor matches templates that read the person who acted.
+var ofActor = regexp.MustCompile(`\.actor\b|\.team_member_id\b`)
 
 // static returns the people that the text of the rule names.
 func (p *optionParser) static(of *rules.People) (all []people.Recipient) {
