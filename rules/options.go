@@ -31,6 +31,15 @@ func NewTarget(notifier string, options []Option, fallbacks ...*Target) *Target 
 	return t
 }
 
+// Reached returns the number of messages that a target makes which no event changes; 0 means that nobody is left to
+// receive one.
+func (t *Target) Reached() int {
+	if t.fixed == nil {
+		return 0
+	}
+	return len(t.fixed.messages)
+}
+
 // Static returns the rendered options as a JSON object. ok is false if an event can change them.
 func (t *Target) Static() (options json.RawMessage, ok bool) { return t.static, t.fixed != nil }
 

@@ -60,6 +60,9 @@ var Schemas = sync.OnceValue(func() *schemas {
 	for _, e := range All() {
 		s.add(e)
 	}
+	for _, entity := range s.entities {
+		entity.dropUnset()
+	}
 	s.Previous = previousSchema(s.entities["run"])
 	return s
 })
@@ -85,6 +88,18 @@ func (s *schemas) add(e Event) {
 		}
 		if f.Type == "integer" && path == f.Name {
 			one.Integers = append(one.Integers, strings.Split(path, "."))
+		}
+	}
+}
+
+// dropUnset removes the fields that the relay adds to an entity from events that this type does not have: reviewers.
+func (e *Schema) dropUnset() {
+	if _, reviewed := e.Fields["reviewer"]; reviewed {
+		return
+	}
+	for path := range e.Fields {
+		if path == "reviewers" || strings.HasPrefix(path, "reviewers.") {
+			delete(e.Fields, path)
 		}
 	}
 }
@@ -242,6 +257,9 @@ func SimilarField(path []string, events []*Schema) string {
 	return ""
 }
 
+// OnlyReviews ends the message of CheckEntity about reviewers of another entity than a review.
+const OnlyReviews = " is of test case reviews only"
+
 // CheckEntity returns a message if no event of the same entity types has a field, and the fields that they have there.
 func CheckEntity(path []string, events []*Schema) (message string, fields []string) {
 	kinds := Entities(events)
@@ -252,6 +270,10 @@ func CheckEntity(path []string, events []*Schema) (message string, fields []stri
 	}
 	if len(kinds) == 0 {
 		return "", nil
+	}
+	reviewed := func(e *Schema) bool { _, ok := e.Has([]string{"reviewers"}); return ok }
+	if strings.HasPrefix(path[0], "reviewer") && !slices.ContainsFunc(kinds, reviewed) {
+		return "entity." + strings.Join(path, ".") + OnlyReviews, nil
 	}
 	return "entity." + strings.Join(path, ".") + " is in no event of this kind", siblings(path, kinds)
 }

@@ -50,6 +50,7 @@ func Check(file *rulefile.File) diag.Problems {
 		c.checkText(t)
 	}
 	c.checkPartials()
+	c.checkRecipients()
 	c.checkRemarks()
 	return c.problems
 }

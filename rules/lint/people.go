@@ -51,7 +51,7 @@ func (c *checker) lintPeople(t rulefile.TextSource, events []*catalog.Schema) []
 	if shown == "" {
 		return nil
 	}
-	return []diag.Finding{nobody(t, value.Shorten(value.OneLine(shown), 60), of)}
+	return []diag.Finding{nobody(t, value.Shorten(value.OneLine(shown), 60), of, events)}
 }
 
 func reachedBy(p *rules.People) func(people.Recipient) bool {
@@ -61,20 +61,22 @@ func reachedBy(p *rules.People) func(people.Recipient) bool {
 	}
 }
 
-func nobody(t rulefile.TextSource, shown, of string) diag.Finding {
+func nobody(t rulefile.TextSource, shown, of string, events []*catalog.Schema) diag.Finding {
+	of = "for " + of + " it is " + value.Quote(shown)
+	who := `"{{ .actor }}" (who did it) or "{{ .entity.created_by }}"`
+	if message, _ := catalog.CheckEntity([]string{"reviewers"}, events); message == "" {
+		who = `"{{ .actor }}" (who did it), "{{ .entity.created_by }}" or "{{ .entity.reviewers }}"`
+	}
 	what := "address"
 	if t.People.Way == people.ByMember || t.People.Way == people.ByMention {
 		what = "person"
 	}
-	return diag.Finding{
-		Message: fmt.Sprintf("%s: this gives no %s for any event; for %s it is %s", t.Key, what, of, value.Quote(shown)),
-		Hint: `write an address, a name or team from people:, or a person of the event: "{{ .actor }}" (who did it), ` +
-			`"{{ .entity.created_by }}" or "{{ .entity.reviewers }}"`,
-	}
+	return diag.Finding{Message: fmt.Sprintf("%s: this gives no %s for any event; %s", t.Key, what, of),
+		Hint: "write an address, a name or team from people:, or a person of the event: " + who}
 }
 
-// mayName reports whether a text that is read may be the name of a person of the directory: any but a title and long
-// texts.
+// mayName reports whether a text that is read may be the name of a person of the directory: any but a title, long
+// texts, and those whose values are known.
 func (c *checker) mayName(reads []string, one trial) bool {
 	if len(c.world.Names) == 0 {
 		return false
@@ -82,8 +84,21 @@ func (c *checker) mayName(reads []string, one trial) bool {
 	return slices.ContainsFunc(reads, func(path string) bool {
 		_, isText := one.valueAt(path).(string)
 		last := path[strings.LastIndexByte(path, '.')+1:]
-		return isText && path != "payload.title" && path != "entity.title" && !slices.Contains(longTexts, last)
+		return isText && path != "payload.title" && path != "entity.title" && !slices.Contains(longTexts, last) &&
+			!one.isClosed(path)
 	})
+}
+
+// isClosed reports whether the values of a text are known, so that none beside those of the events that are tried is the
+// name of a person: those of the envelope, and those that the catalog lists.
+func (t trial) isClosed(path string) bool {
+	if slices.Contains([]string{"event_name", "event_type", "event_action", "source"}, path) {
+		return true
+	}
+	name, _ := t.Context().Vars["event_name"].(string)
+	root, field, _ := strings.Cut(path, ".")
+	schema := catalog.Schemas().ByName[name]
+	return schema != nil && (root == "payload" || root == "entity") && len(schema.Fields[field].Values) > 0
 }
 
 // longTexts are fields of prose and addresses of pages.

@@ -166,12 +166,17 @@ const memberPrefix = "member "
 
 func memberName(id int) string { return memberPrefix + strconv.Itoa(id) }
 
+// ActorFields are the fields of a payload that hold the person who caused the event, in the order they are read.
+func ActorFields() []string { return actorFields[:] }
+
+var actorFields = [...]string{
+	"updated_by", "created_by", "commented_by", "merged_by",
+	"declined_by", "deleted_by", "resolved_by", "reopened_by",
+}
+
 // EventUser returns the user object of the person who caused an event: created_by, updated_by, merged_by and so on.
 func EventUser(ev *event.Event) map[string]any {
-	for _, key := range []string{
-		"updated_by", "created_by", "commented_by", "merged_by",
-		"declined_by", "deleted_by", "resolved_by", "reopened_by",
-	} {
+	for _, key := range actorFields {
 		if user, ok := ev.Payload[key].(map[string]any); ok {
 			return user
 		}

@@ -109,6 +109,9 @@ func (p *optionParser) entries(n *yaml.Node, out *rules.People) {
 		var texts []yamldoc.Text
 		p.d.Decode(n, &texts, p.key)
 		for _, t := range texts {
+			if strings.TrimSpace(t.S) == "" {
+				continue
+			}
 			before := len(p.texts)
 			out.Entries = append(out.Entries, p.text(t))
 			out.OfActor = out.OfActor || ofActor.MatchString(t.S)

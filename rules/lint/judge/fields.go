@@ -128,6 +128,9 @@ func CheckPath(s condition.Field, events []*catalog.Schema) (message, hint strin
 		return checkPayload(s.Path, events)
 	case "entity":
 		message, fields := catalog.CheckEntity(s.Path, events)
+		if strings.HasSuffix(message, catalog.OnlyReviews) {
+			return message, "entity.created_by is the person who made it, actor the one who acted"
+		}
 		return message, catalog.DidYouMean(s.Path[len(s.Path)-1], fields)
 	case "actor":
 		return checkFixed(s.Path, catalog.Schemas().Actor)
