@@ -3,6 +3,7 @@ package rules
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"qaserelay/rules/message"
@@ -49,6 +50,24 @@ type Result struct {
 	// Notes are failures that did not prevent the notification, such as a template that failed, and people who could not
 	// be reached.
 	Notes []string `json:"notes,omitempty"`
+}
+
+// noRecipient begins the notes that say why a notifier gets no message for lack of recipients.
+const noRecipient = "no recipient is left for "
+
+// IsOfNobody reports whether a note says why a notifier gets no message for lack of recipients.
+func IsOfNobody(note string) bool { return strings.HasPrefix(note, noRecipient) }
+
+// WhyNobody returns the notes on a notifier, or on all if it is "", that get no message for lack of recipients.
+func (r *Result) WhyNobody(notifier string) string {
+	var why []string
+	for _, note := range r.Notes {
+		about, _, _ := strings.Cut(strings.TrimPrefix(note, noRecipient), ":")
+		if IsOfNobody(note) && (notifier == "" || notifier == about) {
+			why = append(why, note)
+		}
+	}
+	return strings.Join(why, "; ")
 }
 
 // Notification is a message and its notifier.

@@ -122,7 +122,8 @@ func (v *view) missingActor(path []string) string {
 	case !v.event.MemberKnown:
 		return whole + " is not known: the event has no team_member_id, so it does not say who did this"
 	case id != 0:
-		return fmt.Sprintf("%s is not known of the member %d; write it in people: {member_id: %d, %s: …}", whole, id, id, path[0])
+		return fmt.Sprintf("%s is not known of the member %d; write it in people: {member_id: %[2]d, %s: …}", whole, id,
+			path[0])
 	}
 	return whole + " is not known: automation did this"
 }

@@ -143,6 +143,7 @@ type targetWriter struct {
 	lost    []string           // says of each person why they get no message
 	out     []people.Recipient // left out
 	named   []people.Recipient // people of any option who were not left out
+	gone    []people.Recipient // those who were
 	reached []people.Recipient // the message goes to them
 	carried bool               // an option names the recipients of the message
 	beside  bool               // it also goes elsewhere
@@ -194,6 +195,9 @@ func (w *targetWriter) unknownActor(c template.Context) string {
 // member id is known.
 func (w *targetWriter) noteMistakable() {
 	for _, one := range w.out {
+		if slices.ContainsFunc(w.gone, one.Is) {
+			continue // found
+		}
 		var among []string
 		for _, other := range w.named {
 			if one.MayBe(other) {
@@ -209,11 +213,11 @@ func (w *targetWriter) noteMistakable() {
 
 // whyNobody says why no recipient is left, by the people of the options.
 func (w *targetWriter) whyNobody() string {
-	kind := "no recipient is left for "
+	kind := ""
 	if w.fallback {
-		kind = "no recipient is left for the fallback "
+		kind = "the fallback "
 	}
-	return kind + w.Notifier + ": " + strings.Join(w.lost, "; ")
+	return noRecipient + kind + w.Notifier + ": " + strings.Join(w.lost, "; ")
 }
 
 // invite renders an option with people. Those who are left out, or reached by another option, are not among them.
@@ -251,6 +255,7 @@ func (w *targetWriter) reach(key string, p *People, all []people.Recipient) (tex
 	for _, one := range all {
 		if !p.Replies && slices.ContainsFunc(w.out, one.Is) {
 			w.lose(one.String() + " is left out by " + Except)
+			w.gone = append(w.gone, one)
 			continue
 		}
 		if p.Carries && slices.ContainsFunc(w.reached, one.Is) {

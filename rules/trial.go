@@ -92,7 +92,9 @@ func (t *Trial) Notifications(r *Rule, targets ...*Target) []Notification {
 }
 
 // Reaches reports whether a message to a target has a recipient.
-func (t *Trial) Reaches(target *Target) bool { return len(target.prepare(t.Context(), limits{}).messages) > 0 }
+func (t *Trial) Reaches(target *Target) bool {
+	return len(target.prepare(t.Context(), limits{}).messages) > 0
+}
 
 // refuser returns remarks on the rendered options of a message to a notifier.
 type refuser = func(notifier string, options json.RawMessage) []Remark

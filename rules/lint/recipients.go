@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -78,10 +79,10 @@ func (c *checker) adviseOnActor() {
 		return
 	}
 	for _, t := range c.file.Source.Texts {
-		if t.People == nil || !t.People.OfActor || t.Rule == nil || !strings.Contains(t.Text, "{{") {
+		if t.People == nil || !t.People.OfActor || !t.People.Carries && t.Key != rules.Except {
 			continue
 		}
-		for _, e := range c.matching[t.Rule] {
+		for _, e := range c.matching[t.Rule] { // none for a text of a notifier
 			if bringsActor(e) {
 				continue
 			}
@@ -105,7 +106,7 @@ func (c *checker) withoutMemberID() string {
 	var names []string
 	for _, p := range c.file.Source.People {
 		if p.MemberID == 0 {
-			names = append(names, p.Name)
+			names = append(names, cmp.Or(p.Name, p.Email))
 		}
 	}
 	switch {

@@ -130,7 +130,7 @@ func (p *Directory) Actor(ev *event.Event, member map[string]any) map[string]any
 		}
 	}
 	one := p.byMember[ev.MemberID]
-	if user != nil && (one == nil || ev.MemberAssumed) {
+	if one == nil && user != nil {
 		one = p.find(user)
 	}
 	if one != nil {

@@ -2,7 +2,6 @@ package ruletest
 
 import (
 	"slices"
-	"strings"
 
 	"qaserelay/rules"
 	"qaserelay/rules/rulefile"
@@ -133,28 +132,12 @@ func whyMissing(c *rulefile.Config, e *rulefile.Expectation, d rules.Decision) s
 	case rules.Failed:
 		return "the condition failed: " + result.Reason
 	case rules.NoRecipients, rules.Matched:
-		if why := whyNobody(result, e.Notifier); why != "" {
+		if why := result.WhyNobody(e.Notifier); why != "" {
 			return "the rule matches, but " + why
 		}
 		return whyNotSent(c, e)
 	}
 	return "the rule does not match"
-}
-
-// whyNobody returns the notes of a result on a notifier, or on all if it is "", for which no recipient is left.
-func whyNobody(result rules.Result, notifier string) string {
-	var why []string
-	for _, one := range result.NoRecipients {
-		about := "no recipient is left for " + one
-		if notifier != "" && notifier != one || slices.ContainsFunc(why, func(s string) bool { return strings.HasPrefix(s, about) }) {
-			continue
-		}
-		if i := slices.IndexFunc(result.Notes, func(note string) bool { return strings.HasPrefix(note, about+": ") }); i >= 0 {
-			about = result.Notes[i]
-		}
-		why = append(why, about)
-	}
-	return strings.Join(why, "; ")
 }
 
 // whyNotSent says why a rule that matched did not send the notification that e describes.
