@@ -42,7 +42,7 @@ type Options struct {
 	DryRun  bool             // decide and record, send nothing
 	Logger  *slog.Logger     // nil logs nothing
 	Metrics *metrics.Metrics // nil means new ones that are not read
-	Now     func() time.Time // nil means store.Clock()
+	Now     func() time.Time // nil means that of the store
 	Rand    func() float64   // the jitter of retries, from 0 to 1; nil means math/rand
 	IDs     *store.IDs       // nil means those of the store's Node
 }

@@ -140,6 +140,7 @@ func (r *Relay) assemble() {
 		Accept:  r.accept,
 		Sources: func() []rules.Source { return r.engine.Config().Sources },
 		Ready:   r.engine.Ready,
+		Now:     r.engine.Now,
 		Observe: m.Ingested,
 		MaxBody: o.MaxBody, MaxBodies: o.MaxBodies,
 		TrustedProxies: r.trustedProxies,

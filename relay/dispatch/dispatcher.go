@@ -35,7 +35,7 @@ type Options struct {
 	Config  *config.Config
 	Logger  *slog.Logger     // nil logs nothing
 	Metrics *metrics.Metrics // nil means new ones that are not read
-	Now     func() time.Time // nil means store.Clock()
+	Now     func() time.Time // nil means that of the store
 	Rand    func() float64   // the jitter of retries, from 0 to 1; nil means math/rand
 	IDs     *store.IDs       // nil means those of the store's Node
 	// StoreFailed is called with the error of each store call that failed. It logs, and ends the context of Run if the
@@ -52,7 +52,7 @@ func (o Options) withDefaults() Options {
 		o.Metrics = metrics.New(metrics.Options{})
 	}
 	if o.Now == nil {
-		o.Now = store.Clock()
+		o.Now = o.Store.Now
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Float64

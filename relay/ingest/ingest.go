@@ -26,6 +26,8 @@ type Options struct {
 	Sources func() []rules.Source
 	// Ready returns nil if events are taken now; nil means always. The error is logged and not shown.
 	Ready func(ctx context.Context) error
+	// Now is the time at which a call is received; nil means that of the machine.
+	Now func() time.Time
 	// Observe is called after each webhook call, with the status and the time it took; nil is not called.
 	Observe func(status int, took time.Duration)
 	// MaxBody is the size of the largest body in bytes; zero means 1 MiB.
@@ -67,6 +69,9 @@ func New(o Options) *Handler {
 	}
 	if o.Ready == nil {
 		o.Ready = func(context.Context) error { return nil }
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	h := &Handler{o: o, router: mux.NewRouter().SkipClean(true).UseEncodedPath(), memory: newMemory(o.MaxBodies)}
 	h.router.HandleFunc("/webhooks/{source}", h.webhook)
@@ -117,7 +122,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (id string, dupli
 	if refused != nil {
 		return "", false, refused
 	}
-	ev, err := event.Parse(source.Name, body, time.Now())
+	ev, err := event.Parse(source.Name, body, h.o.Now())
 	if err != nil {
 		return "", false, &refusal{status: http.StatusBadRequest, kind: "bad event", public: err.Error()}
 	}

@@ -345,3 +345,12 @@ func TestTheServerHasLimits(t *testing.T) {
 		t.Errorf("got %+v", s)
 	}
 }
+
+func TestAnEventIsReceivedByTheClockOfTheStore(t *testing.T) {
+	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	d := open(t, func(o *Options) { o.Now = func() time.Time { return now } })
+	d.do(t, request{method: "POST", path: "/webhooks/qase", secret: "new", body: goodBody})
+	if len(d.events) != 1 || !d.events[0].ReceivedAt.Equal(now) {
+		t.Errorf("received %v", d.events)
+	}
+}

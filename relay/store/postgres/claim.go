@@ -145,7 +145,7 @@ func (s *Store) NextDue(ctx context.Context, notifier string) (due time.Time, er
 	err = s.list(ctx, q, []any{clean(notifier)}, func(rows pgx.Rows) error {
 		var at int64
 		err := rows.Scan(&at)
-		due = fromMillis(at).Add(-time.Duration(s.offset.Load()))
+		due = fromMillis(at)
 		return err
 	})
 	return due, engine.Wrap(err, "reading when the next delivery is due")

@@ -152,7 +152,7 @@ func (t *tx) record(done []*store.Outcome) (ended map[store.ID]bool) {
 		}
 		var next *int64
 		if o.State == store.Pending {
-			at := t.store.dueAt(o.NextAt, t.now)
+			at := dueAt(o.NextAt, t.now)
 			next = &at
 		}
 		ids, leases = append(ids, int64(o.ID)), append(leases, o.Lease)
@@ -211,7 +211,7 @@ func (t *tx) handBack(back []*store.Outcome) {
 	var ids, leases, nexts []int64
 	for _, o := range back {
 		ids, leases = append(ids, int64(o.ID)), append(leases, o.Lease)
-		nexts = append(nexts, t.store.dueAt(o.NextAt, t.now))
+		nexts = append(nexts, dueAt(o.NextAt, t.now))
 		t.wake(t.streams[o.ID].Notifier)
 	}
 	t.queue(`UPDATE deliveries d SET state = 'pending', holder = NULL, updated_at = $4::bigint, next_at =

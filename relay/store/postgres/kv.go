@@ -15,7 +15,7 @@ import (
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
 	const q = "SELECT value FROM kv WHERE key = $1 AND expires_at > $2"
-	err = s.list(ctx, q, []any{[]byte(key), s.now().UnixMilli()},
+	err = s.list(ctx, q, []any{[]byte(key), s.Now().UnixMilli()},
 		func(rows pgx.Rows) error { return rows.Scan(&value) })
 	return value, engine.Wrap(err, "reading a key")
 }

@@ -24,7 +24,7 @@ import (
 
 // Options are settings of a store. The zero value is the default.
 type Options struct {
-	Now    func() time.Time // the clock for due times; nil is that of the database
+	Now    func() time.Time // the clock; nil is that of the database
 	Logger *slog.Logger     // for failures in the background; nil logs nothing
 }
 
@@ -37,6 +37,7 @@ type Options struct {
 // A relay keeps its number and its leases as long as it renews its session by heartbeats (see [replica]).
 type Store struct {
 	clock   func() time.Time // nil is the database's
+	local   func() time.Time // ours, which is not set back
 	offset  atomic.Int64     // how far the database's clock is ahead of ours, in nanoseconds
 	log     *slog.Logger
 	pool    *pgxpool.Pool
@@ -59,7 +60,7 @@ type Store struct {
 // Open opens the database of a URL, and creates or migrates its tables. Deliveries that were being sent by relays that
 // have ended become pending. Open fails if the schema has tables of another program or of a newer release.
 func Open(ctx context.Context, url string, opts Options) (*Store, error) {
-	s := &Store{clock: opts.Now, log: opts.Logger}
+	s := &Store{clock: opts.Now, local: store.Clock(), log: opts.Logger}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -150,20 +151,20 @@ func (s *Store) shutdown() error {
 	return engine.Wrap(err, "leaving the store")
 }
 
-// now is the time by which deliveries are due: that of the database, so that all relays agree.
-func (s *Store) now() time.Time {
+// Now implements store.Store. It is the time of the database, so that all relays agree.
+func (s *Store) Now() time.Time {
 	if s.clock != nil {
 		return s.clock()
 	}
-	return time.Now().Add(time.Duration(s.offset.Load()))
+	return s.local().Add(time.Duration(s.offset.Load()))
 }
 
-// dueAt converts a due time by the caller's clock into one by the database's, in milliseconds.
-func (s *Store) dueAt(next time.Time, now int64) int64 {
+// dueAt returns when a delivery is due in milliseconds: now, if next is zero.
+func dueAt(next time.Time, now int64) int64 {
 	if next.IsZero() {
 		return now
 	}
-	return next.Add(time.Duration(s.offset.Load())).UnixMilli()
+	return next.UnixMilli()
 }
 
 // read runs f with a timeout. Its error is ErrClosed if the store is closed.
@@ -222,7 +223,7 @@ func clean(s string) string {
 
 // OpenReader connects in sessions that cannot write, and does not join the relays.
 func OpenReader(ctx context.Context, url string) (_ store.ReadCloser, err error) {
-	s := &Store{log: slog.New(slog.DiscardHandler)}
+	s := &Store{local: store.Clock(), log: slog.New(slog.DiscardHandler)}
 	if s.pool, err = newPool(ctx, url, true); err != nil {
 		return nil, err
 	}

@@ -119,7 +119,7 @@ func (s *Store) purgeExpired(ctx context.Context, conn *pgx.Conn, k keyed) error
 		if err != nil {
 			return err
 		}
-		if _, err := conn.Exec(ctx, expired, at, last, s.now().UnixMilli()); err != nil {
+		if _, err := conn.Exec(ctx, expired, at, last, s.Now().UnixMilli()); err != nil {
 			return err
 		}
 		if k.table == "kv" {
@@ -147,7 +147,7 @@ func (s *Store) purgeDrySlots(ctx context.Context, conn *pgx.Conn) error {
 	const q = `UPDATE kv SET due_at = NULL, expires_at = 0 WHERE key IN (
 		SELECT key FROM kv WHERE due_at <= $1 AND ` + dryKeys + ` LIMIT $2)`
 	for {
-		tag, err := conn.Exec(ctx, q, s.now().Add(-24*time.Hour).UnixMilli(), engine.PurgeSlice)
+		tag, err := conn.Exec(ctx, q, s.Now().Add(-24*time.Hour).UnixMilli(), engine.PurgeSlice)
 		if err != nil || tag.RowsAffected() < engine.PurgeSlice {
 			return err
 		}

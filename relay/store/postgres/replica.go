@@ -206,7 +206,7 @@ func (s *Store) beatOnce(ctx context.Context) error {
 // certainly wrong.
 func (s *Store) setClock(database, start time.Time) {
 	half := time.Since(start) / 2
-	offset := database.Sub(start.Add(half))
+	offset := database.Add(half).Sub(s.local())
 	known := time.Duration(s.offset.Load())
 	if s.clock == nil && (known == 0 || (offset-known).Abs() > half+time.Millisecond) {
 		s.offset.Store(int64(offset))

@@ -118,6 +118,7 @@ func testRelays(t *testing.T, s *schemas) {
 		"a relay is notified of a slot that another one has stored":               (*relays).hearOfSlots,
 		"slots fire once when the connection breaks before the commit":            (*relays).breakBeforeCommit,
 		"slots fire once when the answer of the commit is lost":                   (*relays).loseAnswer,
+		"a relay whose clock is wrong has that of the database":                   (*relays).wrongClock,
 		"a long time without any relay is a gap":                                  (*relays).gap,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -381,4 +382,14 @@ func (r *relays) gap() {
 	after := r.add(r.T, r.url)
 	r.Cleanup(func() { r.NoError(after.Close()) })
 	r.Equal("of the next one", store.ParseGap(r.Value(store.GapKey)), gap)
+}
+
+func (r *relays) wrongClock() {
+	p := r.all[1]
+	stopHeartbeats(p)
+	p.local = func() time.Time { return time.Now().Add(-time.Hour) }
+	r.NoError(p.beatOrJoin(r.Context()))
+	var now int64
+	r.NoError(r.all[0].pool.QueryRow(r.Context(), "SELECT "+dbNow).Scan(&now))
+	r.Equal("about the same", p.Now().Sub(fromMillis(now)).Abs() < 10*time.Minute, true)
 }

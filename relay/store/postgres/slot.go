@@ -14,9 +14,6 @@ import (
 	"qaserelay/relay/store/engine"
 )
 
-// Now implements store.Store.
-func (s *Store) Now() time.Time { return s.now() }
-
 // dryKeys selects the slots of dry runs.
 const dryKeys = "(key >= '" + store.DrySlotPrefix + "'::bytea AND key < 'slot:dry0'::bytea)"
 

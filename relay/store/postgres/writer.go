@@ -127,7 +127,7 @@ func (s *Store) begin(ctx context.Context, slot int) (*tx, error) {
 	if err != nil {
 		return nil, engine.Wrap(err, "connecting to the database")
 	}
-	t := &tx{ctx: ctx, store: s, conn: conn, slot: slot, now: s.now().UnixMilli(), waiting: &pgx.Batch{}}
+	t := &tx{ctx: ctx, store: s, conn: conn, slot: slot, now: s.Now().UnixMilli(), waiting: &pgx.Batch{}}
 	t.queue("BEGIN")
 	return t, nil
 }
