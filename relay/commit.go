@@ -76,6 +76,7 @@ func (e *Engine) storeBatch(ctx context.Context, batch []*pendingEvent) error {
 	case err == nil:
 		for i, p := range batch {
 			p.receipt = receipts[i]
+			e.waker.note(&p.plan)
 		}
 	}
 	return err

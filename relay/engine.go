@@ -62,14 +62,16 @@ type Engine struct {
 	capacity   capacity
 	qase       *qaseapi.Client
 	drift      driftLog
+	waker      waker
 }
 
 // New returns an engine. It works once Run is called.
 func New(o Options) *Engine {
 	e := &Engine{eventLines: sampledlog.Limit{PerSecond: dispatch.LinesPerSecond}, inbox: newInbox(), decide: (*rules.Set).Decide}
 	d := dispatch.New(dispatch.Options{Store: o.Store, Config: o.Config, Logger: o.Logger, Metrics: o.Metrics,
-		Now: o.Now, Rand: o.Rand, IDs: o.IDs, StoreFailed: e.storeFailed})
+		Now: o.Now, Rand: o.Rand, IDs: o.IDs, StoreFailed: e.storeFailed, SlotsChanged: e.waker.look})
 	o.Logger, o.Metrics, o.Now, o.IDs = d.Logger, d.Metrics, d.Now, d.IDs // with their defaults
+	e.waker.fresh = make(chan struct{}, 1)
 	e.Options, e.dispatcher, e.qase = o, d, qaseapi.NewClient(o.Logger, o.Now)
 	e.config.Store(o.Config)
 	e.Metrics.OnScrape(e.refreshMetrics)
@@ -106,6 +108,7 @@ func (e *Engine) Reload(c *config.Config) {
 	e.announceSeries(c)
 	e.config.Store(c)
 	e.dispatcher.Apply(c)
+	e.waker.look()
 }
 
 // Run works until ctx is done. Then it refuses further events, commits the pending ones, lets messages in flight
@@ -122,6 +125,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.inbox.Open()
 	committers.Go(func() { e.commitAll(writes) })
 	others.Go(func() { e.runMaintenance(ctx) })
+	others.Go(func() { e.wakeAll(ctx) })
 	defer context.AfterFunc(ctx, e.inbox.Close)()
 
 	e.dispatcher.Run(ctx, committers.Wait)

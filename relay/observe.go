@@ -29,7 +29,7 @@ func (e *Engine) observe(p *pendingEvent) {
 		return
 	}
 	e.observeDecision(p)
-	e.observeDryRun(p)
+	e.logDryRun(p.receipt.ID, p.plan.Deliveries)
 	if p.replayOf == 0 {
 		e.drift.note(p.event, p.receipt.ID, e.Metrics.Drifted)
 	}
@@ -64,11 +64,11 @@ func (e *Engine) logLeftOut() {
 	e.dispatcher.LogLeftOut()
 }
 
-// observeDryRun counts the deliveries of an event that are recorded and never sent.
-func (e *Engine) observeDryRun(p *pendingEvent) {
-	for _, d := range p.plan.Deliveries {
+// logDryRun counts the deliveries of an event that are recorded and never sent.
+func (e *Engine) logDryRun(event store.ID, made []store.NewDelivery) {
+	for _, d := range made {
 		if d.Cancelled != "" {
-			e.dispatcher.Cancelled(store.Delivery{ID: d.ID, EventID: p.receipt.ID, Rule: d.Rule, Notifier: d.Notifier},
+			e.dispatcher.Cancelled(store.Delivery{ID: d.ID, EventID: event, Rule: d.Rule, Notifier: d.Notifier},
 				d.Cancelled)
 		}
 	}

@@ -26,6 +26,12 @@ type rig struct {
 // newRig starts an engine with the given notifiers. It has to be called in a synctest bubble.
 func newRig(t *testing.T, outs dispatchtest.Senders, adjust ...func(*Options)) *rig {
 	t.Helper()
+	return newRigWith(t, outs, func(*rig) {}, adjust...)
+}
+
+// newRigWith is newRig with a function that prepares the engine before it runs.
+func newRigWith(t *testing.T, outs dispatchtest.Senders, prepare func(*rig), adjust ...func(*Options)) *rig {
+	t.Helper()
 	r := &rig{memory: storetest.NewMemory(), logs: &dispatchtest.Logs{}}
 	o := Options{Store: r.memory, Config: dispatchtest.Config(outs), Logger: slog.New(slog.NewTextHandler(r.logs, nil)),
 		Rand: func() float64 { return 1 }}
@@ -34,6 +40,7 @@ func newRig(t *testing.T, outs dispatchtest.Senders, adjust ...func(*Options)) *
 	}
 	r.Engine = New(o)
 	r.decide = sendToAll(r.Engine)
+	prepare(r)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx) }()

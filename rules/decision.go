@@ -37,6 +37,8 @@ type Decision struct {
 	Notifications []Notification `json:"-"`
 	Changes       []Change       `json:"-"`
 	Items         []Item         `json:"-"`
+	// Row is what the notifications belong to, if a slot has made them.
+	Row *Row `json:"-"`
 }
 
 // Result is the outcome of one rule and its reason.

@@ -28,7 +28,7 @@ type pkg struct {
 // needs a line. A line that ends in /* covers each folder without a line of its own.
 func mayImport() map[string][]string {
 	language := []string{"rules/budget", "rules/catalog", "rules/diag", "rules/value", "rules/event", "rules/people",
-		"rules/condition", "rules/template", "rules/message"}
+		"rules/condition", "rules/template", "rules/message", "rules/flow"}
 	file := append([]string{"rules", "rules/yamldoc", "rules/rulefile"}, language...)
 	reading := append([]string{"rules/lint"}, file...)
 	kind := []string{"notifiers", "notifiers/markup", "notifiers/httpclient", "notifiers/preview",
@@ -41,6 +41,7 @@ func mayImport() map[string][]string {
 		"rules/diag":    {},
 		"rules/value":   {},
 		"rules/budget":  {},
+		"rules/flow":    {},
 		"rules/event":   {"rules/catalog", "rules/value"},
 		"rules/people":  {"rules/catalog", "rules/value", "rules/event"},
 		"rules/condition": {"rules/budget", "rules/catalog", "rules/diag", "rules/value", "rules/event",
@@ -130,11 +131,9 @@ func mayImport() map[string][]string {
 	}
 }
 
-// reserved lists packages that have a place and no code yet: rules/flow for windows of time, throttles, digests and
-// waits (pure), and relay/console for the web pages over the desk.
+// reserved lists packages that have a place and no code yet: relay/console for the web pages over the desk.
 func reserved() map[string][]string {
 	return map[string][]string{
-		"rules/flow":    {"rules/catalog", "rules/diag", "rules/value", "rules/event"},
 		"relay/console": {"relay/admin/desk", "relay/store", "rules/diag"},
 	}
 }

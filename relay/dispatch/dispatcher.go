@@ -41,6 +41,8 @@ type Options struct {
 	// StoreFailed is called with the error of each store call that failed. It logs, and ends the context of Run if the
 	// store is broken. Nil does nothing.
 	StoreFailed func(ctx context.Context, op string, err error)
+	// SlotsChanged is called when another relay has stored a slot that is due earlier than others. Nil does nothing.
+	SlotsChanged func()
 }
 
 // withDefaults returns o with each nil field, except Store and Config, set to its default.
@@ -59,6 +61,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.IDs == nil {
 		o.IDs = store.IDsOf(o.Store.Node)
+	}
+	if o.SlotsChanged == nil {
+		o.SlotsChanged = func() {}
 	}
 	if o.StoreFailed == nil {
 		o.StoreFailed = func(context.Context, string, error) {}
@@ -184,17 +189,21 @@ func concurrency(n *config.Notifier) int {
 	return max(1, n.Kind.Concurrency)
 }
 
-// listen wakes lanes for which another relay has stored work, until ctx is done.
+// listen wakes lanes for which another relay has stored work, and notices its slots, until ctx is done.
 func (d *Dispatcher) listen(ctx context.Context) {
 	for wakes := d.Store.Notifications(); wakes != nil; {
 		select {
 		case <-ctx.Done():
 			return
 		case name, open := <-wakes:
-			if !open {
+			switch {
+			case !open:
 				return
+			case name == store.DueNotification:
+				d.SlotsChanged()
+			default:
+				d.Wake(name)
 			}
-			d.Wake(name)
 		}
 	}
 }

@@ -47,6 +47,8 @@ type Metrics struct {
 	lastEvent     *prometheus.GaugeVec
 	drift         *prometheus.CounterVec
 	states        *prometheus.GaugeVec
+	fired         *prometheus.CounterVec
+	slotErrors    *prometheus.CounterVec
 	reloadOK      prometheus.Gauge
 	reloadAt      prometheus.Gauge
 	projects      labelLimit
@@ -60,6 +62,10 @@ func New(o Options) *Metrics {
 	}
 	m.registerTraffic()
 	m.registerDeliveries()
+	m.fired = m.counter("flow_fired_total",
+		"Slots of rules that were due, by kind and outcome: sent, ended (without a message) or moved.", "kind", "outcome")
+	m.slotErrors = m.counter("flow_errors_total",
+		"Failures to decide about a slot that was due, by kind; it is tried again later.", "kind")
 	m.reloadOK = m.gauge("config_last_reload_successful",
 		"1 if the last load of the rules succeeded, 0 if it failed and the previous rules stay.").With(nil)
 	m.reloadAt = m.gauge("config_last_reload_success_timestamp_seconds",
@@ -270,3 +276,9 @@ func (l *labelLimit) bound(source, project string) string {
 	l.seen[key] = true
 	return project
 }
+
+// Fired counts a slot that was due.
+func (m *Metrics) Fired(kind, outcome string) { m.fired.WithLabelValues(kind, outcome).Inc() }
+
+// SlotFailed counts a failure to decide about a slot.
+func (m *Metrics) SlotFailed(kind string) { m.slotErrors.WithLabelValues(kind).Inc() }

@@ -68,7 +68,7 @@ func (w *Wake) Call(i int, s *Slot, get func(key string) ([]byte, error)) (f Fir
 		}
 	}()
 	if f, err = w.Decide(i, s, get); err == nil {
-		err = f.check(s)
+		err = f.Check(s)
 	}
 	for i := range f.Deliveries {
 		f.Deliveries[i].Claim = false // no caller waits for them
@@ -115,8 +115,8 @@ type Firing struct {
 	Plan
 }
 
-// check returns an error unless the firing can be stored and ends or moves its slot.
-func (f *Firing) check(s *Slot) error {
+// Check returns an error unless the firing can be stored and ends or moves its slot.
+func (f *Firing) Check(s *Slot) error {
 	if f.Leave {
 		return nil
 	}

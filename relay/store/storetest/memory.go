@@ -422,6 +422,11 @@ func (m *Memory) Load() (l store.Load) {
 			l.Bytes += int64(len(d.Message))
 		}
 	}
+	for _, items := range m.items {
+		for _, it := range items {
+			l.Bytes += int64(len(it.Data))
+		}
+	}
 	return l
 }
 

@@ -128,3 +128,23 @@ func (m *Memory) fill(s *store.Slot, w *store.Wake, room int) int {
 
 // Now implements store.Store.
 func (m *Memory) Now() time.Time { return m.Clock() }
+
+// Items returns how many items a slot has.
+func (m *Memory) Items(key string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.items[key])
+}
+
+// FirstDue returns the key of the slot that is due first.
+func (m *Memory) FirstDue() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	first := store.SlotRef{}
+	for key, due := range m.dues {
+		if first.Key == "" || due.Before(first.Due) || due.Equal(first.Due) && key < first.Key {
+			first = store.SlotRef{Due: due, Key: key}
+		}
+	}
+	return first.Key
+}

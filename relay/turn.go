@@ -1,0 +1,248 @@
+package relay
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"qaserelay/relay/config"
+	"qaserelay/relay/sampledlog"
+	"qaserelay/relay/store"
+	"qaserelay/rules"
+	"qaserelay/rules/event"
+	"qaserelay/rules/flow"
+)
+
+// turn is one call of Store.Wake. Its methods are called by the store, maybe also after the caller has left, so only a
+// turn whose call has succeeded is read.
+type turn struct {
+	*sweep
+	cfg   *config.Config
+	now   time.Time
+	fault error // the reason why the slots of this turn are moved; nil decides about them
+	fired []firedSlot
+	again time.Time // when a slot that was left may fire
+}
+
+// firedSlot is what was decided about a slot.
+type firedSlot struct {
+	name    flow.Name
+	row     store.ID // the event that it made, or zero
+	made    []store.NewDelivery
+	moved   bool
+	err     error // why it was moved or set aside
+	leaving bool
+}
+
+// woken returns a slot as the rules take it, without its items.
+func (t *turn) woken(s *store.Slot) rules.Woken {
+	return rules.Woken{Key: s.Key, Value: s.Value, Due: s.Due}
+}
+
+// needs returns what the rules will read for a slot.
+func (t *turn) needs(s *store.Slot) (n rules.Needs) {
+	defer func() { _ = recover() }() // the decision panics again, and says so
+	if name, ok := flow.Parse(s.Key); ok && t.waker.rules.needs != nil && t.waker.rules.knows(t.cfg.Rules, name) {
+		n = t.waker.rules.needs(t.cfg.Rules, t.woken(s))
+	}
+	return n
+}
+
+func (t *turn) keys(s *store.Slot) []string { return t.needs(s).Keys }
+
+func (t *turn) events(s *store.Slot) (ids []store.ID) {
+	for _, text := range t.needs(s).Events {
+		if id, err := store.ParseID(text); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// decide decides about the i-th slot of the turn.
+func (t *turn) decide(i int, s *store.Slot, get func(string) ([]byte, error)) (store.Firing, error) {
+	t.fired = append(t.fired[:i], firedSlot{})
+	out := &t.fired[i]
+	name, ok := flow.Parse(s.Key)
+	if out.name = name; !ok || flow.Check(s.Value) != nil {
+		out.err = flow.ErrUnreadable
+		return setAside(s, t.now), nil
+	}
+	removed := !t.waker.rules.knows(t.cfg.Rules, name)
+	if until := t.leaveUntil(name, s.Due, removed); until.After(t.now) {
+		t.again, out.leaving = earlier(t.again, until), true
+		return store.Firing{Leave: true}, nil
+	}
+	err := t.fault
+	if err == nil {
+		w := t.woken(s)
+		w.Removed = removed
+		var f store.Firing
+		if f, err = t.fire(w, s, get, out); err == nil {
+			err = f.Check(s)
+		}
+		if err == nil {
+			return f, nil
+		}
+		var failed *readError
+		if errors.As(err, &failed) {
+			return f, err
+		}
+	}
+	*out = firedSlot{name: name, err: err}
+	return postpone(s, t.now, err)
+}
+
+// leaveUntil returns when a slot may fire: those that nothing here knows, and those that may be ended by what was missed
+// in a gap, are left for a while.
+func (t *turn) leaveUntil(name flow.Name, due time.Time, unknown bool) (until time.Time) {
+	if unknown {
+		until = due.Add(unknownFor)
+	}
+	if end := t.gap.To.Add(catchUp); name.Kind.CatchesUp() && t.gap.Has(due) && end.After(until) {
+		until = end
+	}
+	return until
+}
+
+// readError is a failure to read the state, which fails the turn.
+type readError struct{ error }
+
+// fire lets the rules decide about a slot, and returns the rows that follow.
+func (t *turn) fire(w rules.Woken, s *store.Slot, get func(string) ([]byte, error), out *firedSlot) (
+	f store.Firing, err error) {
+	for _, it := range s.Items {
+		w.Items = append(w.Items, rules.Member{Event: parseStored(&it.Event), Data: it.Data})
+	}
+	for i := range s.Events {
+		if ev := parseStored(&s.Events[i]); ev != nil {
+			w.Events = append(w.Events, ev)
+		}
+	}
+	var readErr error
+	d, err := t.wakeSafely(w, rules.State{Now: t.now, Get: func(key string) ([]byte, error) {
+		value, err := get(key)
+		if err != nil && readErr == nil {
+			readErr = &readError{fmt.Errorf("reading the state for a decision: %w", err)}
+		}
+		return value, err
+	}})
+	if err := errors.Join(readErr, err); err != nil {
+		return f, err
+	}
+	return t.firing(&d, s.Key, out)
+}
+
+// parseStored reads the body of a stored event, or returns nil.
+func parseStored(stored *store.StoredEvent) *event.Event {
+	if len(stored.Body) == 0 {
+		return nil
+	}
+	ev, err := event.Parse(stored.Source, stored.Body, stored.ReceivedAt)
+	if err != nil {
+		return nil
+	}
+	return ev
+}
+
+// wakeSafely turns a panic in the rules into an error.
+func (t *turn) wakeSafely(w rules.Woken, st rules.State) (d rules.Decision, err error) {
+	defer t.recoverRules(&event.Event{Name: w.Key}, func(panicked any) { err = slotError(panicked) })
+	return t.waker.rules.wake(t.cfg.Rules, w, st), nil
+}
+
+// firing returns the rows of a decision about a slot.
+func (t *turn) firing(d *rules.Decision, key string, out *firedSlot) (f store.Firing, err error) {
+	if f.Decisions, err = json.Marshal(d); err != nil {
+		return f, fmt.Errorf("encoding the decision: %w", err)
+	}
+	ev := &event.Event{}
+	if r := d.Row; r != nil {
+		ev = &event.Event{Source: r.Source, Name: r.Name, Project: r.Project, Body: r.Body, ReceivedAt: t.now}
+		f.Event = &store.Event{ID: t.IDs.Next(t.now), Source: r.Source, Name: r.Name, Project: r.Project, Kind: r.Kind,
+			Body: r.Body, ReceivedAt: t.now}
+		out.row = f.Event.ID
+	}
+	for _, n := range d.Notifications {
+		delivery, _, err := t.newDelivery(t.cfg, ev, n)
+		if err != nil {
+			return f, fmt.Errorf("encoding the message of rule %s for %s: %w", n.Rule, n.Notifier, err)
+		}
+		f.Deliveries = append(f.Deliveries, delivery)
+	}
+	for _, c := range d.Changes {
+		f.Changes = append(f.Changes, store.Change(c))
+		out.moved = out.moved || c.Key == key && !c.Due.IsZero()
+	}
+	for _, it := range d.Items {
+		f.Items = append(f.Items, store.Item{Key: it.Key, Data: it.Data})
+	}
+	out.made = f.Deliveries
+	return f, nil
+}
+
+// setAside keeps a slot that cannot be read under another key, with its items and without a time.
+func setAside(s *store.Slot, now time.Time) (f store.Firing) {
+	bad := flow.BadKey(s.Key)
+	f.Changes = []store.Change{{Key: bad, Value: s.Value, Expires: now.Add(badFor)}, {Key: s.Key}}
+	for _, it := range s.Items {
+		f.Items = append(f.Items, store.Item{Key: bad, Event: it.Event.ID, Data: it.Data})
+	}
+	return f
+}
+
+// postpone moves a slot that could not be decided about, later each time.
+func postpone(s *store.Slot, now time.Time, reason error) (f store.Firing, err error) {
+	value, fault, err := flow.WithFault(s.Value, reason.Error())
+	if err == nil {
+		f.Changes = []store.Change{{Key: s.Key, Value: value, Due: now.Add(fault.Pause())}}
+	}
+	return f, err
+}
+
+// settle counts and logs what was fired, and wakes the lanes with new work.
+func (t *turn) settle(woken store.Woken) {
+	t.sweep.again = earlier(t.sweep.again, t.again)
+	for i, fired := range woken.Fired {
+		for _, notifier := range fired.Pending {
+			t.dispatcher.Wake(notifier)
+		}
+		out := t.fired[i]
+		if fired.Err != nil {
+			out.err = fired.Err
+		}
+		if !out.leaving {
+			t.observeSlot(fired.Key, &out)
+		}
+	}
+}
+
+// observeSlot counts and logs what became of a slot.
+func (t *turn) observeSlot(key string, out *firedSlot) {
+	kind := out.name.Kind.Text()
+	if out.err != nil {
+		t.Metrics.SlotFailed(kind)
+		line := sampledlog.Line{Kind: "slot of " + out.name.Owner, Every: ruleLogInterval}
+		if args, due := t.log.Admit(line, t.now, "slot", key, "rule", out.name.Owner, "error", out.err); due {
+			t.Logger.Error("slot not fired, tried again later", args...)
+		}
+		return
+	}
+	outcome := "ended"
+	switch {
+	case out.row != 0:
+		outcome = "sent"
+	case out.moved:
+		outcome = "moved"
+	}
+	t.Metrics.Fired(kind, outcome)
+	if leftOut, due := t.eventLines.Admit(t.now); due && out.row != 0 {
+		args := []any{"kind", kind, "rule", out.name.Owner, "event", out.row.String(), "deliveries", len(out.made)}
+		if leftOut > 0 {
+			args = append(args, "left_out", leftOut)
+		}
+		t.Logger.Info("slot fired", args...)
+	}
+	t.logDryRun(out.row, out.made)
+}
