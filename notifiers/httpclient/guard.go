@@ -59,6 +59,10 @@ func (g DialGuard) checkName(ctx context.Context, host string) error {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return g.check(a)
 	}
+	if slices.Contains(metadataNames(), strings.ToLower(host)) {
+		return notifiers.Permanent("refused to ask the proxy for %s: link-local and cloud metadata "+
+			"addresses are never sent to; write another host", strconv.Quote(host))
+	}
 	if endsInNumber(host) {
 		return notifiers.Permanent("refused to ask the proxy for %s: proxies may take it for the address of another "+
 			"host; write a name, or four numbers such as 192.0.2.1", strconv.Quote(host))
@@ -105,6 +109,18 @@ func metadataAddrs() []string {
 		"fd00:ec2::254",   // AWS
 		"fd20:ce::254",    // Google Cloud
 		"fd00:42::42",     // Scaleway
+	}
+}
+
+// metadataNames lists the names of metadata services, which only the machines of a cloud can resolve: its proxy too.
+func metadataNames() []string {
+	return []string{
+		"metadata", "metadata.google.internal", "metadata.goog", // Google Cloud
+		"instance-data", "instance-data.ec2.internal", // AWS
+		"metadata.azure.internal",      // Azure
+		"metadata.tencentyun.com",      // Tencent Cloud
+		"metadata.platformequinix.com", // Equinix Metal
+		"rancher-metadata",             // Rancher
 	}
 }
 

@@ -59,13 +59,14 @@ func TestTheEnvironmentNamesTheProxy(t *testing.T) {
 func TestAProxyIsNotAskedForAddressesInOtherForms(t *testing.T) {
 	for _, host := range []string{"169.254.169.254", "169.254.169.254.", "2852039166", "0xa9fea9fe", "0XA9FEA9FE",
 		"0251.0376.0251.0376", "169.254.43518", "0x", "a.example.0x7f", "１６９.254.169.254", "169。254。169。254",
-		"[::ffff:169.254.169.254]", "[fe80::1%25eth0]", "100.100.100.200.", "0251.0376.0251.0376."} {
+		"[::ffff:169.254.169.254]", "[fe80::1%25eth0]", "100.100.100.200.", "0251.0376.0251.0376.",
+		"metadata.google.internal", "Metadata.Google.Internal.", "metadata", "instance-data", "ｍetadata"} {
 		got, err := get(t, httpclient.Route{}, "http://"+host+"/")
 		if err == nil || notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), "refused") {
 			t.Errorf("%s: %q, %v", host, got, err)
 		}
 	}
-	for _, host := range []string{"192.0.2.1", "face", "0xcafe.example", "1.example", "x1"} {
+	for _, host := range []string{"192.0.2.1", "face", "0xcafe.example", "1.example", "x1", "metadata.example"} {
 		if got, err := get(t, httpclient.Route{}, "http://"+host+"/"); err != nil || !strings.HasPrefix(got, "GET ") {
 			t.Errorf("%s: %q, %v", host, got, err)
 		}
