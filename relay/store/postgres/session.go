@@ -5,13 +5,14 @@ import (
 	"errors"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"qaserelay/relay/store/engine"
 )
 
 // errPooled is the error of a pooler that gives each transaction or statement another session.
-var errPooled = errors.New("a connection pooler (such as PgBouncer with pool_mode=transaction) gives each transaction " +
+var errPooled = errors.New("a connection pooler (such as PgBouncer with pool_mode=transaction) gives each transaction or statement " +
 	"another session of the database, which the relay cannot work with: pool by session (pool_mode=session), or connect " +
 	"to PostgreSQL itself")
 
@@ -43,7 +44,9 @@ func checkSessions(ctx context.Context, pool *pgxpool.Pool) error {
 			return engine.Wrap(err, "checking the sessions of the database")
 		}
 		defer other.Release()
-		if _, err := other.Exec(ctx, "BEGIN"); err != nil {
+		if _, err := other.Exec(ctx, "BEGIN"); refusesTransactions(err) {
+			return errPooled
+		} else if err != nil {
 			return engine.Wrap(err, "checking the sessions of the database")
 		}
 		defer func() { _, _ = other.Exec(context.WithoutCancel(ctx), "ROLLBACK") }() // the pool drops it if it fails
@@ -55,6 +58,12 @@ func checkSessions(ctx context.Context, pool *pgxpool.Pool) error {
 		}
 	}
 	return nil
+}
+
+// refusesTransactions reports whether an error is that of a pooler of statements.
+func refusesTransactions(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && refused.Code == "08P01" // protocol violation
 }
 
 // sessionOf returns the number of the server process behind a connection. The simple protocol needs no prepared

@@ -3,6 +3,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -20,6 +21,7 @@ import (
 type pooler struct {
 	database string // address
 	perTx    bool   // pools by transaction, else by session
+	noTx     bool   // pools by statement, and so refuses transactions
 	most     int    // sessions
 
 	mu      sync.Mutex
@@ -143,6 +145,10 @@ func (p *pooler) serve(client net.Conn) {
 		if err != nil || m.kind == 'X' {
 			return
 		}
+		if p.noTx && bytes.Contains(m.body, []byte("BEGIN")) {
+			_ = p.refusal().write(client)
+			return
+		}
 		if server == nil {
 			if server, err = p.take(startup); err != nil {
 				return
@@ -163,6 +169,12 @@ func (p *pooler) serve(client net.Conn) {
 			server = nil
 		}
 	}
+}
+
+// refusal is the error of PgBouncer for a transaction.
+func (p *pooler) refusal() message {
+	text := "SFATAL\x00VFATAL\x00C08P01\x00Mtransaction blocks not allowed in statement pooling mode\x00\x00"
+	return message{'E', append(binary.BigEndian.AppendUint32(nil, uint32(4+len(text))), text...)}
 }
 
 // startPooler returns the address of a pooler before a database.
@@ -205,6 +217,7 @@ func testPoolers(t *testing.T, c *pgtest.Cluster) {
 		"by transaction":                    {perTx: true, most: 20},
 		"by transaction, with one session":  {perTx: true, most: 1},
 		"by transaction, with two sessions": {perTx: true, most: 2},
+		"by statement":                      {noTx: true},
 		"by session":                        {},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -214,7 +227,7 @@ func testPoolers(t *testing.T, c *pgtest.Cluster) {
 			if err == nil {
 				defer s.Close()
 			}
-			if p.perTx && !errors.Is(err, errPooled) || !p.perTx && err != nil {
+			if pooled := p.perTx || p.noTx; pooled && !errors.Is(err, errPooled) || !pooled && err != nil {
 				t.Errorf("got %v", err)
 			}
 		})
