@@ -235,24 +235,6 @@ func TestABodyWithoutMemoryIsRefusedInTime(t *testing.T) {
 	}
 }
 
-func TestMemoryIsGivenBack(t *testing.T) {
-	m := newMemory(1000)
-	for _, size := range []int64{1, 100, 70_000, 1 << 40} {
-		c, ok := m.take(t.Context(), size)
-		if !ok {
-			t.Fatalf("no memory for %d", size)
-		}
-		c.shrink(0)
-		c.release()
-	}
-	if !m.small.TryAcquire(m.small.size) || !m.large.TryAcquire(m.large.size) {
-		t.Error("memory is missing")
-	}
-	if _, ok := m.take(canceled(), 1); ok {
-		t.Error("a caller that has left got memory")
-	}
-}
-
 func canceled() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
