@@ -64,7 +64,7 @@ func (c *Condition) VariableTests() []VariableTest {
 		}
 		name, isName := b.Left.(*ast.IdentifierNode)
 		texts := b.Right
-		if !isName && !slices.Contains(syntax.TextOperators, b.Operator) {
+		if !isName && b.Operator != "in" && !slices.Contains(syntax.TextOperators, b.Operator) {
 			name, isName = b.Right.(*ast.IdentifierNode)
 			texts = b.Left
 		}
@@ -155,6 +155,11 @@ func (r *fieldReader) add(n ast.Node, use FieldUse) {
 
 // binary records the constant that a field is compared with.
 func (r *fieldReader) binary(n *ast.BinaryNode, truth bool) {
+	key, isText := n.Left.(*ast.StringNode)
+	if f, ok := fieldOf(n.Right, r.list); ok && isText && n.Operator == "in" && len(f.Path) == 0 {
+		r.add(key, FieldUse{Field: Field{Root: f.Root, Path: []string{key.Value}}})
+		return
+	}
 	for _, side := range [][2]ast.Node{{n.Left, n.Right}, {n.Right, n.Left}} {
 		if f, ok := fieldOf(side[0], r.list); ok && len(f.Path) > 0 && syntax.IsLiteral(side[1]) {
 			constant := &Constant{syntax.Literal(side[1]), side[1].String()}

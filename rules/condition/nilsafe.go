@@ -506,7 +506,11 @@ func (v *nilSafe) boundParts(n *ast.BuiltinNode) {
 		if isText && len(text.Value) <= maxInsertBytes || isNumber && n.Name == "replace" {
 			continue
 		}
-		v.refuse(n, fmt.Sprintf("%s needs a text in quotes of at most %d characters here", n.Name, maxInsertBytes), "")
+		hint := ""
+		if first := n.Arguments[0]; syntax.IsLiteral(first) && len(n.Arguments) == 3 && n.Name == "replace" {
+			hint = fmt.Sprintf("the text stands first: write replace(%s, %s, %s)", n.Arguments[2], first, n.Arguments[1])
+		}
+		v.refuse(n, fmt.Sprintf("%s needs a text in quotes of at most %d characters here", n.Name, maxInsertBytes), hint)
 	}
 }
 

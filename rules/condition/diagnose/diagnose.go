@@ -140,6 +140,9 @@ func syntaxFault(fe *file.Error, source []rune) *fault {
 	end := len(source)
 	m := unexpectedToken.FindStringSubmatch(fe.Message)
 	switch {
+	case strings.Contains(fe.Message, "coalesce expressions (??) cannot be mixed"):
+		return &fault{fe.From, "?? and another operator stand side by side without brackets",
+			"put ?? and its two sides in brackets: (payload.failed ?? 0) > 0"}
 	case m == nil:
 		return &fault{fe.From, fe.Message, ""}
 	case m[1] == "EOF" && shareFault(source, end) != nil:
@@ -173,11 +176,14 @@ func (e *typeError) explain(message string) (text, hint string) {
 	if name, unknown := strings.CutPrefix(message, "unknown name "); unknown {
 		return fmt.Sprintf("no variable or function %q", name), e.unknownName(name)
 	}
+	if text, hint = e.negated(); text != "" {
+		return text, hint
+	}
 	if m := mismatchTwo.FindStringSubmatch(message); m != nil {
 		return e.mismatch(m[1], m[2], m[3])
 	}
 	if m := mismatchOne.FindStringSubmatch(message); m != nil {
-		return fmt.Sprintf("%s needs true or false, and not %s", m[1], TypeName(m[2])), e.negationHint()
+		return fmt.Sprintf("%s needs true or false, and not %s", m[1], TypeName(m[2])), compareHint
 	}
 	if m := wrongItem.FindStringSubmatch(message); m != nil {
 		return e.wrongItem(TypeName(m[1]), TypeName(m[2]))

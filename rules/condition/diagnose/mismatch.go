@@ -132,19 +132,30 @@ func (e *typeError) memberBase() (base string, args []string) {
 	return base, args
 }
 
-// negationHint says how to negate a comparison: not binds more tightly than ==.
-func (e *typeError) negationHint() string {
-	hint := compareHint
+// negated explains a comparison at the error whose left side is negated alone, which is hardly ever meant.
+func (e *typeError) negated() (message, hint string) {
 	e.walk(func(n ast.Node) {
 		b, isBinary := n.(*ast.BinaryNode)
-		if !isBinary {
+		if !isBinary || b.Location().From != e.at && b.Left.Location().From != e.at {
 			return
 		}
-		if u, isUnary := b.Left.(*ast.UnaryNode); isUnary && u.Location().From == e.at {
-			hint = fmt.Sprintf("write not (%s %s %s)", u.Node, b.Operator, b.Right)
+		if m, h := Negated(b); m != "" {
+			message, hint = m, h
+			e.at = b.Location().From
 		}
 	})
-	return hint
+	return message, hint
+}
+
+// Negated explains an operator whose left side is negated alone, or returns "" for any other.
+func Negated(b *ast.BinaryNode) (message, hint string) {
+	u, isUnary := b.Left.(*ast.UnaryNode)
+	if !isUnary || u.Operator != "not" && u.Operator != "!" || syntax.IsLogic(b.Operator) || b.Operator == "??" ||
+		u.Location() == u.Node.Location() { // x not in y
+		return "", ""
+	}
+	return fmt.Sprintf("%s comes before %s: it negates %s alone", u.Operator, b.Operator, u.Node),
+		fmt.Sprintf("write not (%s %s %s)", u.Node, b.Operator, b.Right)
 }
 
 // binaryAt returns the operator at the error, or nil, and the one around it.
@@ -326,6 +337,9 @@ func namesIn(list *ast.ArrayNode, nameOf func(ast.Node) string, names []string) 
 // listHint says how to write the list behind in.
 func (m *mismatchedSides) listHint() string {
 	text, isText := m.right.literal()
+	if part, isPart := m.left.literal(); isPart && !isText && m.right.kind == "text" {
+		return fmt.Sprintf("write %s contains %q", m.right, part)
+	}
 	if !isText {
 		return `write a list, such as ["a", "b"], or contains for a part of a text`
 	}

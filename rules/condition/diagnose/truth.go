@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 
@@ -143,6 +144,9 @@ func truthHint(n ast.Node, kind string) string {
 	case "nil":
 		return "write false"
 	case "a number":
+		if call, isCall := n.(*ast.BuiltinNode); isCall && strings.Contains(strings.ToLower(call.Name), "index") {
+			return "write " + n.String() + " >= 0"
+		}
 		return "write " + n.String() + " > 0"
 	case "text":
 		return "write " + n.String() + ` != ""`

@@ -8,10 +8,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/expr-lang/expr/ast"
+
 	"qaserelay/rules"
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
 	"qaserelay/rules/condition/diagnose"
+	"qaserelay/rules/condition/syntax"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/people"
 )
@@ -46,6 +49,7 @@ func (w *World) Check(c *condition.Condition) ([]diag.Finding, []*catalog.Schema
 		l.checkTest(t, w.Sources)
 	}
 	w.contradictions(l)
+	l.precedence()
 	if len(l.findings) == 0 && len(l.matching) == 0 && c.Compiled() {
 		message := "this can never be true"
 		if c.CanMatchUnknown() {
@@ -66,6 +70,43 @@ func (w *World) Check(c *condition.Condition) ([]diag.Finding, []*catalog.Schema
 		}
 	}
 	return l.findings, events
+}
+
+// precedence reports x == a or x == b and y without brackets, where y counts for b alone.
+func (l *conditionLint) precedence() {
+	var text *syntax.Text
+	ast.Walk(ptr(l.Tree()), syntax.Visitor(func(n ast.Node) {
+		or, isBinary := n.(*ast.BinaryNode)
+		if !isBinary || syntax.Logic(or.Operator) != "or" {
+			return
+		}
+		both, isBinary := or.Right.(*ast.BinaryNode)
+		if !isBinary || syntax.Logic(both.Operator) != "and" || tested(or.Left) == "" || tested(or.Left) != tested(both.Left) {
+			return
+		}
+		if text == nil {
+			text = syntax.NewText(l.Source)
+		}
+		_, from, _ := text.Of(both)
+		if before := strings.TrimSpace(string([]rune(l.Source)[:from])); strings.HasSuffix(before, "(") {
+			return
+		}
+		l.add(l.Locate(or), fmt.Sprintf("and comes before or, so %s counts for %s alone", both.Right, both.Left),
+			fmt.Sprintf("write (%s or %s) and %s, or brackets around the and if that is meant", or.Left, both.Left, both.Right))
+	}))
+}
+
+// tested returns the part that n compares with a text, or the last of several, or "".
+func tested(n ast.Node) string {
+	b, isBinary := n.(*ast.BinaryNode)
+	switch {
+	case !isBinary:
+	case syntax.IsLogic(b.Operator):
+		return tested(b.Right)
+	case b.Operator == "==" && syntax.IsLiteral(b.Right):
+		return b.Left.String()
+	}
+	return ""
 }
 
 // try adds an event to the matching ones if the condition can match it by this name.

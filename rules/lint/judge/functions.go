@@ -73,6 +73,9 @@ func (j *judge) builtin(n *ast.BuiltinNode) shape {
 			j.shapeOf(arg)
 		}
 	}
+	if j.swapped(n, first) {
+		return result(n, first)
+	}
 	if n.Name == "date" && len(n.Arguments) > 1 && first.literal == nil {
 		j.layout(n.Arguments[1])
 	}
@@ -83,6 +86,29 @@ func (j *judge) builtin(n *ast.BuiltinNode) shape {
 		j.fine(n.Arguments[0])
 	}
 	return result(n, first)
+}
+
+// textFirst are the functions that look for, or change, a part of their first argument.
+var textFirst = []string{"split", "splitAfter", "hasPrefix", "hasSuffix", "indexOf", "lastIndexOf", "trimPrefix",
+	"trimSuffix"}
+
+// swapped reports a constant where a function takes the text of the event, and returns whether there is one.
+func (j *judge) swapped(n *ast.BuiltinNode, first shape) bool {
+	literal, isText := first.literal.(string)
+	switch {
+	case !isText:
+		return false
+	case slices.Contains(textFirst, n.Name) && len(n.Arguments) == 2 && !syntax.IsLiteral(n.Arguments[1]):
+		j.fault(n, n.Name+" takes the text first, then the part of it",
+			fmt.Sprintf("write %s(%s, %s)", n.Name, n.Arguments[1], n.Arguments[0]))
+	case n.Name == "lower" || n.Name == "upper":
+		plain := map[bool]string{true: strings.ToLower(literal), false: strings.ToUpper(literal)}[n.Name == "lower"]
+		j.fault(n, fmt.Sprintf("%s(%s) is always %q", n.Name, first.source, plain),
+			n.Name+" belongs to the other side: "+n.Name+`(entity.title) == "`+plain+`"`)
+	default:
+		return false
+	}
+	return true
 }
 
 // extreme returns the shape of the largest or smallest of some numbers.

@@ -280,12 +280,33 @@ func (j *judge) field(n ast.Node, f condition.Field) shape {
 	case object:
 		s.fields = schema.Siblings(append(slices.Clone(f.Path), "x"))
 	case list:
-		s.element = elementOf(schema, path)
+		s.element, s.never = elementOf(schema, path), neverEmpty(f)
 	}
-	if f.Item {
+	switch {
+	case f.Item && s.sort == text:
+		j.letter(n, s)
+		return shape{source: s.source}
+	case f.Item:
 		return itemOf(s)
 	}
 	return s
+}
+
+// letter reports a letter of a text that is read like an item of a list.
+func (j *judge) letter(n ast.Node, s shape) {
+	if chain, isChain := n.(*ast.ChainNode); isChain {
+		n = chain.Node
+	}
+	m, isMember := n.(*ast.MemberNode)
+	if !isMember {
+		return
+	}
+	index, isIndex := m.Property.(*ast.IntegerNode)
+	if !isIndex {
+		return
+	}
+	j.fault(n, fmt.Sprintf("%s is a string%s, and only a list has items", m.Node, s.where),
+		fmt.Sprintf("for a letter write %s[%d:%d]", m.Node, index.Value, index.Value+1))
 }
 
 // throughList reports a field that is read from a list, which has none: only its items have.
@@ -389,6 +410,8 @@ func neverEmpty(f condition.Field) string {
 	switch f.String() {
 	case "entity.title":
 		return `it is "Run 7" when no title is known`
+	case "entity.reviewers":
+		return "it is an empty list when no reviewers are known: write len(entity.reviewers) == 0"
 	case "actor.name":
 		return "an event without a person has actor.automation"
 	}

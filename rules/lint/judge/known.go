@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
-	"regexp/syntax"
+	re2 "regexp/syntax"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +15,7 @@ import (
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
 	"qaserelay/rules/condition/diagnose"
+	"qaserelay/rules/condition/syntax"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/value"
 )
@@ -51,7 +52,7 @@ func (c *comparison) checkLimits() {
 	switch {
 	case b.isConst && c.checkSeconds(b.low):
 		return
-	case c.checkParts():
+	case c.checkParts(), b.isConst && c.checkMilliseconds(b.low):
 		return
 	case !s.bounded() || !b.isConst && !b.bounded():
 		return
@@ -116,6 +117,20 @@ func (c *comparison) checkSeconds(constant float64) bool {
 	return true
 }
 
+// checkMilliseconds reports a constant that plainly counts seconds beside the duration of a run, which counts
+// milliseconds, and returns whether it does.
+func (c *comparison) checkMilliseconds(constant float64) bool {
+	ordered := c.operator[0] == '<' || c.operator[0] == '>'
+	if !c.subject.isField() || !strings.HasSuffix(c.subject.source, ".duration") || !ordered || constant < 60 ||
+		constant > 100_000 || math.Mod(constant, 60) != 0 || math.Mod(constant, 1000) == 0 {
+		return false
+	}
+	c.fault(c.otherNode, fmt.Sprintf("%s counts milliseconds, and %s of them are %s", c.subject.source, c.other.source,
+		value.HumanDuration(time.Duration(constant)*time.Millisecond)),
+		fmt.Sprintf("write duration(%q), or %.0f", spanText(constant), constant*1000))
+	return true
+}
+
 // checkParts reports a part of the test cases of a run that is compared with their number so that the answer is fixed,
 // and returns whether it does.
 func (c *comparison) checkParts() bool {
@@ -166,6 +181,8 @@ func (c *comparison) checkText(literal string) {
 	s := c.subject
 	switch {
 	case isDate(s) && c.checkDate(literal):
+	case literal == "" && slices.Contains(syntax.TextOperators, c.operator):
+		c.answered("always", "every text contains the empty text", "write "+s.source+` != ""`)
 	case s.never != "" && literal == "" && s.isField():
 		c.fault(c.node, s.source+" is never empty", s.never)
 	case s.values != nil && (c.operator[0] == '<' || c.operator[0] == '>'):
@@ -275,6 +292,12 @@ func (w *World) valuesOf(f condition.Field, known catalog.Field) []string {
 
 // checkProjectLetters checks a project code, which Qase writes in upper case.
 func (c *comparison) checkProjectLetters(literal string) {
+	switch parts := strings.FieldsFunc(literal, func(r rune) bool { return strings.ContainsRune(",;|", r) }); {
+	case len(parts) > 1 && c.operator != "matches":
+		c.fault(c.literal(), fmt.Sprintf("project_code %s %q: it is one code", verbs[c.operator], literal),
+			"for one of several write project_code in "+diagnose.ListWords(literal))
+		return
+	}
 	if strings.Contains(literal, " ") {
 		c.fault(c.literal(), fmt.Sprintf("project_code %s %q: it is the code of the project, not its title",
 			verbs[c.operator], literal), "the code stands in the address of the project in Qase, such as WEB")
@@ -348,14 +371,14 @@ func (c *comparison) wrongLetters(literal string) bool {
 
 // literalLetters returns the letters that a pattern needs as they are.
 func literalLetters(pattern string) string {
-	re, err := syntax.Parse(pattern, syntax.Perl)
+	re, err := re2.Parse(pattern, re2.Perl)
 	if err != nil {
 		return ""
 	}
 	var out strings.Builder
-	var walk func(re *syntax.Regexp)
-	walk = func(re *syntax.Regexp) {
-		if re.Op == syntax.OpLiteral && re.Flags&syntax.FoldCase == 0 {
+	var walk func(re *re2.Regexp)
+	walk = func(re *re2.Regexp) {
+		if re.Op == re2.OpLiteral && re.Flags&re2.FoldCase == 0 {
 			out.WriteString(string(re.Rune))
 		}
 		for _, sub := range re.Sub {

@@ -34,6 +34,9 @@ func (j *judge) unary(n *ast.UnaryNode) shape {
 }
 
 func (j *judge) binary(n *ast.BinaryNode) shape {
+	if j.negated(n) {
+		return shape{sort: boolean}
+	}
 	switch n.Operator {
 	case "and", "&&", "or", "||":
 		j.logic(n)
@@ -51,6 +54,21 @@ func (j *judge) binary(n *ast.BinaryNode) shape {
 		return j.arithmetic(n)
 	}
 	return shape{sort: boolean}
+}
+
+// negated reports an operator whose left side is negated alone and is no condition, and returns whether it is.
+func (j *judge) negated(n *ast.BinaryNode) bool {
+	message, hint := diagnose.Negated(n)
+	if message == "" {
+		return false
+	}
+	switch j.shapeOf(n.Left.(*ast.UnaryNode).Node).sort {
+	case unknown, boolean, nothing:
+		return false
+	}
+	j.shapeOf(n.Right)
+	j.fault(n, message, hint)
+	return true
 }
 
 // logic checks both halves of and, or. A half that the facts decide is not evaluated for this event, or says nothing.
@@ -372,6 +390,9 @@ func (j *judge) search(n *ast.BinaryNode) {
 		operator: n.Operator}
 	switch {
 	case j.withItself(n, left):
+	case n.Operator == "matches" && right.isField():
+		j.fault(n.Right, right.source+" is text of the event, which need not be a valid pattern",
+			fmt.Sprintf("write %s contains %s", left.source, right.source))
 	case left.sort == text:
 		j.fine(c.place())
 		c.checkValues()
