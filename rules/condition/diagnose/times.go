@@ -99,7 +99,8 @@ func number(digits string) int {
 	return n
 }
 
-// lengthUnits are the beginnings of words for units of time, and how a duration writes them. The first that fits counts.
+// lengthUnits are the beginnings of words for units of time, and how a duration writes them. The first that fits
+// counts.
 var lengthUnits = [][2]string{{"ms", "ms"}, {"milli", "ms"}, {"mo", "month"}, {"m", "m"}, {"s", "s"}, {"h", "h"},
 	{"d", "d"}, {"w", "w"}, {"y", "year"}}
 

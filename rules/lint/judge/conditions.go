@@ -1,5 +1,5 @@
-// Package judge warns of conditions that do not say what they are meant to say: it holds each part against the catalog of
-// events, the types and limits of its values, the people directory and the other parts.
+// Package judge warns of conditions that do not say what they are meant to say: it holds each part against the catalog
+// of events, the types and limits of its values, the people directory and the other parts.
 package judge
 
 import (
@@ -81,7 +81,8 @@ func (l *conditionLint) precedence() {
 			return
 		}
 		both, isBinary := or.Right.(*ast.BinaryNode)
-		if !isBinary || syntax.Logic(both.Operator) != "and" || tested(or.Left) == "" || tested(or.Left) != tested(both.Left) {
+		same := isBinary && tested(or.Left) != "" && tested(or.Left) == tested(both.Left)
+		if !same || syntax.Logic(both.Operator) != "and" {
 			return
 		}
 		if text == nil {

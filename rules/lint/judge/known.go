@@ -99,7 +99,7 @@ const (
 	mostSeconds  = 1e11
 )
 
-// checkSeconds reports a constant that is no time in Unix seconds beside one, and returns whether it does.
+// checkSeconds reports a constant beside Unix seconds that counts something else, and returns whether it does.
 func (c *comparison) checkSeconds(constant float64) bool {
 	source := c.subject.source
 	switch {
@@ -109,7 +109,8 @@ func (c *comparison) checkSeconds(constant float64) bool {
 		c.fault(c.otherNode, fmt.Sprintf("%s counts seconds, and %s counts milliseconds", source, c.other.source),
 			fmt.Sprintf("write %.0f", math.Floor(constant/1000)))
 	case constant < leastSeconds && constant > 0:
-		c.fault(c.otherNode, fmt.Sprintf("%s counts seconds since 1970, and %s is no time of today", source, c.other.source),
+		c.fault(c.otherNode, fmt.Sprintf("%s counts seconds since 1970, so %s is a time in %d", source, c.other.source,
+			time.Unix(int64(constant), 0).UTC().Year()),
 			`the age of an event is now() - time > duration("1h")`)
 	default:
 		return false
@@ -203,8 +204,8 @@ func (c *comparison) checkText(literal string) {
 	}
 }
 
-// checkDate checks a date of an event, which Qase writes as 2026-01-31 09:30:00, against a constant, and reports whether
-// there is a fault.
+// checkDate checks a date of an event, which Qase writes as 2026-01-31 09:30:00, against a constant, and reports
+// whether there is a fault.
 func (c *comparison) checkDate(literal string) bool {
 	source := c.subject.source
 	_, isTime := value.Time(literal)

@@ -214,7 +214,8 @@ func readsAs(a, b shape) bool {
 }
 
 // asNumber reports whether a constant is text and the other value a number, or the other way around, and a condition
-// takes the one for the other: both are equal if they are written alike, and a text is in order with numbers if it is one.
+// takes the one for the other: both are equal if they are written alike, and a text is in order with numbers if
+// it is one.
 func asNumber(a, b shape, ordered bool) bool {
 	written, isText := a.literal.(string)
 	n, numeric := value.ParseNumber(strings.TrimSpace(written))
