@@ -14,6 +14,8 @@ type Explanation struct {
 	Project string    `json:"project"`
 	Source  string    `json:"source"`
 	Now     time.Time `json:"now"` // the moment of the decision
+	// Refused says why a relay would not take the event, and is empty if it would. Explain does not set it.
+	Refused string `json:"refused,omitempty"`
 	// EntityKey is source/project/type/id of the entity of the event, or empty.
 	EntityKey string `json:"entity_key,omitempty"`
 	// Entity, Actor and Previous are the variables of conditions and templates beside the event. Previous is nil if no

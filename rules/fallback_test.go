@@ -119,7 +119,7 @@ tests:
 			got = append(got, fmt.Sprint(r.Failures[0].Fields))
 		}
 	}
-	if strings.Join(got, " ") != `true true false false [{fallback [] ["b"] <nil>}]` {
+	if strings.Join(got, " ") != `true true false false [{fallback [] ["b"]  <nil>}]` {
 		t.Errorf("got %q", got)
 	}
 }

@@ -117,21 +117,31 @@ func (s *Set) KnowsPerson(memberID int) bool { return s.people.HasMember(memberI
 // SlackName returns the name of the person in the directory with a Slack member id, or "".
 func (s *Set) SlackName(id string) string { return s.people.NameBySlackID(id) }
 
+// PersonText returns a rendered recipient as rules name the person: by the name in the directory, else as it is.
+func (s *Set) PersonText(rendered string) string {
+	if all := s.people.Resolve(rendered); len(all) == 1 {
+		return all[0].Written()
+	}
+	return rendered
+}
+
 // SamePeople reports whether two lists of texts name the same people.
 func (s *Set) SamePeople(a, b []string) bool {
-	resolve := func(texts []string) (all []people.Recipient) {
-		for _, text := range texts {
-			all = append(all, s.people.Resolve(text)...)
-		}
-		return all
+	return s.IncludesPeople(a, b) && len(s.resolve(a)) == len(s.resolve(b))
+}
+
+// IncludesPeople reports whether the people whom a list of texts names include those of another list, which names any.
+func (s *Set) IncludesPeople(all, some []string) bool {
+	these, those := s.resolve(all), s.resolve(some)
+	missing := func(one people.Recipient) bool { return !slices.ContainsFunc(these, one.Is) }
+	return len(those) > 0 && !slices.ContainsFunc(those, missing) || len(some) == 0
+}
+
+func (s *Set) resolve(texts []string) (all []people.Recipient) {
+	for _, text := range texts {
+		all = append(all, s.people.Resolve(text)...)
 	}
-	these, those := resolve(a), resolve(b)
-	for _, one := range these {
-		if !slices.ContainsFunc(those, one.Is) {
-			return false
-		}
-	}
-	return len(these) == len(those)
+	return all
 }
 
 // allTargets returns the targets of the messages of a rule, with their fallbacks. A disabled rule has none.

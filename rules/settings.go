@@ -2,6 +2,7 @@ package rules
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -43,6 +44,11 @@ type Source struct {
 	AllowFrom []netip.Prefix
 	APIURL    string  // base of the Qase API, without a slash at its end
 	Token     *string // behind a pointer, so that nothing prints it
+}
+
+// Takes reports whether the source accepts events of a project.
+func (s *Source) Takes(project string) bool {
+	return len(s.Projects) == 0 || slices.Contains(s.Projects, project)
 }
 
 // APIToken returns the token for the Qase API, or "" if the source has none.

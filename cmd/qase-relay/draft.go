@@ -23,13 +23,19 @@ type eventSpec struct {
 	sets   []string
 	source string
 	at     time.Time
-	before *event.Event // the event that an example precedes, about the same entity; nil for the event itself
+	// projects are those that the source takes; an example without a project of its own is of the first one
+	projects []string
+	before   *event.Event // the event that an example precedes, about the same entity; nil for the event itself
 }
 
 // read makes the event from a file or from the catalog.
 func (r eventSpec) read(c *terminal.Console, file string) (*event.Event, error) {
 	if _, known := catalog.Lookup(file); known && !isFile(file) {
 		r.name, r.sets = file, r.sameEntity(file)
+	}
+	hasProject := func(set string) bool { return strings.HasPrefix(set, "project_code=") }
+	if r.name != "" && len(r.projects) > 0 && !slices.ContainsFunc(r.sets, hasProject) {
+		r.sets = append([]string{"project_code=" + terminal.JSON(r.projects[0])}, r.sets...)
 	}
 	d, err := r.draft(c, file)
 	if err != nil {

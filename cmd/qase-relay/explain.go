@@ -129,16 +129,20 @@ func explain(c *terminal.Console, f explainFlags) error {
 func (f *explainFlags) explanation(c *terminal.Console, cfg *rulefile.File) (x rules.Explanation, ev *event.Event,
 	err error) {
 	r := eventSpec{}
-	if r.source, err = chooseSource(cfg, f.source); err != nil {
+	source, err := chooseSource(cfg, f.source)
+	if err != nil {
 		return x, nil, err
 	}
+	r.source, r.projects = source.Name, source.Projects
 	if err := knownRules(cfg.Rules.Names(), f.only); err != nil {
 		return x, nil, err
 	}
 	if r.at, err = f.moment(); err != nil {
 		return x, nil, err
 	}
-	if ev, err = (eventSpec{name: f.name, sets: f.sets, source: r.source, at: r.at}).read(c, f.event); err != nil {
+	one := r
+	one.name, one.sets = f.name, f.sets
+	if ev, err = one.read(c, f.event); err != nil {
 		return x, nil, err
 	}
 	var memory ruletest.Memory
@@ -150,7 +154,12 @@ func (f *explainFlags) explanation(c *terminal.Console, cfg *rulefile.File) (x r
 		}
 		memory.Decide(cfg.Rules, earlier, r.at)
 	}
-	return f.filter(cfg.Rules.Explain(ev, memory.State(r.at))), ev, nil
+	x = f.filter(cfg.Rules.Explain(ev, memory.State(r.at)))
+	if !source.Takes(ev.Project) {
+		x.Refused = fmt.Sprintf("the projects of the source %s are %s, not %s", source.Name,
+			strings.Join(source.Projects, ", "), ev.Project)
+	}
+	return x, ev, nil
 }
 
 // filter leaves out the rules that --rule does not name.
@@ -204,18 +213,15 @@ func readRules(c *terminal.Console, patterns []string) (*rulefile.File, error) {
 }
 
 // chooseSource returns the named source, or the first one.
-func chooseSource(cfg *rulefile.File, name string) (string, error) {
+func chooseSource(cfg *rulefile.File, name string) (rules.Source, error) {
 	var known []string
 	for _, s := range cfg.Sources {
+		if name == "" || s.Name == name {
+			return s, nil
+		}
 		known = append(known, s.Name)
 	}
-	switch {
-	case name == "" && len(known) > 0:
-		return known[0], nil
-	case slices.Contains(known, name):
-		return name, nil
-	}
-	return "", fmt.Errorf("--source: %w", terminal.UnknownName("source", name, known))
+	return rules.Source{}, fmt.Errorf("--source: %w", terminal.UnknownName("source", name, known))
 }
 
 func knownRules(known, asked []string) error {

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -126,7 +125,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (id string, dupli
 	if err != nil {
 		return "", false, &refusal{status: http.StatusBadRequest, kind: "bad event", public: err.Error()}
 	}
-	if len(source.Projects) > 0 && !slices.Contains(source.Projects, ev.Project) {
+	if !source.Takes(ev.Project) {
 		return "", false, &refusal{status: http.StatusForbidden, kind: "project",
 			public: "this project is not allowed here", private: "project " + ev.Project}
 	}

@@ -103,6 +103,14 @@ func (r Recipient) String() string {
 	return value.Shorten(value.OneLine(cmp.Or(r.display(), r.literal)), 60)
 }
 
+// Written returns the recipient as a rule can name it: by the name in the directory, the address or the id.
+func (r Recipient) Written() string {
+	if r.person != nil && r.person.Name != "" {
+		return r.person.Name
+	}
+	return cmp.Or(r.address(), r.id, r.literal, r.name)
+}
+
 // Is reports whether two recipients are one person: by the directory, the id, the address or the member id. Names only
 // count where one of the two has none of these.
 func (r Recipient) Is(other Recipient) bool {

@@ -62,6 +62,7 @@ type FieldDiff struct {
 	Field    string `json:"field"`
 	Expected string `json:"expected"` // for people: a quoted text, or what it must contain or match
 	Got      string `json:"got"`
+	Hint     string `json:"hint,omitempty"`
 	// Exact is the expected text if an exact text was expected.
 	Exact *string `json:"-"`
 }

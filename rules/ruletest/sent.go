@@ -59,25 +59,31 @@ func (n sent) hasField(f rulefile.ExpectedField) bool {
 	if slices.ContainsFunc(n.values(f.Key), func(v any) bool { return matches(f.Want, v) }) {
 		return true
 	}
-	return slices.Contains(peopleOptions, f.Key) && n.namesPeople(f.Want, n.options[f.Key])
+	return slices.Contains(peopleOptions, f.Key) && n.namesPeople(f.Want, n.people(f.Key))
 }
 
 // peopleOptions are the options that name people.
 var peopleOptions = []string{"to", "cc", "bcc", "reply_to", "dm", "mention"}
 
-// namesPeople reports whether the people of an option are the expected ones, whatever names them: the address, the name
-// or an id. All have to be, in any order, if a list is expected, or else one.
-func (n sent) namesPeople(m rulefile.Matcher, option any) bool {
-	list, _ := option.([]any)
-	var got []string
+// people returns the people of an option as rules name them: by the name in the directory, else by the address or id.
+func (n sent) people(key string) (names []string) {
+	list, _ := n.options[key].([]any)
 	for _, one := range list {
-		got = append(got, text(one))
+		names = append(names, n.set.PersonText(text(one)))
 	}
-	if m.List != nil {
+	return names
+}
+
+// namesPeople reports whether people are the expected ones, whatever names them: the address, the name, an id or a
+// team. If a list is expected, they have to be the same people, in any order; a text has to be among them.
+func (n sent) namesPeople(m rulefile.Matcher, got []string) bool {
+	switch {
+	case m.List != nil:
 		return n.set.SamePeople(m.List, got)
+	case m.IsExact():
+		return m.Exact != "" && n.set.IncludesPeople(got, []string{m.Exact})
 	}
-	return m.IsExact() && m.Exact != "" &&
-		slices.ContainsFunc(got, func(one string) bool { return n.set.SamePeople([]string{m.Exact}, []string{one}) })
+	return slices.ContainsFunc(got, func(one string) bool { return matchesText(m, one) })
 }
 
 // diff returns the fields that are not as expected, without secrets.
@@ -85,7 +91,7 @@ func (n sent) diff(e *rulefile.Expectation) []FieldDiff {
 	var diffs []FieldDiff
 	name := func(field, want, got string) {
 		if want != "" && want != got {
-			diffs = append(diffs, FieldDiff{field, strconv.Quote(want), got, &want})
+			diffs = append(diffs, FieldDiff{Field: field, Expected: strconv.Quote(want), Got: got, Exact: &want})
 		}
 	}
 	name("rule", e.Rule, n.Rule)
@@ -95,6 +101,9 @@ func (n sent) diff(e *rulefile.Expectation) []FieldDiff {
 			continue
 		}
 		d := FieldDiff{Field: f.Key, Expected: f.Want.String(), Got: text(n.values(f.Key)[0])}
+		if slices.Contains(peopleOptions, f.Key) {
+			n.describePeople(&d, f)
+		}
 		if f.Want.IsExact() {
 			d.Exact = &f.Want.Exact
 		}
@@ -107,6 +116,18 @@ func (n sent) diff(e *rulefile.Expectation) []FieldDiff {
 		diffs = append(diffs, d)
 	}
 	return diffs
+}
+
+// describePeople sets what was sent to the people of an option, in the form of an expectation.
+func (n sent) describePeople(d *FieldDiff, f rulefile.ExpectedField) {
+	names := n.people(f.Key)
+	if len(names) == 0 {
+		return
+	}
+	d.Got = rulefile.Matcher{List: names}.String()
+	if n.Person != "" && len(names) == 1 && len(f.Want.List) > 1 {
+		d.Hint = "each person of " + f.Key + " gets a message: write an expectation for each"
+	}
 }
 
 // secretHeader matches fields whose value may be a secret.

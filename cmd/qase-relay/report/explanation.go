@@ -30,6 +30,9 @@ func (x Explanation) Print(s *terminal.Screen) {
 	about = append(about, "project "+x.Project, "source "+x.Source, "by "+fmt.Sprint(x.Actor["name"]),
 		x.Now.Format(terminal.TimeFormat))
 	s.Printf("%s  %s\n", s.Bold(terminal.Printable(x.Event)), s.Dim(terminal.Printable(strings.Join(about, " · "))))
+	if x.Refused != "" {
+		s.Printf("%s %s\n", s.Bad("would be refused with 403:"), terminal.Printable(x.Refused))
+	}
 	for _, r := range x.Rules {
 		s.Printf("\n%s\n", outcomeLine(s, r.Result, r.Condition))
 		printTrace(s, r.Condition)
@@ -41,7 +44,11 @@ func (x Explanation) Print(s *terminal.Screen) {
 		}
 	}
 	s.Printf("\n")
-	s.PrintSentences("", summaryLine(x.Rules, x.Partial), s.Bold)
+	sum := summaryLine(x.Rules, x.Partial)
+	if x.Refused != "" {
+		sum = "The relay would refuse this event, and nothing would be sent. Without that: " + sum
+	}
+	s.PrintSentences("", sum, s.Bold)
 }
 
 func (x Explanation) printMessage(s *terminal.Screen, n rules.Notification) {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -158,11 +159,17 @@ func printFieldDiff(s *terminal.Screen, d ruletest.FieldDiff) {
 		return
 	}
 	got := fmt.Sprintf("%q", d.Got)
-	if d.Got == "" {
+	switch {
+	case d.Got == "":
 		got = "nothing"
+	case strings.HasPrefix(d.Got, "[") && strings.HasSuffix(d.Got, "]") && json.Valid([]byte(d.Got)):
+		got = d.Got // a list, as an expectation has it
 	}
 	s.Printf("        expected  %s\n        got       %s\n", s.Good(terminal.Printable(d.Expected)),
 		s.Bad(terminal.Printable(got)))
+	if d.Hint != "" {
+		s.Printf("        %s\n", terminal.Printable(d.Hint))
+	}
 }
 
 // lineDiff marks the lines between the first and the last difference: - expected, + got.
