@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -91,14 +92,19 @@ func awaitPort(b *testing.B, address string) {
 	b.Fatalf("nothing listens on %s", address)
 }
 
+// freeAddress returns an address for a relay that is started again and again. No system gives its port to others: those
+// that it chooses by itself are above.
 func freeAddress(tb testing.TB) string {
 	tb.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
+	for range 100 {
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
+		if err == nil {
+			defer func() { _ = ln.Close() }()
+			return ln.Addr().String()
+		}
 	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
+	tb.Fatal("no port is free")
+	return ""
 }
 
 // bareHandler is the program that the relay is measured against.

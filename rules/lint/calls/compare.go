@@ -38,15 +38,16 @@ func (w *World) comparison(call template.Call) diag.Finding {
 	if !ok {
 		return diag.Finding{}
 	}
-	for _, f := range w.Judge(source) {
-		hint := w.hint(call, f.Hint)
-		if call.Name == "has" && hint == "" {
-			hint = fmt.Sprintf("write {{ range %s }}{{ if eq .email %s }} … {{ end }}{{ end }}", call.Args[1].Source,
-				call.Args[0].Source)
-		}
-		return diag.Finding{At: literalPlace(call), Message: message(f.Message), Hint: hint}
+	found := w.Judge(source)
+	if len(found) == 0 {
+		return diag.Finding{}
 	}
-	return diag.Finding{}
+	hint := w.hint(call, found[0].Hint)
+	if call.Name == "has" && hint == "" {
+		hint = fmt.Sprintf("write {{ range %s }}{{ if eq .email %s }} … {{ end }}{{ end }}", call.Args[1].Source,
+			call.Args[0].Source)
+	}
+	return diag.Finding{At: literalPlace(call), Message: message(found[0].Message), Hint: hint}
 }
 
 // piped reports an order whose first value is piped, since it is the last argument: .payload.failed | gt 5 is
