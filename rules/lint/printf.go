@@ -27,8 +27,7 @@ func (c *checker) printfFinding(source string, plain *template.Template, one tri
 	if m == nil {
 		return nil
 	}
-	calls, _ := c.file.Source.Templates.Calls(source, condition.Roots)
-	for _, call := range calls {
+	for _, call := range c.file.Source.Templates.Outline(source, condition.Roots).Calls {
 		if call.Name != "printf" || len(call.Args) == 0 || !call.Args[0].IsText {
 			continue
 		}

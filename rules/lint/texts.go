@@ -15,9 +15,9 @@ import (
 
 // lintCalls returns the findings about the functions and partials that a text calls, for the given events.
 func (c *checker) lintCalls(t rulefile.TextSource, events []*catalog.Schema) []diag.Finding {
-	made, withoutDot := c.file.Source.Templates.Calls(t.Text, condition.Roots)
+	outline := c.file.Source.Templates.Outline(t.Text, condition.Roots)
 	var all []diag.Finding
-	for _, p := range withoutDot {
+	for _, p := range outline.WithoutDot {
 		all = append(all, diag.Finding{At: p.At,
 			Message: fmt.Sprintf("the template %q reads fields, and gets none", p.Name),
 			Hint:    fmt.Sprintf("write {{ template %q . }}", p.Name)})
@@ -28,7 +28,7 @@ func (c *checker) lintCalls(t rulefile.TextSource, events []*catalog.Schema) []d
 		Judge:  func(source string) []diag.Finding { return c.world.Comparison(source, events) },
 		Values: map[string][]string{"level": level.Values, "rule": c.ruleNames()},
 	}
-	return append(all, w.Check(made)...)
+	return append(append(all, w.Check(outline.Calls)...), c.lintPrints(t, outline.Prints, events)...)
 }
 
 // ruleNames returns the names of all rules.

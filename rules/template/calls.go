@@ -35,25 +35,33 @@ type PartialCall struct {
 	At   diag.Position
 }
 
-// Calls returns the calls of functions in a template in order, and the calls of partials that read fields and get no
-// dot. Calls within partials are not among them. objects are the variables whose fields are followed. A text that
-// cannot be parsed has none.
-func (s *Set) Calls(text string, objects []string) (calls []Call, withoutDot []PartialCall) {
+// Outline is what a template does, in order. What partials do is not in it.
+type Outline struct {
+	Calls      []Call        // of functions
+	WithoutDot []PartialCall // of partials that read fields and get none
+	Prints     []Arg         // the values that are printed
+}
+
+// Outline returns what a template does. objects are the variables whose fields are followed. That of a text that cannot
+// be parsed is empty.
+func (s *Set) Outline(text string, objects []string) Outline {
 	w := &callWalker{fieldWalker: fieldWalker{Set: s, text: text, objects: objects, uses: new([]FieldUse)}}
 	w.template(text, origin{isDot: true})
 	for _, n := range w.bare {
 		if len(s.Fields(s.partials[n.Name], nil)) > 0 {
-			withoutDot = append(withoutDot, PartialCall{n.Name, positionOf(text, int(n.Position()))})
+			w.withoutDot = append(w.withoutDot, PartialCall{n.Name, positionOf(text, int(n.Position()))})
 		}
 	}
-	return w.calls, withoutDot
+	return Outline{w.calls, w.withoutDot, w.prints}
 }
 
 // callWalker gathers the calls of one template.
 type callWalker struct {
 	fieldWalker
-	calls []Call
-	bare  []*parse.TemplateNode
+	calls      []Call
+	withoutDot []PartialCall
+	prints     []Arg
+	bare       []*parse.TemplateNode
 }
 
 // template walks the tree of the template. Only the origin of arguments is that of fieldWalker.
@@ -73,7 +81,9 @@ func (w *callWalker) walk(list *parse.ListNode, dot origin) {
 	for _, n := range list.Nodes {
 		switch n := n.(type) {
 		case *parse.ActionNode:
-			w.pipeline(n.Pipe, dot)
+			if printed := w.pipeline(n.Pipe, dot); len(n.Pipe.Decl) == 0 {
+				w.prints = append(w.prints, printed)
+			}
 			w.assign(n.Pipe, w.pipe(n.Pipe, dot))
 		case *parse.IfNode:
 			w.block(&n.BranchNode, dot, dot)

@@ -112,5 +112,5 @@ func (s *Set) escaper(form Form) func(any) string {
 		return mrkdwnSpan
 	case FormText, formHeader, FormBlocks:
 	}
-	return func(v any) string { return value.OneLine(value.PlainText(v)) }
+	return func(v any) string { return value.OneLine(value.Readable(v)) }
 }

@@ -21,7 +21,7 @@ func markdownText(v any) string {
 	case int:
 		return strconv.Itoa(v)
 	}
-	return escapeMarkdown(value.PlainText(v))
+	return escapeMarkdown(value.Readable(v))
 }
 
 // escapeDestination escapes a URL between < and >.

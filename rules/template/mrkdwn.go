@@ -29,7 +29,7 @@ func mrkdwnText(v any) string {
 		}
 		return "@" + escapeMrkdwn(value.OneLine(v.Name))
 	}
-	return escapeMrkdwn(value.PlainText(v))
+	return escapeMrkdwn(value.Readable(v))
 }
 
 // codeForm returns the form of a value at the end of Slack's markup, if that is within code.

@@ -86,7 +86,7 @@ func rawText(v any) string {
 	case value.Mention:
 		v = of.Name
 	}
-	raw := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.ToValidUTF8(value.PlainText(v), "\uFFFD"))
+	raw := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.ToValidUTF8(value.Readable(v), "\uFFFD"))
 	return strings.Map(codeRune, raw)
 }
 

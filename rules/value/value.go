@@ -71,10 +71,8 @@ func appendPlain(out []byte, v any) []byte {
 
 // appendObject appends the name of an object: of a plan, an environment, a person. Other objects are JSON.
 func appendObject(out []byte, object map[string]any) []byte {
-	for _, key := range nameKeys {
-		if name, isText := object[key].(string); isText && strings.TrimSpace(name) != "" {
-			return append(out, name...)
-		}
+	if name := nameOf(object); name != "" {
+		return append(out, name...)
 	}
 	return AppendJSON(out, object)
 }

@@ -192,6 +192,8 @@ func printf(c *Context, args []any) (any, error) {
 		switch v.(type) {
 		case nil, value.Link, value.Mention, value.RawJSON:
 			values[i] = value.PlainText(v)
+		case []any, map[string]any:
+			values[i] = value.Readable(v)
 		}
 		largest = max(largest, budget.Weight(v, c.Budget.Left()))
 	}
