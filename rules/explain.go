@@ -7,8 +7,8 @@ import (
 	"qaserelay/rules/event"
 )
 
-// Explanation is the decision on one event with its reasons: the value of each part of each condition. It holds no
-// secrets, so it can be shown.
+// Explanation is the decision on one event with its reasons: the value of each part of each condition. As JSON it holds
+// no secrets, so it can be shown.
 type Explanation struct {
 	Event   string    `json:"event"` // event_name
 	Project string    `json:"project"`
@@ -35,6 +35,8 @@ type ExplainedRule struct {
 	// Notifications are the messages of the rule, with the remarks of their notifiers, and with the secrets in their
 	// options masked.
 	Notifications []Notification `json:"notifications,omitempty"`
+	// Unmasked are the same messages with their secrets, for previews, which hide them.
+	Unmasked []Notification `json:"-"`
 }
 
 // Explain decides on ev as Decide does, and returns the reasons. It is much slower than Decide.
@@ -57,19 +59,19 @@ func (s *Set) Explain(ev *event.Event, st State) Explanation {
 		}
 		trace := r.Condition.Trace(v.env)
 		v.addHints(trace, nil)
-		x.Rules[i] = ExplainedRule{Result: result, Condition: trace, Notifications: s.maskedOf(&d, r.Name)}
+		x.Rules[i] = ExplainedRule{Result: result, Condition: trace}
+		s.addNotifications(&x.Rules[i], &d)
 	}
 	return x
 }
 
-// maskedOf returns the masked notifications of one rule.
-func (s *Set) maskedOf(d *Decision, rule string) []Notification {
-	var shown []Notification
+// addNotifications adds the notifications of a rule.
+func (s *Set) addNotifications(x *ExplainedRule, d *Decision) {
 	for _, n := range d.Notifications {
-		if n.Rule == rule {
+		if n.Rule == x.Rule {
 			n.Remarks = s.Remarks(n)
-			shown = append(shown, s.Masked(n))
+			x.Unmasked = append(x.Unmasked, n)
+			x.Notifications = append(x.Notifications, s.Masked(n))
 		}
 	}
-	return shown
 }

@@ -120,7 +120,14 @@ func explain(c *terminal.Console, f explainFlags) error {
 		return nil
 	}
 	g := gallery.New(c.Out, cfg, ev, f.html)
-	shown.Draw = func(n rules.Notification) { g.Show(n, x.Now) }
+	left := map[string][]rules.Notification{} // by rule, in the order in which they are drawn
+	for _, r := range x.Rules {
+		left[r.Rule] = r.Unmasked
+	}
+	shown.Draw = func(n rules.Notification) {
+		g.Show(left[n.Rule][0], x.Now)
+		left[n.Rule] = left[n.Rule][1:]
+	}
 	shown.Print(c.Out)
 	return g.Write()
 }

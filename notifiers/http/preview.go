@@ -20,12 +20,10 @@ func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
 	if err != nil {
 		return nil, err
 	}
-	target := call.url.Scheme + "://" + call.url.Host
-	if call.url.RequestURI() != "/" {
-		target += "/…"
-	}
+	known := []string{notifiers.OneLine(m.Project), notifiers.OneLine(m.Rule), notifiers.OneLine(m.EventName)}
+	target := call.method + " " + httpclient.ShowURL(call.url, known...)
 	l := &preview.Layout{
-		Channel: "HTTP", Facts: append([]preview.Fact{{Text: call.method + " " + target}}, n.headerFacts(call)...),
+		Channel: "HTTP", Facts: append([]preview.Fact{{Text: target}}, n.headerFacts(call, known)...),
 		Style: preview.Style{Framed: true, Bare: true},
 	}
 	body := []byte(httpclient.NewRedactor(n.secrets()...).Redact(string(call.body)))
@@ -42,8 +40,8 @@ func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
 	return l, nil
 }
 
-// headerFacts returns the headers of a request. Only values that never hold a secret are shown.
-func (n *notifier) headerFacts(call call) []preview.Fact {
+// headerFacts returns the headers of a request. Only values that hold no secret are shown.
+func (n *notifier) headerFacts(call call, known []string) []preview.Fact {
 	header := map[string]string{"Webhook-Id": call.id, "User-Agent": httpclient.UserAgent}
 	if len(call.body) > 0 {
 		header["Content-Type"] = call.contentType()
@@ -51,8 +49,9 @@ func (n *notifier) headerFacts(call call) []preview.Fact {
 	for name, value := range call.headers {
 		name = http.CanonicalHeaderKey(name)
 		header[name] = notifiers.Hidden
-		if notifiers.IsPublicHeader(name) {
-			header[name] = notifiers.OneLine(value)
+		line := notifiers.OneLine(value)
+		if httpclient.IsOpenHeader(name, line, known...) || notifiers.IsPublicHeader(name) {
+			header[name] = line
 		}
 	}
 	if len(n.config.authWays()) > 0 {

@@ -92,7 +92,7 @@ func (g *Gallery) drawWith(n notifiers.Notifier, notifier string, m *notifiers.M
 	g.nameMentions(p.Lines)
 	g.out.PrintPreview(p)
 	html, err := p.HTML()
-	g.pages = append(g.pages, page{Rule: m.Rule, Notifier: notifier, Layout: p, html: html})
+	g.pages = append(g.pages, page{Rule: m.Rule, Notifier: notifier, Layout: p, HTML: html})
 	return err
 }
 

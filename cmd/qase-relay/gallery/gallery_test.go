@@ -95,11 +95,11 @@ func TestEveryEventHasAPreviewInEveryChannel(t *testing.T) {
 			t.Errorf("%s: %d previews:\n%s", e.Name, len(g.pages), &out)
 		}
 		for _, p := range g.pages {
-			if unsafe := unsafeHTML.FindString(p.html); unsafe != "" {
-				t.Errorf("%s, %s: the page has %s:\n%s", e.Name, p.Notifier, unsafe, p.html)
+			if unsafe := unsafeHTML.FindString(p.HTML); unsafe != "" {
+				t.Errorf("%s, %s: the page has %s:\n%s", e.Name, p.Notifier, unsafe, p.HTML)
 			}
 			if *pagesInto != "" {
-				writePage(t, e.Name+"-"+p.Notifier+".html", p.html)
+				writePage(t, e.Name+"-"+p.Notifier+".html", p.HTML)
 			}
 		}
 		if strings.Contains(out.String(), "s3cret") {
@@ -137,8 +137,8 @@ func TestPreviewsOnATerminal(t *testing.T) {
 			tt.screen.Writer = &out
 			g := drawn(t, cfg, &tt.screen, tt.event)
 			for _, p := range g.pages {
-				if strings.Contains(p.html, "<!channel>") || strings.Contains(p.html, "<b>*works") {
-					t.Errorf("%s: what an event says is markup:\n%s", p.Notifier, p.html)
+				if strings.Contains(p.HTML, "<!channel>") || strings.Contains(p.HTML, "<b>*works") {
+					t.Errorf("%s: what an event says is markup:\n%s", p.Notifier, p.HTML)
 				}
 			}
 			file := filepath.Join("testdata", "pictures", strings.ReplaceAll(name, " ", "-")+".txt")

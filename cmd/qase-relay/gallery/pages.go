@@ -21,7 +21,7 @@ type page struct {
 	Rule, Notifier string
 	Layout         *preview.Layout
 	File           string // the file name, set by Write
-	html           string
+	HTML           string
 }
 
 // Write writes the pages and their index, and prints their paths.
@@ -35,7 +35,7 @@ func (g *Gallery) Write() error {
 	for i := range g.pages {
 		p := &g.pages[i]
 		p.File = fmt.Sprintf("%02d-%s-%s.html", i+1, fileWord(p.Rule), fileWord(p.Notifier))
-		if err := g.writeFile(p.File, p.html); err != nil {
+		if err := g.writeFile(p.File, p.HTML); err != nil {
 			return err
 		}
 	}
