@@ -69,3 +69,25 @@ func TestSecretsComeFromOneFileOrSeveral(t *testing.T) {
 		})
 	}
 }
+
+// TestAnEmptyVariableIsReported reads secrets from a variable that is set and empty. A default of nothing is meant.
+func TestAnEmptyVariableIsReported(t *testing.T) {
+	for text, want := range map[string]string{
+		`sources: [{name: qase, secrets: ["${EMPTY}"]}]`:                  "an entry of secrets: ${EMPTY} is empty",
+		`sources: [{name: qase, secrets: [s, "${EMPTY}${EMPTY}"]}]`:       "an entry of secrets: the value is empty",
+		`sources: [{name: qase, secrets: [s], api_token: "${EMPTY}"}]`:    "api_token: ${EMPTY} is empty",
+		`notifiers: [{name: a, type: chat, token: "${EMPTY}"}]`:           "token: ${EMPTY} is empty",
+		`notifiers: [{name: a, type: chat, token: "${EMPTY:-}"}]`:         "",
+		`notifiers: [{name: a, type: chat, token: "${EMPTY:-${TOKEN}}"}]`: "",
+		`notifiers: [{name: a, type: chat, token: "${NOT_SET}"}]`:         "the environment variable NOT_SET is not set",
+	} {
+		if !strings.HasPrefix(text, "sources") {
+			text = "sources: [{name: qase, secrets: [s]}]\n" + text
+		}
+		_, problems := rulefiletest.Check("rules.yaml", text+"\nrules: [{name: r, when: \"true\", stop: true}]\n")
+		if len(problems) > 1 || (want == "") != (len(problems) == 0) ||
+			want != "" && !strings.Contains(problems[0].Error(), "error: "+want) {
+			t.Errorf("%s: got %v, want %q", text, problems, want)
+		}
+	}
+}

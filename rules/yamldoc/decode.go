@@ -141,6 +141,7 @@ func (d *Document) scalar(n *yaml.Node, what string) (string, bool) {
 		d.Report(n, diag.Warning, n.Value+" is taken as it is, not for an environment variable",
 			"write ${"+n.Value[1:]+"}")
 	}
+	unset, before := d.Unset, d.Reported()
 	text := d.expand(n)
 	if d.secret != "" {
 		subject := "the value"
@@ -148,6 +149,9 @@ func (d *Document) scalar(n *yaml.Node, what string) (string, bool) {
 			subject = n.Value
 		}
 		text = d.cleanSecret(n, what, subject, text)
+		if text == "" && n.Value != "" && d.Unset == unset && d.Reported() == before && !strings.Contains(n.Value, ":-") {
+			d.Report(n, diag.Error, what+": "+subject+" is empty", "set the variable to the secret, or remove the key")
+		}
 	}
 	return text, true
 }
