@@ -78,11 +78,26 @@ func because(err error) string {
 	return ""
 }
 
-// advise adds what to check if there is no connection.
+// advise adds what to check if there is no connection. The answer of a server says more than the attempts without one,
+// such as that with TLS before.
 func advise(err error) error {
 	var none *pgconn.ConnectError
 	if !errors.As(err, &none) {
 		return err
+	}
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) {
+		switch answer.Code {
+		case "28P01", "28000": // invalid_password, invalid_authorization_specification
+			return fmt.Errorf("the server refuses the login: check user and password of the address, and pg_hba.conf of the "+
+				"server: %w", answer)
+		case "3D000": // invalid_catalog_name
+			return fmt.Errorf("there is no such database: create it, or correct its name in the address: %w", answer)
+		case "53300": // too_many_connections
+			return fmt.Errorf("the server has no connection left: raise its max_connections: %w", answer)
+		case "57P03": // cannot_connect_now
+			return fmt.Errorf("the server is starting or stopping: try again: %w", answer)
+		}
 	}
 	return fmt.Errorf("no connection: is the server up, and are host, port, user, password and database of the address "+
 		"right? %w", err)
