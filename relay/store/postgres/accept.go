@@ -26,7 +26,7 @@ func (s *Store) Accept(ctx context.Context, batch []store.Event, decide store.De
 	}
 	a := &acceptance{batch: batch, decide: decide}
 	if err := s.events.Do(ctx, 4*len(batch), &op{accept: a}); err != nil {
-		return nil, fmt.Errorf("storing events: %w", err)
+		return nil, fmt.Errorf("storing events: %w%s", err, remedy(err))
 	}
 	return a.receipts, nil
 }
