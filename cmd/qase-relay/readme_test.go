@@ -35,6 +35,33 @@ func TestTheFirstRulesOfTheReadmeAreValid(t *testing.T) {
 	}
 }
 
+// TestTheConditionsOfTheReadmeAreValid makes a rule of each condition in the table of what to find.
+func TestTheConditionsOfTheReadmeAreValid(t *testing.T) {
+	_, table, found := strings.Cut(readme(t), "| to find | write |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	isText := regexp.MustCompile(`^"\w+"$`)
+	n := 0
+	for _, code := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(table, -1) {
+		if isText.MatchString(code[1]) {
+			continue
+		}
+		n++
+		loadClean(t, writeRules(t, `
+sources: [{name: qase, secrets: [s3cret-s3cret-s3cret]}]
+people: [{name: Bob Bar, email: bob@bar.io, team: qa}]
+notifiers: [{name: ops, type: http, url: "https://ops.example.com/hook"}]
+rules:
+  - name: r
+    when: |-
+      `+code[1]+`
+    notify: [ops]
+`))
+	}
+	if !found || n < 12 {
+		t.Errorf("the table has %d conditions", n)
+	}
+}
+
 func TestTheReadmeNamesEachCommandAndItsLinksWork(t *testing.T) {
 	text := readme(t)
 	_, section, _ := strings.Cut(text, "## Commands")
