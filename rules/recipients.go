@@ -263,7 +263,11 @@ func (w *targetWriter) reach(key string, p *People, all []people.Recipient) (tex
 		}
 		text, missed := p.Directory.Reach(p.Way, one)
 		if missed != "" {
-			w.missed = append(w.missed, fmt.Sprintf("%s for %s: %s, and was left out", key, w.Notifier, missed))
+			instead := "was left out"
+			if text != "" {
+				instead = "is written as a name"
+			}
+			w.missed = append(w.missed, fmt.Sprintf("%s for %s: %s, and %s", key, w.Notifier, missed, instead))
 			w.lose(missed)
 		}
 		if text != "" && !slices.Contains(texts, any(text)) {
