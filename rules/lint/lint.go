@@ -33,7 +33,8 @@ func Parse(files []yamldoc.File, o rulefile.Options) (*rulefile.File, diag.Probl
 // Check returns warnings about everything in the file that could be compiled.
 func Check(file *rulefile.File) diag.Problems {
 	c := &checker{file: file, world: worldOf(file), matching: map[*rules.Rule][]*catalog.Schema{},
-		tried: map[string][]trial{}, triedWithPeople: map[string][]trial{}, reported: map[string]bool{}, remarks: map[string][]rules.Remark{},
+		tried: map[string][]trial{}, triedWithPeople: map[string][]trial{}, triedWithStrangers: map[string][]trial{},
+		reported: map[string]bool{}, remarks: map[string][]rules.Remark{},
 		impossible: map[*rules.Rule]bool{}, left: maxTrials}
 	for _, r := range file.Source.Rules {
 		if r.Parsed == nil {
@@ -69,16 +70,17 @@ func worldOf(file *rulefile.File) *judge.World {
 
 // checker collects the warnings about one file.
 type checker struct {
-	file            *rulefile.File
-	world           *judge.World
-	matching        map[*rules.Rule][]*catalog.Schema // the events that a rule can match
-	tried           map[string][]trial                // by event name
-	triedWithPeople map[string][]trial                // the same, with people who can be reached
-	remarks         map[string][]rules.Remark         // by notifier and options
-	reported        map[string]bool                   // the places of options that have a remark
-	impossible      map[*rules.Rule]bool              // the rules that no event of the catalog can match, as far as known
-	left            int                               // trials beside the examples
-	problems        diag.Problems
+	file               *rulefile.File
+	world              *judge.World
+	matching           map[*rules.Rule][]*catalog.Schema // the events that a rule can match
+	tried              map[string][]trial                // by event name
+	triedWithPeople    map[string][]trial                // the same, with people who can be reached
+	triedWithStrangers map[string][]trial                // the same, with people whom the directory does not know
+	remarks            map[string][]rules.Remark         // by notifier and options
+	reported           map[string]bool                   // the places of options that have a remark
+	impossible         map[*rules.Rule]bool              // the rules that no event of the catalog can match, as far as known
+	left               int                               // trials beside the examples
+	problems           diag.Problems
 }
 
 func (c *checker) warn(at yamldoc.Place, findings ...diag.Finding) {

@@ -63,12 +63,25 @@ func (c *checker) anyReached(r *rules.Rule, t *rules.Target) bool {
 	if _, static := t.Static(); static {
 		return t.Reached() > 0
 	}
+	reaches := func(one trial) bool {
+		c.left--
+		return c.left <= 0 || one.Reaches(t)
+	}
 	return slices.ContainsFunc(c.matching[r], func(e *catalog.Schema) bool {
-		return slices.ContainsFunc(c.trials(e.Name), func(one trial) bool {
-			c.left--
-			return c.left <= 0 || one.Reaches(t)
-		})
+		return slices.ContainsFunc(c.trials(e.Name), reaches) || slices.ContainsFunc(c.strangerTrials(e.Name), reaches)
 	})
+}
+
+// strangerTrials returns trials of an event in which all people are one who is not in the directory: the people of the
+// examples may be those whom a rule leaves out by name.
+func (c *checker) strangerTrials(name string) []trial {
+	made, known := c.triedWithStrangers[name]
+	if !known {
+		stranger := people.Person{Name: "A Stranger", Email: "stranger@example.invalid", MemberID: 987_654_321}
+		made = c.makeTrials(name, []variant{withPerson(name, stranger)})
+		c.triedWithStrangers[name] = made
+	}
+	return made
 }
 
 // adviseOnActor warns once of a rule that sends to the person who acted, or leaves this person out, where an event may
