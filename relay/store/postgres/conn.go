@@ -92,7 +92,7 @@ func advise(err error) error {
 			return fmt.Errorf("the server refuses the login: check user and password of the address, and pg_hba.conf of the "+
 				"server: %w", answer)
 		case "3D000": // invalid_catalog_name
-			return fmt.Errorf("there is no such database: create it, or correct its name in the address: %w", answer)
+			return fmt.Errorf("the database does not exist: create it, or correct its name in the address: %w", answer)
 		case "53300": // too_many_connections
 			return fmt.Errorf("the server has no connection left: raise its max_connections: %w", answer)
 		case "57P03": // cannot_connect_now

@@ -70,7 +70,7 @@ func testRefusals(t *testing.T, c *pgtest.Cluster) {
 		"a parameter that cannot be": {"postgres://relay:secret@127.0.0.1/postgres?sslmode=secretive",
 			"want postgres://USER:PASSWORD@HOST"},
 		"a database that is not there": {strings.Replace(newer, "/postgres?", "/nowhere?", 1),
-			`: there is no such database: create it, or correct its name in the address: FATAL: database "nowhere"`},
+			`: the database does not exist: create it, or correct its name in the address: FATAL: database "nowhere"`},
 		"a user who is not there": {strings.Replace(newer, "//relay:", "//stranger:", 1),
 			`: the server refuses the login: check user and password of the address`},
 		"a parameter of the pool that is 0": {newer + "&pool_max_conns=0", "want postgres://USER:PASSWORD@HOST"},
