@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"slices"
+
 	"qaserelay/rules/event"
 	"qaserelay/rules/message"
 	"qaserelay/rules/template"
@@ -64,8 +66,10 @@ func (s *Set) notify(r *Rule, v *view, result *Result) (all []Notification) {
 		return nil
 	}
 	m, notes := s.render(r, v)
-	s.setMessage(v.context(), &m)
-	defer message.ClearVariables(v.context().Vars)
+	if slices.ContainsFunc(r.Targets, (*Target).readsEvent) {
+		s.setMessage(v.context(), &m)
+		defer message.ClearVariables(v.context().Vars)
+	}
 	for _, t := range r.Targets {
 		p := t.prepare(v.context(), limits{})
 		notes = append(notes, p.notes...)

@@ -31,6 +31,11 @@ func NewTarget(notifier string, options []Option, fallbacks ...*Target) *Target 
 	return t
 }
 
+// readsEvent reports whether an option of the target, or of one of its fallbacks, depends on the event or the message.
+func (t *Target) readsEvent() bool {
+	return t.fixed == nil || slices.ContainsFunc(t.Fallbacks, (*Target).readsEvent)
+}
+
 // Reached returns the number of messages that a target makes which no event changes; 0 means that nobody is left to
 // receive one.
 func (t *Target) Reached() int {

@@ -143,6 +143,9 @@ func (j *judge) answers(n *ast.BinaryNode) (all outcome, ofBoth bool) {
 
 // conflictHint names what the halves of a part disagree about.
 func conflictHint(subjects []string) string {
+	for i, s := range subjects {
+		subjects[i] = strings.TrimPrefix(s, answerOf)
+	}
 	all := strings.Join(subjects, " and ")
 	if len(subjects) > 1 && isOfActor(subjects[0]) && isOfActor(subjects[1]) {
 		return "no entry of people: has both values"

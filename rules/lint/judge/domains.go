@@ -229,7 +229,7 @@ func (p *possibilities) persons(subjects []string) (all []world, ok bool) {
 			fields = append(fields, s)
 		}
 	}
-	if len(fields) < 2 || len(p.People) > maxWorlds/10 {
+	if len(fields) < 2 || len(p.People) > maxWorlds/2 {
 		return nil, false
 	}
 	for _, one := range p.People {

@@ -14,7 +14,7 @@ import (
 )
 
 // maxWorlds is the number of combinations of values beyond which nothing is known about a part.
-const maxWorlds = 2000
+const maxWorlds = 600
 
 // outcome is the set of answers that a part of a condition may give.
 type outcome uint8
@@ -79,13 +79,21 @@ func (j *judge) newPossibilities(part ast.Node) *possibilities {
 	silent := *j
 	silent.report = func(verdict) {}
 	p := &possibilities{judge: &silent, domains: map[string][]class{}}
+	names := map[ast.Node]bool{} // the names of fields
+	ast.Walk(ptr(part), syntax.Visitor(func(n ast.Node) {
+		if member, isMember := n.(*ast.MemberNode); isMember {
+			names[member.Property] = true
+		}
+	}))
 	ast.Walk(ptr(part), syntax.Visitor(func(n ast.Node) {
 		if unary, isUnary := n.(*ast.UnaryNode); isUnary && syntax.IsNumber(unary) {
 			n = &ast.FloatNode{Value: -numberOf(unary.Node)}
 		}
 		switch literal := syntax.Literal(n).(type) {
 		case string:
-			p.addConstant(literal)
+			if !names[n] {
+				p.addConstant(literal)
+			}
 		case int, float64:
 			p.addConstant(value.PlainText(literal))
 		}
@@ -186,7 +194,7 @@ func (p *possibilities) answer(n ast.Node, w world) outcome {
 		case missing:
 			return isFalse
 		}
-		return p.atom(n.String(), w)
+		return undecided // or it fails
 	})
 }
 
@@ -208,8 +216,12 @@ func (p *possibilities) binary(n *ast.BinaryNode, w world) outcome {
 	return p.atom(n.String(), w)
 }
 
+// answerOf begins the text of a subject that is the answer of a part, so that it is not taken for a field.
+const answerOf = "answer of "
+
 // atom returns the answers of a part that is not looked into, whose answer is the same wherever it stands.
 func (p *possibilities) atom(text string, w world) outcome {
+	text = answerOf + text
 	if w == nil {
 		p.counts[text]++
 		p.domains[text] = []class{{kind: ofTruth, exact: "true"}, {kind: ofTruth, exact: "false"}}
