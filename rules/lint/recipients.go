@@ -84,8 +84,8 @@ func (c *checker) strangerTrials(name string) []trial {
 	return made
 }
 
-// adviseOnActor warns once of a rule that sends to the person who acted, or leaves this person out, where an event may
-// bring no more than a member id.
+// adviseOnActor warns once of a rule that sends to the person who acted, or leaves this person out, where the events of an
+// entity bring no more than a member id.
 func (c *checker) adviseOnActor() {
 	missing := c.withoutMemberID()
 	if missing == "" || slices.ContainsFunc(c.file.Sources, func(s rules.Source) bool { return s.Token != nil }) {
@@ -96,7 +96,7 @@ func (c *checker) adviseOnActor() {
 			continue
 		}
 		for _, e := range c.matching[t.Rule] { // none for a text of a notifier
-			if bringsActor(e) {
+			if bringsActor(e.Name) {
 				continue
 			}
 			c.warn(t.At, diag.Finding{Message: t.Key + ": " + e.Name + " tells only the member id of the person who acted, " +
@@ -106,11 +106,15 @@ func (c *checker) adviseOnActor() {
 	}
 }
 
-// bringsActor reports whether an event holds the user object of the person who acted.
-func bringsActor(e *catalog.Schema) bool {
-	return slices.ContainsFunc(people.ActorFields(), func(key string) bool {
-		_, there := e.Fields[key]
-		return there
+// bringsActor reports whether an event, or another one of the same entity, from which the relay knows the member, holds
+// the user object of the person who acted.
+func bringsActor(event string) bool {
+	kind, _, _ := strings.Cut(event, ".")
+	return slices.ContainsFunc(catalog.Schemas().Events, func(e *catalog.Schema) bool {
+		return strings.HasPrefix(e.Name, kind+".") && slices.ContainsFunc(people.ActorFields(), func(key string) bool {
+			_, there := e.Fields[key]
+			return there
+		})
 	})
 }
 
