@@ -60,11 +60,21 @@ func checkField(use template.FieldUse, events []*catalog.Schema) (message, hint 
 		return "", ""
 	}
 	message, hint = judge.CheckPath(condition.Field{Root: root, Path: path}, events)
+	if function := properties[strings.ToLower(path[len(path)-1])]; message != "" && function != "" && len(path) > 1 {
+		hint = "write " + function + " " + strings.Join(use.Path[:len(use.Path)-1], ".")
+		if root != "entity" { // which gets its dot below
+			hint = strings.Replace(hint, root+".", "."+root+".", 1)
+		}
+	}
 	if use.Guarded && root == "payload" && anyHas(events, path) {
 		return "", ""
 	}
 	return strings.Replace(message, root+".", "."+root+".", 1), strings.Replace(hint, "entity.", ".entity.", 1)
 }
+
+// properties are the properties of texts and lists in other languages, and the functions for them.
+var properties = map[string]string{"length": "len", "size": "len", "count": "len", "touppercase": "upper", "upper": "upper",
+	"tolowercase": "lower", "lower": "lower", "trim": "trim", "first": "first", "last": "last"}
 
 // anyHas reports whether any of the events has the field.
 func anyHas(events []*catalog.Schema, path []string) bool {

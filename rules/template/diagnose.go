@@ -159,6 +159,8 @@ var parseErrors = []struct{ pattern, message, hint string }{
 	},
 	{`^unrecognized character in action: U\+\w+ '([“”„‟‘’«»])'`,
 		"a curved quote $1 is used in place of a straight one", `write "`},
+	{`^invalid syntax$`, "the text in quotes has a backslash that means nothing here",
+		"write two, as in \"\\\\d\", or put the text in backquotes: `\\d`"},
 	{`^expected :=$`, "unexpected :", "an argument stands behind a space, without a colon: | default 0"},
 	{`number syntax: "(\+)"$`, "unexpected $1", ""},
 	{`number syntax`, "this begins like a number and is not one", "put text in quotes"},
@@ -245,10 +247,28 @@ func positionOf(text string, at int) diag.Position {
 	return diag.Position{Line: strings.Count(text[:at], "\n") + 1, Col: diag.Column(text[start:], at-start)}
 }
 
+// foreignFunctions are functions of other languages, and what to write instead.
+var foreignFunctions = map[string]string{
+	"now": "write .time, when the event happened", "today": `write date "2006-01-02" .time`,
+	"in": `write eq .project_code "WEB" "API", or has ITEM LIST`, "env": "write ${NAME} for an environment variable",
+	"getenv":   "write ${NAME} for an environment variable",
+	"strftime": `write date "2006-01-02" .time`, "formatdate": `write date "2006-01-02" .time`,
+	"format": `write printf "%d failed" .payload.failed, or date "2006-01-02" .time`,
+	"length": "write len", "size": "write len", "count": "write len", "capitalize": "write title",
+	"escape": "values are escaped for each service, so leave it out", "safehtml": "values are escaped for each service, so leave it out",
+	"html": "values are escaped for each service, so leave it out", "markdown": "bodies are Markdown already, so leave it out",
+	"substring": `write substr 0 5 .entity.title`, "truncate": `did you mean "trunc"?`,
+	"if": "write {{ if … }}", "percentage": "write percent .payload.failed .payload.cases",
+	"pluralize": `write plural .payload.failed "case" "cases"`,
+}
+
 // unknownFunctionHint suggests what to write in place of a function that does not exist.
 func (s *Set) unknownFunctionHint(name string) string {
 	if meant := foreignKeywords[name]; meant != "" {
 		return "write " + example(meant)
+	}
+	if meant := foreignFunctions[strings.ToLower(name)]; meant != "" {
+		return meant
 	}
 	if slices.Contains(VariableNames(), name) {
 		return "in templates names begin with a dot: ." + name

@@ -156,13 +156,13 @@ func (w *fieldWalker) command(c *parse.CommandNode, dot origin) origin {
 	if len(c.Args) == 1 {
 		return origins[0]
 	}
-	if id, ok := c.Args[0].(*parse.IdentifierNode); ok && id.Ident == "index" {
+	if id, ok := c.Args[0].(*parse.IdentifierNode); ok && slices.Contains([]string{"index", "get", "hasKey"}, id.Ident) {
 		return w.index(c, origins[1])
 	}
 	return origin{}
 }
 
-// index returns the origin of index X "a" "b".
+// index returns the origin of index X "a" "b", and of get X "a" and hasKey X "a", which read the same.
 func (w *fieldWalker) index(c *parse.CommandNode, o origin) origin {
 	var names []string
 	for _, arg := range c.Args[2:] {

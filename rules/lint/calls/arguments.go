@@ -19,11 +19,9 @@ func (w *World) arguments(call template.Call) diag.Finding {
 	if !known {
 		return diag.Finding{}
 	}
-	for _, a := range call.Args {
-		if isOperator(a) {
-			return diag.Finding{At: a.At, Message: a.Source + " is an argument of " + call.Name + " here",
-				Hint: fmt.Sprintf(`put each part in parentheses: %s (eq .event_action "completed") (gt .payload.failed 0)`, a.Source)}
-		}
+	if i := slices.IndexFunc(call.Args, isOperator); i >= 0 {
+		return diag.Finding{At: call.Args[i].At, Message: call.Args[i].Source + " is an argument of " + call.Name + " here",
+			Hint: "each part needs parentheses: write " + grouped(call, i)}
 	}
 	if n := len(call.Args); n < usage.Least || usage.Most() >= 0 && n > usage.Most() {
 		return wrongNumber(call, usage)
@@ -58,6 +56,25 @@ func wrongNumber(call template.Call, usage funcs.Usage) diag.Finding {
 func isOperator(a template.Arg) bool {
 	return a.Call != nil && len(a.Call.Args) == 0 && slices.Contains([]string{"and", "or", "not", "eq", "ne", "lt", "le",
 		"gt", "ge"}, a.Source)
+}
+
+// grouped returns a call whose i-th argument is an operator with the parentheses that it needs.
+func grouped(call template.Call, i int) string {
+	source := func(args []template.Arg) string {
+		parts := make([]string, len(args))
+		for j, a := range args {
+			parts[j] = a.Source
+		}
+		return strings.Join(parts, " ")
+	}
+	before, operator, after := source(call.Args[:i]), call.Args[i].Source, source(call.Args[i+1:])
+	switch {
+	case (operator == "and" || operator == "or") && i+1 < len(call.Args) && isOperator(call.Args[i+1]):
+		return fmt.Sprintf("%s (%s %s) (%s)", operator, call.Name, before, after)
+	case operator == "and" || operator == "or":
+		return fmt.Sprintf("%s (%s %s) %s", operator, call.Name, before, after)
+	}
+	return strings.Join(strings.Fields(fmt.Sprintf("%s %s (%s %s)", call.Name, before, operator, after)), " ")
 }
 
 // takes says what a function takes: trunc takes LENGTH and TEXT.
@@ -190,11 +207,22 @@ func accepts(kind, is string, a template.Arg) bool {
 	case "time":
 		return is == "time" || isNumber || is == "string" && isDate(a)
 	case "address":
-		return is == "address" || is == "string"
+		return is == "address" || is == "string" && mayBeAddress(a)
 	case "person":
 		return is != "time" && is != "boolean"
 	}
 	return true
+}
+
+// mayBeAddress reports whether the text of a field may be a URL.
+func mayBeAddress(a template.Arg) bool {
+	if len(a.Path) == 0 {
+		return true
+	}
+	last := strings.ToLower(a.Path[len(a.Path)-1])
+	return slices.ContainsFunc([]string{"url", "link", "href", "uri", "value"}, func(part string) bool {
+		return strings.Contains(last, part)
+	})
 }
 
 // isDate reports whether a field is text that has a date.

@@ -41,7 +41,7 @@ func (w *World) Check(calls []template.Call) (all []diag.Finding) {
 // checks are the checks of functions by name.
 var checks = map[string]func(template.Call) diag.Finding{
 	"date": checkFormat, "Format": checkFormat, "duration": checkDuration, "link": checkLink, "div": checkDiv, "runDuration": checkRunDuration,
-	"percent": checkPercent, "index": checkIndex, "sub": checkPiped, "mod": checkPiped,
+	"percent": checkPercent, "index": checkIndex, "dig": checkDig, "sub": checkPiped, "mod": checkPiped,
 }
 
 // checkFormat checks the layout of date and of .time.Format.
@@ -141,4 +141,22 @@ func checkIndex(call template.Call) diag.Finding {
 	}
 	return diag.Finding{At: call.Args[1].At, Message: "split gives an object with ._0, ._1 and so on, not a list",
 		Hint: fmt.Sprintf("write %s._%d, or splitList in place of split", unpiped(call.Args[0]).Source, n)}
+}
+
+// checkDig checks that the object of dig is its last argument, behind the fallback.
+func checkDig(call template.Call) diag.Finding {
+	n := len(call.Args)
+	switch {
+	case n < 3:
+		return diag.Finding{At: call.At, Message: "dig takes the keys first, then a fallback, then an object",
+			Hint: `write such as dig "plan" "title" "none" .entity`}
+	case call.Args[n-1].Literal == nil || call.Args[0].Literal != nil:
+		return diag.Finding{}
+	}
+	var keys []string
+	for _, a := range call.Args[1:] {
+		keys = append(keys, a.Source)
+	}
+	return diag.Finding{At: call.Args[0].At, Message: "dig takes the keys first, then a fallback, then an object",
+		Hint: fmt.Sprintf(`write dig %s "none" %s`, strings.Join(keys, " "), call.Args[0].Source)}
 }
