@@ -73,6 +73,11 @@ func (j *judge) builtin(n *ast.BuiltinNode) shape {
 			j.shapeOf(arg)
 		}
 	}
+	if n.Name == "count" && len(n.Arguments) == 1 && first.element != nil && first.element.sort != boolean {
+		j.fault(n, "count counts what a condition is true for, and there is none",
+			fmt.Sprintf("for all items write len(%s)", first.source))
+		return numeric(integer, 0, math.Inf(1))
+	}
 	if j.swapped(n, first) {
 		return result(n, first)
 	}

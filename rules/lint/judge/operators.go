@@ -362,7 +362,9 @@ func (j *judge) inList(n *ast.BinaryNode, left, right shape) {
 		c := &comparison{judge: j, node: n, at: n.Left, otherNode: item, subject: left, other: j.shapeOf(item),
 			operator: "in"}
 		switch {
-		case c.other.sort == unknown || c.other.sort == nothing:
+		case c.other.sort == nothing:
+			j.fault(item, "a missing value is in no list", fmt.Sprintf("write %s == nil or %[1]s in …", left.source))
+		case c.other.sort == unknown:
 		case isRange(right):
 			c.other = right
 			c.mismatch()
@@ -413,6 +415,8 @@ func (j *judge) arithmetic(n *ast.BinaryNode) shape {
 	case n.Operator == "+" && (left.sort == text || right.sort == text):
 		return shape{sort: text}
 	case left.isNumber() && right.isNumber():
+		j.fine(n.Left)
+		j.fine(n.Right)
 		return j.calculated(n, left, right)
 	case isDate(left) && right.isNumber(), isDate(right) && left.isNumber():
 		return anyNumber()
