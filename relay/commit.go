@@ -60,7 +60,7 @@ func (e *Engine) storeBatch(ctx context.Context, batch []*pendingEvent) error {
 	for i, p := range batch {
 		events[i] = store.Event{ID: e.IDs.Next(e.Now()), Source: p.event.Source, Name: p.event.Name,
 			Project: p.event.Project, Hash: p.hash, Body: p.event.Body, ReceivedAt: p.event.ReceivedAt,
-			Keys: e.stateKeys(cfg, p.event), ReplayOf: p.replayOf}
+			Keys: e.stateKeys(cfg, p.event), MoreKeys: e.moreKeys(cfg, p), ReplayOf: p.replayOf}
 	}
 	receipts, err := e.Store.Accept(ctx, events, func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
 		plan, err := e.plan(cfg, batch[i], get)

@@ -21,6 +21,7 @@ type pendingEvent struct {
 	replayOf store.ID       // the stored event that it repeats, or zero
 	entity   map[string]any // fields of its entity from the Qase API, or nil
 	member   map[string]any // fields of the acting member from the Qase API, or nil
+	seen     *rules.Seen    // of its entity, as stored before its batch
 	done     chan struct{}
 	decision rules.Decision       // of the last time that it was decided
 	plan     store.Plan           // likewise

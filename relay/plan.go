@@ -43,7 +43,7 @@ func (e *Engine) decideSafely(cfg *config.Config, p *pendingEvent,
 	defer e.recoverRules(p.event, func(panicked any) {
 		d = failedDecision(fmt.Sprintf("the rules panicked: %v", panicked))
 	})
-	state := rules.State{Now: p.event.ReceivedAt, Get: get, Fetched: p.entity, Member: p.member}
+	state := rules.State{Now: p.event.ReceivedAt, Get: get, Fetched: p.entity, Member: p.member, Seen: p.seen}
 	return e.decide(cfg.Rules, p.event, state)
 }
 
@@ -51,6 +51,19 @@ func (e *Engine) decideSafely(cfg *config.Config, p *pendingEvent,
 func (e *Engine) stateKeys(cfg *config.Config, ev *event.Event) []string {
 	defer e.recoverRules(ev, func(any) {})
 	return cfg.Rules.Keys(ev)
+}
+
+// moreKeys returns a function that lists further keys that the decision will read, once those of stateKeys are known, or
+// nil if there are none.
+func (e *Engine) moreKeys(cfg *config.Config, p *pendingEvent) func(get func(string) ([]byte, error)) []string {
+	if !cfg.Rules.HasFlowKeys(p.event) {
+		return nil
+	}
+	return func(get func(string) ([]byte, error)) (keys []string) {
+		defer e.recoverRules(p.event, func(any) {})
+		keys, p.seen = cfg.Rules.FlowKeys(p.event, rules.State{Now: p.event.ReceivedAt, Get: get, Fetched: p.entity})
+		return keys
+	}
 }
 
 // recoverRules stops a panic in the rules, logs it, and calls failed with its value. It has to be deferred.

@@ -141,6 +141,8 @@ type State struct {
 	// Member is the user with the team_member_id of the event, from another source: an object with name and email, or
 	// nil.
 	Member map[string]any
+	// Seen is what FlowKeys has returned for this event, or nil.
+	Seen *Seen
 }
 
 // get returns the value stored under a key, or nil.

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"bytes"
+	"maps"
 	"math/big"
 	"strconv"
 	"strings"
@@ -29,6 +31,58 @@ func finishedKey(ev *event.Event, entity map[string]any, title string) string {
 		parts = append(parts, seriesTitle(title))
 	}
 	return finishedPrefix + event.JoinKey(parts...)
+}
+
+// HasFlowKeys reports whether Decide reads further keys for ev, which follow from the values of those of Keys.
+func (s *Set) HasFlowKeys(ev *event.Event) bool {
+	return ev.Type() == "run" && ev.EntityKey() != "" && s.readsPrevious(ev)
+}
+
+// readsPrevious reports whether the previous run matters for an event about a run: a rule uses it, or the default message
+// names it.
+func (s *Set) readsPrevious(ev *event.Event) bool {
+	return s.usesPrevious || ev.Name == "run.completed" || ev.Name == "run.aborted"
+}
+
+// Seen is what FlowKeys has read of the entity of an event. A State that has it saves Decide the same work, as long as
+// the stored entity is the same.
+type Seen struct {
+	stored []byte
+	entity *entityState // never changed
+}
+
+// entityOf returns the stored entity, which the caller may change.
+func (x *Seen) entityOf(stored []byte) *entityState {
+	if x == nil || !bytes.Equal(stored, x.stored) {
+		return decodeEntity(stored)
+	}
+	e := *x.entity
+	e.Fields = maps.Clone(e.Fields)
+	return &e
+}
+
+// FlowKeys returns those keys. The state has the values of the keys of Keys.
+func (s *Set) FlowKeys(ev *event.Event, st State) ([]string, *Seen) {
+	if !s.HasFlowKeys(ev) {
+		return nil, nil
+	}
+	stored := st.get(entityPrefix + ev.EntityKey())
+	seen := &Seen{stored, decodeEntity(stored)}
+	entity := make(map[string]any, 3)
+	for _, field := range []string{"plan", "environment", "title"} {
+		value, given := ev.Payload[field]
+		if !given {
+			if value = seen.entity.Fields[field]; value == nil {
+				value = st.Fetched[field]
+			}
+		}
+		entity[field] = value
+	}
+	title, _ := entity["title"].(string)
+	if key := finishedKey(ev, entity, title); key != "" {
+		return []string{key}, seen
+	}
+	return nil, seen
 }
 
 // seriesTitle returns the title that runs of a series share: in lower case, without digits and the signs beside them.

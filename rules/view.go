@@ -46,7 +46,7 @@ func (s *Set) view(ev *event.Event, st State) *view {
 	v := &view{event: ev, entityKey: ev.EntityKey(), now: st.Now}
 	e := &entityState{Fields: ev.Payload}
 	if v.entityKey != "" {
-		e = decodeEntity(st.get(entityPrefix + v.entityKey))
+		e = st.Seen.entityOf(st.get(entityPrefix + v.entityKey))
 	}
 	member := st.Member
 	if member == nil && !ev.MemberAssumed {
@@ -91,7 +91,7 @@ func (s *Set) addPrevious(v *view, st State, entity map[string]any) {
 		return
 	}
 	completed := v.event.Name == "run.completed"
-	if s.usesPrevious || completed || v.event.Name == "run.aborted" { // whose default messages name the previous run
+	if s.readsPrevious(v.event) {
 		runs := decodeRuns(st.get(key))
 		if completed {
 			v.changes = append(v.changes, Change{Key: key, Value: runs.encode(v.event, entity),
