@@ -65,9 +65,9 @@ func (e *Engine) startReplay(ctx context.Context, id store.ID, dry bool) *starte
 		r.err = err
 		return r
 	}
-	ev, err := event.Parse(stored.Source, stored.Body, stored.ReceivedAt)
+	ev, err := parseReceived(&stored)
 	if err != nil {
-		r.err = fmt.Errorf("reading the stored event: %w", err)
+		r.err = err
 		return r
 	}
 	_ = json.Unmarshal(stored.Decisions, &r.first) // a decision that cannot be read has matched nothing
@@ -80,6 +80,19 @@ func (e *Engine) startReplay(ctx context.Context, id store.ID, dry bool) *starte
 		r.err = e.enqueue(r.event)
 	}
 	return r
+}
+
+// parseReceived reads a stored event that was received. One that the relay has made is not decided again.
+func parseReceived(stored *store.StoredEvent) (*event.Event, error) {
+	if stored.Kind != "" {
+		return nil, fmt.Errorf("the relay has made this event (kind %s); replay the events that it is about, or retry its "+
+			"deliveries", stored.Kind)
+	}
+	ev, err := event.Parse(stored.Source, stored.Body, stored.ReceivedAt)
+	if err != nil {
+		return nil, fmt.Errorf("reading the stored event: %w", err)
+	}
+	return ev, nil
 }
 
 // result waits for the commit and compares the decisions.

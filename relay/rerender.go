@@ -129,9 +129,13 @@ func (e *Engine) decideAgain(ctx context.Context, id store.ID) (*event.Event, ru
 	if err != nil {
 		return nil, rules.Decision{}, err
 	}
-	ev, err := event.Parse(stored.Source, stored.Body, stored.ReceivedAt)
+	if stored.Kind != "" {
+		return nil, rules.Decision{}, cannotRerender("its event was made by the relay (kind %s); retry it without rendering it "+
+			"again", stored.Kind)
+	}
+	ev, err := parseReceived(&stored)
 	if err != nil {
-		return nil, rules.Decision{}, fmt.Errorf("reading the stored event: %w", err)
+		return nil, rules.Decision{}, err
 	}
 	p := &pendingEvent{event: ev, replayOf: id}
 	e.enrich(ctx, p)

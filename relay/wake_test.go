@@ -384,3 +384,24 @@ func TestTheKeysOfSlotsAreThoseOfTheStore(t *testing.T) {
 		}
 	}
 }
+
+func TestAnEventThatASlotHasMadeIsNotDecidedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := &toyRules{kind: flow.Digest}
+		r, got := newToy(t, y)
+		r.accept(t, "1", "a")
+		arrived(t, got, "1 × a")
+		row := r.memory.Stored[len(r.memory.Stored)-1]
+		for _, dry := range []bool{false, true} {
+			if x := r.Replay(t.Context(), []store.ID{row.ID}, dry)[0]; x.Err == nil || x.New != 0 ||
+				!strings.Contains(x.Err.Error(), "replay the events that it is about") {
+				t.Errorf("replayed: %+v", x)
+			}
+		}
+		var refused *RerenderError
+		if _, _, err := r.decideAgain(t.Context(), row.ID); !errors.As(err, &refused) ||
+			!strings.Contains(refused.Reason, "kind digest") {
+			t.Errorf("rendered again: %v", err)
+		}
+	})
+}

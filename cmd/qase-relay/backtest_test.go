@@ -35,3 +35,22 @@ rules:
 		b.Fatal(err)
 	}
 }
+
+func TestABacktestLeavesOutWhatTheRelayHasMade(t *testing.T) {
+	cfg, problems := lint.Parse([]yamldoc.File{{Name: terminal.DefaultRules, Data: []byte(`
+notifiers: [{name: ops, type: http, url: "http://127.0.0.1:1/"}]
+rules: [{name: all, when: "true", notify: [ops]}]
+`)}}, testOptions())
+	if cfg == nil {
+		t.Fatal(problems)
+	}
+	lines := bytes.NewBufferString(`{"id":"0000000000001","received_at":"2026-01-01T00:00:00Z","source":"qase",` +
+		`"event_name":"run.completed","body":{"event_name":"run.completed","payload":{"id":1}}}
+{"id":"0000000000002","received_at":"2026-01-01T00:00:00Z","source":"qase","kind":"digest",` +
+		`"event_name":"relay.digest","body":{"event_name":"relay.digest","payload":{"id":1}}}
+`)
+	r, err := backtest.Run(t.Context(), readLines(lines), backtest.Options{Rules: cfg.Rules})
+	if err != nil || r.Events != 1 || r.Unreadable != 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}

@@ -95,3 +95,35 @@ func TestAnswersAreUTF8WhateverCame(t *testing.T) {
 		t.Errorf("kept %q, %v", kept.Body, err)
 	}
 }
+
+func TestAnEventThatTheRelayHasMadeIsShownAsSuch(t *testing.T) {
+	d := open(t, "")
+	slot := store.Change{Key: "slot:g/done/1", Value: []byte("{}"), Due: time.Now().Add(-time.Minute)}
+	ev := store.Event{ID: store.NewIDs(9).Next(time.Now()), Source: "qase", Name: "run.completed", Hash: [32]byte{9},
+		Body:       []byte("{}"),
+		ReceivedAt: time.Now()}
+	plan := func(int, func(string) ([]byte, error)) (store.Plan, error) {
+		return store.Plan{Changes: []store.Change{slot}}, nil
+	}
+	if _, err := d.store.Accept(t.Context(), []store.Event{ev}, plan); err != nil {
+		t.Fatal(err)
+	}
+	ev.ID, ev.Kind, ev.Name = ev.ID+1, "digest", "relay.digest"
+	woken, err := d.store.Wake(t.Context(), store.Wake{Limit: 1,
+		Decide: func(int, *store.Slot, func(string) ([]byte, error)) (store.Firing, error) {
+			return store.Firing{Event: &ev, Plan: store.Plan{Changes: []store.Change{{Key: slot.Key}}}}, nil
+		}})
+	if err != nil || woken.Looked != 1 {
+		t.Fatal(woken, err)
+	}
+	for _, path := range []string{"/api/v1/events?event=relay.digest", "/api/v1/events/" + ev.ID.String(),
+		"/api/v1/events/export?event=relay.digest"} {
+		if status, text, _ := d.call(t, "GET", path); status != 200 || strings.Count(text, `"kind":"digest"`) != 1 {
+			t.Errorf("%s: %d %s", path, status, text)
+		}
+	}
+	if status, text, _ := d.call(t, "GET", "/api/v1/events?event=run.completed"); status != 200 ||
+		strings.Contains(text, `"kind"`) {
+		t.Errorf("the others: %d %s", status, text)
+	}
+}

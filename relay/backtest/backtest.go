@@ -60,8 +60,12 @@ type backtest struct {
 	source string
 }
 
-// add decides on one event. A replay is left out: the event that it repeats is in the history.
+// add decides on one event. A replay is left out: the event that it repeats is in the history. So is an event that the
+// relay has made, since the events that it is about are.
 func (b *backtest) add(e desk.Exported) {
+	if e.Kind != "" {
+		return
+	}
 	if e.ReplayOf != "" {
 		b.report.Replays++
 		return

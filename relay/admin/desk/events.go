@@ -26,6 +26,7 @@ type Event struct {
 	Project    string    `json:"project"`
 	ReceivedAt time.Time `json:"received_at"`
 	ReplayOf   string    `json:"replay_of,omitempty"` // the event that this one repeats
+	Kind       string    `json:"kind,omitempty"`      // what the relay has made, such as digest; empty if it was received
 	Matched    []string  `json:"matched,omitempty"`   // the rules that matched
 	// States counts the deliveries by state.
 	States     map[store.State]int `json:"states,omitempty"`
@@ -143,7 +144,7 @@ func (d *Desk) summarize(ctx context.Context, e store.StoredEvent) (Event, error
 
 func eventOf(e store.StoredEvent) Event {
 	v := Event{ID: e.ID.String(), Source: e.Source, Event: e.Name, Project: e.Project, ReceivedAt: e.ReceivedAt,
-		ReplayOf: idText(e.ReplayOf), Body: rawJSON(e.Body), Decisions: rawJSON(e.Decisions)}
+		ReplayOf: idText(e.ReplayOf), Kind: e.Kind, Body: rawJSON(e.Body), Decisions: rawJSON(e.Decisions)}
 	var decision struct{ Results []rules.Result }
 	_ = json.Unmarshal(e.Decisions, &decision) // a decision that cannot be read has matched nothing
 	for _, r := range decision.Results {

@@ -25,6 +25,7 @@ type Exported struct {
 	Project    string          `json:"project"`
 	Event      string          `json:"event_name"`
 	ReplayOf   string          `json:"replay_of,omitempty"` // the event that this one repeats
+	Kind       string          `json:"kind,omitempty"`      // what the relay has made; empty if it was received
 	Body       json.RawMessage `json:"body"`                // as Qase sent it
 	Decided    *Decided        `json:"decided,omitempty"`   // only on request
 }
@@ -74,7 +75,7 @@ func exportPage(found []store.StoredEvent, next store.ID) ExportPage {
 // exportedOf returns a stored event in the form for other programs, without the decision.
 func exportedOf(e store.StoredEvent) Exported {
 	return Exported{ID: e.ID.String(), ReceivedAt: e.ReceivedAt, Source: e.Source, Project: e.Project, Event: e.Name,
-		ReplayOf: idText(e.ReplayOf), Body: rawJSON(e.Body)}
+		ReplayOf: idText(e.ReplayOf), Kind: e.Kind, Body: rawJSON(e.Body)}
 }
 
 // decidedOf returns the decision on a stored event. Only events on which a rule matched have deliveries. Fallbacks are
