@@ -58,9 +58,10 @@ func (e *Engine) storeBatch(ctx context.Context, batch []*pendingEvent) error {
 	cfg, claims := e.Config(), e.dispatcher.NewPromise()
 	events := make([]store.Event, len(batch))
 	for i, p := range batch {
+		keys := e.stateKeys(cfg, p.event)
 		events[i] = store.Event{ID: e.IDs.Next(e.Now()), Source: p.event.Source, Name: p.event.Name,
 			Project: p.event.Project, Hash: p.hash, Body: p.event.Body, ReceivedAt: p.event.ReceivedAt,
-			Keys: e.stateKeys(cfg, p.event), MoreKeys: e.moreKeys(cfg, p), ReplayOf: p.replayOf}
+			Keys: keys, MoreKeys: e.moreKeys(cfg, p, keys), ReplayOf: p.replayOf}
 	}
 	receipts, err := e.Store.Accept(ctx, events, func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
 		plan, err := e.plan(cfg, batch[i], get)

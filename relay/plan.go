@@ -55,14 +55,14 @@ func (e *Engine) stateKeys(cfg *config.Config, ev *event.Event) []string {
 
 // moreKeys returns a function that lists further keys that the decision will read, once those of stateKeys are known, or
 // nil if there are none.
-func (e *Engine) moreKeys(cfg *config.Config, p *pendingEvent) func(get func(string) ([]byte, error)) []string {
-	if !cfg.Rules.HasFlowKeys(p.event) {
+func (e *Engine) moreKeys(cfg *config.Config, p *pendingEvent, keys []string) func(get func(string) ([]byte, error)) []string {
+	if len(keys) == 0 || !cfg.Rules.HasFlowKeys(p.event) {
 		return nil
 	}
-	return func(get func(string) ([]byte, error)) (keys []string) {
+	return func(get func(string) ([]byte, error)) (more []string) {
 		defer e.recoverRules(p.event, func(any) {})
-		keys, p.seen = cfg.Rules.FlowKeys(p.event, rules.State{Now: p.event.ReceivedAt, Get: get, Fetched: p.entity})
-		return keys
+		more, p.seen = cfg.Rules.FlowKeys(p.event, keys, rules.State{Now: p.event.ReceivedAt, Get: get, Fetched: p.entity})
+		return more
 	}
 }
 

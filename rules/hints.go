@@ -102,10 +102,11 @@ func (v *view) missingEntity(path []string) string {
 }
 
 func (v *view) missingPrevious(path []string) string {
+	entity, _ := v.vars["entity"].(map[string]any)
 	switch {
 	case v.event.Type() != "run":
 		return "only events of runs have a previous run"
-	case finishedKey(v.event, v.vars["entity"].(map[string]any), v.title) == "":
+	case finishedKey(v.event, entity["plan"], entity["environment"], v.title) == "":
 		return "neither the plan nor the title of this run is known, so it has no previous run"
 	case v.vars["previous"] == nil:
 		return "no earlier finished run of the same project, plan and environment is known"

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"math/big"
 	"strconv"
@@ -21,22 +22,21 @@ const maxShortText = 200
 
 // finishedKey returns the key of the last finished run of the same project, plan and environment; of a run without a
 // plan, of the same title with digits taken out. It is "" for a run of which neither is known.
-func finishedKey(ev *event.Event, entity map[string]any, title string) string {
-	plan, _ := entity["plan"].(map[string]any)
+func finishedKey(ev *event.Event, ofPlan, environment any, title string) string {
+	plan, _ := ofPlan.(map[string]any)
 	id := event.IDText(plan["id"])
-	parts := []string{ev.Source, ev.Project, id, value.PlainText(entity["environment"])}
 	if id == "" && title == "" {
 		return ""
-	} else if id == "" {
+	}
+	parts := []string{ev.Source, ev.Project, id, value.PlainText(environment)}
+	if id == "" {
 		parts = append(parts, seriesTitle(title))
 	}
 	return finishedPrefix + event.JoinKey(parts...)
 }
 
-// HasFlowKeys reports whether Decide reads further keys for ev, which follow from the values of those of Keys.
-func (s *Set) HasFlowKeys(ev *event.Event) bool {
-	return ev.Type() == "run" && ev.EntityKey() != "" && s.readsPrevious(ev)
-}
+// HasFlowKeys reports whether Decide may read further keys for ev, which follow from the values of those of Keys.
+func (s *Set) HasFlowKeys(ev *event.Event) bool { return ev.Type() == "run" && s.readsPrevious(ev) }
 
 // readsPrevious reports whether the previous run matters for an event about a run: a rule uses it, or the default message
 // names it.
@@ -61,25 +61,24 @@ func (x *Seen) entityOf(stored []byte) *entityState {
 	return &e
 }
 
-// FlowKeys returns those keys. The state has the values of the keys of Keys.
-func (s *Set) FlowKeys(ev *event.Event, st State) ([]string, *Seen) {
-	if !s.HasFlowKeys(ev) {
+// FlowKeys returns those keys, given the keys that Keys has returned. The state has their values.
+func (s *Set) FlowKeys(ev *event.Event, keys []string, st State) ([]string, *Seen) {
+	if !s.HasFlowKeys(ev) || len(keys) == 0 {
 		return nil, nil
 	}
-	stored := st.get(entityPrefix + ev.EntityKey())
-	seen := &Seen{stored, decodeEntity(stored)}
-	entity := make(map[string]any, 3)
-	for _, field := range []string{"plan", "environment", "title"} {
-		value, given := ev.Payload[field]
-		if !given {
-			if value = seen.entity.Fields[field]; value == nil {
-				value = st.Fetched[field]
-			}
-		}
-		entity[field] = value
+	stored := st.get(keys[0]) // the entity
+	if stored == nil && st.Fetched == nil && ev.Payload["plan"] == nil && ev.Payload["title"] == nil {
+		return nil, nil // nothing tells the series of the run
 	}
-	title, _ := entity["title"].(string)
-	if key := finishedKey(ev, entity, title); key != "" {
+	seen := &Seen{stored, decodeEntity(stored)}
+	field := func(name string) any {
+		if v, given := ev.Payload[name]; given {
+			return v
+		}
+		return cmp.Or(seen.entity.Fields[name], st.Fetched[name])
+	}
+	title, _ := field("title").(string)
+	if key := finishedKey(ev, field("plan"), field("environment"), title); key != "" {
 		return []string{key}, seen
 	}
 	return nil, seen

@@ -86,7 +86,7 @@ func (s *Set) addPrevious(v *view, st State, entity map[string]any) {
 	if v.event.Type() != "run" || v.entityKey == "" {
 		return
 	}
-	key := finishedKey(v.event, entity, v.title)
+	key := finishedKey(v.event, entity["plan"], entity["environment"], v.title)
 	if key == "" {
 		return
 	}
