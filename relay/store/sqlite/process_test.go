@@ -20,11 +20,18 @@ const childStore = "QASE_RELAY_TEST_CHILD_STORE"
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(childStore); path != "" {
-		fill(path)
+		if os.Getenv(childSlots) != "" {
+			gather(path)
+		} else {
+			fill(path)
+		}
 		return
 	}
 	os.Exit(m.Run())
 }
+
+// childSlots names the variable that makes that process gather events in slots and fire them.
+const childSlots = "QASE_RELAY_TEST_CHILD_SLOTS"
 
 // fill accepts, claims and finishes without end, and prints the id of each event that was confirmed.
 func fill(path string) {
@@ -48,10 +55,10 @@ func fill(path string) {
 	l.DeliverAll(1 << 30)
 }
 
-func child(t *testing.T, path string) (*exec.Cmd, *bufio.Reader) {
+func child(t *testing.T, path string, env ...string) (*exec.Cmd, *bufio.Reader) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), childStore+"="+path)
+	cmd.Env = append(append(os.Environ(), childStore+"="+path), env...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
