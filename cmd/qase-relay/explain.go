@@ -48,7 +48,8 @@ func newExplain(c *terminal.Console) *cobra.Command {
 		Short:      "Show what each rule does with an event, and why",
 		Long: `Shows for one event what each rule does with it: whether it matches, the value of each part of its
 condition, the reason if it sends nothing, and its messages. Nothing is sent. The event is a file, or an example
-from the catalog with changes as in send.
+from the catalog with changes as in send. Times of a condition, such as time.Hour(), now() and date("2026-01-05 09:30"),
+are in settings.timezone.
 
 Only the events in --given count as earlier events, for entity and previous. An example named
 there is about the same run, defect … as the event. With --id it asks a running relay instead, and shows the
