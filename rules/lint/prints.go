@@ -17,9 +17,12 @@ var objectMakers = []string{"split", "splitn", "dict", "pick", "omit"}
 
 // lintPrints warns of objects and lists of objects that are printed for people and have no name to print.
 func (c *checker) lintPrints(t rulefile.TextSource, printed []template.Arg, events []*catalog.Schema) (all []diag.Finding) {
+	if t.Key == "blocks" {
+		all = bodyInBlocks(printed)
+	}
 	forPeople := []template.Form{template.FormText, template.FormMarkdown, template.FormMrkdwn, template.FormLink}
 	if !slices.Contains(forPeople, t.Form) || t.Compiled == nil { // the dot of a partial may be any value
-		return nil
+		return all
 	}
 	for _, a := range printed {
 		path := strings.Join(a.Path, ".")
@@ -35,6 +38,17 @@ func (c *checker) lintPrints(t rulefile.TextSource, printed []template.Arg, even
 				all = append(all, diag.Finding{At: a.At, Message: a.Source + " is " + field + " without a name, whose fields are printed",
 					Hint: c.fieldsHint(a, field, events)})
 			}
+		}
+	}
+	return all
+}
+
+// bodyInBlocks warns of the Markdown of the message in texts that Slack does not read as Markdown, or that are escaped.
+func bodyInBlocks(printed []template.Arg) (all []diag.Finding) {
+	for _, a := range printed {
+		if a.Call == nil && strings.Join(a.Path, ".") == "body" {
+			all = append(all, diag.Finding{At: a.At, Message: ".body is Markdown, whose signs would be shown here",
+				Hint: "write .text, its plain text"})
 		}
 	}
 	return all
