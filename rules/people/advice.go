@@ -48,7 +48,36 @@ func (p *Directory) instead(way Way, name string) string {
 	case strings.HasPrefix(name, "#") && (way == ByMember || way == ByMention):
 		return "OPTION is for people; a channel is channel: " + strconv.Quote(name)
 	}
-	return cmp.Or(catalog.Similar(name, p.names()), p.otherEntries(way, name))
+	if person := personOfEvent[strings.ToLower(strings.TrimPrefix(name, "."))]; person != "" {
+		return `write "{{ ` + person + ` }}"`
+	}
+	return cmp.Or(catalog.Similar(name, p.names()), p.beginning(name), p.otherEntries(way, name))
+}
+
+// personOfEvent are the templates of people whom an event brings, by the words that people write for them.
+var personOfEvent = map[string]string{
+	"actor": ".actor", "user": ".actor", "reviewers": ".entity.reviewers", "reviewer": ".payload.reviewer",
+	"created_by": ".entity.created_by", "author": ".entity.created_by", "creator": ".entity.created_by",
+	"entity.reviewers": ".entity.reviewers", "entity.created_by": ".entity.created_by", "actor.email": ".actor.email",
+	"payload.reviewer": ".payload.reviewer",
+}
+
+// beginning returns a hint at the only name that begins with a word, or "".
+func (p *Directory) beginning(word string) string {
+	found := ""
+	for _, name := range p.names() {
+		if word == "" || !strings.HasPrefix(fold(name), fold(word)+" ") || name == found {
+			continue
+		}
+		if found != "" {
+			return ""
+		}
+		found = name
+	}
+	if found == "" {
+		return ""
+	}
+	return `did you mean "` + found + `"?`
 }
 
 // ExplainUnknown returns a message about a recipient in the text of a rule who is not in the directory and has no
@@ -58,7 +87,7 @@ func (p *Directory) ExplainUnknown(r Recipient) (message, hint string) {
 		return "", ""
 	}
 	return `no person or team is named "` + value.Shorten(r.name, 60) + `"`,
-		cmp.Or(catalog.Similar(r.name, p.names()), p.otherEntries(ByMember, r.name))
+		p.instead(ByMember, r.name)
 }
 
 // otherEntries says what can be written in place of name, which nobody has.

@@ -153,7 +153,8 @@ func (p *optionParser) checkPeople(t yamldoc.Text, of *rules.People) {
 	for _, one := range of.Directory.Resolve(t.S) {
 		if p.key == rules.Except {
 			if message, hint := of.Directory.ExplainUnknown(one); message != "" {
-				p.d.Report(t.Node, diag.Warning, p.key+": "+message+", so nobody is left out", hint)
+				p.d.Report(t.Node, diag.Warning, p.key+": "+message+", so nobody is left out",
+					strings.ReplaceAll(hint, "OPTION", p.key))
 			}
 			continue
 		}
