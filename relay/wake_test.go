@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,10 +24,11 @@ type toyRules struct {
 	kind    flow.Kind
 	wait    time.Duration
 	dry     bool
-	unknown bool
+	unknown atomic.Bool   // no rule has the slots
 	fails   func(try int) // called for each decision about a slot
-	tries   int
-	removed bool // the last slot was that of a rule that is gone
+	tries   atomic.Int64
+	removed atomic.Bool            // the last slot was that of a rule that is gone
+	refused atomic.Pointer[string] // the key of a slot whose event the store cannot keep
 }
 
 func (y *toyRules) key(title string) string {
@@ -49,10 +51,9 @@ func (y *toyRules) decide(_ *rules.Set, ev *event.Event, st rules.State) (d rule
 }
 
 func (y *toyRules) wake(_ *rules.Set, w rules.Woken, st rules.State) (d rules.Decision) {
-	y.tries++
-	y.removed = w.Removed
-	if y.fails != nil {
-		y.fails(y.tries)
+	y.removed.Store(w.Removed)
+	if try := int(y.tries.Add(1)); y.fails != nil {
+		y.fails(try)
 	}
 	if _, err := st.Get("entity:x"); err != nil {
 		return d
@@ -60,6 +61,9 @@ func (y *toyRules) wake(_ *rules.Set, w rules.Woken, st rules.State) (d rules.De
 	title := fmt.Sprintf("%d × %s", len(w.Items), w.Items[0].Event.Payload["title"])
 	d.Row = &rules.Row{Kind: "digest", Source: "qase", Name: "relay.digest", Project: "WEB", Body: []byte(`{}`)}
 	d.Notifications = []rules.Notification{{Message: message.Message{Rule: "toy", Title: title}, Notifier: "ops"}}
+	if key := y.refused.Load(); key != nil && *key == w.Key {
+		d.Row.Project = "BAD"
+	}
 	d.Changes = []rules.Change{{Key: w.Key}}
 	return d
 }
@@ -70,7 +74,7 @@ func newToy(t *testing.T, y *toyRules, adjust ...func(*Options)) (*rig, *dispatc
 	got := &dispatchtest.Arrivals{}
 	r := newRigWith(t, dispatchtest.Senders{"ops": got.Always(nil)}, func(r *rig) {
 		r.decide = y.decide
-		r.waker.rules = &slotRules{wake: y.wake, knows: func(*rules.Set, flow.Name) bool { return !y.unknown },
+		r.waker.rules = &slotRules{wake: y.wake, knows: func(*rules.Set, flow.Name) bool { return !y.unknown.Load() },
 			needs: func(*rules.Set, rules.Woken) rules.Needs { return rules.Needs{Keys: []string{"entity:x"}} }}
 	}, adjust...)
 	return r, got
@@ -157,7 +161,7 @@ func TestASlotThatCannotBeDecidedIsTriedAgainLaterEachTime(t *testing.T) {
 		}
 		time.Sleep(6*time.Minute + 59*time.Second) // 1 + 2 + 4
 		arrived(t, got)
-		if tries := y.tries; tries != 6 {
+		if tries := y.tries.Load(); tries != 6 {
 			t.Errorf("%d tries", tries)
 		}
 		time.Sleep(time.Second + 10*time.Millisecond)
@@ -196,17 +200,18 @@ func TestASlotThatCannotBeReadIsSetAsideWithItsItems(t *testing.T) {
 
 func TestASlotThatNoRuleHasIsLeftForTenMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		y := &toyRules{kind: flow.Digest, unknown: true}
+		y := &toyRules{kind: flow.Digest}
+		y.unknown.Store(true)
 		r, got := newToy(t, y)
 		r.accept(t, "1", "a")
 		time.Sleep(unknownFor - time.Second)
 		arrived(t, got)
-		if y.tries != 0 {
+		if y.tries.Load() != 0 {
 			t.Error("it was decided about")
 		}
 		time.Sleep(2 * time.Second)
 		arrived(t, got, "1 × a")
-		if !y.removed {
+		if !y.removed.Load() {
 			t.Error("the decision does not know that the rule is gone")
 		}
 	})
@@ -214,11 +219,12 @@ func TestASlotThatNoRuleHasIsLeftForTenMinutes(t *testing.T) {
 
 func TestASlotWhoseRuleComesBackFiresAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		y := &toyRules{kind: flow.Digest, unknown: true}
+		y := &toyRules{kind: flow.Digest}
+		y.unknown.Store(true)
 		r, got := newToy(t, y)
 		r.accept(t, "1", "a")
 		time.Sleep(time.Minute)
-		y.unknown = false
+		y.unknown.Store(false)
 		r.Reload(r.Config())
 		arrived(t, got, "1 × a")
 	})
@@ -283,8 +289,8 @@ func TestADryRunFiresItsOwnSlotsOnly(t *testing.T) {
 			y.dry = dry
 			r.accept(t, "2", "ours")
 			time.Sleep(time.Hour)
-			if y.tries != 2 {
-				t.Errorf("dry run %v: %d decisions", dry, y.tries)
+			if y.tries.Load() != 2 {
+				t.Errorf("dry run %v: %d decisions", dry, y.tries.Load())
 			}
 			if dry {
 				arrived(t, got)
@@ -306,14 +312,7 @@ func TestASlotWhoseMessageCannotBeKeptDelaysNoOther(t *testing.T) {
 			r.accept(t, fmt.Sprint(i), fmt.Sprint(i))
 		}
 		bad := r.memory.FirstDue()
-		plain := r.waker.rules.wake
-		r.waker.rules.wake = func(set *rules.Set, w rules.Woken, st rules.State) rules.Decision {
-			d := plain(set, w, st)
-			if w.Key == bad {
-				d.Row.Project = "BAD"
-			}
-			return d
-		}
+		y.refused.Store(&bad)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if len(got.Titles()) != 4 {
@@ -323,7 +322,7 @@ func TestASlotWhoseMessageCannotBeKeptDelaysNoOther(t *testing.T) {
 		if !strings.Contains(string(value), `"fault"`) {
 			t.Errorf("the slot has %s", value)
 		}
-		r.waker.rules.wake = plain
+		y.refused.Store(nil)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if len(got.Titles()) != 5 {
@@ -337,13 +336,15 @@ func TestSlotsWaitWhileNoMoreIsAccepted(t *testing.T) {
 		y := &toyRules{kind: flow.Digest, wait: time.Second}
 		r, got := newToy(t, y)
 		r.accept(t, "1", "a")
-		c := *r.Config()
-		c.Settings.Backlog.Bytes = 1 // the item has one
-		r.Reload(&c)
+		limit := func(bytes int64) {
+			c, f := *r.Config(), *r.Config().Config
+			f.Settings.Backlog.Bytes, c.Config = bytes, &f
+			r.Reload(&c)
+		}
+		limit(1) // the item has one
 		time.Sleep(time.Minute)
 		arrived(t, got)
-		c.Settings.Backlog.Bytes = 0
-		r.Reload(&c)
+		limit(0)
 		arrived(t, got, "1 × a")
 	})
 }
