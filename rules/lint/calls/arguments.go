@@ -141,7 +141,8 @@ func (w *World) misfit(is word, a template.Arg) int {
 	if kind != "" && !accepts(is.kind, kind, a) {
 		return wrong
 	}
-	if is.fixed && len(a.Path) > 0 || is.kind == "label" && kind == "address" || is.kind == "address" && kind == "string" {
+	isConstant := len(a.Path) == 0 && a.Call == nil
+	if is.fixed && !isConstant || is.kind == "label" && kind == "address" || is.kind == "address" && kind == "string" {
 		return doubtful
 	}
 	return 0
