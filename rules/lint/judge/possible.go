@@ -369,7 +369,7 @@ func (p *possibilities) in(n *ast.BinaryNode, w world) outcome {
 			same := p.compare(&ast.BinaryNode{Operator: "==", Left: n.Left, Right: item}, w)
 			found = found.not().and(same.not()).not()
 		}
-		return found
+		return found | p.overClasses(n.Left, w, ofList)
 	case *ast.BinaryNode:
 		from, ok1 := p.constant(syntax.Literal(right.Left))
 		to, ok2 := p.constant(syntax.Literal(right.Right))
@@ -387,6 +387,14 @@ func (p *possibilities) in(n *ast.BinaryNode, w world) outcome {
 		})
 	}
 	return p.atom(n.String(), w)
+}
+
+// ofList returns the answers of in for a value that may be a list, of which one item is enough.
+func ofList(c class) outcome {
+	if c.kind == anything {
+		return undecided
+	}
+	return 0
 }
 
 // search returns the answers of contains and the like with a constant.

@@ -60,7 +60,8 @@ func (g conditions) leaf() string {
 
 // payload returns a payload, without some of the fields.
 func (g conditions) payload() map[string]any {
-	values := []any{0, 1, 2, 3, 2.5, -1, 1.5, 100, "2", "a", "b", "ab", "abc", "", "zz", true, false, []any{1}, map[string]any{"x": 2}}
+	values := []any{0, 1, 2, 3, 2.5, -1, 1.5, 100, "2", "a", "b", "ab", "abc", "", "zz", true, false, []any{1}, []any{"a", "b", 2, 3},
+		map[string]any{"x": 2}}
 	all := map[string]any{}
 	for _, name := range []string{"x", "y"} {
 		if g.IntN(5) > 0 {
