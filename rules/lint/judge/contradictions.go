@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
@@ -148,7 +149,10 @@ func conflictHint(subjects []string) string {
 	}
 	all := strings.Join(subjects, " and ")
 	if len(subjects) > 1 && isOfActor(subjects[0]) && isOfActor(subjects[1]) {
-		return "no entry of people: has both values"
+		if slices.Contains(subjects, "actor.automation") {
+			return "actor.automation is true for events without a person"
+		}
+		return "no entry of people: fits both"
 	}
 	return "the answer is the same for each value of " + all
 }
