@@ -178,10 +178,10 @@ func (w *targetWriter) leaveOut(p *People, c template.Context) {
 	w.out = append(w.out, all...)
 }
 
-// knowMembers is the advice about members of whom only the id is known.
+// knowMembers is the advice about members who are known by id alone.
 const knowMembers = "write member_id in people, or api_token in the source"
 
-// unknownActor returns the name of an actor of whom only a member id is known, or "".
+// unknownActor returns the name of an actor who is known by member id alone, or "".
 func (w *targetWriter) unknownActor(c template.Context) string {
 	actor, _ := c.Vars["actor"].(map[string]any)
 	if automation, _ := actor["automation"].(bool); automation || actor["email"] != nil {

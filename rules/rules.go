@@ -130,7 +130,7 @@ func (s *Set) SamePeople(a, b []string) bool {
 	return s.IncludesPeople(a, b) && len(s.resolve(a)) == len(s.resolve(b))
 }
 
-// IncludesPeople reports whether the people whom a list of texts names include those of another list, which names any.
+// IncludesPeople reports whether the people of a list of texts include those of another list, which is not without people.
 func (s *Set) IncludesPeople(all, some []string) bool {
 	these, those := s.resolve(all), s.resolve(some)
 	missing := func(one people.Recipient) bool { return !slices.ContainsFunc(these, one.Is) }

@@ -132,7 +132,7 @@ func TestWhatTheTokenEndpointSaysIsClassed(t *testing.T) {
 			notifiers.ReasonServer, "access_token"},
 		"a token of two lines": {tokenAnswer(`{"access_token":"line1\nline2"}`), "permanent", notifiers.ReasonAuth,
 			"cannot be sent: check oauth2.token_url"},
-		"a type that is no word": {tokenAnswer(`{"access_token":"x","token_type":"Bear\u0001er"}`), "permanent",
+		"a type with a control character": {tokenAnswer(`{"access_token":"x","token_type":"Bear\u0001er"}`), "permanent",
 			notifiers.ReasonAuth, "cannot be sent: check oauth2.token_url"},
 	} {
 		t.Run(name, func(t *testing.T) {

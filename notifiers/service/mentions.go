@@ -34,7 +34,7 @@ func (m Mentions) advise(value any, path []string) (all []notifiers.Advice) {
 			return nil
 		}
 		if len(path) == 0 {
-			path = []string{"0"} // leads to the text, which is no list
+			path = []string{"0"} // leads to the text, which is not a list
 		}
 		for _, text := range strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(",;\r\n", r) }) {
 			if text = strings.TrimSpace(text); text == "" || m.Notify(text) {

@@ -75,7 +75,7 @@ type checker struct {
 	matching           map[*rules.Rule][]*catalog.Schema // the events that a rule can match
 	tried              map[string][]trial                // by event name
 	triedWithPeople    map[string][]trial                // the same, with people who can be reached
-	triedWithStrangers map[string][]trial                // the same, with people whom the directory does not know
+	triedWithStrangers map[string][]trial                // the same, with people outside the directory
 	remarks            map[string][]rules.Remark         // by notifier and options
 	reported           map[string]bool                   // the places of options that have a remark
 	impossible         map[*rules.Rule]bool              // the rules that no event of the catalog can match, as far as known

@@ -25,7 +25,7 @@ func (c *checker) checkRecipients() {
 	c.adviseOnActor()
 }
 
-// checkTarget warns of an entry of notify that names nobody, or that leaves out all whom it names.
+// checkTarget warns of an entry of notify without people, or that leaves out all of its people.
 func (c *checker) checkTarget(r *rules.Rule, t rulefile.TargetSource) {
 	carrier := slices.IndexFunc(t.Options, carries)
 	if carrier < 0 {
@@ -72,8 +72,8 @@ func (c *checker) anyReached(r *rules.Rule, t *rules.Target) bool {
 	})
 }
 
-// strangerTrials returns trials of an event in which all people are one who is not in the directory: the people of the
-// examples may be those whom a rule leaves out by name.
+// strangerTrials returns trials of an event in which all people are one person outside the directory: a rule may leave
+// out the people of the examples by name.
 func (c *checker) strangerTrials(name string) []trial {
 	made, known := c.triedWithStrangers[name]
 	if !known {

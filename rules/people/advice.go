@@ -12,7 +12,7 @@ import (
 )
 
 // Explain returns a message about a recipient in the text of a rule who cannot be reached, and a hint at a fix, in which
-// OPTION stands for the key. Both are "" for one who can. wrong says that the text names no person at all.
+// OPTION stands for the key. Both are "" if the person can be reached. wrong says that the text is not a name at all.
 func (p *Directory) Explain(way Way, r Recipient) (message, hint string, wrong bool) {
 	_, missed := p.Reach(way, r)
 	name := value.Shorten(cmp.Or(r.name, r.literal), 60)
@@ -40,7 +40,7 @@ func (p *Directory) Explain(way Way, r Recipient) (message, hint string, wrong b
 		p.instead(way, name), way == ByAddress
 }
 
-// instead returns a hint at what a name that nobody has may stand for.
+// instead returns a hint at the entry that is meant by an unknown name.
 func (p *Directory) instead(way Way, name string) string {
 	switch {
 	case way == ByMention && slices.Contains(mentionGroups, "@"+name):
@@ -90,7 +90,7 @@ func (p *Directory) ExplainUnknown(r Recipient) (message, hint string) {
 		p.instead(ByMember, r.name)
 }
 
-// otherEntries says what can be written in place of name, which nobody has.
+// otherEntries lists the entries that are possible in place of an unknown name.
 func (p *Directory) otherEntries(way Way, name string) string {
 	form := ""
 	switch way {

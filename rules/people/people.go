@@ -148,20 +148,23 @@ func (p *Directory) Actor(ev *event.Event, member map[string]any) map[string]any
 	return actor
 }
 
+// noName is the name of an actor of whom the event tells nothing.
+const noName = "somebody"
+
 // nameOfUnknown returns the name of an actor who is not in the directory and has no user object with a name.
 func nameOfUnknown(ev *event.Event, email any) string {
 	switch {
 	case email != nil:
 		return value.PlainText(email)
 	case !ev.MemberKnown:
-		return "somebody"
+		return noName
 	case ev.MemberID == 0:
 		return "automation"
 	}
 	return memberName(ev.MemberID)
 }
 
-// memberPrefix begins the name of a member of whom only the id is known.
+// memberPrefix begins the name of a member who is known by id alone.
 const memberPrefix = "member "
 
 func memberName(id int) string { return memberPrefix + strconv.Itoa(id) }

@@ -78,9 +78,9 @@ func (r Recipient) memberID() int {
 
 // isUnknown reports whether nothing is known of the recipient by which people are told apart: at most a member id.
 func (r Recipient) isUnknown() bool {
-	noName := r.name == "" || r.name == "somebody" || r.name == memberName(r.member) ||
+	nameless := r.name == "" || r.name == noName || r.name == memberName(r.member) ||
 		r.name == strconv.Itoa(r.member)
-	return noName && r.person == nil && r.email == "" && r.id == "" && r.junk == "" && !r.machine
+	return nameless && r.person == nil && r.email == "" && r.id == "" && r.junk == "" && !r.machine
 }
 
 // MayBe reports whether two recipients could be one person, though nothing says that they are: of the first not more

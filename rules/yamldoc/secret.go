@@ -173,7 +173,7 @@ func valueEnd(text string) int {
 	return max(1, len(plainValue.FindString(text)))
 }
 
-// ordinary matches parts of values that are no secret, and that problems name: schemes, tags and variables.
+// ordinary matches parts of values that are not secret, and stay readable in problems: schemes, tags and variables.
 var ordinary = regexp.MustCompile(`^(?i:bearer|basic|digest|token|!env|!file|!secret|!vault|!include)$|` +
 	`^\$?[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$|` + shellVariable.String())
 

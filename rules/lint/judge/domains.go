@@ -300,7 +300,7 @@ func (p *possibilities) classesOf(field, known string) []class {
 	return append(p.unlisted(field), own)
 }
 
-// unlisted returns the classes of a field of people who are not in the directory, or of whom it does not say the field.
+// unlisted returns the classes of a field for people outside the directory, and for entries of it without the field.
 func (p *possibilities) unlisted(field string) []class {
 	return slices.DeleteFunc(slices.Clone(p.domains[field]), func(c class) bool {
 		return slices.ContainsFunc(p.People, func(one people.Person) bool {

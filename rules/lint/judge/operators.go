@@ -56,7 +56,8 @@ func (j *judge) binary(n *ast.BinaryNode) shape {
 	return shape{sort: boolean}
 }
 
-// negated reports an operator whose left side is negated alone and is no condition, and returns whether it is.
+// negated reports a negation of the left side of an operator alone, which is not a condition, and returns whether there
+// is one.
 func (j *judge) negated(n *ast.BinaryNode) bool {
 	message, hint := diagnose.Negated(n)
 	if message == "" {
