@@ -139,6 +139,9 @@ func writeDate(out []string, sign string) {
 	for i := 0; i < len(out); i += 2 {
 		numbers = append(numbers, out[i])
 	}
+	if slices.Equal(numbers, []string{"06", "01", "02"}) {
+		return // the parts of a layout, in the order of ISO 8601
+	}
 	yearFirst := len(numbers[0]) == 4
 	order := []int{0, 1, 2} // of day, month and year: the places of each
 	switch {
