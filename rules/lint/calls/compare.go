@@ -28,6 +28,9 @@ func (w *World) comparison(call template.Call) diag.Finding {
 	if f := piped(call); f.Message != "" {
 		return f
 	}
+	if f := orderOfText(call); f.Message != "" {
+		return f
+	}
 	if f := weekday(call); f.Message != "" {
 		return f
 	}
@@ -61,6 +64,30 @@ func piped(call template.Call) diag.Finding {
 	return diag.Finding{At: call.At,
 		Message: fmt.Sprintf("the value before | is the last one, so this is %s %s %s", call.Args[0].Source, order, last.Source),
 		Hint:    "write " + call.Name + " " + unpiped(last).Source + " " + call.Args[0].Source}
+}
+
+// orderOfText reports an order of a text that a function makes of a number, such as "9%", and a constant text: "9%" is
+// behind "10".
+func orderOfText(call template.Call) diag.Finding {
+	isText := func(a template.Arg) bool { return a.IsText }
+	if !slices.Contains([]string{"lt", "le", "gt", "ge"}, call.Name) || !slices.ContainsFunc(call.Args, isText) {
+		return diag.Finding{}
+	}
+	for _, a := range call.Args {
+		hint := ""
+		switch inner := a.Call; {
+		case inner == nil:
+		case inner.Name == "percent" && len(inner.Args) == 2:
+			hint = fmt.Sprintf("compare div (mul %s 100) %s with a number", inner.Args[0].Source, inner.Args[1].Source)
+		case inner.Name == "duration" && len(inner.Args) == 1:
+			hint = fmt.Sprintf("compare the seconds: %s", inner.Args[0].Source)
+		}
+		if hint != "" {
+			return diag.Finding{At: a.At, Message: a.Call.Name + " gives text, which " + call.Name + " compares letter by letter",
+				Hint: hint}
+		}
+	}
+	return diag.Finding{}
 }
 
 // unpiped returns an argument as it stands within a call.
