@@ -57,7 +57,7 @@ func mayImport() map[string][]string {
 		"rules/placeholder":    {}, // of rules files, and of addresses in notifiers
 		"rules/yamldoc":        {"rules/catalog", "rules/diag", "rules/value", "rules/placeholder"},
 		"rules/rulefile":       append([]string{"rules", "rules/yamldoc"}, language...),
-		"rules/lint":           append([]string{"rules/lint/judge", "rules/lint/calls"}, file...),
+		"rules/lint":           append([]string{"rules/lint/judge", "rules/lint/calls", "rules/condition/syntax"}, file...),
 		"rules/lint/judge": append([]string{"rules", "rules/condition/syntax", "rules/condition/diagnose",
 			"rules/lint/layout"},
 			language...),

@@ -46,6 +46,8 @@ type overlapFinder struct {
 	stopped  map[string]bool            // events that a rule so far keeps from later ones
 	found    int                        // warnings
 	tried    int                        // pairs of alternatives
+
+	candidates int // events made for pairs of rules
 }
 
 // ruleMatch is a rule and one event that it can match.
@@ -53,6 +55,8 @@ type ruleMatch struct {
 	*rulefile.RuleSource
 	event  string
 	claims func() [][]condition.Claim // of the condition for the event, computed once
+
+	matched func() []bool // for each trial of the event whether it matches, computed once
 }
 
 // recipient is a notifier with the options of a message to it.
@@ -121,7 +125,9 @@ func (f *overlapFinder) compare(r *rulefile.RuleSource, recipients []recipient, 
 			continue
 		}
 		claims := func() [][]condition.Claim { return r.Rule.Condition.Claims(condition.FactsOf(e.Name)) }
-		own := &ruleMatch{RuleSource: r, event: e.Name, claims: sync.OnceValue(claims)}
+		matched := func() []bool { return f.matchedTrials(r.Rule, e.Name) }
+		own := &ruleMatch{RuleSource: r, event: e.Name, claims: sync.OnceValue(claims),
+			matched: sync.OnceValue(matched)}
 		for _, to := range recipients {
 			key := to.key + "\x00" + e.Name
 			before := f.overlapping(f.earlier[key], own)
@@ -136,7 +142,7 @@ func (f *overlapFinder) compare(r *rulefile.RuleSource, recipients []recipient, 
 	}
 }
 
-// overlapping returns the first of the earlier rules that can match together with m, or nil.
+// overlapping returns the first of the earlier rules that matches an event together with m, or nil.
 func (f *overlapFinder) overlapping(earlier []*ruleMatch, m *ruleMatch) *ruleMatch {
 	if f.found >= maxOverlaps {
 		return nil
@@ -146,7 +152,8 @@ func (f *overlapFinder) overlapping(earlier []*ruleMatch, m *ruleMatch) *ruleMat
 			break
 		}
 		f.tried += 1 + len(before.claims())*len(m.claims())
-		if satisfiable(before.claims(), m.claims()) && f.canMatch(before.RuleSource) && f.canMatch(m.RuleSource) {
+		if satisfiable(before.claims(), m.claims()) && f.canMatch(before.RuleSource) && f.canMatch(m.RuleSource) &&
+			f.haveWitness(before, m) {
 			return before
 		}
 	}
