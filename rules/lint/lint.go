@@ -43,7 +43,7 @@ func Check(file *rulefile.File) diag.Problems {
 		}
 		findings, events := c.world.Check(r.Parsed)
 		c.matching[r.Rule] = events
-		c.warn(r.When, findings...)
+		c.warn(r.When, append(findings, checkGrouping(r.Parsed)...)...)
 	}
 	c.checkOverlaps()
 	c.checkReach()
