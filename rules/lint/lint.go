@@ -43,6 +43,7 @@ func Check(file *rulefile.File) diag.Problems {
 		}
 		findings, events := c.world.Check(r.Parsed)
 		c.matching[r.Rule] = events
+		findings = append(findings, checkParts(r.Parsed, events)...)
 		c.warn(r.When, append(findings, checkGrouping(r.Parsed)...)...)
 	}
 	c.checkOverlaps()
