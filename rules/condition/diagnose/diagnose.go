@@ -142,7 +142,7 @@ func syntaxFault(fe *file.Error, source []rune) *fault {
 	switch {
 	case strings.Contains(fe.Message, "coalesce expressions (??) cannot be mixed"):
 		return &fault{fe.From, "?? and another operator stand side by side without brackets",
-			"put ?? and its two sides in brackets: (payload.failed ?? 0) > 0"}
+			fallbackHint(string(source))}
 	case m == nil:
 		return &fault{fe.From, fe.Message, ""}
 	case m[1] == "EOF" && shareFault(source, end) != nil:
@@ -196,6 +196,10 @@ func (e *typeError) explain(message string) (text, hint string) {
 	}
 	if strings.Contains(message, "exceeds maximum allowed nodes") {
 		return fmt.Sprintf("the condition has more than %d parts", syntax.MaxNodes), "split the rule"
+	}
+	if strings.Contains(message, "*time.Location") {
+		return "a condition cannot change the time zone of a time",
+			"set it for all conditions: settings: {timezone: Europe/Paris}"
 	}
 	if strings.HasPrefix(message, "cannot use pointer accessor outside predicate") {
 		return "a name begins with a dot", "write it without: the dot is for templates"

@@ -116,10 +116,38 @@ func (e *typeError) wrongItem(kind, items string) (message, hint string) {
 	case kind == "an object":
 		m.right.Node = list.Nodes[0]
 		return message, strings.Replace(m.objectHint(), list.Nodes[0].String(), list.String(), 1)
+	case len(list.Nodes) == 1 && isRange(list.Nodes[0]):
+		return fmt.Sprintf("%s is %s, and the list holds a range", m.left, kind),
+			fmt.Sprintf("write %s %s %s", m.left, b.Operator, list.Nodes[0])
 	case kind == "a number":
 		return message, "write " + strings.ReplaceAll(list.String(), `"`, "")
 	case kind == "text":
 		return message, "put each item in quotes"
 	}
 	return message, ""
+}
+
+func isRange(n ast.Node) bool {
+	b, isBinary := n.(*ast.BinaryNode)
+	return isBinary && b.Operator == ".."
+}
+
+// fallback matches x ?? y, with the comparison behind it.
+var fallback = regexp.MustCompile(
+	`([\w.]+)\s*\?\?\s*("[^"]*"|'[^']*'|[\w.]+)(\s*(?:[=!<>]=|[<>])\s*(?:"[^"]*"|'[^']*'|[\w.]+))?`)
+
+// fallbackHint shows the brackets of the first x ?? y that has none.
+func fallbackHint(source string) string {
+	const words = "put ?? and its two sides in brackets: "
+	for _, at := range fallback.FindAllStringSubmatchIndex(source, -1) {
+		if strings.HasSuffix(source[:at[0]], "(") && strings.HasPrefix(source[at[5]:], ")") {
+			continue
+		}
+		rest := ""
+		if at[6] >= 0 {
+			rest = source[at[6]:at[7]]
+		}
+		return fmt.Sprintf("%s(%s ?? %s)%s", words, source[at[2]:at[3]], source[at[4]:at[5]], rest)
+	}
+	return words + "(payload.failed ?? 0) > 0"
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"qaserelay/rules/catalog"
@@ -54,7 +55,7 @@ func (c *comparison) numberHint() string {
 	b, s := c.other, c.subject
 	switch {
 	case percentage.MatchString(b.source):
-		return "a share is written as payload.failed / payload.cases > 0.05"
+		return c.shareHint()
 	case isRange(b):
 		return "write " + s.source + " in " + strings.Trim(b.source, "[]")
 	case isNumeric(b.literal):
@@ -73,6 +74,21 @@ func (c *comparison) numberHint() string {
 		return c.with(b.source + "." + b.best(nil))
 	}
 	return "compare it with " + withArticle(string(cmp.Or(s.sort, number)))
+}
+
+// shareHint says how to write a percentage.
+func (c *comparison) shareHint() string {
+	s := c.subject
+	percent, _ := strconv.ParseFloat(strings.Trim(c.other.source, `"% `), 64)
+	switch {
+	case strings.Contains(s.source, "100"):
+		return c.with(value.PlainText(percent))
+	case strings.Contains(s.source, "/"):
+		return c.with(value.PlainText(percent / 100))
+	case s.isField() && s.share != nil:
+		return fmt.Sprintf("a share is written as %s / %s %s %v", s.source, s.share.of, c.operator, percent/100)
+	}
+	return fmt.Sprintf("a share is written as payload.failed / payload.cases %s %v", c.operator, percent/100)
 }
 
 // millisecondsHint says how to write a length of time beside a number.

@@ -394,6 +394,9 @@ func (j *judge) search(n *ast.BinaryNode) {
 		operator: n.Operator}
 	switch {
 	case j.withItself(n, left):
+	case left.isConst && left.sort == text && right.isField() && !strings.ContainsAny(left.source, ",;|"):
+		j.fault(n.Right, n.Operator+" has the text that it looks into on its left",
+			fmt.Sprintf("write %s %s %s", right.source, n.Operator, left.source))
 	case n.Operator == "matches" && right.isField():
 		j.fault(n.Right, right.source+" is text of the event, which need not be a valid pattern",
 			fmt.Sprintf("write %s contains %s", left.source, right.source))
