@@ -33,7 +33,7 @@ func (c *compiler) option(d *document, e yamldoc.Entry, field yamldoc.Field, inf
 	}
 	c.inOption = true
 	defer func() { c.inOption = false }()
-	defer p.advise(e)
+	defer p.advise(e, people.Way(field.Form))
 	if people.IsWay(field.Form) {
 		return rules.Option{Key: p.key, Value: p.people(e.Value, roleOf(field, info))}
 	}
@@ -156,12 +156,17 @@ func blockForm(kind, key string) template.Form {
 	return template.FormMrkdwn
 }
 
-// advise reports the remarks of the kind on the option, each at its position.
-func (p *optionParser) advise(e yamldoc.Entry) {
+// advise reports the remarks of the kind on the option, each at its position. Mentioned people of the directory are
+// advised on as the service would get them.
+func (p *optionParser) advise(e yamldoc.Entry, way people.Way) {
 	if p.info.kind.Advise == nil {
 		return
 	}
-	for _, a := range p.info.kind.Advise(p.info.config, e.Key.Value, asWritten(e.Value)) {
+	value := asWritten(e.Value)
+	if way == people.ByMention {
+		value = p.reached(value)
+	}
+	for _, a := range p.info.kind.Advise(p.info.config, e.Key.Value, value) {
 		severity := diag.Warning
 		if a.Wrong {
 			severity = diag.Error
@@ -172,6 +177,25 @@ func (p *optionParser) advise(e yamldoc.Entry) {
 		}
 		p.d.problem(at, severity, a)
 	}
+}
+
+// reached returns the texts of a value that names people. Those without templates are as a mention reaches the people.
+func (p *optionParser) reached(v any) (texts []any) {
+	switch v := v.(type) {
+	case []any:
+		for _, one := range v {
+			texts = append(texts, p.reached(one)...)
+		}
+	case string:
+		if template.HasActions(v) {
+			return []any{v}
+		}
+		for _, one := range p.compiler.people.Resolve(v) {
+			text, _ := p.compiler.people.Reach(people.ByMention, one)
+			texts = append(texts, text)
+		}
+	}
+	return texts
 }
 
 // maxWritten is how many nodes an option may have for its advice, aliases counted each time.
