@@ -81,6 +81,8 @@ func priorities() []string { return []string{"min", "low", "default", "high", "m
 // the level.
 func priority(word, level string) int {
 	switch i := slices.Index(priorities(), word); {
+	case word == "urgent": // the other name that ntfy has for max
+		return len(priorities())
 	case i >= 0:
 		return i + 1
 	case len(word) == 1 && word[0] >= '1' && word[0] <= '5':

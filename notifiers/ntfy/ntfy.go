@@ -40,7 +40,7 @@ type Config struct {
 type Options struct {
 	// Topic to publish to: letters, digits, _ and -. On a public server anyone who knows the topic can read it.
 	Topic string `yaml:"topic" json:"topic,omitempty" as:"text" empty:"inherit"`
-	// Priority: min, low, default, high or max, or 1 to 5. Default: high for an error, else default.
+	// Priority: min, low, default, high or max (or urgent), or 1 to 5. Default: high for an error, else default.
 	Priority string `yaml:"priority" json:"priority,omitempty" as:"text"`
 	// Tags; names of emoji become emoji.
 	Tags []string `yaml:"tags" json:"tags,omitempty" as:"text"`
@@ -150,7 +150,7 @@ func refuse(o Options) (all []notifiers.Advice) {
 	}
 	if word := lowerLine(o.Priority); priority(word, "") == 0 {
 		all = append(all, notifiers.Unfit("priority", word, "is not valid",
-			"write min, low, default, high or max, or 1 to 5"))
+			"write min, low, default, high, max or urgent, or 1 to 5"))
 	}
 	if _, ok := markup.CleanURL(o.Click); !ok && strings.TrimSpace(o.Click) != "" {
 		unused := notifiers.Unfit("click", o.Click, "is not an address, so a tap leads to Qase",

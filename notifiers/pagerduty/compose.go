@@ -50,6 +50,9 @@ type link struct {
 // compose makes the event without its routing key.
 func compose(m *notifiers.Message, o Options) (event, func() *preview.Layout, error) {
 	o.Action, o.Severity = lowerLine(o.Action), lowerLine(o.Severity)
+	if o.Severity == success {
+		o.Severity = "info"
+	}
 	e := event{Action: alertAction(o, m), DedupKey: dedupKey(o, m)}
 	if e.Action == "trigger" {
 		e.Client = "qase-relay"
@@ -92,7 +95,7 @@ func alertAction(o Options, m *notifiers.Message) string {
 	switch {
 	case o.Action != "":
 		return o.Action
-	case m.Level == "success":
+	case m.Level == success:
 		return "resolve"
 	}
 	return "trigger"

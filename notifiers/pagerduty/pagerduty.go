@@ -35,7 +35,7 @@ type Options struct {
 	// Key of the alert: messages with the same key update one alert. Default: for runs that end the plan and
 	// environment, so that the next green one resolves it; else, and without a plan, the thing that the event is about.
 	DedupKey string `yaml:"dedup_key" json:"dedup_key,omitempty" as:"text"`
-	// Severity: critical, error, warning or info. Default: by level.
+	// Severity: critical, error, warning or info (or success, for info). Default: by level.
 	Severity string `yaml:"severity" json:"severity,omitempty" as:"text"`
 	// Source: the affected system. Default: Qase and the project.
 	Source string `yaml:"source" json:"source,omitempty" as:"text"`
@@ -123,16 +123,26 @@ func define(c Config, o Options) service.Definition[Options, event] {
 // refuse returns remarks on the options of a message.
 func refuse(o Options) (all []notifiers.Advice) {
 	actions := []string{"", "trigger", "acknowledge", "resolve"}
-	severities := []string{"", "critical", "error", "warning", "info"}
+	severities := []string{"", "critical", "error", "warning", "info", success}
 	if !slices.Contains(actions, lowerLine(o.Action)) {
 		all = append(all, notifiers.Unfit("action", o.Action, "is not valid", "write trigger, acknowledge or resolve"))
 	}
-	if !slices.Contains(severities, lowerLine(o.Severity)) {
+	if !endsAlert(o) && !slices.Contains(severities, lowerLine(o.Severity)) {
 		all = append(all, notifiers.Unfit("severity", o.Severity, "is not valid",
 			"write critical, error, warning or info"))
 	}
 	return all
 }
+
+// endsAlert reports whether the action of a message is one that has no severity.
+func endsAlert(o Options) bool {
+	action := lowerLine(o.Action)
+	return action == "acknowledge" || action == "resolve"
+}
+
+// success is the level whose messages resolve an alert. As the severity of one that is triggered nevertheless it stands
+// for info.
+const success = "success"
 
 func lowerLine(s string) string { return strings.ToLower(notifiers.OneLine(s)) }
 

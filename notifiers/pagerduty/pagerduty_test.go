@@ -62,6 +62,8 @@ func TestWhatBecomesOfAnAlert(t *testing.T) {
 		"a success resolves":                {"success", `{}`, "qase/WEB/run/7", "resolve", "qase/WEB/run/7", ""},
 		"a success that is to trigger does": {"success", `{"action":"trigger"}`, "k", "trigger", "k", "info"},
 		"a rule acknowledges":               {"info", `{"action":" Acknowledge"}`, "k", "acknowledge", "k", ""},
+		"a success with its level as severity": {"success", `{"action":"trigger","severity":"success"}`, "k", "trigger",
+			"k", "info"},
 		"a key and a severity of the rule's own": {"error", `{"dedup_key":"nightly","severity":"critical"}`, "k",
 			"trigger", "nightly", "critical"},
 		"what is about nothing is its own alert": {"error", `{}`, "", "trigger", "01JDELIVERY0000000000000001",
