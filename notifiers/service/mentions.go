@@ -2,6 +2,7 @@ package service
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -15,7 +16,7 @@ type Mentions struct {
 	Write   string                 // the texts that it notifies people of, as advice
 }
 
-// Advise warns of texts in mention that notify nobody. A text with a template depends on the event.
+// Advise warns of texts in mention that notify nobody: of the rule, and of events. Other templates may have either.
 func (m Mentions) Advise(_ any, option string, value any) []notifiers.Advice {
 	if option != "mention" {
 		return nil
@@ -30,22 +31,26 @@ func (m Mentions) advise(value any, path []string) (all []notifiers.Advice) {
 			all = append(all, m.advise(item, append(path[:len(path):len(path)], strconv.Itoa(i)))...)
 		}
 	case string:
-		if strings.Contains(value, "{{") || strings.Contains(value, "${") {
-			return nil
-		}
 		if len(path) == 0 {
 			path = []string{"0"} // leads to the text, which is not a list
 		}
 		for _, text := range strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(",;\r\n", r) }) {
-			if text = strings.TrimSpace(text); text == "" || m.Notify(text) {
+			text, why := strings.TrimSpace(text), ""
+			switch isOpen := strings.Contains(value, "{{") || strings.Contains(value, "${"); {
+			case ofEvent.MatchString(text):
+				why = ", as all texts of events are"
+			case text == "", isOpen, m.Notify(text):
 				continue
 			}
 			all = append(all, notifiers.Advice{Path: path, Hint: m.hint(text), Message: fmt.Sprintf(
-				"mention: %q is written as text, so nobody in %s is notified", notifiers.Cut(text, 60), m.Service)})
+				"mention: %q is written as text%s, so nobody in %s is notified", notifiers.Cut(text, 60), why, m.Service)})
 		}
 	}
 	return all
 }
+
+// ofEvent matches a text that is only a value of the event.
+var ofEvent = regexp.MustCompile(`^[@&]?\{\{-?\s*(mention\s+)?\.[A-Za-z_][\w.]*\s*-?\}\}$`)
 
 func (m Mentions) hint(text string) string {
 	if at := "@" + strings.ToLower(text); m.Notify(at) {
