@@ -2,8 +2,10 @@
 package httpclient
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"qaserelay/notifiers"
@@ -50,5 +52,25 @@ func ParseURL(raw string) (*url.URL, error) {
 		return nil, notifiers.Fault("url",
 			"not an address to send to; write one that begins with https:// or http:// and a host")
 	}
+	if !portFits(u) {
+		return nil, notifiers.Fault("url", "%w", errPort)
+	}
 	return u, nil
+}
+
+// AddressFault returns the fault of a key whose address was refused with err: its port, or else what other says.
+func AddressFault(key string, err error, other string) error {
+	if errors.Is(err, errPort) {
+		return notifiers.Fault(key, "%w", errPort)
+	}
+	return notifiers.Fault(key, "%s", other)
+}
+
+// errPort is the error of an address with a port that does not exist.
+var errPort = errors.New("its port is not valid; write one from 1 to 65535")
+
+// portFits reports whether the port of an address is missing or one that exists.
+func portFits(u *url.URL) bool {
+	n, err := strconv.Atoi(u.Port())
+	return u.Port() == "" || err == nil && n >= 1 && n <= 65535
 }

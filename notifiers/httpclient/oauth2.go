@@ -54,7 +54,7 @@ func (c OAuth2) Check() (faults []error) {
 		faults = append(faults, notifiers.Fault("oauth2.auth_style", "%q is not valid; write basic or post", c.AuthStyle))
 	}
 	if u, err := ParseURL(c.TokenURL); err != nil || u.User != nil {
-		faults = append(faults, notifiers.Fault("oauth2.token_url",
+		faults = append(faults, AddressFault("oauth2.token_url", err,
 			"write the address of the token endpoint, such as https://login.example.com/token"))
 	}
 	return faults

@@ -32,6 +32,9 @@ func ParseProxy(raw notifiers.Secret) (*url.URL, error) {
 		return nil, notifiers.Fault("proxy_url",
 			"not the address of a proxy; write one such as http://proxy.example.com:3128")
 	}
+	if !portFits(u) {
+		return nil, notifiers.Fault("proxy_url", "%w", errPort)
+	}
 	return u, nil
 }
 

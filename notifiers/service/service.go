@@ -59,20 +59,21 @@ func Webhook(service string, url, proxy notifiers.Secret, timeout time.Duration)
 
 // CheckWebhook checks the address of a webhook. origin completes the sentence “write the address that …”.
 func (e Endpoint) CheckWebhook(origin string) error {
+	_, err := httpclient.ParseURL(e.URL)
 	fault := "not a URL"
 	if e.URL == "" {
 		fault = "missing"
-	} else if _, err := httpclient.ParseURL(e.URL); err == nil {
+	} else if err == nil {
 		return nil
 	}
-	return notifiers.Fault(e.Key, "%s; write the address that %s", fault, origin)
+	return httpclient.AddressFault(e.Key, err, fault+"; write the address that "+origin)
 }
 
 // CheckBase checks the base address of an API, which is not a secret.
 func CheckBase(key, url, example string) error {
 	u, err := httpclient.ParseURL(url)
 	if err != nil || u.RawQuery != "" || u.Fragment != "" {
-		return notifiers.Fault(key, "not a base URL; write one such as %s", example)
+		return httpclient.AddressFault(key, err, "not a base URL; write one such as "+example)
 	}
 	return nil
 }

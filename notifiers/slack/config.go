@@ -163,12 +163,12 @@ func (c Config) check() error {
 	}
 	if c.WebhookURL.IsSet() {
 		if _, err := httpclient.ParseURL(c.WebhookURL.Value()); err != nil {
-			faults = append(faults, notifiers.Fault("webhook_url",
+			faults = append(faults, httpclient.AddressFault("webhook_url", err,
 				"not a URL; write one such as https://hooks.slack.com/services/…"))
 		}
 	}
 	if _, err := httpclient.ParseURL(c.APIURL); err != nil {
-		faults = append(faults, notifiers.Fault("api_url", "not a URL; write one such as https://slack.com/api/"))
+		faults = append(faults, httpclient.AddressFault("api_url", err, "not a URL; write one such as https://slack.com/api/"))
 	}
 	return errors.Join(append(faults, httpclient.CheckTimeout(c.Timeout))...)
 }
