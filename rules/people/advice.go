@@ -40,6 +40,26 @@ func (p *Directory) Explain(way Way, r Recipient) (message, hint string, wrong b
 		p.instead(way, name), way == ByAddress
 }
 
+// Doubt returns a message about a recipient in the text of a rule who may not be the one that is meant, and a hint at a
+// fix, in which OPTION stands for the key, or "".
+func (p *Directory) Doubt(r Recipient) (message, hint string) {
+	name := fold(strings.TrimLeft(r.literal, "@ "))
+	if r.person != nil && p.shared[name] && fold(r.person.Name) == name {
+		return "several people are named " + value.Quote(r.person.Name) + ", and this is only the last of them",
+			"write OPTION: [bob@example.com], the address of the one who is meant"
+	}
+	if r.person == nil && IsIncomplete(r.email) {
+		return "the domain of " + value.Quote(r.email) + " has no dot", "write the whole address, such as bob@example.com"
+	}
+	return "", ""
+}
+
+// IsIncomplete reports whether the domain of an address has no dot, though it is not that of the machine.
+func IsIncomplete(address string) bool {
+	_, domain, found := strings.Cut(address, "@")
+	return found && !strings.ContainsAny(domain, ".:[") && !strings.EqualFold(domain, "localhost")
+}
+
 // instead returns a hint at the entry that is meant by an unknown name.
 func (p *Directory) instead(way Way, name string) string {
 	switch {

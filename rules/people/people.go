@@ -28,12 +28,13 @@ type Directory struct {
 	byName   map[string]*Person   // by fold
 	byTeam   map[string][]*Person // by fold
 	bySlack  map[string]*Person
+	shared   map[string]bool // names of several people, by fold
 }
 
 // New returns a directory of these people.
 func New(all []Person) *Directory {
 	p := &Directory{map[string]*Person{}, map[int]*Person{}, map[string]*Person{}, map[string][]*Person{},
-		map[string]*Person{}}
+		map[string]*Person{}, map[string]bool{}}
 	for i := range all {
 		one := all[i]
 		if !IsMemberID(one.Slack) {
@@ -44,6 +45,7 @@ func New(all []Person) *Directory {
 		}
 		p.byEmail[fold(one.Email)] = &one
 		p.byMember[one.MemberID] = &one
+		p.shared[fold(one.Name)] = p.byName[fold(one.Name)] != nil
 		p.byName[fold(one.Name)] = &one
 		p.byName[fold(plainName(one.Name))] = &one
 		p.byTeam[fold(one.Team)] = append(p.byTeam[fold(one.Team)], &one)
@@ -52,6 +54,7 @@ func New(all []Person) *Directory {
 	delete(p.byEmail, "")
 	delete(p.byMember, 0)
 	delete(p.byName, "")
+	delete(p.shared, "")
 	delete(p.byTeam, "")
 	delete(p.bySlack, "")
 	return p

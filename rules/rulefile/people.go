@@ -72,11 +72,19 @@ func warnOfTeams(documents []*document, all []people.Person) {
 // slackMember matches the ids that Slack gives to people.
 var slackMember = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
 
-// checkContacts warns of an address or an id that reaches no person.
+// checkContacts warns of an address, an id or a team that reaches no person.
 func (d *document) checkContacts(spec personSpec) {
 	if email := spec.Email; email.S != "" && !people.IsAddress(email.S) {
 		d.Report(email.Node, diag.Warning, fmt.Sprintf("email: %s is not a valid email address", value.Quote(email.S)),
 			"write one address, such as dan@example.com")
+	}
+	if email := spec.Email; people.IsAddress(email.S) && people.IsIncomplete(email.S) {
+		d.Report(email.Node, diag.Warning, fmt.Sprintf("email: the domain of %s has no dot", value.Quote(email.S)),
+			"write the whole address, such as dan@example.com")
+	}
+	if team := spec.Team; strings.ContainsAny(team.S, ",;") {
+		d.Report(team.Node, diag.Warning, fmt.Sprintf("team: %s is the name of one team", value.Quote(team.S)),
+			yamldoc.OneTeam)
 	}
 	if id := spec.Slack; id.S != "" && !slackMember.MatchString(id.S) {
 		d.Report(id.Node, diag.Warning, fmt.Sprintf("slack: %s is not the member ID of a person", value.Quote(id.S)),

@@ -151,6 +151,9 @@ func (p *optionParser) static(of *rules.People) (all []people.Recipient) {
 // checkPeople reports the people of a text without templates who can never be reached.
 func (p *optionParser) checkPeople(t yamldoc.Text, of *rules.People) {
 	for _, one := range of.Directory.Resolve(t.S) {
+		if message, hint := of.Directory.Doubt(one); message != "" && of.Way != people.ByID {
+			p.d.Report(t.Node, diag.Warning, p.key+": "+message, strings.ReplaceAll(hint, "OPTION", p.key))
+		}
 		if p.key == rules.Except {
 			if message, hint := of.Directory.ExplainUnknown(one); message != "" {
 				p.d.Report(t.Node, diag.Warning, p.key+": "+message+", so nobody is left out",

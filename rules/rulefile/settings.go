@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"time"
 
 	"qaserelay/rules"
@@ -68,6 +69,10 @@ func parseSettings(documents []*document) rules.Settings {
 func (d *document) apply(spec *settingsSpec, s *rules.Settings) {
 	if t := spec.QaseURL; t.Given() && t.S != "" {
 		s.QaseURL = d.baseURL(t, "settings.qase_url", defaultQaseURL)
+		if qasePage.MatchString(s.QaseURL) {
+			d.Report(t.Node, diag.Warning, "settings.qase_url: it is the address of a page, and links into Qase begin with it",
+				"write only the beginning, such as "+defaultQaseURL)
+		}
 	}
 	if t := spec.Timezone; t.Given() && t.S != "" {
 		location, err := time.LoadLocation(t.S)
@@ -95,6 +100,9 @@ func (d *document) apply(spec *settingsSpec, s *rules.Settings) {
 	s.TrustedProxies = d.trustedProxies(spec.TrustedProxies)
 	s.NoEmoji = spec.Emoji != nil && !*spec.Emoji
 }
+
+// qasePage matches the addresses of pages of Qase.
+var qasePage = regexp.MustCompile(`^https?://[^/]+(/.*)?/(projects?|run|case|plan|defect|review|login)(/|$)`)
 
 // leastRetention is the shortest time to keep things that makes sense.
 const leastRetention = time.Hour

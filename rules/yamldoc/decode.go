@@ -159,6 +159,9 @@ func (d *Document) scalar(n *yaml.Node, what string) (string, bool) {
 // shellVariable matches a text that is a variable as a shell writes it.
 var shellVariable = regexp.MustCompile(`^\$[A-Z_][A-Z0-9_]{2,}$`)
 
+// OneTeam is the hint for a person who is to be in several teams.
+const OneTeam = "a person has one team; where a rule means several, it names them: to: [qa, dev]"
+
 // textHint says how to write a text that is a list or a mapping in YAML.
 func (d *Document) textHint(n *yaml.Node, what string) string {
 	switch {
@@ -168,6 +171,8 @@ func (d *Document) textHint(n *yaml.Node, what string) string {
 		return "write one expression: " + conditionOf(n)
 	case what == "channel" && n.Kind == yaml.SequenceNode:
 		return "for two channels name the notifier twice, each time with its channel"
+	case what == "team" && n.Kind == yaml.SequenceNode:
+		return OneTeam
 	case n.Style == yaml.FlowStyle:
 		return "put it in quotes: " + quoteYAML(Written(n))
 	}
