@@ -117,7 +117,7 @@ func (c *checker) checkText(t rulefile.TextSource) {
 			findings = c.lintPeople(t, events)
 		}
 	}
-	c.warn(t.At, findings...)
+	c.warn(t.At, append(findings, c.lintJoiningKey(t)...)...)
 }
 
 // renderTrials renders a template for the examples of the events and for events built to break it, and returns the

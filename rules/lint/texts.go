@@ -28,7 +28,8 @@ func (c *checker) lintCalls(t rulefile.TextSource, events []*catalog.Schema) []d
 		Judge:  func(source string) []diag.Finding { return c.world.Comparison(source, events) },
 		Values: map[string][]string{"level": level.Values, "rule": c.ruleNames()},
 	}
-	return append(append(all, w.Check(outline.Calls)...), c.lintPrints(t, outline.Prints, events)...)
+	all = append(append(all, lintSigns(t, outline.Calls)...), w.Check(outline.Calls)...)
+	return append(all, c.lintPrints(t, outline.Prints, events)...)
 }
 
 // ruleNames returns the names of all rules.
