@@ -15,6 +15,9 @@ import (
 // checkGrouping reports A && B || C without parentheses, where A tests which events are meant and C does not, so that C
 // counts for any event.
 func checkGrouping(c *condition.Condition) []diag.Finding {
+	if !c.Compiled() {
+		return nil
+	}
 	text := syntax.NewText(c.Source)
 	for or, isOr := isLogic(c.Tree(), "or"); isOr; or, isOr = isLogic(or.Left, "or") {
 		before := or.Left
