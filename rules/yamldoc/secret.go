@@ -109,8 +109,9 @@ func masked(lines []string) []string {
 		default:
 			inside = -1
 		}
-		all[i] = maskURLs(line)
-		for _, at := range keyPattern.FindAllStringSubmatchIndex(line, -1) {
+		all[i] = line
+		// The last key comes first, since a masked value can have fewer bytes.
+		for _, at := range slices.Backward(keyPattern.FindAllStringSubmatchIndex(line, -1)) {
 			if !isSecretKey(line[at[2]:at[3]]) {
 				continue
 			}
@@ -124,19 +125,29 @@ func masked(lines []string) []string {
 			if line[at[1]] == '{' && !isNamedSecret(line[at[2]:at[3]]) && keyPattern.MatchString(line[at[1]:]) {
 				continue // a misspelling of a mapping, whose keys are looked at one by one
 			}
-			all[i] = all[i][:at[1]] + maskOne(all[i][at[1]:])
+			all[i] = all[i][:at[1]] + maskOne(line[at[2]:at[3]], all[i][at[1]:])
 		}
+		all[i] = maskURLs(all[i])
 	}
 	return all
 }
 
-// maskOne masks the value at the beginning of a text, up to its end, and a comment that may be a part of it.
-func maskOne(text string) string {
+// shownURL matches a URL of which no more than its host is shown, also as the default of a variable.
+var shownURL = regexp.MustCompile(`^["']?(\$\{\w+:-)?https?://(\*+@)?[\w.-]+(:\d+)?([/?][*/?]*)?\}?["']?\s*$`)
+
+// maskOne masks the value of a key at the beginning of a text, up to its end, and a comment that may be a part of it.
+// Of a URL the host stays.
+func maskOne(key, text string) string {
 	if strings.HasPrefix(text, "{{") {
 		return text
 	}
 	end := valueEnd(text)
 	value, rest := text[:end], text[end:]
+	url := maskURLs(value)
+	loginUnclear := strings.Contains(value, "@") && !strings.Contains(url, "@")
+	if strings.HasSuffix(plainKey(key), "url") && shownURL.MatchString(url) && !loginUnclear {
+		return url + rest
+	}
 	isPlain := !strings.ContainsRune(`"'[{`, rune(value[0])) && !variableOnly.MatchString(strings.TrimSpace(value))
 	if isPlain && strings.HasPrefix(rest, "#") {
 		rest = maskValue(rest, 0)
@@ -232,11 +243,16 @@ func maskURLs(line string) string {
 	end := 0
 	for _, at := range urlPattern.FindAllStringSubmatchIndex(line, -1) {
 		if at[2] >= 0 {
-			out.WriteString(line[end:at[2]] + strings.Repeat("*", at[3]-at[2]-1))
+			out.WriteString(line[end:at[2]] + strings.Repeat("*", utf8.RuneCountInString(line[at[2]:at[3]])-1))
 			end = at[3] - 1
 		}
-		out.WriteString(line[end:at[4]])
 		rest := line[at[4]:at[5]]
+		host := at[0] + strings.Index(line[at[0]:], "//") + 2
+		if at[2] < 0 && strings.Contains(line[host:at[4]], ":") && strings.Contains(rest, "@") { // a password with a slash
+			out.WriteString(line[end:host] + strings.Repeat("*", utf8.RuneCountInString(line[host:at[4]])))
+		} else {
+			out.WriteString(line[end:at[4]])
+		}
 		for rest != "" {
 			before, action, _ := strings.Cut(rest, "{{")
 			out.WriteString(strings.Map(func(r rune) rune {

@@ -1,8 +1,10 @@
 package yamldoc
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestLinesAreShownWithoutSecrets(t *testing.T) {
@@ -21,6 +23,16 @@ func TestLinesAreShownWithoutSecrets(t *testing.T) {
 		`proxy: http://user:SECRET@proxy.example.com:3128`: `proxy: http://***********@proxy.example.com:3128`,
 		`headers: {Authorization: Bearer SECRET}`:          `headers: {Authorization: ****** ******}`,
 		`channel: "#qa"`:                                   `channel: "#qa"`,
+		`{url: "https://x.io/äöüßäöüß", bearer: SECRET}`:   `{url: "https://x.io/********", bearer: ******}`,
+		`{token: äöüßäöüß, secret: SECRET, x: y}`:          `{token: ********, secret: ******, x: y}`,
+		`webhook_url: "https://h.io/SECRET/b"`:             `webhook_url: "https://h.io/******/*"`,
+		`webhook_url: ${A:-https://h.io:8/SECRET} # mine`:  `webhook_url: ${A:-https://h.io:8/******} # mine`,
+		`webhook_url: "https://h.io/a,SECRET"`:             `webhook_url: "**************,******"`,
+		`webhook_url: SECRET`:                              `webhook_url: ******`,
+		`url: "http://u:12345/SECRET@h.io"`:                `url: "http://*******/***********"`,
+		`proxy_url: "http://u:SECRET@h.io:8"`:              `proxy_url: "http://********@h.io:8"`,
+		`proxy_url: "http://u:SECRET@SECRET@h.io"`:         `proxy_url: "***************************"`,
+		`proxy_url: "http://u:12345/SECRET@h.io"`:          `proxy_url: "**************************"`,
 		`token: {SECRET}`:                                  `token: *******}`,
 		`password: {a: SECRET}`:                            `password: *** ******}`,
 		`headers: {X-Trace: a, Authorization: SECRET}`:     `headers: {X-Trace: a, Authorization: ******}`,
@@ -64,5 +76,22 @@ func TestSecretsAreTrimmedOrFaulty(t *testing.T) {
 	}
 	if clean, fault := CleanSecret("a password ", true); clean != "a password " || fault != "" {
 		t.Errorf("a password: got %q, %q", clean, fault)
+	}
+}
+
+// TestMaskedLinesKeepTheirColumns also where bytes and letters differ, so that the caret below stands at its place.
+func TestMaskedLinesKeepTheirColumns(t *testing.T) {
+	parts := []string{"token: ", "webhook_url: ", "url: ", "https://", "ä", "@", "/", "?", "{", "}", "{{ ", " }}", "[", "]", `"`, "'",
+		",", " #", "${A}", "${A:-", "x", "1", ": ", "- ", "|", "\t", "日本", "secrets: "}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 20_000 {
+		var line strings.Builder
+		for range random.IntN(14) {
+			line.WriteString(parts[random.IntN(len(parts))])
+		}
+		got := masked([]string{line.String()})[0]
+		if utf8.RuneCountInString(got) != utf8.RuneCountInString(line.String()) {
+			t.Fatalf("%s\nis shown as\n%s", line.String(), got)
+		}
 	}
 }
