@@ -152,7 +152,7 @@ func (p *Directory) Actor(ev *event.Event, member map[string]any) map[string]any
 }
 
 // noName is the name of an actor of whom the event tells nothing.
-const noName = "somebody"
+const noName = "someone"
 
 // nameOfUnknown returns the name of an actor who is not in the directory and has no user object with a name.
 func nameOfUnknown(ev *event.Event, email any) string {

@@ -16,12 +16,12 @@ func TestOnlyTheMemberZeroIsAutomation(t *testing.T) {
 		`"team_member_id": 0,`:     {"automation", true},
 		`"team_member_id": "0",`:   {"automation", true},
 		`"team_member_id": 7,`:     {"member 7", false},
-		`"team_member_id": null,`:  {"somebody", false},
-		`"team_member_id": "me",`:  {"somebody", false},
-		`"team_member_id": [0],`:   {"somebody", false},
-		`"team_member_id": true,`:  {"somebody", false},
-		`"team_member_id": "",`:    {"somebody", false},
-		``:                         {"somebody", false},
+		`"team_member_id": null,`:  {"someone", false},
+		`"team_member_id": "me",`:  {"someone", false},
+		`"team_member_id": [0],`:   {"someone", false},
+		`"team_member_id": true,`:  {"someone", false},
+		`"team_member_id": "",`:    {"someone", false},
+		``:                         {"someone", false},
 		`"team_member_id": 41.0, `: {"member 41", false},
 	} {
 		body := `{` + member + `"event_name":"run.completed","payload":{"id":2}}`

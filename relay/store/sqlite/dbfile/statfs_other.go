@@ -10,7 +10,7 @@ import (
 // Free is not supported here.
 func Free(string) (int64, error) { return 0, errors.ErrUnsupported }
 
-// NamesAndSize returns how many names an open file has, which is not known here, and its size.
+// NamesAndSize returns 1, since the number of names of an open file is unknown here, and its size.
 func NamesAndSize(f *os.File) (names uint64, size int64) {
 	info, err := f.Stat()
 	if err != nil {
