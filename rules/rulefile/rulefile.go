@@ -167,7 +167,8 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	}, rulesOf(parsed))
 	config := &Config{Settings: settings, Sources: sources, Notifiers: notifiers, Rules: set}
 	tests := parseTests(documents, config, table)
-	markWrong(parsed, r.yaml.Problems)
-	source := Source{parsed, placesOf(table), c.texts, c.partials, c.templates, listed}
+	places := placesOf(table)
+	markWrong(parsed, places, r.yaml.Problems)
+	source := Source{parsed, places, c.texts, c.partials, c.templates, listed}
 	return &File{Config: config, Tests: tests, Source: source}, r.yaml.Problems
 }

@@ -67,8 +67,8 @@ func rulesOf(sources []RuleSource) []*rules.Rule {
 	return all
 }
 
-// markWrong marks the entries of notify that have errors on their lines.
-func markWrong(sources []RuleSource, problems diag.Problems) {
+// markWrong marks the entries of notify that have errors on their lines, or on those of their notifiers.
+func markWrong(sources []RuleSource, notifiers map[string]yamldoc.Place, problems diag.Problems) {
 	wrong := map[string]bool{}
 	for _, p := range problems {
 		if p.Severity == diag.Error {
@@ -84,8 +84,14 @@ func markWrong(sources []RuleSource, problems diag.Problems) {
 			if t.Wrong {
 				continue
 			}
-			for _, line := range t.At.Lines() {
-				t.Wrong = t.Wrong || wrong[fmt.Sprintf("%s:%d", t.At.File(), line)]
+			places := []yamldoc.Place{t.At}
+			if notifier, known := notifiers[t.Notifier]; known {
+				places = append(places, notifier)
+			}
+			for _, at := range places {
+				for _, line := range at.Lines() {
+					t.Wrong = t.Wrong || wrong[fmt.Sprintf("%s:%d", at.File(), line)]
+				}
 			}
 		}
 	}

@@ -78,7 +78,7 @@ type Template struct {
 
 // Placeholder returns a template that renders as nothing and is not static. It replaces a template with faults while
 // the rest of a rules file is checked.
-func Placeholder() *Template { return &Template{body: &body{}} }
+func Placeholder() *Template { return &Template{body: &body{slots: 1}} } // of the variable $
 
 // Static returns the text of a template without actions, and whether it is one.
 func (t *Template) Static() (text string, ok bool) { return t.static, t.body == nil }

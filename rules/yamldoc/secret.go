@@ -133,7 +133,7 @@ func masked(lines []string) []string {
 }
 
 // shownURL matches a URL of which no more than its host is shown, also as the default of a variable.
-var shownURL = regexp.MustCompile(`^["']?(\$\{\w+:-)?https?://(\*+@)?[\w.-]+(:\d+)?([/?][*/?]*)?\}?["']?\s*$`)
+var shownURL = regexp.MustCompile(`^["']?(\$\{\w+:-)?https?://(\*+@)?[\w.-]+(:\d+)?([/?]([*/?]*))?\}?["']?\s*$`)
 
 // maskOne masks the value of a key at the beginning of a text, up to its end, and a comment that may be a part of it.
 // Of a URL the host stays.
@@ -144,8 +144,12 @@ func maskOne(key, text string) string {
 	end := valueEnd(text)
 	value, rest := text[:end], text[end:]
 	url := maskURLs(value)
+	at := shownURL.FindStringSubmatchIndex(url)
 	loginUnclear := strings.Contains(value, "@") && !strings.Contains(url, "@")
-	if strings.HasSuffix(plainKey(key), "url") && shownURL.MatchString(url) && !loginUnclear {
+	if strings.HasSuffix(plainKey(key), "url") && at != nil && !loginUnclear {
+		if path := len(at) - 2; at[path] >= 0 { // as one secret, since its words are also those of hints
+			url = url[:at[path]] + strings.Repeat("*", at[path+1]-at[path]) + url[at[path+1]:]
+		}
 		return url + rest
 	}
 	isPlain := !strings.ContainsRune(`"'[{`, rune(value[0])) && !variableOnly.MatchString(strings.TrimSpace(value))

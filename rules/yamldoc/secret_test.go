@@ -25,7 +25,7 @@ func TestLinesAreShownWithoutSecrets(t *testing.T) {
 		`channel: "#qa"`:                                   `channel: "#qa"`,
 		`{url: "https://x.io/äöüßäöüß", bearer: SECRET}`:   `{url: "https://x.io/********", bearer: ******}`,
 		`{token: äöüßäöüß, secret: SECRET, x: y}`:          `{token: ********, secret: ******, x: y}`,
-		`webhook_url: "https://h.io/SECRET/b"`:             `webhook_url: "https://h.io/******/*"`,
+		`webhook_url: "https://h.io/SECRET/b"`:             `webhook_url: "https://h.io/********"`,
 		`webhook_url: ${A:-https://h.io:8/SECRET} # mine`:  `webhook_url: ${A:-https://h.io:8/******} # mine`,
 		`webhook_url: "https://h.io/a,SECRET"`:             `webhook_url: "**************,******"`,
 		`webhook_url: SECRET`:                              `webhook_url: ******`,
