@@ -14,7 +14,7 @@ import (
 
 	"qaserelay/notifiers"
 	"qaserelay/relay/dispatch/dispatchtest"
-	"qaserelay/relay/store/storetest"
+	"qaserelay/relay/store/memory"
 	"qaserelay/rules"
 )
 
@@ -115,7 +115,7 @@ func TestABurstPassesTheLimitByNoMoreThanABatch(t *testing.T) {
 
 // smallDisk is a store whose file system is nearly full.
 type smallDisk struct {
-	*storetest.Memory
+	*memory.Store
 	mu    sync.Mutex
 	free  int64
 	err   error
@@ -140,7 +140,7 @@ func TestEventsAreRefusedWhileTheDiskIsNearlyFull(t *testing.T) {
 		disk := &smallDisk{free: 1000}
 		var got dispatchtest.Arrivals
 		r := newRig(t, dispatchtest.Senders{"n": got.Always(nil)}, func(o *Options) {
-			disk.Memory = o.Store.(*storetest.Memory)
+			disk.Store = o.Store.(*memory.Store)
 			o.Store, o.Config.Settings = disk, rules.Settings{MinFreeDisk: 1000}
 		})
 		for range 10 {

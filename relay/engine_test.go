@@ -14,7 +14,7 @@ import (
 
 	"qaserelay/relay/dispatch/dispatchtest"
 	"qaserelay/relay/store"
-	"qaserelay/relay/store/storetest"
+	"qaserelay/relay/store/memory"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/message"
@@ -155,7 +155,7 @@ func TestABatchOfLargeEventsIsSmall(t *testing.T) {
 
 func TestOnlyARunningEngineAccepts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		idle := New(Options{Store: storetest.NewMemory(), Config: dispatchtest.Config(nil)})
+		idle := New(Options{Store: memory.New(), Config: dispatchtest.Config(nil)})
 		if _, err := idle.Accept(t.Context(), newEvent(t, "", "a")); !errors.Is(err, ErrStopping) {
 			t.Errorf("before Run: %v", err)
 		}
@@ -267,7 +267,7 @@ func TestADryRunRecordsAndSendsNothing(t *testing.T) {
 }
 
 func TestIDsBearTheNumberOfTheRelay(t *testing.T) {
-	m := storetest.NewMemory()
+	m := memory.New()
 	m.NodeNumber = 5
 	e := New(Options{Store: m, Config: dispatchtest.Config(nil)})
 	for _, m.NodeNumber = range []int{5, 3} {

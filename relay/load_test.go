@@ -13,7 +13,7 @@ import (
 	"qaserelay/notifiers"
 	"qaserelay/relay/config"
 	"qaserelay/relay/dispatch/dispatchtest"
-	"qaserelay/relay/store/storetest"
+	"qaserelay/relay/store/memory"
 )
 
 const smallRules = `
@@ -100,7 +100,7 @@ func watched(t *testing.T, pattern string) (*config.Reloader, func() string) {
 	if problems.Err() != nil {
 		t.Fatal(problems)
 	}
-	e := New(Options{Store: storetest.NewMemory(), Config: cfg})
+	e := New(Options{Store: memory.New(), Config: cfg})
 	r := config.NewReloader(config.ReloadOptions{Patterns: []string{pattern}, Load: options, Config: cfg,
 		Apply: e.Reload})
 	ctx, cancel := context.WithCancel(t.Context())

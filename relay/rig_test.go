@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"qaserelay/relay/dispatch/dispatchtest"
-	"qaserelay/relay/store/storetest"
+	"qaserelay/relay/store/memory"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/message"
@@ -18,7 +18,7 @@ import (
 // rig is an engine on a store in memory, whose rules send every event to every notifier.
 type rig struct {
 	*Engine
-	memory *storetest.Memory
+	memory *memory.Store
 	logs   *dispatchtest.Logs
 	stop   func() error // stops the engine and returns what Run did
 }
@@ -32,7 +32,7 @@ func newRig(t *testing.T, outs dispatchtest.Senders, adjust ...func(*Options)) *
 // newRigWith is newRig with a function that prepares the engine before it runs.
 func newRigWith(t *testing.T, outs dispatchtest.Senders, prepare func(*rig), adjust ...func(*Options)) *rig {
 	t.Helper()
-	r := &rig{memory: storetest.NewMemory(), logs: &dispatchtest.Logs{}}
+	r := &rig{memory: memory.New(), logs: &dispatchtest.Logs{}}
 	o := Options{Store: r.memory, Config: dispatchtest.Config(outs), Logger: slog.New(slog.NewTextHandler(r.logs, nil)),
 		Rand: func() float64 { return 1 }}
 	for _, f := range adjust {

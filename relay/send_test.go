@@ -13,7 +13,7 @@ import (
 	"qaserelay/notifiers"
 	"qaserelay/relay/config"
 	"qaserelay/relay/dispatch/dispatchtest"
-	"qaserelay/relay/store/storetest"
+	"qaserelay/relay/store/memory"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/message"
@@ -21,7 +21,7 @@ import (
 )
 
 func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
-	e := New(Options{Store: storetest.NewMemory(), Config: dispatchtest.Config(nil)})
+	e := New(Options{Store: memory.New(), Config: dispatchtest.Config(nil)})
 	ev := &event.Event{Name: "run.completed", Project: "WEB", ReceivedAt: time.Now()}
 	for name, n := range map[string]rules.Notification{
 		"a short one": {Message: message.Message{Rule: "r", Level: "error", Title: "t"}, Notifier: "n"},

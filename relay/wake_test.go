@@ -12,7 +12,7 @@ import (
 
 	"qaserelay/relay/dispatch/dispatchtest"
 	"qaserelay/relay/store"
-	"qaserelay/relay/store/storetest"
+	"qaserelay/relay/store/memory"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/flow"
@@ -120,7 +120,7 @@ func TestSlotsOfAnotherRelayAndBeforeAStartFire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		notified := make(chan string)
 		y := &toyRules{kind: flow.Digest}
-		r, got := newToy(t, y, func(o *Options) { o.Store.(*storetest.Memory).Wakes = notified })
+		r, got := newToy(t, y, func(o *Options) { o.Store.(*memory.Store).Wakes = notified })
 		time.Sleep(10 * time.Minute)
 		put := func(title string) {
 			ev := newEvent(t, title, title)
@@ -261,7 +261,7 @@ func TestAJumpOfTheClockIsAGap(t *testing.T) {
 		ahead <- 0
 		r, got := newToy(t, y, func(o *Options) {
 			o.Now = func() time.Time { by := <-ahead; ahead <- by; return time.Now().Add(by) }
-			o.Store.(*storetest.Memory).Clock = o.Now
+			o.Store.(*memory.Store).Clock = o.Now
 		})
 		r.accept(t, "1", "a")
 		time.Sleep(90 * time.Second)
@@ -307,7 +307,7 @@ func TestADryRunFiresItsOwnSlotsOnly(t *testing.T) {
 func TestASlotWhoseMessageCannotBeKeptDelaysNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := &toyRules{kind: flow.Digest, wait: time.Second}
-		r, got := newToy(t, y, func(o *Options) { o.Store.(*storetest.Memory).Refused = "BAD" })
+		r, got := newToy(t, y, func(o *Options) { o.Store.(*memory.Store).Refused = "BAD" })
 		for i := range 5 {
 			r.accept(t, fmt.Sprint(i), fmt.Sprint(i))
 		}

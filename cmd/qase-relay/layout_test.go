@@ -86,6 +86,7 @@ func mayImport() map[string][]string {
 		"relay/store/engine":      {"relay/store"},
 		"relay/store/listing":     {"relay/store", "relay/store/engine"},
 		"relay/store/storetest":   {"relay/store", "relay/store/engine"}, // for tests
+		"relay/store/memory":      {"relay/store", "relay/store/engine"}, // for tests
 		"relay/store/transfer":    {},
 		"relay/store/sqlite": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
 			"relay/store/listing", "relay/store/sqlite/dbfile", "relay/store/transfer"},
@@ -244,7 +245,7 @@ func TestNoPrefixDoesTheWorkOfAPackage(t *testing.T) {
 
 // isTest reports whether a file belongs to tests: by its name, or as part of a package that only tests import.
 func isTest(name string) bool {
-	suites := []string{"notifiers/notifierstest", "relay/store/storetest", "relay/store/pgtest"}
+	suites := []string{"notifiers/notifierstest", "relay/store/storetest", "relay/store/memory", "relay/store/pgtest"}
 	return strings.HasSuffix(name, "_test.go") || slices.Contains(suites, path.Dir(name))
 }
 

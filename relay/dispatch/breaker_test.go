@@ -15,7 +15,7 @@ import (
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/dispatch/dispatchtest"
 	"qaserelay/relay/store"
-	"qaserelay/relay/store/storetest"
+	"qaserelay/relay/store/memory"
 )
 
 // faulty is a receiver that answers with an error until it is fixed.
@@ -149,7 +149,7 @@ func TestAFailingStoreDoesNotOpenTheCircuit(t *testing.T) {
 			return notifiers.Receipt{}, err
 		}
 		r := newRig(t, dispatchtest.Senders{"ops": read}, func(o *dispatch.Options) {
-			o.Store = keysFail{o.Store.(*storetest.Memory)}
+			o.Store = keysFail{o.Store.(*memory.Store)}
 		})
 		r.acceptMany(t, 3*dispatch.TripAfter)
 		time.Sleep(time.Second) // outcomes are stored together, after some milliseconds
@@ -164,13 +164,13 @@ func TestAFailingStoreDoesNotOpenTheCircuit(t *testing.T) {
 }
 
 // keysFail is a store that cannot read the keys of notifiers.
-type keysFail struct{ *storetest.Memory }
+type keysFail struct{ *memory.Store }
 
 func (s keysFail) Get(ctx context.Context, key string) ([]byte, error) {
 	if strings.HasPrefix(key, "notifier/") {
 		return nil, errors.New("the disk failed")
 	}
-	return s.Memory.Get(ctx, key)
+	return s.Store.Get(ctx, key)
 }
 
 func TestASingleBadMessageDoesNotOpenTheCircuit(t *testing.T) {
@@ -334,7 +334,7 @@ func TestAnotherRelaysResumeEndsThePauseHere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := failing(gone())
 		r := newRig(t, dispatchtest.Senders{"ops": f.send},
-			func(o *dispatch.Options) { o.Store.(*storetest.Memory).Wakes = make(chan string) })
+			func(o *dispatch.Options) { o.Store.(*memory.Store).Wakes = make(chan string) })
 		r.acceptMany(t, 20)
 		synctest.Wait()
 		f.set(nil)

@@ -14,13 +14,13 @@ import (
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/dispatch/dispatchtest"
 	"qaserelay/relay/store"
-	"qaserelay/relay/store/storetest"
+	"qaserelay/relay/store/memory"
 )
 
 // rig is a dispatcher on a store in memory, with one delivery to every notifier for each event.
 type rig struct {
 	*dispatch.Dispatcher
-	memory *storetest.Memory
+	memory *memory.Store
 	logs   *dispatchtest.Logs
 	config *config.Config
 	stop   func() // stops the dispatcher, and returns when it has ended
@@ -29,7 +29,7 @@ type rig struct {
 // newRig starts a dispatcher with the given notifiers. It has to be called in a synctest bubble.
 func newRig(t *testing.T, senders dispatchtest.Senders, adjust ...func(*dispatch.Options)) *rig {
 	t.Helper()
-	r := &rig{memory: storetest.NewMemory(), logs: &dispatchtest.Logs{}}
+	r := &rig{memory: memory.New(), logs: &dispatchtest.Logs{}}
 	o := dispatch.Options{Store: r.memory, Config: dispatchtest.Config(senders), Rand: func() float64 { return 1 },
 		Logger: slog.New(slog.NewTextHandler(r.logs, nil))}
 	o.StoreFailed = func(_ context.Context, op string, err error) {

@@ -10,7 +10,7 @@ import (
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/dispatch/dispatchtest"
 	"qaserelay/relay/store"
-	"qaserelay/relay/store/storetest"
+	"qaserelay/relay/store/memory"
 )
 
 func TestARelayThatLostItsStoreSendsNothing(t *testing.T) {
@@ -45,7 +45,7 @@ func TestWordOfAnotherRelaysWorkWakesTheLane(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got dispatchtest.Arrivals
 		r := newRig(t, dispatchtest.Senders{"ops": got.Always(nil)},
-			func(o *dispatch.Options) { o.Store.(*storetest.Memory).Wakes = make(chan string) })
+			func(o *dispatch.Options) { o.Store.(*memory.Store).Wakes = make(chan string) })
 		time.Sleep(10*time.Second + 500*time.Millisecond)
 		r.put(t, "7", "a")
 		before := time.Now()

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,8 +19,8 @@ import (
 // open finds the same data again.
 type Factory func(t *testing.T, now func() time.Time) (open func() store.Store)
 
-// Run tests the contract of store.Store on stores of a factory.
-func Run(t *testing.T, f Factory) {
+// Run tests the contract of store.Store on stores of a factory: the named topics, or all if none is named.
+func Run(t *testing.T, f Factory, topics ...string) {
 	for topic, cases := range map[string]map[string]func(*Fixture){
 		"accept": acceptCases(), "replay": replayCases(), "abandoned": abandonedCases(), "hand over": handOverCases(),
 		"keys": keyCases(), "swap": swapCases(), "rate": rateCases(),
@@ -27,7 +28,9 @@ func Run(t *testing.T, f Factory) {
 		"list": listCases(), "load": loadCases(), "keep": keepCases(), "clock": clockCases(), "states": stateCases(),
 		"slots": slotCases(), "slots that are kept": slotKeepCases(),
 	} {
-		t.Run(topic, func(t *testing.T) { runCases(t, cases, f) })
+		if len(topics) == 0 || slices.Contains(topics, topic) {
+			t.Run(topic, func(t *testing.T) { runCases(t, cases, f) })
+		}
 	}
 }
 

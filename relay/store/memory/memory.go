@@ -1,4 +1,5 @@
-package storetest
+// Package memory holds a store without a disk, for tests in fake time.
+package memory
 
 import (
 	"bytes"
@@ -15,9 +16,9 @@ import (
 	"qaserelay/relay/store/engine"
 )
 
-// Memory is a store without a disk, for tests in fake time. It keeps the order of deliveries and makes fallbacks as the
+// Store is a store without a disk, for tests in fake time. It keeps the order of deliveries and makes fallbacks as the
 // engines do, but it forgets nothing, and its lists are one page, oldest first.
-type Memory struct {
+type Store struct {
 	// These fields are to be set before a relay uses the store.
 	Clock      func() time.Time // nil is time.Now
 	Slow       time.Duration    // how long a commit takes
@@ -42,21 +43,21 @@ type Memory struct {
 	items    map[string][]store.SlotItem
 }
 
-// NewMemory returns an empty store.
-func NewMemory() *Memory {
-	return &Memory{Clock: time.Now, hashes: map[[32]byte]store.ID{}, Values: map[string][]byte{},
+// New returns an empty store.
+func New() *Store {
+	return &Store{Clock: time.Now, hashes: map[[32]byte]store.ID{}, Values: map[string][]byte{},
 		slots: map[string]time.Time{}, dues: map[string]time.Time{}, items: map[string][]store.SlotItem{}, attempts: map[store.ID][]store.Attempt{}}
 }
 
 // SetFails makes every call fail with an error, or none if it is nil.
-func (m *Memory) SetFails(err error) {
+func (m *Store) SetFails(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.fails = err
 }
 
 // Claimed returns how often Claim was called, and for how many deliveries in all.
-func (m *Memory) Claimed() (calls, deliveries int) {
+func (m *Store) Claimed() (calls, deliveries int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, n := range m.claims {
@@ -66,7 +67,7 @@ func (m *Memory) Claimed() (calls, deliveries int) {
 }
 
 // States counts the deliveries in each state.
-func (m *Memory) States() map[store.State]int {
+func (m *Store) States() map[store.State]int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	counts := map[store.State]int{}
@@ -77,7 +78,7 @@ func (m *Memory) States() map[store.State]int {
 }
 
 // Titled returns the first delivery with a title, with its attempts. It fails the test if none has the title.
-func (m *Memory) Titled(t *testing.T, title string) (store.Delivery, []store.Attempt) {
+func (m *Store) Titled(t *testing.T, title string) (store.Delivery, []store.Attempt) {
 	t.Helper()
 	d, attempts, err := m.Delivery(t.Context(), m.IDOf(t, "", title))
 	if err != nil {
@@ -87,7 +88,7 @@ func (m *Memory) Titled(t *testing.T, title string) (store.Delivery, []store.Att
 }
 
 // IDOf finds a delivery by its title, and by its notifier if one is named. It fails the test if there is none.
-func (m *Memory) IDOf(t *testing.T, notifier, title string) store.ID {
+func (m *Store) IDOf(t *testing.T, notifier, title string) store.ID {
 	t.Helper()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -100,10 +101,10 @@ func (m *Memory) IDOf(t *testing.T, notifier, title string) store.ID {
 	return 0
 }
 
-func (m *Memory) get(key string) ([]byte, error) { return m.Values[key], m.GetFails }
+func (m *Store) get(key string) ([]byte, error) { return m.Values[key], m.GetFails }
 
 // Accept implements store.Store. It calls decide twice, as when a transaction is repeated.
-func (m *Memory) Accept(_ context.Context, batch []store.Event, decide store.Decide) ([]store.Receipt, error) {
+func (m *Store) Accept(_ context.Context, batch []store.Event, decide store.Decide) ([]store.Receipt, error) {
 	time.Sleep(m.Slow)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -141,7 +142,7 @@ func (m *Memory) Accept(_ context.Context, batch []store.Event, decide store.Dec
 }
 
 // store stores an event, unless it is nil, with its plan.
-func (m *Memory) store(e *store.Event, p *store.Plan) {
+func (m *Store) store(e *store.Event, p *store.Plan) {
 	if e != nil {
 		m.Stored = append(m.Stored, store.StoredEvent{ID: e.ID, Source: e.Source, Name: e.Name, Project: e.Project,
 			Body: e.Body, ReceivedAt: e.ReceivedAt, Decisions: p.Decisions, ReplayOf: e.ReplayOf, Kind: e.Kind})
@@ -161,7 +162,7 @@ func (m *Memory) store(e *store.Event, p *store.Plan) {
 }
 
 // add stores a new delivery of an event.
-func (m *Memory) add(e store.StoredEvent, d store.NewDelivery) {
+func (m *Store) add(e store.StoredEvent, d store.NewDelivery) {
 	now := m.Now()
 	row := &store.Delivery{ID: d.ID, EventID: e.ID, EventName: e.Name, Project: e.Project, Rule: d.Rule,
 		Notifier: d.Notifier, OrderKey: d.OrderKey, Title: d.Title, State: store.Pending, NextAt: now, CreatedAt: now,
@@ -181,7 +182,7 @@ func changeable(d *store.Delivery, ids []store.ID) bool {
 }
 
 // park lets only the first unfinished delivery of a key be due.
-func (m *Memory) park(notifier, key string) {
+func (m *Store) park(notifier, key string) {
 	if key == "" {
 		return
 	}
@@ -202,7 +203,7 @@ func (m *Memory) park(notifier, key string) {
 }
 
 // Claim implements store.Store.
-func (m *Memory) Claim(_ context.Context, notifier string, limit int) ([]store.Delivery, error) {
+func (m *Store) Claim(_ context.Context, notifier string, limit int) ([]store.Delivery, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fails != nil {
@@ -226,7 +227,7 @@ func (m *Memory) Claim(_ context.Context, notifier string, limit int) ([]store.D
 }
 
 // NextDue implements store.Store.
-func (m *Memory) NextDue(_ context.Context, notifier string) (due time.Time, _ error) {
+func (m *Store) NextDue(_ context.Context, notifier string) (due time.Time, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, d := range m.rows {
@@ -238,7 +239,7 @@ func (m *Memory) NextDue(_ context.Context, notifier string) (due time.Time, _ e
 }
 
 // Finish implements store.Store.
-func (m *Memory) Finish(_ context.Context, outcomes []store.Outcome) error {
+func (m *Store) Finish(_ context.Context, outcomes []store.Outcome) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fails != nil {
@@ -265,7 +266,7 @@ func (m *Memory) Finish(_ context.Context, outcomes []store.Outcome) error {
 }
 
 // finish reports whether the outcome was that of the current lease, and so was recorded.
-func (m *Memory) finish(o *store.Outcome) bool {
+func (m *Store) finish(o *store.Outcome) bool {
 	d := m.row(o.ID)
 	if d == nil || d.Lease != o.Lease || d.State != store.Sending {
 		return false
@@ -283,7 +284,7 @@ func (m *Memory) finish(o *store.Outcome) bool {
 }
 
 // row returns a delivery, or nil.
-func (m *Memory) row(id store.ID) *store.Delivery {
+func (m *Store) row(id store.ID) *store.Delivery {
 	for _, d := range m.rows {
 		if d.ID == id {
 			return d
@@ -293,7 +294,7 @@ func (m *Memory) row(id store.ID) *store.Delivery {
 }
 
 // Retry implements store.Store.
-func (m *Memory) Retry(_ context.Context, ids []store.ID) (n int, _ error) {
+func (m *Store) Retry(_ context.Context, ids []store.ID) (n int, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, d := range m.rows {
@@ -306,7 +307,7 @@ func (m *Memory) Retry(_ context.Context, ids []store.ID) (n int, _ error) {
 }
 
 // Rewrite implements store.Store.
-func (m *Memory) Rewrite(ctx context.Context, r store.Rewrite) (bool, error) {
+func (m *Store) Rewrite(ctx context.Context, r store.Rewrite) (bool, error) {
 	n, err := m.Retry(ctx, []store.ID{r.ID})
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -319,7 +320,7 @@ func (m *Memory) Rewrite(ctx context.Context, r store.Rewrite) (bool, error) {
 }
 
 // Cancel implements store.Store.
-func (m *Memory) Cancel(_ context.Context, ids []store.ID, why string) (n int, _ error) {
+func (m *Store) Cancel(_ context.Context, ids []store.ID, why string) (n int, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, d := range m.rows {
@@ -333,7 +334,7 @@ func (m *Memory) Cancel(_ context.Context, ids []store.ID, why string) (n int, _
 }
 
 // NotifiersOf implements store.Store.
-func (m *Memory) NotifiersOf(_ context.Context, ids []store.ID) (names []string, _ error) {
+func (m *Store) NotifiersOf(_ context.Context, ids []store.ID) (names []string, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, d := range m.rows {
@@ -346,7 +347,7 @@ func (m *Memory) NotifiersOf(_ context.Context, ids []store.ID) (names []string,
 }
 
 // Event implements store.Store.
-func (m *Memory) Event(_ context.Context, id store.ID) (store.StoredEvent, error) {
+func (m *Store) Event(_ context.Context, id store.ID) (store.StoredEvent, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, e := range m.Stored {
@@ -364,7 +365,7 @@ func (m *Memory) Event(_ context.Context, id store.ID) (store.StoredEvent, error
 }
 
 // Delivery implements store.Store.
-func (m *Memory) Delivery(_ context.Context, id store.ID) (store.Delivery, []store.Attempt, error) {
+func (m *Store) Delivery(_ context.Context, id store.ID) (store.Delivery, []store.Attempt, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if d := m.row(id); d != nil {
@@ -374,14 +375,14 @@ func (m *Memory) Delivery(_ context.Context, id store.ID) (store.Delivery, []sto
 }
 
 // Events implements store.Store. It returns all events.
-func (m *Memory) Events(context.Context, store.EventFilter) ([]store.StoredEvent, store.ID, error) {
+func (m *Store) Events(context.Context, store.EventFilter) ([]store.StoredEvent, store.ID, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.Stored), 0, nil
 }
 
 // Deliveries implements store.Store. It filters by notifier only.
-func (m *Memory) Deliveries(_ context.Context, f store.DeliveryFilter) (list []store.Delivery, _ store.ID, _ error) {
+func (m *Store) Deliveries(_ context.Context, f store.DeliveryFilter) (list []store.Delivery, _ store.ID, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, d := range m.rows {
@@ -393,7 +394,7 @@ func (m *Memory) Deliveries(_ context.Context, f store.DeliveryFilter) (list []s
 }
 
 // Backlog implements store.Store.
-func (m *Memory) Backlog(context.Context) ([]store.Backlog, error) {
+func (m *Store) Backlog(context.Context) ([]store.Backlog, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	counts := map[string]store.Backlog{}
@@ -413,7 +414,7 @@ func (m *Memory) Backlog(context.Context) ([]store.Backlog, error) {
 }
 
 // Load implements store.Store.
-func (m *Memory) Load() (l store.Load) {
+func (m *Store) Load() (l store.Load) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, d := range m.rows {
@@ -431,14 +432,14 @@ func (m *Memory) Load() (l store.Load) {
 }
 
 // Get implements store.Store.
-func (m *Memory) Get(_ context.Context, key string) ([]byte, error) {
+func (m *Store) Get(_ context.Context, key string) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.get(key)
 }
 
 // Swap implements store.Store.
-func (m *Memory) Swap(_ context.Context, key string, old []byte, c store.Change) (bool, error) {
+func (m *Store) Swap(_ context.Context, key string, old []byte, c store.Change) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := store.CheckSwap(key); err != nil {
@@ -456,7 +457,7 @@ func (m *Memory) Swap(_ context.Context, key string, old []byte, c store.Change)
 }
 
 // Reserve implements store.Store.
-func (m *Memory) Reserve(_ context.Context, key string, r store.Rate, most time.Duration) (time.Duration, error) {
+func (m *Store) Reserve(_ context.Context, key string, r store.Rate, most time.Duration) (time.Duration, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	step, now, at := r.Per/time.Duration(r.Messages), m.Now(), m.slots[key]
@@ -471,23 +472,23 @@ func (m *Memory) Reserve(_ context.Context, key string, r store.Rate, most time.
 }
 
 // Check implements store.Store.
-func (m *Memory) Check(context.Context) error {
+func (m *Store) Check(context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.fails
 }
 
 // Purge implements store.Store. It deletes nothing.
-func (m *Memory) Purge(context.Context, time.Time, time.Time) (int, error) { return 0, nil }
+func (m *Store) Purge(context.Context, time.Time, time.Time) (int, error) { return 0, nil }
 
 // Close implements store.Store. The store can still be used.
-func (m *Memory) Close() error { return nil }
+func (m *Store) Close() error { return nil }
 
 // Node implements store.Store.
-func (m *Memory) Node() int { return m.NodeNumber }
+func (m *Store) Node() int { return m.NodeNumber }
 
 // LeasesValid implements store.Store.
-func (m *Memory) LeasesValid() bool { return !m.Lost.Load() }
+func (m *Store) LeasesValid() bool { return !m.Lost.Load() }
 
 // Notifications implements store.Store.
-func (m *Memory) Notifications() <-chan string { return m.Wakes }
+func (m *Store) Notifications() <-chan string { return m.Wakes }

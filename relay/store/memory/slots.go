@@ -1,4 +1,4 @@
-package storetest
+package memory
 
 import (
 	"cmp"
@@ -11,7 +11,7 @@ import (
 )
 
 // change changes a key. A slot that ends loses its items.
-func (m *Memory) change(c store.Change) {
+func (m *Store) change(c store.Change) {
 	delete(m.dues, c.Key)
 	switch {
 	case c.Value == nil:
@@ -25,7 +25,7 @@ func (m *Memory) change(c store.Change) {
 }
 
 // addItem adds an item to a slot, unless it has one for that event.
-func (m *Memory) addItem(it store.Item) {
+func (m *Store) addItem(it store.Item) {
 	same := func(other store.SlotItem) bool { return other.Event.ID == it.Event }
 	if slices.ContainsFunc(m.items[it.Key], same) {
 		return
@@ -36,7 +36,7 @@ func (m *Memory) addItem(it store.Item) {
 }
 
 // event returns a stored event, or the zero value.
-func (m *Memory) event(id store.ID) store.StoredEvent {
+func (m *Store) event(id store.ID) store.StoredEvent {
 	for _, e := range m.Stored {
 		if e.ID == id {
 			return e
@@ -46,7 +46,7 @@ func (m *Memory) event(id store.ID) store.StoredEvent {
 }
 
 // NextWake implements store.Store.
-func (m *Memory) NextWake(_ context.Context, after time.Time, dry bool) (first time.Time, _ error) {
+func (m *Store) NextWake(_ context.Context, after time.Time, dry bool) (first time.Time, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for key, due := range m.dues {
@@ -58,7 +58,7 @@ func (m *Memory) NextWake(_ context.Context, after time.Time, dry bool) (first t
 }
 
 // Wake implements store.Store. It calls decide twice, as when a transaction is repeated.
-func (m *Memory) Wake(_ context.Context, w store.Wake) (woken store.Woken, _ error) {
+func (m *Store) Wake(_ context.Context, w store.Wake) (woken store.Woken, _ error) {
 	time.Sleep(m.Slow)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -92,7 +92,7 @@ func (m *Memory) Wake(_ context.Context, w store.Wake) (woken store.Woken, _ err
 }
 
 // due returns the slots that a call of Wake looks at.
-func (m *Memory) due(w *store.Wake) (due []store.SlotRef) {
+func (m *Store) due(w *store.Wake) (due []store.SlotRef) {
 	byPlace := func(a, b store.SlotRef) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Key, b.Key)) }
 	for key, at := range m.dues {
 		if ref := (store.SlotRef{Due: at, Key: key}); !at.After(m.Now()) && store.IsDrySlot(key) == w.Dry &&
@@ -105,7 +105,7 @@ func (m *Memory) due(w *store.Wake) (due []store.SlotRef) {
 }
 
 // fill reads the items and events of a slot, and returns how many bytes are left.
-func (m *Memory) fill(s *store.Slot, w *store.Wake, room int) int {
+func (m *Store) fill(s *store.Slot, w *store.Wake, room int) int {
 	for _, it := range m.items[s.Key] {
 		if room -= len(it.Data) + len(it.Event.Body); room < 0 {
 			it.Event.Body = nil
@@ -127,17 +127,17 @@ func (m *Memory) fill(s *store.Slot, w *store.Wake, room int) int {
 }
 
 // Now implements store.Store.
-func (m *Memory) Now() time.Time { return m.Clock() }
+func (m *Store) Now() time.Time { return m.Clock() }
 
 // Items returns how many items a slot has.
-func (m *Memory) Items(key string) int {
+func (m *Store) Items(key string) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.items[key])
 }
 
 // FirstDue returns the key of the slot that is due first.
-func (m *Memory) FirstDue() string {
+func (m *Store) FirstDue() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	first := store.SlotRef{}
