@@ -92,7 +92,8 @@ func mayImport() map[string][]string {
 			"relay/store/listing", "relay/store/sqlite/dbfile", "relay/store/transfer"},
 		"relay/store/sqlite/dbfile": {},
 		"relay/store/postgres": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
-			"relay/store/listing", "relay/store/transfer"},
+			"relay/store/listing", "relay/store/postgres/session", "relay/store/transfer"},
+		"relay/store/postgres/session": {"relay/store", "relay/store/engine"},
 
 		"relay/metrics":    {"rules/value"},
 		"relay/sampledlog": {},

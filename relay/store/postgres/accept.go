@@ -10,6 +10,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/postgres/session"
 )
 
 // acceptance is one call of Accept.
@@ -26,7 +27,7 @@ func (s *Store) Accept(ctx context.Context, batch []store.Event, decide store.De
 	}
 	a := &acceptance{batch: batch, decide: decide}
 	if err := s.events.Do(ctx, 4*len(batch), &op{accept: a}); err != nil {
-		return nil, fmt.Errorf("storing events: %w%s", err, remedy(err))
+		return nil, fmt.Errorf("storing events: %w%s", err, session.Remedy(err))
 	}
 	return a.receipts, nil
 }

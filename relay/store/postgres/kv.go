@@ -10,6 +10,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/postgres/session"
 )
 
 // Get implements store.Store.
@@ -104,7 +105,7 @@ func (s *Store) transact(ctx context.Context, run func(t *tx)) error {
 func (s *Store) Check(ctx context.Context) error {
 	for _, w := range []*writer{s.events, s.work} {
 		if err := w.Do(ctx, 1, &op{}); err != nil {
-			return fmt.Errorf("writing to the store: %w%s", err, remedy(err))
+			return fmt.Errorf("writing to the store: %w%s", err, session.Remedy(err))
 		}
 	}
 	return nil

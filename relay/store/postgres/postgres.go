@@ -20,6 +20,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/postgres/session"
 )
 
 // Options are settings of a store. The zero value is the default.
@@ -65,12 +66,12 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
-	if s.pool, err = newPool(ctx, url, false); err != nil {
+	if s.pool, err = session.NewPool(ctx, url, false); err != nil {
 		return nil, err
 	}
 	if err := s.start(ctx); err != nil {
 		s.pool.Close()
-		return nil, fmt.Errorf("store %s: %w", store.Redact(url), advise(err))
+		return nil, fmt.Errorf("store %s: %w", store.Redact(url), session.Advise(err))
 	}
 	s.close = sync.OnceValue(s.shutdown)
 	return s, nil
@@ -80,7 +81,7 @@ func (s *Store) start(ctx context.Context) error {
 	if err := s.inspect(ctx); err != nil {
 		return err
 	}
-	if err := checkSessions(ctx, s.pool); err != nil {
+	if err := session.Check(ctx, s.pool); err != nil {
 		return err
 	}
 	if err := s.migrate(ctx); err != nil {
@@ -224,12 +225,12 @@ func clean(s string) string {
 // OpenReader connects in sessions that cannot write, and does not join the relays.
 func OpenReader(ctx context.Context, url string) (_ store.ReadCloser, err error) {
 	s := &Store{local: store.Clock(), log: slog.New(slog.DiscardHandler)}
-	if s.pool, err = newPool(ctx, url, true); err != nil {
+	if s.pool, err = session.NewPool(ctx, url, true); err != nil {
 		return nil, err
 	}
 	s.close = func() error { s.closed.Store(true); s.pool.Close(); return nil }
 	if err := s.checkTables(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("store %s: %w", store.Redact(url), advise(err)), s.close())
+		return nil, errors.Join(fmt.Errorf("store %s: %w", store.Redact(url), session.Advise(err)), s.close())
 	}
 	return s, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/postgres/session"
 )
 
 const (
@@ -148,7 +149,7 @@ func (s *Store) heartbeat(ctx context.Context) {
 		case <-ticker.C:
 		}
 		if err := s.beatOrJoin(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("store does not answer, sending stopped", "error", fmt.Errorf("%w%s", err, remedy(err)))
+			s.log.Warn("store does not answer, sending stopped", "error", fmt.Errorf("%w%s", err, session.Remedy(err)))
 		}
 	}
 }

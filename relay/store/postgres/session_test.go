@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"qaserelay/relay/store/pgtest"
+	"qaserelay/relay/store/postgres/session"
 )
 
 // pooler is a connection pooler between clients and a database, as PgBouncer is: the session that was given back last is
@@ -227,7 +228,7 @@ func testPoolers(t *testing.T, c *pgtest.Cluster) {
 			if err == nil {
 				defer s.Close()
 			}
-			if pooled := p.perTx || p.noTx; pooled && !errors.Is(err, errPooled) || !pooled && err != nil {
+			if pooled := p.perTx || p.noTx; pooled && !errors.Is(err, session.ErrPooled) || !pooled && err != nil {
 				t.Errorf("got %v", err)
 			}
 		})

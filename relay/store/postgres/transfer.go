@@ -13,6 +13,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/postgres/session"
 	"qaserelay/relay/store/transfer"
 )
 
@@ -50,14 +51,14 @@ type transferSession struct {
 // openSession connects, for reading only or to write.
 func openSession(ctx context.Context, url string, readOnly bool) (_ *transferSession, err error) {
 	s := &transferSession{}
-	if s.pool, err = newPool(ctx, url, readOnly); err != nil {
+	if s.pool, err = session.NewPool(ctx, url, readOnly); err != nil {
 		return nil, err
 	}
 	if s.conn, err = s.pool.Acquire(ctx); err == nil {
 		_, err = s.conn.Exec(ctx, "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("store %s: %w", store.Redact(url), advise(err)), s.Close())
+		return nil, errors.Join(fmt.Errorf("store %s: %w", store.Redact(url), session.Advise(err)), s.Close())
 	}
 	return s, nil
 }
@@ -170,7 +171,7 @@ type transferWriter struct{ *transferSession }
 // another copy use it.
 func OpenTarget(ctx context.Context, url string) (_ transfer.Writer, err error) {
 	made := &Store{log: slog.New(slog.DiscardHandler)}
-	if made.pool, err = newPool(ctx, url, false); err != nil {
+	if made.pool, err = session.NewPool(ctx, url, false); err != nil {
 		return nil, err
 	}
 	if err = made.inspect(ctx); err == nil {
@@ -178,7 +179,7 @@ func OpenTarget(ctx context.Context, url string) (_ transfer.Writer, err error) 
 	}
 	made.pool.Close()
 	if err != nil {
-		return nil, fmt.Errorf("store %s: %w", store.Redact(url), advise(err))
+		return nil, fmt.Errorf("store %s: %w", store.Redact(url), session.Advise(err))
 	}
 	s, err := openSession(ctx, url, false)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/groupcommit"
+	"qaserelay/relay/store/postgres/session"
 )
 
 const (
@@ -52,18 +53,18 @@ type writer struct {
 func newWriter(s *Store, slot int, run func(*tx, []*op) error) *writer {
 	w := &writer{store: s, slot: slot, run: run}
 	w.Commit, w.Abandoned, w.Stopped = w.commit, w.handBack, store.ErrClosed
-	w.Alone = func(err error) bool { return !isLost(err) }
+	w.Alone = func(err error) bool { return !session.IsLost(err) }
 	return w
 }
 
 // commit executes a group in one transaction. A lone op that conflicts with another relay is tried again.
 func (w *writer) commit(group []*op) (err error) {
 	for range maxConflicts {
-		if err = w.transact(group); len(group) > 1 || !isConflict(err) {
+		if err = w.transact(group); len(group) > 1 || !session.IsConflict(err) {
 			break
 		}
 	}
-	return noteData(err)
+	return session.NoteData(err)
 }
 
 // handBack hands back the deliveries that were claimed for a caller who has left.
@@ -85,7 +86,7 @@ func (w *writer) handBack(o *op) {
 func (w *writer) transact(group []*op) error {
 	start := time.Now()
 	sent, err := w.try(group)
-	if err != nil && !sent && isLost(err) && time.Since(start) < retrySoon {
+	if err != nil && !sent && session.IsLost(err) && time.Since(start) < retrySoon {
 		_, err = w.try(group)
 	}
 	return err
@@ -153,7 +154,7 @@ func (t *tx) send() error {
 	batch := t.waiting
 	t.waiting = &pgx.Batch{}
 	err := t.conn.SendBatch(t.ctx, batch).Close()
-	if err != nil && isLost(err) {
+	if err != nil && session.IsLost(err) {
 		t.broken = true
 	}
 	return err

@@ -1,4 +1,4 @@
-package postgres
+package session
 
 import (
 	"context"
@@ -11,8 +11,8 @@ import (
 	"qaserelay/relay/store/engine"
 )
 
-// errPooled is the error of a pooler that gives each transaction or statement another session.
-var errPooled = errors.New("a connection pooler (such as PgBouncer with pool_mode=transaction) gives each transaction or statement " +
+// ErrPooled is the error of a pooler that gives each transaction or statement another session.
+var ErrPooled = errors.New("a connection pooler (such as PgBouncer with pool_mode=transaction) gives each transaction or statement " +
 	"another session of the database, which the relay cannot work with: pool by session (pool_mode=session), or connect " +
 	"to PostgreSQL itself")
 
@@ -24,9 +24,8 @@ const (
 	sessionTime = 5 * time.Second
 )
 
-// checkSessions returns errPooled unless a connection keeps its session between two statements, also while others are
-// busy.
-func checkSessions(ctx context.Context, pool *pgxpool.Pool) error {
+// Check returns ErrPooled unless a connection keeps its session between two statements, also while others are busy.
+func Check(ctx context.Context, pool *pgxpool.Pool) error {
 	ctx, cancel := context.WithTimeout(ctx, sessionTime)
 	defer cancel()
 	first, err := pool.Acquire(ctx)
@@ -45,14 +44,14 @@ func checkSessions(ctx context.Context, pool *pgxpool.Pool) error {
 		}
 		defer other.Release()
 		if _, err := other.Exec(ctx, "BEGIN"); refusesTransactions(err) {
-			return errPooled
+			return ErrPooled
 		} else if err != nil {
 			return engine.Wrap(err, "checking the sessions of the database")
 		}
 		defer func() { _, _ = other.Exec(context.WithoutCancel(ctx), "ROLLBACK") }() // the pool drops it if it fails
 		switch after, err := sessionOf(ctx, first); {
 		case errors.Is(err, context.DeadlineExceeded), err == nil && after != before:
-			return errPooled
+			return ErrPooled
 		case err != nil:
 			return err
 		}
