@@ -63,7 +63,7 @@ relay.db, and start the relay. Into PostgreSQL: qase-relay copy --from sqlite:FI
 }
 
 func backup(ctx context.Context, c *terminal.Console, f backupFlags, file string) error {
-	bar := &copyBar{progress{s: c.Err}}
+	bar := &copyBar{terminal.Progress{Screen: c.Err}}
 	rows, err := app.Backup(ctx, f.store, file, f.force, bar.report)
 	bar.clear()
 	if err != nil {
@@ -97,17 +97,17 @@ func backupHint(err error, store string) error {
 }
 
 // copyBar is the progress bar of a copy. Without a terminal it prints nothing.
-type copyBar struct{ progress }
+type copyBar struct{ terminal.Progress }
 
 func (b *copyBar) report(p app.Progress) {
-	if b.s.Terminal && p.Total > 0 {
-		b.want = int(p.Total)
-		b.draw(int(p.Done))
+	if b.Terminal && p.Total > 0 {
+		b.Want = int(p.Total)
+		b.Draw(int(p.Done))
 	}
 }
 
 func (b *copyBar) clear() {
-	if b.s.Terminal {
-		b.s.Printf("\r\x1b[K")
+	if b.Terminal {
+		b.Clear()
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qaserelay/cmd/qase-relay/cli"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/rules/catalog"
 )
@@ -37,20 +38,10 @@ and an example as Qase sends it.`,
 			}
 			return showEvent(c, ev)
 		},
-		ValidArgsFunction: completeEvent,
+		ValidArgsFunction: cli.CompleteEvent,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
-}
-
-func completeEvent(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	var names []string
-	for _, ev := range catalog.All() {
-		if len(args) == 0 {
-			names = append(names, ev.Name+"\t"+ev.Label)
-		}
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 func lookupEvent(name string) (catalog.Event, error) {

@@ -47,7 +47,7 @@ func copyStore(ctx context.Context, c *terminal.Console, f copyFlags) error {
 		return terminal.Hint(errors.New("copy needs --from and --to"),
 			"for example: qase-relay copy --from sqlite:data/relay.db --to postgres://USER:PASSWORD@HOST:5432/DATABASE")
 	}
-	bar := &copyBar{progress{s: c.Err}}
+	bar := &copyBar{terminal.Progress{Screen: c.Err}}
 	done, err := app.Copy(ctx, f.from, f.to, bar.report)
 	bar.clear()
 	if err != nil {

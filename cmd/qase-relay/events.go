@@ -79,7 +79,7 @@ func newEventsList(c *terminal.Console) *cobra.Command {
 	f.addEventFilters(cmd.Flags())
 	f.addPaging(cmd.Flags())
 	f.askFlags.add(cmd.Flags())
-	_ = cmd.RegisterFlagCompletionFunc("event", completeEvent)
+	_ = cmd.RegisterFlagCompletionFunc("event", cli.CompleteEvent)
 	return cmd
 }
 
@@ -276,7 +276,7 @@ running relay, which accepts events meanwhile. With --store it reads a store dir
 	f.addStore(cmd.Flags())
 	f.addEventFilters(cmd.Flags())
 	f.clientFlags.add(cmd.Flags())
-	_ = cmd.RegisterFlagCompletionFunc("event", completeEvent)
+	_ = cmd.RegisterFlagCompletionFunc("event", cli.CompleteEvent)
 	return cmd
 }
 

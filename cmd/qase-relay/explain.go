@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"qaserelay/cmd/qase-relay/cli"
+	"qaserelay/cmd/qase-relay/draft"
 	"qaserelay/cmd/qase-relay/gallery"
 	"qaserelay/cmd/qase-relay/report"
 	"qaserelay/cmd/qase-relay/terminal"
@@ -80,14 +82,14 @@ wrong usage.`,
 		},
 	}
 	f.add(cmd.Flags())
-	_ = cmd.RegisterFlagCompletionFunc("event-name", completeEvent)
+	_ = cmd.RegisterFlagCompletionFunc("event-name", cli.CompleteEvent)
 	return cmd
 }
 
 func (f *explainFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.event, "event", "", "`FILE` with the event as Qase sends it; - is standard input")
 	flags.StringVar(&f.name, "event-name", "", "take the catalog's example of the event `NAME`")
-	addSets(flags, &f.sets)
+	draft.AddSets(flags, &f.sets)
 	flags.StringArrayVar(&f.given, "given", nil,
 		"`FILE` with an event that came before, or the name of one (repeatable)")
 	flags.StringVar(&f.at, "at", "", "`TIME` when the event arrives, such as 2026-01-05T09:00:00Z (default now)")
@@ -136,33 +138,33 @@ func explain(c *terminal.Console, f explainFlags) error {
 // explanation decides about the earlier events in order, and explains the event after them.
 func (f *explainFlags) explanation(c *terminal.Console, cfg *rulefile.File) (x rules.Explanation, ev *event.Event,
 	err error) {
-	r := eventSpec{}
+	r := draft.Spec{}
 	source, err := chooseSource(cfg, f.source)
 	if err != nil {
 		return x, nil, err
 	}
-	r.source, r.projects = source.Name, source.Projects
+	r.Source, r.Projects = source.Name, source.Projects
 	if err := knownRules(cfg.Rules.Names(), f.only); err != nil {
 		return x, nil, err
 	}
-	if r.at, err = f.moment(); err != nil {
+	if r.At, err = f.moment(); err != nil {
 		return x, nil, err
 	}
 	one := r
-	one.name, one.sets = f.name, f.sets
-	if ev, err = one.read(c, f.event); err != nil {
+	one.Name, one.Sets = f.name, f.sets
+	if ev, err = one.Read(c, f.event); err != nil {
 		return x, nil, err
 	}
 	var memory ruletest.Memory
-	r.before = ev
+	r.Before = ev
 	for _, given := range f.given {
-		earlier, err := r.read(c, given)
+		earlier, err := r.Read(c, given)
 		if err != nil {
 			return x, nil, fmt.Errorf("--given %s: %w", given, err)
 		}
-		memory.Decide(cfg.Rules, earlier, r.at)
+		memory.Decide(cfg.Rules, earlier, r.At)
 	}
-	x = f.filter(cfg.Rules.Explain(ev, memory.State(r.at)))
+	x = f.filter(cfg.Rules.Explain(ev, memory.State(r.At)))
 	if !source.Takes(ev.Project) {
 		x.Refused = fmt.Sprintf("the projects of the source %s are %s, not %s", source.Name,
 			strings.Join(source.Projects, ", "), ev.Project)

@@ -199,7 +199,7 @@ func optionValue(kind reflect.Type, text string) (any, error) {
 	case kind.Kind() == reflect.Slice && !strings.HasPrefix(text, "["):
 		return strings.Split(text, ","), nil
 	}
-	return decoded(text)
+	return terminal.DecodeValue(text)
 }
 
 // trial is the result of a test message.

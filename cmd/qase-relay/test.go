@@ -158,18 +158,12 @@ func withCompanion(name string, alone bool) []string {
 	tests := base + testSuffix + ext
 	switch {
 	case ext != ".yaml" && ext != ".yml":
-	case !isTest && isFile(tests):
+	case !isTest && terminal.IsFile(tests):
 		return []string{name, tests}
-	case isTest && alone && isFile(about+ext):
+	case isTest && alone && terminal.IsFile(about+ext):
 		if data, err := os.ReadFile(name); err == nil && !rulefile.HasIncludes(data) {
 			return []string{about + ext, name}
 		}
 	}
 	return []string{name}
-}
-
-// isFile reports whether name is a regular file.
-func isFile(name string) bool {
-	info, err := os.Stat(name)
-	return err == nil && info.Mode().IsRegular()
 }

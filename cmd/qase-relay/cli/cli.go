@@ -31,6 +31,17 @@ func Finish(root *cobra.Command) {
 	wrapHelp(root)
 }
 
+// CompleteEvent completes the name of an event of the catalog.
+func CompleteEvent(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	for _, ev := range catalog.All() {
+		if len(args) == 0 {
+			names = append(names, ev.Name+"\t"+ev.Label)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
 // Check returns an error for the help or version of a command that does not exist, such as `rules --help`. Cobra would
 // print those of the command above it and exit with 0.
 func Check(root *cobra.Command, args []string) error {

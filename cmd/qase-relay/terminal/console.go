@@ -50,6 +50,12 @@ func (c *Console) ReadFile(name string) ([]byte, error) {
 	return io.ReadAll(file)
 }
 
+// IsFile reports whether name is a regular file.
+func IsFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
 // Screen is an output stream, with the properties of the terminal behind it.
 type Screen struct {
 	io.Writer

@@ -3,6 +3,7 @@ package terminal
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"unicode"
 
@@ -82,6 +83,16 @@ func DecodeNumbers(data []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	return dec.Decode(v)
+}
+
+// DecodeValue decodes JSON that stands in a flag.
+func DecodeValue(text string) (any, error) {
+	if !json.Valid([]byte(text)) {
+		return nil, fmt.Errorf("%s begins like JSON but is not valid JSON", text)
+	}
+	var v any
+	err := DecodeNumbers([]byte(text), &v)
+	return v, err
 }
 
 // JSON returns v as JSON on one line, without escaping <, > and &.

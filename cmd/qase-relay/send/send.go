@@ -1,4 +1,5 @@
-package main
+// Package send is the command that posts events to a relay, as Qase would.
+package send
 
 import (
 	"context"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qaserelay/cmd/qase-relay/cli"
+	"qaserelay/cmd/qase-relay/draft"
 	"qaserelay/cmd/qase-relay/flags"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/ingest/client"
@@ -25,7 +28,8 @@ type sendFlags struct {
 	json  bool
 }
 
-func newSend(c *terminal.Console) *cobra.Command {
+// New returns the command send.
+func New(c *terminal.Console) *cobra.Command {
 	var f sendFlags
 	cmd := &cobra.Command{
 		Use:        "send EVENT | --file FILE",
@@ -45,12 +49,12 @@ Exits with 1 if any event was refused, and with 2 if the relay could not be reac
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return send(cmd.Context(), c, strings.Join(args, ""), f)
 		},
-		ValidArgsFunction: completeEvent,
+		ValidArgsFunction: cli.CompleteEvent,
 	}
 	set := cmd.Flags()
 	set.StringVar(&f.URL, "to", terminal.DefaultSendTo, "webhook `URL` of the relay")
 	flags.Secret{Name: "secret", Usage: "`SECRET` of the source (default $QASE_WEBHOOK_SECRET)"}.Add(set, &f.Secret)
-	addSets(set, &f.sets)
+	draft.AddSets(set, &f.sets)
 	set.StringVar(&f.file, "file", "", "post the JSON in this `FILE` instead of an example; - is standard input")
 	set.IntVar(&f.count, "count", 1, "`NUMBER` of copies to post")
 	set.IntVar(&f.Concurrency, "concurrency", 1, "`NUMBER` of copies to post at the same time")
@@ -63,7 +67,7 @@ func send(ctx context.Context, c *terminal.Console, event string, f sendFlags) e
 	if f.count < 1 || f.Concurrency < 1 {
 		return errors.New("--count and --concurrency must be at least 1")
 	}
-	draft, err := newDraft(c, event, f)
+	d, err := newDraft(c, event, f)
 	if err != nil {
 		return err
 	}
@@ -76,9 +80,9 @@ func send(ctx context.Context, c *terminal.Console, event string, f sendFlags) e
 		return err
 	}
 	if f.count > 1 {
-		return sendMany(ctx, c, f, draft)
+		return sendMany(ctx, c, f, d)
 	}
-	body, err := draft.copy(0, time.Now())
+	body, err := d.Copy(0, time.Now())
 	if err != nil {
 		return err
 	}
@@ -86,7 +90,7 @@ func send(ctx context.Context, c *terminal.Console, event string, f sendFlags) e
 }
 
 // newDraft makes the event to post from the catalog or from a file, with the changes of --set.
-func newDraft(c *terminal.Console, event string, f sendFlags) (*draft, error) {
+func newDraft(c *terminal.Console, event string, f sendFlags) (*draft.Draft, error) {
 	switch {
 	case event == "" && f.file == "":
 		return nil, terminal.Hint(errors.New("no event to post"),
@@ -94,39 +98,18 @@ func newDraft(c *terminal.Console, event string, f sendFlags) (*draft, error) {
 	case event != "" && f.file != "":
 		return nil, fmt.Errorf("%s and --file cannot be used together: post either an example or a file", event)
 	case f.file != "":
-		return draftFromFile(c, f.file, f.sets)
+		return draft.FromFile(c, f.file, f.sets)
 	}
 	known, ok := catalog.Lookup(event)
 	if !ok {
-		noteUnknownEvent(c.Err, event, "posting")
-		return draftFromSample(event, f.sets)
+		draft.NoteUnknownEvent(c.Err, event, "posting")
+		return draft.FromSample(event, f.sets)
 	}
-	d, err := draftFromSample(event, f.sets)
+	d, err := draft.FromSample(event, f.sets)
 	if err == nil {
-		noteUnknownFields(c.Err, known, f.sets)
+		draft.NoteUnknownFields(c.Err, known, f.sets)
 	}
 	return d, err
-}
-
-// noteUnknownFields prints a note for each field that is not documented. It is posted anyway, since rules can match it.
-func noteUnknownFields(s *terminal.Screen, known catalog.Event, sets []string) {
-	var names []string
-	for _, field := range known.Fields {
-		names = append(names, field.Name)
-	}
-	for _, set := range sets {
-		path, _, _ := strings.Cut(set, "=")
-		name, ok := strings.CutPrefix(path, "payload.")
-		if _, found := known.Field(name); !ok || found || !known.Documented {
-			continue
-		}
-		advice := ""
-		if near := catalog.Nearest(name, names); near != "" {
-			advice = fmt.Sprintf(" (did you mean payload.%s?)", near)
-		}
-		s.Printf("%s Qase documents no field %s for %s%s; sending it anyway\n", s.Warn("note:"), path, known.Name,
-			advice)
-	}
 }
 
 // checkWebhookURL checks that an address is a URL with the path of a source.

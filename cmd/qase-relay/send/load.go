@@ -1,4 +1,4 @@
-package main
+package send
 
 import (
 	"context"
@@ -6,24 +6,23 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
+	"qaserelay/cmd/qase-relay/draft"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/ingest/client"
 )
 
 // sendMany posts many copies concurrently and prints a summary of the answers.
-func sendMany(ctx context.Context, c *terminal.Console, f sendFlags, d *draft) error {
-	if _, err := d.copy(1, time.Now()); err != nil {
+func sendMany(ctx context.Context, c *terminal.Console, f sendFlags, d *draft.Draft) error {
+	if _, err := d.Copy(1, time.Now()); err != nil {
 		return err
 	}
 	base := 1 + rand.IntN(1<<30) // makes the copies of two runs within a second differ
-	load := client.NewLoad(f.Options, f.count, func(n int) ([]byte, error) { return d.copy(base+n, time.Now()) })
+	load := client.NewLoad(f.Options, f.count, func(n int) ([]byte, error) { return d.Copy(base+n, time.Now()) })
 	finished := make(chan client.Summary, 1)
 	go func() { finished <- load.Run(ctx) }()
-	bar := &progress{s: c.Err, want: f.count}
-	sum := bar.watch(load, finished)
+	sum := watch(&terminal.Progress{Screen: c.Err, Want: f.count}, load, finished)
 	if f.json {
 		if err := c.WriteJSON(sum); err != nil {
 			return err
@@ -64,32 +63,20 @@ func printLoad(out *terminal.Screen, s client.Summary) {
 	out.Printf("answered within  p50 %.1f ms  p90 %.1f ms  p99 %.1f ms  max %.1f ms\n", s.P50, s.P90, s.P99, s.Max)
 }
 
-// progress is a progress bar. Without a terminal it prints nothing.
-type progress struct {
-	s    *terminal.Screen
-	want int
-}
-
 // watch draws the bar until the load has ended, and returns its summary.
-func (p *progress) watch(load *client.Load, finished <-chan client.Summary) client.Summary {
-	if !p.s.Terminal {
+func watch(bar *terminal.Progress, load *client.Load, finished <-chan client.Summary) client.Summary {
+	if !bar.Terminal {
 		return <-finished
 	}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		p.draw(load.Done())
+		bar.Draw(load.Done())
 		select {
 		case sum := <-finished:
-			p.s.Printf("\r\x1b[K")
+			bar.Clear()
 			return sum
 		case <-tick.C:
 		}
 	}
-}
-
-func (p *progress) draw(done int) {
-	wide := min(40, p.s.Columns-24)
-	full := wide * done / p.want
-	p.s.Printf("\r%s%s %d/%d", p.s.Good(strings.Repeat("█", full)), p.s.Dim(strings.Repeat("░", wide-full)), done, p.want)
 }

@@ -1,4 +1,5 @@
-package main
+// Package draft makes the events that commands post or explain: from a file or the catalog, with changes.
+package draft
 
 import (
 	"encoding/json"
@@ -17,74 +18,75 @@ import (
 	"qaserelay/rules/event"
 )
 
-// eventSpec describes an event to explain: an example with changes if it has a name, else a file.
-type eventSpec struct {
-	name   string
-	sets   []string
-	source string
-	at     time.Time
-	// projects are those that the source takes; an example without a project of its own is of the first one
-	projects []string
-	before   *event.Event // the event that an example precedes, about the same entity; nil for the event itself
+// Spec describes an event to explain: an example with changes if it has a name, else a file.
+type Spec struct {
+	Name   string
+	Sets   []string
+	Source string
+	At     time.Time
+	// Projects are those that the source takes; an example without a project of its own is of the first one
+	Projects []string
+	Before   *event.Event // the event that an example precedes, about the same entity; nil for the event itself
 }
 
-// read makes the event from a file or from the catalog.
-func (r eventSpec) read(c *terminal.Console, file string) (*event.Event, error) {
-	if _, known := catalog.Lookup(file); known && !isFile(file) {
-		r.name, r.sets = file, r.sameEntity(file)
+// Read makes the event from a file or from the catalog.
+func (r Spec) Read(c *terminal.Console, file string) (*event.Event, error) {
+	if _, known := catalog.Lookup(file); known && !terminal.IsFile(file) {
+		r.Name, r.Sets = file, r.sameEntity(file)
 	}
 	hasProject := func(set string) bool { return strings.HasPrefix(set, "project_code=") }
-	if r.name != "" && len(r.projects) > 0 && !slices.ContainsFunc(r.sets, hasProject) {
-		r.sets = append([]string{"project_code=" + terminal.JSON(r.projects[0])}, r.sets...)
+	if r.Name != "" && len(r.Projects) > 0 && !slices.ContainsFunc(r.Sets, hasProject) {
+		r.Sets = append([]string{"project_code=" + terminal.JSON(r.Projects[0])}, r.Sets...)
 	}
 	d, err := r.draft(c, file)
 	if err != nil {
 		return nil, err
 	}
-	body, err := d.copy(0, r.at)
+	body, err := d.Copy(0, r.At)
 	if err != nil {
 		return nil, err
 	}
-	ev, err := event.Parse(r.source, body, r.at)
+	ev, err := event.Parse(r.Source, body, r.At)
 	if err != nil {
 		return nil, terminal.Wrong(fmt.Errorf("a relay would refuse this event: %w", err))
 	}
 	if _, known := catalog.Lookup(ev.Name); !known {
-		noteUnknownEvent(c.Err, ev.Name, "explaining")
+		NoteUnknownEvent(c.Err, ev.Name, "explaining")
 	}
 	return ev, nil
 }
 
 // sameEntity returns the changes that make an example about the run, defect … of the event that it precedes.
-func (r eventSpec) sameEntity(name string) (sets []string) {
+func (r Spec) sameEntity(name string) (sets []string) {
 	kind, _, _ := strings.Cut(name, ".")
-	if r.before == nil || r.before.Type() != kind || r.before.Name == name {
-		return r.sets
+	if r.Before == nil || r.Before.Type() != kind || r.Before.Name == name {
+		return r.Sets
 	}
 	key := "id"
 	if kind == "shared_step" {
 		key = "hash"
 	}
-	if id, known := r.before.Payload[key]; known {
+	if id, known := r.Before.Payload[key]; known {
 		sets = append(sets, "payload."+key+"="+terminal.JSON(id))
 	}
-	if r.before.Project != "" {
-		sets = append(sets, "project_code="+terminal.JSON(r.before.Project))
+	if r.Before.Project != "" {
+		sets = append(sets, "project_code="+terminal.JSON(r.Before.Project))
 	}
 	return sets
 }
 
-func (r eventSpec) draft(c *terminal.Console, file string) (*draft, error) {
-	if r.name == "" {
-		return draftFromFile(c, file, r.sets)
+func (r Spec) draft(c *terminal.Console, file string) (*Draft, error) {
+	if r.Name == "" {
+		return FromFile(c, file, r.Sets)
 	}
-	if known, ok := catalog.Lookup(r.name); ok {
-		noteUnknownFields(c.Err, known, r.sets)
+	if known, ok := catalog.Lookup(r.Name); ok {
+		NoteUnknownFields(c.Err, known, r.Sets)
 	}
-	return draftFromSample(r.name, r.sets)
+	return FromSample(r.Name, r.Sets)
 }
 
-func noteUnknownEvent(s *terminal.Screen, name, doing string) {
+// NoteUnknownEvent prints a note that an event is not in the catalog, and what the command does with it anyway.
+func NoteUnknownEvent(s *terminal.Screen, name, doing string) {
 	advice := ""
 	if hint := catalog.Hint(name); hint != "" {
 		advice = " (" + hint + ")"
@@ -93,29 +95,50 @@ func noteUnknownEvent(s *terminal.Screen, name, doing string) {
 		advice, doing)
 }
 
-// draft is an event to post, once or as many distinct copies.
-type draft struct {
+// NoteUnknownFields prints a note for each field that is not documented. It is posted anyway, since rules can match it.
+func NoteUnknownFields(s *terminal.Screen, known catalog.Event, sets []string) {
+	var names []string
+	for _, field := range known.Fields {
+		names = append(names, field.Name)
+	}
+	for _, set := range sets {
+		path, _, _ := strings.Cut(set, "=")
+		name, ok := strings.CutPrefix(path, "payload.")
+		if _, found := known.Field(name); !ok || found || !known.Documented {
+			continue
+		}
+		advice := ""
+		if near := catalog.Nearest(name, names); near != "" {
+			advice = fmt.Sprintf(" (did you mean payload.%s?)", near)
+		}
+		s.Printf("%s Qase documents no field %s for %s%s; sending it anyway\n", s.Warn("note:"), path, known.Name,
+			advice)
+	}
+}
+
+// Draft is an event to post, once or as many distinct copies.
+type Draft struct {
 	raw     []byte         // the unchanged body of the first copy
 	event   map[string]any // the decoded body; numbers of a file and of --set are json.Number
 	fixTime bool           // keep the timestamp
 }
 
-// draftFromSample makes a draft of the catalog's example of an event, or of an event that is not in the catalog.
-func draftFromSample(name string, sets []string) (*draft, error) {
-	d := &draft{event: event.Sample(name)}
+// FromSample makes a draft of the catalog's example of an event, or of an event that is not in the catalog.
+func FromSample(name string, sets []string) (*Draft, error) {
+	d := &Draft{event: event.Sample(name)}
 	if _, known := catalog.Lookup(name); !known {
 		d.event["payload"], d.event["project_code"], d.event["team_member_id"] = map[string]any{"id": 1}, "WEB", 0
 	}
 	return d, d.apply(sets)
 }
 
-// draftFromFile posts a file unchanged. The file has to be JSON only if there are changes.
-func draftFromFile(c *terminal.Console, name string, sets []string) (*draft, error) {
+// FromFile posts a file unchanged. The file has to be JSON only if there are changes.
+func FromFile(c *terminal.Console, name string, sets []string) (*Draft, error) {
 	data, err := c.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("reading the event: %w", err)
 	}
-	d := &draft{raw: data, fixTime: true}
+	d := &Draft{raw: data, fixTime: true}
 	if len(sets) == 0 {
 		return d, nil
 	}
@@ -126,7 +149,7 @@ func draftFromFile(c *terminal.Console, name string, sets []string) (*draft, err
 	return d, d.apply(sets)
 }
 
-func (d *draft) decode() error {
+func (d *Draft) decode() error {
 	if err := terminal.DecodeNumbers(d.raw, &d.event); err != nil {
 		return fmt.Errorf("the event is not a JSON object: %w", err)
 	}
@@ -136,9 +159,9 @@ func (d *draft) decode() error {
 	return nil
 }
 
-// copy returns the body of the n-th copy, from 0. Each copy has an id of its own, so that a relay does not drop it as a
+// Copy returns the body of the n-th copy, from 0. Each copy has an id of its own, so that a relay does not drop it as a
 // duplicate.
-func (d *draft) copy(n int, now time.Time) ([]byte, error) {
+func (d *Draft) Copy(n int, now time.Time) ([]byte, error) {
 	if n == 0 && d.raw != nil {
 		return d.raw, nil
 	}
@@ -179,14 +202,14 @@ func withNumber(payload any, n int) any {
 	return fields
 }
 
-// addSets adds the flag --set.
-func addSets(flags *pflag.FlagSet, to *[]string) {
+// AddSets adds the flag --set.
+func AddSets(flags *pflag.FlagSet, to *[]string) {
 	flags.StringArrayVar(to, "set", nil,
 		"`PATH=VALUE` to change in the event, such as payload.failed=3 (repeatable)")
 }
 
 // apply sets the values of --set flags.
-func (d *draft) apply(sets []string) error {
+func (d *Draft) apply(sets []string) error {
 	for _, set := range sets {
 		path, value, ok := strings.Cut(set, "=")
 		if !ok || path == "" {
@@ -228,23 +251,14 @@ func checkEnvelopeKey(key, path string) error {
 func parseValue(text string) (any, error) {
 	switch {
 	case text == "true", text == "false", text == "null", isNumber(text), isQuoted(text):
-		return decoded(text)
+		return terminal.DecodeValue(text)
 	case strings.HasPrefix(text, "{"), strings.HasPrefix(text, "["):
-		return decoded(text)
+		return terminal.DecodeValue(text)
 	}
 	return text, nil
 }
 
 func isQuoted(text string) bool { return strings.HasPrefix(text, `"`) && json.Valid([]byte(text)) }
-
-func decoded(text string) (any, error) {
-	if !json.Valid([]byte(text)) {
-		return nil, fmt.Errorf("%s begins like JSON but is not valid JSON", text)
-	}
-	var v any
-	err := terminal.DecodeNumbers([]byte(text), &v)
-	return v, err
-}
 
 func isNumber(text string) bool {
 	return text != "" && (text[0] == '-' || text[0] >= '0' && text[0] <= '9') && json.Valid([]byte(text))
