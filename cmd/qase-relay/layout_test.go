@@ -28,7 +28,7 @@ type pkg struct {
 // needs a line. A line that ends in /* covers each folder without a line of its own.
 func mayImport() map[string][]string {
 	language := []string{"rules/budget", "rules/catalog", "rules/diag", "rules/value", "rules/event", "rules/people",
-		"rules/condition", "rules/template", "rules/message", "rules/flow"}
+		"rules/condition", "rules/template", "rules/message", "rules/flow", "rules/flow/window"}
 	file := append([]string{"rules", "rules/yamldoc", "rules/rulefile"}, language...)
 	reading := append([]string{"rules/lint"}, file...)
 	kind := []string{"notifiers", "notifiers/markup", "notifiers/httpclient", "notifiers/preview",
@@ -37,13 +37,14 @@ func mayImport() map[string][]string {
 		"relay/store", "relay/store/groupcommit", "notifiers"}, language...)
 	engine = append(engine, "rules")
 	return map[string][]string{
-		"rules/catalog": {},
-		"rules/diag":    {},
-		"rules/value":   {},
-		"rules/budget":  {},
-		"rules/flow":    {},
-		"rules/event":   {"rules/catalog", "rules/value"},
-		"rules/people":  {"rules/catalog", "rules/value", "rules/event"},
+		"rules/catalog":     {},
+		"rules/diag":        {},
+		"rules/value":       {},
+		"rules/budget":      {},
+		"rules/flow":        {},
+		"rules/flow/window": {"rules/catalog"},
+		"rules/event":       {"rules/catalog", "rules/value"},
+		"rules/people":      {"rules/catalog", "rules/value", "rules/event"},
 		"rules/condition": {"rules/budget", "rules/catalog", "rules/diag", "rules/value", "rules/event",
 			"rules/condition/syntax", "rules/condition/diagnose"},
 		"rules/condition/syntax":   {},
