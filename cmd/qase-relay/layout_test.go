@@ -90,8 +90,9 @@ func mayImport() map[string][]string {
 		"relay/store/memory":      {"relay/store", "relay/store/engine"}, // for tests
 		"relay/store/transfer":    {},
 		"relay/store/sqlite": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
-			"relay/store/listing", "relay/store/sqlite/dbfile", "relay/store/transfer"},
-		"relay/store/sqlite/dbfile": {},
+			"relay/store/listing", "relay/store/sqlite/conn", "relay/store/sqlite/dbfile", "relay/store/transfer"},
+		"relay/store/sqlite/conn":   {"relay/store", "relay/store/engine"},
+		"relay/store/sqlite/dbfile": {"relay/store"},
 		"relay/store/postgres": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
 			"relay/store/listing", "relay/store/postgres/session", "relay/store/transfer"},
 		"relay/store/postgres/session": {"relay/store", "relay/store/engine"},

@@ -7,6 +7,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/sqlite/conn"
 )
 
 // acceptance is one call of Accept. Its receipts are made anew whenever it runs.
@@ -97,8 +98,8 @@ func (t *tx) insertEvents(a *acceptance) error {
 	if err != nil {
 		return err
 	}
-	events := make([]any, 0, t.into.events.columns*len(a.batch))
-	deliveries := make([]any, 0, t.into.deliveries.columns*len(a.batch))
+	events := make([]any, 0, t.into.events.Columns*len(a.batch))
+	deliveries := make([]any, 0, t.into.deliveries.Columns*len(a.batch))
 	for i := range a.batch {
 		ev, r, plan := &a.batch[i], &a.receipts[i], &a.plans[i]
 		if r.Duplicate || r.Err != nil {
@@ -112,10 +113,10 @@ func (t *tx) insertEvents(a *acceptance) error {
 			deliveries = t.appendDelivery(deliveries, ev.ID, d, start)
 		}
 	}
-	if err := t.insert(t.into.events, events); err != nil {
+	if err := t.Insert(t.into.events, events); err != nil {
 		return err
 	}
-	return t.insert(t.into.deliveries, deliveries)
+	return t.Insert(t.into.deliveries, deliveries)
 }
 
 func appendEvent(rows []any, ev *store.Event, decisions []byte) []any {
@@ -124,7 +125,7 @@ func appendEvent(rows []any, ev *store.Event, decisions []byte) []any {
 		hash = h[:]
 	}
 	return append(rows, ev.ID, ev.Source, ev.Name, ev.Project, ev.ReceivedAt.UnixMilli(), decisions, ev.Body, hash,
-		optional(ev.ReplayOf), ev.Kind)
+		conn.Optional(ev.ReplayOf), ev.Kind)
 }
 
 // appendDelivery counts a new delivery and appends its row. A claim at its creation gets the first lease.
@@ -142,5 +143,5 @@ func (t *tx) appendDelivery(rows []any, event store.ID, d *store.NewDelivery, s 
 	}
 	t.count(d.Notifier).add(s.State, d.ID, size)
 	return append(rows, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, state, unfinished, due,
-		t.now, t.now, t.now, d.Cancelled, d.Message, optional(d.FallbackFor), optional(d.Wait.Milliseconds()))
+		t.now, t.now, t.now, d.Cancelled, d.Message, conn.Optional(d.FallbackFor), conn.Optional(d.Wait.Milliseconds()))
 }

@@ -7,6 +7,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/listing"
+	"qaserelay/relay/store/sqlite/conn"
 )
 
 // checkCounts compares what is counted with what there is.
@@ -15,11 +16,11 @@ func checkCounts(t *testing.T, s *Store) {
 	const q = `SELECT notifier, sum(unfinished), sum(state = 'dead'), sum(unfinished * coalesce(length(message), 0)), min(CASE unfinished WHEN 1 THEN id END)
 		FROM deliveries GROUP BY notifier`
 	sum := store.Load{}
-	err := s.list(t.Context(), q, nil, func(r row) {
-		want, got := count{int(r.int(1)), int(r.int(2)), r.int(3), r.id(4)}, s.counts.get(r.str(0))
+	err := s.list(t.Context(), q, nil, func(r conn.Row) {
+		want, got := count{int(r.Int(1)), int(r.Int(2)), r.Int(3), r.ID(4)}, s.counts.get(r.Str(0))
 		if got.unfinished != want.unfinished || got.dead != want.dead || got.bytes != want.bytes ||
 			(want.unfinished > 0 && got.since > want.since) {
-			t.Errorf("%s is counted as %+v, want %+v", r.str(0), got, want)
+			t.Errorf("%s is counted as %+v, want %+v", r.Str(0), got, want)
 		}
 		sum.Deliveries += want.unfinished
 		sum.Bytes += want.bytes
@@ -27,12 +28,12 @@ func checkCounts(t *testing.T, s *Store) {
 	if err != nil || s.Load() != sum {
 		t.Errorf("the load is %v, want %v (%v)", s.Load(), sum, err)
 	}
-	c, err := connectReady(s.Path, forReading())
+	c, err := connectReady(s.Path, conn.ForReading())
 	if err != nil {
 		t.Fatal(err)
 	}
 	kept, err := loadCounts(c)
-	if err = errors.Join(err, c.close()); err != nil {
+	if err = errors.Join(err, c.Close()); err != nil {
 		t.Fatal(err)
 	}
 	for notifier, k := range kept.of {

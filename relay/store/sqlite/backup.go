@@ -2,13 +2,13 @@ package sqlite
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/sqlite/conn"
 	"qaserelay/relay/store/sqlite/dbfile"
 	"qaserelay/relay/store/transfer"
 )
@@ -19,12 +19,12 @@ func Backup(ctx context.Context, path, to string) (map[string]int64, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
-	c, err := connectAs(path, "ro")
+	c, err := conn.OpenAs(path, "ro")
 	if err != nil {
 		return nil, err
 	}
-	newest, err := c.backUp(ctx, path, to)
-	if err := errors.Join(err, c.close()); err != nil {
+	newest, err := backUp(ctx, c, path, to)
+	if err := errors.Join(err, c.Close()); err != nil {
 		return nil, err
 	}
 	return checkBackup(ctx, to, newest)
@@ -74,11 +74,11 @@ func Publish(part, file string, replace bool) error {
 }
 
 // backUp writes the copy, and returns the newest event from before.
-func (c *conn) backUp(ctx context.Context, path, to string) (newest int64, err error) {
-	if err := c.checkToRead(path); err != nil {
+func backUp(ctx context.Context, c *conn.Conn, path, to string) (newest int64, err error) {
+	if err := checkToRead(c, path); err != nil {
 		return 0, err
 	}
-	newest, err = c.newestEvent(ctx)
+	newest, err = newestEvent(ctx, c)
 	if err != nil {
 		return 0, err
 	}
@@ -89,17 +89,16 @@ func (c *conn) backUp(ctx context.Context, path, to string) (newest int64, err e
 	if err != nil {
 		return 0, err
 	}
-	args := []driver.NamedValue{{Ordinal: 1, Value: to}}
-	_, err = c.raw.(driver.ExecerContext).ExecContext(ctx, "VACUUM INTO ?", args)
+	err = c.CopyTo(ctx, to)
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}
 	return newest, engine.Wrap(err, "copying "+path)
 }
 
-func (c *conn) newestEvent(ctx context.Context) (id int64, err error) {
-	err = c.query(ctx, "SELECT coalesce(max(id), 0) FROM events", nil, func(r row) error {
-		id = r.int(0)
+func newestEvent(ctx context.Context, c *conn.Conn) (id int64, err error) {
+	err = c.Query(ctx, "SELECT coalesce(max(id), 0) FROM events", nil, func(r conn.Row) error {
+		id = r.Int(0)
 		return nil
 	})
 	return id, engine.Wrap(err, "looking for the newest event")
@@ -107,14 +106,14 @@ func (c *conn) newestEvent(ctx context.Context) (id int64, err error) {
 
 // checkBackup checks a copy, which has to hold an event, and writes it to the disk.
 func checkBackup(ctx context.Context, path string, newest int64) (rows map[string]int64, err error) {
-	c, err := connectAs(path, "ro")
+	c, err := conn.OpenAs(path, "ro")
 	if err != nil {
 		return nil, err
 	}
-	if rows, err = c.countBackup(ctx, newest); err != nil {
+	if rows, err = countBackup(ctx, c, newest); err != nil {
 		err = fmt.Errorf("checking the copy: %w", err)
 	}
-	if err := errors.Join(err, c.close()); err != nil {
+	if err := errors.Join(err, c.Close()); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -124,8 +123,8 @@ func checkBackup(ctx context.Context, path string, newest int64) (rows map[strin
 	return rows, errors.Join(f.Sync(), f.Close(), dbfile.SyncDir(filepath.Dir(path)))
 }
 
-func (c *conn) countBackup(ctx context.Context, newest int64) (map[string]int64, error) {
-	if err := c.checkIntegrity(ctx); err != nil {
+func countBackup(ctx context.Context, c *conn.Conn, newest int64) (map[string]int64, error) {
+	if err := checkIntegrity(ctx, c); err != nil {
 		return nil, err
 	}
 	rows := map[string]int64{}
@@ -136,7 +135,7 @@ func (c *conn) countBackup(ctx context.Context, newest int64) (map[string]int64,
 		}
 		rows[t.Name] = n
 	}
-	last, err := c.newestEvent(ctx)
+	last, err := newestEvent(ctx, c)
 	if err == nil && last < newest {
 		err = errors.New("its newest event is older than that of the store")
 	}
@@ -144,10 +143,10 @@ func (c *conn) countBackup(ctx context.Context, newest int64) (map[string]int64,
 }
 
 // checkIntegrity reads everything, and returns what SQLite finds wrong.
-func (c *conn) checkIntegrity(ctx context.Context) error {
+func checkIntegrity(ctx context.Context, c *conn.Conn) error {
 	var wrong error
-	err := c.query(ctx, "PRAGMA integrity_check(1)", nil, func(r row) error {
-		if text := r.str(0); text != "ok" {
+	err := c.Query(ctx, "PRAGMA integrity_check(1)", nil, func(r conn.Row) error {
+		if text := r.Str(0); text != "ok" {
 			wrong = fmt.Errorf("the database is damaged: %s", text)
 		}
 		return nil

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/sqlite/conn"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -129,7 +130,7 @@ func (l *load) measure() {
 		return commit()
 	}
 	ended := s.writer.ended
-	s.writer.ended = func(c *conn) {
+	s.writer.ended = func(c *conn.Conn) {
 		before := s.checkpoints.written.Load()
 		ended(c)
 		l.pages.Add(max(0, s.checkpoints.written.Load()-before))
@@ -152,7 +153,7 @@ func BenchmarkDedupe(b *testing.B) {
 			for h, first := range bodies {
 				rows = append(rows, h[:], first.id, first.at)
 			}
-			return t.insert(t.into.dedupe, rows)
+			return t.Insert(t.into.dedupe, rows)
 		},
 		"cache": func(t *tx, bodies map[engine.BodyHash]firstEvent) error {
 			t.bodies = bodies

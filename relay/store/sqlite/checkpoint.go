@@ -5,20 +5,20 @@ import (
 	"log/slog"
 	"sync/atomic"
 
-	"modernc.org/sqlite"
+	"qaserelay/relay/store/sqlite/conn"
 )
 
 // The write-ahead log is moved into the file in the background after every passivePages. Beside a busy writer that
 // never catches up, so that the log cannot start again from its beginning; from restartPages on, the writer waits for
 // it.
 const (
-	passivePages = 32 << 20 / pageSize
-	restartPages = 96 << 20 / pageSize
+	passivePages = 32 << 20 / conn.PageSize
+	restartPages = 96 << 20 / conn.PageSize
 )
 
 // checkpointer moves the write-ahead log into the file, on a connection of its own, beside the writer.
 type checkpointer struct {
-	conn    *conn
+	conn    *conn.Conn
 	writer  *writer
 	log     *slog.Logger
 	written atomic.Int64  // pages written since the last checkpoint began
@@ -27,7 +27,7 @@ type checkpointer struct {
 	done    chan struct{}
 }
 
-func newCheckpointer(c *conn, w *writer, log *slog.Logger) *checkpointer {
+func newCheckpointer(c *conn.Conn, w *writer, log *slog.Logger) *checkpointer {
 	k := &checkpointer{conn: c, writer: w, log: log}
 	k.wake, k.quit, k.done = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
 	return k
@@ -51,12 +51,12 @@ func (k *checkpointer) loop() {
 func (k *checkpointer) stop() error {
 	close(k.quit)
 	<-k.done
-	return k.conn.close()
+	return k.conn.Close()
 }
 
 // count is called by the writer after each transaction.
-func (k *checkpointer) count(c *conn) {
-	pages, _, err := c.raw.(sqlite.DBStatus).Status(sqlite.DBStatusCacheWrite, true)
+func (k *checkpointer) count(c *conn.Conn) {
+	pages, err := c.PagesWritten()
 	if err != nil || k.written.Add(int64(pages)) < passivePages {
 		return
 	}
@@ -85,8 +85,8 @@ func (k *checkpointer) restart() error {
 
 // move runs a checkpoint and returns how long the log is, in pages.
 func (k *checkpointer) move(how string) (frames int64, err error) {
-	err = k.conn.each(how, nil, func(r row) {
-		frames = r.int(1)
+	err = k.conn.Each(how, nil, func(r conn.Row) {
+		frames = r.Int(1)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("running a checkpoint: %w", err)

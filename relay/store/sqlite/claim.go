@@ -9,6 +9,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/sqlite/conn"
 )
 
 // Claim implements store.Store. If the caller leaves before the answer, the deliveries are handed back.
@@ -59,9 +60,9 @@ func (t *tx) due(notifier string, limit int) (due []store.ID, err error) {
 	const q = `SELECT id FROM deliveries INDEXED BY deliveries_due
 		WHERE unfinished = 1 AND notifier = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?`
 	args := []any{notifier, t.now, limit + t.leases.count(notifier) + len(t.leased)}
-	err = t.each(q, args, func(r row) {
-		if _, sending := t.leaseOf(r.id(0)); !sending && len(due) < limit {
-			due = append(due, r.id(0))
+	err = t.Each(q, args, func(r conn.Row) {
+		if _, sending := t.leaseOf(r.ID(0)); !sending && len(due) < limit {
+			due = append(due, r.ID(0))
 		}
 	})
 	return due, engine.Wrap(err, "looking for due deliveries")
@@ -80,8 +81,8 @@ func (t *tx) heads(notifier string, ids []store.ID) (heads []head, err error) {
 			WHERE f.unfinished = 1 AND f.notifier = d.notifier AND f.order_key = d.order_key AND f.id > d.id)
 		FROM json_each(?) j CROSS JOIN deliveries d ON d.id = j.value JOIN events e ON e.id = d.event_id`
 	heads = make([]head, 0, len(ids))
-	err = t.each(q, []any{idList(slices.Values(ids))}, func(r row) {
-		heads = append(heads, head{t.scanClaimed(r, notifier), r.int(14) == 1})
+	err = t.Each(q, []any{conn.IDList(slices.Values(ids))}, func(r conn.Row) {
+		heads = append(heads, head{t.scanClaimed(r, notifier), r.Int(14) == 1})
 	})
 	return heads, engine.Wrap(err, "reading due deliveries")
 }
@@ -114,7 +115,7 @@ func (t *tx) followers(last store.Delivery, limit int) (behind []store.Delivery,
 		WHERE d.unfinished = 1 AND d.notifier = ? AND d.order_key = ? AND d.id > ? ORDER BY d.id LIMIT ?`
 	free := true
 	args := []any{last.Notifier, last.OrderKey, last.ID, limit}
-	err = t.each(q, args, func(r row) {
+	err = t.Each(q, args, func(r conn.Row) {
 		d := t.scanClaimed(r, last.Notifier)
 		_, sending := t.leaseOf(d.ID)
 		if free = free && !sending; free {
@@ -130,11 +131,11 @@ const claimColumns = `d.id, d.event_id, e.name, e.project, d.rule, d.order_key, 
 	d.created_at, d.first_at, d.message, d.fallback_for, e.body`
 
 // scanClaimed returns the claimed delivery of a row.
-func (t *tx) scanClaimed(r row, notifier string) store.Delivery {
+func (t *tx) scanClaimed(r conn.Row, notifier string) store.Delivery {
 	return store.Delivery{
-		ID: r.id(0), EventID: r.id(1), EventName: r.str(2), Project: r.str(3), Rule: r.str(4), Notifier: notifier,
-		OrderKey: r.str(5), Title: r.str(6), State: store.Sending, Attempts: int(r.int(7)), Lease: r.int(8) + 1,
-		CreatedAt: r.time(9), FirstAt: r.time(10), UpdatedAt: time.UnixMilli(t.now).UTC(),
-		Message: r.bytes(11), FallbackFor: r.id(12), EventBody: r.bytes(13),
+		ID: r.ID(0), EventID: r.ID(1), EventName: r.Str(2), Project: r.Str(3), Rule: r.Str(4), Notifier: notifier,
+		OrderKey: r.Str(5), Title: r.Str(6), State: store.Sending, Attempts: int(r.Int(7)), Lease: r.Int(8) + 1,
+		CreatedAt: r.Time(9), FirstAt: r.Time(10), UpdatedAt: time.UnixMilli(t.now).UTC(),
+		Message: r.Bytes(11), FallbackFor: r.ID(12), EventBody: r.Bytes(13),
 	}
 }

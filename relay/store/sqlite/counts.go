@@ -13,6 +13,7 @@ import (
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/listing"
+	"qaserelay/relay/store/sqlite/conn"
 )
 
 // count is a row of the table counts: how much one notifier has, kept up to date so that no query has to count.
@@ -74,12 +75,12 @@ type counts struct {
 }
 
 // loadCounts reads the table.
-func loadCounts(c *conn) (*counts, error) {
+func loadCounts(c *conn.Conn) (*counts, error) {
 	all := &counts{of: map[string]count{}, lowest: map[string]store.ID{}}
 	const q = "SELECT notifier, unfinished, dead, bytes, since FROM counts"
-	err := c.each(q, nil, func(r row) {
-		n := count{int(r.int(1)), int(r.int(2)), r.int(3), r.id(4)}
-		all.of[r.str(0)] = n
+	err := c.Each(q, nil, func(r conn.Row) {
+		n := count{int(r.Int(1)), int(r.Int(2)), r.Int(3), r.ID(4)}
+		all.of[r.Str(0)] = n
 		all.unfinished.Add(int64(n.unfinished))
 		all.bytes.Add(n.bytes)
 	})
@@ -162,7 +163,7 @@ func (t *tx) saveCounts() error {
 		ON CONFLICT (notifier) DO UPDATE SET unfinished = ?2, dead = ?3, bytes = ?4, since = ?5`
 	for notifier, change := range t.counted {
 		n := t.counts.get(notifier).with(change)
-		if _, err := t.exec(put, notifier, n.unfinished, n.dead, n.bytes, n.since); err != nil {
+		if _, err := t.Exec(put, notifier, n.unfinished, n.dead, n.bytes, n.since); err != nil {
 			return engine.Wrap(err, "keeping a count")
 		}
 	}
@@ -208,7 +209,7 @@ func (s *Store) oldest(ctx context.Context, notifier string, n count) (at time.T
 	}
 	const q = `SELECT created_at FROM deliveries WHERE id = (
 		SELECT min(id) FROM deliveries INDEXED BY deliveries_lane WHERE unfinished = 1 AND notifier = ?)`
-	err = s.list(ctx, q, []any{notifier}, func(r row) { at = r.time(0) })
+	err = s.list(ctx, q, []any{notifier}, func(r conn.Row) { at = r.Time(0) })
 	return at, err
 }
 
@@ -218,11 +219,11 @@ func (s *Store) searchOldest(ctx context.Context, notifier string, since store.I
 	const q = "SELECT id, notifier, unfinished, created_at FROM deliveries NOT INDEXED WHERE id >= ? ORDER BY id LIMIT ?"
 	var at time.Time
 	found := errors.New("found")
-	err := s.readers.read(ctx, func(ctx context.Context, c *conn) error {
-		return c.query(ctx, q, []any{since, steps}, func(r row) error {
-			since = r.id(0)
-			if r.str(1) == notifier && r.int(2) == 1 {
-				at = r.time(3)
+	err := s.readers.read(ctx, func(ctx context.Context, c *conn.Conn) error {
+		return c.Query(ctx, q, []any{since, steps}, func(r conn.Row) error {
+			since = r.ID(0)
+			if r.Str(1) == notifier && r.Int(2) == 1 {
+				at = r.Time(3)
 				return found
 			}
 			return nil

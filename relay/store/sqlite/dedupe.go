@@ -9,6 +9,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/sqlite/conn"
 )
 
 // dedupeCache holds the newest body hashes in memory, from where they move into the table dedupe in the order of their
@@ -34,14 +35,14 @@ const moveAt = 1 << 15
 const movedUpTo = "deduped"
 
 // loadDedupeCache reads the hashes that are not in the table and not expired.
-func loadDedupeCache(c *conn, now time.Time) (d dedupeCache, err error) {
+func loadDedupeCache(c *conn.Conn, now time.Time) (d dedupeCache, err error) {
 	const q = `SELECT id, hash FROM events INDEXED BY events_list WHERE hash IS NOT NULL
 		AND id > max(?, coalesce((SELECT value FROM marks WHERE name = ?), 0))`
 	d.recent = map[engine.BodyHash]firstEvent{}
 	oldest := store.FirstID(now.Add(-store.DedupeWindow))
-	err = c.each(q, []any{oldest, movedUpTo}, func(r row) {
-		if h := r.bytes(1); len(h) == len(engine.BodyHash{}) {
-			d.recent[engine.BodyHash(h)] = firstEvent{r.id(0), r.id(0).Time().UnixMilli()}
+	err = c.Each(q, []any{oldest, movedUpTo}, func(r conn.Row) {
+		if h := r.Bytes(1); len(h) == len(engine.BodyHash{}) {
+			d.recent[engine.BodyHash(h)] = firstEvent{r.ID(0), r.ID(0).Time().UnixMilli()}
 		}
 	})
 	return d, engine.Wrap(err, "reading the bodies that were seen")
@@ -103,7 +104,7 @@ func (t *tx) findDuplicates(a *acceptance) error {
 
 // knownBodies returns the events that brought bodies of a batch first: in this transaction, in memory, or in the table.
 func (t *tx) knownBodies(batch []store.Event) (map[engine.BodyHash]store.ID, error) {
-	const q = "SELECT hash, event_id FROM dedupe WHERE expires_at > ? AND hash IN " + sixteen
+	const q = "SELECT hash, event_id FROM dedupe WHERE expires_at > ? AND hash IN " + conn.Sixteen
 	known := map[engine.BodyHash]store.ID{}
 	var unknown []any
 	for i := range batch {
@@ -116,7 +117,7 @@ func (t *tx) knownBodies(batch []store.Event) (map[engine.BodyHash]store.ID, err
 			unknown = append(unknown, h[:])
 		}
 	}
-	err := t.queryMany(q, []any{t.now}, unknown, func(r row) { known[engine.BodyHash(r.bytes(0))] = r.id(1) })
+	err := t.QueryMany(q, []any{t.now}, unknown, func(r conn.Row) { known[engine.BodyHash(r.Bytes(0))] = r.ID(1) })
 	return known, engine.Wrap(err, "looking for earlier events")
 }
 
@@ -135,7 +136,7 @@ func (t *tx) moveHashes() error {
 		first := t.dedupe.moving[h]
 		rows = append(rows, h[:], first.id, first.at+store.DedupeWindow.Milliseconds())
 	}
-	if err := t.insert(t.into.dedupe, rows); err != nil {
+	if err := t.Insert(t.into.dedupe, rows); err != nil {
 		return err
 	}
 	t.moved = len(next)
@@ -159,7 +160,7 @@ func (t *tx) oldestInMemory() store.ID {
 // mark keeps a number.
 func (t *tx) mark(name string, value int64) error {
 	const q = "INSERT INTO marks (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-	_, err := t.exec(q, name, value)
+	_, err := t.Exec(q, name, value)
 	return engine.Wrap(err, "keeping a mark")
 }
 
@@ -168,6 +169,6 @@ func (t *tx) keepHashes(after, last store.ID) error {
 	const q = `INSERT OR REPLACE INTO dedupe (hash, event_id, expires_at)
 		SELECT hash, id, received_at + ?4 FROM events
 		WHERE id > ?1 AND id <= ?2 AND hash IS NOT NULL AND received_at + ?4 > ?3`
-	_, err := t.exec(q, after, last, t.now, store.DedupeWindow.Milliseconds())
+	_, err := t.Exec(q, after, last, t.now, store.DedupeWindow.Milliseconds())
 	return engine.Wrap(err, "remembering bodies")
 }

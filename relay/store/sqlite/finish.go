@@ -8,6 +8,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/sqlite/conn"
 )
 
 // Finish implements store.Store.
@@ -102,16 +103,16 @@ func (t *tx) deliver(ids []store.ID, status string) error {
 	const q = `UPDATE deliveries SET state = 'delivered', unfinished = 0, next_at = NULL, lease = lease + 1, status = ?2,
 		error = '', attempts = attempts + 1, updated_at = ?3, first_at = iif(attempts = 0, ?3, first_at)
 		WHERE id IN (SELECT value FROM json_each(?1))`
-	_, err := t.exec(q, idList(slices.Values(ids)), status, t.now)
+	_, err := t.Exec(q, conn.IDList(slices.Values(ids)), status, t.now)
 	return engine.Wrap(err, "recording what was delivered")
 }
 
 // look returns the state of a delivery, empty if it does not exist, and its lease as if it were being sent.
 func (t *tx) look(id store.ID) (state store.State, h lease, err error) {
 	const q = "SELECT state, notifier, order_key, length(message) FROM deliveries WHERE id = ?"
-	err = t.each(q, []any{id}, func(r row) {
-		state = store.State(r.str(0))
-		h = lease{Stream: engine.Stream{Notifier: r.str(1), Key: r.str(2)}, message: r.int(3)}
+	err = t.Each(q, []any{id}, func(r conn.Row) {
+		state = store.State(r.Str(0))
+		h = lease{Stream: engine.Stream{Notifier: r.Str(1), Key: r.Str(2)}, message: r.Int(3)}
 	})
 	if _, ok := t.leaseOf(id); ok {
 		state = store.Sending
@@ -137,7 +138,7 @@ func (t *tx) fallBack(failed []*store.Outcome) error {
 			return err
 		}
 		rows := t.appendDelivery(nil, events[o.ID], &d, engine.StartOf(&d, busy))
-		if err := t.insert(t.into.deliveries, rows); err != nil {
+		if err := t.Insert(t.into.deliveries, rows); err != nil {
 			return err
 		}
 	}
@@ -151,9 +152,9 @@ func (t *tx) readFallbacks(of []*store.Outcome) (events map[store.ID]store.ID, m
 		WHERE d.id = ?`
 	events = map[store.ID]store.ID{}
 	for _, o := range of {
-		err := t.each(q, []any{o.ID}, func(r row) {
-			if events[o.ID] = r.id(0); r[1] != nil {
-				made = append(made, engine.Fallback{ID: r.id(1), For: r.id(2), State: store.State(r.str(3))})
+		err := t.Each(q, []any{o.ID}, func(r conn.Row) {
+			if events[o.ID] = r.ID(0); r[1] != nil {
+				made = append(made, engine.Fallback{ID: r.ID(1), For: r.ID(2), State: store.State(r.Str(3))})
 			}
 		})
 		if err != nil {
@@ -185,7 +186,7 @@ func (t *tx) recordOne(o *store.Outcome) error {
 	if o.State == store.Pending {
 		query, args = again, append(args, dueAt(o.NextAt, t.now))
 	}
-	_, err := t.exec(query, args...)
+	_, err := t.Exec(query, args...)
 	return engine.Wrap(err, "recording an outcome")
 }
 
@@ -202,7 +203,7 @@ func (t *tx) saveAttempts() error {
 		return nil
 	}
 	t.attempts = nil
-	return t.insert(t.into.attempts, rows)
+	return t.Insert(t.into.attempts, rows)
 }
 
 // handBack makes a claimed delivery pending again, as if it had not been claimed. Behind an earlier one of its stream
@@ -219,7 +220,7 @@ func (t *tx) handBack(id store.ID, lease int64, next time.Time) error {
 	}
 	t.release(id)
 	t.noteWaiting(h.Stream)
-	_, err := t.exec(q, id, lease, dueAt(next, t.now), t.now, store.OrderWait.Milliseconds())
+	_, err := t.Exec(q, id, lease, dueAt(next, t.now), t.now, store.OrderWait.Milliseconds())
 	return engine.Wrap(err, "handing a delivery back")
 }
 
@@ -231,7 +232,7 @@ func (t *tx) promote(l engine.Stream) error {
 			SELECT id FROM deliveries INDEXED BY deliveries_lane
 			WHERE unfinished = 1 AND notifier = ?1 AND order_key = ?2 ORDER BY id LIMIT 1)
 		AND state = 'pending' AND next_at > ?3 AND (attempts = 0 OR next_at = created_at + coalesce(wait, ?4))`
-	_, err := t.exec(q, l.Notifier, l.Key, t.now, store.OrderWait.Milliseconds())
+	_, err := t.Exec(q, l.Notifier, l.Key, t.now, store.OrderWait.Milliseconds())
 	return engine.Wrap(err, "letting the next delivery go")
 }
 
@@ -254,7 +255,7 @@ func (t *tx) busyOf(streams []any) (map[engine.Stream]bool, error) {
 		WHERE EXISTS (SELECT 1 FROM deliveries INDEXED BY deliveries_lane
 			WHERE unfinished = 1 AND notifier = column1 AND order_key = column2)`
 	busy := map[engine.Stream]bool{}
-	err := t.queryMany(q, nil, streams, func(r row) { busy[engine.Stream{Notifier: r.str(0), Key: r.str(1)}] = true })
+	err := t.QueryMany(q, nil, streams, func(r conn.Row) { busy[engine.Stream{Notifier: r.Str(0), Key: r.Str(1)}] = true })
 	return busy, engine.Wrap(err, "looking for earlier deliveries")
 }
 
@@ -270,7 +271,7 @@ func (s *Store) Rewrite(ctx context.Context, r store.Rewrite) (bool, error) {
 		if found, err := t.retryOne(r.ID, &r); !found || err != nil {
 			return 0, err
 		}
-		_, err := t.exec("UPDATE deliveries SET title = ?2, message = ?3 WHERE id = ?1", r.ID, r.Title, r.Message)
+		_, err := t.Exec("UPDATE deliveries SET title = ?2, message = ?3 WHERE id = ?1", r.ID, r.Title, r.Message)
 		return 1, err
 	})
 	return n == 1, engine.Wrap(err, "rewriting a delivery")
@@ -324,7 +325,7 @@ func (t *tx) retryOne(id store.ID, r *store.Rewrite) (found bool, err error) {
 	n.add(store.Pending, id, h.message)
 	const q = `UPDATE deliveries SET state = 'pending', unfinished = 1, attempts = 0, first_at = ?2, next_at = ?2,
 		updated_at = ?2 WHERE id = ?1`
-	_, err = t.exec(q, id, t.now)
+	_, err = t.Exec(q, id, t.now)
 	return true, engine.Wrap(err, "retrying a delivery")
 }
 
@@ -357,7 +358,7 @@ func (t *tx) cancel(ids []store.ID, why string) (total int, err error) {
 func (t *tx) cancelOne(id store.ID, why string) error {
 	const q = "UPDATE deliveries SET state = 'cancelled', unfinished = 0, next_at = NULL, error = ?2, " +
 		"updated_at = ?3 WHERE id = ?1"
-	_, err := t.exec(q, id, why, t.now)
+	_, err := t.Exec(q, id, why, t.now)
 	return engine.Wrap(err, "cancelling a delivery")
 }
 

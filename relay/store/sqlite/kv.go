@@ -7,12 +7,13 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/sqlite/conn"
 )
 
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
 	var kv engine.KeyValue
-	err = s.readers.read(ctx, func(ctx context.Context, c *conn) (err error) {
+	err = s.readers.read(ctx, func(ctx context.Context, c *conn.Conn) (err error) {
 		kv, err = readKey(ctx, c, key)
 		return err
 	})
@@ -66,7 +67,7 @@ func (t *tx) readAnnouncedKeys(a *acceptance) error {
 
 // readKeys reads keys that are not known yet.
 func (t *tx) readKeys(keys []string) error {
-	const q = "SELECT key, value, expires_at FROM kv WHERE key IN " + sixteen
+	const q = "SELECT key, value, expires_at FROM kv WHERE key IN " + conn.Sixteen
 	var unknown []any
 	for _, key := range keys {
 		if _, known := t.keys.Read[key]; !known {
@@ -74,15 +75,15 @@ func (t *tx) readKeys(keys []string) error {
 			unknown = append(unknown, key)
 		}
 	}
-	err := t.queryMany(q, nil, unknown, func(r row) {
-		t.keys.Remember(r.str(0), engine.KeyValue{Value: append([]byte{}, r.bytes(1)...), Expires: r.int(2)})
+	err := t.QueryMany(q, nil, unknown, func(r conn.Row) {
+		t.keys.Remember(r.Str(0), engine.KeyValue{Value: append([]byte{}, r.Bytes(1)...), Expires: r.Int(2)})
 	})
 	return engine.Wrap(err, "reading keys")
 }
 
 // getKey returns a value as this transaction will leave it, or nil.
 func (t *tx) getKey(key string) ([]byte, error) {
-	return t.keys.Get(key, t.now, func() (engine.KeyValue, error) { return readKey(context.Background(), t.conn, key) })
+	return t.keys.Get(key, t.now, func() (engine.KeyValue, error) { return readKey(context.Background(), t.Conn, key) })
 }
 
 // saveKeys writes the changed keys and items.
@@ -92,28 +93,28 @@ func (t *tx) saveKeys() error {
 	for _, key := range t.keys.Order {
 		switch kv := t.keys.Changed[key]; {
 		case kv.Value == nil:
-			if _, err := t.exec("DELETE FROM kv WHERE key = ?", key); err != nil {
+			if _, err := t.Exec("DELETE FROM kv WHERE key = ?", key); err != nil {
 				return engine.Wrap(err, "forgetting a key")
 			}
 		case store.IsSlot(key):
-			slots = append(slots, key, kv.Value, kv.Expires, optional(kv.Due))
+			slots = append(slots, key, kv.Value, kv.Expires, conn.Optional(kv.Due))
 		default:
 			rows = append(rows, key, kv.Value, kv.Expires)
 		}
 	}
-	if err := t.insert(t.into.keys, rows); err != nil {
+	if err := t.Insert(t.into.keys, rows); err != nil {
 		return err
 	}
-	if err := t.insert(t.into.slots, slots); err != nil {
+	if err := t.Insert(t.into.slots, slots); err != nil {
 		return err
 	}
 	return t.saveItems()
 }
 
 // readKey returns a value, which is nil only if the key does not exist.
-func readKey(ctx context.Context, c *conn, key string) (kv engine.KeyValue, err error) {
-	err = c.query(ctx, "SELECT value, expires_at FROM kv WHERE key = ?", []any{key}, func(r row) error {
-		kv = engine.KeyValue{Value: append([]byte{}, r.bytes(0)...), Expires: r.int(1)}
+func readKey(ctx context.Context, c *conn.Conn, key string) (kv engine.KeyValue, err error) {
+	err = c.Query(ctx, "SELECT value, expires_at FROM kv WHERE key = ?", []any{key}, func(r conn.Row) error {
+		kv = engine.KeyValue{Value: append([]byte{}, r.Bytes(0)...), Expires: r.Int(1)}
 		return nil
 	})
 	return kv, err
@@ -127,8 +128,8 @@ func (s *Store) Reserve(_ context.Context, key string, r store.Rate, most time.D
 }
 
 // lastSent returns when messages may have been sent last: now, as the file is opened, or never if it has no deliveries.
-func lastSent(c *conn, now time.Time) (at time.Time, err error) {
-	err = c.each("SELECT 1 FROM deliveries LIMIT 1", nil, func(row) {
+func lastSent(c *conn.Conn, now time.Time) (at time.Time, err error) {
+	err = c.Each("SELECT 1 FROM deliveries LIMIT 1", nil, func(conn.Row) {
 		at = now
 	})
 	return at, engine.Wrap(err, "looking whether there are deliveries")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/sqlite/conn"
 )
 
 // powerLoss is a store whose files are recorded, with what it has confirmed and when.
@@ -56,12 +57,12 @@ func (p *powerLoss) run(synchronous int) {
 	p.Helper()
 	s := openTest(p, filepath.Join(p.TempDir(), "relay.db"), nil)
 	p.record.folderSynced() // by the store when it has opened its files
-	c, err := connectReady(s.Path, forCheckpoints())
+	c, err := connectReady(s.Path, conn.ForCheckpoints())
 	if err != nil {
 		p.Fatal(err)
 	}
-	for _, c := range []*conn{s.writer.conn, c} {
-		if err := c.run(fmt.Sprint("PRAGMA synchronous = ", synchronous)); err != nil {
+	for _, c := range []*conn.Conn{s.writer.conn, c} {
+		if err := c.Run(fmt.Sprint("PRAGMA synchronous = ", synchronous)); err != nil {
 			p.Fatal(err)
 		}
 	}
@@ -77,7 +78,7 @@ func (p *powerLoss) run(synchronous int) {
 		}
 	}
 	p.accept(l, 30)
-	if err := c.close(); err != nil {
+	if err := c.Close(); err != nil {
 		p.Error(err)
 	}
 	if err := s.Close(); err != nil {
@@ -160,7 +161,7 @@ func (p *powerLoss) lostAt(place int, keep func() bool) (lost int) {
 		}
 	}
 	var verdict string
-	if err := s.list(p.Context(), "PRAGMA integrity_check", nil, func(r row) { verdict = r.str(0) }); err != nil ||
+	if err := s.list(p.Context(), "PRAGMA integrity_check", nil, func(r conn.Row) { verdict = r.Str(0) }); err != nil ||
 		verdict != "ok" {
 		p.Logf("after change %d: integrity: %s (%v)", place, verdict, err)
 		lost++

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/sqlite/conn"
 )
 
 // childStore names the variable that makes the test binary a process that fills the store at that path.
@@ -122,7 +123,7 @@ func checkAll(t *testing.T, path string, confirmed map[store.ID]bool) {
 		t.Errorf("%d are still being sent (%v)", len(sending), err)
 	}
 	var verdict string
-	if err := s.list(t.Context(), "PRAGMA integrity_check", nil, func(r row) { verdict = r.str(0) }); err != nil ||
+	if err := s.list(t.Context(), "PRAGMA integrity_check", nil, func(r conn.Row) { verdict = r.Str(0) }); err != nil ||
 		verdict != "ok" {
 		t.Errorf("integrity: %s (%v)", verdict, err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/sqlite/conn"
 )
 
 const (
@@ -68,11 +69,11 @@ func (s *Store) purgeExpired(ctx context.Context, k keyed) error {
 		last := make(chan any, 1)
 		err := s.step(ctx, func(t *tx) error {
 			var next any
-			err := t.each(end, []any{at, engine.PurgeSlice}, func(r row) {
+			err := t.Each(end, []any{at, engine.PurgeSlice}, func(r conn.Row) {
 				next = r[0]
 			})
 			if err == nil && next != nil {
-				_, err = t.exec(expired, at, next, t.now)
+				_, err = t.Exec(expired, at, next, t.now)
 			}
 			if err == nil && next != nil && k.table == "kv" {
 				err = t.purgeItems(at, next)
@@ -92,14 +93,14 @@ func (s *Store) purgeExpired(ctx context.Context, k keyed) error {
 func (t *tx) purgeItems(after, last any) error {
 	const orphans = ` FROM items WHERE key > ? AND key <= ? AND NOT EXISTS (SELECT 1 FROM kv k WHERE k.key = items.key)`
 	var n, bytes int64
-	err := t.each("SELECT count(*), coalesce(sum(length(data)), 0)"+orphans, []any{after, last}, func(r row) {
-		n, bytes = r.int(0), r.int(1)
+	err := t.Each("SELECT count(*), coalesce(sum(length(data)), 0)"+orphans, []any{after, last}, func(r conn.Row) {
+		n, bytes = r.Int(0), r.Int(1)
 	})
 	if err != nil || n == 0 {
 		return err
 	}
 	t.count("").bytes -= bytes
-	_, err = t.exec("DELETE"+orphans, after, last)
+	_, err = t.Exec("DELETE"+orphans, after, last)
 	return err
 }
 
@@ -109,7 +110,7 @@ func (s *Store) purgeDrySlots(ctx context.Context) error {
 		SELECT key FROM kv INDEXED BY kv_due WHERE due_at <= ? AND ` + dryKeys + ` LIMIT ?)`
 	for more := true; more; {
 		err := s.step(ctx, func(t *tx) error {
-			n, err := t.exec(q, t.now-(24*time.Hour).Milliseconds(), engine.PurgeSlice)
+			n, err := t.Exec(q, t.now-(24*time.Hour).Milliseconds(), engine.PurgeSlice)
 			more = n == engine.PurgeSlice
 			return err
 		})
@@ -157,11 +158,11 @@ func (t *tx) purgeEnd(after, before store.ID) (last store.ID, err error) {
 	const q = `SELECT id, coalesce(length(body), 0) + coalesce(length(decisions), 0) FROM events
 		WHERE id > ? AND id < ? ORDER BY id LIMIT ?`
 	size := int64(0)
-	err = t.each(q, []any{after, before, engine.PurgeSlice}, func(r row) {
+	err = t.Each(q, []any{after, before, engine.PurgeSlice}, func(r conn.Row) {
 		if size < purgeBytes {
-			last = r.id(0)
+			last = r.ID(0)
 		}
-		size += r.int(1)
+		size += r.Int(1)
 	})
 	return last, err
 }
@@ -179,17 +180,17 @@ func (t *tx) purgeRange(after, last, deadBefore store.ID) (int, error) {
 	if err := t.keepHashes(after, last); err != nil {
 		return 0, err
 	}
-	n, err := t.exec(events, after, last, deadBefore)
+	n, err := t.Exec(events, after, last, deadBefore)
 	if err != nil {
 		return 0, err
 	}
-	if _, err := t.exec(attempts, after, last); err != nil {
+	if _, err := t.Exec(attempts, after, last); err != nil {
 		return 0, fmt.Errorf("deleting attempts: %w", err)
 	}
 	if err := t.countPurged(orphans, after, last); err != nil {
 		return 0, err
 	}
-	if _, err := t.exec(deliveries, after, last); err != nil {
+	if _, err := t.Exec(deliveries, after, last); err != nil {
 		return 0, fmt.Errorf("deleting deliveries: %w", err)
 	}
 	return int(n), nil
@@ -198,8 +199,8 @@ func (t *tx) purgeRange(after, last, deadBefore store.ID) (int, error) {
 // countPurged stops counting the dead deliveries that are about to be deleted.
 func (t *tx) countPurged(which string, after, last store.ID) error {
 	q := "SELECT notifier, count(*) FROM deliveries WHERE state = 'dead' AND " + which + " GROUP BY notifier"
-	err := t.each(q, []any{after, last}, func(r row) {
-		t.count(r.str(0)).dead -= int(r.int(1))
+	err := t.Each(q, []any{after, last}, func(r conn.Row) {
+		t.count(r.Str(0)).dead -= int(r.Int(1))
 	})
 	return engine.Wrap(err, "counting dead deliveries")
 }
@@ -208,12 +209,12 @@ func (t *tx) countPurged(which string, after, last store.ID) error {
 func (t *tx) giveBack() (more bool, err error) {
 	const q = "SELECT f.freelist_count, p.page_count FROM pragma_freelist_count f, pragma_page_count p"
 	var free, pages int64
-	err = t.each(q, nil, func(r row) {
-		free, pages = r.int(0), r.int(1)
+	err = t.Each(q, nil, func(r conn.Row) {
+		free, pages = r.Int(0), r.Int(1)
 	})
 	if err != nil || free <= pages/10 {
 		return false, err
 	}
-	_, err = t.exec(fmt.Sprintf("PRAGMA incremental_vacuum(%d)", freePages))
+	_, err = t.Exec(fmt.Sprintf("PRAGMA incremental_vacuum(%d)", freePages))
 	return true, err
 }

@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/sqlite/conn"
 	"qaserelay/relay/store/storetest"
 )
 
 // fileSize returns how large the file is once the log is moved into it.
 func fileSize(f *storetest.Fixture) int64 {
 	f.Helper()
-	return pragmaValue(f.T, f.Store.(*Store), "page_count") * pageSize
+	return pragmaValue(f.T, f.Store.(*Store), "page_count") * conn.PageSize
 }
 
 // putBig stores so many events of 10 KB in one call.
@@ -72,7 +73,7 @@ func TestAPurgeGoesInSmallSteps(t *testing.T) {
 	}
 	_, err := f.Purge(f.Context(), f.Now(), f.Now())
 	f.NoError(err)
-	if bytes := largest * pageSize; bytes == 0 || bytes > 2*purgeBytes || steps < 1000*10_000/purgeBytes {
+	if bytes := largest * conn.PageSize; bytes == 0 || bytes > 2*purgeBytes || steps < 1000*10_000/purgeBytes {
 		t.Errorf("%d steps, the largest freed %d bytes", steps, bytes)
 	}
 }
@@ -85,7 +86,7 @@ func pagesFree(t *testing.T, s *Store) int64 {
 // pragmaValue reads a number of the database as the last commit left it.
 func pragmaValue(t *testing.T, s *Store, name string) (n int64) {
 	t.Helper()
-	if err := s.list(t.Context(), "PRAGMA "+name, nil, func(r row) { n = r.int(0) }); err != nil {
+	if err := s.list(t.Context(), "PRAGMA "+name, nil, func(r conn.Row) { n = r.Int(0) }); err != nil {
 		t.Fatal(err)
 	}
 	return n

@@ -10,6 +10,7 @@ import (
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/listing"
+	"qaserelay/relay/store/sqlite/conn"
 )
 
 // maxReaders is how many connections read at the same time.
@@ -17,13 +18,13 @@ const maxReaders = 4
 
 // readers is a pool of connections that only read. It may be used from many goroutines.
 type readers struct {
-	open   func() (*conn, error)
-	free   chan *conn // maxReaders entries; nil is a connection that is not open yet
+	open   func() (*conn.Conn, error)
+	free   chan *conn.Conn // maxReaders entries; nil is a connection that is not open yet
 	closed chan struct{}
 }
 
-func newReaders(open func() (*conn, error)) *readers {
-	p := &readers{open: open, free: make(chan *conn, maxReaders), closed: make(chan struct{})}
+func newReaders(open func() (*conn.Conn, error)) *readers {
+	p := &readers{open: open, free: make(chan *conn.Conn, maxReaders), closed: make(chan struct{})}
 	for range maxReaders {
 		p.free <- nil
 	}
@@ -31,10 +32,10 @@ func newReaders(open func() (*conn, error)) *readers {
 }
 
 // read lends a connection to f.
-func (p *readers) read(ctx context.Context, f func(ctx context.Context, c *conn) error) error {
+func (p *readers) read(ctx context.Context, f func(ctx context.Context, c *conn.Conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, engine.ReadTimeout)
 	defer cancel()
-	var c *conn
+	var c *conn.Conn
 	select {
 	case <-p.closed:
 		return store.ErrClosed
@@ -59,16 +60,16 @@ func (p *readers) close() error {
 	var errs []error
 	for range maxReaders {
 		if c := <-p.free; c != nil {
-			errs = append(errs, c.close())
+			errs = append(errs, c.Close())
 		}
 	}
 	return errors.Join(errs...)
 }
 
 // list runs a query and calls each for every row.
-func (s *Store) list(ctx context.Context, query string, args []any, each func(row)) error {
-	return s.readers.read(ctx, func(ctx context.Context, c *conn) error {
-		return c.query(ctx, query, args, func(r row) error {
+func (s *Store) list(ctx context.Context, query string, args []any, each func(conn.Row)) error {
+	return s.readers.read(ctx, func(ctx context.Context, c *conn.Conn) error {
+		return c.Query(ctx, query, args, func(r conn.Row) error {
 			each(r)
 			return nil
 		})
@@ -80,9 +81,9 @@ func (s *Store) NextDue(ctx context.Context, notifier string) (due time.Time, er
 	const q = `SELECT id, next_at FROM deliveries INDEXED BY deliveries_due
 		WHERE unfinished = 1 AND notifier = ? AND next_at IS NOT NULL ORDER BY next_at, id LIMIT ?`
 	sending := s.leases.snapshot()
-	err = s.list(ctx, q, []any{notifier, 1 + len(sending)}, func(r row) {
-		if _, ok := sending[r.id(0)]; !ok && due.IsZero() {
-			due = r.time(1)
+	err = s.list(ctx, q, []any{notifier, 1 + len(sending)}, func(r conn.Row) {
+		if _, ok := sending[r.ID(0)]; !ok && due.IsZero() {
+			due = r.Time(1)
 		}
 	})
 	return due, engine.Wrap(err, "reading when the next delivery is due")
@@ -91,13 +92,13 @@ func (s *Store) NextDue(ctx context.Context, notifier string) (due time.Time, er
 // NotifiersOf implements store.Store.
 func (s *Store) NotifiersOf(ctx context.Context, ids []store.ID) (names []string, err error) {
 	const q = `SELECT DISTINCT notifier FROM deliveries
-		WHERE (state = 'dead' OR state = 'pending') AND id IN ` + sixteen
+		WHERE (state = 'dead' OR state = 'pending') AND id IN ` + conn.Sixteen
 	values := make([]any, len(ids))
 	for i, id := range ids {
 		values[i] = id
 	}
-	err = s.readers.read(ctx, func(_ context.Context, c *conn) error {
-		return c.queryMany(q, nil, values, func(r row) { names = append(names, r.str(0)) })
+	err = s.readers.read(ctx, func(_ context.Context, c *conn.Conn) error {
+		return c.QueryMany(q, nil, values, func(r conn.Row) { names = append(names, r.Str(0)) })
 	})
 	slices.Sort(names)
 	return slices.Compact(names), engine.Wrap(err, "reading the notifiers of deliveries")
@@ -108,11 +109,11 @@ func (s *Store) Event(ctx context.Context, id store.ID) (store.StoredEvent, erro
 	const q = "SELECT " + eventColumns + " FROM events e WHERE e.id = ?"
 	const deliveries = "SELECT id FROM deliveries WHERE event_id = ? ORDER BY id"
 	var ev store.StoredEvent
-	err := s.list(ctx, q, []any{id}, func(r row) { ev = scanEvent(r) })
+	err := s.list(ctx, q, []any{id}, func(r conn.Row) { ev = scanEvent(r) })
 	if err := engine.Found("event", id, ev.ID != 0, err); err != nil {
 		return store.StoredEvent{}, err
 	}
-	err = s.list(ctx, deliveries, []any{id}, func(r row) { ev.Deliveries = append(ev.Deliveries, r.id(0)) })
+	err = s.list(ctx, deliveries, []any{id}, func(r conn.Row) { ev.Deliveries = append(ev.Deliveries, r.ID(0)) })
 	return ev, engine.Wrap(err, "reading an event's deliveries")
 }
 
@@ -124,23 +125,23 @@ func (s *Store) Delivery(ctx context.Context, id store.ID) (store.Delivery, []st
 	var d store.Delivery
 	var as []store.Attempt
 	sending := s.leases.snapshot()
-	err := s.list(ctx, q, []any{id}, func(r row) { d = sending.show(scanDelivery(r)); d.EventBody = r.bytes(19) })
+	err := s.list(ctx, q, []any{id}, func(r conn.Row) { d = sending.show(scanDelivery(r)); d.EventBody = r.Bytes(19) })
 	if err := engine.Found("delivery", id, d.ID != 0, err); err != nil {
 		return store.Delivery{}, nil, err
 	}
-	err = s.list(ctx, attempts, []any{id}, func(r row) {
-		as = append(as, store.Attempt{At: r.time(0), Took: time.Duration(r.int(1)), Status: r.str(2), Reason: r.str(3),
-			Error: r.str(4), Response: r.str(5)})
+	err = s.list(ctx, attempts, []any{id}, func(r conn.Row) {
+		as = append(as, store.Attempt{At: r.Time(0), Took: time.Duration(r.Int(1)), Status: r.Str(2), Reason: r.Str(3),
+			Error: r.Str(4), Response: r.Str(5)})
 	})
 	return d, as, engine.Wrap(err, "reading a delivery's attempts")
 }
 
 const eventColumns = "e.id, e.source, e.name, e.project, e.body, e.received_at, e.decisions, e.replay_of, e.kind"
 
-func scanEvent(r row) store.StoredEvent {
+func scanEvent(r conn.Row) store.StoredEvent {
 	return store.StoredEvent{
-		ID: r.id(0), Source: r.str(1), Name: r.str(2), Project: r.str(3), Body: r.bytes(4), ReceivedAt: r.time(5),
-		Decisions: r.bytes(6), ReplayOf: r.id(7), Kind: r.str(8),
+		ID: r.ID(0), Source: r.Str(1), Name: r.Str(2), Project: r.Str(3), Body: r.Bytes(4), ReceivedAt: r.Time(5),
+		Decisions: r.Bytes(6), ReplayOf: r.ID(7), Kind: r.Str(8),
 	}
 }
 
@@ -148,12 +149,12 @@ func scanEvent(r row) store.StoredEvent {
 const deliveryColumns = `d.id, d.event_id, e.name, e.project, d.rule, d.notifier, d.order_key, d.title, d.state,
 	d.attempts, d.lease, d.next_at, d.created_at, d.first_at, d.updated_at, d.status, d.error, d.message, d.fallback_for`
 
-func scanDelivery(r row) store.Delivery {
+func scanDelivery(r conn.Row) store.Delivery {
 	return store.Delivery{
-		ID: r.id(0), EventID: r.id(1), EventName: r.str(2), Project: r.str(3), Rule: r.str(4), Notifier: r.str(5),
-		OrderKey: r.str(6), Title: r.str(7), State: store.State(r.str(8)), Attempts: int(r.int(9)), Lease: r.int(10),
-		NextAt: r.time(11), CreatedAt: r.time(12), FirstAt: r.time(13), UpdatedAt: r.time(14), Status: r.str(15),
-		Error: r.str(16), Message: r.bytes(17), FallbackFor: r.id(18),
+		ID: r.ID(0), EventID: r.ID(1), EventName: r.Str(2), Project: r.Str(3), Rule: r.Str(4), Notifier: r.Str(5),
+		OrderKey: r.Str(6), Title: r.Str(7), State: store.State(r.Str(8)), Attempts: int(r.Int(9)), Lease: r.Int(10),
+		NextAt: r.Time(11), CreatedAt: r.Time(12), FirstAt: r.Time(13), UpdatedAt: r.Time(14), Status: r.Str(15),
+		Error: r.Str(16), Message: r.Bytes(17), FallbackFor: r.ID(18),
 	}
 }
 
@@ -162,9 +163,9 @@ func ofState(w *listing.Where, s store.State, sending leased) {
 	const ids = "IN (SELECT value FROM json_each(?))"
 	switch s {
 	case store.Pending:
-		w.Add("id NOT "+ids, idList(maps.Keys(sending)))
+		w.Add("id NOT "+ids, conn.IDList(maps.Keys(sending)))
 	case store.Sending:
-		w.Add("id "+ids, idList(maps.Keys(sending)))
+		w.Add("id "+ids, conn.IDList(maps.Keys(sending)))
 	}
 }
 
@@ -183,7 +184,7 @@ func (s *Store) Events(ctx context.Context, f store.EventFilter) (list []store.S
 		w, order := w.Within("id", sp), sp.Order("1")
 		inner := "SELECT id FROM events" + index + w.Text() + order + " LIMIT ?"
 		q := "SELECT " + eventColumns + " FROM events e WHERE e.id IN (" + inner + ")" + order
-		err = s.list(ctx, q, append(w.Args, limit), func(r row) { part = append(part, scanEvent(r)) })
+		err = s.list(ctx, q, append(w.Args, limit), func(r conn.Row) { part = append(part, scanEvent(r)) })
 		return part, err
 	})
 }
@@ -212,7 +213,7 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
 		inner := "SELECT id FROM deliveries" + sc.index + w.Text() + order + " LIMIT ?"
 		const from = " FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id IN ("
 		q := "SELECT " + deliveryColumns + from + inner + ")" + order
-		err = s.list(ctx, q, append(w.Args, limit), func(r row) { part = append(part, sending.show(scanDelivery(r))) })
+		err = s.list(ctx, q, append(w.Args, limit), func(r conn.Row) { part = append(part, sending.show(scanDelivery(r))) })
 		return part, err
 	})
 }
@@ -222,7 +223,7 @@ func (s *Store) reach(ctx context.Context, from string, conds []string) listing.
 	return func(sp listing.Span, n int) (id store.ID, err error) {
 		w := (&listing.Where{Conds: conds}).Within("id", sp)
 		q := "SELECT id FROM " + from + w.Text() + sp.Order("1") + " LIMIT 1 OFFSET ?"
-		err = s.list(ctx, q, append(w.Args, n-1), func(r row) { id = r.id(0) })
+		err = s.list(ctx, q, append(w.Args, n-1), func(r conn.Row) { id = r.ID(0) })
 		return id, err
 	}
 }

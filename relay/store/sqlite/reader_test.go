@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/sqlite/conn"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -111,7 +112,7 @@ func TestOpenReaderRefuses(t *testing.T) {
 }
 
 func TestAUserWhoMayOnlyReadIsToldWhoMay(t *testing.T) {
-	for code, want := range map[ioError]string{codeReadOnlyDir: "a.db: disk I/O error (1544); SQLite keeps files beside it, so read it as the user", codeFsync: "disk I/O error"} {
+	for code, want := range map[ioError]string{conn.CodeReadOnlyDir: "a.db: disk I/O error (1544); SQLite keeps files beside it, so read it as the user", conn.CodeFsync: "disk I/O error"} {
 		if err := adviseReader("a.db", code); !errors.Is(err, code) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s…", err, want)
 		}

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"fmt"
+
+	"qaserelay/relay/store/sqlite/conn"
 )
 
 // applicationID marks a database file as ours ("QREL").
@@ -156,24 +158,24 @@ SELECT '', 0, sum(length(data)), 0, 0 FROM items HAVING count(*) > 0;
 
 // migrate brings the file to the version that this program knows, in one transaction, so that a crash leaves the old
 // version or the new one.
-func migrate(c *conn, path string) error {
+func migrate(c *conn.Conn, path string) error {
 	steps := migrations()
 	version, err := fileVersion(c, path, len(steps))
 	if err != nil || version == len(steps) {
 		return err
 	}
-	if err := c.run("BEGIN IMMEDIATE"); err != nil {
+	if err := c.Run("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("starting to migrate %s: %w", path, err)
 	}
 	for i, step := range steps[version:] {
-		if err := c.run(step); err != nil {
-			c.rollback()
+		if err := c.Run(step); err != nil {
+			c.Rollback()
 			return fmt.Errorf("migrating %s to version %d: %w", path, version+i+1, err)
 		}
 	}
 	stamp := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", applicationID, len(steps))
-	if err := c.run(stamp); err != nil {
-		c.rollback()
+	if err := c.Run(stamp); err != nil {
+		c.Rollback()
 		return fmt.Errorf("committing the migration of %s: %w", path, err)
 	}
 	return nil
@@ -181,15 +183,15 @@ func migrate(c *conn, path string) error {
 
 // fileVersion returns the version of the file, 0 when it is empty. It refuses a file of another program or of a newer
 // release, before anything in it is changed.
-func fileVersion(c *conn, path string, known int) (int, error) {
+func fileVersion(c *conn.Conn, path string, known int) (int, error) {
 	var app, version, tables int64
 	const q = `SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema)
 		FROM pragma_application_id a, pragma_user_version v`
-	err := c.each(q, nil, func(r row) {
-		app, version, tables = r.int(0), r.int(1), r.int(2)
+	err := c.Each(q, nil, func(r conn.Row) {
+		app, version, tables = r.Int(0), r.Int(1), r.Int(2)
 	})
 	switch {
-	case resultCode(err) == codeNotADatabase:
+	case conn.ResultCode(err) == conn.CodeNotADatabase:
 		return 0, fmt.Errorf("%s is not a SQLite database; give another --store, or move the file away", path)
 	case err != nil:
 		return 0, fmt.Errorf("reading the version of %s: %w", path, err)

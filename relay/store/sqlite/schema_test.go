@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/sqlite/conn"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -17,7 +18,7 @@ import (
 func version1(t *testing.T, at time.Time) (path string, event store.ID) {
 	t.Helper()
 	path, event = filepath.Join(t.TempDir(), "relay.db"), store.FirstID(at)
-	c, err := connect(path)
+	c, err := conn.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +32,7 @@ func version1(t *testing.T, at time.Time) (path string, event store.ID) {
 		INSERT INTO kv (key, value, expires_at) VALUES ('k', x'76', %[2]d + 3600000);
 		INSERT INTO dedupe (hash, event_id, expires_at) VALUES (zeroblob(16), %[1]d, %[2]d + 3600000);
 		PRAGMA application_id = %[3]d; PRAGMA user_version = 1`, event, now, applicationID)
-	err = errors.Join(configure(c, pragmas(forWriting())), c.run(schema1), c.run(script), c.close())
+	err = errors.Join(c.Configure(conn.ForWriting()), c.Run(schema1), c.Run(script), c.Close())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +81,7 @@ func TestTheTableHasEveryStateAndNoOther(t *testing.T) {
 	defer func() { _ = s.Close() }()
 	var table string
 	const q = "SELECT sql FROM sqlite_schema WHERE name = 'deliveries'"
-	if err := s.list(t.Context(), q, nil, func(r row) { table = r.str(0) }); err != nil {
+	if err := s.list(t.Context(), q, nil, func(r conn.Row) { table = r.Str(0) }); err != nil {
 		t.Fatal(err)
 	}
 	check := strings.ReplaceAll(strings.Trim(fmt.Sprint(store.States()), "[]"), " ", "' OR state = '")
@@ -96,7 +97,7 @@ func TestEveryVersionBecomesTheSame(t *testing.T) {
 	defer func() { _, _ = old.Close(), fresh.Close() }()
 	tables := func(s *Store) (list []string) {
 		const q = "SELECT m.name || ' ' || c.name || ' ' || c.type || ' ' || c.\"notnull\" FROM sqlite_schema m, pragma_table_xinfo(m.name) c ORDER BY 1"
-		if err := s.list(t.Context(), q, nil, func(r row) { list = append(list, r.str(0)) }); err != nil {
+		if err := s.list(t.Context(), q, nil, func(r conn.Row) { list = append(list, r.Str(0)) }); err != nil {
 			t.Fatal(err)
 		}
 		return list
@@ -108,23 +109,23 @@ func TestEveryVersionBecomesTheSame(t *testing.T) {
 
 func TestAMigrationThatFailsChangesNothing(t *testing.T) {
 	path, _ := version1(t, time.Now())
-	c, err := connect(path)
+	c, err := conn.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(c.run("CREATE TABLE counts (x)"), c.close()); err != nil {
+	if err := errors.Join(c.Run("CREATE TABLE counts (x)"), c.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if s, err := Open(t.Context(), path, Options{}); err == nil {
 		_ = s.Close()
 		t.Fatal("opened")
 	}
-	c, err = connect(path)
+	c, err = conn.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = c.close() }()
-	if err := c.run("DROP TABLE counts"); err != nil {
+	defer func() { _ = c.Close() }()
+	if err := c.Run("DROP TABLE counts"); err != nil {
 		t.Fatal(err)
 	}
 	if v, err := fileVersion(c, path, 9); err != nil || v != 1 {

@@ -9,6 +9,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/sqlite/conn"
 )
 
 // Now implements store.Store.
@@ -23,7 +24,7 @@ const dryKeys = "key >= '" + store.DrySlotPrefix + "' AND key < 'slot:dry0'"
 // NextWake implements store.Store.
 func (s *Store) NextWake(ctx context.Context, after time.Time, dry bool) (due time.Time, err error) {
 	const q = "SELECT due_at FROM kv INDEXED BY kv_due WHERE due_at > ?" + isDry + " ORDER BY due_at LIMIT 1"
-	err = s.list(ctx, q, []any{after.UnixMilli(), number(dry)}, func(r row) { due = r.time(0) })
+	err = s.list(ctx, q, []any{after.UnixMilli(), number(dry)}, func(r conn.Row) { due = r.Time(0) })
 	return due, engine.Wrap(err, "reading when the next slot is due")
 }
 
@@ -90,9 +91,9 @@ func (t *tx) dueSlots(w *waking) (slots []store.Slot, err error) {
 	if !w.After.Due.IsZero() {
 		after = w.After.Due.UnixMilli()
 	}
-	err = t.each(q, []any{t.now, after, w.After.Key, number(w.Dry), w.Limit}, func(r row) {
-		s := store.Slot{SlotRef: store.SlotRef{Due: r.time(1), Key: r.str(0)}, Value: append([]byte{}, r.bytes(2)...)}
-		t.keys.Remember(s.Key, engine.KeyValue{Value: s.Value, Expires: engine.Expiry(time.Time{}), Due: r.int(1)})
+	err = t.Each(q, []any{t.now, after, w.After.Key, number(w.Dry), w.Limit}, func(r conn.Row) {
+		s := store.Slot{SlotRef: store.SlotRef{Due: r.Time(1), Key: r.Str(0)}, Value: append([]byte{}, r.Bytes(2)...)}
+		t.keys.Remember(s.Key, engine.KeyValue{Value: s.Value, Expires: engine.Expiry(time.Time{}), Due: r.Int(1)})
 		slots = append(slots, s)
 	})
 	return slots, engine.Wrap(err, "reading due slots")
@@ -103,9 +104,9 @@ func (t *tx) dueSlots(w *waking) (slots []store.Slot, err error) {
 func (t *tx) fill(s *store.Slot, w *waking, bytes int) (left int, err error) {
 	const q = `SELECT ` + eventColumns + `, i.event_id, i.data FROM items i LEFT JOIN events e ON e.id = i.event_id
 		WHERE i.key = ? ORDER BY i.event_id LIMIT ?`
-	err = t.each(q, []any{s.Key, store.MaxItems}, func(r row) {
-		it := store.SlotItem{Event: scanEvent(r), Data: r.bytes(10)}
-		it.Event.ID, it.Event.Decisions = r.id(9), nil
+	err = t.Each(q, []any{s.Key, store.MaxItems}, func(r conn.Row) {
+		it := store.SlotItem{Event: scanEvent(r), Data: r.Bytes(10)}
+		it.Event.ID, it.Event.Decisions = r.ID(9), nil
 		if bytes -= len(it.Data) + len(it.Event.Body); bytes < 0 {
 			it.Event.Body = nil
 		}
@@ -116,7 +117,7 @@ func (t *tx) fill(s *store.Slot, w *waking, bytes int) (left int, err error) {
 	}
 	const event = "SELECT " + eventColumns + " FROM events e WHERE e.id = ?"
 	for _, id := range w.Events(s) {
-		err := t.each(event, []any{id}, func(r row) {
+		err := t.Each(event, []any{id}, func(r conn.Row) {
 			ev := scanEvent(r)
 			ev.Decisions = nil
 			bytes -= len(ev.Body)
@@ -163,9 +164,9 @@ func (t *tx) saveItems() error {
 	const add = "INSERT INTO items (key, event_id, data) VALUES (?, ?, ?) ON CONFLICT (key, event_id) DO NOTHING"
 	for _, key := range slices.Sorted(maps.Keys(t.keys.Emptied)) {
 		var n, bytes int64
-		err := t.each(size, []any{key}, func(r row) { n, bytes = r.int(0), r.int(1) })
+		err := t.Each(size, []any{key}, func(r conn.Row) { n, bytes = r.Int(0), r.Int(1) })
 		if err == nil && n > 0 {
-			_, err = t.exec("DELETE FROM items WHERE key = ?", key)
+			_, err = t.Exec("DELETE FROM items WHERE key = ?", key)
 			t.count("").bytes -= bytes
 		}
 		if err != nil {
@@ -173,7 +174,7 @@ func (t *tx) saveItems() error {
 		}
 	}
 	for _, it := range t.keys.Items {
-		n, err := t.exec(add, it.Key, it.Event, it.Data)
+		n, err := t.Exec(add, it.Key, it.Event, it.Data)
 		if err != nil {
 			return engine.Wrap(err, "adding an item")
 		}

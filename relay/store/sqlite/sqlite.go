@@ -16,6 +16,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/sqlite/conn"
 	"qaserelay/relay/store/sqlite/dbfile"
 )
 
@@ -39,7 +40,7 @@ type Store struct {
 	rates       engine.Rates
 	counts      *counts
 	leases      *leases
-	watch       *watch
+	watch       *dbfile.Watch
 	searching   sync.Mutex // held by a search for the oldest deliveries
 	close       func() error
 }
@@ -88,7 +89,7 @@ func (s *Store) Notifications() <-chan string { return nil }
 // Check implements store.Store.
 func (s *Store) Check(ctx context.Context) error {
 	err := s.writer.Do(ctx, 1, &op{run: func(t *tx) error {
-		_, err := t.exec("INSERT INTO probe (id, at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET at = ?1", t.now)
+		_, err := t.Exec("INSERT INTO probe (id, at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET at = ?1", t.now)
 		return err
 	}})
 	return engine.Wrap(err, "writing to the store")
@@ -102,13 +103,13 @@ func (s *Store) start() (err error) {
 	}
 	forLog, err := s.startWith(c)
 	if err != nil {
-		return errors.Join(err, c.close())
+		return errors.Join(err, c.Close())
 	}
 	s.readers = newReaders(s.connectReader)
 	s.checkpoints = newCheckpointer(forLog, s.writer, s.log)
 	s.writer.ended = s.checkpoints.count
 	if err := s.startWatch(forLog); err != nil {
-		return errors.Join(err, forLog.close(), c.close())
+		return errors.Join(err, forLog.Close(), c.Close())
 	}
 	s.writer.Start()
 	go s.checkpoints.loop()
@@ -116,29 +117,36 @@ func (s *Store) start() (err error) {
 }
 
 // startWatch watches the files, which all exist by now.
-func (s *Store) startWatch(forLog *conn) (err error) {
-	if s.watch, err = newWatch(s.Path, s.log); err != nil {
+func (s *Store) startWatch(forLog *conn.Conn) (err error) {
+	if s.watch, err = dbfile.NewWatch(s.Path, conn.PageSize, s.log); err != nil {
 		return err
 	}
-	s.writer.watch, s.writer.conn.watch, forLog.watch = s.watch, s.watch, s.watch
-	go s.watch.loop()
+	s.writer.watch, s.writer.conn.Noted, forLog.Noted = s.watch, s.note, s.note
+	go s.watch.Loop()
 	return nil
 }
 
+// note tells the watch of an error that says that the file is damaged.
+func (s *Store) note(err error) {
+	if conn.IsDamage(err) {
+		s.watch.Damaged(err)
+	}
+}
+
 // connectReader opens a connection for reads, unless the path leads to other files by now.
-func (s *Store) connectReader() (*conn, error) {
-	if err := s.watch.lookInside(); err != nil {
+func (s *Store) connectReader() (*conn.Conn, error) {
+	if err := s.watch.LookInside(); err != nil {
 		return nil, err
 	}
-	c, err := connectReady(s.Path, forReading())
+	c, err := connectReady(s.Path, conn.ForReading())
 	if err == nil {
-		c.watch = s.watch
+		c.Noted = s.note
 	}
 	return c, err
 }
 
 // startWith reads the state in memory, and opens the connection for checkpoints.
-func (s *Store) startWith(c *conn) (forLog *conn, err error) {
+func (s *Store) startWith(c *conn.Conn) (forLog *conn.Conn, err error) {
 	s.writer = newWriter(c, s.now)
 	if s.writer.counts, err = loadCounts(c); err != nil {
 		return nil, err
@@ -153,18 +161,18 @@ func (s *Store) startWith(c *conn) (forLog *conn, err error) {
 		return nil, err
 	}
 	s.counts, s.leases = s.writer.counts, s.writer.leases
-	return connectReady(s.Path, forCheckpoints())
+	return connectReady(s.Path, conn.ForCheckpoints())
 }
 
 // shutdown closes the writer's connection last, which takes the log into the file and removes it.
 func (s *Store) shutdown() error {
 	s.writer.Stop()
-	s.watch.stop()
+	s.watch.Stop()
 	errs := []error{s.checkpoints.stop(), s.readers.close()}
-	if s.watch.replaced() { // closing would delete the log of the database that is there now
-		errs = append(errs, s.watch.err())
+	if s.watch.Replaced() { // closing would delete the log of the database that is there now
+		errs = append(errs, s.watch.Err())
 	} else {
-		errs = append(errs, s.writer.conn.close(), s.watch.close())
+		errs = append(errs, s.writer.conn.Close(), s.watch.Close())
 	}
 	errs = append(errs, s.lock.Release())
 	if err := errors.Join(errs...); err != nil {
@@ -174,17 +182,17 @@ func (s *Store) shutdown() error {
 }
 
 // connectWriter opens the file for writing. It changes nothing before it has checked that the file is a store.
-func connectWriter(path string) (*conn, error) {
-	c, err := connect(path)
+func connectWriter(path string) (*conn.Conn, error) {
+	c, err := conn.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	_, err = fileVersion(c, path, len(migrations()))
 	if err == nil {
-		err = checkLibrary(c)
+		err = c.CheckLibrary()
 	}
 	if err == nil {
-		err = configure(c, pragmas(forWriting()))
+		err = c.Configure(conn.ForWriting())
 	}
 	if err == nil {
 		err = migrate(c, path)
@@ -193,19 +201,19 @@ func connectWriter(path string) (*conn, error) {
 		err = dbfile.SyncDir(filepath.Dir(path)) // the log is a new file too
 	}
 	if err != nil {
-		return nil, errors.Join(err, c.close())
+		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
 }
 
 // connectReady opens one more connection to a file that connectWriter has opened.
-func connectReady(path string, p purpose) (*conn, error) {
-	c, err := connectAs(path, "rw")
+func connectReady(path string, p conn.Purpose) (*conn.Conn, error) {
+	c, err := conn.OpenAs(path, "rw")
 	if err != nil {
 		return nil, err
 	}
-	if err := configure(c, pragmas(p)); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening %s once more: %w", path, err), c.close())
+	if err := c.Configure(p); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening %s once more: %w", path, err), c.Close())
 	}
 	return c, nil
 }
@@ -213,13 +221,13 @@ func connectReady(path string, p purpose) (*conn, error) {
 // OpenReader opens a file for reading only. It takes only the locks of SQLite, by which readers do not wait for the
 // writer, nor it for them, even in other processes.
 func OpenReader(path string) (_ store.ReadCloser, err error) {
-	open := func() (*conn, error) {
-		c, err := connectAs(path, "ro")
+	open := func() (*conn.Conn, error) {
+		c, err := conn.OpenAs(path, "ro")
 		if err == nil {
-			err = c.prepareToRead(path)
+			err = prepareToRead(c, path)
 		}
 		if err != nil && c != nil {
-			err = errors.Join(err, c.close())
+			err = errors.Join(err, c.Close())
 		}
 		return c, err
 	}
@@ -230,36 +238,36 @@ func OpenReader(path string) (_ store.ReadCloser, err error) {
 	s := &Store{Path: path, now: store.Clock(), readers: newReaders(open), leases: newLeases()}
 	s.counts, err = loadCounts(c)
 	s.close = s.readers.close
-	if err = errors.Join(err, c.close()); err != nil {
+	if err = errors.Join(err, c.Close()); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
 // prepareToRead checks that this program can read the file as it is.
-func (c *conn) prepareToRead(path string) error {
-	err := c.checkToRead(path)
+func prepareToRead(c *conn.Conn, path string) error {
+	err := checkToRead(c, path)
 	if err == nil {
-		err = configure(c, pragmas(forReading()))
+		err = c.Configure(conn.ForReading())
 	}
 	return adviseReader(path, err)
 }
 
-func (c *conn) checkToRead(path string) error {
+func checkToRead(c *conn.Conn, path string) error {
 	known := len(migrations())
 	version, err := fileVersion(c, path, known)
 	if err == nil {
 		err = engine.CheckVersion(path, version, known)
 	}
 	if err == nil {
-		err = checkLibrary(c)
+		err = c.CheckLibrary()
 	}
 	return adviseReader(path, err)
 }
 
 // adviseReader says what to do if SQLite cannot make the files by which readers and writers agree.
 func adviseReader(path string, err error) error {
-	if resultCode(err) == codeReadOnlyDir {
+	if conn.ResultCode(err) == conn.CodeReadOnlyDir {
 		return fmt.Errorf("%s: %w; SQLite keeps files beside it, so read it as the user that the relay runs as", path,
 			err)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/sqlite/conn"
 	"qaserelay/relay/store/sqlite/dbfile"
 	"qaserelay/relay/store/storetest"
 )
@@ -45,11 +46,11 @@ func closedStore(t *testing.T, script string) (path string) {
 	if err := openTest(t, path, nil).Close(); err != nil {
 		t.Fatal(err)
 	}
-	c, err := connect(path)
+	c, err := conn.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(c.run(script), c.close()); err != nil {
+	if err := errors.Join(c.Run(script), c.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -114,23 +115,23 @@ func TestSQLiteFilesAreForTheirOwnerOnly(t *testing.T) {
 func TestEveryConnectionHasItsPragmas(t *testing.T) {
 	s := openTest(t, filepath.Join(t.TempDir(), "relay.db"), nil)
 	defer func() { _ = s.Close() }()
-	reader, err := connectReady(s.Path, forReading())
+	reader, err := connectReady(s.Path, conn.ForReading())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = reader.close() }()
+	defer func() { _ = reader.Close() }()
 	for name, c := range map[string]struct {
-		conn    *conn
-		purpose purpose
-	}{"writer": {s.writer.conn, forWriting()}, "reader": {reader, forReading()}, "checkpoints": {s.checkpoints.conn,
-		forCheckpoints()}} {
-		for _, p := range pragmas(c.purpose) {
-			if got, err := readPragma(c.conn, p.name); err != nil || got != p.value {
-				t.Errorf("%s: %s is %s (%v), want %s", name, p.name, got, err, p.value)
+		conn    *conn.Conn
+		purpose conn.Purpose
+	}{"writer": {s.writer.conn, conn.ForWriting()}, "reader": {reader, conn.ForReading()}, "checkpoints": {s.checkpoints.conn,
+		conn.ForCheckpoints()}} {
+		for _, p := range c.purpose.Pragmas() {
+			if got, err := c.conn.ReadPragma(p.Name); err != nil || got != p.Value {
+				t.Errorf("%s: %s is %s (%v), want %s", name, p.Name, got, err, p.Value)
 			}
 		}
 	}
-	if err := reader.run("DELETE FROM events"); err == nil {
+	if err := reader.Run("DELETE FROM events"); err == nil {
 		t.Error("a reader can write")
 	}
 }
@@ -140,16 +141,6 @@ func TestConfigureRefusesWhatCannotBeSet(t *testing.T) {
 	_, err := Open(t.Context(), path, Options{})
 	if err == nil || !strings.Contains(err.Error(), "page_size=4096 and cannot be set to 8192") {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestAtLeast(t *testing.T) {
-	for version, want := range map[string]bool{
-		"3.51.3": true, "3.51.2": false, "3.54.1": true, "3.52.0": true, "4.0.0": true, "3.50.9": false, "3.51": false, "x": false,
-	} {
-		if got := atLeast(version, [3]int{3, 51, 3}); got != want {
-			t.Errorf("%s: %v", version, got)
-		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/sqlite/conn"
 	"qaserelay/relay/store/sqlite/dbfile"
 	"qaserelay/relay/store/transfer"
 )
@@ -48,7 +49,7 @@ func transferColumns(columns []string) string {
 
 // transferReader reads one moment of a file. It implements transfer.Reader.
 type transferReader struct {
-	conn *conn
+	conn *conn.Conn
 	lock *dbfile.Lock
 }
 
@@ -61,11 +62,11 @@ func OpenTransfer(path string) (_ transfer.Reader, err error) {
 	if r.lock, err = dbfile.Reserve(path); err != nil {
 		return nil, err
 	}
-	if r.conn, err = connectAs(path, "ro"); err == nil {
-		err = r.conn.prepareToRead(path)
+	if r.conn, err = conn.OpenAs(path, "ro"); err == nil {
+		err = prepareToRead(r.conn, path)
 	}
 	if err == nil {
-		err = r.conn.run("BEGIN")
+		err = r.conn.Run("BEGIN")
 	}
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
@@ -76,7 +77,7 @@ func OpenTransfer(path string) (_ transfer.Reader, err error) {
 // Close implements transfer.Reader.
 func (r *transferReader) Close() (err error) {
 	if r.conn != nil {
-		err = r.conn.close()
+		err = r.conn.Close()
 	}
 	return errors.Join(err, r.lock.Release())
 }
@@ -91,7 +92,7 @@ func (r *transferReader) Page(ctx context.Context, t transfer.Table, after trans
 	}
 	var page transfer.Page
 	full := errors.New("the page is full")
-	err := r.conn.query(ctx, q+" ORDER BY "+key+" LIMIT ?", append(args, t.Page), func(row row) error {
+	err := r.conn.Query(ctx, q+" ORDER BY "+key+" LIMIT ?", append(args, t.Page), func(row conn.Row) error {
 		if page.Full() {
 			return full
 		}
@@ -114,7 +115,7 @@ func keyArgs(t transfer.Table, values transfer.Row) []any {
 	return args
 }
 
-func rowOf(r row) transfer.Row {
+func rowOf(r conn.Row) transfer.Row {
 	values := make(transfer.Row, len(r))
 	for i, v := range r {
 		values[i] = v
@@ -127,9 +128,9 @@ func (r *transferReader) Count(ctx context.Context, t transfer.Table) (int64, er
 	return countRows(ctx, r.conn, t)
 }
 
-func countRows(ctx context.Context, c *conn, t transfer.Table) (n int64, err error) {
-	err = c.query(ctx, "SELECT count(*) FROM "+transferFrom(t.Name), nil, func(r row) error {
-		n = r.int(0)
+func countRows(ctx context.Context, c *conn.Conn, t transfer.Table) (n int64, err error) {
+	err = c.Query(ctx, "SELECT count(*) FROM "+transferFrom(t.Name), nil, func(r conn.Row) error {
+		n = r.Int(0)
 		return nil
 	})
 	return n, engine.Wrap(err, "counting "+t.Name)
@@ -137,8 +138,8 @@ func countRows(ctx context.Context, c *conn, t transfer.Table) (n int64, err err
 
 // State implements transfer.Reader.
 func (r *transferReader) State(ctx context.Context) (state string, err error) {
-	err = r.conn.query(ctx, transferState, nil, func(r row) error {
-		state = r.str(0)
+	err = r.conn.Query(ctx, transferState, nil, func(r conn.Row) error {
+		state = r.Str(0)
 		return nil
 	})
 	return state, engine.Wrap(err, "reading the state of the store")
@@ -154,7 +155,7 @@ const transferState = `SELECT 'events ' || (SELECT count(*) || ' ' || coalesce(m
 // transferWriter writes a new file. It implements transfer.Writer.
 type transferWriter struct {
 	path string
-	conn *conn
+	conn *conn.Conn
 	lock *dbfile.Lock
 }
 
@@ -165,7 +166,7 @@ func OpenTarget(path string) (_ transfer.Writer, err error) {
 		return nil, err
 	}
 	if w.conn, err = connectWriter(path); err == nil {
-		err = w.conn.run("PRAGMA wal_autocheckpoint = 4000") // the store has a goroutine for this
+		err = w.conn.Run("PRAGMA wal_autocheckpoint = 4000") // the store has a goroutine for this
 	}
 	if err != nil {
 		return nil, errors.Join(err, w.Close())
@@ -176,7 +177,7 @@ func OpenTarget(path string) (_ transfer.Writer, err error) {
 // Close implements transfer.Writer. It moves the log into the file.
 func (w *transferWriter) Close() (err error) {
 	if w.conn != nil {
-		err = w.conn.close()
+		err = w.conn.Close()
 	}
 	return errors.Join(err, w.lock.Release())
 }
@@ -191,7 +192,7 @@ func (w *transferWriter) Last(ctx context.Context, t transfer.Table) (key transf
 	names := strings.Join(t.Columns[:t.Key], " DESC, ") + " DESC"
 	q := "SELECT " + transferColumns(t.Columns[:t.Key]) + " FROM " + transferFrom(t.Name) +
 		" ORDER BY " + names + " LIMIT 1"
-	err = w.conn.query(ctx, q, nil, func(r row) error {
+	err = w.conn.Query(ctx, q, nil, func(r conn.Row) error {
 		key = rowOf(r)
 		return nil
 	})
@@ -216,7 +217,7 @@ func (w *transferWriter) Put(_ context.Context, t transfer.Table, rows []transfe
 			q, values = q+", unfinished", values+", ?8 = 'pending'" // the state
 		}
 		for _, r := range rows {
-			if _, err := w.conn.exec(q+") VALUES ("+values+")", fileRow(t, r)...); err != nil {
+			if _, err := w.conn.Exec(q+") VALUES ("+values+")", fileRow(t, r)...); err != nil {
 				return err
 			}
 		}
@@ -229,7 +230,7 @@ func fileRow(t transfer.Table, r transfer.Row) []any {
 	values := keyArgs(t, r)
 	for i, column := range t.Columns {
 		if n, ok := values[i].(int64); ok && (column == "replay_of" || column == "fallback_for") {
-			values[i] = optional(n)
+			values[i] = conn.Optional(n)
 		}
 	}
 	return values
@@ -237,11 +238,11 @@ func fileRow(t transfer.Table, r transfer.Row) []any {
 
 func (w *transferWriter) setMark(mark string) error {
 	if mark == "" {
-		_, err := w.conn.exec("DELETE FROM kv WHERE key = ?", transfer.MarkKey)
+		_, err := w.conn.Exec("DELETE FROM kv WHERE key = ?", transfer.MarkKey)
 		return err
 	}
 	const q = "INSERT OR REPLACE INTO kv (key, value, expires_at) VALUES (?, ?, 9223372036854775807)"
-	_, err := w.conn.exec(q, transfer.MarkKey, []byte(mark))
+	_, err := w.conn.Exec(q, transfer.MarkKey, []byte(mark))
 	return err
 }
 
@@ -251,20 +252,20 @@ func (w *transferWriter) Finish(context.Context) error {
 		if err := w.setMark(""); err != nil {
 			return err
 		}
-		return w.conn.run("DELETE FROM counts; " + countAll + countItems)
+		return w.conn.Run("DELETE FROM counts; " + countAll + countItems)
 	})
 }
 
 func (w *transferWriter) transact(doing string, change func() error) error {
-	if err := w.conn.run("BEGIN IMMEDIATE"); err != nil {
+	if err := w.conn.Run("BEGIN IMMEDIATE"); err != nil {
 		return engine.Wrap(err, doing)
 	}
 	err := change()
 	if err == nil {
-		err = w.conn.run("COMMIT")
+		err = w.conn.Run("COMMIT")
 	}
 	if err != nil {
-		w.conn.rollback()
+		w.conn.Rollback()
 	}
 	return engine.Wrap(err, doing)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/sqlite/conn"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -19,14 +20,14 @@ func limitPages(t *testing.T, s *Store, pages int64) {
 	t.Helper()
 	s.writer.mu.Lock()
 	defer s.writer.mu.Unlock()
-	if err := s.writer.conn.run(fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
+	if err := s.writer.conn.Run(fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func pageCount(t *testing.T, s *Store) (pages int64) {
 	t.Helper()
-	if err := s.list(t.Context(), "PRAGMA page_count", nil, func(r row) { pages = r.int(0) }); err != nil {
+	if err := s.list(t.Context(), "PRAGMA page_count", nil, func(r conn.Row) { pages = r.Int(0) }); err != nil {
 		t.Fatal(err)
 	}
 	return pages
@@ -41,7 +42,7 @@ func TestAFullDiskFailsCallsAndTheStoreRecovers(t *testing.T) {
 	nothing := storetest.Planned(store.Plan{})
 	for range 3 {
 		_, err := l.store.Accept(t.Context(), []store.Event{big}, nothing)
-		if resultCode(err) != 13 || errors.Is(err, store.ErrBroken) {
+		if conn.ResultCode(err) != 13 || errors.Is(err, store.ErrBroken) {
 			t.Fatalf("got %v, want that the disk is full", err)
 		}
 	}
@@ -77,13 +78,13 @@ func TestATransactionThatFailsLeavesNothing(t *testing.T) {
 		}
 		group = append(group, &op{run: func(t *tx) error { return t.accept(a) }})
 	}
-	if err := w.transact(group); resultCode(err) != 13 {
+	if err := w.transact(group); conn.ResultCode(err) != 13 {
 		t.Errorf("all together: %v", err)
 	}
 	if err := errors.Join(w.transact(group[:1]), w.transact(group[2:])); err != nil {
 		t.Errorf("the good ones alone: %v", err)
 	}
-	if err := w.transact(group[1:2]); resultCode(err) != 13 {
+	if err := w.transact(group[1:2]); conn.ResultCode(err) != 13 {
 		t.Errorf("the bad one alone: %v", err)
 	}
 	for name, want := range map[string]string{"first": "first", "big": "", "last": "last", "last saw big": ""} {
@@ -101,7 +102,7 @@ func (e ioError) Error() string { return fmt.Sprintf("disk I/O error (%d)", int(
 func (e ioError) Code() int { return int(e) }
 
 func TestAFailedSyncBreaksTheStoreForGood(t *testing.T) {
-	for _, code := range []int{codeFsync, codeDirFsync} {
+	for _, code := range []int{conn.CodeFsync, conn.CodeDirFsync} {
 		s := openTest(t, filepath.Join(t.TempDir(), "relay.db"), nil)
 		commit := s.writer.end
 		s.writer.end = func() error { return ioError(code) }
@@ -135,7 +136,7 @@ func TestAnotherWriteErrorDoesNotBreakTheStore(t *testing.T) {
 		s.writer.end = commit
 		return ioError(10 | 3<<8) // SQLITE_IOERR_WRITE
 	}
-	if err := s.Check(t.Context()); resultCode(err) != 10|3<<8 || errors.Is(err, store.ErrBroken) {
+	if err := s.Check(t.Context()); conn.ResultCode(err) != 10|3<<8 || errors.Is(err, store.ErrBroken) {
 		t.Errorf("got %v", err)
 	}
 	if err := s.Check(t.Context()); err != nil {
@@ -145,12 +146,12 @@ func TestAnotherWriteErrorDoesNotBreakTheStore(t *testing.T) {
 
 func TestCheckpointsBeginTheLogAnew(t *testing.T) {
 	l := newLoad(t)
-	c, err := connectReady(l.store.Path, forCheckpoints())
+	c, err := connectReady(l.store.Path, conn.ForCheckpoints())
 	if err != nil {
 		t.Fatal(err)
 	}
 	k := newCheckpointer(c, l.store.writer, l.store.log)
-	defer func() { _ = c.close() }()
+	defer func() { _ = c.Close() }()
 	l.AcceptAll(50, 4)
 	if err := k.checkpoint(); err != nil {
 		t.Fatal(err)

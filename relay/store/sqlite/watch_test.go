@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/sqlite/conn"
+	"qaserelay/relay/store/sqlite/dbfile"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -100,18 +102,18 @@ func TestLostFilesAreNoticed(t *testing.T) {
 		lose       func(w *watched)
 		what, hint string
 	}{
-		"the database is deleted":   {func(w *watched) { w.remove("") }, "relay.db was deleted or moved", hintRestore},
-		"all files are deleted":     {func(w *watched) { w.remove("", "-wal", "-shm") }, "relay.db was deleted or moved", hintRestore},
-		"the database is moved":     {func(w *watched) { w.do(os.Rename(w.Path, w.Path+".old")) }, "relay.db was deleted or moved", hintRestore},
-		"the folder is moved":       {func(w *watched) { w.do(os.Rename(filepath.Dir(w.Path), filepath.Dir(w.Path)+".old")) }, "relay.db was deleted or moved", hintRestore},
-		"the log is deleted":        {func(w *watched) { w.remove("-wal") }, "relay.db-wal was deleted or moved", hintLog},
-		"the shared memory is gone": {func(w *watched) { w.remove("-shm") }, "relay.db-shm was deleted or moved", hintLog},
+		"the database is deleted":   {func(w *watched) { w.remove("") }, "relay.db was deleted or moved", dbfile.HintRestore},
+		"all files are deleted":     {func(w *watched) { w.remove("", "-wal", "-shm") }, "relay.db was deleted or moved", dbfile.HintRestore},
+		"the database is moved":     {func(w *watched) { w.do(os.Rename(w.Path, w.Path+".old")) }, "relay.db was deleted or moved", dbfile.HintRestore},
+		"the folder is moved":       {func(w *watched) { w.do(os.Rename(filepath.Dir(w.Path), filepath.Dir(w.Path)+".old")) }, "relay.db was deleted or moved", dbfile.HintRestore},
+		"the log is deleted":        {func(w *watched) { w.remove("-wal") }, "relay.db-wal was deleted or moved", dbfile.HintLog},
+		"the shared memory is gone": {func(w *watched) { w.remove("-shm") }, "relay.db-shm was deleted or moved", dbfile.HintLog},
 		"a copy is put in its place": {func(w *watched) {
 			content, err := os.ReadFile(w.Path)
 			w.do(err)
 			w.do(os.WriteFile(w.Path+".copy", content, 0o600))
 			w.do(os.Rename(w.Path+".copy", w.Path))
-		}, "relay.db was replaced by another file", hintRestore},
+		}, "relay.db was replaced by another file", dbfile.HintRestore},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -171,7 +173,7 @@ func TestALossIsNoticedWithoutEvents(t *testing.T) {
 func TestDamageIsNoticed(t *testing.T) {
 	for name, lose := range map[string]func(w *watched, f *os.File){
 		"the file is cut to nothing": func(w *watched, f *os.File) { w.do(f.Truncate(0)) },
-		"the file is cut in half":    func(w *watched, f *os.File) { w.do(f.Truncate(pageSize * 3)) },
+		"the file is cut in half":    func(w *watched, f *os.File) { w.do(f.Truncate(conn.PageSize * 3)) },
 		"another file is copied over it": func(w *watched, f *os.File) {
 			_, err := f.WriteAt(bytes.Repeat([]byte("not a database "), 5000), 0)
 			w.do(err)
@@ -179,7 +181,7 @@ func TestDamageIsNoticed(t *testing.T) {
 		"all pages but the first are overwritten": func(w *watched, f *os.File) {
 			info, err := f.Stat()
 			w.do(err)
-			_, err = f.WriteAt(bytes.Repeat([]byte{0xA5}, int(info.Size())-pageSize), pageSize)
+			_, err = f.WriteAt(bytes.Repeat([]byte{0xA5}, int(info.Size())-conn.PageSize), conn.PageSize)
 			w.do(err)
 		},
 	} {
@@ -195,7 +197,7 @@ func TestDamageIsNoticed(t *testing.T) {
 				_, _, _ = w.Events(t.Context(), store.EventFilter{Limit: 100})
 				_ = w.put()
 			}
-			if err := w.awaitLoss(); !strings.Contains(err.Error(), hintRecover) {
+			if err := w.awaitLoss(); !strings.Contains(err.Error(), dbfile.HintRecover) {
 				t.Errorf("got %v", err)
 			}
 			if err := w.put(); !errors.Is(err, store.ErrLost) {
@@ -264,7 +266,7 @@ func TestACheckpointIsNoDamage(t *testing.T) {
 				checked <- fine
 				return
 			default:
-				fine = fine && w.watch.isDatabase()
+				fine = fine && w.watch.IsDatabase()
 			}
 		}
 	}()

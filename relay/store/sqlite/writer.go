@@ -9,6 +9,8 @@ import (
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/groupcommit"
+	"qaserelay/relay/store/sqlite/conn"
+	"qaserelay/relay/store/sqlite/dbfile"
 )
 
 // op is one call that writes. run executes it in a transaction. It may run again in another one, so it makes its
@@ -22,8 +24,8 @@ type op struct {
 // transactions.
 type writer struct {
 	groupcommit.Committer[*op]
-	conn  *conn
-	watch *watch
+	conn  *conn.Conn
+	watch *dbfile.Watch
 	now   func() time.Time
 	into  inserts
 
@@ -36,16 +38,16 @@ type writer struct {
 	mu     sync.Mutex // held during a transaction, and by a checkpoint that must not run beside one
 	broken chan struct{}
 	breaks sync.Once
-	end    func() error  // commits a transaction; a field so that a test can fail it
-	ended  func(c *conn) // called after each transaction
+	end    func() error       // commits a transaction; a field so that a test can fail it
+	ended  func(c *conn.Conn) // called after each transaction
 }
 
-func newWriter(c *conn, now func() time.Time) *writer {
+func newWriter(c *conn.Conn, now func() time.Time) *writer {
 	w := &writer{conn: c, now: now, into: newInserts(), leases: newLeases(), broken: make(chan struct{})}
 	w.Commit, w.Abandoned, w.Stopped = w.transact, w.undo, store.ErrClosed
-	w.ended = func(*conn) {}
+	w.ended = func(*conn.Conn) {}
 	w.end = func() error {
-		_, err := c.exec("COMMIT")
+		_, err := c.Exec("COMMIT")
 		return err
 	}
 	return w
@@ -64,17 +66,17 @@ func (w *writer) transact(group []*op) error {
 	if w.isBroken() {
 		return store.ErrBroken
 	}
-	if err := w.watch.err(); err != nil {
+	if err := w.watch.Err(); err != nil {
 		return err
 	}
-	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
+	if _, err := w.conn.Exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("starting a transaction: %w", err)
 	}
-	t := &tx{conn: w.conn, now: w.now().UnixMilli(), into: &w.into, leases: w.leases, counts: w.counts,
+	t := &tx{Conn: w.conn, now: w.now().UnixMilli(), into: &w.into, leases: w.leases, counts: w.counts,
 		dedupe: &w.dedupe}
 	t.beats = t.now-w.beatAt >= beatInterval.Milliseconds()
 	if err := w.execute(t, group); err != nil {
-		w.conn.rollback()
+		w.conn.Rollback()
 		return w.checkBroken(err)
 	}
 	w.leases.commit(t)
@@ -84,7 +86,7 @@ func (w *writer) transact(group []*op) error {
 		w.beatAt = t.now
 	}
 	w.ended(w.conn)
-	return w.watch.lookAgain() // nothing is confirmed that goes into a file that is gone
+	return w.watch.LookAgain() // nothing is confirmed that goes into a file that is gone
 }
 
 func (w *writer) execute(t *tx, group []*op) error {
@@ -102,12 +104,12 @@ func (w *writer) execute(t *tx, group []*op) error {
 // checkBroken closes broken if the disk did not confirm a write: the operating system's pages may then differ from the
 // disk, and a second fsync would succeed all the same.
 func (w *writer) checkBroken(err error) error {
-	code := resultCode(err)
-	switch code & primaryCode {
-	case codeTooBig, codeConstraint, codeMismatch:
+	code := conn.ResultCode(err)
+	switch code & conn.PrimaryCode {
+	case conn.CodeTooBig, conn.CodeConstraint, conn.CodeMismatch:
 		return fmt.Errorf("%w: %w", store.ErrData, err)
 	}
-	if code != codeFsync && code != codeDirFsync {
+	if code != conn.CodeFsync && code != conn.CodeDirFsync {
 		return err
 	}
 	w.breaks.Do(func() { close(w.broken) })
@@ -130,20 +132,20 @@ const (
 )
 
 // keepGap keeps the time since the last sign of life, if it is a gap, before the store is used.
-func keepGap(c *conn, now time.Time) error {
+func keepGap(c *conn.Conn, now time.Time) error {
 	var last time.Time
-	err := c.each("SELECT value FROM marks WHERE name = ?", []any{lastBeat}, func(r row) { last = r.time(0) })
+	err := c.Each("SELECT value FROM marks WHERE name = ?", []any{lastBeat}, func(r conn.Row) { last = r.Time(0) })
 	if gap, found := store.GapBetween(last, now); err == nil && found {
 		const put = "INSERT OR REPLACE INTO kv (key, value, expires_at) VALUES (?, ?, ?)"
 		change := gap.Change()
-		_, err = c.exec(put, change.Key, change.Value, engine.Expiry(change.Expires))
+		_, err = c.Exec(put, change.Key, change.Value, engine.Expiry(change.Expires))
 	}
 	return engine.Wrap(err, "looking when a relay used the store last")
 }
 
 // tx is the transaction of one group, with the changes that are written or adopted when it ends.
 type tx struct {
-	*conn
+	*conn.Conn
 	now  int64 // milliseconds
 	into *inserts
 

@@ -1,4 +1,4 @@
-package sqlite
+package dbfile
 
 import (
 	"encoding/binary"
@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
-	"qaserelay/relay/store/sqlite/dbfile"
 )
 
 const (
@@ -23,15 +22,16 @@ const (
 	writeInterval = 25 * time.Millisecond
 )
 
-// watch notices that the files of a store are lost: deleted, moved or replaced, or damaged. The open files would go on
+// Watch notices that the files of a store are lost: deleted, moved or replaced, or damaged. The open files would go on
 // to take writes that the next start does not find. Files that come back are used again; damage stays until the end. A
-// nil watch finds nothing. Its methods may be called from many goroutines.
-type watch struct {
-	path string
-	log  *slog.Logger
-	file *os.File               // the database; closed after all connections; see dbfile.Lock
-	wal  *os.File               // its log, where the last events are
-	seen map[string]os.FileInfo // the files as they were opened
+// nil Watch finds nothing. Its methods may be called from many goroutines.
+type Watch struct {
+	path     string
+	pageSize int
+	log      *slog.Logger
+	file     *os.File               // the database; closed after all connections; see Lock
+	wal      *os.File               // its log, where the last events are
+	seen     map[string]os.FileInfo // the files as they were opened
 
 	state   atomic.Pointer[loss] // nil: all is well
 	damage  atomic.Pointer[loss]
@@ -51,16 +51,17 @@ type loss struct {
 func (l *loss) Error() string { return fmt.Sprintf("%v: %s: %s", store.ErrLost, l.what, l.hint) }
 func (l *loss) Unwrap() error { return store.ErrLost }
 
+// What to do about a loss.
 const (
-	hintRestore = "stop the relay, put the file back or restore the last backup, and start it again"
-	hintLog     = "stop the relay by SIGTERM, not by kill -9: it then moves what it holds into the database; start it again"
-	hintRecover = "stop the relay and restore the last backup, or rescue what can be read by " +
+	HintRestore = "stop the relay, put the file back or restore the last backup, and start it again"
+	HintLog     = "stop the relay by SIGTERM, not by kill -9: it then moves what it holds into the database; start it again"
+	HintRecover = "stop the relay and restore the last backup, or rescue what can be read by " +
 		"sqlite3 FILE .recover | sqlite3 NEWFILE, and start it again"
 )
 
-// newWatch returns a watch over the files of an open database.
-func newWatch(path string, log *slog.Logger) (*watch, error) {
-	w := &watch{path: path, log: log, seen: map[string]os.FileInfo{}, quit: make(chan struct{}),
+// NewWatch returns a watch over the files of an open database.
+func NewWatch(path string, pageSize int, log *slog.Logger) (*Watch, error) {
+	w := &Watch{path: path, pageSize: pageSize, log: log, seen: map[string]os.FileInfo{}, quit: make(chan struct{}),
 		done: make(chan struct{})}
 	var err error
 	if w.file, err = os.Open(path); err != nil {
@@ -78,10 +79,10 @@ func newWatch(path string, log *slog.Logger) (*watch, error) {
 	return w, nil
 }
 
-func (w *watch) names() [3]string { return [3]string{w.path, w.path + "-wal", w.path + "-shm"} }
+func (w *Watch) names() [3]string { return [3]string{w.path, w.path + "-wal", w.path + "-shm"} }
 
-// loop looks at the files until stop.
-func (w *watch) loop() {
+// Loop looks at the files until stop.
+func (w *Watch) Loop() {
 	defer close(w.done)
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
@@ -96,16 +97,16 @@ func (w *watch) loop() {
 	}
 }
 
-func (w *watch) stop() {
+func (w *Watch) Stop() {
 	close(w.quit)
 	<-w.done
 }
 
-// close closes the files, after all connections.
-func (w *watch) close() error { return errors.Join(w.wal.Close(), w.file.Close()) }
+// Close closes the files, after all connections.
+func (w *Watch) Close() error { return errors.Join(w.wal.Close(), w.file.Close()) }
 
-// err returns what is known to be wrong, or nil.
-func (w *watch) err() error {
+// Err returns what is known to be wrong, or nil.
+func (w *Watch) Err() error {
 	if w == nil {
 		return nil
 	}
@@ -115,23 +116,23 @@ func (w *watch) err() error {
 	return nil
 }
 
-// lookAgain is look after a transaction: at once if a file that has it was deleted or emptied, and now and then in any
+// LookAgain is look after a transaction: at once if a file that has it was deleted or emptied, and now and then in any
 // case.
-func (w *watch) lookAgain() error {
+func (w *Watch) LookAgain() error {
 	if w == nil {
 		return nil
 	}
-	names, _ := dbfile.NamesAndSize(w.wal)
-	more, size := dbfile.NamesAndSize(w.file)
+	names, _ := NamesAndSize(w.wal)
+	more, size := NamesAndSize(w.file)
 	if now := time.Now(); names == 0 || more == 0 || size == 0 || now.Sub(w.looked) >= writeInterval {
 		w.looked = now
-		return w.lookInside()
+		return w.LookInside()
 	}
-	return w.err()
+	return w.Err()
 }
 
 // look compares the files with those that were opened, and returns what is wrong, or nil.
-func (w *watch) look() error {
+func (w *Watch) look() error {
 	if w == nil {
 		return nil
 	}
@@ -140,14 +141,14 @@ func (w *watch) look() error {
 		found = w.missing()
 	}
 	if known := w.state.Load(); known == found || known != nil && found != nil && *known == *found {
-		return w.err()
+		return w.Err()
 	}
 	w.change(found)
-	return w.err()
+	return w.Err()
 }
 
 // change sets the state and logs it.
-func (w *watch) change(now *loss) {
+func (w *Watch) change(now *loss) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	before := w.state.Swap(now)
@@ -160,7 +161,7 @@ func (w *watch) change(now *loss) {
 }
 
 // missing returns which file is not the one that was opened, or nil.
-func (w *watch) missing() *loss {
+func (w *Watch) missing() *loss {
 	for _, name := range w.names() {
 		opened, known := w.seen[name]
 		if !known {
@@ -170,7 +171,7 @@ func (w *watch) missing() *loss {
 		if err == nil && os.SameFile(opened, now) {
 			continue
 		}
-		l := &loss{what: name + " was replaced by another file", hint: hintLog, kept: name != w.path}
+		l := &loss{what: name + " was replaced by another file", hint: HintLog, kept: name != w.path}
 		if err != nil {
 			l.what = name + " was deleted or moved"
 			if !errors.Is(err, os.ErrNotExist) {
@@ -178,31 +179,25 @@ func (w *watch) missing() *loss {
 			}
 		}
 		if !l.kept {
-			l.hint = hintRestore
+			l.hint = HintRestore
 		}
 		return l
 	}
 	return nil
 }
 
-// note keeps an error of SQLite that says that the file is damaged.
-func (w *watch) note(err error) {
-	code := resultCode(err)
-	if p := code & primaryCode; p != codeCorrupt && p != codeNotADatabase && code != codeMoved {
-		return
-	}
-	w.setDamage(fmt.Sprintf("%s is damaged: %v", w.path, err))
-}
+// Damaged keeps an error that says that the file is damaged.
+func (w *Watch) Damaged(err error) { w.setDamage(fmt.Sprintf("%s is damaged: %v", w.path, err)) }
 
-func (w *watch) setDamage(what string) {
-	w.damage.CompareAndSwap(nil, &loss{what: what, hint: hintRecover, kept: true})
+func (w *Watch) setDamage(what string) {
+	w.damage.CompareAndSwap(nil, &loss{what: what, hint: HintRecover, kept: true})
 	_ = w.look()
 }
 
 // inspect notes damage when the file does not begin like a database twice in a row: something was written over it, or it
 // was emptied.
-func (w *watch) inspect() {
-	if w.isDatabase() {
+func (w *Watch) inspect() {
+	if w.IsDatabase() {
 		w.strange = 0
 		return
 	}
@@ -211,26 +206,26 @@ func (w *watch) inspect() {
 	}
 }
 
-// isDatabase checks those parts of the file's header that never change (sqlite.org/fileformat2.html, 1.3). Its size says
+// IsDatabase checks those parts of the file's header that never change (sqlite.org/fileformat2.html, 1.3). Its size says
 // nothing: a checkpoint writes the first page, which counts the others, before them.
-func (w *watch) isDatabase() bool {
+func (w *Watch) IsDatabase() bool {
 	header := make([]byte, 18)
 	if _, err := w.file.ReadAt(header, 0); err != nil {
 		return !errors.Is(err, io.EOF) // another failure says nothing about the content
 	}
-	return string(header[:16]) == "SQLite format 3\x00" && int(binary.BigEndian.Uint16(header[16:])) == pageSize
+	return string(header[:16]) == "SQLite format 3\x00" && int(binary.BigEndian.Uint16(header[16:])) == w.pageSize
 }
 
-// lookInside notes damage at once if the file is empty: a connection that opens an empty database deletes the log.
-func (w *watch) lookInside() error {
-	if _, size := dbfile.NamesAndSize(w.file); size == 0 {
+// LookInside notes damage at once if the file is empty: a connection that opens an empty database deletes the log.
+func (w *Watch) LookInside() error {
+	if _, size := NamesAndSize(w.file); size == 0 {
 		w.setDamage(w.path + " was overwritten or cut")
 	}
 	return w.look()
 }
 
-// replaced reports whether the path leads to another database than the one that is open, or to none.
-func (w *watch) replaced() bool {
+// Replaced reports whether the path leads to another database than the one that is open, or to none.
+func (w *Watch) Replaced() bool {
 	l := w.state.Load()
 	return l != nil && !l.kept
 }

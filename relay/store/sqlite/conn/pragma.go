@@ -1,4 +1,4 @@
-package sqlite
+package conn
 
 import (
 	"errors"
@@ -16,32 +16,32 @@ const (
 	readerCache = 1 << 10
 )
 
-// pageSize suits rows of 1 to 2 KiB. It can be set before the first write only.
-const pageSize = 8192
+// PageSize suits rows of 1 to 2 KiB. It can be set before the first write only.
+const PageSize = 8192
 
-// pragma is one setting and the value that reading it back has to give.
-type pragma struct{ name, value string }
+// Pragma is one setting and the value that reading it back has to give.
+type Pragma struct{ Name, Value string }
 
-// purpose is what a connection is used for.
-type purpose struct {
+// Purpose is what a connection is used for.
+type Purpose struct {
 	cache       int // KiB
 	busyTimeout int // milliseconds to wait for a lock
 	readOnly    bool
 }
 
-func forWriting() purpose { return purpose{cache: writerCache, busyTimeout: 5000} }
+func ForWriting() Purpose { return Purpose{cache: writerCache, busyTimeout: 5000} }
 
-func forReading() purpose { return purpose{cache: readerCache, busyTimeout: 5000, readOnly: true} }
+func ForReading() Purpose { return Purpose{cache: readerCache, busyTimeout: 5000, readOnly: true} }
 
-// forCheckpoints has a short timeout, since the writer waits meanwhile.
-func forCheckpoints() purpose { return purpose{cache: readerCache, busyTimeout: 50} }
+// ForCheckpoints has a short timeout, since the writer waits meanwhile.
+func ForCheckpoints() Purpose { return Purpose{cache: readerCache, busyTimeout: 50} }
 
-// pragmas returns the settings of a connection, in the order in which they take effect. WAL with synchronous=FULL
+// Pragmas returns the settings of a connection, in the order in which they take effect. WAL with synchronous=FULL
 // makes every commit wait for the disk; fullfsync does so on macOS, where fsync alone does not reach the disk. The
 // checkpointer runs the checkpoints.
-func pragmas(p purpose) []pragma {
-	all := []pragma{
-		{"page_size", strconv.Itoa(pageSize)},
+func (p Purpose) Pragmas() []Pragma {
+	all := []Pragma{
+		{"page_size", strconv.Itoa(PageSize)},
 		{"auto_vacuum", "2"}, // incremental
 		{"journal_mode", "wal"},
 		{"synchronous", "2"}, // full
@@ -55,45 +55,46 @@ func pragmas(p purpose) []pragma {
 		{"query_only", map[bool]string{true: "1", false: "0"}[p.readOnly]},
 	}
 	if p.readOnly { // a backup has no log until a relay uses it
-		all = slices.DeleteFunc(all, func(p pragma) bool { return p.name == "journal_mode" })
+		all = slices.DeleteFunc(all, func(p Pragma) bool { return p.Name == "journal_mode" })
 	}
 	return all
 }
 
-// configure sets the pragmas and reads each back, since SQLite silently ignores a setting that it cannot apply. It
+// Configure sets the pragmas of a purpose and reads each back, since SQLite silently ignores a setting that it cannot apply. It
 // leaves alone what is right already: setting auto_vacuum writes to the file each time, which fails on a full disk.
-func configure(c *conn, want []pragma) error {
-	for _, p := range want {
-		if got, err := readPragma(c, p.name); err == nil && got == p.value {
+func (c *Conn) Configure(as Purpose) error {
+	for _, p := range as.Pragmas() {
+		if got, err := c.ReadPragma(p.Name); err == nil && got == p.Value {
 			continue
 		}
-		if err := c.run("PRAGMA " + p.name + " = " + p.value); err != nil {
-			return fmt.Errorf("setting %s: %w", p.name, err)
+		if err := c.Run("PRAGMA " + p.Name + " = " + p.Value); err != nil {
+			return fmt.Errorf("setting %s: %w", p.Name, err)
 		}
-		got, err := readPragma(c, p.name)
+		got, err := c.ReadPragma(p.Name)
 		if err != nil {
-			return fmt.Errorf("reading %s: %w", p.name, err)
+			return fmt.Errorf("reading %s: %w", p.Name, err)
 		}
-		if got != p.value {
-			return fmt.Errorf("the database has %s=%s and cannot be set to %s", p.name, got, p.value)
+		if got != p.Value {
+			return fmt.Errorf("the database has %s=%s and cannot be set to %s", p.Name, got, p.Value)
 		}
 	}
 	return nil
 }
 
-func readPragma(c *conn, name string) (value string, err error) {
-	err = c.each("PRAGMA "+name, nil, func(r row) {
+// ReadPragma returns the value of a setting.
+func (c *Conn) ReadPragma(name string) (value string, err error) {
+	err = c.Each("PRAGMA "+name, nil, func(r Row) {
 		value = fmt.Sprint(r[0])
 	})
 	return value, err
 }
 
-// checkLibrary refuses a SQLite whose WAL can be corrupted by a checkpoint on a second connection (fixed in 3.51.3,
+// CheckLibrary refuses a SQLite whose WAL can be corrupted by a checkpoint on a second connection (fixed in 3.51.3,
 // sqlite.org/wal.html#walresetbug), and makes commits use fdatasync where the system has it, as SQLite's own builds do.
-func checkLibrary(c *conn) error {
+func (c *Conn) CheckLibrary() error {
 	var version string
-	err := c.each("SELECT sqlite_version()", nil, func(r row) {
-		version = r.str(0)
+	err := c.Each("SELECT sqlite_version()", nil, func(r Row) {
+		version = r.Str(0)
 	})
 	if err != nil {
 		return fmt.Errorf("asking for SQLite's version: %w", err)
