@@ -51,6 +51,8 @@ type Kind struct {
 	// Jointly reports whether a notifier cannot write to each person of an option with the tag each. A nil Jointly means
 	// that it can.
 	Jointly func(config any) bool
+	// Alerts is set if messages open and close alerts: they are sent at once or not at all, each on its own.
+	Alerts bool
 	// Concurrency is how many messages are sent at once, unless the notifier sets it. Zero means 1.
 	Concurrency int
 	// Rate is how many messages a target accepts, unless the notifier sets it.

@@ -50,6 +50,7 @@ type Rule struct {
 	Level       string               // empty for the default
 	Title, Body *template.Template   // nil for the default
 	Targets     []*Target
+	Active      *Active // nil if messages may be sent at any time
 }
 
 // RuleInfo is the description of a rule.

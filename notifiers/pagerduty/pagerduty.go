@@ -61,6 +61,7 @@ func Kind() notifiers.Kind {
 		Warn:        warn,
 		Refuse:      service.Refuse[Config](refuse),
 		Concurrency: 4,
+		Alerts:      true,
 		Rate:        notifiers.Rate{Messages: 120, Per: time.Minute, Burst: 20},
 		Delivered:   delivered,
 		Markup:      notifiers.PlainText,

@@ -16,6 +16,7 @@ import (
 type compiler struct {
 	templates    *template.Set
 	people       *people.Directory
+	windows      windowTable
 	texts        []TextSource
 	partials     []TextSource
 	usesPrevious bool        // a text reads previous

@@ -221,7 +221,11 @@ func (p *testParser) matcherOf(n *yaml.Node, shape optionShape, what string) (m 
 	return m
 }
 
+// textsOf returns the texts of a list; nil for one that is not given.
 func textsOf(items []yamldoc.Text) []string {
+	if items == nil {
+		return nil
+	}
 	texts := make([]string, len(items))
 	for i, item := range items {
 		texts[i] = item.S

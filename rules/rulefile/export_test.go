@@ -5,4 +5,6 @@ type (
 	FileSpec     = fileSpec
 	NotifierSpec = notifierSpec
 	RuleSpec     = ruleSpec
+	WindowSpec   = windowSpec
+	ActiveSpec   = activeSpec
 )

@@ -121,6 +121,10 @@ func (g *schemaMaker) key(t reflect.Type, path string) js {
 	switch path {
 	case "notifiers":
 		return js{"type": "array", "items": g.notifier()}
+	case "windows":
+		return js{"type": "object", "additionalProperties": g.object(reflect.TypeFor[rulefile.WindowSpec](), "windows.*")}
+	case "rules[].active":
+		return js{"anyOf": []js{{"type": "string"}, g.object(reflect.TypeFor[rulefile.ActiveSpec](), path)}}
 	case "rules[].notify":
 		return listOf(js{"anyOf": []js{{"type": "string", "description": "Name of a notifier."}, g.target()}})
 	case "tests[].payload", "tests[].given[].payload":
@@ -130,8 +134,9 @@ func (g *schemaMaker) key(t reflect.Type, path string) js {
 	}
 	values := g.words[path].values
 	if key, isOfRule := strings.CutPrefix(path, "rules[]."); isOfRule {
-		ofMessage, _ := message.Lookup(key)
-		values = ofMessage.Values
+		if ofMessage, isOfMessage := message.Lookup(key); isOfMessage {
+			values = ofMessage.Values
+		}
 	}
 	if len(values) > 0 {
 		return js{"anyOf": []js{{"enum": values}, variableSchema()}}

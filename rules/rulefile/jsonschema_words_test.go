@@ -29,6 +29,9 @@ func schemaWords() map[string]word {
 				"auto", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256", "scram-sha-1-plus",
 				"scram-sha-256-plus", "xoauth2", "none"}},
 
+		"rules[].active.otherwise": {about: "While the window is closed, messages are held until it opens (hold), or are " +
+			"not sent (drop). Default: hold.", values: []string{"hold", "drop"}},
+
 		"notifiers[]":     {required: []string{"name", "type"}},
 		"sources[]":       {required: []string{"name"}},
 		"rules[]":         {required: []string{"name", "when"}},
@@ -102,8 +105,20 @@ func schemaWords() map[string]word {
 		"tests[].given": "Events that come before, in their order.",
 		"tests[].expect": "All messages that have to be sent for the event; [] if none. Only the keys given here " +
 			"are compared.",
+		"windows": "Windows of time by name, such as office: {days: [mon-fri], hours: \"09:00-18:00\"}. Rules name them " +
+			"in active.",
+		"rules[].active.in": "Name of a window of windows:, in place of days and hours.",
 	} {
 		words[path] = word{about: about}
+	}
+	for key, about := range map[string]string{
+		"days": "Days, such as mon-fri, or [mon, wed]; fri-mon is over the weekend. Default: every day.",
+		"hours": "Hours, such as 09:00-18:00, without the last moment; 22:00-06:00 belongs to the day on which it " +
+			"begins. Default: all day.",
+		"except":   "Dates on which it does not open, such as 2026-12-25, or 2026-12-28..2027-01-01.",
+		"timezone": "Time zone, such as Europe/Berlin. Default: that of the settings.",
+	} {
+		words["windows.*."+key], words["rules[].active."+key] = word{about: about}, word{about: about}
 	}
 	for path, about := range map[string]string{
 		"event":          "Name of the event, such as run.completed.",

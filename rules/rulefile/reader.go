@@ -16,6 +16,7 @@ import (
 type fileSpec struct {
 	Include   []yamldoc.Text          `yaml:"include"`
 	Settings  *settingsSpec           `yaml:"settings"`
+	Windows   yamldoc.Raw             `yaml:"windows"`
 	Sources   []sourceSpec            `yaml:"sources"`
 	People    []personSpec            `yaml:"people"`
 	Notifiers []yamldoc.Raw           `yaml:"notifiers"`
@@ -117,7 +118,7 @@ func (d *document) checkIncluded() {
 	for key := range yamldoc.Pairs(d.Root) {
 		if slices.Contains([]string{"settings", "sources", "notifiers"}, key.Value) {
 			d.Report(key, diag.Error, "an included file cannot hold "+key.Value,
-				"move them to the file that includes this one; people, templates, rules and tests may stay")
+				"move them to the file that includes this one; windows, people, templates, rules and tests may stay")
 		}
 	}
 }

@@ -61,6 +61,8 @@ type Kind struct {
 	Jointly func(config any) bool
 	// Refuse returns remarks on the rendered options of a message: its own over those of the notifier. It may be nil.
 	Refuse func(config any, defaults, own json.RawMessage) []rules.Remark
+	// Alerts is set if messages open and close alerts, so that none may be held back or joined with others.
+	Alerts bool
 }
 
 // Config is the configuration in a set of rules files. It is not changed after Parse.
@@ -148,13 +150,14 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 		IgnoreUnset: o.IgnoreUnset,
 		KeyHint:     hintForKey, Examples: map[string]string{
 			"retry": "{for: 24h}", "settings.retention": "{events: 30d}", "settings": "{timezone: Europe/Berlin}",
-			"settings.backlog": "{deliveries: 100000}"}}
+			"settings.backlog": "{deliveries: 100000}", "windows": "{office: " + windowExample + "}"}}
 	documents := r.readAll(files)
 
 	settings := parseSettings(documents)
 	listed := parsePeople(documents)
 	directory := people.New(listed)
 	c := newCompiler(documents, settings.Location, directory)
+	c.windows = parseWindows(documents, settings.Location)
 	sources := parseSources(documents, o.LookupEnv)
 	notifiers, table := parseNotifiers(documents, o.Kinds, c)
 	parsed := parseRules(documents, table, c)

@@ -40,6 +40,8 @@ type ruleSpec struct {
 	Notify []yamldoc.Raw `yaml:"notify"`
 	// true ends the evaluation at this rule for an event that it matches.
 	Stop bool `yaml:"stop"`
+	// Window of time in which messages are sent: its name, or its days and hours. Default: always.
+	Active yamldoc.Raw `yaml:"active"`
 }
 
 func parseRules(documents []*document, notifiers notifierTable, c *compiler) []RuleSource {
@@ -131,6 +133,10 @@ func (p *ruleParser) parse(spec *ruleSpec) RuleSource {
 		out.Targets = append(out.Targets, TargetSource{Target: t, At: p.d.At(entry.Node), Wrong: t == nil})
 	}
 	p.checkNotify(spec)
+	if n := spec.Active.Node; n != nil {
+		r.Active = p.active(n)
+		p.checkHold(r.Active, r.Targets, n)
+	}
 	return out
 }
 

@@ -14,7 +14,8 @@ type wished struct {
 // Answers that several keys have.
 const (
 	onlyEvents = "a message is sent when an event comes, one message for each event; there is no timer"
-	atHours    = "write the hours in when: time.Hour() >= 9 && time.Hour() < 18"
+	ofRule     = `hours belong to a rule: active: {days: [mon-fri], hours: "09:00-18:00", otherwise: hold}`
+	atHours    = `write active: {days: [mon-fri], hours: "09:00-18:00", otherwise: hold}`
 	inTitle    = "the text of a message is title, one line, and body, in Markdown"
 	inNotify   = "notifiers are named in notify: [slack]"
 	switchOff  = "write enabled: false"
@@ -53,8 +54,8 @@ var wishedInRule = []wished{
 	{[]string{"schedule", "cron", "interval", "every", "at", "daily", "repeat", "repeat_interval", "reminder"},
 		onlyEvents},
 	{[]string{"delay", "wait", "for", "after", "unless", "escalate", "escalation", "timeout", "hold"}, onlyEvents},
-	{[]string{"quiet_hours", "active", "hours", "days", "mute_time_intervals", "active_time_intervals", "time_window",
-		"business_hours", "timezone", "windows"}, atHours},
+	{[]string{"quiet_hours", "hours", "days", "mute_time_intervals", "active_time_intervals", "time_window",
+		"time_intervals", "business_hours", "working_hours", "timezone", "window", "windows", "only_at"}, atHours},
 	{[]string{"mute", "muted", "silence", "silenced", "disabled", "disable", "skip", "paused", "active_if"}, switchOff},
 	{[]string{"dedup", "dedupe", "deduplicate", "dedup_window"},
 		"the same event twice within a day is sent once; update: on an entry of notify changes an earlier message"},
@@ -101,8 +102,10 @@ var wishedAtTop = []wished{
 	{[]string{"version", "apiVersion", "kind", "schema"}, "a rules file has no version"},
 	{[]string{"global", "config", "configuration", "options", "general"}, "write settings:"},
 	{[]string{"defaults", "default"}, "what all messages of a notifier have stands on the notifier"},
-	{[]string{"silences", "mutes", "windows", "quiet_hours", "time_intervals", "mute_time_intervals", "inhibit_rules"},
-		"a rule is switched off by enabled: false; " + atHours},
+	{[]string{"silences", "mutes", "inhibit_rules"}, "a rule is switched off by enabled: false"},
+	{[]string{"window", "hours", "time_intervals", "active_time_intervals", "business_hours", "working_hours", "schedules",
+		"calendars"}, `write windows: {office: {days: [mon-fri], hours: "09:00-18:00"}}`},
+	{[]string{"quiet_hours", "mute_time_intervals", "active"}, ofRule},
 	{[]string{"includes", "import", "imports"}, `write include: ["rules.d/*.yaml"]`},
 	{[]string{"partials", "snippets"}, "write templates:"},
 	{[]string{"rule"}, `did you mean "rules"?`},
@@ -112,7 +115,9 @@ var wishedAtTop = []wished{
 
 // wishedInSettings are keys that people write in settings.
 var wishedInSettings = []wished{
-	{[]string{"quiet_hours", "active", "business_hours", "silences", "windows"}, atHours},
+	{[]string{"quiet_hours", "active", "hours"}, ofRule},
+	{[]string{"windows", "business_hours", "working_hours"},
+		`windows stand at the top of the file: windows: {office: {days: [mon-fri], hours: "09:00-18:00"}}`},
 	{[]string{"language", "locale", "lang"}, "write the texts in your language: title and body of the rules"},
 	{[]string{"port", "listen", "address", "host", "bind"}, "it is a flag of serve: --listen :8080"},
 	{[]string{"admin_listen", "admin_token", "token"}, "it is a flag of serve: --admin-listen, --admin-token"},
@@ -182,6 +187,19 @@ var (
 	}
 )
 
+// wishedInWindow are keys that people write in a window, as other tools name them.
+var wishedInWindow = []wished{
+	{[]string{"day", "weekday", "weekdays", "day_of_week", "days_of_week"}, `did you mean "days"?`},
+	{[]string{"hour", "time", "times", "from", "to", "start", "end", "start_time", "end_time", "begin", "between",
+		"time_range", "time_ranges"}, `did you mean "hours"? write hours: "09:00-18:00"`},
+	{[]string{"tz", "time_zone", "zone", "location"}, `did you mean "timezone"?`},
+	{[]string{"holidays", "holiday", "exclude", "without", "dates", "closed", "vacation"}, `did you mean "except"?`},
+	{[]string{"days_of_month", "months", "years"}, "a window is of days of the week and hours, with dates in except"},
+	{[]string{"window", "name", "windows", "use"}, `did you mean "in"?`},
+	{[]string{"else", "outside", "action", "then", "policy", "mode"}, `did you mean "otherwise"?`},
+	{[]string{"hold", "drop"}, `did you mean "otherwise"? write otherwise: hold, or otherwise: drop`},
+}
+
 // wishedIn returns the wishes for a part of the file.
 func wishedIn(what string) []wished {
 	switch what {
@@ -201,6 +219,8 @@ func wishedIn(what string) []wished {
 	switch {
 	case strings.HasPrefix(what, "a message to "):
 		return wishedInNotify
+	case what == "active", strings.HasPrefix(what, "windows."):
+		return wishedInWindow
 	case strings.HasPrefix(what, "the notifier "):
 		return wishedInNotifier
 	}
