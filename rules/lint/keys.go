@@ -2,7 +2,6 @@ package lint
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -64,36 +63,4 @@ func (c *checker) hasOneProject(t rulefile.TextSource) bool {
 	return slices.ContainsFunc(t.Rule.Condition.VariableTests(), func(test condition.VariableTest) bool {
 		return test.Variable == "project_code" && test.Operator == "=="
 	})
-}
-
-var (
-	ofMoment = regexp.MustCompile(`\{\{-?\s*\.(timestamp|time)\s*-?\}\}`)
-	ofPlan   = regexp.MustCompile(`\{\{-?\s*\.entity\.plan(\.\w+)?\s*-?\}\}`)
-)
-
-// lintJoiningKey warns of a key by which messages are joined that each event has for itself, or that all runs without a
-// plan share.
-func (c *checker) lintJoiningKey(t rulefile.TextSource) []diag.Finding {
-	if !slices.Contains([]string{"thread", "update", "dedup_key"}, t.Key) || strings.Contains(t.Text, "{{ if") {
-		return nil
-	}
-	if moment := ofMoment.FindStringSubmatch(t.Text); moment != nil {
-		return []diag.Finding{{
-			Message: fmt.Sprintf("%s: .%s differs for each event, so no two messages have one key", t.Key, moment[1]),
-			Hint:    `write what the message is about, such as "run-{{ .payload.id }}"`}}
-	}
-	plan, rest := ofPlan.FindString(t.Text), ofPlan.ReplaceAllString(t.Text, "")
-	if plan == "" || strings.TrimSpace(rest) == "" || c.requiresPlan(t) {
-		return nil
-	}
-	field := strings.Trim(plan, "{}- ")
-	return []diag.Finding{{
-		Message: fmt.Sprintf("%s: runs without a plan have the key %q in common, so their messages are joined", t.Key, rest),
-		Hint:    "give the part a default: {{ " + field + " | default .payload.id }}"}}
-}
-
-// requiresPlan reports whether the condition of a text reads the plan.
-func (c *checker) requiresPlan(t rulefile.TextSource) bool {
-	return t.Rule != nil && t.Rule.Condition != nil && slices.ContainsFunc(c.conditionReads(t.Rule, condition.Facts{}),
-		func(f condition.Field) bool { return len(f.Path) > 0 && f.Path[0] == "plan" })
 }

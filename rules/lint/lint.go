@@ -33,7 +33,7 @@ func Parse(files []yamldoc.File, o rulefile.Options) (*rulefile.File, diag.Probl
 // Check returns warnings about everything in the file that could be compiled.
 func Check(file *rulefile.File) diag.Problems {
 	c := &checker{file: file, world: worldOf(file), matching: map[*rules.Rule][]*catalog.Schema{},
-		tried: map[string][]trial{}, triedWithPeople: map[string][]trial{}, triedWithStrangers: map[string][]trial{},
+		tried:    map[family]map[string][]trial{},
 		reported: map[string]bool{}, remarks: map[string][]rules.Remark{},
 		impossible: map[*rules.Rule]bool{}, left: maxTrials}
 	for _, r := range file.Source.Rules {
@@ -71,17 +71,15 @@ func worldOf(file *rulefile.File) *judge.World {
 
 // checker collects the warnings about one file.
 type checker struct {
-	file               *rulefile.File
-	world              *judge.World
-	matching           map[*rules.Rule][]*catalog.Schema // the events that a rule can match
-	tried              map[string][]trial                // by event name
-	triedWithPeople    map[string][]trial                // the same, with people who can be reached
-	triedWithStrangers map[string][]trial                // the same, with people outside the directory
-	remarks            map[string][]rules.Remark         // by notifier and options
-	reported           map[string]bool                   // the places of options that have a remark
-	impossible         map[*rules.Rule]bool              // the rules that no event of the catalog can match, as far as known
-	left               int                               // trials beside the examples
-	problems           diag.Problems
+	file       *rulefile.File
+	world      *judge.World
+	matching   map[*rules.Rule][]*catalog.Schema // the events that a rule can match
+	tried      map[family]map[string][]trial     // by event name
+	remarks    map[string][]rules.Remark         // by notifier and options
+	reported   map[string]bool                   // the places of options that have a remark
+	impossible map[*rules.Rule]bool              // the rules that no event of the catalog can match, as far as known
+	left       int                               // trials beside the examples
+	problems   diag.Problems
 }
 
 func (c *checker) warn(at yamldoc.Place, findings ...diag.Finding) {
@@ -117,7 +115,10 @@ func (c *checker) checkText(t rulefile.TextSource) {
 			findings = c.lintPeople(t, events)
 		}
 	}
-	c.warn(t.At, append(findings, c.lintJoiningKey(t)...)...)
+	if findings = append(findings, c.lintJoiningKey(t)...); len(findings) == 0 {
+		findings = c.lintSharedKey(t, events)
+	}
+	c.warn(t.At, findings...)
 }
 
 // renderTrials renders a template for the examples of the events and for events built to break it, and returns the

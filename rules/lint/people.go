@@ -127,10 +127,10 @@ func (t trial) valueAt(path string) any {
 // peopleTrials returns trials of an event in which all people can be reached: they are those of the directory with an
 // email address and with a Slack ID, or else anybody with an address.
 func (c *checker) peopleTrials(name string) []trial {
-	made, known := c.triedWithPeople[name]
-	if known {
-		return made
-	}
+	return c.trialsOf(withKnownPeople, name, c.peopleVariants)
+}
+
+func (c *checker) peopleVariants(name string) []variant {
 	all := c.file.Source.People
 	byEmail := slices.IndexFunc(all, func(p people.Person) bool { return p.Email != "" })
 	bySlack := slices.IndexFunc(all, func(p people.Person) bool { return p.Slack != "" })
@@ -140,9 +140,7 @@ func (c *checker) peopleTrials(name string) []trial {
 			variants = append(variants, withPerson(name, all[i]))
 		}
 	}
-	made = c.makeTrials(name, variants)
-	c.triedWithPeople[name] = made
-	return made
+	return variants
 }
 
 // withPerson is an event in which all people are one.

@@ -75,13 +75,10 @@ func (c *checker) anyReached(r *rules.Rule, t *rules.Target) bool {
 // strangerTrials returns trials of an event in which all people are one person outside the directory: a rule may leave
 // out the people of the examples by name.
 func (c *checker) strangerTrials(name string) []trial {
-	made, known := c.triedWithStrangers[name]
-	if !known {
+	return c.trialsOf(withStrangers, name, func(name string) []variant {
 		stranger := people.Person{Name: "A Stranger", Email: "stranger@example.invalid", MemberID: 987_654_321}
-		made = c.makeTrials(name, []variant{withPerson(name, stranger)})
-		c.triedWithStrangers[name] = made
-	}
-	return made
+		return []variant{withPerson(name, stranger)}
+	})
 }
 
 // adviseOnActor warns once of a rule that sends to the person who acted, or leaves this person out, where the events of an

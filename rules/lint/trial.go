@@ -24,12 +24,28 @@ type trial struct {
 // trialTime is when the events of trials arrive.
 var trialTime = time.Unix(1650600000, 0).UTC()
 
+// family is a way to make the events that are tried.
+type family uint8
+
+const (
+	ofCatalog       family = iota // the example, and events built to break templates
+	withKnownPeople               // all people can be reached
+	withStrangers                 // all people are outside the directory
+	withOneID                     // everything has the same id
+)
+
 // trials returns the events that are tried for a name. The first is the example of the catalog.
-func (c *checker) trials(name string) []trial {
-	made, known := c.tried[name]
+func (c *checker) trials(name string) []trial { return c.trialsOf(ofCatalog, name, variants) }
+
+// trialsOf returns the trials of an event of a family, which variants makes once.
+func (c *checker) trialsOf(f family, name string, variants func(name string) []variant) []trial {
+	made, known := c.tried[f][name]
 	if !known {
 		made = c.makeTrials(name, variants(name))
-		c.tried[name] = made
+		if c.tried[f] == nil {
+			c.tried[f] = map[string][]trial{}
+		}
+		c.tried[f][name] = made
 	}
 	return made
 }

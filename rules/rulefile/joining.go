@@ -44,7 +44,12 @@ func (p *optionParser) joining(n *yaml.Node) rules.OptionValue {
 		p.checkJoining(spec.Key)
 		return p.text(spec.Key)
 	}
-	return map[string]rules.OptionValue{"key": p.text(spec.Key), "across": acrossProjects}
+	before := len(p.texts)
+	key := p.text(spec.Key)
+	for i := range p.texts[before:] {
+		p.texts[before+i].Across = true
+	}
+	return map[string]rules.OptionValue{"key": key, "across": acrossProjects}
 }
 
 // checkJoining reports a key that is the same for every event.
@@ -52,10 +57,18 @@ func (p *optionParser) checkJoining(t yamldoc.Text) {
 	if !t.Given() || t.S == "" || t.S == "none" || template.HasActions(t.S) {
 		return
 	}
-	effect := "all messages of a project are joined"
-	if p.key == "update" {
-		effect = "each message of a project replaces the one before"
+	p.d.Report(t.Node, diag.Warning, fmt.Sprintf("%s: the key %q is the same for every event, so %s", p.key, t.S,
+		JoiningEffect(p.key)), JoiningHint)
+}
+
+// JoiningHint says how to write a key that joins what belongs together.
+const JoiningHint = `write what the message is about, such as "run-{{ .payload.id }}", ` +
+	`or {key: …, across: projects} to join on purpose`
+
+// JoiningEffect says what becomes of the messages of a project that have the same key in an option.
+func JoiningEffect(option string) string {
+	if option == "update" {
+		return "each message of a project replaces the one before"
 	}
-	p.d.Report(t.Node, diag.Warning, fmt.Sprintf("%s: the key %q is the same for every event, so %s", p.key, t.S, effect),
-		`write what the message is about, such as "run-{{ .payload.id }}", or {key: …, across: projects} to join on purpose`)
+	return "all messages of a project are joined"
 }

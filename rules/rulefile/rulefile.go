@@ -137,6 +137,7 @@ type TextSource struct {
 	Static   bool // it has no actions
 	Form     template.Form
 	OfOption bool               // an option of a notifier, which may read the message
+	Across   bool               // a key that joins the messages of all projects on purpose
 	Compiled *template.Template // nil if it is faulty
 	Rule     *rules.Rule        // nil for a text of a notifier
 	People   *rules.People      // the option that it is an entry of, if that names people
