@@ -119,5 +119,6 @@ const (
 type Advice struct {
 	Path          []string // leads to the value: within the option, or from the option on; empty for the whole
 	Wrong         bool     // the service would refuse the message; otherwise it is a warning
+	Whole         bool     // about options together, so that it counts only for a whole message
 	Message, Hint string
 }

@@ -14,6 +14,7 @@ import (
 type Remark struct {
 	Path          []string // leads to the value: the option and the way within it; empty for the whole message
 	Wrong         bool     // the message can only be refused; otherwise it is only doubtful
+	Whole         bool     // about options together, so that it counts only for a whole message
 	Message, Hint string
 }
 

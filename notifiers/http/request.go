@@ -98,7 +98,7 @@ func refuse(config any, defaults, own json.RawMessage) []notifiers.Advice {
 			unknown.Wrong = false
 			all = append(all, unknown)
 		}
-		return all
+		return append(all, warnReceiver(o)...)
 	})(config, config.(*Config).withURL(defaults), own)
 }
 

@@ -114,11 +114,11 @@ func (f *remarkFinder) event(t rulefile.TargetSource, e *catalog.Schema, reads [
 // note keeps the remarks on one message: of each option the first, or the first that is Wrong.
 func (f *remarkFinder) note(t rulefile.TargetSource, n rules.Notification, trial string) {
 	own := map[string]json.RawMessage{}
-	if json.Unmarshal(n.Options, &own) != nil {
-		return // it has no options of its own
+	if len(n.Options) > 0 && json.Unmarshal(n.Options, &own) != nil {
+		return // options are an object
 	}
 	for _, r := range f.remarksOn(n) {
-		if len(r.Path) == 0 || own[r.Path[0]] == nil || slices.Contains(peopleOptions, r.Path[0]) {
+		if len(r.Path) == 0 || own[r.Path[0]] == nil && !r.Whole || slices.Contains(peopleOptions, r.Path[0]) {
 			continue // the notifier's own options are checked there, and missing ones where the rule is read
 		}
 		at := f.placeOf(t, r.Path)

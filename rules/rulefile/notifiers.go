@@ -265,7 +265,7 @@ func (p *notifierParser) checkDefaults() {
 		return
 	}
 	for _, r := range p.info.kind.Refuse(p.notifier.Config, p.notifier.Defaults, nil) {
-		if len(r.Path) == 0 || defaults[r.Path[0]] == nil {
+		if len(r.Path) == 0 || defaults[r.Path[0]] == nil || r.Whole {
 			continue
 		}
 		at, _ := p.d.At(p.valueOf(r.Path[0])).Child(r.Path[1:]...)
