@@ -53,8 +53,11 @@ func (m Mentions) advise(value any, path []string) (all []notifiers.Advice) {
 var ofEvent = regexp.MustCompile(`^[@&]?\{\{-?\s*(mention\s+)?\.[A-Za-z_][\w.]*\s*-?\}\}$`)
 
 func (m Mentions) hint(text string) string {
-	if at := "@" + strings.ToLower(text); m.Notify(at) {
-		return fmt.Sprintf("write %q", at)
+	bare := strings.TrimPrefix(strings.Trim(text, "<>"), "users/")
+	for _, meant := range []string{strings.TrimLeft(bare, "@!"), "@" + strings.ToLower(strings.TrimLeft(bare, "@!"))} {
+		if meant != text && m.Notify(meant) {
+			return fmt.Sprintf("write %q", meant)
+		}
 	}
 	return "write " + m.Write
 }

@@ -3,6 +3,7 @@ package people
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,7 +38,7 @@ func (p *Directory) Explain(way Way, r Recipient) (message, hint string, wrong b
 		nobody = "nobody is mentioned"
 	}
 	return `no person or team is named "` + name + `", so ` + nobody,
-		p.instead(way, name), way == ByAddress
+		p.instead(way, name), false
 }
 
 // Doubt returns a message about a recipient in the text of a rule who may not be the one that is meant, and a hint at a
@@ -62,7 +63,13 @@ func IsIncomplete(address string) bool {
 
 // instead returns a hint at the entry that is meant by an unknown name.
 func (p *Directory) instead(way Way, name string) string {
-	switch {
+	switch marked := markedID.FindStringSubmatch(name); {
+	case marked != nil && marked[2] != "":
+		return `write "@` + marked[3] + `"`
+	case strings.HasPrefix(name, "<at>"):
+		return "write " + strconv.Quote(strings.TrimSuffix(strings.TrimPrefix(name, "<at>"), "</at>"))
+	case marked != nil:
+		return "write " + strconv.Quote(marked[1]+marked[3]) + ", the bare id"
 	case way == ByMention && slices.Contains(mentionGroups, "@"+name):
 		return `did you mean "@` + name + `"?`
 	case strings.HasPrefix(name, "#") && (way == ByMember || way == ByMention):
@@ -73,6 +80,9 @@ func (p *Directory) instead(way Way, name string) string {
 	}
 	return cmp.Or(catalog.Similar(name, p.names()), p.beginning(name), p.otherEntries(way, name))
 }
+
+// markedID matches a person or group as the text of a chat has it, such as <@U024BE7LH> and <!here>.
+var markedID = regexp.MustCompile(`^<(?:@!?|!subteam\^|@(&)|(!))([\w/]+)(?:\|[^>]*)?>$`)
 
 // personOfEvent are the templates of people whom an event brings, by the words that people write for them.
 var personOfEvent = map[string]string{

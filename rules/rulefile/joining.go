@@ -54,7 +54,16 @@ func (p *optionParser) joining(n *yaml.Node) rules.OptionValue {
 
 // checkJoining reports a key that is the same for every event.
 func (p *optionParser) checkJoining(t yamldoc.Text) {
-	if !t.Given() || t.S == "" || t.S == "none" || template.HasActions(t.S) {
+	threads := p.info.kindName == "email" // by itself, without a key
+	switch {
+	case !t.Given() || t.S == "" || t.S == "none" && threads || template.HasActions(t.S):
+		return
+	case isNothing(t.S):
+		hint := "leave out " + p.key + ": without a key no messages are joined"
+		if threads {
+			hint = "write " + p.key + ": none"
+		}
+		p.d.Report(t.Node, diag.Warning, fmt.Sprintf("%s: %q is a key, so %s", p.key, t.S, JoiningEffect(p.key)), hint)
 		return
 	}
 	p.d.Report(t.Node, diag.Warning, fmt.Sprintf("%s: the key %q is the same for every event, so %s", p.key, t.S,

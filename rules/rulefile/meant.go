@@ -47,6 +47,34 @@ func levelHint(name string, levels []string) string {
 	return catalog.DidYouMean(name, levels)
 }
 
+// entryMeant returns the mapping that a text in its place means, or "".
+func entryMeant(what, text string) string {
+	quoted := yamldoc.Written(&yaml.Node{Kind: yaml.ScalarNode, Value: text})
+	switch {
+	case text == "":
+		return ""
+	case what == "an earlier event":
+		return "{event: " + quoted + "}"
+	case what == "an expectation" && isNothing(text):
+		return "expect: [] if nothing must be sent"
+	case what == "an expectation":
+		return "{rule: " + quoted + "}"
+	case what == "a person" && strings.Contains(text, "@"):
+		return "{name: …, email: " + quoted + "}"
+	case what == "a person":
+		return "{name: " + quoted + ", email: …}"
+	case what == "a source":
+		return "{name: " + quoted + ", secrets: […]}"
+	}
+	return ""
+}
+
+// isNothing reports whether a text is a word for nothing.
+func isNothing(text string) bool {
+	words := []string{"none", "nothing", "no", "false", "off", "never", "~", "null", "0"}
+	return slices.Contains(words, strings.ToLower(strings.TrimSpace(text)))
+}
+
 // notifierHint returns a hint for a name that no notifier has: a channel, an address or a type in place of one.
 func (t notifierTable) notifierHint(name string) string {
 	with := func(option string) string {

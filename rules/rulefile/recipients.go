@@ -75,7 +75,7 @@ func (p *optionParser) people(n *yaml.Node, role rules.PeopleRole) *rules.People
 	for n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
-	if n.Kind == yaml.MappingNode && role.Most > 0 && yamldoc.TemplateHint(n) == "" {
+	if n.Kind == yaml.MappingNode && role.Most > 0 && yamldoc.TemplateHint(n) == "" && p.personMeant(n) == "" {
 		var spec struct {
 			To       yamldoc.Raw `yaml:"to"`
 			Together bool        `yaml:"together"`
@@ -106,6 +106,10 @@ func (p *optionParser) entries(n *yaml.Node, out *rules.People) {
 			}
 			return
 		}
+		if meant := p.personMeant(n); meant != "" {
+			p.d.Report(n, diag.Error, p.key+" takes names, addresses and templates, not a mapping", "write "+meant)
+			return
+		}
 		var texts []yamldoc.Text
 		p.d.Decode(n, &texts, p.key)
 		for _, t := range texts {
@@ -123,6 +127,19 @@ func (p *optionParser) entries(n *yaml.Node, out *rules.People) {
 			}
 		}
 	})
+}
+
+// personMeant returns the option with the person whom a mapping describes, such as {name: Bob Bar}, or "".
+func (p *optionParser) personMeant(n *yaml.Node) string {
+	if n.Kind != yaml.MappingNode || yamldoc.HasKey(n, "to") {
+		return ""
+	}
+	for _, key := range []string{"email", "name", "slack", "member_id", "team", "id"} {
+		if v := yamldoc.ValueOf(n, key); v != nil && v.Kind == yaml.ScalarNode {
+			return p.key + ": [" + yamldoc.Written(v) + "]"
+		}
+	}
+	return ""
 }
 
 // ofActor matches templates that read the person who acted.

@@ -149,9 +149,11 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	r := &reader{options: o, opened: map[string]bool{}}
 	r.yaml = yamldoc.Reader{LookupEnv: o.LookupEnv, ReadFile: o.ReadFile, AllowUnset: o.AllowUnset,
 		IgnoreUnset: o.IgnoreUnset,
-		KeyHint:     hintForKey, Examples: map[string]string{
+		KeyHint:     hintForKey, EntryHint: entryMeant, Examples: map[string]string{
 			"retry": "{for: 24h}", "settings.retention": "{events: 30d}", "settings": "{timezone: Europe/Berlin}",
-			"settings.backlog": "{deliveries: 100000}", "windows": "{office: " + windowExample + "}"}}
+			"settings.backlog": "{deliveries: 100000}", "windows": "{office: " + windowExample + "}",
+			"a rule": "{name: …, when: …, notify: […]}",
+			"a test": "{name: …, event: run.completed, expect: [{rule: …}]}"}}
 	documents := r.readAll(files)
 
 	settings := parseSettings(documents)

@@ -246,6 +246,9 @@ func (d *Document) decodeScalar(n *yaml.Node, v reflect.Value, what string) {
 		hint := ""
 		if _, notNumber := strconv.Atoi(s); v.Type() == durationType && notNumber == nil {
 			hint = "write " + s + "s for seconds"
+			if strings.Contains(what, "retention") {
+				hint = "write " + s + "d for days"
+			}
 		}
 		d.Report(n, diag.Error, fmt.Sprintf("%s: %v", what, err), hint)
 	}
@@ -308,7 +311,7 @@ func (d *Document) decodeSlice(n *yaml.Node, v reflect.Value, what string) {
 		if takesOne && elem != rawType {
 			want = "text or a list"
 		}
-		d.Report(n, diag.Error, fmt.Sprintf("%s must be %s, not %s", what, want, Describe(n)), listHint(n, what))
+		d.Report(n, diag.Error, fmt.Sprintf("%s must be %s, not %s", what, want, Describe(n)), d.listHint(n, what))
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
@@ -318,8 +321,11 @@ func (d *Document) decodeSlice(n *yaml.Node, v reflect.Value, what string) {
 }
 
 // listHint returns a hint for a value that should be a list, or "".
-func listHint(n *yaml.Node, what string) string {
+func (d *Document) listHint(n *yaml.Node, what string) string {
+	meant := d.entryMeant(n, ItemName(what))
 	switch {
+	case meant != "":
+		return "write " + what + ": [" + meant + "]"
 	case TemplateHint(n) != "":
 		return TemplateHint(n)
 	case n.Tag == "!!null":

@@ -37,6 +37,8 @@ type Reader struct {
 	ReadFile  func(name string) ([]byte, error) // reads a file for a KEY_file; nil reads none
 	// Examples are mappings that a part of a file can be, by its name, such as retry.
 	Examples map[string]string
+	// EntryHint returns an entry of a list, such as a test, that is meant by a text in its place, or "". It may be nil.
+	EntryHint func(what, text string) string
 	// KeyHint returns a hint for an unknown key of a part of a file, and the key that is meant; both may be "". It may be
 	// nil.
 	KeyHint     func(what, key string, known []string) (hint, meant string)

@@ -24,7 +24,7 @@ func (d *Document) decodeStruct(n *yaml.Node, v reflect.Value, what string) {
 	if at := v.FieldByName("At"); at.IsValid() {
 		at.Set(reflect.ValueOf(Raw{n}))
 	}
-	for _, e := range d.fill(d.Entries(n, what), v, what) {
+	for _, e := range d.fill(d.entries(n, what, exampleOf(v.Type())), v, what) {
 		if n == d.Root && strings.HasPrefix(e.Key.Value, ExtensionPrefix) {
 			continue // for the anchors in it
 		}
@@ -192,13 +192,19 @@ type Entry struct{ Key, Value *yaml.Node }
 
 // Entries returns the entries of a mapping, with those of merge keys (<<). A repeated key is a problem; the first
 // counts.
-func (d *Document) Entries(n *yaml.Node, what string) []Entry {
+func (d *Document) Entries(n *yaml.Node, what string) []Entry { return d.entries(n, what, "") }
+
+// entries returns the entries of a mapping. example is how one looks, or "".
+func (d *Document) entries(n *yaml.Node, what, example string) []Entry {
 	if n.Kind != yaml.MappingNode {
 		if what == "" {
 			what = "this"
 		}
-		d.Report(n, diag.Error, fmt.Sprintf("%s must be a mapping, not %s", what, Describe(n)),
-			"write keys with values, such as "+cmp.Or(d.reader.Examples[what], "{name: …}"))
+		hint := "write keys with values, such as " + cmp.Or(d.reader.Examples[what], example, "{name: …}")
+		if meant := d.entryMeant(n, what); meant != "" {
+			hint = "write " + meant
+		}
+		d.Report(n, diag.Error, fmt.Sprintf("%s must be a mapping, not %s", what, Describe(n)), hint)
 		return nil
 	}
 	var own, merged []Entry
@@ -224,6 +230,25 @@ func (d *Document) Entries(n *yaml.Node, what string) []Entry {
 		}
 	}
 	return own
+}
+
+// entryMeant returns the mapping that a text in its place means, or "".
+func (d *Document) entryMeant(n *yaml.Node, what string) string {
+	if d.reader.EntryHint == nil || n.Kind != yaml.ScalarNode {
+		return ""
+	}
+	return d.reader.EntryHint(what, n.Value)
+}
+
+// exampleOf returns a mapping with the first keys of a struct.
+func exampleOf(t reflect.Type) string {
+	var keys []string
+	for _, f := range reflect.VisibleFields(t) {
+		if key := f.Tag.Get("yaml"); key != "" && key != "-" && len(keys) < 2 {
+			keys = append(keys, key+": …")
+		}
+	}
+	return "{" + strings.Join(keys, ", ") + "}"
 }
 
 func (d *Document) mergedEntries(n *yaml.Node) []Entry {
