@@ -250,6 +250,9 @@ func SimilarField(path []string, events []*Schema) string {
 	}
 	full := strings.Join(path, ".")
 	if own := Schemas().entities[events[0].kind()]; own != nil {
+		if _, several := own.Fields["reviewers"]; several && path[0] == "reviewer" {
+			return "entity.reviewers are all of them, from earlier events"
+		}
 		if _, listed := own.Fields[full]; listed {
 			return "entity." + full + " has it, from an earlier event"
 		}

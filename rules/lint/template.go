@@ -49,7 +49,7 @@ func checkField(use template.FieldUse, events []*catalog.Schema) (message, hint 
 			return "there is no ." + root, "write " + meant
 		}
 		if slices.Contains(catalog.PayloadFields(), root) {
-			return "there is no ." + root, "write .payload." + root
+			return "there is no ." + root, "write " + fieldOf(root, events)
 		}
 		return "there is no ." + root, catalog.DidYouMean(root, variables)
 	case len(path) == 0 || root == "time":
@@ -70,6 +70,16 @@ func checkField(use template.FieldUse, events []*catalog.Schema) (message, hint 
 		return "", ""
 	}
 	return strings.Replace(message, root+".", "."+root+".", 1), strings.Replace(hint, "entity.", ".entity.", 1)
+}
+
+// fieldOf returns where the events have a field: in the payload, or in what is known of the entity, as a title is.
+func fieldOf(name string, events []*catalog.Schema) string {
+	missing, _ := catalog.CheckEntity([]string{name}, events)
+	inAll := !slices.ContainsFunc(events, func(e *catalog.Schema) bool { return !anyHas([]*catalog.Schema{e}, []string{name}) })
+	if name == "title" || missing == "" && !inAll {
+		return ".entity." + name
+	}
+	return ".payload." + name
 }
 
 // properties are the properties of texts and lists in other languages, and the functions for them.

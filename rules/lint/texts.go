@@ -10,7 +10,9 @@ import (
 	"qaserelay/rules/diag"
 	"qaserelay/rules/lint/calls"
 	"qaserelay/rules/message"
+	"qaserelay/rules/people"
 	"qaserelay/rules/rulefile"
+	"qaserelay/rules/template"
 )
 
 // lintCalls returns the findings about the functions and partials that a text calls, for the given events.
@@ -27,9 +29,23 @@ func (c *checker) lintCalls(t rulefile.TextSource, events []*catalog.Schema) []d
 		Type:   func(path []string) string { return typeOf(path, events) },
 		Judge:  func(source string) []diag.Finding { return c.world.Comparison(source, events) },
 		Values: map[string][]string{"level": level.Values, "rule": c.ruleNames()},
+		Field:  func(path []string) (message, hint string) { return checkField(template.FieldUse{Path: path}, events) },
+		Person: c.explainPerson,
 	}
+	all = append(all, w.Ranges(outline.Ranges)...)
 	all = append(append(all, lintSigns(t, outline.Calls)...), w.Check(outline.Calls)...)
 	return append(all, c.lintPrints(t, outline.Prints, events)...)
+}
+
+// explainPerson returns a message about the name of a person in a template who is not known, and a hint, or "".
+func (c *checker) explainPerson(name string) (message, hint string) {
+	directory := people.New(c.file.Source.People)
+	for _, one := range directory.Resolve(name) {
+		if message, hint = directory.ExplainUnknown(one); message != "" {
+			return message, hint
+		}
+	}
+	return "", ""
 }
 
 // ruleNames returns the names of all rules.

@@ -24,7 +24,7 @@ func TestMessagesOfProblems(t *testing.T) {
 		"a key within a key": {source + "notifiers: [{name: n, type: chat, retry: {max: x}}]\n" + rule,
 			`2:48: error: retry.max: "x" is not a duration: write it like 90s, 10m, 1h30m, 26h or 7d`},
 		"a notifier that is a name": {source + "notifiers: [ops]\n" + rule,
-			`2:13: error: a notifier must be a mapping, not "ops" (write keys with values, such as {name: …, when: …, notify: […]})`},
+			`2:13: error: a notifier must be a mapping, not "ops" (write keys with values, such as {name: …, type: …})`},
 		"sources that are no list": {"sources: {name: qase}\n" + rule,
 			`1:10: error: sources must be a list, not a mapping (begin each with a dash: - name: …)`},
 		"secrets that are no list": {"sources: [{name: qase, secrets: {a: b}}]\n" + rule,

@@ -40,6 +40,14 @@ type Outline struct {
 	Calls      []Call        // of functions
 	WithoutDot []PartialCall // of partials that read fields and get none
 	Prints     []Arg         // the values that are printed
+	Ranges     []Range
+}
+
+// Range is a block that visits the items of a value.
+type Range struct {
+	Arg
+	Pairs bool // it has a variable for the key of each item
+	Reads bool // its body has actions
 }
 
 // Outline returns what a template does. objects are the variables whose fields are followed. That of a text that cannot
@@ -52,7 +60,7 @@ func (s *Set) Outline(text string, objects []string) Outline {
 			w.withoutDot = append(w.withoutDot, PartialCall{n.Name, positionOf(text, int(n.Position()))})
 		}
 	}
-	return Outline{w.calls, w.withoutDot, w.prints}
+	return Outline{w.calls, w.withoutDot, w.prints, w.ranges}
 }
 
 // callWalker gathers the calls of one template.
@@ -61,6 +69,7 @@ type callWalker struct {
 	calls      []Call
 	withoutDot []PartialCall
 	prints     []Arg
+	ranges     []Range
 	bare       []*parse.TemplateNode
 }
 
@@ -90,7 +99,8 @@ func (w *callWalker) walk(list *parse.ListNode, dot origin) {
 		case *parse.WithNode:
 			w.block(&n.BranchNode, dot, w.pipe(n.Pipe, dot))
 		case *parse.RangeNode:
-			w.block(&n.BranchNode, dot, w.pipe(n.Pipe, dot).elements())
+			visited := w.block(&n.BranchNode, dot, w.pipe(n.Pipe, dot).elements())
+			w.ranges = append(w.ranges, Range{visited, len(n.Pipe.Decl) == 2, hasActions(n.List)})
 		case *parse.TemplateNode:
 			if n.Pipe == nil {
 				w.bare = append(w.bare, n)
@@ -101,12 +111,18 @@ func (w *callWalker) walk(list *parse.ListNode, dot origin) {
 	}
 }
 
-// block walks a block whose body has the dot inside.
-func (w *callWalker) block(n *parse.BranchNode, dot, inside origin) {
-	w.pipeline(n.Pipe, dot)
+// block walks a block whose body has the dot inside, and returns the value of its pipeline.
+func (w *callWalker) block(n *parse.BranchNode, dot, inside origin) Arg {
+	value := w.pipeline(n.Pipe, dot)
 	w.assign(n.Pipe, w.pipe(n.Pipe, dot))
 	w.walk(n.List, inside)
 	w.walk(n.ElseList, dot)
+	return value
+}
+
+// hasActions reports whether a list of nodes has more than text.
+func hasActions(list *parse.ListNode) bool {
+	return slices.ContainsFunc(list.Nodes, func(n parse.Node) bool { return n.Type() != parse.NodeText })
 }
 
 // pipeline notes the calls of a pipeline, and returns its value.

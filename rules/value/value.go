@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -189,6 +190,19 @@ func Float(v any) (float64, bool) {
 		return f, true
 	case time.Duration:
 		return v.Seconds(), true
+	}
+	n, named := NamedNumber(v)
+	return float64(n), named
+}
+
+// NamedNumber returns the number of a value that has a name too, such as a weekday or a month.
+func NamedNumber(v any) (n int, ok bool) {
+	_, hasName := v.(fmt.Stringer)
+	if _, isDuration := v.(time.Duration); !hasName || isDuration {
+		return 0, false
+	}
+	if r := reflect.ValueOf(v); r.CanInt() {
+		return int(r.Int()), true
 	}
 	return 0, false
 }

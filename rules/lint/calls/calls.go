@@ -20,12 +20,16 @@ type World struct {
 	Judge func(condition string) []diag.Finding
 	// Values are all values that a variable has, for those that conditions do not see.
 	Values map[string][]string
+	// Field returns the fault of a field that a template reads, and Person that of the name of a person, each with a hint,
+	// or "".
+	Field  func(path []string) (message, hint string)
+	Person func(name string) (message, hint string)
 }
 
 // Check returns the findings about the calls of a template, at most one for each call.
 func (w *World) Check(calls []template.Call) (all []diag.Finding) {
 	for _, call := range calls {
-		for _, check := range []func(template.Call) diag.Finding{checks[call.Name], w.arguments, w.comparison} {
+		for _, check := range []func(template.Call) diag.Finding{checks[call.Name], w.arguments, w.comparison, w.names} {
 			if check == nil {
 				continue
 			}
@@ -41,6 +45,7 @@ func (w *World) Check(calls []template.Call) (all []diag.Finding) {
 // checks are the checks of functions by name.
 var checks = map[string]func(template.Call) diag.Finding{
 	"date": checkFormat, "Format": checkFormat, "duration": checkDuration, "link": checkLink, "div": checkDiv, "runDuration": checkRunDuration,
+	"trunc": checkLength, "abbrev": checkLength, "wrap": checkLength,
 	"percent": checkPercent, "index": checkIndex, "dig": checkDig, "sub": checkPiped, "mod": checkPiped,
 }
 

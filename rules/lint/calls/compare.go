@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/parser"
 
 	"qaserelay/rules/diag"
+	"qaserelay/rules/lint/layout"
 	"qaserelay/rules/template"
 	"qaserelay/rules/value"
 )
@@ -31,7 +33,7 @@ func (w *World) comparison(call template.Call) diag.Finding {
 	if f := orderOfText(call); f.Message != "" {
 		return f
 	}
-	if f := weekday(call); f.Message != "" {
+	if f := calendar(call); f.Message != "" {
 		return f
 	}
 	if f := w.variable(call); f.Message != "" {
@@ -99,14 +101,23 @@ func unpiped(a template.Arg) template.Arg {
 	return a
 }
 
-// weekday reports a weekday or month that is compared with its name: templates have its number.
-func weekday(call template.Call) diag.Finding {
+// calendar reports the text of a date, or the name of a weekday or month, that is never printed so.
+func calendar(call template.Call) diag.Finding {
+	if call.Name != "eq" && call.Name != "ne" {
+		return diag.Finding{}
+	}
 	for _, a := range call.Args {
-		layout := map[string]string{"time.Weekday": "Monday", "time.Month": "January"}[strings.Join(a.Path, ".")]
+		pattern := map[string]string{"time.Weekday": "Monday", "time.Month": "January"}[strings.Join(a.Path, ".")]
+		if a.Call != nil && a.Call.Name == "date" && len(a.Call.Args) == 2 {
+			pattern = a.Call.Args[0].Text
+		}
 		for _, b := range call.Args {
-			if layout != "" && b.IsText {
-				return diag.Finding{At: b.At, Message: a.Source + " is a number",
-					Hint: fmt.Sprintf("write %s (date %q .time) %s", call.Name, layout, b.Source)}
+			if _, notNumber := strconv.Atoi(b.Text); pattern == "" || !b.IsText || len(a.Path) > 0 && notNumber == nil {
+				continue
+			}
+			if example := layout.Differs(pattern, b.Text); example != "" {
+				return diag.Finding{At: b.At, Message: fmt.Sprintf("%s is never %q", a.Source, b.Text),
+					Hint: "it is written like " + strconv.Quote(example)}
 			}
 		}
 	}

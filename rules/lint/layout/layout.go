@@ -11,6 +11,13 @@ import (
 
 // Explain returns a message about a layout of date, and what to write, or "" for one that prints a date.
 func Explain(layout string) (message, hint string) {
+	if m := countedPart.FindStringSubmatch(layout); m != nil {
+		hint := "for the quarter write Q{{ div (add .time.Month 2) 3 }}"
+		if counted[m[1]] == "week" {
+			hint = "write the date in its place"
+		}
+		return fmt.Sprintf("%q prints %s and a part of the date: layouts have no %s", m[0], m[1], counted[m[1]]), hint
+	}
 	message, meant := explain(layout)
 	switch {
 	case message == "":
@@ -19,6 +26,31 @@ func Explain(layout string) (message, hint string) {
 		message = fmt.Sprintf("%q %s: a layout is the date 2 January 2006, 15:04:05", layout, message)
 	}
 	return message, fmt.Sprintf("write %q", meant)
+}
+
+// countedPart matches a quarter or week as people write it.
+var countedPart = regexp.MustCompile(`\b(Q|CW|KW|W)\d+`)
+
+var counted = map[string]string{"Q": "quarter", "CW": "week", "KW": "week", "W": "week"}
+
+// Differs returns a date as a layout prints it, if it never prints the given text, or "".
+func Differs(layout, text string) string {
+	example := time.Date(2026, 11, 27, 15, 4, 5, 0, time.UTC)
+	t, err := time.Parse(layout, text)
+	switch day := strings.Contains(layout, "Mon"); {
+	case err != nil:
+	case day && layout != "Mon" && layout != "Monday":
+		return "" // the parts of a date that do not fit together are not looked for
+	case day:
+		for n := range 7 {
+			if example.AddDate(0, 0, n).Format(layout) == text {
+				return ""
+			}
+		}
+	case t.Format(layout) == text:
+		return ""
+	}
+	return example.Format(layout)
 }
 
 // explain returns what is wrong with a layout of date, and the layout that it most likely means. Both are "" for one

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,10 +53,10 @@ func equalsAny(args []any) (any, error) {
 // equal reports whether two values are equal. A text equals a number, or true or false, that is written like it.
 func equal(a, b any) bool {
 	if s, isText := a.(string); isText {
-		return isScalar(b) && value.PlainText(b) == s
+		return equalsText(b, s)
 	}
 	if s, isText := b.(string); isText {
-		return isScalar(a) && value.PlainText(a) == s
+		return equalsText(a, s)
 	}
 	x, ok1 := value.Float(a)
 	y, ok2 := value.Float(b)
@@ -63,6 +64,14 @@ func equal(a, b any) bool {
 		return x == y
 	}
 	return reflect.DeepEqual(a, b)
+}
+
+// equalsText reports whether a value is written like a text. A weekday or month is written by its name or its number.
+func equalsText(v any, text string) bool {
+	if n, named := value.NamedNumber(v); named {
+		return value.PlainText(v) == text || strconv.Itoa(n) == text
+	}
+	return isScalar(v) && value.PlainText(v) == text
 }
 
 // isScalar reports whether a value is text, a number, or true or false.

@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/Masterminds/sprig/v3"
 
@@ -16,7 +15,7 @@ import (
 // arguments. Functions that messages use often, or that count bytes in sprig, are written in this package.
 const sprigNames = `untitle trimSuffix trimPrefix nospace swapcase snakecase camelcase kebabcase quote squote toStrings
 	all any compact b64enc b64dec sha256sum dict get hasKey pluck keys pick omit values first rest last initial reverse
-	dig typeOf deepEqual`
+	typeOf deepEqual`
 
 func sprigFuncs() map[string]Func {
 	all := sprig.HermeticTxtFuncMap()
@@ -96,11 +95,9 @@ func plainValue(v reflect.Value) (any, error) {
 		return nil, nil
 	case reflect.String:
 		return bounded(v.String())
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32:
-		return int(v.Int()), nil
-	case reflect.Int64:
-		if d, isDuration := v.Interface().(time.Duration); isDuration {
-			return d, nil
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		if _, named := v.Interface().(fmt.Stringer); named {
+			return v.Interface(), nil // such as a weekday, which is printed by its name
 		}
 		return int(v.Int()), nil
 	case reflect.Slice:

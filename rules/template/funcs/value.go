@@ -16,6 +16,7 @@ import (
 func valueFuncs() map[string]Func {
 	return map[string]Func{
 		"index":  variadic(index),
+		"dig":    variadic(dig),
 		"len":    unaryErr(length),
 		"list":   variadic(func(args []any) (any, error) { return slices.Clone(args), nil }),
 		"kindOf": unary(func(v any) any { return kindOf(v) }),
@@ -87,6 +88,9 @@ func index(args []any) (any, error) {
 			v = x[value.PlainText(key)]
 		case []any:
 			i, ok := key.(int)
+			if n, named := value.NamedNumber(key); named {
+				i, ok = n, true
+			}
 			if !ok || i < 0 || i >= len(x) {
 				return nil, nil
 			}
@@ -94,6 +98,26 @@ func index(args []any) (any, error) {
 		default:
 			return nil, nil
 		}
+	}
+	return v, nil
+}
+
+// dig is dig KEY [KEY…] FALLBACK OBJECT: what is at the end of the keys, or the fallback if there is nothing.
+func dig(args []any) (any, error) {
+	last := len(args) - 1
+	if last < 2 {
+		return nil, errors.New(`dig takes the keys first, then a fallback, then an object: dig "plan" "title" "none" .entity`)
+	}
+	v := args[last]
+	if _, isObject := v.(map[string]any); v != nil && !isObject {
+		return nil, fmt.Errorf("dig takes an object at its end, not %s", value.Describe(v))
+	}
+	for _, key := range args[:last-1] {
+		object, _ := v.(map[string]any)
+		v = object[value.PlainText(key)]
+	}
+	if v == nil {
+		return args[last-1], nil
 	}
 	return v, nil
 }
