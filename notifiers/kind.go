@@ -51,8 +51,10 @@ type Kind struct {
 	// Jointly reports whether a notifier cannot write to each person of an option with the tag each. A nil Jointly means
 	// that it can.
 	Jointly func(config any) bool
-	// Alerts is set if messages open and close alerts: they are sent at once or not at all, each on its own.
-	Alerts bool
+	// Closes reports whether a message with these options, its own over those of the notifier, and this level closes an
+	// alert. Messages of a kind that has it open and close alerts: each is sent on its own, and none is held back. Nil
+	// means that messages are only read.
+	Closes func(config any, defaults, own json.RawMessage, level string) bool
 	// Concurrency is how many messages are sent at once, unless the notifier sets it. Zero means 1.
 	Concurrency int
 	// Rate is how many messages a target accepts, unless the notifier sets it.

@@ -18,6 +18,7 @@ import (
 	"qaserelay/relay/metrics"
 	"qaserelay/relay/qaseapi"
 	"qaserelay/relay/sampledlog"
+	"qaserelay/relay/silences"
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/groupcommit"
 	"qaserelay/rules"
@@ -63,6 +64,7 @@ type Engine struct {
 	qase       *qaseapi.Client
 	drift      driftLog
 	waker      waker
+	silences   *silences.Register
 }
 
 // New returns an engine. It works once Run is called.
@@ -73,6 +75,8 @@ func New(o Options) *Engine {
 	o.Logger, o.Metrics, o.Now, o.IDs = d.Logger, d.Metrics, d.Now, d.IDs // with their defaults
 	e.waker.fresh = make(chan struct{}, 1)
 	e.Options, e.dispatcher, e.qase = o, d, qaseapi.NewClient(o.Logger, o.Now)
+	e.silences = silences.New(silences.Options{KV: o.Store, Now: o.Now, Logger: o.Logger, Shared: o.Store.Notifications() != nil,
+		NewID: func(now time.Time) string { return o.IDs.Next(now).String() }})
 	e.config.Store(o.Config)
 	e.Metrics.OnScrape(e.refreshMetrics)
 	e.announceSeries(o.Config)
@@ -99,6 +103,9 @@ func (e *Engine) Accept(ctx context.Context, ev *event.Event) (Receipt, error) {
 	return Receipt{ID: p.receipt.ID, Duplicate: p.receipt.Duplicate}, nil
 }
 
+// Silences returns the silences of the relay.
+func (e *Engine) Silences() *silences.Register { return e.silences }
+
 // Config returns the current configuration.
 func (e *Engine) Config() *config.Config { return e.config.Load() }
 
@@ -122,10 +129,14 @@ func (e *Engine) Run(ctx context.Context) error {
 
 	var committers, others sync.WaitGroup
 	defer e.qase.Close()
+	if err := e.silences.Load(ctx); err != nil {
+		e.storeFailed(ctx, "reading silences", err) // which is tried again
+	}
 	e.inbox.Open()
 	committers.Go(func() { e.commitAll(writes) })
 	others.Go(func() { e.runMaintenance(ctx) })
 	others.Go(func() { e.wakeAll(ctx) })
+	others.Go(func() { e.silences.Run(ctx) })
 	defer context.AfterFunc(ctx, e.inbox.Close)()
 
 	e.dispatcher.Run(ctx, committers.Wait)

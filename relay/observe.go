@@ -94,11 +94,14 @@ func (e *Engine) observeDecision(p *pendingEvent) {
 		if r.Rule != "" {
 			e.Metrics.Decided(r.Rule, string(r.Outcome))
 		}
+		for _, one := range r.Silenced {
+			e.silences.Matched(one.Silence, 1, p.event.ReceivedAt)
+		}
 		switch {
 		case r.Outcome == rules.Failed:
 			e.warnOfRule(p, r, "condition failed", r.Reason)
-		case len(r.Notes) > 0:
-			e.warnOfRule(p, r, "template failed", r.Notes[0])
+		case len(r.Notes) > len(r.Silenced): // which has a note for each, unless all are silenced
+			e.warnOfRule(p, r, "template failed", r.Notes[len(r.Silenced)])
 		}
 	}
 }

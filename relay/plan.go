@@ -43,7 +43,8 @@ func (e *Engine) decideSafely(cfg *config.Config, p *pendingEvent,
 	defer e.recoverRules(p.event, func(panicked any) {
 		d = failedDecision(fmt.Sprintf("the rules panicked: %v", panicked))
 	})
-	state := rules.State{Now: p.event.ReceivedAt, Get: get, Fetched: p.entity, Member: p.member, Seen: p.seen}
+	state := rules.State{Now: p.event.ReceivedAt, Get: get, Fetched: p.entity, Member: p.member, Seen: p.seen,
+		Silences: e.silences.List()}
 	return e.decide(cfg.Rules, p.event, state)
 }
 

@@ -121,7 +121,7 @@ func (t *turn) fire(w rules.Woken, s *store.Slot, get func(string) ([]byte, erro
 		}
 	}
 	var readErr error
-	d, err := t.wakeSafely(w, rules.State{Now: t.now, Get: func(key string) ([]byte, error) {
+	d, err := t.wakeSafely(w, rules.State{Now: t.now, Silences: t.silences.List(), Get: func(key string) ([]byte, error) {
 		value, err := get(key)
 		if err != nil && readErr == nil {
 			readErr = &readError{fmt.Errorf("reading the state for a decision: %w", err)}

@@ -30,7 +30,7 @@ func (s *Set) Decide(ev *event.Event, st State) Decision {
 		r := s.rules[i]
 		result := s.outcome(r, v, stoppedBy, canMatch)
 		if result.Outcome.IsMatch() {
-			d.Notifications = append(d.Notifications, s.notify(r, v, &result)...)
+			d.Notifications = append(d.Notifications, s.notify(r, s.audible(r, v, st, &result), v, &result)...)
 			if r.Stop {
 				stoppedBy = r.Name
 			}
@@ -59,18 +59,18 @@ func (s *Set) outcome(r *Rule, v *view, stoppedBy string, canMatch bool) Result 
 	return result
 }
 
-// notify returns the notifications of a rule that matched. It notes parts that failed, and people and notifiers that
+// notify returns the notifications of a rule that matched, to some of its targets. It notes parts that failed, and people and notifiers that
 // get no message, in its result.
-func (s *Set) notify(r *Rule, v *view, result *Result) (all []Notification) {
-	if len(r.Targets) == 0 {
+func (s *Set) notify(r *Rule, targets []*Target, v *view, result *Result) (all []Notification) {
+	if len(targets) == 0 {
 		return nil
 	}
 	m, notes := s.render(r, v)
-	if slices.ContainsFunc(r.Targets, (*Target).readsEvent) {
+	if slices.ContainsFunc(targets, (*Target).readsEvent) {
 		s.setMessage(v.context(), &m)
 		defer message.ClearVariables(v.context().Vars)
 	}
-	for _, t := range r.Targets {
+	for _, t := range targets {
 		p := t.prepare(v.context(), limits{})
 		notes = append(notes, p.notes...)
 		if len(p.messages) == 0 {
@@ -83,7 +83,7 @@ func (s *Set) notify(r *Rule, v *view, result *Result) (all []Notification) {
 				EntityKey: v.entityKey, Series: v.series, Person: one.to})
 		}
 	}
-	if result.Notes = notes; len(all) == 0 {
+	if result.Notes = append(result.Notes, notes...); len(all) == 0 {
 		result.Outcome = NoRecipients
 	}
 	return all

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"qaserelay/rules/message"
+	"qaserelay/rules/silence"
 )
 
 // maxRecorded is the most rules without a match that a decision names.
@@ -23,10 +24,11 @@ const (
 	Failed       Outcome = "error"         // its condition could not be evaluated
 	Disabled     Outcome = "disabled"      // enabled: false
 	Stopped      Outcome = "stopped"       // an earlier rule with stop: true matched
+	Silenced     Outcome = "silenced"      // it matched, and a silence is about each of its notifications
 )
 
 // IsMatch reports whether the condition was true.
-func (o Outcome) IsMatch() bool { return o == Matched || o == NoRecipients }
+func (o Outcome) IsMatch() bool { return o == Matched || o == NoRecipients || o == Silenced }
 
 // Decision is the result of all rules for one event.
 type Decision struct {
@@ -45,10 +47,12 @@ type Decision struct {
 type Result struct {
 	Rule    string  `json:"rule"`
 	Outcome Outcome `json:"outcome"`
-	// Reason is the error of the condition, or names the rule that stopped this one.
+	// Reason is the error of the condition, or names the rule that stopped this one, or the silence.
 	Reason string `json:"reason,omitempty"`
 	// NoRecipients are the notifiers that get no message, because no recipient is left.
 	NoRecipients []string `json:"no_recipients,omitempty"`
+	// Silenced are the notifiers that get no message because of a silence.
+	Silenced []SilencedMessage `json:"silenced,omitempty"`
 	// Notes are failures that did not prevent the notification, such as a template that failed, and people who could not
 	// be reached.
 	Notes []string `json:"notes,omitempty"`
@@ -143,6 +147,8 @@ type State struct {
 	Member map[string]any
 	// Seen is what FlowKeys has returned for this event, or nil.
 	Seen *Seen
+	// Silences hold messages back. Nil has none.
+	Silences *silence.List
 }
 
 // get returns the value stored under a key, or nil.

@@ -12,21 +12,11 @@ import (
 
 // render renders the message of r. A part that fails is replaced by the default and noted.
 func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
-	fallback := s.defaults[v.event.Name]
-	if fallback == nil {
-		fallback = s.defaults["*"]
-	}
+	fallback := s.defaultOf(v)
 	w := &messageWriter{view: v, renderer: template.NewRenderer(v.context())}
 	defer w.renderer.Close()
 	m := message.Message{Rule: r.Name, Level: r.Level, URL: v.url}
-	m.SetVariables(v.context().Vars) // of each rule: the map is shared by all of them
-	if m.Level == "" {
-		m.Level, _ = w.write("level", nil, fallback.level)
-	}
-	if !message.IsLevel(m.Level) {
-		m.Level = message.Info
-	}
-	m.SetVariables(v.context().Vars)
+	w.setLevel(&m, fallback)
 	if r.Level == "" || v.event.Type() == "run" {
 		m.Label, _ = w.write("label", nil, fallback.label)
 	}
@@ -45,6 +35,27 @@ func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 		}
 	}
 	return m, w.notes
+}
+
+// defaultOf returns the default message for the event of a view.
+func (s *Set) defaultOf(v *view) *defaultMessage {
+	if own := s.defaults[v.event.Name]; own != nil {
+		return own
+	}
+	return s.defaults["*"]
+}
+
+// setLevel gives a message without a level the default one, and sets the variables of the message.
+func (w *messageWriter) setLevel(m *message.Message, fallback *defaultMessage) {
+	vars := w.view.context().Vars
+	m.SetVariables(vars) // of each rule: the map is shared by all of them
+	if m.Level == "" {
+		m.Level, _ = w.write("level", nil, fallback.level)
+	}
+	if !message.IsLevel(m.Level) {
+		m.Level = message.Info
+	}
+	m.SetVariables(vars)
 }
 
 // messageWriter renders templates, each with a default.

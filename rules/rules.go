@@ -28,6 +28,7 @@ type Set struct {
 	plainText    func(string) string
 	mask         func(notifier string, options json.RawMessage) json.RawMessage
 	refuse       refuser
+	closes       func(notifier string, options json.RawMessage, level string) bool
 }
 
 // Options are the parts of a Set beside its rules.
@@ -41,6 +42,9 @@ type Options struct {
 	Mask func(notifier string, options json.RawMessage) json.RawMessage
 	// Refuse returns the remarks of a notifier on a message with these options. Nil has none.
 	Refuse func(notifier string, options json.RawMessage) []Remark
+	// Closes reports whether a message of a notifier with these options and this level ends something at its receiver,
+	// such as an alert. Nil knows of no such message.
+	Closes func(notifier string, options json.RawMessage, level string) bool
 }
 
 // Rule is one compiled rule.
@@ -67,7 +71,7 @@ type RuleInfo struct {
 // is faulty, keeps its place, but the set must not be asked to decide.
 func NewSet(o Options, rules []*Rule) *Set {
 	s := &Set{rules: rules, settings: o.Settings, people: o.People, usesPrevious: o.UsesPrevious, plainText: o.PlainText, mask: o.Mask,
-		refuse: o.Refuse}
+		refuse: o.Refuse, closes: o.Closes}
 	s.index.build(rules)
 	s.defaults = compileDefaults(o.Settings.Location, o.People)
 	return s

@@ -86,10 +86,8 @@ func (t *Trial) Matches(r *Rule) bool {
 // Notifications returns the messages that a rule would make for the event, if it matched. targets are those of the rule
 // that count.
 func (t *Trial) Notifications(r *Rule, targets ...*Target) []Notification {
-	one := *r
-	one.Targets = targets
 	t.view.templates = t.Context()
-	return t.set.notify(&one, t.view, &Result{})
+	return t.set.notify(r, targets, t.view, &Result{})
 }
 
 // Reaches reports whether a message to a target has a recipient.

@@ -28,13 +28,13 @@ type pkg struct {
 // needs a line. A line that ends in /* covers each folder without a line of its own.
 func mayImport() map[string][]string {
 	language := []string{"rules/budget", "rules/catalog", "rules/diag", "rules/value", "rules/event", "rules/people",
-		"rules/condition", "rules/template", "rules/message", "rules/flow", "rules/flow/window"}
+		"rules/condition", "rules/template", "rules/message", "rules/flow", "rules/flow/window", "rules/silence"}
 	file := append([]string{"rules", "rules/yamldoc", "rules/rulefile"}, language...)
 	reading := append([]string{"rules/lint"}, file...)
 	kind := []string{"notifiers", "notifiers/markup", "notifiers/httpclient", "notifiers/preview",
 		"notifiers/service"}
-	engine := append([]string{"relay/config", "relay/dispatch", "relay/metrics", "relay/sampledlog", "relay/qaseapi",
-		"relay/store", "relay/store/groupcommit", "notifiers"}, language...)
+	engine := append([]string{"relay/config", "relay/dispatch", "relay/metrics", "relay/sampledlog", "relay/silences",
+		"relay/qaseapi", "relay/store", "relay/store/groupcommit", "notifiers"}, language...)
 	engine = append(engine, "rules")
 	return map[string][]string{
 		"rules/catalog":     {},
@@ -51,6 +51,7 @@ func mayImport() map[string][]string {
 		"rules/condition/diagnose": {"rules/catalog", "rules/diag", "rules/value", "rules/condition/syntax"},
 		"rules/message":            {}, // made by rules and sent by notifiers, which do not know each other
 		"rules/message/markdown":   {},
+		"rules/silence":            {"rules/budget", "rules/catalog", "rules/condition", "rules/value"},
 		"rules/template": {"rules/budget", "rules/message", "rules/message/markdown", "rules/catalog", "rules/diag",
 			"rules/value", "rules/people", "rules/template/funcs"},
 		"rules/template/funcs": {"rules/budget", "rules/value", "rules/people"},
@@ -99,6 +100,7 @@ func mayImport() map[string][]string {
 
 		"relay/metrics":    {"rules/value"},
 		"relay/sampledlog": {},
+		"relay/silences":   {"relay/store", "rules/silence"},
 		"relay/config":     append([]string{"notifiers", "notifiers/builtin", "notifiers/markup"}, reading...),
 		"relay/qaseapi":    {"rules", "rules/event"},
 		"relay/dispatch": {"relay/config", "relay/metrics", "relay/sampledlog", "relay/store",

@@ -61,7 +61,7 @@ func Kind() notifiers.Kind {
 		Warn:        warn,
 		Refuse:      service.Refuse[Config](refuse),
 		Concurrency: 4,
-		Alerts:      true,
+		Closes:      closes,
 		Rate:        notifiers.Rate{Messages: 120, Per: time.Minute, Burst: 20},
 		Delivered:   delivered,
 		Markup:      notifiers.PlainText,
@@ -76,6 +76,14 @@ func Kind() notifiers.Kind {
 			"`api_url` for Europe",
 		Example: example,
 	}
+}
+
+// closes reports whether a message resolves its alert.
+func closes(_ any, defaults, own json.RawMessage, level string) bool {
+	o, err := notifiers.MergeOptions[Options](defaults, own)
+	var m notifiers.Message
+	o.Action, m.Level = lowerLine(o.Action), level
+	return err == nil && alertAction(o, &m) == "resolve"
 }
 
 // delivered names the alert, and the command that resolves it.

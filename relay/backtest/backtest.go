@@ -110,7 +110,7 @@ func outcomeOf(d rules.Decision) *outcome {
 	o := &outcome{failed: map[string]string{}}
 	for _, r := range d.Results {
 		switch r.Outcome {
-		case rules.Matched, rules.NoRecipients:
+		case rules.Matched, rules.NoRecipients, rules.Silenced:
 			o.matched = append(o.matched, r.Rule)
 		case rules.Failed:
 			o.failed[r.Rule] = r.Reason

@@ -85,7 +85,7 @@ func Kinds(ks []notifiers.Kind) map[string]rulefile.Kind {
 				_, err := k.New(config, defaults)
 				return err
 			},
-			Warn: warn(k), Advise: advise(k), Jointly: k.Jointly, Refuse: refuse(k), Alerts: k.Alerts,
+			Warn: warn(k), Advise: advise(k), Jointly: k.Jointly, Refuse: refuse(k), Closes: k.Closes,
 			PlainText: func(markdown string) string { return markup.PlainBody(markdown, maxPlainText) },
 		}
 	}

@@ -100,6 +100,23 @@ func refuseOf(all []Notifier, kinds map[string]Kind) func(notifier string, optio
 	}
 }
 
+// closesOf returns a function that asks the kind of a notifier whether a message closes an alert, or nil if none does.
+func closesOf(all []Notifier, kinds map[string]Kind) func(notifier string, options json.RawMessage, level string) bool {
+	byName := map[string]Notifier{}
+	for _, n := range all {
+		if kinds[n.Type].Closes != nil {
+			byName[n.Name] = n
+		}
+	}
+	if len(byName) == 0 {
+		return nil
+	}
+	return func(notifier string, options json.RawMessage, level string) bool {
+		n, known := byName[notifier]
+		return known && kinds[n.Type].Closes(n.Config, n.Defaults, options, level)
+	}
+}
+
 // placesOf returns the positions of the notifiers by name.
 func placesOf(table notifierTable) map[string]yamldoc.Place {
 	places := make(map[string]yamldoc.Place, len(table))

@@ -61,8 +61,9 @@ type Kind struct {
 	Jointly func(config any) bool
 	// Refuse returns remarks on the rendered options of a message: its own over those of the notifier. It may be nil.
 	Refuse func(config any, defaults, own json.RawMessage) []rules.Remark
-	// Alerts is set if messages open and close alerts, so that none may be held back or joined with others.
-	Alerts bool
+	// Closes reports whether a message with these options and this level closes an alert. A kind that has it opens and
+	// closes alerts, so that no message may be held back or joined with others. It may be nil.
+	Closes func(config any, defaults, own json.RawMessage, level string) bool
 }
 
 // Config is the configuration in a set of rules files. It is not changed after Parse.
@@ -169,7 +170,7 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	}
 	set := rules.NewSet(rules.Options{
 		Settings: settings, People: directory, UsesPrevious: c.usesPrevious, PlainText: c.plainText(o.Kinds), Mask: maskOf(notifiers, o.Kinds),
-		Refuse: refuseOf(notifiers, o.Kinds),
+		Refuse: refuseOf(notifiers, o.Kinds), Closes: closesOf(notifiers, o.Kinds),
 	}, rulesOf(parsed))
 	config := &Config{Settings: settings, Sources: sources, Notifiers: notifiers, Rules: set}
 	tests := parseTests(documents, config, table)

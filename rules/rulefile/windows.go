@@ -199,7 +199,7 @@ func (p *ruleParser) checkHold(a *rules.Active, targets []*rules.Target, at *yam
 		return
 	}
 	for _, t := range targets {
-		if info := p.notifiers[t.Notifier]; info != nil && info.kind.Alerts {
+		if info := p.notifiers[t.Notifier]; info != nil && info.kind.Closes != nil {
 			p.d.Report(at, diag.Error, fmt.Sprintf("active: messages to %s cannot be held back: the end of an alert "+
 				"would come before its beginning", t.Notifier),
 				"write otherwise: drop, or name "+t.Notifier+" in a rule without active")

@@ -131,6 +131,8 @@ func whyMissing(c *rulefile.Config, e *rulefile.Expectation, d rules.Decision) s
 		return "the rule is not reached: " + result.Reason
 	case rules.Failed:
 		return "the condition failed: " + result.Reason
+	case rules.Silenced:
+		return "the rule matches, but is silenced " + result.Reason
 	case rules.NoRecipients, rules.Matched:
 		if why := result.WhyNobody(e.Notifier); why != "" {
 			return "the rule matches, but " + why

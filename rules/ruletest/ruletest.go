@@ -91,13 +91,13 @@ func run(c *rulefile.Config, t *rulefile.Test) Result {
 	r := Result{Name: t.Name, File: t.File, Line: t.Line, Notes: slices.Clone(t.Advice), Matched: []string{}}
 	for _, result := range d.Results {
 		switch result.Outcome {
-		case rules.Matched, rules.NoRecipients:
+		case rules.Matched, rules.NoRecipients, rules.Silenced:
 			r.Matched = append(r.Matched, result.Rule)
 		case rules.Failed:
 			r.Notes = append(r.Notes, fmt.Sprintf("the condition of %s failed: %s", result.Rule, result.Reason))
 		}
 		for _, note := range result.Notes {
-			if !rules.IsOfNobody(note) { // which the test may expect; a failure has it as its reason
+			if !rules.IsOfNobody(note) && !rules.IsOfSilence(note) { // which the test may expect; a failure has it as its reason
 				r.Notes = append(r.Notes, result.Rule+": "+note)
 			}
 		}

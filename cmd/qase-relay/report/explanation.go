@@ -86,6 +86,8 @@ func outcomeLine(s *terminal.Screen, r rules.Result, condition *condition.Trace)
 		return s.Good("✓") + " " + name + "  " + s.Good("matched") + noRecipients(r)
 	case rules.NoRecipients:
 		return s.Warn("✓") + " " + name + "  " + s.Warn("no_recipients:") + " matched" + noRecipients(r)
+	case rules.Silenced:
+		return s.Warn("✓") + " " + name + "  " + s.Warn("silenced:") + " matched, but silenced " + terminal.Printable(r.Reason)
 	case rules.NotMatched:
 		return s.Dim("·") + " " + name + "  did not match"
 	case rules.Failed:
@@ -285,10 +287,11 @@ func noMessageReason(all []rules.ExplainedRule) string {
 	}
 	add(rules.Matched, "matches but sends nothing", "match but send nothing")
 	add(rules.NoRecipients, "matches but has no recipient left", "match but have no recipient left")
+	add(rules.Silenced, "matches but is silenced", "match but are silenced")
 	add(rules.Stopped, "is stopped by an earlier rule", "are stopped by an earlier rule")
 	add(rules.Disabled, "is disabled", "are disabled")
 	add(rules.Failed, "cannot be evaluated", "cannot be evaluated")
-	if len(by[rules.Matched])+len(by[rules.NoRecipients]) == 0 && len(reasons) > 0 {
+	if len(by[rules.Matched])+len(by[rules.NoRecipients])+len(by[rules.Silenced]) == 0 && len(reasons) > 0 {
 		return "no other condition is true, and " + strings.Join(reasons, ", ")
 	}
 	if len(reasons) == 0 {

@@ -8,12 +8,14 @@ import (
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/rulefile"
+	"qaserelay/rules/silence"
 )
 
 // World is the state that is kept from one decision to the next, and a clock.
 type World struct {
-	Now  time.Time
-	kept map[string][]byte
+	Now      time.Time
+	Silences *silence.List
+	kept     map[string][]byte
 }
 
 // NewWorld returns a world without state.
@@ -31,7 +33,7 @@ func (w *World) Decide(t testing.TB, c *rulefile.File, name, payload string) rul
 
 // DecideEvent decides an event and keeps the changes of the state.
 func (w *World) DecideEvent(set *rules.Set, ev *event.Event) rules.Decision {
-	d := set.Decide(ev, rules.State{Now: w.Now, Get: func(key string) ([]byte, error) { return w.kept[key], nil }})
+	d := set.Decide(ev, rules.State{Now: w.Now, Silences: w.Silences, Get: func(key string) ([]byte, error) { return w.kept[key], nil }})
 	for _, change := range d.Changes {
 		w.kept[change.Key] = change.Value
 	}
