@@ -33,7 +33,8 @@ const (
 // Errors of changes. An id that is not known is [store.ErrNotFound].
 var (
 	ErrExpired = errors.New("the silence is expired")
-	ErrTooMany = fmt.Errorf("there are %d silences that are not expired, which is the most: expire some first", silence.Most)
+	ErrTooMany = fmt.Errorf("there are %d silences that are not expired, which is the most: expire some first",
+		silence.Most)
 )
 
 // Options are what a Register works with. All are needed.
