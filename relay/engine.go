@@ -75,8 +75,7 @@ func New(o Options) *Engine {
 	o.Logger, o.Metrics, o.Now, o.IDs = d.Logger, d.Metrics, d.Now, d.IDs // with their defaults
 	e.waker.fresh = make(chan struct{}, 1)
 	e.Options, e.dispatcher, e.qase = o, d, qaseapi.NewClient(o.Logger, o.Now)
-	e.silences = silences.New(silences.Options{KV: o.Store, Now: o.Now, Logger: o.Logger, Shared: o.Store.Notifications() != nil,
-		NewID: func(now time.Time) string { return o.IDs.Next(now).String() }})
+	e.silences = newSilences(o)
 	e.config.Store(o.Config)
 	e.Metrics.OnScrape(e.refreshMetrics)
 	e.announceSeries(o.Config)
@@ -103,21 +102,6 @@ func (e *Engine) Accept(ctx context.Context, ev *event.Event) (Receipt, error) {
 	return Receipt{ID: p.receipt.ID, Duplicate: p.receipt.Duplicate}, nil
 }
 
-// Silences returns the silences of the relay.
-func (e *Engine) Silences() *silences.Register { return e.silences }
-
-// Config returns the current configuration.
-func (e *Engine) Config() *config.Config { return e.config.Load() }
-
-// Reload makes another configuration current: its rules for the next batch of events, its notifiers for the next
-// messages. Removed notifiers stop after the messages in flight; their other deliveries stay pending.
-func (e *Engine) Reload(c *config.Config) {
-	e.announceSeries(c)
-	e.config.Store(c)
-	e.dispatcher.Apply(c)
-	e.waker.look()
-}
-
 // Run works until ctx is done. Then it refuses further events, commits the pending ones, lets messages in flight
 // arrive, hands back the other deliveries, and returns nil within 10 seconds. It returns an error only if the store is
 // broken.
@@ -129,9 +113,7 @@ func (e *Engine) Run(ctx context.Context) error {
 
 	var committers, others sync.WaitGroup
 	defer e.qase.Close()
-	if err := e.silences.Load(ctx); err != nil {
-		e.storeFailed(ctx, "reading silences", err) // which is tried again
-	}
+	e.loadSilences(ctx)
 	e.inbox.Open()
 	committers.Go(func() { e.commitAll(writes) })
 	others.Go(func() { e.runMaintenance(ctx) })

@@ -4,10 +4,42 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"qaserelay/relay/config"
 	"qaserelay/relay/dispatch"
+	"qaserelay/relay/silences"
 	"qaserelay/relay/store"
 )
+
+// Silences returns the silences of the relay.
+func (e *Engine) Silences() *silences.Register { return e.silences }
+
+// Config returns the current configuration.
+func (e *Engine) Config() *config.Config { return e.config.Load() }
+
+// Reload makes another configuration current: its rules for the next batch of events, its notifiers for the next
+// messages. Removed notifiers stop after the messages in flight; their other deliveries stay pending.
+func (e *Engine) Reload(c *config.Config) {
+	e.announceSeries(c)
+	e.config.Store(c)
+	e.dispatcher.Apply(c)
+	e.waker.look()
+}
+
+// newSilences returns the register of silences, which is empty until loadSilences.
+func newSilences(o Options) *silences.Register {
+	return silences.New(silences.Options{KV: o.Store, Now: o.Now, Logger: o.Logger,
+		Shared: o.Store.Notifications() != nil,
+		NewID:  func(now time.Time) string { return o.IDs.Next(now).String() }})
+}
+
+// loadSilences reads the silences before the first event is decided. If that fails, it is tried again meanwhile.
+func (e *Engine) loadSilences(ctx context.Context) {
+	if err := e.silences.Load(ctx); err != nil {
+		e.storeFailed(ctx, "reading silences", err)
+	}
+}
 
 // Retry makes dead or pending deliveries due now; see [dispatch.Dispatcher.Retry].
 func (e *Engine) Retry(ctx context.Context, ids []store.ID) (int, error) {
