@@ -103,6 +103,18 @@ func BenchmarkPendingPostgres(b *testing.B) {
 	}
 }
 
+// BenchmarkSlotsPostgres measures a store with many open slots. For a million of them:
+//
+//	QASE_RELAY_BENCH_SLOTS=1000000 go test ./relay/store/postgres -run '^$' -bench Slots -benchtime 3x -timeout 30m
+func BenchmarkSlotsPostgres(b *testing.B) {
+	c := pgtest.New(b, "shared_buffers=512MB", "max_wal_size=4GB")
+	url := c.Schema(b, "relay")
+	storetest.BenchmarkSlots(b, func() store.Store { return openPostgres(b, url, nil) }, func() {
+		c.Exec(b, "VACUUM ANALYZE")
+		c.Exec(b, "CHECKPOINT")
+	})
+}
+
 // fillPending makes events of long ago with one pending delivery each, as Accept would.
 func fillPending(b *testing.B, s *Store, n int) {
 	b.Helper()
