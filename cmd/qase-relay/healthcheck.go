@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"qaserelay/cmd/qase-relay/terminal"
+	"qaserelay/notifiers/redact"
 	"qaserelay/relay/admin/client"
 )
 
@@ -41,11 +42,11 @@ For HEALTHCHECK in containers without curl.`,
 func healthcheck(ctx context.Context, c *terminal.Console, base string) error {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" {
-		return terminal.Hint(fmt.Errorf("--url %q is not a URL", base), "for example %s", terminal.DefaultAdminURL)
+		return terminal.Hint(fmt.Errorf("--url %q is not a URL", redact.Address(base)), "for example %s", terminal.DefaultAdminURL)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.JoinPath("readyz").String(), nil)
 	if err != nil {
-		return fmt.Errorf("asking %s: %w", base, err)
+		return fmt.Errorf("asking %s: %w", redact.Address(base), err)
 	}
 	resp, err := client.NewHTTPClient().Do(req)
 	if err != nil {
@@ -53,9 +54,9 @@ func healthcheck(ctx context.Context, c *terminal.Console, base string) error {
 	}
 	defer resp.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
-	said := terminal.Printable(strings.TrimSpace(string(body)))
+	said := redact.New(redact.Password(base)).Hide(resp.Status + ": " + strings.TrimSpace(string(body)))
 	if resp.StatusCode != http.StatusOK {
-		return terminal.Wrong(fmt.Errorf("not ready: %s: %s", resp.Status, said))
+		return terminal.Wrong(fmt.Errorf("not ready: %s", terminal.Printable(said)))
 	}
 	c.Out.Printf("ready\n")
 	return nil

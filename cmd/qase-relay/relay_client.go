@@ -15,6 +15,7 @@ import (
 
 	"qaserelay/cmd/qase-relay/flags"
 	"qaserelay/cmd/qase-relay/terminal"
+	"qaserelay/notifiers/redact"
 	"qaserelay/relay/admin/client"
 	"qaserelay/relay/admin/desk"
 )
@@ -105,7 +106,7 @@ func connectionHint(err *client.ConnectionError) error {
 		return terminal.Hint(fmt.Errorf("no connection to %s in time", err.Host()),
 			"is the machine running, and does a firewall allow the connection?")
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return terminal.Hint(fmt.Errorf("nothing listens at %s", err.URL),
+		return terminal.Hint(fmt.Errorf("nothing listens at %s", redact.Address(err.URL)),
 			"--url is the address of a relay; serve logs it when it starts")
 	case errors.Is(err, context.DeadlineExceeded):
 		return terminal.Hint(fmt.Errorf("no answer from %s in time", err.Host()),

@@ -30,6 +30,11 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		log.Fatal(err)
 	}
+	for name, value := range plantedVariables() {
+		if err := os.Setenv(name, value); err != nil {
+			log.Fatal(err)
+		}
+	}
 	testscript.Main(m, map[string]func(){"qase-relay": main, "bare-handler": bareHandler})
 }
 

@@ -99,9 +99,9 @@ func (p progress) receipt(r outcome, notes []string, m httpclient.Redactor) noti
 		}
 	}
 	return notifiers.Receipt{
-		Status:   m.Redact(notifiers.Cut(notifiers.OneLine(r.answer), 500)),
+		Status:   notifiers.Cut(m.Redact(notifiers.OneLine(r.answer)), 500),
 		Response: notifiers.CutBytes(m.Redact(strings.Join(notes, "\n")), httpclient.MaxReceipt),
-		Missed:   m.Redact(notifiers.Cut(missed(notes), 500)),
+		Missed:   notifiers.Cut(m.Redact(missed(notes)), 500),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"qaserelay/notifiers"
@@ -95,6 +96,7 @@ type notifier struct {
 	usual    call                   // of messages without options of their own; without a URL if there is no valid one
 	client   *http.Client
 	route    httpclient.Route
+	last     atomic.Pointer[mask]
 }
 
 // newNotifier checks the settings and returns a notifier. It does not use the network.

@@ -58,7 +58,7 @@ func (n *notifier) headerFacts(call call, known []string) []preview.Fact {
 		header["Authorization"] = notifiers.Hidden
 	}
 	if len(n.signers) > 0 {
-		header["Webhook-Timestamp"], header["Webhook-Signature"] = "(when it is sent)", notifiers.Hidden
+		header["Webhook-Timestamp"], header[signatureHeader] = "(when it is sent)", notifiers.Hidden
 	}
 	var facts []preview.Fact
 	for _, name := range slices.Sorted(maps.Keys(header)) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -95,20 +96,36 @@ func (n *notifier) secrets() []string {
 	return secrets
 }
 
+// mask is the redactor of a text of secrets.
+type mask struct {
+	of string
+	httpclient.Redactor
+}
+
 // masker returns the redactor of one call. It hides the secrets of the settings, the URL without its host, and all
-// headers that may hold a login, since services choose names of their own for those.
+// headers that may hold a login, since services choose names of their own for those. Those of the last call are kept,
+// since making them takes longer than sending.
 func (n *notifier) masker(u *url.URL, headers http.Header) httpclient.Redactor {
 	open := []string{
-		"Content-Type", "Accept", "User-Agent", "Host", "Webhook-Id", "Webhook-Timestamp",
+		"Content-Type", "Accept", "User-Agent", "Host", "Webhook-Id", "Webhook-Timestamp", signatureHeader,
 	}
 	secrets := append(httpclient.URLSecrets(u.String()), n.secrets()...)
-	for name, values := range headers {
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		if !slices.Contains(open, name) {
-			_, credential, _ := strings.Cut(values[0], " ")
-			secrets = append(secrets, values[0], credential)
+			_, credential, _ := strings.Cut(headers[name][0], " ")
+			secrets = append(secrets, headers[name][0], credential)
 		}
 	}
-	return httpclient.NewRedactor(secrets...)
+	of := strings.Join(secrets, "\n")
+	last := n.last.Load()
+	if last == nil || last.of != of {
+		last = &mask{of, httpclient.NewRedactor(secrets...)}
+		n.last.Store(last)
+	}
+	if signatures := strings.Fields(headers.Get(signatureHeader)); len(signatures) > 0 {
+		return last.With(signatures...)
+	}
+	return last.Redactor
 }
 
 // outcome returns the error of an answer, or nil for a 2xx one. said is the answer's body without secrets.

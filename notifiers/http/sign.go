@@ -20,6 +20,9 @@ import (
 // signer makes one signature of Standard Webhooks over "id.timestamp.body", its version included.
 type signer func(content []byte) string
 
+// signatureHeader has the signatures of a call.
+const signatureHeader = "Webhook-Signature"
+
 // signersOf returns a signer of each secret, and two of base64 without whsec_: receivers may decode it or take its text.
 func signersOf(secrets []notifiers.Secret) ([]signer, error) {
 	var all []signer
@@ -143,5 +146,5 @@ func (n *notifier) sign(h http.Header, body []byte, now time.Time) {
 	for i, sign := range n.signers {
 		signatures[i] = sign(content)
 	}
-	h.Set("Webhook-Signature", strings.Join(signatures, " "))
+	h.Set(signatureHeader, strings.Join(signatures, " "))
 }

@@ -88,13 +88,15 @@ func statusText(code int) string {
 // first lines of the text.
 func (a Answer) Receipt(m Redactor) notifiers.Receipt {
 	text := strings.ToValidUTF8(string(a.Body), "\uFFFD")
+	if len(a.Body) >= MaxReceipt {
+		text = m.secrets.HideTruncated(strings.TrimSuffix(text, "\uFFFD")) // half a character
+	} else {
+		text = m.Redact(text) // before a part of it is shown
+	}
 	if a.IsPage() {
-		text = pageText(text)
+		text = m.Redact(pageText(text))
 	}
-	if len(text) > MaxReceipt || len(a.Body) >= MaxReceipt {
-		return notifiers.Receipt{Status: a.Status, Response: m.redactTruncated(notifiers.CutBytes(text, MaxReceipt))}
-	}
-	return notifiers.Receipt{Status: a.Status, Response: notifiers.CutBytes(m.Redact(text), MaxReceipt)}
+	return notifiers.Receipt{Status: a.Status, Response: notifiers.CutBytes(text, MaxReceipt)}
 }
 
 // IsPage reports whether the body is a page for browsers.

@@ -31,3 +31,38 @@ func TestARequestThatCannotBeSentFailsPermanently(t *testing.T) {
 		notifierstest.NoSecrets(t, []string{"s3cret"}, notifiers.Receipt{}, err)
 	}
 }
+
+// TestASecretAtTheEndOfALongAnswerIsHidden shifts a secret over the place where an answer is truncated.
+func TestASecretAtTheEndOfALongAnswerIsHidden(t *testing.T) {
+	const secret = "S3cretCore-é-S3cretCore"
+	m := httpclient.NewRedactor(secret)
+	for shift := range len(secret) {
+		body := strings.Repeat("x", httpclient.MaxReceipt-shift) + secret
+		a := httpclient.Answer{Code: 400, Status: "400 Bad Request", Body: []byte(body[:httpclient.MaxReceipt])}
+		if r := a.Receipt(m); strings.Contains(r.Response, "S3cr") || strings.HasSuffix(r.Response, "\uFFFD") {
+			t.Errorf("%d: …%s", shift, r.Response[len(r.Response)-40:])
+		}
+	}
+}
+
+// TestASecretOfAPageIsHiddenBeforeItsLinesAreCut puts a secret at the end of a long line of a web page.
+func TestASecretOfAPageIsHiddenBeforeItsLinesAreCut(t *testing.T) {
+	m := httpclient.NewRedactor(`S3cretCore&"<x>`)
+	for shift := range 30 {
+		line := strings.Repeat("x", 200-shift) + " " + `S3cretCore&amp;&quot;&lt;x&gt;` + " and more"
+		a := httpclient.Answer{Code: 503, Body: []byte("<html><body><p>" + line + "</p></body></html>")}
+		if r := a.Receipt(m); strings.Contains(r.Response, "S3cr") || !strings.HasPrefix(r.Response, "xxx") {
+			t.Errorf("%d: %s", shift, r.Response)
+		}
+	}
+}
+
+func TestTheSecretsOfATokenEndpointAreHidden(t *testing.T) {
+	o := httpclient.OAuth2{ClientID: "relay", ClientSecret: notifiers.NewSecret("S3cretOne&é"),
+		TokenURL:       "https://login.example.com/token?key=S3cretTwo",
+		EndpointParams: map[string]string{"assertion": "S3cretThree", "audience": "hooks"}}
+	text := "key=S3cretTwo, S3cretThree, relay:S3cretOne%26%C3%A9, client_secret=S3cretOne&é for the audience hooks"
+	if got := httpclient.NewRedactor(o.Secrets()...).Redact(text); strings.Contains(got, "S3cret") || !strings.Contains(got, "hooks") {
+		t.Errorf("got %s", got)
+	}
+}

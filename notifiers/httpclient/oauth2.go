@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -38,7 +39,19 @@ type OAuth2 struct {
 // Secrets returns the texts that must not be shown.
 func (c OAuth2) Secrets() []string {
 	secret := c.ClientSecret.Value()
-	return []string{secret, c.ClientID + ":" + secret}
+	secrets := []string{secret, c.ClientID + ":" + secret}
+	if u, err := url.Parse(c.TokenURL); err == nil && u.RawQuery != "" {
+		secrets = append(secrets, u.RawQuery)
+		for _, values := range u.Query() {
+			secrets = append(secrets, values...)
+		}
+	}
+	for key, value := range c.EndpointParams {
+		if secretName.MatchString(key) {
+			secrets = append(secrets, value)
+		}
+	}
+	return secrets
 }
 
 // Check returns the faults of the settings.

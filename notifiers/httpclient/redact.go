@@ -1,37 +1,23 @@
 package httpclient
 
 import (
-	"encoding/base64"
 	"errors"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 
-	"qaserelay/notifiers"
+	"qaserelay/notifiers/redact"
 )
-
-// minSecret is the length of the shortest text that is redacted, since shorter ones occur in every answer.
-const minSecret = 4
 
 // Redactor replaces secrets in answers and errors, since servers echo requests. The zero value replaces nothing. It may
 // be used from many goroutines.
-type Redactor struct{ words []string }
+type Redactor struct{ secrets redact.Secrets }
 
-// NewRedactor returns a Redactor of each secret in plain text, in base64 and as it stands in URLs.
-func NewRedactor(secrets ...string) Redactor {
-	var m Redactor
-	for _, s := range secrets {
-		if len(s) < minSecret {
-			continue
-		}
-		m.words = append(m.words, s, base64.StdEncoding.EncodeToString([]byte(s)), url.QueryEscape(s),
-			url.PathEscape(s))
-	}
-	slices.SortFunc(m.words, func(a, b string) int { return len(b) - len(a) })
-	m.words = slices.Compact(m.words)
-	return m
-}
+// NewRedactor returns a Redactor of each secret in all forms in which a server may show it.
+func NewRedactor(secrets ...string) Redactor { return Redactor{redact.New(secrets...)} }
+
+// With returns a Redactor of further secrets too.
+func (m Redactor) With(secrets ...string) Redactor { return Redactor{m.secrets.With(secrets...)} }
 
 // URLSecrets returns the parts of a webhook URL that must not be shown: all but scheme and host. A path that is one
 // plain word, such as /message, is hidden as a part of the URL only, since the word may stand in any answer.
@@ -77,34 +63,12 @@ var (
 )
 
 // Redact returns text without the secrets.
-func (m Redactor) Redact(text string) string {
-	for _, w := range m.words {
-		text = strings.ReplaceAll(text, w, notifiers.Hidden)
-	}
-	return text
-}
-
-// redactTruncated returns a text without the secrets that was truncated, perhaps in the middle of a secret.
-func (m Redactor) redactTruncated(text string) string {
-	text = m.Redact(text)
-	for _, w := range m.words {
-		for n := min(len(w)-1, len(text)); n >= minSecret; n-- {
-			if strings.HasSuffix(text, w[:n]) {
-				return text[:len(text)-n] + notifiers.Hidden
-			}
-		}
-	}
-	return text
-}
+func (m Redactor) Redact(text string) string { return m.secrets.Hide(text) }
 
 // Error returns err without URLs and secrets in its text. An error with a secret loses its chain, which would still
 // print the secret.
 func (m Redactor) Error(err error) error {
-	err = RedactURL(err)
-	if text := m.Redact(err.Error()); text != err.Error() {
-		return errors.New(text)
-	}
-	return err
+	return m.secrets.Err(RedactURL(err))
 }
 
 // RedactURL removes the URL from errors of net/http, since webhook URLs are secrets.

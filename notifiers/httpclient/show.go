@@ -8,7 +8,7 @@ import (
 )
 
 // secretName matches the names of parameters and headers whose values are credentials.
-var secretName = regexp.MustCompile(`(?i)key|token|secret|auth|pass|pwd|sig|cookie|session|credential|code|bearer|hmac|csrf`)
+var secretName = regexp.MustCompile(`(?i)key|token|secret|auth|pass|pwd|sig|cookie|session|credential|code|bearer|hmac|csrf|assertion|jwt`)
 
 // shortNumber matches the numbers of runs, versions and dates, which are not keys.
 var shortNumber = regexp.MustCompile(`^(?:v?\d{1,8}|\d{4}-\d{2}-\d{2})$`)

@@ -54,7 +54,7 @@ func errorCode(err error) string {
 func (n *notifier) failure(doing string, a httpclient.Answer, r refusal) error {
 	text := doing + ": Slack answered " + n.mask.Redact(cmp.Or(r.code, a.Status))
 	if r.detail != "" {
-		text += " (" + n.mask.Redact(notifiers.Cut(notifiers.OneLine(r.detail), 500)) + ")"
+		text += " (" + notifiers.Cut(n.mask.Redact(notifiers.OneLine(r.detail)), 500) + ")"
 	}
 	var failed error = &apiError{r.code, text}
 	class := r.class()

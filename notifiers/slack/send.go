@@ -75,10 +75,10 @@ func (n *notifier) sendByToken(ctx context.Context, m *notifiers.Message, o Opti
 	s.post = compose(m, o).post
 	err = s.send(ctx)
 	if len(s.notes) > 0 && s.receipt.Status != "" {
-		s.receipt.Status += "; " + n.mask.Redact(notifiers.Cut(notifiers.OneLine(strings.Join(s.notes, "; ")), 1000))
+		s.receipt.Status += "; " + notifiers.Cut(n.mask.Redact(notifiers.OneLine(strings.Join(s.notes, "; "))), 1000)
 	}
 	if err == nil {
-		s.receipt.Missed = n.mask.Redact(notifiers.Cut(notifiers.OneLine(strings.Join(s.missed, "; ")), 500))
+		s.receipt.Missed = notifiers.Cut(n.mask.Redact(notifiers.OneLine(strings.Join(s.missed, "; "))), 500)
 	}
 	return s.receipt, err
 }

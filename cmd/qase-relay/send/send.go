@@ -15,6 +15,7 @@ import (
 	"qaserelay/cmd/qase-relay/draft"
 	"qaserelay/cmd/qase-relay/flags"
 	"qaserelay/cmd/qase-relay/terminal"
+	"qaserelay/notifiers/redact"
 	"qaserelay/relay/ingest/client"
 	"qaserelay/rules/catalog"
 )
@@ -116,11 +117,11 @@ func newDraft(c *terminal.Console, event string, f sendFlags) (*draft.Draft, err
 func checkWebhookURL(to string) error {
 	u, err := url.Parse(to)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return terminal.Hint(fmt.Errorf("--to %q is not a web address", to), "for example %s", terminal.DefaultSendTo)
+		return terminal.Hint(fmt.Errorf("--to %q is not a web address", redact.Address(to)), "for example %s", terminal.DefaultSendTo)
 	}
 	if strings.Trim(u.Path, "/") == "" {
-		return terminal.Hint(fmt.Errorf("--to %s names no source", to),
-			"the address ends in /webhooks/SOURCE, for example %s", u.JoinPath("webhooks/qase"))
+		return terminal.Hint(fmt.Errorf("--to %s names no source", redact.Address(to)),
+			"the address ends in /webhooks/SOURCE, for example %s", redact.Address(u.JoinPath("webhooks/qase").String()))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"syscall"
 
+	"qaserelay/notifiers/redact"
 	"qaserelay/relay/ingest/client"
 )
 
@@ -38,10 +39,10 @@ func AnswerError(a client.Answer, to string) error {
 func connectionError(err error, to string) error {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return Hint(fmt.Errorf("nothing listens at %s", to),
+		return Hint(fmt.Errorf("nothing listens at %s", redact.Address(to)),
 			"start a relay with qase-relay serve, or set its address: --to URL")
 	case errors.Is(err, context.DeadlineExceeded):
-		return Hint(fmt.Errorf("no answer from %s in time", to),
+		return Hint(fmt.Errorf("no answer from %s in time", redact.Address(to)),
 			"is this the public address of a relay? --timeout waits longer")
 	}
 	var lookup *net.DNSError

@@ -11,7 +11,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
+
+	"qaserelay/notifiers/redact"
 )
 
 const (
@@ -30,12 +34,15 @@ type Options struct {
 // Client asks the admin API. Its errors are an [*AddressError], a [*ConnectionError], a [*StatusError] or an
 // [*AnswerError].
 type Client struct {
-	o    Options
-	http *http.Client
+	o       Options
+	http    *http.Client
+	secrets redact.Secrets // that another server may show
 }
 
 // New returns a client.
-func New(o Options) *Client { return &Client{o, NewHTTPClient()} }
+func New(o Options) *Client {
+	return &Client{o, NewHTTPClient(), redact.New(o.Token, redact.Password(o.URL))}
+}
 
 // NewHTTPClient returns an HTTP client for relays. The context of a request bounds the time for its answer. Redirects
 // are not followed: a relay sends none, and the token is only for the relay.
@@ -50,7 +57,7 @@ func NewHTTPClient() *http.Client {
 // AddressError is the error of an address that is not a URL.
 type AddressError struct{ URL string }
 
-func (e *AddressError) Error() string { return fmt.Sprintf("%q is not a URL", e.URL) }
+func (e *AddressError) Error() string { return fmt.Sprintf("%q is not a URL", redact.Address(e.URL)) }
 
 // ConnectionError is the error of a request without an answer.
 type ConnectionError struct {
@@ -70,7 +77,7 @@ func hostOf(address string) string {
 	if u, err := url.Parse(address); err == nil {
 		return u.Host
 	}
-	return address
+	return redact.Address(address)
 }
 
 // StatusError is an answer that is an error.
@@ -126,10 +133,10 @@ func (c *Client) exchange(ctx context.Context, r request, v any) error {
 	defer answer.Close()
 	data, err := io.ReadAll(io.LimitReader(answer, maxAnswerBytes))
 	if err != nil {
-		return &ConnectionError{c.o.URL, err}
+		return &ConnectionError{c.o.URL, c.secrets.Err(err)}
 	}
 	if err := json.Unmarshal(data, v); err != nil {
-		return &AnswerError{hostOf(c.o.URL), err}
+		return &AnswerError{hostOf(c.o.URL), c.secrets.Err(err)}
 	}
 	return nil
 }
@@ -144,7 +151,7 @@ func (c *Client) open(ctx context.Context, r request) (io.ReadCloser, error) {
 	u.RawQuery = r.query.Encode()
 	req, err := http.NewRequestWithContext(ctx, r.method, u.String(), bytes.NewReader(r.body))
 	if err != nil {
-		return nil, fmt.Errorf("asking %s: %w", c.o.URL, err)
+		return nil, fmt.Errorf("asking %s: %w", redact.Address(c.o.URL), c.secrets.Err(err))
 	}
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json")
@@ -154,13 +161,19 @@ func (c *Client) open(ctx context.Context, r request) (io.ReadCloser, error) {
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, &ConnectionError{c.o.URL, errors.Unwrap(err)}
+		return nil, &ConnectionError{c.o.URL, c.secrets.Err(errors.Unwrap(err))}
 	}
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close()
-		return nil, &StatusError{Code: resp.StatusCode, Status: resp.Status, Reason: reason(resp.Body)}
+		return nil, &StatusError{Code: resp.StatusCode, Status: statusText(resp.StatusCode),
+			Reason: c.secrets.Hide(reason(resp.Body))}
 	}
 	return resp.Body, nil
+}
+
+// statusText returns the standard text of a status, since the one on the wire is free text.
+func statusText(code int) string {
+	return strings.TrimSpace(strconv.Itoa(code) + " " + http.StatusText(code))
 }
 
 // reason reads the reason in the body of an error.

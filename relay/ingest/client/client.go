@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
+
+	"qaserelay/notifiers/redact"
 )
 
 // Options are the webhook address and how to post to it.
@@ -22,8 +25,9 @@ type Options struct {
 
 // Poster posts events to one address. It may be used from many goroutines.
 type Poster struct {
-	o    Options
-	http *http.Client
+	o       Options
+	http    *http.Client
+	secrets redact.Secrets // that another server may show
 }
 
 // New returns a poster. It does not follow redirects, since a relay sends none.
@@ -31,7 +35,7 @@ func New(o Options) *Poster {
 	return &Poster{o: o, http: &http.Client{
 		Transport:     &http.Transport{MaxIdleConnsPerHost: o.Concurrency, Proxy: http.ProxyFromEnvironment},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}, secrets: redact.New(o.Secret, redact.Password(o.URL))}
 }
 
 // Answer is the relay's answer to one event.
@@ -67,12 +71,18 @@ func (p *Poster) Post(ctx context.Context, body []byte) Answer {
 	defer cancel()
 	start := time.Now()
 	a := p.exchange(ctx, body)
+	a.Text, a.RetryAfter, a.Err = p.secrets.Hide(a.Text), p.secrets.Hide(a.RetryAfter), p.secrets.Err(a.Err)
 	a.Took = time.Since(start)
 	a.Millis = float64(a.Took.Microseconds()) / 1000
 	if a.Err != nil {
 		a.Failure = a.Err.Error()
 	}
 	return a
+}
+
+// statusText returns the standard text of a status, since the one on the wire is free text.
+func statusText(code int) string {
+	return strings.TrimSpace(strconv.Itoa(code) + " " + http.StatusText(code))
 }
 
 func (p *Poster) exchange(ctx context.Context, body []byte) Answer {
@@ -90,7 +100,7 @@ func (p *Poster) exchange(ctx context.Context, body []byte) Answer {
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	a := Answer{Code: resp.StatusCode, Status: resp.Status, RetryAfter: resp.Header.Get("Retry-After"), Err: err}
+	a := Answer{Code: resp.StatusCode, Status: statusText(resp.StatusCode), RetryAfter: resp.Header.Get("Retry-After"), Err: err}
 	if a.Code != http.StatusAccepted {
 		a.Text = strings.TrimSpace(string(data))
 		return a
