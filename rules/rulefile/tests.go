@@ -82,6 +82,7 @@ type testParser struct {
 	config    *Config
 	notifiers notifierTable
 	test      Test
+	tested    *eventSpec // the event under test
 
 	expectsNothing bool      // it has expect: []
 	clock          time.Time // of the latest event; zero before the first
@@ -90,6 +91,7 @@ type testParser struct {
 func (p *testParser) parse(spec *testSpec) Test {
 	p.test = Test{Name: strings.TrimSpace(spec.Name.S), File: p.d.Name, Line: spec.At.Node.Line}
 	p.expectsNothing = spec.Expect.Node != nil && len(spec.Expect.Node.Content) == 0
+	p.tested = &spec.eventSpec
 	for _, e := range append(slices.Clip(spec.Given), spec.eventSpec) {
 		if e.At.IsMapping() {
 			p.addEvent(e)
@@ -113,6 +115,7 @@ func (p *testParser) addEvent(spec eventSpec) {
 	}
 	p.adviseOnName(spec.Event)
 	envelope := event.Sample(name)
+	p.joinTested(&spec, envelope)
 	payload := envelope["payload"].(map[string]any)
 	if n := spec.Payload.Node; n != nil {
 		for _, e := range p.d.Entries(n, "payload") {
@@ -135,6 +138,42 @@ func (p *testParser) addEvent(spec eventSpec) {
 	}
 	ev.MemberAssumed = spec.MemberID == nil
 	p.test.Events = append(p.test.Events, ev)
+}
+
+// joinTested makes the example of an earlier event one about the run, defect … of the event under test, unless it is
+// another event of the same name or gives an id.
+func (p *testParser) joinTested(spec *eventSpec, envelope map[string]any) {
+	name, tested := strings.TrimSpace(spec.Event.S), strings.TrimSpace(p.tested.Event.S)
+	kind, _, _ := strings.Cut(name, ".")
+	key := "id"
+	if kind == "shared_step" {
+		key = "hash"
+	}
+	other, _, _ := strings.Cut(tested, ".")
+	if kind != other || name == tested || p.idOf(spec, key) != nil {
+		return
+	}
+	id := event.Sample(tested)["payload"].(map[string]any)[key]
+	if n := p.idOf(p.tested, key); n != nil {
+		id = p.d.Any(n)
+	}
+	if id != nil {
+		envelope["payload"].(map[string]any)[key] = id
+	}
+	if !spec.ProjectCode.Given() {
+		spec.ProjectCode = p.tested.ProjectCode
+	}
+	if !spec.Source.Given() {
+		spec.Source = p.tested.Source
+	}
+}
+
+// idOf returns the id that an event of a test gives, or nil.
+func (p *testParser) idOf(spec *eventSpec, key string) (id *yaml.Node) {
+	if n := spec.Payload.Node; n != nil {
+		p.d.Nested(n, func(n *yaml.Node) { id = yamldoc.ValueOf(n, key) })
+	}
+	return id
 }
 
 // source returns the name of the source of an event: the first one unless the test names another.

@@ -1,6 +1,7 @@
 package ruletest
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"regexp"
@@ -106,16 +107,26 @@ func (n sent) diff(e *rulefile.Expectation) []FieldDiff {
 		}
 		if f.Want.IsExact() {
 			d.Exact = &f.Want.Exact
+			d.Hint = cmp.Or(d.Hint, nearly(f.Want.Exact, d.Got))
 		}
 		if secretHeader.MatchString(d.Field) {
-			d.Got, d.Exact = message.Hidden, nil
+			d.Got, d.Exact, d.Hint = message.Hidden, nil, ""
 		}
 		if option, _ := n.options["url"].(string); f.Key == "url" && option != "" {
-			d.Got = message.MaskURL(option)
+			d.Got, d.Hint = message.MaskURL(option), ""
 		}
 		diffs = append(diffs, d)
 	}
 	return diffs
+}
+
+// nearly returns a hint for two texts that differ only in a sign in front, in case or in blanks, or "".
+func nearly(want, got string) string {
+	bare := func(s string) string { return strings.Join(strings.Fields(strings.TrimLeft(s, "#@&")), " ") }
+	if want == got || bare(want) == "" || !strings.EqualFold(bare(want), bare(got)) {
+		return ""
+	}
+	return "they differ only in signs, case or blanks: write " + strconv.Quote(got)
 }
 
 // describePeople sets what was sent to the people of an option, in the form of an expectation.
