@@ -143,6 +143,7 @@ func (d *Document) scalar(n *yaml.Node, what string) (string, bool) {
 	}
 	unset, before := d.Unset, d.Reported()
 	text := d.expand(n)
+	d.checkBlanks(n, what, text)
 	if d.secret != "" {
 		subject := "the value"
 		if variableOnly.MatchString(n.Value) {
@@ -155,6 +156,29 @@ func (d *Document) scalar(n *yaml.Node, what string) (string, bool) {
 	}
 	return text, true
 }
+
+// checkBlanks warns of spaces around a text that a variable brings, or that a URL ends in. Those of secrets are errors.
+func (d *Document) checkBlanks(n *yaml.Node, what, text string) {
+	isURL := strings.HasSuffix(what, "url") || strings.HasSuffix(what, "server")
+	place := ""
+	switch written := n.Value; {
+	case d.secret != "" || text == "" || strings.ContainsAny(text, "\n"):
+	case isBlank(text[len(text)-1]) && (isURL || !isBlank(written[len(written)-1])):
+		place = "end"
+	case isBlank(text[0]) && (isURL || !isBlank(written[0])):
+		place = "beginning"
+	}
+	if place == "" {
+		return
+	}
+	subject, hint := "it has a space at its "+place, "remove it"
+	if strings.Contains(n.Value, "${") {
+		hint = "remove it, also from the variable"
+	}
+	d.Report(n, diag.Warning, what+": "+subject, hint)
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 
 // shellVariable matches a text that is a variable as a shell writes it.
 var shellVariable = regexp.MustCompile(`^\$[A-Z_][A-Z0-9_]{2,}$`)

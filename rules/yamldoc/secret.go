@@ -84,13 +84,14 @@ func isNamedSecret(key string) bool {
 func plainKey(key string) string { return strings.ToLower(strings.ReplaceAll(key, "-", "_")) }
 
 var (
-	keyPattern   = regexp.MustCompile(`(?:^|[\s{,\[-])["']?([A-Za-z][\w.-]*)["']?\s*:(?:\s+|$)`)
-	variable     = regexp.MustCompile(`\$\{\w+\}`)
-	urlPattern   = regexp.MustCompile(`https?://([^/\s"'@]*@)?[^/\s"',}\]]*((?:\{\{.*?\}\}|[^\s"',}\]{])*)`)
-	below        = regexp.MustCompile(`^\s*([|>][-+0-9]*)?\s*(#(\s.*)?)?$`) // the value is on the lines below
-	behindQuotes = regexp.MustCompile(`^(?:[^\s,\]}]|\s+[^\s#,\]}])*`)
-	variableOnly = regexp.MustCompile(`^["']?\$\{\w+\}["']?$`)
-	plainValue   = regexp.MustCompile(`^(?:\$\{[^}]*\}|[^,}\]#]|[^\s]#)+`)
+	keyPattern    = regexp.MustCompile(`(?:^|[\s{,\[-])["']?([A-Za-z][\w.-]*)["']?\s*:(?:\s+|$)`)
+	variable      = regexp.MustCompile(`\$\{\w+\}|(\$\{\w+:-)([^\s"']*)\}`)
+	variableAhead = regexp.MustCompile(`^\$\{\w+\}`)
+	urlPattern    = regexp.MustCompile(`https?://([^/\s"'@]*@)?[^/\s"',}\]]*((?:\{\{.*?\}\}|\$\{\w+\}|[^\s"',}\]{])*)`)
+	below         = regexp.MustCompile(`^\s*([|>][-+0-9]*)?\s*(#(\s.*)?)?$`) // the value is on the lines below
+	behindQuotes  = regexp.MustCompile(`^(?:[^\s,\]}]|\s+[^\s#,\]}])*`)
+	variableOnly  = regexp.MustCompile(`^["']?\$\{\w+\}["']?$`)
+	plainValue    = regexp.MustCompile(`^(?:\$\{[^}]*\}|[^,}\]#]|[^\s]#)+`)
 )
 
 // masked returns the lines with the values of secret keys, and what URLs have behind their host, replaced by as many
@@ -214,8 +215,8 @@ func hidden(line, shown string) (texts []string) {
 // yamlMarks are the marks of YAML around a value.
 const yamlMarks = " \t\"'[],-"
 
-// maskValue masks the letters of a text from a position on. Marks of YAML around it stay, and so does a value that is
-// nothing but the name of a variable.
+// maskValue masks the letters of a text from a position on. Marks of YAML around it stay, and so does the name of a
+// variable that is all of a value, without its default.
 func maskValue(text string, from int) string {
 	var out strings.Builder
 	out.WriteString(text[:from])
@@ -228,13 +229,16 @@ func maskValue(text string, from int) string {
 		}, s))
 	}
 	at := from
-	for _, v := range variable.FindAllStringIndex(text, -1) {
+	for _, v := range variable.FindAllStringSubmatchIndex(text, -1) {
 		begins := v[0] == 0 || strings.IndexByte(yamlMarks, text[v[0]-1]) >= 0
 		ends := v[1] == len(text) || strings.IndexByte(yamlMarks, text[v[1]]) >= 0
 		if v[0] >= at && begins && ends {
 			mask(text[at:v[0]])
-			out.WriteString(text[v[0]:v[1]])
-			at = v[1]
+			if at = v[1]; v[2] < 0 {
+				out.WriteString(text[v[0]:v[1]])
+				continue
+			}
+			out.WriteString(text[v[2]:v[3]] + maskValue(text[v[4]:v[5]], 0) + "}")
 		}
 	}
 	mask(text[at:])
@@ -259,12 +263,7 @@ func maskURLs(line string) string {
 		}
 		for rest != "" {
 			before, action, _ := strings.Cut(rest, "{{")
-			out.WriteString(strings.Map(func(r rune) rune {
-				if r == '/' || r == '?' {
-					return r
-				}
-				return '*'
-			}, before))
+			out.WriteString(maskPath(before))
 			rest = ""
 			if inner, after, closed := strings.Cut(action, "}}"); closed {
 				out.WriteString("{{" + inner + "}}")
@@ -274,4 +273,22 @@ func maskURLs(line string) string {
 		end = at[5]
 	}
 	return out.String() + line[end:]
+}
+
+// maskPath masks a part of a URL but its slashes and the names of variables.
+func maskPath(text string) string {
+	var out strings.Builder
+	for text != "" {
+		if v := variableAhead.FindString(text); v != "" {
+			out.WriteString(v)
+			text = text[len(v):]
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(text)
+		if text = text[size:]; r != '/' && r != '?' {
+			r = '*'
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
 }

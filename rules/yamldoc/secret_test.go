@@ -12,7 +12,7 @@ func TestLinesAreShownWithoutSecrets(t *testing.T) {
 		`  - {name: s, type: slack, token: "xoxb-SECRET", chanel: "#qa"}`: `  - {name: s, type: slack, token: "****-******", chanel: "#qa"}`,
 		`    tokn: xoxbSECRET`:                             `    tokn: **********`,
 		`    pasword: 'SECRET'   # mine`:                   `    pasword: '******'   # mine`,
-		`secrets: ["${A}", "${B:-SECRET}", x${C}]`:         `secrets: ["${A}", "****-*******", *****]`,
+		`secrets: ["${A}", "${B:-SECRET}", x${C}]`:         `secrets: ["${A}", "${B:-******}", *****]`,
 		`secrets: ["SECRET", ${VAR}]`:                      `secrets: ["******", ${VAR}]`,
 		`token: ${SLACK_TOKEN}`:                            `token: ${SLACK_TOKEN}`,
 		`token: "${SLACK_TOKEN}", x: y`:                    `token: "${SLACK_TOKEN}", x: y`,
@@ -45,6 +45,10 @@ func TestLinesAreShownWithoutSecrets(t *testing.T) {
 		`token: "abc"SECRET, channel: x`:                   `token: "***"******, channel: x`,
 		`token: 'abc' SECRET # mine`:                       `token: '***' ****** # mine`,
 		`secrets: [[SECRET], "SECRET"], x: y`:              `secrets: [[******], "******"], x: y`,
+		`token: ${A:-SECRET}, x: y`:                       `token: ${A:-******}, x: y`,
+		`token: "${A:-${B:-SECRET}}"`:                     `token: "${A:-${B:-******}}"`,
+		`token: "${A:-SECRET}SECRET"`:                     `token: "****-*************"`,
+		`url: "https://x.io/${A}/SECRET"`:                 `url: "https://x.io/${A}/******"`,
 		`bearer: {{ .token }}`:                             `bearer: {{ .token }}`,
 	} {
 		if got := masked([]string{line})[0]; got != want {

@@ -75,6 +75,7 @@ func (d *Document) variable(n *yaml.Node, inner string, depth int) string {
 	value, set := "", false
 	if d.reader.LookupEnv != nil {
 		value, set = d.reader.LookupEnv(name)
+		value = strings.TrimRight(value, "\r\n") // as a command such as echo leaves behind
 	}
 	switch {
 	case set && (value != "" || !hasFallback):
