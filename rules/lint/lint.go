@@ -44,7 +44,10 @@ func Check(file *rulefile.File) diag.Problems {
 		findings, events := c.world.Check(r.Parsed)
 		c.matching[r.Rule] = events
 		findings = append(findings, checkParts(r.Parsed, events)...)
-		c.warn(r.When, append(findings, checkGrouping(r.Parsed)...)...)
+		if findings = append(findings, checkGrouping(r.Parsed)...); len(findings) == 0 {
+			findings = c.checkAbsent(&r)
+		}
+		c.warn(r.When, findings...)
 	}
 	c.checkOverlaps()
 	c.checkReach()

@@ -143,7 +143,9 @@ func (d *Document) scalar(n *yaml.Node, what string) (string, bool) {
 	}
 	unset, before := d.Unset, d.Reported()
 	text := d.expand(n)
-	d.checkBlanks(n, what, text)
+	if d.Unset == unset {
+		d.checkBlanks(n, what, text)
+	}
 	if d.secret != "" {
 		subject := "the value"
 		if variableOnly.MatchString(n.Value) {

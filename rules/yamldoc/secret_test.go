@@ -45,10 +45,10 @@ func TestLinesAreShownWithoutSecrets(t *testing.T) {
 		`token: "abc"SECRET, channel: x`:                   `token: "***"******, channel: x`,
 		`token: 'abc' SECRET # mine`:                       `token: '***' ****** # mine`,
 		`secrets: [[SECRET], "SECRET"], x: y`:              `secrets: [[******], "******"], x: y`,
-		`token: ${A:-SECRET}, x: y`:                       `token: ${A:-******}, x: y`,
-		`token: "${A:-${B:-SECRET}}"`:                     `token: "${A:-${B:-******}}"`,
-		`token: "${A:-SECRET}SECRET"`:                     `token: "****-*************"`,
-		`url: "https://x.io/${A}/SECRET"`:                 `url: "https://x.io/${A}/******"`,
+		`token: ${A:-SECRET}, x: y`:                        `token: ${A:-******}, x: y`,
+		`token: "${A:-${B:-SECRET}}"`:                      `token: "${A:-${B:-******}}"`,
+		`token: "${A:-SECRET}SECRET"`:                      `token: "****-*************"`,
+		`url: "https://x.io/${A}/SECRET"`:                  `url: "https://x.io/${A}/******"`,
 		`bearer: {{ .token }}`:                             `bearer: {{ .token }}`,
 	} {
 		if got := masked([]string{line})[0]; got != want {
