@@ -16,7 +16,7 @@ import (
 // and, in a title or body, markup of Slack and line breaks that are printed as they are.
 func lintLiteral(t rulefile.TextSource) []diag.Finding {
 	literal := template.Literal(t.Text)
-	all := foreignPlaceholders(t.Text, literal)
+	all := append(foreignPlaceholders(t.Text, literal), lintPlain(t)...)
 	if t.Rule != nil && (t.Form == template.FormMarkdown || t.Key == "title") {
 		all = append(all, slackMarkup(t.Text, literal)...)
 		all = append(all, escapes(t.Text, literal)...)

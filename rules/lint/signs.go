@@ -2,6 +2,7 @@ package lint
 
 import (
 	"regexp"
+	"strings"
 
 	"qaserelay/rules/diag"
 	"qaserelay/rules/rulefile"
@@ -21,6 +22,10 @@ func lintSigns(t rulefile.TextSource, called []template.Call) (all []diag.Findin
 		return all
 	}
 	for _, call := range called {
+		if call.Name == "link" {
+			all = append(all, diag.Finding{At: call.At, Message: "link in a " + t.Key + " writes only its text",
+				Hint: "write it in body; the title leads to the run, defect … where the service has links"})
+		}
 		if call.Name == "mention" {
 			all = append(all, diag.Finding{At: call.At,
 				Message: "mention in a " + t.Key + " writes only the name, so nobody is notified",
@@ -28,4 +33,43 @@ func lintSigns(t rulefile.TextSource, called []template.Call) (all []diag.Findin
 		}
 	}
 	return all
+}
+
+// plainMarkup are the signs of Markdown and HTML that are shown as they are in plain text.
+var plainMarkup = []struct {
+	pattern *regexp.Regexp
+	sign    string
+}{
+	{regexp.MustCompile(`\*\*[^*\s](?:[^*\n]*[^*\s])?\*\*`), "**"},
+	{regexp.MustCompile(`(?:^|[\s(])__[^_\s](?:[^_\n]*[^_\s])?__(?:[\s).,:;!?]|$)`), "__"},
+	{regexp.MustCompile(`(?:^|[\s(])_[^_\s](?:[^_\n]*[^_\s])?_(?:[\s).,:;!?]|$)`), "_"},
+	{regexp.MustCompile(`(?:^|[\s(])\*[^*\s](?:[^*\n]*[^*\s])?\*(?:[\s).,:;!?]|$)`), "*"},
+	{regexp.MustCompile(`~~[^~\s](?:[^~\n]*[^~\s])?~~`), "~~"},
+	{regexp.MustCompile("`[^`\n]+`"), "`"},
+	{regexp.MustCompile(`^#{1,6}\s+\S`), "#"},
+	{regexp.MustCompile(`\[[^\]\n]+\]\((?:https?://[^)\s]*|\x00[^)\s]*)\)`), "[…](…)"},
+	{regexp.MustCompile(`(?i)</?(?:b|i|u|em|strong|code|br|p|h[1-6]|span|div|a)(?:\s[^>]*)?/?>`), "the HTML"},
+}
+
+// lintPlain warns of the first Markdown or HTML in a title or subject, which are plain text.
+func lintPlain(t rulefile.TextSource) (first []diag.Finding) {
+	if t.Key != "title" && t.Key != "subject" {
+		return nil
+	}
+	literal := template.Literal(t.Text)
+	place := len(literal)
+	for _, markup := range plainMarkup {
+		at := markup.pattern.FindStringIndex(literal)
+		if at == nil {
+			continue
+		}
+		found := strings.TrimLeft(literal[at[0]:at[1]], " \t\n(")
+		if begin := at[1] - len(found); begin < place {
+			place = begin
+			first = []diag.Finding{{At: template.PositionOf(t.Text, begin),
+				Message: t.Key + " is plain text, so " + markup.sign + " is shown as it is",
+				Hint:    "leave it out; Markdown is for body"}}
+		}
+	}
+	return first
 }
