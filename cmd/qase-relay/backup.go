@@ -80,7 +80,7 @@ func backup(ctx context.Context, c *terminal.Console, f backupFlags, file string
 			storeRows
 		}{file, info.Size(), rowsOf(rows)})
 	}
-	c.Out.Printf("wrote %s: %s, checked\n", terminal.Printable(file), rowsOf(rows))
+	c.Out.Printf("wrote %s: %s, checked\n", terminal.OneLine(file), rowsOf(rows))
 	return nil
 }
 

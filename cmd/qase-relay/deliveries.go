@@ -155,7 +155,7 @@ func (w change) apply(ctx context.Context, c *terminal.Console, ids []string) er
 		var exit *terminal.ExitError
 		switch {
 		case errors.As(err, &exit):
-			c.Err.Printf("%s %s: %v\n", c.Err.Bad("error:"), terminal.Printable(id), err)
+			c.Err.Printf("%s %s: %v\n", c.Err.Bad("error:"), terminal.OneLine(id), err)
 			failed = true
 			continue
 		case err != nil:
@@ -277,7 +277,7 @@ func (w change) applyChosen(ctx context.Context, c *terminal.Console, f filterFl
 			return errors.Join(w.print(c, retried), err)
 		}
 		for _, r := range done.Refused {
-			c.Err.Printf("%s %s: %s\n", c.Err.Bad("error:"), r.ID, terminal.Printable(r.Error))
+			c.Err.Printf("%s %s: %s\n", c.Err.Bad("error:"), r.ID, terminal.OneLine(r.Error))
 			p.Deliveries = slices.DeleteFunc(p.Deliveries, func(d desk.Delivery) bool { return d.ID == r.ID })
 			failed = true
 		}

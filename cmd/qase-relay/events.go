@@ -227,7 +227,7 @@ func replayEvents(ctx context.Context, c *terminal.Console, f replayFlags, ids [
 func printReplay(c *terminal.Console, r desk.Replay) {
 	s := c.Out
 	if r.Error != "" {
-		c.Err.Printf("%s %s: %s\n", c.Err.Bad("error:"), terminal.Printable(r.EventID), terminal.Printable(r.Error))
+		c.Err.Printf("%s %s: %s\n", c.Err.Bad("error:"), terminal.OneLine(r.EventID), terminal.OneLine(r.Error))
 		return
 	}
 	head := s.Bold("event "+r.EventID) + "  would be replayed"
@@ -240,17 +240,17 @@ func printReplay(c *terminal.Console, r desk.Replay) {
 		if m.ID != "" {
 			delivery = "  " + s.Dim("delivery "+m.ID)
 		}
-		s.Printf("  %s %s → %s%s\n      %s\n", s.Good("→"), terminal.Printable(m.Rule),
-			s.Bold(terminal.Printable(m.Notifier)), delivery, terminal.Printable(m.Title))
+		s.Printf("  %s %s → %s%s\n      %s\n", s.Good("→"), terminal.OneLine(m.Rule),
+			s.Bold(terminal.OneLine(m.Notifier)), delivery, terminal.OneLine(m.Title))
 	}
 	if len(r.Messages) == 0 {
 		s.Printf("  nothing to send\n")
 	}
 	for _, rule := range r.Gained {
-		s.Printf("  %s %s newly matches\n", s.Good("+"), terminal.Printable(rule))
+		s.Printf("  %s %s newly matches\n", s.Good("+"), terminal.OneLine(rule))
 	}
 	for _, rule := range r.Lost {
-		s.Printf("  %s %s no longer matches\n", s.Bad("-"), terminal.Printable(rule))
+		s.Printf("  %s %s no longer matches\n", s.Bad("-"), terminal.OneLine(rule))
 	}
 }
 

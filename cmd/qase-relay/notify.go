@@ -262,12 +262,12 @@ func printTrial(c *terminal.Console, n config.Notifier, t trial, asJSON bool) er
 		advice = "this may be temporary: a relay would try again"
 	}
 	return terminal.Wrong(terminal.Hint(fmt.Errorf("%s (%s) did not deliver, after %v: %s", n.Spec.Name, n.Spec.Type,
-		took, terminal.Printable(t.Failure)), "%s", advice))
+		took, terminal.OneLine(t.Failure)), "%s", advice))
 }
 
 func printAnswer(s *terminal.Screen, t trial) {
 	if t.Status != "" {
-		s.Printf("  answer: %s\n", terminal.Printable(t.Status))
+		s.Printf("  answer: %s\n", terminal.OneLine(t.Status))
 	}
 	if body := strings.TrimSpace(terminal.Printable(t.Response)); body != "" {
 		for _, line := range terminal.Wrap(body, s.Columns-4) {

@@ -147,6 +147,6 @@ func notFound(err error, list, id string) error {
 		noun = "event"
 		advice = "to list the ids: qase-relay events list; events are deleted after settings.retention"
 	}
-	err = fmt.Errorf("the relay has no %s %s", noun, terminal.Printable(id))
+	err = fmt.Errorf("the relay has no %s %s", noun, terminal.OneLine(id))
 	return terminal.Wrong(terminal.Hint(err, "%s", advice))
 }

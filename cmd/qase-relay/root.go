@@ -28,10 +28,10 @@ func run(ctx context.Context, args []string, c *terminal.Console) int {
 	if errors.As(err, &exit) && exit.Err == nil {
 		return exit.Code
 	}
-	c.Err.Printf("%s %v\n", c.Err.Bad("error:"), err)
+	c.Err.Printf("%s %s\n", c.Err.Bad("error:"), terminal.Printable(err.Error()))
 	var advice *terminal.HintError
 	if errors.As(err, &advice) {
-		c.Err.Printf("%s %s\n", c.Err.Dim(" hint:"), advice.Hint)
+		c.Err.Printf("%s %s\n", c.Err.Dim(" hint:"), terminal.Printable(advice.Hint))
 	}
 	if exit != nil {
 		return exit.Code

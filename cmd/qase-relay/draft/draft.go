@@ -91,7 +91,7 @@ func NoteUnknownEvent(s *terminal.Screen, name, doing string) {
 	if hint := catalog.Hint(name); hint != "" {
 		advice = " (" + hint + ")"
 	}
-	s.Printf("%s the catalog has no event %q%s; %s it anyway\n", s.Warn("note:"), terminal.Printable(name),
+	s.Printf("%s the catalog has no event %q%s; %s it anyway\n", s.Warn("note:"), terminal.OneLine(name),
 		advice, doing)
 }
 

@@ -24,7 +24,7 @@ func (r backtestPrinter) print(s *terminal.Screen) {
 		s.Printf("no events%s\n", r.leftOut())
 		return
 	}
-	s.Printf("%s\n", s.Bold(fmt.Sprintf("%s would make %s of %s", terminal.Printable(r.Rules),
+	s.Printf("%s\n", s.Bold(fmt.Sprintf("%s would make %s of %s", terminal.OneLine(r.Rules),
 		terminal.Plural(r.Messages, "message"), terminal.Plural(r.Events, "event"))))
 	s.Printf("%s\n", s.Dim(fmt.Sprintf("%s – %s%s", s.In(r.First).Format(terminal.TimeFormat),
 		s.In(r.Last).Format(terminal.TimeFormat), r.leftOut())))
@@ -110,10 +110,10 @@ func (r backtestPrinter) printExamples(s *terminal.Screen) {
 	}
 	s.Printf("\n%s\n", s.Bold("What it would send"))
 	for _, x := range r.Examples {
-		s.Printf("  %s → %s  %s\n", terminal.Printable(x.Rule), terminal.Printable(x.Notifier),
+		s.Printf("  %s → %s  %s\n", terminal.OneLine(x.Rule), terminal.OneLine(x.Notifier),
 			s.Dim(terminal.Plural(x.Messages, "message")))
 		for _, title := range x.Titles {
-			s.Printf("      %s\n", terminal.Truncate(terminal.Printable(title), max(s.Columns-6, 60)))
+			s.Printf("      %s\n", terminal.Truncate(terminal.OneLine(title), max(s.Columns-6, 60)))
 		}
 	}
 }
@@ -132,11 +132,11 @@ func (r backtestPrinter) printChanges(s *terminal.Screen) {
 			if c.Kind == backtest.Lost || c.Kind == backtest.Removed {
 				mark = s.Bad("-")
 			}
-			s.Printf("  %s %s %s\n", mark, s.Bold(terminal.Printable(c.Rule)),
-				terminal.Printable(words[c.Kind]+c.Notifier))
+			s.Printf("  %s %s %s\n", mark, s.Bold(terminal.OneLine(c.Rule)),
+				terminal.OneLine(words[c.Kind]+c.Notifier))
 			last = head
 		}
-		s.Printf("      %s\n", terminal.Truncate(terminal.Printable(changeLine(s, c)), max(s.Columns-6, 100)))
+		s.Printf("      %s\n", terminal.Truncate(terminal.OneLine(changeLine(s, c)), max(s.Columns-6, 100)))
 	}
 }
 

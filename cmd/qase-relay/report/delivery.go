@@ -81,14 +81,14 @@ func PrintDelivery(s *terminal.Screen, d *desk.Delivery) {
 	now := time.Now()
 	state := stateOf(s, *d)
 	s.Printf("%s  %s after %s\n", s.Bold("delivery "+d.ID), state.Paint(state.Text), attemptsOf(d))
-	s.Printf("%s\n", s.Dim(terminal.Printable(fmt.Sprintf("rule %s → notifier %s · event %s %s · project %s",
+	s.Printf("%s\n", s.Dim(terminal.OneLine(fmt.Sprintf("rule %s → notifier %s · event %s %s · project %s",
 		d.Rule, d.Notifier, d.Event, d.EventID, d.Project))))
 	if d.FallbackFor != "" {
 		s.Printf("fallback for delivery %s, which failed permanently\n", d.FallbackFor)
 	}
 	if f := d.Fallback; f != nil {
 		state := StateCell(s, f.State)
-		s.Printf("fallback: delivery %s to %s: %s\n", f.ID, terminal.Printable(f.Notifier), state.Paint(state.Text))
+		s.Printf("fallback: delivery %s to %s: %s\n", f.ID, terminal.OneLine(f.Notifier), state.Paint(state.Text))
 	}
 	s.Printf("made %s\n", s.TimeWithAge(d.CreatedAt, now))
 	switch {
@@ -101,7 +101,7 @@ func PrintDelivery(s *terminal.Screen, d *desk.Delivery) {
 	if isDryRun(*d) {
 		s.Printf("recorded only, since the relay ran with --dry-run\n")
 	} else if d.State == store.Cancelled && d.Error != "" {
-		s.Printf("cancelled: %s\n", terminal.Printable(d.Error))
+		s.Printf("cancelled: %s\n", terminal.OneLine(d.Error))
 	}
 	s.Printf("\n%s\n", s.Bold("Attempts"))
 	if len(d.Log) == 0 {
@@ -131,9 +131,9 @@ func attemptsOf(d *desk.Delivery) string {
 }
 
 func printAttempt(s *terminal.Screen, a desk.Attempt, now time.Time) {
-	said := s.Good(terminal.Printable(a.Status))
+	said := s.Good(terminal.OneLine(a.Status))
 	if a.Reason != "" { // without a reason it was delivered, maybe not to every recipient
-		said = s.Bad(terminal.Printable(strings.TrimSpace(a.Status + " (" + a.Reason + ")")))
+		said = s.Bad(terminal.OneLine(strings.TrimSpace(a.Status + " (" + a.Reason + ")")))
 	}
 	s.Printf("  %s  %s  %s\n", s.TimeWithAge(a.At, now), terminal.Latency(a.Seconds), said)
 	for _, line := range terminal.Sentences(s, a.Error, 4) {
@@ -172,7 +172,7 @@ func PendingByNotifier(list []desk.Delivery) map[string]desk.Delivery {
 // for its next attempt.
 func PrintWaitReason(s *terminal.Screen, n desk.Notifier, d desk.Delivery) {
 	if why := waitReason(s, n, time.Now()); why != "" {
-		s.Printf("\n%s %s\n", s.Warn(terminal.Printable(n.Name)+" sends nothing:"), terminal.Printable(why))
+		s.Printf("\n%s %s\n", s.Warn(terminal.OneLine(n.Name)+" sends nothing:"), terminal.OneLine(why))
 		if n.Configured {
 			s.Printf("  %s\n", s.Dim("Try it now: "+terminal.Program()+" deliveries retry "+d.ID))
 		}
@@ -180,7 +180,7 @@ func PrintWaitReason(s *terminal.Screen, n desk.Notifier, d desk.Delivery) {
 	}
 	if many := n.Pending > 1; n.Rate != "" && d.Attempts == 0 && (many || time.Since(d.CreatedAt) > sendingSoon) {
 		wait := map[bool]string{true: fmt.Sprintf("%d deliveries wait", n.Pending), false: "1 delivery waits"}[many]
-		s.Printf("\n%s\n", s.Dim(fmt.Sprintf("%s sends at most %s, and %s for it", terminal.Printable(n.Name),
+		s.Printf("\n%s\n", s.Dim(fmt.Sprintf("%s sends at most %s, and %s for it", terminal.OneLine(n.Name),
 			rateWords(n), wait)))
 	}
 }

@@ -29,9 +29,9 @@ func (x Explanation) Print(s *terminal.Screen) {
 	}
 	about = append(about, "project "+x.Project, "source "+x.Source, "by "+fmt.Sprint(x.Actor["name"]),
 		x.Now.Format(terminal.TimeFormat))
-	s.Printf("%s  %s\n", s.Bold(terminal.Printable(x.Event)), s.Dim(terminal.Printable(strings.Join(about, " · "))))
+	s.Printf("%s  %s\n", s.Bold(terminal.OneLine(x.Event)), s.Dim(terminal.OneLine(strings.Join(about, " · "))))
 	if x.Refused != "" {
-		s.Printf("%s %s\n", s.Bad("would be refused with 403:"), terminal.Printable(x.Refused))
+		s.Printf("%s %s\n", s.Bad("would be refused with 403:"), terminal.OneLine(x.Refused))
 	}
 	for _, r := range x.Rules {
 		s.Printf("\n%s\n", outcomeLine(s, r.Result, r.Condition))
@@ -57,7 +57,7 @@ func (x Explanation) printMessage(s *terminal.Screen, n rules.Notification) {
 		printRemarks(s, n)
 		return
 	}
-	s.Printf("    %s %s\n", s.Good("→"), s.Bold(terminal.Printable(n.Notifier)))
+	s.Printf("    %s %s\n", s.Good("→"), s.Bold(terminal.OneLine(n.Notifier)))
 	x.Draw(n)
 	printFallbacks(s, n.Fallbacks)
 	printRemarks(s, n)
@@ -70,13 +70,13 @@ func printRemarks(s *terminal.Screen, n rules.Notification) {
 		if r.Wrong {
 			label = s.Bad("would be refused:")
 		}
-		s.Printf("      %s %s\n", label, terminal.Printable(r.String()))
+		s.Printf("      %s %s\n", label, terminal.OneLine(r.String()))
 	}
 }
 
 // outcomeLine returns the outcome of one rule. condition is nil if only the decision is known.
 func outcomeLine(s *terminal.Screen, r rules.Result, condition *condition.Trace) string {
-	name := s.Bold(terminal.Printable(r.Rule))
+	name := s.Bold(terminal.OneLine(r.Rule))
 	suffix := ""
 	if condition != nil && string(condition.Value) == "true" {
 		suffix = ", though its condition is true"
@@ -87,18 +87,18 @@ func outcomeLine(s *terminal.Screen, r rules.Result, condition *condition.Trace)
 	case rules.NoRecipients:
 		return s.Warn("✓") + " " + name + "  " + s.Warn("no_recipients:") + " matched" + noRecipients(r)
 	case rules.Silenced:
-		return s.Warn("✓") + " " + name + "  " + s.Warn("silenced:") + " matched, but silenced " + terminal.Printable(r.Reason)
+		return s.Warn("✓") + " " + name + "  " + s.Warn("silenced:") + " matched, but silenced " + terminal.OneLine(r.Reason)
 	case rules.NotMatched:
 		return s.Dim("·") + " " + name + "  did not match"
 	case rules.Failed:
-		return s.Bad("✗") + " " + name + "  " + s.Bad("error:") + " " + terminal.Printable(r.Reason)
+		return s.Bad("✗") + " " + name + "  " + s.Bad("error:") + " " + terminal.OneLine(r.Reason)
 	case rules.Disabled:
 		return s.Dim("-") + " " + name + "  disabled" + suffix
 	case rules.Stopped:
-		return s.Dim("-") + " " + name + "  stopped: " + terminal.Printable(r.Reason) + suffix
+		return s.Dim("-") + " " + name + "  stopped: " + terminal.OneLine(r.Reason) + suffix
 	}
 	outcome := strings.TrimSuffix(string(r.Outcome)+": "+r.Reason, ": ")
-	return s.Warn("-") + " " + name + "  " + terminal.Printable(outcome)
+	return s.Warn("-") + " " + name + "  " + terminal.OneLine(outcome)
 }
 
 // noRecipients names the notifiers that get no message, because no recipient is left.
@@ -106,7 +106,7 @@ func noRecipients(r rules.Result) string {
 	if len(r.NoRecipients) == 0 {
 		return ""
 	}
-	return terminal.Printable(", but no recipient is left for " + strings.Join(r.NoRecipients, ", "))
+	return terminal.OneLine(", but no recipient is left for " + strings.Join(r.NoRecipients, ", "))
 }
 
 func printNote(s *terminal.Screen, note string) {
@@ -134,7 +134,7 @@ func printTrace(s *terminal.Screen, t *condition.Trace) {
 	}
 	rows := traceRows(s, t, "", "")
 	for i := range rows {
-		rows[i].text = terminal.Truncate(terminal.Printable(rows[i].text), limit)
+		rows[i].text = terminal.Truncate(terminal.OneLine(rows[i].text), limit)
 		wide = max(wide, terminal.Columns(rows[i].text))
 	}
 	for _, r := range rows {
@@ -172,7 +172,7 @@ func traceValue(s *terminal.Screen, t *condition.Trace) (string, func(string) st
 	case t.State == condition.Skipped:
 		return "(not evaluated)", s.Dim
 	case t.Error != "":
-		return "error: " + terminal.Printable(t.Error), s.Bad
+		return "error: " + terminal.OneLine(t.Error), s.Bad
 	case t.State == condition.Broken:
 		return "error", s.Bad
 	}
@@ -184,13 +184,13 @@ func traceValue(s *terminal.Screen, t *condition.Trace) (string, func(string) st
 	case "null":
 		return "nil", s.Warn
 	default:
-		return terminal.Truncate(terminal.Printable(text), 60), func(text string) string { return text }
+		return terminal.Truncate(terminal.OneLine(text), 60), func(text string) string { return text }
 	}
 }
 
 // printMessage prints the fields and options of a message.
 func printMessage(s *terminal.Screen, n rules.Notification) {
-	s.Printf("    %s %s\n", s.Good("→"), s.Bold(terminal.Printable(n.Notifier)))
+	s.Printf("    %s %s\n", s.Good("→"), s.Bold(terminal.OneLine(n.Notifier)))
 	field := func(name, text string) {
 		if text == "" {
 			return
@@ -218,7 +218,7 @@ func printFallbacks(s *terminal.Screen, all []rules.Fallback) {
 	for _, f := range all {
 		names = append(names, f.Notifier)
 	}
-	s.Printf("      %s %s\n", s.Dim("fallback:"), terminal.Printable(strings.Join(names, ", then ")))
+	s.Printf("      %s %s\n", s.Dim("fallback:"), terminal.OneLine(strings.Join(names, ", then ")))
 }
 
 // optionLines returns each option as key: value. Texts are plain, other values are JSON.
@@ -314,8 +314,8 @@ func (x Stored) Print(s *terminal.Screen) error {
 	if err := json.Unmarshal(ev.Decisions, &d); err != nil {
 		return fmt.Errorf("reading the decision: %w", err)
 	}
-	s.Printf("%s  %s\n", s.Bold(terminal.Printable(ev.Event)),
-		s.Dim(terminal.Printable(fmt.Sprintf("event %s · project %s · source %s · received %s",
+	s.Printf("%s  %s\n", s.Bold(terminal.OneLine(ev.Event)),
+		s.Dim(terminal.OneLine(fmt.Sprintf("event %s · project %s · source %s · received %s",
 			ev.ID, ev.Project, ev.Source, ev.ReceivedAt.Format(terminal.TimeFormat)))))
 	slices.Reverse(ev.Deliveries) // they are listed newest first
 	listed := 0
@@ -348,7 +348,7 @@ func (x Stored) Print(s *terminal.Screen) error {
 
 func printSummary(s *terminal.Screen, d desk.Delivery) {
 	state := stateOf(s, d)
-	s.Printf("    %s %s  %s after %s  %s\n", s.Good("→"), s.Bold(terminal.Printable(d.Notifier)),
+	s.Printf("    %s %s  %s after %s  %s\n", s.Good("→"), s.Bold(terminal.OneLine(d.Notifier)),
 		state.Paint(state.Text), terminal.Plural(d.Attempts, "attempt"), s.Dim("delivery "+d.ID))
 	s.PrintSentences("      ", d.Title, nil)
 	if d.Error != "" && !isDryRun(d) {

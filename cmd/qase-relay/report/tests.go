@@ -108,53 +108,53 @@ func (c TestCoverage) print(s *terminal.Screen, least float64) {
 	}
 	s.Printf("\n")
 	for _, name := range c.Missing {
-		s.Printf("  no test makes it match: %s\n", terminal.Printable(name))
+		s.Printf("  no test makes it match: %s\n", terminal.OneLine(name))
 	}
 }
 
 func printTest(s *terminal.Screen, t ruletest.Result) {
 	if t.Passed {
-		s.Printf("%s    %s\n", s.Good("ok"), terminal.Printable(t.Name))
+		s.Printf("%s    %s\n", s.Good("ok"), terminal.OneLine(t.Name))
 	} else {
-		s.Printf("%s  %s (%s:%d)\n", s.Bad("FAIL"), s.Bold(terminal.Printable(t.Name)), terminal.Printable(t.File),
+		s.Printf("%s  %s (%s:%d)\n", s.Bad("FAIL"), s.Bold(terminal.OneLine(t.Name)), terminal.OneLine(t.File),
 			t.Line)
 	}
 	for _, f := range t.Failures {
 		printFailure(s, f)
 	}
 	for _, note := range t.Notes {
-		s.Printf("    %s %s\n", s.Warn("note:"), terminal.Printable(note))
+		s.Printf("    %s %s\n", s.Warn("note:"), terminal.OneLine(note))
 	}
 	for _, warning := range t.Warnings {
-		s.Printf("    %s %s\n", s.Warn("warning:"), terminal.Printable(warning))
+		s.Printf("    %s %s\n", s.Warn("warning:"), terminal.OneLine(warning))
 	}
 }
 
 func printFailure(s *terminal.Screen, f ruletest.Failure) {
 	switch f.Kind {
 	case ruletest.Missing:
-		s.Printf("    %s: %s (expected in line %d)\n      %s\n", s.Bad("missing"), terminal.Printable(f.Expected),
-			f.Line, terminal.Printable(f.Reason))
+		s.Printf("    %s: %s (expected in line %d)\n      %s\n", s.Bad("missing"), terminal.OneLine(f.Expected),
+			f.Line, terminal.OneLine(f.Reason))
 		if f.Condition != nil {
 			printTrace(indentedScreen(s), f.Condition)
 		}
 	case ruletest.Different:
-		s.Printf("    %s: %s (expected in line %d)\n", s.Bad("different"), terminal.Printable(f.Expected), f.Line)
+		s.Printf("    %s: %s (expected in line %d)\n", s.Bad("different"), terminal.OneLine(f.Expected), f.Line)
 		for _, d := range f.Fields {
 			printFieldDiff(s, d)
 		}
 	case ruletest.Unexpected:
-		s.Printf("    %s: a message of %s\n", s.Bad("unexpected"), terminal.Printable(f.Got.Rule))
+		s.Printf("    %s: a message of %s\n", s.Bad("unexpected"), terminal.OneLine(f.Got.Rule))
 		printMessage(indentedScreen(s), *f.Got)
 	}
 }
 
 // printFieldDiff prints the expected and the actual value of a field, or a line diff if they have several lines.
 func printFieldDiff(s *terminal.Screen, d ruletest.FieldDiff) {
-	s.Printf("      %s\n", s.Bold(terminal.Printable(d.Field)))
+	s.Printf("      %s\n", s.Bold(terminal.OneLine(d.Field)))
 	if d.Exact != nil && strings.Contains(*d.Exact+d.Got, "\n") {
 		for _, line := range lineDiff(*d.Exact, d.Got) {
-			s.Printf("        %s\n", terminal.Printable(line))
+			s.Printf("        %s\n", terminal.OneLine(line))
 		}
 		return
 	}
@@ -165,10 +165,10 @@ func printFieldDiff(s *terminal.Screen, d ruletest.FieldDiff) {
 	case strings.HasPrefix(d.Got, "[") && strings.HasSuffix(d.Got, "]") && json.Valid([]byte(d.Got)):
 		got = d.Got // a list, as an expectation has it
 	}
-	s.Printf("        expected  %s\n        got       %s\n", s.Good(terminal.Printable(d.Expected)),
-		s.Bad(terminal.Printable(got)))
+	s.Printf("        expected  %s\n        got       %s\n", s.Good(terminal.OneLine(d.Expected)),
+		s.Bad(terminal.OneLine(got)))
 	if d.Hint != "" {
-		s.Printf("        %s\n", terminal.Printable(d.Hint))
+		s.Printf("        %s\n", terminal.OneLine(d.Hint))
 	}
 }
 

@@ -14,7 +14,7 @@ func PrintProblems(s *Screen, problems diag.Problems) {
 		if p.Severity == diag.Warning {
 			word = s.Warn(string(p.Severity) + ":")
 		}
-		s.Printf("%s: %s %s\n", s.Bold(Printable(p.Place())), word, Printable(p.Message))
+		s.Printf("%s: %s %s\n", s.Bold(OneLine(p.Place())), word, Printable(p.Message))
 		if p.Source != "" && p.Line > 0 {
 			printExcerpt(s, p)
 		}

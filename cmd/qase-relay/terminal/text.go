@@ -39,6 +39,16 @@ func Printable(s string) string {
 	return out.String()
 }
 
+// OneLine is Printable within a line: line breaks and tabs become spaces, so that an event cannot begin a line of its own.
+func OneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return ' '
+		}
+		return r
+	}, Printable(s))
+}
+
 const zeroWidthJoiner = '\u200d'
 
 // printable returns r, U+FFFD for a control character, or -1 for an invisible character.

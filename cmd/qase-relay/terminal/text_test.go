@@ -88,3 +88,9 @@ func TestColorIsForTerminalsOnly(t *testing.T) {
 		t.Errorf("a file is taken for a terminal: %+v", s)
 	}
 }
+
+func TestOneLineHasNoBreaks(t *testing.T) {
+	if got := OneLine("a\r\nb\tc\x1b"); got != "a\uFFFD b c\uFFFD" {
+		t.Errorf("got %q", got)
+	}
+}
