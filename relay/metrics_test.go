@@ -46,6 +46,11 @@ func TestTheSeriesOfNotifiersExistFromTheStart(t *testing.T) {
 				}
 			}
 		}
+		for _, state := range []string{"active", "pending", "expired"} {
+			if line := `qase_relay_silences{state="` + state + `"} 0`; !strings.Contains(text, line) {
+				t.Errorf("no %s", line)
+			}
+		}
 		if !strings.Contains(r.series(), `promhttp_metric_handler_requests_total{code="200"} 1`) {
 			t.Error("scrapes are not counted")
 		}

@@ -132,6 +132,7 @@ func (e *Engine) refreshMetrics(ctx context.Context) {
 		states[name] = s.State
 	}
 	e.Metrics.SetStates(states, dispatch.StateNames())
+	e.Metrics.SetSilences(e.silences.Count())
 	backlogs, err := e.Store.Backlog(ctx)
 	if err != nil {
 		e.storeFailed(ctx, "counting the backlog", err)

@@ -21,6 +21,8 @@ type Settings struct {
 	// TrustedProxies are the networks of proxies whose X-Forwarded-For and Forwarded name the client.
 	TrustedProxies []netip.Prefix
 	NoEmoji        bool // messages have no emoji of their level
+	// SilenceMax is how long a silence may last; default 30 days.
+	SilenceMax time.Duration
 }
 
 // Backlog limits the unfinished deliveries: at a limit, events are refused. Zero means no limit.

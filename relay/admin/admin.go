@@ -52,7 +52,7 @@ func New(o Options) http.Handler {
 	closed := mux.NewRouter().SkipClean(true).UseEncodedPath()
 	s.routes(closed)
 	for _, r := range []*mux.Router{open, closed} {
-		r.MethodNotAllowedHandler = http.HandlerFunc(methodNotAllowed)
+		r.MethodNotAllowedHandler = methodNotAllowed(r)
 	}
 	closed.NotFoundHandler = http.HandlerFunc(notFound)
 	cross := http.NewCrossOriginProtection()
@@ -88,6 +88,8 @@ func (s *server) routes(r *mux.Router) {
 	get(r, "/api/v1/rules", s.rules)
 	get(r, "/api/v1/notifiers", s.notifiers)
 	get(r, "/api/v1/drift", s.drift)
+	get(r, "/api/v1/silences", s.silences)
+	get(r, "/api/v1/silences/{id}", s.silence)
 	get(r, "/api/v1/openapi.json", describe)
 	post(r, "/api/v1/events/replay", s.replayMany)
 	post(r, "/api/v1/events/{id}/replay", s.replayOne)
@@ -96,6 +98,9 @@ func (s *server) routes(r *mux.Router) {
 	post(r, "/api/v1/deliveries/{id}/cancel", s.cancel)
 	post(r, "/api/v1/notifiers/{name}/resume", s.resume)
 	post(r, "/-/reload", s.reload)
+	post(r, "/api/v1/silences", s.addSilence)
+	r.HandleFunc("/api/v1/silences/{id}", s.changeSilence).Methods(http.MethodPut)
+	r.HandleFunc("/api/v1/silences/{id}", s.expireSilence).Methods(http.MethodDelete)
 }
 
 func get(r *mux.Router, path string, h http.HandlerFunc) {
@@ -157,6 +162,10 @@ GET  /api/v1/rules
 GET  /api/v1/notifiers         each with its state and its backlog
 POST /api/v1/notifiers/NAME/resume  try a receiver that was gone or failed
 GET  /api/v1/drift             events and fields that are not in the catalog
+GET  /api/v1/silences          messages that are held back for some time; filter: state
+POST /api/v1/silences          add one: {"matchers": ["rule=…"], "for": "2h"}
+                               ?preview=24h: say which messages of that time it matches
+GET  /api/v1/silences/ID       PUT changes it, DELETE expires it
 `)
 }
 

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
+
+	"github.com/gorilla/mux"
 
 	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/dispatch"
@@ -15,10 +18,15 @@ import (
 // answer writes v, or the error of the desk.
 func (s *server) answer(w http.ResponseWriter, v any, err error) {
 	var state *desk.StateError
+	var input *desk.InputError
 	failed := &desk.OpError{Op: "answering", Err: err}
 	switch {
 	case err == nil:
 		writeJSON(w, http.StatusOK, v)
+	case errors.As(err, &input):
+		writeError(w, http.StatusBadRequest, input.Message)
+	case errors.Is(err, desk.ErrNoSilence):
+		writeError(w, http.StatusNotFound, err.Error())
 	case errors.Is(err, store.ErrNotFound):
 		writeError(w, http.StatusNotFound, "no event or delivery has this id")
 	case errors.Is(err, dispatch.ErrNoNotifier):
@@ -53,13 +61,20 @@ func notFound(w http.ResponseWriter, _ *http.Request) {
 	writeError(w, http.StatusNotFound, "not found; / lists the endpoints")
 }
 
-func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
-	allow := "GET, HEAD"
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		allow = http.MethodPost
+// methodNotAllowed answers a call to a path of a router that has other methods.
+func methodNotAllowed(router *mux.Router) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var allowed []string
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete} {
+			try, match := r.Clone(r.Context()), mux.RouteMatch{}
+			if try.Method = method; router.Match(try, &match) && match.MatchErr == nil {
+				allowed = append(allowed, method)
+			}
+		}
+		allow := strings.Join(allowed, ", ")
+		w.Header().Set("Allow", allow)
+		writeError(w, http.StatusMethodNotAllowed, "method not allowed: use "+allow)
 	}
-	w.Header().Set("Allow", allow)
-	writeError(w, http.StatusMethodNotAllowed, "method not allowed: use "+allow)
 }
 
 func crossOrigin(w http.ResponseWriter, _ *http.Request) {

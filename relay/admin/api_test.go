@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -13,9 +14,14 @@ import (
 
 	"qaserelay/relay"
 	"qaserelay/relay/admin/desk"
+	"qaserelay/relay/config"
 	"qaserelay/relay/dispatch"
+	"qaserelay/relay/dispatch/dispatchtest"
+	"qaserelay/relay/silences"
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/sqlite"
+	"qaserelay/rules"
+	"qaserelay/rules/people"
 )
 
 // testAPI is a running admin API over a real store with five events. Each has a delivery: that of the third is dead,
@@ -75,6 +81,7 @@ func start(t *testing.T, o Options) *testAPI {
 
 // options are those of a desk over the store.
 func (d *testAPI) options() desk.Options {
+	ids := store.NewIDs(1)
 	return desk.Options{
 		Store: d.store,
 		Status: func() desk.Status {
@@ -94,7 +101,19 @@ func (d *testAPI) options() desk.Options {
 			return nil
 		},
 		Replay: d.replay,
+		Silences: silences.New(silences.Options{KV: d.store, Now: d.store.Now, Logger: slog.New(slog.DiscardHandler),
+			NewID: func(now time.Time) string { return ids.Next(now).String() }}),
+		Config: configWithRule,
 	}
+}
+
+// configWithRule has the rule done and the notifier ops.
+func configWithRule() *config.Config {
+	cfg := dispatchtest.Config(dispatchtest.Senders{"ops": nil})
+	cfg.Settings.Location = time.FixedZone("CET", 3600)
+	cfg.Rules = rules.NewSet(rules.Options{Settings: cfg.Settings, People: people.New(nil)},
+		[]*rules.Rule{{RuleInfo: rules.RuleInfo{Name: "done", Enabled: true}}})
+	return cfg
 }
 
 func (d *testAPI) fill(t *testing.T) {

@@ -80,7 +80,7 @@ func TestEveryRouteIsDescribedAndEveryDescribedOneIsThere(t *testing.T) {
 // The lists name the parameters that they take when they are asked for another.
 func TestEveryParameterOfAListIsDescribed(t *testing.T) {
 	d, described := open(t, ""), readDescription(t)
-	for _, path := range []string{"/api/v1/events", "/api/v1/events/export", "/api/v1/deliveries"} {
+	for _, path := range []string{"/api/v1/events", "/api/v1/events/export", "/api/v1/deliveries", "/api/v1/silences"} {
 		var names []string
 		for _, p := range described.Paths[path]["get"].Parameters {
 			names = append(names, p.Name)
@@ -102,6 +102,8 @@ func TestEveryFieldOfAnAnswerIsDescribed(t *testing.T) {
 		"Event": desk.Event{}, "EventPage": desk.EventPage{}, "Delivery": desk.Delivery{}, "DeliveryPage": desk.DeliveryPage{}, "Attempt": desk.Attempt{}, "Status": desk.Status{},
 		"Rule": desk.Rule{}, "Notifier": desk.Notifier{}, "Choice": choice{}, "Replay": desk.Replay{}, "Drift": relay.Drift{},
 		"ExportPage": desk.ExportPage{}, "Exported": desk.Exported{}, "Decided": desk.Decided{}, "Message": desk.Message{},
+		"Silence": desk.Silence{}, "SilenceSpec": desk.SilenceSpec{}, "SilencePreview": desk.SilencePreview{},
+		"SilencedMessage": desk.SilencedMessage{},
 	} {
 		var has, needs []string
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(answer)) {

@@ -14,7 +14,8 @@ func (r *Relay) adminOptions(m *metrics.Metrics) admin.Options {
 	return admin.Options{
 		Desk: desk.New(desk.Options{Store: r.store, Status: r.status, Retry: r.engine.Retry,
 			Cancel: r.engine.Cancel, Rerender: r.engine.Rerender, Replay: r.engine.Replay,
-			Resume: r.engine.Resume, Drift: r.engine.Drift, Logger: r.o.Logger}),
+			Resume: r.engine.Resume, Drift: r.engine.Drift, Silences: r.engine.Silences(),
+			Config: r.engine.Config, Logger: r.o.Logger}),
 		Metrics: m.Handler(),
 		Ready:   r.engine.Ready,
 		Reload:  r.reloader.Reload,

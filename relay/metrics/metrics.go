@@ -47,6 +47,7 @@ type Metrics struct {
 	lastEvent     *prometheus.GaugeVec
 	drift         *prometheus.CounterVec
 	states        *prometheus.GaugeVec
+	silences      *prometheus.GaugeVec
 	fired         *prometheus.CounterVec
 	slotErrors    *prometheus.CounterVec
 	reloadOK      prometheus.Gauge
@@ -113,6 +114,7 @@ func (m *Metrics) registerDeliveries() {
 		"(messages are sent), open (the receiver fails), half-open (one message tries it) or paused (the receiver is "+
 		"gone).",
 		"notifier", "state")
+	m.silences = m.gauge("silences", "Silences in a state: active (they hold messages back), pending or expired.", "state")
 }
 
 func (m *Metrics) counter(name, help string, labels ...string) *prometheus.CounterVec {
@@ -235,6 +237,13 @@ func (m *Metrics) SetStates(notifiers map[string]string, possible []string) {
 			m.states.WithLabelValues(name, p).Set(0)
 		}
 		m.states.WithLabelValues(name, state).Set(1)
+	}
+}
+
+// SetSilences sets how many silences are in each state.
+func (m *Metrics) SetSilences(states map[string]int) {
+	for state, n := range states {
+		m.silences.WithLabelValues(state).Set(float64(n))
 	}
 }
 

@@ -30,10 +30,11 @@ const (
 	maxTries = 20
 )
 
-// Errors of changes. An id that is not known is [store.ErrNotFound].
+// Errors of changes.
 var (
-	ErrExpired = errors.New("the silence is expired")
-	ErrTooMany = fmt.Errorf("there are %d silences that are not expired, which is the most: expire some first",
+	ErrNotFound = store.ErrNotFound
+	ErrExpired  = errors.New("the silence is expired")
+	ErrTooMany  = fmt.Errorf("there are %d silences that are not expired, which is the most: expire some first",
 		silence.Most)
 )
 
@@ -75,6 +76,19 @@ func New(o Options) *Register {
 
 // List returns the silences.
 func (r *Register) List() *silence.List { return r.list.Load() }
+
+// Count returns how many silences are in each state.
+func (r *Register) Count() map[string]int {
+	counts := map[string]int{}
+	for _, state := range silence.States() {
+		counts[string(state)] = 0
+	}
+	now := r.o.Now()
+	for _, s := range r.List().All() {
+		counts[string(s.State(now))]++
+	}
+	return counts
+}
 
 // Load reads the silences from the store.
 func (r *Register) Load(ctx context.Context) error {

@@ -69,6 +69,8 @@ func schemaWords() map[string]word {
 			"accepted, such as 1GiB; 0 means no limit. Default: 64MiB.",
 		"settings.trusted_proxies": "Addresses or networks of reverse proxies whose X-Forwarded-For and Forwarded name " +
 			"the client, for allow_from and the log. Default: none.",
+		"settings.silences":     "Limits of silences.",
+		"settings.silences.max": "Longest time that a silence may last. Default: 30d.",
 		"settings.emoji": "false leaves out the emoji of the level (🔴 ⚠️ ✅) before titles in chats and push " +
 			"notifications. Default: true.",
 

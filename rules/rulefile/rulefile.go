@@ -152,7 +152,7 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 		IgnoreUnset: o.IgnoreUnset,
 		KeyHint:     hintForKey, EntryHint: entryMeant, Examples: map[string]string{
 			"retry": "{for: 24h}", "settings.retention": "{events: 30d}", "settings": "{timezone: Europe/Berlin}",
-			"settings.backlog": "{deliveries: 100000}", "windows": "{office: " + windowExample + "}",
+			"settings.backlog": "{deliveries: 100000}", "settings.silences": "{max: 30d}", "windows": "{office: " + windowExample + "}",
 			"a rule": "{name: …, when: …, notify: […]}", "a notifier": "{name: …, type: …}",
 			"a test": "{name: …, event: run.completed, expect: [{rule: …}]}"}}
 	documents := r.readAll(files)

@@ -9,6 +9,7 @@ import (
 
 	"qaserelay/rules"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/silence"
 	"qaserelay/rules/value"
 	"qaserelay/rules/yamldoc"
 )
@@ -31,6 +32,9 @@ type settingsSpec struct {
 	MinFreeDisk    *value.Size    `yaml:"min_free_disk"`
 	TrustedProxies []yamldoc.Text `yaml:"trusted_proxies"`
 	Emoji          *bool          `yaml:"emoji"`
+	Silences       struct {
+		Max time.Duration `yaml:"max"`
+	} `yaml:"silences"`
 }
 
 const defaultQaseURL = "https://app.qase.io"
@@ -44,6 +48,7 @@ func defaultSettings() rules.Settings {
 		OrderWait:   time.Hour,
 		Backlog:     rules.Backlog{Deliveries: 1_000_000, Bytes: 10 << 30},
 		MinFreeDisk: 64 << 20,
+		SilenceMax:  silence.Longest,
 	}
 }
 
@@ -87,6 +92,7 @@ func (d *document) apply(spec *settingsSpec, s *rules.Settings) {
 	s.Retention.Events = cmp.Or(spec.Retention.Events, s.Retention.Events)
 	s.Retention.Dead = cmp.Or(spec.Retention.Dead, s.Retention.Dead)
 	s.Retention.Entities = cmp.Or(spec.Retention.Entities, s.Retention.Entities)
+	s.SilenceMax = cmp.Or(spec.Silences.Max, s.SilenceMax)
 	s.OrderWait = cmp.Or(spec.OrderWait, s.OrderWait)
 	if n := spec.Backlog.Deliveries; n != nil {
 		s.Backlog.Deliveries = int(*n)

@@ -102,7 +102,7 @@ var wishedAtTop = []wished{
 	{[]string{"version", "apiVersion", "kind", "schema"}, "a rules file has no version"},
 	{[]string{"global", "config", "configuration", "options", "general"}, "write settings:"},
 	{[]string{"defaults", "default"}, "what all messages of a notifier have stands on the notifier"},
-	{[]string{"silences", "mutes", "inhibit_rules"}, "a rule is switched off by enabled: false"},
+	{[]string{"silences", "mutes", "inhibit_rules"}, "silences are made while the relay runs: qase-relay silences add rule=NAME --for 2h"},
 	{[]string{"window", "hours", "time_intervals", "active_time_intervals", "business_hours", "working_hours", "schedules",
 		"calendars"}, `write windows: {office: {days: [mon-fri], hours: "09:00-18:00"}}`},
 	{[]string{"quiet_hours", "mute_time_intervals", "active"}, ofRule},

@@ -15,7 +15,8 @@ import (
 	"qaserelay/rules/condition"
 )
 
-// Silence says which messages are not sent, and from when until when. The zero value matches nothing.
+// Silence says which messages are not sent, and from when until when. One without
+// matchers and a condition is about every message.
 type Silence struct {
 	ID       string    `json:"id"`
 	Matchers []Matcher `json:"matchers"`
@@ -83,9 +84,6 @@ func (s *Silence) Expire(now time.Time) {
 // Matches reports whether the silence is about a message, whatever the time. env returns the variables of its event for
 // the condition of the silence; without it, or where the condition fails, a silence with a condition does not match.
 func (s *Silence) Matches(f *Fields, env func() *condition.Env) bool {
-	if len(s.Matchers) == 0 && s.When == "" && s.ID == "" {
-		return false
-	}
 	for i := range s.Matchers {
 		if !s.Matchers[i].matches(f) {
 			return false

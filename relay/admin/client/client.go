@@ -104,26 +104,23 @@ func (e *AnswerError) Unwrap() error { return e.Err }
 
 // Get decodes the answer at path, below /api/v1, into v.
 func (c *Client) Get(ctx context.Context, path string, query url.Values, v any) error {
-	return c.exchange(ctx, request{method: http.MethodGet, path: path, query: query}, v)
+	return c.Send(ctx, Request{Method: http.MethodGet, Path: path, Query: query}, v)
 }
 
 // Post sends body as JSON and decodes the answer into v.
 func (c *Client) Post(ctx context.Context, path string, body, v any) error {
-	data, err := json.Marshal(body)
-	if err != nil {
-		return fmt.Errorf("encoding the request: %w", err)
-	}
-	return c.exchange(ctx, request{method: http.MethodPost, path: path, body: data}, v)
+	return c.Send(ctx, Request{Method: http.MethodPost, Path: path, Body: body}, v)
 }
 
-// request is one request to the admin API.
-type request struct {
-	method, path string
-	query        url.Values
-	body         []byte
+// Request is one request to the admin API.
+type Request struct {
+	Method, Path string // the path is below /api/v1
+	Query        url.Values
+	Body         any // sent as JSON; nil is none
 }
 
-func (c *Client) exchange(ctx context.Context, r request, v any) error {
+// Send makes a request and decodes the answer into v.
+func (c *Client) Send(ctx context.Context, r Request, v any) error {
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
 	answer, err := c.open(ctx, r)
@@ -142,18 +139,24 @@ func (c *Client) exchange(ctx context.Context, r request, v any) error {
 }
 
 // open returns the body of an answer that is not an error. The caller has to close it.
-func (c *Client) open(ctx context.Context, r request) (io.ReadCloser, error) {
+func (c *Client) open(ctx context.Context, r Request) (io.ReadCloser, error) {
 	base, err := url.Parse(c.o.URL)
 	if err != nil || base.Host == "" {
 		return nil, &AddressError{c.o.URL}
 	}
-	u := base.JoinPath("api/v1", r.path)
-	u.RawQuery = r.query.Encode()
-	req, err := http.NewRequestWithContext(ctx, r.method, u.String(), bytes.NewReader(r.body))
+	u := base.JoinPath("api/v1", r.Path)
+	u.RawQuery = r.Query.Encode()
+	var body []byte
+	if r.Body != nil {
+		if body, err = json.Marshal(r.Body); err != nil {
+			return nil, fmt.Errorf("encoding the request: %w", err)
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, r.Method, u.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("asking %s: %w", redact.Address(c.o.URL), c.secrets.Err(err))
 	}
-	if r.body != nil {
+	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if c.o.Token != "" {

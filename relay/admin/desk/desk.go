@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"qaserelay/relay"
+	"qaserelay/relay/config"
+	"qaserelay/relay/silences"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 )
@@ -41,6 +43,10 @@ type Options struct {
 	Resume func(ctx context.Context, notifier string) error
 	// Drift lists the events and fields that arrived and are not in the catalog.
 	Drift func() []relay.Drift
+	// Silences are the silences of the relay.
+	Silences *silences.Register
+	// Config returns the current configuration.
+	Config func() *config.Config
 	// Logger gets the errors of replays; nil logs nothing.
 	Logger *slog.Logger
 }
