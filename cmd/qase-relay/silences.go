@@ -154,7 +154,9 @@ func newSilencesList(c *terminal.Console) *cobra.Command {
 	var state string
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List silences: the active ones first, and those that expired in the last 5 days last",
+		Short: "List silences, the active ones first",
+		Long: `Lists the active silences, then the pending ones, and then those that expired
+in the last 5 days.`,
 		Example: `  qase-relay silences list
   qase-relay silences list --state active --json`,
 		Args: terminal.ArgsBetween(0, 0, ""),
