@@ -59,7 +59,8 @@ func (e *Engine) storeBatch(ctx context.Context, batch []*pendingEvent) error {
 	events := make([]store.Event, len(batch))
 	for i, p := range batch {
 		keys := e.stateKeys(cfg, p.event)
-		events[i] = store.Event{ID: e.IDs.Next(e.Now()), Source: p.event.Source, Name: p.event.Name,
+		p.id = e.IDs.Next(e.Now())
+		events[i] = store.Event{ID: p.id, Source: p.event.Source, Name: p.event.Name,
 			Project: p.event.Project, Hash: p.hash, Body: p.event.Body, ReceivedAt: p.event.ReceivedAt,
 			Keys: keys, MoreKeys: e.moreKeys(cfg, p, keys), ReplayOf: p.replayOf}
 	}

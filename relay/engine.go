@@ -73,7 +73,7 @@ func New(o Options) *Engine {
 	d := dispatch.New(dispatch.Options{Store: o.Store, Config: o.Config, Logger: o.Logger, Metrics: o.Metrics,
 		Now: o.Now, Rand: o.Rand, IDs: o.IDs, StoreFailed: e.storeFailed, SlotsChanged: e.waker.look})
 	o.Logger, o.Metrics, o.Now, o.IDs = d.Logger, d.Metrics, d.Now, d.IDs // with their defaults
-	e.waker.fresh = make(chan struct{}, 1)
+	e.waker.fresh, e.waker.rules = make(chan struct{}, 1), ownSlotRules()
 	e.Options, e.dispatcher, e.qase = o, d, qaseapi.NewClient(o.Logger, o.Now)
 	e.silences = newSilences(o)
 	e.config.Store(o.Config)

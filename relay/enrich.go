@@ -6,6 +6,7 @@ import (
 
 	"qaserelay/relay/qaseapi"
 	"qaserelay/rules"
+	"qaserelay/rules/memory"
 )
 
 // enrich fills in the fields of the entity and the member that the Qase API has and events did not bring. It does so
@@ -31,5 +32,5 @@ func (e *Engine) lacksTitle(ctx context.Context, p *pendingEvent, key string) bo
 		return false
 	}
 	state, err := e.Store.Get(ctx, key)
-	return err == nil && !rules.HasTitle(state)
+	return err == nil && !memory.HasTitle(state)
 }

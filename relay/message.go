@@ -19,7 +19,7 @@ func (e *Engine) newDelivery(
 	m := NewMessage(id.String(), ev, n)
 	message, err := json.Marshal(dispatch.StoredMessage{Message: m, Fallbacks: n.Fallbacks})
 	d := store.NewDelivery{ID: id, Rule: n.Rule, Notifier: n.Notifier, OrderKey: n.OrderKey(), Title: n.Title,
-		Message: message, Wait: cfg.Settings.OrderWait}
+		Message: message, Wait: cfg.Settings.OrderWait, Cancelled: n.Cancelled}
 	if e.DryRun {
 		d.Cancelled = store.DryRun
 	}
@@ -31,4 +31,16 @@ func NewMessage(id string, ev *event.Event, n rules.Notification) notifiers.Mess
 	return notifiers.Message{ID: id, Message: n.Message, Options: n.Options, EventName: ev.Name, Project: ev.Project,
 		Scope:  event.JoinKey(ev.Source, ev.Project),
 		Thread: n.EntityKey, Series: n.Series, CreatedAt: ev.ReceivedAt.UTC().Round(0)}
+}
+
+// itemsOf returns the items of a decision. One without a valid id is about the event of the decision.
+func itemsOf(d *rules.Decision) (items []store.Item) {
+	for _, it := range d.Items {
+		id, err := store.ParseID(it.Event)
+		if err != nil {
+			id = 0
+		}
+		items = append(items, store.Item{Key: it.Key, Event: id, Data: it.Data})
+	}
+	return items
 }

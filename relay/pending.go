@@ -18,7 +18,9 @@ import (
 type pendingEvent struct {
 	event    *event.Event
 	hash     [32]byte
+	id       store.ID       // that it is stored under
 	replayOf store.ID       // the stored event that it repeats, or zero
+	request  string         // of a replay: the same for all events of one request
 	entity   map[string]any // fields of its entity from the Qase API, or nil
 	member   map[string]any // fields of the acting member from the Qase API, or nil
 	seen     *rules.Seen    // of its entity, as stored before its batch

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"qaserelay/relay/config"
 	"qaserelay/relay/store"
@@ -31,8 +32,8 @@ func (e *Engine) plan(cfg *config.Config, p *pendingEvent, get func(string) ([]b
 		plan = store.Plan{}
 		plan.Decisions, err = json.Marshal(p.decision)
 	}
-	if p.replayOf != 0 { // newer events may have changed the state since
-		plan.Changes, plan.Items = nil, nil
+	if p.replayOf != 0 { // newer events may have changed the state since; the digest of a replay is its own
+		plan.Changes = slices.DeleteFunc(plan.Changes, func(c store.Change) bool { return !store.IsSlot(c.Key) })
 	}
 	return plan, err
 }
@@ -44,7 +45,7 @@ func (e *Engine) decideSafely(cfg *config.Config, p *pendingEvent,
 		d = failedDecision(fmt.Sprintf("the rules panicked: %v", panicked))
 	})
 	state := rules.State{Now: p.event.ReceivedAt, Get: get, Fetched: p.entity, Member: p.member, Seen: p.seen,
-		Silences: e.silences.List()}
+		EventID: p.id.String(), Dry: e.DryRun, Replay: p.request, Silences: e.silences.List()}
 	return e.decide(cfg.Rules, p.event, state)
 }
 
@@ -57,12 +58,13 @@ func (e *Engine) stateKeys(cfg *config.Config, ev *event.Event) []string {
 // moreKeys returns a function that lists further keys that the decision will read, once those of stateKeys are known, or
 // nil if there are none.
 func (e *Engine) moreKeys(cfg *config.Config, p *pendingEvent, keys []string) func(get func(string) ([]byte, error)) []string {
-	if len(keys) == 0 || !cfg.Rules.HasFlowKeys(p.event) {
+	if !cfg.Rules.HasFlowKeys(p.event) {
 		return nil
 	}
 	return func(get func(string) ([]byte, error)) (more []string) {
 		defer e.recoverRules(p.event, func(any) {})
-		more, p.seen = cfg.Rules.FlowKeys(p.event, keys, rules.State{Now: p.event.ReceivedAt, Get: get, Fetched: p.entity})
+		more, p.seen = cfg.Rules.FlowKeys(p.event, keys, rules.State{Now: p.event.ReceivedAt, Get: get, Fetched: p.entity,
+			Dry: e.DryRun, Replay: p.request})
 		return more
 	}
 }
@@ -95,8 +97,6 @@ func (e *Engine) planOf(cfg *config.Config, p *pendingEvent) (plan store.Plan, e
 	for _, c := range p.decision.Changes {
 		plan.Changes = append(plan.Changes, store.Change(c))
 	}
-	for _, it := range p.decision.Items {
-		plan.Items = append(plan.Items, store.Item{Key: it.Key, Data: it.Data})
-	}
+	plan.Items = itemsOf(&p.decision)
 	return plan, nil
 }

@@ -35,11 +35,11 @@ type ReplayedMessage struct {
 // change the state of their entities, which newer events may have changed since. A dry replay stores and sends nothing.
 // The results are in the order of ids.
 func (e *Engine) Replay(ctx context.Context, ids []store.ID, dry bool) []Replay {
-	replays := make([]Replay, 0, len(ids))
+	replays, request := make([]Replay, 0, len(ids)), e.IDs.Next(e.Now()).String()
 	for chunk := range slices.Chunk(ids, replayChunk) {
 		started := make([]*startedReplay, len(chunk))
 		for i, id := range chunk {
-			started[i] = e.startReplay(ctx, id, dry)
+			started[i] = e.startReplay(ctx, id, request, dry)
 		}
 		for _, r := range started {
 			replays = append(replays, r.result(ctx))
@@ -58,7 +58,7 @@ type startedReplay struct {
 }
 
 // startReplay reads the event, and decides it at once if the replay is dry or puts it into the inbox.
-func (e *Engine) startReplay(ctx context.Context, id store.ID, dry bool) *startedReplay {
+func (e *Engine) startReplay(ctx context.Context, id store.ID, request string, dry bool) *startedReplay {
 	r := &startedReplay{id: id, dry: dry}
 	stored, err := e.Store.Event(ctx, id)
 	if err != nil {
@@ -72,7 +72,7 @@ func (e *Engine) startReplay(ctx context.Context, id store.ID, dry bool) *starte
 	}
 	_ = json.Unmarshal(stored.Decisions, &r.first) // a decision that cannot be read has matched nothing
 	ev.ReceivedAt = e.Now()
-	r.event = &pendingEvent{event: ev, replayOf: id, done: make(chan struct{})}
+	r.event = &pendingEvent{event: ev, replayOf: id, request: request, done: make(chan struct{})}
 	e.enrich(ctx, r.event)
 	if dry {
 		_, r.err = e.plan(e.Config(), r.event, func(key string) ([]byte, error) { return e.Store.Get(ctx, key) })

@@ -121,7 +121,8 @@ func (t *turn) fire(w rules.Woken, s *store.Slot, get func(string) ([]byte, erro
 		}
 	}
 	var readErr error
-	d, err := t.wakeSafely(w, rules.State{Now: t.now, Silences: t.silences.List(), Get: func(key string) ([]byte, error) {
+	d, err := t.wakeSafely(w, rules.State{Now: t.now, Dry: t.DryRun, Silences: t.silences.List(), Get: func(key string) (
+		[]byte, error) {
 		value, err := get(key)
 		if err != nil && readErr == nil {
 			readErr = &readError{fmt.Errorf("reading the state for a decision: %w", err)}
@@ -175,9 +176,7 @@ func (t *turn) firing(d *rules.Decision, key string, out *firedSlot) (f store.Fi
 		f.Changes = append(f.Changes, store.Change(c))
 		out.moved = out.moved || c.Key == key && !c.Due.IsZero()
 	}
-	for _, it := range d.Items {
-		f.Items = append(f.Items, store.Item{Key: it.Key, Data: it.Data})
-	}
+	f.Items = itemsOf(d)
 	out.made = f.Deliveries
 	return f, nil
 }

@@ -34,6 +34,11 @@ const (
 	badFor = 7 * 24 * time.Hour
 )
 
+// ownSlotRules are those of the current rules.
+func ownSlotRules() *slotRules {
+	return &slotRules{knows: (*rules.Set).Knows, needs: (*rules.Set).Needs, wake: (*rules.Set).Wake}
+}
+
 // slotRules decide about slots.
 type slotRules struct {
 	// knows reports whether a rule has such slots.

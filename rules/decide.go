@@ -5,7 +5,6 @@ import (
 
 	"qaserelay/rules/event"
 	"qaserelay/rules/message"
-	"qaserelay/rules/template"
 )
 
 // Decide returns the decision on ev: the outcome of each rule, the notifications, and the values to store. It is
@@ -13,7 +12,8 @@ import (
 // caller knows of the failure and drops the decision.
 func (s *Set) Decide(ev *event.Event, st State) Decision {
 	v := s.view(ev, st)
-	d := Decision{Changes: v.changes}
+	d := Decision{}
+	ended := s.endWaits(v, st, &d)
 	candidates := s.index.candidates(ev)
 	recorded := s.index.all
 	if len(s.rules) > maxRecorded {
@@ -29,14 +29,30 @@ func (s *Set) Decide(ev *event.Event, st State) Decision {
 		}
 		r := s.rules[i]
 		result := s.outcome(r, v, stoppedBy, canMatch)
+		if end := ended[i]; end != nil {
+			result.Notes, result.Flow = end.Notes, end.Flow
+			delete(ended, i)
+		}
 		if result.Outcome.IsMatch() {
-			d.Notifications = append(d.Notifications, s.notify(r, s.audible(r, v, st, &result), v, &result)...)
+			if r.hasTiming() {
+				p := passage{Set: s, rule: r, view: v, state: st, result: &result, decision: &d, event: st.EventID}
+				d.Notifications = append(d.Notifications, p.pass()...)
+			} else {
+				d.Notifications = append(d.Notifications, s.notify(r, s.audible(r, v, st, &result), v, &result)...)
+			}
 			if r.Stop {
 				stoppedBy = r.Name
 			}
 		}
 		d.record(result)
 	}
+	for _, i := range s.index.enders(ev) {
+		if end := ended[i]; end != nil { // of a rule that the event cannot match
+			d.NotMatched--
+			d.record(*end)
+		}
+	}
+	d.Changes = append(v.changes, d.Changes...)
 	return d
 }
 
@@ -80,7 +96,7 @@ func (s *Set) notify(r *Rule, targets []*Target, v *view, result *Result) (all [
 			fallbacks, failed := t.renderFallbacks(v.context(), one.person)
 			notes = append(notes, failed...)
 			all = append(all, Notification{Message: m, Notifier: t.Notifier, Options: one.options, Fallbacks: fallbacks,
-				EntityKey: v.entityKey, Series: v.series, Person: one.to})
+				EntityKey: v.entityKey, Series: v.series, Person: one.to, target: slices.Index(r.Targets, t)})
 		}
 	}
 	if result.Notes = append(result.Notes, notes...); len(all) == 0 {
@@ -89,27 +105,9 @@ func (s *Set) notify(r *Rule, targets []*Target, v *view, result *Result) (all [
 	return all
 }
 
-// setMessage sets the variables of options and bodies of notifiers to the message.
-func (s *Set) setMessage(c template.Context, m *message.Message) {
-	plain := func(markdown string) string { return markdown }
-	if s.plainText != nil && c.Budget.Spend(plainCost*len(m.FullBody())) == nil {
-		plain = s.plainText
-	}
-	m.SetMessage(c.Vars, plain)
-}
-
-// plainCost is how many units a byte of Markdown takes to become plain text.
-const plainCost = 32
-
-// SetExample sets the message of a template's context to one for checks.
-func (s *Set) SetExample(c template.Context) {
-	s.setMessage(c, &message.Message{Rule: "example", Level: message.Info, Title: "An example", Body: "A *body*.",
-		URL: "https://app.qase.io/run/WEB/dashboard/7", Fields: []message.Field{{Name: "Plan", Value: "Smoke"}}})
-}
-
 // record appends a result. Of the rules without a match it keeps only the first maxRecorded.
 func (d *Decision) record(r Result) {
-	if r.Outcome == NotMatched {
+	if r.Outcome == NotMatched && len(r.Flow) == 0 && len(r.Notes) == 0 {
 		if d.NotMatched++; d.NotMatched > maxRecorded {
 			return
 		}

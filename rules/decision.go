@@ -24,11 +24,25 @@ const (
 	Failed       Outcome = "error"         // its condition could not be evaluated
 	Disabled     Outcome = "disabled"      // enabled: false
 	Stopped      Outcome = "stopped"       // an earlier rule with stop: true matched
-	Silenced     Outcome = "silenced"      // it matched, and a silence is about each of its notifications
+
+	Held      Outcome = "held"      // the throttle kept its message back
+	Grouped   Outcome = "grouped"   // its messages are in an open digest
+	Deferred  Outcome = "deferred"  // its messages are held until a window of time opens
+	Muted     Outcome = "muted"     // its messages were dropped, outside its window of time
+	Silenced  Outcome = "silenced"  // a silence prevented its messages
+	Waiting   Outcome = "waiting"   // its messages wait for what a later event says
+	Done      Outcome = "done"      // what it would wait for has happened, or was notified already
+	Postponed Outcome = "postponed" // a silence postponed its messages
 )
 
-// IsMatch reports whether the condition was true.
-func (o Outcome) IsMatch() bool { return o == Matched || o == NoRecipients || o == Silenced }
+// IsMatch reports whether the condition was true, whatever became of the messages.
+func (o Outcome) IsMatch() bool {
+	switch o {
+	case NotMatched, Failed, Disabled, Stopped:
+		return false
+	}
+	return true
+}
 
 // Decision is the result of all rules for one event.
 type Decision struct {
@@ -56,6 +70,8 @@ type Result struct {
 	// Notes are failures that did not prevent the notification, such as a template that failed, and people who could not
 	// be reached.
 	Notes []string `json:"notes,omitempty"`
+	// Flow is what the stages of time did, in their order.
+	Flow []Stage `json:"flow,omitempty"`
 }
 
 // noRecipient begins the notes that say why a notifier gets no message for lack of recipients.
@@ -90,6 +106,10 @@ type Notification struct {
 	Person string
 	// Remarks are those of the notifier (see [Set.Remarks]); only an explanation has them.
 	Remarks []Remark
+	// Cancelled says why the notification is recorded and not sent; empty sends it.
+	Cancelled string
+
+	target int // the number of the rule's entry of notify
 }
 
 // IsRefused reports whether the notifier can only refuse the notification, as its remarks say.
@@ -149,6 +169,13 @@ type State struct {
 	Seen *Seen
 	// Silences hold messages back. Nil has none.
 	Silences *silence.List
+	// EventID is the id that the event is stored under, or that of the event which a slot makes.
+	EventID string
+	Dry     bool // the slots are those of a dry run
+	// Replay is not empty for an event that is decided again: the same text for all events of one request.
+	Replay string
+
+	later bool // the event came before, and what is known of its entity is newer
 }
 
 // get returns the value stored under a key, or nil.
@@ -171,8 +198,9 @@ type Change struct {
 	Due     time.Time // when the slot of this key is due; zero asks for nothing
 }
 
-// Item is an entry in the list of a slot. The relay adds the id of the event.
+// Item is an entry in the list of a slot.
 type Item struct {
-	Key  string // of the slot
-	Data []byte
+	Key   string // of the slot
+	Event string // the id of its event; empty is the event of the decision
+	Data  []byte
 }

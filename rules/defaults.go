@@ -28,9 +28,17 @@ type defaultField struct {
 	value *template.Template
 }
 
-// compileDefaults compiles the default messages by event name. It panics on a fault, since the
-// file is part of the program.
-func compileDefaults(location *time.Location, directory *people.Directory) map[string]*defaultMessage {
+// defaultDigest holds the templates of the default digest.
+type defaultDigest struct{ title, line, more, none *template.Template }
+
+// compiledDefaults are the compiled templates of defaults.yaml.
+type compiledDefaults struct {
+	defaults      map[string]*defaultMessage // by event name
+	defaultDigest defaultDigest
+}
+
+// compileDefaults compiles the default messages. It panics on a fault, since the file is part of the program.
+func compileDefaults(location *time.Location, directory *people.Directory) (all compiledDefaults) {
 	d := loadDefaults()
 	ts := template.New(d.Templates, template.Options{Location: location, People: directory})
 	compile := func(name, text string, form template.Form) *template.Template {
@@ -40,6 +48,9 @@ func compileDefaults(location *time.Location, directory *people.Directory) map[s
 		}
 		return c
 	}
+	all.defaultDigest = defaultDigest{compile("digest title", d.Digest.Title, template.FormText),
+		compile("digest line", d.Digest.Line, template.FormMarkdown), compile("digest more", d.Digest.More, template.FormMarkdown),
+		compile("digest none", d.Digest.None, template.FormMarkdown)}
 	lists := make(map[string][]defaultField, len(d.Fields))
 	for list, fields := range d.Fields {
 		for _, f := range fields {
@@ -61,7 +72,8 @@ func compileDefaults(location *time.Location, directory *people.Directory) map[s
 		}
 		messages[name] = m
 	}
-	return messages
+	all.defaults = messages
+	return all
 }
 
 // defaults is the content of defaults.yaml.
@@ -69,6 +81,16 @@ type defaults struct {
 	Templates map[string]string        `yaml:"templates"` // partials
 	Fields    map[string][]fieldSource `yaml:"fields"`    // lists of fields
 	Events    map[string]messageSource `yaml:"events"`    // by event name; "*" is for every other event
+	Digest    digestSource             `yaml:"digest"`
+}
+
+// digestSource holds the texts of the templates of the default digest: its title, the line of one message, and the line
+// about those without a line of their own.
+type digestSource struct {
+	Title string `yaml:"title"`
+	Line  string `yaml:"line"`
+	More  string `yaml:"more"`
+	None  string `yaml:"none"` // the body without any message
 }
 
 // messageSource holds the texts of the templates of one message.

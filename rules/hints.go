@@ -7,6 +7,7 @@ import (
 
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
+	"qaserelay/rules/memory"
 	values "qaserelay/rules/value"
 )
 
@@ -106,7 +107,7 @@ func (v *view) missingPrevious(path []string) string {
 	switch {
 	case v.event.Type() != "run":
 		return "only events of runs have a previous run"
-	case finishedKey(v.event, entity["plan"], entity["environment"], v.title) == "":
+	case memory.FinishedKey(v.event, entity["plan"], entity["environment"], v.title) == "":
 		return "neither the plan nor the title of this run is known, so it has no previous run"
 	case v.vars["previous"] == nil:
 		return "no earlier finished run of the same project, plan and environment is known"

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -19,6 +20,11 @@ type index struct {
 	all    []int // the numbers of all rules
 	byName lists // by event name
 	byKind lists // by event name, project and source
+
+	waiting []int // the numbers of the rules that wait
+	ending  lists // of those whose waits events of this kind can end
+	timing  bool  // some rule has keys of time
+	slots   lists // of those that may read slots for events of this kind
 }
 
 // eventKind is the key of the index.
@@ -29,7 +35,51 @@ func (x *index) build(rules []*Rule) {
 	x.rules, x.all = rules, make([]int, len(rules))
 	for i := range rules {
 		x.all[i] = i
+		x.timing = x.timing || rules[i].hasTiming()
+		if rules[i].After != nil {
+			x.waiting = append(x.waiting, i)
+		}
 	}
+}
+
+// enders returns the numbers of the rules whose waits ev can end, in file order. Callers must not change the list.
+func (x *index) enders(ev *event.Event) []int {
+	if len(x.waiting) == 0 {
+		return nil
+	}
+	kind := eventKind{ev.Name, ev.Project, ev.Source}
+	if list, found := x.ending.get(kind); found {
+		return list
+	}
+	f := condition.FactsOf(ev.Name)
+	f["project_code"], f["source"] = ev.Project, ev.Source
+	list := []int{}
+	for _, i := range x.waiting {
+		if r := x.rules[i]; isEnder(r, ev, func() bool { return r.After.Unless.CanMatch(f) }) {
+			list = append(list, i)
+		}
+	}
+	x.ending.put(kind, list)
+	return list
+}
+
+// timed returns the numbers of the rules that may read slots for ev. Callers must not change the list.
+func (x *index) timed(ev *event.Event) []int {
+	if !x.timing {
+		return nil
+	}
+	kind := eventKind{ev.Name, ev.Project, ev.Source}
+	if list, found := x.slots.get(kind); found {
+		return list
+	}
+	list := slices.Clone(x.enders(ev))
+	for _, i := range x.candidates(ev) {
+		if x.rules[i].hasTiming() && x.rules[i].Enabled && !slices.Contains(list, i) {
+			list = append(list, i)
+		}
+	}
+	x.slots.put(kind, list)
+	return list
 }
 
 // candidates returns the numbers of the rules that can match ev, in file order. Callers must not change the list.

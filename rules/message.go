@@ -21,6 +21,14 @@ func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 		m.Label, _ = w.write("label", nil, fallback.label)
 	}
 	title, ownTitle := w.write("title", r.Title, fallback.title)
+	if v.late != nil {
+		if label := v.late.label(); label != "" {
+			m.Label = label
+		}
+		if !ownTitle || v.late.resolved {
+			title = v.late.title(strings.TrimSpace(title))
+		}
+	}
 	if m.Title = strings.TrimSpace(value.OneLine(title)); m.Title == "" {
 		m.Title = value.OneLine(v.event.Name)
 	}
@@ -33,6 +41,7 @@ func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 		if ownTitle {
 			m.Body = w.lead(fallback.lead, m.Body)
 		}
+		m.Body = joinParagraphs(m.Body, s.suppressedLine(v))
 	}
 	return m, w.notes
 }
@@ -49,6 +58,9 @@ func (s *Set) defaultOf(v *view) *defaultMessage {
 func (w *messageWriter) setLevel(m *message.Message, fallback *defaultMessage) {
 	vars := w.view.context().Vars
 	m.SetVariables(vars) // of each rule: the map is shared by all of them
+	if m.Level == "" && w.view.late != nil {
+		m.Level = w.view.late.level()
+	}
 	if m.Level == "" {
 		m.Level, _ = w.write("level", nil, fallback.level)
 	}
@@ -128,10 +140,15 @@ func (d *defaultTexts) render(c template.Context, t *template.Template) (string,
 func (w *messageWriter) lead(lead *template.Template, body string) string {
 	text, err := w.view.defaults.render(w.view.context(), lead)
 	w.noteDefault("lead", err)
-	if text = strings.TrimSpace(text); text == "" || body == "" {
-		return text + body
+	return joinParagraphs(strings.TrimSpace(text), body)
+}
+
+// joinParagraphs joins the paragraphs that are not empty.
+func joinParagraphs(first, second string) string {
+	if first == "" || second == "" {
+		return first + second
 	}
-	return text + "\n\n" + body
+	return first + "\n\n" + second
 }
 
 // fields renders the fields whose value is not empty.
@@ -153,4 +170,22 @@ func markdownLine(s string) string {
 		s = strings.NewReplacer("\\\n", " ", "\n", " ").Replace(s)
 	}
 	return strings.TrimSpace(s)
+}
+
+// setMessage sets the variables of options and bodies of notifiers to the message.
+func (s *Set) setMessage(c template.Context, m *message.Message) {
+	plain := func(markdown string) string { return markdown }
+	if s.plainText != nil && c.Budget.Spend(plainCost*len(m.FullBody())) == nil {
+		plain = s.plainText
+	}
+	m.SetMessage(c.Vars, plain)
+}
+
+// plainCost is how many units a byte of Markdown takes to become plain text.
+const plainCost = 32
+
+// SetExample sets the message of a template's context to one for checks.
+func (s *Set) SetExample(c template.Context) {
+	s.setMessage(c, &message.Message{Rule: "example", Level: message.Info, Title: "An example", Body: "A *body*.",
+		URL: "https://app.qase.io/run/WEB/dashboard/7", Fields: []message.Field{{Name: "Plan", Value: "Smoke"}}})
 }

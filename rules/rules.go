@@ -13,22 +13,24 @@ import (
 
 	"qaserelay/rules/condition"
 	"qaserelay/rules/event"
+	"qaserelay/rules/memory"
 	"qaserelay/rules/people"
 	"qaserelay/rules/template"
 )
 
 // Set is a compiled set of rules. It never changes, and many goroutines may use it. The zero value has no rules.
 type Set struct {
+	compiledDefaults
 	rules        []*Rule
 	index        index
 	settings     Settings
 	people       *people.Directory
-	defaults     map[string]*defaultMessage // by event name
 	usesPrevious bool
 	plainText    func(string) string
 	mask         func(notifier string, options json.RawMessage) json.RawMessage
 	refuse       refuser
 	closes       func(notifier string, options json.RawMessage, level string) bool
+	room         func(notifier string) int
 }
 
 // Options are the parts of a Set beside its rules.
@@ -43,8 +45,10 @@ type Options struct {
 	// Refuse returns the remarks of a notifier on a message with these options. Nil has none.
 	Refuse func(notifier string, options json.RawMessage) []Remark
 	// Closes reports whether a message of a notifier with these options and this level ends something at its receiver,
-	// such as an alert. Nil knows of no such message.
+	// such as an alert, so that nothing may keep it back. Nil knows of no such message.
 	Closes func(notifier string, options json.RawMessage, level string) bool
+	// Room returns how many characters the default digest may have for a notifier. Nil is any number.
+	Room func(notifier string) int
 }
 
 // Rule is one compiled rule.
@@ -54,7 +58,8 @@ type Rule struct {
 	Level       string               // empty for the default
 	Title, Body *template.Template   // nil for the default
 	Targets     []*Target
-	Active      *Active // nil if messages may be sent at any time
+	Active      *Active // nil for always
+	Timing
 }
 
 // RuleInfo is the description of a rule.
@@ -71,9 +76,9 @@ type RuleInfo struct {
 // is faulty, keeps its place, but the set must not be asked to decide.
 func NewSet(o Options, rules []*Rule) *Set {
 	s := &Set{rules: rules, settings: o.Settings, people: o.People, usesPrevious: o.UsesPrevious, plainText: o.PlainText, mask: o.Mask,
-		refuse: o.Refuse, closes: o.Closes}
+		refuse: o.Refuse, closes: o.Closes, room: o.Room}
 	s.index.build(rules)
-	s.defaults = compileDefaults(o.Settings.Location, o.People)
+	s.compiledDefaults = compileDefaults(o.Settings.Location, o.People)
 	return s
 }
 
@@ -83,7 +88,7 @@ func (s *Set) Rules() []RuleInfo {
 	for i, r := range s.rules {
 		infos[i] = r.RuleInfo
 		infos[i].Notifiers = []string{}
-		for _, t := range r.Targets {
+		for _, t := range r.ownTargets() {
 			infos[i].Notifiers = append(infos[i].Notifiers, t.Notifier)
 		}
 	}
@@ -102,7 +107,7 @@ func (s *Set) Names() []string {
 // Keys returns the keys of the stored values that Decide reads first for ev.
 func (s *Set) Keys(ev *event.Event) []string {
 	if key := ev.EntityKey(); key != "" {
-		return []string{entityPrefix + key}
+		return []string{memory.EntityPrefix + key}
 	}
 	return nil
 }
@@ -111,7 +116,7 @@ func (s *Set) Keys(ev *event.Event) []string {
 // rule can match it, so that nothing need be fetched.
 func (s *Set) EntityKey(ev *event.Event) string {
 	if key := ev.EntityKey(); key != "" && len(s.index.candidates(ev)) > 0 {
-		return entityPrefix + key
+		return memory.EntityPrefix + key
 	}
 	return ""
 }
@@ -154,9 +159,20 @@ func (r *Rule) allTargets() []*Target {
 	if !r.Enabled {
 		return nil
 	}
-	all := slices.Clone(r.Targets)
-	for _, t := range r.Targets {
+	all := r.ownTargets()
+	for _, t := range slices.Clip(all) {
 		all = append(all, t.Fallbacks...)
+	}
+	return all
+}
+
+// ownTargets returns the targets of the messages of a rule, with those of the steps of its wait.
+func (r *Rule) ownTargets() []*Target {
+	all := slices.Clone(r.Targets)
+	if r.After != nil {
+		for i := range r.After.Steps {
+			all = append(all, r.After.Steps[i].Targets...)
+		}
 	}
 	return all
 }

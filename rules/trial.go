@@ -7,6 +7,7 @@ import (
 
 	"qaserelay/rules/budget"
 	"qaserelay/rules/event"
+	"qaserelay/rules/memory"
 	"qaserelay/rules/template"
 )
 
@@ -57,8 +58,8 @@ func (s *Set) Try(ev *event.Event, now time.Time, known *Known) *Trial {
 	st := State{Now: now}
 	if known != nil {
 		st.Member = known.Member
-		kept := (&entityState{Fields: known.Fields, CreatedBy: known.CreatedBy, Reviewers: known.Reviewers,
-			StartedAt: now.Add(-time.Hour).Unix(), Seen: now.Unix()}).encode()
+		kept := (&memory.Entity{Fields: known.Fields, CreatedBy: known.CreatedBy, Reviewers: known.Reviewers,
+			StartedAt: now.Add(-time.Hour).Unix(), Seen: now.Unix()}).Encode()
 		keys := s.Keys(ev)
 		st.Get = func(key string) ([]byte, error) {
 			if slices.Contains(keys, key) {

@@ -1,11 +1,13 @@
 package rules
 
 import (
+	"slices"
 	"time"
 
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
 	"qaserelay/rules/event"
+	"qaserelay/rules/memory"
 	"qaserelay/rules/template"
 )
 
@@ -22,6 +24,11 @@ type view struct {
 	title     string // of the entity, if it is known
 	url       string
 	changes   []Change
+
+	suppressed      int // messages that were held back before this one
+	suppressedSince time.Time
+	late            *lateMessage   // the message is about a wait, or nil
+	known           *memory.Entity // what is stored of the entity with this event, or nil
 }
 
 // Context returns the input of the templates for an event, without the texts of a message.
@@ -34,6 +41,7 @@ func (v *view) context() template.Context {
 		for _, name := range variableNames {
 			vars[name] = v.vars[name]
 		}
+		vars["suppressed"], vars["count"], vars["more"] = 0, 1, 0
 		v.templates = template.Context{Vars: vars, Now: v.now, Budget: v.env.Budget}
 	}
 	return v.templates
@@ -44,18 +52,18 @@ var variableNames = catalog.VariableNames()
 // view collects the variables of an event and the changes to store.
 func (s *Set) view(ev *event.Event, st State) *view {
 	v := &view{event: ev, entityKey: ev.EntityKey(), now: st.Now}
-	e := &entityState{Fields: ev.Payload}
+	e := &memory.Entity{Fields: ev.Payload}
 	if v.entityKey != "" {
-		e = st.Seen.entityOf(st.get(entityPrefix + v.entityKey))
+		e = st.Seen.entityOf(st.get(memory.EntityPrefix + v.entityKey))
 	}
 	member := st.Member
 	if member == nil && !ev.MemberAssumed {
-		member = e.member(ev.MemberID)
+		member = e.Member(ev.MemberID)
 	}
 	actor := s.people.Actor(ev, member)
 	entity := s.entity(e, v, st, actor)
 	v.url, _ = entity["url"].(string)
-	v.series = seriesKey(ev, entity)
+	v.series = memory.SeriesKey(ev, entity)
 	v.env = condition.NewEnv(st.Now.In(s.settings.Location))
 	vars := v.env.Vars
 	vars["event_name"], vars["event_type"], vars["event_action"] = ev.Name, ev.Type(), ev.Action()
@@ -68,17 +76,31 @@ func (s *Set) view(ev *event.Event, st State) *view {
 }
 
 // entity updates the stored state of the entity with the event, and returns the variable entity.
-func (s *Set) entity(e *entityState, v *view, st State, actor map[string]any) map[string]any {
+func (s *Set) entity(e *memory.Entity, v *view, st State, actor map[string]any) map[string]any {
 	if v.entityKey == "" {
-		return e.vars(v.event, &s.settings)
+		return e.Vars(v.event, s.settings.QaseURL, s.settings.Location)
 	}
-	merged := e.merge(st.Fetched)
-	if e.apply(v.event, actor) || merged {
-		v.changes = append(v.changes, Change{Key: entityPrefix + v.entityKey, Value: e.encode(),
-			Expires: st.Now.Add(s.settings.Retention.Entities)})
+	merged := e.Merge(st.Fetched)
+	if st.later {
+		if len(e.Fields) == 0 { // nothing is known any more
+			e.Apply(v.event, actor)
+		}
+	} else if e.Apply(v.event, actor) || merged {
+		v.keepEntity(e, st.Now.Add(s.settings.Retention.Entities))
 	}
+	v.known = e
 	v.title, _ = e.Fields["title"].(string)
-	return e.vars(v.event, &s.settings)
+	return e.Vars(v.event, s.settings.QaseURL, s.settings.Location)
+}
+
+// keepEntity stores the state of the entity.
+func (v *view) keepEntity(e *memory.Entity, expires time.Time) {
+	change := Change{Key: memory.EntityPrefix + v.entityKey, Value: e.Encode(), Expires: expires}
+	if len(v.changes) > 0 && v.changes[0].Key == change.Key {
+		v.changes[0] = change
+		return
+	}
+	v.changes = slices.Insert(v.changes, 0, change)
 }
 
 // addPrevious reads the previous run if a rule uses it, and stores a finished run as the previous one of the next.
@@ -86,17 +108,17 @@ func (s *Set) addPrevious(v *view, st State, entity map[string]any) {
 	if v.event.Type() != "run" || v.entityKey == "" {
 		return
 	}
-	key := finishedKey(v.event, entity["plan"], entity["environment"], v.title)
+	key := memory.FinishedKey(v.event, entity["plan"], entity["environment"], v.title)
 	if key == "" {
 		return
 	}
 	completed := v.event.Name == "run.completed"
 	if s.readsPrevious(v.event) {
-		runs := decodeRuns(st.get(key))
-		if completed {
-			v.changes = append(v.changes, Change{Key: key, Value: runs.encode(v.event, entity),
+		runs := memory.DecodeRuns(st.get(key))
+		if completed && !st.later {
+			v.changes = append(v.changes, Change{Key: key, Value: runs.Encode(v.event, entity),
 				Expires: st.Now.Add(s.settings.Retention.Entities)})
 		}
-		v.vars["previous"] = previousRun(runs.other(v.event.EntityID()), s.settings.Location)
+		v.vars["previous"] = memory.Previous(runs.Other(v.event.EntityID()), s.settings.Location)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"qaserelay/rules/event"
+	"qaserelay/rules/flow"
+	"qaserelay/rules/memory"
 )
 
 // Woken is a slot that is due (see package flow). The decision about it has to end or to move it, by a Change of its
@@ -32,8 +34,116 @@ type Row struct {
 	Body                  []byte
 }
 
+// The kinds of rows.
+const (
+	RowDigest     = "digest"
+	RowLast       = "last" // the last message that a throttle held back
+	RowOverdue    = "overdue"
+	RowReminder   = "reminder"
+	RowEscalation = "escalation"
+)
+
+// DigestEvent is the name of the event that a digest of several members makes.
+const DigestEvent = "relay.digest"
+
 // Needs is what a decision about a slot reads beside the slot.
 type Needs struct {
 	Keys   []string
 	Events []string // ids
+}
+
+// Knows reports whether a rule has slots of this name.
+func (s *Set) Knows(n flow.Name) bool {
+	r := s.ruleOf(n.Owner)
+	return r != nil && n.Kind != flow.Feed
+}
+
+// Needs returns what [Set.Wake] will read for a slot.
+func (s *Set) Needs(w Woken) (n Needs) {
+	entity, events := flow.NeedsOf(w.Key, w.Value)
+	if entity != "" {
+		n.Keys = append(n.Keys, memory.EntityPrefix+entity)
+	}
+	n.Events = events
+	return n
+}
+
+// Wake returns the decision about a slot that is due. It is pure, as Decide is.
+func (s *Set) Wake(w Woken, st State) (d Decision) {
+	st.later = true
+	name, _ := flow.Parse(w.Key)
+	wake := waking{Set: s, Woken: w, state: st, decision: &d, name: name, rule: s.ruleOf(name.Owner)}
+	if w.Removed {
+		wake.rule = nil
+	}
+	switch name.Kind {
+	case flow.Throttle:
+		wake.throttle()
+	case flow.Digest:
+		wake.digest()
+	case flow.Wait:
+		wake.wait()
+	case flow.Summary:
+		wake.summary()
+	}
+	return d
+}
+
+// waking is the decision about one slot.
+type waking struct {
+	*Set
+	Woken
+	state    State
+	decision *Decision
+	name     flow.Name
+	rule     *Rule // nil if it was removed
+}
+
+// end deletes the slot.
+func (w *waking) end() { w.decision.Changes = append(w.decision.Changes, Change{Key: w.Key}) }
+
+// move gives the slot another value and time.
+func (w *waking) move(slot any, due, expires time.Time) {
+	w.decision.Changes = append(w.decision.Changes, Change{Key: w.Key, Value: flow.Encode(slot), Due: due, Expires: expires})
+}
+
+// event returns the event that the slot is about, or nil if it is gone.
+func (w *waking) event() *event.Event {
+	if len(w.Events) == 0 {
+		return nil
+	}
+	return w.Events[0]
+}
+
+// rowOf returns the row of a message about an event that came before.
+func rowOf(kind string, ev *event.Event) *Row {
+	return &Row{Kind: kind, Source: ev.Source, Name: ev.Name, Project: ev.Project, Body: ev.Body}
+}
+
+// passage returns the passage of the messages of the slot's rule about an event.
+func (w *waking) passage(ev *event.Event, id string, result *Result) *passage {
+	return &passage{Set: w.Set, rule: w.rule, view: w.view(ev, w.state), state: w.state, result: result,
+		decision: w.decision, event: id}
+}
+
+// throttle sends the last message that was held back, and opens the next window with it.
+func (w *waking) throttle() {
+	slot, ev := flow.ReadThrottle(w.Value), w.event()
+	if w.rule == nil || w.rule.Throttle == nil || !w.rule.Enabled || ev == nil || slot.Held == 0 {
+		w.end()
+		return
+	}
+	held, since, id := slot.Held-1, time.UnixMilli(slot.Since), slot.Event
+	slot = flow.ThrottleSlot{Start: w.state.Now.UnixMilli(), Sent: 1, By: slot.By}
+	result := Result{Rule: w.rule.Name, Outcome: Matched}
+	p := w.passage(ev, id, &result)
+	p.view.suppress(held, since)
+	p.note("throttle", "the window has ended, and the last message that was held back is sent", slot.By, time.Time{})
+	r := p.ruleOfStep()
+	w.decision.Notifications = p.behindThrottle(r, p.audible(r, p.view, p.state, &result))
+	w.decision.record(result)
+	w.move(slot, time.Time{}, slot.Expires(w.rule.Throttle.ThrottleLimit))
+	if len(w.decision.Notifications) > 0 {
+		w.decision.Row = rowOf(RowLast, ev)
+	}
 }

@@ -131,7 +131,7 @@ func TestTheRulesThatComeWithTheProgramAreValid(t *testing.T) {
 	t.Setenv("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/T0EXAMPLE/B0EXAMPLE/x") // the starter has a placeholder
 	for name, want := range map[string]counts{
 		"starter.yaml": {Rules: 3, Notifiers: 1, Sources: 1},
-		filepath.Join(root(), "rules.example.yaml"): {Rules: 12, Notifiers: 13, Sources: 1},
+		filepath.Join(root(), "rules.example.yaml"): {Rules: 16, Notifiers: 13, Sources: 1},
 	} {
 		if got := *countsOf(loadClean(t, name)); got != want {
 			t.Errorf("%s has %+v, want %+v", filepath.Base(name), got, want)

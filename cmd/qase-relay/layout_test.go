@@ -28,7 +28,8 @@ type pkg struct {
 // needs a line. A line that ends in /* covers each folder without a line of its own.
 func mayImport() map[string][]string {
 	language := []string{"rules/budget", "rules/catalog", "rules/diag", "rules/value", "rules/event", "rules/people",
-		"rules/condition", "rules/template", "rules/message", "rules/flow", "rules/flow/window", "rules/silence"}
+		"rules/condition", "rules/template", "rules/message", "rules/memory", "rules/flow", "rules/flow/window",
+		"rules/silence"}
 	file := append([]string{"rules", "rules/yamldoc", "rules/rulefile"}, language...)
 	reading := append([]string{"rules/lint"}, file...)
 	kind := []string{"notifiers", "notifiers/markup", "notifiers/httpclient", "notifiers/preview",
@@ -44,6 +45,7 @@ func mayImport() map[string][]string {
 		"rules/flow":        {},
 		"rules/flow/window": {"rules/catalog"},
 		"rules/event":       {"rules/catalog", "rules/value"},
+		"rules/memory":      {"rules/event", "rules/people", "rules/value"},
 		"rules/people":      {"rules/catalog", "rules/value", "rules/event"},
 		"rules/condition": {"rules/budget", "rules/catalog", "rules/diag", "rules/value", "rules/event",
 			"rules/condition/syntax", "rules/condition/diagnose"},

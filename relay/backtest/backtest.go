@@ -93,7 +93,8 @@ type decider struct {
 }
 
 func (d *decider) decide(ev *event.Event) rules.Decision {
-	return d.memory.Decide(d.rules, ev, ev.ReceivedAt)
+	decision, _ := d.memory.Decide(d.rules, ev, ev.ReceivedAt)
+	return decision
 }
 
 // outcome is a decision in short. A nil one is not known.

@@ -78,7 +78,11 @@ func Compile(source string) (*Condition, []diag.Finding) {
 }
 
 func compile(source string, patch ast.Visitor, more ...expr.Option) (*vm.Program, error) {
-	options := append([]expr.Option{expr.Env(variableTypes()), expr.AsBool(), expr.MaxNodes(syntax.MaxNodes)}, functions()...)
+	return compileAs(source, patch, append([]expr.Option{expr.AsBool()}, more...)...)
+}
+
+func compileAs(source string, patch ast.Visitor, more ...expr.Option) (*vm.Program, error) {
+	options := append([]expr.Option{expr.Env(variableTypes()), expr.MaxNodes(syntax.MaxNodes)}, functions()...)
 	return expr.Compile(source, append(append(options, more...), expr.Patch(patch))...)
 }
 

@@ -48,6 +48,11 @@ const (
 // levels returns the levels, the least urgent first.
 func levels() []string { return []string{Info, Success, Warning, Error} }
 
+// Worse reports whether a level is more urgent than another.
+func Worse(level, than string) bool {
+	return slices.Index(levels(), level) > slices.Index(levels(), than)
+}
+
 // IsLevel reports whether s is a level.
 func IsLevel(s string) bool { return slices.Contains(levels(), s) }
 

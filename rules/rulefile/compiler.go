@@ -24,11 +24,14 @@ type compiler struct {
 	inOption     bool        // the text is an option, which may read the message
 	contentType  string      // of the body among the options that are read
 	rule         *rules.Rule // the rule whose texts are compiled; nil for those of notifiers
+	location     *time.Location
+	retention    time.Duration // of events
 }
 
 // newCompiler collects the partials of templates: and checks each as part of a body.
-func newCompiler(documents []*document, location *time.Location, directory *people.Directory) *compiler {
-	c := &compiler{people: directory}
+func newCompiler(documents []*document, settings *rules.Settings, directory *people.Directory) *compiler {
+	location := settings.Location
+	c := &compiler{people: directory, location: location, retention: settings.Retention.Events}
 	partials := map[string]string{}
 	origin := map[string]*document{}
 	for _, d := range documents {

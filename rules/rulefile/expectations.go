@@ -70,21 +70,19 @@ func (m Matcher) String() string {
 	return strings.Join(parts, " and ")
 }
 
-// addExpectations reads expect:.
-func (p *testParser) addExpectations(spec *testSpec) {
-	n := spec.Expect.Node
+// expectations reads expect:.
+func (p *testParser) expectations(n *yaml.Node) (all []Expectation) {
 	if n == nil {
-		p.d.Report(spec.At.Node, diag.Error, fmt.Sprintf("the test %q has no expectations", spec.Name.S),
-			"add expect: [{rule: …}], or expect: [] if nothing must be sent")
-		return
+		return nil
 	}
 	var entries []yamldoc.Raw
 	p.d.Decode(n, &entries, "expect")
 	for _, entry := range entries {
 		if entry.Node != nil {
-			p.test.Expect = append(p.test.Expect, p.expectation(entry.Node))
+			all = append(all, p.expectation(entry.Node))
 		}
 	}
+	return all
 }
 
 // expectationSpec holds the keys of an expectation that are not fields of the message.

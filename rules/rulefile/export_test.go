@@ -7,4 +7,5 @@ type (
 	RuleSpec     = ruleSpec
 	WindowSpec   = windowSpec
 	ActiveSpec   = activeSpec
+	AfterSpec    = afterSpec
 )

@@ -59,6 +59,8 @@ func (g *schemaMaker) file() js {
 	top["title"] = "Rules of qase-relay"
 	top["patternProperties"] = js{"^x-": js{}} // ignored, for anchors
 	top["definitions"] = js{
+		"notify": listOf(js{"anyOf": []js{{"type": "string", "description": "Name of a notifier."}, g.target()}}),
+		"expect": js{"type": "array", "items": g.expectation()},
 		"matcher": js{"anyOf": []js{textSchema(), {"type": "array", "items": textSchema()}, {
 			"type": "object", "additionalProperties": false,
 			"properties": js{
@@ -86,6 +88,9 @@ func (g *schemaMaker) object(t reflect.Type, path string) js {
 		at := strings.TrimPrefix(path+"."+key, ".")
 		about := g.about(at)
 		properties[key] = described(g.key(f.Type, at), about)
+		if _, isRef := properties[key].(js)["$ref"]; isRef { // whose siblings are ignored
+			properties[key] = js{"description": about, "allOf": []js{g.key(f.Type, at)}}
+		}
 		if f.Tag.Get("secret") == "true" {
 			name, about := textSchema(), "File that holds "+key
 			if f.Type.Kind() == reflect.Slice {
@@ -97,6 +102,9 @@ func (g *schemaMaker) object(t reflect.Type, path string) js {
 	out := js{"type": "object", "additionalProperties": false, "properties": properties}
 	if w := g.words[path]; len(w.required) > 0 {
 		out["required"] = w.required
+	}
+	if path == "tests[]" {
+		out["anyOf"] = []js{{"required": []string{"event", "expect"}}, {"required": []string{"steps"}}}
 	}
 	return out
 }
@@ -125,18 +133,20 @@ func (g *schemaMaker) key(t reflect.Type, path string) js {
 		return js{"type": "object", "additionalProperties": g.object(reflect.TypeFor[rulefile.WindowSpec](), "windows.*")}
 	case "rules[].active":
 		return js{"anyOf": []js{{"type": "string"}, g.object(reflect.TypeFor[rulefile.ActiveSpec](), path)}}
-	case "rules[].notify":
-		return listOf(js{"anyOf": []js{{"type": "string", "description": "Name of a notifier."}, g.target()}})
-	case "tests[].payload", "tests[].given[].payload":
+	case "rules[].after":
+		return js{"anyOf": []js{g.value(reflect.TypeFor[time.Duration](), path),
+			g.object(reflect.TypeFor[rulefile.AfterSpec](), path)}}
+	case "rules[].notify", "rules[].after.escalate[].notify":
+		return js{"$ref": "#/definitions/notify"}
+	case "tests[].payload", "tests[].given[].payload", "tests[].steps[].payload":
 		return js{"type": "object"}
-	case "tests[].expect":
-		return js{"type": "array", "items": g.expectation()}
+	case "tests[].expect", "tests[].steps[].expect":
+		return js{"$ref": "#/definitions/expect"}
 	}
 	values := g.words[path].values
-	if key, isOfRule := strings.CutPrefix(path, "rules[]."); isOfRule {
-		if ofMessage, isOfMessage := message.Lookup(key); isOfMessage {
-			values = ofMessage.Values
-		}
+	if key := path[strings.LastIndexByte(path, '.')+1:]; strings.HasPrefix(path, "rules[].") && values == nil {
+		ofMessage, _ := message.Lookup(key)
+		values = ofMessage.Values
 	}
 	if len(values) > 0 {
 		return js{"anyOf": []js{{"enum": values}, variableSchema()}}

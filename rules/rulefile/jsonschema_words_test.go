@@ -31,12 +31,22 @@ func schemaWords() map[string]word {
 
 		"rules[].active.otherwise": {about: "While the window is closed, messages are held until it opens (hold), or are " +
 			"not sent (drop). Default: hold.", values: []string{"hold", "drop"}},
-
-		"notifiers[]":     {required: []string{"name", "type"}},
-		"sources[]":       {required: []string{"name"}},
-		"rules[]":         {required: []string{"name", "when"}},
-		"tests[]":         {required: []string{"name", "event", "expect"}},
-		"tests[].given[]": {required: []string{"event"}},
+		"notifiers[]":              {required: []string{"name", "type"}},
+		"sources[]":                {required: []string{"name"}},
+		"rules[]":                  {required: []string{"name", "when"}},
+		"tests[]":                  {required: []string{"name"}},
+		"rules[].throttle":         {about: "Lets only so many messages through in a window of time.", required: []string{"every"}},
+		"rules[].throttle.every":   {about: "Length of a window, which begins with a message."},
+		"rules[].after":            {about: "Time to wait before the message, such as 4h, or a mapping with wait and more.", required: []string{"wait"}},
+		"rules[].after.repeat":     {about: "Reminders behind the message.", required: []string{"every"}},
+		"rules[].after.escalate[]": {required: []string{"after", "notify"}},
+		"rules[].after.from": {about: "first (default): the wait counts from the first event; last: a further event " +
+			"postpones the message.", values: []string{"first", "last"}},
+		"rules[].group.first": {about: "send: the first message at once, and what follows as a digest.", values: []string{"send"}},
+		"rules[].group.empty": {about: "send: a digest at each of the times of at, also if nothing has come.",
+			values: []string{"send"}},
+		"rules[].group.overflow": {about: "What happens to more than max messages. count (default): they are counted; send: " +
+			"the digest is sent at once.", values: []string{"count", "send"}},
 		"notifiers[].retry": {about: "Schedule of retries. Default: first after 5s, then with growing waits of at " +
 			"most 1h (exponential backoff with jitter), for 24h in total."},
 	}
@@ -110,6 +120,9 @@ func schemaWords() map[string]word {
 		"windows": "Windows of time by name, such as office: {days: [mon-fri], hours: \"09:00-18:00\"}. Rules name them " +
 			"in active.",
 		"rules[].active.in": "Name of a window of windows:, in place of days and hours.",
+		"tests[].steps":     "Events and passing time, each with the messages that it must send; in place of event and expect.",
+		"tests[].steps[].expect": "All messages that have to be sent after the step before, up to and including this one; " +
+			"[] if none. Without it, they are not compared.",
 	} {
 		words[path] = word{about: about}
 	}
@@ -131,8 +144,12 @@ func schemaWords() map[string]word {
 		"at": "Time of the event, such as 2026-01-05T09:00:00Z, or 2026-01-05 09:00 in the time zone of " +
 			"the settings.",
 		"advance": "Time since the previous event. Default: 1s.",
+		"timestamp": "Timestamp of the event: Unix seconds, a time, or an offset from the time of the event, such as -10s. " +
+			"Default: the time of the event.",
 	} {
-		words["tests[]."+path], words["tests[].given[]."+path] = word{about: about}, word{about: about}
+		for _, prefix := range []string{"tests[].", "tests[].given[].", "tests[].steps[]."} {
+			words[prefix+path] = word{about: about}
+		}
 	}
 	return words
 }
@@ -145,17 +162,21 @@ func structPath(pkg, name string) string {
 // ruleDocs reads the comments at the keys of a rule.
 func ruleDocs(t *testing.T) map[string]string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "rules.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
+	paths := map[string]string{"ruleSpec": "rules[]", "throttleSpec": "rules[].throttle", "groupSpec": "rules[].group",
+		"afterSpec": "rules[].after", "repeatSpec": "rules[].after.repeat", "escalateSpec": "rules[].after.escalate[]"}
 	docs := map[string]string{}
-	ast.Inspect(file, func(n ast.Node) bool {
-		if spec, isType := n.(*ast.TypeSpec); isType && spec.Name.Name == "ruleSpec" {
-			fieldDocs(docs, "rules[]", spec.Type.(*ast.StructType))
+	for _, name := range []string{"rules.go", "timing.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
 		}
-		return true
-	})
+		ast.Inspect(file, func(n ast.Node) bool {
+			if spec, isType := n.(*ast.TypeSpec); isType && paths[spec.Name.Name] != "" {
+				fieldDocs(docs, paths[spec.Name.Name], spec.Type.(*ast.StructType))
+			}
+			return true
+		})
+	}
 	return docs
 }
 

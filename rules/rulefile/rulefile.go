@@ -160,7 +160,7 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	settings := parseSettings(documents)
 	listed := parsePeople(documents)
 	directory := people.New(listed)
-	c := newCompiler(documents, settings.Location, directory)
+	c := newCompiler(documents, &settings, directory)
 	c.windows = parseWindows(documents, settings.Location)
 	sources := parseSources(documents, o.LookupEnv)
 	notifiers, table := parseNotifiers(documents, o.Kinds, c)

@@ -42,6 +42,16 @@ type ruleSpec struct {
 	Stop bool `yaml:"stop"`
 	// Window of time in which messages are sent: its name, or its days and hours. Default: always.
 	Active yamldoc.Raw `yaml:"active"`
+	// Lets only so many messages through in a window of time.
+	Throttle *throttleSpec `yaml:"throttle"`
+	// Collects messages in a digest.
+	Group *groupSpec `yaml:"group"`
+	// Time to wait before the message, such as 4h, or a mapping with wait and more.
+	After yamldoc.Raw `yaml:"after"`
+	// Condition of a later event that prevents the message of after.
+	Unless yamldoc.Text `yaml:"unless"`
+	// Earlier names of the rule, whose open digests and waits it takes over.
+	Was []yamldoc.Text `yaml:"was"`
 }
 
 func parseRules(documents []*document, notifiers notifierTable, c *compiler) []RuleSource {
@@ -132,6 +142,7 @@ func (p *ruleParser) parse(spec *ruleSpec) RuleSource {
 		}
 		out.Targets = append(out.Targets, TargetSource{Target: t, At: p.d.At(entry.Node), Wrong: t == nil})
 	}
+	p.timing(spec, r)
 	p.checkNotify(spec)
 	if n := spec.Active.Node; n != nil {
 		r.Active = p.active(n)

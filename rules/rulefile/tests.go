@@ -17,15 +17,25 @@ import (
 	"qaserelay/rules/yamldoc"
 )
 
-// Test is one entry of tests: events in their order, and the messages expected for the last of them.
+// Test is one entry of tests: steps in the order of their times.
 type Test struct {
 	Name string
 	File string
 	Line int
 
-	Events []*event.Event // the last one is tested, the others come before it
-	Expect []Expectation
+	Start  time.Time // when the clock of the test starts
+	Steps  []TestStep
 	Advice []string // remarks of the catalog on the events
+}
+
+// TestStep is a moment of a test: an event, or the passing of time. Its messages are those that are sent after the step
+// before it, up to and including its moment.
+type TestStep struct {
+	At      time.Time
+	Event   *event.Event // nil if only time passes
+	Asserts bool         // the messages have to be the expected ones
+	Expect  []Expectation
+	Line    int
 }
 
 // eventSpec is an event of a test as it is written.
@@ -38,6 +48,13 @@ type eventSpec struct {
 	Source      yamldoc.Text   `yaml:"source"`
 	Time        yamldoc.Text   `yaml:"at"`
 	Advance     *time.Duration `yaml:"advance"`
+	Timestamp   yamldoc.Text   `yaml:"timestamp"`
+}
+
+// stepSpec is a step of a test.
+type stepSpec struct {
+	eventSpec
+	Expect yamldoc.Raw `yaml:"expect"`
 }
 
 // testSpec is a test as it is written, with the event under test.
@@ -45,6 +62,7 @@ type testSpec struct {
 	eventSpec
 	Name   yamldoc.Text `yaml:"name"`
 	Given  []eventSpec  `yaml:"given"`
+	Steps  []stepSpec   `yaml:"steps"`
 	Expect yamldoc.Raw  `yaml:"expect"`
 }
 
@@ -89,30 +107,90 @@ type testParser struct {
 }
 
 func (p *testParser) parse(spec *testSpec) Test {
-	p.test = Test{Name: strings.TrimSpace(spec.Name.S), File: p.d.Name, Line: spec.At.Node.Line}
-	p.expectsNothing = spec.Expect.Node != nil && len(spec.Expect.Node.Content) == 0
-	p.tested = &spec.eventSpec
-	for _, e := range append(slices.Clip(spec.Given), spec.eventSpec) {
+	p.test = Test{Name: strings.TrimSpace(spec.Name.S), File: p.d.Name, Line: spec.At.Node.Line, Start: testStart()}
+	p.tested = spec.tested()
+	for _, e := range spec.Given {
 		if e.At.IsMapping() {
-			p.addEvent(e)
+			p.addStep(stepSpec{eventSpec: e}, false)
 		}
 	}
-	p.addExpectations(spec)
+	if spec.Steps == nil && !yamldoc.HasKey(spec.At.Node, "steps") {
+		p.addStep(stepSpec{spec.eventSpec, spec.Expect}, true)
+		return p.test
+	}
+	p.checkBesideSteps(spec)
+	asserts := false
+	for _, step := range spec.Steps {
+		if step.At.IsMapping() {
+			p.addStep(step, step.Expect.Node != nil)
+			asserts = asserts || step.Expect.Node != nil
+		}
+	}
+	if !asserts && len(spec.Steps) > 0 {
+		p.noExpectations(spec.At.Node, spec.Name.S)
+	}
 	return p.test
 }
 
-// addEvent adds the catalog's example of an event, with the values that the test sets.
-func (p *testParser) addEvent(spec eventSpec) {
-	p.setClock(spec)
-	name := strings.TrimSpace(spec.Event.S)
-	if name == "" {
-		if p.d.Misspelt(spec.At.Node, "event") {
-			return
+// tested returns the event that the other events of the test join: the one under test, or that of the first step.
+func (s *testSpec) tested() *eventSpec {
+	for i := range s.Steps {
+		if s.Steps[i].Event.Given() {
+			return &s.Steps[i].eventSpec
 		}
+	}
+	return &s.eventSpec
+}
+
+// checkBesideSteps reports keys of a test with steps that belong to a step.
+func (p *testParser) checkBesideSteps(spec *testSpec) {
+	for _, key := range []string{"event", "payload", "expect", "at", "advance", "project_code", "team_member_id", "source",
+		"timestamp"} {
+		if at := yamldoc.ValueOf(spec.At.Node, key); at != nil {
+			p.d.Report(at, diag.Error, key+" belongs to a step, in a test with steps",
+				"write steps: [{event: run.started, expect: []}, {advance: 4h, expect: [{rule: …}]}]")
+		}
+	}
+}
+
+func (p *testParser) noExpectations(n *yaml.Node, name string) {
+	p.d.Report(n, diag.Error, fmt.Sprintf("the test %q has no expectations", name),
+		"add expect: [{rule: …}], or expect: [] if nothing must be sent")
+}
+
+// addStep adds a step: the catalog's example of an event with the values that the test sets, or only time.
+func (p *testParser) addStep(spec stepSpec, asserts bool) {
+	p.setClock(spec.eventSpec)
+	p.expectsNothing = spec.Expect.Node != nil && len(spec.Expect.Node.Content) == 0
+	if len(p.test.Steps) == 0 && spec.Time.Given() {
+		p.test.Start = p.clock
+	}
+	step := TestStep{At: p.clock, Asserts: asserts, Line: spec.At.Node.Line}
+	name := strings.TrimSpace(spec.Event.S)
+	passes := spec.Advance != nil || spec.Time.Given()
+	switch {
+	case name != "":
+		step.Event = p.event(name, spec.eventSpec)
+	case p.d.Misspelt(spec.At.Node, "event"):
+		return
+	case !passes:
 		p.d.Report(spec.At.Node, diag.Error, "an event needs a name",
 			"write event: run.completed; all events: qase-relay catalog")
 		return
 	}
+	if asserts {
+		if spec.Expect.Node == nil {
+			p.noExpectations(spec.At.Node, p.test.Name)
+		}
+		step.Expect = p.expectations(spec.Expect.Node)
+	}
+	if name == "" || step.Event != nil {
+		p.test.Steps = append(p.test.Steps, step)
+	}
+}
+
+// event returns the catalog's example of an event, with the values that the test sets, or nil for a faulty one.
+func (p *testParser) event(name string, spec eventSpec) *event.Event {
 	p.adviseOnName(spec.Event)
 	envelope := event.Sample(name)
 	p.joinTested(&spec, envelope)
@@ -124,7 +202,7 @@ func (p *testParser) addEvent(spec eventSpec) {
 			payload[e.Key.Value] = p.d.Any(e.Value)
 		}
 	}
-	envelope["timestamp"] = int(p.clock.Unix())
+	envelope["timestamp"] = p.timestamp(spec.Timestamp)
 	if spec.ProjectCode.Given() {
 		envelope["project_code"] = spec.ProjectCode.S
 	}
@@ -134,10 +212,47 @@ func (p *testParser) addEvent(spec eventSpec) {
 	ev, err := event.Parse(p.source(spec.Source), []byte(value.JSONText(envelope)), p.clock)
 	if err != nil {
 		p.d.Errorf(spec.At.Node, "the event %s of a test: %v", name, err)
-		return
+		return nil
 	}
 	ev.MemberAssumed = spec.MemberID == nil
-	p.test.Events = append(p.test.Events, ev)
+	return ev
+}
+
+// timestamp returns the timestamp of an event in Unix seconds: that of the clock, unless the test sets it to Unix
+// seconds, to a time, or to an offset from the clock such as -10s.
+func (p *testParser) timestamp(t yamldoc.Text) int {
+	if !t.Given() {
+		return int(p.clock.Unix())
+	}
+	if n, err := strconv.Atoi(t.S); err == nil && n > 0 {
+		return n
+	}
+	if sign, rest := t.S[:min(1, len(t.S))], strings.TrimLeft(t.S, "+-"); sign == "-" || sign == "+" {
+		if offset, err := value.ParseDuration(rest); err == nil {
+			if sign == "-" {
+				offset = -offset
+			}
+			return int(p.clock.Add(offset).Unix())
+		}
+	}
+	at, err := p.readTime(t.S)
+	if err != nil {
+		p.d.Report(t.Node, diag.Error, fmt.Sprintf("timestamp: %q is not a time", value.Shorten(t.S, 40)),
+			"write Unix seconds, a time such as 2026-01-05T09:00:00Z, or an offset such as -10s")
+		return int(p.clock.Unix())
+	}
+	return int(at.Unix())
+}
+
+// readTime reads a time, in the time zone of the settings unless it names one.
+func (p *testParser) readTime(text string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, text)
+	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02 15:04:05"} {
+		if err != nil {
+			t, err = time.ParseInLocation(layout, text, p.config.Settings.Location)
+		}
+	}
+	return t, err
 }
 
 // joinTested makes the example of an earlier event one about the run, defect … of the event under test, unless it is
@@ -212,12 +327,7 @@ func (p *testParser) setClock(spec eventSpec) {
 
 // parseTime returns the value of at:, or fallback for a wrong one, which it reports.
 func (p *testParser) parseTime(at yamldoc.Text, fallback time.Time) time.Time {
-	t, err := time.Parse(time.RFC3339, at.S)
-	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02 15:04:05"} {
-		if err != nil {
-			t, err = time.ParseInLocation(layout, at.S, p.config.Settings.Location)
-		}
-	}
+	t, err := p.readTime(at.S)
 	switch {
 	case err != nil:
 		p.d.Report(at.Node, diag.Error, fmt.Sprintf("at: %q is not a time", value.Shorten(at.S, 40)),

@@ -13,13 +13,13 @@ type wished struct {
 
 // Answers that several keys have.
 const (
-	onlyEvents = "a message is sent when an event comes, one message for each event; there is no timer"
-	ofRule     = `hours belong to a rule: active: {days: [mon-fri], hours: "09:00-18:00", otherwise: hold}`
-	atHours    = `write active: {days: [mon-fri], hours: "09:00-18:00", otherwise: hold}`
-	inTitle    = "the text of a message is title, one line, and body, in Markdown"
-	inNotify   = "notifiers are named in notify: [slack]"
-	switchOff  = "write enabled: false"
-	inWhen     = "the condition is when: event_name == \"run.completed\" && payload.failed > 0"
+	atTimes   = `a summary at a time of day is group: {at: "mon-fri 09:00"}; reminders are after: {wait: 4h, repeat: {every: 4h}}`
+	ofRule    = `hours belong to a rule: active: {days: [mon-fri], hours: "09:00-18:00", otherwise: hold}`
+	atHours   = `write active: {days: [mon-fri], hours: "09:00-18:00", otherwise: hold}`
+	inTitle   = "the text of a message is title, one line, and body, in Markdown"
+	inNotify  = "notifiers are named in notify: [slack]"
+	switchOff = "write enabled: false"
+	inWhen    = "the condition is when: event_name == \"run.completed\" && payload.failed > 0"
 )
 
 // wishedInRule are keys that people write in a rule.
@@ -49,11 +49,14 @@ var wishedInRule = []wished{
 	{[]string{"project", "projects", "project_code"},
 		`add it to when: … && project_code == "WEB", or project_code in ["WEB", "API"]`},
 	{[]string{"environment", "env", "plan", "branch"}, `add it to when: … && entity.environment == "Staging"`},
-	{[]string{"digest", "group", "group_by", "group_wait", "batch", "collect", "summarize", "aggregate", "buffer"},
-		"there is no digest: a rule sends one message for each event"},
-	{[]string{"schedule", "cron", "interval", "every", "at", "daily", "repeat", "repeat_interval", "reminder"},
-		onlyEvents},
-	{[]string{"delay", "wait", "for", "after", "unless", "escalate", "escalation", "timeout", "hold"}, onlyEvents},
+	{[]string{"digest", "group_by", "group_wait", "group_interval", "batch", "collect", "summarize", "aggregate", "buffer"},
+		"write group: {by: [project_code], wait: 30s}"},
+	{[]string{"schedule", "cron", "interval", "every", "at", "daily", "repeat", "repeat_interval", "reminder", "resolved"},
+		atTimes},
+	{[]string{"delay", "wait", "for", "timeout", "pending"}, "write after: 4h, with unless: a condition that ends the wait"},
+	{[]string{"escalate", "escalation"}, "write after: {wait: 4h, escalate: [{after: 12h, notify: [mail]}]}"},
+	{[]string{"until", "cancel", "cancel_on", "cancel_if"}, `write unless: event_name == "run.completed", beside after: 4h`},
+	{[]string{"hold"}, "write active: {hours: \"09:00-18:00\", otherwise: hold}"},
 	{[]string{"quiet_hours", "hours", "days", "mute_time_intervals", "active_time_intervals", "time_window",
 		"time_intervals", "business_hours", "working_hours", "timezone", "window", "windows", "only_at"}, atHours},
 	{[]string{"mute", "muted", "silence", "silenced", "disabled", "disable", "skip", "paused", "active_if"}, switchOff},
@@ -61,14 +64,14 @@ var wishedInRule = []wished{
 		"the same event twice within a day is sent once; update: on an entry of notify changes an earlier message"},
 	{[]string{"dedupe_key", "dedup_key", "key", "fingerprint"},
 		`an earlier message is changed by notify: [{notifier: slack, update: "run-{{ .payload.id }}"}]`},
-	{[]string{"rate_limit", "rate", "ratelimit", "throttle", "cooldown", "limit", "max_per_hour"},
-		"write rate: 10/m on the notifier, which spaces its messages; no message is dropped"},
+	{[]string{"rate_limit", "rate", "ratelimit", "cooldown", "limit", "max_per_hour", "debounce"},
+		"write throttle: {every: 10m} to send fewer messages; rate: 10/m on the notifier sends all of them, more slowly"},
 	{[]string{"retry", "retries", "concurrency"}, "it belongs to a notifier below notifiers:"},
 	{[]string{"continue"}, "later rules see an event too, unless stop: true ends with this one"},
 	{[]string{"priority", "order", "weight"}, "rules are tried in file order"},
 	{[]string{"id", "title_link", "alias"}, "write name"},
 	{[]string{"labels", "annotations", "tags", "comment", "note", "owner"}, "write description"},
-	{[]string{"was"}, "a rule that is renamed needs nothing else"},
+	{[]string{"renamed_from", "old_name", "formerly"}, "write was: [OLD-NAME]"},
 }
 
 // wishedInNotify are keys that people write in an entry of notify.

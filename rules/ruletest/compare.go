@@ -120,10 +120,7 @@ func whyMissing(c *rulefile.Config, e *rulefile.Expectation, d rules.Decision) s
 		}
 		return "nothing else is sent"
 	}
-	result := rules.Result{Outcome: rules.NotMatched}
-	if i := slices.IndexFunc(d.Results, func(r rules.Result) bool { return r.Rule == e.Rule }); i >= 0 {
-		result = d.Results[i]
-	}
+	result := resultOf(e.Rule, d)
 	switch result.Outcome {
 	case rules.Disabled:
 		return "the rule is disabled"
@@ -139,7 +136,22 @@ func whyMissing(c *rulefile.Config, e *rulefile.Expectation, d rules.Decision) s
 		}
 		return whyNotSent(c, e)
 	}
+	if result.Outcome.IsMatch() && len(result.Flow) > 0 {
+		return "the rule matches, but its message is not sent now: " + result.Flow[len(result.Flow)-1].String()
+	}
 	return "the rule does not match"
+}
+
+// resultOf returns the result of a rule: the first by which it has sent something, else the first.
+func resultOf(rule string, d rules.Decision) rules.Result {
+	result := rules.Result{Outcome: rules.NotMatched}
+	found := false
+	for _, r := range d.Results {
+		if r.Rule == rule && (!found || r.Outcome == rules.Matched && result.Outcome != rules.Matched) {
+			result, found = r, true
+		}
+	}
+	return result
 }
 
 // whyNotSent says why a rule that matched did not send the notification that e describes.

@@ -24,8 +24,10 @@ type Result struct {
 	Notes []string `json:"notes,omitempty"`
 	// Warnings say which messages their notifier would refuse, and which are doubtful.
 	Warnings []string `json:"warnings,omitempty"`
-	// Matched names the rules that matched the tested event.
+	// Matched names the rules that matched a tested event and sent its message at once.
 	Matched []string `json:"matched"`
+	// Late names the rules whose messages were sent later, when a time had come.
+	Late []string `json:"late,omitempty"`
 }
 
 // Failure is a notification that is missing, different or unexpected.
@@ -43,6 +45,8 @@ type Failure struct {
 	Fields []FieldDiff `json:"fields,omitempty"`
 	// Got is the notification that was sent. It is nil for a missing one.
 	Got *rules.Notification `json:"got,omitempty"`
+	// Step is the line of the step, in a test with several.
+	Step int `json:"step,omitempty"`
 
 	rule string // of the expectation
 }
@@ -80,37 +84,96 @@ func Run(file *rulefile.File, filter *regexp.Regexp) []Result {
 }
 
 func run(c *rulefile.Config, t *rulefile.Test) Result {
-	var memory Memory
-	last := len(t.Events) - 1
-	for _, ev := range t.Events[:last] {
-		memory.Decide(c.Rules, ev, ev.ReceivedAt)
+	r := &runner{config: c, result: Result{Name: t.Name, File: t.File, Line: t.Line, Notes: slices.Clone(t.Advice),
+		Matched: []string{}}}
+	r.memory.Arm(c.Rules, t.Start)
+	for i := range t.Steps {
+		r.step(&t.Steps[i], len(t.Steps) > 1 && t.Steps[0].Asserts)
 	}
-	ev := t.Events[last]
-	state := memory.State(ev.ReceivedAt)
-	d := c.Rules.Decide(ev, state)
-	r := Result{Name: t.Name, File: t.File, Line: t.Line, Notes: slices.Clone(t.Advice), Matched: []string{}}
-	for _, result := range d.Results {
-		switch result.Outcome {
-		case rules.Matched, rules.NoRecipients, rules.Silenced:
-			r.Matched = append(r.Matched, result.Rule)
-		case rules.Failed:
-			r.Notes = append(r.Notes, fmt.Sprintf("the condition of %s failed: %s", result.Rule, result.Reason))
+	r.result.Passed = len(r.result.Failures) == 0
+	return r.result
+}
+
+// runner runs one test.
+type runner struct {
+	config *rulefile.Config
+	memory Memory
+	result Result
+}
+
+// step lets the time up to a step pass, and its event happen. With several steps that assert, a failure names its step.
+func (r *runner) step(s *rulefile.TestStep, several bool) {
+	set := r.config.Rules
+	wakes := r.memory.Pass(set, s.At)
+	var d rules.Decision
+	explain := func() []rules.ExplainedRule { return nil }
+	if s.Event != nil {
+		state := r.memory.clone().State(s.At)
+		explain = func() []rules.ExplainedRule { return set.Explain(s.Event, state).Rules }
+		var more []Wake
+		d, more = r.memory.Decide(set, s.Event, s.At)
+		wakes = append(wakes, more...)
+	}
+	if !s.Asserts {
+		return
+	}
+	all := joined(d, wakes)
+	r.note(d, wakes)
+	for _, n := range all.Notifications {
+		for _, remark := range set.Remarks(n) {
+			r.result.Warnings = append(r.result.Warnings, Warning(n, remark))
 		}
-		for _, note := range result.Notes {
-			if !rules.IsOfNobody(note) && !rules.IsOfSilence(note) { // which the test may expect; a failure has it as its reason
-				r.Notes = append(r.Notes, result.Rule+": "+note)
+	}
+	failures := compare(r.config, s.Expect, all)
+	addConditions(failures, explain)
+	for i := range failures {
+		if several {
+			failures[i].Step = s.Line
+		}
+	}
+	r.result.Failures = append(r.result.Failures, failures...)
+}
+
+// joined returns all that was decided in a step as one decision: that on the event, and those on slots. The result of the
+// event counts for the rules that have both, unless only the slot has made messages.
+func joined(d rules.Decision, wakes []Wake) rules.Decision {
+	all := rules.Decision{Results: slices.Clone(d.Results)}
+	for _, w := range wakes {
+		all.Results = append(all.Results, w.Decision.Results...)
+		for _, n := range w.Decision.Notifications {
+			if n.Cancelled == "" {
+				all.Notifications = append(all.Notifications, n)
 			}
 		}
 	}
-	for _, n := range d.Notifications {
-		for _, remark := range c.Rules.Remarks(n) {
-			r.Warnings = append(r.Warnings, Warning(n, remark))
+	all.Notifications = append(all.Notifications, d.Notifications...)
+	return all
+}
+
+// note adds what is of interest about a step to the result: which rules have sent something, and what failed.
+func (r *runner) note(d rules.Decision, wakes []Wake) {
+	for i := range d.Results {
+		r.noteResult(&d.Results[i], &r.result.Matched)
+	}
+	for _, w := range wakes {
+		for i := range w.Decision.Results {
+			r.noteResult(&w.Decision.Results[i], &r.result.Late)
 		}
 	}
-	r.Failures = compare(c, t.Expect, d)
-	addConditions(r.Failures, func() []rules.ExplainedRule { return c.Rules.Explain(ev, state).Rules })
-	r.Passed = len(r.Failures) == 0
-	return r
+}
+
+func (r *runner) noteResult(result *rules.Result, fired *[]string) {
+	switch result.Outcome {
+	case rules.Matched, rules.NoRecipients, rules.Silenced:
+		*fired = append(*fired, result.Rule)
+	case rules.Failed:
+		r.result.Notes = append(r.result.Notes, fmt.Sprintf("the condition of %s failed: %s", result.Rule, result.Reason))
+	}
+	for _, note := range result.Notes {
+		if !rules.IsOfNobody(note) && !rules.IsOfSilence(note) { // which the test may expect; a failure has it as its reason
+			r.result.Notes = append(r.result.Notes, result.Rule+": "+note)
+		}
+	}
 }
 
 // Warning returns the text about a remark on a message.
@@ -141,12 +204,13 @@ func addConditions(failures []Failure, explain func() []rules.ExplainedRule) {
 	}
 }
 
-// Coverage counts the enabled rules that the tested events match. Earlier events of a test do not count, since the test
-// does not check their notifications.
+// Coverage counts the enabled rules whose messages tests see. Earlier events of a test do not count, since the test does
+// not check their notifications.
 type Coverage struct {
 	Rules   int      `json:"rules"`
 	Covered int      `json:"covered"`
-	Missing []string `json:"missing"` // in file order
+	Missing []string `json:"missing"`        // in file order
+	Late    []string `json:"late,omitempty"` // covered only by messages that were sent later
 }
 
 // Percent returns the share of covered rules: 100 without rules.
@@ -159,10 +223,13 @@ func (c Coverage) Percent() float64 {
 
 // Cover computes the coverage of the rules by results.
 func Cover(set *rules.Set, results []Result) Coverage {
-	matched := map[string]bool{}
+	matched, late := map[string]bool{}, map[string]bool{}
 	for _, r := range results {
 		for _, name := range r.Matched {
 			matched[name] = true
+		}
+		for _, name := range r.Late {
+			late[name] = true
 		}
 	}
 	sum := Coverage{Missing: []string{}}
@@ -172,6 +239,9 @@ func Cover(set *rules.Set, results []Result) Coverage {
 			continue
 		case matched[r.Name]:
 			sum.Covered++
+		case late[r.Name]:
+			sum.Covered++
+			sum.Late = append(sum.Late, r.Name)
 		default:
 			sum.Missing = append(sum.Missing, r.Name)
 		}

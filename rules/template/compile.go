@@ -18,6 +18,8 @@ import (
 type body struct {
 	steps []step
 	slots int // variables that it needs
+
+	readsMembers bool // see Template.ReadsMembers
 }
 
 // step executes one node of a template, which may write output.
@@ -39,6 +41,8 @@ type compiler struct {
 	faults  []diag.Finding
 	broken  bool            // a partial has faults, which Check reports
 	quoted  map[string]bool // the texts in quotes, in FormPeople
+
+	readsMembers bool
 }
 
 // compileTree compiles the whole tree.
@@ -48,7 +52,7 @@ func (c *compiler) compileTree() (*body, []diag.Finding) {
 	if c.broken || len(c.faults) > 0 {
 		return nil, c.faults
 	}
-	return &body{steps, c.slots}, nil
+	return &body{steps, c.slots, c.readsMembers}, nil
 }
 
 // fail notes a fault of a node.
@@ -296,6 +300,7 @@ func (c *compiler) call(n *parse.TemplateNode) step {
 		c.broken = true
 		return nil
 	}
+	c.readsMembers = c.readsMembers || partial.readsMembers
 	return func(r *Renderer) error {
 		v, err := value(r)
 		if err != nil {
@@ -475,14 +480,23 @@ func (c *compiler) number(n *parse.NumberNode) operand {
 func (c *compiler) path(n parse.Node) (base operand, path []string) {
 	switch n := n.(type) {
 	case *parse.FieldNode:
+		c.noteMembers(n.Ident)
 		return readDot, n.Ident
 	case *parse.VariableNode:
 		slot := c.lookUp(n, n.Ident[0])
+		if n.Ident[0] == "$" {
+			c.noteMembers(n.Ident[1:])
+		}
 		return func(r *Renderer) (any, error) { return r.vars[slot], nil }, n.Ident[1:]
 	case *parse.ChainNode:
 		return c.operand(n.Node), n.Field
 	}
 	return nil, nil
+}
+
+// noteMembers notes a path that leads to the members of a digest.
+func (c *compiler) noteMembers(path []string) {
+	c.readsMembers = c.readsMembers || len(path) > 0 && slices.Contains([]string{"events", "count", "more"}, path[0])
 }
 
 // readPath reads fields one below the other.

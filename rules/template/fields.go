@@ -10,7 +10,15 @@ import (
 )
 
 // VariableNames returns the names that a template finds in its dot.
-func VariableNames() []string { return append(catalog.VariableNames(), message.Variables()...) }
+func VariableNames() []string {
+	return slices.Concat(catalog.VariableNames(), message.Variables(), TimingNames())
+}
+
+// TimingNames returns the names that messages of rules with keys of time find in their dot beside those of the event:
+// how many were held back before, the members of a digest, and the wait.
+func TimingNames() []string {
+	return []string{"suppressed", "events", "count", "more", "since", "until", "waited", "reminder"}
+}
 
 // FieldUse is one read of a field in a template.
 type FieldUse struct {

@@ -110,6 +110,9 @@ func (c TestCoverage) print(s *terminal.Screen, least float64) {
 	for _, name := range c.Missing {
 		s.Printf("  no test makes it match: %s\n", terminal.OneLine(name))
 	}
+	for _, name := range c.Late {
+		s.Printf("  fires late: %s\n", terminal.Printable(name))
+	}
 }
 
 func printTest(s *terminal.Screen, t ruletest.Result) {
@@ -119,7 +122,12 @@ func printTest(s *terminal.Screen, t ruletest.Result) {
 		s.Printf("%s  %s (%s:%d)\n", s.Bad("FAIL"), s.Bold(terminal.OneLine(t.Name)), terminal.OneLine(t.File),
 			t.Line)
 	}
+	step := 0
 	for _, f := range t.Failures {
+		if f.Step != step {
+			step = f.Step
+			s.Printf("    in the step of line %d:\n", step)
+		}
 		printFailure(s, f)
 	}
 	for _, note := range t.Notes {

@@ -1,9 +1,6 @@
-package rules
+package memory
 
 import (
-	"bytes"
-	"cmp"
-	"maps"
 	"math/big"
 	"strconv"
 	"strings"
@@ -20,9 +17,9 @@ const finishedPrefix = "finished:"
 // maxShortText is the most bytes that a text of a stored finished run has.
 const maxShortText = 200
 
-// finishedKey returns the key of the last finished run of the same project, plan and environment; of a run without a
+// FinishedKey returns the key of the last finished run of the same project, plan and environment; of a run without a
 // plan, of the same title with digits taken out. It is "" for a run of which neither is known.
-func finishedKey(ev *event.Event, ofPlan, environment any, title string) string {
+func FinishedKey(ev *event.Event, ofPlan, environment any, title string) string {
 	plan, _ := ofPlan.(map[string]any)
 	id := event.IDText(plan["id"])
 	if id == "" && title == "" {
@@ -33,55 +30,6 @@ func finishedKey(ev *event.Event, ofPlan, environment any, title string) string 
 		parts = append(parts, seriesTitle(title))
 	}
 	return finishedPrefix + event.JoinKey(parts...)
-}
-
-// HasFlowKeys reports whether Decide may read further keys for ev, which follow from the values of those of Keys.
-func (s *Set) HasFlowKeys(ev *event.Event) bool { return ev.Type() == "run" && s.readsPrevious(ev) }
-
-// readsPrevious reports whether the previous run matters for an event about a run: a rule uses it, or the default message
-// names it.
-func (s *Set) readsPrevious(ev *event.Event) bool {
-	return s.usesPrevious || ev.Name == "run.completed" || ev.Name == "run.aborted"
-}
-
-// Seen is what FlowKeys has read of the entity of an event. A State that has it saves Decide the same work, as long as
-// the stored entity is the same.
-type Seen struct {
-	stored []byte
-	entity *entityState // never changed
-}
-
-// entityOf returns the stored entity, which the caller may change.
-func (x *Seen) entityOf(stored []byte) *entityState {
-	if x == nil || !bytes.Equal(stored, x.stored) {
-		return decodeEntity(stored)
-	}
-	e := *x.entity
-	e.Fields = maps.Clone(e.Fields)
-	return &e
-}
-
-// FlowKeys returns those keys, given the keys that Keys has returned. The state has their values.
-func (s *Set) FlowKeys(ev *event.Event, keys []string, st State) ([]string, *Seen) {
-	if !s.HasFlowKeys(ev) || len(keys) == 0 {
-		return nil, nil
-	}
-	stored := st.get(keys[0]) // the entity
-	if stored == nil && st.Fetched == nil && ev.Payload["plan"] == nil && ev.Payload["title"] == nil {
-		return nil, nil // nothing tells the series of the run
-	}
-	seen := &Seen{stored, decodeEntity(stored)}
-	field := func(name string) any {
-		if v, given := ev.Payload[name]; given {
-			return v
-		}
-		return cmp.Or(seen.entity.Fields[name], st.Fetched[name])
-	}
-	title, _ := field("title").(string)
-	if key := finishedKey(ev, field("plan"), field("environment"), title); key != "" {
-		return []string{key}, seen
-	}
-	return nil, seen
 }
 
 // seriesTitle returns the title that runs of a series share: in lower case, without digits and the signs beside them.
@@ -106,9 +54,9 @@ func seriesTitle(title string) string {
 	})
 }
 
-// seriesKey returns a key that the messages about the end of all runs of a project, plan and environment share. A run
+// SeriesKey returns a key that the messages about the end of all runs of a project, plan and environment share. A run
 // without a known plan is in no series.
-func seriesKey(ev *event.Event, entity map[string]any) string {
+func SeriesKey(ev *event.Event, entity map[string]any) string {
 	if ev.Name != "run.completed" && ev.Name != "run.aborted" {
 		return ""
 	}
@@ -124,11 +72,11 @@ func seriesKey(ev *event.Event, entity map[string]any) string {
 // before is the field of a stored finished run that holds the run that finished before it.
 const before = "before"
 
-// finishedRuns are the last two runs of a series that finished, the last one first. Either may be nil.
-type finishedRuns [2]map[string]any
+// FinishedRuns are the last two runs of a series that finished, the last one first. Either may be nil.
+type FinishedRuns [2]map[string]any
 
-// decodeRuns reads stored finished runs. Anything else is not a run.
-func decodeRuns(data []byte) (runs finishedRuns) {
+// DecodeRuns reads stored finished runs. Anything else is not a run.
+func DecodeRuns(data []byte) (runs FinishedRuns) {
 	last, err := value.DecodeObject(data)
 	if err != nil || len(data) == 0 {
 		return runs
@@ -139,8 +87,8 @@ func decodeRuns(data []byte) (runs finishedRuns) {
 	return runs
 }
 
-// other returns the last run with another id, or nil.
-func (r finishedRuns) other(id string) map[string]any {
+// Other returns the last run with another id, or nil.
+func (r FinishedRuns) Other(id string) map[string]any {
 	for _, run := range r {
 		if run != nil && (id == "" || event.IDText(run["id"]) != id) {
 			return run
@@ -149,10 +97,10 @@ func (r finishedRuns) other(id string) map[string]any {
 	return nil
 }
 
-// encode returns the stored form of the runs after the run of ev has finished.
-func (r finishedRuns) encode(ev *event.Event, entity map[string]any) []byte {
+// Encode returns the stored form of the runs after the run of ev has finished.
+func (r FinishedRuns) Encode(ev *event.Event, entity map[string]any) []byte {
 	out := encodeRun(ev, entity)
-	if other := r.other(ev.EntityID()); other != nil {
+	if other := r.Other(ev.EntityID()); other != nil {
 		out = value.AppendJSON(append(out[:len(out)-1], `,"before":`...), other)
 		out = append(out, '}')
 	}
@@ -180,8 +128,8 @@ func encodeRun(ev *event.Event, entity map[string]any) []byte {
 	return append(out, '}')
 }
 
-// previousRun returns the variable previous, nil for no run.
-func previousRun(run map[string]any, location *time.Location) any {
+// Previous returns the variable previous, nil for no run.
+func Previous(run map[string]any, location *time.Location) any {
 	if run == nil {
 		return nil
 	}

@@ -1,4 +1,6 @@
-package rules
+// Package memory is what the relay remembers between events: the state of each entity, such as a run, and the last finished
+// runs of each series. It turns stored values into variables of conditions and templates, and back. It is pure.
+package memory
 
 import (
 	"maps"
@@ -23,28 +25,30 @@ const (
 // refreshAfter is the age in seconds of a stored entity after which an event stores it again, to keep it from expiring.
 const refreshAfter = 24 * 3600
 
-// entityPrefix begins the keys of stored entities.
-const entityPrefix = "entity:"
+// EntityPrefix begins the keys of stored entities.
+const EntityPrefix = "entity:"
 
-// entityState is the state of an entity, such as a run or a defect, that earlier events have set.
-type entityState struct {
+// Entity is the state of an entity, such as a run or a defect, that earlier events have set.
+type Entity struct {
 	Fields    map[string]any
 	StartedAt int64 // Unix seconds
 	CreatedBy map[string]any
 	Reviewers []any          // user objects
 	Members   map[string]any // the user objects of people who acted, by their member ids
 	Seen      int64          // Unix seconds of the event that stored it
+	// Done are the rules whose waits an event has ended, each with the timestamp of the last such event.
+	Done map[string]int64
 }
 
-// HasTitle reports whether the stored state of an entity (see [Set.EntityKey]) has a title.
+// HasTitle reports whether the stored state of an entity has a title.
 func HasTitle(stored []byte) bool {
-	title, _ := decodeEntity(stored).Fields["title"].(string)
+	title, _ := Decode(stored).Fields["title"].(string)
 	return title != ""
 }
 
-// decodeEntity reads the output of encode. It returns an empty state for anything else.
-func decodeEntity(data []byte) *entityState {
-	e := &entityState{Fields: map[string]any{}}
+// Decode reads the output of Encode. It returns an empty state for anything else.
+func Decode(data []byte) *Entity {
+	e := &Entity{Fields: map[string]any{}}
 	if len(data) == 0 {
 		return e
 	}
@@ -60,11 +64,17 @@ func decodeEntity(data []byte) *entityState {
 	e.CreatedBy, _ = kept["created_by"].(map[string]any)
 	e.Reviewers, _ = kept["reviewers"].([]any)
 	e.Members, _ = kept["members"].(map[string]any)
+	if done, ok := kept["done"].(map[string]any); ok {
+		e.Done = make(map[string]int64, len(done))
+		for rule, timestamp := range done {
+			e.Done[rule] = int64(event.Int(timestamp))
+		}
+	}
 	return e
 }
 
-// merge adds fetched fields that no event has set, and reports whether there were any.
-func (e *entityState) merge(fetched map[string]any) (changed bool) {
+// Merge adds fetched fields that no event has set, and reports whether there were any.
+func (e *Entity) Merge(fetched map[string]any) (changed bool) {
 	for key, value := range fetched {
 		switch {
 		case key == "started_at":
@@ -78,8 +88,8 @@ func (e *entityState) merge(fetched map[string]any) (changed bool) {
 	return changed
 }
 
-// apply updates the state with an event and reports whether it has to be stored.
-func (e *entityState) apply(ev *event.Event, actor map[string]any) bool {
+// Apply updates the state with an event and reports whether it has to be stored.
+func (e *Entity) Apply(ev *event.Event, actor map[string]any) bool {
 	changed := false
 	for key, value := range ev.Payload {
 		if old, known := e.Fields[key]; !known || !reflect.DeepEqual(old, value) {
@@ -109,7 +119,7 @@ func (e *entityState) apply(ev *event.Event, actor map[string]any) bool {
 const maxMembers = 20
 
 // learn keeps the user object of a member, and reports whether it is new.
-func (e *entityState) learn(id int, user map[string]any) bool {
+func (e *Entity) learn(id int, user map[string]any) bool {
 	key := strconv.Itoa(id)
 	if id == 0 || e.Members[key] == nil && len(e.Members) >= maxMembers || reflect.DeepEqual(e.Members[key], any(user)) {
 		return false
@@ -121,8 +131,8 @@ func (e *entityState) learn(id int, user map[string]any) bool {
 	return true
 }
 
-// member returns the user object of a member who has acted on the entity before, or nil.
-func (e *entityState) member(id int) map[string]any {
+// Member returns the user object of a member who has acted on the entity before, or nil.
+func (e *Entity) Member(id int) map[string]any {
 	user, _ := e.Members[strconv.Itoa(id)].(map[string]any)
 	return user
 }
@@ -140,7 +150,7 @@ func creator(ev *event.Event, actor map[string]any) map[string]any {
 }
 
 // review adds or removes a reviewer.
-func (e *entityState) review(action string, reviewer map[string]any) {
+func (e *Entity) review(action string, reviewer map[string]any) {
 	kept := e.Reviewers[:0:0]
 	for _, one := range e.Reviewers {
 		if user, _ := one.(map[string]any); !sameUser(user, reviewer) {
@@ -162,8 +172,8 @@ func sameUser(a, b map[string]any) bool {
 	return strings.EqualFold(x, y)
 }
 
-// encode returns the state as JSON, without fields that are too large.
-func (e *entityState) encode() []byte {
+// Encode returns the state as JSON, without fields that are too large.
+func (e *Entity) Encode() []byte {
 	out := append(make([]byte, 0, 512), `{"fields":{`...)
 	first := len(out)
 	var buffer [24]string
@@ -191,21 +201,24 @@ func (e *entityState) encode() []byte {
 	if len(e.Members) > 0 {
 		out = value.AppendJSON(append(out, `,"members":`...), e.Members)
 	}
+	if len(e.Done) > 0 {
+		out = value.AppendJSON(append(out, `,"done":`...), e.Done)
+	}
 	return append(out, '}')
 }
 
-// vars returns the variable entity of conditions and templates.
-func (e *entityState) vars(ev *event.Event, settings *Settings) map[string]any {
+// Vars returns the variable entity of conditions and templates.
+func (e *Entity) Vars(ev *event.Event, qaseURL string, location *time.Location) map[string]any {
 	entity := make(map[string]any, len(e.Fields)+6)
 	maps.Copy(entity, e.Fields)
 	page := event.Entity{Name: ev.Name, Project: ev.Project, ID: ev.EntityID(), Fields: entity}
-	entity["url"] = page.URL(settings.QaseURL)
+	entity["url"] = page.URL(qaseURL)
 	if title, _ := entity["title"].(string); strings.TrimSpace(title) == "" {
 		entity["title"] = fallbackTitle(ev)
 	}
 	entity["started_at"], entity["created_by"] = nil, nil
 	if e.StartedAt > 0 {
-		entity["started_at"] = time.Unix(e.StartedAt, 0).In(settings.Location)
+		entity["started_at"] = time.Unix(e.StartedAt, 0).In(location)
 	}
 	if e.CreatedBy != nil {
 		entity["created_by"] = e.CreatedBy

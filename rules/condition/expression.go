@@ -1,0 +1,80 @@
+package condition
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/vm"
+
+	"qaserelay/rules/condition/diagnose"
+	"qaserelay/rules/condition/syntax"
+	"qaserelay/rules/diag"
+)
+
+// Expression is a compiled expression of any type, such as payload.id. It is safe for concurrent use.
+type Expression struct {
+	Source  string
+	tree    ast.Node
+	program *vm.Program
+}
+
+// CompileExpression compiles source, or returns its errors with their positions.
+func CompileExpression(source string) (*Expression, []diag.Finding) {
+	if strings.TrimSpace(source) == "" {
+		return nil, []diag.Finding{{Message: "the expression is empty", Hint: "write a field, such as payload.id"}}
+	}
+	if len(source) > maxBytes {
+		return nil, []diag.Finding{{Message: fmt.Sprintf("the expression has %d bytes, more than %d", len(source), maxBytes),
+			Hint: "write a field, such as payload.id"}}
+	}
+	safe := &nilSafe{}
+	program, err := compileAs(source, safe)
+	if f := safe.refused; f != nil {
+		return nil, []diag.Finding{{At: diag.Locate(source, f.at), Message: f.message, Hint: f.hint}}
+	}
+	if err == nil {
+		var tree *parser.Tree
+		if tree, err = parser.Parse(source); err == nil {
+			return &Expression{source, tree.Node, program}, nil
+		}
+	}
+	findings := diagnose.All(source, err, func(source string) error {
+		_, err := compileAs(source, &nilSafe{})
+		return err
+	})
+	for i := range findings {
+		findings[i].Message = strings.ReplaceAll(findings[i].Message, "the condition", "the expression")
+	}
+	return nil, findings
+}
+
+// Value returns the value of the expression for the event of env.
+func (x *Expression) Value(env *Env) (any, error) {
+	env.steps = 0
+	out, err := env.machine.Run(x.program, env.Vars)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", x.Source, runError(err))
+	}
+	return out, nil
+}
+
+// Fields returns the fields that the expression reads.
+func (x *Expression) Fields() []FieldUse {
+	r := &fieldReader{source: x.Source}
+	r.read(x.tree, false)
+	return r.uses
+}
+
+// IsConstant reports whether the expression reads no variable, so that its value is always the same.
+func (x *Expression) IsConstant() bool {
+	constant := true
+	tree := x.tree
+	ast.Walk(&tree, syntax.Visitor(func(n ast.Node) {
+		if _, isName := n.(*ast.IdentifierNode); isName {
+			constant = false
+		}
+	}))
+	return constant
+}

@@ -1,0 +1,404 @@
+package rules
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"qaserelay/rules/condition"
+	"qaserelay/rules/event"
+	"qaserelay/rules/flow"
+	"qaserelay/rules/message"
+	"qaserelay/rules/silence"
+	"qaserelay/rules/template"
+	"qaserelay/rules/value"
+)
+
+// digest sends an open digest.
+func (w *waking) digest() {
+	slot, ok := flow.ReadDigest(w.Value)
+	members := w.members()
+	w.end()
+	w.passSummary()
+	if !ok || slot.Count == 0 || len(members) == 0 && slot.Listed > 0 {
+		return
+	}
+	result := Result{Rule: w.name.Owner, Outcome: Matched}
+	if members = w.audible(&slot, members, &result); len(members) == 0 && slot.Listed > 0 {
+		result.Outcome = Silenced
+		w.decision.record(result)
+		return
+	}
+	n, alone := w.alone(&slot, members, &result)
+	if alone && members[0].event != nil {
+		w.decision.Row = rowOf(RowDigest, members[0].event)
+	} else {
+		w.decision.Row = w.digestRow(&slot, members)
+	}
+	if !alone {
+		n = w.composeDigest(&slot, members, &result)
+	}
+	text := fmt.Sprintf("digest %s of %s goes out", slot.ID, plural(slot.Count, "message", "messages"))
+	result.Flow = append(result.Flow, Stage{Stage: "group", Text: text, Key: strings.Join(slot.By, ", "), Slot: slot.ID})
+	if w.rule != nil && !w.rule.Enabled {
+		n.Cancelled = "the rule " + w.rule.Name + " is disabled"
+	}
+	w.decision.Notifications = []Notification{n}
+	w.decision.record(result)
+}
+
+// audible returns the members of a digest that no silence holds back, and leaves the others out of its count.
+func (w *waking) audible(slot *flow.DigestSlot, members []listed, result *Result) (heard []listed) {
+	if !w.state.Silences.IsActive(w.state.Now) {
+		return members
+	}
+	slot.Level = ""
+	for _, m := range members {
+		f := silence.Fields{Rule: w.name.Owner, Notifier: slot.Notifier, Level: m.Level, Project: slot.Project, Source: slot.Source,
+			Environment: value.PlainText(m.Entity["environment"]), Plan: value.PlainText(m.Entity["plan"])}
+		ev := w.eventOr(m.event, slot)
+		f.Project, f.Event, f.Entity = ev.Project, ev.Name, ev.EntityKey()
+		found := w.state.Silences.Find(w.state.Now, &f, func() *condition.Env { return w.view(ev, w.state).env })
+		if found == nil {
+			heard = append(heard, m)
+			if slot.Level == "" || message.Worse(m.Level, slot.Level) {
+				slot.Level = m.Level
+			}
+			continue
+		}
+		slot.Count--
+		result.Silenced = append(result.Silenced, SilencedMessage{slot.Notifier, found.ID})
+	}
+	if n := len(members) - len(heard); n > 0 {
+		result.Notes = append(result.Notes, fmt.Sprintf("%s left out by a silence", plural(n, "message", "messages")))
+	}
+	return heard
+}
+
+// plural returns a number with its noun.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// listed is a member with its event.
+type listed struct {
+	member
+	event *event.Event
+}
+
+// members returns the items of the slot. A faulty one has the name of its event as title.
+func (w *waking) members() []listed {
+	all := make([]listed, 0, len(w.Items))
+	for _, it := range w.Items {
+		var m member
+		if json.Unmarshal(it.Data, &m) != nil {
+			m = member{Level: message.Info, Title: "a message that cannot be read"}
+		}
+		m.Entity, m.Actor, m.Previous = normalized(m.Entity), normalized(m.Actor), normalized(m.Previous)
+		all = append(all, listed{m, it.Event})
+	}
+	return all
+}
+
+// normalized returns an object with the types of numbers that events have.
+func normalized(object map[string]any) map[string]any {
+	if object == nil {
+		return nil
+	}
+	same, err := value.DecodeObject(value.AppendJSON(nil, object))
+	if err != nil {
+		return object
+	}
+	return same
+}
+
+// alone returns the notification of the only member, as it would have been sent at once. ok is false for several members.
+func (w *waking) alone(slot *flow.DigestSlot, members []listed, result *Result) (n Notification, ok bool) {
+	if slot.Count != 1 || len(members) != 1 {
+		return n, false
+	}
+	if m := members[0].Single; m != nil {
+		return Notification{Message: m.Message, Notifier: slot.Notifier, Options: m.Options, Fallbacks: m.Fallbacks,
+			EntityKey: m.EntityKey, Series: m.Series, Person: slot.Person}, true
+	}
+	target := w.target(slot) // the others were silenced
+	if members[0].event == nil || target == nil {
+		return n, false
+	}
+	for _, n := range w.notify(w.rule, []*Target{target}, w.view(members[0].event, w.state), result) {
+		if address, _ := splitContent(n.Options); string(address) == string(slot.Options) {
+			return n, true
+		}
+	}
+	return n, false
+}
+
+// eventOr returns an event, or one that has only what is known of all members.
+func (w *waking) eventOr(ev *event.Event, slot *flow.DigestSlot) *event.Event {
+	if ev != nil {
+		return ev
+	}
+	return &event.Event{Source: slot.Source, Name: DigestEvent, Project: slot.Project, Timestamp: w.state.Now.Unix(),
+		Payload: map[string]any{}, ReceivedAt: w.state.Now}
+}
+
+// maxDigestBody is how many bytes of events the body of a digest has.
+const maxDigestBody = 900 << 10
+
+// digestRow returns the row of a digest, whose body has the events of the members as Qase sent them.
+func (w *waking) digestRow(slot *flow.DigestSlot, members []listed) *Row {
+	var events [][]byte
+	size := 0
+	for _, m := range members {
+		if m.event == nil || !json.Valid(m.event.Body) {
+			continue
+		}
+		if size += len(m.event.Body); size > maxDigestBody {
+			break
+		}
+		events = append(events, m.event.Body)
+	}
+	out := fmt.Appendf(nil, `{"event_name":%q,"timestamp":%d,"payload":{},"project_code":`, DigestEvent, w.state.Now.Unix())
+	out = value.AppendJSON(out, slot.Project)
+	out = fmt.Appendf(out, `,"count":%d,"more":%d,"events":[`, slot.Count, slot.Count-len(events))
+	for i, body := range events {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, body...)
+	}
+	return &Row{Kind: RowDigest, Source: slot.Source, Name: DigestEvent, Project: slot.Project, Body: append(out, "]}"...)}
+}
+
+// composeDigest returns the notification of a digest with several members.
+func (w *waking) composeDigest(slot *flow.DigestSlot, members []listed, result *Result) Notification {
+	v := w.digestView(slot, members)
+	d := digestWriter{waking: w, slot: slot, members: members, view: v}
+	m := d.message()
+	result.Notes = append(result.Notes, d.notes...)
+	n := Notification{Message: m, Notifier: slot.Notifier, Options: slot.Options, Person: slot.Person, EntityKey: slot.Entity}
+	if slot.Several || n.EntityKey == "" {
+		n.EntityKey = event.JoinKey("digest", w.name.Owner, w.name.Hash)
+	}
+	target := w.target(slot)
+	if target == nil {
+		return n
+	}
+	w.setMessage(v.context(), &m)
+	var notes []string
+	n.Options, notes = target.withContent(v.context(), slot)
+	result.Notes = append(result.Notes, notes...)
+	n.Fallbacks, notes = target.renderFallbacks(v.context(), nil)
+	result.Notes = append(result.Notes, notes...)
+	return n
+}
+
+// target returns the rule's entry of notify that the digest is for, or nil if it is gone.
+func (w *waking) target(slot *flow.DigestSlot) *Target {
+	if w.rule == nil {
+		return nil
+	}
+	all := w.rule.allTargets()
+	if slot.Target < len(all) && all[slot.Target].Notifier == slot.Notifier {
+		return all[slot.Target]
+	}
+	for _, t := range all {
+		if t.Notifier == slot.Notifier {
+			return t
+		}
+	}
+	return nil
+}
+
+// withContent returns the options of a digest, with the content that the target renders for it.
+func (t *Target) withContent(c template.Context, slot *flow.DigestSlot) (options json.RawMessage, notes []string) {
+	all, err := value.DecodeObject(slot.Options)
+	if err != nil || all == nil {
+		all = map[string]any{}
+	}
+	for _, o := range t.Options {
+		if !isContent(o.Key) || o.Key == mentionOption {
+			continue
+		}
+		content, err := render(o.Value, c)
+		if err != nil {
+			notes = append(notes, fmt.Sprintf("%s for %s: the template failed: %v", o.Key, t.Notifier, err))
+			continue
+		}
+		all[o.Key] = content
+	}
+	if len(slot.Mention) > 0 {
+		all[mentionOption] = slot.Mention
+	}
+	return encodeOptions(all), notes
+}
+
+// digestView returns the variables of a digest: those of its newest member, and the members.
+func (w *waking) digestView(slot *flow.DigestSlot, members []listed) *view {
+	newest := w.event()
+	if newest == nil && len(members) > 0 {
+		newest = members[len(members)-1].event
+	}
+	v := w.view(w.eventOr(newest, slot), w.state)
+	v.listMembers(w.Set, members, slot.Count)
+	c := v.context()
+	c.Vars["since"] = slot.OpenedAt().In(w.settings.Location)
+	c.Vars["until"] = w.state.Now.In(w.settings.Location)
+	return v
+}
+
+// listMembers sets the variables about the members of a digest.
+func (v *view) listMembers(s *Set, members []listed, count int) {
+	events := make([]any, len(members))
+	for i := range members {
+		events[i] = members[i].vars(s, members[i].event)
+	}
+	vars := v.context().Vars
+	vars["events"], vars["count"], vars["more"] = events, count, count-len(members)
+	vars["since"], vars["until"] = v.now.In(s.settings.Location), v.now.In(s.settings.Location)
+}
+
+// digestWriter writes the message of a digest.
+type digestWriter struct {
+	*waking
+	slot    *flow.DigestSlot
+	members []listed
+	view    *view
+	notes   []string
+}
+
+// message returns the message. Each part is that of group, else that of the rule if it reads the members, else the
+// default.
+func (d *digestWriter) message() message.Message {
+	m := message.Message{Rule: d.name.Owner, Level: d.slot.Level, Label: "SUMMARY"}
+	if !message.IsLevel(m.Level) {
+		m.Level = message.Info
+	}
+	var title, body *template.Template
+	if r := d.rule; r != nil {
+		m.Rule = r.Name
+		if r.Title != nil && r.Title.ReadsMembers() {
+			title = r.Title
+		}
+		if r.Body != nil && r.Body.ReadsMembers() {
+			body = r.Body
+		}
+		if g := r.Group; g != nil {
+			title, body = orTemplate(g.Title, title), orTemplate(g.Body, body)
+			if g.Level != "" {
+				m.Level = g.Level
+			}
+		}
+	}
+	if !d.slot.Several && len(d.members) > 0 {
+		m.URL = d.members[len(d.members)-1].URL
+	}
+	m.SetVariables(d.view.context().Vars)
+	own := false
+	if m.Title, own = d.write("title", title); !own || m.Title == "" {
+		m.Title = d.defaultTitle()
+	}
+	if !d.settings.NoEmoji && !(own && message.HasSign(m.Title)) {
+		m.Sign = message.Sign(m.Level)
+	}
+	if m.Body, own = d.write("body", body); !own {
+		m.Body = d.defaultBody()
+	}
+	m.Title, m.Body = strings.TrimSpace(value.OneLine(m.Title)), strings.TrimSpace(m.Body)
+	return m
+}
+
+func orTemplate(a, b *template.Template) *template.Template {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// write renders a template of the rule, if it has one.
+func (d *digestWriter) write(part string, t *template.Template) (text string, ok bool) {
+	if t == nil {
+		return "", false
+	}
+	text, err := t.Render(d.view.context())
+	if err != nil {
+		d.notes = append(d.notes, fmt.Sprintf("%s: the template failed, so the default digest was used: %v", part, err))
+		return "", false
+	}
+	return text, true
+}
+
+// defaultTitle returns such as "5 × failed-run in WEB".
+func (d *digestWriter) defaultTitle() string {
+	m := message.Message{Rule: d.name.Owner}
+	if d.rule != nil {
+		m.Rule = d.rule.Name
+	}
+	return d.renderDefault("title", d.defaultDigest.title, map[string]any{"rule": m.Rule, "count": d.slot.Count,
+		"project": d.slot.Project})
+}
+
+// renderDefault renders a part of the default digest.
+func (d *digestWriter) renderDefault(part string, t *template.Template, vars map[string]any) string {
+	text, err := t.Render(template.Context{Vars: vars, Now: d.state.Now})
+	if err != nil {
+		d.notes = append(d.notes, fmt.Sprintf("%s: the default digest failed: %v", part, err))
+	}
+	return text
+}
+
+// defaultRoom is how many characters the default digest has for notifiers without a limit of their own.
+const defaultRoom = 100_000
+
+// defaultBody lists the members, each by its title as a link, as far as there is room.
+func (d *digestWriter) defaultBody() string {
+	room := defaultRoom
+	if d.room != nil {
+		if own := d.room(d.slot.Notifier); own > 0 {
+			room = own
+		}
+	}
+	const rest = 40 // characters of the last line
+	if d.slot.Count == 0 {
+		return d.renderDefault("body", d.defaultDigest.none, map[string]any{"since": d.timeOf(d.slot.OpenedAt())})
+	}
+	var out strings.Builder
+	shown := 0
+	for i := range d.members {
+		line := d.line(&d.members[i])
+		if out.Len()+len(line) > room-rest {
+			break
+		}
+		out.WriteString(line)
+		shown++
+	}
+	if more := d.slot.Count - shown; more > 0 {
+		out.WriteString("\n" + d.renderDefault("body", d.defaultDigest.more, map[string]any{"more": more}))
+	}
+	return out.String()
+}
+
+// line returns the line of a member: with the sign of its level, and its time if the digest was open for long.
+func (d *digestWriter) line(m *listed) string {
+	vars := map[string]any{"title": m.Title, "url": m.URL, "sign": "", "time": ""}
+	if !d.settings.NoEmoji && !message.HasSign(m.Title) {
+		vars["sign"] = message.Sign(m.Level)
+	}
+	if m.event != nil && d.state.Now.Sub(d.slot.OpenedAt()) >= time.Hour {
+		vars["time"] = d.timeOf(m.event.ReceivedAt)
+	}
+	return strings.TrimRight(d.renderDefault("body", d.defaultDigest.line, vars), "\n") + "\n"
+}
+
+// timeOf returns the time of a member for people.
+func (d *digestWriter) timeOf(t time.Time) string {
+	t, now := t.In(d.settings.Location), d.state.Now.In(d.settings.Location)
+	if t.YearDay() != now.YearDay() || t.Year() != now.Year() {
+		return t.Format("Mon 15:04")
+	}
+	return t.Format("15:04")
+}

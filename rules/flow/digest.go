@@ -1,0 +1,53 @@
+package flow
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// DigestSlot is the value of an open digest. Its members are the items of the slot.
+type DigestSlot struct {
+	ID     string `json:"id"`     // decisions of members name it
+	Opened int64  `json:"opened"` // when its window opened, in Unix milliseconds
+	Last   int64  `json:"last"`   // when its newest member came
+	Count  int    `json:"count"`  // of all members
+	Listed int    `json:"listed"` // of those that are items
+	Full   bool   `json:"full,omitempty"`
+	Hold   bool   `json:"hold,omitempty"` // it waits for a window of time, not for further members
+	// Due is when it leaves, in Unix milliseconds, by the rule as it was when the window opened.
+	Due int64 `json:"due"`
+	// Longest is when it leaves at the latest, however many members follow each other.
+	Longest int64    `json:"longest,omitempty"`
+	By      []string `json:"by,omitempty"` // for people
+	// Target is the number of the rule's entry of notify, and Notifier its notifier.
+	Target   int    `json:"target"`
+	Notifier string `json:"notifier"`
+	// Options are the rendered options that say where the message goes.
+	Options json.RawMessage `json:"options,omitempty"`
+	Person  string          `json:"person,omitempty"`
+	Mention []any           `json:"mention,omitempty"` // of all members
+	Level   string          `json:"level,omitempty"`   // the worst of the members
+	Newest  string          `json:"newest,omitempty"`  // the id of the newest member's event
+	Entity  string          `json:"entity,omitempty"`  // the key of its entity
+	// Several reports that members are about different entities.
+	Several bool   `json:"several,omitempty"`
+	Source  string `json:"source,omitempty"`  // of the first member
+	Project string `json:"project,omitempty"` // of all members, or empty
+}
+
+// ReadDigest reads the value of a digest. ok is false for a missing or faulty one.
+func ReadDigest(value []byte) (s DigestSlot, ok bool) {
+	if len(value) == 0 || json.Unmarshal(value, &s) != nil {
+		return DigestSlot{}, false
+	}
+	return s, true
+}
+
+// OpenedAt returns when the window opened.
+func (s *DigestSlot) OpenedAt() time.Time { return millis(s.Opened) }
+
+// DueAt returns when the digest leaves.
+func (s *DigestSlot) DueAt() time.Time { return millis(s.Due) }
+
+// LastAt returns when the newest member came.
+func (s *DigestSlot) LastAt() time.Time { return millis(s.Last) }

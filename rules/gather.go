@@ -1,0 +1,317 @@
+package rules
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"qaserelay/rules/event"
+	"qaserelay/rules/flow"
+	"qaserelay/rules/message"
+	"qaserelay/rules/value"
+)
+
+// maxGenerations is how many digests of one key may be full and not sent yet; then members are counted only.
+const maxGenerations = 100
+
+// isContent reports whether a message option is part of what a message says. The others say where it goes, so messages
+// with different values are never in one digest.
+func isContent(option string) bool {
+	return slices.Contains([]string{"blocks", "body", "subject", "headers", mentionOption}, option)
+}
+
+const mentionOption = "mention"
+
+// maxMentions is how many people a digest mentions.
+const maxMentions = 20
+
+// member is an item of a digest: the message of one event. The first one has all that is needed to send it alone.
+type member struct {
+	Title    string         `json:"title"`
+	Level    string         `json:"level"`
+	URL      string         `json:"url,omitempty"`
+	Actor    map[string]any `json:"actor,omitempty"`
+	Entity   map[string]any `json:"entity,omitempty"`
+	Previous map[string]any `json:"previous,omitempty"`
+	Single   *single        `json:"single,omitempty"`
+}
+
+// single is a notification as it is sent alone.
+type single struct {
+	Message   message.Message `json:"message"`
+	Options   json.RawMessage `json:"options,omitempty"`
+	Fallbacks []Fallback      `json:"fallbacks,omitempty"`
+	EntityKey string          `json:"entity,omitempty"`
+	Series    string          `json:"series,omitempty"`
+}
+
+// gather puts messages into their digests, and returns those that are sent at once.
+func (p *passage) gather(made []Notification) (sent []Notification) {
+	g := p.rule.Group
+	for _, n := range made {
+		if p.closes != nil && p.closes(n.Notifier, n.Options, n.Level) {
+			sent = append(sent, n)
+			continue
+		}
+		if first := p.join(n, time.Time{}); first && g.SendFirst {
+			sent = append(sent, n)
+		}
+	}
+	if len(sent) == 0 {
+		p.result.Outcome = Grouped
+	}
+	return sent
+}
+
+// join adds a message to its digest, which it opens if there is none, and reports whether it did. opens is when the
+// rule's window of time opens, or the zero time if it is open.
+func (p *passage) join(n Notification, opens time.Time) (opened bool) {
+	var by byValues
+	if p.rule.Group != nil {
+		by = p.view.by(p.rule.Group.By)
+		p.noteOnce(by.notes)
+	}
+	address, mention := splitContent(n.Options)
+	key, slot, exists := p.openDigest(p.digestParts(n.Notifier, n.target, address, by))
+	now := p.state.Now
+	if !exists {
+		slot = flow.DigestSlot{ID: flow.Hash(key, p.event)[:16], Opened: now.UnixMilli(), By: by.shown, Target: n.target,
+			Notifier: n.Notifier, Options: address, Person: n.Person, Hold: !opens.IsZero(), Entity: p.view.entityKey}
+	}
+	first := !exists && p.rule.Group != nil && p.rule.Group.SendFirst && opens.IsZero()
+	if first {
+		p.note("group", "sent; what follows until then is one message", by.shown, p.digestDue(&slot, opens))
+	} else {
+		p.addMember(key, &slot, n, mention)
+	}
+	slot.Due = p.digestDue(&slot, opens).UnixMilli()
+	p.put(Change{Key: key, Value: flow.Encode(slot), Due: slot.DueAt()})
+	p.armSummary(key, &slot)
+	if !first {
+		p.noteDigest(&slot)
+	}
+	return !exists
+}
+
+// digestParts returns the texts that tell a digest apart.
+func (p *passage) digestParts(notifier string, target int, address json.RawMessage, by byValues) []string {
+	return append([]string{notifier, strconv.Itoa(target), string(address), p.state.Replay}, by.hashed...)
+}
+
+// openDigest returns the key and the value of the digest that a member joins. exists is false for one that has yet to be
+// opened.
+func (p *passage) openDigest(hashed []string) (key string, slot flow.DigestSlot, exists bool) {
+	for generation := range maxGenerations {
+		parts := hashed
+		if generation > 0 {
+			parts = append(slices.Clip(hashed), "after "+strconv.Itoa(generation)+" full ones")
+		}
+		var data []byte
+		key, data = p.findSlot(flow.Digest, flow.Hash(parts...))
+		if slot, exists = flow.ReadDigest(data); !exists || !slot.Full {
+			break
+		}
+	}
+	return key, slot, exists
+}
+
+// addMember counts a message as a member of a digest, and lists it if there is room.
+func (p *passage) addMember(key string, slot *flow.DigestSlot, n Notification, mention []any) {
+	slot.Count++
+	slot.Last = p.state.Now.UnixMilli()
+	slot.Newest = p.event
+	if slot.Count > 1 && slot.Entity != p.view.entityKey {
+		slot.Several = true
+	}
+	slot.Entity = p.view.entityKey
+	if ev := p.view.event; slot.Count == 1 {
+		slot.Source, slot.Project = ev.Source, ev.Project
+	} else if ev.Project != slot.Project {
+		slot.Project = ""
+	}
+	if slot.Level == "" || message.Worse(n.Level, slot.Level) {
+		slot.Level = n.Level
+	}
+	for _, one := range mention {
+		if len(slot.Mention) < maxMentions && !slices.Contains(slot.Mention, one) {
+			slot.Mention = append(slot.Mention, one)
+		}
+	}
+	most := defaultMaxListed
+	if p.rule.Group != nil {
+		most = p.rule.Group.Max
+	}
+	if slot.Listed >= most {
+		return
+	}
+	slot.Listed++
+	slot.Full = p.rule.Group != nil && p.rule.Group.Split && slot.Listed == most
+	data, err := json.Marshal(p.member(n, slot.Count == 1))
+	if err != nil {
+		p.result.Notes = append(p.result.Notes, "group: "+err.Error())
+	}
+	p.decision.Items = append(p.decision.Items, Item{Key: key, Event: p.itemEvent(), Data: data})
+}
+
+// itemEvent returns the id of the event of an item, or "" for that of the decision.
+func (p *passage) itemEvent() string {
+	if p.event == p.state.EventID {
+		return ""
+	}
+	return p.event
+}
+
+// member returns the item of a message.
+func (p *passage) member(n Notification, first bool) member {
+	m := member{Title: n.Title, Level: n.Level, URL: n.URL}
+	m.Actor, _ = p.view.vars["actor"].(map[string]any)
+	entity, _ := p.view.vars["entity"].(map[string]any)
+	m.Entity = smallFields(entity)
+	previous, _ := p.view.vars["previous"].(map[string]any)
+	m.Previous = smallFields(previous)
+	if first {
+		m.Single = &single{n.Message, n.Options, n.Fallbacks, n.EntityKey, n.Series}
+	}
+	return m
+}
+
+const (
+	maxMemberField = 300     // bytes of one field of an entity that is kept with a member
+	maxMemberBytes = 2 << 10 // of all of them
+)
+
+// smallFields returns the fields whose JSON is short, without those that the relay computes.
+func smallFields(fields map[string]any) map[string]any {
+	kept, size := map[string]any{}, 0
+	var buffer [24]string
+	for _, key := range value.AppendSortedKeys(buffer[:0], fields) {
+		v := fields[key]
+		if t, isTime := v.(time.Time); isTime {
+			v = t.Format(time.RFC3339)
+		}
+		length := len(value.AppendJSON(nil, v)) + len(key)
+		if v == nil || length > maxMemberField || size+length > maxMemberBytes {
+			continue
+		}
+		kept[key], size = v, size+length
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	return kept
+}
+
+// splitContent separates the options that say where a message goes from the mentioned people; the other content is
+// dropped, since it is rendered anew.
+func splitContent(options json.RawMessage) (address json.RawMessage, mention []any) {
+	all, err := value.DecodeObject(options)
+	if err != nil || len(all) == 0 {
+		return nil, nil
+	}
+	mention, _ = all[mentionOption].([]any)
+	maps.DeleteFunc(all, func(key string, _ any) bool { return isContent(key) })
+	return encodeOptions(all), mention
+}
+
+// maxReplayWait is how long the digest of replayed events is open at the longest.
+const maxReplayWait = 30 * time.Second
+
+// digestDue returns when a digest leaves.
+func (p *passage) digestDue(slot *flow.DigestSlot, opens time.Time) time.Time {
+	now, due := p.state.Now, slot.DueAt()
+	g := p.rule.Group
+	switch {
+	case slot.Full:
+		return now
+	case g == nil || slot.Hold: // until the window opens, as it was when the digest was opened
+		if due.IsZero() {
+			due = opens
+		}
+		return due
+	case g.At != nil:
+		if due.IsZero() {
+			due = g.At.Next(now)
+		}
+	case p.state.Replay != "":
+		return slot.OpenedAt().Add(min(g.Wait, maxReplayWait))
+	default:
+		due = p.waitDue(g, slot, due)
+	}
+	if a := p.rule.Active; a != nil {
+		due = a.Window.Next(due)
+	}
+	return due
+}
+
+// waitDue returns when a digest leaves by wait and quiet. Its wait is that of the rule when it was opened.
+func (p *passage) waitDue(g *Group, slot *flow.DigestSlot, due time.Time) time.Time {
+	if slot.Longest == 0 {
+		slot.Longest = slot.OpenedAt().Add(g.Wait).UnixMilli()
+	}
+	longest := time.UnixMilli(slot.Longest).UTC()
+	if g.Quiet == 0 {
+		return longest
+	}
+	quiet := p.state.Now.Add(g.Quiet)
+	if quiet.Before(longest) {
+		return quiet
+	}
+	return longest
+}
+
+func (p *passage) noteOnce(notes []string) {
+	for _, note := range notes {
+		if !slices.Contains(p.result.Notes, note) {
+			p.result.Notes = append(p.result.Notes, note)
+		}
+	}
+}
+
+// noteDigest notes the place of a member in its digest.
+func (p *passage) noteDigest(slot *flow.DigestSlot) {
+	text := fmt.Sprintf("%s of digest %s to %s, goes out at %s", ordinal(slot.Count), slot.ID, slot.Notifier,
+		p.clock(slot.DueAt()))
+	p.note("group", text, slot.By, slot.DueAt())
+	p.result.Flow[len(p.result.Flow)-1].Slot = slot.ID
+}
+
+// ordinal returns 1 as 1st.
+func ordinal(n int) string {
+	end := "th"
+	if n/10%10 != 1 {
+		switch n % 10 {
+		case 1:
+			end = "st"
+		case 2:
+			end = "nd"
+		case 3:
+			end = "rd"
+		}
+	}
+	return strconv.Itoa(n) + end
+}
+
+// vars returns the member as an element of .events.
+func (m *member) vars(s *Set, ev *event.Event) map[string]any {
+	vars := map[string]any{"title": m.Title, "level": m.Level, "url": m.URL, "entity": mapOrEmpty(m.Entity),
+		"actor": mapOrEmpty(m.Actor), "previous": nil, "payload": map[string]any{}, "event_name": "", "project_code": "",
+		"source": "", "time": nil}
+	if m.Previous != nil {
+		vars["previous"] = m.Previous
+	}
+	if ev != nil {
+		vars["event_name"], vars["payload"], vars["project_code"] = ev.Name, ev.Payload, ev.Project
+		vars["source"], vars["time"] = ev.Source, ev.Time().In(s.settings.Location)
+	}
+	return vars
+}
+
+func mapOrEmpty(m map[string]any) map[string]any {
+	if m == nil {
+		return map[string]any{}
+	}
+	return m
+}

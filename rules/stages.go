@@ -1,0 +1,251 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"qaserelay/rules/flow"
+	"qaserelay/rules/value"
+)
+
+// passage is the way of the messages of one rule through its stages, which follow each other in this order: after,
+// silence, throttle, active, group. Each stage lets the messages pass or keeps them back, and notes what it did in the
+// result.
+type passage struct {
+	*Set
+	rule     *Rule
+	view     *view
+	state    State
+	result   *Result
+	decision *Decision
+
+	event string // the id of the event that the messages are about
+	wait  *flow.WaitSlot
+	step  *Step // of a wait that the messages are about, or nil
+}
+
+// pass returns the notifications of a rule that matched which are sent at once.
+func (p *passage) pass() []Notification {
+	if p.rule.After != nil && p.state.Replay == "" {
+		p.startWait()
+		return nil
+	}
+	return p.behindWait()
+}
+
+// behindWait returns the notifications that the stages behind after let through.
+func (p *passage) behindWait() []Notification {
+	defer p.view.suppress(0, time.Time{})
+	r := p.ruleOfStep()
+	heard := p.audible(r, p.view, p.state, p.result)
+	if p.result.Outcome == Silenced {
+		return nil
+	}
+	if p.throttled() {
+		return p.closing(r, heard)
+	}
+	return p.behindThrottle(r, heard)
+}
+
+// ruleOfStep returns the rule, with the targets and the level of the step of its wait.
+func (p *passage) ruleOfStep() *Rule {
+	r := *p.rule
+	if p.step == nil {
+		return &r
+	}
+	if p.step.Targets != nil {
+		r.Targets = p.step.Targets
+	}
+	if p.step.Level != "" {
+		r.Level = p.step.Level
+	}
+	return &r
+}
+
+// behindThrottle returns the notifications that the stages behind throttle let through.
+func (p *passage) behindThrottle(r *Rule, heard []*Target) []Notification {
+	made := p.notify(r, heard, p.view, p.result)
+	if p.result.Outcome != Matched {
+		return made
+	}
+	if until, closed := p.closed(); closed {
+		return p.holdUntil(until, made)
+	}
+	if p.rule.Group != nil {
+		return p.gather(made)
+	}
+	return made
+}
+
+// closing returns those notifications of a rule that close something at their receiver, which no stage keeps back.
+func (p *passage) closing(r *Rule, heard []*Target) (all []Notification) {
+	if p.closes == nil {
+		return nil
+	}
+	kept := *p.result
+	for _, n := range p.notify(r, heard, p.view, p.result) {
+		if p.closes(n.Notifier, n.Options, n.Level) {
+			all = append(all, n)
+		}
+	}
+	if len(all) == 0 {
+		*p.result = kept // what was not sent is of no interest
+		return nil
+	}
+	p.result.Outcome = Matched
+	p.note("passes", "it closes something at "+all[0].Notifier, nil, time.Time{})
+	return all
+}
+
+// throttled counts a message, and reports whether the throttle keeps it back.
+func (p *passage) throttled() bool {
+	t := p.rule.Throttle
+	if t == nil {
+		return false
+	}
+	if p.state.Replay != "" {
+		p.note("throttle", "not counted, since the event is replayed", nil, time.Time{})
+		return false
+	}
+	by := p.view.by(t.By)
+	p.result.Notes = append(p.result.Notes, by.notes...)
+	key, data := p.findSlot(flow.Throttle, flow.Hash(by.hashed...))
+	slot, now := flow.ReadThrottle(data), p.state.Now
+	slot.By = by.shown
+	sent, held, since := slot.Take(now, t.ThrottleLimit)
+	change := Change{Key: key, Expires: slot.Expires(t.ThrottleLimit)}
+	end := slot.End(t.ThrottleLimit)
+	if sent {
+		p.view.suppress(held, since)
+		p.note("throttle", fmt.Sprintf("sent, %d of %d until %s", slot.Sent, t.AtMost, p.clock(end)), by.shown, time.Time{})
+	} else {
+		p.result.Outcome = Held
+		slot.Event, slot.Entity = p.event, p.view.entityKey
+		text := fmt.Sprintf("held back, %d of %d sent since %s, next from %s, %d held so far",
+			slot.Sent, t.AtMost, p.clock(time.UnixMilli(slot.Start)), p.clock(end), slot.Held)
+		if t.SendLast {
+			change.Due = latest(end, now)
+			text += "; the last one is sent then"
+		}
+		p.note("throttle", text, by.shown, end)
+	}
+	change.Value = flow.Encode(slot)
+	p.put(change)
+	return !sent
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// closed returns when the rule's window of time opens next, if it is closed.
+func (p *passage) closed() (until time.Time, is bool) {
+	a := p.rule.Active
+	if a == nil || a.Window.Open(p.state.Now) {
+		return until, false
+	}
+	if p.state.Replay != "" {
+		p.note("active", "passed by, since the event is replayed", nil, time.Time{})
+		return until, false
+	}
+	return a.Window.Next(p.state.Now), true
+}
+
+// holdUntil keeps messages until a window of time opens, or drops them.
+func (p *passage) holdUntil(opens time.Time, made []Notification) (sent []Notification) {
+	var kept []Notification
+	for _, n := range made {
+		if p.closes != nil && p.closes(n.Notifier, n.Options, n.Level) {
+			sent = append(sent, n)
+		} else {
+			kept = append(kept, n)
+		}
+	}
+	window := "closed since " + p.rule.Active.Window.String()
+	if p.rule.Active.Name != "" {
+		window = p.rule.Active.Name + " is closed"
+	}
+	switch {
+	case len(kept) == 0:
+		p.note("active", window+", and the message passes, since it closes something", nil, time.Time{})
+		return sent
+	case p.rule.Active.Drop:
+		p.result.Outcome = Muted
+		p.note("active", window+", dropped", nil, time.Time{})
+		return sent
+	}
+	p.result.Outcome = Deferred
+	p.note("active", window+", held until "+p.clock(opens), nil, opens)
+	for _, n := range kept {
+		p.join(n, opens)
+	}
+	return sent
+}
+
+// clock returns a time for people, in the zone of the settings: with its day unless that is today.
+func (p *passage) clock(t time.Time) string {
+	t, now := t.In(p.settings.Location), p.state.Now.In(p.settings.Location)
+	layout := "15:04:05"
+	if t.Second() == 0 {
+		layout = "15:04"
+	}
+	if t.YearDay() != now.YearDay() || t.Year() != now.Year() {
+		layout = "Mon 2 Jan " + layout
+	}
+	return t.Format(layout)
+}
+
+// note records what a stage did.
+func (p *passage) note(stage, text string, key []string, due time.Time) {
+	one := Stage{Stage: stage, Text: text, Key: strings.Join(key, ", ")}
+	if !due.IsZero() {
+		due = due.UTC().Round(0)
+		one.Due = &due
+	}
+	p.result.Flow = append(p.result.Flow, one)
+}
+
+// Stage is what one stage did with the messages of a rule.
+type Stage struct {
+	Stage string     `json:"stage"` // throttle, active, group, after or silence
+	Text  string     `json:"text"`  // for people
+	Key   string     `json:"key,omitempty"`
+	Due   *time.Time `json:"due,omitempty"`
+	// Slot is the id of the digest or wait, by which a relay can show it.
+	Slot string `json:"slot,omitempty"`
+}
+
+// String returns the stage as one line.
+func (s Stage) String() string {
+	if s.Key == "" {
+		return s.Stage + ": " + s.Text
+	}
+	return s.Stage + " " + s.Key + ": " + s.Text
+}
+
+// suppress sets how many messages were held back before this one.
+func (v *view) suppress(held int, since time.Time) {
+	v.context().Vars["suppressed"] = held
+	v.suppressed, v.suppressedSince = held, since
+}
+
+// suppressedLine is the line of a default message about those that were held back before.
+func (s *Set) suppressedLine(v *view) string {
+	if v.suppressed == 0 {
+		return ""
+	}
+	verb := "was"
+	if v.suppressed > 1 {
+		verb = "were"
+	}
+	since := v.suppressedSince.In(s.settings.Location)
+	layout := "15:04"
+	if now := v.now.In(s.settings.Location); now.Sub(since) > 20*time.Hour {
+		layout = "2 Jan 15:04"
+	}
+	return fmt.Sprintf("%s more %s held back since %s", value.PlainText(v.suppressed), verb, since.Format(layout))
+}

@@ -1,0 +1,101 @@
+package rules
+
+import (
+	"time"
+
+	"qaserelay/rules/flow"
+	"qaserelay/rules/message"
+)
+
+// summaryRest is how long summaries are sent for a key of by that no message has had since.
+const summaryRest = 14 * 24 * time.Hour
+
+// Armed returns the slots that the rules need without any event, each with its value if it does not exist yet: the
+// summaries that are sent also if nothing has come.
+func (s *Set) Armed(now time.Time, dry bool) (changes []Change) {
+	for _, r := range s.rules {
+		g := r.Group
+		if !r.Enabled || g == nil || !g.SendEmpty || g.At == nil || len(g.By) > 0 {
+			continue
+		}
+		for i, t := range r.Targets {
+			if t.fixed == nil {
+				continue // it is armed by the first message
+			}
+			for _, one := range t.fixed.messages {
+				address, _ := splitContent(one.options)
+				parts := (&passage{}).digestParts(t.Notifier, i, address, byValues{})
+				slot := flow.SummarySlot{Since: now.UnixMilli(), Target: i, Notifier: t.Notifier, Options: address,
+					Person: one.to, Due: g.At.Next(now).UnixMilli()}
+				name := flow.Name{Dry: dry, Kind: flow.Summary, Owner: r.Name, Hash: flow.Hash(parts...)}
+				changes = append(changes, Change{Key: name.Key(), Value: flow.Encode(slot), Due: slot.DueAt()})
+			}
+		}
+	}
+	return changes
+}
+
+// armSummary keeps the summary of a digest that a message has joined.
+func (p *passage) armSummary(digestKey string, d *flow.DigestSlot) {
+	g := p.rule.Group
+	if g == nil || !g.SendEmpty || g.At == nil || p.state.Replay != "" || d.Hold {
+		return
+	}
+	name, _ := flow.Parse(digestKey)
+	name.Kind = flow.Summary
+	key, now := name.Key(), p.state.Now
+	slot, exists := flow.ReadSummary(p.get(key))
+	if exists && now.Sub(slot.SeenAt()) < 24*time.Hour {
+		return
+	}
+	if !exists {
+		slot = flow.SummarySlot{Since: now.UnixMilli(), Target: d.Target, Notifier: d.Notifier, Options: d.Options,
+			Person: d.Person, By: d.By, Source: d.Source, Project: d.Project, Due: g.At.Next(now).UnixMilli()}
+	}
+	slot.Seen = now.UnixMilli()
+	p.put(Change{Key: key, Value: flow.Encode(slot), Due: slot.DueAt()})
+}
+
+// passSummary moves the summary of a digest that is sent to its next time.
+func (w *waking) passSummary() {
+	if w.rule == nil || w.rule.Group == nil || !w.rule.Group.SendEmpty || w.rule.Group.At == nil {
+		return
+	}
+	name := w.name
+	name.Kind = flow.Summary
+	slot, exists := flow.ReadSummary(w.state.get(name.Key()))
+	if !exists {
+		return
+	}
+	slot.Since, slot.Due = w.state.Now.UnixMilli(), w.rule.Group.At.Next(w.state.Now).UnixMilli()
+	w.decision.Changes = append(w.decision.Changes, Change{Key: name.Key(), Value: flow.Encode(slot), Due: slot.DueAt()})
+}
+
+// summary sends a summary without messages.
+func (w *waking) summary() {
+	slot, ok := flow.ReadSummary(w.state.get(w.Key))
+	r := w.rule
+	if !ok || r == nil || !r.Enabled || r.Group == nil || !r.Group.SendEmpty || r.Group.At == nil ||
+		slot.Seen != 0 && w.state.Now.Sub(slot.SeenAt()) > summaryRest {
+		w.end()
+		return
+	}
+	if slot.DueAt().After(w.Due) { // a digest was sent in its place
+		w.move(slot, slot.DueAt(), time.Time{})
+		return
+	}
+	since := slot.SinceAt()
+	slot.Since, slot.Due = w.state.Now.UnixMilli(), r.Group.At.Next(w.state.Now).UnixMilli()
+	w.move(slot, slot.DueAt(), time.Time{})
+	if r.Active != nil && !r.Active.Window.Open(w.state.Now) {
+		return
+	}
+	digest := flow.DigestSlot{ID: flow.Hash(w.Key, w.Due.String())[:16], Opened: since.UnixMilli(), By: slot.By,
+		Target: slot.Target, Notifier: slot.Notifier, Options: slot.Options, Person: slot.Person, Level: message.Info,
+		Source: slot.Source, Project: slot.Project, Several: true}
+	result := Result{Rule: r.Name, Outcome: Matched}
+	result.Flow = []Stage{{Stage: "group", Text: "nothing has come since the summary before", Slot: digest.ID}}
+	w.decision.Notifications = []Notification{w.composeDigest(&digest, nil, &result)}
+	w.decision.Row = w.digestRow(&digest, nil)
+	w.decision.record(result)
+}

@@ -1,0 +1,349 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"qaserelay/rules/event"
+	"qaserelay/rules/flow"
+	"qaserelay/rules/message"
+	"qaserelay/rules/value"
+)
+
+// waitRest is how long a wait whose messages were all sent is kept for its end.
+const waitRest = 90 * 24 * time.Hour
+
+// waitHash returns the hash of a wait's key for the event of the view, and the values of by. ok is false for an event
+// without an entity, if that is the key.
+func (p *passage) waitHash(a *After) (hash string, by byValues, ok bool) {
+	if len(a.By) == 0 {
+		by.hashed = []string{p.view.entityKey}
+		return flow.Hash(by.hashed...), by, p.view.entityKey != ""
+	}
+	by = p.view.by(a.By)
+	return flow.Hash(by.hashed...), by, true
+}
+
+// due returns when a step is due.
+func (a *After) due(step int, from time.Time) time.Time {
+	if step >= len(a.Steps) {
+		return time.Time{}
+	}
+	if a.In != nil {
+		return a.In.Add(from, a.Steps[step].At)
+	}
+	return from.Add(a.Steps[step].At)
+}
+
+// startWait starts the wait of a rule that matched, unless it runs or is over already.
+func (p *passage) startWait() {
+	a, now := p.rule.After, p.state.Now
+	hash, by, ok := p.waitHash(a)
+	p.noteOnce(by.notes)
+	if !ok {
+		p.result.Outcome = Failed
+		p.result.Reason = "after: the event has no id, so nothing tells what it waits for; write by"
+		return
+	}
+	key, data := p.findSlot(flow.Wait, hash)
+	slot, running := flow.ReadWait(data)
+	timestamp := p.view.event.Timestamp
+	switch {
+	case running && slot.Due == 0 && timestamp <= slot.Timestamp:
+		p.result.Outcome = Done
+		p.note("after", "notified already, since "+p.clock(slot.StartedAt()), by.shown, time.Time{})
+		return
+	case running && slot.Due != 0 && !a.FromLast:
+		p.result.Outcome = Waiting
+		p.noteWait(a, &slot)
+		return
+	case len(a.By) == 0 && p.view.doneSince(p.rule.Name) > timestamp:
+		p.result.Outcome = Done
+		p.note("after", "unless is true for a later event that came before", by.shown, time.Time{})
+		return
+	}
+	if running && slot.Due != 0 {
+		slot.Restarted = now.UnixMilli()
+	} else {
+		slot = flow.WaitSlot{Started: now.UnixMilli(), Timestamp: timestamp, Event: p.event, Entity: p.view.entityKey,
+			Title: value.Shorten(p.entityTitle(), maxShownValue), By: by.shown}
+	}
+	slot.Due = a.due(slot.Step, slot.From()).UnixMilli()
+	p.put(Change{Key: key, Value: flow.Encode(slot), Due: slot.DueAt()})
+	p.result.Outcome = Waiting
+	p.noteWait(a, &slot)
+}
+
+// entityTitle returns the title of the entity, such as "Run 7".
+func (p *passage) entityTitle() string {
+	entity, _ := p.view.vars["entity"].(map[string]any)
+	title, _ := entity["title"].(string)
+	return title
+}
+
+// noteWait notes until when a rule waits.
+func (p *passage) noteWait(a *After, slot *flow.WaitSlot) {
+	text := "waits until " + p.clock(slot.DueAt())
+	if a.Unless != nil {
+		text += " for unless: " + a.Unless.Source
+	}
+	p.note("after", text, slot.By, slot.DueAt())
+}
+
+// endWaits ends the waits of rules that the event of the view ends, and returns the results of their rules by the numbers
+// of the rules. It comes before the conditions of all rules, so that no rule with stop prevents it.
+func (s *Set) endWaits(v *view, st State, d *Decision) map[int]*Result {
+	var ended map[int]*Result
+	for _, i := range s.index.enders(v.event) {
+		r := s.rules[i]
+		result := Result{Rule: r.Name, Outcome: NotMatched}
+		p := &passage{Set: s, rule: r, view: v, state: st, result: &result, decision: d, event: st.EventID}
+		if p.endWait() {
+			if ended == nil {
+				ended = map[int]*Result{}
+			}
+			ended[i] = &result
+		}
+	}
+	return ended
+}
+
+// endWait ends the wait of the rule if the event makes unless true, and reports whether the result has something to say.
+func (p *passage) endWait() bool {
+	a := p.rule.After
+	hash, _, ok := p.waitHash(a)
+	if !ok {
+		return false
+	}
+	deleted := len(a.By) == 0 && p.view.event.Action() == "deleted"
+	over := deleted
+	if !over && a.Unless != nil {
+		is, err := a.Unless.Match(p.view.env)
+		if err != nil {
+			p.result.Notes = append(p.result.Notes, "unless: "+err.Error())
+		}
+		over = is
+	}
+	if over && len(a.By) == 0 && !deleted {
+		p.view.markDone(p.rule.Name, p.state.Now.Add(p.settings.Retention.Entities))
+	}
+	key, data := p.findSlot(flow.Wait, hash)
+	slot, running := flow.ReadWait(data)
+	if !over || !running {
+		return running && len(p.result.Notes) > 0
+	}
+	p.put(Change{Key: key})
+	p.note("after", fmt.Sprintf("ends the wait begun by %s, %s ago", slot.Event,
+		value.HumanDuration(p.state.Now.Sub(slot.StartedAt()).Round(time.Second))), slot.By, time.Time{})
+	if slot.Told > 0 && !deleted {
+		p.resolve(&slot)
+	}
+	return true
+}
+
+// resolve tells those who were notified that the wait is over: all if the rule wants that, else those that close
+// something by it.
+func (p *passage) resolve(slot *flow.WaitSlot) {
+	a, r := p.rule.After, *p.rule
+	r.Targets = p.notified(slot)
+	r.Level = message.Success
+	p.view.late = &lateMessage{resolved: true, waited: p.state.Now.Sub(slot.StartedAt())}
+	defer func() { p.view.late = nil }()
+	made := p.notify(&r, r.Targets, p.view, p.result)
+	p.result.Outcome = NotMatched
+	for _, n := range made {
+		if a.Resolved || p.closes != nil && p.closes(n.Notifier, n.Options, n.Level) {
+			p.decision.Notifications = append(p.decision.Notifications, n)
+		}
+	}
+}
+
+// notified returns the targets of the steps of a wait that were taken.
+func (p *passage) notified(slot *flow.WaitSlot) (all []*Target) {
+	for i := range min(slot.Step, len(p.rule.After.Steps)) {
+		targets := p.rule.After.Steps[i].Targets
+		if targets == nil {
+			targets = p.rule.Targets
+		}
+		for _, t := range targets {
+			if !slices.Contains(all, t) {
+				all = append(all, t)
+			}
+		}
+	}
+	return all
+}
+
+// lateMessage is what a message says about a wait.
+type lateMessage struct {
+	waited    time.Duration
+	reminder  int
+	escalated bool
+	resolved  bool
+	plain     bool // there is nothing that could have ended the wait
+}
+
+// wait takes the next step of a wait that is due.
+func (w *waking) wait() {
+	slot, ok := flow.ReadWait(w.Value)
+	ev := w.event()
+	if !ok || w.rule == nil || w.rule.After == nil || !w.rule.Enabled || ev == nil || slot.Step >= len(w.rule.After.Steps) {
+		w.end() // nothing says any more what it waits for
+		return
+	}
+	a := w.rule.After
+	if due := a.due(slot.Step, slot.From()); due.After(w.state.Now) { // the rule waits longer now
+		slot.Due = due.UnixMilli()
+		w.move(slot, due, time.Time{})
+		return
+	}
+	step := &a.Steps[slot.Step]
+	result := Result{Rule: w.rule.Name, Outcome: Matched}
+	p := w.passage(ev, slot.Event, &result)
+	p.step = step
+	p.view.late = &lateMessage{waited: w.state.Now.Sub(slot.StartedAt()), reminder: step.Reminder, escalated: step.Escalate,
+		plain: a.Unless == nil}
+	p.note("after", "nothing has come for "+value.HumanDuration(p.view.late.waited), slot.By, time.Time{})
+	w.decision.Notifications = p.behindWait()
+	if result.Outcome == Silenced { // what lasts is told when the silence ends, if it still lasts then
+		slot.Due = w.lookAgain(&result).UnixMilli()
+		w.move(slot, slot.DueAt(), time.Time{})
+		return
+	}
+	w.decision.record(result)
+	if len(w.decision.Notifications) > 0 {
+		w.decision.Row = rowOf(kindOf(step), ev)
+	}
+	slot.Step, slot.Told = slot.Step+1, slot.Told+1
+	w.next(a, &slot)
+}
+
+// maxPostponed is the longest time until a silenced wait is looked at again: a person may end the silence early.
+const maxPostponed = 5 * time.Minute
+
+// lookAgain returns when a silenced wait is looked at again.
+func (w *waking) lookAgain(result *Result) time.Time {
+	next := w.state.Now.Add(maxPostponed)
+	for _, one := range result.Silenced {
+		found := w.state.Silences.Get(one.Silence)
+		if found != nil && found.End().After(w.state.Now) && found.End().Before(next) {
+			next = found.End()
+		}
+	}
+	return next
+}
+
+// next arms the next step of a wait. Behind the last one, the wait is kept for its end, if anything can end it.
+func (w *waking) next(a *After, slot *flow.WaitSlot) {
+	due := a.due(slot.Step, slot.From())
+	switch {
+	case !due.IsZero():
+		slot.Due = due.UnixMilli()
+		w.move(slot, due, time.Time{})
+	case a.Unless == nil:
+		w.end()
+	default:
+		slot.Due = 0
+		w.move(slot, time.Time{}, w.state.Now.Add(waitRest))
+	}
+}
+
+func kindOf(s *Step) string {
+	switch {
+	case s.Escalate:
+		return RowEscalation
+	case s.Reminder > 0:
+		return RowReminder
+	}
+	return RowOverdue
+}
+
+// title returns the title of a default message about a wait.
+func (l *lateMessage) title(title string) string {
+	waited := value.HumanDuration(l.waited.Truncate(roundTo(l.waited)))
+	switch {
+	case l.resolved:
+		return "Resolved after " + waited + ": " + title
+	case l.plain:
+		return title
+	case l.reminder > 0:
+		return "Reminder " + value.PlainText(l.reminder) + ", still open after " + waited + ": " + title
+	}
+	return "Still open after " + waited + ": " + title
+}
+
+// roundTo returns the unit to which people round a time.
+func roundTo(d time.Duration) time.Duration {
+	switch {
+	case d >= 48*time.Hour:
+		return time.Hour
+	case d >= 10*time.Minute:
+		return time.Minute
+	}
+	return time.Second
+}
+
+// label returns the label of a message about a wait, or "".
+func (l *lateMessage) label() string {
+	switch {
+	case l.resolved:
+		return "RESOLVED"
+	case l.plain:
+		return ""
+	case l.escalated:
+		return "ESCALATED"
+	case l.reminder > 0:
+		return "REMINDER"
+	}
+	return "OVERDUE"
+}
+
+// level returns the level of a message about a wait whose rule has none, or "".
+func (l *lateMessage) level() string {
+	switch {
+	case l.resolved:
+		return message.Success
+	case l.plain:
+		return ""
+	case l.escalated:
+		return message.Error
+	}
+	return message.Warning
+}
+
+// doneSince returns the greatest timestamp of an event of the entity that has ended waits of a rule, or 0.
+func (v *view) doneSince(rule string) int64 {
+	if v.known == nil {
+		return 0
+	}
+	return v.known.Done[rule]
+}
+
+// markDone keeps in the entity's memory that the event ends waits of a rule, for those whose first event comes late.
+func (v *view) markDone(rule string, expires time.Time) {
+	if v.known == nil || v.known.Done[rule] >= v.event.Timestamp {
+		return
+	}
+	done := map[string]int64{rule: v.event.Timestamp}
+	for name, timestamp := range v.known.Done {
+		if name != rule && len(done) < maxDone {
+			done[name] = timestamp
+		}
+	}
+	v.known.Done = done
+	v.keepEntity(v.known, expires)
+}
+
+// maxDone is how many rules an entity's memory has a timestamp of.
+const maxDone = 64
+
+// isEnder reports whether events of this name can end waits of a rule.
+func isEnder(r *Rule, ev *event.Event, canMatch func() bool) bool {
+	if !r.Enabled || r.After == nil {
+		return false
+	}
+	deletes := len(r.After.By) == 0 && strings.HasSuffix(ev.Name, ".deleted")
+	return deletes || r.After.Unless != nil && canMatch()
+}
