@@ -338,7 +338,7 @@ func (d *digestWriter) defaultTitle() string {
 	if d.rule != nil {
 		m.Rule = d.rule.Name
 	}
-	return d.renderDefault("title", d.defaultDigest.title, map[string]any{"rule": m.Rule, "count": d.slot.Count,
+	return d.renderDefault("title", d.defaults.Digest.Title, map[string]any{"rule": m.Rule, "count": d.slot.Count,
 		"project": d.slot.Project})
 }
 
@@ -364,7 +364,7 @@ func (d *digestWriter) defaultBody() string {
 	}
 	const rest = 40 // characters of the last line
 	if d.slot.Count == 0 {
-		return d.renderDefault("body", d.defaultDigest.none, map[string]any{"since": d.timeOf(d.slot.OpenedAt())})
+		return d.renderDefault("body", d.defaults.Digest.None, map[string]any{"since": d.timeOf(d.slot.OpenedAt())})
 	}
 	var out strings.Builder
 	shown := 0
@@ -377,7 +377,7 @@ func (d *digestWriter) defaultBody() string {
 		shown++
 	}
 	if more := d.slot.Count - shown; more > 0 {
-		out.WriteString("\n" + d.renderDefault("body", d.defaultDigest.more, map[string]any{"more": more}))
+		out.WriteString("\n" + d.renderDefault("body", d.defaults.Digest.More, map[string]any{"more": more}))
 	}
 	return out.String()
 }
@@ -391,7 +391,7 @@ func (d *digestWriter) line(m *listed) string {
 	if m.event != nil && d.state.Now.Sub(d.slot.OpenedAt()) >= time.Hour {
 		vars["time"] = d.timeOf(m.event.ReceivedAt)
 	}
-	return strings.TrimRight(d.renderDefault("body", d.defaultDigest.line, vars), "\n") + "\n"
+	return strings.TrimRight(d.renderDefault("body", d.defaults.Digest.Line, vars), "\n") + "\n"
 }
 
 // timeOf returns the time of a member for people.

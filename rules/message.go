@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"qaserelay/rules/budget"
+	"qaserelay/rules/defaults"
 	"qaserelay/rules/message"
 	"qaserelay/rules/template"
 	"qaserelay/rules/value"
@@ -18,9 +19,9 @@ func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 	m := message.Message{Rule: r.Name, Level: r.Level, URL: v.url}
 	w.setLevel(&m, fallback)
 	if r.Level == "" || v.event.Type() == "run" {
-		m.Label, _ = w.write("label", nil, fallback.label)
+		m.Label, _ = w.write("label", nil, fallback.Label)
 	}
-	title, ownTitle := w.write("title", r.Title, fallback.title)
+	title, ownTitle := w.write("title", r.Title, fallback.Title)
 	if v.late != nil {
 		if label := v.late.label(); label != "" {
 			m.Label = label
@@ -35,11 +36,11 @@ func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 	if !s.settings.NoEmoji && !(ownTitle && message.HasSign(m.Title)) {
 		m.Sign = message.Sign(m.Level)
 	}
-	body, ownBody := w.write("body", r.Body, fallback.body)
+	body, ownBody := w.write("body", r.Body, fallback.Body)
 	if m.Body = strings.TrimSpace(body); !ownBody {
-		m.Fields = w.fields(fallback.fields)
+		m.Fields = w.fields(fallback.Fields)
 		if ownTitle {
-			m.Body = w.lead(fallback.lead, m.Body)
+			m.Body = w.lead(fallback.Lead, m.Body)
 		}
 		m.Body = joinParagraphs(m.Body, s.suppressedLine(v))
 	}
@@ -47,22 +48,22 @@ func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 }
 
 // defaultOf returns the default message for the event of a view.
-func (s *Set) defaultOf(v *view) *defaultMessage {
-	if own := s.defaults[v.event.Name]; own != nil {
+func (s *Set) defaultOf(v *view) *defaults.Message {
+	if own := s.defaults.Messages[v.event.Name]; own != nil {
 		return own
 	}
-	return s.defaults["*"]
+	return s.defaults.Messages["*"]
 }
 
 // setLevel gives a message without a level the default one, and sets the variables of the message.
-func (w *messageWriter) setLevel(m *message.Message, fallback *defaultMessage) {
+func (w *messageWriter) setLevel(m *message.Message, fallback *defaults.Message) {
 	vars := w.view.context().Vars
 	m.SetVariables(vars) // of each rule: the map is shared by all of them
 	if m.Level == "" && w.view.late != nil {
 		m.Level = w.view.late.level()
 	}
 	if m.Level == "" {
-		m.Level, _ = w.write("level", nil, fallback.level)
+		m.Level, _ = w.write("level", nil, fallback.Level)
 	}
 	if !message.IsLevel(m.Level) {
 		m.Level = message.Info
@@ -152,13 +153,13 @@ func joinParagraphs(first, second string) string {
 }
 
 // fields renders the fields whose value is not empty.
-func (w *messageWriter) fields(all []defaultField) []message.Field {
+func (w *messageWriter) fields(all []defaults.Field) []message.Field {
 	fields := make([]message.Field, 0, len(all))
 	for _, f := range all {
-		text, err := w.view.defaults.render(w.view.context(), f.value)
-		w.noteDefault(f.name, err)
+		text, err := w.view.defaults.render(w.view.context(), f.Value)
+		w.noteDefault(f.Name, err)
 		if value := markdownLine(text); value != "" {
-			fields = append(fields, message.Field{Name: f.name, Value: value})
+			fields = append(fields, message.Field{Name: f.Name, Value: value})
 		}
 	}
 	return fields

@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"qaserelay/rules/condition"
+	"qaserelay/rules/defaults"
 	"qaserelay/rules/event"
 	"qaserelay/rules/memory"
 	"qaserelay/rules/people"
@@ -20,7 +21,7 @@ import (
 
 // Set is a compiled set of rules. It never changes, and many goroutines may use it. The zero value has no rules.
 type Set struct {
-	compiledDefaults
+	defaults     defaults.Texts
 	rules        []*Rule
 	index        index
 	settings     Settings
@@ -78,7 +79,7 @@ func NewSet(o Options, rules []*Rule) *Set {
 	s := &Set{rules: rules, settings: o.Settings, people: o.People, usesPrevious: o.UsesPrevious, plainText: o.PlainText, mask: o.Mask,
 		refuse: o.Refuse, closes: o.Closes, room: o.Room}
 	s.index.build(rules)
-	s.compiledDefaults = compileDefaults(o.Settings.Location, o.People)
+	s.defaults = defaults.Compile(o.Settings.Location, o.People)
 	return s
 }
 

@@ -28,7 +28,7 @@ type pkg struct {
 // needs a line. A line that ends in /* covers each folder without a line of its own.
 func mayImport() map[string][]string {
 	language := []string{"rules/budget", "rules/catalog", "rules/diag", "rules/value", "rules/event", "rules/people",
-		"rules/condition", "rules/template", "rules/message", "rules/memory", "rules/flow", "rules/flow/window",
+		"rules/condition", "rules/template", "rules/message", "rules/memory", "rules/defaults", "rules/flow", "rules/flow/window",
 		"rules/silence"}
 	file := append([]string{"rules", "rules/yamldoc", "rules/rulefile"}, language...)
 	reading := append([]string{"rules/lint"}, file...)
@@ -45,6 +45,7 @@ func mayImport() map[string][]string {
 		"rules/flow":        {},
 		"rules/flow/window": {"rules/catalog"},
 		"rules/event":       {"rules/catalog", "rules/value"},
+		"rules/defaults":    {"rules/people", "rules/template"},
 		"rules/memory":      {"rules/event", "rules/people", "rules/value"},
 		"rules/people":      {"rules/catalog", "rules/value", "rules/event"},
 		"rules/condition": {"rules/budget", "rules/catalog", "rules/diag", "rules/value", "rules/event",

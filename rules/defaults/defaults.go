@@ -1,4 +1,5 @@
-package rules
+// Package defaults holds the default messages: the texts of rules without a level, title or body of their own, and of digests.
+package defaults
 
 import (
 	"bytes"
@@ -16,30 +17,30 @@ import (
 //go:embed defaults.yaml
 var defaultsYAML []byte
 
-// defaultMessage holds the templates for rules without a level, title or body.
-type defaultMessage struct {
-	level, label, title, lead, body *template.Template
-	fields                          []defaultField // belong to the body
+// Message holds the templates for rules without a level, title or body.
+type Message struct {
+	Level, Label, Title, Lead, Body *template.Template
+	Fields                          []Field // belong to the body
 }
 
-// defaultField is one field of the default body.
-type defaultField struct {
-	name  string
-	value *template.Template
+// Field is one field of the default body.
+type Field struct {
+	Name  string
+	Value *template.Template
 }
 
-// defaultDigest holds the templates of the default digest.
-type defaultDigest struct{ title, line, more, none *template.Template }
+// Digest holds the templates of the default digest.
+type Digest struct{ Title, Line, More, None *template.Template }
 
-// compiledDefaults are the compiled templates of defaults.yaml.
-type compiledDefaults struct {
-	defaults      map[string]*defaultMessage // by event name
-	defaultDigest defaultDigest
+// Texts are the compiled templates of defaults.yaml.
+type Texts struct {
+	Messages map[string]*Message // by event name; "*" is for every other event
+	Digest   Digest
 }
 
-// compileDefaults compiles the default messages. It panics on a fault, since the file is part of the program.
-func compileDefaults(location *time.Location, directory *people.Directory) (all compiledDefaults) {
-	d := loadDefaults()
+// Compile compiles the default messages. It panics on a fault, since the file is part of the program.
+func Compile(location *time.Location, directory *people.Directory) (all Texts) {
+	d := load()
 	ts := template.New(d.Templates, template.Options{Location: location, People: directory})
 	compile := func(name, text string, form template.Form) *template.Template {
 		c, err := ts.Compile(name, text, form)
@@ -48,36 +49,36 @@ func compileDefaults(location *time.Location, directory *people.Directory) (all 
 		}
 		return c
 	}
-	all.defaultDigest = defaultDigest{compile("digest title", d.Digest.Title, template.FormText),
+	all.Digest = Digest{compile("digest title", d.Digest.Title, template.FormText),
 		compile("digest line", d.Digest.Line, template.FormMarkdown), compile("digest more", d.Digest.More, template.FormMarkdown),
 		compile("digest none", d.Digest.None, template.FormMarkdown)}
-	lists := make(map[string][]defaultField, len(d.Fields))
+	lists := make(map[string][]Field, len(d.Fields))
 	for list, fields := range d.Fields {
 		for _, f := range fields {
 			value := compile(list+" field "+f.Name, f.Value, template.FormMarkdown)
-			lists[list] = append(lists[list], defaultField{f.Name, value})
+			lists[list] = append(lists[list], Field{f.Name, value})
 		}
 	}
-	messages := make(map[string]*defaultMessage, len(d.Events))
-	for name, source := range d.Events {
-		m := &defaultMessage{
-			level: compile(name+" level", source.Level, template.FormText),
-			label: compile(name+" label", source.Label, template.FormText),
-			title: compile(name+" title", source.Title, template.FormText),
-			lead:  compile(name+" lead", source.Lead, template.FormMarkdown),
-			body:  compile(name+" body", source.Body, template.FormMarkdown),
+	messages := make(map[string]*Message, len(d.Events))
+	for name, src := range d.Events {
+		m := &Message{
+			Level: compile(name+" level", src.Level, template.FormText),
+			Label: compile(name+" label", src.Label, template.FormText),
+			Title: compile(name+" title", src.Title, template.FormText),
+			Lead:  compile(name+" lead", src.Lead, template.FormMarkdown),
+			Body:  compile(name+" body", src.Body, template.FormMarkdown),
 		}
-		for _, list := range source.Fields {
-			m.fields = append(m.fields, lists[list]...)
+		for _, list := range src.Fields {
+			m.Fields = append(m.Fields, lists[list]...)
 		}
 		messages[name] = m
 	}
-	all.defaults = messages
+	all.Messages = messages
 	return all
 }
 
-// defaults is the content of defaults.yaml.
-type defaults struct {
+// source is the content of defaults.yaml.
+type source struct {
 	Templates map[string]string        `yaml:"templates"` // partials
 	Fields    map[string][]fieldSource `yaml:"fields"`    // lists of fields
 	Events    map[string]messageSource `yaml:"events"`    // by event name; "*" is for every other event
@@ -109,13 +110,13 @@ type fieldSource struct {
 	Value string `yaml:"value"`
 }
 
-// loadDefaults reads defaults.yaml once. All callers share the value, so they must not change it.
-var loadDefaults = sync.OnceValue(func() defaults {
-	var d defaults
+// load reads defaults.yaml once. All callers share the value, so they must not change it.
+var load = sync.OnceValue(func() source {
+	var d source
 	dec := yaml.NewDecoder(bytes.NewReader(defaultsYAML))
 	dec.KnownFields(true)
 	if err := dec.Decode(&d); err != nil {
-		panic(fmt.Errorf("rules: reading defaults.yaml: %w", err))
+		panic(fmt.Errorf("reading defaults.yaml: %w", err))
 	}
 	return d
 })
