@@ -69,6 +69,12 @@ type Prober interface {
 	Probe(ctx context.Context, options []json.RawMessage) (string, error)
 }
 
+// Closer is a Notifier that keeps connections open between messages.
+type Closer interface {
+	// Close ends the idle connections as their servers expect it, within a second or so. Send may still be called.
+	Close()
+}
+
 // Rate is how many messages one target takes: so many in a time, of which some may come at once.
 type Rate struct {
 	Messages int // zero means no limit

@@ -50,6 +50,7 @@ func (r *checkResult) tryOnline(ctx context.Context, cfg *config.Config, timeout
 		})
 	}
 	all.Wait()
+	cfg.Close()
 	for i, a := range r.Online {
 		if name, missing := unsetIn(r.Problems, a.Notifier); missing && a.Outcome == attemptOK {
 			r.Online[i].Outcome, r.Online[i].Said = attemptFailed, name

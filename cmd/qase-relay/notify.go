@@ -91,6 +91,7 @@ func notify(ctx context.Context, c *terminal.Console, name string, f notifyFlags
 		return errors.New("the rules cannot be used")
 	}
 	terminal.PrintProblems(c.Err, aboutNotifier(problems, name))
+	defer cfg.Close()
 	n, err := findNotifier(cfg, name)
 	if err != nil {
 		return err

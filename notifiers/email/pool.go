@@ -41,6 +41,15 @@ func (p *sessionPool) put(s *session) {
 	p.idle = append(p.idle, s)
 }
 
+// drain ends the idle sessions.
+func (p *sessionPool) drain() {
+	var ending sync.WaitGroup
+	for s := p.take(); s != nil; s = p.take() {
+		ending.Go(s.quit)
+	}
+	ending.Wait()
+}
+
 // expire ends a session, unless it was taken meanwhile.
 func (p *sessionPool) expire(s *session) {
 	p.mu.Lock()

@@ -115,6 +115,7 @@ func TestTheEndOfTLSIsAnnounced(t *testing.T) {
 		"an answer of nonsense":  {lines: []string{"250 hi", "250 ok", "what?"}},
 		"a refused greeting":     {lines: []string{"550 no", "550 no"}},
 		"a session that expires": {append(mail, "221 bye"), func(n *notifier) { n.pool.expire(n.pool.idle[0]) }},
+		"a program that ends":    {append(mail, "221 bye"), (*notifier).Close},
 	} {
 		for _, mode := range []string{"implicit", "starttls"} {
 			t.Run(name+", "+mode, func(t *testing.T) {

@@ -148,6 +148,9 @@ func (s *session) quit() {
 	s.close()
 }
 
+// Close implements [notifiers.Closer].
+func (n *notifier) Close() { n.pool.drain() }
+
 // reusable reports whether the session can send another email after one that ended with err.
 func (s *session) reusable(err error) bool {
 	var reply *textproto.Error

@@ -192,6 +192,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	r.public.shutdown(publicGrace)
 	stopEngine()
 	engine.Wait()
+	others.Go(r.engine.Config().Close)
 	r.admin.shutdown(adminGrace)
 	others.Wait()
 	err := r.store.Close()

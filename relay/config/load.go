@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"sync"
 
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/builtin"
@@ -32,6 +33,17 @@ type Notifier struct {
 	Kind     notifiers.Kind
 	Notifier notifiers.Notifier
 	Account  string // a digest; notifiers with the same account share its rate. Empty if the kind has no accounts.
+}
+
+// Close ends the idle connections of the notifiers, once nothing is sent any more.
+func (c *Config) Close() {
+	var ending sync.WaitGroup
+	for _, n := range c.Notifiers {
+		if closer, keeps := n.Notifier.(notifiers.Closer); keeps {
+			ending.Go(closer.Close)
+		}
+	}
+	ending.Wait()
 }
 
 // LoadOptions say how Load reads. The zero value is for a relay that is to run.
