@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"qaserelay/relay/config"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/flow"
@@ -36,7 +37,8 @@ const (
 
 // ownSlotRules are those of the current rules.
 func ownSlotRules() *slotRules {
-	return &slotRules{knows: (*rules.Set).Knows, needs: (*rules.Set).Needs, wake: (*rules.Set).Wake}
+	return &slotRules{knows: (*rules.Set).Knows, needs: (*rules.Set).Needs, wake: (*rules.Set).Wake,
+		armed: func(c *config.Config, now time.Time, dry bool) []rules.Change { return c.Rules.Armed(now, dry) }}
 }
 
 // slotRules decide about slots.
@@ -46,6 +48,8 @@ type slotRules struct {
 	// needs returns what wake will read. It may be nil.
 	needs func(*rules.Set, rules.Woken) rules.Needs
 	wake  func(*rules.Set, rules.Woken, rules.State) rules.Decision
+	// armed returns the slots that the rules need without any event. It may be nil.
+	armed func(c *config.Config, now time.Time, dry bool) []rules.Change
 }
 
 // waker fires slots that are due. Its methods may be called from many goroutines.
@@ -54,7 +58,8 @@ type waker struct {
 	fresh chan struct{}
 	next  atomic.Int64 // when it looks again, in Unix milliseconds
 
-	lookedAt, lookedBy time.Time // the last time that it looked, by the store and by the machine; of wakeAll only
+	armedBy            *config.Config // the configuration whose slots were armed; of wakeAll only
+	lookedAt, lookedBy time.Time      // the last time that it looked, by the store and by the machine; of wakeAll only
 }
 
 // look makes the waker look at once.
@@ -97,6 +102,7 @@ func (e *Engine) wakeAll(ctx context.Context) {
 	}
 	for ctx.Err() == nil {
 		e.noteJump(ctx)
+		e.armAll(ctx)
 		w.next.Store(math.MaxInt64) // a slot that is stored from now on is looked at
 		next, rest := e.fireDue(ctx), maxRest
 		if e.Store.Notifications() != nil && !next.IsZero() {
@@ -108,6 +114,21 @@ func (e *Engine) wakeAll(ctx context.Context) {
 		w.next.Store(e.Now().Add(rest).UnixMilli())
 		w.rest(ctx, rest)
 	}
+}
+
+// armAll stores the slots that the rules need without any event, once for each configuration, unless they are there.
+func (e *Engine) armAll(ctx context.Context) {
+	cfg := e.Config()
+	if e.waker.rules.armed == nil || e.waker.armedBy == cfg {
+		return
+	}
+	for _, c := range e.waker.rules.armed(cfg, e.Now(), e.DryRun) {
+		if _, err := e.Store.SwapSlot(ctx, nil, store.Change(c)); err != nil {
+			e.storeFailed(ctx, "arming slots", err)
+			return
+		}
+	}
+	e.waker.armedBy = cfg
 }
 
 // noteJump keeps a gap if the time of the store has moved on by much more than that of the machine: its clock was set

@@ -41,6 +41,10 @@ type Slots interface {
 	// If another relay is at it, Wake returns at once, and the result says so. If the transaction fails, no slot is
 	// changed.
 	Wake(ctx context.Context, w Wake) (Woken, error)
+	// SwapSlot changes a slot, or deletes it with its items if the new value is nil, provided that its value is still old
+	// (nil: the slot does not exist). It reports whether it did. It comes before or after each firing of the slot, and
+	// each event that concerns it.
+	SwapSlot(ctx context.Context, old []byte, c Change) (bool, error)
 }
 
 // Wake is a request to fire slots that are due.
@@ -150,6 +154,14 @@ func (p *Plan) check() error {
 		if !IsSlot(p.Items[i].Key) {
 			return fmt.Errorf("the key %s has an item and is not a slot", p.Items[i].Key)
 		}
+	}
+	return nil
+}
+
+// CheckSwapSlot returns an error for a change of a key that is not a slot.
+func CheckSwapSlot(c Change) error {
+	if !IsSlot(c.Key) {
+		return fmt.Errorf("%s is not a slot", c.Key)
 	}
 	return nil
 }

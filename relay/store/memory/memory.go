@@ -445,14 +445,26 @@ func (m *Store) Swap(_ context.Context, key string, old []byte, c store.Change) 
 	if err := store.CheckSwap(key); err != nil {
 		return false, err
 	}
-	if now := m.Values[key]; m.fails != nil || (now == nil) != (old == nil) || !bytes.Equal(now, old) {
+	c.Key = key
+	return m.swap(old, c)
+}
+
+// SwapSlot implements store.Store.
+func (m *Store) SwapSlot(_ context.Context, old []byte, c store.Change) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := store.CheckSwapSlot(c); err != nil {
+		return false, err
+	}
+	return m.swap(old, c)
+}
+
+// swap changes a key if its value is still old.
+func (m *Store) swap(old []byte, c store.Change) (bool, error) {
+	if now := m.Values[c.Key]; m.fails != nil || (now == nil) != (old == nil) || !bytes.Equal(now, old) {
 		return false, m.fails
 	}
-	if c.Value == nil {
-		delete(m.Values, key)
-	} else {
-		m.Values[key] = c.Value
-	}
+	m.change(c)
 	return true, nil
 }
 

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"maps"
@@ -277,6 +278,35 @@ func (in *intake) saveSlots() {
 	if first := in.keys.FirstDue(); first != 0 && first < in.store.nextDue.Load() {
 		in.wake(store.DueNotification)
 	}
+}
+
+// SwapSlot implements store.Store. It locks the slot as Accept and Wake do.
+func (s *Store) SwapSlot(ctx context.Context, old []byte, c store.Change) (swapped bool, err error) {
+	if err := store.CheckSwapSlot(c); err != nil {
+		return false, err
+	}
+	err = s.read(ctx, func(ctx context.Context) error {
+		swapped = false
+		t, err := s.begin(ctx, slotPurge)
+		if err != nil {
+			return err
+		}
+		defer t.end()
+		in := &intake{tx: t}
+		in.readKeys([]string{c.Key})
+		if err := t.send(); err != nil {
+			return err
+		}
+		now, err := in.keys.Get(c.Key, t.now, func() (engine.KeyValue, error) { return engine.KeyValue{}, nil })
+		if err != nil || (now == nil) != (old == nil) || !bytes.Equal(now, old) {
+			return err
+		}
+		swapped = true
+		in.keys.Set(c)
+		in.saveKeys()
+		return t.commit()
+	})
+	return swapped && err == nil, engine.Wrap(err, "changing a slot")
 }
 
 // uncountItems takes the items that were deleted from the counts.

@@ -28,15 +28,19 @@ func (s *Store) Swap(ctx context.Context, key string, old []byte, c store.Change
 	if err := store.CheckSwap(key); err != nil {
 		return false, err
 	}
-	swapped := false
-	err := s.writer.Do(ctx, 1, &op{run: func(t *tx) error {
+	c.Key = key
+	return s.swap(ctx, old, c)
+}
+
+// swap changes a key if its value is still old.
+func (s *Store) swap(ctx context.Context, old []byte, c store.Change) (swapped bool, err error) {
+	err = s.writer.Do(ctx, 1, &op{run: func(t *tx) error {
 		swapped = false
-		now, err := t.getKey(key)
+		now, err := t.getKey(c.Key)
 		if err != nil || (now == nil) != (old == nil) || !bytes.Equal(now, old) {
 			return err
 		}
 		swapped = true
-		c.Key = key
 		t.keys.Set(c)
 		return nil
 	}})

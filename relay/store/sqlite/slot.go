@@ -158,6 +158,14 @@ func (t *tx) fire(i int, s *store.Slot, w *waking, fired *acceptance) (readErr e
 	return nil
 }
 
+// SwapSlot implements store.Store.
+func (s *Store) SwapSlot(ctx context.Context, old []byte, c store.Change) (bool, error) {
+	if err := store.CheckSwapSlot(c); err != nil {
+		return false, err
+	}
+	return s.swap(ctx, old, c)
+}
+
 // saveItems deletes the items of slots that have ended, and adds new ones.
 func (t *tx) saveItems() error {
 	const size = "SELECT count(*), coalesce(sum(length(data)), 0) FROM items WHERE key = ?"

@@ -140,6 +140,41 @@ func slotCases() map[string]func(*Fixture) {
 			f.FinishAs(store.Delivered, time.Time{}, ds[0].ID)
 			f.Equal("nothing is left", f.Load(), store.Load{})
 		},
+		"a slot is swapped only if it is as expected, and one that is deleted loses its items": func(f *Fixture) {
+			swap := func(old, value string, due time.Time) bool {
+				c := store.Change{Key: "slot:s/r/1", Due: due}
+				if value != "" {
+					c.Value = []byte(value)
+				}
+				var before []byte
+				if old != "" {
+					before = []byte(old)
+				}
+				done, err := f.SwapSlot(f.Context(), before, c)
+				f.NoError(err)
+				return done
+			}
+			due := f.Now().Add(time.Minute)
+			f.Equal("armed", swap("", `{"a":1}`, due), true)
+			f.Equal("armed again", swap("", `{"a":2}`, due), false)
+			f.Equal("of another value", swap(`{"a":2}`, `{"a":3}`, due), false)
+			f.Equal("next", f.nextWake(false), due)
+			f.Equal("moved", swap(`{"a":1}`, `{"a":3}`, due.Add(time.Minute)), true)
+			f.Equal("next", f.nextWake(false), due.Add(time.Minute))
+			f.Advance(2 * time.Minute)
+			f.Equal("fired", firedKeys(f.wake(store.Wake{Limit: 256, Decide: end})), []string{"slot:s/r/1"})
+			f.Equal("gone", swap(`{"a":3}`, "", time.Time{}), false)
+			f.Join("slot:g/r/1", time.Minute)
+			value, err := f.Get(f.Context(), "slot:g/r/1")
+			f.NoError(err)
+			done, err := f.SwapSlot(f.Context(), value, store.Change{Key: "slot:g/r/1"})
+			f.NoError(err)
+			f.Equal("dropped", done, true)
+			f.Equal("next", f.nextWake(false).IsZero(), true)
+			f.Equal("nothing is left", f.Load(), store.Load{})
+			_, err = f.SwapSlot(f.Context(), nil, store.Change{Key: "entity:x", Value: []byte("{}")})
+			f.Equal("a key that is not a slot is refused", err != nil, true)
+		},
 		"an event that comes after the due time and before the flush joins, a later one opens anew": func(f *Fixture) {
 			f.Join("slot:g/r/1", time.Minute)
 			f.Advance(time.Hour)
