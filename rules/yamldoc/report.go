@@ -138,53 +138,6 @@ func (p Place) Problem(severity diag.Severity, f diag.Finding) diag.Problem {
 	return out
 }
 
-// inside returns the line and column in the file of an offset in the text of a scalar.
-func (p Place) inside(at diag.Position) (line, col int) {
-	line, col = p.node.Line, p.node.Column
-	if at.Line == 0 {
-		return line, col
-	}
-	switch p.node.Style &^ yaml.TaggedStyle {
-	case yaml.LiteralStyle:
-		line += at.Line
-		if at.Line > 1 {
-			return line, p.doc.blockIndent(p.node.Line) + at.Col + 1
-		}
-		return line, indentOf(p.doc.line(line)) + at.Col + 1
-	case yaml.FoldedStyle:
-		return p.doc.unfold(p.node, at)
-	case yaml.SingleQuotedStyle, yaml.DoubleQuotedStyle:
-		return line, col + at.Col + 1
-	}
-	return line, col + at.Col
-}
-
-// blockIndent returns the indentation of the block scalar whose indicator stands on the given line.
-func (d *Document) blockIndent(indicator int) int {
-	for n := indicator + 1; n <= len(d.lines); n++ {
-		if text := d.line(n); strings.TrimSpace(text) != "" {
-			return indentOf(text)
-		}
-	}
-	return 0
-}
-
-// indentOf returns the number of spaces at the beginning of a line.
-func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
-
-// unfold returns the position of a column of a folded scalar, in which line ends became spaces.
-func (d *Document) unfold(n *yaml.Node, at diag.Position) (line, col int) {
-	indent, rest := d.blockIndent(n.Line), at.Col
-	for line = n.Line + 1; line <= len(d.lines); line++ {
-		width := len([]rune(d.line(line))) - indent
-		if rest <= width {
-			return line, indent + rest + 1
-		}
-		rest -= width + 1
-	}
-	return n.Line, n.Column
-}
-
 // line returns a line of the file without its line end, or "" if the file is shorter.
 func (d *Document) line(n int) string {
 	if n < 1 || n > len(d.lines) {
