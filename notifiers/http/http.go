@@ -111,7 +111,7 @@ func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 	if err := checkAllowHosts(c.AllowHosts); err != nil {
 		faults = append(faults, notifiers.Fault("allow_hosts", "%w", err))
 	}
-	route := httpclient.Route{Guard: httpclient.DialGuard{PublicOnly: len(c.AllowHosts) > 0 && !c.AllowPrivate}}
+	route := httpclient.Route{Guard: c.guard()}
 	if route.TLS, err = c.TLS.Client("tls."); err != nil {
 		faults = append(faults, err)
 	}
@@ -129,6 +129,11 @@ func newNotifier(config any, defaults json.RawMessage) (notifiers.Notifier, erro
 		n.usual = usual
 	}
 	return n, nil
+}
+
+// guard decides which addresses messages may go to.
+func (c Config) guard() httpclient.DialGuard {
+	return httpclient.DialGuard{PublicOnly: len(c.AllowHosts) > 0 && !c.AllowPrivate}
 }
 
 // withURL returns the message options of the notifier with the URL of url_file.

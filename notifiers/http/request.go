@@ -89,9 +89,8 @@ func refuse(config any, defaults, own json.RawMessage) []notifiers.Advice {
 		case err != nil:
 			all = append(all, notifiers.Advice{Wrong: true, Message: err.Error()})
 		}
-		if u, err := httpclient.ParseURL(o.URL); err == nil && httpclient.IsPlaceholder(u.Hostname()) {
-			all = append(all, notifiers.Advice{Path: []string{"url"}, Message: "its host is a placeholder, which waits to be replaced",
-				Hint: "write the address of the receiver"})
+		if u, err := httpclient.ParseURL(o.URL); err == nil {
+			all = append(all, c.refuseHost(u)...)
 		}
 		if method := strings.ToUpper(strings.TrimSpace(o.Method)); method != "" && !isKnownMethod(method) {
 			unknown := notifiers.Unfit("method", method, "is not a known method of HTTP", "write one such as POST or PUT")
@@ -100,6 +99,20 @@ func refuse(config any, defaults, own json.RawMessage) []notifiers.Advice {
 		}
 		return append(all, warnReceiver(o)...)
 	})(config, config.(*Config).withURL(defaults), own)
+}
+
+// refuseHost returns remarks on the host of a URL.
+func (c Config) refuseHost(u *url.URL) []notifiers.Advice {
+	path := []string{"url"}
+	if httpclient.IsPlaceholder(u.Hostname()) {
+		return []notifiers.Advice{{Path: path, Message: "its host is a placeholder, which waits to be replaced",
+			Hint: "write the address of the receiver"}}
+	}
+	if err := c.guard().CheckLiteral(u.Hostname()); err != nil {
+		message, hint, _ := strings.Cut(err.Error(), "; ")
+		return []notifiers.Advice{{Path: path, Wrong: true, Message: message, Hint: hint}}
+	}
+	return nil
 }
 
 // isKnownMethod reports whether a request method is common, or one of WebDAV or of caches.

@@ -79,6 +79,19 @@ func (g DialGuard) checkName(ctx context.Context, host string) error {
 	return nil
 }
 
+// CheckLiteral refuses a host that is written as a refused address, or as the name of a metadata service. Other names
+// are looked up when they are dialled.
+func (g DialGuard) CheckLiteral(host string) error {
+	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return g.check(a)
+	}
+	if slices.Contains(metadataNames(), strings.ToLower(strings.TrimRight(host, "."))) {
+		return notifiers.Permanent("refused to connect to %s: link-local and cloud metadata addresses are never sent to; "+
+			"write another host", strconv.Quote(host))
+	}
+	return nil
+}
+
 // endsInNumber reports whether the last part of a host is a number, as in 2852039166, 0xa9fea9fe and 0251.0376.0251.0376.
 // Many programs read all of these as an IPv4 address (https://url.spec.whatwg.org/#ends-in-a-number-checker).
 func endsInNumber(host string) bool {

@@ -319,6 +319,11 @@ func (c *comparison) checkPerson(literal string) {
 		known = c.Emails
 	}
 	c.checkCase(literal, known, "is")
+	i := slices.IndexFunc(known, func(k string) bool { return strings.HasPrefix(strings.ToLower(k), strings.ToLower(literal)+" ") })
+	if verbs[c.operator] == "is never" && literal != "" && i >= 0 && !slices.Contains(known, literal) {
+		c.fault(c.literal(), fmt.Sprintf("%s is %q in people, not %q", c.subject.source, known[i], literal),
+			fmt.Sprintf("did you mean %q?", known[i]))
+	}
 }
 
 // usual are the titles that Qase gives to new workspaces. They can be changed, so only another case is doubtful.
