@@ -106,7 +106,7 @@ func mayImport() map[string][]string {
 		"relay/sampledlog": {},
 		"relay/silences":   {"relay/store", "rules/silence"},
 		"relay/config":     append([]string{"notifiers", "notifiers/builtin", "notifiers/markup"}, reading...),
-		"relay/qaseapi":    {"rules", "rules/event"},
+		"relay/qaseapi":    {"notifiers/redact", "rules", "rules/event"},
 		"relay/dispatch": {"relay/config", "relay/metrics", "relay/sampledlog", "relay/store",
 			"relay/store/groupcommit", "notifiers", "rules", "rules/rulefile", "rules/value"},
 		"relay/dispatch/dispatchtest": {"notifiers", "relay/config", "rules", "rules/rulefile"}, // for tests

@@ -282,6 +282,13 @@ func (e *echoServer) note(text string) {
 	}
 }
 
+// has reports whether a secret arrived.
+func (e *echoServer) has(word string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.seen[word]
+}
+
 // newEchoMail starts a mail server that shows in its answers what it was sent. It takes no login.
 func newEchoMail(t *testing.T, e *echoServer) string {
 	t.Helper()
@@ -437,7 +444,7 @@ func TestNoTestMessageShowsASecret(t *testing.T) {
 	for _, one := range []string{"slack", "slackhook", "userinfo", "query", "header", "bearer", "basic", "urlfile", "bearerfile",
 		"envurl", "envheader", "access", "client", "tokenquery", "assertion", "proxy", "teams", "discord", "telegram", "google",
 		"mattermost", "pagerduty", "ntfy", "ntfypassword", "smtp"} {
-		if !w.echo.seen[planted+one] && one != "userinfo" && one != "ntfypassword" {
+		if !w.echo.has(planted+one) && one != "userinfo" && one != "ntfypassword" {
 			t.Errorf("the secret %s did not arrive, so that no answer could show it", one)
 		}
 	}
@@ -588,6 +595,9 @@ func TestNoRunningRelayShowsASecret(t *testing.T) {
 			t.Errorf("the relay ended with %d", code)
 		}
 		w.clean("the log ("+format+")", p.log.text())
+		if !w.echo.has("pl4ntedsecretapi") {
+			t.Error("the relay did not ask Qase with its token")
+		}
 		w.cleanStore(store)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"qaserelay/notifiers/redact"
 	"qaserelay/rules/event"
 )
 
@@ -73,8 +74,12 @@ func (q *api) member(ctx context.Context, id int) (map[string]any, error) {
 	return map[string]any{"name": r.Name, "email": r.Email}, nil
 }
 
-// get requests a path and decodes the result.
+// get requests a path and decodes the result. Its errors do not show the token, which another server may repeat.
 func (q *api) get(ctx context.Context, path string, result any) error {
+	return redact.New(q.token).Err(q.ask(ctx, path, result))
+}
+
+func (q *api) ask(ctx context.Context, path string, result any) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, q.base+path, nil)
 	if err != nil {
 		return fmt.Errorf("asking Qase: %w", err)
@@ -93,7 +98,7 @@ func (q *api) get(ctx context.Context, path string, result any) error {
 		seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
 		return &rateLimitError{time.Duration(min(max(seconds, 10), 600)) * time.Second}
 	case resp.StatusCode != http.StatusOK:
-		return fmt.Errorf("asking Qase: the answer is %s", resp.Status)
+		return fmt.Errorf("asking Qase: the answer is %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
 	var answer struct {
 		Status bool            `json:"status"`
