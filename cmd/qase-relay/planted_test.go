@@ -438,9 +438,11 @@ func TestNoTestMessageShowsASecret(t *testing.T) {
 			}
 		}
 	}
-	w.echo.set("401")
-	w.command("", "check", "--online", w.path("rules.yaml"))
-	w.command("", "check", "--online", "--format", "json", w.path("rules.yaml"))
+	for _, way := range []string{"401", "garbage", "reason", "header", "200 json"} {
+		w.echo.set(way)
+		w.command("", "check", "--online", w.path("rules.yaml"))
+		w.command("", "check", "--online", "--format", "json", w.path("rules.yaml"))
+	}
 	for _, one := range []string{"slack", "slackhook", "userinfo", "query", "header", "bearer", "basic", "urlfile", "bearerfile",
 		"envurl", "envheader", "access", "client", "tokenquery", "assertion", "proxy", "teams", "discord", "telegram", "google",
 		"mattermost", "pagerduty", "ntfy", "ntfypassword", "smtp"} {

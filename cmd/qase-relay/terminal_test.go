@@ -84,6 +84,9 @@ func rudeEvents(t *testing.T) (bodies []string) {
 // own are the sequences with which the program itself colors text and links it.
 var own = regexp.MustCompile("\x1b\\[[0-9;]*[mK]|\x1b\\]8;;[^\x1b\x07]*(\x1b\\\\|\x07)")
 
+// metricLine is a line of metrics in the text format of Prometheus.
+var metricLine = regexp.MustCompile(`^(#.*|\w+(\{(\w+="([^"\\]|\\.)*",?)*\})? (NaN|[+-]?(Inf|[\d.e+-]+)))$`)
+
 // polite fails the test if a text controls a terminal or forges a line.
 func polite(t *testing.T, where, text string, colored bool) {
 	t.Helper()
@@ -170,6 +173,12 @@ func (r *plantedRelay) shows(events []string, id string) {
 	for n, match := range regexp.MustCompile(`"id": ?"(\w+)"`).FindAllSubmatch(list, -1) {
 		if n%4 == 0 {
 			lines = append(lines, append([]string{"deliveries", "show", string(match[1])}, at...))
+		}
+	}
+	_, metrics := r.ask(http.MethodGet, "/metrics")
+	for line := range strings.SplitSeq(strings.TrimSpace(string(metrics)), "\n") {
+		if !metricLine.MatchString(line) {
+			r.Errorf("/metrics has the line %q", line)
 		}
 	}
 	for n, line := range lines {
