@@ -5,6 +5,7 @@ import (
 
 	"qaserelay/rules/condition"
 	"qaserelay/rules/event"
+	"qaserelay/rules/hints"
 )
 
 // Explanation is the decision on one event with its reasons: the value of each part of each condition. As JSON it holds
@@ -52,13 +53,14 @@ func (s *Set) Explain(ev *event.Event, st State) Explanation {
 		Entity: v.vars["entity"].(map[string]any), Actor: v.vars["actor"].(map[string]any),
 		Previous: v.vars["previous"], Rules: make([]ExplainedRule, len(s.rules)),
 	}
+	why := hints.View{Event: ev, Vars: v.vars, Title: v.title}
 	for i, r := range s.rules {
 		result, recorded := results[r.Name]
 		if !recorded {
 			result = Result{Rule: r.Name, Outcome: NotMatched}
 		}
 		trace := r.Condition.Trace(v.env)
-		v.addHints(trace, nil)
+		why.Add(trace)
 		x.Rules[i] = ExplainedRule{Result: result, Condition: trace}
 		s.addNotifications(&x.Rules[i], &d)
 	}

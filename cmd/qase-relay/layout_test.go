@@ -28,7 +28,8 @@ type pkg struct {
 // needs a line. A line that ends in /* covers each folder without a line of its own.
 func mayImport() map[string][]string {
 	language := []string{"rules/budget", "rules/catalog", "rules/diag", "rules/value", "rules/event", "rules/people",
-		"rules/condition", "rules/template", "rules/message", "rules/memory", "rules/defaults", "rules/flow", "rules/flow/window",
+		"rules/condition", "rules/template", "rules/message", "rules/memory", "rules/defaults", "rules/hints",
+		"rules/flow", "rules/flow/window",
 		"rules/silence"}
 	file := append([]string{"rules", "rules/yamldoc", "rules/rulefile"}, language...)
 	reading := append([]string{"rules/lint"}, file...)
@@ -45,6 +46,7 @@ func mayImport() map[string][]string {
 		"rules/flow":        {},
 		"rules/flow/window": {"rules/catalog"},
 		"rules/event":       {"rules/catalog", "rules/value"},
+		"rules/hints":       {"rules/catalog", "rules/condition", "rules/event", "rules/memory", "rules/value"},
 		"rules/defaults":    {"rules/people", "rules/template"},
 		"rules/memory":      {"rules/event", "rules/people", "rules/value"},
 		"rules/people":      {"rules/catalog", "rules/value", "rules/event"},
@@ -57,12 +59,13 @@ func mayImport() map[string][]string {
 		"rules/silence":            {"rules/budget", "rules/catalog", "rules/condition", "rules/value"},
 		"rules/template": {"rules/budget", "rules/message", "rules/message/markdown", "rules/catalog", "rules/diag",
 			"rules/value", "rules/people", "rules/template/funcs"},
-		"rules/template/funcs": {"rules/budget", "rules/value", "rules/people"},
-		"rules":                language,
-		"rules/placeholder":    {}, // of rules files, and of addresses in notifiers
-		"rules/yamldoc":        {"rules/catalog", "rules/diag", "rules/value", "rules/placeholder"},
-		"rules/rulefile":       append([]string{"rules", "rules/yamldoc"}, language...),
-		"rules/lint":           append([]string{"rules/lint/judge", "rules/lint/calls", "rules/condition/syntax"}, file...),
+		"rules/template/funcs":  {"rules/budget", "rules/value", "rules/people"},
+		"rules":                 language,
+		"rules/placeholder":     {}, // of rules files, and of addresses in notifiers
+		"rules/yamldoc":         {"rules/catalog", "rules/diag", "rules/value", "rules/placeholder"},
+		"rules/rulefile":        append([]string{"rules", "rules/yamldoc", "rules/rulefile/wished"}, language...),
+		"rules/rulefile/wished": {},
+		"rules/lint":            append([]string{"rules/lint/judge", "rules/lint/calls", "rules/condition/syntax"}, file...),
 		"rules/lint/judge": append([]string{"rules", "rules/condition/syntax", "rules/condition/diagnose",
 			"rules/lint/layout"},
 			language...),

@@ -15,6 +15,7 @@ import (
 	"qaserelay/rules/condition"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/people"
+	"qaserelay/rules/rulefile/wished"
 	"qaserelay/rules/template"
 	"qaserelay/rules/value"
 	"qaserelay/rules/yamldoc"
@@ -150,7 +151,7 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	r := &reader{options: o, opened: map[string]bool{}}
 	r.yaml = yamldoc.Reader{LookupEnv: o.LookupEnv, ReadFile: o.ReadFile, AllowUnset: o.AllowUnset,
 		IgnoreUnset: o.IgnoreUnset,
-		KeyHint:     hintForKey, EntryHint: entryMeant, Examples: map[string]string{
+		KeyHint:     wished.Hint, EntryHint: entryMeant, Examples: map[string]string{
 			"retry": "{for: 24h}", "settings.retention": "{events: 30d}", "settings": "{timezone: Europe/Berlin}",
 			"settings.backlog": "{deliveries: 100000}", "settings.silences": "{max: 30d}", "windows": "{office: " + windowExample + "}",
 			"a rule": "{name: …, when: …, notify: […]}", "a notifier": "{name: …, type: …}",

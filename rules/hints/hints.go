@@ -1,4 +1,5 @@
-package rules
+// Package hints explains to people why a part of a condition has an unexpected value.
+package hints
 
 import (
 	"fmt"
@@ -7,12 +8,23 @@ import (
 
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
+	"qaserelay/rules/event"
 	"qaserelay/rules/memory"
 	values "qaserelay/rules/value"
 )
 
-// addHints explains unexpected values of a part of a condition and its own parts. parent is the part around it, or nil.
-func (v *view) addHints(part, parent *condition.Trace) {
+// View is the event that a condition was evaluated for.
+type View struct {
+	Event *event.Event
+	Vars  map[string]any // of conditions
+	Title string         // of the entity, if it is known
+}
+
+// Add explains unexpected values of a condition and its parts.
+func (v *View) Add(trace *condition.Trace) { v.add(trace, nil) }
+
+// add explains unexpected values of a part of a condition and its own parts. parent is the part around it, or nil.
+func (v *View) add(part, parent *condition.Trace) {
 	if part.State == condition.Evaluated {
 		switch {
 		case part.Raw == nil && (parent == nil || !parent.HandlesNil):
@@ -22,12 +34,12 @@ func (v *view) addHints(part, parent *condition.Trace) {
 		}
 	}
 	for _, inner := range part.Parts {
-		v.addHints(inner, part)
+		v.add(inner, part)
 	}
 }
 
 // missing returns the reason why a field has no value, or "".
-func (v *view) missing(f condition.Field) string {
+func (v *View) missing(f condition.Field) string {
 	switch f.Root {
 	case "payload":
 		return v.missingPayload(f.Path)
@@ -41,8 +53,8 @@ func (v *view) missing(f condition.Field) string {
 	return ""
 }
 
-func (v *view) missingPayload(path []string) string {
-	ev := v.event
+func (v *View) missingPayload(path []string) string {
+	ev := v.Event
 	if len(path) == 0 {
 		return ""
 	}
@@ -81,11 +93,11 @@ func nullOnTheWay(payload map[string]any, path []string) string {
 	return ""
 }
 
-func (v *view) missingEntity(path []string) string {
+func (v *View) missingEntity(path []string) string {
 	if len(path) == 0 {
 		return ""
 	}
-	ev := v.event
+	ev := v.Event
 	entity := strings.ReplaceAll(ev.Type(), "_", " ")
 	said := fmt.Sprintf("nothing that is known of this %s has entity.%s", entity, strings.Join(path, "."))
 	schema := catalog.Schemas().ByName[ev.Name]
@@ -102,26 +114,26 @@ func (v *view) missingEntity(path []string) string {
 	return said + "; it may come with another event"
 }
 
-func (v *view) missingPrevious(path []string) string {
-	entity, _ := v.vars["entity"].(map[string]any)
+func (v *View) missingPrevious(path []string) string {
+	entity, _ := v.Vars["entity"].(map[string]any)
 	switch {
-	case v.event.Type() != "run":
+	case v.Event.Type() != "run":
 		return "only events of runs have a previous run"
-	case memory.FinishedKey(v.event, entity["plan"], entity["environment"], v.title) == "":
+	case memory.FinishedKey(v.Event, entity["plan"], entity["environment"], v.Title) == "":
 		return "neither the plan nor the title of this run is known, so it has no previous run"
-	case v.vars["previous"] == nil:
+	case v.Vars["previous"] == nil:
 		return "no earlier finished run of the same project, plan and environment is known"
 	}
 	return "the previous run has no " + strings.Join(path, ".")
 }
 
-func (v *view) missingActor(path []string) string {
+func (v *View) missingActor(path []string) string {
 	if len(path) == 0 {
 		return ""
 	}
 	whole := "actor." + strings.Join(path, ".")
-	switch id := v.event.MemberID; {
-	case !v.event.MemberKnown:
+	switch id := v.Event.MemberID; {
+	case !v.Event.MemberKnown:
 		return whole + " is not known: the event has no team_member_id, so it does not say who did this"
 	case id != 0:
 		return fmt.Sprintf("%s is not known of the member %d; write it in people: {member_id: %[2]d, %s: …}", whole, id,

@@ -1,4 +1,5 @@
-package rulefile
+// Package wished answers keys of rules files that other tools have, or that belong elsewhere.
+package wished
 
 import (
 	"slices"
@@ -230,9 +231,9 @@ func wishedIn(what string) []wished {
 	return nil
 }
 
-// hintForKey returns the answer to an unknown key of a part of the file, and the key that is meant; both may be "".
+// Hint returns the answer to an unknown key of a part of the file, and the key that is meant; both may be "".
 // known are the keys that the part has.
-func hintForKey(what, key string, known []string) (hint, meant string) {
+func Hint(what, key string, known []string) (hint, meant string) {
 	for _, w := range wishedIn(what) {
 		if !slices.Contains(w.keys, strings.ReplaceAll(key, "-", "_")) {
 			continue
