@@ -113,8 +113,14 @@ func schemaWords() map[string]word {
 		"notifiers[].retry.max":     "Longest wait between two attempts. Default: 1h.",
 		"notifiers[].retry.for":     "Gives up this long after the first attempt. Default: 24h.",
 
-		"tests[].name":  "Sentence that describes the test.",
-		"tests[].given": "Events that come before, in their order.",
+		"tests[].name":             "Sentence that describes the test.",
+		"tests[].given":            "Events that come before, in their order.",
+		"tests[].silences":         "Silences that are in force from the first event on.",
+		"tests[].silences[].match": "Matchers, such as rule=failed-run or project=~\"WEB|API\"; all must match.",
+		"tests[].silences[].when":  "Condition that has to be true as well.",
+		"tests[].silences[].for":   "How long it lasts. Default: to the end of the test.",
+		"tests[].silences[].starts": "When it begins: so long after the first event, such as 30m, or a time. Default: with the " +
+			"first event.",
 		"tests[].expect": "All messages that have to be sent for the event; [] if none. Only the keys given here " +
 			"are compared.",
 		"windows": "Windows of time by name, such as office: {days: [mon-fri], hours: \"09:00-18:00\"}. Rules name them " +

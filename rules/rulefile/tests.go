@@ -13,6 +13,7 @@ import (
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/event"
+	"qaserelay/rules/silence"
 	"qaserelay/rules/value"
 	"qaserelay/rules/yamldoc"
 )
@@ -23,9 +24,10 @@ type Test struct {
 	File string
 	Line int
 
-	Start  time.Time // when the clock of the test starts
-	Steps  []TestStep
-	Advice []string // remarks of the catalog on the events
+	Start    time.Time     // when the clock of the test starts
+	Silences *silence.List // nil without any
+	Steps    []TestStep
+	Advice   []string // remarks of the catalog on the events
 }
 
 // TestStep is a moment of a test: an event, or the passing of time. Its messages are those that are sent after the step
@@ -60,10 +62,11 @@ type stepSpec struct {
 // testSpec is a test as it is written, with the event under test.
 type testSpec struct {
 	eventSpec
-	Name   yamldoc.Text `yaml:"name"`
-	Given  []eventSpec  `yaml:"given"`
-	Steps  []stepSpec   `yaml:"steps"`
-	Expect yamldoc.Raw  `yaml:"expect"`
+	Name     yamldoc.Text  `yaml:"name"`
+	Silences []silenceSpec `yaml:"silences"`
+	Given    []eventSpec   `yaml:"given"`
+	Steps    []stepSpec    `yaml:"steps"`
+	Expect   yamldoc.Raw   `yaml:"expect"`
 }
 
 // testStart is the time at which the clock of each test starts: a Monday morning.
@@ -109,6 +112,13 @@ type testParser struct {
 func (p *testParser) parse(spec *testSpec) Test {
 	p.test = Test{Name: strings.TrimSpace(spec.Name.S), File: p.d.Name, Line: spec.At.Node.Line, Start: testStart()}
 	p.tested = spec.tested()
+	p.addSteps(spec)
+	p.addSilences(spec.Silences)
+	return p.test
+}
+
+// addSteps adds the events and the passing of time, of a test with or without steps.
+func (p *testParser) addSteps(spec *testSpec) {
 	for _, e := range spec.Given {
 		if e.At.IsMapping() {
 			p.addStep(stepSpec{eventSpec: e}, false)
@@ -116,7 +126,7 @@ func (p *testParser) parse(spec *testSpec) Test {
 	}
 	if spec.Steps == nil && !yamldoc.HasKey(spec.At.Node, "steps") {
 		p.addStep(stepSpec{spec.eventSpec, spec.Expect}, true)
-		return p.test
+		return
 	}
 	p.checkBesideSteps(spec)
 	asserts := false
@@ -129,7 +139,6 @@ func (p *testParser) parse(spec *testSpec) Test {
 	if !asserts && len(spec.Steps) > 0 {
 		p.noExpectations(spec.At.Node, spec.Name.S)
 	}
-	return p.test
 }
 
 // tested returns the event that the other events of the test join: the one under test, or that of the first step.

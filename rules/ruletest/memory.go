@@ -11,6 +11,7 @@ import (
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/flow"
+	"qaserelay/rules/silence"
 )
 
 // Memory holds the values between the events of a simulation, as a store does: values expire, and slots fire when they
@@ -19,6 +20,8 @@ import (
 type Memory struct {
 	// Dropped reports whether values were dropped that had not expired.
 	Dropped bool
+	// Silences hold messages back. Nil has none.
+	Silences *silence.List
 
 	fresh, stale map[string]rules.Change // fresh was used since stale was filled
 	size         int                     // bytes of fresh
@@ -71,7 +74,7 @@ func (m *Memory) Arm(set *rules.Set, now time.Time) {
 
 // State returns the state for a decision about the next event, at a time.
 func (m *Memory) State(now time.Time) rules.State {
-	return rules.State{Now: now, EventID: fmt.Sprintf("event-%d", m.ids+1),
+	return rules.State{Now: now, Silences: m.Silences, EventID: fmt.Sprintf("event-%d", m.ids+1),
 		Get: func(key string) ([]byte, error) { return m.get(key, now), nil }}
 }
 

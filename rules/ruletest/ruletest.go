@@ -86,6 +86,7 @@ func Run(file *rulefile.File, filter *regexp.Regexp) []Result {
 func run(c *rulefile.Config, t *rulefile.Test) Result {
 	r := &runner{config: c, result: Result{Name: t.Name, File: t.File, Line: t.Line, Notes: slices.Clone(t.Advice),
 		Matched: []string{}}}
+	r.memory.Silences = t.Silences
 	r.memory.Arm(c.Rules, t.Start)
 	for i := range t.Steps {
 		r.step(&t.Steps[i], len(t.Steps) > 1 && t.Steps[0].Asserts)

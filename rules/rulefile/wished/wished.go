@@ -204,6 +204,15 @@ var wishedInWindow = []wished{
 	{[]string{"hold", "drop"}, `did you mean "otherwise"? write otherwise: hold, or otherwise: drop`},
 }
 
+// wishedInSilence are keys that people write in a silence of a test.
+var wishedInSilence = []wished{
+	{[]string{"matchers", "matcher", "matches", "rule", "rules", "project", "notifier", "level", "event", "environment"},
+		`did you mean "match"? write match: [rule=failed-run]`},
+	{[]string{"duration", "last", "ends", "until", "end", "ends_at"}, `did you mean "for"? write for: 2h`},
+	{[]string{"start", "from", "starts_at", "after", "at"}, `did you mean "starts"?`},
+	{[]string{"if", "condition", "expr"}, `did you mean "when"?`},
+}
+
 // wishedIn returns the wishes for a part of the file.
 func wishedIn(what string) []wished {
 	switch what {
@@ -219,6 +228,8 @@ func wishedIn(what string) []wished {
 		return wishedInPerson
 	case "a test", "an earlier event":
 		return wishedInTest
+	case "an entry of silences":
+		return wishedInSilence
 	}
 	switch {
 	case strings.HasPrefix(what, "a message to "):
