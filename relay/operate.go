@@ -10,6 +10,7 @@ import (
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/silences"
 	"qaserelay/relay/store"
+	"qaserelay/rules/silence"
 )
 
 // Silences returns the silences of the relay.
@@ -32,6 +33,14 @@ func newSilences(o Options) *silences.Register {
 	return silences.New(silences.Options{KV: o.Store, Now: o.Now, Logger: o.Logger,
 		Shared: o.Store.Notifications() != nil,
 		NewID:  func(now time.Time) string { return o.IDs.Next(now).String() }})
+}
+
+// silencesFor returns the silences that may hold back the messages of an event.
+func (e *Engine) silencesFor(p *pendingEvent) *silence.List {
+	if p.forced {
+		return nil
+	}
+	return e.silences.List()
 }
 
 // loadSilences reads the silences before the first event is decided. If that fails, it is tried again meanwhile.

@@ -21,6 +21,7 @@ type pendingEvent struct {
 	id       store.ID       // that it is stored under
 	replayOf store.ID       // the stored event that it repeats, or zero
 	request  string         // of a replay: the same for all events of one request
+	forced   bool           // no silence holds its messages back
 	entity   map[string]any // fields of its entity from the Qase API, or nil
 	member   map[string]any // fields of the acting member from the Qase API, or nil
 	seen     *rules.Seen    // of its entity, as stored before its batch

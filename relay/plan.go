@@ -45,7 +45,7 @@ func (e *Engine) decideSafely(cfg *config.Config, p *pendingEvent,
 		d = failedDecision(fmt.Sprintf("the rules panicked: %v", panicked))
 	})
 	state := rules.State{Now: p.event.ReceivedAt, Get: get, Fetched: p.entity, Member: p.member, Seen: p.seen,
-		EventID: p.id.String(), Dry: e.DryRun, Replay: p.request, Silences: e.silences.List()}
+		EventID: p.id.String(), Dry: e.DryRun, Replay: p.request, Silences: e.silencesFor(p)}
 	return e.decide(cfg.Rules, p.event, state)
 }
 

@@ -21,6 +21,7 @@ type Replay struct {
 	Matched  []string // rules that match now
 	Gained   []string // those of them that did not match the first time
 	Lost     []string // rules that matched the first time and do not now
+	Silenced []string // rules of which silences hold messages back
 	Messages []ReplayedMessage
 	Err      error // the reason why it was not replayed
 }
@@ -31,15 +32,23 @@ type ReplayedMessage struct {
 	Rule, Notifier, Title string
 }
 
+// ReplayOptions say how events are replayed.
+type ReplayOptions struct {
+	Dry   bool // store and send nothing
+	Force bool // send also what silences hold back
+
+	request string // the same for all events of one request
+}
+
 // Replay decides stored events again, by the current rules and as if they came now, and sends the messages. It does not
-// change the state of their entities, which newer events may have changed since. A dry replay stores and sends nothing.
-// The results are in the order of ids.
-func (e *Engine) Replay(ctx context.Context, ids []store.ID, dry bool) []Replay {
-	replays, request := make([]Replay, 0, len(ids)), e.IDs.Next(e.Now()).String()
+// change the state of their entities, which newer events may have changed since. The results are in the order of ids.
+func (e *Engine) Replay(ctx context.Context, ids []store.ID, o ReplayOptions) []Replay {
+	replays := make([]Replay, 0, len(ids))
+	o.request = e.IDs.Next(e.Now()).String()
 	for chunk := range slices.Chunk(ids, replayChunk) {
 		started := make([]*startedReplay, len(chunk))
 		for i, id := range chunk {
-			started[i] = e.startReplay(ctx, id, request, dry)
+			started[i] = e.startReplay(ctx, id, o)
 		}
 		for _, r := range started {
 			replays = append(replays, r.result(ctx))
@@ -58,8 +67,8 @@ type startedReplay struct {
 }
 
 // startReplay reads the event, and decides it at once if the replay is dry or puts it into the inbox.
-func (e *Engine) startReplay(ctx context.Context, id store.ID, request string, dry bool) *startedReplay {
-	r := &startedReplay{id: id, dry: dry}
+func (e *Engine) startReplay(ctx context.Context, id store.ID, o ReplayOptions) *startedReplay {
+	r := &startedReplay{id: id, dry: o.Dry}
 	stored, err := e.Store.Event(ctx, id)
 	if err != nil {
 		r.err = err
@@ -72,9 +81,9 @@ func (e *Engine) startReplay(ctx context.Context, id store.ID, request string, d
 	}
 	_ = json.Unmarshal(stored.Decisions, &r.first) // a decision that cannot be read has matched nothing
 	ev.ReceivedAt = e.Now()
-	r.event = &pendingEvent{event: ev, replayOf: id, request: request, done: make(chan struct{})}
+	r.event = &pendingEvent{event: ev, replayOf: id, request: o.request, forced: o.Force, done: make(chan struct{})}
 	e.enrich(ctx, r.event)
-	if dry {
+	if o.Dry {
 		_, r.err = e.plan(e.Config(), r.event, func(key string) ([]byte, error) { return e.Store.Get(ctx, key) })
 	} else {
 		r.err = e.enqueue(r.event)
@@ -105,6 +114,11 @@ func (r *startedReplay) result(ctx context.Context) Replay {
 	}
 	before, now := matchedRules(r.first), matchedRules(r.event.decision)
 	result := Replay{Event: r.id, Matched: now, Gained: without(now, before), Lost: without(before, now)}
+	for _, one := range r.event.decision.Results {
+		if len(one.Silenced) > 0 {
+			result.Silenced = append(result.Silenced, one.Rule)
+		}
+	}
 	if r.dry {
 		for _, n := range r.event.decision.Notifications {
 			result.Messages = append(result.Messages, ReplayedMessage{Rule: n.Rule, Notifier: n.Notifier,

@@ -38,7 +38,7 @@ func TestAReplayIsDecidedByTodaysRules(t *testing.T) {
 		first := r.accept(t, "7", "t")
 		time.Sleep(time.Hour)
 		r.decide = matchedBy("both", "new")
-		replays := r.Replay(t.Context(), []store.ID{first.ID, 12345}, false)
+		replays := r.Replay(t.Context(), []store.ID{first.ID, 12345}, ReplayOptions{})
 		synctest.Wait()
 		one := replays[0]
 		if one.Err != nil || one.Event != first.ID || one.New == 0 || one.New == first.ID {
@@ -77,7 +77,7 @@ func TestADryReplayStoresAndSendsNothing(t *testing.T) {
 		r.decide = matchedBy("old")
 		first := r.accept(t, "7", "t")
 		r.decide = matchedBy("new")
-		one := r.Replay(t.Context(), []store.ID{first.ID}, true)[0]
+		one := r.Replay(t.Context(), []store.ID{first.ID}, ReplayOptions{Dry: true})[0]
 		synctest.Wait()
 		if got := fmt.Sprint(one.New, one.Matched, one.Gained, one.Lost, len(one.Messages),
 			one.Messages[0].ID); got != "0000000000000 [new] [new] [old] 1 0000000000000" {
@@ -99,7 +99,7 @@ func TestManyEventsAreReplayedInTheirOrder(t *testing.T) {
 		}
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		replays := r.Replay(t.Context(), ids, false)
+		replays := r.Replay(t.Context(), ids, ReplayOptions{})
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		sent := got.Titles()[len(ids):]
@@ -119,7 +119,7 @@ func TestAReplayIsRefusedWhenTheRelayStops(t *testing.T) {
 		if err := r.stop(); err != nil {
 			t.Fatal(err)
 		}
-		if one := r.Replay(t.Context(), []store.ID{first.ID}, false)[0]; !errors.Is(one.Err, ErrStopping) {
+		if one := r.Replay(t.Context(), []store.ID{first.ID}, ReplayOptions{})[0]; !errors.Is(one.Err, ErrStopping) {
 			t.Errorf("got %v", one.Err)
 		}
 	})

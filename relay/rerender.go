@@ -137,7 +137,7 @@ func (e *Engine) decideAgain(ctx context.Context, id store.ID) (*event.Event, ru
 	if err != nil {
 		return nil, rules.Decision{}, err
 	}
-	p := &pendingEvent{event: ev, replayOf: id}
+	p := &pendingEvent{event: ev, replayOf: id, forced: true} // silences do not touch deliveries that exist
 	e.enrich(ctx, p)
 	_, err = e.plan(e.Config(), p, func(key string) ([]byte, error) { return e.Store.Get(ctx, key) })
 	return ev, p.decision, err

@@ -394,7 +394,7 @@ func TestAnEventThatASlotHasMadeIsNotDecidedAgain(t *testing.T) {
 		arrived(t, got, "1 × a")
 		row := r.memory.Stored[len(r.memory.Stored)-1]
 		for _, dry := range []bool{false, true} {
-			if x := r.Replay(t.Context(), []store.ID{row.ID}, dry)[0]; x.Err == nil || x.New != 0 ||
+			if x := r.Replay(t.Context(), []store.ID{row.ID}, ReplayOptions{Dry: dry})[0]; x.Err == nil || x.New != 0 ||
 				!strings.Contains(x.Err.Error(), "replay the events that it is about") {
 				t.Errorf("replayed: %+v", x)
 			}

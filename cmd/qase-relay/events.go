@@ -173,7 +173,7 @@ func printOneEvent(s *terminal.Screen, ev *desk.Event) error {
 // replayFlags are the flags of events replay.
 type replayFlags struct {
 	askFlags
-	dryRun bool
+	dryRun, force bool
 }
 
 func newEventsReplay(c *terminal.Console) *cobra.Command {
@@ -184,6 +184,7 @@ func newEventsReplay(c *terminal.Console) *cobra.Command {
 		Short: "Re-evaluate events with the current rules, and send",
 		Long: `Re-evaluates stored events with the current rules of the relay, and sends the messages. Each replay
 is a new event with new deliveries, so receivers do not drop them as duplicates. --dry-run only shows the messages.
+Silences hold back messages of a replay too, unless --force is given.
 
 Exits with 1 if an event could not be replayed.`,
 		Example: `  qase-relay events replay --dry-run 06bq1xk2zv8c0
@@ -194,6 +195,7 @@ Exits with 1 if an event could not be replayed.`,
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would be sent; store and send nothing")
 	cmd.Flags().BoolVar(&f.dryRun, "rehearse", false, "the old name of --dry-run")
 	_ = cmd.Flags().MarkHidden("rehearse") // which exists
+	cmd.Flags().BoolVar(&f.force, "force", false, "send also the messages that silences hold back")
 	f.add(cmd.Flags())
 	return cmd
 }
@@ -201,6 +203,9 @@ Exits with 1 if an event could not be replayed.`,
 func replayEvents(ctx context.Context, c *terminal.Console, f replayFlags, ids []string) error {
 	var answer admin.Replays
 	question := map[string]any{"ids": ids, "dry_run": f.dryRun}
+	if f.force { // which an older relay does not know
+		question["force"] = true
+	}
 	if err := newRelayClient(f.clientFlags).post(ctx, "events/replay", question, &answer); err != nil {
 		return err
 	}
@@ -242,6 +247,9 @@ func printReplay(c *terminal.Console, r desk.Replay) {
 		}
 		s.Printf("  %s %s → %s%s\n      %s\n", s.Good("→"), terminal.OneLine(m.Rule),
 			s.Bold(terminal.OneLine(m.Notifier)), delivery, terminal.OneLine(m.Title))
+	}
+	for _, rule := range r.Silenced {
+		s.Printf("  %s %s is silenced; --force sends its messages\n", s.Warn("-"), terminal.OneLine(rule))
 	}
 	if len(r.Messages) == 0 {
 		s.Printf("  nothing to send\n")

@@ -118,7 +118,7 @@ func mayImport() map[string][]string {
 		"relay/ingest/origin":         {},
 		"relay/listen":                {},
 		"relay/ingest/client":         {"notifiers/redact"},
-		"relay/admin": {"relay/admin/desk", "relay/dispatch", "relay/listen", "relay/store", "rules/diag",
+		"relay/admin": {"relay", "relay/admin/desk", "relay/dispatch", "relay/listen", "relay/store", "rules/diag",
 			"rules/value"},
 		"relay/admin/desk": {"relay", "relay/config", "relay/dispatch", "relay/silences", "relay/store", "rules",
 			"rules/condition", "rules/event", "rules/silence", "rules/value"},

@@ -39,9 +39,9 @@ type testAPI struct {
 }
 
 // replay replaces the engine: the first event has gone, all others match a rule more.
-func (d *testAPI) replay(_ context.Context, ids []store.ID, dry bool) []relay.Replay {
+func (d *testAPI) replay(_ context.Context, ids []store.ID, o relay.ReplayOptions) []relay.Replay {
 	var all []relay.Replay
-	d.replayed = fmt.Sprint(ids, dry)
+	d.replayed = fmt.Sprint(ids, o.Dry)
 	for i, id := range ids {
 		r := relay.Replay{Event: id, New: store.ID(100 + i), Matched: []string{"done", "new"}, Gained: []string{"new"},
 			Messages: []relay.ReplayedMessage{{ID: store.ID(200 + i), Rule: "new", Notifier: "ops", Title: "t"}}}

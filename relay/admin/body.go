@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"qaserelay/relay"
 	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/store"
 )
@@ -31,6 +32,11 @@ type Replays struct {
 type replayBody struct {
 	IDs    []string `json:"ids"`
 	DryRun bool     `json:"dry_run"`
+	Force  bool     `json:"force"` // also what silences hold back
+}
+
+func (b *replayBody) options() relay.ReplayOptions {
+	return relay.ReplayOptions{Dry: b.DryRun, Force: b.Force}
 }
 
 func (b *replayBody) parse() ([]store.ID, error) {

@@ -152,7 +152,7 @@ func (s *server) replayOne(w http.ResponseWriter, r *http.Request) {
 			"ids: the path names the event; POST /api/v1/events/replay replays several")
 		return
 	}
-	replay, err := s.Desk.Replay(r.Context(), id, b.DryRun)
+	replay, err := s.Desk.Replay(r.Context(), id, b.options())
 	s.answer(w, replay, err)
 }
 
@@ -167,5 +167,5 @@ func (s *server) replayMany(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	extendDeadline(w)
-	writeJSON(w, http.StatusOK, Replays{DryRun: b.DryRun, Replays: s.Desk.ReplayMany(r.Context(), ids, b.DryRun)})
+	writeJSON(w, http.StatusOK, Replays{DryRun: b.DryRun, Replays: s.Desk.ReplayMany(r.Context(), ids, b.options())})
 }

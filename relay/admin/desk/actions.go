@@ -17,6 +17,7 @@ type Replay struct {
 	Matched  []string  `json:"matched"`             // rules that match now
 	Gained   []string  `json:"gained"`              // those of them that did not match the first time
 	Lost     []string  `json:"lost"`                // rules that matched the first time and do not now
+	Silenced []string  `json:"silenced,omitempty"`  // rules of which silences hold messages back
 	Messages []Message `json:"deliveries"`
 	Error    string    `json:"error,omitempty"` // the reason why it was not replayed
 }
@@ -157,8 +158,8 @@ func (d *Desk) Resume(ctx context.Context, notifier string) error {
 }
 
 // Replay decides one event again by the current rules, and sends the messages unless it is dry.
-func (d *Desk) Replay(ctx context.Context, id store.ID, dry bool) (Replay, error) {
-	r := d.o.Replay(ctx, []store.ID{id}, dry)[0]
+func (d *Desk) Replay(ctx context.Context, id store.ID, o relay.ReplayOptions) (Replay, error) {
+	r := d.o.Replay(ctx, []store.ID{id}, o)[0]
 	if r.Err != nil {
 		return Replay{}, failed("replaying an event", r.Err)
 	}
@@ -166,9 +167,9 @@ func (d *Desk) Replay(ctx context.Context, id store.ID, dry bool) (Replay, error
 }
 
 // ReplayMany does the same for several events. Each replay has its own error.
-func (d *Desk) ReplayMany(ctx context.Context, ids []store.ID, dry bool) []Replay {
+func (d *Desk) ReplayMany(ctx context.Context, ids []store.ID, o relay.ReplayOptions) []Replay {
 	replays := []Replay{}
-	for _, r := range d.o.Replay(ctx, ids, dry) {
+	for _, r := range d.o.Replay(ctx, ids, o) {
 		v := replayOf(r)
 		switch {
 		case errors.Is(r.Err, store.ErrNotFound):
@@ -184,7 +185,7 @@ func (d *Desk) ReplayMany(ctx context.Context, ids []store.ID, dry bool) []Repla
 
 func replayOf(r relay.Replay) Replay {
 	v := Replay{EventID: r.Event.String(), ReplayID: idText(r.New), Matched: orEmpty(r.Matched),
-		Gained: orEmpty(r.Gained), Lost: orEmpty(r.Lost), Messages: []Message{}}
+		Gained: orEmpty(r.Gained), Lost: orEmpty(r.Lost), Silenced: r.Silenced, Messages: []Message{}}
 	for _, m := range r.Messages {
 		v.Messages = append(v.Messages, Message{ID: idText(m.ID), Rule: m.Rule, Notifier: m.Notifier, Title: m.Title})
 	}

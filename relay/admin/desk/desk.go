@@ -37,7 +37,7 @@ type Options struct {
 	// the delivery was dead or pending. An error that is a relay.RerenderError says why the rules make no such message.
 	Rerender func(ctx context.Context, id store.ID) (bool, error)
 	// Replay decides stored events again, and sends the messages unless it is dry.
-	Replay func(ctx context.Context, ids []store.ID, dry bool) []relay.Replay
+	Replay func(ctx context.Context, ids []store.ID, o relay.ReplayOptions) []relay.Replay
 	// Resume lets one message of a paused notifier try its receiver. For an unknown notifier it returns
 	// dispatch.ErrNoNotifier.
 	Resume func(ctx context.Context, notifier string) error
