@@ -72,6 +72,9 @@ type Kind struct {
 	Markup Markup
 	// Limits are the documented limits of the service; empty, but not nil, without any.
 	Limits []Limit
+	// Digest is the room for the default digest, whose lines are all shown: less than the limits, by what the layout adds.
+	// With the zero value it is that of the rules.
+	Digest Room
 	// Needs and Notes are cells of the README's table of notifiers, in Markdown: the keys that it cannot do without,
 	// and what is good to know.
 	Needs, Notes string
@@ -105,6 +108,13 @@ type Limit struct {
 	Unit  Unit
 	// Total says that all parts together have the limit.
 	Total bool
+}
+
+// Room is the greatest length of a text.
+type Room struct {
+	Max  int
+	Unit Unit // UTF16Units or Bytes
+	Line int  // what the layout adds to each line
 }
 
 // Unit is how a size is counted.

@@ -3,8 +3,11 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"qaserelay/rules/condition"
 	"qaserelay/rules/event"
@@ -231,8 +234,8 @@ func (t *Target) withContent(c template.Context, slot *flow.DigestSlot) (options
 		}
 		all[o.Key] = content
 	}
-	if len(slot.Mention) > 0 {
-		all[mentionOption] = slot.Mention
+	if slices.ContainsFunc(t.Options, func(o Option) bool { return o.Key == mentionOption }) {
+		all[mentionOption] = append([]any{}, slot.Mention...) // also none, in place of those of the notifier
 	}
 	return encodeOptions(all), notes
 }
@@ -351,18 +354,49 @@ func (d *digestWriter) renderDefault(part string, t *template.Template, vars map
 	return text
 }
 
-// defaultRoom is how many characters the default digest has for notifiers without a limit of their own.
+// Room is the greatest length of a text for a notifier.
+type Room struct {
+	Most  int
+	Line  int  // what the layout adds to each line
+	Bytes bool // it is counted in bytes of UTF-8, else in units of UTF-16
+}
+
+// defaultRoom is for notifiers without a limit of their own.
 const defaultRoom = 100_000
+
+// roomFor returns the room for the default digest.
+func (w *waking) roomFor(notifier string) Room {
+	if w.room != nil {
+		if own := w.room(notifier); own.Most > 0 {
+			return own
+		}
+	}
+	return Room{Most: defaultRoom}
+}
+
+// size returns the length of Markdown, in which the characters are counted that become longer in HTML and the like.
+func (r Room) size(text string) (n int) {
+	for _, c := range text {
+		switch {
+		case strings.ContainsRune("&<>", c):
+			n += len("&amp;")
+		case r.Bytes:
+			n += utf8.RuneLen(c)
+		default:
+			n += utf16.RuneLen(c)
+		}
+	}
+	return n
+}
+
+// maxLineTitle is how many characters of the title of a member are in its line.
+const maxLineTitle = 150
 
 // defaultBody lists the members, each by its title as a link, as far as there is room.
 func (d *digestWriter) defaultBody() string {
-	room := defaultRoom
-	if d.room != nil {
-		if own := d.room(d.slot.Notifier); own > 0 {
-			room = own
-		}
-	}
 	const rest = 40 // characters of the last line
+	room := d.roomFor(d.slot.Notifier)
+	left := room.Most - rest
 	if d.slot.Count == 0 {
 		return d.renderDefault("body", d.defaults.Digest.None, map[string]any{"since": d.timeOf(d.slot.OpenedAt())})
 	}
@@ -370,7 +404,7 @@ func (d *digestWriter) defaultBody() string {
 	shown := 0
 	for i := range d.members {
 		line := d.line(&d.members[i])
-		if out.Len()+len(line) > room-rest {
+		if left -= room.size(line) + room.Line; left < 0 {
 			break
 		}
 		out.WriteString(line)
@@ -384,7 +418,7 @@ func (d *digestWriter) defaultBody() string {
 
 // line returns the line of a member: with the sign of its level, and its time if the digest was open for long.
 func (d *digestWriter) line(m *listed) string {
-	vars := map[string]any{"title": m.Title, "url": m.URL, "sign": "", "time": ""}
+	vars := map[string]any{"title": value.Shorten(m.Title, maxLineTitle), "url": m.URL, "sign": "", "time": ""}
 	if !d.settings.NoEmoji && !message.HasSign(m.Title) {
 		vars["sign"] = message.Sign(m.Level)
 	}

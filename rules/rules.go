@@ -31,7 +31,7 @@ type Set struct {
 	mask         func(notifier string, options json.RawMessage) json.RawMessage
 	refuse       refuser
 	closes       func(notifier string, options json.RawMessage, level string) bool
-	room         func(notifier string) int
+	room         func(notifier string) Room
 }
 
 // Options are the parts of a Set beside its rules.
@@ -48,8 +48,8 @@ type Options struct {
 	// Closes reports whether a message of a notifier with these options and this level ends something at its receiver,
 	// such as an alert, so that nothing may keep it back. Nil knows of no such message.
 	Closes func(notifier string, options json.RawMessage, level string) bool
-	// Room returns how many characters the default digest may have for a notifier. Nil is any number.
-	Room func(notifier string) int
+	// Room returns how much text the default digest may have for a notifier. Nil, and the zero value, is the default.
+	Room func(notifier string) Room
 }
 
 // Rule is one compiled rule.

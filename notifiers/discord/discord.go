@@ -66,6 +66,7 @@ func Kind() notifiers.Kind {
 		Rate:        notifiers.Rate{Messages: 5, Per: 2 * time.Second, Burst: 5}, // as X-RateLimit headers say
 		Delivered:   delivered,
 		Markup:      notifiers.Markdown,
+		Digest:      notifiers.Room{Max: 3500},
 		Limits: []notifiers.Limit{
 			{Paths: "embeds[].title", Max: 256},
 			{Paths: "embeds[].description", Max: 4096},

@@ -97,6 +97,7 @@ func Kind() notifiers.Kind {
 		Concurrency: concurrency,
 		Delivered:   delivered,
 		Markup:      notifiers.Mail,
+		Digest:      notifiers.Room{Max: 100_000},
 		Limits:      []notifiers.Limit{}, // the receiver decides
 		Needs:       "`host`, `from`",
 		Notes: "text and HTML; `port`, `hello`, `tls: starttls\\|implicit\\|none`, `tls_ca` (or `tls_ca_file`), " +

@@ -55,6 +55,7 @@ func Kind() notifiers.Kind {
 		Rate:      notifiers.Rate{Messages: 1, Per: time.Second, Burst: 1},
 		Delivered: delivered,
 		Markup:    notifiers.HTML,
+		Digest:    notifiers.Room{Max: 18_000, Unit: notifiers.Bytes},
 		Limits: []notifiers.Limit{
 			{Max: 32_000, Unit: notifiers.Bytes},
 		},

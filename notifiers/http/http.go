@@ -71,7 +71,8 @@ func Kind() notifiers.Kind {
 		Markup:      notifiers.JSON,
 		Limits:      []notifiers.Limit{}, // the receiver decides
 		Needs:       "`url` or `url_file`",
-		Notes: "`signing_secret` signs as [Standard Webhooks](https://www.standardwebhooks.com), with several " +
+		Notes: "without `body`, a JSON object with the message and its `event`, or of a digest `count`, `events` and `more`; " +
+			"`signing_secret` signs as [Standard Webhooks](https://www.standardwebhooks.com), with several " +
 			"secrets while they are changed; one of `basic_auth: {username, password}`, `bearer`, `oauth2: " +
 			"{client_id, client_secret, token_url, scopes}`; `tls: {ca_file, cert_file, key_file, " +
 			"server_name}`; `proxy_url`; a host that an event chooses needs `allow_hosts`, and " +

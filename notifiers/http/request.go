@@ -217,6 +217,12 @@ func defaultBody(m *notifiers.Message) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing the default body: %w", err)
 	}
+	if d, isDigest := digestOf(m); isDigest {
+		fmt.Fprintf(b, `,"count":%d,"events":`, d.Count)
+		b.Write(wholeUTF8(d.Events))
+		fmt.Fprintf(b, `,"more":%d}`, d.More)
+		return b.Bytes(), nil
+	}
 	b.WriteString(`,"event":`)
 	if len(m.Event) == 0 {
 		b.WriteString("null")
@@ -224,6 +230,24 @@ func defaultBody(m *notifiers.Message) ([]byte, error) {
 	b.Write(wholeUTF8(bytes.TrimSpace(m.Event)))
 	b.WriteByte('}')
 	return b.Bytes(), nil
+}
+
+// digestEvent is the name of the event of a message about several events.
+const digestEvent = "relay.digest"
+
+// digest is what the event of a digest holds: all that were counted, and those that are not among the events.
+type digest struct {
+	Count  int             `json:"count"`
+	More   int             `json:"more"`
+	Events json.RawMessage `json:"events"` // each as it came in
+}
+
+// digestOf returns the events of a digest. ok is false for a message about one event.
+func digestOf(m *notifiers.Message) (d digest, ok bool) {
+	if m.EventName != digestEvent || json.Unmarshal(m.Event, &d) != nil || !bytes.HasPrefix(d.Events, []byte("[")) {
+		return digest{}, false
+	}
+	return d, true
 }
 
 // wholeUTF8 replaces each byte that is not UTF-8, which JSON must be (RFC 8259, section 8.1), by U+FFFD, as lenient

@@ -61,6 +61,7 @@ func Kind() notifiers.Kind {
 		Rate:      notifiers.Rate{Messages: 10, Per: time.Second, Burst: 10},
 		Delivered: delivered,
 		Markup:    notifiers.Markdown,
+		Digest:    notifiers.Room{Max: 3500},
 		Limits: []notifiers.Limit{
 			{Paths: "text", Max: 16_383},
 			{Paths: "attachments[].fallback", Max: 1000},

@@ -69,6 +69,7 @@ func Kind() notifiers.Kind {
 		Rate:      notifiers.Rate{Messages: 1, Per: 5 * time.Second, Burst: 60},
 		Delivered: delivered,
 		Markup:    notifiers.PlainText,
+		Digest:    notifiers.Room{Max: 3000, Unit: notifiers.Bytes},
 		Limits: []notifiers.Limit{
 			{Paths: "message", Max: 4096, Unit: notifiers.Bytes},
 			{Paths: "title", Max: 300},

@@ -84,6 +84,7 @@ func Kind() notifiers.Kind {
 		Delivered: delivered,
 		Jointly:   func(config any) bool { return config.(*Config).WebhookURL.IsSet() },
 		Markup:    notifiers.Mrkdwn,
+		Digest:    notifiers.Room{Max: 2800},
 		Limits: []notifiers.Limit{
 			{Paths: "text", Max: 4000},
 			{Paths: "blocks[].text.text attachments[].blocks[].text.text", Max: 3000},

@@ -51,6 +51,7 @@ func Kind() notifiers.Kind {
 		Rate:      notifiers.Rate{Messages: 60, Per: time.Minute, Burst: 4},
 		Delivered: delivered,
 		Markup:    notifiers.Cards,
+		Digest:    notifiers.Room{Max: 22_000, Unit: notifiers.Bytes, Line: 200}, // of JSON
 		Limits: []notifiers.Limit{
 			{Max: 28_000, Unit: notifiers.Bytes},
 		},

@@ -69,6 +69,7 @@ func Kind() notifiers.Kind {
 		Account:   func(config any) string { return config.(*Config).Token.Value() },
 		Delivered: delivered,
 		Markup:    notifiers.HTML,
+		Digest:    notifiers.Room{Max: 3500, Line: 12},
 		Limits: []notifiers.Limit{
 			{Paths: "text", Max: 4096},
 		},

@@ -117,6 +117,15 @@ func closesOf(all []Notifier, kinds map[string]Kind) func(notifier string, optio
 	}
 }
 
+// roomOf returns a function that returns the room for the default digest of a notifier.
+func roomOf(all []Notifier, kinds map[string]Kind) func(notifier string) rules.Room {
+	byName := map[string]rules.Room{}
+	for _, n := range all {
+		byName[n.Name] = kinds[n.Type].Room
+	}
+	return func(notifier string) rules.Room { return byName[notifier] }
+}
+
 // placesOf returns the positions of the notifiers by name.
 func placesOf(table notifierTable) map[string]yamldoc.Place {
 	places := make(map[string]yamldoc.Place, len(table))

@@ -65,6 +65,8 @@ type Kind struct {
 	// Closes reports whether a message with these options and this level closes an alert. A kind that has it opens and
 	// closes alerts, so that no message may be held back or joined with others. It may be nil.
 	Closes func(config any, defaults, own json.RawMessage, level string) bool
+	// Room is how much text the default digest may have; the zero value is the default of the rules.
+	Room rules.Room
 }
 
 // Config is the configuration in a set of rules files. It is not changed after Parse.
@@ -171,7 +173,7 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	}
 	set := rules.NewSet(rules.Options{
 		Settings: settings, People: directory, UsesPrevious: c.usesPrevious, PlainText: c.plainText(o.Kinds), Mask: maskOf(notifiers, o.Kinds),
-		Refuse: refuseOf(notifiers, o.Kinds), Closes: closesOf(notifiers, o.Kinds),
+		Refuse: refuseOf(notifiers, o.Kinds), Closes: closesOf(notifiers, o.Kinds), Room: roomOf(notifiers, o.Kinds),
 	}, rulesOf(parsed))
 	config := &Config{Settings: settings, Sources: sources, Notifiers: notifiers, Rules: set}
 	tests := parseTests(documents, config, table)
