@@ -588,6 +588,10 @@ func TestNoRunningRelayShowsASecret(t *testing.T) {
 			w.echo.set(way)
 			r.post(n)
 		}
+		for _, path := range []string{"?secret=pl4ntedsecretinquery", "/none?secret=pl4ntedsecretinquery"} {
+			r.call(http.MethodPost, r.hook+path, map[string]string{"Authorization": "Bearer pl4ntedsecretbearerhere",
+				"Cookie": "s=pl4ntedsecretcookie", "X-Qase-Secret": "pl4ntedsecret\u00e9"}, "{}")
+		}
 		r.reloadBroken()
 		r.look()
 		if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
