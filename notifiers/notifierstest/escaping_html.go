@@ -62,7 +62,7 @@ func htmlTags(s string) (tags map[string]int, links []string, rest string) {
 		}
 		return ""
 	})
-	return tags, links, strings.NewReplacer("&lt;", "", "&gt;", "", "&quot;", "", "&amp;", "").Replace(rest)
+	return tags, links, strings.NewReplacer("&lt;", "‹", "&gt;", "›", "&quot;", "”", "&amp;", "＆").Replace(rest)
 }
 
 // mailFaults finds headers, recipients and tags that the mail does not have for harmless text.
