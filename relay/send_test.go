@@ -26,13 +26,13 @@ func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
 	for name, n := range map[string]rules.Notification{
 		"a short one": {Message: message.Message{Rule: "r", Level: "error", Title: "t"}, Notifier: "n"},
 		"a whole one": {Message: message.Message{Rule: "r", Level: "info", Label: "FAILED", Sign: "🔴",
-			Title: "a <b> & \u2028", Body: "**b**\n",
+			Title: "a <b> & \u2028 :tada:", Shortcodes: []int{0}, Body: "**b**\n",
 			URL: "https://example.com/?a=b&c",
 			Fields: []message.Field{{Name: "Plan", Value: `\*Smoke\*`},
 				{Name: "By",
 					Value: "Bob"}}}, Notifier: "n", EntityKey: "qase/WEB/run/7", Series: "qase/WEB/plan/3/", Options: json.RawMessage(`{"channel":"#qa"}`)},
 		"a whole one but for options": {Message: message.Message{Rule: "r", Level: "info", Label: "FAILED", Sign: "🔴",
-			Title: "ä", Body: "**b**\n",
+			Title: ":a: :tada:", Shortcodes: []int{1}, Body: "**b**\n",
 			URL:    "https://example.com/",
 			Fields: []message.Field{{Name: "Plan", Value: "Smoke"}}}, Notifier: "n", EntityKey: "k", Series: "s"},
 	} {

@@ -33,6 +33,11 @@ func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 	if m.Title = strings.TrimSpace(value.OneLine(title)); m.Title == "" {
 		m.Title = value.OneLine(v.event.Name)
 	}
+	if ownTitle && r.Marked != nil {
+		if marked, err := w.renderer.Render(r.Marked); err == nil {
+			m.SetShortcodes(strings.TrimSpace(value.OneLine(marked)))
+		}
+	}
 	if !s.settings.NoEmoji && !(ownTitle && message.HasSign(m.Title)) {
 		m.Sign = message.Sign(m.Level)
 	}

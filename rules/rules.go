@@ -58,6 +58,7 @@ type Rule struct {
 	Condition   *condition.Condition // compiled from When
 	Level       string               // empty for the default
 	Title, Body *template.Template   // nil for the default
+	Marked      *template.Template   // the title with marks around its shortcodes; nil without any
 	Targets     []*Target
 	Active      *Active // nil for always
 	Timing

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -28,6 +29,24 @@ func TestAMentionInABodyNotifiesInSlackAndIsANameElsewhere(t *testing.T) {
 	if got := markup.Join(markup.Lines(m.Body)); !strings.Contains(got, "Ask @Bob Bar, not [Eve]") ||
 		strings.Contains(got, "U024BE7LH") {
 		t.Errorf("elsewhere: %q", got)
+	}
+}
+
+// TestShortcodesOfARuleAreEmoji has one of the rule and one of an event in the title.
+func TestShortcodesOfARuleAreEmoji(t *testing.T) {
+	m := &notifiers.Message{Message: rendered.Message{Title: ":tada: Login :x:", Shortcodes: []int{0}}}
+	post := compose(m, Options{}).post
+	header, _ := json.Marshal(post.Blocks[0])
+	const want = `{"text":{"emoji":true,"text":":tada: Login :` + markup.Joiner + `x:","type":"plain_text"},"type":"header"}`
+	if string(header) != want {
+		t.Errorf("header:\ngot  %s\nwant %s", header, want)
+	}
+	if !strings.HasPrefix(post.Text, "*:tada: Login :"+markup.Joiner+"x:*") {
+		t.Errorf("top-level text: %q", post.Text)
+	}
+	m.Shortcodes = nil
+	if header, _ = json.Marshal(compose(m, Options{}).post.Blocks[0]); !strings.Contains(string(header), `"emoji":false`) {
+		t.Errorf("header without shortcodes of the rule: %s", header)
 	}
 }
 

@@ -47,6 +47,7 @@ type composed struct {
 // content holds the parts of the usual layout. Texts are mrkdwn, but for the title.
 type content struct {
 	title, mentions string
+	shortcodes      bool // the title has shortcodes of emoji that the rule has written
 	sections        []string
 	facts           string // the fields and the context, in one line
 	color, url      string
@@ -69,19 +70,27 @@ func compose(m *notifiers.Message, o Options) composed {
 }
 
 func newContent(m *notifiers.Message, mentions, body []string) content {
+	titled := *m
+	if len(m.Shortcodes) > 0 {
+		titled.Title = m.TitleWith(joined)
+	}
 	c := content{
-		title:    markup.FitText(markup.Headline(m, maxHeader), maxHeader, notifiers.Units, escape),
-		mentions: strings.TrimSpace(writeMentions(mentions, maxMentions)),
-		facts:    factsText(m),
-		color:    notifiers.LevelColor(m.Level), url: markup.MessageURL(m, maxURL),
+		title:      markup.FitText(markup.Headline(&titled, maxHeader), maxHeader, notifiers.Units, escape),
+		shortcodes: len(m.Shortcodes) > 0,
+		mentions:   strings.TrimSpace(writeMentions(mentions, maxMentions)),
+		facts:      factsText(m),
+		color:      notifiers.LevelColor(m.Level), url: markup.MessageURL(m, maxURL),
 	}
 	c.sections = packSections(body, maxTexts-maxHeader-maxMentions-notifiers.Units(c.facts))
 	return c
 }
 
+// joined returns a shortcode of an event with a joiner in it, so that Slack shows it as text.
+func joined(shortcode string) string { return shortcode[:1] + markup.Joiner + shortcode[1:] }
+
 // head returns the blocks above the bar.
 func (c content) head() []kitBlock {
-	header := map[string]any{"type": "plain_text", "text": escape(c.title), "emoji": false}
+	header := map[string]any{"type": "plain_text", "text": escape(c.title), "emoji": c.shortcodes}
 	blocks := []kitBlock{{"type": "header", "text": header}}
 	if c.mentions != "" {
 		blocks = append(blocks, mentionBlock(c.mentions))
@@ -164,7 +173,7 @@ func fallbackText(m *notifiers.Message, mentions, body []string) string {
 
 // topText is the emoji of the level, the title, linked and bold, and the mentions.
 func topText(m *notifiers.Message, mentions []string) string {
-	title := cutMrkdwn(neutralize(notifiers.Cut(notifiers.OneLine(m.Title), maxTitle)), maxTitle)
+	title := cutMrkdwn(neutralize(notifiers.Cut(notifiers.OneLine(m.TitleWith(joined)), maxTitle)), maxTitle)
 	if title == "" {
 		title = "(no title)"
 	}

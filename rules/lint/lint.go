@@ -106,7 +106,7 @@ func (c *checker) checkText(t rulefile.TextSource) {
 	if t.Rule == nil {
 		events = catalog.Schemas().Events
 	}
-	findings := append(lintLiteral(t), c.lintAlertKey(t)...)
+	findings := slices.Concat(lintLiteral(t), c.lintShortcode(t), c.lintAlertKey(t))
 	if t.Static {
 		c.warn(t.At, findings...)
 		return

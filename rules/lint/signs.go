@@ -2,9 +2,12 @@ package lint
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
+	"qaserelay/rules"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/message"
 	"qaserelay/rules/rulefile"
 	"qaserelay/rules/template"
 )
@@ -72,4 +75,34 @@ func lintPlain(t rulefile.TextSource) (first []diag.Finding) {
 		}
 	}
 	return first
+}
+
+// lintShortcode warns of the name of an emoji in a title or subject for services that show it as it is.
+func (c *checker) lintShortcode(t rulefile.TextSource) []diag.Finding {
+	found, at := message.FirstShortcode(template.Literal(t.Text))
+	if found == "" || t.Rule == nil || t.Key != "title" && t.Key != "subject" {
+		return nil
+	}
+	where := "in emails"
+	if t.Key == "title" {
+		kind := c.kindWithoutShortcodes(t.Rule)
+		if kind == "" {
+			return nil
+		}
+		where = "by notifiers of type " + kind
+	}
+	return []diag.Finding{{At: template.PositionOf(t.Text, at), Message: found + " is shown as it is " + where,
+		Hint: "write the emoji itself, such as 🚨"}}
+}
+
+// kindWithoutShortcodes returns the first type among the notifiers of a rule that has no names for emoji, or "".
+func (c *checker) kindWithoutShortcodes(r *rules.Rule) string {
+	for _, t := range r.Targets {
+		for _, n := range c.file.Notifiers {
+			if n.Name == t.Notifier && !slices.Contains([]string{"slack", "http"}, n.Type) {
+				return n.Type
+			}
+		}
+	}
+	return ""
 }

@@ -22,6 +22,9 @@ type Message struct {
 	Sign string `json:"sign,omitempty"`
 	// Title is one line of plain text. It holds no markup: each channel escapes all of it.
 	Title string `json:"title"`
+	// Shortcodes are those of the emoji in the title, such as :tada:, that the rule has written: the places of each among
+	// all that the title looks to have, from 0. Others are text of an event.
+	Shortcodes []int `json:"shortcodes,omitempty"`
 	// Body is Markdown (CommonMark with tables and strikethrough), in which values from the event are escaped. It may
 	// be empty.
 	Body string `json:"body,omitempty"`

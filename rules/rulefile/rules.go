@@ -131,6 +131,10 @@ func (p *ruleParser) parse(spec *ruleSpec) RuleSource {
 	p.d.checkMessageKey("level", spec.Level)
 	if spec.Title.Given() {
 		r.Title = p.compile(p.d, spec.Title, "title", template.FormText)
+		marked := message.MarkShortcodes(spec.Title.S, template.Literal(spec.Title.S))
+		if r.Title != nil && marked != spec.Title.S {
+			r.Marked, _ = p.templates.Compile("title", marked, template.FormText) // as valid as the title
+		}
 	}
 	if spec.Body.Given() {
 		r.Body = p.compile(p.d, spec.Body, "body", template.FormMarkdown)
