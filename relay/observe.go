@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"qaserelay/notifiers"
@@ -100,11 +101,16 @@ func (e *Engine) observeDecision(p *pendingEvent) {
 		switch {
 		case r.Outcome == rules.Failed:
 			e.warnOfRule(p, r, "condition failed", r.Reason)
-		case len(r.Notes) > len(r.Silenced): // which has a note for each, unless all are silenced
-			e.warnOfRule(p, r, "template failed", r.Notes[len(r.Silenced)])
+		default:
+			if i := slices.IndexFunc(r.Notes, isFault); i >= 0 {
+				e.warnOfRule(p, r, "template failed", r.Notes[i])
+			}
 		}
 	}
 }
+
+// isFault reports whether a note of a result is about something that went wrong.
+func isFault(note string) bool { return !rules.IsOfSilence(note) }
 
 func (e *Engine) warnOfRule(p *pendingEvent, r rules.Result, message, reason string) {
 	args := []any{"rule", r.Rule, "event", p.receipt.ID.String(), "event_name", p.event.Name, "reason", reason}

@@ -31,7 +31,8 @@ type firedSlot struct {
 	row     store.ID // the event that it made, or zero
 	made    []store.NewDelivery
 	moved   bool
-	err     error // why it was moved or set aside
+	silent  []rules.SilencedMessage // that silences held back; empty if they are looked at again
+	err     error                   // why it was moved or set aside
 	leaving bool
 }
 
@@ -132,6 +133,11 @@ func (t *turn) fire(w rules.Woken, s *store.Slot, get func(string) ([]byte, erro
 	if err := errors.Join(readErr, err); err != nil {
 		return f, err
 	}
+	for _, r := range d.Results {
+		if r.Outcome != rules.Postponed {
+			out.silent = append(out.silent, r.Silenced...)
+		}
+	}
 	return t.firing(&d, s.Key, out)
 }
 
@@ -213,6 +219,9 @@ func (t *turn) settle(woken store.Woken) {
 		}
 		if !out.leaving {
 			t.observeSlot(fired.Key, &out)
+		}
+		for _, one := range out.silent {
+			t.silences.Matched(one.Silence, 1, t.now)
 		}
 	}
 }
