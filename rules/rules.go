@@ -97,6 +97,9 @@ func (s *Set) Rules() []RuleInfo {
 	return infos
 }
 
+// All returns the rules in file order. They must not be changed.
+func (s *Set) All() []*Rule { return s.rules }
+
 // Names returns the names of the rules in file order.
 func (s *Set) Names() []string {
 	names := make([]string, len(s.rules))

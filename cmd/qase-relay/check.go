@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"qaserelay/cmd/qase-relay/report"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/config"
 	"qaserelay/rules/diag"
@@ -23,6 +24,8 @@ type checkFlags struct {
 	json    bool
 	strict  bool
 	online  bool
+	verbose bool
+	at      string
 	timeout time.Duration
 }
 
@@ -34,6 +37,9 @@ func newCheck(c *terminal.Console) *cobra.Command {
 		Short:      "Find every problem in rules files",
 		Long: `Reads rules files as serve does, without starting anything, and prints every problem at once with
 its position and a hint. Several files are checked as one configuration, as serve reads them; - is standard input.
+
+With --verbose it also says for each rule what keeps its messages back: windows of time, throttles, digests and waits.
+With --at it says so for a time, and lists the next three times at which windows open and digests leave.
 
 With --online it then tries each notifier without sending anything: it checks that the credentials are accepted, the
 server can be reached, and the channels or recipients in the rules exist, as far as the service can say.
@@ -57,6 +63,8 @@ error for serve.`,
 	cmd.Flags().StringVar(&f.format, "format", "text", "`FORMAT`: text, json or github (annotations in a workflow)")
 	cmd.Flags().BoolVar(&f.json, "json", false, "the same as --format json")
 	cmd.Flags().BoolVar(&f.strict, "strict", false, "fail on warnings too")
+	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "say what keeps the messages of each rule back, and until when")
+	cmd.Flags().StringVar(&f.at, "at", "", "the same as --verbose at this `TIME`, such as \"2026-03-28 12:00\"")
 	cmd.Flags().BoolVar(&f.online, "online", false, "try each notifier as well, without sending anything")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 10*time.Second, "with --online: `DURATION` that each notifier may take")
 	return cmd
@@ -73,11 +81,18 @@ func check(ctx context.Context, c *terminal.Console, files []string, f checkFlag
 		return err
 	}
 	cfg, problems := config.Load(files, config.LoadOptions{AllowUnset: true, Stdin: c.In})
+	at, err := f.time(cfg)
+	if err != nil {
+		return err
+	}
 	r := newCheckResult(strings.Join(files, ", "), cfg, problems)
 	if f.online && cfg != nil {
 		r.tryOnline(ctx, cfg, f.timeout)
 	}
-	if err := r.report(c, f.format); err != nil {
+	if (f.verbose || f.at != "") && cfg != nil {
+		r.Timing = report.Timings(cfg.Rules.All(), at)
+	}
+	if err := r.report(c, f.format, f.at != ""); err != nil {
 		return err
 	}
 	if f.online && cfg == nil {
@@ -89,15 +104,33 @@ func check(ctx context.Context, c *terminal.Console, files []string, f checkFlag
 	return nil
 }
 
+// time returns the time of --at, in the time zone of the settings unless it names one, or now.
+func (f *checkFlags) time(cfg *config.Config) (time.Time, error) {
+	now, zone := time.Now(), time.UTC
+	if f.at == "" {
+		return now, nil
+	}
+	if cfg != nil {
+		zone = cfg.Settings.Location
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04", "2006-01-02T15:04", time.DateOnly} {
+		if at, err := time.ParseInLocation(layout, f.at, zone); err == nil {
+			return at, nil
+		}
+	}
+	return now, terminal.Hint(fmt.Errorf("--at %q is not a valid time", f.at), "such as 2026-03-28T12:00:00Z, or 2026-03-28 12:00 in settings.timezone")
+}
+
 // checkResult is the result of checking rules files.
 type checkResult struct {
-	Name     string        `json:"name"`
-	OK       bool          `json:"ok"`
-	Errors   int           `json:"errors"`
-	Warnings int           `json:"warnings"`
-	Counts   *counts       `json:"counts"` // null if the rules cannot be used
-	Problems diag.Problems `json:"problems"`
-	Online   []attempt     `json:"online,omitempty"` // with --online
+	Name     string          `json:"name"`
+	OK       bool            `json:"ok"`
+	Errors   int             `json:"errors"`
+	Warnings int             `json:"warnings"`
+	Counts   *counts         `json:"counts"` // null if the rules cannot be used
+	Problems diag.Problems   `json:"problems"`
+	Timing   []report.Timing `json:"timing,omitempty"` // with --verbose or --at
+	Online   []attempt       `json:"online,omitempty"` // with --online
 }
 
 // counts holds the numbers of the parts of rules files.
@@ -123,10 +156,11 @@ func newCheckResult(name string, cfg *config.Config, problems diag.Problems) che
 	return r
 }
 
-func (r checkResult) report(c *terminal.Console, format string) error {
+func (r checkResult) report(c *terminal.Console, format string, times bool) error {
 	switch format {
 	case "text":
 		terminal.PrintProblems(c.Out, r.Problems)
+		report.PrintTimings(c.Out, r.Timing, times)
 	case "github":
 		terminal.PrintForGitHub(c.Out, r.Problems)
 	case "json":

@@ -59,6 +59,23 @@ func (w *Window) Next(t time.Time) time.Time {
 	return time.Time{}
 }
 
+// Openings returns the next times at which the window opens, at or after t. They are fewer than n if it does not open so
+// often within 366 days.
+func (w *Window) Openings(t time.Time, n int) (all []time.Time) {
+	if w == nil {
+		return nil
+	}
+	wasOpen := w.Open(t.Add(-1))
+	for limit := t.Add(horizon * day * time.Second); t.Before(limit) && len(all) < n; {
+		open, until := w.piece(t, limit)
+		if open && !wasOpen {
+			all = append(all, t.In(w.zone))
+		}
+		t, wasOpen = until, open
+	}
+	return all
+}
+
 // Add returns the instant at which the window has been open for d since t. It is the zero time if that takes more than
 // ten years.
 func (w *Window) Add(t time.Time, d time.Duration) time.Time {

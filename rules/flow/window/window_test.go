@@ -335,3 +335,31 @@ func BenchmarkOpen(b *testing.B) {
 		w.Open(now)
 	}
 }
+
+func TestTheNextOpenings(t *testing.T) {
+	z := zone(t, "Europe/Berlin")
+	for _, c := range []struct {
+		spec Spec
+		from string
+		want string
+	}{
+		{office, "2026-11-27 12:00", "Mon 30 Nov 09:00, Tue 1 Dec 09:00, Wed 2 Dec 09:00"}, // it is open
+		{office, "2026-11-27 09:00", "Fri 27 Nov 09:00, Mon 30 Nov 09:00, Tue 1 Dec 09:00"},
+		{Spec{Hours: []string{"02:30-05:00"}}, "2026-03-28 12:00", "Sun 29 Mar 03:00, Mon 30 Mar 02:30, Tue 31 Mar 02:30"},
+		{Spec{Hours: []string{"22:00-06:00"}, Except: []string{"2026-11-28"}}, "2026-11-27 23:00",
+			"Sun 29 Nov 22:00, Mon 30 Nov 22:00, Tue 1 Dec 22:00"},
+		{Spec{Hours: []string{"00:00-24:00"}}, "2026-03-28 12:00", ""},
+	} {
+		w, faults := New(c.spec, z)
+		if len(faults) > 0 {
+			t.Fatal(faults)
+		}
+		var got []string
+		for _, at := range w.Openings(local(t, z, c.from), 3) {
+			got = append(got, at.Format("Mon 2 Jan 15:04"))
+		}
+		if text := strings.Join(got, ", "); text != c.want {
+			t.Errorf("%+v from %s: %s, want %s", c.spec, c.from, text, c.want)
+		}
+	}
+}
