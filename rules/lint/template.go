@@ -60,6 +60,10 @@ func checkField(use template.FieldUse, events []*catalog.Schema) (message, hint 
 		return "", ""
 	}
 	message, hint = judge.CheckPath(condition.Field{Root: root, Path: path}, events)
+	if i := slices.IndexFunc(path, isVariable); message != "" && i >= 0 {
+		return strings.Replace(message, root+".", "."+root+".", 1),
+			"within range and with the dot is their value: write $." + strings.Join(path[i:], ".")
+	}
 	if function := properties[strings.ToLower(path[len(path)-1])]; message != "" && function != "" && len(path) > 1 {
 		hint = "write " + function + " " + strings.Join(use.Path[:len(use.Path)-1], ".")
 		if root != "entity" { // which gets its dot below
@@ -70,6 +74,11 @@ func checkField(use template.FieldUse, events []*catalog.Schema) (message, hint 
 		return "", ""
 	}
 	return strings.Replace(message, root+".", "."+root+".", 1), strings.Replace(hint, "entity.", ".entity.", 1)
+}
+
+// isVariable reports whether a key is the name of a variable that has fields, or of the event.
+func isVariable(key string) bool {
+	return slices.Contains(condition.Roots, key) || slices.Contains([]string{"project_code", "event_name", "event_type"}, key)
 }
 
 // fieldOf returns where the events have a field: in the payload, or in what is known of the entity, as a title is.

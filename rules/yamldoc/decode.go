@@ -358,6 +358,8 @@ func (d *Document) listHint(n *yaml.Node, what string) string {
 		return "write what it holds, or remove the key"
 	case n.Kind == yaml.MappingNode && what == "notify":
 		return "write notify: [" + notifyEntry(n) + "]"
+	case n.Kind == yaml.MappingNode && (what == "given" || what == "expect"):
+		return "write " + what + ": [" + Written(n) + "]"
 	case n.Kind == yaml.MappingNode && strings.HasPrefix(ItemName(what), "a "):
 		return "begin each with a dash: - name: …"
 	}
