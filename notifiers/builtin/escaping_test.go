@@ -78,6 +78,7 @@ func hostileTexts() []string {
 		"U024BE7LH", "#hashtag /command $TAG ~town-square :smile:", "<:x:1> <#1> <t:1>", "mailto:evil@evil.example", "<mailto:evil@evil.example>", "line\n\nline\n# line\n> line",
 		"\u2028@here", "\u202eevil", "\x00\x01\x02\x0ehttps://evil.example\x0fx\x10", "*", "_a_", "~", "=", "\u2060@everyone", "@\u200beveryone", "＠everyone",
 		"https\u2060://evil.example", "a://b", "\t# x", "    code", "<a@b.c>", "bob@author.example", "a\\\nb", "$$x$$", "<b>", "<B>x</B>", "&copy;",
+		"\\\n[x\\\n](https://evil.example)", "a\\\n[x\\\r\n](mention:U024BE7LH)", "\\\r\n *", "\\\\\\\n*x\\\n* `y", "<B>x</B>*/",
 	}
 }
 

@@ -19,6 +19,7 @@ func TestEscapeMarkdown(t *testing.T) {
 		"| a | b":                   "\\| a \\| b",
 		"":                          "",
 		"bob@bar.io https://x.io/":  "bob@bar.io https://x.io/",
+		"C:\\dir\\\n*x*\\":          "C:\\\\dir&#92;\\\n\\*x\\*&#92;",
 		"tab\tand\u2028line\u0085x": "tab and\\\nline\\\nx",
 	} {
 		if got := escapeMarkdown(in); got != want {

@@ -76,6 +76,10 @@ func escapeMarkdownLine(line string) string {
 		escape := strings.IndexByte("\\`*[]<>~|", c) >= 0 ||
 			c == '_' && !(i > 0 && i+1 < len(line) && isAlphanumeric(line[i-1]) && isAlphanumeric(line[i+1])) ||
 			c == '&' && i+1 < len(line) && (line[i+1] == '#' || isAlphanumeric(line[i+1]))
+		if c == '\\' && i+1 == len(line) {
+			out.WriteString(lastBackslash)
+			break
+		}
 		if escape {
 			out.WriteByte('\\')
 		}
@@ -83,6 +87,10 @@ func escapeMarkdownLine(line string) string {
 	}
 	return out.String()
 }
+
+// lastBackslash stands for a backslash at the end of a line. goldmark takes an escaped one before a hard break for half of
+// that, and then the first escape of the next line for text.
+const lastBackslash = "&#92;"
 
 // blockMarker returns the index of the character that makes a line a heading, list item, rule or the like, or -1.
 // Quotes and code fences are escaped anyway.
