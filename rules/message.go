@@ -23,11 +23,11 @@ func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 	}
 	title, ownTitle := w.write("title", r.Title, fallback.Title)
 	if v.late != nil {
-		if label := v.late.label(); label != "" {
+		if label := v.late.Label(); label != "" {
 			m.Label = label
 		}
-		if !ownTitle || v.late.resolved {
-			title = v.late.title(strings.TrimSpace(title))
+		if !ownTitle || v.late.Resolved {
+			title = v.late.Title(strings.TrimSpace(title))
 		}
 	}
 	if m.Title = strings.TrimSpace(value.OneLine(title)); m.Title == "" {
@@ -47,7 +47,7 @@ func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 		if ownTitle {
 			m.Body = w.lead(fallback.Lead, m.Body)
 		}
-		m.Body = joinParagraphs(m.Body, s.suppressedLine(v))
+		m.Body = joinParagraphs(m.Body, defaults.Suppressed(v.suppressed, v.suppressedSince, v.now, s.settings.Location))
 	}
 	return m, w.notes
 }
@@ -65,7 +65,7 @@ func (w *messageWriter) setLevel(m *message.Message, fallback *defaults.Message)
 	vars := w.view.context().Vars
 	m.SetVariables(vars) // of each rule: the map is shared by all of them
 	if m.Level == "" && w.view.late != nil {
-		m.Level = w.view.late.level()
+		m.Level = w.view.late.Level()
 	}
 	if m.Level == "" {
 		m.Level, _ = w.write("level", nil, fallback.Level)

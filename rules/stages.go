@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"qaserelay/rules/flow"
-	"qaserelay/rules/value"
 )
 
 // passage is the way of the messages of one rule through its stages, which follow each other in this order: after,
@@ -231,21 +230,4 @@ func (s Stage) String() string {
 func (v *view) suppress(held int, since time.Time) {
 	v.context().Vars["suppressed"] = held
 	v.suppressed, v.suppressedSince = held, since
-}
-
-// suppressedLine is the line of a default message about those that were held back before.
-func (s *Set) suppressedLine(v *view) string {
-	if v.suppressed == 0 {
-		return ""
-	}
-	verb := "was"
-	if v.suppressed > 1 {
-		verb = "were"
-	}
-	since := v.suppressedSince.In(s.settings.Location)
-	layout := "15:04"
-	if now := v.now.In(s.settings.Location); now.Sub(since) > 20*time.Hour {
-		layout = "2 Jan 15:04"
-	}
-	return fmt.Sprintf("%s more %s held back since %s", value.PlainText(v.suppressed), verb, since.Format(layout))
 }

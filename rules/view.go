@@ -6,6 +6,7 @@ import (
 
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
+	"qaserelay/rules/defaults"
 	"qaserelay/rules/event"
 	"qaserelay/rules/memory"
 	"qaserelay/rules/template"
@@ -27,7 +28,7 @@ type view struct {
 
 	suppressed      int // messages that were held back before this one
 	suppressedSince time.Time
-	late            *lateMessage   // the message is about a wait, or nil
+	late            *defaults.Late // the message is about a wait, or nil
 	known           *memory.Entity // what is stored of the entity with this event, or nil
 }
 

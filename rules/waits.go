@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"qaserelay/rules/defaults"
 	"qaserelay/rules/event"
 	"qaserelay/rules/flow"
 	"qaserelay/rules/message"
@@ -149,7 +150,7 @@ func (p *passage) resolve(slot *flow.WaitSlot) {
 	a, r := p.rule.After, *p.rule
 	r.Targets = p.notified(slot)
 	r.Level = message.Success
-	p.view.late = &lateMessage{resolved: true, waited: p.state.Now.Sub(slot.StartedAt())}
+	p.view.late = &defaults.Late{Resolved: true, Waited: p.state.Now.Sub(slot.StartedAt())}
 	defer func() { p.view.late = nil }()
 	made := p.notify(&r, r.Targets, p.view, p.result)
 	p.result.Outcome = NotMatched
@@ -176,15 +177,6 @@ func (p *passage) notified(slot *flow.WaitSlot) (all []*Target) {
 	return all
 }
 
-// lateMessage is what a message says about a wait.
-type lateMessage struct {
-	waited    time.Duration
-	reminder  int
-	escalated bool
-	resolved  bool
-	plain     bool // there is nothing that could have ended the wait
-}
-
 // wait takes the next step of a wait that is due.
 func (w *waking) wait() {
 	slot, ok := flow.ReadWait(w.Value)
@@ -203,9 +195,9 @@ func (w *waking) wait() {
 	result := Result{Rule: w.rule.Name, Outcome: Matched}
 	p := w.passage(ev, slot.Event, &result)
 	p.step = step
-	p.view.late = &lateMessage{waited: w.state.Now.Sub(slot.StartedAt()), reminder: step.Reminder, escalated: step.Escalate,
-		plain: a.Unless == nil}
-	p.note("after", "nothing has come for "+value.HumanDuration(p.view.late.waited), slot.By, time.Time{})
+	p.view.late = &defaults.Late{Waited: w.state.Now.Sub(slot.StartedAt()), Reminder: step.Reminder, Escalated: step.Escalate,
+		Plain: a.Unless == nil}
+	p.note("after", "nothing has come for "+value.HumanDuration(p.view.late.Waited), slot.By, time.Time{})
 	w.decision.Notifications = p.behindWait()
 	if result.Outcome == Silenced { // what lasts is told when the silence ends, if it still lasts then
 		slot.Due = w.lookAgain(&result).UnixMilli()
@@ -258,59 +250,6 @@ func kindOf(s *Step) string {
 		return RowReminder
 	}
 	return RowOverdue
-}
-
-// title returns the title of a default message about a wait.
-func (l *lateMessage) title(title string) string {
-	waited := value.HumanDuration(l.waited.Truncate(roundTo(l.waited)))
-	switch {
-	case l.resolved:
-		return "Resolved after " + waited + ": " + title
-	case l.plain:
-		return title
-	case l.reminder > 0:
-		return "Reminder " + value.PlainText(l.reminder) + ", still open after " + waited + ": " + title
-	}
-	return "Still open after " + waited + ": " + title
-}
-
-// roundTo returns the unit to which people round a time.
-func roundTo(d time.Duration) time.Duration {
-	switch {
-	case d >= 48*time.Hour:
-		return time.Hour
-	case d >= 10*time.Minute:
-		return time.Minute
-	}
-	return time.Second
-}
-
-// label returns the label of a message about a wait, or "".
-func (l *lateMessage) label() string {
-	switch {
-	case l.resolved:
-		return "RESOLVED"
-	case l.plain:
-		return ""
-	case l.escalated:
-		return "ESCALATED"
-	case l.reminder > 0:
-		return "REMINDER"
-	}
-	return "OVERDUE"
-}
-
-// level returns the level of a message about a wait whose rule has none, or "".
-func (l *lateMessage) level() string {
-	switch {
-	case l.resolved:
-		return message.Success
-	case l.plain:
-		return ""
-	case l.escalated:
-		return message.Error
-	}
-	return message.Warning
 }
 
 // doneSince returns the greatest timestamp of an event of the entity that has ended waits of a rule, or 0.
