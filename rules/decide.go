@@ -82,6 +82,9 @@ func (s *Set) notify(r *Rule, targets []*Target, v *view, result *Result) (all [
 		return nil
 	}
 	m, notes := s.render(r, v)
+	if r.Group != nil {
+		defer delete(v.context().Vars, "events")
+	}
 	if slices.ContainsFunc(targets, (*Target).readsEvent) {
 		s.setMessage(v.context(), &m)
 		defer message.ClearVariables(v.context().Vars)

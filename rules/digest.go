@@ -284,10 +284,10 @@ func (d *digestWriter) message() message.Message {
 	var title, body *template.Template
 	if r := d.rule; r != nil {
 		m.Rule = r.Name
-		if r.Title != nil && r.Title.ReadsMembers() {
+		if r.Title.ReadsMembers() {
 			title = r.Title
 		}
-		if r.Body != nil && r.Body.ReadsMembers() {
+		if r.Body.ReadsMembers() {
 			body = r.Body
 		}
 		if g := r.Group; g != nil {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"qaserelay/rules/event"
@@ -149,7 +150,7 @@ func (p *passage) addMember(key string, slot *flow.DigestSlot, n Notification, m
 	}
 	slot.Listed++
 	slot.Full = p.rule.Group != nil && p.rule.Group.Split && slot.Listed == most
-	data, err := json.Marshal(p.member(n, slot.Count == 1))
+	data, err := flow.Marshal(p.member(n, slot.Count == 1))
 	if err != nil {
 		p.result.Notes = append(p.result.Notes, "group: "+err.Error())
 	}
@@ -167,6 +168,9 @@ func (p *passage) itemEvent() string {
 // member returns the item of a message.
 func (p *passage) member(n Notification, first bool) member {
 	m := member{Title: n.Title, Level: n.Level, URL: n.URL}
+	if p.rule.Title.ReadsMembers() { // it is that of the digest
+		m.Title = p.titleByDefault(p.view)
+	}
 	m.Actor, _ = p.view.vars["actor"].(map[string]any)
 	entity, _ := p.view.vars["entity"].(map[string]any)
 	m.Entity = smallFields(entity)
@@ -307,6 +311,30 @@ func (m *member) vars(s *Set, ev *event.Event) map[string]any {
 		vars["source"], vars["time"] = ev.Source, ev.Time().In(s.settings.Location)
 	}
 	return vars
+}
+
+// listAlone lists the message of a rule with group as the only member of its digest, and returns what is listed, or nil
+// without group.
+func (s *Set) listAlone(r *Rule, v *view, m *message.Message) map[string]any {
+	if r.Group == nil {
+		return nil
+	}
+	alone := member{Title: s.titleByDefault(v), Level: m.Level, URL: m.URL}
+	alone.Actor, _ = v.vars["actor"].(map[string]any)
+	alone.Entity, _ = v.vars["entity"].(map[string]any)
+	alone.Previous, _ = v.vars["previous"].(map[string]any)
+	vars := alone.vars(s, v.event)
+	v.context().Vars["events"] = []any{vars}
+	return vars
+}
+
+// titleByDefault returns the title of the default message for the event of a view.
+func (s *Set) titleByDefault(v *view) string {
+	text, err := v.defaults.render(v.context(), s.defaultOf(v).Title)
+	if text = strings.TrimSpace(value.OneLine(text)); err != nil || text == "" {
+		return value.OneLine(v.event.Name)
+	}
+	return text
 }
 
 func mapOrEmpty(m map[string]any) map[string]any {

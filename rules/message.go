@@ -18,6 +18,7 @@ func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 	defer w.renderer.Close()
 	m := message.Message{Rule: r.Name, Level: r.Level, URL: v.url}
 	w.setLevel(&m, fallback)
+	alone := s.listAlone(r, v, &m)
 	if r.Level == "" || v.event.Type() == "run" {
 		m.Label, _ = w.write("label", nil, fallback.Label)
 	}
@@ -40,6 +41,9 @@ func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 	}
 	if !s.settings.NoEmoji && !(ownTitle && message.HasSign(m.Title)) {
 		m.Sign = message.Sign(m.Level)
+	}
+	if alone != nil && !r.Title.ReadsMembers() {
+		alone["title"] = m.Title
 	}
 	body, ownBody := w.write("body", r.Body, fallback.Body)
 	if m.Body = strings.TrimSpace(body); !ownBody {

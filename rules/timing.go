@@ -88,7 +88,7 @@ func (v *view) by(by By) (out byValues) {
 		}
 		text := value.JSONText(result)
 		out.hashed = append(out.hashed, text)
-		out.shown = append(out.shown, x.Source+"="+value.ShortName(text, maxShownValue))
+		out.shown = append(out.shown, value.OneLine(x.Source)+"="+value.Printable(value.ShortName(text, maxShownValue)))
 	}
 	return out
 }

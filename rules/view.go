@@ -42,7 +42,7 @@ func (v *view) context() template.Context {
 		for _, name := range variableNames {
 			vars[name] = v.vars[name]
 		}
-		vars["suppressed"], vars["count"], vars["more"] = 0, 1, 0
+		vars["suppressed"], vars["count"], vars["more"], vars["reminder"] = 0, 1, 0, 0
 		v.templates = template.Context{Vars: vars, Now: v.now, Budget: v.env.Budget}
 	}
 	return v.templates

@@ -150,8 +150,8 @@ func (p *passage) resolve(slot *flow.WaitSlot) {
 	a, r := p.rule.After, *p.rule
 	r.Targets = p.notified(slot)
 	r.Level = message.Success
-	p.view.late = &defaults.Late{Resolved: true, Waited: p.state.Now.Sub(slot.StartedAt())}
-	defer func() { p.view.late = nil }()
+	p.view.setLate(&defaults.Late{Resolved: true, Waited: p.state.Now.Sub(slot.StartedAt())})
+	defer p.view.setLate(nil)
 	made := p.notify(&r, r.Targets, p.view, p.result)
 	p.result.Outcome = NotMatched
 	for _, n := range made {
@@ -177,6 +177,17 @@ func (p *passage) notified(slot *flow.WaitSlot) (all []*Target) {
 	return all
 }
 
+// setLate makes the messages of the view some about a wait, or with nil about none.
+func (v *view) setLate(l *defaults.Late) {
+	vars := v.context().Vars
+	if v.late = l; l == nil {
+		delete(vars, "waited")
+		vars["reminder"] = 0
+		return
+	}
+	vars["waited"], vars["reminder"] = l.Waited, l.Reminder
+}
+
 // wait takes the next step of a wait that is due.
 func (w *waking) wait() {
 	slot, ok := flow.ReadWait(w.Value)
@@ -195,8 +206,8 @@ func (w *waking) wait() {
 	result := Result{Rule: w.rule.Name, Outcome: Matched}
 	p := w.passage(ev, slot.Event, &result)
 	p.step = step
-	p.view.late = &defaults.Late{Waited: w.state.Now.Sub(slot.StartedAt()), Reminder: step.Reminder, Escalated: step.Escalate,
-		Plain: a.Unless == nil}
+	p.view.setLate(&defaults.Late{Waited: w.state.Now.Sub(slot.StartedAt()), Reminder: step.Reminder,
+		Escalated: step.Escalate, Plain: a.Unless == nil})
 	p.note("after", "nothing has come for "+value.HumanDuration(p.view.late.Waited), slot.By, time.Time{})
 	w.decision.Notifications = p.behindWait()
 	if result.Outcome == Silenced { // what lasts is told when the silence ends, if it still lasts then

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 )
@@ -69,9 +70,20 @@ func millis(ms int64) time.Time {
 
 // Encode returns the value of a slot.
 func Encode(slot any) []byte {
-	value, err := json.Marshal(slot)
+	value, err := Marshal(slot)
 	if err != nil { // none of the slots can fail
 		panic(err)
 	}
 	return value
+}
+
+// Marshal returns a value as JSON, in which the JSON of options stays as it is.
+func Marshal(v any) ([]byte, error) {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimRight(out.Bytes(), "\n"), nil
 }

@@ -84,7 +84,7 @@ func Placeholder() *Template { return &Template{body: &body{slots: 1}} } // of t
 func (t *Template) Static() (text string, ok bool) { return t.static, t.body == nil }
 
 // ReadsMembers reports whether the template reads the members of a digest: .events, .count or .more.
-func (t *Template) ReadsMembers() bool { return t.body != nil && t.body.readsMembers }
+func (t *Template) ReadsMembers() bool { return t != nil && t.body != nil && t.body.readsMembers }
 
 // Render executes the template. Errors name the place within it.
 func (t *Template) Render(c Context) (string, error) {

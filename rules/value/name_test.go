@@ -25,3 +25,12 @@ func TestLongNamesAreShortenedAndStayApart(t *testing.T) {
 		seen[short] = name
 	}
 }
+
+func TestPrintableTextHasNothingInvisible(t *testing.T) {
+	for text, want := range map[string]string{"": "", "Ana López 🔴": "Ana López 🔴", "a\x00\x1b\n\u202eb": `a\u0000\u001b\u000a\u202eb`,
+		"\u00a0": `\u00a0`} {
+		if got := Printable(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}

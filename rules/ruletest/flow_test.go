@@ -1,0 +1,331 @@
+package ruletest_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"qaserelay/notifiers/builtin"
+	"qaserelay/relay/config"
+	"qaserelay/rules"
+	"qaserelay/rules/catalog"
+	"qaserelay/rules/event"
+	"qaserelay/rules/flow"
+	"qaserelay/rules/lint"
+	"qaserelay/rules/rulefile"
+	"qaserelay/rules/ruletest"
+	"qaserelay/rules/silence"
+	"qaserelay/rules/value"
+	"qaserelay/rules/yamldoc"
+)
+
+// TestFlow runs the rules files of testdata/flow: the edge cases of the keys of time, by their numbers. Those that need
+// more than one rules file, or many events, are tests of their own below.
+func TestFlow(t *testing.T) {
+	missing := map[string]bool{}
+	for _, number := range strings.Fields("1 2 3 15 16 17 18 19 24 25 26 27 28 29 30 31 32 33 36 37 39 40 41 42 43 45 47 59 61") {
+		missing["case "+number] = true
+	}
+	names, err := filepath.Glob("testdata/flow/*.yaml")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("found no files: %v", err)
+	}
+	for _, name := range names {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range ruletest.Run(parse(t, string(text)), nil) {
+				number, _, _ := strings.Cut(r.Name, ":")
+				delete(missing, number)
+				if !r.Passed {
+					t.Errorf("line %d: %s\n%s\nnotes %q", r.Line, r.Name, value.JSONText(r.Failures), r.Notes)
+				}
+			}
+		})
+	}
+	if len(missing) > 0 {
+		t.Errorf("no test of %v", slices.Sorted(maps.Keys(missing)))
+	}
+}
+
+// parse reads a rules file with the builtin notifiers. It must have no errors.
+func parse(t *testing.T, text string) *rulefile.File {
+	t.Helper()
+	options := rulefile.Options{Kinds: config.Kinds(builtin.Kinds()), LookupEnv: os.LookupEnv}
+	file, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(text)}}, options)
+	if problems.Err() != nil {
+		t.Fatalf("problems:\n%v", problems)
+	}
+	return file
+}
+
+// at is when the clock of the tests below starts.
+var at = time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
+
+const flowHead = `
+sources: [{name: qase, secrets: [s]}]
+notifiers:
+  - {name: qa, type: slack, token: xoxb-1, channel: "#qa"}
+  - {name: mail, type: email, host: smtp.example.com, from: qase@example.com, to: qa@example.com}
+  - {name: ops, type: http, url: "https://ops.example.com/{{ .project_code }}"}
+rules:
+`
+
+// sample is the catalog's example of an event of the project WEB, with some fields of its payload.
+func sample(t *testing.T, name string, fields map[string]any, now time.Time) *event.Event {
+	t.Helper()
+	envelope := event.Sample(name)
+	maps.Copy(envelope["payload"].(map[string]any), fields)
+	envelope["project_code"], envelope["timestamp"] = "WEB", int(now.Unix())
+	ev, err := event.Parse("qase", []byte(value.JSONText(envelope)), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ev
+}
+
+// sentBy returns the notifications of some slots.
+func sentBy(wakes []ruletest.Wake) (all []rules.Notification) {
+	for _, w := range wakes {
+		all = append(all, w.Decision.Notifications...)
+	}
+	return all
+}
+
+// TestCase12 compares a digest of one message with the message of the same rule without group, for each event.
+func TestCase12ADigestOfOneEqualsTheMessageWithoutGroup(t *testing.T) {
+	const rule = flowHead + `
+  - name: every-event
+    when: 'true'
+    notify:
+      - {notifier: qa, mention: ["{{ .actor.email }}"], thread: "{{ .entity.title }}"}
+      - {notifier: mail, subject: "{{ .title }} {{ .count }}"}
+      - {notifier: ops, body: '{"text": "{{ .text }}", "more": {{ .more }}}', fallback: [mail]}
+`
+	alone, grouped := parse(t, rule).Rules, parse(t, rule+"    group: {by: [project_code], wait: 30s}\n").Rules
+	for _, e := range catalog.All() {
+		name := e.Name
+		ev := sample(t, name, nil, at)
+		var one, other ruletest.Memory
+		want, _ := one.Decide(alone, ev, at)
+		d, _ := other.Decide(grouped, ev, at)
+		got := sentBy(other.Pass(grouped, at.Add(time.Minute)))
+		slices.SortFunc(got, func(a, b rules.Notification) int {
+			order := []string{"qa", "mail", "ops"}
+			return slices.Index(order, a.Notifier) - slices.Index(order, b.Notifier)
+		})
+		if len(d.Notifications) != 0 || len(got) != 3 {
+			t.Fatalf("%s: %d at once, and %d digests", name, len(d.Notifications), len(got))
+		}
+		for i := range got {
+			if a, b := everything(t, want.Notifications[i]), everything(t, got[i]); a != b {
+				t.Errorf("%s:\n got %s\nwant %s", name, b, a)
+			}
+		}
+	}
+}
+
+// everything returns all that a notifier and the store see of a notification.
+func everything(t *testing.T, n rules.Notification) string {
+	t.Helper()
+	message, err := json.Marshal(n.Message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(n.Notifier, string(message), string(n.Options), n.Fallbacks, n.EntityKey, n.Series, n.Person, n.Cancelled)
+}
+
+func TestCase13ADigestListsMaxAndCountsTheRest(t *testing.T) {
+	set := parse(t, flowHead+`
+  - name: many
+    when: event_name == "run.completed"
+    group: {wait: 1h, max: 100, title: "{{ .count }} {{ .more }} {{ len .events }}"}
+    title: "Run {{ .payload.id }}."
+    notify: [qa]
+`).Rules
+	var m ruletest.Memory
+	for id := range 1000 {
+		m.Decide(set, sample(t, "run.completed", map[string]any{"id": id}, at), at)
+	}
+	sent := sentBy(m.Pass(set, at.Add(time.Hour)))
+	if len(sent) != 1 || sent[0].Title != "1000 900 100" {
+		t.Fatalf("got %+v", sent)
+	}
+	body := sent[0].Body
+	if !strings.Contains(body, "Run 0.") || !strings.Contains(body, "Run 99.") || strings.Contains(body, "Run 100.") ||
+		!strings.HasSuffix(body, "… and 900 more") {
+		t.Errorf("got the body %s", body)
+	}
+}
+
+func TestCase14AFullDigestLeavesAtOnce(t *testing.T) {
+	set := parse(t, flowHead+`
+  - name: many
+    when: event_name == "run.completed"
+    group: {wait: 1h, max: 100, overflow: send, title: "{{ .count }} {{ .more }}"}
+    notify: [qa]
+`).Rules
+	var m ruletest.Memory
+	var got []string
+	for id := range 250 {
+		_, wakes := m.Decide(set, sample(t, "run.completed", map[string]any{"id": id}, at), at)
+		for _, n := range sentBy(wakes) {
+			got = append(got, fmt.Sprintf("after %d: %s", id+1, n.Title))
+		}
+	}
+	for _, n := range sentBy(m.Pass(set, at.Add(time.Hour))) {
+		got = append(got, "at the end: "+n.Title)
+	}
+	if want := "after 100: 100 0, after 200: 100 0, at the end: 50 0"; strings.Join(got, ", ") != want {
+		t.Errorf("got %s, want %s", strings.Join(got, ", "), want)
+	}
+}
+
+// openDigest lets two events join a digest, and returns it as a slot.
+func openDigest(t *testing.T, set *rules.Set) (w rules.Woken) {
+	t.Helper()
+	values := map[string][]byte{}
+	for id := 1; id <= 2; id++ {
+		ev := sample(t, "run.completed", map[string]any{"id": id}, at)
+		d := set.Decide(ev, rules.State{Now: at, EventID: fmt.Sprint(id), Get: func(key string) ([]byte, error) { return values[key], nil }})
+		for _, c := range d.Changes {
+			if values[c.Key] = c.Value; !c.Due.IsZero() {
+				w.Key, w.Value, w.Due = c.Key, c.Value, c.Due
+			}
+		}
+		for _, it := range d.Items {
+			w.Items = append(w.Items, rules.Member{Event: ev, Data: it.Data})
+		}
+	}
+	if len(w.Items) != 2 {
+		t.Fatalf("%d items", len(w.Items))
+	}
+	return w
+}
+
+const digestRule = flowHead + `
+  - name: failed-run
+    when: event_name == "run.completed"
+    group: {wait: 30s, body: "{{ range .events }}{{ .title }} {{ .payload.id }};{{ end }}"}
+    title: "Run {{ .payload.id }}"
+    notify: [qa]
+`
+
+func TestCase20AMemberWhoseEventIsGoneIsListedByItsTitle(t *testing.T) {
+	file := strings.ReplaceAll(digestRule, "wait: 30s", "wait: 31d")
+	options := rulefile.Options{Kinds: config.Kinds(builtin.Kinds()), LookupEnv: os.LookupEnv}
+	_, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(file)}}, options)
+	if err := problems.Err(); err == nil || !strings.Contains(err.Error(), "rules.yaml:11:19: error: group.wait") {
+		t.Errorf("a digest that is open longer than events are kept gives %v", err)
+	}
+	set := parse(t, digestRule).Rules
+	w := openDigest(t, set)
+	w.Items[0].Event = nil
+	d := set.Wake(w, rules.State{Now: w.Due})
+	if len(d.Notifications) != 1 || d.Notifications[0].Body != "Run 1 ;Run 2 2;" {
+		t.Errorf("got %+v", d.Notifications)
+	}
+}
+
+func TestCase21AChangedWaitIsForNewDigests(t *testing.T) {
+	before, after := parse(t, digestRule).Rules, parse(t, strings.ReplaceAll(digestRule, "wait: 30s", "wait: 1h")).Rules
+	var m ruletest.Memory
+	m.Decide(before, sample(t, "run.completed", map[string]any{"id": 1}, at), at)
+	m.Decide(after, sample(t, "run.completed", map[string]any{"id": 2}, at), at.Add(10*time.Second))
+	if sent := sentBy(m.Pass(after, at.Add(30*time.Second))); len(sent) != 1 || sent[0].Body != "Run 1 1;Run 2 2;" {
+		t.Errorf("got %+v", sent)
+	}
+	m.Decide(after, sample(t, "run.completed", map[string]any{"id": 3}, at), at.Add(time.Minute))
+	if sent := sentBy(m.Pass(after, at.Add(time.Hour))); len(sent) != 0 {
+		t.Errorf("a new digest has the old wait: %+v", sent)
+	}
+	if sent := sentBy(m.Pass(after, at.Add(time.Hour+time.Minute))); len(sent) != 1 {
+		t.Errorf("a new digest has not the new wait: %+v", sent)
+	}
+}
+
+func TestCase22ARenamedRuleTakesOverItsDigests(t *testing.T) {
+	before := parse(t, digestRule).Rules
+	renamed := strings.ReplaceAll(digestRule, "name: failed-run", "name: red-run")
+	heir := parse(t, strings.ReplaceAll(renamed, "when: ", "was: [older, failed-run]\n    when: ")).Rules
+	var m ruletest.Memory
+	m.Decide(before, sample(t, "run.completed", map[string]any{"id": 1}, at), at)
+	m.Decide(heir, sample(t, "run.completed", map[string]any{"id": 2}, at), at.Add(time.Second))
+	sent := sentBy(m.Pass(heir, at.Add(30*time.Second)))
+	if len(sent) != 1 || sent[0].Rule != "red-run" || sent[0].Body != "Run 1 1;Run 2 2;" {
+		t.Errorf("with was: got %+v", sent)
+	}
+	stranger := parse(t, renamed).Rules
+	w := openDigest(t, before)
+	if name, _ := flow.Parse(w.Key); stranger.Knows(name) || !heir.Knows(name) {
+		t.Error("the wrong rules know the digest")
+	}
+	w.Removed = true
+	sent = stranger.Wake(w, rules.State{Now: w.Due.Add(10 * time.Minute)}).Notifications
+	if len(sent) != 1 || sent[0].Title != "2 × failed-run in WEB" || !strings.Contains(sent[0].Body, "[Run 1](https://") {
+		t.Errorf("without was: got %+v", sent)
+	}
+}
+
+func TestCase25ADigestThatIsSilencedIsRecorded(t *testing.T) {
+	set := parse(t, digestRule).Rules
+	quiet, err := silence.New(silence.Spec{Matchers: []string{"project=WEB"}, EndsAt: at.Add(time.Hour)}, at, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	quiet.ID = "quiet"
+	w := openDigest(t, set)
+	d := set.Wake(w, rules.State{Now: w.Due, Silences: silence.NewList([]*silence.Silence{quiet})})
+	if len(d.Notifications) != 0 || len(d.Results) != 1 || d.Results[0].Outcome != rules.Silenced ||
+		len(d.Results[0].Silenced) != 2 || d.Results[0].Silenced[0].Silence != "quiet" {
+		t.Errorf("got %+v", d)
+	}
+	if len(d.Changes) != 1 || d.Changes[0].Key != w.Key || d.Changes[0].Value != nil {
+		t.Errorf("the digest stays open: %+v", d.Changes)
+	}
+}
+
+func TestCase58AnyValueOfByIsAKeyOfItsOwn(t *testing.T) {
+	set := parse(t, flowHead+`
+  - name: each-title
+    when: event_name == "case.created"
+    throttle: {by: [payload.title, payload.description], every: 1h}
+    notify: [qa]
+`).Rules
+	var m ruletest.Memory
+	long := strings.Repeat("\"quoted\" \x00\x1b[31m\u202e", 500)
+	for _, title := range []any{long, long + "x", long + "y", "", nil, 1, "1", true, []any{"a"}, map[string]any{"a": nil}, "\xff", "\xff\xff"} {
+		for i := range 2 {
+			d, _ := m.Decide(set, sample(t, "case.created", map[string]any{"title": title, "id": i}, at), at)
+			if sent := len(d.Notifications) == 1; sent != (i == 0) {
+				t.Errorf("%.20q, message %d: sent %v", title, i+1, sent)
+			}
+			key := d.Results[0].Flow[0].Key
+			if len(key) > 1000 || strings.ContainsFunc(key, func(r rune) bool { return !unicode.IsPrint(r) }) {
+				t.Errorf("%.20q: is shown as %q", title, key)
+			}
+		}
+	}
+}
+
+func TestCase62AWindowThatIsRenamedIsAnErrorWhereItIsNamed(t *testing.T) {
+	options := rulefile.Options{Kinds: config.Kinds(builtin.Kinds()), LookupEnv: os.LookupEnv}
+	file, problems := lint.Parse([]yamldoc.File{{Name: "rules.yaml", Data: []byte(`
+windows: {offices: {days: [mon-fri]}}` + flowHead + `
+  - {name: a, when: 'event_name == "run.started"', active: {in: office}, notify: [qa]}
+  - {name: b, when: 'event_name == "run.started"', after: {wait: 1h, in: office}, notify: [qa]}
+`)}}, options)
+	text := fmt.Sprint(problems)
+	if problems.Err() == nil || strings.Count(text, `no window "office"`) != 2 || strings.Count(text, "offices") < 2 {
+		t.Errorf("got %v, %v", file, problems)
+	}
+}
