@@ -150,7 +150,7 @@ func TestCase13ADigestListsMaxAndCountsTheRest(t *testing.T) {
     when: event_name == "run.completed"
     group: {wait: 1h, max: 100, title: "{{ .count }} {{ .more }} {{ len .events }}"}
     title: "Run {{ .payload.id }}."
-    notify: [qa]
+    notify: [mail]
 `).Rules
 	var m ruletest.Memory
 	for id := range 1000 {
