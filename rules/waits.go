@@ -145,20 +145,22 @@ func (p *passage) endWait() bool {
 }
 
 // resolve tells those who were notified that the wait is over: all if the rule wants that, else those that close
-// something by it.
+// something by it. A silence and a window of time hold it back, as they do the message before.
 func (p *passage) resolve(slot *flow.WaitSlot) {
 	a, r := p.rule.After, *p.rule
 	r.Targets = p.notified(slot)
 	r.Level = message.Success
 	p.view.setLate(&defaults.Late{Resolved: true, Waited: p.state.Now.Sub(slot.StartedAt())})
 	defer p.view.setLate(nil)
-	made := p.notify(&r, r.Targets, p.view, p.result)
-	p.result.Outcome = NotMatched
-	for _, n := range made {
-		if a.Resolved || p.closes != nil && p.closes(n.Notifier, n.Options, n.Level) {
-			p.decision.Notifications = append(p.decision.Notifications, n)
-		}
+	made := p.notify(&r, p.audible(&r, p.view, p.state, p.result), p.view, p.result)
+	made = slices.DeleteFunc(made, func(n Notification) bool {
+		return !a.Resolved && (p.closes == nil || !p.closes(n.Notifier, n.Options, n.Level))
+	})
+	if until, closed := p.closed(); closed && len(made) > 0 {
+		made = p.holdUntil(until, made)
 	}
+	p.result.Outcome = NotMatched
+	p.decision.Notifications = append(p.decision.Notifications, made...)
 }
 
 // notified returns the targets of the steps of a wait that were taken.
