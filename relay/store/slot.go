@@ -45,11 +45,14 @@ type Slots interface {
 	// (nil: the slot does not exist). It reports whether it did. It comes before or after each firing of the slot, and
 	// each event that concerns it.
 	SwapSlot(ctx context.Context, old []byte, c Change) (bool, error)
+	OpenSlots
 }
 
 // Wake is a request to fire slots that are due.
 type Wake struct {
 	Dry bool // those of dry runs, and no others
+	// Only is the key of the one slot that is looked at, whether or not it is due. Empty is all that are due.
+	Only string
 	// After is the last slot that an earlier call has looked at; this one begins behind it. The zero value begins with
 	// the first that is due.
 	After SlotRef

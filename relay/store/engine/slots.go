@@ -36,3 +36,6 @@ func PendingOf(made []store.NewDelivery) (names []string) {
 	}
 	return names
 }
+
+// PrefixEnd returns the first key behind all those with a prefix, which ends with a slash.
+func PrefixEnd(prefix string) string { return prefix[:len(prefix)-1] + "0" }

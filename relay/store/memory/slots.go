@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"qaserelay/relay/store"
@@ -93,15 +94,66 @@ func (m *Store) Wake(_ context.Context, w store.Wake) (woken store.Woken, _ erro
 
 // due returns the slots that a call of Wake looks at.
 func (m *Store) due(w *store.Wake) (due []store.SlotRef) {
-	byPlace := func(a, b store.SlotRef) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Key, b.Key)) }
 	for key, at := range m.dues {
-		if ref := (store.SlotRef{Due: at, Key: key}); !at.After(m.Now()) && store.IsDrySlot(key) == w.Dry &&
-			byPlace(ref, w.After) > 0 {
+		ref, chosen := (store.SlotRef{Due: at, Key: key}), !at.After(m.Now())
+		if w.Only != "" {
+			chosen = key == w.Only
+		}
+		if chosen && store.IsDrySlot(key) == w.Dry && byPlace(ref, w.After) > 0 {
 			due = append(due, ref)
 		}
 	}
 	slices.SortFunc(due, byPlace)
 	return due[:min(len(due), w.Limit)]
+}
+
+func byPlace(a, b store.SlotRef) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Key, b.Key)) }
+
+// OpenSlots implements store.Store.
+func (m *Store) OpenSlots(_ context.Context, f store.SlotFilter) (list []store.Slot, next store.SlotRef, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var scanned []store.SlotRef
+	for key, due := range m.dues {
+		if ref := (store.SlotRef{Due: due, Key: key}); byPlace(ref, f.After) > 0 && store.IsDrySlot(key) == f.Dry {
+			scanned = append(scanned, ref)
+		}
+	}
+	slices.SortFunc(scanned, byPlace)
+	picked, next := f.Pick(scanned[:min(len(scanned), f.Scan())])
+	for _, ref := range picked {
+		list = append(list, store.Slot{SlotRef: ref, Value: m.Values[ref.Key]})
+	}
+	return list, next, m.fails
+}
+
+// OpenSlot implements store.Store.
+func (m *Store) OpenSlot(_ context.Context, key string, items int) (store.Slot, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	due, found := m.dues[key]
+	if !found {
+		return store.Slot{}, cmp.Or(m.fails, store.ErrNotFound)
+	}
+	s := store.Slot{SlotRef: store.SlotRef{Due: due, Key: key}, Value: m.Values[key]}
+	m.fill(&s, &store.Wake{}, 0)
+	s.Items = s.Items[:min(len(s.Items), items)]
+	for i := range s.Items {
+		s.Items[i].Event.Body = nil
+	}
+	return s, m.fails
+}
+
+// CountSlots implements store.Store.
+func (m *Store) CountSlots(_ context.Context, prefix, text string) (n int, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for key := range m.dues {
+		if strings.HasPrefix(key, prefix) && strings.Contains(string(m.Values[key]), text) {
+			n++
+		}
+	}
+	return n, m.fails
 }
 
 // fill reads the items and events of a slot, and returns how many bytes are left.

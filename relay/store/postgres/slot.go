@@ -105,9 +105,11 @@ func (f *firing) readDue() (free bool, err error) {
 	if err := f.send(); err != nil || !free {
 		return false, engine.Wrap(err, "reading due slots")
 	}
-	after := int64(math.MinInt64)
-	if !f.After.Due.IsZero() {
-		after = f.After.Due.UnixMilli()
+	const one = "SELECT key, due_at, value FROM kv WHERE key = $1 AND due_at IS NOT NULL AND " + dryKeys + " = $2"
+	after, key := f.After.Place()
+	query, args := q, []any{f.now, after, []byte(key), f.Dry, f.Limit}
+	if f.Only != "" {
+		query, args = one, []any{[]byte(f.Only), f.Dry}
 	}
 	f.queueRows(func(rows pgx.Rows) error {
 		var key, value []byte
@@ -115,7 +117,7 @@ func (f *firing) readDue() (free bool, err error) {
 		err := rows.Scan(&key, &due, &value)
 		f.slots = append(f.slots, store.Slot{SlotRef: store.SlotRef{Due: fromMillis(due), Key: string(key)}, Value: value})
 		return err
-	}, q, f.now, after, []byte(f.After.Key), f.Dry, f.Limit)
+	}, query, args...)
 	return true, engine.Wrap(f.send(), "reading due slots")
 }
 
@@ -131,10 +133,12 @@ func (f *firing) lockSlots() error {
 		return engine.Wrap(err, "locking due slots")
 	}
 	f.slots = slices.DeleteFunc(f.slots, func(s store.Slot) bool {
-		return f.keys.Read[s.Key].Due != s.Due.UnixMilli()
+		due := f.keys.Read[s.Key].Due
+		return due == 0 || due != s.Due.UnixMilli() && f.Only == ""
 	})
 	for i := range f.slots {
-		f.slots[i].Value = f.keys.Read[f.slots[i].Key].Value
+		now := f.keys.Read[f.slots[i].Key]
+		f.slots[i].Value, f.slots[i].Due = now.Value, fromMillis(now.Due)
 	}
 	return nil
 }

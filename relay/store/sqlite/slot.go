@@ -87,11 +87,13 @@ func (t *tx) wake(w *waking) error {
 func (t *tx) dueSlots(w *waking) (slots []store.Slot, err error) {
 	const q = `SELECT key, due_at, value FROM kv INDEXED BY kv_due
 		WHERE due_at <= ?1 AND due_at >= ?2 AND (due_at > ?2 OR key > ?3)` + isDry + " ORDER BY due_at, key LIMIT ?"
-	after := int64(0)
-	if !w.After.Due.IsZero() {
-		after = w.After.Due.UnixMilli()
+	const one = "SELECT key, due_at, value FROM kv WHERE key = ? AND due_at IS NOT NULL" + isDry
+	after, key := w.After.Place()
+	query, args := q, []any{t.now, after, key, number(w.Dry), w.Limit}
+	if w.Only != "" {
+		query, args = one, []any{w.Only, number(w.Dry)}
 	}
-	err = t.Each(q, []any{t.now, after, w.After.Key, number(w.Dry), w.Limit}, func(r conn.Row) {
+	err = t.Each(query, args, func(r conn.Row) {
 		s := store.Slot{SlotRef: store.SlotRef{Due: r.Time(1), Key: r.Str(0)}, Value: append([]byte{}, r.Bytes(2)...)}
 		t.keys.Remember(s.Key, engine.KeyValue{Value: s.Value, Expires: engine.Expiry(time.Time{}), Due: r.Int(1)})
 		slots = append(slots, s)

@@ -26,7 +26,7 @@ func Run(t *testing.T, f Factory, topics ...string) {
 		"keys": keyCases(), "swap": swapCases(), "rate": rateCases(),
 		"deliver": deliverCases(), "order": orderCases(), "wait": waitCases(), "fallback": fallbackCases(),
 		"list": listCases(), "load": loadCases(), "keep": keepCases(), "clock": clockCases(), "states": stateCases(),
-		"slots": slotCases(), "slots that are kept": slotKeepCases(),
+		"slots": slotCases(), "slots that are kept": slotKeepCases(), "open slots": openCases(),
 	} {
 		if len(topics) == 0 || slices.Contains(topics, topic) {
 			t.Run(topic, func(t *testing.T) { runCases(t, cases, f) })
