@@ -64,6 +64,7 @@ type Engine struct {
 	qase       *qaseapi.Client
 	drift      driftLog
 	waker      waker
+	openCount  openCount
 	silences   *silences.Register
 }
 

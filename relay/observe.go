@@ -95,9 +95,7 @@ func (e *Engine) observeDecision(p *pendingEvent) {
 		if r.Rule != "" {
 			e.Metrics.Decided(r.Rule, string(r.Outcome))
 		}
-		for _, one := range r.Silenced {
-			e.silences.Matched(one.Silence, 1, p.event.ReceivedAt)
-		}
+		e.observeKept(&r, p.event.ReceivedAt)
 		switch {
 		case r.Outcome == rules.Failed:
 			e.warnOfRule(p, r, "condition failed", r.Reason)
@@ -111,6 +109,24 @@ func (e *Engine) observeDecision(p *pendingEvent) {
 
 // isFault reports whether a note of a result is about something that went wrong.
 func isFault(note string) bool { return !rules.IsOfSilence(note) }
+
+// observeKept counts the messages of a rule that were not sent because of time or a silence.
+func (e *Engine) observeKept(r *rules.Result, at time.Time) {
+	if r.Outcome == rules.Postponed { // it is looked at again
+		return
+	}
+	for _, one := range r.Silenced {
+		e.silences.Matched(one.Silence, 1, at)
+	}
+	switch r.Outcome {
+	case rules.Held:
+		e.Metrics.Suppressed(r.Rule, "throttle")
+	case rules.Silenced:
+		e.Metrics.Suppressed(r.Rule, "silence")
+	case rules.Muted:
+		e.Metrics.Suppressed(r.Rule, "active")
+	}
+}
 
 func (e *Engine) warnOfRule(p *pendingEvent, r rules.Result, message, reason string) {
 	args := []any{"rule", r.Rule, "event", p.receipt.ID.String(), "event_name", p.event.Name, "reason", reason}
@@ -139,6 +155,9 @@ func (e *Engine) refreshMetrics(ctx context.Context) {
 	}
 	e.Metrics.SetStates(states, dispatch.StateNames())
 	e.Metrics.SetSilences(e.silences.Count())
+	if err := e.refreshOpen(ctx); err != nil {
+		e.storeFailed(ctx, "counting slots", err)
+	}
 	backlogs, err := e.Store.Backlog(ctx)
 	if err != nil {
 		e.storeFailed(ctx, "counting the backlog", err)

@@ -108,7 +108,8 @@ func (m *machine) adminOptions(metrics *metrics.Metrics) admin.Options {
 		return desk.Status{Rules: m.engine.Config().Rules.Rules(),
 			Notifiers: []desk.Notifier{{Name: "ops", Type: "http", Configured: true}}}
 	}
-	d := desk.New(desk.Options{Store: m.store, Status: status, Retry: m.engine.Retry, Drift: m.engine.Drift})
+	d := desk.New(desk.Options{Store: m.store, Status: status, Retry: m.engine.Retry, Drift: m.engine.Drift,
+		FireNow: m.engine.FireNow, Config: m.engine.Config})
 	return admin.Options{Desk: d, Metrics: metrics.Handler(), Ready: m.engine.Ready, Reload: m.reloader.Reload}
 }
 

@@ -22,12 +22,12 @@ type Replay struct {
 	Gained   []string // those of them that did not match the first time
 	Lost     []string // rules that matched the first time and do not now
 	Silenced []string // rules of which silences hold messages back
-	Messages []ReplayedMessage
+	Messages []MadeMessage
 	Err      error // the reason why it was not replayed
 }
 
-// ReplayedMessage is a delivery that a replay made, or would make.
-type ReplayedMessage struct {
+// MadeMessage is a delivery that a person's request made, or would make.
+type MadeMessage struct {
 	ID                    store.ID // zero if nothing was stored
 	Rule, Notifier, Title string
 }
@@ -121,14 +121,14 @@ func (r *startedReplay) result(ctx context.Context) Replay {
 	}
 	if r.dry {
 		for _, n := range r.event.decision.Notifications {
-			result.Messages = append(result.Messages, ReplayedMessage{Rule: n.Rule, Notifier: n.Notifier,
+			result.Messages = append(result.Messages, MadeMessage{Rule: n.Rule, Notifier: n.Notifier,
 				Title: n.Title})
 		}
 		return result
 	}
 	result.New = r.event.receipt.ID
 	for _, d := range r.event.plan.Deliveries {
-		result.Messages = append(result.Messages, ReplayedMessage{d.ID, d.Rule, d.Notifier, d.Title})
+		result.Messages = append(result.Messages, MadeMessage{d.ID, d.Rule, d.Notifier, d.Title})
 	}
 	return result
 }

@@ -21,6 +21,7 @@ type turn struct {
 	cfg   *config.Config
 	now   time.Time
 	fault error // the reason why the slots of this turn are moved; nil decides about them
+	ask   *Ask  // what a person wants of the only slot; nil if slots are due
 	fired []firedSlot
 	again time.Time // when a slot that was left may fire
 }
@@ -29,10 +30,12 @@ type turn struct {
 type firedSlot struct {
 	name    flow.Name
 	row     store.ID // the event that it made, or zero
+	kind    string   // of that event
 	made    []store.NewDelivery
+	results []rules.Result
+	count   int // of messages in a digest
 	moved   bool
-	silent  []rules.SilencedMessage // that silences held back; empty if they are looked at again
-	err     error                   // why it was moved or set aside
+	err     error // why it was moved or set aside
 	leaving bool
 }
 
@@ -71,6 +74,11 @@ func (t *turn) decide(i int, s *store.Slot, get func(string) ([]byte, error)) (s
 		return setAside(s, t.now), nil
 	}
 	removed := !t.waker.rules.knows(t.cfg.Rules, name)
+	if t.ask != nil {
+		w := t.woken(s)
+		w.Removed = removed
+		return t.answer(w, s, get, out)
+	}
 	if until := t.leaveUntil(name, s.Due, removed); until.After(t.now) {
 		t.again, out.leaving = earlier(t.again, until), true
 		return store.Firing{Leave: true}, nil
@@ -133,10 +141,8 @@ func (t *turn) fire(w rules.Woken, s *store.Slot, get func(string) ([]byte, erro
 	if err := errors.Join(readErr, err); err != nil {
 		return f, err
 	}
-	for _, r := range d.Results {
-		if r.Outcome != rules.Postponed {
-			out.silent = append(out.silent, r.Silenced...)
-		}
+	if slot, ok := flow.ReadDigest(s.Value); ok && out.name.Kind == flow.Digest {
+		out.count = slot.Count
 	}
 	return t.firing(&d, s.Key, out)
 }
@@ -169,7 +175,7 @@ func (t *turn) firing(d *rules.Decision, key string, out *firedSlot) (f store.Fi
 		ev = &event.Event{Source: r.Source, Name: r.Name, Project: r.Project, Body: r.Body, ReceivedAt: t.now}
 		f.Event = &store.Event{ID: t.IDs.Next(t.now), Source: r.Source, Name: r.Name, Project: r.Project, Kind: r.Kind,
 			Body: r.Body, ReceivedAt: t.now}
-		out.row = f.Event.ID
+		out.row, out.kind = f.Event.ID, r.Kind
 	}
 	for _, n := range d.Notifications {
 		delivery, _, err := t.newDelivery(t.cfg, ev, n)
@@ -183,7 +189,7 @@ func (t *turn) firing(d *rules.Decision, key string, out *firedSlot) (f store.Fi
 		out.moved = out.moved || c.Key == key && !c.Due.IsZero()
 	}
 	f.Items = itemsOf(d)
-	out.made = f.Deliveries
+	out.made, out.results = f.Deliveries, d.Results
 	return f, nil
 }
 
@@ -220,9 +226,6 @@ func (t *turn) settle(woken store.Woken) {
 		if !out.leaving {
 			t.observeSlot(fired.Key, &out)
 		}
-		for _, one := range out.silent {
-			t.silences.Matched(one.Silence, 1, t.now)
-		}
 	}
 }
 
@@ -244,13 +247,34 @@ func (t *turn) observeSlot(key string, out *firedSlot) {
 	case out.moved:
 		outcome = "moved"
 	}
-	t.Metrics.Fired(kind, outcome)
+	t.observeFired(out, outcome)
 	if leftOut, due := t.eventLines.Admit(t.now); due && out.row != 0 {
-		args := []any{"kind", kind, "rule", out.name.Owner, "event", out.row.String(), "deliveries", len(out.made)}
+		args := t.slotArgs(key, out)
 		if leftOut > 0 {
 			args = append(args, "left_out", leftOut)
 		}
 		t.Logger.Info("slot fired", args...)
 	}
+}
+
+// observeFired counts what followed from a slot.
+func (t *turn) observeFired(out *firedSlot, outcome string) {
+	t.Metrics.Fired(out.name.Kind.Text(), outcome)
+	if out.name.Kind == flow.Digest && outcome == "sent" {
+		t.Metrics.DigestSent(out.count)
+	}
+	for i := range out.results {
+		t.observeKept(&out.results[i], t.now)
+	}
 	t.logDryRun(out.row, out.made)
+}
+
+// slotArgs describe a slot that was fired, for the log.
+func (t *turn) slotArgs(key string, out *firedSlot) []any {
+	args := []any{"kind", out.name.Kind.Text(), "rule", out.name.Owner, "slot", key, "event", out.row.String(), "row", out.kind,
+		"deliveries", len(out.made)}
+	if out.count > 0 {
+		args = append(args, "messages", out.count)
+	}
+	return args
 }

@@ -33,6 +33,7 @@ const (
 	Waiting   Outcome = "waiting"   // its messages wait for what a later event says
 	Done      Outcome = "done"      // what it would wait for has happened, or was notified already
 	Postponed Outcome = "postponed" // a silence postponed its messages
+	Dropped   Outcome = "dropped"   // a person dropped its messages while they waited
 )
 
 // IsMatch reports whether the condition was true, whatever became of the messages.

@@ -31,6 +31,9 @@ func (w *waking) digest() {
 	if members = w.audible(&slot, members, &result); len(members) == 0 && slot.Listed > 0 {
 		result.Outcome = Silenced
 		w.decision.record(result)
+		if w.Flush {
+			w.decision.Changes = nil // it waits on
+		}
 		return
 	}
 	n, alone := w.alone(&slot, members, &result)
@@ -42,7 +45,7 @@ func (w *waking) digest() {
 	if !alone {
 		n = w.composeDigest(&slot, members, &result)
 	}
-	text := fmt.Sprintf("digest %s of %s goes out", slot.ID, plural(slot.Count, "message", "messages"))
+	text := fmt.Sprintf("digest %s of %s goes out", slot.ID, plural(slot.Count, "message", "messages")) + w.asked()
 	result.Flow = append(result.Flow, Stage{Stage: "group", Text: text, Key: strings.Join(slot.By, ", "), Slot: slot.ID})
 	if w.rule != nil && !w.rule.Enabled {
 		n.Cancelled = "the rule " + w.rule.Name + " is disabled"

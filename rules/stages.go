@@ -22,6 +22,7 @@ type passage struct {
 	event string // the id of the event that the messages are about
 	wait  *flow.WaitSlot
 	step  *Step // of a wait that the messages are about, or nil
+	flush bool  // a person asked for the messages now
 }
 
 // pass returns the notifications of a rule that matched which are sent at once.
@@ -71,7 +72,7 @@ func (p *passage) behindThrottle(r *Rule, heard []*Target) []Notification {
 	if until, closed := p.closed(); closed {
 		return p.holdUntil(until, made)
 	}
-	if p.rule.Group != nil {
+	if p.rule.Group != nil && !p.flush {
 		return p.gather(made)
 	}
 	return made
@@ -105,6 +106,10 @@ func (p *passage) throttled() bool {
 	}
 	if p.state.Replay != "" {
 		p.note("throttle", "not counted, since the event is replayed", nil, time.Time{})
+		return false
+	}
+	if p.flush {
+		p.note("throttle", "not counted, since a person asked for the message", nil, time.Time{})
 		return false
 	}
 	by := p.view.by(t.By)
@@ -149,6 +154,10 @@ func (p *passage) closed() (until time.Time, is bool) {
 	}
 	if p.state.Replay != "" {
 		p.note("active", "passed by, since the event is replayed", nil, time.Time{})
+		return until, false
+	}
+	if p.flush {
+		p.note("active", "passed by, since a person asked for the message", nil, time.Time{})
 		return until, false
 	}
 	return a.Window.Next(p.state.Now), true

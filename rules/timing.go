@@ -110,6 +110,22 @@ func (s *Set) ruleOf(owner string) *Rule {
 	return s.rules[i]
 }
 
+// CurrentName returns the name of the rule that has the slots of an owner, or the owner if no rule has them.
+func (s *Set) CurrentName(owner string) string {
+	if r := s.ruleOf(owner); r != nil {
+		return r.Name
+	}
+	return owner
+}
+
+// FormerNames returns the earlier names of a rule.
+func (s *Set) FormerNames(name string) []string {
+	if r := s.ruleOf(name); r != nil {
+		return r.Was
+	}
+	return nil
+}
+
 // slotKeys returns the keys under which the slot of a rule may be stored: that of its name, then those of earlier names.
 func (r *Rule) slotKeys(dry bool, kind flow.Kind, hash string) []string {
 	keys := []string{flow.Name{Dry: dry, Kind: kind, Owner: r.Name, Hash: hash}.Key()}

@@ -58,7 +58,7 @@ func (p *passage) startWait() {
 		return
 	case running && slot.Due != 0 && !a.FromLast:
 		p.result.Outcome = Waiting
-		p.noteWait(a, &slot)
+		p.noteWait(key, &slot)
 		return
 	case len(a.By) == 0 && p.view.doneSince(p.rule.Name) > timestamp:
 		p.result.Outcome = Done
@@ -74,7 +74,7 @@ func (p *passage) startWait() {
 	slot.Due = a.due(slot.Step, slot.From()).UnixMilli()
 	p.put(Change{Key: key, Value: flow.Encode(slot), Due: slot.DueAt()})
 	p.result.Outcome = Waiting
-	p.noteWait(a, &slot)
+	p.noteWait(key, &slot)
 }
 
 // entityTitle returns the title of the entity, such as "Run 7".
@@ -85,12 +85,14 @@ func (p *passage) entityTitle() string {
 }
 
 // noteWait notes until when a rule waits.
-func (p *passage) noteWait(a *After, slot *flow.WaitSlot) {
+func (p *passage) noteWait(key string, slot *flow.WaitSlot) {
+	a := p.rule.After
 	text := "waits until " + p.clock(slot.DueAt())
 	if a.Unless != nil {
 		text += " for unless: " + a.Unless.Source
 	}
 	p.note("after", text, slot.By, slot.DueAt())
+	p.result.Flow[len(p.result.Flow)-1].Slot = flow.ID(key)
 }
 
 // endWaits ends the waits of rules that the event of the view ends, and returns the results of their rules by the numbers
@@ -199,7 +201,7 @@ func (w *waking) wait() {
 		return
 	}
 	a := w.rule.After
-	if due := a.due(slot.Step, slot.From()); due.After(w.state.Now) { // the rule waits longer now
+	if due := a.due(slot.Step, slot.From()); due.After(w.state.Now) && !w.Flush { // the rule waits longer now
 		slot.Due = due.UnixMilli()
 		w.move(slot, due, time.Time{})
 		return
@@ -210,9 +212,13 @@ func (w *waking) wait() {
 	p.step = step
 	p.view.setLate(&defaults.Late{Waited: w.state.Now.Sub(slot.StartedAt()), Reminder: step.Reminder,
 		Escalated: step.Escalate, Plain: a.Unless == nil})
-	p.note("after", "nothing has come for "+value.HumanDuration(p.view.late.Waited), slot.By, time.Time{})
+	p.note("after", "nothing has come for "+value.HumanDuration(p.view.late.Waited)+w.asked(), slot.By, time.Time{})
 	w.decision.Notifications = p.behindWait()
-	if result.Outcome == Silenced { // what lasts is told when the silence ends, if it still lasts then
+	switch {
+	case result.Outcome == Silenced && w.Flush: // it waits on
+		w.decision.record(result)
+		return
+	case result.Outcome == Silenced: // what lasts is told when the silence ends, if it still lasts then
 		slot.Due = w.lookAgain(&result).UnixMilli()
 		w.move(slot, slot.DueAt(), time.Time{})
 		return

@@ -19,6 +19,10 @@ type Woken struct {
 	Events []*event.Event
 	// Removed is set if no rule has such slots any more.
 	Removed bool
+	// Flush sends what waits although it is not due, and Drop deletes it unsent, since a person asks for it, by the name
+	// of Author.
+	Flush, Drop bool
+	Author      string
 }
 
 // Member is an item of a slot, with its event. The event is nil if it is gone, or if the slot has too many bytes.
@@ -41,6 +45,7 @@ const (
 	RowOverdue    = "overdue"
 	RowReminder   = "reminder"
 	RowEscalation = "escalation"
+	RowDropped    = "dropped" // what a person has dropped unsent
 )
 
 // DigestEvent is the name of the event that a digest of several members makes.
@@ -75,6 +80,10 @@ func (s *Set) Wake(w Woken, st State) (d Decision) {
 	wake := waking{Set: s, Woken: w, state: st, decision: &d, name: name, rule: s.ruleOf(name.Owner)}
 	if w.Removed {
 		wake.rule = nil
+	}
+	if w.Drop {
+		wake.drop()
+		return d
 	}
 	switch name.Kind {
 	case flow.Throttle:
@@ -123,7 +132,7 @@ func rowOf(kind string, ev *event.Event) *Row {
 // passage returns the passage of the messages of the slot's rule about an event.
 func (w *waking) passage(ev *event.Event, id string, result *Result) *passage {
 	return &passage{Set: w.Set, rule: w.rule, view: w.view(ev, w.state), state: w.state, result: result,
-		decision: w.decision, event: id}
+		decision: w.decision, event: id, flush: w.Flush}
 }
 
 // throttle sends the last message that was held back, and opens the next window with it.

@@ -121,7 +121,7 @@ func mayImport() map[string][]string {
 		"relay/admin": {"relay", "relay/admin/desk", "relay/dispatch", "relay/listen", "relay/store", "rules/diag",
 			"rules/value"},
 		"relay/admin/desk": {"relay", "relay/config", "relay/dispatch", "relay/silences", "relay/store", "rules",
-			"rules/condition", "rules/event", "rules/silence", "rules/value"},
+			"rules/condition", "rules/event", "rules/flow", "rules/silence", "rules/value"},
 		"relay/admin/client": {"notifiers/redact"},
 		"relay/backtest":     {"relay/admin/desk", "rules", "rules/event", "rules/ruletest"},
 		"relay/app": append([]string{"relay", "relay/admin", "relay/admin/desk", "relay/ingest", "relay/listen",

@@ -90,6 +90,8 @@ func (s *server) routes(r *mux.Router) {
 	get(r, "/api/v1/drift", s.drift)
 	get(r, "/api/v1/silences", s.silences)
 	get(r, "/api/v1/silences/{id}", s.silence)
+	get(r, "/api/v1/waiting", s.waiting)
+	get(r, "/api/v1/waiting/{id}", s.waitingOne)
 	get(r, "/api/v1/openapi.json", describe)
 	post(r, "/api/v1/events/replay", s.replayMany)
 	post(r, "/api/v1/events/{id}/replay", s.replayOne)
@@ -99,6 +101,8 @@ func (s *server) routes(r *mux.Router) {
 	post(r, "/api/v1/notifiers/{name}/resume", s.resume)
 	post(r, "/-/reload", s.reload)
 	post(r, "/api/v1/silences", s.addSilence)
+	post(r, "/api/v1/waiting/{id}/flush", s.flush)
+	post(r, "/api/v1/waiting/{id}/drop", s.drop)
 	r.HandleFunc("/api/v1/silences/{id}", s.changeSilence).Methods(http.MethodPut)
 	r.HandleFunc("/api/v1/silences/{id}", s.expireSilence).Methods(http.MethodDelete)
 }
@@ -166,6 +170,11 @@ GET  /api/v1/silences          messages that are held back for some time; filter
 POST /api/v1/silences          add one: {"matchers": ["rule=…"], "for": "2h"}
                                ?preview=24h: say which messages of that time it matches
 GET  /api/v1/silences/ID       PUT changes it, DELETE expires it
+GET  /api/v1/waiting           digests, held messages and waits, the first due first
+                               filters: kind rule after limit
+GET  /api/v1/waiting/ID        one of them: the messages of a digest
+POST /api/v1/waiting/ID/flush  send it now; {"author": "…"}
+POST /api/v1/waiting/ID/drop   delete it unsent; {"author": "…"}
 `)
 }
 

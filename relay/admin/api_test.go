@@ -44,7 +44,7 @@ func (d *testAPI) replay(_ context.Context, ids []store.ID, o relay.ReplayOption
 	d.replayed = fmt.Sprint(ids, o.Dry)
 	for i, id := range ids {
 		r := relay.Replay{Event: id, New: store.ID(100 + i), Matched: []string{"done", "new"}, Gained: []string{"new"},
-			Messages: []relay.ReplayedMessage{{ID: store.ID(200 + i), Rule: "new", Notifier: "ops", Title: "t"}}}
+			Messages: []relay.MadeMessage{{ID: store.ID(200 + i), Rule: "new", Notifier: "ops", Title: "t"}}}
 		if id == d.events[0] {
 			r = relay.Replay{Event: id, Err: store.ErrNotFound}
 		}

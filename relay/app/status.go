@@ -14,7 +14,7 @@ func (r *Relay) adminOptions(m *metrics.Metrics) admin.Options {
 	return admin.Options{
 		Desk: desk.New(desk.Options{Store: r.store, Status: r.status, Retry: r.engine.Retry,
 			Cancel: r.engine.Cancel, Rerender: r.engine.Rerender, Replay: r.engine.Replay,
-			Resume: r.engine.Resume, Drift: r.engine.Drift, Silences: r.engine.Silences(),
+			Resume: r.engine.Resume, FireNow: r.engine.FireNow, Drift: r.engine.Drift, Silences: r.engine.Silences(),
 			Config: r.engine.Config, Logger: r.o.Logger}),
 		Metrics: m.Handler(),
 		Ready:   r.engine.Ready,

@@ -50,6 +50,10 @@ type Metrics struct {
 	silences      *prometheus.GaugeVec
 	fired         *prometheus.CounterVec
 	slotErrors    *prometheus.CounterVec
+	suppressed    *prometheus.CounterVec
+	open          *prometheus.GaugeVec
+	lag           prometheus.Gauge
+	digests       prometheus.Histogram
 	reloadOK      prometheus.Gauge
 	reloadAt      prometheus.Gauge
 	projects      labelLimit
@@ -63,10 +67,7 @@ func New(o Options) *Metrics {
 	}
 	m.registerTraffic()
 	m.registerDeliveries()
-	m.fired = m.counter("flow_fired_total",
-		"Slots of rules that were due, by kind and outcome: sent, ended (without a message) or moved.", "kind", "outcome")
-	m.slotErrors = m.counter("flow_errors_total",
-		"Failures to decide about a slot that was due, by kind; it is tried again later.", "kind")
+	m.registerFlow()
 	m.reloadOK = m.gauge("config_last_reload_successful",
 		"1 if the last load of the rules succeeded, 0 if it failed and the previous rules stay.").With(nil)
 	m.reloadAt = m.gauge("config_last_reload_success_timestamp_seconds",
@@ -92,6 +93,22 @@ func (m *Metrics) registerTraffic() {
 		"Time of the last accepted event, in seconds since 1970, by source and project.", "source", "project")
 	m.drift = m.counter("schema_drift_total", "Events and fields received that the catalog of Qase events does "+
 		"not have; field is empty if the event itself is unknown.", "event", "field")
+}
+
+// registerFlow registers the metrics of slots: what rules do at a time.
+func (m *Metrics) registerFlow() {
+	m.fired = m.counter("flow_fired_total", "Slots of rules that were due, by kind and outcome: sent, ended (without a "+
+		"message), moved or dropped (by a person).", "kind", "outcome")
+	m.slotErrors = m.counter("flow_errors_total",
+		"Failures to decide about a slot that was due, by kind; it is tried again later.", "kind")
+	m.suppressed = m.counter("flow_suppressed_total", "Times that a rule matched and its messages were not sent, by "+
+		"what kept them back: throttle, silence or active.", "rule", "by")
+	m.open = m.gauge("flow_open", "Slots that are due at a time, by kind: digest, hold, wait, feed or throttle (whose "+
+		"last message is still to be sent). Counted at most once a minute.", "kind")
+	m.lag = m.gauge("flow_lag_seconds", "How late the slot is that is due first; 0 if all are on time.").With(nil)
+	m.digests = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "qase_relay_digest_events",
+		Help: "Number of messages in digests that were sent.", Buckets: []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000}})
+	m.registry.MustRegister(m.digests)
 }
 
 // registerDeliveries registers the metrics of deliveries.
@@ -285,6 +302,22 @@ func (l *labelLimit) bound(source, project string) string {
 	l.seen[key] = true
 	return project
 }
+
+// Suppressed counts messages of a rule that throttle, silence or active kept back.
+func (m *Metrics) Suppressed(rule, by string) { m.suppressed.WithLabelValues(rule, by).Inc() }
+
+// DigestSent counts a digest by the number of its messages.
+func (m *Metrics) DigestSent(messages int) { m.digests.Observe(float64(messages)) }
+
+// SetOpen sets how many slots of each kind are open.
+func (m *Metrics) SetOpen(kinds map[string]int) {
+	for kind, n := range kinds {
+		m.open.WithLabelValues(kind).Set(float64(n))
+	}
+}
+
+// SetLag sets how late the first slot is.
+func (m *Metrics) SetLag(lag time.Duration) { m.lag.Set(lag.Seconds()) }
 
 // Fired counts a slot that was due.
 func (m *Metrics) Fired(kind, outcome string) { m.fired.WithLabelValues(kind, outcome).Inc() }

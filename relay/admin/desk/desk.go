@@ -41,6 +41,8 @@ type Options struct {
 	// Resume lets one message of a paused notifier try its receiver. For an unknown notifier it returns
 	// dispatch.ErrNoNotifier.
 	Resume func(ctx context.Context, notifier string) error
+	// FireNow sends or drops what a slot keeps. It returns store.ErrNotFound if the slot is gone.
+	FireNow func(ctx context.Context, ask relay.Ask) (relay.Answer, error)
 	// Drift lists the events and fields that arrived and are not in the catalog.
 	Drift func() []relay.Drift
 	// Silences are the silences of the relay.

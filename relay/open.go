@@ -1,0 +1,70 @@
+package relay
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"qaserelay/relay/store"
+	"qaserelay/rules/flow"
+)
+
+const (
+	// countRest is how long the number of open slots is not counted again, and countShare how many times longer than
+	// the last count took: a million slots take some tenths of a second.
+	countRest  = time.Minute
+	countShare = 100
+)
+
+// openCount is the number of open slots. It may be used from many goroutines.
+type openCount struct {
+	mu   sync.Mutex
+	next time.Time // by the clock of the machine
+}
+
+// refreshOpen sets the metrics about open slots: how late the first one is, and now and then how many there are.
+func (e *Engine) refreshOpen(ctx context.Context) error {
+	first, _, err := e.Store.OpenSlots(ctx, store.SlotFilter{Dry: e.DryRun, Limit: 1})
+	if err != nil {
+		return err
+	}
+	lag := time.Duration(0)
+	if len(first) > 0 {
+		lag = max(0, e.Now().Sub(first[0].Due))
+	}
+	e.Metrics.SetLag(lag)
+	c := &e.openCount
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	start := time.Now()
+	if start.Before(c.next) {
+		return nil
+	}
+	open, err := e.countOpen(ctx)
+	if err != nil {
+		return err
+	}
+	c.next = start.Add(max(countRest, countShare*time.Since(start)))
+	e.Metrics.SetOpen(open)
+	return nil
+}
+
+// countOpen counts the open slots by the kinds that people see.
+func (e *Engine) countOpen(ctx context.Context) (open map[string]int, err error) {
+	open = map[string]int{}
+	count := func(name string, kind flow.Kind, text string) {
+		prefix := store.SlotPrefix
+		if e.DryRun {
+			prefix = store.DrySlotPrefix
+		}
+		if err == nil {
+			open[name], err = e.Store.CountSlots(ctx, prefix+string(kind)+"/", text)
+		}
+	}
+	for _, kind := range []flow.Kind{flow.Throttle, flow.Digest, flow.Wait, flow.Feed} {
+		count(kind.Text(), kind, "")
+	}
+	count(flow.KindHold, flow.Digest, flow.HoldText)
+	open[flow.Digest.Text()] -= open[flow.KindHold]
+	return open, err
+}
