@@ -13,7 +13,7 @@ import (
 func waitingRules(url string) string {
 	closed := strings.ToLower(time.Now().UTC().AddDate(0, 0, 3).Weekday().String()[:3])
 	return fmt.Sprintf(`
-sources: [{name: qase, allow_unauthenticated: true}]
+sources: [{name: qase, secrets: [s3cret]}]
 notifiers: [{name: ops, type: http, url: %q, allow_private: true}]
 rules:
   - {name: grouped, when: 'payload.id < 10', title: "{{ .entity.title }}", group: {wait: 24h}, notify: [ops]}

@@ -36,6 +36,7 @@ func (x Explanation) Print(s *terminal.Screen) {
 	for _, r := range x.Rules {
 		s.Printf("\n%s\n", outcomeLine(s, r.Result, r.Condition))
 		printTrace(s, r.Condition)
+		printFlow(s, r.Flow)
 		for _, note := range r.Notes {
 			printNote(s, note)
 		}
@@ -97,8 +98,47 @@ func outcomeLine(s *terminal.Screen, r rules.Result, condition *condition.Trace)
 	case rules.Stopped:
 		return s.Dim("-") + " " + name + "  stopped: " + terminal.OneLine(r.Reason) + suffix
 	}
+	if what := timedOutcome(r.Outcome); what != "" {
+		return s.Warn("✓") + " " + name + "  " + s.Warn(string(r.Outcome)+":") + " matched, but " + what + noRecipients(r)
+	}
 	outcome := strings.TrimSuffix(string(r.Outcome)+": "+r.Reason, ": ")
 	return s.Warn("-") + " " + name + "  " + terminal.OneLine(outcome)
+}
+
+// timedOutcome says what a rule's keys of time did with the messages of a rule that matched, or is empty.
+func timedOutcome(o rules.Outcome) string {
+	switch o {
+	case rules.Held:
+		return "held back by its throttle"
+	case rules.Grouped:
+		return "its message goes out in a digest"
+	case rules.Deferred:
+		return "its message is held until its window of time opens"
+	case rules.Muted:
+		return "its message was dropped outside of its window of time"
+	case rules.Waiting:
+		return "it waits for what later events say"
+	case rules.Done:
+		return "what it would wait for has happened already"
+	case rules.Postponed:
+		return "postponed by a silence"
+	case rules.Dropped:
+		return "a person dropped its message"
+	}
+	return ""
+}
+
+// printFlow prints what each stage of time did with the messages of a rule.
+func printFlow(s *terminal.Screen, stages []rules.Stage) {
+	for _, one := range stages {
+		for i, line := range terminal.Sentences(s, one.String(), 8) {
+			mark := "  "
+			if i == 0 {
+				mark = "◷ "
+			}
+			s.Printf("    %s%s\n", s.Warn(mark), line)
+		}
+	}
 }
 
 // noRecipients names the notifiers that get no message, because no recipient is left.
@@ -268,11 +308,11 @@ func noMessageReason(all []rules.ExplainedRule) string {
 	if len(all) == 0 {
 		return "there are no rules"
 	}
-	by := map[rules.Outcome][]string{}
+	by, anyMatch := map[rules.Outcome][]string{}, false
 	for _, r := range all {
 		isTrue := r.Condition != nil && string(r.Condition.Value) == "true"
 		if isTrue || r.Outcome == rules.Failed || r.Outcome.IsMatch() {
-			by[r.Outcome] = append(by[r.Outcome], r.Rule)
+			by[r.Outcome], anyMatch = append(by[r.Outcome], r.Rule), anyMatch || r.Outcome.IsMatch()
 		}
 	}
 	var reasons []string
@@ -288,10 +328,17 @@ func noMessageReason(all []rules.ExplainedRule) string {
 	add(rules.Matched, "matches but sends nothing", "match but send nothing")
 	add(rules.NoRecipients, "matches but has no recipient left", "match but have no recipient left")
 	add(rules.Silenced, "matches but is silenced", "match but are silenced")
+	add(rules.Held, "is held back by its throttle", "are held back by their throttles")
+	add(rules.Grouped, "waits in a digest", "wait in digests")
+	add(rules.Deferred, "is held until its window of time opens", "are held until their windows of time open")
+	add(rules.Muted, "is dropped outside of its window of time", "are dropped outside of their windows of time")
+	add(rules.Waiting, "waits for what later events say", "wait for what later events say")
+	add(rules.Done, "has nothing to wait for any more", "have nothing to wait for any more")
+	add(rules.Postponed, "is postponed by a silence", "are postponed by a silence")
 	add(rules.Stopped, "is stopped by an earlier rule", "are stopped by an earlier rule")
 	add(rules.Disabled, "is disabled", "are disabled")
 	add(rules.Failed, "cannot be evaluated", "cannot be evaluated")
-	if len(by[rules.Matched])+len(by[rules.NoRecipients])+len(by[rules.Silenced]) == 0 && len(reasons) > 0 {
+	if !anyMatch && len(reasons) > 0 {
 		return "no other condition is true, and " + strings.Join(reasons, ", ")
 	}
 	if len(reasons) == 0 {
@@ -320,13 +367,14 @@ func (x Stored) Print(s *terminal.Screen) error {
 	slices.Reverse(ev.Deliveries) // they are listed newest first
 	listed := 0
 	for _, r := range d.Results {
-		if r.Outcome == rules.NotMatched {
+		if r.Outcome == rules.NotMatched && len(r.Flow)+len(r.Notes) == 0 { // as NotMatched counts
 			listed++
 		}
 		if len(only) > 0 && !slices.Contains(only, r.Rule) {
 			continue
 		}
 		s.Printf("\n%s\n", outcomeLine(s, r, nil))
+		printFlow(s, r.Flow)
 		for _, note := range r.Notes {
 			printNote(s, note)
 		}
