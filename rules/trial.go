@@ -8,6 +8,7 @@ import (
 	"qaserelay/rules/budget"
 	"qaserelay/rules/event"
 	"qaserelay/rules/memory"
+	"qaserelay/rules/message"
 	"qaserelay/rules/template"
 )
 
@@ -75,6 +76,25 @@ func (s *Set) Try(ev *event.Event, now time.Time, known *Known) *Trial {
 func (t *Trial) Context() template.Context {
 	context := t.view.context()
 	context.Budget = budget.New()
+	return context
+}
+
+// Digest returns the input of the templates of a digest with two members, which are both about the event.
+func (t *Trial) Digest() template.Context {
+	v := *t.view
+	v.templates = template.Context{}
+	one := member{Title: v.title, Level: message.Info, URL: v.url}
+	one.Actor, _ = v.vars["actor"].(map[string]any)
+	one.Entity, _ = v.vars["entity"].(map[string]any)
+	one.Previous, _ = v.vars["previous"].(map[string]any)
+	if one.Title == "" {
+		one.Title = v.event.Name
+	}
+	v.listMembers(t.set, []listed{{one, v.event}, {one, v.event}}, 2)
+	context := v.context()
+	context.Budget = budget.New()
+	m := message.Message{Level: message.Info}
+	m.SetVariables(context.Vars)
 	return context
 }
 

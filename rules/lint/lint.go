@@ -49,6 +49,7 @@ func Check(file *rulefile.File) diag.Problems {
 		}
 		c.warn(r.When, findings...)
 	}
+	c.checkTiming()
 	c.checkOverlaps()
 	c.checkReach()
 	for _, t := range file.Source.Texts {
@@ -112,6 +113,7 @@ func (c *checker) checkText(t rulefile.TextSource) {
 		return
 	}
 	findings = append(findings, lintTemplate(c.file.Source.Templates, t, events)...)
+	findings = append(findings, c.lintTimingNames(t)...)
 	findings = append(findings, c.lintCalls(t, events)...)
 	if len(findings) == 0 && t.Compiled != nil {
 		if findings = c.renderTrials(t, events); len(findings) == 0 && t.People != nil && t.People.Way != "" {
@@ -148,7 +150,7 @@ func (c *checker) renderTrials(t rulefile.TextSource, events []*catalog.Schema) 
 
 // renderTrial returns the fault of a template for one event, or nil.
 func renderTrial(t rulefile.TextSource, one trial, reads []string) *diag.Finding {
-	text, err := t.Compiled.Render(one.Context())
+	text, err := t.Compiled.Render(contextOf(t, one))
 	switch {
 	case err != nil:
 		return &diag.Finding{

@@ -17,7 +17,7 @@ import (
 // lintTemplate returns the findings about a template that is rendered for the given events.
 func lintTemplate(ts *template.Set, t rulefile.TextSource, events []*catalog.Schema) []diag.Finding {
 	var findings []diag.Finding
-	for _, use := range ts.Fields(t.Text, condition.Roots) {
+	for _, use := range ts.Fields(t.Text, append([]string{template.Members}, condition.Roots...)) {
 		if t.OfOption && slices.Contains(message.MessageVariables(), use.Path[0]) {
 			continue
 		}
@@ -54,6 +54,8 @@ func checkField(use template.FieldUse, events []*catalog.Schema) (message, hint 
 		return "there is no ." + root, catalog.DidYouMean(root, variables)
 	case len(path) == 0 || root == "time":
 		return "", ""
+	case root == template.Members:
+		return checkMember(use, events)
 	case !slices.Contains(condition.Roots, root):
 		return "there is no ." + strings.Join(use.Path, "."), "." + root + " has no fields"
 	case len(events) == 0:

@@ -123,6 +123,7 @@ type RuleSource struct {
 	At      yamldoc.Place
 	When    yamldoc.Place
 	Parsed  *condition.Condition // the condition, also one that does not compile; nil if it is not an expression
+	Unless  *condition.Condition // the same of unless
 	Targets []TargetSource
 }
 
@@ -141,6 +142,7 @@ type TextSource struct {
 	Static   bool // it has no actions
 	Form     template.Form
 	OfOption bool               // an option of a notifier, which may read the message
+	OfDigest bool               // a text of group, which is only for digests
 	Across   bool               // a key that joins the messages of all projects on purpose
 	Compiled *template.Template // nil if it is faulty
 	Rule     *rules.Rule        // nil for a text of a notifier
@@ -157,7 +159,8 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 			"retry": "{for: 24h}", "settings.retention": "{events: 30d}", "settings": "{timezone: Europe/Berlin}",
 			"settings.backlog": "{deliveries: 100000}", "settings.silences": "{max: 30d}", "windows": "{office: " + windowExample + "}",
 			"a rule": "{name: …, when: …, notify: […]}", "a notifier": "{name: …, type: …}",
-			"a test": "{name: …, event: run.completed, expect: [{rule: …}]}"}}
+			"throttle": "{by: [payload.id], every: 10m}", "group": "{by: [project_code], wait: 30s}", "after.repeat": "{every: 4h, at_most: 3}",
+			"an entry of after.escalate": "{after: 12h, notify: [mail]}", "a test": "{name: …, event: run.completed, expect: [{rule: …}]}"}}
 	documents := r.readAll(files)
 
 	settings := parseSettings(documents)
@@ -168,6 +171,7 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	sources := parseSources(documents, o.LookupEnv)
 	notifiers, table := parseNotifiers(documents, o.Kinds, c)
 	parsed := parseRules(documents, table, c)
+	checkFormerNames(documents, parsed)
 	if len(parsed) == 0 && len(documents) > 0 && r.yaml.Problems.Err() == nil {
 		documents[0].Report(nil, diag.Warning, "there are no rules, so nothing will ever be sent", "add rules:")
 	}

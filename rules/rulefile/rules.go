@@ -148,6 +148,9 @@ func (p *ruleParser) parse(spec *ruleSpec) RuleSource {
 	}
 	p.timing(spec, r)
 	p.checkNotify(spec)
+	if out.Unless = unlessOf(r); out.Unless == nil && spec.Unless.Given() {
+		out.Unless = condition.Parse(spec.Unless.S)
+	}
 	if n := spec.Active.Node; n != nil {
 		r.Active = p.active(n)
 		p.checkHold(r.Active, r.Targets, n)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -114,6 +115,7 @@ func (p *ruleParser) timing(spec *ruleSpec, r *rules.Rule) {
 	}
 	if spec.Group != nil {
 		r.Group = p.group(spec.Group)
+		p.checkGroup(r.Targets, spec.Group.At.Node)
 	}
 	r.After = p.after(spec, r)
 	for _, name := range spec.Was {
@@ -144,6 +146,7 @@ type keyAt struct {
 func (p *ruleParser) needsTime(k keyAt, length time.Duration, hint string) {
 	at := yamldoc.ValueOf(k.mapping, k.key)
 	switch {
+	case k.mapping != nil && k.mapping.Kind == yaml.ScalarNode, k.mapping != nil && k.mapping.Kind == yaml.SequenceNode: // reported
 	case at == nil && p.d.Misspelt(k.mapping, k.key):
 	case at == nil:
 		p.d.Report(k.mapping, diag.Error, k.what+" has no "+k.key, hint)
@@ -210,11 +213,15 @@ func (p *ruleParser) group(spec *groupSpec) *rules.Group {
 	g.SendFirst = p.word(spec.First, "group.first", "send") == "send"
 	g.Split = p.word(spec.Overflow, "group.overflow", "count", "send") == "send"
 	p.d.checkMessageKey("level", spec.Level)
+	first := len(p.texts)
 	if spec.Title.Given() {
 		g.Title = p.compile(p.d, spec.Title, "title", template.FormText)
 	}
 	if spec.Body.Given() {
 		g.Body = p.compile(p.d, spec.Body, "body", template.FormMarkdown)
+	}
+	for i := range p.texts[first:] {
+		p.texts[first+i].OfDigest = true
 	}
 	return g
 }
@@ -227,7 +234,7 @@ func (p *ruleParser) groupTimes(spec *groupSpec, g *rules.Group) {
 	case hasWait && hasTimes:
 		p.d.Report(yamldoc.ValueOf(n, "at"), diag.Error, "group has both wait and at", "keep one of them")
 	case !hasWait && !hasTimes:
-		if !p.d.Misspelt(n, "wait", "at") {
+		if spec.At.IsMapping() && !p.d.Misspelt(n, "wait", "at") {
 			p.d.Report(n, diag.Error, "group has neither wait nor at", "write group: {by: [project_code], wait: 30s}, "+
 				`or at: "mon-fri 09:00"`)
 		}
@@ -280,6 +287,9 @@ func (p *ruleParser) times(spec *groupSpec) *window.Times {
 		if f.Index < len(spec.Times) && spec.Times[f.Index].Node != nil {
 			at = spec.Times[f.Index].Node
 		}
+		if len(strings.Fields(at.Value)) == 5 && strings.Contains(at.Value, "*") {
+			f.Message = fmt.Sprintf("%q is a cron expression", at.Value)
+		}
 		p.d.Report(at, diag.Error, "group.at: "+f.Message, f.Hint)
 	}
 	if len(faults) > 0 {
@@ -316,6 +326,10 @@ func (p *ruleParser) after(spec *ruleSpec, r *rules.Rule) *rules.After {
 	}
 	var long afterSpec
 	long.At.Node = spec.At.Node
+	if n.Kind == yaml.SequenceNode {
+		p.d.Report(n, diag.Error, "after must be a time, not a list", "write "+afterHint(n))
+		return nil
+	}
 	if n.Kind == yaml.MappingNode {
 		p.d.Decode(n, &long, "after")
 		long.At.Node = n
@@ -343,6 +357,29 @@ func (p *ruleParser) after(spec *ruleSpec, r *rules.Rule) *rules.After {
 			"write shorter times, or a longer settings.retention.events, with a day to spare")
 	}
 	return a
+}
+
+// afterHint returns after with the first item of a list that stands in its place.
+func afterHint(n *yaml.Node) string {
+	if len(n.Content) == 0 || n.Content[0].Kind != yaml.ScalarNode {
+		return "after: 4h"
+	}
+	if _, err := value.ParseDuration(n.Content[0].Value); err != nil {
+		return "after: 4h"
+	}
+	hint := "after: " + n.Content[0].Value
+	if len(n.Content) > 1 {
+		hint += "; further messages are after: {wait: 4h, escalate: [{after: 12h, notify: [mail]}]}"
+	}
+	return hint
+}
+
+// unlessOf returns the condition that ends the waits of a rule, or nil.
+func unlessOf(r *rules.Rule) *condition.Condition {
+	if r.After == nil {
+		return nil
+	}
+	return r.After.Unless
 }
 
 // unless reads the condition that ends a wait.
@@ -409,5 +446,54 @@ func (p *ruleParser) escalations(spec *afterSpec, a *rules.After) {
 			p.d.Report(n, diag.Error, "an escalation has no notify", "write notify: ["+cmp.Or(p.notifiers.first(), "NOTIFIER")+"]")
 		}
 		a.Steps = append(a.Steps, step)
+	}
+}
+
+// checkGroup reports notifiers whose messages cannot be joined.
+func (p *ruleParser) checkGroup(targets []*rules.Target, at *yaml.Node) {
+	for _, t := range targets {
+		if info := p.notifiers[t.Notifier]; info != nil && info.kind.Closes != nil {
+			p.d.Report(at, diag.Error, fmt.Sprintf("group: messages to %s cannot be joined: an alert in a digest would be "+
+				"overtaken by its end", t.Notifier),
+				"name "+t.Notifier+" in a rule without group; it joins alerts of one dedup_key by itself")
+			return
+		}
+	}
+}
+
+// checkFormerNames reports names of was that can have no slots to take over: of current rules, and of two at once.
+func checkFormerNames(documents []*document, all []RuleSource) {
+	current, taken := map[string]bool{}, map[string]string{}
+	for _, r := range all {
+		current[r.Name] = true
+	}
+	for _, d := range documents {
+		for i := range d.spec.Rules {
+			spec := &d.spec.Rules[i]
+			for _, name := range spec.Was {
+				if name.Given() && name.S != "" {
+					d.checkFormerName(name, spec.Name.S, current, taken)
+				}
+			}
+		}
+	}
+}
+
+func (d *document) checkFormerName(name yamldoc.Text, rule string, current map[string]bool, taken map[string]string) {
+	by, isTaken := taken[name.S]
+	switch {
+	case name.S == rule:
+		d.Report(name.Node, diag.Error, fmt.Sprintf("was: %q is the name of this rule", name.S),
+			"write the name that it had before, or remove it")
+	case current[name.S]:
+		d.Report(name.Node, diag.Error, fmt.Sprintf("was: %q is a current rule, which keeps its own digests and waits", name.S),
+			"remove it, or rename that rule")
+	case isTaken && by == rule:
+		d.Report(name.Node, diag.Error, fmt.Sprintf("was: %q is there twice", name.S), "remove one")
+	case isTaken:
+		d.Report(name.Node, diag.Error, fmt.Sprintf("was: %q is taken over by the rule %q already", name.S, by),
+			"name it in one rule")
+	default:
+		taken[name.S] = rule
 	}
 }

@@ -20,6 +20,9 @@ func TimingNames() []string {
 	return []string{"suppressed", "events", "count", "more", "since", "until", "waited", "reminder"}
 }
 
+// Members is the name of the list of the members of a digest, each with variables of its own.
+const Members = "events"
+
 // FieldUse is one read of a field in a template.
 type FieldUse struct {
 	Path    []string      // from a variable down, such as payload, failed
@@ -45,7 +48,7 @@ type origin struct {
 
 // elements returns the origin of the elements of a value in range. Fields are looked up in a list as in its elements.
 func (o origin) elements() origin {
-	if len(o.path) < 2 {
+	if len(o.path) < 2 && !slices.Equal(o.path, []string{Members}) {
 		return origin{}
 	}
 	o.item = true

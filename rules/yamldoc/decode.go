@@ -193,7 +193,9 @@ func (d *Document) textHint(n *yaml.Node, what string) string {
 	switch {
 	case TemplateHint(n) != "":
 		return TemplateHint(n)
-	case what == "when":
+	case what == "unless" && n.Kind == yaml.SequenceNode && isListOfNames(n):
+		return `write unless: event_name in ["` + strings.Join(textsIn(n), `", "`) + `"]`
+	case what == "when", what == "unless":
 		return "write one expression: " + conditionOf(n)
 	case what == "channel" && n.Kind == yaml.SequenceNode:
 		return "for two channels name the notifier twice, each time with its channel"
@@ -203,6 +205,29 @@ func (d *Document) textHint(n *yaml.Node, what string) string {
 		return "put it in quotes: " + quoteYAML(Written(n))
 	}
 	return ""
+}
+
+// isListOfNames reports whether a list has only names of events.
+func isListOfNames(n *yaml.Node) bool {
+	names := textsIn(n)
+	return len(names) > 0 && allKnown(names)
+}
+
+func allKnown(names []string) bool {
+	for _, name := range names {
+		if _, known := catalog.Lookup(name); !known {
+			return false
+		}
+	}
+	return true
+}
+
+// textsIn returns the texts of the items of a list.
+func textsIn(n *yaml.Node) (all []string) {
+	for _, item := range n.Content {
+		all = append(all, item.Value)
+	}
+	return all
 }
 
 // conditionOf returns a list or mapping that was meant as a condition as one.

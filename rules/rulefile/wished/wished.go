@@ -230,6 +230,14 @@ func wishedIn(what string) []wished {
 		return wishedInTest
 	case "an entry of silences":
 		return wishedInSilence
+	case "throttle":
+		return wishedInThrottle
+	case "group":
+		return wishedInGroup
+	case "after":
+		return wishedInAfter
+	case "after.repeat":
+		return wishedInRepeat
 	}
 	switch {
 	case strings.HasPrefix(what, "a message to "):
@@ -278,3 +286,39 @@ func meantKey(hint string) string {
 	}
 	return ""
 }
+
+// wishedInThrottle, wishedInGroup, wishedInAfter and wishedInRepeat are keys that people write in the keys of time of a
+// rule.
+var (
+	wishedInThrottle = []wished{
+		{[]string{"per", "interval", "window", "for", "period", "wait", "duration", "within", "in"}, `did you mean "every"? write every: 10m`},
+		{[]string{"count", "limit", "max", "rate", "times", "burst", "messages"}, `did you mean "at_most"? write at_most: 3`},
+		{[]string{"key", "keys", "group_by", "per_key", "on"}, `did you mean "by"? write by: [payload.id]`},
+		{[]string{"last", "trailing", "final"}, `did you mean "send_last"? write send_last: true`},
+	}
+	wishedInGroup = []wished{
+		{[]string{"interval", "window", "every", "for", "period", "within", "group_wait", "group_interval", "duration"},
+			`did you mean "wait"? write wait: 30s`},
+		{[]string{"count", "limit", "size", "at_most", "max_events"}, `did you mean "max"? write max: 50`},
+		{[]string{"key", "keys", "group_by", "labels"}, `did you mean "by"? write by: [project_code]`},
+		{[]string{"debounce", "idle", "gap"}, `did you mean "quiet"? write quiet: 10s`},
+		{[]string{"cron", "schedule", "time", "times", "daily", "days", "hours"}, `did you mean "at"? write at: "mon-fri 09:00"`},
+		{[]string{"tz", "zone", "time_zone"}, `did you mean "timezone"?`},
+		{[]string{"leading", "immediate"}, `did you mean "first"? write first: send`},
+		{[]string{"template", "text", "message"}, "write title and body"},
+	}
+	wishedInAfter = []wished{
+		{[]string{"for", "delay", "timeout", "time", "duration", "after", "every"}, `did you mean "wait"? write wait: 4h`},
+		{[]string{"key", "keys", "group_by", "same"}, `did you mean "by"? write by: [project_code, entity.plan.id]`},
+		{[]string{"unless", "until"}, "unless stands beside after: it is a key of the rule"},
+		{[]string{"window", "active", "hours"}, `did you mean "in"? write in: office`},
+		{[]string{"reminders", "remind", "again", "repeat_interval"}, `did you mean "repeat"? write repeat: {every: 4h, at_most: 3}`},
+		{[]string{"escalation", "escalations", "then"}, `did you mean "escalate"? write escalate: [{after: 12h, notify: [mail]}]`},
+		{[]string{"send_resolved", "recovered", "resolve"}, `did you mean "resolved"? write resolved: true`},
+		{[]string{"notify"}, "the notifiers of the first message are notify of the rule; later ones are in escalate"},
+	}
+	wishedInRepeat = []wished{
+		{[]string{"wait", "interval", "after", "for"}, `did you mean "every"? write every: 4h`},
+		{[]string{"count", "limit", "max", "times", "up_to"}, `did you mean "at_most"? write at_most: 3`},
+	}
+)
