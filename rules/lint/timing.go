@@ -22,10 +22,10 @@ const maxWaitRules = 16
 
 // checkTiming warns of keys of time that cannot do what they say.
 func (c *checker) checkTiming() {
-	waiting := map[string]int{}
+	waiting, texts := map[string]int{}, c.textsByRule()
 	for i := range c.file.Source.Rules {
 		r := &c.file.Source.Rules[i]
-		t := &timing{checker: c, rule: r, events: c.matching[r.Rule]}
+		t := &timing{checker: c, rule: r, events: c.matching[r.Rule], texts: texts}
 		t.throttle()
 		t.group()
 		t.after(waiting)
@@ -37,6 +37,7 @@ type timing struct {
 	*checker
 	rule   *rulefile.RuleSource
 	events []*catalog.Schema // that the rule can match
+	texts  map[*rules.Rule][]rulefile.TextSource
 }
 
 // place returns the position of a value of the rule, or of the last value on the way there.
@@ -66,8 +67,7 @@ func (t *timing) group() {
 	}
 	t.by("group", g.By, t.events, "")
 	t.newEachTime("group", g.By, "each digest has one message")
-	own := t.textsByRule()
-	for _, text := range slices.Concat(own[t.rule.Rule], own[nil]) {
+	for _, text := range slices.Concat(t.texts[t.rule.Rule], t.texts[nil]) {
 		if text.Key == "thread" || text.Key == "update" {
 			t.threadWithin(text, g.By)
 		}
@@ -353,6 +353,9 @@ func typesOf(events []*catalog.Schema) (types []string) {
 // lintTimingNames warns of variables that the messages of a rule never have, since it lacks the key of time that they
 // are about.
 func (c *checker) lintTimingNames(t rulefile.TextSource) (all []diag.Finding) {
+	if t.Static || !mayReadTiming(t.Text) {
+		return nil
+	}
 	for _, use := range c.file.Source.Templates.Fields(t.Text, nil) {
 		if use.Partial != "" && use.Guarded || c.hasTiming(t, use.Path[0]) {
 			continue
@@ -374,6 +377,12 @@ func (c *checker) lintTimingNames(t rulefile.TextSource) (all []diag.Finding) {
 			Message: fmt.Sprintf(".%s %s: the rule has no %s", use.Path[0], is, lacks)})
 	}
 	return all
+}
+
+// mayReadTiming reports whether a text has a name of a variable about time, or calls a template that may have one.
+func mayReadTiming(text string) bool {
+	return strings.Contains(text, "template") || slices.ContainsFunc(template.TimingNames(),
+		func(name string) bool { return strings.Contains(text, "."+name) })
 }
 
 // hasTiming reports whether a variable about time may have a value in a text. Other variables have one.
