@@ -181,6 +181,9 @@ func (t *timing) newEachTime(key string, by rules.By, so string) {
 
 // areFirst reports whether all events of the rule are the first ones about their thing.
 func (t *timing) areFirst() bool {
+	if a := t.rule.After; a != nil && len(a.Steps) > 1 {
+		return false // one event has several messages
+	}
 	return len(t.events) > 0 && !slices.ContainsFunc(t.events, func(e *catalog.Schema) bool { return !isFirst(e.Name) })
 }
 
