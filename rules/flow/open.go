@@ -69,10 +69,10 @@ func ReadOpen(key string, value []byte, due time.Time) (o Open, ok bool) {
 		o.Event, o.Sent, o.Silenced = slot.Event, slot.Told, millis(slot.Silenced)
 		return o, ok
 	case Feed:
-		var slot struct{ Last int64 }
-		err := json.Unmarshal(value, &slot)
-		o.Key, o.Since, o.Count = name.Hash, millis(slot.Last), 0
-		return o, err == nil
+		slot, ok := ReadFeed(value)
+		o.Owner, o.Key = cmp.Or(slot.Source, name.Owner), cmp.Or(slot.Project, name.Hash)
+		o.Since, o.Count = slot.LastAt(), 0
+		return o, ok
 	case Throttle, Summary:
 	}
 	return o, false

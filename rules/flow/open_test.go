@@ -20,7 +20,7 @@ func TestPeopleSeeWhatIsOpen(t *testing.T) {
 		{wait, `{"started":1000,"event":"06c","entity":"qase/WEB/run/7","title":"Nightly","told":1}`,
 			Open{ID: Hash(wait)[:16], Kind: "wait", Owner: "stuck", Key: "qase/WEB/run/7", Count: 1, Title: "Nightly",
 				Event: "06c", Sent: 1}},
-		{"slot:f/qase/WEB", `{"last":1000}`,
+		{"slot:f/qase/WEB", `{"source":"qase","project":"WEB","last":1000}`,
 			Open{ID: Hash("slot:f/qase/WEB")[:16], Kind: "feed", Owner: "qase", Key: "WEB"}},
 	} {
 		c.want.Since, c.want.Due = time.UnixMilli(1000).UTC(), due
