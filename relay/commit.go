@@ -28,6 +28,7 @@ func (e *Engine) commitAll(ctx context.Context) {
 			e.commit(ctx, batch)
 		}
 		e.settle(batch)
+		e.noteSigns(ctx, batch)
 	}
 }
 

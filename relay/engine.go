@@ -65,6 +65,7 @@ type Engine struct {
 	drift      driftLog
 	waker      waker
 	openCount  openCount
+	feeds      feeds
 	silences   *silences.Register
 }
 

@@ -52,6 +52,7 @@ func (s *Set) Decide(ev *event.Event, st State) Decision {
 			d.record(*end)
 		}
 	}
+	s.noteSign(ev, st, &d)
 	d.Changes = append(v.changes, d.Changes...)
 	return d
 }

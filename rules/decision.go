@@ -176,6 +176,11 @@ type State struct {
 	// Replay is not empty for an event that is decided again: the same text for all events of one request.
 	Replay string
 
+	// Exact makes each event change its feed, so that a silence is noticed exactly at its time. Otherwise an event changes
+	// it only if IsSign is set.
+	Exact  bool
+	IsSign bool
+
 	later bool // the event came before, and what is known of its entity is newer
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"qaserelay/rules/event"
 	"qaserelay/rules/flow"
+	"qaserelay/rules/memory"
 	"qaserelay/rules/message"
 	"qaserelay/rules/value"
 )
@@ -173,39 +174,13 @@ func (p *passage) member(n Notification, first bool) member {
 	}
 	m.Actor, _ = p.view.vars["actor"].(map[string]any)
 	entity, _ := p.view.vars["entity"].(map[string]any)
-	m.Entity = smallFields(entity)
+	m.Entity = memory.SmallFields(entity)
 	previous, _ := p.view.vars["previous"].(map[string]any)
-	m.Previous = smallFields(previous)
+	m.Previous = memory.SmallFields(previous)
 	if first {
 		m.Single = &single{n.Message, n.Options, n.Fallbacks, n.EntityKey, n.Series}
 	}
 	return m
-}
-
-const (
-	maxMemberField = 300     // bytes of one field of an entity that is kept with a member
-	maxMemberBytes = 2 << 10 // of all of them
-)
-
-// smallFields returns the fields whose JSON is short, without those that the relay computes.
-func smallFields(fields map[string]any) map[string]any {
-	kept, size := map[string]any{}, 0
-	var buffer [24]string
-	for _, key := range value.AppendSortedKeys(buffer[:0], fields) {
-		v := fields[key]
-		if t, isTime := v.(time.Time); isTime {
-			v = t.Format(time.RFC3339)
-		}
-		length := len(value.AppendJSON(nil, v)) + len(key)
-		if v == nil || length > maxMemberField || size+length > maxMemberBytes {
-			continue
-		}
-		kept[key], size = v, size+length
-	}
-	if len(kept) == 0 {
-		return nil
-	}
-	return kept
 }
 
 // splitContent separates the options that say where a message goes from the mentioned people; the other content is

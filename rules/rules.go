@@ -14,6 +14,7 @@ import (
 	"qaserelay/rules/condition"
 	"qaserelay/rules/defaults"
 	"qaserelay/rules/event"
+	"qaserelay/rules/flow"
 	"qaserelay/rules/memory"
 	"qaserelay/rules/people"
 	"qaserelay/rules/template"
@@ -32,6 +33,7 @@ type Set struct {
 	refuse       refuser
 	closes       func(notifier string, options json.RawMessage, level string) bool
 	room         func(notifier string) Room
+	feeds        []flow.Expected
 }
 
 // Options are the parts of a Set beside its rules.
@@ -49,7 +51,8 @@ type Options struct {
 	// such as an alert, so that nothing may keep it back. Nil knows of no such message.
 	Closes func(notifier string, options json.RawMessage, level string) bool
 	// Room returns how much text the default digest may have for a notifier. Nil, and the zero value, is the default.
-	Room func(notifier string) Room
+	Room  func(notifier string) Room
+	Feeds []flow.Expected
 }
 
 // Rule is one compiled rule.
@@ -72,13 +75,14 @@ type RuleInfo struct {
 	When        string   `json:"when"`
 	Notifiers   []string `json:"notifiers"` // of the targets; set by [Set.Rules]
 	Stop        bool     `json:"stop,omitempty"`
+	Implicit    bool     `json:"implicit,omitempty"` // made by another key than rules
 }
 
 // NewSet makes a set of the given rules, which must not change afterwards. A rule without a condition, whose condition
 // is faulty, keeps its place, but the set must not be asked to decide.
 func NewSet(o Options, rules []*Rule) *Set {
 	s := &Set{rules: rules, settings: o.Settings, people: o.People, usesPrevious: o.UsesPrevious, plainText: o.PlainText, mask: o.Mask,
-		refuse: o.Refuse, closes: o.Closes, room: o.Room}
+		refuse: o.Refuse, closes: o.Closes, room: o.Room, feeds: o.Feeds}
 	s.index.build(rules)
 	s.defaults = defaults.Compile(o.Settings.Location, o.People)
 	return s

@@ -11,8 +11,9 @@ import (
 const summaryRest = 14 * 24 * time.Hour
 
 // Armed returns the slots that the rules need without any event, each with its value if it does not exist yet: the
-// summaries that are sent also if nothing has come.
+// summaries that are sent also if nothing has come, and the feeds that are expected from the start.
 func (s *Set) Armed(now time.Time, dry bool) (changes []Change) {
+	changes = s.armedFeeds(now, dry)
 	for _, r := range s.rules {
 		g := r.Group
 		if !r.Enabled || g == nil || !g.SendEmpty || g.At == nil || len(g.By) > 0 {

@@ -59,8 +59,10 @@ type Needs struct {
 
 // Knows reports whether a rule has slots of this name.
 func (s *Set) Knows(n flow.Name) bool {
-	r := s.ruleOf(n.Owner)
-	return r != nil && n.Kind != flow.Feed
+	if n.Kind == flow.Feed {
+		return s.feedNamed(n.Owner) != nil
+	}
+	return s.ruleOf(n.Owner) != nil
 }
 
 // Needs returns what [Set.Wake] will read for a slot.
@@ -94,6 +96,8 @@ func (s *Set) Wake(w Woken, st State) (d Decision) {
 		wake.wait()
 	case flow.Summary:
 		wake.summary()
+	case flow.Feed:
+		wake.feed()
 	}
 	return d
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"qaserelay/cmd/qase-relay/report"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/config"
+	"qaserelay/rules"
 	"qaserelay/rules/diag"
 )
 
@@ -141,7 +143,8 @@ type counts struct {
 }
 
 func countsOf(cfg *config.Config) *counts {
-	return &counts{Rules: len(cfg.Rules.Names()), Notifiers: len(cfg.Notifiers), Sources: len(cfg.Sources)}
+	written := slices.DeleteFunc(cfg.Rules.Rules(), func(r rules.RuleInfo) bool { return r.Implicit })
+	return &counts{Rules: len(written), Notifiers: len(cfg.Notifiers), Sources: len(cfg.Sources)}
 }
 
 func newCheckResult(name string, cfg *config.Config, problems diag.Problems) checkResult {

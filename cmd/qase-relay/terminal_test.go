@@ -66,6 +66,9 @@ func rudeEvents(t *testing.T) (bodies []string) {
 		bodies = append(bodies, string(body))
 	}
 	for _, e := range catalog.All() {
+		if e.Entity == "relay" { // which is not accepted from outside
+			continue
+		}
 		var ev map[string]any
 		if err := json.Unmarshal(e.Example, &ev); err != nil {
 			t.Fatal(err)

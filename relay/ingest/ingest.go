@@ -122,6 +122,9 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (id string, dupli
 		return "", false, refused
 	}
 	ev, err := event.Parse(source.Name, body, h.o.Now())
+	if err == nil {
+		err = event.CheckOutside(ev)
+	}
 	if err != nil {
 		return "", false, &refusal{status: http.StatusBadRequest, kind: "bad event", public: err.Error()}
 	}

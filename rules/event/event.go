@@ -127,6 +127,17 @@ func Parse(source string, body []byte, receivedAt time.Time) (*Event, error) {
 	return ev, nil
 }
 
+// RelayPrefix begins the names of events that the relay makes itself.
+const RelayPrefix = "relay."
+
+// CheckOutside returns an error for an event that only the relay itself makes.
+func CheckOutside(ev *Event) error {
+	if strings.HasPrefix(ev.Name, RelayPrefix) {
+		return fmt.Errorf("%q is an event of the relay itself, which is not accepted from outside", value.Shorten(ev.Name, 60))
+	}
+	return nil
+}
+
 // timestamp reads Unix seconds or milliseconds, or a date, and returns seconds; 0 for anything else.
 func timestamp(v any) int64 {
 	if n, isNumber := wholeNumber(v); isNumber {

@@ -2,8 +2,35 @@ package flow
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
+
+	"qaserelay/rules/flow/window"
 )
+
+// Expected is a source whose projects are expected to send events.
+type Expected struct {
+	Source   string
+	Every    time.Duration
+	In       *window.Window // only its open time counts; nil for all
+	Events   []string       // the events that count; none means all
+	Projects []string       // the projects that are expected from the start; others are once they have sent an event
+	Only     bool           // no other projects are expected
+	Repeat   time.Duration  // the silence is told again after so long; zero tells it once
+}
+
+// Expects reports whether events of a project are expected.
+func (f *Expected) Expects(project string) bool {
+	return project != "" && (!f.Only || slices.Contains(f.Projects, project))
+}
+
+// SilentFrom returns when a feed counts as silent without a further event.
+func (f *Expected) SilentFrom(last time.Time) time.Time {
+	if f.In != nil {
+		return f.In.Add(last, f.Every)
+	}
+	return last.Add(f.Every)
+}
 
 // FeedSlot is the value of a feed: a project of a source from which events are expected. Times are in Unix milliseconds.
 type FeedSlot struct {

@@ -7,5 +7,6 @@ type (
 	RuleSpec     = ruleSpec
 	WindowSpec   = windowSpec
 	ActiveSpec   = activeSpec
+	ExpectSpec   = expectSpec
 	AfterSpec    = afterSpec
 )

@@ -133,10 +133,13 @@ func (g *schemaMaker) key(t reflect.Type, path string) js {
 		return js{"type": "object", "additionalProperties": g.object(reflect.TypeFor[rulefile.WindowSpec](), "windows.*")}
 	case "rules[].active":
 		return js{"anyOf": []js{{"type": "string"}, g.object(reflect.TypeFor[rulefile.ActiveSpec](), path)}}
+	case "sources[].expect_every":
+		return js{"anyOf": []js{g.value(reflect.TypeFor[time.Duration](), path),
+			g.object(reflect.TypeFor[rulefile.ExpectSpec](), path)}}
 	case "rules[].after":
 		return js{"anyOf": []js{g.value(reflect.TypeFor[time.Duration](), path),
 			g.object(reflect.TypeFor[rulefile.AfterSpec](), path)}}
-	case "rules[].notify", "rules[].after.escalate[].notify":
+	case "rules[].notify", "rules[].after.escalate[].notify", "sources[].expect_every.notify":
 		return js{"$ref": "#/definitions/notify"}
 	case "tests[].payload", "tests[].given[].payload", "tests[].steps[].payload":
 		return js{"type": "object"}

@@ -90,6 +90,14 @@ func schemaWords() map[string]word {
 		"sources[].allow_from": "Addresses or networks that may post. Default: all.",
 		"sources[].api_token":  "Token for the Qase API, from which the relay reads details that events leave out.",
 		"sources[].api_url":    "Base of the Qase API.",
+		"sources[].expect_every": "Longest time without an event of a project, such as 26h; then the relay makes the event " +
+			"relay.silent. Default: none.",
+		"sources[].expect_every.every":    "Longest time without an event.",
+		"sources[].expect_every.in":       "Name of a window below windows; only its time counts.",
+		"sources[].expect_every.events":   "Events that count. Default: all.",
+		"sources[].expect_every.projects": "Projects that are expected to send events. Default: those of the source, or all that have sent one.",
+		"sources[].expect_every.repeat":   "Time after which a silence is told again. Default: it is told once.",
+		"sources[].expect_every.notify":   "Notifiers of relay.silent and relay.resumed, beside the rules.",
 
 		"people[].name":      "Name to show.",
 		"people[].email":     "Email address in Qase.",

@@ -172,13 +172,16 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	notifiers, table := parseNotifiers(documents, o.Kinds, c)
 	parsed := parseRules(documents, table, c)
 	checkFormerNames(documents, parsed)
+	feeds, ofFeeds := parseFeeds(documents, table, c)
 	if len(parsed) == 0 && len(documents) > 0 && r.yaml.Problems.Err() == nil {
 		documents[0].Report(nil, diag.Warning, "there are no rules, so nothing will ever be sent", "add rules:")
 	}
 	set := rules.NewSet(rules.Options{
 		Settings: settings, People: directory, UsesPrevious: c.usesPrevious, PlainText: c.plainText(o.Kinds), Mask: maskOf(notifiers, o.Kinds),
 		Refuse: refuseOf(notifiers, o.Kinds), Closes: closesOf(notifiers, o.Kinds), Room: roomOf(notifiers, o.Kinds),
-	}, rulesOf(parsed))
+		Feeds: feeds,
+	}, rulesOf(append(ofFeeds, parsed...)))
+	warnOfFeeds(documents, set, feeds, rulesOf(append(ofFeeds, parsed...)))
 	config := &Config{Settings: settings, Sources: sources, Notifiers: notifiers, Rules: set}
 	tests := parseTests(documents, config, table)
 	places := placesOf(table)

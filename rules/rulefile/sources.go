@@ -27,6 +27,7 @@ type sourceSpec struct {
 	AllowFrom []yamldoc.Text `yaml:"allow_from"`
 	APIToken  string         `yaml:"api_token" secret:"true"`
 	APIURL    yamldoc.Text   `yaml:"api_url"`
+	Expect    yamldoc.Raw    `yaml:"expect_every"`
 }
 
 func parseSources(documents []*document, lookupEnv func(string) (string, bool)) []rules.Source {

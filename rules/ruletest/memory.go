@@ -74,7 +74,7 @@ func (m *Memory) Arm(set *rules.Set, now time.Time) {
 
 // State returns the state for a decision about the next event, at a time.
 func (m *Memory) State(now time.Time) rules.State {
-	return rules.State{Now: now, Silences: m.Silences, EventID: fmt.Sprintf("event-%d", m.ids+1),
+	return rules.State{Now: now, Exact: true, Silences: m.Silences, EventID: fmt.Sprintf("event-%d", m.ids+1),
 		Get: func(key string) ([]byte, error) { return m.get(key, now), nil }}
 }
 

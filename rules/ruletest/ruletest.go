@@ -236,7 +236,7 @@ func Cover(set *rules.Set, results []Result) Coverage {
 	sum := Coverage{Missing: []string{}}
 	for _, r := range set.Rules() {
 		switch {
-		case !r.Enabled:
+		case !r.Enabled || r.Implicit:
 			continue
 		case matched[r.Name]:
 			sum.Covered++
