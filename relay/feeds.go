@@ -9,6 +9,7 @@ import (
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
+	"qaserelay/rules/flow"
 )
 
 // feeds remembers when the feed of each source and project was stored last, so that few events store it again. Its
@@ -35,7 +36,7 @@ func (f *feeds) isSign(cfg *config.Config, p *pendingEvent) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	last := f.stored[feed{p.event.Source, p.event.Project}]
-	return p.event.ReceivedAt.Sub(last) >= every/rules.FeedShare
+	return p.event.ReceivedAt.Sub(last) >= every/flow.Share
 }
 
 // noteStored notes that the feed of an event was stored.

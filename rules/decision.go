@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"qaserelay/rules/flow"
 	"qaserelay/rules/message"
 	"qaserelay/rules/silence"
 )
@@ -72,7 +73,7 @@ type Result struct {
 	// be reached.
 	Notes []string `json:"notes,omitempty"`
 	// Flow is what the stages of time did, in their order.
-	Flow []Stage `json:"flow,omitempty"`
+	Flow []flow.Stage `json:"flow,omitempty"`
 }
 
 // noRecipient begins the notes that say why a notifier gets no message for lack of recipients.

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"qaserelay/rules/condition"
 	"qaserelay/rules/event"
@@ -46,7 +44,7 @@ func (w *waking) digest() {
 		n = w.composeDigest(&slot, members, &result)
 	}
 	text := fmt.Sprintf("digest %s of %s goes out", slot.ID, plural(slot.Count, "message", "messages")) + w.asked()
-	result.Flow = append(result.Flow, Stage{Stage: "group", Text: text, Key: strings.Join(slot.By, ", "), Slot: slot.ID})
+	result.Flow = append(result.Flow, flow.Stage{Stage: "group", Text: text, Key: strings.Join(slot.By, ", "), Slot: slot.ID})
 	if w.rule != nil && !w.rule.Enabled {
 		n.Cancelled = "the rule " + w.rule.Name + " is disabled"
 	}
@@ -357,39 +355,17 @@ func (d *digestWriter) renderDefault(part string, t *template.Template, vars map
 	return text
 }
 
-// Room is the greatest length of a text for a notifier.
-type Room struct {
-	Most  int
-	Line  int  // what the layout adds to each line
-	Bytes bool // it is counted in bytes of UTF-8, else in units of UTF-16
-}
-
 // defaultRoom is for notifiers without a limit of their own.
 const defaultRoom = 100_000
 
 // roomFor returns the room for the default digest.
-func (w *waking) roomFor(notifier string) Room {
+func (w *waking) roomFor(notifier string) flow.Room {
 	if w.room != nil {
 		if own := w.room(notifier); own.Most > 0 {
 			return own
 		}
 	}
-	return Room{Most: defaultRoom}
-}
-
-// size returns the length of Markdown, in which the characters are counted that become longer in HTML and the like.
-func (r Room) size(text string) (n int) {
-	for _, c := range text {
-		switch {
-		case strings.ContainsRune("&<>", c):
-			n += len("&amp;")
-		case r.Bytes:
-			n += utf8.RuneLen(c)
-		default:
-			n += utf16.RuneLen(c)
-		}
-	}
-	return n
+	return flow.Room{Most: defaultRoom}
 }
 
 // maxLineTitle is how many characters of the title of a member are in its line.
@@ -407,7 +383,7 @@ func (d *digestWriter) defaultBody() string {
 	shown := 0
 	for i := range d.members {
 		line := d.line(&d.members[i])
-		if left -= room.size(line) + room.Line; left < 0 {
+		if left -= room.Size(line) + room.Line; left < 0 {
 			break
 		}
 		out.WriteString(line)

@@ -28,7 +28,7 @@ func (w *waking) drop() {
 		name = w.rule.Name
 	}
 	result := Result{Rule: name, Outcome: Dropped}
-	stage := Stage{Stage: "after", Text: "dropped by " + w.author(), Slot: flow.ID(w.Key)}
+	stage := flow.Stage{Stage: "after", Text: "dropped by " + w.author(), Slot: flow.ID(w.Key)}
 	switch w.name.Kind {
 	case flow.Digest:
 		slot, _ := flow.ReadDigest(w.Value)
@@ -46,6 +46,6 @@ func (w *waking) drop() {
 	default:
 		return
 	}
-	w.decision.Row.Kind, result.Flow = RowDropped, []Stage{stage}
+	w.decision.Row.Kind, result.Flow = RowDropped, []flow.Stage{stage}
 	w.decision.record(result)
 }

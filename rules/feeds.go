@@ -15,12 +15,8 @@ const (
 	ResumedEvent = "relay.resumed"
 )
 
-const (
-	// feedRest is how long a silent feed is kept without an event.
-	feedRest = 90 * 24 * time.Hour
-	// FeedShare is the part of the expected time within which a further event does not change the feed.
-	FeedShare = 20
-)
+// feedRest is how long a silent feed is kept without an event.
+const feedRest = 90 * 24 * time.Hour
 
 // feedOf returns the feed of an event, or nil if the event is no sign of life of one.
 func (s *Set) feedOf(ev *event.Event) *flow.Expected {
@@ -66,15 +62,7 @@ func (s *Set) TouchFeed(ev *event.Event, value []byte, st State) (c Change, ok b
 	if !known {
 		slot = flow.FeedSlot{Source: ev.Source, Project: ev.Project}
 	}
-	slot.Last, slot.Event, slot.Never = st.Now.UnixMilli(), ev.Name, false
-	due := f.SilentFrom(st.Now)
-	if !st.Exact { // further events do not change the slot for a while
-		due = due.Add(f.Every / FeedShare)
-	}
-	if slot.Silent != 0 {
-		slot.Resumed, due = true, st.Now
-	}
-	slot.Due = due.UnixMilli()
+	due := slot.Touch(f, ev.Name, st.Now, st.Exact)
 	return Change{Key: FeedKey(ev.Source, ev.Project, st.Dry), Value: flow.Encode(slot), Due: due}, true
 }
 
@@ -172,17 +160,8 @@ func (w *waking) postponed(d *Decision) (next time.Time) {
 
 // feedEvent returns the event about a feed.
 func (w *waking) feedEvent(name string, f *flow.Expected, slot *flow.FeedSlot) *event.Event {
-	now, last := w.state.Now, slot.LastAt().In(w.settings.Location)
-	silent := now.Sub(last)
-	payload := map[string]any{"source": slot.Source, "project": slot.Project, "last_event_at": last.Format(time.RFC3339),
-		"last_event": slot.Event, "every": value.HumanDuration(f.Every)}
-	if slot.Never {
-		payload["last_event"], payload["last_event_at"] = nil, nil
-	}
-	if slot.Resumed {
-		silent = last.Sub(slot.SilentAt()) + f.Every
-	}
-	payload["silent_for"] = int(max(0, silent).Seconds())
+	now := w.state.Now
+	payload := slot.Payload(f, now, w.settings.Location)
 	body := value.JSONText(map[string]any{"event_name": name, "timestamp": int(now.Unix()), "payload": payload,
 		"team_member_id": 0, "project_code": slot.Project})
 	ev, err := event.Parse(slot.Source, []byte(body), now)

@@ -251,26 +251,10 @@ func (p *passage) noteOnce(notes []string) {
 
 // noteDigest notes the place of a member in its digest.
 func (p *passage) noteDigest(slot *flow.DigestSlot) {
-	text := fmt.Sprintf("%s of digest %s to %s, goes out at %s", ordinal(slot.Count), slot.ID, slot.Notifier,
+	text := fmt.Sprintf("%s of digest %s to %s, goes out at %s", value.Ordinal(slot.Count), slot.ID, slot.Notifier,
 		p.clock(slot.DueAt()))
 	p.note("group", text, slot.By, slot.DueAt())
 	p.result.Flow[len(p.result.Flow)-1].Slot = slot.ID
-}
-
-// ordinal returns 1 as 1st.
-func ordinal(n int) string {
-	end := "th"
-	if n/10%10 != 1 {
-		switch n % 10 {
-		case 1:
-			end = "st"
-		case 2:
-			end = "nd"
-		case 3:
-			end = "rd"
-		}
-	}
-	return strconv.Itoa(n) + end
 }
 
 // vars returns the member as an element of .events.

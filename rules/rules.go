@@ -32,7 +32,7 @@ type Set struct {
 	mask         func(notifier string, options json.RawMessage) json.RawMessage
 	refuse       refuser
 	closes       func(notifier string, options json.RawMessage, level string) bool
-	room         func(notifier string) Room
+	room         func(notifier string) flow.Room
 	feeds        []flow.Expected
 }
 
@@ -51,7 +51,7 @@ type Options struct {
 	// such as an alert, so that nothing may keep it back. Nil knows of no such message.
 	Closes func(notifier string, options json.RawMessage, level string) bool
 	// Room returns how much text the default digest may have for a notifier. Nil, and the zero value, is the default.
-	Room  func(notifier string) Room
+	Room  func(notifier string) flow.Room
 	Feeds []flow.Expected
 }
 

@@ -209,30 +209,12 @@ func (p *passage) clock(t time.Time) string {
 
 // note records what a stage did.
 func (p *passage) note(stage, text string, key []string, due time.Time) {
-	one := Stage{Stage: stage, Text: text, Key: strings.Join(key, ", ")}
+	one := flow.Stage{Stage: stage, Text: text, Key: strings.Join(key, ", ")}
 	if !due.IsZero() {
 		due = due.UTC().Round(0)
 		one.Due = &due
 	}
 	p.result.Flow = append(p.result.Flow, one)
-}
-
-// Stage is what one stage did with the messages of a rule.
-type Stage struct {
-	Stage string     `json:"stage"` // throttle, active, group, after or silence
-	Text  string     `json:"text"`  // for people
-	Key   string     `json:"key,omitempty"`
-	Due   *time.Time `json:"due,omitempty"`
-	// Slot is the id of the digest or wait, by which a relay can show it.
-	Slot string `json:"slot,omitempty"`
-}
-
-// String returns the stage as one line.
-func (s Stage) String() string {
-	if s.Key == "" {
-		return s.Stage + ": " + s.Text
-	}
-	return s.Stage + " " + s.Key + ": " + s.Text
 }
 
 // suppress sets how many messages were held back before this one.

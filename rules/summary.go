@@ -95,7 +95,7 @@ func (w *waking) summary() {
 		Target: slot.Target, Notifier: slot.Notifier, Options: slot.Options, Person: slot.Person, Level: message.Info,
 		Source: slot.Source, Project: slot.Project, Several: true}
 	result := Result{Rule: r.Name, Outcome: Matched}
-	result.Flow = []Stage{{Stage: "group", Text: "nothing has come since the summary before", Slot: digest.ID}}
+	result.Flow = []flow.Stage{{Stage: "group", Text: "nothing has come since the summary before", Slot: digest.ID}}
 	w.decision.Notifications = []Notification{w.composeDigest(&digest, nil, &result)}
 	w.decision.Row = w.digestRow(&digest, nil)
 	w.decision.record(result)

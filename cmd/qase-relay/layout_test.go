@@ -43,7 +43,7 @@ func mayImport() map[string][]string {
 		"rules/diag":        {},
 		"rules/value":       {},
 		"rules/budget":      {},
-		"rules/flow":        {"rules/flow/window"},
+		"rules/flow":        {"rules/flow/window", "rules/value"},
 		"rules/flow/window": {"rules/catalog"},
 		"rules/event":       {"rules/catalog", "rules/value"},
 		"rules/hints":       {"rules/catalog", "rules/condition", "rules/event", "rules/memory", "rules/value"},

@@ -98,7 +98,7 @@ func Kinds(ks []notifiers.Kind) map[string]rulefile.Kind {
 				return err
 			},
 			Warn: warn(k), Advise: advise(k), Jointly: k.Jointly, Refuse: refuse(k), Closes: k.Closes,
-			Room:      rules.Room{Most: k.Digest.Max, Line: k.Digest.Line, Bytes: k.Digest.Unit == notifiers.Bytes},
+			Room:      flow.Room{Most: k.Digest.Max, Line: k.Digest.Line, Bytes: k.Digest.Unit == notifiers.Bytes},
 			PlainText: func(markdown string) string { return markup.PlainBody(markdown, maxPlainText) },
 		}
 	}

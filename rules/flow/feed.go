@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"qaserelay/rules/flow/window"
+	"qaserelay/rules/value"
 )
 
 // Expected is a source whose projects are expected to send events.
@@ -60,3 +61,37 @@ func (s *FeedSlot) SilentAt() time.Time { return millis(s.Silent) }
 
 // DueAt returns when the feed is looked at, or the zero time.
 func (s *FeedSlot) DueAt() time.Time { return millis(s.Due) }
+
+// Share is the part of the expected time within which a further event does not change a feed.
+const Share = 20
+
+// Touch notes an event that came, and returns when the feed is looked at next. Unless exact is set, further events do not
+// change the slot for a while.
+func (s *FeedSlot) Touch(f *Expected, event string, now time.Time, exact bool) (due time.Time) {
+	s.Last, s.Event, s.Never = now.UnixMilli(), event, false
+	due = f.SilentFrom(now)
+	if !exact {
+		due = due.Add(f.Every / Share)
+	}
+	if s.Silent != 0 {
+		s.Resumed, due = true, now
+	}
+	s.Due = due.UnixMilli()
+	return due
+}
+
+// Payload returns the payload of the event about the feed. Times are in a zone.
+func (s *FeedSlot) Payload(f *Expected, now time.Time, zone *time.Location) map[string]any {
+	last := s.LastAt().In(zone)
+	silent := now.Sub(last)
+	payload := map[string]any{"source": s.Source, "project": s.Project, "last_event_at": last.Format(time.RFC3339),
+		"last_event": s.Event, "every": value.HumanDuration(f.Every)}
+	if s.Never {
+		payload["last_event"], payload["last_event_at"] = nil, nil
+	}
+	if s.Resumed {
+		silent = last.Sub(s.SilentAt()) + f.Every
+	}
+	payload["silent_for"] = int(max(0, silent).Seconds())
+	return payload
+}

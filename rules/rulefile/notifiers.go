@@ -15,6 +15,7 @@ import (
 	"qaserelay/rules"
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/flow"
 	"qaserelay/rules/value"
 	"qaserelay/rules/yamldoc"
 )
@@ -118,12 +119,12 @@ func closesOf(all []Notifier, kinds map[string]Kind) func(notifier string, optio
 }
 
 // roomOf returns a function that returns the room for the default digest of a notifier.
-func roomOf(all []Notifier, kinds map[string]Kind) func(notifier string) rules.Room {
-	byName := map[string]rules.Room{}
+func roomOf(all []Notifier, kinds map[string]Kind) func(notifier string) flow.Room {
+	byName := map[string]flow.Room{}
 	for _, n := range all {
 		byName[n.Name] = kinds[n.Type].Room
 	}
-	return func(notifier string) rules.Room { return byName[notifier] }
+	return func(notifier string) flow.Room { return byName[notifier] }
 }
 
 // placesOf returns the positions of the notifiers by name.

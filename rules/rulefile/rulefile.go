@@ -14,6 +14,7 @@ import (
 	"qaserelay/rules"
 	"qaserelay/rules/condition"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/flow"
 	"qaserelay/rules/people"
 	"qaserelay/rules/rulefile/wished"
 	"qaserelay/rules/template"
@@ -66,7 +67,7 @@ type Kind struct {
 	// closes alerts, so that no message may be held back or joined with others. It may be nil.
 	Closes func(config any, defaults, own json.RawMessage, level string) bool
 	// Room is how much text the default digest may have; the zero value is the default of the rules.
-	Room rules.Room
+	Room flow.Room
 }
 
 // Config is the configuration in a set of rules files. It is not changed after Parse.

@@ -129,7 +129,7 @@ func timedOutcome(o rules.Outcome) string {
 }
 
 // printFlow prints what each stage of time did with the messages of a rule.
-func printFlow(s *terminal.Screen, stages []rules.Stage) {
+func printFlow(s *terminal.Screen, stages []flow.Stage) {
 	for _, one := range stages {
 		for i, line := range terminal.Sentences(s, one.String(), 8) {
 			mark := "  "
