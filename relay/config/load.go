@@ -15,6 +15,7 @@ import (
 	"qaserelay/notifiers/markup"
 	"qaserelay/rules"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/flow"
 	"qaserelay/rules/lint"
 	"qaserelay/rules/rulefile"
 )

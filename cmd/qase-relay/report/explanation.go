@@ -11,6 +11,7 @@ import (
 	"qaserelay/relay/admin/desk"
 	"qaserelay/rules"
 	"qaserelay/rules/condition"
+	"qaserelay/rules/flow"
 	"qaserelay/rules/message"
 )
 
