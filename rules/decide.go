@@ -108,13 +108,3 @@ func (s *Set) notify(r *Rule, targets []*Target, v *view, result *Result) (all [
 	}
 	return all
 }
-
-// record appends a result. Of the rules without a match it keeps only the first maxRecorded.
-func (d *Decision) record(r Result) {
-	if r.Outcome == NotMatched && len(r.Flow) == 0 && len(r.Notes) == 0 {
-		if d.NotMatched++; d.NotMatched > maxRecorded {
-			return
-		}
-	}
-	d.Results = append(d.Results, r)
-}

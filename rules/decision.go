@@ -211,3 +211,13 @@ type Item struct {
 	Event string // the id of its event; empty is the event of the decision
 	Data  []byte
 }
+
+// record appends a result. Of the rules without a match it keeps only the first maxRecorded.
+func (d *Decision) record(r Result) {
+	if r.Outcome == NotMatched && len(r.Flow) == 0 && len(r.Notes) == 0 {
+		if d.NotMatched++; d.NotMatched > maxRecorded {
+			return
+		}
+	}
+	d.Results = append(d.Results, r)
+}

@@ -22,7 +22,7 @@ const feedRest = 90 * 24 * time.Hour
 func (s *Set) feedOf(ev *event.Event) *flow.Expected {
 	for i := range s.feeds {
 		f := &s.feeds[i]
-		if f.Source == ev.Source && f.Expects(ev.Project) && (len(f.Events) == 0 || slices.Contains(f.Events, ev.Name)) {
+		if event.CheckOutside(ev) == nil && f.Source == ev.Source && f.Expects(ev.Project) && (len(f.Events) == 0 || slices.Contains(f.Events, ev.Name)) {
 			return f
 		}
 	}

@@ -144,6 +144,7 @@ func TestEveryCallGetsItsStatus(t *testing.T) {
 		{"half of a JSON object", hook("new", goodBody[:50]), 400, "ends in the middle"},
 		{"a JSON array", hook("new", "[]"), 400, "want an object"},
 		{"no event_name", hook("new", `{"payload":{}}`), 400, "event_name"},
+		{"an event of the relay", hook("new", `{"event_name":"relay.silent","payload":{}}`), 400, "relay itself"},
 		{"a payload that is no object", hook("new", `{"event_name":"run.completed","payload":[]}`), 400, "payload"},
 		{"a body that is too large", hook("new", long), 413, "too large"},
 		{"a body that is too large and does not say so", request{method: "POST", path: "/webhooks/qase", secret: "new", body: long, chunked: true}, 413,
