@@ -54,3 +54,36 @@ rules: [{name: all, when: "true", notify: [ops]}]
 		t.Errorf("%+v, %v", r, err)
 	}
 }
+
+func TestABacktestCountsWhatIsDueAtATime(t *testing.T) {
+	cfg, problems := lint.Parse([]yamldoc.File{{Name: terminal.DefaultRules, Data: []byte(`
+notifiers: [{name: ops, type: http, url: "http://127.0.0.1:1/"}]
+rules:
+  - {name: grp, when: event_name == "run.completed", group: {wait: 1h}, notify: [ops]}
+  - {name: hang, when: event_name == "run.started", after: 4h, unless: event_name == "run.aborted", notify: [ops]}
+`)}}, testOptions())
+	if cfg == nil {
+		t.Fatal(problems)
+	}
+	line := func(at, name string, id int, decided string) string {
+		return fmt.Sprintf(`{"id":"%013d","received_at":"2026-01-01T%s:00Z","source":"qase","project":"WEB","event_name":%q,`+
+			`"body":{"event_name":%[3]q,"payload":{"id":%[1]d},"project_code":"WEB"}%s}`+"\n", id, at, name, decided)
+	}
+	const before = `,"decided":{"matched":["grp"],"messages":[{"rule":"grp","notifier":"ops","title":"t"}]}`
+	lines := bytes.NewBufferString(line("00:00", "run.completed", 1, before) + line("00:10", "run.completed", 2, before) +
+		line("00:20", "run.started", 3, "") + line("03:00", "run.started", 4, "") + line("05:00", "run.completed", 5, before))
+	r, err := backtest.Run(t.Context(), readLines(lines), backtest.Options{Rules: cfg.Rules, Examples: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	titles := map[string][]string{}
+	for _, x := range r.Examples {
+		titles[x.Rule] = x.Titles
+	}
+	if r.Messages != 2 || fmt.Sprint(titles["grp"]) != "[2 × grp in WEB]" || len(titles["hang"]) != 1 {
+		t.Errorf("%d messages: %v", r.Messages, titles)
+	}
+	if r.Added != 2 || r.Removed != 3 || r.Open["digest"] != 1 || r.Open["wait"] != 1 {
+		t.Errorf("added %d, removed %d, open %v", r.Added, r.Removed, r.Open)
+	}
+}

@@ -47,7 +47,10 @@ func Run(ctx context.Context, events History, o Options) (*Report, error) {
 			o.Progress(b.report.Events)
 		}
 	}
-	b.report.Forgot = b.now.memory.Dropped
+	b.report.Forgot, b.report.Open = b.now.memory.Dropped, map[string]int{}
+	for kind, n := range b.now.memory.Open() {
+		b.report.Open[kind.Text()] = n
+	}
 	b.report.finish()
 	return b.report, nil
 }
@@ -63,7 +66,10 @@ type backtest struct {
 // add decides on one event. A replay is left out: the event that it repeats is in the history. So is an event that the
 // relay has made, since the events that it is about are.
 func (b *backtest) add(e desk.Exported) {
-	if e.Kind != "" {
+	if e.Kind != "" { // what the rules would make at that time comes from the events that it is about
+		if before := recorded(e.Decided); before != nil && b.before == nil {
+			b.report.countLate(before.messages, false)
+		}
 		return
 	}
 	if e.ReplayOf != "" {
@@ -79,9 +85,13 @@ func (b *backtest) add(e desk.Exported) {
 		b.report.Unreadable++
 		return
 	}
-	now, before := outcomeOf(b.now.decide(ev)), recorded(e.Decided)
+	decision, late := b.now.decide(ev)
+	b.report.countLate(late, true)
+	now, before := outcomeOf(decision), recorded(e.Decided)
 	if b.before != nil {
-		before = outcomeOf(b.before.decide(ev))
+		decision, late = b.before.decide(ev)
+		b.report.countLate(late, false)
+		before = outcomeOf(decision)
 	}
 	b.report.add(e, now, before)
 }
@@ -90,11 +100,24 @@ func (b *backtest) add(e desk.Exported) {
 type decider struct {
 	rules  *rules.Set
 	memory ruletest.Memory
+	armed  bool
 }
 
-func (d *decider) decide(ev *event.Event) rules.Decision {
-	decision, _ := d.memory.Decide(d.rules, ev, ev.ReceivedAt)
-	return decision
+// decide returns the decision on an event, and the messages that were due until then: digests, reminders and the like.
+func (d *decider) decide(ev *event.Event) (decision rules.Decision, late []message) {
+	if !d.armed {
+		d.memory.Arm(d.rules, ev.ReceivedAt)
+		d.armed = true
+	}
+	decision, wakes := d.memory.Decide(d.rules, ev, ev.ReceivedAt)
+	for _, w := range wakes {
+		for _, n := range w.Decision.Notifications {
+			if n.Cancelled == "" {
+				late = append(late, message{n.Rule, n.Notifier, n.Title})
+			}
+		}
+	}
+	return decision, late
 }
 
 // outcome is a decision in short. A nil one is not known.
@@ -110,12 +133,11 @@ type message struct{ rule, notifier, title string }
 func outcomeOf(d rules.Decision) *outcome {
 	o := &outcome{failed: map[string]string{}}
 	for _, r := range d.Results {
-		switch r.Outcome {
-		case rules.Matched, rules.NoRecipients, rules.Silenced:
-			o.matched = append(o.matched, r.Rule)
-		case rules.Failed:
+		switch {
+		case r.Outcome == rules.Failed:
 			o.failed[r.Rule] = r.Reason
-		case rules.NotMatched, rules.Disabled, rules.Stopped:
+		case r.Outcome.IsMatch():
+			o.matched = append(o.matched, r.Rule)
 		}
 	}
 	for _, n := range d.Notifications {

@@ -25,12 +25,14 @@ type Report struct {
 	Added      int              `json:"added"`   // messages that were not sent before
 	Removed    int              `json:"removed"` // messages that were
 	Forgot     bool             `json:"forgot"`  // there was more state than fits
+	Open       map[string]int   `json:"open"`    // slots that are due after the last event, by kind
 	PerRule    []*RuleCount     `json:"rules"`
 	PerWay     []*NotifierCount `json:"notifiers"`
 	Examples   []*Examples      `json:"examples"`
 	Changes    []Change         `json:"changes"` // the first of each kind and rule
 
-	limit   int // of examples of each kind
+	limit   int             // of examples of each kind
+	late    map[message]int // messages that were due at a time: those of the rules less those before; without titles
 	changed map[[2]string]int
 }
 
@@ -134,8 +136,44 @@ func (r *Report) change(kind string, e desk.Exported, m message) {
 	}
 }
 
+// countLate counts messages that were due at a time, which are compared by their numbers: they follow from several events.
+func (r *Report) countLate(all []message, now bool) {
+	if r.late == nil {
+		r.late = map[message]int{}
+	}
+	for _, m := range all {
+		key := message{rule: m.rule, notifier: m.notifier}
+		if !now {
+			r.late[key]--
+			r.notifier(m.notifier).Before++
+			continue
+		}
+		r.late[key]++
+		r.Messages++
+		r.notifier(m.notifier).Messages++
+		r.example(m)
+	}
+}
+
+// compareLate adds the differences in the numbers of these messages, if there is anything to compare them with.
+func (r *Report) compareLate() {
+	if r.Compared == 0 {
+		return
+	}
+	for m, n := range r.late {
+		if n > 0 {
+			r.Added += n
+			r.notifier(m.notifier).Added += n
+		} else {
+			r.Removed -= n
+			r.notifier(m.notifier).Removed -= n
+		}
+	}
+}
+
 // finish sorts the report by importance.
 func (r *Report) finish() {
+	r.compareLate()
 	if r.Against == "" && r.Compared > 0 {
 		r.Against = Recorded
 	}

@@ -2,11 +2,15 @@ package report
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/backtest"
+	"qaserelay/rules/flow"
 )
 
 // PrintBacktest prints the report of a backtest, and examples of messages if asked.
@@ -166,6 +170,17 @@ func (r backtestPrinter) conclusion() string {
 		r.Against, terminal.Plural(r.Added, "message"), r.Removed, terminal.Plural(gains, "event"), losses)
 }
 
+// open returns the slots that are still due at the end, such as "3 digests, 12 waits".
+func (r backtestPrinter) open() string {
+	var parts []string
+	for _, kind := range slices.Sorted(maps.Keys(r.Open)) {
+		if kind != flow.Feed.Text() {
+			parts = append(parts, terminal.Plural(r.Open[kind], kind))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
 func (r backtestPrinter) notes() (notes []string) {
 	switch {
 	case r.Compared == 0:
@@ -177,6 +192,9 @@ func (r backtestPrinter) notes() (notes []string) {
 	if r.Against == backtest.Recorded {
 		notes = append(notes, "Facts from before the first event, and from the Qase API, are missing here, "+
 			"so entity and previous may hold less.")
+	}
+	if open := r.open(); open != "" {
+		notes = append(notes, "Still open at the end: "+open+". Windows that were open before the first event are not known.")
 	}
 	if r.Forgot {
 		notes = append(notes, "The state did not fit in memory, so entities without recent events were forgotten.")
