@@ -67,7 +67,7 @@ rules:
 	}
 	line := func(at, name string, id int, decided string) string {
 		return fmt.Sprintf(`{"id":"%013d","received_at":"2026-01-01T%s:00Z","source":"qase","project":"WEB","event_name":%q,`+
-			`"body":{"event_name":%[3]q,"payload":{"id":%[1]d},"project_code":"WEB"}%s}`+"\n", id, at, name, decided)
+			`"body":{"event_name":%[3]q,"payload":{"id":%[1]d},"project_code":"WEB"}%[4]s}`+"\n", id, at, name, decided)
 	}
 	const before = `,"decided":{"matched":["grp"],"messages":[{"rule":"grp","notifier":"ops","title":"t"}]}`
 	lines := bytes.NewBufferString(line("00:00", "run.completed", 1, before) + line("00:10", "run.completed", 2, before) +
