@@ -87,59 +87,61 @@ var (
 	keyPattern    = regexp.MustCompile(`(?:^|[\s{,\[-])["']?([A-Za-z][\w.-]*)["']?\s*:(?:\s+|$)`)
 	variable      = regexp.MustCompile(`\$\{\w+\}|(\$\{\w+:-)([^\s"']*)\}`)
 	variableAhead = regexp.MustCompile(`^\$\{\w+\}`)
-	urlPattern    = regexp.MustCompile(`https?://([^/\s"'@]*@)?[^/\s"',}\]]*((?:\{\{.*?\}\}|\$\{\w+\}|[^\s"',}\]{])*)`)
-	below         = regexp.MustCompile(`^\s*([|>][-+0-9]*)?\s*(#(\s.*)?)?$`) // the value is on the lines below
-	behindQuotes  = regexp.MustCompile(`^(?:[^\s,\]}]|\s+[^\s#,\]}])*`)
-	variableOnly  = regexp.MustCompile(`^["']?\$\{\w+\}["']?$`)
-	plainValue    = regexp.MustCompile(`^(?:\$\{[^}]*\}|[^,}\]#]|[^\s]#)+`)
+	urlPattern    = regexp.MustCompile(`((?i)[a-z][\w+-]*://|\bh\w{2,5}(?:[:;]/|//))([^/\s"'@]*@)?[^/\s"',}\]]*` +
+		`((?:\{\{.*?\}\}|\$\{\w+\}|[^\s"',}\]{])*)`)
+	below        = regexp.MustCompile(`^\s*([|>][-+0-9]*)?\s*(#(\s.*)?)?$`) // the value is on the lines below
+	behindQuotes = regexp.MustCompile(`^(?:[^\s,\]}]|\s+[^\s#,\]}])*`)
+	variableOnly = regexp.MustCompile(`^["']?\$\{\w+\}["']?$`)
+	plainValue   = regexp.MustCompile(`^(?:\$\{[^}]*\}|\{\{.*?\}\}|[^,}\]#]|[^\s]#)+`)
 )
 
 // masked returns the lines with the values of secret keys, and what URLs have behind their host, replaced by as many
-// asterisks. It needs no valid YAML, since lines are shown where there is a fault.
+// asterisks, and so are words that look like a token. It needs no valid YAML, since lines are shown where there is a
+// fault.
 func masked(lines []string) []string {
 	all := make([]string, len(lines))
-	inside := -1 // the indentation of a secret key whose value is on the lines below it, or -1
+	inside := outside // the secret key whose value is on these lines
+	params := outside // the mapping of headers or parameters that these lines belong to
 	for i, line := range lines {
-		indent := indentOf(line)
-		belongs := indent > inside || indent == inside && strings.HasPrefix(strings.TrimSpace(line), "-")
-		switch {
-		case inside >= 0 && strings.TrimSpace(line) == "":
-		case inside >= 0 && belongs:
-			all[i] = maskValue(line, indent)
+		if inside.has(line) {
+			all[i] = maskValue(line, len(indentation(line)))
 			continue
-		default:
-			inside = -1
+		}
+		if strings.TrimSpace(line) == "" {
+			all[i] = line
+			continue
+		}
+		inside = outside
+		if !params.hasKey(line) {
+			params = outside
 		}
 		all[i] = line
+		keys := keysOf(line, params != outside)
 		// The last key comes first, since a masked value can have fewer bytes.
-		for _, at := range slices.Backward(keyPattern.FindAllStringSubmatchIndex(line, -1)) {
-			if !isSecretKey(line[at[2]:at[3]]) {
-				continue
+		for _, k := range slices.Backward(keys) {
+			switch empty := below.MatchString(line[k.value:]); {
+			case k.holds:
+				params = region{k.begin}
+			case k.secret && empty && strings.HasPrefix(strings.TrimSpace(line), "- "):
+				inside = region{len(indentation(line))}
+			case k.secret && empty:
+				inside = region{k.begin}
+			case k.secret:
+				all[i] = all[i][:k.value] + k.mask(all[i][k.value:])
 			}
-			if below.MatchString(line[at[1]:]) {
-				inside = at[2]
-				if strings.HasPrefix(strings.TrimSpace(line), "- ") || inside < indent {
-					inside = indent
-				}
-				continue
-			}
-			if line[at[1]] == '{' && !isNamedSecret(line[at[2]:at[3]]) && keyPattern.MatchString(line[at[1]:]) {
-				continue // a misspelling of a mapping, whose keys are looked at one by one
-			}
-			all[i] = all[i][:at[1]] + maskOne(line[at[2]:at[3]], all[i][at[1]:])
 		}
-		all[i] = maskURLs(all[i])
+		all[i] = maskTokens(maskRepeated(line, maskURLs(maskGlued(all[i]))))
 	}
 	return all
 }
 
 // shownURL matches a URL of which no more than its host is shown, also as the default of a variable.
-var shownURL = regexp.MustCompile(`^["']?(\$\{\w+:-)?https?://(\*+@)?[\w.-]+(:\d+)?([/?]([*/?]*))?\}?["']?\s*$`)
+var shownURL = regexp.MustCompile(`^["']?(\$\{\w+:-)?[A-Za-z][\w+-]*:/{1,2}(\*+@)?[\w.-]+(:\d+)?([/?]([*/?]*))?\}?["']?\s*$`)
 
 // maskOne masks the value of a key at the beginning of a text, up to its end, and a comment that may be a part of it.
 // Of a URL the host stays.
 func maskOne(key, text string) string {
-	if strings.HasPrefix(text, "{{") {
+	if strings.HasPrefix(text, "{{") && strings.Contains(text, "}}") {
 		return text
 	}
 	end := valueEnd(text)
@@ -194,22 +196,8 @@ var ordinary = regexp.MustCompile(`^(?i:bearer|basic|digest|token|!env|!file|!se
 	`^\$?[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$|` + shellVariable.String())
 
 // hidden returns the texts of a line that are masked in the shown one, without those that it shows elsewhere.
-func hidden(line, shown string) (texts []string) {
-	const least = 5 // letters: shorter texts are parts of words
-	were, are := []rune(line), []rune(shown)
-	for i := 0; i < min(len(were), len(are)); i++ {
-		begin := i
-		for i < min(len(were), len(are)) && are[i] == '*' && were[i] != '*' {
-			i++
-		}
-		text := string(were[begin:i])
-		bare := strings.TrimFunc(text, func(r rune) bool { return unicode.IsPunct(r) || unicode.IsSymbol(r) })
-		if len(bare) >= least && !ordinary.MatchString(text) && !strings.Contains(shown, bare) {
-			texts = append(texts, bare)
-		}
-	}
-	slices.SortFunc(texts, func(a, b string) int { return len(b) - len(a) })
-	return texts
+func hidden(line, shown string) []string {
+	return slices.DeleteFunc(maskedTexts(line, shown), func(text string) bool { return strings.Contains(shown, text) })
 }
 
 // yamlMarks are the marks of YAML around a value.
@@ -250,29 +238,38 @@ func maskURLs(line string) string {
 	var out strings.Builder
 	end := 0
 	for _, at := range urlPattern.FindAllStringSubmatchIndex(line, -1) {
-		if at[2] >= 0 {
-			out.WriteString(line[end:at[2]] + strings.Repeat("*", utf8.RuneCountInString(line[at[2]:at[3]])-1))
-			end = at[3] - 1
+		host, login, path := at[3], at[4:6], at[6:8]
+		if login[0] >= 0 {
+			out.WriteString(line[end:login[0]] + strings.Repeat("*", utf8.RuneCountInString(line[login[0]:login[1]])-1))
+			end = login[1] - 1
 		}
-		rest := line[at[4]:at[5]]
-		host := at[0] + strings.Index(line[at[0]:], "//") + 2
-		if at[2] < 0 && strings.Contains(line[host:at[4]], ":") && strings.Contains(rest, "@") { // a password with a slash
-			out.WriteString(line[end:host] + strings.Repeat("*", utf8.RuneCountInString(line[host:at[4]])))
+		rest := line[path[0]:path[1]]
+		if login[0] < 0 && strings.Contains(line[host:path[0]], ":") && strings.Contains(rest, "@") { // a password with a slash
+			out.WriteString(line[end:host] + strings.Repeat("*", utf8.RuneCountInString(line[host:path[0]])))
 		} else {
-			out.WriteString(line[end:at[4]])
+			out.WriteString(line[end:path[0]])
 		}
-		for rest != "" {
-			before, action, _ := strings.Cut(rest, "{{")
-			out.WriteString(maskPath(before))
-			rest = ""
-			if inner, after, closed := strings.Cut(action, "}}"); closed {
-				out.WriteString("{{" + inner + "}}")
-				rest = after
-			}
-		}
-		end = at[5]
+		out.WriteString(maskText(rest, maskPath))
+		end = path[1]
 	}
 	return out.String() + line[end:]
+}
+
+// maskText masks a text but the actions of templates in it.
+func maskText(text string, mask func(string) string) string {
+	var out strings.Builder
+	for text != "" {
+		before, action, isAction := strings.Cut(text, "{{")
+		out.WriteString(mask(before))
+		inner, after, closed := strings.Cut(action, "}}")
+		if closed {
+			out.WriteString("{{" + inner + "}}")
+		} else if isAction {
+			out.WriteString(mask("{{" + action))
+		}
+		text = after
+	}
+	return out.String()
 }
 
 // maskPath masks a part of a URL but its slashes and the names of variables.
