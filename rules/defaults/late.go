@@ -57,15 +57,13 @@ func (l *Late) Label() string {
 	return "OVERDUE"
 }
 
-// Level returns the level of a message about a wait whose rule has none, or "".
+// Level returns the level of a message about a wait whose rule and step have none, or "".
 func (l *Late) Level() string {
 	switch {
 	case l.Resolved:
 		return message.Success
 	case l.Plain:
 		return ""
-	case l.Escalated:
-		return message.Error
 	}
 	return message.Warning
 }

@@ -15,6 +15,7 @@ import (
 	"qaserelay/rules/diag"
 	"qaserelay/rules/flow"
 	"qaserelay/rules/flow/window"
+	"qaserelay/rules/message"
 	"qaserelay/rules/template"
 	"qaserelay/rules/value"
 	"qaserelay/rules/yamldoc"
@@ -436,7 +437,7 @@ func (p *ruleParser) escalations(spec *afterSpec, a *rules.After) {
 				"its after counts from the event, as wait does: write more than "+value.HumanDuration(spec.Wait))
 		}
 		p.d.checkMessageKey("level", e.Level)
-		step := rules.Step{At: e.After, Escalate: true, Level: e.Level.S, Targets: []*rules.Target{}}
+		step := rules.Step{At: e.After, Escalate: true, Level: cmp.Or(e.Level.S, message.Error), Targets: []*rules.Target{}}
 		for _, entry := range e.Notify {
 			if t := p.target(entry.Node); t != nil {
 				step.Targets = append(step.Targets, t)
