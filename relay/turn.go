@@ -104,12 +104,12 @@ func (t *turn) decide(i int, s *store.Slot, get func(string) ([]byte, error)) (s
 }
 
 // leaveUntil returns when a slot may fire: those that nothing here knows, and those that may be ended by what was missed
-// in a gap, are left for a while.
+// in a gap, are left for the time of settings.catch_up.
 func (t *turn) leaveUntil(name flow.Name, due time.Time, unknown bool) (until time.Time) {
 	if unknown {
 		until = due.Add(unknownFor)
 	}
-	if end := t.gap.To.Add(catchUp); name.Kind.CatchesUp() && t.gap.Has(due) && end.After(until) {
+	if end := t.gap.To.Add(t.cfg.Settings.CatchUp); name.Kind.CatchesUp() && t.gap.Has(due) && end.After(until) {
 		until = end
 	}
 	return until

@@ -28,9 +28,6 @@ const (
 	// unknownFor is how long a slot is left that no rule here has: a relay with other rules may run beside this one, or a
 	// rule may get its name back.
 	unknownFor = 10 * time.Minute
-	// catchUp is how long after a time without a relay waits and feeds do not fire that were due in it: Qase sends again
-	// what was missed, and that may end them.
-	catchUp = 5 * time.Minute
 	// badFor is how long a slot is kept that cannot be read.
 	badFor = 7 * 24 * time.Hour
 )

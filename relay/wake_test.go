@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -231,11 +232,13 @@ func TestASlotWhoseRuleComesBackFiresAtOnce(t *testing.T) {
 }
 
 func TestWaitsOfAGapFireAfterCatchingUp(t *testing.T) {
-	for _, kind := range flow.Kinds() {
+	for i, kind := range slices.Concat(flow.Kinds(), flow.Kinds(), flow.Kinds()) {
+		catchUp := []time.Duration{5 * time.Minute, 40 * time.Minute, 0}[i/len(flow.Kinds())]
 		synctest.Test(t, func(t *testing.T) {
 			y := &toyRules{kind: kind, wait: time.Minute}
 			gap := store.Gap{From: time.Now(), To: time.Now().Add(time.Hour)}
 			r, got := newToy(t, y, func(o *Options) {
+				o.Config.Settings.CatchUp = catchUp
 				c := gap.Change()
 				if _, err := o.Store.Swap(t.Context(), c.Key, nil, c); err != nil {
 					t.Fatal(err)
@@ -256,10 +259,12 @@ func TestWaitsOfAGapFireAfterCatchingUp(t *testing.T) {
 
 func TestAJumpOfTheClockIsAGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		const catchUp = 5 * time.Minute
 		y := &toyRules{kind: flow.Wait, wait: time.Hour}
 		ahead := make(chan time.Duration, 1)
 		ahead <- 0
 		r, got := newToy(t, y, func(o *Options) {
+			o.Config.Settings.CatchUp = catchUp
 			o.Now = func() time.Time { by := <-ahead; ahead <- by; return time.Now().Add(by) }
 			o.Store.(*memory.Store).Clock = o.Now
 		})

@@ -23,6 +23,9 @@ type Settings struct {
 	NoEmoji        bool // messages have no emoji of their level
 	// SilenceMax is how long a silence may last; default 30 days.
 	SilenceMax time.Duration
+	// CatchUp is how long after a time without a relay waits and feeds do not fire that were due in it: Qase sends again
+	// what was missed, and that may end them. Default 5 minutes.
+	CatchUp time.Duration
 }
 
 // Backlog limits the unfinished deliveries: at a limit, events are refused. Zero means no limit.

@@ -81,6 +81,8 @@ func schemaWords() map[string]word {
 			"the client, for allow_from and the log. Default: none.",
 		"settings.silences":     "Limits of silences.",
 		"settings.silences.max": "Longest time that a silence may last. Default: 30d.",
+		"settings.catch_up": "How long after a time without a relay messages of after and expect_every wait that were due " +
+			"in it, since Qase sends again what was missed. Default: 5m.",
 		"settings.emoji": "false leaves out the emoji of the level (🔴 ⚠️ ✅) before titles in chats and push " +
 			"notifications. Default: true.",
 

@@ -35,6 +35,7 @@ type settingsSpec struct {
 	Silences       struct {
 		Max time.Duration `yaml:"max"`
 	} `yaml:"silences"`
+	CatchUp *time.Duration `yaml:"catch_up"`
 }
 
 const defaultQaseURL = "https://app.qase.io"
@@ -49,6 +50,7 @@ func defaultSettings() rules.Settings {
 		Backlog:     rules.Backlog{Deliveries: 1_000_000, Bytes: 10 << 30},
 		MinFreeDisk: 64 << 20,
 		SilenceMax:  silence.Longest,
+		CatchUp:     5 * time.Minute,
 	}
 }
 
@@ -94,6 +96,9 @@ func (d *document) apply(spec *settingsSpec, s *rules.Settings) {
 	s.Retention.Entities = cmp.Or(spec.Retention.Entities, s.Retention.Entities)
 	s.SilenceMax = cmp.Or(spec.Silences.Max, s.SilenceMax)
 	s.OrderWait = cmp.Or(spec.OrderWait, s.OrderWait)
+	if wait := spec.CatchUp; wait != nil {
+		s.CatchUp = *wait
+	}
 	if n := spec.Backlog.Deliveries; n != nil {
 		s.Backlog.Deliveries = int(*n)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"qaserelay/rules/rulefile/rulefiletest"
 )
@@ -26,6 +27,23 @@ func TestLimitsInSettings(t *testing.T) {
 			"0}\nrules: [{name: r, when: \"true\", stop: true}]").Settings
 	if got, want := fmt.Sprint(s.Backlog, s.MinFreeDisk), "{0 0} 0"; got != want {
 		t.Errorf("without limits %s, want %s", got, want)
+	}
+}
+
+func TestTheTimeToCatchUpIsASetting(t *testing.T) {
+	const file = "sources: [{name: qase, secrets: [s]}]\nsettings: {%s}\nrules: [{name: r, when: \"true\", stop: true}]"
+	for text, want := range map[string]time.Duration{"emoji: true": 5 * time.Minute, "catch_up: 1h30m": 90 * time.Minute,
+		"catch_up: 0s": 0, "catch_up: 0": 0} {
+		if got := rulefiletest.Parse(t, fmt.Sprintf(file, text)).Settings.CatchUp; got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{"catch_up: soon": `settings.catch_up: "soon" is not a duration`,
+		"catch_up: -5m": `settings.catch_up: "-5m" is not a duration`, "catch_up: ": "settings.catch_up has no value"} {
+		_, problems := rulefiletest.Check("rules.yaml", fmt.Sprintf(file, text))
+		if len(problems) != 1 || !strings.Contains(problems[0].Message, want) {
+			t.Errorf("%s: got %v, want %s", text, problems, want)
+		}
 	}
 }
 
