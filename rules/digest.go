@@ -150,32 +150,16 @@ func (w *waking) eventOr(ev *event.Event, slot *flow.DigestSlot) *event.Event {
 		Payload: map[string]any{}, ReceivedAt: w.state.Now}
 }
 
-// maxDigestBody is how many bytes of events the body of a digest has.
-const maxDigestBody = 900 << 10
-
-// digestRow returns the row of a digest, whose body has the events of the members as Qase sent them.
+// digestRow returns the row of a digest.
 func (w *waking) digestRow(slot *flow.DigestSlot, members []listed) *Row {
 	var events [][]byte
-	size := 0
 	for _, m := range members {
-		if m.event == nil || !json.Valid(m.event.Body) {
-			continue
+		if m.event != nil {
+			events = append(events, m.event.Body)
 		}
-		if size += len(m.event.Body); size > maxDigestBody {
-			break
-		}
-		events = append(events, m.event.Body)
 	}
-	out := fmt.Appendf(nil, `{"event_name":%q,"timestamp":%d,"payload":{},"project_code":`, DigestEvent, w.state.Now.Unix())
-	out = value.AppendJSON(out, slot.Project)
-	out = fmt.Appendf(out, `,"count":%d,"more":%d,"events":[`, slot.Count, slot.Count-len(events))
-	for i, body := range events {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(out, body...)
-	}
-	return &Row{Kind: RowDigest, Source: slot.Source, Name: DigestEvent, Project: slot.Project, Body: append(out, "]}"...)}
+	return &Row{Kind: RowDigest, Source: slot.Source, Name: DigestEvent, Project: slot.Project,
+		Body: slot.Body(DigestEvent, w.state.Now, events)}
 }
 
 // composeDigest returns the notification of a digest with several members.

@@ -2,7 +2,10 @@ package flow
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
+
+	"qaserelay/rules/value"
 )
 
 // DigestSlot is the value of an open digest. Its members are the items of the slot.
@@ -51,3 +54,32 @@ func (s *DigestSlot) DueAt() time.Time { return millis(s.Due) }
 
 // LastAt returns when the newest member came.
 func (s *DigestSlot) LastAt() time.Time { return millis(s.Last) }
+
+// maxBody is how many bytes of events the body of a digest has.
+const maxBody = 900 << 10
+
+// Body returns the body of the event that a digest makes, by its name, with the bodies of the events of its members as
+// Qase sent them, as far as there is room.
+func (s *DigestSlot) Body(name string, now time.Time, bodies [][]byte) []byte {
+	var events [][]byte
+	size := 0
+	for _, body := range bodies {
+		if !json.Valid(body) {
+			continue
+		}
+		if size += len(body); size > maxBody {
+			break
+		}
+		events = append(events, body)
+	}
+	out := fmt.Appendf(nil, `{"event_name":%q,"timestamp":%d,"payload":{},"project_code":`, name, now.Unix())
+	out = value.AppendJSON(out, s.Project)
+	out = fmt.Appendf(out, `,"count":%d,"more":%d,"events":[`, s.Count, s.Count-len(events))
+	for i, body := range events {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, body...)
+	}
+	return append(out, "]}"...)
+}
