@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -160,17 +159,8 @@ func (p *ruleParser) needsTime(k keyAt, length time.Duration, hint string) {
 func (p *ruleParser) needsCount(k keyAt, count, most int) {
 	if count < 1 || count > most {
 		p.d.Report(yamldoc.ValueOf(k.mapping, k.key), diag.Error,
-			fmt.Sprintf("%s.%s is a number from 1 to %s", k.what, k.key, grouped(most)), "")
+			fmt.Sprintf("%s.%s is a number from 1 to %s", k.what, k.key, value.Grouped(most)), "")
 	}
-}
-
-// grouped returns a number with commas: 1,000.
-func grouped(n int) string {
-	text := strconv.Itoa(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
 }
 
 // by reads a list of expressions.

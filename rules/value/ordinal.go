@@ -17,3 +17,12 @@ func Ordinal(n int) string {
 	}
 	return strconv.Itoa(n) + end
 }
+
+// Grouped returns a number with commas: 1,000.
+func Grouped(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
