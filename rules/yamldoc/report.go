@@ -2,6 +2,7 @@ package yamldoc
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -155,7 +156,21 @@ func (d *Document) show(p *diag.Problem) {
 		return
 	}
 	p.Source = strings.TrimRight(d.masked[p.Line-1], "\r")
-	for _, secret := range hidden(d.line(p.Line), p.Source) {
+	d.hide(p, p.Line)
+	if !blockBegin.MatchString(p.Source) {
+		return
+	}
+	for n := p.Line + 1; n <= len(d.masked) && (d.masked[n-1] != d.lines[n-1] || d.lines[n-1] == ""); n++ {
+		d.hide(p, n)
+	}
+}
+
+// blockBegin matches a line whose value is a text on the lines below, which messages may repeat.
+var blockBegin = regexp.MustCompile(`[|>][-+0-9]*\s*$`)
+
+// hide takes the secrets of a line out of the texts of a problem.
+func (d *Document) hide(p *diag.Problem, line int) {
+	for _, secret := range hidden(d.line(line), strings.TrimRight(d.masked[line-1], "\r")) {
 		p.Message = strings.ReplaceAll(p.Message, secret, "…")
 		p.Hint = strings.ReplaceAll(p.Hint, secret, "…")
 	}

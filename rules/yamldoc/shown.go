@@ -55,7 +55,8 @@ func keysOf(line string, areParams bool) (keys []shownKey) {
 		isMapping := strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "{{")
 		k.secret = isSecretKey(k.name) &&
 			(!isMapping || isNamedSecret(k.name) || !keyPattern.MatchString(text)) // a misspelling of a mapping
-		k.param = (areParams || k.begin < flowEnd) && !k.secret
+		isHeader := strings.HasPrefix(k.name, "X-") && !isMapping
+		k.param = (areParams || k.begin < flowEnd || isHeader) && !k.secret
 		holds := catalog.Nearest(plainKey(k.name), []string{"headers", "endpoint_params"}) != ""
 		switch {
 		case k.param:
@@ -65,7 +66,7 @@ func keysOf(line string, areParams bool) (keys []shownKey) {
 		case holds && isMapping:
 			flowEnd = k.value + valueEnd(text)
 			k.holds = flowEnd == len(line)
-		case holds:
+		case holds, plainKey(k.name) == "basic_auth" && !isMapping && !below.MatchString(text):
 			k.param, k.secret = true, true
 		}
 		keys = append(keys, k)
@@ -88,13 +89,13 @@ func (k shownKey) mask(text string) string {
 
 var (
 	gluedKey = regexp.MustCompile(`(?:^\s*(?:- +)*|[{,]\s*)["']?([A-Za-z][\w-]*)["']?(?::|\s*=\s*)([^\s:=])`)
-	bareKey  = regexp.MustCompile(`^\s*(?:- +)*([A-Za-z][\w-]*)\s+([^\s:=]\S*)\s*$`)
-	bareURL  = regexp.MustCompile(`\b(?:\w*url|server)["']?\s*:\s+["']?[\w-]+(?:\.[\w-]+)+(?::\d+)?` +
-		`(/(?:\{\{.*?\}\}|[^\s"',}\]{])*)`)
+	bareKey  = regexp.MustCompile(`(?:^\s*(?:- +)*|[{,]\s*)([A-Za-z][\w-]*)\s+([^\s:=,}][^\s,}]*)\s*(?:$|[,}])`)
+	bareURL  = regexp.MustCompile(`\b(?:\w*ur[li]|server|proxy)["']?\s*:\s+["']?((?:[^\s/"'@{$]+@)?)` +
+		`(?:https?:|//)?\w[\w-]*(?:\.[\w-]+)*(?::\d+)?((?:/(?:\{\{.*?\}\}|[^\s"',}\]{])*)?)`)
 )
 
-// maskGlued masks the values of secret keys without a colon, or without the space behind it, and what is behind the host
-// of a URL without a scheme.
+// maskGlued masks the values of secret keys without a colon, or without the space behind it, and of URLs without a
+// scheme the login and what is behind the host.
 func maskGlued(line string) string {
 	for _, at := range slices.Backward(gluedKey.FindAllStringSubmatchIndex(line, -1)) {
 		isVariable := at[0] > 0 && line[at[0]-1] == '$'
@@ -102,11 +103,16 @@ func maskGlued(line string) string {
 			line = line[:at[4]] + maskOne(line[at[2]:at[3]], line[at[4]:])
 		}
 	}
-	if at := bareKey.FindStringSubmatchIndex(line); at != nil && isNamedSecret(line[at[2]:at[3]]) {
-		line = line[:at[4]] + maskValue(line[at[4]:], 0)
+	for _, at := range slices.Backward(bareKey.FindAllStringSubmatchIndex(line, -1)) {
+		if isNamedSecret(line[at[2]:at[3]]) {
+			line = line[:at[4]] + maskValue(line[at[4]:at[5]], 0) + line[at[5]:]
+		}
 	}
 	for _, at := range slices.Backward(bareURL.FindAllStringSubmatchIndex(line, -1)) {
-		line = line[:at[2]] + maskText(line[at[2]:at[3]], maskPath) + line[at[3]:]
+		line = line[:at[4]] + maskText(line[at[4]:at[5]], maskPath) + line[at[5]:]
+		if login := line[at[2]:at[3]]; login != "" && !strings.Contains(login, "://") {
+			line = line[:at[2]] + maskPath(strings.TrimSuffix(login, "@")) + "@" + line[at[3]:]
+		}
 	}
 	return line
 }
@@ -178,6 +184,9 @@ func maskedTexts(line, shown string) (texts []string) {
 		bare := strings.TrimFunc(text, func(r rune) bool { return unicode.IsPunct(r) || unicode.IsSymbol(r) })
 		if len(bare) >= least && !ordinary.MatchString(text) {
 			texts = append(texts, bare)
+		}
+		if _, password, _ := strings.Cut(bare, ":"); len(password) >= least {
+			texts = append(texts, password)
 		}
 	}
 	slices.SortFunc(texts, func(a, b string) int { return len(b) - len(a) })

@@ -41,7 +41,9 @@ func TestNoLineShowsASecret(t *testing.T) {
 		"endpoint_params:\n  assertion: %\n", "url: htps://h.io/%\n", "url: https//h.io/%\n", "{url: \"htps:/h.io/%\", x: 1}\n",
 		"url: h.io/%\n", "url: HTTPS://h.io/%\n", "webhook_url: htps://h.io/%\n", "token: {{ .%\n",
 		"token: \"%\" # \"%\"\n", "{name: a, token: '%'} # was %\n", "url: htp://h.io/ # https://h.io/%\n",
-		"webhook_url: https://h.io/% # https://h.io/%\n", "token: ${%-TEXT}\n", "token_file: xoxb-12345-%\n",
+		"webhook_url: https://h.io/% # https://h.io/%\n", "token: ${%-TEXT}\n", "{username: a, password %}\n", "basic_auth: a:%\n",
+		"basic_auth: [a, %]\n", "X-Api: %\n", "headers: |\n  X-Api: %\n", "url: //h.io/%\n", "url: localhost:80/%\n",
+		"url: https:h.io/%\n", "url: u:%@h.io\n", "proxy: u:%@h.io:80\n", "token_file: xoxb-12345-%\n",
 	} {
 		check(text, words)
 		check(text, random)
@@ -60,6 +62,9 @@ func TestNoLineShowsASecret(t *testing.T) {
 // TestLinesKeepTheirWords shows lines that hold no secret as they are.
 func TestLinesKeepTheirWords(t *testing.T) {
 	text := `settings: {silences: {max: 30d}} # until 2026-12-28T10:00:00Z
+server: ntfy.example.com:80
+proxy_url: http://proxy.example.com:3128
+url: "{{ link .url }}"
 url: https://d111abc2defgh3.example.com
 token_file: /run/secrets/a1b2c3d4e5f6g7h8
 include: [./rules.d/a1b2c3d4e5f6g7h8.yaml]
