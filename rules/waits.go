@@ -251,6 +251,7 @@ func (w *waking) next(a *After, slot *flow.WaitSlot) {
 	due := a.due(slot.Step, slot.From())
 	switch {
 	case !due.IsZero():
+		due = latest(due, w.Due.Add(time.Millisecond)) // of two steps at one time, the second comes right after the first
 		slot.Due = due.UnixMilli()
 		w.move(slot, due, time.Time{})
 	case a.Unless == nil:
