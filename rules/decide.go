@@ -30,7 +30,7 @@ func (s *Set) Decide(ev *event.Event, st State) Decision {
 		r := s.rules[i]
 		result := s.outcome(r, v, stoppedBy, canMatch)
 		if end := ended[i]; end != nil {
-			result.Notes, result.Flow = end.Notes, end.Flow
+			result.Notes, result.Flow, result.Silenced = end.Notes, end.Flow, end.Silenced
 			delete(ended, i)
 		}
 		if result.Outcome.IsMatch() {

@@ -34,6 +34,7 @@ func (s *Set) audible(r *Rule, v *view, st State, result *Result) []*Target {
 	f.Rule, f.Level = r.Name, s.levelOf(r, v)
 	env := func() *condition.Env { return v.env }
 	var heard []*Target
+	before := len(result.Notes)
 	for _, t := range r.Targets {
 		f.Notifier = t.Notifier
 		found := st.Silences.Find(st.Now, &f, env)
@@ -46,7 +47,7 @@ func (s *Set) audible(r *Rule, v *view, st State, result *Result) []*Target {
 	}
 	if len(heard) == 0 {
 		result.Outcome, result.Reason = Silenced, s.reasonOf(result, st.Silences)
-		result.Notes = nil
+		result.Notes = result.Notes[:before] // the reason has the rest
 	}
 	return heard
 }

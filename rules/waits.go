@@ -154,7 +154,16 @@ func (p *passage) resolve(slot *flow.WaitSlot) {
 	r.Level = message.Success
 	p.view.setLate(&defaults.Late{Resolved: true, Waited: p.state.Now.Sub(slot.StartedAt())})
 	defer p.view.setLate(nil)
-	made := p.notify(&r, p.audible(&r, p.view, p.state, p.result), p.view, p.result)
+	told := Result{Notes: p.result.Notes}
+	heard := p.audible(&r, p.view, p.state, &told)
+	switch {
+	case !a.Resolved: // only what closes something is sent, which no silence holds back
+		told = Result{Notes: p.result.Notes}
+	case told.Outcome == Silenced:
+		told.Notes = append(told.Notes, "that it is over is silenced "+told.Reason)
+	}
+	p.result.Notes, p.result.Silenced = told.Notes, told.Silenced
+	made := p.notify(&r, heard, p.view, p.result)
 	made = slices.DeleteFunc(made, func(n Notification) bool {
 		return !a.Resolved && (p.closes == nil || !p.closes(n.Notifier, n.Options, n.Level))
 	})
