@@ -133,7 +133,8 @@ func (w *waking) alone(slot *flow.DigestSlot, members []listed, result *Result) 
 	if members[0].event == nil || target == nil {
 		return n, false
 	}
-	for _, n := range w.notify(w.rule, []*Target{target}, w.view(members[0].event, w.state), result) {
+	r, v := w.rule.ofStep(w.stepOf(slot)), w.view(members[0].event, w.state)
+	for _, n := range w.notify(r, []*Target{target}, v, result) {
 		if address, _ := splitContent(n.Options); string(address) == string(slot.Options) {
 			return n, true
 		}
@@ -185,16 +186,24 @@ func (w *waking) composeDigest(slot *flow.DigestSlot, members []listed, result *
 	return n
 }
 
-// target returns the rule's entry of notify that the digest is for, or nil if it is gone.
+// stepOf returns the step of the rule's wait whose messages are in a digest, if it has targets of its own, or nil.
+func (w *waking) stepOf(slot *flow.DigestSlot) *Step {
+	if a := w.rule.After; a != nil && 0 < slot.Step && slot.Step <= len(a.Steps) {
+		return &a.Steps[slot.Step-1]
+	}
+	return nil
+}
+
+// target returns the entry of notify that the digest is for, or nil if it is gone.
 func (w *waking) target(slot *flow.DigestSlot) *Target {
-	if w.rule == nil {
+	if w.rule == nil || !w.rule.Enabled {
 		return nil
 	}
-	all := w.rule.allTargets()
-	if slot.Target < len(all) && all[slot.Target].Notifier == slot.Notifier {
-		return all[slot.Target]
+	own := w.rule.ofStep(w.stepOf(slot)).Targets
+	if slot.Target < len(own) && own[slot.Target].Notifier == slot.Notifier {
+		return own[slot.Target]
 	}
-	for _, t := range all {
+	for _, t := range slices.Concat(own, w.rule.allTargets()) {
 		if t.Notifier == slot.Notifier {
 			return t
 		}

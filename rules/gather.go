@@ -80,7 +80,7 @@ func (p *passage) join(n Notification, opens time.Time) (opened bool) {
 	key, slot, exists := p.openDigest(p.digestParts(n.Notifier, n.target, address, by))
 	now := p.state.Now
 	if !exists {
-		slot = flow.DigestSlot{ID: flow.Hash(key, p.event)[:16], Opened: now.UnixMilli(), By: by.shown, Target: n.target,
+		slot = flow.DigestSlot{ID: flow.Hash(key, p.event)[:16], Opened: now.UnixMilli(), By: by.shown, Target: n.target, Step: p.entry,
 			Notifier: n.Notifier, Options: address, Person: n.Person, Hold: !opens.IsZero(), Entity: p.view.entityKey}
 	}
 	first := !exists && p.rule.Group != nil && p.rule.Group.SendFirst && opens.IsZero()
@@ -100,7 +100,11 @@ func (p *passage) join(n Notification, opens time.Time) (opened bool) {
 
 // digestParts returns the texts that tell a digest apart.
 func (p *passage) digestParts(notifier string, target int, address json.RawMessage, by byValues) []string {
-	return append([]string{notifier, strconv.Itoa(target), string(address), p.state.Replay}, by.hashed...)
+	entry := strconv.Itoa(target)
+	if p.entry > 0 {
+		entry += " of step " + strconv.Itoa(p.entry)
+	}
+	return append([]string{notifier, entry, string(address), p.state.Replay}, by.hashed...)
 }
 
 // openDigest returns the key and the value of the digest that a member joins. exists is false for one that has yet to be

@@ -22,6 +22,7 @@ type passage struct {
 	event string // the id of the event that the messages are about
 	wait  *flow.WaitSlot
 	step  *Step // of a wait that the messages are about, or nil
+	entry int   // the number of the step, from 1, if it has targets of its own
 	flush bool  // a person asked for the messages now
 }
 
@@ -37,7 +38,7 @@ func (p *passage) pass() []Notification {
 // behindWait returns the notifications that the stages behind after let through.
 func (p *passage) behindWait() []Notification {
 	defer p.view.suppress(0, time.Time{})
-	r := p.ruleOfStep()
+	r := p.rule.ofStep(p.step)
 	heard := p.audible(r, p.view, p.state, p.result)
 	if p.result.Outcome == Silenced {
 		return nil
@@ -48,17 +49,16 @@ func (p *passage) behindWait() []Notification {
 	return p.behindThrottle(r, heard)
 }
 
-// ruleOfStep returns the rule, with the targets and the level of the step of its wait.
-func (p *passage) ruleOfStep() *Rule {
-	r := *p.rule
-	if p.step == nil {
+// ofStep returns the rule with the targets and the level of a step of its wait; nil for none.
+func (r Rule) ofStep(step *Step) *Rule {
+	if step == nil {
 		return &r
 	}
-	if p.step.Targets != nil {
-		r.Targets = p.step.Targets
+	if step.Targets != nil {
+		r.Targets = step.Targets
 	}
-	if p.step.Level != "" {
-		r.Level = p.step.Level
+	if step.Level != "" {
+		r.Level = step.Level
 	}
 	return &r
 }

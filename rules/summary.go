@@ -50,8 +50,8 @@ func (p *passage) armSummary(digestKey string, d *flow.DigestSlot) {
 		return
 	}
 	if !exists {
-		slot = flow.SummarySlot{Since: now.UnixMilli(), Target: d.Target, Notifier: d.Notifier, Options: d.Options,
-			Person: d.Person, By: d.By, Source: d.Source, Project: d.Project, Due: g.At.Next(now).UnixMilli()}
+		slot = flow.SummarySlot{Since: now.UnixMilli(), Target: d.Target, Step: d.Step, Notifier: d.Notifier,
+			Options: d.Options, Person: d.Person, By: d.By, Source: d.Source, Project: d.Project, Due: g.At.Next(now).UnixMilli()}
 	}
 	slot.Seen = now.UnixMilli()
 	p.put(Change{Key: key, Value: flow.Encode(slot), Due: slot.DueAt()})
@@ -92,7 +92,7 @@ func (w *waking) summary() {
 		return
 	}
 	digest := flow.DigestSlot{ID: flow.Hash(w.Key, w.Due.String())[:16], Opened: since.UnixMilli(), By: slot.By,
-		Target: slot.Target, Notifier: slot.Notifier, Options: slot.Options, Person: slot.Person, Level: message.Info,
+		Target: slot.Target, Step: slot.Step, Notifier: slot.Notifier, Options: slot.Options, Person: slot.Person, Level: message.Info,
 		Source: slot.Source, Project: slot.Project, Several: true}
 	result := Result{Rule: r.Name, Outcome: Matched}
 	result.Flow = []flow.Stage{{Stage: "group", Text: "nothing has come since the summary before", Slot: digest.ID}}

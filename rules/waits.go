@@ -218,7 +218,9 @@ func (w *waking) wait() {
 	step := &a.Steps[slot.Step]
 	result := Result{Rule: w.rule.Name, Outcome: Matched}
 	p := w.passage(ev, slot.Event, &result)
-	p.step = step
+	if p.step = step; step.Targets != nil {
+		p.entry = slot.Step + 1
+	}
 	p.view.setLate(&defaults.Late{Waited: w.state.Now.Sub(slot.StartedAt()), Reminder: step.Reminder,
 		Escalated: step.Escalate, Plain: a.Unless == nil})
 	p.note("after", "nothing has come for "+value.HumanDuration(p.view.late.Waited)+w.asked(), slot.By, time.Time{})

@@ -152,7 +152,7 @@ func (w *waking) throttle() {
 	p := w.passage(ev, id, &result)
 	p.view.suppress(held, since)
 	p.note("throttle", "the window has ended, and the last message that was held back is sent", slot.By, time.Time{})
-	r := p.ruleOfStep()
+	r := p.rule.ofStep(p.step)
 	w.decision.Notifications = p.behindThrottle(r, p.audible(r, p.view, p.state, &result))
 	w.decision.record(result)
 	w.move(slot, time.Time{}, slot.Expires(w.rule.Throttle.ThrottleLimit))

@@ -22,8 +22,10 @@ type DigestSlot struct {
 	// Longest is when it leaves at the latest, however many members follow each other.
 	Longest int64    `json:"longest,omitempty"`
 	By      []string `json:"by,omitempty"` // for people
-	// Target is the number of the rule's entry of notify, and Notifier its notifier.
+	// Target is the number of the entry of notify, and Notifier its notifier. The entry is the rule's, or, with the number
+	// of a step of its wait, from 1, that of the step.
 	Target   int    `json:"target"`
+	Step     int    `json:"step,omitempty"`
 	Notifier string `json:"notifier"`
 	// Options are the rendered options that say where the message goes.
 	Options json.RawMessage `json:"options,omitempty"`

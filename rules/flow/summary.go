@@ -13,7 +13,8 @@ type SummarySlot struct {
 	// Seen is when a message for it came last; zero for one that is sent whether or not a message ever came.
 	Seen     int64           `json:"seen,omitempty"`
 	By       []string        `json:"by,omitempty"` // for people
-	Target   int             `json:"target"`       // the number of the rule's entry of notify
+	Target   int             `json:"target"`       // as in DigestSlot
+	Step     int             `json:"step,omitempty"`
 	Notifier string          `json:"notifier"`
 	Options  json.RawMessage `json:"options,omitempty"`
 	Person   string          `json:"person,omitempty"`

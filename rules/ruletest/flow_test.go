@@ -294,6 +294,91 @@ func TestCase25ADigestThatIsSilencedIsRecorded(t *testing.T) {
 	}
 }
 
+func TestADecisionNamesTheSilenceOfAMessageThatAWaitIsOver(t *testing.T) {
+	const rule = flowHead + `
+  - name: stuck-run
+    when: event_name == "run.started"%s
+    after: {wait: 1h, resolved: %v}
+    unless: event_name == "run.completed"
+    notify: [qa, mail]
+`
+	const by = " by quiet until 2026-01-05 12:00 UTC"
+	for _, c := range []struct {
+		alsoStarts string
+		resolved   bool
+		silence    string
+		sent       int
+		silenced   int
+		note       string
+		outcome    rules.Outcome
+	}{
+		{"", true, "notifier=qa", 1, 1, "silenced for qa" + by, rules.NotMatched},
+		{"", true, "project=WEB", 0, 2, "that it is over is silenced" + by, rules.NotMatched},
+		{` || event_name == "run.completed"`, true, "project=WEB", 0, 2, "that it is over is silenced" + by, rules.Waiting},
+		{"", true, "project=API", 2, 0, "", rules.NotMatched},
+		{"", false, "project=WEB", 0, 0, "", rules.NotMatched}, // there is no such message
+	} {
+		set := parse(t, fmt.Sprintf(rule, c.alsoStarts, c.resolved)).Rules
+		var m ruletest.Memory
+		m.Decide(set, sample(t, "run.started", map[string]any{"id": 7}, at), at)
+		if sent := sentBy(m.Pass(set, at.Add(time.Hour))); len(sent) != 2 {
+			t.Fatalf("sent %+v", sent)
+		}
+		quiet, err := silence.New(silence.Spec{Matchers: []string{c.silence}, EndsAt: at.Add(3 * time.Hour)}, at, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		quiet.ID = "quiet"
+		m.Silences = silence.NewList([]*silence.Silence{quiet})
+		now := at.Add(2 * time.Hour)
+		d, _ := m.Decide(set, sample(t, "run.completed", map[string]any{"id": 7}, now), now)
+		r := d.Results[0]
+		if len(d.Notifications) != c.sent || len(r.Silenced) != c.silenced || strings.Join(r.Notes, "; ") != c.note ||
+			r.Outcome != c.outcome || r.Reason != "" {
+			t.Errorf("%+v: sent %d, got %+v", c, len(d.Notifications), r)
+		}
+	}
+}
+
+func TestADigestOfAStepHasTheOptionsOfTheStep(t *testing.T) {
+	set := parse(t, flowHead+`
+  - name: stuck-run
+    when: event_name == "run.started"
+    after:
+      wait: 1h
+      escalate: [{after: 2h, notify: [{notifier: mail, subject: "2 h: {{ .count }}"}]}, {after: 3h, notify: [qa, {notifier: mail, subject: "3 h: {{ .count }}"}]}]
+    unless: event_name == "run.completed"
+    group: {by: [project_code], wait: 10m}
+    notify: [{notifier: mail, subject: "1 h: {{ .count }}"}, qa]
+`).Rules
+	var m ruletest.Memory
+	for id := range 2 {
+		m.Decide(set, sample(t, "run.started", map[string]any{"id": id}, at), at)
+	}
+	var got []string
+	for _, n := range sentBy(m.Pass(set, at.Add(24*time.Hour))) {
+		got = append(got, n.Notifier+" "+n.Level+" "+string(n.Options))
+	}
+	slices.Sort(got)
+	want := []string{`mail error {"subject":"2 h: 2"}`, `mail error {"subject":"3 h: 2"}`, `mail warning {"subject":"1 h: 2"}`,
+		`qa error `, `qa warning `}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestADigestOfAStepThatWasStoredWithoutItsNumberIsSent(t *testing.T) {
+	set := parse(t, strings.Replace(digestRule, "    notify: [qa]", `    after: {wait: 1h, escalate: [{after: 2h, notify: [{notifier: mail, subject: "{{ .count }} late"}]}]}
+    notify: [qa]`, 1)).Rules
+	w := rules.Woken{Key: flow.Name{Kind: flow.Digest, Owner: "failed-run", Hash: flow.Hash("x")}.Key(), Due: at,
+		Value: []byte(`{"id":"x","opened":1,"last":1,"count":2,"listed":1,"due":1,"target":0,"notifier":"mail","level":"error"}`),
+		Items: []rules.Member{{Event: sample(t, "run.completed", nil, at), Data: []byte(`{"title":"a","level":"error"}`)}}}
+	d := set.Wake(w, rules.State{Now: at})
+	if len(d.Notifications) != 1 || string(d.Notifications[0].Options) != `{"subject":"2 late"}` {
+		t.Errorf("got %+v", d.Notifications)
+	}
+}
+
 func TestCase58AnyValueOfByIsAKeyOfItsOwn(t *testing.T) {
 	set := parse(t, flowHead+`
   - name: each-title
