@@ -43,7 +43,7 @@ func (w *waking) digest() {
 	if !alone {
 		n = w.composeDigest(&slot, members, &result)
 	}
-	text := fmt.Sprintf("digest %s of %s goes out", slot.ID, plural(slot.Count, "message", "messages")) + w.asked()
+	text := fmt.Sprintf("digest %s of %s goes out", slot.ID, value.Counted(slot.Count, "message", "messages")) + w.asked()
 	result.Flow = append(result.Flow, flow.Stage{Stage: "group", Text: text, Key: strings.Join(slot.By, ", "), Slot: slot.ID})
 	if w.rule != nil && !w.rule.Enabled {
 		n.Cancelled = "the rule " + w.rule.Name + " is disabled"
@@ -75,17 +75,9 @@ func (w *waking) audible(slot *flow.DigestSlot, members []listed, result *Result
 		result.Silenced = append(result.Silenced, SilencedMessage{slot.Notifier, found.ID})
 	}
 	if n := len(members) - len(heard); n > 0 {
-		result.Notes = append(result.Notes, fmt.Sprintf("%s left out by a silence", plural(n, "message", "messages")))
+		result.Notes = append(result.Notes, fmt.Sprintf("%s left out by a silence", value.Counted(n, "message", "messages")))
 	}
 	return heard
-}
-
-// plural returns a number with its noun.
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // listed is a member with its event.
@@ -102,22 +94,10 @@ func (w *waking) members() []listed {
 		if json.Unmarshal(it.Data, &m) != nil {
 			m = member{Level: message.Info, Title: "a message that cannot be read"}
 		}
-		m.Entity, m.Actor, m.Previous = normalized(m.Entity), normalized(m.Actor), normalized(m.Previous)
+		m.Entity, m.Actor, m.Previous = value.Normalized(m.Entity), value.Normalized(m.Actor), value.Normalized(m.Previous)
 		all = append(all, listed{m, it.Event})
 	}
 	return all
-}
-
-// normalized returns an object with the types of numbers that events have.
-func normalized(object map[string]any) map[string]any {
-	if object == nil {
-		return nil
-	}
-	same, err := value.DecodeObject(value.AppendJSON(nil, object))
-	if err != nil {
-		return object
-	}
-	return same
 }
 
 // alone returns the notification of the only member, as it would have been sent at once. ok is false for several members.

@@ -7,6 +7,7 @@ import (
 
 	"qaserelay/rules/event"
 	"qaserelay/rules/flow"
+	"qaserelay/rules/value"
 )
 
 // asked returns who has asked for a message now, for the text of a stage; empty if it was due.
@@ -35,7 +36,7 @@ func (w *waking) drop() {
 		w.passSummary()
 		w.decision.Row = w.digestRow(&slot, w.members())
 		stage.Stage, stage.Slot, stage.Key = "group", slot.ID, strings.Join(slot.By, ", ")
-		stage.Text = fmt.Sprintf("digest %s of %s was %s", slot.ID, plural(slot.Count, "message", "messages"), stage.Text)
+		stage.Text = fmt.Sprintf("digest %s of %s was %s", slot.ID, value.Counted(slot.Count, "message", "messages"), stage.Text)
 	case flow.Wait:
 		slot, _ := flow.ReadWait(w.Value)
 		ev := w.event()

@@ -344,3 +344,15 @@ func (d *decoder) digits() int {
 	}
 	return d.at - start
 }
+
+// Normalized returns an object with the types of numbers that decoded ones have.
+func Normalized(object map[string]any) map[string]any {
+	if object == nil {
+		return nil
+	}
+	same, err := DecodeObject(AppendJSON(nil, object))
+	if err != nil {
+		return object
+	}
+	return same
+}

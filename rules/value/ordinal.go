@@ -26,3 +26,11 @@ func Grouped(n int) string {
 	}
 	return text
 }
+
+// Counted returns a number with its noun.
+func Counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
