@@ -20,10 +20,9 @@ type passage struct {
 	decision *Decision
 
 	event string // the id of the event that the messages are about
-	wait  *flow.WaitSlot
-	step  *Step // of a wait that the messages are about, or nil
-	entry int   // the number of the step, from 1, if it has targets of its own
-	flush bool  // a person asked for the messages now
+	step  *Step  // of a wait that the messages are about, or nil
+	entry int    // the number of the step, from 1, if it has targets of its own
+	flush bool   // a person asked for the messages now
 }
 
 // pass returns the notifications of a rule that matched which are sent at once.
