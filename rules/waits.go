@@ -215,31 +215,44 @@ func (w *waking) wait() {
 		w.move(slot, due, time.Time{})
 		return
 	}
-	step := &a.Steps[slot.Step]
+	due := a.due(slot.Step, slot.From())
+	// Steps of one time are taken together.
+	for more := true; more; more = slot.Step < len(a.Steps) && a.due(slot.Step, slot.From()).Equal(due) {
+		if w.take(&slot, ev) {
+			return
+		}
+	}
+	w.next(a, &slot)
+}
+
+// take takes a step of a wait. It reports whether a silence holds the step back, so that the wait was moved.
+func (w *waking) take(slot *flow.WaitSlot, ev *event.Event) (silenced bool) {
+	step := &w.rule.After.Steps[slot.Step]
 	result := Result{Rule: w.rule.Name, Outcome: Matched}
 	p := w.passage(ev, slot.Event, &result)
 	if p.step = step; step.Targets != nil {
 		p.entry = slot.Step + 1
 	}
 	p.view.setLate(&defaults.Late{Waited: w.state.Now.Sub(slot.StartedAt()), Reminder: step.Reminder,
-		Escalated: step.Escalate, Plain: a.Unless == nil})
+		Escalated: step.Escalate, Plain: w.rule.After.Unless == nil})
 	p.note("after", "nothing has come for "+value.HumanDuration(p.view.late.Waited)+w.asked(), slot.By, time.Time{})
-	w.decision.Notifications = p.behindWait()
+	made := p.behindWait()
 	switch {
-	case result.Outcome == Silenced && w.Flush: // it waits on
+	case result.Outcome == Silenced && w.Flush && len(w.decision.Results) == 0: // it waits on
 		w.decision.record(result)
-		return
+		return true
 	case result.Outcome == Silenced: // what lasts is told when the silence ends, if it still lasts then
 		slot.Due = w.lookAgain(&result).UnixMilli()
 		w.move(slot, slot.DueAt(), time.Time{})
-		return
+		return true
 	}
 	w.decision.record(result)
-	if len(w.decision.Notifications) > 0 {
+	w.decision.Notifications = append(w.decision.Notifications, made...)
+	if len(made) > 0 && w.decision.Row == nil {
 		w.decision.Row = rowOf(kindOf(step), ev)
 	}
 	slot.Step, slot.Told = slot.Step+1, slot.Told+1
-	w.next(a, &slot)
+	return false
 }
 
 // maxPostponed is the longest time until a silenced wait is looked at again: a person may end the silence early.
@@ -262,7 +275,7 @@ func (w *waking) next(a *After, slot *flow.WaitSlot) {
 	due := a.due(slot.Step, slot.From())
 	switch {
 	case !due.IsZero():
-		due = latest(due, w.Due.Add(time.Millisecond)) // of two steps at one time, the second comes right after the first
+		due = latest(due, w.Due.Add(time.Millisecond))
 		slot.Due = due.UnixMilli()
 		w.move(slot, due, time.Time{})
 	case a.Unless == nil:
