@@ -33,7 +33,9 @@ func feedRules(t *testing.T) *rules.Set {
 func TestAFeedThatFallsSilentIsToldOnceAndSoIsItsReturn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		got := &dispatchtest.Arrivals{}
-		r := newRigWith(t, dispatchtest.Senders{"ops": got.Always(nil)}, func(r *rig) { r.decide = (*rules.Set).Decide },
+		r := newRigWith(t, dispatchtest.Senders{"ops": got.Always(nil)}, func(r *rig) {
+			r.decide, r.waker.rules = (*rules.Set).Decide, ownSlotRules()
+		},
 			func(o *Options) { o.Config.Rules = feedRules(t) })
 		time.Sleep(30 * time.Minute)
 		r.accept(t, "1", "a") // of WEB, which is expected from now on

@@ -39,7 +39,7 @@ func newRigWith(t *testing.T, outs dispatchtest.Senders, prepare func(*rig), adj
 		f(&o)
 	}
 	r.Engine = New(o)
-	r.decide = sendToAll(r.Engine)
+	r.decide, r.waker.rules = sendToAll(r.Engine), nil // without slots, unless a test prepares them
 	prepare(r)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
