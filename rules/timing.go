@@ -73,7 +73,7 @@ const maxShownValue = 200
 
 // byValues are the values of by for one event.
 type byValues struct {
-	hashed []string // as JSON
+	hashed []string // as JSON, behind the project of an id
 	shown  []string // as "payload.id=7", shortened
 	notes  []string // on expressions that failed, which count as null
 }
@@ -87,7 +87,7 @@ func (v *view) by(by By) (out byValues) {
 			out.notes = append(out.notes, "by: "+err.Error())
 		}
 		text := value.JSONText(result)
-		out.hashed = append(out.hashed, text)
+		out.hashed = append(out.hashed, x.Scope(v.env)+text)
 		out.shown = append(out.shown, value.OneLine(x.Source)+"="+value.Printable(value.ShortName(text, maxShownValue)))
 	}
 	return out

@@ -2,6 +2,7 @@ package condition
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
@@ -11,6 +12,7 @@ import (
 	"qaserelay/rules/condition/diagnose"
 	"qaserelay/rules/condition/syntax"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/value"
 )
 
 // Expression is a compiled expression of any type, such as payload.id. It is safe for concurrent use.
@@ -18,6 +20,7 @@ type Expression struct {
 	Source  string
 	tree    ast.Node
 	program *vm.Program
+	isLocal bool // it reads an id that counts within a project
 }
 
 // CompileExpression compiles source, or returns its errors with their positions.
@@ -37,7 +40,9 @@ func CompileExpression(source string) (*Expression, []diag.Finding) {
 	if err == nil {
 		var tree *parser.Tree
 		if tree, err = parser.Parse(source); err == nil {
-			return &Expression{source, tree.Node, program}, nil
+			x := &Expression{Source: source, tree: tree.Node, program: program}
+			x.isLocal = slices.ContainsFunc(x.Fields(), isLocalID)
+			return x, nil
 		}
 	}
 	findings := diagnose.All(source, err, func(source string) error {
@@ -58,6 +63,24 @@ func (x *Expression) Value(env *Env) (any, error) {
 		return nil, fmt.Errorf("%s: %w", x.Source, runError(err))
 	}
 	return out, nil
+}
+
+// Scope returns the source and the project of the event of env if the expression reads an id that counts within a
+// project, such as that of a run, so that run 7 of one project is told apart from run 7 of another. Otherwise it is "".
+func (x *Expression) Scope(env *Env) string {
+	if !x.isLocal {
+		return ""
+	}
+	return value.JSONText([]any{env.Vars["source"], env.Vars["project_code"]})
+}
+
+// isLocalID reports whether a field is an id that counts within a project. Those of people do not.
+func isLocalID(u FieldUse) bool {
+	if len(u.Path) == 0 || u.Root == "actor" {
+		return false
+	}
+	name := u.Path[len(u.Path)-1]
+	return name == "id" || slices.Contains([]string{"run_id", "case_id", "plan_id", "suite_id", "milestone_id"}, name)
 }
 
 // Fields returns the fields that the expression reads.
