@@ -111,6 +111,9 @@ func (t windowTable) find(d *document, name yamldoc.Text, what string) (w *windo
 		if meant := meantWindow(name.S); meant != "" {
 			hint = "write " + strings.TrimSuffix(what, ".in") + ": " + meant
 		}
+		if strings.HasPrefix(name.S, "!") || strings.HasPrefix(name.S, "not ") {
+			hint = "a window cannot be negated: define one with the hours outside, under windows:"
+		}
 		d.Report(name.Node, diag.Error, fmt.Sprintf("%s: no window %q", what, name.S),
 			cmp.Or(hint, "add windows: {"+name.S+": "+windowExample+"}"))
 	}

@@ -139,6 +139,9 @@ func whyMissing(c *rulefile.Config, e *rulefile.Expectation, d rules.Decision) s
 	if result.Outcome.IsMatch() && len(result.Flow) > 0 {
 		return "the rule matches, but its message is not sent now: " + result.Flow[len(result.Flow)-1].String()
 	}
+	if result.Rule == "" && d.NotMatched == 0 { // only time has passed
+		return "no message of the rule is due"
+	}
 	return "the rule does not match"
 }
 

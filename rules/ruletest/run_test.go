@@ -79,6 +79,8 @@ func TestNotificationsAreComparedWithExpectations(t *testing.T) {
 		{"and something is sent", loud + `, expect: []`, "(unexpected; loud → qa)(unexpected; loud → ops)"},
 		{"a condition that is false", `event: run.completed, expect: [{rule: loud}]`,
 			`(missing; loud → any notifier; the rule does not match)`},
+		{"only time passes", "steps: [{event: run.completed}, {advance: 1h, expect: [{rule: loud}]}]",
+			`(missing; loud → any notifier; no message of the rule is due)`},
 		{"a rule that is switched off", `event: run.completed, expect: [{rule: off}]`,
 			"(missing; off → any notifier; the rule is disabled)"},
 		{"a rule behind one that stops", `event: run.aborted, expect: [{rule: two}, {rule: two}, {rule: late}]`,

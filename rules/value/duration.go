@@ -4,11 +4,27 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
+// unitNames replaces the names of units, and the spaces around them, by their signs.
+var unitNames = strings.NewReplacer("seconds", "s", "second", "s", "secs", "s", "sec", "s", "minutes", "m", "minute", "m",
+	"mins", "m", "min", "m", "hours", "h", "hour", "h", "hrs", "h", "hr", "h", "days", "d", "day", "d", "weeks", "w",
+	"week", "w", " ", "")
+
 // ParseDuration reads a duration such as 90s, 1h30m, 26h, 7d and 2w.
 func ParseDuration(s string) (time.Duration, error) {
+	d, err := parseDuration(s)
+	if short := unitNames.Replace(strings.ToLower(s)); err != nil && short != s {
+		if _, failed := parseDuration(short); failed == nil {
+			return 0, fmt.Errorf("%q is not a duration: write %s", s, short)
+		}
+	}
+	return d, err
+}
+
+func parseDuration(s string) (time.Duration, error) {
 	units := map[string]time.Duration{
 		"ms": time.Millisecond, "s": time.Second, "m": time.Minute,
 		"h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour,

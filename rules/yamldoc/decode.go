@@ -201,6 +201,8 @@ func (d *Document) textHint(n *yaml.Node, what string) string {
 		return "for two channels name the notifier twice, each time with its channel"
 	case what == "team" && n.Kind == yaml.SequenceNode:
 		return OneTeam
+	case what == "in" || strings.HasSuffix(what, ".in"):
+		return "write the name of one window, which windows: defines"
 	case n.Style == yaml.FlowStyle:
 		return "put it in quotes: " + quoteYAML(Written(n))
 	}

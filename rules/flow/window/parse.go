@@ -165,6 +165,9 @@ func dayOf(name string) (int, bool) {
 	return i, i >= 0
 }
 
+// everyDayHint says how to write a window of every day.
+const everyDayHint = "remove the key: without days, the window has every day"
+
 func unknownDay(name, text string) problem {
 	hint := "available: " + strings.Join(dayNames, ", ") + ", and ranges such as mon-fri"
 	switch key := strings.ToLower(name); key {
@@ -173,7 +176,7 @@ func unknownDay(name, text string) problem {
 	case "weekend", "weekends":
 		hint = "write sat-sun"
 	case "daily", "all", "always", "everyday", "every day", "*", "any":
-		hint = "remove the key: without days, the window has every day"
+		hint = everyDayHint
 	default:
 		if near := catalog.Nearest(key, slices.Concat(dayNames, fullDayNames)); near != "" && key != "" {
 			i, _ := dayOf(near)

@@ -58,6 +58,10 @@ func parseMoment(text string) (moment, problem) {
 	}
 	var ok bool
 	switch m.at, ok = clockTime(at); {
+	case strings.Contains(days, ":") && strings.ContainsAny(at, "/") || strings.EqualFold(at, "utc"):
+		return m, problem{fmt.Sprintf("%q has a time zone", text), `write it beside at: {at: "mon-fri 09:00", timezone: ` + at + "}"}
+	case strings.Contains(days, ":") && isDays(at) && !strings.Contains(days, ","):
+		return m, problem{fmt.Sprintf("%q has its days behind the time", text), fmt.Sprintf("write %q", at+" "+days)}
 	case !ok && strings.Contains(at, ","), strings.Contains(days, ":"):
 		return m, problem{fmt.Sprintf("%q has several times", text), `write a list: ["mon-fri 09:00", "sat 10:00"]`}
 	case !ok:
@@ -70,10 +74,24 @@ func parseMoment(text string) (moment, problem) {
 	m.days = [7]bool{}
 	for part := range strings.SplitSeq(days, ",") {
 		if p := addDays(&m.days, strings.TrimSpace(part)); p.message != "" {
+			if p.hint == everyDayHint {
+				p.hint = fmt.Sprintf("write %q: without days, it is every day", at)
+			}
 			return m, p
 		}
 	}
 	return m, problem{}
+}
+
+// isDays reports whether a text is days, such as mon-fri or sat,sun.
+func isDays(text string) bool {
+	var days [7]bool
+	for part := range strings.SplitSeq(text, ",") {
+		if p := addDays(&days, strings.TrimSpace(part)); p.message != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // Next returns the first of the times after t. A time that is left out by a change of the clock is the first instant

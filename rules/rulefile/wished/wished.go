@@ -58,7 +58,7 @@ var wishedInRule = []wished{
 	{[]string{"escalate", "escalation"}, "write after: {wait: 4h, escalate: [{after: 12h, notify: [mail]}]}"},
 	{[]string{"until", "cancel", "cancel_on", "cancel_if"}, `write unless: event_name == "run.completed", beside after: 4h`},
 	{[]string{"hold"}, "write active: {hours: \"09:00-18:00\", otherwise: hold}"},
-	{[]string{"quiet_hours", "hours", "days", "mute_time_intervals", "active_time_intervals", "time_window",
+	{[]string{"quiet", "quiet_hours", "quiet_times", "do_not_disturb", "dnd", "hours", "days", "mute_time_intervals", "active_time_intervals", "time_window",
 		"time_intervals", "business_hours", "working_hours", "timezone", "window", "windows", "only_at"}, atHours},
 	{[]string{"mute", "muted", "silence", "silenced", "disabled", "disable", "skip", "paused", "active_if"}, switchOff},
 	{[]string{"dedup", "dedupe", "deduplicate", "dedup_window"},
