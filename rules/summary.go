@@ -50,12 +50,9 @@ func (p *passage) armSummary(digestKey string, d *flow.DigestSlot) {
 		return
 	}
 	if !exists {
-		slot = flow.SummarySlot{Since: now.UnixMilli(), Target: d.Target, Step: d.Step, Notifier: d.Notifier,
-			Options: d.Options, Person: d.Person, By: d.By, Source: d.Source, Project: d.Project, Due: g.At.Next(now).UnixMilli()}
+		slot = d.Summary(now, g.At.Next(now))
 	}
-	if slot.Seen = now.UnixMilli(); len(g.By) == 0 {
-		slot.Project = "" // it is about all projects of the rule
-	}
+	slot.Seen = now.UnixMilli()
 	p.put(Change{Key: key, Value: flow.Encode(slot), Due: slot.DueAt()})
 }
 

@@ -31,6 +31,17 @@ func ReadSummary(value []byte) (s SummarySlot, ok bool) {
 	return s, true
 }
 
+// Summary returns the summary that is due when no message has come for the place of a digest. Without by it is about
+// all projects.
+func (s *DigestSlot) Summary(now, due time.Time) SummarySlot {
+	summary := SummarySlot{Since: now.UnixMilli(), By: s.By, Target: s.Target, Step: s.Step, Notifier: s.Notifier,
+		Options: s.Options, Person: s.Person, Source: s.Source, Due: due.UnixMilli()}
+	if len(s.By) > 0 {
+		summary.Project = s.Project
+	}
+	return summary
+}
+
 // SinceAt returns when the summary before was sent.
 func (s *SummarySlot) SinceAt() time.Time { return millis(s.Since) }
 
