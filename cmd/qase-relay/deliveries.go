@@ -145,33 +145,21 @@ func (w change) body(ids ...string) any {
 	return body
 }
 
-// apply changes the deliveries and prints them. An id that fails is reported, and does not stop the others.
+// apply changes the deliveries and prints them.
 func (w change) apply(ctx context.Context, c *terminal.Console, ids []string) error {
 	cl := newRelayClient(w.clientFlags)
-	changed, failed := []desk.Delivery{}, false
-	for _, id := range ids {
+	one := func(id string) (d desk.Delivery, err error) {
 		path := "deliveries/" + url.PathEscape(id)
-		err := notFound(cl.post(ctx, path+"/"+w.verb, w.body(), &struct{}{}), "deliveries", id)
-		var exit *terminal.ExitError
-		switch {
-		case errors.As(err, &exit):
-			c.Err.Printf("%s %s: %v\n", c.Err.Bad("error:"), terminal.OneLine(id), err)
-			failed = true
-			continue
-		case err != nil:
-			return err
+		if err := cl.post(ctx, path+"/"+w.verb, w.body(), &struct{}{}); err != nil {
+			return d, notFound(err, "deliveries", id)
 		}
-		var d desk.Delivery
 		if err := cl.get(ctx, path, nil, &d); err != nil {
-			return fmt.Errorf("it is %s, but: %w", w.done, err)
+			return d, fmt.Errorf("it is %s, but: %w", w.done, err)
 		}
 		d.Message, d.Log = nil, nil
-		changed = append(changed, d)
+		return d, nil
 	}
-	if err := w.print(c, changed); err != nil || !failed {
-		return err
-	}
-	return terminal.Wrong(nil)
+	return eachID(c, ids, one, func(changed []desk.Delivery) error { return w.print(c, changed) })
 }
 
 func (w change) print(c *terminal.Console, changed []desk.Delivery) error {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"syscall"
 	"time"
 
@@ -63,6 +64,32 @@ func (c *relayClient) useZone(ctx context.Context, s *terminal.Screen) {
 		s.Zone = zone
 	}
 }
+
+// eachID does something for each id, and shows what was done. An id that the relay refuses is reported, does not stop
+// the others, and makes the exit code 1; any other error ends it.
+func eachID[T any](c *terminal.Console, ids []string, do func(id string) (T, error), show func(done []T) error) error {
+	var failed error
+	done := []T{}
+	for _, id := range ids {
+		one, err := do(id)
+		var exit *terminal.ExitError
+		switch {
+		case errors.As(err, &exit):
+			c.Err.Printf("%s %s: %v\n", c.Err.Bad("error:"), terminal.OneLine(id), err)
+			failed = terminal.Wrong(nil)
+		case err != nil && len(done) == 0:
+			return err
+		case err != nil:
+			return cmp.Or(show(done), err)
+		default:
+			done = append(done, one)
+		}
+	}
+	return cmp.Or(show(done), failed)
+}
+
+// authorOr returns the name of who asks for something: the user of this system, unless it is given.
+func authorOr(given string) string { return cmp.Or(given, os.Getenv("USER"), os.Getenv("USERNAME")) }
 
 // get decodes the answer at path, below /api/v1, into v.
 func (c *relayClient) get(ctx context.Context, path string, query url.Values, v any) error {

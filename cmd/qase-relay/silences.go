@@ -1,13 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -80,7 +78,7 @@ plan. A pattern is a regular expression for the whole value. A field that a mess
 // spec returns the request for a new silence.
 func (f *silenceFlags) spec(matchers []string) (desk.SilenceSpec, error) {
 	spec := desk.SilenceSpec{Matchers: matchers, StartsAt: f.starts, EndsAt: f.until, For: f.last, All: f.all}
-	author := cmp.Or(f.author, os.Getenv("USER"), os.Getenv("USERNAME"))
+	author := authorOr(f.author)
 	for to, text := range map[**string]*string{&spec.When: &f.when, &spec.Comment: &f.comment, &spec.Author: &author,
 		&spec.Quiet: &f.quiet} {
 		if *text != "" {
@@ -274,34 +272,19 @@ func newSilencesExpire(c *terminal.Console) *cobra.Command {
 	return cmd
 }
 
-// expireSilences ends silences. An id that fails is reported, and does not stop the others.
+// expireSilences ends silences.
 func expireSilences(ctx context.Context, c *terminal.Console, f askFlags, ids []string) error {
 	cl := newRelayClient(f.clientFlags)
-	expired, failed := []desk.Silence{}, false
-	for _, id := range ids {
-		var s desk.Silence
+	expire := func(id string) (s desk.Silence, err error) {
 		r := client.Request{Method: http.MethodDelete, Path: "silences/" + url.PathEscape(id)}
-		err := cl.silence(ctx, r, id, &s)
-		var exit *terminal.ExitError
-		switch {
-		case errors.As(err, &exit):
-			c.Err.Printf("%s %s: %v\n", c.Err.Bad("error:"), terminal.Printable(id), err)
-			failed = true
-		case err != nil:
-			return err
-		default:
-			expired = append(expired, s)
-		}
+		err = cl.silence(ctx, r, id, &s)
+		return s, err
 	}
-	if f.json {
-		if err := c.WriteJSON(expired); err != nil {
-			return err
+	return eachID(c, ids, expire, func(expired []desk.Silence) error {
+		if f.json {
+			return c.WriteJSON(expired)
 		}
-	} else {
 		c.Out.Printf("expired %s\n", terminal.Plural(len(expired), "silence"))
-	}
-	if failed {
-		return terminal.Wrong(nil)
-	}
-	return nil
+		return nil
+	})
 }

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -155,7 +153,8 @@ steps goes on to the next one. Exits with 1 if one of them could not be sent.`,
 		RunE:    func(cmd *cobra.Command, args []string) error { return endWaiting(cmd.Context(), c, f, verb, args) },
 	}
 	if verb == "drop" {
-		cmd.Use, cmd.Short, cmd.Example = "drop ID…", "Delete what waits, unsent", "  qase-relay waiting drop 5c1f0b7e9a3d2468"
+		cmd.Use, cmd.Short = "drop ID…", "Delete what waits, unsent"
+		cmd.Example = "  qase-relay waiting drop 5c1f0b7e9a3d2468"
 		cmd.Long = `Deletes digests, held messages, waits and feeds, unsent. An event of the kind dropped
 records what was dropped, and by whom. A feed begins anew with the next event of its
 project. Exits with 1 if one of them does not wait any more.`
@@ -165,36 +164,21 @@ project. Exits with 1 if one of them does not wait any more.`
 	return cmd
 }
 
-// endWaiting sends or drops what waits. An id that fails is reported, and does not stop the others.
+// endWaiting sends or drops what waits.
 func endWaiting(ctx context.Context, c *terminal.Console, f endFlags, verb string, ids []string) error {
-	cl, author := newRelayClient(f.clientFlags), cmp.Or(f.author, os.Getenv("USER"), os.Getenv("USERNAME"))
-	ended, failed := []desk.Ended{}, false
-	for _, id := range ids {
-		var one desk.Ended
-		r := client.Request{Method: http.MethodPost, Path: "waiting/" + url.PathEscape(id) + "/" + verb,
-			Body: map[string]string{"author": author}}
-		err := cl.waiting(ctx, r, id, &one)
-		var exit *terminal.ExitError
-		switch {
-		case errors.As(err, &exit):
-			c.Err.Printf("%s %s: %v\n", c.Err.Bad("error:"), terminal.Printable(id), err)
-			failed = true
-		case err != nil:
-			return err
-		default:
-			ended = append(ended, one)
-			if !f.json {
-				report.PrintEnded(c.Out, &one)
-			}
+	cl, body := newRelayClient(f.clientFlags), map[string]string{"author": authorOr(f.author)}
+	end := func(id string) (one desk.Ended, err error) {
+		path := "waiting/" + url.PathEscape(id) + "/" + verb
+		err = cl.waiting(ctx, client.Request{Method: http.MethodPost, Path: path, Body: body}, id, &one)
+		if err == nil && !f.json {
+			report.PrintEnded(c.Out, &one)
 		}
+		return one, err
 	}
-	if f.json {
-		if err := c.WriteJSON(ended); err != nil {
-			return err
+	return eachID(c, ids, end, func(ended []desk.Ended) error {
+		if f.json {
+			return c.WriteJSON(ended)
 		}
-	}
-	if failed {
-		return terminal.Wrong(nil)
-	}
-	return nil
+		return nil
+	})
 }
