@@ -30,8 +30,8 @@ type Answer struct {
 // busyRest is how long a person's request waits for another relay that fires slots.
 const busyRest = 50 * time.Millisecond
 
-// FireNow sends or drops what a slot keeps, in the transaction by which slots are fired that are due: once, if both come
-// at the same time. It returns store.ErrNotFound if the slot is gone.
+// FireNow sends or drops what a slot keeps, in the transaction by which slots are fired that are due: once, if both
+// come at the same time. It returns store.ErrNotFound if the slot is gone.
 func (e *Engine) FireNow(ctx context.Context, ask Ask) (Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()

@@ -76,7 +76,11 @@ func TestWhatWaitsIsSentOrDroppedOnRequest(t *testing.T) {
 	}
 	_, metrics := m.get(t, "/metrics")
 	for _, line := range []string{`qase_relay_flow_fired_total{kind="digest",outcome="sent"} 2`,
-		`qase_relay_digest_events_sum 3`, `qase_relay_flow_open{kind="throttle"} 0`, `qase_relay_flow_lag_seconds 0`} {
+		`qase_relay_digest_events_sum 3`, `qase_relay_flow_open{kind="throttle"} 0`,
+		`qase_relay_rule_decisions_total{outcome="grouped",rule="grouped"} 2`,
+		`qase_relay_rule_decisions_total{outcome="matched",rule="grouped"} 1`,
+		`qase_relay_rule_decisions_total{outcome="matched",rule="waits"} 1`,
+		`qase_relay_flow_lag_seconds 0`} {
 		if !strings.Contains(fmt.Sprint(metrics["text"]), line) {
 			t.Errorf("the metrics lack %s", line)
 		}

@@ -71,7 +71,8 @@ type Engine struct {
 
 // New returns an engine. It works once Run is called.
 func New(o Options) *Engine {
-	e := &Engine{eventLines: sampledlog.Limit{PerSecond: dispatch.LinesPerSecond}, inbox: newInbox(), decide: (*rules.Set).Decide}
+	e := &Engine{eventLines: sampledlog.Limit{PerSecond: dispatch.LinesPerSecond}, inbox: newInbox(),
+		decide: (*rules.Set).Decide}
 	d := dispatch.New(dispatch.Options{Store: o.Store, Config: o.Config, Logger: o.Logger, Metrics: o.Metrics,
 		Now: o.Now, Rand: o.Rand, IDs: o.IDs, StoreFailed: e.storeFailed, SlotsChanged: e.waker.look})
 	o.Logger, o.Metrics, o.Now, o.IDs = d.Logger, d.Metrics, d.Now, d.IDs // with their defaults

@@ -49,8 +49,8 @@ func (f *feeds) noteStored(ev *event.Event) {
 	f.stored[feed{ev.Source, ev.Project}] = ev.ReceivedAt
 }
 
-// noteSigns notes the feeds that a batch has stored. A duplicate is not decided on, but Qase did call: its feed is stored
-// now.
+// noteSigns notes the feeds that a batch has stored. A duplicate is not decided on, but Qase did call: its feed is
+// stored now.
 func (e *Engine) noteSigns(ctx context.Context, batch []*pendingEvent) {
 	cfg := e.Config()
 	for _, p := range batch {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"qaserelay/notifiers"
@@ -29,7 +30,7 @@ func (e *Engine) observe(p *pendingEvent) {
 	if p.err != nil || p.receipt.Duplicate {
 		return
 	}
-	e.observeDecision(p)
+	e.observeResults(p.decision.Results, p.receipt.ID, p.event.Name, p.event.ReceivedAt)
 	e.logDryRun(p.receipt.ID, p.plan.Deliveries)
 	if p.replayOf == 0 {
 		e.drift.note(p.event, p.receipt.ID, e.Metrics.Drifted)
@@ -89,26 +90,41 @@ func outcomeOf(p *pendingEvent) string {
 	return "accepted"
 }
 
-// observeDecision counts what each rule did with an event, and logs, sampled, the rules that failed on it.
-func (e *Engine) observeDecision(p *pendingEvent) {
-	for _, r := range p.decision.Results {
+// observeResults counts what each rule did with an event, or at a time with the event that it made, and logs, sampled,
+// the rules that failed on it. The event's id is zero if it made none.
+func (e *Engine) observeResults(results []rules.Result, event store.ID, name string, at time.Time) {
+	for i := range results {
+		r := &results[i]
 		if r.Rule != "" {
 			e.Metrics.Decided(r.Rule, string(r.Outcome))
 		}
-		e.observeKept(&r, p.event.ReceivedAt)
-		switch {
-		case r.Outcome == rules.Failed:
-			e.warnOfRule(p, r, "condition failed", r.Reason)
-		default:
-			if i := slices.IndexFunc(r.Notes, isFault); i >= 0 {
-				e.warnOfRule(p, r, "template failed", r.Notes[i])
-			}
+		e.observeKept(r, at)
+		message, reason := faultOf(r)
+		if message == "" {
+			continue
+		}
+		args := []any{"rule", r.Rule, "event", event.String(), "event_name", name, "reason", reason}
+		line := sampledlog.Line{Kind: "rule " + r.Rule, Every: ruleLogInterval}
+		if all, due := e.log.Admit(line, e.Now(), args...); due {
+			e.Logger.Warn(message, all...)
 		}
 	}
 }
 
-// isFault reports whether a note of a result is about something that went wrong.
-func isFault(note string) bool { return !rules.IsOfSilence(note) }
+// faultOf returns what went wrong in a rule, and why, or nothing.
+func faultOf(r *rules.Result) (message, reason string) {
+	if r.Outcome == rules.Failed {
+		return "condition failed", r.Reason
+	}
+	i := slices.IndexFunc(r.Notes, func(note string) bool { return !rules.IsOfSilence(note) })
+	switch {
+	case i < 0:
+		return "", ""
+	case strings.Contains(r.Notes[i], "template failed"):
+		return "template failed", r.Notes[i]
+	}
+	return "rule failed in part", r.Notes[i]
+}
 
 // observeKept counts the messages of a rule that were not sent because of time or a silence.
 func (e *Engine) observeKept(r *rules.Result, at time.Time) {
@@ -125,14 +141,6 @@ func (e *Engine) observeKept(r *rules.Result, at time.Time) {
 		e.Metrics.Suppressed(r.Rule, "silence")
 	case rules.Muted:
 		e.Metrics.Suppressed(r.Rule, "active")
-	}
-}
-
-func (e *Engine) warnOfRule(p *pendingEvent, r rules.Result, message, reason string) {
-	args := []any{"rule", r.Rule, "event", p.receipt.ID.String(), "event_name", p.event.Name, "reason", reason}
-	line := sampledlog.Line{Kind: "rule " + r.Rule, Every: ruleLogInterval}
-	if all, due := e.log.Admit(line, e.Now(), args...); due {
-		e.Logger.Warn(message, all...)
 	}
 }
 

@@ -55,9 +55,10 @@ func (e *Engine) stateKeys(cfg *config.Config, ev *event.Event) []string {
 	return cfg.Rules.Keys(ev)
 }
 
-// moreKeys returns a function that lists further keys that the decision will read, once those of stateKeys are known, or
-// nil if there are none.
-func (e *Engine) moreKeys(cfg *config.Config, p *pendingEvent, keys []string) func(get func(string) ([]byte, error)) []string {
+// moreKeys returns a function that lists further keys that the decision will read, once those of stateKeys are known,
+// or nil if there are none.
+func (e *Engine) moreKeys(cfg *config.Config, p *pendingEvent,
+	keys []string) func(get func(string) ([]byte, error)) []string {
 	if !cfg.Rules.HasFlowKeys(p.event) {
 		return nil
 	}

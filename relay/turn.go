@@ -31,6 +31,7 @@ type firedSlot struct {
 	name    flow.Name
 	row     store.ID // the event that it made, or zero
 	kind    string   // of that event
+	about   string   // the name of that event
 	made    []store.NewDelivery
 	results []rules.Result
 	count   int // of messages in a digest
@@ -103,8 +104,8 @@ func (t *turn) decide(i int, s *store.Slot, get func(string) ([]byte, error)) (s
 	return postpone(s, t.now, err)
 }
 
-// leaveUntil returns when a slot may fire: those that nothing here knows, and those that may be ended by what was missed
-// in a gap, are left for the time of settings.catch_up.
+// leaveUntil returns when a slot may fire: those that nothing here knows are left for a while, and those that may be
+// ended by what was missed in a gap for the time of settings.catch_up.
 func (t *turn) leaveUntil(name flow.Name, due time.Time, unknown bool) (until time.Time) {
 	if unknown {
 		until = due.Add(unknownFor)
@@ -130,14 +131,15 @@ func (t *turn) fire(w rules.Woken, s *store.Slot, get func(string) ([]byte, erro
 		}
 	}
 	var readErr error
-	d, err := t.wakeSafely(w, rules.State{Now: t.now, Dry: t.DryRun, Silences: t.silences.List(), Get: func(key string) (
-		[]byte, error) {
+	state := rules.State{Now: t.now, Dry: t.DryRun, Silences: t.silences.List()}
+	state.Get = func(key string) ([]byte, error) {
 		value, err := get(key)
 		if err != nil && readErr == nil {
 			readErr = &readError{fmt.Errorf("reading the state for a decision: %w", err)}
 		}
 		return value, err
-	}})
+	}
+	d, err := t.wakeSafely(w, state)
 	if err := errors.Join(readErr, err); err != nil {
 		return f, err
 	}
@@ -175,7 +177,7 @@ func (t *turn) firing(d *rules.Decision, key string, out *firedSlot) (f store.Fi
 		ev = &event.Event{Source: r.Source, Name: r.Name, Project: r.Project, Body: r.Body, ReceivedAt: t.now}
 		f.Event = &store.Event{ID: t.IDs.Next(t.now), Source: r.Source, Name: r.Name, Project: r.Project, Kind: r.Kind,
 			Body: r.Body, ReceivedAt: t.now}
-		out.row, out.kind = f.Event.ID, r.Kind
+		out.row, out.kind, out.about = f.Event.ID, r.Kind, r.Name
 	}
 	for _, n := range d.Notifications {
 		delivery, _, err := t.newDelivery(t.cfg, ev, n)
@@ -263,16 +265,14 @@ func (t *turn) observeFired(out *firedSlot, outcome string) {
 	if out.name.Kind == flow.Digest && outcome == "sent" {
 		t.Metrics.DigestSent(out.count)
 	}
-	for i := range out.results {
-		t.observeKept(&out.results[i], t.now)
-	}
+	t.observeResults(out.results, out.row, out.about, t.now)
 	t.logDryRun(out.row, out.made)
 }
 
 // slotArgs describe a slot that was fired, for the log.
 func (t *turn) slotArgs(key string, out *firedSlot) []any {
-	args := []any{"kind", out.name.Kind.Text(), "rule", out.name.Owner, "slot", key, "event", out.row.String(), "row", out.kind,
-		"deliveries", len(out.made)}
+	args := []any{"kind", out.name.Kind.Text(), "rule", out.name.Owner, "slot", key, "event", out.row.String(),
+		"row", out.kind, "deliveries", len(out.made)}
 	if out.count > 0 {
 		args = append(args, "messages", out.count)
 	}

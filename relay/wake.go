@@ -219,8 +219,8 @@ func (s *sweep) turn(ctx context.Context, limit int, fault error) (*turn, store.
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	t := &turn{sweep: s, cfg: s.Config(), now: s.Now(), fault: fault}
-	woken, err := s.Store.Wake(ctx, store.Wake{Dry: s.DryRun, After: s.after, Limit: limit, Bytes: turnBytes, Time: turnTime,
-		Keys: t.keys, Events: t.events, Decide: t.decide})
+	woken, err := s.Store.Wake(ctx, store.Wake{Dry: s.DryRun, After: s.after, Limit: limit, Bytes: turnBytes,
+		Time: turnTime, Keys: t.keys, Events: t.events, Decide: t.decide})
 	return t, woken, err
 }
 

@@ -29,6 +29,7 @@ type toyRules struct {
 	fails   func(try int) // called for each decision about a slot
 	tries   atomic.Int64
 	removed atomic.Bool            // the last slot was that of a rule that is gone
+	results []rules.Result         // of each decision about a slot
 	refused atomic.Pointer[string] // the key of a slot whose event the store cannot keep
 }
 
@@ -65,7 +66,7 @@ func (y *toyRules) wake(_ *rules.Set, w rules.Woken, st rules.State) (d rules.De
 	if key := y.refused.Load(); key != nil && *key == w.Key {
 		d.Row.Project = "BAD"
 	}
-	d.Changes = []rules.Change{{Key: w.Key}}
+	d.Changes, d.Results = []rules.Change{{Key: w.Key}}, y.results
 	return d
 }
 
@@ -113,6 +114,33 @@ func TestASlotFiresAtItsTime(t *testing.T) {
 		}
 		if logs := r.logs.String(); strings.Count(logs, "slot fired") != 2 || !strings.Contains(logs, "rule=toy") {
 			t.Errorf("logs:\n%s", logs)
+		}
+	})
+}
+
+func TestWhatRulesDoAtATimeIsCountedAndTheirFailuresAreLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, got := newToy(t, &toyRules{kind: flow.Digest, wait: time.Second, results: []rules.Result{
+			{Rule: "bad-body", Outcome: rules.Matched, Notes: []string{"silenced for ops: 2 messages", "body: the template failed"}},
+			{Rule: "no-room", Outcome: rules.Matched, Notes: []string{"no recipient is left for ops"}},
+			{Rule: "fine", Outcome: rules.Silenced, Notes: []string{"silenced for ops: 2 messages"}}}})
+		r.accept(t, "1", "a")
+		r.accept(t, "2", "b")
+		time.Sleep(2 * time.Second)
+		arrived(t, got, "1 × a", "1 × b")
+		text := r.series()
+		for rule, outcome := range map[string]string{"bad-body": "matched", "no-room": "matched", "fine": "silenced"} {
+			line := fmt.Sprintf(`qase_relay_rule_decisions_total{outcome=%q,rule=%q} 2`, outcome, rule)
+			if !strings.Contains(text, line) {
+				t.Errorf("no %s in\n%s", line, text)
+			}
+		}
+		logs := r.logs.String()
+		for line, times := range map[string]int{`msg="template failed" rule=bad-body`: 1, "event_name=relay.digest": 2,
+			`msg="rule failed in part" rule=no-room`: 1, "rule=fine": 0} {
+			if strings.Count(logs, line) != times {
+				t.Errorf("%s is not there %d times:\n%s", line, times, logs)
+			}
 		}
 	})
 }

@@ -75,7 +75,7 @@ func (w *waking) audible(slot *flow.DigestSlot, members []listed, result *Result
 		result.Silenced = append(result.Silenced, SilencedMessage{slot.Notifier, found.ID})
 	}
 	if n := len(members) - len(heard); n > 0 {
-		result.Notes = append(result.Notes, fmt.Sprintf("%s left out by a silence", value.Counted(n, "message", "messages")))
+		result.Notes = append(result.Notes, ofSilence+slot.Notifier+": "+value.Counted(n, "message", "messages"))
 	}
 	return heard
 }

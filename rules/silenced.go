@@ -18,10 +18,10 @@ type SilencedMessage struct {
 	Silence  string `json:"silence"` // its id
 }
 
-// ofSilence begins the notes that say which silence holds back the message to a notifier.
+// ofSilence begins the notes on messages that silences hold back.
 const ofSilence = "silenced for "
 
-// IsOfSilence reports whether a note says that a silence holds back the message to a notifier.
+// IsOfSilence reports whether a note says that a silence holds back messages, which is no failure.
 func IsOfSilence(note string) bool { return strings.HasPrefix(note, ofSilence) }
 
 // audible returns the targets of a rule that no silence holds back, and puts the others into its result. The messages

@@ -160,7 +160,7 @@ func (p *passage) resolve(slot *flow.WaitSlot) {
 	case !a.Resolved: // only what closes something is sent, which no silence holds back
 		told = Result{Notes: p.result.Notes}
 	case told.Outcome == Silenced:
-		told.Notes = append(told.Notes, "that it is over is silenced "+told.Reason)
+		told.Notes = append(told.Notes, ofSilence+"all that it is over, "+told.Reason)
 	}
 	p.result.Notes, p.result.Silenced = told.Notes, told.Silenced
 	made := p.notify(&r, heard, p.view, p.result)

@@ -86,7 +86,8 @@ func (m *Metrics) registerTraffic() {
 		"24 h), replayed (by a person), refused (the backlog is at its limit, or the disk full) or failed (the store).",
 		"source", "event", "outcome")
 	m.decisions = m.counter("rule_decisions_total",
-		"Decisions about events, by rule and outcome: matched, failed (an error in the condition) and others.",
+		"Decisions about events, and about what rules keep until a time, by rule and outcome: matched, error (of the "+
+			"condition) and others.",
 		"rule", "outcome")
 	m.ingest = m.histogram("ingest_seconds", "Time from a webhook call to its answer, by status code.", "code")
 	m.lastEvent = m.gauge("source_last_event_timestamp_seconds",
@@ -189,7 +190,7 @@ func (m *Metrics) Handled(ev Event) {
 	}
 }
 
-// Decided counts what a rule did with an event.
+// Decided counts what a rule did with an event, or at a time.
 func (m *Metrics) Decided(rule, outcome string) { m.decisions.WithLabelValues(rule, outcome).Inc() }
 
 // Attempt is one attempt to send a notification.

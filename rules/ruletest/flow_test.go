@@ -313,8 +313,8 @@ func TestADecisionNamesTheSilenceOfAMessageThatAWaitIsOver(t *testing.T) {
 		outcome    rules.Outcome
 	}{
 		{"", true, "notifier=qa", 1, 1, "silenced for qa" + by, rules.NotMatched},
-		{"", true, "project=WEB", 0, 2, "that it is over is silenced" + by, rules.NotMatched},
-		{` || event_name == "run.completed"`, true, "project=WEB", 0, 2, "that it is over is silenced" + by, rules.Waiting},
+		{"", true, "project=WEB", 0, 2, "silenced for all that it is over," + by, rules.NotMatched},
+		{` || event_name == "run.completed"`, true, "project=WEB", 0, 2, "silenced for all that it is over," + by, rules.Waiting},
 		{"", true, "project=API", 2, 0, "", rules.NotMatched},
 		{"", false, "project=WEB", 0, 0, "", rules.NotMatched}, // there is no such message
 	} {
