@@ -36,6 +36,7 @@ type firedSlot struct {
 	results []rules.Result
 	count   int // of messages in a digest
 	moved   bool
+	gone    bool  // the event that it is about was deleted
 	err     error // why it was moved or set aside
 	leaving bool
 }
@@ -146,6 +147,9 @@ func (t *turn) fire(w rules.Woken, s *store.Slot, get func(string) ([]byte, erro
 	if slot, ok := flow.ReadDigest(s.Value); ok && out.name.Kind == flow.Digest {
 		out.count = slot.Count
 	}
+	if k := out.name.Kind; k == flow.Wait || k == flow.Throttle {
+		out.gone = len(w.Events) < len(t.events(s))
+	}
 	return t.firing(&d, s.Key, out)
 }
 
@@ -250,6 +254,12 @@ func (t *turn) observeSlot(key string, out *firedSlot) {
 		outcome = "moved"
 	}
 	t.observeFired(out, outcome)
+	if out.gone && out.row == 0 {
+		line := sampledlog.Line{Kind: "event of slot of " + out.name.Owner, Every: ruleLogInterval}
+		if args, due := t.log.Admit(line, t.now, "kind", kind, "rule", out.name.Owner, "slot", key); due {
+			t.Logger.Error("event deleted before its message was due: make settings.retention.events longer", args...)
+		}
+	}
 	if leftOut, due := t.eventLines.Admit(t.now); due && out.row != 0 {
 		args := t.slotArgs(key, out)
 		if leftOut > 0 {

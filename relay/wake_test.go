@@ -30,6 +30,7 @@ type toyRules struct {
 	tries   atomic.Int64
 	removed atomic.Bool            // the last slot was that of a rule that is gone
 	results []rules.Result         // of each decision about a slot
+	needs   rules.Needs            // of each decision about a slot, beside a key
 	refused atomic.Pointer[string] // the key of a slot whose event the store cannot keep
 }
 
@@ -60,6 +61,10 @@ func (y *toyRules) wake(_ *rules.Set, w rules.Woken, st rules.State) (d rules.De
 	if _, err := st.Get("entity:x"); err != nil {
 		return d
 	}
+	if len(w.Events) < len(y.needs.Events) {
+		d.Changes = []rules.Change{{Key: w.Key}}
+		return d
+	}
 	title := fmt.Sprintf("%d × %s", len(w.Items), w.Items[0].Event.Payload["title"])
 	d.Row = &rules.Row{Kind: "digest", Source: "qase", Name: "relay.digest", Project: "WEB", Body: []byte(`{}`)}
 	d.Notifications = []rules.Notification{{Message: message.Message{Rule: "toy", Title: title}, Notifier: "ops"}}
@@ -77,7 +82,9 @@ func newToy(t *testing.T, y *toyRules, adjust ...func(*Options)) (*rig, *dispatc
 	r := newRigWith(t, dispatchtest.Senders{"ops": got.Always(nil)}, func(r *rig) {
 		r.decide = y.decide
 		r.waker.rules = &slotRules{wake: y.wake, knows: func(*rules.Set, flow.Name) bool { return !y.unknown.Load() },
-			needs: func(*rules.Set, rules.Woken) rules.Needs { return rules.Needs{Keys: []string{"entity:x"}} }}
+			needs: func(*rules.Set, rules.Woken) rules.Needs {
+				return rules.Needs{Keys: []string{"entity:x"}, Events: y.needs.Events}
+			}}
 	}, adjust...)
 	return r, got
 }
@@ -141,6 +148,20 @@ func TestWhatRulesDoAtATimeIsCountedAndTheirFailuresAreLogged(t *testing.T) {
 			if strings.Count(logs, line) != times {
 				t.Errorf("%s is not there %d times:\n%s", line, times, logs)
 			}
+		}
+	})
+}
+
+func TestAMessageWhoseEventWasDeletedIsInTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		deleted := rules.Needs{Events: []string{store.ID(1_000_000).String()}}
+		r, got := newToy(t, &toyRules{kind: flow.Wait, wait: time.Second, needs: deleted})
+		r.accept(t, "1", "a")
+		time.Sleep(2 * time.Second)
+		arrived(t, got)
+		if lines := r.logLines("event deleted before its message was due"); len(lines) != 1 ||
+			!strings.Contains(lines[0], "kind=wait rule=toy") {
+			t.Errorf("logs:\n%s", r.logs.String())
 		}
 	})
 }

@@ -148,7 +148,10 @@ func (p *ruleParser) parse(spec *ruleSpec) RuleSource {
 	}
 	p.timing(spec, r)
 	p.checkNotify(spec)
-	if out.Unless = unlessOf(r); out.Unless == nil && spec.Unless.Given() {
+	if r.After != nil {
+		out.Unless = r.After.Unless
+	}
+	if out.Unless == nil && spec.Unless.Given() {
 		out.Unless = condition.Parse(spec.Unless.S)
 	}
 	if n := spec.Active.Node; n != nil {

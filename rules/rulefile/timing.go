@@ -133,6 +133,9 @@ func (p *ruleParser) throttle(spec *throttleSpec) *rules.Throttle {
 		t.AtMost = *spec.AtMost
 		p.needsCount(keyAt{spec.At.Node, "throttle", "at_most"}, t.AtMost, 1_000_000)
 	}
+	if t.SendLast {
+		p.isKept(yamldoc.ValueOf(spec.At.Node, "every"), "throttle.every", spec.Every)
+	}
 	return t
 }
 
@@ -342,12 +345,17 @@ func (p *ruleParser) after(spec *ruleSpec, r *rules.Rule) *rules.After {
 	p.reminders(&long, a)
 	p.escalations(&long, a)
 	slices.SortStableFunc(a.Steps, func(x, y rules.Step) int { return cmp.Compare(x.At, y.At) })
-	if last := a.Steps[len(a.Steps)-1].At; last > p.retention-24*time.Hour {
-		p.d.Report(n, diag.Error, fmt.Sprintf("after: the last message is due after %s, and events are kept for %s",
+	p.isKept(n, "after", a.In.Longest(time.Now(), a.Steps[len(a.Steps)-1].At))
+	return a
+}
+
+// isKept reports that the event of the last message is deleted before.
+func (p *ruleParser) isKept(n *yaml.Node, key string, last time.Duration) {
+	if last > p.retention-24*time.Hour {
+		p.d.Report(n, diag.Error, fmt.Sprintf("%s: the last message is due after %s, and events are kept for %s", key,
 			value.HumanDuration(last), value.HumanDuration(p.retention)),
 			"write shorter times, or a longer settings.retention.events, with a day to spare")
 	}
-	return a
 }
 
 // afterHint returns after with the first item of a list that stands in its place.
@@ -363,14 +371,6 @@ func afterHint(n *yaml.Node) string {
 		hint += "; further messages are after: {wait: 4h, escalate: [{after: 12h, notify: [mail]}]}"
 	}
 	return hint
-}
-
-// unlessOf returns the condition that ends the waits of a rule, or nil.
-func unlessOf(r *rules.Rule) *condition.Condition {
-	if r.After == nil {
-		return nil
-	}
-	return r.After.Unless
 }
 
 // unless reads the condition that ends a wait.

@@ -8,6 +8,7 @@
 package window
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -96,6 +97,24 @@ func (w *Window) Add(t time.Time, d time.Duration) time.Time {
 		t = until
 	}
 	return t.In(w.zone)
+}
+
+// Longest returns the longest time in which the window is open for d, in whole days, of the times that begin within a
+// week from now on. It is the longest possible if that takes more than ten years. Without a window it is d.
+func (w *Window) Longest(now time.Time, d time.Duration) time.Duration {
+	if w == nil {
+		return d
+	}
+	longest := time.Duration(0)
+	for range 7 * 24 {
+		end := w.Add(now, d)
+		if end.IsZero() {
+			return math.MaxInt64
+		}
+		longest = max(longest, end.Sub(now))
+		now = now.Add(time.Hour)
+	}
+	return (longest + 23*time.Hour).Truncate(24 * time.Hour)
 }
 
 // Between returns for how long the window is open between two instants. It is 0 if the second is not the later one.

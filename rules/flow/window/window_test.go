@@ -1,6 +1,7 @@
 package window
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -147,6 +148,22 @@ func TestOnlyOpenTimeCounts(t *testing.T) {
 		if w.Between(got, from) != 0 {
 			t.Errorf("%v from %s: time runs back", c.count, c.from)
 		}
+	}
+}
+
+func TestTheLongestTimeBeginsAtTheEndOfTheHours(t *testing.T) {
+	w := mustNew(t, Spec{Days: []string{"mon"}, Hours: []string{"09:00-14:00"}})
+	now := time.Date(2026, 1, 7, 12, 30, 0, 0, time.UTC)
+	for open, want := range map[time.Duration]int{time.Minute: 7, 5 * time.Hour: 7, 6 * time.Hour: 14, 21 * time.Hour: 35} {
+		if got := w.Longest(now, open); got != time.Duration(want)*24*time.Hour {
+			t.Errorf("%s: %s, want %d days", open, got, want)
+		}
+	}
+	if got := w.Longest(now, 10000*time.Hour); got != math.MaxInt64 {
+		t.Errorf("too long: %s", got)
+	}
+	if got := (*Window)(nil).Longest(now, time.Minute); got != time.Minute {
+		t.Errorf("without a window: %s", got)
 	}
 }
 
