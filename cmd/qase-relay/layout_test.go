@@ -59,11 +59,14 @@ func mayImport() map[string][]string {
 		"rules/silence":            {"rules/budget", "rules/catalog", "rules/condition", "rules/value"},
 		"rules/template": {"rules/budget", "rules/message", "rules/message/markdown", "rules/catalog", "rules/diag",
 			"rules/value", "rules/people", "rules/template/funcs"},
-		"rules/template/funcs":  {"rules/budget", "rules/value", "rules/people"},
-		"rules":                 language,
-		"rules/placeholder":     {}, // of rules files, and of addresses in notifiers
-		"rules/yamldoc":         {"rules/catalog", "rules/diag", "rules/value", "rules/placeholder"},
-		"rules/rulefile":        append([]string{"rules", "rules/yamldoc", "rules/rulefile/wished"}, language...),
+		"rules/template/funcs": {"rules/budget", "rules/value", "rules/people"},
+		"rules":                language,
+		"rules/placeholder":    {}, // of rules files, and of addresses in notifiers
+		"rules/yamldoc":        {"rules/catalog", "rules/diag", "rules/value", "rules/placeholder"},
+		"rules/rulefile": append([]string{"rules", "rules/yamldoc", "rules/rulefile/wished", "rules/rulefile/testfile"},
+			language...),
+		"rules/rulefile/testfile": {"rules/yamldoc", "rules/catalog", "rules/diag", "rules/event", "rules/message",
+			"rules/silence", "rules/value"},
 		"rules/rulefile/wished": {},
 		"rules/lint":            append([]string{"rules/lint/judge", "rules/lint/calls", "rules/condition/syntax"}, file...),
 		"rules/lint/judge": append([]string{"rules", "rules/condition/syntax", "rules/condition/diagnose",
@@ -71,7 +74,7 @@ func mayImport() map[string][]string {
 			language...),
 		"rules/lint/calls":  {"rules/diag", "rules/value", "rules/template", "rules/template/funcs", "rules/lint/layout"},
 		"rules/lint/layout": {},
-		"rules/ruletest":    file,
+		"rules/ruletest":    append([]string{"rules/rulefile/testfile"}, file...),
 
 		"rules/condition/conditiontest": {"rules/event"},                           // for tests
 		"rules/rulefile/rulefiletest":   append([]string{"notifiers"}, reading...), // for tests

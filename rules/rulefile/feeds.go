@@ -14,6 +14,7 @@ import (
 	"qaserelay/rules/diag"
 	"qaserelay/rules/event"
 	"qaserelay/rules/flow"
+	"qaserelay/rules/rulefile/testfile"
 	"qaserelay/rules/value"
 	"qaserelay/rules/yamldoc"
 )
@@ -67,7 +68,7 @@ func (p *ruleParser) feed(source *sourceSpec) (f flow.Expected, rule *RuleSource
 		f.In = p.windows.find(p.d, spec.In, "expect_every.in")
 	}
 	f.Events = p.feedEvents(spec.Events)
-	taken := textsOf(source.Projects)
+	taken := yamldoc.Texts(source.Projects)
 	f.Projects, f.Only = taken, len(taken) > 0
 	for _, t := range spec.Projects {
 		p.d.checkProjectCode(t)
@@ -77,7 +78,7 @@ func (p *ruleParser) feed(source *sourceSpec) (f flow.Expected, rule *RuleSource
 		}
 	}
 	if len(spec.Projects) > 0 {
-		f.Projects, f.Only = textsOf(spec.Projects), true
+		f.Projects, f.Only = yamldoc.Texts(spec.Projects), true
 	}
 	if yamldoc.HasKey(n, "notify") {
 		rule = p.feedRule(source, &spec)
@@ -139,11 +140,11 @@ func isTold(set *rules.Set, f *flow.Expected, all []*rules.Rule) bool {
 	for _, project := range append(slices.Clip(f.Projects), "WEB") {
 		envelope := event.Sample(rules.SilentEvent)
 		envelope["project_code"] = project
-		ev, err := event.Parse(f.Source, []byte(value.JSONText(envelope)), testStart())
+		ev, err := event.Parse(f.Source, []byte(value.JSONText(envelope)), testfile.Start())
 		if err != nil {
 			return true
 		}
-		trial := set.Try(ev, testStart(), nil)
+		trial := set.Try(ev, testfile.Start(), nil)
 		for _, r := range all {
 			if r.Condition != nil && (len(r.Targets) > 0) && trial.Matches(r) {
 				return true

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"qaserelay/rules/diag"
+	"qaserelay/rules/rulefile/testfile"
 	"qaserelay/rules/yamldoc"
 )
 
@@ -22,7 +23,7 @@ type fileSpec struct {
 	Notifiers []yamldoc.Raw           `yaml:"notifiers"`
 	Templates map[string]yamldoc.Text `yaml:"templates"`
 	Rules     []ruleSpec              `yaml:"rules"`
-	Tests     []testSpec              `yaml:"tests"`
+	Tests     []testfile.Spec         `yaml:"tests"`
 }
 
 // document is one decoded file.

@@ -3,8 +3,8 @@
 // once.
 //
 // The file goes through these stages, each in a Go file of its own: reading documents with their includes, settings,
-// sources and people, message options, notifiers, rules, tests. Each stage decodes YAML into a spec struct, checks it
-// and returns plain data.
+// sources and people, message options, notifiers, rules, and the tests in package testfile. Each stage decodes YAML into
+// a spec struct, checks it and returns plain data.
 package rulefile
 
 import (
@@ -16,6 +16,7 @@ import (
 	"qaserelay/rules/diag"
 	"qaserelay/rules/flow"
 	"qaserelay/rules/people"
+	"qaserelay/rules/rulefile/testfile"
 	"qaserelay/rules/rulefile/wished"
 	"qaserelay/rules/template"
 	"qaserelay/rules/value"
@@ -102,7 +103,7 @@ type Retry struct {
 // File is all that a set of rules files holds: the configuration, the tests, and the rules with their positions.
 type File struct {
 	*Config
-	Tests []Test
+	Tests []testfile.Test
 
 	// Source is the input of static checks beside the compiled rules.
 	Source Source

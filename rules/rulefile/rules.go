@@ -128,7 +128,7 @@ func (p *ruleParser) parse(spec *ruleSpec) RuleSource {
 	if out.Parsed = r.Condition; out.Parsed == nil && spec.When.Given() {
 		out.Parsed = condition.Parse(spec.When.S)
 	}
-	p.d.checkMessageKey("level", spec.Level)
+	checkMessageKey(p.d.Document, "level", spec.Level)
 	if spec.Title.Given() {
 		r.Title = p.compile(p.d, spec.Title, "title", template.FormText)
 		marked := message.MarkShortcodes(spec.Title.S, template.Literal(spec.Title.S))
@@ -162,7 +162,7 @@ func (p *ruleParser) parse(spec *ruleSpec) RuleSource {
 }
 
 // checkMessageKey reports a text that a key of messages cannot have.
-func (d *document) checkMessageKey(name string, t yamldoc.Text) {
+func checkMessageKey(d *yamldoc.Document, name string, t yamldoc.Text) {
 	key, _ := message.Lookup(name)
 	if t.Given() && key.Values != nil && !slices.Contains(key.Values, t.S) {
 		d.Report(t.Node, diag.Error, fmt.Sprintf("no %s %q", name, t.S), levelHint(t.S, key.Values))

@@ -206,7 +206,7 @@ func (p *ruleParser) group(spec *groupSpec) *rules.Group {
 	}
 	g.SendFirst = p.word(spec.First, "group.first", "send") == "send"
 	g.Split = p.word(spec.Overflow, "group.overflow", "count", "send") == "send"
-	p.d.checkMessageKey("level", spec.Level)
+	checkMessageKey(p.d.Document, "level", spec.Level)
 	first := len(p.texts)
 	if spec.Title.Given() {
 		g.Title = p.compile(p.d, spec.Title, "title", template.FormText)
@@ -426,7 +426,7 @@ func (p *ruleParser) escalations(spec *afterSpec, a *rules.After) {
 			p.d.Report(yamldoc.ValueOf(n, "after"), diag.Error, "an escalation comes before the first message",
 				"its after counts from the event, as wait does: write more than "+value.HumanDuration(spec.Wait))
 		}
-		p.d.checkMessageKey("level", e.Level)
+		checkMessageKey(p.d.Document, "level", e.Level)
 		step := rules.Step{At: e.After, Escalate: true, Level: cmp.Or(e.Level.S, message.Error), Targets: []*rules.Target{}}
 		for _, entry := range e.Notify {
 			if t := p.target(entry.Node); t != nil {

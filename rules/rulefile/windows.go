@@ -83,8 +83,8 @@ func (t windowTable) compile(d *document, spec *windowSpec, what string) *window
 			"write such as "+windowExample)
 		return nil
 	}
-	w, faults := window.New(window.Spec{Days: textsOf(spec.Days), Hours: textsOf(spec.Hours),
-		Except: textsOf(spec.Except), Timezone: spec.Timezone.S}, t.zone)
+	w, faults := window.New(window.Spec{Days: yamldoc.Texts(spec.Days), Hours: yamldoc.Texts(spec.Hours),
+		Except: yamldoc.Texts(spec.Except), Timezone: spec.Timezone.S}, t.zone)
 	for _, f := range faults {
 		d.Report(spec.nodeOf(f), diag.Error, what+"."+f.Field+": "+f.Message, f.Hint)
 	}

@@ -5,11 +5,12 @@ import (
 
 	"qaserelay/rules"
 	"qaserelay/rules/rulefile"
+	"qaserelay/rules/rulefile/testfile"
 )
 
 // compare matches the sent notifications with the expected ones: each expectation needs a notification of its own, and
 // no notification may be left over.
-func compare(c *rulefile.Config, expected []rulefile.Expectation, d rules.Decision) []Failure {
+func compare(c *rulefile.Config, expected []testfile.Expectation, d rules.Decision) []Failure {
 	p := pairing{expected: expected, metBy: make([]int, len(expected))}
 	for i := range d.Notifications {
 		p.sent = append(p.sent, sentOf(c, &d.Notifications[i]))
@@ -34,7 +35,7 @@ const none = -1
 
 // pairing gives as many expectations as possible a notification of their own.
 type pairing struct {
-	expected []rulefile.Expectation
+	expected []testfile.Expectation
 	sent     []sent
 	metBy    []int // by expectation: the number of its notification
 	taken    []int // by notification: the number of its expectation
@@ -94,7 +95,7 @@ func (p *pairing) failure(i int, c *rulefile.Config, d rules.Decision) Failure {
 
 // nearest returns the notification that is left over and differs least from e, of the same rule if e names one, or
 // none.
-func (p *pairing) nearest(e *rulefile.Expectation) int {
+func (p *pairing) nearest(e *testfile.Expectation) int {
 	best, least := none, 0
 	for n := range p.sent {
 		if p.taken[n] != none || e.Rule != "" && p.sent[n].Rule != e.Rule {
@@ -113,7 +114,7 @@ func (p *pairing) nearest(e *rulefile.Expectation) int {
 }
 
 // whyMissing says why no notification was sent that e could describe.
-func whyMissing(c *rulefile.Config, e *rulefile.Expectation, d rules.Decision) string {
+func whyMissing(c *rulefile.Config, e *testfile.Expectation, d rules.Decision) string {
 	if e.Rule == "" {
 		if len(d.Notifications) == 0 {
 			return "nothing is sent"
@@ -158,7 +159,7 @@ func resultOf(rule string, d rules.Decision) rules.Result {
 }
 
 // whyNotSent says why a rule that matched did not send the notification that e describes.
-func whyNotSent(c *rulefile.Config, e *rulefile.Expectation) string {
+func whyNotSent(c *rulefile.Config, e *testfile.Expectation) string {
 	all := c.Rules.Rules()
 	r := all[slices.IndexFunc(all, func(r rules.RuleInfo) bool { return r.Name == e.Rule })]
 	switch {

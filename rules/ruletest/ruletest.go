@@ -11,6 +11,7 @@ import (
 	"qaserelay/rules"
 	"qaserelay/rules/condition"
 	"qaserelay/rules/rulefile"
+	"qaserelay/rules/rulefile/testfile"
 )
 
 // Result is the result of one test.
@@ -83,7 +84,7 @@ func Run(file *rulefile.File, filter *regexp.Regexp) []Result {
 	return results
 }
 
-func run(c *rulefile.Config, t *rulefile.Test) Result {
+func run(c *rulefile.Config, t *testfile.Test) Result {
 	r := &runner{config: c, result: Result{Name: t.Name, File: t.File, Line: t.Line, Notes: slices.Clone(t.Advice),
 		Matched: []string{}}}
 	r.memory.Silences = t.Silences
@@ -103,7 +104,7 @@ type runner struct {
 }
 
 // step lets the time up to a step pass, and its event happen. With several steps that assert, a failure names its step.
-func (r *runner) step(s *rulefile.TestStep, several bool) {
+func (r *runner) step(s *testfile.Step, several bool) {
 	set := r.config.Rules
 	wakes := r.memory.Pass(set, s.At)
 	var d rules.Decision

@@ -12,6 +12,7 @@ import (
 	"qaserelay/rules"
 	"qaserelay/rules/message"
 	"qaserelay/rules/rulefile"
+	"qaserelay/rules/rulefile/testfile"
 	"qaserelay/rules/value"
 )
 
@@ -49,14 +50,14 @@ func overlay(options map[string]any, own json.RawMessage) {
 }
 
 // meets reports whether the notification is as expected.
-func (n sent) meets(e *rulefile.Expectation) bool {
+func (n sent) meets(e *testfile.Expectation) bool {
 	if e.Rule != "" && e.Rule != n.Rule || e.Notifier != "" && e.Notifier != n.Notifier {
 		return false
 	}
-	return !slices.ContainsFunc(e.Fields, func(f rulefile.ExpectedField) bool { return !n.hasField(f) })
+	return !slices.ContainsFunc(e.Fields, func(f testfile.ExpectedField) bool { return !n.hasField(f) })
 }
 
-func (n sent) hasField(f rulefile.ExpectedField) bool {
+func (n sent) hasField(f testfile.ExpectedField) bool {
 	if slices.ContainsFunc(n.values(f.Key), func(v any) bool { return matches(f.Want, v) }) {
 		return true
 	}
@@ -77,7 +78,7 @@ func (n sent) people(key string) (names []string) {
 
 // namesPeople reports whether people are the expected ones, whatever names them: the address, the name, an id or a
 // team. If a list is expected, they have to be the same people, in any order; a text has to be among them.
-func (n sent) namesPeople(m rulefile.Matcher, got []string) bool {
+func (n sent) namesPeople(m testfile.Matcher, got []string) bool {
 	switch {
 	case m.List != nil:
 		return n.set.SamePeople(m.List, got)
@@ -88,7 +89,7 @@ func (n sent) namesPeople(m rulefile.Matcher, got []string) bool {
 }
 
 // diff returns the fields that are not as expected, without secrets.
-func (n sent) diff(e *rulefile.Expectation) []FieldDiff {
+func (n sent) diff(e *testfile.Expectation) []FieldDiff {
 	var diffs []FieldDiff
 	name := func(field, want, got string) {
 		if want != "" && want != got {
@@ -130,12 +131,12 @@ func nearly(want, got string) string {
 }
 
 // describePeople sets what was sent to the people of an option, in the form of an expectation.
-func (n sent) describePeople(d *FieldDiff, f rulefile.ExpectedField) {
+func (n sent) describePeople(d *FieldDiff, f testfile.ExpectedField) {
 	names := n.people(f.Key)
 	if len(names) == 0 {
 		return
 	}
-	d.Got = rulefile.Matcher{List: names}.String()
+	d.Got = testfile.Matcher{List: names}.String()
 	if n.Person != "" && len(names) == 1 && len(f.Want.List) > 1 {
 		d.Hint = "each person of " + f.Key + " gets a message: write an expectation for each"
 	}
@@ -209,7 +210,7 @@ func child(v any, key string) (any, bool) {
 }
 
 // matches reports whether a value is as expected. Of a list, one element has to be, unless the whole list is expected.
-func matches(m rulefile.Matcher, value any) bool {
+func matches(m testfile.Matcher, value any) bool {
 	list, isList := value.([]any)
 	switch {
 	case m.List != nil:
@@ -220,7 +221,7 @@ func matches(m rulefile.Matcher, value any) bool {
 	return matchesText(m, text(value))
 }
 
-func matchesText(m rulefile.Matcher, s string) bool {
+func matchesText(m testfile.Matcher, s string) bool {
 	if m.IsExact() {
 		return strings.TrimRight(s, "\n") == m.Exact
 	}

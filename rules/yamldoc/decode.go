@@ -25,6 +25,18 @@ type Text struct {
 // Given reports whether the file has the key.
 func (t Text) Given() bool { return t.Node != nil }
 
+// Texts returns the texts of a list; nil for one that is not given.
+func Texts(items []Text) []string {
+	if items == nil {
+		return nil
+	}
+	texts := make([]string, len(items))
+	for i, item := range items {
+		texts[i] = item.S
+	}
+	return texts
+}
+
 // Raw is a node that is decoded later.
 type Raw struct{ Node *yaml.Node }
 

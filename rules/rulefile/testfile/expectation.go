@@ -1,4 +1,4 @@
-package rulefile
+package testfile
 
 import (
 	"cmp"
@@ -71,7 +71,7 @@ func (m Matcher) String() string {
 }
 
 // expectations reads expect:.
-func (p *testParser) expectations(n *yaml.Node) (all []Expectation) {
+func (p *parser) expectations(n *yaml.Node) (all []Expectation) {
 	if n == nil {
 		return nil
 	}
@@ -91,19 +91,19 @@ type expectationSpec struct {
 	Notifier yamldoc.Text `yaml:"notifier"`
 }
 
-func (p *testParser) expectation(n *yaml.Node) Expectation {
+func (p *parser) expectation(n *yaml.Node) Expectation {
 	var spec expectationSpec
 	what := yamldoc.ItemName("expect")
 	rest := p.d.Fill(p.d.Entries(n, what), &spec, what)
 	e := Expectation{Line: n.Line, Rule: spec.Rule.S, Notifier: spec.Notifier.S}
-	p.checkKnown(spec.Rule, "rule", p.config.Rules.Names())
-	if !p.checkKnown(spec.Notifier, "notifier", p.notifiers.names()) {
+	p.checkKnown(spec.Rule, "rule", p.Rules)
+	if !p.checkKnown(spec.Notifier, "notifier", p.notifiers()) {
 		return e
 	}
-	if info := p.notifiers[spec.Notifier.S]; spec.Notifier.Given() && info.kind.Config == nil {
+	if spec.Notifier.Given() && p.Notifiers[spec.Notifier.S] == nil {
 		return e // it is too faulty to know its options
 	}
-	shapes := p.notifiers.optionShapes(spec.Notifier.S)
+	shapes := p.optionShapes(spec.Notifier.S)
 	for _, entry := range rest {
 		e.Fields = append(e.Fields, p.fields(entry, shapes)...)
 	}
@@ -111,7 +111,7 @@ func (p *testParser) expectation(n *yaml.Node) Expectation {
 }
 
 // checkKnown reports a name that is given and not known.
-func (p *testParser) checkKnown(name yamldoc.Text, what string, known []string) bool {
+func (p *parser) checkKnown(name yamldoc.Text, what string, known []string) bool {
 	if !name.Given() || slices.Contains(known, name.S) {
 		return true
 	}
@@ -134,13 +134,13 @@ const (
 )
 
 // optionShapes returns the shapes of the message options of one notifier, or of all if its name is "".
-func (t notifierTable) optionShapes(notifier string) map[string]optionShape {
+func (s *Scope) optionShapes(notifier string) map[string]optionShape {
 	shapes := map[string]optionShape{"fallback": shapeList}
-	for name, info := range t {
-		if info.kind.Options == nil || notifier != "" && notifier != name {
+	for name, options := range s.Notifiers {
+		if options == nil || notifier != "" && notifier != name {
 			continue
 		}
-		for key, field := range yamldoc.FieldsOf(reflect.TypeOf(info.kind.Options)) {
+		for key, field := range yamldoc.FieldsOf(options) {
 			shapes[key] = max(shapes[key], shapeOf(field.Type))
 		}
 	}
@@ -160,7 +160,7 @@ func shapeOf(t reflect.Type) optionShape {
 }
 
 // fields reads one key of an expectation. A mapping for an option that is a map names several fields of it.
-func (p *testParser) fields(e yamldoc.Entry, shapes map[string]optionShape) []ExpectedField {
+func (p *parser) fields(e yamldoc.Entry, shapes map[string]optionShape) []ExpectedField {
 	name, _, dotted := strings.Cut(e.Key.Value, ".")
 	shape, isOption := shapes[name]
 	known := isOption || slices.Contains(message.Expected(), name)
@@ -176,12 +176,12 @@ func (p *testParser) fields(e yamldoc.Entry, shapes map[string]optionShape) []Ex
 	}
 	m := p.matcher(e.Value, shape, e.Key.Value)
 	if m.IsExact() {
-		p.d.checkMessageKey(name, yamldoc.Text{S: m.Exact, Node: e.Value})
+		p.CheckKey(p.d, name, yamldoc.Text{S: m.Exact, Node: e.Value})
 	}
 	return []ExpectedField{{e.Key.Value, m}}
 }
 
-func (p *testParser) entriesOf(e yamldoc.Entry) (fields []ExpectedField) {
+func (p *parser) entriesOf(e yamldoc.Entry) (fields []ExpectedField) {
 	p.d.Nested(e.Value, func(n *yaml.Node) {
 		for _, inner := range p.d.Entries(n, e.Key.Value) {
 			key := e.Key.Value + "." + inner.Key.Value
@@ -192,12 +192,12 @@ func (p *testParser) entriesOf(e yamldoc.Entry) (fields []ExpectedField) {
 }
 
 // matcher reads an expected value.
-func (p *testParser) matcher(n *yaml.Node, shape optionShape, what string) (m Matcher) {
+func (p *parser) matcher(n *yaml.Node, shape optionShape, what string) (m Matcher) {
 	p.d.Nested(n, func(n *yaml.Node) { m = p.matcherOf(n, shape, what) })
 	return m
 }
 
-func (p *testParser) matcherOf(n *yaml.Node, shape optionShape, what string) (m Matcher) {
+func (p *parser) matcherOf(n *yaml.Node, shape optionShape, what string) (m Matcher) {
 	switch {
 	case n.Kind == yaml.MappingNode && (shape != shapeFree || yamldoc.HasKey(n, "contains") ||
 		yamldoc.HasKey(n, "matches")):
@@ -205,7 +205,7 @@ func (p *testParser) matcherOf(n *yaml.Node, shape optionShape, what string) (m 
 	case n.Kind == yaml.SequenceNode && shape == shapeList:
 		var items []yamldoc.Text
 		p.d.Decode(n, &items, what)
-		m.List = textsOf(items)
+		m.List = yamldoc.Texts(items)
 	case n.Kind != yaml.ScalarNode && shape == shapeFree:
 		m.Exact = value.JSONText(p.d.Any(n))
 	case n.Kind != yaml.ScalarNode:
@@ -219,27 +219,15 @@ func (p *testParser) matcherOf(n *yaml.Node, shape optionShape, what string) (m 
 	return m
 }
 
-// textsOf returns the texts of a list; nil for one that is not given.
-func textsOf(items []yamldoc.Text) []string {
-	if items == nil {
-		return nil
-	}
-	texts := make([]string, len(items))
-	for i, item := range items {
-		texts[i] = item.S
-	}
-	return texts
-}
-
 // partMatcher reads contains and matches. All of several have to hold.
-func (p *testParser) partMatcher(n *yaml.Node, what string) (m Matcher) {
+func (p *parser) partMatcher(n *yaml.Node, what string) (m Matcher) {
 	var spec struct {
 		Contains []yamldoc.Text `yaml:"contains"`
 		Matches  []yamldoc.Text `yaml:"matches"`
 	}
 	before := p.d.Reported()
 	p.d.Decode(n, &spec, what)
-	m.Contains = append(m.Contains, textsOf(spec.Contains)...)
+	m.Contains = append(m.Contains, yamldoc.Texts(spec.Contains)...)
 	for _, part := range spec.Matches {
 		pattern, err := regexp.Compile(part.S)
 		if err != nil {

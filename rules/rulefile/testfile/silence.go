@@ -1,4 +1,4 @@
-package rulefile
+package testfile
 
 import (
 	"fmt"
@@ -21,7 +21,7 @@ type silenceSpec struct {
 }
 
 // addSilences adds the silences of a test, which count from its first event or step on.
-func (p *testParser) addSilences(specs []silenceSpec) {
+func (p *parser) addSilences(specs []silenceSpec) {
 	if len(specs) == 0 || len(p.test.Steps) == 0 {
 		return
 	}
@@ -39,7 +39,7 @@ func (p *testParser) addSilences(specs []silenceSpec) {
 }
 
 // silence makes one silence, or returns nil for a faulty one, which it reports.
-func (p *testParser) silence(spec *silenceSpec, start time.Time) *silence.Silence {
+func (p *parser) silence(spec *silenceSpec, start time.Time) *silence.Silence {
 	before := p.d.Reported()
 	from, last := p.silenceStart(spec, start), silence.Longest
 	if spec.For != nil {
@@ -54,34 +54,22 @@ func (p *testParser) silence(spec *silenceSpec, start time.Time) *silence.Silenc
 	if p.d.Reported() > before || p.d.Misspelt(at, "match", "when") {
 		return nil
 	}
-	s, err := silence.New(silence.Spec{Matchers: textsOf(spec.Match), When: spec.When.S, StartsAt: from,
-		EndsAt: from.Add(last)}, start, p.config.Settings.SilenceMax)
+	s, err := silence.New(silence.Spec{Matchers: yamldoc.Texts(spec.Match), When: spec.When.S, StartsAt: from,
+		EndsAt: from.Add(last)}, start, p.SilenceMax)
 	if err != nil {
 		for one := range strings.SplitSeq(err.Error(), "\n") {
 			p.d.Report(at, diag.Error, "silences: "+one, "write such as {match: [rule=failed-run], for: 2h}")
 		}
 		return nil
 	}
-	for _, warning := range s.Warnings(p.silenceNames()) {
+	for _, warning := range s.Warnings(silence.Names{Rules: p.Rules, Notifiers: p.notifiers(), Sources: p.Sources}) {
 		p.d.Report(at, diag.Warning, "silences: "+warning, "")
 	}
 	return s
 }
 
-// silenceNames are the names that matchers may mean.
-func (p *testParser) silenceNames() silence.Names {
-	known := silence.Names{Rules: p.config.Rules.Names()}
-	for _, n := range p.config.Notifiers {
-		known.Notifiers = append(known.Notifiers, n.Name)
-	}
-	for _, s := range p.config.Sources {
-		known.Sources = append(known.Sources, s.Name)
-	}
-	return known
-}
-
 // silenceStart returns when a silence begins: so long after the start of the test, or at a time.
-func (p *testParser) silenceStart(spec *silenceSpec, start time.Time) time.Time {
+func (p *parser) silenceStart(spec *silenceSpec, start time.Time) time.Time {
 	if !spec.Starts.Given() || spec.Starts.S == "" {
 		return start
 	}
