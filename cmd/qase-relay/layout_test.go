@@ -29,7 +29,7 @@ type pkg struct {
 func mayImport() map[string][]string {
 	language := []string{"rules/budget", "rules/catalog", "rules/diag", "rules/value", "rules/event", "rules/people",
 		"rules/condition", "rules/template", "rules/message", "rules/memory", "rules/defaults", "rules/hints",
-		"rules/flow", "rules/flow/window",
+		"rules/flow", "rules/flow/window", "rules/failures",
 		"rules/silence"}
 	file := append([]string{"rules", "rules/yamldoc", "rules/rulefile"}, language...)
 	reading := append([]string{"rules/lint"}, file...)
@@ -45,6 +45,7 @@ func mayImport() map[string][]string {
 		"rules/budget":      {},
 		"rules/flow":        {"rules/flow/window", "rules/value"},
 		"rules/flow/window": {"rules/catalog"},
+		"rules/failures":    {"rules/event", "rules/people", "rules/value"},
 		"rules/event":       {"rules/catalog", "rules/value"},
 		"rules/hints":       {"rules/catalog", "rules/condition", "rules/event", "rules/memory", "rules/value"},
 		"rules/defaults":    {"rules/message", "rules/people", "rules/template", "rules/value"},
@@ -112,7 +113,7 @@ func mayImport() map[string][]string {
 		"relay/sampledlog": {},
 		"relay/silences":   {"relay/store", "rules/silence"},
 		"relay/config":     append([]string{"notifiers", "notifiers/builtin", "notifiers/markup"}, reading...),
-		"relay/qaseapi":    {"notifiers/redact", "rules", "rules/event"},
+		"relay/qaseapi":    {"notifiers/redact", "rules", "rules/event", "rules/failures", "rules/people", "rules/value"},
 		"relay/dispatch": {"relay/config", "relay/metrics", "relay/sampledlog", "relay/store",
 			"relay/store/groupcommit", "notifiers", "rules", "rules/rulefile", "rules/value"},
 		"relay/dispatch/dispatchtest": {"notifiers", "relay/config", "rules", "rules/rulefile"}, // for tests
