@@ -97,8 +97,19 @@ func refuse(config any, defaults, own json.RawMessage) []notifiers.Advice {
 			unknown.Wrong = false
 			all = append(all, unknown)
 		}
-		return append(all, warnReceiver(o)...)
+		return slices.Concat(all, warnBody(o), warnReceiver(o))
 	})(config, config.(*Config).withURL(defaults), own)
+}
+
+// warnBody warns of a body where HTTP gives it no meaning (RFC 9110, sections 9.3.1 and 9.3.2).
+func warnBody(o Options) []notifiers.Advice {
+	method := strings.ToUpper(strings.TrimSpace(o.Method))
+	if o.Body == "" || method != http.MethodGet && method != http.MethodHead {
+		return nil
+	}
+	return []notifiers.Advice{{Path: []string{"body"}, Whole: true,
+		Message: "servers and proxies may ignore or refuse the body of a " + method + " request",
+		Hint:    "write method: POST, or write the values into url and leave out body"}}
 }
 
 // refuseHost returns remarks on the host of a URL.

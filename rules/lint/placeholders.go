@@ -8,6 +8,7 @@ import (
 
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/lint/layout"
 	"qaserelay/rules/rulefile"
 	"qaserelay/rules/template"
 )
@@ -16,7 +17,7 @@ import (
 // and, in a title or body, markup of Slack and line breaks that are printed as they are.
 func lintLiteral(t rulefile.TextSource) []diag.Finding {
 	literal := template.Literal(t.Text)
-	all := append(foreignPlaceholders(t.Text, literal), lintPlain(t)...)
+	all := slices.Concat(foreignPlaceholders(t.Text, literal), percentVerbs(t.Text, literal), lintPlain(t))
 	if t.Rule != nil && (t.Form == template.FormMarkdown || t.Key == "title") {
 		all = append(all, slackMarkup(t.Text, literal)...)
 		all = append(all, escapes(t.Text, literal)...)
@@ -63,6 +64,28 @@ func foreignPlaceholders(text, literal string) (all []diag.Finding) {
 		}
 	}
 	return all
+}
+
+// Values in the way of printf and of strftime. The sign of a percentage has a digit before it, and an escape in a URL is
+// followed by two hexadecimal digits.
+var (
+	printfVerb   = regexp.MustCompile(`(?:^|[^\w%])(%(?:\d\$|\d?\.\d)?[dsvifu])\b`)
+	strftimeVerb = regexp.MustCompile(`%[YymBbdeHIMS](?:[-:/., T]{1,2}%[YymBbdeHIMSp])+`)
+)
+
+// percentVerbs returns a finding about the first verb of printf or strftime in a text.
+func percentVerbs(text, literal string) []diag.Finding {
+	if m := strftimeVerb.FindStringIndex(literal); m != nil {
+		_, hint := layout.Explain(literal[m[0]:m[1]])
+		return []diag.Finding{{At: template.PositionOf(text, m[0]), Message: literal[m[0]:m[1]] + " is printed as it is",
+			Hint: "write {{ date " + strings.TrimPrefix(hint, "write ") + " .time }}"}}
+	}
+	m := printfVerb.FindStringSubmatchIndex(literal)
+	if m == nil {
+		return nil
+	}
+	return []diag.Finding{{At: template.PositionOf(text, m[2]), Message: literal[m[2]:m[3]] + " is printed as it is",
+		Hint: "write the value in its place, such as {{ .payload.failed }}"}}
 }
 
 // valueAction returns the action that prints what a placeholder names, or "" if it names nothing of an event.

@@ -30,11 +30,9 @@ func parseTests(documents []*document, config *Config, notifiers notifierTable) 
 }
 
 func scopeOfTests(config *Config, notifiers notifierTable) *testfile.Scope {
-	scope := &testfile.Scope{Rules: config.Rules.Names(), Notifiers: map[string]reflect.Type{},
-		Location: config.Settings.Location, SilenceMax: config.Settings.SilenceMax, CheckKey: checkMessageKey}
-	for _, s := range config.Sources {
-		scope.Sources = append(scope.Sources, s.Name)
-	}
+	scope := &testfile.Scope{Rules: config.Rules.Names(), Sources: config.Sources,
+		Notifiers: map[string]reflect.Type{},
+		Location:  config.Settings.Location, SilenceMax: config.Settings.SilenceMax, CheckKey: checkMessageKey}
 	for name, info := range notifiers {
 		scope.Notifiers[name] = reflect.TypeOf(info.kind.Options) // nil without a kind
 	}

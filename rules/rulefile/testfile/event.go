@@ -10,6 +10,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"qaserelay/rules"
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/event"
@@ -33,8 +34,10 @@ type eventSpec struct {
 // event returns the catalog's example of an event, with the values that the test sets, or nil for a faulty one.
 func (p *parser) event(name string, spec eventSpec) *event.Event {
 	p.adviseOnName(spec.Event)
-	envelope := event.Sample(name)
+	envelope, project := event.Sample(name), spec.ProjectCode
 	p.joinTested(&spec, envelope)
+	source := p.source(spec.Source)
+	p.adviseOnProject(project, source)
 	payload := envelope["payload"].(map[string]any)
 	if n := spec.Payload.Node; n != nil {
 		for _, e := range p.d.Entries(n, "payload") {
@@ -50,7 +53,7 @@ func (p *parser) event(name string, spec eventSpec) *event.Event {
 	if spec.MemberID != nil {
 		envelope["team_member_id"] = *spec.MemberID
 	}
-	ev, err := event.Parse(p.source(spec.Source), []byte(value.JSONText(envelope)), p.clock)
+	ev, err := event.Parse(source, []byte(value.JSONText(envelope)), p.clock)
 	if err != nil {
 		p.d.Errorf(spec.At.Node, "the event %s of a test: %v", name, err)
 		return nil
@@ -98,10 +101,10 @@ func (p *parser) idOf(spec *eventSpec, key string) (id *yaml.Node) {
 // source returns the name of the source of an event: the first one unless the test names another.
 func (p *parser) source(name yamldoc.Text) string {
 	switch {
-	case name.Given() && !slices.Contains(p.Sources, name.S):
-		p.d.Report(name.Node, diag.Error, fmt.Sprintf("no source %q", name.S), catalog.DidYouMean(name.S, p.Sources))
+	case name.Given() && !slices.Contains(p.sources(), name.S):
+		p.d.Report(name.Node, diag.Error, fmt.Sprintf("no source %q", name.S), catalog.DidYouMean(name.S, p.sources()))
 	case !name.Given() && len(p.Sources) > 0:
-		return p.Sources[0]
+		return p.Sources[0].Name
 	}
 	return name.S
 }
@@ -143,6 +146,19 @@ func (p *parser) adviseOnName(name yamldoc.Text) {
 		return // an event that Qase may add, and that a rule matches
 	}
 	p.warn(name.Node, fmt.Sprintf("Qase has no event %q", name.S), cmp.Or(hint, "all events: qase-relay catalog"))
+}
+
+// adviseOnProject warns of a project whose events the source refuses, so that the relay never has the event.
+func (p *parser) adviseOnProject(project yamldoc.Text, source string) {
+	i := slices.IndexFunc(p.Sources, func(s rules.Source) bool { return s.Name == source })
+	if i < 0 || !project.Given() || p.Sources[i].Takes(project.S) {
+		return
+	}
+	hint := catalog.DidYouMean(project.S, p.Sources[i].Projects)
+	if other := slices.IndexFunc(p.Sources, func(s rules.Source) bool { return s.Takes(project.S) }); other >= 0 {
+		hint = "write source: " + p.Sources[other].Name
+	}
+	p.warn(project.Node, fmt.Sprintf("the source %q takes no events of the project %q", source, project.S), hint)
 }
 
 // adviseOnField warns of a field of the payload that is likely misspelt.

@@ -62,7 +62,7 @@ func (p *parser) silence(spec *silenceSpec, start time.Time) *silence.Silence {
 		}
 		return nil
 	}
-	for _, warning := range s.Warnings(silence.Names{Rules: p.Rules, Notifiers: p.notifiers(), Sources: p.Sources}) {
+	for _, warning := range s.Warnings(silence.Names{Rules: p.Rules, Notifiers: p.notifiers(), Sources: p.sources()}) {
 		p.d.Report(at, diag.Warning, "silences: "+warning, "")
 	}
 	return s

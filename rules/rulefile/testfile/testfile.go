@@ -12,6 +12,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"qaserelay/rules"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/event"
 	"qaserelay/rules/silence"
@@ -21,13 +22,21 @@ import (
 
 // Scope holds the parts of the rules files that tests name.
 type Scope struct {
-	Rules, Sources []string
+	Rules   []string
+	Sources []rules.Source
 	// Notifiers are the types of the message options by the name of the notifier; nil for one that is too faulty.
 	Notifiers  map[string]reflect.Type
 	Location   *time.Location // of times without a time zone
 	SilenceMax time.Duration  // the longest silence
 	// CheckKey reports a text that a key of messages cannot have.
 	CheckKey func(d *yamldoc.Document, name string, t yamldoc.Text)
+}
+
+func (s *Scope) sources() (names []string) {
+	for _, source := range s.Sources {
+		names = append(names, source.Name)
+	}
+	return names
 }
 
 func (s *Scope) notifiers() []string { return slices.Sorted(maps.Keys(s.Notifiers)) }
