@@ -19,11 +19,11 @@ import (
 type turn struct {
 	*sweep
 	cfg   *config.Config
-	now   time.Time
-	fault error // the reason why the slots of this turn are moved; nil decides about them
-	ask   *Ask  // what a person wants of the only slot; nil if slots are due
+	now   time.Time // not before the time of a slot that is due
+	fault error     // the reason why the slots of this turn are moved; nil decides about them
+	ask   *Ask      // what a person wants of the only slot; nil if slots are due
 	fired []firedSlot
-	again time.Time // when a slot that was left may fire
+	again time.Time // when a slot that was left or moved may fire
 }
 
 // firedSlot is what was decided about a slot.
@@ -70,6 +70,9 @@ func (t *turn) events(s *store.Slot) (ids []store.ID) {
 func (t *turn) decide(i int, s *store.Slot, get func(string) ([]byte, error)) (store.Firing, error) {
 	t.fired = append(t.fired[:i], firedSlot{})
 	out := &t.fired[i]
+	if t.ask == nil && s.Due.After(t.now) { // it fell due while the store was at it
+		t.now = s.Due
+	}
 	name, ok := flow.Parse(s.Key)
 	if out.name = name; !ok || flow.Check(s.Value) != nil {
 		out.err = flow.ErrUnreadable
@@ -193,6 +196,7 @@ func (t *turn) firing(d *rules.Decision, key string, out *firedSlot) (f store.Fi
 	for _, c := range d.Changes {
 		f.Changes = append(f.Changes, store.Change(c))
 		out.moved = out.moved || c.Key == key && !c.Due.IsZero()
+		t.again = earlier(t.again, c.Due) // it may lie behind those that this sweep has passed
 	}
 	f.Items = itemsOf(d)
 	out.made, out.results = f.Deliveries, d.Results

@@ -31,6 +31,7 @@ type toyRules struct {
 	removed atomic.Bool            // the last slot was that of a rule that is gone
 	results []rules.Result         // of each decision about a slot
 	needs   rules.Needs            // of each decision about a slot, beside a key
+	move    time.Duration          // each slot is moved by it once
 	refused atomic.Pointer[string] // the key of a slot whose event the store cannot keep
 }
 
@@ -59,6 +60,12 @@ func (y *toyRules) wake(_ *rules.Set, w rules.Woken, st rules.State) (d rules.De
 		y.fails(try)
 	}
 	if _, err := st.Get("entity:x"); err != nil {
+		return d
+	}
+	var v struct{ Due int64 }
+	_ = json.Unmarshal(w.Value, &v)
+	if y.move > 0 && w.Due.UnixMilli() == v.Due || st.Now.Before(w.Due) {
+		d.Changes = []rules.Change{{Key: w.Key, Value: w.Value, Due: w.Due.Add(y.move)}}
 		return d
 	}
 	if len(w.Events) < len(y.needs.Events) {
@@ -162,6 +169,40 @@ func TestAMessageWhoseEventWasDeletedIsInTheLog(t *testing.T) {
 		if lines := r.logLines("event deleted before its message was due"); len(lines) != 1 ||
 			!strings.Contains(lines[0], "kind=wait rule=toy") {
 			t.Errorf("logs:\n%s", r.logs.String())
+		}
+	})
+}
+
+func TestASlotThatFallsDueWhileTheStoreIsAtItFires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const slow = 10 * time.Millisecond
+		r, got := newToy(t, &toyRules{kind: flow.Wait, wait: time.Second}, func(o *Options) {
+			o.Store.(*memory.Store).Slow = slow
+		})
+		r.accept(t, "1", "a")
+		r.accept(t, "2", "b") // falls due while the store fires the first
+		time.Sleep(time.Second + 5*slow)
+		synctest.Wait()
+		if titles := slices.Sorted(slices.Values(got.Titles())); !slices.Equal(titles, []string{"1 × a", "1 × b"}) {
+			t.Errorf("arrived %v", titles)
+		}
+	})
+}
+
+func TestASlotThatIsMovedToATimeThatIsOverFiresAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := &toyRules{kind: flow.Digest, move: time.Second}
+		y.unknown.Store(true)
+		r, got := newToy(t, y)
+		r.accept(t, "1", "a")
+		time.Sleep(10 * time.Second)
+		r.accept(t, "2", "b")
+		time.Sleep(time.Minute)
+		y.unknown.Store(false)
+		r.Reload(r.Config())
+		synctest.Wait()
+		if titles := slices.Sorted(slices.Values(got.Titles())); !slices.Equal(titles, []string{"1 × a", "1 × b"}) {
+			t.Errorf("arrived %v", titles)
 		}
 	})
 }
