@@ -71,7 +71,8 @@ const (
 	slotReminders = 2 // after the first message of a wait
 	slotFeeds     = 3
 	slotWriters   = 4
-	slotActions   = 8 // that a short run has at least
+	slotActions   = 8  // that a short run has at least
+	slotAcks      = 60 // events that are acknowledged between two of them, at most
 )
 
 // TestSlotsAreFiredOnceWhateverHappensToTheRelays lets rules gather, limit and wait for the events of many writers,
@@ -181,7 +182,7 @@ func (w *slotWorld) chaos(t *testing.T, actions ...func(*testing.T)) {
 	}
 	did := 0
 	for ; did < slotActions || time.Since(start) < long; did++ {
-		if !w.acks.awaitAcks(ctx, 1+rand.IntN(crashAcks)) {
+		if !w.acks.awaitAcks(ctx, 1+rand.IntN(slotAcks)) {
 			t.Fatalf("the relays take no events any more:\n%s", w.relays[0].log.text())
 		}
 		if did < len(actions) {
@@ -190,7 +191,7 @@ func (w *slotWorld) chaos(t *testing.T, actions ...func(*testing.T)) {
 			actions[rand.IntN(len(actions))](t)
 		}
 	}
-	w.acks.awaitAcks(ctx, crashAcks)
+	w.acks.awaitAcks(ctx, slotAcks)
 	endWriting()
 	writers.Wait()
 	if w.skew != nil {
@@ -210,6 +211,9 @@ func (w *slotWorld) settle(ctx context.Context, t *testing.T) {
 	t.Helper()
 	for {
 		list, err := w.relays[0].waiting(ctx, "")
+		if err != nil && ctx.Err() == nil {
+			t.Fatal(err)
+		}
 		wrong := w.check()
 		if err == nil && len(list) == 0 && len(wrong) == 0 {
 			return
@@ -264,7 +268,10 @@ func (w *slotWorld) jump(*testing.T) {
 // flush sends a digest before its time, by two requests at once.
 func (w *slotWorld) flush(t *testing.T) {
 	list, err := w.any().waiting(t.Context(), "digest")
-	if err != nil || len(list) == 0 {
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list) == 0 {
 		return
 	}
 	id := list[rand.IntN(len(list))]
@@ -286,7 +293,7 @@ func (w *slotWorld) flush(t *testing.T) {
 	callers.Wait()
 }
 
-// waiting returns the ids of what waits, of one kind or all.
+// waiting returns the ids of what waits, of one kind or all. It fails if something could not be sent.
 func (r *slotRelay) waiting(ctx context.Context, kind string) (ids []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -299,11 +306,14 @@ func (r *slotRelay) waiting(ctx context.Context, kind string) (ids []string, err
 		return nil, err
 	}
 	defer resp.Body.Close()
-	var page struct{ Waiting []struct{ ID string } }
+	var page struct{ Waiting []struct{ ID, Error string } }
 	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil || resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("listing what waits: %s %w", resp.Status, err)
 	}
 	for _, one := range page.Waiting {
+		if one.Error != "" {
+			return nil, fmt.Errorf("%s cannot be sent: %s", one.ID, one.Error)
+		}
 		ids = append(ids, one.ID)
 	}
 	return ids, nil
