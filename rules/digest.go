@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"qaserelay/rules/condition"
+	"qaserelay/rules/defaults"
 	"qaserelay/rules/event"
 	"qaserelay/rules/flow"
 	"qaserelay/rules/message"
@@ -25,7 +25,7 @@ func (w *waking) digest() {
 	if !ok || slot.Count == 0 || len(members) == 0 && slot.Listed > 0 {
 		return
 	}
-	result := Result{Rule: w.name.Owner, Outcome: Matched}
+	result := Result{Rule: w.ruleName(), Outcome: Matched}
 	if members = w.audible(&slot, members, &result); len(members) == 0 && slot.Listed > 0 {
 		result.Outcome = Silenced
 		w.decision.record(result)
@@ -59,7 +59,7 @@ func (w *waking) audible(slot *flow.DigestSlot, members []listed, result *Result
 	}
 	slot.Level = ""
 	for _, m := range members {
-		f := silence.Fields{Rule: w.name.Owner, Notifier: slot.Notifier, Level: m.Level, Project: slot.Project, Source: slot.Source,
+		f := silence.Fields{Rule: w.ruleName(), Notifier: slot.Notifier, Level: m.Level, Project: slot.Project, Source: slot.Source,
 			Environment: value.PlainText(m.Entity["environment"]), Plan: value.PlainText(m.Entity["plan"])}
 		ev := w.eventOr(m.event, slot)
 		f.Project, f.Event, f.Entity = ev.Project, ev.Name, ev.EntityKey()
@@ -251,13 +251,12 @@ type digestWriter struct {
 // message returns the message. Each part is that of group, else that of the rule if it reads the members, else the
 // default.
 func (d *digestWriter) message() message.Message {
-	m := message.Message{Rule: d.name.Owner, Level: d.slot.Level, Label: "SUMMARY"}
+	m := message.Message{Rule: d.ruleName(), Level: d.slot.Level, Label: "SUMMARY"}
 	if !message.IsLevel(m.Level) {
 		m.Level = message.Info
 	}
 	var title, body *template.Template
 	if r := d.rule; r != nil {
-		m.Rule = r.Name
 		if r.Title.ReadsMembers() {
 			title = r.Title
 		}
@@ -277,13 +276,13 @@ func (d *digestWriter) message() message.Message {
 	m.SetVariables(d.view.context().Vars)
 	own := false
 	if m.Title, own = d.write("title", title); !own || m.Title == "" {
-		m.Title = d.defaultTitle()
+		m.Title = d.byDefault("title", (*defaults.DigestWriter).WriteTitle)
 	}
 	if !d.settings.NoEmoji && !(own && message.HasSign(m.Title)) {
 		m.Sign = message.Sign(m.Level)
 	}
 	if m.Body, own = d.write("body", body); !own {
-		m.Body = d.defaultBody()
+		m.Body = d.byDefault("body", (*defaults.DigestWriter).WriteBody)
 	}
 	m.Title, m.Body = strings.TrimSpace(value.OneLine(m.Title)), strings.TrimSpace(m.Body)
 	return m
@@ -309,27 +308,24 @@ func (d *digestWriter) write(part string, t *template.Template) (text string, ok
 	return text, true
 }
 
-// defaultTitle returns such as "5 × failed-run in WEB".
-func (d *digestWriter) defaultTitle() string {
-	m := message.Message{Rule: d.name.Owner}
-	if d.rule != nil {
-		m.Rule = d.rule.Name
+// byDefault returns a part of the default digest. It notes a failure.
+func (d *digestWriter) byDefault(part string, write func(*defaults.DigestWriter) (string, error)) string {
+	w := &defaults.DigestWriter{Digest: &d.defaults.Digest, Rule: d.ruleName(), Project: d.slot.Project, Count: d.slot.Count,
+		Opened: d.slot.OpenedAt(), Now: d.state.Now, Location: d.settings.Location, NoEmoji: d.settings.NoEmoji,
+		Room: d.roomFor(d.slot.Notifier)}
+	for _, m := range d.members {
+		line := defaults.DigestLine{Title: m.Title, Level: m.Level, URL: m.URL}
+		if m.event != nil {
+			line.Time = m.event.ReceivedAt
+		}
+		w.Members = append(w.Members, line)
 	}
-	return d.renderDefault("title", d.defaults.Digest.Title, map[string]any{"rule": m.Rule, "count": d.slot.Count,
-		"project": d.slot.Project})
-}
-
-// renderDefault renders a part of the default digest.
-func (d *digestWriter) renderDefault(part string, t *template.Template, vars map[string]any) string {
-	text, err := t.Render(template.Context{Vars: vars, Now: d.state.Now})
+	text, err := write(w)
 	if err != nil {
 		d.notes = append(d.notes, fmt.Sprintf("%s: the default digest failed: %v", part, err))
 	}
 	return text
 }
-
-// defaultRoom is for notifiers without a limit of their own.
-const defaultRoom = 100_000
 
 // roomFor returns the room for the default digest.
 func (w *waking) roomFor(notifier string) flow.Room {
@@ -338,53 +334,5 @@ func (w *waking) roomFor(notifier string) flow.Room {
 			return own
 		}
 	}
-	return flow.Room{Most: defaultRoom}
-}
-
-// maxLineTitle is how many characters of the title of a member are in its line.
-const maxLineTitle = 150
-
-// defaultBody lists the members, each by its title as a link, as far as there is room.
-func (d *digestWriter) defaultBody() string {
-	const rest = 40 // characters of the last line
-	room := d.roomFor(d.slot.Notifier)
-	left := room.Most - rest
-	if d.slot.Count == 0 {
-		return d.renderDefault("body", d.defaults.Digest.None, map[string]any{"since": d.timeOf(d.slot.OpenedAt())})
-	}
-	var out strings.Builder
-	shown := 0
-	for i := range d.members {
-		line := d.line(&d.members[i])
-		if left -= room.Size(line) + room.Line; left < 0 {
-			break
-		}
-		out.WriteString(line)
-		shown++
-	}
-	if more := d.slot.Count - shown; more > 0 {
-		out.WriteString("\n" + d.renderDefault("body", d.defaults.Digest.More, map[string]any{"more": more}))
-	}
-	return out.String()
-}
-
-// line returns the line of a member: with the sign of its level, and its time if the digest was open for long.
-func (d *digestWriter) line(m *listed) string {
-	vars := map[string]any{"title": value.Shorten(m.Title, maxLineTitle), "url": m.URL, "sign": "", "time": ""}
-	if !d.settings.NoEmoji && !message.HasSign(m.Title) {
-		vars["sign"] = message.Sign(m.Level)
-	}
-	if m.event != nil && d.state.Now.Sub(d.slot.OpenedAt()) >= time.Hour {
-		vars["time"] = d.timeOf(m.event.ReceivedAt)
-	}
-	return strings.TrimRight(d.renderDefault("body", d.defaults.Digest.Line, vars), "\n") + "\n"
-}
-
-// timeOf returns the time of a member for people.
-func (d *digestWriter) timeOf(t time.Time) string {
-	t, now := t.In(d.settings.Location), d.state.Now.In(d.settings.Location)
-	if t.YearDay() != now.YearDay() || t.Year() != now.Year() {
-		return t.Format("Mon 15:04")
-	}
-	return t.Format("15:04")
+	return flow.Room{Most: defaults.DefaultRoom}
 }

@@ -24,11 +24,7 @@ func (w *waking) author() string { return cmp.Or(w.Author, "a person") }
 // drop ends a slot without its messages, and records what was dropped.
 func (w *waking) drop() {
 	w.end()
-	name := w.name.Owner
-	if w.rule != nil {
-		name = w.rule.Name
-	}
-	result := Result{Rule: name, Outcome: Dropped}
+	result := Result{Rule: w.ruleName(), Outcome: Dropped}
 	stage := flow.Stage{Stage: "after", Text: "dropped by " + w.author(), Slot: flow.ID(w.Key)}
 	switch w.name.Kind {
 	case flow.Digest:

@@ -112,6 +112,14 @@ type waking struct {
 	rule     *Rule // nil if it was removed
 }
 
+// ruleName returns the name of the slot's rule: the current one, or that in the key if the rule was removed.
+func (w *waking) ruleName() string {
+	if w.rule != nil {
+		return w.rule.Name
+	}
+	return w.name.Owner
+}
+
 // end deletes the slot.
 func (w *waking) end() { w.decision.Changes = append(w.decision.Changes, Change{Key: w.Key}) }
 

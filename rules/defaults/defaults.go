@@ -29,9 +29,6 @@ type Field struct {
 	Value *template.Template
 }
 
-// Digest holds the templates of the default digest.
-type Digest struct{ Title, Line, More, None *template.Template }
-
 // Texts are the compiled templates of defaults.yaml.
 type Texts struct {
 	Messages map[string]*Message // by event name; "*" is for every other event
