@@ -293,7 +293,7 @@ func (s *Set) listAlone(r *Rule, v *view, m *message.Message) map[string]any {
 
 // titleByDefault returns the title of the default message for the event of a view.
 func (s *Set) titleByDefault(v *view) string {
-	text, err := v.defaults.render(v.context(), s.defaultOf(v).Title)
+	text, err := v.defaults.Render(v.context(), s.defaultOf(v).Title)
 	if text = strings.TrimSpace(value.OneLine(text)); err != nil || text == "" {
 		return value.OneLine(v.event.Name)
 	}

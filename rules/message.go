@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"qaserelay/rules/budget"
 	"qaserelay/rules/defaults"
 	"qaserelay/rules/message"
 	"qaserelay/rules/template"
@@ -51,7 +50,7 @@ func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 		if ownTitle {
 			m.Body = w.lead(fallback.Lead, m.Body)
 		}
-		m.Body = joinParagraphs(m.Body, defaults.Suppressed(v.suppressed, v.suppressedSince, v.now, s.settings.Location))
+		m.Body = defaults.JoinParagraphs(m.Body, defaults.Suppressed(v.suppressed, v.suppressedSince, v.now, s.settings.Location))
 	}
 	return m, w.notes
 }
@@ -97,7 +96,7 @@ func (w *messageWriter) write(part string, own, fallback *template.Template) (te
 		w.notes = append(w.notes,
 			fmt.Sprintf("%s: the template failed, so the default message was used: %v", part, err))
 	}
-	text, err := w.view.defaults.render(w.view.context(), fallback)
+	text, err := w.view.defaults.Render(w.view.context(), fallback)
 	w.noteDefault(part, err)
 	return text, false
 }
@@ -109,77 +108,24 @@ func (w *messageWriter) noteDefault(part string, err error) {
 	}
 }
 
-// defaultTexts are the texts of default messages for one event, rendered once for each level however many rules need
-// them. They have a budget of their own, so that an event whose budget the rules have spent still has a message.
-type defaultTexts struct {
-	budget   *budget.Budget
-	rendered map[defaultKey]defaultText
-}
-
-type defaultKey struct {
-	template *template.Template
-	level    any
-}
-
-type defaultText struct {
-	text string
-	err  error
-}
-
-// defaultUnits is the budget of all default texts of one event.
-const defaultUnits = budget.Units / 4
-
-func (d *defaultTexts) render(c template.Context, t *template.Template) (string, error) {
-	if text, static := t.Static(); static {
-		return text, nil
-	}
-	key := defaultKey{t, c.Vars["level"]}
-	known, found := d.rendered[key]
-	if !found {
-		if d.rendered == nil {
-			d.budget, d.rendered = budget.Of(defaultUnits), map[defaultKey]defaultText{}
-		}
-		c.Budget = d.budget
-		known.text, known.err = t.Render(c)
-		d.rendered[key] = known
-	}
-	return known.text, known.err
-}
-
 // lead puts the lead of the default message before its body.
 func (w *messageWriter) lead(lead *template.Template, body string) string {
-	text, err := w.view.defaults.render(w.view.context(), lead)
+	text, err := w.view.defaults.Render(w.view.context(), lead)
 	w.noteDefault("lead", err)
-	return joinParagraphs(strings.TrimSpace(text), body)
-}
-
-// joinParagraphs joins the paragraphs that are not empty.
-func joinParagraphs(first, second string) string {
-	if first == "" || second == "" {
-		return first + second
-	}
-	return first + "\n\n" + second
+	return defaults.JoinParagraphs(strings.TrimSpace(text), body)
 }
 
 // fields renders the fields whose value is not empty.
 func (w *messageWriter) fields(all []defaults.Field) []message.Field {
 	fields := make([]message.Field, 0, len(all))
 	for _, f := range all {
-		text, err := w.view.defaults.render(w.view.context(), f.Value)
+		text, err := w.view.defaults.Render(w.view.context(), f.Value)
 		w.noteDefault(f.Name, err)
-		if value := markdownLine(text); value != "" {
+		if value := defaults.Line(text); value != "" {
 			fields = append(fields, message.Field{Name: f.Name, Value: value})
 		}
 	}
 	return fields
-}
-
-// markdownLine joins the lines of Markdown. A line end in a value from an event is a hard break.
-func markdownLine(s string) string {
-	if strings.Contains(s, "\n") {
-		s = strings.NewReplacer("\\\n", " ", "\n", " ").Replace(s)
-	}
-	return strings.TrimSpace(s)
 }
 
 // setMessage sets the variables of options and bodies of notifiers to the message.

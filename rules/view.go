@@ -18,7 +18,7 @@ type view struct {
 	vars      map[string]any // the variables of env, and its functions
 	env       *condition.Env
 	templates template.Context // made by context
-	defaults  defaultTexts
+	defaults  defaults.Rendered
 	now       time.Time
 	entityKey string
 	series    string

@@ -48,7 +48,7 @@ func mayImport() map[string][]string {
 		"rules/failures":    {"rules/event", "rules/people", "rules/value"},
 		"rules/event":       {"rules/catalog", "rules/value"},
 		"rules/hints":       {"rules/catalog", "rules/condition", "rules/event", "rules/memory", "rules/value"},
-		"rules/defaults":    {"rules/flow", "rules/message", "rules/people", "rules/template", "rules/value"},
+		"rules/defaults":    {"rules/budget", "rules/flow", "rules/message", "rules/people", "rules/template", "rules/value"},
 		"rules/memory":      {"rules/event", "rules/people", "rules/value"},
 		"rules/people":      {"rules/catalog", "rules/value", "rules/event"},
 		"rules/condition": {"rules/budget", "rules/catalog", "rules/diag", "rules/value", "rules/event",
