@@ -127,7 +127,7 @@ func (w *waking) feed() {
 func (w *waking) nextLook(f *flow.Expected, slot *flow.FeedSlot) {
 	now := w.state.Now
 	if slot.Resumed {
-		slot.Resumed, slot.Silent = false, 0
+		slot.Resumed, slot.Silent, slot.Before = false, 0, 0
 		due := latest(f.SilentFrom(slot.LastAt()), now.Add(time.Second))
 		slot.Due = due.UnixMilli()
 		w.move(slot, due, time.Time{})

@@ -42,6 +42,7 @@ type FeedSlot struct {
 	Never   bool   `json:"never,omitempty"` // no event has come yet
 	Silent  int64  `json:"silent,omitempty"`
 	Resumed bool   `json:"resumed,omitempty"` // an event has come that is still to be told
+	Before  int64  `json:"before,omitempty"`  // when the last event before that one came
 	Due     int64  `json:"due,omitempty"`
 }
 
@@ -68,6 +69,9 @@ const Share = 20
 // Touch notes an event that came, and returns when the feed is looked at next. Unless exact is set, further events do not
 // change the slot for a while.
 func (s *FeedSlot) Touch(f *Expected, event string, now time.Time, exact bool) (due time.Time) {
+	if s.Silent != 0 && !s.Resumed {
+		s.Before = s.Last
+	}
 	s.Last, s.Event, s.Never = now.UnixMilli(), event, false
 	due = f.SilentFrom(now)
 	if !exact {
@@ -90,7 +94,7 @@ func (s *FeedSlot) Payload(f *Expected, now time.Time, zone *time.Location) map[
 		payload["last_event"], payload["last_event_at"] = nil, nil
 	}
 	if s.Resumed {
-		silent = last.Sub(s.SilentAt()) + f.Every
+		silent = last.Sub(millis(s.Before))
 	}
 	payload["silent_for"] = int(max(0, silent).Seconds())
 	return payload
