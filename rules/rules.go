@@ -94,7 +94,7 @@ func (s *Set) Rules() []RuleInfo {
 	for i, r := range s.rules {
 		infos[i] = r.RuleInfo
 		infos[i].Notifiers = []string{}
-		for _, t := range r.ownTargets() {
+		for _, t := range r.OwnTargets() {
 			infos[i].Notifiers = append(infos[i].Notifiers, t.Notifier)
 		}
 	}
@@ -168,15 +168,15 @@ func (r *Rule) allTargets() []*Target {
 	if !r.Enabled {
 		return nil
 	}
-	all := r.ownTargets()
+	all := r.OwnTargets()
 	for _, t := range slices.Clip(all) {
 		all = append(all, t.Fallbacks...)
 	}
 	return all
 }
 
-// ownTargets returns the targets of the messages of a rule, with those of the steps of its wait.
-func (r *Rule) ownTargets() []*Target {
+// OwnTargets returns the targets of the messages of a rule, with those of the steps of its wait.
+func (r *Rule) OwnTargets() []*Target {
 	all := slices.Clone(r.Targets)
 	if r.After != nil {
 		for i := range r.After.Steps {

@@ -156,7 +156,7 @@ func (p *ruleParser) parse(spec *ruleSpec) RuleSource {
 	}
 	if n := spec.Active.Node; n != nil {
 		r.Active = p.active(n)
-		p.checkHold(r.Active, r.Targets, n)
+		p.checkHold(r.Active, r.OwnTargets(), n)
 	}
 	return out
 }

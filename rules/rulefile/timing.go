@@ -115,9 +115,11 @@ func (p *ruleParser) timing(spec *ruleSpec, r *rules.Rule) {
 	}
 	if spec.Group != nil {
 		r.Group = p.group(spec.Group)
-		p.checkGroup(r.Targets, spec.Group.At.Node)
 	}
 	r.After = p.after(spec, r)
+	if spec.Group != nil {
+		p.checkGroup(r.OwnTargets(), spec.Group.At.Node)
+	}
 	for _, name := range spec.Was {
 		if name.Given() {
 			r.Was = append(r.Was, name.S)
