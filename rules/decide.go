@@ -30,7 +30,8 @@ func (s *Set) Decide(ev *event.Event, st State) Decision {
 		r := s.rules[i]
 		result := s.outcome(r, v, stoppedBy, canMatch)
 		if end := ended[i]; end != nil {
-			result.Notes, result.Flow, result.Silenced = end.Notes, end.Flow, end.Silenced
+			result.Notes, result.Flow = end.Notes, end.Flow
+			result.Silenced, result.NoRecipients = end.Silenced, end.NoRecipients
 			delete(ended, i)
 		}
 		if result.Outcome.IsMatch() {

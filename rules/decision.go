@@ -111,7 +111,8 @@ type Notification struct {
 	// Cancelled says why the notification is recorded and not sent; empty sends it.
 	Cancelled string
 
-	target int // the number of the rule's entry of notify
+	target int // the number of the entry of notify: the rule's, or that of a step of its wait
+	step   int // the number of that step, from 1; 0 for the rule's
 }
 
 // IsRefused reports whether the notifier can only refuse the notification, as its remarks say.

@@ -90,7 +90,7 @@ func (p *passage) slotsToRead() (keys []string) {
 		}
 		for _, one := range t.fixed.messages {
 			address, _ := splitContent(one.options)
-			hash := flow.Hash(p.digestParts(t.Notifier, i, address, by)...)
+			hash := flow.Hash(p.digestParts(&Notification{Notifier: t.Notifier, target: i}, address, by)...)
 			keys = append(keys, r.slotKeys(p.state.Dry, flow.Digest, hash)...)
 		}
 	}

@@ -77,10 +77,11 @@ func (p *passage) join(n Notification, opens time.Time) (opened bool) {
 		p.noteOnce(by.notes)
 	}
 	address, mention := splitContent(n.Options)
-	key, slot, exists := p.openDigest(p.digestParts(n.Notifier, n.target, address, by))
+	parts := p.digestParts(&n, address, by)
+	key, slot, exists := p.openDigest(parts)
 	now := p.state.Now
 	if !exists {
-		slot = flow.DigestSlot{ID: flow.Hash(key, p.event)[:16], Opened: now.UnixMilli(), By: by.shown, Target: n.target, Step: p.entry,
+		slot = flow.DigestSlot{ID: flow.Hash(key, p.event)[:16], Opened: now.UnixMilli(), By: by.shown, Target: n.target, Step: n.step,
 			Notifier: n.Notifier, Options: address, Person: n.Person, Hold: !opens.IsZero(), Entity: p.view.entityKey}
 	}
 	first := !exists && p.rule.Group != nil && p.rule.Group.SendFirst && opens.IsZero()
@@ -98,13 +99,13 @@ func (p *passage) join(n Notification, opens time.Time) (opened bool) {
 	return !exists
 }
 
-// digestParts returns the texts that tell a digest apart.
-func (p *passage) digestParts(notifier string, target int, address json.RawMessage, by byValues) []string {
-	entry := strconv.Itoa(target)
-	if p.entry > 0 {
-		entry += " of step " + strconv.Itoa(p.entry)
+// digestParts returns the texts that tell the digest of a message apart. address are the options that say where it goes.
+func (p *passage) digestParts(n *Notification, address json.RawMessage, by byValues) []string {
+	entry := strconv.Itoa(n.target)
+	if n.step > 0 {
+		entry += " of step " + strconv.Itoa(n.step)
 	}
-	return append([]string{notifier, entry, string(address), p.state.Replay}, by.hashed...)
+	return append([]string{n.Notifier, entry, string(address), p.state.Replay}, by.hashed...)
 }
 
 // openDigest returns the key and the value of the digest that a member joins. exists is false for one that has yet to be

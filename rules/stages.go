@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"qaserelay/rules/defaults"
 	"qaserelay/rules/flow"
 )
 
@@ -19,10 +20,11 @@ type passage struct {
 	result   *Result
 	decision *Decision
 
-	event string // the id of the event that the messages are about
-	step  *Step  // of a wait that the messages are about, or nil
-	entry int    // the number of the step, from 1, if it has targets of its own
-	flush bool   // a person asked for the messages now
+	event   string    // the id of the event that the messages are about
+	step    *Step     // of a wait that the messages are about, or nil
+	number  int       // of the step, from 1
+	started time.Time // when the wait began
+	flush   bool      // a person asked for the messages now
 }
 
 // pass returns the notifications of a rule that matched which are sent at once.
@@ -62,9 +64,27 @@ func (r Rule) ofStep(step *Step) *Rule {
 	return &r
 }
 
+// setStep makes the messages those of a step of the rule's wait, which began at a time. number counts from 1.
+func (p *passage) setStep(number int, started time.Time) {
+	p.step, p.number, p.started = &p.rule.After.Steps[number-1], number, started
+	p.view.setLate(&defaults.Late{Waited: p.state.Now.Sub(started), Reminder: p.step.Reminder, Escalated: p.step.Escalate,
+		Plain: p.rule.After.Unless == nil})
+}
+
+// write returns the notifications of a rule, which may be that of a step, to some of its targets.
+func (p *passage) write(r *Rule, targets []*Target) []Notification {
+	made := p.notify(r, targets, p.view, p.result)
+	for i := range made {
+		if p.step != nil && p.step.Targets != nil {
+			made[i].step = p.number
+		}
+	}
+	return made
+}
+
 // behindThrottle returns the notifications that the stages behind throttle let through.
 func (p *passage) behindThrottle(r *Rule, heard []*Target) []Notification {
-	made := p.notify(r, heard, p.view, p.result)
+	made := p.write(r, heard)
 	if p.result.Outcome != Matched {
 		return made
 	}
@@ -83,7 +103,7 @@ func (p *passage) closing(r *Rule, heard []*Target) (all []Notification) {
 		return nil
 	}
 	kept := *p.result
-	for _, n := range p.notify(r, heard, p.view, p.result) {
+	for _, n := range p.write(r, heard) {
 		if p.closes(n.Notifier, n.Options, n.Level) {
 			all = append(all, n)
 		}
@@ -124,7 +144,11 @@ func (p *passage) throttled() bool {
 		p.note("throttle", fmt.Sprintf("sent, %d of %d until %s", slot.Sent, t.AtMost, p.clock(end)), by.shown, time.Time{})
 	} else {
 		p.result.Outcome = Held
+		slot.DropLast()
 		slot.Event, slot.Entity = p.event, p.view.entityKey
+		if p.step != nil {
+			slot.Step, slot.Started = p.number, p.started.UnixMilli()
+		}
 		text := fmt.Sprintf("held back, %d of %d sent since %s, next from %s, %d held so far",
 			slot.Sent, t.AtMost, p.clock(time.UnixMilli(slot.Start)), p.clock(end), slot.Held)
 		if t.SendLast {

@@ -25,7 +25,7 @@ func (s *Set) Armed(now time.Time, dry bool) (changes []Change) {
 			}
 			for _, one := range t.fixed.messages {
 				address, _ := splitContent(one.options)
-				parts := (&passage{}).digestParts(t.Notifier, i, address, byValues{})
+				parts := (&passage{}).digestParts(&Notification{Notifier: t.Notifier, target: i}, address, byValues{})
 				slot := flow.SummarySlot{Since: now.UnixMilli(), Target: i, Notifier: t.Notifier, Options: address,
 					Person: one.to, Due: g.At.Next(now).UnixMilli()}
 				name := flow.Name{Dry: dry, Kind: flow.Summary, Owner: r.Name, Hash: flow.Hash(parts...)}

@@ -60,7 +60,7 @@ func (p *passage) startWait() {
 		p.result.Outcome = Waiting
 		p.noteWait(key, &slot)
 		return
-	case len(a.By) == 0 && p.view.doneSince(p.rule.Name) > timestamp:
+	case len(a.By) == 0 && p.view.doneSince(p.rule) > timestamp:
 		p.result.Outcome = Done
 		p.note("after", "unless is true for a later event that came before", by.shown, time.Time{})
 		return
@@ -140,54 +140,60 @@ func (p *passage) endWait() bool {
 	p.put(Change{Key: key})
 	p.note("after", fmt.Sprintf("ends the wait begun by %s, %s ago", slot.Event,
 		value.HumanDuration(p.state.Now.Sub(slot.StartedAt()).Round(time.Second))), slot.By, time.Time{})
-	if slot.Told > 0 && !deleted {
-		p.resolve(&slot)
+	if slot.Told > 0 {
+		p.resolve(&slot, a.Resolved && !deleted)
 	}
 	return true
 }
 
-// resolve tells those who were notified that the wait is over: all if the rule wants that, else those that close
-// something by it. A silence and a window of time hold it back, as they do the message before.
-func (p *passage) resolve(slot *flow.WaitSlot) {
-	a, r := p.rule.After, *p.rule
-	r.Targets = p.notified(slot)
-	r.Level = message.Success
-	p.view.setLate(&defaults.Late{Resolved: true, Waited: p.state.Now.Sub(slot.StartedAt())})
+// resolve tells those who were notified that the wait is over: all of them, or those that close something by it. A
+// silence and a window of time hold it back, as they do the message before, unless it closes something. Each place gets
+// one message, that of the last step.
+func (p *passage) resolve(slot *flow.WaitSlot, all bool) {
 	defer p.view.setLate(nil)
-	told := Result{Notes: p.result.Notes}
-	heard := p.audible(&r, p.view, p.state, &told)
-	switch {
-	case !a.Resolved: // only what closes something is sent, which no silence holds back
-		told = Result{Notes: p.result.Notes}
-	case told.Outcome == Silenced:
-		told.Notes = append(told.Notes, ofSilence+"all that it is over, "+told.Reason)
+	var made []Notification
+	isOwn := false // the rule's targets are those of several steps
+	for i := range min(slot.Step, len(p.rule.After.Steps)) {
+		if p.rule.After.Steps[i].Targets == nil {
+			if isOwn {
+				continue
+			}
+			isOwn = true
+		}
+		p.setStep(i+1, slot.StartedAt())
+		p.view.setLate(&defaults.Late{Resolved: true, Waited: p.view.late.Waited})
+		for _, n := range p.resolveStep(all) {
+			made = slices.DeleteFunc(made, func(before Notification) bool { return before.isToPlaceOf(&n) })
+			made = append(made, n)
+		}
 	}
-	p.result.Notes, p.result.Silenced = told.Notes, told.Silenced
-	made := p.notify(&r, heard, p.view, p.result)
-	made = slices.DeleteFunc(made, func(n Notification) bool {
-		return !a.Resolved && (p.closes == nil || !p.closes(n.Notifier, n.Options, n.Level))
-	})
 	if until, closed := p.closed(); closed && len(made) > 0 {
 		made = p.holdUntil(until, made)
 	}
-	p.result.Outcome = NotMatched
+	p.result.Outcome, p.result.Reason = NotMatched, ""
 	p.decision.Notifications = append(p.decision.Notifications, made...)
 }
 
-// notified returns the targets of the steps of a wait that were taken.
-func (p *passage) notified(slot *flow.WaitSlot) (all []*Target) {
-	for i := range min(slot.Step, len(p.rule.After.Steps)) {
-		targets := p.rule.After.Steps[i].Targets
-		if targets == nil {
-			targets = p.rule.Targets
-		}
-		for _, t := range targets {
-			if !slices.Contains(all, t) {
-				all = append(all, t)
-			}
-		}
+// resolveStep returns the messages to the targets of a step: all, or those that close something.
+func (p *passage) resolveStep(all bool) []Notification {
+	r := p.rule.ofStep(p.step)
+	r.Level = message.Success
+	if !all {
+		return p.closing(r, r.Targets)
 	}
-	return all
+	p.result.Outcome = Matched
+	heard := p.audible(r, p.view, p.state, p.result)
+	if p.result.Outcome == Silenced {
+		p.noteOnce([]string{ofSilence + "all that it is over, " + p.result.Reason})
+	}
+	return p.write(r, heard)
+}
+
+// isToPlaceOf reports whether two notifications go to the same place.
+func (n *Notification) isToPlaceOf(other *Notification) bool {
+	place, _ := splitContent(n.Options)
+	otherPlace, _ := splitContent(other.Options)
+	return n.Notifier == other.Notifier && string(place) == string(otherPlace)
 }
 
 // setLate makes the messages of the view some about a wait, or with nil about none.
@@ -227,14 +233,9 @@ func (w *waking) wait() {
 
 // take takes a step of a wait. It reports whether a silence holds the step back, so that the wait was moved.
 func (w *waking) take(slot *flow.WaitSlot, ev *event.Event) (silenced bool) {
-	step := &w.rule.After.Steps[slot.Step]
 	result := Result{Rule: w.rule.Name, Outcome: Matched}
 	p := w.passage(ev, slot.Event, &result)
-	if p.step = step; step.Targets != nil {
-		p.entry = slot.Step + 1
-	}
-	p.view.setLate(&defaults.Late{Waited: w.state.Now.Sub(slot.StartedAt()), Reminder: step.Reminder,
-		Escalated: step.Escalate, Plain: w.rule.After.Unless == nil})
+	p.setStep(slot.Step+1, slot.StartedAt())
 	p.note("after", "nothing has come for "+value.HumanDuration(p.view.late.Waited)+w.asked(), slot.By, time.Time{})
 	made := p.behindWait()
 	switch {
@@ -249,7 +250,7 @@ func (w *waking) take(slot *flow.WaitSlot, ev *event.Event) (silenced bool) {
 	w.decision.record(result)
 	w.decision.Notifications = append(w.decision.Notifications, made...)
 	if len(made) > 0 && w.decision.Row == nil {
-		w.decision.Row = rowOf(kindOf(step), ev)
+		w.decision.Row = rowOf(kindOf(p.step), ev)
 	}
 	slot.Step, slot.Told = slot.Step+1, slot.Told+1
 	return false
@@ -297,11 +298,14 @@ func kindOf(s *Step) string {
 }
 
 // doneSince returns the greatest timestamp of an event of the entity that has ended waits of a rule, or 0.
-func (v *view) doneSince(rule string) int64 {
+func (v *view) doneSince(r *Rule) (timestamp int64) {
 	if v.known == nil {
 		return 0
 	}
-	return v.known.Done[rule]
+	for _, name := range append([]string{r.Name}, r.Was...) {
+		timestamp = max(timestamp, v.known.Done[name])
+	}
+	return timestamp
 }
 
 // markDone keeps in the entity's memory that the event ends waits of a rule, for those whose first event comes late.

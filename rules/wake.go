@@ -154,14 +154,21 @@ func (w *waking) throttle() {
 		w.end()
 		return
 	}
-	held, since, id := slot.Held-1, time.UnixMilli(slot.Since), slot.Event
-	slot = flow.ThrottleSlot{Start: w.state.Now.UnixMilli(), Sent: 1, By: slot.By}
 	result := Result{Rule: w.rule.Name, Outcome: Matched}
-	p := w.passage(ev, id, &result)
-	p.view.suppress(held, since)
-	p.note("throttle", "the window has ended, and the last message that was held back is sent", slot.By, time.Time{})
+	p := w.passage(ev, slot.Event, &result)
+	p.view.suppress(slot.Held-1, time.UnixMilli(slot.Since))
+	if a := w.rule.After; a != nil && 0 < slot.Step && slot.Step <= len(a.Steps) {
+		p.setStep(slot.Step, time.UnixMilli(slot.Started))
+	}
 	r := p.rule.ofStep(p.step)
-	w.decision.Notifications = p.behindThrottle(r, p.audible(r, p.view, p.state, &result))
+	heard := p.audible(r, p.view, p.state, &result)
+	if result.Outcome == Silenced { // it takes no place in a window
+		slot.DropLast()
+	} else {
+		p.note("throttle", "the window has ended, and the last message that was held back is sent", slot.By, time.Time{})
+		w.decision.Notifications = p.behindThrottle(r, heard)
+		slot = flow.ThrottleSlot{Start: w.state.Now.UnixMilli(), Sent: 1, By: slot.By}
+	}
 	w.decision.record(result)
 	w.move(slot, time.Time{}, slot.Expires(w.rule.Throttle.ThrottleLimit))
 	if len(w.decision.Notifications) > 0 {

@@ -13,9 +13,12 @@ type ThrottleSlot struct {
 	Held  int   `json:"held,omitempty"` // messages held back since the last one that was let through
 	Since int64 `json:"since,omitempty"`
 	// Event is the newest event whose message was held back, and Entity the key of its entity; for send_last.
-	Event  string   `json:"event,omitempty"`
-	Entity string   `json:"entity,omitempty"`
-	By     []string `json:"by,omitempty"` // for people
+	Event  string `json:"event,omitempty"`
+	Entity string `json:"entity,omitempty"`
+	// Step is the number, from 1, of the step of a wait whose message that was, and Started when the wait began.
+	Step    int      `json:"step,omitempty"`
+	Started int64    `json:"started,omitempty"`
+	By      []string `json:"by,omitempty"` // for people
 }
 
 // ThrottleLimit is how many messages a window lets through, and how long it lasts.
@@ -39,9 +42,12 @@ func (s *ThrottleSlot) Take(now time.Time, l ThrottleLimit) (sent bool, held int
 		return false, 0, time.Time{}
 	}
 	held, since = s.Held, millis(s.Since)
-	s.Sent, s.Held, s.Since, s.Event, s.Entity = s.Sent+1, 0, 0, "", ""
+	*s = ThrottleSlot{Start: s.Start, Sent: s.Sent + 1, By: s.By}
 	return true, held, since
 }
+
+// DropLast forgets the last message that was held back, which is not to be sent any more. It stays in the count.
+func (s *ThrottleSlot) DropLast() { s.Event, s.Entity, s.Step, s.Started = "", "", 0, 0 }
 
 // End returns the end of the window, at which the next one may begin.
 func (s *ThrottleSlot) End(l ThrottleLimit) time.Time { return millis(s.Start).Add(l.Every) }
