@@ -11,6 +11,7 @@ import (
 	"qaserelay/rules/event"
 	"qaserelay/rules/flow"
 	"qaserelay/rules/message"
+	"qaserelay/rules/people"
 	"qaserelay/rules/silence"
 	"qaserelay/rules/template"
 	"qaserelay/rules/value"
@@ -52,32 +53,45 @@ func (w *waking) digest() {
 	w.decision.record(result)
 }
 
-// audible returns the members of a digest that no silence holds back, and leaves the others out of its count.
+// audible returns the members of a digest that no silence holds back, and makes the digest one of these. Members that are
+// not listed cannot be told apart, so they stay in its count.
 func (w *waking) audible(slot *flow.DigestSlot, members []listed, result *Result) (heard []listed) {
 	if !w.state.Silences.IsActive(w.state.Now) {
 		return members
 	}
-	slot.Level = ""
+	var joined []flow.Joining
 	for _, m := range members {
-		f := silence.Fields{Rule: w.ruleName(), Notifier: slot.Notifier, Level: m.Level, Project: slot.Project, Source: slot.Source,
-			Environment: value.PlainText(m.Entity["environment"]), Plan: value.PlainText(m.Entity["plan"])}
 		ev := w.eventOr(m.event, slot)
-		f.Project, f.Event, f.Entity = ev.Project, ev.Name, ev.EntityKey()
-		found := w.state.Silences.Find(w.state.Now, &f, func() *condition.Env { return w.view(ev, w.state).env })
-		if found == nil {
-			heard = append(heard, m)
-			if slot.Level == "" || message.Worse(m.Level, slot.Level) {
-				slot.Level = m.Level
-			}
+		if found := w.silenceOf(slot, &m, ev); found != nil {
+			result.Silenced = append(result.Silenced, SilencedMessage{slot.Notifier, found.ID})
 			continue
 		}
-		slot.Count--
-		result.Silenced = append(result.Silenced, SilencedMessage{slot.Notifier, found.ID})
+		heard = append(heard, m)
+		joined = append(joined, flow.Joining{Source: ev.Source, Project: ev.Project, Entity: ev.EntityKey(), Level: m.Level,
+			Mention: m.Mention})
 	}
-	if n := len(members) - len(heard); n > 0 {
-		result.Notes = append(result.Notes, ofSilence+slot.Notifier+": "+value.Counted(n, "message", "messages"))
+	left, unlisted := len(members)-len(heard), slot.Count-len(members)
+	if left == 0 {
+		return heard
 	}
+	note := ofSilence + slot.Notifier + ": " + value.Counted(left, "message", "messages")
+	if unlisted > 0 {
+		slot.Count -= left
+		note += fmt.Sprintf("; %d more, which the digest does not list, are counted whether silenced or not", unlisted)
+	} else {
+		*slot = slot.Left(joined)
+		w.Events = nil // the newest member may be left out
+	}
+	result.Notes = append(result.Notes, note)
 	return heard
+}
+
+// silenceOf returns the silence that holds back a member of a digest, or nil.
+func (w *waking) silenceOf(slot *flow.DigestSlot, m *listed, ev *event.Event) *silence.Silence {
+	f := silence.Fields{Rule: w.ruleName(), Notifier: slot.Notifier, Level: m.Level, Project: ev.Project, Source: ev.Source,
+		Event: ev.Name, Entity: ev.EntityKey(), Environment: value.PlainText(m.Entity["environment"]),
+		Plan: value.PlainText(m.Entity["plan"])}
+	return w.state.Silences.Find(w.state.Now, &f, func() *condition.Env { return w.view(ev, w.state).env })
 }
 
 // listed is a member with its event.
@@ -106,6 +120,7 @@ func (w *waking) alone(slot *flow.DigestSlot, members []listed, result *Result) 
 		return n, false
 	}
 	if m := members[0].Single; m != nil {
+		m.Message.Rule = w.ruleName()
 		return Notification{Message: m.Message, Notifier: slot.Notifier, Options: m.Options, Fallbacks: m.Fallbacks,
 			EntityKey: m.EntityKey, Series: m.Series, Person: slot.Person}, true
 	}
@@ -114,12 +129,26 @@ func (w *waking) alone(slot *flow.DigestSlot, members []listed, result *Result) 
 		return n, false
 	}
 	r, v := w.rule.ofStep(w.stepOf(slot)), w.view(members[0].event, w.state)
+	members[0].setTiming(v)
+	if v.late != nil && v.late.Resolved {
+		r.Level = message.Success
+	}
 	for _, n := range w.notify(r, []*Target{target}, v, result) {
 		if address, _ := splitContent(n.Options); string(address) == string(slot.Options) {
 			return n, true
 		}
 	}
 	return n, false
+}
+
+// setTiming lets the message of the view say what that of the member said about the wait and the throttle.
+func (m *member) setTiming(v *view) {
+	if m.Late != nil {
+		v.setLate(m.Late)
+	}
+	if m.Since != nil {
+		v.suppress(m.Held, *m.Since)
+	}
 }
 
 // eventOr returns an event, or one that has only what is known of all members.
@@ -161,9 +190,17 @@ func (w *waking) composeDigest(slot *flow.DigestSlot, members []listed, result *
 	var notes []string
 	n.Options, notes = target.withContent(v.context(), slot)
 	result.Notes = append(result.Notes, notes...)
-	n.Fallbacks, notes = target.renderFallbacks(v.context(), nil)
+	n.Fallbacks, notes = target.renderFallbacks(v.context(), w.personOf(slot))
 	result.Notes = append(result.Notes, notes...)
 	return n
+}
+
+// personOf returns the person who alone gets a digest, or nil.
+func (w *waking) personOf(slot *flow.DigestSlot) *people.Recipient {
+	if all := w.people.Resolve(slot.Person); slot.Person != "" && len(all) == 1 {
+		return &all[0]
+	}
+	return nil
 }
 
 // stepOf returns the step of the rule's wait whose messages are in a digest, if it has targets of its own, or nil.

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"qaserelay/rules/defaults"
 	"qaserelay/rules/event"
 	"qaserelay/rules/flow"
 	"qaserelay/rules/memory"
@@ -27,9 +29,6 @@ func isContent(option string) bool {
 
 const mentionOption = "mention"
 
-// maxMentions is how many people a digest mentions.
-const maxMentions = 20
-
 // member is an item of a digest: the message of one event. The first one has all that is needed to send it alone.
 type member struct {
 	Title    string         `json:"title"`
@@ -38,7 +37,12 @@ type member struct {
 	Actor    map[string]any `json:"actor,omitempty"`
 	Entity   map[string]any `json:"entity,omitempty"`
 	Previous map[string]any `json:"previous,omitempty"`
-	Single   *single        `json:"single,omitempty"`
+	Mention  []any          `json:"mention,omitempty"`
+	// Late, Held and Since are what the message says about the wait and the throttle of its rule.
+	Late   *defaults.Late `json:"late,omitempty"`
+	Held   int            `json:"held,omitempty"`
+	Since  *time.Time     `json:"since,omitempty"`
+	Single *single        `json:"single,omitempty"`
 }
 
 // single is a notification as it is sent alone.
@@ -127,26 +131,10 @@ func (p *passage) openDigest(hashed []string) (key string, slot flow.DigestSlot,
 
 // addMember counts a message as a member of a digest, and lists it if there is room.
 func (p *passage) addMember(key string, slot *flow.DigestSlot, n Notification, mention []any) {
-	slot.Count++
 	slot.Last = p.state.Now.UnixMilli()
 	slot.Newest = p.event
-	if slot.Count > 1 && slot.Entity != p.view.entityKey {
-		slot.Several = true
-	}
-	slot.Entity = p.view.entityKey
-	if ev := p.view.event; slot.Count == 1 {
-		slot.Source, slot.Project = ev.Source, ev.Project
-	} else if ev.Project != slot.Project {
-		slot.Project = ""
-	}
-	if slot.Level == "" || message.Worse(n.Level, slot.Level) {
-		slot.Level = n.Level
-	}
-	for _, one := range mention {
-		if len(slot.Mention) < maxMentions && !slices.Contains(slot.Mention, one) {
-			slot.Mention = append(slot.Mention, one)
-		}
-	}
+	slot.Join(flow.Joining{Source: p.view.event.Source, Project: p.view.event.Project, Entity: p.view.entityKey, Level: n.Level,
+		Mention: mention})
 	most := defaultMaxListed
 	if p.rule.Group != nil {
 		most = p.rule.Group.Max
@@ -156,7 +144,9 @@ func (p *passage) addMember(key string, slot *flow.DigestSlot, n Notification, m
 	}
 	slot.Listed++
 	slot.Full = p.rule.Group != nil && p.rule.Group.Split && slot.Listed == most
-	data, err := flow.Marshal(p.member(n, slot.Count == 1))
+	m := p.member(n, slot.Count == 1)
+	m.Mention = mention
+	data, err := flow.Marshal(m)
 	if err != nil {
 		p.result.Notes = append(p.result.Notes, "group: "+err.Error())
 	}
@@ -182,6 +172,10 @@ func (p *passage) member(n Notification, first bool) member {
 	m.Entity = memory.SmallFields(entity)
 	previous, _ := p.view.vars["previous"].(map[string]any)
 	m.Previous = memory.SmallFields(previous)
+	m.Late = p.view.late
+	if m.Held = p.view.suppressed; m.Held > 0 {
+		m.Since = &p.view.suppressedSince
+	}
 	if first {
 		m.Single = &single{n.Message, n.Options, n.Fallbacks, n.EntityKey, n.Series}
 	}
@@ -208,32 +202,36 @@ func (p *passage) digestDue(slot *flow.DigestSlot, opens time.Time) time.Time {
 	now, due := p.state.Now, slot.DueAt()
 	g := p.rule.Group
 	switch {
-	case slot.Full:
-		return now
 	case g == nil || slot.Hold: // until the window opens, as it was when the digest was opened
 		if due.IsZero() {
 			due = opens
 		}
 		return due
+	case slot.Full:
+		due = now
+	case p.state.Replay != "":
+		due = slot.OpenedAt().Add(min(cmp.Or(g.Wait, maxReplayWait), maxReplayWait))
 	case g.At != nil:
 		if due.IsZero() {
 			due = g.At.Next(now)
 		}
-	case p.state.Replay != "":
-		return slot.OpenedAt().Add(min(g.Wait, maxReplayWait))
 	default:
 		due = p.waitDue(g, slot, due)
 	}
-	if a := p.rule.Active; a != nil {
+	if a := p.rule.Active; a != nil && p.state.Replay == "" {
 		due = a.Window.Next(due)
 	}
 	return due
 }
 
-// waitDue returns when a digest leaves by wait and quiet. Its wait is that of the rule when it was opened.
+// waitDue returns when a digest leaves by wait and quiet. Its wait is that of the rule when it was opened; one that was
+// opened by at leaves then.
 func (p *passage) waitDue(g *Group, slot *flow.DigestSlot, due time.Time) time.Time {
 	if slot.Longest == 0 {
-		slot.Longest = slot.OpenedAt().Add(g.Wait).UnixMilli()
+		if due.IsZero() {
+			due = slot.OpenedAt().Add(g.Wait)
+		}
+		slot.Longest = due.UnixMilli()
 	}
 	longest := time.UnixMilli(slot.Longest).UTC()
 	if g.Quiet == 0 {

@@ -43,7 +43,7 @@ func mayImport() map[string][]string {
 		"rules/diag":        {},
 		"rules/value":       {},
 		"rules/budget":      {},
-		"rules/flow":        {"rules/flow/window", "rules/value"},
+		"rules/flow":        {"rules/flow/window", "rules/message", "rules/value"},
 		"rules/flow/window": {"rules/catalog"},
 		"rules/failures":    {"rules/event", "rules/people", "rules/value"},
 		"rules/event":       {"rules/catalog", "rules/value"},

@@ -10,11 +10,11 @@ import (
 
 // Late is what a message says about the wait of its rule.
 type Late struct {
-	Waited    time.Duration
-	Reminder  int
-	Escalated bool
-	Resolved  bool
-	Plain     bool // there is nothing that could have ended the wait
+	Waited    time.Duration `json:"waited"`
+	Reminder  int           `json:"reminder,omitempty"`
+	Escalated bool          `json:"escalated,omitempty"`
+	Resolved  bool          `json:"resolved,omitempty"`
+	Plain     bool          `json:"plain,omitempty"` // there is nothing that could have ended the wait
 }
 
 // Title returns the title of a default message about a wait. title is that of the event.

@@ -3,8 +3,10 @@ package flow
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
+	"qaserelay/rules/message"
 	"qaserelay/rules/value"
 )
 
@@ -38,6 +40,46 @@ type DigestSlot struct {
 	Several bool   `json:"several,omitempty"`
 	Source  string `json:"source,omitempty"`  // of the first member
 	Project string `json:"project,omitempty"` // of all members, or empty
+}
+
+// maxMentions is how many people a digest mentions.
+const maxMentions = 20
+
+// Joining is what a digest keeps of a member that joins it.
+type Joining struct {
+	Source, Project, Entity, Level string
+	Mention                        []any
+}
+
+// Join counts a member.
+func (s *DigestSlot) Join(m Joining) {
+	s.Count++
+	switch {
+	case s.Count == 1:
+		s.Source, s.Project = m.Source, m.Project
+	case m.Project != s.Project:
+		s.Project = ""
+	}
+	s.Several = s.Several || s.Count > 1 && s.Entity != m.Entity
+	s.Entity = m.Entity
+	if s.Level == "" || message.Worse(m.Level, s.Level) {
+		s.Level = m.Level
+	}
+	for _, one := range m.Mention {
+		if len(s.Mention) < maxMentions && !slices.Contains(s.Mention, one) {
+			s.Mention = append(s.Mention, one)
+		}
+	}
+}
+
+// Left returns the digest of some of its members, by the same rule and at the same times.
+func (s *DigestSlot) Left(members []Joining) DigestSlot {
+	left := *s
+	left.Count, left.Level, left.Mention, left.Several = 0, "", nil, false
+	for _, m := range members {
+		left.Join(m)
+	}
+	return left
 }
 
 // ReadDigest reads the value of a digest. ok is false for a missing or faulty one.
