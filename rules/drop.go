@@ -29,7 +29,7 @@ func (w *waking) drop() {
 	switch w.name.Kind {
 	case flow.Digest:
 		slot, _ := flow.ReadDigest(w.Value)
-		w.passSummary()
+		w.passSummary(&slot)
 		w.decision.Row = w.digestRow(&slot, w.members())
 		stage.Stage, stage.Slot, stage.Key = "group", slot.ID, strings.Join(slot.By, ", ")
 		stage.Text = fmt.Sprintf("digest %s of %s was %s", slot.ID, value.Counted(slot.Count, "message", "messages"), stage.Text)

@@ -87,6 +87,9 @@ func (p *passage) join(n Notification, opens time.Time) (opened bool) {
 	if !exists {
 		slot = flow.DigestSlot{ID: flow.Hash(key, p.event)[:16], Opened: now.UnixMilli(), By: by.shown, Target: n.target, Step: n.step,
 			Notifier: n.Notifier, Options: address, Person: n.Person, Hold: !opens.IsZero(), Entity: p.view.entityKey}
+		if name, _ := flow.Parse(key); name.Hash != flow.Hash(parts...) {
+			slot.Behind = flow.Hash(parts...)
+		}
 	}
 	first := !exists && p.rule.Group != nil && p.rule.Group.SendFirst && opens.IsZero()
 	if first {

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"qaserelay/rules/flow"
@@ -42,10 +44,9 @@ func (p *passage) armSummary(digestKey string, d *flow.DigestSlot) {
 	if g == nil || !g.SendEmpty || g.At == nil || p.state.Replay != "" || d.Hold {
 		return
 	}
-	name, _ := flow.Parse(digestKey)
-	name.Kind = flow.Summary
-	key, now := name.Key(), p.state.Now
-	slot, exists := flow.ReadSummary(p.get(key))
+	now := p.state.Now
+	key, data := p.findSlot(flow.Summary, summaryHash(digestKey, d))
+	slot, exists := flow.ReadSummary(data)
 	if exists && now.Sub(slot.SeenAt()) < 24*time.Hour {
 		return
 	}
@@ -56,27 +57,30 @@ func (p *passage) armSummary(digestKey string, d *flow.DigestSlot) {
 	p.put(Change{Key: key, Value: flow.Encode(slot), Due: slot.DueAt()})
 }
 
+// summaryHash returns the hash of the summary that a digest belongs to.
+func summaryHash(digestKey string, d *flow.DigestSlot) string {
+	name, _ := flow.Parse(digestKey)
+	return cmp.Or(d.Behind, name.Hash)
+}
+
 // passSummary moves the summary of a digest that is sent to its next time.
-func (w *waking) passSummary() {
+func (w *waking) passSummary(d *flow.DigestSlot) {
 	if w.rule == nil || w.rule.Group == nil || !w.rule.Group.SendEmpty || w.rule.Group.At == nil {
 		return
 	}
-	name := w.name
-	name.Kind = flow.Summary
-	slot, exists := flow.ReadSummary(w.state.get(name.Key()))
-	if !exists {
-		return
+	for _, key := range w.rule.slotKeys(w.name.Dry, flow.Summary, summaryHash(w.Key, d)) {
+		if slot, exists := flow.ReadSummary(w.state.get(key)); exists {
+			slot.Since, slot.Due = w.state.Now.UnixMilli(), w.rule.Group.At.Next(w.state.Now).UnixMilli()
+			w.decision.Changes = append(w.decision.Changes, Change{Key: key, Value: flow.Encode(slot), Due: slot.DueAt()})
+		}
 	}
-	slot.Since, slot.Due = w.state.Now.UnixMilli(), w.rule.Group.At.Next(w.state.Now).UnixMilli()
-	w.decision.Changes = append(w.decision.Changes, Change{Key: name.Key(), Value: flow.Encode(slot), Due: slot.DueAt()})
 }
 
 // summary sends a summary without messages.
 func (w *waking) summary() {
 	slot, ok := flow.ReadSummary(w.state.get(w.Key))
 	r := w.rule
-	if !ok || r == nil || !r.Enabled || r.Group == nil || !r.Group.SendEmpty || r.Group.At == nil ||
-		slot.Seen != 0 && w.state.Now.Sub(slot.SeenAt()) > summaryRest {
+	if !ok || r == nil || !r.Enabled || r.Group == nil || !r.Group.SendEmpty || r.Group.At == nil || w.isOld(&slot) {
 		w.end()
 		return
 	}
@@ -94,8 +98,44 @@ func (w *waking) summary() {
 		Target: slot.Target, Step: slot.Step, Notifier: slot.Notifier, Options: slot.Options, Person: slot.Person, Level: message.Info,
 		Source: slot.Source, Project: slot.Project, Several: true}
 	result := Result{Rule: r.Name, Outcome: Matched}
+	level := cmp.Or(r.Group.Level, digest.Level)
+	if found := w.silenceOf(&digest, &listed{member: member{Level: level}}, w.eventOr(nil, &digest)); found != nil {
+		result.Outcome, result.Reason = Silenced, w.silenceText(found)
+		result.Silenced = []SilencedMessage{{slot.Notifier, found.ID}}
+		w.decision.record(result)
+		return
+	}
 	result.Flow = []flow.Stage{{Stage: "group", Text: "nothing has come since the summary before", Slot: digest.ID}}
 	w.decision.Notifications = []Notification{w.composeDigest(&digest, nil, &result)}
 	w.decision.Row = w.digestRow(&digest, nil)
 	w.decision.record(result)
+}
+
+// isOld reports whether a summary is not sent any more: its rule was renamed and has one of the new name, its target or
+// place is gone, or no message has come for it for long. One that is sent whether or not a message ever came goes on.
+func (w *waking) isOld(slot *flow.SummarySlot) bool {
+	if w.name.Owner != w.rule.Name {
+		name := w.name
+		name.Owner = w.rule.Name
+		if w.state.get(name.Key()) != nil {
+			return true
+		}
+	}
+	isRecent := slot.Seen != 0 && w.state.Now.Sub(slot.SeenAt()) <= summaryRest
+	step := w.stepOf(&flow.DigestSlot{Step: slot.Step})
+	for _, t := range w.rule.ofStep(step).Targets {
+		switch {
+		case t.Notifier != slot.Notifier:
+		case t.fixed == nil:
+			if isRecent {
+				return false
+			}
+		case slices.ContainsFunc(t.fixed.messages, func(one outgoing) bool {
+			address, _ := splitContent(one.options)
+			return string(address) == string(slot.Options)
+		}):
+			return !isRecent && (len(w.rule.Group.By) > 0 || step != nil)
+		}
+	}
+	return true
 }

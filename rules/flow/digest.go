@@ -18,6 +18,8 @@ type DigestSlot struct {
 	Count  int    `json:"count"`  // of all members
 	Listed int    `json:"listed"` // of those that are items
 	Full   bool   `json:"full,omitempty"`
+	// Behind is the hash of the digest that was full when this one was opened, the first of them.
+	Behind string `json:"behind,omitempty"`
 	Hold   bool   `json:"hold,omitempty"` // it waits for a window of time, not for further members
 	// Due is when it leaves, in Unix milliseconds, by the rule as it was when the window opened.
 	Due int64 `json:"due"`
