@@ -14,8 +14,8 @@ func (s *Set) Decide(ev *event.Event, st State) Decision {
 	v := s.view(ev, st)
 	d := Decision{}
 	ended := s.endWaits(v, st, &d)
-	candidates := s.index.candidates(ev)
-	recorded := s.index.all
+	candidates := s.index.Candidates(ev)
+	recorded := s.index.All()
 	if len(s.rules) > maxRecorded {
 		recorded = candidates
 		d.NotMatched = len(s.rules) - len(recorded)
@@ -47,7 +47,7 @@ func (s *Set) Decide(ev *event.Event, st State) Decision {
 		}
 		d.record(result)
 	}
-	for _, i := range s.index.enders(ev) {
+	for _, i := range s.index.Enders(ev) {
 		if end := ended[i]; end != nil { // of a rule that the event cannot match
 			d.NotMatched--
 			d.record(*end)

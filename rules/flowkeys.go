@@ -13,7 +13,7 @@ import (
 // HasFlowKeys reports whether Decide may read further keys for ev, which follow from the values of those of Keys: that of
 // the previous run, and those of slots.
 func (s *Set) HasFlowKeys(ev *event.Event) bool {
-	return ev.Type() == "run" && s.readsPrevious(ev) || len(s.index.timed(ev)) > 0 || s.feedOf(ev) != nil
+	return ev.Type() == "run" && s.readsPrevious(ev) || len(s.index.Timed(ev)) > 0 || s.feedOf(ev) != nil
 }
 
 // Seen is what FlowKeys has read of the entity of an event. A State that has it saves Decide the same work, as long as
@@ -49,7 +49,7 @@ func (s *Set) FlowKeys(ev *event.Event, keys []string, st State) (more []string,
 	if (st.Exact || st.IsSign) && s.feedOf(ev) != nil {
 		more = append(more, FeedKey(ev.Source, ev.Project, st.Dry))
 	}
-	timed := s.index.timed(ev)
+	timed := s.index.Timed(ev)
 	if len(timed) == 0 {
 		return more, seen
 	}

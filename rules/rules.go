@@ -15,6 +15,7 @@ import (
 	"qaserelay/rules/defaults"
 	"qaserelay/rules/event"
 	"qaserelay/rules/flow"
+	"qaserelay/rules/index"
 	"qaserelay/rules/memory"
 	"qaserelay/rules/people"
 	"qaserelay/rules/template"
@@ -24,7 +25,7 @@ import (
 type Set struct {
 	defaults     defaults.Texts
 	rules        []*Rule
-	index        index
+	index        index.Index
 	settings     Settings
 	people       *people.Directory
 	usesPrevious bool
@@ -83,7 +84,14 @@ type RuleInfo struct {
 func NewSet(o Options, rules []*Rule) *Set {
 	s := &Set{rules: rules, settings: o.Settings, people: o.People, usesPrevious: o.UsesPrevious, plainText: o.PlainText, mask: o.Mask,
 		refuse: o.Refuse, closes: o.Closes, room: o.Room, feeds: o.Feeds}
-	s.index.build(rules)
+	indexed := make([]index.Rule, len(rules))
+	for i, r := range rules {
+		indexed[i] = index.Rule{Condition: r.Condition, Enabled: r.Enabled, Timed: r.hasTiming()}
+		if a := r.After; a != nil {
+			indexed[i].Waits, indexed[i].Unless, indexed[i].OfEntity = true, a.Unless, len(a.By) == 0
+		}
+	}
+	s.index.Build(indexed)
 	s.defaults = defaults.Compile(o.Settings.Location, o.People)
 	return s
 }
@@ -124,7 +132,7 @@ func (s *Set) Keys(ev *event.Event) []string {
 // EntityKey returns the key under which Decide stores the state of the entity of ev. It is "" if ev has no id or no
 // rule can match it, so that nothing need be fetched.
 func (s *Set) EntityKey(ev *event.Event) string {
-	if key := ev.EntityKey(); key != "" && len(s.index.candidates(ev)) > 0 {
+	if key := ev.EntityKey(); key != "" && len(s.index.Candidates(ev)) > 0 {
 		return memory.EntityPrefix + key
 	}
 	return ""

@@ -3,7 +3,6 @@ package rules
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"qaserelay/rules/defaults"
@@ -99,7 +98,7 @@ func (p *passage) noteWait(key string, slot *flow.WaitSlot) {
 // of the rules. It comes before the conditions of all rules, so that no rule with stop prevents it.
 func (s *Set) endWaits(v *view, st State, d *Decision) map[int]*Result {
 	var ended map[int]*Result
-	for _, i := range s.index.enders(v.event) {
+	for _, i := range s.index.Enders(v.event) {
 		r := s.rules[i]
 		result := Result{Rule: r.Name, Outcome: NotMatched}
 		p := &passage{Set: s, rule: r, view: v, state: st, result: &result, decision: d, event: st.EventID}
@@ -325,12 +324,3 @@ func (v *view) markDone(rule string, expires time.Time) {
 
 // maxDone is how many rules an entity's memory has a timestamp of.
 const maxDone = 64
-
-// isEnder reports whether events of this name can end waits of a rule.
-func isEnder(r *Rule, ev *event.Event, canMatch func() bool) bool {
-	if !r.Enabled || r.After == nil {
-		return false
-	}
-	deletes := len(r.After.By) == 0 && strings.HasSuffix(ev.Name, ".deleted")
-	return deletes || r.After.Unless != nil && canMatch()
-}

@@ -47,6 +47,7 @@ func mayImport() map[string][]string {
 		"rules/flow/window": {"rules/catalog"},
 		"rules/failures":    {"rules/event", "rules/people", "rules/value"},
 		"rules/event":       {"rules/catalog", "rules/value"},
+		"rules/index":       {"rules/condition", "rules/event"},
 		"rules/hints":       {"rules/catalog", "rules/condition", "rules/event", "rules/memory", "rules/value"},
 		"rules/defaults":    {"rules/budget", "rules/flow", "rules/message", "rules/people", "rules/template", "rules/value"},
 		"rules/memory":      {"rules/event", "rules/people", "rules/value"},
@@ -61,7 +62,7 @@ func mayImport() map[string][]string {
 		"rules/template": {"rules/budget", "rules/message", "rules/message/markdown", "rules/catalog", "rules/diag",
 			"rules/value", "rules/people", "rules/template/funcs"},
 		"rules/template/funcs": {"rules/budget", "rules/value", "rules/people"},
-		"rules":                language,
+		"rules":                append([]string{"rules/index"}, language...),
 		"rules/placeholder":    {}, // of rules files, and of addresses in notifiers
 		"rules/yamldoc":        {"rules/catalog", "rules/diag", "rules/value", "rules/placeholder"},
 		"rules/rulefile": append([]string{"rules", "rules/yamldoc", "rules/rulefile/wished", "rules/rulefile/testfile"},

@@ -1,7 +1,9 @@
-package rules
+// Package index finds the rules that can match an event.
+package index
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -12,38 +14,51 @@ import (
 // maxIndexed is the most kinds of events that the index holds; then it is cleared.
 const maxIndexed = 4096
 
-// index finds the rules that can match an event, so that the others need not be evaluated. It evaluates the constant
+// Rule is what the index knows of a rule.
+type Rule struct {
+	Condition *condition.Condition
+	Enabled   bool
+	Timed     bool // it has keys of time
+	Waits     bool
+	Unless    *condition.Condition // ends its waits; nil for none
+	OfEntity  bool                 // its waits end when the entity is deleted
+}
+
+// Index finds the rules that can match an event, so that the others need not be evaluated. It evaluates the constant
 // parts of each condition once for each event name, and the rest once for each project and source. Many goroutines may
 // use it.
-type index struct {
-	rules  []*Rule
+type Index struct {
+	rules  []Rule
 	all    []int // the numbers of all rules
 	byName lists // by event name
 	byKind lists // by event name, project and source
 
 	waiting []int // the numbers of the rules that wait
 	ending  lists // of those whose waits events of this kind can end
-	timing  bool  // some rule has keys of time
+	timed   bool  // some rule has keys of time
 	slots   lists // of those that may read slots for events of this kind
 }
 
 // eventKind is the key of the index.
 type eventKind struct{ name, project, source string }
 
-// build sets the rules.
-func (x *index) build(rules []*Rule) {
+// Build sets the rules.
+func (x *Index) Build(rules []Rule) {
 	x.rules, x.all = rules, make([]int, len(rules))
 	for i := range rules {
 		x.all[i] = i
-		x.timing = x.timing || rules[i].hasTiming()
-		if rules[i].After != nil {
+		x.timed = x.timed || rules[i].Timed
+		if rules[i].Waits {
 			x.waiting = append(x.waiting, i)
 		}
 	}
 }
 
-// enders returns the numbers of the rules whose waits ev can end, in file order. Callers must not change the list.
-func (x *index) enders(ev *event.Event) []int {
+// All returns the numbers of all rules. Callers must not change the list.
+func (x *Index) All() []int { return x.all }
+
+// Enders returns the numbers of the rules whose waits ev can end, in file order. Callers must not change the list.
+func (x *Index) Enders(ev *event.Event) []int {
 	if len(x.waiting) == 0 {
 		return nil
 	}
@@ -55,7 +70,7 @@ func (x *index) enders(ev *event.Event) []int {
 	f["project_code"], f["source"] = ev.Project, ev.Source
 	list := []int{}
 	for _, i := range x.waiting {
-		if r := x.rules[i]; isEnder(r, ev, func() bool { return r.After.Unless.CanMatch(f) }) {
+		if x.rules[i].isEnder(ev, f) {
 			list = append(list, i)
 		}
 	}
@@ -63,18 +78,26 @@ func (x *index) enders(ev *event.Event) []int {
 	return list
 }
 
-// timed returns the numbers of the rules that may read slots for ev. Callers must not change the list.
-func (x *index) timed(ev *event.Event) []int {
-	if !x.timing {
+// isEnder reports whether events of this kind can end waits of the rule.
+func (r *Rule) isEnder(ev *event.Event, f condition.Facts) bool {
+	if !r.Enabled {
+		return false
+	}
+	return r.OfEntity && strings.HasSuffix(ev.Name, ".deleted") || r.Unless != nil && r.Unless.CanMatch(f)
+}
+
+// Timed returns the numbers of the rules that may read slots for ev. Callers must not change the list.
+func (x *Index) Timed(ev *event.Event) []int {
+	if !x.timed {
 		return nil
 	}
 	kind := eventKind{ev.Name, ev.Project, ev.Source}
 	if list, found := x.slots.get(kind); found {
 		return list
 	}
-	list := slices.Clone(x.enders(ev))
-	for _, i := range x.candidates(ev) {
-		if x.rules[i].hasTiming() && x.rules[i].Enabled && !slices.Contains(list, i) {
+	list := slices.Clone(x.Enders(ev))
+	for _, i := range x.Candidates(ev) {
+		if x.rules[i].Timed && x.rules[i].Enabled && !slices.Contains(list, i) {
 			list = append(list, i)
 		}
 	}
@@ -82,8 +105,8 @@ func (x *index) timed(ev *event.Event) []int {
 	return list
 }
 
-// candidates returns the numbers of the rules that can match ev, in file order. Callers must not change the list.
-func (x *index) candidates(ev *event.Event) []int {
+// Candidates returns the numbers of the rules that can match ev, in file order. Callers must not change the list.
+func (x *Index) Candidates(ev *event.Event) []int {
 	kind := eventKind{ev.Name, ev.Project, ev.Source}
 	if list, found := x.byKind.get(kind); found {
 		return list
@@ -101,7 +124,7 @@ func (x *index) candidates(ev *event.Event) []int {
 }
 
 // filter returns the numbers of the rules that can match under f.
-func (x *index) filter(numbers []int, f condition.Facts) []int {
+func (x *Index) filter(numbers []int, f condition.Facts) []int {
 	kept := []int{}
 	for _, i := range numbers {
 		if x.rules[i].Condition.CanMatch(f) {
