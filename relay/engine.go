@@ -77,7 +77,7 @@ func New(o Options) *Engine {
 		Now: o.Now, Rand: o.Rand, IDs: o.IDs, StoreFailed: e.storeFailed, SlotsChanged: e.waker.look})
 	o.Logger, o.Metrics, o.Now, o.IDs = d.Logger, d.Metrics, d.Now, d.IDs // with their defaults
 	e.waker.fresh, e.waker.rules = make(chan struct{}, 1), ownSlotRules()
-	e.Options, e.dispatcher, e.qase = o, d, qaseapi.NewClient(o.Logger, o.Now)
+	e.Options, e.dispatcher, e.qase = o, d, qaseapi.NewClient(qaseapi.Options{Logger: o.Logger, Now: o.Now})
 	e.silences = newSilences(o)
 	e.config.Store(o.Config)
 	e.Metrics.OnScrape(e.refreshMetrics)

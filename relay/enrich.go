@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"slices"
+	"time"
 
 	"qaserelay/relay/qaseapi"
 	"qaserelay/rules"
@@ -21,6 +22,8 @@ func (e *Engine) enrich(ctx context.Context, p *pendingEvent) {
 	if key == "" {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
 	p.entity, p.member = e.qase.Find(ctx, qaseapi.Query{Source: &cfg.Sources[i], Event: ev, EntityKey: key,
 		Entity: e.lacksTitle(ctx, p, key),
 		Member: ev.MemberID != 0 && !cfg.Rules.KnowsPerson(ev.MemberID)})

@@ -82,8 +82,8 @@ func TestWhatAnEventLeavesOutIsAskedOfQaseOnce(t *testing.T) {
 	if got := titles(r); got != strings.Repeat("Nightly on staging by Bob Bar; ", 2)+"Nightly on staging by Bob Bar" {
 		t.Errorf("titles: %s", got)
 	}
-	if n := q.asked.Load(); n != 2 {
-		t.Errorf("Qase was asked %d times, want once for the run and once for the member", n)
+	if n := q.asked.Load(); n != 3 {
+		t.Errorf("Qase was asked %d times, want once for the run, once for its plan and once for the member", n)
 	}
 	m.post(t, completed(8, 9)) // Qase does not know it
 	eventually(t, "the fourth message arrives", func() bool { return r.count() == 4 })

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"qaserelay/rules/failures"
 )
 
 // Settings are the general settings.
@@ -15,14 +17,12 @@ type Settings struct {
 	// OrderWait is the longest time that a delivery waits for an earlier one of its entity; default 1 hour.
 	OrderWait time.Duration
 	Backlog   Backlog
-	// MinFreeDisk is the number of free bytes that the file system of the store needs for events to be accepted;
-	// default 64 MiB.
+	// MinFreeDisk are the free bytes that the file system of the store needs to accept events; default 64 MiB.
 	MinFreeDisk int64
 	// TrustedProxies are the networks of proxies whose X-Forwarded-For and Forwarded name the client.
 	TrustedProxies []netip.Prefix
-	NoEmoji        bool // messages have no emoji of their level
-	// SilenceMax is how long a silence may last; default 30 days.
-	SilenceMax time.Duration
+	NoEmoji        bool          // messages have no emoji of their level
+	SilenceMax     time.Duration // how long a silence may last; default 30 days
 	// CatchUp is how long after a time without a relay waits and feeds do not fire that were due in it: Qase sends again
 	// what was missed, and that may end them. Default 5 minutes.
 	CatchUp time.Duration
@@ -49,6 +49,7 @@ type Source struct {
 	AllowFrom []netip.Prefix
 	APIURL    string  // base of the Qase API, without a slash at its end
 	Token     *string // behind a pointer, so that nothing prints it
+	Failures  failures.Settings
 }
 
 // Takes reports whether the source accepts events of a project.

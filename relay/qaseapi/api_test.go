@@ -2,10 +2,13 @@ package qaseapi
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"qaserelay/rules"
 )
 
 // TestNoAnswerShowsTheToken asks servers that repeat the token where the client does not expect it.
@@ -30,10 +33,13 @@ func TestNoAnswerShowsTheToken(t *testing.T) {
 				_ = conn.Close()
 			}))
 			defer s.Close()
-			q := &api{base: s.URL, token: token, client: &http.Client{CheckRedirect: refuseRedirect}}
-			_, err := q.member(t.Context(), 40)
-			if err == nil || strings.Contains(err.Error(), token) {
-				t.Errorf("got %v", err)
+			var log strings.Builder
+			secret := token
+			c := NewClient(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			_, err := c.askPerson(t.Context(), request{source: &rules.Source{Name: "qase", APIURL: s.URL, Token: &secret}}, 40)
+			c.Close()
+			if (err == nil) != (name == "another type") || strings.Contains(fmt.Sprint(err, log.String()), token) {
+				t.Errorf("got %v, logged %s", err, log.String())
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 
 	"qaserelay/rules"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/failures"
 	"qaserelay/rules/value"
 	"qaserelay/rules/yamldoc"
 )
@@ -54,7 +55,7 @@ func parseSources(documents []*document, lookupEnv func(string) (string, bool)) 
 
 // implicitSource is the source of files without sources:, so that three lines can be a whole file.
 func (d *document) implicitSource(lookupEnv func(string) (string, bool)) rules.Source {
-	s := rules.Source{Name: "qase", APIURL: defaultAPIURL}
+	s := rules.Source{Name: "qase", APIURL: defaultAPIURL, Failures: failures.DefaultSettings()}
 	secret := ""
 	if lookupEnv != nil {
 		secret, _ = lookupEnv(secretVariable)
@@ -76,7 +77,8 @@ func (d *document) implicitSource(lookupEnv func(string) (string, bool)) rules.S
 }
 
 func (d *document) source(spec *sourceSpec) rules.Source {
-	s := rules.Source{Name: spec.Name.S, APIURL: defaultAPIURL, Secrets: d.secrets(spec)}
+	s := rules.Source{Name: spec.Name.S, APIURL: defaultAPIURL, Secrets: d.secrets(spec),
+		Failures: failures.DefaultSettings()}
 	if spec.APIToken != "" {
 		s.Token = &spec.APIToken
 	}
