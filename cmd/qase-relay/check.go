@@ -41,7 +41,7 @@ func newCheck(c *terminal.Console) *cobra.Command {
 its position and a hint. Several files are checked as one configuration, as serve reads them; - is standard input.
 
 With --verbose it also says for each rule what keeps its messages back: windows of time, throttles, digests and waits.
-With --at it says so for a time, and lists the next three times at which windows open and digests leave.
+With --at it does the same for a time, and lists the next three times at which windows open and digests leave.
 
 With --online it then tries each notifier without sending anything: it checks that the credentials are accepted, the
 server can be reached, and the channels or recipients in the rules exist, as far as the service can say.

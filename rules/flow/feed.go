@@ -17,7 +17,7 @@ type Expected struct {
 	Events   []string       // the events that count; none means all
 	Projects []string       // the projects that are expected from the start; others are once they have sent an event
 	Only     bool           // no other projects are expected
-	Repeat   time.Duration  // the silence is told again after so long; zero tells it once
+	Repeat   time.Duration  // the silence is reported again after so long; zero reports it once
 }
 
 // Expects reports whether events of a project are expected.
@@ -57,7 +57,7 @@ func ReadFeed(value []byte) (s FeedSlot, ok bool) {
 // LastAt returns when the last event came.
 func (s *FeedSlot) LastAt() time.Time { return millis(s.Last) }
 
-// SilentAt returns when the silence was told first, or the zero time.
+// SilentAt returns when the silence was reported first, or the zero time.
 func (s *FeedSlot) SilentAt() time.Time { return millis(s.Silent) }
 
 // DueAt returns when the feed is looked at, or the zero time.

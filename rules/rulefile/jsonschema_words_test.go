@@ -98,7 +98,7 @@ func schemaWords() map[string]word {
 		"sources[].expect_every.in":       "Name of a window below windows; only its time counts.",
 		"sources[].expect_every.events":   "Events that count. Default: all.",
 		"sources[].expect_every.projects": "Projects that are expected to send events. Default: those of the source, or all that have sent one.",
-		"sources[].expect_every.repeat":   "Time after which a silence is told again. Default: it is told once.",
+		"sources[].expect_every.repeat":   "Time after which a silence is reported again. Default: it is reported once.",
 		"sources[].expect_every.notify":   "Notifiers of relay.silent and relay.resumed, beside the rules.",
 
 		"people[].name":      "Name to show.",

@@ -225,6 +225,9 @@ func (e *typeError) unknownName(name string) string {
 	if e.isInPredicate() && name != "$" {
 		return "a field of an item begins with a dot: write ." + name
 	}
+	if field := e.fieldOf(); strings.EqualFold(name, "event") && field != "" {
+		return "write " + field
+	}
 	if meant := otherNames[strings.ToLower(name)]; meant != "" {
 		return "write " + meant
 	}
@@ -260,6 +263,29 @@ func (e *typeError) unquotedText(name string) string {
 		}
 	})
 	return text
+}
+
+// fieldOf returns how a field is written that is read of the unknown name at the error, as in event.project_code, or "".
+func (e *typeError) fieldOf() (written string) {
+	e.walk(func(n ast.Node) {
+		member, isMember := n.(*ast.MemberNode)
+		if !isMember || !e.isNameHere(member.Node) {
+			return
+		}
+		field, fixed := member.Property.(*ast.StringNode)
+		switch {
+		case !fixed:
+		case slices.Contains(catalog.VariableNames(), field.Value):
+			written = field.Value
+		case slices.Contains([]string{"name", "type", "action"}, field.Value):
+			written = "event_" + field.Value
+		case slices.Contains([]string{"title", "url", "environment", "plan"}, field.Value):
+			written = "entity." + field.Value
+		case slices.Contains(catalog.PayloadFields(), field.Value):
+			written = "payload." + field.Value
+		}
+	})
+	return written
 }
 
 func (e *typeError) walk(visit syntax.Visitor) {

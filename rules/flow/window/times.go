@@ -67,7 +67,7 @@ func parseMoment(text string) (moment, problem) {
 	case !ok:
 		return m, problem{fmt.Sprintf("%q is not a valid time of day", at), `write such as "09:00" or "mon-fri 09:00"`}
 	case m.at == day:
-		return m, problem{"24:00 is the begin of the next day", "write 00:00, with the day on which it is"}
+		return m, problem{"24:00 is the beginning of the next day", "write 00:00, with the day on which it is"}
 	case days == "":
 		return m, problem{}
 	}

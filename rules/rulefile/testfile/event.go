@@ -206,5 +206,7 @@ func (p *parser) warn(n *yaml.Node, message, hint string) {
 	if hint != "" {
 		message += " (" + hint + ")"
 	}
-	p.test.Advice = append(p.test.Advice, message)
+	if !slices.Contains(p.test.Advice, message) {
+		p.test.Advice = append(p.test.Advice, message)
+	}
 }

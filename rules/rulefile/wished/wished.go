@@ -20,6 +20,7 @@ const (
 	inTitle   = "the text of a message is title, one line, and body, in Markdown"
 	inNotify  = "notifiers are named in notify: [slack]"
 	switchOff = "write enabled: false"
+	atRunTime = "silences are made while the relay runs: qase-relay silences add rule=NAME --for 2h"
 	inWhen    = "the condition is when: event_name == \"run.completed\" && payload.failed > 0"
 )
 
@@ -60,7 +61,8 @@ var wishedInRule = []wished{
 	{[]string{"hold"}, "write active: {hours: \"09:00-18:00\", otherwise: hold}"},
 	{[]string{"quiet", "quiet_hours", "quiet_times", "do_not_disturb", "dnd", "hours", "days", "mute_time_intervals", "active_time_intervals", "time_window",
 		"time_intervals", "business_hours", "working_hours", "timezone", "window", "windows", "only_at"}, atHours},
-	{[]string{"mute", "muted", "silence", "silenced", "disabled", "disable", "skip", "paused", "active_if"}, switchOff},
+	{[]string{"mute", "muted", "disabled", "disable", "skip", "paused", "active_if"}, switchOff},
+	{[]string{"silence", "silenced", "silences", "snooze"}, atRunTime},
 	{[]string{"dedup", "dedupe", "deduplicate", "dedup_window"},
 		"the same event twice within a day is sent once; update: on an entry of notify changes an earlier message"},
 	{[]string{"dedupe_key", "dedup_key", "key", "fingerprint"},
@@ -106,7 +108,7 @@ var wishedAtTop = []wished{
 	{[]string{"version", "apiVersion", "kind", "schema"}, "a rules file has no version"},
 	{[]string{"global", "config", "configuration", "options", "general"}, "write settings:"},
 	{[]string{"defaults", "default"}, "what all messages of a notifier have stands on the notifier"},
-	{[]string{"silences", "mutes", "inhibit_rules"}, "silences are made while the relay runs: qase-relay silences add rule=NAME --for 2h"},
+	{[]string{"silences", "mutes", "inhibit_rules"}, atRunTime},
 	{[]string{"window", "hours", "time_intervals", "active_time_intervals", "business_hours", "working_hours", "schedules",
 		"calendars"}, `write windows: {office: {days: [mon-fri], hours: "09:00-18:00"}}`},
 	{[]string{"quiet_hours", "mute_time_intervals", "active"}, ofRule},
