@@ -57,21 +57,20 @@ func (e *Engine) noteSigns(ctx context.Context, batch []*pendingEvent) {
 		if p.err != nil || !e.feeds.isSign(cfg, p) {
 			continue
 		}
-		if p.receipt.Duplicate {
-			e.touchFeed(ctx, cfg, p.event)
+		if !p.receipt.Duplicate || e.touchFeed(ctx, cfg, p.event) {
+			e.feeds.noteStored(p.event)
 		}
-		e.feeds.noteStored(p.event)
 	}
 }
 
-// touchFeed stores the feed of an event that is not decided on.
-func (e *Engine) touchFeed(ctx context.Context, cfg *config.Config, ev *event.Event) {
+// touchFeed stores the feed of an event that is not decided on, and reports whether the store could be reached.
+func (e *Engine) touchFeed(ctx context.Context, cfg *config.Config, ev *event.Event) bool {
 	key := rules.FeedKey(ev.Source, ev.Project, e.DryRun)
 	old, err := e.Store.Get(ctx, key)
 	if err == nil {
 		c, ok := cfg.Rules.TouchFeed(ev, old, rules.State{Now: ev.ReceivedAt, Dry: e.DryRun})
 		if !ok {
-			return
+			return true
 		}
 		_, err = e.Store.SwapSlot(ctx, old, store.Change(c)) // another event may have changed it meanwhile
 		e.waker.look()
@@ -79,4 +78,5 @@ func (e *Engine) touchFeed(ctx context.Context, cfg *config.Config, ev *event.Ev
 	if err != nil {
 		e.storeFailed(ctx, "keeping a feed", err)
 	}
+	return err == nil
 }
