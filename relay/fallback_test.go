@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +31,36 @@ func sendWithFallbacks(names ...string) func(*rules.Set, *event.Event, rules.Sta
 		d.Notifications = []rules.Notification{n}
 		return d
 	}
+}
+
+// TestEachOfSeveralPeopleHasAFallback also holds for people whose message fails too: the next fallback is for that one.
+func TestEachOfSeveralPeopleHasAFallback(t *testing.T) {
+	gone := &notifiers.PermanentError{Reason: notifiers.ReasonClient, Err: errors.New("no such hook")}
+	synctest.Test(t, func(t *testing.T) {
+		var told story
+		refusesBo := func(ctx context.Context, m *notifiers.Message) (notifiers.Receipt, error) {
+			if strings.Contains(string(m.Options), "bo") {
+				return told.answers("b", gone)(ctx, m)
+			}
+			return told.answers("b", nil)(ctx, m)
+		}
+		r := newRig(t, dispatchtest.Senders{"a": told.answers("a", gone), "b": refusesBo, "c": told.answers("c", nil)})
+		r.decide = func(*rules.Set, *event.Event, rules.State) (d rules.Decision) {
+			d.Notifications = []rules.Notification{{Message: message.Message{Rule: "r", Title: "t"}, Notifier: "a",
+				Fallbacks: []rules.Fallback{{Notifier: "b", Options: json.RawMessage(`{"dm":"ana"}`)},
+					{Notifier: "b", Options: json.RawMessage(`{"dm":"bo"}`), Beside: true}, {Notifier: "c"}}}}
+			return d
+		}
+		r.accept(t, "7", "t")
+		synctest.Wait()
+		slices.Sort(told.lines)
+		if got, want := strings.Join(told.lines, " "), `a:t: b:t:{"dm":"ana"} b:t:{"dm":"bo"} c:t:`; got != want {
+			t.Errorf("sent %s, want %s", got, want)
+		}
+		if got, want := r.family(t), "a dead, b delivered for a, b dead for a, c delivered for b"; got != want {
+			t.Errorf("kept %s, want %s", got, want)
+		}
+	})
 }
 
 // story notes what notifiers are asked to send, as notifier:title:options.

@@ -71,7 +71,7 @@ func (e *Engine) notificationNow(ctx context.Context, d store.Delivery) (r reren
 		return r, e.whyNot(decision, root, len(made), of)
 	}
 	r.Notification = made[at]
-	if d.ID != root.ID && !r.useFallback(d.Notifier) {
+	if d.ID != root.ID && !r.useFallback(&d) {
 		return r, cannotRerender("the rule %q no longer has %q as a fallback; retry the delivery %s, which it was for",
 			root.Rule, d.Notifier, root.ID)
 	}
@@ -79,13 +79,30 @@ func (e *Engine) notificationNow(ctx context.Context, d store.Delivery) (r reren
 	return r, nil
 }
 
-// useFallback turns the notification into the one that its fallback to a notifier sends.
-func (r *rerendered) useFallback(notifier string) bool {
-	i := slices.IndexFunc(r.Fallbacks, func(f rules.Fallback) bool { return f.Notifier == notifier })
+// useFallback turns the notification into the one that the delivery of its fallback sends: where each of several people
+// gets a message, the one to the same person.
+func (r *rerendered) useFallback(d *store.Delivery) bool {
+	i := slices.IndexFunc(r.Fallbacks, func(f rules.Fallback) bool { return f.Notifier == d.Notifier })
 	if i < 0 {
 		return false
 	}
-	r.Options, r.Fallbacks = r.Fallbacks[i].Options, r.Fallbacks[i+1:]
+	end := i + 1
+	for end < len(r.Fallbacks) && r.Fallbacks[end].Beside {
+		end++
+	}
+	if end > i+1 {
+		var stored dispatch.StoredMessage
+		if json.Unmarshal(d.Message, &stored) != nil {
+			return false
+		}
+		at := slices.IndexFunc(r.Fallbacks[i:end],
+			func(f rules.Fallback) bool { return rules.SamePlace(f.Options, stored.Options) })
+		if at < 0 {
+			return false
+		}
+		i += at
+	}
+	r.Options, r.Fallbacks = r.Fallbacks[i].Options, r.Fallbacks[end:]
 	return true
 }
 
@@ -130,8 +147,8 @@ func (e *Engine) decideAgain(ctx context.Context, id store.ID) (*event.Event, ru
 		return nil, rules.Decision{}, err
 	}
 	if stored.Kind != "" {
-		return nil, rules.Decision{}, cannotRerender("its event was made by the relay (kind %s); retry it without rendering it "+
-			"again", stored.Kind)
+		return nil, rules.Decision{}, cannotRerender("its event was made by the relay (kind %s); retry it without "+
+			"rendering it again", stored.Kind)
 	}
 	ev, err := parseReceived(&stored)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -103,6 +104,33 @@ func TestAFallbackIsRenderedAgain(t *testing.T) {
 		r.decide = made(rules.Matched, toChannel("ops", "nope"))
 		if _, err := r.notificationNow(t.Context(), d); err == nil || !strings.Contains(err.Error(), "as a fallback") {
 			t.Errorf("without the fallback: %v", err)
+		}
+	})
+}
+
+func TestTheFallbackOfOneOfSeveralPeopleIsRenderedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got dispatchtest.Arrivals
+		r := newRig(t, dispatchtest.Senders{"ops": wrongChannels(&got), "second": wrongChannels(&got)})
+		to := func(channel string, beside bool) rules.Fallback {
+			return rules.Fallback{Notifier: "second", Options: toChannel("", channel).Options, Beside: beside}
+		}
+		r.decide = made(rules.Matched, toChannel("ops", "nope", to("ana", false), to("nothere", true), to("cy", true)))
+		r.accept(t, "7", "t")
+		time.Sleep(time.Second)
+		list, _, _ := r.memory.Deliveries(t.Context(), store.DeliveryFilter{})
+		dead := slices.IndexFunc(list, func(d store.Delivery) bool { return d.State == store.Dead && d.Notifier == "second" })
+		if dead < 0 {
+			t.Fatalf("none is dead: %s", r.family(t))
+		}
+		n, err := r.notificationNow(t.Context(), list[dead])
+		if err != nil || string(n.Options) != string(toChannel("", "nothere").Options) || len(n.Fallbacks) > 0 {
+			t.Errorf("options %s, %d fallbacks (%v)", n.Options, len(n.Fallbacks), err)
+		}
+		r.decide = made(rules.Matched, toChannel("ops", "nope", to("ana", false), to("cy", true)))
+		if _, err := r.notificationNow(t.Context(), list[dead]); err == nil ||
+			!strings.Contains(err.Error(), "as a fallback") {
+			t.Errorf("without this person: %v", err)
 		}
 	})
 }

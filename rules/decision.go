@@ -154,6 +154,9 @@ func (n Notification) Warnings() (texts []string) {
 type Fallback struct {
 	Notifier string          `json:"notifier"`
 	Options  json.RawMessage `json:"options,omitempty"`
+	// Beside is set if it is sent together with the one before it, to the same notifier: each of several people gets a
+	// message.
+	Beside bool `json:"beside,omitempty"`
 }
 
 // State is the input of a decision beside the event.

@@ -5,9 +5,12 @@ import (
 	"strings"
 	"testing"
 
+	"qaserelay/rules/lint"
+	"qaserelay/rules/rulefile"
 	"qaserelay/rules/rulefile/rulefiletest"
 	"qaserelay/rules/ruletest"
 	"qaserelay/rules/value"
+	"qaserelay/rules/yamldoc"
 )
 
 // fallbackFile has notifiers and the notify entries of one rule.
@@ -133,5 +136,28 @@ func TestTheOptionsOfAFallbackAreShownWithoutSecrets(t *testing.T) {
 	const want = `[{"notifier":"b","options":{"url":"https://b.example/…"}}]`
 	if got := value.JSONText(x.Rules[0].Notifications[0].Fallbacks); got != want {
 		t.Errorf("got %s", got)
+	}
+}
+
+func TestAFallbackToPeopleIsAMessageToEachOfThem(t *testing.T) {
+	o := rulefiletest.Options()
+	o.Kinds["talk"] = rulefile.Kind{Config: func() any { return &struct{}{} }, Options: struct {
+		DM []string `yaml:"dm" json:"dm,omitempty" as:"address" carries:"true" each:"8"`
+	}{}}
+	text := "people: [{name: ana, email: ana@a.io}, {name: bo, email: bo@a.io}]\n" + fallbackFile(
+		"  - {name: a, type: chat, channel: \"#a\"}\n  - {name: d, type: talk, dm: [ana, bo, \"{{ .actor }}\"]}\n",
+		"[{notifier: a, fallback: [d]}]")
+	file, problems := lint.Parse([]yamldoc.File{{Name: "r.yaml", Data: []byte(text)}}, o)
+	if problems.Err() != nil {
+		t.Fatal(problems)
+	}
+	n := rulefiletest.NewWorld().Decide(t, file, "run.completed", `{"id": 7}`).Notifications[0]
+	var got []string
+	for _, f := range n.Fallbacks {
+		got = append(got, fmt.Sprintf("%s %s %t", f.Notifier, f.Options, f.Beside))
+	}
+	const want = `d {"dm":["ana@a.io"]} false, d {"dm":["bo@a.io"]} true`
+	if strings.Join(got, ", ") != want {
+		t.Errorf("got %s, want %s", strings.Join(got, ", "), want)
 	}
 }

@@ -6,7 +6,7 @@ import "encoding/json"
 func (s *Set) Masked(n Notification) Notification {
 	var fallbacks []Fallback
 	for _, f := range n.Fallbacks {
-		fallbacks = append(fallbacks, Fallback{f.Notifier, s.masked(f.Notifier, f.Options)})
+		fallbacks = append(fallbacks, Fallback{f.Notifier, s.masked(f.Notifier, f.Options), f.Beside})
 	}
 	n.Options, n.Fallbacks = s.masked(n.Notifier, n.Options), fallbacks
 	return n
@@ -17,4 +17,11 @@ func (s *Set) masked(notifier string, options json.RawMessage) json.RawMessage {
 		return nil
 	}
 	return s.mask(notifier, options)
+}
+
+// SamePlace reports whether messages with these rendered options go to the same place and people, whatever they say.
+func SamePlace(a, b json.RawMessage) bool {
+	first, _ := splitContent(a)
+	second, _ := splitContent(b)
+	return string(first) == string(second)
 }

@@ -237,7 +237,7 @@ func (w *targetWriter) invite(key string, p *People, c template.Context) {
 	if p.Carries {
 		w.reached = append(w.reached, kept...)
 	}
-	if p.Most > 0 && !w.fallback {
+	if p.Most > 0 {
 		w.split(p, &eachOf{key, p.Place, texts, kept})
 		return
 	}
@@ -344,8 +344,8 @@ func (t *Target) renderFallbacks(c template.Context, only *people.Recipient) (al
 	for _, f := range t.Fallbacks {
 		p := f.prepare(c, l)
 		notes = append(notes, p.notes...)
-		for _, one := range p.messages {
-			all = append(all, Fallback{f.Notifier, one.options})
+		for i, one := range p.messages {
+			all = append(all, Fallback{f.Notifier, one.options, i > 0})
 		}
 	}
 	return all, notes

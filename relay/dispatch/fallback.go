@@ -8,9 +8,9 @@ import (
 	"qaserelay/rules"
 )
 
-// fallback returns the delivery that replaces one that failed permanently, or nil if the message has no fallback.
-// Fallbacks to notifiers that are no longer configured are skipped.
-func (d *Dispatcher) fallback(del *store.Delivery) *store.NewDelivery {
+// fallbacks returns the deliveries that replace one that failed permanently, or none if the message has no fallback.
+// Several are those of people who each get a message. Fallbacks to notifiers that are no longer configured are skipped.
+func (d *Dispatcher) fallbacks(del *store.Delivery) (made []store.NewDelivery) {
 	var m StoredMessage
 	if json.Unmarshal(del.Message, &m) != nil || len(m.Fallbacks) == 0 {
 		return nil
@@ -23,13 +23,21 @@ func (d *Dispatcher) fallback(del *store.Delivery) *store.NewDelivery {
 			"notifier", del.Notifier)
 		return nil
 	}
-	next, id := m.Fallbacks[i], d.IDs.Next(d.Now())
-	m.ID, m.Options, m.Fallbacks = id.String(), next.Options, m.Fallbacks[i+1:]
-	message, err := json.Marshal(m)
-	if err != nil { // it was JSON a moment ago
-		d.Logger.Error("fallback lost", "delivery", del.ID.String(), "error", err)
-		return nil
+	all := m.Fallbacks[i:]
+	end := 1
+	for end < len(all) && all[end].Beside {
+		end++
 	}
-	return &store.NewDelivery{ID: id, Rule: del.Rule, Notifier: next.Notifier, OrderKey: del.OrderKey, Title: del.Title,
-		Message: message, Wait: cfg.Settings.OrderWait, FallbackFor: del.ID}
+	for _, next := range all[:end] {
+		id := d.IDs.Next(d.Now())
+		m.ID, m.Options, m.Fallbacks = id.String(), next.Options, all[end:]
+		message, err := json.Marshal(m)
+		if err != nil { // it was JSON a moment ago
+			d.Logger.Error("fallback lost", "delivery", del.ID.String(), "error", err)
+			continue
+		}
+		made = append(made, store.NewDelivery{ID: id, Rule: del.Rule, Notifier: next.Notifier, OrderKey: del.OrderKey,
+			Title: del.Title, Message: message, Wait: cfg.Settings.OrderWait, FallbackFor: del.ID})
+	}
+	return made
 }

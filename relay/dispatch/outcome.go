@@ -76,7 +76,7 @@ func (d *Dispatcher) outcomeOf(del *store.Delivery, n *config.Notifier, r result
 	}
 	wait, again := Retry(n.Spec.Retry).Next(del.Attempts+1, since, r.err, d.Rand())
 	if !again {
-		o.State, a.Error, o.Fallback = store.Dead, giveUp(r.err, del.Attempts+1, since), d.fallback(del)
+		o.State, a.Error, o.Fallbacks = store.Dead, giveUp(r.err, del.Attempts+1, since), d.fallbacks(del)
 		return o
 	}
 	o.State, o.NextAt = store.Pending, r.end.Add(wait)
@@ -100,8 +100,8 @@ func (d *Dispatcher) finishAll(ctx context.Context) {
 				continue
 			}
 			d.Wake(o.wake)
-			if o.Fallback != nil {
-				d.Wake(o.Fallback.Notifier)
+			if len(o.Fallbacks) > 0 { // all to one notifier
+				d.Wake(o.Fallbacks[0].Notifier)
 			}
 		}
 		if len(batch) > 1 {

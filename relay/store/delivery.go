@@ -152,8 +152,9 @@ type Outcome struct {
 	NextAt time.Time
 	// Attempt is what was tried, or nil when the delivery is handed back untried.
 	Attempt *Attempt
-	// Fallback is made in the same transaction, for the same event, if the delivery was still ours.
-	Fallback *NewDelivery
+	// Fallbacks are made in the same transaction, for the same event, if the delivery was still ours: one, or one for each
+	// of several people.
+	Fallbacks []NewDelivery
 }
 
 // Rewrite is the new content of a delivery.

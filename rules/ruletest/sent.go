@@ -164,7 +164,9 @@ func (n sent) values(field string) []any {
 	if field == "fallback" {
 		names := []any{}
 		for _, f := range n.Fallbacks {
-			names = append(names, f.Notifier)
+			if !f.Beside {
+				names = append(names, f.Notifier)
+			}
 		}
 		return []any{names}
 	}

@@ -257,7 +257,9 @@ func printFallbacks(s *terminal.Screen, all []rules.Fallback) {
 	}
 	var names []string
 	for _, f := range all {
-		names = append(names, f.Notifier)
+		if !f.Beside {
+			names = append(names, f.Notifier)
+		}
 	}
 	s.Printf("      %s %s\n", s.Dim("fallback:"), terminal.OneLine(strings.Join(names, ", then ")))
 }

@@ -29,7 +29,7 @@ func mayFallBack(failed store.ID, made []Fallback) bool {
 	return true
 }
 
-// WithFallback returns those outcomes of a transaction whose fallback is to be made, in their order. The deliveries of
+// WithFallback returns those outcomes of a transaction whose fallbacks are to be made, in their order. The deliveries of
 // these outcomes have ended, and made holds all fallbacks of their events as they are after that; one may be in it more
 // than once. When a delivery and its own fallback fail together, the fallback of the latter counts for both, in
 // whichever order they are.
@@ -51,7 +51,10 @@ func WithFallback(ended []*store.Outcome, made []Fallback) []*store.Outcome {
 	allowed := map[*store.Outcome]bool{}
 	for _, o := range deepest {
 		if allowed[o] = mayFallBack(o.ID, known); allowed[o] {
-			known = append(known, Fallback{o.Fallback.ID, o.ID, StartOf(o.Fallback, map[Stream]bool{}).State})
+			for i := range o.Fallbacks {
+				f := &o.Fallbacks[i]
+				known = append(known, Fallback{f.ID, o.ID, StartOf(f, map[Stream]bool{}).State})
+			}
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(ended), func(o *store.Outcome) bool { return !allowed[o] })

@@ -247,7 +247,7 @@ func (m *Store) Finish(_ context.Context, outcomes []store.Outcome) error {
 	}
 	var failed []*store.Outcome
 	for i := range outcomes {
-		if o := &outcomes[i]; m.finish(o) && o.Fallback != nil && o.State != store.Pending {
+		if o := &outcomes[i]; m.finish(o) && len(o.Fallbacks) > 0 && o.State != store.Pending {
 			failed = append(failed, o)
 		}
 	}
@@ -259,7 +259,9 @@ func (m *Store) Finish(_ context.Context, outcomes []store.Outcome) error {
 	}
 	for _, o := range engine.WithFallback(failed, made) {
 		d := m.row(o.ID)
-		m.add(store.StoredEvent{ID: d.EventID, Name: d.EventName, Project: d.Project, Body: d.EventBody}, *o.Fallback)
+		for _, f := range o.Fallbacks {
+			m.add(store.StoredEvent{ID: d.EventID, Name: d.EventName, Project: d.Project, Body: d.EventBody}, f)
+		}
 	}
 	m.Finishes = append(m.Finishes, len(outcomes))
 	return nil

@@ -82,8 +82,10 @@ func (t *tx) lockWork(outcomes []*store.Outcome, changes []*change) error {
 		}
 	}
 	for _, o := range outcomes {
-		if f := o.Fallback; f != nil && f.OrderKey != "" {
-			names = append(names, engine.Stream{Notifier: clean(f.Notifier), Key: clean(f.OrderKey)}.LockName())
+		for _, f := range o.Fallbacks {
+			if f.OrderKey != "" {
+				names = append(names, engine.Stream{Notifier: clean(f.Notifier), Key: clean(f.OrderKey)}.LockName())
+			}
 		}
 	}
 	t.lock(lockStreams, names)
@@ -258,7 +260,7 @@ func (t *tx) fallBack(done []*store.Outcome, ended map[store.ID]bool) error {
 	var failed []*store.Outcome
 	var ids []int64
 	for _, o := range done {
-		if o.Fallback != nil && o.State != store.Pending {
+		if len(o.Fallbacks) > 0 && o.State != store.Pending {
 			failed, ids = append(failed, o), append(ids, int64(o.ID))
 		}
 	}
@@ -272,9 +274,10 @@ func (t *tx) fallBack(done []*store.Outcome, ended map[store.ID]bool) error {
 	var made []newDelivery
 	failed = slices.DeleteFunc(failed, func(o *store.Outcome) bool { return !ended[o.ID] })
 	for _, o := range engine.WithFallback(failed, fallbacks) {
-		d := *o.Fallback
-		d.Claim = false
-		made = append(made, newDelivery{event: events[o.ID], NewDelivery: &d})
+		for _, d := range o.Fallbacks {
+			d.Claim = false
+			made = append(made, newDelivery{event: events[o.ID], NewDelivery: &d})
+		}
 	}
 	return t.insertDeliveries(made)
 }

@@ -88,7 +88,7 @@ func (t *tx) record(o *store.Outcome, e *endings) error {
 		return err
 	}
 	e.streams[h.Stream] = true
-	if o.Fallback != nil {
+	if len(o.Fallbacks) > 0 {
 		e.failed = append(e.failed, o)
 	}
 	n := t.count(h.Notifier)
@@ -131,15 +131,16 @@ func (t *tx) fallBack(failed []*store.Outcome) error {
 		return err
 	}
 	for _, o := range engine.WithFallback(failed, made) {
-		d := *o.Fallback
-		d.Claim = false
-		busy, err := t.busyOf([]any{d.Notifier, d.OrderKey})
-		if err != nil {
-			return err
-		}
-		rows := t.appendDelivery(nil, events[o.ID], &d, engine.StartOf(&d, busy))
-		if err := t.Insert(t.into.deliveries, rows); err != nil {
-			return err
+		for _, d := range o.Fallbacks {
+			d.Claim = false
+			busy, err := t.busyOf([]any{d.Notifier, d.OrderKey})
+			if err != nil {
+				return err
+			}
+			rows := t.appendDelivery(nil, events[o.ID], &d, engine.StartOf(&d, busy))
+			if err := t.Insert(t.into.deliveries, rows); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -16,7 +16,7 @@ func fallbackCases() map[string]func(*Fixture) {
 		d := f.MakeDelivery("n", "k")
 		d.FallbackFor, d.Notifier, d.Claim = id, "email", true
 		f.NoError(f.Finish(f.Context(), []store.Outcome{{
-			ID: id, Lease: lease, State: store.Dead, Attempt: &store.Attempt{At: f.Now(), Error: "gone"}, Fallback: &d,
+			ID: id, Lease: lease, State: store.Dead, Attempt: &store.Attempt{At: f.Now(), Error: "gone"}, Fallbacks: []store.NewDelivery{d},
 		}}))
 		return d
 	}
@@ -42,6 +42,23 @@ func fallbackCases() map[string]func(*Fixture) {
 			list, _, err := f.Deliveries(f.Context(), store.DeliveryFilter{Notifier: "email"})
 			f.NoError(err)
 			f.Equal("listed", list[0].FallbackFor, id)
+		},
+		"each of several people has a fallback, and they are sent in order": func(f *Fixture) {
+			id := f.Put("k")
+			f.ClaimIDs()
+			first, second := f.MakeDelivery("email", "k"), f.MakeDelivery("email", "k")
+			first.FallbackFor, second.FallbackFor = id, id
+			o := store.Outcome{ID: id, Lease: 1, State: store.Dead, Attempt: &store.Attempt{At: f.Now(), Error: "gone"},
+				Fallbacks: []store.NewDelivery{first, second}}
+			f.NoError(f.Finish(f.Context(), []store.Outcome{o, o}))
+			ev, err := f.Event(f.Context(), f.Find(id).EventID)
+			f.NoError(err)
+			f.Equal("deliveries of the event", ev.Deliveries, []store.ID{id, first.ID, second.ID})
+			ds, err := f.Claim(f.Context(), "email", 10)
+			f.NoError(err)
+			f.Equal("claimed", len(ds), 2)
+			f.Equal("in order", []store.ID{ds[0].ID, ds[1].ID}, []store.ID{first.ID, second.ID})
+			f.Equal("for", []store.ID{ds[0].FallbackFor, ds[1].FallbackFor}, []store.ID{id, id})
 		},
 		"an outcome of an older lease makes no fallback": func(f *Fixture) {
 			id := f.Put("k")
@@ -123,7 +140,7 @@ func fallbackCases() map[string]func(*Fixture) {
 			f.ClaimIDs()
 			d := f.MakeDelivery("email", "")
 			d.FallbackFor, d.Cancelled = id, "dry run"
-			f.NoError(f.Finish(f.Context(), []store.Outcome{{ID: id, Lease: 1, State: store.Dead, Fallback: &d}}))
+			f.NoError(f.Finish(f.Context(), []store.Outcome{{ID: id, Lease: 1, State: store.Dead, Fallbacks: []store.NewDelivery{d}}}))
 			f.Equal("state", f.Find(d.ID).State, store.Cancelled)
 			f.Equal("for", f.Find(d.ID).FallbackFor, id)
 		},
@@ -142,7 +159,7 @@ func (f *Fixture) failingPair(last bool) []store.Outcome {
 	f.Equal("retried", f.ClaimIDs(), []store.ID{id})
 	outcomes := []store.Outcome{f.failure(id, 2), f.failure(own, 1)}
 	if last {
-		outcomes[1].Fallback = nil
+		outcomes[1].Fallbacks = nil
 	}
 	return outcomes
 }
@@ -152,7 +169,7 @@ func (f *Fixture) failWithFallback(id store.ID, lease int64) store.ID {
 	f.Helper()
 	o := f.failure(id, lease)
 	f.NoError(f.Finish(f.Context(), []store.Outcome{o}))
-	return o.Fallback.ID
+	return o.Fallbacks[0].ID
 }
 
 // failure is the outcome of a delivery that fails permanently, with a fallback to a notifier of its own.
@@ -160,7 +177,7 @@ func (f *Fixture) failure(id store.ID, lease int64) store.Outcome {
 	d := f.MakeDelivery("", "")
 	d.FallbackFor, d.Notifier = id, d.ID.String()
 	attempt := &store.Attempt{At: f.Now(), Error: "gone"}
-	return store.Outcome{ID: id, Lease: lease, State: store.Dead, Attempt: attempt, Fallback: &d}
+	return store.Outcome{ID: id, Lease: lease, State: store.Dead, Attempt: attempt, Fallbacks: []store.NewDelivery{d}}
 }
 
 // bringTo brings a fallback that is due to a state.

@@ -42,7 +42,7 @@ func loadCases() map[string]func(*Fixture) {
 			f.ClaimIDs()
 			d := f.MakeDelivery("m", "")
 			d.Message = []byte("longer than the other")
-			f.NoError(f.Finish(f.Context(), []store.Outcome{{ID: id, Lease: 1, State: store.Dead, Fallback: &d}}))
+			f.NoError(f.Finish(f.Context(), []store.Outcome{{ID: id, Lease: 1, State: store.Dead, Fallbacks: []store.NewDelivery{d}}}))
 			load(f, "fallback", 1, len(d.Message))
 		},
 		"deliveries that were not stored do not count": func(f *Fixture) {

@@ -177,13 +177,16 @@ func (m *model) end() {
 		o.NextAt = m.Now().Add(time.Duration(m.rand.IntN(60)) * time.Second)
 	}
 	if o.State == store.Dead && m.rand.IntN(2) == 0 {
-		d := m.new()
-		d.FallbackFor, o.Fallback = x.ID, &d
+		for range 1 + m.rand.IntN(2) {
+			d := m.new()
+			d.FallbackFor = x.ID
+			o.Fallbacks = append(o.Fallbacks, d)
+		}
 	}
 	m.NoError(m.Finish(m.Context(), []store.Outcome{o}))
 	x.state = o.State
-	if o.Fallback != nil {
-		m.remember(*o.Fallback, false)
+	for _, d := range o.Fallbacks {
+		m.remember(d, false)
 	}
 }
 
@@ -198,7 +201,7 @@ func (m *model) endOld() {
 		m.Advance(time.Millisecond) // a moment after it was made or ended
 		fallback := m.new()
 		m.NoError(m.Finish(m.Context(), []store.Outcome{{ID: x.ID, Lease: lease, State: store.Dead,
-			Attempt: &store.Attempt{At: m.Now()}, Fallback: &fallback}}))
+			Attempt: &store.Attempt{At: m.Now()}, Fallbacks: []store.NewDelivery{fallback}}}))
 	}
 }
 
