@@ -7,6 +7,7 @@ import (
 
 	"qaserelay/relay/qaseapi"
 	"qaserelay/rules"
+	"qaserelay/rules/failures"
 	"qaserelay/rules/memory"
 )
 
@@ -36,4 +37,12 @@ func (e *Engine) lacksTitle(ctx context.Context, p *pendingEvent, key string) bo
 	}
 	state, err := e.Store.Get(ctx, key)
 	return err == nil && !memory.HasTitle(state)
+}
+
+// facts returns what the Qase API has said about the event, or nil.
+func (p *pendingEvent) facts() *failures.Facts {
+	if p.entity == nil && p.member == nil {
+		return nil
+	}
+	return &failures.Facts{Entity: p.entity, Member: p.member}
 }

@@ -44,7 +44,7 @@ func (e *Engine) decideSafely(cfg *config.Config, p *pendingEvent,
 	defer e.recoverRules(p.event, func(panicked any) {
 		d = failedDecision(fmt.Sprintf("the rules panicked: %v", panicked))
 	})
-	state := rules.State{Now: p.event.ReceivedAt, Get: get, Fetched: p.entity, Member: p.member, Seen: p.seen,
+	state := rules.State{Now: p.event.ReceivedAt, Get: get, Facts: p.facts(), Seen: p.seen,
 		EventID: p.id.String(), Dry: e.DryRun, Replay: p.request, IsSign: e.feeds.isSign(cfg, p), Silences: e.silencesFor(p)}
 	return e.decide(cfg.Rules, p.event, state)
 }
@@ -64,7 +64,7 @@ func (e *Engine) moreKeys(cfg *config.Config, p *pendingEvent,
 	}
 	return func(get func(string) ([]byte, error)) (more []string) {
 		defer e.recoverRules(p.event, func(any) {})
-		more, p.seen = cfg.Rules.FlowKeys(p.event, keys, rules.State{Now: p.event.ReceivedAt, Get: get, Fetched: p.entity,
+		more, p.seen = cfg.Rules.FlowKeys(p.event, keys, rules.State{Now: p.event.ReceivedAt, Get: get, Facts: p.facts(),
 			Dry: e.DryRun, Replay: p.request, IsSign: e.feeds.isSign(cfg, p)})
 		return more
 	}

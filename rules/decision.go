@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"qaserelay/rules/failures"
 	"qaserelay/rules/flow"
 	"qaserelay/rules/message"
 	"qaserelay/rules/silence"
@@ -165,12 +166,8 @@ type State struct {
 	Now time.Time
 	// Get returns the value stored under a key, or nil. Decide reads the keys of Set.Keys first.
 	Get func(key string) ([]byte, error)
-	// Fetched are fields of the entity from another source. They fill fields that no event has set. started_at is in
-	// Unix seconds.
-	Fetched map[string]any
-	// Member is the user with the team_member_id of the event, from another source: an object with name and email, or
-	// nil.
-	Member map[string]any
+	// Facts are what the Qase API says of the event, or nil. Their fields of the entity fill those that no event has set.
+	Facts *failures.Facts
 	// Seen is what FlowKeys has returned for this event, or nil.
 	Seen *Seen
 	// Silences hold messages back. Nil has none.

@@ -103,14 +103,14 @@ func (s *Set) previousKey(ev *event.Event, stored []byte, seen *Seen, st State) 
 	if ev.Type() != "run" || !s.readsPrevious(ev) {
 		return ""
 	}
-	if stored == nil && st.Fetched == nil && ev.Payload["plan"] == nil && ev.Payload["title"] == nil {
+	if stored == nil && st.Facts.Fields() == nil && ev.Payload["plan"] == nil && ev.Payload["title"] == nil {
 		return ""
 	}
 	field := func(name string) any {
 		if v, given := ev.Payload[name]; given {
 			return v
 		}
-		return cmp.Or(seen.entity.Fields[name], st.Fetched[name])
+		return cmp.Or(seen.entity.Fields[name], st.Facts.Fields()[name])
 	}
 	title, _ := field("title").(string)
 	return memory.FinishedKey(ev, field("plan"), field("environment"), title)

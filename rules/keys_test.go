@@ -8,6 +8,7 @@ import (
 
 	"qaserelay/rules"
 	"qaserelay/rules/event"
+	"qaserelay/rules/failures"
 	"qaserelay/rules/rulefile/rulefiletest"
 )
 
@@ -19,7 +20,7 @@ func (w keyWorld) get(key string) ([]byte, error) { return w[key], nil }
 // readKeys decides an event, and returns the keys that it read, those that were announced, and those that follow from
 // them.
 func (w keyWorld) readKeys(s *rules.Set, ev *event.Event, fetched map[string]any) (read, announced, more []string) {
-	st := rules.State{Now: ev.ReceivedAt, Get: w.get, Fetched: fetched}
+	st := rules.State{Now: ev.ReceivedAt, Get: w.get, Facts: &failures.Facts{Entity: fetched}}
 	announced = s.Keys(ev)
 	more, st.Seen = s.FlowKeys(ev, announced, st)
 	st.Get = func(key string) ([]byte, error) {

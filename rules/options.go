@@ -83,22 +83,23 @@ func isEmpty(v OptionValue) bool {
 
 // isStatic reports whether v has no templates.
 func isStatic(v OptionValue) bool {
+	return !hasTemplate(v, func(t *template.Template) bool { _, static := t.Static(); return !static })
+}
+
+// hasTemplate reports whether v has a template that is so.
+func hasTemplate(v OptionValue, is func(*template.Template) bool) bool {
+	among := func(item OptionValue) bool { return hasTemplate(item, is) }
 	switch v := v.(type) {
 	case *template.Template:
-		_, static := v.Static()
-		return static
+		return is(v)
 	case *People:
-		return isStatic(v.Entries)
+		return among(v.Entries)
 	case []OptionValue:
-		return !slices.ContainsFunc(v, func(item OptionValue) bool { return !isStatic(item) })
+		return slices.ContainsFunc(v, among)
 	case map[string]OptionValue:
-		for _, item := range v {
-			if !isStatic(item) {
-				return false
-			}
-		}
+		return slices.ContainsFunc(slices.Collect(maps.Values(v)), among)
 	}
-	return true
+	return false
 }
 
 // SplitOptions separates the message options of a notifier: those without templates as a JSON object, or nil, and those

@@ -66,6 +66,7 @@ type Rule struct {
 	Targets     []*Target
 	Active      *Active // nil for always
 	Timing
+	asks bool // it reads which tests failed, or uses the default message; set by [NewSet]
 }
 
 // RuleInfo is the description of a rule.
@@ -86,7 +87,9 @@ func NewSet(o Options, rules []*Rule) *Set {
 		refuse: o.Refuse, closes: o.Closes, room: o.Room, feeds: o.Feeds}
 	indexed := make([]index.Rule, len(rules))
 	for i, r := range rules {
-		indexed[i] = index.Rule{Condition: r.Condition, Enabled: r.Enabled, Timed: r.hasTiming()}
+		r.asks = r.Title == nil || r.Body == nil || r.reads("failures")
+		indexed[i] = index.Rule{Condition: r.Condition, Enabled: r.Enabled, Timed: r.hasTiming(), Asks: r.asks,
+			UnlessAsks: r.unlessAsks()}
 		if a := r.After; a != nil {
 			indexed[i].Waits, indexed[i].Unless, indexed[i].OfEntity = true, a.Unless, len(a.By) == 0
 		}

@@ -7,6 +7,7 @@ import (
 
 	"qaserelay/rules/budget"
 	"qaserelay/rules/event"
+	"qaserelay/rules/failures"
 	"qaserelay/rules/memory"
 	"qaserelay/rules/message"
 	"qaserelay/rules/template"
@@ -58,7 +59,7 @@ type Known struct {
 func (s *Set) Try(ev *event.Event, now time.Time, known *Known) *Trial {
 	st := State{Now: now}
 	if known != nil {
-		st.Member = known.Member
+		st.Facts = &failures.Facts{Member: known.Member}
 		kept := (&memory.Entity{Fields: known.Fields, CreatedBy: known.CreatedBy, Reviewers: known.Reviewers,
 			StartedAt: now.Add(-time.Hour).Unix(), Seen: now.Unix()}).Encode()
 		keys := s.Keys(ev)

@@ -57,7 +57,7 @@ func (s *Set) view(ev *event.Event, st State) *view {
 	if v.entityKey != "" {
 		e = st.Seen.entityOf(st.get(memory.EntityPrefix + v.entityKey))
 	}
-	member := st.Member
+	member := st.Facts.Person()
 	if member == nil && !ev.MemberAssumed {
 		member = e.Member(ev.MemberID)
 	}
@@ -81,7 +81,7 @@ func (s *Set) entity(e *memory.Entity, v *view, st State, actor map[string]any) 
 	if v.entityKey == "" {
 		return e.Vars(v.event, s.settings.QaseURL, s.settings.Location)
 	}
-	merged := e.Merge(st.Fetched)
+	merged := e.Merge(st.Facts.Fields())
 	if st.later {
 		if len(e.Fields) == 0 { // nothing is known any more
 			e.Apply(v.event, actor)

@@ -91,13 +91,19 @@ func (x *Expression) Fields() []FieldUse {
 }
 
 // IsConstant reports whether the expression reads no variable, so that its value is always the same.
-func (x *Expression) IsConstant() bool {
-	constant := true
-	tree := x.tree
+func (x *Expression) IsConstant() bool { return !reads(x.tree, nil) }
+
+// Reads reports whether the expression reads one of these variables.
+func (x *Expression) Reads(names ...string) bool { return reads(x.tree, names) }
+
+// Reads reports whether the condition reads one of these variables. A nil condition reads none.
+func (c *Condition) Reads(names ...string) bool { return c != nil && reads(c.tree, names) }
+
+// reads reports whether an expression reads one of these variables, or any for nil.
+func reads(tree ast.Node, names []string) (found bool) {
 	ast.Walk(&tree, syntax.Visitor(func(n ast.Node) {
-		if _, isName := n.(*ast.IdentifierNode); isName {
-			constant = false
-		}
+		id, isName := n.(*ast.IdentifierNode)
+		found = found || isName && (names == nil || slices.Contains(names, id.Value))
 	}))
-	return constant
+	return found
 }

@@ -159,3 +159,19 @@ func (r *Run) half() *Run {
 	}
 	return &less
 }
+
+// Fields returns the fields of the entity, or nil. Nil facts have none.
+func (f *Facts) Fields() map[string]any {
+	if f == nil {
+		return nil
+	}
+	return f.Entity
+}
+
+// Person returns the member who acted, or nil. Nil facts have none.
+func (f *Facts) Person() map[string]any {
+	if f == nil {
+		return nil
+	}
+	return f.Member
+}

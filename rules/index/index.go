@@ -22,6 +22,8 @@ type Rule struct {
 	Waits     bool
 	Unless    *condition.Condition // ends its waits; nil for none
 	OfEntity  bool                 // its waits end when the entity is deleted
+	// Asks is set if it reads which tests failed, and UnlessAsks if the end of its wait does.
+	Asks, UnlessAsks bool
 }
 
 // Index finds the rules that can match an event, so that the others need not be evaluated. It evaluates the constant
@@ -37,6 +39,7 @@ type Index struct {
 	ending  lists // of those whose waits events of this kind can end
 	timed   bool  // some rule has keys of time
 	slots   lists // of those that may read slots for events of this kind
+	asking  lists // of those that read which tests failed
 }
 
 // eventKind is the key of the index.
@@ -102,6 +105,24 @@ func (x *Index) Timed(ev *event.Event) []int {
 		}
 	}
 	x.slots.put(kind, list)
+	return list
+}
+
+// Asking returns the numbers of the rules that read which tests failed and may match ev, or whose waits ev may end by
+// that. Callers must not change the list.
+func (x *Index) Asking(ev *event.Event) []int {
+	kind := eventKind{ev.Name, ev.Project, ev.Source}
+	if list, found := x.asking.get(kind); found {
+		return list
+	}
+	list := []int{}
+	for i, r := range x.rules {
+		candidate := r.Asks && slices.Contains(x.Candidates(ev), i)
+		if r.Enabled && (candidate || r.UnlessAsks && slices.Contains(x.Enders(ev), i)) {
+			list = append(list, i)
+		}
+	}
+	x.asking.put(kind, list)
 	return list
 }
 

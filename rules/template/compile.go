@@ -19,7 +19,7 @@ type body struct {
 	steps []step
 	slots int // variables that it needs
 
-	readsMembers bool // see Template.ReadsMembers
+	reads []string // the names behind the dot that it reads; see Template.Reads
 }
 
 // step executes one node of a template, which may write output.
@@ -42,7 +42,7 @@ type compiler struct {
 	broken  bool            // a partial has faults, which Check reports
 	quoted  map[string]bool // the texts in quotes, in FormPeople
 
-	readsMembers bool
+	reads []string // names behind the dot, each once
 }
 
 // compileTree compiles the whole tree.
@@ -52,7 +52,7 @@ func (c *compiler) compileTree() (*body, []diag.Finding) {
 	if c.broken || len(c.faults) > 0 {
 		return nil, c.faults
 	}
-	return &body{steps, c.slots, c.readsMembers}, nil
+	return &body{steps, c.slots, c.reads}, nil
 }
 
 // fail notes a fault of a node.
@@ -300,7 +300,7 @@ func (c *compiler) call(n *parse.TemplateNode) step {
 		c.broken = true
 		return nil
 	}
-	c.readsMembers = c.readsMembers || partial.readsMembers
+	c.note(partial.reads...)
 	return func(r *Renderer) error {
 		v, err := value(r)
 		if err != nil {
@@ -432,6 +432,9 @@ func (c *compiler) operand(n parse.Node) operand {
 		if c.quoted != nil {
 			c.quoted[n.Text] = true
 		}
+		if n.Text == "failures" || n.Text == "trend" { // as in index . "failures"
+			c.note(n.Text)
+		}
 		return constant(n.Text)
 	case *parse.NumberNode:
 		return c.number(n)
@@ -480,12 +483,12 @@ func (c *compiler) number(n *parse.NumberNode) operand {
 func (c *compiler) path(n parse.Node) (base operand, path []string) {
 	switch n := n.(type) {
 	case *parse.FieldNode:
-		c.noteMembers(n.Ident)
+		c.note(n.Ident[0])
 		return readDot, n.Ident
 	case *parse.VariableNode:
 		slot := c.lookUp(n, n.Ident[0])
-		if n.Ident[0] == "$" {
-			c.noteMembers(n.Ident[1:])
+		if n.Ident[0] == "$" && len(n.Ident) > 1 {
+			c.note(n.Ident[1])
 		}
 		return func(r *Renderer) (any, error) { return r.vars[slot], nil }, n.Ident[1:]
 	case *parse.ChainNode:
@@ -494,9 +497,13 @@ func (c *compiler) path(n parse.Node) (base operand, path []string) {
 	return nil, nil
 }
 
-// noteMembers notes a path that leads to the members of a digest.
-func (c *compiler) noteMembers(path []string) {
-	c.readsMembers = c.readsMembers || len(path) > 0 && slices.Contains([]string{"events", "count", "more"}, path[0])
+// note notes names that are read behind the dot.
+func (c *compiler) note(names ...string) {
+	for _, name := range names {
+		if !slices.Contains(c.reads, name) {
+			c.reads = append(c.reads, name)
+		}
+	}
 }
 
 // readPath reads fields one below the other.

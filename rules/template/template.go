@@ -84,7 +84,16 @@ func Placeholder() *Template { return &Template{body: &body{slots: 1}} } // of t
 func (t *Template) Static() (text string, ok bool) { return t.static, t.body == nil }
 
 // ReadsMembers reports whether the template reads the members of a digest: .events, .count or .more.
-func (t *Template) ReadsMembers() bool { return t != nil && t.body != nil && t.body.readsMembers }
+func (t *Template) ReadsMembers() bool { return t.Reads("events", "count", "more") }
+
+// Reads reports whether the template may read one of these names: it stands behind a dot, at which the variables of the
+// message may be.
+func (t *Template) Reads(names ...string) bool {
+	if t == nil || t.body == nil {
+		return false
+	}
+	return slices.ContainsFunc(names, func(name string) bool { return slices.Contains(t.body.reads, name) })
+}
 
 // Render executes the template. Errors name the place within it.
 func (t *Template) Render(c Context) (string, error) {
