@@ -30,6 +30,8 @@ type Message struct {
 	Body string `json:"body,omitempty"`
 	// Fields belong to the default body, below it; a rule's own body has none.
 	Fields []Field `json:"fields,omitempty"`
+	// Failures are the tests that failed, of a message about the end of a run with the default body; nil without any.
+	Failures *Failures `json:"failures,omitempty"`
 	// URL leads to the entity of the event, or is empty.
 	URL string `json:"url,omitempty"`
 }
@@ -67,20 +69,19 @@ func (m *Message) ShownLabel() string {
 	return strings.ToUpper(m.Level)
 }
 
-// FullBody returns the body with the fields as its last line, for readers without a better way to show fields.
+// FullBody returns the body with the failing tests, and with the fields as its last line, for readers without a better way
+// to show them.
 func (m *Message) FullBody() string {
-	if len(m.Fields) == 0 {
-		return m.Body
+	parts := []string{m.Body}
+	if m.Failures != nil {
+		parts = append(parts, m.Failures.Markdown)
 	}
-	parts := make([]string, len(m.Fields))
+	fields := make([]string, len(m.Fields))
 	for i, f := range m.Fields {
-		parts[i] = f.Name + ": " + f.Value
+		fields[i] = f.Name + ": " + f.Value
 	}
-	line := strings.Join(parts, " · ")
-	if m.Body == "" {
-		return line
-	}
-	return m.Body + "\n\n" + line
+	parts = append(parts, strings.Join(fields, " · "))
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "\n\n")
 }
 
 // Key is a text of a message under its name.
