@@ -94,7 +94,29 @@ func (p *passage) behindThrottle(r *Rule, heard []*Target) []Notification {
 	if p.rule.Group != nil && !p.flush {
 		return p.gather(made)
 	}
-	return made
+	return p.behindSummary(made)
+}
+
+// behindSummary returns the messages that are sent at once. If the summary of those that were held until the window
+// opened has not left yet, it takes them, so that none overtakes it.
+func (p *passage) behindSummary(made []Notification) (sent []Notification) {
+	if p.rule.Active == nil || p.rule.Active.Drop || p.flush || p.state.Replay != "" {
+		return made
+	}
+	for _, n := range made {
+		address, _ := splitContent(n.Options)
+		_, slot, waits := p.openDigest(p.digestParts(&n, address, byValues{}))
+		closes := p.closes != nil && p.closes(n.Notifier, n.Options, n.Level)
+		if !waits || closes || slot.DueAt().After(p.state.Now) {
+			sent = append(sent, n)
+			continue
+		}
+		p.join(n, slot.DueAt())
+	}
+	if len(made) > 0 && len(sent) == 0 {
+		p.result.Outcome = Deferred
+	}
+	return sent
 }
 
 // closing returns those notifications of a rule that close something at their receiver, which no stage keeps back.
