@@ -22,6 +22,7 @@ func (w *waking) digest() {
 	slot, ok := flow.ReadDigest(w.Value)
 	members := w.members()
 	w.end()
+	w.uncountDigest(&slot)
 	w.passSummary(&slot)
 	if !ok || slot.Count == 0 || len(members) == 0 && slot.Listed > 0 {
 		return

@@ -29,6 +29,7 @@ func (w *waking) drop() {
 	switch w.name.Kind {
 	case flow.Digest:
 		slot, _ := flow.ReadDigest(w.Value)
+		w.uncountDigest(&slot)
 		w.passSummary(&slot)
 		w.decision.Row = w.digestRow(&slot, w.members())
 		stage.Stage, stage.Slot, stage.Key = "group", slot.ID, strings.Join(slot.By, ", ")

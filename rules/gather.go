@@ -83,12 +83,20 @@ func (p *passage) join(n Notification, opens time.Time) (opened bool) {
 	address, mention := splitContent(n.Options)
 	parts := p.digestParts(&n, address, by)
 	key, slot, exists := p.openDigest(parts)
-	now := p.state.Now
+	now, counted := p.state.Now, len(by.hashed) > 0
+	if !exists && counted && p.isCrowded() {
+		by, counted = shared(), false
+		parts = p.digestParts(&n, address, by)
+		key, slot, exists = p.openDigest(parts)
+	}
 	if !exists {
 		slot = flow.DigestSlot{ID: flow.Hash(key, p.event)[:16], Opened: now.UnixMilli(), By: by.shown, Target: n.target, Step: n.step,
-			Notifier: n.Notifier, Options: address, Person: n.Person, Hold: !opens.IsZero(), Entity: p.view.entityKey}
+			Notifier: n.Notifier, Options: address, Person: n.Person, Hold: !opens.IsZero(), Entity: p.view.entityKey, Counted: counted}
 		if name, _ := flow.Parse(key); name.Hash != flow.Hash(parts...) {
 			slot.Behind = flow.Hash(parts...)
+		}
+		if counted {
+			p.countDigest()
 		}
 	}
 	first := !exists && p.rule.Group != nil && p.rule.Group.SendFirst && opens.IsZero()

@@ -41,7 +41,7 @@ func (s *Set) Armed(now time.Time, dry bool) (changes []Change) {
 // armSummary keeps the summary of a digest that a message has joined.
 func (p *passage) armSummary(digestKey string, d *flow.DigestSlot) {
 	g := p.rule.Group
-	if g == nil || !g.SendEmpty || g.At == nil || p.state.Replay != "" || d.Hold {
+	if g == nil || !g.SendEmpty || g.At == nil || p.state.Replay != "" || d.Hold || d.IsShared() {
 		return
 	}
 	now := p.state.Now

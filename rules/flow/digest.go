@@ -26,6 +26,8 @@ type DigestSlot struct {
 	// Longest is when it leaves at the latest, however many members follow each other.
 	Longest int64    `json:"longest,omitempty"`
 	By      []string `json:"by,omitempty"` // for people
+	// Counted reports that it is one of the open digests of its rule that have a limit (see [CountKey]).
+	Counted bool `json:"counted,omitempty"`
 	// Target is the number of the entry of notify, and Notifier its notifier. The entry is the rule's, or, with the number
 	// of a step of its wait, from 1, that of the step.
 	Target   int    `json:"target"`
@@ -43,6 +45,20 @@ type DigestSlot struct {
 	Source  string `json:"source,omitempty"`  // of the first member
 	Project string `json:"project,omitempty"` // of all members, or empty
 }
+
+// Other is the value of by of the digest that messages share when their rule has too many.
+const Other = "(other)"
+
+// CountKey returns the key of the number of open digests of a rule.
+func CountKey(isDry bool, rule string) string {
+	if isDry {
+		return prefix + dry + "n/" + rule
+	}
+	return prefix + "n/" + rule
+}
+
+// IsShared reports whether it is the digest that messages share when their rule has too many.
+func (s *DigestSlot) IsShared() bool { return slices.Equal(s.By, []string{Other}) }
 
 // maxMentions is how many people a digest mentions.
 const maxMentions = 20

@@ -379,6 +379,101 @@ func TestADigestOfAStepThatWasStoredWithoutItsNumberIsSent(t *testing.T) {
 	}
 }
 
+func TestCase57FurtherKeysOfARuleWithManyDigestsShareOne(t *testing.T) {
+	const rule = flowHead + `
+  - name: each-run
+    when: event_name == "run.completed"
+    group: {by: [payload.id], wait: 1h, title: "{{ .count }} runs"}
+    title: "Run {{ .payload.id }}"
+    notify: [qa]
+  - name: quiet
+    when: event_name == "run.started"
+    group: {by: [payload.id], wait: 1h}
+    notify: [qa]
+`
+	set := parse(t, rule).Rules
+	heir := parse(t, strings.Replace(rule, "name: each-run", "name: every-run\n    was: [each-run]", 1)).Rules
+	var m ruletest.Memory
+	send := func(id int, now time.Time) rules.Decision {
+		d, _ := m.Decide(set, sample(t, "run.completed", map[string]any{"id": id}, now), now)
+		return d
+	}
+	for id := range 3000 {
+		notes := send(id, at).Results[0].Notes
+		if isShared := len(notes) == 1 && strings.Contains(notes[0], "1,000 digests of the rule are open"); isShared != (id >= 1000) {
+			t.Fatalf("run %d: got the notes %q", id, notes)
+		}
+	}
+	if got := m.Open()[flow.Digest]; got != 1001 {
+		t.Errorf("%d digests are open", got)
+	}
+	if d := send(7, at); len(d.Results[0].Notes) != 0 {
+		t.Errorf("a key that has a digest gets %q", d.Results[0].Notes)
+	}
+	m.Decide(set, sample(t, "run.started", map[string]any{"id": 5000}, at), at)
+	if got := m.Open()[flow.Digest]; got != 1002 {
+		t.Errorf("%d digests are open; those of another rule do not count", got)
+	}
+	set = heir // which has the same digests
+	if d := send(5001, at); len(d.Results[0].Notes) != 1 || m.Open()[flow.Digest] != 1002 {
+		t.Errorf("after a rename: %q, and %d are open", d.Results[0].Notes, m.Open()[flow.Digest])
+	}
+	titles := map[string]int{}
+	for _, n := range sentBy(m.Pass(set, at.Add(time.Hour))) {
+		titles[n.Title]++
+	}
+	if titles["2001 runs"] != 1 || titles["2 runs"] != 1 || titles["Run 999"] != 1 || len(titles) != 1002 {
+		t.Errorf("got %d titles, %d of 2001 runs", len(titles), titles["2001 runs"])
+	}
+	for id := range 2 {
+		if d := send(id, at.Add(2*time.Hour)); len(d.Results[0].Notes) != 0 {
+			t.Errorf("once they are sent: %q", d.Results[0].Notes)
+		}
+	}
+	if got := m.Open()[flow.Digest]; got != 2 {
+		t.Errorf("%d digests are open", got)
+	}
+}
+
+// TestDigestsAreCountedWhileTheyAreOpen ends digests in each way, also that of a rule that was removed.
+func TestDigestsAreCountedWhileTheyAreOpen(t *testing.T) {
+	set := parse(t, strings.Replace(digestRule, "wait: 30s", "by: [project_code], wait: 30s", 1)).Rules
+	w := openDigest(t, set)
+	key := flow.CountKey(false, "failed-run")
+	for _, c := range []struct {
+		name  string
+		as    func(rules.Woken) rules.Woken
+		open  string
+		want  string
+		quiet string
+	}{
+		{name: "due", open: "3", want: "2"},
+		{name: "the last", open: "1"},
+		{name: "a count that is too low", open: ""},
+		{name: "silenced", open: "3", want: "2", quiet: "project=WEB"},
+		{name: "dropped", as: func(w rules.Woken) rules.Woken { w.Drop = true; return w }, open: "3", want: "2"},
+		{name: "removed", as: func(w rules.Woken) rules.Woken { w.Removed = true; return w }, open: "3", want: "2"},
+	} {
+		woken, st := w, rules.State{Now: w.Due, Get: func(k string) ([]byte, error) {
+			if k != key || c.open == "" {
+				return nil, nil
+			}
+			return []byte(c.open), nil
+		}}
+		if c.as != nil {
+			woken = c.as(w)
+		}
+		if c.quiet != "" {
+			st.Silences = silenced(t, c.quiet)
+		}
+		d := set.Wake(woken, st)
+		i := slices.IndexFunc(d.Changes, func(one rules.Change) bool { return one.Key == key })
+		if i < 0 || string(d.Changes[i].Value) != c.want || (d.Changes[i].Value == nil) != (c.want == "") {
+			t.Errorf("%s: got %+v, want the count %q", c.name, d.Changes, c.want)
+		}
+	}
+}
+
 func TestCase58AnyValueOfByIsAKeyOfItsOwn(t *testing.T) {
 	set := parse(t, flowHead+`
   - name: each-title
