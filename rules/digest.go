@@ -55,7 +55,7 @@ func (w *waking) digest() {
 }
 
 // audible returns the members of a digest that no silence holds back, and makes the digest one of these. Members that are
-// not listed cannot be told apart, so they stay in its count.
+// not listed cannot be told apart, so they stay in its count, unless all that are listed are left out.
 func (w *waking) audible(slot *flow.DigestSlot, members []listed, result *Result) (heard []listed) {
 	if !w.state.Silences.IsActive(w.state.Now) {
 		return members
@@ -76,10 +76,13 @@ func (w *waking) audible(slot *flow.DigestSlot, members []listed, result *Result
 		return heard
 	}
 	note := ofSilence + slot.Notifier + ": " + value.Counted(left, "message", "messages")
-	if unlisted > 0 {
+	switch {
+	case unlisted > 0 && len(heard) == 0:
+		note += fmt.Sprintf("; %d more, which the digest does not list, are left out with them", unlisted)
+	case unlisted > 0:
 		slot.Count -= left
 		note += fmt.Sprintf("; %d more, which the digest does not list, are counted whether silenced or not", unlisted)
-	} else {
+	default:
 		*slot = slot.Left(joined)
 		w.Events = nil // the newest member may be left out
 	}
