@@ -298,17 +298,9 @@ func (d *digestWriter) message() message.Message {
 	}
 	var title, body *template.Template
 	if r := d.rule; r != nil {
-		if r.Title.ReadsMembers() {
-			title = r.Title
-		}
-		if r.Body.ReadsMembers() {
-			body = r.Body
-		}
-		if g := r.Group; g != nil {
-			title, body = orTemplate(g.Title, title), orTemplate(g.Body, body)
-			if g.Level != "" {
-				m.Level = g.Level
-			}
+		title, body = r.DigestTemplates()
+		if r.Group != nil && r.Group.Level != "" {
+			m.Level = r.Group.Level
 		}
 	}
 	if !d.slot.Several && len(d.members) > 0 {
@@ -329,11 +321,21 @@ func (d *digestWriter) message() message.Message {
 	return m
 }
 
-func orTemplate(a, b *template.Template) *template.Template {
-	if a != nil {
-		return a
+// DigestTemplates returns the templates of a digest of several messages: those of group, else those of the rule if they
+// read the members, else nil for the default.
+func (r *Rule) DigestTemplates() (title, body *template.Template) {
+	var g Group
+	if r.Group != nil {
+		g = *r.Group
 	}
-	return b
+	return ofDigest(g.Title, r.Title), ofDigest(g.Body, r.Body)
+}
+
+func ofDigest(group, rule *template.Template) *template.Template {
+	if group == nil && rule.ReadsMembers() {
+		return rule
+	}
+	return group
 }
 
 // write renders a template of the rule, if it has one.

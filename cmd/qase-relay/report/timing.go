@@ -7,6 +7,7 @@ import (
 
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/rules"
+	"qaserelay/rules/template"
 	"qaserelay/rules/value"
 )
 
@@ -38,7 +39,7 @@ func Timings(all []*rules.Rule, now time.Time) []Timing {
 			parts = append(parts, activeText(r.Active, t.Next))
 		}
 		if r.Group != nil {
-			parts = append(parts, t.groupText(r.Group, now))
+			parts = append(parts, t.groupText(r, now))
 		}
 		if t.Text = strings.Join(parts, "; "); len(parts) > 0 {
 			list = append(list, t)
@@ -83,11 +84,12 @@ func activeText(a *rules.Active, next []time.Time) string {
 	return text
 }
 
-func (t *Timing) groupText(g *rules.Group, now time.Time) string {
+func (t *Timing) groupText(r *rules.Rule, now time.Time) string {
+	g := r.Group
 	text := "one digest" + perText(g.By)
 	switch {
 	case g.At != nil:
-		text += " at " + g.At.String()
+		text += ", " + g.At.String()
 		var times []time.Time
 		for at := g.At.Next(now); !at.IsZero() && len(times) < nextTimes; at = g.At.Next(at) {
 			times = append(times, at)
@@ -110,7 +112,25 @@ func (t *Timing) groupText(g *rules.Group, now time.Time) string {
 	if g.SendFirst {
 		text += ", which is sent at once"
 	}
-	return text
+	return text + ", " + templatesText(r)
+}
+
+// templatesText says which templates write a digest of several messages.
+func templatesText(r *rules.Rule) string {
+	title, body := r.DigestTemplates()
+	origin := func(part string, used, own *template.Template) string {
+		switch used {
+		case nil:
+			return "the default " + part
+		case own:
+			return "the " + part + " of the rule"
+		}
+		return "group." + part
+	}
+	if title == nil && body == nil {
+		return "in the default layout"
+	}
+	return "with " + origin("title", title, r.Title) + " and " + origin("body", body, r.Body)
 }
 
 func afterText(a *rules.After) string {
