@@ -133,11 +133,18 @@ func (p *passage) openDigest(hashed []string) (key string, slot flow.DigestSlot,
 		}
 		var data []byte
 		key, data = p.findSlot(flow.Digest, flow.Hash(parts...))
-		if slot, exists = flow.ReadDigest(data); !exists || !slot.Full {
+		if slot, exists = flow.ReadDigest(data); !exists || !p.isFull(&slot) {
 			break
 		}
 	}
 	return key, slot, exists
+}
+
+// isFull reports whether no further member joins a digest. One that was opened when the rule had a greater max is full
+// and leaves at its time.
+func (p *passage) isFull(slot *flow.DigestSlot) bool {
+	g := p.rule.Group
+	return slot.Full || g != nil && g.Split && slot.Listed >= g.Max
 }
 
 // addMember counts a message as a member of a digest, and lists it if there is room.

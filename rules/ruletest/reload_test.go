@@ -125,6 +125,23 @@ func TestADigestKeepsTheTimeItWasOpenedBy(t *testing.T) {
 	}
 }
 
+func TestADigestWithMoreThanALowerMaxTakesNoFurtherMembers(t *testing.T) {
+	before := parse(t, strings.Replace(digestRule, "wait: 30s", "wait: 1h", 1)).Rules
+	after := parse(t, strings.Replace(digestRule, "wait: 30s", "wait: 1h, max: 2, overflow: send", 1)).Rules
+	var m ruletest.Memory
+	for id := range 3 {
+		m.Decide(before, sample(t, "run.completed", map[string]any{"id": id}, at), at)
+	}
+	m.Decide(after, sample(t, "run.completed", map[string]any{"id": 3}, at), at.Add(time.Minute))
+	var got []string
+	for _, n := range sentBy(m.Pass(after, at.Add(2*time.Hour))) {
+		got = append(got, n.Body+n.Title)
+	}
+	if len(got) != 2 || got[0] != "Run 0 0;Run 1 1;Run 2 2;3 × failed-run in WEB" || !strings.HasSuffix(got[1], "Run 3") {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestReplayedEventsDoNotWaitForATimeOfDay(t *testing.T) {
 	set := parse(t, strings.Replace(digestRule, "wait: 30s", `at: "18:00"`, 1)).Rules
 	d := set.Decide(sample(t, "run.completed", map[string]any{"id": 1}, at), rules.State{Now: at, EventID: "1", Replay: "again"})
