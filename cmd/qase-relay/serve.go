@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"qaserelay/cmd/qase-relay/flags"
+	"qaserelay/cmd/qase-relay/systemd"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay"
 	"qaserelay/relay/app"
@@ -98,7 +99,7 @@ func serve(ctx context.Context, c *terminal.Console, f serveFlags) error {
 	build := c.Build
 	o := app.Options{Rules: f.rules, Load: load, Config: cfg, AdminToken: f.adminToken, StoreURL: f.store,
 		DryRun: f.dryRun, Logger: logger, Reloads: reloads, Version: build.Version, Revision: build.Revision}
-	o.Started = func(r *app.Relay) { logStart(r, o) }
+	o.Started = func(r *app.Relay) { started(ctx, r, o) }
 	if err := f.apply(&o); err != nil {
 		return err
 	}
@@ -130,6 +131,19 @@ func reportProblems(c *terminal.Console, logger *slog.Logger, f serveFlags, prob
 	}
 	return terminal.Hint(fmt.Errorf("the rules cannot be used: %s", terminal.CountText(problems)),
 		"fix %s and start again", errs[0].Place())
+}
+
+// started logs the start, and reports it to systemd, as the end later.
+func started(ctx context.Context, r *app.Relay, o app.Options) {
+	logStart(r, o)
+	report := func(state string) {
+		if err := systemd.Notify(state); err != nil {
+			o.Logger.Warn("not reported to systemd", "error", err)
+		}
+	}
+	report(fmt.Sprintf("%s\nSTATUS=qase-relay %s, %d rules, %d notifiers, admin address %s", systemd.Ready, o.Version,
+		len(o.Config.Rules.Names()), len(o.Config.Notifiers), r.AdminURL()))
+	context.AfterFunc(ctx, func() { report(systemd.Stopping) })
 }
 
 // logStart logs the version, the configuration and the addresses of a relay that has started.
