@@ -23,6 +23,7 @@ type testFlags struct {
 	junit       string
 	coverage    bool
 	coverageMin float64 // negative if not asked for
+	format      string
 	json        bool
 }
 
@@ -42,7 +43,8 @@ advance is set. Unset variables and missing secret files are ignored.
 Exits with 0 if all tests pass, with 1 if one fails or the files are wrong, and with 2 if nothing could be run.`,
 		Example: `  qase-relay test
   qase-relay test --run 'aborted' rules.yaml
-  qase-relay test --junit report.xml --coverage-min 90      in a pipeline`,
+  qase-relay test --junit report.xml --coverage-min 90      in a pipeline
+  qase-relay test --format github                           in a GitHub workflow`,
 		RunE:              func(_ *cobra.Command, args []string) error { return test(c, args, f) },
 		ValidArgsFunction: completeYAML,
 	}
@@ -52,7 +54,8 @@ Exits with 0 if all tests pass, with 1 if one fails or the files are wrong, and 
 	cmd.Flags().Float64Var(&f.coverageMin, "coverage-min", -1,
 		"fail if the tests cover less than `PERCENT` of the rules")
 	cmd.Flags().Lookup("coverage-min").DefValue = "0" // hides the -1 in the help
-	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	cmd.Flags().StringVar(&f.format, "format", "text", "`FORMAT`: text, json or github (annotations in a workflow)")
+	cmd.Flags().BoolVar(&f.json, "json", false, "the same as --format json")
 	return cmd
 }
 
@@ -65,6 +68,12 @@ func test(c *terminal.Console, args []string, f testFlags) error {
 	if f.coverageMin > 100 {
 		return terminal.Hint(fmt.Errorf("--coverage-min %v: more than 100 percent", f.coverageMin),
 			"write a number from 0 to 100")
+	}
+	if f.json {
+		f.format = "json"
+	}
+	if !slices.Contains([]string{"text", "json", "github"}, f.format) {
+		return terminal.Hint(fmt.Errorf("--format: unknown format %q", f.format), "text, json or github")
 	}
 	files, err := testFiles(c, args)
 	if err != nil {
@@ -81,9 +90,12 @@ func test(c *terminal.Console, args []string, f testFlags) error {
 		}
 	}
 	enough := r.Coverage.Percent >= f.coverageMin && (r.Total > 0 || f.coverageMin < 0)
-	if f.json {
+	switch f.format {
+	case "json":
 		err = c.WriteJSON(r)
-	} else {
+	case "github":
+		r.PrintForGitHub(c.Out, f.coverage, f.coverageMin)
+	default:
 		r.Print(c.Out, f.coverage, f.coverageMin)
 	}
 	if err == nil && (!r.OK || !enough) {
