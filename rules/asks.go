@@ -1,10 +1,12 @@
 package rules
 
 import (
+	"cmp"
 	"slices"
 
 	"qaserelay/rules/condition"
 	"qaserelay/rules/event"
+	"qaserelay/rules/index"
 	"qaserelay/rules/template"
 )
 
@@ -33,4 +35,88 @@ func (t *Target) reads(names []string) bool {
 	reads := func(one *template.Template) bool { return one.Reads(names...) }
 	return slices.ContainsFunc(t.Options, func(o Option) bool { return hasTemplate(o.Value, reads) }) ||
 		slices.ContainsFunc(t.Fallbacks, func(f *Target) bool { return f.reads(names) })
+}
+
+// Resume is what a decision with State.Await has left to the one that follows when the tests that failed are known. The
+// rules may be others by then.
+type Resume struct {
+	Awaiting []string // the rules that it has left
+	Matched  []string // those of the others that matched
+}
+
+// skips reports whether a rule was decided before, or is not to be decided at all, and notes the rule that stops others.
+func (r *Resume) skips(rule *Rule, d *Decision, stoppedBy *string) bool {
+	if r == nil {
+		return false
+	}
+	if slices.ContainsFunc(r.Matched, rule.owns) {
+		if rule.Stop && *stoppedBy == "" {
+			*stoppedBy = rule.Name
+		}
+		return true
+	}
+	i := slices.IndexFunc(r.Awaiting, rule.owns)
+	if i >= 0 && r.Awaiting[i] != rule.Name {
+		if d.formerly == nil {
+			d.formerly = map[string]string{}
+		}
+		d.formerly[r.Awaiting[i]] = rule.Name
+	}
+	return i < 0 && !rule.asks
+}
+
+// await leaves a rule to the decision that follows, and reports whether it does. Its outcome counts only if its condition
+// does not read which tests failed.
+func (d *Decision) await(r *Rule, result Result, canMatch bool) bool {
+	if !canMatch || result.Outcome == Disabled || result.Outcome == Stopped {
+		return false
+	}
+	if !d.behind && !r.whenAsks && !(r.asks && result.Outcome.IsMatch()) {
+		return false
+	}
+	d.behind = d.behind || r.Stop
+	d.Awaiting = append(d.Awaiting, r.Name)
+	d.record(Result{Rule: r.Name, Outcome: Awaiting})
+	return true
+}
+
+// Merge returns the whole decision on an event: this one, which has left rules undecided, and the one about these.
+func (d Decision) Merge(rest Decision) Decision {
+	old, now := resultsOf(d.Results, rest.formerly), resultsOf(rest.Results, nil)
+	d.NotMatched += rest.NotMatched
+	d.Results = nil
+	for _, name := range index.Join(old.names, now.names) {
+		r, again := now.byName[name]
+		before, known := old.byName[name]
+		switch {
+		case again && known && before.Outcome == NotMatched:
+			d.NotMatched--
+		case !again && before.Outcome == Awaiting:
+			before.Outcome, before.Reason = NotMatched, "the rule was removed while the event waited"
+			r = before
+		case !again:
+			r = before
+		}
+		d.Results = append(d.Results, r)
+	}
+	d.Awaiting, d.behind, d.formerly = nil, false, nil
+	d.Notifications = append(slices.Clip(d.Notifications), rest.Notifications...)
+	d.Changes = append(slices.Clip(d.Changes), rest.Changes...)
+	d.Items = append(slices.Clip(d.Items), rest.Items...)
+	return d
+}
+
+// namedResults are results by the names of their rules.
+type namedResults struct {
+	names  []string
+	byName map[string]Result
+}
+
+func resultsOf(all []Result, renamed map[string]string) (n namedResults) {
+	n.byName = make(map[string]Result, len(all))
+	for _, r := range all {
+		name := cmp.Or(renamed[r.Rule], r.Rule)
+		n.names, n.byName[name] = append(n.names, name), r
+	}
+	return n
 }

@@ -16,7 +16,7 @@ func (s *Set) Decide(ev *event.Event, st State) Decision {
 	ended := s.endWaits(v, st, &d)
 	candidates := s.index.Candidates(ev)
 	recorded := s.index.All()
-	if len(s.rules) > maxRecorded {
+	if len(s.rules) > maxRecorded || st.Resume != nil {
 		recorded = candidates
 		d.NotMatched = len(s.rules) - len(recorded)
 	}
@@ -28,12 +28,14 @@ func (s *Set) Decide(ev *event.Event, st State) Decision {
 			candidates = candidates[1:]
 		}
 		r := s.rules[i]
-		result := s.outcome(r, v, stoppedBy, canMatch)
-		if end := ended[i]; end != nil {
-			result.Notes, result.Flow = end.Notes, end.Flow
-			result.Silenced, result.NoRecipients = end.Silenced, end.NoRecipients
-			delete(ended, i)
+		if st.Resume.skips(r, &d, &stoppedBy) {
+			continue
 		}
+		result := s.outcome(r, v, stoppedBy, canMatch)
+		if st.Await && d.await(r, result, canMatch) {
+			continue
+		}
+		ended.take(i, &result)
 		if result.Outcome.IsMatch() {
 			if r.hasTiming() {
 				p := passage{Set: s, rule: r, view: v, state: st, result: &result, decision: &d, event: st.EventID}
@@ -47,14 +49,11 @@ func (s *Set) Decide(ev *event.Event, st State) Decision {
 		}
 		d.record(result)
 	}
-	for _, i := range s.index.Enders(ev) {
-		if end := ended[i]; end != nil { // of a rule that the event cannot match
-			d.NotMatched--
-			d.record(*end)
-		}
-	}
+	d.recordEnds(ended, s.index.Enders(ev))
 	s.noteSign(ev, st, &d)
-	d.Changes = append(v.changes, d.Changes...)
+	if len(d.Awaiting) == 0 {
+		d.Changes = append(v.changes, d.Changes...)
+	}
 	return d
 }
 

@@ -34,6 +34,7 @@ const (
 	Silenced  Outcome = "silenced"  // a silence prevented its messages
 	Waiting   Outcome = "waiting"   // its messages wait for what a later event says
 	Done      Outcome = "done"      // what it would wait for has happened, or was notified already
+	Awaiting  Outcome = "awaiting"  // it is decided once the tests that failed are known
 	Postponed Outcome = "postponed" // a silence postponed its messages
 	Dropped   Outcome = "dropped"   // a person dropped its messages while they waited
 )
@@ -41,7 +42,7 @@ const (
 // IsMatch reports whether the condition was true, whatever became of the messages.
 func (o Outcome) IsMatch() bool {
 	switch o {
-	case NotMatched, Failed, Disabled, Stopped:
+	case NotMatched, Failed, Disabled, Stopped, Awaiting:
 		return false
 	}
 	return true
@@ -56,8 +57,13 @@ type Decision struct {
 	Notifications []Notification `json:"-"`
 	Changes       []Change       `json:"-"`
 	Items         []Item         `json:"-"`
+	// Awaiting are the rules that are to be decided once the tests that failed are known; see State.Await.
+	Awaiting []string `json:"awaiting,omitempty"`
 	// Row is what the notifications belong to, if a slot has made them.
 	Row *Row `json:"-"`
+
+	behind   bool              // a rule with stop awaits, so that those behind it do
+	formerly map[string]string // the names in Awaiting of rules that have another name now
 }
 
 // Result is the outcome of one rule and its reason.
@@ -182,6 +188,12 @@ type State struct {
 	// it only if IsSign is set.
 	Exact  bool
 	IsSign bool
+
+	// Await leaves the rules that read which tests failed undecided, and those behind one of them that may stop them. If
+	// there are any, nothing of what is known of the entity and its series is changed.
+	Await bool
+	// Resume decides the rules that such a decision has left; nil decides all.
+	Resume *Resume
 
 	later bool // the event came before, and what is known of its entity is newer
 }

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"bytes"
-	"cmp"
 	"maps"
 
 	"qaserelay/rules/event"
@@ -106,14 +105,7 @@ func (s *Set) previousKey(ev *event.Event, stored []byte, seen *Seen, st State) 
 	if stored == nil && st.Facts.Fields() == nil && ev.Payload["plan"] == nil && ev.Payload["title"] == nil {
 		return ""
 	}
-	field := func(name string) any {
-		if v, given := ev.Payload[name]; given {
-			return v
-		}
-		return cmp.Or(seen.entity.Fields[name], st.Facts.Fields()[name])
-	}
-	title, _ := field("title").(string)
-	return memory.FinishedKey(ev, field("plan"), field("environment"), title)
+	return memory.FinishedKeyOf(ev, seen.entity.Fields, st.Facts.Fields())
 }
 
 // readsPrevious reports whether the previous run matters for an event about a run: a rule uses it, or the default message

@@ -18,6 +18,7 @@ import (
 	"qaserelay/rules/index"
 	"qaserelay/rules/memory"
 	"qaserelay/rules/people"
+	"qaserelay/rules/settings"
 	"qaserelay/rules/template"
 )
 
@@ -36,6 +37,14 @@ type Set struct {
 	room         func(notifier string) flow.Room
 	feeds        []flow.Expected
 }
+
+// The settings of a rules file and its sources.
+type (
+	Settings  = settings.Settings
+	Source    = settings.Source
+	Backlog   = settings.Backlog
+	Retention = settings.Retention
+)
 
 // Options are the parts of a Set beside its rules.
 type Options struct {
@@ -66,7 +75,7 @@ type Rule struct {
 	Targets     []*Target
 	Active      *Active // nil for always
 	Timing
-	asks bool // it reads which tests failed, or uses the default message; set by [NewSet]
+	asks, whenAsks bool // it reads which tests failed, or its condition does; set by [NewSet]
 }
 
 // RuleInfo is the description of a rule.
@@ -87,6 +96,7 @@ func NewSet(o Options, rules []*Rule) *Set {
 		refuse: o.Refuse, closes: o.Closes, room: o.Room, feeds: o.Feeds}
 	indexed := make([]index.Rule, len(rules))
 	for i, r := range rules {
+		r.whenAsks = r.Condition.Reads("failures")
 		r.asks = r.Title == nil || r.Body == nil || r.reads("failures")
 		indexed[i] = index.Rule{Condition: r.Condition, Enabled: r.Enabled, Timed: r.hasTiming(), Asks: r.asks,
 			UnlessAsks: r.unlessAsks()}

@@ -96,20 +96,45 @@ func (p *passage) noteWait(key string, slot *flow.WaitSlot) {
 
 // endWaits ends the waits of rules that the event of the view ends, and returns the results of their rules by the numbers
 // of the rules. It comes before the conditions of all rules, so that no rule with stop prevents it.
-func (s *Set) endWaits(v *view, st State, d *Decision) map[int]*Result {
-	var ended map[int]*Result
+func (s *Set) endWaits(v *view, st State, d *Decision) endedWaits {
+	var ended endedWaits
 	for _, i := range s.index.Enders(v.event) {
 		r := s.rules[i]
+		if st.Await && r.unlessAsks() {
+			continue
+		}
 		result := Result{Rule: r.Name, Outcome: NotMatched}
 		p := &passage{Set: s, rule: r, view: v, state: st, result: &result, decision: d, event: st.EventID}
 		if p.endWait() {
 			if ended == nil {
-				ended = map[int]*Result{}
+				ended = endedWaits{}
 			}
 			ended[i] = &result
 		}
 	}
 	return ended
+}
+
+// endedWaits are what is to say of rules whose waits an event has ended, by the numbers of the rules.
+type endedWaits map[int]*Result
+
+// take adds what is to say of a rule to its result.
+func (e endedWaits) take(i int, result *Result) {
+	if end := e[i]; end != nil {
+		result.Notes, result.Flow = end.Notes, end.Flow
+		result.Silenced, result.NoRecipients = end.Silenced, end.NoRecipients
+		delete(e, i)
+	}
+}
+
+// recordEnds records what is to say of rules that the event cannot match.
+func (d *Decision) recordEnds(ended endedWaits, enders []int) {
+	for _, i := range enders {
+		if end := ended[i]; end != nil {
+			d.NotMatched--
+			d.record(*end)
+		}
+	}
 }
 
 // endWait ends the wait of the rule if the event makes unless true, and reports whether the result has something to say.
@@ -130,6 +155,9 @@ func (p *passage) endWait() bool {
 	}
 	if over && len(a.By) == 0 && !deleted {
 		p.view.markDone(p.rule.Name, p.state.Now.Add(p.settings.Retention.Entities))
+	}
+	if p.state.Resume != nil && !p.rule.unlessAsks() {
+		return false // the first decision has ended it
 	}
 	key, data := p.findSlot(flow.Wait, hash)
 	slot, running := flow.ReadWait(data)

@@ -62,7 +62,8 @@ func mayImport() map[string][]string {
 		"rules/template": {"rules/budget", "rules/message", "rules/message/markdown", "rules/catalog", "rules/diag",
 			"rules/value", "rules/people", "rules/template/funcs"},
 		"rules/template/funcs": {"rules/budget", "rules/value", "rules/people"},
-		"rules":                append([]string{"rules/index"}, language...),
+		"rules/settings":       {"rules/failures"},
+		"rules":                append([]string{"rules/index", "rules/settings"}, language...),
 		"rules/placeholder":    {}, // of rules files, and of addresses in notifiers
 		"rules/yamldoc":        {"rules/catalog", "rules/diag", "rules/value", "rules/placeholder"},
 		"rules/rulefile": append([]string{"rules", "rules/yamldoc", "rules/rulefile/wished", "rules/rulefile/testfile"},

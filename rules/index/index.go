@@ -176,3 +176,18 @@ func (l *lists) put(k eventKind, list []int) {
 	}
 	l.entries.Store(k, list)
 }
+
+// Join returns the names of two lists, each once, in an order that is that of both as far as they agree. The names that
+// only the second has stand behind those that they follow there.
+func Join(first, second []string) []string {
+	joined, at := slices.Clone(first), 0
+	for _, name := range second {
+		if i := slices.Index(joined, name); i >= 0 {
+			at = i + 1
+			continue
+		}
+		joined = slices.Insert(joined, at, name)
+		at++
+	}
+	return joined
+}

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"math/big"
 	"strconv"
 	"strings"
@@ -31,6 +32,21 @@ func FinishedKey(ev *event.Event, ofPlan, environment any, title string) string 
 	}
 	return finishedPrefix + event.JoinKey(parts...)
 }
+
+// FinishedKeyOf returns FinishedKey by the fields of the event, those that are stored of its entity, and fetched ones.
+func FinishedKeyOf(ev *event.Event, stored, fetched map[string]any) string {
+	field := func(name string) any {
+		if v, given := ev.Payload[name]; given {
+			return v
+		}
+		return cmp.Or(stored[name], fetched[name])
+	}
+	title, _ := field("title").(string)
+	return FinishedKey(ev, field("plan"), field("environment"), title)
+}
+
+// CasesKey returns the key of the history of the test cases of a series, by its FinishedKey.
+func CasesKey(finished string) string { return "cases:" + strings.TrimPrefix(finished, finishedPrefix) }
 
 // seriesTitle returns the title that runs of a series share: in lower case, without digits and the signs beside them.
 // Nightly 2026-11-26 and nightly #5 are both nightly.

@@ -1,4 +1,5 @@
-package rules
+// Package settings holds the general settings of a rules file, and its sources.
+package settings
 
 import (
 	"net/netip"
