@@ -12,6 +12,7 @@ import (
 	"qaserelay/rules/event"
 	"qaserelay/rules/flow"
 	"qaserelay/rules/people"
+	"qaserelay/rules/target"
 	"qaserelay/rules/template"
 )
 
@@ -27,7 +28,7 @@ func feedRules(t *testing.T) *rules.Set {
 		Retention: rules.Retention{Entities: 24 * time.Hour}},
 		Feeds: []flow.Expected{{Source: "qase", Every: time.Hour, Projects: []string{"API"}}}},
 		[]*rules.Rule{{RuleInfo: rules.RuleInfo{Name: "feed", When: when.Source, Enabled: true}, Condition: when, Title: title,
-			Targets: []*rules.Target{rules.NewTarget("ops", nil)}}})
+			Targets: []*rules.Target{target.New("ops", nil)}}})
 }
 
 func TestAFeedThatFallsSilentIsToldOnceAndSoIsItsReturn(t *testing.T) {

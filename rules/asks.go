@@ -7,7 +7,6 @@ import (
 	"qaserelay/rules/condition"
 	"qaserelay/rules/event"
 	"qaserelay/rules/index"
-	"qaserelay/rules/template"
 )
 
 // Asks reports whether a rule that may match ev, the end of a run, reads which tests failed: in its condition, its texts
@@ -21,7 +20,7 @@ func (r *Rule) reads(names ...string) bool {
 	by := func(all By) bool {
 		return slices.ContainsFunc(all, func(x *condition.Expression) bool { return x.Reads(names...) })
 	}
-	targets := func(t *Target) bool { return t.reads(names) }
+	targets := func(t *Target) bool { return t.Reads(names...) }
 	return r.Condition.Reads(names...) || r.Title.Reads(names...) || r.Body.Reads(names...) ||
 		slices.ContainsFunc(r.OwnTargets(), targets) || r.Throttle != nil && by(r.Throttle.By) ||
 		r.Group != nil && (r.Group.Title.Reads(names...) || r.Group.Body.Reads(names...) || by(r.Group.By)) ||
@@ -30,12 +29,6 @@ func (r *Rule) reads(names ...string) bool {
 
 // unlessAsks reports whether the end of the rule's wait depends on the tests that failed.
 func (r *Rule) unlessAsks() bool { return r.After != nil && r.After.Unless.Reads("failures") }
-
-func (t *Target) reads(names []string) bool {
-	reads := func(one *template.Template) bool { return one.Reads(names...) }
-	return slices.ContainsFunc(t.Options, func(o Option) bool { return hasTemplate(o.Value, reads) }) ||
-		slices.ContainsFunc(t.Fallbacks, func(f *Target) bool { return f.reads(names) })
-}
 
 // Resume is what a decision with State.Await has left to the one that follows when the tests that failed are known. The
 // rules may be others by then.

@@ -86,21 +86,21 @@ func (s *Set) notify(r *Rule, targets []*Target, v *view, result *Result) (all [
 	if r.Group != nil {
 		defer delete(v.context().Vars, "events")
 	}
-	if slices.ContainsFunc(targets, (*Target).readsEvent) {
+	if slices.ContainsFunc(targets, (*Target).ReadsEvent) {
 		s.setMessage(v.context(), &m)
 		defer message.ClearVariables(v.context().Vars)
 	}
 	for _, t := range targets {
-		p := t.prepare(v.context(), limits{})
-		notes = append(notes, p.notes...)
-		if len(p.messages) == 0 {
+		p := t.Prepare(v.context())
+		notes = append(notes, p.Notes...)
+		if len(p.Messages) == 0 {
 			result.NoRecipients = append(result.NoRecipients, t.Notifier)
 		}
-		for _, one := range p.messages {
-			fallbacks, failed := t.renderFallbacks(v.context(), one.person)
+		for _, one := range p.Messages {
+			fallbacks, failed := t.RenderFallbacks(v.context(), one.Person)
 			notes = append(notes, failed...)
-			all = append(all, Notification{Message: m, Notifier: t.Notifier, Options: one.options, Fallbacks: fallbacks,
-				EntityKey: v.entityKey, Series: v.series, Person: one.to, target: slices.Index(r.Targets, t)})
+			all = append(all, Notification{Message: m, Notifier: t.Notifier, Options: one.Options, Fallbacks: fallbacks,
+				EntityKey: v.entityKey, Series: v.series, Person: one.To, target: slices.Index(r.Targets, t)})
 		}
 	}
 	if result.Notes = append(result.Notes, notes...); len(all) == 0 {

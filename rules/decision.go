@@ -10,6 +10,7 @@ import (
 	"qaserelay/rules/flow"
 	"qaserelay/rules/message"
 	"qaserelay/rules/silence"
+	"qaserelay/rules/target"
 )
 
 // maxRecorded is the most rules without a match that a decision names.
@@ -83,18 +84,12 @@ type Result struct {
 	Flow []flow.Stage `json:"flow,omitempty"`
 }
 
-// noRecipient begins the notes that say why a notifier gets no message for lack of recipients.
-const noRecipient = "no recipient is left for "
-
-// IsOfNobody reports whether a note says why a notifier gets no message for lack of recipients.
-func IsOfNobody(note string) bool { return strings.HasPrefix(note, noRecipient) }
-
 // WhyNobody returns the notes on a notifier, or on all if it is "", that get no message for lack of recipients.
 func (r *Result) WhyNobody(notifier string) string {
 	var why []string
 	for _, note := range r.Notes {
-		about, _, _ := strings.Cut(strings.TrimPrefix(note, noRecipient), ":")
-		if IsOfNobody(note) && (notifier == "" || notifier == about) {
+		about, _, _ := strings.Cut(strings.TrimPrefix(note, target.NoRecipient), ":")
+		if target.IsOfNobody(note) && (notifier == "" || notifier == about) {
 			why = append(why, note)
 		}
 	}
@@ -155,15 +150,6 @@ func (n Notification) Warnings() (texts []string) {
 		texts = append(texts, r.String())
 	}
 	return texts
-}
-
-// Fallback is a notifier that receives a message after another failed permanently, with the options of that message.
-type Fallback struct {
-	Notifier string          `json:"notifier"`
-	Options  json.RawMessage `json:"options,omitempty"`
-	// Beside is set if it is sent together with the one before it, to the same notifier: each of several people gets a
-	// message.
-	Beside bool `json:"beside,omitempty"`
 }
 
 // State is the input of a decision beside the event.

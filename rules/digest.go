@@ -13,6 +13,7 @@ import (
 	"qaserelay/rules/message"
 	"qaserelay/rules/people"
 	"qaserelay/rules/silence"
+	"qaserelay/rules/target"
 	"qaserelay/rules/template"
 	"qaserelay/rules/value"
 )
@@ -128,8 +129,8 @@ func (w *waking) alone(slot *flow.DigestSlot, members []listed, result *Result) 
 		return Notification{Message: m.Message, Notifier: slot.Notifier, Options: m.Options, Fallbacks: m.Fallbacks,
 			EntityKey: m.EntityKey, Series: m.Series, Person: slot.Person}, true
 	}
-	target := w.target(slot) // the others were silenced
-	if members[0].event == nil || target == nil {
+	to := w.target(slot) // the others were silenced
+	if members[0].event == nil || to == nil {
 		return n, false
 	}
 	r, v := w.rule.ofStep(w.stepOf(slot)), w.view(members[0].event, w.state)
@@ -137,8 +138,8 @@ func (w *waking) alone(slot *flow.DigestSlot, members []listed, result *Result) 
 	if v.late != nil && v.late.Resolved {
 		r.Level = message.Success
 	}
-	for _, n := range w.notify(r, []*Target{target}, v, result) {
-		if address, _ := splitContent(n.Options); string(address) == string(slot.Options) {
+	for _, n := range w.notify(r, []*Target{to}, v, result) {
+		if address, _ := target.SplitContent(n.Options); string(address) == string(slot.Options) {
 			return n, true
 		}
 	}
@@ -186,15 +187,15 @@ func (w *waking) composeDigest(slot *flow.DigestSlot, members []listed, result *
 	if slot.Several || n.EntityKey == "" {
 		n.EntityKey = event.JoinKey("digest", w.name.Owner, w.name.Hash)
 	}
-	target := w.target(slot)
-	if target == nil {
+	t := w.target(slot)
+	if t == nil {
 		return n
 	}
 	w.setMessage(v.context(), &m)
 	var notes []string
-	n.Options, notes = target.withContent(v.context(), slot)
+	n.Options, notes = t.WithContent(v.context(), slot.Options, slot.Mention)
 	result.Notes = append(result.Notes, notes...)
-	n.Fallbacks, notes = target.renderFallbacks(v.context(), w.personOf(slot))
+	n.Fallbacks, notes = t.RenderFallbacks(v.context(), w.personOf(slot))
 	result.Notes = append(result.Notes, notes...)
 	return n
 }
@@ -230,29 +231,6 @@ func (w *waking) target(slot *flow.DigestSlot) *Target {
 		}
 	}
 	return nil
-}
-
-// withContent returns the options of a digest, with the content that the target renders for it.
-func (t *Target) withContent(c template.Context, slot *flow.DigestSlot) (options json.RawMessage, notes []string) {
-	all, err := value.DecodeObject(slot.Options)
-	if err != nil || all == nil {
-		all = map[string]any{}
-	}
-	for _, o := range t.Options {
-		if !isContent(o.Key) || o.Key == mentionOption {
-			continue
-		}
-		content, err := render(o.Value, c)
-		if err != nil {
-			notes = append(notes, fmt.Sprintf("%s for %s: the template failed: %v", o.Key, t.Notifier, err))
-			continue
-		}
-		all[o.Key] = content
-	}
-	if slices.ContainsFunc(t.Options, func(o Option) bool { return o.Key == mentionOption }) {
-		all[mentionOption] = append([]any{}, slot.Mention...) // also none, in place of those of the notifier
-	}
-	return encodeOptions(all), notes
 }
 
 // digestView returns the variables of a digest: those of its newest member, and the members.

@@ -1,6 +1,9 @@
 package rules
 
 import (
+	"bytes"
+	"encoding/json"
+	"slices"
 	"time"
 
 	"qaserelay/rules/condition"
@@ -76,4 +79,20 @@ func (s *Set) addNotifications(x *ExplainedRule, d *Decision) {
 			x.Notifications = append(x.Notifications, s.Masked(n))
 		}
 	}
+}
+
+// StaticOptions returns the message options that the current rules set for a notifier and that no event changes, each
+// distinct object once: the destinations of its messages that are known beforehand.
+func (s *Set) StaticOptions(notifier string) []json.RawMessage {
+	var all []json.RawMessage
+	for _, r := range s.rules {
+		for _, t := range r.allTargets() {
+			options := t.StaticOptions()
+			known := slices.ContainsFunc(all, func(other json.RawMessage) bool { return bytes.Equal(other, options) })
+			if t.Notifier == notifier && options != nil && !known {
+				all = append(all, options)
+			}
+		}
+	}
+	return all
 }

@@ -7,6 +7,7 @@ import (
 	"qaserelay/rules/event"
 	"qaserelay/rules/flow"
 	"qaserelay/rules/memory"
+	"qaserelay/rules/target"
 )
 
 // HasFlowKeys reports whether Decide may read further keys for ev, which follow from the values of those of Keys: that of
@@ -84,11 +85,11 @@ func (p *passage) slotsToRead() (keys []string) {
 		by = p.view.by(r.Group.By)
 	}
 	for i, t := range r.Targets {
-		if t.fixed == nil {
+		if t.Fixed() == nil {
 			continue
 		}
-		for _, one := range t.fixed.messages {
-			address, _ := splitContent(one.options)
+		for _, one := range t.Fixed().Messages {
+			address, _ := target.SplitContent(one.Options)
 			hash := flow.Hash(p.digestParts(&Notification{Notifier: t.Notifier, target: i}, address, by)...)
 			keys = append(keys, r.slotKeys(p.state.Dry, flow.Digest, hash)...)
 		}

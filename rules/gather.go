@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,19 +14,12 @@ import (
 	"qaserelay/rules/flow"
 	"qaserelay/rules/memory"
 	"qaserelay/rules/message"
+	"qaserelay/rules/target"
 	"qaserelay/rules/value"
 )
 
 // maxGenerations is how many digests of one key may be full and not sent yet; then members are counted only.
 const maxGenerations = 100
-
-// isContent reports whether a message option is part of what a message says. The others say where it goes, so messages
-// with different values are never in one digest.
-func isContent(option string) bool {
-	return slices.Contains([]string{"blocks", "body", "subject", "headers", mentionOption}, option)
-}
-
-const mentionOption = "mention"
 
 // member is an item of a digest: the message of one event. The first one has all that is needed to send it alone.
 type member struct {
@@ -80,7 +72,7 @@ func (p *passage) join(n Notification, opens time.Time) (opened bool) {
 		by = p.view.by(p.rule.Group.By)
 		p.noteOnce(by.notes)
 	}
-	address, mention := splitContent(n.Options)
+	address, mention := target.SplitContent(n.Options)
 	parts := p.digestParts(&n, address, by)
 	key, slot, exists := p.openDigest(parts)
 	now, counted := p.state.Now, len(by.hashed) > 0
@@ -198,18 +190,6 @@ func (p *passage) member(n Notification, first bool) member {
 		m.Single = &single{n.Message, n.Options, n.Fallbacks, n.EntityKey, n.Series}
 	}
 	return m
-}
-
-// splitContent separates the options that say where a message goes from the mentioned people; the other content is
-// dropped, since it is rendered anew.
-func splitContent(options json.RawMessage) (address json.RawMessage, mention []any) {
-	all, err := value.DecodeObject(options)
-	if err != nil || len(all) == 0 {
-		return nil, nil
-	}
-	mention, _ = all[mentionOption].([]any)
-	maps.DeleteFunc(all, func(key string, _ any) bool { return isContent(key) })
-	return encodeOptions(all), mention
 }
 
 // maxReplayWait is how long the digest of replayed events is open at the longest.

@@ -19,6 +19,7 @@ import (
 	"qaserelay/rules/memory"
 	"qaserelay/rules/people"
 	"qaserelay/rules/settings"
+	"qaserelay/rules/target"
 	"qaserelay/rules/template"
 )
 
@@ -44,6 +45,12 @@ type (
 	Source    = settings.Source
 	Backlog   = settings.Backlog
 	Retention = settings.Retention
+)
+
+// Parts of where the messages of a rule go.
+type (
+	Target   = target.Target
+	Fallback = target.Fallback
 )
 
 // Options are the parts of a Set beside its rules.

@@ -9,6 +9,7 @@ import (
 	"qaserelay/rules/event"
 	"qaserelay/rules/message"
 	"qaserelay/rules/silence"
+	"qaserelay/rules/target"
 	"qaserelay/rules/value"
 )
 
@@ -94,8 +95,8 @@ func (s *Set) isClosing(t *Target, v *view, level string) bool {
 	if s.closes == nil {
 		return false
 	}
-	return slices.ContainsFunc(t.prepare(v.context(), limits{}).messages, func(m outgoing) bool {
-		return s.closes(t.Notifier, m.options, level)
+	return slices.ContainsFunc(t.Prepare(v.context()).Messages, func(m target.Outgoing) bool {
+		return s.closes(t.Notifier, m.Options, level)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"qaserelay/rules/defaults"
 	"qaserelay/rules/flow"
+	"qaserelay/rules/target"
 )
 
 // passage is the way of the messages of one rule through its stages, which follow each other in this order: after,
@@ -104,7 +105,7 @@ func (p *passage) behindSummary(made []Notification) (sent []Notification) {
 		return made
 	}
 	for _, n := range made {
-		address, _ := splitContent(n.Options)
+		address, _ := target.SplitContent(n.Options)
 		_, slot, waits := p.openDigest(p.digestParts(&n, address, byValues{}))
 		closes := p.closes != nil && p.closes(n.Notifier, n.Options, n.Level)
 		if !waits || closes || slot.DueAt().After(p.state.Now) {

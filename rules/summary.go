@@ -7,6 +7,7 @@ import (
 
 	"qaserelay/rules/flow"
 	"qaserelay/rules/message"
+	"qaserelay/rules/target"
 )
 
 // summaryRest is how long summaries are sent for a key of by that no message has had since.
@@ -22,14 +23,14 @@ func (s *Set) Armed(now time.Time, dry bool) (changes []Change) {
 			continue
 		}
 		for i, t := range r.Targets {
-			if t.fixed == nil {
+			if t.Fixed() == nil {
 				continue // it is armed by the first message
 			}
-			for _, one := range t.fixed.messages {
-				address, _ := splitContent(one.options)
+			for _, one := range t.Fixed().Messages {
+				address, _ := target.SplitContent(one.Options)
 				parts := (&passage{}).digestParts(&Notification{Notifier: t.Notifier, target: i}, address, byValues{})
 				slot := flow.SummarySlot{Since: now.UnixMilli(), Target: i, Notifier: t.Notifier, Options: address,
-					Person: one.to, Due: g.At.Next(now).UnixMilli()}
+					Person: one.To, Due: g.At.Next(now).UnixMilli()}
 				name := flow.Name{Dry: dry, Kind: flow.Summary, Owner: r.Name, Hash: flow.Hash(parts...)}
 				changes = append(changes, Change{Key: name.Key(), Value: flow.Encode(slot), Due: slot.DueAt()})
 			}
@@ -126,12 +127,12 @@ func (w *waking) isOld(slot *flow.SummarySlot) bool {
 	for _, t := range w.rule.ofStep(step).Targets {
 		switch {
 		case t.Notifier != slot.Notifier:
-		case t.fixed == nil:
+		case t.Fixed() == nil:
 			if isRecent {
 				return false
 			}
-		case slices.ContainsFunc(t.fixed.messages, func(one outgoing) bool {
-			address, _ := splitContent(one.options)
+		case slices.ContainsFunc(t.Fixed().Messages, func(one target.Outgoing) bool {
+			address, _ := target.SplitContent(one.Options)
 			return string(address) == string(slot.Options)
 		}):
 			return !isRecent && (len(w.rule.Group.By) > 0 || step != nil)

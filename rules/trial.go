@@ -97,7 +97,7 @@ func (t *Trial) Notifications(r *Rule, targets ...*Target) []Notification {
 
 // Reaches reports whether a message to a target has a recipient.
 func (t *Trial) Reaches(target *Target) bool {
-	return len(target.prepare(t.Context(), limits{}).messages) > 0
+	return len(target.Prepare(t.Context()).Messages) > 0
 }
 
 // refuser returns remarks on the rendered options of a message to a notifier.

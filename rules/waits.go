@@ -9,6 +9,7 @@ import (
 	"qaserelay/rules/event"
 	"qaserelay/rules/flow"
 	"qaserelay/rules/message"
+	"qaserelay/rules/target"
 	"qaserelay/rules/value"
 )
 
@@ -218,8 +219,8 @@ func (p *passage) resolveStep(all bool) []Notification {
 
 // isToPlaceOf reports whether two notifications go to the same place.
 func (n *Notification) isToPlaceOf(other *Notification) bool {
-	place, _ := splitContent(n.Options)
-	otherPlace, _ := splitContent(other.Options)
+	place, _ := target.SplitContent(n.Options)
+	otherPlace, _ := target.SplitContent(other.Options)
 	return n.Notifier == other.Notifier && string(place) == string(otherPlace)
 }
 

@@ -17,6 +17,7 @@ import (
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/rulefile/rulefiletest"
+	"qaserelay/rules/target"
 )
 
 // TestExamplesSendTheExpectedMessages loads the rules of each example, puts its events through them in their order, and
@@ -83,7 +84,7 @@ func decideExample(t *testing.T, cfg *config.Config, memory map[string][]byte, b
 		memory[c.Key] = c.Value
 	}
 	for _, r := range d.Results {
-		unexpected := func(note string) bool { return !rules.IsOfNobody(note) }
+		unexpected := func(note string) bool { return !target.IsOfNobody(note) }
 		if r.Outcome == rules.Failed || slices.ContainsFunc(r.Notes, unexpected) {
 			t.Errorf("%s: rule %s: %s %v", ev.Name, r.Rule, r.Reason, r.Notes)
 		}

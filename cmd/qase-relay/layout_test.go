@@ -30,7 +30,7 @@ func mayImport() map[string][]string {
 	language := []string{"rules/budget", "rules/catalog", "rules/diag", "rules/value", "rules/event", "rules/people",
 		"rules/condition", "rules/template", "rules/message", "rules/memory", "rules/defaults", "rules/hints",
 		"rules/flow", "rules/flow/window", "rules/failures",
-		"rules/silence"}
+		"rules/silence", "rules/target"}
 	file := append([]string{"rules", "rules/yamldoc", "rules/rulefile"}, language...)
 	reading := append([]string{"rules/lint"}, file...)
 	kind := []string{"notifiers", "notifiers/markup", "notifiers/httpclient", "notifiers/preview",
@@ -63,6 +63,7 @@ func mayImport() map[string][]string {
 			"rules/value", "rules/people", "rules/template/funcs"},
 		"rules/template/funcs": {"rules/budget", "rules/value", "rules/people"},
 		"rules/settings":       {"rules/failures"},
+		"rules/target":         {"rules/people", "rules/template", "rules/value"},
 		"rules":                append([]string{"rules/index", "rules/settings"}, language...),
 		"rules/placeholder":    {}, // of rules files, and of addresses in notifiers
 		"rules/yamldoc":        {"rules/catalog", "rules/diag", "rules/value", "rules/placeholder"},

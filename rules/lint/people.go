@@ -12,6 +12,7 @@ import (
 	"qaserelay/rules/diag"
 	"qaserelay/rules/people"
 	"qaserelay/rules/rulefile"
+	"qaserelay/rules/target"
 	"qaserelay/rules/value"
 )
 
@@ -54,7 +55,7 @@ func (c *checker) lintPeople(t rulefile.TextSource, events []*catalog.Schema) []
 	return []diag.Finding{nobody(t, value.Shorten(value.OneLine(shown), 60), of, events)}
 }
 
-func reachedBy(p *rules.People) func(people.Recipient) bool {
+func reachedBy(p *target.People) func(people.Recipient) bool {
 	return func(one people.Recipient) bool {
 		_, missed := p.Directory.Reach(p.Way, one)
 		return missed == ""

@@ -10,6 +10,7 @@ import (
 	"qaserelay/rules/diag"
 	"qaserelay/rules/people"
 	"qaserelay/rules/rulefile"
+	"qaserelay/rules/target"
 )
 
 // checkRecipients warns of messages that have no recipient for any event, and once of an actor who may not be known.
@@ -33,30 +34,30 @@ func (c *checker) checkTarget(r *rules.Rule, t rulefile.TargetSource) {
 	}
 	key := t.Options[carrier].Key
 	others := slices.DeleteFunc(slices.Clone(t.Options), isExcept)
-	isGiven := func(o rules.Option) bool { return carries(o) && !o.IsEmpty() }
+	isGiven := func(o target.Option) bool { return carries(o) && !o.IsEmpty() }
 	if _, static := t.Static(); static && t.Reached() == 0 && !slices.ContainsFunc(t.Options, isGiven) {
 		at, _ := t.At.Child(key)
 		c.warn(at, diag.Finding{Message: key + " names nobody, so no message is sent",
 			Hint: "write " + key + ": [bob@example.com], or leave " + key + " out"})
 		return
 	}
-	if len(others) == len(t.Options) || c.anyReached(r, t.Target) || !c.anyReached(r, rules.NewTarget(t.Notifier, others)) {
+	if len(others) == len(t.Options) || c.anyReached(r, t.Target) || !c.anyReached(r, target.New(t.Notifier, others)) {
 		return
 	}
-	at, own := t.At.Child(rules.Except)
+	at, own := t.At.Child(target.Except)
 	if !own {
 		at = t.At
 	}
-	c.warn(at, diag.Finding{Message: rules.Except + " leaves out all people of " + key + ", so no message is sent",
+	c.warn(at, diag.Finding{Message: target.Except + " leaves out all people of " + key + ", so no message is sent",
 		Hint: "name other people in " + key + ", or leave out fewer"})
 }
 
-func carries(o rules.Option) bool {
-	p, isPeople := o.Value.(*rules.People)
-	return isPeople && p.Carries && o.Key != rules.Except
+func carries(o target.Option) bool {
+	p, isPeople := o.Value.(*target.People)
+	return isPeople && p.Carries && o.Key != target.Except
 }
 
-func isExcept(o rules.Option) bool { return o.Key == rules.Except }
+func isExcept(o target.Option) bool { return o.Key == target.Except }
 
 // anyReached reports whether a message of a rule has a recipient for any of the events that are tried.
 func (c *checker) anyReached(r *rules.Rule, t *rules.Target) bool {
@@ -89,7 +90,7 @@ func (c *checker) adviseOnActor() {
 		return
 	}
 	for _, t := range c.file.Source.Texts {
-		if t.People == nil || !t.People.OfActor || !t.People.Carries && t.Key != rules.Except {
+		if t.People == nil || !t.People.OfActor || !t.People.Carries && t.Key != target.Except {
 			continue
 		}
 		for _, e := range c.matching[t.Rule] { // none for a text of a notifier

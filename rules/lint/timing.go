@@ -13,6 +13,7 @@ import (
 	"qaserelay/rules/event"
 	"qaserelay/rules/lint/judge"
 	"qaserelay/rules/rulefile"
+	"qaserelay/rules/target"
 	"qaserelay/rules/template"
 	"qaserelay/rules/yamldoc"
 )
@@ -117,12 +118,12 @@ func fieldsOf(by rules.By) (paths []string) {
 
 // has reports whether a message of the rule has an option.
 func (t *timing) has(option string) bool {
-	return slices.ContainsFunc(t.rule.Targets, func(target rulefile.TargetSource) bool {
-		if target.Target == nil {
+	return slices.ContainsFunc(t.rule.Targets, func(one rulefile.TargetSource) bool {
+		if one.Target == nil {
 			return false
 		}
-		own := slices.ContainsFunc(target.Options, func(o rules.Option) bool { return o.Key == option && !o.IsEmpty() })
-		return own || t.hasDefault(target.Notifier, option)
+		own := slices.ContainsFunc(one.Options, func(o target.Option) bool { return o.Key == option && !o.IsEmpty() })
+		return own || t.hasDefault(one.Notifier, option)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"qaserelay/rules"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/target"
 	"qaserelay/rules/yamldoc"
 )
 
@@ -102,7 +103,7 @@ func (t notifierTable) fallbacks(to string, own *fallback) []*rules.Target {
 	chain, _ := t.chain(to, names)
 	var targets []*rules.Target
 	for _, name := range chain {
-		targets = append(targets, rules.NewTarget(name, t[name].complete(nil)))
+		targets = append(targets, target.New(name, t[name].complete(nil)))
 	}
 	return targets
 }

@@ -5,8 +5,8 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"qaserelay/rules"
 	"qaserelay/rules/diag"
+	"qaserelay/rules/target"
 	"qaserelay/rules/template"
 	"qaserelay/rules/yamldoc"
 )
@@ -16,7 +16,7 @@ const acrossProjects = "projects"
 
 // joining reads a key that joins messages, such as those of one thread: a text, which holds within a project, or
 // {key: TEXT, across: projects}.
-func (p *optionParser) joining(n *yaml.Node) rules.OptionValue {
+func (p *optionParser) joining(n *yaml.Node) target.OptionValue {
 	p.form = template.FormText
 	for n.Kind == yaml.AliasNode {
 		n = n.Alias
@@ -49,7 +49,7 @@ func (p *optionParser) joining(n *yaml.Node) rules.OptionValue {
 	for i := range p.texts[before:] {
 		p.texts[before+i].Across = true
 	}
-	return map[string]rules.OptionValue{"key": key, "across": acrossProjects}
+	return map[string]target.OptionValue{"key": key, "across": acrossProjects}
 }
 
 // checkJoining reports a key that is the same for every event.

@@ -16,6 +16,7 @@ import (
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/flow"
+	"qaserelay/rules/target"
 	"qaserelay/rules/value"
 	"qaserelay/rules/yamldoc"
 )
@@ -35,8 +36,8 @@ type notifierSpec struct {
 type notifierInfo struct {
 	kind        Kind
 	kindName    string
-	templates   []rules.Option  // its own message options that depend on the event
-	people      []rules.Option  // those that name people and do not
+	templates   []target.Option // its own message options that depend on the event
+	people      []target.Option // those that name people and do not
 	contentType string          // of its body, or empty
 	allowHosts  bool            // it lists the hosts that a URL made from an event may have
 	config      any             // as made by kind.Config
@@ -218,12 +219,12 @@ func (p *notifierParser) unknownType(rest []yamldoc.Entry) {
 func (p *notifierParser) parseOptions(entries []yamldoc.Entry) {
 	n, info := &p.notifier, p.info
 	fields := yamldoc.FieldsOf(reflect.TypeOf(info.kind.Options))
-	var options []rules.Option
+	var options []target.Option
 	info.contentType = contentTypeOf(entries, "")
 	p.contentType = info.contentType
 	for _, e := range entries {
 		field, known := fields[e.Key.Value]
-		if e.Key.Value == rules.Except && info.hasPeople(fields) {
+		if e.Key.Value == target.Except && info.hasPeople(fields) {
 			options = append(options, p.except(p.d, e, info))
 			continue
 		}
@@ -240,7 +241,7 @@ func (p *notifierParser) parseOptions(entries []yamldoc.Entry) {
 		info.given[o.Key] = !o.IsEmpty()
 		options = append(options, o)
 	}
-	n.Defaults, info.templates, info.people = rules.SplitOptions(options)
+	n.Defaults, info.templates, info.people = target.Split(options)
 }
 
 // checkConfig lets the type check the whole configuration.

@@ -9,6 +9,7 @@ import (
 	"qaserelay/rules"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/people"
+	"qaserelay/rules/target"
 	"qaserelay/rules/template"
 	"qaserelay/rules/yamldoc"
 )
@@ -23,7 +24,7 @@ type optionParser struct {
 }
 
 // option reads a message option of a notifier and compiles its templates.
-func (c *compiler) option(d *document, e yamldoc.Entry, field yamldoc.Field, info *notifierInfo) rules.Option {
+func (c *compiler) option(d *document, e yamldoc.Entry, field yamldoc.Field, info *notifierInfo) target.Option {
 	p := &optionParser{compiler: c, d: d, key: e.Key.Value, form: template.Form(field.Form), info: info}
 	switch p.form {
 	case "":
@@ -35,16 +36,16 @@ func (c *compiler) option(d *document, e yamldoc.Entry, field yamldoc.Field, inf
 	defer func() { c.inOption = false }()
 	defer p.advise(e, people.Way(field.Form))
 	if people.IsWay(field.Form) {
-		return rules.Option{Key: p.key, Value: p.people(e.Value, roleOf(field, info))}
+		return target.Option{Key: p.key, Value: p.people(e.Value, roleOf(field, info))}
 	}
 	if field.Form == "key" {
-		return rules.Option{Key: p.key, Value: p.joining(e.Value)}
+		return target.Option{Key: p.key, Value: p.joining(e.Value)}
 	}
-	return rules.Option{Key: p.key, Value: p.value(e.Value, field.Type)}
+	return target.Option{Key: p.key, Value: p.value(e.Value, field.Type)}
 }
 
 // value reads the value of an option of the given type.
-func (p *optionParser) value(n *yaml.Node, kind reflect.Type) rules.OptionValue {
+func (p *optionParser) value(n *yaml.Node, kind reflect.Type) target.OptionValue {
 	switch {
 	case kind.Kind() == reflect.Interface:
 		return p.free(n)
@@ -62,7 +63,7 @@ func (p *optionParser) value(n *yaml.Node, kind reflect.Type) rules.OptionValue 
 	return v.Elem().Interface()
 }
 
-func (p *optionParser) text(t yamldoc.Text) rules.OptionValue {
+func (p *optionParser) text(t yamldoc.Text) target.OptionValue {
 	if !t.Given() {
 		return &template.Template{}
 	}
@@ -76,20 +77,20 @@ func (p *optionParser) text(t yamldoc.Text) rules.OptionValue {
 	return template.Placeholder()
 }
 
-func (p *optionParser) list(n *yaml.Node) []rules.OptionValue {
+func (p *optionParser) list(n *yaml.Node) []target.OptionValue {
 	var texts []yamldoc.Text
 	p.d.Decode(n, &texts, p.key)
-	values := make([]rules.OptionValue, len(texts))
+	values := make([]target.OptionValue, len(texts))
 	for i, t := range texts {
 		values[i] = p.text(t)
 	}
 	return values
 }
 
-func (p *optionParser) mapping(n *yaml.Node) rules.OptionValue {
+func (p *optionParser) mapping(n *yaml.Node) target.OptionValue {
 	var texts map[string]yamldoc.Text
 	p.d.Decode(n, &texts, p.key)
-	values := make(map[string]rules.OptionValue, len(texts))
+	values := make(map[string]target.OptionValue, len(texts))
 	for key, t := range texts {
 		values[key] = p.text(t)
 	}
@@ -97,12 +98,12 @@ func (p *optionParser) mapping(n *yaml.Node) rules.OptionValue {
 }
 
 // free compiles every text in a value of any shape.
-func (p *optionParser) free(n *yaml.Node) (v rules.OptionValue) {
+func (p *optionParser) free(n *yaml.Node) (v target.OptionValue) {
 	p.d.Nested(n, func(n *yaml.Node) { v = p.freeNode(n) })
 	return v
 }
 
-func (p *optionParser) freeNode(n *yaml.Node) rules.OptionValue {
+func (p *optionParser) freeNode(n *yaml.Node) target.OptionValue {
 	switch hint := yamldoc.TemplateHint(n); {
 	case hint != "":
 		p.d.Report(n, diag.Error, p.key+" must be text here, not a mapping", hint)
@@ -110,7 +111,7 @@ func (p *optionParser) freeNode(n *yaml.Node) rules.OptionValue {
 	case n.Kind == yaml.MappingNode:
 		return p.freeMapping(n)
 	case n.Kind == yaml.SequenceNode:
-		values := make([]rules.OptionValue, len(n.Content))
+		values := make([]target.OptionValue, len(n.Content))
 		for i, item := range n.Content {
 			values[i] = p.free(item)
 		}
@@ -123,8 +124,8 @@ func (p *optionParser) freeNode(n *yaml.Node) rules.OptionValue {
 	return value
 }
 
-func (p *optionParser) freeMapping(n *yaml.Node) rules.OptionValue {
-	values := map[string]rules.OptionValue{}
+func (p *optionParser) freeMapping(n *yaml.Node) target.OptionValue {
+	values := map[string]target.OptionValue{}
 	entries, kind := p.d.Entries(n, p.key), ""
 	for _, e := range entries {
 		if e.Key.Value == "type" {

@@ -10,17 +10,17 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"qaserelay/rules"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/people"
+	"qaserelay/rules/target"
 	"qaserelay/rules/template"
 	"qaserelay/rules/yamldoc"
 )
 
 // roleOf returns the part that the people of an option have, by the tags of its field: carries, replies and
 // each:"MOST,PLACE".
-func roleOf(field yamldoc.Field, info *notifierInfo) rules.PeopleRole {
-	role := rules.PeopleRole{Way: people.Way(field.Form), Rank: field.Index, Carries: field.Tag.Get("carries") == "true",
+func roleOf(field yamldoc.Field, info *notifierInfo) target.PeopleRole {
+	role := target.PeopleRole{Way: people.Way(field.Form), Rank: field.Index, Carries: field.Tag.Get("carries") == "true",
 		Replies: field.Tag.Get("replies") == "true"}
 	if info.kind.Jointly == nil || !info.kind.Jointly(info.config) {
 		most, place, _ := strings.Cut(field.Tag.Get("each"), ",")
@@ -31,17 +31,17 @@ func roleOf(field yamldoc.Field, info *notifierInfo) rules.PeopleRole {
 }
 
 // except reads the people that a notifier or an entry of notify leaves out.
-func (c *compiler) except(d *document, e yamldoc.Entry, info *notifierInfo) rules.Option {
+func (c *compiler) except(d *document, e yamldoc.Entry, info *notifierInfo) target.Option {
 	p := &optionParser{compiler: c, d: d, key: e.Key.Value, form: template.FormPeople, info: info}
-	return rules.Option{Key: rules.Except, Value: p.people(e.Value, rules.PeopleRole{})}
+	return target.Option{Key: target.Except, Value: p.people(e.Value, target.PeopleRole{})}
 }
 
 // checkExcept warns of people who are left out of an entry of notify that names no people.
-func (p *ruleParser) checkExcept(entries []yamldoc.Entry, options []rules.Option, info *notifierInfo) {
-	i := slices.IndexFunc(entries, func(e yamldoc.Entry) bool { return e.Key.Value == rules.Except })
-	names := func(o rules.Option) bool {
-		people, isPeople := o.Value.(*rules.People)
-		return isPeople && o.Key != rules.Except && !people.Replies
+func (p *ruleParser) checkExcept(entries []yamldoc.Entry, options []target.Option, info *notifierInfo) {
+	i := slices.IndexFunc(entries, func(e yamldoc.Entry) bool { return e.Key.Value == target.Except })
+	names := func(o target.Option) bool {
+		people, isPeople := o.Value.(*target.People)
+		return isPeople && o.Key != target.Except && !people.Replies
 	}
 	if i < 0 || slices.ContainsFunc(slices.Concat(options, info.templates, info.people), names) {
 		return
@@ -69,9 +69,9 @@ func (info *notifierInfo) hasPeople(fields yamldoc.Fields) bool {
 
 // people reads an option that names people: an entry, a list of entries, or {to: …, together: true} where each person
 // would get a message of their own. It reports people who can never be reached.
-func (p *optionParser) people(n *yaml.Node, role rules.PeopleRole) *rules.People {
+func (p *optionParser) people(n *yaml.Node, role target.PeopleRole) *target.People {
 	p.form = template.FormPeople
-	out := &rules.People{Directory: p.compiler.people, PeopleRole: role}
+	out := &target.People{Directory: p.compiler.people, PeopleRole: role}
 	for n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
@@ -98,7 +98,7 @@ func (p *optionParser) people(n *yaml.Node, role rules.PeopleRole) *rules.People
 }
 
 // entries reads the entries of a value, which may hold lists of its own.
-func (p *optionParser) entries(n *yaml.Node, out *rules.People) {
+func (p *optionParser) entries(n *yaml.Node, out *target.People) {
 	p.d.Nested(n, func(n *yaml.Node) {
 		if n.Kind == yaml.SequenceNode {
 			for _, item := range n.Content {
@@ -146,7 +146,7 @@ func (p *optionParser) personMeant(n *yaml.Node) string {
 var ofActor = regexp.MustCompile(`\.actor\b|\.team_member_id\b`)
 
 // static returns the people that the text of the rule names.
-func (p *optionParser) static(of *rules.People) (all []people.Recipient) {
+func (p *optionParser) static(of *target.People) (all []people.Recipient) {
 	for _, entry := range of.Entries {
 		t, _ := entry.(*template.Template)
 		if t == nil {
@@ -166,12 +166,12 @@ func (p *optionParser) static(of *rules.People) (all []people.Recipient) {
 }
 
 // checkPeople reports the people of a text without templates who can never be reached.
-func (p *optionParser) checkPeople(t yamldoc.Text, of *rules.People) {
+func (p *optionParser) checkPeople(t yamldoc.Text, of *target.People) {
 	for _, one := range of.Directory.Resolve(t.S) {
 		if message, hint := of.Directory.Doubt(one); message != "" && of.Way != people.ByID {
 			p.d.Report(t.Node, diag.Warning, p.key+": "+message, strings.ReplaceAll(hint, "OPTION", p.key))
 		}
-		if p.key == rules.Except {
+		if p.key == target.Except {
 			if message, hint := of.Directory.ExplainUnknown(one); message != "" {
 				p.d.Report(t.Node, diag.Warning, p.key+": "+message+", so nobody is left out",
 					strings.ReplaceAll(hint, "OPTION", p.key))
@@ -192,9 +192,9 @@ func (p *optionParser) checkPeople(t yamldoc.Text, of *rules.People) {
 
 // complete returns the options of a message to the notifier: its own, and those of the notifier that depend on the
 // event or that the message has to know because people are left out, or get messages of their own.
-func (info *notifierInfo) complete(own []rules.Option) []rules.Option {
+func (info *notifierInfo) complete(own []target.Option) []target.Option {
 	has := func(key string) bool {
-		return slices.ContainsFunc(own, func(o rules.Option) bool { return o.Key == key })
+		return slices.ContainsFunc(own, func(o target.Option) bool { return o.Key == key })
 	}
 	inherited := slices.Clone(info.templates)
 	if slices.ContainsFunc(slices.Concat(own, info.templates, info.people), namesRecipients) {
@@ -202,19 +202,19 @@ func (info *notifierInfo) complete(own []rules.Option) []rules.Option {
 	}
 	all := slices.Clone(own)
 	for _, o := range inherited {
-		p, isPeople := o.Value.(*rules.People)
+		p, isPeople := o.Value.(*target.People)
 		if isPeople && p.Place != "" && has(p.Place) {
 			continue // the message names its place, in their stead
 		}
-		if isPeople && o.Key != rules.Except {
+		if isPeople && o.Key != target.Except {
 			copied := *p
 			copied.Inherited, copied.Beside = true, p.Place != "" && info.given[p.Place]
 			o.Value = &copied
 		}
-		all = rules.InheritOptions(all, []rules.Option{o})
+		all = target.Inherit(all, []target.Option{o})
 	}
 	for i, o := range own {
-		if p, isPeople := o.Value.(*rules.People); isPeople && p.Place != "" {
+		if p, isPeople := o.Value.(*target.People); isPeople && p.Place != "" {
 			copied := *p
 			copied.Beside = has(p.Place)
 			all[i].Value = &copied
@@ -224,7 +224,7 @@ func (info *notifierInfo) complete(own []rules.Option) []rules.Option {
 }
 
 // namesRecipients reports whether the recipients of a message are more than the texts of one option.
-func namesRecipients(o rules.Option) bool {
-	p, isPeople := o.Value.(*rules.People)
-	return isPeople && (p.Carries || o.Key == rules.Except)
+func namesRecipients(o target.Option) bool {
+	p, isPeople := o.Value.(*target.People)
+	return isPeople && (p.Carries || o.Key == target.Except)
 }

@@ -18,6 +18,7 @@ import (
 	"qaserelay/rules/people"
 	"qaserelay/rules/rulefile/testfile"
 	"qaserelay/rules/rulefile/wished"
+	"qaserelay/rules/target"
 	"qaserelay/rules/template"
 	"qaserelay/rules/value"
 	"qaserelay/rules/yamldoc"
@@ -148,7 +149,7 @@ type TextSource struct {
 	Across   bool               // a key that joins the messages of all projects on purpose
 	Compiled *template.Template // nil if it is faulty
 	Rule     *rules.Rule        // nil for a text of a notifier
-	People   *rules.People      // the option that it is an entry of, if that names people
+	People   *target.People     // the option that it is an entry of, if that names people
 }
 
 // Parse reads rules files and the files that they include. The file is useful for static checks even if there are

@@ -14,6 +14,7 @@ import (
 	"qaserelay/rules/condition"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/message"
+	"qaserelay/rules/target"
 	"qaserelay/rules/template"
 	"qaserelay/rules/yamldoc"
 )
@@ -226,7 +227,7 @@ func (p *ruleParser) target(n *yaml.Node) *rules.Target {
 	if yamldoc.HasKey(n, "fallback") {
 		own = &fallback{p.d, spec.Fallback}
 	}
-	return rules.NewTarget(to, info.complete(options), p.notifiers.fallbacks(to, own)...)
+	return target.New(to, info.complete(options), p.notifiers.fallbacks(to, own)...)
 }
 
 // missingNotifier reports an entry of notify that names no notifier.
@@ -243,18 +244,18 @@ func (p *ruleParser) missingNotifier(n *yaml.Node, entries []yamldoc.Entry) {
 }
 
 // options reads the message options of an entry of notify, and reports a message that can never be delivered.
-func (p *ruleParser) options(n *yaml.Node, to string, info *notifierInfo, entries []yamldoc.Entry) []rules.Option {
+func (p *ruleParser) options(n *yaml.Node, to string, info *notifierInfo, entries []yamldoc.Entry) []target.Option {
 	before, unset := p.d.Reported(), p.d.Unset
 	fields := yamldoc.FieldsOf(reflect.TypeOf(info.kind.Options))
-	var options []rules.Option
+	var options []target.Option
 	keys := append(fields.Keys(), "notifier", "fallback")
 	if info.hasPeople(fields) {
-		keys = append(keys, rules.Except)
+		keys = append(keys, target.Except)
 	}
 	p.contentType = contentTypeOf(entries, info.contentType)
 	for _, e := range entries {
 		field, known := fields[e.Key.Value]
-		if e.Key.Value == rules.Except && slices.Contains(keys, rules.Except) {
+		if e.Key.Value == target.Except && slices.Contains(keys, target.Except) {
 			options = append(options, p.except(p.d, e, info))
 			continue
 		}

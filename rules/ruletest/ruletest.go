@@ -12,6 +12,7 @@ import (
 	"qaserelay/rules/condition"
 	"qaserelay/rules/rulefile"
 	"qaserelay/rules/rulefile/testfile"
+	"qaserelay/rules/target"
 )
 
 // Result is the result of one test.
@@ -172,7 +173,7 @@ func (r *runner) noteResult(result *rules.Result, fired *[]string) {
 		r.result.Notes = append(r.result.Notes, fmt.Sprintf("the condition of %s failed: %s", result.Rule, result.Reason))
 	}
 	for _, note := range result.Notes {
-		if !rules.IsOfNobody(note) && !rules.IsOfSilence(note) { // which the test may expect; a failure has it as its reason
+		if !target.IsOfNobody(note) && !rules.IsOfSilence(note) { // which the test may expect; a failure has it as its reason
 			r.result.Notes = append(r.result.Notes, result.Rule+": "+note)
 		}
 	}

@@ -1,7 +1,8 @@
-package rules
+// Package target holds where the messages of a rule go: the notifiers, with the options of their messages, their people
+// and their fallbacks.
+package target
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -17,23 +18,23 @@ type Target struct {
 	Fallbacks []*Target // for messages that fail permanently, in the order they are tried
 
 	static json.RawMessage // the rendered options, if no event changes them
-	fixed  *prepared       // the messages, if no event changes them
+	fixed  *Prepared       // the messages, if no event changes them
 }
 
-// NewTarget makes a target, and renders its options if they do not depend on the event.
-func NewTarget(notifier string, options []Option, fallbacks ...*Target) *Target {
+// New makes a target, and renders its options if they do not depend on the event.
+func New(notifier string, options []Option, fallbacks ...*Target) *Target {
 	t := &Target{Notifier: notifier, Options: options, Fallbacks: fallbacks}
 	if !slices.ContainsFunc(options, func(o Option) bool { return !isStatic(o.Value) }) {
-		t.static = t.staticOptions()
+		t.static = t.StaticOptions()
 		p := t.prepare(template.Context{}, limits{})
 		t.fixed = &p
 	}
 	return t
 }
 
-// readsEvent reports whether an option of the target, or of one of its fallbacks, depends on the event or the message.
-func (t *Target) readsEvent() bool {
-	return t.fixed == nil || slices.ContainsFunc(t.Fallbacks, (*Target).readsEvent)
+// ReadsEvent reports whether an option of the target, or of one of its fallbacks, depends on the event or the message.
+func (t *Target) ReadsEvent() bool {
+	return t.fixed == nil || slices.ContainsFunc(t.Fallbacks, (*Target).ReadsEvent)
 }
 
 // Reached returns the number of messages that a target makes which no event changes; 0 means that nobody is left to
@@ -42,7 +43,7 @@ func (t *Target) Reached() int {
 	if t.fixed == nil {
 		return 0
 	}
-	return len(t.fixed.messages)
+	return len(t.fixed.Messages)
 }
 
 // Static returns the rendered options as a JSON object. ok is false if an event can change them.
@@ -83,12 +84,12 @@ func isEmpty(v OptionValue) bool {
 
 // isStatic reports whether v has no templates.
 func isStatic(v OptionValue) bool {
-	return !hasTemplate(v, func(t *template.Template) bool { _, static := t.Static(); return !static })
+	return !HasTemplate(v, func(t *template.Template) bool { _, static := t.Static(); return !static })
 }
 
-// hasTemplate reports whether v has a template that is so.
-func hasTemplate(v OptionValue, is func(*template.Template) bool) bool {
-	among := func(item OptionValue) bool { return hasTemplate(item, is) }
+// HasTemplate reports whether v has a template that is so.
+func HasTemplate(v OptionValue, is func(*template.Template) bool) bool {
+	among := func(item OptionValue) bool { return HasTemplate(item, is) }
 	switch v := v.(type) {
 	case *template.Template:
 		return is(v)
@@ -102,9 +103,9 @@ func hasTemplate(v OptionValue, is func(*template.Template) bool) bool {
 	return false
 }
 
-// SplitOptions separates the message options of a notifier: those without templates as a JSON object, or nil, and those
+// Split separates the message options of a notifier: those without templates as a JSON object, or nil, and those
 // that depend on the event. A map may have entries of both sorts. named are those without templates that name people.
-func SplitOptions(options []Option) (static json.RawMessage, templates, named []Option) {
+func Split(options []Option) (static json.RawMessage, templates, named []Option) {
 	values := map[string]any{}
 	for _, o := range options {
 		if p, isPeople := o.Value.(*People); isPeople && o.Key != Except && isStatic(p) {
@@ -115,7 +116,7 @@ func SplitOptions(options []Option) (static json.RawMessage, templates, named []
 		case o.Key == Except:
 			templates = append(templates, o)
 		case isStatic(o.Value):
-			if v, err := render(o.Value, template.Context{}); err == nil && v != nil {
+			if v, err := Render(o.Value, template.Context{}); err == nil && v != nil {
 				values[o.Key] = v
 			}
 		case isMap:
@@ -133,12 +134,12 @@ func SplitOptions(options []Option) (static json.RawMessage, templates, named []
 			templates = append(templates, o)
 		}
 	}
-	return encodeOptions(values), templates, named
+	return Encode(values), templates, named
 }
 
-// InheritOptions adds the options of a notifier to those of a target. The target's value of an option wins; the entries
+// Inherit adds the options of a notifier to those of a target. The target's value of an option wins; the entries
 // of maps are merged, and so are the people that are left out.
-func InheritOptions(own, inherited []Option) []Option {
+func Inherit(own, inherited []Option) []Option {
 	for _, o := range inherited {
 		i := slices.IndexFunc(own, func(p Option) bool { return p.Key == o.Key })
 		if i < 0 {
@@ -160,24 +161,24 @@ func InheritOptions(own, inherited []Option) []Option {
 	return own
 }
 
-func encodeOptions(options map[string]any) json.RawMessage {
+func Encode(options map[string]any) json.RawMessage {
 	if len(options) == 0 {
 		return nil
 	}
 	return json.RawMessage(value.JSONText(options))
 }
 
-// render renders the templates of v. A text of a list that is empty is left out.
-func render(v OptionValue, c template.Context) (any, error) {
+// Render renders the templates of v. A text of a list that is empty is left out.
+func Render(v OptionValue, c template.Context) (any, error) {
 	switch v := v.(type) {
 	case *template.Template:
 		return v.Render(c)
 	case *People:
-		return v.render(c)
+		return v.Render(c)
 	case []OptionValue:
 		list := make([]any, 0, len(v))
 		for _, item := range v {
-			x, err := render(item, c)
+			x, err := Render(item, c)
 			if err != nil {
 				return nil, err
 			}
@@ -189,7 +190,7 @@ func render(v OptionValue, c template.Context) (any, error) {
 	case map[string]OptionValue:
 		m := make(map[string]any, len(v))
 		for key, item := range v {
-			x, err := render(item, c)
+			x, err := Render(item, c)
 			if err != nil {
 				return nil, err
 			}
@@ -200,29 +201,20 @@ func render(v OptionValue, c template.Context) (any, error) {
 	return v, nil
 }
 
-// StaticOptions returns the message options that the current rules set for a notifier and that no event changes, each
-// distinct object once: the destinations of its messages that are known beforehand.
-func (s *Set) StaticOptions(notifier string) []json.RawMessage {
-	var all []json.RawMessage
-	for _, r := range s.rules {
-		for _, t := range r.allTargets() {
-			options := t.staticOptions()
-			known := slices.ContainsFunc(all, func(other json.RawMessage) bool { return bytes.Equal(other, options) })
-			if t.Notifier == notifier && options != nil && !known {
-				all = append(all, options)
-			}
-		}
-	}
-	return all
-}
-
-// staticOptions returns the options without templates, or nil if the target has none.
-func (t *Target) staticOptions() json.RawMessage {
+// StaticOptions returns the options without templates, or nil if the target has none.
+func (t *Target) StaticOptions() json.RawMessage {
 	values := map[string]any{}
 	for _, o := range t.Options {
 		if o.Key != Except && isStatic(o.Value) {
-			values[o.Key], _ = render(o.Value, template.Context{}) // nothing in it can fail
+			values[o.Key], _ = Render(o.Value, template.Context{}) // nothing in it can fail
 		}
 	}
-	return encodeOptions(values)
+	return Encode(values)
+}
+
+// Reads reports whether an option of the target, or of one of its fallbacks, may read one of these names of templates.
+func (t *Target) Reads(names ...string) bool {
+	reads := func(one *template.Template) bool { return one.Reads(names...) }
+	return slices.ContainsFunc(t.Options, func(o Option) bool { return HasTemplate(o.Value, reads) }) ||
+		slices.ContainsFunc(t.Fallbacks, func(f *Target) bool { return f.Reads(names...) })
 }

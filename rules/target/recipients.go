@@ -1,4 +1,4 @@
-package rules
+package target
 
 import (
 	"cmp"
@@ -46,7 +46,7 @@ func (p *People) and(other *People) *People {
 // resolve returns the recipients, each once, of the entries that can be rendered, and the first error of the others.
 func (p *People) resolve(c template.Context) (all []people.Recipient, first error) {
 	for _, entry := range p.Entries {
-		text, err := render(entry, c)
+		text, err := Render(entry, c)
 		if err != nil {
 			first = cmp.Or(first, err)
 			continue
@@ -61,8 +61,8 @@ func (p *People) resolve(c template.Context) (all []people.Recipient, first erro
 	return all, first
 }
 
-// render returns the texts by which the notifier reaches the people.
-func (p *People) render(c template.Context) (any, error) {
+// Render returns the texts by which the notifier reaches the people.
+func (p *People) Render(c template.Context) (any, error) {
 	all, err := p.resolve(c)
 	texts := []any{}
 	for _, one := range all {
@@ -73,17 +73,17 @@ func (p *People) render(c template.Context) (any, error) {
 	return texts, err
 }
 
-// prepared are the messages of a target for one event. Without any, no recipient is left.
-type prepared struct {
-	messages []outgoing
-	notes    []string
+// Prepared are the messages of a target for one event. Without any, no recipient is left.
+type Prepared struct {
+	Messages []Outgoing
+	Notes    []string
 }
 
-// outgoing is one message of a target.
-type outgoing struct {
-	options json.RawMessage
-	to      string            // the person who alone gets it, as in the options, or ""
-	person  *people.Recipient // the same
+// Outgoing is one message of a target.
+type Outgoing struct {
+	Options json.RawMessage
+	To      string            // the person who alone gets it, as in the options, or ""
+	Person  *people.Recipient // the same
 }
 
 // limits are what a fallback has to know of the message that it is for.
@@ -93,9 +93,15 @@ type limits struct {
 	except   *People           // the people that the rule leaves out, or nil
 }
 
+// Prepare renders the options of a target for an event.
+func (t *Target) Prepare(c template.Context) Prepared { return t.prepare(c, limits{}) }
+
+// Fixed returns the messages, if no event changes them, else nil.
+func (t *Target) Fixed() *Prepared { return t.fixed }
+
 // prepare renders the options of a target. An option whose template fails is left out and noted, so that the one of the
 // notifier holds.
-func (t *Target) prepare(c template.Context, l limits) prepared {
+func (t *Target) prepare(c template.Context, l limits) Prepared {
 	if t.fixed != nil && (!l.fallback || !t.hasPeople()) {
 		return *t.fixed
 	}
@@ -110,7 +116,7 @@ func (t *Target) prepare(c template.Context, l limits) prepared {
 			}
 			continue
 		}
-		v, err := render(o.Value, c)
+		v, err := Render(o.Value, c)
 		if err != nil {
 			w.note("%s for %s: the template failed: %v", o.Key, t.Notifier, err)
 			continue
@@ -123,10 +129,10 @@ func (t *Target) prepare(c template.Context, l limits) prepared {
 		w.invite(o.Key, o.Value.(*People), c)
 	}
 	if w.carried && len(w.reached) == 0 && !w.beside {
-		return prepared{notes: append(w.notes, w.whyNobody())}
+		return Prepared{Notes: append(w.notes, w.whyNobody())}
 	}
 	w.noteMistakable()
-	return prepared{w.messages(), append(w.notes, w.missed...)}
+	return Prepared{w.messages(), append(w.notes, w.missed...)}
 }
 
 func (t *Target) hasPeople() bool {
@@ -217,7 +223,7 @@ func (w *targetWriter) whyNobody() string {
 	if w.fallback {
 		kind = "the fallback "
 	}
-	return noRecipient + kind + w.Notifier + ": " + strings.Join(w.lost, "; ")
+	return NoRecipient + kind + w.Notifier + ": " + strings.Join(w.lost, "; ")
 }
 
 // invite renders an option with people. Those who are left out, or reached by another option, are not among them.
@@ -306,34 +312,34 @@ func (w *targetWriter) split(p *People, each *eachOf) {
 }
 
 // messages returns the messages that the options make.
-func (w *targetWriter) messages() []outgoing {
+func (w *targetWriter) messages() []Outgoing {
 	if w.each == nil {
-		return []outgoing{{options: encodeOptions(w.values)}}
+		return []Outgoing{{Options: Encode(w.values)}}
 	}
-	var all []outgoing
+	var all []Outgoing
 	if w.beside {
 		shared := maps.Clone(w.values)
 		if delete(shared, w.each.key); shared[w.each.place] == nil {
 			shared[w.each.key] = nil // in place of the people of the notifier
 		}
-		all = append(all, outgoing{options: encodeOptions(shared)})
+		all = append(all, Outgoing{Options: Encode(shared)})
 		delete(w.values, w.each.place)
 	}
 	if w.each.people == nil && len(w.each.texts) > 0 {
 		w.values[w.each.key] = w.each.texts
-		return append(all, outgoing{options: encodeOptions(w.values)})
+		return append(all, Outgoing{Options: Encode(w.values)})
 	}
 	for i, text := range w.each.texts {
 		own := maps.Clone(w.values)
 		own[w.each.key] = []any{text}
-		all = append(all, outgoing{encodeOptions(own), text.(string), &w.each.people[i]})
+		all = append(all, Outgoing{Encode(own), text.(string), &w.each.people[i]})
 	}
 	return all
 }
 
-// renderFallbacks renders the options that a message has at each fallback. only is the person who alone gets it, or
+// RenderFallbacks renders the options that a message has at each fallback. only is the person who alone gets it, or
 // nil. A fallback without a recipient is left out.
-func (t *Target) renderFallbacks(c template.Context, only *people.Recipient) (all []Fallback, notes []string) {
+func (t *Target) RenderFallbacks(c template.Context, only *people.Recipient) (all []Fallback, notes []string) {
 	if len(t.Fallbacks) == 0 {
 		return nil, nil
 	}
@@ -343,10 +349,25 @@ func (t *Target) renderFallbacks(c template.Context, only *people.Recipient) (al
 	}
 	for _, f := range t.Fallbacks {
 		p := f.prepare(c, l)
-		notes = append(notes, p.notes...)
-		for i, one := range p.messages {
-			all = append(all, Fallback{f.Notifier, one.options, i > 0})
+		notes = append(notes, p.Notes...)
+		for i, one := range p.Messages {
+			all = append(all, Fallback{f.Notifier, one.Options, i > 0})
 		}
 	}
 	return all, notes
 }
+
+// Fallback is a notifier that receives a message after another failed permanently, with the options of that message.
+type Fallback struct {
+	Notifier string          `json:"notifier"`
+	Options  json.RawMessage `json:"options,omitempty"`
+	// Beside is set if it is sent together with the one before it, to the same notifier: each of several people gets a
+	// message.
+	Beside bool `json:"beside,omitempty"`
+}
+
+// NoRecipient begins the notes that say why a notifier gets no message for lack of recipients.
+const NoRecipient = "no recipient is left for "
+
+// IsOfNobody reports whether a note says why a notifier gets no message for lack of recipients.
+func IsOfNobody(note string) bool { return strings.HasPrefix(note, NoRecipient) }
