@@ -2,6 +2,7 @@ package relay
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,6 +58,12 @@ func TestAFeedThatFallsSilentIsToldOnceAndSoIsItsReturn(t *testing.T) {
 		arrived(t, got, "silent API", "silent WEB", "resumed WEB")
 		time.Sleep(50 * time.Minute)
 		arrived(t, got, "silent API", "silent WEB", "resumed WEB")
+		for project, silent := range map[string]int{"API": 1, "WEB": 0} {
+			line := fmt.Sprintf(`qase_relay_source_silent{project=%q,source="qase"} %d`, project, silent)
+			if text := r.series(); !strings.Contains(text, line) {
+				t.Errorf("no %s in\n%s", line, text)
+			}
+		}
 		last := r.memory.Stored[len(r.memory.Stored)-1]
 		if last.Kind != "resumed" || last.Name != rules.ResumedEvent || last.Project != "WEB" {
 			t.Errorf("the last event is %+v", last)

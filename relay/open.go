@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"qaserelay/relay/metrics"
 	"qaserelay/relay/store"
 	"qaserelay/rules/flow"
 )
@@ -22,7 +23,8 @@ type openCount struct {
 	next time.Time // by the clock of the machine
 }
 
-// refreshOpen sets the metrics about open slots: how late the first one is, and now and then how many there are.
+// refreshOpen sets the metrics about open slots: how late the first one is, and now and then how many there are, and
+// which feeds are silent.
 func (e *Engine) refreshOpen(ctx context.Context) error {
 	first, _, err := e.Store.OpenSlots(ctx, store.SlotFilter{Dry: e.DryRun, Limit: 1})
 	if err != nil {
@@ -44,8 +46,13 @@ func (e *Engine) refreshOpen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	feeds, err := e.expectedFeeds(ctx)
+	if err != nil {
+		return err
+	}
 	c.next = start.Add(max(countRest, countShare*time.Since(start)))
 	e.Metrics.SetOpen(open)
+	e.Metrics.SetFeeds(feeds)
 	return nil
 }
 
@@ -53,12 +60,8 @@ func (e *Engine) refreshOpen(ctx context.Context) error {
 func (e *Engine) countOpen(ctx context.Context) (open map[string]int, err error) {
 	open = map[string]int{}
 	count := func(name string, kind flow.Kind, text string) {
-		prefix := store.SlotPrefix
-		if e.DryRun {
-			prefix = store.DrySlotPrefix
-		}
 		if err == nil {
-			open[name], err = e.Store.CountSlots(ctx, prefix+string(kind)+"/", text)
+			open[name], err = e.Store.CountSlots(ctx, e.slotPrefix(kind), text)
 		}
 	}
 	for _, kind := range []flow.Kind{flow.Throttle, flow.Digest, flow.Wait, flow.Feed} {
@@ -67,4 +70,28 @@ func (e *Engine) countOpen(ctx context.Context) (open map[string]int, err error)
 	count(flow.KindHold, flow.Digest, flow.HoldText)
 	open[flow.Digest.Text()] -= open[flow.KindHold]
 	return open, err
+}
+
+// slotPrefix returns how the keys of slots of a kind begin.
+func (e *Engine) slotPrefix(kind flow.Kind) string {
+	prefix := store.SlotPrefix
+	if e.DryRun {
+		prefix = store.DrySlotPrefix
+	}
+	return prefix + string(kind) + "/"
+}
+
+// maxFeedSeries is how many feeds have a series, at most.
+const maxFeedSeries = 1000
+
+// expectedFeeds returns the feeds of sources that are expected to send events.
+func (e *Engine) expectedFeeds(ctx context.Context) (feeds []metrics.Feed, err error) {
+	values, err := e.Store.SlotValues(ctx, e.slotPrefix(flow.Feed), maxFeedSeries)
+	for _, value := range values {
+		slot, ok := flow.ReadFeed(value)
+		if ok && e.Config().Rules.IsExpected(slot.Source, slot.Project) {
+			feeds = append(feeds, metrics.Feed{Source: slot.Source, Project: slot.Project, Silent: slot.Silent != 0})
+		}
+	}
+	return feeds, err
 }

@@ -38,6 +38,12 @@ func (s *Set) feedNamed(source string) *flow.Expected {
 	return &s.feeds[i]
 }
 
+// IsExpected reports whether events of a project are expected from a source.
+func (s *Set) IsExpected(source, project string) bool {
+	f := s.feedNamed(source)
+	return f != nil && f.Expects(project)
+}
+
 // FeedEvery returns how long the feed of an event may be silent, or 0 if the event is no sign of life of one.
 func (s *Set) FeedEvery(ev *event.Event) time.Duration {
 	if f := s.feedOf(ev); f != nil {

@@ -53,6 +53,7 @@ type Metrics struct {
 	suppressed    *prometheus.CounterVec
 	open          *prometheus.GaugeVec
 	lag           prometheus.Gauge
+	silent        *prometheus.GaugeVec
 	digests       prometheus.Histogram
 	reloadOK      prometheus.Gauge
 	reloadAt      prometheus.Gauge
@@ -107,6 +108,8 @@ func (m *Metrics) registerFlow() {
 	m.open = m.gauge("flow_open", "Slots that are due at a time, by kind: digest, hold, wait, feed or throttle (whose "+
 		"last message is still to be sent). Counted at most once a minute.", "kind")
 	m.lag = m.gauge("flow_lag_seconds", "How late the slot is that is due first; 0 if all are on time.").With(nil)
+	m.silent = m.gauge("source_silent", "1 for a project from which nothing has come for as long as expect_every of its "+
+		"source says, 0 for others that are expected. Read at most once a minute.", "source", "project")
 	m.digests = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "qase_relay_digest_events",
 		Help: "Number of messages in digests that were sent.", Buckets: []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000}})
 	m.registry.MustRegister(m.digests)
@@ -314,6 +317,24 @@ func (m *Metrics) DigestSent(messages int) { m.digests.Observe(float64(messages)
 func (m *Metrics) SetOpen(kinds map[string]int) {
 	for kind, n := range kinds {
 		m.open.WithLabelValues(kind).Set(float64(n))
+	}
+}
+
+// Feed is a project of a source from which events are expected.
+type Feed struct {
+	Source, Project string
+	Silent          bool
+}
+
+// SetFeeds replaces the feeds.
+func (m *Metrics) SetFeeds(feeds []Feed) {
+	m.silent.Reset()
+	for _, f := range feeds {
+		silent := 0.0
+		if f.Silent {
+			silent = 1
+		}
+		m.silent.WithLabelValues(f.Source, value.ShortName(f.Project, maxLabel)).Set(silent)
 	}
 }
 

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// OpenSlots reads slots that have a due time, whether or not it has come.
+// OpenSlots reads slots, most of them those that have a due time, whether or not it has come.
 type OpenSlots interface {
 	// OpenSlots lists slots by due time and key, without their items. next is the After of the next page, or zero on the
 	// last one. A page ends early behind ScanSlots slots that were looked at: it may have fewer than Limit, or none,
@@ -16,6 +16,9 @@ type OpenSlots interface {
 	// CountSlots returns how many slots have a key that begins with a prefix, which ends with a slash, and a value that
 	// contains a text.
 	CountSlots(ctx context.Context, prefix, text string) (int, error)
+	// SlotValues returns the values of at most so many slots whose keys begin with a prefix, which ends with a slash,
+	// by key. They may have no due time.
+	SlotValues(ctx context.Context, prefix string, most int) ([][]byte, error)
 }
 
 // ScanSlots is how many slots one call of OpenSlots looks at, at most.

@@ -3,6 +3,7 @@ package memory
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -154,6 +155,18 @@ func (m *Store) CountSlots(_ context.Context, prefix, text string) (n int, _ err
 		}
 	}
 	return n, m.fails
+}
+
+// SlotValues implements store.Store.
+func (m *Store) SlotValues(_ context.Context, prefix string, most int) (values [][]byte, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, key := range slices.Sorted(maps.Keys(m.Values)) {
+		if strings.HasPrefix(key, prefix) && len(values) < most {
+			values = append(values, m.Values[key])
+		}
+	}
+	return values, m.fails
 }
 
 // fill reads the items and events of a slot, and returns how many bytes are left.

@@ -11,8 +11,8 @@ import (
 
 // OpenSlots implements store.Store. Values are read of those slots only that are listed.
 func (s *Store) OpenSlots(ctx context.Context, f store.SlotFilter) (list []store.Slot, next store.SlotRef, err error) {
-	const keys = "SELECT key, due_at FROM kv WHERE (due_at, key) > ($1, $2) AND " + dryKeys +
-		" = $3 ORDER BY due_at, key LIMIT $4"
+	const keys = "SELECT key, due_at FROM kv WHERE due_at >= $1 AND (due_at, key) > ($1, $2) AND " + dryKeys +
+		" = $3 ORDER BY due_at, key LIMIT $4" // without the first condition, the index of due slots is not used
 	const values = `SELECT key, due_at, value FROM kv WHERE key = ANY ($1) AND due_at IS NOT NULL ORDER BY due_at, key`
 	var scanned []store.SlotRef
 	after, key := f.After.Place()
@@ -85,4 +85,17 @@ func (s *Store) CountSlots(ctx context.Context, prefix, text string) (n int, err
 		return rows.Scan(&n)
 	})
 	return n, engine.Wrap(err, "counting slots")
+}
+
+// SlotValues implements store.Store.
+func (s *Store) SlotValues(ctx context.Context, prefix string, most int) (values [][]byte, err error) {
+	const q = "SELECT value FROM kv WHERE key >= $1 AND key < $2 AND expires_at > $3 ORDER BY key LIMIT $4"
+	args := []any{[]byte(prefix), []byte(engine.PrefixEnd(prefix)), s.Now().UnixMilli(), most}
+	err = s.list(ctx, q, args, func(rows pgx.Rows) error {
+		var value []byte
+		err := rows.Scan(&value)
+		values = append(values, value)
+		return err
+	})
+	return values, engine.Wrap(err, "reading slots")
 }

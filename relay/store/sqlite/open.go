@@ -70,3 +70,11 @@ func (s *Store) CountSlots(ctx context.Context, prefix, text string) (n int, err
 	err = s.list(ctx, query, args, func(r conn.Row) { n = int(r.Int(0)) })
 	return n, engine.Wrap(err, "counting slots")
 }
+
+// SlotValues implements store.Store.
+func (s *Store) SlotValues(ctx context.Context, prefix string, most int) (values [][]byte, err error) {
+	const q = "SELECT value FROM kv WHERE key >= ? AND key < ? AND expires_at > ? ORDER BY key LIMIT ?"
+	args := []any{prefix, engine.PrefixEnd(prefix), s.now().UnixMilli(), most}
+	err = s.list(ctx, q, args, func(r conn.Row) { values = append(values, r.Bytes(0)) })
+	return values, engine.Wrap(err, "reading slots")
+}

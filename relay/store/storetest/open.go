@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -44,6 +45,17 @@ func openCases() map[string]func(*Fixture) {
 			n, err := f.CountSlots(f.Context(), "slot:g/", `"count":3`)
 			f.NoError(err)
 			f.Equal("with three", n, 1)
+		},
+		"the values of slots are read by key, also of those without a due time": func(f *Fixture) {
+			f.AcceptOne(f.MakeEvent(), store.Plan{Changes: []store.Change{
+				{Key: "slot:f/qase/2", Value: []byte("2"), Due: f.Now()}, {Key: "slot:f/qase/1", Value: []byte("1")},
+				{Key: "slot:f/qase/3", Value: []byte("3")}, {Key: "slot:g/r/1", Value: []byte("g")},
+				{Key: "slot:f", Value: []byte("f")}}})
+			for most, want := range map[int]string{10: "1 2 3", 2: "1 2"} {
+				values, err := f.SlotValues(f.Context(), "slot:f/", most)
+				f.NoError(err)
+				f.Equal("values", string(bytes.Join(values, []byte(" "))), want)
+			}
 		},
 		"one slot is fired before it is due, once, and no other one": func(f *Fixture) {
 			f.Join("slot:g/r/1", time.Minute)
