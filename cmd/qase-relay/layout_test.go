@@ -117,7 +117,10 @@ func mayImport() map[string][]string {
 		"relay/sampledlog": {},
 		"relay/silences":   {"relay/store", "rules/silence"},
 		"relay/config":     append([]string{"notifiers", "notifiers/builtin", "notifiers/markup"}, reading...),
-		"relay/qaseapi":    {"notifiers/redact", "rules", "rules/event", "rules/failures", "rules/people", "rules/value"},
+		"relay/qaseapi": {"notifiers", "notifiers/redact", "relay/qaseapi/mask", "rules", "rules/event", "rules/failures", "rules/people",
+			"rules/value"},
+		"relay/qaseapi/mask":    {"rules/message"},
+		"relay/qaseapi/standin": {}, // for tests and the demo
 		"relay/dispatch": {"relay/config", "relay/metrics", "relay/sampledlog", "relay/store",
 			"relay/store/groupcommit", "notifiers", "rules", "rules/rulefile", "rules/value"},
 		"relay/dispatch/dispatchtest": {"notifiers", "relay/config", "rules", "rules/rulefile"}, // for tests

@@ -49,6 +49,7 @@ type Client struct {
 	suites   cache[knownSuite]
 	small    cache[any] // plans, defects, custom fields, projects and searches, by their path
 	progress cache[*progress]
+	rounds   cache[*round] // the last ones
 	sources  map[string]*quota
 	requests sync.WaitGroup
 }
@@ -57,7 +58,7 @@ type Client struct {
 func NewClient(o Options) *Client {
 	c := &Client{Options: o, logger: o.Logger, now: o.Now, sources: map[string]*quota{}, found: newCache[*found](maxAnswers),
 		cases: newCache[knownCase](maxCases), suites: newCache[knownSuite](maxCases), small: newCache[any](maxSmall),
-		progress: newCache[*progress](maxAnswers)}
+		progress: newCache[*progress](maxAnswers), rounds: newCache[*round](maxKeptRuns)}
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)
 	}

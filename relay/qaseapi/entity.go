@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"qaserelay/rules/event"
 )
 
 // question is what is asked about an event: the fields of its entity, or the person who acted.
@@ -16,7 +14,7 @@ type question struct {
 	key     string
 	member  bool
 	request request
-	event   *event.Event
+	id      int // of the member
 	ask     func(context.Context, *Client, question) (map[string]any, error)
 }
 
@@ -25,11 +23,11 @@ func (c *Client) questions(q Query) (list []question) {
 	ev := q.Event
 	kinds := []string{"run", "review", "defect", "case", "plan", "suite", "milestone"}
 	if q.Entity && slices.Contains(kinds, ev.Type()) && ev.EntityID() != "" {
-		list = append(list, question{key: q.EntityKey, event: ev, ask: askEntity, request: request{source: q.Source,
+		list = append(list, question{key: q.EntityKey, ask: askEntity, request: request{source: q.Source,
 			project: ev.Project, endpoint: ev.Type(), path: entityPath(ev.Type(), ev.Project, ev.EntityID())}})
 	}
 	if q.Member && ev.MemberID != 0 {
-		list = append(list, question{key: memberKey(q.Source.Name, ev.MemberID), member: true, event: ev, ask: askMember,
+		list = append(list, question{key: memberKey(q.Source.Name, ev.MemberID), member: true, id: ev.MemberID, ask: askMember,
 			request: request{source: q.Source}})
 	}
 	return list
@@ -174,11 +172,11 @@ func readIDs(s stream, to *[]int) error {
 // askMember returns the name and the email address of a team member. Whether Qase names them by the id of an author or of
 // a user is not documented, so both are tried.
 func askMember(ctx context.Context, c *Client, q question) (map[string]any, error) {
-	p, err := c.askPerson(ctx, q.request, q.event.MemberID)
+	p, err := c.askPerson(ctx, q.request, q.id)
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"name": p.name, "email": p.email}, nil
+	return map[string]any{"name": c.name(p.name), "email": c.name(p.email)}, nil
 }
 
 type person struct{ name, email string }

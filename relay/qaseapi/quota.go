@@ -81,6 +81,7 @@ func (c *Client) admit(ctx context.Context, r request) (leave func(), err error)
 		return nil, &failure{cause: limited, said: "more requests would be needed than the relay makes for one run"}
 	}
 	if err := c.pass(ctx, r); err != nil {
+		r.budget.giveBack()
 		return nil, err
 	}
 	c.mu.Lock()
@@ -89,6 +90,7 @@ func (c *Client) admit(ctx context.Context, r request) (leave func(), err error)
 	select {
 	case places <- struct{}{}:
 	case <-ctx.Done():
+		r.budget.giveBack()
 		return nil, &failure{cause: giveUp, said: "the Qase API did not answer in time"}
 	case <-c.ctx.Done():
 		return nil, &failure{cause: giveUp, said: "the relay is stopping"}
@@ -96,6 +98,7 @@ func (c *Client) admit(ctx context.Context, r request) (leave func(), err error)
 	leave = func() { <-places }
 	if f := c.resting(r.source, r.project); f != nil { // since it waited for its place
 		leave()
+		r.budget.giveBack()
 		return nil, f
 	}
 	return leave, nil

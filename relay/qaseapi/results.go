@@ -1,10 +1,8 @@
 package qaseapi
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -12,13 +10,13 @@ import (
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/failures"
+	"qaserelay/rules/value"
 )
 
 const (
-	maxRunRequests = 30 // of all rounds about one run
-	pageSize       = 100
-	maxPages       = 10
+	maxRunRequests = 30          // of all rounds about one run
 	maxAgain       = time.Minute // between two rounds
+	maxKeptRuns    = 32          // of which the last round is kept
 )
 
 // RunQuery is a run that has ended, whose failing tests are wanted.
@@ -34,18 +32,39 @@ type RunQuery struct {
 // known then: the run, the fields of the run as its events have them (nil if not known), and when it could help to ask once
 // more: 0 if the list is complete, or cannot become so.
 func (c *Client) Results(ctx context.Context, q RunQuery) (run *failures.Run, entity map[string]any, again time.Duration) {
-	p := c.progressOf(q)
+	key, p := c.progressOf(q)
 	r := &round{c: c, q: q, progress: p, run: &failures.Run{Failed: q.Failed},
 		base: request{source: q.Source, project: q.Project, patient: true, budget: &p.budget}}
 	if q.Source.APIToken() == "" || q.Source.Failures.Off {
-		r.run.Error = "the source " + q.Source.Name + " does not ask the Qase API"
+		r.run.Error, r.run.Cause = "the source "+q.Source.Name+" does not ask the Qase API", failures.CauseOff
 		return r.run, nil, 0
 	}
-	if err := r.ask(ctx); err != nil {
-		r.fail(failureOf(err))
+	c.mu.Lock()
+	before, _ := c.rounds.get(key, c.now())
+	gone, isGone := c.small.get("gone:"+key, c.now())
+	c.mu.Unlock()
+	if isGone {
+		return gone.(*failures.Run), nil, 0
 	}
-	r.run.Requests = p.budget.used()
-	r.run.WaitedMS = c.now().Sub(p.started).Milliseconds()
+	if err := r.ask(ctx, before); err != nil {
+		r.fail(ctx, failureOf(err))
+		if before != nil && len(before.run.Results) > len(r.run.Results) {
+			kept := *before.run
+			kept.Error, kept.Cause, kept.Complete = r.run.Error, r.run.Cause, false
+			r.run, r.entity = &kept, before.entity
+		}
+	}
+	r.run.Requests, r.run.WaitedMS = p.budget.used(), c.now().Sub(p.started).Milliseconds()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r.gone {
+		c.small.put("gone:"+key, r.run, c.now().Add(answerLifetime))
+	}
+	if r.again > 0 {
+		c.rounds.put(key, r, c.now().Add(failures.MaxWait))
+	} else {
+		c.rounds.drop(key)
+	}
 	return r.run, r.entity, r.again
 }
 
@@ -64,6 +83,13 @@ func (b *budget) take() bool {
 	return true
 }
 
+// giveBack returns a request that was not sent.
+func (b *budget) giveBack() {
+	if b != nil {
+		b.spent.Add(-1)
+	}
+}
+
 func (b *budget) used() int { return int(b.spent.Load()) }
 
 func (b *budget) left() int { return maxRunRequests - b.used() }
@@ -75,8 +101,8 @@ type progress struct {
 	rounds  atomic.Int64
 }
 
-func (c *Client) progressOf(q RunQuery) *progress {
-	key := event.JoinKey(q.Source.Name, q.Project, q.RunID)
+func (c *Client) progressOf(q RunQuery) (key string, p *progress) {
+	key = event.JoinKey(q.Source.Name, q.Project, q.RunID)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p, known := c.progress.get(key, c.now())
@@ -84,148 +110,70 @@ func (c *Client) progressOf(q RunQuery) *progress {
 		p = &progress{started: c.now()}
 		c.progress.put(key, p, c.now().Add(failures.MaxWait+time.Minute))
 	}
-	return p
+	return key, p
 }
 
-// round is one round of questions about a run.
+// round is one round of questions about a run. It does not change once it is over.
 type round struct {
 	c        *Client
 	q        RunQuery
 	base     request
 	progress *progress
 	thing    thing
+	asked    bool // thing is known
+	gone     bool // Qase does not have the run
 	run      *failures.Run
 	entity   map[string]any
 	again    time.Duration
 }
 
 // ask asks one question after the other. What is known at an error stays.
-func (r *round) ask(ctx context.Context) (err error) {
-	req := r.base
-	req.endpoint, req.path = "run", entityPath("run", r.q.Project, r.q.RunID)+"?include=cases"
-	if r.thing, err = fetch(ctx, r.c, req, readThing); err != nil {
+func (r *round) ask(ctx context.Context, before *round) error {
+	if err := r.askRun(ctx, before); err != nil {
 		return err
 	}
-	r.entity = r.c.fieldsOf(ctx, r.base, r.thing)
-	r.describe()
-	rows, err := r.failing(ctx)
-	r.list(rows)
-	if err != nil {
-		return err
+	l := &listing{round: r}
+	err := l.read(ctx)
+	if err == nil && l.total != r.run.Failed {
+		err = l.verify(ctx)
 	}
-	r.judge(len(rows))
+	l.conclude()
+	r.dress(ctx)
+	if err == nil && !r.run.Complete && r.run.Left == 0 {
+		r.run.Error = fmt.Sprintf("Qase has %d of %d failing results so far", l.known, r.run.Failed)
+		r.again = r.later()
+	}
+	return err
+}
+
+// askRun asks about the run itself, in the first round only.
+func (r *round) askRun(ctx context.Context, before *round) (err error) {
+	if before != nil && before.asked {
+		r.thing, r.entity = before.thing, before.entity
+	} else {
+		req := r.base
+		req.endpoint, req.path = "run", entityPath("run", r.q.Project, r.q.RunID)+"?include=cases"
+		if r.thing, err = fetch(ctx, r.c, req, readThing); err != nil {
+			return err
+		}
+		r.entity = r.c.fieldsOf(ctx, r.base, r.thing)
+	}
+	t := r.thing
+	r.asked = true
+	r.run.Statuses, r.run.FinishedAt, r.run.TookMS = t.statuses, t.ended, int64(t.elapsed)
+	r.run.Failed = max(r.q.Failed, t.statuses[failed]+t.statuses[invalid])
+	if t.cases != nil {
+		cases := slices.Clone(t.cases)
+		slices.Sort(cases)
+		r.run.Cases = slices.Compact(cases)
+	}
 	return nil
 }
 
-// describe fills in what the run itself says.
-func (r *round) describe() {
-	t := r.thing
-	r.run.Statuses, r.run.FinishedAt, r.run.TookMS = t.statuses, t.ended, int64(t.elapsed)
-	r.run.Failed = max(r.q.Failed, t.statuses["failed"]+t.statuses["invalid"])
-	if t.cases != nil {
-		slices.Sort(t.cases)
-		r.run.Cases = slices.Compact(t.cases)
-	}
-}
-
-// row is one failing result.
-type row struct {
-	result failures.Result
-}
-
-// page is one page of results.
-type page struct {
-	rows     []row
-	filtered int
-}
-
-// failing reads the failing results.
-func (r *round) failing(ctx context.Context) (rows []row, err error) {
-	for n := range maxPages {
-		req := r.base
-		req.endpoint = "result"
-		req.path = fmt.Sprintf("/result/%s?run=%s&status=failed&limit=%d&offset=%d", url.PathEscape(r.q.Project),
-			url.QueryEscape(r.q.RunID), pageSize, n*pageSize)
-		p, err := fetch(ctx, r.c, req, readPage)
-		if err != nil {
-			return rows, err
-		}
-		r.run.Known, r.run.Source = true, failures.FromAPI
-		rows = append(rows, p.rows...)
-		if len(p.rows) < pageSize || len(rows) >= r.q.Source.Failures.Most {
-			break
-		}
-	}
-	return rows, nil
-}
-
-func readPage(s stream) (p page, err error) {
-	err = s.object(func(key string) error {
-		switch key {
-		case "filtered":
-			return s.number(&p.filtered)
-		case "entities":
-			return s.list(func() error {
-				one, err := readRow(s)
-				if err == nil {
-					p.rows = append(p.rows, one)
-				}
-				return err
-			})
-		}
-		return s.skip()
-	})
-	return p, err
-}
-
-func readRow(s stream) (one row, err error) {
-	var took int
-	err = s.object(func(key string) error {
-		switch key {
-		case "hash":
-			return s.text(&one.result.Hash)
-		case "case_id":
-			return s.number(&one.result.CaseID)
-		case "status":
-			return s.text(&one.result.Status)
-		case "end_time":
-			return s.seconds(&one.result.EndTime)
-		case "time_spent_ms":
-			return s.number(&took)
-		}
-		return s.skip()
-	})
-	one.result.DurationMS = int64(took)
-	return one, err
-}
-
-// list puts the newest failing result of each case into the list.
-func (r *round) list(rows []row) {
-	at := map[int]int{}
-	for _, one := range rows {
-		i, known := at[one.result.CaseID]
-		if known && one.result.CaseID != 0 {
-			r.run.Results[i].Times = max(r.run.Results[i].Times, 1) + 1
-			continue
-		}
-		at[one.result.CaseID] = len(r.run.Results)
-		r.run.Results = append(r.run.Results, one.result)
-	}
-	slices.SortStableFunc(r.run.Results, func(a, b failures.Result) int { return cmp.Compare(a.CaseID, b.CaseID) })
-}
-
-// judge says whether the list is complete, and when to ask again.
-func (r *round) judge(known int) {
-	if r.run.Complete = known >= r.run.Failed; r.run.Complete {
-		return
-	}
-	r.run.Error = fmt.Sprintf("Qase has %d of %d failing results so far", known, r.run.Failed)
-	r.again = r.later()
-}
-
-// later returns the time until the next round: 1, 2, 4, 8 s …
+// later returns the time until the next round: 1, 2, 4, 8 s … It is 0 if another round would have too few requests.
 func (r *round) later() time.Duration {
-	if r.progress.budget.left() < 2 {
+	needed := 1 + len(r.run.Results)/pageSize
+	if r.progress.budget.left() < needed {
 		return 0
 	}
 	n := r.progress.rounds.Add(1)
@@ -233,6 +181,43 @@ func (r *round) later() time.Duration {
 }
 
 // fail notes why not all is known.
-func (r *round) fail(f *failure) {
+func (r *round) fail(ctx context.Context, f *failure) {
+	switch {
+	case f.code == 403, f.code == 402:
+		f = r.c.refuseProject(r.q, fmt.Sprintf("the api_token may not read the project %s (%d)", r.q.Project, f.code))
+	case f.cause == missing && !r.asked && !r.hasProject(ctx):
+		f = r.c.refuseProject(r.q, fmt.Sprintf("the api_token does not see a project %s (404)", r.q.Project))
+	case f.cause == missing:
+		f, r.gone = &failure{cause: missing, said: "Qase does not have the run any more"}, true
+	case f.cause == cut:
+		f = &failure{cause: away, said: f.said, again: r.later()}
+	case f.cause == giveUp:
+		waited := max(r.c.now().Sub(r.progress.started).Round(time.Second), time.Second)
+		f = &failure{cause: away, said: fmt.Sprintf("the Qase API did not answer in %s", value.HumanDuration(waited)), again: r.later()}
+	}
 	r.run.Error, r.again = f.said, f.again
+	switch f.cause {
+	case refused, missing, rejected:
+		r.run.Cause = failures.CauseRefused
+	case limited:
+		r.run.Cause = failures.CauseLimited
+	default:
+		r.run.Cause = failures.CauseAway
+	}
+}
+
+// hasProject reports whether the project of a run that Qase does not have is there. A doubt is a yes.
+func (r *round) hasProject(ctx context.Context) bool {
+	req := r.base
+	req.endpoint, req.path = "project", projectPath(r.q.Project)
+	_, err := fetch(ctx, r.c, req, readThing)
+	f := failureOf(err)
+	return f == nil || f.cause != missing && f.cause != refused
+}
+
+// refuseProject keeps the source from asking about a project that its token may not read.
+func (c *Client) refuseProject(q RunQuery, said string) *failure {
+	f := &failure{cause: refused, said: said}
+	c.pause(q.Source, q.Project, rest{c.now().Add(refusedPause), f})
+	return f
 }

@@ -118,6 +118,11 @@ func (s stream) object(field func(key string) error) error {
 	if err != nil || t != json.Delim('{') {
 		return s.leave(t, err)
 	}
+	return s.fields(field)
+}
+
+// fields reads the rest of an object whose beginning was read.
+func (s stream) fields(field func(key string) error) error {
 	for s.More() {
 		key, err := s.Token()
 		if err != nil {
@@ -128,7 +133,7 @@ func (s stream) object(field func(key string) error) error {
 			return err
 		}
 	}
-	_, err = s.Token()
+	_, err := s.Token()
 	return err
 }
 
@@ -226,4 +231,16 @@ func (s stream) seconds(to *int64) error {
 		*to = t.Unix()
 	}
 	return err
+}
+
+// either reads a text, or an object whose fields are read by field.
+func (s stream) either(text *string, field func(key string) error) error {
+	t, err := s.Token()
+	if name, isText := t.(string); isText {
+		*text = name
+	}
+	if err != nil || t != json.Delim('{') {
+		return s.leave(t, err)
+	}
+	return s.fields(field)
 }

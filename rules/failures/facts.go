@@ -35,6 +35,8 @@ type Run struct {
 	Source Origin `json:"source,omitempty"`
 	// Error says why the list is not known or not complete, in words: "the Qase API did not answer in 20 s".
 	Error string `json:"error,omitempty"`
+	// Cause is the kind of Error, for metrics.
+	Cause Cause `json:"cause,omitempty"`
 	// Requests is how many requests were made, and WaitedMS how long it took in milliseconds.
 	Requests int   `json:"requests,omitempty"`
 	WaitedMS int64 `json:"waited_ms,omitempty"`
@@ -57,6 +59,32 @@ type Run struct {
 	TookMS int64 `json:"took_ms,omitempty"`
 	// Compared are the failing cases of the run before, if nothing was kept of that one and Qase was asked: nil if not.
 	Compared *Compared `json:"compared,omitempty"`
+}
+
+// Cause is why a list is not known or not complete.
+type Cause string
+
+// The causes. A list without one lacks results that are still to come.
+const (
+	CauseOff     Cause = "off"     // the source does not ask
+	CauseRefused Cause = "refused" // Qase does not give it: the token, the project, a deleted run
+	CauseLimited Cause = "limited" // by the rate limit of Qase or that of the source
+	CauseAway    Cause = "away"    // the API does not answer, or not with what was asked
+)
+
+// Outcome returns how far the list is known, in one word for metrics: complete, partial, none, off, limited or refused.
+func (r *Run) Outcome() string {
+	switch {
+	case r == nil:
+		return "none"
+	case r.Complete:
+		return "complete"
+	case r.Known:
+		return "partial"
+	case r.Cause != "" && r.Cause != CauseAway:
+		return string(r.Cause)
+	}
+	return "none"
 }
 
 // Compared is the run before of the same series, by the Qase API.
