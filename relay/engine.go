@@ -77,7 +77,8 @@ func New(o Options) *Engine {
 		Now: o.Now, Rand: o.Rand, IDs: o.IDs, StoreFailed: e.storeFailed, SlotsChanged: e.waker.look})
 	o.Logger, o.Metrics, o.Now, o.IDs = d.Logger, d.Metrics, d.Now, d.IDs // with their defaults
 	e.waker.fresh, e.waker.rules = make(chan struct{}, 1), ownSlotRules()
-	e.Options, e.dispatcher, e.qase = o, d, qaseapi.NewClient(qaseapi.Options{Logger: o.Logger, Now: o.Now})
+	e.Options, e.dispatcher, e.qase = o, d, qaseapi.NewClient(qaseapi.Options{Logger: o.Logger, Now: o.Now,
+		Requested: o.Metrics.QaseRequested, Hide: func(text string) string { return e.Config().Hide(text) }})
 	e.silences = newSilences(o)
 	e.config.Store(o.Config)
 	e.Metrics.OnScrape(e.refreshMetrics)

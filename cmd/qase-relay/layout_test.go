@@ -116,7 +116,7 @@ func mayImport() map[string][]string {
 		"relay/metrics":    {"rules/value"},
 		"relay/sampledlog": {},
 		"relay/silences":   {"relay/store", "rules/silence"},
-		"relay/config":     append([]string{"notifiers", "notifiers/builtin", "notifiers/markup"}, reading...),
+		"relay/config":     append([]string{"notifiers", "notifiers/builtin", "notifiers/markup", "notifiers/redact"}, reading...),
 		"relay/qaseapi": {"notifiers", "notifiers/redact", "relay/qaseapi/mask", "rules", "rules/event", "rules/failures", "rules/people",
 			"rules/value"},
 		"relay/qaseapi/mask":    {"rules/message"},

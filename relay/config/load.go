@@ -13,6 +13,7 @@ import (
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/builtin"
 	"qaserelay/notifiers/markup"
+	"qaserelay/notifiers/redact"
 	"qaserelay/rules"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/flow"
@@ -26,6 +27,7 @@ type Config struct {
 	// Notifiers holds the notifiers by name. Every notifier that a rule names is in it.
 	Notifiers map[string]Notifier
 	read      *reading
+	secrets   func() redact.Secrets
 }
 
 // Notifier is a configured notifier: its entry in the rules file, its kind, and the notifier itself.
@@ -83,7 +85,8 @@ func load(patterns []string, o LoadOptions, read *reading) (*Config, diag.Proble
 	if problems.Err() != nil {
 		return nil, problems
 	}
-	return &Config{Config: cfg.Config, Notifiers: made, read: read}, problems
+	return &Config{Config: cfg.Config, Notifiers: made, read: read,
+		secrets: sync.OnceValue(func() redact.Secrets { return secretsOf(cfg.Config) })}, problems
 }
 
 // maxPlainText is the most bytes of the plain text of a message.

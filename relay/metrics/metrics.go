@@ -55,6 +55,7 @@ type Metrics struct {
 	lag           prometheus.Gauge
 	silent        *prometheus.GaugeVec
 	digests       prometheus.Histogram
+	qaseRequests  *prometheus.CounterVec
 	reloadOK      prometheus.Gauge
 	reloadAt      prometheus.Gauge
 	projects      labelLimit
@@ -93,6 +94,8 @@ func (m *Metrics) registerTraffic() {
 	m.ingest = m.histogram("ingest_seconds", "Time from a webhook call to its answer, by status code.", "code")
 	m.lastEvent = m.gauge("source_last_event_timestamp_seconds",
 		"Time of the last accepted event, in seconds since 1970, by source and project.", "source", "project")
+	m.qaseRequests = m.counter("qase_requests_total", "Requests to the Qase API, by endpoint (run, result, case and others) "+
+		"and the status of the answer, or error without one.", "source", "endpoint", "code")
 	m.drift = m.counter("schema_drift_total", "Events and fields received that the catalog of Qase events does "+
 		"not have; field is empty if the event itself is unknown.", "event", "field")
 }
@@ -275,6 +278,11 @@ func (m *Metrics) Reloaded(ok bool, at time.Time) {
 		m.reloadOK.Set(1)
 		m.reloadAt.Set(float64(at.Unix()))
 	}
+}
+
+// QaseRequested counts a request to the Qase API.
+func (m *Metrics) QaseRequested(source, endpoint, code string) {
+	m.qaseRequests.WithLabelValues(source, endpoint, code).Inc()
 }
 
 // Drifted counts an event or field that is not in the catalogue. The drift log bounds their number.

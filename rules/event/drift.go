@@ -9,8 +9,9 @@ import (
 )
 
 // correctTypes replaces texts by whole numbers in fields that are integers in the catalog, since a comparison of a text
-// with a number fails. Body stays as it is.
+// with a number fails, and gives fields that came in other forms over the years the present one. Body stays as it is.
 func correctTypes(ev *Event) {
+	correctForms(ev)
 	schema := catalog.Schemas().ByName[ev.Name]
 	if schema == nil {
 		return
@@ -24,6 +25,26 @@ func correctTypes(ev *Event) {
 			if n, err := strconv.Atoi(strings.TrimSpace(text)); err == nil {
 				object[path[last]] = n
 			}
+		}
+	}
+}
+
+// correctForms makes an object of a plan that is a number, or stands in plan_id, and a number of a list of added cases.
+func correctForms(ev *Event) {
+	switch ev.Name {
+	case "run.started":
+		plan := ev.Payload["plan"]
+		if plan == nil {
+			plan = ev.Payload["plan_id"]
+		}
+		if id, isNumber := wholeNumber(plan); isNumber && id > 0 {
+			ev.Payload["plan"] = map[string]any{"id": id}
+		} else if isNumber {
+			ev.Payload["plan"] = nil
+		}
+	case "run.updated":
+		if cases, isList := ev.Payload["cases_added"].([]any); isList {
+			ev.Payload["cases_added"] = len(cases)
 		}
 	}
 }

@@ -45,3 +45,26 @@ func TestTheExamplesDoNotDrift(t *testing.T) {
 		}
 	}
 }
+
+func TestFormsOfOlderEventsAreThoseOfToday(t *testing.T) {
+	for payload, want := range map[string]string{
+		`{"plan":3}`:                "map[plan:map[id:3]]",
+		`{"plan":"3"}`:              "map[plan:map[id:3]]",
+		`{"plan_id":3}`:             "map[plan:map[id:3] plan_id:3]",
+		`{"plan":null,"plan_id":3}`: "map[plan:map[id:3] plan_id:3]",
+		`{"plan":{"id":4,"title":"d"},"plan_id":3}`: "map[plan:map[id:4 title:d] plan_id:3]",
+		`{"plan":null}`:      "map[plan:<nil>]",
+		`{"plan":0}`:         "map[plan:<nil>]",
+		`{"plan":"nightly"}`: "map[plan:nightly]",
+		`{"plan":[]}`:        "map[plan:[]]",
+	} {
+		ev, err := Parse("qase", []byte(`{"event_name":"run.started","payload":`+payload+`}`), time.Unix(0, 0))
+		if err != nil || fmt.Sprint(ev.Payload) != want {
+			t.Errorf("%s is %v, %v", payload, ev.Payload, err)
+		}
+	}
+	ev, err := Parse("qase", []byte(`{"event_name":"run.updated","payload":{"cases_added":[4,5,6]}}`), time.Unix(0, 0))
+	if err != nil || ev.Payload["cases_added"] != 3 {
+		t.Errorf("got %v, %v", ev, err)
+	}
+}

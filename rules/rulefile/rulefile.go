@@ -171,7 +171,7 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	directory := people.New(listed)
 	c := newCompiler(documents, &settings, directory)
 	c.windows = parseWindows(documents, settings.Location)
-	sources := parseSources(documents, o.LookupEnv)
+	sources := parseSources(documents, settings.QaseURL, o.LookupEnv)
 	notifiers, table := parseNotifiers(documents, o.Kinds, c)
 	parsed := parseRules(documents, table, c)
 	checkFormerNames(documents, parsed)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"qaserelay/rules"
@@ -31,7 +32,7 @@ type sourceSpec struct {
 	Expect    yamldoc.Raw    `yaml:"expect_every"`
 }
 
-func parseSources(documents []*document, lookupEnv func(string) (string, bool)) []rules.Source {
+func parseSources(documents []*document, qaseURL string, lookupEnv func(string) (string, bool)) []rules.Source {
 	var sources []rules.Source
 	names := uniqueNames{pattern: sourceName, first: map[string]string{}}
 	given := false
@@ -44,7 +45,7 @@ func parseSources(documents []*document, lookupEnv func(string) (string, bool)) 
 				continue
 			}
 			names.check(d, spec.Name, spec.At.Node, "source")
-			sources = append(sources, d.source(spec))
+			sources = append(sources, d.source(spec, qaseURL))
 		}
 	}
 	if !given && len(documents) > 0 {
@@ -76,14 +77,15 @@ func (d *document) implicitSource(lookupEnv func(string) (string, bool)) rules.S
 	return s
 }
 
-func (d *document) source(spec *sourceSpec) rules.Source {
-	s := rules.Source{Name: spec.Name.S, APIURL: defaultAPIURL, Secrets: d.secrets(spec),
+func (d *document) source(spec *sourceSpec, qaseURL string) rules.Source {
+	s := rules.Source{Name: spec.Name.S, APIURL: apiURL(qaseURL), Secrets: d.secrets(spec),
 		Failures: failures.DefaultSettings()}
 	if spec.APIToken != "" {
 		s.Token = &spec.APIToken
 	}
 	if spec.APIURL.Given() && spec.APIURL.S != "" {
 		s.APIURL = d.baseURL(spec.APIURL, "api_url", defaultAPIURL)
+		d.checkAPIURL(spec.APIURL, s.APIURL, qaseURL)
 	}
 	for _, t := range spec.Projects {
 		d.checkProjectCode(t)
@@ -130,6 +132,31 @@ func (d *document) secrets(spec *sourceSpec) (digests [][32]byte) {
 // refersToVariable reports whether an empty text is the fault of the environment, which has been reported.
 func refersToVariable(t yamldoc.Text) bool {
 	return strings.Contains(t.Node.Value, "${") && !strings.Contains(t.Node.Value, ":-")
+}
+
+// apiURL returns the base URL of the API of a Qase with a domain of its own: that of https://qase.example.com is
+// https://api-qase.example.com. For the public Qase, and for what is not an address, it is the default.
+func apiURL(qaseURL string) string {
+	u, err := url.Parse(qaseURL)
+	if err != nil || u.Host == "" || slices.Contains([]string{"app.qase.io", "qase.io", "www.qase.io", "api.qase.io"}, u.Hostname()) {
+		return defaultAPIURL
+	}
+	return u.Scheme + "://api-" + u.Host + "/v1"
+}
+
+// checkAPIURL warns of an address of pages where that of the API should stand: Qase answers there with a page.
+func (d *document) checkAPIURL(t yamldoc.Text, api, qaseURL string) {
+	u, err := url.Parse(api)
+	if err != nil || u.Host == "" {
+		return
+	}
+	pages, err := url.Parse(qaseURL)
+	if u.Hostname() == "app.qase.io" || err == nil && u.Host == pages.Host && u.Path == "" {
+		d.Report(t.Node, diag.Warning, "api_url: it is the address of the pages of Qase, and not of its API",
+			"write "+apiURL(u.Scheme+"://"+u.Host))
+	} else if u.Path == "" {
+		d.Report(t.Node, diag.Warning, "api_url: paths of the API of Qase begin with its version", "write "+api+"/v1")
+	}
 }
 
 // baseURL reads a base URL.
