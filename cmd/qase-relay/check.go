@@ -44,10 +44,11 @@ With --verbose it also says for each rule what keeps its messages back: windows 
 With --at it does the same for a time, and lists the next three times at which windows open and digests leave.
 
 With --online it then tries each notifier without sending anything: it checks that the credentials are accepted, the
-server can be reached, and the channels or recipients in the rules exist, as far as the service can say.
+server can be reached, and the channels or recipients in the rules exist, as far as the service can say. For each source
+with an api_token it asks the Qase API whether the token is accepted and can read the results of its projects.
 
 Exits with 0 if the rules can be used, with 1 if not, and with 2 if there is nothing to read. With --strict
-warnings also give 1, and with --online notifiers that fail. A variable that is not set is a warning here and an
+warnings also give 1, and with --online notifiers and sources that fail. A variable that is not set is a warning here and an
 error for serve.`,
 		Example: `  qase-relay check
   qase-relay check rules.yaml 'teams/*.yaml'
@@ -131,8 +132,9 @@ type checkResult struct {
 	Warnings int             `json:"warnings"`
 	Counts   *counts         `json:"counts"` // null if the rules cannot be used
 	Problems diag.Problems   `json:"problems"`
-	Timing   []report.Timing `json:"timing,omitempty"` // with --verbose or --at
-	Online   []attempt       `json:"online,omitempty"` // with --online
+	Timing   []report.Timing `json:"timing,omitempty"`  // with --verbose or --at
+	Online   []attempt       `json:"online,omitempty"`  // with --online
+	Sources  []sourceAttempt `json:"sources,omitempty"` // with --online, those with an api_token
 }
 
 // counts holds the numbers of the parts of rules files.
@@ -173,6 +175,7 @@ func (r checkResult) report(c *terminal.Console, format string, times bool) erro
 	}
 	c.Out.Printf("%s\n", r.summary())
 	r.reportOnline(c.Out, format)
+	r.reportSources(c.Out, format)
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/notifiers"
 	"qaserelay/relay/config"
+	"qaserelay/relay/qaseapi"
 	"qaserelay/rules/diag"
 )
 
@@ -26,6 +27,14 @@ type attempt struct {
 	Outcome  string  `json:"outcome"` // ok, failed, or untried if it cannot be tried without sending
 	Said     string  `json:"said"`
 	Millis   float64 `json:"took_ms"`
+}
+
+// sourceAttempt is the result of asking the Qase API with the token of one source.
+type sourceAttempt struct {
+	Source  string  `json:"source"`
+	Outcome string  `json:"outcome"` // ok or failed
+	Said    string  `json:"said"`
+	Millis  float64 `json:"took_ms"`
 }
 
 // The outcomes of an attempt.
@@ -51,11 +60,54 @@ func (r *checkResult) tryOnline(ctx context.Context, cfg *config.Config, timeout
 	}
 	all.Wait()
 	cfg.Close()
+	r.trySources(ctx, cfg, timeout)
 	for i, a := range r.Online {
 		if name, missing := unsetIn(r.Problems, a.Notifier); missing && a.Outcome == attemptOK {
 			r.Online[i].Outcome, r.Online[i].Said = attemptFailed, name
 		}
 		r.OK = r.OK && r.Online[i].Outcome != attemptFailed
+	}
+}
+
+// trySources asks the Qase API with the token of each source that has one. A failure is not OK.
+func (r *checkResult) trySources(ctx context.Context, cfg *config.Config, timeout time.Duration) {
+	client := qaseapi.NewClient(qaseapi.Options{Hide: cfg.Hide})
+	defer client.Close()
+	for i := range cfg.Sources {
+		s := &cfg.Sources[i]
+		if s.APIToken() == "" {
+			continue
+		}
+		limited, cancel := context.WithTimeout(ctx, timeout)
+		a, start := sourceAttempt{Source: s.Name, Outcome: attemptOK}, time.Now()
+		said, err := client.Probe(limited, s)
+		if a.Said = said; err != nil {
+			a.Outcome, a.Said, r.OK = attemptFailed, err.Error(), false
+		}
+		a.Millis = float64(time.Since(start).Microseconds()) / 1000
+		r.Sources = append(r.Sources, a)
+		cancel()
+	}
+}
+
+// reportSources prints a line for each source that was tried, and the number of failures.
+func (r checkResult) reportSources(s *terminal.Screen, format string) {
+	failed, wide := 0, 0
+	for _, a := range r.Sources {
+		wide = max(wide, terminal.Columns(terminal.Printable(a.Source)))
+	}
+	for _, a := range r.Sources {
+		attempt{Notifier: a.Source, Outcome: a.Outcome, Said: a.Said}.print(s, wide)
+		if a.Outcome == attemptFailed {
+			failed++
+		}
+		if format == "github" && a.Outcome == attemptFailed {
+			s.Printf("::error title=qase-relay::%s\n",
+				terminal.GitHubData("the Qase API failed for the source "+a.Source+": "+a.Said))
+		}
+	}
+	if n := len(r.Sources); n > 0 {
+		s.Printf("Qase API tried for %s: %d ok, %d failed\n", terminal.Plural(n, "source"), n-failed, failed)
 	}
 }
 

@@ -155,7 +155,7 @@ func mayImport() map[string][]string {
 			"relay/store", "rules/ruletest"}, reading...),
 		"cmd/qase-relay": append([]string{"cmd/qase-relay/cli", "cmd/qase-relay/demo", "cmd/qase-relay/draft",
 			"cmd/qase-relay/flags", "cmd/qase-relay/gallery", "cmd/qase-relay/report", "cmd/qase-relay/send", "cmd/qase-relay/systemd", "cmd/qase-relay/terminal", "relay", "relay/app", "relay/admin", "relay/admin/client", "relay/admin/desk",
-			"relay/ingest/client", "relay/listen", "relay/backtest", "relay/config", "relay/store", "notifiers", "notifiers/builtin",
+			"relay/ingest/client", "relay/listen", "relay/backtest", "relay/config", "relay/qaseapi", "relay/store", "notifiers", "notifiers/builtin",
 			"notifiers/redact", "rules/ruletest"}, reading...),
 	}
 }

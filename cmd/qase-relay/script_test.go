@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"qaserelay/relay/qaseapi/standin"
 )
 
 // patience limits the wait for an expected state, on a machine that may be busy.
@@ -46,6 +48,7 @@ func TestMain(m *testing.M) {
 //	receiver          start a web server; sets $RECEIVER
 //	received REGEX    wait until it got a body like this, after those found before
 //	get URL           print what a GET returns, the status first
+//	qase              start a stand-in for the Qase API, with a project WEB; sets $QASE
 //	taken             listen on a port; sets $TAKEN to the address
 //	exitcode N CMD…   run a command that has to end with N
 //	until REGEX CMD…  run a command until it prints a line like this
@@ -63,6 +66,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"relay": startRelay, "end": stopRelay, "logged": awaitLog, "receiver": startReceiver, "received": awaitBody,
 			"get": getURL, "taken": takePort, "exitcode": exitCode, "until": untilPrinted,
+			"qase": startQase,
 		},
 	})
 }
@@ -73,6 +77,7 @@ type worldKey struct{}
 type scriptWorld struct {
 	relay         *process
 	receiver      *httptest.Server
+	qase          *httptest.Server
 	receivedLines *lines
 	taken         []net.Listener
 }
@@ -84,9 +89,20 @@ func (s *scriptWorld) end() {
 	if s.receiver != nil {
 		s.receiver.Close()
 	}
+	if s.qase != nil {
+		s.qase.Close()
+	}
 	for _, ln := range s.taken {
 		_ = ln.Close()
 	}
+}
+
+// startQase starts a Qase API that knows a project WEB, and a project OFF that its token may not read.
+func startQase(ts *testscript.TestScript, _ bool, _ []string) {
+	s := worldOf(ts)
+	s.qase = httptest.NewServer(standin.New(standin.World{Token: "t0ken-of-qase", Projects: []*standin.Project{
+		{Code: "WEB", Title: "Shop"}, {Code: "OFF", Title: "Office", Hidden: true}}}))
+	ts.Setenv("QASE", s.qase.URL+"/v1")
 }
 
 func worldOf(ts *testscript.TestScript) *scriptWorld { return ts.Value(worldKey{}).(*scriptWorld) }

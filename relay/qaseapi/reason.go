@@ -82,7 +82,11 @@ func plainText(markup string) string {
 		case html.ErrorToken:
 			out.WriteString(raw)
 			return out.String()
-		case html.CommentToken, html.DoctypeToken:
+		case html.DoctypeToken:
+		case html.CommentToken:
+			if !strings.HasPrefix(raw, "<!--") { // as <!here> is for the tokenizer
+				out.WriteString(raw)
+			}
 		case html.TextToken:
 			out.WriteString(html.UnescapeString(raw))
 		default:
