@@ -6,6 +6,7 @@
 package qaseapi
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -27,6 +28,8 @@ const (
 type Options struct {
 	Logger *slog.Logger
 	Now    func() time.Time
+	// Timeout is how long a request may take; 5 s unless given.
+	Timeout time.Duration
 	// Hide removes the secrets of the configuration from a text.
 	Hide func(string) string
 	// Requested counts a request by its source, its endpoint (run, result, case …) and the status of the answer, or "error".
@@ -62,6 +65,7 @@ func NewClient(o Options) *Client {
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)
 	}
+	c.Timeout = cmp.Or(c.Timeout, requestTimeout)
 	if c.now == nil {
 		c.now = time.Now
 	}

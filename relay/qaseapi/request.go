@@ -120,7 +120,7 @@ func ask[T any](ctx context.Context, c *Client, r request, read func(stream) (T,
 
 // exchange sends one request and reads its answer. once is that asking once more makes no sense.
 func exchange[T any](c *Client, r request, read func(stream) (T, error)) (result T, once bool, err error) {
-	ctx, cancel := context.WithTimeout(c.ctx, requestTimeout)
+	ctx, cancel := context.WithTimeout(c.ctx, c.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.source.APIURL+r.path, nil)
 	if err != nil {
@@ -131,7 +131,7 @@ func exchange[T any](c *Client, r request, read func(stream) (T, error)) (result
 	resp, err := c.http.Do(req)
 	if err != nil {
 		c.count(r, "error")
-		return result, true, unreachable(ctx, err)
+		return result, true, c.unreachable(ctx, err)
 	}
 	defer resp.Body.Close()
 	c.count(r, strconv.Itoa(resp.StatusCode))
@@ -141,7 +141,7 @@ func exchange[T any](c *Client, r request, read func(stream) (T, error)) (result
 	result, err = readEnvelope(resp.Body, read)
 	switch {
 	case ctx.Err() != nil:
-		return result, true, unreachable(ctx, ctx.Err())
+		return result, true, c.unreachable(ctx, ctx.Err())
 	case errors.Is(err, errTooLong), errors.Is(err, errTooDeep):
 		return result, true, &failure{cause: cut, said: err.Error(), again: errorPause}
 	case err != nil:
@@ -151,10 +151,10 @@ func exchange[T any](c *Client, r request, read func(stream) (T, error)) (result
 }
 
 // unreachable returns the failure of a request without an answer.
-func unreachable(ctx context.Context, err error) *failure {
+func (c *Client) unreachable(ctx context.Context, err error) *failure {
 	f := &failure{cause: away, again: errorPause}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		f.said = fmt.Sprintf("the Qase API did not answer within %s", requestTimeout)
+		f.said = fmt.Sprintf("the Qase API did not answer within %s", c.Timeout)
 		return f
 	}
 	f.said = "the Qase API cannot be reached: " + shortNetworkError(err)

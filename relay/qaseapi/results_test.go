@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -160,7 +161,11 @@ func TestThousandsOfFailuresCostThirtyRequests(t *testing.T) {
 	for _, search := range []bool{true, false} {
 		b := newBench(t, p)
 		b.api.Change(func(w *standin.World) { w.NoSearch = !search })
-		got, again := b.results(5000)
+		var got *failures.Run
+		var again time.Duration
+		if grown := growth(func() { got, again = b.results(5000) }); grown > 30<<20 {
+			t.Errorf("the heap grew by %d MiB", grown>>20)
+		}
 		if len(got.Results) != 1000 || got.Left != 4000 || got.Complete || again != 0 || got.Error != "" || len(got.Cases) != 5000 {
 			t.Errorf("%d results, %d left, complete: %t, again %s, error %s", len(got.Results), got.Left, got.Complete, again,
 				got.Error)
@@ -180,12 +185,30 @@ func TestThousandsOfFailuresCostThirtyRequests(t *testing.T) {
 	}
 }
 
-// heap returns the bytes in use, as far as the garbage collector knows.
-func heap() uint64 {
-	var m runtime.MemStats
+// growth returns by how many bytes the heap has grown at most while f ran.
+func growth(f func()) uint64 {
+	defer debug.SetGCPercent(debug.SetGCPercent(25))
 	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
+	used := func() uint64 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before, stop, most := used(), make(chan struct{}), make(chan uint64)
+	go func() {
+		for peak := before; ; {
+			peak = max(peak, used())
+			select {
+			case <-stop:
+				most <- peak - before
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}()
+	f()
+	close(stop)
+	return <-most
 }
 
 func TestALongTraceCostsTheMemoryOfItsBeginning(t *testing.T) {
@@ -193,28 +216,13 @@ func TestALongTraceCostsTheMemoryOfItsBeginning(t *testing.T) {
 	p.Results[0].Trace, p.Results[0].Comment, p.Results[0].TraceBytes = "\n  java.lang.AssertionError: no\n", "", 20<<20
 	p.Results[1].Steps = 2000
 	b := newBench(t, p)
-	before, stop, most := heap(), make(chan struct{}), make(chan uint64)
-	go func() {
-		peak := uint64(0)
-		for {
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			peak = max(peak, m.HeapInuse)
-			select {
-			case <-stop:
-				most <- peak
-				return
-			case <-time.After(time.Millisecond):
-			}
-		}
-	}()
-	run, _ := b.results(2)
-	close(stop)
+	var run *failures.Run
+	grown := growth(func() { run, _ = b.results(2) })
 	if got := shown(run); got != "25:java.lang.AssertionError: no | 31:" || !run.Complete {
 		t.Errorf("got %s", got)
 	}
-	if peak := <-most; peak > before+30<<20 {
-		t.Errorf("the heap grew by %d MiB", (peak-before)>>20)
+	if grown > 30<<20 {
+		t.Errorf("the heap grew by %d MiB", grown>>20)
 	}
 }
 
@@ -362,8 +370,13 @@ func TestASlowAPIKeepsTheCallerNoLongerThanItWaits(t *testing.T) {
 	hold := make(chan struct{})
 	defer close(hold)
 	b.api.Trouble(standin.Trouble{Path: "/v1/result", Hold: hold})
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		for b.api.Asked("/v1/result") == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+	}()
 	run, entity, again := b.Results(ctx, b.query(2))
 	if run.Known || run.Error != "the Qase API did not answer in 1 s" || again == 0 || entity["title"] != "Nightly" {
 		t.Errorf("run %+v, again %s, entity %v", run, again, entity)
@@ -416,5 +429,20 @@ func TestASourceThatDoesNotAsk(t *testing.T) {
 	b.source.Failures.Off, b.source.Token = false, nil
 	if run, again := b.results(2); run.Outcome() != "off" || again != 0 || len(b.api.Requests()) != 0 {
 		t.Errorf("run %+v", run)
+	}
+}
+
+func TestAnAPIThatDoesNotAnswerRestsTheSource(t *testing.T) {
+	b := newBench(t, shop())
+	hold := make(chan struct{})
+	defer close(hold)
+	b.Timeout = 10 * time.Millisecond
+	b.api.Trouble(standin.Trouble{Hold: hold})
+	if run, again := b.results(2); run.Error != "the Qase API did not answer within 10ms" || again != errorPause {
+		t.Errorf("run %+v, again %s", run, again)
+	}
+	asked := len(b.api.Requests())
+	if run, again := b.results(2); len(b.api.Requests()) != asked || again != errorPause || run.Outcome() != "none" {
+		t.Errorf("run %+v, again %s", run, again)
 	}
 }

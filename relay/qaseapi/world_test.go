@@ -59,7 +59,7 @@ func newBench(t *testing.T, p *standin.Project) *bench {
 	b.server = httptest.NewServer(b.api)
 	secret := token
 	b.source = &rules.Source{Name: "qase", APIURL: b.server.URL + "/v1", Token: &secret, Failures: failures.DefaultSettings()}
-	b.Client = NewClient(Options{Logger: slog.New(slog.NewTextHandler(b.log, nil)), Now: b.clock,
+	b.Client = NewClient(Options{Logger: slog.New(slog.NewTextHandler(b.log, nil)), Now: b.clock, Timeout: time.Minute,
 		Hide: func(s string) string { return strings.ReplaceAll(s, "configured-secret", "<secret>") },
 		Requested: func(source, endpoint, code string) {
 			b.mu.Lock()
