@@ -92,5 +92,5 @@ func probeError(err error, what string) error {
 		return fmt.Errorf("the api_token does not see %s (404): correct the code in projects, or give the user who made the token "+
 			"a role in it", what)
 	}
-	return errors.New(f.said)
+	return errors.New(f.Error())
 }

@@ -51,9 +51,16 @@ type failure struct {
 	code  int // status of the answer, or 0
 	said  string
 	again time.Duration // when once more could help; 0: never
+	// detail is for the operator, in the log and in check: it names hosts of the network, which messages do not.
+	detail string
 }
 
-func (f *failure) Error() string { return f.said }
+func (f *failure) Error() string {
+	if f.detail != "" {
+		return f.said + ": " + f.detail
+	}
+	return f.said
+}
 
 // failureOf returns the failure of an error of this package, or nil for nil.
 func failureOf(err error) *failure {
@@ -64,7 +71,7 @@ func failureOf(err error) *failure {
 	case errors.As(err, &f):
 		return f
 	}
-	return &failure{cause: away, said: "the answer of the Qase API cannot be read: " + err.Error(), again: errorPause}
+	return &failure{cause: away, said: "the answer of the Qase API cannot be read", detail: err.Error(), again: errorPause}
 }
 
 // fetch asks a question, and returns what read makes of its result. When ctx ends it returns at once; the request goes
@@ -157,7 +164,7 @@ func (c *Client) unreachable(ctx context.Context, err error) *failure {
 		f.said = fmt.Sprintf("the Qase API did not answer within %s", c.Timeout)
 		return f
 	}
-	f.said = "the Qase API cannot be reached: " + shortNetworkError(err)
+	f.said, f.detail = "the Qase API cannot be reached", shortNetworkError(err)
 	return f
 }
 

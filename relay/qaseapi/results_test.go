@@ -275,6 +275,9 @@ func TestEachTroubleHasItsWords(t *testing.T) {
 			if n := len(b.api.Requests()) - asked; n > 0 && c.again != time.Second || n > maxRunRequests {
 				t.Errorf("asked %d times more", n)
 			}
+			if strings.Contains(run.Error, "127.0.0.1") {
+				t.Errorf("a message would name an address of the network: %s", run.Error)
+			}
 			if n := strings.Count(b.log.String(), "level=WARN"); n > 1 {
 				t.Errorf("logged %d warnings: %s", n, b.log.String())
 			}
