@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"qaserelay/relay/metrics"
 	"qaserelay/rules"
 )
 
@@ -114,6 +115,19 @@ func (e *Engine) freeDisk() int64 {
 		c.checkedAt, c.free = now, free
 	}
 	return c.free
+}
+
+// refreshCapacity reads for a scrape what is in work, and its limits.
+func (e *Engine) refreshCapacity() {
+	e.capacity.mu.Lock()
+	free := e.freeDisk()
+	e.capacity.mu.Unlock()
+	if free == math.MaxInt64 {
+		free = -1
+	}
+	load, s := e.Store.Load(), e.Config().Settings
+	e.Metrics.SetCapacity(metrics.Capacity{Deliveries: load.Deliveries, MaxDeliveries: s.Backlog.Deliveries,
+		Bytes: load.Bytes, MaxBytes: s.Backlog.Bytes, DiskFree: free, MinDiskFree: s.MinFreeDisk})
 }
 
 // formatBytes writes a size in its largest unit, rounded to a tenth.

@@ -159,6 +159,10 @@ func TestEventsAreRefusedWhileTheDiskIsNearlyFull(t *testing.T) {
 			"999 bytes are free on the file system of the store, and settings.min_free_disk is 1000 bytes") {
 			t.Errorf("logs:\n%s", r.logs)
 		}
+		if text := r.series(); !strings.Contains(text, "\nqase_relay_disk_free_bytes 999\n") ||
+			!strings.Contains(text, "\nqase_relay_disk_min_free_bytes 1000\n") {
+			t.Errorf("metrics:\n%s", text)
+		}
 		disk.set(0, errors.New("no idea"))
 		time.Sleep(time.Second)
 		r.accept(t, "", "where nothing is known, there is room")

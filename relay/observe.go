@@ -163,6 +163,7 @@ func (e *Engine) refreshMetrics(ctx context.Context) {
 	}
 	e.Metrics.SetStates(states, dispatch.StateNames())
 	e.Metrics.SetSilences(e.silences.Count())
+	e.refreshCapacity()
 	if err := e.refreshOpen(ctx); err != nil {
 		e.storeFailed(ctx, "counting slots", err)
 	}

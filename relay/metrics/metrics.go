@@ -56,6 +56,10 @@ type Metrics struct {
 	silent        *prometheus.GaugeVec
 	digests       prometheus.Histogram
 	qaseRequests  *prometheus.CounterVec
+	backlog       *prometheus.GaugeVec
+	backlogLimit  *prometheus.GaugeVec
+	diskFree      *prometheus.GaugeVec
+	diskMin       prometheus.Gauge
 	reloadOK      prometheus.Gauge
 	reloadAt      prometheus.Gauge
 	projects      labelLimit
@@ -138,6 +142,12 @@ func (m *Metrics) registerDeliveries() {
 		"(messages are sent), open (the receiver fails), half-open (one message tries it) or paused (the receiver is "+
 		"gone).",
 		"notifier", "state")
+	m.backlog = m.gauge("backlog", "What all unfinished deliveries amount to, in units: deliveries and bytes.", "unit")
+	m.backlogLimit = m.gauge("backlog_limit",
+		"The backlog at which events are refused (settings.backlog), in the same units; 0 without a limit.", "unit")
+	m.diskFree = m.gauge("disk_free_bytes", "Free bytes of the file system of the store, if it has one.")
+	m.diskMin = m.gauge("disk_min_free_bytes", "Free bytes below which events are refused (settings.min_free_disk).").
+		With(nil)
 	m.silences = m.gauge("silences", "Silences in a state: active (they hold messages back), pending or expired.", "state")
 }
 
@@ -155,7 +165,10 @@ func (m *Metrics) gauge(name, help string, labels ...string) *prometheus.GaugeVe
 
 func (m *Metrics) histogram(name, help string, labels ...string) *prometheus.HistogramVec {
 	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "qase_relay_" + name, Help: help,
-		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}}, labels)
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		// beside the buckets above, for servers that scrape native histograms
+		NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 160,
+		NativeHistogramMinResetDuration: time.Hour}, labels)
 	m.registry.MustRegister(h)
 	return h
 }
@@ -250,6 +263,24 @@ func (m *Metrics) SetBacklog(notifiers map[string]Backlog) {
 		m.pending.WithLabelValues(name).Set(float64(b.Pending))
 		m.dead.WithLabelValues(name).Set(float64(b.Dead))
 		m.oldest.WithLabelValues(name).Set(b.Oldest.Seconds())
+	}
+}
+
+// Capacity is how much is in work, and how much may be.
+type Capacity struct {
+	Deliveries, MaxDeliveries int
+	Bytes, MaxBytes           int64
+	DiskFree, MinDiskFree     int64 // DiskFree is negative for a store without a file system
+}
+
+// SetCapacity sets what is in work and its limits.
+func (m *Metrics) SetCapacity(c Capacity) {
+	m.backlog.WithLabelValues("deliveries").Set(float64(c.Deliveries))
+	m.backlog.WithLabelValues("bytes").Set(float64(c.Bytes))
+	m.backlogLimit.WithLabelValues("deliveries").Set(float64(c.MaxDeliveries))
+	m.backlogLimit.WithLabelValues("bytes").Set(float64(c.MaxBytes))
+	if m.diskMin.Set(float64(c.MinDiskFree)); c.DiskFree >= 0 {
+		m.diskFree.With(nil).Set(float64(c.DiskFree))
 	}
 }
 
