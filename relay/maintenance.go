@@ -11,7 +11,7 @@ const (
 	linesInterval   = time.Second
 )
 
-// runMaintenance purges expired events every hour and checks the backlog every minute, until ctx is done. At the start
+// runMaintenance purges expired events every hour, and checks the backlog and counts the waits every minute, until ctx is done. At the start
 // it logs the number of deliveries that are pending from before, so that a restart visibly loses nothing.
 func (e *Engine) runMaintenance(ctx context.Context) {
 	purge, backlog, lines := time.NewTicker(purgeInterval), time.NewTicker(backlogInterval),
@@ -24,6 +24,7 @@ func (e *Engine) runMaintenance(ctx context.Context) {
 	if pending := e.checkBacklog(ctx, warned); pending > 0 {
 		e.Logger.Info("deliveries pending from before the start", "pending", pending)
 	}
+	e.countWaits(ctx)
 	e.purge(ctx)
 	for {
 		select {
@@ -36,6 +37,7 @@ func (e *Engine) runMaintenance(ctx context.Context) {
 			e.checkBacklog(ctx, warned)
 		case <-backlog.C:
 			e.checkBacklog(ctx, warned)
+			e.countWaits(ctx)
 		}
 	}
 }

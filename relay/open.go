@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"qaserelay/relay/metrics"
@@ -21,6 +22,8 @@ const (
 type openCount struct {
 	mu   sync.Mutex
 	next time.Time // by the clock of the machine
+
+	waits atomic.Int64 // of a minute ago at most
 }
 
 // refreshOpen sets the metrics about open slots: how late the first one is, and now and then how many there are, and
@@ -54,6 +57,16 @@ func (e *Engine) refreshOpen(ctx context.Context) error {
 	e.Metrics.SetOpen(open)
 	e.Metrics.SetFeeds(feeds)
 	return nil
+}
+
+// countWaits counts the open waits, which have a limit.
+func (e *Engine) countWaits(ctx context.Context) {
+	n, err := e.Store.CountSlots(ctx, e.slotPrefix(flow.Wait), "")
+	if err != nil {
+		e.storeFailed(ctx, "counting waits", err)
+		return
+	}
+	e.openCount.waits.Store(int64(n))
 }
 
 // countOpen counts the open slots by the kinds that people see.

@@ -45,7 +45,8 @@ func (e *Engine) decideSafely(cfg *config.Config, p *pendingEvent,
 		d = failedDecision(fmt.Sprintf("the rules panicked: %v", panicked))
 	})
 	state := rules.State{Now: p.event.ReceivedAt, Get: get, Facts: p.facts(), Seen: p.seen,
-		EventID: p.id.String(), Dry: e.DryRun, Replay: p.request, IsSign: e.feeds.isSign(cfg, p), Silences: e.silencesFor(p)}
+		EventID: p.id.String(), Dry: e.DryRun, Replay: p.request, IsSign: e.feeds.isSign(cfg, p), Silences: e.silencesFor(p),
+		Waits: int(e.openCount.waits.Load())}
 	return e.decide(cfg.Rules, p.event, state)
 }
 

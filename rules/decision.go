@@ -167,6 +167,7 @@ type State struct {
 	// EventID is the id that the event is stored under, or that of the event which a slot makes.
 	EventID string
 	Dry     bool // the slots are those of a dry run
+	Waits   int  // about how many waits are open; no further one starts beyond a limit
 	// Replay is not empty for an event that is decided again: the same text for all events of one request.
 	Replay string
 

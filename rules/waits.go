@@ -16,6 +16,9 @@ import (
 // waitRest is how long a wait whose messages were all sent is kept for its end.
 const waitRest = 90 * 24 * time.Hour
 
+// maxWaits is how many waits are open at a time, about: they are counted once a minute.
+const maxWaits = 1_000_000
+
 // waitHash returns the hash of a wait's key for the event of the view, and the values of by. ok is false for an event
 // without an entity, if that is the key.
 func (p *passage) waitHash(a *After) (hash string, by byValues, ok bool) {
@@ -63,6 +66,12 @@ func (p *passage) startWait() {
 	case len(a.By) == 0 && p.view.doneSince(p.rule) > timestamp:
 		p.result.Outcome = Done
 		p.note("after", "unless is true for a later event that came before", by.shown, time.Time{})
+		return
+	}
+	if !running && p.state.Waits >= maxWaits {
+		p.result.Outcome = Failed
+		p.result.Reason = fmt.Sprintf("after: %s waits are open, which is the most, so this one does not start; waiting list "+
+			"shows them, and a narrower when, or unless, leaves fewer", value.Grouped(maxWaits))
 		return
 	}
 	if running && slot.Due != 0 {

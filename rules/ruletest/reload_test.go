@@ -82,6 +82,28 @@ func TestAWaitEndsSilentlyWhenItsRuleWaitsNoLonger(t *testing.T) {
 	}
 }
 
+func TestBeyondAMillionWaitsNoneStarts(t *testing.T) {
+	set := parse(t, stuckRun).Rules
+	ev := sample(t, "run.started", map[string]any{"id": 7}, at)
+	values := map[string][]byte{}
+	decide := func(waits int) rules.Result {
+		d := set.Decide(ev, rules.State{Now: at, EventID: "1", Waits: waits, Get: func(key string) ([]byte, error) { return values[key], nil }})
+		for _, c := range d.Changes {
+			values[c.Key] = c.Value
+		}
+		return d.Results[0]
+	}
+	if r := decide(1_000_000); r.Outcome != rules.Failed || !strings.Contains(r.Reason, "1,000,000 waits are open") {
+		t.Errorf("at the limit: got %+v", r)
+	}
+	if r := decide(999_999); r.Outcome != rules.Waiting {
+		t.Errorf("below: got %+v", r)
+	}
+	if r := decide(1_000_000); r.Outcome != rules.Waiting {
+		t.Errorf("one that has started: got %+v", r)
+	}
+}
+
 func TestAnEndUnderTheFormerNameOfARuleCounts(t *testing.T) {
 	before := parse(t, stuckRun).Rules
 	renamed := strings.Replace(stuckRun, "name: stuck-run", "name: hanging-run", 1)
