@@ -310,6 +310,10 @@ func dueAndEnded(s *scene) {
 	})
 	told := map[string]int{}
 	for _, title := range s.got.Titles() {
+		_, end, isEnd := strings.Cut(title, ": ") // "Resolved after 1 h: 7 completed"
+		if isEnd {
+			title = end
+		}
 		told[title]++
 	}
 	for run := range runs {
