@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"qaserelay/rules"
+	"qaserelay/rules/failures"
 	"qaserelay/rules/rulefile/rulefiletest"
 )
 
@@ -36,5 +38,31 @@ func TestARuleAsksWhichTestsFailed(t *testing.T) {
 		if got := rulefiletest.Parse(t, file).Rules.Asks(ev); got != c.want {
 			t.Errorf("%s for %s: asks %t", c.rule, c.event, got)
 		}
+	}
+}
+
+func TestConditionsAndTemplatesReadWhichTestsFailed(t *testing.T) {
+	const text = `
+  - {name: new, when: 'event_name == "run.completed" && failures.new_total > 0', title: '{{ range .failures.new }}{{ .code }} {{ .title }}{{ end }}', body: x, notify: [qa]}
+  - {name: suite, when: 'any(failures.list, .suite startsWith "Checkout")', title: '{{ .failures.compared.run }}', body: x, notify: [qa]}
+`
+	kept, c := map[string][]byte{}, rulefiletest.Parse(t, rulefiletest.WithRules(text))
+	get := func(key string) ([]byte, error) { return kept[key], nil }
+	decide := func(id string, results ...failures.Result) rules.Decision {
+		ev := rulefiletest.Event(t, "run.completed", `{"id":`+id+`,"failed":1,"cases":14,"plan":{"id":1}}`, time.Unix(1650540200, 0))
+		d := c.Rules.Decide(ev, rules.State{Now: ev.ReceivedAt, Get: get, Facts: &failures.Facts{Run: &failures.Run{
+			Known: true, Complete: true, Results: results}}})
+		for _, change := range d.Changes {
+			kept[change.Key] = change.Value
+		}
+		return d
+	}
+	pay := failures.Result{CaseID: 31, Status: "failed", Title: "Pay by card", Suite: "Checkout"}
+	first := decide("1", pay)
+	if got := outcomes(first); got != "new=matched suite=matched" || first.Notifications[0].Title != "WEB-31 Pay by card" {
+		t.Errorf("the first run: %s", got)
+	}
+	if second := decide("2", pay); outcomes(second) != "new=not_matched suite=matched" || second.Notifications[0].Title != "1" {
+		t.Errorf("the second: %s", outcomes(second))
 	}
 }

@@ -44,6 +44,9 @@ func (s *Set) FlowKeys(ev *event.Event, keys []string, st State) (more []string,
 		seen = &Seen{stored, memory.Decode(stored)}
 		if key := s.previousKey(ev, stored, seen, st); key != "" {
 			more = append(more, key)
+			if s.usesFailures || s.Asks(ev) {
+				more = append(more, memory.CasesKey(key))
+			}
 		}
 	}
 	if (st.Exact || st.IsSign) && s.feedOf(ev) != nil {

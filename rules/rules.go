@@ -31,6 +31,7 @@ type Set struct {
 	settings     Settings
 	people       *people.Directory
 	usesPrevious bool
+	usesFailures bool // a rule reads failures or trend by name
 	plainText    func(string) string
 	mask         func(notifier string, options json.RawMessage) json.RawMessage
 	refuse       refuser
@@ -104,6 +105,7 @@ func NewSet(o Options, rules []*Rule) *Set {
 	indexed := make([]index.Rule, len(rules))
 	for i, r := range rules {
 		r.whenAsks = r.Condition.Reads("failures")
+		s.usesFailures = s.usesFailures || r.Enabled && (r.reads("failures", "trend") || r.unlessAsks())
 		r.asks = r.Title == nil || r.Body == nil || r.reads("failures")
 		indexed[i] = index.Rule{Condition: r.Condition, Enabled: r.Enabled, Timed: r.hasTiming(), Asks: r.asks,
 			UnlessAsks: r.unlessAsks()}

@@ -196,6 +196,7 @@ func Variables() map[string]any {
 		"event_name": "", "event_type": "", "event_action": "", "timestamp": 0, "time": time.Time{},
 		"payload": map[string]any{}, "team_member_id": 0, "project_code": "", "source": "",
 		"entity": map[string]any{}, "actor": map[string]any{}, "previous": any(nil),
+		"failures": any(nil), "trend": any(nil),
 	}
 }
 

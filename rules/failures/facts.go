@@ -46,6 +46,9 @@ type Run struct {
 	Statuses map[string]int `json:"statuses,omitempty"`
 	// Cases are the ids of all cases of the run, in order, and nil if they are not known.
 	Cases IDs `json:"cases,omitempty"`
+	// Others are the cases that neither passed nor failed: blocked, skipped or not run. Nil if that was not asked; then no
+	// case counts as passed in a run that has such.
+	Others IDs `json:"others,omitempty"`
 	// Results are the newest failing results, one for each case, in the order of their cases.
 	Results []Result `json:"results,omitempty"`
 	// Left is how many failing tests beyond these are known to exist and are not listed.

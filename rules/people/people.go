@@ -19,6 +19,7 @@ type Person struct {
 	MemberID int    // team_member_id in events; 0 if unknown
 	Slack    string // member id, such as U024BE7LH
 	Team     string
+	Owns     []Owns // the tests that the person looks after
 }
 
 // Directory finds people. It does not change after New, so it is safe for concurrent use.
@@ -29,12 +30,13 @@ type Directory struct {
 	byTeam   map[string][]*Person // by fold
 	bySlack  map[string]*Person
 	shared   map[string]bool // names of several people, by fold
+	owners   []*Person       // who look after tests, as they are listed
 }
 
 // New returns a directory of these people.
 func New(all []Person) *Directory {
 	p := &Directory{map[string]*Person{}, map[int]*Person{}, map[string]*Person{}, map[string][]*Person{},
-		map[string]*Person{}, map[string]bool{}}
+		map[string]*Person{}, map[string]bool{}, nil}
 	for i := range all {
 		one := all[i]
 		if !IsMemberID(one.Slack) {
@@ -50,6 +52,9 @@ func New(all []Person) *Directory {
 		p.byName[fold(plainName(one.Name))] = &one
 		p.byTeam[fold(one.Team)] = append(p.byTeam[fold(one.Team)], &one)
 		p.bySlack[one.Slack] = &one
+		if len(one.Owns) > 0 {
+			p.owners = append(p.owners, &one)
+		}
 	}
 	delete(p.byEmail, "")
 	delete(p.byMember, 0)

@@ -1,0 +1,273 @@
+package failures
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Limits of a history.
+const (
+	maxRuns         = 20
+	MaxHistoryBytes = 256 << 10 // of its encoding; over it, the cases whose last failure is oldest are left out
+	maxText         = 100       // bytes of a title or id
+	maxCases        = 50_000    // that are read
+	maxPassedBytes  = 48 << 10  // of the ranges of cases that have passed
+)
+
+// outcome is how a case ended in one run.
+type outcome uint64
+
+const (
+	notRun outcome = iota // or it is not known
+	passed
+	failed
+	other // blocked, skipped
+)
+
+// History is what is kept of the last runs of a series: of the runs, and of the cases that failed in one of them. A case
+// that is not in it has not failed. The zero value is empty.
+type History struct {
+	Runs   []Past // the newest end first
+	cases  map[int64]*series
+	passed IDs // cases that have passed once, as far as they are known
+}
+
+// Past is a run of a series that has ended.
+type Past struct {
+	ID, Title  string
+	FinishedAt int64 // Unix seconds
+	Rate       int   // the share of passed cases in per mille, or -1
+	DurationMS int64
+	Aborted    bool
+	Known      bool // it is known which cases failed
+}
+
+// series are the outcomes of one case.
+type series struct {
+	outcomes uint64 // two bits for each of the runs, the newest first
+	since    int64  // end of the run in which it began to fail; 0 if it does not fail
+	more     int    // failing runs before the window, without one that it passed in between
+	hash     uint64 // of its last failing result
+	title    string // of a case that failed in the newest run with an outcome
+	suite    string
+}
+
+func (s *series) at(run int) outcome { return outcome(s.outcomes >> (2 * run) & 3) }
+
+// insert makes room for the outcome in a run, and drops what is out of the window.
+func (s *series) insert(run int, o outcome) {
+	low := s.outcomes & (1<<(2*run) - 1)
+	if oldest := outcome(s.outcomes >> (2 * (maxRuns - 1)) & 3); oldest == failed {
+		s.more++
+	}
+	s.outcomes = (s.outcomes>>(2*run)<<(2*run+2) | low | uint64(o)<<(2*run)) & (1<<(2*maxRuns) - 1)
+	if s.has(passed) {
+		s.more = 0
+	}
+}
+
+// has reports whether the case has ended so in any of the runs.
+func (s *series) has(o outcome) bool {
+	for run := range maxRuns {
+		if s.at(run) == o {
+			return true
+		}
+	}
+	return false
+}
+
+// version begins an encoded history.
+const version = 1
+
+// ReadHistory reads the output of Encode. Anything else is an empty history.
+func ReadHistory(data []byte) *History {
+	h, r := &History{cases: map[int64]*series{}}, reader{data: data}
+	if r.byte() != version {
+		return h
+	}
+	for range min(r.number(), maxRuns) {
+		run := Past{ID: r.text(), Title: r.text(), FinishedAt: int64(r.number()), Rate: int(r.number()) - 1,
+			DurationMS: int64(r.number())}
+		flags := r.byte()
+		run.Aborted, run.Known = flags&1 != 0, flags&2 != 0
+		h.Runs = append(h.Runs, run)
+	}
+	id := int64(0)
+	for range min(r.number(), maxCases) {
+		if r.bad {
+			break
+		}
+		id += int64(r.number())
+		h.cases[id] = &series{outcomes: r.number() & (1<<(2*maxRuns) - 1), since: int64(r.number() &^ (1 << 63)), more: int(r.number() & 0xFFFF),
+			hash: r.number(), title: r.text(), suite: r.text()}
+	}
+	next := 0
+	for range min(r.number(), maxCases) {
+		next += int(r.number() & 0xFFFFFFF)
+		for range min(r.number(), uint64(maxIDs-len(h.passed))) {
+			h.passed, next = append(h.passed, next), next+1
+		}
+	}
+	if r.bad || len(r.data) > 0 {
+		return &History{cases: map[int64]*series{}}
+	}
+	return h
+}
+
+// Encode returns the history in at most MaxHistoryBytes.
+func (h *History) Encode() []byte {
+	for {
+		data := h.encode()
+		if len(data) <= MaxHistoryBytes {
+			return data
+		}
+		ids := slices.SortedFunc(maps.Keys(h.cases), func(a, b int64) int { return h.lastFailure(b) - h.lastFailure(a) })
+		for _, id := range ids[:len(ids)/10+1] {
+			delete(h.cases, id)
+		}
+	}
+}
+
+// lastFailure returns how many runs ago a case failed.
+func (h *History) lastFailure(id int64) int {
+	for run := range maxRuns {
+		if h.cases[id].at(run) == failed {
+			return run
+		}
+	}
+	return maxRuns
+}
+
+func (h *History) encode() []byte {
+	out := binary.AppendUvarint([]byte{version}, uint64(len(h.Runs)))
+	for _, r := range h.Runs {
+		out = appendText(appendText(out, r.ID), r.Title)
+		for _, n := range []int64{r.FinishedAt, int64(r.Rate) + 1, r.DurationMS} {
+			out = binary.AppendUvarint(out, uint64(max(n, 0)))
+		}
+		flags := byte(0)
+		if r.Aborted {
+			flags |= 1
+		}
+		if r.Known {
+			flags |= 2
+		}
+		out = append(out, flags)
+	}
+	out = binary.AppendUvarint(out, uint64(len(h.cases)))
+	last := int64(0)
+	for _, id := range slices.Sorted(maps.Keys(h.cases)) {
+		c := h.cases[id]
+		for _, n := range []uint64{uint64(id - last), c.outcomes, uint64(max(c.since, 0)), uint64(c.more), c.hash} {
+			out = binary.AppendUvarint(out, n)
+		}
+		out, last = appendText(appendText(out, c.title), c.suite), id
+	}
+	return h.passed.append(out)
+}
+
+// append appends the ids as ranges: of each the distance to the one before, and the length.
+func (s IDs) append(out []byte) []byte {
+	var ranges []byte
+	n, next := 0, 0
+	for i := 0; i < len(s); n++ {
+		end := i + 1
+		for end < len(s) && s[end] == s[end-1]+1 {
+			end++
+		}
+		ranges = binary.AppendUvarint(binary.AppendUvarint(ranges, uint64(s[i]-next)), uint64(end-i))
+		next, i = s[end-1]+1, end
+	}
+	if len(ranges) > maxPassedBytes || n > maxCases {
+		return append(out, 0)
+	}
+	return append(binary.AppendUvarint(out, uint64(n)), ranges...)
+}
+
+func appendText(out []byte, s string) []byte {
+	if len(s) > maxText {
+		s = strings.ToValidUTF8(s[:maxText], "")
+	}
+	return append(binary.AppendUvarint(out, uint64(len(s))), s...)
+}
+
+// reader reads an encoded history.
+type reader struct {
+	data []byte
+	bad  bool
+}
+
+func (r *reader) byte() byte {
+	if len(r.data) == 0 {
+		r.bad = true
+		return 0
+	}
+	b := r.data[0]
+	r.data = r.data[1:]
+	return b
+}
+
+// number reads a number. A negative one as int64 is a damage.
+func (r *reader) number() uint64 {
+	n, size := binary.Uvarint(r.data)
+	if size <= 0 {
+		r.bad, r.data = true, nil
+		return 0
+	}
+	r.data = r.data[size:]
+	return n
+}
+
+func (r *reader) text() string {
+	n := r.number()
+	if n > uint64(len(r.data)) || n > maxText {
+		r.bad, r.data = true, nil
+		return ""
+	}
+	s := string(r.data[:n])
+	r.data = r.data[n:]
+	return s
+}
+
+// hashed returns the hash of a text that a history keeps.
+func hashed(s string) uint64 {
+	if s == "" {
+		return 0
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(s))
+	return h.Sum64()
+}
+
+// keyOf returns the key of a result's case. A result without a case has one of its text.
+func keyOf(r *Result) int64 {
+	if r.CaseID > 0 {
+		return int64(r.CaseID)
+	}
+	return 1<<61 | int64(hashed(r.Title+"\x00"+r.Reason)>>4)
+}
+
+// add puts an ended run in its place by its end, and in place of what was kept of the same run. It returns the place, or
+// -1 for a run that is older than all that are kept.
+func (h *History) add(run Past) int {
+	if i := slices.IndexFunc(h.Runs, func(r Past) bool { return r.ID == run.ID }); i >= 0 {
+		h.Runs = slices.Delete(h.Runs, i, i+1)
+		for _, c := range h.cases {
+			low := c.outcomes & (1<<(2*i) - 1)
+			c.outcomes = c.outcomes>>(2*i+2)<<(2*i) | low
+		}
+	}
+	at := 0
+	for at < len(h.Runs) && h.Runs[at].FinishedAt > run.FinishedAt {
+		at++
+	}
+	if at == maxRuns {
+		return -1
+	}
+	h.Runs = slices.Insert(h.Runs, at, run)
+	h.Runs = h.Runs[:min(len(h.Runs), maxRuns)]
+	return at
+}
