@@ -6,17 +6,22 @@ import (
 )
 
 // WholeBody is the body with the fields in one line at its end, as Markdown: for channels that have nothing better for
-// them.
+// them. The failing tests are not in it.
 func (m *Message) WholeBody() string {
-	var parts []string
-	for _, f := range m.ShownFields() {
-		parts = append(parts, f.Name+": "+f.Value)
-	}
-	line := strings.Join(parts, " · ")
+	line := m.FieldsLine()
 	if m.Body == "" || line == "" {
 		return m.Body + line
 	}
 	return m.Body + "\n\n" + line
+}
+
+// FieldsLine is the fields in one line, as Markdown.
+func (m *Message) FieldsLine() string {
+	var parts []string
+	for _, f := range m.ShownFields() {
+		parts = append(parts, f.Name+": "+f.Value)
+	}
+	return strings.Join(parts, " · ")
 }
 
 // ShownFields are the fields that have a name and a value. Of more than maxFields the last one says so.

@@ -85,7 +85,7 @@ func mayImport() map[string][]string {
 		"rules/rulefile/rulefiletest":   append([]string{"notifiers"}, reading...), // for tests
 
 		"notifiers":            {"rules/message"},
-		"notifiers/markup":     {"notifiers", "rules/message/markdown"},
+		"notifiers/markup":     {"notifiers", "rules/message", "rules/message/markdown"},
 		"notifiers/redact":     {"notifiers"},
 		"notifiers/httpclient": {"notifiers", "notifiers/redact", "rules/placeholder"},
 		"notifiers/preview":    {"notifiers", "notifiers/markup"},

@@ -22,6 +22,7 @@ const (
 	maxContent  = 2000
 	maxURL      = 2000
 	maxUsername = 80
+	shownTests  = 10 // failing ones
 )
 
 // post is a message as a webhook takes it.
@@ -76,7 +77,8 @@ func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, err
 	}, nil
 }
 
-// composeEmbed writes the embed of m. It also returns the body and the fields, truncated to the limits.
+// composeEmbed writes the embed of m. It also returns the body with the failing tests, and the fields, truncated to the
+// limits.
 func composeEmbed(m *notifiers.Message) (e embed, body []markup.Line, fields []markup.Field) {
 	e = embed{
 		Title: escape(fitTitle(m)), URL: markup.MessageURL(m, maxURL), Color: notifiers.ColorNumber(m.Level),
@@ -84,8 +86,12 @@ func composeEmbed(m *notifiers.Message) (e embed, body []markup.Line, fields []m
 	}
 	e.Fields, fields = fitFields(m)
 	left := min(maxBody, maxTexts-notifiers.Units(e.Title)-notifiers.Units(e.Footer.Text)-units(e.Fields))
-	e.Description, body = markup.FitLines(markup.Lines(markup.Shorten(m.Body, 4*maxBody)), writer().Write,
-		func(s string) bool { return notifiers.Units(s) <= left })
+	var tests []markup.TestRow
+	e.Description, body, tests = markup.FitTests(markup.Lines(markup.Shorten(m.Body, 4*maxBody)),
+		markup.FailingTests(m, shownTests), func(lines []markup.Line, tests []markup.TestRow) string {
+			return writer().Write(slices.Concat(lines, markup.TestLines(tests)))
+		}, func(s string) bool { return notifiers.Units(s) <= left })
+	body = slices.Concat(body, markup.TestLines(tests))
 	if !m.CreatedAt.IsZero() {
 		at := m.CreatedAt.UTC()
 		e.Timestamp = &at

@@ -32,10 +32,11 @@ func (n *notifier) renderHTML(m *notifiers.Message) (string, error) {
 	err = n.layout.Execute(&b, struct {
 		Label, Color, Title, URL, Context string
 		Body                              template.HTML
+		Tests                             *testTable
 		Fields                            []fieldRow
 	}{
 		markup.Label(m), levelColor(m.Level), notifiers.Cut(titleOf(m), maxTitle), link,
-		markup.Context(m), body, fieldRows(m),
+		markup.Context(m), body, tests(m), fieldRows(m),
 	})
 	if err != nil {
 		return "", fmt.Errorf("writing the HTML of the email: %w", err)

@@ -190,6 +190,9 @@ func plainText(m *notifiers.Message) string {
 		parts[0] = label + "\n" + parts[0]
 	}
 	parts = append(parts, plainDialect().Write(m.Body)...)
+	if tests := plainTests(m); tests != "" {
+		parts = append(parts, tests)
+	}
 	if fields := plainFields(m); fields != "" {
 		parts = append(parts, fields)
 	}

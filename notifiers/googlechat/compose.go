@@ -17,6 +17,7 @@ const (
 	maxURL      = 1000
 	maxThread   = 1000
 	maxMentions = 2000
+	shownTests  = 10 // failing ones
 )
 
 // buttonLabel is the label of the button that leads to the message's URL.
@@ -52,7 +53,7 @@ type (
 		Text string `json:"text"`
 	}
 	labeled struct {
-		Label string `json:"topLabel"`
+		Label string `json:"topLabel,omitempty"`
 		Text  string `json:"text"`
 		Wrap  bool   `json:"wrapText"`
 	}
@@ -81,16 +82,23 @@ func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, err
 	if key := notifiers.Cut(o.Thread.Of(m), maxThread); key != "" {
 		p.Thread = &thread{key}
 	}
-	p, body, fields := composeCard(m, p)
+	p, shown := composeCard(m, p)
 	return p, func() *preview.Layout {
-		l := layout(m, body, fields)
+		l := layout(m, shown)
 		l.Top = preview.Mentions(runs)
 		return l
 	}, nil
 }
 
-// composeCard adds the section of the card to p. It also returns the body and the fields, truncated to the limits.
-func composeCard(m *notifiers.Message, p post) (post, []markup.Line, []markup.Field) {
+// content is what a card holds of a message.
+type content struct {
+	body   []markup.Line
+	tests  []markup.TestRow
+	fields []markup.Field
+}
+
+// composeCard adds the section of the card to p. It also returns what is in it, truncated to the limits.
+func composeCard(m *notifiers.Message, p post) (post, content) {
 	title, link := markup.Title(m, maxTitle), markup.MessageURL(m, maxURL)
 	label := escape(title)
 	if link != "" {
@@ -109,21 +117,49 @@ func composeCard(m *notifiers.Message, p post) (post, []markup.Line, []markup.Fi
 	}
 	written, fields := markup.FitFields(m, composeFields,
 		func(w []widget) bool { return service.JSONBytes(w) <= maxBytes/2 })
-	p, body := markup.FitLines(markup.Lines(markup.Shorten(m.Body, maxBytes)), func(lines []markup.Line) post {
-		widgets := []widget{head}
-		if body := writer().Write(lines); strings.TrimSpace(body) != "" {
-			widgets = append(widgets, text(body))
+	p, body, tests := markup.FitTests(markup.Lines(markup.Shorten(m.Body, maxBytes)),
+		markup.FailingTests(m, shownTests), func(lines []markup.Line, tests []markup.TestRow) post {
+			widgets := []widget{head}
+			if body := writer().Write(lines); strings.TrimSpace(body) != "" {
+				widgets = append(widgets, text(body))
+			}
+			whole := p
+			whole.Cards = []card{p.Cards[0]}
+			whole.Cards[0].Card.Sections = []section{{slices.Concat(widgets, composeTests(tests), written, foot)}}
+			return whole
+		}, func(p post) bool { return service.JSONBytes(p) <= maxBytes })
+	return p, content{body, tests, fields}
+}
+
+// composeTests shows each failing test with its suite above its name.
+func composeTests(rows []markup.TestRow) []widget {
+	var widgets []widget
+	for _, row := range rows {
+		if row.Test == nil {
+			widgets = append(widgets, text(writer().Line(row.Line)))
+			continue
 		}
-		whole := p
-		whole.Cards = []card{p.Cards[0]}
-		whole.Cards[0].Card.Sections = []section{{slices.Concat(widgets, written, foot)}}
-		return whole
-	}, func(p post) bool { return service.JSONBytes(p) <= maxBytes })
-	return p, body, fields
+		lines := testLines(row.Test)
+		suite := strings.NewReplacer("<", "‹", ">", "›").Replace(row.Test.Suite) // apps differ in reading HTML there
+		widgets = append(widgets, widget{Labeled: &labeled{Label: markup.Neutralize(suite, true),
+			Text: writer().Write(lines), Wrap: true}})
+	}
+	return widgets
+}
+
+// testLines are the name of a test and, below it, what else is known, but for its suite.
+func testLines(t *markup.Test) []markup.Line {
+	rest := *t
+	rest.Suite = ""
+	lines := []markup.Line{{Runs: []markup.Run{t.Name}}}
+	if details := rest.Details(); len(details) > 0 {
+		lines = append(lines, markup.Line{Runs: details})
+	}
+	return lines
 }
 
 // layout makes the preview of a card.
-func layout(m *notifiers.Message, body []markup.Line, fields []markup.Field) *preview.Layout {
+func layout(m *notifiers.Message, c content) *preview.Layout {
 	l := &preview.Layout{
 		Channel: "Google Chat", Facts: []preview.Fact{{Text: "the webhook's space"}},
 		Color: notifiers.LevelColor(m.Level), Style: preview.Style{Framed: true},
@@ -132,8 +168,9 @@ func layout(m *notifiers.Message, body []markup.Line, fields []markup.Field) *pr
 	l.Add(preview.Text(markup.Label(m), markup.Run{Bold: true})...)
 	heading := []markup.Run{{Text: markup.Visible(title), URL: link, Bold: true}}
 	l.Lines = append(l.Lines, markup.Line{Runs: append(preview.Sign(m), heading...)})
-	l.Add(preview.Compact(shown(body))...)
-	l.Lines = append(l.Lines, fieldRows(fields)...)
+	l.Add(preview.Compact(shown(c.body))...)
+	l.Add(testRows(c.tests)...)
+	l.Lines = append(l.Lines, fieldRows(c.fields)...)
 	l.Add(preview.Small(markup.Context(m))...)
 	if link != "" {
 		l.Buttons = []markup.Run{{Text: buttonLabel, URL: link}}
@@ -159,6 +196,20 @@ func composeFields(fields []markup.Field) []widget {
 		widgets = append(widgets, widget{Columns: &columns{row}})
 	}
 	return widgets
+}
+
+// testRows are the failing tests in the preview.
+func testRows(rows []markup.TestRow) []markup.Line {
+	var lines []markup.Line
+	for _, row := range rows {
+		if row.Test == nil {
+			lines = append(lines, shown([]markup.Line{row.Line})...)
+			continue
+		}
+		lines = append(lines, preview.Small(row.Test.Suite)...)
+		lines = append(lines, shown(testLines(row.Test))...)
+	}
+	return lines
 }
 
 // fieldRows are the rows of fields in the preview.

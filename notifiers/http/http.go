@@ -48,7 +48,8 @@ type Options struct {
 	URL string `yaml:"url" json:"url,omitempty" as:"url" secret:"masked" empty:"inherit"`
 	// Headers of the request; those of a rule are added to those of the notifier.
 	Headers map[string]string `yaml:"headers" json:"headers,omitempty" as:"header" secret:"masked"`
-	// Body of the request. Default: a JSON object with delivery_id, rule, level, title, body, url and event.
+	// Body of the request. Default: a JSON object with delivery_id, rule, level, title, body, url and event, and at
+	// the end of a run failures, failures_total and failures_new.
 	Body string `yaml:"body" json:"body,omitempty" as:"json"`
 }
 

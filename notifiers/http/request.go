@@ -221,9 +221,12 @@ func defaultBody(m *notifiers.Message) ([]byte, error) {
 	for _, k := range message.Keys() {
 		text := *k.Text(&m.Message)
 		if k.Name == "body" {
-			text = m.WholeBody()
+			text = wholeBody(m)
 		}
 		err = errors.Join(err, write(",", k.Name, text))
+	}
+	if m.Failures != nil {
+		err = errors.Join(err, writeFailures(b, enc, m.Failures))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("writing the default body: %w", err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 
 	"qaserelay/notifiers"
@@ -19,6 +20,7 @@ const (
 	maxURL        = 1000
 	maxFields     = 3000 // of JSON
 	maxFooter     = 250
+	shownTests    = 10 // failing ones
 )
 
 // post is a message as an incoming webhook takes it.
@@ -51,21 +53,22 @@ func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, err
 	a := attachment{Fallback: escape(fitTitle(markup.Headline(m, maxTitle))), Color: notifiers.LevelColor(m.Level), Fields: written,
 		Footer: markup.Neutralize(footer, true)}
 	w := markup.Markdown(escape)
-	p, body := markup.FitLines(markup.Lines(markup.Shorten(m.Body, 2*maxAttachment)), func(lines []markup.Line) post {
-		whole, filled := p, a
-		filled.Text = strings.TrimSpace(w.Write(lines))
-		whole.Attachments = []attachment{filled}
-		return whole
-	}, func(p post) bool { return jsonUnits(p.Attachments) <= maxAttachment })
+	p, body, tests := markup.FitTests(markup.Lines(markup.Shorten(m.Body, 2*maxAttachment)),
+		markup.FailingTests(m, shownTests), func(lines []markup.Line, tests []markup.TestRow) post {
+			whole, filled := p, a
+			filled.Text = strings.TrimSpace(w.Write(slices.Concat(lines, markup.TestLines(tests))))
+			whole.Attachments = []attachment{filled}
+			return whole
+		}, func(p post) bool { return jsonUnits(p.Attachments) <= maxAttachment })
 	return p, func() *preview.Layout {
-		l := layout(p.Channel, body, fields)
+		l := layout(p.Channel, slices.Concat(body, markup.TestLines(tests)), fields)
 		l.Color, l.Top = a.Color, preview.Mentions(top)
 		l.Add(preview.Small(footer)...)
 		return l
 	}, nil
 }
 
-// layout makes the preview of the body and the fields.
+// layout makes the preview of the body, the failing tests in it, and the fields.
 func layout(channel string, body []markup.Line, fields []markup.Field) *preview.Layout {
 	where := cmp.Or(channel, "the webhook's channel")
 	l := &preview.Layout{Channel: "Mattermost", Facts: []preview.Fact{{Text: where}}}

@@ -81,6 +81,16 @@ func Messages() map[string]*notifiers.Message {
 		}),
 		"no-sign":  Message(to, func(m *notifiers.Message) { m.Sign = "" }),
 		"mentions": Message(func(m *notifiers.Message) { m.Options, m.URL = mention, "" }),
+
+		"failures": Message(to, func(m *notifiers.Message) { m.Failures = Failures(); m.Fields = fields()[:2] }),
+		"failures-many": Message(to, func(m *notifiers.Message) {
+			m.Failures = ManyFailures(60, "Login works on every page")
+		}),
+		"failures-group":   Message(to, func(m *notifiers.Message) { m.Failures = groupedFailures() }),
+		"failures-unknown": Message(to, func(m *notifiers.Message) { m.Failures = unknownFailures() }),
+		"hostile-failures": Message(to, func(m *notifiers.Message) {
+			m.Failures = FailuresOf(HostileBody, "https://app.qase.io/run/WEB/dashboard/7?source=logs&search=WEB-25")
+		}),
 	}
 	for _, level := range []string{"info", "success", "warning", "error"} {
 		set["level-"+level] = Message(to, func(m *notifiers.Message) {

@@ -85,6 +85,7 @@ func Run(t *testing.T, s Suite) {
 	t.Run("messages", s.messages)
 	t.Run("previews", s.previews)
 	t.Run("limits", s.limits)
+	t.Run("failing tests", s.failingTests)
 }
 
 // run runs the contract of Notifier over one channel.

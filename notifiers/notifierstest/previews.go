@@ -26,7 +26,7 @@ func (s Suite) previews(t *testing.T) {
 			}
 			text := Drawn(layout)
 			switch name {
-			case "rich", "fields", "hostile", "mentions":
+			case "rich", "fields", "hostile", "mentions", "failures", "hostile-failures":
 				Golden(t, "previews/"+name+".txt", []byte(text))
 			}
 			page, err := layout.HTML()

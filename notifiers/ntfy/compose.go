@@ -15,6 +15,7 @@ const (
 	maxTitle   = 250
 	maxTags    = 10
 	maxURL     = 1000
+	shownTests = 5 // failing ones
 )
 
 // post is a message in JSON (https://docs.ntfy.sh/publish/#publish-as-json).
@@ -50,11 +51,39 @@ func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, err
 		p.Click = click
 	}
 	footer := markup.Footer(m)
-	body := markup.PlainBody(m.WholeBody(), maxMessage-len("\n\n")-len(footer))
+	body := text(m, maxMessage-len("\n\n")-len(footer))
 	if p.Message = footer; strings.TrimSpace(body) != "" {
 		p.Message = strings.TrimSpace(body + "\n\n" + footer)
 	}
 	return p, func() *preview.Layout { return layout(p, footer != "") }, nil
+}
+
+// text returns the body, the names of some failing tests, and the fields, in at most limit bytes.
+func text(m *notifiers.Message, limit int) string {
+	w := markup.Plain(notifiers.CleanText)
+	body, tests := markup.WithFields(m, shownTests, 2*limit)
+	s, _, _ := markup.FitTests(body, tests, func(lines []markup.Line, rows []markup.TestRow) string {
+		return w.Write(slices.Concat(lines, names(rows)))
+	}, func(s string) bool { return len(s) <= limit })
+	return s
+}
+
+// names returns rows with the names of tests alone, and without links.
+func names(rows []markup.TestRow) []markup.Line {
+	var lines []markup.Line
+	for _, row := range rows {
+		runs := row.Line.Runs
+		switch row.Kind {
+		case markup.ItemRow:
+			runs = []markup.Run{{Text: "• " + row.Test.Name.Text}}
+		case markup.RestRow:
+			runs = []markup.Run{{Text: row.Line.Text()}}
+		case markup.FactsRow:
+			continue
+		}
+		lines = append(lines, markup.Line{Runs: runs, Apart: row.Line.Apart})
+	}
+	return lines
 }
 
 // layout makes the preview of p, the last line of which may be a footer.

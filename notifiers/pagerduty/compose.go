@@ -20,6 +20,7 @@ const (
 	maxSource  = 255
 	maxBody    = 30_000
 	maxURL     = 2000
+	shownTests = 20 // failing ones
 )
 
 // event is the argument of the Events API.
@@ -34,12 +35,20 @@ type event struct {
 }
 
 type payload struct {
-	Summary   string            `json:"summary"`
-	Source    string            `json:"source"`
-	Severity  string            `json:"severity"`
-	Timestamp string            `json:"timestamp,omitempty"`
-	Class     string            `json:"class,omitempty"`
-	Details   map[string]string `json:"custom_details,omitempty"`
+	Summary   string        `json:"summary"`
+	Source    string        `json:"source"`
+	Severity  string        `json:"severity"`
+	Timestamp string        `json:"timestamp,omitempty"`
+	Class     string        `json:"class,omitempty"`
+	Details   customDetails `json:"custom_details,omitzero"`
+}
+
+// customDetails are shown below the summary. Failures are the failing tests, one in a line, and how many are left.
+type customDetails struct {
+	Body     string   `json:"body,omitempty"`
+	Failures []string `json:"failures,omitempty"`
+	Project  string   `json:"project,omitempty"`
+	Rule     string   `json:"rule,omitempty"`
 }
 
 type link struct {
@@ -83,7 +92,8 @@ func layout(e event) *preview.Layout {
 	l.Facts = append(l.Facts, preview.Fact{Name: "Severity", Text: p.Severity},
 		preview.Fact{Name: "Source", Text: p.Source})
 	l.Add(preview.Text(p.Summary, markup.Run{Bold: true})...)
-	l.Add(preview.Paragraphs(p.Details["body"])...)
+	l.Add(preview.Paragraphs(p.Details.Body)...)
+	l.Add(preview.Paragraphs(strings.Join(p.Details.Failures, "\n"))...)
 	for _, to := range e.Links {
 		l.Buttons = append(l.Buttons, markup.Run{Text: to.Text, URL: to.Href})
 	}
@@ -116,7 +126,8 @@ func details(o Options, m *notifiers.Message) *payload {
 		Source:   notifiers.Cut(notifiers.OneLine(o.Source), maxSource),
 		Severity: cmp.Or(o.Severity, map[string]string{"error": "error", "warning": "warning"}[m.Level], "info"),
 		Class:    notifiers.OneLine(m.EventName),
-		Details:  map[string]string{},
+		Details: customDetails{Body: markup.PlainBody(m.WholeBody(), maxBody), Failures: failures(m),
+			Project: notifiers.OneLine(m.Project), Rule: notifiers.OneLine(m.Rule)},
 	}
 	if p.Source == "" {
 		p.Source = strings.TrimSpace("Qase " + notifiers.OneLine(m.Project))
@@ -124,13 +135,23 @@ func details(o Options, m *notifiers.Message) *payload {
 	if !m.CreatedAt.IsZero() {
 		p.Timestamp = m.CreatedAt.UTC().Format(time.RFC3339)
 	}
-	for name, value := range map[string]string{
-		"rule": notifiers.OneLine(m.Rule), "project": notifiers.OneLine(m.Project),
-		"body": markup.PlainBody(m.WholeBody(), maxBody),
-	} {
-		if value != "" {
-			p.Details[name] = value
-		}
-	}
 	return p
+}
+
+// failures are the failing tests as text, one in a line.
+func failures(m *notifiers.Message) []string {
+	w := markup.Plain(notifiers.CleanText)
+	tests := markup.FailingTests(m, shownTests)
+	var lines []string
+	for _, row := range tests.Rows(tests.Len()) {
+		line := strings.TrimPrefix(w.Line(row.Line), "• ")
+		switch {
+		case row.Kind == markup.HeadingRow && !row.Group:
+			continue // each test has it, so that its line can be read alone
+		case row.Test != nil && row.Test.New:
+			line = "New: " + line
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }

@@ -42,6 +42,9 @@ type post struct {
 type composed struct {
 	post    post
 	content content // of the usual layout
+	// below is the reply in the thread, for previews.
+	below    post
+	hasBelow bool
 }
 
 // content holds the parts of the usual layout. Texts are mrkdwn, but for the title.
@@ -81,7 +84,7 @@ func newContent(m *notifiers.Message, mentions, body []string) content {
 		facts:      factsText(m),
 		color:      notifiers.LevelColor(m.Level), url: markup.MessageURL(m, maxURL),
 	}
-	c.sections = packSections(body, maxTexts-maxHeader-maxMentions-notifiers.Units(c.facts))
+	c.sections = composeBody(m, body, maxTexts-maxHeader-maxMentions-notifiers.Units(c.facts))
 	return c
 }
 
@@ -165,10 +168,13 @@ func mrkdwnObject(s string) *slack.TextBlockObject {
 // fallbackText returns the whole message as one text. body is the body in mrkdwn, if it has no fields and is short.
 func fallbackText(m *notifiers.Message, mentions, body []string) string {
 	const limit = 3 * maxText
-	if whole := m.WholeBody(); whole != m.Body || notifiers.Units(whole) > limit {
+	top := topText(m, mentions)
+	if m.Failures != nil {
+		body = withTests(m, body, maxText-notifiers.Units(top))
+	} else if whole := m.WholeBody(); whole != m.Body || notifiers.Units(whole) > limit {
 		body = dialect().Write(markup.Shorten(whole, limit))
 	}
-	return cutMrkdwn(strings.TrimSpace(topText(m, mentions)+"\n"+strings.Join(body, "\n\n")), maxText)
+	return cutMrkdwn(strings.TrimSpace(top+"\n"+strings.Join(body, "\n\n")), maxText)
 }
 
 // topText is the emoji of the level, the title, linked and bold, and the mentions.

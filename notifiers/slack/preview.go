@@ -21,6 +21,7 @@ func (c composed) layout() *preview.Layout {
 		Channel: "Slack", Facts: []preview.Fact{{Text: cmp.Or(c.post.Channel,
 			"the webhook's channel")}}, Color: c.content.color,
 	}
+	defer c.drawReply(l)
 	if c.content.title == "" {
 		l.Top = drawBlocks(l, c.post.Blocks)
 		return l
@@ -34,6 +35,18 @@ func (c composed) layout() *preview.Layout {
 		l.Buttons = []markup.Run{{Text: buttonLabel, URL: c.content.url}}
 	}
 	return l
+}
+
+// drawReply shows the reply in the thread below the message.
+func (c composed) drawReply(l *preview.Layout) {
+	if !c.hasBelow {
+		return
+	}
+	l.Add(preview.Small("In the thread:")...)
+	for _, line := range drawBlocks(l, c.below.Blocks) {
+		line.Quote = true
+		l.Lines = append(l.Lines, line)
+	}
 }
 
 // drawBlocks draws Block Kit. Buttons go to those of the layout. Of an unknown block all texts are shown.

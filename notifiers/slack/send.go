@@ -48,6 +48,10 @@ type sending struct {
 	options Options
 	// keys of thread and update
 	threadKey, updateKey string
+	// below is the reply to the message, in its thread, if it has one; root begins that thread once the message is sent.
+	below    post
+	hasBelow bool
+	root     location
 
 	receipt notifiers.Receipt
 	notes   []string
@@ -73,7 +77,8 @@ func (n *notifier) sendByToken(ctx context.Context, m *notifiers.Message, o Opti
 		s.miss(one)
 	}
 	s.post = compose(m, o).post
-	err = s.send(ctx)
+	s.below, s.hasBelow = composeReply(m)
+	err = s.sendAll(ctx)
 	if len(s.notes) > 0 && s.receipt.Status != "" {
 		s.receipt.Status += "; " + notifiers.Cut(n.mask.Redact(notifiers.OneLine(strings.Join(s.notes, "; "))), 1000)
 	}
@@ -153,6 +158,9 @@ func (s *sending) send(ctx context.Context) error {
 	defer s.release(ctx, thread, update)
 	if update != nil {
 		if done, err := s.change(ctx, update); err != nil || done && update != thread {
+			if s.root = update.message.sent(); thread != nil && thread.message.TS != "" {
+				s.root = thread.message.sent()
+			}
 			return err
 		}
 	}
@@ -206,6 +214,7 @@ func (s *sending) add(ctx context.Context, thread, update *messageKey) error {
 	if thread != nil && thread.message.TS != "" {
 		sent, err := s.reply(ctx, thread)
 		if err == nil {
+			s.root = thread.message.sent()
 			s.touch(ctx, thread)
 			s.keep(ctx, update, sent)
 			return nil
@@ -223,6 +232,7 @@ func (s *sending) add(ctx context.Context, thread, update *messageKey) error {
 	if s.receipt = r; err != nil {
 		return err
 	}
+	s.root = sent
 	s.keep(ctx, thread, sent)
 	s.keep(ctx, update, sent)
 	return nil

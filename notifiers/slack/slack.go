@@ -103,6 +103,8 @@ func (n *notifier) preview(m *notifiers.Message) (composed, error) {
 		o = o.forWebhook()
 	}
 	c := compose(m, o)
+	c.below, c.hasBelow = composeReply(m)
+	c.hasBelow = c.hasBelow && o.Thread.Of(m) != ""
 	if c.post.Channel = o.Channel; o.DM != nil {
 		names := make([]string, len(o.DM))
 		for i, who := range o.DM {

@@ -18,6 +18,7 @@ const (
 	maxTitle    = 500
 	maxURL      = 1000
 	maxMentions = 20
+	shownTests  = 10 // failing ones
 )
 
 // The card consists of rich text blocks, which hold text and styles as data: unlike in text blocks, nothing in them is
@@ -105,13 +106,15 @@ func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, err
 	rows, fields := markup.FitFields(m, composeFields, func(rows []element) bool {
 		return service.EmbeddedBytes(rows) <= maxBytes/2
 	})
-	p, body := markup.FitLines(markup.Lines(markup.Shorten(m.Body, 2*maxBytes)), func(lines []markup.Line) post {
-		whole := c
-		whole.Body = slices.Concat(head, composeLines(lines), rows, composeLines([]markup.Line{context}))
-		return post{"message", []attachment{{"application/vnd.microsoft.card.adaptive", whole}}}
-	}, func(p post) bool { return service.EmbeddedBytes(p) <= maxBytes })
+	p, body, tests := markup.FitTests(markup.Lines(markup.Shorten(m.Body, 2*maxBytes)),
+		markup.FailingTests(m, shownTests), func(lines []markup.Line, tests []markup.TestRow) post {
+			whole := c
+			whole.Body = slices.Concat(head, composeLines(lines), composeTests(tests), rows,
+				composeLines([]markup.Line{context}))
+			return post{"message", []attachment{{"application/vnd.microsoft.card.adaptive", whole}}}
+		}, func(p post) bool { return service.EmbeddedBytes(p) <= maxBytes })
 	return p, func() *preview.Layout {
-		l := layout(m.Level, entities, body, fields)
+		l := layout(m.Level, entities, slices.Concat(body, markup.TestLines(tests)), fields)
 		l.Top = append(shown(label), shown(title)...)
 		if len(context.Runs) > 0 {
 			l.Add(shown(context)...)
@@ -225,6 +228,15 @@ func composeLines(lines []markup.Line) []element {
 		elements = append(elements, e)
 	}
 	return elements
+}
+
+// composeTests puts failing tests into a container, one in a line: phones have no room for columns.
+func composeTests(rows []markup.TestRow) []element {
+	items := composeLines(markup.TestLines(rows))
+	if len(items) == 0 {
+		return nil
+	}
+	return []element{{Type: "Container", Spacing: "Medium", Items: items}}
 }
 
 // textBlock writes one line. Apps differ in showing a line end within a run.

@@ -1,6 +1,7 @@
 package telegram
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,6 +16,8 @@ const (
 	maxText  = 4096
 	maxTitle = 300
 	maxURL   = 1000
+	// shownTests is how many failing tests are shown.
+	shownTests = 10
 )
 
 // post is the argument of sendMessage.
@@ -40,7 +43,7 @@ func compose(m *notifiers.Message, o Options) (post, func() *preview.Layout, err
 	return p, func() *preview.Layout { return layout(m, p.ChatID, body) }, nil
 }
 
-// composeText writes the text of a message. It also returns the body, truncated to the limit.
+// composeText writes the text of a message. It also returns the body with the failing tests, truncated to the limit.
 func composeText(m *notifiers.Message) (string, []markup.Line) {
 	title, link := markup.Title(m, maxTitle), markup.MessageURL(m, maxURL)
 	label := escape(title)
@@ -50,12 +53,14 @@ func composeText(m *notifiers.Message) (string, []markup.Line) {
 	head := markup.Sign(m) + "<b>" + label + "</b>"
 	foot := "<i>" + escape(markup.Footer(m)) + "</i>"
 	w := markup.HTML(escape)
-	return markup.FitLines(markup.Lines(markup.Shorten(m.WholeBody(), 4*maxText)), func(lines []markup.Line) string {
-		if body := w.Write(lines); strings.TrimSpace(body) != "" {
+	body, tests := markup.WithFields(m, shownTests, 4*maxText)
+	text, body, rows := markup.FitTests(body, tests, func(lines []markup.Line, rows []markup.TestRow) string {
+		if body := w.Write(slices.Concat(lines, markup.TestLines(rows))); strings.TrimSpace(body) != "" {
 			return head + "\n\n" + body + "\n\n" + foot
 		}
 		return head + "\n" + foot
 	}, func(s string) bool { return notifiers.Units(s) <= maxText })
+	return text, slices.Concat(body, markup.TestLines(rows))
 }
 
 // layout makes the preview of a message in a chat.

@@ -1,7 +1,7 @@
 package message
 
-// MaxFailures is how many failing tests a message has at most.
-const MaxFailures = 50
+// MaxFailures is how many failing tests a message has at most. HTTP shows all of them, and other channels fewer.
+const MaxFailures = 200
 
 // Failures are the tests that failed in a run, as a message with the default body names them. They belong to the body,
 // below it and above the fields. All texts are plain text in one line, which each channel escapes; addresses lead into
