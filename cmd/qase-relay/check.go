@@ -29,6 +29,8 @@ type checkFlags struct {
 	verbose bool
 	at      string
 	timeout time.Duration
+	// noSecrets accepts that secrets are missing.
+	noSecrets bool
 }
 
 func newCheck(c *terminal.Console) *cobra.Command {
@@ -53,7 +55,7 @@ error for serve.`,
 		Example: `  qase-relay check
   qase-relay check rules.yaml 'teams/*.yaml'
   qase-relay check --online             try the notifiers too, without sending anything
-  qase-relay check --format github      in a GitHub workflow
+  qase-relay check --strict --no-secrets --format github      in a GitHub workflow
   cat rules.yaml | qase-relay check -`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -66,6 +68,8 @@ error for serve.`,
 	cmd.Flags().StringVar(&f.format, "format", "text", "`FORMAT`: text, json or github (annotations in a workflow)")
 	cmd.Flags().BoolVar(&f.json, "json", false, "the same as --format json")
 	cmd.Flags().BoolVar(&f.strict, "strict", false, "fail on warnings too")
+	cmd.Flags().BoolVar(&f.noSecrets, "no-secrets", false,
+		"accept that variables are not set and files of secrets are missing, as in a pipeline")
 	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "say what keeps the messages of each rule back, and until when")
 	cmd.Flags().StringVar(&f.at, "at", "", "the same as --verbose at this `TIME`, such as \"2026-03-28 12:00\"")
 	cmd.Flags().BoolVar(&f.online, "online", false, "try each notifier as well, without sending anything")
@@ -80,10 +84,14 @@ func check(ctx context.Context, c *terminal.Console, files []string, f checkFlag
 	if f.timeout <= 0 {
 		return terminal.Hint(errors.New("--timeout must be more than zero"), "such as 10s")
 	}
+	if f.online && f.noSecrets {
+		return terminal.Hint(errors.New("--online and --no-secrets cannot be used together"),
+			"notifiers can be tried with their secrets only")
+	}
 	if err := readable(files); err != nil {
 		return err
 	}
-	cfg, problems := config.Load(files, config.LoadOptions{AllowUnset: true, Stdin: c.In})
+	cfg, problems := config.Load(files, config.LoadOptions{AllowUnset: true, IgnoreUnset: f.noSecrets, Stdin: c.In})
 	at, err := f.time(cfg)
 	if err != nil {
 		return err

@@ -51,9 +51,11 @@ func (c *Config) Close() {
 
 // LoadOptions say how Load reads. The zero value is for a relay that is to run.
 type LoadOptions struct {
-	AllowUnset bool             // unset environment variables are warnings
-	Stdin      io.Reader        // the file "-"; nil means an empty one
-	Kinds      []notifiers.Kind // nil means builtin.Kinds()
+	AllowUnset bool // unset environment variables are warnings
+	// IgnoreUnset makes no problem of unset variables and missing secret files; with AllowUnset only.
+	IgnoreUnset bool
+	Stdin       io.Reader        // the file "-"; nil means an empty one
+	Kinds       []notifiers.Kind // nil means builtin.Kinds()
 }
 
 // Load reads the rules files of names and patterns and makes their notifiers, without touching the network. It returns
@@ -75,7 +77,7 @@ func load(patterns []string, o LoadOptions, read *reading) (*Config, diag.Proble
 		LookupEnv:  os.LookupEnv,
 		ReadFile:   read.file,
 		Glob:       read.glob,
-		AllowUnset: o.AllowUnset,
+		AllowUnset: o.AllowUnset, IgnoreUnset: o.IgnoreUnset,
 	})
 	if cfg == nil || problems.Err() != nil {
 		return nil, problems
