@@ -146,6 +146,7 @@ func mayImport() map[string][]string {
 		"cmd/qase-relay/send": {"cmd/qase-relay/cli", "cmd/qase-relay/draft", "cmd/qase-relay/flags",
 			"cmd/qase-relay/terminal", "notifiers/redact", "relay/ingest/client", "rules/catalog"},
 		"cmd/qase-relay/systemd": {},
+		"cmd/qase-relay/manual":  {"cmd/qase-relay/terminal"},
 		"cmd/qase-relay/flags":   {"cmd/qase-relay/terminal", "rules/yamldoc"},
 		"cmd/qase-relay/demo": {"cmd/qase-relay/terminal", "relay/app", "relay/config", "relay/ingest/client",
 			"relay/store", "rules"},
@@ -154,7 +155,7 @@ func mayImport() map[string][]string {
 		"cmd/qase-relay/report": append([]string{"cmd/qase-relay/terminal", "relay/admin/desk", "relay/backtest",
 			"relay/store", "rules/ruletest"}, reading...),
 		"cmd/qase-relay": append([]string{"cmd/qase-relay/cli", "cmd/qase-relay/demo", "cmd/qase-relay/draft",
-			"cmd/qase-relay/flags", "cmd/qase-relay/gallery", "cmd/qase-relay/report", "cmd/qase-relay/send", "cmd/qase-relay/systemd", "cmd/qase-relay/terminal", "relay", "relay/app", "relay/admin", "relay/admin/client", "relay/admin/desk",
+			"cmd/qase-relay/flags", "cmd/qase-relay/gallery", "cmd/qase-relay/manual", "cmd/qase-relay/report", "cmd/qase-relay/send", "cmd/qase-relay/systemd", "cmd/qase-relay/terminal", "relay", "relay/app", "relay/admin", "relay/admin/client", "relay/admin/desk",
 			"relay/ingest/client", "relay/listen", "relay/backtest", "relay/config", "relay/qaseapi", "relay/store", "notifiers", "notifiers/builtin",
 			"notifiers/redact", "rules/ruletest"}, reading...),
 	}

@@ -9,6 +9,7 @@ import (
 	"qaserelay/cmd/qase-relay/cli"
 	"qaserelay/cmd/qase-relay/demo"
 	"qaserelay/cmd/qase-relay/flags"
+	"qaserelay/cmd/qase-relay/manual"
 	"qaserelay/cmd/qase-relay/send"
 	"qaserelay/cmd/qase-relay/terminal"
 )
@@ -69,7 +70,7 @@ Exit codes: 0 success, 1 a check failed or something was not found or not delive
 	cli.Add(root, "rules", newInit(c), newCheck(c), newTest(c), newBacktest(c), newSchema(c))
 	cli.Add(root, "inspect", newEvents(c), newDeliveries(c), newSilences(c), newWaiting(c), newExplain(c))
 	cli.Add(root, "develop", demo.New(c), send.New(c), newNotify(c), newCatalog(c))
-	cli.Add(root, "other", newVersion(c))
+	cli.Add(root, "other", newVersion(c), manual.New(c))
 	cli.Finish(root)
 	return root
 }
