@@ -51,6 +51,7 @@ func (d Decide) Call(i int, get func(key string) ([]byte, error)) (p Plan, err e
 // Plan is the result of a decision about one event.
 type Plan struct {
 	Decisions  []byte // JSON, kept with the event as it is
+	Facts      []byte // what else was known of the event, JSON, kept with it as it is; nil is nothing
 	Deliveries []NewDelivery
 	Changes    []Change
 	Items      []Item // added once the changes are made
@@ -183,6 +184,7 @@ type StoredEvent struct {
 	Body       []byte
 	ReceivedAt time.Time
 	Decisions  []byte // JSON, as planned
+	Facts      []byte // likewise, or nil
 	Deliveries []ID   // filled by Event
 	ReplayOf   ID     // the event that this one repeats, or zero
 	Kind       string // what made it, or empty if it came from outside

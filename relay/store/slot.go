@@ -51,8 +51,8 @@ type Slots interface {
 // Wake is a request to fire slots that are due.
 type Wake struct {
 	Dry bool // those of dry runs, and no others
-	// Only is the key of the one slot that is looked at, whether or not it is due. Empty is all that are due.
-	Only string
+	// Only are the keys of the slots that are looked at, whether or not they are due. None is all that are due.
+	Only []string
 	// After is the last slot that an earlier call has looked at; this one begins behind it. The zero value begins with
 	// the first that is due.
 	After SlotRef
@@ -95,7 +95,7 @@ type Slot struct {
 	Value []byte
 	// Items are the oldest items, at most MaxItems. Their events have a body as far as Wake.Bytes allows.
 	Items []SlotItem
-	// Events are those that Wake.Events named, as far as they exist.
+	// Events are those that Wake.Events named, with their decisions, as far as they exist.
 	Events []StoredEvent
 }
 
@@ -117,9 +117,21 @@ type SlotItem struct {
 type Firing struct {
 	// Leave leaves the slot as it is, for another relay or a later call. The rest is ignored.
 	Leave bool
-	// Event is what the deliveries of the plan belong to, with an id, a Kind and a body. It is nil if there are none.
+	// Event is what the deliveries of the plan belong to, with an id, a Kind and a body. It is nil if there are none, or if
+	// Of is set.
 	Event *Event
+	// Of is the stored event that the firing decides, or zero: it gets the decisions and facts of the plan in place of its
+	// own, and the deliveries are its.
+	Of ID
 	Plan
+}
+
+// Owner returns the event that the deliveries and new items belong to, or zero.
+func (f *Firing) Owner() ID {
+	if f.Event != nil {
+		return f.Event.ID
+	}
+	return f.Of
 }
 
 // Check returns an error unless the firing can be stored and ends or moves its slot.
@@ -127,14 +139,14 @@ func (f *Firing) Check(s *Slot) error {
 	if f.Leave {
 		return nil
 	}
-	if f.Event == nil && len(f.Deliveries) > 0 {
+	if f.Owner() == 0 && len(f.Deliveries) > 0 {
 		return errors.New("a firing with deliveries needs an event")
 	}
-	if f.Event != nil && (f.Event.Kind == "" || f.Event.ID == 0) {
-		return errors.New("the event of a firing needs an id and a kind")
+	if f.Event != nil && (f.Event.Kind == "" || f.Event.ID == 0 || f.Of != 0) {
+		return errors.New("the event of a firing needs an id and a kind, and decides no other")
 	}
 	for _, it := range f.Items {
-		if it.Event == 0 && f.Event == nil {
+		if it.Event == 0 && f.Owner() == 0 {
 			return errors.New("an item of a firing needs an event")
 		}
 	}

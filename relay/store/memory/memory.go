@@ -132,7 +132,7 @@ func (m *Store) Accept(_ context.Context, batch []store.Event, decide store.Deci
 		if e.HasHash() {
 			m.hashes[e.Hash] = e.ID
 		}
-		m.store(&e, &plan)
+		m.store(&e, e.ID, &plan)
 		for _, d := range plan.Deliveries {
 			receipts[i].Pending = append(receipts[i].Pending, d.Notifier)
 		}
@@ -141,23 +141,27 @@ func (m *Store) Accept(_ context.Context, batch []store.Event, decide store.Deci
 	return receipts, nil
 }
 
-// store stores an event, unless it is nil, with its plan.
-func (m *Store) store(e *store.Event, p *store.Plan) {
+// store stores an event, unless it is nil, with its plan, or the plan of the stored event that has the id of the owner.
+func (m *Store) store(e *store.Event, owner store.ID, p *store.Plan) {
 	if e != nil {
 		m.Stored = append(m.Stored, store.StoredEvent{ID: e.ID, Source: e.Source, Name: e.Name, Project: e.Project,
-			Body: e.Body, ReceivedAt: e.ReceivedAt, Decisions: p.Decisions, ReplayOf: e.ReplayOf, Kind: e.Kind})
+			Body: e.Body, ReceivedAt: e.ReceivedAt, ReplayOf: e.ReplayOf, Kind: e.Kind})
+	}
+	at := slices.IndexFunc(m.Stored, func(s store.StoredEvent) bool { return owner != 0 && s.ID == owner })
+	if at >= 0 {
+		m.Stored[at].Decisions, m.Stored[at].Facts = p.Decisions, p.Facts
 	}
 	for _, c := range p.Changes {
 		m.change(c)
 	}
 	for _, it := range p.Items {
 		if it.Event == 0 {
-			it.Event = e.ID
+			it.Event = owner
 		}
 		m.addItem(it)
 	}
 	for _, d := range p.Deliveries {
-		m.add(m.Stored[len(m.Stored)-1], d)
+		m.add(m.Stored[at], d)
 	}
 }
 

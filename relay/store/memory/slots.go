@@ -87,7 +87,7 @@ func (m *Store) Wake(_ context.Context, w store.Wake) (woken store.Woken, _ erro
 		woken.Fired = append(woken.Fired, store.Fired{SlotRef: ref, Left: f.Leave, Err: err,
 			Pending: engine.PendingOf(f.Deliveries)})
 		if err == nil && !f.Leave {
-			m.store(f.Event, &f.Plan)
+			m.store(f.Event, f.Owner(), &f.Plan)
 		}
 	}
 	return woken, nil
@@ -97,8 +97,8 @@ func (m *Store) Wake(_ context.Context, w store.Wake) (woken store.Woken, _ erro
 func (m *Store) due(w *store.Wake) (due []store.SlotRef) {
 	for key, at := range m.dues {
 		ref, chosen := (store.SlotRef{Due: at, Key: key}), !at.After(m.Now())
-		if w.Only != "" {
-			chosen = key == w.Only
+		if len(w.Only) > 0 {
+			chosen = slices.Contains(w.Only, key)
 		}
 		if chosen && store.IsDrySlot(key) == w.Dry && byPlace(ref, w.After) > 0 {
 			due = append(due, ref)
@@ -183,7 +183,6 @@ func (m *Store) fill(s *store.Slot, w *store.Wake, room int) int {
 	}
 	for _, id := range w.Events(s) {
 		if ev := m.event(id); ev.ID != 0 {
-			ev.Decisions = nil
 			room -= len(ev.Body)
 			s.Events = append(s.Events, ev)
 		}

@@ -313,7 +313,7 @@ func (in *intake) lockChanged() {
 func (in *intake) saveEvents() {
 	var ids, received, replays []int64
 	var sources, names, projects, kinds []string
-	var decisions, bodies [][]byte
+	var decisions, bodies, facts [][]byte
 	for _, a := range in.arrivals {
 		if a.receipt.Duplicate || a.receipt.Err != nil {
 			continue
@@ -323,12 +323,13 @@ func (in *intake) saveEvents() {
 		names, projects = append(names, clean(a.Name)), append(projects, clean(a.Project))
 		kinds = append(kinds, a.Kind)
 		decisions, bodies = append(decisions, a.plan.Decisions), append(bodies, a.Body)
+		facts = append(facts, a.plan.Facts)
 	}
 	if len(ids) > 0 {
-		in.queue(`INSERT INTO events (id, source, name, project, received_at, replay_of, decisions, body, kind)
+		in.queue(`INSERT INTO events (id, source, name, project, received_at, replay_of, decisions, body, kind, facts)
 			SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
-				$7::bytea[], $8::bytea[], $9::text[])`,
-			ids, sources, names, projects, received, replays, decisions, bodies, kinds)
+				$7::bytea[], $8::bytea[], $9::text[], $10::bytea[])`,
+			ids, sources, names, projects, received, replays, decisions, bodies, kinds, facts)
 	}
 }
 

@@ -28,11 +28,12 @@ func scanDelivery(rows pgx.Rows, d *store.Delivery, rest ...any) error {
 	return err
 }
 
-const eventColumns = "e.id, e.source, e.name, e.project, e.body, e.received_at, e.decisions, e.replay_of, e.kind"
+const eventColumns = "e.id, e.source, e.name, e.project, e.body, e.received_at, e.decisions, e.replay_of, e.kind, e.facts"
 
 func scanEvent(rows pgx.Rows) (ev store.StoredEvent, err error) {
 	var received int64
-	err = rows.Scan(&ev.ID, &ev.Source, &ev.Name, &ev.Project, &ev.Body, &received, &ev.Decisions, &ev.ReplayOf, &ev.Kind)
+	err = rows.Scan(&ev.ID, &ev.Source, &ev.Name, &ev.Project, &ev.Body, &received, &ev.Decisions, &ev.ReplayOf, &ev.Kind,
+		&ev.Facts)
 	ev.ReceivedAt = fromMillis(received)
 	return ev, err
 }

@@ -17,7 +17,7 @@ import (
 // Every change of a delivery writes all indexes that hold it, so they are few, and most hold unfinished deliveries
 // only. The order within a stream is that of seq, which is assigned under the lock of the stream: the clocks in ids may
 // differ.
-func migrations() []string { return []string{schema1, schema2} }
+func migrations() []string { return []string{schema1, schema2, schema3} }
 
 const schema1 = `
 CREATE TABLE events (
@@ -135,6 +135,9 @@ CREATE TABLE items (
 CREATE INDEX items_event ON items (event_id);
 ALTER TABLE events ADD COLUMN kind text COLLATE "C" NOT NULL DEFAULT '';
 `
+
+// schema3 adds what else was known of an event when it was decided, such as answers of the Qase API.
+const schema3 = "ALTER TABLE events ADD COLUMN facts bytea;"
 
 // migrate brings the tables to the version that this program knows, one relay at a time, in one transaction.
 func (s *Store) migrate(ctx context.Context) error {

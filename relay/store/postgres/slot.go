@@ -105,11 +105,16 @@ func (f *firing) readDue() (free bool, err error) {
 	if err := f.send(); err != nil || !free {
 		return false, engine.Wrap(err, "reading due slots")
 	}
-	const one = "SELECT key, due_at, value FROM kv WHERE key = $1 AND due_at IS NOT NULL AND " + dryKeys + " = $2"
+	const some = "SELECT key, due_at, value FROM kv WHERE key = ANY ($1) AND due_at IS NOT NULL AND " + dryKeys +
+		" = $2 ORDER BY due_at, key LIMIT $3"
 	after, key := f.After.Place()
 	query, args := q, []any{f.now, after, []byte(key), f.Dry, f.Limit}
-	if f.Only != "" {
-		query, args = one, []any{[]byte(f.Only), f.Dry}
+	if len(f.Only) > 0 {
+		keys := make([][]byte, len(f.Only))
+		for i, key := range f.Only {
+			keys[i] = []byte(key)
+		}
+		query, args = some, []any{keys, f.Dry, f.Limit}
 	}
 	f.queueRows(func(rows pgx.Rows) error {
 		var key, value []byte
@@ -134,7 +139,7 @@ func (f *firing) lockSlots() error {
 	}
 	f.slots = slices.DeleteFunc(f.slots, func(s store.Slot) bool {
 		due := f.keys.Read[s.Key].Due
-		return due == 0 || due != s.Due.UnixMilli() && f.Only == ""
+		return due == 0 || due != s.Due.UnixMilli() && len(f.Only) == 0
 	})
 	for i := range f.slots {
 		now := f.keys.Read[f.slots[i].Key]
@@ -172,7 +177,6 @@ func (f *firing) readItems() error {
 	}, readItems, keys, store.MaxItems, f.room)
 	f.queueRows(func(rows pgx.Rows) error {
 		ev, err := scanEvent(rows)
-		ev.Decisions = nil
 		for _, s := range named[ev.ID] {
 			s.Events = append(s.Events, ev)
 		}
@@ -192,14 +196,15 @@ func (f *firing) readItems() error {
 // that it was cut. All of the first slot are read, the further ones without the bodies of their events.
 const readItems = `WITH k AS (SELECT key, place FROM unnest($1::bytea[]) WITH ORDINALITY AS k (key, place)),
 	i AS (
-		SELECT k.place, i.key, i.event_id, i.data, e.id, octet_length(i.data) + coalesce(octet_length(e.body), 0) AS bytes,
+		SELECT k.place, i.key, i.event_id, i.data, e.id, octet_length(i.data) + coalesce(octet_length(e.body), 0) +
+				coalesce(octet_length(e.facts), 0) AS bytes,
 			row_number() OVER (PARTITION BY k.place ORDER BY i.event_id DESC) AS nth
 		FROM k CROSS JOIN LATERAL (
 			SELECT * FROM items i WHERE i.key = k.key ORDER BY i.event_id LIMIT $2) i
 		LEFT JOIN events e ON e.id = i.event_id),
 	s AS (SELECT i.*, sum(bytes) OVER (ORDER BY place, event_id) <= $3::bigint AS fits FROM i)
 	SELECT s.key, s.fits, s.event_id, s.data, coalesce(e.source, ''), coalesce(e.name, ''), coalesce(e.project, ''),
-		coalesce(e.received_at, 0), coalesce(e.replay_of, 0), coalesce(e.kind, ''), CASE WHEN s.fits THEN e.body END
+		coalesce(e.received_at, 0), coalesce(e.replay_of, 0), coalesce(e.kind, ''), CASE WHEN s.fits THEN e.body END, CASE WHEN s.fits THEN e.facts END
 	FROM s LEFT JOIN events e ON e.id = s.id WHERE s.fits OR s.nth = 1 OR s.place = 1 ORDER BY s.place, s.event_id`
 
 func scanItem(rows pgx.Rows) (key string, fits bool, it store.SlotItem, err error) {
@@ -207,7 +212,7 @@ func scanItem(rows pgx.Rows) (key string, fits bool, it store.SlotItem, err erro
 	var received int64
 	ev := &it.Event
 	err = rows.Scan(&name, &fits, &ev.ID, &it.Data, &ev.Source, &ev.Name, &ev.Project, &received, &ev.ReplayOf, &ev.Kind,
-		&ev.Body)
+		&ev.Body, &ev.Facts)
 	ev.ReceivedAt = fromMillis(received)
 	return string(name), fits, it, err
 }
@@ -238,20 +243,26 @@ func (f *firing) decideOne(i int, s *store.Slot) (readErr error) {
 	f.woken.Looked, f.woken.Last = i+1, s.SlotRef
 	result := store.Fired{SlotRef: s.SlotRef, Left: fire.Leave, Err: err}
 	if err == nil && !fire.Leave {
-		id := store.ID(0)
-		if fire.Event != nil {
-			id = fire.Event.ID
-			a := &arrival{Event: fire.Event, plan: fire.Plan, receipt: &store.Receipt{ID: id}}
-			f.arrivals = append(f.arrivals, a)
-			for j := range a.plan.Deliveries {
-				f.made = append(f.made, newDelivery{event: id, NewDelivery: &a.plan.Deliveries[j]})
-			}
-		}
-		f.keys.Apply(id, &fire.Plan)
+		f.add(&fire)
+		f.keys.Apply(fire.Owner(), &fire.Plan)
 		result.Pending = engine.PendingOf(fire.Deliveries)
 	}
 	f.woken.Fired = append(f.woken.Fired, result)
 	return nil
+}
+
+// add adds the event that a slot's firing makes or decides, and its deliveries.
+func (f *firing) add(fire *store.Firing) {
+	a := &arrival{Event: fire.Event, plan: fire.Plan, receipt: &store.Receipt{ID: fire.Owner()}}
+	switch {
+	case fire.Event != nil:
+		f.arrivals = append(f.arrivals, a)
+	case fire.Of != 0:
+		f.queue("UPDATE events SET decisions = $2, facts = $3 WHERE id = $1", int64(fire.Of), a.plan.Decisions, a.plan.Facts)
+	}
+	for j := range a.plan.Deliveries {
+		f.made = append(f.made, newDelivery{event: fire.Owner(), NewDelivery: &a.plan.Deliveries[j]})
+	}
 }
 
 // saveSlots queues the changed slots and their items, and the news that one is due earlier.

@@ -16,6 +16,7 @@ type acceptance struct {
 	decide   store.Decide
 	receipts []store.Receipt
 	plans    []store.Plan // by event; those of duplicates and of failed events are empty
+	stored   map[int]bool // events that are there, and are decided now
 }
 
 // Accept implements store.Store. The writer runs accept in the transaction of a group of calls.
@@ -92,7 +93,7 @@ func (a *acceptance) shareFailures() {
 	}
 }
 
-// insertEvents writes the events that were decided, and their deliveries.
+// insertEvents writes the events that were decided, or the decisions about those that are stored, and their deliveries.
 func (t *tx) insertEvents(a *acceptance) error {
 	busy, err := t.busyStreams(a.plans)
 	if err != nil {
@@ -105,7 +106,12 @@ func (t *tx) insertEvents(a *acceptance) error {
 		if r.Duplicate || r.Err != nil {
 			continue
 		}
-		events = appendEvent(events, ev, plan.Decisions)
+		if !a.stored[i] {
+			events = appendEvent(events, ev, plan)
+		} else if _, err := t.Exec("UPDATE events SET decisions = ?2, facts = ?3 WHERE id = ?1", ev.ID, plan.Decisions,
+			plan.Facts); err != nil {
+			return engine.Wrap(err, "storing the decision about an event")
+		}
 		for j := range plan.Deliveries {
 			d := &plan.Deliveries[j]
 			start := engine.StartOf(d, busy)
@@ -119,13 +125,13 @@ func (t *tx) insertEvents(a *acceptance) error {
 	return t.Insert(t.into.deliveries, deliveries)
 }
 
-func appendEvent(rows []any, ev *store.Event, decisions []byte) []any {
+func appendEvent(rows []any, ev *store.Event, plan *store.Plan) []any {
 	var hash []byte // a replay has none
 	if h := engine.HashOf(ev); ev.HasHash() {
 		hash = h[:]
 	}
-	return append(rows, ev.ID, ev.Source, ev.Name, ev.Project, ev.ReceivedAt.UnixMilli(), decisions, ev.Body, hash,
-		conn.Optional(ev.ReplayOf), ev.Kind)
+	return append(rows, ev.ID, ev.Source, ev.Name, ev.Project, ev.ReceivedAt.UnixMilli(), plan.Decisions, ev.Body, hash,
+		conn.Optional(ev.ReplayOf), ev.Kind, plan.Facts)
 }
 
 // appendDelivery counts a new delivery and appends its row. A claim at its creation gets the first lease.

@@ -8,7 +8,7 @@ type inserts struct{ events, deliveries, attempts, keys, slots, dedupe conn.Into
 func newInserts() inserts {
 	return inserts{
 		events: conn.NewInto("storing events", `INSERT INTO events
-			(id, source, name, project, received_at, decisions, body, hash, replay_of, kind)`, 10, ""),
+			(id, source, name, project, received_at, decisions, body, hash, replay_of, kind, facts)`, 11, ""),
 		deliveries: conn.NewInto("storing deliveries", `INSERT INTO deliveries
 			(id, event_id, rule, notifier, order_key, title, state,
 			unfinished, next_at, created_at, first_at, updated_at, error, message, fallback_for, wait)`, 16, ""),

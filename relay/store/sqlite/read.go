@@ -136,12 +136,12 @@ func (s *Store) Delivery(ctx context.Context, id store.ID) (store.Delivery, []st
 	return d, as, engine.Wrap(err, "reading a delivery's attempts")
 }
 
-const eventColumns = "e.id, e.source, e.name, e.project, e.body, e.received_at, e.decisions, e.replay_of, e.kind"
+const eventColumns = "e.id, e.source, e.name, e.project, e.body, e.received_at, e.decisions, e.replay_of, e.kind, e.facts"
 
 func scanEvent(r conn.Row) store.StoredEvent {
 	return store.StoredEvent{
 		ID: r.ID(0), Source: r.Str(1), Name: r.Str(2), Project: r.Str(3), Body: r.Bytes(4), ReceivedAt: r.Time(5),
-		Decisions: r.Bytes(6), ReplayOf: r.ID(7), Kind: r.Str(8),
+		Decisions: r.Bytes(6), ReplayOf: r.ID(7), Kind: r.Str(8), Facts: r.Bytes(9),
 	}
 }
 

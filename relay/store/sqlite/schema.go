@@ -16,7 +16,7 @@ const applicationID = 0x5152454c
 // in deliveries_due. Indexes that begin with an id only grow at their end, which costs next to nothing.
 //
 // A delivery that is being sent is pending here (see [leases]).
-func migrations() []string { return []string{schema1, schema2, schema3, schema4, schema5} }
+func migrations() []string { return []string{schema1, schema2, schema3, schema4, schema5, schema6} }
 
 const schema1 = `
 CREATE TABLE events (
@@ -150,6 +150,9 @@ CREATE TABLE items (
 CREATE INDEX items_event ON items (event_id);
 ALTER TABLE events ADD COLUMN kind TEXT NOT NULL DEFAULT '';
 `
+
+// schema6 adds what else was known of an event when it was decided, such as answers of the Qase API.
+const schema6 = "ALTER TABLE events ADD COLUMN facts BLOB;"
 
 // countItems adds the items to the table counts.
 const countItems = `INSERT INTO counts (notifier, unfinished, bytes, dead, since)

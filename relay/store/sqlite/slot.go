@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -87,11 +88,16 @@ func (t *tx) wake(w *waking) error {
 func (t *tx) dueSlots(w *waking) (slots []store.Slot, err error) {
 	const q = `SELECT key, due_at, value FROM kv INDEXED BY kv_due
 		WHERE due_at <= ?1 AND due_at >= ?2 AND (due_at > ?2 OR key > ?3)` + isDry + " ORDER BY due_at, key LIMIT ?"
-	const one = "SELECT key, due_at, value FROM kv WHERE key = ? AND due_at IS NOT NULL" + isDry
+	const some = `SELECT key, due_at, value FROM kv
+		WHERE key IN (SELECT value FROM json_each(?1)) AND due_at IS NOT NULL` + isDry + " ORDER BY due_at, key LIMIT ?"
 	after, key := w.After.Place()
 	query, args := q, []any{t.now, after, key, number(w.Dry), w.Limit}
-	if w.Only != "" {
-		query, args = one, []any{w.Only, number(w.Dry)}
+	if len(w.Only) > 0 {
+		only, err := json.Marshal(w.Only)
+		if err != nil {
+			return nil, fmt.Errorf("naming slots: %w", err)
+		}
+		query, args = some, []any{only, number(w.Dry), w.Limit}
 	}
 	err = t.Each(query, args, func(r conn.Row) {
 		s := store.Slot{SlotRef: store.SlotRef{Due: r.Time(1), Key: r.Str(0)}, Value: append([]byte{}, r.Bytes(2)...)}
@@ -107,10 +113,10 @@ func (t *tx) fill(s *store.Slot, w *waking, bytes int) (left int, err error) {
 	const q = `SELECT ` + eventColumns + `, i.event_id, i.data FROM items i LEFT JOIN events e ON e.id = i.event_id
 		WHERE i.key = ? ORDER BY i.event_id LIMIT ?`
 	err = t.Each(q, []any{s.Key, store.MaxItems}, func(r conn.Row) {
-		it := store.SlotItem{Event: scanEvent(r), Data: r.Bytes(10)}
-		it.Event.ID, it.Event.Decisions = r.ID(9), nil
-		if bytes -= len(it.Data) + len(it.Event.Body); bytes < 0 {
-			it.Event.Body = nil
+		it := store.SlotItem{Event: scanEvent(r), Data: r.Bytes(11)}
+		it.Event.ID, it.Event.Decisions = r.ID(10), nil
+		if bytes -= len(it.Data) + len(it.Event.Body) + len(it.Event.Facts); bytes < 0 {
+			it.Event.Body, it.Event.Facts = nil, nil
 		}
 		s.Items = append(s.Items, it)
 	})
@@ -121,8 +127,7 @@ func (t *tx) fill(s *store.Slot, w *waking, bytes int) (left int, err error) {
 	for _, id := range w.Events(s) {
 		err := t.Each(event, []any{id}, func(r conn.Row) {
 			ev := scanEvent(r)
-			ev.Decisions = nil
-			bytes -= len(ev.Body)
+			bytes -= len(ev.Body) + len(ev.Facts)
 			s.Events = append(s.Events, ev)
 		})
 		if err != nil {
@@ -147,17 +152,30 @@ func (t *tx) fire(i int, s *store.Slot, w *waking, fired *acceptance) (readErr e
 	w.woken.Looked, w.woken.Last = i+1, s.SlotRef
 	result := store.Fired{SlotRef: s.SlotRef, Left: f.Leave, Err: err}
 	if err == nil && !f.Leave {
-		ev := store.Event{}
-		if f.Event != nil {
-			ev = *f.Event
-			fired.batch, fired.plans = append(fired.batch, ev), append(fired.plans, f.Plan)
-			fired.receipts = append(fired.receipts, store.Receipt{ID: ev.ID})
-		}
-		t.keys.Apply(ev.ID, &f.Plan)
+		fired.add(&f)
+		t.keys.Apply(f.Owner(), &f.Plan)
 		result.Pending = engine.PendingOf(f.Deliveries)
 	}
 	w.woken.Fired = append(w.woken.Fired, result)
 	return nil
+}
+
+// add adds the event that a firing makes or decides.
+func (a *acceptance) add(f *store.Firing) {
+	ev := store.Event{ID: f.Owner()}
+	switch {
+	case f.Event != nil:
+		ev = *f.Event
+	case f.Of != 0:
+		if a.stored == nil {
+			a.stored = map[int]bool{}
+		}
+		a.stored[len(a.batch)] = true
+	default:
+		return
+	}
+	a.batch, a.plans = append(a.batch, ev), append(a.plans, f.Plan)
+	a.receipts = append(a.receipts, store.Receipt{ID: ev.ID})
 }
 
 // SwapSlot implements store.Store.

@@ -60,17 +60,26 @@ func openCases() map[string]func(*Fixture) {
 		"one slot is fired before it is due, once, and no other one": func(f *Fixture) {
 			f.Join("slot:g/r/1", time.Minute)
 			f.Join("slot:g/r/2", -time.Minute)
-			w := store.Wake{Limit: 1, Only: "slot:g/r/1", Decide: f.Flush}
+			w := store.Wake{Limit: 1, Only: []string{"slot:g/r/1"}, Decide: f.Flush}
 			f.Equal("fired", firedKeys(f.wake(w)), []string{"slot:g/r/1"})
 			f.Equal("again", f.wake(w).Looked, 0)
 			f.Equal("digests", f.Digests(), []string{`{"n":1}`})
-			w.Only, w.Dry = "slot:g/r/2", true
+			w.Only, w.Dry = []string{"slot:g/r/2"}, true
 			f.Equal("of a real run", f.wake(w).Looked, 0)
 			f.Equal("the other", firedKeys(f.WakeAll()), []string{"slot:g/r/2"})
 		},
+		"several slots are fired before they are due, and no others": func(f *Fixture) {
+			for i := range 4 {
+				f.Join(fmt.Sprintf("slot:g/r/%d", i), time.Duration(4-i)*time.Minute)
+			}
+			w := store.Wake{Limit: 2, Only: []string{"slot:g/r/0", "slot:g/r/2", "slot:g/r/3", "slot:g/r/9"}, Decide: f.Flush}
+			f.Equal("fired", firedKeys(f.wake(w)), []string{"slot:g/r/3", "slot:g/r/2"})
+			f.Equal("the rest", firedKeys(f.wake(w)), []string{"slot:g/r/0"})
+			f.Equal("again", f.wake(w).Looked, 0)
+		},
 		"one slot may move to any later time, or stay": func(f *Fixture) {
 			f.arm(f.Now().Add(time.Hour), "slot:w/r/1")
-			w := store.Wake{Limit: 1, Only: "slot:w/r/1"}
+			w := store.Wake{Limit: 1, Only: []string{"slot:w/r/1"}}
 			w.Decide = func(int, *store.Slot, getter) (store.Firing, error) { return store.Firing{Leave: true}, nil }
 			f.Equal("left", f.wake(w).Fired[0].Left, true)
 			w.Decide = func(_ int, s *store.Slot, _ getter) (store.Firing, error) {

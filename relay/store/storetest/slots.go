@@ -140,6 +140,47 @@ func slotCases() map[string]func(*Fixture) {
 			f.FinishAs(store.Delivered, time.Time{}, ds[0].ID)
 			f.Equal("nothing is left", f.Load(), store.Load{})
 		},
+		"a firing decides an event that was stored undecided, and its deliveries are of that event": func(f *Fixture) {
+			ev := f.MakeEvent()
+			const key = "slot:e/r/1"
+			f.NoError(f.AcceptOne(ev, store.Plan{Decisions: []byte(`["waits"]`), Items: []store.Item{{Key: key}},
+				Changes: []store.Change{{Key: key, Value: []byte(`{}`), Due: f.Now()}}}).Err)
+			d := f.MakeDelivery("n", "k")
+			w := store.Wake{Limit: 1, Events: func(*store.Slot) []store.ID { return []store.ID{ev.ID} }}
+			w.Decide = func(_ int, s *store.Slot, _ getter) (store.Firing, error) {
+				if len(s.Events) != 1 || string(s.Events[0].Decisions) != `["waits"]` {
+					return store.Firing{}, fmt.Errorf("events %+v", s.Events)
+				}
+				return store.Firing{Of: ev.ID, Plan: store.Plan{Decisions: []byte(`["decided"]`), Facts: []byte(`{"f":1}`),
+					Deliveries: []store.NewDelivery{d}, Changes: []store.Change{{Key: s.Key}, {Key: "k", Value: []byte("v")}},
+					Items: []store.Item{{Key: "slot:g/r/1", Data: []byte("m")}}}}, nil
+			}
+			woken := f.wake(w)
+			f.NoError(woken.Fired[0].Err)
+			f.Equal("pending", woken.Fired[0].Pending, []string{"n"})
+			got, err := f.Event(f.Context(), ev.ID)
+			f.NoError(err)
+			f.Equal("the event",
+				[]any{got.Name, string(got.Body), string(got.Decisions), string(got.Facts), got.Kind, got.Deliveries},
+				[]any{ev.Name, string(ev.Body), `["decided"]`, `{"f":1}`, "", []store.ID{d.ID}})
+			ds := f.claimAll()
+			f.Equal("claimed", []any{len(ds), ds[0].EventID, string(ds[0].EventBody)}, []any{1, ev.ID, string(ev.Body)})
+			value, err := f.Get(f.Context(), "k")
+			f.NoError(err)
+			f.Equal("changed", string(value), "v")
+			f.FinishAs(store.Delivered, time.Time{}, d.ID)
+			f.Equal("a duplicate", f.AcceptOne(ev, store.Plan{}).Duplicate, true)
+		},
+		"facts are kept with an event, and absent for others": func(f *Fixture) {
+			with, without := f.MakeEvent(), f.MakeEvent()
+			f.NoError(f.AcceptOne(with, store.Plan{Facts: []byte(`{"f":1}`)}).Err)
+			f.NoError(f.AcceptOne(without, store.Plan{}).Err)
+			for id, want := range map[store.ID]string{with.ID: `{"f":1}`, without.ID: ""} {
+				got, err := f.Event(f.Context(), id)
+				f.NoError(err)
+				f.Equal("facts", []any{string(got.Facts), got.Facts == nil}, []any{want, want == ""})
+			}
+		},
 		"a slot is swapped only if it is as expected, and one that is deleted loses its items": func(f *Fixture) {
 			swap := func(old, value string, due time.Time) bool {
 				c := store.Change{Key: "slot:s/r/1", Due: due}

@@ -33,7 +33,7 @@ const PageBytes = 8 << 20
 func Tables() []Table {
 	list := func(names string) []string { return strings.Fields(names) }
 	return []Table{
-		{"events", list("id source name project received_at replay_of kind decisions body"), 1, 500},
+		{"events", list("id source name project received_at replay_of kind decisions body facts"), 1, 500},
 		{"dedupe", list("hash event_id expires_at"), 1, 20_000},
 		{"kv", list("key value expires_at due_at"), 1, 2_000},
 		{"items", list("key event_id data"), 2, 2_000},
