@@ -59,7 +59,7 @@ func (e *Engine) storeBatch(ctx context.Context, batch []*pendingEvent) error {
 	cfg, claims := e.Config(), e.dispatcher.NewPromise()
 	events := make([]store.Event, len(batch))
 	for i, p := range batch {
-		keys := e.stateKeys(cfg, p.event)
+		keys := e.stateKeys(cfg, p)
 		p.id = e.IDs.Next(e.Now())
 		events[i] = store.Event{ID: p.id, Source: p.event.Source, Name: p.event.Name,
 			Project: p.event.Project, Hash: p.hash, Body: p.event.Body, ReceivedAt: p.event.ReceivedAt,
@@ -80,6 +80,7 @@ func (e *Engine) storeBatch(ctx context.Context, batch []*pendingEvent) error {
 		for i, p := range batch {
 			p.receipt = receipts[i]
 			e.waker.note(&p.plan)
+			e.askAbout(p)
 		}
 	}
 	return err

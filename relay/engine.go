@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"qaserelay/relay/asker"
 	"qaserelay/relay/config"
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/metrics"
@@ -62,6 +63,7 @@ type Engine struct {
 	health     health
 	capacity   capacity
 	qase       *qaseapi.Client
+	asker      *asker.Asker
 	drift      driftLog
 	waker      waker
 	openCount  openCount
@@ -80,6 +82,7 @@ func New(o Options) *Engine {
 	e.Options, e.dispatcher, e.qase = o, d, qaseapi.NewClient(qaseapi.Options{Logger: o.Logger, Now: o.Now,
 		Requested: o.Metrics.QaseRequested, Hide: func(text string) string { return e.Config().Hide(text) }})
 	e.silences = newSilences(o)
+	e.asker = asker.New(asker.Options{API: asks{e}, Now: o.Now, Ready: e.slotReady, Asked: e.observeAsked})
 	e.config.Store(o.Config)
 	e.Metrics.OnScrape(e.refreshMetrics)
 	e.announceSeries(o.Config)
@@ -96,7 +99,6 @@ type Receipt struct {
 // event may be stored nevertheless; the sender's next try is then a duplicate.
 func (e *Engine) Accept(ctx context.Context, ev *event.Event) (Receipt, error) {
 	p := &pendingEvent{event: ev, hash: bodyHash(ev), done: make(chan struct{})}
-	e.enrich(ctx, p)
 	if err := e.enqueue(p); err != nil {
 		return Receipt{}, err
 	}
@@ -117,6 +119,7 @@ func (e *Engine) Run(ctx context.Context) error {
 
 	var committers, others sync.WaitGroup
 	defer e.qase.Close()
+	defer e.asker.Close()
 	e.loadSilences(ctx)
 	e.inbox.Open()
 	committers.Go(func() { e.commitAll(writes) })

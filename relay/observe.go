@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"qaserelay/relay/sampledlog"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
+	"qaserelay/rules/event"
 )
 
 // ruleLogInterval is the least time between two log lines about one rule.
@@ -164,6 +166,8 @@ func (e *Engine) refreshMetrics(ctx context.Context) {
 	e.Metrics.SetStates(states, dispatch.StateNames())
 	e.Metrics.SetSilences(e.silences.Count())
 	e.refreshCapacity()
+	n, first := e.asker.Waiting()
+	e.Metrics.SetWaiting(n, e.waitedSince(first))
 	if err := e.refreshOpen(ctx); err != nil {
 		e.storeFailed(ctx, "counting slots", err)
 	}
@@ -184,4 +188,16 @@ func (e *Engine) refreshMetrics(ctx context.Context) {
 		all[b.Notifier] = m
 	}
 	e.Metrics.SetBacklog(all)
+}
+
+// recoverRules stops a panic in the rules, logs it, and calls failed with its value. It has to be deferred.
+func (e *Engine) recoverRules(ev *event.Event, failed func(panicked any)) {
+	if r := recover(); r != nil {
+		e.Logger.Error("rules panicked", "event_name", ev.Name, "panic", r, "stack", string(debug.Stack()))
+		failed(r)
+	}
+}
+
+func failedDecision(reason string) rules.Decision {
+	return rules.Decision{Results: []rules.Result{{Outcome: rules.Failed, Reason: reason}}}
 }

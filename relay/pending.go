@@ -7,10 +7,12 @@ import (
 	"fmt"
 
 	"qaserelay/notifiers"
+	"qaserelay/relay/asker"
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/groupcommit"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
+	"qaserelay/rules/failures"
 )
 
 // pendingEvent is an event that waits for its commit. Its decision, plan, receipt and err may be read once done is
@@ -18,13 +20,14 @@ import (
 type pendingEvent struct {
 	event    *event.Event
 	hash     [32]byte
-	id       store.ID       // that it is stored under
-	replayOf store.ID       // the stored event that it repeats, or zero
-	request  string         // of a replay: the same for all events of one request
-	forced   bool           // no silence holds its messages back
-	entity   map[string]any // fields of its entity from the Qase API, or nil
-	member   map[string]any // fields of the acting member from the Qase API, or nil
-	seen     *rules.Seen    // of its entity, as stored before its batch
+	id       store.ID        // that it is stored under
+	replayOf store.ID        // the stored event that it repeats, or zero
+	request  string          // of a replay: the same for all events of one request
+	forced   bool            // no silence holds its messages back
+	facts    *failures.Facts // what the Qase API has said of it, or nil
+	keys     []string        // those that its decision reads
+	question *asker.Question // what it waits for, if it is stored undecided, or nil
+	seen     *rules.Seen     // of its entity, as stored before its batch
 	done     chan struct{}
 	decision rules.Decision       // of the last time that it was decided
 	plan     store.Plan           // likewise

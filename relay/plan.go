@@ -3,13 +3,11 @@ package relay
 import (
 	"encoding/json"
 	"fmt"
-	"runtime/debug"
 	"slices"
 
 	"qaserelay/relay/config"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
-	"qaserelay/rules/event"
 )
 
 // plan decides on an event. It may be called again for the same event. Its only errors are those of reading the state;
@@ -38,22 +36,30 @@ func (e *Engine) plan(cfg *config.Config, p *pendingEvent, get func(string) ([]b
 	return plan, err
 }
 
-// decideSafely turns a panic in the rules into a failed decision.
+// decideSafely turns a panic in the rules into a failed decision. An event that waits is decided in part, or not yet.
 func (e *Engine) decideSafely(cfg *config.Config, p *pendingEvent,
 	get func(string) ([]byte, error)) (d rules.Decision) {
 	defer e.recoverRules(p.event, func(panicked any) {
 		d = failedDecision(fmt.Sprintf("the rules panicked: %v", panicked))
 	})
-	state := rules.State{Now: p.event.ReceivedAt, Get: get, Facts: p.facts(), Seen: p.seen,
+	w := e.awaits(cfg, p, get)
+	state := rules.State{Now: p.event.ReceivedAt, Get: get, Facts: p.facts, Await: w != nil, Seen: p.seen,
 		EventID: p.id.String(), Dry: e.DryRun, Replay: p.request, IsSign: e.feeds.isSign(cfg, p), Silences: e.silencesFor(p),
 		Waits: int(e.openCount.waits.Load())}
+	if w != nil {
+		return e.decideFirst(cfg, p, w, state)
+	}
 	return e.decide(cfg.Rules, p.event, state)
 }
 
 // stateKeys lists the keys that the decision will read. Without them, each one is read on its own.
-func (e *Engine) stateKeys(cfg *config.Config, ev *event.Event) []string {
-	defer e.recoverRules(ev, func(any) {})
-	return cfg.Rules.Keys(ev)
+func (e *Engine) stateKeys(cfg *config.Config, p *pendingEvent) []string {
+	defer e.recoverRules(p.event, func(any) {})
+	p.keys = cfg.Rules.Keys(p.event)
+	if key := e.awaitKey(cfg, p); key != "" {
+		return append(slices.Clone(p.keys), key)
+	}
+	return p.keys
 }
 
 // moreKeys returns a function that lists further keys that the decision will read, once those of stateKeys are known,
@@ -65,27 +71,15 @@ func (e *Engine) moreKeys(cfg *config.Config, p *pendingEvent,
 	}
 	return func(get func(string) ([]byte, error)) (more []string) {
 		defer e.recoverRules(p.event, func(any) {})
-		more, p.seen = cfg.Rules.FlowKeys(p.event, keys, rules.State{Now: p.event.ReceivedAt, Get: get, Facts: p.facts(),
+		more, p.seen = cfg.Rules.FlowKeys(p.event, keys, rules.State{Now: p.event.ReceivedAt, Get: get, Facts: p.facts,
 			Dry: e.DryRun, Replay: p.request, IsSign: e.feeds.isSign(cfg, p)})
 		return more
 	}
 }
 
-// recoverRules stops a panic in the rules, logs it, and calls failed with its value. It has to be deferred.
-func (e *Engine) recoverRules(ev *event.Event, failed func(panicked any)) {
-	if r := recover(); r != nil {
-		e.Logger.Error("rules panicked", "event_name", ev.Name, "panic", r, "stack", string(debug.Stack()))
-		failed(r)
-	}
-}
-
-func failedDecision(reason string) rules.Decision {
-	return rules.Decision{Results: []rules.Result{{Outcome: rules.Failed, Reason: reason}}}
-}
-
 // planOf returns the rows of the decision on p, and keeps the messages of its deliveries in p.
 func (e *Engine) planOf(cfg *config.Config, p *pendingEvent) (plan store.Plan, err error) {
-	p.messages = nil
+	p.messages, plan.Facts = nil, p.facts.Encode()
 	if plan.Decisions, err = json.Marshal(p.decision); err != nil {
 		return plan, fmt.Errorf("encoding the decision: %w", err)
 	}

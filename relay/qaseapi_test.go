@@ -58,7 +58,7 @@ func (q *qaseAPI) asks(t *testing.T, r *receiver) *machine {
 sources: [{name: qase, secrets: [s3cret], api_token: t0ken, api_url: %q}]
 notifiers: [{name: ops, type: http, url: %q}]
 rules:
-  - {name: done, when: event_name == "run.completed", title: "{{ .entity.title }} on {{ .entity.environment }} by {{ .actor.name }}", notify: [ops]}
+  - {name: done, when: event_name == "run.completed", title: "{{ .entity.title }} on {{ .entity.environment }} by {{ .actor.name }}", body: "-", notify: [ops]}
 `, q.URL+"/v1", r.url))
 }
 

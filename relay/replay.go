@@ -36,6 +36,8 @@ type MadeMessage struct {
 type ReplayOptions struct {
 	Dry   bool // store and send nothing
 	Force bool // send also what silences hold back
+	// AskAgain asks the Qase API anew; otherwise an event is decided by what was known of it when it came.
+	AskAgain bool
 
 	request string // the same for all events of one request
 }
@@ -82,7 +84,7 @@ func (e *Engine) startReplay(ctx context.Context, id store.ID, o ReplayOptions) 
 	_ = json.Unmarshal(stored.Decisions, &r.first) // a decision that cannot be read has matched nothing
 	ev.ReceivedAt = e.Now()
 	r.event = &pendingEvent{event: ev, replayOf: id, request: o.request, forced: o.Force, done: make(chan struct{})}
-	e.enrich(ctx, r.event)
+	r.event.facts = e.factsOf(ctx, ev, o.AskAgain)
 	if o.Dry {
 		_, r.err = e.plan(e.Config(), r.event, func(key string) ([]byte, error) { return e.Store.Get(ctx, key) })
 	} else {
@@ -97,7 +99,7 @@ func parseReceived(stored *store.StoredEvent) (*event.Event, error) {
 		return nil, fmt.Errorf("the relay has made this event (kind %s); replay the events that it is about, or retry its "+
 			"deliveries", stored.Kind)
 	}
-	ev, err := event.Parse(stored.Source, stored.Body, stored.ReceivedAt)
+	ev, err := event.ParseStored(stored.Source, stored.Body, stored.Facts, stored.ReceivedAt)
 	if err != nil {
 		return nil, fmt.Errorf("reading the stored event: %w", err)
 	}

@@ -155,7 +155,7 @@ func (e *Engine) decideAgain(ctx context.Context, id store.ID) (*event.Event, ru
 		return nil, rules.Decision{}, err
 	}
 	p := &pendingEvent{event: ev, replayOf: id, forced: true} // silences do not touch deliveries that exist
-	e.enrich(ctx, p)
+	p.facts = e.factsOf(ctx, ev, false)
 	_, err = e.plan(e.Config(), p, func(key string) ([]byte, error) { return e.Store.Get(ctx, key) })
 	return ev, p.decision, err
 }

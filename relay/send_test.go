@@ -30,11 +30,12 @@ func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
 			URL: "https://example.com/?a=b&c",
 			Fields: []message.Field{{Name: "Plan", Value: `\*Smoke\*`},
 				{Name: "By",
-					Value: "Bob"}}}, Notifier: "n", EntityKey: "qase/WEB/run/7", Series: "qase/WEB/plan/3/", Options: json.RawMessage(`{"channel":"#qa"}`)},
+					Value: "Bob"}}, Failures: &message.Failures{Total: 1, Items: []message.Failure{{Title: "Login"}}}}, Notifier: "n", EntityKey: "qase/WEB/run/7", Series: "qase/WEB/plan/3/", Options: json.RawMessage(`{"channel":"#qa"}`)},
 		"a whole one but for options": {Message: message.Message{Rule: "r", Level: "info", Label: "FAILED", Sign: "🔴",
 			Title: ":a: :tada:", Shortcodes: []int{1}, Body: "**b**\n",
-			URL:    "https://example.com/",
-			Fields: []message.Field{{Name: "Plan", Value: "Smoke"}}}, Notifier: "n", EntityKey: "k", Series: "s"},
+			URL:      "https://example.com/",
+			Fields:   []message.Field{{Name: "Plan", Value: "Smoke"}},
+			Failures: &message.Failures{Total: 1}}, Notifier: "n", EntityKey: "k", Series: "s"},
 	} {
 		made, m, err := e.newDelivery(&config.Config{Config: &rulefile.Config{}}, ev, n)
 		if err != nil {

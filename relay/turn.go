@@ -39,6 +39,7 @@ type firedSlot struct {
 	gone    bool  // the event that it is about was deleted
 	err     error // why it was moved or set aside
 	leaving bool
+	resumed *resumed // the event that was decided, for a slot of events
 }
 
 // woken returns a slot as the rules take it, without its items.
@@ -55,7 +56,15 @@ func (t *turn) needs(s *store.Slot) (n rules.Needs) {
 	return n
 }
 
-func (t *turn) keys(s *store.Slot) []string { return t.needs(s).Keys }
+func (t *turn) keys(s *store.Slot) []string {
+	keys := t.needs(s).Keys
+	if name, _ := flow.Parse(s.Key); name.Kind == flow.Event {
+		if slot, ok := flow.ReadEvents(s.Value); ok {
+			keys = append(keys, slot.Events[0].Keys...)
+		}
+	}
+	return keys
+}
 
 func (t *turn) events(s *store.Slot) (ids []store.ID) {
 	for _, text := range t.needs(s).Events {
@@ -70,7 +79,7 @@ func (t *turn) events(s *store.Slot) (ids []store.ID) {
 func (t *turn) decide(i int, s *store.Slot, get func(string) ([]byte, error)) (store.Firing, error) {
 	t.fired = append(t.fired[:i], firedSlot{})
 	out := &t.fired[i]
-	if t.ask == nil && s.Due.After(t.now) { // it fell due while the store was at it
+	if t.ask == nil && t.only == nil && s.Due.After(t.now) { // it fell due while the store was at it
 		t.now = s.Due
 	}
 	name, ok := flow.Parse(s.Key)
@@ -126,6 +135,9 @@ type readError struct{ error }
 // fire lets the rules decide about a slot, and returns the rows that follow.
 func (t *turn) fire(w rules.Woken, s *store.Slot, get func(string) ([]byte, error), out *firedSlot) (
 	f store.Firing, err error) {
+	if out.name.Kind == flow.Event {
+		return t.resume(s, get, out)
+	}
 	for _, it := range s.Items {
 		w.Items = append(w.Items, rules.Member{Event: parseStored(&it.Event), Data: it.Data})
 	}
@@ -161,7 +173,7 @@ func parseStored(stored *store.StoredEvent) *event.Event {
 	if len(stored.Body) == 0 {
 		return nil
 	}
-	ev, err := event.Parse(stored.Source, stored.Body, stored.ReceivedAt)
+	ev, err := event.ParseStored(stored.Source, stored.Body, stored.Facts, stored.ReceivedAt)
 	if err != nil {
 		return nil
 	}
@@ -186,21 +198,29 @@ func (t *turn) firing(d *rules.Decision, key string, out *firedSlot) (f store.Fi
 			Body: r.Body, ReceivedAt: t.now}
 		out.row, out.kind, out.about = f.Event.ID, r.Kind, r.Name
 	}
+	for _, c := range d.Changes {
+		out.moved = out.moved || c.Key == key && !c.Due.IsZero()
+	}
+	err = t.addRows(&f, ev, d)
+	out.made, out.results = f.Deliveries, d.Results
+	return f, err
+}
+
+// addRows adds the deliveries about an event, the changes and the items of a decision.
+func (t *turn) addRows(f *store.Firing, ev *event.Event, d *rules.Decision) error {
 	for _, n := range d.Notifications {
 		delivery, _, err := t.newDelivery(t.cfg, ev, n)
 		if err != nil {
-			return f, fmt.Errorf("encoding the message of rule %s for %s: %w", n.Rule, n.Notifier, err)
+			return fmt.Errorf("encoding the message of rule %s for %s: %w", n.Rule, n.Notifier, err)
 		}
 		f.Deliveries = append(f.Deliveries, delivery)
 	}
 	for _, c := range d.Changes {
 		f.Changes = append(f.Changes, store.Change(c))
-		out.moved = out.moved || c.Key == key && !c.Due.IsZero()
 		t.again = earlier(t.again, c.Due) // it may lie behind those that this sweep has passed
 	}
 	f.Items = itemsOf(d)
-	out.made, out.results = f.Deliveries, d.Results
-	return f, nil
+	return nil
 }
 
 // setAside keeps a slot that cannot be read under another key, with its items and without a time.
@@ -233,7 +253,10 @@ func (t *turn) settle(woken store.Woken) {
 		if fired.Err != nil {
 			out.err = fired.Err
 		}
-		if !out.leaving {
+		switch {
+		case out.resumed != nil && out.err == nil:
+			t.settleResumed(&out)
+		case !out.leaving:
 			t.observeSlot(fired.Key, &out)
 		}
 	}

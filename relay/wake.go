@@ -54,6 +54,7 @@ type waker struct {
 	rules *slotRules // nil: no rule has slots, so those of others are left alone
 	fresh chan struct{}
 	next  atomic.Int64 // when it looks again, in Unix milliseconds
+	ready readySlots
 
 	armedBy            *config.Config // the configuration whose slots were armed; of wakeAll only
 	lookedAt, lookedBy time.Time      // the last time that it looked, by the store and by the machine; of wakeAll only
@@ -101,7 +102,11 @@ func (e *Engine) wakeAll(ctx context.Context) {
 		e.noteJump(ctx)
 		e.armAll(ctx)
 		w.next.Store(math.MaxInt64) // a slot that is stored from now on is looked at
+		again := e.fireReady(ctx)
 		next, rest := e.fireDue(ctx), maxRest
+		if again {
+			rest = busyRest
+		}
 		if e.Store.Notifications() != nil && !next.IsZero() {
 			rest = sharedRest
 		}
@@ -187,6 +192,7 @@ type sweep struct {
 	alone int  // turns of one slot that are left, after a turn that failed
 	busy  bool // another relay is at it
 	again time.Time
+	only  []string // the slots to fire, whether or not they are due; nil for those that are
 }
 
 // next does a turn, and reports whether there may be another one. If the store cannot keep what a turn makes, its slots
@@ -219,7 +225,7 @@ func (s *sweep) turn(ctx context.Context, limit int, fault error) (*turn, store.
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	t := &turn{sweep: s, cfg: s.Config(), now: s.Now(), fault: fault}
-	woken, err := s.Store.Wake(ctx, store.Wake{Dry: s.DryRun, After: s.after, Limit: limit, Bytes: turnBytes,
+	woken, err := s.Store.Wake(ctx, store.Wake{Dry: s.DryRun, Only: s.only, After: s.after, Limit: limit, Bytes: turnBytes,
 		Time: turnTime, Keys: t.keys, Events: t.events, Decide: t.decide})
 	return t, woken, err
 }

@@ -13,6 +13,9 @@ import (
 // or its options, or by the default message.
 func (s *Set) Asks(ev *event.Event) bool { return isRunEnd(ev) && len(s.index.Asking(ev)) > 0 }
 
+// MayMatch reports whether a rule can match ev.
+func (s *Set) MayMatch(ev *event.Event) bool { return len(s.index.Candidates(ev)) > 0 }
+
 func isRunEnd(ev *event.Event) bool { return ev.Name == "run.completed" || ev.Name == "run.aborted" }
 
 // reads reports whether any part of the rule reads one of these variables.

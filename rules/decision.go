@@ -60,6 +60,8 @@ type Decision struct {
 	Items         []Item         `json:"-"`
 	// Awaiting are the rules that are to be decided once the tests that failed are known; see State.Await.
 	Awaiting []string `json:"awaiting,omitempty"`
+	// Waits is set by the relay while the event waits for what the Qase API says of it.
+	Waits bool `json:"waits,omitempty"`
 	// Row is what the notifications belong to, if a slot has made them.
 	Row *Row `json:"-"`
 

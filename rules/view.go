@@ -55,6 +55,9 @@ var variableNames = catalog.VariableNames()
 // view collects the variables of an event and the changes to store.
 func (s *Set) view(ev *event.Event, st State) *view {
 	v := &view{event: ev, entityKey: ev.EntityKey(), now: st.Now}
+	if st.Facts == nil {
+		st.Facts = failures.ReadFacts(ev.Facts)
+	}
 	e := &memory.Entity{Fields: ev.Payload}
 	if v.entityKey != "" {
 		e = st.Seen.entityOf(st.get(memory.EntityPrefix + v.entityKey))

@@ -59,8 +59,11 @@ type Needs struct {
 
 // Knows reports whether a rule has slots of this name.
 func (s *Set) Knows(n flow.Name) bool {
-	if n.Kind == flow.Feed {
+	switch n.Kind {
+	case flow.Feed:
 		return s.feedNamed(n.Owner) != nil
+	case flow.Event:
+		return true
 	}
 	return s.ruleOf(n.Owner) != nil
 }

@@ -280,7 +280,7 @@ func (f *explainFlags) storedGallery(ctx context.Context, c *terminal.Console, c
 	if !f.previews() {
 		return nil, nil
 	}
-	ev, err := event.Parse(stored.Source, stored.Body, stored.ReceivedAt)
+	ev, err := event.ParseStored(stored.Source, stored.Body, stored.Facts, stored.ReceivedAt)
 	if err != nil {
 		return nil, fmt.Errorf("reading the stored event: %w", err)
 	}
@@ -315,7 +315,7 @@ func printCurrent(c *terminal.Console, stored *desk.Event, f explainFlags) {
 		note(fmt.Sprintf("The decisions of %s today are not known: %v.", files, err))
 		return
 	}
-	ev, err := event.Parse(stored.Source, stored.Body, stored.ReceivedAt)
+	ev, err := event.ParseStored(stored.Source, stored.Body, stored.Facts, stored.ReceivedAt)
 	if err != nil {
 		note(fmt.Sprintf("The stored body cannot be read: %v.", err))
 		return

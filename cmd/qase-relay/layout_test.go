@@ -36,7 +36,7 @@ func mayImport() map[string][]string {
 	kind := []string{"notifiers", "notifiers/markup", "notifiers/httpclient", "notifiers/preview",
 		"notifiers/service"}
 	engine := append([]string{"relay/config", "relay/dispatch", "relay/metrics", "relay/sampledlog", "relay/silences",
-		"relay/qaseapi", "relay/store", "relay/store/groupcommit", "notifiers"}, language...)
+		"relay/qaseapi", "relay/asker", "relay/store", "relay/store/groupcommit", "notifiers"}, language...)
 	engine = append(engine, "rules")
 	return map[string][]string{
 		"rules/catalog":     {},
@@ -119,6 +119,7 @@ func mayImport() map[string][]string {
 		"relay/config":     append([]string{"notifiers", "notifiers/builtin", "notifiers/markup", "notifiers/redact"}, reading...),
 		"relay/qaseapi": {"notifiers", "notifiers/redact", "relay/qaseapi/mask", "rules", "rules/event", "rules/failures", "rules/people",
 			"rules/value"},
+		"relay/asker":           {"rules/event", "rules/failures"},
 		"relay/qaseapi/mask":    {"rules/message"},
 		"relay/qaseapi/standin": {}, // for tests and the demo
 		"relay/dispatch": {"relay/config", "relay/metrics", "relay/sampledlog", "relay/store",

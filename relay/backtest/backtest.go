@@ -80,7 +80,7 @@ func (b *backtest) add(e desk.Exported) {
 	if source == "" {
 		source = b.source
 	}
-	ev, err := event.Parse(source, e.Body, e.ReceivedAt)
+	ev, err := event.ParseStored(source, e.Body, e.Facts, e.ReceivedAt)
 	if err != nil {
 		b.report.Unreadable++
 		return

@@ -60,6 +60,7 @@ type Metrics struct {
 	backlogLimit  *prometheus.GaugeVec
 	diskFree      *prometheus.GaugeVec
 	diskMin       prometheus.Gauge
+	asked         factsMetrics
 	reloadOK      prometheus.Gauge
 	reloadAt      prometheus.Gauge
 	projects      labelLimit
@@ -74,6 +75,7 @@ func New(o Options) *Metrics {
 	m.registerTraffic()
 	m.registerDeliveries()
 	m.registerFlow()
+	m.registerFacts()
 	m.reloadOK = m.gauge("config_last_reload_successful",
 		"1 if the last load of the rules succeeded, 0 if it failed and the previous rules stay.").With(nil)
 	m.reloadAt = m.gauge("config_last_reload_success_timestamp_seconds",

@@ -181,3 +181,12 @@ func shortNetworkError(err error) string {
 	}
 	return err.Error()
 }
+
+// WhyNot returns why a source will not ask about a project before a time, in words, or "" if it may.
+func (c *Client) WhyNot(s *rules.Source, project string, until time.Time) string {
+	f := c.resting(s, project)
+	if f == nil || f.again > 0 && c.now().Add(f.again).Before(until) {
+		return ""
+	}
+	return f.Error()
+}

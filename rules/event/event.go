@@ -27,6 +27,8 @@ type Event struct {
 	Project       string         // project_code
 	Body          []byte         // the request body
 	ReceivedAt    time.Time
+	// Facts are what else is known of it, as they are stored with it: JSON, or nil.
+	Facts []byte
 }
 
 // Type returns the part of the name before the dot: run.
@@ -125,6 +127,15 @@ func Parse(source string, body []byte, receivedAt time.Time) (*Event, error) {
 		ev.Timestamp = t
 	}
 	return ev, nil
+}
+
+// ParseStored reads an event that was stored, with the facts that are stored with it.
+func ParseStored(source string, body, facts []byte, receivedAt time.Time) (*Event, error) {
+	ev, err := Parse(source, body, receivedAt)
+	if err == nil {
+		ev.Facts = facts
+	}
+	return ev, err
 }
 
 // RelayPrefix begins the names of events that the relay makes itself.

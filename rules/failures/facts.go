@@ -176,6 +176,16 @@ func (f *Facts) Encode() []byte {
 	}
 }
 
+// WithRun returns the facts, which may be nil, with a run.
+func (f *Facts) WithRun(r *Run) *Facts {
+	with := Facts{}
+	if f != nil {
+		with = *f
+	}
+	with.Run = r
+	return &with
+}
+
 // half returns the run with half of its failing tests, then without the list of its cases, then without anything else
 // that can be long.
 func (r *Run) half() *Run {

@@ -18,9 +18,10 @@ const (
 	Wait     Kind = "w" // a message that is sent unless something comes
 	Feed     Kind = "f" // a source and project from which events are expected
 	Summary  Kind = "s" // a summary at a time of day
+	Event    Kind = "e" // events of one entity that wait to be decided
 )
 
-// Kinds lists the kinds of slots.
+// Kinds lists the kinds of slots that rules decide about.
 func Kinds() []Kind { return []Kind{Throttle, Digest, Wait, Feed, Summary} }
 
 // Text names a kind for people and metrics.
@@ -36,6 +37,8 @@ func (k Kind) Text() string {
 		return "feed"
 	case Summary:
 		return "summary"
+	case Event:
+		return "event"
 	}
 	return "unknown"
 }
@@ -54,7 +57,7 @@ const (
 type Name struct {
 	Dry   bool // of a dry run
 	Kind  Kind
-	Owner string // the name of its rule, or for a feed of its source
+	Owner string // the name of its rule, or for a feed and for events of the source
 	Hash  string // of what tells it from others of its owner (see [Hash])
 }
 

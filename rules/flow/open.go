@@ -14,7 +14,9 @@ const KindHold = "hold"
 const HoldText = `"hold":true`
 
 // OpenKinds lists the kinds of slots that people see.
-func OpenKinds() []string { return []string{Digest.Text(), KindHold, Wait.Text(), Feed.Text()} }
+func OpenKinds() []string {
+	return []string{Digest.Text(), KindHold, Wait.Text(), Feed.Text(), Event.Text()}
+}
 
 // KindsOf returns the kinds of slots that a kind which people see may be; all for "".
 func KindsOf(open string) []Kind {
@@ -25,22 +27,24 @@ func KindsOf(open string) []Kind {
 		return []Kind{Wait}
 	case Feed.Text():
 		return []Kind{Feed}
+	case Event.Text():
+		return []Kind{Event}
 	}
-	return []Kind{Digest, Wait, Feed}
+	return []Kind{Digest, Wait, Feed, Event}
 }
 
 // Open is a slot as people see it.
 type Open struct {
 	ID       string
 	Kind     string // one of OpenKinds
-	Owner    string // the name of its rule, or for a feed of its source
+	Owner    string // the name of its rule, or for a feed and for events of the source
 	Key      string // what tells it from others of its owner
 	Since    time.Time
 	Due      time.Time
-	Count    int // of messages in a digest; 1 for a wait
+	Count    int // of messages in a digest, or of events; 1 for a wait
 	Notifier string
 	Title    string    // of the entity that a wait is about
-	Event    string    // the id of the event that has started a wait
+	Event    string    // the id of the event that has started a wait, or of the first that waits
 	Sent     int       // messages that a wait has sent
 	Silenced time.Time // until when a silence has postponed a wait
 	Fault    Fault
@@ -72,6 +76,13 @@ func ReadOpen(key string, value []byte, due time.Time) (o Open, ok bool) {
 		slot, ok := ReadFeed(value)
 		o.Owner, o.Key = cmp.Or(slot.Source, name.Owner), cmp.Or(slot.Project, name.Hash)
 		o.Since, o.Count = slot.LastAt(), 0
+		return o, ok
+	case Event:
+		slot, ok := ReadEvents(value)
+		if ok {
+			o.Key, o.Title, o.Count = slot.Entity, slot.Title, len(slot.Events)
+			o.Event, o.Since = slot.Events[0].ID, slot.Events[0].SinceAt()
+		}
 		return o, ok
 	case Throttle, Summary:
 	}

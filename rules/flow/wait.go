@@ -59,6 +59,10 @@ func NeedsOf(key string, value []byte) (entity string, events []string) {
 	case Wait:
 		slot, _ := ReadWait(value)
 		entity, id = slot.Entity, slot.Event
+	case Event:
+		if slot, ok := ReadEvents(value); ok {
+			entity, id = slot.Entity, slot.Events[0].ID
+		}
 	}
 	if id != "" {
 		events = []string{id}

@@ -32,6 +32,8 @@ type Event struct {
 	States     map[store.State]int `json:"states,omitempty"`
 	DryRun     int                 `json:"dry_run,omitempty"`    // the cancelled ones that were only recorded
 	Body       json.RawMessage     `json:"body,omitempty"`       // as Qase sent it; not in lists
+	Facts      json.RawMessage     `json:"facts,omitempty"`      // what the Qase API said of it; not in lists
+	State      string              `json:"state,omitempty"`      // waiting or decided
 	Decisions  json.RawMessage     `json:"decisions,omitempty"`  // the result of each rule; not in lists
 	Deliveries []Delivery          `json:"deliveries,omitempty"` // not in lists
 }
@@ -133,7 +135,7 @@ func (d *Desk) findByDelivery(
 // summarize returns an event as a list shows it.
 func (d *Desk) summarize(ctx context.Context, e store.StoredEvent) (Event, error) {
 	summary := eventOf(e)
-	summary.Body, summary.Decisions = nil, nil
+	summary.Body, summary.Facts, summary.Decisions = nil, nil, nil
 	if len(summary.Matched) == 0 {
 		return summary, nil
 	}
@@ -144,9 +146,16 @@ func (d *Desk) summarize(ctx context.Context, e store.StoredEvent) (Event, error
 
 func eventOf(e store.StoredEvent) Event {
 	v := Event{ID: e.ID.String(), Source: e.Source, Event: e.Name, Project: e.Project, ReceivedAt: e.ReceivedAt,
-		ReplayOf: idText(e.ReplayOf), Kind: e.Kind, Body: rawJSON(e.Body), Decisions: rawJSON(e.Decisions)}
-	var decision struct{ Results []rules.Result }
+		ReplayOf: idText(e.ReplayOf), Kind: e.Kind, State: "decided", Body: rawJSON(e.Body), Facts: rawJSON(e.Facts),
+		Decisions: rawJSON(e.Decisions)}
+	var decision struct {
+		Results []rules.Result
+		Waits   bool
+	}
 	_ = json.Unmarshal(e.Decisions, &decision) // a decision that cannot be read has matched nothing
+	if decision.Waits {
+		v.State = "waiting"
+	}
 	for _, r := range decision.Results {
 		if r.Outcome.IsMatch() {
 			v.Matched = append(v.Matched, r.Rule)

@@ -27,6 +27,7 @@ type Exported struct {
 	ReplayOf   string          `json:"replay_of,omitempty"` // the event that this one repeats
 	Kind       string          `json:"kind,omitempty"`      // what the relay has made; empty if it was received
 	Body       json.RawMessage `json:"body"`                // as Qase sent it
+	Facts      json.RawMessage `json:"facts,omitempty"`     // what the Qase API said of it
 	Decided    *Decided        `json:"decided,omitempty"`   // only on request
 }
 
@@ -64,7 +65,7 @@ func exportPage(found []store.StoredEvent, next store.ID) ExportPage {
 	page, size := ExportPage{Events: []Exported{}, Next: idText(next)}, 0
 	for i, e := range found {
 		page.Events = append(page.Events, exportedOf(e))
-		if size += len(e.Body); size > maxExportBytes && i+1 < len(found) {
+		if size += len(e.Body) + len(e.Facts); size > maxExportBytes && i+1 < len(found) {
 			page.Next = idText(e.ID)
 			break
 		}
@@ -75,7 +76,7 @@ func exportPage(found []store.StoredEvent, next store.ID) ExportPage {
 // exportedOf returns a stored event in the form for other programs, without the decision.
 func exportedOf(e store.StoredEvent) Exported {
 	return Exported{ID: e.ID.String(), ReceivedAt: e.ReceivedAt, Source: e.Source, Project: e.Project, Event: e.Name,
-		ReplayOf: idText(e.ReplayOf), Kind: e.Kind, Body: rawJSON(e.Body)}
+		ReplayOf: idText(e.ReplayOf), Kind: e.Kind, Body: rawJSON(e.Body), Facts: rawJSON(e.Facts)}
 }
 
 // decidedOf returns the decision on a stored event. Only events on which a rule matched have deliveries. Fallbacks are

@@ -120,7 +120,7 @@ func (p *preview) scopeOf(ctx context.Context, d *store.Delivery) (*rules.Silenc
 		return nil, err
 	}
 	scope := &rules.SilenceScope{Fields: silence.Fields{Project: d.Project, Event: d.EventName, Source: stored.Source}}
-	if ev, err := event.Parse(stored.Source, stored.Body, stored.ReceivedAt); err == nil && stored.Kind == "" {
+	if ev, err := event.ParseStored(stored.Source, stored.Body, stored.Facts, stored.ReceivedAt); err == nil && stored.Kind == "" {
 		full := p.desk.o.Config().Rules.SilenceScope(ev, rules.State{Now: stored.ReceivedAt,
 			Get: func(key string) ([]byte, error) { return p.desk.o.Store.Get(ctx, key) }})
 		scope = &full
