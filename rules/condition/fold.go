@@ -23,8 +23,12 @@ func FactsOf(eventName string) Facts {
 	return Facts{"event_name": ev.Name, "event_type": ev.Type(), "event_action": ev.Action()}
 }
 
-// Decided reports whether the facts alone decide the condition, and its result.
+// Decided reports whether the facts alone decide the condition, and its result. One that could not be read, which is nil,
+// is undecided.
 func (c *Condition) Decided(f Facts) (result, decided bool) {
+	if c == nil {
+		return false, false
+	}
 	v := (&folder{facts: f}).fold(c.tree)
 	return v.value == true, v.known
 }
