@@ -87,7 +87,8 @@ func (e *Engine) askFor(cfg *config.Config, p *pendingEvent, w *awaited, get fun
 	}
 	s := q.Source
 	failed := event.Int(p.event.Payload["failed"])
-	if s.Failures.Off || !cfg.Rules.Asks(p.event) || failed == 0 {
+	st := rules.State{Now: now, Get: get, Facts: p.facts}
+	if s.Failures.Off || !cfg.Rules.Asks(p.event) || failed == 0 && !cfg.Rules.WasRed(p.event, st) {
 		return
 	}
 	until := now.Add(s.Failures.Wait)

@@ -31,6 +31,7 @@ type view struct {
 	suppressedSince time.Time
 	late            *defaults.Late   // the message is about a wait, or nil
 	failures        *failures.Report // nil if no rule reads it
+	wasRed          bool             // a case failed in the run before
 	known           *memory.Entity   // what is stored of the entity with this event, or nil
 }
 
@@ -148,6 +149,7 @@ func (s *Set) addFailures(v *view, st State, finished string) {
 		key = memory.CasesKey(finished)
 		e.History = failures.ReadHistory(st.get(key))
 	}
+	v.wasRed = e.History != nil && e.History.WasRed(e.ID, e.FinishedAt)
 	v.failures = failures.NewReport(e)
 	v.vars["failures"], v.vars["trend"] = v.failures.Vars()
 	if key != "" && !e.Running && !st.later && (e.Facts != nil || e.Cases > 0) {

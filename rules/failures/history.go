@@ -117,6 +117,25 @@ func ReadHistory(data []byte) *History {
 	return h
 }
 
+// WasRed reports whether a case failed in the run before one that ends at a time, in Unix seconds.
+func (h *History) WasRed(id string, end int64) bool {
+	at := slices.IndexFunc(h.Runs, func(p Past) bool { return p.isBefore(id, end) })
+	if at < 0 {
+		return false
+	}
+	for _, c := range h.cases {
+		if c.at(at) == failed {
+			return true
+		}
+	}
+	return false
+}
+
+// isBefore reports whether a run is one that another run can be compared with, which ends at a time.
+func (p *Past) isBefore(id string, end int64) bool {
+	return p.ID != id && p.FinishedAt <= end && !p.Aborted && p.Known
+}
+
 // Encode returns the history in at most MaxHistoryBytes.
 func (h *History) Encode() []byte {
 	for {

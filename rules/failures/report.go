@@ -99,7 +99,7 @@ func NewReport(e *Ended) *Report {
 // compare finds the run before: the last one that ended earlier, was not aborted, and whose failing cases are known.
 func (r *Report) compare() {
 	for i := range r.History.Runs {
-		if past := &r.History.Runs[i]; past.ID != r.ID && past.FinishedAt <= r.FinishedAt && !past.Aborted && past.Known {
+		if past := &r.History.Runs[i]; past.isBefore(r.ID, r.FinishedAt) {
 			one := *past
 			r.Compared, r.before = &one, i
 			return

@@ -254,3 +254,24 @@ func FuzzReadHistory(f *testing.F) {
 		w.end("1", 3, 4)
 	})
 }
+
+func TestASeriesWasRedIfTheRunBeforeFailed(t *testing.T) {
+	w := &world{}
+	red := func(id string) bool { return ReadHistory(w.history).WasRed(id, w.now+1) }
+	if red("1") {
+		t.Error("without a run")
+	}
+	w.end("1", 3)
+	if !red("2") || red("1") {
+		t.Errorf("behind a red run %t, of that run itself %t", red("2"), red("1"))
+	}
+	w.end("2")
+	if red("3") {
+		t.Error("behind a green one")
+	}
+	w.now += 3600
+	w.endWith(&Ended{ID: "3", FinishedAt: w.now, Aborted: true}, 5)
+	if red("4") {
+		t.Error("an aborted one counts")
+	}
+}
