@@ -77,7 +77,9 @@ func (n *notifier) sendByToken(ctx context.Context, m *notifiers.Message, o Opti
 		s.miss(one)
 	}
 	s.post = compose(m, o).post
-	s.below, s.hasBelow = composeReply(m)
+	if s.threadKey != "" {
+		s.below, s.hasBelow = composeReply(m)
+	}
 	err = s.sendAll(ctx)
 	if len(s.notes) > 0 && s.receipt.Status != "" {
 		s.receipt.Status += "; " + notifiers.Cut(n.mask.Redact(notifiers.OneLine(strings.Join(s.notes, "; "))), 1000)

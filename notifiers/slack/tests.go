@@ -33,38 +33,40 @@ func testWriter() markup.Writer {
 	}
 }
 
-// rowTexts writes rows as mrkdwn, one in a line.
-func rowTexts(rows []markup.TestRow) []string {
-	var lines []string
+// testList writes failing tests as mrkdwn, each of them once.
+type testList struct {
+	*markup.Tests
+	written map[*markup.Test]string
+}
+
+func newTestList(tests *markup.Tests) testList { return testList{tests, map[*markup.Test]string{}} }
+
+// texts writes rows as mrkdwn, one in a line.
+func (l testList) texts(rows []markup.TestRow) []string {
 	w := testWriter()
+	lines := make([]string, 0, len(rows))
 	for _, row := range rows {
-		lines = append(lines, w.Line(row.Line))
+		text, known := l.written[row.Test]
+		if row.Test == nil || !known {
+			text = w.Line(row.Line)
+		}
+		if row.Test != nil {
+			l.written[row.Test] = text
+		}
+		lines = append(lines, text)
 	}
 	return lines
 }
 
-// testText is the failing tests as one text of at most limit characters, or nothing if not even their number fits.
-func testText(tests *markup.Tests, limit int) string {
-	fits := func(rows []markup.TestRow) bool { return rowUnits(rows) <= limit }
-	rows := tests.Rows(tests.Fit(fits))
-	if !fits(rows) {
-		return ""
-	}
-	return strings.Join(rowTexts(rows), "\n")
+// fit returns the rows that have at most limit characters, and whether tests are left out. The number of tests remains in
+// any case.
+func (l testList) fit(limit int) (lines []string, more bool) {
+	n := l.Fit(func(rows []markup.TestRow) bool { return joinedUnits(l.texts(rows)) <= limit })
+	return l.texts(l.Rows(n)), n < l.Len()
 }
 
-// rowUnits counts the characters of rows.
-func rowUnits(rows []markup.TestRow) int { return notifiers.Units(strings.Join(rowTexts(rows), "\n")) }
-
-// testSections returns the failing tests as sections of at most so many rows. All of them have at most limit characters;
-// the last tests are left out. more reports whether some are.
-func testSections(tests *markup.Tests, rows, limit int) (sections []string, more bool) {
-	if tests == nil {
-		return nil, false
-	}
-	n := tests.Fit(func(rows []markup.TestRow) bool { return rowUnits(rows) <= limit })
-	return packLines(rowTexts(tests.Rows(n)), rows), n < tests.Len()
-}
+// joinedUnits counts the characters of lines.
+func joinedUnits(lines []string) int { return notifiers.Units(strings.Join(lines, "\n")) }
 
 // packLines joins lines to sections of at most so many lines, and of the length that Slack takes.
 func packLines(lines []string, perSection int) []string {
@@ -83,33 +85,32 @@ func packLines(lines []string, perSection int) []string {
 // composeBody packs the body and the failing tests into sections of at most left characters. The body is truncated only
 // if there is no room for the number of tests.
 func composeBody(m *notifiers.Message, body []string, left int) []string {
-	tests := markup.FailingTests(m, shownTests)
-	sections := packSections(body, left-rowUnits(tests.Rows(0)))
+	tests := newTestList(markup.FailingTests(m, shownTests))
+	sections := packSections(body, left-joinedUnits(tests.texts(tests.Rows(0))))
 	for _, s := range sections {
 		left -= notifiers.Units(s)
 	}
-	list, _ := testSections(tests, maxSection, left)
-	return append(sections, list...)
+	list, _ := tests.fit(left)
+	return append(sections, packLines(list, maxSection)...)
 }
 
 // composeReply is the message below another one, in its thread, with more failing tests than that one shows. It
 // reports whether there are more.
 func composeReply(m *notifiers.Message) (reply post, is bool) {
-	tests := markup.FailingTests(m, repliedTests)
-	if tests.Len() <= markup.FailingTests(m, shownTests).Len() {
+	if m.Failures == nil || m.Failures.Shown(repliedTests) <= m.Failures.Shown(shownTests) {
 		return post{}, false
 	}
-	var sections []string
+	var lines []string
 	for _, reason := range []int{200, 80, 40, 0} { // shorter reasons rather than fewer tests
 		var more bool
-		tests = markup.ShortTests(m, repliedTests, reason)
-		if sections, more = testSections(tests, perSection, maxTexts); !more {
+		if lines, more = newTestList(markup.ShortTests(m, repliedTests, reason)).fit(maxTexts); !more {
 			break
 		}
 	}
 	title := neutralize(notifiers.Cut("Failing tests: "+notifiers.OneLine(m.Title), maxTitle))
-	reply = post{Text: cutMrkdwn(title+"\n"+testText(tests, maxText-notifiers.Units(title)-1), maxText), Parse: "none"}
-	for _, s := range sections {
+	text, _ := newTestList(markup.FailingTests(m, repliedTests)).fit(maxText - notifiers.Units(title) - 1)
+	reply = post{Text: cutMrkdwn(title+"\n"+strings.Join(text, "\n"), maxText), Parse: "none"}
+	for _, s := range packLines(lines, perSection) {
 		reply.Blocks = append(reply.Blocks, mentionBlock(s))
 	}
 	return reply, true
@@ -118,12 +119,8 @@ func composeReply(m *notifiers.Message) (reply post, is bool) {
 // withTests returns the texts of a body, its failing tests and the fields, for the top-level text. All of them have at
 // most limit characters, unless the body is longer.
 func withTests(m *notifiers.Message, body []string, limit int) []string {
-	tests := markup.FailingTests(m, shownTests)
-	if tests == nil {
-		return body
-	}
 	fields := dialect().Write(markup.Shorten(m.FieldsLine(), maxFields))
 	used := notifiers.Units(strings.Join(slices.Concat(body, fields), "\n\n"))
-	list := appendFilled(nil, testText(tests, limit-used-len("\n\n\n\n\n")))
-	return slices.Concat(body, list, fields)
+	list, _ := newTestList(markup.FailingTests(m, shownTests)).fit(limit - used - len("\n\n\n\n\n"))
+	return slices.Concat(body, appendFilled(nil, strings.Join(list, "\n")), fields)
 }
