@@ -206,8 +206,9 @@ func testRows(rows []markup.TestRow) []markup.Line {
 			lines = append(lines, shown([]markup.Line{row.Line})...)
 			continue
 		}
-		lines = append(lines, preview.Small(row.Test.Suite)...)
-		lines = append(lines, shown(testLines(row.Test))...)
+		item := slices.Concat(preview.Small(row.Test.Suite), shown(testLines(row.Test)))
+		item[0].Apart = true
+		lines = append(lines, item...)
 	}
 	return lines
 }

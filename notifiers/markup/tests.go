@@ -220,7 +220,7 @@ func (t *Tests) facts() []Run {
 	return separated(all)
 }
 
-// names lists tests by their codes, or by their titles.
+// names lists tests by their codes, or by their titles, without links: they are not what a reader has to act on.
 func names(title string, tests []message.Failure, total int) []Run {
 	if len(tests) == 0 {
 		return nil
@@ -231,7 +231,7 @@ func names(title string, tests []message.Failure, total int) []Run {
 		if i > 0 {
 			runs = append(runs, Run{Text: ", "})
 		}
-		runs = append(runs, linked(one.URL, short(one.Code, maxTestFact), short(one.Title, maxTestFact)))
+		runs = append(runs, linked("", short(one.Code, maxTestFact), short(one.Title, maxTestFact)))
 	}
 	if more := total - len(shown); more > 0 {
 		runs = append(runs, Run{Text: " and " + count(more) + " more"})
