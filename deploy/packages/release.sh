@@ -51,7 +51,7 @@ for target in $targets; do
 	if [ "$system" = linux ]; then
 		[ "$arch" != arm ] || ARCH=arm7
 		for format in deb rpm apk; do
-			"$work/bin/nfpm" package --config deploy/packages/nfpm.yaml --packager "$format" --target "$out" >/dev/null
+			"$work/bin/nfpm" package --config deploy/packages/nfpm.yaml --packager "$format" --target "$out" >"$work/nfpm.log" 2>&1 || { cat "$work/nfpm.log" >&2; exit 1; }
 		done
 	fi
 done
