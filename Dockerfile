@@ -13,7 +13,8 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
     git config --global --add safe.directory /src && mkdir -p /out/data && \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH GOARM=${TARGETVARIANT#v} \
     go build -trimpath -ldflags="-s -w -X main.version=$VERSION" -o /out/qase-relay ./cmd/qase-relay && \
-    cp LICENSE /out/
+    mkdir /out/licenses && cp LICENSE /out/licenses/ && \
+    sh deploy/packages/licenses.sh >/out/licenses/THIRD_PARTY_LICENSES
 
 FROM scratch
 ARG VERSION
@@ -24,7 +25,7 @@ LABEL org.opencontainers.image.title="qase-relay" \
       org.opencontainers.image.version="$VERSION"
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out/qase-relay /qase-relay
-COPY --from=build /out/LICENSE /licenses/
+COPY --from=build /out/licenses /licenses
 COPY --from=build --chown=65532:65532 /out/data /data
 USER 65532:65532
 ENV QASE_RELAY_RULES=/etc/qase-relay/rules.yaml \
