@@ -2,6 +2,8 @@ package slack
 
 import (
 	"cmp"
+	"encoding/json"
+	"fmt"
 	"html"
 	"regexp"
 	"slices"
@@ -13,6 +15,53 @@ import (
 	"qaserelay/notifiers/markup"
 	"qaserelay/notifiers/preview"
 )
+
+// Preview implements [preview.Previewer]. It returns the message without lookups in Slack.
+func (n *notifier) Preview(m *notifiers.Message) ([]byte, error) {
+	c, err := n.preview(m)
+	if err != nil {
+		return nil, err
+	}
+	b, err := json.MarshalIndent(c.post, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("writing the Slack message: %w", err)
+	}
+	return append(readableJSON(b), '\n'), nil
+}
+
+// Layout implements [preview.Previewer].
+func (n *notifier) Layout(m *notifiers.Message) (*preview.Layout, error) {
+	c, err := n.preview(m)
+	return c.layout(), err
+}
+
+// preview composes a message with the name of its destination.
+func (n *notifier) preview(m *notifiers.Message) (composed, error) {
+	o, err := readOptions(n.defaults, m.Options)
+	if err != nil {
+		return composed{}, err
+	}
+	if n.config.WebhookURL.IsSet() {
+		o = o.forWebhook()
+	}
+	c := compose(m, o)
+	c.below, c.hasBelow = composeReply(m)
+	c.hasBelow = c.hasBelow && o.Thread.Of(m) != ""
+	if c.post.Channel = o.Channel; o.DM != nil {
+		names := make([]string, len(o.DM))
+		for i, who := range o.DM {
+			names[i] = displayName(who)
+		}
+		c.post.Channel = strings.Join(names, ", ")
+	}
+	return c, nil
+}
+
+// readableJSON writes & < > as themselves again, which the encoder of blocks does not.
+func readableJSON(b []byte) []byte {
+	// An escaped backslash comes first, so that the characters behind it are not taken for an escape.
+	return []byte(strings.NewReplacer(`\\`, `\\`, `\u0026`, "&", `\u003c`, "<", `\u003e`, ">").Replace(string(b)))
+}
 
 // layout shows the usual layout from its content, and a rule's own blocks as they are. The mrkdwn of both is read as
 // Slack reads it.
