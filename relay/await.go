@@ -234,6 +234,9 @@ func (e *Engine) factsOf(ctx context.Context, ev *event.Event, again bool) *fail
 		defer cancel()
 		run, more, _ := asks{e}.Results(long, ev)
 		facts.Run, facts.Entity = run, asker.Merged(entity, more)
+		if stored != nil && stored.Run != nil && (run == nil || !run.Known) { // what was known stays
+			facts.Run = stored.Run
+		}
 	}
 	if facts.Entity == nil && facts.Member == nil && facts.Run == nil {
 		return stored

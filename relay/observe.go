@@ -35,6 +35,9 @@ func (e *Engine) observe(p *pendingEvent) {
 	e.observeResults(p.decision.Results, p.receipt.ID, p.event.Name, p.event.ReceivedAt)
 	e.logDryRun(p.receipt.ID, p.plan.Deliveries)
 	if p.replayOf == 0 {
+		if sourceOf(e.Config(), p.event) != nil {
+			e.qase.Learn(p.event)
+		}
 		e.drift.note(p.event, p.receipt.ID, e.Metrics.Drifted)
 	}
 }

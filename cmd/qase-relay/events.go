@@ -124,7 +124,11 @@ func matchedRules(ev desk.Event) string {
 	if ev.ReplayOf != "" {
 		prefix = "replay of " + ev.ReplayOf + ": "
 	}
-	return prefix + cmp.Or(strings.Join(ev.Matched, ", "), "no rule")
+	none := "no rule"
+	if ev.State == "waiting" {
+		none = "waits for what Qase says of it"
+	}
+	return prefix + cmp.Or(strings.Join(ev.Matched, ", "), none)
 }
 
 func newEventsShow(c *terminal.Console) *cobra.Command {
@@ -173,7 +177,7 @@ func printOneEvent(s *terminal.Screen, ev *desk.Event) error {
 // replayFlags are the flags of events replay.
 type replayFlags struct {
 	askFlags
-	dryRun, force bool
+	dryRun, force, askAgain bool
 }
 
 func newEventsReplay(c *terminal.Console) *cobra.Command {
@@ -186,9 +190,13 @@ func newEventsReplay(c *terminal.Console) *cobra.Command {
 is a new event with new deliveries, so receivers do not drop them as duplicates. --dry-run only shows the messages.
 Silences hold back messages of a replay too, unless --force is given.
 
+A replay uses what the Qase API said when the event came. With --ask-again the relay asks anew, such as after a retest,
+or if Qase did not answer then.
+
 Exits with 1 if an event could not be replayed.`,
 		Example: `  qase-relay events replay --dry-run 06bq1xk2zv8c0
-  qase-relay events replay 06bq1xk2zv8c0 06bq1xk2zv8c2`,
+  qase-relay events replay 06bq1xk2zv8c0 06bq1xk2zv8c2
+  qase-relay events replay --ask-again 06bq1xk2zv8c0`,
 		Args: terminal.ArgsBetween(1, 1000, "the id of an event"),
 		RunE: func(cmd *cobra.Command, args []string) error { return replayEvents(cmd.Context(), c, f, args) },
 	}
@@ -196,6 +204,8 @@ Exits with 1 if an event could not be replayed.`,
 	cmd.Flags().BoolVar(&f.dryRun, "rehearse", false, "the old name of --dry-run")
 	_ = cmd.Flags().MarkHidden("rehearse") // which exists
 	cmd.Flags().BoolVar(&f.force, "force", false, "send also the messages that silences hold back")
+	cmd.Flags().BoolVar(&f.askAgain, "ask-again", false,
+		"ask the Qase API anew which tests failed, instead of using what it said when the event came")
 	f.add(cmd.Flags())
 	return cmd
 }
@@ -205,6 +215,9 @@ func replayEvents(ctx context.Context, c *terminal.Console, f replayFlags, ids [
 	question := map[string]any{"ids": ids, "dry_run": f.dryRun}
 	if f.force { // which an older relay does not know
 		question["force"] = true
+	}
+	if f.askAgain {
+		question["ask_again"] = true
 	}
 	if err := newRelayClient(f.clientFlags).post(ctx, "events/replay", question, &answer); err != nil {
 		return err

@@ -154,7 +154,7 @@ func mayImport() map[string][]string {
 		"cmd/qase-relay/gallery": {"cmd/qase-relay/terminal", "relay", "notifiers", "notifiers/builtin",
 			"notifiers/markup", "notifiers/preview", "rules", "rules/event", "rules/rulefile"},
 		"cmd/qase-relay/report": append([]string{"cmd/qase-relay/terminal", "relay/admin/desk", "relay/backtest",
-			"relay/store", "rules/ruletest"}, reading...),
+			"relay/store", "rules/failures", "rules/ruletest"}, reading...),
 		"cmd/qase-relay": append([]string{"cmd/qase-relay/cli", "cmd/qase-relay/demo", "cmd/qase-relay/draft",
 			"cmd/qase-relay/flags", "cmd/qase-relay/gallery", "cmd/qase-relay/manual", "cmd/qase-relay/report", "cmd/qase-relay/send", "cmd/qase-relay/systemd", "cmd/qase-relay/terminal", "relay", "relay/app", "relay/admin", "relay/admin/client", "relay/admin/desk",
 			"relay/ingest/client", "relay/listen", "relay/backtest", "relay/config", "relay/qaseapi", "relay/store", "notifiers", "notifiers/builtin",

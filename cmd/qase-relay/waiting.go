@@ -23,8 +23,9 @@ func newWaiting(c *terminal.Console) *cobra.Command {
 		SuggestFor: []string{"wait", "digests", "holds", "held", "timers"},
 		Short:      "Show, send or drop what waits for its time",
 		Long: `What waits for its time, on a running relay: digests, messages that are held
-until a window of time opens, waits of rules with after, and the feeds of sources
-with expect_every. Each is kept through restarts.`,
+until a window of time opens, waits of rules with after, the feeds of sources
+with expect_every, and events whose rules wait for what Qase says of them. Each is
+kept through restarts.`,
 		Example: `  qase-relay waiting list --rule failed-run
   qase-relay waiting show 5c1f0b7e9a3d2468
   qase-relay waiting flush 5c1f0b7e9a3d2468`,
@@ -43,14 +44,14 @@ func newWaitingList(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List what waits, the first due first",
-		Long: `Lists digests, held messages, waits and feeds, the first due first. The windows of
-throttles are not listed.`,
+		Long: `Lists digests, held messages, waits, feeds and events that are not decided yet, the first
+due first. The windows of throttles are not listed.`,
 		Example: `  qase-relay waiting list
   qase-relay waiting list --kind hold --rule failed-run --json`,
 		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return listWaiting(cmd.Context(), c, f) },
 	}
-	cmd.Flags().StringVar(&f.kind, "kind", "", "only those of the `KIND` digest, hold, wait or feed")
+	cmd.Flags().StringVar(&f.kind, "kind", "", "only those of the `KIND` digest, hold, wait, feed or event")
 	cmd.Flags().StringVar(&f.rule, "rule", "", "only those of the rule `NAME`")
 	cmd.Flags().IntVar(&f.limit, "limit", 50, "`NUMBER` to show, the first due first; 0 is all")
 	f.add(cmd.Flags())
@@ -98,9 +99,9 @@ func newWaitingShow(c *terminal.Console) *cobra.Command {
 	var f askFlags
 	cmd := &cobra.Command{
 		Use:   "show ID",
-		Short: "Show one digest, hold, wait or feed",
-		Long: `Shows one digest or hold with its oldest messages, or one wait or feed. The decisions
-about events name the id (events show ID). Exits with 1 if it does not wait any more.`,
+		Short: "Show one digest, hold, wait or feed, or events that wait",
+		Long: `Shows one digest or hold with its oldest messages, one wait or feed, or the events of one
+run, defect … that are not decided yet. The decisions about events name the id (events show ID). Exits with 1 if it does not wait any more.`,
 		Example: `  qase-relay waiting show 5c1f0b7e9a3d2468`,
 		Args:    terminal.ArgsBetween(1, 1, "the id of what waits"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -146,7 +147,7 @@ func newWaitingEnd(c *terminal.Console, verb string) *cobra.Command {
 		Use:   "flush ID…",
 		Short: "Send what waits now",
 		Long: `Sends digests, held messages and waits now, also while the window of their rule is
-closed. Messages that a silence holds back stay where they are. A wait with further
+closed. Events that wait are decided by what is known. Messages that a silence holds back stay where they are. A wait with further
 steps goes on to the next one. Exits with 1 if one of them could not be sent.`,
 		Example: `  qase-relay waiting flush 5c1f0b7e9a3d2468`,
 		Args:    terminal.ArgsBetween(1, desk.MaxPage, "the id of what waits"),
@@ -155,7 +156,8 @@ steps goes on to the next one. Exits with 1 if one of them could not be sent.`,
 	if verb == "drop" {
 		cmd.Use, cmd.Short = "drop ID…", "Delete what waits, unsent"
 		cmd.Example = "  qase-relay waiting drop 5c1f0b7e9a3d2468"
-		cmd.Long = `Deletes digests, held messages, waits and feeds, unsent. An event of the kind dropped
+		cmd.Long = `Deletes digests, held messages, waits and feeds, unsent, and lets the rules that wait
+for what Qase says of an event send nothing. An event of the kind dropped
 records what was dropped, and by whom. A feed begins anew with the next event of its
 project. Exits with 1 if one of them does not wait any more.`
 	}

@@ -33,10 +33,12 @@ type replayBody struct {
 	IDs    []string `json:"ids"`
 	DryRun bool     `json:"dry_run"`
 	Force  bool     `json:"force"` // also what silences hold back
+	// AskAgain asks the Qase API anew, instead of deciding by what it said when the event came.
+	AskAgain bool `json:"ask_again"`
 }
 
 func (b *replayBody) options() relay.ReplayOptions {
-	return relay.ReplayOptions{Dry: b.DryRun, Force: b.Force}
+	return relay.ReplayOptions{Dry: b.DryRun, Force: b.Force, AskAgain: b.AskAgain}
 }
 
 func (b *replayBody) parse() ([]store.ID, error) {

@@ -82,6 +82,9 @@ func ReadOpen(key string, value []byte, due time.Time) (o Open, ok bool) {
 		if ok {
 			o.Key, o.Title, o.Count = slot.Entity, slot.Title, len(slot.Events)
 			o.Event, o.Since = slot.Events[0].ID, slot.Events[0].SinceAt()
+			if end := max(slot.Events[0].Until, slot.Events[0].Named); end > 0 {
+				o.Due = millis(end) // at the latest; the slot is looked at more often
+			}
 		}
 		return o, ok
 	case Throttle, Summary:

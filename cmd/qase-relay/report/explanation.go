@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/admin/desk"
@@ -98,6 +99,8 @@ func outcomeLine(s *terminal.Screen, r rules.Result, condition *condition.Trace)
 		return s.Dim("-") + " " + name + "  disabled" + suffix
 	case rules.Stopped:
 		return s.Dim("-") + " " + name + "  stopped: " + terminal.OneLine(r.Reason) + suffix
+	case rules.Awaiting:
+		return s.Warn("-") + " " + name + "  " + s.Warn("awaiting:") + " decides once it is known which tests failed"
 	}
 	if what := timedOutcome(r.Outcome); what != "" {
 		return s.Warn("✓") + " " + name + "  " + s.Warn(string(r.Outcome)+":") + " matched, but " + what + noRecipients(r)
@@ -367,6 +370,7 @@ func (x Stored) Print(s *terminal.Screen) error {
 	s.Printf("%s  %s\n", s.Bold(terminal.OneLine(ev.Event)),
 		s.Dim(terminal.OneLine(fmt.Sprintf("event %s · project %s · source %s · received %s",
 			ev.ID, ev.Project, ev.Source, ev.ReceivedAt.Format(terminal.TimeFormat)))))
+	printFacts(s, ev, time.Now())
 	slices.Reverse(ev.Deliveries) // they are listed newest first
 	listed := 0
 	for _, r := range d.Results {
@@ -412,6 +416,9 @@ func printSummary(s *terminal.Screen, d desk.Delivery) {
 
 func printFootnotes(s *terminal.Screen, ev *desk.Event) {
 	sum := "Nothing to send"
+	if ev.State == stateWaiting {
+		sum = "Nothing to send yet"
+	}
 	if n := len(ev.Deliveries); n > 0 {
 		sum = terminal.Plural(n, "delivery")
 	}

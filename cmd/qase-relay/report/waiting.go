@@ -27,7 +27,7 @@ func PrintWaiting(s *terminal.Screen, list []desk.Waiting) {
 	t.Print()
 }
 
-// waitingRoute returns the rule and the notifier of what waits, or the source of a feed.
+// waitingRoute returns the rule and the notifier of what waits, or the source of a feed or of events.
 func waitingRoute(w *desk.Waiting) string {
 	if w.Notifier != "" {
 		return w.Rule + " → " + w.Notifier
@@ -35,7 +35,7 @@ func waitingRoute(w *desk.Waiting) string {
 	return cmp.Or(w.Rule, "source "+w.Source)
 }
 
-// PrintWaitingOne prints one digest, hold, wait or feed.
+// PrintWaitingOne prints one digest, hold, wait or feed, or events that wait.
 func PrintWaitingOne(s *terminal.Screen, w *desk.Waiting) {
 	now := time.Now()
 	s.Printf("%s  %s\n", s.Bold(w.Kind+" "+w.ID), terminal.OneLine(waitingRoute(w)))
@@ -47,12 +47,16 @@ func PrintWaitingOne(s *terminal.Screen, w *desk.Waiting) {
 	if w.Since != nil {
 		s.Printf("since %s\n", s.TimeWithAge(*w.Since, now))
 	}
-	s.Printf("due %s\n", s.TimeWithAge(w.Due, now))
+	due := "due"
+	if w.Kind == "event" {
+		due = "decided at the latest"
+	}
+	s.Printf("%s %s\n", due, s.TimeWithAge(w.Due, now))
 	if w.Silenced != nil {
 		s.Printf("postponed by a silence until %s\n", s.TimeWithAge(*w.Silenced, now))
 	}
 	if w.Event != "" {
-		s.Printf("begun by event %s\n", w.Event)
+		s.Printf("%s event %s\n", begun(w.Kind), w.Event)
 	}
 	if w.Sent > 0 {
 		s.Printf("%s sent so far\n", terminal.Plural(w.Sent, "message"))
@@ -63,7 +67,7 @@ func PrintWaitingOne(s *terminal.Screen, w *desk.Waiting) {
 	if len(w.Members) == 0 {
 		return
 	}
-	s.Printf("%s\n\n", terminal.Plural(w.Count, "message"))
+	s.Printf("%s\n\n", terminal.Plural(w.Count, thing(w.Kind)))
 	t := &terminal.Table{S: s, Header: []string{"EVENT", "RECEIVED", "PROJECT", "NAME", "LEVEL", "TITLE"}}
 	for _, m := range w.Members {
 		received := ""
@@ -77,6 +81,22 @@ func PrintWaitingOne(s *terminal.Screen, w *desk.Waiting) {
 	if more := w.Count - len(w.Members); more > 0 {
 		s.Printf("%s\n", s.Dim("and "+strconv.Itoa(more)+" more"))
 	}
+}
+
+// begun says what an event is to what waits.
+func begun(kind string) string {
+	if kind == "event" {
+		return "first"
+	}
+	return "begun by"
+}
+
+// thing returns the word for the members of what waits.
+func thing(kind string) string {
+	if kind == "event" {
+		return "event"
+	}
+	return "message"
 }
 
 // PrintEnded prints what became of a digest, hold, wait or feed that was sent or dropped.

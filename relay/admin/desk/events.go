@@ -34,8 +34,20 @@ type Event struct {
 	Body       json.RawMessage     `json:"body,omitempty"`       // as Qase sent it; not in lists
 	Facts      json.RawMessage     `json:"facts,omitempty"`      // what the Qase API said of it; not in lists
 	State      string              `json:"state,omitempty"`      // waiting or decided
+	Waiting    *WaitingEvent       `json:"waiting,omitempty"`    // while it waits; not in lists
 	Decisions  json.RawMessage     `json:"decisions,omitempty"`  // the result of each rule; not in lists
 	Deliveries []Delivery          `json:"deliveries,omitempty"` // not in lists
+}
+
+// stateWaiting is the state of an event that is stored, and not decided yet.
+const stateWaiting = "waiting"
+
+// WaitingEvent is what an event waits for.
+type WaitingEvent struct {
+	ID      string     `json:"id"`               // of what waits, as [Desk.WaitingOne] has it
+	Until   *time.Time `json:"until,omitempty"`  // when it is decided at the latest
+	Behind  string     `json:"behind,omitempty"` // the event of the same entity that is decided before it
+	Results bool       `json:"results,omitempty"`
 }
 
 // EventFilter selects events by their source and by their deliveries. The filter of deliveries may not have an Event or
@@ -73,6 +85,9 @@ func (d *Desk) Event(ctx context.Context, id store.ID) (Event, error) {
 		return Event{}, failed("listing an event's deliveries", err)
 	}
 	e := eventOf(stored)
+	if e.State == stateWaiting {
+		e.Waiting = d.waitingEvent(ctx, &stored)
+	}
 	e.countStates(deliveries)
 	for _, one := range deliveries {
 		e.Deliveries = append(e.Deliveries, deliveryOf(one))
@@ -154,7 +169,7 @@ func eventOf(e store.StoredEvent) Event {
 	}
 	_ = json.Unmarshal(e.Decisions, &decision) // a decision that cannot be read has matched nothing
 	if decision.Waits {
-		v.State = "waiting"
+		v.State = stateWaiting
 	}
 	for _, r := range decision.Results {
 		if r.Outcome.IsMatch() {

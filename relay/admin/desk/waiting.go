@@ -14,24 +14,25 @@ import (
 	"qaserelay/relay"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
+	"qaserelay/rules/event"
 	"qaserelay/rules/flow"
 	"qaserelay/rules/value"
 )
 
-// Waiting is what waits for its time: messages in a digest, messages that are held, or what a rule or a source waits
-// for.
+// Waiting is what waits for its time: messages in a digest, messages that are held, what a rule or a source waits for, or
+// events that are not decided yet.
 type Waiting struct {
 	ID       string     `json:"id"`
-	Kind     string     `json:"kind"` // digest, hold, wait or feed
+	Kind     string     `json:"kind"` // digest, hold, wait, feed or event
 	Rule     string     `json:"rule,omitempty"`
-	Source   string     `json:"source,omitempty"` // of a feed
+	Source   string     `json:"source,omitempty"` // of a feed, and of events
 	Key      string     `json:"key"`              // the values of by, the entity, or the project of a feed
 	Since    *time.Time `json:"since,omitempty"`
 	Due      time.Time  `json:"due"`
-	Count    int        `json:"count"`              // messages
+	Count    int        `json:"count"`              // messages, or events
 	Notifier string     `json:"notifier,omitempty"` // of a digest
-	Title    string     `json:"title,omitempty"`    // of the entity that a wait is about
-	Event    string     `json:"event_id,omitempty"` // the event that has started a wait
+	Title    string     `json:"title,omitempty"`    // of the entity that a wait or events are about
+	Event    string     `json:"event_id,omitempty"` // the event that has started a wait, or the first that waits
 	Sent     int        `json:"sent,omitempty"`     // messages that a wait has sent
 	Silenced *time.Time `json:"silenced_until,omitempty"`
 	Tries    int        `json:"tries,omitempty"` // that failed
@@ -95,7 +96,7 @@ func (d *Desk) Waiting(ctx context.Context, f WaitingFilter, limit int) (Waiting
 		Match: func(key string) bool {
 			name, ok := flow.Parse(key)
 			return ok && slices.Contains(kinds, name.Kind) &&
-				(f.Rule == "" || name.Kind != flow.Feed && slices.Contains(owners, name.Owner))
+				(f.Rule == "" || name.Kind != flow.Feed && name.Kind != flow.Event && slices.Contains(owners, name.Owner))
 		}})
 	if err != nil {
 		return WaitingPage{}, failed("listing what waits", err)
@@ -132,7 +133,7 @@ func (d *Desk) waitingOf(s *store.Slot) (w Waiting, ok bool) {
 	o, ok := flow.ReadOpen(s.Key, s.Value, s.Due)
 	w = Waiting{ID: o.ID, Kind: o.Kind, Key: o.Key, Due: o.Due, Count: o.Count, Notifier: o.Notifier, Title: o.Title,
 		Event: o.Event, Sent: o.Sent, Tries: o.Fault.Tries, Error: o.Fault.Error}
-	if w.Kind == flow.Feed.Text() {
+	if w.Kind == flow.Feed.Text() || w.Kind == flow.Event.Text() {
 		w.Source = o.Owner
 	} else {
 		w.Rule = d.o.Config().Rules.CurrentName(o.Owner)
@@ -167,6 +168,36 @@ func (d *Desk) WaitingOne(ctx context.Context, id string) (Waiting, error) {
 		w.Members = append(w.Members, memberOf(it))
 	}
 	return w, nil
+}
+
+// waitingEvent returns what an event waits for, or nil if that is not known, or it was decided a moment ago.
+func (d *Desk) waitingEvent(ctx context.Context, stored *store.StoredEvent) *WaitingEvent {
+	ev, err := event.ParseStored(stored.Source, stored.Body, stored.Facts, stored.ReceivedAt)
+	if err != nil {
+		return nil
+	}
+	key := flow.Name{Dry: d.o.Status().DryRun, Kind: flow.Event, Owner: ev.Source, Hash: flow.Hash(ev.EntityKey())}.Key()
+	slot, err := d.o.Store.OpenSlot(ctx, key, 0)
+	if err != nil {
+		return nil
+	}
+	events, _ := flow.ReadEvents(slot.Value)
+	i := slices.IndexFunc(events.Events, func(e flow.WaitingEvent) bool { return e.ID == stored.ID.String() })
+	if i < 0 {
+		return nil
+	}
+	w := &WaitingEvent{ID: flow.ID(key), Results: events.Events[i].Results}
+	if i > 0 {
+		w.Behind = events.Events[i-1].ID
+	}
+	until := events.Events[i].UntilAt()
+	if named := events.Events[i].NamedAt(); named.After(until) {
+		until = named
+	}
+	if !until.IsZero() {
+		w.Until = &until
+	}
+	return w
 }
 
 func memberOf(it store.SlotItem) Member {
