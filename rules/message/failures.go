@@ -15,7 +15,7 @@ type Failures struct {
 	New   int `json:"new"`
 	// Most is how many tests the rule wants to see, 0 for as many as the channel shows by itself.
 	Most int `json:"most,omitempty"`
-	// Groups are reasons that most of many failures share: they are shown in place of the items.
+	// Groups are reasons that most of many failures share: they are shown in place of the items that have them.
 	Groups []FailureGroup `json:"groups,omitempty"`
 	// Flaky are tests that failed first and passed on a later attempt: they are no failures.
 	Flaky []Failure `json:"flaky,omitempty"`
@@ -27,7 +27,7 @@ type Failures struct {
 	// Note is a sentence about what is not known: "5 of 12 are known so far." It may be empty.
 	Note string `json:"note,omitempty"`
 	// Trend is the course of the pass rates of the series as blocks, "▇▇▆▇▅", and Before that of the run before in words,
-	// "before 79%". Either may be empty.
+	// "before 79%". Either may be empty. Channels show them below the list, so the body does not repeat them.
 	Trend  string `json:"trend,omitempty"`
 	Before string `json:"before,omitempty"`
 	// Owners are the people of the failing tests by name, at most 5.
