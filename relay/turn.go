@@ -159,13 +159,18 @@ func (t *turn) fire(w rules.Woken, s *store.Slot, get func(string) ([]byte, erro
 	if err := errors.Join(readErr, err); err != nil {
 		return f, err
 	}
-	if slot, ok := flow.ReadDigest(s.Value); ok && out.name.Kind == flow.Digest {
+	slot, isDigest := flow.ReadDigest(s.Value)
+	if isDigest = isDigest && out.name.Kind == flow.Digest; isDigest {
 		out.count = slot.Count
 	}
 	if k := out.name.Kind; k == flow.Wait || k == flow.Throttle {
 		out.gone = len(w.Events) < len(t.events(s))
 	}
-	return t.firing(&d, s.Key, out)
+	f, err = t.firing(&d, s.Key, out)
+	if isDigest && err == nil && out.row != 0 {
+		f.Changes = append(f.Changes, store.DigestLink(slot.ID, out.row, t.now))
+	}
+	return f, err
 }
 
 // parseStored reads the body of a stored event, or returns nil.

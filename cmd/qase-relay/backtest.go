@@ -33,7 +33,7 @@ from the decisions at the time: rules that newly match or no longer match, and m
 
 Events come from a running relay, from a file (--events, as events export writes it; - is standard input), or from a
 store (--store), which is only read, even if a relay uses it. entity and previous know only the events from the
-first one on, so begin a little earlier than the time of interest.
+first one on, so begin a little earlier than the time of interest. Silences are not applied.
 
 Exits with 0 also if there are differences, with 1 if the rules are wrong, and with 2 if the events cannot be read.`,
 		Example: `  qase-relay backtest --since 7d

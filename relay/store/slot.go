@@ -211,6 +211,17 @@ type Fired struct {
 	Pending []string
 }
 
+// linkedFor is how long it is kept as which event a digest was sent.
+const linkedFor = 30 * 24 * time.Hour
+
+// DigestKey returns the key that holds the id of the event as which a digest was sent.
+func DigestKey(digest string) string { return "ref:" + digest }
+
+// DigestLink returns the change that keeps as which event a digest was sent.
+func DigestLink(digest string, event ID, now time.Time) Change {
+	return Change{Key: DigestKey(digest), Value: []byte(event.String()), Expires: now.Add(linkedFor)}
+}
+
 // GapKey holds the last [Gap].
 const GapKey = "relay/gap"
 

@@ -382,6 +382,11 @@ func (x Stored) Print(s *terminal.Screen) error {
 		}
 		s.Printf("\n%s\n", outcomeLine(s, r, nil))
 		printFlow(s, r.Flow)
+		for _, stage := range r.Flow {
+			if sent := ev.Digests[stage.Slot]; sent != "" {
+				s.Printf("    %s%s\n", s.Dim("  "), terminal.OneLine("sent with event "+sent))
+			}
+		}
 		for _, note := range r.Notes {
 			printNote(s, note)
 		}

@@ -37,6 +37,8 @@ type Event struct {
 	Waiting    *WaitingEvent       `json:"waiting,omitempty"`    // while it waits; not in lists
 	Decisions  json.RawMessage     `json:"decisions,omitempty"`  // the result of each rule; not in lists
 	Deliveries []Delivery          `json:"deliveries,omitempty"` // not in lists
+	// Digests are the events as which the digests of its messages were sent, by the id of the digest; not in lists.
+	Digests map[string]string `json:"digests,omitempty"`
 }
 
 // stateWaiting is the state of an event that is stored, and not decided yet.
@@ -92,7 +94,34 @@ func (d *Desk) Event(ctx context.Context, id store.ID) (Event, error) {
 	for _, one := range deliveries {
 		e.Deliveries = append(e.Deliveries, deliveryOf(one))
 	}
+	if e.Digests, err = d.digestsOf(ctx, &stored); err != nil {
+		return Event{}, failed("looking for the digests of an event", err)
+	}
 	return e, nil
+}
+
+// digestsOf returns the events as which the digests were sent that messages about an event have joined.
+func (d *Desk) digestsOf(ctx context.Context, stored *store.StoredEvent) (sent map[string]string, err error) {
+	var decision struct{ Results []rules.Result }
+	_ = json.Unmarshal(stored.Decisions, &decision)
+	for _, r := range decision.Results {
+		for _, stage := range r.Flow {
+			if stage.Stage != "group" && stage.Stage != "active" || stage.Slot == "" {
+				continue
+			}
+			id, err := d.o.Store.Get(ctx, store.DigestKey(stage.Slot))
+			if err != nil {
+				return nil, err
+			}
+			if id != nil {
+				if sent == nil {
+					sent = map[string]string{}
+				}
+				sent[stage.Slot] = string(id)
+			}
+		}
+	}
+	return sent, nil
 }
 
 // findEvents returns a page of events, and the id behind which the next page begins, or zero.
