@@ -89,12 +89,6 @@ func New(o Options) *Engine {
 	return e
 }
 
-// Receipt is the outcome of an accepted event.
-type Receipt struct {
-	ID        store.ID // of the first event with this body, if this one is a duplicate
-	Duplicate bool
-}
-
 // Accept returns once the event and all that was decided on it are on disk. When it returns because ctx is done, the
 // event may be stored nevertheless; the sender's next try is then a duplicate.
 func (e *Engine) Accept(ctx context.Context, ev *event.Event) (Receipt, error) {

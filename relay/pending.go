@@ -36,6 +36,12 @@ type pendingEvent struct {
 	err      error
 }
 
+// Receipt is the outcome of an accepted event.
+type Receipt struct {
+	ID        store.ID // of the first event with this body, if this one is a duplicate
+	Duplicate bool
+}
+
 // Errors of Accept. Any other error means that the store did not take the event.
 var (
 	ErrStopping = errors.New("the relay is not running, or about to stop")

@@ -19,7 +19,7 @@ func TestEachFlagWithASecretCanBeReadFromAFile(t *testing.T) {
 	var visit func(cmd *cobra.Command)
 	visit = func(cmd *cobra.Command) {
 		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
-			if strings.HasSuffix(f.Name, "-file") || !holdsSecret.MatchString(f.Usage) {
+			if strings.HasSuffix(f.Name, "-file") || f.Value.Type() == "bool" || !holdsSecret.MatchString(f.Usage) {
 				return
 			}
 			if n++; cmd.LocalFlags().Lookup(f.Name+"-file") == nil {
