@@ -14,6 +14,7 @@ import (
 	"qaserelay/rules/condition"
 	"qaserelay/rules/defaults"
 	"qaserelay/rules/event"
+	"qaserelay/rules/failures"
 	"qaserelay/rules/flow"
 	"qaserelay/rules/index"
 	"qaserelay/rules/memory"
@@ -82,6 +83,7 @@ type Rule struct {
 	Marked      *template.Template   // the title with marks around its shortcodes; nil without any
 	Targets     []*Target
 	Active      *Active // nil for always
+	Failures    failures.Shown
 	Timing
 	asks, whenAsks bool // it reads which tests failed, or its condition does; set by [NewSet]
 }

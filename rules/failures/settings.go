@@ -18,3 +18,9 @@ func DefaultSettings() Settings { return Settings{Wait: 20 * time.Second, Most: 
 
 // MaxWait is the longest time that an event may wait.
 const MaxWait = 10 * time.Minute
+
+// Shown says how the messages of a rule list failing tests: the key failures of a rule.
+type Shown struct {
+	Most      int  // tests in a list; 0 is as many as suit the channel
+	NoReasons bool // what comments and stack traces say is left out
+}

@@ -9,4 +9,5 @@ type (
 	ActiveSpec   = activeSpec
 	ExpectSpec   = expectSpec
 	AfterSpec    = afterSpec
+	AskSpec      = askSpec
 )

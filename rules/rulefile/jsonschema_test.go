@@ -136,6 +136,8 @@ func (g *schemaMaker) key(t reflect.Type, path string) js {
 	case "sources[].expect_every":
 		return js{"anyOf": []js{g.value(reflect.TypeFor[time.Duration](), path),
 			g.object(reflect.TypeFor[rulefile.ExpectSpec](), path)}}
+	case "sources[].failures":
+		return js{"anyOf": []js{{"const": "off"}, variableSchema(), g.object(reflect.TypeFor[rulefile.AskSpec](), path)}}
 	case "rules[].after":
 		return js{"anyOf": []js{g.value(reflect.TypeFor[time.Duration](), path),
 			g.object(reflect.TypeFor[rulefile.AfterSpec](), path)}}

@@ -101,12 +101,26 @@ func schemaWords() map[string]word {
 		"sources[].expect_every.repeat":   "Time after which a silence is reported again. Default: it is reported once.",
 		"sources[].expect_every.notify":   "Notifiers of relay.silent and relay.resumed, beside the rules.",
 
+		"sources[].failures": "What the Qase API is asked about the tests that failed in a run; off: nothing.",
+		"sources[].failures.wait": "How long an event waits at most for the names of the tests that failed, from 0s to 10m. " +
+			"Default: 20s.",
+		"sources[].failures.most":        "Failing tests of a run that are read, from 1 to 1000. Default: 1000.",
+		"sources[].failures.reasons":     "false leaves out what comments and stack traces say, and keeps none of it. Default: true.",
+		"sources[].failures.owner_field": "Title of a custom field of cases with the member who looks after a test.",
+
 		"people[].name":      "Name to show.",
 		"people[].email":     "Email address in Qase.",
 		"people[].member_id": "team_member_id in events.",
 		"people[].slack":     "Member id in Slack, such as U024BE7LH.",
 		"people[].team": "Team, for conditions (actor.team), and for mention: and dm:, where its name means " +
 			"all members.",
+
+		"people[].owns": "Tests that the person looks after, for failures.owners. In the patterns * is any text, also " +
+			"across levels.",
+		"people[].owns[].project": "Code of the project.",
+		"people[].owns[].suite":   "Path of the suite, with a slash between spaces, such as Shop / Checkout*.",
+		"people[].owns[].tag":     "Tag of the case.",
+		"people[].owns[].case":    "Number, code or title of the case, such as WEB-25.",
 
 		"notifiers[].name": "Name that rules refer to.",
 		"notifiers[].type": "Service that it sends to. The other keys depend on it.",
@@ -179,9 +193,9 @@ func structPath(pkg, name string) string {
 func ruleDocs(t *testing.T) map[string]string {
 	t.Helper()
 	paths := map[string]string{"ruleSpec": "rules[]", "throttleSpec": "rules[].throttle", "groupSpec": "rules[].group",
-		"afterSpec": "rules[].after", "repeatSpec": "rules[].after.repeat", "escalateSpec": "rules[].after.escalate[]"}
+		"shownSpec": "rules[].failures", "afterSpec": "rules[].after", "repeatSpec": "rules[].after.repeat", "escalateSpec": "rules[].after.escalate[]"}
 	docs := map[string]string{}
-	for _, name := range []string{"rules.go", "timing.go"} {
+	for _, name := range []string{"rules.go", "timing.go", "failures.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

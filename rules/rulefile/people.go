@@ -21,6 +21,7 @@ type personSpec struct {
 	MemberID *int         `yaml:"member_id"`
 	Slack    yamldoc.Text `yaml:"slack"`
 	Team     yamldoc.Text `yaml:"team"`
+	Owns     []ownsSpec   `yaml:"owns"`
 }
 
 func parsePeople(documents []*document) []people.Person {
@@ -32,7 +33,7 @@ func parsePeople(documents []*document) []people.Person {
 				continue
 			}
 			p := people.Person{Name: spec.Name.S, Email: spec.Email.S, MemberID: d.memberID(spec), Slack: spec.Slack.S,
-				Team: spec.Team.S}
+				Team: spec.Team.S, Owns: d.owns(spec)}
 			if p.Name == "" && p.Email == "" && !d.Misspelt(spec.At.Node, "name", "email") {
 				d.Errorf(spec.At.Node, "a person needs a name or an email")
 			}

@@ -163,6 +163,7 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 			"settings.backlog": "{deliveries: 100000}", "settings.silences": "{max: 30d}", "windows": "{office: " + windowExample + "}",
 			"a rule": "{name: …, when: …, notify: […]}", "a notifier": "{name: …, type: …}",
 			"throttle": "{by: [payload.id], every: 10m}", "group": "{by: [project_code], wait: 30s}", "after.repeat": "{every: 4h, at_most: 3}",
+			"failures":                   "{most: 10}",
 			"an entry of after.escalate": "{after: 12h, notify: [mail]}", "a test": "{name: …, event: run.completed, expect: [{rule: …}]}"}}
 	documents := r.readAll(files)
 

@@ -47,6 +47,8 @@ type ruleSpec struct {
 	Throttle *throttleSpec `yaml:"throttle"`
 	// Collects messages in a digest.
 	Group *groupSpec `yaml:"group"`
+	// How messages list the tests that failed.
+	Failures *shownSpec `yaml:"failures"`
 	// Time to wait before the message, such as 4h, or a mapping with wait and more.
 	After yamldoc.Raw `yaml:"after"`
 	// Condition of a later event that prevents the message of after.
@@ -122,6 +124,7 @@ func (p *ruleParser) parse(spec *ruleSpec) RuleSource {
 		Name: spec.Name.S, Description: spec.Description.S, Enabled: spec.Enabled == nil || *spec.Enabled,
 		When: spec.When.S, Stop: spec.Stop,
 	}}
+	r.Failures = p.d.shown(spec.Failures)
 	out := RuleSource{Rule: r, At: p.d.At(spec.At.Node), When: p.d.At(spec.When.Node)}
 	p.rule = r
 	defer func() { p.rule = nil }()

@@ -60,7 +60,7 @@ func TestTheSchemaAcceptsAllRulesFilesOfTheProject(t *testing.T) {
 	schema := rulesSchema(t)
 	files := []string{root + "rules.example.yaml", root + "cmd/qase-relay/starter.yaml",
 		root + "cmd/qase-relay/demo/demo.yaml"}
-	examples, err := filepath.Glob(root + "examples/*/*.yaml")
+	examples, err := filepath.Glob(root + "examples/*/[a-z]*.yaml") // not those of other tools, which begin with a dot
 	if err != nil || len(examples) == 0 {
 		t.Fatalf("found no examples: %v", err)
 	}

@@ -30,6 +30,7 @@ type sourceSpec struct {
 	APIToken  string         `yaml:"api_token" secret:"true"`
 	APIURL    yamldoc.Text   `yaml:"api_url"`
 	Expect    yamldoc.Raw    `yaml:"expect_every"`
+	Failures  yamldoc.Raw    `yaml:"failures"`
 }
 
 func parseSources(documents []*document, qaseURL string, lookupEnv func(string) (string, bool)) []rules.Source {
@@ -78,8 +79,7 @@ func (d *document) implicitSource(lookupEnv func(string) (string, bool)) rules.S
 }
 
 func (d *document) source(spec *sourceSpec, qaseURL string) rules.Source {
-	s := rules.Source{Name: spec.Name.S, APIURL: apiURL(qaseURL), Secrets: d.secrets(spec),
-		Failures: failures.DefaultSettings()}
+	s := rules.Source{Name: spec.Name.S, APIURL: apiURL(qaseURL), Secrets: d.secrets(spec), Failures: d.failures(spec)}
 	if spec.APIToken != "" {
 		s.Token = &spec.APIToken
 	}

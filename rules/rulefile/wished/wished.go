@@ -73,7 +73,14 @@ var wishedInRule = []wished{
 	{[]string{"continue"}, "later rules see an event too, unless stop: true ends with this one"},
 	{[]string{"priority", "order", "weight"}, "rules are tried in file order"},
 	{[]string{"id", "title_link", "alias"}, "write name"},
-	{[]string{"labels", "annotations", "tags", "comment", "note", "owner"}, "write description"},
+	{[]string{"labels", "annotations", "tags", "comment", "note"}, "write description"},
+	{[]string{"owner", "owners", "owns", "codeowners"}, `tests belong to a person: people: [{name: Bob Bar, owns: [{suite: "Checkout*"}]}]; ` +
+		"a rule notifies them by mention: [\"{{ range .failures.owners }}{{ .email }},{{ end }}\"]"},
+	{[]string{"max_failures", "most", "show_failures", "failed_tests", "max_tests", "list", "tests", "failure"},
+		`did you mean "failures"? write failures: {most: 10}`},
+	{[]string{"reasons", "stacktrace", "stack_trace", "errors"}, `did you mean "failures"? write failures: {reasons: false}`},
+	{[]string{"only_new", "new_only", "on_change", "only_new_failures"}, "add it to when: … && failures.new_total > 0"},
+	{[]string{"owner_field", "api_token"}, "it belongs to a source below sources:"},
 	{[]string{"renamed_from", "old_name", "formerly"}, "write was: [OLD-NAME]"},
 }
 
@@ -131,7 +138,7 @@ var wishedInSettings = []wished{
 	{[]string{"log_level", "log_format", "debug", "logging"}, "it is a flag of serve: --log-level, --log-format"},
 	{[]string{"tz", "time_zone", "zone"}, `did you mean "timezone"?`},
 	{[]string{"url", "base_url", "qase", "host_url"}, `did you mean "qase_url"?`},
-	{[]string{"secret", "secrets", "api_token"}, "it belongs to a source below sources:"},
+	{[]string{"secret", "secrets", "api_token", "failures", "owner_field"}, "it belongs to a source below sources:"},
 	{[]string{"dry_run"}, "it is a flag of serve: --dry-run"},
 	{[]string{"rate_limit", "rate", "retry"}, "it belongs to a notifier below notifiers:"},
 	{[]string{"projects"}, "it belongs to a source below sources:"},
@@ -148,6 +155,8 @@ var (
 		{[]string{"project"}, `did you mean "projects"?`},
 		{[]string{"ip", "ips", "allow", "allowlist", "whitelist"}, `did you mean "allow_from"?`},
 		{[]string{"type"}, "all sources are Qase"},
+		{[]string{"failure", "failed_tests", "results", "tests"}, `did you mean "failures"?`},
+		{[]string{"wait", "most", "reasons", "owner_field", "timeout"}, "write failures: {wait: 20s}"},
 		{[]string{"events"}, "choose the events in Qase, or by when in the rules"},
 	}
 	wishedInPerson = []wished{
@@ -156,6 +165,8 @@ var (
 		{[]string{"mail", "e-mail", "address", "emails"}, `did you mean "email"?`},
 		{[]string{"id", "qase_id", "member", "user_id"}, `did you mean "member_id"?`},
 		{[]string{"full_name", "username", "login", "display_name"}, `did you mean "name"?`},
+		{[]string{"owner", "owner_of", "owned", "tests", "cases", "case", "code", "areas"}, `did you mean "owns"? write owns: [{project: WEB, suite: "Checkout*"}]`},
+		{[]string{"suite", "suites", "project", "projects", "tag", "tags"}, `did you mean "owns"? write owns: [{suite: "Checkout*"}]`},
 	}
 	wishedInNotifier = []wished{
 		{[]string{"server", "smtp", "smtp_host", "smtp_server", "hostname", "smtphost"}, `did you mean "host"?`},
@@ -190,6 +201,7 @@ var (
 		{[]string{"member", "user", "actor"}, `did you mean "team_member_id"?`},
 		{[]string{"time", "now", "when", "date"}, `did you mean "at"?`},
 		{[]string{"wait", "sleep", "after"}, `did you mean "advance"?`},
+		{[]string{"failure", "failed_tests", "results", "facts", "failing"}, `did you mean "failures"? write failures: [{case_id: 25}]`},
 	}
 )
 
@@ -215,6 +227,27 @@ var wishedInSilence = []wished{
 	{[]string{"if", "condition", "expr"}, `did you mean "when"?`},
 }
 
+// wishedInFailures are keys that people write in failures of a source or a rule, wishedInOwns those of the tests of a person.
+var (
+	wishedInFailures = []wished{
+		{[]string{"timeout", "for", "delay", "max_wait", "deadline"}, `did you mean "wait"? write wait: 20s`},
+		{[]string{"max", "limit", "count", "at_most", "top", "first"}, `did you mean "most"? write most: 10`},
+		{[]string{"reason", "errors", "messages", "stacktrace", "stack_trace", "stack", "traces", "comments"},
+			`did you mean "reasons"? write reasons: false`},
+		{[]string{"owner", "owners", "field", "custom_field", "assignee"}, `did you mean "owner_field"? write owner_field: "Team"`},
+		{[]string{"wait", "owner_field", "timeout", "owner", "owners"}, "it belongs to failures of a source below sources:"},
+		{[]string{"off", "disabled", "enabled"}, "it is off for a source: sources: [{name: qase, failures: off}]"},
+		{[]string{"new", "only_new", "new_only"}, "add it to when: … && failures.new_total > 0"},
+		{[]string{"token", "api_token"}, "it stands beside failures: it is a key of the source"},
+	}
+	wishedInOwns = []wished{
+		{[]string{"suites", "path", "area", "folder"}, `did you mean "suite"?`},
+		{[]string{"projects", "project_code"}, `did you mean "project"?`},
+		{[]string{"tags", "label", "labels"}, `did you mean "tag"?`},
+		{[]string{"cases", "case_id", "id", "test", "title", "code", "test_case"}, `did you mean "case"?`},
+	}
+)
+
 // wishedIn returns the wishes for a part of the file.
 func wishedIn(what string) []wished {
 	switch what {
@@ -232,6 +265,10 @@ func wishedIn(what string) []wished {
 		return wishedInTest
 	case "an entry of silences":
 		return wishedInSilence
+	case "failures":
+		return wishedInFailures
+	case "an entry of owns":
+		return wishedInOwns
 	case "throttle":
 		return wishedInThrottle
 	case "group":
