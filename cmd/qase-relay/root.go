@@ -66,7 +66,7 @@ Exit codes: 0 success, 1 a check failed or something was not found or not delive
 	root.AddGroup(&cobra.Group{ID: "server", Title: "Server:"}, &cobra.Group{ID: "rules", Title: "Rules:"},
 		&cobra.Group{ID: "inspect", Title: "Inspect:"}, &cobra.Group{ID: "develop", Title: "Develop:"},
 		&cobra.Group{ID: "other", Title: "Other:"})
-	cli.Add(root, "server", newServe(c), newHealthcheck(c), newBackup(c), newCopy(c))
+	cli.Add(root, "server", newServe(c), newConfig(c), newHealthcheck(c), newBackup(c), newCopy(c))
 	cli.Add(root, "rules", newInit(c), newCheck(c), newTest(c), newBacktest(c), newSchema(c))
 	cli.Add(root, "inspect", newEvents(c), newDeliveries(c), newSilences(c), newWaiting(c), newExplain(c))
 	cli.Add(root, "develop", demo.New(c), send.New(c), newNotify(c), newCatalog(c))

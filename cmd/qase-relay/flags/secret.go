@@ -116,3 +116,6 @@ func readFile(name string) (string, error) {
 	}
 	return string(text), err
 }
+
+// IsSecret reports whether a flag holds a secret.
+func IsSecret(f *pflag.Flag) bool { return f.Annotations[isSecret] != nil }
