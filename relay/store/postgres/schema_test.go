@@ -1,0 +1,66 @@
+package postgres
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"qaserelay/relay/store"
+	"qaserelay/relay/store/pgtest"
+)
+
+// testUpgrades opens tables of each earlier version, with an event and a delivery in them: nothing is lost, and the
+// tables become those of a new store.
+func testUpgrades(t *testing.T, c *pgtest.Cluster) {
+	fresh := c.Schema(t, "fresh")
+	if err := openPostgres(t, fresh, nil).Close(); err != nil {
+		t.Fatal(err)
+	}
+	want := columnsOf(t, fresh, "fresh")
+	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	id := store.FirstID(at)
+	for version := 1; version < len(migrations()); version++ {
+		name := fmt.Sprintf("version%d", version)
+		url := c.Schema(t, name)
+		c.Exec(t, fmt.Sprintf("SET search_path = %s; CREATE TABLE qase_relay (version integer NOT NULL); INSERT INTO qase_relay VALUES (%d);",
+			name, version)+strings.Join(migrations()[:version], ";\n")+fmt.Sprintf(`;
+			INSERT INTO events (id, source, name, project, received_at, replay_of, decisions, body)
+			VALUES (%[1]d, 'qase', 'run.completed', 'WEB', %[2]d, 0, '[1]', '{"n":1}');
+			INSERT INTO deliveries (id, event_id, fallback_for, rule, notifier, order_key, title, state, next_at, wait, lease,
+				created_at, first_at, updated_at, error, message)
+			VALUES (%[1]d + 1, %[1]d, 0, 'r', 'n', '', 't', 'dead', NULL, 0, 1, %[2]d, %[2]d, %[2]d, 'no', '\x01')`,
+			id, at.UnixMilli()))
+		s := openPostgres(t, url, nil)
+		ev, err := s.Event(t.Context(), id)
+		if err != nil || string(ev.Body) != `{"n":1}` || len(ev.Deliveries) != 1 || ev.Deliveries[0] != id+1 {
+			t.Errorf("%s: %+v, %v", name, ev, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if got := columnsOf(t, url, name); !slices.Equal(got, want) {
+			t.Errorf("%s became %v, want %v", name, got, want)
+		}
+	}
+}
+
+// columnsOf lists the columns of all tables of a schema.
+func columnsOf(t *testing.T, url, schema string) []string {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	rows, _ := conn.Query(t.Context(), `SELECT table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable
+		FROM information_schema.columns WHERE table_schema = $1 ORDER BY 1`, schema)
+	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(list) == 0 {
+		t.Fatal(list, err)
+	}
+	return list
+}
