@@ -152,7 +152,7 @@ func mayImport() map[string][]string {
 		"cmd/qase-relay/manual": {"cmd/qase-relay/terminal"},
 		"cmd/qase-relay/flags":  {"cmd/qase-relay/terminal", "rules/yamldoc"},
 		"cmd/qase-relay/demo": {"cmd/qase-relay/terminal", "relay/app", "relay/config", "relay/ingest/client",
-			"relay/store", "rules"},
+			"relay/qaseapi/standin", "relay/store", "rules"},
 		"cmd/qase-relay/gallery": {"cmd/qase-relay/terminal", "relay", "notifiers", "notifiers/builtin",
 			"notifiers/markup", "notifiers/preview", "rules", "rules/event", "rules/rulefile"},
 		"cmd/qase-relay/report": append([]string{"cmd/qase-relay/terminal", "relay/admin/desk", "relay/backtest",

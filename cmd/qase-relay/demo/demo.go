@@ -32,8 +32,12 @@ import (
 //go:embed demo.yaml
 var rulesTemplate string
 
-// arrivalTimeout limits the wait for one message.
-const arrivalTimeout = 5 * time.Second
+const (
+	// arrivalTimeout limits the wait for one message.
+	arrivalTimeout = 20 * time.Second
+	// lookInterval is the time between two looks at an event that waits to be decided.
+	lookInterval = 5 * time.Millisecond
+)
 
 // New returns the command demo.
 func New(c *terminal.Console) *cobra.Command {
@@ -42,7 +46,7 @@ func New(c *terminal.Console) *cobra.Command {
 		Use:   "demo [--keep]",
 		Short: "See it work, without accounts or network",
 		Long: `Starts a relay on free ports of this machine, with example rules and stand-ins for Slack, a mail
-server and a web service. Posts events to it as Qase would, and prints for each which rules matched, and the
+server, a web service and the Qase API. Posts events to it as Qase would, and prints for each which rules matched, and the
 messages as they arrived. Nothing leaves this machine, and no files remain.
 
 Exits with 1 if a message did not arrive.`,
@@ -197,20 +201,25 @@ func (d *player) runStep(ctx context.Context, p *client.Poster, number int, s st
 	return nil
 }
 
-// storedEvent reads an event and its decision from the relay's store.
+// storedEvent reads an event and its decision from the relay's store, once it is decided.
 func (d *player) storedEvent(ctx context.Context, eventID string) (ev store.StoredEvent, decision rules.Decision,
 	err error) {
 	id, err := store.ParseID(eventID)
 	if err != nil {
 		return ev, decision, fmt.Errorf("reading the relay's answer: %w", err)
 	}
-	if ev, err = d.relay.Store().Event(ctx, id); err != nil {
-		return ev, decision, fmt.Errorf("looking the event up: %w", err)
+	for start := time.Now(); ; time.Sleep(lookInterval) {
+		if ev, err = d.relay.Store().Event(ctx, id); err != nil {
+			return ev, decision, fmt.Errorf("looking the event up: %w", err)
+		}
+		decision = rules.Decision{}
+		if err = json.Unmarshal(ev.Decisions, &decision); err != nil {
+			return ev, decision, fmt.Errorf("reading the decision: %w", err)
+		}
+		if !decision.Waits || time.Since(start) > arrivalTimeout {
+			return ev, decision, nil
+		}
 	}
-	if err = json.Unmarshal(ev.Decisions, &decision); err != nil {
-		return ev, decision, fmt.Errorf("reading the decision: %w", err)
-	}
-	return ev, decision, nil
 }
 
 // level returns the level of the messages of an event.

@@ -13,7 +13,7 @@ import (
 
 func (d *player) printIntro() {
 	out := d.c.Out
-	out.Printf("%s\n\n", out.Bold("A relay on this machine, with stand-ins for Slack, a mail server and a web service"))
+	out.Printf("%s\n\n", out.Bold("A relay on this machine, with stand-ins for Slack, email, HTTP and the Qase API"))
 	out.Printf("  Qase posts to   %s\n", d.relay.WebhookURL("qase"))
 	out.Printf("  admin address   %s\n", d.relay.AdminURL())
 	out.Printf("  rules           %s\n\n", strings.Join(d.rules, ", "))

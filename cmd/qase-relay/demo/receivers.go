@@ -14,6 +14,8 @@ import (
 
 	"github.com/emersion/go-message/mail"
 	"github.com/emersion/go-smtp"
+
+	"qaserelay/relay/qaseapi/standin"
 )
 
 // arrival is a message that has arrived.
@@ -26,7 +28,7 @@ type arrival struct {
 	body    string
 }
 
-// Receivers play Slack, a mail server and a web service, on free loopback ports.
+// Receivers play Slack, a mail server, a web service and the Qase API, on free loopback ports.
 type Receivers struct {
 	web      *http.Server
 	webLn    net.Listener
@@ -49,6 +51,7 @@ func NewReceivers() (*Receivers, error) {
 	mux.HandleFunc("POST /slack/api/chat.postMessage", r.slackAPI)
 	mux.HandleFunc("POST /slack/webhook", r.slackWebhook)
 	mux.HandleFunc("POST /tracker/issues", r.hook)
+	mux.Handle("/v1/", standin.New(world(time.Now())))
 	r.web = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	r.smtp = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) {
 		return &mailSession{arrivals: r.arrivals}, nil

@@ -16,20 +16,30 @@ type step struct {
 	sends   int // the number of messages that have to arrive
 }
 
+// night is the time between the two runs of the plan.
+const night = 24 * time.Hour
+
 // story returns the steps of the demo.
 func story() []step {
 	return []step{
 		{
 			say: "The nightly run starts. No rule wants that, but the relay remembers title, plan and environment.",
-			ago: 30 * time.Minute,
+			ago: night + 30*time.Minute,
 			event: `{"event_name":"run.started","payload":{"id":7,"title":"Nightly regression","description":null,
 				"plan":{"id":3,"title":"Checkout"},"cases_count":14,"environment":"staging"},"team_member_id":12,
 				"project_code":"WEB"}`,
 		},
 		{
-			say: "It ends with failures. This event carries no title; the message has it from the one before.",
+			say: "It ends with failures. The relay answers at once, and asks Qase which tests failed.",
+			ago: night,
 			event: `{"event_name":"run.completed","payload":{"id":7,"cases":14,"passed":10,"failed":3,"blocked":1,
 				"duration":1800000},"team_member_id":12,"project_code":"WEB"}`,
+			matches: []string{"failed-run"}, sends: 1,
+		},
+		{
+			say: "The run of the next night: one failure is new, one is old, one is fixed. Title and plan are Qase's.",
+			event: `{"event_name":"run.completed","payload":{"id":9,"cases":14,"passed":11,"failed":2,"blocked":1,
+				"duration":1860000},"team_member_id":12,"project_code":"WEB"}`,
 			matches: []string{"failed-run"}, sends: 1,
 		},
 		{
