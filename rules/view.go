@@ -80,6 +80,7 @@ func (s *Set) view(ev *event.Event, st State) *view {
 	vars["failures"], vars["trend"] = nil, nil
 	v.vars = vars
 	s.addPrevious(v, st, entity)
+	s.noteResult(v, st)
 	return v
 }
 
@@ -141,9 +142,7 @@ func (s *Set) addFailures(v *view, st State, finished string) {
 	e := &failures.Ended{ID: ev.EntityID(), Title: v.title, Project: ev.Project, FinishedAt: ev.Timestamp,
 		Cases: count("cases"), Failed: count("failed"), Passed: count("passed"), Aborted: ev.Name == "run.aborted",
 		Running: !isRunEnd(ev), People: s.people, QaseURL: s.settings.QaseURL, Location: s.settings.Location}
-	if st.Facts != nil {
-		e.Facts = st.Facts.Run
-	}
+	e.Facts = runOf(ev, st, e.Failed)
 	key := ""
 	if finished != "" {
 		key = memory.CasesKey(finished)

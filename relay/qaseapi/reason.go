@@ -9,7 +9,7 @@ import (
 	"golang.org/x/net/html"
 
 	"qaserelay/notifiers"
-	"qaserelay/relay/qaseapi/mask"
+	"qaserelay/rules/failures/mask"
 )
 
 const (

@@ -5,8 +5,12 @@ import (
 	"time"
 
 	"qaserelay/rules/event"
+	"qaserelay/rules/failures/mask"
 	"qaserelay/rules/value"
 )
+
+// maxLine is how many bytes of a line are looked at.
+const maxLine = 4 << 10
 
 // maxEventText is the most characters of a text that is taken out of an event of results.
 const maxEventText = 200
@@ -14,7 +18,7 @@ const maxEventText = 200
 // FromEvent reads result.created and result.updated: the id of the run and the result. Their payload is documented nowhere,
 // so any of the names in use is taken, and ok is false for an event without a run, a status, or a case or hash.
 //
-// The reason is one line of text that may still have secrets and markup in it; see Reason of [Result].
+// The reason is one line of text without what looks like a secret; it may still have markup in it.
 func FromEvent(ev *event.Event) (runID string, r Result, ok bool) {
 	if ev.Name != "result.created" && ev.Name != "result.updated" {
 		return "", r, false
@@ -120,8 +124,9 @@ func status(v any) string {
 // line returns the first line of a text that is not empty.
 func line(text string) string {
 	for l := range strings.Lines(text) {
+		l = l[:min(len(l), maxLine)]
 		if l = strings.TrimSpace(value.OneLine(l)); l != "" {
-			return value.Shorten(l, maxEventText)
+			return value.Shorten(mask.Text(l), maxEventText)
 		}
 	}
 	return ""
