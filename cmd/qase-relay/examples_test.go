@@ -31,7 +31,7 @@ func TestExamplesSendTheExpectedMessages(t *testing.T) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			for name, value := range map[string]string{
 				"QASE_WEBHOOK_SECRET": "example", "SLACK_TOKEN": "xoxb-example", "SMTP_PASSWORD": "example",
-				"TRACKER_SECRET": "example", "LAB_PASSWORD": "example",
+				"TRACKER_SECRET": "example", "LAB_PASSWORD": "example", "QASE_API_TOKEN": "example",
 				"OPS_SECRET":              "whsec_ZXhhbXBsZS1leGFtcGxlLWV4YW1wbGUtMTIz",
 				"TEAMS_WEBHOOK_URL":       "https://example.logic.azure.com/workflows/x",
 				"DISCORD_WEBHOOK_URL":     "https://discord.com/api/webhooks/1/example",

@@ -47,7 +47,7 @@ func TestTheConditionsOfTheReadmeAreValid(t *testing.T) {
 		}
 		n++
 		loadClean(t, writeRules(t, `
-sources: [{name: qase, secrets: [s3cret-s3cret-s3cret]}]
+sources: [{name: qase, secrets: [s3cret-s3cret-s3cret], api_token: t0ken-of-qase}]
 people: [{name: Bob Bar, email: bob@bar.io, team: qa}]
 notifiers: [{name: ops, type: http, url: "https://ops.example.com/hook"}]
 rules:
