@@ -145,6 +145,8 @@ func (g *schemaMaker) key(t reflect.Type, path string) js {
 		return js{"$ref": "#/definitions/notify"}
 	case "tests[].payload", "tests[].given[].payload", "tests[].steps[].payload":
 		return js{"type": "object"}
+	case "tests[].failures", "tests[].given[].failures", "tests[].steps[].failures":
+		return failuresSchema()
 	case "tests[].expect", "tests[].steps[].expect":
 		return js{"$ref": "#/definitions/expect"}
 	}
@@ -296,6 +298,26 @@ func (g *schemaMaker) options(value func(t reflect.Type, path string) js) js {
 		properties[key] = described(one, strings.Join(abouts[key], "\n"))
 	}
 	return properties
+}
+
+// failuresSchema is what a test says of the tests that failed.
+func failuresSchema() js {
+	defect := js{"anyOf": []js{textSchema(), {"type": "object", "additionalProperties": false,
+		"properties": js{"id": described(js{"type": "integer"}, "Its number."), "title": described(textSchema(), "Its title."),
+			"status": described(textSchema(), "open, in_progress or resolved. Default: open.")}}}}
+	properties := js{"defect": described(defect, "Open defect: its number, its title, or {id, title, status}."),
+		"tags": described(listOf(textSchema()), "Tags of the case.")}
+	for key, about := range map[string]string{"case_id": "Number of the case, or its code.", "title": "Title of the case.",
+		"suite": "Path of its suite, with a slash between spaces.", "reason": "First line of what the test said.",
+		"status":   "Status of the result. Default: failed.",
+		"owner":    "Person who looks after the test: email, member id or name.",
+		"attempts": "Attempts in this run.", "times": "Results of a case with parameters.",
+		"duration": "Duration, such as 90s.", "flaky": "true: marked flaky in Qase.",
+		"muted": "true: left out of the result of the run.", "deleted": "true: the case was deleted since."} {
+		properties[key] = described(textSchema(), about)
+	}
+	return js{"anyOf": []js{{"type": "integer", "minimum": 0}, {"const": "unknown"}, {"type": "array", "items": js{
+		"anyOf": []js{textSchema(), {"type": "object", "additionalProperties": false, "properties": properties}}}}}}
 }
 
 // textSchema is a text: YAML's numbers, true and false are taken as they are written.

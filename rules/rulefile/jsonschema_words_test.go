@@ -166,8 +166,10 @@ func schemaWords() map[string]word {
 		words["windows.*."+key], words["rules[].active."+key] = word{about: about}, word{about: about}
 	}
 	for path, about := range map[string]string{
-		"event":          "Name of the event, such as run.completed.",
-		"payload":        "Fields of the payload, over those of the catalog's example.",
+		"event":   "Name of the event, such as run.completed.",
+		"payload": "Fields of the payload, over those of the catalog's example.",
+		"failures": "Tests that failed, as Qase would say at the end of a run: a list, a number of tests without names, or " +
+			"unknown. What is new follows from given. Default: nothing is known of them.",
 		"project_code":   "Project of the event. Default: that of the example.",
 		"team_member_id": "Member who caused it. Default: that of the example.",
 		"source":         "Source that receives it. Default: the first one.",

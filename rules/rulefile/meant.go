@@ -63,6 +63,8 @@ func entryMeant(what, text string) string {
 		return "{name: …, email: " + quoted + "}"
 	case what == "a person":
 		return "{name: " + quoted + ", email: …}"
+	case what == "an entry of failures":
+		return "{title: " + quoted + "}"
 	case what == "an entry of owns":
 		return "{suite: " + quoted + "}"
 	case what == "a source":

@@ -23,6 +23,7 @@ type eventSpec struct {
 	At          yamldoc.Raw    `yaml:"-"`
 	Event       yamldoc.Text   `yaml:"event"`
 	Payload     yamldoc.Raw    `yaml:"payload"`
+	Failures    yamldoc.Raw    `yaml:"failures"`
 	ProjectCode yamldoc.Text   `yaml:"project_code"`
 	MemberID    *int           `yaml:"team_member_id"`
 	Source      yamldoc.Text   `yaml:"source"`
@@ -39,12 +40,17 @@ func (p *parser) event(name string, spec eventSpec) *event.Event {
 	source := p.source(spec.Source)
 	p.adviseOnProject(project, source)
 	payload := envelope["payload"].(map[string]any)
+	p.ofAnotherRun(&spec, payload)
+	failing, written := p.readFailures(&spec), map[string]bool{}
 	if n := spec.Payload.Node; n != nil {
 		for _, e := range p.d.Entries(n, "payload") {
 			p.adviseOnField(name, e.Key)
 			p.adviseOnValue(name, e.Key.Value, e.Value)
-			payload[e.Key.Value] = p.d.Any(e.Value)
+			payload[e.Key.Value], written[e.Key.Value] = p.d.Any(e.Value), true
 		}
+	}
+	if failing != nil {
+		failing.count(payload, written)
 	}
 	envelope["timestamp"] = p.timestamp(spec.Timestamp)
 	if spec.ProjectCode.Given() {
@@ -59,6 +65,9 @@ func (p *parser) event(name string, spec eventSpec) *event.Event {
 		return nil
 	}
 	ev.MemberAssumed = spec.MemberID == nil
+	if failing != nil {
+		p.attach(failing, ev)
+	}
 	return ev
 }
 

@@ -94,6 +94,10 @@ type parser struct {
 
 	expectsNothing bool      // it has expect: []
 	clock          time.Time // of the latest event; zero before the first
+
+	cases  []int      // that failures name
+	runs   []attached // of the events with failures
+	others int        // runs with failures whose id the test leaves out, beside the one under test
 }
 
 // Read reads one test of a document.
@@ -103,6 +107,7 @@ func (s *Scope) Read(d *yamldoc.Document, spec *Spec) Test {
 	p.tested = spec.tested()
 	p.addSteps(spec)
 	p.addSilences(spec.Silences)
+	p.finishRuns()
 	return p.test
 }
 
@@ -143,7 +148,7 @@ func (s *Spec) tested() *eventSpec {
 // checkBesideSteps reports keys of a test with steps that belong to a step.
 func (p *parser) checkBesideSteps(spec *Spec) {
 	for _, key := range []string{"event", "payload", "expect", "at", "advance", "project_code", "team_member_id", "source",
-		"timestamp"} {
+		"timestamp", "failures"} {
 		if at := yamldoc.ValueOf(spec.At.Node, key); at != nil {
 			p.d.Report(at, diag.Error, key+" belongs to a step, in a test with steps",
 				"write steps: [{event: run.started, expect: []}, {advance: 4h, expect: [{rule: …}]}]")

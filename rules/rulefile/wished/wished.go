@@ -227,7 +227,8 @@ var wishedInSilence = []wished{
 	{[]string{"if", "condition", "expr"}, `did you mean "when"?`},
 }
 
-// wishedInFailures are keys that people write in failures of a source or a rule, wishedInOwns those of the tests of a person.
+// wishedInFailures are keys that people write in failures of a source or a rule, wishedInFailing those of a test that failed
+// in a fixture, and wishedInOwns those of the tests of a person.
 var (
 	wishedInFailures = []wished{
 		{[]string{"timeout", "for", "delay", "max_wait", "deadline"}, `did you mean "wait"? write wait: 20s`},
@@ -239,6 +240,17 @@ var (
 		{[]string{"off", "disabled", "enabled"}, "it is off for a source: sources: [{name: qase, failures: off}]"},
 		{[]string{"new", "only_new", "new_only"}, "add it to when: … && failures.new_total > 0"},
 		{[]string{"token", "api_token"}, "it stands beside failures: it is a key of the source"},
+	}
+	wishedInFailing = []wished{
+		{[]string{"id", "case", "code", "test_id"}, `did you mean "case_id"?`},
+		{[]string{"name", "test"}, `did you mean "title"?`},
+		{[]string{"error", "message", "comment", "stacktrace", "stack_trace"}, `did you mean "reason"?`},
+		{[]string{"suites", "path", "suite_path"}, `did you mean "suite"?`},
+		{[]string{"assignee", "person", "email", "user"}, `did you mean "owner"?`},
+		{[]string{"is_flaky"}, `did you mean "flaky"?`},
+		{[]string{"tag"}, `did you mean "tags"?`},
+		{[]string{"new", "since", "red_runs", "never_passed", "rate", "known", "fixed", "still"},
+			"it follows from the runs before: given: [{event: run.completed, failures: [{case_id: 25}]}]"},
 	}
 	wishedInOwns = []wished{
 		{[]string{"suites", "path", "area", "folder"}, `did you mean "suite"?`},
@@ -267,6 +279,8 @@ func wishedIn(what string) []wished {
 		return wishedInSilence
 	case "failures":
 		return wishedInFailures
+	case "an entry of failures":
+		return wishedInFailing
 	case "an entry of owns":
 		return wishedInOwns
 	case "throttle":
