@@ -115,17 +115,23 @@ func (w *askingWorld) start(t *testing.T) *process {
 // end posts the end of a run with two failing tests of three, and returns the id of the event.
 func (w *askingWorld) end(t *testing.T, run int) string {
 	t.Helper()
-	p := client.New(client.Options{URL: "http://" + w.addr + "/webhooks/qase", Secret: "s", Timeout: patience, Concurrency: 1})
-	a := p.Post(t.Context(), fmt.Appendf(nil, `{"event_name":"run.completed","project_code":"WEB","timestamp":%d,"payload":
+	return w.post(t, fmt.Sprintf(`{"event_name":"run.completed","project_code":"WEB","timestamp":%d,"payload":
 		{"id":%d,"title":"Nightly","plan":{"id":3},"cases":3,"passed":1,"failed":2,"duration":60000}}`,
 		time.Now().Add(-time.Hour).Unix(), run))
+}
+
+// post posts an event, and returns its id.
+func (w *askingWorld) post(t *testing.T, body string) string {
+	t.Helper()
+	p := client.New(client.Options{URL: "http://" + w.addr + "/webhooks/qase", Secret: "s", Timeout: patience, Concurrency: 1})
+	a := p.Post(t.Context(), []byte(body))
 	if !a.Accepted() {
-		t.Fatalf("run %d was not accepted: %s %v", run, a.Status, a.Err)
+		t.Fatalf("not accepted: %s %v\n%s", a.Status, a.Err, body)
 	}
 	return a.EventID
 }
 
-// await waits for n messages of the rule that waits, and returns the newest one.
+// await waits for n messages of a rule, and returns the newest one.
 func (w *askingWorld) await(t *testing.T, rule string, n int) askingMessage {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -192,11 +198,12 @@ func TestAMessageNamesWhichTestsFailedAndWhichAreNew(t *testing.T) {
 	t.Parallel()
 	w := newAskingWorld(t)
 	w.start(t)
+	w.post(t, `{"event_name":"case.updated","project_code":"WEB","payload":{"id":31,"title":"Pay by card, soon"}}`)
 	w.end(t, 1)
-	wants(t, "the first message", w.await(t, "new", 1).Body, "Pay by card (reason 31)", "Log out (reason 40)")
+	wants(t, "the first message", w.await(t, "new", 1).Body, "Pay by card, soon (reason 31)", "Log out (reason 40)")
 	id := w.end(t, 2)
 	second := w.await(t, "new", 2)
-	wants(t, "the second message", second.Title+"\n"+second.Body, "1 new of 2", "new: Login works (reason 25)", "still: Pay by card.",
+	wants(t, "the second message", second.Title+"\n"+second.Body, "1 new of 2", "new: Login works (reason 25)", "still: Pay by card, soon.",
 		"fixed: Log out.")
 	wants(t, "events show", w.run(t, "events", "show", id), "Failing tests: 2 cases by the Qase API (")
 	wants(t, "explain --id", w.run(t, "explain", "--id", id), "Failing tests: 2 cases by the Qase API (", "new matched")
@@ -281,5 +288,42 @@ func TestWithoutAnAnswerFromQaseTheMessageGoesAndExplains(t *testing.T) {
 				t.Errorf("the log has the token:\n%s", text)
 			}
 		})
+	}
+}
+
+// TestAPersonDecidesWhatWaits sends and drops events that wait for the names of failing tests.
+func TestAPersonDecidesWhatWaits(t *testing.T) {
+	t.Parallel()
+	hold := make(chan struct{})
+	t.Cleanup(func() { close(hold) })
+	w := newAskingWorld(t)
+	w.api.Trouble(standin.Trouble{Hold: hold})
+	w.start(t)
+	for run, verb := range []string{"", "flush", "drop"} {
+		if verb == "" {
+			continue
+		}
+		id := w.end(t, run)
+		w.await(t, "at-once", run)
+		var waiting []struct {
+			ID    string `json:"id"`
+			Event string `json:"event_id"`
+		}
+		if err := json.Unmarshal([]byte(w.run(t, "waiting", "list", "--json")), &waiting); err != nil {
+			t.Fatal(err)
+		}
+		if len(waiting) != 1 || waiting[0].Event != id {
+			t.Fatalf("waiting: %v, want the event %s", waiting, id)
+		}
+		t.Logf("%s", w.run(t, "waiting", verb, waiting[0].ID))
+		if verb == "flush" {
+			wants(t, "the message", w.await(t, "new", 1).Title, "2 new of 2")
+		} else {
+			wants(t, "events show", w.run(t, "events", "show", id), "new dropped", "at-once matched")
+		}
+		wants(t, "waiting list", w.run(t, "waiting", "list"), "nothing waits")
+	}
+	if got := w.messages("new"); len(got) != 1 {
+		t.Errorf("%d messages, want that of the first run: %v", len(got), got)
 	}
 }

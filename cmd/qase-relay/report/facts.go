@@ -66,7 +66,7 @@ func knownText(r *failures.Run) string {
 	case r.Complete:
 		return fmt.Sprintf("%s by %s", terminal.Plural(n, "case"), from) + leftText(r)
 	}
-	return fmt.Sprintf("%d of %s by %s, the others are not there yet", n, terminal.Plural(max(r.Failed, n), "result"),
+	return fmt.Sprintf("%d of %s by %s, the others are not known", n, terminal.Plural(max(r.Failed, n), "result"),
 		from) + leftText(r)
 }
 
