@@ -17,7 +17,7 @@ func (s *Set) Asks(ev *event.Event) bool { return isRunEnd(ev) && len(s.index.As
 func (s *Set) MayMatch(ev *event.Event) bool { return len(s.index.Candidates(ev)) > 0 }
 
 // WasRed reports whether a case failed in the run before that of ev, so that it may be fixed.
-func (s *Set) WasRed(ev *event.Event, st State) bool { return s.view(ev, st).wasRed }
+func (s *Set) WasRed(ev *event.Event, st State) bool { return s.view(ev, st).failing.wasRed }
 
 func isRunEnd(ev *event.Event) bool { return ev.Name == "run.completed" || ev.Name == "run.aborted" }
 

@@ -12,7 +12,7 @@ import (
 
 // render renders the message of r. A part that fails is replaced by the default and noted.
 func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
-	fallback := s.defaultOf(v)
+	shown, fallback := v.showFailures(r), s.defaultOf(v)
 	w := &messageWriter{view: v, renderer: template.NewRenderer(v.context())}
 	defer w.renderer.Close()
 	m := message.Message{Rule: r.Name, Level: r.Level, URL: v.url}
@@ -47,20 +47,13 @@ func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 	body, ownBody := w.write("body", r.Body, fallback.Body)
 	if m.Body = strings.TrimSpace(body); !ownBody {
 		m.Fields = w.fields(fallback.Fields)
+		s.addTests(&m, shown, v)
 		if ownTitle {
 			m.Body = w.lead(fallback.Lead, m.Body)
 		}
 		m.Body = defaults.JoinParagraphs(m.Body, defaults.Suppressed(v.suppressed, v.suppressedSince, v.now, s.settings.Location))
 	}
 	return m, w.notes
-}
-
-// defaultOf returns the default message for the event of a view.
-func (s *Set) defaultOf(v *view) *defaults.Message {
-	if own := s.defaults.Messages[v.event.Name]; own != nil {
-		return own
-	}
-	return s.defaults.Messages["*"]
 }
 
 // setLevel gives a message without a level the default one, and sets the variables of the message.

@@ -29,10 +29,9 @@ type view struct {
 
 	suppressed      int // messages that were held back before this one
 	suppressedSince time.Time
-	late            *defaults.Late   // the message is about a wait, or nil
-	failures        *failures.Report // nil if no rule reads it
-	wasRed          bool             // a case failed in the run before
-	known           *memory.Entity   // what is stored of the entity with this event, or nil
+	late            *defaults.Late // the message is about a wait, or nil
+	failing         failing
+	known           *memory.Entity // what is stored of the entity with this event, or nil
 }
 
 // Context returns the input of the templates for an event, without the texts of a message.
@@ -119,7 +118,7 @@ func (s *Set) addPrevious(v *view, st State, entity map[string]any) {
 	}
 	key := memory.FinishedKey(v.event, entity["plan"], entity["environment"], v.title)
 	if s.usesFailures || s.Asks(v.event) {
-		s.addFailures(v, st, key)
+		s.addFailures(v, st, key, entity)
 	}
 	if key == "" {
 		return
@@ -132,27 +131,5 @@ func (s *Set) addPrevious(v *view, st State, entity map[string]any) {
 				Expires: st.Now.Add(s.settings.Retention.Entities)})
 		}
 		v.vars["previous"] = memory.Previous(runs.Other(v.event.EntityID()), s.settings.Location)
-	}
-}
-
-// addFailures sets the variables about the tests that failed in a run, by its facts and the history of its series, and
-// stores the history that follows. finished is the key of the finished run of the series, or "".
-func (s *Set) addFailures(v *view, st State, finished string) {
-	ev, count := v.event, func(name string) int { return event.Int(v.event.Payload[name]) }
-	e := &failures.Ended{ID: ev.EntityID(), Title: v.title, Project: ev.Project, FinishedAt: ev.Timestamp,
-		Cases: count("cases"), Failed: count("failed"), Passed: count("passed"), Aborted: ev.Name == "run.aborted",
-		Running: !isRunEnd(ev), People: s.people, QaseURL: s.settings.QaseURL, Location: s.settings.Location}
-	e.Facts = runOf(ev, st, e.Failed)
-	key := ""
-	if finished != "" {
-		key = memory.CasesKey(finished)
-		e.History = failures.ReadHistory(st.get(key))
-	}
-	v.wasRed = e.History != nil && e.History.WasRed(e.ID, e.FinishedAt)
-	v.failures = failures.NewReport(e)
-	v.vars["failures"], v.vars["trend"] = v.failures.Vars()
-	if key != "" && !e.Running && !st.later && (e.Facts != nil || e.Cases > 0) {
-		v.changes = append(v.changes, Change{Key: key, Value: e.History.Encode(),
-			Expires: st.Now.Add(s.settings.Retention.Entities)})
 	}
 }

@@ -46,7 +46,7 @@ func mayImport() map[string][]string {
 		"rules/flow":          {"rules/flow/window", "rules/message", "rules/value"},
 		"rules/flow/window":   {"rules/catalog"},
 		"rules/failures/mask": {"rules/message"},
-		"rules/failures":      {"rules/failures/mask", "rules/event", "rules/people", "rules/value"},
+		"rules/failures":      {"rules/failures/mask", "rules/event", "rules/message", "rules/people", "rules/value"},
 		"rules/event":         {"rules/catalog", "rules/value"},
 		"rules/index":         {"rules/condition", "rules/event"},
 		"rules/hints":         {"rules/catalog", "rules/condition", "rules/event", "rules/memory", "rules/value"},

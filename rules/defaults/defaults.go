@@ -33,7 +33,17 @@ type Field struct {
 type Texts struct {
 	Messages map[string]*Message // by event name; "*" is for every other event
 	Digest   Digest
+	Failures *template.Template // the list of the tests that failed in a run
 }
+
+// WithResults ends the name of the message about an event of which Qase has said which tests failed.
+const WithResults = " with results"
+
+// Failures is the name of the template of the list of failing tests, which rules can use.
+const Failures = "failures"
+
+// FailuresTemplate returns the text of that template.
+func FailuresTemplate() string { return load().Templates[Failures] }
 
 // Compile compiles the default messages. It panics on a fault, since the file is part of the program.
 func Compile(location *time.Location, directory *people.Directory) (all Texts) {
@@ -49,6 +59,7 @@ func Compile(location *time.Location, directory *people.Directory) (all Texts) {
 	all.Digest = Digest{compile("digest title", d.Digest.Title, template.FormText),
 		compile("digest line", d.Digest.Line, template.FormMarkdown), compile("digest more", d.Digest.More, template.FormMarkdown),
 		compile("digest none", d.Digest.None, template.FormMarkdown)}
+	all.Failures = compile("list of failing tests", d.Templates[Failures], template.FormMarkdown)
 	lists := make(map[string][]Field, len(d.Fields))
 	for list, fields := range d.Fields {
 		for _, f := range fields {

@@ -266,6 +266,9 @@ func keyOf(r *Result) int64 {
 	if r.CaseID > 0 {
 		return int64(r.CaseID)
 	}
+	if r.Title+r.Reason == "" { // texts are left out
+		return 1<<61 | int64(hashed(r.Hash)>>4)
+	}
 	return 1<<61 | int64(hashed(r.Title+"\x00"+r.Reason)>>4)
 }
 

@@ -48,6 +48,7 @@ type Report struct {
 	rates  []int          // the last pass rates in percent, the newest last
 	place  int            // of this run in the history after it
 	listed map[int64]bool // the cases of all results
+	alike  bool           // most failures share a reason
 }
 
 // Failure is one test that failed.
@@ -107,7 +108,7 @@ func (r *Report) compare() {
 	}
 	if r.Facts != nil && r.Facts.Compared != nil {
 		c := r.Facts.Compared
-		r.Compared, r.api = &Past{ID: c.Run, Title: c.Title, FinishedAt: c.FinishedAt, Known: true}, true
+		r.Compared, r.api = &Past{ID: c.Run, Title: c.Title, FinishedAt: c.FinishedAt, Rate: -1, Known: true}, true
 	}
 }
 
@@ -158,7 +159,7 @@ func (r *Report) describe(f *Failure) {
 	if f.CaseID > 0 {
 		f.Code = r.Project + "-" + strconv.Itoa(f.CaseID)
 	}
-	f.Title = cmp.Or(f.Title, f.Code, f.Reason, "a test without a case")
+	f.Title = cmp.Or(f.Title, f.Code, f.Reason, withoutCase)
 	if f.Deleted {
 		f.Title = f.Code + " (deleted)"
 	}
@@ -288,7 +289,7 @@ func (r *Report) group(listed int) {
 	}
 	for reason, n := range counts {
 		if n > 10 && 2*n > listed {
-			r.Groups = []Group{{reason, n}}
+			r.Groups, r.alike = []Group{{reason, n}}, true
 		}
 	}
 }
@@ -439,7 +440,7 @@ func short(s string) string {
 func (r *Report) trend() {
 	for _, run := range r.History.Runs {
 		if run.Rate >= 0 && run.FinishedAt <= r.FinishedAt && len(r.rates) < 10 {
-			r.rates = append(r.rates, (run.Rate+5)/10)
+			r.rates = append(r.rates, percent(run.Rate))
 		}
 	}
 	slices.Reverse(r.rates)
@@ -475,10 +476,29 @@ func (r *Report) runURL(id string, search string) string {
 // URL returns the address of a failing test within the run. That of a case that was deleted is the run.
 func (r *Report) URL(f *Failure) string {
 	switch {
-	case f.Deleted:
+	case f.Deleted, f.Code == "" && f.Title == withoutCase:
 		return r.runURL(r.ID, "")
 	case f.Code != "":
 		return r.runURL(r.ID, f.Code)
 	}
 	return r.runURL(r.ID, f.Title)
+}
+
+// WithoutReasons returns the report without what tests have said, which may be the title of a result without a case.
+func (r *Report) WithoutReasons() *Report {
+	bare := *r
+	bare.Groups = nil
+	hide := func(list []*Failure) []*Failure {
+		hidden := make([]*Failure, len(list))
+		for i, f := range list {
+			one := *f
+			if one.Reason = ""; one.CaseID == 0 {
+				one.Title = withoutCase
+			}
+			hidden[i] = &one
+		}
+		return hidden
+	}
+	bare.List, bare.Flaky = hide(r.List), hide(r.Flaky)
+	return &bare
 }

@@ -90,7 +90,7 @@ func (r *Report) owners() []any {
 			owners = append(owners, f.Owner)
 		}
 	}
-	if len(r.Groups) > 0 && len(owners) > maxGroupOwners {
+	if r.alike && len(owners) > maxGroupOwners {
 		return []any{}
 	}
 	return owners

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"qaserelay/rules"
+	"qaserelay/rules/defaults"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/people"
 	"qaserelay/rules/template"
@@ -44,6 +45,9 @@ func newCompiler(documents []*document, settings *rules.Settings, directory *peo
 			c.partials = append(c.partials, TextSource{At: d.At(t.Node), Key: name, Text: t.S, Form: template.FormMarkdown})
 			c.note(t.S)
 		}
+	}
+	if origin[defaults.Failures] == nil {
+		partials[defaults.Failures] = defaults.FailuresTemplate()
 	}
 	c.templates = template.New(partials, template.Options{Location: location, People: directory})
 	for name, d := range origin {

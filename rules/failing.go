@@ -1,0 +1,147 @@
+package rules
+
+import (
+	"maps"
+	"strings"
+	"time"
+
+	"qaserelay/rules/defaults"
+	"qaserelay/rules/event"
+	"qaserelay/rules/failures"
+	"qaserelay/rules/memory"
+	"qaserelay/rules/message"
+	"qaserelay/rules/template"
+	"qaserelay/rules/value"
+)
+
+// failing is what is known of the tests that failed in the run of an event.
+type failing struct {
+	report *failures.Report // nil if no rule asks for it
+	wasRed bool             // a case failed in the run before
+	vars   map[string]any   // the variable failures; made by failureVars
+	shown  map[failures.Shown]*shownTests
+}
+
+// shownTests are the failing tests as the messages of some rules show them.
+type shownTests struct {
+	vars    map[string]any // the variable failures
+	message *message.Failures
+	summary failures.Summary
+}
+
+// addFailures makes the report about the tests that failed in a run, by its facts and the history of its series, and stores
+// the history that follows. finished is the key of the finished run of the series, or "".
+func (s *Set) addFailures(v *view, st State, finished string, entity map[string]any) {
+	ev, count := v.event, func(name string) int { return event.Int(v.event.Payload[name]) }
+	e := &failures.Ended{ID: ev.EntityID(), Title: v.title, Project: ev.Project, FinishedAt: ev.Timestamp,
+		Cases: count("cases"), Failed: count("failed"), Passed: count("passed"), Aborted: ev.Name == "run.aborted",
+		Running: !isRunEnd(ev), People: s.people, QaseURL: s.settings.QaseURL, Location: s.settings.Location}
+	e.Facts = runOf(ev, st, e.Failed)
+	if !s.usesFailures && e.Facts == nil && finished == "" {
+		return // nothing would be said, and nothing be kept
+	}
+	e.DurationMS = v.tookMS(e.Facts, entity)
+	key := ""
+	if finished != "" {
+		key = memory.CasesKey(finished)
+		e.History = failures.ReadHistory(st.get(key))
+	}
+	v.failing.wasRed = e.History != nil && e.History.WasRed(e.ID, e.FinishedAt)
+	v.failing.report = failures.NewReport(e)
+	if s.usesFailures {
+		v.addFailureVars()
+	}
+	if key != "" && !e.Running && !st.later && (e.Facts != nil || e.Cases > 0) {
+		v.changes = append(v.changes, Change{Key: key, Value: e.History.Encode(),
+			Expires: st.Now.Add(s.settings.Retention.Entities)})
+	}
+}
+
+// tookMS returns how long a run took in milliseconds: by Qase, by its start, or by its end.
+func (v *view) tookMS(facts *failures.Run, entity map[string]any) int64 {
+	if facts != nil && facts.TookMS > 0 {
+		return facts.TookMS
+	}
+	if start, known := entity["started_at"].(time.Time); known && v.event.Time().After(start) {
+		return v.event.Time().Sub(start).Milliseconds()
+	}
+	ms, _ := value.Float(v.event.Payload["duration"])
+	return int64(max(0, min(ms, 1e12)))
+}
+
+// addFailureVars sets the variables failures and trend, which no condition reads unless the set uses them.
+func (v *view) addFailureVars() {
+	if v.failing.vars == nil {
+		v.failing.vars, v.vars["trend"] = v.failing.report.Vars()
+		v.vars["failures"] = v.failing.vars
+	}
+}
+
+// showFailures sets the variable failures for the texts of a rule, and returns what its messages show. It returns nil if
+// nothing is known of the run and no rule reads it.
+func (v *view) showFailures(r *Rule) *shownTests {
+	report := v.failing.report
+	if report == nil || !report.IsAsked() && v.failing.vars == nil {
+		return nil
+	}
+	shown := v.failing.shown[r.Failures]
+	if shown == nil {
+		v.addFailureVars()
+		shown = v.makeShown(r.Failures)
+		if v.failing.shown == nil {
+			v.failing.shown = map[failures.Shown]*shownTests{}
+		}
+		v.failing.shown[r.Failures] = shown
+	}
+	vars := v.context().Vars
+	vars["failures"], vars["trend"] = shown.vars, v.vars["trend"]
+	return shown
+}
+
+// makeShown makes the failing tests as rules with these settings show them.
+func (v *view) makeShown(how failures.Shown) *shownTests {
+	report, payload := v.failing.report, v.event.Payload
+	skipped := payload["skipped"]
+	if skipped == nil {
+		skipped = payload["skiped"]
+	}
+	vars := maps.Clone(v.failing.vars)
+	if how.NoReasons {
+		report = report.WithoutReasons()
+		vars, _ = report.Vars()
+	}
+	m := &shownTests{vars: vars, message: report.Message(how.Most),
+		summary: report.Summary(failures.Counts{Blocked: event.Int(payload["blocked"]), Skipped: event.Int(skipped)})}
+	list := failures.ListVars(m.message)
+	list["headline"], list["failed"], list["rest"] = m.summary.Headline, m.summary.Failed, m.summary.Rest
+	m.vars["shown"] = list
+	return m
+}
+
+// addTests puts the failing tests into a message with the default body. Its template fails only if a text is too long.
+func (s *Set) addTests(m *message.Message, shown *shownTests, v *view) {
+	if shown == nil || !v.failing.report.IsAsked() || shown.message == nil {
+		return
+	}
+	tests := *shown.message
+	if tests.Markdown == "" {
+		vars := map[string]any{"failures": shown.vars}
+		text, _ := s.defaults.Failures.Render(template.Context{Vars: vars, Now: v.now})
+		tests.Markdown = strings.TrimSpace(text)
+		shown.message = &tests
+	}
+	m.Failures = &tests
+}
+
+// defaultOf returns the default message for the event of a view.
+func (s *Set) defaultOf(v *view) *defaults.Message {
+	if v.failing.report.IsAsked() {
+		if own := s.defaults.Messages[v.event.Name+defaults.WithResults]; own != nil {
+			return own
+		}
+	}
+	if own := s.defaults.Messages[v.event.Name]; own != nil {
+		return own
+	}
+	return s.defaults.Messages["*"]
+}
