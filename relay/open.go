@@ -77,7 +77,7 @@ func (e *Engine) countOpen(ctx context.Context) (open map[string]int, err error)
 			open[name], err = e.Store.CountSlots(ctx, e.slotPrefix(kind), text)
 		}
 	}
-	for _, kind := range []flow.Kind{flow.Throttle, flow.Digest, flow.Wait, flow.Feed} {
+	for _, kind := range []flow.Kind{flow.Throttle, flow.Digest, flow.Wait, flow.Feed, flow.Event} {
 		count(kind.Text(), kind, "")
 	}
 	count(flow.KindHold, flow.Digest, flow.HoldText)

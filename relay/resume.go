@@ -239,14 +239,7 @@ func (t *turn) settleResumed(out *firedSlot) {
 
 // observeAsked counts a list of failing tests that was asked for.
 func (e *Engine) observeAsked(source string, run *failures.Run, waited time.Duration) {
-	outcome := "none"
-	switch {
-	case run.Complete:
-		outcome = "complete"
-	case run.Known:
-		outcome = "partial"
-	}
-	e.Metrics.Asked(source, outcome, waited)
+	e.Metrics.Asked(source, run.Outcome(), waited)
 }
 
 // waitedSince returns how long ago a time was, and 0 for the zero time.

@@ -16,8 +16,9 @@ type factsMetrics struct {
 
 func (m *Metrics) registerFacts() {
 	m.asked = factsMetrics{
-		facts: m.counter("facts_total", "Lists of failing tests that were asked for, by what came: complete, partial, or none; "+
-			"full is an event that was not kept waiting, since too many did.", "source", "outcome"),
+		facts: m.counter("facts_total", "Lists of failing tests that were asked for, by what came: complete, partial, "+
+			"none, off, refused (by Qase) or limited (too many requests); full is an event that was not kept waiting, "+
+			"since too many did.", "source", "outcome"),
 		seconds: m.histogram("facts_seconds", "Time that events waited for the failing tests of their run.", "source"),
 		waiting: m.gauge("events_waiting", "Events that are stored and wait to be decided.").With(nil),
 		oldest:  m.gauge("oldest_waiting_seconds", "How long the first of them has waited.").With(nil),

@@ -114,8 +114,8 @@ func (m *Metrics) registerFlow() {
 		"Failures to decide about a slot that was due, by kind; it is tried again later.", "kind")
 	m.suppressed = m.counter("flow_suppressed_total", "Times that a rule matched and its messages were not sent, by "+
 		"what kept them back: throttle, silence or active.", "rule", "by")
-	m.open = m.gauge("flow_open", "Slots that are due at a time, by kind: digest, hold, wait, feed or throttle (whose "+
-		"last message is still to be sent). Counted at most once a minute.", "kind")
+	m.open = m.gauge("flow_open", "Slots that are due at a time, by kind: digest, hold, wait, feed, event or throttle "+
+		"(whose last message is still to be sent). Counted at most once a minute.", "kind")
 	m.lag = m.gauge("flow_lag_seconds", "How late the slot is that is due first; 0 if all are on time.").With(nil)
 	m.silent = m.gauge("source_silent", "1 for a project from which nothing has come for as long as expect_every of its "+
 		"source says, 0 for others that are expected. Read at most once a minute.", "source", "project")
