@@ -16,6 +16,7 @@ const (
 	pageSize    = 100 // the most that Qase gives at once
 	maxPages    = 10  // of failing results
 	maxVerified = 4   // requests for all attempts at cases
+	maxOthers   = 3   // pages of results that neither passed nor failed, of each status
 	chunkSize   = 50  // cases in one such request
 )
 
@@ -215,6 +216,41 @@ func (l *listing) conclude() {
 		r.Left = max(0, r.Failed-l.known)
 	}
 	r.Complete = r.Known && l.known >= r.Failed
+}
+
+// readOthers reads which cases were blocked or skipped, so that none of them counts as fixed. They stay unknown if some
+// cases have no result at all, if there are too many, or if Qase does not answer.
+func (l *listing) readOthers(ctx context.Context) {
+	r, others := l.run, failures.IDs{}
+	if !r.Complete || r.Cases == nil {
+		return
+	}
+	for _, status := range []string{"untested", "in_progress", "in-progress", "retest"} {
+		if r.Statuses[status] > 0 {
+			return
+		}
+	}
+	for _, status := range []string{"blocked", "skipped"} {
+		if r.Statuses[status] == 0 {
+			continue
+		}
+		for offset := 0; ; offset += pageSize {
+			p, err := l.page(ctx, fmt.Sprintf("&status=%s&limit=%d&offset=%d", status, pageSize, offset))
+			if err != nil || offset >= maxOthers*pageSize {
+				return
+			}
+			for _, one := range p.rows {
+				others = append(others, one.CaseID)
+			}
+			if len(p.rows) < pageSize {
+				break
+			}
+		}
+	}
+	slices.Sort(others)
+	if others = slices.Compact(others); len(others) >= r.Statuses["blocked"]+r.Statuses["skipped"] {
+		r.Others = others
+	}
 }
 
 // group returns the newest failing result of each case, with the number of its failing results in Times, and the number of

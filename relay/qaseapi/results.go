@@ -138,6 +138,7 @@ func (r *round) ask(ctx context.Context, before *round) error {
 		err = l.verify(ctx)
 	}
 	l.conclude()
+	l.readOthers(ctx)
 	r.dress(ctx)
 	if err == nil && !r.run.Complete && r.run.Left == 0 {
 		r.run.Error = fmt.Sprintf("Qase has %d of %d failing results so far", l.known, r.run.Failed)

@@ -449,3 +449,17 @@ func TestAnAPIThatDoesNotAnswerRestsTheSource(t *testing.T) {
 		t.Errorf("run %+v, again %s", run, again)
 	}
 }
+
+func TestCasesThatWereBlockedOrSkippedAreKnown(t *testing.T) {
+	run := nightly(1, 2, 3, 4)
+	results := []standin.Result{result(1, "failed", "a"), result(2, "blocked", "b"), result(3, "skipped", "c"), result(4, "passed", "")}
+	b := newBench(t, &standin.Project{Runs: []standin.Run{run}, Results: results})
+	if got, _ := b.results(1); !got.Complete || fmt.Sprint(got.Others) != "[2 3]" {
+		t.Errorf("others %v of %+v", got.Others, got)
+	}
+	run.Statuses = map[string]int{"failed": 1, "blocked": 1, "untested": 2}
+	b = newBench(t, &standin.Project{Runs: []standin.Run{run}, Results: results})
+	if got, _ := b.results(1); got.Others != nil {
+		t.Errorf("of a run with cases without a result, others are %v", got.Others)
+	}
+}

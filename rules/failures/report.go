@@ -415,7 +415,7 @@ func (r *Report) remember() {
 
 // learnPassed notes the cases of the run that did not fail.
 func (r *Report) learnPassed(failing map[int64]*Failure) {
-	if !r.known() || r.Aborted || r.Facts.Left > 0 {
+	if !r.known() || r.Aborted || r.Facts.Left > 0 || r.Facts.Others == nil && r.unsettled() > 0 {
 		return
 	}
 	h := r.History
