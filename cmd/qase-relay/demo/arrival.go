@@ -83,7 +83,8 @@ func jsonLines(body string, wide int) []string {
 }
 
 // readableMrkdwn returns Slack's markup as Slack shows it: names in place of ids, the texts of links, and bold in place
-// of asterisks. Asterisks between word joiners are text. Each address is written once, behind its last link.
+// of asterisks. Asterisks between word joiners are text. The address of each page is written once, behind the
+// last link to it.
 func readableMrkdwn(text string) string {
 	bold := regexp.MustCompile(`(^|[\s(])\*([^*\s\x{2060}](?:[^*\n\x{2060}]|\x{2060}\*?\x{2060}?)*)\*`)
 	text = bold.ReplaceAllString(text, "$1"+boldOn+"$2"+boldOff)
@@ -91,17 +92,23 @@ func readableMrkdwn(text string) string {
 	last := map[string]int{}
 	for _, at := range angle.FindAllStringSubmatchIndex(text, -1) {
 		target, _, _ := strings.Cut(text[at[2]:at[3]], "|")
-		last[target] = at[0]
+		last[page(target)] = at[0]
 	}
 	var b strings.Builder
 	end := 0
 	for _, at := range angle.FindAllStringSubmatchIndex(text, -1) {
 		target, label, _ := strings.Cut(text[at[2]:at[3]], "|")
-		b.WriteString(text[end:at[0]] + slackLink(target, label, last[target] == at[0]))
+		b.WriteString(text[end:at[0]] + slackLink(target, label, last[page(target)] == at[0]))
 		end = at[1]
 	}
 	b.WriteString(text[end:])
 	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&", "\u2060", "", "\u200b", "").Replace(b.String())
+}
+
+// page returns an address without its query.
+func page(address string) string {
+	address, _, _ = strings.Cut(address, "?")
+	return address
 }
 
 // slackLink returns the text of a link or mention, which Slack's markup writes between < and >.
