@@ -36,13 +36,14 @@ type Known struct {
 	CreatedBy map[string]any
 	Reviewers []any          // user objects
 	Member    map[string]any // the user object of the person who caused the event
+	Run       *failures.Run  // which tests failed, or nil
 }
 
 // Try returns the trial of an event.
 func (s *Set) Try(ev *event.Event, now time.Time, known *Known) *Trial {
 	st := State{Now: now}
 	if known != nil {
-		st.Facts = &failures.Facts{Member: known.Member}
+		st.Facts = &failures.Facts{Member: known.Member, Run: known.Run}
 		kept := (&memory.Entity{Fields: known.Fields, CreatedBy: known.CreatedBy, Reviewers: known.Reviewers,
 			StartedAt: now.Add(-time.Hour).Unix(), Seen: now.Unix()}).Encode()
 		keys := s.Keys(ev)

@@ -25,6 +25,8 @@ type schemas struct {
 	entities map[string]*Schema // by type: the fields of all its events, and those that the relay adds
 	Actor    *Schema
 	Previous *Schema // the stored fields of a finished run
+	Failures *Schema // the tests that failed in a run
+	Trend    *Schema // the last pass rates
 }
 
 // TypeTime is the type of the times that the relay adds.
@@ -44,6 +46,38 @@ var actorFields = map[string]string{
 	"automation": "boolean",
 }
 
+// failuresFields are the fields of the variable failures, with their types.
+var failuresFields = map[string]string{
+	"known": "boolean", "complete": "boolean", "error": "string", "owners": "array", "compared": "object",
+	"total": "integer", "new_total": "integer", "fixed_total": "integer", "flaky_total": "integer",
+	"defect_total": "integer", "muted_total": "integer",
+	"owners.name": "string", "owners.email": "string", "owners.member_id": "integer", "owners.slack": "string",
+	"owners.team": "string", "compared.run": "string", "compared.title": "string", "compared.url": "string",
+	"compared.finished_at": TypeTime,
+}
+
+// failureFields are the fields of one test that failed.
+var failureFields = map[string]string{
+	"case_id": "integer", "code": "string", "title": "string", "suite": "string", "reason": "string", "status": "string",
+	"url": "string", "case_url": "string", "new": "boolean", "never_passed": "boolean", "since": TypeTime,
+	"red_runs": "integer", "flaky": "boolean", "rate": "string", "muted": "boolean", "attempts": "integer",
+	"times": "integer", "duration": "", "defect": "object", "defect.id": "integer", "defect.title": "string",
+	"defect.status": "string", "defect.url": "string", "owner": "object", "owner.name": "string",
+	"owner.email": "string", "owner.member_id": "integer", "owner.slack": "string", "owner.team": "string",
+}
+
+// failuresSchema returns the schema of the variable failures.
+func failuresSchema() *Schema {
+	s := fixedSchema("failures", failuresFields)
+	for _, list := range []string{"list", "new", "still", "fixed", "flaky"} {
+		s.Fields[list] = Field{Name: list, Type: "array"}
+		for path, kind := range failureFields {
+			s.Fields[list+"."+path] = Field{Name: list + "." + path, Type: kind}
+		}
+	}
+	return s
+}
+
 // fixedSchema returns the schema of an object that the relay makes.
 func fixedSchema(name string, types map[string]string) *Schema {
 	s := &Schema{Name: name, Documented: true, Fields: map[string]Field{}}
@@ -56,7 +90,8 @@ func fixedSchema(name string, types map[string]string) *Schema {
 // Schemas returns the catalog as schemas.
 var Schemas = sync.OnceValue(func() *schemas {
 	s := &schemas{ByName: map[string]*Schema{}, entities: map[string]*Schema{},
-		Actor: fixedSchema("actor", actorFields)}
+		Actor: fixedSchema("actor", actorFields), Failures: failuresSchema(),
+		Trend: fixedSchema("trend", map[string]string{"rates": "array", "line": "string"})}
 	for _, e := range All() {
 		s.add(e)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // Roots are the variables with fields.
-var Roots = []string{"payload", "entity", "actor", "previous"}
+var Roots = []string{"payload", "entity", "actor", "previous", "failures", "trend"}
 
 // Field is a path below one of the Roots. Indexes of lists are not part of the path.
 type Field struct {

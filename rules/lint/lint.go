@@ -50,6 +50,7 @@ func Check(file *rulefile.File) diag.Problems {
 		c.warn(r.When, findings...)
 	}
 	c.checkTiming()
+	c.checkFailing()
 	c.checkOverlaps()
 	c.checkReach()
 	for _, t := range file.Source.Texts {

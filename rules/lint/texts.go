@@ -67,6 +67,10 @@ func typeOf(path []string, events []*catalog.Schema) string {
 		return commonType(path[1:], catalog.Entities(events))
 	case root == "actor":
 		return commonType(path[1:], []*catalog.Schema{catalog.Schemas().Actor})
+	case root == "failures":
+		return commonType(path[1:], []*catalog.Schema{catalog.Schemas().Failures})
+	case root == "trend":
+		return commonType(path[1:], []*catalog.Schema{catalog.Schemas().Trend})
 	case root == "previous":
 		return commonType(path[1:], []*catalog.Schema{catalog.Schemas().Previous})
 	}

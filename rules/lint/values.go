@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"qaserelay/rules"
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/message"
 )
@@ -23,7 +24,9 @@ func valueVariants(schema *catalog.Schema) (all []variant) {
 		}
 	}
 	if _, counts := schema.Fields["failed"]; counts {
-		all = append(all, runVariant(schema.Name+" with failures", 3), runVariant(schema.Name+" without failures", 0))
+		named := runVariant(schema.Name+" with named failures", 3)
+		named.known = &rules.Known{Fields: map[string]any{"title": "Nightly"}, Run: failingRun()}
+		all = append(all, runVariant(schema.Name+" with failures", 3), runVariant(schema.Name+" without failures", 0), named)
 	}
 	return all
 }

@@ -191,3 +191,23 @@ func hasAny(n *yaml.Node, keys []string) bool {
 	}
 	return false
 }
+
+// warnOfWaits warns of sources whose events wait longer for names than a delivery waits for an earlier one.
+func warnOfWaits(documents []*document, most time.Duration) {
+	for _, d := range documents {
+		for i := range d.spec.Sources {
+			n := d.spec.Sources[i].Failures.Node
+			if n == nil || n.Kind != yaml.MappingNode {
+				continue
+			}
+			at := yamldoc.ValueOf(n, "wait")
+			if at == nil {
+				continue
+			}
+			if wait, err := value.ParseDuration(at.Value); err == nil && wait > most && wait <= failures.MaxWait {
+				d.Report(at, diag.Warning, fmt.Sprintf("failures.wait is longer than settings.order_wait, %s: later messages may "+
+					"overtake those that wait", value.HumanDuration(most)), "write a shorter wait, or a longer order_wait")
+			}
+		}
+	}
+}

@@ -173,6 +173,7 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	c := newCompiler(documents, &settings, directory)
 	c.windows = parseWindows(documents, settings.Location)
 	sources := parseSources(documents, settings.QaseURL, o.LookupEnv)
+	warnOfWaits(documents, settings.OrderWait)
 	notifiers, table := parseNotifiers(documents, o.Kinds, c)
 	parsed := parseRules(documents, table, c)
 	checkFormerNames(documents, parsed)

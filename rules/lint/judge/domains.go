@@ -123,7 +123,7 @@ func isPlainField(n ast.Node) bool {
 func (p *possibilities) canBeMissing(n ast.Node, s shape) bool {
 	switch n := n.(type) {
 	case *ast.IdentifierNode:
-		return s.sort == unknown || n.Value == "previous"
+		return s.sort == unknown || slices.Contains([]string{"previous", "failures", "trend"}, n.Value)
 	case *ast.CallNode:
 		return false
 	case *ast.BuiltinNode:

@@ -134,6 +134,14 @@ func CheckPath(s condition.Field, events []*catalog.Schema) (message, hint strin
 		return message, catalog.DidYouMean(s.Path[len(s.Path)-1], fields)
 	case "actor":
 		return checkFixed(s.Path, catalog.Schemas().Actor)
+	case "failures", "trend":
+		if len(events) > 0 && !slices.ContainsFunc(events, (*catalog.Schema).IsRun) {
+			return s.String() + " is only there in events of runs", "the tests that failed are known when a run ends: run.completed"
+		}
+		if s.Root == "trend" {
+			return checkFixed(s.Path, catalog.Schemas().Trend)
+		}
+		return checkFixed(s.Path, catalog.Schemas().Failures)
 	case "previous":
 		if len(events) > 0 && !slices.ContainsFunc(events, (*catalog.Schema).IsRun) {
 			return s.String() + " is only there in events of runs", "previous is the finished run before this one"

@@ -165,7 +165,7 @@ func (j *judge) variable(n *ast.IdentifierNode) shape {
 	case "actor":
 		return shape{sort: object, fields: catalog.Schemas().Actor.Siblings([]string{"x"}),
 			never: "an event without a person has actor.automation"}
-	case "previous":
+	case "previous", "failures", "trend":
 		return shape{sort: object}
 	}
 	return shape{}
@@ -361,6 +361,10 @@ func (j *judge) schema(root string) (s *catalog.Schema, inEvent bool) {
 		if j.event != nil && j.event.IsRun() {
 			return catalog.Schemas().Previous, false
 		}
+	case "failures":
+		return catalog.Schemas().Failures, false
+	case "trend":
+		return catalog.Schemas().Trend, false
 	}
 	return nil, false
 }
